@@ -1,0 +1,64 @@
+"""Read and check a config before any job starts."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from einthoven.config.models import Config
+from einthoven.core.errors import BadInput
+
+
+def _known_keys(model: Any, path: tuple[str | int, ...]) -> list[str]:
+    """Names of the keys that are allowed where an unknown one was found."""
+    for step in path[:-1]:
+        model = model.model_fields[step].annotation
+    return list(model.model_fields)
+
+
+def _explain(error: dict[str, Any]) -> str:
+    """One line for one pydantic error: the key, what is wrong, the cure."""
+    import difflib
+
+    path = error["loc"]
+    key = ".".join(map(str, path)) or "config"
+    if error["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(str(path[-1]), _known_keys(Config, path), n=1, cutoff=0.5)
+        return f"{key}: unknown key" + (f"; did you mean '{close[0]}'?" if close else "")
+    value = error.get("input")
+    if isinstance(value, str) and "number" in error["msg"]:
+        return (
+            f"{key}: '{value}' is text, not a number; YAML needs a dot in exponents (1.0e-3)"
+        )
+    return f"{key}: {error['msg'].removeprefix('Value error, ')} (got {value!r})"
+
+
+def validate(data: dict[str, Any] | None) -> Config:
+    """Check a config mapping; missing sections and keys take their defaults.
+
+    Raises:
+        BadInput: one line per wrong key, with the cure.
+    """
+    try:
+        return Config.model_validate(data or {})
+    except ValidationError as error:
+        lines = [_explain(dict(e)) for e in error.errors()]
+        raise BadInput("config: " + "; ".join(lines)) from None
+
+
+def load(path: str | Path) -> Config:
+    """Read a YAML config file.
+
+    Raises:
+        BadInput: the file is missing, is not YAML, or has wrong keys.
+    """
+    try:
+        data = yaml.safe_load(Path(path).read_text())
+    except FileNotFoundError as error:
+        raise BadInput(f"{path}: no such config file") from error
+    except yaml.YAMLError as error:
+        raise BadInput(f"{path}: not YAML ({' '.join(str(error).split())})") from error
+    if data is not None and not isinstance(data, dict):
+        raise BadInput(f"{path}: expected sections with keys, got {type(data).__name__}")
+    return validate(data)

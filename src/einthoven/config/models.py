@@ -1,0 +1,239 @@
+"""One model per config section; a rule's `params` is one such section as a plain dict.
+
+Keys carry unit suffixes. Ranges are physical; a value off by a power of ten gets a message
+that asks for the likely slip.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+EncoderName = Literal["pca", "deepsdf"]
+ModelName = Literal["paper", "refraction"]
+ScenarioName = Literal["sinus", "lbbb", "crt"]
+
+
+class Section(BaseModel):
+    """Frozen, strict: unknown keys and text instead of numbers are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Cohort(Section):
+    """Latin hypercube in +-1 SD, drawn in blocks so that growing it moves nobody."""
+
+    seed: Seed = 1
+    n_patients: Annotated[int, Field(ge=3)] = 32
+    block_size: Annotated[int, Field(ge=3)] = 32
+    val_per_block: Count = 4
+    test_per_block: Count = 4
+    n_heart_modes: Annotated[int, Field(ge=1, le=10)] = 10
+    n_torso_modes: Annotated[int, Field(ge=1, le=10)] = 10
+    range_sd: Annotated[float, Field(gt=0, le=3)] = 1.0
+
+    @model_validator(mode="after")
+    def _some_train(self) -> Self:
+        if self.val_per_block + self.test_per_block >= self.block_size:
+            raise ValueError("val_per_block + test_per_block must leave training patients in block_size")
+        return self
+
+
+class Anatomy(Section):
+    """Surfaces and electrodes of a patient."""
+
+    heart_edge_mm: Annotated[float, Field(ge=0.5, le=8)] = 4.0
+    torso_resolution: Literal["coarse", "fine"] = "coarse"
+    n_anterior_electrodes: Annotated[int, Field(ge=0, le=1000)] = 24
+
+
+class Mesh(Section):
+    """Tetrahedra; sizes are mean edge lengths."""
+
+    heart_edge_mm: Annotated[float, Field(ge=0.5, le=8)] = 4.0
+    torso_edge_mm: Annotated[float, Field(ge=4, le=40)] = 22.0
+    electrode_edge_mm: Annotated[float, Field(ge=1, le=40)] = 8.0
+    grading: Annotated[float, Field(gt=0, le=1)] = 0.35
+    min_quality: Annotated[float, Field(gt=0, lt=0.5)] = 0.08
+    algorithm: Literal["hxt", "delaunay"] = "hxt"
+    timeout_s: Positive = 300.0
+
+
+class Fibers(Section):
+    """Rule-based fibre and sheet angles (Bayer 2012)."""
+
+    alpha_endo_deg: Annotated[float, Field(ge=-90, le=90)] = 40.0
+    alpha_epi_deg: Annotated[float, Field(ge=-90, le=90)] = -50.0
+    beta_endo_deg: Annotated[float, Field(ge=-90, le=90)] = -65.0
+    beta_epi_deg: Annotated[float, Field(ge=-90, le=90)] = 25.0
+
+
+class Purkinje(Section):
+    """Fractal trees on both endocardia (Sahli Costabal 2016)."""
+
+    seed: Seed = 1
+    branch_length_mm: Annotated[float, Field(ge=0.5, le=30)] = 4.0
+    segment_mm: Annotated[float, Field(ge=0.1, le=5)] = 0.5
+    branch_angle_rad: Annotated[float, Field(ge=0.01, le=1.2)] = 0.25
+    n_generations: Annotated[int, Field(ge=1, le=40)] = 20
+    speed_mm_per_ms: Annotated[float, Field(ge=0.5, le=6)] = 3.0
+    max_coverage_gap_mm: Annotated[float, Field(ge=1, le=60)] = 25.0
+    max_draws: Annotated[int, Field(ge=1, le=50)] = 8
+
+
+class Activation(Section):
+    """Anisotropic eikonal equation (9), (10) of Dokuchaev 2026."""
+
+    backend: Literal["einthoven", "fim-python"] = "einthoven"
+    cv_fiber_mm_per_ms: float = 0.6
+    cv_transverse_mm_per_ms: float = 0.3
+    crt_vv_delay_ms: Annotated[float, Field(ge=-100, le=100)] = 0.0
+
+    @field_validator("cv_fiber_mm_per_ms", "cv_transverse_mm_per_ms")
+    @classmethod
+    def _speed(cls, value: float) -> float:
+        if not 0.05 <= value <= 3:
+            raise ValueError(f"{value:g} is outside 0.05 to 3; is this m/s (= mm/ms) or cm/s?")
+        return value
+
+
+class Leadfield(Section):
+    """Conductivities of Dokuchaev 2026, section 2.1, in S/m (its mS/cm divided by 10)."""
+
+    sigma_il_s_per_m: float = 0.3
+    sigma_it_s_per_m: float = 0.03
+    sigma_el_s_per_m: float = 0.3
+    sigma_et_s_per_m: float = 0.12
+    sigma_torso_s_per_m: float = 0.06
+    sigma_blood_s_per_m: float = 0.06
+    electrodes_per_job: Annotated[int, Field(ge=0)] = 0
+    """0: all electrodes in one job (one factorisation)."""
+
+    @field_validator(
+        "sigma_il_s_per_m",
+        "sigma_it_s_per_m",
+        "sigma_el_s_per_m",
+        "sigma_et_s_per_m",
+        "sigma_torso_s_per_m",
+        "sigma_blood_s_per_m",
+    )
+    @classmethod
+    def _conductivity(cls, value: float) -> float:
+        if not 0.005 <= value <= 2:
+            raise ValueError(
+                f"{value:g} is outside 0.005 to 2; is this S/m or mS/cm? (1 mS/cm = 0.1 S/m)"
+            )
+        return value
+
+
+class Ecg(Section):
+    """Time axis and action potential of the forward ECG."""
+
+    start_ms: Annotated[float, Field(ge=-200, le=0)] = -20.0
+    duration_ms: Annotated[float, Field(ge=50, le=2000)] = 520.0
+    dt_ms: Annotated[float, Field(gt=0, le=5)] = 1.0
+    scenarios: Annotated[list[ScenarioName], Field(min_length=1)] = ["sinus", "lbbb", "crt"]
+
+    @field_validator("scenarios")
+    @classmethod
+    def _once(cls, value: list[str]) -> list[str]:
+        if len(set(value)) != len(value):
+            raise ValueError("a scenario is given more than once")
+        return value
+
+
+class SdfSamples(Section):
+    """Points around all surfaces with four signed distances."""
+
+    seed: Seed = 1
+    backend: Literal["vtk", "mesh-to-sdf"] = "vtk"
+    n_points: Annotated[int, Field(ge=100)] = 16384
+    near_fraction: Annotated[float, Field(ge=0, le=1)] = 0.8
+    near_mm: Positive = 10.0
+
+
+class FieldSamples(Section):
+    """Points in the body at which grad Z is stored; most near the skin and the heart surface."""
+
+    seed: Seed = 1
+    n_points: Annotated[int, Field(ge=100)] = 8192
+    near_fraction: Annotated[float, Field(ge=0, le=1)] = 0.8
+    near_mm: Positive = 10.0
+
+
+class DeepSdf(Section):
+    """Auto-decoder of four signed distances (Dokuchaev 2026, section 2.5)."""
+
+    seed: Seed = 1
+    n_latent: Annotated[int, Field(ge=1, le=256)] = 16
+    width: Annotated[int, Field(ge=8, le=2048)] = 256
+    n_frequencies: Annotated[int, Field(ge=0, le=512)] = 32
+    frequency_scale: Positive = 1.0
+    epochs: Count = 300
+    points_per_batch: Count = 2048
+    batch_patients: Count = 6
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.001
+    halve_after_epochs: Annotated[int, Field(ge=0)] = 0
+    lambda_prior: Annotated[float, Field(ge=0)] = 0.0001
+    lambda_lipschitz: Annotated[float, Field(ge=0)] = 1e-6
+    lambda_mahalanobis: Annotated[float, Field(ge=0)] = 0.0001
+    infer_steps: Count = 400
+    clamp_mm: Positive = 100.0
+
+
+class PaperModel(Section):
+    """The network of Dokuchaev 2026, section 2.3."""
+
+    seed: Seed = 1
+    width: Annotated[int, Field(ge=8, le=2048)] = 256
+    n_frequencies: Annotated[int, Field(ge=0, le=512)] = 32
+    frequency_scale: Positive = 1.0
+    lambda_cos: Annotated[float, Field(ge=0)] = 1.0
+    epochs: Count = 40
+    points_per_batch: Count = 2048
+    batch_patients: Count = 8
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.001
+    halve_after_epochs: Annotated[int, Field(ge=0)] = 0
+
+
+class RefractionModel(Section):
+    """Refraction tensor times incident field plus a low-rank term over electrodes."""
+
+    seed: Seed = 1
+    width: Annotated[int, Field(ge=8, le=2048)] = 256
+    rank: Count = 48
+    n_frequencies: Annotated[int, Field(ge=0, le=512)] = 48
+    frequency_scale: Positive = 0.5
+    lambda_cos: Annotated[float, Field(ge=0)] = 1.0
+    epochs: Count = 200
+    points_per_batch: Count = 512
+    batch_patients: Count = 6
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.002
+
+
+class Learning(Section):
+    """Which encoders and models are trained and compared."""
+
+    encoders: Annotated[list[EncoderName], Field(min_length=1)] = ["pca", "deepsdf"]
+    models: Annotated[list[ModelName], Field(min_length=1)] = ["paper", "refraction"]
+
+
+class Config(Section):
+    """The whole config.yaml."""
+
+    cohort: Cohort = Cohort()
+    anatomy: Anatomy = Anatomy()
+    mesh: Mesh = Mesh()
+    fibers: Fibers = Fibers()
+    purkinje: Purkinje = Purkinje()
+    activation: Activation = Activation()
+    leadfield: Leadfield = Leadfield()
+    ecg: Ecg = Ecg()
+    sdf_samples: SdfSamples = SdfSamples()
+    field_samples: FieldSamples = FieldSamples()
+    learning: Learning = Learning()
+    deepsdf: DeepSdf = DeepSdf()
+    paper: PaperModel = PaperModel()
+    refraction: RefractionModel = RefractionModel()

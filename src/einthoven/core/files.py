@@ -1,0 +1,96 @@
+"""Atomic, deterministic files: written under a temporary name beside the target, then renamed."""
+
+import json
+import os
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from einthoven.core.errors import BadInput
+
+ATTRS_KEY = "__attrs__"
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it onto `path` if the block succeeds."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class Arrays(dict[str, np.ndarray]):
+    """Named arrays of one file, with its attributes (`attrs`) and `path`."""
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], attrs: dict[str, Any], path: Path):
+        super().__init__(arrays)
+        self.attrs = attrs
+        self.path = path
+
+
+def save_arrays(path: str | Path, arrays: Mapping[str, Any], **attrs: Any) -> None:
+    """Write arrays and JSON attributes to one compressed .npz file, atomically.
+
+    The same arrays and attributes give the same bytes.
+    """
+    text = np.frombuffer(json.dumps(attrs, sort_keys=True).encode(), dtype=np.uint8)
+    with atomic(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, array in {**arrays, ATTRS_KEY: text}.items():
+            info = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            info.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(info, "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+
+
+def load_arrays(path: str | Path, require: Sequence[str] = ()) -> Arrays:
+    """Read a file that `save_arrays` wrote.
+
+    Args:
+        path: the .npz file.
+        require: names of arrays that must be there.
+
+    Raises:
+        BadInput: the file is missing, truncated, foreign, or lacks an array.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise BadInput(f"{path}: no such file; run the rule that makes it")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except Exception as error:  # numpy and zipfile raise many types for broken archives
+        raise BadInput(f"{path}: not readable ({error}); half-written? delete and re-run") from error
+    missing = [name for name in require if name not in arrays]
+    if missing or ATTRS_KEY not in arrays:
+        raise BadInput(f"{path}: lacks {', '.join(missing) or 'attributes'}; made by another tool?")
+    attrs = json.loads(arrays.pop(ATTRS_KEY).tobytes().decode())
+    return Arrays(arrays, attrs, path)
+
+
+def write_json(path: str | Path, data: Any) -> None:
+    """Write JSON with sorted keys, atomically."""
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read JSON.
+
+    Raises:
+        BadInput: the file is missing or not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text())
+    except FileNotFoundError as error:
+        raise BadInput(f"{path}: no such file; run the rule that makes it") from error
+    except json.JSONDecodeError as error:
+        raise BadInput(f"{path}: not JSON ({error}); half-written? delete and re-run") from error

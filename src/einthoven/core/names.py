@@ -1,0 +1,18 @@
+"""Names of patients, electrodes and leads."""
+
+LIMB_ELECTRODES = ("RA", "LA", "LL")
+PRECORDIAL_ELECTRODES = ("V1", "V2", "V3", "V4", "V5", "V6")
+STANDARD_ELECTRODES = LIMB_ELECTRODES + PRECORDIAL_ELECTRODES
+"""The nine independent electrodes of the 12-lead ECG (RL is the ground)."""
+
+LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+
+
+def patient_name(index: int) -> str:
+    """Name of patient number `index`: p0000, p0001, ..."""
+    return f"p{index:04d}"
+
+
+def anterior_electrode_name(index: int) -> str:
+    """Name of anterior (body-surface) electrode number `index`: A000, A001, ..."""
+    return f"A{index:03d}"

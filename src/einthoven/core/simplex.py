@@ -1,0 +1,59 @@
+"""Linear (P1) functions on tetrahedra and triangles, in plain NumPy."""
+
+import numpy as np
+
+from einthoven.core.errors import BadInput
+
+
+def tet_volumes(points: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """Signed volumes of tetrahedra. points [node, 3] mm, cells [cell, 4] -> [cell] mm^3."""
+    edges = points[cells[:, 1:]] - points[cells[:, :1]]
+    return np.linalg.det(edges) / 6.0
+
+
+def p1_gradients(points: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """Gradients of the four barycentric coordinates.
+
+    Args:
+        points: [node, 3] mm.
+        cells: [cell, 4].
+
+    Returns:
+        [cell, 4, 3] 1/mm; the sum over the four is zero.
+
+    Raises:
+        BadInput: a tetrahedron is flat.
+    """
+    edges = points[cells[:, 1:]] - points[cells[:, :1]]
+    det = np.linalg.det(edges)
+    if np.any(det == 0.0):
+        raise BadInput(f"cells: {int((det == 0).sum())} tetrahedra have no volume")
+    last = np.linalg.inv(edges).transpose(0, 2, 1)  # [cell, 3 (vertex 1..3), 3]
+    return np.concatenate([-last.sum(axis=1, keepdims=True), last], axis=1)
+
+
+def cell_gradient(gradients: np.ndarray, cells: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Gradient of P1 functions in each cell.
+
+    Args:
+        gradients: [cell, 4, 3] from `p1_gradients`.
+        cells: [cell, 4].
+        values: [..., node].
+
+    Returns:
+        [..., cell, 3] in units of `values` per mm.
+    """
+    return np.einsum("...ck,ckd->...cd", values[..., cells], gradients, optimize=True)
+
+
+def triangle_area_vectors(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Normal times area of triangles (right-hand rule): [face, 3] mm^2."""
+    a, b, c = points[faces[:, 0]], points[faces[:, 1]], points[faces[:, 2]]
+    return 0.5 * np.cross(b - a, c - a)
+
+
+def enclosed_volume(points: np.ndarray, faces: np.ndarray) -> float:
+    """Volume inside a closed surface with outward faces, mm^3 (divergence theorem)."""
+    centred = points - points[faces[0, 0]]
+    a, b, c = centred[faces[:, 0]], centred[faces[:, 1]], centred[faces[:, 2]]
+    return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6.0)

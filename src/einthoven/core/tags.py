@@ -1,0 +1,40 @@
+"""The one enum of tissues (cells) and the one enum of surfaces (facets)."""
+
+from enum import IntEnum
+
+
+class Tissue(IntEnum):
+    """Tag of a tetrahedron (`cell_tags`)."""
+
+    MYOCARDIUM = 1
+    LV_BLOOD = 2
+    RV_BLOOD = 3
+    TORSO = 4
+
+
+class Surface(IntEnum):
+    """Tag of a surface triangle (`face_tags`, `facet_tags`).
+
+    Orientation: SKIN outward; EPI, BASE and the lids outward from the heart; LV_ENDO and
+    RV_ENDO out of the cavity (into the myocardium).
+    """
+
+    SKIN = 1
+    EPI = 2
+    LV_ENDO = 3
+    RV_ENDO = 4
+    BASE = 5
+    LV_LID = 6
+    RV_LID = 7
+
+
+SDF_SURFACES = ("torso", "lv", "rv", "epi")
+"""Order of the four signed distances (negative inside), as in Dokuchaev 2026, section 2.5."""
+
+CLOSED_SURFACES: dict[str, tuple[Surface, ...]] = {
+    "torso": (Surface.SKIN,),
+    "lv": (Surface.LV_ENDO, Surface.LV_LID),
+    "rv": (Surface.RV_ENDO, Surface.RV_LID),
+    "epi": (Surface.EPI, Surface.BASE, Surface.LV_LID, Surface.RV_LID),
+}
+"""Each signed distance belongs to the closed union of these tagged surfaces."""
