@@ -1,0 +1,52 @@
+# `make demo` runs the whole workflow at laptop size; `make test` runs the tests.
+# Both make their environment first (.venv, from the pinned lock) and are quick when repeated.
+
+PYTHON ?=
+CORES ?= $(shell nproc)
+BIN := .venv/bin
+export OMP_NUM_THREADS ?= 1
+export PYTHONWARNINGS ?= ignore::FutureWarning
+
+.PHONY: help env demo test test-slow lint format lock schema clean
+
+help:
+	@echo "make demo       run the workflow on config/config.yaml -> results/report/index.html"
+	@echo "make test       lint, types and all tests but the slow ones"
+	@echo "make test-slow  the slow verification tests"
+	@echo "make env        only the environment, in .venv/"
+	@echo "make lock       resolve envs/requirements.in into envs/requirements.lock again"
+
+env:
+	@PYTHON=$(PYTHON) python3 tools/setup_env.py
+
+demo: env
+	$(BIN)/snakemake --cores $(CORES) --profile local
+	$(BIN)/snakemake --cores 1 --profile local --report results/report/snakemake.html
+	@echo "open results/report/index.html"
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest -n $(CORES) --dist loadscope -m "not slow" --durations 15
+
+test-slow: env
+	$(BIN)/python -m pytest -m slow --durations 15
+
+format: env
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+lock: env
+	$(BIN)/python -m uv pip compile --python-version 3.12 --override envs/overrides.txt \
+		--no-emit-index-url --generate-hashes --no-header envs/requirements.in -o envs/requirements.lock
+
+schema: env
+	$(BIN)/einthoven schema > config/schema.json
+
+clean:
+	rm -rf results/* .snakemake

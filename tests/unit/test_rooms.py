@@ -1,0 +1,76 @@
+"""The rooms import downwards only, heavy packages stay in their room, and no room knows Snakemake."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[2] / "src" / "einthoven"
+
+# A room may import itself and what is listed; `core` is open to all (docs/decisions).
+MAY_IMPORT: dict[str, set[str]] = {
+    "core": set(),
+    "config": set(),
+    "fem": set(),
+    "anatomy": set(),
+    "mesh": {"anatomy"},
+    "fibers": {"mesh", "anatomy", "fem"},
+    "conduction": {"fibers", "mesh", "anatomy", "fem"},
+    "leadfield": {"fem", "mesh", "anatomy"},
+    "ecg": set(),
+    "dataset": set(),
+    "encoders": {"dataset", "ecg"},
+    "surrogate": {"encoders", "dataset", "ecg"},
+    "evaluation": {"surrogate", "encoders", "dataset", "ecg"},
+    "inverse": {"dataset", "ecg", "evaluation"},
+    "imaging": {"dataset", "ecg", "evaluation"},
+    "plots": {"*"},
+}
+ONLY_IN: dict[str, set[str]] = {
+    "dolfinx": {"fem"},
+    "petsc4py": {"fem"},
+    "ufl": {"fem"},
+    "snakemake": set(),
+    "matplotlib": {"plots"},
+    "torch": {"encoders", "surrogate", "inverse", "imaging", "dataset"},
+    "gmsh": {"mesh", "anatomy"},
+}
+FILES = sorted(SOURCE.glob("*/**/*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """Full names of all modules that a file imports, at any level."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names.add(node.module or "")
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_room_imports_downwards_only(path: Path) -> None:
+    room = path.relative_to(SOURCE).parts[0]
+    allowed = MAY_IMPORT[room] | {room, "core"}
+    for name in imported(path):
+        parts = name.split(".")
+        if parts[0] == "einthoven" and len(parts) > 1 and (SOURCE / parts[1]).is_dir():
+            assert "*" in allowed or parts[1] in allowed, f"{room} imports {name}"
+        if parts[0] in ONLY_IN:
+            assert room in ONLY_IN[parts[0]], f"{room} imports {name}"
+
+
+def test_learning_half_imports_without_dolfinx() -> None:
+    """Walk the static imports of the learning half: none reaches fem."""
+    seen: set[str] = set()
+    todo = ["dataset", "ecg", "encoders", "surrogate", "evaluation"]
+    while todo:
+        room = todo.pop()
+        if room in seen:
+            continue
+        seen.add(room)
+        todo += [r for r in MAY_IMPORT[room] if r != "*"]
+    assert "fem" not in seen
