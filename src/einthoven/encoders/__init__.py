@@ -1,0 +1,1 @@
+"""Codes of anatomies: the PCA code, the DeepSDF auto-decoder, and shared training tools."""

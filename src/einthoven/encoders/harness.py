@@ -1,0 +1,265 @@
+"""What every training shares: seeds, threads, one Lightning loop and curves.
+
+A training is a `Task`: a torch module that owns the network and its data (as buffers, so that
+both move to the GPU together), draws its batches and computes its losses. `fit` runs it.
+"""
+
+import csv
+import io
+import math
+import sys
+import time
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning
+import torch
+from torch import Tensor, nn
+
+from einthoven.core.errors import BadInput, StepFailed
+from einthoven.core.files import atomic
+from einthoven.core.log import logger
+from einthoven.core.seeds import derive_seed
+from einthoven.encoders.tracking import open_tracker
+
+Device = Literal["cpu", "gpu", "auto"]
+CLIP_NORM = 1.0
+WARM_UP = 0.02
+"""Share of all steps over which the learning rate rises (cosine schedule only)."""
+FLOOR = 0.005
+"""The cosine schedule ends at this share of the learning rate."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Length and learning rate of a training.
+
+    `halve_after_epochs` > 0 is the paper's schedule (constant, then half, section 2.8);
+    0 is a short linear warm-up followed by a cosine, which needs far fewer epochs.
+    """
+
+    epochs: int
+    learning_rate: float
+    halve_after_epochs: int = 0
+
+    def factor(self, step: int, steps_per_epoch: int) -> float:
+        """Share of the learning rate at an optimiser step."""
+        if self.halve_after_epochs:
+            return 0.5 if step >= self.halve_after_epochs * steps_per_epoch else 1.0
+        total = self.epochs * steps_per_epoch
+        warm_up = max(1, round(WARM_UP * total))
+        if step < warm_up:
+            return (step + 1) / warm_up
+        done = min(1.0, (step - warm_up) / max(1, total - warm_up))
+        return FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+class Task(nn.Module, ABC):
+    """Network, data and losses of one training; data are non-persistent buffers."""
+
+    @property
+    @abstractmethod
+    def steps_per_epoch(self) -> int:
+        """Number of batches that `batches` yields."""
+
+    @abstractmethod
+    def batches(self, generator: torch.Generator) -> Iterable[Any]:
+        """Batches of one epoch, of CPU index tensors, drawn only from `generator`."""
+
+    @abstractmethod
+    def losses(self, batch: Any) -> dict[str, Tensor]:
+        """Scalar loss terms of a batch; `loss` is the one that is minimised."""
+
+    def validate(self) -> dict[str, float]:
+        """Errors on the validation patients, called without gradients; empty if there are none."""
+        return {}
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Adam's parameter groups; `lr_factor` scales the learning rate of a group."""
+        return [{"params": [p for p in self.parameters() if p.requires_grad], "lr_factor": 1.0}]
+
+
+@contextmanager
+def seeded(seed: int, *keys: str | int) -> Iterator[None]:
+    """Seed torch's global generator (layer initialisation uses it), and restore it after."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, *keys))
+        yield
+
+
+def torch_generator(seed: int, *keys: str | int) -> torch.Generator:
+    """A CPU generator that depends only on the seed and the keys."""
+    return torch.Generator().manual_seed(derive_seed(seed, *keys))
+
+
+@contextmanager
+def torch_threads(n_threads: int) -> Iterator[None]:
+    """Run torch on `n_threads` cores; sums, and so the last bits, depend on this number."""
+    if n_threads < 1:
+        raise BadInput(f"n_threads = {n_threads}; expected at least 1")
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class _Batches:
+    """Re-iterable view of a task's batches: one pass is one epoch."""
+
+    def __init__(self, task: Task, generator: torch.Generator):
+        self.task, self.generator = task, generator
+
+    def __len__(self) -> int:
+        return self.task.steps_per_epoch
+
+    def __iter__(self) -> Iterator[Any]:
+        yield from self.task.batches(self.generator)
+
+
+class _Loop(lightning.LightningModule):
+    """The one Lightning module: Adam, the schedule, running means of the losses."""
+
+    def __init__(self, task: Task, schedule: Schedule):
+        super().__init__()
+        self.task, self.schedule = task, schedule
+        self.sums: dict[str, Tensor] = {}
+
+    def training_step(self, batch: Any, _index: int) -> Tensor:
+        terms = self.task.losses(batch)
+        for name, value in terms.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value.detach()
+        return terms["loss"]
+
+    def epoch_means(self) -> dict[str, float]:
+        """Means of the loss terms since the last call."""
+        means = {k: float(v) / self.task.steps_per_epoch for k, v in self.sums.items()}
+        self.sums = {}
+        return means
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        groups = [
+            {"params": g["params"], "lr": self.schedule.learning_rate * g.get("lr_factor", 1.0)}
+            for g in self.task.parameter_groups()
+        ]
+        optimizer = torch.optim.Adam(groups, foreach=True)
+        steps = self.task.steps_per_epoch
+        scheduler = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: self.schedule.factor(step, steps)
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+
+class _Curve(lightning.Callback):
+    """Collects one row an epoch; stops at the first loss that is not a number."""
+
+    def __init__(self, validate_every: int, epochs: int):
+        self.rows: list[dict[str, float]] = []
+        self.validate_every, self.epochs = validate_every, epochs
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, loop: _Loop) -> None:
+        epoch = trainer.current_epoch + 1
+        row = {"epoch": float(epoch), **loop.epoch_means()}
+        if not math.isfinite(row["loss"]):
+            raise StepFailed(
+                f"training diverged: loss is {row['loss']} in epoch {epoch}; "
+                f"lower learning_rate ({loop.schedule.learning_rate:g})"
+            )
+        if self.validate_every and (epoch % self.validate_every == 0 or epoch == self.epochs):
+            loop.task.eval()
+            with torch.no_grad():
+                row |= loop.task.validate()
+            loop.task.train()
+        self.rows.append(row)
+
+
+def fit(
+    task: Task,
+    schedule: Schedule,
+    *,
+    seed: int,
+    name: str,
+    curve_path: str | Path | None = None,
+    validate_every: int = 10,
+    n_threads: int = 1,
+    device: Device = "cpu",
+    tracking_uri: str = "",
+    parameters: dict[str, Any] | None = None,
+) -> list[dict[str, float]]:
+    """Train a task with Adam and return one row of losses and validation errors per epoch.
+
+    Args:
+        task: network, data and losses; trained in place and left on the CPU in eval mode.
+        schedule: epochs and learning rate.
+        seed: of the batches; the task's weights are seeded by whoever builds it (`seeded`).
+        name: of this training, for the log and the tracker, e.g. `deepsdf` or `pca-refraction`.
+        curve_path: CSV of the rows (no wall times, so that it is reproducible).
+        validate_every: epochs between calls of `task.validate`; 0 for never.
+        n_threads: torch threads; the result is bitwise reproducible for a given number.
+        device: `cpu` is deterministic; `auto` takes a GPU if there is one.
+        tracking_uri: "" for no tracking, or MLflow's, e.g. `sqlite:///results/mlflow.db`.
+        parameters: what the tracker records beside the curves.
+
+    Raises:
+        BadInput: the tracker cannot be opened (before any training).
+        StepFailed: the loss is not a number.
+    """
+    tracker = open_tracker(tracking_uri, name, parameters or {})
+    loop, curve = _Loop(task, schedule), _Curve(validate_every, schedule.epochs)
+    started = time.monotonic()
+    try:
+        with torch_threads(n_threads), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Lightning's advice on loader workers and logging
+            _trainer(schedule.epochs, device, [curve]).fit(
+                loop, _Batches(task, torch_generator(seed, name, "batches"))
+            )
+    except BaseException:
+        tracker.close(failed=True)
+        raise
+    task.cpu().eval()
+    seconds = time.monotonic() - started
+    if curve_path is not None:
+        write_curve(curve_path, curve.rows)
+    tracker.log(curve.rows, seconds)
+    tracker.close()
+    logger.info("%s: %d epochs in %.0f s, loss %.4g", name, schedule.epochs, seconds,
+                curve.rows[-1]["loss"])  # fmt: skip
+    return curve.rows
+
+
+def _trainer(epochs: int, device: Device, callbacks: list[Any]) -> lightning.Trainer:
+    import logging
+
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    return lightning.Trainer(
+        max_epochs=epochs,
+        accelerator=device,
+        devices=1,
+        callbacks=callbacks,
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=sys.stderr.isatty(),
+        gradient_clip_val=CLIP_NORM,
+        num_sanity_val_steps=0,
+    )
+
+
+def write_curve(path: str | Path, rows: list[dict[str, float]]) -> None:
+    """Write one CSV line per epoch; validation columns stay empty where they were not computed."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({k: f"{v:.6g}" for k, v in row.items()} for row in rows)
+    with atomic(path) as temporary:
+        temporary.write_text(text.getvalue())
