@@ -1,0 +1,108 @@
+"""Linear shape models: the one interface through which embedded and real atlases enter."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from einthoven.core.check import finite, shape
+from einthoven.core.errors import BadInput
+
+
+@dataclass(frozen=True)
+class ShapeModel:
+    """A mean surface, its orthonormal modes and their standard deviations.
+
+    points = mean + sum_k coeffs[k] * sds[k] * modes[k], so a coefficient is in SD.
+
+    Attributes:
+        mean: [vertex, 3] mm.
+        modes: [mode, vertex, 3], orthonormal as vectors of length 3 * vertex.
+        sds: [mode] mm, standard deviation of the score on each mode.
+        faces: [face, 3] int32, shared by all shapes.
+        face_tags: [face] int8 (core.tags.Surface), or empty for a surface of one kind.
+
+    Raises:
+        BadInput: shapes do not fit, values are not finite, or an SD is negative.
+    """
+
+    mean: np.ndarray
+    modes: np.ndarray
+    sds: np.ndarray
+    faces: np.ndarray
+    face_tags: np.ndarray = np.empty(0, np.int8)
+
+    def __post_init__(self):
+        n_modes, n_points = len(self.sds), len(self.mean)
+        finite("mean", shape("mean", self.mean, (None, 3)))
+        finite("modes", shape("modes", self.modes, (n_modes, n_points, 3)))
+        finite("sds", shape("sds", self.sds, (None,)))
+        shape("faces", self.faces, (None, 3))
+        if np.any(np.asarray(self.sds) < 0):
+            raise BadInput("sds: a standard deviation is negative; are these variances or scores?")
+        if np.min(self.faces) < 0 or np.max(self.faces) >= n_points:
+            raise BadInput(f"faces: refer to vertices outside 0 to {n_points - 1}")
+        if len(self.face_tags) not in (0, len(self.faces)):
+            raise BadInput(f"face_tags: {len(self.face_tags)} tags for {len(self.faces)} faces")
+
+    @property
+    def n_modes(self) -> int:
+        """Number of modes."""
+        return len(self.sds)
+
+    def points(self, coeffs: np.ndarray) -> np.ndarray:
+        """The surface of one individual.
+
+        Args:
+            coeffs: [<= mode] in SD; missing ones count as zero.
+
+        Returns:
+            [vertex, 3] mm, float64.
+
+        Raises:
+            BadInput: more coefficients than modes, or values that are not finite.
+        """
+        coeffs = finite("coeffs", shape("coeffs", coeffs, (None,))).astype(float)
+        if len(coeffs) > self.n_modes:
+            raise BadInput(f"coeffs: {len(coeffs)} given, the shape model has {self.n_modes} modes")
+        scores = coeffs * self.sds[: len(coeffs)]
+        return self.mean + np.tensordot(scores, self.modes[: len(coeffs)].astype(float), axes=1)
+
+    def coeffs(self, points: np.ndarray) -> np.ndarray:
+        """Coefficients [mode] in SD of the closest shape to `points` [vertex, 3] mm."""
+        shape("points", finite("points", points), self.mean.shape)
+        scores = np.tensordot(self.modes.astype(float), points - self.mean, axes=2)
+        return np.divide(scores, self.sds, out=np.zeros_like(scores), where=self.sds > 0)
+
+    @classmethod
+    def from_samples(
+        cls,
+        samples: np.ndarray,
+        n_modes: int,
+        faces: np.ndarray,
+        face_tags: np.ndarray = np.empty(0, np.int8),
+    ) -> Self:
+        """Principal components of shapes in correspondence.
+
+        Args:
+            samples: [sample, vertex, 3] mm, point i meaning the same place in every sample.
+            n_modes: how many modes to keep, at most sample - 1.
+            faces: [face, 3].
+            face_tags: [face] or empty.
+
+        Raises:
+            BadInput: too few samples for that many modes.
+        """
+        samples = finite("samples", shape("samples", samples, (None, None, 3))).astype(float)
+        n_samples, n_points, _ = samples.shape
+        if n_modes >= n_samples:
+            raise BadInput(f"n_modes = {n_modes} needs more than {n_samples} samples")
+        mean = samples.mean(axis=0)
+        centred = (samples - mean).reshape(n_samples, -1)
+        _, singular, modes = np.linalg.svd(centred, full_matrices=False)
+        modes = modes[:n_modes]
+        # The SVD leaves each sign open; fix it so that a rebuilt atlas keeps its coefficients.
+        largest = np.abs(modes).argmax(axis=1)
+        modes *= np.sign(modes[np.arange(n_modes), largest])[:, None]
+        sds = singular[:n_modes] / np.sqrt(n_samples - 1)
+        return cls(mean, modes.reshape(n_modes, n_points, 3), sds, faces, face_tags)
