@@ -28,9 +28,7 @@ def _explain(error: dict[str, Any]) -> str:
         return f"{key}: unknown key" + (f"; did you mean '{close[0]}'?" if close else "")
     value = error.get("input")
     if isinstance(value, str) and "number" in error["msg"]:
-        return (
-            f"{key}: '{value}' is text, not a number; YAML needs a dot in exponents (1.0e-3)"
-        )
+        return f"{key}: '{value}' is text, not a number; YAML needs a dot in exponents (1.0e-3)"
     return f"{key}: {error['msg'].removeprefix('Value error, ')} (got {value!r})"
 
 

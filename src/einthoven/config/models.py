@@ -37,7 +37,9 @@ class Cohort(Section):
     @model_validator(mode="after")
     def _some_train(self) -> Self:
         if self.val_per_block + self.test_per_block >= self.block_size:
-            raise ValueError("val_per_block + test_per_block must leave training patients in block_size")
+            raise ValueError(
+                "val_per_block + test_per_block must leave training patients in block_size"
+            )
         return self
 
 

@@ -43,7 +43,9 @@ def between(name: str, value: float, low: float, high: float, hint: str = "") ->
         BadInput: gives the range and the hint (probable cause).
     """
     if not low <= value <= high:
-        raise BadInput(f"{name} = {value:g} is outside {low:g} to {high:g}{'; ' + hint if hint else ''}")
+        raise BadInput(
+            f"{name} = {value:g} is outside {low:g} to {high:g}{'; ' + hint if hint else ''}"
+        )
     return value
 
 

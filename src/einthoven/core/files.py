@@ -68,7 +68,9 @@ def load_arrays(path: str | Path, require: Sequence[str] = ()) -> Arrays:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except Exception as error:  # numpy and zipfile raise many types for broken archives
-        raise BadInput(f"{path}: not readable ({error}); half-written? delete and re-run") from error
+        raise BadInput(
+            f"{path}: not readable ({error}); half-written? delete and re-run"
+        ) from error
     missing = [name for name in require if name not in arrays]
     if missing or ATTRS_KEY not in arrays:
         raise BadInput(f"{path}: lacks {', '.join(missing) or 'attributes'}; made by another tool?")
