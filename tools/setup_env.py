@@ -76,7 +76,7 @@ def check_machine():
         fail("the pip route needs x86-64 Linux; elsewhere use conda: envs/*.yaml (see README)")
     glibc = platform.libc_ver()[1]
     if glibc and tuple(map(int, glibc.split("."))) < (2, 34):
-        fail("glibc %s is older than 2.34, which dolfinx's wheel needs; use conda" % glibc)
+        fail(f"glibc {glibc} is older than 2.34, which dolfinx's wheel needs; use conda")
     if not shutil.which("gcc") and not shutil.which("cc"):
         fail("no C compiler (FEniCSx compiles its forms). Cure: `apt-get install gcc libc6-dev`")
     known = subprocess.run(
@@ -84,7 +84,7 @@ def check_machine():
     ).stdout
     missing = [package for name, package in LIBRARIES.items() if name not in known]
     if known and missing:
-        fail("gmsh lacks system libraries. Cure: `apt-get install -y %s`" % " ".join(missing))
+        fail(f"gmsh lacks system libraries. Cure: `apt-get install -y {' '.join(missing)}`")
 
 
 def install_uv(inside):
@@ -126,7 +126,8 @@ def main():
     try:
         install(python)
     except subprocess.CalledProcessError as error:
-        fail("`%s` failed (exit %d)" % (" ".join(map(str, error.cmd))[:200], error.returncode))
+        command = " ".join(map(str, error.cmd))[:200]
+        fail(f"`{command}` failed (exit {error.returncode})")
     STAMP.write_text(wanted)
 
 

@@ -1,4 +1,4 @@
-"""The rooms import downwards only, heavy packages stay in their room, and no room knows Snakemake."""
+"""Rooms import downwards only, heavy packages stay in theirs, and no room knows Snakemake."""
 
 import ast
 from pathlib import Path

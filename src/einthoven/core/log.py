@@ -3,15 +3,13 @@
 import logging
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
 
 from tqdm import tqdm
 
-T = TypeVar("T")
 logger = logging.getLogger("einthoven")
 
 
-def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
+def track[T](items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
     """Iterate with a progress bar on a terminal, silently elsewhere."""
     return iter(tqdm(items, desc=description, total=total, disable=not sys.stderr.isatty()))
 

@@ -14,17 +14,22 @@ from einthoven.core.files import atomic
 STYLE = """
 :root { color-scheme: light; }
 body { font: 16px/1.55 Georgia, 'Times New Roman', serif; color: #1c1c1c; background: #fcfbf8;
-       max-width: 70rem; margin: 2.5rem auto; padding: 0 1.5rem; }
-h1 { font-size: 1.9rem; margin-bottom: .2rem; } h2 { margin-top: 2.6rem; border-bottom: 1px solid #ccc; }
+  max-width: 70rem; margin: 2.5rem auto; padding: 0 1.5rem; }
+h1 { font-size: 1.9rem; margin-bottom: .2rem; }
+h2 { margin-top: 2.6rem; border-bottom: 1px solid #ccc; }
 .lead { color: #555; margin-top: 0; }
-table { border-collapse: collapse; font: 13px/1.4 Helvetica, Arial, sans-serif; margin: 1rem 0; width: 100%; }
+table { border-collapse: collapse; font: 13px/1.4 Helvetica, Arial, sans-serif;
+  margin: 1rem 0; width: 100%; }
 th, td { padding: .35rem .6rem; text-align: right; border-bottom: 1px solid #e3e0d8; }
-th:first-child, td:first-child { text-align: left; } thead th { border-bottom: 2px solid #888; vertical-align: bottom; }
-tr.best td { font-weight: bold; }
-figure { margin: 1.2rem 0 2rem; } figure img { max-width: 100%; height: auto; background: white; }
-figcaption { font-size: .9rem; color: #444; } .scroll { overflow-x: auto; }
+th:first-child, td:first-child { text-align: left; }
+thead th { border-bottom: 2px solid #888; vertical-align: bottom; }
+figure { margin: 1.2rem 0 2rem; }
+figure img { max-width: 100%; height: auto; background: white; }
+figcaption { font-size: .9rem; color: #444; }
+.scroll { overflow-x: auto; }
 .warn { background: #fff3cd; border-left: 4px solid #d39e00; padding: .5rem 1rem; }
-nav { font: 13px Helvetica, Arial, sans-serif; } nav a { margin-right: 1rem; color: #0072B2; }
+nav { font: 13px Helvetica, Arial, sans-serif; }
+nav a { margin-right: 1rem; color: #0072B2; }
 """
 
 
