@@ -1,0 +1,1 @@
+"""Where a point lies in the ventricles, and where its fibres run."""
