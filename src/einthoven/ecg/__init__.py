@@ -1,0 +1,1 @@
+"""Electrode potentials from lead fields, the twelve leads, and their intervals."""

@@ -1,0 +1,71 @@
+"""Lead fields known in closed form, for verification."""
+
+import numpy as np
+from numpy.polynomial import legendre
+
+
+def ball_lead_field(
+    points: np.ndarray, electrode: np.ndarray, radius: float, sigma: float
+) -> np.ndarray:
+    """Lead field of a homogeneous ball about the origin, zero mean on its surface.
+
+    Z = [2/rho - 2/a + ln(2 a^2 / (a^2 - x.e + a rho)) / a] / (4 pi sigma), rho = |x - e|: the
+    Neumann function of the ball (the mean over the sphere is the value at the centre).
+
+    Args:
+        points: [point, 3] mm, inside.
+        electrode: [3] mm, on the sphere.
+        radius: a, mm.
+        sigma: mS/mm.
+
+    Returns:
+        [point] kOhm.
+    """
+    rho = np.linalg.norm(points - electrode, axis=1)
+    log = np.log(2 * radius**2 / (radius**2 - points @ electrode + radius * rho))
+    return (2 / rho - 2 / radius + log / radius) / (4 * np.pi * sigma)
+
+
+def ball_lead_field_grad(
+    points: np.ndarray, electrode: np.ndarray, radius: float, sigma: float
+) -> np.ndarray:
+    """Gradient of `ball_lead_field`: [point, 3] kOhm/mm."""
+    offset = points - electrode
+    rho = np.linalg.norm(offset, axis=1, keepdims=True)
+    q = radius**2 - (points @ electrode)[:, None] + radius * rho
+    gradient = -2 * offset / rho**3 + (electrode - radius * offset / rho) / (radius * q)
+    return gradient / (4 * np.pi * sigma)
+
+
+def nested_ball_lead_field(
+    points: np.ndarray,
+    electrode: np.ndarray,
+    radii: tuple[float, float],
+    sigmas: tuple[float, float],
+    n_terms: int = 60,
+) -> np.ndarray:
+    """Lead field inside the core of a ball with a concentric core of other conductivity.
+
+    Z = sum_n A_n (r/a)^n P_n(cos angle(x, e)); A_n from the continuity of Z and of the current at
+    r = b and from the unit current at e on r = a (separation of variables).
+
+    Args:
+        points: [point, 3] mm, inside the core.
+        electrode: [3] mm, on the outer sphere.
+        radii: b of the core and a of the whole, mm.
+        sigmas: of the core and of the shell, mS/mm.
+        n_terms: the remainder is of the order (r/a)^n_terms.
+
+    Returns:
+        [point] kOhm, zero mean on the outer sphere.
+    """
+    (b, a), (core, shell) = radii, sigmas
+    n = np.arange(1, n_terms + 1)
+    # in the shell: B_n (r/a)^n + C_n (r/a)^-(n+1), with C_n = ratio B_n
+    ratio = (b / a) ** (2 * n + 1) * n * (shell - core) / (core * n + shell * (n + 1))
+    shell_coeffs = (2 * n + 1) / (4 * np.pi * a * shell * (n - (n + 1) * ratio))
+    core_coeffs = shell_coeffs * (1 + ratio * (b / a) ** -(2 * n + 1.0))
+    r = np.linalg.norm(points, axis=1)
+    cosine = points @ electrode / np.where(r > 0, r * a, 1.0)
+    powers = core_coeffs[:, None] * (r / a) ** n[:, None]
+    return legendre.legval(cosine, np.vstack([np.zeros_like(r), powers]), tensor=False)
