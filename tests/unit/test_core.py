@@ -1,0 +1,82 @@
+"""Atomic files, seeds, validators and P1 calculus."""
+
+import numpy as np
+import pytest
+
+from einthoven.core import check, files, seeds, simplex
+from einthoven.core.errors import BadInput
+
+TET = np.array([[0.0, 0, 0], [2, 0, 0], [0, 3, 0], [0, 0, 4]])
+CELL = np.array([[0, 1, 2, 3]])
+
+
+def test_same_arrays_same_bytes(tmp_path):
+    arrays = {"points": np.arange(12.0).reshape(4, 3), "names": np.array(["V1", "RA"])}
+    for name in ("a.npz", "b.npz"):
+        files.save_arrays(tmp_path / name, arrays, patient="p0001", volumes={"lv": 1.5})
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    back = files.load_arrays(tmp_path / "a.npz", require=("points",))
+    assert back.attrs == {"patient": "p0001", "volumes": {"lv": 1.5}}
+    assert back["names"].tolist() == ["V1", "RA"]
+    np.testing.assert_array_equal(back["points"], arrays["points"])
+
+
+def test_failed_write_keeps_the_old_file(tmp_path):
+    path = tmp_path / "x.npz"
+    files.save_arrays(path, {"a": np.zeros(3)})
+    before = path.read_bytes()
+    with pytest.raises(ValueError):
+        files.save_arrays(path, {"a": np.zeros(3), "b": np.array([object()])})
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["x.npz"]
+
+
+@pytest.mark.parametrize("spoil", ["missing", "truncated", "foreign", "lacks"])
+def test_bad_files_are_named(tmp_path, spoil):
+    path = tmp_path / "mesh.npz"
+    if spoil == "foreign":
+        np.savez(path, points=np.zeros(3))
+    elif spoil != "missing":
+        files.save_arrays(path, {"other" if spoil == "lacks" else "points": np.arange(1e4)})
+    if spoil == "truncated":
+        path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(BadInput, match="mesh.npz"):
+        files.load_arrays(path, require=("points",))
+
+
+def test_seeds_depend_on_every_key():
+    draws = {seeds.derive_seed(*k) for k in [(1, "a"), (2, "a"), (1, "b"), (1, "a", 0), (1, "a0")]}
+    assert len(draws) == 5
+    a, b = (seeds.generator(1, "p0001", "tree").random(4) for _ in range(2))
+    np.testing.assert_array_equal(a, b)
+
+
+def test_p1_gradient_of_linear_function_is_exact():
+    slope = np.array([0.3, -2.0, 5.0])
+    gradients = simplex.p1_gradients(TET, CELL)
+    np.testing.assert_allclose(gradients.sum(axis=1), 0, atol=1e-15)
+    got = simplex.cell_gradient(gradients, CELL, (TET @ slope)[None])
+    np.testing.assert_allclose(got[0, 0], slope, atol=1e-14)
+    np.testing.assert_allclose(simplex.tet_volumes(TET, CELL), 4.0)
+
+
+def test_flat_tetrahedron_is_refused():
+    with pytest.raises(BadInput, match="no volume"):
+        simplex.p1_gradients(TET * [1, 1, 0], CELL)
+
+
+def test_enclosed_volume_of_a_tetrahedron():
+    faces = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
+    assert simplex.enclosed_volume(TET + 100.0, faces) == pytest.approx(4.0)
+    np.testing.assert_allclose(simplex.triangle_area_vectors(TET, faces).sum(axis=0), 0, atol=1e-14)
+
+
+def test_validators_name_the_field():
+    with pytest.raises(BadInput, match=r"points: 1 of 3"):
+        check.finite("points", np.array([0, np.nan, 1]))
+    with pytest.raises(BadInput, match=r"points: shape \(3,\), expected \('any', 3\)"):
+        check.shape("points", np.zeros(3), (None, 3))
+    with pytest.raises(BadInput, match="V1 given more than once"):
+        check.unique("electrodes", ["V1", "V2", "V1"])
+    with pytest.raises(BadInput, match="is this mm"):
+        check.between("edge", 0.004, 0.5, 8, "is this mm?")
