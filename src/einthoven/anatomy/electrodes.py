@@ -1,0 +1,158 @@
+"""Electrodes on the torso, placed once on the mean torso and tied to its skin.
+
+Each electrode keeps its triangle and weights, so it moves with the body's shape as the skin
+under it does. Sites: precordial as in the AHA/ACC/HRS recommendations (Kligfield 2007,
+10.1161/CIRCULATIONAHA.106.180200), limb electrodes on the trunk as in Mason and Likar 1966,
+10.1016/0002-8703(66)90264-7. Anterior electrodes: uniform on the front, as in Dokuchaev 2026,
+section 2.2.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from einthoven.anatomy.skin_points import SkinPoints, cast_ray
+from einthoven.anatomy.torso import TorsoSurface, load_atlas, torso_surface
+from einthoven.core.errors import BadInput
+from einthoven.core.names import STANDARD_ELECTRODES, anterior_electrode_name
+from einthoven.core.seeds import generator
+from einthoven.core.simplex import triangle_area_vectors
+
+GROUND = "RL"
+MAX_ANTERIOR = 1000
+
+PARASTERNAL_MM = 25.0
+"""V1 and V2 beside the sternum: half its width and the radius of an electrode."""
+RIB_SPACE_MM = 12.0
+"""On the midclavicular line the fifth intercostal space lies this far below the nipple."""
+FRONT_COSINE = 0.25
+"""Skin whose outward normal leans at least this much to the front is anterior."""
+N_CANDIDATES = 12000
+ANTERIOR_SEED = 1
+
+
+def standard_electrodes(torso: TorsoSurface) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """The nine electrodes of the 12-lead ECG, and the ground.
+
+    Returns:
+        names: RA LA LL V1..V6 (core.names.STANDARD_ELECTRODES).
+        points: [9, 3] mm on the skin.
+        ground: [3] mm, RL.
+    """
+    points = _standard_places(torso.resolution).on(torso.points)
+    return list(STANDARD_ELECTRODES), points[:-1], points[-1]
+
+
+def anterior_electrodes(torso: TorsoSurface, n: int) -> np.ndarray:
+    """Near-uniform electrodes on the front of the torso: [n, 3] mm on the skin.
+
+    They are chosen farthest first, so a larger `n` keeps the earlier ones.
+
+    Raises:
+        BadInput: `n` is negative or above 1000.
+    """
+    if not 0 <= n <= MAX_ANTERIOR:
+        raise BadInput(f"n_anterior_electrodes = {n} is outside 0 to {MAX_ANTERIOR}")
+    if n == 0:
+        return np.empty((0, 3))
+    return _anterior_places(torso.resolution, n).on(torso.points)
+
+
+def electrode_points(torso: TorsoSurface, names: Sequence[str]) -> np.ndarray:
+    """Positions [electrode, 3] mm of electrodes by name: RA LA LL RL V1..V6 A000..A999.
+
+    Raises:
+        BadInput: an unknown name.
+    """
+    standard, points, ground = standard_electrodes(torso)
+    place = dict(zip(standard, points)) | {GROUND: ground}
+    anterior = {anterior_electrode_name(k): k for k in range(MAX_ANTERIOR)}
+    if unknown := [name for name in names if name not in place and name not in anterior]:
+        raise BadInput(
+            f"electrodes: {', '.join(unknown)} unknown; known are {' '.join(place)} "
+            f"and A000 to A{MAX_ANTERIOR - 1}"
+        )
+    wanted = [anterior[name] for name in names if name in anterior]
+    front = anterior_electrodes(torso, max(wanted) + 1 if wanted else 0)
+    rows = [place[name] if name in place else front[anterior[name]] for name in names]
+    return np.array(rows).reshape(-1, 3)
+
+
+@lru_cache(maxsize=1)
+def _mean_sites() -> dict[str, np.ndarray]:
+    """Name -> [3] mm on the fine mean torso, by a nurse's rules."""
+    torso = torso_surface(np.zeros(0), "fine")
+    mark = torso.landmarks
+
+    def front(x: float, z: float) -> np.ndarray:
+        return cast_ray(torso.points, torso.faces, [x, -1000.0, z], [0.0, 1.0, 0.0])
+
+    site = {}
+    for name, side in (("V1", -1.0), ("V2", 1.0)):
+        site[name] = front(side * PARASTERNAL_MM, mark["ICS4"][2])
+    # V4: fifth space, midclavicular line; V5 and V6 lie at its height, not along the ribs.
+    height = mark["NIPPLE_L"][2] - RIB_SPACE_MM
+    site["V4"] = front(mark["CLAVICLE_L"][0], height)
+    site["V3"] = front(*(0.5 * (site["V2"] + site["V4"]))[[0, 2]])
+    back = cast_ray(torso.points, torso.faces, [0.0, 1000.0, height], [0.0, -1.0, 0.0])
+    centre = np.array([0.0, 0.5 * (front(0.0, height)[1] + back[1]), height])
+    to_v4 = site["V4"] - centre
+    to_v4 /= np.linalg.norm(to_v4)
+    to_v6 = np.array([1.0, 0.0, 0.0])  # the midaxillary line: straight to the left
+    site["V5"] = cast_ray(torso.points, torso.faces, centre, to_v4 + to_v6)
+    site["V6"] = cast_ray(torso.points, torso.faces, centre, to_v6)
+    for name, side in (("RA", "R"), ("LA", "L")):
+        # the fossa below the clavicle's lateral third, inside the deltoid
+        x = 0.45 * mark[f"CLAVICLE_{side}"][0] + 0.55 * mark[f"SHOULDER_{side}"][0]
+        site[name] = front(x, mark[f"CLAVICLE_{side}"][2] - 35.0)
+    site["LL"], site[GROUND] = mark["ILIAC_L"], mark["ILIAC_R"]
+    return site
+
+
+@lru_cache(maxsize=2)
+def _standard_places(resolution: str) -> SkinPoints:
+    """Triangles and weights of the nine electrodes and the ground."""
+    site = _mean_sites()
+    sites = np.array([site[name] for name in (*STANDARD_ELECTRODES, GROUND)])
+    return load_atlas().attach(sites, resolution)
+
+
+@lru_cache(maxsize=8)
+def _anterior_places(resolution: str, n: int) -> SkinPoints:
+    """Triangles and weights of the first `n` anterior electrodes."""
+    candidates = _anterior_candidates()
+    start = load_atlas().landmarks["ICS4"]
+    chosen = [int(np.linalg.norm(candidates - start, axis=1).argmin())]
+    distance = np.linalg.norm(candidates - candidates[chosen[0]], axis=1)
+    while len(chosen) < n:
+        chosen.append(int(distance.argmax()))
+        distance = np.minimum(distance, np.linalg.norm(candidates - candidates[chosen[-1]], axis=1))
+    return load_atlas().attach(candidates[chosen], resolution)
+
+
+@lru_cache(maxsize=1)
+def _anterior_candidates() -> np.ndarray:
+    """[candidate, 3] mm, uniform by area on the front of the fine mean torso.
+
+    Between the hips' electrodes and the sternal notch, and between the shoulders; the number
+    of candidates does not depend on the number of electrodes, so that these can be extended.
+    """
+    torso = torso_surface(np.zeros(0), "fine")
+    mark = torso.landmarks
+    area = triangle_area_vectors(torso.points, torso.faces)
+    size = np.linalg.norm(area, axis=1)
+    centre = torso.points[torso.faces].mean(axis=1)
+    allowed = (
+        (-area[:, 1] > FRONT_COSINE * size)
+        & ~torso.cap[torso.faces].any(axis=1)
+        & (np.abs(centre[:, 0]) < mark["SHOULDER_L"][0])
+        & (centre[:, 2] > mark["ILIAC_L"][2])
+        & (centre[:, 2] < mark["STERNAL_NOTCH"][2] + 15.0)
+    )
+    rng = generator(ANTERIOR_SEED, "anterior electrodes")
+    weight = np.where(allowed, size, 0.0)
+    face = rng.choice(len(size), N_CANDIDATES, p=weight / weight.sum())
+    root, along = np.sqrt(rng.random(N_CANDIDATES)), rng.random(N_CANDIDATES)
+    weights = np.stack([1 - root, root * (1 - along), root * along], axis=1)
+    return SkinPoints(torso.faces[face], weights).on(torso.points)
