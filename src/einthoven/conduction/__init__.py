@@ -1,0 +1,1 @@
+"""How the heart is excited: conduction tree, wave through the wall, action potential."""

@@ -1,0 +1,62 @@
+"""The template action potential U of V_m(x, t) = U(t - tau(x)) (Dokuchaev 2026, section 2.7).
+
+It is the epicardial cell of ten Tusscher and Panfilov (2006) after 500 beats at 1000 ms, shipped
+as a table (`tools/build_action_potential.py` makes it, `conduction.ttp06` holds the equations).
+"""
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from einthoven.core import check
+from einthoven.core.files import Arrays, load_arrays
+
+DATA = Path(__file__).parent / "data" / "ttp06_epi.npz"
+FADE_MS = 50.0
+"""Over this end of the table the last hundredths of a millivolt above rest fade out."""
+
+
+@lru_cache
+def table() -> Arrays:
+    """The shipped action potential: `time` [sample] ms, `v_m` [sample] mV, `state` before it."""
+    return load_arrays(DATA, require=("time", "v_m", "state"))
+
+
+def potential(time: np.ndarray) -> np.ndarray:
+    """U at any times, by monotone cubic interpolation of the table.
+
+    Args:
+        time: ms from the steepest upstroke.
+
+    Returns:
+        mV of the same shape; exactly the resting potential before the beat and after the table.
+    """
+    from scipy.interpolate import PchipInterpolator
+
+    known, v_m = table()["time"], table()["v_m"]
+    rest = v_m[0]
+    left = np.clip((known[-1] - known) / FADE_MS, 0.0, 1.0)
+    v_m = rest + (v_m - rest) * left * left * (3.0 - 2.0 * left)
+    return PchipInterpolator(known, v_m)(np.clip(time, known[0], known[-1]))
+
+
+def template(dt_ms: float) -> tuple[np.ndarray, np.ndarray]:
+    """The action potential on a regular time axis that has a sample at the upstroke (t = 0).
+
+    Args:
+        dt_ms: step, 0.001 to 5 ms. The upstroke lasts about a millisecond: to interpolate
+            linearly within it, use 0.05 ms or less.
+
+    Returns:
+        time [time] ms, from just before the beat until the cell is at rest; v_m [time] mV, whose
+        first and last sample are the resting potential.
+
+    Raises:
+        BadInput: dt_ms out of range.
+    """
+    check.between("dt_ms", dt_ms, 0.001, 5, "milliseconds?")
+    known = table()["time"]
+    steps = np.arange(np.floor(known[0] / dt_ms), np.ceil(known[-1] / dt_ms) + 1)
+    time = steps * dt_ms
+    return time, potential(time)

@@ -1,0 +1,153 @@
+"""Compiled kernels of the eikonal solver: the exact local update and the correction of labels.
+
+A metric is a row xx, yy, zz, xy, xz, yz of the inverse squared-speed tensor M = D^-1, so that a
+straight step d takes sqrt(d . M d) ms.
+"""
+
+import numba
+import numpy as np
+
+IMPROVEMENT_MS = 1e-10
+"""Smaller gains do not wake a node's neighbours."""
+
+
+@numba.njit(cache=True)
+def inner(m: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:
+    """a . M b."""
+    return (
+        m[0] * a[0] * b[0]
+        + m[1] * a[1] * b[1]
+        + m[2] * a[2] * b[2]
+        + m[3] * (a[0] * b[1] + a[1] * b[0])
+        + m[4] * (a[0] * b[2] + a[2] * b[0])
+        + m[5] * (a[1] * b[2] + a[2] * b[1])
+    )
+
+
+@numba.njit(cache=True)
+def edge_update(
+    m: np.ndarray, x: np.ndarray, x1: np.ndarray, x2: np.ndarray, u1: float, u2: float
+) -> float:
+    """Least time at x over the edge from x1 (time u1) to x2 (time u2); infinite times are skipped.
+
+    With y = x2 + l (x1 - x2) minimise u2 + l p + sqrt(c.Mc - 2 l a.Mc + l^2 a.Ma), a convex
+    function of l in [0, 1].
+    """
+    c = x - x2
+    cc = inner(m, c, c)
+    d = x - x1
+    best = min(u2 + np.sqrt(cc), u1 + np.sqrt(inner(m, d, d)))
+    if not (np.isfinite(u1) and np.isfinite(u2)):
+        return best
+    a, p = x1 - x2, u1 - u2
+    aa, ac = inner(m, a, a), inner(m, a, c)
+    slack = 1.0 - p * p / aa
+    if slack > 0.0:
+        s = np.sqrt(max(cc - ac * ac / aa, 0.0) / slack)
+        along = (ac - p * s) / aa
+        if 0.0 < along < 1.0:
+            best = min(best, u2 + along * p + s)
+    return best
+
+
+@numba.njit(cache=True)
+def face_update(
+    m: np.ndarray,
+    x: np.ndarray,
+    x1: np.ndarray,
+    x2: np.ndarray,
+    x3: np.ndarray,
+    u1: float,
+    u2: float,
+    u3: float,
+) -> float:
+    """Least time at x over the triangle x1, x2, x3 with interpolated times u1, u2, u3.
+
+    The stationary point of u3 + l1 p + l2 q + sqrt(|c - l1 a - l2 b|_M^2) is closed-form; where
+    it lies outside the triangle, the function being convex, the least value is on an edge.
+    """
+    if np.isfinite(u1) and np.isfinite(u2) and np.isfinite(u3):
+        a, b, c, p, q = x1 - x3, x2 - x3, x - x3, u1 - u3, u2 - u3
+        aa, ab, bb = inner(m, a, a), inner(m, a, b), inner(m, b, b)
+        ac, bc, cc = inner(m, a, c), inner(m, b, c), inner(m, c, c)
+        det = aa * bb - ab * ab
+        slack = 1.0 - (bb * p * p - 2.0 * ab * p * q + aa * q * q) / det
+        if slack > 0.0:
+            height_sq = cc - (bb * ac * ac - 2.0 * ab * ac * bc + aa * bc * bc) / det
+            s = np.sqrt(max(height_sq, 0.0) / slack)
+            g, h = ac - p * s, bc - q * s
+            l1, l2 = (bb * g - ab * h) / det, (aa * h - ab * g) / det
+            if l1 >= 0.0 and l2 >= 0.0 and l1 + l2 <= 1.0:
+                return u3 + l1 * p + l2 * q + s
+    return min(
+        edge_update(m, x, x1, x2, u1, u2),
+        edge_update(m, x, x2, x3, u2, u3),
+        edge_update(m, x, x1, x3, u1, u3),
+    )
+
+
+@numba.njit(cache=True)
+def corner_update(
+    points: np.ndarray, cell: np.ndarray, m: np.ndarray, time: np.ndarray, corner: int
+) -> float:
+    """Time at one corner of a tetrahedron from its opposite face."""
+    a, b, c = cell[(corner + 1) % 4], cell[(corner + 2) % 4], cell[(corner + 3) % 4]
+    x = points[cell[corner]]
+    return face_update(m, x, points[a], points[b], points[c], time[a], time[b], time[c])
+
+
+@numba.njit(cache=True)
+def correct_labels(
+    points: np.ndarray,
+    cells: np.ndarray,
+    metric: np.ndarray,
+    first: np.ndarray,
+    cells_of: np.ndarray,
+    start: np.ndarray,
+    max_updates: int,
+) -> tuple[np.ndarray, int]:
+    """Lower the times from `start` until no local update lowers any node: times, updates done.
+
+    The cells of node i are cells_of[first[i]:first[i + 1]]. All corners of a woken cell are
+    tried, also those with an earlier time than the node that woke it: in obtuse or anisotropic
+    tetrahedra the wave does not always come from the earliest node.
+    """
+    n = len(points)
+    time = start.copy()
+    queue, queued = np.empty(n + 1, np.int64), np.zeros(n, np.bool_)
+    head, tail, n_updates = 0, 0, 0
+    for i in np.argsort(start):
+        if np.isfinite(start[i]):
+            queue[tail], queued[i] = i, True
+            tail += 1
+    while head != tail and n_updates < max_updates:
+        i = queue[head]
+        head = (head + 1) % (n + 1)
+        queued[i] = False
+        for k in range(first[i], first[i + 1]):
+            e = cells_of[k]
+            for corner in range(4):
+                j = cells[e, corner]
+                if j == i:
+                    continue
+                arrival = corner_update(points, cells[e], metric[e], time, corner)
+                n_updates += 1
+                if arrival < time[j] - IMPROVEMENT_MS:
+                    time[j] = arrival
+                    if not queued[j]:
+                        queue[tail], queued[j] = j, True
+                        tail = (tail + 1) % (n + 1)
+    return time, n_updates
+
+
+@numba.njit(cache=True)
+def best_updates(
+    points: np.ndarray, cells: np.ndarray, metric: np.ndarray, time: np.ndarray
+) -> np.ndarray:
+    """Best local update of every node from the given times: [node] ms."""
+    best = np.full(len(points), np.inf)
+    for e in range(len(cells)):
+        for corner in range(4):
+            j = cells[e, corner]
+            best[j] = min(best[j], corner_update(points, cells[e], metric[e], time, corner))
+    return best
