@@ -11,6 +11,8 @@ from einthoven.core.errors import BadInput
 from einthoven.core.simplex import cell_gradient, p1_gradients, tet_volumes
 from einthoven.ecg.sweep import sweep_matrix
 
+CELLS_PER_BLOCK = 4096
+
 
 def transfer_matrix(
     points: np.ndarray, cells: np.ndarray, sigma_i: np.ndarray, grad: np.ndarray
@@ -115,8 +117,11 @@ def forward_potential(
     start = float(time[0]) - first
     origin_bin = int(np.floor((tau[cells].min() - start) / step))
     n_bins = int(np.ceil((tau[cells].max() - start) / step)) - origin_bin + 1
-    bins = sweep_matrix(tau[cells], start + origin_bin * step, step, n_bins)
-    source = bins @ strength  # [bin, electrode]
+    source = np.zeros((n_bins, len(grad)))
+    for block in range(0, len(cells), CELLS_PER_BLOCK):  # bounds the memory
+        some = slice(block, block + CELLS_PER_BLOCK)
+        swept = sweep_matrix(tau[cells[some]], start + origin_bin * step, step, n_bins)
+        source += swept @ strength[some]
     k = stride * np.arange(len(time))[None, :] - 1 - origin_bin - np.arange(n_bins)[:, None]
     inside = (k >= 0) & (k < len(slopes))
     kernel = np.where(inside, slopes[np.clip(k, 0, len(slopes) - 1)], 0.0)  # [bin, time]

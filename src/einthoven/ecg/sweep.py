@@ -8,7 +8,7 @@ def swept_fraction(times: np.ndarray, s: np.ndarray) -> np.ndarray:
     """Share of a tetrahedron where a linear function tau is at most s.
 
     The distribution function of tau, whose density is the quadratic B-spline with knots at the
-    four nodal values (Curry and Schoenberg 1966, doi:10.1007/BF02788653). Written with the
+    four nodal values (Curry and Schoenberg, J. Anal. Math. 17, 1966). Written with the
     fractions at which the front cuts the edges, so that equal nodal values do no harm.
 
     Args:
@@ -45,8 +45,8 @@ def sweep_matrix(times: np.ndarray, origin: float, step: float, n_bins: int) -> 
         [bin, cell]; columns sum to one.
     """
     times = np.sort(times, axis=1)
-    first = np.floor((times[:, 0] - origin) / step).astype(np.int64)
-    last = np.minimum(np.floor((times[:, 3] - origin) / step).astype(np.int64), n_bins - 1)
+    # clipped, as round-off may put the first activation a hair before the origin
+    first, last = np.clip(np.floor((times[:, [0, 3]].T - origin) / step), 0, n_bins - 1).astype(int)
     count = last - first + 1  # bins that the cell touches
     starts = np.concatenate([[0], np.cumsum(count)])
     cell = np.repeat(np.arange(len(times)), count)

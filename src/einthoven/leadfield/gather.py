@@ -66,9 +66,7 @@ def gather_lead_fields(
     check.unique(f"{_listed(paths)}: electrodes", found)
     missing = [name for name in names if name not in set(found)]
     if missing:
-        raise BadInput(
-            f"{_listed(paths)}: no lead field of {', '.join(missing[:8])}; stale batches?"
-        )
+        raise BadInput(f"{_listed(paths)}: lacks {', '.join(missing[:8])}; stale batch files?")
     for batch in batches:
         _check_same_mesh(batches[0], batch)
     row = {name: k for k, name in enumerate(found)}

@@ -1,0 +1,139 @@
+"""Electrodes on the skin, batches and gathering."""
+
+import numpy as np
+import pytest
+from helpers_fem import ball_in_ball, unit
+
+from einthoven.core.errors import BadInput
+from einthoven.core.files import save_arrays
+from einthoven.leadfield.gather import batch_slice, gather_lead_fields, n_batches
+from einthoven.leadfield.pseudo import pseudo_lead_field, pseudo_lead_field_grad
+from einthoven.leadfield.skin import _closest, electrode_weights, lumped_areas, skin_faces
+
+MESH = ball_in_ball()
+SKIN = skin_faces(MESH)
+ELECTRODES = 100.0 * unit(np.random.default_rng(1).normal(size=(7, 3)))
+
+
+def test_weights_reproduce_linear_functions_at_the_projection():
+    weights = electrode_weights(MESH["points"], SKIN, ELECTRODES)
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0, atol=1e-12)
+    feet = weights @ MESH["points"]
+    assert weights.data.min() >= 0
+    assert np.linalg.norm(feet - ELECTRODES, axis=1).max() < 3.0  # sagitta of the triangles
+    np.testing.assert_allclose(
+        electrode_weights(MESH["points"], SKIN, feet) @ MESH["points"], feet, atol=1e-9
+    )
+
+
+def test_closest_point_is_closest_among_many():
+    generator = np.random.default_rng(2)
+    corners = generator.normal(size=(30, 3, 3))
+    fine = generator.dirichlet([0.5, 0.5, 0.5], size=4000)
+    for x in 2 * generator.normal(size=(5, 3)):
+        weights, distance = _closest(corners, x)
+        feet = np.einsum("fv,fvi->fi", weights, corners)
+        np.testing.assert_allclose(np.linalg.norm(feet - x, axis=1), distance)
+        others = np.linalg.norm(np.einsum("sv,fvi->sfi", fine, corners) - x, axis=2).min(axis=0)
+        assert (distance <= others + 1e-12).all()
+        assert (others - distance).max() < 0.2
+
+
+def test_lumped_areas_sum_to_the_area_of_the_sphere():
+    area = lumped_areas(MESH["points"], SKIN).sum()
+    assert 0.95 < area / (4 * np.pi * 100.0**2) < 1.0
+
+
+@pytest.mark.parametrize(
+    ("electrodes", "names", "message"),
+    [
+        (ELECTRODES * 1.1, None, "mm off the skin"),
+        (ELECTRODES / 1000, None, "not in mm"),
+        (ELECTRODES[:2], ["V1", "V1"], "V1 given more than once"),
+        (ELECTRODES[:2], ["V1", "V2", "V3"], "3 for 2"),
+        (ELECTRODES * np.nan, None, "NaN"),
+        (ELECTRODES[:, :2], None, "shape"),
+    ],
+)
+def test_bad_electrodes(electrodes, names, message):
+    with pytest.raises(BadInput, match=message):
+        electrode_weights(MESH["points"], SKIN, electrodes, names)
+
+
+def test_open_or_missing_skin():
+    with pytest.raises(BadInput, match="not closed"):
+        keep = np.arange(len(MESH["facets"])) > 3
+        skin_faces(MESH | {"facets": MESH["facets"][keep], "facet_tags": MESH["facet_tags"][keep]})
+    with pytest.raises(BadInput, match="none is tagged SKIN"):
+        skin_faces(MESH | {"facet_tags": MESH["facet_tags"] + 1})
+
+
+def test_pseudo_gradient_is_the_gradient_and_points_to_the_electrode():
+    points = np.random.default_rng(3).uniform(-40, 40, size=(50, 3))
+    grad = pseudo_lead_field_grad(points, ELECTRODES, 0.06)
+    h = 1e-3
+    for axis in range(3):
+        step = h * np.eye(3)[axis]
+        plus, minus = (pseudo_lead_field(points + s, ELECTRODES, 0.06) for s in (step, -step))
+        np.testing.assert_allclose(grad[..., axis], (plus - minus) / (2 * h), rtol=1e-6, atol=1e-10)
+    towards = ELECTRODES[:, None] - points
+    assert (np.einsum("epd,epd->ep", grad, towards) > 0).all()
+    with pytest.raises(BadInput, match="infinite"):
+        pseudo_lead_field(ELECTRODES, ELECTRODES, 0.06)
+
+
+@pytest.mark.parametrize(("n", "per_job"), [(33, 0), (33, 1), (33, 10), (30, 10)])
+def test_batches_cover_every_electrode_once(n, per_job):
+    batches = [batch_slice(n, per_job, b) for b in range(n_batches(n, per_job))]
+    covered = np.concatenate([np.arange(n)[batch] for batch in batches])
+    np.testing.assert_array_equal(covered, np.arange(n))
+    with pytest.raises(BadInput, match="batch"):
+        batch_slice(n, per_job, len(batches))
+
+
+NAMES = ["RA", "LA", "LL", "V1", "V2"]
+FIELDS = np.arange(5.0)[:, None] + np.zeros(4)
+PLACES = np.arange(15.0).reshape(5, 3)
+
+
+def save_batch(folder, number, rows, patient="p0000", fields=FIELDS):
+    path = folder / f"leadfield_b{number}.npz"
+    save_arrays(
+        path,
+        {
+            "lead_field": fields[rows],
+            "electrode_names": np.array(NAMES)[rows],
+            "electrode_points": PLACES[rows],
+            "residual": 1e-14 * np.arange(5.0)[rows],
+        },
+        patient=patient,
+    )
+    return path
+
+
+def test_gather_by_name_whatever_the_order(tmp_path):
+    paths = [save_batch(tmp_path, 1, [4, 1]), save_batch(tmp_path, 0, [3, 0, 2])]
+    gathered = gather_lead_fields(paths, NAMES, PLACES)
+    np.testing.assert_array_equal(gathered.lead_field, FIELDS)
+    np.testing.assert_array_equal(gathered.electrode_points, PLACES)
+    np.testing.assert_array_equal(gathered.residual, 1e-14 * np.arange(5.0))
+    some = gather_lead_fields(paths, ["V2", "RA"])
+    np.testing.assert_array_equal(some.lead_field[:, 0], [4.0, 0.0])
+    assert list(some.electrode_names) == ["V2", "RA"]
+
+
+def test_gather_refuses_mix_ups(tmp_path):
+    first = save_batch(tmp_path, 0, [0, 1, 2])
+    with pytest.raises(BadInput, match="lacks V1, V2"):
+        gather_lead_fields([first], NAMES)
+    with pytest.raises(BadInput, match="LL given more than once"):
+        gather_lead_fields([first, save_batch(tmp_path, 1, [2, 3, 4])], NAMES)
+    with pytest.raises(BadInput, match="different patients"):
+        gather_lead_fields([first, save_batch(tmp_path, 2, [3, 4], patient="p0001")], NAMES)
+    with pytest.raises(BadInput, match="different patients or meshes"):
+        gather_lead_fields([first, save_batch(tmp_path, 3, [3, 4], fields=FIELDS[:, :3])], NAMES)
+    with pytest.raises(BadInput, match="V2 is 1 mm from"):
+        moved = PLACES + np.array([0, 0, 0, 0, 1.0])[:, None] * [0, 1, 0]
+        gather_lead_fields([first, save_batch(tmp_path, 4, [3, 4])], NAMES, moved)
+    with pytest.raises(BadInput, match="no lead-field files"):
+        gather_lead_fields([], NAMES)
