@@ -1,0 +1,1 @@
+"""The Zarr layout of the data set, its writers, its checker and its loaders."""

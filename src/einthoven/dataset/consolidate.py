@@ -1,0 +1,139 @@
+"""Writer of the consolidated store: all patients in one sharded archive, one at a time."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from einthoven import __version__
+from einthoven.core.check import unique
+from einthoven.core.errors import BadInput
+from einthoven.core.log import track
+from einthoven.dataset.layout import (
+    DATASET_FORMAT,
+    DATASET_LAYOUT,
+    FORMAT_VERSION,
+    FROM_PATIENT,
+    PATIENT_FORMAT,
+    Variable,
+)
+from einthoven.dataset.store import create, new_store, open_store, write
+
+TITLE = "Virtual patients: anatomies, lead fields and ECGs"
+LICENCE = "CC-BY-4.0"
+
+
+def _find(patient: zarr.Group, group: str, name: str, path: str | Path) -> zarr.Array:
+    """The patient's array for a variable of a consolidated group.
+
+    Raises:
+        BadInput: the patient store lacks it.
+    """
+    for source in FROM_PATIENT[group]:
+        if f"{source}/{name}" in patient:
+            return patient[f"{source}/{name}"]
+    raise BadInput(f"{path}: lacks {group}/{name}; run `einthoven check` on it")
+
+
+def _is_coordinate(variable: Variable) -> bool:
+    return variable.dims == (variable.name,)
+
+
+def _create_groups(root: zarr.Group, first: zarr.Group, n_patients: int, path: str | Path) -> None:
+    """All groups, their coordinates (written) and per-patient arrays (empty)."""
+    for name, variables in DATASET_LAYOUT.items():
+        if not name:
+            continue
+        group = root.create_group(name)
+        for variable in variables:
+            source = _find(first, name, variable.name, path)
+            if _is_coordinate(variable):
+                write(group, variable, source[...])
+            else:
+                # An electrode's field is a chunk of its own; the patient's shard is one file.
+                n_chunked = 2 if "electrode" in variable.dims[:2] and len(variable.dims) == 4 else 1
+                create(group, variable, (n_patients, *source.shape), n_chunked)
+
+
+def _copy_patient(root: zarr.Group, patient: zarr.Group, index: int, path: str | Path) -> None:
+    """Fill row `index` of every array from one patient's store.
+
+    Raises:
+        BadInput: a shape or coordinate differs from the first patient's.
+    """
+    for name, variables in DATASET_LAYOUT.items():
+        for variable in variables if name else ():
+            source, target = _find(patient, name, variable.name, path), root[name][variable.name]
+            if _is_coordinate(variable):
+                if not np.array_equal(source[...], target[...]):
+                    raise BadInput(
+                        f"{path}: {name}/{variable.name} differs from the first patient's"
+                    )
+            elif source.shape != target.shape[1:]:
+                raise BadInput(
+                    f"{path}: {name}/{variable.name} has shape {source.shape}, "
+                    f"the first patient's has {target.shape[1:]}; made with another config?"
+                )
+            else:
+                target[index] = source[...]
+
+
+def _read_roots(stores: Sequence[str | Path]) -> tuple[list[str], list[str]]:
+    """Names and splits of all patients, from the attributes alone.
+
+    Raises:
+        BadInput: a store is not a patient store, or a patient occurs twice.
+    """
+    names, splits = [], []
+    for path in stores:
+        with open_store(path) as root:
+            if root.attrs.get("format") != PATIENT_FORMAT:
+                raise BadInput(f"{path}: not a patient store of einthoven (foreign Zarr?)")
+            names.append(str(root.attrs["patient"]))
+            splits.append(str(root.attrs["split"]))
+    unique("patients", names)
+    return names, splits
+
+
+def consolidate(
+    path: str | Path,
+    stores: Sequence[str | Path],
+    config: dict[str, Any],
+    excluded: Sequence[str] = (),
+) -> None:
+    """Stream patient stores into the consolidated store; memory holds one array of one patient.
+
+    The same stores and config give the same bytes.
+
+    Args:
+        path: the .zarr.zip file to write.
+        stores: patient stores, in the order wanted.
+        config: the physics sections of the config, kept as JSON in the root attributes.
+        excluded: patients that the config leaves out, kept in the root attributes.
+
+    Raises:
+        BadInput: no stores, a foreign or broken one, or patients of different configs.
+    """
+    if not stores:
+        raise BadInput("consolidate: no patient stores given")
+    names, splits = _read_roots(stores)
+    attrs = {
+        "format": DATASET_FORMAT,
+        "format_version": FORMAT_VERSION,
+        "einthoven_version": __version__,
+        "title": TITLE,
+        "licence": LICENCE,
+        "config": json.dumps(config, sort_keys=True),
+        "excluded": sorted(excluded),
+    }
+    with new_store(path, attrs) as root:
+        for variable, values in zip(DATASET_LAYOUT[""], (names, splits)):
+            write(root, variable, np.array(values))
+        with open_store(stores[0]) as first:
+            _create_groups(root, first, len(stores), stores[0])
+        for index, store in enumerate(track(stores, "consolidate")):
+            with open_store(store) as patient:
+                _copy_patient(root, patient, index, store)

@@ -1,0 +1,70 @@
+"""Open the stores with xarray: lazy, chunked by patient (and electrode), read through the zip.
+
+Without einthoven the same is
+
+    xarray.open_datatree("zip::einthoven.zarr.zip", engine="zarr", chunks={})
+    xarray.open_zarr("zip::einthoven.zarr.zip", group="field")
+"""
+
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from einthoven.core.errors import BadInput
+from einthoven.dataset.layout import LAYOUTS
+
+
+def _address(path: str | Path) -> str:
+    """The path as xarray wants it for a zip archive.
+
+    Raises:
+        BadInput: no such file.
+    """
+    if not Path(path).is_file():
+        raise BadInput(f"{path}: no such file; run `snakemake dataset`")
+    return f"zip::{Path(path)}"
+
+
+def open_tree(path: str | Path) -> xr.DataTree:
+    """The whole store as a lazy DataTree; children inherit the patient coordinate.
+
+    Raises:
+        BadInput: missing file, no Zarr, or not a store of einthoven.
+    """
+    tree = _open(xr.open_datatree, path, engine="zarr", chunks={})
+    if tree.attrs.get("format") not in LAYOUTS:
+        raise BadInput(f"{path}: not a store of einthoven (foreign Zarr?)")
+    return tree
+
+
+def open_group(path: str | Path, group: str, split: str | None = None) -> xr.Dataset:
+    """One group of the consolidated store with the coordinates `patient` and `split`.
+
+    Args:
+        path: the consolidated store.
+        group: cohort, electrode, sdf, field or ecg.
+        split: keep only these patients (train, val or test).
+
+    Raises:
+        BadInput: no such group or split.
+    """
+    tree = open_tree(path)
+    if group not in tree.children:
+        raise BadInput(f"{path}: no group {group!r}; it has {', '.join(sorted(tree.children))}")
+    root = tree.to_dataset()
+    data = tree[group].to_dataset().assign_coords(split=root["split"].load())
+    if split is None:
+        return data
+    keep = (data["split"] == split).values
+    if not keep.any():
+        raise BadInput(f"{path}: no patient in split {split!r}")
+    return data.isel(patient=keep)
+
+
+def _open(function: Any, path: str | Path, **options: Any) -> Any:
+    address = _address(path)
+    try:
+        return function(address, **options)
+    except Exception as error:  # xarray, zarr and zipfile raise many types for broken stores
+        raise BadInput(f"{path}: not a readable Zarr store ({error})") from error

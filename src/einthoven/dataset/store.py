@@ -1,0 +1,127 @@
+"""Zarr v3 arrays as the layout asks for them: checksummed, named, with units."""
+
+import json
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from zarr.codecs import Crc32cCodec, ZstdCodec
+from zarr.storage import ZipStore
+
+from einthoven.core.errors import BadInput
+from einthoven.dataset.archive import pack
+from einthoven.dataset.layout import Variable
+
+
+@contextmanager
+def new_store(path: str | Path, attrs: dict[str, Any]) -> Iterator[zarr.Group]:
+    """Yield a root group to fill; on success it becomes the zip archive `path`.
+
+    Args:
+        path: the .zarr.zip file.
+        attrs: attributes of the root group.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+        directory = Path(folder) / "store"
+        yield zarr.create_group(directory, attributes=attrs)
+        _consolidate_metadata(directory)
+        pack(directory, path)
+        shutil.rmtree(directory)
+
+
+def _consolidate_metadata(directory: Path) -> None:
+    """Copy all metadata into the root, sorted: one read opens the store, and quietly.
+
+    Without it Zarr lists the archive and warns about the manifest.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # consolidated metadata is an extension of the v3 text
+        zarr.consolidate_metadata(directory)
+    root = directory / "zarr.json"
+    data = json.loads(root.read_text())
+    members = data["consolidated_metadata"]["metadata"]
+    data["consolidated_metadata"]["metadata"] = dict(sorted(members.items()))
+    root.write_text(json.dumps(data, indent=1))
+
+
+def create(
+    group: zarr.Group, variable: Variable, shape: tuple[int, ...], n_chunked: int = 0
+) -> zarr.Array:
+    """Create an empty array.
+
+    Args:
+        group: where it goes.
+        variable: its row in the layout.
+        shape: its shape.
+        n_chunked: so many leading axes are cut into chunks of length 1; with more than one,
+            all chunks of an index on the first axis share one shard, hence one file.
+    """
+    chunks = tuple(1 if i < n_chunked else max(1, n) for i, n in enumerate(shape))
+    shards = (1, *(max(1, n) for n in shape[1:])) if n_chunked > 1 else None
+    return group.create_array(
+        variable.name,
+        shape=shape,
+        dtype=str if variable.dtype == "str" else variable.dtype,
+        chunks=chunks,
+        shards=shards,
+        compressors=[ZstdCodec(level=3), Crc32cCodec()],
+        dimension_names=variable.dims,
+        attributes={"units": variable.units, "long_name": variable.long_name},
+        # a chunk of zeros must be written too: a file that is missing is then always a fault
+        config={"write_empty_chunks": True},
+    )
+
+
+def write(group: zarr.Group, variable: Variable, values: np.ndarray) -> None:
+    """Create an array and fill it, cast to the layout's dtype."""
+    values = cast(variable, values)
+    create(group, variable, values.shape)[...] = values
+
+
+def cast(variable: Variable, values: np.ndarray) -> np.ndarray:
+    """Values with the layout's dtype and number of dimensions.
+
+    Raises:
+        BadInput: wrong number of dimensions, lossy kind of cast, NaN or infinity.
+    """
+    values = np.asarray(values)
+    if values.ndim != len(variable.dims):
+        raise BadInput(f"{variable.stage_name}: {values.ndim} dimensions, expected {variable.dims}")
+    if variable.dtype == "str":
+        return values.astype(np.dtypes.StringDType())
+    if variable.dtype.startswith("int"):
+        limits = np.iinfo(variable.dtype)
+        fits = values.size == 0 or (values.min() >= limits.min and values.max() <= limits.max)
+        if values.dtype.kind not in "iub" or not fits:
+            raise BadInput(f"{variable.stage_name}: {values.dtype} does not fit {variable.dtype}")
+    elif not np.isfinite(values).all():
+        raise BadInput(f"{variable.stage_name}: holds NaN or infinite values")
+    return values.astype(variable.dtype)
+
+
+@contextmanager
+def open_store(path: str | Path) -> Iterator[zarr.Group]:
+    """Open a zipped store for reading with plain Zarr.
+
+    Raises:
+        BadInput: the file is missing, truncated or no Zarr.
+    """
+    if not Path(path).is_file():
+        raise BadInput(f"{path}: no such file")
+    try:
+        store = ZipStore(path, mode="r")
+        group = zarr.open_group(store, mode="r")
+    except Exception as error:  # zipfile, zarr and json raise many types for broken stores
+        raise BadInput(f"{path}: not a readable Zarr store ({error})") from error
+    try:
+        yield group
+    finally:
+        store.close()

@@ -1,0 +1,120 @@
+"""Tiny stage files in the format of docs/contracts.md."""
+
+from pathlib import Path
+
+import numpy as np
+
+from einthoven.core.files import save_arrays, write_json
+from einthoven.core.names import LEADS, patient_name
+from einthoven.core.seeds import generator
+from einthoven.dataset.patient_store import SINGLE_STAGES, write_patient_store
+
+ELECTRODES = ("RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6", "A000")
+SCENARIOS = ("sinus", "lbbb")
+LANDMARKS = ("APEX_EPI", "LV_APEX", "RV_APEX", "LV_BASE", "RV_BASE")
+SPLITS = ("train", "val", "test")
+
+
+def _unit(rng: np.random.Generator, n: int) -> np.ndarray:
+    vectors = rng.normal(size=(n, 3))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def stage_arrays(index: int, n_nodes: int = 30, n_points: int = 100) -> dict[str, dict]:
+    """Random arrays of all stages; sizes of meshes differ from patient to patient."""
+    rng = generator(7, index)
+    normal, count = rng.normal, len(ELECTRODES)
+    n_nodes += index
+    n_heart, n_cells, n_heart_cells, n_time = 12 + index, 50, 20, 40
+    potential = (len(SCENARIOS), count, n_time)
+    signal = (len(SCENARIOS), len(LEADS), n_time)
+    f32 = np.float32
+    arrays = {
+        "anatomy": dict(
+            points=normal(size=(9, 3)), faces=rng.integers(0, 9, (14, 3)).astype(np.int32),
+            face_tags=rng.integers(1, 8, 14).astype(np.int8), electrode_names=np.array(ELECTRODES),
+            electrode_points=normal(size=(count, 3)), ground_point=normal(size=3),
+            heart_rotation=np.eye(3), heart_origin=normal(size=3), latent_pca=normal(size=23),
+            torso_box=np.array([[-1.0] * 3, [1.0] * 3]), landmark_names=np.array(LANDMARKS),
+            landmark_points=normal(size=(5, 3)),
+        ),
+        "mesh": dict(
+            points=normal(size=(n_nodes, 3)),
+            cells=rng.integers(0, n_nodes, (n_cells, 4)).astype(np.int32),
+            cell_tags=rng.integers(1, 5, n_cells).astype(np.int8),
+            facets=rng.integers(0, n_nodes, (11, 3)).astype(np.int32),
+            facet_tags=rng.integers(1, 8, 11).astype(np.int8),
+        ),
+        "fibers": dict(
+            f0=_unit(rng, n_heart_cells), s0=_unit(rng, n_heart_cells),
+            n0=_unit(rng, n_heart_cells), uvc_rho=rng.uniform(size=n_heart),
+            uvc_z=rng.uniform(size=n_heart), uvc_phi=rng.uniform(size=n_heart),
+            uvc_nu=np.sign(normal(size=n_heart)),
+        ),
+        "purkinje": dict(
+            tree_points=normal(size=(6, 3)), tree_edges=rng.integers(0, 6, (5, 2)),
+            tree_side=np.array([-1, -1, -1, 1, 1, 1], np.int8),
+            pmj_nodes=rng.integers(0, n_heart, 4), pmj_times=rng.uniform(size=4),
+            pmj_side=np.array([-1, -1, 1, 1], np.int8),
+        ),
+        "ecg": dict(
+            time=np.arange(n_time, dtype=float) - 20, scenario=np.array(SCENARIOS),
+            electrode_names=np.array(ELECTRODES), lead=np.array(LEADS),
+            electrode_potential=normal(size=potential).astype(f32),
+            electrode_potential_pseudo=normal(size=potential).astype(f32),
+            ecg=normal(size=signal).astype(f32), ecg_pseudo=normal(size=signal).astype(f32),
+            qrs_duration=rng.uniform(80, 150, len(SCENARIOS)),
+            qrs_amplitude=normal(size=signal[:2]),
+        ),
+        "sdf": dict(
+            sdf_points=normal(size=(64, 3)).astype(f32), sdf=normal(size=(64, 4)).astype(f32)
+        ),
+        "field": dict(
+            field_points=normal(size=(n_points, 3)).astype(f32),
+            field_cell=rng.integers(0, n_cells, n_points),
+            field_tissue=rng.integers(1, 5, n_points).astype(np.int8),
+            field_sdf=normal(size=(n_points, 4)).astype(f32), field_fiber=_unit(rng, n_points),
+            field_grad=normal(size=(count, n_points, 3)).astype(f32),
+            electrode_names=np.array(ELECTRODES),
+        ),
+    }  # fmt: skip
+    for scenario in SCENARIOS:
+        arrays[f"activation_{scenario}"] = dict(
+            activation_time=rng.uniform(0, 90, n_heart).astype(f32),
+            source_nodes=rng.integers(0, n_heart, 3), source_times=rng.uniform(size=3),
+        )  # fmt: skip
+    for batch, part in enumerate((slice(0, 6), slice(6, None))):
+        names = ELECTRODES[part]
+        arrays[f"leadfield_b{batch}"] = dict(
+            lead_field=normal(size=(len(names), n_nodes)).astype(f32),
+            electrode_names=np.array(names), electrode_points=normal(size=(len(names), 3)),
+            residual=rng.uniform(size=len(names)),
+        )  # fmt: skip
+    return arrays
+
+
+def write_stages(folder: Path, index: int, changes: dict[str, dict] | None = None) -> dict:
+    """Write all stage files of one patient; return the arguments of `write_patient_store`."""
+    arrays = stage_arrays(index)
+    for stage, change in (changes or {}).items():
+        arrays[stage] |= change
+    for stage, members in arrays.items():
+        save_arrays(folder / f"{stage}.npz", members, patient=patient_name(index), seconds=index)
+    rng = generator(8, index)
+    cohort = {"patient": patient_name(index), "index": index, "split": SPLITS[index % 3]}
+    for key, n in (("heart_coeffs", 10), ("torso_coeffs", 10), ("pose_coeffs", 6)):
+        cohort[key] = rng.uniform(-1, 1, n).tolist()
+    write_json(folder / "cohort.json", cohort)
+    return {
+        "cohort": folder / "cohort.json",
+        "stages": {stage: folder / f"{stage}.npz" for stage in SINGLE_STAGES},
+        "activation": {s: folder / f"activation_{s}.npz" for s in SCENARIOS},
+        "leadfield": [folder / f"leadfield_b{b}.npz" for b in range(2)],
+    }
+
+
+def write_patient(folder: Path, index: int, changes: dict[str, dict] | None = None) -> Path:
+    """Stage files and store of one patient."""
+    path = folder / f"{patient_name(index)}.zarr.zip"
+    write_patient_store(path, **write_stages(folder / patient_name(index), index, changes))
+    return path

@@ -1,0 +1,171 @@
+"""The checker finds what is damaged or foreign, and names file and variable."""
+
+import json
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+import zarr
+from helpers_dataset import stage_arrays, write_patient
+
+from einthoven.core.errors import BadInput
+from einthoven.dataset.archive import MANIFEST, pack
+from einthoven.dataset.checker import check_store
+from einthoven.dataset.consolidate import consolidate
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("check")
+    stores = [write_patient(folder, index) for index in range(3)]
+    consolidate(folder / "einthoven.zarr.zip", stores, {})
+    return folder / "einthoven.zarr.zip"
+
+
+@pytest.fixture
+def copy(dataset, tmp_path):
+    return shutil.copy(dataset, tmp_path / "copy.zarr.zip")
+
+
+def _flip(path, position, bit=0):
+    data = bytearray(path.read_bytes())
+    data[position] ^= 1 << bit
+    path.write_bytes(data)
+
+
+def _edit(path, tmp_path, change):
+    """Unpack, change the directory store, pack with a manifest that fits."""
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(tmp_path / "store")
+    (tmp_path / "store" / MANIFEST).unlink()
+    change(tmp_path / "store")
+    pack(tmp_path / "store", path)
+
+
+def test_flipped_bit_in_the_data_names_file_and_variable(copy):
+    with zipfile.ZipFile(copy) as archive:
+        info = archive.getinfo("field/field_grad/c/1/0/0/0")
+    _flip(copy, info.header_offset + info.file_size // 2)
+    with pytest.raises(BadInput, match=r"copy.zarr.zip: field/field_grad: damaged"):
+        check_store(copy)
+
+
+def test_every_flipped_bit_is_found(copy):
+    """Wherever it lies: data, manifest, zip headers, zip directory."""
+    original, rng = copy.read_bytes(), np.random.default_rng(0)
+    positions = [*rng.integers(0, len(original), 40), *range(0, 60, 2), *range(-90, 0, 2)]
+    missed = []
+    for position in positions:
+        copy.write_bytes(original)
+        _flip(copy, position, int(rng.integers(8)))
+        try:
+            check_store(copy)
+            missed.append(position)
+        except BadInput:
+            pass
+    assert not [p % len(original) for p in missed]
+
+
+def test_zarr_itself_refuses_a_flipped_bit(copy, tmp_path):
+    """The codec's CRC32C guards those who never run the checker."""
+
+    def change(store):
+        _flip(store / "sdf/sdf/c/0/0/0", 100)
+
+    _edit(copy, tmp_path, change)
+    with pytest.raises(BadInput, match="sdf/sdf: not decodable"):
+        check_store(copy)
+
+
+@pytest.mark.parametrize("keep", [0, 10, 1000, -1, -100])
+def test_truncated_file(copy, keep):
+    data = copy.read_bytes()
+    copy.write_bytes(data[:keep])
+    with pytest.raises(BadInput, match="copy.zarr.zip: truncated or not a zip archive"):
+        check_store(copy)
+
+
+def test_missing_member(copy, tmp_path):
+    def change(store):
+        shutil.rmtree(store / "sdf/sdf/c/2")
+
+    with zipfile.ZipFile(copy) as archive:
+        manifest = archive.read(MANIFEST)
+    _edit(copy, tmp_path, change)
+    # with the old manifest in place of the new one
+    (tmp_path / "store" / MANIFEST).write_bytes(manifest)
+    with zipfile.ZipFile(copy, "w") as archive:
+        for file in sorted(p for p in (tmp_path / "store").rglob("*") if p.is_file()):
+            archive.write(file, file.relative_to(tmp_path / "store").as_posix())
+    with pytest.raises(BadInput, match="sdf/sdf: missing"):
+        check_store(copy)
+
+
+def test_foreign_zarr(tmp_path):
+    zarr.create_group(tmp_path / "foreign").create_array("x", data=np.zeros(3))
+    with pytest.raises(BadInput, match="a directory"):
+        check_store(tmp_path / "foreign")
+    shutil.make_archive(str(tmp_path / "foreign"), "zip", tmp_path / "foreign")
+    with pytest.raises(BadInput, match="foreign.zip: no manifest.json; a foreign Zarr"):
+        check_store(tmp_path / "foreign.zip")
+    pack(tmp_path / "foreign", tmp_path / "packed.zarr.zip")
+    with pytest.raises(BadInput, match="format None is none of"):
+        check_store(tmp_path / "packed.zarr.zip")
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(BadInput, match="nowhere.zarr.zip: no such file"):
+        check_store(tmp_path / "nowhere.zarr.zip")
+
+
+def _metadata(store, variable, key, value):
+    """Change one entry of an array's metadata, also in the root's copy."""
+    file = store / variable / "zarr.json"
+    root = json.loads((store / "zarr.json").read_text())
+    for data in (json.loads(file.read_text()), None):
+        target = data or root["consolidated_metadata"]["metadata"][variable]
+        target.update({key: value})
+        if data:
+            file.write_text(json.dumps(data))
+    (store / "zarr.json").write_text(json.dumps(root))
+
+
+@pytest.mark.parametrize(
+    "key, value, message",
+    [
+        ("attributes", {"units": "cm"}, "units 'cm', expected 'mm'"),
+        ("dimension_names", ["patient", "point", "surface"], "dimensions .*expected .*sample"),
+    ],
+)
+def test_wrong_unit_or_dimension(copy, tmp_path, key, value, message):
+    _edit(copy, tmp_path, lambda store: _metadata(store, "sdf/sdf", key, value))
+    with pytest.raises(BadInput, match=f"sdf/sdf: {message}"):
+        check_store(copy)
+
+
+def test_value_faults(copy, tmp_path):
+    def change(store):
+        zarr.open_group(store, mode="r+")["ecg/ecg"][1, 0, 0, 0] = np.nan
+
+    _edit(copy, tmp_path, change)
+    with pytest.raises(BadInput, match="ecg/ecg: holds NaN"):
+        check_store(copy)
+
+
+@pytest.mark.parametrize("fault", ["twin", "split"])
+def test_leakage_between_splits(tmp_path, fault):
+    """One anatomy under two names would be trained and tested on."""
+    twin = {"anatomy": {"latent_pca": stage_arrays(0)["anatomy"]["latent_pca"]}}
+    stores = [write_patient(tmp_path, i, twin if i and fault == "twin" else None) for i in (0, 1)]
+    path = tmp_path / "d.zarr.zip"
+    consolidate(path, stores, {})
+    if fault == "split":
+
+        def change(store):
+            zarr.open_group(store, mode="r+")["split"][1] = "Test"
+
+        _edit(path, tmp_path, change)
+    message = "p0001 and p0000 have one anatomy" if fault == "twin" else "unknown value Test"
+    with pytest.raises(BadInput, match=message):
+        check_store(path)
