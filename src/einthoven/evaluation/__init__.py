@@ -1,0 +1,1 @@
+"""How far a predicted lead field and its ECG are from the reference."""

@@ -1,0 +1,185 @@
+"""One patient: reference fields and ECGs, and the errors of a prediction against them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from einthoven.core.errors import BadInput
+from einthoven.core.files import load_arrays
+from einthoven.core.names import PRECORDIAL_ELECTRODES
+from einthoven.core.simplex import cell_gradient, p1_gradients, tet_volumes
+from einthoven.core.tags import Tissue
+from einthoven.ecg.intervals import qrs_amplitude, qrs_duration
+from einthoven.evaluation import metrics
+
+HEART_MARGIN_MM = 10.0
+ANGLE_LEVELS = np.linspace(0.0, 60.0, 601)
+"""Degrees at which distributions of angular errors are tabulated."""
+MAGNITUDE_LEVELS = np.linspace(0.0, 1.5, 601)
+"""Relative errors at which distributions of magnitude errors are tabulated."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the finite elements say about a patient."""
+
+    name: str
+    electrode_names: list[str]
+    electrode_points: np.ndarray
+    centroids: np.ndarray
+    """[heart cell, 3] mm."""
+    volume: np.ndarray
+    """[heart cell] mm^3."""
+    heart_grad: np.ndarray
+    """[electrode, heart cell, 3] kOhm/mm."""
+    field_points: np.ndarray
+    field_grad: np.ndarray
+    """[electrode, point, 3] kOhm/mm."""
+    near_heart: np.ndarray
+    """[point] in the myocardium or within 10 mm of a heart surface."""
+    time: np.ndarray
+    ecg: np.ndarray
+    """[scenario, lead, time] mV."""
+    ecg_pseudo: np.ndarray
+    scenarios: list[str]
+
+    @classmethod
+    def load(cls, patient_dir: str | Path, leadfield: Sequence[str | Path]) -> Self:
+        """Read a patient's stage files.
+
+        Args:
+            patient_dir: results/patients/{patient}.
+            leadfield: the lead-field batches, in order.
+
+        Raises:
+            BadInput: a file is missing, or the files disagree about the electrodes.
+        """
+        folder = Path(patient_dir)
+        anatomy = load_arrays(folder / "anatomy.npz", ["electrode_names", "electrode_points"])
+        mesh = load_arrays(folder / "mesh.npz", ["points", "cells"])
+        field = load_arrays(folder / "field.npz", ["field_points", "field_grad", "field_sdf"])
+        ecg = load_arrays(folder / "ecg.npz", ["ecg", "ecg_pseudo", "time", "scenario"])
+        batches = [load_arrays(path, ["lead_field", "electrode_names"]) for path in leadfield]
+        names = [str(name) for name in anatomy["electrode_names"]]
+        solved = [str(name) for batch in batches for name in batch["electrode_names"]]
+        sampled = [str(name) for name in field["electrode_names"]]
+        if not names == solved == sampled:
+            raise BadInput(f"{folder}: anatomy, lead field and field name other electrodes")
+        n_nodes, n_cells = mesh.attrs["n_heart_nodes"], mesh.attrs["n_heart_cells"]
+        points, cells = mesh["points"][:n_nodes], mesh["cells"][:n_cells]
+        hats = p1_gradients(points, cells)
+        grads = [cell_gradient(hats, cells, b["lead_field"][:, :n_nodes]) for b in batches]
+        surface_mm = np.abs(field["field_sdf"][:, 1:]).min(axis=1)
+        return cls(
+            name=str(anatomy.attrs["patient"]),
+            electrode_names=names,
+            electrode_points=anatomy["electrode_points"],
+            centroids=points[cells].mean(axis=1),
+            volume=np.abs(tet_volumes(points, cells)),
+            heart_grad=np.concatenate(grads),
+            field_points=field["field_points"],
+            field_grad=field["field_grad"],
+            near_heart=(field["field_tissue"] == Tissue.MYOCARDIUM)
+            | (surface_mm <= HEART_MARGIN_MM),
+            time=ecg["time"],
+            ecg=ecg["ecg"],
+            ecg_pseudo=ecg["ecg_pseudo"],
+            scenarios=[str(s) for s in ecg["scenario"]],
+        )
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a method says about the same patient, at the same points and times."""
+
+    heart_grad: np.ndarray
+    field_grad: np.ndarray
+    ecg: np.ndarray
+    seconds: dict[str, float]
+    """Keys that begin with seconds_; empty where nothing was timed."""
+
+    @classmethod
+    def load(cls, path: str | Path, reference: Reference) -> Self:
+        """Read what `predict_patient` wrote.
+
+        Raises:
+            BadInput: missing, broken, or of other electrodes or scenarios.
+        """
+        arrays = load_arrays(path, ["heart_grad", "field_grad", "ecg"])
+        for key, want in (("electrode_names", reference.electrode_names),
+                          ("scenario", reference.scenarios)):  # fmt: skip
+            if [str(value) for value in arrays[key]] != want:
+                raise BadInput(f"{path}: other {key} than the reference; predict again")
+        seconds = {k: float(v) for k, v in arrays.attrs.items() if k.startswith("seconds_")}
+        return cls(arrays["heart_grad"], arrays["field_grad"], arrays["ecg"], seconds)
+
+
+@dataclass(frozen=True)
+class PatientErrors:
+    """Errors of one prediction for one patient."""
+
+    values: dict[str, float]
+    """Mean errors; the unit is in the key."""
+    electrode_deg: np.ndarray
+    """[electrode] mean angular error in the heart."""
+    distributions: dict[str, np.ndarray]
+    """[level] shares of points, over `ANGLE_LEVELS` (_deg) or `MAGNITUDE_LEVELS` (_rel)."""
+
+
+def patient_errors(reference: Reference, predicted: Prediction) -> PatientErrors:
+    """All errors of section 2.6: plain means over points and electrodes (leads, scenarios).
+
+    Angular errors without a region are those at all cell centroids of the myocardium.
+
+    Raises:
+        BadInput: shapes differ or a value is not finite.
+    """
+    heart = metrics.angular_error_deg(predicted.heart_grad, reference.heart_grad)
+    body = metrics.angular_error_deg(predicted.field_grad, reference.field_grad)
+    size = metrics.magnitude_error(predicted.heart_grad, reference.heart_grad)
+    size_rel = metrics.magnitude_error_rel(predicted.heart_grad, reference.heart_grad)
+    body_rel = metrics.magnitude_error_rel(predicted.field_grad, reference.field_grad)
+    near = reference.near_heart
+    chest = [i for i, n in enumerate(reference.electrode_names) if n in PRECORDIAL_ELECTRODES]
+    values = {
+        "angular_error_deg": heart.mean(),
+        "angular_error_volume_weighted_deg": metrics.weighted_mean(heart, reference.volume).mean(),
+        "angular_error_heart10_deg": body[:, near].mean(),
+        "angular_error_torso_deg": body.mean(),
+        "magnitude_error_kohm_per_mm": size.mean(),
+        "magnitude_error_rel": size_rel.mean(),
+        **_ecg_errors(predicted.ecg, reference),
+        **predicted.seconds,
+    }
+    if chest:
+        values["angular_error_precordial_deg"] = heart[chest].mean()
+    distributions = {
+        "heart_deg": metrics.cdf(heart, ANGLE_LEVELS),
+        "heart10_deg": metrics.cdf(body[:, near], ANGLE_LEVELS),
+        "torso_deg": metrics.cdf(body, ANGLE_LEVELS),
+        "heart10_rel": metrics.cdf(body_rel[:, near], MAGNITUDE_LEVELS),
+        "torso_rel": metrics.cdf(body_rel, MAGNITUDE_LEVELS),
+    }
+    plain = {key: float(value) for key, value in values.items()}
+    return PatientErrors(plain, heart.mean(axis=1), distributions)
+
+
+def _ecg_errors(ecg: np.ndarray, reference: Reference) -> dict[str, float]:
+    """Waveform errors per lead, then the mean over leads and scenarios; QRS likewise."""
+    relative = metrics.rel_l2(ecg, reference.ecg)  # [scenario, lead]
+    values = {
+        "ecg_rel_l2": relative.mean(),
+        "ecg_rel_mse": metrics.rel_mse(ecg, reference.ecg).mean(),
+    }
+    for scenario, row in zip(reference.scenarios, relative):
+        values[f"ecg_rel_l2_{scenario}"] = row.mean()
+    amplitude, duration = [], []
+    for mine, true in zip(ecg, reference.ecg):
+        amplitude.append(qrs_amplitude(mine, reference.time) - qrs_amplitude(true, reference.time))
+        duration.append(qrs_duration(mine, reference.time) - qrs_duration(true, reference.time))
+    values["qrs_amplitude_error_mv"] = np.abs(amplitude).mean()
+    values["qrs_duration_error_ms"] = np.abs(duration).mean()
+    return values

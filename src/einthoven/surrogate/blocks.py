@@ -1,0 +1,66 @@
+"""Parts that both networks use: Fourier features, a perceptron, the incident field."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class FourierFeatures(nn.Module):
+    """[x, sin(2 pi B x), cos(2 pi B x)] with fixed normal B (Tancik 2020, arXiv 2006.10739)."""
+
+    def __init__(self, n_inputs: int, n_frequencies: int, scale: float):
+        super().__init__()
+        self.register_buffer("frequencies", scale * torch.randn(n_inputs, n_frequencies))
+        self.n_outputs = n_inputs + 2 * n_frequencies
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., n_inputs] -> [..., n_outputs]."""
+        phase = 2 * math.pi * (x @ self.frequencies)
+        return torch.cat([x, phase.sin(), phase.cos()], dim=-1)
+
+
+def perceptron(n_inputs: int, width: int, n_outputs: int, n_hidden: int) -> nn.Sequential:
+    """Linear layers with SiLU between them."""
+    layers: list[nn.Module] = []
+    for n in [n_inputs] + [width] * (n_hidden - 1):
+        layers += [nn.Linear(n, width), nn.SiLU()]
+    return nn.Sequential(*layers, nn.Linear(width, n_outputs))
+
+
+def point_source(points: Tensor, electrodes: Tensor, softening: float) -> tuple[Tensor, Tensor]:
+    """Distance and direction from every point to every electrode.
+
+    Args:
+        points: [batch, point, 3] mm.
+        electrodes: [batch, electrode, 3] mm.
+        softening: length in mm that keeps the distance positive.
+
+    Returns:
+        rho [batch, electrode, point, 1] mm and u = (e - x) / rho [batch, electrode, point, 3].
+    """
+    away = electrodes[:, :, None] - points[:, None]
+    rho = (away.square().sum(-1, keepdim=True) + softening**2).sqrt()
+    return rho, away / rho
+
+
+def incident_field(rho: Tensor, u: Tensor, skin_normal: Tensor, curvature: Tensor) -> Tensor:
+    """Field of a unit current into an insulated skin of mean curvature k, times 2 pi sigma.
+
+    For a ball of radius a = 1/k the solution of eq. (4) of Dokuchaev 2026 is
+    Z = [2 / rho - k ln(rho + d)] / (4 pi sigma), d the depth of x below the tangent plane at
+    the electrode; this is its gradient, with a curvature of its own for every electrode.
+
+    Args:
+        rho: [batch, electrode, point, 1] mm.
+        u: [batch, electrode, point, 3] unit vectors from the point to the electrode.
+        skin_normal: [batch, electrode, 3] outward.
+        curvature: [batch, electrode, 1] 1/mm; zero is half of space.
+
+    Returns:
+        [batch, electrode, point, 3] 1/mm^2.
+    """
+    normal = skin_normal[:, :, None]  # [batch, electrode, 1, 3]
+    across = (1.0 + (u * normal).sum(-1, keepdim=True)).clamp_min(0.05)  # (rho + d) / rho
+    image = (u + normal) / (rho * across)
+    return u / rho.square() + 0.5 * curvature[:, :, None] * image

@@ -1,0 +1,67 @@
+"""The Cauchy-Schwarz bound holds for the forward ECG, and the check can fail."""
+
+import numpy as np
+import pytest
+
+from einthoven.core.simplex import cell_gradient, p1_gradients, tet_volumes
+from einthoven.ecg.forward import forward_potential_vm
+from einthoven.evaluation.bound import cauchy_schwarz
+
+
+def cube(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """A cube of n^3 boxes, each cut into six tetrahedra (Kuhn)."""
+    from itertools import permutations
+
+    grid = np.stack(np.meshgrid(*[np.arange(n + 1)] * 3, indexing="ij"), -1).reshape(-1, 3)
+    corner = grid[(grid < n).all(axis=1)]
+    node = lambda c: (c[:, 0] * (n + 1) + c[:, 1]) * (n + 1) + c[:, 2]  # noqa: E731
+    cells = []
+    for order in permutations(range(3)):
+        path = [np.zeros(3, int)]
+        for axis in order:
+            path.append(path[-1] + np.eye(3, dtype=int)[axis])
+        cells.append(np.stack([node(corner + step) for step in path], axis=1))
+    return grid * (20.0 / n), np.vstack(cells)
+
+
+@pytest.fixture(scope="module")
+def case():
+    rng = np.random.default_rng(0)
+    points, cells = cube(4)
+    frames = rng.normal(size=(len(cells), 3))
+    frames /= np.linalg.norm(frames, axis=1, keepdims=True)
+    sigma_i = 0.03 * np.eye(3) + 0.27 * frames[:, :, None] * frames[:, None]
+    time = np.arange(0.0, 60.0, 1.0)
+    v_m = 50 * np.tanh((time[:, None] - points.sum(axis=1)) / 5)
+    grad = rng.normal(size=(3, len(cells), 3))
+    guess = grad + 0.3 * rng.normal(size=grad.shape)
+    hats = p1_gradients(points, cells)
+    source = np.einsum("cij,tcj->tci", sigma_i, cell_gradient(hats, cells, v_m))
+    # the worst case for one time: an error parallel to the source
+    guess[2] = grad[2] + source[30]
+    true, mine = (forward_potential_vm(points, cells, sigma_i, v_m, g) for g in (grad, guess))
+    return source, np.abs(tet_volumes(points, cells)), grad - guess, true - mine, time
+
+
+def test_bound_holds(case) -> None:
+    source, volume, grad_error, potential_error, _ = case
+    bound = cauchy_schwarz(source, volume, grad_error, potential_error, dt=1.0)
+    assert bound.holds.all() and (bound.left > 0).all()
+
+
+def test_bound_is_sharp_for_an_error_parallel_to_the_source(case) -> None:
+    source, volume, grad_error, potential_error, _ = case
+    at = slice(30, 31)
+    bound = cauchy_schwarz(source[at], volume, grad_error, potential_error[:, at], dt=1.0)
+    assert bound.sharpness[2] == pytest.approx(1.0, rel=1e-9)
+    assert (bound.sharpness[:2] < 0.5).all()
+
+
+@pytest.mark.parametrize("what", ["source", "volume", "grad_error"])
+def test_halved_inputs_violate_it(case, what: str) -> None:
+    """The same sharp case with one factor halved: the check has to fail."""
+    at = slice(30, 31)
+    parts = dict(source=case[0][at], volume=case[1], grad_error=case[2])
+    parts[what] = parts[what] / 2
+    bound = cauchy_schwarz(**parts, potential_error=case[3][:, at], dt=1.0)
+    assert not bound.holds[2]
