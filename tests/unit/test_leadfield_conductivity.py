@@ -5,6 +5,7 @@ import pytest
 from helpers_fem import unit
 
 from einthoven.config import Config
+from einthoven.config.models import CONDUCTIVITY_RANGES
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Tissue
 from einthoven.leadfield.conductivity import RANGES, Conductivities, bulk, intracellular
@@ -38,6 +39,10 @@ def test_slips_of_units_are_named(name, factor, hint):
     slipped = SECTION | {f"{name}_s_per_m": SECTION[f"{name}_s_per_m"] * factor}
     with pytest.raises(BadInput, match=f"{name} = .*{hint}"):
         Conductivities.from_section(slipped)
+
+
+def test_config_and_room_draw_the_same_line():
+    assert {f"{name}_s_per_m": span for name, span in RANGES.items()} == CONDUCTIVITY_RANGES
 
 
 def test_unknown_and_missing_keys():

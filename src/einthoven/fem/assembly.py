@@ -29,7 +29,7 @@ def stiffness(points: np.ndarray, cells: np.ndarray, conductivity: np.ndarray) -
     points, cells = _checked_mesh(points, cells)
     conductivity = _checked_tensor(conductivity, len(cells))
     element = basix.ufl.element("Lagrange", "tetrahedron", 1, shape=(3,))
-    mesh = dolfinx.mesh.create_mesh(MPI.COMM_SELF, cells, element, points)
+    mesh = dolfinx.mesh.create_mesh(MPI.COMM_SELF, cells, element, points)  # type: ignore[arg-type]
 
     tensors = dolfinx.fem.functionspace(mesh, ("DG", 0, (3, 3)))
     g = dolfinx.fem.Function(tensors)

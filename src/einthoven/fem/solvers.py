@@ -36,7 +36,7 @@ class Factorisation:
         a = self.matrix
         csr = (a.indptr.astype(PETSc.IntType), a.indices.astype(PETSc.IntType), a.data)
         petsc = PETSc.Mat().createAIJ(a.shape, csr=csr, comm=PETSc.COMM_SELF)
-        petsc.setOption(PETSc.Mat.Option.SPD, True)
+        petsc.setOption(PETSc.Mat.Option.SPD, True)  # type: ignore[arg-type]
         self._pc = PETSc.PC().create(PETSc.COMM_SELF)  # owns the factor: keep it alive
         self._pc.setOperators(petsc)
         self._pc.setType(PETSc.PC.Type.CHOLESKY)
@@ -72,9 +72,11 @@ class Factorisation:
         check.finite("rhs", check.shape("rhs", columns, (n, None)))
         if columns.shape[1] == 0:
             return np.zeros(np.shape(rhs))
-        b = PETSc.Mat().createDense(columns.shape, array=columns, comm=PETSc.COMM_SELF)
-        x = PETSc.Mat().createDense(columns.shape, comm=PETSc.COMM_SELF)
+        b, x = (PETSc.Mat().createDense(columns.shape, comm=PETSc.COMM_SELF) for _ in range(2))
+        b.setUp()
         x.setUp()
+        b.getDenseArray()[:] = columns
+        b.assemble()
         self._factor.matSolve(b, x)
         solution = np.array(x.getDenseArray())
         b.destroy()
