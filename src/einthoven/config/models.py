@@ -188,23 +188,33 @@ class Dataset(Section):
 
 
 class DeepSdf(Section):
-    """Auto-decoder of four signed distances (Dokuchaev 2026, section 2.5)."""
+    """Auto-decoder of four signed distances (Dokuchaev 2026, section 2.5).
+
+    The paper's own settings: width 256, activation relu, pose false, relative_mm 0,
+    epochs 2000, learning_rate 0.001.
+    """
 
     seed: Seed = 1
     n_latent: Annotated[int, Field(ge=1, le=256)] = 16
-    width: Annotated[int, Field(ge=8, le=2048)] = 256
-    n_frequencies: Annotated[int, Field(ge=0, le=512)] = 32
-    frequency_scale: Positive = 1.0
-    epochs: Count = 300
-    points_per_batch: Count = 2048
+    width: Annotated[int, Field(ge=8, le=2048)] = 128
+    n_frequencies: Annotated[int, Field(ge=0, le=512)] = 24
+    frequency_scale: Positive = 0.5
+    activation: Literal["silu", "relu"] = "silu"
+    pose: bool = True
+    """Six code entries turn and shift the heart's coordinates."""
+    epochs: Count = 800
+    points_per_batch: Count = 512
     batch_patients: Count = 6
-    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.001
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.004
     halve_after_epochs: Annotated[int, Field(ge=0)] = 0
+    """0: warm-up and cosine."""
+    relative_mm: Annotated[float, Field(ge=0)] = 4.0
+    """Errors are divided by |s| + relative_mm; 0: plain squares."""
     lambda_prior: Annotated[float, Field(ge=0)] = 0.0001
-    lambda_lipschitz: Annotated[float, Field(ge=0)] = 1e-6
-    lambda_mahalanobis: Annotated[float, Field(ge=0)] = 0.0001
-    infer_steps: Count = 400
-    clamp_mm: Positive = 100.0
+    lambda_lipschitz: Annotated[float, Field(ge=0)] = 1e-8
+    lambda_mahalanobis: Annotated[float, Field(ge=0)] = 1e-5
+    infer_steps: Count = 200
+    infer_points: Annotated[int, Field(ge=16)] = 4096
 
 
 class PaperModel(Section):

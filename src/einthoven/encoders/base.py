@@ -1,0 +1,101 @@
+"""What a surrogate needs from an encoder: a code per patient, and distances to its surfaces."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from einthoven.core import check
+from einthoven.core.errors import BadInput
+from einthoven.core.files import load_arrays, save_arrays
+
+MODEL_FILE = "model.safetensors"
+LATENTS_FILE = "latents.npz"
+
+
+@dataclass(frozen=True)
+class Latents:
+    """Codes of all patients: `patient` and `split` names, `latent` [patient, latent] float32."""
+
+    patient: tuple[str, ...]
+    split: tuple[str, ...]
+    latent: np.ndarray
+
+    def __post_init__(self) -> None:
+        check.unique("patient", self.patient)
+        check.shape("latent", check.finite("latent", self.latent), (len(self.patient), None))
+        if len(self.split) != len(self.patient):
+            raise BadInput(f"split: {len(self.split)} names for {len(self.patient)} patients")
+
+    def of(self, patient: str) -> np.ndarray:
+        """Code of one patient: [latent].
+
+        Raises:
+            BadInput: no such patient.
+        """
+        if patient not in self.patient:
+            raise BadInput(f"{patient}: has no code; re-run the rule encoder for this cohort")
+        return self.latent[self.patient.index(patient)]
+
+    def rows(self, split: str) -> np.ndarray:
+        """Codes of the patients of one split: [patient, latent]."""
+        return self.latent[[s == split for s in self.split]]
+
+    def save(self, folder: str | Path) -> None:
+        """Write `latents.npz`."""
+        save_arrays(
+            Path(folder) / LATENTS_FILE,
+            {
+                "patient": np.array(self.patient),
+                "split": np.array(self.split),
+                "latent": self.latent.astype(np.float32),
+            },
+        )
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Latents":
+        """Read `latents.npz`.
+
+        Raises:
+            BadInput: missing, broken or foreign file.
+        """
+        arrays = load_arrays(Path(folder) / LATENTS_FILE, ("patient", "split", "latent"))
+        patient, split = (tuple(map(str, arrays[k])) for k in ("patient", "split"))
+        return cls(patient, split, arrays["latent"])
+
+
+class Encoder(ABC):
+    """Codes and signed distances of anatomies, in mm and in the patient frame."""
+
+    name: str
+    latents: Latents
+
+    @property
+    def n_latent(self) -> int:
+        """Length of a code."""
+        return self.latents.latent.shape[1]
+
+    @property
+    def patients(self) -> Sequence[str]:
+        """Names of all patients with a code."""
+        return self.latents.patient
+
+    def latent(self, patient: str) -> np.ndarray:
+        """Code of a patient: [latent] float32."""
+        return self.latents.of(patient)
+
+    @abstractmethod
+    def signed_distances(self, patient: str, points: np.ndarray) -> np.ndarray:
+        """Signed distances at `points` [point, 3] mm: [point, surface] mm, negative inside."""
+
+    @abstractmethod
+    def signed_distances_and_gradients(
+        self, patient: str, points: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Signed distances [point, surface] mm and their gradients [point, surface, 3]."""
+
+    @abstractmethod
+    def save(self, folder: str | Path) -> None:
+        """Write `model.safetensors` and `latents.npz` into a folder."""

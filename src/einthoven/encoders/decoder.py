@@ -1,0 +1,143 @@
+"""The DeepSDF decoder: (point, code) -> four signed distances (Dokuchaev 2026, section 2.5).
+
+Five hidden layers, a skip of the coordinates after the third, Fourier features
+(Tancik et al. 2020, arXiv 2006.10739), Lipschitz layers, four outputs.
+
+Two things are ours and can be switched off. *Pose*: the first six entries of the code turn and
+shift the coordinates in which the network sees the heart, so that few training anatomies
+suffice to know that a heart may stand elsewhere. *Smooth activations*: the gradient of a signed
+distance is the surface normal, which steps from face to face with ReLU.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from einthoven.core.errors import BadInput
+from einthoven.core.tags import SDF_SURFACES
+from einthoven.encoders.lipschitz import LipschitzLinear
+
+N_SURFACES = len(SDF_SURFACES)
+N_HIDDEN = 5
+SKIP_AFTER = 3
+N_POSE = 6
+POSE_SHIFT_MM = 10.0
+"""Shift for a code entry of 1."""
+POSE_TURN_RAD = 0.2
+"""Turn for a code entry of 1."""
+ACTIVATION_LIPSCHITZ = {"relu": 1.0, "silu": 1.0999}
+"""Largest slope of each activation."""
+
+
+@dataclass(frozen=True)
+class DecoderShape:
+    """What determines the decoder's tensors.
+
+    `pose` reserves six of the `n_latent` entries for the heart's pose.
+    """
+
+    n_latent: int = 16
+    width: int = 256
+    n_frequencies: int = 32
+    frequency_scale: float = 1.0
+    activation: Literal["relu", "silu"] = "silu"
+    pose: bool = True
+
+    def __post_init__(self) -> None:
+        if self.pose and self.n_latent <= N_POSE:
+            raise BadInput(
+                f"deepsdf.n_latent = {self.n_latent}: with pose, six entries are the heart's "
+                f"pose; take at least {N_POSE + 1} or set pose to false"
+            )
+        if self.activation not in ACTIVATION_LIPSCHITZ:
+            raise BadInput(f"deepsdf.activation = {self.activation!r}: expected relu or silu")
+
+
+class Decoder(nn.Module):
+    """Signed distances in mm, at points in mm in the patient frame.
+
+    Buffers set by `normalise` from training data alone: `body_mm` (scale of torso coordinates),
+    `heart_centre`, `heart_mm` (centre and scale of heart coordinates), `output_mm` per surface.
+    """
+
+    def __init__(self, shape: DecoderShape):
+        super().__init__()
+        self.shape = shape
+        n_shape = shape.n_latent - (N_POSE if shape.pose else 0)
+        n_coords = 6 + 4 * shape.n_frequencies
+        width = shape.width
+        self.first = LipschitzLinear(n_coords + n_shape, width)
+        self.hidden = nn.ModuleList(
+            LipschitzLinear(width + (n_coords if layer == SKIP_AFTER else 0), width)
+            for layer in range(1, N_HIDDEN)
+        )
+        self.last = LipschitzLinear(width, N_SURFACES)
+        self.register_buffer("frequencies", torch.randn(6, shape.n_frequencies))
+        for name, value in (("body_mm", 200.0), ("heart_mm", 50.0)):
+            self.register_buffer(name, torch.tensor(value))
+        self.register_buffer("heart_centre", torch.zeros(3))
+        self.register_buffer("output_mm", torch.full((N_SURFACES,), 50.0))
+
+    def coordinates(self, points: Tensor, latent: Tensor) -> Tensor:
+        """Torso and heart coordinates and their Fourier features.
+
+        Args:
+            points: [patient, point, 3] mm.
+            latent: [patient, latent].
+
+        Returns:
+            [patient, point, 6 + 4 n_frequencies].
+        """
+        heart = points - self.heart_centre
+        if self.shape.pose:
+            heart = heart - POSE_SHIFT_MM * latent[:, None, 3:N_POSE]
+            heart = torch.einsum("pni,pij->pnj", heart, rotation(POSE_TURN_RAD * latent[:, :3]))
+        body, heart = points / self.body_mm, heart / self.heart_mm
+        waves = 2 * math.pi * self.shape.frequency_scale
+        parts = [body, heart]
+        for coords, frequencies in ((body, self.frequencies[:3]), (heart, self.frequencies[3:])):
+            phase = coords @ (waves * frequencies)
+            parts += [phase.sin(), phase.cos()]
+        return torch.cat(parts, dim=-1)
+
+    def forward(self, points: Tensor, latent: Tensor) -> Tensor:
+        """[patient, point, 3] mm, [patient, latent] -> [patient, point, surface] mm."""
+        activate = F.relu if self.shape.activation == "relu" else F.silu
+        coords = self.coordinates(points, latent)
+        code = latent[:, N_POSE:] if self.shape.pose else latent
+        # the code is the same at all points of a patient: multiply it once, not per point
+        weight = self.first.normalised_weight()
+        n_coords = coords.shape[-1]
+        h = F.linear(coords, weight[:, :n_coords], self.first.bias)
+        h = activate(h + F.linear(code, weight[:, n_coords:])[:, None])
+        for layer, linear in enumerate(self.hidden, start=1):
+            h = activate(linear(torch.cat([h, coords], dim=-1) if layer == SKIP_AFTER else h))
+        return self.last(h) * self.output_mm
+
+    def layers(self) -> list[LipschitzLinear]:
+        """All linear layers in order."""
+        return [self.first, *self.hidden, self.last]
+
+    def lipschitz_product(self) -> Tensor:
+        """Product of the layers' bounds: the regularisation of Liu 2022, L_Lip in eq. (6)."""
+        return torch.stack([layer.bound() for layer in self.layers()]).prod()
+
+    def lipschitz_bound_mm(self) -> float:
+        """Bound on max_k |s_k(x, z) - s_k(x, z')| / max |z - z'| in mm, for codes of equal pose.
+
+        The skip passes coordinates, not the code, so that it does not enter.
+        """
+        slope = ACTIVATION_LIPSCHITZ[self.shape.activation] ** N_HIDDEN
+        return float(self.lipschitz_product().detach() * slope * self.output_mm.max())
+
+
+def rotation(vector: Tensor) -> Tensor:
+    """Rotation matrices of rotation vectors (Rodrigues): [..., 3] rad -> [..., 3, 3]."""
+    x, y, z = vector.unbind(-1)
+    zero = torch.zeros_like(x)
+    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1)
+    return torch.linalg.matrix_exp(cross.reshape(*vector.shape[:-1], 3, 3))

@@ -1,0 +1,93 @@
+"""Hyper-parameter search over a config section with Optuna; for encoders and surrogates alike.
+
+It is an optional target, never part of the default run: the config holds what it found.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from einthoven.core.errors import BadInput
+from einthoven.core.seeds import derive_seed
+
+
+@dataclass(frozen=True)
+class Span:
+    """Interval of a key; whole numbers if both ends are."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+Space = Mapping[str, Span | list[Any]]
+"""Key of the section -> interval or list of choices."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Best section, its value, and one row (value and keys) per finished trial."""
+
+    section: dict[str, Any]
+    value: float
+    trials: list[dict[str, Any]]
+
+
+def search(
+    objective: Callable[[dict[str, Any]], float],
+    section: Mapping[str, Any],
+    space: Space,
+    *,
+    n_trials: int,
+    seed: int,
+    storage: str | Path | None = None,
+) -> Found:
+    """Minimise `objective(section)` over `space` by a tree-structured Parzen estimator.
+
+    Args:
+        objective: trains with a section and returns a *validation* error; never a test error.
+        section: the values that are not searched.
+        space: what is searched.
+        n_trials: number of trainings.
+        seed: of the sampler.
+        storage: SQLite file in which trials are kept, so that a search may be resumed.
+
+    Raises:
+        BadInput: an unknown key or an empty interval.
+    """
+    import optuna
+
+    for key, choice in space.items():
+        if key not in section:
+            raise BadInput(f"search: {key!r} is not a key of the section ({', '.join(section)})")
+        if isinstance(choice, Span) and not choice.low < choice.high:
+            raise BadInput(f"search: {key} from {choice.low:g} to {choice.high:g} is empty")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        storage=f"sqlite:///{Path(storage).resolve()}" if storage else None,
+        study_name="einthoven",
+        load_if_exists=True,
+        sampler=optuna.samplers.TPESampler(seed=derive_seed(seed, "search") % 2**32),
+    )
+    study.optimize(
+        lambda trial: objective({**section, **_suggest(trial, space)}), n_trials=n_trials
+    )
+    rows = [
+        {"value": t.value, **t.params}
+        for t in study.trials
+        if t.state == optuna.trial.TrialState.COMPLETE
+    ]
+    return Found({**section, **study.best_params}, study.best_value, rows)
+
+
+def _suggest(trial: Any, space: Space) -> dict[str, Any]:
+    values = {}
+    for key, choice in space.items():
+        if isinstance(choice, list):
+            values[key] = trial.suggest_categorical(key, choice)
+        elif isinstance(choice.low, int) and isinstance(choice.high, int):
+            values[key] = trial.suggest_int(key, choice.low, choice.high, log=choice.log)
+        else:
+            values[key] = trial.suggest_float(key, choice.low, choice.high, log=choice.log)
+    return values

@@ -1,0 +1,203 @@
+"""Train an encoder on the consolidated store and write its folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from einthoven.core import check
+from einthoven.core.errors import BadInput
+from einthoven.core.files import write_json
+from einthoven.core.log import logger
+from einthoven.core.tags import SDF_SURFACES
+from einthoven.encoders.auto_decoder import AutoDecoder, Objective
+from einthoven.encoders.base import Encoder, Latents
+from einthoven.encoders.checkpoint import arrays_sha256
+from einthoven.encoders.decoder import DecoderShape
+from einthoven.encoders.deepsdf import DeepSdfEncoder
+from einthoven.encoders.harness import Device, Schedule, fit, seeded, torch_threads
+from einthoven.encoders.infer import CodePrior
+from einthoven.encoders.pca import PcaEncoder
+from einthoven.encoders.surfaces import SurfaceProvider
+
+NEAR_MM = 3.0
+"""Samples closer than this to a surface measure how well it is reproduced."""
+
+
+@dataclass(frozen=True)
+class SdfSamples:
+    """Samples of a cohort: names, splits, points [patient, sample, 3] and sdf [.., surface]."""
+
+    patient: tuple[str, ...]
+    split: tuple[str, ...]
+    points: np.ndarray
+    sdf: np.ndarray
+
+    def __post_init__(self) -> None:
+        n_patients, n_samples = self.points.shape[:2]
+        check.shape("sdf_points", check.finite("sdf_points", self.points), (None, None, 3))
+        check.shape("sdf", check.finite("sdf", self.sdf), (n_patients, n_samples, None))
+        if self.split.count("train") < 2:
+            raise BadInput("split: an encoder needs at least two training patients")
+
+    def of(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """Points and distances of one split, float32."""
+        rows = [s == split for s in self.split]
+        return self.points[rows].astype(np.float32), self.sdf[rows].astype(np.float32)
+
+    @classmethod
+    def read(cls, store_path: str | Path) -> "SdfSamples":
+        """Read group `sdf` of the consolidated store."""
+        from einthoven.dataset.loaders import open_group
+
+        data = open_group(store_path, "sdf").load()
+        names, splits = (tuple(map(str, data[k].values)) for k in ("patient", "split"))
+        return cls(names, splits, data["sdf_points"].values, data["sdf"].values)
+
+
+def train_encoder(
+    name: str,
+    store_path: str | Path,
+    out_dir: str | Path,
+    section: dict[str, Any],
+    *,
+    n_threads: int = 1,
+    device: Device = "cpu",
+    tracking_uri: str = "",
+) -> Encoder:
+    """Train (deepsdf) or collect (pca) the codes of all patients and write the encoder's folder.
+
+    Writes `model.safetensors`, `latents.npz`; for deepsdf also `curve.csv` and
+    `validation.json` (near-surface error of the validation patients).
+
+    Args:
+        name: `pca` or `deepsdf`.
+        store_path: consolidated store.
+        out_dir: folder of the encoder.
+        section: the config section `deepsdf`; ignored for pca, which has nothing to choose.
+        n_threads: torch threads.
+        device: where to train.
+        tracking_uri: see `harness.fit`.
+
+    Raises:
+        BadInput: unknown name, unreadable store, missing keys.
+    """
+    if name == "pca":
+        encoder: Encoder = PcaEncoder(_pca_latents(store_path))
+    elif name == "deepsdf":
+        encoder = train_deepsdf(
+            SdfSamples.read(store_path),
+            section,
+            out_dir,
+            n_threads=n_threads,
+            device=device,
+            tracking_uri=tracking_uri,
+        )
+    else:
+        raise BadInput(f"encoder {name!r}: expected pca or deepsdf")
+    encoder.save(out_dir)
+    return encoder
+
+
+def load_encoder(name: str, folder: str | Path, surfaces: SurfaceProvider | None = None) -> Encoder:
+    """Read an encoder's folder; the PCA code needs `surfaces` for signed distances.
+
+    Raises:
+        BadInput: unknown name, missing or broken files.
+    """
+    if name == "pca":
+        return PcaEncoder.load(folder, surfaces)
+    if name == "deepsdf":
+        return DeepSdfEncoder.load(folder)
+    raise BadInput(f"encoder {name!r}: expected pca or deepsdf")
+
+
+def train_deepsdf(
+    samples: SdfSamples,
+    section: dict[str, Any],
+    out_dir: str | Path,
+    *,
+    n_threads: int = 1,
+    device: Device = "cpu",
+    tracking_uri: str = "",
+) -> DeepSdfEncoder:
+    """Train on the training patients, then infer the codes of all others, eq. (6) and (7).
+
+    Validation and test patients touch neither the weights nor the scales nor the prior.
+    """
+    shape, objective, schedule = _settings(section)
+    points, sdf = samples.of("train")
+    with seeded(section["seed"], "deepsdf", "weights"):
+        task = AutoDecoder(shape, objective, torch.from_numpy(points), torch.from_numpy(sdf))
+    fit(
+        task,
+        schedule,
+        seed=section["seed"],
+        name="deepsdf",
+        curve_path=Path(out_dir) / "curve.csv",
+        validate_every=0,
+        n_threads=n_threads,
+        device=device,
+        tracking_uri=tracking_uri,
+        parameters=section,
+    )
+    codes = task.latents.detach().numpy()
+    train = Latents(tuple(p for p, s in zip(samples.patient, samples.split) if s == "train"),
+                    ("train",) * len(codes), codes)  # fmt: skip
+    prior = CodePrior.from_codes(codes)
+    trained = DeepSdfEncoder(task.decoder, train, prior, section, arrays_sha256(points, sdf))
+    with torch_threads(n_threads):
+        trained.latents = _all_latents(trained, samples)
+        _report_validation(trained, samples, out_dir)
+    return trained
+
+
+def _settings(section: dict[str, Any]) -> tuple[DecoderShape, Objective, Schedule]:
+    """Split the config section among those who read it."""
+    try:
+        return tuple(
+            kind(**{key: section[key] for key in kind.__dataclass_fields__})
+            for kind in (DecoderShape, Objective, Schedule)
+        )
+    except KeyError as error:
+        raise BadInput(f"deepsdf section: key {error} is missing") from error
+
+
+def _all_latents(encoder: DeepSdfEncoder, samples: SdfSamples) -> Latents:
+    """Training codes as learned, all others inferred from `infer_points` samples each."""
+    n_points = encoder.config["infer_points"]
+    rows = [
+        encoder.latent(patient)
+        if split == "train"
+        else encoder.infer(samples.points[i, :n_points], samples.sdf[i, :n_points])
+        for i, (patient, split) in enumerate(zip(samples.patient, samples.split))
+    ]
+    return Latents(samples.patient, samples.split, np.stack(rows).astype(np.float32))
+
+
+def _report_validation(encoder: DeepSdfEncoder, samples: SdfSamples, out_dir: str | Path) -> None:
+    """Write the mean |error| in mm within NEAR_MM of each surface, validation patients only."""
+    errors: dict[str, list[float]] = {surface: [] for surface in SDF_SURFACES}
+    chosen = [i for i, split in enumerate(samples.split) if split == "val"]
+    for i in chosen:
+        wrong = np.abs(encoder.signed_distances(samples.patient[i], samples.points[i])
+                       - samples.sdf[i])  # fmt: skip
+        for k, surface in enumerate(SDF_SURFACES):
+            near = np.abs(samples.sdf[i, :, k]) < NEAR_MM
+            if near.any():
+                errors[surface].append(float(wrong[near, k].mean()))
+    means = {surface: float(np.mean(e)) for surface, e in errors.items() if e}
+    write_json(
+        Path(out_dir) / "validation.json", {"n_patients": len(chosen), "near_surface_mm": means}
+    )
+    logger.info("deepsdf: validation near-surface error mm %s", means)
+
+
+def _pca_latents(store_path: str | Path) -> Latents:
+    from einthoven.dataset.loaders import open_group
+
+    data = open_group(store_path, "cohort").load()
+    names, splits = (tuple(map(str, data[k].values)) for k in ("patient", "split"))
+    return Latents(names, splits, data["latent_pca"].values.astype(np.float32))

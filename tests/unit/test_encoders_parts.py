@@ -1,0 +1,270 @@
+"""Lipschitz bound, eq. (7) in closed form, Chamfer on known pairs, checkpoints, search."""
+
+import numpy as np
+import pytest
+import pyvista
+import torch
+
+from einthoven.core.errors import BadInput, StepFailed
+from einthoven.core.tags import Surface
+from einthoven.encoders.base import Latents
+from einthoven.encoders.chamfer import Grid, chamfer, interior_chamfer, surface_chamfer
+from einthoven.encoders.checkpoint import load_model, save_model
+from einthoven.encoders.decoder import N_POSE, Decoder, DecoderShape, rotation
+from einthoven.encoders.harness import Schedule, Task, fit, seeded
+from einthoven.encoders.infer import CodePrior, infer_code
+from einthoven.encoders.lipschitz import LipschitzLinear
+from einthoven.encoders.pca import PcaEncoder
+from einthoven.encoders.search import Span, search
+from einthoven.encoders.surfaces import Surfaces
+
+
+# --- Lipschitz ------------------------------------------------------------------------------
+def test_layer_starts_linear_and_keeps_its_bound() -> None:
+    with seeded(0, "layer"):
+        layer = LipschitzLinear(20, 30)
+        x = torch.randn(500, 20)
+    plain = torch.nn.functional.linear(x, layer.weight, layer.bias)
+    torch.testing.assert_close(layer(x), plain)
+    with torch.no_grad():
+        layer.raw_bound.fill_(-1.0)
+        layer.weight.mul_(50.0)
+    bound = layer.bound().item()
+    assert layer.normalised_weight().abs().sum(1).max().item() == pytest.approx(bound, rel=1e-5)
+    change = (layer(x[:250]) - layer(x[250:])).abs().amax(1)
+    assert (change <= bound * (x[:250] - x[250:]).abs().amax(1) * (1 + 1e-5)).all()
+
+
+@pytest.mark.parametrize("activation", ["relu", "silu"])
+@pytest.mark.parametrize("pose", [True, False])
+def test_decoder_bound_holds_for_random_pairs_of_codes(activation: str, pose: bool) -> None:
+    with seeded(3, "decoder"):
+        decoder = Decoder(DecoderShape(10, 32, 4, 0.5, activation, pose))
+        points, first = 100 * torch.randn(1, 50, 3), torch.randn(200, 10)
+        second = first + torch.randn(200, 10) * torch.logspace(-3, 1, 200)[:, None]
+    if pose:
+        second[:, :N_POSE] = first[:, :N_POSE]
+    points = points.expand(200, -1, -1)
+    with torch.no_grad():
+        change = (decoder(points, first) - decoder(points, second)).abs().amax((1, 2))
+    ratio = change / (first - second).abs().amax(1)
+    assert ratio.max().item() <= decoder.lipschitz_bound_mm()
+    assert ratio.max().item() > 0
+
+
+def test_rotation_turns_x_to_y() -> None:
+    turned = rotation(torch.tensor([[0.0, 0.0, np.pi / 2]]))[0] @ torch.tensor([1.0, 0.0, 0.0])
+    torch.testing.assert_close(turned, torch.tensor([0.0, 1.0, 0.0]), atol=1e-6, rtol=0)
+
+
+def test_pose_entries_move_the_heart_rigidly() -> None:
+    """Coordinates of a moved heart at the moved code equal those of the unmoved one."""
+    with seeded(1, "pose"):
+        decoder = Decoder(DecoderShape(8, 16, 3, 0.5, "silu", True)).double()
+        points = 50 * torch.randn(1, 40, 3, dtype=torch.float64)
+    turn, shift = torch.tensor([[0.3, -0.7, 0.5]]).double(), torch.tensor([[1.0, 0.5, -2.0]])
+    code = torch.cat([turn, shift.double(), torch.zeros(1, 2)], dim=1)
+    moved = points @ rotation(0.2 * turn)[0].T + 10.0 * shift
+    n = 3 * 2
+    own = decoder.coordinates(points, torch.zeros(1, 8).double())
+    torch.testing.assert_close(decoder.coordinates(moved, code)[..., 3:n], own[..., 3:n])
+
+
+# --- eq. (7) --------------------------------------------------------------------------------
+def test_inference_equals_linear_gaussian_posterior_mode() -> None:
+    rng = np.random.default_rng(0)
+    matrix, truth = rng.normal(size=(60, 5)), rng.normal(size=60)
+    prior = CodePrior.from_codes(rng.normal(size=(12, 5)) @ rng.normal(size=(5, 5)) + 2.0)
+    weight = 0.03
+    found = infer_code(
+        lambda z: torch.as_tensor(matrix) @ z - torch.as_tensor(truth), prior, weight, 500
+    )
+    precision = np.linalg.inv(prior.covariance)
+    exact = np.linalg.solve(
+        matrix.T @ matrix / 60 + weight * precision,
+        matrix.T @ truth / 60 + weight * precision @ prior.mean,
+    )
+    np.testing.assert_allclose(found, exact, atol=3e-3)
+
+
+def test_strong_prior_gives_the_mean_code() -> None:
+    prior = CodePrior.from_codes(np.random.default_rng(0).normal(size=(9, 4)) + 1.0)
+    found = infer_code(lambda z: z - 100.0, prior, 1e9, 50)
+    np.testing.assert_allclose(found, prior.mean, atol=1e-4)
+
+
+def test_prior_of_few_codes_is_regular_and_of_one_is_refused() -> None:
+    prior = CodePrior.from_codes(np.random.default_rng(0).normal(size=(4, 16)))
+    assert np.linalg.eigvalsh(prior.covariance).min() > 0
+    with pytest.raises(BadInput, match="two different"):
+        CodePrior.from_codes(np.ones((3, 4)))
+
+
+# --- Chamfer --------------------------------------------------------------------------------
+def test_chamfer_of_two_points_and_of_a_cloud_with_itself() -> None:
+    a, b = np.array([[0.0, 0, 0]]), np.array([[3.0, 4.0, 0], [3.0, 4.0, 12.0]])
+    assert chamfer(a, b) == pytest.approx((5 + (5 + 13) / 2) / 2)
+    cloud = np.random.default_rng(0).normal(size=(50, 3))
+    assert chamfer(cloud, cloud) == 0.0
+    with pytest.raises(BadInput, match="no points"):
+        chamfer(a, b[:0])
+
+
+def sphere(radius: float, centre=(0, 0, 0)) -> tuple[np.ndarray, np.ndarray]:
+    mesh = pyvista.Icosphere(radius=radius, center=centre, nsub=5)
+    return np.asarray(mesh.points, float), mesh.regular_faces
+
+
+def test_surface_chamfer_of_concentric_spheres_is_the_gap() -> None:
+    assert surface_chamfer(sphere(50), sphere(52)) == pytest.approx(2.0, rel=0.01)
+
+
+def test_surface_chamfer_of_shifted_sphere_is_half_the_shift() -> None:
+    """Mean of |d cos(angle)| over a sphere is d / 2, to first order."""
+    assert surface_chamfer(sphere(50), sphere(50, (2, 0, 0))) == pytest.approx(1.0, rel=0.03)
+
+
+def test_contour_of_exact_distance_lies_on_the_sphere() -> None:
+    grid = Grid.around(sphere(40)[0], 40)
+    points, faces = grid.contour(np.linalg.norm(grid.points(), axis=1) - 40)
+    assert np.abs(np.linalg.norm(points, axis=1) - 40).max() < 0.1
+    assert surface_chamfer((points, faces), sphere(40)) < 0.1
+    with pytest.raises(StepFailed, match="no zero"):
+        grid.contour(np.ones(40**3))
+
+
+def test_interior_chamfer_counts_only_the_shell() -> None:
+    axis = np.arange(10.0)
+    grid = np.stack([axis, 0 * axis, 0 * axis], 1)
+    # points 0..4 against 0..5: one of six has its neighbour at 1 mm
+    assert interior_chamfer(grid, axis - 4, axis - 5) == pytest.approx(1 / 12)
+
+
+# --- surfaces and the PCA code --------------------------------------------------------------
+def nested_spheres() -> Surfaces:
+    parts = [
+        (sphere(150), Surface.SKIN),
+        (sphere(12, (-20, 0, 0)), Surface.LV_ENDO),
+        (sphere(12, (20, 0, 0)), Surface.RV_ENDO),
+        (sphere(50), Surface.EPI),
+    ]
+    points, faces, tags, offset = [], [], [], 0
+    for (p, f), tag in parts:
+        points.append(p)
+        faces.append(f + offset)
+        tags.append(np.full(len(f), tag))
+        offset += len(p)
+    return Surfaces(*(np.concatenate(a) for a in (points, faces, tags)))
+
+
+def pca_latents() -> Latents:
+    codes = np.random.default_rng(0).uniform(-1, 1, (3, 23)).astype(np.float32)
+    return Latents(("p0000", "p0001", "p0002"), ("train", "train", "test"), codes)
+
+
+def test_pca_distances_and_gradients_are_those_of_the_surfaces(tmp_path) -> None:
+    PcaEncoder(pca_latents()).save(tmp_path)
+    encoder = PcaEncoder.load(tmp_path, lambda patient: nested_spheres())
+    queries = np.random.default_rng(1).uniform(-90, 90, (300, 3))
+    sdf, gradient = encoder.signed_distances_and_gradients("p0002", queries)
+    centres = np.array([(0, 0, 0), (-20, 0, 0), (20, 0, 0), (0, 0, 0)], float)
+    away = queries[:, None] - centres
+    radius = np.linalg.norm(away, axis=2)
+    np.testing.assert_allclose(sdf, radius - [150, 12, 12, 50], atol=0.06)
+    np.testing.assert_allclose(sdf, encoder.signed_distances("p0002", queries), atol=1e-9)
+    assert (gradient * away / radius[..., None]).sum(2).min() > 0.99
+    assert np.array_equal(encoder.latent("p0001"), pca_latents().latent[1])
+
+
+def test_pca_without_surfaces_and_unknown_patients_are_refused() -> None:
+    encoder = PcaEncoder(pca_latents())
+    with pytest.raises(BadInput, match="surfaces"):
+        encoder.signed_distances("p0000", np.zeros((1, 3)))
+    with pytest.raises(BadInput, match="p0009"):
+        encoder.latent("p0009")
+    with pytest.raises(BadInput, match="NaN"):
+        nested_spheres().signed_distances(np.full((1, 3), np.nan))
+
+
+# --- checkpoints, harness, search -----------------------------------------------------------
+def saved(path) -> None:
+    tensors = {"w": torch.arange(1000.0), "b": torch.ones(3)}
+    save_model(
+        path, tensors, kind="toy", config={"a": 1}, data_sha256="0", package="einthoven.encoders"
+    )
+
+
+def test_checkpoint_round_trip_is_byte_stable(tmp_path) -> None:
+    saved(tmp_path / "a.safetensors")
+    saved(tmp_path / "b.safetensors")
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+    tensors, about = load_model(tmp_path / "a.safetensors", "toy")
+    assert torch.equal(tensors["w"], torch.arange(1000.0))
+    assert about["config"] == {"a": 1}
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "foreign", "missing", "kind"])
+def test_damaged_checkpoints_are_refused(tmp_path, damage: str) -> None:
+    path = tmp_path / "m.safetensors"
+    saved(path)
+    data = bytearray(path.read_bytes())
+    if damage == "truncated":
+        path.write_bytes(data[:-100])
+    elif damage == "flipped":
+        data[-40] ^= 1
+        path.write_bytes(data)
+    elif damage == "foreign":
+        path.write_bytes(b"not a checkpoint")
+    elif damage == "missing":
+        path.unlink()
+    with pytest.raises(BadInput, match="safetensors"):
+        load_model(path, "other" if damage == "kind" else "toy")
+
+
+class Line(Task):
+    """Fit y = 2 x with one weight."""
+
+    steps_per_epoch = 4
+
+    def __init__(self, slope: float = 2.0) -> None:
+        super().__init__()
+        self.weight, self.slope = torch.nn.Parameter(torch.zeros(1)), slope
+
+    def batches(self, generator):
+        for _ in range(4):
+            yield torch.rand(8, generator=generator)
+
+    def losses(self, batch):
+        return {"loss": ((self.weight - self.slope) * batch).square().mean()}
+
+
+def test_fit_converges_writes_its_curve_and_restores_threads(tmp_path) -> None:
+    task, before = Line(), torch.get_num_threads()
+    rows = fit(task, Schedule(60, 0.1), seed=1, name="line", curve_path=tmp_path / "curve.csv")
+    assert task.weight.item() == pytest.approx(2.0, abs=0.05)
+    assert len((tmp_path / "curve.csv").read_text().splitlines()) == 1 + len(rows) == 61
+    assert torch.get_num_threads() == before
+
+
+def test_fit_stops_when_the_loss_is_not_a_number() -> None:
+    with pytest.raises(StepFailed, match="learning_rate"):
+        fit(Line(float("nan")), Schedule(2, 0.1), seed=1, name="line")
+
+
+def test_paper_schedule_halves_once() -> None:
+    schedule = Schedule(10, 1e-3, halve_after_epochs=5)
+    assert [schedule.factor(s, 2) for s in (0, 9, 10, 19)] == [1.0, 1.0, 0.5, 0.5]
+
+
+def test_search_finds_the_minimum_of_a_parabola() -> None:
+    found = search(
+        lambda s: (s["x"] - s["offset"]) ** 2,
+        {"x": 0.0, "offset": 0.3},
+        {"x": Span(-1.0, 1.0)},
+        n_trials=30,
+        seed=1,
+    )
+    assert found.section["x"] == pytest.approx(0.3, abs=0.1)
+    assert len(found.trials) == 30
+    with pytest.raises(BadInput, match="not a key"):
+        search(lambda s: 0.0, {"x": 0.0}, {"y": Span(0.0, 1.0)}, n_trials=1, seed=1)
