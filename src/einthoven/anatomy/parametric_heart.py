@@ -18,12 +18,12 @@ from einthoven.core.errors import BadInput, StepFailed
 PARAMETERS: dict[str, tuple[float, float]] = {
     "lv_diameter": (50.5, 4.0),  # at the base, end-diastolic, mm
     "lv_length": (93.0, 6.0),  # base to endocardial apex, mm
-    "lv_wall": (6.6, 0.8),  # at the base, mm; three quarters of it at the apex
+    "lv_wall": (6.0, 0.7),  # at the base, mm; three quarters of it at the apex
     "lv_eccentricity": (1.05, 0.04),  # y over x diameter
     "lv_power": (2.4, 0.2),  # exponent along z: 2 is an ellipsoid, more is barrel-like
-    "rv_diameter": (37.0, 4.0),  # septum to free wall at the base, mm
-    "rv_depth": (1.06, 0.05),  # RV over LV extent along y
-    "rv_length": (0.90, 0.04),  # RV over LV length
+    "rv_diameter": (40.5, 4.0),  # septum to free wall at the base, mm
+    "rv_depth": (1.05, 0.04),  # RV over LV extent along y
+    "rv_length": (0.92, 0.03),  # RV over LV length
     "rv_wall": (3.2, 0.35),  # mm
     "rv_taper": (0.25, 0.10),  # drift of the RV axis to the septum towards the apex
     "base_tilt": (4.0, 4.0),  # between the long axis and the base normal, degrees
@@ -37,6 +37,7 @@ SIZE_CORRELATION = 0.5
 CAVITIES_AND_EPI = ("lv", "rv", "epi")
 RV_BLEND_MM, EPI_BLEND_MM = 4.0, 6.0
 APEX_WALL = 0.75
+RV_POWER = 2.6
 
 Parameters = Mapping[str, float]
 
@@ -111,11 +112,11 @@ def level(surface: str, points: np.ndarray, parameters: Parameters) -> np.ndarra
     rv_radii = np.array([right, p["rv_depth"] * out_radii[1], p["rv_length"] * out_radii[2]])
     x_rv = x - centre * (1 + p["rv_taper"] * np.minimum(z, 0.0) / out_radii[2])
     if surface == "rv":
-        rv_inside = _ellipsoid(x_rv, y, z, rv_radii, 2.2, left)
+        rv_inside = _ellipsoid(x_rv, y, z, rv_radii, RV_POWER, left)
         return _smooth_max(rv_inside, -lv_outside, RV_BLEND_MM)
     if surface == "epi":
         wall = p["rv_wall"]
-        rv_outside = _ellipsoid(x_rv, y, z, rv_radii + wall, 2.2, left + wall)
+        rv_outside = _ellipsoid(x_rv, y, z, rv_radii + wall, RV_POWER, left + wall)
         return -_smooth_max(-lv_outside, -rv_outside, EPI_BLEND_MM)
     raise BadInput(f"surface: {surface!r}; the heart has {', '.join(CAVITIES_AND_EPI)}")
 

@@ -1,12 +1,14 @@
 """Linear shape models: the one interface through which embedded and real atlases enter."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
 
 from einthoven.core.check import finite, shape
 from einthoven.core.errors import BadInput
+
+NO_TAGS = np.empty(0, np.int8)
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class ShapeModel:
     modes: np.ndarray
     sds: np.ndarray
     faces: np.ndarray
-    face_tags: np.ndarray = np.empty(0, np.int8)
+    face_tags: np.ndarray = field(default_factory=lambda: NO_TAGS)
 
     def __post_init__(self):
         n_modes, n_points = len(self.sds), len(self.mean)
@@ -80,7 +82,7 @@ class ShapeModel:
         samples: np.ndarray,
         n_modes: int,
         faces: np.ndarray,
-        face_tags: np.ndarray = np.empty(0, np.int8),
+        face_tags: np.ndarray = NO_TAGS,
     ) -> Self:
         """Principal components of shapes in correspondence.
 

@@ -1,0 +1,135 @@
+"""Where the heart lies in the torso: three angles, two shifts and the distance to the skin."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from einthoven.anatomy.distance import surface_distance
+from einthoven.anatomy.heart import HeartSurfaces
+from einthoven.anatomy.torso import TorsoSurface
+from einthoven.core.check import finite, shape
+from einthoven.core.errors import BadInput, StepFailed
+
+POSE: dict[str, tuple[float, float]] = {
+    "alpha_x": (0.0, 10.0),  # degrees about the LV-RV axis: positive lowers the apex
+    "alpha_y": (0.0, 12.0),  # degrees about y: positive turns the apex to the right
+    "alpha_z": (0.0, 12.0),  # degrees about the long axis: positive turns the RV upwards
+    "shift_left": (20.0, 6.0),  # mm, heart's centre left of the midline
+    "shift_up": (0.0, 12.0),  # mm, heart's centre above the fourth intercostal space
+    "clearance": (22.0, 6.0),  # mm, least distance from heart to skin
+}
+"""Mean and SD of the pose (Odille 2017, 10.22489/cinc.2017.225-058, for the spread of angles)."""
+
+APEX_LEFT_OF_FRONT_DEG = 45.0
+APEX_BELOW_HORIZONTAL_DEG = 32.0
+"""Direction of the mean heart's long axis, from base to apex."""
+
+MAX_SD = 4.0
+SCAN_STEP_MM = 4.0
+TOLERANCE_MM = 0.01
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Pose in physical units: angles in degrees, lengths in mm (see `POSE`)."""
+
+    alpha_x: float
+    alpha_y: float
+    alpha_z: float
+    shift_left: float
+    shift_up: float
+    clearance: float
+
+    @classmethod
+    def from_coeffs(cls, pose_coeffs: np.ndarray) -> "Pose":
+        """From coefficients [6] in SD.
+
+        Raises:
+            BadInput: not six finite numbers within 4 SD.
+        """
+        coeffs = finite("pose_coeffs", shape("pose_coeffs", pose_coeffs, (len(POSE),)))
+        if np.abs(coeffs).max() > MAX_SD:
+            raise BadInput(f"pose_coeffs: {np.abs(coeffs).max():.3g} SD; are these degrees or mm?")
+        return cls(*(float(mean + sd * c) for (mean, sd), c in zip(POSE.values(), coeffs)))
+
+    @property
+    def rotation(self) -> np.ndarray:
+        """Matrix [3, 3] whose columns are the heart's axes in the patient frame.
+
+        The mean orientation, then turns about the heart's own long axis, y and x:
+        R = R_mean R_z(alpha_z) R_y(alpha_y) R_x(alpha_x).
+        """
+        turns = _mean_rotation()
+        for axis, angle in ((2, self.alpha_z), (1, self.alpha_y), (0, self.alpha_x)):
+            turns = turns @ rotation_about(axis, angle)
+        return turns
+
+
+def rotation_about(axis: int, angle_deg: float) -> np.ndarray:
+    """Right-handed rotation [3, 3] about coordinate axis 0, 1 or 2."""
+    a = np.radians(angle_deg)
+    i, j = (axis + 1) % 3, (axis + 2) % 3
+    matrix = np.eye(3)
+    matrix[i, i] = matrix[j, j] = np.cos(a)
+    matrix[i, j], matrix[j, i] = -np.sin(a), np.sin(a)
+    return matrix
+
+
+def _mean_rotation() -> np.ndarray:
+    """Heart axes (columns) of the mean pose: apex to the left, front and below; RV to the right."""
+    left = np.radians(APEX_LEFT_OF_FRONT_DEG)
+    below = np.radians(APEX_BELOW_HORIZONTAL_DEG)
+    to_apex = [np.cos(below) * np.sin(left), -np.cos(below) * np.cos(left), -np.sin(below)]
+    z = -np.array(to_apex)
+    x = np.array([-np.cos(left), -np.sin(left), 0.0])  # horizontal: right and front
+    return np.stack([x, np.cross(z, x), z], axis=1)
+
+
+def place_heart(
+    heart: HeartSurfaces, torso: TorsoSurface, pose_coeffs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pose of the heart in this torso: patient = heart @ rotation.T + origin.
+
+    The heart's centre goes `shift_left` of the midline and `shift_up` of the fourth intercostal
+    space; then the heart lies as far to the front as its least distance to the skin allows.
+
+    Args:
+        heart: surfaces in the heart frame.
+        torso: skin in the patient frame.
+        pose_coeffs: [6] SD, in the order of `POSE`.
+
+    Returns:
+        rotation [3, 3] and origin [3] mm.
+
+    Raises:
+        BadInput: wrong coefficients.
+        StepFailed: the heart does not fit with that clearance.
+    """
+    pose = Pose.from_coeffs(pose_coeffs)
+    rotation = pose.rotation
+    landmark = torso.landmarks["ICS4"]
+    outside = (heart.epi_points - heart.centre) @ rotation.T
+
+    def depth_at(y: float) -> float:
+        """Least distance from the heart to the skin in mm, negative when it sticks out."""
+        centre = [pose.shift_left, y, landmark[2] + pose.shift_up]
+        return -float(surface_distance(torso.points, torso.faces, outside + centre).max())
+
+    back = float(torso.points[:, 1].max())
+    deepest = -np.inf
+    for y in np.arange(landmark[1] + pose.clearance, back, SCAN_STEP_MM):
+        depth = depth_at(y)
+        deepest = max(deepest, depth)
+        if depth >= pose.clearance:
+            break
+    else:
+        raise StepFailed(
+            f"heart does not fit: {deepest:.1f} mm to the skin at best, {pose.clearance:.1f} "
+            f"wanted, for pose_coeffs {np.round(pose_coeffs, 2).tolist()}; lower cohort.range_sd"
+        )
+    low, high = y - SCAN_STEP_MM, y  # the heart is too shallow at low, deep enough at high
+    while high - low > TOLERANCE_MM:
+        middle = 0.5 * (low + high)
+        low, high = (low, middle) if depth_at(middle) >= pose.clearance else (middle, high)
+    centre = np.array([pose.shift_left, high, landmark[2] + pose.shift_up])
+    return rotation, centre - rotation @ heart.centre

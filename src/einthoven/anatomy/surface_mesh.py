@@ -1,0 +1,166 @@
+"""Triangle surfaces: rims, remeshing of discs, planar pieces with a fixed boundary."""
+
+import numpy as np
+
+from einthoven.core.errors import StepFailed
+from einthoven.core.log import logger
+
+
+def face_edges(faces: np.ndarray) -> np.ndarray:
+    """Directed edges of all triangles: [3 * face, 2]."""
+    return np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+
+
+def unique_edges(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Undirected edges [edge, 2] (sorted) and how many triangles hold each [edge]."""
+    return np.unique(np.sort(face_edges(faces), axis=1), axis=0, return_counts=True)
+
+
+def rim_loop(faces: np.ndarray) -> np.ndarray:
+    """The boundary of a topological disc, in the direction of its triangles.
+
+    Args:
+        faces: [face, 3], consistently oriented.
+
+    Returns:
+        [rim] vertex ids in order.
+
+    Raises:
+        StepFailed: not a disc (edges of three triangles, handles, several or pinched rims).
+    """
+    edges = face_edges(faces)
+    forward = set(map(tuple, edges.tolist()))
+    follows = {a: b for a, b in forward if (b, a) not in forward}
+    if not follows:
+        raise StepFailed("surface has no rim: not a disc")
+    start = min(follows)
+    loop = [start]
+    while (after := follows.get(loop[-1])) is not None and after != start:
+        loop.append(after)
+        if len(loop) > len(follows):
+            break
+    undirected, counts = unique_edges(faces)
+    euler = len(np.unique(faces)) - len(undirected) + len(faces)
+    if counts.max() > 2 or len(forward) != len(edges) or len(loop) != len(follows) or euler != 1:
+        raise StepFailed(f"surface is not a disc: Euler number {euler}, {len(follows)} rim edges")
+    return np.array(loop)
+
+
+def triangle_quality(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Area over squared edge lengths, 1 for an equilateral triangle: [face]."""
+    corners = points[faces]
+    sides = corners - np.roll(corners, -1, axis=1)
+    area = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1) / 2
+    return 4 * np.sqrt(3) * area / (sides**2).sum(axis=(1, 2))
+
+
+def compact(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Drop the points that no triangle uses."""
+    used, faces = np.unique(faces, return_inverse=True)
+    return points[used], faces.reshape(-1, 3).astype(np.int32)
+
+
+def remesh_disc(points: np.ndarray, faces: np.ndarray, edge_mm: float) -> tuple:
+    """Near-uniform triangles on an open surface, with the result's topology checked.
+
+    Tries pyacvd, whose triangles are the more even, then isotropic remeshing (pymeshlab).
+
+    Args:
+        points: [vertex, 3] mm.
+        faces: [face, 3], a disc.
+        edge_mm: wanted mean edge length.
+
+    Returns:
+        points [vertex, 3], faces [face, 3] and its rim [rim] in order.
+
+    Raises:
+        StepFailed: neither gives a disc.
+    """
+    failures = []
+    for method in (_remesh_acvd, _remesh_isotropic):
+        try:
+            new_points, new_faces = compact(*method(points, faces, edge_mm))
+            return new_points, new_faces, rim_loop(new_faces)
+        except StepFailed as error:
+            failures.append(f"{method.__name__[8:]}: {error}")
+            logger.info("remeshing at %g mm, %s", edge_mm, failures[-1])
+    raise StepFailed(f"remeshing at {edge_mm:g} mm failed; {'; '.join(failures)}")
+
+
+def _remesh_acvd(points: np.ndarray, faces: np.ndarray, edge_mm: float) -> tuple:
+    import pyacvd
+    import pyvista as pv
+
+    surface = pv.PolyData.from_regular_faces(points, faces)
+    # A vertex of a uniform triangulation owns two equilateral triangles' area.
+    n_vertices = round(surface.area / (np.sqrt(3) / 2 * edge_mm**2))
+    clustering = pyacvd.Clustering(surface)
+    if len(points) < 20 * n_vertices:
+        clustering.subdivide(2)
+    clustering.cluster(n_vertices)
+    mesh = clustering.create_mesh()
+    return np.asarray(mesh.points, dtype=float), mesh.regular_faces
+
+
+def _remesh_isotropic(points: np.ndarray, faces: np.ndarray, edge_mm: float) -> tuple:
+    import pymeshlab
+
+    meshes = pymeshlab.MeshSet(verbose=False)
+    meshes.add_mesh(pymeshlab.Mesh(np.asarray(points, float), np.asarray(faces, np.int32)))
+    meshes.meshing_isotropic_explicit_remeshing(
+        iterations=8, targetlen=pymeshlab.PureValue(edge_mm), checksurfdist=False, featuredeg=180
+    )
+    mesh = meshes.current_mesh()
+    return mesh.vertex_matrix(), mesh.face_matrix()
+
+
+def mesh_plane(loops: list[np.ndarray], edge_mm: float) -> tuple[np.ndarray, np.ndarray]:
+    """Triangulate a region of the plane z = 0 bounded by fixed polygons.
+
+    Args:
+        loops: polygons [rim, 3] mm, the outer one first; their points are kept and come first.
+        edge_mm: wanted edge length inside.
+
+    Returns:
+        points [vertex, 3] (the loops' points in order, then new ones) and faces [face, 3] with
+        normals along +z.
+
+    Raises:
+        StepFailed: gmsh fails, or it moved or split the given boundary.
+    """
+    import gmsh
+
+    boundary = np.concatenate(loops)
+    if not gmsh.isInitialized():
+        gmsh.initialize(interruptible=False)
+    gmsh.option.setNumber("General.Verbosity", 0)
+    gmsh.option.setNumber("Mesh.Algorithm", 6)
+    gmsh.option.setNumber("Mesh.MeshSizeMax", edge_mm)
+    gmsh.model.add("plane")
+    try:
+        geo, curve_loops, n_before = gmsh.model.geo, [], 0
+        for loop in loops:
+            ids = [geo.addPoint(*point, edge_mm, n_before + i + 1) for i, point in enumerate(loop)]
+            n_before += len(loop)
+            lines = [geo.addLine(a, b) for a, b in zip(ids, ids[1:] + ids[:1])]
+            for line in lines:
+                geo.mesh.setTransfiniteCurve(line, 2)
+            curve_loops.append(geo.addCurveLoop(lines))
+        geo.addPlaneSurface(curve_loops, 1)
+        geo.synchronize()
+        gmsh.model.mesh.generate(2)
+        tags, coordinates, _ = gmsh.model.mesh.getNodes()
+        _, _, triangles = gmsh.model.mesh.getElements(2, 1)
+    except Exception as error:  # gmsh raises bare Exceptions
+        raise StepFailed(f"planar mesh of {len(loops)} loops: gmsh says {error}") from error
+    finally:
+        gmsh.model.remove()
+    order = np.argsort(tags)
+    points = coordinates.reshape(-1, 3)[order]
+    faces = np.searchsorted(tags[order], triangles[0]).reshape(-1, 3)
+    if len(unique_edges(faces)[0]) == 0 or not np.allclose(points[: len(boundary)], boundary):
+        raise StepFailed("planar mesh: gmsh did not keep the boundary")
+    a, b, c = points[faces[:, 0]], points[faces[:, 1]], points[faces[:, 2]]
+    down = np.cross(b - a, c - a)[:, 2] < 0
+    faces[down] = faces[down][:, ::-1]
+    return points, faces

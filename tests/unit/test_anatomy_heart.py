@@ -1,0 +1,234 @@
+import numpy as np
+import pytest
+
+from einthoven.anatomy.heart import heart_surfaces, load_atlas
+from einthoven.anatomy.heart_check import (
+    check_heart,
+    count_self_intersections,
+    heart_volumes,
+    min_wall,
+)
+from einthoven.anatomy.heart_template import build_template
+from einthoven.anatomy.parametric_heart import (
+    PARAMETERS,
+    level,
+    level_gradient,
+    mean_parameters,
+    parameters_from,
+    project,
+)
+from einthoven.anatomy.shape_model import ShapeModel
+from einthoven.anatomy.surface_mesh import rim_loop, triangle_quality, unique_edges
+from einthoven.core.errors import BadInput, StepFailed
+from einthoven.core.tags import Surface
+
+
+@pytest.fixture(scope="module")
+def mean_heart():
+    return heart_surfaces(np.zeros(10), 4.0)
+
+
+def test_modes_are_orthonormal_and_sorted():
+    model, _ = load_atlas()
+    flat = model.modes.reshape(model.n_modes, -1).astype(float)
+    np.testing.assert_allclose(flat @ flat.T, np.eye(model.n_modes), atol=1e-5)
+    assert np.all(np.diff(model.sds) < 0) and model.sds[-1] > 0
+
+
+def test_coefficients_come_back_from_points():
+    model, _ = load_atlas()
+    coeffs = np.linspace(-1, 1, 10)
+    np.testing.assert_array_equal(model.points(np.zeros(10)), model.mean)
+    np.testing.assert_allclose(model.coeffs(model.points(coeffs)), coeffs, atol=1e-4)
+
+
+def test_pca_recovers_a_planted_model():
+    rng = np.random.default_rng(0)
+    modes = np.linalg.qr(rng.normal(size=(60, 3)))[0].T.reshape(3, 20, 3)
+    sds = np.array([5.0, 2.0, 1.0])
+    scores = np.linalg.qr(rng.normal(size=(50, 3)) - 0.0)[0]
+    scores -= scores.mean(axis=0)
+    scores = np.linalg.qr(scores)[0] * np.sqrt(49) * sds
+    samples = np.tensordot(scores, modes, axes=1) + 7.0
+    faces = np.array([[0, 1, 2]])
+    model = ShapeModel.from_samples(samples, 3, faces)
+    np.testing.assert_allclose(model.mean, 7.0, atol=1e-12)
+    np.testing.assert_allclose(model.sds, sds, rtol=1e-12)
+    overlap = np.abs(np.tensordot(model.modes, modes, axes=([1, 2], [1, 2])))
+    np.testing.assert_allclose(overlap, np.eye(3), atol=1e-9)
+
+
+def test_shape_model_refuses_nonsense():
+    model, _ = load_atlas()
+    with pytest.raises(BadInput, match="10 modes"):
+        model.points(np.zeros(11))
+    with pytest.raises(BadInput, match="NaN"):
+        model.points([np.nan])
+    with pytest.raises(BadInput, match="standard deviation"):
+        ShapeModel(model.mean, model.modes, -model.sds, model.faces)
+
+
+@pytest.mark.parametrize("surface", ["lv", "rv", "epi"])
+def test_projection_lands_on_the_surface_near_the_start(surface):
+    rng = np.random.default_rng(1)
+    parameters = parameters_from(rng.normal(size=len(PARAMETERS)).clip(-1, 1))
+    points = heart_surfaces(np.zeros(10), 4.0).points[:300] - [0, 0, 15.0]
+    on_base = np.zeros(len(points), dtype=bool)
+    points = points[np.abs(level(surface, points, parameters)) < 5]
+    landed = project(surface, points, parameters, on_base[: len(points)])
+    assert np.abs(level(surface, landed, parameters)).max() < 1e-6
+    assert np.linalg.norm(landed - points, axis=1).max() < 15
+
+
+def test_level_is_nearly_a_distance_at_the_surface():
+    template = load_atlas()[1]
+    parameters = mean_parameters()
+    for surface, tag in {"lv": Surface.LV_ENDO, "epi": Surface.EPI}.items():
+        points = template.points[np.unique(template.surface(tag))]
+        points = points[points[:, 2] < -1]
+        slope = np.linalg.norm(level_gradient(surface, points, parameters), axis=1)
+        assert np.median(np.abs(slope - 1)) < 0.02
+
+
+def test_random_hearts_are_valid_and_of_human_size():
+    rng = np.random.default_rng(2)
+    volumes = []
+    for _ in range(24):
+        heart = heart_surfaces(rng.uniform(-1, 1, 10), 4.0)  # checks itself
+        volumes.append(list(heart.volumes_ml.values()))
+        assert triangle_quality(heart.points, heart.faces).min() > 0.15
+    lv, rv, myocardium = np.mean(volumes, axis=0)
+    assert 130 < lv < 160 and 140 < rv < 170 and 105 < myocardium < 145
+    assert np.std(volumes, axis=0).min() > 5
+
+
+def test_extreme_corners_of_the_cohort_are_valid():
+    for sign in (1, -1):
+        heart_surfaces(np.full(10, sign), 4.0)
+        heart_surfaces(sign * (-1.0) ** np.arange(10), 4.0)
+
+
+def test_base_and_lids_are_planar(mean_heart):
+    for heart in (mean_heart, heart_surfaces(np.linspace(1, -1, 10), 4.0)):
+        tags = (Surface.BASE, Surface.LV_LID, Surface.RV_LID)
+        flat = heart.points[np.unique(heart.faces[np.isin(heart.face_tags, tags)])]
+        thickness = np.linalg.svd(flat - flat.mean(axis=0))[1][2]
+        assert thickness < 1e-2
+        assert len(flat) > 200
+
+
+def test_heart_frame(mean_heart):
+    mark = mean_heart.landmarks
+    np.testing.assert_allclose(mark["LV_BASE"], 0, atol=1e-9)
+    np.testing.assert_allclose(mark["LV_APEX"][:2], 0, atol=1e-9)
+    assert mark["LV_APEX"][2] < -70  # z points from apex to base
+    assert mark["RV_BASE"][0] > 30 and abs(mark["RV_BASE"][1]) < 1e-9  # x points to the RV
+    assert mark["APEX_EPI"][2] < mark["LV_APEX"][2] - 2
+
+
+def test_orientation_of_tagged_surfaces(mean_heart):
+    heart = mean_heart
+    corners = heart.points[heart.faces]
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    for tag in (Surface.BASE, Surface.LV_LID, Surface.RV_LID):
+        assert np.all(normal[heart.face_tags == tag, 2] > 0)
+    lv = heart.face_tags == Surface.LV_ENDO
+    radial = corners[lv].mean(axis=1) * [1, 1, 0]
+    assert np.mean(np.einsum("ij,ij->i", radial, normal[lv]) > 0) > 0.98  # out of the cavity
+    assert all(v > 0 for v in heart.volumes_ml.values())
+
+
+def test_rims_are_shared(mean_heart):
+    undirected, counts = unique_edges(mean_heart.faces)
+    assert set(np.unique(counts)) == {2, 3}  # three surfaces meet in each rim edge
+    rim_points = np.unique(undirected[counts == 3])
+    assert np.ptp(mean_heart.points[rim_points] @ _base_normal(mean_heart)) < 1e-3
+
+
+def _base_normal(heart):
+    flat = heart.points[np.unique(heart.faces[heart.face_tags == Surface.BASE])]
+    return np.linalg.svd(flat - flat.mean(axis=0))[2][2]
+
+
+def test_resolutions_agree():
+    coeffs = np.linspace(-0.8, 0.9, 10)
+    coarse, fine = heart_surfaces(coeffs, 4.0), heart_surfaces(coeffs, 2.2)
+    for name in ("lv", "rv", "myocardium"):
+        assert coarse.volumes_ml[name] == pytest.approx(fine.volumes_ml[name], rel=0.02)
+    for name, point in coarse.landmarks.items():
+        np.testing.assert_allclose(point, fine.landmarks[name], atol=1e-9)
+    for heart, edge_mm in ((coarse, 4.0), (fine, 2.2)):
+        edges, _ = unique_edges(heart.faces)
+        length = np.linalg.norm(heart.points[edges[:, 0]] - heart.points[edges[:, 1]], axis=1)
+        assert length.mean() == pytest.approx(edge_mm, rel=0.1)
+
+
+def test_same_coefficients_same_bytes():
+    first, second = (heart_surfaces(np.full(10, 0.3), 4.0).points for _ in range(2))
+    assert first.tobytes() == second.tobytes()
+
+
+def test_hearts_that_are_none_are_refused(mean_heart):
+    points, faces, tags = mean_heart.points, mean_heart.faces, mean_heart.face_tags
+    with pytest.raises(StepFailed, match="not closed"):
+        check_heart(points, faces[1:], tags[1:])
+    with pytest.raises(StepFailed, match="volume"):
+        check_heart(points / 10, faces, tags)
+    epi = np.unique(faces[tags == Surface.EPI])
+    poked = points.copy()
+    poked[epi[np.abs(poked[epi, 2] + 40) < 6]] *= [0.75, 0.75, 1]
+    assert min_wall(poked, faces, tags) < 1.5
+    with pytest.raises(StepFailed, match="thick"):
+        check_heart(poked, faces, tags)
+    assert count_self_intersections(points, faces) == 0
+    assert count_self_intersections(poked * [-1, 1, 1], faces) > 0
+    with pytest.raises(StepFailed, match=r"heart_coeffs.*lower cohort.range_sd"):
+        heart_surfaces(np.full(10, 9.0), 4.0)
+
+
+def test_volumes_scale_with_the_cube(mean_heart):
+    double = heart_volumes(2 * mean_heart.points, mean_heart.faces, mean_heart.face_tags)
+    for name, volume in mean_heart.volumes_ml.items():
+        assert double[name] == pytest.approx(8 * volume, rel=1e-9)
+
+
+def test_edge_length_is_checked():
+    with pytest.raises(BadInput, match="mm"):
+        heart_surfaces(np.zeros(10), 0.0004)
+
+
+def test_any_other_edge_is_meshed_on_the_mean_heart():
+    heart = heart_surfaces(np.full(10, 0.5), 6.0)
+    reference = heart_surfaces(np.full(10, 0.5), 4.0)
+    assert len(heart.faces) < 0.6 * len(reference.faces)
+    assert heart.volumes_ml["lv"] == pytest.approx(reference.volumes_ml["lv"], rel=0.03)
+
+
+def test_rim_of_a_disc_and_of_none():
+    disc = np.array([[0, 1, 2], [0, 2, 3]])
+    assert sorted(rim_loop(disc)) == [0, 1, 2, 3]
+    for no_disc in (disc[[0, 0]], np.array([[0, 1, 2], [3, 4, 5]]), _closed_tetrahedron()):
+        with pytest.raises(StepFailed):
+            rim_loop(no_disc)
+
+
+def _closed_tetrahedron():
+    return np.array([[0, 2, 1], [0, 1, 3], [1, 2, 3], [2, 0, 3]])
+
+
+@pytest.mark.slow
+def test_carried_template_lies_on_the_new_heart():
+    from einthoven.anatomy.correspondence import carry_template
+
+    start = mean_parameters()
+    template = build_template(start, 5.0)
+    rng = np.random.default_rng(3)
+    end = parameters_from(rng.normal(size=len(PARAMETERS)).clip(-1.5, 1.5))
+    points = carry_template(template, start, end)
+    for surface, tag in {"lv": 3, "rv": 4, "epi": 2}.items():
+        ids = np.unique(template.surface(tag))
+        assert np.abs(level(surface, points[ids], end)).max() < 1e-5
+    base = np.unique(template.surface(Surface.BASE, Surface.LV_LID, Surface.RV_LID))
+    assert np.abs(points[base, 2]).max() < 1e-9
+    assert triangle_quality(points, template.faces).min() > 0.2
+    np.testing.assert_allclose(carry_template(template, start, start), template.points, atol=1e-5)

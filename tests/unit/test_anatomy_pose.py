@@ -1,0 +1,130 @@
+import numpy as np
+import pytest
+
+from einthoven.anatomy.distance import surface_distance
+from einthoven.anatomy.heart import heart_surfaces
+from einthoven.anatomy.patient import build_anatomy
+from einthoven.anatomy.pose import POSE, Pose, place_heart, rotation_about
+from einthoven.anatomy.torso import TorsoSurface, torso_surface
+from einthoven.core.errors import BadInput, StepFailed
+from einthoven.core.tags import CLOSED_SURFACES, Surface
+
+LEFT, FRONT, UP = np.array([1.0, 0, 0]), np.array([0, -1.0, 0]), np.array([0, 0, 1.0])
+
+
+@pytest.fixture(scope="module")
+def heart():
+    return heart_surfaces(np.zeros(10), 4.0)
+
+
+@pytest.fixture(scope="module")
+def torso():
+    return torso_surface(np.zeros(10), "coarse")
+
+
+def parameters(**changes):
+    zero = {"heart_coeffs": [0.0] * 10, "torso_coeffs": [0.0] * 10, "pose_coeffs": [0.0] * 6}
+    return {"patient": "p0000", "split": "train"} | zero | changes
+
+
+def test_rotations_are_right_handed_and_compose():
+    rng = np.random.default_rng(0)
+    for coeffs in rng.uniform(-2, 2, (20, 6)):
+        rotation = Pose.from_coeffs(coeffs).rotation
+        np.testing.assert_allclose(rotation.T @ rotation, np.eye(3), atol=1e-12)
+        assert np.linalg.det(rotation) == pytest.approx(1.0)
+    np.testing.assert_allclose(rotation_about(2, 90) @ [1, 0, 0], [0, 1, 0], atol=1e-12)
+
+
+def test_mean_pose_apex_left_front_down_and_rv_right_front():
+    rotation = Pose.from_coeffs(np.zeros(6)).rotation
+    to_apex, to_rv = -rotation[:, 2], rotation[:, 0]
+    assert to_apex @ LEFT > 0.3 and to_apex @ FRONT > 0.3 and to_apex @ UP < -0.3
+    assert to_rv @ LEFT < -0.3 and to_rv @ FRONT > 0.3
+
+
+def test_each_angle_turns_about_its_axis_and_means_what_it_says():
+    mean = Pose.from_coeffs(np.zeros(6)).rotation
+    for k in range(3):
+        turned = Pose.from_coeffs(np.eye(6)[k]).rotation
+        np.testing.assert_allclose(turned[:, k], mean[:, k], atol=1e-12)
+        angle = np.degrees(np.arccos((np.trace(mean.T @ turned) - 1) / 2))
+        assert angle == pytest.approx(list(POSE.values())[k][1])
+    apex_x = -Pose.from_coeffs([1, 0, 0, 0, 0, 0]).rotation[:, 2]
+    assert apex_x @ UP < -mean[:, 2] @ UP  # alpha_x lowers the apex
+    apex_y = -Pose.from_coeffs([0, 1, 0, 0, 0, 0]).rotation[:, 2]
+    assert apex_y @ LEFT < -mean[:, 2] @ LEFT  # alpha_y turns it to the right
+    rv_z = Pose.from_coeffs([0, 0, 1, 0, 0, 0]).rotation[:, 0]
+    assert rv_z @ UP > mean[:, 0] @ UP  # alpha_z turns the RV upwards
+
+
+def test_clearance_and_shifts_are_kept(heart, torso):
+    coeffs = np.array([0.5, -0.5, 0.5, 1.0, -1.0, 0.5])
+    rotation, origin = place_heart(heart, torso, coeffs)
+    placed = heart.epi_points @ rotation.T + origin
+    depth = -surface_distance(torso.points, torso.faces, placed)
+    assert depth.min() == pytest.approx(25.0, abs=0.02)
+    centre = rotation @ heart.centre + origin
+    assert centre[0] == pytest.approx(26.0)
+    assert centre[2] == pytest.approx(torso.landmarks["ICS4"][2] - 12.0)
+
+
+def test_placement_moves_with_the_torso(heart, torso):
+    shift = np.array([0.0, 40.0, -30.0])
+    moved = TorsoSurface(
+        torso.points + shift,
+        torso.faces,
+        {name: point + shift for name, point in torso.landmarks.items()},
+        torso.cap,
+        torso.resolution,
+    )
+    rotation, origin = place_heart(heart, torso, np.zeros(6))
+    rotation_moved, origin_moved = place_heart(heart, moved, np.zeros(6))
+    np.testing.assert_array_equal(rotation, rotation_moved)
+    np.testing.assert_allclose(origin_moved, origin + shift, atol=0.02)
+
+
+def test_a_heart_that_does_not_fit_is_refused(heart, torso):
+    small = TorsoSurface(
+        torso.points * 0.55,
+        torso.faces,
+        {name: point * 0.55 for name, point in torso.landmarks.items()},
+        torso.cap,
+        torso.resolution,
+    )
+    with pytest.raises(StepFailed, match="does not fit"):
+        place_heart(heart, small, np.zeros(6))
+    with pytest.raises(BadInput, match="degrees"):
+        place_heart(heart, torso, [45.0, 0, 0, 0, 0, 0])
+    with pytest.raises(BadInput, match="NaN"):
+        place_heart(heart, torso, [np.nan] * 6)
+
+
+def test_anatomy_follows_the_contract():
+    changed = parameters(
+        heart_coeffs=[0.4] * 10, torso_coeffs=[-0.4] * 10, pose_coeffs=[0.3] * 6, split="val"
+    )
+    arrays, attrs = build_anatomy(changed, 4.0, "coarse", 5)
+    assert attrs["split"] == "val" and set(attrs["volumes_ml"]) == {"lv", "rv", "myocardium"}
+    assert arrays["faces"].dtype == np.int32 and arrays["face_tags"].dtype == np.int8
+    assert set(arrays["face_tags"]) == set(Surface)
+    np.testing.assert_allclose(arrays["latent_pca"], [0.4] * 10 + [-0.4] * 10 + [0.3] * 3)
+    assert list(arrays["electrode_names"][[0, 8, 9]]) == ["RA", "V6", "A000"]
+    assert arrays["electrode_points"].shape == (14, 3)
+    skin = arrays["faces"][arrays["face_tags"] == Surface.SKIN]
+    sites = np.concatenate([arrays["electrode_points"], arrays["ground_point"][None]])
+    assert np.abs(surface_distance(arrays["points"], skin, sites)).max() < 1e-3
+    lv = arrays["faces"][np.isin(arrays["face_tags"], CLOSED_SURFACES["lv"])]
+    landmarks = dict(zip(arrays["landmark_names"], arrays["landmark_points"]))
+    middle = 0.5 * (landmarks["LV_APEX"] + landmarks["LV_BASE"])
+    assert surface_distance(arrays["points"], lv, middle[None])[0] < -10
+    back = (arrays["points"] - arrays["heart_origin"]) @ arrays["heart_rotation"]
+    heart = heart_surfaces(changed["heart_coeffs"], 4.0)
+    np.testing.assert_allclose(back[: len(heart.points)], heart.points, atol=1e-9)
+
+
+def test_missing_parameters_are_named():
+    incomplete = parameters()
+    del incomplete["pose_coeffs"]
+    with pytest.raises(BadInput, match="pose_coeffs"):
+        build_anatomy(incomplete, 4.0, "coarse", 0)

@@ -1,0 +1,88 @@
+"""Build anatomy/data/heart_atlas.npz: sample the parametric heart, carry one mesh, take modes.
+
+Usage: python tools/build_heart_atlas.py [--samples 160] [--out heart_atlas.npz]
+"""
+
+import argparse
+import sys
+
+import numpy as np
+
+from einthoven.anatomy.correspondence import carry_template
+from einthoven.anatomy.heart import ATLAS_PATH, FINE_EDGE_MM, SHIPPED_EDGES_MM
+from einthoven.anatomy.heart_template import build_template
+from einthoven.anatomy.parametric_heart import PARAMETERS, mean_parameters, parameters_from
+from einthoven.anatomy.resampling import resample
+from einthoven.anatomy.shape_model import ShapeModel
+from einthoven.anatomy.surface_mesh import triangle_quality
+from einthoven.core.errors import StepFailed
+from einthoven.core.files import save_arrays
+from einthoven.core.log import log_to, logger, track
+
+N_MODES = 10
+TRUNCATE_SD = 2.0
+MIN_QUALITY = 0.05
+
+
+def draw_normal(n_samples: int, seed: int) -> np.ndarray:
+    """Latin hypercube of standard normal numbers, truncated: [sample, parameter]."""
+    from scipy.stats import qmc, truncnorm
+
+    uniform = qmc.LatinHypercube(len(PARAMETERS), rng=np.random.default_rng(seed)).random(n_samples)
+    return truncnorm.ppf(uniform, -TRUNCATE_SD, TRUNCATE_SD)
+
+
+def build(n_samples: int, seed: int) -> tuple[dict, dict]:
+    """Arrays and attributes of the atlas file."""
+    mean = mean_parameters()
+    template = build_template(mean, FINE_EDGE_MM)
+    samples = np.empty((n_samples, *template.points.shape))
+    normal = draw_normal(n_samples, seed)
+    for sample, row in zip(samples, track(normal, "hearts", n_samples)):
+        sample[:] = carry_template(template, mean, parameters_from(row))
+        worst = triangle_quality(sample, template.faces).min()
+        if worst < MIN_QUALITY:
+            raise StepFailed(
+                f"triangle quality {worst:.3f} of the heart with normal {row.round(2)}"
+            )
+    model = ShapeModel.from_samples(samples, N_MODES, template.faces, template.face_tags)
+    total = samples.var(axis=0, ddof=1).sum()
+    arrays = {
+        "mean": model.mean.astype(np.float32),
+        "modes": model.modes.astype(np.float32),
+        "sds": model.sds,
+        "faces": template.faces.astype(np.uint16),
+        "face_tags": template.face_tags,
+        "explained": model.sds**2 / total,
+        **{f"rim_{name}": ids.astype(np.uint16) for name, ids in template.rims.items()},
+    }
+    arrays["template_points"] = template.points.astype(np.float32)
+    for edge_mm in SHIPPED_EDGES_MM:
+        coarse = resample(build_template(mean, edge_mm), template)
+        key = f"{edge_mm:g}"
+        arrays |= {
+            f"corners_{key}": coarse.corners.astype(np.uint16),
+            f"weights_{key}": coarse.weights.astype(np.float32),
+            f"faces_{key}": coarse.faces.astype(np.uint16),
+            f"face_tags_{key}": coarse.face_tags,
+        }
+    attrs = {"samples": n_samples, "seed": seed, "parameters": PARAMETERS, "edge_mm": FINE_EDGE_MM}
+    return arrays, attrs
+
+
+def main() -> int:
+    """Build and write the atlas."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=int, default=160)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", default=str(ATLAS_PATH))
+    options = parser.parse_args()
+    log_to(None)
+    arrays, attrs = build(options.samples, options.seed)
+    save_arrays(options.out, arrays, **attrs)
+    logger.info("%s: variance per mode %s", options.out, np.round(arrays["explained"], 4))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
