@@ -1,0 +1,1 @@
+"""Conforming tetrahedra of heart and torso from closed, tagged surfaces."""

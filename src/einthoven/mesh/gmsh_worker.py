@@ -1,0 +1,180 @@
+"""The only module that talks to gmsh: a child process, so that a hang or crash can be ended.
+
+`python -m einthoven.mesh.gmsh_worker JOB RESULT`: reads surfaces and sizes from the file JOB
+(.npz), writes cells and the surfaces as meshed to RESULT. Any error is one line on stderr.
+"""
+
+import signal
+import sys
+from pathlib import Path
+
+import gmsh
+import numpy as np
+
+from einthoven.core.errors import StepFailed
+from einthoven.core.tags import Tissue
+from einthoven.mesh.quality import gamma_quality
+from einthoven.mesh.sizing import SIZE_RATIO, EdgeLengths, SizeGrid, size_grids
+from einthoven.mesh.sliver import flip_diagonals
+from einthoven.mesh.surfaces import BOUNDARY
+
+ALGORITHMS = {"delaunay": 1, "hxt": 10}
+MAX_ROUNDS = 6
+UNBOUNDED = 1e22
+
+
+def mesh_volumes(
+    points: np.ndarray,
+    faces: np.ndarray,
+    face_tags: np.ndarray,
+    electrode_points: np.ndarray,
+    edges: EdgeLengths,
+    algorithm: str,
+    min_quality: float,
+    folder: Path,
+) -> dict[str, np.ndarray | int]:
+    """Mesh all tissues at once; flip diagonals under slivers and mesh again until good enough.
+
+    If no diagonal can be flipped the sizes are changed by 3 %, which gives another mesh. The
+    last round's mesh is returned as it is: the caller judges it.
+
+    Returns:
+        points (the given ones first), cells, cell_tags, faces (some diagonals flipped), and the
+        numbers of rounds and flips.
+    """
+    n_flips = 0
+    grids = size_grids(points, faces, face_tags, electrode_points, edges)
+    for n_rounds in range(1, MAX_ROUNDS + 1):
+        gmsh.clear()
+        _add_surfaces(points, faces, face_tags)
+        _set_sizes(grids, SIZE_RATIO * edges.heart, folder)
+        _generate(algorithm)
+        nodes, cells, cell_tags = _read_cells(len(points))
+        quality = gamma_quality(nodes, cells)
+        bad = np.flatnonzero(quality < min_quality)
+        if len(bad) == 0 or n_rounds == MAX_ROUNDS:
+            break
+        worst_first = bad[np.argsort(quality[bad], kind="stable")]
+        faces, flips = flip_diagonals(nodes, faces, face_tags, cells[worst_first])
+        n_flips += flips
+        if flips == 0:
+            edges = edges.scaled(0.97)
+            grids = size_grids(points, faces, face_tags, electrode_points, edges)
+    return dict(
+        points=nodes,
+        cells=cells,
+        cell_tags=cell_tags,
+        faces=faces,
+        n_rounds=n_rounds,
+        n_flips=n_flips,
+    )
+
+
+def _add_surfaces(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> None:
+    """Discrete surfaces (entity = surface tag) and the volumes between them (entity = tissue)."""
+    gmsh.model.add("body")
+    tags = np.unique(face_tags).tolist()
+    for tag in tags:
+        gmsh.model.addDiscreteEntity(2, tag)
+    owned = np.zeros(len(points), dtype=bool)  # rim nodes belong to the first surface
+    for tag in tags:
+        nodes = np.unique(faces[face_tags == tag])
+        nodes = nodes[~owned[nodes]]
+        owned[nodes] = True
+        gmsh.model.mesh.addNodes(2, tag, nodes + 1, points[nodes].ravel())
+    for tag in tags:
+        ids = np.flatnonzero(face_tags == tag)
+        gmsh.model.mesh.addElementsByType(tag, 2, ids + 1, (faces[ids].ravel() + 1))
+    for tissue, surfaces in BOUNDARY.items():
+        loop = gmsh.model.geo.addSurfaceLoop([int(s) for s in surfaces if s in tags])
+        gmsh.model.geo.addVolume([loop], int(tissue))
+    gmsh.model.geo.synchronize()
+
+
+def _set_sizes(grids: list[SizeGrid], wall_size: float, folder: Path) -> None:
+    """Background field: the smallest of all grids, and the heart's size all through its wall."""
+    field = gmsh.model.mesh.field
+    fields = []
+    for k, grid in enumerate(grids):
+        path = str(folder / f"sizes{k}.bin")
+        grid.write(path)
+        fields.append(field.add("Structured"))
+        field.setString(fields[-1], "FileName", path)
+        field.setNumber(fields[-1], "TextFormat", 0)
+        field.setNumber(fields[-1], "SetOutsideValue", 1)
+        field.setNumber(fields[-1], "OutsideValue", UNBOUNDED)
+    wall = field.add("Constant")
+    field.setNumber(wall, "VIn", wall_size)
+    field.setNumber(wall, "VOut", UNBOUNDED)
+    field.setNumbers(wall, "VolumesList", [int(Tissue.MYOCARDIUM)])
+    smallest = field.add("Min")
+    field.setNumbers(smallest, "FieldsList", [*fields, wall])
+    field.setAsBackgroundMesh(smallest)
+
+
+def _generate(algorithm: str) -> None:
+    """Fill the volumes; one thread, because more make the result depend on their timing."""
+    gmsh.option.setNumber("General.NumThreads", 1)
+    options = {
+        "Algorithm3D": ALGORITHMS[algorithm],
+        "MaxNumThreads3D": 1,
+        "MeshSizeExtendFromBoundary": 0,
+        "MeshSizeFromPoints": 0,
+        "MeshSizeFromCurvature": 0,
+        "MeshSizeMin": 0,
+        "MeshSizeMax": UNBOUNDED,
+        "Optimize": 1,
+        "OptimizeThreshold": 0.3,
+        "Renumber": 0,
+    }
+    for name, value in options.items():
+        gmsh.option.setNumber(f"Mesh.{name}", value)
+    gmsh.model.mesh.generate(3)
+
+
+def _read_cells(n_given: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points by ascending gmsh tag (so the given ones come first), cells, tissue tags."""
+    node_tags, coordinates, _ = gmsh.model.mesh.getNodes()
+    order = np.argsort(node_tags, kind="stable")
+    node_tags = node_tags[order].astype(np.int64)
+    if not np.array_equal(node_tags[:n_given], np.arange(1, n_given + 1)):
+        raise StepFailed("gmsh dropped or renumbered nodes of the surfaces")
+    cells, cell_tags = [], []
+    for tissue in Tissue:
+        types, _, nodes = gmsh.model.mesh.getElements(3, int(tissue))
+        if len(types) == 0:
+            raise StepFailed(f"gmsh left the volume {tissue.name} empty")
+        cells.append(np.searchsorted(node_tags, nodes[0].astype(np.int64)).reshape(-1, 4))
+        cell_tags.append(np.full(len(cells[-1]), int(tissue), dtype=np.int8))
+    points = coordinates.reshape(-1, 3)[order]
+    return points, np.concatenate(cells), np.concatenate(cell_tags)
+
+
+def main(job_path: str, result_path: str) -> int:
+    """Run one job; return the exit status."""
+    with np.load(job_path) as job:
+        arrays = {name: job[name] for name in job.files}
+    # A second guard: if the parent is killed, nobody is left to end a gmsh that hangs.
+    signal.alarm(int(np.ceil(arrays["timeout_s"])) + 5)
+    surfaces = ("points", "faces", "face_tags", "electrode_points")
+    gmsh.initialize(readConfigFiles=False, interruptible=False)
+    gmsh.option.setNumber("General.Verbosity", 0)
+    try:
+        result = mesh_volumes(
+            *(arrays[name] for name in surfaces),
+            EdgeLengths(*arrays["edges_mm"].tolist()),
+            str(arrays["algorithm"]),
+            float(arrays["min_quality"]),
+            Path(job_path).parent,
+        )
+    except Exception as error:  # gmsh raises plain Exception with its last message
+        print(" ".join(str(error).split()) or type(error).__name__, file=sys.stderr)
+        return 1
+    finally:
+        gmsh.finalize()
+    np.savez(result_path, **result)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

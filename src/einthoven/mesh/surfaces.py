@@ -1,0 +1,181 @@
+"""What must hold before meshing: closed, oriented, apart from each other, heart in the torso."""
+
+import numpy as np
+
+from einthoven.anatomy.distance import surface_distance
+from einthoven.core.check import finite, shape
+from einthoven.core.errors import BadInput
+from einthoven.core.simplex import triangle_area_vectors
+from einthoven.core.tags import CLOSED_SURFACES, Surface, Tissue
+from einthoven.mesh.intersections import intersecting_pairs
+
+BOUNDARY: dict[Tissue, dict[Surface, int]] = {
+    Tissue.MYOCARDIUM: {
+        Surface.EPI: 1, Surface.BASE: 1, Surface.LV_ENDO: -1, Surface.RV_ENDO: -1
+    },
+    Tissue.LV_BLOOD: {Surface.LV_ENDO: 1, Surface.LV_LID: 1},
+    Tissue.RV_BLOOD: {Surface.RV_ENDO: 1, Surface.RV_LID: 1},
+    Tissue.TORSO: {
+        Surface.SKIN: 1, Surface.EPI: -1, Surface.BASE: -1, Surface.LV_LID: -1, Surface.RV_LID: -1
+    },
+}  # fmt: skip
+"""The surfaces around each tissue, and whether their triangles point out of it (+1) or in."""
+
+REQUIRED = (Surface.SKIN, Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO)
+"""Base and lids may be absent: then the epicardium and both cavities are closed by themselves."""
+
+MIN_CLEARANCE_MM = 2.0
+MAX_ELECTRODE_GAP_MM = 10.0
+TORSO_EXTENT_MM = (100.0, 2500.0)
+
+
+def check_surfaces(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> None:
+    """Refuse surfaces that no conforming mesh can be made of.
+
+    Args:
+        points: [vertex, 3] mm.
+        faces: [face, 3].
+        face_tags: [face] (Surface).
+
+    Raises:
+        BadInput: names the surface, the defect and its likely cause.
+    """
+    _check_arrays(points, faces, face_tags)
+    _check_units(points[faces[face_tags == Surface.SKIN]])
+    for name, tags in CLOSED_SURFACES.items():
+        _check_closed(name, points, faces[np.isin(face_tags, tags)])
+    _check_intersections(points, faces, face_tags)
+    _check_nesting(points, faces, face_tags)
+
+
+def check_electrodes(
+    points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray, electrode_points: np.ndarray
+) -> None:
+    """Refuse electrodes that are not on the skin (another frame, other units).
+
+    Raises:
+        BadInput: gives the number of electrodes off the skin and the largest distance.
+    """
+    shape("electrode_points", finite("electrode_points", electrode_points), (None, 3))
+    if len(electrode_points) == 0:
+        return
+    skin = faces[face_tags == Surface.SKIN]
+    gap = np.abs(surface_distance(points, skin, electrode_points))
+    if gap.max() > MAX_ELECTRODE_GAP_MM:
+        raise BadInput(
+            f"electrode_points: {int((gap > MAX_ELECTRODE_GAP_MM).sum())} of {len(gap)} lie more "
+            f"than {MAX_ELECTRODE_GAP_MM:g} mm off the skin (up to {gap.max():.3g} mm); other "
+            "units or another frame than the surfaces?"
+        )
+
+
+def tissue_volumes(
+    points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray
+) -> dict[Tissue, float]:
+    """Volume enclosed by the surfaces around each tissue, mm^3 (divergence theorem)."""
+    centred = points - points[faces].mean(axis=(0, 1))
+    a, b, c = (centred[faces[:, k]] for k in range(3))
+    flux = np.einsum("ij,ij->i", a, np.cross(b, c)) / 6.0
+    return {
+        tissue: sum(sign * float(flux[face_tags == tag].sum()) for tag, sign in around.items())
+        for tissue, around in BOUNDARY.items()
+    }
+
+
+def _check_arrays(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> None:
+    shape("points", finite("points", points), (None, 3))
+    shape("faces", faces, (None, 3))
+    shape("face_tags", face_tags, (len(faces),))
+    if len(faces) == 0 or faces.min() < 0 or faces.max() >= len(points):
+        raise BadInput(f"faces: vertex ids outside 0 to {len(points) - 1}; counted from one?")
+    unknown = sorted(set(np.unique(face_tags).tolist()) - set(map(int, Surface)))
+    if unknown:
+        raise BadInput(f"face_tags: {unknown} are not tags of core.tags.Surface")
+    missing = [tag.name for tag in REQUIRED if not np.any(face_tags == tag)]
+    if missing:
+        raise BadInput(f"face_tags: no triangle of {', '.join(missing)}")
+    area = np.linalg.norm(triangle_area_vectors(points, faces), axis=1)
+    longest = np.linalg.norm(points[faces] - points[np.roll(faces, 1, axis=1)], axis=2).max(axis=1)
+    flat = area <= 1e-6 * longest**2
+    if flat.any():
+        names = ", ".join(Surface(tag).name for tag in np.unique(face_tags[flat]))
+        raise BadInput(f"faces: {int(flat.sum())} triangles without area in {names}")
+
+
+def _check_units(skin_corners: np.ndarray) -> None:
+    extent = float(np.ptp(skin_corners.reshape(-1, 3), axis=0).max())
+    low, high = TORSO_EXTENT_MM
+    if not low <= extent <= high:
+        guess = next(
+            (f"; in {unit}? multiply by {factor:g}"
+             for unit, factor in (("metres", 1000.0), ("centimetres", 10.0), ("micrometres", 1e-3))
+             if low <= extent * factor <= high), "",
+        )  # fmt: skip
+        raise BadInput(
+            f"points: SKIN extends over {extent:.3g} mm, expected {low:g} to {high:g}{guess}"
+        )
+
+
+def _check_closed(name: str, points: np.ndarray, faces: np.ndarray) -> None:
+    """Each directed edge once, its opposite once, and a positive volume."""
+    label = f"surface {name} ({' + '.join(tag.name for tag in CLOSED_SURFACES[name])})"
+    directed = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    forward = (directed[:, 0] < directed[:, 1]).astype(np.int64)
+    edges, edge_of = np.unique(np.sort(directed, axis=1), axis=0, return_inverse=True)
+    n_faces = np.bincount(edge_of, minlength=len(edges))
+    n_forward = np.bincount(edge_of, weights=forward, minlength=len(edges)).astype(np.int64)
+    if np.any(n_faces == 1):
+        used = np.unique(faces)
+        doubled = len(used) - len(np.unique(points[used], axis=0))
+        hint = f"; {doubled} vertices are doubled, merge them" if doubled else "; a hole?"
+        raise BadInput(f"{label} is not closed: {int((n_faces == 1).sum())} open edges{hint}")
+    if np.any(n_faces > 2):
+        raise BadInput(
+            f"{label} is not a manifold: {int((n_faces > 2).sum())} edges with three or more faces"
+        )
+    if np.any(n_forward != 1):
+        raise BadInput(
+            f"{label} is not oriented: {int((n_forward != 1).sum())} edges run the same way in "
+            "both faces; flipped triangles?"
+        )
+    a, b, c = (points[faces[:, k]] - points[faces[0, 0]] for k in range(3))
+    if np.einsum("ij,ij->", a, np.cross(b, c)) <= 0:
+        raise BadInput(f"{label} is inside out: reverse its triangles to point outwards")
+
+
+def _check_intersections(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> None:
+    """Skin and heart apart (their triangles differ in size); the clearance keeps them separate."""
+    for part in (face_tags == Surface.SKIN, face_tags != Surface.SKIN):
+        ids = np.flatnonzero(part)
+        pairs = intersecting_pairs(points, faces[ids])
+        if len(pairs):
+            tags = np.sort(face_tags[ids[pairs[0]]])
+            where = points[faces[ids[pairs[0, 0]]]].mean(axis=0)
+            names = " and ".join(Surface(tag).name for tag in np.unique(tags))
+            raise BadInput(
+                f"surfaces intersect: {len(pairs)} pairs of triangles, first in {names} near "
+                f"({where[0]:.1f}, {where[1]:.1f}, {where[2]:.1f}) mm"
+            )
+
+
+def _check_nesting(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> None:
+    """Heart inside the torso with clearance, cavities inside the heart and beside each other."""
+    closed = {name: faces[np.isin(face_tags, tags)] for name, tags in CLOSED_SURFACES.items()}
+    heart = points[np.unique(closed["epi"])]
+    depth = -surface_distance(points, closed["torso"], heart)
+    if depth.min() < MIN_CLEARANCE_MM:
+        raise BadInput(
+            f"surface epi: {int((depth < MIN_CLEARANCE_MM).sum())} of {len(depth)} vertices are "
+            f"outside the torso or closer than {MIN_CLEARANCE_MM:g} mm to SKIN (clearance "
+            f"{depth.min():.1f} mm); move the heart inwards or check the frame"
+        )
+    # The surfaces do not cross, so the vertex farthest from a surface tells which side it is on.
+    for tag, other, wanted in (
+        (Surface.LV_ENDO, "epi", -1), (Surface.RV_ENDO, "epi", -1),
+        (Surface.LV_ENDO, "rv", 1), (Surface.RV_ENDO, "lv", 1),
+    ):  # fmt: skip
+        cavity = points[np.unique(faces[face_tags == tag])]
+        distance = surface_distance(points, closed[other], cavity)
+        if wanted * distance[np.argmax(np.abs(distance))] < 0:
+            side = "inside" if wanted < 0 else "outside"
+            raise BadInput(f"surface {tag.name} does not lie {side} surface {other}")
