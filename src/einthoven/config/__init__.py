@@ -2,5 +2,6 @@
 
 from einthoven.config.load import load, validate
 from einthoven.config.models import Config
+from einthoven.config.render import as_params
 
-__all__ = ["Config", "load", "validate"]
+__all__ = ["Config", "as_params", "load", "validate"]

@@ -11,9 +11,6 @@ FORMAT_VERSION = 1
 PATIENT_FORMAT = "einthoven-patient"
 DATASET_FORMAT = "einthoven-dataset"
 
-XYZ = ("x", "y", "z")
-POSE = ("alpha_x", "alpha_y", "alpha_z", "shift_left", "shift_up", "clearance")
-
 
 @dataclass(frozen=True)
 class Variable:

@@ -1,0 +1,51 @@
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/anatomy.smk"
+include: "workflow/rules/mesh.smk"
+include: "workflow/rules/fibers.smk"
+include: "workflow/rules/conduction.smk"
+include: "workflow/rules/leadfield.smk"
+include: "workflow/rules/ecg.smk"
+include: "workflow/rules/dataset.smk"
+include: "workflow/rules/encoders.smk"
+include: "workflow/rules/surrogate.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/plots.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+localrules:
+    all,
+    dataset,
+    models,
+    cohort,
+
+
+rule all:
+    default_target: True
+    input:
+        "results/report/index.html",
+        "results/report/metrics.json",
+
+
+rule dataset:
+    input:
+        "results/dataset/einthoven.zarr.zip",
+
+
+rule models:
+    input:
+        expand(
+            "results/surrogates/{encoder}-{model}/model.safetensors",
+            encoder=ENCODERS,
+            model=MODELS,
+        ),

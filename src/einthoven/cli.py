@@ -1,0 +1,97 @@
+"""The command `einthoven`: check what was made, check and complete configs, print the schema."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from einthoven import __version__
+from einthoven.core.errors import BadInput, EinthovenError
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Check stores: bytes, structure, values; a folder stands for every store in it."""
+    from einthoven.dataset.checker import check_store
+
+    path = Path(arguments.path)
+    stores = sorted(path.rglob("*.zarr.zip")) if _is_folder(path) else [path]
+    if not stores:
+        raise BadInput(f"{path}: holds no .zarr.zip store; run `snakemake dataset`")
+    faults = []
+    for store in stores:
+        try:
+            found = check_store(store)
+            print(f"{store}: ok, {found.kind}, {found.n_patients} patients, {found.n_bytes} bytes")
+        except BadInput as error:
+            faults.append(str(error))
+    if faults:
+        raise BadInput("\n".join(faults))
+
+
+def _is_folder(path: Path) -> bool:
+    """A folder that is not itself a Zarr store."""
+    return path.is_dir() and not (path / "zarr.json").exists() and not (path / ".zgroup").exists()
+
+
+def config(arguments: argparse.Namespace) -> None:
+    """Check a config file; with --full print it with all defaults and comments."""
+    from einthoven.config import Config, load
+    from einthoven.config.render import render
+
+    if arguments.file is None:
+        print(render(Config(), "The default: laptop size."), end="")
+        return
+    checked = load(arguments.file)
+    if arguments.full:
+        first = Path(arguments.file).read_text().partition("\n")[0]
+        title = first.lstrip("# ") if first.startswith("#") else Path(arguments.file).stem
+        print(render(checked, title), end="")
+    else:
+        print(f"{arguments.file}: ok, {checked.cohort.n_patients} patients")
+
+
+def schema(_arguments: argparse.Namespace) -> None:
+    """Print the JSON schema of a config file."""
+    from einthoven.config.render import schema as json_schema
+
+    print(json_schema(), end="")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line; every sub-command has --help."""
+    parser = argparse.ArgumentParser(prog="einthoven", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"einthoven {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(function, name: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(
+            name, help=function.__doc__.lower().rstrip("."), description=function.__doc__
+        )
+        command.set_defaults(function=function)
+        return command
+
+    command = add(check, "check")
+    command.add_argument("path", metavar="STORE|FOLDER", help="a .zarr.zip file, or results/")
+    command = add(config, "config")
+    command.add_argument("file", metavar="FILE", nargs="?", help="default: the built-in defaults")
+    command.add_argument("--full", action="store_true", help="print the completed config")
+    add(schema, "schema")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status: 0, or 2 after one line on bad input."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        arguments.function(arguments)
+    except EinthovenError as error:
+        print(f"einthoven: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # `einthoven schema | head`
+        sys.stderr.close()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+import sys
+from einthoven.anatomy.cohort import block_splits
+from einthoven.config import as_params, validate
+from einthoven.core.errors import BadInput
+from einthoven.core.names import STANDARD_ELECTRODES, patient_name
+from einthoven.sources import fingerprint
+
+# The checked config with all defaults, as builtins with sorted keys: Snakemake compares params
+# by their text, so a section must always be written in the same way.
+try:
+    full_config = as_params(validate(config))
+except BadInput as error:
+    print(f"einthoven: {error}", file=sys.stderr)
+    sys.exit(2)
+config.clear()
+config.update(full_config)
+
+# A patient's parameters do not depend on the size of the cohort, so growing it moves nobody.
+DRAW = {k: v for k, v in config["cohort"].items() if k != "n_patients"}
+BLOCK = block_splits(*(DRAW[k] for k in ["block_size", "val_per_block", "test_per_block"]))
+SPLITS = {
+    patient_name(index): BLOCK[index % len(BLOCK)]
+    for index in range(config["cohort"]["n_patients"])
+    if patient_name(index) not in config["dataset"]["exclude"]
+}
+if lost := {"train", "val", "test"} - set(SPLITS.values()):
+    print(
+        f"einthoven: config: cohort.n_patients: no patient of split {', '.join(sorted(lost))} is "
+        "left; more patients, or smaller blocks?",
+        file=sys.stderr,
+    )
+    sys.exit(2)
+PATIENTS = list(SPLITS)
+SCENARIOS = config["ecg"]["scenarios"]
+ENCODERS = config["learning"]["encoders"]
+MODELS = config["learning"]["models"]
+N_ELECTRODES = len(STANDARD_ELECTRODES) + config["anatomy"]["n_anterior_electrodes"]
+BATCHES = range(
+    -(-N_ELECTRODES // (config["leadfield"]["electrodes_per_job"] or N_ELECTRODES))
+)
+
+PHYSICS_SECTIONS = (
+    "cohort anatomy mesh fibers purkinje activation leadfield ecg".split()
+)
+PHYSICS = {k: config[k] for k in [*PHYSICS_SECTIONS, "sdf_samples", "field_samples"]}
+
+PATIENT = "results/patients/{patient}"
+
+
+wildcard_constraints:
+    patient="p[0-9]{4}",
+    scenario="[a-z]+",
+    batch="[0-9]+",
+    encoder="[a-z]+",
+    model="[a-z]+",
+
+
+def patients_of(split):
+    """Names of the patients of one split."""
+    return [patient for patient, its in SPLITS.items() if its == split]
+
+
+def source(script):
+    """Fingerprint of a script and of the library modules it imports."""
+    return fingerprint(f"{workflow.basedir}/workflow/scripts/{script}.py")
+
+
+def growing(amount):
+    """A resource that is multiplied by the attempt, for profiles with retries."""
+
+    def resource(wildcards, attempt):
+        return amount * attempt
+
+    return resource

@@ -1,0 +1,46 @@
+rule purkinje:
+    input:
+        mesh="results/patients/{patient}/mesh.npz",
+        fibers="results/patients/{patient}/fibers.npz",
+    output:
+        "results/patients/{patient}/purkinje.npz",
+    log:
+        "results/logs/purkinje/{patient}.log",
+    benchmark:
+        "results/benchmarks/purkinje/{patient}.tsv"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(20),
+    params:
+        section=lookup(dpath="purkinje", within=config),
+        source=source("purkinje"),
+    message:
+        "Purkinje trees of {wildcards.patient}"
+    script:
+        "../scripts/purkinje.py"
+
+
+rule activation:
+    input:
+        mesh="results/patients/{patient}/mesh.npz",
+        fibers="results/patients/{patient}/fibers.npz",
+        purkinje="results/patients/{patient}/purkinje.npz",
+    output:
+        "results/patients/{patient}/activation_{scenario}.npz",
+    log:
+        "results/logs/activation/{patient}_{scenario}.log",
+    benchmark:
+        "results/benchmarks/activation/{patient}_{scenario}.tsv"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(20),
+    params:
+        section=lookup(dpath="activation", within=config),
+        scenario="{scenario}",
+        source=source("activation"),
+    message:
+        "Activation of {wildcards.patient}, {wildcards.scenario}"
+    script:
+        "../scripts/activation.py"

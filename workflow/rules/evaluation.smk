@@ -1,0 +1,43 @@
+rule evaluate:
+    input:
+        patients=expand(
+            "results/patients/{patient}/{stage}.npz",
+            patient=patients_of("test"),
+            stage=["anatomy", "mesh", "fibers", "field", "ecg"],
+        ),
+        leadfield=expand(
+            "results/patients/{patient}/leadfield_b{batch}.npz",
+            patient=patients_of("test"),
+            batch=BATCHES,
+        ),
+        train=expand(
+            "results/patients/{patient}/{stage}.npz",
+            patient=patients_of("train"),
+            stage=["field", "anatomy"],
+        ),
+        predictions=expand(
+            "results/predictions/{encoder}-{model}/{patient}.npz",
+            encoder=ENCODERS,
+            model=MODELS,
+            patient=patients_of("test"),
+        ),
+    output:
+        metrics="results/report/metrics.json",
+        curves="results/report/curves.npz",
+    params:
+        conductivity=lookup(dpath="leadfield", within=config),
+        learning=lookup(dpath="learning", within=config),
+        dataset=lookup(dpath="dataset", within=config),
+        source=source("evaluate"),
+    log:
+        "results/logs/evaluate.log",
+    benchmark:
+        "results/benchmarks/evaluate.tsv"
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(60),
+    threads: 1
+    message:
+        "Compare all models with the finite elements"
+    script:
+        "../scripts/evaluate.py"

@@ -1,0 +1,20 @@
+rule fibers:
+    input:
+        mesh="results/patients/{patient}/mesh.npz",
+    output:
+        "results/patients/{patient}/fibers.npz",
+    log:
+        "results/logs/fibers/{patient}.log",
+    benchmark:
+        "results/benchmarks/fibers/{patient}.tsv"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(20),
+    params:
+        section=lookup(dpath="fibers", within=config),
+        source=source("fibers"),
+    message:
+        "Fibres and coordinates of {wildcards.patient}"
+    script:
+        "../scripts/fibers.py"

@@ -1,0 +1,52 @@
+rule leadfield:
+    input:
+        anatomy="results/patients/{patient}/anatomy.npz",
+        mesh="results/patients/{patient}/mesh.npz",
+        fibers="results/patients/{patient}/fibers.npz",
+    output:
+        "results/patients/{patient}/leadfield_b{batch}.npz",
+    log:
+        "results/logs/leadfield/{patient}_b{batch}.log",
+    benchmark:
+        "results/benchmarks/leadfield/{patient}_b{batch}.tsv"
+    threads: 1
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(60),
+    params:
+        section=lookup(dpath="leadfield", within=config),
+        batch="{batch}",
+        source=source("leadfield"),
+    message:
+        "Lead fields of {wildcards.patient}, batch {wildcards.batch}"
+    script:
+        "../scripts/leadfield.py"
+
+
+rule field_samples:
+    input:
+        anatomy="results/patients/{patient}/anatomy.npz",
+        mesh="results/patients/{patient}/mesh.npz",
+        fibers="results/patients/{patient}/fibers.npz",
+        leadfield=expand(
+            "results/patients/{patient}/leadfield_b{batch}.npz",
+            batch=BATCHES,
+            allow_missing=True,
+        ),
+    output:
+        "results/patients/{patient}/field.npz",
+    log:
+        "results/logs/field_samples/{patient}.log",
+    benchmark:
+        "results/benchmarks/field_samples/{patient}.tsv"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(20),
+    params:
+        section=lookup(dpath="field_samples", within=config),
+        source=source("field_samples"),
+    message:
+        "Samples of the lead-field gradient of {wildcards.patient}"
+    script:
+        "../scripts/field_samples.py"

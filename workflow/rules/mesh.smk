@@ -1,0 +1,20 @@
+rule mesh:
+    input:
+        anatomy="results/patients/{patient}/anatomy.npz",
+    output:
+        "results/patients/{patient}/mesh.npz",
+    log:
+        "results/logs/mesh/{patient}.log",
+    benchmark:
+        "results/benchmarks/mesh/{patient}.tsv"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+    params:
+        section=lookup(dpath="mesh", within=config),
+        source=source("mesh"),
+    message:
+        "Tetrahedra of {wildcards.patient}"
+    script:
+        "../scripts/mesh.py"

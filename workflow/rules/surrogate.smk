@@ -1,0 +1,60 @@
+rule surrogate:
+    input:
+        store="results/dataset/einthoven.zarr.zip",
+        encoder="results/encoders/{encoder}/model.safetensors",
+        latents="results/encoders/{encoder}/latents.npz",
+    output:
+        model="results/surrogates/{encoder}-{model}/model.safetensors",
+        curve="results/surrogates/{encoder}-{model}/curve.csv",
+    log:
+        "results/logs/surrogate/{encoder}-{model}.log",
+    benchmark:
+        "results/benchmarks/surrogate/{encoder}-{model}.tsv"
+    threads: 2
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(1200),
+    params:
+        section=lookup(dpath="{model}", within=config),
+        model="{model}",
+        source=source("surrogate"),
+    message:
+        "Train the surrogate {wildcards.encoder}-{wildcards.model}"
+    script:
+        "../scripts/surrogate.py"
+
+
+rule predict:
+    input:
+        surrogate="results/surrogates/{encoder}-{model}/model.safetensors",
+        encoder="results/encoders/{encoder}/model.safetensors",
+        latents="results/encoders/{encoder}/latents.npz",
+        anatomy="results/patients/{patient}/anatomy.npz",
+        mesh="results/patients/{patient}/mesh.npz",
+        fibers="results/patients/{patient}/fibers.npz",
+        field="results/patients/{patient}/field.npz",
+        ecg="results/patients/{patient}/ecg.npz",
+        activation=expand(
+            "results/patients/{patient}/activation_{scenario}.npz",
+            scenario=SCENARIOS,
+            allow_missing=True,
+        ),
+    output:
+        "results/predictions/{encoder}-{model}/{patient}.npz",
+    log:
+        "results/logs/predict/{encoder}-{model}_{patient}.log",
+    benchmark:
+        "results/benchmarks/predict/{encoder}-{model}_{patient}.tsv"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+    params:
+        section=lookup(dpath="ecg", within=config),
+        conductivity=lookup(dpath="leadfield", within=config),
+        model="{model}",
+        source=source("predict"),
+    message:
+        "Predict {wildcards.patient} with {wildcards.encoder}-{wildcards.model}"
+    script:
+        "../scripts/predict.py"

@@ -1,0 +1,52 @@
+"""Electrode potentials and 12-lead ECG of one patient in all scenarios."""
+
+import numpy as np
+
+from einthoven.conduction.action_potential import template
+from einthoven.core.files import load_arrays, save_arrays
+from einthoven.core.names import LEADS
+from einthoven.core.simplex import cell_gradient, p1_gradients
+from einthoven.ecg.forward import forward_potential
+from einthoven.ecg.intervals import qrs_amplitude, qrs_duration
+from einthoven.ecg.leads import twelve_lead
+from einthoven.leadfield.conductivity import Conductivities, intracellular
+from einthoven.leadfield.gather import gather_lead_fields
+from einthoven.leadfield.pseudo import pseudo_lead_field_grad
+from einthoven.step import run
+
+TEMPLATE_STEP_MS = 0.05
+
+
+def main(input, output, params, log):
+    anatomy, mesh = load_arrays(input.anatomy), load_arrays(input.mesh)
+    f0 = load_arrays(input.fibers, ["f0"])["f0"]
+    sigma = Conductivities.from_section(params.conductivity)
+    sigma_i = intracellular(f0, sigma.sigma_il, sigma.sigma_it)
+    n_nodes, n_cells = mesh.attrs["n_heart_nodes"], mesh.attrs["n_heart_cells"]
+    points, cells = mesh["points"][:n_nodes], mesh["cells"][:n_cells]
+    names, electrodes = anatomy["electrode_names"], anatomy["electrode_points"]
+    solved = gather_lead_fields(input.leadfield, names, electrodes)
+    grads = {
+        "": cell_gradient(p1_gradients(points, cells), cells, solved.lead_field[:, :n_nodes]),
+        "_pseudo": pseudo_lead_field_grad(points[cells].mean(1), electrodes, sigma.sigma_torso),
+    }
+    section = params.section
+    time = section["start_ms"] + np.arange(0, section["duration_ms"], section["dt_ms"])
+    beat = template(TEMPLATE_STEP_MS)
+    taus = [load_arrays(path, ["activation_time"])["activation_time"] for path in input.activation]
+    arrays = {"time": time, "scenario": np.array(section["scenarios"])}
+    arrays |= {"electrode_names": names, "lead": np.array(LEADS)}
+    for kind, grad in grads.items():
+        potential = np.stack(
+            [forward_potential(points, cells, sigma_i, tau, grad, time, beat) for tau in taus]
+        )
+        arrays[f"electrode_potential{kind}"] = potential.astype(np.float32)
+        arrays[f"ecg{kind}"] = twelve_lead(names, potential).astype(np.float32)
+    arrays["qrs_duration"] = np.array([qrs_duration(ecg, time) for ecg in arrays["ecg"]])
+    arrays["qrs_amplitude"] = np.stack([qrs_amplitude(ecg, time) for ecg in arrays["ecg"]])
+    save_arrays(output[0], arrays, patient=mesh.attrs["patient"])
+    log.info("QRS %s ms", np.round(arrays["qrs_duration"], 1))
+
+
+if "snakemake" in globals():
+    run(main, globals()["snakemake"])

@@ -1,0 +1,24 @@
+"""Train one encoder and give every patient a code."""
+
+import os
+from pathlib import Path
+
+from einthoven.encoders.train import train_encoder
+from einthoven.step import n_threads, run
+
+
+def main(input, output, params, log):
+    train_encoder(
+        params.encoder,
+        input.store,
+        Path(output.model).parent,
+        params.section,
+        n_threads=n_threads(),
+        device="auto",
+        tracking_uri=os.environ.get("MLFLOW_TRACKING_URI", ""),
+    )
+    log.info("trained %s", params.encoder)
+
+
+if "snakemake" in globals():
+    run(main, globals()["snakemake"])

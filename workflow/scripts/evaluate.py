@@ -1,0 +1,33 @@
+"""Errors of all encoders and models on the test patients."""
+
+from functools import partial
+from pathlib import Path
+
+from einthoven.core.files import read_json, write_json
+from einthoven.evaluation.evaluate import evaluate, pseudo_gain
+from einthoven.leadfield.conductivity import Conductivities
+from einthoven.leadfield.pseudo import pseudo_lead_field_grad
+from einthoven.step import run
+
+
+def main(input, output, params, log):
+    folders = list(dict.fromkeys(Path(path).parent for path in input.patients))
+    leadfields = [[p for p in input.leadfield if Path(p).parent == f] for f in folders]
+    predictions = {}
+    for path in map(Path, input.predictions):
+        predictions.setdefault(path.parent.name, {})[path.stem] = path
+    by_method = {m: [found[f.name] for f in folders] for m, found in predictions.items()}
+    sigma = Conductivities.from_section(params.conductivity).sigma_torso
+    pseudo = partial(pseudo_lead_field_grad, sigma_torso=sigma)
+    fields = [p for p in input.train if Path(p).stem == "field"]
+    anatomies = [p for p in input.train if Path(p).stem == "anatomy"]
+    gain = pseudo_gain(fields, anatomies, pseudo)
+    evaluate(folders, leadfields, by_method, pseudo, gain, output.metrics, output.curves)
+    metrics = read_json(output.metrics)
+    metrics["excluded_patients"] = params.dataset["exclude"]
+    write_json(output.metrics, metrics)
+    log.info("%d test patients, %d methods", len(folders), len(by_method))
+
+
+if "snakemake" in globals():
+    run(main, globals()["snakemake"])

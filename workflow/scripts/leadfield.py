@@ -1,0 +1,27 @@
+"""Lead fields of one batch of electrodes of one patient."""
+
+from einthoven.core.files import load_arrays, save_arrays
+from einthoven.leadfield.gather import batch_slice
+from einthoven.leadfield.solve import lead_fields
+from einthoven.step import run
+
+
+def main(input, output, params, log):
+    anatomy, mesh = load_arrays(input.anatomy), load_arrays(input.mesh)
+    f0 = load_arrays(input.fibers, ["f0"])["f0"]
+    names, points = anatomy["electrode_names"], anatomy["electrode_points"]
+    batch = batch_slice(len(names), params.section["electrodes_per_job"], int(params.batch))
+    names, points = names[batch], points[batch]
+    lead_field, residual = lead_fields(mesh, f0, points, names, **params.section)
+    arrays = {
+        "lead_field": lead_field.astype("float32"),
+        "electrode_names": names,
+        "electrode_points": points,
+        "residual": residual,
+    }
+    save_arrays(output[0], arrays, patient=mesh.attrs["patient"], batch=int(params.batch))
+    log.info("%d electrodes, largest residual %.1e", len(names), residual.max())
+
+
+if "snakemake" in globals():
+    run(main, globals()["snakemake"])

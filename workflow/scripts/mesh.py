@@ -1,0 +1,17 @@
+"""Tetrahedra of one patient."""
+
+from einthoven.core.files import load_arrays, save_arrays
+from einthoven.mesh.tetrahedra import tetrahedralise
+from einthoven.step import run
+
+
+def main(input, output, params, log):
+    anatomy = load_arrays(input.anatomy)
+    names = ("points", "faces", "face_tags", "electrode_points")
+    mesh = tetrahedralise(*(anatomy[name] for name in names), **params.section)
+    save_arrays(output[0], mesh.arrays(), patient=anatomy.attrs["patient"], **mesh.attrs())
+    log.info("%d cells, worst quality %.2f", len(mesh.cells), mesh.quality_min)
+
+
+if "snakemake" in globals():
+    run(main, globals()["snakemake"])

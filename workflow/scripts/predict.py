@@ -1,0 +1,34 @@
+"""Lead fields and ECG of one held-out patient by one surrogate."""
+
+from pathlib import Path
+
+from einthoven.conduction.action_potential import template
+from einthoven.core.files import load_arrays
+from einthoven.leadfield.conductivity import Conductivities, intracellular
+from einthoven.step import n_threads, run
+from einthoven.surrogate.predict import predict_patient
+
+TEMPLATE_STEP_MS = 0.05
+
+
+def main(input, output, params, log):
+    ecg = load_arrays(input.ecg, ["time", "scenario"])
+    sigma = Conductivities.from_section(params.conductivity)
+    f0 = load_arrays(input.fibers, ["f0"])["f0"]
+    predict_patient(
+        Path(input.surrogate).parent,
+        Path(input.encoder).parent,
+        params.model,
+        Path(input.mesh).parent,
+        output[0],
+        activation=dict(zip(map(str, ecg["scenario"]), input.activation, strict=True)),
+        sigma_i=intracellular(f0, sigma.sigma_il, sigma.sigma_it),
+        time=ecg["time"],
+        template=template(TEMPLATE_STEP_MS),
+        n_threads=n_threads(),
+    )
+    log.info("%s: predicted with %s", ecg.attrs["patient"], params.model)
+
+
+if "snakemake" in globals():
+    run(main, globals()["snakemake"])
