@@ -68,16 +68,17 @@ def test_shape_model_refuses_nonsense():
         ShapeModel(model.mean, model.modes, -model.sds, model.faces)
 
 
-@pytest.mark.parametrize("surface", ["lv", "rv", "epi"])
-def test_projection_lands_on_the_surface_near_the_start(surface):
-    rng = np.random.default_rng(1)
-    parameters = parameters_from(rng.normal(size=len(PARAMETERS)).clip(-1, 1))
-    points = heart_surfaces(np.zeros(10), 4.0).points[:300] - [0, 0, 15.0]
-    on_base = np.zeros(len(points), dtype=bool)
-    points = points[np.abs(level(surface, points, parameters)) < 5]
-    landed = project(surface, points, parameters, on_base[: len(points)])
-    assert np.abs(level(surface, landed, parameters)).max() < 1e-6
-    assert np.linalg.norm(landed - points, axis=1).max() < 15
+@pytest.mark.parametrize("surface,tag", [("lv", 3), ("rv", 4), ("epi", 2)])
+def test_projection_lands_on_the_surface_near_the_start(surface, tag):
+    template = load_atlas()[1]
+    parameters = mean_parameters() | {"lv_diameter": 52.0, "rv_diameter": 39.0}
+    ids = np.unique(template.surface(tag))
+    points, on_base = template.points[ids], np.isin(ids, template.rims[surface])
+    away = np.abs(level(surface, points, parameters)).max()
+    landed = project(surface, points, parameters, on_base)
+    assert np.abs(level(surface, landed, parameters)).max() < 1e-6 < away
+    assert np.all(landed[on_base, 2] == 0)
+    assert np.linalg.norm(landed - points, axis=1).max() < 3 * away
 
 
 def test_level_is_nearly_a_distance_at_the_surface():

@@ -51,9 +51,9 @@ def test_each_angle_turns_about_its_axis_and_means_what_it_says():
         angle = np.degrees(np.arccos((np.trace(mean.T @ turned) - 1) / 2))
         assert angle == pytest.approx(list(POSE.values())[k][1])
     apex_x = -Pose.from_coeffs([1, 0, 0, 0, 0, 0]).rotation[:, 2]
-    assert apex_x @ UP < -mean[:, 2] @ UP  # alpha_x lowers the apex
+    assert apex_x @ UP > -mean[:, 2] @ UP  # alpha_x raises the apex
     apex_y = -Pose.from_coeffs([0, 1, 0, 0, 0, 0]).rotation[:, 2]
-    assert apex_y @ LEFT < -mean[:, 2] @ LEFT  # alpha_y turns it to the right
+    assert apex_y @ LEFT > -mean[:, 2] @ LEFT  # alpha_y turns it to the left
     rv_z = Pose.from_coeffs([0, 0, 1, 0, 0, 0]).rotation[:, 0]
     assert rv_z @ UP > mean[:, 0] @ UP  # alpha_z turns the RV upwards
 

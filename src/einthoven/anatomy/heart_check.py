@@ -4,10 +4,12 @@ import numpy as np
 
 from einthoven.anatomy.surface_mesh import face_edges
 from einthoven.core.errors import StepFailed
-from einthoven.core.simplex import enclosed_volume
+from einthoven.core.simplex import enclosed_volume, triangle_area_vectors
 from einthoven.core.tags import CLOSED_SURFACES, Surface
 
 MIN_WALL_MM = 1.5
+FLAT_MM = 0.01
+PLANAR = (Surface.BASE, Surface.LV_LID, Surface.RV_LID)
 VOLUME_RANGES_ML = {"lv": (60, 320), "rv": (60, 340), "myocardium": (60, 320)}
 
 
@@ -45,8 +47,26 @@ def check_heart(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) ->
     thin = min_wall(points, faces, face_tags)
     if thin < MIN_WALL_MM:
         raise StepFailed(f"a wall is only {thin:.2f} mm thick, less than {MIN_WALL_MM:g}")
-    if n := count_self_intersections(points, faces):
+    planar = np.isin(face_tags, PLANAR)
+    _check_plane(points, faces[planar], faces[~planar])
+    if n := count_self_intersections(points, faces[~planar]):
         raise StepFailed(f"{n} triangles intersect others")
+
+
+def _check_plane(points: np.ndarray, planar: np.ndarray, curved: np.ndarray) -> None:
+    """Base and lids tile one plane, without overlap, above all of the curved surfaces."""
+    area = triangle_area_vectors(points, planar)
+    normal = area.sum(axis=0) / np.linalg.norm(area.sum(axis=0))
+    height = (points - points[planar].mean(axis=(0, 1))) @ normal
+    on_plane = np.isin(np.arange(len(points)), planar)
+    if np.abs(height[on_plane]).max() > FLAT_MM:
+        raise StepFailed(f"base and lids are not flat: {np.abs(height[on_plane]).max():.3g} mm")
+    # Triangles that all face up inside their rims cannot overlap.
+    if n := int((area @ normal <= 0).sum()):
+        raise StepFailed(f"{n} triangles of base and lids are turned over")
+    inner = np.setdiff1d(curved, planar)
+    if height[inner].max() >= 0:
+        raise StepFailed("the heart reaches above its base plane")
 
 
 def min_wall(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> float:
@@ -74,7 +94,10 @@ def min_wall(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> fl
 
 
 def count_self_intersections(points: np.ndarray, faces: np.ndarray) -> int:
-    """Number of triangles that cut another one with which they share no vertex or edge."""
+    """Number of triangles of curved surfaces that cut another one.
+
+    The filter takes some neighbours in one plane for cuts: leave base and lids out.
+    """
     import pymeshlab
 
     meshes = pymeshlab.MeshSet(verbose=False)

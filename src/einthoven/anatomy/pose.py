@@ -11,8 +11,8 @@ from einthoven.core.check import finite, shape
 from einthoven.core.errors import BadInput, StepFailed
 
 POSE: dict[str, tuple[float, float]] = {
-    "alpha_x": (0.0, 10.0),  # degrees about the LV-RV axis: positive lowers the apex
-    "alpha_y": (0.0, 12.0),  # degrees about y: positive turns the apex to the right
+    "alpha_x": (0.0, 10.0),  # degrees about the LV-RV axis: positive raises the apex
+    "alpha_y": (0.0, 12.0),  # degrees about y: positive turns the apex to the left
     "alpha_z": (0.0, 12.0),  # degrees about the long axis: positive turns the RV upwards
     "shift_left": (20.0, 6.0),  # mm, heart's centre left of the midline
     "shift_up": (0.0, 12.0),  # mm, heart's centre above the fourth intercostal space
