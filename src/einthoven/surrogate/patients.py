@@ -49,10 +49,10 @@ class Patients:
         self.budget = cache_mb * 2**20
         self.cache: dict[int, Sample] = {}
         with open_store(self.path) as root:
-            splits = np.asarray(root["split"][...]).astype(str)
-            names = np.asarray(root["patient"][...]).astype(str)
-        self.rows = np.flatnonzero(splits == split)
-        self.names = [str(name) for name in names[self.rows]]
+            splits = [str(s) for s in root["split"][...]]
+            names = [str(n) for n in root["patient"][...]]
+        self.rows = [row for row, s in enumerate(splits) if s == split]
+        self.names = [names[row] for row in self.rows]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -70,7 +70,7 @@ class Patients:
         return sample
 
     def _read(self, position: int) -> Sample:
-        row, name = int(self.rows[position]), self.names[position]
+        row, name = self.rows[position], self.names[position]
         with open_store(self.path) as root:
             field = {k: np.asarray(root[f"field/field_{k}"][row])
                      for k in ("points", "fiber", "grad", "tissue")}  # fmt: skip

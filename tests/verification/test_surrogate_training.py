@@ -1,0 +1,144 @@
+"""Training on closed-form lead fields: what is learned, and what it depends on."""
+
+import helpers_surrogate as balls
+import numpy as np
+import pytest
+import torch
+
+from einthoven.core.errors import BadInput
+from einthoven.encoders.harness import Schedule, fit
+from einthoven.evaluation.metrics import angular_error_deg, magnitude_error_rel
+from einthoven.surrogate.patients import Patients, Sample
+from einthoven.surrogate.predict import predict_gradient
+from einthoven.surrogate.train import (
+    SurrogateTask,
+    load_surrogate,
+    new_network,
+    normalise,
+    train_surrogate,
+)
+
+SECTION = dict(seed=1, width=48, rank=8, n_frequencies=8, frequency_scale=0.5, lambda_cos=1.0,
+               epochs=3, points_per_batch=64, electrodes_per_batch=0, batch_patients=4,
+               learning_rate=0.003)  # fmt: skip
+MODELS = ("paper", "refraction")
+BEND = np.array([[0.9, 0.2, 0.0], [-0.1, 0.5, 0.15], [0.1, 0.0, 0.3]])
+
+
+def store(folder, patients, splits):
+    path = folder / "einthoven.zarr.zip"
+    return path, balls.write_ball_store(path, patients, splits)
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    patients = [balls.ball_patient(i, n_points=200, n_electrodes=6, bend=BEND) for i in range(10)]
+    return patients, ["train"] * 7 + ["val"] + ["test"] * 2
+
+
+@pytest.mark.parametrize("bend", [0.4 * np.eye(3), BEND], ids=["factor", "matrix"])
+def test_refraction_learns_a_linear_map_of_the_incident_field(bend, tmp_path) -> None:
+    """Held-out balls, in any orientation: grad Z = bend @ (homogeneous closed form) in the heart."""
+    patients = [balls.ball_patient(i, n_points=300, n_electrodes=8, bend=bend) for i in range(14)]
+    path, encoder = store(tmp_path, patients, ["train"] * 12 + ["test"] * 2)
+    section = SECTION | dict(epochs=130, width=64)
+    train_surrogate("refraction", encoder, path, tmp_path, section)
+    net = load_surrogate(tmp_path / "model.safetensors", "refraction")
+    for sample in Patients(path, encoder, "test"):
+        inputs, true = sample.inputs.at(sample.heart), sample.grad[:, sample.heart].numpy()
+        mine = predict_gradient(net, inputs)
+        assert angular_error_deg(mine, true).mean() < 2.0
+        assert magnitude_error_rel(mine, true).mean() < 0.05
+        with torch.no_grad():
+            tensor, _ = net.trunk_outputs(balls.Inputs.stack([inputs]))
+        learned = tensor[0].mean(dim=0) * net.gain * 2 * np.pi * balls.SIGMA
+        np.testing.assert_allclose(learned, bend, atol=0.08)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_can_overfit_one_batch(model: str, cohort, tmp_path) -> None:
+    """32 points of one patient, again and again: the error all but vanishes."""
+    patients, _ = cohort
+    path, encoder = store(tmp_path, patients[:1], ["train"])
+    one = Patients(path, encoder, "train")
+    full = one[0]
+    points = torch.cat([full.heart[:16], full.elsewhere[:16]])
+    one.cache[0] = Sample(full.inputs.at(points), full.grad[:, points],
+                          torch.arange(16), torch.arange(16, 32))  # fmt: skip
+    torch.manual_seed(0)
+    net = new_network(model, 5, SECTION | dict(width=128, rank=16, frequency_scale=1.0))
+    normalise(net, one)
+    task = SurrogateTask(net, one, one, points_per_batch=32, batch_patients=1,
+                         electrodes_per_batch=0, lambda_cos=1.0)  # fmt: skip
+    with torch.no_grad():
+        before = task.validate()["val_angular_error_deg"]
+    fit(task, Schedule(600, 0.003), seed=0, name="overfit", validate_every=0)
+    after = angular_error_deg(predict_gradient(net, one[0].inputs), one[0].grad.numpy()).mean()
+    assert after < 2.0 and after < before / 5
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_same_seed_same_bytes_and_other_seed_others(model: str, cohort, tmp_path) -> None:
+    path, encoder = store(tmp_path, *cohort)
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        train_surrogate(model, encoder, path, tmp_path / name, SECTION | dict(seed=seed))
+    read = lambda run, file: (tmp_path / run / file).read_bytes()  # noqa: E731
+    for file in ("model.safetensors", "curve.csv"):
+        assert read("a", file) == read("b", file) != read("c", file)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_test_patients_leave_no_trace(model: str, cohort, tmp_path) -> None:
+    """Other test (and validation) patients, bit-identical weights; other training patients, not."""
+    patients, splits = cohort
+    other = [balls.ball_patient(i, n_points=200, n_electrodes=6, seed=9) for i in range(10)]
+    weights = {}
+    for name, swapped in (("same", ()), ("test", ("val", "test")), ("train", ("train",))):
+        mixed = [o if s in swapped else p for p, o, s in zip(patients, other, splits)]
+        (tmp_path / name).mkdir()
+        path, encoder = store(tmp_path / name, mixed, splits)
+        train_surrogate(model, encoder, path, tmp_path / name, SECTION)
+        weights[name] = (tmp_path / name / "model.safetensors").read_bytes()
+    assert weights["same"] == weights["test"] != weights["train"]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_streamed_training_is_the_same_as_cached(model: str, cohort, tmp_path) -> None:
+    path, encoder = store(tmp_path, *cohort)
+    for name, cache in (("cached", 4096.0), ("streamed", 0.0)):
+        train_surrogate(model, encoder, path, tmp_path / name, SECTION, cache_mb=cache)
+    cached, streamed = ((tmp_path / n / "model.safetensors").read_bytes()
+                        for n in ("cached", "streamed"))  # fmt: skip
+    assert cached == streamed
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_loaded_network_predicts_what_the_trained_one_did(model: str, cohort, tmp_path) -> None:
+    path, encoder = store(tmp_path, *cohort)
+    train_surrogate(model, encoder, path, tmp_path, SECTION)
+    sample = Patients(path, encoder, "test")[0]
+    first = load_surrogate(tmp_path / "model.safetensors", model)
+    again = load_surrogate(tmp_path / "model.safetensors", model)
+    out = predict_gradient(first, sample.inputs)
+    np.testing.assert_array_equal(predict_gradient(again, sample.inputs), out)
+    # and not an untrained one
+    fresh = new_network(model, 5, SECTION)
+    assert not np.allclose(predict_gradient(fresh, sample.inputs), out, rtol=0.1)
+    with pytest.raises(BadInput, match="expected"):
+        load_surrogate(
+            tmp_path / "model.safetensors", "paper" if model != "paper" else "refraction"
+        )
+
+
+def test_a_split_without_patients_is_refused(cohort, tmp_path) -> None:
+    path, encoder = store(tmp_path, cohort[0], ["test"] * 10)
+    with pytest.raises(BadInput, match="split train"):
+        train_surrogate("paper", encoder, path, tmp_path, SECTION)
+
+
+def test_nan_in_a_target_names_the_patient(cohort, tmp_path) -> None:
+    patients = [dict(p) for p in cohort[0]]
+    patients[3]["grad"] = np.full_like(patients[3]["grad"], np.nan)
+    path, encoder = store(tmp_path, patients, cohort[1])
+    with pytest.raises(BadInput, match="p0003: field_grad"):
+        train_surrogate("paper", encoder, path, tmp_path, SECTION)
