@@ -30,6 +30,12 @@ N_MODES = 10
 EDGE_MM = {"fine": 11.8, "coarse": 22.0}
 ARM_CUT = 0.22
 """Where the arm ends, as a fraction of the way from shoulder to elbow."""
+ARMPIT_MM = 70.0
+"""Reach of the smoothing around an armpit."""
+ARMPIT_STEPS = 12
+"""Smoothing steps at the fine edge length (diffusion: fewer for longer edges)."""
+ARM_RIM_MM = (120.0, 200.0)
+"""A rim vertex this far beside the midline and above the pelvis belongs to an arm."""
 ROUND_MM = 1e-3
 """Stored to a micrometre: the last bits of a sum then cannot change the file."""
 
@@ -57,8 +63,12 @@ def cropped(body: np.ndarray, faces: np.ndarray, joints: dict, arm: np.ndarray) 
     return skin.extract_surface(algorithm=None).clean(tolerance=0.0).triangulate()
 
 
-def capped(skin: pv.PolyData) -> tuple[pv.PolyData, pv.PolyData]:
-    """(closed surface, caps alone): each cut is closed by a fan to its centre."""
+def capped(skin: pv.PolyData) -> pv.PolyData:
+    """Close each cut by a fan of triangles to its centre.
+
+    Raises:
+        StepFailed: there are not four cuts.
+    """
     points, faces = np.asarray(skin.points, float), skin.regular_faces
     edges = {tuple(e) for e in np.vstack([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])}
     follows = {b: a for a, b in sorted(edges) if (b, a) not in edges}  # a cap runs the other way
@@ -72,19 +82,21 @@ def capped(skin: pv.PolyData) -> tuple[pv.PolyData, pv.PolyData]:
         fans += [(a, b, centre) for a, b in zip(loop, loop[1:] + loop[:1])]
     if len(centres) != 4:
         raise StepFailed(f"the crop left {len(centres)} openings, not neck, two arms and hips")
-    points = np.vstack([points, centres])
-    build = pv.PolyData.from_regular_faces
-    return build(points, np.vstack([faces, fans])), build(points, np.array(fans))
+    return pv.PolyData.from_regular_faces(np.vstack([points, centres]), np.vstack([faces, fans]))
 
 
 def remeshed(closed: pv.PolyData, edge_mm: float) -> tuple[np.ndarray, np.ndarray]:
-    """Near-equal triangles, sharp rims kept; always a closed manifold or an error."""
+    """Near-equal triangles, sharp rims kept: points [vertex, 3] mm, faces [face, 3].
+
+    Raises:
+        StepFailed: the result is not a closed, outward manifold.
+    """
     import pymeshlab
 
     meshes = pymeshlab.MeshSet()
     meshes.add_mesh(pymeshlab.Mesh(np.asarray(closed.points, float), closed.regular_faces))
     meshes.meshing_isotropic_explicit_remeshing(
-        iterations=12, targetlen=pymeshlab.PureValue(edge_mm), featuredeg=35
+        iterations=12, targetlen=pymeshlab.PureValue(edge_mm), featuredeg=50
     )
     mesh = meshes.current_mesh()
     points, faces = mesh.vertex_matrix(), mesh.face_matrix().astype(np.int32)
@@ -94,19 +106,18 @@ def remeshed(closed: pv.PolyData, edge_mm: float) -> tuple[np.ndarray, np.ndarra
     return points, faces
 
 
-def operator(points, faces, body, body_faces, caps) -> tuple[sp.csr_matrix, np.ndarray]:
+def operator(points, faces, body, body_faces, edge_mm) -> tuple[sp.csr_matrix, np.ndarray]:
     """Sparse [new vertex, body vertex] that carries any body to the new topology; cap mask.
 
     Skin vertices are barycentric in the mean body's triangles. Cap vertices solve a discrete
-    Laplace equation between their rim's. A half step of smoothing beside the rim takes out the
-    saw teeth that the body's coarse triangles leave there; it is linear too.
+    Laplace equation between their rim's. Smoothing (linear too) takes out the saw teeth that
+    the body's coarse triangles leave at the rims, and opens the folds of the armpits, where
+    broad bodies would else touch themselves.
     """
     n = len(points)
     on_skin = attach(body, body_faces, points)
-    to_skin = np.linalg.norm(on_skin.on(body) - points, axis=1)
-    on_caps = attach(np.asarray(caps.points), caps.regular_faces, points)
-    to_cap = np.linalg.norm(on_caps.on(np.asarray(caps.points)) - points, axis=1)
-    cap = to_cap < to_skin - 1e-3
+    # A rim is a chord of the cut: its vertices lie off the skin, by far less than an edge.
+    cap = np.linalg.norm(on_skin.on(body) - points, axis=1) > 0.25 * edge_mm
 
     rows = np.repeat(np.arange(n), 3)
     shape = (n, len(body))
@@ -122,9 +133,21 @@ def operator(points, faces, body, body_faces, caps) -> tuple[sp.csr_matrix, np.n
     fill[np.ix_(inner, outer)] = filled.toarray()
 
     rim = (touches @ cap > 0) & (touches @ ~cap > 0)
-    near = sp.diags(0.5 * ((touches @ rim > 0) | rim))
-    smooth = sp.identity(n) - near + near @ sp.diags(1 / degree) @ touches
-    return (smooth @ fill.tocsr() @ skin).tocsr(), cap
+    average = sp.diags(1 / degree) @ touches
+
+    def smoothed(share: np.ndarray, matrix: sp.csr_matrix) -> sp.csr_matrix:
+        return matrix + sp.diags(share) @ (average @ matrix - matrix)
+
+    carry = smoothed(0.5 * ((touches @ rim > 0) | rim), fill.tocsr() @ skin)
+    steps = round(ARMPIT_STEPS * (EDGE_MM["fine"] / edge_mm) ** 2)
+    beside, above = ARM_RIM_MM
+    for sign in (1.0, -1.0):
+        arm_rim = points[rim & (sign * points[:, 0] > beside) & (points[:, 2] > above)]
+        armpit = arm_rim[arm_rim[:, 2].argmin()]
+        share = np.clip(1 - np.linalg.norm(points - armpit, axis=1) / ARMPIT_MM, 0, 0.5)
+        for _ in range(steps):
+            carry = smoothed(share, carry)
+    return carry.tocsr(), cap
 
 
 def landmarks(mean, faces, joints: dict, nipples: dict, navel) -> dict[str, np.ndarray]:
@@ -194,11 +217,11 @@ def build(n_bodies: int, out: Path) -> dict:
     """Make the atlas and return its attributes."""
     bodies = torso_bodies.sample_bodies(n_bodies, generator(SEED, "torso-atlas"))
     body = bodies.points.mean(axis=0)
-    closed, caps = capped(cropped(body, bodies.faces, bodies.joints, bodies.arm))
+    closed = capped(cropped(body, bodies.faces, bodies.joints, bodies.arm))
     arrays, centre, scores = {}, None, None
     for resolution, edge_mm in EDGE_MM.items():
         points, faces = remeshed(closed, edge_mm)
-        carry, cap = operator(points, faces, body, bodies.faces, caps)
+        carry, cap = operator(points, faces, body, bodies.faces, edge_mm)
         torsos = np.stack([carry @ one for one in bodies.points])
         if centre is None:
             centre = torsos.mean(axis=1)
