@@ -89,12 +89,13 @@ def _mean_sites() -> dict[str, np.ndarray]:
         return cast_ray(torso.points, torso.faces, [x, -1000.0, z], [0.0, 1.0, 0.0])
 
     site = {}
-    for name, side in (("V1", -1.0), ("V2", 1.0)):
-        site[name] = front(side * PARASTERNAL_MM, mark["ICS4"][2])
+    for name, sign in (("V1", -1.0), ("V2", 1.0)):
+        site[name] = front(sign * PARASTERNAL_MM, mark["ICS4"][2])
     # V4: fifth space, midclavicular line; V5 and V6 lie at its height, not along the ribs.
     height = mark["NIPPLE_L"][2] - RIB_SPACE_MM
     site["V4"] = front(mark["CLAVICLE_L"][0], height)
-    site["V3"] = front(*(0.5 * (site["V2"] + site["V4"]))[[0, 2]])
+    between = 0.5 * (site["V2"] + site["V4"])
+    site["V3"] = front(between[0], between[2])
     back = cast_ray(torso.points, torso.faces, [0.0, 1000.0, height], [0.0, -1.0, 0.0])
     centre = np.array([0.0, 0.5 * (front(0.0, height)[1] + back[1]), height])
     to_v4 = site["V4"] - centre

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from einthoven.core.check import finite, shape
 from einthoven.core.errors import BadInput
@@ -36,7 +37,9 @@ def attach(points: np.ndarray, faces: np.ndarray, targets: np.ndarray) -> SkinPo
     return SkinPoints(vertices, _barycentric(points[vertices].astype(float), nearest))
 
 
-def cast_ray(points: np.ndarray, faces: np.ndarray, origin: np.ndarray, direction: np.ndarray):
+def cast_ray(
+    points: np.ndarray, faces: np.ndarray, origin: ArrayLike, direction: ArrayLike
+) -> np.ndarray:
     """Where a ray first meets the skin (Moeller and Trumbore 1997, 10.1080/10867651.1997.10487468).
 
     Args:
@@ -51,22 +54,22 @@ def cast_ray(points: np.ndarray, faces: np.ndarray, origin: np.ndarray, directio
     Raises:
         BadInput: the ray misses.
     """
-    origin, direction = np.asarray(origin, float), np.asarray(direction, float)
+    start, along = np.asarray(origin, float), np.asarray(direction, float)
     corner = points[faces[:, 0]].astype(float)
     edge_1, edge_2 = points[faces[:, 1]] - corner, points[faces[:, 2]] - corner
-    normal = np.cross(direction, edge_2)
+    normal = np.cross(along, edge_2)
     det = np.einsum("fd,fd->f", edge_1, normal)
     det = np.where(np.abs(det) < 1e-12, np.nan, det)  # parallel: comparisons below are false
-    to_origin = origin - corner
-    u = np.einsum("fd,fd->f", to_origin, normal) / det
-    crossed = np.cross(to_origin, edge_1)
-    v = crossed @ direction / det
+    to_start = start - corner
+    u = np.einsum("fd,fd->f", to_start, normal) / det
+    crossed = np.cross(to_start, edge_1)
+    v = crossed @ along / det
     t = np.einsum("fd,fd->f", edge_2, crossed) / det
     slack = 1e-9  # a ray through an edge must not slip between its two triangles
     hit = (u >= -slack) & (v >= -slack) & (u + v <= 1 + slack) & (t > 1e-9)
     if not hit.any():
-        raise BadInput(f"ray from {origin.round(1)} along {direction.round(3)} misses the skin")
-    return origin + t[hit].min() * direction
+        raise BadInput(f"ray from {start.round(1)} along {along.round(3)} misses the skin")
+    return start + t[hit].min() * along
 
 
 def _barycentric(triangles: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from einthoven.anatomy.shape_model import ShapeModel
 from einthoven.anatomy.skin_points import SkinPoints, attach
@@ -69,7 +70,7 @@ class TorsoSurface:
     resolution: str
 
 
-def torso_surface(torso_coeffs: np.ndarray, resolution: str = "coarse") -> TorsoSurface:
+def torso_surface(torso_coeffs: ArrayLike, resolution: str = "coarse") -> TorsoSurface:
     """The torso of one patient.
 
     Args:
@@ -83,11 +84,11 @@ def torso_surface(torso_coeffs: np.ndarray, resolution: str = "coarse") -> Torso
     if resolution not in RESOLUTIONS:
         raise BadInput(f"torso_resolution {resolution!r} is none of {', '.join(RESOLUTIONS)}")
     atlas = load_atlas()
-    points = atlas.models[resolution].points(np.asarray(torso_coeffs, float))
-    if np.size(torso_coeffs) and np.abs(torso_coeffs).max() > MAX_SD:
+    coeffs = np.asarray(torso_coeffs, float)
+    points = atlas.models[resolution].points(coeffs)
+    if (largest := np.abs(coeffs).max(initial=0.0)) > MAX_SD:
         raise BadInput(
-            f"torso_coeffs: {np.abs(torso_coeffs).max():.3g} SD, at most {MAX_SD:g}; "
-            "are these scores in mm?"
+            f"torso_coeffs: {largest:.3g} SD, at most {MAX_SD:g}; are these scores in mm?"
         )
     places = _landmark_places(resolution).on(points)
     return TorsoSurface(
