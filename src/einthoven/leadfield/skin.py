@@ -61,9 +61,9 @@ def electrode_weights(
     """
     electrodes = check.shape("electrode_points", electrode_points, (None, 3))
     check.finite("electrode_points", electrodes)
-    names = check.unique(
-        "electrode_names", list(electrode_names or map(str, range(len(electrodes))))
-    )
+    if electrode_names is None:
+        electrode_names = [str(index) for index in range(len(electrodes))]
+    names = check.unique("electrode_names", [str(name) for name in electrode_names])
     if len(names) != len(electrodes):
         raise BadInput(f"electrode_names: {len(names)} for {len(electrodes)} electrode_points")
     corners = points[faces]
