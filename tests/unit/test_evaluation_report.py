@@ -43,8 +43,12 @@ def make_patient(root, name: str):
     grad = np.zeros((len(NAMES), 5, 3))
     grad[..., :2] = 1e-4 * slopes[:, None]
     folder = root / "patients" / name
-    save_arrays(folder / "anatomy.npz", {"electrode_names": NAMES,
-                "electrode_points": rng.normal(size=(len(NAMES), 3)) + 50}, patient=name)  # fmt: skip
+    electrodes = rng.normal(size=(len(NAMES), 3)) + 50
+    save_arrays(
+        folder / "anatomy.npz",
+        {"electrode_names": NAMES, "electrode_points": electrodes},
+        patient=name,
+    )
     save_arrays(folder / "mesh.npz", {"points": points, "cells": cells},
                 n_heart_nodes=8, n_heart_cells=6)  # fmt: skip
     save_arrays(folder / "field.npz", {

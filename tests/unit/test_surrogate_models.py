@@ -161,3 +161,10 @@ def test_wrong_inputs_are_refused(patients) -> None:
         balls.inputs_of(0, patients[0], torso_box=np.zeros((2, 3)))
     with pytest.raises(BadInput, match="expected one of paper, refraction"):
         new_network("transformer", 5, SECTION)
+
+
+def test_refraction_tensor_starts_as_the_identity(patients) -> None:
+    torch.manual_seed(3)
+    net = new_network("refraction", 5, SECTION)
+    tensor, modes = net.trunk_outputs(balls.batch_of([0, 1], patients))
+    assert torch.equal(tensor, torch.eye(3).expand_as(tensor)) and modes.abs().max() > 0

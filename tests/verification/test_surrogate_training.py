@@ -38,7 +38,7 @@ def cohort():
 
 @pytest.mark.parametrize("bend", [0.4 * np.eye(3), BEND], ids=["factor", "matrix"])
 def test_refraction_learns_a_linear_map_of_the_incident_field(bend, tmp_path) -> None:
-    """Held-out balls, in any orientation: grad Z = bend @ (homogeneous closed form) in the heart."""
+    """Held-out balls, turned at will: in the heart, grad Z = bend @ homogeneous closed form."""
     patients = [balls.ball_patient(i, n_points=300, n_electrodes=8, bend=bend) for i in range(14)]
     path, encoder = store(tmp_path, patients, ["train"] * 12 + ["test"] * 2)
     section = SECTION | dict(epochs=130, width=64)
@@ -142,3 +142,13 @@ def test_nan_in_a_target_names_the_patient(cohort, tmp_path) -> None:
     path, encoder = store(tmp_path, patients, cohort[1])
     with pytest.raises(BadInput, match="p0003: field_grad"):
         train_surrogate("paper", encoder, path, tmp_path, SECTION)
+
+
+def test_a_store_of_another_kind_is_refused(cohort, tmp_path) -> None:
+    from einthoven.dataset.store import new_store
+
+    path = tmp_path / "other.zarr.zip"
+    with new_store(path, {}) as root:
+        root.create_group("field")
+    with pytest.raises(BadInput, match="no array split"):
+        Patients(path, balls.BallEncoder({}), "train")

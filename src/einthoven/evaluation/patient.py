@@ -170,7 +170,7 @@ def patient_errors(reference: Reference, predicted: Prediction) -> PatientErrors
 def _ecg_errors(ecg: np.ndarray, reference: Reference) -> dict[str, float]:
     """Waveform errors per lead, then the mean over leads and scenarios; QRS likewise."""
     relative = metrics.rel_l2(ecg, reference.ecg)  # [scenario, lead]
-    values = {
+    values: dict[str, float] = {
         "ecg_rel_l2": relative.mean(),
         "ecg_rel_mse": metrics.rel_mse(ecg, reference.ecg).mean(),
     }

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 class FourierFeatures(nn.Module):
     """[x, sin(2 pi B x), cos(2 pi B x)] with fixed normal B (Tancik 2020, arXiv 2006.10739)."""
 
+    frequencies: Tensor
+
     def __init__(self, n_inputs: int, n_frequencies: int, scale: float):
         super().__init__()
         self.register_buffer("frequencies", scale * torch.randn(n_inputs, n_frequencies))

@@ -20,6 +20,10 @@ class Paper(nn.Module):
     way, only two would). The first two layers do not see the electrode and run once for all.
     """
 
+    scale: Tensor
+    latent_mean: Tensor
+    latent_std: Tensor
+
     def __init__(self, n_latent: int, *, width: int, n_frequencies: int, frequency_scale: float):
         super().__init__()
         self.fourier = FourierFeatures(3, n_frequencies, frequency_scale)

@@ -3,10 +3,11 @@
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+import zarr
 from torch import Tensor
 
 from einthoven.core.check import finite, shape
@@ -35,6 +36,18 @@ class Sample(NamedTuple):
         return sum(t.numel() * t.element_size() for t in tensors)
 
 
+def array_of(root: zarr.Group, name: str) -> Any:
+    """An array of the consolidated store.
+
+    Raises:
+        BadInput: the store has no such array.
+    """
+    array = root.get(name)
+    if not isinstance(array, zarr.Array):
+        raise BadInput(f"data set: has no array {name}; is it the store of one patient?")
+    return array
+
+
 class Patients:
     """Samples of a split by position; kept in memory as long as `cache_mb` lasts.
 
@@ -49,8 +62,8 @@ class Patients:
         self.budget = cache_mb * 2**20
         self.cache: dict[int, Sample] = {}
         with open_store(self.path) as root:
-            splits = [str(s) for s in root["split"][...]]
-            names = [str(n) for n in root["patient"][...]]
+            splits = [str(s) for s in array_of(root, "split")[...]]
+            names = [str(n) for n in array_of(root, "patient")[...]]
         self.rows = [row for row, s in enumerate(splits) if s == split]
         self.names = [names[row] for row in self.rows]
 
@@ -72,11 +85,11 @@ class Patients:
     def _read(self, position: int) -> Sample:
         row, name = self.rows[position], self.names[position]
         with open_store(self.path) as root:
-            field = {k: np.asarray(root[f"field/field_{k}"][row])
+            field = {k: np.asarray(array_of(root, f"field/field_{k}")[row])
                      for k in ("points", "fiber", "grad", "tissue")}  # fmt: skip
-            pose = {k: np.asarray(root[f"cohort/{k}"][row])
+            pose = {k: np.asarray(array_of(root, f"cohort/{k}")[row])
                     for k in ("heart_rotation", "heart_origin", "torso_box")}  # fmt: skip
-            electrodes = np.asarray(root["electrode/electrode_points"][row])
+            electrodes = np.asarray(array_of(root, "electrode/electrode_points")[row])
         points = field["points"]
         inputs = patient_inputs(
             self.encoder, name, points, field["fiber"], electrode_points=electrodes, **pose

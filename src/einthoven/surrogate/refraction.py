@@ -1,5 +1,7 @@
 """Our network: a refraction tensor times the incident field, plus a term of low rank."""
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -24,6 +26,11 @@ class Refraction(nn.Module):
     and in the patient frame outside. Fibres enter as f f^T only.
     """
 
+    scale: Tensor
+    gain: Tensor
+    latent_mean: Tensor
+    latent_std: Tensor
+
     def __init__(
         self,
         n_latent: int,
@@ -39,10 +46,11 @@ class Refraction(nn.Module):
         n_local = self.fourier.n_outputs + 3 + 8 + 12 + 6
         self.trunk = perceptron(n_local + n_latent, width, 3 * rank + 9, n_hidden=4)
         self.branch = perceptron(10 + n_latent, width, rank + 1, n_hidden=3)
-        for last in (self.trunk[-1], self.branch[-1]):
-            nn.init.zeros_(last.bias)
-        with torch.no_grad():  # A starts as the identity, whatever the inputs
-            self.trunk[-1].weight[3 * rank :] = 0.0
+        with torch.no_grad():
+            for last in (self.trunk[-1], self.branch[-1]):
+                cast(nn.Linear, last).bias.zero_()
+            # A starts as the identity, whatever the inputs
+            cast(nn.Linear, self.trunk[-1]).weight[3 * rank :] = 0.0
         for name, start in (("gain", 1.0), ("scale", 1.0)):
             self.register_buffer(name, torch.tensor(start))
         self.register_buffer("latent_mean", torch.zeros(n_latent))

@@ -1,11 +1,11 @@
 """Training of a surrogate on the consolidated store."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from einthoven.core.errors import BadInput
@@ -48,7 +48,7 @@ def new_network(model: str, n_latent: int, section: dict[str, Any]) -> Paper | R
     return network(n_latent, **{key: section[key] for key in ARCHITECTURE[model]})
 
 
-def normalise(network: nn.Module, samples: list[Sample] | Patients) -> None:
+def normalise(network: Paper | Refraction, samples: Iterable[Sample]) -> None:
     """Set the network's scales from the training patients.
 
     `scale` is the mean length of the gradient in the myocardium, in kOhm/mm; the refraction
