@@ -24,8 +24,16 @@ def check(arguments: argparse.Namespace) -> None:
             print(f"{store}: ok, {found.kind}, {found.n_patients} patients, {found.n_bytes} bytes")
         except BadInput as error:
             faults.append(str(error))
+    if unfinished := sorted({p.stem for p in path.glob("cohort/p????.json")} - _finished(stores)):
+        names = ", ".join(unfinished)
+        print(f"without a store: {names}; to go on without them: dataset.exclude: [{names}]")
     if faults:
         raise BadInput("\n".join(faults))
+
+
+def _finished(stores: Sequence[Path]) -> set[str]:
+    """Patients with a store: p0000.zarr.zip -> p0000."""
+    return {store.name.partition(".")[0] for store in stores}
 
 
 def _is_folder(path: Path) -> bool:

@@ -5,6 +5,8 @@ rule cohort:
         "results/logs/cohort/{patient}.log",
     benchmark:
         "results/benchmarks/cohort/{patient}.tsv"
+    conda:
+        "../../envs/geometry.yaml"
     threads: 1
     resources:
         mem_mb=growing(500),
@@ -28,6 +30,8 @@ rule anatomy:
         "results/logs/anatomy/{patient}.log",
     benchmark:
         "results/benchmarks/anatomy/{patient}.tsv"
+    conda:
+        "../../envs/geometry.yaml"
     threads: 1
     resources:
         mem_mb=growing(1000),
@@ -50,6 +54,8 @@ rule sdf_samples:
         "results/logs/sdf_samples/{patient}.log",
     benchmark:
         "results/benchmarks/sdf_samples/{patient}.tsv"
+    conda:
+        "../../envs/geometry.yaml"
     threads: 1
     resources:
         mem_mb=growing(1000),

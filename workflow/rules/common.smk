@@ -17,7 +17,9 @@ config.update(full_config)
 
 # A patient's parameters do not depend on the size of the cohort, so growing it moves nobody.
 DRAW = {k: v for k, v in config["cohort"].items() if k != "n_patients"}
-BLOCK = block_splits(*(DRAW[k] for k in ["block_size", "val_per_block", "test_per_block"]))
+BLOCK = block_splits(
+    *(DRAW[k] for k in ["block_size", "val_per_block", "test_per_block"])
+)
 SPLITS = {
     patient_name(index): BLOCK[index % len(BLOCK)]
     for index in range(config["cohort"]["n_patients"])

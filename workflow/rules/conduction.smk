@@ -8,6 +8,8 @@ rule purkinje:
         "results/logs/purkinje/{patient}.log",
     benchmark:
         "results/benchmarks/purkinje/{patient}.tsv"
+    conda:
+        "../../envs/fem.yaml"
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -32,6 +34,8 @@ rule activation:
         "results/logs/activation/{patient}_{scenario}.log",
     benchmark:
         "results/benchmarks/activation/{patient}_{scenario}.tsv"
+    conda:
+        "../../envs/fem.yaml"
     threads: 1
     resources:
         mem_mb=growing(2000),

@@ -24,6 +24,8 @@ rule patient_store:
         "results/logs/patient_store/{patient}.log",
     benchmark:
         "results/benchmarks/patient_store/{patient}.tsv"
+    conda:
+        "../../envs/fem.yaml"
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -46,6 +48,8 @@ rule consolidate:
         "results/logs/consolidate.log",
     benchmark:
         "results/benchmarks/consolidate.tsv"
+    conda:
+        "../../envs/fem.yaml"
     threads: 1
     resources:
         mem_mb=growing(4000),

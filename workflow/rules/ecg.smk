@@ -19,6 +19,8 @@ rule ecg:
         "results/logs/ecg/{patient}.log",
     benchmark:
         "results/benchmarks/ecg/{patient}.tsv"
+    conda:
+        "../../envs/fem.yaml"
     threads: 1
     resources:
         mem_mb=growing(4000),

@@ -8,6 +8,8 @@ rule encoder:
         "results/logs/encoder/{encoder}.log",
     benchmark:
         "results/benchmarks/encoder/{encoder}.tsv"
+    conda:
+        "../../envs/learning.yaml"
     threads: 2
     resources:
         mem_mb=growing(8000),

@@ -24,19 +24,21 @@ rule evaluate:
     output:
         metrics="results/report/metrics.json",
         curves="results/report/curves.npz",
+    log:
+        "results/logs/evaluate.log",
+    benchmark:
+        "results/benchmarks/evaluate.tsv"
+    conda:
+        "../../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         conductivity=lookup(dpath="leadfield", within=config),
         learning=lookup(dpath="learning", within=config),
         dataset=lookup(dpath="dataset", within=config),
         source=source("evaluate"),
-    log:
-        "results/logs/evaluate.log",
-    benchmark:
-        "results/benchmarks/evaluate.tsv"
-    resources:
-        mem_mb=growing(8000),
-        runtime=growing(60),
-    threads: 1
     message:
         "Compare all models with the finite elements"
     script:

@@ -7,6 +7,8 @@ rule fibers:
         "results/logs/fibers/{patient}.log",
     benchmark:
         "results/benchmarks/fibers/{patient}.tsv"
+    conda:
+        "../../envs/fem.yaml"
     threads: 1
     resources:
         mem_mb=growing(4000),

@@ -9,6 +9,8 @@ rule leadfield:
         "results/logs/leadfield/{patient}_b{batch}.log",
     benchmark:
         "results/benchmarks/leadfield/{patient}_b{batch}.tsv"
+    conda:
+        "../../envs/fem.yaml"
     threads: 1
     resources:
         mem_mb=growing(8000),
@@ -39,6 +41,8 @@ rule field_samples:
         "results/logs/field_samples/{patient}.log",
     benchmark:
         "results/benchmarks/field_samples/{patient}.tsv"
+    conda:
+        "../../envs/geometry.yaml"
     threads: 1
     resources:
         mem_mb=growing(4000),

@@ -7,6 +7,8 @@ rule mesh:
         "results/logs/mesh/{patient}.log",
     benchmark:
         "results/benchmarks/mesh/{patient}.tsv"
+    conda:
+        "../../envs/geometry.yaml"
     threads: 1
     resources:
         mem_mb=growing(4000),

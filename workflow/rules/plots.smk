@@ -22,17 +22,19 @@ rule report:
             category="Report",
             labels={"page": "virtual patients and their surrogates"},
         ),
-    params:
-        dataset=lookup(dpath="dataset", within=config),
-        source=source("report"),
     log:
         "results/logs/report.log",
     benchmark:
         "results/benchmarks/report.tsv"
+    conda:
+        "../../envs/geometry.yaml"
+    threads: 1
     resources:
         mem_mb=growing(4000),
         runtime=growing(20),
-    threads: 1
+    params:
+        dataset=lookup(dpath="dataset", within=config),
+        source=source("report"),
     message:
         "Draw the report"
     script:

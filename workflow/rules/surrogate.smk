@@ -10,6 +10,8 @@ rule surrogate:
         "results/logs/surrogate/{encoder}-{model}.log",
     benchmark:
         "results/benchmarks/surrogate/{encoder}-{model}.tsv"
+    conda:
+        "../../envs/learning.yaml"
     threads: 2
     resources:
         mem_mb=growing(8000),
@@ -45,6 +47,8 @@ rule predict:
         "results/logs/predict/{encoder}-{model}_{patient}.log",
     benchmark:
         "results/benchmarks/predict/{encoder}-{model}_{patient}.tsv"
+    conda:
+        "../../envs/learning.yaml"
     threads: 1
     resources:
         mem_mb=growing(4000),

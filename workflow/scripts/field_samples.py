@@ -1,23 +1,44 @@
 """Samples of the lead-field gradient of one patient, for training."""
 
+import numpy as np
+
+from einthoven.anatomy.distance import signed_distances
 from einthoven.core.files import load_arrays, save_arrays
 from einthoven.core.seeds import generator
+from einthoven.core.simplex import cell_gradient, p1_gradients
 from einthoven.leadfield.gather import gather_lead_fields
 from einthoven.leadfield.sampling import sample_field
 from einthoven.step import run
 
+MESH = ("points", "cells", "cell_tags", "facets", "facet_tags")
+SURFACES = ("points", "faces", "face_tags")
+
 
 def main(input, output, params, log):
     anatomy, mesh = load_arrays(input.anatomy), load_arrays(input.mesh)
-    fibers = load_arrays(input.fibers, ["f0"])
-    section = dict(params.section)
-    patient = mesh.attrs["patient"]
+    f0 = load_arrays(input.fibers, ["f0"])["f0"]
+    section, patient = dict(params.section), mesh.attrs["patient"]
     rng = generator(section.pop("seed"), patient, "field")
-    names = anatomy["electrode_names"]
-    solved = gather_lead_fields(input.leadfield, names, anatomy["electrode_points"])
-    arrays = sample_field(anatomy, mesh, fibers["f0"], solved.lead_field, rng, **section)
-    save_arrays(output[0], {**arrays, "electrode_names": names}, patient=patient)
-    log.info("%d points, %d electrodes", len(arrays["field_points"]), len(names))
+    sample = sample_field(*(mesh[name] for name in MESH), rng, **section)
+    names, electrodes = anatomy["electrode_names"], anatomy["electrode_points"]
+    z = gather_lead_fields(input.leadfield, names, electrodes).lead_field
+    cells = mesh["cells"][sample.cells]
+    fiber = np.zeros((len(cells), 3), np.float32)
+    inside = sample.cells < len(f0)
+    fiber[inside] = f0[sample.cells[inside]]
+    grad = cell_gradient(p1_gradients(mesh["points"], cells), cells, z)
+    sdf = signed_distances(*(anatomy[name] for name in SURFACES), sample.points)
+    arrays = {
+        "field_points": sample.points,
+        "field_cell": sample.cells.astype(np.int32),
+        "field_tissue": sample.tissue,
+        "field_sdf": sdf.astype(np.float32),
+        "field_fiber": fiber,
+        "field_grad": grad.astype(np.float32),
+        "electrode_names": names,
+    }
+    save_arrays(output[0], arrays, patient=patient)
+    log.info("%d points, %d electrodes", len(cells), len(names))
 
 
 if "snakemake" in globals():

@@ -12,7 +12,7 @@ def main(input, output, params, log):
     names, points = anatomy["electrode_names"], anatomy["electrode_points"]
     batch = batch_slice(len(names), params.section["electrodes_per_job"], int(params.batch))
     names, points = names[batch], points[batch]
-    lead_field, residual = lead_fields(mesh, f0, points, names, **params.section)
+    lead_field, residual = lead_fields(mesh, f0, points, list(names), **params.section)
     arrays = {
         "lead_field": lead_field.astype("float32"),
         "electrode_names": names,
