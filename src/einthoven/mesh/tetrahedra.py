@@ -16,6 +16,7 @@ from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.simplex import tet_volumes
 from einthoven.core.tags import Tissue
 from einthoven.mesh.quality import gamma_quality
+from einthoven.mesh.refine import refine_skin
 from einthoven.mesh.surfaces import check_electrodes, check_surfaces, tissue_volumes
 
 VOLUME_TOLERANCE = 1e-9
@@ -71,6 +72,8 @@ def tetrahedralise(
 ) -> TetMesh:
     """Mesh the body; the surface triangles become facets of the mesh.
 
+    Skin triangles are split in their own planes next to electrodes, where coarse ones would keep
+    the volume coarse too.
     The wall has edges of `heart_edge_mm` throughout; outside it they grow by `grading` per mm of
     distance up to `torso_edge_mm`, and shrink again towards the electrodes. Slivers on a surface
     are removed by flipping a diagonal of that surface, so a few facets may differ from `faces`.
@@ -83,7 +86,7 @@ def tetrahedralise(
         electrode_points: [electrode, 3] mm, on the skin.
         heart_edge_mm: mean edge in the myocardium.
         torso_edge_mm: mean edge far from heart and electrodes.
-        electrode_edge_mm: mean edge in the volume next to an electrode.
+        electrode_edge_mm: mean edge on the skin and below it at an electrode.
         grading: growth of edges, mm per mm.
         min_quality: least gamma (3 x inscribed / circumscribed radius) of any cell.
         algorithm: 'hxt' or 'delaunay'.
@@ -103,8 +106,16 @@ def tetrahedralise(
     check_surfaces(points, faces, face_tags)
     check_electrodes(points, faces, face_tags, electrode_points)
     used, compact = np.unique(faces, return_inverse=True)
+    points, faces, face_tags = refine_skin(
+        points[used],
+        compact.reshape(-1, 3),
+        face_tags,
+        electrode_points,
+        electrode_edge_mm,
+        grading,
+    )
     job = dict(
-        points=points[used], faces=compact.reshape(-1, 3), face_tags=face_tags,
+        points=points, faces=faces, face_tags=face_tags,
         electrode_points=electrode_points, edges_mm=np.array(edges_mm),
         algorithm=algorithm, min_quality=min_quality, timeout_s=timeout_s,
     )  # fmt: skip

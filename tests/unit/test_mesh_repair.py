@@ -1,0 +1,153 @@
+"""Quality measure, diagonal flips, skin splits, triangle intersections."""
+
+import numpy as np
+import pytest
+from helpers_mesh import icosphere, join, spheres_body
+
+from einthoven.core.seeds import generator
+from einthoven.core.simplex import enclosed_volume, tet_volumes, triangle_area_vectors
+from einthoven.core.tags import Surface
+from einthoven.mesh.intersections import intersecting_pairs
+from einthoven.mesh.quality import gamma_quality
+from einthoven.mesh.refine import refine_skin
+from einthoven.mesh.sliver import flip_diagonals
+
+REGULAR = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], float)
+CELL = np.array([[0, 1, 2, 3]])
+
+
+def test_quality_is_one_for_regular_and_known_for_a_corner():
+    cell = CELL if tet_volumes(REGULAR, CELL)[0] > 0 else CELL[:, [0, 2, 1, 3]]
+    assert gamma_quality(REGULAR, cell) == pytest.approx(1.0)
+    corner = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], float)
+    inscribed, circumscribed = 1 / (3 + 3**0.5), 0.5 * 3**0.5
+    assert gamma_quality(corner, CELL) == pytest.approx(3 * inscribed / circumscribed)
+
+
+def test_quality_knows_no_size_and_place_and_is_zero_when_flat_or_inverted():
+    points = generator(3, "tet").normal(size=(4, 3))
+    cell = CELL if tet_volumes(points, CELL)[0] > 0 else CELL[:, [0, 2, 1, 3]]
+    turn = np.linalg.qr(generator(4, "turn").normal(size=(3, 3)))[0]
+    turn *= np.linalg.det(turn)
+    value = gamma_quality(points, cell)
+    assert 0 < value[0] < 1
+    assert gamma_quality(1e-3 * points @ turn.T + 7.0, cell) == pytest.approx(value)
+    assert gamma_quality(points, cell[:, [1, 0, 2, 3]]) == 0.0
+    assert gamma_quality(points * [1, 1, 0], cell) == 0.0
+
+
+def roof(height=0.05):
+    """A closed pyramid over a square whose lower side is two almost coplanar triangles."""
+    points = np.array(
+        [[0, 0, 0], [1, 0, height], [1, 1, 0], [0, 1, height], [0.5, 0.5, -1.0]], float
+    )
+    faces = np.array([[0, 1, 2], [0, 2, 3], [1, 0, 4], [2, 1, 4], [3, 2, 4], [0, 3, 4]])
+    tags = np.array([Surface.EPI] * 2 + [Surface.LV_ENDO] * 4, np.int8)
+    return points, faces, tags
+
+
+def test_flip_removes_the_sliver_and_changes_the_volume_by_it():
+    points, faces, tags = roof()
+    sliver = np.array([[0, 1, 2, 3]])
+    flipped, n_flips = flip_diagonals(points, faces, tags, sliver)
+    assert n_flips == 1
+    assert {tuple(sorted(f)) for f in flipped[:2].tolist()} == {(0, 1, 3), (1, 2, 3)}
+    assert np.array_equal(flipped[2:], faces[2:])
+    change = enclosed_volume(points, flipped) - enclosed_volume(points, faces)
+    assert change == pytest.approx(abs(tet_volumes(points, sliver)[0]))
+    assert triangle_area_vectors(points, flipped[:2])[:, 2].min() > 0
+    back, again = flip_diagonals(points, flipped, tags, sliver)
+    assert again == 1
+    assert {tuple(sorted(f)) for f in back[:2].tolist()} == {(0, 1, 2), (0, 2, 3)}
+
+
+def test_flip_is_refused_across_surfaces_on_folds_and_onto_an_edge():
+    points, faces, tags = roof()
+    sliver = np.array([[0, 1, 2, 3]])
+    across = tags.copy()
+    across[1] = Surface.BASE
+    assert flip_diagonals(points, faces, across, sliver)[1] == 0
+    steep = roof(height=5.0)
+    assert flip_diagonals(*steep, sliver)[1] == 0
+    onto = np.concatenate([faces, [[1, 3, 4]]])
+    assert flip_diagonals(points, onto, np.append(tags, tags[2]), sliver)[1] == 0
+    assert flip_diagonals(points, faces, tags, np.array([[0, 1, 2, 4]]))[1] == 0
+
+
+def test_each_triangle_is_flipped_once_a_round():
+    points, faces, tags = roof()
+    assert flip_diagonals(points, faces, tags, np.array([[0, 1, 2, 3]] * 2))[1] == 1
+
+
+def test_split_skin_is_the_same_surface_with_short_edges_at_the_electrode():
+    points, faces, tags = spheres_body()
+    electrode = np.array([[0.0, 0.0, 120.0]])
+    new_points, new_faces, new_tags = refine_skin(points, faces, tags, electrode, 4.0, 0.35)
+    assert np.array_equal(new_points[: len(points)], points)
+    old, new = faces[tags == Surface.SKIN], new_faces[new_tags == Surface.SKIN]
+    assert enclosed_volume(new_points, new) == pytest.approx(
+        enclosed_volume(points, old), rel=1e-13
+    )
+    area = np.linalg.norm(triangle_area_vectors(new_points, new), axis=1)
+    wanted = np.linalg.norm(triangle_area_vectors(points, old), axis=1).sum()
+    assert area.sum() == pytest.approx(wanted, rel=1e-13)
+    directed = np.concatenate([new[:, [0, 1]], new[:, [1, 2]], new[:, [2, 0]]])
+    assert len(np.unique(directed, axis=0)) == len(directed)  # no edge twice one way ...
+    assert {tuple(e) for e in directed.tolist()} == {tuple(e[::-1]) for e in directed.tolist()}
+    ends = new_points[directed]
+    length = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)
+    distance = np.linalg.norm(ends.mean(axis=1) - electrode, axis=1)
+    assert np.all(length <= 1.4 * (4.0 + 0.35 * distance) + 1e-9)
+    assert np.array_equal(new_faces[new_tags != Surface.SKIN], faces[tags != Surface.SKIN])
+    far = new_points[old].mean(axis=1)[:, 2] < 0  # ... and nothing is split on the far side
+    kept = {tuple(f) for f in new.tolist()}
+    assert all(tuple(f) in kept for f in old[far].tolist())
+
+
+def test_split_keeps_half_of_the_smallest_angle():
+    points, faces, tags = spheres_body()
+    electrode = np.array([[0.0, 0.0, 120.0]])
+    new_points, new_faces, new_tags = refine_skin(points, faces, tags, electrode, 2.0, 0.35)
+
+    def smallest_angle(points, faces):
+        corners = points[faces]
+        u = np.roll(corners, -1, axis=1) - corners
+        v = np.roll(corners, 1, axis=1) - corners
+        cosine = np.sum(u * v, axis=2) / np.linalg.norm(u, axis=2) / np.linalg.norm(v, axis=2)
+        return np.arccos(cosine).min()
+
+    before = smallest_angle(points, faces[tags == Surface.SKIN])
+    after = smallest_angle(new_points, new_faces[new_tags == Surface.SKIN])
+    assert 0.5 * before <= after * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    "second, meets",
+    [
+        ([[0.2, 0.2, -1], [0.2, 0.2, 1], [2, 2, 0.5]], True),  # pierces
+        ([[0.2, 0.2, 0.1], [0.2, 0.2, 1], [2, 2, 0.5]], False),  # above
+        ([[2, 0, 0], [3, 0, 0], [2, 1, 0]], False),  # beside, in the same plane
+        ([[0.8, 0.8, -1], [0.8, 0.8, 1], [2, 2, 0]], False),  # past the long side
+    ],
+)
+def test_two_triangles(second, meets):
+    points = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], *second], float)
+    pairs = intersecting_pairs(points, np.array([[0, 1, 2], [3, 4, 5]]))
+    assert len(pairs) == meets
+
+
+def test_triangles_with_a_common_vertex_may_cross_elsewhere():
+    points = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0.5, 0.3, 1], [0.5, 0.3, -1]], float)
+    assert len(intersecting_pairs(points, np.array([[0, 1, 2], [0, 3, 4]]))) == 1
+    points[3:, :2] = -0.5
+    assert len(intersecting_pairs(points, np.array([[0, 1, 2], [0, 3, 4]]))) == 0
+
+
+def test_spheres_intersect_only_when_they_do():
+    one = (*icosphere(10.0, 2), 1)
+    apart = join([one, (*icosphere(10.0, 2, (21.0, 0.3, 0.1)), 2)])
+    assert len(intersecting_pairs(*apart[:2])) == 0
+    points, faces, tags = join([one, (*icosphere(10.0, 2, (15.0, 0.3, 0.1)), 2)])
+    pairs = intersecting_pairs(points, faces)
+    assert len(pairs) > 10
+    assert np.all(tags[pairs[:, 0]] != tags[pairs[:, 1]])
