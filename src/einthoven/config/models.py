@@ -86,7 +86,7 @@ class Purkinje(Section):
 
     seed: Seed = 1
     branch_length_mm: Annotated[float, Field(ge=0.5, le=30)] = 4.0
-    segment_mm: Annotated[float, Field(ge=0.1, le=5)] = 0.5
+    segment_mm: Annotated[float, Field(ge=0.1, le=5)] = 1.0
     branch_angle_rad: Annotated[float, Field(ge=0.01, le=1.2)] = 0.25
     n_generations: Annotated[int, Field(ge=1, le=40)] = 20
     speed_mm_per_ms: Annotated[float, Field(ge=0.5, le=6)] = 3.0
@@ -178,6 +178,7 @@ class FieldSamples(Section):
     n_points: Annotated[int, Field(ge=100)] = 8192
     near_fraction: Annotated[float, Field(ge=0, le=1)] = 0.8
     near_mm: Positive = 10.0
+    heart_share: Annotated[float, Field(ge=0, le=1)] = 0.75
 
 
 class Dataset(Section):
