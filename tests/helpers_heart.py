@@ -63,9 +63,7 @@ def _mesh_arrays(points, cells, with_rv):
     if with_rv:
         # The cavity of the RV: inside its inner ellipsoid and outside the LV; its walls face it.
         inward = np.einsum("ij,ij->i", normal, centre - [RV_CENTRE, 0, 0]) < 0
-        septal = (_gauge(centre, LV_OUTER) > 0.95) & (
-            _gauge(centre, RV_INNER, RV_CENTRE) < 0.995
-        )
+        septal = (_gauge(centre, LV_OUTER) > 0.95) & (_gauge(centre, RV_INNER, RV_CENTRE) < 0.995)
         wall = (_gauge(centre, RV_INNER, RV_CENTRE) < 1.04) & inward
         tags[(tags == Surface.EPI) & (septal | wall)] = Surface.RV_ENDO
     tags[centre[:, 2] > BASE_Z - 1e-6] = Surface.BASE
@@ -91,9 +89,7 @@ def heart_mesh(edge_mm=5.0, with_rv=True):
         occ = gmsh.model.occ
         outer, inner = _solid(gmsh, LV_OUTER), _solid(gmsh, LV_INNER)
         if with_rv:
-            cavity, _ = occ.cut(
-                [_solid(gmsh, RV_INNER, RV_CENTRE)], [outer], removeTool=False
-            )
+            cavity, _ = occ.cut([_solid(gmsh, RV_INNER, RV_CENTRE)], [outer], removeTool=False)
             body, _ = occ.fuse([outer], [_solid(gmsh, RV_OUTER, RV_CENTRE)])
             body, _ = occ.cut(body, [inner, *cavity])
         else:

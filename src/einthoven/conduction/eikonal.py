@@ -133,7 +133,9 @@ def _solve_own(
     max_updates = 2000 * 12 * len(cells)
     time, n_updates = correct_labels(points, cells, metric, first, order, start, max_updates)
     if n_updates >= max_updates:
-        raise NotConverged(f"eikonal: no fixed point after {n_updates} updates; is the metric sane?")
+        raise NotConverged(
+            f"eikonal: no fixed point after {n_updates} updates; is the metric sane?"
+        )
     return time, n_updates
 
 
@@ -189,7 +191,9 @@ def _checked_mesh(points: np.ndarray, cells: np.ndarray) -> tuple[np.ndarray, np
     points = check.finite("points", check.shape("points", points, (None, 3))).astype(float)
     cells = check.shape("cells", cells, (None, 4)).astype(np.int64)
     if cells.size == 0 or cells.min() < 0 or cells.max() >= len(points):
-        raise BadInput("cells: a node number is not one of points; give the heart's cells and nodes")
+        raise BadInput(
+            "cells: a node number is not one of points; give the heart's cells and nodes"
+        )
     if np.any(tet_volumes(points, cells) == 0):
         raise BadInput("cells: a tetrahedron has no volume; re-run the mesh rule")
     return np.ascontiguousarray(points), np.ascontiguousarray(cells)

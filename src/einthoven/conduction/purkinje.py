@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from einthoven.conduction.bundles import Bundle, bundle_starts
+from einthoven.conduction.growth import Branching, grow
 from einthoven.core import check
 from einthoven.core.errors import StepFailed
 from einthoven.core.log import logger
@@ -20,10 +21,6 @@ from einthoven.core.tags import Surface
 from einthoven.fibers.coordinates import Coordinates
 from einthoven.fibers.heart import Heart
 
-FASCICLE_ANGLES_RAD = (-0.6, 0.5)
-FASCICLE_LENGTH_MM = 25.0
-TRUNK_LENGTH_MM = 8.0
-REPULSION = 0.1
 SIDES = {-1: Surface.LV_ENDO, 1: Surface.RV_ENDO}
 
 
@@ -49,32 +46,23 @@ class PurkinjeTree:
     """LV, RV: how many trees were drawn."""
 
 
-@dataclass(frozen=True)
-class Branching:
-    """How a tree branches."""
-
-    branch_length_mm: float = 4.0
-    segment_mm: float = 0.5
-    branch_angle_rad: float = 0.25
-    n_generations: int = 20
-
-
 def grow_tree(
     mesh: Mapping[str, np.ndarray],
     coordinates: Coordinates,
     seed: int,
     branch_length_mm: float = 4.0,
-    segment_mm: float = 0.5,
+    segment_mm: float = 1.0,
     branch_angle_rad: float = 0.25,
     n_generations: int = 20,
-    speed_mm_per_ms: float = 3.0,
+    speed_mm_per_ms: float = 2.0,
     max_coverage_gap_mm: float = 25.0,
     max_draws: int = 8,
 ) -> PurkinjeTree:
     """Grow the left and right tree of a patient.
 
     The left bundle enters the muscle high on the septum. The right one runs insulated down the
-    septum to the moderator band, so that its junctions are later by that way over the speed.
+    septum to the moderator band, so that its junctions are later by that way over the speed; the
+    band, one straight edge through the cavity, leads to a second root on the free wall.
 
     Args:
         mesh: arrays of `mesh.npz`.
@@ -103,7 +91,12 @@ def grow_tree(
     for side, bundle in bundle_starts(heart, coordinates).items():
         surface, used = _surface(heart, SIDES[side])
         points, edges, gap, draws = _draw(
-            surface, bundle, branching, derive_seed(seed, "tree", side), max_coverage_gap_mm, max_draws
+            surface,
+            bundle,
+            branching,
+            derive_seed(seed, "tree", side),
+            max_coverage_gap_mm,
+            max_draws,
         )
         nodes, lengths = _junctions(points, edges, surface[0], used)
         times = (bundle.length_mm + lengths) / speed_mm_per_ms
@@ -123,7 +116,7 @@ def _draw(
     """Draw trees until one covers the surface: points, edges, gap in mm, draws."""
     gaps = []
     for draw in range(max_draws):
-        points, edges = _fractal_tree(surface, bundle, branching, derive_seed(seed, draw))
+        points, edges = grow(*surface, bundle.roots, branching, derive_seed(seed, draw))
         gap = coverage_gap(points[_tips(edges, len(points))], surface[0])
         if gap <= max_gap_mm:
             return points, edges, gap, draw + 1
@@ -133,46 +126,6 @@ def _draw(
         f"max_coverage_gap_mm = {max_gap_mm:g}; raise n_generations ({branching.n_generations}) "
         f"or branch_length_mm ({branching.branch_length_mm:g})"
     )
-
-
-def _fractal_tree(
-    surface: tuple[np.ndarray, np.ndarray], bundle: Bundle, branching: Branching, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """One tree of the package fractal-tree: points [tree_node, 3] mm, edges [tree_edge, 2].
-
-    The package draws from NumPy's global state, prints a progress bar and leaves Python when the
-    root is off the surface; here the state is borrowed, the bar hushed and the exit an error.
-    """
-    import contextlib
-    import io
-
-    from fractal_tree import FractalTreeParameters, Mesh, generate_fractal_tree
-
-    parameters = FractalTreeParameters(
-        second_node=bundle.towards,
-        init_length=TRUNK_LENGTH_MM,
-        N_it=branching.n_generations,
-        length=branching.branch_length_mm,
-        branch_angle=branching.branch_angle_rad,
-        repulsitivity=REPULSION,
-        l_segment=branching.segment_mm,
-        fascicles_angles=FASCICLE_ANGLES_RAD,
-        fascicles_length=(FASCICLE_LENGTH_MM, FASCICLE_LENGTH_MM),
-        save=False,
-    )
-    state = np.random.get_state()  # noqa: NPY002
-    np.random.seed(seed % 2**32)  # noqa: NPY002
-    try:
-        with contextlib.redirect_stderr(io.StringIO()):
-            mesh = Mesh(verts=surface[0], connectivity=surface[1], init_node=bundle.root)
-            grown = generate_fractal_tree(mesh, parameters)
-    except SystemExit as exit_:
-        raise StepFailed(
-            f"purkinje: the root at {np.round(bundle.root, 1)} mm is off the endocardium"
-        ) from exit_
-    finally:
-        np.random.set_state(state)  # noqa: NPY002
-    return np.asarray(grown.nodes, dtype=float), np.asarray(grown.lines, dtype=np.int64)
 
 
 def coverage_gap(junctions: np.ndarray, surface_points: np.ndarray) -> float:

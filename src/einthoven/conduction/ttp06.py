@@ -146,9 +146,7 @@ def advance_calcium_gates(y: np.ndarray, dt: float) -> None:
 
 
 @numba.njit(cache=True)
-def advance(
-    y: np.ndarray, g_ks: float, g_to: float, endo: bool, i_stim: float, dt: float
-) -> None:
+def advance(y: np.ndarray, g_ks: float, g_to: float, endo: bool, i_stim: float, dt: float) -> None:
     """One time step of the state, in place. i_stim in pA/pF, negative depolarises."""
     i_k1, i_to, i_kr, i_ks, i_pk = potassium_currents(y, g_ks, g_to)
     i_na, i_bna, i_cal, i_bca, i_pca, i_naca, i_nak = sodium_calcium_currents(y)
