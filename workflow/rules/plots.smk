@@ -1,14 +1,20 @@
-EXAMPLE = min(patients_of("test"), default="p0000")
+EXAMPLE = min(patients_of("test"))
+SHOWN = sorted({*PATIENTS[:7], EXAMPLE})
 
 
 rule report:
     input:
         metrics="results/report/metrics.json",
         curves="results/report/curves.npz",
-        anatomy=f"results/patients/{EXAMPLE}/anatomy.npz",
-        mesh=f"results/patients/{EXAMPLE}/mesh.npz",
-        fibers=f"results/patients/{EXAMPLE}/fibers.npz",
-        ecg=f"results/patients/{EXAMPLE}/ecg.npz",
+        anatomies=expand("results/patients/{patient}/anatomy.npz", patient=SHOWN),
+        example=expand(
+            f"results/patients/{EXAMPLE}/{{stage}}.npz",
+            stage=["anatomy", "mesh", "fibers", "purkinje", "ecg", "sdf", "field"],
+        ),
+        activation=expand(
+            f"results/patients/{EXAMPLE}/activation_{{scenario}}.npz", scenario=SCENARIOS
+        ),
+        leadfield=f"results/patients/{EXAMPLE}/leadfield_b0.npz",
         cohort=expand("results/cohort/{patient}.json", patient=PATIENTS),
         predictions=expand(
             f"results/predictions/{{encoder}}-{{model}}/{EXAMPLE}.npz",

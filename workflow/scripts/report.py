@@ -1,1 +1,64 @@
-"""The report page."""
+"""The report page of a run."""
+
+from pathlib import Path
+
+from einthoven import __version__
+from einthoven.core.files import load_arrays, read_json
+from einthoven.core.tags import Surface
+from einthoven.evaluation.tables import COLUMNS
+from einthoven.plots import gallery
+from einthoven.plots.report import write_report
+from einthoven.step import run
+
+ELECTRODE = "LA"
+
+
+def main(input, output, params, log):
+    metrics = read_json(input.metrics)
+    example = {Path(p).stem: load_arrays(p) for p in input.example}
+    activations = {
+        Path(p).stem.removeprefix("activation_"): load_arrays(p) for p in input.activation
+    }
+    predictions = {Path(p).parent.name: load_arrays(p) for p in input.predictions}
+    leads, best = load_arrays(input.leadfield), gallery.best_method(metrics)
+    anatomy, mesh = example["anatomy"], example["mesh"]
+    k = [str(n) for n in leads["electrode_names"]].index(ELECTRODE)
+    j = [str(n) for n in anatomy["electrode_names"]].index(ELECTRODE)
+    skin = anatomy["faces"][anatomy["face_tags"] == Surface.SKIN]
+    sections = [
+        gallery.results_section(metrics, COLUMNS),
+        gallery.encoder_section(metrics),
+        gallery.ecg_section(example["ecg"], predictions, best),
+        gallery.error_section(
+            load_arrays(input.curves), anatomy, skin, anatomy["electrode_points"]
+        ),
+        gallery.field_section(
+            mesh, leads["lead_field"][k], ELECTRODE, predictions[best]["heart_grad"][j], best
+        ),
+        gallery.cohort_section(
+            [read_json(p) for p in input.cohort],
+            [load_arrays(p) for p in input.anatomies],
+            example["sdf"],
+            example["field"],
+        ),
+        gallery.patient_section(anatomy, mesh, example["fibers"], example["purkinje"], activations),
+    ]
+    lead = f"einthoven {__version__}: {len(input.cohort)} virtual patients, {len(metrics['patients'])} held out for this test."
+    write_report(output[0], "Lead-field surrogates", lead, sections, warnings_of(metrics))
+    log.info("%d sections, best model %s", len(sections), best)
+
+
+def warnings_of(metrics):
+    """One line for each thing that is missing."""
+    lines = [
+        f"{method}: {patient} is missing: {why}"
+        for method, row in metrics["methods"].items()
+        for patient, why in row["missing_patients"].items()
+    ]
+    if metrics.get("excluded_patients"):
+        lines.append(f"Excluded by the config: {', '.join(metrics['excluded_patients'])}.")
+    return lines
+
+
+if "snakemake" in globals():
+    run(main, globals()["snakemake"])
