@@ -1,6 +1,6 @@
 """Build anatomy/data/heart_atlas.npz: sample the parametric heart, carry one mesh, take modes.
 
-Usage: python tools/build_heart_atlas.py [--samples 160] [--out heart_atlas.npz]
+Usage: python tools/build_heart_atlas.py [--samples 100] [--out heart_atlas.npz]
 """
 
 import argparse
@@ -21,7 +21,7 @@ from einthoven.core.log import log_to, logger, track
 
 N_MODES = 10
 TRUNCATE_SD = 2.0
-MIN_QUALITY = 0.05
+MIN_QUALITY = 0.1
 
 
 def draw_normal(n_samples: int, seed: int) -> np.ndarray:
@@ -73,7 +73,7 @@ def build(n_samples: int, seed: int) -> tuple[dict, dict]:
 def main() -> int:
     """Build and write the atlas."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=int, default=160)
+    parser.add_argument("--samples", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", default=str(ATLAS_PATH))
     options = parser.parse_args()

@@ -66,7 +66,7 @@ def test_clearance_and_shifts_are_kept(heart, torso):
     assert depth.min() == pytest.approx(25.0, abs=0.02)
     centre = rotation @ heart.centre + origin
     assert centre[0] == pytest.approx(26.0)
-    assert centre[2] == pytest.approx(torso.landmarks["ICS4"][2] - 12.0)
+    assert centre[2] == pytest.approx(torso.landmarks["ICS4"][2] - 17.0)
 
 
 def test_placement_moves_with_the_torso(heart, torso):

@@ -12,7 +12,8 @@ rule report:
             stage=["anatomy", "mesh", "fibers", "purkinje", "ecg", "sdf", "field"],
         ),
         activation=expand(
-            f"results/patients/{EXAMPLE}/activation_{{scenario}}.npz", scenario=SCENARIOS
+            f"results/patients/{EXAMPLE}/activation_{{scenario}}.npz",
+            scenario=SCENARIOS,
         ),
         leadfield=f"results/patients/{EXAMPLE}/leadfield_b0.npz",
         cohort=expand("results/cohort/{patient}.json", patient=PATIENTS),

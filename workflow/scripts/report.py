@@ -43,7 +43,8 @@ def main(input, output, params, log):
         ),
         gallery.patient_section(anatomy, mesh, example["fibers"], example["purkinje"], activations),
     ]
-    lead = f"einthoven {__version__}: {len(input.cohort)} virtual patients, {len(metrics['patients'])} held out for this test."
+    n_test = len(metrics["patients"])
+    lead = f"einthoven {__version__}: {len(input.cohort)} virtual patients, {n_test} held out."
     write_report(output[0], "Lead-field surrogates", lead, sections, warnings_of(metrics))
     log.info("%d sections, best model %s", len(sections), best)
 

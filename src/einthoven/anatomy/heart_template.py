@@ -116,7 +116,7 @@ def _contour(surface: str, parameters: Parameters, edge_mm: float) -> tuple:
     """Level set below z = 0 by marching cubes on a grid finer than `edge_mm`, outward faces."""
     import pyvista as pv
 
-    spacing = min(1.2, 0.5 * edge_mm)
+    spacing = np.clip(0.5 * edge_mm, 0.6, 1.2)  # points are projected later: no need for less
     p = parameters
     lv = p["lv_diameter"] / 2 * p["lv_eccentricity"] + p["lv_wall"]
     depth = max(1.0, p["rv_depth"]) * lv + p["rv_wall"] + 6

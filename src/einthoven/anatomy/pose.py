@@ -1,6 +1,7 @@
 """Where the heart lies in the torso: three angles, two shifts and the distance to the skin."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -15,7 +16,7 @@ POSE: dict[str, tuple[float, float]] = {
     "alpha_y": (0.0, 12.0),  # degrees about y: positive turns the apex to the left
     "alpha_z": (0.0, 12.0),  # degrees about the long axis: positive turns the RV upwards
     "shift_left": (20.0, 6.0),  # mm, heart's centre left of the midline
-    "shift_up": (0.0, 12.0),  # mm, heart's centre above the fourth intercostal space
+    "shift_up": (-5.0, 12.0),  # mm, heart's centre above the fourth intercostal space
     "clearance": (22.0, 6.0),  # mm, least distance from heart to skin
 }
 """Mean and SD of the pose (Odille 2017, 10.22489/cinc.2017.225-058, for the spread of angles)."""
@@ -41,7 +42,7 @@ class Pose:
     clearance: float
 
     @classmethod
-    def from_coeffs(cls, pose_coeffs: np.ndarray) -> "Pose":
+    def from_coeffs(cls, pose_coeffs: np.ndarray) -> Self:
         """From coefficients [6] in SD.
 
         Raises:

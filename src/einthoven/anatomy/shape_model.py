@@ -103,8 +103,8 @@ class ShapeModel:
         centred = (samples - mean).reshape(n_samples, -1)
         _, singular, modes = np.linalg.svd(centred, full_matrices=False)
         modes = modes[:n_modes]
-        # The SVD leaves each sign open; fix it so that a rebuilt atlas keeps its coefficients.
-        largest = np.abs(modes).argmax(axis=1)
-        modes *= np.sign(modes[np.arange(n_modes), largest])[:, None]
+        # The SVD leaves each sign open: more of a mode makes the shape larger.
+        outward = (mean - mean.mean(axis=0)).ravel()
+        modes *= np.where(modes @ outward < 0, -1.0, 1.0)[:, None]
         sds = singular[:n_modes] / np.sqrt(n_samples - 1)
         return cls(mean, modes.reshape(n_modes, n_points, 3), sds, faces, face_tags)
