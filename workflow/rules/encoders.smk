@@ -22,3 +22,30 @@ rule encoder:
         "Train the encoder {wildcards.encoder}"
     script:
         "../scripts/encoder.py"
+
+
+rule reconstruct:
+    input:
+        model="results/encoders/{encoder}/model.safetensors",
+        latents="results/encoders/{encoder}/latents.npz",
+        anatomy="results/patients/{patient}/anatomy.npz",
+    output:
+        "results/encoders/{encoder}/chamfer/{patient}.json",
+    log:
+        "results/logs/reconstruct/{encoder}_{patient}.log",
+    benchmark:
+        "results/benchmarks/reconstruct/{encoder}_{patient}.tsv"
+    conda:
+        "../../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(20),
+    params:
+        n_grid=lookup(dpath="learning/chamfer_grid", within=config),
+        encoder="{encoder}",
+        source=source("reconstruct"),
+    message:
+        "Surfaces of {wildcards.patient} decoded by {wildcards.encoder}"
+    script:
+        "../scripts/reconstruct.py"

@@ -21,6 +21,12 @@ rule evaluate:
             model=MODELS,
             patient=patients_of("test"),
         ),
+        # the PCA code carries the true surfaces, so there is nothing to reconstruct
+        chamfer=expand(
+            "results/encoders/{encoder}/chamfer/{patient}.json",
+            encoder=[encoder for encoder in ENCODERS if encoder != "pca"],
+            patient=patients_of("test"),
+        ),
     output:
         metrics="results/report/metrics.json",
         curves="results/report/curves.npz",
@@ -36,7 +42,6 @@ rule evaluate:
         runtime=growing(60),
     params:
         conductivity=lookup(dpath="leadfield", within=config),
-        learning=lookup(dpath="learning", within=config),
         dataset=lookup(dpath="dataset", within=config),
         source=source("evaluate"),
     message:

@@ -3,6 +3,10 @@ rule surrogate:
         store="results/dataset/einthoven.zarr.zip",
         encoder="results/encoders/{encoder}/model.safetensors",
         latents="results/encoders/{encoder}/latents.npz",
+        anatomies=expand(
+            "results/patients/{patient}/anatomy.npz",
+            patient=patients_of("train") + patients_of("val"),
+        ),
     output:
         model="results/surrogates/{encoder}-{model}/model.safetensors",
         curve="results/surrogates/{encoder}-{model}/curve.csv",
@@ -18,6 +22,7 @@ rule surrogate:
         runtime=growing(1200),
     params:
         section=lookup(dpath="{model}", within=config),
+        encoder="{encoder}",
         model="{model}",
         source=source("surrogate"),
     message:
@@ -56,6 +61,7 @@ rule predict:
     params:
         section=lookup(dpath="ecg", within=config),
         conductivity=lookup(dpath="leadfield", within=config),
+        encoder="{encoder}",
         model="{model}",
         source=source("predict"),
     message:

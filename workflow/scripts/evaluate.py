@@ -5,9 +5,28 @@ from pathlib import Path
 
 from einthoven.core.files import read_json, write_json
 from einthoven.evaluation.evaluate import evaluate, pseudo_gain
+from einthoven.evaluation.tables import spread
 from einthoven.leadfield.conductivity import Conductivities
 from einthoven.leadfield.pseudo import pseudo_lead_field_grad
 from einthoven.step import run
+
+
+def encoder_rows(paths):
+    """Encoder -> mean Chamfer distances over test patients, and who could not be decoded."""
+    rows = {}
+    for path in map(Path, paths):
+        found = read_json(path)
+        row = rows.setdefault(path.parents[1].name, {"missing_patients": {}})
+        if "failed" in found:
+            row["missing_patients"][found["patient"]] = found["failed"]
+        for surface, kinds in found.get("chamfer", {}).items():
+            for kind, value in kinds.items():
+                key = f"chamfer_{kind.removesuffix('_mm')}_{surface}_mm"
+                row.setdefault(key, []).append(value)
+    return {
+        name: {k: spread(v) if isinstance(v, list) else v for k, v in row.items()}
+        for name, row in rows.items()
+    }
 
 
 def main(input, output, params, log):
@@ -22,7 +41,8 @@ def main(input, output, params, log):
     fields = [p for p in input.train if Path(p).stem == "field"]
     anatomies = [p for p in input.train if Path(p).stem == "anatomy"]
     gain = pseudo_gain(fields, anatomies, pseudo)
-    evaluate(folders, leadfields, by_method, pseudo, gain, output.metrics, output.curves)
+    encoders = encoder_rows(input.chamfer)
+    evaluate(folders, leadfields, by_method, pseudo, gain, output.metrics, output.curves, encoders)
     metrics = read_json(output.metrics)
     metrics["excluded_patients"] = params.dataset["exclude"]
     write_json(output.metrics, metrics)

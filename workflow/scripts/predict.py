@@ -4,6 +4,8 @@ from pathlib import Path
 
 from einthoven.conduction.action_potential import template
 from einthoven.core.files import load_arrays
+from einthoven.encoders.surfaces import stage_file_surfaces
+from einthoven.encoders.train import load_encoder
 from einthoven.leadfield.conductivity import Conductivities, intracellular
 from einthoven.step import n_threads, run
 from einthoven.surrogate.predict import predict_patient
@@ -15,11 +17,13 @@ def main(input, output, params, log):
     ecg = load_arrays(input.ecg, ["time", "scenario"])
     sigma = Conductivities.from_section(params.conductivity)
     f0 = load_arrays(input.fibers, ["f0"])["f0"]
+    patient = Path(input.mesh).parent
+    patients = patient.parent
     predict_patient(
         Path(input.surrogate).parent,
-        Path(input.encoder).parent,
+        load_encoder(params.encoder, Path(input.encoder).parent, stage_file_surfaces(patients)),
         params.model,
-        Path(input.mesh).parent,
+        patient,
         output[0],
         activation=dict(zip(map(str, ecg["scenario"]), input.activation, strict=True)),
         sigma_i=intracellular(f0, sigma.sigma_il, sigma.sigma_it),

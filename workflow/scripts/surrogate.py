@@ -3,14 +3,17 @@
 import os
 from pathlib import Path
 
+from einthoven.encoders.surfaces import stage_file_surfaces
+from einthoven.encoders.train import load_encoder
 from einthoven.step import n_threads, run
 from einthoven.surrogate.train import train_surrogate
 
 
 def main(input, output, params, log):
+    patients, folder = Path(input.anatomies[0]).parents[1], Path(input.encoder).parent
     curve = train_surrogate(
         params.model,
-        Path(input.encoder).parent,
+        load_encoder(params.encoder, folder, stage_file_surfaces(patients)),
         input.store,
         Path(output.model).parent,
         params.section,

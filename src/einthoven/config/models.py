@@ -258,6 +258,8 @@ class Learning(Section):
 
     encoders: Annotated[list[EncoderName], Field(min_length=1)] = ["pca", "deepsdf"]
     models: Annotated[list[ModelName], Field(min_length=1)] = ["paper", "refraction"]
+    chamfer_grid: Annotated[int, Field(ge=8, le=256)] = 48
+    """Grid points a side at which decoded surfaces are compared with the true ones."""
 
 
 class Config(Section):

@@ -79,4 +79,4 @@ def _yaml(value: Any) -> str:
     """A number, string or list in YAML; 1e-06 gets the dot without which it is text."""
     if isinstance(value, float) and "e" in (text := repr(value)) and "." not in text:
         return text.replace("e", ".0e")
-    return json.dumps(value) if isinstance(value, list) else str(value)
+    return json.dumps(value) if isinstance(value, list | bool) else str(value)
