@@ -8,6 +8,7 @@ import pytest
 from helpers_mesh import MESH_SETTINGS, cubes_body, icosphere, join, spheres_body
 
 from einthoven.core.errors import BadInput, StepFailed
+from einthoven.core.seeds import generator
 from einthoven.core.simplex import p1_gradients, tet_volumes, triangle_area_vectors
 from einthoven.core.tags import Surface, Tissue
 from einthoven.mesh.quality import gamma_quality
@@ -119,6 +120,22 @@ def test_same_input_gives_the_same_bytes(algorithm):
     one, two = (make(SPHERES, algorithm=algorithm) for _ in range(2))
     for name, array in one.arrays().items():
         assert array.tobytes() == two.arrays()[name].tobytes(), name
+
+
+def test_slivers_on_an_almost_flat_surface_are_flipped_away():
+    """Delaunay leaves cells of four nodes on the uneven sides of the cube heart."""
+    points, faces, tags = (a.copy() for a in CUBES[:3])
+    bumps = generator(0, "j").choice(np.unique(faces[tags == Surface.EPI]), 6, replace=False)
+    points[bumps] += generator(0, "k").normal(scale=0.3, size=(6, 3))
+    none = np.empty((0, 3))
+    mesh = tetrahedralise(points, faces, tags, none, **MESH_SETTINGS, algorithm="delaunay")
+    assert mesh.n_flips > 0 and mesh.quality_min >= 0.08
+    changed = np.any(np.sort(mesh.points[mesh.facets], 1) != np.sort(points[faces], 1), axis=(1, 2))
+    assert 0 < changed.sum() <= 2 * mesh.n_flips
+    volumes = tet_volumes(mesh.points, mesh.cells)
+    flipped = tissue_volumes(mesh.points, mesh.facets, mesh.facet_tags)
+    for tissue, wanted in flipped.items():
+        assert volumes[mesh.cell_tags == tissue].sum() == pytest.approx(wanted, rel=1e-10)
 
 
 def test_edges_follow_the_settings():
