@@ -226,9 +226,9 @@ class PaperModel(Section):
     n_frequencies: Annotated[int, Field(ge=0, le=512)] = 32
     frequency_scale: Positive = 0.5
     lambda_cos: Annotated[float, Field(ge=0)] = 1.0
-    epochs: Count = 400
-    points_per_batch: Count = 512
-    electrodes_per_batch: Annotated[int, Field(ge=0)] = 4
+    epochs: Count = 800
+    points_per_batch: Count = 256
+    electrodes_per_batch: Annotated[int, Field(ge=0)] = 2
     """Random electrodes of each patient in a batch; 0: all."""
     batch_patients: Count = 6
     learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.001
@@ -245,12 +245,12 @@ class RefractionModel(Section):
     n_frequencies: Annotated[int, Field(ge=0, le=512)] = 48
     frequency_scale: Positive = 0.5
     lambda_cos: Annotated[float, Field(ge=0)] = 1.0
-    epochs: Count = 400
-    points_per_batch: Count = 512
+    epochs: Count = 800
+    points_per_batch: Count = 128
     electrodes_per_batch: Annotated[int, Field(ge=0)] = 0
     """0: all electrodes, which cost little more than one."""
     batch_patients: Count = 6
-    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.002
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.008
 
 
 class Learning(Section):

@@ -97,19 +97,3 @@ def cdf(errors: np.ndarray, at: np.ndarray) -> np.ndarray:
 def weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Mean over the last axis with weights, e.g. cell volumes: [..., n], [n] -> [...]."""
     return values @ (weights / weights.sum())
-
-
-def chamfer(first: np.ndarray, second: np.ndarray) -> float:
-    """Chamfer distance of two point clouds [n, 3], [m, 3] in their unit (eq. (8)).
-
-    Raises:
-        BadInput: a cloud is empty or not finite.
-    """
-    from scipy.spatial import cKDTree
-
-    clouds = [finite("point cloud", np.asarray(c, dtype=np.float64)) for c in (first, second)]
-    if not all(len(c) for c in clouds):
-        raise BadInput("point cloud: empty; is the surface outside the sampled region?")
-    there, _ = cKDTree(clouds[1]).query(clouds[0])
-    back, _ = cKDTree(clouds[0]).query(clouds[1])
-    return float(0.5 * (there.mean() + back.mean()))
