@@ -35,10 +35,11 @@ def potential(time: np.ndarray) -> np.ndarray:
     from scipy.interpolate import PchipInterpolator
 
     known, v_m = table()["time"], table()["v_m"]
-    rest = v_m[0]
+    time, rest = np.asarray(time, dtype=float), v_m[0]
     left = np.clip((known[-1] - known) / FADE_MS, 0.0, 1.0)
     v_m = rest + (v_m - rest) * left * left * (3.0 - 2.0 * left)
-    return PchipInterpolator(known, v_m)(np.clip(time, known[0], known[-1]))
+    beating = (time > known[0]) & (time < known[-1])
+    return np.where(beating, PchipInterpolator(known, v_m)(time), rest)
 
 
 def template(dt_ms: float) -> tuple[np.ndarray, np.ndarray]:

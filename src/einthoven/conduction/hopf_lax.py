@@ -13,7 +13,7 @@ IMPROVEMENT_MS = 1e-10
 
 @numba.njit(cache=True)
 def inner(m: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:
-    """a . M b."""
+    """Product a . M b."""
     return (
         m[0] * a[0] * b[0]
         + m[1] * a[1] * b[1]

@@ -108,7 +108,7 @@ class Heart:
 
     @cached_property
     def apex(self) -> int:
-        """Epicardial node under the LV's apex: the lowest one no farther from the axis than its rim.
+        """Epicardial node under the LV's apex: the lowest one within the rim's radius of the axis.
 
         The limit keeps an RV that reaches below the LV from taking the apex.
         """
