@@ -63,6 +63,7 @@ def build(n_samples: int, seed: int) -> tuple[dict, dict]:
         arrays |= {
             f"corners_{key}": coarse.corners.astype(np.uint16),
             f"weights_{key}": coarse.weights.astype(np.float32),
+            f"points_{key}": coarse.points,
             f"faces_{key}": coarse.faces.astype(np.uint16),
             f"face_tags_{key}": coarse.face_tags,
         }

@@ -4,7 +4,7 @@ import numpy as np
 
 from einthoven.anatomy.heart_template import CUP_TAGS, HeartTemplate
 from einthoven.anatomy.parametric_heart import Parameters, level, level_gradient, project
-from einthoven.anatomy.surface_mesh import unique_edges
+from einthoven.anatomy.surface_mesh import extend_harmonically, unique_edges
 from einthoven.core.errors import NotConverged
 from einthoven.core.tags import Surface
 
@@ -44,9 +44,9 @@ def carry_template(template: HeartTemplate, start: Parameters, end: Parameters) 
             current = {name: (1 - share) * start[name] + share * end[name] for name in end}
             points = _advance(surface, points, faces.reshape(-1, 3), on_base, current)
         displacement[ids] = points - template.points[ids]
-    for tag in (Surface.BASE, Surface.LV_LID, Surface.RV_LID):
-        _extend_harmonically(template, tag, displacement)
-    return template.points + displacement
+    plane = template.surface(Surface.BASE, Surface.LV_LID, Surface.RV_LID)
+    on_rim = np.isin(np.arange(len(displacement)), np.concatenate(list(template.rims.values())))
+    return template.points + extend_harmonically(template.points, plane, on_rim, displacement)
 
 
 def _advance(
@@ -96,33 +96,3 @@ def _graph_laplacian(edges: np.ndarray, n_points: int):
     ones = np.ones(len(both))
     adjacency = coo_array((ones, (both[:, 0], both[:, 1])), shape=(n_points, n_points)).tocsr()
     return (diags_array(adjacency.sum(axis=1)) - adjacency).tocsr()
-
-
-def _extend_harmonically(template: HeartTemplate, tag: Surface, values: np.ndarray) -> None:
-    """Fill `values` [vertex, 3] inside a planar piece from those on its rims, in place."""
-    from scipy.sparse.linalg import splu
-
-    ids, faces = np.unique(template.surface(tag), return_inverse=True)
-    stiffness = _cotangent_matrix(template.points[ids], faces.reshape(-1, 3))
-    fixed = np.isin(ids, np.concatenate(list(template.rims.values())))
-    free_rows = stiffness[~fixed]
-    load = -free_rows[:, fixed] @ values[ids[fixed]]
-    values[ids[~fixed]] = splu(free_rows[:, ~fixed].tocsc()).solve(load)
-
-
-def _cotangent_matrix(points: np.ndarray, faces: np.ndarray):
-    """P1 stiffness matrix of a triangle mesh, CSR [vertex, vertex]; exact for linear functions."""
-    from scipy.sparse import coo_matrix
-
-    n = len(points)
-    rows, columns, values = [], [], []
-    for k in range(3):
-        apex, a, b = faces[:, k], faces[:, (k + 1) % 3], faces[:, (k + 2) % 3]
-        to_a, to_b = points[a] - points[apex], points[b] - points[apex]
-        area = np.linalg.norm(np.cross(to_a, to_b), axis=1)
-        half_cot = 0.5 * np.einsum("ij,ij->i", to_a, to_b) / area
-        rows += [a, b, a, b]
-        columns += [b, a, a, b]
-        values += [-half_cot, -half_cot, half_cot, half_cot]
-    entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
-    return coo_matrix(entries, shape=(n, n)).tocsr()

@@ -117,6 +117,7 @@ def _resampling(edge_mm: float) -> Resampling:
     return Resampling(
         arrays[f"corners_{key}"].astype(np.int32),
         arrays[f"weights_{key}"],
+        arrays[f"points_{key}"],
         arrays[f"faces_{key}"].astype(np.int32),
         arrays[f"face_tags_{key}"],
     )

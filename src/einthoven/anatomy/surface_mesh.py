@@ -164,3 +164,48 @@ def mesh_plane(loops: list[np.ndarray], edge_mm: float) -> tuple[np.ndarray, np.
     down = np.cross(b - a, c - a)[:, 2] < 0
     faces[down] = faces[down][:, ::-1]
     return points, faces
+
+
+def extend_harmonically(
+    points: np.ndarray, faces: np.ndarray, fixed: np.ndarray, values: np.ndarray
+) -> np.ndarray:
+    """Fill a surface from values on some vertices by solving Laplace's equation (P1).
+
+    Exact for functions that are linear in the plane of a flat surface.
+
+    Args:
+        points: [vertex, 3] mm.
+        faces: [face, 3], the surface; vertices that it does not use keep their values.
+        fixed: [vertex] bool, where `values` hold.
+        values: [vertex, component].
+
+    Returns:
+        [vertex, component].
+    """
+    from scipy.sparse.linalg import splu
+
+    ids, local = np.unique(faces, return_inverse=True)
+    held = fixed[ids]
+    rows = _cotangent_matrix(points[ids], local.reshape(-1, 3))[~held]
+    filled = np.array(values, dtype=float)
+    load = -rows[:, held] @ filled[ids[held]]
+    filled[ids[~held]] = splu(rows[:, ~held].tocsc()).solve(load)
+    return filled
+
+
+def _cotangent_matrix(points: np.ndarray, faces: np.ndarray):
+    """P1 stiffness matrix of a triangle mesh, CSR [vertex, vertex]."""
+    from scipy.sparse import coo_array
+
+    n = len(points)
+    rows, columns, values = [], [], []
+    for k in range(3):
+        apex, a, b = faces[:, k], faces[:, (k + 1) % 3], faces[:, (k + 2) % 3]
+        to_a, to_b = points[a] - points[apex], points[b] - points[apex]
+        area = np.linalg.norm(np.cross(to_a, to_b), axis=1)
+        half_cot = 0.5 * np.einsum("ij,ij->i", to_a, to_b) / area
+        rows += [a, b, a, b]
+        columns += [b, a, a, b]
+        values += [-half_cot, -half_cot, half_cot, half_cot]
+    entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
+    return coo_array(entries, shape=(n, n)).tocsr()
