@@ -17,13 +17,22 @@ BAND_ROOT_Z, BAND_TOWARDS_Z = 0.4, 0.7
 """The band lands on the RV's free wall, at the anterior papillary muscle."""
 
 
+Root = tuple[np.ndarray, np.ndarray]
+"""A point [3] mm on an endocardium, and a point [3] that the first branch heads for."""
+
+LEFT_WAY_MM, RIGHT_WAY_MM = 15.0, 0.0
+"""Insulated ways to the roots, the right one being the origin of time: with them the first
+junctions of both sides fire within a few ms of each other, the left ones first, as in human
+hearts (Durrer 1970, doi:10.1161/01.CIR.41.6.899), and R waves grow from V1 to V3 or V4."""
+
+
 class Bundle(NamedTuple):
     """Start of one tree."""
 
-    roots: tuple[tuple[np.ndarray, np.ndarray], ...]
-    """Pairs of a point [3] mm on the endocardium and a point that the first branch heads for."""
+    roots: tuple[Root, ...]
+    """One on the septum; in the RV a second one on the free wall."""
     length_mm: float
-    """Insulated way from the top of the septum to the first root."""
+    """Insulated way to the first root, on which no muscle is reached."""
 
 
 def bundle_starts(heart: Heart, coordinates: Coordinates) -> dict[int, Bundle]:
@@ -33,14 +42,16 @@ def bundle_starts(heart: Heart, coordinates: Coordinates) -> dict[int, Bundle]:
         StepFailed: a surface has no node to start from.
     """
 
-    def place(tag: Surface, nu: int, *levels: float) -> tuple[np.ndarray, ...]:
-        return tuple(heart.points[_middle_node(heart, coordinates, tag, nu, z)] for z in levels)
+    def place(tag: Surface, nu: int, root_z: float, towards_z: float) -> Root:
+        root, towards = (
+            heart.points[_middle_node(heart, coordinates, tag, nu, z)] for z in (root_z, towards_z)
+        )
+        return root, towards
 
     left = place(Surface.LV_ENDO, -1, LEFT_ROOT_Z, LEFT_TOWARDS_Z)
     right = place(Surface.RV_ENDO, -1, RIGHT_ROOT_Z, RIGHT_TOWARDS_Z)
     band = place(Surface.RV_ENDO, 1, BAND_ROOT_Z, BAND_TOWARDS_Z)
-    way = float(np.linalg.norm(right[0] - left[0]))
-    return {-1: Bundle((left,), 0.0), 1: Bundle((right, band), way)}
+    return {-1: Bundle((left,), LEFT_WAY_MM), 1: Bundle((right, band), RIGHT_WAY_MM)}
 
 
 def _middle_node(heart: Heart, coordinates: Coordinates, tag: Surface, nu: int, z: float) -> int:

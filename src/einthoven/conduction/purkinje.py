@@ -37,7 +37,7 @@ class PurkinjeTree:
     pmj_nodes: np.ndarray
     """[pmj] heart nodes, sorted within a side."""
     pmj_times: np.ndarray
-    """[pmj] ms after the impulse is at the top of the septum."""
+    """[pmj] ms after the impulse is at the root of the right tree."""
     pmj_side: np.ndarray
     """[pmj] -1 LV, +1 RV."""
     coverage_gap_mm: tuple[float, float]
@@ -60,9 +60,8 @@ def grow_tree(
 ) -> PurkinjeTree:
     """Grow the left and right tree of a patient.
 
-    The left bundle enters the muscle high on the septum. The right one runs insulated down the
-    septum to the moderator band, so that its junctions are later by that way over the speed; the
-    band, one straight edge through the cavity, leads to a second root on the free wall.
+    The left bundle enters the muscle high on the septum, the right one at the moderator band;
+    the band, one straight edge through the cavity, leads to a second root on the free wall.
 
     Args:
         mesh: arrays of `mesh.npz`.
@@ -143,7 +142,7 @@ def path_lengths(points: np.ndarray, edges: np.ndarray, root: int = 0) -> np.nda
     """
     import networkx as nx
 
-    graph = nx.Graph()
+    graph: nx.Graph = nx.Graph()
     graph.add_nodes_from(range(len(points)))
     lengths = np.linalg.norm(points[edges[:, 0]] - points[edges[:, 1]], axis=1)
     graph.add_weighted_edges_from(zip(*edges.T.tolist(), lengths.tolist()))
