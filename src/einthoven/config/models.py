@@ -231,7 +231,7 @@ class PaperModel(Section):
     electrodes_per_batch: Annotated[int, Field(ge=0)] = 2
     """Random electrodes of each patient in a batch; 0: all."""
     batch_patients: Count = 6
-    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.001
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.003
     halve_after_epochs: Annotated[int, Field(ge=0)] = 0
     """The paper's schedule (400 of 800 epochs); 0: warm-up and cosine."""
 
