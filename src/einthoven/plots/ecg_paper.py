@@ -16,6 +16,7 @@ LAYOUT = (
     ("III", "aVF", "V3", "V6"),
 )
 SMALL_MS, SMALL_MV = 40.0, 0.1
+INCHES_PER_MV = 0.55
 
 
 def _paper(axes: Axes, time_ms: tuple[float, float], level_mv: tuple[float, float]) -> None:
@@ -31,7 +32,13 @@ def _paper(axes: Axes, time_ms: tuple[float, float], level_mv: tuple[float, floa
         axes.hlines(y * step * SMALL_MV, *time_ms, color="#F2B8B5", lw=width, alpha=alpha, zorder=0)
     axes.set(xlim=time_ms, ylim=level_mv, xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
-    axes.set_aspect(SMALL_MS / SMALL_MV)
+
+
+def _row_levels(ecgs: Mapping[str, np.ndarray], rows: Sequence[int]) -> tuple[float, float]:
+    """Ends of the mV axis of one row of leads, at full large squares (0.5 mV)."""
+    values = np.concatenate([np.asarray(ecg)[rows].ravel() for ecg in ecgs.values()])
+    low, high = min(values.min(), -0.5), max(values.max(), 0.5)
+    return float(np.floor(low / 0.5) * 0.5), float(np.ceil(high / 0.5) * 0.5)
 
 
 def ecg_figure(
@@ -49,22 +56,18 @@ def ecg_figure(
         leads: names of the rows of each ECG.
 
     Returns:
-        A figure at twice life size whose grid is the scale: small squares 40 ms by 0.1 mV.
+        A figure whose grid is the scale: small squares 40 ms by 0.1 mV, as on paper.
     """
-    every = np.concatenate([np.asarray(v).ravel() for v in ecgs.values()])
-    low = np.floor(min(every.min(), -0.5) / 0.5) * 0.5
-    high = np.ceil(max(every.max(), 0.5) / 0.5) * 0.5
+    levels = [_row_levels(ecgs, [list(leads).index(n) for n in names]) for names in LAYOUT]
     window = (float(time[0]), float(time[-1]))
-    inches_per_mm = 2 / 25.4
-    width = 4 * (window[1] - window[0]) / SMALL_MS * inches_per_mm
-    height = 3 * (high - low) / SMALL_MV * inches_per_mm
-    scale = 11.0 / width  # page width
-    figure = new_figure(11.0, height * scale + 0.9)
+    spans = [high - low for low, high in levels]
+    figure = new_figure(11.0, min(13.0, 1.0 + INCHES_PER_MV * sum(spans)))
     with house_style():
-        panels = figure.subplots(3, 4, gridspec_kw={"wspace": 0.0, "hspace": 0.0})
-        for row, names in zip(panels, LAYOUT):
+        grid = {"wspace": 0.0, "hspace": 0.0, "height_ratios": spans}
+        panels = figure.subplots(3, 4, gridspec_kw=grid)
+        for row, names, level in zip(panels, LAYOUT, levels):
             for axes, name in zip(row, names):
-                _paper(axes, window, (low, high))
+                _paper(axes, window, level)
                 for method, ecg in ecgs.items():
                     colour, line, label = look(method)
                     axes.plot(
