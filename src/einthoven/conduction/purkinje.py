@@ -60,8 +60,9 @@ def grow_tree(
 ) -> PurkinjeTree:
     """Grow the left and right tree of a patient.
 
-    The left bundle enters the muscle high on the septum, the right one at the moderator band;
-    the band, one straight edge through the cavity, leads to a second root on the free wall.
+    The left bundle enters the muscle high on the septum, the right one where the moderator band
+    leaves it; the band, one straight edge through the cavity, leads to a second root on the free
+    wall. The insulated ways to both roots (`conduction.bundles`) precede the ways along the trees.
 
     Args:
         mesh: arrays of `mesh.npz`.
