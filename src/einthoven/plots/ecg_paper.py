@@ -16,7 +16,7 @@ LAYOUT = (
     ("III", "aVF", "V3", "V6"),
 )
 SMALL_MS, SMALL_MV = 40.0, 0.1
-INCHES_PER_MV = 0.55
+INCHES_PER_MV = 0.42
 
 
 def _paper(axes: Axes, time_ms: tuple[float, float], level_mv: tuple[float, float]) -> None:

@@ -1,0 +1,32 @@
+"""One virtual patient, from shape coefficients to a 12-lead ECG. Run by the tests."""
+
+from einthoven.anatomy.cohort import draw_patient
+from einthoven.anatomy.patient import build_anatomy
+from einthoven.conduction import action_potential, purkinje, scenarios
+from einthoven.config import Config
+from einthoven.core.simplex import cell_gradient, p1_gradients
+from einthoven.ecg import forward, intervals, leads
+from einthoven.fibers.coordinates import ventricular_coordinates
+from einthoven.fibers.ldrb import assign_fibers
+from einthoven.leadfield import conductivity, solve
+from einthoven.mesh.tetrahedra import tetrahedralise
+
+setting = {name: dict(section) for name, section in Config()}
+draw = {k: v for k, v in setting["cohort"].items() if k != "n_patients"}
+body, _ = build_anatomy(draw_patient(7, **draw), **setting["anatomy"])
+names, electrodes = body["electrode_names"][:9], body["electrode_points"][:9]
+mesh = tetrahedralise(body["points"], body["faces"], body["face_tags"], electrodes, **setting["mesh"])
+nodes, tets = mesh.points[: mesh.n_heart_nodes], mesh.cells[: mesh.n_heart_cells]
+
+fibers = assign_fibers(mesh.arrays(), **setting["fibers"])
+tree = purkinje.grow_tree(mesh.arrays(), ventricular_coordinates(mesh.arrays()), seed=7)
+beat, _ = scenarios.activation("sinus", mesh.arrays(), fibers._asdict(), vars(tree))
+
+lead_field, _ = solve.lead_fields(mesh.arrays(), fibers.f0, electrodes, names, **setting["leadfield"])
+gradient = cell_gradient(p1_gradients(nodes, tets), tets, lead_field[:, : len(nodes)])
+sigma_i = conductivity.intracellular(fibers.f0, 0.3, 0.03)  # S/m = mS/mm, along and across
+time, action = action_potential.template(0.1)
+potential = forward.forward_potential(
+    nodes, tets, sigma_i, beat["activation_time"], gradient, time[:5000], (time, action)
+)
+ecg = leads.twelve_lead(names, potential)  # [lead, time] mV
