@@ -1,12 +1,20 @@
 """Lipschitz bound, eq. (7) in closed form, Chamfer on known pairs, checkpoints, search."""
 
+import dataclasses
+import sqlite3
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import pyvista
 import torch
+from helpers_dataset import write_patient
+from helpers_encoders import SECTION, sphere_samples
 
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.tags import Surface
+from einthoven.dataset.consolidate import consolidate
 from einthoven.encoders.base import Latents
 from einthoven.encoders.chamfer import Grid, chamfer, interior_chamfer, surface_chamfer
 from einthoven.encoders.checkpoint import load_model, save_model
@@ -17,6 +25,7 @@ from einthoven.encoders.lipschitz import LipschitzLinear
 from einthoven.encoders.pca import PcaEncoder
 from einthoven.encoders.search import Span, search
 from einthoven.encoders.surfaces import Surfaces
+from einthoven.encoders.train import load_encoder, train_deepsdf, train_encoder
 
 
 # --- Lipschitz ------------------------------------------------------------------------------
@@ -268,3 +277,65 @@ def test_search_finds_the_minimum_of_a_parabola() -> None:
     assert len(found.trials) == 30
     with pytest.raises(BadInput, match="not a key"):
         search(lambda s: 0.0, {"x": 0.0}, {"y": Span(0.0, 1.0)}, n_trials=1, seed=1)
+
+
+# --- samples and store ----------------------------------------------------------------------
+def test_samples_in_metres_or_with_the_other_sign_are_refused(tmp_path) -> None:
+    samples = sphere_samples([40.0, 50.0], ["train", "train"], n=400)
+    inverted = dataclasses.replace(samples, sdf=np.abs(samples.sdf))
+    with pytest.raises(BadInput, match="sdf"):
+        train_deepsdf(inverted, SECTION, tmp_path)
+    with pytest.raises(BadInput, match="width"):
+        train_deepsdf(samples, {k: v for k, v in SECTION.items() if k != "width"}, tmp_path)
+    with pytest.raises(BadInput, match="at least two"):
+        sphere_samples([40.0, 50.0], ["train", "test"], n=400)
+
+
+def test_untrained_decoder_has_all_four_surfaces(tmp_path) -> None:
+    samples = sphere_samples([40.0, 50.0], ["train", "train"], n=400)
+    encoder = train_deepsdf(samples, {**SECTION, "epochs": 1, "learning_rate": 1e-6}, tmp_path)
+    grid = Grid.around(np.array([[-165.0] * 3, [165.0] * 3]), 30)
+    values = encoder.signed_distances("p0000", grid.points())
+    assert (values.min(axis=0) < 0).all() and (values.max(axis=0) > 0).all()
+
+
+def test_encoders_train_from_the_consolidated_store(tmp_path) -> None:
+    """The whole path: stage files, patient stores, data set, encoder folder, reload."""
+    stores = []
+    for index, radius in enumerate([40.0, 50.0, 45.0, 42.0, 47.0, 44.0]):
+        points, sdf = sphere_samples([radius, radius], ["train"] * 2, n=400, seed=index).of("train")
+        change = {"sdf": {"sdf_points": points[0], "sdf": sdf[0]}}
+        stores.append(write_patient(tmp_path, index, change))
+    consolidate(tmp_path / "d.zarr.zip", stores, {})
+    section = {**SECTION, "epochs": 2}
+    points = np.random.default_rng(0).uniform(-60, 60, (20, 3))
+    for name in ("pca", "deepsdf"):
+        trained = train_encoder(name, tmp_path / "d.zarr.zip", tmp_path / name, section)
+        again = load_encoder(name, tmp_path / name, lambda patient: nested_spheres())
+        assert again.patients == trained.patients and again.n_latent == trained.n_latent
+        assert np.array_equal(again.latent("p0004"), trained.latent("p0004"))
+        assert again.signed_distances("p0004", points).shape == (20, 4)
+    with pytest.raises(BadInput, match="expected pca or deepsdf"):
+        train_encoder("vae", tmp_path / "d.zarr.zip", tmp_path, section)
+
+
+@pytest.mark.slow
+def test_two_trainings_share_one_tracking_database(tmp_path) -> None:
+    code = (
+        "import sys; from einthoven.encoders.tracking import open_tracker;"
+        "t = open_tracker('sqlite:///' + sys.argv[1], sys.argv[2], {'a': 1});"
+        "t.log([{'epoch': 1.0, 'loss': 0.5}], 1.0); t.close()"
+    )
+    database = str(tmp_path / "mlflow.db")
+    jobs = [subprocess.Popen([sys.executable, "-c", code, database, n]) for n in ("one", "two")]
+    assert [job.wait(300) for job in jobs] == [0, 0]
+    with sqlite3.connect(database) as connection:
+        rows = connection.execute("select status from runs").fetchall()
+        losses = connection.execute("select value from metrics where key = 'loss'").fetchall()
+    assert rows == [("FINISHED",)] * 2
+    assert losses == [(0.5,)] * 2
+
+
+def test_tracking_elsewhere_than_sqlite_is_refused() -> None:
+    with pytest.raises(BadInput, match="tracking_uri"):
+        fit(Line(), Schedule(1, 0.1), seed=1, name="line", tracking_uri="http://somewhere")

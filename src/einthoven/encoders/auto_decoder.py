@@ -7,10 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from einthoven.core.errors import BadInput
+from einthoven.core.tags import SDF_SURFACES
 from einthoven.encoders.decoder import Decoder, DecoderShape
 from einthoven.encoders.harness import Task
 from einthoven.encoders.infer import residuals
 
+NEAR_MM = 10.0
+"""Samples closer than this tell a surface's mean radius."""
+MIN_RADIUS_MM = 5.0
 CODE_START_SD = 0.01
 CODE_LR_FACTOR = 3.0
 """A code sees only its own patient's points, so that it may move faster than the weights."""
@@ -88,6 +93,9 @@ def normalise(decoder: Decoder, points: Tensor, sdf: Tensor) -> None:
         decoder: changed in place.
         points: [patient, sample, 3] mm.
         sdf: [patient, sample, surface] mm.
+
+    Raises:
+        BadInput: a surface is not sampled.
     """
     inside_body = points[sdf[..., 0] <= 0]
     inside_heart = points[sdf[..., 3] <= 0]
@@ -95,4 +103,16 @@ def normalise(decoder: Decoder, points: Tensor, sdf: Tensor) -> None:
     decoder.heart_centre.copy_(inside_heart.mean(dim=0))
     offsets = inside_heart - decoder.heart_centre
     decoder.heart_mm.copy_(offsets.square().sum(-1).mean().sqrt())
-    decoder.output_mm.copy_(sdf.square().mean(dim=(0, 1)).sqrt())
+    for k in range(sdf.shape[-1]):
+        near = sdf[..., k].abs() < NEAR_MM
+        if not near.any() or not (sdf[..., k] < 0).any():
+            raise BadInput(
+                f"sdf: no sample inside or within {NEAR_MM:g} mm of surface {SDF_SURFACES[k]}; "
+                "are these millimetres, negative inside?"
+            )
+        centre = decoder.heart_centre if k else torch.zeros(3)
+        radius = (points[near] - centre).norm(dim=-1) - sdf[..., k][near]
+        decoder.radius_mm[k] = radius.mean().clamp(min=MIN_RADIUS_MM)
+    start = decoder.spheres(torch.cat([points / decoder.body_mm, (points - decoder.heart_centre)
+                                       / decoder.heart_mm], dim=-1))  # fmt: skip
+    decoder.output_mm.copy_((sdf - start).square().mean(dim=(0, 1)).sqrt())

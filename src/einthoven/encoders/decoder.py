@@ -61,7 +61,8 @@ class Decoder(nn.Module):
     """Signed distances in mm, at points in mm in the patient frame.
 
     Buffers set by `normalise` from training data alone: `body_mm` (scale of torso coordinates),
-    `heart_centre`, `heart_mm` (centre and scale of heart coordinates), `output_mm` per surface.
+    `heart_centre`, `heart_mm` (centre and scale of heart coordinates), and per surface
+    `output_mm` (scale) and `radius_mm` (of the sphere that the network bends).
     """
 
     def __init__(self, shape: DecoderShape):
@@ -81,6 +82,7 @@ class Decoder(nn.Module):
             self.register_buffer(name, torch.tensor(value))
         self.register_buffer("heart_centre", torch.zeros(3))
         self.register_buffer("output_mm", torch.full((N_SURFACES,), 50.0))
+        self.register_buffer("radius_mm", torch.full((N_SURFACES,), 50.0))
 
     def coordinates(self, points: Tensor, latent: Tensor) -> Tensor:
         """Torso and heart coordinates and their Fourier features.
@@ -116,7 +118,18 @@ class Decoder(nn.Module):
         h = activate(h + F.linear(code, weight[:, n_coords:])[:, None])
         for layer, linear in enumerate(self.hidden, start=1):
             h = activate(linear(torch.cat([h, coords], dim=-1) if layer == SKIP_AFTER else h))
-        return self.last(h) * self.output_mm
+        return self.spheres(coords) + self.last(h) * self.output_mm
+
+    def spheres(self, coords: Tensor) -> Tensor:
+        """Distances to spheres about the body's and the heart's centre, which the network bends.
+
+        So even a hardly trained decoder has all four surfaces, and the far field is right.
+        """
+        radii = [
+            torch.sqrt((part * scale).square().sum(dim=-1) + 1.0)  # smooth at the centre
+            for part, scale in ((coords[..., :3], self.body_mm), (coords[..., 3:6], self.heart_mm))
+        ]
+        return torch.stack([radii[0], *[radii[1]] * (N_SURFACES - 1)], dim=-1) - self.radius_mm
 
     def layers(self) -> list[LipschitzLinear]:
         """All linear layers in order."""
