@@ -54,7 +54,7 @@ def grow_tree(
     segment_mm: float = 1.0,
     branch_angle_rad: float = 0.25,
     n_generations: int = 20,
-    speed_mm_per_ms: float = 2.0,
+    speed_mm_per_ms: float = 1.7,
     max_coverage_gap_mm: float = 25.0,
     max_draws: int = 8,
 ) -> PurkinjeTree:
