@@ -225,7 +225,8 @@ class PaperModel(Section):
     width: Annotated[int, Field(ge=8, le=2048)] = 256
     n_frequencies: Annotated[int, Field(ge=0, le=512)] = 32
     frequency_scale: Positive = 0.5
-    lambda_cos: Annotated[float, Field(ge=0)] = 1.0
+    lambda_cos: Annotated[float, Field(ge=0)] = 20.0
+    """Not stated in the paper; in units of the mean gradient in the heart."""
     epochs: Count = 800
     points_per_batch: Count = 256
     electrodes_per_batch: Annotated[int, Field(ge=0)] = 2
