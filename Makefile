@@ -5,6 +5,8 @@ PYTHON ?=
 CORES ?= $(shell nproc)
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
+# Some images forbid bytecode files; then every job would compile its imports again (1 to 3 s).
+export PYTHONDONTWRITEBYTECODE :=
 export PYTHONWARNINGS ?= ignore::FutureWarning
 
 .PHONY: help env demo test test-slow lint format lock schema clean

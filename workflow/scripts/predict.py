@@ -10,7 +10,7 @@ from einthoven.leadfield.conductivity import Conductivities, intracellular
 from einthoven.step import n_threads, run
 from einthoven.surrogate.predict import predict_patient
 
-TEMPLATE_STEP_MS = 0.05
+TEMPLATE_STEP_MS = 0.1
 
 
 def main(input, output, params, log):
