@@ -203,17 +203,17 @@ class DeepSdf(Section):
     activation: Literal["silu", "relu"] = "silu"
     pose: bool = True
     """Six code entries turn and shift the heart's coordinates."""
-    epochs: Count = 800
-    points_per_batch: Count = 512
+    epochs: Count = 1000
+    points_per_batch: Count = 256
     batch_patients: Count = 6
     learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.004
     halve_after_epochs: Annotated[int, Field(ge=0)] = 0
     """0: warm-up and cosine."""
     relative_mm: Annotated[float, Field(ge=0)] = 4.0
-    """Errors are divided by |s| + relative_mm; 0: plain squares."""
+    """Errors are divided by |s| + relative_mm (torso: 5 times as much); 0: plain squares."""
     lambda_prior: Annotated[float, Field(ge=0)] = 0.0001
-    lambda_lipschitz: Annotated[float, Field(ge=0)] = 1e-8
-    lambda_mahalanobis: Annotated[float, Field(ge=0)] = 1e-5
+    lambda_lipschitz: Annotated[float, Field(ge=0)] = 1e-7
+    lambda_mahalanobis: Annotated[float, Field(ge=0)] = 3e-5
     infer_steps: Count = 200
     infer_points: Annotated[int, Field(ge=16)] = 4096
 
