@@ -12,8 +12,7 @@ from einthoven.leadfield import conductivity, solve
 from einthoven.mesh.tetrahedra import tetrahedralise
 
 setting = {name: dict(section) for name, section in Config()}
-draw = {k: v for k, v in setting["cohort"].items() if k != "n_patients"}
-body, _ = build_anatomy(draw_patient(7, **draw), **setting["anatomy"])
+body, _ = build_anatomy(draw_patient(7, **setting["cohort"]), **setting["anatomy"])
 names, electrodes = body["electrode_names"][:9], body["electrode_points"][:9]
 mesh = tetrahedralise(body["points"], body["faces"], body["face_tags"], electrodes, **setting["mesh"])
 nodes, tets = mesh.points[: mesh.n_heart_nodes], mesh.cells[: mesh.n_heart_cells]

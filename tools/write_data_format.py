@@ -1,0 +1,53 @@
+"""Write docs/data-format.md from the layout that writers and checker use.
+
+Usage: python tools/write_data_format.py
+"""
+
+from pathlib import Path
+
+from einthoven.core.files import atomic
+from einthoven.dataset.layout import LAYOUTS
+
+DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "data-format.md"
+HEAD = """\
+# The data set's layout
+
+Made by `tools/write_data_format.py` from `einthoven/dataset/layout.py`, which writers and checker use too.
+
+Both stores are Zarr v3, zipped without compression into one file. Arrays are compressed with Zstandard and
+carry a CRC-32C per chunk, so a flipped byte is an error and not a number; `manifest.json` inside the zip holds
+the SHA-256 of every other member. `einthoven check FILE_OR_FOLDER` reads all of it. The same config and seed
+give the same bytes. The consolidated store is sharded by patient, and stored lazily readable:
+
+```python
+import xarray as xr
+
+tree = xr.open_datatree("zip::results/dataset/einthoven.zarr.zip", engine="zarr", chunks={})
+field = xr.open_zarr("zip::results/dataset/einthoven.zarr.zip", group="field")
+```
+
+`einthoven.dataset.loaders` does the same with clear errors and splits; `einthoven.dataset.torch_loader` is a
+torch data set. Unzipped with any tool, the folder is an ordinary Zarr v3 store.
+
+Patients are `p0000`, electrodes have names (`RA`, `V1`, `A017`), splits are by patient (coordinate `split`).
+Frames, signs and symbols: [notation.md](notation.md).
+"""
+
+
+def document() -> str:
+    """The whole page."""
+    parts = [HEAD]
+    for kind, layout in LAYOUTS.items():
+        parts.append(f"\n## {kind}\n")
+        for group, variables in layout.items():
+            parts.append(f"\n### `/{group.strip('/')}`\n")
+            parts.append("\n| variable | dimensions | dtype | unit | meaning |\n|---|---|---|---|---|\n")
+            for v in variables:
+                dims = ", ".join(v.dims)
+                parts.append(f"| `{v.name}` | {dims} | {v.dtype} | {v.units} | {v.long_name} |\n")
+    return "".join(parts)
+
+
+if __name__ == "__main__":
+    with atomic(DOCUMENT) as temporary:
+        temporary.write_text(document())
