@@ -19,7 +19,7 @@ BAND_ROOT_Z, BAND_TOWARDS_Z = 0.4, 0.7
 Root = tuple[np.ndarray, np.ndarray]
 """A point [3] mm on an endocardium, and a point [3] that the first branch heads for."""
 
-LEFT_WAY_MM, RIGHT_WAY_MM = 8.0, 0.0
+LEFT_WAY_MM, RIGHT_WAY_MM = 12.0, 0.0
 """Insulated ways to the roots, the right one being the origin of time: with them the first
 junctions of both sides fire within a few ms of each other, the left ones first, as in human
 hearts (Durrer 1970, doi:10.1161/01.CIR.41.6.899), and R waves grow from V1 to V3 or V4."""

@@ -26,7 +26,7 @@ def activation(
     purkinje: Mapping[str, np.ndarray],
     backend: Backend = "einthoven",
     cv_fiber_mm_per_ms: float = 0.6,
-    cv_transverse_mm_per_ms: float = 0.3,
+    cv_transverse_mm_per_ms: float = 0.25,
     crt_vv_delay_ms: float = 0.0,
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Activation times of a patient's heart in one scenario.

@@ -99,7 +99,7 @@ class Activation(Section):
 
     backend: Literal["einthoven", "fim-python"] = "einthoven"
     cv_fiber_mm_per_ms: float = 0.6
-    cv_transverse_mm_per_ms: float = 0.3
+    cv_transverse_mm_per_ms: float = 0.25
     crt_vv_delay_ms: Annotated[float, Field(ge=-100, le=100)] = 0.0
 
     @field_validator("cv_fiber_mm_per_ms", "cv_transverse_mm_per_ms")

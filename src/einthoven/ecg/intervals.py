@@ -14,6 +14,11 @@ SLOPE_WINDOW_MS = 4.0
 """Span of the central difference; evens out quantisation, widens the QRS by at most 4 ms."""
 MAX_GAP_MS = 16.0
 """A lull inside the QRS (all leads near a turning point) may last this long."""
+RAISED = (1.0, 1.5, 2.0, 3.0)
+"""Multiples of the threshold, tried in turn: after slow activation (pacing without Purkinje
+fibres) the T wave begins before the QRS ends, and no lull falls below the lowest one."""
+MAX_QRS_MS = 330.0
+"""A longer run is QRS and T wave in one."""
 
 
 def qrs_window(ecg: np.ndarray, time: np.ndarray) -> tuple[float, float]:
@@ -40,14 +45,14 @@ def qrs_window(ecg: np.ndarray, time: np.ndarray) -> tuple[float, float]:
     peak = int(np.argmax(velocity))
     if velocity[peak] <= 0:
         raise BadInput("ecg: flat in all leads; there is no QRS")
-    above = np.flatnonzero(velocity > SLOPE_FRACTION * velocity[peak])
-    # runs of samples above the threshold, joined over short gaps; take the run with the peak
-    runs = np.split(above, np.flatnonzero(np.diff(above) * dt > MAX_GAP_MS) + 1)
-    run = next(run for run in runs if run[0] <= peak <= run[-1])
-    if run[0] == 0 or run[-1] == len(time) - 1:
-        side = "start" if run[0] == 0 else "end"
-        raise BadInput(f"ecg: the QRS is cut off at the {side} of the record; widen the time axis")
-    threshold = SLOPE_FRACTION * velocity[peak]
+    for threshold in velocity[peak] * SLOPE_FRACTION * np.array(RAISED):
+        run = _run_with_peak(velocity > threshold, peak, MAX_GAP_MS / dt)
+        ends = [name for name, k in (("start", 0), ("end", len(time) - 1)) if k in run]
+        if not ends and (run[-1] - run[0]) * dt <= MAX_QRS_MS:
+            break
+    else:
+        where = f"is cut off at the {ends[0]} of" if ends else "has no end in"
+        raise BadInput(f"ecg: the QRS {where} the record; widen the time axis")
     onset = _crossing(time, velocity, run[0] - 1, threshold)
     offset = _crossing(time, velocity, run[-1], threshold)
     return onset, offset
@@ -69,6 +74,13 @@ def qrs_amplitude(ecg: np.ndarray, time: np.ndarray) -> np.ndarray:
     """
     onset, offset = qrs_window(ecg, time)
     return np.ptp(ecg[:, (time >= onset) & (time <= offset)], axis=1)
+
+
+def _run_with_peak(above: np.ndarray, peak: int, max_gap: float) -> np.ndarray:
+    """Samples above the threshold around the peak, lulls of at most `max_gap` samples joined."""
+    samples = np.flatnonzero(above)
+    runs = np.split(samples, np.flatnonzero(np.diff(samples) > max_gap) + 1)
+    return next(run for run in runs if run[0] <= peak <= run[-1])
 
 
 def _spatial_velocity(ecg: np.ndarray, dt: float) -> np.ndarray:
