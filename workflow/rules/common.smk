@@ -1,9 +1,23 @@
 import sys
+import yaml
+from snakemake.utils import update_config
 from einthoven.anatomy.cohort import block_splits
 from einthoven.config import as_params, validate
 from einthoven.core.errors import BadInput
 from einthoven.core.names import STANDARD_ELECTRODES, patient_name
 from einthoven.sources import fingerprint
+
+
+def typed(value):
+    """The values of --config, which Snakemake leaves as text inside a section, read as YAML."""
+    if isinstance(value, dict):
+        return {key: typed(its) for key, its in value.items()}
+    if isinstance(value, list):
+        return [typed(its) for its in value]
+    return yaml.safe_load(value) if isinstance(value, str) else value
+
+
+update_config(config, typed(dict(workflow.config_settings.config)))
 
 # The checked config with all defaults, as builtins with sorted keys: Snakemake compares params
 # by their text, so a section must always be written in the same way.

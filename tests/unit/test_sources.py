@@ -1,0 +1,86 @@
+"""The fingerprint follows imports: an edit reaches the rules that depend on it, and no others."""
+
+from pathlib import Path
+
+import pytest
+
+from einthoven import sources
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = ROOT / "workflow" / "scripts"
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package with the rooms core <- mesh <- fibers, and a script for each."""
+    root = tmp_path / "einthoven"
+    files = {
+        "__init__.py": "",
+        "core/__init__.py": "",
+        "core/check.py": "def check(): return 1\n",
+        "mesh/__init__.py": "",
+        "mesh/quality.py": "from einthoven.core import check\n",
+        "fibers/__init__.py": "",
+        "fibers/ldrb.py": "def f():\n    from einthoven.mesh.quality import x\n",
+    }
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    (tmp_path / "mesh.py").write_text("import einthoven.mesh.quality\n")
+    (tmp_path / "fibers.py").write_text("from einthoven.fibers import ldrb\n")
+    monkeypatch.setattr(sources, "ROOT", root)
+
+    def prints():
+        sources._read.cache_clear()
+        sources._data_hash.cache_clear()
+        return {n: sources.fingerprint(tmp_path / f"{n}.py") for n in ("mesh", "fibers")}
+
+    yield root, prints
+    sources._read.cache_clear()
+    sources._data_hash.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "edited, changed",
+    [
+        ("fibers/ldrb.py", {"fibers"}),
+        ("mesh/quality.py", {"mesh", "fibers"}),
+        ("core/check.py", {"mesh", "fibers"}),
+        ("mesh/__init__.py", {"mesh", "fibers"}),
+    ],
+)
+def test_an_edit_reaches_those_who_import_it(package, edited, changed):
+    root, prints = package
+    before = prints()
+    with open(root / edited, "a") as file:
+        file.write("\nANSWER = 42\n")
+    after = prints()
+    assert {name for name in before if before[name] != after[name]} == changed
+
+
+def test_comments_and_docstrings_do_not_count(package):
+    root, prints = package
+    before = prints()
+    text = '"""Doc."""\n# comment\ndef check():\n    """Doc."""\n    return 1\n'
+    (root / "core/check.py").write_text(text)
+    assert prints() == before
+
+
+def test_data_of_a_room_counts(package):
+    root, prints = package
+    before = prints()
+    (root / "fibers/data").mkdir()
+    (root / "fibers/data/atlas.npz").write_bytes(b"1")
+    after = prints()
+    assert before["mesh"] == after["mesh"] and before["fibers"] != after["fibers"]
+
+
+def test_real_scripts_depend_on_their_rooms():
+    rooms = {
+        script.stem: {name.split(".")[1] for name in sources.dependencies(script)}
+        for script in SCRIPTS.glob("*.py")
+    }
+    assert "fem" in rooms["leadfield"] and "fem" not in rooms["mesh"]
+    assert "conduction" not in rooms["leadfield"]
+    assert not rooms["surrogate"] & {"fem", "mesh", "fibers", "conduction", "leadfield"}
+    assert rooms["cohort"] <= {"core", "anatomy"}

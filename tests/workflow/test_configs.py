@@ -1,0 +1,115 @@
+"""Config files, schema and command line: no drift, no surprise, one line for a wrong key."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from einthoven.cli import main
+from einthoven.config import Config, as_params, load, validate
+from einthoven.config.render import render, schema
+from einthoven.core.errors import BadInput
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = ("config", "paper", "ci")
+REMEDY = "run: einthoven config > config/config.yaml; einthoven schema > config/schema.json"
+
+
+def test_default_config_file_is_the_models_default():
+    text = (ROOT / "config/config.yaml").read_text()
+    title = text.partition("\n")[0].lstrip("# ")
+    assert text == render(Config(), title), REMEDY
+
+
+def test_schema_file_is_the_models_schema():
+    assert (ROOT / "config/schema.json").read_text() == schema(), REMEDY
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_config_file_names_every_key(name):
+    """Snakemake merges a --configfile over config.yaml: a missing key would come from there."""
+    path = ROOT / f"config/{name}.yaml"
+    data = yaml.safe_load(path.read_text())
+    assert data == load(path).model_dump(mode="json"), f"einthoven config {path} --full"
+
+
+def test_paper_config_has_the_papers_sizes():
+    paper = load(ROOT / "config/paper.yaml")
+    assert paper.cohort.n_patients == 110
+    assert 9 + paper.anatomy.n_anterior_electrodes == 109
+    assert paper.mesh.heart_edge_mm == 2.2
+    assert paper.field_samples.n_points == 2**16
+    assert (paper.deepsdf.epochs, paper.deepsdf.batch_patients) == (2000, 6)
+    assert (paper.paper.epochs, paper.paper.batch_patients) == (800, 10)
+    assert paper.paper.halve_after_epochs == 400
+
+
+def test_equal_configs_are_equal_as_text():
+    """Snakemake compares params by their text."""
+    forward = validate({"mesh": {"heart_edge_mm": 5.0, "grading": 0.3}, "paper": {"epochs": 3}})
+    backward = validate({"paper": {"epochs": 3}, "mesh": {"grading": 0.3, "heart_edge_mm": 5.0}})
+    assert repr(as_params(forward)) == repr(as_params(backward))
+    keys = list(as_params(forward)["mesh"])
+    assert keys == sorted(keys)
+
+
+def test_rendered_floats_stay_floats():
+    """YAML reads 1e-06 as text."""
+    config = validate({"deepsdf": {"lambda_lipschitz": 1e-06}})
+    assert yaml.safe_load(render(config, "x"))["deepsdf"]["lambda_lipschitz"] == 1e-06
+
+
+BAD = [
+    ({"mesh": {"heart_edge": 4.0}}, "mesh.heart_edge: unknown key; did you mean 'heart_edge_mm'?"),
+    ({"msh": {}}, "msh: unknown key; did you mean 'mesh'?"),
+    ({"deepsdf": {"learning_rate": "1e-3"}}, "'1e-3' is text, not a number"),
+    ({"cohort": {"n_patients": 0}}, "cohort.n_patients: "),
+    ({"leadfield": {"sigma_il_s_per_m": 3.0}}, "is this S/m or mS/cm?"),
+    ({"activation": {"cv_fiber_mm_per_ms": 60.0}}, "is this m/s (= mm/ms) or cm/s?"),
+    ({"learning": {"encoders": ["pcb"]}}, "learning.encoders"),
+    ({"dataset": {"exclude": ["7"]}}, "dataset.exclude"),
+]
+
+
+@pytest.mark.parametrize("data, message", BAD)
+def test_bad_config_is_refused_in_one_line(data, message, tmp_path, capsys):
+    with pytest.raises(BadInput) as error:
+        validate(data)
+    assert message in str(error.value) and "\n" not in str(error.value)
+    (tmp_path / "bad.yaml").write_text(json.dumps(data))
+    assert main(["config", str(tmp_path / "bad.yaml")]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1 and message in captured.err and not captured.out
+
+
+def test_command_line_schema_and_full_config(tmp_path, capsys):
+    assert main(["schema"]) == 0
+    assert capsys.readouterr().out == (ROOT / "config/schema.json").read_text()
+    (tmp_path / "small.yaml").write_text("# Mine.\ncohort:\n  n_patients: 5\n")
+    assert main(["config", str(tmp_path / "small.yaml"), "--full"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("# Mine.\n")
+    assert yaml.safe_load(printed) == validate({"cohort": {"n_patients": 5}}).model_dump(
+        mode="json"
+    )
+
+
+@pytest.mark.parametrize("command", [[], ["check"], ["config"], ["schema"]])
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([*command, "--help"])
+    assert stop.value.code == 0
+    assert "usage: einthoven" in capsys.readouterr().out
+
+
+def test_wrong_use_exits_with_2(tmp_path):
+    for arguments in (["check", "nowhere"], ["config", "nowhere.yaml"], ["nonsense"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "einthoven.cli", *arguments], capture_output=True, text=True
+        )
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+        assert done.stderr.strip()

@@ -1,0 +1,138 @@
+"""Scripts are thin, importable, and tell the user's mistakes in one line."""
+
+import importlib.util
+import logging
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from helpers_dataset import SCENARIOS, write_stages
+
+from einthoven.core.files import read_json, write_json
+from einthoven.dataset.checker import check_store
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = sorted((ROOT / "workflow/scripts").glob("*.py"))
+RULES = dict(
+    re.findall(
+        r"^rule (\w+):\n(.*?)(?=^rule |\Z)",
+        "\n".join(p.read_text() for p in sorted((ROOT / "workflow/rules").glob("*.smk"))),
+        re.DOTALL | re.MULTILINE,
+    )
+)
+# snakefmt's order
+ORDER = "input output log benchmark conda threads resources params message script".split()
+LOG = logging.getLogger("test")
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(
+        f"script_{name}", ROOT / f"workflow/scripts/{name}.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_rule_has_its_script_and_every_script_its_rule():
+    assert {script.stem for script in SCRIPTS} == set(RULES)
+
+
+@pytest.mark.parametrize("name", sorted(RULES))
+def test_rule_has_all_parts_in_order(name):
+    parts = re.findall(r"^    (\w+):", RULES[name], re.MULTILINE)
+    required = [p for p in ORDER if p not in ("input", "conda")]
+    assert set(required) <= set(parts)
+    assert sorted(parts, key=ORDER.index) == parts
+    assert "mem_mb=" in RULES[name] and "runtime=" in RULES[name]
+    assert f'source=source("{name}")' in RULES[name]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.stem)
+def test_script_is_thin(script):
+    text = script.read_text()
+    assert "def main(input, output, params, log)" in text
+    assert 'if "snakemake" in globals():' in text
+    assert len(text.splitlines()) <= 75
+
+
+def test_cohort_script_does_not_depend_on_the_size_of_the_cohort(tmp_path):
+    section = dict(
+        seed=1, block_size=4, val_per_block=1, test_per_block=1,
+        n_heart_modes=10, n_torso_modes=10, range_sd=1.0,
+    )  # fmt: skip
+    script = load("cohort")
+    params = SimpleNamespace(section=section, patient="p0005")
+    script.main(SimpleNamespace(), [tmp_path / "p0005.json"], params, LOG)
+    from einthoven.anatomy.cohort import draw_patient
+
+    assert read_json(tmp_path / "p0005.json") == draw_patient(5, n_patients=100, **section)
+
+
+def test_store_scripts_make_stores_that_pass_their_check(tmp_path):
+    stores = []
+    for index in range(3):
+        files = write_stages(tmp_path / str(index), index)
+        job = SimpleNamespace(
+            cohort=files["cohort"], **files["stages"],
+            activation=list(files["activation"].values()), leadfield=files["leadfield"],
+        )  # fmt: skip
+        stores.append(tmp_path / f"p{index:04d}.zarr.zip")
+        params = SimpleNamespace(scenarios=list(SCENARIOS))
+        load("patient_store").main(job, [stores[-1]], params, LOG)
+    params = SimpleNamespace(physics={}, section={"exclude": []})
+    load("consolidate").main(stores, [tmp_path / "all.zarr.zip"], params, LOG)
+    assert check_store(tmp_path / "all.zarr.zip").n_patients == 3
+
+
+JOB = """
+from types import SimpleNamespace
+from einthoven.core.errors import StepFailed
+from einthoven.step import run
+
+def main(input, output, params, log):
+    log.info("begin")
+    print("chatter of a library")
+    {body}
+
+run(main, SimpleNamespace(input=[], output=[], params=None, log=[{log!r}]))
+"""
+
+
+@pytest.mark.parametrize(
+    "body, status, last",
+    [
+        ("pass", 0, "chatter of a library"),
+        ("raise StepFailed('p0001: no place; lower range_sd')", 1, "StepFailed: p0001: no place"),
+        ("1 / 0", 1, "ZeroDivisionError"),
+    ],
+)
+def test_step_writes_everything_to_its_log(tmp_path, body, status, last):
+    log = tmp_path / "job.log"
+    code = JOB.format(body=body, log=str(log))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == status
+    assert done.stdout == done.stderr == ""
+    text = log.read_text()
+    assert "begin" in text and "chatter" in text and last in text
+    assert ("Traceback" in text) == ("1 / 0" in body)
+
+
+def test_einthoven_check_names_unfinished_patients(tmp_path, capsys):
+    from einthoven.cli import main
+    from einthoven.dataset.patient_store import write_patient_store
+
+    write_patient_store(
+        tmp_path / "dataset/patients/p0000.zarr.zip", **write_stages(tmp_path / "s", 0)
+    )
+    for name in ("p0000", "p0001"):
+        write_json(tmp_path / f"cohort/{name}.json", {})
+    assert main(["check", str(tmp_path)]) == 0
+    assert "without a store: p0001; to go on without them: dataset.exclude: [p0001]" in (
+        capsys.readouterr().out
+    )
+    assert main(["check", str(tmp_path / "cohort")]) == 2
+    assert "holds no .zarr.zip store" in capsys.readouterr().err
