@@ -1,3 +1,4 @@
+import os
 import sys
 import yaml
 from snakemake.utils import update_config
@@ -18,6 +19,9 @@ def typed(value):
 
 
 update_config(config, typed(dict(workflow.config_settings.config)))
+
+# Trainings are tracked in one local file; set the variable to '' for none.
+os.environ.setdefault("MLFLOW_TRACKING_URI", "sqlite:///results/mlflow.db")
 
 # The checked config with all defaults, as builtins with sorted keys: Snakemake compares params
 # by their text, so a section must always be written in the same way.

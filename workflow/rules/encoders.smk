@@ -10,7 +10,7 @@ rule encoder:
         "results/benchmarks/encoder/{encoder}.tsv"
     conda:
         "../../envs/learning.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=growing(8000),
         runtime=growing(600),

@@ -16,7 +16,7 @@ rule surrogate:
         "results/benchmarks/surrogate/{encoder}-{model}.tsv"
     conda:
         "../../envs/learning.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=growing(8000),
         runtime=growing(1200),
