@@ -27,7 +27,7 @@ def _explain(error: dict[str, Any]) -> str:
         close = difflib.get_close_matches(str(path[-1]), _known_keys(Config, path), n=1, cutoff=0.5)
         return f"{key}: unknown key" + (f"; did you mean '{close[0]}'?" if close else "")
     value = error.get("input")
-    if isinstance(value, str) and "number" in error["msg"]:
+    if isinstance(value, str) and error["type"] in ("float_type", "int_type"):
         return f"{key}: '{value}' is text, not a number; YAML needs a dot in exponents (1.0e-3)"
     return f"{key}: {error['msg'].removeprefix('Value error, ')} (got {value!r})"
 
