@@ -21,7 +21,7 @@ from einthoven.core.log import log_to, logger, track
 
 N_MODES = 10
 TRUNCATE_SD = 2.0
-MIN_QUALITY = 0.1
+MIN_QUALITY = 0.05
 
 
 def draw_normal(n_samples: int, seed: int) -> np.ndarray:

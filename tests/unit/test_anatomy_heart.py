@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from einthoven.anatomy.heart import heart_surfaces, load_atlas
+from einthoven.anatomy import heart
+from einthoven.anatomy.heart import SHIPPED_EDGES_MM, heart_surfaces, load_atlas
 from einthoven.anatomy.heart_check import (
     check_heart,
     count_self_intersections,
@@ -107,9 +108,9 @@ def test_random_hearts_are_valid_and_of_human_size():
     rng = np.random.default_rng(2)
     volumes = []
     for _ in range(24):
-        heart = heart_surfaces(rng.uniform(-1, 1, 10), 4.0)  # checks itself
-        volumes.append(list(heart.volumes_ml.values()))
-        assert triangle_quality(heart.points, heart.faces).min() > 0.15
+        drawn = heart_surfaces(rng.uniform(-1, 1, 10), 4.0)  # checks itself
+        volumes.append(list(drawn.volumes_ml.values()))
+        assert triangle_quality(drawn.points, drawn.faces).min() > 0.2
     lv, rv, myocardium = np.mean(volumes, axis=0)
     assert 130 < lv < 160 and 140 < rv < 170 and 110 < myocardium < 150
     assert np.std(volumes, axis=0).min() > 5
@@ -122,9 +123,9 @@ def test_extreme_corners_of_the_cohort_are_valid():
 
 
 def test_base_and_lids_are_planar(mean_heart):
-    for heart in (mean_heart, heart_surfaces(np.linspace(1, -1, 10), 4.0)):
+    for drawn in (mean_heart, heart_surfaces(np.linspace(1, -1, 10), 4.0)):
         tags = (Surface.BASE, Surface.LV_LID, Surface.RV_LID)
-        flat = heart.points[np.unique(heart.faces[np.isin(heart.face_tags, tags)])]
+        flat = drawn.points[np.unique(drawn.faces[np.isin(drawn.face_tags, tags)])]
         thickness = np.linalg.svd(flat - flat.mean(axis=0))[1][2]
         assert thickness < 1e-2
         assert len(flat) > 200
@@ -140,15 +141,14 @@ def test_heart_frame(mean_heart):
 
 
 def test_orientation_of_tagged_surfaces(mean_heart):
-    heart = mean_heart
-    corners = heart.points[heart.faces]
+    corners = mean_heart.points[mean_heart.faces]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     for tag in (Surface.BASE, Surface.LV_LID, Surface.RV_LID):
-        assert np.all(normal[heart.face_tags == tag, 2] > 0)
-    lv = heart.face_tags == Surface.LV_ENDO
+        assert np.all(normal[mean_heart.face_tags == tag, 2] > 0)
+    lv = mean_heart.face_tags == Surface.LV_ENDO
     radial = corners[lv].mean(axis=1) * [1, 1, 0]
     assert np.mean(np.einsum("ij,ij->i", radial, normal[lv]) > 0) > 0.98  # out of the cavity
-    assert all(v > 0 for v in heart.volumes_ml.values())
+    assert all(v > 0 for v in mean_heart.volumes_ml.values())
 
 
 def test_rims_are_shared(mean_heart):
@@ -158,8 +158,8 @@ def test_rims_are_shared(mean_heart):
     assert np.ptp(mean_heart.points[rim_points] @ _base_normal(mean_heart)) < 1e-3
 
 
-def _base_normal(heart):
-    flat = heart.points[np.unique(heart.faces[heart.face_tags == Surface.BASE])]
+def _base_normal(drawn):
+    flat = drawn.points[np.unique(drawn.faces[drawn.face_tags == Surface.BASE])]
     return np.linalg.svd(flat - flat.mean(axis=0))[2][2]
 
 
@@ -170,10 +170,23 @@ def test_resolutions_agree():
         assert coarse.volumes_ml[name] == pytest.approx(fine.volumes_ml[name], rel=0.02)
     for name, point in coarse.landmarks.items():
         np.testing.assert_allclose(point, fine.landmarks[name], atol=1e-9)
-    for heart, edge_mm in ((coarse, 4.0), (fine, 2.2)):
-        edges, _ = unique_edges(heart.faces)
-        length = np.linalg.norm(heart.points[edges[:, 0]] - heart.points[edges[:, 1]], axis=1)
+    for drawn, edge_mm in ((coarse, 4.0), (fine, 2.2)):
+        edges, _ = unique_edges(drawn.faces)
+        length = np.linalg.norm(drawn.points[edges[:, 0]] - drawn.points[edges[:, 1]], axis=1)
         assert length.mean() == pytest.approx(edge_mm, rel=0.1)
+
+
+@pytest.mark.parametrize("edge_mm", SHIPPED_EDGES_MM)
+def test_resampled_points_lie_on_the_parametric_heart(edge_mm):
+    resampling = heart._resampling(edge_mm)
+    points = resampling.apply(load_atlas()[1].points)
+    for surface, tag in {"lv": 3, "rv": 4, "epi": 2}.items():
+        ids = np.unique(resampling.faces[resampling.face_tags == tag])
+        off = np.abs(level(surface, points[ids], mean_parameters()))
+        assert off.max() < 0.6 and off.mean() < 0.05  # chords of 2.7 mm edges
+    planar = np.isin(resampling.face_tags, (5, 6, 7))
+    assert np.all(points[np.unique(resampling.faces[planar]), 2] == 0)
+    assert triangle_quality(points, resampling.faces).min() > 0.3
 
 
 def test_same_coefficients_same_bytes():
@@ -226,10 +239,10 @@ def test_edge_length_is_checked():
 
 
 def test_any_other_edge_is_meshed_on_the_mean_heart():
-    heart = heart_surfaces(np.full(10, 0.5), 6.0)
+    drawn = heart_surfaces(np.full(10, 0.5), 6.0)
     reference = heart_surfaces(np.full(10, 0.5), 4.0)
-    assert len(heart.faces) < 0.6 * len(reference.faces)
-    assert heart.volumes_ml["lv"] == pytest.approx(reference.volumes_ml["lv"], rel=0.03)
+    assert len(drawn.faces) < 0.6 * len(reference.faces)
+    assert drawn.volumes_ml["lv"] == pytest.approx(reference.volumes_ml["lv"], rel=0.03)
 
 
 def test_rim_of_a_disc_and_of_none():

@@ -4,7 +4,7 @@ import numpy as np
 
 from einthoven.anatomy.heart_template import CUP_TAGS, HeartTemplate
 from einthoven.anatomy.parametric_heart import Parameters, level, level_gradient, project
-from einthoven.anatomy.surface_mesh import extend_harmonically, unique_edges
+from einthoven.anatomy.surface_mesh import follow_rim, unique_edges
 from einthoven.core.errors import NotConverged
 from einthoven.core.tags import Surface
 
@@ -19,8 +19,7 @@ def carry_template(template: HeartTemplate, start: Parameters, end: Parameters) 
     Moves through the parameters in small steps. In each, a curved surface takes the smoothest
     displacement (least sum of squared differences between neighbours) whose normal part leads
     to the next level set, and is then projected onto it; so points neither slip off creases nor
-    pile up. Rims stay in the base plane; inside base and lids the displacement is harmonic,
-    which keeps them planar.
+    pile up. Rims stay in the base plane; base and lids follow their rims within it.
 
     Args:
         template: triangulation of the heart with the parameters `start`.
@@ -33,7 +32,7 @@ def carry_template(template: HeartTemplate, start: Parameters, end: Parameters) 
     Raises:
         StepFailed: a step missed its surface.
     """
-    displacement = np.zeros_like(template.points)
+    carried = template.points.copy()
     for surface, tag in CUP_TAGS.items():
         ids, faces = np.unique(template.surface(tag), return_inverse=True)
         on_base = np.isin(ids, template.rims[surface])
@@ -43,10 +42,10 @@ def carry_template(template: HeartTemplate, start: Parameters, end: Parameters) 
         for share in np.arange(1, n_steps + 1) / n_steps:
             current = {name: (1 - share) * start[name] + share * end[name] for name in end}
             points = _advance(surface, points, faces.reshape(-1, 3), on_base, current)
-        displacement[ids] = points - template.points[ids]
+        carried[ids] = points
     plane = template.surface(Surface.BASE, Surface.LV_LID, Surface.RV_LID)
-    on_rim = np.isin(np.arange(len(displacement)), np.concatenate(list(template.rims.values())))
-    return template.points + extend_harmonically(template.points, plane, on_rim, displacement)
+    curved = np.isin(np.arange(len(carried)), template.surface(*CUP_TAGS.values()))
+    return follow_rim(template.points, plane, curved, carried)
 
 
 def _advance(

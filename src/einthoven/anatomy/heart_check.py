@@ -70,27 +70,25 @@ def _check_plane(points: np.ndarray, planar: np.ndarray, curved: np.ndarray) -> 
 
 
 def min_wall(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> float:
-    """Least signed distance in mm from the endocardia outwards to the next surface.
+    """Least distance in mm across a wall: cavities to epicardium, and LV to RV.
 
-    From both cavities to the epicardium, and from the LV to the RV through the septum;
-    negative when a cavity sticks out.
+    Without sign, which is not defined beside the rim of an open surface: a cavity that sticks
+    out cuts the other surface, which `count_self_intersections` finds.
     """
     import pyvista as pv
 
-    thinnest = np.inf
-    pairs = (
-        (Surface.LV_ENDO, "epi", -1),
-        (Surface.RV_ENDO, "epi", -1),
-        (Surface.LV_ENDO, "rv", 1),
+    walls = (
+        (Surface.LV_ENDO, Surface.EPI),
+        (Surface.RV_ENDO, Surface.EPI),
+        (Surface.LV_ENDO, Surface.RV_ENDO),
     )
-    for tag, shell, sign in pairs:
-        # Base and lids are left out: an endocardium meets their plane at its rim by design.
-        others = (CLOSED_SURFACES[shell][0],)
-        surface = pv.PolyData.from_regular_faces(points, faces[np.isin(face_tags, others)])
-        ids = np.unique(faces[face_tags == tag])
-        probe = pv.PolyData(points[ids]).compute_implicit_distance(surface)
-        thinnest = min(thinnest, float((sign * probe["implicit_distance"]).min()))
-    return thinnest
+    thinnest = np.inf
+    for inner, outer in walls:
+        surface = pv.PolyData.from_regular_faces(points, faces[face_tags == outer])
+        inner_points = points[np.unique(faces[face_tags == inner])]
+        _, closest = surface.find_closest_cell(inner_points, return_closest_point=True)
+        thinnest = min(thinnest, np.linalg.norm(closest - inner_points, axis=1).min())
+    return float(thinnest)
 
 
 def count_self_intersections(points: np.ndarray, faces: np.ndarray) -> int:

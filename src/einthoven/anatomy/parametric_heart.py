@@ -21,7 +21,7 @@ PARAMETERS: dict[str, tuple[float, float]] = {
     "lv_wall": (6.0, 0.7),  # at the base, mm; three quarters of it at the apex
     "lv_eccentricity": (1.05, 0.04),  # y over x diameter
     "lv_power": (2.4, 0.2),  # exponent along z: 2 is an ellipsoid, more is barrel-like
-    "rv_diameter": (41.0, 4.0),  # septum to free wall at the base, mm
+    "rv_diameter": (42.0, 4.0),  # septum to free wall at the base, mm
     "rv_depth": (1.05, 0.04),  # RV over LV extent along y
     "rv_length": (0.92, 0.03),  # RV over LV length
     "rv_wall": (3.2, 0.35),  # mm
@@ -35,7 +35,7 @@ SIZE_CORRELATION = 0.5
 """Big people have hearts that are big in every way."""
 
 CAVITIES_AND_EPI = ("lv", "rv", "epi")
-RV_BLEND_MM, EPI_BLEND_MM = 4.0, 6.0
+RV_BLEND_MM, EPI_BLEND_MM = 12.0, 6.0
 APEX_WALL = 0.75
 RV_POWER = 2.6
 

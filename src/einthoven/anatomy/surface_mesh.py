@@ -166,6 +166,31 @@ def mesh_plane(loops: list[np.ndarray], edge_mm: float) -> tuple[np.ndarray, np.
     return points, faces
 
 
+def follow_rim(
+    points: np.ndarray, faces: np.ndarray, fixed: np.ndarray, targets: np.ndarray, n_steps: int = 4
+) -> np.ndarray:
+    """Deform a surface so that some vertices reach their targets and the others follow.
+
+    In steps, each with the harmonic displacement on the surface as it then is: one step folds
+    triangles beside corners that move.
+
+    Args:
+        points: [vertex, 3] mm.
+        faces: [face, 3], the surface.
+        fixed: [vertex] bool, which have targets; vertices neither fixed nor on `faces` stay.
+        targets: [vertex, 3] mm.
+        n_steps: number of steps.
+
+    Returns:
+        [vertex, 3] mm.
+    """
+    step = np.where(fixed[:, None], targets - points, 0.0) / n_steps
+    moved = np.array(points, dtype=float)
+    for _ in range(n_steps):
+        moved += extend_harmonically(moved, faces, fixed, step)
+    return moved
+
+
 def extend_harmonically(
     points: np.ndarray, faces: np.ndarray, fixed: np.ndarray, values: np.ndarray
 ) -> np.ndarray:
