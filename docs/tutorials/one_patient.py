@@ -1,5 +1,7 @@
 """One virtual patient, from shape coefficients to a 12-lead ECG. Run by the tests."""
 
+import numpy as np
+
 from einthoven.anatomy.cohort import draw_patient
 from einthoven.anatomy.patient import build_anatomy
 from einthoven.conduction import action_potential, purkinje, scenarios
@@ -11,21 +13,23 @@ from einthoven.fibers.ldrb import assign_fibers
 from einthoven.leadfield import conductivity, solve
 from einthoven.mesh.tetrahedra import tetrahedralise
 
-setting = {name: dict(section) for name, section in Config()}
-body, _ = build_anatomy(draw_patient(7, **setting["cohort"]), **setting["anatomy"])
+setup = {name: dict(section) for name, section in Config()}
+body, _ = build_anatomy(draw_patient(7, **setup["cohort"]), **setup["anatomy"])
 names, electrodes = body["electrode_names"][:9], body["electrode_points"][:9]
-mesh = tetrahedralise(body["points"], body["faces"], body["face_tags"], electrodes, **setting["mesh"])
+surfaces = (body["points"], body["faces"], body["face_tags"])
+mesh = tetrahedralise(*surfaces, electrodes, **setup["mesh"])
 nodes, tets = mesh.points[: mesh.n_heart_nodes], mesh.cells[: mesh.n_heart_cells]
 
-fibers = assign_fibers(mesh.arrays(), **setting["fibers"])
+fibers = assign_fibers(mesh.arrays(), **setup["fibers"])
 tree = purkinje.grow_tree(mesh.arrays(), ventricular_coordinates(mesh.arrays()), seed=7)
 beat, _ = scenarios.activation("sinus", mesh.arrays(), fibers._asdict(), vars(tree))
 
-lead_field, _ = solve.lead_fields(mesh.arrays(), fibers.f0, electrodes, names, **setting["leadfield"])
+lead_field, _ = solve.lead_fields(mesh.arrays(), fibers.f0, electrodes, **setup["leadfield"])
 gradient = cell_gradient(p1_gradients(nodes, tets), tets, lead_field[:, : len(nodes)])
-sigma_i = conductivity.intracellular(fibers.f0, 0.3, 0.03)  # S/m = mS/mm, along and across
-time, action = action_potential.template(0.1)
-potential = forward.forward_potential(
-    nodes, tets, sigma_i, beat["activation_time"], gradient, time[:5000], (time, action)
-)
-ecg = leads.twelve_lead(names, potential)  # [lead, time] mV
+sigma_i = conductivity.intracellular(fibers.f0, 0.3, 0.03)  # S/m = mS/mm
+clock, template = np.arange(-20.0, 500.0), action_potential.template(0.1)  # ms; ms and mV
+tau = beat["activation_time"]
+phi = forward.forward_potential(nodes, tets, sigma_i, tau, gradient, clock, template)
+ecg = leads.twelve_lead(names, phi)  # [lead, time] mV, eq. (3)
+qrs = intervals.qrs_duration(ecg, clock)
+print(f"{len(mesh.points)} nodes, QRS {qrs:.0f} ms, R in V5 {ecg[10].max():.1f} mV")

@@ -1,0 +1,68 @@
+"""Figures show what they are given; the report is one file that loads nothing."""
+
+import re
+
+import numpy as np
+import pytest
+
+from einthoven.core.names import LEADS
+from einthoven.plots.ecg_paper import LAYOUT, ecg_figure
+from einthoven.plots.errors import cdf_figure, comparison_figure, electrode_error_figure
+from einthoven.plots.report import Picture, Section, Table, png_bytes, write_report
+
+TIME = np.arange(-20.0, 200.0)
+
+
+def beat(amplitude: float) -> np.ndarray:
+    shape = np.exp(-(((TIME - 40) / 10) ** 2))
+    return np.stack([amplitude * (k + 1) * shape for k in range(len(LEADS))])
+
+
+def test_each_lead_stands_in_its_panel():
+    figure = ecg_figure(TIME, {"fem": beat(0.1), "pseudo": beat(0.2)})
+    panels = [axes for axes in figure.axes if axes.lines]
+    names = [name for row in LAYOUT for name in row]
+    assert len(panels) == 12
+    for axes, name in zip(panels, names):
+        assert axes.texts[0].get_text() == name
+        fem, pseudo = axes.lines
+        np.testing.assert_allclose(fem.get_ydata(), beat(0.1)[LEADS.index(name)])
+        np.testing.assert_allclose(pseudo.get_ydata(), beat(0.2)[LEADS.index(name)])
+        low, high = axes.get_ylim()
+        assert low <= fem.get_ydata().min() and pseudo.get_ydata().max() <= high
+
+
+def test_methods_differ_in_line_style_not_only_in_colour():
+    figure = ecg_figure(TIME, {"fem": beat(0.1), "pseudo": beat(0.2), "pca-paper": beat(0.3)})
+    lines = next(axes for axes in figure.axes if axes.lines).lines
+    assert len({repr(line.get_linestyle()) + repr(line._dash_pattern) for line in lines}) == 3
+
+
+def test_error_figures_have_units_and_every_method():
+    levels = np.linspace(0, 40, 50)
+    share = np.clip(levels / 20, 0, 1)[None].repeat(3, axis=0)
+    panel = {"heart": {"pseudo": (levels, share), "pca-paper": (levels, share)}}
+    figure = cdf_figure(panel, {"heart": "angular error (degrees)"}, {"heart": 40.0})
+    assert figure.axes[0].get_xlabel() == "angular error (degrees)"
+    assert len([x for x in figure.axes[0].lines if x.get_linestyle() != "None"]) >= 2
+    errors = {"pseudo": np.arange(6.0).reshape(2, 3)}
+    figure = electrode_error_figure(errors, ["V1", "V2", "RA"], ["p0", "p1"])
+    labels = [t.get_text() for t in figure.axes[0].get_xticklabels()]
+    assert labels == ["V1", "V2", "RA"]  # sorted by the mean error
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), errors["pseudo"])
+    bars = comparison_figure({"pseudo": (15.0, 1.0), "pca-paper": (5.0, 0.5)}, "error (degrees)")
+    widths = [patch.get_width() for patch in bars.axes[0].patches]
+    assert widths == pytest.approx([15.0, 5.0])
+
+
+def test_report_is_self_contained_escaped_and_reproducible(tmp_path):
+    figure = comparison_figure({"pseudo": (15.0, 1.0)}, "error (degrees)")
+    section = Section("Results", "a < b", [Table(["m", "x"], [["<i>", "1"]]), Picture(figure, "c")])
+    for name in ("a.html", "b.html"):
+        write_report(tmp_path / name, "Title", "lead", [section], ["p0003 is missing"])
+    page = (tmp_path / "a.html").read_text()
+    assert page == (tmp_path / "b.html").read_text()
+    sources = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert all(s.startswith(("data:image/png;base64,", "#")) for s in sources)
+    assert "&lt;i&gt;" in page and "a &lt; b" in page and "p0003 is missing" in page
+    assert png_bytes(figure)[:4] == b"\x89PNG"

@@ -1,0 +1,53 @@
+"""The README's patient, from coefficients to a 12-lead ECG, is physiological."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from einthoven.conduction import scenarios
+from einthoven.core.names import LEADS
+from einthoven.ecg import forward, intervals, leads
+
+TUTORIAL = Path(__file__).resolve().parents[2] / "docs" / "tutorials" / "one_patient.py"
+QRS_MS = 120.0
+
+
+@pytest.fixture(scope="module")
+def patient():
+    return runpy.run_path(str(TUTORIAL))
+
+
+def precordial(ecg, time):
+    """R and S amplitudes of V1 to V6 within the QRS, mV."""
+    rows = [LEADS.index(f"V{k}") for k in range(1, 7)]
+    during = ecg[rows][:, time < QRS_MS]
+    return during.max(axis=1), -during.min(axis=1)
+
+
+def test_sinus_qrs_lasts_70_to_110_ms(patient):
+    assert 70 <= patient["qrs"] <= 110
+
+
+def test_r_waves_progress_and_have_the_size_of_real_ones(patient):
+    r, s = precordial(patient["ecg"], patient["clock"])
+    share = r / (r + s)
+    assert share[0] < 0.5 < share[5]  # V1 mostly down, V6 mostly up
+    assert np.all(share[:3] <= share[3:].max())
+    assert np.all((r + s > 0.5) & (r + s < 5.0))
+    assert 0.5 < np.median(r) < 3.0
+
+
+def test_silent_left_tree_widens_the_qrs_beyond_120_ms(patient):
+    p = patient
+    arrays, fibers = p["mesh"].arrays(), p["fibers"]._asdict()
+    beat, _ = scenarios.activation("lbbb", arrays, fibers, vars(p["tree"]))
+    tau = beat["activation_time"]
+    potential = forward.forward_potential(
+        p["nodes"], p["tets"], p["sigma_i"], tau, p["gradient"], p["clock"], p["template"]
+    )
+    ecg = leads.twelve_lead(p["names"], potential)
+    assert intervals.qrs_duration(ecg, p["clock"]) > 120
+    r, s = precordial(ecg, p["clock"])
+    assert s[0] > r[0] and r[5] > s[5]  # deep S in V1, broad R in V6
