@@ -28,7 +28,7 @@ PARAMETERS: dict[str, tuple[float, float]] = {
     "rv_taper": (0.25, 0.10),  # drift of the RV axis to the septum towards the apex
     "base_tilt": (4.0, 4.0),  # between the long axis and the base normal, degrees
 }
-"""Mean and SD in a healthy mixed population (ASE 2015, UK Biobank reference ranges)."""
+"""Mean and SD; set by hand to the size of healthy adults, see docs/heart-atlas.md."""
 
 CORRELATED_SIZES = ("lv_diameter", "lv_length", "rv_diameter")
 SIZE_CORRELATION = 0.5

@@ -19,10 +19,11 @@ POSE: dict[str, tuple[float, float]] = {
     "shift_up": (-5.0, 12.0),  # mm, heart's centre above the fourth intercostal space
     "clearance": (28.0, 5.0),  # mm, least distance from heart to skin
 }
-"""Mean and SD of the pose (Odille 2017, 10.22489/cinc.2017.225-058, for the spread of angles).
+"""Mean and SD of the pose. The three angles are those of Dokuchaev 2026, section 2.1 (after Odille
+2017, 10.22489/cinc.2017.225-058); their spread and that of the shifts are plausible choices.
 
-Rahko, J. Am. Soc. Echocardiogr. 21:761 (2008), measured 32 +- 8 mm from skin to heart at the sternum,
-by ultrasound; the least distance over the whole heart is a little smaller."""
+Rahko, J. Am. Soc. Echocardiogr. 21:761 (2008), measured 32 +- 8 mm from skin to heart at the
+sternum, by ultrasound; the least distance over the whole heart is a little smaller."""
 
 APEX_LEFT_OF_FRONT_DEG = 45.0
 APEX_BELOW_HORIZONTAL_DEG = 32.0
