@@ -2,7 +2,8 @@
 # Both make their environment first (.venv, from the pinned lock) and are quick when repeated.
 
 PYTHON ?=
-CORES ?= $(shell nproc)
+# nproc obeys OMP_NUM_THREADS, which must not decide how many jobs run.
+CORES ?= $(shell env -u OMP_NUM_THREADS nproc)
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 # Some images forbid bytecode files; then every job would compile its imports again (1 to 3 s).
