@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 from einthoven.core.errors import BadInput
 from einthoven.core.files import atomic
@@ -45,7 +45,7 @@ def _member(name: str, size: int = 0) -> zipfile.ZipInfo:
     return info
 
 
-def _sha256(stream: IO[bytes]) -> str:
+def _sha256(stream: Any) -> str:
     return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

@@ -10,7 +10,7 @@ import zarr
 from einthoven.core.errors import BadInput
 from einthoven.dataset.archive import MANIFEST, verify
 from einthoven.dataset.layout import DATASET_FORMAT, FORMAT_VERSION, LAYOUTS, Layout, Variable
-from einthoven.dataset.store import open_store
+from einthoven.dataset.store import array_of, open_store, values_of
 
 SPLITS = ("train", "val", "test")
 _UNIT_TOLERANCE = 1e-3
@@ -35,7 +35,7 @@ def _variable_of(member: str) -> str:
 
 def _check_array(array: zarr.Array, variable: Variable, sizes: dict[str, int]) -> Iterator[str]:
     """Differences between one array and its row in the layout."""
-    dims = tuple(array.metadata.dimension_names or ())
+    dims = tuple(getattr(array.metadata, "dimension_names", None) or ())
     if dims != variable.dims:
         yield f"dimensions {dims}, expected {variable.dims}"
         return
@@ -58,7 +58,7 @@ def _check_layout(root: zarr.Group, layout: Layout) -> Iterator[tuple[str, str]]
             if key not in root or not isinstance(root[key], zarr.Array):
                 yield key, "missing"
                 continue
-            for fault in _check_array(root[key], variable, sizes):
+            for fault in _check_array(array_of(root, key), variable, sizes):
                 yield key, fault
 
 
@@ -66,9 +66,9 @@ def _blocks(array: zarr.Array, by_patient: bool) -> Iterator[np.ndarray]:
     """The array patient by patient, or whole."""
     if by_patient and array.ndim > 1:
         for index in range(array.shape[0]):
-            yield array[index]
+            yield np.asarray(array[index])
     else:
-        yield array[...]
+        yield np.asarray(array[...])
 
 
 def _value_fault(array: zarr.Array, variable: Variable) -> str:
@@ -93,18 +93,18 @@ def _check_values(root: zarr.Group, layout: Layout) -> Iterator[tuple[str, str]]
     for group, variables in layout.items():
         for variable in variables:
             key = f"{group}/{variable.name}".lstrip("/")
-            if fault := _value_fault(root[key], variable):
+            if fault := _value_fault(array_of(root, key), variable):
                 yield key, fault
 
 
 def _check_split(root: zarr.Group) -> Iterator[tuple[str, str]]:
     """Leakage: an unknown split, a patient twice, or one anatomy under two names."""
-    names, splits = list(root["patient"][...]), list(root["split"][...])
+    names, splits = values_of(root, "patient").tolist(), values_of(root, "split").tolist()
     if unknown := sorted(set(splits) - set(SPLITS)):
         yield "split", f"unknown value {', '.join(unknown)}"
     if len(set(names)) != len(names):
         yield "patient", "a patient occurs twice"
-    latent = root["cohort/latent_pca"][...]
+    latent = values_of(root, "cohort/latent_pca")
     _, first, inverse = np.unique(latent, axis=0, return_index=True, return_inverse=True)
     for index, twin in enumerate(first[inverse.ravel()]):
         if twin != index:
@@ -144,6 +144,6 @@ def check_store(path: str | Path) -> Summary:
             problems = list(_check_split(root))
         if problems:
             raise BadInput(_line(path, problems))
-        n_patients = root["patient"].shape[0] if kind == DATASET_FORMAT else 1
+        n_patients = array_of(root, "patient").shape[0] if kind == DATASET_FORMAT else 1
     n_variables = sum(len(variables) for variables in layout.values())
     return Summary(kind, n_patients, n_variables, path.stat().st_size)

@@ -20,13 +20,13 @@ from einthoven.dataset.layout import (
     PATIENT_FORMAT,
     Variable,
 )
-from einthoven.dataset.store import create, new_store, open_store, write
+from einthoven.dataset.store import array_of, create, new_store, open_store, write
 
 TITLE = "Virtual patients: anatomies, lead fields and ECGs"
 LICENCE = "CC-BY-4.0"
 
 
-def _find(patient: zarr.Group, group: str, name: str, path: str | Path) -> zarr.Array:
+def _find(patient: zarr.Group, group: str, name: str, path: str | Path) -> zarr.Array[Any]:
     """The patient's array for a variable of a consolidated group.
 
     Raises:
@@ -34,7 +34,7 @@ def _find(patient: zarr.Group, group: str, name: str, path: str | Path) -> zarr.
     """
     for source in FROM_PATIENT[group]:
         if f"{source}/{name}" in patient:
-            return patient[f"{source}/{name}"]
+            return array_of(patient, f"{source}/{name}")
     raise BadInput(f"{path}: lacks {group}/{name}; run `einthoven check` on it")
 
 
@@ -51,7 +51,7 @@ def _create_groups(root: zarr.Group, first: zarr.Group, n_patients: int, path: s
         for variable in variables:
             source = _find(first, name, variable.name, path)
             if _is_coordinate(variable):
-                write(group, variable, source[...])
+                write(group, variable, np.asarray(source[...]))
             else:
                 # An electrode's field is a chunk of its own; the patient's shard is one file.
                 n_chunked = 2 if "electrode" in variable.dims[:2] and len(variable.dims) == 4 else 1
@@ -66,7 +66,8 @@ def _copy_patient(root: zarr.Group, patient: zarr.Group, index: int, path: str |
     """
     for name, variables in DATASET_LAYOUT.items():
         for variable in variables if name else ():
-            source, target = _find(patient, name, variable.name, path), root[name][variable.name]
+            source = _find(patient, name, variable.name, path)
+            target = array_of(root, f"{name}/{variable.name}")
             if _is_coordinate(variable):
                 if not np.array_equal(source[...], target[...]):
                     raise BadInput(
@@ -78,7 +79,7 @@ def _copy_patient(root: zarr.Group, patient: zarr.Group, index: int, path: str |
                     f"the first patient's has {target.shape[1:]}; made with another config?"
                 )
             else:
-                target[index] = source[...]
+                target[index] = np.asarray(source[...])
 
 
 def _read_roots(stores: Sequence[str | Path]) -> tuple[list[str], list[str]]:

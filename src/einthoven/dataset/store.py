@@ -107,6 +107,27 @@ def cast(variable: Variable, values: np.ndarray) -> np.ndarray:
     return values.astype(variable.dtype)
 
 
+def array_of(group: zarr.Group, key: str) -> zarr.Array[Any]:
+    """The array at `key`, not yet read.
+
+    Raises:
+        BadInput: there is none.
+    """
+    node = group.get(key)
+    if not isinstance(node, zarr.Array):
+        raise BadInput(f"{group.store}: has no variable {key}; run `einthoven check` on it")
+    return node
+
+
+def values_of(group: zarr.Group, key: str) -> np.ndarray:
+    """The whole array at `key`.
+
+    Raises:
+        BadInput: there is none.
+    """
+    return np.asarray(array_of(group, key)[...])
+
+
 @contextmanager
 def open_store(path: str | Path) -> Iterator[zarr.Group]:
     """Open a zipped store for reading with plain Zarr.

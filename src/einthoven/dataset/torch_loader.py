@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from zarr.storage import ZipStore
 
 from einthoven.core.errors import BadInput
-from einthoven.dataset.store import open_store
+from einthoven.dataset.store import array_of, open_store, values_of
 
 
 class PatientTensors(Dataset[dict[str, torch.Tensor]]):
@@ -32,8 +32,8 @@ class PatientTensors(Dataset[dict[str, torch.Tensor]]):
             unknown = [v for v in variables if v not in root]
             if unknown:
                 raise BadInput(f"{path}: no variable {', '.join(unknown)}")
-            splits, names = root["split"][...], root["patient"][...]
-        keep = np.ones(len(names), bool) if split is None else splits == split
+            splits, names = values_of(root, "split"), values_of(root, "patient")
+        keep = splits == split if split else np.full(len(names), True)
         self.rows = np.flatnonzero(keep)
         self.patients = [str(names[i]) for i in self.rows]
         if not self.patients:
@@ -46,8 +46,9 @@ class PatientTensors(Dataset[dict[str, torch.Tensor]]):
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         if self._root is None:
             self._root = zarr.open_group(ZipStore(self.path, mode="r"), mode="r")
-        row = self.rows[index]
-        return {v.rsplit("/", 1)[-1]: torch.from_numpy(self._root[v][row]) for v in self.variables}
+        row = int(self.rows[index])
+        arrays = {v: np.asarray(array_of(self._root, v)[row]) for v in self.variables}
+        return {v.rsplit("/", 1)[-1]: torch.from_numpy(array) for v, array in arrays.items()}
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_root": None}  # an open archive does not travel to workers
