@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from einthoven.core.errors import BadInput
+from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.files import load_arrays, read_json, save_arrays
 from einthoven.core.names import LEADS, STANDARD_ELECTRODES
 from einthoven.core.simplex import cell_gradient, p1_gradients
@@ -25,6 +25,16 @@ def beat(amplitude: float = 1.0) -> np.ndarray:
     """[scenario, lead, time]: a triangular QRS from 50 to 130 ms."""
     shape = np.clip(1 - np.abs(TIME - 90) / 40, 0, None)
     return amplitude * np.outer(np.arange(1, 13), shape)[None].repeat(2, axis=0) / 10
+
+
+ENERGY = 1e9
+"""C_Vm, large enough for every error that these tests make."""
+
+
+def potential(amplitude: float = 1.0) -> np.ndarray:
+    """[scenario, electrode, time] mV."""
+    shape = np.clip(1 - np.abs(TIME - 90) / 40, 0, None)
+    return amplitude * np.broadcast_to(shape, (2, len(NAMES), len(TIME)))
 
 
 def pseudo(points: np.ndarray, electrodes: np.ndarray) -> np.ndarray:
@@ -57,6 +67,8 @@ def make_patient(root, name: str):
         "field_sdf": np.array([[-9, 3, 3, -1], [-9, 3, 3, -1], [-1, 30, 30, 9.9],
                                [-1, 30, 30, 10.1], [-1, 50, 50, 40]])})  # fmt: skip
     save_arrays(folder / "ecg.npz", {"ecg": beat(), "ecg_pseudo": beat(0.5), "time": TIME,
+                "electrode_potential": potential(), "electrode_potential_pseudo": potential(0.5),
+                "source_energy": np.array([ENERGY, ENERGY]),
                 "lead": np.array(LEADS), "scenario": np.array(["sinus", "lbbb"])})  # fmt: skip
     save_arrays(folder / "leadfield_b0.npz", {"lead_field": z[:4], "electrode_names": NAMES[:4]})
     save_arrays(folder / "leadfield_b1.npz", {"lead_field": z[4:], "electrode_names": NAMES[4:]})
@@ -73,7 +85,8 @@ def predict(root, method: str, folder, degrees: float, gain: float):
     guess[:, :2] = gain * guess[:, :2] @ turn(degrees).T
     path = root / "predictions" / method / f"{name}.npz"
     save_arrays(path, {"heart_grad": gain * grad @ turn(degrees).T, "field_grad": guess,
-                "ecg": gain * beat(), "scenario": np.array(["sinus", "lbbb"]),
+                "ecg": gain * beat(), "electrode_potential": gain * potential(),
+                "scenario": np.array(["sinus", "lbbb"]),
                 "electrode_names": NAMES}, seconds_per_lead=0.25)  # fmt: skip
     return path
 
@@ -171,3 +184,13 @@ def test_same_inputs_same_bytes(cohort) -> None:
     run(cohort, {"pca-paper": paths})
     assert before == [(root / n).read_bytes() for n in ("metrics.json", "curves.npz")]
     assert read_json(root / "metrics.json")["patients"] == ["p0003", "p0007"]
+
+
+def test_an_ecg_that_its_gradients_cannot_explain_is_refused(cohort) -> None:
+    root, folders, _ = cohort
+    paths = [predict(root, "pca-paper", f, degrees=0.0, gain=1.0 + 1e-9) for f in folders]
+    found = dict(load_arrays(paths[0]))
+    found["electrode_potential"] = found["electrode_potential"] + 1.0
+    save_arrays(paths[0], found, **load_arrays(paths[0]).attrs)
+    with pytest.raises(StepFailed, match="exceeds its bound"):
+        run(cohort, {"pca-paper": paths})

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from einthoven.core.simplex import cell_gradient, p1_gradients, tet_volumes
-from einthoven.ecg.forward import forward_potential_vm
-from einthoven.evaluation.bound import cauchy_schwarz
+from einthoven.ecg.forward import forward_potential, forward_potential_vm, source_energy
+from einthoven.evaluation.bound import activation_bound, cauchy_schwarz
 
 
 def cube(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -65,3 +65,24 @@ def test_halved_inputs_violate_it(case, what: str) -> None:
     parts[what] = parts[what] / 2
     bound = cauchy_schwarz(**parts, potential_error=case[3][:, at], dt=1.0)
     assert not bound.holds[2]
+
+
+def test_bound_of_a_travelling_wave(case) -> None:
+    """V_m = U(t - tau): the constant is the time integral of |G_i grad V_m|^2, the bound holds."""
+    _, volume, grad_error, _, _ = case
+    points, cells = cube(4)
+    sigma_i = np.broadcast_to(np.diag([0.3, 0.03, 0.03]), (len(cells), 3, 3))
+    tau = 10.0 + points @ [1.0, 0.5, 0.2]
+    t = np.arange(-20.0, 20.0, 0.1)
+    template = (t, 50 * np.tanh(t / 5))
+    energy = source_energy(points, cells, sigma_i, tau, template)
+    clock = np.arange(-30.0, 90.0, 0.1)
+    rate = np.interp(clock[:, None] - 10.0, t[1:] - 0.05, np.diff(template[1]) / 0.1, 0, 0)
+    flow = sigma_i[0] @ [1.0, 0.5, 0.2]
+    by_hand = (rate**2).sum() * 0.1 * (flow @ flow) * volume.sum()
+    assert energy == pytest.approx(by_hand, rel=1e-3)
+    wave = forward_potential(points, cells, sigma_i, tau, grad_error, clock, template)
+    bound = activation_bound(np.array([energy]), volume, grad_error, wave[None], dt=0.1)
+    assert bound.left.shape == (1, 3) and bound.holds.all()
+    halved = activation_bound(np.array([energy]), volume, 1e-3 * grad_error, wave[None], dt=0.1)
+    assert not halved.holds.any()

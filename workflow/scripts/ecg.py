@@ -6,7 +6,7 @@ from einthoven.conduction.action_potential import template
 from einthoven.core.files import load_arrays, save_arrays
 from einthoven.core.names import LEADS
 from einthoven.core.simplex import cell_gradient, p1_gradients
-from einthoven.ecg.forward import forward_potential
+from einthoven.ecg.forward import forward_potential, source_energy
 from einthoven.ecg.intervals import qrs_amplitude, qrs_duration
 from einthoven.ecg.leads import twelve_lead
 from einthoven.leadfield.conductivity import Conductivities, intracellular
@@ -41,6 +41,9 @@ def main(input, output, params, log):
     for kind, potential in zip(("", "_pseudo"), np.split(potentials, 2, axis=1)):
         arrays[f"electrode_potential{kind}"] = potential.astype(np.float32)
         arrays[f"ecg{kind}"] = twelve_lead(names, potential).astype(np.float32)
+    arrays["source_energy"] = np.array(
+        [source_energy(points, cells, sigma_i, tau, beat) for tau in taus]
+    )
     arrays["qrs_duration"] = np.array([qrs_duration(ecg, time) for ecg in arrays["ecg"]])
     arrays["qrs_amplitude"] = np.stack([qrs_amplitude(ecg, time) for ecg in arrays["ecg"]])
     save_arrays(output[0], arrays, patient=mesh.attrs["patient"])

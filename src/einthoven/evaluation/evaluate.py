@@ -52,6 +52,7 @@ def pseudo_prediction(reference: Reference, pseudo: PointField, gain: float = 1.
         heart_grad=gain * pseudo(reference.centroids, reference.electrode_points),
         field_grad=gain * pseudo(reference.field_points, reference.electrode_points),
         ecg=gain * reference.ecg_pseudo,
+        potential=gain * reference.potential_pseudo,
         seconds={},
     )
 

@@ -7,15 +7,20 @@ from typing import Self
 
 import numpy as np
 
-from einthoven.core.errors import BadInput
+from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.files import load_arrays
 from einthoven.core.names import PRECORDIAL_ELECTRODES
 from einthoven.core.simplex import cell_gradient, p1_gradients, tet_volumes
 from einthoven.core.tags import Tissue
 from einthoven.ecg.intervals import qrs_amplitude, qrs_duration
 from einthoven.evaluation import metrics
+from einthoven.evaluation.bound import Bound, activation_bound
 
 HEART_MARGIN_MM = 10.0
+ECG_ARRAYS = (
+    "ecg", "ecg_pseudo", "electrode_potential", "electrode_potential_pseudo",
+    "source_energy", "time", "scenario",
+)  # fmt: skip
 ANGLE_LEVELS = np.linspace(0.0, 60.0, 601)
 """Degrees at which distributions of angular errors are tabulated."""
 MAGNITUDE_LEVELS = np.linspace(0.0, 1.5, 601)
@@ -44,6 +49,11 @@ class Reference:
     ecg: np.ndarray
     """[scenario, lead, time] mV."""
     ecg_pseudo: np.ndarray
+    potential: np.ndarray
+    """[scenario, electrode, time] mV."""
+    potential_pseudo: np.ndarray
+    source_energy: np.ndarray
+    """[scenario] C_Vm of section 2.6, mS^2 mV^2 ms / mm."""
     scenarios: list[str]
 
     @classmethod
@@ -61,7 +71,7 @@ class Reference:
         anatomy = load_arrays(folder / "anatomy.npz", ["electrode_names", "electrode_points"])
         mesh = load_arrays(folder / "mesh.npz", ["points", "cells"])
         field = load_arrays(folder / "field.npz", ["field_points", "field_grad", "field_sdf"])
-        ecg = load_arrays(folder / "ecg.npz", ["ecg", "ecg_pseudo", "time", "scenario"])
+        ecg = load_arrays(folder / "ecg.npz", ECG_ARRAYS)
         batches = [load_arrays(path, ["lead_field", "electrode_names"]) for path in leadfield]
         names = [str(name) for name in anatomy["electrode_names"]]
         solved = [str(name) for batch in batches for name in batch["electrode_names"]]
@@ -87,6 +97,9 @@ class Reference:
             time=ecg["time"],
             ecg=ecg["ecg"],
             ecg_pseudo=ecg["ecg_pseudo"],
+            potential=ecg["electrode_potential"],
+            potential_pseudo=ecg["electrode_potential_pseudo"],
+            source_energy=ecg["source_energy"],
             scenarios=[str(s) for s in ecg["scenario"]],
         )
 
@@ -98,6 +111,7 @@ class Prediction:
     heart_grad: np.ndarray
     field_grad: np.ndarray
     ecg: np.ndarray
+    potential: np.ndarray
     seconds: dict[str, float]
     """Keys that begin with seconds_; empty where nothing was timed."""
 
@@ -108,13 +122,14 @@ class Prediction:
         Raises:
             BadInput: missing, broken, or of other electrodes or scenarios.
         """
-        arrays = load_arrays(path, ["heart_grad", "field_grad", "ecg"])
+        names = ["heart_grad", "field_grad", "ecg", "electrode_potential"]
+        arrays = load_arrays(path, names)
         for key, want in (("electrode_names", reference.electrode_names),
                           ("scenario", reference.scenarios)):  # fmt: skip
             if [str(value) for value in arrays[key]] != want:
                 raise BadInput(f"{path}: other {key} than the reference; predict again")
         seconds = {k: float(v) for k, v in arrays.attrs.items() if k.startswith("seconds_")}
-        return cls(arrays["heart_grad"], arrays["field_grad"], arrays["ecg"], seconds)
+        return cls(*(arrays[name] for name in names), seconds)
 
 
 @dataclass(frozen=True)
@@ -152,6 +167,7 @@ def patient_errors(reference: Reference, predicted: Prediction) -> PatientErrors
         "magnitude_error_kohm_per_mm": size.mean(),
         "magnitude_error_rel": size_rel.mean(),
         **_ecg_errors(predicted.ecg, reference),
+        "bound_sharpness_max": _bound(reference, predicted).sharpness.max(),
         **predicted.seconds,
     }
     if chest:
@@ -165,6 +181,27 @@ def patient_errors(reference: Reference, predicted: Prediction) -> PatientErrors
     }
     plain = {key: float(value) for key, value in values.items()}
     return PatientErrors(plain, heart.mean(axis=1), distributions)
+
+
+def _bound(reference: Reference, predicted: Prediction) -> Bound:
+    """The Cauchy-Schwarz bound of section 2.6 for every scenario and electrode.
+
+    Raises:
+        StepFailed: it is violated, so ECG and gradients do not belong together.
+    """
+    bound = activation_bound(
+        reference.source_energy,
+        reference.volume,
+        predicted.heart_grad - reference.heart_grad,
+        predicted.potential - reference.potential,
+        float(reference.time[1] - reference.time[0]),
+    )
+    if not bound.holds.all():
+        raise StepFailed(
+            f"{reference.name}: the ECG error exceeds its bound by the gradient error "
+            f"{bound.sharpness.max():.3g} times; ECG and gradients are of different models"
+        )
+    return bound
 
 
 def _ecg_errors(ecg: np.ndarray, reference: Reference) -> dict[str, float]:
