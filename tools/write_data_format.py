@@ -12,12 +12,14 @@ DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "data-format.md"
 HEAD = """\
 # The data set's layout
 
-Made by `tools/write_data_format.py` from `einthoven/dataset/layout.py`, which writers and checker use too.
+Made by `tools/write_data_format.py` from `einthoven/dataset/layout.py`, which writers and checker
+use too.
 
-Both stores are Zarr v3, zipped without compression into one file. Arrays are compressed with Zstandard and
-carry a CRC-32C per chunk, so a flipped byte is an error and not a number; `manifest.json` inside the zip holds
-the SHA-256 of every other member. `einthoven check FILE_OR_FOLDER` reads all of it. The same config and seed
-give the same bytes. The consolidated store is sharded by patient, and stored lazily readable:
+Both stores are Zarr v3, zipped without compression into one file. Arrays are compressed with
+Zstandard and carry a CRC-32C per chunk, so a flipped byte is an error and not a number;
+`manifest.json` inside the zip holds the SHA-256 of every other member.
+`einthoven check FILE_OR_FOLDER` reads all of it. The same config and seed give the same bytes. The
+consolidated store is sharded by patient, and stored lazily readable:
 
 ```python
 import xarray as xr
@@ -26,11 +28,12 @@ tree = xr.open_datatree("zip::results/dataset/einthoven.zarr.zip", engine="zarr"
 field = xr.open_zarr("zip::results/dataset/einthoven.zarr.zip", group="field")
 ```
 
-`einthoven.dataset.loaders` does the same with clear errors and splits; `einthoven.dataset.torch_loader` is a
-torch data set. Unzipped with any tool, the folder is an ordinary Zarr v3 store.
+`einthoven.dataset.loaders` does the same with clear errors and splits;
+`einthoven.dataset.torch_loader` is a torch data set. Unzipped with any tool, the folder is an
+ordinary Zarr v3 store.
 
-Patients are `p0000`, electrodes have names (`RA`, `V1`, `A017`), splits are by patient (coordinate `split`).
-Frames, signs and symbols: [notation.md](notation.md).
+Patients are `p0000`, electrodes have names (`RA`, `V1`, `A017`), splits are by patient (coordinate
+`split`). Frames, signs and symbols: [notation.md](notation.md).
 """
 
 
@@ -41,7 +44,8 @@ def document() -> str:
         parts.append(f"\n## {kind}\n")
         for group, variables in layout.items():
             parts.append(f"\n### `/{group.strip('/')}`\n")
-            parts.append("\n| variable | dimensions | dtype | unit | meaning |\n|---|---|---|---|---|\n")
+            parts.append("\n| variable | dimensions | dtype | unit | meaning |\n")
+            parts.append("|---|---|---|---|---|\n")
             for v in variables:
                 dims = ", ".join(v.dims)
                 parts.append(f"| `{v.name}` | {dims} | {v.dtype} | {v.units} | {v.long_name} |\n")

@@ -79,7 +79,9 @@ def build_template(parameters: Parameters, edge_mm: float) -> HeartTemplate:
     return HeartTemplate(np.concatenate(points), all_faces, np.array(tags, np.int8), rims)
 
 
-def _cup(surface: str, parameters: Parameters, edge_mm: float) -> tuple:
+def _cup(
+    surface: str, parameters: Parameters, edge_mm: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One curved surface below the base plane, its rim in the plane."""
     points, faces, rim = remesh_disc(*_contour(surface, parameters, edge_mm), edge_mm)
     on_base = np.zeros(len(points), dtype=bool)
@@ -112,7 +114,7 @@ def _averaging(faces: np.ndarray, rim: np.ndarray, n_points: int):
     return diags(1.0 / np.asarray(adjacency.sum(axis=1)).ravel()) @ adjacency
 
 
-def _contour(surface: str, parameters: Parameters, edge_mm: float) -> tuple:
+def _contour(surface: str, parameters: Parameters, edge_mm: float) -> tuple[np.ndarray, np.ndarray]:
     """Level set below z = 0 by marching cubes on a grid finer than `edge_mm`, outward faces."""
     import pyvista as pv
 

@@ -42,6 +42,9 @@ class AutoDecoder(Task):
         sdf: [patient, sample, surface] mm float32.
     """
 
+    points: Tensor
+    sdf: Tensor
+
     def __init__(self, shape: DecoderShape, objective: Objective, points: Tensor, sdf: Tensor):
         super().__init__()
         self.decoder = Decoder(shape)

@@ -31,7 +31,7 @@ def arrays_sha256(*arrays: np.ndarray) -> str:
 
 def source_sha256(package: str) -> str:
     """SHA-256 of the source files of a package, e.g. `einthoven.encoders`."""
-    folder = Path(importlib.import_module(package).__file__).parent
+    folder = Path(importlib.import_module(package).__path__[0])
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*.py")):
         digest.update(path.name.encode() + path.read_bytes())

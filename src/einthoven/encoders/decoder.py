@@ -65,6 +65,13 @@ class Decoder(nn.Module):
     `output_mm` (scale) and `radius_mm` (of the sphere that the network bends).
     """
 
+    frequencies: Tensor
+    body_mm: Tensor
+    heart_mm: Tensor
+    heart_centre: Tensor
+    output_mm: Tensor
+    radius_mm: Tensor
+
     def __init__(self, shape: DecoderShape):
         super().__init__()
         self.shape = shape

@@ -15,10 +15,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import lightning
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from einthoven.core.errors import BadInput, StepFailed
@@ -143,7 +144,7 @@ class _Loop(lightning.LightningModule):
         self.sums = {}
         return means
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         groups = [
             {"params": g["params"], "lr": self.schedule.learning_rate * g.get("lr_factor", 1.0)}
             for g in self.task.parameter_groups()
@@ -166,7 +167,10 @@ class _Curve(lightning.Callback):
         self.rows: list[dict[str, float]] = []
         self.validate_every, self.epochs = validate_every, epochs
 
-    def on_train_epoch_end(self, trainer: lightning.Trainer, loop: _Loop) -> None:
+    def on_train_epoch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        loop = cast(_Loop, pl_module)
         epoch = trainer.current_epoch + 1
         row = {"epoch": float(epoch), **loop.epoch_means()}
         if not math.isfinite(row["loss"]):

@@ -75,7 +75,7 @@ def patient_store_surfaces(folder: str | Path) -> SurfaceProvider:
 
     def provide(patient: str) -> Surfaces:
         with open_store(Path(folder) / f"{patient}.zarr.zip") as root:
-            return Surfaces(*(root[f"anatomy/{name}"][...] for name in NAMES))
+            return Surfaces(*(np.asarray(root[f"anatomy/{name}"]) for name in NAMES))
 
     return provide
 
@@ -103,8 +103,8 @@ def _distance_and_gradient(
     # the sign turns the direction outwards for inner points too
     gradient = away * np.sign(distance)[:, None]
     touching = np.flatnonzero(np.abs(distance) < ON_SURFACE_MM)
-    for i in touching:
-        implicit.EvaluateGradient(queries[i].tolist(), target)
-        gradient[i] = target
+    for k in touching:
+        implicit.EvaluateGradient(queries[k].tolist(), target)
+        gradient[k] = target
     length = np.linalg.norm(gradient, axis=1, keepdims=True)
     return distance, gradient / np.where(length > 0, length, 1.0)

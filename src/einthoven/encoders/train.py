@@ -1,6 +1,6 @@
 """Train an encoder on the consolidated store and write its folder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -156,11 +156,12 @@ def train_deepsdf(
 
 def _settings(section: dict[str, Any]) -> tuple[DecoderShape, Objective, Schedule]:
     """Split the config section among those who read it."""
+
+    def part[Part: (DecoderShape, Objective, Schedule)](kind: type[Part]) -> Part:
+        return kind(**{field.name: section[field.name] for field in fields(kind)})
+
     try:
-        return tuple(
-            kind(**{key: section[key] for key in kind.__dataclass_fields__})
-            for kind in (DecoderShape, Objective, Schedule)
-        )
+        return part(DecoderShape), part(Objective), part(Schedule)
     except KeyError as error:
         raise BadInput(f"deepsdf section: key {error} is missing") from error
 

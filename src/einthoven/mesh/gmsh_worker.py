@@ -156,12 +156,14 @@ def main(job_path: str, result_path: str) -> int:
         arrays = {name: job[name] for name in job.files}
     # A second guard: if the parent is killed, nobody is left to end a gmsh that hangs.
     signal.alarm(int(np.ceil(arrays["timeout_s"])) + 5)
-    surfaces = ("points", "faces", "face_tags", "electrode_points")
     gmsh.initialize(readConfigFiles=False, interruptible=False)
     gmsh.option.setNumber("General.Verbosity", 0)
     try:
         result = mesh_volumes(
-            *(arrays[name] for name in surfaces),
+            arrays["points"],
+            arrays["faces"],
+            arrays["face_tags"],
+            arrays["electrode_points"],
             EdgeLengths(*arrays["edges_mm"].tolist()),
             str(arrays["algorithm"]),
             float(arrays["min_quality"]),
@@ -172,7 +174,7 @@ def main(job_path: str, result_path: str) -> int:
         return 1
     finally:
         gmsh.finalize()
-    np.savez(result_path, **result)
+    np.savez(result_path, allow_pickle=False, **result)
     return 0
 
 

@@ -27,7 +27,7 @@ def flip_diagonals(
     """
     faces = faces.copy()
     index = {tuple(sorted(face)): k for k, face in enumerate(faces.tolist())}
-    edges = {edge for face in index for edge in combinations(face, 2)}
+    edges: set[tuple[int, ...]] = {edge for face in index for edge in combinations(face, 2)}
     touched: set[int] = set()
     n_flips = 0
     for cell in slivers.tolist():

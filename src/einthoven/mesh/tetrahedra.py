@@ -142,7 +142,8 @@ def _run_gmsh(job: dict[str, Any], timeout_s: float, settings: str) -> dict[str,
     with TemporaryDirectory(prefix="einthoven-mesh-") as folder:
         job_path, result_path = Path(folder, "job.npz"), Path(folder, "result.npz")
         np.savez(job_path, **job)
-        command = [sys.executable, "-m", "einthoven.mesh.gmsh_worker", job_path, result_path]
+        command: list[str | Path] = [sys.executable, "-m", "einthoven.mesh.gmsh_worker"]
+        command += [job_path, result_path]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s)
         except subprocess.TimeoutExpired as error:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyvista as pv
+from matplotlib import colormaps
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -29,19 +30,19 @@ def surface(points: np.ndarray, faces: np.ndarray) -> pv.PolyData:
 
 def render(plotter: pv.Plotter, view: Sequence[float], zoom: float = 1.0) -> np.ndarray:
     """Look along -`view` with the head up, take the picture and close the plotter."""
-    plotter.view_vector(view, viewup=(0, 0, 1))
-    plotter.enable_parallel_projection()
-    plotter.reset_camera()
+    plotter.renderer.view_vector(view, viewup=(0, 0, 1))
+    plotter.renderer.enable_parallel_projection()
+    plotter.renderer.reset_camera()
     plotter.camera.zoom(zoom)
     plotter.enable_anti_aliasing("ssaa")
-    image = plotter.screenshot(return_img=True)
+    image = np.asarray(plotter.screenshot(return_img=True))
     plotter.close()
     return image
 
 
 def _plotter(size: tuple[int, int] = (620, 620)) -> pv.Plotter:
     plotter = pv.Plotter(off_screen=True, window_size=list(size))
-    plotter.background_color = "white"
+    plotter.background_color = pv.Color("white")
     return plotter
 
 
@@ -121,14 +122,14 @@ def heart_image(
         mesh,
         scalars="value",
         clim=limits,
-        cmap=cmap,
+        cmap=colormaps[cmap],
         show_scalar_bar=False,
         smooth_shading=True,
         opacity=1.0 if lines is None else 0.6,
     )
     if n_isolines:
         levels = np.linspace(*limits, n_isolines + 2)[1:-1]
-        contours = mesh.contour(levels, scalars="value")
+        contours = mesh.contour(levels.tolist(), scalars="value")
         if contours.n_points:
             plotter.add_mesh(contours, color="black", line_width=2)
     if lines is not None:
