@@ -129,7 +129,8 @@ class Prediction:
             if [str(value) for value in arrays[key]] != want:
                 raise BadInput(f"{path}: other {key} than the reference; predict again")
         seconds = {k: float(v) for k, v in arrays.attrs.items() if k.startswith("seconds_")}
-        return cls(*(arrays[name] for name in names), seconds)
+        heart_grad, field_grad, ecg, potential = (arrays[name] for name in names)
+        return cls(heart_grad, field_grad, ecg, potential, seconds)
 
 
 @dataclass(frozen=True)
