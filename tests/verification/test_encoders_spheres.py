@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 from helpers_encoders import SECTION, sphere_distances, sphere_samples
 
 from einthoven.encoders.chamfer import Grid
@@ -96,3 +97,14 @@ def test_another_seed_gives_another_model(tmp_path) -> None:
         for seed in (1, 2)
     ]
     assert not np.array_equal(codes[0], codes[1])
+
+
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
+def test_gradients_do_not_depend_on_the_callers_autograd_mode(trained, context) -> None:
+    encoder, _ = trained
+    points = np.random.default_rng(3).normal(size=(50, 3)) * 40
+    plain = encoder.signed_distances_and_gradients("p0007", points)
+    with context():
+        inside = encoder.signed_distances_and_gradients("p0007", points)
+    for ours, theirs in zip(plain, inside):
+        np.testing.assert_array_equal(ours, theirs)

@@ -67,15 +67,17 @@ class DeepSdfEncoder(Encoder):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Signed distances [point, 4] mm and gradients with respect to points [point, 4, 3]."""
         distances, gradients = [], []
-        for x, z in _chunks(points, latent):
-            x.requires_grad_(True)
-            sdf = self.decoder(x, z)[0]
-            rows = [
-                torch.autograd.grad(sdf[:, k].sum(), x, retain_graph=True)[0][0]
-                for k in range(len(SDF_SURFACES))
-            ]
-            distances.append(sdf.detach())
-            gradients.append(torch.stack(rows, dim=1))
+        # a caller may be inside no_grad or inference_mode, as Lightning's validation is
+        with torch.inference_mode(False), torch.enable_grad():
+            for x, z in _chunks(points, latent):
+                x.requires_grad_(True)
+                sdf = self.decoder(x, z)[0]
+                rows = [
+                    torch.autograd.grad(sdf[:, k].sum(), x, retain_graph=True)[0][0]
+                    for k in range(len(SDF_SURFACES))
+                ]
+                distances.append(sdf.detach())
+                gradients.append(torch.stack(rows, dim=1))
         return torch.cat(distances).numpy(), torch.cat(gradients).numpy()
 
     def infer(self, points: np.ndarray, sdf: np.ndarray) -> np.ndarray:
