@@ -23,9 +23,11 @@ consolidated store is sharded by patient, and stored lazily readable:
 
 ```python
 import xarray as xr
+from zarr.storage import ZipStore
 
-tree = xr.open_datatree("zip::results/dataset/einthoven.zarr.zip", engine="zarr", chunks={})
-field = xr.open_zarr("zip::results/dataset/einthoven.zarr.zip", group="field")
+store = ZipStore("results/dataset/einthoven.zarr.zip", mode="r")
+tree = xr.open_datatree(store, engine="zarr", chunks={})
+field = xr.open_zarr(store, group="field")
 ```
 
 `einthoven.dataset.loaders` does the same with clear errors and splits;

@@ -7,7 +7,6 @@ both move to the GPU together), draws its batches and computes its losses. `fit`
 import csv
 import io
 import math
-import sys
 import time
 import warnings
 from abc import ABC, abstractmethod
@@ -15,21 +14,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
-import lightning
 import torch
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
-from einthoven.core.errors import BadInput, StepFailed
+from einthoven.core.errors import BadInput
 from einthoven.core.files import atomic
 from einthoven.core.log import logger
 from einthoven.core.seeds import derive_seed
 from einthoven.encoders.tracking import open_tracker
 
 Device = Literal["cpu", "gpu", "auto"]
-CLIP_NORM = 1.0
 WARM_UP = 0.02
 """Share of all steps over which the learning rate rises (cosine schedule only)."""
 FLOOR = 0.005
@@ -111,81 +107,6 @@ def torch_threads(n_threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-class _Batches:
-    """Re-iterable view of a task's batches: one pass is one epoch."""
-
-    def __init__(self, task: Task, generator: torch.Generator):
-        self.task, self.generator = task, generator
-
-    def __len__(self) -> int:
-        return self.task.steps_per_epoch
-
-    def __iter__(self) -> Iterator[Any]:
-        yield from self.task.batches(self.generator)
-
-
-class _Loop(lightning.LightningModule):
-    """The one Lightning module: Adam, the schedule, running means of the losses."""
-
-    def __init__(self, task: Task, schedule: Schedule):
-        super().__init__()
-        self.task, self.schedule = task, schedule
-        self.sums: dict[str, Tensor] = {}
-
-    def training_step(self, batch: Any, _index: int) -> Tensor:
-        terms = self.task.losses(batch)
-        for name, value in terms.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value.detach()
-        return terms["loss"]
-
-    def epoch_means(self) -> dict[str, float]:
-        """Means of the loss terms since the last call."""
-        means = {k: float(v) / self.task.steps_per_epoch for k, v in self.sums.items()}
-        self.sums = {}
-        return means
-
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        groups = [
-            {"params": g["params"], "lr": self.schedule.learning_rate * g.get("lr_factor", 1.0)}
-            for g in self.task.parameter_groups()
-        ]
-        optimizer = torch.optim.Adam(groups, foreach=True)
-        steps = self.task.steps_per_epoch
-        scheduler = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: self.schedule.factor(step, steps)
-        )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
-        }
-
-
-class _Curve(lightning.Callback):
-    """Collects one row an epoch; stops at the first loss that is not a number."""
-
-    def __init__(self, validate_every: int, epochs: int):
-        self.rows: list[dict[str, float]] = []
-        self.validate_every, self.epochs = validate_every, epochs
-
-    def on_train_epoch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
-        loop = cast(_Loop, pl_module)
-        epoch = trainer.current_epoch + 1
-        row = {"epoch": float(epoch), **loop.epoch_means()}
-        if not math.isfinite(row["loss"]):
-            raise StepFailed(
-                f"training diverged: loss is {row['loss']} in epoch {epoch}; "
-                f"lower learning_rate ({loop.schedule.learning_rate:g})"
-            )
-        if self.validate_every and (epoch % self.validate_every == 0 or epoch == self.epochs):
-            loop.task.eval()
-            with torch.no_grad():
-                row |= loop.task.validate()
-            loop.task.train()
-        self.rows.append(row)
-
-
 def fit(
     task: Task,
     schedule: Schedule,
@@ -217,14 +138,17 @@ def fit(
         BadInput: the tracker cannot be opened (before any training).
         StepFailed: the loss is not a number.
     """
+    # Lightning takes seconds to import, which predictions and decoders need not pay.
+    from einthoven.encoders.loop import Batches, Curve, Loop, trainer
+
     tracker = open_tracker(tracking_uri, name, parameters or {})
-    loop, curve = _Loop(task, schedule), _Curve(validate_every, schedule.epochs)
+    loop, curve = Loop(task, schedule), Curve(validate_every, schedule.epochs)
     started = time.monotonic()
     try:
         with torch_threads(n_threads), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Lightning's advice on loader workers and logging
-            _trainer(schedule.epochs, device, [curve]).fit(
-                loop, _Batches(task, torch_generator(seed, name, "batches"))
+            trainer(schedule.epochs, device, [curve]).fit(
+                loop, Batches(task, torch_generator(seed, name, "batches"))
             )
     except BaseException:
         tracker.close(failed=True)
@@ -238,24 +162,6 @@ def fit(
     logger.info("%s: %d epochs in %.0f s, loss %.4g", name, schedule.epochs, seconds,
                 curve.rows[-1]["loss"])  # fmt: skip
     return curve.rows
-
-
-def _trainer(epochs: int, device: Device, callbacks: list[Any]) -> lightning.Trainer:
-    import logging
-
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    return lightning.Trainer(
-        max_epochs=epochs,
-        accelerator=device,
-        devices=1,
-        callbacks=callbacks,
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        enable_progress_bar=sys.stderr.isatty(),
-        gradient_clip_val=CLIP_NORM,
-        num_sanity_val_steps=0,
-    )
 
 
 def write_curve(path: str | Path, rows: list[dict[str, float]]) -> None:
