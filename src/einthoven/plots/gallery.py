@@ -113,7 +113,7 @@ def patient_section(
     images, titles = [], []
     for name, activation in activations.items():
         tau = _on_nodes(mesh, activation["activation_time"])
-        for view, side in ((scene.LEFT_FRONT, "left"), (scene.RIGHT_FRONT, "right")):
+        for view, side in ((scene.LEFT_BACK, "left"), (scene.RIGHT_FRONT, "right")):
             images.append(
                 scene.heart_image(
                     points, outside, tau, (0, latest), view, n_isolines=int(latest // 10)
@@ -121,10 +121,11 @@ def patient_section(
             )
             titles.append(f"{SCENARIO_NAMES.get(name, name)}, from the {side}")
     tree = (purkinje["tree_points"], purkinje["tree_edges"])
-    tau = _on_nodes(mesh, next(iter(activations.values()))["activation_time"])
+    first = next(iter(activations.values()))["activation_time"]
+    tau, last = _on_nodes(mesh, first), float(first.max())
     tree_images = [
-        scene.heart_image(points, inside, tau, (0, latest), view, lines=tree)
-        for view in (scene.LEFT_FRONT, scene.RIGHT_FRONT)
+        scene.heart_image(points, inside, tau, (0, last), view, lines=tree)
+        for view in (scene.LEFT_BACK, scene.RIGHT_FRONT)
     ]
     name = anatomy.attrs["patient"]
     content = [
@@ -132,9 +133,9 @@ def patient_section(
                 "Myocardium (red), LV and RV blood (orange, blue), torso."),
         Picture(fibre_figure(mesh, fibers), "Rule-based fibres (Bayer 2012) at the epicardium."),
         Picture(
-            scene.coloured_figure(tree_images, ["from the left", "from the right"], (0, latest),
+            scene.coloured_figure(tree_images, ["from the left", "from the right"], (0, last),
                                   "activation time (ms)", columns=2),
-            "Purkinje trees on both endocardia over the activation time in sinus rhythm.",
+            "Purkinje trees on both endocardia over the activation time of the first scenario.",
         ),
         Picture(
             scene.coloured_figure(images, titles, (0, latest), "activation time (ms)", columns=2),
@@ -145,7 +146,7 @@ def patient_section(
 
 
 def fibre_figure(mesh: Mapping[str, np.ndarray], fibers: Mapping[str, np.ndarray]):
-    """Fibre directions of epicardial cells as short lines, from the left and the right."""
+    """Fibre directions of epicardial cells as short lines, from the left (LV) and right (RV)."""
     cells = mesh["cells"][: len(fibers["f0"])]
     epi = np.unique(mesh["facets"][mesh["facet_tags"] == Surface.EPI])
     outer = np.flatnonzero(np.isin(cells, epi).sum(axis=1) >= 3)
@@ -159,7 +160,7 @@ def fibre_figure(mesh: Mapping[str, np.ndarray], fibers: Mapping[str, np.ndarray
         scene.heart_image(
             mesh["points"], faces, blank, (-1, 0.2), view, "Reds", lines=(ends, edges)
         )
-        for view in (scene.LEFT_FRONT, scene.RIGHT_FRONT)
+        for view in (scene.LEFT_BACK, scene.RIGHT_FRONT)
     ]
     return scene.grid_figure(images, ["from the left", "from the right"], 2)
 

@@ -17,8 +17,9 @@ from einthoven.core.tags import Surface
 from einthoven.plots.style import TISSUE_COLOURS, house_style, new_figure
 
 FRONT = (0.0, -1.0, 0.0)
-LEFT_FRONT = (0.65, -0.72, 0.22)
-RIGHT_FRONT = (-0.65, -0.72, 0.22)
+# Across the mean heart's long axis: the LV's lateral wall, and the RV's free wall.
+LEFT_BACK = (0.75, 0.66, 0.15)
+RIGHT_FRONT = (-0.75, -0.66, 0.15)
 
 
 def surface(points: np.ndarray, faces: np.ndarray) -> pv.PolyData:
@@ -43,6 +44,7 @@ def render(plotter: pv.Plotter, view: Sequence[float], zoom: float = 1.0) -> np.
 def _plotter(size: tuple[int, int] = (620, 620)) -> pv.Plotter:
     plotter = pv.Plotter(off_screen=True, window_size=list(size))
     plotter.background_color = pv.Color("white")
+    plotter.renderer.enable_depth_peeling(8)  # or what is behind shines through what is before it
     return plotter
 
 
@@ -100,7 +102,7 @@ def heart_image(
     faces: np.ndarray,
     values: np.ndarray,
     limits: tuple[float, float],
-    view: Sequence[float] = LEFT_FRONT,
+    view: Sequence[float] = RIGHT_FRONT,
     cmap: str = "viridis",
     n_isolines: int = 0,
     lines: tuple[np.ndarray, np.ndarray] | None = None,
@@ -185,7 +187,7 @@ def streamline_image(
     heart_points: np.ndarray,
     heart_faces: np.ndarray,
     colour: str,
-    view: Sequence[float] = LEFT_FRONT,
+    view: Sequence[float] = RIGHT_FRONT,
 ) -> np.ndarray:
     """Streamlines [k, 3] mm of grad Z around the heart surface (the paper's Figs. 2 and 5)."""
     plotter = _plotter((560, 560))
@@ -212,9 +214,8 @@ def streamlines(
     grid = pv.UnstructuredGrid(
         {pv.CellType.TETRA: np.asarray(mesh["cells"])}, np.asarray(mesh["points"], float)
     )
-    grid.cell_data["direction"] = gradient / (
-        np.linalg.norm(gradient, axis=1, keepdims=True) + 1e-30
-    )
+    grid.cell_data["direction"] = gradient / np.linalg.norm(gradient, axis=1, keepdims=True)
+    grid = grid.cell_data_to_point_data()  # VTK traces only what it can interpolate
     traced = grid.streamlines_from_source(
         pv.PolyData(np.asarray(seeds, float)),
         vectors="direction",
