@@ -13,6 +13,6 @@ TESTS = Path(__file__).with_name("fibers_ldrb_package.py")
 
 
 def test_our_fibres_agree_with_the_package():
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(TESTS)]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(TESTS)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=TESTS.parents[2])
     assert done.returncode == 0 and "2 passed" in done.stdout, done.stdout[-2000:]
