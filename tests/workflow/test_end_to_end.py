@@ -1,0 +1,95 @@
+"""The whole workflow at the smallest size, from an empty folder to the report."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from test_workflow import PARTS, ROOT, planned, snakemake
+
+from einthoven.cli import main as einthoven
+from einthoven.core.files import load_arrays
+from einthoven.dataset.loaders import open_group
+
+pytestmark = pytest.mark.workflow
+CI = ("--configfile", "config/ci.yaml")
+METHODS = {"pca-paper", "pca-refraction", "deepsdf-paper", "deepsdf-refraction"}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A copy of the project after a complete run."""
+    folder = tmp_path_factory.mktemp("project")
+    for part in PARTS:
+        (shutil.copytree if (ROOT / part).is_dir() else shutil.copy)(ROOT / part, folder / part)
+    for link in ("slurm", "local"):
+        (folder / link).symlink_to(f"profiles/{link}")
+    command = [sys.executable, "-m", "snakemake", "--profile", "local", *CI]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder / "src")},
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    logs = "\n".join(p.read_text()[-400:] for p in (folder / "results/logs").rglob("*.log"))
+    assert done.returncode == 0, done.stderr[-2000:] + logs[-4000:]
+    return folder
+
+
+def test_report_and_metrics_are_complete(finished):
+    report = finished / "results/report"
+    metrics = json.loads((report / "metrics.json").read_text())
+    assert METHODS | {"pseudo", "pseudo-scaled"} == set(metrics["methods"])
+    for row in metrics["methods"].values():
+        assert row["n_patients"] == 1 and row["n_missing"] == 0
+        assert 0 < row["angular_error_deg"]["mean"] < 120
+        assert np.isfinite(row["ecg_rel_l2"]["mean"])
+    assert metrics["encoders"]["deepsdf"]["chamfer_surface_lv_mm"]["n_patients"] == 1
+    page = (report / "index.html").read_text()
+    assert page.count("<img") >= 15 and "http" not in page.replace("http-equiv", "")
+
+
+def test_splits_do_not_mix(finished):
+    splits = {
+        split: set(map(str, open_group(store(finished), "ecg", split).patient.values))
+        for split in ("train", "val", "test")
+    }
+    assert [len(splits[s]) for s in ("train", "val", "test")] == [2, 1, 1]
+    assert len(set.union(*splits.values())) == 4
+    predicted = {p.stem for p in (finished / "results/predictions").rglob("*.npz")}
+    assert predicted == splits["test"]
+
+
+def test_stores_pass_their_check_and_nothing_is_left_to_do(finished, capsys):
+    einthoven(["check", str(finished / "results")])
+    assert capsys.readouterr().out.count(": ok") == 5
+    assert planned(finished, *CI) == {}
+
+
+def test_a_patient_made_again_has_the_same_bytes(finished):
+    path = finished / "results/dataset/patients/p0000.zarr.zip"
+    before = path.read_bytes()
+    shutil.rmtree(finished / "results/patients/p0000")
+    path.unlink()
+    target = str(path.relative_to(finished))
+    done = snakemake(finished, *CI, target)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert path.read_bytes() == before
+
+
+def test_sinus_ecg_of_the_test_patient_is_physiological(finished):
+    test = next((finished / "results/predictions/pca-paper").glob("*.npz")).stem
+    ecg = load_arrays(finished / f"results/patients/{test}/ecg.npz")
+    duration = dict(zip(map(str, ecg["scenario"]), ecg["qrs_duration"]))
+    assert 70 <= duration["sinus"] <= 110 and duration["lbbb"] > 120
+    i, ii, iii = ecg["ecg"][0][:3]
+    np.testing.assert_allclose(i + iii, ii, atol=1e-5)  # Einthoven
+
+
+def store(folder):
+    return folder / "results/dataset/einthoven.zarr.zip"
