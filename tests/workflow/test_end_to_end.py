@@ -77,7 +77,7 @@ def test_a_patient_made_again_has_the_same_bytes(finished):
     shutil.rmtree(finished / "results/patients/p0000")
     path.unlink()
     target = str(path.relative_to(finished))
-    done = snakemake(finished, *CI, target)
+    done = snakemake(finished, target, *CI)
     assert done.returncode == 0, done.stderr[-2000:]
     assert path.read_bytes() == before
 
