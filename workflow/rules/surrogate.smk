@@ -31,6 +31,40 @@ rule surrogate:
         "../scripts/surrogate.py"
 
 
+# Optional: snakemake results/search/deepsdf-refraction.json
+rule search:
+    input:
+        store="results/dataset/einthoven.zarr.zip",
+        encoder="results/encoders/{encoder}/model.safetensors",
+        latents="results/encoders/{encoder}/latents.npz",
+        anatomies=expand(
+            "results/patients/{patient}/anatomy.npz",
+            patient=patients_of("train") + patients_of("val"),
+        ),
+    output:
+        "results/search/{encoder}-{model}.json",
+    log:
+        "results/logs/search/{encoder}-{model}.log",
+    benchmark:
+        "results/benchmarks/search/{encoder}-{model}.tsv"
+    conda:
+        "../../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(2800),
+    params:
+        section=lookup(dpath="{model}", within=config),
+        n_trials=lookup(dpath="learning/search_trials", within=config),
+        encoder="{encoder}",
+        model="{model}",
+        source=source("search"),
+    message:
+        "Search settings of {wildcards.encoder}-{wildcards.model} on validation patients"
+    script:
+        "../scripts/search.py"
+
+
 rule predict:
     input:
         surrogate="results/surrogates/{encoder}-{model}/model.safetensors",

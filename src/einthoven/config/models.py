@@ -261,6 +261,8 @@ class Learning(Section):
     models: Annotated[list[ModelName], Field(min_length=1)] = ["paper", "refraction"]
     chamfer_grid: Annotated[int, Field(ge=8, le=256)] = 48
     """Grid points a side at which decoded surfaces are compared with the true ones."""
+    search_trials: Count = 20
+    """Trainings of the optional targets results/search/{encoder}-{model}.json."""
 
 
 class Config(Section):
