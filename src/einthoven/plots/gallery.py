@@ -32,24 +32,29 @@ def best_method(metrics: Mapping[str, Any]) -> str:
 def results_section(metrics: Mapping[str, Any], columns: Mapping[str, str]) -> Section:
     """The table of all methods and the two bars that matter most."""
     rows = []
-    for method, row in metrics["methods"].items():
+    methods = metrics["methods"]
+    order = sorted(methods, key=lambda method: methods[method][ANGLE]["mean"])
+    for method in order:
+        row = methods[method]
         cells = [
             f"{row[k]['mean']:.3g} ± {row[k]['std']:.2g}" if k in row else "–" for k in columns
         ]
-        rows.append([method, *cells, str(row["n_patients"])])
+        rows.append([errors.look(method)[2], *cells, str(row["n_patients"])])
     table = Table(["method", *columns.values(), "patients"], rows)
     bars: list[Table | Picture] = []
     for key, label in (
         (ANGLE, "mean angular error in the heart (degrees)"),
         (ECG_ERROR, "relative ℓ2 error of the 12-lead ECG (1)"),
     ):
-        means = {m: (r[key]["mean"], r[key]["std"]) for m, r in metrics["methods"].items()}
+        means = {m: (methods[m][key]["mean"], methods[m][key]["std"]) for m in order}
         caption = f"{label}: mean and standard deviation over held-out patients"
         bars.append(Picture(errors.comparison_figure(means, label), caption))
     text = (
         "Every number is a mean ± standard deviation over test patients that no training saw; the "
-        "reference is the finite-element lead field on the same mesh. pseudo is eq. (11) as it "
-        "stands, pseudo-scaled the same times one factor fitted on training hearts."
+        "reference is the finite-element lead field on the same mesh, whose own discretisation "
+        "error docs/model-card.md states. The pseudo lead field is eq. (11); scaled, it has one "
+        "factor fitted on training hearts. Models with the PCA code are given exact distances to "
+        "the patient's surfaces."
     )
     return Section("Results", text, [table, *bars])
 
