@@ -129,7 +129,7 @@ def patient_section(
     first = next(iter(activations.values()))["activation_time"]
     tau, last = _on_nodes(mesh, first), float(first.max())
     tree_images = [
-        scene.heart_image(points, inside, tau, (0, last), view, lines=tree)
+        scene.heart_image(points, inside, tau, (0, last), view, lines=tree, opacity=0.6)
         for view in (scene.LEFT_BACK, scene.RIGHT_FRONT)
     ]
     name = anatomy.attrs["patient"]
@@ -156,6 +156,8 @@ def fibre_figure(mesh: Mapping[str, np.ndarray], fibers: Mapping[str, np.ndarray
     epi = np.unique(mesh["facets"][mesh["facet_tags"] == Surface.EPI])
     outer = np.flatnonzero(np.isin(cells, epi).sum(axis=1) >= 3)
     centre = mesh["points"][cells[outer]].mean(axis=1)
+    outwards = centre - mesh["points"][cells].mean(axis=(0, 1))
+    centre += 2.0 * outwards / np.linalg.norm(outwards, axis=1, keepdims=True)  # off the surface
     half = 2.0 * fibers["f0"][outer]
     ends = np.concatenate([centre - half, centre + half])
     edges = np.stack([np.arange(len(outer)), np.arange(len(outer)) + len(outer)], axis=1)
@@ -163,7 +165,7 @@ def fibre_figure(mesh: Mapping[str, np.ndarray], fibers: Mapping[str, np.ndarray
     blank = np.zeros(len(mesh["points"]))
     images = [
         scene.heart_image(
-            mesh["points"], faces, blank, (-1, 0.2), view, "Reds", lines=(ends, edges)
+            mesh["points"], faces, blank, (-1, 2.5), view, "Reds", lines=(ends, edges)
         )
         for view in (scene.LEFT_BACK, scene.RIGHT_FRONT)
     ]

@@ -106,6 +106,7 @@ def heart_image(
     cmap: str = "viridis",
     n_isolines: int = 0,
     lines: tuple[np.ndarray, np.ndarray] | None = None,
+    opacity: float = 1.0,
 ) -> np.ndarray:
     """Nodal values on a surface, with isolines and a line network (Purkinje tree, fibres).
 
@@ -115,7 +116,8 @@ def heart_image(
         view: direction from which to look.
         cmap: matplotlib colour map.
         n_isolines: number of level lines, 0 for none.
-        lines: (points [k, 3], edges [e, 2]) to draw as tubes.
+        lines: (points [k, 3], edges [e, 2]) to draw as lines.
+        opacity: of the surface.
     """
     mesh = pv.PolyData(np.asarray(points, float), np.c_[np.full(len(faces), 3), faces].ravel())
     mesh["value"] = values
@@ -127,7 +129,7 @@ def heart_image(
         cmap=colormaps[cmap],
         show_scalar_bar=False,
         smooth_shading=True,
-        opacity=1.0 if lines is None else 0.6,
+        opacity=opacity,
     )
     if n_isolines:
         levels = np.linspace(*limits, n_isolines + 2)[1:-1]
