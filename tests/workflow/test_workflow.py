@@ -98,6 +98,18 @@ def test_bad_config_ends_before_any_job(copy, wrong, message):
     assert "Traceback" not in done.stderr and "Building DAG" not in done.stderr
 
 
+def test_a_missing_atlas_ends_before_any_job(copy):
+    atlas = copy / "src/einthoven/anatomy/data/torso_atlas.npz"
+    aside = atlas.rename(atlas.with_suffix(".aside"))
+    try:
+        done = snakemake(copy, "--dry-run")
+    finally:
+        aside.rename(atlas)
+    assert done.returncode == 2
+    line = (done.stdout + done.stderr).strip().splitlines()[-1]
+    assert "torso_atlas.npz" in line and "tools/build_torso_atlas.py" in line
+
+
 @pytest.fixture(scope="module")
 def finished(copy):
     """A copy of the CI run in which every file exists, with the metadata of a real run."""

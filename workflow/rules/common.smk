@@ -1,5 +1,7 @@
 import os
 import sys
+from pathlib import Path
+import einthoven
 import yaml
 from snakemake.utils import update_config
 from einthoven.anatomy.cohort import block_splits
@@ -32,6 +34,15 @@ except BadInput as error:
     sys.exit(2)
 config.clear()
 config.update(full_config)
+
+for atlas in ("torso", "heart"):
+    path = Path(einthoven.__file__).parent / "anatomy" / "data" / f"{atlas}_atlas.npz"
+    if not path.is_file():
+        cure = f"restore it with git, or run python tools/build_{atlas}_atlas.py"
+        print(
+            f"einthoven: {path}: the {atlas} atlas is missing; {cure}", file=sys.stderr
+        )
+        sys.exit(2)
 
 # A patient's parameters do not depend on the size of the cohort, so growing it moves nobody.
 DRAW = {k: v for k, v in config["cohort"].items() if k != "n_patients"}
