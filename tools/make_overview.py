@@ -28,21 +28,21 @@ def image_of(figure) -> np.ndarray:
 def main(results: Path) -> None:
     """Compose three rows: patients, lead field, ECG."""
     metrics = read_json(results / "report/metrics.json")
-    best, test = gallery.best_method(metrics), metrics["patients"]
+    method, test = gallery.shown_method(metrics), metrics["patients"]
     folder = results / "patients" / test[0]
     anatomies = [load_arrays(results / "patients" / p / "anatomy.npz") for p in test[:SHOWN]]
     patients = scene.grid_figure([scene.anatomy_image(a) for a in anatomies], test[:SHOWN], SHOWN)
     mesh, ecg = load_arrays(folder / "mesh.npz"), load_arrays(folder / "ecg.npz")
     solved = load_arrays(folder / "leadfield_b0.npz")
-    predicted = load_arrays(results / "predictions" / best / f"{test[0]}.npz")
+    predicted = load_arrays(results / "predictions" / method / f"{test[0]}.npz")
     k = [str(n) for n in solved["electrode_names"]].index(ELECTRODE)
     lines = gallery.field_section(
-        mesh, solved["lead_field"][k], ELECTRODE, predicted["heart_grad"][k], best
+        mesh, solved["lead_field"][k], ELECTRODE, predicted["heart_grad"][k], method
     )
     j = [str(s) for s in ecg["scenario"]].index(SCENARIO)
     early = ecg["time"] < gallery.QRS_WINDOW_MS[1]
-    traces = {"fem": ecg["ecg"][j], best: predicted["ecg"][j], "pseudo": ecg["ecg_pseudo"][j]}
-    shown = {method: trace[:, early] for method, trace in traces.items()}
+    traces = {"fem": ecg["ecg"][j], method: predicted["ecg"][j], "pseudo": ecg["ecg_pseudo"][j]}
+    shown = {name: trace[:, early] for name, trace in traces.items()}
     paper = ecg_figure(ecg["time"][early], shown, f"{test[0]}, sinus rhythm")
     rows = [image_of(f) for f in (patients, lines.content[0].image, paper)]
     heights = [row.shape[0] / row.shape[1] for row in rows]

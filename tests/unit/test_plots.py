@@ -66,3 +66,14 @@ def test_report_is_self_contained_escaped_and_reproducible(tmp_path):
     assert all(s.startswith(("data:image/png;base64,", "#")) for s in sources)
     assert "&lt;i&gt;" in page and "a &lt; b" in page and "p0003 is missing" in page
     assert png_bytes(figure)[:4] == b"\x89PNG"
+
+
+def test_pictures_show_a_fixed_method_whatever_the_test_errors():
+    from einthoven.plots.gallery import shown_method
+
+    def metrics(**errors):
+        return {"methods": {m: {"angular_error_deg": {"mean": e}} for m, e in errors.items()}}
+
+    worse = metrics(**{"pca-paper": 1.0, "deepsdf-refraction": 9.0, "pseudo": 0.1})
+    assert shown_method(worse) == "deepsdf-refraction"
+    assert shown_method(metrics(**{"pca-paper": 1.0, "pseudo": 0.1})) == "pca-paper"

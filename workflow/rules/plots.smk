@@ -15,7 +15,9 @@ rule report:
             f"results/patients/{EXAMPLE}/activation_{{scenario}}.npz",
             scenario=SCENARIOS,
         ),
-        leadfield=f"results/patients/{EXAMPLE}/leadfield_b0.npz",
+        leadfield=expand(
+            f"results/patients/{EXAMPLE}/leadfield_b{{batch}}.npz", batch=BATCHES
+        ),
         cohort=expand("results/cohort/{patient}.json", patient=PATIENTS),
         predictions=expand(
             f"results/predictions/{{encoder}}-{{model}}/{EXAMPLE}.npz",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from einthoven.conduction.action_potential import template
+from einthoven.conduction.action_potential import ECG_STEP_MS, template
 from einthoven.core.files import load_arrays, save_arrays
 from einthoven.core.names import LEADS
 from einthoven.core.simplex import cell_gradient, p1_gradients
@@ -13,8 +13,6 @@ from einthoven.leadfield.conductivity import Conductivities, intracellular
 from einthoven.leadfield.gather import gather_lead_fields
 from einthoven.leadfield.pseudo import pseudo_lead_field_grad
 from einthoven.step import run
-
-TEMPLATE_STEP_MS = 0.1
 
 
 def main(input, output, params, log):
@@ -31,7 +29,7 @@ def main(input, output, params, log):
     both = np.concatenate([fem, pseudo])  # one sweep of the wave serves both
     section = params.section
     time = section["start_ms"] + np.arange(0, section["duration_ms"], section["dt_ms"])
-    beat = template(TEMPLATE_STEP_MS)
+    beat = template(ECG_STEP_MS)
     taus = [load_arrays(path, ["activation_time"])["activation_time"] for path in input.activation]
     arrays = {"time": time, "scenario": np.array(section["scenarios"])}
     arrays |= {"electrode_names": names, "lead": np.array(LEADS)}

@@ -2,15 +2,13 @@
 
 from pathlib import Path
 
-from einthoven.conduction.action_potential import template
+from einthoven.conduction.action_potential import ECG_STEP_MS, template
 from einthoven.core.files import load_arrays
 from einthoven.encoders.surfaces import stage_file_surfaces
 from einthoven.encoders.train import load_encoder
 from einthoven.leadfield.conductivity import Conductivities, intracellular
 from einthoven.step import n_threads, run
 from einthoven.surrogate.predict import predict_patient
-
-TEMPLATE_STEP_MS = 0.1
 
 
 def main(input, output, params, log):
@@ -28,7 +26,7 @@ def main(input, output, params, log):
         activation=dict(zip(map(str, ecg["scenario"]), input.activation, strict=True)),
         sigma_i=intracellular(f0, sigma.sigma_il, sigma.sigma_it),
         time=ecg["time"],
-        template=template(TEMPLATE_STEP_MS),
+        template=template(ECG_STEP_MS),
         n_threads=n_threads(),
     )
     log.info("%s: predicted with %s", ecg.attrs["patient"], params.model)

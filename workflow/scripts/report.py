@@ -5,7 +5,7 @@ from pathlib import Path
 from einthoven import __version__
 from einthoven.core.files import load_arrays, read_json
 from einthoven.core.tags import Surface
-from einthoven.evaluation.tables import COLUMNS
+from einthoven.leadfield.gather import gather_lead_fields
 from einthoven.plots import gallery
 from einthoven.plots.report import write_report
 from einthoven.step import run
@@ -20,21 +20,18 @@ def main(input, output, params, log):
         Path(p).stem.removeprefix("activation_"): load_arrays(p) for p in input.activation
     }
     predictions = {Path(p).parent.name: load_arrays(p) for p in input.predictions}
-    leads, best = load_arrays(input.leadfield), gallery.best_method(metrics)
+    shown = gallery.shown_method(metrics)
     anatomy, mesh = example["anatomy"], example["mesh"]
-    k = [str(n) for n in leads["electrode_names"]].index(ELECTRODE)
-    j = [str(n) for n in anatomy["electrode_names"]].index(ELECTRODE)
+    names, electrodes = anatomy["electrode_names"], anatomy["electrode_points"]
+    z = gather_lead_fields(input.leadfield, names, electrodes).lead_field
+    k = [str(name) for name in names].index(ELECTRODE)
     skin = anatomy["faces"][anatomy["face_tags"] == Surface.SKIN]
     sections = [
-        gallery.results_section(metrics, COLUMNS),
+        gallery.results_section(metrics),
         gallery.encoder_section(metrics),
-        gallery.ecg_section(example["ecg"], predictions, best),
-        gallery.error_section(
-            load_arrays(input.curves), anatomy, skin, anatomy["electrode_points"]
-        ),
-        gallery.field_section(
-            mesh, leads["lead_field"][k], ELECTRODE, predictions[best]["heart_grad"][j], best
-        ),
+        gallery.ecg_section(example["ecg"], predictions, shown),
+        gallery.error_section(load_arrays(input.curves), anatomy, skin, electrodes),
+        gallery.field_section(mesh, z[k], ELECTRODE, predictions[shown]["heart_grad"][k], shown),
         gallery.cohort_section(
             [read_json(p) for p in input.cohort],
             [load_arrays(p) for p in input.anatomies],
@@ -46,7 +43,7 @@ def main(input, output, params, log):
     n_test = len(metrics["patients"])
     lead = f"einthoven {__version__}: {len(input.cohort)} virtual patients, {n_test} held out."
     write_report(output[0], "Lead-field surrogates", lead, sections, warnings_of(metrics))
-    log.info("%d sections, best model %s", len(sections), best)
+    log.info("%d sections, pictures of %s", len(sections), shown)
 
 
 def warnings_of(metrics):

@@ -13,6 +13,8 @@ from einthoven.core import check
 from einthoven.core.files import Arrays, load_arrays
 
 DATA = Path(__file__).parent / "data" / "ttp06_epi.npz"
+ECG_STEP_MS = 0.1
+"""Step of the template in every ECG, predicted or solved (see ecg.forward for its error)."""
 FADE_MS = 50.0
 """Over this end of the table the last hundredths of a millivolt above rest fade out."""
 

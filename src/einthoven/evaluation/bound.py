@@ -78,5 +78,5 @@ def cauchy_schwarz(
         "potential_error", finite("potential_error", potential_error), (len(grad_error), n_time)
     )
     constant = dt * np.einsum("tci,tci,c->", source, source, volume, optimize=True)
-    error = np.einsum("eci,eci,c->e", grad_error, grad_error, volume, optimize=True)
-    return Bound(left=dt * np.square(potential_error).sum(axis=1), right=constant * error)
+    bound = activation_bound(np.atleast_1d(constant), volume, grad_error, potential_error[None], dt)
+    return Bound(left=bound.left[0], right=bound.right[0])

@@ -13,6 +13,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from einthoven.core.names import STANDARD_ELECTRODES
 from einthoven.core.tags import Surface
 from einthoven.plots.style import TISSUE_COLOURS, house_style, new_figure
 
@@ -66,7 +67,7 @@ def anatomy_image(anatomy: Mapping[str, np.ndarray], view: Sequence[float] = FRO
     plotter.add_mesh(_tagged(anatomy, Surface.LV_ENDO), color=TISSUE_COLOURS["lv"])
     plotter.add_mesh(_tagged(anatomy, Surface.RV_ENDO), color=TISSUE_COLOURS["rv"])
     names = [str(n) for n in anatomy["electrode_names"]]
-    standard = np.array([not n.startswith("A0") and not n.startswith("A1") for n in names])
+    standard = np.isin(names, STANDARD_ELECTRODES)
     points = np.asarray(anatomy["electrode_points"], float)
     size = 7.0
     for chosen, colour in ((standard, "black"), (~standard, "#6F6F6F")):
