@@ -2,12 +2,14 @@
 
 import logging
 import os
+import resource
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from einthoven.core.errors import EinthovenError
-from einthoven.core.log import log_to, logger
+from einthoven.core.log import USED, log_to, logger
 
 Main = Callable[[Any, Any, Any, logging.Logger], None]
 
@@ -28,9 +30,24 @@ def run(main: Main, job: Any) -> None:
     log_to(None)
     try:
         main(job.input, job.output, job.params, logger)
+        logger.info(USED, processor_seconds(), peak_memory_mb())
     except EinthovenError as error:
         logger.error("%s: %s", type(error).__name__, error)
         sys.exit(1)
+
+
+def peak_memory_mb() -> float:
+    """Peak resident memory of this process or of its largest child, as the kernel counted it."""
+    # ru_maxrss of this process would include Snakemake, from which it was forked
+    status = Path("/proc/self/status").read_text()
+    own = int(status.partition("VmHWM:")[2].split()[0])
+    return max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024
+
+
+def processor_seconds() -> float:
+    """Processor time of this process and of its finished children."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def n_threads() -> int:

@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "inverse": {"dataset", "ecg", "evaluation"},
     "imaging": {"dataset", "ecg", "evaluation"},
     "plots": {"*"},
+    "runs": {"config", "anatomy", "leadfield"},
 }
 ONLY_IN: dict[str, set[str]] = {
     "dolfinx": {"fem"},

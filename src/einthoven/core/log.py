@@ -8,6 +8,9 @@ from tqdm import tqdm
 
 logger = logging.getLogger("einthoven")
 
+USED = "used %.1f s of processor time, at most %.0f MB of memory"
+"""Last line of a job's log, which `runs.benchmarks` reads."""
+
 
 def track[T](items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
     """Iterate with a progress bar on a terminal, silently elsewhere."""
