@@ -38,13 +38,13 @@ def solved(index: int, heart_edge_mm: float) -> tuple[TetMesh, np.ndarray, np.nd
     patient = draw_patient(index, **SETTING["cohort"])
     size = {"heart_edge_mm": heart_edge_mm}
     body, _ = build_anatomy(patient, **{**SETTING["anatomy"], **size})
-    electrodes = body["electrode_points"][:N]
+    electrodes = body["site_points"][:N]
     mesh = tetrahedralise(
         body["points"], body["faces"], body["face_tags"], electrodes, **{**SETTING["mesh"], **size}
     )
     f0 = assign_fibers(mesh.arrays(), **SETTING["fibers"]).f0
     z, _ = lead_fields(
-        mesh.arrays(), f0, electrodes, body["electrode_names"][:N], **SETTING["leadfield"]
+        mesh.arrays(), f0, electrodes, body["site_names"][:N], **SETTING["leadfield"]
     )
     tets = mesh.cells[: mesh.n_heart_cells]
     return mesh, f0, cell_gradient(p1_gradients(mesh.points, tets), tets, z), electrodes

@@ -29,11 +29,12 @@ def stage_arrays(index: int, n_nodes: int = 30, n_points: int = 100) -> dict[str
     potential = (len(SCENARIOS), count, n_time)
     signal = (len(SCENARIOS), len(LEADS), n_time)
     f32 = np.float32
+    sites = normal(size=(count + 2, 3))
     arrays = {
         "anatomy": dict(
             points=normal(size=(9, 3)), faces=rng.integers(0, 9, (14, 3)).astype(np.int32),
-            face_tags=rng.integers(1, 8, 14).astype(np.int8), electrode_names=np.array(ELECTRODES),
-            electrode_points=normal(size=(count, 3)), ground_point=normal(size=3),
+            face_tags=rng.integers(1, 8, 14).astype(np.int8), ground_point=normal(size=3),
+            site_names=np.array([*ELECTRODES, "A998", "A999"]), site_points=sites,
             heart_rotation=np.eye(3), heart_origin=normal(size=3), latent_pca=normal(size=23),
             torso_box=np.array([[-1.0] * 3, [1.0] * 3]), landmark_names=np.array(LANDMARKS),
             landmark_points=normal(size=(5, 3)),
@@ -87,7 +88,7 @@ def stage_arrays(index: int, n_nodes: int = 30, n_points: int = 100) -> dict[str
         names = ELECTRODES[part]
         arrays[f"leadfield_b{batch}"] = dict(
             lead_field=normal(size=(len(names), n_nodes)).astype(f32),
-            electrode_names=np.array(names), electrode_points=normal(size=(len(names), 3)),
+            electrode_names=np.array(names), electrode_points=sites[:count][part],
             residual=rng.uniform(size=len(names)),
         )  # fmt: skip
     return arrays

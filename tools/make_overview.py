@@ -31,9 +31,12 @@ def main(results: Path) -> None:
     method, test = gallery.shown_method(metrics), metrics["patients"]
     folder = results / "patients" / test[0]
     anatomies = [load_arrays(results / "patients" / p / "anatomy.npz") for p in test[:SHOWN]]
-    patients = scene.grid_figure([scene.anatomy_image(a) for a in anatomies], test[:SHOWN], SHOWN)
     mesh, ecg = load_arrays(folder / "mesh.npz"), load_arrays(folder / "ecg.npz")
     solved = load_arrays(folder / "leadfield_b0.npz")
+    n = len(solved["electrode_names"])
+    patients = scene.grid_figure(
+        [scene.anatomy_image(a, n) for a in anatomies], test[:SHOWN], SHOWN
+    )
     predicted = load_arrays(results / "predictions" / method / f"{test[0]}.npz")
     k = [str(n) for n in solved["electrode_names"]].index(ELECTRODE)
     lines = gallery.field_section(

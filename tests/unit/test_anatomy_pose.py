@@ -104,15 +104,15 @@ def test_anatomy_follows_the_contract():
     changed = parameters(
         heart_coeffs=[0.4] * 10, torso_coeffs=[-0.4] * 10, pose_coeffs=[0.3] * 6, split="val"
     )
-    arrays, attrs = build_anatomy(changed, 4.0, "coarse", 5)
+    arrays, attrs = build_anatomy(changed, 4.0, "coarse")
     assert attrs["split"] == "val" and set(attrs["volumes_ml"]) == {"lv", "rv", "myocardium"}
     assert arrays["faces"].dtype == np.int32 and arrays["face_tags"].dtype == np.int8
     assert set(arrays["face_tags"]) == set(Surface)
     np.testing.assert_allclose(arrays["latent_pca"], [0.4] * 10 + [-0.4] * 10 + [0.3] * 3)
-    assert list(arrays["electrode_names"][[0, 8, 9]]) == ["RA", "V6", "A000"]
-    assert arrays["electrode_points"].shape == (14, 3)
+    assert list(arrays["site_names"][[0, 8, 9]]) == ["RA", "V6", "A000"]
+    assert arrays["site_points"].shape == (1009, 3)
     skin = arrays["faces"][arrays["face_tags"] == Surface.SKIN]
-    sites = np.concatenate([arrays["electrode_points"], arrays["ground_point"][None]])
+    sites = np.concatenate([arrays["site_points"], arrays["ground_point"][None]])
     assert np.abs(surface_distance(arrays["points"], skin, sites)).max() < 1e-3
     lv = arrays["faces"][np.isin(arrays["face_tags"], CLOSED_SURFACES["lv"])]
     landmarks = dict(zip(arrays["landmark_names"], arrays["landmark_points"]))
@@ -127,4 +127,4 @@ def test_missing_parameters_are_named():
     incomplete = parameters()
     del incomplete["pose_coeffs"]
     with pytest.raises(BadInput, match="pose_coeffs"):
-        build_anatomy(incomplete, 4.0, "coarse", 0)
+        build_anatomy(incomplete, 4.0, "coarse")

@@ -49,6 +49,8 @@ def test_patient_store_gives_back_the_stage_files(stores):
 def test_batches_and_scenarios_are_joined_in_order(stores):
     tree, arrays = open_tree(stores[2]), stage_arrays(2)
     assert list(tree["leadfield"].electrode.values) == list(ELECTRODES)
+    places = stage_arrays(2)["anatomy"]["site_points"][: len(ELECTRODES)]
+    np.testing.assert_array_equal(tree["anatomy"].electrode_points.values, places)
     second = tree["leadfield"].lead_field.sel(electrode=list(ELECTRODES[6:])).values
     assert np.array_equal(second, arrays["leadfield_b1"]["lead_field"])
     for number, scenario in enumerate(SCENARIOS):

@@ -6,7 +6,7 @@ from helpers_fem import ball_in_ball, unit
 
 from einthoven.core.errors import BadInput
 from einthoven.core.files import save_arrays
-from einthoven.leadfield.gather import batch_slice, gather_lead_fields, n_batches
+from einthoven.leadfield.gather import batches, gather_lead_fields
 from einthoven.leadfield.pseudo import pseudo_lead_field, pseudo_lead_field_grad
 from einthoven.leadfield.skin import _closest, electrode_weights, lumped_areas, skin_faces
 
@@ -84,11 +84,13 @@ def test_pseudo_gradient_is_the_gradient_and_points_to_the_electrode():
 
 @pytest.mark.parametrize(("n", "per_job"), [(33, 0), (33, 1), (33, 10), (30, 10)])
 def test_batches_cover_every_electrode_once(n, per_job):
-    batches = [batch_slice(n, per_job, b) for b in range(n_batches(n, per_job))]
-    covered = np.concatenate([np.arange(n)[batch] for batch in batches])
-    np.testing.assert_array_equal(covered, np.arange(n))
-    with pytest.raises(BadInput, match="batch"):
-        batch_slice(n, per_job, len(batches))
+    jobs = batches(n, per_job)
+    np.testing.assert_array_equal(np.concatenate([np.arange(*job) for job in jobs]), np.arange(n))
+    assert len(jobs) == (1 if per_job == 0 else -(-n // per_job))
+
+
+def test_more_electrodes_leave_full_batches_as_they_are():
+    assert batches(33, 10)[:3] == batches(41, 10)[:3]
 
 
 NAMES = ["RA", "LA", "LL", "V1", "V2"]

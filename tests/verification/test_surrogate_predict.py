@@ -34,14 +34,15 @@ def predicted(request, tmp_path_factory):
                       [0, 1, 3, 7]])  # fmt: skip
     fiber = np.tile([0.0, 0.6, 0.8], (6, 1))
     save_arrays(folder / "anatomy.npz", {
-        "electrode_names": np.array(STANDARD_ELECTRODES),
-        **{k: patient[k] for k in ("electrode_points", "heart_rotation", "heart_origin",
-                                   "torso_box")}}, patient="p0003")  # fmt: skip
+        k: patient[k] for k in ("heart_rotation", "heart_origin", "torso_box")
+        }, patient="p0003")  # fmt: skip
     save_arrays(folder / "mesh.npz", {"points": points, "cells": cells},
                 n_heart_nodes=8, n_heart_cells=6)  # fmt: skip
     save_arrays(folder / "fibers.npz", {"f0": fiber})
     save_arrays(folder / "field.npz",
-                {"field_points": patient["points"], "field_fiber": patient["fiber"]})  # fmt: skip
+                {"field_points": patient["points"], "field_fiber": patient["fiber"],
+                 "electrode_points": patient["electrode_points"],
+                 "electrode_names": np.array(STANDARD_ELECTRODES)})  # fmt: skip
     for name, axis in (("sinus", 0), ("lbbb", 2)):
         tau = points[:, axis] - points[:, axis].min()
         save_arrays(folder / f"activation_{name}.npz", {"activation_time": tau})

@@ -8,6 +8,7 @@ from einthoven.anatomy.cohort import block_splits
 from einthoven.config import as_params, validate
 from einthoven.core.errors import BadInput
 from einthoven.core.names import STANDARD_ELECTRODES, patient_name
+from einthoven.leadfield.gather import batches
 from einthoven.sources import fingerprint
 
 
@@ -65,15 +66,22 @@ PATIENTS = list(SPLITS)
 SCENARIOS = config["ecg"]["scenarios"]
 ENCODERS = config["learning"]["encoders"]
 MODELS = config["learning"]["models"]
-N_ELECTRODES = len(STANDARD_ELECTRODES) + config["anatomy"]["n_anterior_electrodes"]
-BATCHES = range(
-    -(-N_ELECTRODES // (config["leadfield"]["electrodes_per_job"] or N_ELECTRODES))
-)
 
+# How electrodes are dealt to jobs says nothing about the field of any one of them.
+LEADFIELD = dict(config["leadfield"])
+PER_JOB = LEADFIELD.pop("electrodes_per_job")
+N_ELECTRODES = len(STANDARD_ELECTRODES) + config["electrodes"]["n_anterior"]
+N_REFINED = len(STANDARD_ELECTRODES) + config["electrodes"]["n_refined"]
+BATCHES = {str(k): list(its) for k, its in enumerate(batches(N_ELECTRODES, PER_JOB))}
+SIGMA = {k: v for k, v in LEADFIELD.items() if k.startswith("sigma_")}
+
+# What the data set says of its making.
 PHYSICS_SECTIONS = (
-    "cohort anatomy mesh fibers purkinje activation leadfield ecg".split()
+    "cohort anatomy electrodes mesh fibers purkinje activation ecg".split()
 )
-PHYSICS = {k: config[k] for k in [*PHYSICS_SECTIONS, "sdf_samples", "field_samples"]}
+SAMPLE_SECTIONS = ["sdf_samples", "field_samples"]
+PHYSICS = {name: config[name] for name in PHYSICS_SECTIONS + SAMPLE_SECTIONS}
+PHYSICS["leadfield"] = LEADFIELD
 
 PATIENT = "results/patients/{patient}"
 

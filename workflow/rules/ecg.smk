@@ -27,7 +27,8 @@ rule ecg:
         runtime=growing(20),
     params:
         section=lookup(dpath="ecg", within=config),
-        conductivity=lookup(dpath="leadfield", within=config),
+        conductivity=SIGMA,
+        n_electrodes=N_ELECTRODES,
         source=source("ecg"),
     message:
         "ECG of {wildcards.patient}"

@@ -1,6 +1,12 @@
 rule encoder:
     input:
-        store="results/dataset/einthoven.zarr.zip",
+        # read from here, but only new samples are a reason to train again
+        store=ancient("results/dataset/einthoven.zarr.zip"),
+        samples=expand(
+            "results/patients/{patient}/{stage}.npz",
+            patient=PATIENTS,
+            stage=["anatomy", "sdf"],
+        ),
     output:
         model="results/encoders/{encoder}/model.safetensors",
         latents="results/encoders/{encoder}/latents.npz",

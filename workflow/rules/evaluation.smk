@@ -11,9 +11,7 @@ rule evaluate:
             batch=BATCHES,
         ),
         train=expand(
-            "results/patients/{patient}/{stage}.npz",
-            patient=patients_of("train"),
-            stage=["field", "anatomy"],
+            "results/patients/{patient}/field.npz", patient=patients_of("train")
         ),
         predictions=expand(
             "results/predictions/{encoder}-{model}/{patient}.npz",
@@ -41,7 +39,7 @@ rule evaluate:
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
-        conductivity=lookup(dpath="leadfield", within=config),
+        conductivity=SIGMA,
         dataset=lookup(dpath="dataset", within=config),
         source=source("evaluate"),
     message:

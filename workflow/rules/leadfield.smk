@@ -16,7 +16,8 @@ rule leadfield:
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
-        section=lookup(dpath="leadfield", within=config),
+        section=LEADFIELD,
+        electrodes=lambda wildcards: BATCHES[wildcards.batch],
         batch="{batch}",
         source=source("leadfield"),
     message:
@@ -49,6 +50,7 @@ rule field_samples:
         runtime=growing(20),
     params:
         section=lookup(dpath="field_samples", within=config),
+        n_electrodes=N_ELECTRODES,
         source=source("field_samples"),
     message:
         "Samples of the lead-field gradient of {wildcards.patient}"

@@ -15,6 +15,7 @@ rule mesh:
         runtime=growing(30),
     params:
         section=lookup(dpath="mesh", within=config),
+        n_refined=N_REFINED,
         source=source("mesh"),
     message:
         "Tetrahedra of {wildcards.patient}"

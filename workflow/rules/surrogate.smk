@@ -1,11 +1,13 @@
 rule surrogate:
     input:
-        store="results/dataset/einthoven.zarr.zip",
+        # read from here, but only new samples are a reason to train again
+        store=ancient("results/dataset/einthoven.zarr.zip"),
         encoder="results/encoders/{encoder}/model.safetensors",
         latents="results/encoders/{encoder}/latents.npz",
-        anatomies=expand(
-            "results/patients/{patient}/anatomy.npz",
+        samples=expand(
+            "results/patients/{patient}/{stage}.npz",
             patient=patients_of("train") + patients_of("val"),
+            stage=["anatomy", "field"],
         ),
     output:
         model="results/surrogates/{encoder}-{model}/model.safetensors",
@@ -34,12 +36,14 @@ rule surrogate:
 # Optional: snakemake results/search/deepsdf-refraction.json
 rule search:
     input:
-        store="results/dataset/einthoven.zarr.zip",
+        # read from here, but only new samples are a reason to train again
+        store=ancient("results/dataset/einthoven.zarr.zip"),
         encoder="results/encoders/{encoder}/model.safetensors",
         latents="results/encoders/{encoder}/latents.npz",
-        anatomies=expand(
-            "results/patients/{patient}/anatomy.npz",
+        samples=expand(
+            "results/patients/{patient}/{stage}.npz",
             patient=patients_of("train") + patients_of("val"),
+            stage=["anatomy", "field"],
         ),
     output:
         "results/search/{encoder}-{model}.json",
@@ -94,7 +98,7 @@ rule predict:
         runtime=growing(30),
     params:
         section=lookup(dpath="ecg", within=config),
-        conductivity=lookup(dpath="leadfield", within=config),
+        conductivity=SIGMA,
         encoder="{encoder}",
         model="{model}",
         source=source("predict"),

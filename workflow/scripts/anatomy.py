@@ -8,7 +8,7 @@ from einthoven.step import run
 def main(input, output, params, log):
     arrays, attrs = build_anatomy(read_json(input.cohort), **params.section)
     save_arrays(output[0], arrays, **attrs)
-    log.info("%d faces, %d electrodes", len(arrays["faces"]), len(arrays["electrode_names"]))
+    log.info("%d faces", len(arrays["faces"]))
 
 
 if "snakemake" in globals():

@@ -22,7 +22,8 @@ def main(input, output, params, log):
     sigma_i = intracellular(f0, sigma.sigma_il, sigma.sigma_it)
     n_nodes, n_cells = mesh.attrs["n_heart_nodes"], mesh.attrs["n_heart_cells"]
     points, cells = mesh["points"][:n_nodes], mesh["cells"][:n_cells]
-    names, electrodes = anatomy["electrode_names"], anatomy["electrode_points"]
+    used = slice(params.n_electrodes)
+    names, electrodes = anatomy["site_names"][used], anatomy["site_points"][used]
     solved = gather_lead_fields(input.leadfield, names, electrodes)
     fem = cell_gradient(p1_gradients(points, cells), cells, solved.lead_field[:, :n_nodes])
     pseudo = pseudo_lead_field_grad(points[cells].mean(1), electrodes, sigma.sigma_torso)

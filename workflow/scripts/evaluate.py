@@ -38,9 +38,7 @@ def main(input, output, params, log):
     by_method = {m: [found[f.name] for f in folders] for m, found in predictions.items()}
     sigma = Conductivities.from_section(params.conductivity).sigma_torso
     pseudo = partial(pseudo_lead_field_grad, sigma_torso=sigma)
-    fields = [p for p in input.train if Path(p).stem == "field"]
-    anatomies = [p for p in input.train if Path(p).stem == "anatomy"]
-    gain = pseudo_gain(fields, anatomies, pseudo)
+    gain = pseudo_gain(input.train, pseudo)
     encoders = encoder_rows(input.chamfer)
     evaluate(folders, leadfields, by_method, pseudo, gain, output.metrics, output.curves, encoders)
     metrics = read_json(output.metrics)

@@ -20,7 +20,8 @@ def main(input, output, params, log):
     section, patient = dict(params.section), mesh.attrs["patient"]
     rng = generator(section.pop("seed"), patient, "field")
     sample = sample_field(*(mesh[name] for name in MESH), rng, **section)
-    names, electrodes = anatomy["electrode_names"], anatomy["electrode_points"]
+    used = slice(params.n_electrodes)
+    names, electrodes = anatomy["site_names"][used], anatomy["site_points"][used]
     z = gather_lead_fields(input.leadfield, names, electrodes).lead_field
     cells = mesh["cells"][sample.cells]
     fiber = np.zeros((len(cells), 3), np.float32)
@@ -36,6 +37,7 @@ def main(input, output, params, log):
         "field_fiber": fiber,
         "field_grad": grad.astype(np.float32),
         "electrode_names": names,
+        "electrode_points": electrodes,
     }
     save_arrays(output[0], arrays, patient=patient)
     log.info("%d points, %d electrodes", len(cells), len(names))

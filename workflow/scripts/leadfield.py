@@ -1,7 +1,6 @@
 """Lead fields of one batch of electrodes of one patient."""
 
 from einthoven.core.files import load_arrays, save_arrays
-from einthoven.leadfield.gather import batch_slice
 from einthoven.leadfield.solve import lead_fields
 from einthoven.step import run
 
@@ -9,9 +8,8 @@ from einthoven.step import run
 def main(input, output, params, log):
     anatomy, mesh = load_arrays(input.anatomy), load_arrays(input.mesh)
     f0 = load_arrays(input.fibers, ["f0"])["f0"]
-    names, points = anatomy["electrode_names"], anatomy["electrode_points"]
-    batch = batch_slice(len(names), params.section["electrodes_per_job"], int(params.batch))
-    names, points = names[batch], points[batch]
+    batch = slice(*params.electrodes)
+    names, points = anatomy["site_names"][batch], anatomy["site_points"][batch]
     lead_field, residual = lead_fields(mesh, f0, points, list(names), **params.section)
     arrays = {
         "lead_field": lead_field.astype("float32"),

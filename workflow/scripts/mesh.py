@@ -7,8 +7,9 @@ from einthoven.step import run
 
 def main(input, output, params, log):
     anatomy = load_arrays(input.anatomy)
-    names = ("points", "faces", "face_tags", "electrode_points")
-    mesh = tetrahedralise(*(anatomy[name] for name in names), **params.section)
+    surfaces = (anatomy[name] for name in ("points", "faces", "face_tags"))
+    refined = anatomy["site_points"][: params.n_refined]
+    mesh = tetrahedralise(*surfaces, refined, **params.section)
     save_arrays(output[0], mesh.arrays(), patient=anatomy.attrs["patient"], **mesh.attrs())
     log.info("%d cells, worst quality %.2f", len(mesh.cells), mesh.quality_min)
 

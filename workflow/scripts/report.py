@@ -22,7 +22,7 @@ def main(input, output, params, log):
     predictions = {Path(p).parent.name: load_arrays(p) for p in input.predictions}
     shown = gallery.shown_method(metrics)
     anatomy, mesh = example["anatomy"], example["mesh"]
-    names, electrodes = anatomy["electrode_names"], anatomy["electrode_points"]
+    names, electrodes = example["field"]["electrode_names"], example["field"]["electrode_points"]
     z = gather_lead_fields(input.leadfield, names, electrodes).lead_field
     k = [str(name) for name in names].index(ELECTRODE)
     skin = anatomy["faces"][anatomy["face_tags"] == Surface.SKIN]

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from einthoven.anatomy.electrodes import anterior_electrodes, standard_electrodes
+from einthoven.anatomy.electrodes import MAX_ANTERIOR, anterior_electrodes, standard_electrodes
 from einthoven.anatomy.heart import heart_surfaces
 from einthoven.anatomy.pose import place_heart
 from einthoven.anatomy.torso import torso_surface
@@ -21,15 +21,15 @@ def build_anatomy(
     parameters: Mapping[str, Any],
     heart_edge_mm: float,
     torso_resolution: str,
-    n_anterior_electrodes: int,
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Surfaces and electrodes of one patient in the patient frame.
+    """Surfaces of one patient in the patient frame, and all places for electrodes.
+
+    The places do not depend on how many electrodes are used, so using more changes no anatomy.
 
     Args:
         parameters: what `cohort.draw_patient` returns.
         heart_edge_mm: mean edge of the heart's triangles.
         torso_resolution: "coarse" or "fine".
-        n_anterior_electrodes: body-surface electrodes beside the nine of the 12-lead ECG.
 
     Returns:
         arrays and attributes of anatomy.npz (docs/contracts.md), mm.
@@ -47,9 +47,9 @@ def build_anatomy(
     except StepFailed as error:
         raise StepFailed(f"{parameters['patient']}: {error}") from error
 
-    names, electrodes, ground = standard_electrodes(torso)
-    names = [*names, *map(anterior_electrode_name, range(n_anterior_electrodes))]
-    electrodes = np.concatenate([electrodes, anterior_electrodes(torso, n_anterior_electrodes)])
+    names, sites, ground = standard_electrodes(torso)
+    names = [*names, *map(anterior_electrode_name, range(MAX_ANTERIOR))]
+    sites = np.concatenate([sites, anterior_electrodes(torso, MAX_ANTERIOR)])
     n_heart = len(heart.points)
     latent = [parameters[key] for key in ("heart_coeffs", "torso_coeffs")]
     latent.append(parameters["pose_coeffs"][:N_ANGLES])
@@ -59,8 +59,8 @@ def build_anatomy(
         "face_tags": np.concatenate(
             [heart.face_tags, np.full(len(torso.faces), Surface.SKIN, np.int8)]
         ),
-        "electrode_names": np.array(names),
-        "electrode_points": electrodes,
+        "site_names": np.array(names),
+        "site_points": sites,
         "ground_point": ground,
         "heart_rotation": rotation,
         "heart_origin": origin,

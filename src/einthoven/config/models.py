@@ -18,6 +18,7 @@ from pydantic import (
 
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
+SiteCount = Annotated[int, Field(ge=0, le=1000)]
 Positive = Annotated[float, Field(gt=0)]
 EncoderName = Literal["pca", "deepsdf"]
 ModelName = Literal["paper", "refraction"]
@@ -53,11 +54,18 @@ class Cohort(Section):
 
 
 class Anatomy(Section):
-    """Surfaces and electrodes of a patient."""
+    """Surfaces of a patient."""
 
     heart_edge_mm: Annotated[float, Field(ge=0.5, le=8)] = 4.0
     torso_resolution: Literal["coarse", "fine"] = "coarse"
-    n_anterior_electrodes: Annotated[int, Field(ge=0, le=1000)] = 24
+
+
+class Electrodes(Section):
+    """On the front, beside the nine of the 12-lead ECG; more electrodes keep the first ones."""
+
+    n_anterior: SiteCount = 24
+    n_refined: SiteCount = 24
+    """Meshes are refined at the first so many sites; more of these make all meshes new."""
 
 
 class Mesh(Section):
@@ -270,6 +278,7 @@ class Config(Section):
 
     cohort: Cohort = Cohort()
     anatomy: Anatomy = Anatomy()
+    electrodes: Electrodes = Electrodes()
     mesh: Mesh = Mesh()
     fibers: Fibers = Fibers()
     purkinje: Purkinje = Purkinje()

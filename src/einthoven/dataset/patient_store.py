@@ -14,6 +14,7 @@ from einthoven.dataset.layout import FORMAT_VERSION, PATIENT_FORMAT, PATIENT_LAY
 from einthoven.dataset.store import cast, new_store, write
 
 Group = dict[str, np.ndarray]
+ELECTRODES = ("electrode_names", "electrode_points")
 SINGLE_STAGES = ("anatomy", "mesh", "fibers", "purkinje", "ecg", "sdf", "field")
 
 
@@ -33,7 +34,7 @@ def _join_activation(paths: Mapping[str, str | Path]) -> Group:
 def _join_leadfield(paths: Sequence[str | Path]) -> Group:
     """One group from a file per batch of electrodes, in batch order."""
     files = [load_arrays(path) for path in paths]
-    names = ("electrode_names", "lead_field", "residual")
+    names = ("electrode_names", "electrode_points", "lead_field", "residual")
     return {name: np.concatenate([f[name] for f in files]) for name in names}
 
 
@@ -95,13 +96,16 @@ def write_patient_store(
     parameters: dict[str, Any] = read_json(cohort)
     loaded = {stage: load_arrays(stages[stage]) for stage in SINGLE_STAGES}
     surfaces = {"surface": np.array(SDF_SURFACES)}
+    solved = _join_leadfield(leadfield)
     raw: dict[str, Mapping[str, np.ndarray]] = {
         **loaded,
+        # of all places on the skin, those that carry an electrode
+        "anatomy": {**loaded["anatomy"], **{k: solved[k] for k in ELECTRODES}},
         "cohort": {v.name: np.asarray(parameters[v.name]) for v in PATIENT_LAYOUT["cohort"]},
         "sdf": {**loaded["sdf"], **surfaces},
         "field": {**loaded["field"], **surfaces},
         "activation": _join_activation(activation),
-        "leadfield": _join_leadfield(leadfield),
+        "leadfield": solved,
     }
     sizes = {"xyz": 3, "axis": 3, "bound": 2, "corner": 3, "vertex_of_cell": 4, "end": 2}
     sizes |= {"surface": len(SDF_SURFACES)}

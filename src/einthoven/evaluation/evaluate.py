@@ -24,8 +24,7 @@ PointField = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(points [point, 3], electrodes [electrode, 3]) -> gradients [electrode, point, 3]."""
 
 
-def pseudo_gain(field_files: Iterable[str | Path], anatomy_files: Iterable[str | Path],
-                pseudo: PointField) -> float:  # fmt: skip
+def pseudo_gain(field_files: Iterable[str | Path], pseudo: PointField) -> float:
     """The one factor that fits the pseudo lead field best to the training hearts.
 
     Formula (11) is of a point in infinite space; on an insulated skin a current gives about
@@ -35,10 +34,9 @@ def pseudo_gain(field_files: Iterable[str | Path], anatomy_files: Iterable[str |
         BadInput: no training patients.
     """
     true, mine = [], []
-    for field_file, anatomy_file in zip(field_files, anatomy_files, strict=True):
-        field, anatomy = load_arrays(field_file), load_arrays(anatomy_file)
+    for field in map(load_arrays, field_files):
         inside = field["field_tissue"] == Tissue.MYOCARDIUM
-        guess = pseudo(field["field_points"][inside], anatomy["electrode_points"])
+        guess = pseudo(field["field_points"][inside], field["electrode_points"])
         true.append(np.linalg.norm(field["field_grad"][:, inside], axis=-1).mean())
         mine.append(np.linalg.norm(guess, axis=-1).mean())
     if not true:

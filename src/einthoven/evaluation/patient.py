@@ -21,6 +21,9 @@ ECG_ARRAYS = (
     "ecg", "ecg_pseudo", "electrode_potential", "electrode_potential_pseudo",
     "source_energy", "time", "scenario",
 )  # fmt: skip
+FIELD_ARRAYS = (
+    "field_points", "field_grad", "field_sdf", "electrode_names", "electrode_points",
+)  # fmt: skip
 ANGLE_LEVELS = np.linspace(0.0, 60.0, 601)
 """Degrees at which distributions of angular errors are tabulated."""
 MAGNITUDE_LEVELS = np.linspace(0.0, 1.5, 601)
@@ -68,25 +71,22 @@ class Reference:
             BadInput: a file is missing, or the files disagree about the electrodes.
         """
         folder = Path(patient_dir)
-        anatomy = load_arrays(folder / "anatomy.npz", ["electrode_names", "electrode_points"])
         mesh = load_arrays(folder / "mesh.npz", ["points", "cells"])
-        field = load_arrays(folder / "field.npz", ["field_points", "field_grad", "field_sdf"])
+        field = load_arrays(folder / "field.npz", FIELD_ARRAYS)
         ecg = load_arrays(folder / "ecg.npz", ECG_ARRAYS)
         batches = [load_arrays(path, ["lead_field", "electrode_names"]) for path in leadfield]
-        names = [str(name) for name in anatomy["electrode_names"]]
-        solved = [str(name) for batch in batches for name in batch["electrode_names"]]
-        sampled = [str(name) for name in field["electrode_names"]]
-        if not names == solved == sampled:
-            raise BadInput(f"{folder}: anatomy, lead field and field name other electrodes")
+        names = [str(name) for name in field["electrode_names"]]
+        if names != [str(name) for batch in batches for name in batch["electrode_names"]]:
+            raise BadInput(f"{folder}: lead field and field name other electrodes")
         n_nodes, n_cells = mesh.attrs["n_heart_nodes"], mesh.attrs["n_heart_cells"]
         points, cells = mesh["points"][:n_nodes], mesh["cells"][:n_cells]
         hats = p1_gradients(points, cells)
         grads = [cell_gradient(hats, cells, b["lead_field"][:, :n_nodes]) for b in batches]
         surface_mm = np.abs(field["field_sdf"][:, 1:]).min(axis=1)
         return cls(
-            name=str(anatomy.attrs["patient"]),
+            name=str(mesh.attrs["patient"]),
             electrode_names=names,
-            electrode_points=anatomy["electrode_points"],
+            electrode_points=field["electrode_points"],
             centroids=points[cells].mean(axis=1),
             volume=np.abs(tet_volumes(points, cells)),
             heart_grad=np.concatenate(grads),

@@ -22,20 +22,11 @@ class LeadFields(NamedTuple):
     residual: np.ndarray
 
 
-def n_batches(n_electrodes: int, electrodes_per_job: int) -> int:
-    """Number of jobs; `electrodes_per_job` 0 means all electrodes in one."""
-    return 1 if electrodes_per_job == 0 else -(-n_electrodes // electrodes_per_job)
-
-
-def batch_slice(n_electrodes: int, electrodes_per_job: int, batch: int) -> slice:
-    """The electrodes of job number `batch`.
-
-    Raises:
-        BadInput: there is no such batch.
-    """
-    check.between("batch", batch, 0, n_batches(n_electrodes, electrodes_per_job) - 1)
-    size = electrodes_per_job or n_electrodes
-    return slice(batch * size, min((batch + 1) * size, n_electrodes))
+def batches(n_electrodes: int, electrodes_per_job: int) -> list[tuple[int, int]]:
+    """First and one past the last electrode of each job; 0 a job means all in one."""
+    size = electrodes_per_job or max(n_electrodes, 1)
+    starts = range(0, n_electrodes, size)
+    return [(start, min(start + size, n_electrodes)) for start in starts]
 
 
 def gather_lead_fields(

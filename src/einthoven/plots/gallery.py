@@ -75,7 +75,8 @@ def cohort_section(
         k: np.array([p[k] for p in cohort]) for k in ("heart_coeffs", "torso_coeffs", "pose_coeffs")
     }
     split = np.array([p["split"] for p in cohort])
-    images = [scene.anatomy_image(a) for a in anatomies]
+    n_electrodes = len(field["electrode_names"])
+    images = [scene.anatomy_image(a, n_electrodes) for a in anatomies]
     titles = [f"{a.attrs['patient']} ({a.attrs['split']})" for a in anatomies]
     tissues = {int(t): t.name.lower().replace("_", " ") for t in Tissue}
     pictures = [

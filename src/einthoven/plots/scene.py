@@ -54,8 +54,10 @@ def _tagged(anatomy: Mapping[str, np.ndarray], *tags: Surface) -> pv.PolyData:
     return surface(anatomy["points"], anatomy["faces"][chosen])
 
 
-def anatomy_image(anatomy: Mapping[str, np.ndarray], view: Sequence[float] = FRONT) -> np.ndarray:
-    """Torso with its heart and electrodes; arrays as in anatomy.npz."""
+def anatomy_image(
+    anatomy: Mapping[str, np.ndarray], n_electrodes: int, view: Sequence[float] = FRONT
+) -> np.ndarray:
+    """Torso with its heart and the first electrodes; arrays as in anatomy.npz."""
     plotter = _plotter()
     plotter.add_mesh(
         _tagged(anatomy, Surface.SKIN),
@@ -66,9 +68,9 @@ def anatomy_image(anatomy: Mapping[str, np.ndarray], view: Sequence[float] = FRO
     plotter.add_mesh(_tagged(anatomy, Surface.EPI), color=TISSUE_COLOURS["epi"], opacity=0.35)
     plotter.add_mesh(_tagged(anatomy, Surface.LV_ENDO), color=TISSUE_COLOURS["lv"])
     plotter.add_mesh(_tagged(anatomy, Surface.RV_ENDO), color=TISSUE_COLOURS["rv"])
-    names = [str(n) for n in anatomy["electrode_names"]]
+    names = [str(n) for n in anatomy["site_names"][:n_electrodes]]
     standard = np.isin(names, STANDARD_ELECTRODES)
-    points = np.asarray(anatomy["electrode_points"], float)
+    points = np.asarray(anatomy["site_points"][:n_electrodes], float)
     size = 7.0
     for chosen, colour in ((standard, "black"), (~standard, "#6F6F6F")):
         if chosen.any():

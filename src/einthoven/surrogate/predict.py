@@ -70,10 +70,13 @@ def predict_patient(
         BadInput: a file is missing or broken, the patient has no code, shapes do not fit.
     """
     files = Path(patient_dir)
-    anatomy = load_arrays(files / "anatomy.npz", ["electrode_points", "electrode_names"])
+    anatomy = load_arrays(files / "anatomy.npz", ["heart_rotation", "heart_origin", "torso_box"])
     mesh = load_arrays(files / "mesh.npz", ["points", "cells"])
     fibers = load_arrays(files / "fibers.npz", ["f0"])
-    field = load_arrays(files / "field.npz", ["field_points", "field_fiber"])
+    field = load_arrays(
+        files / "field.npz", ["field_points", "field_fiber", "electrode_points", "electrode_names"]
+    )
+    anatomy["electrode_points"] = field["electrode_points"]
     network = load_surrogate(Path(surrogate_dir) / "model.safetensors", model)
     n_nodes, n_cells = mesh.attrs["n_heart_nodes"], mesh.attrs["n_heart_cells"]
     points, cells = mesh["points"][:n_nodes], mesh["cells"][:n_cells]
@@ -91,7 +94,7 @@ def predict_patient(
             for path in activation.values()
         ]
     )  # fmt: skip
-    names = [str(name) for name in anatomy["electrode_names"]]
+    names = [str(name) for name in field["electrode_names"]]
     arrays = {
         "heart_grad": heart_grad,
         "field_grad": field_grad,
