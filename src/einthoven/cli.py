@@ -58,6 +58,24 @@ def config(arguments: argparse.Namespace) -> None:
         print(f"{arguments.file}: ok, {checked.cohort.n_patients} patients")
 
 
+def costs(arguments: argparse.Namespace) -> None:
+    """Costs of a run by rule, resources to ask for, and the costs of a larger run."""
+    from einthoven.core.files import write_json
+    from einthoven.runs.costs_page import costs_report
+
+    text, data = costs_report(arguments.results, arguments.config, arguments.patients)
+    print(text)
+    if arguments.json:
+        write_json(arguments.json, data)
+
+
+def progress(arguments: argparse.Namespace) -> None:
+    """Show what a run has done, what runs, what failed, and how long the rest may take."""
+    from einthoven.runs.follow import show
+
+    show(arguments.results, arguments.follow)
+
+
 def schema(_arguments: argparse.Namespace) -> None:
     """Print the JSON schema of a config file."""
     from einthoven.config.render import schema as json_schema
@@ -83,6 +101,14 @@ def build_parser() -> argparse.ArgumentParser:
     command = add(config, "config")
     command.add_argument("file", metavar="FILE", nargs="?", help="default: the built-in defaults")
     command.add_argument("--full", action="store_true", help="print the completed config")
+    command = add(costs, "costs")
+    command.add_argument("results", metavar="RESULTS", nargs="?", default="results")
+    command.add_argument("--config", metavar="FILE", help="config of a larger run")
+    command.add_argument("--patients", metavar="N", type=int, help="patients of a larger run")
+    command.add_argument("--json", metavar="OUT", help="write the numbers to this file, too")
+    command = add(progress, "progress")
+    command.add_argument("results", metavar="RESULTS", nargs="?", default="results")
+    command.add_argument("--follow", action="store_true", help="again every two seconds")
     add(schema, "schema")
     return parser
 

@@ -1,0 +1,246 @@
+"""How far a run is: jobs of each rule, done, running and failed, and an estimate of the rest.
+
+A `Run` is told what happens to jobs and keeps counts, not histories, so that it stays small for
+any number of jobs. Jobs of a group start and end together for the controller of the workflow;
+what goes on inside is seen from their logs and benchmark files.
+"""
+
+import os
+import shlex
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from einthoven.core.errors import BadInput
+from einthoven.core.files import read_json
+from einthoven.runs.benchmarks import last_lines, read_benchmark, read_benchmarks
+
+FILE = "progress.json"
+SILENCE_S = 180.0
+"""A run that wrote nothing for so long is taken for dead (it writes every 30 s)."""
+N_PRIOR = 20
+"""Benchmark files of a rule that are read for its usual time before this run has one."""
+CHATTER = (
+    "Traceback",
+    "Exiting because",
+    "WorkflowError",
+    "At least one job",
+    "Complete log",
+    "Elapsed time",
+    "Shutting down",
+    "Storing output",
+)
+"""Starts of lines that say nothing of a job's failure."""
+
+
+@dataclass
+class Rule:
+    """Counts of one rule; `seconds` are summed over `measured` jobs of this run."""
+
+    total: int = 0
+    done: int = 0
+    retried: int = 0
+    measured: int = 0
+    seconds: float = 0.0
+    memory_mb: float | None = None
+    usual_s: float | None = None
+    """Mean seconds of a job in earlier runs."""
+
+    def typical_s(self) -> float | None:
+        """Seconds of a job: of this run, or else of earlier ones."""
+        return self.seconds / self.measured if self.measured else self.usual_s
+
+
+@dataclass
+class Job:
+    """One submitted job: `since` when, and since when it is seen to work; epoch seconds."""
+
+    rule: str
+    name: str
+    since: float
+    log: str | None = None
+    benchmark: str | None = None
+    output: str | None = None
+    working: float | None = None
+    written: bool = False
+
+
+@dataclass
+class Failure:
+    """A job that failed: why, where its log is, and the command that runs it again."""
+
+    rule: str
+    name: str
+    reason: str
+    log: str | None
+    again: str
+
+
+@dataclass
+class Run:
+    """One run of the workflow, as its controller sees it."""
+
+    command: str
+    host: str = field(default_factory=socket.gethostname)
+    pid: int = field(default_factory=os.getpid)
+    state: str = "running"
+    started: float = field(default_factory=time.time)
+    updated: float = field(default_factory=time.time)
+    rules: dict[str, Rule] = field(default_factory=dict)
+    running: dict[str, Job] = field(default_factory=dict)
+    failures: dict[str, Failure] = field(default_factory=dict)
+
+    def plan(self, jobs: Mapping[str, int], results: str | Path) -> None:
+        """Take the number of jobs of each rule, and their usual times from earlier runs."""
+        earlier = read_benchmarks(results, at_most=N_PRIOR)
+        for name, total in jobs.items():
+            seconds = [job.seconds for job in earlier.get(name, [])]
+            usual = sum(seconds) / len(seconds) if seconds else None
+            self.rules[name] = Rule(total=total, usual_s=usual)
+
+    def start(self, jobid: str, job: Job) -> None:
+        """A job was submitted; after a failure this is its next attempt."""
+        rule = self.rules.setdefault(job.rule, Rule(total=1))
+        if self.failures.pop(jobid, None):
+            rule.retried += 1
+        if job.log is None:
+            job.working = job.since
+        self.running[jobid] = job
+
+    def finish(self, jobid: str) -> None:
+        """A job ended well; its benchmark file says how long it took by itself."""
+        job = self.running.pop(jobid, None)
+        if job is None:
+            return
+        rule = self.rules[job.rule]
+        rule.done += 1
+        rule.measured += 1
+        if job.benchmark and Path(job.benchmark).is_file():
+            [measured, *_] = read_benchmark(Path(job.benchmark))
+            rule.seconds += measured.seconds
+            rule.memory_mb = max(rule.memory_mb or 0.0, measured.memory_mb or 0.0) or None
+        else:
+            rule.seconds += time.time() - job.since
+
+    def fail(self, jobids: Sequence[str], message: str, logs: Sequence[str]) -> list[Failure]:
+        """Jobs that were submitted together failed.
+
+        Of a group, only jobs that wrote a log and no benchmark file failed themselves; the
+        others were finished before, or never begun, and will be done later.
+
+        Args:
+            jobids: the job, or all jobs of the group.
+            message: what the executor says.
+            logs: logs of the executor.
+
+        Returns:
+            The failures, at least one if any of these jobs was running.
+        """
+        self.observe()
+        jobs = {jobid: self.running.pop(jobid) for jobid in jobids if jobid in self.running}
+        guilty = {k: job for k, job in jobs.items() if job.working and not job.written}
+        guilty = guilty or dict(list(jobs.items())[:1])
+        found = {k: self._failure(job, message, logs) for k, job in guilty.items()}
+        self.failures |= found
+        return list(found.values())
+
+    def _failure(self, job: Job, message: str, logs: Sequence[str]) -> Failure:
+        own = job.log if job.working else None
+        log = next((path for path in (own, *logs) if path and last_line(path)), job.log)
+        reason = (last_line(log) if log else None) or message or "no reason given"
+        return Failure(job.rule, job.name, reason, log, again(self.command, job.output))
+
+    def observe(self) -> None:
+        """Look at the files of submitted jobs: which of them work, which have ended."""
+        for job in self.running.values():
+            if job.log and not job.working and _newer(job.log, job.since):
+                job.working = time.time()
+            job.written = bool(job.benchmark) and _newer(str(job.benchmark), job.since)
+
+    def end(self) -> None:
+        """The controller stops."""
+        self.updated = time.time()
+        left = sum(rule.total - rule.done for rule in self.rules.values())
+        self.state = "finished" if left == 0 else "failed" if self.failures else "stopped"
+
+
+def _newer(path: str, moment: float) -> bool:
+    """Whether a file was changed since; whole seconds, as coarse as some file systems."""
+    try:
+        return os.stat(path).st_mtime >= int(moment)
+    except OSError:
+        return False
+
+
+def last_line(path: str | Path) -> str | None:
+    """The last line of a log that says something; None if there is none."""
+    for line in reversed(last_lines(path)):
+        text = line.strip()
+        if text and not text.startswith(CHATTER) and any(letter.isalpha() for letter in text):
+            return text
+    return None
+
+
+def command_line(arguments: Sequence[str]) -> str:
+    """The command that started this process, as one would type it."""
+    return shlex.join(["snakemake", *arguments[1:]])
+
+
+def again(command: str, output: str | None) -> str:
+    """The command line that makes one file, with the options of the run."""
+    options = command.partition(" -- ")[0]
+    return f"{options} -- {shlex.quote(output)}" if output else command
+
+
+def load(results: str | Path) -> Run:
+    """The run that last wrote `results`/progress.json.
+
+    Raises:
+        BadInput: there is none, or it is not what `Run` writes.
+    """
+    path = Path(results) / FILE
+    if not path.exists():
+        raise BadInput(f"{path}: no such file; start the workflow with --profile local or slurm")
+    data: dict[str, Any] = read_json(path)
+    try:
+        rules = {name: Rule(**its) for name, its in data.pop("rules").items()}
+        running = {key: Job(**its) for key, its in data.pop("running").items()}
+        failures = {key: Failure(**its) for key, its in data.pop("failures").items()}
+        return Run(**data, rules=rules, running=running, failures=failures)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BadInput(f"{path}: of another version ({error!r}); delete it") from error
+
+
+def lost(run: Run, now: float) -> str | None:
+    """Why a run that says it is running cannot be; None if it may."""
+    if run.state != "running":
+        return None
+    if run.host == socket.gethostname() and not Path(f"/proc/{run.pid}").exists():
+        return f"its process {run.pid} is gone"
+    if now - run.updated > SILENCE_S:
+        return f"no sign of life from {run.host} for {(now - run.updated) / 60:.0f} min"
+    return None
+
+
+def seconds_left(run: Run, now: float) -> float | None:
+    """Estimate of the time that remains; None before any job has ended.
+
+    Rules are taken one after the other, each at the parallelism seen so far but never faster
+    than one of its jobs.
+    """
+    worked = sum(rule.seconds for rule in run.rules.values())
+    left = {name: float(rule.total - rule.done) for name, rule in run.rules.items()}
+    for job in run.running.values():
+        typical = run.rules[job.rule].typical_s()
+        if typical and (job.written or job.working):
+            begun = typical if job.written else min(now - (job.working or now), typical)
+            worked += begun
+            left[job.rule] -= begun / typical
+    if worked == 0:
+        return None
+    parallel = max(worked / max(now - run.started, 1.0), 1e-3)
+    times = ((run.rules[name].typical_s() or 0.0, jobs) for name, jobs in left.items())
+    return sum(typical * max(min(jobs, 1.0), jobs / parallel) for typical, jobs in times)

@@ -1,0 +1,214 @@
+"""Logger plugin of Snakemake: `snakemake --logger einthoven`, which profiles/local and slurm set.
+
+It takes the place of Snakemake's messages about single jobs: on a terminal one line that is
+renewed, elsewhere one line a minute; failures at once; one page at the end. The same goes to
+results/progress.json (`einthoven progress`) and results/summary.txt. Everything else that
+Snakemake says passes through. Dry runs and the processes of single jobs never come here, or do
+nothing here, and an error in here is told once and leaves the run alone.
+"""
+
+import logging
+import shutil
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+from snakemake_interface_logger_plugins.common import LogEvent
+
+if TYPE_CHECKING:
+    from einthoven.runs.progress import Run
+
+RESULTS = "results"
+LINE_S = 60.0
+HEARTBEAT_S = 30.0
+LOAD = 0.01
+"""Largest share of the time that may go into looking at files and writing."""
+HIDDEN = {
+    LogEvent.JOB_INFO,
+    LogEvent.JOB_STARTED,
+    LogEvent.JOB_FINISHED,
+    LogEvent.JOB_ERROR,
+    LogEvent.GROUP_INFO,
+    LogEvent.GROUP_ERROR,
+    LogEvent.SHELLCMD,
+    LogEvent.PROGRESS,
+}
+"""Events of single jobs, which the line and the page stand for."""
+
+
+class LogHandler(LogHandlerBase):
+    """Keeps the counts of a run, writes them, and shows them."""
+
+    writes_to_stream = True
+    writes_to_file = False
+    has_filter = True
+    has_formatter = True
+    needs_rulegraph = False
+
+    def __post_init__(self) -> None:
+        from snakemake.logging import ColorizingTextHandler, DefaultFilter, DefaultFormatter
+
+        its = self.common_settings
+        self.stream = sys.stdout if its.stdout else sys.stderr
+        self.usual = ColorizingTextHandler(
+            nocolor=its.nocolor,
+            stream=self.stream,
+            formatter=DefaultFormatter(its.quiet, its.show_failed_logs),
+            filter=DefaultFilter(
+                its.quiet, its.debug_dag, its.verbose, its.dryrun, its.printshellcmds
+            ),
+        )
+        self.run: Run | None = None
+        self.off = its.dryrun
+        self.silent = any(str(level).endswith("ALL") for level in its.quiet or ())
+        self.terminal = self.stream.isatty()
+        self.drawn = False
+        self.stopping = threading.Event()
+        self.next_write = self.next_line = 0.0
+        self.said = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Count what happened to a job; show what is for people."""
+        hidden = False
+        if not self.off:
+            try:
+                hidden = self._take(record)
+            except Exception as error:
+                self._give_up(error)
+        if not hidden:
+            self._erase()
+            self.usual.handle(record)
+
+    def close(self) -> None:
+        """Write and show the page at the end."""
+        self.stopping.set()
+        with self.lock or threading.RLock():
+            run, self.run = self.run, None
+            if run and not self.off:
+                try:
+                    self._conclude(run)
+                except Exception as error:
+                    self._give_up(error)
+        super().close()
+
+    def _take(self, record: logging.LogRecord) -> bool:
+        """Whether a record needs no further showing."""
+        event = getattr(record, "event", None)
+        if event == LogEvent.RUN_INFO and self.run is None:
+            self._begin(record.stats)  # type: ignore[attr-defined]
+        if self.run is None:
+            return False
+        if event == LogEvent.JOB_INFO:
+            self.run.start(str(record.jobid), _job(record))  # type: ignore[attr-defined]
+        elif event == LogEvent.JOB_FINISHED:
+            self.run.finish(str(record.job_id))  # type: ignore[attr-defined]
+        elif event == LogEvent.JOB_ERROR:
+            self._failed([vars(record)], record.rule_msg, record.log)  # type: ignore[attr-defined]
+        elif event == LogEvent.GROUP_ERROR:
+            self._failed(record.job_error_info, None, record.aux_logs)  # type: ignore[attr-defined]
+        return event in HIDDEN or (event is None and record.levelno <= logging.INFO)
+
+    def _begin(self, stats: dict[str, int]) -> None:
+        from einthoven.runs.progress import Run, command_line
+
+        self.results = Path(RESULTS).resolve()
+        self.run = Run(command_line(sys.argv))
+        self.run.plan({k: n for k, n in stats.items() if k != "total"}, self.results)
+        self.next_line = time.time() + LINE_S
+        threading.Thread(target=self._beat, name="einthoven-progress", daemon=True).start()
+
+    def _failed(self, jobs: list[dict[str, Any]], message: str | None, logs: list[str]) -> None:
+        from einthoven.runs.progress_page import clock, failure_text
+
+        assert self.run
+        for failure in self.run.fail([str(job["jobid"]) for job in jobs], message or "", logs):
+            self._say(f"{clock(time.time())} FAILED\n{failure_text(failure)}")
+
+    def _beat(self) -> None:
+        """Write and show the state from time to time, in a thread of its own."""
+        while not self.stopping.wait(1.0):
+            with self.lock or threading.RLock():
+                if self.run is None or self.off:
+                    return
+                try:
+                    self._refresh(self.run)
+                except Exception as error:
+                    self._give_up(error)
+
+    def _refresh(self, run: "Run") -> None:
+        from einthoven.runs.progress_page import clock, line
+
+        now = time.time()
+        if now >= self.next_write:
+            run.observe()
+            self._write(run)
+            self.next_write = now + max(1.0, (time.time() - now) / LOAD)
+        if self.terminal:
+            self._draw(line(run, now))
+        elif now >= self.next_line:
+            self._say(f"{clock(now)} {line(run, now)}")
+            self.next_line = now + LINE_S
+
+    def _write(self, run: "Run") -> None:
+        """Write the state if it changed, or if nothing was written for a while."""
+        from dataclasses import asdict
+
+        from einthoven.core.files import write_json
+        from einthoven.runs.progress import FILE
+
+        state = asdict(run)
+        text = repr(state | {"updated": 0})
+        if text != self.said or time.time() - run.updated > HEARTBEAT_S:
+            run.updated = time.time()
+            write_json(self.results / FILE, state | {"updated": run.updated})
+            self.said = text
+
+    def _conclude(self, run: "Run") -> None:
+        from einthoven.core.files import atomic
+        from einthoven.runs.progress_page import summary
+
+        run.end()
+        self.said = ""
+        self._write(run)
+        page = summary(run, self.results)
+        with atomic(self.results / "summary.txt") as temporary:
+            temporary.write_text(page + "\n")
+        self._say("\n" + page)
+
+    def _give_up(self, error: Exception) -> None:
+        self.off = True
+        self._say(f"einthoven: progress is no longer shown ({error!r}); the run goes on")
+
+    def _say(self, text: str) -> None:
+        self._erase()
+        if not self.silent:
+            print(text, file=self.stream, flush=True)
+
+    def _draw(self, text: str) -> None:
+        """Renew the line at the bottom of a terminal."""
+        if not self.silent:
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r\033[K{text[:width]}", end="", file=self.stream, flush=True)
+            self.drawn = True
+
+    def _erase(self) -> None:
+        if self.drawn:
+            print("\r\033[K", end="", file=self.stream, flush=True)
+            self.drawn = False
+
+
+def _job(record: Any) -> Any:
+    """The job of a JOB_INFO record."""
+    from einthoven.runs.progress import Job
+
+    return Job(
+        rule=record.rule_name,
+        name=" ".join(map(str, dict(record.wildcards).values())),
+        since=time.time(),
+        log=next(iter(record.log), None),
+        benchmark=record.benchmark,
+        output=next(iter(record.output), None),
+    )
