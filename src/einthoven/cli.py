@@ -6,39 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from einthoven import __version__
-from einthoven.core.errors import BadInput, EinthovenError
-
-
-def check(arguments: argparse.Namespace) -> None:
-    """Check stores: bytes, structure, values; a folder stands for every store in it."""
-    from einthoven.dataset.checker import check_store
-
-    path = Path(arguments.path)
-    stores = sorted(path.rglob("*.zarr.zip")) if _is_folder(path) else [path]
-    if not stores:
-        raise BadInput(f"{path}: holds no .zarr.zip store; run `snakemake dataset`")
-    faults = []
-    for store in stores:
-        try:
-            found = check_store(store)
-            print(f"{store}: ok, {found.kind}, {found.n_patients} patients, {found.n_bytes} bytes")
-        except BadInput as error:
-            faults.append(str(error))
-    if unfinished := sorted({p.stem for p in path.glob("cohort/p????.json")} - _finished(stores)):
-        names = ", ".join(unfinished)
-        print(f"without a store: {names}; to go on without them: dataset.exclude: [{names}]")
-    if faults:
-        raise BadInput("\n".join(faults))
-
-
-def _finished(stores: Sequence[Path]) -> set[str]:
-    """Patients with a store: p0000.zarr.zip -> p0000."""
-    return {store.name.partition(".")[0] for store in stores}
-
-
-def _is_folder(path: Path) -> bool:
-    """A folder that is not itself a Zarr store."""
-    return path.is_dir() and not (path / "zarr.json").exists() and not (path / ".zgroup").exists()
+from einthoven.check_results import check
+from einthoven.core.errors import EinthovenError
 
 
 def config(arguments: argparse.Namespace) -> None:
@@ -98,6 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     command = add(check, "check")
     command.add_argument("path", metavar="STORE|FOLDER", help="a .zarr.zip file, or results/")
+    command.add_argument("--sweep", action="store_true", help="delete what killed jobs left")
     command = add(config, "config")
     command.add_argument("file", metavar="FILE", nargs="?", help="default: the built-in defaults")
     command.add_argument("--full", action="store_true", help="print the completed config")

@@ -1,31 +1,18 @@
 """Atomic, deterministic files: written under a temporary name beside the target, then renamed."""
 
 import json
-import os
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from einthoven.core.atomic import atomic
 from einthoven.core.errors import BadInput
 
+__all__ = ["Arrays", "atomic", "load_arrays", "read_json", "save_arrays", "write_json"]
 ATTRS_KEY = "__attrs__"
-
-
-@contextmanager
-def atomic(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it onto `path` if the block succeeds."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 class Arrays(dict[str, np.ndarray]):

@@ -1,7 +1,8 @@
-"""Deterministic zip archives of Zarr stores with a manifest of SHA-256 sums.
+"""Deterministic zip archives of Zarr stores with a manifest and a seal of SHA-256 sums.
 
 Members are stored without compression in sorted order with fixed dates, so the same store
-gives the same bytes, and `verify` can tell every header that `pack` did not write.
+gives the same bytes. The manifest tells which member is damaged. The seal, at the end of the zip's
+comment and so of the file, is the sum of all bytes before it: it covers the zip's headers, too.
 """
 
 import hashlib
@@ -11,7 +12,6 @@ import shutil
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,8 @@ from einthoven.core.errors import BadInput
 from einthoven.core.files import atomic
 
 MANIFEST = "manifest.json"
-_ENTRY = struct.Struct("<4s4B4HL2L5H2L")
-_END_RECORD = struct.Struct("<4s4H2LH")
+_SEAL_TITLE = b"einthoven-seal sha256 "
+_SEAL_LENGTH = 64
 # What zipfile raises for damaged headers; NotImplementedError: unknown version or compression,
 # RuntimeError: the bit for encryption.
 _DAMAGE = (
@@ -57,54 +57,32 @@ def pack(directory: Path, path: str | Path) -> None:
         with open(directory / name, "rb") as stream:
             manifest[name] = _sha256(stream)
     text = json.dumps(manifest, indent=1, sort_keys=True).encode()
-    with atomic(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        archive.writestr(_member(MANIFEST, len(text)), text)
-        for name in names:
-            info = _member(name, os.path.getsize(directory / name))
-            with open(directory / name, "rb") as source, archive.open(info, "w") as target:
-                shutil.copyfileobj(source, target, 1 << 20)
+    with atomic(path) as temporary:
+        with zipfile.ZipFile(temporary, "w") as archive:
+            archive.writestr(_member(MANIFEST, len(text)), text)
+            for name in names:
+                info = _member(name, os.path.getsize(directory / name))
+                with open(directory / name, "rb") as source, archive.open(info, "w") as target:
+                    shutil.copyfileobj(source, target, 1 << 20)
+            archive.comment = _SEAL_TITLE + b"0" * _SEAL_LENGTH
+        expected, _ = _seal(temporary)
+        with open(temporary, "r+b") as file:
+            file.seek(-_SEAL_LENGTH, os.SEEK_END)
+            file.write(expected)
 
 
-def _bad_headers(path: Path, archive: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
-    """Members whose zip headers differ from what `pack` writes."""
-    end = 0
-    with open(path, "rb") as stream:
-        for info in archive.infolist():
-            header = _header(info).FileHeader(zip64=False)
-            stream.seek(info.header_offset)
-            if info.header_offset != end or stream.read(len(header)) != header:
-                yield info.filename, "zip header damaged or not written by einthoven"
-            end = info.header_offset + len(header) + info.file_size
-        stream.seek(end)
-        if end <= zipfile.ZIP64_LIMIT and stream.read() != _directory(archive, end):
-            yield MANIFEST, "zip directory damaged or not written by einthoven"
-
-
-def _header(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
-    """The header that `pack` gives to a member of this name, size and CRC."""
-    header = _member(info.filename, info.file_size)
-    header.CRC, header.compress_size = info.CRC, info.file_size
-    return header
-
-
-def _directory(archive: zipfile.ZipFile, offset: int) -> bytes:
-    """The zip directory that `pack` writes (PKWARE's appnote, 4.3.12 and 4.3.16)."""
-    entries = b""
-    for info in archive.infolist():
-        name, size = info.filename.encode(), info.file_size
-        # 20: version 2.0; 0, 33: 1 January 1980
-        entries += _ENTRY.pack(
-            *(b"PK\1\2", 20, 3, 20, 0, 0, 0, 0, 33, info.CRC, size, size),
-            *(len(name), 0, 0, 0, 0, 0o644 << 16, info.header_offset),
-        )
-        entries += name
-    count = len(archive.infolist())
-    end = _END_RECORD.pack(b"PK\5\6", 0, 0, count, count, len(entries), offset, 0)
-    return entries + end
+def _seal(path: Path) -> tuple[bytes, bytes]:
+    """The seal that fits a file, and the one that it has."""
+    total, left = hashlib.sha256(), os.path.getsize(path) - _SEAL_LENGTH
+    with open(path, "rb") as file:
+        while left > 0 and (block := file.read(min(left, 1 << 20))):
+            total.update(block)
+            left -= len(block)
+        return total.hexdigest().encode(), file.read()
 
 
 def verify(path: str | Path) -> list[tuple[str, str]]:
-    """Compare every byte of an archive with its manifest.
+    """Compare every member of an archive with its manifest, and every byte with its seal.
 
     Returns:
         (member, what is wrong) pairs; empty if all is well.
@@ -140,4 +118,7 @@ def verify(path: str | Path) -> list[tuple[str, str]]:
                         problems.append((name, "SHA-256 differs from the manifest"))
             except _DAMAGE as error:
                 problems.append((name, f"damaged ({error})"))
-        return problems or list(_bad_headers(path, archive))
+    expected, found = _seal(path)
+    if not problems and expected != found:
+        problems = [("zip headers", "truncated, damaged or foreign (the seal does not fit)")]
+    return problems

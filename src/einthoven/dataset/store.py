@@ -1,8 +1,6 @@
 """Zarr v3 arrays as the layout asks for them: checksummed, named, with units."""
 
 import json
-import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
 from zarr.storage import ZipStore
 
+from einthoven.core.atomic import parts_of
 from einthoven.core.errors import BadInput
 from einthoven.dataset.archive import pack
 from einthoven.dataset.layout import Variable
@@ -27,14 +26,10 @@ def new_store(path: str | Path, attrs: dict[str, Any]) -> Iterator[zarr.Group]:
         path: the .zarr.zip file.
         attrs: attributes of the root group.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-        directory = Path(folder) / "store"
+    with parts_of(path) as directory:
         yield zarr.create_group(directory, attributes=attrs)
         _consolidate_metadata(directory)
         pack(directory, path)
-        shutil.rmtree(directory)
 
 
 def _consolidate_metadata(directory: Path) -> None:

@@ -1,0 +1,156 @@
+"""`einthoven check`: files against the records of their jobs, stores also by what they hold."""
+
+import argparse
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from einthoven.core.atomic import is_dead, remove, temporaries
+from einthoven.core.errors import BadInput
+from einthoven.records import Record, faults_of, read_records
+
+FOLDERS = "cohort patients dataset encoders surrogates predictions search report".split()
+NOT_OF_A_JOB = "snakemake.html"
+"""Snakemake's own report, which `make demo` adds."""
+DATASET = "dataset/einthoven.zarr.zip"
+ABANDONED_S = 3600.0
+"""A temporary of another host to which nobody has written for so long is not in use."""
+REPAIR = "snakemake --profile local --force"
+_PATIENT = re.compile(r"p[0-9]{4}")
+
+Faults = dict[Path, str]
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Check a run's files against their records, and stores: bytes, structure, values.
+
+    Without logs beside it, a folder stands for every store in it.
+    """
+    path = Path(arguments.path)
+    folder = _is_folder(path)
+    stores = sorted(path.rglob("*.zarr.zip")) if folder else [path]
+    records = read_records(path) if folder else {}
+    if not stores and not records:
+        raise BadInput(f"{path}: holds no .zarr.zip store; run `snakemake dataset`")
+    # the fault of a store names its variable, so it replaces that of the record
+    faults = faults_of(records) | _faults_of_stores(stores)
+    if folder:
+        strangers = _not_in_dataset(path, stores, faults)
+        faults = {file: its for file, its in faults.items() if not _was_removed(file, strangers)}
+        _tell(path, stores, strangers)
+        _tell_records(path, records, faults)
+        _tell_temporaries(path, arguments.sweep)
+    if faults:
+        raise BadInput("\n".join(_lines(faults, records)))
+
+
+def _is_folder(path: Path) -> bool:
+    """A folder that is not itself a Zarr store."""
+    return path.is_dir() and not (path / "zarr.json").exists() and not (path / ".zgroup").exists()
+
+
+def _faults_of_stores(stores: Iterable[Path]) -> Faults:
+    """Check stores; print a line for each that is sound."""
+    from einthoven.dataset.checker import check_store
+
+    faults = {}
+    for store in stores:
+        try:
+            found = check_store(store)
+            print(f"{store}: ok, {found.kind}, {found.n_patients} patients, {found.n_bytes} bytes")
+        except BadInput as error:
+            faults[store] = str(error).removeprefix(f"{store}: ")
+    return faults
+
+
+def _not_in_dataset(results: Path, stores: Sequence[Path], faults: Faults) -> set[str]:
+    """Patients with files here that the data set does not hold; none if it cannot tell."""
+    from einthoven.dataset.store import open_store, values_of
+
+    dataset = results / DATASET
+    if dataset not in stores or dataset in faults:
+        return set()
+    with open_store(dataset) as root:
+        inside = set(map(str, values_of(root, "patient")))
+    here = {p.name.partition(".")[0] for p in results.glob("cohort/*.json")}
+    here |= {p.name for p in results.glob("patients/*")} | _with_store(stores)
+    return {name for name in here if _PATIENT.fullmatch(name)} - inside
+
+
+def _was_removed(file: Path, strangers: set[str]) -> bool:
+    """Whether a file that a patient outside the data set had was deleted."""
+    return not file.exists() and not strangers.isdisjoint(_PATIENT.findall(str(file)))
+
+
+def _with_store(stores: Iterable[Path]) -> set[str]:
+    """Patients with a store: p0000.zarr.zip -> p0000."""
+    return {store.name.partition(".")[0] for store in stores}
+
+
+def _tell(results: Path, stores: Sequence[Path], strangers: set[str]) -> None:
+    """Print which patients have no store, and which are not in the data set."""
+    finished = _with_store(stores)
+    if unfinished := sorted({p.stem for p in results.glob("cohort/p????.json")} - finished):
+        names = ", ".join(unfinished)
+        print(f"without a store: {names}; to go on without them: dataset.exclude: [{names}]")
+    if left := sorted(strangers & finished):
+        print(f"not in the data set, so nothing reads their files: {', '.join(left)}")
+
+
+def _tell_records(results: Path, records: Mapping[Path, Record], faults: Faults) -> None:
+    """Print how many files agree with their records, and which have none."""
+    good = [file for file in records if file not in faults and file.exists()]
+    if good:
+        size = sum(records[file].size for file in good)
+        print(f"{len(good)} files as their jobs recorded them, {size} bytes")
+    files = [p for name in FOLDERS for p in sorted((results / name).rglob("*")) if p.is_file()]
+    building = {p for name in FOLDERS for p in _temporaries(results / name)}
+    for file in files:
+        if file in records or file.name == NOT_OF_A_JOB or building & {file, *file.parents}:
+            continue
+        if file.name.endswith(".zarr.zip") and not records:
+            continue  # stores alone, which carry their own sums
+        print(f"{file}: unverifiable, no log has its record; {_cure(file, records)}")
+
+
+def _temporaries(folder: Path) -> list[Path]:
+    """All temporaries in a folder and in those below."""
+    below = [p for p in folder.rglob("*") if p.is_dir()] if folder.is_dir() else []
+    return [found for place in [folder, *below] for found in temporaries(place)]
+
+
+def _tell_temporaries(results: Path, sweep: bool) -> None:
+    """Print, or delete, what killed jobs left; leave alone what a job may be writing."""
+    for temporary in _temporaries(results):
+        idle = time.time() - temporary.stat().st_mtime
+        if not is_dead(temporary) and idle < ABANDONED_S:
+            print(f"{temporary}: being written")
+        elif sweep:
+            remove(temporary)
+            print(f"{temporary}: deleted")
+        else:
+            print(f"{temporary}: left by a killed job; --sweep deletes it")
+
+
+def _lines(faults: Faults, records: Mapping[Path, Record]) -> list[str]:
+    """One line for each fault, with the rule and the repair; then one command for all."""
+    lines = [f"{file}: {fault}{_made_by(file, records)}" for file, fault in faults.items()]
+    remedies = [records[file].remedy for file in faults if file in records]
+    if len(remedies) > 1:
+        lines.append(f"all at once: {REPAIR} {' '.join(dict.fromkeys(remedies))}")
+    return lines
+
+
+def _made_by(file: Path, records: Mapping[Path, Record]) -> str:
+    return f"; {_cure(file, records)}" if records else ""
+
+
+def _cure(file: Path, records: Mapping[Path, Record]) -> str:
+    """Rule and command that make a file, from its own record or from that of another patient."""
+    own = records.get(file)
+    if own:
+        return f"rule {own.rule}; repair: {REPAIR} {own.remedy}"
+    kind = _PATIENT.sub("p", str(file))
+    rule = next((its.rule for f, its in records.items() if _PATIENT.sub("p", str(f)) == kind), "")
+    return f"{f'rule {rule}; ' if rule else ''}make it anew: {REPAIR} {file}"

@@ -1,0 +1,84 @@
+"""Records of integrity: each job's log names the files that it made, with size and SHA-256.
+
+The log is begun anew by every attempt and gets its records last, so records are those of a
+finished job, and no further files are needed. Where one path has several, the last one holds.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+PREFIX = "einthoven-record"
+_LINE = re.compile(PREFIX + r" (?P<sha256>[0-9a-f]{64}) (?P<size>[0-9]+) (?P<path>.+)")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One file as its job left it; `remedy` is the output to ask Snakemake for."""
+
+    path: str
+    size: int
+    sha256: str
+    rule: str
+    remedy: str
+
+
+def record_lines(paths: Iterable[str | Path]) -> str:
+    """Records of the files in or below the working directory, one line each.
+
+    Args:
+        paths: declared outputs of a job first, then whatever else it wrote.
+    """
+    names = dict.fromkeys(os.path.relpath(path) for path in paths)
+    kept = [name for name in names if not name.startswith("..") and Path(name).is_file()]
+    return "".join(
+        f"{PREFIX} {_sha256(Path(name))} {os.path.getsize(name)} {name}\n" for name in kept
+    )
+
+
+def read_records(results: Path) -> dict[Path, Record]:
+    """All records of a run: file -> record.
+
+    Args:
+        results: the folder that a run wrote, under whatever name; its logs are logs/RULE.log
+            and logs/RULE/*.log.
+    """
+    logs = results / "logs"
+    records: dict[Path, Record] = {}
+    for log in sorted(logs.rglob("*.log")):
+        rule = log.relative_to(logs).parts[0].removesuffix(".log")
+        found = [_LINE.fullmatch(line) for line in log.read_text(errors="replace").splitlines()]
+        lines = [line for line in found if line]
+        for line in lines:
+            its = (line["path"], int(line["size"]), line["sha256"])
+            file = results.joinpath(*Path(line["path"]).parts[1:])
+            records[file] = Record(*its, rule, remedy=lines[0]["path"])
+    return records
+
+
+def faults_of(records: dict[Path, Record]) -> dict[Path, str]:
+    """What is wrong with each file that is not as recorded: file -> fault."""
+    with ThreadPoolExecutor() as pool:  # hashing releases the interpreter's lock
+        faults = pool.map(_fault, records.values(), records)
+        return {file: fault for file, fault in zip(records, faults) if fault}
+
+
+def _fault(record: Record, path: Path) -> str:
+    try:
+        size = path.stat().st_size
+        if size != record.size:
+            return f"{size} bytes, recorded were {record.size}"
+        return "" if _sha256(path) == record.sha256 else "SHA-256 differs from the record"
+    except FileNotFoundError:
+        return "missing"
+    except OSError as error:
+        return f"not readable ({error.strerror})"
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
