@@ -18,7 +18,7 @@ use too.
 Both stores are Zarr v3, zipped without compression into one file. Arrays are compressed with
 Zstandard and carry a CRC-32C per chunk, so a flipped byte is an error and not a number;
 `manifest.json` inside the zip holds the SHA-256 of every other member. The zip's comment, so the
-file, ends with the SHA-256 of all bytes before it (64 hexadecimal digits), a seal over the zip's own
+file, ends with the SHA-256 of all bytes before it (64 hex digits), a seal over the zip's own
 headers. `einthoven check FILE_OR_FOLDER` reads all of it. The same config and seed give the same
 bytes. The consolidated store is sharded by patient, and stored lazily readable:
 
