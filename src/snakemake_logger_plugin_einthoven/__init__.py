@@ -62,7 +62,8 @@ class LogHandler(LogHandlerBase):
             ),
         )
         self.run: Run | None = None
-        self.off = its.dryrun
+        self.remote = False
+        self.off = its.dryrun or not {"--touch", "-t"}.isdisjoint(sys.argv)
         self.silent = any(str(level).endswith("ALL") for level in its.quiet or ())
         self.terminal = self.stream.isatty()
         self.drawn = False
@@ -97,19 +98,23 @@ class LogHandler(LogHandlerBase):
     def _take(self, record: logging.LogRecord) -> bool:
         """Whether a record needs no further showing."""
         event = getattr(record, "event", None)
+        self.remote |= event == LogEvent.RESOURCES_INFO and hasattr(record, "nodes")
         if event == LogEvent.RUN_INFO and self.run is None:
             self._begin(record.stats)  # type: ignore[attr-defined]
         if self.run is None:
             return False
         if event == LogEvent.JOB_INFO:
-            self.run.start(str(record.jobid), _job(record))  # type: ignore[attr-defined]
+            self.run.start(str(record.jobid), _job(record, self.remote))  # type: ignore[attr-defined]
         elif event == LogEvent.JOB_FINISHED:
             self.run.finish(str(record.job_id))  # type: ignore[attr-defined]
         elif event == LogEvent.JOB_ERROR:
             self._failed([vars(record)], record.rule_msg, record.log)  # type: ignore[attr-defined]
         elif event == LogEvent.GROUP_ERROR:
             self._failed(record.job_error_info, None, record.aux_logs)  # type: ignore[attr-defined]
-        return event in HIDDEN or (event is None and record.levelno <= logging.INFO)
+        elif record.getMessage().startswith("Trying to restart job"):
+            self._say("    tried again")
+        noise = event is None and record.levelno <= logging.INFO
+        return noise or event in HIDDEN or getattr(record, "exception", "") == "RuleException"
 
     def _begin(self, stats: dict[str, int]) -> None:
         from einthoven.runs.progress import Run, command_line
@@ -154,17 +159,16 @@ class LogHandler(LogHandlerBase):
 
     def _write(self, run: "Run") -> None:
         """Write the state if it changed, or if nothing was written for a while."""
-        from dataclasses import asdict
+        from einthoven.runs.progress import save
 
-        from einthoven.core.files import write_json
-        from einthoven.runs.progress import FILE
-
-        state = asdict(run)
-        text = repr(state | {"updated": 0})
-        if text != self.said or time.time() - run.updated > HEARTBEAT_S:
-            run.updated = time.time()
-            write_json(self.results / FILE, state | {"updated": run.updated})
-            self.said = text
+        now, told = time.time(), run.updated
+        run.updated = 0.0
+        state = repr(run)
+        changed = state != self.said
+        run.updated = now if changed or now - told > HEARTBEAT_S else told
+        if run.updated == now:
+            save(run, self.results)
+            self.said = state
 
     def _conclude(self, run: "Run") -> None:
         from einthoven.core.files import atomic
@@ -200,15 +204,17 @@ class LogHandler(LogHandlerBase):
             self.drawn = False
 
 
-def _job(record: Any) -> Any:
-    """The job of a JOB_INFO record."""
+def _job(record: Any, remote: bool) -> Any:
+    """The job of a JOB_INFO record; one of a cluster has a queue before it."""
     from einthoven.runs.progress import Job
 
+    now = time.time()
     return Job(
         rule=record.rule_name,
         name=" ".join(map(str, dict(record.wildcards).values())),
-        since=time.time(),
+        since=now,
         log=next(iter(record.log), None),
         benchmark=record.benchmark,
         output=next(iter(record.output), None),
+        working=None if remote and not record.local else now,
     )

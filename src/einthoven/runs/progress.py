@@ -10,12 +10,12 @@ import shlex
 import socket
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from einthoven.core.errors import BadInput
-from einthoven.core.files import read_json
+from einthoven.core.files import read_json, write_json
 from einthoven.runs.benchmarks import last_lines, read_benchmark, read_benchmarks
 
 FILE = "progress.json"
@@ -23,6 +23,8 @@ SILENCE_S = 180.0
 """A run that wrote nothing for so long is taken for dead (it writes every 30 s)."""
 N_PRIOR = 20
 """Benchmark files of a rule that are read for its usual time before this run has one."""
+TARGETS = frozenset({"all", "dataset", "models"})
+"""Rules that only ask for files, and take no time."""
 CHATTER = (
     "Traceback",
     "Exiting because",
@@ -106,8 +108,6 @@ class Run:
         rule = self.rules.setdefault(job.rule, Rule(total=1))
         if self.failures.pop(jobid, None):
             rule.retried += 1
-        if job.log is None:
-            job.working = job.since
         self.running[jobid] = job
 
     def finish(self, jobid: str) -> None:
@@ -148,9 +148,9 @@ class Run:
         return list(found.values())
 
     def _failure(self, job: Job, message: str, logs: Sequence[str]) -> Failure:
-        own = job.log if job.working else None
-        log = next((path for path in (own, *logs) if path and last_line(path)), job.log)
-        reason = (last_line(log) if log else None) or message or "no reason given"
+        own = [job.log] if job.log and _newer(job.log, job.since) else []
+        told = {path: line for path in (*own, *logs) if (line := last_line(path))}
+        log, reason = next(iter(told.items()), (job.log, message or "no reason given"))
         return Failure(job.rule, job.name, reason, log, again(self.command, job.output))
 
     def observe(self) -> None:
@@ -161,8 +161,8 @@ class Run:
             job.written = bool(job.benchmark) and _newer(str(job.benchmark), job.since)
 
     def end(self) -> None:
-        """The controller stops."""
-        self.updated = time.time()
+        """The controller stops, and with it all jobs."""
+        self.running.clear()
         left = sum(rule.total - rule.done for rule in self.rules.values())
         self.state = "finished" if left == 0 else "failed" if self.failures else "stopped"
 
@@ -195,6 +195,13 @@ def again(command: str, output: str | None) -> str:
     return f"{options} -- {shlex.quote(output)}" if output else command
 
 
+def save(run: Run, results: str | Path) -> None:
+    """Write `results`/progress.json; rules as a list, in the order of the plan."""
+    data = asdict(run)
+    data["rules"] = [{"name": name, **its} for name, its in data["rules"].items()]
+    write_json(Path(results) / FILE, data)
+
+
 def load(results: str | Path) -> Run:
     """The run that last wrote `results`/progress.json.
 
@@ -206,7 +213,7 @@ def load(results: str | Path) -> Run:
         raise BadInput(f"{path}: no such file; start the workflow with --profile local or slurm")
     data: dict[str, Any] = read_json(path)
     try:
-        rules = {name: Rule(**its) for name, its in data.pop("rules").items()}
+        rules = {its.pop("name"): Rule(**its) for its in data.pop("rules")}
         running = {key: Job(**its) for key, its in data.pop("running").items()}
         failures = {key: Failure(**its) for key, its in data.pop("failures").items()}
         return Run(**data, rules=rules, running=running, failures=failures)
@@ -225,11 +232,14 @@ def lost(run: Run, now: float) -> str | None:
     return None
 
 
-def seconds_left(run: Run, now: float) -> float | None:
+def seconds_left(run: Run, now: float) -> tuple[float, bool] | None:
     """Estimate of the time that remains; None before any job has ended.
 
     Rules are taken one after the other, each at the parallelism seen so far but never faster
     than one of its jobs.
+
+    Returns:
+        Seconds, and whether the time of every rule is known: if not, it is at least so long.
     """
     worked = sum(rule.seconds for rule in run.rules.values())
     left = {name: float(rule.total - rule.done) for name, rule in run.rules.items()}
@@ -242,5 +252,7 @@ def seconds_left(run: Run, now: float) -> float | None:
     if worked == 0:
         return None
     parallel = max(worked / max(now - run.started, 1.0), 1e-3)
-    times = ((run.rules[name].typical_s() or 0.0, jobs) for name, jobs in left.items())
-    return sum(typical * max(min(jobs, 1.0), jobs / parallel) for typical, jobs in times)
+    times = {name: run.rules[name].typical_s() for name, jobs in left.items() if jobs > 0}
+    known = {name: typical for name, typical in times.items() if typical is not None}
+    rest = sum(t * max(min(left[name], 1.0), left[name] / parallel) for name, t in known.items())
+    return rest, known.keys() >= times.keys() - TARGETS

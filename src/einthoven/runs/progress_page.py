@@ -47,18 +47,18 @@ def line(run: Run, now: float) -> str:
         f"{working} running" + (f", {waiting} in the queue" if waiting else ""),
         f"{len(run.failures)} failed",
     ]
-    left = seconds_left(run, now)
-    if run.state == "running" and left is not None:
-        parts.append(f"about {duration(left)} left")
-    parts.append(f"{duration(now - run.started)} so far")
-    return ", ".join(parts)
+    left = seconds_left(run, now) if run.state == "running" else None
+    if left is not None:
+        parts.append(f"{'about' if left[1] else 'at least'} {duration(left[0])} left")
+    ago = duration(now - run.started)
+    return ", ".join([*parts, f"{ago} so far" if run.state == "running" else f"after {ago}"])
 
 
 def screen(run: Run, now: float) -> str:
     """The run at this moment: failures first, then every rule, then the jobs at work."""
     state = run.state
     if reason := lost(run, now):
-        state, now = f"KILLED: {reason}; the next run goes on from what is there", run.updated
+        state, now = f"KILLED, {reason}; the same command goes on\nwas", run.updated
     elif state != "running":
         now = run.updated
     working = sorted(
