@@ -51,11 +51,16 @@ class RuleCost:
 
 @dataclass(frozen=True)
 class Forecast:
-    """Jobs of one rule in another run; core-hours are None where nothing was measured."""
+    """Jobs of one rule in another run; hours are None where nothing was measured.
+
+    Core-hours are as reserved; CPU-hours are the processor time within, which a busy machine
+    does not lengthen.
+    """
 
     rule: str
     jobs: int
     core_hours: float | None
+    cpu_hours: float | None
 
 
 def rule_costs(
@@ -132,7 +137,14 @@ def forecast(costs: Sequence[RuleCost], jobs: Mapping[str, int], n_patients: int
         each = known[rule].core_hours / known[rule].jobs
         return n_jobs * each * (grown if rule in GATHERING else 1.0)
 
-    found = [Forecast(rule, n_jobs, hours(rule, n_jobs)) for rule, n_jobs in jobs.items()]
+    found = []
+    for rule, n_jobs in jobs.items():
+        reserved, efficiency = (
+            hours(rule, n_jobs),
+            known[rule].efficiency if rule in known else None,
+        )
+        used = None if reserved is None or efficiency is None else reserved * efficiency
+        found.append(Forecast(rule, n_jobs, reserved, used))
     return sorted(found, key=lambda row: -(row.core_hours or 0.0))
 
 

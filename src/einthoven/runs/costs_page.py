@@ -122,14 +122,13 @@ def forecast_page(
         disk: bytes of each large folder.
     """
     rows = [
-        (row.rule, row.jobs, "not measured" if row.core_hours is None else f"{row.core_hours:.2f}")
-        for row in forecasts
+        (row.rule, row.jobs, _hours(row.core_hours), _hours(row.cpu_hours)) for row in forecasts
     ]
-    total = sum(row.core_hours or 0.0 for row in forecasts)
-    last = ("total", sum(row.jobs for row in forecasts), f"{total:.2f}")
-    table = tabulate(
-        [*rows, last], ("rule", "jobs", "core-hours"), disable_numparse=True, colalign=_align(3)
-    )
+    total = [sum(row.core_hours or 0.0 for row in forecasts)]
+    total += [sum(row.cpu_hours or 0.0 for row in forecasts)]
+    last = ("total", sum(row.jobs for row in forecasts), *map(_hours, total))
+    headings = ("rule", "jobs", "core-hours", "CPU-hours")
+    table = tabulate([*rows, last], headings, disable_numparse=True, colalign=_align(4))
     sizes = ", ".join(f"{folder}/ {size / GIGABYTE:.1f}" for folder, size in disk.items())
     gathering = ", ".join(sorted(GATHERING & {cost.rule for cost in costs}))
     missing = ", ".join(row.rule for row in forecasts if row.core_hours is None)
@@ -139,6 +138,7 @@ def forecast_page(
         table,
         "",
         f"Disk: {sum(disk.values()) / GIGABYTE:.1f} GB ({sizes}).",
+        "Core-hours are reserved time, CPU-hours the work in it; starts of Snakemake come on top.",
         "Assumed: mesh sizes, electrodes and trainings as in the measured run; for others, measure",
         "one patient with that config: docs/costs.md.",
     ]
@@ -151,6 +151,10 @@ def forecast_page(
 
 def _whole(value: float | None) -> str:
     return "-" if value is None else f"{value:.0f}"
+
+
+def _hours(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.2f}"
 
 
 def _align(n_columns: int) -> tuple[str, ...]:
