@@ -81,11 +81,23 @@ def test_a_failed_job_is_listed_until_its_next_attempt(run):
 
 
 def test_a_failure_without_a_log_says_what_the_executor_says(run):
+    write("results/logs/mesh/p0001.log", "BadInput: of an earlier run\n")
     run.start("1", job("mesh", "p0001", remote=True))
-    write(run.running["1"].log, "of an earlier run\n")
-    os.utime(run.running["1"].log, (1, 1))
     [failure] = run.fail(["1"], "SLURM status is: 'OUT_OF_MEMORY'", ["nowhere.log"])
     assert failure.reason == "SLURM status is: 'OUT_OF_MEMORY'"
+
+
+def test_a_killed_job_is_explained_by_the_log_of_the_executor(run):
+    run.start("1", job("mesh", "p0001"))
+    write(run.running["1"].log, "2026-11-21 INFO 524065 cells, worst quality 0.17\n")
+    write(
+        "slurm.log",
+        "slurmstepd: error: Detected 1 oom_kill event\nsrun: error: n2: task 0: exit code 1\n"
+        "Shutting down, this might take some time.\nAt least one job did not complete\n",
+    )
+    [failure] = run.fail(["1"], "", ["slurm.log"])
+    assert failure.reason == "slurmstepd: error: Detected 1 oom_kill event"
+    assert failure.log == "slurm.log"
 
 
 def test_of_a_failed_group_only_the_guilty_job_failed(run):

@@ -6,6 +6,7 @@ what goes on inside is seen from their logs and benchmark files.
 """
 
 import os
+import re
 import shlex
 import socket
 import time
@@ -25,17 +26,13 @@ N_PRIOR = 20
 """Benchmark files of a rule that are read for its usual time before this run has one."""
 TARGETS = frozenset({"all", "dataset", "models"})
 """Rules that only ask for files, and take no time."""
-CHATTER = (
-    "Traceback",
-    "Exiting because",
-    "WorkflowError",
-    "At least one job",
-    "Complete log",
-    "Elapsed time",
-    "Shutting down",
-    "Storing output",
+CHATTER = re.compile(
+    r"Traceback|Exiting because|WorkflowError|RuleException|At least one job|Complete log"
+    r"|Elapsed time|Shutting down|Storing output|\(command exited|srun: error: .* exit code"
 )
 """Starts of lines that say nothing of a job's failure."""
+BLAME = re.compile(r"(?!.* INFO ).*(error|input|failed|exception|killed|oom|limit)", re.IGNORECASE)
+"""Lines that do."""
 
 
 @dataclass
@@ -68,6 +65,8 @@ class Job:
     output: str | None = None
     working: float | None = None
     written: bool = False
+    before: tuple[float | None, float | None] = (None, None)
+    """Times of the log and the benchmark file that earlier runs left."""
 
 
 @dataclass
@@ -108,6 +107,7 @@ class Run:
         rule = self.rules.setdefault(job.rule, Rule(total=1))
         if self.failures.pop(jobid, None):
             rule.retried += 1
+        job.before = (_changed(job.log), _changed(job.benchmark))
         self.running[jobid] = job
 
     def finish(self, jobid: str) -> None:
@@ -128,8 +128,8 @@ class Run:
     def fail(self, jobids: Sequence[str], message: str, logs: Sequence[str]) -> list[Failure]:
         """Jobs that were submitted together failed.
 
-        Of a group, only jobs that wrote a log and no benchmark file failed themselves; the
-        others were finished before, or never begun, and will be done later.
+        Of a group, only jobs that wrote to their log and left no benchmark file failed
+        themselves; the others were finished before, or never begun, and will be done later.
 
         Args:
             jobids: the job, or all jobs of the group.
@@ -141,24 +141,32 @@ class Run:
         """
         self.observe()
         jobs = {jobid: self.running.pop(jobid) for jobid in jobids if jobid in self.running}
-        guilty = {k: job for k, job in jobs.items() if job.working and not job.written}
-        guilty = guilty or dict(list(jobs.items())[:1])
+        begun = {k: job for k, job in jobs.items() if job.working and not job.written}
+        spoke = {k: job for k, job in begun.items() if last_line(self._own_log(job))}
+        guilty = spoke or begun or jobs
+        if len(jobs) > 1 and not spoke:
+            guilty = dict(list(guilty.items())[:1])
         found = {k: self._failure(job, message, logs) for k, job in guilty.items()}
         self.failures |= found
         return list(found.values())
 
+    def _own_log(self, job: Job) -> str | None:
+        """The job's log, unless an earlier run wrote it."""
+        return None if _changed(job.log) in (None, job.before[0]) else job.log
+
     def _failure(self, job: Job, message: str, logs: Sequence[str]) -> Failure:
-        own = [job.log] if job.log and _newer(job.log, job.since) else []
-        told = {path: line for path in (*own, *logs) if (line := last_line(path))}
-        log, reason = next(iter(told.items()), (job.log, message or "no reason given"))
+        own = self._own_log(job)
+        blamed = {path: line for path in (own, *logs) if (line := last_line(path, BLAME))}
+        log, reason = next(iter(blamed.items()), (own or job.log, message or last_line(own)))
+        reason = reason or "it left no word; killed?"
         return Failure(job.rule, job.name, reason, log, again(self.command, job.output))
 
     def observe(self) -> None:
         """Look at the files of submitted jobs: which of them work, which have ended."""
         for job in self.running.values():
-            if job.log and not job.working and _newer(job.log, job.since):
+            if not job.working and self._own_log(job):
                 job.working = time.time()
-            job.written = bool(job.benchmark) and _newer(str(job.benchmark), job.since)
+            job.written = _changed(job.benchmark) not in (None, job.before[1])
 
     def end(self) -> None:
         """The controller stops, and with it all jobs."""
@@ -167,19 +175,25 @@ class Run:
         self.state = "finished" if left == 0 else "failed" if self.failures else "stopped"
 
 
-def _newer(path: str, moment: float) -> bool:
-    """Whether a file was changed since; whole seconds, as coarse as some file systems."""
+def _changed(path: str | None) -> float | None:
+    """When a file was changed, by the clock of its file system; None without a file."""
     try:
-        return os.stat(path).st_mtime >= int(moment)
+        return os.stat(path).st_mtime if path else None
     except OSError:
-        return False
+        return None
 
 
-def last_line(path: str | Path) -> str | None:
-    """The last line of a log that says something; None if there is none."""
-    for line in reversed(last_lines(path)):
+def last_line(path: str | Path | None, like: re.Pattern[str] | None = None) -> str | None:
+    """The last line of a log that says something; None if there is none.
+
+    Args:
+        path: the log; None has no lines.
+        like: what the line must match, too.
+    """
+    for line in reversed(last_lines(path) if path else []):
         text = line.strip()
-        if text and not text.startswith(CHATTER) and any(letter.isalpha() for letter in text):
+        wanted = like is None or like.match(text)
+        if wanted and any(map(str.isalpha, text)) and not CHATTER.match(text):
             return text
     return None
 
@@ -214,7 +228,10 @@ def load(results: str | Path) -> Run:
     data: dict[str, Any] = read_json(path)
     try:
         rules = {its.pop("name"): Rule(**its) for its in data.pop("rules")}
-        running = {key: Job(**its) for key, its in data.pop("running").items()}
+        running = {
+            key: Job(**{**its, "before": tuple(its["before"])})
+            for key, its in data.pop("running").items()
+        }
         failures = {key: Failure(**its) for key, its in data.pop("failures").items()}
         return Run(**data, rules=rules, running=running, failures=failures)
     except (KeyError, TypeError, AttributeError) as error:
