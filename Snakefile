@@ -28,6 +28,7 @@ localrules:
     dataset,
     models,
     cohort,
+    recipe,
 
 
 rule all:

@@ -6,11 +6,13 @@ follows imports statically, so that an edit re-runs the rules that depend on it 
 
 import ast
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 PACKAGE = ROOT.name
+_MODULE = re.compile(rf"{PACKAGE}(\.[a-z_0-9]+)+")
 NO_EFFECT = frozenset({f"{PACKAGE}.step", f"{PACKAGE}.core.log"})
 """Modules that cannot change a result."""
 
@@ -35,14 +37,16 @@ def _without_docstrings(tree: ast.Module) -> ast.Module:
 @cache
 def _read(path: Path) -> tuple[str, frozenset[str]]:
     """Hash of a file's code without comments and docstrings, and the modules it imports."""
-    tree = ast.parse(path.read_text())
+    tree = _without_docstrings(ast.parse(path.read_text()))
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    code = ast.dump(_without_docstrings(tree))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            names |= {node.value} if _MODULE.fullmatch(node.value) else set()  # python -m ...
+    code = ast.dump(tree)
     ours = frozenset(n for n in names if n.startswith(f"{PACKAGE}."))
     return hashlib.sha256(code.encode()).hexdigest(), ours
 

@@ -18,9 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted((ROOT / "workflow/scripts").glob("*.py"))
 RULES = dict(
     re.findall(
-        r"^rule (\w+):\n(.*?)(?=^rule |\Z)",
+        r"^rule (\w+):\n((?:    .*\n|\n)*)",
         "\n".join(p.read_text() for p in sorted((ROOT / "workflow/rules").glob("*.smk"))),
-        re.DOTALL | re.MULTILINE,
+        re.MULTILINE,
     )
 )
 # snakefmt's order

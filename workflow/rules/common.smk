@@ -45,6 +45,14 @@ for atlas in ("torso", "heart"):
         )
         sys.exit(2)
 
+if workflow.is_main_process and Path("results/patients").is_dir():
+    if not any(Path(".snakemake/metadata").glob("*")):
+        print(
+            "einthoven: results/ came without .snakemake/metadata, so edits of the config made "
+            "before now go unnoticed; copy that folder too, or run with --forceall",
+            file=sys.stderr,
+        )
+
 # A patient's parameters do not depend on the size of the cohort, so growing it moves nobody.
 DRAW = {k: v for k, v in config["cohort"].items() if k != "n_patients"}
 BLOCK = block_splits(
@@ -90,6 +98,8 @@ wildcard_constraints:
     patient="p[0-9]{4}",
     scenario="[a-z]+",
     batch="[0-9]+",
+    kind="encoders|surrogates",
+    name="[a-z]+(-[a-z]+)?",
     encoder="[a-z]+",
     model="[a-z]+",
 

@@ -1,12 +1,45 @@
+def samples_of(wildcards):
+    """What a training learns from: surfaces of all patients, or fields of some."""
+    if wildcards.kind == "encoders":
+        patients, stages = PATIENTS, ["anatomy", "sdf"]
+    else:
+        patients = patients_of("train") + patients_of("val")
+        stages = ["anatomy", "field"]
+    return expand(f"{PATIENT}/{{stage}}.npz", patient=patients, stage=stages)
+
+
+# Trainings read the consolidated store, but a new ECG in it is no reason to train again. So the
+# store is `ancient` to them. As Snakemake looks at nothing else of a job behind an ancient file
+# that is being made, every reason to train goes through this small file.
+rule recipe:
+    input:
+        samples=samples_of,
+    output:
+        "results/{kind}/{name}/recipe.json",
+    log:
+        "results/logs/recipe/{kind}_{name}.log",
+    benchmark:
+        "results/benchmarks/recipe/{kind}_{name}.tsv"
+    conda:
+        "../../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(20),
+    params:
+        section=lambda wildcards: config.get(wildcards.name.rpartition("-")[2], {}),
+        trainer=lambda wildcards: source(wildcards.kind.removesuffix("s")),
+        source=source("recipe"),
+    message:
+        "What {wildcards.kind}/{wildcards.name} learns from"
+    script:
+        "../scripts/recipe.py"
+
+
 rule encoder:
     input:
-        # read from here, but only new samples are a reason to train again
+        recipe="results/encoders/{encoder}/recipe.json",
         store=ancient("results/dataset/einthoven.zarr.zip"),
-        samples=expand(
-            "results/patients/{patient}/{stage}.npz",
-            patient=PATIENTS,
-            stage=["anatomy", "sdf"],
-        ),
     output:
         model="results/encoders/{encoder}/model.safetensors",
         latents="results/encoders/{encoder}/latents.npz",

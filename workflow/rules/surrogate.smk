@@ -1,13 +1,11 @@
 rule surrogate:
     input:
-        # read from here, but only new samples are a reason to train again
+        recipe="results/surrogates/{encoder}-{model}/recipe.json",
         store=ancient("results/dataset/einthoven.zarr.zip"),
         encoder="results/encoders/{encoder}/model.safetensors",
         latents="results/encoders/{encoder}/latents.npz",
-        samples=expand(
-            "results/patients/{patient}/{stage}.npz",
-            patient=patients_of("train") + patients_of("val"),
-            stage=["anatomy", "field"],
+        anatomies=expand(
+            f"{PATIENT}/anatomy.npz", patient=patients_of("train") + patients_of("val")
         ),
     output:
         model="results/surrogates/{encoder}-{model}/model.safetensors",
@@ -36,14 +34,12 @@ rule surrogate:
 # Optional: snakemake results/search/deepsdf-refraction.json
 rule search:
     input:
-        # read from here, but only new samples are a reason to train again
+        recipe="results/surrogates/{encoder}-{model}/recipe.json",
         store=ancient("results/dataset/einthoven.zarr.zip"),
         encoder="results/encoders/{encoder}/model.safetensors",
         latents="results/encoders/{encoder}/latents.npz",
-        samples=expand(
-            "results/patients/{patient}/{stage}.npz",
-            patient=patients_of("train") + patients_of("val"),
-            stage=["anatomy", "field"],
+        anatomies=expand(
+            f"{PATIENT}/anatomy.npz", patient=patients_of("train") + patients_of("val")
         ),
     output:
         "results/search/{encoder}-{model}.json",

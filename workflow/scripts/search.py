@@ -20,7 +20,7 @@ SPACE = {
 
 
 def main(input, output, params, log):
-    patients, folder = Path(input.samples[0]).parents[1], Path(input.encoder).parent
+    patients, folder = Path(input.anatomies[0]).parents[1], Path(input.encoder).parent
     encoder = load_encoder(params.encoder, folder, stage_file_surfaces(patients))
 
     def validation_error(section):

@@ -10,7 +10,7 @@ from einthoven.surrogate.train import train_surrogate
 
 
 def main(input, output, params, log):
-    patients, folder = Path(input.samples[0]).parents[1], Path(input.encoder).parent
+    patients, folder = Path(input.anatomies[0]).parents[1], Path(input.encoder).parent
     curve = train_surrogate(
         params.model,
         load_encoder(params.encoder, folder, stage_file_surfaces(patients)),

@@ -1,0 +1,58 @@
+"""Copies of the project in which Snakemake is run, and what it plans there."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PARTS = ("Snakefile", "workflow", "profiles", "config", "envs", "src")
+CI = ("--configfile", "config/ci.yaml")
+
+
+def copy_project(folder: Path) -> Path:
+    """Copy everything that the workflow needs into an empty folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    for part in PARTS:
+        if (ROOT / part).is_dir():
+            shutil.copytree(ROOT / part, folder / part, ignore=ignored)
+        else:
+            shutil.copy(ROOT / part, folder)
+    for link in ("slurm", "local"):
+        (folder / link).symlink_to(f"profiles/{link}")
+    return folder
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Variables with which a copy imports its own library."""
+    return {**os.environ, "PYTHONPATH": str(folder / "src"), "PYTHONWARNINGS": "ignore"}
+
+
+def snakemake(
+    folder: Path, *arguments: str, timeout: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake on the copy of the workflow in a folder."""
+    cores = () if {"--profile", "--cores"} & set(arguments) else ("--cores", "1")
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", *cores, *arguments],
+        cwd=folder,
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+def planned(folder: Path, *arguments: str) -> dict[str, int]:
+    """Number of planned jobs of each rule."""
+    done = snakemake(folder, "--dry-run", "--quiet", "rules", *arguments)
+    text = done.stdout + done.stderr
+    assert done.returncode == 0, text
+    stats = re.search(r"-+\s+-+\n(.*?)\ntotal", text, re.DOTALL)
+    if not stats:
+        return {}
+    rows = (line.split() for line in stats[1].splitlines())
+    return {rule: int(count) for rule, count in rows}

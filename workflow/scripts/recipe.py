@@ -1,0 +1,20 @@
+"""What a training learns from: its settings, its code, and the checksums of its samples."""
+
+import hashlib
+from pathlib import Path
+
+from einthoven.core.files import write_json
+from einthoven.step import run
+
+
+def main(input, output, params, log):
+    samples = {}
+    for path in input.samples:
+        with Path(path).open("rb") as stream:
+            samples[path] = hashlib.file_digest(stream, "sha256").hexdigest()
+    write_json(output[0], {"section": params.section, "code": params.trainer, "samples": samples})
+    log.info("%d files of samples", len(samples))
+
+
+if "snakemake" in globals():
+    run(main, globals()["snakemake"])
