@@ -68,7 +68,8 @@ def test_counts_seconds_and_memory_of_finished_jobs(run):
 
 def test_a_failed_job_is_listed_until_its_next_attempt(run):
     run.start("1", job("mesh", "p0001"))
-    write(run.running["1"].log, "meshing\nStepFailed: no volume; other coefficients?\n\n")
+    stamp = "2026-11-21 16:31:53,722"
+    write(run.running["1"].log, f"a\n{stamp} ERROR StepFailed: no volume; other coefficients?\n\n")
     [failure] = run.fail(["1"], "", [])
     assert failure.reason == "StepFailed: no volume; other coefficients?"
     assert failure.log == "results/logs/mesh/p0001.log"
@@ -136,6 +137,19 @@ def test_estimate_counts_parallel_jobs_and_the_longest(run):
     run.running["3"].working = now - 5  # half done
     left, known = seconds_left(run, now)
     assert known and left == pytest.approx(5 + 12 / 2.5)
+
+
+def test_estimate_counts_the_time_of_failures_as_work(run):
+    now = time.time()
+    run.started = now - 20
+    run.rules["ecg"].total = 0
+    run.start("1", job("mesh", "p0001"))
+    ends(run, "1", 10.0)
+    run.start("2", job("mesh", "p0002"))
+    run.running["2"].working = now - 10
+    run.fail(["2"], "", [])
+    left, _ = seconds_left(run, now)
+    assert left == pytest.approx(20, abs=1)  # one at a time, and two are left
 
 
 def test_usual_times_come_from_earlier_runs(run):

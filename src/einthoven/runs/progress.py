@@ -31,19 +31,22 @@ CHATTER = re.compile(
     r"|Elapsed time|Shutting down|Storing output|\(command exited|srun: error: .* exit code"
 )
 """Starts of lines that say nothing of a job's failure."""
+STAMP = re.compile(r"^[-0-9]{10} [:,0-9]+ [A-Z]+ ")
+"""Time and level of a line of the library's log."""
 BLAME = re.compile(r"(?!.* INFO ).*(error|input|failed|exception|killed|oom|limit)", re.IGNORECASE)
 """Lines that do."""
 
 
 @dataclass
 class Rule:
-    """Counts of one rule; `seconds` are summed over `measured` jobs of this run."""
+    """Counts of one rule; `seconds` are summed over `measured` jobs, `failed_s` over failed ones."""
 
     total: int = 0
     done: int = 0
     retried: int = 0
     measured: int = 0
     seconds: float = 0.0
+    failed_s: float = 0.0
     memory_mb: float | None = None
     usual_s: float | None = None
     """Mean seconds of a job in earlier runs."""
@@ -146,6 +149,8 @@ class Run:
         guilty = spoke or begun or jobs
         if len(jobs) > 1 and not spoke:
             guilty = dict(list(guilty.items())[:1])
+        for job in begun.values():
+            self.rules[job.rule].failed_s += time.time() - (job.working or job.since)
         found = {k: self._failure(job, message, logs) for k, job in guilty.items()}
         self.failures |= found
         return list(found.values())
@@ -158,7 +163,7 @@ class Run:
         own = self._own_log(job)
         blamed = {path: line for path in (own, *logs) if (line := last_line(path, BLAME))}
         log, reason = next(iter(blamed.items()), (own or job.log, message or last_line(own)))
-        reason = reason or "it left no word; killed?"
+        reason = STAMP.sub("", reason or "it left no word; killed?")
         return Failure(job.rule, job.name, reason, log, again(self.command, job.output))
 
     def observe(self) -> None:
@@ -258,14 +263,14 @@ def seconds_left(run: Run, now: float) -> tuple[float, bool] | None:
     Returns:
         Seconds, and whether the time of every rule is known: if not, it is at least so long.
     """
-    worked = sum(rule.seconds for rule in run.rules.values())
+    worked = sum(rule.seconds + rule.failed_s for rule in run.rules.values())
     left = {name: float(rule.total - rule.done) for name, rule in run.rules.items()}
     for job in run.running.values():
         typical = run.rules[job.rule].typical_s()
         if typical and (job.written or job.working):
-            begun = typical if job.written else min(now - (job.working or now), typical)
+            begun = typical if job.written else now - (job.working or now)
             worked += begun
-            left[job.rule] -= begun / typical
+            left[job.rule] -= min(begun / typical, 1.0)
     if worked == 0:
         return None
     parallel = max(worked / max(now - run.started, 1.0), 1e-3)
