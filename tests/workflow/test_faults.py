@@ -1,0 +1,163 @@
+"""Faults on one machine: after each the documented command completes the run, byte for byte."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+import pytest
+from helpers_faults import Project, kill_tree, kill_writer, wait_for
+
+from einthoven.cli import main as einthoven
+
+pytestmark = pytest.mark.workflow
+STORE = "results/dataset/patients/p0000.zarr.zip"
+STAGES = "results/patients/p0000"
+LATE = ("leadfield_b0", "leadfield_b1", "field", "ecg")
+"""Stages that each fault makes again."""
+
+
+@pytest.fixture(scope="module")
+def project(finished, tmp_path_factory):
+    """A copy of a run that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("faults") / "project"
+    return Project(shutil.copytree(finished, folder, symlinks=True))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(project):
+    return project.sums("patients", "dataset")
+
+
+@pytest.fixture
+def unfinished(project, undisturbed):
+    """The project without the last stages of its patient and without the store."""
+    project.remove([f"patients/p0000/{stage}.npz" for stage in LATE])
+    project.remove(["dataset/patients/p0000.zarr.zip"])
+    yield project
+    if project.sums("patients", "dataset") != undisturbed:  # the next test needs it whole
+        project.run("--unlock")
+        project.run("--", STORE)
+
+
+def start(project):
+    """A controller, and the first jobs that it runs."""
+    controller = project.start("--", STORE)
+    return controller, wait_for(project.jobs, controller, every=0.05)
+
+
+def complete(project, undisturbed):
+    """Run the documented command; everything is as if nothing had happened."""
+    status, said = project.run("--", STORE)
+    assert status == 0, said[-3000:]
+    assert project.sums("patients", "dataset") == undisturbed
+    assert project.temporaries() == []
+    assert einthoven(["check", str(project.folder / "results")]) == 0
+
+
+def test_a_killed_job(unfinished, undisturbed):
+    controller, jobs = start(unfinished)
+    kill_tree(jobs[0])
+    assert controller.wait(timeout=120) == 1
+    assert not (unfinished.folder / STORE).exists()
+    complete(unfinished, undisturbed)
+
+
+def test_a_job_killed_in_the_middle_of_a_write(unfinished, undisturbed):
+    controller, _ = start(unfinished)
+    left = kill_writer(unfinished, controller)
+    assert controller.wait(timeout=120) == 1
+    assert left and unfinished.temporaries() == left
+    complete(unfinished, undisturbed)
+
+
+def test_a_killed_controller_and_its_stale_lock(unfinished, undisturbed):
+    """Its jobs go on, so that they and the jobs of the next run write the same files at once."""
+    controller, jobs = start(unfinished)
+    controller.kill()
+    controller.wait()
+    assert all(job.is_running() for job in jobs)
+    status, said = unfinished.run("--", STORE)
+    assert status == 1 and "--unlock" in said
+    assert unfinished.run("--unlock")[0] == 0
+    complete(unfinished, undisturbed)
+
+
+def test_control_c(unfinished, undisturbed):
+    controller, jobs = start(unfinished)
+    os.killpg(controller.pid, signal.SIGINT)
+    assert controller.wait(timeout=60) == 1
+    assert not any(job.is_running() for job in jobs)
+    complete(unfinished, undisturbed)  # without --unlock
+
+
+def test_two_controllers(unfinished, undisturbed):
+    first, _ = start(unfinished)
+    status, said = unfinished.run("--", STORE)
+    assert status == 1 and "Directory cannot be locked" in said
+    assert first.wait(timeout=120) == 0
+    assert unfinished.sums("patients", "dataset") == undisturbed
+
+
+def repaired(project, capsys, file, message):
+    """Check finds the fault; run the repair that it names."""
+    capsys.readouterr()
+    assert einthoven(["check", str(project.folder / "results")]) == 2
+    fault = capsys.readouterr().err
+    assert re.search(rf"{file}: {message}; rule ", fault), fault
+    status, said = project.run(*fault.partition("--profile local ")[2].split())
+    assert status == 0, said[-3000:]
+    return said
+
+
+def test_a_truncated_stage_file(project, undisturbed, capsys):
+    path = project.folder / STAGES / "purkinje.npz"
+    before = path.stat()
+    os.truncate(path, before.st_size // 2)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    said = repaired(project, capsys, "purkinje.npz", r"\d+ bytes, recorded were \d+")
+    assert "1 of 1 steps" in said
+    assert project.sums("patients", "dataset") == undisturbed
+    assert "Nothing to be done" in project.run("--dry-run", "--", STORE)[1]
+
+
+def test_a_corrupted_chunk(project, undisturbed, capsys):
+    with open(project.folder / STORE, "r+b") as file:
+        file.seek(os.path.getsize(file.name) // 2)
+        byte = file.read(1)[0]
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte ^ 4]))
+    repaired(project, capsys, "p0000.zarr.zip", r"\w+/\w+: damaged .*")
+    assert project.sums("patients", "dataset") == undisturbed
+
+
+@pytest.fixture
+def small_disk(unfinished):
+    """The patient's folder on a disk of its own with 100 kB to spare."""
+    folder, aside = unfinished.folder / STAGES, unfinished.folder / "aside"
+    folder.rename(aside)
+    folder.mkdir()
+    size = sum(-(-p.stat().st_size // 4096) * 4096 for p in aside.iterdir()) + 100_000
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        folder.rmdir()
+        aside.rename(folder)
+        pytest.skip("mounting a small disk needs root")
+    shutil.copytree(aside, folder, dirs_exist_ok=True)
+    yield folder
+    shutil.copytree(folder, aside, dirs_exist_ok=True)
+    subprocess.run(["umount", str(folder)], check=True)
+    folder.rmdir()
+    aside.rename(folder)
+
+
+def test_a_full_disk(unfinished, undisturbed, small_disk):
+    status, _ = unfinished.run("--", STORE)
+    assert status == 1
+    log = (unfinished.folder / "results/logs/leadfield/p0000_b0.log").read_text()
+    line = r"StepFailed: results/patients/p0000/leadfield_b0.npz: the disk is full \(\d+ bytes free"
+    assert re.search(line, log), log
+    assert not (small_disk / "leadfield_b0.npz").exists() and unfinished.temporaries() == []
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    complete(unfinished, undisturbed)
