@@ -39,7 +39,7 @@ BLAME = re.compile(r"(?!.* INFO ).*(error|input|failed|exception|killed|oom|limi
 
 @dataclass
 class Rule:
-    """Counts of one rule; `seconds` are summed over `measured` jobs, `failed_s` over failed ones."""
+    """Counts of one rule; `seconds` are those of `measured` jobs, `failed_s` of failed ones."""
 
     total: int = 0
     done: int = 0
