@@ -1,10 +1,14 @@
 """Atomic files, seeds, validators and P1 calculus."""
 
+import errno
+import subprocess
+
 import numpy as np
 import pytest
 
 from einthoven.core import check, files, seeds, simplex
-from einthoven.core.errors import BadInput
+from einthoven.core.atomic import HOST
+from einthoven.core.errors import BadInput, StepFailed
 
 TET = np.array([[0.0, 0, 0], [2, 0, 0], [0, 3, 0], [0, 0, 4]])
 CELL = np.array([[0, 1, 2, 3]])
@@ -29,6 +33,40 @@ def test_failed_write_keeps_the_old_file(tmp_path):
         files.save_arrays(path, {"a": np.zeros(3), "b": np.array([object()])})
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["x.npz"]
+
+
+def test_a_writer_removes_what_a_killed_one_left_and_nothing_of_a_live_one(tmp_path):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    its = f"{HOST}.{dead.pid}.tmp"
+    names = [
+        f".x.npz.{its}",
+        f".x.npz.{HOST}.1.tmp",
+        f".x.npz.there.{dead.pid}.tmp",
+        f".y.npz.{its}",
+    ]
+    for name in names:
+        (tmp_path / name).write_bytes(b"half")
+    files.save_arrays(tmp_path / "x.npz", {"a": np.zeros(3)})
+    assert {p.name for p in tmp_path.iterdir()} == {"x.npz", *names[1:]}
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "full"), ValueError("(os error 28): No space left on device")]
+)
+def test_a_full_disk_is_one_clear_line(tmp_path, error):
+    path = tmp_path / "x.npz"
+    path.write_bytes(b"old")
+    with (
+        pytest.raises(StepFailed, match=r"x.npz: the disk is full \(\d+ bytes free\); make space"),
+        files.atomic(path) as temporary,
+    ):
+        temporary.write_bytes(b"half")
+        try:
+            raise error
+        finally:
+            raise ValueError("cannot close the archive either")
+    assert path.read_bytes() == b"old" and len(list(tmp_path.iterdir())) == 1
 
 
 @pytest.mark.parametrize("spoil", ["missing", "truncated", "foreign", "lacks"])
