@@ -146,7 +146,7 @@ def faults_now(project: Project, by_command: bool = False) -> list[str]:
             status = einthoven(["check", "results"])
         error = said.getvalue()
     assert (status == 2) == error.startswith("einthoven: "), (status, error)
-    return error.removeprefix("einthoven: ").splitlines()
+    return error.removeprefix("einthoven: ").splitlines()[:-1]  # the last says what to do next
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ DATASET = "dataset/einthoven.zarr.zip"
 ABANDONED_S = 3600.0
 """A temporary of another host to which nobody has written for so long is not in use."""
 REPAIR = "snakemake --profile local --force"
+AFTERWARDS = "then the command of the run again; both with the --configfile of the run, if any"
 _PATIENT = re.compile(r"p[0-9]{4}")
 
 Faults = dict[Path, str]
@@ -134,12 +135,12 @@ def _tell_temporaries(results: Path, sweep: bool) -> None:
 
 
 def _lines(faults: Faults, records: Mapping[Path, Record]) -> list[str]:
-    """One line for each fault, with the rule and the repair; then one command for all."""
+    """One line for each fault, with the rule and the repair; then what to do after it."""
     lines = [f"{file}: {fault}{_made_by(file, records)}" for file, fault in faults.items()]
-    remedies = [records[file].remedy for file in faults if file in records]
+    remedies = dict.fromkeys(records[file].remedy for file in faults if file in records)
     if len(remedies) > 1:
-        lines.append(f"all at once: {REPAIR} {' '.join(dict.fromkeys(remedies))}")
-    return lines
+        lines.append(f"repair all at once: {REPAIR} {' '.join(remedies)}")
+    return [*lines, AFTERWARDS] if records else lines
 
 
 def _made_by(file: Path, records: Mapping[Path, Record]) -> str:

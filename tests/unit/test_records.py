@@ -157,7 +157,7 @@ def test_a_fault_names_file_rule_and_repair(run, capsys, fault):
     name = "results/patients/p0001/mesh.npz"
     SPOIL[fault](run / name)
     status, said, faults = checked(capsys)
-    assert status == 2 and len(faults) == 1 and "6 files as" in said
+    assert status == 2 and len(faults) == 2 and "6 files as" in said
     assert faults[0].startswith(f"{name}: {fault}")
     assert faults[0].endswith(f"; rule mesh; repair: snakemake --profile local --force {name}")
 
@@ -167,9 +167,9 @@ def test_several_faults_have_one_command(run, capsys):
     for name in names:
         flip(run / name)
     status, _, faults = checked(capsys)
-    assert status == 2 and len(faults) == 3
+    assert status == 2 and len(faults) == 4
     assert "rule patient_store" in faults[1] and ": damaged (" in faults[1]  # names the variable
-    assert faults[2] == f"all at once: snakemake --profile local --force {' '.join(names)}"
+    assert faults[2] == f"repair all at once: snakemake --profile local --force {' '.join(names)}"
 
 
 def test_a_file_without_record_is_unverifiable_not_silently_well(run, capsys):

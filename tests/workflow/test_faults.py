@@ -104,7 +104,7 @@ def repaired(project, capsys, file, message):
     """Check finds the fault; run the repair that it names."""
     capsys.readouterr()
     assert einthoven(["check", str(project.folder / "results")]) == 2
-    fault = capsys.readouterr().err
+    fault, _ = capsys.readouterr().err.splitlines()
     assert re.search(rf"{file}: {message}; rule ", fault), fault
     status, said = project.run(*fault.partition("--profile local ")[2].split())
     assert status == 0, said[-3000:]
