@@ -75,7 +75,7 @@ def _not_in_dataset(results: Path, stores: Sequence[Path], faults: Faults) -> se
     with open_store(dataset) as root:
         inside = set(map(str, values_of(root, "patient")))
     here = {p.name.partition(".")[0] for p in results.glob("cohort/*.json")}
-    here |= {p.name for p in results.glob("patients/*")} | _with_store(stores)
+    here |= {p.parent.name for p in results.glob("patients/*/*")} | _with_store(stores)
     return {name for name in here if _PATIENT.fullmatch(name)} - inside
 
 
@@ -91,11 +91,11 @@ def _with_store(stores: Iterable[Path]) -> set[str]:
 
 def _tell(results: Path, stores: Sequence[Path], strangers: set[str]) -> None:
     """Print which patients have no store, and which are not in the data set."""
-    finished = _with_store(stores)
-    if unfinished := sorted({p.stem for p in results.glob("cohort/p????.json")} - finished):
+    unfinished = sorted({p.stem for p in results.glob("cohort/p????.json")} - _with_store(stores))
+    if unfinished:
         names = ", ".join(unfinished)
         print(f"without a store: {names}; to go on without them: dataset.exclude: [{names}]")
-    if left := sorted(strangers & finished):
+    if left := sorted(strangers.difference(unfinished)):
         print(f"not in the data set, so nothing reads their files: {', '.join(left)}")
 
 
