@@ -37,9 +37,9 @@ def check(arguments: argparse.Namespace) -> None:
     # the fault of a store names its variable, so it replaces that of the record
     faults = faults_of(records) | _faults_of_stores(stores)
     if folder:
-        strangers = _not_in_dataset(path, stores, faults)
-        faults = {file: its for file, its in faults.items() if not _was_removed(file, strangers)}
-        _tell(path, stores, strangers)
+        inside = _patients_of_dataset(path / DATASET, faults)
+        faults = {f: its for f, its in faults.items() if not _was_removed(f, path, inside)}
+        _tell_patients(path, stores, inside)
         _tell_records(path, records, faults)
         _tell_temporaries(path, arguments.sweep)
     if faults:
@@ -65,23 +65,20 @@ def _faults_of_stores(stores: Iterable[Path]) -> Faults:
     return faults
 
 
-def _not_in_dataset(results: Path, stores: Sequence[Path], faults: Faults) -> set[str]:
-    """Patients with files here that the data set does not hold; none if it cannot tell."""
+def _patients_of_dataset(dataset: Path, faults: Faults) -> set[str] | None:
+    """Names in the data set; None if there is none, or none that is sound."""
     from einthoven.dataset.store import open_store, values_of
 
-    dataset = results / DATASET
-    if dataset not in stores or dataset in faults:
-        return set()
+    if not dataset.exists() or dataset in faults:
+        return None
     with open_store(dataset) as root:
-        inside = set(map(str, values_of(root, "patient")))
-    here = {p.name.partition(".")[0] for p in results.glob("cohort/*.json")}
-    here |= {p.parent.name for p in results.glob("patients/*/*")} | _with_store(stores)
-    return {name for name in here if _PATIENT.fullmatch(name)} - inside
+        return set(map(str, values_of(root, "patient")))
 
 
-def _was_removed(file: Path, strangers: set[str]) -> bool:
-    """Whether a file that a patient outside the data set had was deleted."""
-    return not file.exists() and not strangers.isdisjoint(_PATIENT.findall(str(file)))
+def _was_removed(file: Path, results: Path, inside: set[str] | None) -> bool:
+    """Whether a file is gone together with its patient, whom the data set does not hold."""
+    patients = set(_PATIENT.findall(str(file.relative_to(results))))
+    return inside is not None and not file.exists() and not patients <= inside
 
 
 def _with_store(stores: Iterable[Path]) -> set[str]:
@@ -89,14 +86,15 @@ def _with_store(stores: Iterable[Path]) -> set[str]:
     return {store.name.partition(".")[0] for store in stores}
 
 
-def _tell(results: Path, stores: Sequence[Path], strangers: set[str]) -> None:
-    """Print which patients have no store, and which are not in the data set."""
-    unfinished = sorted({p.stem for p in results.glob("cohort/p????.json")} - _with_store(stores))
-    if unfinished:
-        names = ", ".join(unfinished)
+def _tell_patients(results: Path, stores: Sequence[Path], inside: set[str] | None) -> None:
+    """Print which patients have no store, and whose files no data set holds."""
+    drawn, stored = {p.stem for p in results.glob("cohort/p????.json")}, _with_store(stores)
+    if unfinished := drawn - stored:
+        names = ", ".join(sorted(unfinished))
         print(f"without a store: {names}; to go on without them: dataset.exclude: [{names}]")
-    if left := sorted(strangers.difference(unfinished)):
-        print(f"not in the data set, so nothing reads their files: {', '.join(left)}")
+    here = stored | {p.parent.name for p in results.glob("patients/*/*")} - unfinished
+    if inside is not None and (left := {p for p in here if _PATIENT.fullmatch(p)} - inside):
+        print(f"not in the data set, so nothing reads their files: {', '.join(sorted(left))}")
 
 
 def _tell_records(results: Path, records: Mapping[Path, Record], faults: Faults) -> None:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -121,15 +122,20 @@ def log(rule, patient, *files):
 
 @pytest.fixture
 def run(run_of_two, tmp_path, monkeypatch):
-    monkeypatch.chdir(shutil.copytree(run_of_two, tmp_path / "copy"))
-    return tmp_path / "copy"
+    folder = tmp_path / "p2024"  # not the name of a patient
+    monkeypatch.chdir(shutil.copytree(run_of_two, folder))
+    return folder
 
 
 def checked(capsys, *arguments):
-    """Exit status, what was said, and the lines of faults."""
-    status = main(["check", "results", *arguments])
-    said = capsys.readouterr()
-    return status, said.out, said.err.removeprefix("einthoven: ").splitlines()
+    """Exit status, what was said, and the lines of faults; from another folder it is the same."""
+    statuses, said = [], []
+    for path in (Path.cwd() / "results", Path("results")):
+        statuses.append(main(["check", str(path), *arguments]))
+        said.append(capsys.readouterr())
+    assert statuses[0] == statuses[1]
+    assert len(said[0].err.splitlines()) == len(said[1].err.splitlines())
+    return statuses[1], said[1].out, said[1].err.removeprefix("einthoven: ").splitlines()
 
 
 def test_a_sound_run(run, capsys):
