@@ -1,0 +1,120 @@
+"""The CI workflow on a SLURM with the profile as it is, trainings on (fake) GPUs."""
+
+import re
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import zarr
+from controller import Project
+from helpers_workflow import CI, planned
+
+from einthoven.cli import main as einthoven
+from einthoven.dataset.store import open_store
+from slurm import ask, job_table
+
+pytestmark = [pytest.mark.slurm, pytest.mark.workflow]
+DATASET = "results/dataset/einthoven.zarr.zip"
+PATIENT = "results/dataset/patients/p0000.zarr.zip"
+
+
+@dataclass
+class Run:
+    """A finished run on the cluster."""
+
+    project: Project
+    jobs: list[dict[str, str]]
+    gpus: dict[str, str] = field(default_factory=dict)
+    """What SLURM had allocated while it ran: job -> its GPUs."""
+
+
+def run_on(slurm, project, *arguments):
+    """Run a controller to its end and watch its jobs."""
+    before, gpus = len(job_table("jobid")), {}
+    with project.started(*arguments) as controller:
+        while controller.poll() is None:
+            for job in slurm.jobs("RUNNING"):
+                details = ask("scontrol", "show", "job", "--details", job)
+                if gpu := re.search(r"GRES=(gpu\S+)", details):
+                    gpus[job] = gpu[1]
+            time.sleep(1)
+        project.finish(controller)
+    return Run(project, job_table("jobid", "partition", "state", "comment")[before:], gpus)
+
+
+def use_gpus(project):
+    """Edit the profile as its last comment says."""
+    profile = project.path("profiles/slurm/config.yaml")
+    head, key, block = profile.read_text().partition("#set-resources:")
+    lines = (key + block.replace("gpu:1", "gpu:fake:1")).splitlines()
+    profile.write_text(head + "\n".join(line.removeprefix("#") for line in lines) + "\n")
+
+
+@pytest.fixture(scope="module")
+def complete(slurm, tmp_path_factory):
+    """The whole workflow."""
+    project = Project(tmp_path_factory.mktemp("on-slurm") / "project")
+    use_gpus(project)
+    return run_on(slurm, project)
+
+
+def test_every_job_succeeds_at_its_first_attempt(complete):
+    assert {job["state"] for job in complete.jobs} == {"COMPLETED"}
+    kinds = [re.match(r"rule_([a-z]+)", job["comment"])[1] for job in complete.jobs]
+    assert {kind: kinds.count(kind) for kind in kinds} == {
+        "patient": 4, "consolidate": 1, "encoder": 2, "surrogate": 4, "predict": 1, "report": 1,
+    }  # fmt: skip
+
+
+def test_trainings_and_nothing_else_have_a_gpu(complete):
+    trainings = {
+        job["jobid"]
+        for job in complete.jobs
+        if re.match("rule_(encoder|surrogate)", job["comment"])
+    }
+    in_partition = {job["jobid"] for job in complete.jobs if job["partition"] == "gpu"}
+    assert in_partition == trainings == set(complete.gpus)
+    assert all(gpu.startswith("gpu:fake:1") for gpu in complete.gpus.values())
+
+
+def test_results_are_whole_and_nothing_is_left_to_do(complete, capsys):
+    folder = complete.project.folder
+    assert einthoven(["check", str(folder / "results")]) == 0, capsys.readouterr().err
+    assert "<img" in (folder / "results/report/index.html").read_text()
+    assert planned(folder, *CI) == {}
+
+
+def test_results_are_those_of_a_local_run(complete, finished):
+    weights = [path.relative_to(finished) for path in finished.rglob("*.safetensors")]
+    assert len(weights) == 6
+    for name in (DATASET, *weights):
+        assert complete.project.path(name).read_bytes() == (finished / name).read_bytes(), name
+
+
+def test_a_job_for_each_electrode_gives_the_same_store(slurm, finished, tmp_path):
+    """Solutions of one factorisation, one at a time or together, agree to round-off."""
+    project = Project(tmp_path / "project", made=finished)
+    apart = ["field_samples=rest", "ecg=rest", "patient_store=rest"]
+    run = run_on(
+        slurm, project, PATIENT, "--config", "leadfield={electrodes_per_job: 1}",
+        "--groups", "leadfield=electrodes", *apart, "--group-components", "electrodes=4",
+    )  # fmt: skip
+    assert [job["state"] for job in run.jobs] == ["COMPLETED"] * 4
+    together, one_by_one = contents(finished / PATIENT), contents(project.path(PATIENT))
+    assert together.keys() == one_by_one.keys()
+    for name, expected in together.items():
+        if expected.dtype.kind == "f":
+            scale = np.abs(expected).max(initial=0)
+            np.testing.assert_allclose(
+                one_by_one[name], expected, rtol=0, atol=1e-6 * scale, err_msg=name
+            )
+        else:
+            np.testing.assert_array_equal(one_by_one[name], expected, err_msg=name)
+
+
+def contents(store):
+    """Every array of a store: name -> values."""
+    with open_store(store) as root:
+        members = root.members(max_depth=None)
+        return {name: each[...] for name, each in members if isinstance(each, zarr.Array)}
