@@ -12,15 +12,15 @@ PARTS = ("Snakefile", "workflow", "profiles", "config", "envs", "src")
 CI = ("--configfile", "config/ci.yaml")
 
 
-def copy_project(folder: Path) -> Path:
+def copy_project(folder: Path, source: Path = ROOT) -> Path:
     """Copy everything that the workflow needs into an empty folder."""
     folder.mkdir(parents=True, exist_ok=True)
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for part in PARTS:
-        if (ROOT / part).is_dir():
-            shutil.copytree(ROOT / part, folder / part, ignore=ignored)
+        if (source / part).is_dir():
+            shutil.copytree(source / part, folder / part, ignore=ignored)
         else:
-            shutil.copy(ROOT / part, folder)
+            shutil.copy(source / part, folder)
     for link in ("slurm", "local"):
         (folder / link).symlink_to(f"profiles/{link}")
     return folder
