@@ -78,9 +78,17 @@ def screen(run: Run, now: float) -> str:
 
 
 def summary(run: Run, results: str | Path) -> str:
-    """The page at the end of a run: failures first, then every rule, then what was made."""
+    """The page at the end of a run: failures first, then every rule, then what was made.
+
+    A product of an earlier run is not named unless this run found it to be up to date.
+    """
+    since = 0.0 if run.state == "finished" else run.started
     products = {name: Path(results) / path for name, path in PRODUCTS.items()}
-    made = [f"{name:<10}{path}" for name, path in products.items() if path.exists()]
+    made = [
+        f"{name:<10}{path}"
+        for name, path in products.items()
+        if path.exists() and path.stat().st_mtime >= since
+    ]
     if run.state != "finished":
         made.append(f"{'go on':<10}{run.command}")
     return "\n\n".join(
