@@ -1,4 +1,6 @@
-"""Factorisation and Laplace problems: exact where the theory says exact, loud where it fails."""
+"""Solvers and Laplace problems: exact where the theory says exact, loud where it fails."""
+
+import sys
 
 import numpy as np
 import pytest
@@ -8,39 +10,118 @@ from helpers_fem import box_mesh
 from einthoven.core.errors import BadInput, NotConverged
 from einthoven.fem.assembly import stiffness
 from einthoven.fem.laplace import solve_laplace, solve_laplace_problems
-from einthoven.fem.solvers import Factorisation
+from einthoven.fem.solvers import choose, make_solver
 
 
 def identity(cells):
     return np.broadcast_to(np.eye(3), (len(cells), 3, 3))
 
 
-def test_factorisation_inverts_many_columns():
-    generator = np.random.default_rng(0)
-    random = sp.random_array((60, 60), density=0.1, rng=generator)
-    matrix = sp.csr_array(random @ random.T + 2 * sp.eye_array(60))
-    rhs = generator.normal(size=(60, 5))
-    solver = Factorisation(matrix)
-    np.testing.assert_allclose(
-        solver.solve(rhs), np.linalg.solve(matrix.toarray(), rhs), atol=1e-12
-    )
-    np.testing.assert_allclose(solver.solve(rhs[:, 2]), solver.solve(rhs)[:, 2], atol=1e-13)
+def spd(n=60, seed=0):
+    generator = np.random.default_rng(seed)
+    random = sp.random_array((n, n), density=0.1, rng=generator)
+    return sp.csr_array(random @ random.T + 2 * sp.eye_array(n)), generator
 
 
-def test_singular_matrix_is_reported():
-    points, cells = box_mesh(2)
-    with pytest.raises(NotConverged, match="singular|factorise"):
-        Factorisation(stiffness(points, cells, identity(cells))).solve(np.ones(len(points)))
+@pytest.mark.parametrize("name", ["mumps", "amg"])
+def test_many_columns_dense_and_sparse(name):
+    matrix, generator = spd()
+    rhs, shared = generator.normal(size=(60, 5)), generator.normal(size=60)
+    solver = make_solver(name, matrix, 5, tolerance=1e-12)
+    expected = np.linalg.solve(matrix.toarray(), rhs)
+    np.testing.assert_allclose(solver.solve(rhs).x, expected, atol=1e-11)
+    np.testing.assert_allclose(solver.solve(rhs[:, 2:3]).x, expected[:, 2:3], atol=1e-11)
+    rhs[np.abs(rhs) < 1.5] = 0.0
+    rhs[:, 3] = 0.0
+    for columns in (rhs, sp.csc_array(rhs)):
+        expected = np.linalg.solve(matrix.toarray(), rhs)
+        np.testing.assert_allclose(solver.solve(columns).x, expected, atol=1e-11)
+        expected = np.linalg.solve(matrix.toarray(), rhs + shared[:, None])
+        np.testing.assert_allclose(solver.solve(columns, shared).x, expected, atol=1e-11)
+    assert solver.solve(np.zeros((60, 0))).x.shape == (60, 0)
 
 
-@pytest.mark.parametrize("bad", ["nan", "length"])
-def test_bad_right_hand_side(bad):
-    solver = Factorisation(sp.csr_array(sp.eye_array(4)))
-    rhs = np.ones((4, 2)) if bad == "nan" else np.ones((5, 2))
-    if bad == "nan":
-        rhs[1, 1] = np.nan
-    with pytest.raises(BadInput, match="rhs"):
+@pytest.mark.parametrize("name", ["mumps", "amg"])
+def test_residual_is_that_of_the_matrix_and_must_be_met(name, monkeypatch):
+    matrix, generator = spd()
+    rhs = generator.normal(size=(60, 3))
+    solver = make_solver(name, matrix, 3, tolerance=1e-6)
+    x, residual = solver.solve(rhs)
+    norms = np.linalg.norm(rhs, axis=0)
+    np.testing.assert_allclose(residual, np.linalg.norm(matrix @ x - rhs, axis=0) / norms)
+    assert 0 < residual.max() <= 1e-6
+    monkeypatch.setattr(solver, "_solve", lambda rhs, shared: 1.001 * x)
+    with pytest.raises(NotConverged, match=r"relative residual 1.0e-03 above 1.0e-06"):
         solver.solve(rhs)
+
+
+def test_conjugate_gradients_that_do_not_end(monkeypatch):
+    monkeypatch.setattr("einthoven.fem.amg.MAX_ITERATIONS", 1)
+    points, cells = box_mesh(6)
+    solver = make_solver("amg", stiffness(points, cells, identity(cells)), 1, singular=True)
+    with pytest.raises(NotConverged, match="1 iterations leave .* times the residual allowed"):
+        solver.solve(points[:, :1] - points[:, 0].mean())
+
+
+@pytest.mark.parametrize("name", ["mumps", "amg"])
+def test_singular_neumann_problem(name):
+    """Known up to a constant; no node is special; a net current cannot be solved for."""
+    points, cells = box_mesh(4)
+    matrix = stiffness(points, cells, identity(cells))
+    expected = points @ [1.0, 2.0, -1.0]
+    solver = make_solver(name, matrix, 1, singular=True)
+    x = solver.solve((matrix @ expected)[:, None]).x[:, 0]
+    np.testing.assert_allclose(x - x.mean(), expected - expected.mean(), atol=1e-8)
+    with pytest.raises(NotConverged):
+        solver.solve(np.ones((len(points), 1)))
+
+
+@pytest.mark.parametrize("name", ["mumps", "amg"])
+def test_singular_matrix_is_reported(name):
+    points, cells = box_mesh(2)
+    matrix = stiffness(points, cells, identity(cells))
+    with pytest.raises(NotConverged, match="singular|factorise"):
+        make_solver(name, matrix, 1).solve(np.ones((len(points), 1)))
+
+
+def test_multigrid_needs_few_iterations_whatever_the_mesh(monkeypatch):
+    """Halving h must not double the iterations, which it does for CG with Jacobi's method."""
+    monkeypatch.setattr("einthoven.fem.amg.MAX_ITERATIONS", 18)
+    for n in (6, 12, 24):
+        points, cells = box_mesh(n)
+        layers = np.where(points[cells].mean(axis=1)[:, 2] > 5.0, 10.0, 1.0)
+        conductivity = layers[:, None, None] * np.diag([1.0, 1.0, 0.3])
+        matrix = stiffness(points, cells, conductivity)
+        load = np.zeros((len(points), 2))
+        load[[0, -1], 0] = load[[5, -5], 1] = 1.0, -1.0
+        make_solver("amg", matrix, 2, 1e-8, singular=True).solve(load)
+
+
+def test_choice_depends_on_size_and_number_only():
+    assert choose("auto", 20_000, 1) == "mumps"
+    assert choose("auto", 117_000, 1) == choose("auto", 117_000, 9) == "amg"
+    assert choose("auto", 117_000, 109) == choose("auto", 300_000, 109) == "mumps"
+    assert choose("auto", 2_000_000, 1000) == "amg"
+    assert choose("pardiso", 2_000_000, 1000) == "pardiso"
+    with pytest.raises(BadInput, match="'lapack' is none of auto, mumps"):
+        choose("lapack", 1, 1)
+
+
+@pytest.mark.parametrize(("name", "module"), [("pardiso", "pypardiso"), ("cholmod", "sksparse")])
+def test_backend_that_is_not_installed(name, module, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(BadInput, match=f"solver {name}: .*pip install"):
+        make_solver(name, sp.csr_array(sp.eye_array(4)), 1)
+
+
+@pytest.mark.parametrize("bad", ["nan", "length", "row", "sparse length", "matrix"])
+def test_bad_systems(bad):
+    solver = make_solver("mumps", sp.csr_array(sp.eye_array(4)), 1)
+    rhs = {"length": np.ones((5, 2)), "row": np.ones(4), "sparse length": sp.csc_array((5, 2))}
+    with pytest.raises(BadInput, match="matrix" if bad == "matrix" else "rhs"):
+        if bad == "matrix":
+            make_solver("mumps", sp.csr_array(np.ones((2, 3))), 1)
+        solver.solve(rhs.get(bad, np.full((4, 2), np.nan)))
 
 
 def test_linear_solution_comes_back_exactly_through_two_materials():

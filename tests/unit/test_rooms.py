@@ -49,7 +49,7 @@ class NoSolvers:
 
 sys.meta_path.insert(0, NoSolvers())
 try:
-    importlib.import_module("einthoven.fem.assembly")
+    importlib.import_module("einthoven.fem.petsc")
 except ImportError:
     pass
 else:

@@ -1,7 +1,7 @@
 """Lead fields of one batch of electrodes of one patient."""
 
 from einthoven.core.files import load_arrays, save_arrays
-from einthoven.leadfield.solve import lead_fields
+from einthoven.leadfield.solve import lead_fields, solver_used
 from einthoven.step import run
 
 
@@ -10,15 +10,19 @@ def main(input, output, params, log):
     f0 = load_arrays(input.fibers, ["f0"])["f0"]
     batch = slice(*params.electrodes)
     names, points = anatomy["site_names"][batch], anatomy["site_points"][batch]
-    lead_field, residual = lead_fields(mesh, f0, points, list(names), **params.section)
+    solver = solver_used(params.section, len(mesh["points"]), len(names))
+    lead_field, residual = lead_fields(
+        mesh, f0, points, list(names), dtype="float32", **params.section
+    )
     arrays = {
-        "lead_field": lead_field.astype("float32"),
+        "lead_field": lead_field,
         "electrode_names": names,
         "electrode_points": points,
         "residual": residual,
     }
-    save_arrays(output[0], arrays, patient=mesh.attrs["patient"], batch=int(params.batch))
-    log.info("%d electrodes, largest residual %.1e", len(names), residual.max())
+    attrs = {"patient": mesh.attrs["patient"], "batch": int(params.batch), "solver": solver}
+    save_arrays(output[0], arrays, **attrs)
+    log.info("%d electrodes by %s, largest residual %.1e", len(names), solver, residual.max())
 
 
 if "snakemake" in globals():

@@ -1,11 +1,5 @@
-"""Finite elements: the only room that imports dolfinx.
+"""Finite elements: P1 stiffness matrices, and sparse solvers behind one interface.
 
-Everything speaks the caller's node and cell numbering; dolfinx's own numbering stays in here.
+The only room that imports PETSc, MKL Pardiso or CHOLMOD, each in a module of its own and only
+when that solver is asked for.
 """
-
-from contextlib import suppress
-
-# The wheel `dolfinx-solver-real` brings PETSc and MPI and must be imported before dolfinx and
-# petsc4py; conda's `fenics-dolfinx` has no such module and needs none.
-with suppress(ModuleNotFoundError):
-    import dolfinx_solver  # noqa: F401

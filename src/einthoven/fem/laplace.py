@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 from einthoven.core.errors import BadInput
 from einthoven.fem.assembly import stiffness
-from einthoven.fem.solvers import Factorisation
+from einthoven.fem.solvers import make_solver
 
 DirichletSets = Sequence[tuple[np.ndarray, float | np.ndarray]]
 """Node ids and the value on them (one number, or one a node)."""
@@ -72,7 +72,8 @@ def _solve_group(matrix: sp.csr_array, nodes: np.ndarray, values: np.ndarray) ->
     free = np.setdiff1d(np.arange(matrix.shape[0]), nodes)
     if free.size:
         rows = matrix[free]
-        solution[free] = Factorisation(rows[:, free]).solve(-(rows[:, nodes] @ values))
+        solver = make_solver("auto", rows[:, free], values.shape[1])
+        solution[free] = solver.solve(-(rows[:, nodes] @ values)).x
     return solution
 
 

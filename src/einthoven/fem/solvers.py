@@ -1,96 +1,179 @@
-"""A sparse Cholesky factorisation that is made once and used for many right-hand sides."""
+"""Sparse solvers behind one interface, and the choice between them."""
+
+from abc import ABC, abstractmethod
+from importlib import import_module
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from petsc4py import PETSc
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput, NotConverged
 
-METIS = 5
-"""MUMPS' name (ICNTL 7) for METIS nested dissection: less fill than its default on tetrahedra."""
+type Columns = np.ndarray | sp.csc_array
+"""Right-hand sides [node, k], dense or sparse."""
+
+BACKENDS = {
+    "mumps": ("einthoven.fem.mumps", "Mumps"),
+    "pardiso": ("einthoven.fem.pardiso", "Pardiso"),
+    "cholmod": ("einthoven.fem.cholmod", "Cholmod"),
+    "amg": ("einthoven.fem.amg", "Amg"),
+}
+"""Module and class; imported when asked for, as each needs a package of its own."""
+
+TOLERANCE = 1e-10
+
+FEW_RHS, GROWTH_OF_FEW = 32, 0.8
+"""At 100 k nodes a factorisation costs as much as CG for so many right-hand sides; that number
+grows with the mesh, as a factorisation costs more than its share of nodes."""
+
+MIN_NODES_AMG, MAX_NODES_DIRECT = 50_000, 600_000
+"""Below, both take a second; above, the factor needs more than some 5 GB."""
 
 
-class Factorisation:
-    """L L^T factors of a symmetric positive definite matrix, by MUMPS (through PETSc).
+class Solution(NamedTuple):
+    """x [node, k], and |A x - b| / |b| of each column [k] (2-norms)."""
+
+    x: np.ndarray
+    residual: np.ndarray
+
+
+class Solver(ABC):
+    """Solves A x = b for many b, after preparing A once.
 
     Args:
-        matrix: [node, node] sparse, symmetric positive definite.
-        tolerance: largest |A x - b| / |b| of any solve, 2-norm.
+        matrix: [node, node] sparse, symmetric, positive definite; or, with `singular`, positive
+            semidefinite with the constants as its only null vectors.
+        tolerance: largest |A x - b| / |b| of any column, 2-norm.
+        singular: a pure Neumann problem: every column must sum to zero, and x is one of the
+            solutions, which differ by a constant.
 
     Raises:
-        BadInput: the matrix is not square, or not finite.
-        NotConverged: MUMPS could not factorise (not positive definite, or out of memory).
+        BadInput: the matrix is not square or not finite; the backend is not installed.
+        NotConverged: the matrix cannot be factorised.
     """
 
-    def __init__(self, matrix: sp.csr_array, tolerance: float = 1e-9):
+    def __init__(self, matrix: sp.csr_array, tolerance: float = TOLERANCE, singular: bool = False):
         if matrix.shape[0] != matrix.shape[1]:
             raise BadInput(f"matrix: shape {matrix.shape} is not square")
         check.finite("matrix", matrix.data)
         self.matrix = sp.csr_array(matrix, dtype=np.float64)
         self.matrix.sort_indices()
         self.tolerance = tolerance
-        self._factor = self._factorise()
+        self.singular = singular
+        self._prepare()
 
-    def _factorise(self) -> PETSc.Mat:
-        a = self.matrix
-        csr = (a.indptr.astype(PETSc.IntType), a.indices.astype(PETSc.IntType), a.data)
-        petsc = PETSc.Mat().createAIJ(a.shape, csr=csr, comm=PETSc.COMM_SELF)
-        petsc.setOption(PETSc.Mat.Option.SPD, True)  # type: ignore[arg-type]
-        self._pc = PETSc.PC().create(PETSc.COMM_SELF)  # owns the factor: keep it alive
-        self._pc.setOperators(petsc)
-        self._pc.setType(PETSc.PC.Type.CHOLESKY)
-        self._pc.setFactorSolverType(PETSc.Mat.SolverType.MUMPS)
-        self._pc.setFactorSetUpSolverType()
-        factor = self._pc.getFactorMatrix()
-        factor.setMumpsIcntl(7, METIS)
-        self._pc.setUp()
-        info = factor.getMumpsInfog(1)
-        if info < 0:
-            raise NotConverged(
-                f"MUMPS could not factorise the {a.shape[0]} x {a.shape[0]} matrix (INFOG(1) = "
-                f"{info}): not positive definite, or out of memory; coarsen the mesh or add memory"
-            )
-        return factor
+    @abstractmethod
+    def _prepare(self) -> None:
+        """Do once what all right-hand sides share."""
 
-    def solve(self, rhs: np.ndarray) -> np.ndarray:
-        """Solve A x = b for all columns at once.
+    @abstractmethod
+    def _solve(self, rhs: Columns, shared: np.ndarray) -> np.ndarray:
+        """A x = rhs + shared[:, None], unchecked: [node, k]."""
+
+    def solve(self, rhs: Columns, shared: np.ndarray | None = None) -> Solution:
+        """Solve for all columns at once, and check every one.
 
         Args:
-            rhs: [node, k] or [node].
-
-        Returns:
-            x, of the shape of `rhs`.
+            rhs: [node, k]; sparse columns may be solved faster than dense ones.
+            shared: [node], added to every column; None for zero.
 
         Raises:
             BadInput: wrong length, or NaN.
             NotConverged: a column's relative residual is above the tolerance.
         """
         n = self.matrix.shape[0]
-        columns = np.asarray(rhs, dtype=np.float64)
-        columns = columns[:, None] if columns.ndim == 1 else columns
-        check.finite("rhs", check.shape("rhs", columns, (n, None)))
-        if columns.shape[1] == 0:
-            return np.zeros(np.shape(rhs))
-        b, x = (PETSc.Mat().createDense(columns.shape, comm=PETSc.COMM_SELF) for _ in range(2))
-        b.setUp()
-        x.setUp()
-        b.getDenseArray()[:] = columns
-        b.assemble()
-        self._factor.matSolve(b, x)
-        solution = np.array(x.getDenseArray())
-        b.destroy()
-        x.destroy()
-        worst = float(relative_residual(self.matrix, solution, columns).max())
+        shared = np.zeros(n) if shared is None else check.shape("shared", shared, (n,))
+        if rhs.ndim != 2 or rhs.shape[0] != n:
+            raise BadInput(f"rhs: shape {rhs.shape}, expected ({n}, any)")
+        check.finite("rhs", rhs if isinstance(rhs, np.ndarray) else np.asarray(rhs.data))
+        if rhs.shape[1] == 0:
+            return Solution(np.zeros(rhs.shape), np.zeros(0))
+        x = self._solve(rhs, shared)
+        residual = relative_residual(self.matrix, x, rhs, shared)
+        worst = residual.max()
         if not worst <= self.tolerance:  # a NaN must fail too
             raise NotConverged(
-                f"linear solve: relative residual {worst:.1e} above {self.tolerance:.1e}; is the "
-                "matrix singular (a part of the mesh that touches no fixed node), or a cell flat?"
+                f"linear solve ({type(self).__name__.lower()}): relative residual {worst:.1e} "
+                f"above {self.tolerance:.1e}; is the matrix singular (a part of the mesh that "
+                "touches no fixed node), a cell flat, or the tolerance below round-off?"
             )
-        return solution.reshape(np.shape(rhs))
+        return Solution(x, residual)
+
+    def _pinned(self) -> sp.csr_array:
+        """A positive definite matrix with the same solutions, for solvers that factorise.
+
+        A + a e e^T on one node p (A's largest diagonal entry, doubled). Columns of A sum to zero,
+        so the sum of all equations of A x + a x_p e_p = b reads a x_p = sum(b) = 0: exact, not a
+        penalty.
+        """
+        if not self.singular:
+            return self.matrix
+        diagonal = self.matrix.diagonal()
+        pin = int(np.argmax(diagonal))
+        bump = sp.coo_array(([diagonal[pin]], ([pin], [pin])), shape=self.matrix.shape)
+        return sp.csr_array(self.matrix + bump)
 
 
-def relative_residual(matrix: sp.csr_array, x: np.ndarray, rhs: np.ndarray) -> np.ndarray:
-    """|A x - b| / |b| of each column (|A x| where b = 0): [k]."""
-    norm = np.linalg.norm(rhs, axis=0)
-    return np.linalg.norm(matrix @ x - rhs, axis=0) / np.where(norm > 0, norm, 1.0)
+def relative_residual(
+    matrix: sp.csr_array, x: np.ndarray, rhs: Columns, shared: np.ndarray | float = 0.0
+) -> np.ndarray:
+    """|A x - b| / |b| of each column, b = rhs + shared (|A x| where b = 0): [k]."""
+    b = dense(rhs, shared)
+    norm = np.linalg.norm(b, axis=0)
+    # rows of a C-ordered block lie together: the matrix is read once for all columns
+    difference = matrix @ np.ascontiguousarray(x)
+    difference -= b
+    return np.linalg.norm(difference, axis=0) / np.where(norm > 0, norm, 1.0)
+
+
+def dense(rhs: Columns, shared: np.ndarray | float = 0.0) -> np.ndarray:
+    """The sum rhs + shared[:, None] as a new C-ordered array."""
+    given = rhs if isinstance(rhs, np.ndarray) else rhs.toarray(order="C")
+    columns = np.array(given, dtype=np.float64, order="C")
+    columns += np.atleast_1d(shared)[:, None]
+    return columns
+
+
+def make_solver(
+    name: str,
+    matrix: sp.csr_array,
+    n_rhs: int,
+    tolerance: float = TOLERANCE,
+    singular: bool = False,
+) -> Solver:
+    """The solver of that name, prepared for the matrix.
+
+    Args:
+        name: a key of `BACKENDS`, or auto: see `choose`.
+        matrix: see `Solver`.
+        n_rhs: how many right-hand sides will come, for auto.
+        tolerance: see `Solver`.
+        singular: see `Solver`.
+
+    Raises:
+        BadInput: an unknown name, or as `Solver`.
+        NotConverged: as `Solver`.
+    """
+    name = choose(name, matrix.shape[0], n_rhs)
+    module, backend = BACKENDS[name]
+    return getattr(import_module(module), backend)(matrix, tolerance, singular)
+
+
+def choose(name: str, n_nodes: int, n_rhs: int) -> str:
+    """The backend that `name` stands for; auto takes the cheapest of the portable ones.
+
+    What happens to be installed, or free, plays no part: the same problem is solved in the same
+    way on every machine (docs/lead-field-engine.md has the measurements behind the numbers).
+
+    Raises:
+        BadInput: an unknown name.
+    """
+    if name != "auto":
+        if name not in BACKENDS:
+            raise BadInput(f"solver: {name!r} is none of auto, {', '.join(BACKENDS)}")
+        return name
+    few = n_rhs < FEW_RHS * (n_nodes / 1e5) ** GROWTH_OF_FEW
+    if n_nodes > MAX_NODES_DIRECT or (few and n_nodes > MIN_NODES_AMG):
+        return "amg"
+    return "mumps"

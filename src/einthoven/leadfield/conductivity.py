@@ -20,6 +20,9 @@ RANGES = {
 }
 """mS/mm (= S/m); wide around what is measured, narrow enough to notice a factor of ten."""
 
+SOLVING = {"solver", "solver_tolerance", "electrodes_per_job"}
+"""Keys of the config's `leadfield` section that are not conductivities."""
+
 
 @dataclass(frozen=True)
 class Conductivities:
@@ -49,7 +52,7 @@ class Conductivities:
         """
         wanted = {f"{field.name}_s_per_m": field.name for field in fields(cls)}
         missing = sorted(set(wanted) - set(section))
-        unknown = sorted(set(section) - set(wanted) - {"electrodes_per_job"})
+        unknown = sorted(set(section) - set(wanted) - SOLVING)
         if missing or unknown:
             raise BadInput(f"leadfield section: missing keys {missing}, unknown keys {unknown}")
         return cls(**{name: float(section[key]) for key, name in wanted.items()})

@@ -39,6 +39,7 @@ def direct_potential(
     # weak form: int G grad phi . grad w = - int_heart G_i grad V_m . grad w for all w
     source = np.zeros((len(points), len(v_m)))
     source[:n_heart_nodes] = -stiffness(points[:n_heart_nodes], heart, g_i) @ v_m.T
-    body = NeumannProblem(points, cells, bulk(f0, mesh["cell_tags"], sigma), skin_faces(mesh))
+    tensors = bulk(f0, mesh["cell_tags"], sigma)
+    body = NeumannProblem(points, cells, tensors, skin_faces(mesh), len(v_m), section)
     potential, _ = body.solve(source)
     return np.ascontiguousarray(potential.T)

@@ -1,25 +1,27 @@
-"""The pure Neumann problem of an insulated body, factorised once."""
+"""The pure Neumann problem of an insulated body, prepared once for many loads."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.fem.assembly import stiffness
-from einthoven.fem.solvers import Factorisation, relative_residual
+from einthoven.fem.solvers import TOLERANCE, Columns, Solution, make_solver
 from einthoven.leadfield.skin import lumped_areas
 
 
 class NeumannProblem:
     """Solve A u = b for loads without net current; u has zero mean on the skin (paper, eq. 2).
 
-    A is singular (constants) and every admissible column of b sums to zero, so fixing u = 0 at
-    one node is exact, not an approximation: the equation of that node follows from the others.
-
     Args:
         points: [node, 3] mm.
         cells: [cell, 4].
         conductivity: [cell, 3, 3] mS/mm.
         skin: [face, 3] skin triangles.
+        n_loads: how many right-hand sides will come; solver auto looks at it.
+        section: the config's `leadfield` section, of which `solver` and `solver_tolerance` count.
 
     Raises:
         BadInput: see `fem.assembly.stiffness`; or the body is not some decimetres large.
@@ -27,19 +29,28 @@ class NeumannProblem:
     """
 
     def __init__(
-        self, points: np.ndarray, cells: np.ndarray, conductivity: np.ndarray, skin: np.ndarray
+        self,
+        points: np.ndarray,
+        cells: np.ndarray,
+        conductivity: np.ndarray,
+        skin: np.ndarray,
+        n_loads: int = 1,
+        section: Mapping[str, Any] | None = None,
     ):
         size = float(np.ptp(points, axis=0).max())
         check.between("size of the body in mm", size, 50, 5000, "are the points in m or cm?")
         self.matrix = stiffness(points, cells, conductivity)
         self.skin_areas = lumped_areas(points, skin)
-        self._factorisation = Factorisation(self.matrix[1:, 1:])
+        name = (section or {}).get("solver", "auto")
+        tolerance = (section or {}).get("solver_tolerance", TOLERANCE)
+        self._solver = make_solver(name, self.matrix, n_loads, tolerance, singular=True)
 
-    def solve(self, rhs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def solve(self, rhs: Columns, shared: np.ndarray | None = None) -> Solution:
         """Solve for all columns.
 
         Args:
-            rhs: [node, k] uA; every column sums to zero.
+            rhs: [node, k] uA, dense or sparse.
+            shared: [node] uA, added to every column, which then sums to zero.
 
         Returns:
             u [node, k] mV per uA of load (kOhm for unit loads), and the relative residual
@@ -47,14 +58,15 @@ class NeumannProblem:
 
         Raises:
             BadInput: a column has a net current.
+            NotConverged: a residual is above the tolerance.
         """
-        net, scale = np.abs(rhs.sum(axis=0)), np.abs(rhs).sum(axis=0)
-        if np.any(net > 1e-9 * scale):
+        shared = np.zeros(len(self.skin_areas)) if shared is None else shared
+        net = rhs.sum(axis=0) + shared.sum()
+        scale = np.abs(rhs).sum(axis=0) + np.abs(shared).sum()
+        if np.any(np.abs(net) > 1e-9 * scale):
             raise BadInput("rhs: a column has a net current; an insulated body takes none")
-        u = np.zeros(rhs.shape)
-        u[1:] = self._factorisation.solve(rhs[1:])
-        u -= self.skin_mean(u)
-        return u, relative_residual(self.matrix, u, rhs)
+        u, residual = self._solver.solve(rhs, shared)
+        return Solution(u - self.skin_mean(u), residual)
 
     def skin_mean(self, u: np.ndarray) -> np.ndarray:
         """Area mean over the skin of nodal values [node, k]: [k]."""

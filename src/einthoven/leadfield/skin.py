@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.spatial import cKDTree
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput
@@ -68,10 +69,10 @@ def electrode_weights(
         raise BadInput(f"electrode_names: {len(names)} for {len(electrodes)} electrode_points")
     corners = points[faces]
     rows, distances = [], []
-    for electrode in electrodes.astype(np.float64):
-        weights, distance = _closest(corners, electrode)
+    for electrode, near in zip(electrodes.astype(np.float64), _near(corners, electrodes)):
+        weights, distance = _closest(corners[near], electrode)
         nearest = int(np.argmin(distance))
-        rows.append((faces[nearest], weights[nearest]))
+        rows.append((faces[near[nearest]], weights[nearest]))
         distances.append(distance[nearest])
     far = [f"{n} ({d:.1f} mm)" for n, d in zip(names, distances) if d > MAX_DISTANCE_MM]
     if far:
@@ -83,6 +84,16 @@ def electrode_weights(
     columns = np.array([f for f, _ in rows], dtype=np.int64).reshape(-1)
     starts = np.arange(0, 3 * len(rows) + 1, 3)
     return sp.csr_array((data, columns, starts), shape=(len(electrodes), len(points)))
+
+
+def _near(corners: np.ndarray, electrodes: np.ndarray) -> list[np.ndarray]:
+    """Ids of the triangles that can be the closest one to each electrode, ascending."""
+    centroids = corners.mean(axis=1)
+    radius = np.linalg.norm(corners - centroids[:, None], axis=2).max()
+    tree = cKDTree(centroids)
+    # the closest point is no farther than the closest centroid, and within `radius` of its own
+    reach = tree.query(electrodes)[0] + 1.001 * radius
+    return [np.array(ids) for ids in tree.query_ball_point(electrodes, reach, return_sorted=True)]
 
 
 def _closest(corners: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -4,10 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
+from numpy.typing import DTypeLike
 
+from einthoven.core.errors import BadInput
+from einthoven.fem.solvers import choose
 from einthoven.leadfield.conductivity import Conductivities, bulk
 from einthoven.leadfield.neumann import NeumannProblem
 from einthoven.leadfield.skin import electrode_weights, skin_faces
+
+ELECTRODES_AT_ONCE = 64
+"""Enough to keep a factor in the cache, few enough that dense copies stay small."""
 
 
 def lead_fields(
@@ -15,6 +22,9 @@ def lead_fields(
     f0: np.ndarray,
     electrode_points: np.ndarray,
     electrode_names: Sequence[str] | None = None,
+    *,
+    keep: np.ndarray | None = None,
+    dtype: DTypeLike = np.float64,
     **section: Any,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Solve eq. (4) for all electrodes with one factorisation.
@@ -29,21 +39,42 @@ def lead_fields(
         f0: [heart cell, 3] unit fibre directions.
         electrode_points: [electrode, 3] mm, on the skin, patient frame.
         electrode_names: [electrode], for messages; must be unique.
+        keep: ids of the nodes wanted; None for all.
+        dtype: of the lead field; the solve is in float64.
         section: the config's `leadfield` section (conductivities in S/m).
 
     Returns:
-        lead_field [electrode, node] kOhm with zero mean on the skin, and the relative residual of
-        each solve [electrode].
+        lead_field [electrode, kept node] kOhm with zero mean on the skin, and the relative
+        residual of each solve [electrode].
 
     Raises:
         BadInput: conductivities, fibres, tags or electrodes that do not fit.
         NotConverged: the linear solve failed.
     """
     sigma = Conductivities.from_section(section)
-    skin = skin_faces(mesh)
-    delta = electrode_weights(mesh["points"], skin, electrode_points, electrode_names)
+    points, skin = mesh["points"], skin_faces(mesh)
+    kept = slice(None) if keep is None else _node_ids(keep, len(points))
+    delta = electrode_weights(points, skin, electrode_points, electrode_names)
     tensors = bulk(f0, mesh["cell_tags"], sigma)
-    body = NeumannProblem(mesh["points"], mesh["cells"], tensors, skin)
+    body = NeumannProblem(points, mesh["cells"], tensors, skin, delta.shape[0], section)
     sink = body.skin_areas / body.skin_areas.sum()
-    lead_field, residual = body.solve(delta.toarray().T - sink[:, None])
-    return np.ascontiguousarray(lead_field.T), residual
+    n_kept = len(points) if keep is None else len(keep)
+    lead_field, residual = np.empty((delta.shape[0], n_kept), dtype), np.empty(delta.shape[0])
+    for start in range(0, delta.shape[0], ELECTRODES_AT_ONCE):
+        some = slice(start, start + ELECTRODES_AT_ONCE)
+        solution = body.solve(sp.csc_array(delta[some].T), -sink)
+        lead_field[some] = solution.x[kept].T
+        residual[some] = solution.residual
+    return lead_field, residual
+
+
+def solver_used(section: Mapping[str, Any], n_nodes: int, n_electrodes: int) -> str:
+    """The solver that `lead_fields` takes for a mesh of that size, for the record."""
+    return choose(section.get("solver", "auto"), n_nodes, n_electrodes)
+
+
+def _node_ids(keep: np.ndarray, n_nodes: int) -> np.ndarray:
+    ids = np.asarray(keep)
+    if ids.ndim != 1 or ids.dtype.kind not in "iu" or np.any((ids < 0) | (ids >= n_nodes)):
+        raise BadInput(f"keep: node ids must be integers in 0 to {n_nodes - 1}, in one row")
+    return ids

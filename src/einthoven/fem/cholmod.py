@@ -1,0 +1,33 @@
+"""CHOLMOD through scikit-sparse: a fast direct solver, an optional extra."""
+
+import numpy as np
+import scipy.sparse as sp
+
+from einthoven.core.errors import BadInput, NotConverged
+from einthoven.fem.solvers import Columns, Solver, dense
+
+
+class Cholmod(Solver):
+    """Supernodal L L^T, made once."""
+
+    def _prepare(self) -> None:
+        try:
+            from sksparse.cholmod import CholmodError, cholesky
+        except ImportError as error:
+            # two builds of OpenBLAS in one process clash ("undefined symbol"): Debian's CHOLMOD
+            # cannot be loaded after the PETSc of the pip wheel
+            raise BadInput(
+                f"solver cholmod: {error}; apt install libsuitesparse-dev, then pip install "
+                "'scikit-sparse<0.5', and use no PETSc solver in the same process; or take auto"
+            ) from error
+        matrix = sp.csc_matrix(self._pinned())
+        try:
+            self._factor = cholesky(matrix, mode="supernodal", ordering_method="metis")
+        except CholmodError as error:
+            raise NotConverged(
+                f"CHOLMOD could not factorise the matrix ({error}): not positive definite, or out "
+                "of memory; coarsen the mesh, add memory, or take solver amg"
+            ) from error
+
+    def _solve(self, rhs: Columns, shared: np.ndarray) -> np.ndarray:
+        return self._factor(dense(rhs, shared))
