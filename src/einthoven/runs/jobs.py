@@ -7,7 +7,7 @@ from pathlib import Path
 
 from einthoven.config.models import Config
 
-GATHERING = frozenset({"consolidate", "encoder", "surrogate", "evaluate"})
+GATHERING = frozenset({"consolidate", "recipe", "encoder", "surrogate", "evaluate"})
 """Rules of which one job goes through all patients, so that its time grows with their number."""
 
 _RULE = re.compile(r"^rule (\w+):$(.*?)(?=^rule |\Z)", re.MULTILINE | re.DOTALL)
@@ -53,6 +53,7 @@ def planned_jobs(config: Config) -> dict[str, int]:
         "activation": n * len(config.ecg.scenarios),
         "leadfield": n * len(batches(n_electrodes, config.leadfield.electrodes_per_job)),
         "consolidate": 1,
+        "recipe": n_encoders * (1 + n_models),
         "encoder": n_encoders,
         "surrogate": n_encoders * n_models,
         "predict": n_encoders * n_models * n_test,
