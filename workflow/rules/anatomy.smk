@@ -9,8 +9,8 @@ rule cohort:
         "../../envs/geometry.yaml"
     threads: 1
     resources:
-        mem_mb=growing(500),
-        runtime=growing(5),
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         section=DRAW,
         patient="{patient}",

@@ -12,8 +12,8 @@ rule purkinje:
         "../../envs/fem.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(20),
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         section=lookup(dpath="purkinje", within=config),
         source=source("purkinje"),
@@ -38,8 +38,8 @@ rule activation:
         "../../envs/fem.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(20),
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         section=lookup(dpath="activation", within=config),
         scenario="{scenario}",

@@ -28,7 +28,7 @@ rule patient_store:
         "../../envs/fem.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
+        mem_mb=growing(1500),
         runtime=growing(10),
     params:
         scenarios=SCENARIOS,
@@ -52,7 +52,7 @@ rule consolidate:
         "../../envs/fem.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
+        mem_mb=growing(2000),
         runtime=growing(120),
     params:
         physics=PHYSICS,

@@ -23,8 +23,8 @@ rule ecg:
         "../../envs/fem.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(20),
+        mem_mb=growing(3000),
+        runtime=growing(15),
     params:
         section=lookup(dpath="ecg", within=config),
         conductivity=SIGMA,

@@ -11,8 +11,8 @@ rule fibers:
         "../../envs/fem.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(20),
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         section=lookup(dpath="fibers", within=config),
         source=source("fibers"),

@@ -13,8 +13,8 @@ rule leadfield:
         "../../envs/fem.yaml"
     threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(60),
+        mem_mb=growing(2500),
+        runtime=growing(15),
     params:
         section=LEADFIELD,
         electrodes=lambda wildcards: BATCHES[wildcards.batch],
@@ -46,8 +46,8 @@ rule field_samples:
         "../../envs/geometry.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(20),
+        mem_mb=growing(1500),
+        runtime=growing(15),
     params:
         section=lookup(dpath="field_samples", within=config),
         n_electrodes=N_ELECTRODES,

@@ -11,8 +11,8 @@ rule mesh:
         "../../envs/geometry.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(30),
+        mem_mb=growing(1500),
+        runtime=growing(35),
     params:
         section=lookup(dpath="mesh", within=config),
         n_refined=N_REFINED,

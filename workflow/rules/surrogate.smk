@@ -18,7 +18,7 @@ rule surrogate:
         "../../envs/learning.yaml"
     threads: 1
     resources:
-        mem_mb=growing(8000),
+        mem_mb=growing(16000),
         runtime=growing(1200),
     params:
         section=lookup(dpath="{model}", within=config),
@@ -90,7 +90,7 @@ rule predict:
         "../../envs/learning.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
+        mem_mb=growing(2500),
         runtime=growing(30),
     params:
         section=lookup(dpath="ecg", within=config),

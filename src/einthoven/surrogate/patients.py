@@ -56,7 +56,7 @@ class Patients:
     """
 
     def __init__(
-        self, store_path: str | Path, encoder: Encoder, split: str, cache_mb: float = 4096.0
+        self, store_path: str | Path, encoder: Encoder, split: str, cache_mb: float = 9000.0
     ):
         self.path, self.encoder = Path(store_path), encoder
         self.budget = cache_mb * 2**20

@@ -157,7 +157,7 @@ def train_surrogate(
     n_threads: int = 1,
     device: Device = "cpu",
     tracking_uri: str = "",
-    cache_mb: float = 4096.0,
+    cache_mb: float = 9000.0,
 ) -> list[dict[str, float]]:
     """Train one surrogate; write `model.safetensors` and `curve.csv`; return the curve.
 
