@@ -18,6 +18,7 @@ class Mumps(Solver):
     """L L^T, made once. Sparse right-hand sides visit only the part of L that they reach."""
 
     def _prepare(self) -> None:
+        self._last: tuple[np.ndarray, np.ndarray] | None = None
         matrix = petsc_matrix(self._pinned())
         matrix.setOption(PETSc.Mat.Option.SPD, True)  # type: ignore[arg-type]
         self._pc = PETSc.PC().create(PETSc.COMM_SELF)  # owns the factor: keep it alive
@@ -44,18 +45,24 @@ class Mumps(Solver):
         transposed = petsc_matrix(sp.csr_array(rhs.T))
         columns = PETSc.Mat().createTranspose(transposed)  # the form that PETSc knows as sparse
         self._factor.matSolve(columns, x)
-        solution = np.array(x.getDenseArray())
+        solution = np.array(x.getDenseArray(), order="C")
         for matrix in (columns, transposed, x):
             matrix.destroy()
         if shared.any():
-            solution += self._solve_dense(shared[:, None])
+            solution += self._solve_shared(shared)
         return solution
+
+    def _solve_shared(self, shared: np.ndarray) -> np.ndarray:
+        """A^-1 shared [node, 1], kept for the next block of columns, which often shares it too."""
+        if self._last is None or not np.array_equal(self._last[0], shared):
+            self._last = shared.copy(), self._solve_dense(shared[:, None])
+        return self._last[1]
 
     def _solve_dense(self, columns: np.ndarray) -> np.ndarray:
         b, x = (self._empty(columns.shape) for _ in range(2))
         b.getDenseArray()[:] = columns
         self._factor.matSolve(b, x)
-        solution = np.array(x.getDenseArray())
+        solution = np.array(x.getDenseArray(), order="C")
         b.destroy()
         x.destroy()
         return solution

@@ -66,7 +66,8 @@ class NeumannProblem:
         if np.any(np.abs(net) > 1e-9 * scale):
             raise BadInput("rhs: a column has a net current; an insulated body takes none")
         u, residual = self._solver.solve(rhs, shared)
-        return Solution(u - self.skin_mean(u), residual)
+        u -= self.skin_mean(u)
+        return Solution(u, residual)
 
     def skin_mean(self, u: np.ndarray) -> np.ndarray:
         """Area mean over the skin of nodal values [node, k]: [k]."""
