@@ -18,6 +18,8 @@ ABANDONED_S = 3600.0
 """A temporary of another host to which nobody has written for so long is not in use."""
 REPAIR = "snakemake --profile local --force"
 AFTERWARDS = "then the command of the run again; both with the --configfile of the run, if any"
+SHOWN = 10
+"""So many files without a record are named; results of an older einthoven have none at all."""
 _PATIENT = re.compile(r"p[0-9]{4}")
 
 Faults = dict[Path, str]
@@ -103,14 +105,16 @@ def _tell_records(results: Path, records: Mapping[Path, Record], faults: Faults)
     if good:
         size = sum(records[file].size for file in good)
         print(f"{len(good)} files as their jobs recorded them, {size} bytes")
-    files = [p for name in FOLDERS for p in sorted((results / name).rglob("*")) if p.is_file()]
     building = {p for name in FOLDERS for p in _temporaries(results / name)}
-    for file in files:
-        if file in records or file.name == NOT_OF_A_JOB or building & {file, *file.parents}:
-            continue
-        if file.name.endswith(".zarr.zip") and not records:
-            continue  # stores alone, which carry their own sums
+    files = [p for name in FOLDERS for p in sorted((results / name).rglob("*")) if p.is_file()]
+    unknown = [f for f in files if f not in records and not building & {f, *f.parents}]
+    unknown = [f for f in unknown if f.name != NOT_OF_A_JOB]
+    if not records:  # stores alone carry their own sums
+        unknown = [f for f in unknown if not f.name.endswith(".zarr.zip")]
+    for file in unknown[:SHOWN]:
         print(f"{file}: unverifiable, no log has its record; {_cure(file, records)}")
+    if len(unknown) > SHOWN:
+        print(f"and {len(unknown) - SHOWN} more files without a record")
 
 
 def _temporaries(folder: Path) -> list[Path]:

@@ -95,6 +95,13 @@ def test_truncated_file(copy, keep):
         check_store(copy)
 
 
+def test_a_store_without_a_seal(copy):
+    with zipfile.ZipFile(copy, "a") as archive:
+        archive.comment = b"packed again"
+    with pytest.raises(BadInput, match="copy.zarr.zip: zip headers: no seal; an old store?"):
+        check_store(copy)
+
+
 def test_missing_member(copy, tmp_path):
     def change(store):
         shutil.rmtree(store / "sdf/sdf/c/2")

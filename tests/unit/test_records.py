@@ -185,6 +185,12 @@ def test_a_file_without_record_is_unverifiable_not_silently_well(run, capsys):
     assert status == 0
     line = f"{name}: unverifiable, no log has its record; rule mesh; make it anew: snakemake"
     assert line in said and said.count("unverifiable") == 1
+    shutil.rmtree(run / "results/logs")
+    for index in range(20):
+        (run / f"results/report/{index}.html").parent.mkdir(exist_ok=True)
+        (run / f"results/report/{index}.html").write_text("")
+    status, said, _ = checked(capsys)
+    assert status == 0 and said.count("unverifiable") == 10 and "and 14 more files" in said
 
 
 def test_a_patient_outside_the_data_set_is_told_and_may_be_deleted(run, capsys):

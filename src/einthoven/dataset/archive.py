@@ -120,5 +120,9 @@ def verify(path: str | Path) -> list[tuple[str, str]]:
                 problems.append((name, f"damaged ({error})"))
     expected, found = _seal(path)
     if not problems and expected != found:
-        problems = [("zip headers", "truncated, damaged or foreign (the seal does not fit)")]
+        sealed = archive.comment.startswith(_SEAL_TITLE)
+        fault = (
+            "truncated or damaged, the seal does not fit" if sealed else "no seal; an old store?"
+        )
+        problems = [("zip headers", fault)]
     return problems
