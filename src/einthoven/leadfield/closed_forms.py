@@ -59,13 +59,44 @@ def nested_ball_lead_field(
     Returns:
         [point] kOhm, zero mean on the outer sphere.
     """
+    coeffs, a = _core_coeffs(radii, sigmas, n_terms), radii[1]
+    n = np.arange(1, n_terms + 1)
+    r = np.linalg.norm(points, axis=1)
+    cosine = points @ electrode / np.where(r > 0, r * a, 1.0)
+    powers = coeffs[:, None] * (r / a) ** n[:, None]
+    return legendre.legval(cosine, np.vstack([np.zeros_like(r), powers]), tensor=False)
+
+
+def nested_ball_lead_field_grad(
+    points: np.ndarray,
+    electrode: np.ndarray,
+    radii: tuple[float, float],
+    sigmas: tuple[float, float],
+    n_terms: int = 60,
+) -> np.ndarray:
+    """Gradient of `nested_ball_lead_field`: [point, 3] kOhm/mm; points not at the centre.
+
+    With n P_n - c P_n' = - P_(n-1)', the gradient of (r/a)^n P_n(c), c = cos angle(x, e), is
+    (r/a)^(n-1) (P_n' e/a - P_(n-1)' x/r) / a.
+    """
+    coeffs, a = _core_coeffs(radii, sigmas, n_terms), radii[1]
+    r = np.linalg.norm(points, axis=1)
+    cosine = points @ electrode / (r * a)
+    powers = coeffs[:, None] / a * (r / a) ** np.arange(n_terms)[:, None]
+    slopes = np.stack([legendre.legder(row) for row in np.eye(n_terms + 1)[1:]])  # of P_n
+    along = legendre.legval(cosine, slopes.T @ powers, tensor=False)
+    lower = np.vstack([np.zeros(n_terms), slopes[:-1]])
+    inward = legendre.legval(cosine, lower.T @ powers, tensor=False)
+    return along[:, None] * electrode / a - inward[:, None] * points / r[:, None]
+
+
+def _core_coeffs(
+    radii: tuple[float, float], sigmas: tuple[float, float], n_terms: int
+) -> np.ndarray:
+    """A_1 .. A_n_terms, kOhm."""
     (b, a), (core, shell) = radii, sigmas
     n = np.arange(1, n_terms + 1)
     # in the shell: B_n (r/a)^n + C_n (r/a)^-(n+1), with C_n = ratio B_n
     ratio = (b / a) ** (2 * n + 1) * n * (shell - core) / (core * n + shell * (n + 1))
     shell_coeffs = (2 * n + 1) / (4 * np.pi * a * shell * (n - (n + 1) * ratio))
-    core_coeffs = shell_coeffs * (1 + ratio * (b / a) ** -(2 * n + 1.0))
-    r = np.linalg.norm(points, axis=1)
-    cosine = points @ electrode / np.where(r > 0, r * a, 1.0)
-    powers = core_coeffs[:, None] * (r / a) ** n[:, None]
-    return legendre.legval(cosine, np.vstack([np.zeros_like(r), powers]), tensor=False)
+    return shell_coeffs * (1 + ratio * (b / a) ** -(2 * n + 1.0))
