@@ -7,7 +7,7 @@ from pathlib import Path
 
 from einthoven import __version__
 from einthoven.check_results import check
-from einthoven.core.errors import EinthovenError
+from einthoven.core.errors import BadInput, EinthovenError
 
 
 def config(arguments: argparse.Namespace) -> None:
@@ -45,6 +45,45 @@ def progress(arguments: argparse.Namespace) -> None:
     show(arguments.results, arguments.follow)
 
 
+def verify(arguments: argparse.Namespace) -> None:
+    """Check on one patient the theorems that a lead field obeys: reciprocity, symmetry."""
+    from einthoven.config import load
+    from einthoven.study.patient import Patient
+    from einthoven.study.verify import verify as findings
+
+    patient = Patient.load(arguments.store)
+    broken = []
+    for found in findings(patient, load(arguments.config).leadfield.model_dump()):
+        line = f"{found.theorem}: off by {found.deviation:.1e}, limit {found.limit:.0e}"
+        print(f"{'holds ' if found.holds else 'BROKEN'}  {line}", flush=True)
+        broken += [] if found.holds else [f"{arguments.store}: {line}"]
+    if broken:
+        cure = "made with another config (see --config)? otherwise run its leadfield rule again"
+        raise BadInput("\n".join([*broken, cure]))
+
+
+def sensitivity(arguments: argparse.Namespace) -> None:
+    """How much a patient's ECG moves with electrodes, conductivities and fibre angles."""
+    import numpy as np
+    from tabulate import tabulate
+
+    from einthoven.config import load
+    from einthoven.core.names import PRECORDIAL_ELECTRODES
+    from einthoven.study.patient import Patient
+    from einthoven.study.sensitivity import Chain
+
+    config = load(arguments.config)
+    ecg = config.ecg
+    time = ecg.start_ms + np.arange(0, ecg.duration_ms, ecg.dt_ms)
+    chain = Chain(Patient.load(arguments.store), config.leadfield.model_dump(),
+                  config.fibers.model_dump(), arguments.scenario, time)  # fmt: skip
+    names = arguments.electrodes or list(PRECORDIAL_ELECTRODES)
+    rows = [*chain.of_electrodes(names, arguments.shift_mm), *chain.of_conductivities(1.1),
+            *chain.of_fibers(10.0)]  # fmt: skip
+    headers = ["change", "lead that moves most", "its change (rel.)", "its peak (mV)", "all leads"]
+    print(tabulate([vars(row).values() for row in rows], headers, floatfmt=".3f"))
+
+
 def schema(_arguments: argparse.Namespace) -> None:
     """Print the JSON schema of a config file."""
     from einthoven.config.render import schema as json_schema
@@ -80,6 +119,16 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("results", metavar="RESULTS", nargs="?", default="results")
     command.add_argument("--follow", action="store_true", help="again every two seconds")
     add(schema, "schema")
+    for function, name in ((verify, "verify"), (sensitivity, "sensitivity")):
+        command = add(function, name)
+        command.add_argument(
+            "store", metavar="STORE", help="results/dataset/patients/p0000.zarr.zip"
+        )
+        command.add_argument("--config", metavar="FILE", default="config/config.yaml",
+                             help="of the run that made it; default: %(default)s")  # fmt: skip
+    command.add_argument("--electrodes", metavar="NAME", nargs="+", help="default: V1 to V6")
+    command.add_argument("--shift-mm", metavar="MM", type=float, default=10.0)
+    command.add_argument("--scenario", default="sinus")
     return parser
 
 

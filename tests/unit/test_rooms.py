@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "evaluation": {"surrogate", "encoders", "dataset", "ecg"},
     "inverse": {"dataset", "ecg", "evaluation"},
     "imaging": {"dataset", "ecg", "evaluation"},
+    "study": {"fem", "mesh", "anatomy", "fibers", "conduction", "leadfield", "ecg", "dataset"},
     "plots": {"*"},
     "runs": {"config", "anatomy", "leadfield"},
 }

@@ -1,0 +1,97 @@
+"""Questions to one patient of a finished run: theorems of the lead field, sensitivities."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from einthoven.cli import main as einthoven
+from einthoven.config import load
+from einthoven.core.errors import BadInput
+from einthoven.study.patient import Patient
+from einthoven.study.sensitivity import Chain
+from einthoven.study.verify import verify
+
+pytestmark = pytest.mark.workflow
+
+
+@pytest.fixture(scope="module")
+def config(finished):
+    return load(finished / "config/ci.yaml")
+
+
+@pytest.fixture(scope="module")
+def patient(finished):
+    return Patient.load(finished / "results/dataset/patients/p0000.zarr.zip")
+
+
+@pytest.fixture(scope="module")
+def chain(patient, config):
+    time = np.arange(-20.0, 500.0, 2.0)
+    sections = config.leadfield.model_dump(), config.fibers.model_dump()
+    return Chain(patient, *sections, "sinus", time)
+
+
+def test_every_theorem_holds_on_the_command_line(finished, capsys):
+    store = str(finished / "results/dataset/patients/p0001.zarr.zip")
+    assert einthoven(["verify", store, "--config", str(finished / "config/ci.yaml")]) == 0
+    assert capsys.readouterr().out.count("holds") == 5
+
+
+@pytest.mark.parametrize("slip", ["sign", "swap", "unit", "conductivity"])
+def test_a_slip_in_the_stored_field_breaks_a_theorem(patient, config, slip):
+    section, stored = config.leadfield.model_dump(), patient.lead_field.copy()
+    if slip == "sign":
+        stored *= -1
+    elif slip == "swap":
+        stored[[3, 4]] = stored[[4, 3]]
+    elif slip == "unit":
+        stored *= 1e3
+    else:
+        section["sigma_torso_s_per_m"] *= 1.01
+    first = next(verify(replace(patient, lead_field=stored), section))
+    assert not first.holds and first.deviation > 1e-3
+
+
+def test_a_store_of_something_else_is_refused(finished, capsys):
+    store = str(finished / "results/dataset/einthoven.zarr.zip")
+    assert einthoven(["verify", store]) == 2
+    assert "not the store of one patient" in capsys.readouterr().err
+
+
+def test_an_electrode_that_moves_changes_its_own_lead(chain):
+    influences = list(chain.of_electrodes(["V2", "V6"], 10.0))
+    assert [i.lead for i in influences] == ["V2"] * 4 + ["V6"] * 4
+    assert {i.change.rpartition(" ")[2] for i in influences[4:]} == {
+        "back",
+        "front",
+        "head",
+        "feet",
+    }
+    assert all(0.01 < i.rel_l2 < 1.0 for i in influences)
+    near = list(chain.of_electrodes(["V2"], 1.0))  # a small step does about a tenth as much
+    ratio = np.array([a.rel_l2 / b.rel_l2 for a, b in zip(influences, near)])
+    assert (ratio > 5).all() and (ratio < 20).all()
+
+
+def test_an_electrode_that_stays_changes_nothing(chain):
+    for influence in chain.of_electrodes(["V3"], 0.0):
+        assert influence.ecg_rel_l2 < 1e-3  # the site lies up to some micrometres off the skin
+
+
+def test_all_conductivities_together_scale_as_a_current_source_must(chain):
+    """The source grows with sigma_i, the field falls with all: the ECG stays as it is."""
+    section = {k: 1.1 * v for k, v in chain.leadfield.items() if k.startswith("sigma_")}
+    np.testing.assert_allclose(chain.ecg(**section), chain.base, atol=1e-9)
+
+
+def test_fibers_and_conductivities_matter(chain):
+    rows = [*chain.of_conductivities(1.1), *chain.of_fibers(10.0)]
+    assert len(rows) == 8 and all(1e-3 < row.ecg_rel_l2 < 0.5 for row in rows)
+
+
+def test_unknown_electrodes_and_scenarios_are_named(chain, patient):
+    with pytest.raises(BadInput, match="no electrode V9"):
+        list(chain.of_electrodes(["V9"], 10.0))
+    with pytest.raises(BadInput, match="no scenario 'crt'"):
+        patient.tau("crt")
