@@ -57,11 +57,12 @@ class Chain:
     """
 
     def __init__(
-        self, patient: Patient, leadfield: Mapping[str, Any], fibers: Mapping[str, float],
+        self, patient: Patient, leadfield: Mapping[str, Any], fibers: Mapping[str, Any],
         scenario: str, time: np.ndarray,
     ):  # fmt: skip
         self.patient, self.time = patient, time
-        self.leadfield, self.fibers = dict(leadfield), dict(fibers)
+        self.leadfield: dict[str, Any] = dict(leadfield)
+        self.fibers: dict[str, Any] = dict(fibers)
         self.tau, self.beat = patient.tau(scenario), template(ECG_STEP_MS)
 
     @cached_property
