@@ -12,11 +12,13 @@ from zarr.storage import ZipStore
 
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays
+from einthoven.core.tags import Surface
 from einthoven.dataset.checker import check_store
 from einthoven.dataset.consolidate import consolidate
 from einthoven.dataset.layout import DATASET_LAYOUT, PATIENT_LAYOUT
 from einthoven.dataset.loaders import open_group, open_tree
 from einthoven.dataset.patient_store import write_patient_store
+from einthoven.dataset.region import region_of_interest
 
 CONFIG = {"mesh": {"heart_edge_mm": 4.0}}
 
@@ -52,7 +54,8 @@ def test_batches_and_scenarios_are_joined_in_order(stores):
     places = stage_arrays(2)["anatomy"]["site_points"][: len(ELECTRODES)]
     np.testing.assert_array_equal(tree["anatomy"].electrode_points.values, places)
     second = tree["leadfield"].lead_field.sel(electrode=list(ELECTRODES[6:])).values
-    assert np.array_equal(second, arrays["leadfield_b1"]["lead_field"])
+    kept = tree["leadfield"].kept_nodes.values
+    assert np.array_equal(second, arrays["leadfield_b1"]["lead_field"][:, kept])
     for number, scenario in enumerate(SCENARIOS):
         ours = tree["activation"].activation_time.sel(scenario=scenario).values
         assert np.array_equal(ours, arrays[f"activation_{scenario}"]["activation_time"])
@@ -194,3 +197,16 @@ def test_consolidation_streams(tmp_path):
 def test_stage_file_is_readable_without_the_store(tmp_path):
     write_stages(tmp_path, 0)
     assert load_arrays(tmp_path / "mesh.npz").attrs["patient"] == "p0000"
+
+
+def test_the_lead_field_is_kept_in_the_heart_around_it_and_on_the_skin(tmp_path):
+    line = np.arange(20.0)[:, None] * [4.0, 0.0, 0.0]  # nodes 4 mm apart, the first 5 are the heart
+    facets = np.array([[17, 18, 19], [4, 5, 6]])
+    tags = np.array([Surface.SKIN, Surface.EPI])
+    kept = region_of_interest(line, facets, tags, 5)
+    assert kept.tolist() == [0, 1, 2, 3, 4, 5, 6, 17, 18, 19]
+    path = tmp_path / "all.zarr.zip"
+    write_patient_store(path, **write_stages(tmp_path, 1), whole_body=True)
+    whole = open_tree(path)["leadfield"]
+    assert np.array_equal(whole.kept_nodes.values, np.arange(whole.sizes["kept_node"]))
+    assert whole.sizes["kept_node"] == len(stage_arrays(1)["mesh"]["points"])

@@ -81,7 +81,7 @@ def test_store_scripts_make_stores_that_pass_their_check(tmp_path):
             activation=list(files["activation"].values()), leadfield=files["leadfield"],
         )  # fmt: skip
         stores.append(tmp_path / f"p{index:04d}.zarr.zip")
-        params = SimpleNamespace(scenarios=list(SCENARIOS))
+        params = SimpleNamespace(scenarios=list(SCENARIOS), lead_field="heart")
         load("patient_store").main(job, [stores[-1]], params, LOG)
     params = SimpleNamespace(physics={}, section={"exclude": []})
     load("consolidate").main(stores, [tmp_path / "all.zarr.zip"], params, LOG)

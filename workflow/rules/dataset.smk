@@ -32,6 +32,7 @@ rule patient_store:
         runtime=growing(10),
     params:
         scenarios=SCENARIOS,
+        lead_field=lookup(dpath="dataset/lead_field", within=config),
         source=source("patient_store"),
     message:
         "Close the store of {wildcards.patient}"

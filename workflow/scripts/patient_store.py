@@ -11,6 +11,7 @@ def main(input, output, params, log):
         stages={stage: getattr(input, stage) for stage in SINGLE_STAGES},
         activation=dict(zip(params.scenarios, input.activation, strict=True)),
         leadfield=list(input.leadfield),
+        whole_body=params.lead_field == "body",
     )
     log.info("wrote %s", output[0])
 

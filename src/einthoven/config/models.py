@@ -198,6 +198,8 @@ class Dataset(Section):
 
     exclude: list[PatientName] = []
     """Patients that could not be made; the data set and the metrics say that they are missing."""
+    lead_field: Literal["heart", "body"] = "heart"
+    """What a patient's store keeps: the heart, 10 mm around it and the skin, or all nodes."""
 
 
 class DeepSdf(Section):

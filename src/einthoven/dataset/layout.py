@@ -7,7 +7,7 @@ consolidated store and is left out of the patient store.
 
 from dataclasses import dataclass
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 PATIENT_FORMAT = "einthoven-patient"
 DATASET_FORMAT = "einthoven-dataset"
 
@@ -138,7 +138,8 @@ PATIENT_LAYOUT: Layout = {
     ),
     "leadfield": (
         ELECTRODE,
-        Variable("lead_field", ("electrode", "node"), "float32", "kOhm", "lead field Z"),
+        Variable("kept_nodes", ("kept_node",), "int32", "1", "mesh nodes at which Z is kept"),
+        Variable("lead_field", ("electrode", "kept_node"), "float32", "kOhm", "lead field Z"),
         Variable("residual", ("electrode",), "float64", "1", "relative residual of the solve"),
     ),
     "ecg": (SCENARIO, ELECTRODE, LEAD, TIME, *ECG),

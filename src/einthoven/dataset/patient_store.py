@@ -11,6 +11,7 @@ from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays, read_json
 from einthoven.core.tags import SDF_SURFACES
 from einthoven.dataset.layout import FORMAT_VERSION, PATIENT_FORMAT, PATIENT_LAYOUT
+from einthoven.dataset.region import region_of_interest
 from einthoven.dataset.store import cast, new_store, write
 
 Group = dict[str, np.ndarray]
@@ -36,6 +37,13 @@ def _join_leadfield(paths: Sequence[str | Path]) -> Group:
     files = [load_arrays(path) for path in paths]
     names = ("electrode_names", "electrode_points", "lead_field", "residual")
     return {name: np.concatenate([f[name] for f in files]) for name in names}
+
+
+def _kept_nodes(mesh: Group, n_heart_nodes: int, whole_body: bool) -> np.ndarray:
+    points = mesh["points"]
+    if whole_body:
+        return np.arange(len(points), dtype=np.int32)
+    return region_of_interest(points, mesh["facets"], mesh["facet_tags"], n_heart_nodes)
 
 
 def _select(group: str, arrays: Mapping[str, np.ndarray], sizes: dict[str, int]) -> Group:
@@ -80,6 +88,7 @@ def write_patient_store(
     stages: Mapping[str, str | Path],
     activation: Mapping[str, str | Path],
     leadfield: Sequence[str | Path],
+    whole_body: bool = False,
 ) -> None:
     """Collect a patient's stage files in one store. The same files give the same bytes.
 
@@ -89,6 +98,7 @@ def write_patient_store(
         stages: files of the stages in `SINGLE_STAGES`.
         activation: scenario -> file.
         leadfield: files of the batches, in order.
+        whole_body: keep the lead field at all nodes, not just at those of `region_of_interest`.
 
     Raises:
         BadInput: a file is broken, or the files contradict each other.
@@ -105,11 +115,19 @@ def write_patient_store(
         "sdf": {**loaded["sdf"], **surfaces},
         "field": {**loaded["field"], **surfaces},
         "activation": _join_activation(activation),
-        "leadfield": solved,
     }
     sizes = {"xyz": 3, "axis": 3, "bound": 2, "corner": 3, "vertex_of_cell": 4, "end": 2}
     sizes |= {"surface": len(SDF_SURFACES)}
-    groups = {group: _select(group, raw[group], sizes) for group in PATIENT_LAYOUT}
+    groups: dict[str, Group] = {}
+    for stage in PATIENT_LAYOUT:
+        if stage == "leadfield":
+            kept = _kept_nodes(groups["mesh"], sizes["heart_node"], whole_body)
+            raw[stage] = {
+                **solved,
+                "kept_nodes": kept,
+                "lead_field": solved["lead_field"][:, kept],
+            }
+        groups[stage] = _select(stage, raw[stage], sizes)
     _check_names(groups)
     attrs = {
         "format": PATIENT_FORMAT,

@@ -22,7 +22,8 @@ class Patient:
         f0: [heart cell, 3] fibre directions.
         electrode_names: [electrode].
         electrode_points: [electrode, 3].
-        lead_field: [electrode, node] kOhm, as stored (float32).
+        kept_nodes: [kept node] nodes at which the lead field is stored, the heart's first.
+        lead_field: [electrode, kept node] kOhm, as stored (float32).
         activation: scenario -> [heart node] ms.
     """
 
@@ -31,6 +32,7 @@ class Patient:
     f0: np.ndarray
     electrode_names: list[str]
     electrode_points: np.ndarray
+    kept_nodes: np.ndarray
     lead_field: np.ndarray
     activation: dict[str, np.ndarray]
 
@@ -54,6 +56,7 @@ class Patient:
                 f0=values_of(root, "fibers/f0"),
                 electrode_names=[str(n) for n in values_of(root, "leadfield/electrode")],
                 electrode_points=values_of(root, "anatomy/electrode_points"),
+                kept_nodes=values_of(root, "leadfield/kept_nodes"),
                 lead_field=values_of(root, "leadfield/lead_field"),
                 activation=dict(zip(scenarios, values_of(root, "activation/activation_time"))),
             )

@@ -57,7 +57,7 @@ def verify(patient: Patient, section: Mapping[str, Any]) -> Iterator[Finding]:
     mesh, names, electrodes = patient.mesh, patient.electrode_names, patient.electrode_points
     solved, _ = lead_fields(mesh, patient.f0, electrodes, names, **section)
     yield Finding("stored lead fields are those of a new solve",
-                  _relative(patient.lead_field, solved), 1e-5)  # fmt: skip
+                  _relative(patient.lead_field, solved[:, patient.kept_nodes]), 1e-5)  # fmt: skip
     weights = electrode_weights(mesh["points"], skin_faces(mesh), electrodes, names)
     mutual = weights @ solved.T  # Z_b at electrode a
     yield Finding("Z_a at electrode b is Z_b at electrode a", _relative(mutual.T, mutual), 1e-7)
