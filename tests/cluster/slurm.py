@@ -10,7 +10,7 @@ from pathlib import Path
 
 ETC = Path("/etc/slurm")
 """Where Debian's SLURM looks. SLURM_CONF is no way out: Snakemake's job step drops SLURM_*."""
-PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "scancel")
+PROGRAMS = ("setpriv", "munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")
 MEMORY_MB = 65536
 """Declared, not there: no job of the tests uses a tenth of what it asks for."""
 
@@ -174,11 +174,15 @@ class Slurm:
         wait_until(lambda: self.state() == ["idle"] * len(self.nodes), "slurmd")
 
     def start(self, name: str, *command: str) -> None:
-        """Start a daemon; its output goes to NAME.log in the folder."""
+        """Start a daemon that dies with the tests; its output goes to NAME.log in the folder."""
         path = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/sbin"])
         with (self.folder / f"{name}.log").open("a") as log:
             daemon = subprocess.Popen(
-                command, stdout=log, stderr=log, start_new_session=True, env={"PATH": path}
+                ["setpriv", "--pdeathsig", "TERM", *command],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env={"PATH": path},
             )
         self.daemons.append(daemon)
 

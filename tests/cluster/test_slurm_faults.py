@@ -66,7 +66,7 @@ def since(slurm):
 
 def history(since):
     """What became of each job after the first `since`: state, memory, minutes, restarts."""
-    return job_table("state", "minmemory", "timelimit", "restartcnt")[since:]
+    return job_table("state", "minmemory", "timelimit", "restartcnt", "nodelist")[since:]
 
 
 def test_out_of_memory(project, since):
@@ -112,6 +112,7 @@ def test_a_node_goes_down(slurm, project, since):
             ask("scontrol", "update", f"NodeName={node}", "State=RESUME")
     (only,) = history(since)
     assert (only["state"], only["restartcnt"]) == ("COMPLETED", "1")
+    assert only["nodelist"] not in ("", node)
 
 
 def test_ctrl_c_of_the_controller(slurm, project, since):
