@@ -18,10 +18,11 @@ from einthoven.leadfield.closed_forms import (
 )
 from einthoven.leadfield.conductivity import intracellular
 from einthoven.leadfield.direct import direct_potential
+from einthoven.leadfield.electrogram import inside_weights
 from einthoven.leadfield.neumann import NeumannProblem
 from einthoven.leadfield.pseudo import pseudo_lead_field_grad
 from einthoven.leadfield.skin import electrode_weights, lumped_areas, skin_faces
-from einthoven.leadfield.solve import lead_fields
+from einthoven.leadfield.solve import fields_of_loads, lead_fields
 
 SECTION = Config().leadfield.model_dump()
 RADIUS = 100.0
@@ -248,3 +249,29 @@ def test_pinned_node_does_not_matter(mesh, solved):
     other[:-1] = Mumps(matrix[:-1, :-1]).solve((delta - areas / areas.sum())[:-1, None]).x[:, 0]
     other -= areas @ other / areas.sum()
     np.testing.assert_allclose(other, solved[0][0], rtol=0, atol=1e-11 * other.max())
+
+
+def test_an_electrogram_inside_is_the_direct_solution_there(mesh):
+    """Reciprocity holds for electrodes in the muscle, on its surface and in the torso."""
+    f0 = swirl(mesh)
+    heart = mesh["cells"][mesh["cell_tags"] == Tissue.MYOCARDIUM]
+    nodes = mesh["points"][: heart.max() + 1]
+    rng = np.random.default_rng(11)
+    inner = nodes[heart[rng.choice(len(heart), 3)]].mean(axis=1)
+    surface = nodes[[np.linalg.norm(nodes, axis=1).argmax()]]
+    places = np.concatenate([inner, surface, [[0.0, 0.0, 80.0]]])
+    weights = inside_weights(mesh["points"], mesh["cells"], places)
+    np.testing.assert_allclose(weights @ mesh["points"], places, atol=1e-9)
+    z, residual = fields_of_loads(mesh, f0, weights, **SECTION)
+    assert residual.max() < 1e-9
+    v_m = rng.normal(size=(4, len(nodes)))
+    sigma_i = intracellular(f0, SECTION["sigma_il_s_per_m"], SECTION["sigma_it_s_per_m"])
+    grad = cell_gradient(p1_gradients(nodes, heart), heart, z[:, : len(nodes)])
+    electrogram = forward_potential_vm(nodes, heart, sigma_i, v_m, grad)
+    direct = weights @ direct_potential(mesh, f0, v_m, **SECTION).T
+    np.testing.assert_allclose(electrogram, direct, atol=1e-9 * np.abs(direct).max())
+
+
+def test_electrogram_places_outside_the_body_are_refused(mesh):
+    with pytest.raises(BadInput, match="1 of 2 lie outside the mesh, number 1 by"):
+        inside_weights(mesh["points"], mesh["cells"], np.array([[0.0, 0, 0], [0, 0, 150.0]]))

@@ -51,10 +51,40 @@ def lead_fields(
         BadInput: conductivities, fibres, tags or electrodes that do not fit.
         NotConverged: the linear solve failed.
     """
+    skin = skin_faces(mesh)
+    delta = electrode_weights(mesh["points"], skin, electrode_points, electrode_names)
+    return fields_of_loads(mesh, f0, delta, keep=keep, dtype=dtype, **section)
+
+
+def fields_of_loads(
+    mesh: Mapping[str, np.ndarray],
+    f0: np.ndarray,
+    delta: sp.csr_array,
+    *,
+    keep: np.ndarray | None = None,
+    dtype: DTypeLike = np.float64,
+    **section: Any,
+) -> tuple[np.ndarray, np.ndarray]:
+    """`lead_fields` of unit currents that enter anywhere and leave evenly over the skin.
+
+    Args:
+        mesh: as for `lead_fields`.
+        f0: [heart cell, 3] unit fibre directions.
+        delta: [electrode, node], rows sum to one: `skin.electrode_weights`,
+            `electrogram.inside_weights`.
+        keep: ids of the nodes wanted; None for all.
+        dtype: of the lead field.
+        section: the config's `leadfield` section.
+
+    Returns:
+        as `lead_fields`.
+
+    Raises:
+        BadInput, NotConverged: as `lead_fields`.
+    """
     sigma = Conductivities.from_section(section)
     points, skin = mesh["points"], skin_faces(mesh)
     kept = slice(None) if keep is None else _node_ids(keep, len(points))
-    delta = electrode_weights(points, skin, electrode_points, electrode_names)
     tensors = bulk(f0, mesh["cell_tags"], sigma)
     body = NeumannProblem(points, mesh["cells"], tensors, skin, delta.shape[0], section)
     sink = body.skin_areas / body.skin_areas.sum()

@@ -1,0 +1,55 @@
+"""Electrodes inside the body or on the heart: their weights, for unipolar electrograms.
+
+The lead field of a point source at x gives, by the same reciprocity as on the skin, the potential
+at x against the mean of the skin. Z is singular at its own electrode: there the value is that
+of the P1 interpolant, and means something from about two elements away from a wavefront on.
+"""
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from einthoven.core import check
+from einthoven.core.errors import BadInput
+from einthoven.core.simplex import p1_gradients
+
+MAX_DISTANCE_MM = 1.0
+"""A place farther outside the mesh than this is taken for a mistake."""
+
+
+def inside_weights(points: np.ndarray, cells: np.ndarray, places: np.ndarray) -> sp.csr_array:
+    """P1 weights of places in the cell that holds each: the load of a unit current there.
+
+    Args:
+        points: [node, 3] mm.
+        cells: [cell, 4]; those of the heart alone keep a place on its surface in the muscle.
+        places: [place, 3] mm.
+
+    Returns:
+        [place, node], rows sum to one.
+
+    Raises:
+        BadInput: NaN, or a place more than 1 mm outside the cells.
+    """
+    import pyvista as pv
+
+    places = check.finite("places", check.shape("places", places, (None, 3))).astype(float)
+    grid = pv.UnstructuredGrid({pv.CellType.TETRA: cells}, points)
+    closest: Any = grid.find_closest_cell(places, return_closest_point=True)
+    found, nearest = np.atleast_1d(closest[0]), np.reshape(closest[1], (-1, 3))
+    away = np.linalg.norm(nearest - places, axis=1)
+    if (away > MAX_DISTANCE_MM).any():
+        worst = int(np.argmax(away))
+        raise BadInput(
+            f"places: {int((away > MAX_DISTANCE_MM).sum())} of {len(places)} lie outside the mesh, "
+            f"number {worst} by {away[worst]:.1f} mm; another frame, or not in mm?"
+        )
+    held = cells[found]
+    offset = nearest - points[held].mean(axis=1)
+    weights = 0.25 + np.einsum("pkd,pd->pk", p1_gradients(points, held), offset)
+    weights = np.clip(weights, 0.0, 1.0)
+    weights /= weights.sum(axis=1, keepdims=True)
+    starts = np.arange(0, 4 * len(places) + 1, 4)
+    shape = (len(places), len(points))
+    return sp.csr_array((weights.ravel(), held.ravel().astype(np.int64), starts), shape=shape)
