@@ -2,6 +2,7 @@
 
 import errno
 import subprocess
+import zipfile
 
 import numpy as np
 import pytest
@@ -23,6 +24,18 @@ def test_same_arrays_same_bytes(tmp_path):
     assert back.attrs == {"patient": "p0001", "volumes": {"lv": 1.5}}
     assert back["names"].tolist() == ["V1", "RA"]
     np.testing.assert_array_equal(back["points"], arrays["points"])
+
+
+def test_only_what_shrinks_is_compressed(tmp_path):
+    noise = np.random.default_rng(0).normal(size=(3, 9000)).astype("float32")
+    arrays = {"noise": noise, "ids": np.arange(40_000), "strided": noise[:, ::2], "none": noise[:0]}
+    files.save_arrays(tmp_path / "a.npz", arrays)
+    sizes = {its.filename: its for its in zipfile.ZipFile(tmp_path / "a.npz").infolist()}
+    assert sizes["noise.npy"].compress_type == zipfile.ZIP_STORED
+    assert sizes["ids.npy"].compress_size < 0.5 * sizes["ids.npy"].file_size
+    back = files.load_arrays(tmp_path / "a.npz")
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(back[name], array)
 
 
 def test_failed_write_keeps_the_old_file(tmp_path):

@@ -38,16 +38,18 @@ class Mumps(Solver):
                 "add memory, or take solver amg"
             )
 
+    @property
+    def n_factor_entries(self) -> int:
+        """Entries of L: a solve reads them twice."""
+        entries = self._factor.getMumpsInfog(29)
+        return entries if entries >= 0 else -1_000_000 * entries  # MUMPS' way to say millions
+
     def _solve(self, rhs: Columns, shared: np.ndarray) -> np.ndarray:
         if isinstance(rhs, np.ndarray):
-            return self._solve_dense(rhs + shared[:, None])
-        x = self._empty(rhs.shape)
-        transposed = petsc_matrix(sp.csr_array(rhs.T))
-        columns = PETSc.Mat().createTranspose(transposed)  # the form that PETSc knows as sparse
-        self._factor.matSolve(columns, x)
-        solution = np.array(x.getDenseArray(), order="C")
-        for matrix in (columns, transposed, x):
-            matrix.destroy()
+            return self._with_factor(_wrapped(np.asfortranarray(rhs + shared[:, None])))
+        rows = petsc_matrix(sp.csr_array(rhs.T))
+        solution = self._with_factor(PETSc.Mat().createTranspose(rows))  # PETSc's sparse columns
+        rows.destroy()
         if shared.any():
             solution += self._solve_shared(shared)
         return solution
@@ -55,21 +57,21 @@ class Mumps(Solver):
     def _solve_shared(self, shared: np.ndarray) -> np.ndarray:
         """A^-1 shared [node, 1], kept for the next block of columns, which often shares it too."""
         if self._last is None or not np.array_equal(self._last[0], shared):
-            self._last = shared.copy(), self._solve_dense(shared[:, None])
+            columns = np.asfortranarray(shared[:, None])
+            self._last = shared.copy(), self._with_factor(_wrapped(columns))
         return self._last[1]
 
-    def _solve_dense(self, columns: np.ndarray) -> np.ndarray:
-        b, x = (self._empty(columns.shape) for _ in range(2))
-        b.getDenseArray()[:] = columns
-        self._factor.matSolve(b, x)
-        solution = np.array(x.getDenseArray(), order="C")
-        b.destroy()
+    def _with_factor(self, columns: PETSc.Mat) -> np.ndarray:
+        solution = np.empty(columns.size, order="F")
+        x = _wrapped(solution)
+        self._factor.matSolve(columns, x)
         x.destroy()
+        columns.destroy()
         return solution
 
-    @staticmethod
-    def _empty(shape: tuple[int, int]) -> PETSc.Mat:
-        matrix = PETSc.Mat().createDense(shape, comm=PETSc.COMM_SELF)
-        matrix.setUp()
-        matrix.assemble()
-        return matrix
+
+def _wrapped(columns: np.ndarray) -> PETSc.Mat:
+    """A PETSc matrix that works in the memory of a Fortran-ordered array."""
+    matrix = PETSc.Mat().createDense(columns.shape, array=columns, comm=PETSc.COMM_SELF)  # type: ignore[arg-type]
+    matrix.assemble()
+    return matrix

@@ -97,7 +97,7 @@ class Solver(ABC):
             return Solution(np.zeros(rhs.shape), np.zeros(0))
         rhs, shared = self._renumbered(rhs), shared[self._order]
         x = np.ascontiguousarray(self._solve(rhs, shared))
-        residual = relative_residual(self.matrix, x, dense(rhs, shared))
+        residual = relative_residual(self.matrix, x, rhs, shared)
         worst = residual.max()
         if not worst <= self.tolerance:  # a NaN must fail too
             raise NotConverged(
@@ -111,7 +111,9 @@ class Solver(ABC):
         if isinstance(rhs, np.ndarray):
             return rhs[self._order]
         rows = self._place[rhs.indices]
-        return sp.csc_array((rhs.data, rows, rhs.indptr), shape=rhs.shape)
+        columns = sp.csc_array((rhs.data, rows, rhs.indptr), shape=rhs.shape, copy=True)
+        columns.sort_indices()
+        return columns
 
     def _pinned(self) -> sp.csr_array:
         """A positive definite matrix with the same solutions, for solvers that factorise.
@@ -128,10 +130,19 @@ class Solver(ABC):
         return sp.csr_array(self.matrix + bump)
 
 
-def relative_residual(matrix: sp.csr_array, x: np.ndarray, rhs: np.ndarray) -> np.ndarray:
-    """|A x - b| / |b| of each column (|A x| where b = 0): [k]."""
-    norm, difference = column_norms(rhs), column_norms(matrix @ x - rhs)
-    return difference / np.where(norm > 0, norm, 1.0)
+def relative_residual(
+    matrix: sp.csr_array, x: np.ndarray, rhs: Columns, shared: np.ndarray
+) -> np.ndarray:
+    """|A x - b| / |b| of each column, b = rhs + shared (|A x| where b = 0): [k]."""
+    difference = matrix @ x
+    difference -= shared[:, None]
+    if isinstance(rhs, np.ndarray):
+        difference -= rhs
+    else:
+        column = np.repeat(np.arange(rhs.shape[1]), np.diff(rhs.indptr))
+        difference[rhs.indices, column] -= rhs.data
+    norm = np.sqrt((rhs * rhs).sum(axis=0) + 2 * (shared @ rhs) + shared @ shared)
+    return column_norms(difference) / np.where(norm > 0, norm, 1.0)
 
 
 def column_norms(columns: np.ndarray) -> np.ndarray:

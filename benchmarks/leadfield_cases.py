@@ -1,0 +1,253 @@
+"""One way to the lead fields of one mesh, timed in a process of its own; prints JSON.
+
+`ours` is the library; `fresh` and `shared` are how a DOLFINx user would write it: a new
+LinearProblem for each electrode as in the tutorials, or one matrix and one set-up of CG + GAMG for
+all of them. All start from mesh arrays in memory, imports and form compilation done.
+
+Usage: python benchmarks/leadfield_cases.py CASE MESH.npz N_ELECTRODES [--solver NAME] [--store F]
+"""
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.spatial import cKDTree
+
+from einthoven.config import Config
+from einthoven.core.files import save_arrays
+from einthoven.core.tags import Tissue
+from einthoven.leadfield.conductivity import Conductivities, bulk
+from einthoven.leadfield.neumann import NeumannProblem
+from einthoven.leadfield.skin import electrode_weights, skin_faces
+from einthoven.leadfield.solve import ELECTRODES_AT_ONCE, lead_fields, solver_used
+
+SECTION = Config().leadfield.model_dump()
+GAMG = {
+    "ksp_type": "cg",
+    "ksp_rtol": 1e-8,
+    "ksp_norm_type": "unpreconditioned",
+    "pc_type": "gamg",
+    "pc_gamg_threshold": 0.02,
+    "pc_gamg_aggressive_coarsening": 1,
+    "mg_levels_ksp_type": "chebyshev",
+    "mg_levels_pc_type": "jacobi",
+}
+"""The best settings found for these meshes, in favour of the ways that are compared with."""
+
+
+class Clock:
+    """Wall and processor seconds since it was made or last read."""
+
+    def __init__(self):
+        self.read()
+
+    def read(self) -> np.ndarray:
+        """[wall, processor] seconds."""
+        now = np.array([time.perf_counter(), time.process_time()])
+        elapsed = now - getattr(self, "_last", now)
+        self._last = now
+        return elapsed
+
+
+def ours(mesh: dict, n_electrodes: int, solver: str, store: str | None, region: bool) -> dict:
+    """Assemble, prepare, solve, and store float32 like the workflow."""
+    section = SECTION | {"solver": solver}
+    names, points = mesh["site_names"][:n_electrodes], mesh["site_points"][:n_electrodes]
+    used = solver_used(section, len(mesh["points"]), n_electrodes)
+    _warm_up(used)
+    clock = Clock()
+    keep = region_of_interest(mesh) if region else None
+    lead_field, residual = lead_fields(
+        mesh, mesh["f0"], points, list(names), keep=keep, dtype="float32", **section
+    )
+    solve = clock.read()
+    if store:
+        arrays = {"lead_field": lead_field, "electrode_names": names, "electrode_points": points}
+        save_arrays(store, arrays | {"residual": residual}, patient="p0000", batch=0)
+    return {
+        "solver": used,
+        "solve": solve.tolist(),
+        "store": clock.read().tolist(),
+        "kept_nodes": lead_field.shape[1],
+        "residual_max": float(residual.max()),
+        "check": lead_field[0].tolist() if n_electrodes == 1 else None,
+    }
+
+
+def prepared(mesh: dict, n_electrodes: int, solver: str) -> dict:
+    """What all electrodes share, then one electrode alone, then blocks of electrodes."""
+    _warm_up(solver)
+    skin = skin_faces(mesh)
+    clock = Clock()
+    tensors = bulk(mesh["f0"], mesh["cell_tags"], Conductivities.from_section(SECTION))
+    arguments = (mesh["points"], mesh["cells"], tensors, skin, n_electrodes)
+    body = NeumannProblem(*arguments, SECTION | {"solver": solver})
+    result = {"solver": solver, "prepare": clock.read().tolist()}
+    delta = electrode_weights(mesh["points"], skin, mesh["site_points"][:n_electrodes])
+    sink = body.skin_areas / body.skin_areas.sum()
+    clock.read()
+    body.solve(delta[[0]].toarray().T - sink[:, None])
+    result["single"] = clock.read().tolist()
+    blocks = [
+        sp.csc_array(delta[k : k + ELECTRODES_AT_ONCE].T)
+        for k in range(0, n_electrodes, ELECTRODES_AT_ONCE)
+    ]
+    body.solve(blocks[0], -sink)
+    clock.read()
+    for block in blocks:
+        body.solve(block, -sink)
+    result["each"] = (clock.read() / n_electrodes).tolist()
+    if solver == "mumps":
+        result["factor_entries"] = body._solver.n_factor_entries
+    return result
+
+
+def fresh(mesh: dict, n_electrodes: int, _solver: str) -> dict:
+    """A new LinearProblem (forms, matrix, set-up, solve) for each electrode."""
+    way = _warm(mesh)
+    each, solutions, clock = [], [], Clock()
+    for electrode in range(n_electrodes):
+        solutions.append(way.problem(electrode).solve())
+        each.append(clock.read().tolist())
+    check = way.in_our_order(solutions[0])
+    return {"once": way.seconds, "each": each, "check": check.tolist()}
+
+
+def shared(mesh: dict, n_electrodes: int, _solver: str) -> dict:
+    """One matrix and one set-up for all electrodes, CG for each."""
+    way = _warm(mesh)
+    clock = Clock()
+    problem = way.problem(0)
+    problem.solve()
+    once = (clock.read() + way.seconds).tolist()
+    each = []
+    for electrode in range(n_electrodes):
+        way.load(electrode, problem)
+        problem.solver.solve(problem.b, problem.x)
+        each.append(clock.read().tolist())
+        assert problem.solver.getConvergedReason() > 0
+    return {"once": once, "each": each}
+
+
+def _warm(mesh: dict) -> "_Dolfinx":
+    """A second one, as the first compiles the forms."""
+    _Dolfinx(mesh)
+    return _Dolfinx(mesh)
+
+
+class _Dolfinx:
+    """Mesh, spaces and forms of eq. (4), with the electrode as a sum over vertices."""
+
+    def __init__(self, mesh: dict):
+        import einthoven.fem.petsc  # noqa: F401, I001  # must come before dolfinx
+        import basix.ufl
+        import dolfinx
+        import ufl
+        from mpi4py import MPI
+
+        self.skin = skin_faces(mesh)
+        self.weights = electrode_weights(mesh["points"], self.skin, mesh["site_points"][:120])
+        tensors = bulk(mesh["f0"], mesh["cell_tags"], Conductivities.from_section(SECTION))
+        element = basix.ufl.element("Lagrange", "tetrahedron", 1, shape=(3,))
+        cells = mesh["cells"].astype(np.int64)
+        clock = Clock()
+        body = dolfinx.mesh.create_mesh(MPI.COMM_SELF, cells, element, mesh["points"])
+        g = dolfinx.fem.Function(dolfinx.fem.functionspace(body, ("DG", 0, (3, 3))))
+        g.x.array[:] = tensors[body.topology.original_cell_index].ravel()
+        self.space = dolfinx.fem.functionspace(body, ("Lagrange", 1))
+        self.electrode = dolfinx.fem.Function(self.space)
+        u, v = ufl.TrialFunction(self.space), ufl.TestFunction(self.space)
+        area = dolfinx.fem.assemble_scalar(
+            dolfinx.fem.form(dolfinx.fem.Constant(body, 1.0) * ufl.ds)
+        )
+        sink = dolfinx.fem.Constant(body, 1.0 / area)
+        self.a = ufl.inner(ufl.dot(g, ufl.grad(u)), ufl.grad(v)) * ufl.dx
+        self.L = self.electrode * v * ufl.dP - sink * v * ufl.ds
+        self.mean = dolfinx.fem.form(sink * self.electrode * ufl.ds)
+        dolfinx.fem.form(self.a), dolfinx.fem.form(self.L)  # compiled once, kept on disk
+        self.seconds = clock.read().tolist()
+        node = body.geometry.input_global_indices[body.geometry.dofmaps[0]]
+        self.dof = np.empty(len(mesh["points"]), dtype=np.int64)
+        self.dof[node.ravel()] = self.space.dofmap.list.ravel()
+
+    def place(self, electrode: int) -> None:
+        """Put unit current on the electrode's three vertices."""
+        row = self.weights[[electrode]]
+        self.electrode.x.array[:] = 0.0
+        self.electrode.x.array[self.dof[row.indices]] = row.data
+
+    def problem(self, electrode: int):
+        """What a tutorial makes anew for each right-hand side."""
+        from dolfinx.fem.petsc import LinearProblem
+
+        from einthoven.fem.petsc import PETSc
+
+        self.place(electrode)
+        problem = LinearProblem(self.a, self.L, petsc_options_prefix="naive_", petsc_options=GAMG)
+        problem.A.setNullSpace(PETSc.NullSpace().create(constant=True, comm=PETSc.COMM_SELF))
+        return problem
+
+    def load(self, electrode: int, problem) -> None:
+        """Assemble the right-hand side alone."""
+        from dolfinx.fem.petsc import assemble_vector
+
+        self.place(electrode)
+        problem.b.zeroEntries()
+        assemble_vector(problem.b, problem.L)
+
+    def in_our_order(self, solution) -> np.ndarray:
+        """Nodal values in the numbering of the mesh arrays, zero mean on the skin."""
+        import dolfinx
+
+        self.electrode.x.array[:] = solution.x.array
+        return solution.x.array[self.dof] - dolfinx.fem.assemble_scalar(self.mean)
+
+
+def region_of_interest(mesh: dict, shell_mm: float = 10.0) -> np.ndarray:
+    """Nodes of the heart, within `shell_mm` of it, and of the skin."""
+    heart = np.unique(mesh["cells"][mesh["cell_tags"] == Tissue.MYOCARDIUM])
+    distance, _ = cKDTree(mesh["points"][heart]).query(
+        mesh["points"], distance_upper_bound=shell_mm
+    )
+    return np.union1d(np.flatnonzero(np.isfinite(distance)), skin_faces(mesh))
+
+
+def _warm_up(solver: str) -> None:
+    """Import what the solver needs, as an import is not part of a solve."""
+    from einthoven.fem.solvers import make_solver
+
+    make_solver(solver, sp.csr_array(sp.diags_array(np.arange(1.0, 9.0))), 1)
+
+
+def peak_gb() -> float:
+    """Peak resident memory of this process."""
+    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / 1e6
+
+
+def main() -> None:
+    """Run one case and print its JSON."""
+    cases = {"prepared": prepared, "fresh": fresh, "shared": shared}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("case", choices=["ours", *cases])
+    parser.add_argument("mesh")
+    parser.add_argument("n_electrodes", type=int)
+    parser.add_argument("--solver", default="auto")
+    parser.add_argument("--store", help="file to write the lead fields to")
+    parser.add_argument("--region", action="store_true", help="keep heart, shell and skin only")
+    options = parser.parse_args()
+    mesh = dict(np.load(options.mesh))
+    arguments = (mesh, options.n_electrodes, options.solver)
+    if options.case == "ours":
+        result = ours(*arguments, options.store, options.region)
+    else:
+        result = cases[options.case](*arguments)
+    result |= {"peak_gb": peak_gb(), "load": os.getloadavg()[0]}
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
