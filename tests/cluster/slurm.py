@@ -51,7 +51,7 @@ KillWait=2
 CompleteWait=0
 OverTimeLimit=0
 EnforcePartLimits=ALL
-ReturnToService=2
+ReturnToService=1
 MinJobAge=3600
 """
 
