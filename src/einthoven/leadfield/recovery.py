@@ -13,11 +13,12 @@ from einthoven.core import check
 from einthoven.core.errors import BadInput
 
 WIDTH = 0.8
-"""A node at distance r weighs exp(-(r / (WIDTH edge))^2), where the patch touches the border of
-the material: narrow enough for thin, bent walls."""
+"""A node at distance r weighs exp(-(r / (WIDTH edge))^2): narrow, for thin, bent walls in which
+the fibres turn."""
 DEEP_WIDTH = 1.2
-"""The same in the interior, where patches have two layers: only wide fits average the solver's
-error so much that the order is two. docs/lead-field-accuracy.md measures other choices."""
+"""The same three cells or more from the border, where patches have two layers: only wide fits
+average the solver's error so much that the order is two, and only walls of six cells and more
+resolve what is in them well enough for wide fits. docs/lead-field-accuracy.md has the numbers."""
 EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 FACES = ((1, 2, 3), (0, 2, 3), (0, 1, 3), (0, 1, 2))
 QUADRATIC = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
@@ -27,6 +28,7 @@ MAX_MISFIT = 1e-8
 MAX_AMPLIFICATION = 100.0
 """Largest sum of |weights| times the width. Linear elements of good shape have 2 to 8."""
 MAX_ROUNDS = 4
+GROWTH = 1.5
 PLACES_PER_BLOCK = 4096
 
 
@@ -65,7 +67,7 @@ def recovery_operator(
 
     A row belongs to the gradient, at a cell's centroid or at a node, of the quadratic polynomial
     with the least weighted squares to the values at the nodes of all cells that touch that cell
-    or node; two cells or more from the border of the material, of one more layer. Where these do
+    or node; three cells or more from the border of the material, of one more layer. Where these do
     not determine a polynomial (corners, walls of one cell), the patch grows by a layer and the
     weights by half their width. The matrix depends on the geometry only.
 
@@ -93,30 +95,42 @@ def recovery_operator(
 
     neighbours, edges = _neighbours(points, cells)
     patches = _incidence(own, len(points)) @ neighbours
-    deep = patches @ _on_border(cells, len(points)) == 0
+    deep = patches @ (neighbours @ _on_border(cells, len(points))) == 0
     patches = _grown(patches, deep, neighbours)
-    centres = points[own].mean(axis=1)
     scales = edges[own].mean(axis=1) * np.where(deep, DEEP_WIDTH, WIDTH)
-    todo = np.arange(len(own))
+    return _growing_fits(points, points[own].mean(axis=1), scales, patches, neighbours)
+
+
+def _growing_fits(
+    points: np.ndarray,
+    centres: np.ndarray,
+    scales: np.ndarray,
+    patches: sp.csr_array,
+    neighbours: sp.csr_array,
+) -> sp.csr_array:
+    """Weights [3 place, node]; patches that determine no polynomial grow until they do.
+
+    Raises:
+        BadInput: some never do.
+    """
+    todo = np.arange(len(centres))
     parts, rows = [], []
-    for _ in range(MAX_ROUNDS):
-        weights, good = _fit(points, centres[todo], scales[todo], patches)
+    for k in range(MAX_ROUNDS):
+        weights, good = _fit(points, centres[todo], GROWTH**k * scales[todo], patches)
         parts.append(weights[np.repeat(good, 3)])
         rows.append(todo[good])
         todo = todo[~good]
         if len(todo) == 0:
             break
         patches = patches[~good] @ neighbours
-        scales[todo] *= 1.5
     else:
         raise BadInput(
-            f"{at}: around {len(todo)} of {len(own)}, e.g. near {centres[todo[0]].round(1)} mm, "
-            f"{MAX_ROUNDS} layers of nodes determine no quadratic polynomial; is the material a "
-            "single sheet of cells there? Refine the mesh, or take the elements' own gradients"
+            f"no quadratic polynomial for {len(todo)} of {len(centres)} places, e.g. near "
+            f"{centres[todo[0]].round(1)} mm, from {MAX_ROUNDS} layers of nodes; is the material "
+            "a single sheet of cells there? Refine the mesh, or take the elements' own gradients"
         )
     order = np.argsort(np.concatenate(rows))
-    stacked = sp.csr_array(sp.vstack(parts))
-    return stacked[(3 * order[:, None] + np.arange(3)).ravel()]
+    return sp.csr_array(sp.vstack(parts))[(3 * order[:, None] + np.arange(3)).ravel()]
 
 
 def _neighbours(points: np.ndarray, cells: np.ndarray) -> tuple[sp.csr_array, np.ndarray]:
