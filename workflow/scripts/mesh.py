@@ -11,7 +11,9 @@ def main(input, output, params, log):
     refined = anatomy["site_points"][: params.n_refined]
     mesh = tetrahedralise(*surfaces, refined, **params.section)
     save_arrays(output[0], mesh.arrays(), patient=anatomy.attrs["patient"], **mesh.attrs())
-    log.info("%d cells, worst quality %.2f", len(mesh.cells), mesh.quality_min)
+    log.info(
+        "%d cells, worst quality %.2f, %.1f s", len(mesh.cells), mesh.quality_min, mesh.seconds
+    )
 
 
 if "snakemake" in globals():

@@ -53,7 +53,7 @@ class TetMesh:
     def attrs(self) -> dict[str, Any]:
         """The attributes of `mesh.npz`."""
         names = ("n_heart_nodes", "n_heart_cells", "quality_min", "quality_mean", "n_flips")
-        return {name: getattr(self, name) for name in (*names, "seconds")}
+        return {name: getattr(self, name) for name in names}
 
 
 def tetrahedralise(
