@@ -8,7 +8,8 @@ pytestmark = pytest.mark.slurm
 
 
 def test_jobs_run_and_say_how_they_ended(slurm):
-    good, bad = (ask("sbatch", "--parsable", "--mem=1", "--wrap", end) for end in ("true", "false"))
+    submit = ("sbatch", "--parsable", "--mem=100", "--output=/dev/null", "--wrap")
+    good, bad = ask(*submit, "true"), ask(*submit, "false")
     wait_until(lambda: not slurm.jobs(), "two short jobs")
     states = {job["jobid"]: job["state"] for job in job_table("jobid", "state")}
     assert (states[good], states[bad]) == ("COMPLETED", "FAILED")
@@ -16,8 +17,8 @@ def test_jobs_run_and_say_how_they_ended(slurm):
 
 def test_a_gpu_is_handed_out(slurm):
     show = ("sh", "-c", "echo $CUDA_VISIBLE_DEVICES")
-    assert ask("srun", "--mem=1", "--partition=gpu", "--gres=gpu:fake:1", *show) == "0"
-    assert ask("srun", "--mem=1", "--partition=gpu", *show) == ""
+    assert ask("srun", "--mem=100", "--partition=gpu", "--gres=gpu:fake:1", *show) == "0"
+    assert ask("srun", "--mem=100", "--partition=gpu", *show) == ""
 
 
 def test_an_impossible_request_is_refused_at_once(slurm):
