@@ -5,7 +5,7 @@ asked for one electrode, and for blocks of them, in a process of its own. Proces
 thread. The limit of one solve is the traffic of L, read twice at the measured bandwidth; of a block
 of electrodes, its arithmetic at the measured rate of dense products.
 
-Usage: python benchmarks/leadfield_scaling.py --folder F [--nodes N ...] [--json OUT] [--plot PNG]
+Usage: python benchmarks/leadfield_scaling.py [--folder F] [--nodes N ...] [--json OUT] [--plot PNG]
 """
 
 import argparse
@@ -129,9 +129,14 @@ def plot(result: dict, file: str) -> None:
     for label, value, grey, look in lines:
         right.loglog(nodes, [1e3 * value(row) for row in rows], look, color=grey, ms=4, label=label)
     right.set(title="One more electrode", ylabel="processor milliseconds")
+    left.set_ylim(top=8 * left.get_ylim()[1])
+    right.set_ylim(top=40 * right.get_ylim()[1])
     for axes in (left, right):
+        ticks = [20_000, 50_000, 100_000, 200_000, 500_000]
+        axes.set_xticks(ticks, [f"{tick // 1000} k" for tick in ticks])
+        axes.set_xticks([], minor=True)
         axes.set_xlabel("nodes N")
-        axes.legend(fontsize=7)
+        axes.legend(fontsize=7, loc="upper left")
         axes.grid(alpha=0.3)
     figure.savefig(file, dpi=150)
 
@@ -139,20 +144,22 @@ def plot(result: dict, file: str) -> None:
 def main() -> None:
     """Mesh, measure, print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", required=True, help="where meshes are kept")
+    parser.add_argument("--folder", help="where meshes are kept", default=".")
+    parser.add_argument("--read", help="JSON of an earlier run, instead of measuring")
     parser.add_argument("--nodes", type=int, nargs="*", default=SIZES)
     parser.add_argument("--electrodes", type=int, default=128)
     parser.add_argument("--json")
     parser.add_argument("--plot")
     options = parser.parse_args()
-    rows = []
-    for n_nodes in options.nodes:
+    earlier = json.loads(Path(options.read).read_text()) if options.read else None
+    rows = earlier["sizes"] if earlier else []
+    for n_nodes in [] if earlier else options.nodes:
         mesh = Path(options.folder) / f"n{n_nodes}.npz"
         if not mesh.exists():
             build_mesh(n_nodes, mesh)
         rows.append(measure(mesh, options.electrodes))
         print(json.dumps(rows[-1]), flush=True)
-    result = summary(rows, limits())
+    result = summary(rows, earlier["machine"] if earlier else limits())
     print(table(result))
     print(json.dumps({key: result[key] for key in ("machine", "exponents")}, indent=1))
     if options.json:

@@ -24,12 +24,12 @@ BACKENDS = {
 
 TOLERANCE = 1e-10
 
-FEW_RHS, GROWTH_OF_FEW = 32, 0.8
-"""At 100 k nodes a factorisation costs as much as CG for so many right-hand sides; that number
-grows with the mesh, as a factorisation costs more than its share of nodes."""
+NODES_PER_RHS = 2000
+"""A factorisation pays from one right-hand side for so many nodes on: it costs N^1.9, and CG
+with multigrid N for each right-hand side (docs/lead-field-engine.md)."""
 
-MIN_NODES_AMG, MAX_NODES_DIRECT = 50_000, 600_000
-"""Below, both take a second; above, the factor needs more than some 5 GB."""
+MIN_NODES_AMG, MAX_NODES_DIRECT = 50_000, 700_000
+"""Below, a factorisation takes a second; above, it needs more than some 7 GB."""
 
 
 class Solution(NamedTuple):
@@ -195,7 +195,7 @@ def choose(name: str, n_nodes: int, n_rhs: int) -> str:
         if name not in BACKENDS:
             raise BadInput(f"solver: {name!r} is none of auto, {', '.join(BACKENDS)}")
         return name
-    few = n_rhs < FEW_RHS * (n_nodes / 1e5) ** GROWTH_OF_FEW
+    few = n_rhs * NODES_PER_RHS < n_nodes
     if n_nodes > MAX_NODES_DIRECT or (few and n_nodes > MIN_NODES_AMG):
         return "amg"
     return "mumps"
