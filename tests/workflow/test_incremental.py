@@ -169,6 +169,8 @@ def test_a_fresh_clone_over_existing_results_changes_nothing(finished, tmp_path)
 def test_results_without_their_metadata_are_taken_with_a_warning(finished, tmp_path):
     clone = copy_project(tmp_path / "clone", finished)
     shutil.copytree(finished / "results", clone / "results")
+    for path in (clone / "results").rglob("*"):
+        os.utime(path, (1_700_000_000, 1_700_000_000))  # none is newer than another
     done = snakemake(clone, *CI, "--dry-run")
     assert "without .snakemake/metadata" in done.stderr
     assert "Nothing to be done" in done.stdout + done.stderr

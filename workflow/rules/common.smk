@@ -109,6 +109,16 @@ def patients_of(split):
     return [patient for patient, its in SPLITS.items() if its == split]
 
 
+def samples_of(wildcards):
+    """What a training learns from: surfaces of all patients, or fields of some."""
+    if wildcards.kind == "encoders":
+        patients, stages = PATIENTS, ["anatomy", "sdf"]
+    else:
+        patients = patients_of("train") + patients_of("val")
+        stages = ["anatomy", "field"]
+    return expand(f"{PATIENT}/{{stage}}.npz", patient=patients, stage=stages)
+
+
 def source(script):
     """Fingerprint of a script and of the library modules it imports."""
     return fingerprint(f"{workflow.basedir}/workflow/scripts/{script}.py")

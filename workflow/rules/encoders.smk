@@ -1,13 +1,3 @@
-def samples_of(wildcards):
-    """What a training learns from: surfaces of all patients, or fields of some."""
-    if wildcards.kind == "encoders":
-        patients, stages = PATIENTS, ["anatomy", "sdf"]
-    else:
-        patients = patients_of("train") + patients_of("val")
-        stages = ["anatomy", "field"]
-    return expand(f"{PATIENT}/{{stage}}.npz", patient=patients, stage=stages)
-
-
 # Trainings read the consolidated store, but a new ECG in it is no reason to train again. So the
 # store is `ancient` to them. As Snakemake looks at nothing else of a job behind an ancient file
 # that is being made, every reason to train goes through this small file.
