@@ -3,12 +3,7 @@
 from pathlib import Path
 
 import pytest
-from helpers_workflow import CI, copy_project, snakemake
-
-ORPHANS = ("cohort/p0099.json", "patients/p0099/anatomy.npz", "patients/p0099/leadfield_b0.npz",
-           "patients/p0000/leadfield_b7.npz", "patients/p0000/activation_crt.npz",
-           "encoders/deepsdf/chamfer/p0099.json", "predictions/pca-paper/p0099.npz")  # fmt: skip
-"""Left by a larger cohort, more batches and another scenario; junk, so reading them would fail."""
+from helpers_workflow import CI, ORPHANS, copy_project, snakemake
 
 
 @pytest.fixture(scope="session")

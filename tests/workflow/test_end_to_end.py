@@ -5,8 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import ORPHANS
-from helpers_workflow import CI, planned, snakemake
+from helpers_workflow import CI, ORPHANS, planned, snakemake
 
 from einthoven.cli import main as einthoven
 from einthoven.core.files import load_arrays
