@@ -1,4 +1,4 @@
-"""One SLURM for all tests of this folder."""
+"""A SLURM for each module of tests: it starts in half a second, and others may want to."""
 
 import os
 
@@ -7,7 +7,7 @@ import pytest
 from slurm import Slurm, why_not
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def slurm(tmp_path_factory):
     """A running cluster of two nodes; where none can be had, tests are skipped or must fail."""
     if reason := why_not():
