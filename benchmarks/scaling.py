@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("Snakefile", "workflow", "profiles", "config", "src")
+PARTS = ("Snakefile", "workflow", "profiles", "config", "envs", "src")
 N_NOTHING = 110
 
 
@@ -73,7 +73,7 @@ def nothing_to_do(folder: Path) -> dict[str, float]:
         path = folder / line.split("\t")[0]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("made up")
-    subprocess.run([*command, "--touch", "--forceall", "--quiet"], **run)
+    subprocess.run([*command, "--touch", "--forceall"], **run)
     found = timed(folder, *size)
     if found["jobs"]:
         raise RuntimeError(f"{found['jobs']} jobs in a run that should have nothing to do")
