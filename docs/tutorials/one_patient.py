@@ -6,7 +6,7 @@ from einthoven.anatomy.cohort import draw_patient
 from einthoven.anatomy.patient import build_anatomy
 from einthoven.conduction import action_potential, purkinje, scenarios
 from einthoven.config import Config
-from einthoven.core.simplex import cell_gradient, p1_gradients
+from einthoven.core.recovery import recovered_gradient
 from einthoven.ecg import forward, intervals, leads
 from einthoven.fibers.coordinates import ventricular_coordinates
 from einthoven.fibers.ldrb import assign_fibers
@@ -25,7 +25,7 @@ tree = purkinje.grow_tree(mesh.arrays(), ventricular_coordinates(mesh.arrays()),
 beat, _ = scenarios.activation("sinus", mesh.arrays(), fibers._asdict(), vars(tree))
 
 lead_field, _ = solve.lead_fields(mesh.arrays(), fibers.f0, electrodes, **setup["leadfield"])
-gradient = cell_gradient(p1_gradients(nodes, tets), tets, lead_field[:, : len(nodes)])
+gradient = recovered_gradient(nodes, tets, lead_field[:, : len(nodes)])
 sigma_i = conductivity.intracellular(fibers.f0, 0.3, 0.03)  # S/m = mS/mm
 clock, template = np.arange(-20.0, 500.0), action_potential.template(0.1)  # ms; ms and mV
 tau = beat["activation_time"]

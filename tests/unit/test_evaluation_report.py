@@ -96,7 +96,7 @@ def cohort(tmp_path):
 def run(cohort, predictions):
     root, folders, leadfields = cohort
     return evaluate(folders, leadfields, predictions, pseudo, 2.0, root / "metrics.json",
-                    root / "curves.npz", {"pca": {"n_latent": 23}})  # fmt: skip
+                    root / "curves.npz", {"pca": {"n_latent": 23}}, "raw")  # fmt: skip
 
 
 def test_known_errors_come_out(cohort) -> None:

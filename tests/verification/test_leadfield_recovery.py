@@ -8,6 +8,7 @@ import pytest
 from helpers_fem import ball_in_ball, boundary_faces, unit
 
 from einthoven.config import Config
+from einthoven.core.recovery import recovered_gradient
 from einthoven.core.simplex import cell_gradient, p1_gradients, tet_volumes
 from einthoven.core.tags import Tissue
 from einthoven.evaluation.metrics import angular_error_deg
@@ -17,7 +18,6 @@ from einthoven.leadfield.closed_forms import (
     nested_ball_lead_field,
     nested_ball_lead_field_grad,
 )
-from einthoven.leadfield.recovery import recovered_gradient
 from einthoven.leadfield.solve import lead_fields
 
 SECTION = Config().leadfield.model_dump()

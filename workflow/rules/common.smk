@@ -78,6 +78,7 @@ MODELS = config["learning"]["models"]
 # How electrodes are dealt to jobs says nothing about the field of any one of them.
 LEADFIELD = dict(config["leadfield"])
 PER_JOB = LEADFIELD.pop("electrodes_per_job")
+GRADIENT = LEADFIELD.pop("gradient")  # taken of stored potentials, after the solution
 N_ELECTRODES = len(STANDARD_ELECTRODES) + config["electrodes"]["n_anterior"]
 N_REFINED = len(STANDARD_ELECTRODES) + config["electrodes"]["n_refined"]
 BATCHES = {str(k): list(its) for k, its in enumerate(batches(N_ELECTRODES, PER_JOB))}
@@ -89,7 +90,7 @@ PHYSICS_SECTIONS = (
 )
 SAMPLE_SECTIONS = ["sdf_samples", "field_samples"]
 PHYSICS = {name: config[name] for name in PHYSICS_SECTIONS + SAMPLE_SECTIONS}
-PHYSICS["leadfield"] = LEADFIELD
+PHYSICS["leadfield"] = LEADFIELD | {"gradient": GRADIENT}
 
 PATIENT = "results/patients/{patient}"
 

@@ -28,6 +28,7 @@ rule ecg:
     params:
         section=lookup(dpath="ecg", within=config),
         conductivity=SIGMA,
+        gradient=GRADIENT,
         n_electrodes=N_ELECTRODES,
         source=source("ecg"),
     message:

@@ -40,6 +40,7 @@ rule evaluate:
         runtime=growing(60),
     params:
         conductivity=SIGMA,
+        gradient=GRADIENT,
         dataset=lookup(dpath="dataset", within=config),
         source=source("evaluate"),
     message:

@@ -50,6 +50,7 @@ rule field_samples:
         runtime=growing(15),
     params:
         section=lookup(dpath="field_samples", within=config),
+        gradient=GRADIENT,
         n_electrodes=N_ELECTRODES,
         source=source("field_samples"),
     message:

@@ -5,7 +5,7 @@ import numpy as np
 from einthoven.conduction.action_potential import ECG_STEP_MS, template
 from einthoven.core.files import load_arrays, save_arrays
 from einthoven.core.names import LEADS
-from einthoven.core.simplex import cell_gradient, p1_gradients
+from einthoven.core.recovery import apply_operator, gradient_operator
 from einthoven.ecg.forward import forward_potential, source_energy
 from einthoven.ecg.intervals import qrs_amplitude, qrs_duration
 from einthoven.ecg.leads import twelve_lead
@@ -25,7 +25,8 @@ def main(input, output, params, log):
     used = slice(params.n_electrodes)
     names, electrodes = anatomy["site_names"][used], anatomy["site_points"][used]
     solved = gather_lead_fields(input.leadfield, names, electrodes)
-    fem = cell_gradient(p1_gradients(points, cells), cells, solved.lead_field[:, :n_nodes])
+    operator = gradient_operator(params.gradient, points, cells)
+    fem = apply_operator(operator, solved.lead_field[:, :n_nodes])
     pseudo = pseudo_lead_field_grad(points[cells].mean(1), electrodes, sigma.sigma_torso)
     both = np.concatenate([fem, pseudo])  # one sweep of the wave serves both
     section = params.section

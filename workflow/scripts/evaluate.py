@@ -40,7 +40,8 @@ def main(input, output, params, log):
     pseudo = partial(pseudo_lead_field_grad, sigma_torso=sigma)
     gain = pseudo_gain(input.train, pseudo)
     encoders = encoder_rows(input.chamfer)
-    evaluate(folders, leadfields, by_method, pseudo, gain, output.metrics, output.curves, encoders)
+    evaluate(folders, leadfields, by_method, pseudo, gain, output.metrics, output.curves, encoders,
+             params.gradient)  # fmt: skip
     metrics = read_json(output.metrics)
     metrics["excluded_patients"] = params.dataset["exclude"]
     write_json(output.metrics, metrics)

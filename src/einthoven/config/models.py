@@ -142,6 +142,8 @@ class Leadfield(Section):
     """auto takes mumps or amg by size; pardiso and cholmod are optional extras."""
     solver_tolerance: Annotated[float, Field(ge=1e-13, le=1e-6)] = 1e-10
     """Largest relative residual of a lead field."""
+    gradient: Literal["recovered", "raw"] = "recovered"
+    """Of samples, ECGs and references: quadratic fits within a tissue, or the elements' own."""
     electrodes_per_job: Annotated[int, Field(ge=0)] = 0
     """0: all electrodes in one job (one factorisation)."""
 

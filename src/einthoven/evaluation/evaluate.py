@@ -64,6 +64,7 @@ def evaluate(
     metrics_path: str | Path,
     curves_path: str | Path,
     encoders: Mapping[str, Any] | None = None,
+    gradient: str = "recovered",
 ) -> dict[str, Any]:
     """Compare every method with the finite elements and write both files.
 
@@ -80,6 +81,7 @@ def evaluate(
         metrics_path: metrics.json.
         curves_path: curves.npz.
         encoders: encoder -> its own errors (chamfer_mm ...), copied into metrics.json.
+        gradient: the references' kind, recovered or raw, as the config's `leadfield.gradient`.
 
     Raises:
         BadInput: a reference is unreadable, or a method lacks every patient.
@@ -89,7 +91,7 @@ def evaluate(
     names: list[str] = []
     electrodes: list[str] = []
     for k, folder in enumerate(track(patient_dirs, "evaluate")):
-        reference = Reference.load(folder, leadfields[k])
+        reference = Reference.load(folder, leadfields[k], gradient)
         names.append(reference.name)
         electrodes = electrodes or reference.electrode_names
         if reference.electrode_names != electrodes:

@@ -10,7 +10,8 @@ import numpy as np
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.files import load_arrays
 from einthoven.core.names import PRECORDIAL_ELECTRODES
-from einthoven.core.simplex import cell_gradient, p1_gradients, tet_volumes
+from einthoven.core.recovery import apply_operator, gradient_operator
+from einthoven.core.simplex import tet_volumes
 from einthoven.core.tags import Tissue
 from einthoven.ecg.intervals import qrs_amplitude, qrs_duration
 from einthoven.evaluation import metrics
@@ -60,12 +61,15 @@ class Reference:
     scenarios: list[str]
 
     @classmethod
-    def load(cls, patient_dir: str | Path, leadfield: Sequence[str | Path]) -> Self:
+    def load(
+        cls, patient_dir: str | Path, leadfield: Sequence[str | Path], gradient: str = "recovered"
+    ) -> Self:
         """Read a patient's stage files.
 
         Args:
             patient_dir: results/patients/{patient}.
             leadfield: the lead-field batches, in order.
+            gradient: recovered or raw, as those in field.npz and behind the ECG.
 
         Raises:
             BadInput: a file is missing, or the files disagree about the electrodes.
@@ -80,8 +84,8 @@ class Reference:
             raise BadInput(f"{folder}: lead field and field name other electrodes")
         n_nodes, n_cells = mesh.attrs["n_heart_nodes"], mesh.attrs["n_heart_cells"]
         points, cells = mesh["points"][:n_nodes], mesh["cells"][:n_cells]
-        hats = p1_gradients(points, cells)
-        grads = [cell_gradient(hats, cells, b["lead_field"][:, :n_nodes]) for b in batches]
+        operator = gradient_operator(gradient, points, cells)
+        grads = [apply_operator(operator, b["lead_field"][:, :n_nodes]) for b in batches]
         surface_mm = np.abs(field["field_sdf"][:, 1:]).min(axis=1)
         return cls(
             name=str(mesh.attrs["patient"]),

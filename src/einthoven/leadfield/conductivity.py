@@ -20,7 +20,7 @@ RANGES = {
 }
 """mS/mm (= S/m); wide around what is measured, narrow enough to notice a factor of ten."""
 
-SOLVING = {"solver", "solver_tolerance", "electrodes_per_job"}
+SOLVING = {"solver", "solver_tolerance", "electrodes_per_job", "gradient"}
 """Keys of the config's `leadfield` section that are not conductivities."""
 
 

@@ -5,8 +5,14 @@ import pytest
 from helpers_fem import ball_in_ball, box_mesh, random_rotation
 
 from einthoven.core.errors import BadInput
+from einthoven.core.recovery import (
+    apply_operator,
+    gradient_operator,
+    recovered_gradient,
+    recovery_operator,
+)
+from einthoven.core.simplex import cell_gradient, p1_gradients
 from einthoven.core.tags import Tissue
-from einthoven.leadfield.recovery import apply_operator, recovered_gradient, recovery_operator
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +65,19 @@ def test_the_operator_is_geometry_only_and_can_be_taken_in_parts(heart):
     chosen = np.array([17, 3, 40])
     part = apply_operator(recovery_operator(points, cells, chosen=chosen), values)
     np.testing.assert_allclose(part, together[:, chosen], rtol=1e-9, atol=1e-12)
+
+
+def test_the_config_chooses_the_kind(heart):
+    points, cells = heart
+    values = np.random.default_rng(6).normal(size=(2, len(points)))
+    chosen = np.array([17, 3, 40])
+    raw = apply_operator(gradient_operator("raw", points, cells, chosen), values)
+    own = cell_gradient(p1_gradients(points, cells), cells, values)[:, chosen]
+    np.testing.assert_allclose(raw, own, rtol=1e-12, atol=1e-12)
+    smooth = apply_operator(gradient_operator("recovered", points, cells), values)
+    np.testing.assert_array_equal(smooth, recovered_gradient(points, cells, values))
+    with pytest.raises(BadInput, match=r"leadfield\.gradient: 'Raw' is neither"):
+        gradient_operator("Raw", points, cells)
 
 
 def test_a_turned_patient_has_turned_gradients(heart):

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput
+from einthoven.core.simplex import p1_gradients
 
 WIDTH = 0.8
 """A node at distance r weighs exp(-(r / (WIDTH edge))^2): narrow, for thin, bent walls in which
@@ -51,6 +52,34 @@ def recovered_gradient(
     """
     check.finite("values", check.shape("values", values, (None, len(points))))
     return apply_operator(recovery_operator(points, cells, at), values)
+
+
+def gradient_operator(
+    gradient: str, points: np.ndarray, cells: np.ndarray, chosen: np.ndarray | None = None
+) -> sp.csr_array:
+    """The matrix from nodal values to gradients at centroids, of the kind that the config names.
+
+    Args:
+        gradient: 'recovered' (`recovery_operator`) or 'raw' (the linear elements' own).
+        points: [node, 3] mm.
+        cells: [cell, 4] of one material.
+        chosen: [place] the cells wanted; None for all.
+
+    Returns:
+        [3 place, node] 1/mm; the three components of a place are successive rows.
+
+    Raises:
+        BadInput: another kind, or as `recovery_operator`.
+    """
+    if gradient == "recovered":
+        return recovery_operator(points, cells, chosen=chosen)
+    if gradient != "raw":
+        raise BadInput(f"leadfield.gradient: {gradient!r} is neither 'recovered' nor 'raw'")
+    own = np.asarray(cells if chosen is None else cells[chosen], dtype=np.int64)
+    weights = p1_gradients(points, own).swapaxes(1, 2).ravel()
+    starts = np.arange(0, 12 * len(own) + 1, 4)
+    shape = (3 * len(own), len(points))
+    return sp.csr_array((weights, np.repeat(own, 3, axis=0).ravel(), starts), shape=shape)
 
 
 def apply_operator(operator: sp.csr_array, values: np.ndarray) -> np.ndarray:
@@ -127,7 +156,7 @@ def _growing_fits(
         raise BadInput(
             f"no quadratic polynomial for {len(todo)} of {len(centres)} places, e.g. near "
             f"{centres[todo[0]].round(1)} mm, from {MAX_ROUNDS} layers of nodes; is the material "
-            "a single sheet of cells there? Refine the mesh, or take the elements' own gradients"
+            "a single sheet of cells there? Refine the mesh, or set leadfield.gradient: raw"
         )
     order = np.argsort(np.concatenate(rows))
     return sp.csr_array(sp.vstack(parts))[(3 * order[:, None] + np.arange(3)).ravel()]
