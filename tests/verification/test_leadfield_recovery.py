@@ -155,6 +155,18 @@ def test_core_of_another_conductivity():
     assert recovered > 1.35, errors
 
 
+def test_storing_in_single_precision_costs_a_millionth():
+    """The workflow stores potentials in float32; gradients are small differences of them."""
+    mesh = ball_in_ball()
+    heart = mesh["cells"][mesh["cell_tags"] == Tissue.MYOCARDIUM]
+    f0 = unit(np.random.default_rng(9).normal(size=(len(heart), 3)))
+    z, _ = lead_fields(mesh, f0, ELECTRODES, **SECTION)
+    exact, stored = (recovered_gradient(mesh["points"], heart, v) for v in (z, np.float32(z)))
+    size = np.linalg.norm(exact, axis=2)
+    loss = np.linalg.norm(stored - exact, axis=2) / size
+    assert 0 < loss.mean() < 1e-5
+
+
 @pytest.mark.slow
 def test_fine_balls():
     """One size finer: the orders hold on."""
