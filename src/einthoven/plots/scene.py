@@ -201,7 +201,7 @@ def streamline_image(
     )
     for line in lines:
         if len(line) > 1:
-            plotter.add_mesh(pv.lines_from_points(np.asarray(line, float)).tube(0.45), color=colour)
+            plotter.add_mesh(pv.lines_from_points(np.asarray(line, float)).tube(radius=0.45), color=colour)
     return render(plotter, view, zoom=1.15)
 
 
