@@ -1,15 +1,18 @@
-"""Quality measure, diagonal flips, skin splits, triangle intersections."""
+"""Quality measure, moved nodes, diagonal flips, skin splits, triangle intersections."""
+
+from itertools import permutations
 
 import numpy as np
 import pytest
 from helpers_mesh import icosphere, join, spheres_body
 
+from einthoven.anatomy.intersections import intersecting_pairs
 from einthoven.core.seeds import generator
 from einthoven.core.simplex import enclosed_volume, tet_volumes, triangle_area_vectors
 from einthoven.core.tags import Surface
-from einthoven.mesh.intersections import intersecting_pairs
 from einthoven.mesh.quality import gamma_quality
 from einthoven.mesh.refine import refine_skin
+from einthoven.mesh.relocation import relocate_nodes
 from einthoven.mesh.sliver import flip_diagonals
 
 REGULAR = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], float)
@@ -151,3 +154,57 @@ def test_spheres_intersect_only_when_they_do():
     pairs = intersecting_pairs(points, faces)
     assert len(pairs) > 10
     assert np.all(tags[pairs[:, 0]] != tags[pairs[:, 1]])
+
+
+def lattice(n=5):
+    """Six tetrahedra to each unit cube, quality 0.72 or so; the surface is fixed.
+
+    Three nodes then lie nine tenths of the way to a neighbour: the cells between are bad.
+    """
+    grid = np.arange((n + 1) ** 3).reshape(n + 1, n + 1, n + 1)
+    points = np.argwhere(grid >= 0).astype(float)
+    cells = []
+    for order in permutations(range(3)):
+        path = np.cumsum(np.vstack([np.zeros(3, int), np.eye(3, dtype=int)[list(order)]]), axis=0)
+        cells.append(
+            np.stack([grid[i : i + n, j : j + n, k : k + n].ravel() for i, j, k in path], 1)
+        )
+    cells = np.concatenate(cells)
+    flipped = tet_volumes(points, cells) < 0
+    cells[flipped] = cells[flipped][:, [0, 2, 1, 3]]
+    fixed = np.any((points == 0) | (points == n), axis=1)
+    for node, towards in ((grid[1, 1, 1], [1, 0, 0]), (grid[3, 3, 2], [0, 1, 0])):
+        points[node] += 0.9 * np.array(towards)
+    return points, cells, fixed
+
+
+def test_relocation_mends_bad_cells_and_keeps_volume_and_fixed_nodes():
+    points, cells, fixed = lattice()
+    assert gamma_quality(points, cells).min() < 0.1
+    moved, quality, n_moved = relocate_nodes(points, cells, fixed, 0.3)
+    assert quality.min() >= 0.3
+    assert quality == pytest.approx(gamma_quality(moved, cells))
+    assert np.array_equal(moved[fixed], points[fixed])
+    assert 2 <= n_moved == np.any(moved != points, axis=1).sum() <= 20
+    volume = tet_volumes(moved, cells)
+    assert volume.min() > 0 and volume.sum() == pytest.approx(5**3, rel=1e-12)
+
+
+def test_relocation_changes_only_cells_of_the_free_node_and_their_worst_gets_better():
+    points, cells, fixed = lattice()
+    before = gamma_quality(points, cells)
+    bad = cells[before.argmin()]
+    node = bad[~fixed[bad]][0]
+    moved, quality, n_moved = relocate_nodes(points, cells, np.arange(len(points)) != node, 0.6)
+    star = np.any(cells == node, axis=1)
+    assert n_moved == 1 and np.flatnonzero(np.any(moved != points, axis=1)) == [node]
+    assert quality[star].min() > before[star].min()
+    assert np.array_equal(quality[~star], before[~star])
+
+
+def test_relocation_moves_nothing_in_a_good_mesh_and_knows_no_place():
+    points, cells, fixed = lattice()
+    assert relocate_nodes(points, cells, fixed, 0.0)[2] == 0
+    one = relocate_nodes(points, cells, fixed, 0.3)[0]
+    other = relocate_nodes(1000.0 * points + 500.0, cells, fixed, 0.3)[0]
+    assert (other - 500.0) / 1000.0 == pytest.approx(one, abs=1e-6)

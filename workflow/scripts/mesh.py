@@ -11,9 +11,8 @@ def main(input, output, params, log):
     refined = anatomy["site_points"][: params.n_refined]
     mesh = tetrahedralise(*surfaces, refined, **params.section)
     save_arrays(output[0], mesh.arrays(), patient=anatomy.attrs["patient"], **mesh.attrs())
-    log.info(
-        "%d cells, worst quality %.2f, %.1f s", len(mesh.cells), mesh.quality_min, mesh.seconds
-    )
+    log.info("%d nodes, %d cells, %.1f s", len(mesh.points), len(mesh.cells), mesh.seconds)
+    log.info("%s", ", ".join(f"{name} {value:.3f}" for name, value in mesh.quality.items()))
 
 
 if "snakemake" in globals():

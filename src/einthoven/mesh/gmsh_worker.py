@@ -13,7 +13,7 @@ import numpy as np
 
 from einthoven.core.errors import StepFailed
 from einthoven.core.tags import Tissue
-from einthoven.mesh.quality import gamma_quality
+from einthoven.mesh.relocation import relocate_nodes
 from einthoven.mesh.sizing import SIZE_RATIO, EdgeLengths, SizeGrid, size_grids
 from einthoven.mesh.sliver import flip_diagonals
 from einthoven.mesh.surfaces import BOUNDARY
@@ -33,14 +33,15 @@ def mesh_volumes(
     min_quality: float,
     folder: Path,
 ) -> dict[str, np.ndarray | int]:
-    """Mesh all tissues at once; flip diagonals under slivers and mesh again until good enough.
+    """Mesh all tissues at once, and move inner nodes of bad cells until these are good.
 
-    If no diagonal can be flipped the sizes are changed by 3 %, which gives another mesh. The
-    last round's mesh is returned as it is: the caller judges it.
+    Cells that are bad for their surface nodes remain: the diagonals beneath them are flipped and
+    all is meshed again. If no diagonal can be flipped the sizes are changed by 3 %, which gives
+    another mesh. The last round's mesh is returned as it is: the caller judges it.
 
     Returns:
         points (the given ones first), cells, cell_tags, faces (some diagonals flipped), and the
-        numbers of rounds and flips.
+        numbers of rounds, flips and nodes moved.
     """
     n_flips = 0
     grids = size_grids(points, faces, face_tags, electrode_points, edges)
@@ -50,7 +51,8 @@ def mesh_volumes(
         _set_sizes(grids, SIZE_RATIO * edges.heart, folder)
         _generate(algorithm)
         nodes, cells, cell_tags = _read_cells(len(points))
-        quality = gamma_quality(nodes, cells)
+        on_surface = np.arange(len(nodes)) < len(points)
+        nodes, quality, n_moved = relocate_nodes(nodes, cells, on_surface)
         bad = np.flatnonzero(quality < min_quality)
         if len(bad) == 0 or n_rounds == MAX_ROUNDS:
             break
@@ -67,6 +69,7 @@ def mesh_volumes(
         faces=faces,
         n_rounds=n_rounds,
         n_flips=n_flips,
+        n_moved=n_moved,
     )
 
 

@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from einthoven.core.simplex import tet_volumes
-
 
 def gamma_quality(points: np.ndarray, cells: np.ndarray) -> np.ndarray:
     """Three times the inscribed over the circumscribed radius: 1 regular, 0 flat.
@@ -19,19 +17,31 @@ def gamma_quality(points: np.ndarray, cells: np.ndarray) -> np.ndarray:
     Returns:
         [cell] in [0, 1].
     """
-    a, b, c, d = (points[cells[:, k]] for k in range(4))
-    area = sum(
-        0.5 * np.linalg.norm(np.cross(q - p, r - p), axis=1)
-        for p, q, r in ((a, b, c), (a, b, d), (a, c, d), (b, c, d))
-    )
-    length = np.linalg.norm
-    ab_cd = length(b - a, axis=1) * length(d - c, axis=1)
-    ac_bd = length(c - a, axis=1) * length(d - b, axis=1)
-    ad_bc = length(d - a, axis=1) * length(c - b, axis=1)
+    origin = points[cells[:, 0]]
+    ab, ac, ad = (points[cells[:, k]] - origin for k in (1, 2, 3))
+    normals = [np.cross(ab, ac), np.cross(ac, ad), np.cross(ad, ab)]
+    volume = np.maximum(np.einsum("ij,ij->i", normals[0], ad), 0.0) / 6.0
+    normals.append(normals[0] + normals[1] + normals[2])
+    area = 0.5 * np.sum([_length(normal) for normal in normals], axis=0)
+    ab_cd = _length(ab) * _length(ad - ac)
+    ac_bd = _length(ac) * _length(ad - ab)
+    ad_bc = _length(ad) * _length(ac - ab)
     total = ab_cd + ac_bd + ad_bc
     square = total * (total - 2 * ab_cd) * (total - 2 * ac_bd) * (total - 2 * ad_bc)
     denominator = area * np.sqrt(np.maximum(square, 0.0))
-    volume = np.maximum(tet_volumes(points, cells), 0.0)
     return np.divide(
         216.0 * volume**2, denominator, out=np.zeros(len(cells)), where=denominator > 0
     )
+
+
+def quality_summary(name: str, quality: np.ndarray) -> dict[str, float]:
+    """The least, the first percentile and the mean of a quality, under keys that begin so."""
+    return {
+        f"{name}_min": float(quality.min()),
+        f"{name}_p01": float(np.percentile(quality, 1)),
+        f"{name}_mean": float(quality.mean()),
+    }
+
+
+def _length(vectors: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.einsum("ij,ij->i", vectors, vectors))

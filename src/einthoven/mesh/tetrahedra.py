@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from einthoven.anatomy.surface_mesh import triangle_quality
 from einthoven.core.check import between
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.simplex import tet_volumes
 from einthoven.core.tags import Tissue
-from einthoven.mesh.quality import gamma_quality
+from einthoven.mesh.quality import gamma_quality, quality_summary
 from einthoven.mesh.refine import refine_skin
 from einthoven.mesh.surfaces import check_electrodes, check_surfaces, tissue_volumes
 
@@ -30,7 +31,9 @@ class TetMesh:
     cells: [cell, 4] int32, positively oriented; the myocardium is cells[:n_heart_cells].
     cell_tags: [cell] int8 (Tissue).
     facets: [facet, 3] int32, oriented as the surfaces given; facet_tags: [facet] int8 (Surface).
-    quality_min, quality_mean: of gamma over all cells. n_flips: surface diagonals flipped.
+    quality: `quality_min`, `_p01` (first percentile) and `_mean` of gamma over all cells, and
+        `surface_quality_min`, ... of `triangle_quality` over all facets.
+    n_flips: surface diagonals flipped. n_moved: inner nodes moved for quality.
     """
 
     points: np.ndarray
@@ -40,9 +43,9 @@ class TetMesh:
     facet_tags: np.ndarray
     n_heart_nodes: int
     n_heart_cells: int
-    quality_min: float
-    quality_mean: float
+    quality: dict[str, float]
     n_flips: int
+    n_moved: int
     seconds: float
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -52,8 +55,8 @@ class TetMesh:
 
     def attrs(self) -> dict[str, Any]:
         """The attributes of `mesh.npz`."""
-        names = ("n_heart_nodes", "n_heart_cells", "quality_min", "quality_mean", "n_flips")
-        return {name: getattr(self, name) for name in names}
+        names = ("n_heart_nodes", "n_heart_cells", "n_flips", "n_moved")
+        return {name: getattr(self, name) for name in names} | self.quality
 
 
 def tetrahedralise(
@@ -75,8 +78,9 @@ def tetrahedralise(
     Skin triangles are split in their own planes next to electrodes, where coarse ones would keep
     the volume coarse too.
     The wall has edges of `heart_edge_mm` throughout; outside it they grow by `grading` per mm of
-    distance up to `torso_edge_mm`, and shrink again towards the electrodes. Slivers on a surface
-    are removed by flipping a diagonal of that surface, so a few facets may differ from `faces`.
+    distance up to `torso_edge_mm`, and shrink again towards the electrodes. Inner nodes of bad
+    cells are moved; slivers on a surface are removed by flipping a diagonal of that surface, so a
+    few facets may differ from `faces`.
     gmsh runs in a child process on one thread: the same input gives the same mesh.
 
     Args:
@@ -173,30 +177,32 @@ def _number(result: dict[str, np.ndarray], face_tags: np.ndarray, start: float) 
     kept = np.argsort(rank, kind="stable")[: int((rank < 2).sum())]
     new_id = np.empty(len(points), dtype=np.int32)
     new_id[kept] = np.arange(len(kept), dtype=np.int32)
-    points, cells = points[kept], new_id[cells]
-    quality = gamma_quality(points, cells)
+    points, cells, facets = points[kept], new_id[cells], new_id[result["faces"]]
+    quality = quality_summary("quality", gamma_quality(points, cells))
+    quality |= quality_summary("surface_quality", triangle_quality(points, facets))
     return TetMesh(
         points=points,
         cells=cells,
         cell_tags=cell_tags.astype(np.int8),
-        facets=new_id[result["faces"]],
+        facets=facets,
         facet_tags=face_tags.astype(np.int8),
         n_heart_nodes=int((rank == 0).sum()),
         n_heart_cells=int((cell_tags == Tissue.MYOCARDIUM).sum()),
-        quality_min=float(quality.min()),
-        quality_mean=float(quality.mean()),
+        quality=quality,
         n_flips=int(result["n_flips"]),
+        n_moved=int(result["n_moved"]),
         seconds=time.perf_counter() - start,
     )
 
 
 def _check_mesh(mesh: TetMesh, min_quality: float, settings: str) -> None:
     """Judge what gmsh made: quality, and each tissue as large as its surfaces enclose."""
-    if mesh.quality_min < min_quality:
+    worst = mesh.quality["quality_min"]
+    if worst < min_quality:
         quality = gamma_quality(mesh.points, mesh.cells)
         raise StepFailed(
             f"{int((quality < min_quality).sum())} cells are worse than min_quality = "
-            f"{min_quality:g} (worst {mesh.quality_min:.3g}) after {mesh.n_flips} flipped "
+            f"{min_quality:g} (worst {worst:.3g}) after {mesh.n_flips} flipped "
             f"diagonals ({settings}); another heart_edge_mm, or smoother surfaces?"
         )
     volumes = tet_volumes(mesh.points, mesh.cells)
