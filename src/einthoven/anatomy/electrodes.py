@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from einthoven.anatomy.skin_points import SkinPoints, cast_ray
-from einthoven.anatomy.torso import TorsoSurface, load_atlas, torso_surface
+from einthoven.anatomy.torso import TorsoSurface, atlas_of, torso_surface
 from einthoven.core.errors import BadInput
 from einthoven.core.names import STANDARD_ELECTRODES, anterior_electrode_name
 from einthoven.core.seeds import generator
@@ -40,7 +40,7 @@ def standard_electrodes(torso: TorsoSurface) -> tuple[list[str], np.ndarray, np.
         points: [9, 3] mm on the skin.
         ground: [3] mm, RL.
     """
-    points = _standard_places(torso.resolution).on(torso.points)
+    points = _standard_places(torso.resolution, torso.atlas).on(torso.points)
     return list(STANDARD_ELECTRODES), points[:-1], points[-1]
 
 
@@ -56,7 +56,7 @@ def anterior_electrodes(torso: TorsoSurface, n: int) -> np.ndarray:
         raise BadInput(f"n_anterior_electrodes = {n} is outside 0 to {MAX_ANTERIOR}")
     if n == 0:
         return np.empty((0, 3))
-    return _anterior_places(torso.resolution, n).on(torso.points)
+    return _anterior_places(torso.resolution, n, torso.atlas).on(torso.points)
 
 
 def electrode_points(torso: TorsoSurface, names: Sequence[str]) -> np.ndarray:
@@ -79,25 +79,26 @@ def electrode_points(torso: TorsoSurface, names: Sequence[str]) -> np.ndarray:
     return np.array(rows).reshape(-1, 3)
 
 
-@lru_cache(maxsize=1)
-def _mean_sites() -> dict[str, np.ndarray]:
+@lru_cache(maxsize=2)
+def _mean_sites(atlas: str) -> dict[str, np.ndarray]:
     """Name -> [3] mm on the fine mean torso, by a nurse's rules."""
-    torso = torso_surface(np.zeros(0), "fine")
+    torso = torso_surface(np.zeros(0), "fine", atlas)
     mark = torso.landmarks
+    middle = float(atlas_of(atlas).landmarks["ICS4"][0])
 
     def front(x: float, z: float) -> np.ndarray:
         return cast_ray(torso.points, torso.faces, [x, -1000.0, z], [0.0, 1.0, 0.0])
 
     site = {}
     for name, sign in (("V1", -1.0), ("V2", 1.0)):
-        site[name] = front(sign * PARASTERNAL_MM, mark["ICS4"][2])
+        site[name] = front(middle + sign * PARASTERNAL_MM, mark["ICS4"][2])
     # V4: fifth space, midclavicular line; V5 and V6 lie at its height, not along the ribs.
     height = mark["NIPPLE_L"][2] - RIB_SPACE_MM
     site["V4"] = front(mark["CLAVICLE_L"][0], height)
     between = 0.5 * (site["V2"] + site["V4"])
     site["V3"] = front(between[0], between[2])
-    back = cast_ray(torso.points, torso.faces, [0.0, 1000.0, height], [0.0, -1.0, 0.0])
-    centre = np.array([0.0, 0.5 * (front(0.0, height)[1] + back[1]), height])
+    back = cast_ray(torso.points, torso.faces, [middle, 1000.0, height], [0.0, -1.0, 0.0])
+    centre = np.array([middle, 0.5 * (front(middle, height)[1] + back[1]), height])
     to_v4 = site["V4"] - centre
     to_v4 /= np.linalg.norm(to_v4)
     to_v6 = np.array([1.0, 0.0, 0.0])  # the midaxillary line: straight to the left
@@ -111,43 +112,44 @@ def _mean_sites() -> dict[str, np.ndarray]:
     return site
 
 
-@lru_cache(maxsize=2)
-def _standard_places(resolution: str) -> SkinPoints:
+@lru_cache(maxsize=4)
+def _standard_places(resolution: str, atlas: str) -> SkinPoints:
     """Triangles and weights of the nine electrodes and the ground."""
-    site = _mean_sites()
+    site = _mean_sites(atlas)
     sites = np.array([site[name] for name in (*STANDARD_ELECTRODES, GROUND)])
-    return load_atlas().attach(sites, resolution)
+    return atlas_of(atlas).attach(sites, resolution)
 
 
 @lru_cache(maxsize=8)
-def _anterior_places(resolution: str, n: int) -> SkinPoints:
+def _anterior_places(resolution: str, n: int, atlas: str) -> SkinPoints:
     """Triangles and weights of the first `n` anterior electrodes."""
-    candidates = _anterior_candidates()
-    start = load_atlas().landmarks["ICS4"]
+    candidates = _anterior_candidates(atlas)
+    start = atlas_of(atlas).landmarks["ICS4"]
     chosen = [int(np.linalg.norm(candidates - start, axis=1).argmin())]
     distance = np.linalg.norm(candidates - candidates[chosen[0]], axis=1)
     while len(chosen) < n:
         chosen.append(int(distance.argmax()))
         distance = np.minimum(distance, np.linalg.norm(candidates - candidates[chosen[-1]], axis=1))
-    return load_atlas().attach(candidates[chosen], resolution)
+    return atlas_of(atlas).attach(candidates[chosen], resolution)
 
 
-@lru_cache(maxsize=1)
-def _anterior_candidates() -> np.ndarray:
+@lru_cache(maxsize=2)
+def _anterior_candidates(atlas: str) -> np.ndarray:
     """[candidate, 3] mm, uniform by area on the front of the fine mean torso.
 
     Between the hips' electrodes and the sternal notch, and between the shoulders; the number
     of candidates does not depend on the number of electrodes, so that these can be extended.
     """
-    torso = torso_surface(np.zeros(0), "fine")
+    torso = torso_surface(np.zeros(0), "fine", atlas)
     mark = torso.landmarks
+    middle = float(atlas_of(atlas).landmarks["ICS4"][0])
     area = triangle_area_vectors(torso.points, torso.faces)
     size = np.linalg.norm(area, axis=1)
     centre = torso.points[torso.faces].mean(axis=1)
     allowed = (
         (-area[:, 1] > FRONT_COSINE * size)
         & ~torso.cap[torso.faces].any(axis=1)
-        & (np.abs(centre[:, 0]) < mark["SHOULDER_L"][0])
+        & (np.abs(centre[:, 0] - middle) < mark["SHOULDER_L"][0] - middle)
         & (centre[:, 2] > mark["ILIAC_L"][2])
         & (centre[:, 2] < mark["STERNAL_NOTCH"][2] + 15.0)
     )

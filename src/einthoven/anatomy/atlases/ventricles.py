@@ -1,0 +1,166 @@
+"""The wall of both ventricles from three closed surfaces: LV cavity, LV outside, RV cavity.
+
+Atlases made from labelled images hold no outside of the RV, whose wall is too thin to be seen;
+it gets one of 3 mm, as Schuler and Loewe (10.5281/zenodo.4506463) gave it.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from einthoven.anatomy.distance import surface_distance
+from einthoven.anatomy.rims import fill_rims
+from einthoven.anatomy.surface_mesh import compact, face_pieces, rim_loops
+from einthoven.core.errors import BadInput, StepFailed
+from einthoven.core.tags import Surface
+
+RV_WALL_MM = 3.0
+GRID_MM = 3.0
+FINER = 2
+"""Distances are smooth: they are computed every 3 mm and interpolated every 1.5 mm."""
+BELOW_CAPS_MM = 2.0
+"""The base is cut so far below the lowest of the surfaces' flat tops."""
+TOUCH_MM = 1.5
+"""Where LV cavity and LV outside come so close, they are closed by their tops."""
+MERGE_MM = 0.05
+"""Points of the cut that are closer are one."""
+
+Piece = tuple[np.ndarray, np.ndarray]
+"""Points [vertex, 3] mm and faces [face, 3]."""
+
+
+def wall_between(lv: Piece, lv_epi: Piece, rv: Piece) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One closed surface around the myocardium, with the base cut by a plane.
+
+    The muscle is what lies in the LV's outside or within 3 mm of the RV cavity, but in no
+    cavity; its boundary is found by marching cubes on the signed distances.
+
+    Args:
+        lv: LV cavity, closed, faces outward.
+        lv_epi: outside of the LV (or its muscle alone), closed, faces outward.
+        rv: RV cavity, closed, faces outward.
+
+    Returns:
+        points [vertex, 3] mm, faces [face, 3] outward, face_tags [face]: EPI, LV_ENDO, RV_ENDO,
+        BASE.
+
+    Raises:
+        BadInput: the LV is not closed by a top.
+        StepFailed: the wall is not one closed surface.
+    """
+    up, height = _base_plane(lv, lv_epi, rv)
+    distances = _Distances.of(lv, lv_epi, rv)
+    points, faces = _cups(distances, up, height)
+    rims = [points[rim] for rim in rim_loops(faces)]
+    if len(rims) != 3:
+        raise StepFailed(f"wall of the atlas' mean: {len(rims)} rims at the base, not 3")
+    levels = distances.levels(points[faces].mean(axis=1))
+    tags = np.array(list(levels), np.int8)[np.abs(list(levels.values())).argmin(axis=0)]
+    rims.sort(key=lambda rim: -np.ptp(rim, axis=0).max())
+    base_points, base_faces = fill_rims(rims, GRID_MM)
+    base_faces += len(points)
+    return _joined(
+        np.concatenate([points, base_points]),
+        np.concatenate([faces, base_faces]),
+        np.concatenate([tags, np.full(len(base_faces), Surface.BASE, np.int8)]),
+    )
+
+
+def _cups(distances: "_Distances", up: np.ndarray, height: float) -> tuple:
+    """The muscle's three curved boundaries below the base: points [vertex, 3], faces [face, 3]."""
+    import pyvista as pv
+
+    shape = FINER * (np.array(distances.values.shape[1:]) - 1) + 1
+    grid = pv.ImageData(dimensions=shape, spacing=(GRID_MM / FINER,) * 3, origin=distances.origin)
+    # Inside the muscle every level is negative; cavities enter with the opposite sign.
+    levels = distances.levels(np.asarray(grid.points, float))
+    grid.point_data["wall"] = np.max(list(levels.values()), axis=0)
+    surface = grid.contour([0.0], scalars="wall").clip(normal=up, origin=height * up)
+    surface = surface.triangulate().clean(tolerance=MERGE_MM, absolute=True)
+    pieces = face_pieces(np.asarray(surface.regular_faces))
+    largest = sorted(pieces, key=len)[-3:]  # marching cubes leave crumbs where surfaces touch
+    faces = surface.regular_faces[np.sort(np.concatenate(largest))]
+    return compact(np.asarray(surface.points, float), faces)
+
+
+def _joined(points: np.ndarray, faces: np.ndarray, tags: np.ndarray) -> tuple:
+    """Merge the base's rims with the cups', and turn all faces outward."""
+    import pyvista as pv
+
+    surface = pv.PolyData.from_regular_faces(points, faces)
+    surface.cell_data["tag"] = tags
+    surface = surface.clean(tolerance=1e-3 * MERGE_MM, absolute=True)
+    if surface.n_open_edges or not surface.is_manifold:
+        raise StepFailed(f"wall of the atlas' mean: {surface.n_open_edges} open edges")
+    surface = surface.compute_normals(auto_orient_normals=True, consistent_normals=True,
+                                      split_vertices=False, point_normals=False)  # fmt: skip
+    return (
+        np.asarray(surface.points, float),
+        np.asarray(surface.regular_faces, np.int32),
+        np.asarray(surface.cell_data["tag"], np.int8),
+    )
+
+
+@dataclass(frozen=True)
+class _Distances:
+    """Signed distances to three surfaces on a grid.
+
+    Attributes:
+        values: [3, x, y, z] mm: LV cavity, LV outside, RV cavity; negative inside.
+        origin: [3] mm.
+    """
+
+    values: np.ndarray
+    origin: np.ndarray
+
+    @classmethod
+    def of(cls, lv: Piece, lv_epi: Piece, rv: Piece) -> Self:
+        """From the closed surfaces, with room for the RV's wall."""
+        everything = np.concatenate([lv[0], lv_epi[0], rv[0]])
+        low = everything.min(axis=0) - RV_WALL_MM - 2 * GRID_MM
+        n = np.ceil((everything.max(axis=0) + RV_WALL_MM + 2 * GRID_MM - low) / GRID_MM) + 1
+        places = np.stack(np.meshgrid(*map(np.arange, n), indexing="ij"), axis=-1) * GRID_MM + low
+        flat = places.reshape(-1, 3)
+        values = [surface_distance(*piece, flat) for piece in (lv, lv_epi, rv)]
+        return cls(np.reshape(values, (3, *places.shape[:3])), low)
+
+    def levels(self, points: np.ndarray) -> dict[Surface, np.ndarray]:
+        """Signed distance [point] mm to each boundary of the muscle, negative on its side."""
+        from scipy.ndimage import map_coordinates
+
+        steps = (points - self.origin).T / GRID_MM
+        in_lv, in_epi, in_rv = (map_coordinates(its, steps, mode="nearest") for its in self.values)
+        in_left = np.minimum(in_epi, in_lv)  # a file may hold the muscle's shell or its outside
+        return {
+            Surface.EPI: np.minimum(in_left, in_rv - RV_WALL_MM),
+            Surface.LV_ENDO: -in_lv,
+            Surface.RV_ENDO: -np.maximum(in_rv, -in_left),
+        }
+
+
+def _base_plane(lv: Piece, lv_epi: Piece, rv: Piece) -> tuple[np.ndarray, float]:
+    """Unit normal [3] and height in mm of the plane that cuts the base.
+
+    The normal is that of the LV's top, which is where its cavity touches its outside.
+
+    Raises:
+        BadInput: they touch nowhere.
+    """
+    depth = -surface_distance(*lv_epi, lv[0])
+    top = lv[0][depth < depth.min() + TOUCH_MM]
+    if depth.min() > TOUCH_MM or len(top) < 3:
+        raise BadInput(
+            f"LV cavity and LV outside are at least {depth.min():.1f} mm apart: no open base; "
+            "are these the right surfaces, in mm?"
+        )
+    up = np.linalg.svd(top - top.mean(axis=0), full_matrices=False)[2][2]
+    if up @ (top.mean(axis=0) - lv_epi[0].mean(axis=0)) < 0:
+        up = -up
+    tops = [np.median(lv_top) for lv_top in (top @ up, _highest(rv[0] @ up))]
+    return up, min(tops) - BELOW_CAPS_MM
+
+
+def _highest(heights: np.ndarray) -> np.ndarray:
+    """The highest hundredth of values: the top of a surface without its outliers."""
+    return heights[heights >= np.quantile(heights, 0.99)]
