@@ -5,11 +5,11 @@ from einthoven.anatomy import heart
 from einthoven.anatomy.heart import SHIPPED_EDGES_MM, heart_surfaces, load_atlas
 from einthoven.anatomy.heart_check import (
     check_heart,
-    count_self_intersections,
     heart_volumes,
     min_wall,
 )
 from einthoven.anatomy.heart_template import build_template
+from einthoven.anatomy.intersections import intersecting_pairs
 from einthoven.anatomy.parametric_heart import (
     PARAMETERS,
     level,
@@ -209,8 +209,8 @@ def test_hearts_that_are_none_are_refused(mean_heart):
     curved = faces[np.isin(tags, (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO))]
     spiked = points.copy()
     spiked[epi[spiked[epi, 2].argmin()]] = [0, 0, -20.0]
-    assert count_self_intersections(points, curved) == 0
-    assert count_self_intersections(spiked, curved) > 0
+    assert len(intersecting_pairs(points, curved)) == 0
+    assert len(intersecting_pairs(spiked, curved)) > 0
     with pytest.raises(StepFailed, match=r"heart_coeffs.*lower cohort.range_sd"):
         heart_surfaces(np.full(10, 9.0), 4.0)
 

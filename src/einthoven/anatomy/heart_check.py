@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from einthoven.anatomy.intersections import intersecting_pairs
 from einthoven.anatomy.surface_mesh import face_edges
 from einthoven.core.errors import StepFailed
 from einthoven.core.simplex import enclosed_volume, triangle_area_vectors
@@ -23,13 +24,17 @@ def heart_volumes(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) 
     return {"lv": inside["lv"], "rv": inside["rv"], "myocardium": myocardium}
 
 
-def check_heart(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> None:
+def check_heart(
+    points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray, flat_base: bool = True
+) -> None:
     """Refuse what could not be meshed or is no heart.
 
     Args:
         points: [vertex, 3] mm.
         faces: [face, 3].
         face_tags: [face] core.tags.Surface.
+        flat_base: base and lids must tile one plane, as those of the embedded atlas do; a real
+            base is curved, and then base and lids must not cut anything.
 
     Raises:
         StepFailed: a shell is open or wrongly oriented, surfaces intersect, a wall is thinner
@@ -47,10 +52,17 @@ def check_heart(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) ->
     thin = min_wall(points, faces, face_tags)
     if thin < MIN_WALL_MM:
         raise StepFailed(f"a wall is only {thin:.2f} mm thick, less than {MIN_WALL_MM:g}")
-    planar = np.isin(face_tags, PLANAR)
-    _check_plane(points, faces[planar], faces[~planar])
-    if n := count_self_intersections(points, faces[~planar]):
-        raise StepFailed(f"{n} triangles intersect others")
+    cutting = faces
+    if flat_base:
+        planar = np.isin(face_tags, PLANAR)
+        _check_plane(points, faces[planar], faces[~planar])
+        cutting = faces[~planar]
+    if len(pairs := intersecting_pairs(points, cutting)):
+        x, y, z = points[cutting[pairs[0, 0]]].mean(axis=0)
+        raise StepFailed(
+            f"{len(pairs)} pairs of triangles intersect, the first near "
+            f"({x:.1f}, {y:.1f}, {z:.1f}) mm in the heart frame"
+        )
 
 
 def _check_plane(points: np.ndarray, planar: np.ndarray, curved: np.ndarray) -> None:
@@ -73,7 +85,7 @@ def min_wall(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> fl
     """Least distance in mm across a wall: cavities to epicardium, and LV to RV.
 
     Without sign, which is not defined beside the rim of an open surface: a cavity that sticks
-    out cuts the other surface, which `count_self_intersections` finds.
+    out cuts the other surface, which `intersecting_pairs` finds.
     """
     import pyvista as pv
 
@@ -89,16 +101,3 @@ def min_wall(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> fl
         _, closest = surface.find_closest_cell(inner_points, return_closest_point=True)
         thinnest = min(thinnest, np.linalg.norm(closest - inner_points, axis=1).min())
     return float(thinnest)
-
-
-def count_self_intersections(points: np.ndarray, faces: np.ndarray) -> int:
-    """Number of triangles of curved surfaces that cut another one.
-
-    The filter takes some neighbours in one plane for cuts: leave base and lids out.
-    """
-    import pymeshlab
-
-    meshes = pymeshlab.MeshSet(verbose=False)
-    meshes.add_mesh(pymeshlab.Mesh(np.asarray(points, float), np.asarray(faces, np.int32)))
-    meshes.compute_selection_by_self_intersections_per_face()
-    return int(meshes.current_mesh().selected_face_number())

@@ -16,34 +16,82 @@ def unique_edges(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.unique(np.sort(face_edges(faces), axis=1), axis=0, return_counts=True)
 
 
+def face_neighbours(faces: np.ndarray) -> np.ndarray:
+    """Faces across the three edges of each face: [face, 3]; -1 across a rim.
+
+    Of an edge with more than two triangles, an arbitrary pair is taken.
+    """
+    edges = np.sort(face_edges(faces), axis=1)
+    order = np.lexsort(edges.T)
+    first = np.flatnonzero((edges[order[1:]] == edges[order[:-1]]).all(axis=1))
+    one, other = order[first], order[first + 1]
+    across = np.full(len(edges), -1)
+    across[one], across[other] = other % len(faces), one % len(faces)
+    return across.reshape(3, -1).T
+
+
+def face_pieces(faces: np.ndarray, tags: np.ndarray | None = None) -> list[np.ndarray]:
+    """Face ids of every connected piece (across edges), of one tag each if tags are given."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    columns = face_neighbours(faces).ravel()
+    rows = np.repeat(np.arange(len(faces)), 3)
+    joined = columns >= 0
+    if tags is not None:
+        joined &= tags[rows] == tags[columns]
+    links = (np.ones(joined.sum()), (rows[joined], columns[joined]))
+    graph = coo_array(links, shape=(len(faces), len(faces)))
+    _, piece = connected_components(graph, directed=False)
+    return np.split(np.argsort(piece, kind="stable"), np.cumsum(np.bincount(piece))[:-1])
+
+
 def rim_loop(faces: np.ndarray) -> np.ndarray:
-    """The boundary of a topological disc, in the direction of its triangles.
+    """The boundary of a topological disc, in the direction of its triangles: [rim] vertex ids.
+
+    Raises:
+        StepFailed: not a disc (edges of three triangles, handles, several or pinched rims).
+    """
+    return _rims(faces, 1)[0]
+
+
+def _rims(faces: np.ndarray, n_rims: int) -> list[np.ndarray]:
+    """As `rim_loops`, of a sphere with `n_rims` holes."""
+    loops = rim_loops(faces)
+    euler = len(np.unique(faces)) - len(unique_edges(faces)[0]) + len(faces)
+    if len(loops) != n_rims or euler != 2 - n_rims:
+        kind = "a disc" if n_rims == 1 else f"a sphere with {n_rims} holes"
+        raise StepFailed(f"surface is not {kind}: Euler number {euler}, {len(loops)} rims")
+    return loops
+
+
+def rim_loops(faces: np.ndarray) -> list[np.ndarray]:
+    """The boundary of a piece of surface, in the direction of its triangles.
 
     Args:
         faces: [face, 3], consistently oriented.
 
     Returns:
-        [rim] vertex ids in order.
+        Vertex ids [rim] in order, a loop each; the one with the smallest id first.
 
     Raises:
-        StepFailed: not a disc (edges of three triangles, handles, several or pinched rims).
+        StepFailed: edges with three triangles, triangles of two orientations, or a pinched rim.
     """
     edges = face_edges(faces)
     forward = set(map(tuple, edges.tolist()))
-    follows = {a: b for a, b in forward if (b, a) not in forward}
-    if not follows:
-        raise StepFailed("surface has no rim: not a disc")
-    start = min(follows)
-    loop = [start]
-    while (after := follows.get(loop[-1])) is not None and after != start:
-        loop.append(after)
-        if len(loop) > len(follows):
-            break
-    undirected, counts = unique_edges(faces)
-    euler = len(np.unique(faces)) - len(undirected) + len(faces)
-    if counts.max() > 2 or len(forward) != len(edges) or len(loop) != len(follows) or euler != 1:
-        raise StepFailed(f"surface is not a disc: Euler number {euler}, {len(follows)} rim edges")
-    return np.array(loop)
+    if len(forward) != len(edges) or unique_edges(faces)[1].max() > 2:
+        raise StepFailed("edges with three triangles, or triangles of two orientations")
+    rim = [(a, b) for a, b in forward if (b, a) not in forward]
+    follows = dict(rim)
+    if len(follows) != len(rim):
+        raise StepFailed("the rim touches itself in a vertex")
+    loops = []
+    while follows:
+        loop = [min(follows)]
+        while (after := follows.pop(loop[-1])) != loop[0]:
+            loop.append(after)
+        loops.append(np.array(loop))
+    return loops
 
 
 def triangle_quality(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
@@ -61,33 +109,43 @@ def compact(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def remesh_disc(points: np.ndarray, faces: np.ndarray, edge_mm: float) -> tuple:
+    """As `remesh_open` for a disc, with its one rim [rim]."""
+    new_points, new_faces, (rim,) = remesh_open(points, faces, edge_mm, 1, on_surface=True)
+    return new_points, new_faces, rim
+
+
+def remesh_open(
+    points: np.ndarray, faces: np.ndarray, edge_mm: float, n_rims: int, on_surface: bool = False
+) -> tuple:
     """Near-uniform triangles on an open surface, with the result's topology checked.
 
     Tries pyacvd, whose triangles are the more even, then isotropic remeshing (pymeshlab).
 
     Args:
         points: [vertex, 3] mm.
-        faces: [face, 3], a disc.
+        faces: [face, 3], a sphere with holes.
         edge_mm: wanted mean edge length.
+        n_rims: number of holes.
+        on_surface: move the points of pyacvd, centres of patches, onto the surface; slow.
 
     Returns:
-        points [vertex, 3], faces [face, 3] and its rim [rim] in order.
+        points [vertex, 3], faces [face, 3] and its rims, each [rim] in order.
 
     Raises:
-        StepFailed: neither gives a disc.
+        StepFailed: neither gives a sphere with so many holes.
     """
     failures = []
     for method in (_remesh_acvd, _remesh_isotropic):
         try:
-            new_points, new_faces = compact(*method(points, faces, edge_mm))
-            return new_points, new_faces, rim_loop(new_faces)
+            new_points, new_faces = compact(*method(points, faces, edge_mm, on_surface))
+            return new_points, new_faces, _rims(new_faces, n_rims)
         except StepFailed as error:
             failures.append(f"{method.__name__[8:]}: {error}")
             logger.info("remeshing at %g mm, %s", edge_mm, failures[-1])
     raise StepFailed(f"remeshing at {edge_mm:g} mm failed; {'; '.join(failures)}")
 
 
-def _remesh_acvd(points: np.ndarray, faces: np.ndarray, edge_mm: float) -> tuple:
+def _remesh_acvd(points: np.ndarray, faces: np.ndarray, edge_mm: float, on_surface: bool) -> tuple:
     import pyacvd
     import pyvista as pv
 
@@ -98,11 +156,13 @@ def _remesh_acvd(points: np.ndarray, faces: np.ndarray, edge_mm: float) -> tuple
     if len(points) < 20 * n_vertices:
         clustering.subdivide(2)
     clustering.cluster(n_vertices)
-    mesh = clustering.create_mesh()
+    mesh = clustering.create_mesh(moveclus=on_surface)
     return np.asarray(mesh.points, dtype=float), mesh.regular_faces
 
 
-def _remesh_isotropic(points: np.ndarray, faces: np.ndarray, edge_mm: float) -> tuple:
+def _remesh_isotropic(
+    points: np.ndarray, faces: np.ndarray, edge_mm: float, _on_surface: bool
+) -> tuple:
     import pymeshlab
 
     meshes = pymeshlab.MeshSet(verbose=False)

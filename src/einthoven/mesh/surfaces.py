@@ -3,11 +3,11 @@
 import numpy as np
 
 from einthoven.anatomy.distance import surface_distance
+from einthoven.anatomy.intersections import intersecting_pairs
 from einthoven.core.check import finite, shape
 from einthoven.core.errors import BadInput
 from einthoven.core.simplex import triangle_area_vectors
 from einthoven.core.tags import CLOSED_SURFACES, Surface, Tissue
-from einthoven.mesh.intersections import intersecting_pairs
 
 BOUNDARY: dict[Tissue, dict[Surface, int]] = {
     Tissue.MYOCARDIUM: {
