@@ -53,7 +53,7 @@ def test_a_real_heart_keeps_volume_and_walls(edge_mm):
     for tag in (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO):
         old, new = faces[tags == tag], heart.faces[heart.face_tags == tag]
         off = distances(points[np.unique(old)], heart.points, new)
-        assert np.percentile(off, 95) < 0.12 * edge_mm and off.max() < 2.5  # teeth of labels
+        assert np.percentile(off, 95) < 0.12 * edge_mm and off.max() < 3.0  # teeth of labels
         inner = heart.points[np.unique(new)]
         wall = distances(inner, heart.points, heart.faces[heart.face_tags == Surface.EPI])
         assert np.abs(wall - distances(inner, points, old_epi)).mean() < 0.2
