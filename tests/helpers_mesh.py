@@ -69,7 +69,7 @@ def cubes_body():
     box_points, box_faces, _ = _interfaces(skin, 40.0, np.array([-140.0, -120.0, -160.0]))
     points, faces, tags = join([(box_points, box_faces, Surface.SKIN), (*heart[:2], 0)])
     tags[len(box_faces) :] = heart[2]
-    counts = {tissue: int((labels == tissue).sum()) for tissue in Tissue}
+    counts = {tissue: int((labels == tissue).sum()) for tissue in Tissue if tissue in labels}
     volumes = {tissue: n * VOXEL_MM**3 for tissue, n in counts.items()}
     inside = volumes[Tissue.MYOCARDIUM] + volumes[Tissue.LV_BLOOD] + volumes[Tissue.RV_BLOOD]
     volumes[Tissue.TORSO] = 5 * 4 * 6 * 40.0**3 - inside

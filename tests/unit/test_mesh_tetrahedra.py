@@ -201,8 +201,8 @@ def broken(name):
         keep = tags != Surface.SKIN
         return (points, faces[keep], tags[keep]), r"no triangle of SKIN"
     if name == "tag":
-        tags[0] = 9
-        return (points, faces, tags), r"\[9\] are not tags"
+        tags[0] = 99
+        return (points, faces, tags), r"\[99\] are not tags"
     if name == "flat":
         faces[0, 1] = faces[0, 0]
         return (points, faces, tags), r"1 triangles without area in SKIN"

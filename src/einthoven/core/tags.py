@@ -10,13 +10,14 @@ class Tissue(IntEnum):
     LV_BLOOD = 2
     RV_BLOOD = 3
     TORSO = 4
+    LUNG = 5
 
 
 class Surface(IntEnum):
     """Tag of a surface triangle (`face_tags`, `facet_tags`).
 
     Orientation: SKIN outward; EPI, BASE and the lids outward from the heart; LV_ENDO and
-    RV_ENDO out of the cavity (into the myocardium).
+    RV_ENDO out of the cavity (into the myocardium); lungs out of the lung.
     """
 
     SKIN = 1
@@ -26,6 +27,8 @@ class Surface(IntEnum):
     BASE = 5
     LV_LID = 6
     RV_LID = 7
+    LUNG_L = 8
+    LUNG_R = 9
 
 
 SDF_SURFACES = ("torso", "lv", "rv", "epi")
@@ -38,3 +41,6 @@ CLOSED_SURFACES: dict[str, tuple[Surface, ...]] = {
     "epi": (Surface.EPI, Surface.BASE, Surface.LV_LID, Surface.RV_LID),
 }
 """Each signed distance belongs to the closed union of these tagged surfaces."""
+
+LUNGS = (Surface.LUNG_L, Surface.LUNG_R)
+"""Each is closed by itself, inside the torso and outside the heart; a body may have none."""

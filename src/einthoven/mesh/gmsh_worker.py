@@ -47,10 +47,10 @@ def mesh_volumes(
     grids = size_grids(points, faces, face_tags, electrode_points, edges)
     for n_rounds in range(1, MAX_ROUNDS + 1):
         gmsh.clear()
-        _add_surfaces(points, faces, face_tags)
-        _set_sizes(grids, SIZE_RATIO * edges.heart, folder)
+        add_surfaces(points, faces, face_tags)
+        set_sizes(grids, SIZE_RATIO * edges.heart, folder)
         _generate(algorithm)
-        nodes, cells, cell_tags = _read_cells(len(points))
+        nodes, cells, cell_tags = read_cells(len(points), face_tags)
         on_surface = np.arange(len(nodes)) < len(points)
         nodes, quality, n_moved = relocate_nodes(nodes, cells, on_surface)
         bad = np.flatnonzero(quality < min_quality)
@@ -73,8 +73,8 @@ def mesh_volumes(
     )
 
 
-def _add_surfaces(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> None:
-    """Discrete surfaces (entity = surface tag) and the volumes between them (entity = tissue)."""
+def add_surfaces(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> None:
+    """Discrete surfaces (entity = surface tag) and the volumes between them (as `regions`)."""
     gmsh.model.add("body")
     tags = np.unique(face_tags).tolist()
     for tag in tags:
@@ -88,13 +88,23 @@ def _add_surfaces(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) 
     for tag in tags:
         ids = np.flatnonzero(face_tags == tag)
         gmsh.model.mesh.addElementsByType(tag, 2, ids + 1, (faces[ids].ravel() + 1))
-    for tissue, surfaces in BOUNDARY.items():
-        loop = gmsh.model.geo.addSurfaceLoop([int(s) for s in surfaces if s in tags])
-        gmsh.model.geo.addVolume([loop], int(tissue))
+    for volume, (_, surfaces) in regions(face_tags).items():
+        loop = gmsh.model.geo.addSurfaceLoop(surfaces)
+        gmsh.model.geo.addVolume([loop], volume)
     gmsh.model.geo.synchronize()
 
 
-def _set_sizes(grids: list[SizeGrid], wall_size: float, folder: Path) -> None:
+def regions(face_tags: np.ndarray) -> dict[int, tuple[Tissue, list[int]]]:
+    """Volume number -> its tissue and the surfaces around it. Each lung is a volume."""
+    pieces: list[tuple[Tissue, list[int]]] = []
+    for tissue, around in BOUNDARY.items():
+        surfaces = [int(tag) for tag in around if np.any(face_tags == tag)]
+        apart = [[tag] for tag in surfaces] if tissue == Tissue.LUNG else [surfaces]
+        pieces += [(tissue, group) for group in apart]
+    return dict(enumerate(pieces, start=1))  # so MYOCARDIUM is volume 1
+
+
+def set_sizes(grids: list[SizeGrid], wall_size: float, folder: Path) -> None:
     """Background field: the smallest of all grids, and the heart's size all through its wall."""
     field = gmsh.model.mesh.field
     fields = []
@@ -113,6 +123,9 @@ def _set_sizes(grids: list[SizeGrid], wall_size: float, folder: Path) -> None:
     smallest = field.add("Min")
     field.setNumbers(smallest, "FieldsList", [*fields, wall])
     field.setAsBackgroundMesh(smallest)
+    for other in ("ExtendFromBoundary", "FromPoints", "FromCurvature", "Min"):
+        gmsh.option.setNumber(f"Mesh.MeshSize{other}", 0)
+    gmsh.option.setNumber("Mesh.MeshSizeMax", UNBOUNDED)
 
 
 def _generate(algorithm: str) -> None:
@@ -121,11 +134,6 @@ def _generate(algorithm: str) -> None:
     options = {
         "Algorithm3D": ALGORITHMS[algorithm],
         "MaxNumThreads3D": 1,
-        "MeshSizeExtendFromBoundary": 0,
-        "MeshSizeFromPoints": 0,
-        "MeshSizeFromCurvature": 0,
-        "MeshSizeMin": 0,
-        "MeshSizeMax": UNBOUNDED,
         "Optimize": 1,
         "OptimizeThreshold": 0.3,
         "Renumber": 0,
@@ -135,7 +143,7 @@ def _generate(algorithm: str) -> None:
     gmsh.model.mesh.generate(3)
 
 
-def _read_cells(n_given: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def read_cells(n_given: int, face_tags: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Points by ascending gmsh tag (so the given ones come first), cells, tissue tags."""
     node_tags, coordinates, _ = gmsh.model.mesh.getNodes()
     order = np.argsort(node_tags, kind="stable")
@@ -143,8 +151,8 @@ def _read_cells(n_given: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if not np.array_equal(node_tags[:n_given], np.arange(1, n_given + 1)):
         raise StepFailed("gmsh dropped or renumbered nodes of the surfaces")
     cells, cell_tags = [], []
-    for tissue in Tissue:
-        types, _, nodes = gmsh.model.mesh.getElements(3, int(tissue))
+    for volume, (tissue, _) in regions(face_tags).items():
+        types, _, nodes = gmsh.model.mesh.getElements(3, volume)
         if len(types) == 0:
             raise StepFailed(f"gmsh left the volume {tissue.name} empty")
         cells.append(np.searchsorted(node_tags, nodes[0].astype(np.int64)).reshape(-1, 4))

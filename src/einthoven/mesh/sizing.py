@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from einthoven.core.tags import Surface
+from einthoven.core.tags import LUNGS, Surface
 
 SIZE_RATIO = 0.65
 """Size to ask of gmsh for a wanted mean edge. Measured: with the size h asked for, HXT and
@@ -60,7 +60,7 @@ def size_grids(
     alone would miss the heart.
     """
     skin = points[np.unique(faces[face_tags == Surface.SKIN])]
-    heart = points[np.unique(faces[face_tags != Surface.SKIN])]
+    heart = points[np.unique(faces[~np.isin(face_tags, (Surface.SKIN, *LUNGS))])]
     edges = edges.scaled(SIZE_RATIO)
     sources = [(cKDTree(heart), edges.heart)]
     if len(electrode_points):

@@ -1,5 +1,7 @@
 """What must hold before meshing: closed, oriented, apart from each other, heart in the torso."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from einthoven.anatomy.distance import surface_distance
@@ -7,7 +9,7 @@ from einthoven.anatomy.intersections import intersecting_pairs
 from einthoven.core.check import finite, shape
 from einthoven.core.errors import BadInput
 from einthoven.core.simplex import triangle_area_vectors
-from einthoven.core.tags import CLOSED_SURFACES, Surface, Tissue
+from einthoven.core.tags import CLOSED_SURFACES, LUNGS, Surface, Tissue
 
 BOUNDARY: dict[Tissue, dict[Surface, int]] = {
     Tissue.MYOCARDIUM: {
@@ -16,13 +18,16 @@ BOUNDARY: dict[Tissue, dict[Surface, int]] = {
     Tissue.LV_BLOOD: {Surface.LV_ENDO: 1, Surface.LV_LID: 1},
     Tissue.RV_BLOOD: {Surface.RV_ENDO: 1, Surface.RV_LID: 1},
     Tissue.TORSO: {
-        Surface.SKIN: 1, Surface.EPI: -1, Surface.BASE: -1, Surface.LV_LID: -1, Surface.RV_LID: -1
+        Surface.SKIN: 1, Surface.EPI: -1, Surface.BASE: -1, Surface.LV_LID: -1, Surface.RV_LID: -1,
+        Surface.LUNG_L: -1, Surface.LUNG_R: -1,
     },
+    Tissue.LUNG: {Surface.LUNG_L: 1, Surface.LUNG_R: 1},
 }  # fmt: skip
 """The surfaces around each tissue, and whether their triangles point out of it (+1) or in."""
 
 REQUIRED = (Surface.SKIN, Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO)
-"""Base and lids may be absent: then the epicardium and both cavities are closed by themselves."""
+"""Base and lids may be absent: then the epicardium and both cavities are closed by themselves.
+So may the lungs be."""
 
 MIN_CLEARANCE_MM = 2.0
 MAX_ELECTRODE_GAP_MM = 10.0
@@ -43,7 +48,9 @@ def check_surfaces(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray)
     _check_arrays(points, faces, face_tags)
     _check_units(points[faces[face_tags == Surface.SKIN]])
     for name, tags in CLOSED_SURFACES.items():
-        _check_closed(name, points, faces[np.isin(face_tags, tags)])
+        _check_closed(name, tags, points, faces[np.isin(face_tags, tags)])
+    for tag in lungs_in(face_tags):
+        _check_closed("lung", (tag,), points, faces[face_tags == tag])
     _check_intersections(points, faces, face_tags)
     _check_nesting(points, faces, face_tags)
 
@@ -79,7 +86,13 @@ def tissue_volumes(
     return {
         tissue: sum(sign * float(flux[face_tags == tag].sum()) for tag, sign in around.items())
         for tissue, around in BOUNDARY.items()
+        if np.isin(face_tags, list(around)).any()
     }
+
+
+def lungs_in(face_tags: np.ndarray) -> list[Surface]:
+    """The lungs' surfaces that these triangles have."""
+    return [tag for tag in LUNGS if np.any(face_tags == tag)]
 
 
 def _check_arrays(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> None:
@@ -116,9 +129,11 @@ def _check_units(skin_corners: np.ndarray) -> None:
         )
 
 
-def _check_closed(name: str, points: np.ndarray, faces: np.ndarray) -> None:
+def _check_closed(
+    name: str, tags: Sequence[Surface], points: np.ndarray, faces: np.ndarray
+) -> None:
     """Each directed edge once, its opposite once, and a positive volume."""
-    label = f"surface {name} ({' + '.join(tag.name for tag in CLOSED_SURFACES[name])})"
+    label = f"surface {name} ({' + '.join(tag.name for tag in tags)})"
     directed = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     forward = (directed[:, 0] < directed[:, 1]).astype(np.int64)
     edges, edge_of = np.unique(np.sort(directed, axis=1), axis=0, return_inverse=True)
@@ -144,9 +159,13 @@ def _check_closed(name: str, points: np.ndarray, faces: np.ndarray) -> None:
 
 
 def _check_intersections(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> None:
-    """Skin and heart apart (their triangles differ in size); the clearance keeps them separate."""
-    for part in (face_tags == Surface.SKIN, face_tags != Surface.SKIN):
+    """Each alone (their triangles differ in size): skin, heart, lungs; clearances part them."""
+    lungs = np.isin(face_tags, LUNGS)
+    skin = face_tags == Surface.SKIN
+    for part in (skin, ~skin & ~lungs, lungs):
         ids = np.flatnonzero(part)
+        if len(ids) == 0:
+            continue
         pairs = intersecting_pairs(points, faces[ids])
         if len(pairs):
             tags = np.sort(face_tags[ids[pairs[0]]])
@@ -179,3 +198,14 @@ def _check_nesting(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray)
         if wanted * distance[np.argmax(np.abs(distance))] < 0:
             side = "inside" if wanted < 0 else "outside"
             raise BadInput(f"surface {tag.name} does not lie {side} surface {other}")
+    for tag in lungs_in(face_tags):
+        lung = faces[face_tags == tag]
+        for other, side, wanted in (("torso", "inside", -1), ("epi", "outside", 1)):
+            there = surface_distance(points, closed[other], points[np.unique(lung)])
+            back = surface_distance(points, lung, points[np.unique(closed[other])])
+            least = min(float((wanted * there).min()), float(back.min()))
+            if least < MIN_CLEARANCE_MM:
+                raise BadInput(
+                    f"surface {tag.name} does not lie {side} surface {other} with "
+                    f"{MIN_CLEARANCE_MM:g} mm of clearance (least {least:.1f} mm)"
+                )
