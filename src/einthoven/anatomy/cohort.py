@@ -1,14 +1,21 @@
 """Who is in the cohort: shape and pose coefficients and the split, one patient at a time."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from einthoven.anatomy.handles import Body, load_handles
+from einthoven.anatomy.heart import ATLAS_PATH as HEART_ATLAS
+from einthoven.anatomy.population import SEXES
 from einthoven.anatomy.pose import POSE
+from einthoven.anatomy.torso import ATLAS_PATH as TORSO_ATLAS
 from einthoven.core.check import between
 from einthoven.core.errors import BadInput
 from einthoven.core.names import patient_name
 from einthoven.core.seeds import generator
 
 MAX_MODES = 10
+SEX_CHOICES = ("any", "both", *SEXES)
 
 
 def draw_patient(
@@ -21,6 +28,9 @@ def draw_patient(
     n_heart_modes: int,
     n_torso_modes: int,
     range_sd: float,
+    sex: str = "any",
+    height_cm: Sequence[float] | None = None,
+    bmi: Sequence[float] | None = None,
 ) -> dict:
     """Parameters of patient number `index`.
 
@@ -39,12 +49,18 @@ def draw_patient(
         n_heart_modes: modes that vary; the other coefficients are zero.
         n_torso_modes: likewise.
         range_sd: coefficients are uniform in +-range_sd.
+        sex: any (one population, no handle), female, male, or both (half and half by chance).
+            A sex moves the mean of heart and torso; the hypercube gives what is left.
+        height_cm: lowest and highest, uniform between; None: +-range_sd of that sex.
+        bmi: likewise, kg/m2.
 
     Returns:
-        patient, index, split, heart_coeffs [10], torso_coeffs [10], pose_coeffs [6] as lists.
+        patient, index, split, sex, height_cm, bmi (None for any), heart_coeffs [10],
+        torso_coeffs [10], pose_coeffs [6] as lists.
 
     Raises:
-        BadInput: the index is outside the cohort, or there are too many modes.
+        BadInput: the index is outside the cohort, there are too many modes, or a height or BMI
+            that nobody of that sex has.
     """
     between("index", index, 0, n_patients - 1, f"the cohort has {n_patients} patients")
     between("n_heart_modes", n_heart_modes, 1, MAX_MODES)
@@ -55,16 +71,62 @@ def draw_patient(
     )
     coeffs = range_sd * (2 * unit[row] - 1)
     heart, torso, pose = np.split(coeffs, [MAX_MODES, 2 * MAX_MODES])
+    body = draw_body(
+        latin_hypercube(block_size, 3, generator(seed, "cohort-body", block_size, block))[row],
+        range_sd, sex, height_cm, bmi,
+    )  # fmt: skip
+    if body:
+        heart = load_handles(HEART_ATLAS).coeffs(body, heart)
+        torso = load_handles(TORSO_ATLAS).coeffs(body, torso)
     heart[n_heart_modes:] = 0.0
     torso[n_torso_modes:] = 0.0
     return {
         "patient": patient_name(index),
         "index": int(index),
         "split": block_splits(block_size, val_per_block, test_per_block)[row],
+        "sex": body.sex if body else None,
+        "height_cm": body.height_cm if body else None,
+        "bmi": body.bmi if body else None,
         "heart_coeffs": heart.tolist(),
         "torso_coeffs": torso.tolist(),
         "pose_coeffs": pose.tolist(),
     }
+
+
+def draw_body(
+    unit: np.ndarray,
+    range_sd: float,
+    sex: str,
+    height_cm: Sequence[float] | None,
+    bmi: Sequence[float] | None,
+) -> Body | None:
+    """One body, or None if no handle is used.
+
+    Args:
+        unit: [3] uniform numbers in 0 to 1, for sex, height and BMI.
+        range_sd: height and BMI without a range of their own are uniform in +-range_sd.
+        sex: see `draw_patient`.
+        height_cm: see `draw_patient`.
+        bmi: see `draw_patient`.
+
+    Raises:
+        BadInput: an unknown sex, or a height or BMI without a sex.
+    """
+    if sex not in SEX_CHOICES:
+        raise BadInput(f"sex: {sex!r} is none of {', '.join(SEX_CHOICES)}")
+    if sex == "any":
+        if height_cm or bmi:
+            raise BadInput("height_cm and bmi need a sex: female, male or both")
+        return None
+    chosen = SEXES[int(unit[0] * len(SEXES))] if sex == "both" else sex
+    usual = Body.from_sds(chosen, *(range_sd * (2 * unit[1:] - 1)))
+    values = [
+        low_high[0] + u * (low_high[1] - low_high[0]) if low_high else value
+        for u, low_high, value in zip(
+            unit[1:], (height_cm, bmi), (usual.height_cm, usual.bmi), strict=True
+        )
+    ]
+    return Body(chosen, *map(float, values))
 
 
 def latin_hypercube(n: int, n_dimensions: int, rng: np.random.Generator) -> np.ndarray:

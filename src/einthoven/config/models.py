@@ -19,6 +19,10 @@ Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 SiteCount = Annotated[int, Field(ge=0, le=1000)]
 Positive = Annotated[float, Field(gt=0)]
+HeightRange = Annotated[
+    list[Annotated[float, Field(ge=135, le=205)]], Field(min_length=2, max_length=2)
+]
+BmiRange = Annotated[list[Annotated[float, Field(ge=12, le=42)]], Field(min_length=2, max_length=2)]
 EncoderName = Literal["pca", "deepsdf"]
 ModelName = Literal["paper", "refraction"]
 PatientName = Annotated[str, Field(pattern=r"^p[0-9]{4}$")]
@@ -43,6 +47,21 @@ class Cohort(Section):
     n_heart_modes: Annotated[int, Field(ge=1, le=10)] = 10
     n_torso_modes: Annotated[int, Field(ge=1, le=10)] = 10
     range_sd: Annotated[float, Field(gt=0, le=3)] = 1.0
+    sex: Literal["any", "female", "male", "both"] = "any"
+    """any: one population of both, without a handle; the others move hearts and torsos."""
+    height_cm: Annotated[HeightRange | None, Field(description="[low, high], with a sex")] = None
+    """null: as range_sd tells, around the mean of the sex."""
+    bmi: Annotated[BmiRange | None, Field(description="[low, high], with a sex")] = None
+
+    @model_validator(mode="after")
+    def _handles(self) -> Self:
+        for name in ("height_cm", "bmi"):
+            ends = getattr(self, name)
+            if ends and self.sex == "any":
+                raise ValueError(f"{name} needs cohort.sex: female, male or both")
+            if ends and ends[0] > ends[1]:
+                raise ValueError(f"{name}: {ends[0]:g} is more than {ends[1]:g}; [low, high]")
+        return self
 
     @model_validator(mode="after")
     def _some_train(self) -> Self:

@@ -52,7 +52,7 @@ def _hint(field: FieldInfo) -> str:
         if isinstance(item, kind)
     ]
     choices = _choices(field.annotation)
-    return " or ".join(choices) if choices else ", ".join(bounds)
+    return " or ".join(choices) if choices else field.description or ", ".join(bounds)
 
 
 def render(config: Config, title: str) -> str:
@@ -76,7 +76,7 @@ def render(config: Config, title: str) -> str:
 
 
 def _yaml(value: Any) -> str:
-    """A number, string or list in YAML; 1e-06 gets the dot without which it is text."""
+    """A number, string, list or null in YAML; 1e-06 gets the dot without which it is text."""
     if isinstance(value, float) and "e" in (text := repr(value)) and "." not in text:
         return text.replace("e", ".0e")
-    return json.dumps(value) if isinstance(value, list | bool) else str(value)
+    return json.dumps(value) if isinstance(value, list | bool | None) else str(value)

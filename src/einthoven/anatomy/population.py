@@ -1,0 +1,117 @@
+"""What was measured in people: means and SDs by sex, each with its source.
+
+Sphericity and relative wall thickness were computed here, from the subjects' values;
+docs/heart-atlas.md and docs/torso-atlas.md say how far each other figure was checked.
+"""
+
+from dataclasses import dataclass
+
+SEXES = ("female", "male")
+
+ANSUR = "ANSUR II, Gordon et al. 2014, NATICK/TR-15/007"
+UKB = "UK Biobank, Petersen et al. 2017, doi:10.1186/s12968-017-0327-9"
+ASE = "ASE and EACVI, Lang et al. 2015, doi:10.1016/j.echo.2014.10.003"
+CAP = "MESA, Medrano-Gracia et al. 2014, doi:10.1186/s12968-014-0056-2"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Mean and SD of one quantity in adults of each sex.
+
+    Attributes:
+        title: for tables.
+        unit: of the numbers.
+        male: mean and SD.
+        female: mean and SD.
+        source: where the numbers come from.
+        comparable: False where our measure is not the source's; `note` says why.
+        note: what the source measured, where that needs saying.
+    """
+
+    title: str
+    unit: str
+    male: tuple[float, float]
+    female: tuple[float, float]
+    source: str
+    comparable: bool = True
+    note: str = ""
+
+    def of(self, sex: str) -> tuple[float, float]:
+        """Mean and SD of one sex."""
+        return {"male": self.male, "female": self.female}[sex]
+
+
+STATURE = Reference("stature", "cm", (175.6, 6.9), (162.9, 6.4), ANSUR)
+BMI = Reference(
+    "body mass index",
+    "kg/m2",
+    (27.7, 4.0),
+    (25.5, 3.7),
+    ANSUR,
+    note="means from mean weight and mean stature",
+)
+BOTH_SEXES = "one range for both sexes"
+MIDDLE = "middle and quarter of the normal range"
+
+TORSO: dict[str, Reference] = {
+    "chest_girth": Reference(
+        "chest circumference", "mm", (1059.0, 87.0), (947.0, 83.0), ANSUR, note="at the nipples"
+    ),
+    "chest_depth": Reference(
+        "chest depth", "mm", (254.0, 26.0), (247.0, 27.0), ANSUR, note="at the nipples"
+    ),
+    "waist_girth": Reference(
+        "waist circumference", "mm", (941.0, 112.0), (861.0, 100.0), ANSUR, note="at the navel"
+    ),
+    "chest_breadth": Reference(
+        "chest breadth",
+        "mm",
+        (289.0, 18.0),
+        (269.0, 18.0),
+        ANSUR,
+        comparable=False,
+        note="calipers pressed on the ribs; ours runs from skin to skin, over the back's muscles",
+    ),
+}
+HEART: dict[str, Reference] = {
+    "lv_volume": Reference("LV end-diastolic volume", "ml", (166.0, 32.0), (124.0, 21.0), UKB),
+    "rv_volume": Reference("RV end-diastolic volume", "ml", (182.0, 36.0), (130.0, 24.0), UKB),
+    "lv_mass": Reference("LV mass", "g", (103.0, 21.0), (70.0, 13.0), UKB),
+    "lv_diameter": Reference("LV internal diameter", "mm", (50.2, 4.1), (45.0, 3.6), ASE),
+    "septum": Reference("septal thickness", "mm", (8.0, 1.0), (7.5, 0.75), ASE, note=MIDDLE),
+    "posterior_wall": Reference(
+        "posterior wall thickness", "mm", (8.0, 1.0), (7.5, 0.75), ASE, note=MIDDLE
+    ),
+    "rv_basal_diameter": Reference(
+        "RV basal diameter", "mm", (33.0, 4.0), (33.0, 4.0), ASE, note=BOTH_SEXES
+    ),
+    "rv_mid_diameter": Reference(
+        "RV mid diameter", "mm", (27.0, 4.0), (27.0, 4.0), ASE, note=BOTH_SEXES
+    ),
+    "rv_wall": Reference(
+        "RV wall thickness", "mm", (3.0, 1.0), (3.0, 1.0), ASE, note=BOTH_SEXES
+    ),
+    "sphericity": Reference(
+        "LV sphericity", "%", (37.6, 7.8), (37.6, 7.8), CAP, note="1,991 adults of both sexes"
+    ),
+    "relative_wall": Reference(
+        "relative wall thickness", "%", (39.7, 9.5), (39.7, 9.5), CAP,
+        note="1,991 adults of both sexes",
+    ),
+}  # fmt: skip
+
+
+def body_surface_m2(height_cm: float, bmi: float) -> float:
+    """Body surface area in m2 (Mosteller 1987, doi:10.1056/NEJM198710223171717)."""
+    weight_kg = bmi * (height_cm / 100) ** 2
+    return (height_cm * weight_kg / 3600) ** 0.5
+
+
+def heart_size(sex: str, height_cm: float, bmi: float) -> float:
+    """Factor on a heart's lengths, 1 for the mean body of that sex.
+
+    Volumes go with the body's surface, by which clinics index them: in Petersen et al. 2017 that
+    takes the spread of men's LV volumes from 19 % to 17 to 18 %.
+    """
+    mean = body_surface_m2(STATURE.of(sex)[0], BMI.of(sex)[0])
+    return (body_surface_m2(height_cm, bmi) / mean) ** (1 / 3)
