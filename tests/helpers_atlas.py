@@ -12,8 +12,9 @@ from einthoven.anatomy.surface_mesh import compact
 from einthoven.core.simplex import enclosed_volume
 from einthoven.core.tags import Surface
 
-SHARES = np.repeat([0.45, 0.38 / 4, 0.09 / 5, 0.05 / 10, 0.03 / 10], [1, 4, 5, 10, 10])
+SHARES = np.repeat([0.45, 0.38 / 4, 0.09 / 5, 0.05 / 10, 0.03 / 8], [1, 4, 5, 10, 8])
 """Of the variance by mode: 45, 83, 92 and 97 % in 1, 5, 10 and 20 modes, as in Bai 2015."""
+N_MODES = len(SHARES)
 TURN = np.linalg.qr(np.array([[1.0, 2.0, 0.5], [-0.3, 1.0, 1.5], [0.7, -0.2, 1.0]]))[0]
 TURN *= np.sign(np.linalg.det(TURN))
 SHIFT = np.array([-30.0, 12.0, 5.0])
@@ -47,7 +48,7 @@ def smooth_modes(points, n_modes):
 
 
 def variances(n_points, rms_mm=4.8):
-    """Of 30 modes, mm^2, with the shares and the total of Bai 2015."""
+    """Of all modes, mm^2, with the shares and the total of Bai 2015."""
     return SHARES * rms_mm**2 * n_points
 
 
@@ -55,7 +56,7 @@ def left_outside():
     """Closed outside of the LV in the frame of `wall`: 9 mm around its cavity, flat on top."""
     model, template = load_atlas()
     lv = template.surface(Surface.LV_ENDO, Surface.LV_LID)
-    grid = pv.ImageData(dimensions=(50, 50, 62), spacing=(2.0,) * 3, origin=(-50, -50, -113))
+    grid = pv.ImageData(dimensions=(34, 34, 42), spacing=(3.0,) * 3, origin=(-50, -50, -113))
     points = np.asarray(grid.points, float)
     level = np.maximum(surface_distance(template.points, lv, points) - LV_WALL_MM, points[:, 2])
     grid.point_data["level"] = level
@@ -79,8 +80,8 @@ def write_bai(folder, phase="ED", names=("", "", "")):
     mesh.point_data["scalars"] = np.repeat([0.0, 0.5, 1.0], np.diff(starts))
     Path(folder).mkdir(parents=True, exist_ok=True)
     mesh.save(folder / f"Both_{phase}_mean.vtk", binary=False)
-    modes, spread = smooth_modes(points, 30), variances(len(points))
-    write_csv(folder / f"Both_{phase}_pc_100_modes.csv.gz", modes.reshape(30, -1).T)
+    modes, spread = smooth_modes(points, N_MODES), variances(len(points))
+    write_csv(folder / f"Both_{phase}_pc_100_modes.csv.gz", modes.reshape(N_MODES, -1).T)
     write_csv(folder / f"Both_{phase}_var_100_modes.csv.gz", spread[:, None])
     return points, modes, spread
 
@@ -96,7 +97,7 @@ def write_schuler(folder):
     points, faces, tags = wall()
     classes = np.zeros(len(points), np.uint8)
     number = {Surface.EPI: 2, Surface.LV_ENDO: 3, Surface.RV_ENDO: 4, Surface.BASE: 1}
-    for tag in (Surface.BASE, Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO):
+    for tag in (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO, Surface.BASE):
         classes[np.unique(faces[tags == tag])] = number[tag]
     classes[faces[tags == Surface.EPI][0, 0]] = 5
     mesh = pv.PolyData.from_regular_faces(points.astype(np.float32), faces)
@@ -123,7 +124,7 @@ def write_ukb(folder):
     }
     ed = template.points @ TURN.T + SHIFT
     both = np.concatenate([ed, 0.9 * ed])
-    modes, spread = smooth_modes(both, 30).reshape(30, -1), variances(len(ed))
+    modes, spread = smooth_modes(both, N_MODES).reshape(N_MODES, -1), variances(len(ed))
     Path(folder).mkdir(parents=True, exist_ok=True)
     np.savetxt(folder / "ETIndicesSorted.txt", template.faces + 1, fmt="%d", delimiter="\t")
     labels = [f"{k}\t{names[Surface(tag)]}" for k, tag in enumerate(template.face_tags)]
@@ -174,10 +175,10 @@ def write_mpii(folder):
     grid.point_data["level"] = body_level(np.asarray(grid.points, float))
     surface = grid.contour([0.0], scalars="level").triangulate().clean(tolerance=1e-6)
     points, faces = compact(np.asarray(surface.points, float), surface.regular_faces)
-    modes, spread = smooth_modes(points, 30), variances(len(points), rms_mm=25.0)
+    modes, spread = smooth_modes(points, N_MODES), variances(len(points), rms_mm=25.0)
     Path(folder).mkdir(parents=True, exist_ok=True)
     savemat(folder / "meanShape.mat", {"points": points})
-    flat = modes.swapaxes(1, 2).reshape(30, -1)  # all x, then all y, then all z
+    flat = modes.swapaxes(1, 2).reshape(N_MODES, -1)  # all x, then all y, then all z
     savemat(folder / "evectors.mat", {"evectors": flat}, do_compression=True)
     savemat(folder / "evalues.mat", {"evalues": spread[None]})
     lines = [f"{len(points)} {len(faces)} {len(JOINTS)} 5"]

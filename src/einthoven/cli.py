@@ -38,6 +38,21 @@ def costs(arguments: argparse.Namespace) -> None:
         write_json(arguments.json, data)
 
 
+def fetch(arguments: argparse.Namespace) -> None:
+    """Make an atlas file of a published atlas, downloaded or yours; without NAME list them."""
+    from einthoven.anatomy.atlases.fetch import fetch as make
+    from einthoven.anatomy.atlases.fetch import table
+    from einthoven.core.log import log_to
+
+    if arguments.name is None:
+        print(table())
+        return
+    log_to(None)
+    source = Path(arguments.source) if arguments.source else None
+    path = make(arguments.name, source, Path(arguments.to), arguments.phase, arguments.modes)
+    print(f"{path}: written; set anatomy.heart_atlas or anatomy.torso_atlas to it")
+
+
 def progress(arguments: argparse.Namespace) -> None:
     """Show what a run has done, what runs, what failed, and how long the rest may take."""
     from einthoven.runs.follow import show
@@ -115,6 +130,12 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--config", metavar="FILE", help="config of a larger run")
     command.add_argument("--patients", metavar="N", type=int, help="patients of a larger run")
     command.add_argument("--json", metavar="OUT", help="write the numbers to this file, too")
+    command = add(fetch, "fetch")
+    command.add_argument("name", metavar="NAME", nargs="?", help="of the atlas; default: list them")
+    command.add_argument("--from", dest="source", metavar="FOLDER|FILE", help="files you have")
+    command.add_argument("--to", metavar="FOLDER", default="atlases", help="default: %(default)s")
+    command.add_argument("--phase", choices=["ED", "ES"], default="ED", help="default: %(default)s")
+    command.add_argument("--modes", metavar="N", type=int, default=20, help="default: %(default)s")
     command = add(progress, "progress")
     command.add_argument("results", metavar="RESULTS", nargs="?", default="results")
     command.add_argument("--follow", action="store_true", help="again every two seconds")

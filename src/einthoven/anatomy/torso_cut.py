@@ -56,6 +56,9 @@ class Body:
 def torso_arrays(body: Body) -> dict[str, np.ndarray]:
     """The arrays of a torso atlas file (docs/atlases.md) of the body's torso.
 
+    Beside what every torso has: `origin` [3] mm and `origin_modes` [mode, 3] mm per SD, where a
+    torso's origin lies in the frame of the bodies.
+
     Raises:
         StepFailed: the cuts do not leave four openings, or a surface cannot be closed.
     """
@@ -79,6 +82,8 @@ def torso_arrays(body: Body) -> dict[str, np.ndarray]:
     fine = arrays["fine_mean"].astype(float), arrays["fine_faces"]
     places = landmarks(*fine, body.shoulders - mean_shift, body.hips - mean_shift)
     return arrays | {
+        "origin": mean_shift,
+        "origin_modes": mode_shifts[:, 0],
         "landmark_names": np.array(list(places)),
         "landmark_points": np.array(list(places.values()), np.float32),
     }
@@ -105,7 +110,7 @@ def crop(body: Body) -> tuple[np.ndarray, np.ndarray]:
         beyond[own] = np.maximum(beyond, plane)[own]
     skin = pv.PolyData.from_regular_faces(points, body.model.faces)
     skin["beyond"] = beyond
-    skin = skin.clip_scalar("beyond", value=0.0, invert=True).connectivity("largest")
+    skin = skin.clip_scalar(scalars="beyond", value=0.0, invert=True).connectivity("largest")
     skin = skin.extract_surface(algorithm=None).clean(tolerance=0.0).triangulate()
     return np.asarray(skin.points, float), np.asarray(skin.regular_faces)
 

@@ -1,4 +1,4 @@
-"""Carry a shape model to other triangles of the same mean surface."""
+"""Carry a shape model to other triangles of the same mean surface; turn triangles outward."""
 
 from collections.abc import Mapping, Sequence
 
@@ -77,3 +77,21 @@ def unit_model(
     if np.any(sds == 0):
         raise StepFailed("a mode does not move the surface")
     return ShapeModel(mean, moves / sds[:, None, None], sds, faces, face_tags)
+
+
+def outward(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """The faces [face, 3] of a closed surface, in their order, turned outward.
+
+    Raises:
+        StepFailed: it is not closed.
+    """
+    import pyvista as pv
+
+    surface = pv.PolyData.from_regular_faces(points, faces)
+    if surface.n_open_edges or not surface.is_manifold:
+        raise StepFailed(f"{surface.n_open_edges} open edges, or edges with three triangles")
+    turned = surface.compute_normals(
+        auto_orient_normals=True, consistent_normals=True, split_vertices=False,
+        point_normals=False, cell_normals=True,
+    )  # fmt: skip
+    return np.asarray(turned.regular_faces, np.int32)

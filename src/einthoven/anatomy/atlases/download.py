@@ -7,6 +7,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import IO
 from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from einthoven.anatomy.atlases.catalogue import Remote
@@ -41,11 +42,11 @@ def fetch_file(remote: Remote, folder: Path) -> None:
             _download(url, folder / remote.name, remote.sha256)
             break
         except BadInput as error:
-            failures.append(str(error))
+            failures.append(f"{urlsplit(url).hostname}: {error}")
     else:
         raise BadInput(
-            f"{remote.name} could not be fetched: {'; '.join(failures)}. Get it on a machine with "
-            f"internet and put it into {folder}"
+            f"{remote.name} could not be fetched ({'; '.join(failures)}); get {remote.urls[0]} on "
+            f"a machine with internet and put it into {folder}"
         )
     if not remote.sha256:
         logger.warning("%s: no checksum is published; this file has sha256 %s",
@@ -67,13 +68,13 @@ def _download(url: str, path: Path, expected: str) -> None:
             with open(temporary, "wb") as file:
                 n_bytes = _copy(answer, file)
             if announced is not None and n_bytes != int(announced):
-                raise BadInput(f"{url}: cut off after {n_bytes} of {announced} bytes")
+                raise BadInput(f"cut off after {n_bytes} of {announced} bytes")
             if expected and (found := sha256(temporary)) != expected:
-                raise BadInput(f"{url}: sha256 {found}, expected {expected}; changed or damaged")
+                raise BadInput(f"sha256 {found}, expected {expected}; changed or damaged")
     except HTTPError as error:
-        raise BadInput(f"{url}: the server says {error.code} {error.reason}") from error
+        raise BadInput(f"the server says {error.code} {error.reason}") from error
     except (URLError, TimeoutError, HTTPException, OSError) as error:
-        raise BadInput(f"{url}: {getattr(error, 'reason', error)}; offline?") from error
+        raise BadInput(f"{getattr(error, 'reason', error)}, offline?") from error
 
 
 def _copy(source: IO[bytes], target: IO[bytes]) -> int:

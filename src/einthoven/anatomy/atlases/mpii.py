@@ -20,7 +20,7 @@ from einthoven.core.simplex import enclosed_volume
 
 MEAN, VECTORS, VALUES, MODEL = "meanShape.mat", "evectors.mat", "evalues.mat", "model.dat"
 NECK, CHEST = 12, 11
-SHOULDERS, ELBOWS, HIPS, TOE_JOINTS = (18, 13), (21, 16), (6, 2), (9, 5)
+SHOULDERS, ELBOWS, HIPS, ANKLES = (18, 13), (21, 16), (6, 2), (9, 5)
 """Joints of the right and the left side, by their numbers in model.dat."""
 ARM_JOINTS = tuple(range(13, 23))
 NECK_SHARE = 0.4
@@ -74,10 +74,10 @@ def _variable(path: Path, name: str) -> np.ndarray:
     """
     from scipy.io import loadmat
 
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file; needed are {MEAN}, {VECTORS}, {VALUES}, {MODEL}")
     try:
         return np.asarray(loadmat(path, variable_names=[name])[name])
-    except FileNotFoundError as error:
-        raise BadInput(f"{path}: no such file; {MEAN}, {VECTORS}, {VALUES}, {MODEL}") from error
     except KeyError as error:
         raise BadInput(f"{path}: no variable {name!r}; files of another model?") from error
     except Exception as error:  # scipy raises many types for broken files
@@ -106,13 +106,14 @@ def _read_model(path: Path, n_points: int) -> tuple[np.ndarray, np.ndarray, np.n
 
 
 def _check_facing(mean: np.ndarray, joints: np.ndarray, folder: Path) -> None:
-    """Toes lie in front of the ankles (smaller y), the left side at larger x.
+    """Feet reach farther to the front (smaller y) than behind the ankles; left is at larger x.
 
     Raises:
         BadInput: they do not.
     """
-    feet = mean[mean[:, 2] < mean[:, 2].min() + FOOT_MM]
-    if feet[:, 1].min() > joints[list(TOE_JOINTS), 1].mean() - FOOT_MM:
+    feet = mean[mean[:, 2] < mean[:, 2].min() + FOOT_MM, 1]
+    ankle = joints[list(ANKLES), 1].mean()
+    if not ankle - feet.min() > feet.max() - ankle > -0.5 * FOOT_MM:
         raise BadInput(f"{folder}: the toes do not point to -y; is the body turned?")
     if joints[SHOULDERS[1], 0] < joints[SHOULDERS[0], 0]:
         raise BadInput(f"{folder}: the left shoulder is at smaller x; is the body mirrored?")

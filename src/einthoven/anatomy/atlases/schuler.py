@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from einthoven.anatomy.atlases import bai
-from einthoven.anatomy.atlases.carry import carry
+from einthoven.anatomy.atlases.carry import carry, outward
 from einthoven.anatomy.shape_model import ShapeModel
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface
@@ -58,4 +58,5 @@ def read_wall(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     faces = np.asarray(mesh.regular_faces, np.int32)
     # A triangle between classes belongs to the smaller surface, so that rims run beside the base.
     tags = np.array([CLASSES[k] for k in range(1, 6)], np.int8)[classes[faces].min(axis=1) - 1]
-    return np.asarray(mesh.points, float), faces, tags
+    points = np.asarray(mesh.points, float)
+    return points, outward(points, faces), tags

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from einthoven.anatomy.atlases.carry import unit_model
+from einthoven.anatomy.atlases.carry import outward, unit_model
 from einthoven.anatomy.atlases.components import as_points, principal_components, share_of
 from einthoven.anatomy.shape_model import ShapeModel
 from einthoven.anatomy.surface_mesh import compact
@@ -61,7 +61,7 @@ def read(folder: Path, phase: str, n_modes: int) -> ShapeModel:
     moves = as_points(modes[:, part] * sds[:, None], n_points)
     used = np.unique(faces)
     points, faces = compact(mean[part].reshape(-1, 3), faces)
-    return unit_model(points, moves[:, used], faces, tags)
+    return unit_model(points, moves[:, used], outward(points, faces), tags)
 
 
 def read_template(folder: Path) -> tuple[np.ndarray, np.ndarray, int]:

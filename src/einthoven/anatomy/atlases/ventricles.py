@@ -9,6 +9,7 @@ from typing import Self
 
 import numpy as np
 
+from einthoven.anatomy.atlases.carry import outward
 from einthoven.anatomy.distance import surface_distance
 from einthoven.anatomy.rims import fill_rims
 from einthoven.anatomy.surface_mesh import compact, face_pieces, rim_loops
@@ -23,8 +24,6 @@ BELOW_CAPS_MM = 2.0
 """The base is cut so far below the lowest of the surfaces' flat tops."""
 TOUCH_MM = 1.5
 """Where LV cavity and LV outside come so close, they are closed by their tops."""
-MERGE_MM = 0.05
-"""Points of the cut that are closer are one."""
 
 Piece = tuple[np.ndarray, np.ndarray]
 """Points [vertex, 3] mm and faces [face, 3]."""
@@ -50,24 +49,24 @@ def wall_between(lv: Piece, lv_epi: Piece, rv: Piece) -> tuple[np.ndarray, np.nd
         StepFailed: the wall is not one closed surface.
     """
     up, height = _base_plane(lv, lv_epi, rv)
-    distances = _Distances.of(lv, lv_epi, rv)
-    points, faces = _cups(distances, up, height)
-    rims = [points[rim] for rim in rim_loops(faces)]
+    across = np.linalg.svd(up[None])[2][1]
+    axes = np.stack([across, np.cross(up, across), up], axis=1)  # as columns, right-handed
+    distances = _Distances.of(height, *((piece[0] @ axes, piece[1]) for piece in (lv, lv_epi, rv)))
+    points, faces = _cups(distances)
+    rims = sorted(rim_loops(faces), key=lambda rim: -np.ptp(points[rim], axis=0).max())
     if len(rims) != 3:
         raise StepFailed(f"wall of the atlas' mean: {len(rims)} rims at the base, not 3")
     levels = distances.levels(points[faces].mean(axis=1))
     tags = np.array(list(levels), np.int8)[np.abs(list(levels.values())).argmin(axis=0)]
-    rims.sort(key=lambda rim: -np.ptp(rim, axis=0).max())
-    base_points, base_faces = fill_rims(rims, GRID_MM)
-    base_faces += len(points)
-    return _joined(
-        np.concatenate([points, base_points]),
-        np.concatenate([faces, base_faces]),
-        np.concatenate([tags, np.full(len(base_faces), Surface.BASE, np.int8)]),
-    )
+    base_points, base_faces = fill_rims([points[rim] for rim in rims], GRID_MM)
+    n_rim = sum(map(len, rims))
+    ids = np.concatenate([*rims, len(points) + np.arange(len(base_points) - n_rim)])
+    tags = np.append(tags, np.full(len(base_faces), Surface.BASE, np.int8))
+    points = np.concatenate([points, base_points[n_rim:]]) @ axes.T
+    return points, outward(points, np.concatenate([faces, ids[base_faces]])), tags
 
 
-def _cups(distances: "_Distances", up: np.ndarray, height: float) -> tuple:
+def _cups(distances: "_Distances") -> tuple[np.ndarray, np.ndarray]:
     """The muscle's three curved boundaries below the base: points [vertex, 3], faces [face, 3]."""
     import pyvista as pv
 
@@ -76,35 +75,16 @@ def _cups(distances: "_Distances", up: np.ndarray, height: float) -> tuple:
     # Inside the muscle every level is negative; cavities enter with the opposite sign.
     levels = distances.levels(np.asarray(grid.points, float))
     grid.point_data["wall"] = np.max(list(levels.values()), axis=0)
-    surface = grid.contour([0.0], scalars="wall").clip(normal=up, origin=height * up)
-    surface = surface.triangulate().clean(tolerance=MERGE_MM, absolute=True)
-    pieces = face_pieces(np.asarray(surface.regular_faces))
-    largest = sorted(pieces, key=len)[-3:]  # marching cubes leave crumbs where surfaces touch
-    faces = surface.regular_faces[np.sort(np.concatenate(largest))]
+    surface = grid.contour([0.0], scalars="wall", method="contour").triangulate()
+    faces = np.asarray(surface.regular_faces)
+    largest = sorted(face_pieces(faces), key=len)[-3:]  # crumbs remain where surfaces touch
+    faces = faces[np.sort(np.concatenate(largest))]
     return compact(np.asarray(surface.points, float), faces)
-
-
-def _joined(points: np.ndarray, faces: np.ndarray, tags: np.ndarray) -> tuple:
-    """Merge the base's rims with the cups', and turn all faces outward."""
-    import pyvista as pv
-
-    surface = pv.PolyData.from_regular_faces(points, faces)
-    surface.cell_data["tag"] = tags
-    surface = surface.clean(tolerance=1e-3 * MERGE_MM, absolute=True)
-    if surface.n_open_edges or not surface.is_manifold:
-        raise StepFailed(f"wall of the atlas' mean: {surface.n_open_edges} open edges")
-    surface = surface.compute_normals(auto_orient_normals=True, consistent_normals=True,
-                                      split_vertices=False, point_normals=False)  # fmt: skip
-    return (
-        np.asarray(surface.points, float),
-        np.asarray(surface.regular_faces, np.int32),
-        np.asarray(surface.cell_data["tag"], np.int8),
-    )
 
 
 @dataclass(frozen=True)
 class _Distances:
-    """Signed distances to three surfaces on a grid.
+    """Signed distances to three surfaces on a grid whose top is the base.
 
     Attributes:
         values: [3, x, y, z] mm: LV cavity, LV outside, RV cavity; negative inside.
@@ -115,15 +95,18 @@ class _Distances:
     origin: np.ndarray
 
     @classmethod
-    def of(cls, lv: Piece, lv_epi: Piece, rv: Piece) -> Self:
-        """From the closed surfaces, with room for the RV's wall."""
+    def of(cls, height: float, lv: Piece, lv_epi: Piece, rv: Piece) -> Self:
+        """From the closed surfaces, z along the normal of the base, which is at z = `height`."""
         everything = np.concatenate([lv[0], lv_epi[0], rv[0]])
-        low = everything.min(axis=0) - RV_WALL_MM - 2 * GRID_MM
-        n = np.ceil((everything.max(axis=0) + RV_WALL_MM + 2 * GRID_MM - low) / GRID_MM) + 1
+        margin = RV_WALL_MM + 2 * GRID_MM
+        low, high = everything.min(axis=0) - margin, everything.max(axis=0) + margin
+        high[2] = height
+        n = np.ceil((high - low) / GRID_MM).astype(int) + 1
+        low[2] = height - (n[2] - 1) * GRID_MM
         places = np.stack(np.meshgrid(*map(np.arange, n), indexing="ij"), axis=-1) * GRID_MM + low
         flat = places.reshape(-1, 3)
         values = [surface_distance(*piece, flat) for piece in (lv, lv_epi, rv)]
-        return cls(np.reshape(values, (3, *places.shape[:3])), low)
+        return cls(np.reshape(values, (3, *n)), low)
 
     def levels(self, points: np.ndarray) -> dict[Surface, np.ndarray]:
         """Signed distance [point] mm to each boundary of the muscle, negative on its side."""
