@@ -1,26 +1,33 @@
 """One patient's body: torso, heart in its place, electrodes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from einthoven.anatomy.atlas_heart import atlas_heart
 from einthoven.anatomy.electrodes import MAX_ANTERIOR, anterior_electrodes, standard_electrodes
-from einthoven.anatomy.heart import heart_surfaces
+from einthoven.anatomy.lungs import lung_surfaces
 from einthoven.anatomy.pose import place_heart
 from einthoven.anatomy.torso import torso_surface
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.names import anterior_electrode_name
-from einthoven.core.tags import Surface
+from einthoven.core.tags import CLOSED_SURFACES, Surface
 
 KEYS = ("patient", "split", "heart_coeffs", "torso_coeffs", "pose_coeffs")
 N_ANGLES = 3
+
+type Surfaces = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""points [vertex, 3] mm, faces [face, 3], face_tags [face]."""
 
 
 def build_anatomy(
     parameters: Mapping[str, Any],
     heart_edge_mm: float,
     torso_resolution: str,
+    heart_atlas: str = "",
+    torso_atlas: str = "",
+    lungs: bool = False,
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Surfaces of one patient in the patient frame, and all places for electrodes.
 
@@ -30,35 +37,42 @@ def build_anatomy(
         parameters: what `cohort.draw_patient` returns.
         heart_edge_mm: mean edge of the heart's triangles.
         torso_resolution: "coarse" or "fine".
+        heart_atlas: path of a converted atlas (docs/atlases.md); "" is the embedded one.
+        torso_atlas: likewise.
+        lungs: whether the body has lungs.
 
     Returns:
         arrays and attributes of anatomy.npz (docs/contracts.md), mm.
 
     Raises:
         BadInput: parameters are missing or wrong.
-        StepFailed: the heart is not valid or does not fit.
+        StepFailed: heart or lungs are not valid or do not fit.
     """
     if missing := [key for key in KEYS if key not in parameters]:
         raise BadInput(f"patient parameters lack {', '.join(missing)}; made by another version?")
-    torso = torso_surface(parameters["torso_coeffs"], torso_resolution)
+    torso = torso_surface(parameters["torso_coeffs"], torso_resolution, torso_atlas)
     try:
-        heart = heart_surfaces(parameters["heart_coeffs"], heart_edge_mm)
+        heart = atlas_heart(parameters["heart_coeffs"], heart_edge_mm, heart_atlas)
         rotation, origin = place_heart(heart, torso, parameters["pose_coeffs"])
+        placed = heart.points @ rotation.T + origin
+        skin_tags = np.full(len(torso.faces), Surface.SKIN, np.int8)
+        parts = [(placed, heart.faces, heart.face_tags), (torso.points, torso.faces, skin_tags)]
+        if lungs:
+            outside = heart.faces[np.isin(heart.face_tags, CLOSED_SURFACES["epi"])]
+            parts.append(lung_surfaces(torso, placed, outside))
     except StepFailed as error:
         raise StepFailed(f"{parameters['patient']}: {error}") from error
 
     names, sites, ground = standard_electrodes(torso)
     names = [*names, *map(anterior_electrode_name, range(MAX_ANTERIOR))]
     sites = np.concatenate([sites, anterior_electrodes(torso, MAX_ANTERIOR)])
-    n_heart = len(heart.points)
+    points, faces, face_tags = _joined(parts)
     latent = [parameters[key] for key in ("heart_coeffs", "torso_coeffs")]
     latent.append(parameters["pose_coeffs"][:N_ANGLES])
     arrays = {
-        "points": np.concatenate([heart.points @ rotation.T + origin, torso.points]),
-        "faces": np.concatenate([heart.faces, torso.faces + n_heart]).astype(np.int32),
-        "face_tags": np.concatenate(
-            [heart.face_tags, np.full(len(torso.faces), Surface.SKIN, np.int8)]
-        ),
+        "points": points,
+        "faces": faces,
+        "face_tags": face_tags,
         "site_names": np.array(names),
         "site_points": sites,
         "ground_point": ground,
@@ -75,3 +89,14 @@ def build_anatomy(
         "split": parameters["split"],
     }
     return arrays, attrs
+
+
+def _joined(parts: Sequence[Surfaces]) -> Surfaces:
+    """One set of surfaces from several: points, faces int32, tags."""
+    starts = np.cumsum([0, *(len(points) for points, _, _ in parts)])
+    faces = [part[1] + start for part, start in zip(parts, starts)]
+    return (
+        np.concatenate([part[0] for part in parts]),
+        np.concatenate(faces).astype(np.int32),
+        np.concatenate([part[2] for part in parts]),
+    )
