@@ -25,7 +25,7 @@ given = dict(np.load(source))
 f0, electrodes, sigmas = (given.pop(key) for key in ("f0", "electrodes", "sigmas"))
 section = dict(zip([
     "sigma_il_s_per_m", "sigma_it_s_per_m", "sigma_el_s_per_m", "sigma_et_s_per_m",
-    "sigma_torso_s_per_m", "sigma_blood_s_per_m"], sigmas.tolist()))
+    "sigma_torso_s_per_m", "sigma_blood_s_per_m", "sigma_lung_s_per_m"], sigmas.tolist()))
 lead_field, residual = lead_fields(given, f0, electrodes, solver=name, **section)
 np.savez(target, lead_field=lead_field, residual=residual)
 """

@@ -23,11 +23,12 @@ def test_eigenvalues_and_fibre_axis():
 
 def test_bulk_puts_each_tissue_in_its_place():
     sigma = Conductivities.from_section(SECTION)
-    tags = np.array([Tissue.MYOCARDIUM, Tissue.TORSO, Tissue.LV_BLOOD, Tissue.RV_BLOOD])
+    tags = np.array([1, Tissue.TORSO, Tissue.LUNG, Tissue.LV_BLOOD, Tissue.RV_BLOOD])
     tensors = bulk(np.array([[0.0, 0.0, 1.0]]), tags, sigma)
     np.testing.assert_allclose(tensors[0], np.diag([0.15, 0.15, 0.6]))  # G_i + G_e
     np.testing.assert_allclose(tensors[1], 0.06 * np.eye(3))
-    np.testing.assert_allclose(tensors[2:], [sigma.sigma_blood * np.eye(3)] * 2)
+    np.testing.assert_allclose(tensors[2], 0.0389 * np.eye(3))
+    np.testing.assert_allclose(tensors[3:], [sigma.sigma_blood * np.eye(3)] * 2)
 
 
 @pytest.mark.parametrize("name", RANGES)

@@ -77,6 +77,8 @@ class Anatomy(Section):
 
     heart_edge_mm: Annotated[float, Field(ge=0.5, le=8)] = 4.0
     torso_resolution: Literal["coarse", "fine"] = "coarse"
+    lungs: bool = False
+    """Whether the torso has lungs, with a conductivity of their own."""
 
 
 class Electrodes(Section):
@@ -144,12 +146,17 @@ CONDUCTIVITY_RANGES = {
     "sigma_et_s_per_m": (0.02, 1.0),
     "sigma_torso_s_per_m": (0.01, 0.5),
     "sigma_blood_s_per_m": (0.01, 1.5),
+    "sigma_lung_s_per_m": (0.01, 0.3),
 }
 """Narrow enough to notice a factor of ten; as in leadfield.conductivity (a test compares them)."""
 
 
 class Leadfield(Section):
-    """Conductivities of Dokuchaev 2026, section 2.1, in S/m (its mS/cm divided by 10)."""
+    """Conductivities of Dokuchaev 2026, section 2.1, in S/m (its mS/cm divided by 10).
+
+    Lungs: inflated, 10 Hz, by the four Cole-Cole terms of Gabriel 1996,
+    doi:10.1088/0031-9155/41/11/003.
+    """
 
     sigma_il_s_per_m: float = 0.3
     sigma_it_s_per_m: float = 0.03
@@ -157,6 +164,7 @@ class Leadfield(Section):
     sigma_et_s_per_m: float = 0.12
     sigma_torso_s_per_m: float = 0.06
     sigma_blood_s_per_m: float = 0.06
+    sigma_lung_s_per_m: float = 0.0389
     solver: SolverName = "auto"
     """auto takes mumps or amg by size; pardiso and cholmod are optional extras."""
     solver_tolerance: Annotated[float, Field(ge=1e-13, le=1e-6)] = 1e-10

@@ -1,4 +1,4 @@
-"""Conductivity tensors of myocardium, torso and blood (Dokuchaev 2026, section 2.1)."""
+"""Conductivity tensors of myocardium, torso, blood (Dokuchaev 2026, section 2.1) and lungs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -17,6 +17,7 @@ RANGES = {
     "sigma_et": (0.02, 1.0),
     "sigma_torso": (0.01, 0.5),
     "sigma_blood": (0.01, 1.5),
+    "sigma_lung": (0.01, 0.3),
 }
 """mS/mm (= S/m); wide around what is measured, narrow enough to notice a factor of ten."""
 
@@ -26,7 +27,7 @@ SOLVING = {"solver", "solver_tolerance", "electrodes_per_job", "gradient"}
 
 @dataclass(frozen=True)
 class Conductivities:
-    """Six scalars in mS/mm (= S/m): intra/extracellular along and across fibres; torso; blood.
+    """In mS/mm (= S/m): intra/extracellular along and across fibres; torso; blood; lungs.
 
     Raises:
         BadInput: a value outside `RANGES`, with the likely slip of units.
@@ -38,6 +39,7 @@ class Conductivities:
     sigma_et: float
     sigma_torso: float
     sigma_blood: float
+    sigma_lung: float
 
     def __post_init__(self):
         for name, (low, high) in RANGES.items():
@@ -82,7 +84,7 @@ def intracellular(f0: np.ndarray, sigma_il: float, sigma_it: float) -> np.ndarra
 
 
 def bulk(f0: np.ndarray, cell_tags: np.ndarray, sigma: Conductivities) -> np.ndarray:
-    """G = G_i + G_e in the myocardium, G_0 = sigma_torso I or sigma_blood I elsewhere.
+    """G = G_i + G_e in the myocardium, G_0 = sigma I of torso, blood or lungs elsewhere.
 
     Args:
         f0: [heart cell, 3] unit fibre directions.
@@ -100,6 +102,7 @@ def bulk(f0: np.ndarray, cell_tags: np.ndarray, sigma: Conductivities) -> np.nda
         Tissue.TORSO: sigma.sigma_torso,
         Tissue.LV_BLOOD: sigma.sigma_blood,
         Tissue.RV_BLOOD: sigma.sigma_blood,
+        Tissue.LUNG: sigma.sigma_lung,
     }
     unknown = set(np.unique(cell_tags[heart:]).tolist()) - set(scalars)
     if unknown:

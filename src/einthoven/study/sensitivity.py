@@ -15,6 +15,7 @@ from einthoven.conduction.action_potential import ECG_STEP_MS, template
 from einthoven.core.errors import BadInput
 from einthoven.core.names import LEADS
 from einthoven.core.simplex import cell_gradient, p1_gradients
+from einthoven.core.tags import Tissue
 from einthoven.ecg.forward import forward_potential
 from einthoven.ecg.leads import twelve_lead
 from einthoven.fibers.ldrb import assign_fibers
@@ -118,9 +119,12 @@ class Chain:
                 yield self.influence(words, ecg)
 
     def of_conductivities(self, factor: float) -> Iterator[Influence]:
-        """Each conductivity times a factor."""
+        """Each conductivity times a factor; that of the lungs if there are any."""
+        keys = [key for key in self.leadfield if key.startswith("sigma_")]
+        if not np.any(self.patient.mesh["cell_tags"] == Tissue.LUNG):
+            keys.remove("sigma_lung_s_per_m")
         for key, value in self.leadfield.items():
-            if key.startswith("sigma_"):
+            if key in keys:
                 name = key.removesuffix("_s_per_m")
                 yield self.influence(f"{name} x {factor:g}", self.ecg(**{key: factor * value}))
 
