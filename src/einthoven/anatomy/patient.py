@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from einthoven.anatomy.atlas_heart import atlas_heart
 from einthoven.anatomy.electrodes import MAX_ANTERIOR, anterior_electrodes, standard_electrodes
-from einthoven.anatomy.heart import heart_surfaces
 from einthoven.anatomy.lungs import lung_surfaces
 from einthoven.anatomy.pose import place_heart
 from einthoven.anatomy.torso import torso_surface
@@ -25,6 +25,8 @@ def build_anatomy(
     parameters: Mapping[str, Any],
     heart_edge_mm: float,
     torso_resolution: str,
+    heart_atlas: str = "",
+    torso_atlas: str = "",
     lungs: bool = False,
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Surfaces of one patient in the patient frame, and all places for electrodes.
@@ -35,6 +37,8 @@ def build_anatomy(
         parameters: what `cohort.draw_patient` returns.
         heart_edge_mm: mean edge of the heart's triangles.
         torso_resolution: "coarse" or "fine".
+        heart_atlas: path of a converted atlas (docs/atlases.md); "" is the embedded one.
+        torso_atlas: likewise.
         lungs: whether the body has lungs.
 
     Returns:
@@ -46,9 +50,9 @@ def build_anatomy(
     """
     if missing := [key for key in KEYS if key not in parameters]:
         raise BadInput(f"patient parameters lack {', '.join(missing)}; made by another version?")
-    torso = torso_surface(parameters["torso_coeffs"], torso_resolution)
+    torso = torso_surface(parameters["torso_coeffs"], torso_resolution, torso_atlas)
     try:
-        heart = heart_surfaces(parameters["heart_coeffs"], heart_edge_mm)
+        heart = atlas_heart(parameters["heart_coeffs"], heart_edge_mm, heart_atlas)
         rotation, origin = place_heart(heart, torso, parameters["pose_coeffs"])
         placed = heart.points @ rotation.T + origin
         skin_tags = np.full(len(torso.faces), Surface.SKIN, np.int8)
