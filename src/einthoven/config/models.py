@@ -23,6 +23,7 @@ HeightRange = Annotated[
     list[Annotated[float, Field(ge=135, le=205)]], Field(min_length=2, max_length=2)
 ]
 BmiRange = Annotated[list[Annotated[float, Field(ge=12, le=42)]], Field(min_length=2, max_length=2)]
+AtlasPath = Annotated[str, Field(description="path of an atlas file, or empty")]
 EncoderName = Literal["pca", "deepsdf"]
 ModelName = Literal["paper", "refraction"]
 PatientName = Annotated[str, Field(pattern=r"^p[0-9]{4}$")]
@@ -79,6 +80,9 @@ class Anatomy(Section):
     torso_resolution: Literal["coarse", "fine"] = "coarse"
     lungs: bool = False
     """Whether the torso has lungs, with a conductivity of their own."""
+    heart_atlas: AtlasPath = ""
+    """Path of an atlas file that `einthoven fetch` made; "" is the embedded atlas."""
+    torso_atlas: AtlasPath = ""
 
 
 class Electrodes(Section):
@@ -327,3 +331,12 @@ class Config(Section):
     deepsdf: DeepSdf = DeepSdf()
     paper: PaperModel = PaperModel()
     refraction: RefractionModel = RefractionModel()
+
+    @model_validator(mode="after")
+    def _handles_know_the_atlas(self) -> Self:
+        for name in ("heart_atlas", "torso_atlas"):
+            if getattr(self.anatomy, name) and self.cohort.sex != "any":
+                raise ValueError(
+                    f"cohort.sex moves the embedded atlases only; sex: any with anatomy.{name}"
+                )
+        return self

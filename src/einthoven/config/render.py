@@ -1,6 +1,7 @@
 """The config as commented YAML, as JSON schema, and as plain params for rules."""
 
 import json
+import re
 import types
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -79,4 +80,5 @@ def _yaml(value: Any) -> str:
     """A number, string, list or null in YAML; 1e-06 gets the dot without which it is text."""
     if isinstance(value, float) and "e" in (text := repr(value)) and "." not in text:
         return text.replace("e", ".0e")
-    return json.dumps(value) if isinstance(value, list | bool | None) else str(value)
+    plain = isinstance(value, str) and re.fullmatch(r"[A-Za-z][\w./-]*", value)
+    return str(value) if plain or type(value) in (int, float) else json.dumps(value)
