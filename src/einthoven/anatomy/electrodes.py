@@ -7,7 +7,7 @@ under it does. Sites: precordial as in the AHA/ACC/HRS recommendations (Kligfiel
 section 2.2.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -21,6 +21,9 @@ from einthoven.core.simplex import triangle_area_vectors
 
 GROUND = "RL"
 MAX_ANTERIOR = 1000
+RULE_LANDMARKS = ("ICS4", "NIPPLE_L", "CLAVICLE_L", "CLAVICLE_R", "SHOULDER_L", "SHOULDER_R",
+                  "ILIAC_L", "ILIAC_R")  # fmt: skip
+"""What `sites_by_rules` starts from; docs/own-patients.md tells where they lie."""
 
 PARASTERNAL_MM = 25.0
 """V1 and V2 beside the sternum: half its width and the radius of an electrode."""
@@ -81,13 +84,32 @@ def electrode_points(torso: TorsoSurface, names: Sequence[str]) -> np.ndarray:
 
 @lru_cache(maxsize=2)
 def _mean_sites(atlas: str) -> dict[str, np.ndarray]:
-    """Name -> [3] mm on the fine mean torso, by a nurse's rules."""
+    """Name -> [3] mm on the fine mean torso."""
     torso = torso_surface(np.zeros(0), "fine", atlas)
-    mark = torso.landmarks
     middle = float(atlas_of(atlas).landmarks["ICS4"][0])
+    return sites_by_rules(torso.points, torso.faces, torso.landmarks, middle)
+
+
+def sites_by_rules(
+    points: np.ndarray, faces: np.ndarray, mark: Mapping[str, np.ndarray], middle: float
+) -> dict[str, np.ndarray]:
+    """The electrodes of the 12-lead ECG as a nurse finds them from landmarks.
+
+    Args:
+        points: [vertex, 3] mm, skin in the patient frame.
+        faces: [face, 3].
+        mark: `RULE_LANDMARKS`, each [3] mm.
+        middle: x of the midline, mm.
+
+    Returns:
+        Name -> [3] mm, with the ground.
+
+    Raises:
+        BadInput: a ray misses the skin: the landmarks are not on it.
+    """
 
     def front(x: float, z: float) -> np.ndarray:
-        return cast_ray(torso.points, torso.faces, [x, -1000.0, z], [0.0, 1.0, 0.0])
+        return cast_ray(points, faces, [x, -1000.0, z], [0.0, 1.0, 0.0])
 
     site = {}
     for name, sign in (("V1", -1.0), ("V2", 1.0)):
@@ -97,13 +119,13 @@ def _mean_sites(atlas: str) -> dict[str, np.ndarray]:
     site["V4"] = front(mark["CLAVICLE_L"][0], height)
     between = 0.5 * (site["V2"] + site["V4"])
     site["V3"] = front(between[0], between[2])
-    back = cast_ray(torso.points, torso.faces, [middle, 1000.0, height], [0.0, -1.0, 0.0])
+    back = cast_ray(points, faces, [middle, 1000.0, height], [0.0, -1.0, 0.0])
     centre = np.array([middle, 0.5 * (front(middle, height)[1] + back[1]), height])
     to_v4 = site["V4"] - centre
     to_v4 /= np.linalg.norm(to_v4)
     to_v6 = np.array([1.0, 0.0, 0.0])  # the midaxillary line: straight to the left
-    site["V5"] = cast_ray(torso.points, torso.faces, centre, to_v4 + to_v6)
-    site["V6"] = cast_ray(torso.points, torso.faces, centre, to_v6)
+    site["V5"] = cast_ray(points, faces, centre, to_v4 + to_v6)
+    site["V6"] = cast_ray(points, faces, centre, to_v6)
     for name, side in (("RA", "R"), ("LA", "L")):
         # the fossa below the clavicle's lateral third, inside the deltoid
         x = 0.45 * mark[f"CLAVICLE_{side}"][0] + 0.55 * mark[f"SHOULDER_{side}"][0]
@@ -123,14 +145,18 @@ def _standard_places(resolution: str, atlas: str) -> SkinPoints:
 @lru_cache(maxsize=8)
 def _anterior_places(resolution: str, n: int, atlas: str) -> SkinPoints:
     """Triangles and weights of the first `n` anterior electrodes."""
-    candidates = _anterior_candidates(atlas)
-    start = atlas_of(atlas).landmarks["ICS4"]
+    places = farthest_first(_anterior_candidates(atlas), atlas_of(atlas).landmarks["ICS4"], n)
+    return atlas_of(atlas).attach(places, resolution)
+
+
+def farthest_first(candidates: np.ndarray, start: np.ndarray, n: int) -> np.ndarray:
+    """`n` of the candidates [candidate, 3] mm: nearest to `start`, then ever the farthest off."""
     chosen = [int(np.linalg.norm(candidates - start, axis=1).argmin())]
     distance = np.linalg.norm(candidates - candidates[chosen[0]], axis=1)
     while len(chosen) < n:
         chosen.append(int(distance.argmax()))
         distance = np.minimum(distance, np.linalg.norm(candidates - candidates[chosen[-1]], axis=1))
-    return atlas_of(atlas).attach(candidates[chosen], resolution)
+    return candidates[chosen]
 
 
 @lru_cache(maxsize=2)
@@ -143,19 +169,29 @@ def _anterior_candidates(atlas: str) -> np.ndarray:
     torso = torso_surface(np.zeros(0), "fine", atlas)
     mark = torso.landmarks
     middle = float(atlas_of(atlas).landmarks["ICS4"][0])
-    area = triangle_area_vectors(torso.points, torso.faces)
-    size = np.linalg.norm(area, axis=1)
     centre = torso.points[torso.faces].mean(axis=1)
     allowed = (
-        (-area[:, 1] > FRONT_COSINE * size)
-        & ~torso.cap[torso.faces].any(axis=1)
+        ~torso.cap[torso.faces].any(axis=1)
         & (np.abs(centre[:, 0] - middle) < mark["SHOULDER_L"][0] - middle)
         & (centre[:, 2] > mark["ILIAC_L"][2])
         & (centre[:, 2] < mark["STERNAL_NOTCH"][2] + 15.0)
     )
+    return front_candidates(torso.points, torso.faces, allowed)
+
+
+def front_candidates(points: np.ndarray, faces: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+    """[candidate, 3] mm, uniform by area on those `allowed` [face] triangles that face forwards.
+
+    Raises:
+        BadInput: there is none.
+    """
+    area = triangle_area_vectors(points, faces)
+    size = np.linalg.norm(area, axis=1)
+    weight = np.where(allowed & (-area[:, 1] > FRONT_COSINE * size), size, 0.0)
+    if not weight.any():
+        raise BadInput("torso: no skin between the electrodes faces forwards; wrong axes?")
     rng = generator(ANTERIOR_SEED, "anterior electrodes")
-    weight = np.where(allowed, size, 0.0)
     face = rng.choice(len(size), N_CANDIDATES, p=weight / weight.sum())
     root, along = np.sqrt(rng.random(N_CANDIDATES)), rng.random(N_CANDIDATES)
     weights = np.stack([1 - root, root * (1 - along), root * along], axis=1)
-    return SkinPoints(torso.faces[face], weights).on(torso.points)
+    return SkinPoints(faces[face], weights).on(points)
