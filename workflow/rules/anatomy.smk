@@ -23,6 +23,7 @@ rule cohort:
 
 rule anatomy:
     input:
+        list(ATLASES.values()),
         cohort="results/cohort/{patient}.json",
     output:
         "results/patients/{patient}/anatomy.npz",

@@ -45,6 +45,19 @@ for atlas in ("torso", "heart"):
         )
         sys.exit(2)
 
+ATLASES = {
+    key: path
+    for key in ("heart_atlas", "torso_atlas")
+    if (path := config["anatomy"][key])
+}
+for key, path in ATLASES.items():
+    if not Path(path).is_file():
+        print(
+            f"einthoven: config: anatomy.{key}: {path}: no such file; `einthoven fetch` makes it",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+
 if workflow.is_main_process and Path("results/patients").is_dir():
     if not any(Path(".snakemake/metadata").glob("*")):
         print(
