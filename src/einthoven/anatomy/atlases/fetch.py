@@ -16,7 +16,7 @@ from einthoven.core.check import between
 from einthoven.core.errors import BadInput
 from einthoven.core.log import logger
 
-EDGES_MM = (4.0, 2.2)
+EDGES_MM: tuple[float, ...] = (4.0, 2.2)
 """Edge lengths at which a heart is triangulated when it is converted; others take seconds a job."""
 MAX_MODES = 100
 
@@ -27,7 +27,7 @@ def fetch(
     to: Path,
     phase: str = "ED",
     n_modes: int = 20,
-    edges_mm: tuple[float, ...] = EDGES_MM,
+    edges_mm: tuple[float, ...] | None = None,
 ) -> Path:
     """Make the atlas file of a published atlas.
 
@@ -37,7 +37,7 @@ def fetch(
         to: folder of atlas files.
         phase: "ED" or "ES".
         n_modes: how many modes to keep.
-        edges_mm: edge lengths at which a heart is triangulated now.
+        edges_mm: edge lengths at which a heart is triangulated now; None: `EDGES_MM`.
 
     Returns:
         The file written.
@@ -48,6 +48,7 @@ def fetch(
     """
     atlas = published(name)
     between("modes", n_modes, 1, MAX_MODES)
+    edges_mm = EDGES_MM if edges_mm is None else edges_mm
     if phase not in atlas.phases:
         raise BadInput(f"phase {phase}: {name} has {', '.join(atlas.phases)}")
     out = to / (f"{name}.npz" if phase == atlas.phases[0] else f"{name}-{phase.lower()}.npz")
