@@ -10,10 +10,10 @@ from einthoven.anatomy.parametric_heart import (
     level,
     project,
 )
+from einthoven.anatomy.remeshing import remesh_disc
 from einthoven.anatomy.surface_mesh import (
     compact,
     mesh_plane,
-    remesh_disc,
     triangle_quality,
     unique_edges,
 )

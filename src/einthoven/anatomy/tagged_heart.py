@@ -4,13 +4,13 @@ import numpy as np
 
 from einthoven.anatomy.heart import HeartSurfaces
 from einthoven.anatomy.heart_check import check_heart, heart_volumes
+from einthoven.anatomy.remeshing import remesh_open
 from einthoven.anatomy.rims import fill_rims, loop_area, smooth_loop, spread
 from einthoven.anatomy.surface_mesh import (
     compact,
     face_edges,
     face_neighbours,
     face_pieces,
-    remesh_open,
     rim_loops,
 )
 from einthoven.core.check import between, finite, shape
@@ -27,7 +27,17 @@ Piece = tuple[np.ndarray, np.ndarray]
 def heart_from_surface(
     points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray, edge_mm: float
 ) -> HeartSurfaces:
-    """The heart whose myocardium a tagged surface bounds.
+    """The heart whose myocardium a tagged surface bounds, in the heart frame.
+
+    See `placed_heart`.
+    """
+    return placed_heart(points, faces, face_tags, edge_mm)[0]
+
+
+def placed_heart(
+    points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray, edge_mm: float
+) -> tuple[HeartSurfaces, np.ndarray, np.ndarray]:
+    """The heart whose myocardium a tagged surface bounds, and where it lay.
 
     Each cavity may have one opening or several (valves); the base may be curved. Rims are
     smoothed on the scale of `edge_mm`, for labels have teeth.
@@ -39,7 +49,8 @@ def heart_from_surface(
         edge_mm: wanted mean edge length.
 
     Returns:
-        HeartSurfaces in the heart frame.
+        HeartSurfaces in the heart frame; rotation [3, 3] and origin [3] mm, so that the given
+        frame is heart @ rotation.T + origin.
 
     Raises:
         BadInput: not one closed surface with the four tags, each in one piece.
@@ -53,7 +64,7 @@ def heart_from_surface(
     points, faces, face_tags = _triangulate(points, faces, face_tags, edge_mm)
     volumes = heart_volumes(points, faces, face_tags)
     check_heart(points, faces, face_tags, flat_base=False)
-    return HeartSurfaces(points, faces, face_tags, landmarks, volumes)
+    return HeartSurfaces(points, faces, face_tags, landmarks, volumes), rotation, origin
 
 
 def heart_frame(

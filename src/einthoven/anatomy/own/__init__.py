@@ -1,0 +1,1 @@
+"""Patients of the user: reading, checking and mending surfaces from files."""

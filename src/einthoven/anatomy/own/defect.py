@@ -1,0 +1,70 @@
+"""What is wrong with a surface, where, and a picture of it."""
+
+from pathlib import Path
+
+import numpy as np
+
+from einthoven.core.atomic import atomic
+from einthoven.core.errors import BadInput
+from einthoven.core.log import logger
+
+PIXELS = (1100, 550)
+
+
+class Defect(BadInput):
+    """A surface that cannot be used, with the places to look at.
+
+    Attributes:
+        surfaces: points [vertex, 3] mm and faces [face, 3] of what is drawn.
+        places: [place, 3] mm, where the defect is.
+    """
+
+    def __init__(
+        self, message: str, surfaces: list[tuple[np.ndarray, np.ndarray]], places: np.ndarray
+    ):
+        super().__init__(message)
+        self.surfaces = surfaces
+        self.places = np.asarray(places, float).reshape(-1, 3)
+
+
+def near(places: np.ndarray) -> str:
+    """Words for where the first of some places [place, 3] mm is."""
+    x, y, z = np.asarray(places, float).reshape(-1, 3)[0]
+    return f"near ({x:.1f}, {y:.1f}, {z:.1f}) mm"
+
+
+def draw(defect: Defect, path: Path) -> bool:
+    """Write a PNG: the whole, and the first place close by. Tell whether there is one.
+
+    Without a way to draw the reason must still be told, so a failure here is only logged.
+    """
+    try:
+        import pyvista as pv
+
+        plotter = pv.Plotter(off_screen=True, shape=(1, 2), window_size=list(PIXELS), border=False)
+        size = max(np.ptp(points[np.unique(faces)], axis=0).max() for points, faces in
+                   defect.surfaces)  # fmt: skip
+        for column in (0, 1):
+            plotter.subplot(0, column)
+            for (points, faces), opacity in zip(defect.surfaces, (0.55, 0.9)):
+                surface = pv.PolyData.from_regular_faces(points, faces)
+                plotter.add_mesh(surface, color="#9db4c0", opacity=opacity, show_edges=True)
+            plotter.add_mesh(
+                pv.PolyData(defect.places), color="#d1495b", point_size=14,
+                render_points_as_spheres=True,
+            )  # fmt: skip
+            plotter.camera_position = "xz"
+        plotter.camera.focal_point = defect.places[0]
+        away = defect.places[0] - defect.surfaces[0][0].mean(axis=0)
+        away = away / max(np.linalg.norm(away), 1e-9) + [0.3, -0.3, 0.2]
+        plotter.camera.position = defect.places[0] + 0.5 * size * away
+        plotter.camera.up = (0, 0, 1)
+        with atomic(path) as temporary:
+            png = temporary.with_suffix(".png")
+            plotter.screenshot(png)
+            png.replace(temporary)
+        plotter.close()
+    except Exception as error:  # a machine without OpenGL, or a full disk
+        logger.warning("no picture of the defect: %s", error)
+        return False
+    return True

@@ -1,0 +1,82 @@
+"""The sheet of own patients: a CSV with a line for each."""
+
+import csv
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from einthoven.core.errors import BadInput
+
+NAME = r"[a-z][a-z0-9-]*"
+VIRTUAL = re.compile(r"p[0-9]{4}")
+REQUIRED = ("patient", "heart", "torso", "electrodes", "unit", "axes")
+
+
+class Row(NamedTuple):
+    """One patient of the sheet; paths are relative to `folder`."""
+
+    patient: str
+    heart: str
+    """A file, or `epi=FILE lv=FILE rv=FILE base=FILE`."""
+    torso: str
+    electrodes: str
+    """CSV with name, x, y, z: electrodes, and landmarks for those that are missing."""
+    unit: str
+    axes: str
+    tags: str = ""
+    """`ARRAY base=1 epi=2 lv=3 rv=4`, if the heart has tags of its own."""
+    folder: str = "."
+
+    @property
+    def files(self) -> list[str]:
+        """All files of the patient."""
+        heart = [part.partition("=")[2] for part in self.heart.split() if "=" in part]
+        places = [*(heart or [self.heart]), self.torso, self.electrodes]
+        files = [Path(self.folder) / place for place in places if place]
+        # openCARP and EDGAR split a mesh: the neighbours count, too
+        beside = (".pts", ".elem", ".fac", ".lon")
+        more = [f.with_suffix(s) for f in files if f.suffix in beside for s in beside]
+        return [str(f) for f in dict.fromkeys([*files, *(m for m in more if m.exists())])]
+
+
+def checked_name(name: str) -> str:
+    """The name of an own patient.
+
+    Raises:
+        BadInput: characters that a file name should not have, or a virtual patient's name.
+    """
+    if not re.fullmatch(NAME, name) or VIRTUAL.match(name):
+        raise BadInput(
+            f"patient {name!r}: lower-case letters, digits and hyphens, a letter first; names "
+            "like p0001 belong to virtual patients"
+        )
+    return name
+
+
+def read_sheet(path: str | Path) -> list[Row]:
+    """All own patients.
+
+    Raises:
+        BadInput: the sheet is missing or lacks a column, a field is empty, or a name is wrong or
+            given twice.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise BadInput(f"cohort.own: {path}: no such file")
+    with path.open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    rows: list[Row] = []
+    for number, line in enumerate(lines, start=2):
+        known = {k: (v or "").strip() for k, v in line.items() if k in Row._fields}
+        empty = [key for key in REQUIRED if not known.get(key)]
+        if empty:
+            raise BadInput(f"{path}: line {number}: {', '.join(empty)} missing; the columns are "
+                           f"{', '.join((*REQUIRED, 'tags'))}")  # fmt: skip
+        try:
+            checked_name(known["patient"])
+        except BadInput as error:
+            raise BadInput(f"{path}: line {number}: {error}") from error
+        if known["patient"] in [row.patient for row in rows]:
+            raise BadInput(f"{path}: line {number}: {known['patient']} is given twice")
+        rows.append(Row(**(known | {"folder": str(path.parent)})))
+    return rows
