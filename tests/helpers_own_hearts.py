@@ -44,3 +44,58 @@ def wall_of_the_embedded_atlas(coeffs=(), edge_mm=4.0):
     heart = heart_surfaces(np.array(coeffs, float), edge_mm)
     kept = ~np.isin(heart.face_tags, LIDS)
     return heart.points, heart.faces[kept], heart.face_tags[kept]
+
+
+DALHOUSIE_AXES = "LIP"
+"""The torso's x points left, y to the feet, z to the back."""
+DALHOUSIE_LANDMARKS_XZ = {
+    "ICS4": (0, -290), "NIPPLE_L": (95, -290), "CLAVICLE_L": (80, -175), "CLAVICLE_R": (-80, -175),
+    "SHOULDER_L": (175, -180), "SHOULDER_R": (-175, -180), "ILIAC_L": (95, -480),
+    "ILIAC_R": (-95, -480),
+}  # fmt: skip
+"""Left and head coordinates in mm, read off a picture of the torso."""
+
+
+def write_dalhousie_patient(folder, heart):
+    """A real heart in the Dalhousie torso, all files in the torso's frame; the row of a sheet.
+
+    Args:
+        folder: to write into.
+        heart: points [vertex, 3] mm in any frame, faces, tags or None.
+    """
+    import pyvista as pv
+
+    from einthoven.anatomy.own.sheet import Row
+    from einthoven.anatomy.own.units import to_patient_frame
+    from einthoven.anatomy.pose import Pose
+    from einthoven.anatomy.skin_points import cast_ray
+    from einthoven.anatomy.tagged_heart import placed_heart
+    from einthoven.anatomy.wall_tags import tag_wall
+    from einthoven.core.carp import read_carp
+
+    data_file("dalhousie/daltorso.pts")
+    for suffix in (".pts", ".fac"):
+        text = (DATA / f"dalhousie/daltorso{suffix}").read_text()
+        (folder / f"torso{suffix}").write_text(text)
+    torso, epi = (read_carp(DATA / f"dalhousie/{name}.pts") for name in ("daltorso", "dalepi"))
+    turn = to_patient_frame(DALHOUSIE_AXES)
+    skin = torso.points @ turn
+    points, faces, tags = heart
+    known = tag_wall(points, faces) if tags is None else tags
+    own, rotation, origin = placed_heart(points, faces, known, 6.0)
+    pose = Pose.from_coeffs(np.zeros(6)).rotation
+    in_heart = (points - origin) @ rotation - own.centre
+    centre = (epi.points @ turn).mean(axis=0)
+    placed = (in_heart @ pose.T + centre) @ turn.T
+    surface = pv.PolyData.from_regular_faces(placed, faces)
+    if tags is not None:
+        surface.cell_data["class"] = tags
+    surface.save(folder / "heart.vtp")
+    lines = ["name,x,y,z"]
+    for name, (x, z) in DALHOUSIE_LANDMARKS_XZ.items():
+        place = cast_ray(skin, torso.cells, [x, -1000.0, z], [0.0, 1.0, 0.0]) @ turn.T
+        lines.append(",".join([name, *(f"{value:.3f}" for value in place)]))
+    (folder / "places.csv").write_text("\n".join(lines) + "\n")
+    words = "class base=5 epi=2 lv=3 rv=4" if tags is not None else ""
+    return Row("own", "heart.vtp", "torso.pts", "places.csv", "mm", DALHOUSIE_AXES, words,
+               str(folder))  # fmt: skip
