@@ -1,0 +1,60 @@
+"""The mean of Bai 2015 as adapted by Schuler and Loewe enters as an atlas and can be meshed.
+
+Its modes cannot be had offline: smooth fields with the published shares of variance and total
+variation move it, so that amplitudes are those of the real atlas.
+"""
+
+import helpers_atlas as stand_in
+import numpy as np
+import pytest
+from helpers_own_hearts import data_file
+
+from einthoven.anatomy.atlas_heart import atlas_heart, meshed
+from einthoven.anatomy.atlases import schuler
+from einthoven.anatomy.atlases.atlas_file import model_arrays, save_atlas
+from einthoven.anatomy.atlases.carry import unit_model
+from einthoven.anatomy.cohort import draw_patient
+from einthoven.anatomy.heart_check import heart_volumes
+from einthoven.anatomy.patient import build_anatomy
+from einthoven.config import Config
+from einthoven.core.simplex import enclosed_volume, tet_volumes
+from einthoven.mesh.surfaces import check_surfaces
+from einthoven.mesh.tetrahedra import tetrahedralise
+
+
+@pytest.fixture(scope="module")
+def atlas(tmp_path_factory):
+    points, faces, tags = schuler.read_wall(data_file("cobiveco-geo1/heart.vtp").parent)
+    spread = stand_in.variances(len(points))[:10]
+    moves = stand_in.smooth_modes(points, 10) * np.sqrt(spread)[:, None, None]
+    wall = unit_model(points, moves, faces, tags)
+    path = tmp_path_factory.mktemp("real") / "real.npz"
+    arrays = model_arrays(wall) | model_arrays(meshed(wall, 4.0), "_4")
+    save_atlas(path, "heart", arrays, name="real mean", source="Zenodo 4506463", licence="CC-BY")
+    return str(path), wall
+
+
+@pytest.mark.slow
+def test_real_mean_keeps_its_volume_and_its_individuals_are_hearts(atlas):
+    path, wall = atlas
+    mean = atlas_heart(np.zeros(10), 4.0, path)
+    muscle = enclosed_volume(wall.mean, wall.faces) / 1000
+    assert mean.volumes_ml["myocardium"] == pytest.approx(muscle, rel=0.01)
+    assert mean.volumes_ml == pytest.approx(heart_volumes(mean.points, mean.faces, mean.face_tags))
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        atlas_heart(rng.uniform(-1, 1, 10), 4.0, path)  # checks itself
+
+
+@pytest.mark.slow
+def test_patient_with_a_real_heart_in_our_torso_is_meshed(atlas):
+    path, _ = atlas
+    setup = {name: dict(section) for name, section in Config()}
+    setup["anatomy"]["heart_atlas"] = path
+    for index in range(2):
+        body, attrs = build_anatomy(draw_patient(index, **setup["cohort"]), **setup["anatomy"])
+        surfaces = [body[name] for name in ("points", "faces", "face_tags")]
+        check_surfaces(*surfaces)
+        mesh = tetrahedralise(*surfaces, body["site_points"][:9], **setup["mesh"])
+        heart = tet_volumes(mesh.points, mesh.cells[: mesh.n_heart_cells]).sum() / 1000
+        assert heart == pytest.approx(attrs["volumes_ml"]["myocardium"], rel=0.01)

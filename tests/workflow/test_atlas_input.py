@@ -1,0 +1,30 @@
+"""An atlas named in the config is an input of the anatomy: another file makes patients anew."""
+
+import helpers_atlas as stand_in
+import pytest
+from helpers_workflow import CI, copy_project, planned, snakemake
+
+from einthoven.anatomy.atlases.fetch import fetch
+
+TARGET = ("--cores", "1", "results/patients/p0000/anatomy.npz")
+
+
+def with_atlas(path):
+    return (*CI, "--config", f"anatomy={{heart_atlas: {path}}}", "cohort={n_heart_modes: 3}")
+
+
+@pytest.mark.workflow
+def test_another_atlas_file_makes_the_anatomy_again(tmp_path):
+    folder = copy_project(tmp_path / "project")
+    done = snakemake(folder, "--dry-run", *TARGET, *with_atlas("atlases/uk-biobank.npz"))
+    assert done.returncode != 0
+    assert "anatomy.heart_atlas: atlases/uk-biobank.npz: no such file" in done.stderr
+
+    stand_in.write_ukb(tmp_path / "published")
+    fetch("uk-biobank", tmp_path / "published", folder / "atlases", "ED", 4, (4.0,))
+    arguments = (*TARGET, *with_atlas("atlases/uk-biobank.npz"))
+    done = snakemake(folder, *arguments)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "anatomy" not in planned(folder, *arguments)
+    fetch("uk-biobank", tmp_path / "published", folder / "atlases", "ED", 3, (4.0,))
+    assert planned(folder, *arguments)["anatomy"] == 1
