@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers_heart import heart_mesh
 
-from einthoven.conduction.growth import Branching, grow
+from einthoven.conduction.growth import Branching, Root, grow
 from einthoven.conduction.purkinje import coverage_gap, grow_tree, path_lengths
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.tags import Surface
@@ -79,6 +79,17 @@ def test_both_sides_reach_the_muscle_early(tree):
         assert 0 < first < 35
 
 
+def test_muscle_is_reached_in_the_order_of_human_hearts(mesh, coordinates, tree):
+    """Durrer 1970: the left septum before the right one, the RV's apex before its base."""
+    z, phi, nu = (getattr(coordinates, f"uvc_{c}")[tree.pmj_nodes] for c in ("z", "phi", "nu"))
+    septum, right = np.abs(phi) < np.pi / 3, tree.pmj_side == 1
+    middle = septum & (z > 0.3) & (z < 0.7)
+    lead = tree.pmj_times[middle & right & (nu == -1)].min() - tree.pmj_times[middle & ~right].min()
+    assert 2 < lead < 20
+    low, high = (tree.pmj_times[right & where].mean() for where in (z < 0.3, z > 0.7))
+    assert low + 5 < high
+
+
 def test_same_seed_same_tree_whatever_the_global_state_and_other_seed_other_tree(
     mesh, coordinates, tree
 ):
@@ -106,7 +117,7 @@ def test_a_root_off_the_surface_is_a_failure():
     points = np.array([[0.0, 0, 0], [10, 0, 0], [0, 10, 0]])
     root = np.array([-50.0, -50, 0])
     with pytest.raises(StepFailed, match="off the endocardium"):
-        grow(points, np.array([[0, 1, 2]]), [(root, points[1])], Branching(), seed=1)
+        grow(points, np.array([[0, 1, 2]]), [Root(root, points[1])], Branching(), seed=1)
 
 
 def test_path_lengths_of_a_small_tree():

@@ -34,7 +34,8 @@ def test_r_waves_progress_and_have_the_size_of_real_ones(patient):
     r, s = precordial(patient["ecg"], patient["clock"])
     share = r / (r + s)
     assert share[0] < 0.5 < share[5]  # V1 mostly down, V6 mostly up
-    assert np.all(share[:3] <= share[3:].max())
+    assert share[1] < 0.7  # V2 still has an S wave
+    assert np.corrcoef(np.arange(6), share)[0, 1] > 0.7
     assert np.all((r + s > 0.5) & (r + s < 5.0))
     assert 0.5 < np.median(r) < 3.0
 

@@ -4,26 +4,30 @@ from typing import NamedTuple
 
 import numpy as np
 
+from einthoven.conduction.growth import Fascicles, Root
 from einthoven.core.errors import StepFailed
 from einthoven.core.tags import Surface
 from einthoven.fibers.coordinates import Coordinates
 from einthoven.fibers.heart import Heart
 
-LEFT_ROOT_Z, LEFT_TOWARDS_Z = 0.85, 0.55
-"""The left bundle appears under the aortic valve, on the upper septum, and runs apexwards."""
-RIGHT_ROOT_Z, RIGHT_TOWARDS_Z = 0.55, 0.8
-"""The right bundle surfaces on the septum where the moderator band leaves it."""
-BAND_ROOT_Z, BAND_TOWARDS_Z = 0.4, 0.7
+LEFT_ROOT_Z, LEFT_TOWARDS_Z = 0.7, 0.45
+"""The left bundle runs down the septum; its first junctions are in the middle third, where human
+hearts begin."""
+RIGHT_ROOT_Z, RIGHT_TOWARDS_Z = 0.35, 0.7
+"""The right bundle surfaces on the lower septum, at the root of the moderator band; its branches
+climb back towards the base."""
+BAND_ROOT_Z, BAND_TOWARDS_Z = 0.3, 0.7
 """The band lands on the RV's free wall, at the anterior papillary muscle."""
 
-Root = tuple[np.ndarray, np.ndarray]
-"""A point [3] mm on an endocardium, and a point [3] that the first branch heads for."""
+LEFT_FASCICLES = Fascicles(8.0, 20.0, (-1.0, 1.0))
+"""To the anterior and the posterior wall."""
+RIGHT_FASCICLES = Fascicles(3.0, 3.0, (-0.6, 0.5))
+"""Short: the muscle is reached at the apex first. With fascicles as long as the left ones the
+tree has no tips there, the RV's apex is the last to fire, and V2 has no S wave."""
 
-LEFT_WAY_MM, RIGHT_WAY_MM = 12.0, 0.0
-"""Insulated ways to the roots, the right one being the origin of time: with them the first
-junctions of both sides fire within about 10 ms of each other. In human hearts the left side leads
-by 5 to 10 ms (Durrer 1970, doi:10.1161/01.CIR.41.6.899); here some right sides do, because the
-left tree's first fascicle has no tips. QRS durations decided, not this."""
+LEFT_WAY_MM, RIGHT_WAY_MM = 12.0, 36.0
+"""Insulated ways to the roots. The left septum fires 5 to 15 ms before the right one, as in human
+hearts (Durrer 1970, doi:10.1161/01.CIR.41.6.899): that is the r wave of V1."""
 
 
 class Bundle(NamedTuple):
@@ -42,15 +46,15 @@ def bundle_starts(heart: Heart, coordinates: Coordinates) -> dict[int, Bundle]:
         StepFailed: a surface has no node to start from.
     """
 
-    def place(tag: Surface, nu: int, root_z: float, towards_z: float) -> Root:
-        root, towards = (
+    def place(tag: Surface, nu: int, root_z: float, towards_z: float, first: Fascicles) -> Root:
+        point, towards = (
             heart.points[_middle_node(heart, coordinates, tag, nu, z)] for z in (root_z, towards_z)
         )
-        return root, towards
+        return Root(point, towards, first)
 
-    left = place(Surface.LV_ENDO, -1, LEFT_ROOT_Z, LEFT_TOWARDS_Z)
-    right = place(Surface.RV_ENDO, -1, RIGHT_ROOT_Z, RIGHT_TOWARDS_Z)
-    band = place(Surface.RV_ENDO, 1, BAND_ROOT_Z, BAND_TOWARDS_Z)
+    left = place(Surface.LV_ENDO, -1, LEFT_ROOT_Z, LEFT_TOWARDS_Z, LEFT_FASCICLES)
+    right = place(Surface.RV_ENDO, -1, RIGHT_ROOT_Z, RIGHT_TOWARDS_Z, RIGHT_FASCICLES)
+    band = place(Surface.RV_ENDO, 1, BAND_ROOT_Z, BAND_TOWARDS_Z, RIGHT_FASCICLES)
     return {-1: Bundle((left,), LEFT_WAY_MM), 1: Bundle((right, band), RIGHT_WAY_MM)}
 
 

@@ -8,6 +8,7 @@ which take most of its time (two k-d trees a branch); they give the same trees, 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -15,10 +16,25 @@ import numpy as np
 from einthoven.core.errors import StepFailed
 from einthoven.core.simplex import triangle_area_vectors
 
-FASCICLE_ANGLES_RAD = (-0.6, 0.5)
-FASCICLE_LENGTH_MM = 25.0
-TRUNK_LENGTH_MM = 8.0
 REPULSION = 0.1
+
+
+class Fascicles(NamedTuple):
+    """What a tree begins with, on which no muscle is reached: a trunk that forks in two."""
+
+    trunk_mm: float = 8.0
+    length_mm: float = 25.0
+    angles_rad: tuple[float, float] = (-0.6, 0.5)
+
+
+class Root(NamedTuple):
+    """Where a tree begins."""
+
+    point: np.ndarray
+    """[3] mm on the endocardium."""
+    towards: np.ndarray
+    """[3] mm, what the trunk heads for."""
+    fascicles: Fascicles = Fascicles()
 
 
 @dataclass(frozen=True)
@@ -150,7 +166,7 @@ def project(
 def grow(
     surface_points: np.ndarray,
     surface_faces: np.ndarray,
-    roots: Sequence[tuple[np.ndarray, np.ndarray]],
+    roots: Sequence[Root],
     branching: Branching,
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -159,7 +175,7 @@ def grow(
     Args:
         surface_points: [vertex, 3] mm.
         surface_faces: [face, 3].
-        roots: pairs of a point [3] on the surface and a point that the first branch heads for.
+        roots: one or more.
         branching: how the tree branches.
         seed: the tree depends on nothing else that is random.
 
@@ -174,8 +190,8 @@ def grow(
     state = np.random.get_state()  # noqa: NPY002  (run_generation knows no other source)
     np.random.seed(seed % 2**32)  # noqa: NPY002
     try:
-        for root, towards in roots:
-            start, lines = _grow_from(sheet, nodes, root, towards, branching)
+        for root in roots:
+            start, lines = _grow_from(sheet, nodes, root, branching)
             edges += lines
             starts.append(start)
     finally:
@@ -185,30 +201,29 @@ def grow(
 
 
 def _grow_from(
-    sheet: Sheet, nodes: Nodes, root: np.ndarray, towards: np.ndarray, branching: Branching
+    sheet: Sheet, nodes: Nodes, root: Root, branching: Branching
 ) -> tuple[int, list[tuple[int, int]]]:
     """Trunk, two fascicles, then generations of pairs: number of the root, edges."""
     from fractal_tree.branch import Branch
     from fractal_tree.tree import FractalTreeParameters, grow_fascicles, run_generation
 
-    triangle = sheet.project_new_point(root)[1]
+    point, towards, (trunk_mm, length_mm, angles_rad) = root
+    triangle = sheet.project_new_point(point)[1]
     if triangle < 0:
-        raise StepFailed(f"purkinje: the root at {np.round(root, 1)} mm is off the endocardium")
+        raise StepFailed(f"purkinje: the root at {np.round(point, 1)} mm is off the endocardium")
     parameters = FractalTreeParameters(
         N_it=branching.n_generations,
         length=branching.branch_length_mm,
         branch_angle=branching.branch_angle_rad,
         repulsitivity=REPULSION,
         l_segment=branching.segment_mm,
-        fascicles_angles=FASCICLE_ANGLES_RAD,
-        fascicles_length=(FASCICLE_LENGTH_MM, FASCICLE_LENGTH_MM),
+        fascicles_angles=angles_rad,
+        fascicles_length=(length_mm, length_mm),
     )
-    start = nodes.add_nodes([root])[0]
-    heading = (towards - root) / np.linalg.norm(towards - root)
-    n_segments = int(TRUNK_LENGTH_MM / branching.segment_mm)
-    trunk = Branch(
-        sheet, start, heading, triangle, TRUNK_LENGTH_MM, 0.0, 0.0, nodes, [start], n_segments
-    )
+    start = nodes.add_nodes([point])[0]
+    heading = (towards - point) / np.linalg.norm(towards - point)
+    n_segments = int(trunk_mm / branching.segment_mm)
+    trunk = Branch(sheet, start, heading, triangle, trunk_mm, 0.0, 0.0, nodes, [start], n_segments)
     branches, lines = {0: trunk}, list(zip(trunk.nodes[:-1], trunk.nodes[1:]))
     growing, last = grow_fascicles(branches, parameters, sheet, nodes, lines, 0)
     for _ in range(branching.n_generations):

@@ -37,7 +37,7 @@ class PurkinjeTree:
     pmj_nodes: np.ndarray
     """[pmj] heart nodes, sorted within a side."""
     pmj_times: np.ndarray
-    """[pmj] ms after the impulse is at the root of the right tree."""
+    """[pmj] ms after the impulse leaves the His bundle."""
     pmj_side: np.ndarray
     """[pmj] -1 LV, +1 RV."""
     coverage_gap_mm: tuple[float, float]
@@ -54,15 +54,16 @@ def grow_tree(
     segment_mm: float = 1.0,
     branch_angle_rad: float = 0.25,
     n_generations: int = 20,
-    speed_mm_per_ms: float = 1.7,
+    speed_mm_per_ms: float = 1.5,
     max_coverage_gap_mm: float = 25.0,
     max_draws: int = 8,
 ) -> PurkinjeTree:
     """Grow the left and right tree of a patient.
 
-    The left bundle enters the muscle high on the septum, the right one where the moderator band
-    leaves it; the band, one straight edge through the cavity, leads to a second root on the free
-    wall. The insulated ways to both roots (`conduction.bundles`) precede the ways along the trees.
+    The left bundle runs down the septum and forks to the front and the back; the right one surfaces
+    low on the septum, where the moderator band leaves it; the band, one straight edge through the
+    cavity, leads to a second root on the free wall. The insulated ways to both roots
+    (`conduction.bundles`) precede the ways along the trees.
 
     Args:
         mesh: arrays of `mesh.npz`.

@@ -122,7 +122,7 @@ class Purkinje(Section):
     segment_mm: Annotated[float, Field(ge=0.1, le=5)] = 1.0
     branch_angle_rad: Annotated[float, Field(ge=0.01, le=1.2)] = 0.25
     n_generations: Annotated[int, Field(ge=1, le=40)] = 20
-    speed_mm_per_ms: Annotated[float, Field(ge=0.5, le=6)] = 1.7
+    speed_mm_per_ms: Annotated[float, Field(ge=0.5, le=6)] = 1.5
     max_coverage_gap_mm: Annotated[float, Field(ge=1, le=60)] = 25.0
     max_draws: Annotated[int, Field(ge=1, le=50)] = 8
 
