@@ -67,12 +67,16 @@ def left_outside():
     return points @ TURN.T + SHIFT, faces
 
 
-def write_bai(folder, phase="ED", names=("", "", "")):
-    """The three files of part Both; returns mean points, modes and variances."""
+def cavity(tag):
+    """Closed LV or RV cavity, outward, in the frame of `wall`."""
     _, template = load_atlas()
-    pieces = [left_outside()]
-    for tags in ((Surface.LV_ENDO, Surface.LV_LID), (Surface.RV_ENDO, Surface.RV_LID)):
-        pieces.append(compact(template.points @ TURN.T + SHIFT, template.surface(*tags)))
+    lid = {Surface.LV_ENDO: Surface.LV_LID, Surface.RV_ENDO: Surface.RV_LID}[tag]
+    return compact(template.points @ TURN.T + SHIFT, template.surface(tag, lid))
+
+
+def write_bai(folder, phase="ED"):
+    """The three files of part Both; returns mean points, modes and variances."""
+    pieces = [left_outside(), cavity(Surface.LV_ENDO), cavity(Surface.RV_ENDO)]
     starts = np.cumsum([0, *(len(points) for points, _ in pieces)])
     points = np.concatenate([points for points, _ in pieces]).astype(np.float32).astype(float)
     faces = np.concatenate([faces + start for (_, faces), start in zip(pieces, starts)])

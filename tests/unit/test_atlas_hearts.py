@@ -162,4 +162,3 @@ def test_torso_of_a_body_keeps_its_skin_and_its_landmarks_in_order(files):
         pv.PolyData.from_regular_faces(body.points, body.faces).volume for body in (drawn, coarse)
     ]
     assert volumes[1] == pytest.approx(volumes[0], rel=0.02)
-

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import pyvista as pv
 
-from einthoven.anatomy.atlases import bai, mpii, schuler, ukb
+from einthoven.anatomy.atlases import bai, mpii, schuler, ukb, ventricles
 from einthoven.anatomy.atlases.components import principal_components
 from einthoven.anatomy.shape_model import ShapeModel
 from einthoven.core.errors import BadInput
@@ -60,6 +60,23 @@ def test_bai_wall_is_closed_moves_with_its_surfaces_and_has_an_rv_wall(bai_folde
     _, nearest = outside.find_closest_cell(model.mean[rv], return_closest_point=True)
     away = np.linalg.norm(nearest - model.mean[rv], axis=1)
     assert away.min() > 2.7 and np.quantile(away, 0.2) < 3.3
+
+
+def test_the_left_muscle_may_come_as_outside_or_as_shell():
+    """Either way the base is cut across the long axis, at the same height."""
+    lv, rv = (stand_in.cavity(tag) for tag in (Surface.LV_ENDO, Surface.RV_ENDO))
+    points, faces = outside = stand_in.left_outside()
+    shell = (
+        np.concatenate([points + 0.2 * stand_in.TURN[:, 2], lv[0]]),  # tops must not coincide
+        np.concatenate([faces, lv[1][:, ::-1] + len(points)]),
+    )
+    planes = [ventricles._base_plane(lv, its, rv) for its in (outside, shell)]
+    for up, height in planes:
+        np.testing.assert_allclose(up, stand_in.TURN[:, 2], atol=0.02)
+        assert height == pytest.approx(stand_in.SHIFT @ stand_in.TURN[:, 2] - 2.0, abs=0.5)
+    far = (outside[0] * 2, outside[1])
+    with pytest.raises(BadInput, match="no open base"):
+        ventricles._base_plane(lv, (far[0] - far[0].mean(axis=0) + lv[0].mean(axis=0), far[1]), rv)
 
 
 def test_bai_refuses_standard_deviations_other_units_and_scaled_modes(bai_folder, tmp_path):

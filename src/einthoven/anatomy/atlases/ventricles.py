@@ -14,6 +14,7 @@ from einthoven.anatomy.distance import surface_distance
 from einthoven.anatomy.rims import fill_rims
 from einthoven.anatomy.surface_mesh import compact, face_pieces, rim_loops
 from einthoven.core.errors import BadInput, StepFailed
+from einthoven.core.simplex import triangle_area_vectors
 from einthoven.core.tags import Surface
 
 RV_WALL_MM = 3.0
@@ -22,8 +23,10 @@ FINER = 2
 """Distances are smooth: they are computed every 3 mm and interpolated every 1.5 mm."""
 BELOW_CAPS_MM = 2.0
 """The base is cut so far below the lowest of the surfaces' flat tops."""
-TOUCH_MM = 1.5
-"""Where LV cavity and LV outside come so close, they are closed by their tops."""
+STEP_OUT_MM = 2.5
+"""Thinner than any wall of the LV, thicker than what a closed top may be."""
+LEAST_TOP = 0.02
+"""Share of the cavity's surface that its top has at least."""
 
 Piece = tuple[np.ndarray, np.ndarray]
 """Points [vertex, 3] mm and faces [face, 3]."""
@@ -125,23 +128,26 @@ class _Distances:
 def _base_plane(lv: Piece, lv_epi: Piece, rv: Piece) -> tuple[np.ndarray, float]:
     """Unit normal [3] and height in mm of the plane that cuts the base.
 
-    The normal is that of the LV's top, which is where its cavity touches its outside.
+    The normal is that of the LV's top: where a step out of the cavity leads out of the LV.
 
     Raises:
-        BadInput: they touch nowhere.
+        BadInput: it leads out nowhere.
     """
-    depth = -surface_distance(*lv_epi, lv[0])
-    top = lv[0][depth < depth.min() + TOUCH_MM]
-    if depth.min() > TOUCH_MM or len(top) < 3:
+    points, faces = lv
+    area = triangle_area_vectors(points, faces)
+    size = np.linalg.norm(area, axis=1, keepdims=True)
+    middle = points[faces].mean(axis=1)
+    ahead = middle + STEP_OUT_MM * area / np.maximum(size, 1e-12)
+    top = surface_distance(*lv_epi, ahead) > 0
+    up = area[top].sum(axis=0)
+    if np.linalg.norm(up) < LEAST_TOP * size.sum():
         raise BadInput(
-            f"LV cavity and LV outside are at least {depth.min():.1f} mm apart: no open base; "
-            "are these the right surfaces, in mm?"
+            f"the LV cavity has no open base: {STEP_OUT_MM:g} mm out of it, the LV's outside is "
+            "left almost nowhere; are these the right surfaces, in mm?"
         )
-    up = np.linalg.svd(top - top.mean(axis=0), full_matrices=False)[2][2]
-    if up @ (top.mean(axis=0) - lv_epi[0].mean(axis=0)) < 0:
-        up = -up
-    tops = [np.median(lv_top) for lv_top in (top @ up, _highest(rv[0] @ up))]
-    return up, min(tops) - BELOW_CAPS_MM
+    up /= np.linalg.norm(up)
+    tops = np.median(middle[top] @ up), np.median(_highest(rv[0] @ up))
+    return up, float(min(tops)) - BELOW_CAPS_MM
 
 
 def _highest(heights: np.ndarray) -> np.ndarray:
