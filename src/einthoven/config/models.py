@@ -26,7 +26,8 @@ BmiRange = Annotated[list[Annotated[float, Field(ge=12, le=42)]], Field(min_leng
 AtlasPath = Annotated[str, Field(description="path of an atlas file, or empty")]
 EncoderName = Literal["pca", "deepsdf"]
 ModelName = Literal["paper", "refraction"]
-PatientName = Annotated[str, Field(pattern=r"^p[0-9]{4}$")]
+PatientName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+SheetPath = Annotated[str, Field(description="path of a sheet of own patients, or empty")]
 SolverName = Literal["auto", "mumps", "pardiso", "cholmod", "amg"]
 ScenarioName = Literal["sinus", "lbbb", "crt"]
 
@@ -71,6 +72,12 @@ class Cohort(Section):
                 "val_per_block + test_per_block must leave training patients in block_size"
             )
         return self
+
+
+class Own(Section):
+    """Patients of your own beside the drawn ones; docs/own-patients.md."""
+
+    sheet: SheetPath = ""
 
 
 class Anatomy(Section):
@@ -316,6 +323,7 @@ class Config(Section):
     """The whole config.yaml."""
 
     cohort: Cohort = Cohort()
+    own: Own = Own()
     anatomy: Anatomy = Anatomy()
     electrodes: Electrodes = Electrodes()
     mesh: Mesh = Mesh()

@@ -62,7 +62,7 @@ def read_sheet(path: str | Path) -> list[Row]:
     """
     path = Path(path)
     if not path.is_file():
-        raise BadInput(f"cohort.own: {path}: no such file")
+        raise BadInput(f"own.sheet: {path}: no such file")
     with path.open(newline="") as file:
         lines = list(csv.DictReader(file))
     rows: list[Row] = []
