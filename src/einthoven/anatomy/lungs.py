@@ -5,7 +5,7 @@ the lungs are what is left of it beside the mediastinum, the spine and the heart
 domes. So they follow the torso's modes and the heart's pose, and need no coefficients of their own.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -14,18 +14,24 @@ from einthoven.anatomy.surface_mesh import compact, unique_edges
 from einthoven.anatomy.torso import TorsoSurface
 from einthoven.core.errors import StepFailed
 from einthoven.core.simplex import enclosed_volume
-from einthoven.core.tags import Surface
+from einthoven.core.tags import LUNGS, Surface
 
-EDGE_MM = {"coarse": 12.0, "fine": 9.0}
-"""Mean edge of the lungs' triangles by resolution of the torso."""
+EDGE_MM = 12.0
+"""Mean edge of the lungs' triangles."""
 WALL_MM = 20.0
-"""From the skin to the lung: skin, fat, muscle, ribs, pleura."""
+"""Least distance from the skin to a lung: skin, fat, muscle, ribs, pleura."""
 HEART_GAP_MM = 8.0
 MEDIASTINUM_MM = 20.0
 """Half of the width between the lungs: vessels, trachea, gullet."""
 SPINE_MM = (48.0, 34.0)
 """Depth of the vertebral bodies' axis under the skin of the back, and radius around it."""
+HALF_BREADTH_MM, HALF_DEPTH_MM = (150.0, 130.0), (122.0, 102.0)
+"""Of a chest's skin, and of the cage of ribs in it."""
+GROWTH = 0.5
+"""Of the cage with the skin: the other half of what makes a chest wide or deep is fat."""
 CAGE_POWER = 2.8
+BELOW_ARMS_MM = 25.0
+"""The chest's breadth is taken so far below the xiphoid, where no arm hangs on it."""
 APEX_MM = 22.0
 """The cage ends so far above the sternal notch."""
 DOMES_MM = {Surface.LUNG_R: 0.0, Surface.LUNG_L: -12.0}
@@ -38,8 +44,6 @@ GRID_STEP = 0.6
 """Of the grid on which a lung is contoured, in edges."""
 MIN_GAP_MM = 3.0
 VOLUME_RANGE_ML = (1000.0, 4000.0)
-
-Level = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 def lung_surfaces(
@@ -59,13 +63,12 @@ def lung_surfaces(
     Raises:
         StepFailed: a lung is not one closed surface of plausible volume with clearances.
     """
-    points, faces, tags = [], [], []
-    for tag in (Surface.LUNG_L, Surface.LUNG_R):
-        lung = _remeshed(tag, *_contour(tag, torso, heart_points, heart_faces), torso.resolution)
+    lungs = [_remeshed(tag, *_contour(tag, torso, heart_points, heart_faces)) for tag in LUNGS]
+    for tag, lung in zip(LUNGS, lungs):
         _check(tag, *lung, torso, heart_points, heart_faces)
-        faces.append(lung[1] + sum(map(len, points)))
-        points.append(lung[0])
-        tags.append(np.full(len(lung[1]), tag, np.int8))
+    points, (left, right) = [lung[0] for lung in lungs], [lung[1] for lung in lungs]
+    faces = [left, right + len(points[0])]
+    tags = [np.full(len(its), tag, np.int8) for tag, its in zip(LUNGS, faces)]
     return np.concatenate(points), np.concatenate(faces), np.concatenate(tags)
 
 
@@ -76,11 +79,12 @@ def _contour(
     import pyvista as pv
 
     chest = _chest(torso)
-    low = np.array([MEDIASTINUM_MM, chest["front"], chest["dome"] - 2 * DOME_DROP_MM])
-    high = np.array([chest["half_breadth"], chest["back"], chest["apex"]])
+    front, back = (chest["middle"] + sign * chest["half_depth"] for sign in (-1, 1))
+    low = np.array([MEDIASTINUM_MM, front, chest["dome"] - 2 * DOME_DROP_MM])
+    high = np.array([chest["half_breadth"], back, chest["apex"]])
     if tag == Surface.LUNG_R:
         low[0], high[0] = -high[0], -low[0]
-    step = GRID_STEP * EDGE_MM[torso.resolution]
+    step = GRID_STEP * EDGE_MM
     low -= step
     n = np.ceil((high + step - low) / step).astype(int) + 1
     grid = pv.ImageData(dimensions=n, spacing=(step,) * 3, origin=low)
@@ -101,32 +105,42 @@ def _contour(
 def _chest(torso: TorsoSurface) -> dict[str, float]:
     """The measures of this body that the cage of the ribs follows, mm."""
     mark = torso.landmarks
-    xiphoid = mark["XIPHOID"][2]
-    level = torso.points[np.abs(torso.points[:, 2] - (xiphoid - 25.0)) < 20.0]  # below the arms
-    middle = np.abs(level[:, 0]) < 40.0
+    xiphoid = mark["XIPHOID"]
+    level = _section(torso, xiphoid[2] - BELOW_ARMS_MM)
+    skin_back = level[np.abs(level[:, 0]) < 40.0, 1].max()
+    half_breadth, half_depth = np.ptp(level[:, 0]) / 2, (skin_back - xiphoid[1]) / 2
     return {
-        "half_breadth": float(np.ptp(level[:, 0])) / 2 - WALL_MM,
-        "front": float(mark["XIPHOID"][1]) + WALL_MM,
-        "back": float(level[middle, 1].max()) - WALL_MM,
-        "skin_back": float(level[middle, 1].max()),
-        "dome": float(xiphoid),
+        "half_breadth": HALF_BREADTH_MM[1] + GROWTH * (half_breadth - HALF_BREADTH_MM[0]),
+        "half_depth": HALF_DEPTH_MM[1] + GROWTH * (half_depth - HALF_DEPTH_MM[0]),
+        "middle": float(skin_back - half_depth),
+        "skin_back": float(skin_back),
+        "dome": float(xiphoid[2]),
         "apex": float(mark["STERNAL_NOTCH"][2]) + APEX_MM,
     }
+
+
+def _section(torso: TorsoSurface, height: float) -> np.ndarray:
+    """Where edges of the skin cross the plane z = height: [crossing, 3] mm."""
+    edges, _ = unique_edges(torso.faces)
+    low, high = torso.points[edges[:, 0]], torso.points[edges[:, 1]]
+    part = (height - low[:, 2]) * (high[:, 2] - height) > 0
+    low, high = low[part], high[part]
+    share = (height - low[:, 2]) / (high[:, 2] - low[:, 2])
+    return low + share[:, None] * (high - low)
 
 
 def _walls(tag: Surface, nodes: np.ndarray, chest: Mapping[str, float]) -> np.ndarray:
     """Levels about mm, positive beyond a wall: cage, mediastinum, spine, diaphragm [4, node]."""
     x, y, z = nodes.T
     side = 1.0 if tag == Surface.LUNG_L else -1.0
-    half_depth = (chest["back"] - chest["front"]) / 2
-    middle = (chest["back"] + chest["front"]) / 2
     height = chest["apex"] - chest["dome"]
-    across, deep = x / chest["half_breadth"], (y - middle) / half_depth
+    across = x / chest["half_breadth"]
+    deep = (y - chest["middle"]) / chest["half_depth"]
     up = np.maximum(z - chest["dome"], 0.0) / height
     gauge = (np.abs(across) ** CAGE_POWER + np.abs(deep) ** CAGE_POWER + up**CAGE_POWER) ** (
         1 / CAGE_POWER
     )
-    cage = (gauge - 1) * min(chest["half_breadth"], half_depth)
+    cage = (gauge - 1) * min(chest["half_breadth"], chest["half_depth"])
     mediastinum = MEDIASTINUM_MM - side * x
     depth, radius = SPINE_MM
     spine = radius - np.hypot(x, y - (chest["skin_back"] - depth))
@@ -154,9 +168,7 @@ def _smooth_max(levels: np.ndarray, width: float) -> np.ndarray:
     return largest + width / 4 * np.log(np.exp((levels - largest) * 4 / width).sum(axis=0))
 
 
-def _remeshed(
-    tag: Surface, points: np.ndarray, faces: np.ndarray, resolution: str
-) -> tuple[np.ndarray, np.ndarray]:
+def _remeshed(tag: Surface, points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Even triangles, outward.
 
     Raises:
@@ -166,7 +178,7 @@ def _remeshed(
 
     meshes = pymeshlab.MeshSet(verbose=False)
     meshes.add_mesh(pymeshlab.Mesh(points, np.asarray(faces, np.int32)))
-    edge = pymeshlab.PureValue(EDGE_MM[resolution])
+    edge = pymeshlab.PureValue(EDGE_MM)
     meshes.meshing_isotropic_explicit_remeshing(iterations=6, targetlen=edge, featuredeg=180)
     mesh = meshes.current_mesh()
     points, faces = compact(mesh.vertex_matrix(), mesh.face_matrix())

@@ -77,7 +77,7 @@ def samples_figure(
         figure.colorbar(marks, ax=left, label="distance to the nearest surface (mm)", shrink=0.8)
         left.set_title("signed-distance samples")
         slab = np.abs(field_points[:, 2] - centre[2]) < 10
-        colours = ("#B03A2E", "#D55E00", "#0072B2", "#999999")
+        colours = ("#B03A2E", "#D55E00", "#0072B2", "#999999", "#009E73")
         for colour, (tag, name) in zip(colours, tissues.items()):
             those = slab & (field_tissue == tag)
             right.scatter(field_points[those, 0], field_points[those, 1], s=4, c=colour, label=name)

@@ -78,7 +78,8 @@ def cohort_section(
     n_electrodes = len(field["electrode_names"])
     images = [scene.anatomy_image(a, n_electrodes) for a in anatomies]
     titles = [f"{a.attrs['patient']} ({a.attrs['split']})" for a in anatomies]
-    tissues = {int(t): t.name.lower().replace("_", " ") for t in Tissue}
+    present = np.unique(field["field_tissue"])
+    tissues = {int(t): t.name.lower().replace("_", " ") for t in Tissue if t in present}
     pictures = [
         Picture(
             scene.grid_figure(images, titles),

@@ -14,7 +14,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from einthoven.core.names import STANDARD_ELECTRODES
-from einthoven.core.tags import Surface
+from einthoven.core.tags import LUNGS, Surface
 from einthoven.plots.style import TISSUE_COLOURS, house_style, new_figure
 
 FRONT = (0.0, -1.0, 0.0)
@@ -65,6 +65,8 @@ def anatomy_image(
         opacity=0.28,
         smooth_shading=True,
     )
+    if np.isin(anatomy["face_tags"], LUNGS).any():
+        plotter.add_mesh(_tagged(anatomy, *LUNGS), color=TISSUE_COLOURS["lung"], opacity=0.35)
     plotter.add_mesh(_tagged(anatomy, Surface.EPI), color=TISSUE_COLOURS["epi"], opacity=0.35)
     plotter.add_mesh(_tagged(anatomy, Surface.LV_ENDO), color=TISSUE_COLOURS["lv"])
     plotter.add_mesh(_tagged(anatomy, Surface.RV_ENDO), color=TISSUE_COLOURS["rv"])
@@ -181,8 +183,8 @@ def mesh_image(mesh: Mapping[str, np.ndarray], origin: np.ndarray, view=FRONT) -
         show_edges=True,
         line_width=0.4,
         show_scalar_bar=False,
-        cmap=["#B03A2E", "#F0A58A", "#8FBBD9", "#F1E6DA"],
-        clim=(0.5, 4.5),
+        cmap=["#B03A2E", "#F0A58A", "#8FBBD9", "#F1E6DA", "#BFD8B8"],
+        clim=(0.5, 5.5),
     )
     return render(plotter, view, zoom=1.4)
 
@@ -201,7 +203,9 @@ def streamline_image(
     )
     for line in lines:
         if len(line) > 1:
-            plotter.add_mesh(pv.lines_from_points(np.asarray(line, float)).tube(radius=0.45), color=colour)
+            plotter.add_mesh(
+                pv.lines_from_points(np.asarray(line, float)).tube(radius=0.45), color=colour
+            )
     return render(plotter, view, zoom=1.15)
 
 

@@ -19,7 +19,9 @@ METHODS: dict[str, tuple[str, object, str]] = {
     "pca-refraction": ("#56B4E9", (0, (7, 1.5)), "PCA, refraction model"),
     "deepsdf-refraction": ("#0072B2", (0, (4, 1.2)), "DeepSDF, refraction model"),
 }
-TISSUE_COLOURS = {"skin": "#E8D3C0", "epi": "#B03A2E", "lv": "#D55E00", "rv": "#0072B2"}
+TISSUE_COLOURS = {
+    "skin": "#E8D3C0", "epi": "#B03A2E", "lv": "#D55E00", "rv": "#0072B2", "lung": "#7A9A83"
+}  # fmt: skip
 SEQUENTIAL = "viridis"
 DIVERGING = "RdBu_r"
 
