@@ -8,6 +8,7 @@ configfile: "config/config.yaml"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/anatomy.smk"
+include: "workflow/rules/own.smk"
 include: "workflow/rules/mesh.smk"
 include: "workflow/rules/fibers.smk"
 include: "workflow/rules/conduction.smk"
@@ -29,6 +30,9 @@ localrules:
     models,
     cohort,
     recipe,
+
+
+ruleorder: own > cohort > anatomy
 
 
 rule all:

@@ -90,7 +90,7 @@ def _with_store(stores: Iterable[Path]) -> set[str]:
 
 def _tell_patients(results: Path, stores: Sequence[Path], inside: set[str] | None) -> None:
     """Print which patients have no store, and whose files no data set holds."""
-    drawn, stored = {p.stem for p in results.glob("cohort/p????.json")}, _with_store(stores)
+    drawn, stored = {p.stem for p in results.glob("cohort/*.json")}, _with_store(stores)
     if unfinished := drawn - stored:
         names = ", ".join(sorted(unfinished))
         print(f"without a store: {names}; to go on without them: dataset.exclude: [{names}]")

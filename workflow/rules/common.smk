@@ -5,6 +5,7 @@ import einthoven
 import yaml
 from snakemake.utils import update_config
 from einthoven.anatomy.cohort import block_splits
+from einthoven.anatomy.own.sheet import read_sheet
 from einthoven.config import as_params, validate
 from einthoven.core.errors import BadInput
 from einthoven.core.names import STANDARD_ELECTRODES, patient_name
@@ -30,6 +31,8 @@ os.environ.setdefault("MLFLOW_TRACKING_URI", "sqlite:///results/mlflow.db")
 # by their text, so a section must always be written in the same way.
 try:
     full_config = as_params(validate(config))
+    sheet = full_config["own"]["sheet"]
+    OWN = {row.patient: row for row in (read_sheet(sheet) if sheet else [])}
 except BadInput as error:
     print(f"einthoven: {error}", file=sys.stderr)
     sys.exit(2)
@@ -84,9 +87,15 @@ if lost := {"train", "val", "test"} - set(SPLITS.values()):
     )
     sys.exit(2)
 PATIENTS = list(SPLITS)
+# Patients of the user: in stores, tables of their own, and no training.
+OWN = {
+    name: row for name, row in OWN.items() if name not in config["dataset"]["exclude"]
+}
+OWN_ANATOMY = {k: config["anatomy"][k] for k in ("heart_edge_mm", "torso_resolution")}
 SCENARIOS = config["ecg"]["scenarios"]
 ENCODERS = config["learning"]["encoders"]
 MODELS = config["learning"]["models"]
+CODED = [name for name in ENCODERS if name != "pca"]  # have codes for any shape
 
 # How electrodes are dealt to jobs says nothing about the field of any one of them.
 LEADFIELD = dict(config["leadfield"])
@@ -109,7 +118,8 @@ PATIENT = "results/patients/{patient}"
 
 
 wildcard_constraints:
-    patient="p[0-9]{4}",
+    patient="|".join(["p[0-9]{4}", *OWN]),
+    own="|".join(OWN) or "(?!)",
     scenario="[a-z]+",
     batch="[0-9]+",
     kind="encoders|surrogates",
@@ -131,6 +141,13 @@ def samples_of(wildcards):
         patients = patients_of("train") + patients_of("val")
         stages = ["anatomy", "field"]
     return expand(f"{PATIENT}/{{stage}}.npz", patient=patients, stage=stages)
+
+
+def own_code_of(wildcards):
+    """The file with the code of a patient who is no part of the cohort."""
+    if wildcards.patient not in OWN:
+        return []
+    return f"results/encoders/{wildcards.encoder}/codes/{wildcards.patient}.npz"
 
 
 def source(script):

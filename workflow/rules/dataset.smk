@@ -42,7 +42,7 @@ rule patient_store:
 
 rule consolidate:
     input:
-        expand("results/dataset/patients/{patient}.zarr.zip", patient=PATIENTS),
+        expand("results/dataset/patients/{patient}.zarr.zip", patient=[*PATIENTS, *OWN]),
     output:
         "results/dataset/einthoven.zarr.zip",
     log:

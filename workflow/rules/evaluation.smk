@@ -19,10 +19,27 @@ rule evaluate:
             model=MODELS,
             patient=patients_of("test"),
         ),
+        own=expand(
+            "results/patients/{own}/{stage}.npz",
+            own=OWN,
+            stage=["anatomy", "mesh", "fibers", "field", "ecg"],
+        ),
+        own_leadfield=expand(
+            "results/patients/{own}/leadfield_b{batch}.npz", own=OWN, batch=BATCHES
+        ),
+        own_predictions=expand(
+            "results/predictions/{encoder}-{model}/{own}.npz",
+            encoder=CODED,
+            model=MODELS,
+            own=OWN,
+        ),
+        own_chamfer=expand(
+            "results/encoders/{encoder}/chamfer/{own}.json", encoder=CODED, own=OWN
+        ),
         # the PCA code carries the true surfaces, so there is nothing to reconstruct
         chamfer=expand(
             "results/encoders/{encoder}/chamfer/{patient}.json",
-            encoder=[encoder for encoder in ENCODERS if encoder != "pca"],
+            encoder=CODED,
             patient=patients_of("test"),
         ),
     output:

@@ -70,6 +70,7 @@ rule predict:
         surrogate="results/surrogates/{encoder}-{model}/model.safetensors",
         encoder="results/encoders/{encoder}/model.safetensors",
         latents="results/encoders/{encoder}/latents.npz",
+        codes=own_code_of,
         anatomy="results/patients/{patient}/anatomy.npz",
         mesh="results/patients/{patient}/mesh.npz",
         fibers="results/patients/{patient}/fibers.npz",

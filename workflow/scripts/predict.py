@@ -4,6 +4,7 @@ from pathlib import Path
 
 from einthoven.conduction.action_potential import ECG_STEP_MS, template
 from einthoven.core.files import load_arrays
+from einthoven.encoders.own_code import with_own_codes
 from einthoven.encoders.surfaces import stage_file_surfaces
 from einthoven.encoders.train import load_encoder
 from einthoven.leadfield.conductivity import Conductivities, intracellular
@@ -16,10 +17,11 @@ def main(input, output, params, log):
     sigma = Conductivities.from_section(params.conductivity)
     f0 = load_arrays(input.fibers, ["f0"])["f0"]
     patient = Path(input.mesh).parent
-    patients = patient.parent
+    surfaces = stage_file_surfaces(patient.parent)
+    encoder = load_encoder(params.encoder, Path(input.encoder).parent, surfaces)
     predict_patient(
         Path(input.surrogate).parent,
-        load_encoder(params.encoder, Path(input.encoder).parent, stage_file_surfaces(patients)),
+        with_own_codes(encoder, input.codes),
         params.model,
         patient,
         output[0],

@@ -12,7 +12,7 @@ from einthoven.dataset.archive import MANIFEST, verify
 from einthoven.dataset.layout import DATASET_FORMAT, FORMAT_VERSION, LAYOUTS, Layout, Variable
 from einthoven.dataset.store import array_of, open_store, values_of
 
-SPLITS = ("train", "val", "test")
+SPLITS = ("train", "val", "test", "own")
 _UNIT_TOLERANCE = 1e-3
 
 
@@ -77,7 +77,8 @@ def _value_fault(array: zarr.Array, variable: Variable) -> str:
         for block in _blocks(array, variable.dims[0] == "patient"):
             if not variable.dtype.startswith("float"):
                 continue
-            if not np.isfinite(block).all():
+            unknown = variable.may_be_unknown and np.isnan(block).all()
+            if not unknown and not np.isfinite(block).all():
                 return "holds NaN or infinite values"
             if variable.name in ("f0", "s0", "n0"):
                 worst = np.abs(np.linalg.norm(block, axis=-1) - 1).max(initial=0)
@@ -105,8 +106,9 @@ def _check_split(root: zarr.Group) -> Iterator[tuple[str, str]]:
     if len(set(names)) != len(names):
         yield "patient", "a patient occurs twice"
     latent = values_of(root, "cohort/latent_pca")
-    _, first, inverse = np.unique(latent, axis=0, return_index=True, return_inverse=True)
-    for index, twin in enumerate(first[inverse.ravel()]):
+    drawn = np.flatnonzero(np.isfinite(latent).all(axis=1))
+    _, first, inverse = np.unique(latent[drawn], axis=0, return_index=True, return_inverse=True)
+    for index, twin in zip(drawn, drawn[first[inverse.ravel()]]):
         if twin != index:
             yield "cohort/latent_pca", f"{names[index]} and {names[twin]} have one anatomy"
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 FORMAT_VERSION = 2
 PATIENT_FORMAT = "einthoven-patient"
 DATASET_FORMAT = "einthoven-dataset"
+SCORES = ("heart_coeffs", "torso_coeffs", "pose_coeffs", "latent_pca")
+"""Coefficients of the shape models."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,11 @@ class Variable:
     def stage_name(self) -> str:
         """Name of the array in the stage's file."""
         return self.source or self.name
+
+    @property
+    def may_be_unknown(self) -> bool:
+        """Whether it is NaN for own patients, who are of no atlas."""
+        return self.name in SCORES
 
 
 Layout = dict[str, tuple[Variable, ...]]
@@ -52,7 +59,11 @@ SDF = (
 FIELD = (
     Variable("field_points", ("point", "xyz"), "float32", "mm", "centroids of sampled cells"),
     Variable(
-        "field_tissue", ("point",), "int8", "1", "tissue: 1 muscle, 2 LV, 3 RV blood, 4 torso"
+        "field_tissue",
+        ("point",),
+        "int8",
+        "1",
+        "tissue: 1 muscle, 2 LV, 3 RV blood, 4 torso, 5 lung",
     ),
     Variable(
         "field_sdf", ("point", "surface"), "float32", "mm", "signed distance, negative inside"

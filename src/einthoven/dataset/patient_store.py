@@ -111,7 +111,7 @@ def write_patient_store(
         **loaded,
         # of all places on the skin, those that carry an electrode
         "anatomy": {**loaded["anatomy"], **{k: solved[k] for k in ELECTRODES}},
-        "cohort": {v.name: np.asarray(parameters[v.name]) for v in PATIENT_LAYOUT["cohort"]},
+        "cohort": {v.name: np.array(parameters[v.name], float) for v in PATIENT_LAYOUT["cohort"]},
         "sdf": {**loaded["sdf"], **surfaces},
         "field": {**loaded["field"], **surfaces},
         "activation": _join_activation(activation),

@@ -85,7 +85,8 @@ def cast(variable: Variable, values: np.ndarray) -> np.ndarray:
     """Values with the layout's dtype and number of dimensions.
 
     Raises:
-        BadInput: wrong number of dimensions, lossy kind of cast, NaN or infinity.
+        BadInput: wrong number of dimensions, lossy kind of cast, NaN or infinity (but scores of
+            an own patient may all be NaN).
     """
     values = np.asarray(values)
     if values.ndim != len(variable.dims):
@@ -97,6 +98,8 @@ def cast(variable: Variable, values: np.ndarray) -> np.ndarray:
         fits = values.size == 0 or (values.min() >= limits.min and values.max() <= limits.max)
         if values.dtype.kind not in "iub" or not fits:
             raise BadInput(f"{variable.stage_name}: {values.dtype} does not fit {variable.dtype}")
+    elif variable.may_be_unknown and np.isnan(values).all():
+        pass
     elif not np.isfinite(values).all():
         raise BadInput(f"{variable.stage_name}: holds NaN or infinite values")
     return values.astype(variable.dtype)

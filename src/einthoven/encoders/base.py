@@ -55,13 +55,13 @@ class Latents:
         )
 
     @classmethod
-    def load(cls, folder: str | Path) -> "Latents":
-        """Read `latents.npz`.
+    def load(cls, folder: str | Path, name: str = LATENTS_FILE) -> "Latents":
+        """Read `latents.npz`, or another file of codes.
 
         Raises:
             BadInput: missing, broken or foreign file.
         """
-        arrays = load_arrays(Path(folder) / LATENTS_FILE, ("patient", "split", "latent"))
+        arrays = load_arrays(Path(folder) / name, ("patient", "split", "latent"))
         patient, split = (tuple(map(str, arrays[k])) for k in ("patient", "split"))
         return cls(patient, split, arrays["latent"])
 

@@ -22,6 +22,8 @@ from einthoven.encoders.infer import CodePrior
 from einthoven.encoders.pca import PcaEncoder
 from einthoven.encoders.surfaces import SurfaceProvider
 
+OWN_SPLIT = "own"
+"""Own patients get their codes later, one by one (encoders.own_code)."""
 NEAR_MM = 3.0
 """Samples closer than this to a surface measure how well it is reproduced."""
 
@@ -49,10 +51,11 @@ class SdfSamples:
 
     @classmethod
     def read(cls, store_path: str | Path) -> "SdfSamples":
-        """Read group `sdf` of the consolidated store."""
+        """Read group `sdf` of the consolidated store, without own patients."""
         from einthoven.dataset.loaders import open_group
 
         data = open_group(store_path, "sdf").load()
+        data = data.isel(patient=np.flatnonzero(data["split"].values != OWN_SPLIT))
         names, splits = (tuple(map(str, data[k].values)) for k in ("patient", "split"))
         return cls(names, splits, data["sdf_points"].values, data["sdf"].values)
 
@@ -200,5 +203,6 @@ def _pca_latents(store_path: str | Path) -> Latents:
     from einthoven.dataset.loaders import open_group
 
     data = open_group(store_path, "cohort").load()
+    data = data.isel(patient=np.flatnonzero(data["split"].values != OWN_SPLIT))
     names, splits = (tuple(map(str, data[k].values)) for k in ("patient", "split"))
     return Latents(names, splits, data["latent_pca"].values.astype(np.float32))

@@ -39,6 +39,14 @@ def patients(config: Config) -> dict[str, int]:
     return dict(Counter(block[index % len(block)] for index in kept))
 
 
+def n_own(config: Config) -> int:
+    """Number of own patients in the config's sheet, without the excluded ones."""
+    from einthoven.anatomy.own.sheet import read_sheet
+
+    rows = read_sheet(config.own.sheet) if config.own.sheet else []
+    return sum(row.patient not in config.dataset.exclude for row in rows)
+
+
 def planned_jobs(config: Config) -> dict[str, int]:
     """Jobs of each rule that a run from nothing has, without rules that only gather files."""
     from einthoven.core.names import STANDARD_ELECTRODES
@@ -48,19 +56,27 @@ def planned_jobs(config: Config) -> dict[str, int]:
     n, n_test = sum(splits.values()), splits.get("test", 0)
     n_electrodes = len(STANDARD_ELECTRODES) + config.electrodes.n_anterior
     n_encoders, n_models = len(config.learning.encoders), len(config.learning.models)
-    per_patient = "cohort anatomy sdf_samples mesh fibers purkinje field_samples ecg patient_store"
-    return dict.fromkeys(per_patient.split(), n) | {
-        "activation": n * len(config.ecg.scenarios),
-        "leadfield": n * len(batches(n_electrodes, config.leadfield.electrodes_per_job)),
+    own = n_own(config)
+    n_coded = sum(name != "pca" for name in config.learning.encoders)
+    n_batches = len(batches(n_electrodes, config.leadfield.electrodes_per_job))
+    per_patient = "sdf_samples mesh fibers purkinje field_samples ecg patient_store"
+    jobs = dict.fromkeys(per_patient.split(), n + own) | {
+        "cohort": n,
+        "anatomy": n,
+        "own": own,
+        "own_code": own * n_coded,
+        "activation": (n + own) * len(config.ecg.scenarios),
+        "leadfield": (n + own) * n_batches,
         "consolidate": 1,
         "recipe": n_encoders * (1 + n_models),
         "encoder": n_encoders,
         "surrogate": n_encoders * n_models,
-        "predict": n_encoders * n_models * n_test,
-        "reconstruct": n_test * sum(name != "pca" for name in config.learning.encoders),
+        "predict": n_models * (n_encoders * n_test + n_coded * own),
+        "reconstruct": n_coded * (n_test + own),
         "evaluate": 1,
         "report": 1,
     }
+    return {rule: count for rule, count in jobs.items() if count}
 
 
 def asked_resources(rules: str | Path) -> dict[str, Asked]:
