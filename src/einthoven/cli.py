@@ -27,6 +27,45 @@ def config(arguments: argparse.Namespace) -> None:
         print(f"{arguments.file}: ok, {checked.cohort.n_patients} patients")
 
 
+def export(arguments: argparse.Namespace) -> None:
+    """Write a patient's stages as VTK or openCARP files."""
+    from einthoven.export.carp import write_carp_files
+    from einthoven.export.stages import Stages
+    from einthoven.export.vtk import write_vtk
+
+    write = {"vtk": write_vtk, "carp": write_carp_files}[arguments.format]
+    for file in write(Stages.load(arguments.patient), Path(arguments.to)):
+        print(file)
+
+
+def import_own(arguments: argparse.Namespace) -> None:
+    """Check and mend own patients of a sheet; say what was done, write what a run would use."""
+    from einthoven.anatomy.own.patient import import_patient
+    from einthoven.anatomy.own.sheet import read_sheet
+    from einthoven.config import load
+    from einthoven.core.files import save_arrays
+
+    anatomy = load(arguments.config).anatomy
+    failed = []
+    for row in read_sheet(arguments.sheet):
+        if arguments.patients and row.patient not in arguments.patients:
+            continue
+        target = Path(arguments.to) / row.patient
+        try:
+            arrays, attrs = import_patient(row, target.with_suffix(".png"), anatomy.heart_edge_mm,
+                                           anatomy.torso_resolution)  # fmt: skip
+        except BadInput as error:
+            failed.append(str(error))
+            continue
+        save_arrays(target / "anatomy.npz", arrays, **attrs)
+        volumes = ", ".join(f"{name} {value:.0f}" for name, value in attrs["volumes_ml"].items())
+        print(f"{row.patient}: ok, {volumes} ml; {target / 'anatomy.npz'}")
+        for line in attrs["repairs"]:
+            print(f"  {line}")
+    if failed:
+        raise BadInput("\n".join(failed))
+
+
 def costs(arguments: argparse.Namespace) -> None:
     """Costs of a run by rule, resources to ask for, and the costs of a larger run."""
     from einthoven.core.files import write_json
@@ -130,6 +169,17 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--config", metavar="FILE", help="config of a larger run")
     command.add_argument("--patients", metavar="N", type=int, help="patients of a larger run")
     command.add_argument("--json", metavar="OUT", help="write the numbers to this file, too")
+    command = add(export, "export")
+    command.add_argument("patient", metavar="FOLDER|STORE", help="results/patients/p0000")
+    command.add_argument("--to", metavar="FOLDER", required=True)
+    command.add_argument("--format", choices=["vtk", "carp"], default="vtk",
+                         help="default: %(default)s")  # fmt: skip
+    command = add(import_own, "import")
+    command.add_argument("sheet", metavar="SHEET", help="CSV, see docs/own-patients.md")
+    command.add_argument("patients", metavar="PATIENT", nargs="*", help="default: all of the sheet")
+    command.add_argument("--to", metavar="FOLDER", default="imported", help="default: %(default)s")
+    command.add_argument("--config", metavar="FILE", default="config/config.yaml",
+                         help="for the edge lengths; default: %(default)s")  # fmt: skip
     command = add(fetch, "fetch")
     command.add_argument("name", metavar="NAME", nargs="?", help="of the atlas; default: list them")
     command.add_argument("--from", dest="source", metavar="FOLDER|FILE", help="files you have")

@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "study": {"fem", "mesh", "anatomy", "fibers", "conduction", "leadfield", "ecg", "dataset"},
     "plots": {"*"},
     "runs": {"config", "anatomy", "leadfield"},
+    "export": {"dataset", "leadfield"},
 }
 ONLY_IN: dict[str, set[str]] = {
     "dolfinx": {"fem"},

@@ -1,5 +1,7 @@
 """Near-uniform triangles on a given surface, with the result's topology checked."""
 
+import warnings
+
 import numpy as np
 
 from einthoven.anatomy.surface_mesh import compact, rims_of_sphere
@@ -51,11 +53,12 @@ def _remesh_acvd(points: np.ndarray, faces: np.ndarray, edge_mm: float, on_surfa
     surface = pv.PolyData.from_regular_faces(points, faces)
     # A vertex of a uniform triangulation owns two equilateral triangles' area.
     n_vertices = round(surface.area / (np.sqrt(3) / 2 * edge_mm**2))
-    clustering = pyacvd.Clustering(surface)
-    if len(points) < 20 * n_vertices:
-        clustering.subdivide(2)
-    clustering.cluster(n_vertices)
-    mesh = clustering.create_mesh(moveclus=on_surface)
+    with warnings.catch_warnings(action="ignore"):  # pyacvd uses pyvista's old names
+        clustering = pyacvd.Clustering(surface)
+        if len(points) < 20 * n_vertices:
+            clustering.subdivide(2)
+        clustering.cluster(n_vertices)
+        mesh = clustering.create_mesh(moveclus=on_surface)
     return np.asarray(mesh.points, dtype=float), mesh.regular_faces
 
 

@@ -99,7 +99,7 @@ LEAD = Variable("lead", ("lead",), "str", "1", "lead of the 12-lead ECG")
 TIME = Variable("time", ("time",), "float64", "ms", "time from the first activation")
 SURFACE = Variable("surface", ("surface",), "str", "1", "closed surface")
 PATIENT = Variable("patient", ("patient",), "str", "1", "patient name")
-SPLIT = Variable("split", ("patient",), "str", "1", "train, val or test, by patient")
+SPLIT = Variable("split", ("patient",), "str", "1", "train, val, test or own")
 
 _NODE3, _HEART_CELL3 = ("node", "xyz"), ("heart_cell", "xyz")
 

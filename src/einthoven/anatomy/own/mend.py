@@ -25,7 +25,7 @@ SMALL_HOLE = 0.2
 """Holes with a rim up to this share of the surface's extent are closed, or of four edges."""
 MAX_TANGLED = 0.03
 """So large a share of the triangles may intersect others and be smoothed."""
-MAX_MOVED_EDGES = 1.5
+MAX_MOVED_EDGES = 3.0
 UNTANGLING_ROUNDS = 12
 
 

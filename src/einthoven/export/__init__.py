@@ -1,0 +1,1 @@
+"""Stages of a patient in files that other programs read: VTK and openCARP."""
