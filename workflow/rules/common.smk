@@ -147,7 +147,7 @@ def own_code_of(wildcards):
     """The file with the code of a patient who is no part of the cohort."""
     if wildcards.patient not in OWN:
         return []
-    return f"results/encoders/{wildcards.encoder}/codes/{wildcards.patient}.npz"
+    return [f"results/encoders/{wildcards.encoder}/codes/{wildcards.patient}.npz"]
 
 
 def source(script):

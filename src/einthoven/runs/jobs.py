@@ -60,7 +60,7 @@ def planned_jobs(config: Config) -> dict[str, int]:
     n_coded = sum(name != "pca" for name in config.learning.encoders)
     n_batches = len(batches(n_electrodes, config.leadfield.electrodes_per_job))
     per_patient = "sdf_samples mesh fibers purkinje field_samples ecg patient_store"
-    jobs = dict.fromkeys(per_patient.split(), n + own) | {
+    return dict.fromkeys(per_patient.split(), n + own) | {
         "cohort": n,
         "anatomy": n,
         "own": own,
@@ -76,7 +76,6 @@ def planned_jobs(config: Config) -> dict[str, int]:
         "evaluate": 1,
         "report": 1,
     }
-    return {rule: count for rule, count in jobs.items() if count}
 
 
 def asked_resources(rules: str | Path) -> dict[str, Asked]:

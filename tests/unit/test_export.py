@@ -1,0 +1,114 @@
+"""What is exported comes back: VTK by pyvista, openCARP by the own reader."""
+
+import numpy as np
+import pytest
+import pyvista as pv
+from helpers_dataset import ELECTRODES, SCENARIOS, write_patient
+
+from einthoven.cli import main
+from einthoven.core.carp import read_carp
+from einthoven.core.files import load_arrays, save_arrays
+from einthoven.export.carp import write_carp_files
+from einthoven.export.stages import Stages
+from einthoven.export.vtk import write_vtk
+
+
+def as_in_a_body(folder):
+    """Random stage files, made consistent: the heart's nodes are the first ones of the mesh."""
+    mesh = load_arrays(folder / "mesh.npz")
+    fibers = load_arrays(folder / "fibers.npz")
+    n_heart, n_cells = len(fibers["uvc_z"]), len(fibers["f0"])
+    mesh["cell_tags"][:] = 4
+    mesh["cell_tags"][:n_cells] = 1
+    mesh["cells"][:n_cells] %= n_heart
+    mesh["cells"][0] = [0, 1, 2, n_heart - 1]
+    save_arrays(folder / "mesh.npz", mesh, **mesh.attrs)
+    return mesh
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("patients")
+    write_patient(folder, 1)
+    as_in_a_body(folder / "p0001")
+    return folder / "p0001"
+
+
+def expected(folder):
+    fields = [load_arrays(folder / f"leadfield_b{b}.npz") for b in range(2)]
+    return (
+        load_arrays(folder / "mesh.npz"),
+        load_arrays(folder / "fibers.npz"),
+        np.concatenate([f["lead_field"] for f in fields]),
+    )
+
+
+def test_vtk_comes_back(patient, tmp_path):
+    stages = Stages.load(patient)
+    files = write_vtk(stages, tmp_path)
+    assert [f.name for f in files] == ["surfaces.vtp", "electrodes.vtp", "body.vtu", "purkinje.vtp"]
+    mesh, fibers, z = expected(patient)
+    body = pv.read(tmp_path / "body.vtu")
+    np.testing.assert_array_equal(body.points, mesh["points"])
+    np.testing.assert_array_equal(body.cell_connectivity.reshape(-1, 4), mesh["cells"])
+    np.testing.assert_array_equal(body.cell_data["cell_tags"], mesh["cell_tags"])
+    n_cells, n_heart = len(fibers["f0"]), len(fibers["uvc_z"])
+    np.testing.assert_array_equal(body.cell_data["f0"][:n_cells], fibers["f0"])
+    assert not body.cell_data["f0"][n_cells:].any()
+    for k, name in enumerate(ELECTRODES):
+        np.testing.assert_array_equal(body.point_data[f"lead_field_{name}_kohm"], z[k])
+    for scenario in SCENARIOS:
+        found = body.point_data[f"activation_{scenario}_ms"]
+        wanted = load_arrays(patient / f"activation_{scenario}.npz")["activation_time"]
+        np.testing.assert_array_equal(found[:n_heart], wanted)
+        assert np.isnan(found[n_heart:]).all()
+    anatomy = load_arrays(patient / "anatomy.npz")
+    surfaces = pv.read(tmp_path / "surfaces.vtp")
+    np.testing.assert_array_equal(surfaces.regular_faces, anatomy["faces"])
+    np.testing.assert_array_equal(surfaces.cell_data["face_tags"], anatomy["face_tags"])
+    electrodes = pv.read(tmp_path / "electrodes.vtp")
+    assert list(electrodes.point_data["name"]) == list(anatomy["site_names"])
+    assert pv.read(tmp_path / "purkinje.vtp").n_lines == 5
+
+
+def test_carp_comes_back(patient, tmp_path):
+    write_carp_files(Stages.load(patient), tmp_path)
+    mesh, fibers, z = expected(patient)
+    found = read_carp(tmp_path / "body.elem")
+    np.testing.assert_allclose(1e-3 * found.points, mesh["points"], atol=1e-6)
+    np.testing.assert_array_equal(found.cells, mesh["cells"])
+    np.testing.assert_array_equal(found.tags, mesh["cell_tags"])
+    n_cells = len(fibers["f0"])
+    np.testing.assert_allclose(found.fibers[:n_cells, :3], fibers["f0"], atol=1e-6)
+    np.testing.assert_allclose(found.fibers[:n_cells, 3:], fibers["s0"], atol=1e-6)
+    np.testing.assert_allclose(np.loadtxt(tmp_path / "lead_field_V2_kohm.dat"), z[4], rtol=1e-6)
+
+
+def test_a_store_exports_as_its_folder_does(tmp_path):
+    store = write_patient(tmp_path, 2)
+    as_in_a_body(tmp_path / "p0002")
+    from einthoven.dataset.store import open_store, values_of
+
+    from_store, from_folder = Stages.load(store), Stages.load(tmp_path / "p0002")
+    assert from_store.name == from_folder.name == "p0002"
+    with open_store(store) as root:
+        kept = values_of(root, "leadfield/kept_nodes")
+    for name in ELECTRODES:
+        here, there = from_store.lead_field[name], from_folder.lead_field[name]
+        np.testing.assert_array_equal(here[kept], there[kept])
+        assert np.isnan(np.delete(here, kept)).all()
+    assert list(from_store.activation) == sorted(SCENARIOS, key=list(SCENARIOS).index)
+    np.testing.assert_array_equal(from_store.fibers["f0"], from_folder.fibers["f0"])
+
+
+def test_early_stages_alone_can_be_exported(patient, tmp_path, capsys):
+    (tmp_path / "few").mkdir()
+    (tmp_path / "few/anatomy.npz").write_bytes((patient / "anatomy.npz").read_bytes())
+    assert main(["export", str(tmp_path / "few"), "--to", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out.split() == [
+        str(tmp_path / "out" / name) for name in ("surfaces.vtp", "electrodes.vtp")
+    ]
+    arguments = ["export", str(tmp_path / "few"), "--to", str(tmp_path), "--format", "carp"]
+    assert main(arguments) == 2
+    assert "no mesh.npz yet" in capsys.readouterr().err
+    assert main(["export", str(tmp_path), "--to", str(tmp_path)]) == 2
