@@ -79,7 +79,7 @@ def by_plain_gmsh(surfaces: tuple, sites: np.ndarray, section: Row) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder, name) for name in ("job.npz", "result.npz")]
         np.savez(paths[0], **job)
-        command = [sys.executable, __file__, "--job", *paths]
+        command = [sys.executable, __file__, "--job", *map(str, paths)]
         subprocess.run(command, check=True, capture_output=True, timeout=section["timeout_s"])
         with np.load(paths[1]) as result:
             nodes, cells = result["points"], result["cells"]

@@ -1,0 +1,143 @@
+"""How much lungs and blood of their own conductivity change the lead field and the 12-lead ECG.
+
+Each demo patient is meshed once, with lungs; an organ is taken away by giving it the conductivity
+of the torso around it. So nothing but the conductivity differs.
+
+Usage: python benchmarks/organs.py [--patients N] [--json OUT] [--plot PNG]
+"""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from einthoven.anatomy.cohort import draw_patient
+from einthoven.anatomy.patient import build_anatomy
+from einthoven.conduction import action_potential, purkinje, scenarios
+from einthoven.config import Config
+from einthoven.core.files import write_json
+from einthoven.core.names import LEADS, STANDARD_ELECTRODES
+from einthoven.core.recovery import apply_operator, recovery_operator
+from einthoven.core.simplex import tet_volumes
+from einthoven.ecg.forward import forward_potential
+from einthoven.ecg.leads import twelve_lead
+from einthoven.fibers.coordinates import ventricular_coordinates
+from einthoven.fibers.ldrb import assign_fibers
+from einthoven.leadfield.conductivity import intracellular
+from einthoven.leadfield.solve import lead_fields
+from einthoven.mesh.tetrahedra import tetrahedralise
+
+SETUP = {name: dict(section) for name, section in Config()}
+LUNG, BLOOD = SETUP["leadfield"]["sigma_lung_s_per_m"], 0.7
+CASES: dict[str, tuple[dict[str, float], dict[str, float]]] = {
+    "lungs, as published": (dict(torso=0.06, blood=0.06, lung=0.06), dict(lung=LUNG)),
+    "lungs, torso 0.2 and blood 0.7": (dict(torso=0.2, blood=BLOOD, lung=0.2), dict(lung=LUNG)),
+    "blood 0.7, as published": (dict(torso=0.06, blood=0.06, lung=0.06), dict(blood=BLOOD)),
+}
+"""Name -> conductivities (S/m) without the organ, and what changes with it."""
+CLOCK = np.arange(-20.0, 500.0)
+
+
+class Solution(NamedTuple):
+    """gradient [electrode, heart cell, 3] kOhm/mm and ecg [lead, time] mV."""
+
+    gradient: np.ndarray
+    ecg: np.ndarray
+
+
+class Subject:
+    """One patient with lungs, its beat, and all that does not depend on conductivities."""
+
+    def __init__(self, index: int):
+        patient = draw_patient(index, **SETUP["cohort"])
+        body, _ = build_anatomy(patient, **SETUP["anatomy"] | {"lungs": True})
+        n_refined = len(STANDARD_ELECTRODES) + SETUP["electrodes"]["n_refined"]
+        surfaces = (body[name] for name in ("points", "faces", "face_tags"))
+        mesh = tetrahedralise(*surfaces, body["site_points"][:n_refined], **SETUP["mesh"])
+        self.mesh, self.n_nodes = mesh.arrays(), mesh.n_heart_nodes
+        self.nodes, self.cells = mesh.points[: self.n_nodes], mesh.cells[: mesh.n_heart_cells]
+        self.volume = tet_volumes(self.nodes, self.cells)
+        self.electrodes = body["site_points"][: len(STANDARD_ELECTRODES)]
+        fibers = assign_fibers(self.mesh, **SETUP["fibers"])
+        tree = purkinje.grow_tree(self.mesh, ventricular_coordinates(self.mesh), seed=7)
+        beat, _ = scenarios.activation("sinus", self.mesh, fibers._asdict(), vars(tree))
+        self.f0, self.tau = fibers.f0, beat["activation_time"]
+        self.operator = recovery_operator(self.nodes, self.cells)
+
+    def solve(self, sigmas: Mapping[str, float]) -> Solution:
+        """Lead field and sinus beat with other conductivities."""
+        section = SETUP["leadfield"] | {f"sigma_{k}_s_per_m": v for k, v in sigmas.items()}
+        field, _ = lead_fields(self.mesh, self.f0, self.electrodes, **section)
+        gradient = apply_operator(self.operator, field[:, : self.n_nodes])
+        sigma_i = intracellular(self.f0, section["sigma_il_s_per_m"], section["sigma_it_s_per_m"])
+        heart = (self.nodes, self.cells, sigma_i, self.tau)
+        phi = forward_potential(*heart, gradient, CLOCK, action_potential.template(0.1))
+        return Solution(gradient, twelve_lead(STANDARD_ELECTRODES, phi))
+
+    def compare(self, without: Solution, with_it: Solution) -> dict[str, float]:
+        """Means over electrodes and the heart's volume; the ECG over all leads and times."""
+        old, new = without.gradient, with_it.gradient
+        lengths = [np.linalg.norm(field, axis=2) for field in (old, new)]
+        cosine = np.einsum("eci,eci->ec", old, new) / (lengths[0] * lengths[1])
+        angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+        change = np.square(new - old).sum(axis=2) @ self.volume
+        ecg = with_it.ecg - without.ecg
+        return {
+            "angle_deg": float(np.average(angle.mean(axis=0), weights=self.volume)),
+            "gradient_rel_l2": float(np.sqrt(change / (lengths[0] ** 2 @ self.volume)).mean()),
+            "ecg_rel_l2": float(np.linalg.norm(ecg) / np.linalg.norm(without.ecg)),
+            "amplitude_ratio_min": float((np.ptp(with_it.ecg, 1) / np.ptp(without.ecg, 1)).min()),
+            "amplitude_ratio_max": float((np.ptp(with_it.ecg, 1) / np.ptp(without.ecg, 1)).max()),
+        }
+
+
+def plot(pairs: Mapping[str, tuple[Solution, Solution]], path: Path) -> None:
+    """The QRS of some leads, without (grey) and with (black) the organ: a row per case."""
+    from einthoven.plots.style import house_style, new_figure
+
+    figure = new_figure(10, 2.1 * len(pairs))
+    with house_style():
+        panels = figure.subplots(len(pairs), 6, sharex=True, sharey="row")
+        for row, (name, pair) in zip(panels, pairs.items()):
+            for axes, lead in zip(row, ("I", "II", "aVF", "V1", "V3", "V6")):
+                for solution, colour in zip(pair, ("#999999", "black")):
+                    axes.plot(CLOCK, solution.ecg[LEADS.index(lead)], color=colour, lw=1.2)
+                axes.set(title=lead, xlim=(-20, 130))
+            row[0].set_ylabel(f"{name}\n(mV)", fontsize=7)
+        for axes in panels[-1]:
+            axes.set_xlabel("ms")
+    figure.savefig(path, dpi=110)
+
+
+def main() -> None:
+    """Compare, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--patients", type=int, default=4)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--plot", type=Path)
+    options = parser.parse_args()
+    rows: dict[str, list[dict[str, float]]] = {name: [] for name in CASES}
+    for index in range(options.patients):
+        subject = Subject(index)
+        pairs = {}
+        for name, (without, change) in CASES.items():
+            pairs[name] = subject.solve(without), subject.solve(without | change)
+            rows[name].append(subject.compare(*pairs[name]))
+        if index == 0 and options.plot:
+            plot(pairs, options.plot)
+    result = {
+        name: {key: [row[key] for row in its] for key in its[0]} for name, its in rows.items()
+    }
+    for name, values in result.items():
+        print(
+            name,
+            {key: f"{np.mean(v):.3f} ({min(v):.3f} to {max(v):.3f})" for key, v in values.items()},
+        )
+    if options.json:
+        write_json(options.json, result)
+
+
+if __name__ == "__main__":
+    main()
