@@ -1,0 +1,79 @@
+"""Own patients in stores and codes: without coefficients, in a split of their own."""
+
+import numpy as np
+import pytest
+from helpers_dataset import write_stages
+
+from einthoven.anatomy.own.patient import cohort_entry
+from einthoven.core.errors import BadInput
+from einthoven.core.files import load_arrays, save_arrays, write_json
+from einthoven.dataset.checker import check_store
+from einthoven.dataset.consolidate import LICENCE, NOT_OURS, consolidate
+from einthoven.dataset.patient_store import write_patient_store
+from einthoven.dataset.store import open_store, values_of
+from einthoven.encoders.base import Latents
+from einthoven.encoders.own_code import with_own_codes
+from einthoven.encoders.pca import PcaEncoder
+from einthoven.encoders.train import SdfSamples, train_encoder
+
+
+def write_patient(folder, index, own):
+    files = write_stages(folder / f"{index}", index)
+    if own:
+        name = f"own-{index}"
+        write_json(files["cohort"], cohort_entry(name))
+        anatomy = load_arrays(files["stages"]["anatomy"])
+        anatomy["latent_pca"] = np.full(23, np.nan)
+        save_arrays(files["stages"]["anatomy"], anatomy, patient=name)
+    path = folder / f"{index}.zarr.zip"
+    write_patient_store(path, **files)
+    return path
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stores")
+    drawn = [write_patient(folder, index, False) for index in (0, 3, 1, 2)]
+    own = [write_patient(folder, index, True) for index in (4, 5)]
+    for name, members in (("drawn", drawn), ("all", drawn + own)):
+        consolidate(folder / f"{name}.zarr.zip", members, {})
+    return folder
+
+
+def test_own_patients_pass_the_check_without_coefficients(stores):
+    check_store(stores / "4.zarr.zip")
+    check_store(stores / "all.zarr.zip")
+    with open_store(stores / "all.zarr.zip") as root:
+        assert values_of(root, "split").tolist()[-2:] == ["own", "own"]
+        unknown = np.isnan(values_of(root, "cohort/latent_pca"))
+        assert unknown[-2:].all() and not unknown[:-2].any()
+        assert root.attrs["licence"] == NOT_OURS
+    with open_store(stores / "drawn.zarr.zip") as root:
+        assert root.attrs["licence"] == LICENCE
+
+
+def test_a_half_known_score_is_still_an_error(stores, tmp_path):
+    files = write_stages(tmp_path / "half", 1)
+    anatomy = load_arrays(files["stages"]["anatomy"])
+    anatomy["latent_pca"][3] = np.nan
+    save_arrays(files["stages"]["anatomy"], anatomy, patient="p0001")
+    with pytest.raises(BadInput, match="latent_pca"):
+        write_patient_store(tmp_path / "half.zarr.zip", **files)
+
+
+def test_no_encoder_learns_from_own_patients(stores, tmp_path):
+    with_own, without = (SdfSamples.read(stores / f"{n}.zarr.zip") for n in ("all", "drawn"))
+    assert with_own.patient == without.patient
+    np.testing.assert_array_equal(with_own.sdf, without.sdf)
+    for name in ("all", "drawn"):
+        train_encoder("pca", stores / f"{name}.zarr.zip", tmp_path / name, {})
+    assert (tmp_path / "all/latents.npz").read_bytes() == (
+        tmp_path / "drawn/latents.npz"
+    ).read_bytes()
+
+
+def test_the_pca_code_takes_no_own_patient(tmp_path):
+    encoder = PcaEncoder(Latents(("p0000",), ("train",), np.zeros((1, 23), np.float32)))
+    assert with_own_codes(encoder, []) is encoder
+    with pytest.raises(BadInput, match="no code for patients from outside"):
+        with_own_codes(encoder, [tmp_path / "anna.npz"])
