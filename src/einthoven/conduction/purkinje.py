@@ -56,7 +56,7 @@ def grow_tree(
     n_generations: int = 20,
     speed_mm_per_ms: float = 1.5,
     max_coverage_gap_mm: float = 25.0,
-    max_draws: int = 8,
+    max_draws: int = 30,
 ) -> PurkinjeTree:
     """Grow the left and right tree of a patient.
 

@@ -131,7 +131,7 @@ class Purkinje(Section):
     n_generations: Annotated[int, Field(ge=1, le=40)] = 20
     speed_mm_per_ms: Annotated[float, Field(ge=0.5, le=6)] = 1.5
     max_coverage_gap_mm: Annotated[float, Field(ge=1, le=60)] = 25.0
-    max_draws: Annotated[int, Field(ge=1, le=50)] = 8
+    max_draws: Annotated[int, Field(ge=1, le=50)] = 30
 
 
 class Activation(Section):
