@@ -8,6 +8,7 @@ configfile: "config/config.yaml"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/anatomy.smk"
+include: "workflow/rules/calibration.smk"
 include: "workflow/rules/own.smk"
 include: "workflow/rules/mesh.smk"
 include: "workflow/rules/fibers.smk"

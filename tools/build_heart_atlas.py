@@ -1,6 +1,9 @@
 """Build anatomy/data/heart_atlas.npz: sample the parametric heart, carry one mesh, take modes.
 
-Usage: python tools/build_heart_atlas.py [--samples 100] [--out heart_atlas.npz]
+Half of the hearts are women's. Height and BMI are drawn too: they scale the heart, and the
+regression of the modes on them is kept, so that a cohort can ask for them.
+
+Usage: python tools/build_heart_atlas.py [--samples 160] [--out heart_atlas.npz]
 """
 
 import argparse
@@ -9,9 +12,11 @@ import sys
 import numpy as np
 
 from einthoven.anatomy.correspondence import carry_template
+from einthoven.anatomy.handles import Body, Handles
 from einthoven.anatomy.heart import ATLAS_PATH, FINE_EDGE_MM, SHIPPED_EDGES_MM
 from einthoven.anatomy.heart_template import build_template
 from einthoven.anatomy.parametric_heart import PARAMETERS, mean_parameters, parameters_from
+from einthoven.anatomy.population import SEXES, heart_size
 from einthoven.anatomy.resampling import resample
 from einthoven.anatomy.shape_model import ShapeModel
 from einthoven.anatomy.surface_mesh import triangle_quality
@@ -24,29 +29,41 @@ TRUNCATE_SD = 2.0
 MIN_QUALITY = 0.05
 
 
-def draw_normal(n_samples: int, seed: int) -> np.ndarray:
-    """Latin hypercube of standard normal numbers, truncated: [sample, parameter]."""
+def draw_normal(n_samples: int, n_dimensions: int, seed: int) -> np.ndarray:
+    """Latin hypercube of standard normal numbers, truncated: [sample, dimension]."""
     from scipy.stats import qmc, truncnorm
 
-    uniform = qmc.LatinHypercube(len(PARAMETERS), rng=np.random.default_rng(seed)).random(n_samples)
+    uniform = qmc.LatinHypercube(n_dimensions, rng=np.random.default_rng(seed)).random(n_samples)
     return truncnorm.ppf(uniform, -TRUNCATE_SD, TRUNCATE_SD)
+
+
+def draw_hearts(n_samples: int, seed: int) -> tuple[list[Body], list[dict[str, float]]]:
+    """Bodies and the parameters of their hearts; a Latin hypercube for each sex."""
+    bodies, hearts = [], []
+    for index, sex in enumerate(SEXES):
+        normal = draw_normal(n_samples // 2, 2 + len(PARAMETERS[sex]), len(SEXES) * seed + index)
+        for row in normal:
+            body = Body.from_sds(sex, *row[:2])
+            size = heart_size(sex, body.height_cm, body.bmi)
+            bodies.append(body)
+            hearts.append(parameters_from(row[2:], sex, size))
+    return bodies, hearts
 
 
 def build(n_samples: int, seed: int) -> tuple[dict, dict]:
     """Arrays and attributes of the atlas file."""
     mean = mean_parameters()
     template = build_template(mean, FINE_EDGE_MM)
-    samples = np.empty((n_samples, *template.points.shape))
-    normal = draw_normal(n_samples, seed)
-    for sample, row in zip(samples, track(normal, "hearts", n_samples)):
-        sample[:] = carry_template(template, mean, parameters_from(row))
+    bodies, hearts = draw_hearts(n_samples, seed)
+    samples = np.empty((len(hearts), *template.points.shape))
+    for sample, heart in zip(samples, track(hearts, "hearts", len(hearts))):
+        sample[:] = carry_template(template, mean, heart)
         worst = triangle_quality(sample, template.faces).min()
         if worst < MIN_QUALITY:
-            raise StepFailed(
-                f"triangle quality {worst:.3f} of the heart with normal {row.round(2)}"
-            )
+            raise StepFailed(f"triangle quality {worst:.3f} of the heart {heart}")
     model = ShapeModel.from_samples(samples, N_MODES, template.faces, template.face_tags)
     total = samples.var(axis=0, ddof=1).sum()
+    handles = Handles.fit(np.stack([model.coeffs(sample) for sample in samples]), bodies)
     arrays = {
         "mean": model.mean.astype(np.float32),
         "modes": model.modes.astype(np.float32),
@@ -54,6 +71,8 @@ def build(n_samples: int, seed: int) -> tuple[dict, dict]:
         "faces": template.faces.astype(np.uint16),
         "face_tags": template.face_tags,
         "explained": model.sds**2 / total,
+        "handle_weights": handles.weights,
+        "handle_residual": handles.residual,
         **{f"rim_{name}": ids.astype(np.uint16) for name, ids in template.rims.items()},
     }
     arrays["template_points"] = template.points.astype(np.float32)
@@ -67,14 +86,19 @@ def build(n_samples: int, seed: int) -> tuple[dict, dict]:
             f"faces_{key}": coarse.faces.astype(np.uint16),
             f"face_tags_{key}": coarse.face_tags,
         }
-    attrs = {"samples": n_samples, "seed": seed, "parameters": PARAMETERS, "edge_mm": FINE_EDGE_MM}
+    attrs = {
+        "samples": len(hearts),
+        "seed": seed,
+        "parameters": PARAMETERS,
+        "edge_mm": FINE_EDGE_MM,
+    }
     return arrays, attrs
 
 
 def main() -> int:
     """Build and write the atlas."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=int, default=100)
+    parser.add_argument("--samples", type=int, default=160)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", default=str(ATLAS_PATH))
     options = parser.parse_args()

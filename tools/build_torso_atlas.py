@@ -18,6 +18,7 @@ import torso_bodies
 from scipy.sparse.linalg import spsolve
 from scipy.spatial import ConvexHull
 
+from einthoven.anatomy.handles import Handles
 from einthoven.anatomy.shape_model import ShapeModel
 from einthoven.anatomy.skin_points import attach, cast_ray
 from einthoven.anatomy.torso import ATLAS_PATH
@@ -30,9 +31,9 @@ N_MODES = 10
 EDGE_MM = {"fine": 11.8, "coarse": 22.0}
 ARM_CUT = 0.22
 """Where the arm ends, as a fraction of the way from shoulder to elbow."""
-ARMPIT_MM = 70.0
+ARMPIT_MM = 80.0
 """Reach of the smoothing around an armpit."""
-ARMPIT_STEPS = 12
+ARMPIT_STEPS = 20
 """Smoothing steps at the fine edge length (diffusion: fewer for longer edges)."""
 ARM_RIM_MM = (120.0, 200.0)
 """A rim vertex this far beside the midline and above the pelvis belongs to an arm."""
@@ -59,7 +60,7 @@ def cropped(body: np.ndarray, faces: np.ndarray, joints: dict, arm: np.ndarray) 
         beyond[own] = np.maximum(beyond, plane)[own]
     skin = pv.PolyData.from_regular_faces(body, faces)
     skin["beyond"] = beyond
-    skin = skin.clip_scalar("beyond", value=0.0, invert=True).connectivity("largest")
+    skin = skin.clip_scalar(scalars="beyond", value=0.0, invert=True).connectivity("largest")
     return skin.extract_surface(algorithm=None).clean(tolerance=0.0).triangulate()
 
 
@@ -229,6 +230,7 @@ def build(n_bodies: int, out: Path) -> dict:
         if scores is None:
             model = ShapeModel.from_samples(torsos, N_MODES, faces)
             scores = np.stack([model.coeffs(t) for t in torsos])
+            handles = Handles.fit(scores, bodies.people)
             spread = ((torsos - model.mean) ** 2).sum() / (n_bodies - 1)
             fine, fine_faces = torsos, faces
         mean = torsos.mean(axis=0)
@@ -247,6 +249,7 @@ def build(n_bodies: int, out: Path) -> dict:
     places = landmarks(
         arrays["fine_mean"].astype(float), fine_faces, joints, spots, body[navel] - origin
     )
+    female = np.array([person.sex == "female" for person in bodies.people])
     levels = [torso_bodies.NIPPLE_VERTICES["NIPPLE_L"], navel]
     attrs = {
         "title": "Torso shape atlas of einthoven",
@@ -256,10 +259,12 @@ def build(n_bodies: int, out: Path) -> dict:
         "seed": SEED,
         "explained": [round(float(v), 4) for v in np.cumsum(model.sds**2) / spread],
         "sampled": measure(
-            fine, fine_faces, bodies.points[:, levels, 2] - centre[:, None, 2], bodies.female
+            fine, fine_faces, bodies.points[:, levels, 2] - centre[:, None, 2], female
         ),
     }
     arrays |= {
+        "handle_weights": handles.weights.round(6),
+        "handle_residual": handles.residual.round(6),
         "landmark_names": np.array(list(places)),
         "landmark_points": _rounded(np.array(list(places.values()))),
     }

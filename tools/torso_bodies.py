@@ -14,10 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from einthoven.anatomy.handles import Body
 from einthoven.core.errors import BadInput, StepFailed
-
-STATURE_MM = {"male": (1756.0, 69.0), "female": (1629.0, 64.0)}
-"""Mean and SD of stature, ANSUR II (Gordon et al. 2014, NATICK/TR-15/007)."""
+from einthoven.core.simplex import enclosed_volume
 
 NIPPLE_VERTICES = {"NIPPLE_R": 1783, "NIPPLE_L": 8439}
 """Template vertices that `nipple-size-incr` moves most."""
@@ -45,7 +44,7 @@ PHENOTYPES = {  # mean, SD, low, high of clipped normal draws
 LOCAL_SD = 0.35
 LOCAL_MEANS = {  # of local changes in [-1, 1]; chosen so that girths meet ANSUR II (see the card)
     "torso-scale-horiz-incr": -0.50,
-    "torso-scale-depth-incr": 0.2,
+    "torso-scale-depth-incr": 0.0,
     "torso-scale-vert-incr": 0.0,
     "torso-vshape-incr": 0.0,
     "torso-muscle-pectoral-incr": 0.1,
@@ -55,15 +54,17 @@ LOCAL_MEANS = {  # of local changes in [-1, 1]; chosen so that girths meet ANSUR
     "measure-underbust-circ-incr": 0.35,
     "measure-shoulder-dist-incr": 0.0,
     "measure-hips-circ-incr": 0.0,
-    "measure-frontchest-dist-incr": 0.0,
+    "measure-frontchest-dist-incr": 0.4,
     "measure-napetowaist-dist-incr": 0.0,
     "hip-scale-depth-incr": 0.0,
     "hip-scale-horiz-incr": 0.0,
     "stomach-tone-incr": 0.0,
 }
 LOCAL_MEANS_MALE = {
-    "measure-bust-circ-incr": 0.4,
-    "torso-scale-horiz-incr": -0.4,
+    "measure-bust-circ-incr": 0.3,
+    "torso-scale-depth-incr": -0.58,
+    "torso-scale-horiz-incr": -0.15,
+    "measure-frontchest-dist-incr": 0.6,
     "torso-muscle-dorsi-incr": 0.2,
     "measure-waist-circ-incr": 0.75,
 }
@@ -80,20 +81,21 @@ class Bodies:
         faces: [face, 3], outward.
         joints: bone name -> [3] mm, mean over the bodies.
         arm: [vertex] bool: moved mainly by an arm bone.
-        female: [body] bool.
-        stature: [body] mm.
+        people: [body] sex, height and BMI.
     """
 
     points: np.ndarray
     faces: np.ndarray
     joints: dict[str, np.ndarray]
     arm: np.ndarray
-    female: np.ndarray
-    stature: np.ndarray
+    people: list[Body]
 
 
 def sample_bodies(n: int, rng: np.random.Generator, batch: int = 40) -> Bodies:
-    """Draw `n` adults (every second one female) and scale each sex to its ANSUR II stature.
+    """Draw `n` adults, every second one female, and scale each sex to its ANSUR II stature.
+
+    The BMI of a body is its rank: z-scores of volume / stature^2 within its sex, on ANSUR II's
+    scale. Its own volume would be too small, for arms and legs are slimmer than soldiers'.
 
     Raises:
         BadInput: anny is not installed.
@@ -119,12 +121,13 @@ def sample_bodies(n: int, rng: np.random.Generator, batch: int = 40) -> Bodies:
     faces = model.faces.numpy()
     used = np.unique(faces)
     height = np.ptp(points[:, used, 2], axis=1)
-    stature = height.copy()
+    bulk = [enclosed_volume(body, faces) for body in points] / height**2
+    people: list[Body] = [None] * n
     for sex, of_sex in (("male", ~female), ("female", female)):
-        mean, sd = STATURE_MM[sex]
-        z = (height[of_sex] - height[of_sex].mean()) / height[of_sex].std()
-        stature[of_sex] = mean + sd * z
-    scale = (stature / height)[:, None, None]
+        for i in np.flatnonzero(of_sex):
+            z = [(v[i] - v[of_sex].mean()) / v[of_sex].std() for v in (height, bulk)]
+            people[i] = Body.from_sds(sex, *z)
+    scale = (np.array([10 * person.height_cm for person in people]) / height)[:, None, None]
     names = list(model.bone_labels)
     mean_joints = dict(zip(names, (joints * scale).mean(axis=0)))
     _check_axes(mean_joints, (points * scale).mean(axis=0), faces)
@@ -134,7 +137,7 @@ def sample_bodies(n: int, rng: np.random.Generator, batch: int = 40) -> Bodies:
     ]
     parts = ("upperarm", "lowerarm", "wrist", "finger", "metacarpal")
     arm = np.array([names[i].startswith(parts) for i in main_bone])
-    return Bodies(points * scale, faces, mean_joints, arm, female, stature)
+    return Bodies(points * scale, faces, mean_joints, arm, people)
 
 
 def _model():

@@ -11,7 +11,10 @@ from einthoven.anatomy.heart_check import (
 from einthoven.anatomy.heart_template import build_template
 from einthoven.anatomy.intersections import intersecting_pairs
 from einthoven.anatomy.parametric_heart import (
+    CORRELATED_SIZES,
+    LENGTHS,
     PARAMETERS,
+    SIZE_CORRELATION,
     level,
     level_gradient,
     mean_parameters,
@@ -92,6 +95,25 @@ def test_projection_lands_on_the_surface_near_the_start(surface, tag):
     assert np.abs(level(surface, landed, parameters)).max() < 1e-6 < away
     assert np.all(landed[on_base, 2] == 0)
     assert np.linalg.norm(landed - points, axis=1).max() < 3 * away
+
+
+def test_parameters_of_a_sex_and_a_size():
+    zero = np.zeros(len(PARAMETERS["male"]))
+    man, woman = parameters_from(zero, "male"), parameters_from(zero, "female")
+    assert man["lv_diameter"] > woman["lv_diameter"]
+    for name, value in mean_parameters().items():
+        assert value == pytest.approx((man[name] + woman[name]) / 2)
+    large = parameters_from(zero, "male", 1.1)
+    for name, value in man.items():
+        assert large[name] == pytest.approx(value * (1.1 if name in LENGTHS else 1.0))
+    draws = np.random.default_rng(1).normal(size=(4000, len(zero)))
+    drawn = [list(parameters_from(row, "female").values()) for row in draws]
+    laws = np.array(list(PARAMETERS["female"].values()))
+    np.testing.assert_allclose(np.mean(drawn, axis=0), laws[:, 0], atol=0.06 * laws[:, 1].max())
+    np.testing.assert_allclose(np.std(drawn, axis=0), laws[:, 1], rtol=0.05)
+    sizes = [list(PARAMETERS["male"]).index(name) for name in CORRELATED_SIZES]
+    correlation = np.corrcoef(np.array(drawn)[:, sizes].T)[np.triu_indices(3, 1)]
+    np.testing.assert_allclose(correlation, SIZE_CORRELATION, atol=0.05)
 
 
 def test_level_is_nearly_a_distance_at_the_surface():
@@ -264,7 +286,7 @@ def test_carried_template_lies_on_the_new_heart():
     start = mean_parameters()
     template = build_template(start, 5.0)
     rng = np.random.default_rng(3)
-    end = parameters_from(rng.normal(size=len(PARAMETERS)).clip(-1.5, 1.5))
+    end = parameters_from(rng.normal(size=len(PARAMETERS["male"])).clip(-1.5, 1.5), "male", 1.03)
     points = carry_template(template, start, end)
     for surface, tag in {"lv": 3, "rv": 4, "epi": 2}.items():
         ids = np.unique(template.surface(tag))

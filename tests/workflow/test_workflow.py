@@ -22,7 +22,7 @@ def test_config_plans_every_rule(copy, name, n_patients, n_test):
         assert jobs[rule] == n_patients
     assert jobs["activation"] == 3 * n_patients
     assert (jobs["encoder"], jobs["surrogate"], jobs["predict"]) == (2, 4, 4 * n_test)
-    assert jobs["consolidate"] == jobs["evaluate"] == jobs["report"] == 1
+    assert jobs["consolidate"] == jobs["evaluate"] == jobs["report"] == jobs["calibration"] == 1
 
 
 def test_electrodes_per_job_makes_batches(copy):

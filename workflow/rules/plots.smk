@@ -6,6 +6,7 @@ rule report:
     input:
         metrics="results/report/metrics.json",
         curves="results/report/curves.npz",
+        calibration="results/report/calibration.json",
         anatomies=expand("results/patients/{patient}/anatomy.npz", patient=SHOWN),
         example=expand(
             f"results/patients/{EXAMPLE}/{{stage}}.npz",

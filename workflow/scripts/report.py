@@ -7,6 +7,7 @@ from einthoven.core.files import load_arrays, read_json
 from einthoven.core.tags import Surface
 from einthoven.leadfield.gather import gather_lead_fields
 from einthoven.plots import gallery
+from einthoven.plots.calibration import calibration_section
 from einthoven.plots.own import own_sections
 from einthoven.plots.report import write_report
 from einthoven.step import run
@@ -39,6 +40,7 @@ def main(input, output, params, log):
             example["sdf"],
             example["field"],
         ),
+        calibration_section(read_json(input.calibration)),
         gallery.patient_section(anatomy, mesh, example["fibers"], example["purkinje"], activations),
         *own_sections(metrics),
     ]

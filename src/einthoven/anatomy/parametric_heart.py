@@ -15,47 +15,85 @@ import numpy as np
 from einthoven.core.check import shape
 from einthoven.core.errors import BadInput, StepFailed
 
-PARAMETERS: dict[str, tuple[float, float]] = {
-    "lv_diameter": (50.5, 4.0),  # at the base, end-diastolic, mm
-    "lv_length": (93.0, 6.0),  # base to endocardial apex, mm
-    "lv_wall": (6.0, 0.7),  # at the base, mm; three quarters of it at the apex
-    "lv_eccentricity": (1.05, 0.04),  # y over x diameter
-    "lv_power": (2.4, 0.2),  # exponent along z: 2 is an ellipsoid, more is barrel-like
-    "rv_diameter": (42.0, 4.0),  # septum to free wall at the base, mm
-    "rv_depth": (1.05, 0.04),  # RV over LV extent along y
-    "rv_length": (0.92, 0.03),  # RV over LV length
-    "rv_wall": (3.2, 0.35),  # mm
-    "rv_taper": (0.25, 0.10),  # drift of the RV axis to the septum towards the apex
-    "base_tilt": (4.0, 4.0),  # between the long axis and the base normal, degrees
+LENGTHS = ("lv_diameter", "lv_length", "lv_wall", "rv_diameter", "rv_wall")
+"""Parameters in mm, which grow with the body; the others are ratios, exponents and an angle."""
+
+PARAMETERS: dict[str, dict[str, tuple[float, float]]] = {
+    "male": {
+        "lv_diameter": (48.93, 3.4),  # at the base, septum to lateral wall, end-diastolic, mm
+        "lv_length": (95.0, 5.2),  # base to endocardial apex, mm
+        "lv_wall": (8.73, 0.9),  # at the base, mm; 0.6 of it at the apex
+        "lv_eccentricity": (1.15, 0.04),  # y over x diameter
+        "lv_power": (2.75, 0.15),  # exponent along z: 2 is an ellipsoid, more is barrel-like
+        "lv_thinning": (0.5, 0.06),  # the outside's exponent is less by this: a wall that thins
+        "lv_side_wall": (0.74, 0.05),  # wall along y over wall along x
+        "rv_diameter": (33.5, 3.6),  # septum to free wall at the base, mm
+        "rv_depth": (1.25, 0.05),  # RV over LV extent along y
+        "rv_length": (0.94, 0.03),  # RV over LV length
+        "rv_wall": (3.0, 0.35),  # mm
+        "rv_taper": (0.70, 0.10),  # drift of the RV axis to the septum towards the apex
+        "base_tilt": (4.0, 4.0),  # between the long axis and the base normal, degrees
+    },
+    "female": {
+        "lv_diameter": (43.75, 3.1),
+        "lv_length": (85.6, 4.7),
+        "lv_wall": (8.25, 0.8),
+        "lv_eccentricity": (1.16, 0.04),
+        "lv_power": (2.75, 0.15),
+        "lv_thinning": (0.60, 0.06),
+        "lv_side_wall": (0.48, 0.05),
+        "rv_diameter": (33.0, 3.4),
+        "rv_depth": (1.23, 0.05),
+        "rv_length": (0.91, 0.03),
+        "rv_wall": (2.9, 0.35),
+        "rv_taper": (0.70, 0.10),
+        "base_tilt": (4.0, 4.0),
+    },
 }
-"""Mean and SD; set by hand to the size of healthy adults, see docs/heart-atlas.md."""
+"""Mean and SD by sex, of a body of mean size. The means are fitted to what `measures` reads on the
+atlas' hearts and `population.HEART` demands; docs/heart-atlas.md tells what constrains the SDs."""
 
 CORRELATED_SIZES = ("lv_diameter", "lv_length", "rv_diameter")
 SIZE_CORRELATION = 0.5
-"""Big people have hearts that are big in every way."""
+"""Hearts that are big are big in every way, beyond what the body's size explains."""
 
 CAVITIES_AND_EPI = ("lv", "rv", "epi")
 RV_BLEND_MM, EPI_BLEND_MM = 12.0, 6.0
-APEX_WALL = 0.75
+APEX_WALL = 0.6
+LV_FLOOR_MM = 2.5
+"""No wall of the LV, septum included, is thinner: some parameters would cross it near the apex."""
 RV_POWER = 2.6
 
 Parameters = Mapping[str, float]
 
 
 def mean_parameters() -> dict[str, float]:
-    """Parameters of the mean heart."""
-    return {name: mean for name, (mean, _) in PARAMETERS.items()}
+    """Parameters half way between the mean man's and the mean woman's heart."""
+    means = [[mean for mean, _ in laws.values()] for laws in PARAMETERS.values()]
+    return {name: sum(pair) / 2 for name, pair in zip(PARAMETERS["male"], zip(*means))}
 
 
-def parameters_from(normal: np.ndarray) -> dict[str, float]:
-    """Parameters from independent standard normal numbers [parameter], with correlated sizes."""
-    normal = np.array(shape("normal", normal, (len(PARAMETERS),)), dtype=float)
-    names = list(PARAMETERS)
-    sizes = [names.index(name) for name in CORRELATED_SIZES]
+def parameters_from(normal: np.ndarray, sex: str, size: float = 1.0) -> dict[str, float]:
+    """Parameters of one heart.
+
+    Args:
+        normal: [parameter] independent standard normal numbers; correlated here.
+        sex: male or female.
+        size: factor on all lengths, 1 for a body of mean size.
+
+    Returns:
+        In the order of `PARAMETERS`.
+    """
+    laws = PARAMETERS[sex]
+    normal = np.array(shape("normal", normal, (len(laws),)), dtype=float)
+    sizes = [list(laws).index(name) for name in CORRELATED_SIZES]
     correlation = np.full((len(sizes), len(sizes)), SIZE_CORRELATION)
     np.fill_diagonal(correlation, 1.0)
     normal[sizes] = np.linalg.cholesky(correlation) @ normal[sizes]
-    return {name: m + sd * x for (name, (m, sd)), x in zip(PARAMETERS.items(), normal)}
+    return {
+        name: float((mean + sd * x) * (size if name in LENGTHS else 1.0))
+        for (name, (mean, sd)), x in zip(laws.items(), normal)
+    }
 
 
 def _ellipsoid(x, y, z, radii, power, left_radius=None) -> np.ndarray:
@@ -84,7 +122,7 @@ def level(surface: str, points: np.ndarray, parameters: Parameters) -> np.ndarra
     Args:
         surface: "lv" or "rv" (endocardium) or "epi".
         points: [point, 3] mm, atlas frame.
-        parameters: as in `PARAMETERS`.
+        parameters: values by the names in `PARAMETERS`.
 
     Returns:
         [point] mm, negative inside (the cavity; for "epi" the whole heart).
@@ -100,10 +138,12 @@ def level(surface: str, points: np.ndarray, parameters: Parameters) -> np.ndarra
 
     lv_radii = np.array([1.0, p["lv_eccentricity"], 0.0]) * p["lv_diameter"] / 2
     lv_radii[2] = p["lv_length"]
+    lv_inside = _ellipsoid(x, y, z, lv_radii, p["lv_power"])
     if surface == "lv":
-        return _ellipsoid(x, y, z, lv_radii, p["lv_power"])
-    out_radii = lv_radii + p["lv_wall"] * np.array([1.0, 1.0, APEX_WALL])
-    lv_outside = _ellipsoid(x, y, z, out_radii, p["lv_power"])
+        return lv_inside
+    out_radii = lv_radii + p["lv_wall"] * np.array([1.0, p["lv_side_wall"], APEX_WALL])
+    lv_outside = _ellipsoid(x, y, z, out_radii, p["lv_power"] - p["lv_thinning"])
+    lv_outside = -_smooth_max(-lv_outside, LV_FLOOR_MM - lv_inside, LV_FLOOR_MM)
 
     # The RV's left half must end inside the septum, or the RV would wrap around the whole LV.
     centre = 0.40 * out_radii[0]

@@ -67,6 +67,7 @@ def planned_jobs(config: Config) -> dict[str, int]:
         "own_code": own * n_coded,
         "activation": (n + own) * len(config.ecg.scenarios),
         "leadfield": (n + own) * n_batches,
+        "calibration": 1,
         "consolidate": 1,
         "recipe": n_encoders * (1 + n_models),
         "encoder": n_encoders,

@@ -1,0 +1,21 @@
+"""The shipped shape models against measured people."""
+
+from einthoven.anatomy.calibration import calibrate
+from einthoven.core.files import write_json
+from einthoven.step import run
+
+
+def main(input, output, params, log):
+    found = calibrate(params.n_draws)
+    write_json(output[0], found)
+    far = [
+        f"{row['title']} {row[sex]['difference_sd']:+.2f} SD ({sex})"
+        for row in found["quantities"].values()
+        for sex in ("female", "male")
+        if row["comparable"] and abs(row[sex]["difference_sd"]) > 0.5
+    ]
+    log.info("%d draws a sex, beyond 0.5 SD: %s", params.n_draws, ", ".join(far) or "nothing")
+
+
+if "snakemake" in globals():
+    run(main, globals()["snakemake"])
