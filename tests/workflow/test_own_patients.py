@@ -47,6 +47,8 @@ def test_a_sheet_adds_its_patients_and_nothing_else(copy, monkeypatch):
 def test_an_excluded_own_patient_is_left_out(copy):
     jobs = planned(copy, *CI, *SHEET, "dataset={exclude: [anna]}")
     assert jobs["own"] == 1
+    done = snakemake(copy, *CI, *SHEET, "--dry-run", "--config", "dataset={exclude: [ana, p12]}")
+    assert done.returncode and "dataset.exclude: ana, p12: neither p0000" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import einthoven
 import yaml
 from snakemake.utils import update_config
 from einthoven.anatomy.cohort import block_splits
-from einthoven.anatomy.own.sheet import read_sheet
+from einthoven.anatomy.own.sheet import VIRTUAL, read_sheet
 from einthoven.config import as_params, validate
 from einthoven.core.errors import BadInput
 from einthoven.core.names import STANDARD_ELECTRODES, patient_name
@@ -87,6 +87,17 @@ if lost := {"train", "val", "test"} - set(SPLITS.values()):
     )
     sys.exit(2)
 PATIENTS = list(SPLITS)
+if nobody := [
+    name
+    for name in config["dataset"]["exclude"]
+    if name not in OWN and not VIRTUAL.fullmatch(name)
+]:
+    print(
+        f"einthoven: config: dataset.exclude: {', '.join(nobody)}: neither p0000 to p9999 nor a "
+        "patient of own.sheet",
+        file=sys.stderr,
+    )
+    sys.exit(2)
 # Patients of the user: in stores, tables of their own, and no training.
 OWN = {
     name: row for name, row in OWN.items() if name not in config["dataset"]["exclude"]
