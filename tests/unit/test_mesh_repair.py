@@ -208,3 +208,19 @@ def test_relocation_moves_nothing_in_a_good_mesh_and_knows_no_place():
     one = relocate_nodes(points, cells, fixed, 0.3)[0]
     other = relocate_nodes(1000.0 * points + 500.0, cells, fixed, 0.3)[0]
     assert (other - 500.0) / 1000.0 == pytest.approx(one, abs=1e-6)
+
+
+def test_needle_under_a_bad_cell_loses_its_longest_edge():
+    """A flat kite whose diagonal runs along its length, and a cell on the flatter half."""
+    points = np.array([[0, 0, 0], [4, 0, 0], [2, 0.3, 0], [2, -2, 0], [2, 0.2, 1.0]])
+    faces = np.array([[0, 1, 2], [1, 0, 3]])
+    tags = np.full(2, Surface.SKIN, np.int8)
+    cell = np.array([[0, 1, 2, 4]])
+    flipped, n_flips = flip_diagonals(points, faces, tags, cell)
+    assert n_flips == 1
+    assert {tuple(sorted(f)) for f in flipped.tolist()} == {(0, 2, 3), (1, 2, 3)}
+    assert triangle_area_vectors(points, flipped)[:, 2].min() > 0
+    assert flip_diagonals(points, flipped, tags, np.array([[0, 2, 3, 4]]))[1] == 0  # no better
+    across = np.array([Surface.SKIN, Surface.EPI], np.int8)
+    assert flip_diagonals(points, faces, across, cell)[1] == 0
+    assert flip_diagonals(points, faces[:1], tags[:1], cell)[1] == 0  # at a rim

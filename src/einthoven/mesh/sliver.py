@@ -1,48 +1,70 @@
-"""Repair of slivers that lie flat on a surface: flip the surface diagonal beneath them."""
+"""Repair of cells that are bad for the surface under them: flip a diagonal of that surface."""
 
 from itertools import combinations
 
 import numpy as np
 
+from einthoven.anatomy.surface_mesh import triangle_quality
 from einthoven.core.simplex import triangle_area_vectors
+
+Edges = dict[tuple[int, ...], list[int]]
 
 
 def flip_diagonals(
-    points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray, slivers: np.ndarray
+    points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray, bad_cells: np.ndarray
 ) -> tuple[np.ndarray, int]:
-    """Flip the diagonal of the two surface triangles under each sliver.
+    """Flip the diagonal of two surface triangles under each bad cell.
 
     A mesher that must keep its boundary cannot remove a cell whose four nodes lie on one smooth
     surface and which owns two of its triangles: the cell is as flat as the surface there. With
     the other diagonal the cell disappears, and the surface moves by no more than its height.
+    A cell that owns one triangle may be bad because that is a needle: then the needle's longest
+    edge is flipped, if that makes better triangles.
 
     Args:
         points: [node, 3] mm.
         faces: [face, 3] oriented triangles of all surfaces.
         face_tags: [face]; only two triangles of one tag are flipped.
-        slivers: [cell, 4] nodes of the cells to get rid of.
+        bad_cells: [cell, 4] nodes of the cells to get rid of.
 
     Returns:
         New faces (same order and tags) and the number of flips.
     """
     faces = faces.copy()
     index = {tuple(sorted(face)): k for k, face in enumerate(faces.tolist())}
-    edges: set[tuple[int, ...]] = {edge for face in index for edge in combinations(face, 2)}
+    edges: Edges = {}
+    for face, k in index.items():
+        for edge in combinations(face, 2):
+            edges.setdefault(edge, []).append(k)
     touched: set[int] = set()
     n_flips = 0
-    for cell in slivers.tolist():
+    for cell in bad_cells.tolist():
         owned = [index[key] for key in combinations(sorted(cell), 3) if key in index]
-        if len(owned) != 2 or touched & set(owned) or len(set(face_tags[owned].tolist())) != 1:
+        pair = owned if len(owned) != 1 else _beside_needle(points, faces, edges, owned[0])
+        if len(pair) != 2 or touched & set(pair) or len(set(face_tags[pair].tolist())) != 1:
             continue
-        flipped = _flip(faces[owned].tolist())
+        flipped = _flip(faces[pair].tolist())
         new_edge = tuple(sorted(set(flipped[0]) & set(flipped[1])))
-        if new_edge in edges or _folds(points, faces[owned], np.array(flipped)):
+        if new_edge in edges or _folds(points, faces[pair], np.array(flipped)):
             continue
-        faces[owned] = flipped
-        edges.add(new_edge)
-        touched.update(owned)
+        if len(owned) == 1 and not _better(points, faces[pair], np.array(flipped)):
+            continue
+        faces[pair] = flipped
+        edges[new_edge] = pair
+        touched.update(pair)
         n_flips += 1
     return faces, n_flips
+
+
+def _beside_needle(points: np.ndarray, faces: np.ndarray, edges: Edges, needle: int) -> list[int]:
+    """The triangle and those at its longest edge: two, if no other surface ends there."""
+    ends = [tuple(sorted(edge)) for edge in combinations(faces[needle].tolist(), 2)]
+    lengths = [float(np.linalg.norm(points[a] - points[b])) for a, b in ends]
+    return edges[ends[int(np.argmax(lengths))]]
+
+
+def _better(points: np.ndarray, old: np.ndarray, new: np.ndarray) -> bool:
+    return bool(triangle_quality(points, new).min() > triangle_quality(points, old).min())
 
 
 def _flip(pair: list[list[int]]) -> list[list[int]]:
