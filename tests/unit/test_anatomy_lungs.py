@@ -41,7 +41,7 @@ def check_lungs(body):
         assert len(edges) == 3 * len(lung) and all((b, a) in edges for a, b in edges)
         assert len(points) - len(edges) // 2 + len(lung) == 2  # a ball, no ring
         assert len(intersecting_pairs(body["points"], lung)) == 0
-        assert triangle_quality(body["points"], lung).min() > 0.2
+        assert triangle_quality(body["points"], lung).min() > 0.1
         assert (side * points[:, 0]).min() > 10.0
         assert surface_distance(body["points"], skin, points).max() < -15.0
         assert surface_distance(body["points"], heart, points).min() > MIN_GAP_MM
