@@ -82,11 +82,13 @@ def _grid(
     origin = low - step
     counts = np.ceil((high + step - origin) / step).astype(int) + 1
     axes = [origin[k] + step * np.arange(counts[k]) for k in range(3)]
-    nodes = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    sizes = np.full(len(nodes), edges.torso)
+    sizes = np.full(counts, edges.torso)
     for tree, size in sources:
         reach = max(edges.torso - size, 0.0) / edges.grading
+        ends = zip(axes, tree.mins - reach, tree.maxes + reach)
+        part = tuple(slice(*np.searchsorted(axis, (first, last))) for axis, first, last in ends)
+        pieces = [axis[its] for axis, its in zip(axes, part)]
+        nodes = np.stack(np.meshgrid(*pieces, indexing="ij"), axis=-1)
         distance, _ = tree.query(nodes, distance_upper_bound=reach)
-        near = np.isfinite(distance)
-        sizes[near] = np.minimum(sizes[near], size + edges.grading * distance[near])
-    return SizeGrid(origin, step, sizes.reshape(counts))
+        sizes[part] = np.minimum(sizes[part], size + edges.grading * distance)
+    return SizeGrid(origin, step, sizes)
