@@ -305,7 +305,7 @@ class RefractionModel(Section):
     electrodes_per_batch: Annotated[int, Field(ge=0)] = 0
     """0: all electrodes, which cost little more than one."""
     batch_patients: Count = 6
-    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.008
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.005
 
 
 class Learning(Section):
