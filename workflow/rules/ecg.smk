@@ -23,7 +23,7 @@ rule ecg:
         "../../envs/fem.yaml"
     threads: 1
     resources:
-        mem_mb=growing(3000),
+        mem_mb=growing(4500),
         runtime=growing(15),
     params:
         section=lookup(dpath="ecg", within=config),

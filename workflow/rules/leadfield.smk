@@ -46,7 +46,7 @@ rule field_samples:
         "../../envs/geometry.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1500),
+        mem_mb=growing(2500),
         runtime=growing(15),
     params:
         section=lookup(dpath="field_samples", within=config),
