@@ -24,6 +24,7 @@ def _solid(gmsh, radii, x=0.0):
 def _tetrahedra(gmsh, edge_mm):
     for option in ("ExtendFromBoundary", "FromPoints", "FromCurvature"):
         gmsh.option.setNumber(f"Mesh.MeshSize{option}", 0)
+    gmsh.option.setNumber("Mesh.MeshSizeMax", 1e22)  # whatever gmsh did before in this process
     size = gmsh.model.mesh.field.add("MathEval")
     gmsh.model.mesh.field.setString(size, "F", str(edge_mm))
     gmsh.model.mesh.field.setAsBackgroundMesh(size)

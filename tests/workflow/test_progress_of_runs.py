@@ -128,4 +128,5 @@ def test_ctrl_c_and_kill_are_told(project, capsys):
 def test_counted_jobs_are_the_planned_ones(tmp_path):
     plan = planned(copy_project(tmp_path / "project"), *CI)
     assert plan.pop("all") == 1
-    assert planned_jobs(load_config(ROOT / "config/ci.yaml")) == plan
+    counted = planned_jobs(load_config(ROOT / "config/ci.yaml"))
+    assert {rule: n for rule, n in counted.items() if n} == plan

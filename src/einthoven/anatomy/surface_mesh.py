@@ -127,8 +127,10 @@ def mesh_plane(loops: list[np.ndarray], edge_mm: float) -> tuple[np.ndarray, np.
     if not gmsh.isInitialized():
         gmsh.initialize(interruptible=False)
     gmsh.option.setNumber("General.Verbosity", 0)
-    gmsh.option.setNumber("Mesh.Algorithm", 6)
-    gmsh.option.setNumber("Mesh.MeshSizeMax", edge_mm)
+    settings = {"Mesh.Algorithm": 6, "Mesh.MeshSizeMax": edge_mm}
+    before = {name: gmsh.option.getNumber(name) for name in settings}
+    for name, value in settings.items():
+        gmsh.option.setNumber(name, value)
     gmsh.model.add("plane")
     try:
         geo, curve_loops, n_before = gmsh.model.geo, [], 0
@@ -148,6 +150,8 @@ def mesh_plane(loops: list[np.ndarray], edge_mm: float) -> tuple[np.ndarray, np.
         raise StepFailed(f"planar mesh of {len(loops)} loops: gmsh says {error}") from error
     finally:
         gmsh.model.remove()
+        for name, value in before.items():
+            gmsh.option.setNumber(name, value)
     order = np.argsort(tags)
     points = coordinates.reshape(-1, 3)[order]
     faces = np.searchsorted(tags[order], triangles[0]).reshape(-1, 3)
