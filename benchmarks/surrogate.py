@@ -1,0 +1,148 @@
+"""What a lead costs by the surrogate, by the paper's network and by the finite elements.
+
+One patient of the cohort, all heart points at once. Networks have the sizes of the config and
+random weights, as time does not depend on what was learned; ours includes decoding the geometry at
+the points. Finite elements solve on a mesh of the same patient (`--heart-edge`), in the same run.
+
+Usage: python benchmarks/surrogate.py [--json OUT] [--points N] [--threads N] [--config FILE]
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from einthoven.anatomy.cohort import draw_patient
+from einthoven.anatomy.patient import build_anatomy
+from einthoven.config import load
+from einthoven.core.tags import Surface
+from einthoven.encoders.base import Latents
+from einthoven.encoders.decoder import Decoder, DecoderShape
+from einthoven.encoders.deepsdf import DeepSdfEncoder
+from einthoven.encoders.infer import CodePrior
+from einthoven.fibers.ldrb import assign_fibers
+from einthoven.leadfield.solve import lead_fields
+from einthoven.mesh.tetrahedra import tetrahedralise
+from einthoven.surrogate.inputs import Inputs, patient_inputs
+from einthoven.surrogate.predict import predict_gradient
+from einthoven.surrogate.train import new_network
+
+ELECTRODES = (1, 9, 109, 1000)
+REPEATS = 3
+PAIRWISE = 9
+"""The paper's network works on pairs of point and electrode, so its time is measured for at most so
+many electrodes and is proportional to them."""
+PATIENT = 7
+SHAPE_KEYS = ("n_latent", "width", "n_frequencies", "frequency_scale", "activation", "pose")
+
+
+def seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
+    """The best wall time of some calls, after one that is not counted."""
+    work()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def heart_points(anatomy: dict[str, np.ndarray], n_points: int) -> np.ndarray:
+    """Points [n_points, 3] mm about the epicardium, within 10 mm inwards."""
+    rng = np.random.default_rng(1)
+    corners = anatomy["points"][anatomy["faces"][anatomy["face_tags"] == Surface.EPI]]
+    weights = rng.dirichlet(np.ones(3), n_points)
+    on = np.einsum("nk,nkd->nd", weights, corners[rng.integers(len(corners), size=n_points)])
+    return on + rng.uniform(0, 0.2, (n_points, 1)) * (on.mean(axis=0) - on)
+
+
+def inputs_of(encoder: DeepSdfEncoder, anatomy: dict, points: np.ndarray, n: int) -> Inputs:
+    """A patient's inputs with the first `n` electrodes."""
+    fiber = np.tile([0.0, 0.0, 1.0], (len(points), 1))
+    pose = [anatomy[key] for key in ("heart_rotation", "heart_origin", "torso_box")]
+    return patient_inputs(encoder, "p", points, fiber, anatomy["site_points"][:n], *pose)
+
+
+def networks(
+    config, anatomy: dict, points: np.ndarray
+) -> tuple[dict[str, dict[int, float]], dict[str, float]]:
+    """Seconds of both networks for each number of electrodes, and of decoding."""
+    torch.manual_seed(1)
+    section = config.deepsdf.model_dump()
+    decoder = Decoder(DecoderShape(**{key: section[key] for key in SHAPE_KEYS}))
+    n = section["n_latent"]
+    latents = Latents(("p",), ("test",), np.zeros((1, n), np.float32))
+    encoder = DeepSdfEncoder(decoder, latents, CodePrior(np.zeros(n), np.eye(n)), section, "")
+    ours = new_network("refraction", n, config.refraction.model_dump()).eval()
+    theirs = new_network("paper", n, config.paper.model_dump()).eval()
+    found: dict[str, dict[int, float]] = {"ours": {}, "paper_network": {}}
+    for count in ELECTRODES:
+        few = min(count, PAIRWISE)
+        inputs = inputs_of(encoder, anatomy, points, few)
+        found["ours"][count] = seconds(
+            lambda count=count: predict_gradient(ours, inputs_of(encoder, anatomy, points, count))
+        )
+        one = seconds(lambda inputs=inputs: predict_gradient(theirs, inputs), 1) / few
+        found["paper_network"][count] = one * count
+    decode = seconds(lambda: inputs_of(encoder, anatomy, points, 1))
+    sizes = {name: sum(t.numel() for t in net.parameters())
+             for name, net in (("ours", ours), ("paper_network", theirs))}  # fmt: skip
+    return found, {"decode_seconds": decode} | {f"parameters_{k}": v for k, v in sizes.items()}
+
+
+def finite_elements(config, anatomy: dict) -> tuple[dict[int, float], dict[str, int]]:
+    """Seconds to assemble, factorise and solve for each number of electrodes."""
+    sites = anatomy["site_points"]
+    surfaces = (anatomy["points"], anatomy["faces"], anatomy["face_tags"])
+    mesh = tetrahedralise(*surfaces, sites[:33], **config.mesh.model_dump())
+    fibers = assign_fibers(mesh.arrays(), **config.fibers.model_dump())
+    section = config.leadfield.model_dump()
+    found = {}
+    for count in ELECTRODES:
+        start = time.perf_counter()
+        lead_fields(mesh.arrays(), fibers.f0, sites[:count], **section)
+        found[count] = time.perf_counter() - start
+    return found, {"nodes": len(mesh.points), "heart_cells": mesh.n_heart_cells}
+
+
+def main() -> None:
+    """Measure all three, print a table, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json")
+    parser.add_argument("--points", type=int, default=40_000)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--config", default="config/paper.yaml")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    config = load(options.config)
+    parameters = draw_patient(PATIENT, **config.cohort.model_dump())
+    anatomy, _ = build_anatomy(parameters, **config.anatomy.model_dump())
+    points = heart_points(anatomy, options.points)
+    found, about = networks(config, anatomy, points)
+    found["fem"], mesh = finite_elements(config, anatomy)
+    per_lead = {way: {n: 1000 * s / n for n, s in its.items()} for way, its in found.items()}
+    result = {
+        "ms_per_lead": per_lead,
+        "ratio_to_paper_network": per_lead["paper_network"][109] / per_lead["ours"][109],
+        "ratio_to_fem": per_lead["fem"][109] / per_lead["ours"][109],
+        "points": options.points,
+        "threads": options.threads,
+        **about,
+        **mesh,
+    }
+    print(f"{'ms a lead':16s}" + "".join(f"{n:>10d}" for n in ELECTRODES))
+    for way, its in per_lead.items():
+        print(f"{way:16s}" + "".join(f"{its[n]:10.2f}" for n in ELECTRODES))
+    for key, value in result.items():
+        if not isinstance(value, dict):
+            print(f"{key:24s} {value:.4g}")
+    if options.json:
+        Path(options.json).write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
