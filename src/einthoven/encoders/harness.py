@@ -77,7 +77,10 @@ class Task(nn.Module, ABC):
         return {}
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Adam's parameter groups; `lr_factor` scales the learning rate of a group."""
+        """The optimiser's parameter groups.
+
+        `lr_factor` scales the learning rate of a group; `muon` asks for orthogonalised steps.
+        """
         return [{"params": [p for p in self.parameters() if p.requires_grad], "lr_factor": 1.0}]
 
 
@@ -120,7 +123,7 @@ def fit(
     tracking_uri: str = "",
     parameters: dict[str, Any] | None = None,
 ) -> list[dict[str, float]]:
-    """Train a task with Adam and return one row of losses and validation errors per epoch.
+    """Train a task and return one row of losses and validation errors per epoch.
 
     Args:
         task: network, data and losses; trained in place and left on the CPU in eval mode.

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from einthoven.core.errors import StepFailed
 from einthoven.encoders.harness import Device, Schedule, Task
+from einthoven.encoders.muon import Muon
 
 CLIP_NORM = 1.0
 
@@ -31,7 +32,7 @@ class Batches:
 
 
 class Loop(lightning.LightningModule):
-    """The one Lightning module: Adam, the schedule, running means of the losses."""
+    """The one Lightning module: the optimiser, the schedule, running means of the losses."""
 
     def __init__(self, task: Task, schedule: Schedule):
         super().__init__()
@@ -52,12 +53,15 @@ class Loop(lightning.LightningModule):
         return means
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Adam, and the schedule per step."""
-        groups = [
-            {"params": g["params"], "lr": self.schedule.learning_rate * g.get("lr_factor", 1.0)}
-            for g in self.task.parameter_groups()
-        ]
-        optimizer = torch.optim.Adam(groups, foreach=True)
+        """Adam, or Muon if a group asks for it, and the schedule per step."""
+        groups = self.task.parameter_groups()
+        for group in groups:
+            group["lr"] = self.schedule.learning_rate * group.pop("lr_factor", 1.0)
+        optimizer: torch.optim.Optimizer
+        if any(group.get("muon") for group in groups):
+            optimizer = Muon(groups)
+        else:
+            optimizer = torch.optim.Adam(groups, foreach=True)
         steps = self.task.steps_per_epoch
         scheduler = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: self.schedule.factor(step, steps)

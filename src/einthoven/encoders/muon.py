@@ -1,0 +1,97 @@
+"""Muon for the weights between hidden layers, Adam for all else, as one optimiser."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+"""Coefficients of the quintic iteration (Jordan 2024): steepest at zero, not exact at one."""
+N_ITERATIONS = 5
+RMS = 0.2
+"""Root mean square of a step in units of the learning rate, as Adam's (Liu 2025)."""
+
+
+def orthogonalise(matrix: Tensor) -> Tensor:
+    """Nearly U V^T of the singular value decomposition U S V^T, by matrix products alone.
+
+    Singular values end between about 0.7 and 1.2, which is all that a direction of descent needs.
+
+    Args:
+        matrix: [row, column].
+    """
+    a, b, c = NEWTON_SCHULZ
+    wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
+    x = wide / wide.norm().clamp_min(1e-7)
+    for _ in range(N_ITERATIONS):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.T if matrix.shape[0] > matrix.shape[1] else x
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum, orthogonalised (Jordan 2024), for groups with `muon`; Adam for the others.
+
+    A step along U V^T changes all directions of a layer's input alike, while Adam's steps are of
+    low rank: on lead fields it needs about a tenth of the steps. Single precision throughout, as
+    half precision is no faster on processors.
+
+    Args:
+        groups: parameter groups; those with `muon` true hold matrices only.
+        lr: learning rate of groups that have none.
+        momentum: of the matrices (Nesterov).
+        betas: Adam's.
+
+    Raises:
+        ValueError: a group with `muon` holds something else than a matrix.
+    """
+
+    def __init__(
+        self,
+        groups: list[dict[str, Any]],
+        lr: float = 1e-3,
+        momentum: float = 0.95,
+        betas: tuple[float, float] = (0.9, 0.95),
+    ):
+        defaults = {"lr": lr, "muon": False, "momentum": momentum, "betas": betas, "eps": 1e-8}
+        super().__init__(groups, defaults)
+        for group in self.param_groups:
+            if group["muon"] and any(p.ndim != 2 for p in group["params"]):
+                raise ValueError("groups with `muon` hold matrices only")
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """One step of all groups; `closure` computes the loss again, as torch has it."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            update = self._muon if group["muon"] else self._adam
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    update(parameter, parameter.grad, group)
+        return loss
+
+    def _muon(self, parameter: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
+        state = self.state[parameter]
+        if not state:
+            state["momentum"] = torch.zeros_like(parameter)
+        state["momentum"].lerp_(grad, 1 - group["momentum"])
+        direction = orthogonalise(grad.lerp(state["momentum"], group["momentum"]))
+        size = RMS * max(parameter.shape) ** 0.5
+        parameter.add_(direction, alpha=-group["lr"] * size)
+
+    def _adam(self, parameter: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
+        state, (beta1, beta2) = self.state[parameter], group["betas"]
+        if not state:
+            state["step"] = torch.zeros(())
+            state["mean"] = torch.zeros_like(parameter)
+            state["square"] = torch.zeros_like(parameter)
+        state["step"] += 1
+        state["mean"].lerp_(grad, 1 - beta1)
+        state["square"].lerp_(grad.square(), 1 - beta2)
+        n = state["step"].item()
+        root = (state["square"] / (1 - beta2**n)).sqrt_().add_(group["eps"])
+        parameter.addcdiv_(state["mean"], root, value=-group["lr"] / (1 - beta1**n))
