@@ -9,7 +9,8 @@ from einthoven.core.files import load_arrays, save_arrays
 from einthoven.core.names import STANDARD_ELECTRODES
 from einthoven.ecg.forward import forward_potential
 from einthoven.ecg.leads import twelve_lead
-from einthoven.surrogate.predict import predict_patient
+from einthoven.surrogate.ensemble import Surrogate
+from einthoven.surrogate.held_out import predict_patient
 from einthoven.surrogate.train import train_surrogate
 
 SECTION = dict(seed=1, width=32, rank=8, n_frequencies=4, frequency_scale=0.5, lambda_cos=1.0,
@@ -48,7 +49,8 @@ def predicted(request, tmp_path_factory):
         save_arrays(folder / f"activation_{name}.npz", {"activation_time": tau})
     sigma_i = 0.03 * np.eye(3) + 0.27 * fiber[:, :, None] * fiber[:, None]
     arguments = dict(
-        surrogate_dir=root / "model", encoder=encoder, model=request.param, patient_dir=folder,
+        surrogate=Surrogate.of_folder(root / "model", request.param), encoder=encoder,
+        model=request.param, patient_dir=folder,
         activation={n: folder / f"activation_{n}.npz" for n in ("sinus", "lbbb")},
         sigma_i=sigma_i, time=TIME, template=TEMPLATE,
     )  # fmt: skip

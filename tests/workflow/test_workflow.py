@@ -4,7 +4,10 @@ import subprocess
 import sys
 
 import pytest
-from helpers_workflow import PARTS, ROOT, copy_project, planned, snakemake
+from helpers_workflow import CI, PARTS, ROOT, copy_project, planned, snakemake
+
+from einthoven.config import load
+from einthoven.runs.jobs import planned_jobs
 
 __all__ = ["PARTS", "ROOT", "planned", "snakemake"]
 pytestmark = pytest.mark.workflow
@@ -30,6 +33,16 @@ def test_electrodes_per_job_makes_batches(copy):
     jobs = planned(copy, "--configfile", "config/paper.yaml", "--config", small, "--", "dataset")
     assert jobs["leadfield"] == 110 * 11
     assert "encoder" not in jobs
+
+
+def test_an_ensemble_trains_more_refraction_models_and_calibrates_them(copy):
+    jobs = planned(copy, *CI, "--config", "learning={ensemble: 3}")
+    assert jobs["surrogate"] == 2 + 2 * 3 and jobs["uncertainty"] == 2
+    assert "uncertainty" not in planned(copy, *CI)
+    config = load(copy / "config/ci.yaml")
+    learning = config.learning.model_copy(update={"ensemble": 3})
+    counted = planned_jobs(config.model_copy(update={"learning": learning}))
+    assert all(counted[rule] == n for rule, n in jobs.items() if rule != "all")
 
 
 def test_lint_is_clean(copy):

@@ -106,6 +106,7 @@ OWN_ANATOMY = {k: config["anatomy"][k] for k in ("heart_edge_mm", "torso_resolut
 SCENARIOS = config["ecg"]["scenarios"]
 ENCODERS = config["learning"]["encoders"]
 MODELS = config["learning"]["models"]
+ENSEMBLE = {"paper": 1, "refraction": config["learning"]["ensemble"]}
 CODED = [name for name in ENCODERS if name != "pca"]  # have codes for any shape
 
 # How electrodes are dealt to jobs says nothing about the field of any one of them.
@@ -137,6 +138,7 @@ wildcard_constraints:
     name="[a-z]+(-[a-z]+)?",
     encoder="[a-z]+",
     model="[a-z]+",
+    member="(/member[1-9][0-9]*)?",
 
 
 def patients_of(split):
@@ -159,6 +161,29 @@ def own_code_of(wildcards):
     if wildcards.patient not in OWN:
         return []
     return [f"results/encoders/{wildcards.encoder}/codes/{wildcards.patient}.npz"]
+
+
+def section_of_member(wildcards):
+    """A model's settings; further members of an ensemble have the next seeds."""
+    number = int(wildcards.member.removeprefix("/member") or 0)
+    section = config[wildcards.model]
+    return section | {"seed": section["seed"] + number}
+
+
+def members_of(wildcards):
+    """The networks of a surrogate: one, or the members of an ensemble."""
+    members = ["", *(f"/member{k}" for k in range(1, ENSEMBLE[wildcards.model]))]
+    folder = f"results/surrogates/{wildcards.encoder}-{wildcards.model}"
+    return [f"{folder}{member}/model.safetensors" for member in members]
+
+
+def uncertainty_of(wildcards):
+    """The calibration of an ensemble's spread; one network has none."""
+    if ENSEMBLE[wildcards.model] == 1:
+        return []
+    return [
+        f"results/surrogates/{wildcards.encoder}-{wildcards.model}/uncertainty.json"
+    ]
 
 
 def source(script):

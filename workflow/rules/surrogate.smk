@@ -8,12 +8,12 @@ rule surrogate:
             f"{PATIENT}/anatomy.npz", patient=patients_of("train") + patients_of("val")
         ),
     output:
-        model="results/surrogates/{encoder}-{model}/model.safetensors",
-        curve="results/surrogates/{encoder}-{model}/curve.csv",
+        model="results/surrogates/{encoder}-{model}{member}/model.safetensors",
+        curve="results/surrogates/{encoder}-{model}{member}/curve.csv",
     log:
-        "results/logs/surrogate/{encoder}-{model}.log",
+        "results/logs/surrogate/{encoder}-{model}{member}.log",
     benchmark:
-        "results/benchmarks/surrogate/{encoder}-{model}.tsv"
+        "results/benchmarks/surrogate/{encoder}-{model}{member}.tsv"
     conda:
         "../../envs/learning.yaml"
     threads: 1
@@ -21,14 +21,43 @@ rule surrogate:
         mem_mb=growing(16000),
         runtime=growing(1200),
     params:
-        section=lookup(dpath="{model}", within=config),
+        section=section_of_member,
         encoder="{encoder}",
         model="{model}",
         source=source("surrogate"),
     message:
-        "Train the surrogate {wildcards.encoder}-{wildcards.model}"
+        "Train the surrogate {wildcards.encoder}-{wildcards.model}{wildcards.member}"
     script:
         "../scripts/surrogate.py"
+
+
+rule uncertainty:
+    input:
+        surrogate=members_of,
+        store=ancient("results/dataset/einthoven.zarr.zip"),
+        encoder="results/encoders/{encoder}/model.safetensors",
+        latents="results/encoders/{encoder}/latents.npz",
+        anatomies=expand(f"{PATIENT}/anatomy.npz", patient=patients_of("val")),
+    output:
+        "results/surrogates/{encoder}-{model}/uncertainty.json",
+    log:
+        "results/logs/uncertainty/{encoder}-{model}.log",
+    benchmark:
+        "results/benchmarks/uncertainty/{encoder}-{model}.tsv"
+    conda:
+        "../../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        encoder="{encoder}",
+        model="{model}",
+        source=source("uncertainty"),
+    message:
+        "Calibrate the spread of {wildcards.encoder}-{wildcards.model}"
+    script:
+        "../scripts/uncertainty.py"
 
 
 # Optional: snakemake results/search/deepsdf-refraction.json
@@ -67,7 +96,8 @@ rule search:
 
 rule predict:
     input:
-        surrogate="results/surrogates/{encoder}-{model}/model.safetensors",
+        surrogate=members_of,
+        uncertainty=uncertainty_of,
         encoder="results/encoders/{encoder}/model.safetensors",
         latents="results/encoders/{encoder}/latents.npz",
         codes=own_code_of,

@@ -9,7 +9,8 @@ from einthoven.encoders.surfaces import stage_file_surfaces
 from einthoven.encoders.train import load_encoder
 from einthoven.leadfield.conductivity import Conductivities, intracellular
 from einthoven.step import n_threads, run
-from einthoven.surrogate.predict import predict_patient
+from einthoven.surrogate.ensemble import Surrogate
+from einthoven.surrogate.held_out import predict_patient
 
 
 def main(input, output, params, log):
@@ -20,7 +21,7 @@ def main(input, output, params, log):
     surfaces = stage_file_surfaces(patient.parent)
     encoder = load_encoder(params.encoder, Path(input.encoder).parent, surfaces)
     predict_patient(
-        Path(input.surrogate).parent,
+        Surrogate.load(input.surrogate, params.model, *input.uncertainty),
         with_own_codes(encoder, input.codes),
         params.model,
         patient,

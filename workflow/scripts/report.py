@@ -10,13 +10,14 @@ from einthoven.plots import gallery
 from einthoven.plots.calibration import calibration_section
 from einthoven.plots.own import own_sections
 from einthoven.plots.report import write_report
+from einthoven.plots.uncertainty import uncertainty_sections
 from einthoven.step import run
 
 ELECTRODE = "LA"
 
 
 def main(input, output, params, log):
-    metrics = read_json(input.metrics)
+    metrics, curves = read_json(input.metrics), load_arrays(input.curves)
     example = {Path(p).stem: load_arrays(p) for p in input.example}
     activations = {
         Path(p).stem.removeprefix("activation_"): load_arrays(p) for p in input.activation
@@ -32,7 +33,7 @@ def main(input, output, params, log):
         gallery.results_section(metrics),
         gallery.encoder_section(metrics),
         gallery.ecg_section(example["ecg"], predictions, shown),
-        gallery.error_section(load_arrays(input.curves), anatomy, skin, electrodes),
+        gallery.error_section(curves, anatomy, skin, electrodes),
         gallery.field_section(mesh, z[k], ELECTRODE, predictions[shown]["heart_grad"][k], shown),
         gallery.cohort_section(
             [read_json(p) for p in input.cohort],
@@ -42,6 +43,7 @@ def main(input, output, params, log):
         ),
         calibration_section(read_json(input.calibration)),
         gallery.patient_section(anatomy, mesh, example["fibers"], example["purkinje"], activations),
+        *uncertainty_sections(metrics, curves),
         *own_sections(metrics),
     ]
     n_test = len(metrics["patients"])

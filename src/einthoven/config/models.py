@@ -313,6 +313,8 @@ class Learning(Section):
 
     encoders: Annotated[list[EncoderName], Field(min_length=1)] = ["pca", "deepsdf"]
     models: Annotated[list[ModelName], Field(min_length=1)] = ["paper", "refraction"]
+    ensemble: Annotated[int, Field(ge=1, le=50)] = 1
+    """Refraction models that differ in their seed: from 2 on with uncertainty."""
     chamfer_grid: Annotated[int, Field(ge=8, le=256)] = 48
     """Grid points a side at which decoded surfaces are compared with the true ones."""
     search_trials: Count = 20

@@ -143,4 +143,7 @@ def _curves(
             arrays[f"cdf_{kind}/{method}"] = np.stack(
                 [found[n].distributions[kind] if n in found else empty for n in names]
             )
+        curves = [its.reliability for its in found.values() if its.reliability is not None]
+        if curves:
+            arrays[f"reliability/{method}"] = np.stack(curves)
     return arrays

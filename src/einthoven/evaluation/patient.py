@@ -14,7 +14,7 @@ from einthoven.core.recovery import apply_operator, gradient_operator
 from einthoven.core.simplex import tet_volumes
 from einthoven.core.tags import Tissue
 from einthoven.ecg.intervals import qrs_amplitude, qrs_duration
-from einthoven.evaluation import metrics
+from einthoven.evaluation import metrics, uncertainty
 from einthoven.evaluation.bound import Bound, activation_bound
 
 HEART_MARGIN_MM = 10.0
@@ -118,6 +118,9 @@ class Prediction:
     potential: np.ndarray
     seconds: dict[str, float]
     """Keys that begin with seconds_; empty where nothing was timed."""
+    heart_spread_deg: np.ndarray | None = None
+    """[electrode, heart cell] stated by an ensemble."""
+    n_members: int = 1
 
     @classmethod
     def load(cls, path: str | Path, reference: Reference) -> Self:
@@ -134,7 +137,8 @@ class Prediction:
                 raise BadInput(f"{path}: other {key} than the reference; predict again")
         seconds = {k: float(v) for k, v in arrays.attrs.items() if k.startswith("seconds_")}
         heart_grad, field_grad, ecg, potential = (arrays[name] for name in names)
-        return cls(heart_grad, field_grad, ecg, potential, seconds)
+        spread, n_members = arrays.get("heart_spread_deg"), arrays.attrs.get("n_members", 1)
+        return cls(heart_grad, field_grad, ecg, potential, seconds, spread, n_members)
 
 
 @dataclass(frozen=True)
@@ -147,6 +151,8 @@ class PatientErrors:
     """[electrode] mean angular error in the heart."""
     distributions: dict[str, np.ndarray]
     """[level] shares of points, over `ANGLE_LEVELS` (_deg) or `MAGNITUDE_LEVELS` (_rel)."""
+    reliability: np.ndarray | None = None
+    """[2, group] stated and measured median error, where an uncertainty is stated."""
 
 
 def patient_errors(reference: Reference, predicted: Prediction) -> PatientErrors:
@@ -184,8 +190,12 @@ def patient_errors(reference: Reference, predicted: Prediction) -> PatientErrors
         "heart10_rel": metrics.cdf(body_rel[:, near], MAGNITUDE_LEVELS),
         "torso_rel": metrics.cdf(body_rel, MAGNITUDE_LEVELS),
     }
+    curve = None
+    if (spread := predicted.heart_spread_deg) is not None:
+        values |= uncertainty.judgement(heart, spread, predicted.n_members)
+        curve = uncertainty.reliability(heart, spread, predicted.n_members)
     plain = {key: float(value) for key, value in values.items()}
-    return PatientErrors(plain, heart.mean(axis=1), distributions)
+    return PatientErrors(plain, heart.mean(axis=1), distributions, curve)
 
 
 def _bound(reference: Reference, predicted: Prediction) -> Bound:

@@ -55,8 +55,10 @@ def planned_jobs(config: Config) -> dict[str, int]:
     splits = patients(config)
     n, n_test = sum(splits.values()), splits.get("test", 0)
     n_electrodes = len(STANDARD_ELECTRODES) + config.electrodes.n_anterior
-    n_encoders, n_models = len(config.learning.encoders), len(config.learning.models)
+    models = config.learning.models
+    n_encoders, n_models = len(config.learning.encoders), len(models)
     own = n_own(config)
+    n_ensembles = n_encoders * (config.learning.ensemble > 1 and "refraction" in models)
     n_coded = sum(name != "pca" for name in config.learning.encoders)
     n_batches = len(batches(n_electrodes, config.leadfield.electrodes_per_job))
     per_patient = "sdf_samples mesh fibers purkinje field_samples ecg patient_store"
@@ -71,7 +73,8 @@ def planned_jobs(config: Config) -> dict[str, int]:
         "consolidate": 1,
         "recipe": n_encoders * (1 + n_models),
         "encoder": n_encoders,
-        "surrogate": n_encoders * n_models,
+        "surrogate": n_encoders * n_models + n_ensembles * (config.learning.ensemble - 1),
+        "uncertainty": n_ensembles,
         "predict": n_models * (n_encoders * n_test + n_coded * own),
         "reconstruct": n_coded * (n_test + own),
         "evaluate": 1,

@@ -1,0 +1,107 @@
+"""A trained surrogate: one network, or an ensemble of them that differ in their seed."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from torch import nn
+
+from einthoven.core.check import between
+from einthoven.core.errors import BadInput
+from einthoven.core.files import read_json
+from einthoven.surrogate.inputs import Inputs
+from einthoven.surrogate.predict import blocks, predict_gradient
+from einthoven.surrogate.train import load_surrogate
+
+MODEL_FILE, UNCERTAINTY_FILE = "model.safetensors", "uncertainty.json"
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """The mean of its networks is the prediction; their spread, calibrated, its uncertainty.
+
+    Args:
+        networks: one or more.
+        factor: by which the spread is multiplied, from validation patients (1: as it is).
+    """
+
+    networks: Sequence[nn.Module]
+    factor: float = 1.0
+
+    @classmethod
+    def load(
+        cls, files: Iterable[str | Path], model: str, uncertainty: str | Path | None = None
+    ) -> Self:
+        """Read networks, and the factor from the file that the rule `uncertainty` wrote.
+
+        Raises:
+            BadInput: a file is missing, damaged, or of another number of networks.
+        """
+        networks = tuple(load_surrogate(path, model) for path in files)
+        if not networks:
+            raise BadInput("surrogate: no file of a network is given")
+        if uncertainty is None:
+            return cls(networks)
+        found = read_json(uncertainty)
+        if found.get("n_members") != len(networks):
+            raise BadInput(
+                f"{uncertainty}: calibrated with {found.get('n_members')} networks, here are "
+                f"{len(networks)}; run the rule uncertainty again"
+            )
+        return cls(networks, between(f"{uncertainty}: factor", found["factor"], 1e-3, 1e3))
+
+    @classmethod
+    def of_folder(cls, folder: str | Path, model: str) -> Self:
+        """All networks of results/surrogates/{encoder}-{model}."""
+        folder = Path(folder)
+        uncertainty = folder / UNCERTAINTY_FILE
+        return cls.load(member_files(folder), model, uncertainty if uncertainty.exists() else None)
+
+    def predict(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray | None]:
+        """Lead-field gradients of one patient and their angular standard deviation.
+
+        The spread is the deviation of a network's direction from that of the mean, per axis
+        across it, times the factor; with s its value, angles are distributed as in
+        `evaluation.uncertainty`.
+
+        Returns:
+            [electrode, point, 3] float32 in kOhm/mm, and [electrode, point] float32 in degrees,
+            or None with a single network.
+        """
+        if len(self.networks) == 1:
+            return predict_gradient(self.networks[0], inputs), None
+        size = (len(inputs.electrodes), len(inputs.points))
+        mean, spread = np.empty((*size, 3), np.float32), np.empty(size, np.float32)
+        for block in blocks(*size):
+            part = inputs.at(block)
+            grads = np.stack([predict_gradient(network, part) for network in self.networks])
+            mean[:, block] = grads.mean(axis=0)
+            spread[:, block] = self.factor * angular_deviation_deg(grads)
+        return mean, spread
+
+
+def angular_deviation_deg(grads: np.ndarray) -> np.ndarray:
+    """Standard deviation, per axis across the mean, of directions: [member, ..., 3] -> [...].
+
+    Degrees; small angles, so that the tangent is the angle; 90 at most.
+    """
+    mean = grads.mean(axis=0)
+    length = np.linalg.norm(mean, axis=-1)
+    unit = mean / np.maximum(length, np.finfo(np.float32).tiny)[..., None]
+    away = grads - mean
+    across = away - np.einsum("m...i,...i->m...", away, unit)[..., None] * unit
+    variance = np.square(across).sum(axis=(0, -1)) / (2 * (len(grads) - 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        angle = np.degrees(np.sqrt(variance) / length)
+    return np.minimum(np.nan_to_num(angle, nan=90.0, posinf=90.0), 90.0)
+
+
+def member_files(folder: str | Path) -> list[Path]:
+    """model.safetensors, then member1/model.safetensors and so on, as far as they go."""
+    folder = Path(folder)
+    files = [folder / MODEL_FILE]
+    while (file := folder / f"member{len(files)}" / MODEL_FILE).exists():
+        files.append(file)
+    return files

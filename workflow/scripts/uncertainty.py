@@ -1,0 +1,24 @@
+"""Calibration of an ensemble's spread on validation patients."""
+
+from pathlib import Path
+
+from einthoven.core.files import write_json
+from einthoven.encoders.surfaces import stage_file_surfaces
+from einthoven.encoders.train import load_encoder
+from einthoven.evaluation.uncertainty import calibrate
+from einthoven.step import run
+from einthoven.surrogate.ensemble import Surrogate
+from einthoven.surrogate.patients import Patients
+
+
+def main(input, output, params, log):
+    patients, folder = Path(input.anatomies[0]).parents[1], Path(input.encoder).parent
+    encoder = load_encoder(params.encoder, folder, stage_file_surfaces(patients))
+    surrogate = Surrogate.load(input.surrogate, params.model)
+    found = calibrate(surrogate, Patients(input.store, encoder, "val", cache_mb=0.0))
+    write_json(output[0], found)
+    log.info("%s", found)
+
+
+if "snakemake" in globals():
+    run(main, globals()["snakemake"])
