@@ -138,7 +138,7 @@ wildcard_constraints:
     name="[a-z]+(-[a-z]+)?",
     encoder="[a-z]+",
     model="[a-z]+",
-    member="(/member[1-9][0-9]*)?",
+    member="(member[1-9][0-9]*/)?",
 
 
 def patients_of(split):
@@ -165,16 +165,16 @@ def own_code_of(wildcards):
 
 def section_of_member(wildcards):
     """A model's settings; further members of an ensemble have the next seeds."""
-    number = int(wildcards.member.removeprefix("/member") or 0)
+    number = int(wildcards.member.strip("member/") or 0)
     section = config[wildcards.model]
     return section | {"seed": section["seed"] + number}
 
 
 def members_of(wildcards):
     """The networks of a surrogate: one, or the members of an ensemble."""
-    members = ["", *(f"/member{k}" for k in range(1, ENSEMBLE[wildcards.model]))]
+    members = ["", *(f"member{k}/" for k in range(1, ENSEMBLE[wildcards.model]))]
     folder = f"results/surrogates/{wildcards.encoder}-{wildcards.model}"
-    return [f"{folder}{member}/model.safetensors" for member in members]
+    return [f"{folder}/{member}model.safetensors" for member in members]
 
 
 def uncertainty_of(wildcards):

@@ -8,12 +8,12 @@ rule surrogate:
             f"{PATIENT}/anatomy.npz", patient=patients_of("train") + patients_of("val")
         ),
     output:
-        model="results/surrogates/{encoder}-{model}{member}/model.safetensors",
-        curve="results/surrogates/{encoder}-{model}{member}/curve.csv",
+        model="results/surrogates/{encoder}-{model}/{member}model.safetensors",
+        curve="results/surrogates/{encoder}-{model}/{member}curve.csv",
     log:
-        "results/logs/surrogate/{encoder}-{model}{member}.log",
+        "results/logs/surrogate/{member}{encoder}-{model}.log",
     benchmark:
-        "results/benchmarks/surrogate/{encoder}-{model}{member}.tsv"
+        "results/benchmarks/surrogate/{member}{encoder}-{model}.tsv"
     conda:
         "../../envs/learning.yaml"
     threads: 1
@@ -26,7 +26,7 @@ rule surrogate:
         model="{model}",
         source=source("surrogate"),
     message:
-        "Train the surrogate {wildcards.encoder}-{wildcards.model}{wildcards.member}"
+        "Train the surrogate {wildcards.member}{wildcards.encoder}-{wildcards.model}"
     script:
         "../scripts/surrogate.py"
 
