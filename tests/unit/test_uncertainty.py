@@ -114,7 +114,7 @@ def test_an_ensemble_comes_from_its_folder_with_its_factor(tmp_path):
                    config=SECTION, data_sha256="", package="einthoven.surrogate", n_latent=5,
                    encoder="balls")  # fmt: skip
     assert len(member_files(tmp_path)) == 2  # member2 is not there
-    write_json(tmp_path / "uncertainty.json", {"n_members": 2, "factor": 2.0})
+    write_json(tmp_path / "uncertainty.json", {"n_members": 2, "factor": 2.0, "spread_deg": 1})
     assert Surrogate.of_folder(tmp_path, "refraction").factor == 2.0
     write_json(tmp_path / "uncertainty.json", {"n_members": 3, "factor": 2.0})
     with pytest.raises(BadInput, match="calibrated with 3 networks, here are 2"):

@@ -7,9 +7,11 @@ from einthoven.step import run
 
 
 def main(input, output, params, log):
-    errors = infer_own_code(Path(input.model).parent, input.sdf, output[0])
-    shown = ", ".join(f"{name} {error:.2f} mm" for name, error in errors.items())
-    log.info("near the surfaces the code is off by %s", shown)
+    verdict = infer_own_code(Path(input.model).parent, input.sdf, output[0])
+    shown = ", ".join(f"{name} {value:.2f}" for name, value in verdict.values.items())
+    log.info("%s", shown)
+    if not verdict.familiar:
+        log.warning("unlike the patients of the training: %s", "; ".join(verdict.reasons))
 
 
 if "snakemake" in globals():

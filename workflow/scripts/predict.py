@@ -4,6 +4,7 @@ from pathlib import Path
 
 from einthoven.conduction.action_potential import ECG_STEP_MS, template
 from einthoven.core.files import load_arrays
+from einthoven.encoders.novelty import Novelty
 from einthoven.encoders.own_code import with_own_codes
 from einthoven.encoders.surfaces import stage_file_surfaces
 from einthoven.encoders.train import load_encoder
@@ -11,6 +12,11 @@ from einthoven.leadfield.conductivity import Conductivities, intracellular
 from einthoven.step import n_threads, run
 from einthoven.surrogate.ensemble import Surrogate
 from einthoven.surrogate.held_out import predict_patient
+
+
+def novelty_of(codes):
+    """The verdict beside the code of an own patient."""
+    return Novelty.from_json(load_arrays(codes[0]).attrs["novelty"]) if codes else None
 
 
 def main(input, output, params, log):
@@ -31,6 +37,7 @@ def main(input, output, params, log):
         time=ecg["time"],
         template=template(ECG_STEP_MS),
         n_threads=n_threads(),
+        novelty=novelty_of(input.codes),
     )
     log.info("%s: predicted with %s", ecg.attrs["patient"], params.model)
 

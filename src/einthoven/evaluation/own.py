@@ -33,13 +33,15 @@ def own_rows(
 
     Returns:
         patients: name -> method -> errors, with units in the keys; missing: name -> method ->
-        reason; without_code: encoder -> why it has no row.
+        reason; novelty: name -> method -> whether the model can know such an anatomy;
+        without_code: encoder -> why it has no row.
 
     Raises:
         BadInput: a reference is unreadable.
     """
     rows: dict[str, dict[str, dict[str, float]]] = {}
     missing: dict[str, dict[str, str]] = {}
+    novelty: dict[str, dict[str, Any]] = {}
     for folder, leadfield in patients.items():
         reference = Reference.load(folder, leadfield, gradient)
         row = {
@@ -50,8 +52,11 @@ def own_rows(
             try:
                 predicted = Prediction.load(files[reference.name], reference)
                 row[method] = patient_errors(reference, predicted).values
+                if predicted.novelty:
+                    novelty.setdefault(reference.name, {})[method] = predicted.novelty
             except BadInput as problem:
                 logger.warning("%s, %s: left out: %s", method, reference.name, problem)
                 missing.setdefault(reference.name, {})[method] = str(problem)
         rows[reference.name] = row
-    return {"patients": rows, "missing": missing, "without_code": {"pca": NO_PCA}}
+    return {"patients": rows, "missing": missing, "novelty": novelty,
+            "without_code": {"pca": NO_PCA}}  # fmt: skip

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -121,6 +121,8 @@ class Prediction:
     heart_spread_deg: np.ndarray | None = None
     """[electrode, heart cell] stated by an ensemble."""
     n_members: int = 1
+    novelty: dict[str, Any] | None = None
+    """Of an own patient: encoders.novelty.Novelty as JSON."""
 
     @classmethod
     def load(cls, path: str | Path, reference: Reference) -> Self:
@@ -137,8 +139,8 @@ class Prediction:
                 raise BadInput(f"{path}: other {key} than the reference; predict again")
         seconds = {k: float(v) for k, v in arrays.attrs.items() if k.startswith("seconds_")}
         heart_grad, field_grad, ecg, potential = (arrays[name] for name in names)
-        spread, n_members = arrays.get("heart_spread_deg"), arrays.attrs.get("n_members", 1)
-        return cls(heart_grad, field_grad, ecg, potential, seconds, spread, n_members)
+        return cls(heart_grad, field_grad, ecg, potential, seconds, arrays.get("heart_spread_deg"),
+                   arrays.attrs.get("n_members", 1), arrays.attrs.get("novelty"))  # fmt: skip
 
 
 @dataclass(frozen=True)

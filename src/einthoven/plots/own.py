@@ -39,9 +39,20 @@ def own_sections(metrics: Mapping[str, Any]) -> list[Section]:
                     ["patient", "code", "torso", "lv", "rv", "epi"], decoded,
                     "Chamfer distance between decoded and true surface in mm.",
                 ),
+                Table(["patient", "method", "familiar", "beyond its limit"], _verdicts(own),
+                      "Whether the anatomy is like those of the training; if not, believe the "
+                      "finite elements."),
             ],
         )
     ]  # fmt: skip
+
+
+def _verdicts(own: Mapping[str, Any]) -> list[list[str]]:
+    return [
+        [patient, method, "yes" if its["familiar"] else "no", "; ".join(its["reasons"])]
+        for patient, methods in own["novelty"].items()
+        for method, its in methods.items()
+    ]
 
 
 def _distances(found: Mapping[str, Any]) -> list[str]:

@@ -1,5 +1,6 @@
 """A trained surrogate: one network, or an ensemble of them that differ in their seed."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +26,12 @@ class Surrogate:
     Args:
         networks: one or more.
         factor: by which the spread is multiplied, from validation patients (1: as it is).
+        usual_spread_deg: mean calibrated spread of validation patients, if known.
     """
 
     networks: Sequence[nn.Module]
     factor: float = 1.0
+    usual_spread_deg: float = math.nan
 
     @classmethod
     def load(
@@ -50,7 +53,8 @@ class Surrogate:
                 f"{uncertainty}: calibrated with {found.get('n_members')} networks, here are "
                 f"{len(networks)}; run the rule uncertainty again"
             )
-        return cls(networks, between(f"{uncertainty}: factor", found["factor"], 1e-3, 1e3))
+        factor = between(f"{uncertainty}: factor", found["factor"], 1e-3, 1e3)
+        return cls(networks, factor, found["spread_deg"])
 
     @classmethod
     def of_folder(cls, folder: str | Path, model: str) -> Self:

@@ -13,6 +13,7 @@ from einthoven.ecg.forward import forward_potential
 from einthoven.ecg.leads import twelve_lead
 from einthoven.encoders.base import Encoder
 from einthoven.encoders.harness import torch_threads
+from einthoven.encoders.novelty import Novelty
 from einthoven.surrogate.ensemble import Surrogate
 from einthoven.surrogate.inputs import Inputs, patient_inputs
 
@@ -29,6 +30,7 @@ def predict_patient(
     time: np.ndarray,
     template: tuple[np.ndarray, np.ndarray],
     n_threads: int = 1,
+    novelty: Novelty | None = None,
 ) -> None:
     """Predict a held-out patient and write `heart_grad`, `field_grad` and the ECG.
 
@@ -43,6 +45,7 @@ def predict_patient(
         time: [time] ms.
         template: action potential: time [sample] ms and V_m [sample] mV.
         n_threads: torch threads, also those of the timing.
+        novelty: of an own patient; the file repeats it, with the spread of an ensemble.
 
     Raises:
         BadInput: a file is missing or broken, the patient has no code, shapes do not fit.
@@ -83,9 +86,11 @@ def predict_patient(
     }
     if spread is not None:
         arrays["heart_spread_deg"] = spread
+        novelty = novelty and novelty.with_spread(float(spread.mean()), surrogate.usual_spread_deg)
     save_arrays(out_path, arrays, patient=_name(anatomy), model=model,
                 encoder=encoder.name, n_points=int(n_cells), threads=n_threads,
-                n_members=len(surrogate.networks), **timing)  # fmt: skip
+                n_members=len(surrogate.networks),
+                novelty=novelty and novelty.to_json(), **timing)  # fmt: skip
 
 
 def _name(anatomy: Arrays) -> str:
