@@ -249,7 +249,7 @@ class Line(Task):
 
 def test_fit_converges_writes_its_curve_and_restores_threads(tmp_path) -> None:
     task, before = Line(), torch.get_num_threads()
-    rows = fit(task, Schedule(60, 0.1), seed=1, name="line", curve_path=tmp_path / "curve.csv")
+    rows = fit(task, Schedule(60, 0.1), seed=1, name="line", folder=tmp_path)
     assert task.weight.item() == pytest.approx(2.0, abs=0.05)
     assert len((tmp_path / "curve.csv").read_text().splitlines()) == 1 + len(rows) == 61
     assert torch.get_num_threads() == before

@@ -15,7 +15,7 @@ def main(input, output, params, log):
     patients, folder = Path(input.anatomies[0]).parents[1], Path(input.encoder).parent
     encoder = load_encoder(params.encoder, folder, stage_file_surfaces(patients))
     surrogate = Surrogate.load(input.surrogate, params.model)
-    found = calibrate(surrogate, Patients(input.store, encoder, "val", cache_mb=0.0))
+    found = calibrate(surrogate, Patients(input.store, encoder, "val"))
     write_json(output[0], found)
     log.info("%s", found)
 

@@ -5,16 +5,18 @@ both move to the GPU together), draws its batches and computes its losses. `fit`
 """
 
 import csv
+import hashlib
 import io
+import json
 import math
 import time
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +25,9 @@ from einthoven.core.errors import BadInput
 from einthoven.core.files import atomic
 from einthoven.core.log import logger
 from einthoven.core.seeds import derive_seed
+from einthoven.encoders.checkpoint import arrays_sha256, source_sha256
+from einthoven.encoders.precision import Precision
+from einthoven.encoders.progress import Progress
 from einthoven.encoders.tracking import open_tracker
 
 Device = Literal["cpu", "gpu", "auto"]
@@ -34,15 +39,33 @@ FLOOR = 0.005
 
 @dataclass(frozen=True)
 class Schedule:
-    """Length and learning rate of a training.
+    """Length, learning rate, averaging and precision of a training.
 
     `halve_after_epochs` > 0 is the paper's schedule (constant, then half, section 2.8);
     0 is a short linear warm-up followed by a cosine, which needs far fewer epochs.
+    `ema_decay` > 0 yields the moving average of the weights, not the last ones.
     """
 
     epochs: int
     learning_rate: float
     halve_after_epochs: int = 0
+    ema_decay: float = 0.0
+    precision: Precision = 32
+
+    @classmethod
+    def of(cls, section: Mapping[str, Any]) -> Self:
+        """Those keys of a config section that make a schedule.
+
+        Raises:
+            KeyError: a key without a default is missing.
+        """
+        return cls(
+            **{
+                f.name: section[f.name]
+                for f in fields(cls)
+                if f.name in section or f.default is MISSING
+            }
+        )
 
     def factor(self, step: int, steps_per_epoch: int) -> float:
         """Share of the learning rate at an optimiser step."""
@@ -66,11 +89,14 @@ class Task(nn.Module, ABC):
 
     @abstractmethod
     def batches(self, generator: torch.Generator) -> Iterable[Any]:
-        """Batches of one epoch, of CPU index tensors, drawn only from `generator`."""
+        """Batches of one epoch, of CPU tensors, drawn only from `generator`, in another thread.
+
+        All tensors of a batch have the same first dimension: several devices share it out.
+        """
 
     @abstractmethod
     def losses(self, batch: Any) -> dict[str, Tensor]:
-        """Scalar loss terms of a batch; `loss` is the one that is minimised."""
+        """Scalar loss terms, means over the batch's first dimension; `loss` is minimised."""
 
     def validate(self) -> dict[str, float]:
         """Errors on the validation patients, called without gradients; empty if there are none."""
@@ -116,55 +142,104 @@ def fit(
     *,
     seed: int,
     name: str,
-    curve_path: str | Path | None = None,
+    folder: str | Path | None = None,
     validate_every: int = 10,
     n_threads: int = 1,
     device: Device = "cpu",
+    n_devices: int = 1,
     tracking_uri: str = "",
-    parameters: dict[str, Any] | None = None,
+    parameters: Mapping[str, Any] | None = None,
 ) -> list[dict[str, float]]:
     """Train a task and return one row of losses and validation errors per epoch.
 
+    A training that was killed goes on from its checkpoint in `folder`, to the same bytes on a
+    CPU. A loss that jumps and does not return is undone, with half the learning rate from there.
+
     Args:
         task: network, data and losses; trained in place and left on the CPU in eval mode.
-        schedule: epochs and learning rate.
+        schedule: epochs, learning rate, averaging, precision.
         seed: of the batches; the task's weights are seeded by whoever builds it (`seeded`).
         name: of this training, for the log and the tracker, e.g. `deepsdf` or `pca-refraction`.
-        curve_path: CSV of the rows (no wall times, so that it is reproducible).
+        folder: for `curve.csv`, the rows (no wall times, so that it is reproducible), and for
+            the checkpoint, which the caller discards (`progress.discard`) when all is written.
         validate_every: epochs between calls of `task.validate`; 0 for never.
         n_threads: torch threads; the result is bitwise reproducible for a given number.
         device: `cpu` is deterministic; `auto` takes a GPU if there is one.
+        n_devices: GPUs, or processes on the CPU, among which each batch is shared out.
         tracking_uri: "" for no tracking, or MLflow's, e.g. `sqlite:///results/mlflow.db`.
-        parameters: what the tracker records beside the curves.
+        parameters: settings and checksums of the data: what the tracker records beside the
+            curves, and what a checkpoint must agree with.
 
     Raises:
-        BadInput: the tracker cannot be opened (before any training).
-        StepFailed: the loss is not a number.
+        BadInput: the tracker cannot be opened (before any training), several devices without a
+            folder, or 16-mixed on a CPU.
+        StepFailed: the loss is not a number or jumps again and again.
     """
+    _check_devices(schedule, device, n_devices, folder)
     # Lightning takes seconds to import, which predictions and decoders need not pay.
-    from einthoven.encoders.loop import Batches, Curve, Loop, trainer
+    from einthoven.encoders.loop import Batches, Loop, trainer
 
-    tracker = open_tracker(tracking_uri, name, parameters or {})
-    loop, curve = Loop(task, schedule), Curve(validate_every, schedule.epochs)
+    settings = dict(parameters or {})
+    place = None if folder is None else Path(folder)
+    key = _key(task, schedule, seed, name, n_threads, device, n_devices, settings)
+    progress = Progress.load(place, key)
+    tracker = open_tracker(tracking_uri, name, settings)
     started = time.monotonic()
     try:
         with torch_threads(n_threads), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Lightning's advice on loader workers and logging
-            trainer(schedule.epochs, device, [curve]).fit(
-                loop, Batches(task, torch_generator(seed, name, "batches"))
-            )
+            batches = Batches(task, torch_generator(seed, name, "batches"))
+            loop = Loop(task, schedule, batches, progress, validate_every)
+            if progress.epoch < schedule.epochs:
+                trainer(device, n_devices, schedule.precision).fit(loop, batches)
+            if n_devices > 1:  # other processes have trained
+                loop.progress = progress = Progress.load(place, key)
+            loop.end()
     except BaseException:
         tracker.close(failed=True)
         raise
-    task.cpu().eval()
     seconds = time.monotonic() - started
-    if curve_path is not None:
-        write_curve(curve_path, curve.rows)
-    tracker.log(curve.rows, seconds)
+    if place is not None:
+        write_curve(place / "curve.csv", progress.rows)
+    tracker.log(progress.rows, seconds)
     tracker.close()
     logger.info("%s: %d epochs in %.0f s, loss %.4g", name, schedule.epochs, seconds,
-                curve.rows[-1]["loss"])  # fmt: skip
-    return curve.rows
+                progress.rows[-1]["loss"])  # fmt: skip
+    return progress.rows
+
+
+def _check_devices(
+    schedule: Schedule, device: Device, n_devices: int, folder: str | Path | None
+) -> None:
+    """Refuse what Lightning would silently replace, or end with a traceback.
+
+    Raises:
+        BadInput: see `fit`.
+    """
+    on_cpu = device == "cpu" or (device == "auto" and not torch.cuda.is_available())
+    if schedule.precision == "16-mixed" and on_cpu:
+        raise BadInput("precision = 16-mixed needs a GPU; take 32 or bf16-mixed on a CPU")
+    if n_devices > 1 and folder is None:
+        raise BadInput(f"n_devices = {n_devices}: needs a folder, through which processes report")
+    if n_devices < 1 or (not on_cpu and n_devices > torch.cuda.device_count()):
+        raise BadInput(f"n_devices = {n_devices}: this machine has {torch.cuda.device_count()}")
+
+
+def _key(task: Task, schedule: Schedule, *settings: Any) -> str:
+    """Hash of all that a training's result depends on: a checkpoint of another one is refused.
+
+    The weights at the start say much of it: seed, architecture, scales of the data.
+    """
+    start = [tensor.detach().cpu().numpy() for tensor in task.state_dict().values()]
+    packages = {type(task).__module__.rpartition(".")[0], "einthoven.encoders"}
+    about = {
+        "start": arrays_sha256(*start),
+        "schedule": asdict(schedule),
+        "settings": settings,
+        "code": [source_sha256(p) for p in sorted(packages) if p.startswith("einthoven.")],
+        "torch": torch.__version__,
+    }
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
 
 def write_curve(path: str | Path, rows: list[dict[str, float]]) -> None:

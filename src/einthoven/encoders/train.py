@@ -20,6 +20,7 @@ from einthoven.encoders.deepsdf import DeepSdfEncoder
 from einthoven.encoders.harness import Device, Schedule, fit, seeded, torch_threads
 from einthoven.encoders.infer import CodePrior
 from einthoven.encoders.pca import PcaEncoder
+from einthoven.encoders.progress import discard
 from einthoven.encoders.surfaces import SurfaceProvider
 
 OWN_SPLIT = "own"
@@ -68,6 +69,7 @@ def train_encoder(
     *,
     n_threads: int = 1,
     device: Device = "cpu",
+    n_devices: int = 1,
     tracking_uri: str = "",
 ) -> Encoder:
     """Train (deepsdf) or collect (pca) the codes of all patients and write the encoder's folder.
@@ -82,6 +84,7 @@ def train_encoder(
         section: the config section `deepsdf`; ignored for pca, which has nothing to choose.
         n_threads: torch threads.
         device: where to train.
+        n_devices: see `harness.fit`.
         tracking_uri: see `harness.fit`.
 
     Raises:
@@ -96,11 +99,13 @@ def train_encoder(
             out_dir,
             n_threads=n_threads,
             device=device,
+            n_devices=n_devices,
             tracking_uri=tracking_uri,
         )
     else:
         raise BadInput(f"encoder {name!r}: expected pca or deepsdf")
     encoder.save(out_dir)
+    discard(out_dir)
     return encoder
 
 
@@ -124,6 +129,7 @@ def train_deepsdf(
     *,
     n_threads: int = 1,
     device: Device = "cpu",
+    n_devices: int = 1,
     tracking_uri: str = "",
 ) -> DeepSdfEncoder:
     """Train on the training patients, then infer the codes of all others, eq. (6) and (7).
@@ -132,6 +138,7 @@ def train_deepsdf(
     """
     shape, objective, schedule = _settings(section)
     points, sdf = samples.of("train")
+    data_sha256 = arrays_sha256(points, sdf)
     with seeded(section["seed"], "deepsdf", "weights"):
         task = AutoDecoder(shape, objective, torch.from_numpy(points), torch.from_numpy(sdf))
     fit(
@@ -139,18 +146,19 @@ def train_deepsdf(
         schedule,
         seed=section["seed"],
         name="deepsdf",
-        curve_path=Path(out_dir) / "curve.csv",
+        folder=out_dir,
         validate_every=0,
         n_threads=n_threads,
         device=device,
+        n_devices=n_devices,
         tracking_uri=tracking_uri,
-        parameters=section,
+        parameters=section | {"data_sha256": data_sha256},
     )
     codes = task.latents.detach().numpy()
     train = Latents(tuple(p for p, s in zip(samples.patient, samples.split) if s == "train"),
                     ("train",) * len(codes), codes)  # fmt: skip
     prior = CodePrior.from_codes(codes)
-    trained = DeepSdfEncoder(task.decoder, train, prior, section, arrays_sha256(points, sdf))
+    trained = DeepSdfEncoder(task.decoder, train, prior, section, data_sha256)
     with torch_threads(n_threads):
         trained.latents = _all_latents(trained, samples)
         _report_validation(trained, samples, out_dir)
@@ -160,11 +168,11 @@ def train_deepsdf(
 def _settings(section: dict[str, Any]) -> tuple[DecoderShape, Objective, Schedule]:
     """Split the config section among those who read it."""
 
-    def part[Part: (DecoderShape, Objective, Schedule)](kind: type[Part]) -> Part:
+    def part[Part: (DecoderShape, Objective)](kind: type[Part]) -> Part:
         return kind(**{field.name: section[field.name] for field in fields(kind)})
 
     try:
-        return part(DecoderShape), part(Objective), part(Schedule)
+        return part(DecoderShape), part(Objective), Schedule.of(section)
     except KeyError as error:
         raise BadInput(f"deepsdf section: key {error} is missing") from error
 

@@ -1,6 +1,8 @@
 """Patients of one split, read from the consolidated store one at a time."""
 
 import hashlib
+import tempfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,11 +17,12 @@ from einthoven.core.errors import BadInput
 from einthoven.core.tags import Tissue
 from einthoven.dataset.store import open_store
 from einthoven.encoders.base import Encoder
+from einthoven.encoders.checkpoint import arrays_sha256, load_mapped, save_model, source_sha256
 from einthoven.surrogate.inputs import Inputs, patient_inputs
 
 
 class Sample(NamedTuple):
-    """One patient's inputs and targets at all of its sampled points."""
+    """One patient's inputs and targets at all of its sampled points, as views of a file."""
 
     inputs: Inputs
     grad: Tensor
@@ -28,12 +31,6 @@ class Sample(NamedTuple):
     """Ids of the points in the myocardium."""
     elsewhere: Tensor
     """Ids of all other points."""
-
-    @property
-    def n_bytes(self) -> int:
-        """Memory that the tensors take."""
-        tensors = (*self.inputs, *self[1:])
-        return sum(t.numel() * t.element_size() for t in tensors)
 
 
 def array_of(root: zarr.Group, name: str) -> Any:
@@ -49,23 +46,38 @@ def array_of(root: zarr.Group, name: str) -> Any:
 
 
 class Patients:
-    """Samples of a split by position; kept in memory as long as `cache_mb` lasts.
+    """Samples of a split by position, decoded once, each in a file that is mapped and not read.
 
-    Patients beyond the budget are read and decoded again whenever they are asked for, so that
-    a data set of any size trains in constant memory.
+    In the files the points come first, so that a batch touches only the pages of its points. The
+    system keeps in memory what there is room for: a data set of any size trains in the same
+    memory of its own, a small one at the speed of memory, and nothing depends on which it is.
+
+    Args:
+        store_path: the consolidated store.
+        encoder: knows the codes and distances of these patients.
+        split: train, val or test.
+        folder: for the files, which take as much room as the fields unpacked; those of an
+            earlier run serve again if store, encoder and code are the same. None: in $TMPDIR,
+            as long as this object lives.
     """
 
     def __init__(
-        self, store_path: str | Path, encoder: Encoder, split: str, cache_mb: float = 9000.0
+        self,
+        store_path: str | Path,
+        encoder: Encoder,
+        split: str,
+        folder: str | Path | None = None,
     ):
         self.path, self.encoder = Path(store_path), encoder
-        self.budget = cache_mb * 2**20
-        self.cache: dict[int, Sample] = {}
+        self.temporary = None if folder else tempfile.TemporaryDirectory(prefix="einthoven-")
+        self.folder = Path(folder or self.temporary.name)  # type: ignore[union-attr]
         with open_store(self.path) as root:
             splits = [str(s) for s in array_of(root, "split")[...]]
             names = [str(n) for n in array_of(root, "patient")[...]]
         self.rows = [row for row, s in enumerate(splits) if s == split]
         self.names = [names[row] for row in self.rows]
+        self.sums = [""] * len(self.rows)
+        """SHA-256 of the samples that have a file."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -74,13 +86,51 @@ class Patients:
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, position: int) -> Sample:
-        if position in self.cache:
-            return self.cache[position]
-        sample = self._read(position)
-        if sample.n_bytes <= self.budget:
-            self.cache[position] = sample
-            self.budget -= sample.n_bytes
-        return sample
+        self._ensure(position)
+        tensors, _ = load_mapped(self._file(position))
+        inputs = Inputs(*(tensors[name] for name in Inputs._fields))
+        grad = tensors["grad"].transpose(0, 1)
+        return Sample(inputs, grad, tensors["heart"], tensors["elsewhere"])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For processes of other devices: files alone, as encoders need not travel."""
+        self.sha256()
+        return {**self.__dict__, "encoder": None, "temporary": None}
+
+    def sha256(self) -> str:
+        """Checksum of everything that training sees, patient by patient."""
+        for position in range(len(self)):
+            self._ensure(position)
+        return hashlib.sha256(" ".join(self.sums).encode()).hexdigest()
+
+    def _file(self, position: int) -> Path:
+        return self.folder / f"{self.names[position]}.safetensors"
+
+    def _ensure(self, position: int) -> None:
+        """Make a patient's file, unless there is one of the same store, encoder and code."""
+        if self.sums[position]:
+            return
+        path, key = self._file(position), self._key(position)
+        if not path.exists() or load_mapped(path)[1]["data_sha256"] != key:
+            sample = self._read(position)
+            tensors = sample.inputs._asdict() | {
+                "grad": sample.grad.transpose(0, 1),
+                "heart": sample.heart,
+                "elsewhere": sample.elsewhere,
+            }
+            save_model(path, tensors, kind="sample", config={}, data_sha256=key,
+                       package=__package__)  # fmt: skip
+        self.sums[position] = load_mapped(path)[1]["tensors_sha256"]
+
+    def _key(self, position: int) -> str:
+        """Hash of what a sample is made from: the store's seal, and the encoder by a probe."""
+        name = self.names[position]
+        with zipfile.ZipFile(self.path) as archive, open_store(self.path) as root:
+            seal = archive.comment.hex()
+            probe = np.asarray(array_of(root, "electrode/electrode_points")[self.rows[position]])
+        answer = self.encoder.signed_distances_and_gradients(name, probe)
+        made_by = f"{seal} {source_sha256(str(__package__))} "
+        return made_by + arrays_sha256(self.encoder.latent(name), *answer)
 
     def _read(self, position: int) -> Sample:
         row, name = self.rows[position], self.names[position]
@@ -104,11 +154,3 @@ class Patients:
             torch.as_tensor(np.flatnonzero(inside)),
             torch.as_tensor(np.flatnonzero(~inside)),
         )
-
-    def sha256(self) -> str:
-        """Checksum of everything that training sees, patient by patient."""
-        digest = hashlib.sha256()
-        for sample in self:
-            for tensor in (*sample.inputs, sample.grad):
-                digest.update(tensor.numpy().tobytes())
-        return digest.hexdigest()

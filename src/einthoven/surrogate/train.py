@@ -11,7 +11,8 @@ from torch.nn.functional import cosine_similarity
 from einthoven.core.errors import BadInput
 from einthoven.encoders.base import Encoder
 from einthoven.encoders.checkpoint import load_model, load_weights, save_model
-from einthoven.encoders.harness import Device, Schedule, Task, fit, seeded
+from einthoven.encoders.harness import Device, Schedule, Task, fit, seeded, torch_threads
+from einthoven.encoders.progress import FOLDER, discard
 from einthoven.surrogate.inputs import Inputs
 from einthoven.surrogate.losses import cosine_loss, paper_loss, scale_free_loss
 from einthoven.surrogate.paper import Paper
@@ -156,8 +157,8 @@ def train_surrogate(
     *,
     n_threads: int = 1,
     device: Device = "cpu",
+    n_devices: int = 1,
     tracking_uri: str = "",
-    cache_mb: float = 9000.0,
 ) -> list[dict[str, float]]:
     """Train one surrogate; write `model.safetensors` and `curve.csv`; return the curve.
 
@@ -171,36 +172,38 @@ def train_surrogate(
         section: the config section of that name.
         n_threads: torch threads.
         device: cpu, gpu or auto.
+        n_devices: see `harness.fit`.
         tracking_uri: MLflow's, or "".
-        cache_mb: memory for patients that need not be read again.
 
     Raises:
         BadInput: unknown model, unreadable inputs, no training patients.
         StepFailed: training diverged.
     """
-    train = Patients(store_path, encoder, "train", cache_mb)
-    validation = Patients(store_path, encoder, "val", cache_mb)
+    out = Path(out_dir)
+    decoded = out / FOLDER / "patients"
+    train, validation = (Patients(store_path, encoder, s, decoded) for s in ("train", "val"))
     if not len(train):
         raise BadInput(f"{store_path}: no patient has split train")
     name = f"{encoder.name}-{model}"
     with seeded(section["seed"], name, "weights"):
         network = new_network(model, len(train[0].inputs.latent), section)
-    normalise(network, train)
+    with torch_threads(n_threads):
+        normalise(network, train)
+        data = {"data_sha256": train.sha256(), "validation_sha256": validation.sha256()}
     task = SurrogateTask(network, train, validation,
                          points_per_batch=section["points_per_batch"],
                          batch_patients=section["batch_patients"],
                          electrodes_per_batch=section["electrodes_per_batch"],
                          lambda_cos=section["lambda_cos"])  # fmt: skip
-    schedule = Schedule(
-        section["epochs"], section["learning_rate"], section.get("halve_after_epochs", 0)
-    )
-    out = Path(out_dir)
-    curve = fit(task, schedule, seed=section["seed"], name=name, curve_path=out / "curve.csv",
+    curve = fit(task, Schedule.of(section), seed=section["seed"], name=name, folder=out,
                 validate_every=max(1, section["epochs"] // 10), n_threads=n_threads,
-                device=device, tracking_uri=tracking_uri, parameters=section)  # fmt: skip
+                device=device, n_devices=n_devices, tracking_uri=tracking_uri,
+                parameters=section | data)  # fmt: skip
     save_model(out / "model.safetensors", network.state_dict(), kind=model, config=section,
-               data_sha256=train.sha256(), package="einthoven.surrogate",
-               n_latent=len(network.latent_mean), encoder=encoder.name)  # fmt: skip
+               data_sha256=data["data_sha256"], package="einthoven.surrogate",
+               n_latent=len(network.latent_mean), encoder=encoder.name,
+               threads=n_threads)  # fmt: skip
+    discard(out)
     return curve
 
 

@@ -1,0 +1,48 @@
+"""Reduced precision where it does no harm: in perceptrons, not in the geometry around them.
+
+bfloat16 has 8 binary digits: half a millimetre in a torso, a quarter of a degree in a vector. So
+what is multiplied outside the layers of a network (poses, incident fields) stays in float32.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+Precision = Literal[32, "bf16-mixed", "16-mixed"]
+
+
+def perceptrons(module: nn.Module) -> Iterator[nn.Module]:
+    """The largest parts of a module that are plain chains of layers."""
+    for child in module.children():
+        if isinstance(child, nn.Sequential | nn.Linear):
+            yield child
+        else:
+            yield from perceptrons(child)
+
+
+@contextmanager
+def autocast_only(parts: Sequence[nn.Module], device: str) -> Iterator[None]:
+    """Within torch.autocast: keep its precision for `parts`, and float32 for everything else."""
+    if not torch.is_autocast_enabled(device):
+        yield
+        return
+    dtype = torch.get_autocast_dtype(device)
+
+    def reduced(forward: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        def run(x: Tensor) -> Tensor:
+            with torch.autocast(device, dtype):
+                return forward(x).float()
+
+        return run
+
+    for part in parts:
+        part.forward = reduced(part.forward)  # shadows the method of the class
+    try:
+        with torch.autocast(device, enabled=False):
+            yield
+    finally:
+        for part in parts:
+            del part.forward
