@@ -66,3 +66,22 @@ def incident_field(rho: Tensor, u: Tensor, skin_normal: Tensor, curvature: Tenso
     across = (1.0 + (u * normal).sum(-1, keepdim=True)).clamp_min(0.05)  # (rho + d) / rho
     image = (u + normal) / (rho * across)
     return u / rho.square() + 0.5 * curvature[:, :, None] * image
+
+
+def harmonic_gradients(points: Tensor) -> Tensor:
+    """Gradients of the eight solid harmonics of degree 1 and 2, each scaled to order one.
+
+    What bends a field without sources in the heart: x, y, z; xy, yz, zx; (x^2 - y^2) / 2 and
+    z^2 - (x^2 + y^2) / 2.
+
+    Args:
+        points: [..., 3] in units of the heart's size.
+
+    Returns:
+        [..., 8, 3].
+    """
+    x, y, z = points.unbind(-1)
+    o, i = torch.zeros_like(x), torch.ones_like(x)
+    rows = [(i, o, o), (o, i, o), (o, o, i),
+            (y, x, o), (o, z, y), (z, o, x), (x, -y, o), (-x, -y, 2 * z)]  # fmt: skip
+    return torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)

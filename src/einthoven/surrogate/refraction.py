@@ -1,11 +1,17 @@
-"""Our network: a refraction tensor times the incident field, plus a term of low rank."""
+"""Our network: a linear operator, given by the anatomy, on the field that meets the heart."""
 
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from einthoven.surrogate.blocks import FourierFeatures, incident_field, perceptron, point_source
+from einthoven.surrogate.blocks import (
+    FourierFeatures,
+    harmonic_gradients,
+    incident_field,
+    perceptron,
+    point_source,
+)
 from einthoven.surrogate.inputs import Inputs
 
 HEART_MM = 60.0
@@ -14,20 +20,27 @@ BODY_MM = 150.0
 NEAR_MM, WIDE_MM = 5.0, 25.0
 """Distances enter twice: sharp at the surface, and over a wall's thickness."""
 SOFTENING_MM = 2.0
+STATION_MM = 30.0
+"""Distance of the outer stations from the heart's origin."""
+N_HARMONICS = 8
 
 
 class Refraction(nn.Module):
-    """grad Z_e(x) = gain [A(x, z) p_e(x, k_e)] + scale sum_r c_r(e, z) T_r(x, z).
+    """grad Z_e(x) = A(x, z) p_e(x) + sum_k G_k(x, z) p_e(y_k) + sum_r c_r(e, z) T_r(x, z).
 
-    An inclusion maps the incident field p_e linearly to the field inside, and exactly so for
-    a homogeneous ellipsoid: A is that map, identity at the start. The branch also gives the
-    skin's curvature k_e. Nothing that depends on the point (the costly trunk) depends on the
-    electrode, so it is evaluated once for all of them. Vectors are in the heart frame inside
-    and in the patient frame outside. Fibres enter as f f^T only.
+    p_e is the field that electrode e would have without the heart: a point source on an
+    insulated skin of curvature k_e, bent by harmonic polynomials, sum_l b_l(e, z) grad H_l(x). An
+    inclusion maps it linearly to the field inside. A, the refraction tensor, is the part of that
+    map that is local (all of it for a homogeneous ellipsoid), identity at the start; G is its
+    Green kernel at seven stations y_k, the heart's origin and six points about it; T_r are modes
+    for the rest. Nothing that depends on the point (the costly trunk) depends on the electrode,
+    so it is evaluated once for all of them. Vectors are in the heart frame inside and in the
+    patient frame outside. Fibres enter as f f^T only.
     """
 
     scale: Tensor
     gain: Tensor
+    stations: Tensor
     latent_mean: Tensor
     latent_std: Tensor
 
@@ -41,32 +54,38 @@ class Refraction(nn.Module):
         frequency_scale: float,
     ):
         super().__init__()
+        axes = torch.eye(3)
+        self.register_buffer(
+            "stations", STATION_MM * torch.cat([torch.zeros(1, 3), axes, -axes]), persistent=False
+        )
         self.rank = rank
+        self.n_modes = rank + 3 * len(self.stations)
         self.fourier = FourierFeatures(3, n_frequencies, frequency_scale)
         n_local = self.fourier.n_outputs + 3 + 8 + 12 + 6
-        self.trunk = perceptron(n_local + n_latent, width, 3 * rank + 9, n_hidden=4)
-        self.branch = perceptron(10 + n_latent, width, rank + 1, n_hidden=3)
+        self.trunk = perceptron(n_local + n_latent, width, 3 * self.n_modes + 9, n_hidden=4)
+        self.branch = perceptron(10 + n_latent, width, rank + 1 + N_HARMONICS, n_hidden=3)
         with torch.no_grad():
             for last in (self.trunk[-1], self.branch[-1]):
                 cast(nn.Linear, last).bias.zero_()
-            # A starts as the identity, whatever the inputs
-            cast(nn.Linear, self.trunk[-1]).weight[3 * rank :] = 0.0
+            # whatever the inputs, A starts as the identity and the incident field unbent
+            cast(nn.Linear, self.trunk[-1]).weight[3 * self.n_modes :] = 0.0
+            cast(nn.Linear, self.branch[-1]).weight[rank + 1 :] = 0.0
         for name, start in (("gain", 1.0), ("scale", 1.0)):
             self.register_buffer(name, torch.tensor(start))
         self.register_buffer("latent_mean", torch.zeros(n_latent))
         self.register_buffer("latent_std", torch.ones(n_latent))
 
     def trunk_outputs(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """A [batch, point, 3, 3] and T [batch, point * 3, rank] in the heart frame."""
+        """A [batch, point, 3, 3], and T and G [batch, point * 3, mode], in the heart frame."""
         batch, n = inputs.points.shape[:2]
         latent = self.code(inputs)[:, None].expand(-1, n, -1)
         out = self.trunk(torch.cat([self.local(inputs), latent], dim=-1))
-        modes = out[..., : 3 * self.rank].reshape(batch, n * 3, self.rank)
-        tensor = out[..., 3 * self.rank :].reshape(batch, n, 3, 3)
+        modes = out[..., : 3 * self.n_modes].reshape(batch, n * 3, self.n_modes)
+        tensor = out[..., 3 * self.n_modes :].reshape(batch, n, 3, 3)
         return tensor + torch.eye(3, device=out.device), modes
 
-    def branch_outputs(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """C [batch, electrode, rank] and the skin's curvature [batch, electrode, 1] in 1/mm."""
+    def branch_outputs(self, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
+        """Weights c and b [batch, electrode, n], and curvature k [batch, electrode, 1] in 1/mm."""
         electrodes = inputs.heart_electrodes()
         local = torch.cat(
             [
@@ -79,17 +98,27 @@ class Refraction(nn.Module):
         )
         latent = self.code(inputs)[:, None].expand(-1, local.shape[1], -1)
         out = self.branch(torch.cat([local, latent], dim=-1))
-        return out[..., :-1] / self.rank**0.5, (1.0 + out[..., -1:]) / BODY_MM
+        weights, curvature, bend = out.split([self.rank, 1, N_HARMONICS], dim=-1)
+        return self.scale * weights / self.rank**0.5, (1.0 + curvature) / BODY_MM, bend
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Lead-field gradients [batch, electrode, point, 3] in kOhm/mm, patient frame."""
         tensor, modes = self.trunk_outputs(inputs)
-        weights, curvature = self.branch_outputs(inputs)
-        rho, u = point_source(inputs.heart_points(), inputs.heart_electrodes(), SOFTENING_MM)
-        incident = incident_field(rho, u, inputs.skin_normal @ inputs.rotation, curvature)
-        bent = torch.matmul(tensor[:, None], incident[..., None])[..., 0]
-        low_rank = (weights @ modes.transpose(1, 2)).reshape(bent.shape)
-        field = self.gain * bent + self.scale * low_rank  # [batch, electrode, point, 3]
+        weights, curvature, bend = self.branch_outputs(inputs)
+        points, electrodes = inputs.heart_points(), inputs.heart_electrodes()
+        skin_normal = inputs.skin_normal @ inputs.rotation
+
+        def incident(at: Tensor) -> Tensor:  # [batch, n, 3] -> [batch, electrode, n, 3]
+            rho, u = point_source(at, electrodes, SOFTENING_MM)
+            source = self.gain * incident_field(rho, u, skin_normal, curvature)
+            harmonics = harmonic_gradients(at / HEART_MM).transpose(1, 2).flatten(-2)
+            return source + self.scale * (bend @ harmonics).reshape(source.shape)
+
+        stations = self.stations.expand(len(points), -1, -1)
+        green = incident(stations).flatten(-2) / len(self.stations) ** 0.5
+        weights = torch.cat([weights, green], dim=-1)  # [batch, electrode, mode]
+        refracted = torch.matmul(tensor[:, None], incident(points)[..., None])[..., 0]
+        field = refracted + (weights @ modes.transpose(1, 2)).reshape(refracted.shape)
         return field @ inputs.rotation[:, None].transpose(-1, -2)
 
     def code(self, inputs: Inputs) -> Tensor:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
 from einthoven.core.errors import BadInput
@@ -27,6 +27,8 @@ ARCHITECTURE = {
 HEART_SHARE = 0.5
 """Share of a batch's points in the myocardium, the only place that the ECG sees."""
 N_VALIDATION_POINTS = 512
+MUON_LR_FACTOR = 4.0
+"""Muon's steps are longer than Adam's of the same learning rate."""
 
 
 class Batch(NamedTuple):
@@ -89,7 +91,6 @@ class SurrogateTask(Task):
         self.network, self.train_patients, self.validation = network, train, validation
         self.points, self.batch_patients = points_per_batch, min(batch_patients, len(train))
         self.electrodes, self.lambda_cos = electrodes_per_batch, lambda_cos
-        self.loss = paper_loss if isinstance(network, Paper) else scale_free_loss
 
     @property
     def steps_per_epoch(self) -> int:
@@ -122,9 +123,23 @@ class SurrogateTask(Task):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Eq. (5) of Dokuchaev 2026, or its scale-free relative."""
         predicted = self.network(batch.inputs)
-        size = self.loss(predicted, batch.grad, self.network.scale)
         cosine = cosine_loss(predicted, batch.grad)
+        if isinstance(self.network, Refraction):
+            return {"loss": scale_free_loss(predicted, batch.grad), "cosine": cosine}
+        size = paper_loss(predicted, batch.grad, self.network.scale)
         return {"loss": size + self.lambda_cos * cosine, "size": size, "cosine": cosine}
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Muon for the matrices of the refraction model but its last ones; Adam as published."""
+        if not isinstance(self.network, Refraction):
+            return super().parameter_groups()
+        outputs = (self.network.trunk[-1], self.network.branch[-1])
+        last = {id(p) for module in outputs for p in module.parameters()}
+        groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+        for parameter in self.network.parameters():
+            groups[parameter.ndim == 2 and id(parameter) not in last].append(parameter)
+        return [{"params": groups[True], "muon": True, "lr_factor": MUON_LR_FACTOR},
+                {"params": groups[False]}]  # fmt: skip
 
     def validate(self) -> dict[str, float]:
         """Errors in the validation hearts, at the same few points each time."""
