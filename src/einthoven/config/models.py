@@ -15,6 +15,8 @@ from pydantic import (
     model_validator,
 )
 
+from einthoven.core.names import SHAPES_PER_CHUNK
+
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 SiteCount = Annotated[int, Field(ge=0, le=1000)]
@@ -26,6 +28,7 @@ BmiRange = Annotated[list[Annotated[float, Field(ge=12, le=42)]], Field(min_leng
 AtlasPath = Annotated[str, Field(description="path of an atlas file, or empty")]
 EncoderName = Literal["pca", "deepsdf"]
 ModelName = Literal["paper", "refraction"]
+Precision = Literal[32, "bf16-mixed", "16-mixed"]
 PatientName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
 SheetPath = Annotated[str, Field(description="path of a sheet of own patients, or empty")]
 SolverName = Literal["auto", "mumps", "pardiso", "cholmod", "amg"]
@@ -245,21 +248,28 @@ class Dataset(Section):
 class DeepSdf(Section):
     """Auto-decoder of four signed distances (Dokuchaev 2026, section 2.5).
 
-    The paper's own settings: width 256, activation relu, pose false, relative_mm 0,
-    epochs 2000, learning_rate 0.001.
+    The paper's own settings: n_shapes 0, network joint, n_latent 16, width 256, activation relu,
+    pose false, relative_mm 0, epochs 2000, learning_rate 0.001.
     """
 
     seed: Seed = 1
-    n_latent: Annotated[int, Field(ge=1, le=256)] = 16
+    n_shapes: Annotated[int, Field(ge=0, multiple_of=SHAPES_PER_CHUNK)] = 512
+    """Further anatomies from which the encoder alone learns; 0: the cohort's."""
+    shape_points: Annotated[int, Field(ge=100)] = 8192
+    """Samples about each of them."""
+    network: Literal["split", "joint"] = "split"
+    """One network for the torso and one for the heart, or the paper's one for both."""
+    n_latent: Annotated[int, Field(ge=1, le=256)] = 32
     width: Annotated[int, Field(ge=8, le=2048)] = 128
     n_frequencies: Annotated[int, Field(ge=0, le=512)] = 24
     frequency_scale: Positive = 0.5
     activation: Literal["silu", "relu"] = "silu"
     pose: bool = True
     """Six code entries turn and shift the heart's coordinates."""
-    epochs: Count = 1000
-    points_per_batch: Count = 256
-    batch_patients: Count = 6
+    epochs: Count = 600
+    points_per_batch: Count = 64
+    """Of each patient, for each network."""
+    batch_patients: Count = 64
     learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.004
     halve_after_epochs: Annotated[int, Field(ge=0)] = 0
     """0: warm-up and cosine."""
@@ -289,6 +299,7 @@ class PaperModel(Section):
     learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.003
     halve_after_epochs: Annotated[int, Field(ge=0)] = 0
     """The paper's schedule (400 of 800 epochs); 0: warm-up and cosine."""
+    precision: Precision = 32
 
 
 class RefractionModel(Section):
@@ -306,6 +317,10 @@ class RefractionModel(Section):
     """0: all electrodes, which cost little more than one."""
     batch_patients: Count = 6
     learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.005
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Average weights over about 1 / (1 - ema_decay) steps; 0: take the last ones."""
+    precision: Precision = 32
+    """Of the layers, not of the geometry around them; 16-mixed needs a GPU."""
 
 
 class Learning(Section):

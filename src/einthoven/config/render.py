@@ -16,7 +16,8 @@ HEADER = """\
 # yaml-language-server: $schema=schema.json
 """
 _BOUNDS = ((annotated_types.Ge, "ge", ">="), (annotated_types.Gt, "gt", ">"),
-           (annotated_types.Le, "le", "<="), (annotated_types.Lt, "lt", "<"))  # fmt: skip
+           (annotated_types.Le, "le", "<="), (annotated_types.Lt, "lt", "<"),
+           (annotated_types.MultipleOf, "multiple_of", "a multiple of"))  # fmt: skip
 
 
 def as_params(config: Config) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def _hint(field: FieldInfo) -> str:
         if isinstance(item, kind)
     ]
     choices = _choices(field.annotation)
-    return " or ".join(choices) if choices else field.description or ", ".join(bounds)
+    return " or ".join(map(str, choices)) if choices else field.description or ", ".join(bounds)
 
 
 def render(config: Config, title: str) -> str:
