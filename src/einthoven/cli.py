@@ -38,6 +38,20 @@ def export(arguments: argparse.Namespace) -> None:
         print(file)
 
 
+def export_model(arguments: argparse.Namespace) -> None:
+    """Write a trained surrogate with its decoder as one TorchScript file."""
+    from einthoven.pretrained.model import Pretrained
+    from einthoven.surrogate.torchscript import export_folder, export_torchscript
+
+    if arguments.surrogate:
+        export_folder(arguments.surrogate, arguments.to, arguments.encoder)
+    else:
+        model = Pretrained.load()
+        about = {"model": model.card["model"], "config": model.card["config"]}
+        export_torchscript(arguments.to, model.encoder, model.surrogate.networks, about)
+    print(arguments.to)
+
+
 def import_own(arguments: argparse.Namespace) -> None:
     """Check and mend own patients of a sheet; say what was done, write what a run would use."""
     from einthoven.anatomy.own.patient import import_patient
@@ -90,6 +104,25 @@ def fetch(arguments: argparse.Namespace) -> None:
     source = Path(arguments.source) if arguments.source else None
     path = make(arguments.name, source, Path(arguments.to), arguments.phase, arguments.modes)
     print(f"{path}: written; set anatomy.heart_atlas or anatomy.torso_atlas to it")
+
+
+def predict(arguments: argparse.Namespace) -> None:
+    """Lead fields, ECG and a verdict for one patient by a trained model, without solving."""
+    from einthoven.pretrained.apply import draw_prediction, predict_body
+    from einthoven.pretrained.body import read_body
+    from einthoven.pretrained.model import SHIPPED, Pretrained
+
+    model, to = Pretrained.load(arguments.model or SHIPPED), Path(arguments.to)
+    electrodes = Path(arguments.electrodes) if arguments.electrodes else None
+    body = read_body(Path(arguments.source), arguments.patient, to, model.config,
+                     electrodes=electrodes, n_anterior=arguments.anterior)  # fmt: skip
+    verdict = predict_body(model, body, to, arguments.threads)
+    draw_prediction(body, to)
+    for key, value in verdict.values.items():
+        print(f"  {key:18s} {value:6.2f}  limit {verdict.limits[key]:6.2f}")
+    told = "like the training patients" if verdict.familiar else "UNLIKE the training patients"
+    scenarios = ", ".join(body.activation) or "none: no activation_*.npz beside the anatomy"
+    print(f"{body.name}: {told}; {len(body.electrodes)} electrodes, ECG of {scenarios}; {to}")
 
 
 def progress(arguments: argparse.Namespace) -> None:
@@ -174,6 +207,13 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--to", metavar="FOLDER", required=True)
     command.add_argument("--format", choices=["vtk", "carp"], default="vtk",
                          help="default: %(default)s")  # fmt: skip
+    command = add(export_model, "export-model")
+    command.add_argument("surrogate", metavar="FOLDER", nargs="?",
+                         help="results/surrogates/deepsdf-MODEL; default: the shipped")  # fmt: skip
+    command.add_argument("--to", metavar="FILE", required=True)
+    command.add_argument("--encoder", metavar="FOLDER", help="default: of the same run")
+    command.add_argument("--format", choices=["torchscript"], default="torchscript",
+                         help="default: %(default)s")  # fmt: skip
     command = add(import_own, "import")
     command.add_argument("sheet", metavar="SHEET", help="CSV, see docs/own-patients.md")
     command.add_argument("patients", metavar="PATIENT", nargs="*", help="default: all of the sheet")
@@ -186,6 +226,20 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--to", metavar="FOLDER", default="atlases", help="default: %(default)s")
     command.add_argument("--phase", choices=["ED", "ES"], default="ED", help="default: %(default)s")
     command.add_argument("--modes", metavar="N", type=int, default=20, help="default: %(default)s")
+    command = add(predict, "predict")
+    command.add_argument("source", metavar="FOLDER|SHEET", help="stage files (at least anatomy.npz)"
+                         ", or a sheet as of `import`; mesh and fibres are made if they are missing"
+                         " (fibres need a finite-element solver: fem.laplace)")  # fmt: skip
+    command.add_argument("patient", metavar="PATIENT", nargs="?", help="which one of a sheet")
+    command.add_argument("--to", metavar="FOLDER", default="predicted",
+                         help="default: %(default)s")  # fmt: skip
+    command.add_argument("--electrodes", metavar="CSV",
+                         help="name,x,y,z in mm, patient frame; default: the nine of the ECG and "
+                         "the patient's anterior sites")  # fmt: skip
+    command.add_argument("--anterior", metavar="N", type=int, default=100,
+                         help="so many anterior sites; default: %(default)s")  # fmt: skip
+    command.add_argument("--model", metavar="FOLDER", help="default: the model that is shipped")
+    command.add_argument("--threads", metavar="N", type=int, default=1)
     command = add(progress, "progress")
     command.add_argument("results", metavar="RESULTS", nargs="?", default="results")
     command.add_argument("--follow", action="store_true", help="again every two seconds")

@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "imaging": {"dataset", "ecg", "evaluation"},
     "study": {"fem", "mesh", "anatomy", "fibers", "conduction", "leadfield", "ecg", "dataset"},
     "plots": {"*"},
+    "pretrained": {"*"},
     "runs": {"config", "anatomy", "leadfield"},
     "export": {"dataset", "leadfield"},
 }

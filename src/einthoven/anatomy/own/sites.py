@@ -50,7 +50,7 @@ def own_sites(
         Defect: a given place is far from the skin.
         BadInput: electrodes are missing, and so are landmarks to find them.
     """
-    given, notes = _on_skin(points, faces, given)
+    given, notes = on_skin(points, faces, given)
     site = {name: place for name, place in given.items() if name not in LANDMARKS}
     missing = [name for name in STANDARD_ELECTRODES if name not in site]
     if missing:
@@ -85,7 +85,7 @@ def _project(
     return dict(zip(places, nearest))
 
 
-def _on_skin(
+def on_skin(
     points: np.ndarray, faces: np.ndarray, given: dict[str, np.ndarray]
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Given places moved onto the skin, if they are near it."""

@@ -1,0 +1,127 @@
+"""Pack the trained pair of a finished run as the shipped model, and write its card.
+
+Usage: python tools/ship_model.py [RESULTS] [--model refraction] [--to FOLDER]
+"""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+from einthoven.core.atomic import atomic
+from einthoven.core.errors import BadInput
+from einthoven.core.tags import SDF_SURFACES
+from einthoven.pretrained.model import SHIPPED, Pretrained, pack
+
+CARD = Path(__file__).resolve().parent.parent / "docs/model-card.md"
+BEGIN, END = "<!-- shipped model: begin -->\n", "<!-- shipped model: end -->\n"
+LIMIT_MB = 8.0
+"""What a repository can carry."""
+ROWS = {
+    "pseudo": "pseudo lead field, eq. (11)",
+    "pseudo-scaled": "pseudo lead field, one fitted factor",
+    "deepsdf-paper": "published network",
+}
+COLUMNS = {
+    "angular_error_deg": 2,
+    "angular_error_precordial_deg": 2,
+    "magnitude_error_rel": 3,
+    "ecg_rel_l2": 4,
+}
+"""Key of metrics.json -> digits."""
+
+
+def size_mb(folder: Path) -> float:
+    """Size of all files below a folder."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
+
+
+def spread(found: Mapping[str, float] | None, digits: int) -> str:
+    """Mean and standard deviation over patients, or a dash."""
+    if not found:
+        return "–"
+    return f"{found['mean']:.{digits}f} ± {found['std']:.{digits}f}"
+
+
+def section(model: Pretrained) -> str:
+    """The generated part of the model card."""
+    card = model.card
+    patients, test, config = card["n_patients"], card["test"]["methods"], card["config"]
+    ours = test[f"deepsdf-{card['model']}"]
+    n_test = ours["angular_error_deg"]["n_patients"]
+    about = card["training"]["surrogate"]
+    members = card["n_members"]
+    networks = "one network" if members == 1 else f"the mean of {members} networks"
+    torso = config["leadfield"]["sigma_torso_s_per_m"]
+    code, data, weights = (about[f"{of}_sha256"][:12] for of in ("source", "data", "tensors"))
+    lines = [
+        f"The model in `src/einthoven/pretrained/data` ({size_mb(model.folder):.1f} MB): DeepSDF "
+        f"code of {model.encoder.n_latent} numbers, model `{card['model']}`, {networks}, "
+        f"{about['config']['epochs']} epochs.",
+        "",
+        f"Trained on {patients['train']} virtual patients (watched on {patients['val']}), hearts "
+        f"of {config['mesh']['heart_edge_mm']:g} mm, coefficients within ± "
+        f"{config['cohort']['range_sd']:g} SD, torso {torso:g} S/m. einthoven "
+        f"{about['version']}, code `{code}`, data `{data}`, weights `{weights}`.",
+        "",
+        f"On {n_test} test patients, against recovered finite-element gradients on their own "
+        "meshes (mean ± SD over patients):",
+        "",
+        "| method | angle in the heart (°) | V1 to V6 (°) | magnitude (rel.) | ECG (rel. ℓ2) |",
+        "|---|---|---|---|---|",
+    ]
+    rows = {**ROWS, f"deepsdf-{card['model']}": "**shipped model**"}
+    for method, title in rows.items():
+        if method in test:
+            cells = [spread(test[method].get(key), digits) for key, digits in COLUMNS.items()]
+            lines.append(f"| {title} | {' | '.join(cells)} |")
+    usual, chamfer = card["validation"]["near_surface_mm"], card["test"]["chamfer"]
+    decoded = ", ".join(
+        f"{name} {spread(chamfer.get(f'chamfer_surface_{name}_mm'), 2)}" for name in SDF_SURFACES
+    )
+    near = ", ".join(f"{name} {usual[name]:.2f}" for name in SDF_SURFACES)
+    lines += [
+        "",
+        f"Decoded surfaces of test patients, Chamfer distance in mm: {decoded}. Error of the "
+        f"distances near the surfaces of validation patients in mm: {near}.",
+        "",
+    ]
+    if "within_90" in ours:
+        half, most, rank = (
+            spread(ours[key], 2) for key in ("within_50", "within_90", "spread_rank_correlation")
+        )
+        lines += [
+            f"Stated uncertainty on test patients: {half} of the errors lie within the stated "
+            f"50 %, {most} within the stated 90 %; rank correlation of error and statement {rank}.",
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def write_card(model: Pretrained, path: Path) -> None:
+    """Replace what is between the markers of the card."""
+    text = path.read_text()
+    if BEGIN not in text or END not in text:
+        raise BadInput(f"{path}: has no markers {BEGIN.strip()} and {END.strip()}")
+    before, after = text.partition(BEGIN)[0], text.partition(END)[2]
+    with atomic(path) as aside:
+        aside.write_text(f"{before}{BEGIN}{section(model)}{END}{after}")
+
+
+def main() -> None:
+    """Pack, check the size, write the card."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("results", nargs="?", default="results")
+    parser.add_argument("--model", default="refraction", choices=["refraction", "paper"])
+    parser.add_argument("--to", default=str(SHIPPED))
+    parser.add_argument("--card", default=str(CARD))
+    options = parser.parse_args()
+    model = pack(options.results, options.to, options.model)
+    size = size_mb(model.folder)
+    if size > LIMIT_MB:
+        raise BadInput(f"{model.folder}: {size:.1f} MB, at most {LIMIT_MB:g}; fewer members?")
+    write_card(model, Path(options.card))
+    print(f"{model.folder}: {size:.1f} MB; {options.card}")
+
+
+if __name__ == "__main__":
+    main()
