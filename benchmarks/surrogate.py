@@ -21,7 +21,8 @@ from einthoven.anatomy.patient import build_anatomy
 from einthoven.config import load
 from einthoven.core.tags import Surface
 from einthoven.encoders.base import Latents
-from einthoven.encoders.decoder import Decoder, DecoderShape
+from einthoven.encoders.branches import new_decoder
+from einthoven.encoders.decoder import DecoderShape
 from einthoven.encoders.deepsdf import DeepSdfEncoder
 from einthoven.encoders.infer import CodePrior
 from einthoven.fibers.ldrb import assign_fibers
@@ -37,7 +38,15 @@ PAIRWISE = 9
 """The paper's network works on pairs of point and electrode, so its time is measured for at most so
 many electrodes and is proportional to them."""
 PATIENT = 7
-SHAPE_KEYS = ("n_latent", "width", "n_frequencies", "frequency_scale", "activation", "pose")
+SHAPE_KEYS = (
+    "network",
+    "n_latent",
+    "width",
+    "n_frequencies",
+    "frequency_scale",
+    "activation",
+    "pose",
+)
 
 
 def seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
@@ -73,7 +82,7 @@ def networks(
     """Seconds of both networks for each number of electrodes, and of decoding."""
     torch.manual_seed(1)
     section = config.deepsdf.model_dump()
-    decoder = Decoder(DecoderShape(**{key: section[key] for key in SHAPE_KEYS}))
+    decoder = new_decoder(DecoderShape(**{key: section[key] for key in SHAPE_KEYS}))
     n = section["n_latent"]
     latents = Latents(("p",), ("test",), np.zeros((1, n), np.float32))
     encoder = DeepSdfEncoder(decoder, latents, CodePrior(np.zeros(n), np.eye(n)), section, "")

@@ -7,7 +7,8 @@ from einthoven.encoders.train import SdfSamples
 BODY_MM = 150.0
 SECTION = {
     "seed": 1,
-    "n_latent": 8,
+    "network": "split",
+    "n_latent": 10,
     "width": 48,
     "n_frequencies": 4,
     "frequency_scale": 0.3,

@@ -10,7 +10,7 @@ from einthoven.core.atomic import is_dead, remove, temporaries
 from einthoven.core.errors import BadInput
 from einthoven.records import Record, faults_of, read_records
 
-FOLDERS = "cohort patients dataset encoders surrogates predictions search report".split()
+FOLDERS = "cohort patients shapes dataset encoders surrogates predictions search report".split()
 NOT_OF_A_JOB = "snakemake.html"
 """Snakemake's own report, which `make demo` adds."""
 DATASET = "dataset/einthoven.zarr.zip"

@@ -74,9 +74,8 @@ def test_pose_entries_move_the_heart_rigidly() -> None:
     turn, shift = torch.tensor([[0.3, -0.7, 0.5]]).double(), torch.tensor([[1.0, 0.5, -2.0]])
     code = torch.cat([turn, shift.double(), torch.zeros(1, 2)], dim=1)
     moved = points @ rotation(0.2 * turn)[0].T + 10.0 * shift
-    n = 3 * 2
-    own = decoder.coordinates(points, torch.zeros(1, 8).double())
-    torch.testing.assert_close(decoder.coordinates(moved, code)[..., 3:n], own[..., 3:n])
+    own = decoder.heart_coordinates(points, torch.zeros(1, 8).double())
+    torch.testing.assert_close(decoder.heart_coordinates(moved, code), own)
 
 
 # --- eq. (7) --------------------------------------------------------------------------------

@@ -15,16 +15,18 @@ PATIENT_STAGES = {"anatomy", "sdf_samples", "mesh", "fibers", "purkinje", "activ
 TRAINING = {"recipe", "encoder", "surrogate"}
 FAN_IN = {"consolidate", "evaluate", "report"}
 MODELS = TRAINING | {"reconstruct", "predict"}
-ALL = PATIENT_STAGES | FAN_IN | MODELS
+ALL = PATIENT_STAGES | FAN_IN | MODELS | {"shapes"}
+SURFACES = {"anatomy", "sdf_samples", "shapes", "encoder", "reconstruct"}
+"""What surfaces alone decide."""
 
 JUDGE = {"evaluate": 1, "report": 1}
 SURROGATES = {"recipe": 4, "surrogate": 4, "predict": 4} | JUDGE
 ECGS = {"ecg": 4, "patient_store": 4, "consolidate": 1, "predict": 4} | JUDGE
 FIELDS = {"leadfield": 8, "field_samples": 4} | ECGS | SURROGATES
+ENCODER = {"recipe": 1, "encoder": 1, "reconstruct": 1, "surrogate": 2, "predict": 2} | JUDGE
 EDITS = {
     "refraction.learning_rate=0.003": {"recipe": 2, "surrogate": 2, "predict": 2} | JUDGE,
-    "deepsdf.learning_rate=0.003": {"recipe": 1, "encoder": 1, "reconstruct": 1, "surrogate": 2,
-                                    "predict": 2} | JUDGE,
+    "deepsdf.learning_rate=0.003": ENCODER,
     "leadfield.sigma_torso_s_per_m=0.07": FIELDS,
     "leadfield.gradient=raw": {"field_samples": 4} | ECGS | SURROGATES,
     "activation.cv_fiber_mm_per_ms=0.7": {"activation": 8} | ECGS,
@@ -34,17 +36,18 @@ EDITS = {
     "learning.models=[paper]": JUDGE,
     "dataset.exclude=[p0000]": {"consolidate": 1, "encoder": 2, "reconstruct": 1} | SURROGATES
                                | {"recipe": 6},
-    "fibers.alpha_endo_deg=45": dict.fromkeys(ALL - {"anatomy", "sdf_samples", "mesh", "encoder",
-                                                     "reconstruct"}),
-    "mesh.grading=0.4": dict.fromkeys(ALL - {"anatomy", "sdf_samples", "encoder", "reconstruct"}),
+    "fibers.alpha_endo_deg=45": dict.fromkeys(ALL - SURFACES - {"mesh"}),
+    "mesh.grading=0.4": dict.fromkeys(ALL - SURFACES),
+    "deepsdf.n_shapes=32": {"shapes": 1} | ENCODER,
+    "deepsdf.shape_points=500": {"shapes": 1} | ENCODER,
     "cohort.range_sd=0.6": dict.fromkeys(ALL | {"cohort"}),
 }  # fmt: skip
 """Edit -> rules that run, with their number of jobs; None: any number."""
 
 MODULES = {
     "anatomy/electrodes.py": ALL,
-    "mesh/sliver.py": ALL - {"anatomy", "sdf_samples", "encoder", "reconstruct"},
-    "fibers/ldrb.py": ALL - {"anatomy", "sdf_samples", "mesh", "encoder", "reconstruct"},
+    "mesh/sliver.py": ALL - SURFACES,
+    "fibers/ldrb.py": ALL - SURFACES - {"mesh"},
     "conduction/growth.py": {"purkinje", "activation", "ecg", "patient_store", "predict"} | FAN_IN,
     "conduction/hopf_lax.py": {"activation", "ecg", "patient_store", "predict"} | FAN_IN,
     "leadfield/neumann.py": {"leadfield", "field_samples", "ecg", "patient_store", "surrogate",
@@ -64,7 +67,7 @@ MODULES = {
     "cli.py": set(),
     "step.py": set(),
     "core/log.py": set(),
-    "fem/laplace.py": ALL - {"anatomy", "sdf_samples", "mesh", "encoder", "reconstruct"},
+    "fem/laplace.py": ALL - SURFACES - {"mesh"},
 }  # fmt: skip
 """Edited module -> rules that run."""
 

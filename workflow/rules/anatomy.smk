@@ -68,3 +68,31 @@ rule sdf_samples:
         "Signed distances around {wildcards.patient}"
     script:
         "../scripts/sdf_samples.py"
+
+
+# Anatomies without electrodes, meshes and fields, of which only the encoder learns.
+rule shapes:
+    input:
+        list(ATLASES.values()),
+    output:
+        "results/shapes/{chunk}.npz",
+    log:
+        "results/logs/shapes/{chunk}.log",
+    benchmark:
+        "results/benchmarks/shapes/{chunk}.tsv"
+    conda:
+        "../../envs/geometry.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1500),
+        runtime=growing(20),
+    params:
+        cohort=DRAW,
+        anatomy=PLACED,
+        sdf_samples=SHAPE_SAMPLES,
+        chunk="{chunk}",
+        source=source("shapes"),
+    message:
+        "Shapes {wildcards.chunk} for the encoder"
+    script:
+        "../scripts/shapes.py"

@@ -8,7 +8,12 @@ from einthoven.anatomy.cohort import block_splits
 from einthoven.anatomy.own.sheet import VIRTUAL, read_sheet
 from einthoven.config import as_params, validate
 from einthoven.core.errors import BadInput
-from einthoven.core.names import STANDARD_ELECTRODES, patient_name
+from einthoven.core.names import (
+    SHAPES_PER_CHUNK,
+    STANDARD_ELECTRODES,
+    chunk_name,
+    patient_name,
+)
 from einthoven.leadfield.gather import batches
 from einthoven.sources import fingerprint
 
@@ -109,6 +114,16 @@ MODELS = config["learning"]["models"]
 ENSEMBLE = {"paper": 1, "refraction": config["learning"]["ensemble"]}
 CODED = [name for name in ENCODERS if name != "pca"]  # have codes for any shape
 
+# Anatomies for the encoder alone; of a section only what they depend on.
+PLACED = {
+    key: config["anatomy"][key]
+    for key in ("heart_edge_mm", "torso_resolution", "heart_atlas", "torso_atlas")
+}
+SHAPE_SAMPLES = config["sdf_samples"] | {"n_points": config["deepsdf"]["shape_points"]}
+CHUNKS = [
+    chunk_name(k) for k in range(config["deepsdf"]["n_shapes"] // SHAPES_PER_CHUNK)
+]
+
 # How electrodes are dealt to jobs says nothing about the field of any one of them.
 LEADFIELD = dict(config["leadfield"])
 PER_JOB = LEADFIELD.pop("electrodes_per_job")
@@ -134,6 +149,7 @@ wildcard_constraints:
     own="|".join(OWN) or "(?!)",
     scenario="[a-z]+",
     batch="[0-9]+",
+    chunk="c[0-9]+",
     kind="encoders|surrogates",
     name="[a-z]+(-[a-z]+)?",
     encoder="[a-z]+",
@@ -146,14 +162,20 @@ def patients_of(split):
     return [patient for patient, its in SPLITS.items() if its == split]
 
 
+def shapes_of(encoder):
+    """Files of the shapes that an encoder learns from beside the patients."""
+    return [f"results/shapes/{chunk}.npz" for chunk in CHUNKS if encoder == "deepsdf"]
+
+
 def samples_of(wildcards):
-    """What a training learns from: surfaces of all patients, or fields of some."""
+    """What a training learns from: surfaces of all patients and of shapes, or fields of some."""
     if wildcards.kind == "encoders":
         patients, stages = PATIENTS, ["anatomy", "sdf"]
     else:
         patients = patients_of("train") + patients_of("val")
         stages = ["anatomy", "field"]
-    return expand(f"{PATIENT}/{{stage}}.npz", patient=patients, stage=stages)
+    samples = expand(f"{PATIENT}/{{stage}}.npz", patient=patients, stage=stages)
+    return samples + shapes_of(wildcards.name)
 
 
 def own_code_of(wildcards):

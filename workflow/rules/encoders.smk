@@ -30,6 +30,7 @@ rule encoder:
     input:
         recipe="results/encoders/{encoder}/recipe.json",
         store=ancient("results/dataset/einthoven.zarr.zip"),
+        shapes=lambda wildcards: shapes_of(wildcards.encoder),
     output:
         model="results/encoders/{encoder}/model.safetensors",
         latents="results/encoders/{encoder}/latents.npz",

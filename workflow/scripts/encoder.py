@@ -13,6 +13,7 @@ def main(input, output, params, log):
         input.store,
         Path(output.model).parent,
         params.section,
+        shapes=input.shapes,
         n_threads=n_threads(),
         device="auto",
         tracking_uri=os.environ.get("MLFLOW_TRACKING_URI", ""),

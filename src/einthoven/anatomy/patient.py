@@ -1,15 +1,16 @@
 """One patient's body: torso, heart in its place, electrodes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from einthoven.anatomy.atlas_heart import atlas_heart
 from einthoven.anatomy.electrodes import MAX_ANTERIOR, anterior_electrodes, standard_electrodes
+from einthoven.anatomy.heart import HeartSurfaces
 from einthoven.anatomy.lungs import lung_surfaces
 from einthoven.anatomy.pose import place_heart
-from einthoven.anatomy.torso import torso_surface
+from einthoven.anatomy.torso import TorsoSurface, torso_surface
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.names import anterior_electrode_name
 from einthoven.core.tags import CLOSED_SURFACES, Surface
@@ -19,6 +20,24 @@ N_ANGLES = 3
 
 type Surfaces = tuple[np.ndarray, np.ndarray, np.ndarray]
 """points [vertex, 3] mm, faces [face, 3], face_tags [face]."""
+
+
+class PlacedBody(NamedTuple):
+    """A torso in the patient frame, and a heart with its pose in it."""
+
+    torso: TorsoSurface
+    heart: HeartSurfaces
+    rotation: np.ndarray
+    """[3, 3]: patient = rotation @ heart + origin."""
+    origin: np.ndarray
+    """[3] mm."""
+
+    def surfaces(self) -> list[Surfaces]:
+        """The heart's surfaces in the patient frame, and the skin."""
+        skin_tags = np.full(len(self.torso.faces), Surface.SKIN, np.int8)
+        placed = self.heart.points @ self.rotation.T + self.origin
+        heart = (placed, self.heart.faces, self.heart.face_tags)
+        return [heart, (self.torso.points, self.torso.faces, skin_tags)]
 
 
 def build_anatomy(
@@ -48,25 +67,20 @@ def build_anatomy(
         BadInput: parameters are missing or wrong.
         StepFailed: heart or lungs are not valid or do not fit.
     """
-    if missing := [key for key in KEYS if key not in parameters]:
-        raise BadInput(f"patient parameters lack {', '.join(missing)}; made by another version?")
-    torso = torso_surface(parameters["torso_coeffs"], torso_resolution, torso_atlas)
-    try:
-        heart = atlas_heart(parameters["heart_coeffs"], heart_edge_mm, heart_atlas)
-        rotation, origin = place_heart(heart, torso, parameters["pose_coeffs"])
-        placed = heart.points @ rotation.T + origin
-        skin_tags = np.full(len(torso.faces), Surface.SKIN, np.int8)
-        parts = [(placed, heart.faces, heart.face_tags), (torso.points, torso.faces, skin_tags)]
-        if lungs:
-            outside = heart.faces[np.isin(heart.face_tags, CLOSED_SURFACES["epi"])]
-            parts.append(lung_surfaces(torso, placed, outside))
-    except StepFailed as error:
-        raise StepFailed(f"{parameters['patient']}: {error}") from error
+    body = placed_body(parameters, heart_edge_mm, torso_resolution, heart_atlas, torso_atlas)
+    torso, heart, rotation, origin = body
+    parts = body.surfaces()
+    if lungs:
+        outside = heart.faces[np.isin(heart.face_tags, CLOSED_SURFACES["epi"])]
+        try:
+            parts.append(lung_surfaces(torso, parts[0][0], outside))
+        except StepFailed as error:
+            raise StepFailed(f"{parameters['patient']}: {error}") from error
 
     names, sites, ground = standard_electrodes(torso)
     names = [*names, *map(anterior_electrode_name, range(MAX_ANTERIOR))]
     sites = np.concatenate([sites, anterior_electrodes(torso, MAX_ANTERIOR)])
-    points, faces, face_tags = _joined(parts)
+    points, faces, face_tags = joined(parts)
     latent = [parameters[key] for key in ("heart_coeffs", "torso_coeffs")]
     latent.append(parameters["pose_coeffs"][:N_ANGLES])
     arrays = {
@@ -91,7 +105,25 @@ def build_anatomy(
     return arrays, attrs
 
 
-def _joined(parts: Sequence[Surfaces]) -> Surfaces:
+def placed_body(
+    parameters: Mapping[str, Any],
+    heart_edge_mm: float,
+    torso_resolution: str,
+    heart_atlas: str = "",
+    torso_atlas: str = "",
+) -> PlacedBody:
+    """Torso, heart and pose of one patient; see `build_anatomy`."""
+    if missing := [key for key in KEYS if key not in parameters]:
+        raise BadInput(f"patient parameters lack {', '.join(missing)}; made by another version?")
+    torso = torso_surface(parameters["torso_coeffs"], torso_resolution, torso_atlas)
+    try:
+        heart = atlas_heart(parameters["heart_coeffs"], heart_edge_mm, heart_atlas)
+        return PlacedBody(torso, heart, *place_heart(heart, torso, parameters["pose_coeffs"]))
+    except StepFailed as error:
+        raise StepFailed(f"{parameters['patient']}: {error}") from error
+
+
+def joined(parts: Sequence[Surfaces]) -> Surfaces:
     """One set of surfaces from several: points, faces int32, tags."""
     starts = np.cumsum([0, *(len(points) for points, _, _ in parts)])
     faces = [part[1] + start for part, start in zip(parts, starts)]

@@ -7,6 +7,9 @@ STANDARD_ELECTRODES = LIMB_ELECTRODES + PRECORDIAL_ELECTRODES
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
+SHAPES_PER_CHUNK = 16
+"""Anatomies for the encoder alone that one job draws."""
+
 
 def patient_name(index: int) -> str:
     """Name of patient number `index`: p0000, p0001, ..."""
@@ -16,3 +19,8 @@ def patient_name(index: int) -> str:
 def anterior_electrode_name(index: int) -> str:
     """Name of anterior (body-surface) electrode number `index`: A000, A001, ..."""
     return f"A{index:03d}"
+
+
+def chunk_name(chunk: int) -> str:
+    """Name of a chunk of shapes: c00, c01, ..."""
+    return f"c{chunk:02d}"

@@ -10,6 +10,7 @@ distance is the surface normal, which steps from face to face with ReLU.
 """
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,6 +30,7 @@ POSE_SHIFT_MM = 10.0
 """Shift for a code entry of 1."""
 POSE_TURN_RAD = 0.2
 """Turn for a code entry of 1."""
+ACTIVATIONS = {"relu": F.relu, "silu": F.silu}
 ACTIVATION_LIPSCHITZ = {"relu": 1.0, "silu": 1.0999}
 """Largest slope of each activation."""
 
@@ -37,7 +39,8 @@ ACTIVATION_LIPSCHITZ = {"relu": 1.0, "silu": 1.0999}
 class DecoderShape:
     """What determines the decoder's tensors.
 
-    `pose` reserves six of the `n_latent` entries for the heart's pose.
+    `pose` reserves six of the `n_latent` entries for the heart's pose. `network`: one for all
+    surfaces (`Decoder`), or one for the torso and one for the heart (`branches.SplitDecoder`).
     """
 
     n_latent: int = 16
@@ -46,6 +49,7 @@ class DecoderShape:
     frequency_scale: float = 1.0
     activation: Literal["relu", "silu"] = "silu"
     pose: bool = True
+    network: Literal["split", "joint"] = "joint"
 
     def __post_init__(self) -> None:
         if self.pose and self.n_latent <= N_POSE:
@@ -57,7 +61,7 @@ class DecoderShape:
             raise BadInput(f"deepsdf.activation = {self.activation!r}: expected relu or silu")
 
 
-class Decoder(nn.Module):
+class SurfaceDecoder(nn.Module, ABC):
     """Signed distances in mm, at points in mm in the patient frame.
 
     Buffers set by `normalise` from training data alone: `body_mm` (scale of torso coordinates),
@@ -65,7 +69,8 @@ class Decoder(nn.Module):
     `output_mm` (scale) and `radius_mm` (of the sphere that the network bends).
     """
 
-    frequencies: Tensor
+    parts: tuple[slice, ...]
+    """Surfaces that one network decodes, in order."""
     body_mm: Tensor
     heart_mm: Tensor
     heart_centre: Tensor
@@ -75,6 +80,65 @@ class Decoder(nn.Module):
     def __init__(self, shape: DecoderShape):
         super().__init__()
         self.shape = shape
+        for name, value in (("body_mm", 200.0), ("heart_mm", 50.0)):
+            self.register_buffer(name, torch.tensor(value))
+        self.register_buffer("heart_centre", torch.zeros(3))
+        self.register_buffer("output_mm", torch.full((N_SURFACES,), 50.0))
+        self.register_buffer("radius_mm", torch.full((N_SURFACES,), 50.0))
+
+    @abstractmethod
+    def decode_part(self, part: int, points: Tensor, latent: Tensor) -> Tensor:
+        """[patient, point, 3] mm, [patient, latent] -> [patient, point, surface of the part]."""
+
+    @abstractmethod
+    def lipschitz_product(self) -> Tensor:
+        """The regularisation L_Lip of eq. (6), as far as there is one."""
+
+    def forward(self, points: Tensor, latent: Tensor) -> Tensor:
+        """[patient, point, 3] mm, [patient, latent] -> [patient, point, surface] mm."""
+        parts = [self.decode_part(k, points, latent) for k in range(len(self.parts))]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
+
+    def body_coordinates(self, points: Tensor) -> Tensor:
+        """[patient, point, 3] mm -> [patient, point, 3] without unit."""
+        return points / self.body_mm
+
+    def heart_coordinates(self, points: Tensor, latent: Tensor) -> Tensor:
+        """Coordinates in which the heart lies as the mean one: [patient, point, 3], no unit."""
+        heart = points - self.heart_centre
+        if self.shape.pose:
+            heart = heart - POSE_SHIFT_MM * latent[:, None, 3:N_POSE]
+            heart = torch.einsum("pni,pij->pnj", heart, rotation(POSE_TURN_RAD * latent[:, :3]))
+        return heart / self.heart_mm
+
+    def shape_code(self, latent: Tensor) -> Tensor:
+        """The code's entries that are not the heart's pose."""
+        return latent[:, N_POSE:] if self.shape.pose else latent
+
+    def spheres(self, body: Tensor, heart: Tensor) -> Tensor:
+        """Distances to spheres about the body's and the heart's centre, which the network bends.
+
+        So even a hardly trained decoder has all four surfaces, and the far field is right.
+
+        Args:
+            body: `body_coordinates`.
+            heart: `heart_coordinates`.
+
+        Returns:
+            [patient, point, surface] mm.
+        """
+        torso, heart = (smooth_norm(body * self.body_mm), smooth_norm(heart * self.heart_mm))
+        return torch.cat([torso, *[heart] * (N_SURFACES - 1)], dim=-1) - self.radius_mm
+
+
+class Decoder(SurfaceDecoder):
+    """One network for all four surfaces, of Lipschitz layers: the paper's."""
+
+    parts = (slice(0, N_SURFACES),)
+    frequencies: Tensor
+
+    def __init__(self, shape: DecoderShape):
+        super().__init__(shape)
         n_shape = shape.n_latent - (N_POSE if shape.pose else 0)
         n_coords = 6 + 4 * shape.n_frequencies
         width = shape.width
@@ -85,58 +149,23 @@ class Decoder(nn.Module):
         )
         self.last = LipschitzLinear(width, N_SURFACES)
         self.register_buffer("frequencies", torch.randn(6, shape.n_frequencies))
-        for name, value in (("body_mm", 200.0), ("heart_mm", 50.0)):
-            self.register_buffer(name, torch.tensor(value))
-        self.register_buffer("heart_centre", torch.zeros(3))
-        self.register_buffer("output_mm", torch.full((N_SURFACES,), 50.0))
-        self.register_buffer("radius_mm", torch.full((N_SURFACES,), 50.0))
 
-    def coordinates(self, points: Tensor, latent: Tensor) -> Tensor:
-        """Torso and heart coordinates and their Fourier features.
-
-        Args:
-            points: [patient, point, 3] mm.
-            latent: [patient, latent].
-
-        Returns:
-            [patient, point, 6 + 4 n_frequencies].
-        """
-        heart = points - self.heart_centre
-        if self.shape.pose:
-            heart = heart - POSE_SHIFT_MM * latent[:, None, 3:N_POSE]
-            heart = torch.einsum("pni,pij->pnj", heart, rotation(POSE_TURN_RAD * latent[:, :3]))
-        body, heart = points / self.body_mm, heart / self.heart_mm
-        waves = 2 * math.pi * self.shape.frequency_scale
-        parts = [body, heart]
-        for coords, frequencies in ((body, self.frequencies[:3]), (heart, self.frequencies[3:])):
-            phase = coords @ (waves * frequencies)
-            parts += [phase.sin(), phase.cos()]
-        return torch.cat(parts, dim=-1)
-
-    def forward(self, points: Tensor, latent: Tensor) -> Tensor:
+    def decode_part(self, part: int, points: Tensor, latent: Tensor) -> Tensor:
         """[patient, point, 3] mm, [patient, latent] -> [patient, point, surface] mm."""
-        activate = F.relu if self.shape.activation == "relu" else F.silu
-        coords = self.coordinates(points, latent)
-        code = latent[:, N_POSE:] if self.shape.pose else latent
+        activate = ACTIVATIONS[self.shape.activation]
+        body, heart = self.body_coordinates(points), self.heart_coordinates(points, latent)
+        scale = self.shape.frequency_scale
+        torso_waves = waves(body, scale * self.frequencies[:3])
+        heart_waves = waves(heart, scale * self.frequencies[3:])
+        coords = torch.cat([body, heart, torso_waves, heart_waves], dim=-1)
         # the code is the same at all points of a patient: multiply it once, not per point
         weight = self.first.normalised_weight()
         n_coords = coords.shape[-1]
         h = F.linear(coords, weight[:, :n_coords], self.first.bias)
-        h = activate(h + F.linear(code, weight[:, n_coords:])[:, None])
+        h = activate(h + F.linear(self.shape_code(latent), weight[:, n_coords:])[:, None])
         for layer, linear in enumerate(self.hidden, start=1):
             h = activate(linear(torch.cat([h, coords], dim=-1) if layer == SKIP_AFTER else h))
-        return self.spheres(coords) + self.last(h) * self.output_mm
-
-    def spheres(self, coords: Tensor) -> Tensor:
-        """Distances to spheres about the body's and the heart's centre, which the network bends.
-
-        So even a hardly trained decoder has all four surfaces, and the far field is right.
-        """
-        radii = [
-            torch.sqrt((part * scale).square().sum(dim=-1) + 1.0)  # smooth at the centre
-            for part, scale in ((coords[..., :3], self.body_mm), (coords[..., 3:6], self.heart_mm))
-        ]
-        return torch.stack([radii[0], *[radii[1]] * (N_SURFACES - 1)], dim=-1) - self.radius_mm
+        return self.spheres(body, heart) + self.last(h) * self.output_mm
 
     def layers(self) -> list[LipschitzLinear]:
         """All linear layers in order."""
@@ -153,6 +182,17 @@ class Decoder(nn.Module):
         """
         slope = ACTIVATION_LIPSCHITZ[self.shape.activation] ** N_HIDDEN
         return float(self.lipschitz_product().detach() * slope * self.output_mm.max())
+
+
+def waves(coords: Tensor, frequencies: Tensor) -> Tensor:
+    """Fourier features: [..., 3] without unit, [3, frequency] -> [..., 2 frequency]."""
+    phase = coords @ (2 * math.pi * frequencies)
+    return torch.cat([phase.sin(), phase.cos()], dim=-1)
+
+
+def smooth_norm(vector: Tensor) -> Tensor:
+    """Length of [..., 3] mm, smooth at zero: [..., 1] mm."""
+    return torch.sqrt(vector.square().sum(dim=-1, keepdim=True) + 1.0)
 
 
 def rotation(vector: Tensor) -> Tensor:

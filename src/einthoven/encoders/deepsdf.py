@@ -12,8 +12,9 @@ from torch import Tensor
 from einthoven.core import check
 from einthoven.core.tags import SDF_SURFACES
 from einthoven.encoders.base import MODEL_FILE, Encoder, Latents
+from einthoven.encoders.branches import new_decoder
 from einthoven.encoders.checkpoint import load_model, load_weights, save_model
-from einthoven.encoders.decoder import Decoder, DecoderShape
+from einthoven.encoders.decoder import DecoderShape, SurfaceDecoder
 from einthoven.encoders.infer import CodePrior, infer_code, residuals
 
 CHUNK = 16_384
@@ -35,7 +36,7 @@ class DeepSdfEncoder(Encoder):
 
     def __init__(
         self,
-        decoder: Decoder,
+        decoder: SurfaceDecoder,
         latents: Latents,
         prior: CodePrior,
         config: dict[str, Any],
@@ -132,7 +133,7 @@ class DeepSdfEncoder(Encoder):
         prior = CodePrior(
             tensors.pop("prior.mean").numpy(), tensors.pop("prior.covariance").numpy()
         )
-        decoder = Decoder(DecoderShape(**about["shape"]))
+        decoder = new_decoder(DecoderShape(**about["shape"]))
         weights = {k.removeprefix("decoder."): v for k, v in tensors.items()}
         load_weights(decoder, weights, path)
         latents = Latents.load(folder)

@@ -20,7 +20,10 @@ TORSO_WEIGHT = 3.0
 """Without it the torso, one residual in four and a hard one, is fitted last."""
 
 
-def residuals(predicted: Tensor, sdf: Tensor, relative_mm: float) -> Tensor:
+ALL = slice(None)
+
+
+def residuals(predicted: Tensor, sdf: Tensor, relative_mm: float, part: slice = ALL) -> Tensor:
     """What eq. (6) and (7) square: errors of signed distances, without unit.
 
     With `relative_mm` > 0 the error is divided by |s| + relative_mm: millimetres count near
@@ -32,11 +35,12 @@ def residuals(predicted: Tensor, sdf: Tensor, relative_mm: float) -> Tensor:
         predicted: [..., surface] mm.
         sdf: [..., surface] mm, torso first.
         relative_mm: distance from the heart's surfaces at which the weight has halved.
+        part: which of the four surfaces these are.
     """
     if relative_mm == 0:
         return (predicted - sdf) / PLAIN_UNIT_MM
-    softening = sdf.new_tensor([TORSO_RELATIVE, 1.0, 1.0, 1.0]) * relative_mm
-    weight = sdf.new_tensor([TORSO_WEIGHT, 1.0, 1.0, 1.0])
+    softening = sdf.new_tensor([TORSO_RELATIVE, 1.0, 1.0, 1.0])[part] * relative_mm
+    weight = sdf.new_tensor([TORSO_WEIGHT, 1.0, 1.0, 1.0])[part]
     return weight * (predicted - sdf) / (sdf.abs() + softening)
 
 

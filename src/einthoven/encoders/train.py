@@ -1,5 +1,6 @@
 """Train an encoder on the consolidated store and write its folder."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import torch
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput
-from einthoven.core.files import write_json
+from einthoven.core.files import load_arrays, write_json
 from einthoven.core.log import logger
 from einthoven.core.tags import SDF_SURFACES
 from einthoven.encoders.auto_decoder import AutoDecoder, Objective
@@ -61,12 +62,26 @@ class SdfSamples:
         return cls(names, splits, data["sdf_points"].values, data["sdf"].values)
 
 
+def read_shapes(paths: Sequence[str | Path]) -> tuple[np.ndarray, np.ndarray]:
+    """Samples of shapes beside the cohort: points [shape, sample, 3] and sdf [.., surface] mm.
+
+    Raises:
+        BadInput: a file is missing, broken, or of another number of samples.
+    """
+    chunks = [load_arrays(path, ("sdf_points", "sdf")) for path in paths]
+    if len({chunk["sdf_points"].shape[1] for chunk in chunks}) > 1:
+        raise BadInput("shapes: files differ in their number of samples; make them anew")
+    points, sdf = (np.concatenate([c[name] for c in chunks]) for name in ("sdf_points", "sdf"))
+    return points, sdf
+
+
 def train_encoder(
     name: str,
     store_path: str | Path,
     out_dir: str | Path,
     section: dict[str, Any],
     *,
+    shapes: Sequence[str | Path] = (),
     n_threads: int = 1,
     device: Device = "cpu",
     n_devices: int = 1,
@@ -82,6 +97,7 @@ def train_encoder(
         store_path: consolidated store.
         out_dir: folder of the encoder.
         section: the config section `deepsdf`; ignored for pca, which has nothing to choose.
+        shapes: files of anatomies beside the cohort; ignored for pca.
         n_threads: torch threads.
         device: where to train.
         n_devices: see `harness.fit`.
@@ -97,6 +113,7 @@ def train_encoder(
             SdfSamples.read(store_path),
             section,
             out_dir,
+            shapes=read_shapes(shapes) if shapes else None,
             n_threads=n_threads,
             device=device,
             n_devices=n_devices,
@@ -127,17 +144,20 @@ def train_deepsdf(
     section: dict[str, Any],
     out_dir: str | Path,
     *,
+    shapes: tuple[np.ndarray, np.ndarray] | None = None,
     n_threads: int = 1,
     device: Device = "cpu",
     n_devices: int = 1,
     tracking_uri: str = "",
 ) -> DeepSdfEncoder:
-    """Train on the training patients, then infer the codes of all others, eq. (6) and (7).
+    """Train on the training patients and on shapes, then infer all codes, eq. (6) and (7).
 
-    Validation and test patients touch neither the weights nor the scales nor the prior.
+    Validation and test patients touch neither the weights nor the scales nor the prior. Codes of
+    training patients are inferred like those of all others: learned ones would differ in kind,
+    and whatever is trained on top of them would see that.
     """
     shape, objective, schedule = _settings(section)
-    points, sdf = samples.of("train")
+    points, sdf = _joined(samples.of("train"), shapes)
     data_sha256 = arrays_sha256(points, sdf)
     with seeded(section["seed"], "deepsdf", "weights"):
         task = AutoDecoder(shape, objective, torch.from_numpy(points), torch.from_numpy(sdf))
@@ -154,11 +174,9 @@ def train_deepsdf(
         tracking_uri=tracking_uri,
         parameters=section | {"data_sha256": data_sha256},
     )
-    codes = task.latents.detach().numpy()
-    train = Latents(tuple(p for p, s in zip(samples.patient, samples.split) if s == "train"),
-                    ("train",) * len(codes), codes)  # fmt: skip
-    prior = CodePrior.from_codes(codes)
-    trained = DeepSdfEncoder(task.decoder, train, prior, section, data_sha256)
+    prior = CodePrior.from_codes(task.latents.detach().numpy())
+    none = Latents((), (), np.empty((0, shape.n_latent), np.float32))
+    trained = DeepSdfEncoder(task.decoder, none, prior, section, data_sha256)
     with torch_threads(n_threads):
         trained.latents = _all_latents(trained, samples)
         _report_validation(trained, samples, out_dir)
@@ -177,16 +195,26 @@ def _settings(section: dict[str, Any]) -> tuple[DecoderShape, Objective, Schedul
         raise BadInput(f"deepsdf section: key {error} is missing") from error
 
 
+def _joined(
+    patients: tuple[np.ndarray, np.ndarray], shapes: tuple[np.ndarray, np.ndarray] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points and distances of patients and shapes, float32, as many samples of each."""
+    if shapes is None:
+        return patients
+    n_samples = min(patients[0].shape[1], shapes[0].shape[1])
+    pairs = zip(patients, shapes)
+    points, sdf = (np.concatenate([a[:, :n_samples], b[:, :n_samples]]) for a, b in pairs)
+    return points.astype(np.float32), sdf.astype(np.float32)
+
+
 def _all_latents(encoder: DeepSdfEncoder, samples: SdfSamples) -> Latents:
-    """Training codes as learned, all others inferred from `infer_points` samples each."""
+    """Codes of all patients, inferred from `infer_points` samples each."""
     n_points = encoder.config["infer_points"]
     rows = [
-        encoder.latent(patient)
-        if split == "train"
-        else encoder.infer(samples.points[i, :n_points], samples.sdf[i, :n_points])
-        for i, (patient, split) in enumerate(zip(samples.patient, samples.split))
+        encoder.infer(points[:n_points], sdf[:n_points])
+        for points, sdf in zip(samples.points, samples.sdf)
     ]
-    return Latents(samples.patient, samples.split, np.stack(rows).astype(np.float32))
+    return Latents(samples.patient, samples.split, np.stack(rows))
 
 
 def _report_validation(encoder: DeepSdfEncoder, samples: SdfSamples, out_dir: str | Path) -> None:

@@ -49,7 +49,7 @@ def n_own(config: Config) -> int:
 
 def planned_jobs(config: Config) -> dict[str, int]:
     """Jobs of each rule that a run from nothing has, without rules that only gather files."""
-    from einthoven.core.names import STANDARD_ELECTRODES
+    from einthoven.core.names import SHAPES_PER_CHUNK, STANDARD_ELECTRODES
     from einthoven.leadfield.gather import batches
 
     splits = patients(config)
@@ -60,11 +60,13 @@ def planned_jobs(config: Config) -> dict[str, int]:
     own = n_own(config)
     n_ensembles = n_encoders * (config.learning.ensemble > 1 and "refraction" in models)
     n_coded = sum(name != "pca" for name in config.learning.encoders)
+    n_chunks = config.deepsdf.n_shapes // SHAPES_PER_CHUNK
     n_batches = len(batches(n_electrodes, config.leadfield.electrodes_per_job))
     per_patient = "sdf_samples mesh fibers purkinje field_samples ecg patient_store"
     return dict.fromkeys(per_patient.split(), n + own) | {
         "cohort": n,
         "anatomy": n,
+        "shapes": ("deepsdf" in config.learning.encoders) * n_chunks,
         "own": own,
         "own_code": own * n_coded,
         "activation": (n + own) * len(config.ecg.scenarios),

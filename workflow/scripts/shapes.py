@@ -1,0 +1,16 @@
+"""Surfaces of further anatomies for the encoder, as samples of their signed distances."""
+
+from einthoven.anatomy.shapes import draw_chunk
+from einthoven.core.files import save_arrays
+from einthoven.step import run
+
+
+def main(input, output, params, log):
+    chunk = int(params.chunk.lstrip("c"))
+    arrays = draw_chunk(chunk, params.cohort, params.anatomy, params.sdf_samples)
+    save_arrays(output[0], arrays, chunk=params.chunk)
+    log.info("%d shapes of %d samples", *arrays["sdf"].shape[:2])
+
+
+if "snakemake" in globals():
+    run(main, globals()["snakemake"])
