@@ -58,7 +58,7 @@ class LeadFieldModel(nn.Module):
             row = torch.autograd.grad([distance[:, k].sum()], [x], retain_graph=True)[0]
             assert row is not None
             rows.append(row)
-        return distance.detach(), torch.stack(rows, dim=1)
+        return distance.detach(), torch.stack(rows, dim=1).detach()
 
     def forward(
         self,
@@ -93,7 +93,7 @@ class LeadFieldModel(nn.Module):
             for network in self.networks:
                 total = total + network(x, f, distance, normal, electrodes, outward, code,
                                         heart_rotation, heart_origin, torso_box)  # fmt: skip
-            parts.append(total / float(len(self.networks)))
+            parts.append(total.detach() / float(len(self.networks)))
         return torch.cat(parts, dim=1)
 
 

@@ -1,0 +1,56 @@
+"""A tiny run, hardly trained, with all the files that packing a model reads."""
+
+import json
+
+import torch
+from helpers_encoders import sphere_samples
+
+from einthoven.config import Config
+from einthoven.core.files import write_json
+from einthoven.dataset.store import new_store
+from einthoven.encoders.checkpoint import save_model
+from einthoven.encoders.train import train_deepsdf
+from einthoven.surrogate.train import new_network
+
+CODE = {"n_latent": 8, "width": 16, "n_frequencies": 2, "epochs": 1, "infer_points": 256,
+        "infer_steps": 3}  # fmt: skip
+NETWORK = {"width": 16, "rank": 4, "n_frequencies": 2}
+COARSE = {"mesh": {"heart_edge_mm": 7.0, "torso_edge_mm": 40.0, "electrode_edge_mm": 30.0},
+          "anatomy": {"heart_edge_mm": 6.0}, "sdf_samples": {"n_points": 1000},
+          "ecg": {"duration_ms": 100.0}}  # fmt: skip
+
+
+def write_run(results, n_members=2):
+    """Encoder, surrogates, store and metrics of a run below `results`."""
+    config = Config().model_dump(mode="json")
+    for name, changes in COARSE.items():
+        config[name] |= changes
+    section = config["deepsdf"] | CODE
+    encoder = train_deepsdf(
+        sphere_samples([40.0, 44.0, 48.0, 46.0], ["train"] * 3 + ["val"], n=400),
+        section, results / "encoders/deepsdf",
+    )  # fmt: skip
+    encoder.save(results / "encoders/deepsdf")
+    section = config["refraction"] | NETWORK
+    folder = results / "surrogates/deepsdf-refraction"
+    for k in range(n_members):
+        torch.manual_seed(k)
+        path = folder / (f"member{k}" if k else "") / "model.safetensors"
+        network = new_network("refraction", encoder.n_latent, section)
+        save_model(path, network.state_dict(), kind="refraction", config=section, data_sha256="0",
+                   package="einthoven.surrogate", n_latent=encoder.n_latent,
+                   encoder="deepsdf")  # fmt: skip
+    if n_members > 1:
+        found = {"n_members": n_members, "factor": 2.0, "spread_deg": 5.0}
+        write_json(folder / "uncertainty.json", found)
+    (folder / "curve.csv").write_text("epoch,loss,val_angular_error_deg\n1,0.5,\n2,0.25,3.5\n")
+    row = {key: {"mean": 1.25, "std": 0.5, "n_patients": 3}
+           for key in ("angular_error_deg", "ecg_rel_l2", "within_50", "within_90",
+                       "spread_rank_correlation")}  # fmt: skip
+    methods = {"pseudo": row, "deepsdf-refraction": row | {"per_patient": {"p0001": {}}}}
+    chamfer = {"chamfer_surface_lv_mm": {"mean": 0.5, "std": 0.1}, "missing_patients": {}}
+    write_json(results / "report/metrics.json",
+               {"methods": methods, "encoders": {"deepsdf": chamfer}})  # fmt: skip
+    with new_store(results / "dataset/einthoven.zarr.zip", {"config": json.dumps(config)}):
+        pass
+    return results

@@ -1,0 +1,276 @@
+"""From surfaces to lead fields, ECG and verdict by a packed model, in one command."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from helpers_own_hearts import (
+    boundary_of_a_tetrahedral_heart,
+    mean_of_a_real_atlas,
+    write_dalhousie_patient,
+)
+from helpers_pretrained import COARSE, write_run
+
+from einthoven.anatomy.cohort import draw_patient
+from einthoven.anatomy.distance import sample_sdf
+from einthoven.anatomy.own.patient import import_patient
+from einthoven.anatomy.patient import build_anatomy
+from einthoven.cli import main
+from einthoven.conduction.action_potential import ECG_STEP_MS, template
+from einthoven.config import Config
+from einthoven.core.errors import BadInput
+from einthoven.core.files import load_arrays, read_json, save_arrays
+from einthoven.ecg.forward import forward_potential
+from einthoven.ecg.leads import twelve_lead
+from einthoven.encoders.novelty import Novelty, distance_limit
+from einthoven.encoders.own_code import own_code
+from einthoven.leadfield.conductivity import intracellular
+from einthoven.pretrained.model import SHIPPED, Pretrained, pack
+from einthoven.surrogate.inputs import patient_inputs
+from einthoven.surrogate.torchscript import ABOUT_FILE
+
+SETUP = {name: dict(section) for name, section in Config()}
+SETUP["cohort"]["n_patients"] = 1000
+
+
+def anatomy_of(index, coarse=False, **coeffs):
+    """Arrays and attributes of a new patient of the shape models."""
+    section = SETUP["anatomy"] | (COARSE["anatomy"] if coarse else {})
+    return build_anatomy(draw_patient(index, **SETUP["cohort"]) | coeffs, **section)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def packed(run, tmp_path_factory):
+    return pack(run, tmp_path_factory.mktemp("packed") / "model")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A patient with nothing but surfaces."""
+    arrays, attrs = anatomy_of(500, coarse=True)
+    path = tmp_path_factory.mktemp("patient")
+    save_arrays(path / "anatomy.npz", arrays, **attrs)
+    return path
+
+
+@pytest.fixture(scope="module")
+def predicted(packed, folder, tmp_path_factory):
+    """The command on the surfaces; then on what it made, with an activation."""
+    first, second = (tmp_path_factory.mktemp(name) for name in ("first", "second"))
+    model = ["--model", str(packed.folder)]
+    assert main(["predict", str(folder), "--to", str(first), "--anterior", "3", *model]) == 0
+    mesh = load_arrays(first / "mesh.npz")
+    anatomy = load_arrays(folder / "anatomy.npz")
+    save_arrays(first / "anatomy.npz", anatomy, **anatomy.attrs)
+    z = mesh["points"][: mesh.attrs["n_heart_nodes"], 2]
+    save_arrays(first / "activation_sinus.npz", {"activation_time": z - z.min()})
+    assert main(["predict", str(first), "--to", str(second), "--anterior", "3", *model]) == 0
+    return first, second
+
+
+def test_what_is_missing_is_made_and_files_are_as_stated(predicted):
+    first, second = predicted
+    assert {"mesh.npz", "fibers.npz", "prediction.npz", "verdict.json", "uncertainty.png"} <= {
+        file.name for file in first.iterdir()
+    }
+    assert "ecg" not in load_arrays(first / "prediction.npz")
+    assert not (second / "mesh.npz").exists() and (second / "ecg_sinus.png").stat().st_size > 5000
+    a, b = (load_arrays(path / "prediction.npz") for path in predicted)
+    np.testing.assert_array_equal(a["heart_grad"], b["heart_grad"])
+
+
+def test_gradients_spread_and_ecg_are_those_of_the_model(predicted, packed):
+    first, second = predicted
+    out, body = load_arrays(second / "prediction.npz"), load_arrays(first / "anatomy.npz")
+    mesh, f0 = load_arrays(first / "mesh.npz"), load_arrays(first / "fibers.npz")["f0"]
+    points = mesh["points"][: mesh.attrs["n_heart_nodes"]]
+    cells = mesh["cells"][: mesh.attrs["n_heart_cells"]]
+    encoder = Pretrained.load(packed.folder).encoder
+    encoder.latents = type(encoder.latents)(("x",), ("own",), out["latent"][None])
+    pose = (body[key] for key in ("heart_rotation", "heart_origin", "torso_box"))
+    inputs = patient_inputs(encoder, "x", points[cells].mean(axis=1), f0, body["site_points"][:12],
+                            *pose)  # fmt: skip
+    grad, spread = packed.surrogate.predict(inputs)
+    np.testing.assert_array_equal(out["heart_grad"], grad)
+    np.testing.assert_array_equal(out["heart_spread_deg"], spread)
+    tau = load_arrays(first / "activation_sinus.npz")["activation_time"]
+    potential = forward_potential(points, cells, intracellular(f0, 0.3, 0.03), tau, grad,
+                                  out["time"], template(ECG_STEP_MS))  # fmt: skip
+    leads = twelve_lead(list(out["electrode_names"]), potential)
+    np.testing.assert_allclose(out["ecg"][0], leads, rtol=1e-4, atol=1e-6)
+    assert read_json(second / "verdict.json") == out.attrs["novelty"] | {"patient": "p0500"}
+    assert out.attrs["novelty"]["values"]["spread_deg"] == pytest.approx(spread.mean())
+
+
+def test_electrodes_of_a_file_are_moved_onto_the_skin_or_refused(
+    predicted, packed, tmp_path, capsys
+):
+    folder = predicted[0]
+    body = load_arrays(folder / "anatomy.npz")
+    x, y, z = body["site_points"][4] + [0, -6, 0]
+    csv = tmp_path / "places.csv"
+    csv.write_text(f"name,x,y,z\nmine,{x},{y},{z}\n")
+    command = ["predict", str(folder), "--to", str(tmp_path), "--electrodes", str(csv),
+               "--model", str(packed.folder)]  # fmt: skip
+    assert main(command) == 0
+    out = load_arrays(tmp_path / "prediction.npz")
+    assert out["electrode_names"].tolist() == ["mine"] and "ecg" not in out
+    assert 2 < np.linalg.norm(out["electrode_points"][0] - [x, y, z]) < 6.1
+    csv.write_text(f"name,x,y,z\nmine,{x},{y - 60},{z}\n")
+    assert main(command) == 2
+    assert "mine lie up to" in capsys.readouterr().err
+
+
+def test_a_torchscript_file_gives_the_same_gradients(run, packed, folder, tmp_path, capsys):
+    path = tmp_path / "model.pt"
+    surrogate = run / "surrogates/deepsdf-refraction"
+    assert main(["export-model", str(surrogate), "--to", str(path)]) == 0
+    about = {ABOUT_FILE: ""}
+    module = torch.jit.load(str(path), _extra_files=about)
+    assert b'"model": "refraction"' in about[ABOUT_FILE]
+    body, rng = load_arrays(folder / "anatomy.npz"), np.random.default_rng(0)
+    code = packed.encoder.latents.latent[0]
+    pose = [body[key] for key in ("heart_rotation", "heart_origin", "torso_box")]
+    for n_points, n_electrodes in ((700, 200), (1, 1), (65, 9)):  # the first in several blocks
+        points = body["heart_origin"] + rng.uniform(-40, 40, (n_points, 3))
+        fiber = rng.normal(size=(n_points, 3))
+        fiber[::2] = 0.0
+        electrodes = body["site_points"][:n_electrodes]
+        encoder = type(packed.encoder)(
+            packed.encoder.decoder, type(packed.encoder.latents)(("x",), ("own",), code[None]),
+            packed.encoder.prior, packed.encoder.config, "",
+        )  # fmt: skip
+        inputs = patient_inputs(encoder, "x", points, fiber, electrodes, *pose)
+        expected, _ = packed.surrogate.predict(inputs)
+        given = (points, fiber, electrodes, code, *pose)
+        tensors = [torch.as_tensor(np.asarray(value, np.float32)) for value in given]
+        found = module(*tensors).numpy()
+        error = np.linalg.norm(found - expected, axis=-1)
+        assert (error <= 1e-5 * np.linalg.norm(expected, axis=-1).mean()).all()
+    with torch.no_grad(), pytest.raises(torch.jit.Error, match="outside of no_grad"):
+        module(*tensors)
+    assert main(["export-model", str(run / "surrogates/pca-refraction"), "--to", str(path)]) == 2
+    assert "whose code decodes" in capsys.readouterr().err
+
+
+def test_packing_copies_only_what_the_model_needs(run, packed, tmp_path):
+    files = {str(file.relative_to(packed.folder)) for file in packed.folder.rglob("*.*")}
+    assert files == {
+        "card.json", "encoder/model.safetensors", "encoder/latents.npz", "encoder/validation.json",
+        "surrogate/model.safetensors", "surrogate/member1/model.safetensors",
+        "surrogate/uncertainty.json",
+    }  # fmt: skip
+    assert packed.encoder.latents.split == ("train",) * 3
+    assert packed.card["validation"]["val_angular_error_deg"] == 3.5
+    assert packed.config.mesh.heart_edge_mm == COARSE["mesh"]["heart_edge_mm"]
+    (tmp_path / "mine.txt").write_text("not a model")
+    with pytest.raises(BadInput, match="is not empty and holds no packed model"):
+        pack(run, tmp_path)
+    with pytest.raises(BadInput, match="no packed model"):
+        Pretrained.load(tmp_path)
+    damaged = packed.folder.parent / "damaged"
+    pack(run, damaged)
+    file = damaged / "surrogate/model.safetensors"
+    file.write_bytes(file.read_bytes()[:-4] + b"\1\1\1\1")
+    with pytest.raises(BadInput, match="checksum"):
+        Pretrained.load(damaged)
+
+
+def test_the_card_is_written_between_its_markers(packed, tmp_path):
+    tool = _tool()
+    card = tmp_path / "card.md"
+    card.write_text(f"before\n{tool.BEGIN}old\n{tool.END}after\n")
+    tool.write_card(packed, card)
+    text = card.read_text()
+    assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
+    assert "| **shipped model** | 1.25 ± 0.50 | – | – | 1.2500 ± 0.5000 |" in text
+    assert "the mean of 2 networks" in text and "lv 0.50 ± 0.10" in text
+    card.write_text("no markers")
+    with pytest.raises(BadInput, match="has no markers"):
+        tool.write_card(packed, card)
+
+
+def _tool():
+    path = Path(__file__).resolve().parents[2] / "tools/ship_model.py"
+    spec = importlib.util.spec_from_file_location("ship_model", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["ship_model"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+# --- verdicts ---------------------------------------------------------------------------------
+@pytest.mark.parametrize("d, n", [(4, 12), (8, 40)])
+def test_the_limit_of_the_distance_holds_for_new_codes(d, n):
+    """99 % of draws beside n known ones; chi-square's limit would hold for far fewer."""
+    rng = np.random.default_rng(0)
+    below = []
+    for _ in range(4000):
+        codes, new = rng.normal(size=(n, d)), rng.normal(size=d)
+        away = new - codes.mean(axis=0)
+        below.append(away @ np.linalg.solve(np.cov(codes.T), away) <= distance_limit(d, n) ** 2)
+    assert np.mean(below) == pytest.approx(0.99, abs=0.005)
+    assert distance_limit(d, 10**6) == pytest.approx(distance_limit(d, d), rel=1e-3)  # chi-square
+
+
+def test_a_verdict_names_what_exceeds_its_limit():
+    verdict = Novelty({"code_sd": 3.0, "misfit_lv_mm": 0.5}, {"code_sd": 5.0, "misfit_lv_mm": 1.0})
+    assert verdict.familiar
+    told = verdict.with_spread(7.0, 2.0)
+    assert not told.familiar and told.reasons == ["spread_deg 7.0 (limit 4.0)"]
+    assert Novelty.from_json(told.to_json()) == told
+    assert not verdict.with_spread(7.0, float("nan")).familiar  # an unknown limit is none
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    if not SHIPPED.exists():
+        pytest.skip("no model is packed yet: python tools/ship_model.py results")
+    return Pretrained.load()
+
+
+def verdict_of(model, anatomy):
+    section = {k: v for k, v in SETUP["sdf_samples"].items() if k != "seed"}
+    samples = sample_sdf(anatomy, np.random.default_rng(0), **section)
+    return own_code(model.encoder, model.encoder_folder, *samples)[2]
+
+
+def test_the_shipped_model_is_small_and_its_card_up_to_date(shipped):
+    tool = _tool()
+    assert tool.size_mb(SHIPPED) < tool.LIMIT_MB
+    assert f"{tool.BEGIN}{tool.section(shipped)}{tool.END}" in tool.CARD.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("index", range(900, 906))
+def test_new_draws_of_the_shape_models_are_familiar(shipped, index):
+    verdict = verdict_of(shipped, anatomy_of(index)[0])
+    assert verdict.familiar, verdict.reasons
+
+
+@pytest.mark.slow
+def test_an_anatomy_at_three_standard_deviations_is_not(shipped):
+    heart = {"heart_coeffs": [3.0, -3, 3, 3, 3, -3, 3, 3, 3, -3]}
+    assert not verdict_of(shipped, anatomy_of(900, **heart)[0]).familiar
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["bai", "llnl"])
+def test_real_hearts_in_the_dalhousie_torso_are_not(shipped, tmp_path, name):
+    """There the demo's refraction model errs by 20 degrees and more."""
+    heart = {
+        "bai": mean_of_a_real_atlas, "llnl": lambda: (*boundary_of_a_tetrahedral_heart(), None),
+    }[name]()  # fmt: skip
+    row = write_dalhousie_patient(tmp_path, heart)
+    anatomy, _ = import_patient(row, tmp_path / "defect.png", 4.0, "coarse")
+    verdict = verdict_of(shipped, anatomy)
+    assert not verdict.familiar
+    assert {reason.split()[0] for reason in verdict.reasons} >= {"code_sd", "misfit_torso_mm"}
