@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from einthoven.encoders.train import train_encoder
-from einthoven.step import n_threads, run
+from einthoven.step import n_devices, n_threads, run
 
 
 def main(input, output, params, log):
@@ -16,6 +16,7 @@ def main(input, output, params, log):
         shapes=input.shapes,
         n_threads=n_threads(),
         device="auto",
+        n_devices=n_devices(),
         tracking_uri=os.environ.get("MLFLOW_TRACKING_URI", ""),
     )
     log.info("trained %s", params.encoder)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from einthoven.encoders.surfaces import stage_file_surfaces
 from einthoven.encoders.train import load_encoder
-from einthoven.step import n_threads, run
+from einthoven.step import n_devices, n_threads, run
 from einthoven.surrogate.train import train_surrogate
 
 
@@ -19,6 +19,7 @@ def main(input, output, params, log):
         params.section,
         n_threads=n_threads(),
         device="auto",
+        n_devices=n_devices(),
         tracking_uri=os.environ.get("MLFLOW_TRACKING_URI", ""),
     )
     log.info("last epoch: %s", curve[-1])
