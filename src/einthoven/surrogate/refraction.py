@@ -114,12 +114,15 @@ class Refraction(nn.Module):
             harmonics = harmonic_gradients(at / HEART_MM).transpose(1, 2).flatten(-2)
             return source + self.scale * (bend @ harmonics).reshape(source.shape)
 
-        stations = self.stations.expand(len(points), -1, -1)
-        green = incident(stations).flatten(-2) / len(self.stations) ** 0.5
-        weights = torch.cat([weights, green], dim=-1)  # [batch, electrode, mode]
+        met = incident(self.stations.expand(len(points), -1, -1))
+        weights = torch.cat([weights, self.green_weights(met)], dim=-1)
         refracted = torch.matmul(tensor[:, None], incident(points)[..., None])[..., 0]
         field = refracted + (weights @ modes.transpose(1, 2)).reshape(refracted.shape)
         return field @ inputs.rotation[:, None].transpose(-1, -2)
+
+    def green_weights(self, met: Tensor) -> Tensor:
+        """Incident fields [batch, electrode, station, 3] as weights of the kernel G."""
+        return met.flatten(-2) / len(self.stations) ** 0.5
 
     def code(self, inputs: Inputs) -> Tensor:
         """Latent code in standard deviations of the training patients: [batch, latent]."""

@@ -1,0 +1,181 @@
+"""How far the refraction model carries: fewer anatomies, other electrodes, other meshes.
+
+Trains on the training patients of a finished run and predicts its test patients:
+- learning curve: the first 10, 25, 50, .. training anatomies;
+- electrodes: a belt around the chest, of which the training electrodes cover the front only, solved
+  by finite elements on the test patients' own meshes;
+- extremes: trained on the hearts of less than the median volume, tested on the largest, and a
+  training set of the same size drawn at random;
+- meshes: errors against the first test patients' meshes subdivided and solved again, and of a model
+  that learned on another run (`--other`, e.g. the demo's coarser hearts).
+
+Usage: python benchmarks/generalisation.py --results DIR --config FILE [--encoder DIR]
+           [--other DIR] [--epochs N] [--parts curve electrodes extremes meshes] [--json OUT]
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from learning import train
+from learning_data import Run, belt
+
+from einthoven.config import load
+from einthoven.evaluation.metrics import angular_error_deg
+from einthoven.surrogate.patients import Sample
+from einthoven.surrogate.predict import predict_gradient
+from einthoven.surrogate.refraction import Refraction
+from einthoven.surrogate.train import load_surrogate
+
+SIZES = (10, 25, 50, 100)
+BELT_DEG = np.arange(0, 360, 30)
+HEIGHTS_MM = (-20.0, 30.0)
+N_CELLS = 3000
+N_NESTED = 2
+PARTS = ("curve", "electrodes", "extremes", "meshes")
+
+
+def errors(network: Refraction, samples: list[Sample]) -> list[float]:
+    """Mean angular error in each patient's heart, degrees."""
+    found = []
+    for sample in samples:
+        predicted = predict_gradient(network, sample.inputs.at(sample.heart))
+        found.append(
+            float(angular_error_deg(predicted, sample.grad[:, sample.heart].numpy()).mean())
+        )
+    return found
+
+
+def spread(values: list[float]) -> list[float]:
+    """Mean and standard deviation."""
+    return [float(np.mean(values)), float(np.std(values))]
+
+
+class Study:
+    """The run's samples, read once, and the model trained on all of its training patients."""
+
+    def __init__(self, options: argparse.Namespace):
+        self.config = load(options.config)
+        self.run = Run(options.results, self.config, options.encoder)
+        self.section = self.config.refraction.model_dump()
+        self.epochs = options.epochs or self.section["epochs"]
+        self.samples = {split: self.run.samples(split) for split in ("train", "val", "test")}
+        self.steps = self.epochs * len(self.samples["train"])
+        self.whole = self.trained(self.samples["train"])
+
+    def trained(self, samples: list[Sample]) -> Refraction:
+        """A model of some patients, with as many optimiser steps whatever their number."""
+        epochs = max(1, self.steps // len(samples))
+        section = self.section | {"epochs": epochs}
+        patients = {"train": samples, "val": self.samples["val"]}
+        return train("whole", patients, section, 1, 1)[0]
+
+    def curve(self) -> dict[str, Any]:
+        """Test errors against the number of training anatomies."""
+        train_set = self.samples["train"]
+        sizes = [n for n in SIZES if n < len(train_set)]
+        nets = {n: self.trained(train_set[:n]) for n in sizes} | {len(train_set): self.whole}
+        return {str(n): spread(errors(net, self.samples["test"])) for n, net in nets.items()}
+
+    def electrodes(self) -> dict[str, Any]:
+        """Test errors by the electrode's angle around the chest, from the front to the left."""
+        found: dict[str, list[float]] = {str(a): [] for a in BELT_DEG}
+        for patient in self.run.names("test"):
+            anatomy = self.run.stage(patient, "anatomy")
+            sites = np.concatenate([belt(anatomy, BELT_DEG, h) for h in HEIGHTS_MM])
+            chosen, centroids, f0, _ = self.run.heart_cells(patient, N_CELLS)
+            true = self.run.solve(patient, sites, chosen)
+            mine = predict_gradient(self.whole, self.run.inputs(patient, centroids, f0, sites))
+            angle = angular_error_deg(mine, true).mean(axis=1)
+            for degrees, value in zip(np.tile(BELT_DEG, len(HEIGHTS_MM)), angle, strict=True):
+                found[str(degrees)].append(float(value))
+        return {key: spread(values) for key, values in found.items()}
+
+    def extremes(self) -> dict[str, Any]:
+        """Small hearts learned, the largest tested; beside as many hearts of any size."""
+        size = {
+            split: np.array([self.heart_ml(p) for p in self.run.names(split)])
+            for split in ("train", "test")
+        }
+        half = np.median(size["train"])
+        small = [s for s, ml in zip(self.samples["train"], size["train"]) if ml < half]
+        large = [s for s, ml in zip(self.samples["test"], size["test"])
+                 if ml > np.quantile(size["test"], 0.75)]  # fmt: skip
+        return {
+            "small_hearts_only": spread(errors(self.trained(small), large)),
+            "any_hearts": spread(errors(self.trained(self.samples["train"][: len(small)]), large)),
+            "median_ml": float(half),
+        }
+
+    def heart_ml(self, patient: str) -> float:
+        """Volume of a patient's myocardium."""
+        mesh = self.run.stage(patient, "mesh")
+        corners = mesh["points"][mesh["cells"][: mesh.attrs["n_heart_cells"]]]
+        return float(np.abs(np.linalg.det(corners[:, 1:] - corners[:, :1])).sum() / 6000)
+
+    def meshes(self) -> dict[str, Any]:
+        """Angles of finite elements and of the model to the solution on a subdivided mesh."""
+        from nested_meshes import Nest
+
+        setting = {name: dict(section) for name, section in self.config}
+        rows: dict[str, list[float]] = {"finite_elements": [], "model": [], "model_to_own_mesh": []}
+        for patient in self.run.names("test")[:N_NESTED]:
+            mesh = dict(self.run.stage(patient, "mesh"))
+            sites = self.run.stage(patient, "field")["electrode_points"][:9]
+            nest = Nest(mesh, 1, setting, sites)
+            own = nest.coarse.recovered(nest.coarse.z)
+            middle = nest.coarse.points[nest.coarse.cells].mean(axis=1)
+            inputs = self.run.inputs(patient, middle, nest.coarse.f0, sites)
+            mine = predict_gradient(self.whole, inputs)
+            rows["finite_elements"].append(float(nest.angles(own).mean()))
+            rows["model"].append(float(nest.angles(mine).mean()))
+            rows["model_to_own_mesh"].append(float(nest.angles(mine, own).mean()))
+        return {key: spread(values) for key, values in rows.items()}
+
+    def transfer(self, other: str) -> list[float]:
+        """Test errors here of the model that another run has trained, with that run's encoder."""
+        network = load_surrogate(
+            Path(other) / "surrogates/deepsdf-refraction/model.safetensors", "refraction"
+        )
+        run = Run(self.run.folder, self.config, Path(other) / "encoders/deepsdf")
+        known = self.run.encoder.latents
+        codes = []
+        for patient in known.patient:
+            sdf = self.run.stage(patient, "sdf")
+            n = run.encoder.config["infer_points"]
+            codes.append(run.encoder.infer(sdf["sdf_points"][:n], sdf["sdf"][:n]))
+        run.encoder.latents = type(known)(known.patient, known.split, np.stack(codes))
+        return spread(errors(network, run.samples("test")))
+
+
+def main() -> None:
+    """Train, predict, print, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", default="results")
+    parser.add_argument("--config", default="config/config.yaml")
+    parser.add_argument("--encoder", default="", help="folder; that of the run if not given")
+    parser.add_argument("--other", default="")
+    parser.add_argument("--epochs", type=int, default=0)
+    parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
+    parser.add_argument("--json")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    study = Study(options)
+    result: dict[str, Any] = {f"n_{k}": len(v) for k, v in study.samples.items()}
+    result["test"] = spread(errors(study.whole, study.samples["test"]))
+    print("test", result["test"], flush=True)
+    for part in options.parts:
+        result[part] = getattr(study, part)()
+        print(part, json.dumps(result[part], indent=1), flush=True)
+    if options.other:
+        result["transfer"] = study.transfer(options.other)
+        print("transfer", result["transfer"], flush=True)
+    if options.json:
+        Path(options.json).write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""Training samples and reference fields from the stage files of a finished run."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from einthoven.core.files import load_arrays
+from einthoven.core.recovery import apply_operator, gradient_operator
+from einthoven.core.tags import Surface, Tissue
+from einthoven.encoders.base import Encoder
+from einthoven.encoders.train import load_encoder
+from einthoven.leadfield.solve import lead_fields
+from einthoven.surrogate.inputs import Inputs, patient_inputs
+from einthoven.surrogate.patients import Sample
+
+POSE = ("heart_rotation", "heart_origin", "torso_box")
+N_ELSEWHERE = 1024
+"""Points outside the myocardium that are kept, so that a hundred patients fit into memory."""
+LEVEL_MM = 15.0
+
+
+class Run:
+    """A results folder: its encoder, its patients by split, their samples and solutions."""
+
+    def __init__(self, folder: str | Path, config: Any, encoder: str | Path = ""):
+        self.folder, self.config = Path(folder), config
+        self.encoder: Encoder = load_encoder("deepsdf", encoder or self.folder / "encoders/deepsdf")
+
+    def names(self, split: str) -> list[str]:
+        """Patients of a split."""
+        latents = self.encoder.latents
+        return [p for p, s in zip(latents.patient, latents.split, strict=True) if s == split]
+
+    def stage(self, patient: str, stage: str, *names: str) -> Any:
+        """Arrays of a stage file."""
+        return load_arrays(self.folder / "patients" / patient / f"{stage}.npz", names or None)
+
+    def inputs(
+        self, patient: str, points: np.ndarray, fiber: np.ndarray, electrodes: np.ndarray
+    ) -> Inputs:
+        """What a surrogate sees at points [point, 3] mm with electrodes [electrode, 3] mm."""
+        pose = self.stage(patient, "anatomy", *POSE)
+        return patient_inputs(self.encoder, patient, points, fiber, electrodes,
+                              *(pose[name] for name in POSE))  # fmt: skip
+
+    def sample(self, patient: str) -> Sample:
+        """Field samples of a patient: all in the myocardium, some of the others."""
+        field = self.stage(patient, "field")
+        inside = field["field_tissue"] == Tissue.MYOCARDIUM
+        heart, others = np.flatnonzero(inside), np.flatnonzero(~inside)[:N_ELSEWHERE]
+        used = np.concatenate([heart, others])
+        inputs = self.inputs(patient, field["field_points"][used], field["field_fiber"][used],
+                             field["electrode_points"])  # fmt: skip
+        grad = torch.as_tensor(field["field_grad"][:, used].astype(np.float32))
+        n = len(heart)
+        return Sample(inputs, grad, torch.arange(n), torch.arange(n, len(used)))
+
+    def samples(self, split: str) -> list[Sample]:
+        """Samples of all patients of a split."""
+        return [self.sample(patient) for patient in self.names(split)]
+
+    def heart_cells(
+        self, patient: str, n_cells: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Any]:
+        """Ids, centroids and fibres of some heart cells spread over the heart, and the mesh."""
+        mesh = self.stage(patient, "mesh")
+        n = mesh.attrs["n_heart_cells"]
+        chosen = np.unique(np.linspace(0, n - 1, n_cells).astype(int))
+        centroids = mesh["points"][mesh["cells"][chosen]].mean(axis=1)
+        return chosen, centroids, self.stage(patient, "fibers", "f0")["f0"][chosen], mesh
+
+    def solve(self, patient: str, electrodes: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        """Finite-element gradients of new electrodes in heart cells: [electrode, cell, 3]."""
+        mesh, f0 = self.stage(patient, "mesh"), self.stage(patient, "fibers", "f0")["f0"]
+        section = self.config.leadfield.model_dump()
+        z, _ = lead_fields(mesh, f0, electrodes, **section)
+        n_nodes, n_cells = mesh.attrs["n_heart_nodes"], mesh.attrs["n_heart_cells"]
+        points, cells = mesh["points"][:n_nodes], mesh["cells"][:n_cells]
+        operator = gradient_operator(section["gradient"], points, cells)
+        return apply_operator(operator, z[:, :n_nodes])[:, chosen]
+
+
+def belt(anatomy: Any, degrees: np.ndarray, height_mm: float) -> np.ndarray:
+    """Skin points about the heart's origin, `height_mm` above it: [angle, 3] mm.
+
+    Angles run from the front over the patient's left to the back.
+    """
+    skin = np.unique(anatomy["faces"][anatomy["face_tags"] == Surface.TORSO])
+    away = anatomy["points"][skin] - anatomy["heart_origin"]
+    level = np.abs(away[:, 2] - height_mm) < LEVEL_MM
+    away, skin = away[level], skin[level]
+    angle = np.rad2deg(np.arctan2(away[:, 0], -away[:, 1]))
+    gap = np.abs((angle[None] - degrees[:, None] + 180) % 360 - 180)
+    return anatomy["points"][skin[gap.argmin(axis=1)]]
