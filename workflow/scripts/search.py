@@ -28,11 +28,12 @@ def main(input, output, params, log):
             curve = train_surrogate(
                 params.model, encoder, input.store, out, section, n_threads=n_threads()
             )
-        log.info("%s -> %s", {key: section[key] for key in SPACE}, curve[-1])
+        log.info("%s -> %s", {key: section[key] for key in SPACE if key in section}, curve[-1])
         return curve[-1]["val_angular_error_deg"]
 
     section = params.section
-    best = search(validation_error, section, SPACE, n_trials=params.n_trials, seed=section["seed"])
+    space = {key: SPACE[key] for key in SPACE if key in section}
+    best = search(validation_error, section, space, n_trials=params.n_trials, seed=section["seed"])
     write_json(output[0], asdict(best))
     log.info("best validation error %.2f degrees: %s", best.value, best.section)
 

@@ -303,20 +303,19 @@ class PaperModel(Section):
 
 
 class RefractionModel(Section):
-    """Refraction tensor times incident field plus a low-rank term over electrodes."""
+    """Refraction tensor and Green kernel on the incident field, and modes of low rank."""
 
     seed: Seed = 1
     width: Annotated[int, Field(ge=8, le=2048)] = 256
     rank: Count = 48
     n_frequencies: Annotated[int, Field(ge=0, le=512)] = 48
     frequency_scale: Positive = 0.5
-    lambda_cos: Annotated[float, Field(ge=0)] = 1.0
-    epochs: Count = 800
+    epochs: Count = 400
     points_per_batch: Count = 128
     electrodes_per_batch: Annotated[int, Field(ge=0)] = 0
     """0: all electrodes, which cost little more than one."""
     batch_patients: Count = 6
-    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.005
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.003
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Average weights over about 1 / (1 - ema_decay) steps; 0: take the last ones."""
     precision: Precision = 32

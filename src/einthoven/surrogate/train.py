@@ -85,7 +85,7 @@ class SurrogateTask(Task):
         points_per_batch: int,
         batch_patients: int,
         electrodes_per_batch: int,
-        lambda_cos: float,
+        lambda_cos: float = 0.0,
     ):
         super().__init__()
         self.network, self.train_patients, self.validation = network, train, validation
@@ -209,7 +209,7 @@ def train_surrogate(
                          points_per_batch=section["points_per_batch"],
                          batch_patients=section["batch_patients"],
                          electrodes_per_batch=section["electrodes_per_batch"],
-                         lambda_cos=section["lambda_cos"])  # fmt: skip
+                         lambda_cos=section.get("lambda_cos", 0.0))  # fmt: skip
     curve = fit(task, Schedule.of(section), seed=section["seed"], name=name, folder=out,
                 validate_every=max(1, section["epochs"] // 10), n_threads=n_threads,
                 device=device, n_devices=n_devices, tracking_uri=tracking_uri,
