@@ -13,6 +13,8 @@ from einthoven.records import Record, faults_of, read_records
 FOLDERS = "cohort patients shapes dataset encoders surrogates predictions search report".split()
 NOT_OF_A_JOB = "snakemake.html"
 """Snakemake's own report, which `make demo` adds."""
+OF_A_TRAINING = "checkpoint"
+"""Folder of a training that runs or was killed; the next attempt goes on from it."""
 DATASET = "dataset/einthoven.zarr.zip"
 ABANDONED_S = 3600.0
 """A temporary of another host to which nobody has written for so long is not in use."""
@@ -108,7 +110,7 @@ def _tell_records(results: Path, records: Mapping[Path, Record], faults: Faults)
     building = {p for name in FOLDERS for p in _temporaries(results / name)}
     files = [p for name in FOLDERS for p in sorted((results / name).rglob("*")) if p.is_file()]
     unknown = [f for f in files if f not in records and not building & {f, *f.parents}]
-    unknown = [f for f in unknown if f.name != NOT_OF_A_JOB]
+    unknown = [f for f in unknown if f.name != NOT_OF_A_JOB and OF_A_TRAINING not in f.parts]
     if not records:  # stores alone carry their own sums
         unknown = [f for f in unknown if not f.name.endswith(".zarr.zip")]
     for file in unknown[:SHOWN]:
