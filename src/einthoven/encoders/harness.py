@@ -181,7 +181,7 @@ def fit(
 
     settings = dict(parameters or {})
     place = None if folder is None else Path(folder)
-    key = _key(task, schedule, seed, name, n_threads, device, n_devices, settings)
+    key = _key(task, schedule, seed, name, validate_every, n_threads, device, n_devices, settings)
     progress = Progress.load(place, key)
     tracker = open_tracker(tracking_uri, name, settings)
     started = time.monotonic()
