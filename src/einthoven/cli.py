@@ -8,6 +8,8 @@ from pathlib import Path
 from einthoven import __version__
 from einthoven.check_results import check
 from einthoven.core.errors import BadInput, EinthovenError
+from einthoven.encode import add_arguments as add_encode_arguments
+from einthoven.encode import encode
 
 
 def config(arguments: argparse.Namespace) -> None:
@@ -202,6 +204,7 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--config", metavar="FILE", help="config of a larger run")
     command.add_argument("--patients", metavar="N", type=int, help="patients of a larger run")
     command.add_argument("--json", metavar="OUT", help="write the numbers to this file, too")
+    add_encode_arguments(add(encode, "encode"))
     command = add(export, "export")
     command.add_argument("patient", metavar="FOLDER|STORE", help="results/patients/p0000")
     command.add_argument("--to", metavar="FOLDER", required=True)

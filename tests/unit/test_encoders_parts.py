@@ -85,8 +85,9 @@ def test_inference_equals_linear_gaussian_posterior_mode() -> None:
     prior = CodePrior.from_codes(rng.normal(size=(12, 5)) @ rng.normal(size=(5, 5)) + 2.0)
     weight = 0.03
     found = infer_code(
-        lambda z: torch.as_tensor(matrix) @ z - torch.as_tensor(truth), prior, weight, 500
-    )
+        lambda z: ((torch.as_tensor(matrix) * z).sum(-1) - torch.as_tensor(truth))[:, None],
+        60, prior, weight, 500,
+    )  # fmt: skip
     precision = np.linalg.inv(prior.covariance)
     exact = np.linalg.solve(
         matrix.T @ matrix / 60 + weight * precision,
@@ -97,7 +98,7 @@ def test_inference_equals_linear_gaussian_posterior_mode() -> None:
 
 def test_strong_prior_gives_the_mean_code() -> None:
     prior = CodePrior.from_codes(np.random.default_rng(0).normal(size=(9, 4)) + 1.0)
-    found = infer_code(lambda z: z - 100.0, prior, 1e9, 50)
+    found = infer_code(lambda z: z - 100.0, 1, prior, 1e9, 50)
     np.testing.assert_allclose(found, prior.mean, atol=1e-4)
 
 

@@ -95,14 +95,14 @@ class DeepSdfEncoder(Encoder):
             BadInput: NaN or wrong shapes.
         """
         check.shape("sdf", check.finite("sdf", sdf), (len(points), len(SDF_SURFACES)))
-        x, truth = _tensor("points", points)[None], torch.as_tensor(sdf, dtype=torch.float32)
+        x, truth = _tensor("points", points), torch.as_tensor(sdf, dtype=torch.float32)
 
-        def residual(latent: Tensor) -> Tensor:
-            predicted = self.decoder(x, latent.float()[None])[0]
+        def residual(codes: Tensor) -> Tensor:
+            predicted = self.decoder(*paired(x, codes)).view(truth.shape)
             return residuals(predicted, truth, self.config["relative_mm"])
 
         steps, weight = self.config["infer_steps"], self.config["lambda_mahalanobis"]
-        return infer_code(residual, self.prior, weight, steps).astype(np.float32)
+        return infer_code(residual, len(x), self.prior, weight, steps).astype(np.float32)
 
     def save(self, folder: str | Path) -> None:
         """Write `model.safetensors` and `latents.npz`."""
@@ -143,6 +143,11 @@ class DeepSdfEncoder(Encoder):
 def _tensor(name: str, points: np.ndarray) -> Tensor:
     checked = check.shape(name, check.finite(name, points), (None, 3))
     return torch.tensor(checked, dtype=torch.float32)
+
+
+def paired(points: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
+    """A decoder's arguments for points [point, 3] and one code for all, or one for each point."""
+    return (points[None] if len(codes) == 1 else points[:, None]), codes
 
 
 def _chunks(points: np.ndarray, latent: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:

@@ -66,22 +66,29 @@ class CodePrior:
         return cls(latents.mean(axis=0), covariance + ridge * np.eye(len(covariance)))
 
 
+type Residual = Callable[[Tensor], Tensor]
+"""Codes [1 or sample, latent], one for all samples or one for each -> errors [sample, column]."""
+
+
 def infer_code(
-    residual: Callable[[Tensor], Tensor],
+    residual: Residual,
+    n_samples: int,
     prior: CodePrior,
     lambda_mahalanobis: float,
     max_steps: int,
 ) -> np.ndarray:
     """Minimise mean residual^2 + lambda (z - mean)^T covariance^-1 (z - mean), eq. (7).
 
-    L-BFGS from the mean code, on w with z = mean + L w and L L^T = covariance: the prior
-    becomes |w|^2 and the problem well scaled.
+    Levenberg and Marquardt's method from the mean code, on w with z = mean + L w and
+    L L^T = covariance: the prior becomes |w|^2 and the problem well scaled. As each sample may
+    have its own copy of the code, the Jacobian takes one reverse pass for each column.
 
     Args:
-        residual: float64 code [latent] -> errors of any shape (see `residuals`).
+        residual: errors of samples (see `residuals`).
+        n_samples: rows of these errors.
         prior: of the training codes.
         lambda_mahalanobis: weight of the prior.
-        max_steps: iterations of L-BFGS.
+        max_steps: evaluations of the errors.
 
     Returns:
         The code [latent].
@@ -89,26 +96,35 @@ def infer_code(
     Raises:
         NotConverged: the objective is not a number.
     """
-    from scipy.optimize import minimize
+    from scipy.optimize import least_squares
 
-    mean = torch.as_tensor(prior.mean)
-    factor = torch.as_tensor(np.linalg.cholesky(prior.covariance))
+    factor, weight = np.linalg.cholesky(prior.covariance), lambda_mahalanobis**0.5
+    n_latent = len(prior.mean)
 
-    def objective(w: np.ndarray) -> tuple[float, np.ndarray]:
-        whitened = torch.tensor(w, requires_grad=True)
-        fit = residual(mean + factor @ whitened).double().square().mean()
-        value = fit + lambda_mahalanobis * whitened.square().sum()
-        (gradient,) = torch.autograd.grad(value, whitened)
-        return value.item(), gradient.numpy()
+    def code(w: np.ndarray) -> Tensor:
+        return torch.as_tensor(prior.mean + factor @ w, dtype=torch.float32)
 
-    # below 1e-6 relative change the float32 decoder is noise
-    options = {"maxiter": max_steps, "ftol": 1e-6, "gtol": 1e-9}
-    result = minimize(
-        objective, np.zeros(len(prior.mean)), jac=True, method="L-BFGS-B", options=options
-    )
-    if not np.isfinite(result.fun):
+    def errors(w: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            found = residual(code(w)[None]).double().numpy()
+        return np.concatenate([found.T.ravel() / found.size**0.5, weight * w])
+
+    def jacobian(w: np.ndarray) -> np.ndarray:
+        codes = code(w).expand(n_samples, -1).clone().requires_grad_(True)
+        with torch.enable_grad():
+            found = residual(codes)
+            rows = [torch.autograd.grad(column.sum(), codes, retain_graph=True)[0]
+                    for column in found.T]  # fmt: skip
+        slopes = torch.cat(rows).double().numpy() @ factor
+        return np.concatenate([slopes / found.numel() ** 0.5, weight * np.eye(n_latent)])
+
+    start = np.zeros(n_latent)
+    if not np.isfinite(errors(start)).all():
         raise NotConverged(
-            f"code inference: objective is {result.fun} after {result.nit} steps; "
+            "code inference: the mean code has no finite error; "
             "are the signed distances in mm and in the patient frame?"
         )
-    return prior.mean + factor.numpy() @ result.x
+    # below 1e-6 relative change the float32 decoder is noise
+    with torch.inference_mode(False):
+        found = least_squares(errors, start, jac=jacobian, ftol=1e-6, xtol=1e-6, max_nfev=max_steps)
+    return prior.mean + factor @ found.x

@@ -26,10 +26,10 @@ def write_vtk(stages: Stages, folder: Path) -> list[Path]:
         anatomy = stages.anatomy
         surfaces = pv.PolyData.from_regular_faces(anatomy["points"], anatomy["faces"])
         surfaces.cell_data["face_tags"] = anatomy["face_tags"]
-        files.append(_save(surfaces, folder / "surfaces.vtp"))
+        files.append(save_vtk(surfaces, folder / "surfaces.vtp"))
         electrodes = pv.PolyData(np.asarray(anatomy["site_points"], float))
         electrodes.point_data["name"] = np.array([str(n) for n in anatomy["site_names"]])
-        files.append(_save(electrodes, folder / "electrodes.vtp"))
+        files.append(save_vtk(electrodes, folder / "electrodes.vtp"))
     if stages.mesh:
         cells = stages.mesh["cells"]
         body = pv.UnstructuredGrid({pv.CellType.TETRA: cells}, stages.mesh["points"])
@@ -38,17 +38,17 @@ def write_vtk(stages: Stages, folder: Path) -> list[Path]:
             body.cell_data[name] = values
         for name, values in stages.on_nodes().items():
             body.point_data[name] = values
-        files.append(_save(body, folder / "body.vtu"))
+        files.append(save_vtk(body, folder / "body.vtu"))
     if stages.purkinje:
         edges = stages.purkinje["tree_edges"]
         lines = np.insert(edges, 0, 2, axis=1).ravel()
         tree = pv.PolyData(np.asarray(stages.purkinje["tree_points"], float), lines=lines)
         tree.point_data["tree_side"] = stages.purkinje["tree_side"]
-        files.append(_save(tree, folder / "purkinje.vtp"))
+        files.append(save_vtk(tree, folder / "purkinje.vtp"))
     return files
 
 
-def _save(data: Any, path: Path) -> Path:
+def save_vtk(data: Any, path: Path) -> Path:
     """VTK chooses the format by the suffix, so the temporary file needs it, too."""
     with atomic(path) as temporary:
         with_suffix = temporary.with_name(temporary.name + path.suffix)
