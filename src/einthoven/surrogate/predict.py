@@ -9,7 +9,7 @@ from torch import nn
 from einthoven.core.errors import BadInput
 from einthoven.surrogate.inputs import Inputs
 
-PAIRS_PER_BLOCK = 2**17
+PAIRS_PER_BLOCK = 2**18
 MAX_POINTS = 8192
 """A block has at most so many points, and (point, electrode) pairs: it bounds the memory."""
 
