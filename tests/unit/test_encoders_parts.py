@@ -16,9 +16,10 @@ from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.tags import Surface
 from einthoven.dataset.consolidate import consolidate
 from einthoven.encoders.base import Latents
+from einthoven.encoders.branches import SplitDecoder
 from einthoven.encoders.chamfer import Grid, chamfer, interior_chamfer, surface_chamfer
 from einthoven.encoders.checkpoint import load_model, save_model
-from einthoven.encoders.decoder import N_POSE, Decoder, DecoderShape, rotation
+from einthoven.encoders.decoder import N_POSE, Decoder, DecoderShape, SurfaceDecoder, rotation
 from einthoven.encoders.harness import Schedule, Task, fit, seeded
 from einthoven.encoders.infer import CodePrior, infer_code
 from einthoven.encoders.lipschitz import LipschitzLinear
@@ -76,6 +77,34 @@ def test_pose_entries_move_the_heart_rigidly() -> None:
     moved = points @ rotation(0.2 * turn)[0].T + 10.0 * shift
     own = decoder.heart_coordinates(points, torch.zeros(1, 8).double())
     torch.testing.assert_close(decoder.heart_coordinates(moved, code), own)
+
+
+@pytest.mark.parametrize("activation", ["relu", "silu"])
+@pytest.mark.parametrize("pose", [True, False])
+def test_gradients_by_hand_are_those_of_autograd(activation: str, pose: bool) -> None:
+    with seeded(2, "split"):
+        decoder = SplitDecoder(DecoderShape(13, 16, 5, 0.5, activation, pose, "split")).double()
+        points, code = 60 * torch.randn(50, 3).double(), torch.randn(13).double()
+    decoder.heart_centre.copy_(torch.tensor([10.0, -20.0, 5.0]))
+    decoder.output_mm.copy_(torch.tensor([50.0, 10.0, 20.0, 30.0]))
+    decoder.radius_mm.copy_(torch.tensor([200.0, 30.0, 25.0, 60.0]))
+    for ours, theirs in zip(
+        decoder.with_gradients(points, code), SurfaceDecoder.with_gradients(decoder, points, code)
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+def test_torso_and_heart_have_codes_of_their_own() -> None:
+    """Entries of one part move nothing of the other; the pose moves the heart alone."""
+    with seeded(2, "split"):
+        decoder = SplitDecoder(DecoderShape(13, 16, 5, 0.5, "silu", True, "split"))
+        points, code = 60 * torch.randn(1, 50, 3), torch.randn(1, 13)
+    for entry in range(13):
+        moved = code.clone()
+        moved[0, entry] += 0.5
+        changed = (decoder(points, moved) - decoder(points, code)).abs().amax(dim=(0, 1)) > 1e-6
+        torso = N_POSE <= entry < N_POSE + decoder.n_torso
+        assert changed.tolist() == [torso, *[not torso] * 3]
 
 
 # --- eq. (7) --------------------------------------------------------------------------------

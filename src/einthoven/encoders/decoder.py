@@ -31,6 +31,8 @@ POSE_SHIFT_MM = 10.0
 POSE_TURN_RAD = 0.2
 """Turn for a code entry of 1."""
 ACTIVATIONS = {"relu": F.relu, "silu": F.silu}
+SLOPES = {"relu": lambda x: (x > 0).to(x), "silu": lambda x: _silu_slope(x)}
+"""Derivatives of the activations."""
 ACTIVATION_LIPSCHITZ = {"relu": 1.0, "silu": 1.0999}
 """Largest slope of each activation."""
 
@@ -99,6 +101,20 @@ class SurfaceDecoder(nn.Module, ABC):
         parts = [self.decode_part(k, points, latent) for k in range(len(self.parts))]
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
 
+    def with_gradients(self, points: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """Distances [point, surface] mm of one body and their gradients [point, surface, 3].
+
+        Args:
+            points: [point, 3] mm.
+            latent: [latent].
+        """
+        # a caller may be inside no_grad or inference_mode, as Lightning's validation is
+        with torch.inference_mode(False), torch.enable_grad():
+            x = points.clone().requires_grad_(True)
+            sdf = self(x[None], latent.clone()[None])[0]
+            rows = [torch.autograd.grad(s.sum(), x, retain_graph=True)[0] for s in sdf.T]
+        return sdf.detach(), torch.stack(rows, dim=1)
+
     def body_coordinates(self, points: Tensor) -> Tensor:
         """[patient, point, 3] mm -> [patient, point, 3] without unit."""
         return points / self.body_mm
@@ -108,7 +124,7 @@ class SurfaceDecoder(nn.Module, ABC):
         heart = points - self.heart_centre
         if self.shape.pose:
             heart = heart - POSE_SHIFT_MM * latent[:, None, 3:N_POSE]
-            heart = torch.einsum("pni,pij->pnj", heart, rotation(POSE_TURN_RAD * latent[:, :3]))
+            heart = torch.einsum("pni,pij->pnj", heart, heart_turn(latent))
         return heart / self.heart_mm
 
     def shape_code(self, latent: Tensor) -> Tensor:
@@ -195,9 +211,19 @@ def smooth_norm(vector: Tensor) -> Tensor:
     return torch.sqrt(vector.square().sum(dim=-1, keepdim=True) + 1.0)
 
 
+def heart_turn(latent: Tensor) -> Tensor:
+    """How the pose turns the heart, from its mean to the patient's: [..., 3, 3]."""
+    return rotation(POSE_TURN_RAD * latent[..., :3])
+
+
 def rotation(vector: Tensor) -> Tensor:
     """Rotation matrices of rotation vectors (Rodrigues): [..., 3] rad -> [..., 3, 3]."""
     x, y, z = vector.unbind(-1)
     zero = torch.zeros_like(x)
     cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1)
     return torch.linalg.matrix_exp(cross.reshape(*vector.shape[:-1], 3, 3))
+
+
+def _silu_slope(x: Tensor) -> Tensor:
+    gate = torch.sigmoid(x)
+    return gate * (1 + x * (1 - gate))
