@@ -10,7 +10,9 @@ from einthoven.core.files import load_arrays, read_json, save_arrays
 from einthoven.core.names import LEADS, STANDARD_ELECTRODES
 from einthoven.core.simplex import cell_gradient, p1_gradients
 from einthoven.evaluation.evaluate import evaluate, pseudo_gain
+from einthoven.evaluation.own import own_rows
 from einthoven.evaluation.tables import table
+from einthoven.plots.own import own_sections
 
 NAMES = np.array([*STANDARD_ELECTRODES, "A000"])
 TIME = np.arange(0.0, 200.0, 1.0)
@@ -189,3 +191,44 @@ def test_an_ecg_that_its_gradients_cannot_explain_is_refused(cohort) -> None:
     save_arrays(paths[0], found, **load_arrays(paths[0]).attrs)
     with pytest.raises(StepFailed, match="exceeds its bound"):
         run(cohort, {"pca-paper": paths})
+
+
+def test_a_stated_uncertainty_is_judged_and_an_own_patients_verdict_told(cohort) -> None:
+    """Errors are 10 degrees everywhere; for four of six cells a large spread is stated."""
+    root, folders, leadfields = cohort
+    verdict = {
+        "familiar": False,
+        "reasons": ["code_sd 9.0 (limit 5.0)"],
+        "values": {},
+        "limits": {},
+    }
+    paths = []
+    for folder in folders:
+        path = predict(root, "deepsdf-refraction", folder, degrees=10.0, gain=1.0)
+        spread = np.tile(np.float32([20, 20, 20, 20, 1, 1]), (len(NAMES), 1))
+        arrays = load_arrays(path)
+        save_arrays(path, {**arrays, "heart_spread_deg": spread}, n_members=3, novelty=verdict)
+        paths.append(path)
+    plain = [predict(root, "pca-refraction", f, degrees=10.0, gain=1.0) for f in folders]
+    report = run(cohort, {"deepsdf-refraction": paths, "pca-refraction": plain})
+    row = report["methods"]["deepsdf-refraction"]
+    assert row["within_90"]["mean"] == pytest.approx(4 / 6)
+    assert row["spread_deg"]["mean"] == pytest.approx(82 / 6)
+    assert "within_90" not in report["methods"]["pca-refraction"]
+    curves = load_arrays(root / "curves.npz")
+    assert curves["reliability/deepsdf-refraction"].shape == (2, 2, 10)
+    np.testing.assert_allclose(curves["reliability/deepsdf-refraction"][:, 1], 10.0)
+    assert "reliability/pca-refraction" not in curves
+    found = own_rows(
+        dict(zip(folders, leadfields)),
+        {"deepsdf-refraction": {f.name: p for f, p in zip(folders, paths)}}, pseudo, 2.0, "raw",
+    )  # fmt: skip
+    assert found["novelty"]["p0003"] == {"deepsdf-refraction": verdict}
+    own = found | {"chamfer": []}
+    (section,) = own_sections({"own": own})
+    assert section.content[2].rows[0] == [
+        "p0003",
+        "deepsdf-refraction",
+        "no",
+        verdict["reasons"][0],
+    ]

@@ -9,15 +9,17 @@ median, makes up for them on average.
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.stats import spearmanr
 
 from einthoven.core.errors import BadInput
 from einthoven.evaluation.metrics import angular_error_deg
-from einthoven.surrogate.ensemble import Surrogate
-from einthoven.surrogate.patients import Sample
+
+if TYPE_CHECKING:  # torch takes seconds to import, which the judgement need not pay
+    from einthoven.surrogate.ensemble import Surrogate
+    from einthoven.surrogate.patients import Sample
 
 SHARES = (0.5, 0.9)
 N_BINS = 10
@@ -36,7 +38,7 @@ def bound_ratio(share: float, n_members: int) -> float:
     return float(np.sqrt(2 * degrees * ((1 - share) ** (-1 / degrees) - 1)))
 
 
-def calibrate(surrogate: Surrogate, samples: Iterable[Sample]) -> dict[str, Any]:
+def calibrate(surrogate: "Surrogate", samples: "Iterable[Sample]") -> dict[str, Any]:
     """The factor on the spread, from the heart points of validation patients.
 
     Args:
