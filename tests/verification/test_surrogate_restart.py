@@ -116,11 +116,11 @@ def test_kill_9_in_mid_training_costs_no_byte(cohort, undisturbed, tmp_path) -> 
     assert [(tmp_path / name).read_bytes() for name in OUTPUTS] == undisturbed
 
 
-def test_metadata_say_with_how_many_threads_these_bytes_come_again(
-    cohort, undisturbed, tmp_path
-) -> None:
-    (tmp_path / "m.safetensors").write_bytes(undisturbed[0])
-    assert load_model(tmp_path / "m.safetensors", "refraction")[1]["threads"] == 1
+def test_metadata_say_with_how_many_threads_these_bytes_come_again(cohort, tmp_path) -> None:
+    section = SECTION | dict(epochs=1)
+    train_surrogate("refraction", balls.BallEncoder(cohort[1]), cohort[0], tmp_path, section,
+                    n_threads=2)  # fmt: skip
+    assert load_model(tmp_path / OUTPUTS[0], "refraction")[1]["threads"] == 2
 
 
 # --- samples in files -----------------------------------------------------------------------

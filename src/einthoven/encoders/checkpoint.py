@@ -57,6 +57,8 @@ def save_model(
 ) -> None:
     """Write a network's tensors atomically; the same content gives the same bytes.
 
+    Trainings call it with the threads of torch that they had, as their last bits depend on these.
+
     Args:
         path: a `.safetensors` file.
         tensors: name -> tensor, e.g. a `state_dict`.
@@ -76,6 +78,7 @@ def save_model(
         "tensors_sha256": _tensors_sha256(plain),
         "version": __version__,
         "source_sha256": source_sha256(package),
+        "threads": torch.get_num_threads(),
         **extra,
     }
     with atomic(path) as temporary:

@@ -121,7 +121,8 @@ def train_encoder(
         )
     else:
         raise BadInput(f"encoder {name!r}: expected pca or deepsdf")
-    encoder.save(out_dir)
+    with torch_threads(n_threads):
+        encoder.save(out_dir)
     discard(out_dir)
     return encoder
 

@@ -214,10 +214,10 @@ def train_surrogate(
                 validate_every=max(1, section["epochs"] // 10), n_threads=n_threads,
                 device=device, n_devices=n_devices, tracking_uri=tracking_uri,
                 parameters=section | data)  # fmt: skip
-    save_model(out / "model.safetensors", network.state_dict(), kind=model, config=section,
-               data_sha256=data["data_sha256"], package="einthoven.surrogate",
-               n_latent=len(network.latent_mean), encoder=encoder.name,
-               threads=n_threads)  # fmt: skip
+    with torch_threads(n_threads):
+        save_model(out / "model.safetensors", network.state_dict(), kind=model, config=section,
+                   data_sha256=data["data_sha256"], package="einthoven.surrogate",
+                   n_latent=len(network.latent_mean), encoder=encoder.name)  # fmt: skip
     discard(out)
     return curve
 
