@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from learning import train
+from learning import WHOLE, train
 from learning_data import Run, belt
 
 from einthoven.config import load
@@ -60,8 +60,7 @@ class Study:
     def __init__(self, options: argparse.Namespace):
         self.config = load(options.config)
         self.run = Run(options.results, self.config, options.encoder)
-        self.section = self.config.refraction.model_dump()
-        self.epochs = options.epochs or self.section["epochs"]
+        self.epochs = options.epochs or self.config.refraction.epochs
         self.samples = {split: self.run.samples(split) for split in ("train", "val", "test")}
         self.steps = self.epochs * len(self.samples["train"])
         self.whole = self.trained(self.samples["train"])
@@ -69,9 +68,9 @@ class Study:
     def trained(self, samples: list[Sample]) -> Refraction:
         """A model of some patients, with as many optimiser steps whatever their number."""
         epochs = max(1, self.steps // len(samples))
-        section = self.section | {"epochs": epochs}
-        patients = {"train": samples, "val": self.samples["val"]}
-        return train("whole", patients, section, 1, 1)[0]
+        section = self.config.refraction.model_copy(update={"epochs": epochs})
+        config = self.config.model_copy(update={"refraction": section})
+        return train(WHOLE, {"train": samples, "val": self.samples["val"]}, config, 1, 1)[0]
 
     def curve(self) -> dict[str, Any]:
         """Test errors against the number of training anatomies."""

@@ -3,11 +3,11 @@
 Trains the refraction model with one ingredient changed at a time, and the whole with several
 seeds, on the training patients of `--results` (the demo's by default) with its DeepSDF code.
 Variants are compared on validation patients only; test patients are predicted by the whole
-alone, beside the pseudo lead field, the published network (from the run's own metrics) and the
-discretisation floor: the first test patient's mesh, subdivided and solved again.
+and the published network alone, beside the pseudo lead field and the discretisation floor: the
+first test patient's mesh, subdivided and solved again.
 
 Usage: python benchmarks/learning.py [--results DIR] [--config FILE] [--json OUT] [--seeds 1 2 3]
-           [--variants NAME ...] [--subdivisions N] [--threads N]
+           [--encoder DIR] [--variants NAME ...] [--subdivisions N] [--threads N]
 """
 
 import argparse
@@ -20,22 +20,24 @@ from typing import Any
 
 import numpy as np
 import torch
+from learning_data import Run
 from torch import Tensor
 
 from einthoven.conduction.action_potential import ECG_STEP_MS, template
 from einthoven.config import load
 from einthoven.core.errors import BadInput
-from einthoven.core.files import load_arrays, read_json
 from einthoven.encoders.harness import Schedule, fit, seeded
-from einthoven.encoders.train import load_encoder
+from einthoven.evaluation.evaluate import pseudo_gain, pseudo_prediction
 from einthoven.evaluation.patient import Prediction, Reference, patient_errors
 from einthoven.leadfield.conductivity import Conductivities, intracellular
+from einthoven.leadfield.pseudo import pseudo_lead_field_grad
 from einthoven.surrogate.ensemble import Surrogate
 from einthoven.surrogate.held_out import predict_patient
 from einthoven.surrogate.inputs import Inputs
-from einthoven.surrogate.patients import Patients
+from einthoven.surrogate.paper import Paper
+from einthoven.surrogate.patients import Sample
 from einthoven.surrogate.refraction import Refraction
-from einthoven.surrogate.train import Batch, SurrogateTask, normalise
+from einthoven.surrogate.train import Batch, SurrogateTask, new_network, normalise
 
 ARCHITECTURE = ("width", "rank", "n_frequencies", "frequency_scale")
 ADAM_RATE = 0.005
@@ -118,6 +120,8 @@ class Adam(SurrogateTask):
         return [{"params": list(self.network.parameters())}]
 
 
+WHOLE, PUBLISHED = "whole", "published network"
+TESTED = (WHOLE, PUBLISHED)
 VARIANTS: dict[str, tuple[type[Refraction], type[SurrogateTask]]] = {
     "whole": (Refraction, SurrogateTask),
     "without refraction tensor": (NoTensor, SurrogateTask),
@@ -134,43 +138,46 @@ VARIANTS: dict[str, tuple[type[Refraction], type[SurrogateTask]]] = {
 
 
 def train(
-    name: str, patients: Mapping[str, Patients], section: dict[str, Any], seed: int, threads: int
-) -> tuple[Refraction, dict[str, float]]:
+    name: str, samples: Mapping[str, Sequence[Sample]], config: Any, seed: int, threads: int
+) -> tuple[Refraction | Paper, dict[str, float]]:
     """One training: the network, its validation errors and its cost."""
-    kind, task_kind = VARIANTS[name]
-    latent = len(patients["train"][0].inputs.latent)
+    latent = len(samples["train"][0].inputs.latent)
+    published = name == PUBLISHED
+    section = (config.paper if published else config.refraction).model_dump()
+    kind, task_kind = VARIANTS.get(name, (Paper, SurrogateTask))
     with seeded(seed, "learning", "weights"):
-        network = kind(latent, **{key: section[key] for key in ARCHITECTURE})
-    normalise(network, patients["train"])
-    task = task_kind(network, patients["train"], patients["val"],
+        if published:
+            network = new_network("paper", latent, section)
+        else:
+            network = kind(latent, **{key: section[key] for key in ARCHITECTURE})
+    normalise(network, samples["train"])
+    task = task_kind(network, samples["train"], samples["val"],
                      points_per_batch=section["points_per_batch"],
                      batch_patients=section["batch_patients"],
                      electrodes_per_batch=section["electrodes_per_batch"],
-                     lambda_cos=0.0)  # fmt: skip
+                     lambda_cos=section.get("lambda_cos", 0.0))  # fmt: skip
     rate = ADAM_RATE if task_kind is Adam else section["learning_rate"]
+    schedule = Schedule(section["epochs"], rate, section.get("halve_after_epochs", 0))
     start = time.process_time()
-    curve = fit(task, Schedule(section["epochs"], rate), seed=seed, name=f"learning: {name}",
+    curve = fit(task, schedule, seed=seed, name=f"learning: {name}",
                 validate_every=section["epochs"], n_threads=threads)  # fmt: skip
     last = {key: its for key, its in curve[-1].items() if key.startswith("val_")}
     return network.eval(), last | {"core_seconds": time.process_time() - start}
 
 
-def test_errors(
-    network: Refraction, results: Path, config: Any, tests: Sequence[str], threads: int
-) -> list[dict[str, float]]:
-    """Errors of section 2.6 of Dokuchaev 2026 for every test patient, from stage files."""
-    encoder = load_encoder("deepsdf", results / "encoders/deepsdf")
-    sigma = Conductivities.from_section(config.leadfield.model_dump())
+def test_errors(run: Run, network: Refraction | Paper, threads: int) -> list[dict[str, float]]:
+    """Errors of section 2.6 of Dokuchaev 2026 for every test patient."""
+    sigma = Conductivities.from_section(run.config.leadfield.model_dump())
     errors = []
-    for patient in tests:
-        folder = results / "patients" / patient
-        f0 = load_arrays(folder / "fibers.npz", ["f0"])["f0"]
-        reference = reference_of(folder, config)
+    for patient in run.names("test"):
+        folder = run.folder / "patients" / patient
+        f0 = run.stage(patient, "fibers", "f0")["f0"]
+        reference = reference_of(run, patient)
         with tempfile.TemporaryDirectory() as temporary:
             out = Path(temporary) / "prediction.npz"
             predict_patient(
-                Surrogate([network]), encoder, "refraction", folder, out,
-                activation={s: folder / f"activation_{s}.npz" for s in config.ecg.scenarios},
+                Surrogate([network]), run.encoder, "benchmark", folder, out,
+                activation={s: folder / f"activation_{s}.npz" for s in run.config.ecg.scenarios},
                 sigma_i=intracellular(f0, sigma.sigma_il, sigma.sigma_it),
                 time=reference.time, template=template(ECG_STEP_MS), n_threads=threads,
             )  # fmt: skip
@@ -178,23 +185,38 @@ def test_errors(
     return errors
 
 
-def reference_of(folder: Path, config: Any) -> Reference:
+def pseudo_errors(run: Run) -> dict[str, list[dict[str, float]]]:
+    """Errors of the pseudo lead field (11), as it stands and scaled on the training hearts."""
+    sigma = run.config.leadfield.sigma_torso_s_per_m
+
+    def pseudo(points: np.ndarray, electrodes: np.ndarray) -> np.ndarray:
+        return pseudo_lead_field_grad(points, electrodes, sigma)
+
+    fields = [run.folder / "patients" / p / "field.npz" for p in run.names("train")]
+    rows: dict[str, list[dict[str, float]]] = {}
+    for name, gain in (("pseudo", 1.0), ("pseudo-scaled", pseudo_gain(fields, pseudo))):
+        for patient in run.names("test"):
+            reference = reference_of(run, patient)
+            guess = pseudo_prediction(reference, pseudo, gain)
+            rows.setdefault(name, []).append(patient_errors(reference, guess).values)
+    return rows
+
+
+def reference_of(run: Run, patient: str) -> Reference:
     """A patient's finite-element solution."""
-    return Reference.load(
-        folder, sorted(folder.glob("leadfield_b*.npz")), config.leadfield.gradient
-    )
+    folder = run.folder / "patients" / patient
+    batches = sorted(folder.glob("leadfield_b*.npz"))
+    return Reference.load(folder, batches, run.config.leadfield.gradient)
 
 
-def floor_deg(folder: Path, config: Any, subdivisions: int) -> float:
+def floor_deg(run: Run, patient: str, subdivisions: int) -> float:
     """Mean angle of a patient's own solution to the one on its mesh subdivided, nine leads."""
     from nested_meshes import Nest
 
-    mesh = {k: v for k, v in load_arrays(folder / "mesh.npz").items()}
-    sites = load_arrays(folder / "anatomy.npz", ["site_points"])["site_points"][:9]
-    setting = {name: dict(section) for name, section in config}
-    nest = Nest(mesh, subdivisions, setting, sites)
-    found = nest.coarse.recovered(nest.coarse.z)
-    return float(nest.angles(found).mean())
+    sites = run.stage(patient, "field")["electrode_points"][:9]
+    setting = {name: dict(section) for name, section in run.config}
+    nest = Nest(dict(run.stage(patient, "mesh")), subdivisions, setting, sites)
+    return float(nest.angles(nest.coarse.recovered(nest.coarse.z)).mean())
 
 
 def summary(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
@@ -203,53 +225,45 @@ def summary(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
                   float(np.std([row[key] for row in rows]))] for key in rows[0]}  # fmt: skip
 
 
+def over_seeds(runs: Sequence[Sequence[Mapping[str, float]]]) -> dict[str, dict[str, list[float]]]:
+    """Errors [seed][patient]: spread over patients of the seeds' means, and the other way."""
+    table = np.array([[[row[key] for key in SHOWN] for row in rows] for rows in runs])
+    found = {}
+    for name, means in (("patients", table.mean(axis=0)), ("seeds", table.mean(axis=1))):
+        found[name] = summary([dict(zip(SHOWN, row.tolist(), strict=True)) for row in means])
+    return found
+
+
 def measure(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
     """All trainings and predictions."""
-    results, config = Path(options.results), load(options.config)
-    section = config.refraction.model_dump() | (
-        {"epochs": options.epochs} if options.epochs else {}
-    )
-    store = results / "dataset/einthoven.zarr.zip"
-    encoder = load_encoder("deepsdf", results / "encoders/deepsdf")
-    patients = {split: Patients(store, encoder, split) for split in ("train", "val")}
+    config = load(options.config)
+    run = Run(options.results, config, options.encoder)
+    samples = {split: run.samples(split) for split in ("train", "val")}
     found: dict[str, Any] = {"variants": {}, "test": {}, "threads": options.threads}
-    found |= {f"n_{split}": len(its) for split, its in patients.items()}
-    latents = encoder.latents
-    tests = [p for p, s in zip(latents.patient, latents.split, strict=True) if s == "test"]
-    whole = []
+    found |= {f"n_{split}": len(run.names(split)) for split in ("train", "val", "test")}
+    tested: dict[str, list[list[dict[str, float]]]] = {}
     for name in options.variants:
-        seeds = options.seeds if name == "whole" else options.seeds[:1]
         rows = []
-        for seed in seeds:
-            network, row = train(name, patients, section, seed, options.threads)
+        for seed in options.seeds if name == WHOLE else options.seeds[:1]:
+            network, row = train(name, samples, config, seed, options.threads)
             rows.append(row)
-            if name == "whole":
-                errors = test_errors(network, results, config, tests, options.threads)
-                whole.append(errors)
+            if name in TESTED:
+                tested.setdefault(name, []).append(test_errors(run, network, options.threads))
         found["variants"][name] = summary(rows) | {"seeds": len(rows)}
         angle, cost = (
             found["variants"][name][k] for k in ("val_angular_error_deg", "core_seconds")
         )
         say(f"{name:30s} validation {angle[0]:6.2f} +- {angle[1]:.2f} deg  {cost[0]:6.0f} core-s")
-    if whole:
-        over_seeds = [[{k: e[k] for k in SHOWN} for e in errors] for errors in whole]
-        patients_mean = [
-            {k: float(np.mean([errors[i][k] for errors in over_seeds])) for k in SHOWN}
-            for i in range(len(tests))
-        ]
-        found["test"]["refraction"] = summary(patients_mean)
-        found["test"]["refraction, over seeds"] = summary(
-            [{k: float(np.mean([e[k] for e in errors])) for k in SHOWN} for errors in over_seeds]
-        )
-    methods = read_json(results / "report/metrics.json")["methods"]
-    for method in ("pseudo", "pca-paper", "deepsdf-paper"):
-        if method in methods:
-            row = methods[method]
-            found["test"][method] = {k: [row[k]["mean"], row[k]["std"]] for k in SHOWN if k in row}
-    floor = floor_deg(results / "patients" / tests[0], config, options.subdivisions)
-    found["test"]["discretisation floor"] = {"angular_error_deg": [floor, 0.0]}
-    for method, row in found["test"].items():
-        say(f"{method:30s} " + "  ".join(f"{k} {m:.4g} +- {s:.2g}" for k, (m, s) in row.items()))
+    tested |= {name: [rows] for name, rows in pseudo_errors(run).items()}
+    for name, runs in tested.items():
+        found["test"][name] = over_seeds(runs)
+        for axis, row in found["test"][name].items():
+            text = "  ".join(f"{k} {m:.4g} +- {s:.2g}" for k, (m, s) in row.items())
+            say(f"test, {name}, SD over {axis}: {text}")
+    if options.subdivisions:
+        floor = floor_deg(run, run.names("test")[0], options.subdivisions)
+        found["discretisation_floor_deg"] = floor
+        say(f"discretisation floor {floor:.2f} deg")
     return found
 
 
@@ -260,13 +274,14 @@ def main() -> None:
     parser.add_argument("--config", default="config/config.yaml")
     parser.add_argument("--json")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--variants", nargs="+", default=list(VARIANTS))
-    parser.add_argument("--epochs", type=int, default=0, help="0: as the config says")
-    parser.add_argument("--subdivisions", type=int, default=2)
+    parser.add_argument("--variants", nargs="+", default=[*VARIANTS, PUBLISHED])
+    parser.add_argument("--encoder", default="", help="folder; that of the run if not given")
+    parser.add_argument("--subdivisions", type=int, default=2, help="0: no floor")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    if unknown := set(options.variants) - set(VARIANTS):
-        raise BadInput(f"--variants: {', '.join(unknown)}: expected some of {', '.join(VARIANTS)}")
+    if unknown := set(options.variants) - {*VARIANTS, PUBLISHED}:
+        known = ", ".join([*VARIANTS, PUBLISHED])
+        raise BadInput(f"--variants: {', '.join(unknown)}: expected some of {known}")
     result = measure(options, lambda line: print(line, flush=True))
     if options.json:
         Path(options.json).write_text(json.dumps(result, indent=1) + "\n")

@@ -35,7 +35,7 @@ class Run:
 
     def stage(self, patient: str, stage: str, *names: str) -> Any:
         """Arrays of a stage file."""
-        return load_arrays(self.folder / "patients" / patient / f"{stage}.npz", names or None)
+        return load_arrays(self.folder / "patients" / patient / f"{stage}.npz", names)
 
     def inputs(
         self, patient: str, points: np.ndarray, fiber: np.ndarray, electrodes: np.ndarray

@@ -24,7 +24,7 @@ ARCHITECTURE = {
     "refraction": ("width", "rank", "n_frequencies", "frequency_scale"),
 }
 """Keys of a config section that determine the network's tensors."""
-HEART_SHARE = 0.5
+HEART_SHARE = 0.75
 """Share of a batch's points in the myocardium, the only place that the ECG sees."""
 N_VALIDATION_POINTS = 512
 MUON_LR_FACTOR = 4.0
