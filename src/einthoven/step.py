@@ -29,7 +29,7 @@ def run(main: Main, job: Any) -> None:
         main: main(input, output, params, log).
         job: the global object `snakemake` of the script.
     """
-    if multiprocessing.parent_process() is not None:
+    if multiprocessing.current_process().name != "MainProcess":
         return
     descriptor = os.open(job.log[0], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
     terminal = os.dup(2)

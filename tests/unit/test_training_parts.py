@@ -1,5 +1,8 @@
 """Parts of the one training loop: prefetching, shares of devices, averages, jumps, restarts."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -220,6 +223,30 @@ def test_devices_that_are_not_there_are_refused(tmp_path) -> None:
         fit(Brittle(1.0), Schedule(1, 0.1), seed=1, name="b", n_devices=0)
     with pytest.raises(BadInput, match="16-mixed needs a GPU"):
         fit(Brittle(1.0), Schedule(1, 0.1, precision="16-mixed"), seed=1, name="b")
+
+
+SCRIPT = """
+import multiprocessing, sys
+from types import SimpleNamespace
+from einthoven.step import run
+
+def child(): pass
+
+def main(input, output, params, log):
+    job = multiprocessing.get_context("spawn").Process(target=child)
+    job.start(); job.join()
+    log.info("ended with %d", job.exitcode)
+
+run(main, SimpleNamespace(log=[sys.argv[1]], input=None, output=[], params=None))
+"""
+
+
+def test_a_process_for_another_device_does_not_run_the_script_again(tmp_path) -> None:
+    """Scripts of rules have no main guard: a spawned process reads them once more."""
+    (tmp_path / "script.py").write_text(SCRIPT)
+    subprocess.run([sys.executable, tmp_path / "script.py", tmp_path / "log"], check=True)
+    log = (tmp_path / "log").read_text()
+    assert log.count("ended with") == 1 and "ended with 0" in log
 
 
 @pytest.mark.slow
