@@ -87,7 +87,7 @@ def belt(anatomy: Any, degrees: np.ndarray, height_mm: float) -> np.ndarray:
 
     Angles run from the front over the patient's left to the back.
     """
-    skin = np.unique(anatomy["faces"][anatomy["face_tags"] == Surface.TORSO])
+    skin = np.unique(anatomy["faces"][anatomy["face_tags"] == Surface.SKIN])
     away = anatomy["points"][skin] - anatomy["heart_origin"]
     level = np.abs(away[:, 2] - height_mm) < LEVEL_MM
     away, skin = away[level], skin[level]
