@@ -12,6 +12,7 @@ Usage: python benchmarks/learning.py [--results DIR] [--config FILE] [--json OUT
 
 import argparse
 import json
+import math
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -100,6 +101,21 @@ def blind(*names: str) -> type[Refraction]:
     return Blind
 
 
+class Wide(Refraction):
+    """What is left to gain: twice the width and rank, and a Green kernel at 64 stations."""
+
+    def __init__(self, n_latent: int, *, width: int, rank: int, **others: Any):
+        super().__init__(n_latent, width=2 * width, rank=2 * rank, **others)
+
+    @staticmethod
+    def station_points() -> Tensor:
+        """Points spread evenly over a sphere of 45 mm about the heart's origin (Fibonacci)."""
+        k = torch.arange(64) + 0.5
+        polar, around = torch.acos(1 - k / 32), math.pi * (1 + 5**0.5) * k
+        ring = polar.sin()
+        return 45.0 * torch.stack([ring * around.cos(), ring * around.sin(), polar.cos()], dim=1)
+
+
 class Squares(SurrogateTask):
     """Squared relative errors and the cosine loss in place of relative lengths."""
 
@@ -134,6 +150,7 @@ VARIANTS: dict[str, tuple[type[Refraction], type[SurrogateTask]]] = {
     "without fibres": (blind("fiber"), SurrogateTask),
     "squares in place of lengths": (Refraction, Squares),
     "Adam in place of Muon": (Refraction, Adam),
+    "reference: wider, 64 stations": (Wide, SurrogateTask),
 }
 
 

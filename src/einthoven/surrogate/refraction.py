@@ -54,10 +54,7 @@ class Refraction(nn.Module):
         frequency_scale: float,
     ):
         super().__init__()
-        axes = torch.eye(3)
-        self.register_buffer(
-            "stations", STATION_MM * torch.cat([torch.zeros(1, 3), axes, -axes]), persistent=False
-        )
+        self.register_buffer("stations", self.station_points(), persistent=False)
         self.rank = rank
         self.n_modes = rank + 3 * len(self.stations)
         self.fourier = FourierFeatures(3, n_frequencies, frequency_scale)
@@ -74,6 +71,12 @@ class Refraction(nn.Module):
             self.register_buffer(name, torch.tensor(start))
         self.register_buffer("latent_mean", torch.zeros(n_latent))
         self.register_buffer("latent_std", torch.ones(n_latent))
+
+    @staticmethod
+    def station_points() -> Tensor:
+        """Stations y_k in the heart frame, mm: the origin and six points about it."""
+        axes = torch.eye(3)
+        return STATION_MM * torch.cat([torch.zeros(1, 3), axes, -axes])
 
     def trunk_outputs(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """A [batch, point, 3, 3], and T and G [batch, point * 3, mode], in the heart frame."""
