@@ -8,7 +8,12 @@ import pytest
 import torch
 
 from einthoven.core.errors import BadInput
-from einthoven.surrogate.blocks import incident_field, point_source
+from einthoven.surrogate.blocks import (
+    harmonic_gradients,
+    incident_field,
+    point_source,
+    source_factors,
+)
 from einthoven.surrogate.inputs import Inputs
 from einthoven.surrogate.predict import predict_gradient
 from einthoven.surrogate.train import new_network
@@ -118,6 +123,25 @@ def test_incident_field_is_the_closed_form_of_a_ball() -> None:
     field = incident_field(rho, u, as_tensor(normal), curvature)[0].numpy()
     true = balls.ball_gradient(points, electrodes, radius)
     np.testing.assert_allclose(field / (2 * np.pi * balls.SIGMA), true, rtol=1e-9)
+
+
+def test_two_factors_a_pair_are_the_incident_field(patients) -> None:
+    batch = balls.batch_of([0, 1], patients)
+    curvature = torch.rand(batch.electrodes.shape[:2] + (1,)) / 100
+    rho, u = point_source(batch.points, batch.electrodes, softening=2.0)
+    expected = incident_field(rho, u, batch.skin_normal, curvature)
+    given = batch.points, batch.electrodes, batch.skin_normal, curvature
+    source, image = source_factors(*given, softening=2.0)
+    away = batch.electrodes[:, :, None] - batch.points[:, None]
+    found = source[..., None] * away + image[..., None] * batch.skin_normal[:, :, None]
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-7 * float(expected.max()))
+
+
+def test_harmonic_gradients_have_neither_divergence_nor_curl() -> None:
+    x = torch.randn(3, dtype=torch.float64)
+    jacobian = torch.autograd.functional.jacobian(harmonic_gradients, x)  # [harmonic, 3, 3]
+    torch.testing.assert_close(jacobian, jacobian.mT)
+    assert jacobian.diagonal(dim1=1, dim2=2).sum(-1).abs().max() < 1e-12
 
 
 def test_ball_gradient_is_the_gradient_of_the_closed_form() -> None:

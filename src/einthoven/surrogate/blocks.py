@@ -68,6 +68,28 @@ def incident_field(rho: Tensor, u: Tensor, skin_normal: Tensor, curvature: Tenso
     return u / rho.square() + 0.5 * curvature[:, :, None] * image
 
 
+def source_factors(
+    points: Tensor, electrodes: Tensor, skin_normal: Tensor, curvature: Tensor, softening: float
+) -> tuple[Tensor, Tensor]:
+    """The same field in two numbers a pair: `incident_field` = s (e - x) + t n.
+
+    Args:
+        points: [batch, point, 3] mm.
+        electrodes: [batch, electrode, 3] mm.
+        skin_normal: [batch, electrode, 3] outward.
+        curvature: [batch, electrode, 1] 1/mm.
+        softening: as in `point_source`.
+
+    Returns:
+        s in 1/mm^3 and t in 1/mm^2, both [batch, electrode, point].
+    """
+    away = torch.cdist(electrodes, points, compute_mode="donot_use_mm_for_euclid_dist")
+    inverse = (away.square() + softening**2).rsqrt()
+    depth = (electrodes * skin_normal).sum(-1, keepdim=True) - skin_normal @ points.mT
+    image = 0.5 * curvature * inverse / (1.0 + depth * inverse).clamp_min(0.05)
+    return inverse * (inverse.square() + image), image
+
+
 def harmonic_gradients(points: Tensor) -> Tensor:
     """Gradients of the eight solid harmonics of degree 1 and 2, each scaled to order one.
 

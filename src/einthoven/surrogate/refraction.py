@@ -11,6 +11,7 @@ from einthoven.surrogate.blocks import (
     incident_field,
     perceptron,
     point_source,
+    source_factors,
 )
 from einthoven.surrogate.inputs import Inputs
 
@@ -118,10 +119,20 @@ class Refraction(nn.Module):
             return source + self.scale * (bend @ harmonics).reshape(source.shape)
 
         met = incident(self.stations.expand(len(points), -1, -1))
-        weights = torch.cat([weights, self.green_weights(met)], dim=-1)
-        refracted = torch.matmul(tensor[:, None], incident(points)[..., None])[..., 0]
-        field = refracted + (weights @ modes.transpose(1, 2)).reshape(refracted.shape)
-        return field @ inputs.rotation[:, None].transpose(-1, -2)
+        weights = torch.cat([weights, self.green_weights(met), bend], dim=-1)
+        # A p_e is not formed as a vector a pair: what depends on the point alone, A, A x and A of
+        # the harmonics, are rows beside the modes, and pairs meet in products of matrices
+        x, harmonics = points[..., None], harmonic_gradients(points / HEART_MM)
+        bent = self.scale * tensor @ harmonics.transpose(-1, -2)
+        rows = torch.cat([tensor, -tensor @ x, modes.unflatten(1, (-1, 3)), bent], dim=-1)
+        rows = (inputs.rotation[:, None] @ rows).permute(0, 2, 3, 1)  # [batch, 3, row, point]
+        source, image = source_factors(points, electrodes, skin_normal, curvature, SOFTENING_MM)
+        one = torch.ones_like(electrodes[..., :1])
+        along = torch.cat([electrodes, one], dim=-1)[:, None] @ rows[:, :, :4]  # A (e - x)
+        across = skin_normal[:, None] @ rows[:, :, :3]  # A n
+        field = weights[:, None] @ rows[:, :, 4:]
+        field = field + self.gain * (along * source[:, None] + across * image[:, None])
+        return field.permute(0, 2, 3, 1)
 
     def green_weights(self, met: Tensor) -> Tensor:
         """Incident fields [batch, electrode, station, 3] as weights of the kernel G."""
