@@ -108,6 +108,7 @@ class DeepSdfEncoder(Encoder):
             data_sha256=self.data_sha256,
             package="einthoven.encoders",
             shape=dataclasses.asdict(self.decoder.shape),
+            n_codes=self.prior.n_codes,
         )
         self.latents.save(folder)
 
@@ -120,9 +121,8 @@ class DeepSdfEncoder(Encoder):
         """
         path = Path(folder) / MODEL_FILE
         tensors, about = load_model(path, cls.name)
-        prior = CodePrior(
-            tensors.pop("prior.mean").numpy(), tensors.pop("prior.covariance").numpy()
-        )
+        mean, covariance = (tensors.pop(f"prior.{k}").numpy() for k in ("mean", "covariance"))
+        prior = CodePrior(mean, covariance, about.get("n_codes", 0))
         decoder = new_decoder(DecoderShape(**about["shape"]))
         weights = {k.removeprefix("decoder."): v for k, v in tensors.items()}
         load_weights(decoder, weights, path)

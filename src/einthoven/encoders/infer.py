@@ -46,10 +46,14 @@ def residuals(predicted: Tensor, sdf: Tensor, relative_mm: float, part: slice = 
 
 @dataclass(frozen=True)
 class CodePrior:
-    """Normal distribution of the training codes: mean [latent], covariance [latent, latent]."""
+    """Normal distribution of the training codes: mean [latent], covariance [latent, latent].
+
+    `n_codes` is how many codes they come from; 0 if that is not known.
+    """
 
     mean: np.ndarray
     covariance: np.ndarray
+    n_codes: int = 0
 
     @classmethod
     def from_codes(cls, latents: np.ndarray) -> "CodePrior":
@@ -63,7 +67,8 @@ class CodePrior:
             raise BadInput("training codes: need two different ones for a covariance")
         covariance = np.cov(latents, rowvar=False).reshape(latents.shape[1], -1)
         ridge = RIDGE * np.trace(covariance) / len(covariance)
-        return cls(latents.mean(axis=0), covariance + ridge * np.eye(len(covariance)))
+        regular = covariance + ridge * np.eye(len(covariance))
+        return cls(latents.mean(axis=0), regular, len(latents))
 
 
 type Residual = Callable[[Tensor], Tensor]

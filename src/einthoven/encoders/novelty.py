@@ -77,7 +77,7 @@ def novelty(
     Raises:
         BadInput: the folder has no validation.json.
     """
-    n_train = len(encoder.latents.rows("train"))
+    n_train = encoder.prior.n_codes or len(encoder.latents.rows("train"))
     values = {"code_sd": code_distance(encoder, latent)}
     limits = {"code_sd": distance_limit(encoder.n_latent, n_train)}
     usual = read_json(Path(folder) / VALIDATION_FILE)["near_surface_mm"]

@@ -1,0 +1,112 @@
+"""How well anatomies are rebuilt: error against what was given, and one rebuilt body."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyvista as pv
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from einthoven.plots.scene import grid_figure, render, surface
+from einthoven.plots.style import TISSUE_COLOURS, house_style, new_figure
+
+HEART = ("lv", "rv", "epi")
+MARKERS = "osD^"
+COLOURS = ("#0072B2", "#009E73", "#E69F00", "#CC79A7")
+VIEWS = {"front": (0.0, -1.0, 0.0), "left": (1.0, 0.0, 0.0)}
+SIZE_PX = (560, 620)
+
+
+def given_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Chamfer distance against slices, points on the skin, and noise.
+
+    Args:
+        rows: `cases` of `benchmarks/encoder.py --json`: name, slices, torso_points, noise_mm,
+            chamfer_mm. The first is the mean shape, the second the complete surfaces.
+    """
+    bounds, sparse = rows[:2], rows[2:]
+    noise = np.unique([row["noise_mm"] for row in sparse])
+    usual = max(noise, key=lambda x: sum(row["noise_mm"] == x for row in sparse))
+    clean = [row for row in sparse if row["noise_mm"] == usual]
+    with house_style():
+        figure = new_figure(9.5, 3.2)
+        axes = figure.subplots(1, 3)
+        _lines(axes[0], clean, "slices", "torso_points", HEART, "skin points")
+        _lines(axes[1], clean, "torso_points", "slices", ("torso",), "slices")
+        _by_noise(axes[2], sparse)
+        for ax, names, label in (
+            (axes[0], HEART, "short-axis slices"),
+            (axes[1], ("torso",), "points on the skin"),
+        ):
+            for row, style in zip(bounds, (":", "--")):
+                ax.axhline(_mean(row, names), color="#666666", ls=style, lw=1, label=row["name"])
+            ax.set_xlabel(label)
+            ax.legend(fontsize=7)
+        axes[0].set_title("ventricles and epicardium")
+        axes[1].set_title("torso")
+        axes[0].set_ylabel("Chamfer distance (mm)")
+        for ax in axes:
+            ax.set_ylim(bottom=0)
+            ax.grid(alpha=0.3)
+    return figure
+
+
+def _mean(row: Mapping[str, Any], names: Sequence[str]) -> float:
+    return float(np.mean([row["chamfer_mm"][name] for name in names]))
+
+
+def _lines(
+    ax: Axes,
+    rows: Sequence[Mapping[str, Any]],
+    along: str,
+    apart: str,
+    names: Sequence[str],
+    unit: str,
+) -> None:
+    """One line for each value of `apart`, over the values of `along`."""
+    for value, marker, colour in zip(sorted({row[apart] for row in rows}), MARKERS, COLOURS):
+        mine = sorted((r for r in rows if r[apart] == value), key=lambda r: r[along])
+        x, y = [r[along] for r in mine], [_mean(r, names) for r in mine]
+        ax.plot(x, y, marker=marker, ms=4, color=colour, label=f"{value} {unit}")
+
+
+def _by_noise(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+    """All surfaces over the noise, for the slices and points that have several noises."""
+    keys = [(row["slices"], row["torso_points"]) for row in rows]
+    chosen = max(keys, key=keys.count)
+    mine = sorted((r for r, k in zip(rows, keys) if k == chosen), key=lambda r: r["noise_mm"])
+    for name, marker, colour in zip(("torso", *HEART), MARKERS, COLOURS):
+        y = [row["chamfer_mm"][name] for row in mine]
+        ax.plot([r["noise_mm"] for r in mine], y, marker=marker, ms=4, color=colour, label=name)
+    ax.set_xlabel("noise of the points (SD, mm)")
+    ax.set_title("{} slices, {} skin points".format(*chosen))
+    ax.legend(fontsize=7)
+
+
+def rebuilt_figure(
+    truth: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    decoded: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    given: np.ndarray,
+) -> Figure:
+    """The true body with the given points beside the decoded one, from the front and the left.
+
+    Args:
+        truth: surface -> points [vertex, 3] mm and faces [face, 3].
+        decoded: likewise.
+        given: [point, 3] mm.
+    """
+    images, titles = [], []
+    for view, direction in VIEWS.items():
+        for what, surfaces, points in (("true", truth, given), ("decoded", decoded, None)):
+            plotter = pv.Plotter(off_screen=True, window_size=SIZE_PX)
+            plotter.set_background("white")
+            for name, mesh in surfaces.items():
+                colour = TISSUE_COLOURS["skin" if name == "torso" else name]
+                opacity = {"torso": 0.25, "epi": 0.35}.get(name, 1.0)
+                plotter.add_mesh(surface(*mesh), color=colour, opacity=opacity, smooth_shading=True)
+            if points is not None:
+                plotter.add_points(points, color="black", point_size=5.0)
+            images.append(render(plotter, direction, 1.3))
+            titles.append(f"{what}, from the {view}")
+    return grid_figure(images, titles, columns=4)
