@@ -20,6 +20,9 @@ from einthoven.encoders.base import Encoder
 from einthoven.encoders.checkpoint import arrays_sha256, load_mapped, save_model, source_sha256
 from einthoven.surrogate.inputs import Inputs, patient_inputs
 
+OF_POINT = ("points", "fiber", "distance", "normal")
+"""Inputs that depend on the point."""
+
 
 class Sample(NamedTuple):
     """One patient's inputs and targets at all of its sampled points, as views of a file."""
@@ -31,6 +34,25 @@ class Sample(NamedTuple):
     """Ids of the points in the myocardium."""
     elsewhere: Tensor
     """Ids of all other points."""
+
+
+def packed(sample: Sample) -> dict[str, Tensor]:
+    """A sample as few tensors: all that depends on the point is `rows` [point, n]."""
+    tensors = sample.inputs._asdict()
+    of_point = [tensors.pop(name).flatten(1) for name in OF_POINT]
+    grad = sample.grad.transpose(0, 1).flatten(1)
+    return {**tensors, "rows": torch.cat([*of_point, grad], dim=1),
+            "heart": sample.heart, "elsewhere": sample.elsewhere}  # fmt: skip
+
+
+def unpacked(tensors: dict[str, Tensor]) -> Sample:
+    """The sample again, as views of `tensors`."""
+    points, fiber, distance, normal, grad = tensors["rows"].tensor_split([3, 6, 10, 22], dim=1)
+    of_point = (points, fiber, distance, normal.unflatten(1, (-1, 3)))
+    named = tensors | dict(zip(OF_POINT, of_point))
+    inputs = Inputs(*(named[name] for name in Inputs._fields))
+    return Sample(inputs, grad.unflatten(1, (-1, 3)).transpose(0, 1), tensors["heart"],
+                  tensors["elsewhere"])  # fmt: skip
 
 
 def array_of(root: zarr.Group, name: str) -> Any:
@@ -48,9 +70,9 @@ def array_of(root: zarr.Group, name: str) -> Any:
 class Patients:
     """Samples of a split by position, decoded once, each in a file that is mapped and not read.
 
-    In the files the points come first, so that a batch touches only the pages of its points. The
-    system keeps in memory what there is room for: a data set of any size trains in the same
-    memory of its own, a small one at the speed of memory, and nothing depends on which it is.
+    A point is a row of its file, so that a batch touches only the pages of its points. The system
+    keeps in memory what there is room for: a data set of any size trains in the same memory of
+    its own, a small one at the speed of memory, and no bit depends on which it is.
 
     Args:
         store_path: the consolidated store.
@@ -78,6 +100,7 @@ class Patients:
         self.names = [names[row] for row in self.rows]
         self.sums = [""] * len(self.rows)
         """SHA-256 of the samples that have a file."""
+        self.mapped: dict[int, Sample] = {}
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -87,15 +110,14 @@ class Patients:
 
     def __getitem__(self, position: int) -> Sample:
         self._ensure(position)
-        tensors, _ = load_mapped(self._file(position))
-        inputs = Inputs(*(tensors[name] for name in Inputs._fields))
-        grad = tensors["grad"].transpose(0, 1)
-        return Sample(inputs, grad, tensors["heart"], tensors["elsewhere"])
+        if position not in self.mapped:
+            self.mapped[position] = unpacked(load_mapped(self._file(position))[0])
+        return self.mapped[position]
 
     def __getstate__(self) -> dict[str, Any]:
         """For processes of other devices: files alone, as encoders need not travel."""
         self.sha256()
-        return {**self.__dict__, "encoder": None, "temporary": None}
+        return {**self.__dict__, "encoder": None, "temporary": None, "mapped": {}}
 
     def sha256(self) -> str:
         """Checksum of everything that training sees, patient by patient."""
@@ -112,25 +134,19 @@ class Patients:
             return
         path, key = self._file(position), self._key(position)
         if not path.exists() or load_mapped(path)[1]["data_sha256"] != key:
-            sample = self._read(position)
-            tensors = sample.inputs._asdict() | {
-                "grad": sample.grad.transpose(0, 1),
-                "heart": sample.heart,
-                "elsewhere": sample.elsewhere,
-            }
-            save_model(path, tensors, kind="sample", config={}, data_sha256=key,
-                       package=__package__)  # fmt: skip
+            save_model(path, packed(self._read(position)), kind="sample", config={},
+                       data_sha256=key, package=__package__)  # fmt: skip
         self.sums[position] = load_mapped(path)[1]["tensors_sha256"]
 
     def _key(self, position: int) -> str:
-        """Hash of what a sample is made from: the store's seal, and the encoder by a probe."""
+        """Hashes of what a sample is made from: the store by its sums, the encoder by a probe."""
         name = self.names[position]
         with zipfile.ZipFile(self.path) as archive, open_store(self.path) as root:
-            seal = archive.comment.hex()
+            sums = np.array([member.CRC for member in archive.infolist()])
             probe = np.asarray(array_of(root, "electrode/electrode_points")[self.rows[position]])
         answer = self.encoder.signed_distances_and_gradients(name, probe)
-        made_by = f"{seal} {source_sha256(str(__package__))} "
-        return made_by + arrays_sha256(self.encoder.latent(name), *answer)
+        made_of = arrays_sha256(sums, self.encoder.latent(name), *answer)
+        return f"{made_of} {source_sha256(str(__package__))}"
 
     def _read(self, position: int) -> Sample:
         row, name = self.rows[position], self.names[position]
