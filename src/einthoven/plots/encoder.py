@@ -99,8 +99,9 @@ def rebuilt_figure(
     images, titles = [], []
     for view, direction in VIEWS.items():
         for what, surfaces, points in (("true", truth, given), ("decoded", decoded, None)):
-            plotter = pv.Plotter(off_screen=True, window_size=SIZE_PX)
-            plotter.set_background("white")
+            plotter = pv.Plotter(off_screen=True, window_size=list(SIZE_PX))
+            plotter.background_color = pv.Color("white")
+            plotter.renderer.enable_depth_peeling(8)  # the heart shows through the skin
             for name, mesh in surfaces.items():
                 colour = TISSUE_COLOURS["skin" if name == "torso" else name]
                 opacity = {"torso": 0.25, "epi": 0.35}.get(name, 1.0)
