@@ -38,7 +38,7 @@ CONTOUR_POINTS = 40
 ENDS = (0.08, 0.92)
 """First and last slice, as shares of the way from apex to base."""
 CONTOURED = {"lv": Surface.LV_ENDO, "rv": Surface.RV_ENDO, "epi": Surface.EPI}
-GRID = 64
+GRID = 65
 
 
 @dataclass(frozen=True)
@@ -145,6 +145,7 @@ def main() -> None:
                 [surface_chamfer(decoded[k], truth.closed(k)) for k in SDF_SURFACES]
             )
             times[case.name].append(seconds)
+        print(f"anatomy {index + 1} of {options.anatomies}", flush=True)
     rows = [
         vars(case)
         | {"chamfer_mm": dict(zip(SDF_SURFACES, np.mean(errors[case.name], axis=0)))}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 NEAR_FRACTION, NEAR_MM = 0.8, 10.0
 """Of samples about complete surfaces, as in the data set's default."""
-GRID = 64
+GRID = 65
 """Grid points a side for decoded surfaces."""
 
 
