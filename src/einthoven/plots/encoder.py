@@ -8,13 +8,14 @@ import pyvista as pv
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from einthoven.plots.scene import grid_figure, render, surface
+from einthoven.plots.scene import FRONT, LEFT_BACK, grid_figure, render, surface
 from einthoven.plots.style import TISSUE_COLOURS, house_style, new_figure
 
 HEART = ("lv", "rv", "epi")
 MARKERS = "osD^"
 COLOURS = ("#0072B2", "#009E73", "#E69F00", "#CC79A7")
-VIEWS = {"front": (0.0, -1.0, 0.0), "left": (1.0, 0.0, 0.0)}
+NEAR_MM = 10.0
+"""Points that far outside the heart's box are shown with it."""
 SIZE_PX = (560, 620)
 
 
@@ -89,25 +90,28 @@ def rebuilt_figure(
     decoded: Mapping[str, tuple[np.ndarray, np.ndarray]],
     given: np.ndarray,
 ) -> Figure:
-    """The true body with the given points beside the decoded one, from the front and the left.
+    """The true body with the given points beside the decoded one, then the hearts alone.
 
     Args:
         truth: surface -> points [vertex, 3] mm and faces [face, 3].
         decoded: likewise.
         given: [point, 3] mm.
     """
+    low, high = truth["epi"][0].min(axis=0) - NEAR_MM, truth["epi"][0].max(axis=0) + NEAR_MM
+    at_heart = given[((low <= given) & (given <= high)).all(axis=1)]
     images, titles = [], []
-    for view, direction in VIEWS.items():
-        for what, surfaces, points in (("true", truth, given), ("decoded", decoded, None)):
+    for whole, points, view in ((True, given, FRONT), (False, at_heart, LEFT_BACK)):
+        for what, surfaces in (("true", truth), ("decoded", decoded)):
             plotter = pv.Plotter(off_screen=True, window_size=list(SIZE_PX))
             plotter.background_color = pv.Color("white")
             plotter.renderer.enable_depth_peeling(8)  # the heart shows through the skin
-            for name, mesh in surfaces.items():
+            for name in surfaces if whole else HEART:
                 colour = TISSUE_COLOURS["skin" if name == "torso" else name]
                 opacity = {"torso": 0.25, "epi": 0.35}.get(name, 1.0)
-                plotter.add_mesh(surface(*mesh), color=colour, opacity=opacity, smooth_shading=True)
-            if points is not None:
-                plotter.add_points(points, color="black", point_size=5.0)
-            images.append(render(plotter, direction, 1.3))
-            titles.append(f"{what}, from the {view}")
+                mesh = surface(*surfaces[name])
+                plotter.add_mesh(mesh, color=colour, opacity=opacity, smooth_shading=True)
+            if what == "true":
+                plotter.add_points(points, color="black", point_size=6.0)
+            images.append(render(plotter, view, 1.3))
+            titles.append(f"{what} {'body' if whole else 'heart'}")
     return grid_figure(images, titles, columns=4)
