@@ -63,7 +63,8 @@ def test_every_job_succeeds_at_its_first_attempt(complete):
     assert {job["state"] for job in complete.jobs} == {"COMPLETED"}
     kinds = [re.match(r"rule_([a-z]+)", job["comment"])[1] for job in complete.jobs]
     assert {kind: kinds.count(kind) for kind in kinds} == {
-        "patient": 4, "shapes": 1, "consolidate": 1, "encoder": 2, "surrogate": 4, "predict": 1, "report": 1,
+        "patient": 4, "shapes": 1, "consolidate": 1, "encoder": 2,
+        "surrogate": 4, "predict": 1, "report": 1,
     }  # fmt: skip
 
 
