@@ -18,6 +18,9 @@ from einthoven.encoders.infer import CodePrior, infer_code
 
 DECODER_MM = 0.5
 """Error of the decoder itself, added to the noise: points are never better known than that."""
+FIRST_SIGMA = 8.0
+"""Points are first believed so many times less: from the mean shape straight to precise ones the
+way may end in a shape that fits the points and is worse everywhere else."""
 ORIGIN_SD_MM = 300.0
 """Prior of an unknown origin: next to none."""
 MIN_HEART_POINTS = 10
@@ -107,8 +110,11 @@ def code_from_points(
         moved = points - unknown[:, n_latent:] if free_origin else points
         return own_distances(encoder.decoder, moved, surface, unknown[:, :n_latent])
 
-    found = infer_code(lambda unknown: away(unknown)[:, None] / sigma, len(points), prior,
-                       1.0 / len(points), encoder.config["infer_steps"])  # fmt: skip
+    def fitted(deviation: float, start: np.ndarray | None = None) -> np.ndarray:
+        return infer_code(lambda unknown: away(unknown)[:, None] / deviation, len(points), prior,
+                          1.0 / len(points), encoder.config["infer_steps"], start)  # fmt: skip
+
+    found = fitted(sigma, start=fitted(FIRST_SIGMA * sigma))
     with torch.no_grad():
         off = away(torch.as_tensor(found, dtype=torch.float32)[None]).numpy()
     misfit = {

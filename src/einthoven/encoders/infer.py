@@ -81,10 +81,11 @@ def infer_code(
     prior: CodePrior,
     lambda_mahalanobis: float,
     max_steps: int,
+    start: np.ndarray | None = None,
 ) -> np.ndarray:
     """Minimise mean residual^2 + lambda (z - mean)^T covariance^-1 (z - mean), eq. (7).
 
-    Levenberg and Marquardt's method from the mean code, on w with z = mean + L w and
+    Levenberg and Marquardt's method on w with z = mean + L w and
     L L^T = covariance: the prior becomes |w|^2 and the problem well scaled. As each sample may
     have its own copy of the code, the Jacobian takes one reverse pass for each column.
 
@@ -94,6 +95,7 @@ def infer_code(
         prior: of the training codes.
         lambda_mahalanobis: weight of the prior.
         max_steps: evaluations of the errors.
+        start: [latent] code to begin with; None is the mean.
 
     Returns:
         The code [latent].
@@ -123,13 +125,14 @@ def infer_code(
         slopes = torch.cat(rows).double().numpy() @ factor
         return np.concatenate([slopes / found.numel() ** 0.5, weight * np.eye(n_latent)])
 
-    start = np.zeros(n_latent)
-    if not np.isfinite(errors(start)).all():
+    away = np.zeros(n_latent) if start is None else start - prior.mean
+    first = np.linalg.solve(factor, away)
+    if not np.isfinite(errors(first)).all():
         raise NotConverged(
-            "code inference: the mean code has no finite error; "
+            "code inference: the first code has no finite error; "
             "are the signed distances in mm and in the patient frame?"
         )
     # below 1e-6 relative change the float32 decoder is noise
     with torch.inference_mode(False):
-        found = least_squares(errors, start, jac=jacobian, ftol=1e-6, xtol=1e-6, max_nfev=max_steps)
+        found = least_squares(errors, first, jac=jacobian, ftol=1e-6, xtol=1e-6, max_nfev=max_steps)
     return prior.mean + factor @ found.x
