@@ -1,14 +1,16 @@
 """Pack the trained pair of a finished run as the shipped model, and write its card.
 
-Usage: python tools/ship_model.py [RESULTS] [--model refraction] [--to FOLDER]
+Usage: python tools/ship_model.py [RESULTS] [--model refraction] [--config FILE] [--to FOLDER]
 """
 
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+from einthoven.config import as_params, load
 from einthoven.core.atomic import atomic
 from einthoven.core.errors import BadInput
+from einthoven.core.names import STANDARD_ELECTRODES
 from einthoven.core.tags import SDF_SURFACES
 from einthoven.pretrained.model import SHIPPED, Pretrained, pack
 
@@ -52,6 +54,9 @@ def section(model: Pretrained) -> str:
     members = card["n_members"]
     networks = "one network" if members == 1 else f"the mean of {members} networks"
     torso = config["leadfield"]["sigma_torso_s_per_m"]
+    grid = {"front": "on the front", "around": "on front, sides and back"}
+    where = grid[config["anatomy"]["sites"]]
+    n_electrodes = len(STANDARD_ELECTRODES) + config["electrodes"]["n_grid"]
     code, data, weights = (about[f"{of}_sha256"][:12] for of in ("source", "data", "tensors"))
     lines = [
         f"The model in `src/einthoven/pretrained/data` ({size_mb(model.folder):.1f} MB): DeepSDF "
@@ -60,7 +65,8 @@ def section(model: Pretrained) -> str:
         "",
         f"Trained on {patients['train']} virtual patients (watched on {patients['val']}), hearts "
         f"of {config['mesh']['heart_edge_mm']:g} mm, coefficients within ± "
-        f"{config['cohort']['range_sd']:g} SD, torso {torso:g} S/m. einthoven "
+        f"{config['cohort']['range_sd']:g} SD, torso {torso:g} S/m, {n_electrodes} electrodes "
+        f"{where}. einthoven "
         f"{about['version']}, code `{code}`, data `{data}`, weights `{weights}`.",
         "",
         f"On {n_test} test patients, against recovered finite-element gradients on their own "
@@ -112,10 +118,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", nargs="?", default="results")
     parser.add_argument("--model", default="refraction", choices=["refraction", "paper"])
+    parser.add_argument("--config", default="", help="of a run that has no store")
     parser.add_argument("--to", default=str(SHIPPED))
     parser.add_argument("--card", default=str(CARD))
     options = parser.parse_args()
-    model = pack(options.results, options.to, options.model)
+    config = as_params(load(options.config)) if options.config else None
+    model = pack(options.results, options.to, options.model, config)
     size = size_mb(model.folder)
     if size > LIMIT_MB:
         raise BadInput(f"{model.folder}: {size:.1f} MB, at most {LIMIT_MB:g}; fewer members?")

@@ -69,7 +69,7 @@ def import_own(arguments: argparse.Namespace) -> None:
         target = Path(arguments.to) / row.patient
         try:
             arrays, attrs = import_patient(row, target.with_suffix(".png"), anatomy.heart_edge_mm,
-                                           anatomy.torso_resolution)  # fmt: skip
+                                           anatomy.torso_resolution, anatomy.sites)  # fmt: skip
         except BadInput as error:
             failed.append(str(error))
             continue
@@ -117,7 +117,7 @@ def predict(arguments: argparse.Namespace) -> None:
     model, to = Pretrained.load(arguments.model or SHIPPED), Path(arguments.to)
     electrodes = Path(arguments.electrodes) if arguments.electrodes else None
     body = read_body(Path(arguments.source), arguments.patient, to, model.config,
-                     electrodes=electrodes, n_anterior=arguments.anterior)  # fmt: skip
+                     electrodes=electrodes, n_grid=arguments.grid)  # fmt: skip
     verdict = predict_body(model, body, to, arguments.threads)
     draw_prediction(body, to)
     for key, value in verdict.values.items():
@@ -238,9 +238,9 @@ def build_parser() -> argparse.ArgumentParser:
                          help="default: %(default)s")  # fmt: skip
     command.add_argument("--electrodes", metavar="CSV",
                          help="name,x,y,z in mm, patient frame; default: the nine of the ECG and "
-                         "the patient's anterior sites")  # fmt: skip
-    command.add_argument("--anterior", metavar="N", type=int, default=100,
-                         help="so many anterior sites; default: %(default)s")  # fmt: skip
+                         "the patient's grid")  # fmt: skip
+    command.add_argument("--grid", metavar="N", type=int, default=100,
+                         help="so many electrodes of the grid; default: %(default)s")  # fmt: skip
     command.add_argument("--model", metavar="FOLDER", help="default: the model that is shipped")
     command.add_argument("--threads", metavar="N", type=int, default=1)
     command = add(progress, "progress")

@@ -87,7 +87,7 @@ def test_results_are_whole_and_nothing_is_left_to_do(complete, capsys):
 
 
 def test_results_are_those_of_a_local_run(complete, finished):
-    weights = [path.relative_to(finished) for path in finished.rglob("*.safetensors")]
+    weights = [path.relative_to(finished) for path in (finished / "results").rglob("*.safetensors")]
     assert len(weights) == 6
     for name in (DATASET, *weights):
         assert complete.project.path(name).read_bytes() == (finished / name).read_bytes(), name

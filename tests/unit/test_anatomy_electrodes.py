@@ -5,8 +5,8 @@ from scipy.stats import qmc
 
 from einthoven.anatomy.electrodes import (
     GROUND,
-    anterior_electrodes,
     electrode_points,
+    grid_electrodes,
     standard_electrodes,
 )
 from einthoven.anatomy.skin_points import attach, cast_ray
@@ -48,7 +48,7 @@ def test_all_electrodes_lie_on_real_skin():
     for resolution in ("coarse", "fine"):
         body = torso_surface(BODIES[1], resolution)
         _, points, ground = standard_electrodes(body)
-        points = np.vstack([points, ground, anterior_electrodes(body, 200)])
+        points = np.vstack([points, ground, grid_electrodes(body, 200)])
         tied = attach(body.points, body.faces, points)
         np.testing.assert_allclose(tied.on(body.points), points, atol=1e-6)
         assert not body.cap[tied.vertices].all(axis=1).any(), "an electrode sits on a cut"
@@ -59,20 +59,20 @@ def test_resolutions_agree():
         coarse, fine = torso_surface(coeffs, "coarse"), torso_surface(coeffs, "fine")
         moved = standard_electrodes(coarse)[1] - standard_electrodes(fine)[1]
         assert np.linalg.norm(moved, axis=1).max() < 4.0
-        moved = anterior_electrodes(coarse, 100) - anterior_electrodes(fine, 100)
+        moved = grid_electrodes(coarse, 100) - grid_electrodes(fine, 100)
         assert np.linalg.norm(moved, axis=1).max() < 5.0
 
 
-def test_more_anterior_electrodes_keep_the_earlier_ones():
+def test_more_grid_electrodes_keep_the_earlier_ones():
     body = torso_surface(BODIES[2], "coarse")
-    many = anterior_electrodes(body, 150)
+    many = grid_electrodes(body, 150)
     for n in (0, 1, 24, 100):
-        np.testing.assert_array_equal(anterior_electrodes(body, n), many[:n])
+        np.testing.assert_array_equal(grid_electrodes(body, n), many[:n])
 
 
-def test_anterior_electrodes_are_uniform_and_in_front():
+def test_grid_electrodes_are_uniform_and_in_front():
     body = torso_surface([], "fine")
-    points = anterior_electrodes(body, 100)
+    points = grid_electrodes(body, 100)
     distances = cKDTree(points).query(points, k=2)[0][:, 1]
     assert distances.min() > 0.6 * distances.max()
     assert distances.min() > 25.0
@@ -83,13 +83,29 @@ def test_anterior_electrodes_are_uniform_and_in_front():
         assert seen[1] == pytest.approx(y, abs=1e-3)
 
 
+def test_a_grid_around_the_body_covers_front_sides_and_back_evenly():
+    body = torso_surface([], "fine")
+    points = grid_electrodes(body, 120, "around")
+    distances = cKDTree(points).query(points, k=2)[0][:, 1]
+    assert distances.min() > 0.6 * distances.max()
+    middle = body.points.mean(axis=0)
+    angle = np.degrees(np.arctan2(points[:, 0] - middle[0], middle[1] - points[:, 1]))
+    sectors = np.histogram(angle, np.arange(-180, 181, 60))[0]
+    assert sectors.min() > 0.5 * sectors.max()
+    tied = attach(body.points, body.faces, points)
+    assert not body.cap[tied.vertices].all(axis=1).any(), "an electrode sits on a cut"
+
+
 def test_electrodes_by_name():
     body = torso_surface(BODIES[3], "coarse")
     names, points, ground = standard_electrodes(body)
-    front = anterior_electrodes(body, 8)
+    front = grid_electrodes(body, 8)
     got = electrode_points(body, ["V3", "A007", GROUND, "A000"])
     np.testing.assert_array_equal(got, [points[names.index("V3")], front[7], ground, front[0]])
     assert electrode_points(body, []).shape == (0, 3)
+    around = grid_electrodes(body, 6, "around")
+    got = electrode_points(body, ["B005", "A007", "B000"])
+    np.testing.assert_array_equal(got, [around[5], front[7], around[0]])
 
 
 def test_bad_names_and_counts_are_refused():
@@ -97,16 +113,14 @@ def test_bad_names_and_counts_are_refused():
     with pytest.raises(BadInput, match="V7.*known are RA"):
         electrode_points(body, ["V1", "V7"])
     for n in (-1, 1001):
-        with pytest.raises(BadInput, match="n_anterior_electrodes"):
-            anterior_electrodes(body, n)
+        with pytest.raises(BadInput, match="n_grid_electrodes"):
+            grid_electrodes(body, n)
 
 
 def test_same_coefficients_same_electrodes():
-    first = anterior_electrodes(torso_surface(BODIES[4], "coarse"), 30)
+    first = grid_electrodes(torso_surface(BODIES[4], "coarse"), 30)
     from einthoven.anatomy import electrodes
 
-    electrodes._anterior_places.cache_clear()
-    electrodes._anterior_candidates.cache_clear()
-    np.testing.assert_array_equal(
-        anterior_electrodes(torso_surface(BODIES[4], "coarse"), 30), first
-    )
+    electrodes._grid_places.cache_clear()
+    electrodes._candidates.cache_clear()
+    np.testing.assert_array_equal(grid_electrodes(torso_surface(BODIES[4], "coarse"), 30), first)

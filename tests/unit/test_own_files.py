@@ -177,6 +177,10 @@ def test_rules_find_the_electrodes_of_the_atlas():
     front = sites.points[9:33]
     gaps = np.linalg.norm(front[:, None] - front[None], axis=2)[np.triu_indices(24, 1)]
     assert gaps.min() > 35.0
+    around, _ = own_sites(torso.points, torso.faces, marks, "around")
+    assert around.names[9] == "B000" and len(around.names) == len(sites.names)
+    depth = [grid.points[9:89, 1] - torso.points[:, 1].mean() for grid in (sites, around)]
+    assert (depth[0] > 40).mean() < 0.05 and 0.2 < (depth[1] > 40).mean() < 0.6
 
 
 def test_given_electrodes_stay_and_others_are_asked_for():

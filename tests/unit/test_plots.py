@@ -5,9 +5,16 @@ import re
 import numpy as np
 import pytest
 
+from einthoven.anatomy.electrodes import grid_electrodes
+from einthoven.anatomy.torso import torso_surface
 from einthoven.core.names import LEADS
 from einthoven.plots.ecg_paper import LAYOUT, ecg_figure
-from einthoven.plots.errors import cdf_figure, comparison_figure, electrode_error_figure
+from einthoven.plots.errors import (
+    cdf_figure,
+    comparison_figure,
+    electrode_error_figure,
+    torso_map_figure,
+)
 from einthoven.plots.report import Picture, Section, Table, png_bytes, write_report
 
 TIME = np.arange(-20.0, 200.0)
@@ -53,6 +60,24 @@ def test_error_figures_have_units_and_every_method():
     bars = comparison_figure({"pseudo": (15.0, 1.0), "pca-paper": (5.0, 0.5)}, "error (degrees)")
     widths = [patch.get_width() for patch in bars.axes[0].patches]
     assert widths == pytest.approx([15.0, 5.0])
+
+
+def test_a_torso_map_shows_each_electrode_once_from_the_side_where_it_is():
+    body = torso_surface([], "coarse")
+    for sites, n_views in (("front", 1), ("around", 2)):
+        points = grid_electrodes(body, 40, sites)
+        value = np.arange(40.0)
+        figure = torso_map_figure(body.points, body.faces, points, {"pseudo": value}, "error (°)")
+        panels = [axes for axes in figure.axes if axes.get_ylabel() == "z, to the head (mm)"]
+        assert len(panels) == n_views
+        shown = [np.asarray(axes.collections[-1].get_array()) for axes in panels]
+        np.testing.assert_array_equal(np.sort(np.concatenate(shown)), value)
+        low, high = panels[0].get_xlim()
+        assert low < high  # the patient's left is at the right
+    low, high = panels[1].get_xlim()
+    assert low > high  # and at the left from behind
+    behind = points[shown[1].astype(int)]
+    assert behind[:, 1].min() > np.median(points[:, 1])
 
 
 def test_report_is_self_contained_escaped_and_reproducible(tmp_path):

@@ -8,12 +8,7 @@ import pytest
 import torch
 
 from einthoven.core.errors import BadInput
-from einthoven.surrogate.blocks import (
-    harmonic_gradients,
-    incident_field,
-    point_source,
-    source_factors,
-)
+from einthoven.surrogate.blocks import source_factors
 from einthoven.surrogate.inputs import Inputs
 from einthoven.surrogate.predict import predict_gradient
 from einthoven.surrogate.train import new_network
@@ -118,30 +113,28 @@ def test_incident_field_is_the_closed_form_of_a_ball() -> None:
     electrodes = radius * normal
     points = rng.uniform(-50, 50, size=(40, 3))
     as_tensor = lambda a: torch.as_tensor(a)[None]  # noqa: E731
-    rho, u = point_source(as_tensor(points), as_tensor(electrodes), softening=0.0)
     curvature = torch.full((1, 6, 1), 1 / radius, dtype=torch.float64)
-    field = incident_field(rho, u, as_tensor(normal), curvature)[0].numpy()
+    given = as_tensor(points), as_tensor(electrodes), as_tensor(normal), curvature
+    source, image = (factor[0, ..., None].numpy() for factor in source_factors(*given, 0.0))
+    field = source * (electrodes[:, None] - points) + image * normal[:, None]
     true = balls.ball_gradient(points, electrodes, radius)
     np.testing.assert_allclose(field / (2 * np.pi * balls.SIGMA), true, rtol=1e-9)
 
 
-def test_two_factors_a_pair_are_the_incident_field(patients) -> None:
-    batch = balls.batch_of([0, 1], patients)
-    curvature = torch.rand(batch.electrodes.shape[:2] + (1,)) / 100
-    rho, u = point_source(batch.points, batch.electrodes, softening=2.0)
-    expected = incident_field(rho, u, batch.skin_normal, curvature)
-    given = batch.points, batch.electrodes, batch.skin_normal, curvature
-    source, image = source_factors(*given, softening=2.0)
-    away = batch.electrodes[:, :, None] - batch.points[:, None]
-    found = source[..., None] * away + image[..., None] * batch.skin_normal[:, :, None]
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-7 * float(expected.max()))
+def test_a_code_beyond_the_training_is_drawn_back_to_its_edge(patients) -> None:
+    """In the same direction; local geometry is left as it is."""
+    net = network("refraction")
+    net.latent_mean.copy_(torch.linspace(-1, 1, 5))
+    net.latent_std.fill_(2.0)
+    net.latent_reach.fill_(1.5)
+    inputs = balls.inputs_of(0, patients[0])
+    direction = torch.nn.functional.normalize(torch.tensor([1.0, -2, 0.5, 0, 1]), dim=0)
 
+    def at(sd: float) -> np.ndarray:
+        return predict_gradient(net, inputs._replace(latent=net.latent_mean + 2.0 * sd * direction))
 
-def test_harmonic_gradients_have_neither_divergence_nor_curl() -> None:
-    x = torch.randn(3, dtype=torch.float64)
-    jacobian = torch.autograd.functional.jacobian(harmonic_gradients, x)  # [harmonic, 3, 3]
-    torch.testing.assert_close(jacobian, jacobian.mT)
-    assert jacobian.diagonal(dim1=1, dim2=2).sum(-1).abs().max() < 1e-12
+    assert np.abs(at(1.0) - at(1.4)).max() > 1e-3 * np.abs(at(1.4)).max()
+    np.testing.assert_allclose(at(40.0), at(1.5), rtol=1e-3, atol=1e-5 * np.abs(at(1.5)).max())
 
 
 def test_ball_gradient_is_the_gradient_of_the_closed_form() -> None:

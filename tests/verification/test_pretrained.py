@@ -66,13 +66,13 @@ def predicted(packed, folder, tmp_path_factory):
     """The command on the surfaces; then on what it made, with an activation."""
     first, second = (tmp_path_factory.mktemp(name) for name in ("first", "second"))
     model = ["--model", str(packed.folder)]
-    assert main(["predict", str(folder), "--to", str(first), "--anterior", "3", *model]) == 0
+    assert main(["predict", str(folder), "--to", str(first), "--grid", "3", *model]) == 0
     mesh = load_arrays(first / "mesh.npz")
     anatomy = load_arrays(folder / "anatomy.npz")
     save_arrays(first / "anatomy.npz", anatomy, **anatomy.attrs)
     z = mesh["points"][: mesh.attrs["n_heart_nodes"], 2]
     save_arrays(first / "activation_sinus.npz", {"activation_time": z - z.min()})
-    assert main(["predict", str(first), "--to", str(second), "--anterior", "3", *model]) == 0
+    assert main(["predict", str(first), "--to", str(second), "--grid", "3", *model]) == 0
     return first, second
 
 

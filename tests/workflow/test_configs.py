@@ -39,7 +39,7 @@ def test_config_file_names_every_key(name):
 def test_paper_config_has_the_papers_sizes():
     paper = load(ROOT / "config/paper.yaml")
     assert paper.cohort.n_patients == 110
-    assert 9 + paper.electrodes.n_anterior == 109
+    assert 9 + paper.electrodes.n_grid == 109
     assert (paper.anatomy.heart_edge_mm, paper.mesh.heart_edge_mm) == (2.2, 1.9)
     assert paper.field_samples.n_points == 2**16
     assert (paper.deepsdf.epochs, paper.deepsdf.batch_patients) == (2000, 6)

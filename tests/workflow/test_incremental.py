@@ -31,8 +31,8 @@ EDITS = {
     "leadfield.gradient=raw": {"field_samples": 4} | ECGS | SURROGATES,
     "activation.cv_fiber_mm_per_ms=0.7": {"activation": 8} | ECGS,
     "ecg.scenarios=[sinus,lbbb,crt]": {"activation": 4} | ECGS,
-    "electrodes.n_anterior=5": FIELDS | {"leadfield": 4},
-    "electrodes.n_anterior=10": FIELDS | {"leadfield": 8},
+    "electrodes.n_grid=5": FIELDS | {"leadfield": 4},
+    "electrodes.n_grid=10": FIELDS | {"leadfield": 8},
     "learning.models=[paper]": JUDGE,
     "dataset.exclude=[p0000]": {"consolidate": 1, "encoder": 2, "reconstruct": 1} | SURROGATES
                                | {"recipe": 6},

@@ -107,7 +107,9 @@ if nobody := [
 OWN = {
     name: row for name, row in OWN.items() if name not in config["dataset"]["exclude"]
 }
-OWN_ANATOMY = {k: config["anatomy"][k] for k in ("heart_edge_mm", "torso_resolution")}
+OWN_ANATOMY = {
+    k: config["anatomy"][k] for k in ("heart_edge_mm", "torso_resolution", "sites")
+}
 SCENARIOS = config["ecg"]["scenarios"]
 ENCODERS = config["learning"]["encoders"]
 MODELS = config["learning"]["models"]
@@ -128,7 +130,7 @@ CHUNKS = [
 LEADFIELD = dict(config["leadfield"])
 PER_JOB = LEADFIELD.pop("electrodes_per_job")
 GRADIENT = LEADFIELD.pop("gradient")  # taken of stored potentials, after the solution
-N_ELECTRODES = len(STANDARD_ELECTRODES) + config["electrodes"]["n_anterior"]
+N_ELECTRODES = len(STANDARD_ELECTRODES) + config["electrodes"]["n_grid"]
 N_REFINED = len(STANDARD_ELECTRODES) + config["electrodes"]["n_refined"]
 BATCHES = {str(k): list(its) for k, its in enumerate(batches(N_ELECTRODES, PER_JOB))}
 SIGMA = {k: v for k, v in LEADFIELD.items() if k.startswith("sigma_")}

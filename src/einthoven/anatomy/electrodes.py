@@ -3,8 +3,8 @@
 Each electrode keeps its triangle and weights, so it moves with the body's shape as the skin
 under it does. Sites: precordial as in the AHA/ACC/HRS recommendations (Kligfield 2007,
 10.1161/CIRCULATIONAHA.106.180200), limb electrodes on the trunk as in Mason and Likar 1966,
-10.1016/0002-8703(66)90264-7. Anterior electrodes: uniform on the front, as in Dokuchaev 2026,
-section 2.2.
+10.1016/0002-8703(66)90264-7. Grid electrodes: uniform on the front, as in Dokuchaev 2026, section
+2.2, or all around the body.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,12 +15,12 @@ import numpy as np
 from einthoven.anatomy.skin_points import SkinPoints, cast_ray
 from einthoven.anatomy.torso import TorsoSurface, atlas_of, torso_surface
 from einthoven.core.errors import BadInput
-from einthoven.core.names import STANDARD_ELECTRODES, anterior_electrode_name
+from einthoven.core.names import GRID_LETTERS, STANDARD_ELECTRODES, grid_electrode_name
 from einthoven.core.seeds import generator
 from einthoven.core.simplex import triangle_area_vectors
 
 GROUND = "RL"
-MAX_ANTERIOR = 1000
+MAX_GRID = 1000
 RULE_LANDMARKS = ("ICS4", "NIPPLE_L", "CLAVICLE_L", "CLAVICLE_R", "SHOULDER_L", "SHOULDER_R",
                   "ILIAC_L", "ILIAC_R")  # fmt: skip
 """What `sites_by_rules` starts from; docs/own-patients.md tells where they lie."""
@@ -30,9 +30,11 @@ PARASTERNAL_MM = 25.0
 RIB_SPACE_MM = 12.0
 """On the midclavicular line the fifth intercostal space lies this far below the nipple."""
 FRONT_COSINE = 0.25
-"""Skin whose outward normal leans at least this much to the front is anterior."""
+"""Skin whose outward normal leans at least this much to the front is its front."""
+LEANS = {"front": FRONT_COSINE, "around": -np.inf}
+"""The least of it, by where a grid is."""
 N_CANDIDATES = 12000
-ANTERIOR_SEED = 1
+GRID_SEED = 1
 
 
 def standard_electrodes(torso: TorsoSurface) -> tuple[list[str], np.ndarray, np.ndarray]:
@@ -47,39 +49,42 @@ def standard_electrodes(torso: TorsoSurface) -> tuple[list[str], np.ndarray, np.
     return list(STANDARD_ELECTRODES), points[:-1], points[-1]
 
 
-def anterior_electrodes(torso: TorsoSurface, n: int) -> np.ndarray:
-    """Near-uniform electrodes on the front of the torso: [n, 3] mm on the skin.
+def grid_electrodes(torso: TorsoSurface, n: int, sites: str = "front") -> np.ndarray:
+    """Near-uniform electrodes on the front of the torso, or around it: [n, 3] mm on the skin.
 
     They are chosen farthest first, so a larger `n` keeps the earlier ones.
 
     Raises:
         BadInput: `n` is negative or above 1000.
     """
-    if not 0 <= n <= MAX_ANTERIOR:
-        raise BadInput(f"n_anterior_electrodes = {n} is outside 0 to {MAX_ANTERIOR}")
+    if not 0 <= n <= MAX_GRID:
+        raise BadInput(f"n_grid_electrodes = {n} is outside 0 to {MAX_GRID}")
     if n == 0:
         return np.empty((0, 3))
-    return _anterior_places(torso.resolution, n, torso.atlas).on(torso.points)
+    return _grid_places(torso.resolution, n, torso.atlas, sites).on(torso.points)
 
 
 def electrode_points(torso: TorsoSurface, names: Sequence[str]) -> np.ndarray:
-    """Positions [electrode, 3] mm of electrodes by name: RA LA LL RL V1..V6 A000..A999.
+    """Positions [electrode, 3] mm of electrodes by name: RA LA LL RL V1..V6 A000.. B000...
 
     Raises:
         BadInput: an unknown name.
     """
-    standard, points, ground = standard_electrodes(torso)
-    place = dict(zip(standard, points)) | {GROUND: ground}
-    anterior = {anterior_electrode_name(k): k for k in range(MAX_ANTERIOR)}
-    if unknown := [name for name in names if name not in place and name not in anterior]:
+    standard, nine, ground = standard_electrodes(torso)
+    place = dict(zip(standard, nine)) | {GROUND: ground}
+    grid = {(s, k): grid_electrode_name(k, s) for s in GRID_LETTERS for k in range(MAX_GRID)}
+    number = {name: key for key, name in grid.items()}
+    if unknown := [name for name in names if name not in place and name not in number]:
         raise BadInput(
             f"electrodes: {', '.join(unknown)} unknown; known are {' '.join(place)} "
-            f"and A000 to A{MAX_ANTERIOR - 1}"
+            f"and, of the grids, {' and '.join(GRID_LETTERS.values())} with 000 to {MAX_GRID - 1}"
         )
-    wanted = [anterior[name] for name in names if name in anterior]
-    front = anterior_electrodes(torso, max(wanted) + 1 if wanted else 0)
-    rows = [place[name] if name in place else front[anterior[name]] for name in names]
-    return np.array(rows).reshape(-1, 3)
+    wanted = {number[name] for name in names if name in number}
+    for sites in {sites for sites, _ in wanted}:
+        numbers = [k for s, k in wanted if s == sites]
+        points = grid_electrodes(torso, max(numbers) + 1, sites)
+        place |= {grid[sites, k]: points[k] for k in numbers}
+    return np.array([place[name] for name in names]).reshape(-1, 3)
 
 
 @lru_cache(maxsize=2)
@@ -143,9 +148,10 @@ def _standard_places(resolution: str, atlas: str) -> SkinPoints:
 
 
 @lru_cache(maxsize=8)
-def _anterior_places(resolution: str, n: int, atlas: str) -> SkinPoints:
-    """Triangles and weights of the first `n` anterior electrodes."""
-    places = farthest_first(_anterior_candidates(atlas), atlas_of(atlas).landmarks["ICS4"], n)
+def _grid_places(resolution: str, n: int, atlas: str, sites: str) -> SkinPoints:
+    """Triangles and weights of the first `n` grid electrodes."""
+    candidates = _candidates(atlas, sites)
+    places = farthest_first(candidates, atlas_of(atlas).landmarks["ICS4"], n)
     return atlas_of(atlas).attach(places, resolution)
 
 
@@ -159,9 +165,9 @@ def farthest_first(candidates: np.ndarray, start: np.ndarray, n: int) -> np.ndar
     return candidates[chosen]
 
 
-@lru_cache(maxsize=2)
-def _anterior_candidates(atlas: str) -> np.ndarray:
-    """[candidate, 3] mm, uniform by area on the front of the fine mean torso.
+@lru_cache(maxsize=4)
+def _candidates(atlas: str, sites: str) -> np.ndarray:
+    """[candidate, 3] mm, uniform by area on the front of the fine mean torso, or around it.
 
     Between the hips' electrodes and the sternal notch, and between the shoulders; the number
     of candidates does not depend on the number of electrodes, so that these can be extended.
@@ -176,21 +182,23 @@ def _anterior_candidates(atlas: str) -> np.ndarray:
         & (centre[:, 2] > mark["ILIAC_L"][2])
         & (centre[:, 2] < mark["STERNAL_NOTCH"][2] + 15.0)
     )
-    return front_candidates(torso.points, torso.faces, allowed)
+    return skin_candidates(torso.points, torso.faces, allowed, sites)
 
 
-def front_candidates(points: np.ndarray, faces: np.ndarray, allowed: np.ndarray) -> np.ndarray:
-    """[candidate, 3] mm, uniform by area on those `allowed` [face] triangles that face forwards.
+def skin_candidates(
+    points: np.ndarray, faces: np.ndarray, allowed: np.ndarray, sites: str
+) -> np.ndarray:
+    """[candidate, 3] mm, uniform by area on those `allowed` [face] triangles on the front or all.
 
     Raises:
         BadInput: there is none.
     """
     area = triangle_area_vectors(points, faces)
     size = np.linalg.norm(area, axis=1)
-    weight = np.where(allowed & (-area[:, 1] > FRONT_COSINE * size), size, 0.0)
+    weight = np.where(allowed & (-area[:, 1] > LEANS[sites] * size), size, 0.0)
     if not weight.any():
-        raise BadInput("torso: no skin between the electrodes faces forwards; wrong axes?")
-    rng = generator(ANTERIOR_SEED, "anterior electrodes")
+        raise BadInput(f"torso: no skin between the limb electrodes ({sites}); wrong axes?")
+    rng = generator(GRID_SEED, "anterior electrodes")
     face = rng.choice(len(size), N_CANDIDATES, p=weight / weight.sum())
     root, along = np.sqrt(rng.random(N_CANDIDATES)), rng.random(N_CANDIDATES)
     weights = np.stack([1 - root, root * (1 - along), root * along], axis=1)

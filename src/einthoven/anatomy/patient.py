@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from einthoven.anatomy.atlas_heart import atlas_heart
-from einthoven.anatomy.electrodes import MAX_ANTERIOR, anterior_electrodes, standard_electrodes
+from einthoven.anatomy.electrodes import MAX_GRID, grid_electrodes, standard_electrodes
 from einthoven.anatomy.heart import HeartSurfaces
 from einthoven.anatomy.lungs import lung_surfaces
 from einthoven.anatomy.pose import place_heart
 from einthoven.anatomy.torso import TorsoSurface, torso_surface
 from einthoven.core.errors import BadInput, StepFailed
-from einthoven.core.names import anterior_electrode_name
+from einthoven.core.names import grid_electrode_name
 from einthoven.core.tags import CLOSED_SURFACES, Surface
 
 KEYS = ("patient", "split", "heart_coeffs", "torso_coeffs", "pose_coeffs")
@@ -47,6 +47,7 @@ def build_anatomy(
     heart_atlas: str = "",
     torso_atlas: str = "",
     lungs: bool = False,
+    sites: str = "front",
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Surfaces of one patient in the patient frame, and all places for electrodes.
 
@@ -59,6 +60,7 @@ def build_anatomy(
         heart_atlas: path of a converted atlas (docs/atlases.md); "" is the embedded one.
         torso_atlas: likewise.
         lungs: whether the body has lungs.
+        sites: where the grid electrodes are, "front" or "around".
 
     Returns:
         arrays and attributes of anatomy.npz (docs/contracts.md), mm.
@@ -77,9 +79,9 @@ def build_anatomy(
         except StepFailed as error:
             raise StepFailed(f"{parameters['patient']}: {error}") from error
 
-    names, sites, ground = standard_electrodes(torso)
-    names = [*names, *map(anterior_electrode_name, range(MAX_ANTERIOR))]
-    sites = np.concatenate([sites, anterior_electrodes(torso, MAX_ANTERIOR)])
+    names, places, ground = standard_electrodes(torso)
+    names = [*names, *(grid_electrode_name(k, sites) for k in range(MAX_GRID))]
+    places = np.concatenate([places, grid_electrodes(torso, MAX_GRID, sites)])
     points, faces, face_tags = joined(parts)
     latent = [parameters[key] for key in ("heart_coeffs", "torso_coeffs")]
     latent.append(parameters["pose_coeffs"][:N_ANGLES])
@@ -88,7 +90,7 @@ def build_anatomy(
         "faces": faces,
         "face_tags": face_tags,
         "site_names": np.array(names),
-        "site_points": sites,
+        "site_points": places,
         "ground_point": ground,
         "heart_rotation": rotation,
         "heart_origin": origin,

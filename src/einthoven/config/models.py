@@ -93,12 +93,14 @@ class Anatomy(Section):
     heart_atlas: AtlasPath = ""
     """Path of an atlas file that `einthoven fetch` made; "" is the embedded atlas."""
     torso_atlas: AtlasPath = ""
+    sites: Literal["front", "around"] = "front"
+    """Where the grid electrodes are: on the front, or on front, sides and back."""
 
 
 class Electrodes(Section):
-    """On the front, beside the nine of the 12-lead ECG; more electrodes keep the first ones."""
+    """A grid on the torso beside the nine of the 12-lead ECG; more electrodes keep the first."""
 
-    n_anterior: SiteCount = 24
+    n_grid: SiteCount = 24
     n_refined: SiteCount = 24
     """Meshes are refined at the first so many sites; more of these make all meshes new."""
 

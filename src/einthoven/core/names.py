@@ -16,9 +16,13 @@ def patient_name(index: int) -> str:
     return f"p{index:04d}"
 
 
-def anterior_electrode_name(index: int) -> str:
-    """Name of anterior (body-surface) electrode number `index`: A000, A001, ..."""
-    return f"A{index:03d}"
+GRID_LETTERS = {"front": "A", "around": "B"}
+"""First letter of the names of grid electrodes, by where they are (`anatomy.sites`)."""
+
+
+def grid_electrode_name(index: int, sites: str) -> str:
+    """Name of grid electrode number `index`: A000, ... on the front, B000, ... around the body."""
+    return f"{GRID_LETTERS[sites]}{index:03d}"
 
 
 def chunk_name(chunk: int) -> str:

@@ -16,7 +16,7 @@ from einthoven.encoders.decoder import (
     ACTIVATIONS,
     N_POSE,
     N_SURFACES,
-    SLOPES,
+    SLOPED,
     Decoder,
     DecoderShape,
     SurfaceDecoder,
@@ -46,7 +46,7 @@ class Branch(nn.Module):
     def __init__(self, n_code: int, n_out: int, shape: DecoderShape):
         super().__init__()
         width, n_coords = shape.width, 3 + 2 * shape.n_frequencies
-        self.activate, self.slope = ACTIVATIONS[shape.activation], SLOPES[shape.activation]
+        self.activate, self.sloped = ACTIVATIONS[shape.activation], SLOPED[shape.activation]
         linears = [nn.Linear(width if layer else n_coords, width) for layer in range(N_LAYERS)]
         self.layers: Iterable[nn.Linear] = nn.ModuleList(linears)  # type: ignore[assignment]
         self.code = nn.Linear(n_code, CODE_WIDTH)
@@ -88,8 +88,8 @@ class Branch(nn.Module):
         for linear, (scale, shift) in zip(self.layers, self.modulations(code)):
             weights.append(scale[:, None] * linear.weight)
             h = F.linear(h, weights[-1], scale * linear.bias + shift)
-            slopes.append(self.slope(h))
-            h = self.activate(h)
+            h, slope = self.sloped(h)
+            slopes.append(slope)
         back = self.last.weight[:, None]  # [value, 1, width]
         for weight, slope in zip(reversed(weights), reversed(slopes)):
             back = (back * slope) @ weight

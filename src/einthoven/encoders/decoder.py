@@ -31,8 +31,8 @@ POSE_SHIFT_MM = 10.0
 POSE_TURN_RAD = 0.2
 """Turn for a code entry of 1."""
 ACTIVATIONS = {"relu": F.relu, "silu": F.silu}
-SLOPES = {"relu": lambda x: (x > 0).to(x), "silu": lambda x: _silu_slope(x)}
-"""Derivatives of the activations."""
+SLOPED = {"relu": lambda x: (F.relu(x), (x > 0).to(x)), "silu": lambda x: _silu_sloped(x)}
+"""The activations and their derivatives."""
 ACTIVATION_LIPSCHITZ = {"relu": 1.0, "silu": 1.0999}
 """Largest slope of each activation."""
 
@@ -224,6 +224,7 @@ def rotation(vector: Tensor) -> Tensor:
     return torch.linalg.matrix_exp(cross.reshape(*vector.shape[:-1], 3, 3))
 
 
-def _silu_slope(x: Tensor) -> Tensor:
+def _silu_sloped(x: Tensor) -> tuple[Tensor, Tensor]:
     gate = torch.sigmoid(x)
-    return gate * (1 + x * (1 - gate))
+    value = x * gate
+    return value, torch.addcmul(value, gate, 1 - value)

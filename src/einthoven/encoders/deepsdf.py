@@ -17,8 +17,9 @@ from einthoven.encoders.checkpoint import load_model, load_weights, save_model
 from einthoven.encoders.decoder import DecoderShape, SurfaceDecoder
 from einthoven.encoders.infer import CodePrior, infer_code, residuals
 
-CHUNK = 4_096
-"""Points evaluated at a time: their features fit into the cache."""
+CHUNK = 2_048
+"""Points evaluated at a time: their features fit into the cache, and are small enough that the
+allocator keeps them between operations."""
 
 
 class DeepSdfEncoder(Encoder):

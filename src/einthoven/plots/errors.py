@@ -4,8 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from scipy.spatial import cKDTree
 
 from einthoven.plots.style import SEQUENTIAL, house_style, look, new_figure
+
+BACK_COSINE = 0.25
+"""Electrodes on skin that leans at least this much to the back are drawn from behind."""
 
 
 def cdf_figure(
@@ -90,7 +94,9 @@ def torso_map_figure(
     cmap: str = SEQUENTIAL,
     symmetric: bool = False,
 ) -> Figure:
-    """Values at anterior electrodes drawn on the torso seen from the front (the paper's Fig. 8).
+    """Values at electrodes drawn on the torso seen from the front (the paper's Fig. 8).
+
+    Electrodes on the back, if there are any, are drawn on the torso seen from behind.
 
     Args:
         skin_points: [node, 3] mm; skin_faces: [face, 3].
@@ -101,52 +107,47 @@ def torso_map_figure(
         cmap: matplotlib colour map.
         symmetric: centre the colours on zero.
     """
-    figure = new_figure(3.4 * len(values) + 0.8, 4.6)
+    normal = _face_normals(skin_points, skin_faces)
+    near = cKDTree(skin_points[skin_faces].mean(axis=1)).query(electrode_points)[1]
+    behind = normal[near, 1] > BACK_COSINE
+    views = [(1, ~behind)] + [(-1, behind)] * bool(behind.any())
+    figure = new_figure(3.4 * len(values) + 0.8, 4.6 * len(views))
     top = max(float(np.nanmax(np.abs(v))) for v in values.values())
     limits = (-top, top) if symmetric else (min(float(np.nanmin(v)) for v in values.values()), top)
+    style = {"cmap": cmap, "vmin": limits[0], "vmax": limits[1]}
     with house_style():
-        panels = np.atleast_1d(figure.subplots(1, len(values), sharey=True))
-        for axes, (title, value) in zip(panels, values.items()):
-            _front_view(axes, skin_points, skin_faces)
-            marks = axes.scatter(
-                electrode_points[:, 0],
-                electrode_points[:, 2],
-                c=value,
-                cmap=cmap,
-                s=70,
-                vmin=limits[0],
-                vmax=limits[1],
-                edgecolor="black",
-                lw=0.5,
-                zorder=3,
-            )
-            for name, point in zip(names, electrode_points):
-                axes.annotate(
-                    name,
-                    (point[0], point[2]),
-                    xytext=(5, 4),
-                    size=6,
-                    textcoords="offset points",
-                    zorder=4,
-                )
-            axes.set(title=title, xlabel="x, to the patient's left (mm)", aspect="equal")
-        panels[0].set_ylabel("z, to the head (mm)")
-        figure.colorbar(marks, ax=list(panels), label=label, shrink=0.8)
+        panels = figure.subplots(len(views), len(values), sharey=True, squeeze=False)
+        for row, (side, shown) in zip(panels, views):
+            for axes, (title, value) in zip(row, values.items()):
+                _view(axes, skin_points, skin_faces, normal, side)
+                places = electrode_points[shown]
+                marks = axes.scatter(places[:, 0], places[:, 2], c=value[shown], s=70,
+                                     edgecolor="black", lw=0.5, zorder=3, **style)  # fmt: skip
+                for name, point in zip(np.asarray(names)[shown] if len(names) else [], places):
+                    axes.annotate(name, (point[0], point[2]), xytext=(5, 4), size=6,
+                                  textcoords="offset points", zorder=4)  # fmt: skip
+                axes.set(title=title if side > 0 else f"{title}, from behind",
+                         xlabel="x, to the patient's left (mm)", aspect="equal")  # fmt: skip
+            row[0].set_ylabel("z, to the head (mm)")
+        figure.colorbar(marks, ax=list(panels.flat), label=label, shrink=0.8)
     return figure
 
 
-def _front_view(axes, points: np.ndarray, faces: np.ndarray) -> None:  # noqa: ANN001
-    """Shade the front (-y) faces of the torso, as a reader who faces the patient sees them."""
-    normal = np.cross(
-        points[faces[:, 1]] - points[faces[:, 0]], points[faces[:, 2]] - points[faces[:, 0]]
-    )
-    normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-12
-    front = normal[:, 1] < 0
+def _face_normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    corners = points[faces]
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    return normal / (np.linalg.norm(normal, axis=1, keepdims=True) + 1e-12)
+
+
+def _view(axes, points: np.ndarray, faces: np.ndarray, normal: np.ndarray, side: int) -> None:  # noqa: ANN001
+    """Shade the faces of the torso seen from in front of it (`side` 1) or behind it (-1)."""
+    facing = -side * normal[:, 1]
+    seen = facing > 0
     axes.tripcolor(
         points[:, 0],
         points[:, 2],
-        faces[front],
-        facecolors=-normal[front, 1],
+        faces[seen],
+        facecolors=facing[seen],
         cmap="Greys_r",
         vmin=-1.2,
         vmax=1.2,
@@ -154,8 +155,9 @@ def _front_view(axes, points: np.ndarray, faces: np.ndarray) -> None:  # noqa: A
         alpha=0.6,
         zorder=1,
     )
-    # The reader faces the patient: the patient's left is at the right of the picture.
-    axes.set_xlim(points[:, 0].min() - 10, points[:, 0].max() + 10)
+    # A reader who faces the patient has the patient's left at the right of the picture.
+    limits = points[:, 0].min() - 10, points[:, 0].max() + 10
+    axes.set_xlim(*limits[::side])
 
 
 def comparison_figure(rows: Mapping[str, tuple[float, float]], label: str) -> Figure:

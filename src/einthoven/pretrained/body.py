@@ -48,7 +48,7 @@ def read_body(
     config: Config,
     *,
     electrodes: Path | None = None,
-    n_anterior: int = 0,
+    n_grid: int = 0,
 ) -> Body:
     """Read a stage folder, or import a patient of a sheet; make mesh, fibres and samples.
 
@@ -58,8 +58,8 @@ def read_body(
         to: where stage files go that are made.
         config: settings for what is made.
         electrodes: CSV with name, x, y, z in mm in the patient frame, within 15 mm of the skin;
-            None for the nine of the 12-lead ECG and `n_anterior` of the patient's own sites.
-        n_anterior: see above.
+            None for the nine of the 12-lead ECG and `n_grid` of the patient's own sites.
+        n_grid: see above.
 
     Raises:
         BadInput: a file is missing or wrong, or fibres are missing and cannot be made here.
@@ -77,7 +77,7 @@ def read_body(
         for file in sorted(folder.glob("activation_*.npz"))
     }
     points, cells = mesh["points"][:n_nodes], mesh["cells"][:n_cells]
-    places = _electrodes(anatomy, electrodes, n_anterior)
+    places = _electrodes(anatomy, electrodes, n_grid)
     return Body(name, anatomy, _sdf(folder, anatomy, config), points, cells, fiber, places,
                 activation)  # fmt: skip
 
@@ -99,7 +99,7 @@ def _imported(sheet: Path, patient: str | None, to: Path, config: Config) -> Pat
         raise BadInput(f"{sheet}: which patient? It has {', '.join(rows)}")
     section = config.anatomy
     arrays, attrs = import_patient(rows[patient], to / f"{patient}.png", section.heart_edge_mm,
-                                   section.torso_resolution)  # fmt: skip
+                                   section.torso_resolution, section.sites)  # fmt: skip
     save_arrays(to / "anatomy.npz", arrays, **attrs)
     return to
 
@@ -146,11 +146,11 @@ def _sdf(folder: Path, anatomy: Arrays, config: Config) -> tuple[np.ndarray, np.
     return sample_sdf(anatomy, rng, **section)
 
 
-def _electrodes(anatomy: Arrays, file: Path | None, n_anterior: int) -> dict[str, np.ndarray]:
+def _electrodes(anatomy: Arrays, file: Path | None, n_grid: int) -> dict[str, np.ndarray]:
     """Name -> [3] mm on the skin."""
     if file is None:
         names = [str(name) for name in anatomy["site_names"]]
-        used = slice(len(STANDARD_ELECTRODES) + n_anterior)
+        used = slice(len(STANDARD_ELECTRODES) + n_grid)
         return dict(zip(names[used], anatomy["site_points"][used]))
     from einthoven.anatomy.own.read import read_points
     from einthoven.anatomy.own.sites import on_skin

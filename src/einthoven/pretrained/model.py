@@ -6,6 +6,7 @@ finished run. All tensors are safetensors files, so that nothing is executed by 
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -65,13 +66,19 @@ class Pretrained:
         return self.folder / "encoder"
 
 
-def pack(results: str | Path, folder: str | Path, model: str = "refraction") -> Pretrained:
+def pack(
+    results: str | Path,
+    folder: str | Path,
+    model: str = "refraction",
+    config: Mapping[str, Any] | None = None,
+) -> Pretrained:
     """Copy the trained pair of a finished run, and write its card.
 
     Args:
         results: of the run.
         folder: new, empty, or with a packed model, which is replaced.
         model: refraction or paper; its encoder is deepsdf, the only one that decodes.
+        config: of the data set; None: what the run's store says.
 
     Raises:
         BadInput: a file is missing or does not load.
@@ -79,7 +86,7 @@ def pack(results: str | Path, folder: str | Path, model: str = "refraction") -> 
     results, folder = Path(results), Path(folder)
     encoder = results / "encoders" / ENCODER
     surrogate = results / "surrogates" / f"{ENCODER}-{model}"
-    card = _card(results, encoder, surrogate, model)
+    card = _card(results, encoder, surrogate, model, config or _config(results))
     if folder.exists() and any(folder.iterdir()) and not (folder / CARD_FILE).exists():
         raise BadInput(f"{folder}: is not empty and holds no packed model; take another folder")
     shutil.rmtree(folder, ignore_errors=True)
@@ -99,16 +106,22 @@ def pack(results: str | Path, folder: str | Path, model: str = "refraction") -> 
     return Pretrained.load(folder)
 
 
-def _card(results: Path, encoder: Path, surrogate: Path, model: str) -> dict[str, Any]:
-    """Where the pair comes from and what it can do, from the files of the run."""
+def _config(results: Path) -> dict[str, Any]:
+    """Settings of the data set, from the run's store."""
     from einthoven.dataset.store import open_store
 
+    with open_store(results / "dataset/einthoven.zarr.zip") as root:
+        return json.loads(str(root.attrs["config"]))
+
+
+def _card(
+    results: Path, encoder: Path, surrogate: Path, model: str, config: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Where the pair comes from and what it can do, from the files of the run."""
     metrics = read_json(results / "report/metrics.json")
     method = f"{ENCODER}-{model}"
     if method not in metrics["methods"]:
         raise BadInput(f"{results}/report/metrics.json: has no {method}; learning.models?")
-    with open_store(results / "dataset/einthoven.zarr.zip") as root:
-        config = json.loads(str(root.attrs["config"]))
     about = {"encoder": load_model(encoder / MODEL_FILE, ENCODER)[1],
              "surrogate": load_model(surrogate / MODEL_FILE, model)[1]}  # fmt: skip
     header, *rows = (surrogate / "curve.csv").read_text().splitlines()
@@ -117,7 +130,7 @@ def _card(results: Path, encoder: Path, surrogate: Path, model: str) -> dict[str
     wanted = ("pseudo", "pseudo-scaled", f"{ENCODER}-paper", method)
     return {
         "model": model,
-        "config": config,
+        "config": dict(config),
         "training": about,
         "n_patients": {name: splits.count(name) for name in ("train", "val", "test")},
         "n_members": len(member_files(surrogate)),

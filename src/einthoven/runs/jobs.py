@@ -54,7 +54,7 @@ def planned_jobs(config: Config) -> dict[str, int]:
 
     splits = patients(config)
     n, n_test = sum(splits.values()), splits.get("test", 0)
-    n_electrodes = len(STANDARD_ELECTRODES) + config.electrodes.n_anterior
+    n_electrodes = len(STANDARD_ELECTRODES) + config.electrodes.n_grid
     models = config.learning.models
     n_encoders, n_models = len(config.learning.encoders), len(models)
     own = n_own(config)

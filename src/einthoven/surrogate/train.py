@@ -55,7 +55,8 @@ def normalise(network: Paper | Refraction, samples: Iterable[Sample]) -> None:
     """Set the network's scales from the training patients.
 
     `scale` is the mean length of the gradient in the myocardium, in kOhm/mm; the refraction
-    network's `gain` makes the incident field as long there. Codes are standardised.
+    network's `gain` makes the incident field as long there. Codes are standardised; it also learns
+    how far they reach.
     """
     codes, lengths, incident = [], [], []
     for sample in samples:
@@ -71,6 +72,7 @@ def normalise(network: Paper | Refraction, samples: Iterable[Sample]) -> None:
     network.scale.copy_(scale)
     if isinstance(network, Refraction):
         network.gain.copy_(scale / torch.stack(incident).mean())
+        network.latent_reach.copy_(network.code_lengths(latent).max())
 
 
 class SurrogateTask(Task):

@@ -43,7 +43,7 @@ class Body(NamedTuple):
 
 
 def import_patient(
-    row: Row, picture: Path, heart_edge_mm: float, torso_resolution: str
+    row: Row, picture: Path, heart_edge_mm: float, torso_resolution: str, sites: str = "front"
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read, check, mend and triangulate one patient.
 
@@ -52,6 +52,7 @@ def import_patient(
         picture: where the picture of a defect goes (PNG).
         heart_edge_mm: mean edge of the heart's triangles.
         torso_resolution: a finer torso is remeshed to the edges of this one of the atlas.
+        sites: where the grid electrodes are, "front" or "around".
 
     Returns:
         arrays and attributes of anatomy.npz (docs/contracts.md); in the attributes `repairs` are
@@ -62,7 +63,7 @@ def import_patient(
             the picture if there is a place to see.
     """
     try:
-        return _build(row, heart_edge_mm, torso_resolution)
+        return _build(row, heart_edge_mm, torso_resolution, sites)
     except Defect as defect:
         drawn = draw(defect, picture)
         raise BadInput(f"{row.patient}: {defect}{f'; see {picture}' if drawn else ''}") from defect
@@ -71,7 +72,7 @@ def import_patient(
 
 
 def _build(
-    row: Row, heart_edge_mm: float, torso_resolution: str
+    row: Row, heart_edge_mm: float, torso_resolution: str, where: str
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     body = _read(row)
     heart, heart_notes = mend("heart", body.heart)
@@ -84,7 +85,7 @@ def _build(
     placed, rotation, origin = _heart(heart, heart_edge_mm)
     torso, note = _coarsen(torso, TORSO_EDGE_MM[torso_resolution])
     notes += [note] if note else []
-    sites, site_notes = own_sites(torso.points, torso.faces, body.places)
+    sites, site_notes = own_sites(torso.points, torso.faces, body.places, where)
     notes += [*site_notes, *_oddities(rotation)]
     n_heart = len(placed.points)
     marks = np.array(list(placed.landmarks.values()))

@@ -6,16 +6,16 @@ import numpy as np
 
 from einthoven.anatomy.electrodes import (
     GROUND,
-    MAX_ANTERIOR,
+    MAX_GRID,
     RULE_LANDMARKS,
     farthest_first,
-    front_candidates,
     sites_by_rules,
+    skin_candidates,
 )
 from einthoven.anatomy.own.defect import Defect, near
 from einthoven.anatomy.skin_points import attach
 from einthoven.core.errors import BadInput
-from einthoven.core.names import STANDARD_ELECTRODES, anterior_electrode_name
+from einthoven.core.names import STANDARD_ELECTRODES, grid_electrode_name
 
 MAX_OFF_SKIN_MM = 15.0
 LANDMARKS = (*RULE_LANDMARKS, "NIPPLE_R", "STERNAL_NOTCH", "XIPHOID", "NAVEL")
@@ -24,7 +24,7 @@ MARGIN_MM = 40.0
 
 
 class Sites(NamedTuple):
-    """Electrodes of a torso: the nine of the 12-lead ECG first, then those on the front."""
+    """Electrodes of a torso: the nine of the 12-lead ECG first, then those of the grid."""
 
     names: list[str]
     points: np.ndarray
@@ -34,7 +34,7 @@ class Sites(NamedTuple):
 
 
 def own_sites(
-    points: np.ndarray, faces: np.ndarray, given: dict[str, np.ndarray]
+    points: np.ndarray, faces: np.ndarray, given: dict[str, np.ndarray], sites: str = "front"
 ) -> tuple[Sites, list[str]]:
     """All places for electrodes on a torso.
 
@@ -42,6 +42,7 @@ def own_sites(
         points: [vertex, 3] mm, skin in the patient frame.
         faces: [face, 3].
         given: name -> [3] mm: electrodes, and landmarks (`LANDMARKS`) for those that are missing.
+        sites: where the grid is, "front" or "around".
 
     Returns:
         The sites, and what was moved or made up.
@@ -69,12 +70,12 @@ def own_sites(
         mirrored = site["LL"] * [-1, 1, 1] + [2 * middle, 0, 0]
         site[GROUND] = _project(points, faces, {GROUND: mirrored})[GROUND]
         notes.append(f"electrodes: {GROUND} placed as LL's mirror image")
-    front = _spread_on_front(points, faces, site)
+    places = _spread(points, faces, site, sites)
     more = [name for name in site if name not in (*STANDARD_ELECTRODES, GROUND)]
-    names = [*STANDARD_ELECTRODES, *map(anterior_electrode_name, range(MAX_ANTERIOR)), *more]
+    names = [*STANDARD_ELECTRODES, *(grid_electrode_name(k, sites) for k in range(MAX_GRID)), *more]
     first = np.array([site[name] for name in STANDARD_ELECTRODES])
     last = np.array([site[name] for name in more]).reshape(-1, 3)
-    return Sites(names, np.concatenate([first, front, last]), site[GROUND]), notes
+    return Sites(names, np.concatenate([first, places, last]), site[GROUND]), notes
 
 
 def _project(
@@ -106,10 +107,10 @@ def on_skin(
     return placed, [note] if moved > 1.0 else []
 
 
-def _spread_on_front(
-    points: np.ndarray, faces: np.ndarray, site: dict[str, np.ndarray]
+def _spread(
+    points: np.ndarray, faces: np.ndarray, site: dict[str, np.ndarray], sites: str
 ) -> np.ndarray:
-    """`MAX_ANTERIOR` places [site, 3] mm between the limb electrodes, farthest first from V2."""
+    """`MAX_GRID` places [site, 3] mm between the limb electrodes, farthest first from V2."""
     limbs = np.array([site[name] for name in ("RA", "LA", "LL", GROUND)])
     low, high = limbs.min(axis=0), limbs.max(axis=0) + MARGIN_MM
     centre = points[faces].mean(axis=1)
@@ -117,4 +118,4 @@ def _spread_on_front(
         (centre[:, 0] > low[0] - MARGIN_MM) & (centre[:, 0] < high[0])
         & (centre[:, 2] > low[2]) & (centre[:, 2] < high[2])
     )  # fmt: skip
-    return farthest_first(front_candidates(points, faces, allowed), site["V2"], MAX_ANTERIOR)
+    return farthest_first(skin_candidates(points, faces, allowed, sites), site["V2"], MAX_GRID)
