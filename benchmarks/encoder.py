@@ -128,8 +128,7 @@ def main() -> None:
     encoder, config = DeepSdfEncoder.load(options.encoder), load(options.config)
     samples = config.sdf_samples.model_dump()
     samples.pop("seed")
-    anatomy = config.anatomy.model_dump()
-    anatomy.pop("lungs")
+    anatomy = config.anatomy.model_dump(exclude={"lungs", "sites"})
     cohort = config.cohort.model_dump(exclude={"n_patients"})
     cohort["seed"] = derive_seed(cohort["seed"], "benchmark of the encoder")
     errors: dict[str, list[list[float]]] = {case.name: [] for case in cases()}

@@ -4,17 +4,22 @@ Trains on the training patients of a finished run and predicts its test patients
 - learning curve: the first 10, 25, 50, .. training anatomies;
 - electrodes: a belt around the chest, of which the training electrodes cover the front only, solved
   by finite elements on the test patients' own meshes;
+- given: codes inferred from short-axis slices of the heart and points on the skin, with noise, in
+  place of complete surfaces;
 - extremes: trained on the hearts of less than the median volume, tested on the largest, and a
   training set of the same size drawn at random;
-- meshes: errors against the first test patients' meshes subdivided and solved again, and of a model
-  that learned on another run (`--other`, e.g. the demo's coarser hearts).
+- meshes: errors against the first test patients' meshes subdivided and solved again, against the
+  mean of three other meshes of the same size, and of a model that learned on another run
+  (`--other`, e.g. the demo's coarser hearts).
 
 Usage: python benchmarks/generalisation.py --results DIR --config FILE [--encoder DIR]
-           [--other DIR] [--epochs N] [--parts curve electrodes extremes meshes] [--json OUT]
+           [--other DIR] [--epochs N] [--json OUT]
+           [--parts curve electrodes given extremes meshes]
 """
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +28,12 @@ import torch
 from learning import WHOLE, train
 from learning_data import Run, belt
 
+from einthoven.anatomy.patient import placed_body
 from einthoven.config import load
+from einthoven.core.files import read_json, write_json
+from einthoven.core.names import PRECORDIAL_ELECTRODES
+from einthoven.core.seeds import generator
+from einthoven.encoders.decoded import decoded_surfaces
 from einthoven.evaluation.metrics import angular_error_deg
 from einthoven.surrogate.patients import Sample
 from einthoven.surrogate.predict import predict_gradient
@@ -35,7 +45,9 @@ BELT_DEG = np.arange(0, 360, 30)
 HEIGHTS_MM = (-20.0, 30.0)
 N_CELLS = 3000
 N_NESTED = 2
-PARTS = ("curve", "electrodes", "extremes", "meshes")
+N_GIVEN = 6
+BOX_GRID = 49
+PARTS = ("curve", "electrodes", "given", "extremes", "meshes")
 
 
 def errors(network: Refraction, samples: list[Sample]) -> list[float]:
@@ -47,6 +59,13 @@ def errors(network: Refraction, samples: list[Sample]) -> list[float]:
             float(angular_error_deg(predicted, sample.grad[:, sample.heart].numpy()).mean())
         )
     return found
+
+
+def errors_of(network: Refraction, sample: Sample, chest: list[int]) -> list[float]:
+    """Mean angular error in the heart over all electrodes and over some, degrees."""
+    predicted = predict_gradient(network, sample.inputs.at(sample.heart))
+    angle = angular_error_deg(predicted, sample.grad[:, sample.heart].numpy()).mean(axis=1)
+    return [float(angle.mean()), float(angle[chest].mean())]
 
 
 def spread(values: list[float]) -> list[float]:
@@ -63,6 +82,8 @@ class Study:
         self.epochs = options.epochs or self.config.refraction.epochs
         self.samples = {split: self.run.samples(split) for split in ("train", "val", "test")}
         self.steps = self.epochs * len(self.samples["train"])
+        first = self.run.stage(self.run.names("test")[0], "field", "electrode_names")
+        self.names = [str(name) for name in first["electrode_names"]]
         self.whole = self.trained(self.samples["train"])
 
     def trained(self, samples: list[Sample]) -> Refraction:
@@ -93,6 +114,36 @@ class Study:
                 found[str(degrees)].append(float(value))
         return {key: spread(values) for key, values in found.items()}
 
+    def given(self) -> dict[str, Any]:
+        """Test errors of codes from parts of a body; pose of the heart and electrodes are known.
+
+        The torso's box is that of the decoded skin.
+        """
+        from encoder import Case, code_of
+
+        cases = [Case("complete surfaces")]
+        cases += [Case(f"{s} slices, {n} skin points", s, n, 1.0)
+                  for s, n in ((12, 50), (8, 50), (8, 20), (8, 10), (8, 0), (4, 20))]  # fmt: skip
+        section = self.config.anatomy.model_dump(exclude={"lungs", "sites"})
+        samples = self.config.sdf_samples.model_dump(exclude={"seed"})
+        found: dict[str, list[list[float]]] = {case.name: [] for case in cases}
+        for patient in self.run.names("test")[:N_GIVEN]:
+            parameters = read_json(self.run.folder / f"cohort/{patient}.json")
+            body = placed_body(parameters, **section)
+            for case in cases:
+                rng = generator(1, "given", patient, case.name)
+                code, _ = code_of(self.run.encoder, body, case, samples, rng)
+                skin = decoded_surfaces(self.run.encoder, code, BOX_GRID)["torso"][0]
+                box = torch.as_tensor(np.stack([skin.min(axis=0), skin.max(axis=0)])).float()
+                sample = self.run.sample(patient, code)
+                sample = sample._replace(inputs=sample.inputs._replace(box=box))
+                chest = [self.names.index(name) for name in PRECORDIAL_ELECTRODES]
+                found[case.name].append(errors_of(self.whole, sample, chest))
+        return {
+            name: {"heart": spread([r[0] for r in rows]), "V1 to V6": spread([r[1] for r in rows])}
+            for name, rows in found.items()
+        }
+
     def extremes(self) -> dict[str, Any]:
         """Small hearts learned, the largest tested; beside as many hearts of any size."""
         size = {
@@ -118,20 +169,30 @@ class Study:
     def meshes(self) -> dict[str, Any]:
         """Angles of finite elements and of the model to the solution on a subdivided mesh."""
         from nested_meshes import Nest
+        from other_mesh import Meshes
 
         setting = {name: dict(section) for name, section in self.config}
-        rows: dict[str, list[float]] = {"finite_elements": [], "model": [], "model_to_own_mesh": []}
+        rows: dict[str, list[float]] = {}
         for patient in self.run.names("test")[:N_NESTED]:
             mesh = dict(self.run.stage(patient, "mesh"))
-            sites = self.run.stage(patient, "field")["electrode_points"][:9]
-            nest = Nest(mesh, 1, setting, sites)
+            meshes = Meshes(self.run, patient)
+            nest = Nest(mesh, 1, setting, meshes.sites)
             own = nest.coarse.recovered(nest.coarse.z)
-            middle = nest.coarse.points[nest.coarse.cells].mean(axis=1)
-            inputs = self.run.inputs(patient, middle, nest.coarse.f0, sites)
+            inputs = self.run.inputs(patient, meshes.centroids, nest.coarse.f0, meshes.sites)
             mine = predict_gradient(self.whole, inputs)
-            rows["finite_elements"].append(float(nest.angles(own).mean()))
-            rows["model"].append(float(nest.angles(mine).mean()))
-            rows["model_to_own_mesh"].append(float(nest.angles(mine, own).mean()))
+            consensus = np.mean(meshes.others, axis=0)
+            found = {
+                "finite elements to finer mesh, deg": float(nest.angles(own).mean()),
+                "model to finer mesh, deg": float(nest.angles(mine).mean()),
+                "model to own mesh, deg": float(nest.angles(mine, own).mean()),
+            }
+            for name, guess in (("finite elements", meshes.own), ("model", mine)):
+                for key, value in meshes.errors(guess, consensus).items():
+                    found[f"{name} to other meshes' mean, {key}"] = value
+            for key, value in meshes.noise().items():
+                found[f"finite elements to one other mesh, {key}"] = value
+            for key, value in found.items():
+                rows.setdefault(key, []).append(value)
         return {key: spread(values) for key, values in rows.items()}
 
     def transfer(self, other: str) -> list[float]:
@@ -140,14 +201,13 @@ class Study:
             Path(other) / "surrogates/deepsdf-refraction/model.safetensors", "refraction"
         )
         run = Run(self.run.folder, self.config, Path(other) / "encoders/deepsdf")
-        known = self.run.encoder.latents
-        codes = []
-        for patient in known.patient:
+        samples = []
+        for patient in self.run.names("test"):
             sdf = self.run.stage(patient, "sdf")
             n = run.encoder.config["infer_points"]
-            codes.append(run.encoder.infer(sdf["sdf_points"][:n], sdf["sdf"][:n]))
-        run.encoder.latents = type(known)(known.patient, known.split, np.stack(codes))
-        return spread(errors(network, run.samples("test")))
+            code = run.encoder.infer(sdf["sdf_points"][:n], sdf["sdf"][:n])
+            samples.append(run.sample(patient, code))
+        return spread(errors(network, samples))
 
 
 def main() -> None:
@@ -166,14 +226,14 @@ def main() -> None:
     result: dict[str, Any] = {f"n_{k}": len(v) for k, v in study.samples.items()}
     result["test"] = spread(errors(study.whole, study.samples["test"]))
     print("test", result["test"], flush=True)
-    for part in options.parts:
-        result[part] = getattr(study, part)()
-        print(part, json.dumps(result[part], indent=1), flush=True)
+    parts = {part: getattr(study, part) for part in options.parts}
     if options.other:
-        result["transfer"] = study.transfer(options.other)
-        print("transfer", result["transfer"], flush=True)
-    if options.json:
-        Path(options.json).write_text(json.dumps(result, indent=1) + "\n")
+        parts["transfer"] = partial(study.transfer, options.other)
+    for part, measured in parts.items():
+        result[part] = measured()
+        print(part, json.dumps(result[part], indent=1), flush=True)
+        if options.json:
+            write_json(options.json, result)
 
 
 if __name__ == "__main__":

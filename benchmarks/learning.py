@@ -3,186 +3,85 @@
 Trains the refraction model with one ingredient changed at a time, and the whole with several
 seeds, on the training patients of `--results` (the demo's by default) with its DeepSDF code.
 Variants are compared on validation patients only; test patients are predicted by the whole
-and the published network alone, beside the pseudo lead field and the discretisation floor: the
-first test patient's mesh, subdivided and solved again.
+and the published network alone, beside the pseudo lead field and two floors: how far the finite
+elements are from those on another mesh of the same size (first three test patients), and from
+those on the same mesh, subdivided (the first one).
 
 Usage: python benchmarks/learning.py [--results DIR] [--config FILE] [--json OUT] [--seeds 1 2 3]
-           [--encoder DIR] [--variants NAME ...] [--subdivisions N] [--threads N]
+           [--encoder DIR] [--keep DIR] [--variants NAME ...] [--subdivisions N] [--threads N]
 """
 
 import argparse
-import json
-import math
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from learning_data import Run
-from torch import Tensor
+from learning_variants import PUBLISHED, VARIANTS, WHOLE, Adam, Variant
+from other_mesh import Meshes
 
 from einthoven.conduction.action_potential import ECG_STEP_MS, template
 from einthoven.config import load
 from einthoven.core.errors import BadInput
-from einthoven.encoders.harness import Schedule, fit, seeded
+from einthoven.core.files import write_json
+from einthoven.encoders.chamfer import reconstruction_chamfer
+from einthoven.encoders.checkpoint import arrays_sha256, save_model
+from einthoven.encoders.harness import Schedule, fit, seeded, write_curve
+from einthoven.encoders.surfaces import stage_file_surfaces
 from einthoven.evaluation.evaluate import pseudo_gain, pseudo_prediction
-from einthoven.evaluation.patient import Prediction, Reference, patient_errors
+from einthoven.evaluation.patient import PatientErrors, Prediction, Reference, patient_errors
+from einthoven.evaluation.tables import method_row, spread
 from einthoven.leadfield.conductivity import Conductivities, intracellular
 from einthoven.leadfield.pseudo import pseudo_lead_field_grad
 from einthoven.surrogate.ensemble import Surrogate
 from einthoven.surrogate.held_out import predict_patient
-from einthoven.surrogate.inputs import Inputs
 from einthoven.surrogate.paper import Paper
 from einthoven.surrogate.patients import Sample
 from einthoven.surrogate.refraction import Refraction
-from einthoven.surrogate.train import Batch, SurrogateTask, new_network, normalise
+from einthoven.surrogate.train import new_network, normalise
 
 ARCHITECTURE = ("width", "rank", "n_frequencies", "frequency_scale")
 ADAM_RATE = 0.005
 """The best of 0.003, 0.005 and 0.008 for Adam on this model."""
-SHOWN = ("angular_error_deg", "angular_error_precordial_deg", "magnitude_error_rel", "ecg_rel_l2")
-
-
-class NoTensor(Refraction):
-    """A stays the identity."""
-
-    def trunk_outputs(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """Modes alone."""
-        tensor, modes = super().trunk_outputs(inputs)
-        return torch.eye(3).expand_as(tensor), modes
-
-
-class NoKernel(Refraction):
-    """No Green kernel at stations."""
-
-    def green_weights(self, met: Tensor) -> Tensor:
-        """None."""
-        return torch.zeros_like(super().green_weights(met))
-
-
-class NoHarmonics(Refraction):
-    """The incident field is that of a point on a curved skin, not bent."""
-
-    def branch_outputs(self, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
-        """No bending."""
-        weights, curvature, bend = super().branch_outputs(inputs)
-        return weights, curvature, torch.zeros_like(bend)
-
-
-class NoModes(Refraction):
-    """No term of low rank that is free of the incident field."""
-
-    def branch_outputs(self, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
-        """No weights."""
-        weights, curvature, bend = super().branch_outputs(inputs)
-        return torch.zeros_like(weights), curvature, bend
-
-
-class NoIncident(NoTensor, NoKernel):
-    """Modes of low rank alone: trunk and branch, without physics."""
-
-    def forward(self, inputs: Inputs) -> Tensor:
-        """Without the gain there is no point source."""
-        self.gain.zero_()
-        return super().forward(inputs)
-
-
-def blind(*names: str) -> type[Refraction]:
-    """The model without some of its inputs."""
-
-    class Blind(Refraction):
-        def forward(self, inputs: Inputs) -> Tensor:
-            zeros = {name: torch.zeros_like(getattr(inputs, name)) for name in names}
-            return super().forward(inputs._replace(**zeros))
-
-    return Blind
-
-
-class Wide(Refraction):
-    """What is left to gain: twice the width and rank, and a Green kernel at 64 stations."""
-
-    def __init__(self, n_latent: int, *, width: int, rank: int, **others: Any):
-        super().__init__(n_latent, width=2 * width, rank=2 * rank, **others)
-
-    @staticmethod
-    def station_points() -> Tensor:
-        """Points spread evenly over a sphere of 45 mm about the heart's origin (Fibonacci)."""
-        k = torch.arange(64) + 0.5
-        polar, around = torch.acos(1 - k / 32), math.pi * (1 + 5**0.5) * k
-        ring = polar.sin()
-        return 45.0 * torch.stack([ring * around.cos(), ring * around.sin(), polar.cos()], dim=1)
-
-
-class Squares(SurrogateTask):
-    """Squared relative errors and the cosine loss in place of relative lengths."""
-
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """As before this model: squares relative to the length, softened by 0.3 of the mean."""
-        predicted = self.network(batch.inputs)
-        weight = 1 / (batch.grad.norm(dim=-1, keepdim=True) + 0.3 * self.network.scale)
-        size = ((predicted - batch.grad) * weight).square().sum(-1).mean()
-        cosine = torch.nn.functional.cosine_similarity(predicted, batch.grad, dim=-1, eps=1e-12)
-        return {"loss": size + 1 - cosine.mean()}
-
-
-class Adam(SurrogateTask):
-    """Adam for all weights."""
-
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """One group."""
-        return [{"params": list(self.network.parameters())}]
-
-
-WHOLE, PUBLISHED = "whole", "published network"
 TESTED = (WHOLE, PUBLISHED)
-VARIANTS: dict[str, tuple[type[Refraction], type[SurrogateTask]]] = {
-    "whole": (Refraction, SurrogateTask),
-    "without refraction tensor": (NoTensor, SurrogateTask),
-    "without Green kernel": (NoKernel, SurrogateTask),
-    "without bent incident field": (NoHarmonics, SurrogateTask),
-    "without free modes": (NoModes, SurrogateTask),
-    "without incident field": (NoIncident, SurrogateTask),
-    "without local geometry": (blind("distance", "normal"), SurrogateTask),
-    "without code": (blind("latent"), SurrogateTask),
-    "without fibres": (blind("fiber"), SurrogateTask),
-    "squares in place of lengths": (Refraction, Squares),
-    "Adam in place of Muon": (Refraction, Adam),
-    "reference: wider, 64 stations": (Wide, SurrogateTask),
-}
+N_MESHED_AGAIN = 3
+SHOWN = ("angular_error_deg", "angular_error_precordial_deg", "magnitude_error_rel", "ecg_rel_l2")
 
 
 def train(
     name: str, samples: Mapping[str, Sequence[Sample]], config: Any, seed: int, threads: int
-) -> tuple[Refraction | Paper, dict[str, float]]:
-    """One training: the network, its validation errors and its cost."""
+) -> tuple[Refraction | Paper, list[dict[str, float]], dict[str, float]]:
+    """One training: the network, its curve, its validation errors and its cost."""
     latent = len(samples["train"][0].inputs.latent)
     published = name == PUBLISHED
     section = (config.paper if published else config.refraction).model_dump()
-    kind, task_kind = VARIANTS.get(name, (Paper, SurrogateTask))
+    variant = VARIANTS.get(name, Variant())
     with seeded(seed, "learning", "weights"):
         if published:
             network = new_network("paper", latent, section)
         else:
-            network = kind(latent, **{key: section[key] for key in ARCHITECTURE})
+            network = variant.network(latent, **{key: section[key] for key in ARCHITECTURE})
     normalise(network, samples["train"])
-    task = task_kind(network, samples["train"], samples["val"],
-                     points_per_batch=section["points_per_batch"],
-                     batch_patients=section["batch_patients"],
-                     electrodes_per_batch=section["electrodes_per_batch"],
-                     lambda_cos=section.get("lambda_cos", 0.0))  # fmt: skip
-    rate = ADAM_RATE if task_kind is Adam else section["learning_rate"]
+    task = variant.task(network, samples["train"], samples["val"],
+                        points_per_batch=section["points_per_batch"],
+                        batch_patients=section["batch_patients"],
+                        electrodes_per_batch=section["electrodes_per_batch"],
+                        lambda_cos=section.get("lambda_cos", 0.0))  # fmt: skip
+    rate = ADAM_RATE if variant.task is Adam else section["learning_rate"]
     schedule = Schedule(section["epochs"], rate, section.get("halve_after_epochs", 0))
     start = time.process_time()
     curve = fit(task, schedule, seed=seed, name=f"learning: {name}",
                 validate_every=section["epochs"], n_threads=threads)  # fmt: skip
     last = {key: its for key, its in curve[-1].items() if key.startswith("val_")}
-    return network.eval(), last | {"core_seconds": time.process_time() - start}
+    return network.eval(), curve, last | {"core_seconds": time.process_time() - start}
 
 
-def test_errors(run: Run, network: Refraction | Paper, threads: int) -> list[dict[str, float]]:
+def test_errors(run: Run, network: Refraction | Paper, threads: int) -> list[PatientErrors]:
     """Errors of section 2.6 of Dokuchaev 2026 for every test patient."""
     sigma = Conductivities.from_section(run.config.leadfield.model_dump())
     errors = []
@@ -198,11 +97,11 @@ def test_errors(run: Run, network: Refraction | Paper, threads: int) -> list[dic
                 sigma_i=intracellular(f0, sigma.sigma_il, sigma.sigma_it),
                 time=reference.time, template=template(ECG_STEP_MS), n_threads=threads,
             )  # fmt: skip
-            errors.append(patient_errors(reference, Prediction.load(out, reference)).values)
+            errors.append(patient_errors(reference, Prediction.load(out, reference)))
     return errors
 
 
-def pseudo_errors(run: Run) -> dict[str, list[dict[str, float]]]:
+def pseudo_errors(run: Run) -> dict[str, list[PatientErrors]]:
     """Errors of the pseudo lead field (11), as it stands and scaled on the training hearts."""
     sigma = run.config.leadfield.sigma_torso_s_per_m
 
@@ -210,12 +109,12 @@ def pseudo_errors(run: Run) -> dict[str, list[dict[str, float]]]:
         return pseudo_lead_field_grad(points, electrodes, sigma)
 
     fields = [run.folder / "patients" / p / "field.npz" for p in run.names("train")]
-    rows: dict[str, list[dict[str, float]]] = {}
+    rows: dict[str, list[PatientErrors]] = {}
     for name, gain in (("pseudo", 1.0), ("pseudo-scaled", pseudo_gain(fields, pseudo))):
         for patient in run.names("test"):
             reference = reference_of(run, patient)
             guess = pseudo_prediction(reference, pseudo, gain)
-            rows.setdefault(name, []).append(patient_errors(reference, guess).values)
+            rows.setdefault(name, []).append(patient_errors(reference, guess))
     return rows
 
 
@@ -242,13 +141,57 @@ def summary(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
                   float(np.std([row[key] for row in rows]))] for key in rows[0]}  # fmt: skip
 
 
-def over_seeds(runs: Sequence[Sequence[Mapping[str, float]]]) -> dict[str, dict[str, list[float]]]:
+def over_seeds(runs: Sequence[Sequence[PatientErrors]]) -> dict[str, dict[str, list[float]]]:
     """Errors [seed][patient]: spread over patients of the seeds' means, and the other way."""
-    table = np.array([[[row[key] for key in SHOWN] for row in rows] for rows in runs])
+    table = np.array([[[row.values[key] for key in SHOWN] for row in rows] for rows in runs])
     found = {}
     for name, means in (("patients", table.mean(axis=0)), ("seeds", table.mean(axis=1))):
         found[name] = summary([dict(zip(SHOWN, row.tolist(), strict=True)) for row in means])
     return found
+
+
+def row_text(title: str, row: Mapping[str, Sequence[float]]) -> str:
+    """A line with mean and standard deviation of each error."""
+    return f"{title}: " + "  ".join(f"{k} {m:.4g} +- {s:.2g}" for k, (m, s) in row.items())
+
+
+def chamfer_rows(run: Run) -> dict[str, dict[str, float | int]]:
+    """Chamfer distances of test patients' decoded surfaces, as metrics.json has them."""
+    surfaces = stage_file_surfaces(run.folder / "patients")
+    found: dict[str, list[float]] = {}
+    for patient in run.names("test"):
+        decoded = partial(run.encoder.signed_distances, patient)
+        grid = run.config.learning.chamfer_grid
+        for surface, kinds in reconstruction_chamfer(surfaces(patient), decoded, grid).items():
+            for kind, value in kinds.items():
+                key = f"chamfer_{kind.removesuffix('_mm')}_{surface}_mm"
+                found.setdefault(key, []).append(value)
+    return {key: spread(values) for key, values in found.items()}
+
+
+def keep(
+    folder: Path,
+    run: Run,
+    train_set: Sequence[Sample],
+    network: Refraction | Paper,
+    curve: list[dict[str, float]],
+    tested: Mapping[str, list[list[PatientErrors]]],
+) -> None:
+    """Write encoder, the first seed's network and metrics as a run has them, for packing."""
+    shutil.copytree(run.encoder_folder, folder / "encoders/deepsdf", dirs_exist_ok=True)
+    out = folder / "surrogates/deepsdf-refraction"
+    arrays = [t.numpy() for sample in train_set for t in (*sample.inputs, sample.grad)]
+    save_model(out / "model.safetensors", network.state_dict(), kind="refraction",
+               config=run.config.refraction.model_dump(), data_sha256=arrays_sha256(*arrays),
+               package="einthoven.surrogate", n_latent=len(network.latent_mean),
+               encoder="deepsdf")  # fmt: skip
+    write_curve(out / "curve.csv", curve)
+    names = {WHOLE: "deepsdf-refraction", PUBLISHED: "deepsdf-paper"}
+    patients = run.names("test")
+    methods = {names.get(name, name): method_row(dict(zip(patients, runs[0], strict=True)), {})
+               for name, runs in tested.items()}  # fmt: skip
+    report = {"patients": patients, "methods": methods, "encoders": {"deepsdf": chamfer_rows(run)}}
+    write_json(folder / "report/metrics.json", report)
 
 
 def measure(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
@@ -258,30 +201,52 @@ def measure(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str
     samples = {split: run.samples(split) for split in ("train", "val")}
     found: dict[str, Any] = {"variants": {}, "test": {}, "threads": options.threads}
     found |= {f"n_{split}": len(run.names(split)) for split in ("train", "val", "test")}
-    tested: dict[str, list[list[dict[str, float]]]] = {}
+    tested: dict[str, list[list[PatientErrors]]] = {}
+    kept: tuple[Refraction | Paper, list[dict[str, float]]] | None = None
     for name in options.variants:
-        rows = []
+        rows, data = [], VARIANTS.get(name, Variant()).data
+        given = run.changed(samples, data) if data else samples
         for seed in options.seeds if name == WHOLE else options.seeds[:1]:
-            network, row = train(name, samples, config, seed, options.threads)
+            network, curve, row = train(name, given, config, seed, options.threads)
             rows.append(row)
+            if name == WHOLE and not kept:
+                kept = network, curve
             if name in TESTED:
                 tested.setdefault(name, []).append(test_errors(run, network, options.threads))
+                say(
+                    row_text(
+                        f"test, {name}, seed {seed}", over_seeds(tested[name][-1:])["patients"]
+                    )
+                )
         found["variants"][name] = summary(rows) | {"seeds": len(rows)}
         angle, cost = (
             found["variants"][name][k] for k in ("val_angular_error_deg", "core_seconds")
         )
+        report(options.json, found)
         say(f"{name:30s} validation {angle[0]:6.2f} +- {angle[1]:.2f} deg  {cost[0]:6.0f} core-s")
     tested |= {name: [rows] for name, rows in pseudo_errors(run).items()}
     for name, runs in tested.items():
         found["test"][name] = over_seeds(runs)
         for axis, row in found["test"][name].items():
-            text = "  ".join(f"{k} {m:.4g} +- {s:.2g}" for k, (m, s) in row.items())
-            say(f"test, {name}, SD over {axis}: {text}")
+            say(row_text(f"test, {name}, SD over {axis}", row))
+    if options.keep and kept:
+        keep(Path(options.keep), run, samples["train"], *kept, tested)
+    noise = [Meshes(run, patient).noise() for patient in run.names("test")[:N_MESHED_AGAIN]]
+    found["test"]["finite elements, meshed again"] = {"patients": summary(noise)}
+    say(row_text("test, finite elements, meshed again, SD over patients", summary(noise)))
+    report(options.json, found)
     if options.subdivisions:
         floor = floor_deg(run, run.names("test")[0], options.subdivisions)
         found["discretisation_floor_deg"] = floor
         say(f"discretisation floor {floor:.2f} deg")
+        report(options.json, found)
     return found
+
+
+def report(path: str | None, found: Mapping[str, Any]) -> None:
+    """Write what there is: a training is too long to lose."""
+    if path:
+        write_json(path, found)
 
 
 def main() -> None:
@@ -294,14 +259,13 @@ def main() -> None:
     parser.add_argument("--variants", nargs="+", default=[*VARIANTS, PUBLISHED])
     parser.add_argument("--encoder", default="", help="folder; that of the run if not given")
     parser.add_argument("--subdivisions", type=int, default=2, help="0: no floor")
+    parser.add_argument("--keep", default="", help="folder for the model, as ship_model takes it")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     if unknown := set(options.variants) - {*VARIANTS, PUBLISHED}:
         known = ", ".join([*VARIANTS, PUBLISHED])
         raise BadInput(f"--variants: {', '.join(unknown)}: expected some of {known}")
-    result = measure(options, lambda line: print(line, flush=True))
-    if options.json:
-        Path(options.json).write_text(json.dumps(result, indent=1) + "\n")
+    measure(options, lambda line: print(line, flush=True))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Training samples and reference fields from the stage files of a finished run."""
 
+import copy
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,10 @@ import torch
 from einthoven.core.files import load_arrays
 from einthoven.core.recovery import apply_operator, gradient_operator
 from einthoven.core.tags import Surface, Tissue
-from einthoven.encoders.base import Encoder
+from einthoven.encoders.base import Encoder, Latents
 from einthoven.encoders.train import load_encoder
+from einthoven.fibers.fields import solve_wall_fields
+from einthoven.fibers.heart import Heart
 from einthoven.leadfield.solve import lead_fields
 from einthoven.surrogate.inputs import Inputs, patient_inputs
 from einthoven.surrogate.patients import Sample
@@ -26,7 +30,8 @@ class Run:
 
     def __init__(self, folder: str | Path, config: Any, encoder: str | Path = ""):
         self.folder, self.config = Path(folder), config
-        self.encoder: Encoder = load_encoder("deepsdf", encoder or self.folder / "encoders/deepsdf")
+        self.encoder_folder = Path(encoder or self.folder / "encoders/deepsdf")
+        self.encoder: Encoder = load_encoder("deepsdf", self.encoder_folder)
 
     def names(self, split: str) -> list[str]:
         """Patients of a split."""
@@ -38,21 +43,29 @@ class Run:
         return load_arrays(self.folder / "patients" / patient / f"{stage}.npz", names)
 
     def inputs(
-        self, patient: str, points: np.ndarray, fiber: np.ndarray, electrodes: np.ndarray
+        self,
+        patient: str,
+        points: np.ndarray,
+        fiber: np.ndarray,
+        electrodes: np.ndarray,
+        code: np.ndarray | None = None,
     ) -> Inputs:
         """What a surrogate sees at points [point, 3] mm with electrodes [electrode, 3] mm."""
-        pose = self.stage(patient, "anatomy", *POSE)
-        return patient_inputs(self.encoder, patient, points, fiber, electrodes,
+        pose, encoder = self.stage(patient, "anatomy", *POSE), self.encoder
+        if code is not None:
+            encoder = copy.copy(encoder)
+            encoder.latents = Latents((patient,), ("test",), code[None].astype(np.float32))
+        return patient_inputs(encoder, patient, points, fiber, electrodes,
                               *(pose[name] for name in POSE))  # fmt: skip
 
-    def sample(self, patient: str) -> Sample:
+    def sample(self, patient: str, code: np.ndarray | None = None) -> Sample:
         """Field samples of a patient: all in the myocardium, some of the others."""
         field = self.stage(patient, "field")
         inside = field["field_tissue"] == Tissue.MYOCARDIUM
         heart, others = np.flatnonzero(inside), np.flatnonzero(~inside)[:N_ELSEWHERE]
         used = np.concatenate([heart, others])
         inputs = self.inputs(patient, field["field_points"][used], field["field_fiber"][used],
-                             field["electrode_points"])  # fmt: skip
+                             field["electrode_points"], code)  # fmt: skip
         grad = torch.as_tensor(field["field_grad"][:, used].astype(np.float32))
         n = len(heart)
         return Sample(inputs, grad, torch.arange(n), torch.arange(n, len(used)))
@@ -60,6 +73,33 @@ class Run:
     def samples(self, split: str) -> list[Sample]:
         """Samples of all patients of a split."""
         return [self.sample(patient) for patient in self.names(split)]
+
+    def changed(self, samples: Mapping[str, Sequence[Sample]], data: Any) -> dict[str, Any]:
+        """The samples of each split after `data` (learning_variants)."""
+        return {
+            split: [data(self, split, *pair) for pair in zip(self.names(split), theirs)]
+            for split, theirs in samples.items()
+        }
+
+    def in_heart(self, patient: str) -> np.ndarray:
+        """Cells of the field samples in the myocardium, in their order."""
+        field = self.stage(patient, "field")
+        return field["field_cell"][field["field_tissue"] == Tissue.MYOCARDIUM]
+
+    def raw_gradients(self, patient: str) -> np.ndarray:
+        """The linear elements' own gradients at samples in the heart: [electrode, sample, 3]."""
+        mesh, cells = self.stage(patient, "mesh"), self.in_heart(patient)
+        batches = sorted((self.folder / "patients" / patient).glob("leadfield_b*.npz"))
+        z = np.concatenate([load_arrays(path, ["lead_field"])["lead_field"] for path in batches])
+        operator = gradient_operator("raw", mesh["points"], mesh["cells"], cells)
+        return apply_operator(operator, z).astype(np.float32)
+
+    def wall_fields(self, patient: str) -> np.ndarray:
+        """The fibre rule's three transmural and its apicobasal field there: [sample, 4]."""
+        heart = Heart.from_mesh(self.stage(patient, "mesh"))
+        fields = solve_wall_fields(heart)
+        nodal = np.stack([fields.lv, fields.rv, fields.epi, fields.apicobasal], axis=1)
+        return nodal[heart.cells[self.in_heart(patient)]].mean(axis=1).astype(np.float32)
 
     def heart_cells(
         self, patient: str, n_cells: int

@@ -1,10 +1,12 @@
 """What a lead costs by the surrogate, by the paper's network and by the finite elements.
 
-One patient of the cohort, all heart points at once. Networks have the sizes of the config and
-random weights, as time does not depend on what was learned; ours includes decoding the geometry at
-the points. Finite elements solve on a mesh of the same patient (`--heart-edge`), in the same run.
+One patient of the cohort, all heart points at once. Ours has the sizes of `--config`, the paper's
+those of `--paper`, both random weights, as time does not depend on what was learned; ours includes
+decoding the geometry at the points. Finite elements solve on a mesh of the same patient, of the
+sizes of `--config`, in the same run.
 
 Usage: python benchmarks/surrogate.py [--json OUT] [--points N] [--threads N] [--config FILE]
+           [--paper FILE]
 """
 
 import argparse
@@ -76,25 +78,30 @@ def inputs_of(encoder: DeepSdfEncoder, anatomy: dict, points: np.ndarray, n: int
     return patient_inputs(encoder, "p", points, fiber, anatomy["site_points"][:n], *pose)
 
 
-def networks(
-    config, anatomy: dict, points: np.ndarray
-) -> tuple[dict[str, dict[int, float]], dict[str, float]]:
-    """Seconds of both networks for each number of electrodes, and of decoding."""
+def untrained(config, model: str) -> tuple[DeepSdfEncoder, torch.nn.Module]:
+    """Encoder and network of a config's sizes, with random weights."""
     torch.manual_seed(1)
     section = config.deepsdf.model_dump()
     decoder = new_decoder(DecoderShape(**{key: section[key] for key in SHAPE_KEYS}))
     n = section["n_latent"]
     latents = Latents(("p",), ("test",), np.zeros((1, n), np.float32))
     encoder = DeepSdfEncoder(decoder, latents, CodePrior(np.zeros(n), np.eye(n)), section, "")
-    ours = new_network("refraction", n, config.refraction.model_dump()).eval()
-    theirs = new_network("paper", n, config.paper.model_dump()).eval()
+    return encoder, new_network(model, n, getattr(config, model).model_dump()).eval()
+
+
+def networks(
+    config, published, anatomy: dict, points: np.ndarray
+) -> tuple[dict[str, dict[int, float]], dict[str, float]]:
+    """Seconds of both networks for each number of electrodes, and of decoding."""
+    encoder, ours = untrained(config, "refraction")
+    their_encoder, theirs = untrained(published, "paper")
     found: dict[str, dict[int, float]] = {"ours": {}, "paper_network": {}}
     for count in ELECTRODES:
         few = min(count, PAIRWISE)
-        inputs = inputs_of(encoder, anatomy, points, few)
         found["ours"][count] = seconds(
             lambda count=count: predict_gradient(ours, inputs_of(encoder, anatomy, points, count))
         )
+        inputs = inputs_of(their_encoder, anatomy, points, few)
         one = seconds(lambda inputs=inputs: predict_gradient(theirs, inputs), 1) / few
         found["paper_network"][count] = one * count
     decode = seconds(lambda: inputs_of(encoder, anatomy, points, 1))
@@ -124,14 +131,15 @@ def main() -> None:
     parser.add_argument("--json")
     parser.add_argument("--points", type=int, default=40_000)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--config", default="config/paper.yaml")
+    parser.add_argument("--config", default="config/study.yaml")
+    parser.add_argument("--paper", default="config/paper.yaml")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     config = load(options.config)
     parameters = draw_patient(PATIENT, **config.cohort.model_dump())
     anatomy, _ = build_anatomy(parameters, **config.anatomy.model_dump())
     points = heart_points(anatomy, options.points)
-    found, about = networks(config, anatomy, points)
+    found, about = networks(config, load(options.paper), anatomy, points)
     found["fem"], mesh = finite_elements(config, anatomy)
     per_lead = {way: {n: 1000 * s / n for n, s in its.items()} for way, its in found.items()}
     result = {
