@@ -2,8 +2,9 @@
 
 One patient of the cohort, all heart points at once. Ours has the sizes of `--config`, the paper's
 those of `--paper`, both random weights, as time does not depend on what was learned; ours includes
-decoding the geometry at the points. Finite elements solve on a mesh of the same patient, of the
-sizes of `--config`, in the same run.
+decoding the geometry at the points, once in float32 and once with its layers in bfloat16
+(`einthoven predict --fast`); what that changes in the shipped model is told beside. Finite
+elements solve on a mesh of the same patient, of the sizes of `--config`, in the same run.
 
 Usage: python benchmarks/surrogate.py [--json OUT] [--points N] [--threads N] [--config FILE]
            [--paper FILE]
@@ -27,15 +28,17 @@ from einthoven.encoders.branches import new_decoder
 from einthoven.encoders.decoder import DecoderShape
 from einthoven.encoders.deepsdf import DeepSdfEncoder
 from einthoven.encoders.infer import CodePrior
+from einthoven.evaluation.metrics import angular_error_deg
 from einthoven.fibers.ldrb import assign_fibers
 from einthoven.leadfield.solve import lead_fields
 from einthoven.mesh.tetrahedra import tetrahedralise
+from einthoven.pretrained.model import Pretrained
 from einthoven.surrogate.inputs import Inputs, patient_inputs
 from einthoven.surrogate.predict import predict_gradient
 from einthoven.surrogate.train import new_network
 
 ELECTRODES = (1, 9, 109, 1000)
-REPEATS = 3
+REPEATS = 5
 PAIRWISE = 9
 """The paper's network works on pairs of point and electrode, so its time is measured for at most so
 many electrodes and is proportional to them."""
@@ -78,6 +81,34 @@ def inputs_of(encoder: DeepSdfEncoder, anatomy: dict, points: np.ndarray, n: int
     return patient_inputs(encoder, "p", points, fiber, anatomy["site_points"][:n], *pose)
 
 
+def ours_of(
+    encoder: DeepSdfEncoder,
+    network: torch.nn.Module,
+    anatomy: dict,
+    points: np.ndarray,
+    n: int,
+    fast: bool,
+) -> np.ndarray:
+    """Decode the geometry and predict: [electrode, point, 3]."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+        return predict_gradient(network, inputs_of(encoder, anatomy, points, n))
+
+
+def off_by_bfloat16(anatomy: dict, points: np.ndarray) -> dict[str, float]:
+    """What bfloat16 changes in the shipped model, with the code of a patient that it knows."""
+    shipped = Pretrained.load()
+    one = shipped.encoder
+    latents = Latents(("p",), ("test",), one.latents.latent[:1])
+    encoder = DeepSdfEncoder(one.decoder, latents, one.prior, one.config, "")
+    exact, fast = (
+        ours_of(encoder, shipped.surrogate.networks[0], anatomy, points, 109, fast)
+        for fast in (False, True)
+    )
+    away = np.linalg.norm(fast - exact, axis=-1).sum() / np.linalg.norm(exact, axis=-1).sum()
+    angle = angular_error_deg(fast, exact).mean()
+    return {"bfloat16_angle_deg": float(angle), "bfloat16_relative": float(away)}
+
+
 def untrained(config, model: str) -> tuple[DeepSdfEncoder, torch.nn.Module]:
     """Encoder and network of a config's sizes, with random weights."""
     torch.manual_seed(1)
@@ -95,12 +126,13 @@ def networks(
     """Seconds of both networks for each number of electrodes, and of decoding."""
     encoder, ours = untrained(config, "refraction")
     their_encoder, theirs = untrained(published, "paper")
-    found: dict[str, dict[int, float]] = {"ours": {}, "paper_network": {}}
+    found: dict[str, dict[int, float]] = {"ours": {}, "ours_bfloat16": {}, "paper_network": {}}
     for count in ELECTRODES:
         few = min(count, PAIRWISE)
-        found["ours"][count] = seconds(
-            lambda count=count: predict_gradient(ours, inputs_of(encoder, anatomy, points, count))
-        )
+        for way, fast in (("ours", False), ("ours_bfloat16", True)):
+            found[way][count] = seconds(
+                lambda count=count, fast=fast: ours_of(encoder, ours, anatomy, points, count, fast)
+            )
         inputs = inputs_of(their_encoder, anatomy, points, few)
         one = seconds(lambda inputs=inputs: predict_gradient(theirs, inputs), 1) / few
         found["paper_network"][count] = one * count
@@ -140,6 +172,7 @@ def main() -> None:
     anatomy, _ = build_anatomy(parameters, **config.anatomy.model_dump())
     points = heart_points(anatomy, options.points)
     found, about = networks(config, load(options.paper), anatomy, points)
+    about |= off_by_bfloat16(anatomy, points)
     found["fem"], mesh = finite_elements(config, anatomy)
     per_lead = {way: {n: 1000 * s / n for n, s in its.items()} for way, its in found.items()}
     result = {

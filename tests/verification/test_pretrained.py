@@ -27,6 +27,7 @@ from einthoven.ecg.forward import forward_potential
 from einthoven.ecg.leads import twelve_lead
 from einthoven.encoders.novelty import Novelty, distance_limit
 from einthoven.encoders.own_code import own_code
+from einthoven.evaluation.metrics import angular_error_deg
 from einthoven.leadfield.conductivity import intracellular
 from einthoven.pretrained.model import SHIPPED, Pretrained, pack
 from einthoven.surrogate.inputs import patient_inputs
@@ -247,6 +248,21 @@ def test_the_shipped_model_is_small_and_its_card_up_to_date(shipped):
     tool = _tool()
     assert tool.size_mb(SHIPPED) < tool.LIMIT_MB
     assert f"{tool.BEGIN}{tool.section(shipped)}{tool.END}" in tool.CARD.read_text()
+
+
+def test_bfloat16_changes_hundredths_of_a_degree_and_neither_code_nor_verdict(
+    predicted, shipped, tmp_path
+):
+    command = ["predict", str(predicted[0]), "--grid", "40"]
+    for name, options in (("exact", []), ("fast", ["--fast"])):
+        assert main([*command, "--to", str(tmp_path / name), *options]) == 0
+    exact, fast = (load_arrays(tmp_path / name / "prediction.npz") for name in ("exact", "fast"))
+    np.testing.assert_array_equal(fast["latent"], exact["latent"])
+    assert fast.attrs["novelty"] == exact.attrs["novelty"]
+    angle = angular_error_deg(fast["heart_grad"], exact["heart_grad"])
+    assert 0.005 < angle.mean() < 0.15
+    away = np.linalg.norm(fast["heart_grad"] - exact["heart_grad"], axis=-1)
+    assert away.mean() < 0.003 * np.linalg.norm(exact["heart_grad"], axis=-1).mean()
 
 
 @pytest.mark.slow

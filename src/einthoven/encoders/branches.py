@@ -24,10 +24,14 @@ from einthoven.encoders.decoder import (
     smooth_norm,
     waves,
 )
+from einthoven.encoders.precision import layer_dtype
 
 N_LAYERS = 4
 CODE_WIDTH = 64
 """Hidden units between a code and the modulation."""
+CHUNK = 2_048
+"""Points evaluated at a time: what layers give fits into a cache, and is small enough that the
+allocator keeps it between operations."""
 START = 0.3
 """Share of the usual initial weights of the modulation: codes start as small changes."""
 
@@ -69,7 +73,9 @@ class Branch(nn.Module):
             h = self.activate(linear(h) * scale[:, None] + shift[:, None])
         return self.last(h)
 
-    def with_gradients(self, coords: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
+    def with_gradients(
+        self, coords: Tensor, code: Tensor, dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor]:
         """Values and their gradients for one patient, backwards by hand.
 
         The code is folded into the weights and nothing is recorded, which takes half the time of
@@ -78,25 +84,36 @@ class Branch(nn.Module):
         Args:
             coords: [point, 3] without unit.
             code: [code].
+            dtype: of the layers; what goes in and comes out keeps its own.
 
         Returns:
             [point, value] and [point, value, 3].
         """
+        folded = [
+            ((scale[:, None] * linear.weight).to(dtype), (scale * linear.bias + shift).to(dtype))
+            for linear, (scale, shift) in zip(self.layers, self.modulations(code))
+        ]
+        parts = [self._back_and_forth(x, folded) for x in coords.split(CHUNK)]
+        values, gradients = zip(*parts)
+        return torch.cat(values), torch.cat(gradients)
+
+    def _back_and_forth(
+        self, coords: Tensor, folded: list[tuple[Tensor, Tensor]]
+    ) -> tuple[Tensor, Tensor]:
         sine, cosine = waves(coords, self.frequencies).chunk(2, dim=-1)
-        h = torch.cat([coords, sine, cosine], dim=-1)
-        weights, slopes = [], []
-        for linear, (scale, shift) in zip(self.layers, self.modulations(code)):
-            weights.append(scale[:, None] * linear.weight)
-            h = F.linear(h, weights[-1], scale * linear.bias + shift)
-            h, slope = self.sloped(h)
+        h = torch.cat([coords, sine, cosine], dim=-1).to(folded[0][0].dtype)
+        slopes = []
+        for weight, bias in folded:
+            h, slope = self.sloped(F.linear(h, weight, bias))
             slopes.append(slope)
-        back = self.last.weight[:, None]  # [value, 1, width]
-        for weight, slope in zip(reversed(weights), reversed(slopes)):
+        back = self.last.weight[:, None].to(h.dtype)  # [value, 1, width]
+        for (weight, _), slope in zip(reversed(folded), reversed(slopes)):
             back = (back * slope) @ weight
+        back = back.to(coords.dtype)
         straight, by_sine, by_cosine = back.split([3, *[sine.shape[-1]] * 2], dim=-1)
         phases = 2 * math.pi * self.frequencies
         gradient = straight + (by_sine * cosine - by_cosine * sine) @ phases.T
-        return self.last(h), gradient.movedim(0, 1)
+        return self.last(h.to(coords.dtype)), gradient.movedim(0, 1)
 
     def matrices(self) -> list[Tensor]:
         """Weights that are neither the last layer's nor biases."""
@@ -136,10 +153,17 @@ class SplitDecoder(SurfaceDecoder):
     @torch.no_grad()
     def with_gradients(self, points: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
         """Distances [point, surface] mm of one body and their gradients [point, surface, 3]."""
+        wanted = layer_dtype(points)
+        with torch.autocast(points.device.type, enabled=False):
+            return self._with_gradients(points, latent, wanted)
+
+    def _with_gradients(
+        self, points: Tensor, latent: Tensor, dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor]:
         distances, gradients = [], []
         for k, columns in enumerate(self.parts):
             branch, coords, scale, code = self._part(k, points[None], latent[None])
-            bent, slope = branch.with_gradients(coords[0], code[0])
+            bent, slope = branch.with_gradients(coords[0], code[0], dtype)
             away = coords[0] * scale
             radius, output = smooth_norm(away), self.output_mm[columns]
             gradient = slope * (output / scale)[:, None] + (away / radius)[:, None]

@@ -109,7 +109,8 @@ class SurfaceDecoder(nn.Module, ABC):
             latent: [latent].
         """
         # a caller may be inside no_grad or inference_mode, as Lightning's validation is
-        with torch.inference_mode(False), torch.enable_grad():
+        plain = torch.autocast(points.device.type, enabled=False)
+        with plain, torch.inference_mode(False), torch.enable_grad():
             x = points.clone().requires_grad_(True)
             sdf = self(x[None], latent.clone()[None])[0]
             rows = [torch.autograd.grad(s.sum(), x, retain_graph=True)[0] for s in sdf.T]

@@ -12,14 +12,13 @@ from torch import Tensor
 from einthoven.core import check
 from einthoven.core.tags import SDF_SURFACES
 from einthoven.encoders.base import MODEL_FILE, Encoder, Latents
-from einthoven.encoders.branches import new_decoder
+from einthoven.encoders.branches import CHUNK, new_decoder
 from einthoven.encoders.checkpoint import load_model, load_weights, save_model
 from einthoven.encoders.decoder import DecoderShape, SurfaceDecoder
 from einthoven.encoders.infer import CodePrior, infer_code, residuals
 
-CHUNK = 2_048
-"""Points evaluated at a time: their features fit into the cache, and are small enough that the
-allocator keeps them between operations."""
+BLOCK = 2**14
+"""Points decoded with gradients at a time: bounds the memory."""
 
 
 class DeepSdfEncoder(Encoder):
@@ -61,14 +60,15 @@ class DeepSdfEncoder(Encoder):
     def decode(self, latent: np.ndarray, points: np.ndarray) -> np.ndarray:
         """Signed distances of any code. latent [latent], points [point, 3] mm -> [point, 4] mm."""
         with torch.no_grad():
-            parts = [self.decoder(x, z)[0] for x, z in _chunks(points, latent)]
+            parts = [self.decoder(x, z)[0] for x, z in _blocks(points, latent, CHUNK)]
         return torch.cat(parts).numpy()
 
     def decode_with_gradients(
         self, latent: np.ndarray, points: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Signed distances [point, 4] mm and gradients with respect to points [point, 4, 3]."""
-        parts = [self.decoder.with_gradients(x[0], z[0]) for x, z in _chunks(points, latent)]
+        blocks = _blocks(points, latent, BLOCK)
+        parts = [self.decoder.with_gradients(x[0], z[0]) for x, z in blocks]
         distances, gradients = (torch.cat(found).numpy() for found in zip(*parts))
         return distances, gradients
 
@@ -141,8 +141,8 @@ def paired(points: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
     return (points[None] if len(codes) == 1 else points[:, None]), codes
 
 
-def _chunks(points: np.ndarray, latent: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
+def _blocks(points: np.ndarray, latent: np.ndarray, size: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Pairs of points [1, point, 3] and code [1, latent]."""
     z = torch.tensor(check.finite("latent", latent), dtype=torch.float32)[None]
-    for part in _tensor("points", points).split(CHUNK):
+    for part in _tensor("points", points).split(size):
         yield part[None], z

@@ -14,6 +14,12 @@ from torch import Tensor, nn
 Precision = Literal[32, "bf16-mixed", "16-mixed"]
 
 
+def layer_dtype(x: Tensor) -> torch.dtype:
+    """What layers compute in: the precision of torch.autocast within it, else that of `x`."""
+    device = x.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+
+
 def perceptrons(module: nn.Module) -> Iterator[nn.Module]:
     """The largest parts of a module that are plain chains of layers."""
     for child in module.children():

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from einthoven.conduction.action_potential import ECG_STEP_MS, template
 from einthoven.core.files import load_arrays, save_arrays, write_json
@@ -22,7 +23,9 @@ from einthoven.surrogate.inputs import patient_inputs
 PREDICTION_FILE, VERDICT_FILE = "prediction.npz", "verdict.json"
 
 
-def predict_body(model: Pretrained, body: Body, to: str | Path, n_threads: int = 1) -> Novelty:
+def predict_body(
+    model: Pretrained, body: Body, to: str | Path, n_threads: int = 1, fast: bool = False
+) -> Novelty:
     """Predict one patient and write prediction.npz and verdict.json.
 
     prediction.npz: `heart_grad` [electrode, heart cell, 3] kOhm/mm at cell centroids, with an
@@ -35,6 +38,7 @@ def predict_body(model: Pretrained, body: Body, to: str | Path, n_threads: int =
         body: the patient.
         to: folder for the two files.
         n_threads: torch threads.
+        fast: layers compute in bfloat16; the code and the geometry around them do not.
 
     Returns:
         Whether the model can know such an anatomy; if not, do not believe the rest.
@@ -46,12 +50,13 @@ def predict_body(model: Pretrained, body: Body, to: str | Path, n_threads: int =
     names, places = list(body.electrodes), np.array(list(body.electrodes.values()))
     with torch_threads(n_threads):
         code, _, verdict = own_code(model.encoder, model.encoder_folder, *body.sdf)
-        inputs = patient_inputs(
-            _knowing(model.encoder, body.name, code), body.name,
-            body.points[body.cells].mean(axis=1), body.fiber, places,
-            *(body.anatomy[key] for key in ("heart_rotation", "heart_origin", "torso_box")),
-        )  # fmt: skip
-        grad, spread = model.surrogate.predict(inputs)
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+            inputs = patient_inputs(
+                _knowing(model.encoder, body.name, code), body.name,
+                body.points[body.cells].mean(axis=1), body.fiber, places,
+                *(body.anatomy[key] for key in ("heart_rotation", "heart_origin", "torso_box")),
+            )  # fmt: skip
+            grad, spread = model.surrogate.predict(inputs)
     arrays = {"heart_grad": grad, "electrode_names": np.array(names), "electrode_points": places,
               "latent": code}  # fmt: skip
     if spread is not None:

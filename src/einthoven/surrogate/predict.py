@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from einthoven.core.errors import BadInput
+from einthoven.encoders.precision import autocast_only, perceptrons
 from einthoven.surrogate.inputs import Inputs
 
 PAIRS_PER_BLOCK = 2**18
@@ -21,12 +22,15 @@ def blocks(n_electrodes: int, n_points: int) -> Iterator[slice]:
 
 
 def predict_gradient(network: nn.Module, inputs: Inputs) -> np.ndarray:
-    """Lead-field gradients of one patient: [electrode, point, 3] float32, kOhm/mm."""
+    """Lead-field gradients of one patient: [electrode, point, 3] float32, kOhm/mm.
+
+    Within `torch.autocast("cpu", torch.bfloat16)` the layers of the network compute in bfloat16.
+    """
     size = (len(inputs.electrodes), len(inputs.points))
-    grad = np.empty((*size, 3), dtype=np.float32)
-    with torch.inference_mode():
+    grad = torch.empty(*size, 3)
+    with torch.inference_mode(), autocast_only(list(perceptrons(network)), "cpu"):
         for block in blocks(*size):
-            grad[:, block] = network(Inputs.stack([inputs.at(block)]))[0].numpy()
-    if not np.isfinite(grad).all():
+            grad[:, block] = network(Inputs.stack([inputs.at(block)]))[0]
+    if not np.isfinite(grad.numpy()).all():
         raise BadInput("predicted gradients are not finite: weights or inputs out of range")
-    return grad
+    return grad.numpy()

@@ -92,7 +92,8 @@ class Refraction(nn.Module):
         along = torch.cat([electrodes, one], dim=-1)[:, None] @ rows[:, :, :4]  # A (e - x)
         across = skin_normal[:, None] @ rows[:, :, :3]  # A n
         field = weights[:, None] @ rows[:, :, 4:]
-        field = field + self.gain * (along * source[:, None] + across * image[:, None])
+        field = torch.addcmul(field, along, self.gain * source[:, None])
+        field = torch.addcmul(field, across, self.gain * image[:, None])
         return field.permute(0, 2, 3, 1)
 
     def place(self, inputs: Inputs) -> Tensor:
