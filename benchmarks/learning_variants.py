@@ -29,10 +29,10 @@ class NoTensor(Refraction):
 class NoModes(Refraction):
     """No term of low rank that is free of the incident field."""
 
-    def branch_outputs(self, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
+    def branch_outputs(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """No weights."""
-        weights, curvature, bend = super().branch_outputs(inputs)
-        return torch.zeros_like(weights), curvature, bend
+        weights, curvature = super().branch_outputs(inputs)
+        return torch.zeros_like(weights), curvature
 
 
 class NoIncident(NoTensor):

@@ -6,7 +6,7 @@ import torch
 from helpers_surrogate import ball_patient, inputs_of
 from torch import nn
 
-from einthoven.config.models import RefractionModel
+from einthoven.config.learning import RefractionModel
 from einthoven.core.errors import BadInput
 from einthoven.core.files import write_json
 from einthoven.encoders.checkpoint import save_model

@@ -6,28 +6,10 @@ from pathlib import Path
 from einthoven.core.files import read_json, write_json
 from einthoven.evaluation.evaluate import evaluate, pseudo_gain
 from einthoven.evaluation.own import own_rows
-from einthoven.evaluation.tables import spread
+from einthoven.evaluation.tables import encoder_rows
 from einthoven.leadfield.conductivity import Conductivities
 from einthoven.leadfield.pseudo import pseudo_lead_field_grad
 from einthoven.step import run
-
-
-def encoder_rows(paths):
-    """Encoder -> mean Chamfer distances over test patients, and who could not be decoded."""
-    rows = {}
-    for path in map(Path, paths):
-        found = read_json(path)
-        row = rows.setdefault(path.parents[1].name, {"missing_patients": {}})
-        if "failed" in found:
-            row["missing_patients"][found["patient"]] = found["failed"]
-        for surface, kinds in found.get("chamfer", {}).items():
-            for kind, value in kinds.items():
-                key = f"chamfer_{kind.removesuffix('_mm')}_{surface}_mm"
-                row.setdefault(key, []).append(value)
-    return {
-        name: {k: spread(v) if isinstance(v, list) else v for k, v in row.items()}
-        for name, row in rows.items()
-    }
 
 
 def own(input, pseudo, gain, gradient):
@@ -52,7 +34,7 @@ def main(input, output, params, log):
     sigma = Conductivities.from_section(params.conductivity).sigma_torso
     pseudo = partial(pseudo_lead_field_grad, sigma_torso=sigma)
     gain = pseudo_gain(input.train, pseudo)
-    encoders = encoder_rows(input.chamfer)
+    encoders = encoder_rows(map(Path, input.chamfer))
     evaluate(folders, leadfields, by_method, pseudo, gain, output.metrics, output.curves, encoders,
              params.gradient)  # fmt: skip
     metrics = read_json(output.metrics)

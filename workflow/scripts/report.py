@@ -5,6 +5,7 @@ from pathlib import Path
 from einthoven import __version__
 from einthoven.core.files import load_arrays, read_json
 from einthoven.core.tags import Surface
+from einthoven.evaluation.tables import missing_lines
 from einthoven.leadfield.gather import gather_lead_fields
 from einthoven.plots import gallery
 from einthoven.plots.calibration import calibration_section
@@ -48,20 +49,8 @@ def main(input, output, params, log):
     ]
     n_test = len(metrics["patients"])
     lead = f"einthoven {__version__}: {len(input.cohort)} virtual patients, {n_test} held out."
-    write_report(output[0], "Lead-field surrogates", lead, sections, warnings_of(metrics))
+    write_report(output[0], "Lead-field surrogates", lead, sections, missing_lines(metrics))
     log.info("%d sections, pictures of %s", len(sections), shown)
-
-
-def warnings_of(metrics):
-    """One line for each thing that is missing."""
-    lines = [
-        f"{method}: {patient} is missing: {why}"
-        for method, row in metrics["methods"].items()
-        for patient, why in row["missing_patients"].items()
-    ]
-    if metrics.get("excluded_patients"):
-        lines.append(f"Excluded by the config: {', '.join(metrics['excluded_patients'])}.")
-    return lines
 
 
 if "snakemake" in globals():

@@ -1,10 +1,12 @@
 """Means and standard deviations over patients, and the table that a reader sees."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from einthoven.core.files import read_json
 from einthoven.evaluation.patient import PatientErrors
 
 COLUMNS = {
@@ -43,6 +45,40 @@ def method_row(errors: Mapping[str, PatientErrors], missing: Mapping[str, str]) 
     row["missing_patients"] = dict(missing)
     row["per_patient"] = {name: found.values for name, found in errors.items()}
     return row
+
+
+def encoder_rows(chamfer: Iterable[Path]) -> dict[str, dict[str, Any]]:
+    """Each encoder's entry in metrics.json: Chamfer distances, and who could not be decoded.
+
+    Args:
+        chamfer: files of the test patients, encoder/chamfer/patient.json.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    for path in chamfer:
+        found = read_json(path)
+        row = rows.setdefault(path.parents[1].name, {"missing_patients": {}})
+        if "failed" in found:
+            row["missing_patients"][found["patient"]] = found["failed"]
+        for surface, kinds in found.get("chamfer", {}).items():
+            for kind, value in kinds.items():
+                key = f"chamfer_{kind.removesuffix('_mm')}_{surface}_mm"
+                row.setdefault(key, []).append(value)
+    return {
+        name: {k: spread(v) if isinstance(v, list) else v for k, v in row.items()}
+        for name, row in rows.items()
+    }
+
+
+def missing_lines(report: Mapping[str, Any]) -> list[str]:
+    """One line for each patient that metrics.json has no errors of."""
+    lines = [
+        f"{method}: {patient} is missing: {why}"
+        for method, row in report["methods"].items()
+        for patient, why in row["missing_patients"].items()
+    ]
+    if report.get("excluded_patients"):
+        lines.append(f"Excluded by the config: {', '.join(report['excluded_patients'])}.")
+    return lines
 
 
 def table(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:

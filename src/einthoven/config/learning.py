@@ -1,0 +1,102 @@
+"""Sections of the encoders and surrogates."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from einthoven.config.section import Count, Positive, Section, Seed
+from einthoven.core.names import SHAPES_PER_CHUNK
+
+EncoderName = Literal["pca", "deepsdf"]
+ModelName = Literal["paper", "refraction"]
+Precision = Literal[32, "bf16-mixed", "16-mixed"]
+
+
+class DeepSdf(Section):
+    """Auto-decoder of four signed distances (Dokuchaev 2026, section 2.5).
+
+    The paper's own settings: n_shapes 0, network joint, n_latent 16, width 256, activation relu,
+    pose false, relative_mm 0, epochs 2000, learning_rate 0.001.
+    """
+
+    seed: Seed = 1
+    n_shapes: Annotated[int, Field(ge=0, multiple_of=SHAPES_PER_CHUNK)] = 512
+    """Further anatomies from which the encoder alone learns; 0: the cohort's."""
+    shape_points: Annotated[int, Field(ge=100)] = 8192
+    """Samples about each of them."""
+    network: Literal["split", "joint"] = "split"
+    """One network for the torso and one for the heart, or the paper's one for both."""
+    n_latent: Annotated[int, Field(ge=1, le=256)] = 32
+    width: Annotated[int, Field(ge=8, le=2048)] = 128
+    n_frequencies: Annotated[int, Field(ge=0, le=512)] = 24
+    frequency_scale: Positive = 0.5
+    activation: Literal["silu", "relu"] = "silu"
+    pose: bool = True
+    """Six code entries turn and shift the heart's coordinates."""
+    epochs: Count = 600
+    points_per_batch: Count = 64
+    """Of each patient, for each network."""
+    batch_patients: Count = 64
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.004
+    halve_after_epochs: Annotated[int, Field(ge=0)] = 0
+    """0: warm-up and cosine."""
+    relative_mm: Annotated[float, Field(ge=0)] = 4.0
+    """Errors are divided by |s| + relative_mm (torso: 5 times as much); 0: plain squares."""
+    lambda_prior: Annotated[float, Field(ge=0)] = 0.0001
+    lambda_lipschitz: Annotated[float, Field(ge=0)] = 1e-7
+    lambda_mahalanobis: Annotated[float, Field(ge=0)] = 3e-5
+    infer_steps: Count = 200
+    infer_points: Annotated[int, Field(ge=16)] = 4096
+
+
+class PaperModel(Section):
+    """The network of Dokuchaev 2026, section 2.3; `epochs` visit every training patient once."""
+
+    seed: Seed = 1
+    width: Annotated[int, Field(ge=8, le=2048)] = 256
+    n_frequencies: Annotated[int, Field(ge=0, le=512)] = 32
+    frequency_scale: Positive = 0.5
+    lambda_cos: Annotated[float, Field(ge=0)] = 20.0
+    """Not stated in the paper; in units of the mean gradient in the heart."""
+    epochs: Count = 800
+    points_per_batch: Count = 256
+    electrodes_per_batch: Annotated[int, Field(ge=0)] = 2
+    """Random electrodes of each patient in a batch; 0: all."""
+    batch_patients: Count = 6
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.003
+    halve_after_epochs: Annotated[int, Field(ge=0)] = 0
+    """The paper's schedule (400 of 800 epochs); 0: warm-up and cosine."""
+    precision: Precision = 32
+
+
+class RefractionModel(Section):
+    """Refraction tensor on the incident field, and modes of low rank."""
+
+    seed: Seed = 1
+    width: Annotated[int, Field(ge=8, le=2048)] = 256
+    rank: Count = 48
+    n_frequencies: Annotated[int, Field(ge=0, le=512)] = 48
+    frequency_scale: Positive = 0.5
+    epochs: Count = 400
+    points_per_batch: Count = 128
+    electrodes_per_batch: Annotated[int, Field(ge=0)] = 0
+    """0: all electrodes, which cost little more than one."""
+    batch_patients: Count = 6
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.003
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Average weights over about 1 / (1 - ema_decay) steps; 0: take the last ones."""
+    precision: Precision = 32
+    """Of the layers, not of the geometry around them; 16-mixed needs a GPU."""
+
+
+class Learning(Section):
+    """Which encoders and models are trained and compared."""
+
+    encoders: Annotated[list[EncoderName], Field(min_length=1)] = ["pca", "deepsdf"]
+    models: Annotated[list[ModelName], Field(min_length=1)] = ["paper", "refraction"]
+    ensemble: Annotated[int, Field(ge=1, le=50)] = 1
+    """Refraction models that differ in their seed: from 2 on with uncertainty."""
+    chamfer_grid: Annotated[int, Field(ge=8, le=256)] = 48
+    """Grid points a side at which decoded surfaces are compared with the true ones."""
+    search_trials: Count = 20
+    """Trainings of the optional targets results/search/{encoder}-{model}.json."""
