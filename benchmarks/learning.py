@@ -43,9 +43,8 @@ from einthoven.surrogate.held_out import predict_patient
 from einthoven.surrogate.paper import Paper
 from einthoven.surrogate.patients import Sample
 from einthoven.surrogate.refraction import Refraction
-from einthoven.surrogate.train import new_network, normalise
+from einthoven.surrogate.train import ARCHITECTURE, new_network, normalise
 
-ARCHITECTURE = ("width", "rank", "n_frequencies", "frequency_scale")
 ADAM_RATE = 0.005
 """The best of 0.003, 0.005 and 0.008 for Adam on this model."""
 TESTED = (WHOLE, PUBLISHED)
@@ -65,7 +64,9 @@ def train(
         if published:
             network = new_network("paper", latent, section)
         else:
-            network = variant.network(latent, **{key: section[key] for key in ARCHITECTURE})
+            network = variant.network(
+                latent, **{key: section[key] for key in ARCHITECTURE["refraction"]}
+            )
     normalise(network, samples["train"])
     task = variant.task(network, samples["train"], samples["val"],
                         points_per_batch=section["points_per_batch"],

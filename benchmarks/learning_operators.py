@@ -92,7 +92,7 @@ class Kernel(Refraction):
     with_kernel, with_harmonics = True, True
 
     def __init__(self, n_latent: int, *, width: int, rank: int, **others: Any):
-        super().__init__(n_latent, width=width, rank=rank, **others)
+        super().__init__(n_latent, width=width, rank=rank, **others | {"code_at_electrodes": True})
         self.register_buffer("stations", self.station_points(), persistent=False)
         self.n_modes = rank + 3 * len(self.stations)
         n_inputs, n_branch = self.trunk[0].in_features, self.branch[0].in_features

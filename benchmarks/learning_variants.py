@@ -17,6 +17,13 @@ CODE_NOISE = 0.3
 """Standard deviations of the code that augmentation adds."""
 
 
+class OtherBranch(Refraction):
+    """The code where the electrode enters, if the config has none there, and the other way."""
+
+    def __init__(self, n_latent: int, *, code_at_electrodes: bool, **others: Any):
+        super().__init__(n_latent, code_at_electrodes=not code_at_electrodes, **others)
+
+
 class NoTensor(Refraction):
     """A stays the identity."""
 
@@ -137,6 +144,7 @@ VARIANTS = {
     "without local geometry": Variant(blind("distance", "normal")),
     "without code": Variant(blind("latent")),
     "without fibres": Variant(blind("fiber")),
+    "code at electrodes: the other": Variant(OtherBranch),
     "with Green kernel": Variant(KernelOnly),
     "with bent incident field": Variant(BentOnly),
     "with both": Variant(Kernel),

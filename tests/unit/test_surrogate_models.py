@@ -13,7 +13,7 @@ from einthoven.surrogate.inputs import Inputs
 from einthoven.surrogate.predict import predict_gradient
 from einthoven.surrogate.train import new_network
 
-SECTION = dict(width=32, rank=6, n_frequencies=8, frequency_scale=0.5)
+SECTION = dict(width=32, rank=6, n_frequencies=8, frequency_scale=0.5, code_at_electrodes=True)
 MODELS = ("paper", "refraction")
 
 

@@ -14,6 +14,7 @@ from einthoven.surrogate.held_out import predict_patient
 from einthoven.surrogate.train import train_surrogate
 
 SECTION = dict(seed=1, width=32, rank=8, n_frequencies=4, frequency_scale=0.5, lambda_cos=1.0,
+               code_at_electrodes=True,
                epochs=2, points_per_batch=64, electrodes_per_batch=0, batch_patients=2,
                learning_rate=0.003)  # fmt: skip
 TIME = np.arange(-10.0, 100.0, 2.0)

@@ -20,6 +20,7 @@ from einthoven.surrogate.patients import Patients
 from einthoven.surrogate.train import SurrogateTask, train_surrogate
 
 SECTION = dict(seed=1, width=32, rank=8, n_frequencies=8, frequency_scale=0.5, lambda_cos=1.0,
+               code_at_electrodes=True,
                epochs=12, points_per_batch=32, electrodes_per_batch=0, batch_patients=2,
                learning_rate=0.005, ema_decay=0.9)  # fmt: skip
 OUTPUTS = ("model.safetensors", "curve.csv")

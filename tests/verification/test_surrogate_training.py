@@ -19,6 +19,7 @@ from einthoven.surrogate.train import (
 )
 
 SECTION = dict(seed=1, width=48, rank=8, n_frequencies=8, frequency_scale=0.5, lambda_cos=1.0,
+               code_at_electrodes=True,
                epochs=3, points_per_batch=64, electrodes_per_batch=0, batch_patients=4,
                learning_rate=0.003)  # fmt: skip
 MODELS = ("paper", "refraction")

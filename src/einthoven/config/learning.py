@@ -77,6 +77,8 @@ class RefractionModel(Section):
     rank: Count = 48
     n_frequencies: Annotated[int, Field(ge=0, le=512)] = 48
     frequency_scale: Positive = 0.5
+    code_at_electrodes: bool = False
+    """What an electrode weighs depends on the code, too: better with many anatomies."""
     epochs: Count = 400
     points_per_batch: Count = 128
     electrodes_per_batch: Annotated[int, Field(ge=0)] = 0

@@ -24,6 +24,8 @@ class Refraction(nn.Module):
     refraction tensor, is the part of that map that is local (all of it for a homogeneous
     ellipsoid), identity at the start; T_r are modes for the rest. Nothing that depends on the
     point (the costly trunk) depends on the electrode, so it is evaluated once for all of them.
+    Without `code_at_electrodes`, curvature and weights depend on the electrode's place in torso and
+    heart alone: of a few dozen anatomies a network learns the codes by heart there.
     Vectors are in the heart frame inside and in the patient frame outside. Fibres enter as f f^T
     only. A code farther from the mean than any of the training is drawn back to their farthest:
     what a network says of other codes grows without bound, while local geometry keeps its sense.
@@ -43,13 +45,15 @@ class Refraction(nn.Module):
         rank: int,
         n_frequencies: int,
         frequency_scale: float,
+        code_at_electrodes: bool,
     ):
         super().__init__()
-        self.rank = rank
+        self.rank, self.code_at_electrodes = rank, code_at_electrodes
         self.fourier = FourierFeatures(3, n_frequencies, frequency_scale)
         n_local = self.fourier.n_outputs + 3 + 8 + 12 + 6
         self.trunk = perceptron(n_local + n_latent, width, 3 * rank + 9, n_hidden=4)
-        self.branch = perceptron(10 + n_latent, width, rank + 1, n_hidden=3)
+        n_place = 10 + (n_latent if code_at_electrodes else 0)
+        self.branch = perceptron(n_place, width, rank + 1, n_hidden=3)
         with torch.no_grad():
             for last in (self.trunk[-1], self.branch[-1]):
                 cast(nn.Linear, last).bias.zero_()
@@ -72,9 +76,11 @@ class Refraction(nn.Module):
 
     def branch_outputs(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """Weights c [batch, electrode, mode], and curvature k [batch, electrode, 1] in 1/mm."""
-        code = self.code(inputs)[:, None].expand(-1, inputs.electrodes.shape[1], -1)
-        out = self.branch(torch.cat([self.place(inputs), code], dim=-1))
-        weights, curvature = out.split([self.rank, 1], dim=-1)
+        place = self.place(inputs)
+        if self.code_at_electrodes:
+            code = self.code(inputs)[:, None].expand(-1, place.shape[1], -1)
+            place = torch.cat([place, code], dim=-1)
+        weights, curvature = self.branch(place).split([self.rank, 1], dim=-1)
         return self.scale * weights / self.rank**0.5, (1.0 + curvature) / BODY_MM
 
     def forward(self, inputs: Inputs) -> Tensor:
@@ -97,7 +103,7 @@ class Refraction(nn.Module):
         return field.permute(0, 2, 3, 1)
 
     def place(self, inputs: Inputs) -> Tensor:
-        """What the branch knows of an electrode beside the code: [batch, electrode, n]."""
+        """What the branch knows of an electrode beside the code: [batch, electrode, 10]."""
         electrodes = inputs.heart_electrodes()
         return torch.cat(
             [

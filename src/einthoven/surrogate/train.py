@@ -21,7 +21,7 @@ from einthoven.surrogate.refraction import Refraction
 
 ARCHITECTURE = {
     "paper": ("width", "n_frequencies", "frequency_scale"),
-    "refraction": ("width", "rank", "n_frequencies", "frequency_scale"),
+    "refraction": ("width", "rank", "n_frequencies", "frequency_scale", "code_at_electrodes"),
 }
 """Keys of a config section that determine the network's tensors."""
 HEART_SHARE = 0.75
@@ -43,11 +43,16 @@ def new_network(model: str, n_latent: int, section: dict[str, Any]) -> Paper | R
     """An untrained network; weights come from torch's global generator.
 
     Raises:
-        BadInput: there is no such model.
+        BadInput: there is no such model, or the section lacks a key.
     """
     if model not in ARCHITECTURE:
         raise BadInput(f"model = {model!r}: expected one of {', '.join(ARCHITECTURE)}")
     network = Paper if model == "paper" else Refraction
+    if missing := set(ARCHITECTURE[model]) - set(section):
+        raise BadInput(
+            f"{model} section: key {', '.join(sorted(missing))} is missing; in a checkpoint it "
+            "tells another version of einthoven: train again"
+        )
     return network(n_latent, **{key: section[key] for key in ARCHITECTURE[model]})
 
 
