@@ -92,16 +92,16 @@ class Kernel(Refraction):
     with_kernel, with_harmonics = True, True
 
     def __init__(self, n_latent: int, *, width: int, rank: int, **others: Any):
-        super().__init__(n_latent, width=width, rank=rank, **others | {"code_at_electrodes": True})
-        self.register_buffer("stations", self.station_points(), persistent=False)
-        self.n_modes = rank + 3 * len(self.stations)
-        n_inputs, n_branch = self.trunk[0].in_features, self.branch[0].in_features
-        self.trunk = perceptron(n_inputs, width, 3 * self.n_modes + 9, n_hidden=4)
-        self.branch = perceptron(n_branch, width, rank + 1 + N_HARMONICS, n_hidden=3)
+        stations = self.station_points()
+        others["code_at_electrodes"] = True
+        # the trunk gives G as further modes
+        super().__init__(n_latent, width=width, rank=rank + 3 * len(stations), **others)
+        self.n_free = rank
+        self.register_buffer("stations", stations, persistent=False)
+        n_place = self.branch[0].in_features
+        self.branch = perceptron(n_place, width, rank + 1 + N_HARMONICS, n_hidden=3)
         with torch.no_grad():
-            for last in (self.trunk[-1], self.branch[-1]):
-                last.bias.zero_()
-            self.trunk[-1].weight[3 * self.n_modes :] = 0.0
+            self.branch[-1].bias.zero_()
             self.branch[-1].weight[rank + 1 :] = 0.0
 
     @staticmethod
@@ -110,22 +110,13 @@ class Kernel(Refraction):
         axes = torch.eye(3)
         return STATION_MM * torch.cat([torch.zeros(1, 3), axes, -axes])
 
-    def operators(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """A [batch, point, 3, 3], and T and G [batch, point, 3, mode], in the heart frame."""
-        batch, n = inputs.points.shape[:2]
-        latent = self.code(inputs)[:, None].expand(-1, n, -1)
-        out = self.trunk(torch.cat([self.local(inputs), latent], dim=-1))
-        modes = out[..., : 3 * self.n_modes].reshape(batch, n, 3, self.n_modes)
-        tensor = out[..., 3 * self.n_modes :].reshape(batch, n, 3, 3)
-        return tensor + torch.eye(3), modes
-
     def weights(self, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
         """Weights c and b [batch, electrode, n], and curvature k [batch, electrode, 1] in 1/mm."""
         code = self.code(inputs)[:, None].expand(-1, inputs.electrodes.shape[1], -1)
         out = self.branch(torch.cat([self.place(inputs), code], dim=-1))
-        weights, curvature, bend = out.split([self.rank, 1, N_HARMONICS], dim=-1)
+        weights, curvature, bend = out.split([self.n_free, 1, N_HARMONICS], dim=-1)
         bend = bend * float(self.with_harmonics)
-        return self.scale * weights / self.rank**0.5, (1.0 + curvature) / BODY_MM, bend
+        return self.scale * weights / self.n_free**0.5, (1.0 + curvature) / BODY_MM, bend
 
     def incident(self, at: Tensor, inputs: Inputs, curvature: Tensor, bend: Tensor) -> Tensor:
         """p_e [batch, electrode, n, 3] kOhm/mm at points [batch, n, 3] mm, in the heart frame."""
@@ -141,7 +132,7 @@ class Kernel(Refraction):
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Lead-field gradients [batch, electrode, point, 3] in kOhm/mm, patient frame."""
-        tensor, modes = self.operators(inputs)
+        tensor, modes = self.trunk_outputs(inputs)
         weights, curvature, bend = self.weights(inputs)
         points, electrodes = inputs.heart_points(), inputs.heart_electrodes()
         skin_normal = inputs.skin_normal @ inputs.rotation
@@ -202,10 +193,10 @@ class CurlFree(Kernel):
     def __init__(self, n_latent: int, *, width: int, rank: int, **others: Any):
         super().__init__(n_latent, width=width, rank=rank, **others)
         n_inputs = self.fourier.n_outputs + 3 + 8 + n_latent
-        self.trunk = perceptron(n_inputs, width, self.n_modes + 4, n_hidden=4)
+        self.trunk = perceptron(n_inputs, width, self.rank + 4, n_hidden=4)
         with torch.no_grad():
             self.trunk[-1].bias.zero_()
-            self.trunk[-1].weight[self.n_modes :] = 0.0
+            self.trunk[-1].weight[self.rank :] = 0.0
 
     def local(self, inputs: Inputs) -> Tensor:
         """Place and distances."""
@@ -243,7 +234,7 @@ class CurlFree(Kernel):
             away = ((points - inputs.points)[:, :, None] * inputs.normal).sum(-1)
             moved = inputs._replace(points=points, distance=inputs.distance + away)
             out = self.trunk(torch.cat([self.local(moved), code], dim=-1))
-            modes, stretch, shift = out.split([self.n_modes, 1, 3], dim=-1)
+            modes, stretch, shift = out.split([self.rank, 1, 3], dim=-1)
             x = moved.heart_points()
             source = self.source_potential(x, inputs, curvature, bend) - middle
             local = self.incident(x, inputs, curvature, bend) * shift[:, None]
