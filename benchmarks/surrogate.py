@@ -28,6 +28,7 @@ from einthoven.encoders.branches import new_decoder
 from einthoven.encoders.decoder import DecoderShape
 from einthoven.encoders.deepsdf import DeepSdfEncoder
 from einthoven.encoders.infer import CodePrior
+from einthoven.encoders.precision import bfloat16_layers
 from einthoven.evaluation.metrics import angular_error_deg
 from einthoven.fibers.ldrb import assign_fibers
 from einthoven.leadfield.solve import lead_fields
@@ -90,7 +91,7 @@ def ours_of(
     fast: bool,
 ) -> np.ndarray:
     """Decode the geometry and predict: [electrode, point, 3]."""
-    with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+    with bfloat16_layers(fast):
         return predict_gradient(network, inputs_of(encoder, anatomy, points, n))
 
 

@@ -14,6 +14,11 @@ from torch import Tensor, nn
 Precision = Literal[32, "bf16-mixed", "16-mixed"]
 
 
+def bfloat16_layers(on: bool) -> torch.autocast:
+    """Within it, predictions on the CPU compute their layers in bfloat16."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=on)
+
+
 def layer_dtype(x: Tensor) -> torch.dtype:
     """What layers compute in: the precision of torch.autocast within it, else that of `x`."""
     device = x.device.type

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from einthoven.conduction.action_potential import ECG_STEP_MS, template
 from einthoven.core.files import load_arrays, save_arrays, write_json
@@ -15,6 +14,7 @@ from einthoven.encoders.deepsdf import DeepSdfEncoder
 from einthoven.encoders.harness import torch_threads
 from einthoven.encoders.novelty import Novelty
 from einthoven.encoders.own_code import own_code
+from einthoven.encoders.precision import bfloat16_layers
 from einthoven.leadfield.conductivity import Conductivities, intracellular
 from einthoven.pretrained.body import Body
 from einthoven.pretrained.model import Pretrained
@@ -50,7 +50,7 @@ def predict_body(
     names, places = list(body.electrodes), np.array(list(body.electrodes.values()))
     with torch_threads(n_threads):
         code, _, verdict = own_code(model.encoder, model.encoder_folder, *body.sdf)
-        with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+        with bfloat16_layers(fast):
             inputs = patient_inputs(
                 _knowing(model.encoder, body.name, code), body.name,
                 body.points[body.cells].mean(axis=1), body.fiber, places,

@@ -24,7 +24,7 @@ def blocks(n_electrodes: int, n_points: int) -> Iterator[slice]:
 def predict_gradient(network: nn.Module, inputs: Inputs) -> np.ndarray:
     """Lead-field gradients of one patient: [electrode, point, 3] float32, kOhm/mm.
 
-    Within `torch.autocast("cpu", torch.bfloat16)` the layers of the network compute in bfloat16.
+    Within `encoders.precision.bfloat16_layers` the layers of the network compute in bfloat16.
     """
     size = (len(inputs.electrodes), len(inputs.points))
     grad = torch.empty(*size, 3)
