@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from einthoven.surrogate.blocks import perceptron, source_factors
+from einthoven.surrogate.blocks import perceptron
 from einthoven.surrogate.inputs import Inputs
 from einthoven.surrogate.refraction import (
     BODY_MM,
@@ -134,25 +134,13 @@ class Kernel(Refraction):
         """Lead-field gradients [batch, electrode, point, 3] in kOhm/mm, patient frame."""
         tensor, modes = self.trunk_outputs(inputs)
         weights, curvature, bend = self.weights(inputs)
-        points, electrodes = inputs.heart_points(), inputs.heart_electrodes()
-        skin_normal = inputs.skin_normal @ inputs.rotation
-
-        stations = self.stations.expand(len(points), -1, -1)
+        stations = self.stations.expand(len(inputs.points), -1, -1)
         met = self.incident(stations, inputs, curvature, bend)
         weights = torch.cat([weights, self.green_weights(met), bend], dim=-1)
-        # A p_e is not formed as a vector a pair: what depends on the point alone, A, A x and A of
-        # the harmonics, are rows beside the modes, and pairs meet in products of matrices
-        x, harmonics = points[..., None], harmonic_gradients(points / HEART_MM)
+        harmonics = harmonic_gradients(inputs.heart_points() / HEART_MM)
         bent = self.scale * tensor @ harmonics.transpose(-1, -2)
-        rows = torch.cat([tensor, -tensor @ x, modes, bent], dim=-1)
-        rows = (inputs.rotation[:, None] @ rows).permute(0, 2, 3, 1)  # [batch, 3, row, point]
-        source, image = source_factors(points, electrodes, skin_normal, curvature, SOFTENING_MM)
-        one = torch.ones_like(electrodes[..., :1])
-        along = torch.cat([electrodes, one], dim=-1)[:, None] @ rows[:, :, :4]  # A (e - x)
-        across = skin_normal[:, None] @ rows[:, :, :3]  # A n
-        field = weights[:, None] @ rows[:, :, 4:]
-        field = field + self.gain * (along * source[:, None] + across * image[:, None])
-        return field.permute(0, 2, 3, 1)
+        modes = torch.cat([modes, bent], dim=-1)
+        return self.paired(inputs, tensor, modes, weights, curvature)
 
 
 class KernelOnly(Kernel):

@@ -34,8 +34,7 @@ class Muon(torch.optim.Optimizer):
     """Momentum, orthogonalised (Jordan 2024), for groups with `muon`; Adam for the others.
 
     A step along U V^T changes all directions of a layer's input alike, while Adam's steps are of
-    low rank: on lead fields it needs about a tenth of the steps. Single precision throughout, as
-    half precision is no faster on processors.
+    low rank: on lead fields it needs about a tenth of the steps. Single precision throughout.
 
     Args:
         groups: parameter groups; those with `muon` true hold matrices only.

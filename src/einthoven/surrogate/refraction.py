@@ -87,10 +87,18 @@ class Refraction(nn.Module):
         """Lead-field gradients [batch, electrode, point, 3] in kOhm/mm, patient frame."""
         tensor, modes = self.trunk_outputs(inputs)
         weights, curvature = self.branch_outputs(inputs)
+        return self.paired(inputs, tensor, modes, weights, curvature)
+
+    def paired(
+        self, inputs: Inputs, tensor: Tensor, modes: Tensor, weights: Tensor, curvature: Tensor
+    ) -> Tensor:
+        """A p_e + sum_r c_r T_r for all pairs: [batch, electrode, point, 3].
+
+        A p_e is not formed as a vector a pair: what depends on the point alone, A and A x, are
+        rows beside the modes, and pairs meet in products of matrices.
+        """
         points, electrodes = inputs.heart_points(), inputs.heart_electrodes()
         skin_normal = inputs.skin_normal @ inputs.rotation
-        # A p_e is not formed as a vector a pair: what depends on the point alone, A and A x, are
-        # rows beside the modes, and pairs meet in products of matrices
         rows = torch.cat([tensor, -tensor @ points[..., None], modes], dim=-1)
         rows = (inputs.rotation[:, None] @ rows).permute(0, 2, 3, 1)  # [batch, 3, row, point]
         source, image = source_factors(points, electrodes, skin_normal, curvature, SOFTENING_MM)
