@@ -19,17 +19,17 @@ from typing import Any
 import numpy as np
 import pymeshlab
 
-from einthoven.anatomy.calibration import calibrate
-from einthoven.anatomy.cohort import draw_patient
-from einthoven.anatomy.distance import surface_distance
-from einthoven.anatomy.patient import build_anatomy
+from einthoven.anatomy.body import build_anatomy
+from einthoven.anatomy.population.cohort import draw_patient
+from einthoven.anatomy.population.comparison import calibrate
 from einthoven.anatomy.pose import Pose
-from einthoven.anatomy.surface_mesh import face_edges
 from einthoven.config import load
 from einthoven.core.errors import EinthovenError
 from einthoven.core.files import Arrays, write_json
-from einthoven.core.simplex import enclosed_volume
 from einthoven.core.tags import CLOSED_SURFACES, Surface
+from einthoven.geometry.signed_distance import surface_distance
+from einthoven.geometry.simplex import enclosed_volume
+from einthoven.geometry.triangles import face_edges
 
 CONFIG = Path(__file__).resolve().parents[1] / "config" / "config.yaml"
 SLACK_MM = 0.1

@@ -19,17 +19,17 @@ import numpy as np
 import pyvista
 import torch
 
-from einthoven.anatomy.distance import sample_sdf
-from einthoven.anatomy.patient import PlacedBody, joined, placed_body
-from einthoven.anatomy.shapes import shape_parameters
+from einthoven.anatomy.body import PlacedBody, joined, placed_body
 from einthoven.config import load
 from einthoven.core.seeds import derive_seed, generator
 from einthoven.core.tags import SDF_SURFACES, Surface
 from einthoven.encoders.chamfer import points_on_surface, surface_chamfer
-from einthoven.encoders.decoded import decoded_surfaces
-from einthoven.encoders.deepsdf import DeepSdfEncoder
-from einthoven.encoders.from_points import SurfacePoints, code_from_points
+from einthoven.encoders.deepsdf.decoded import decoded_surfaces
+from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
+from einthoven.encoders.deepsdf.from_points import SurfacePoints, code_from_points
 from einthoven.encoders.surfaces import Surfaces
+from einthoven.geometry.signed_distance import sample_sdf
+from einthoven.samples.shapes import shape_parameters
 
 SLICES, TORSO_POINTS, NOISES_MM = (12, 8, 6, 4), (50, 20, 10, 0), (0.0, 1.0, 2.0, 4.0)
 USUAL_SLICES, USUAL_TORSO_POINTS, USUAL_NOISE_MM = 8, 20, 1.0

@@ -28,13 +28,13 @@ import torch
 from learning import WHOLE, train
 from learning_data import Run, belt
 
-from einthoven.anatomy.patient import placed_body
+from einthoven.anatomy.body import placed_body
 from einthoven.config import load
 from einthoven.core.files import read_json, write_json
 from einthoven.core.names import PRECORDIAL_ELECTRODES
 from einthoven.core.seeds import generator
-from einthoven.encoders.decoded import decoded_surfaces
-from einthoven.evaluation.metrics import angular_error_deg
+from einthoven.encoders.deepsdf.decoded import decoded_surfaces
+from einthoven.metrics.fields import angular_error_deg
 from einthoven.surrogate.patients import Sample
 from einthoven.surrogate.predict import predict_gradient
 from einthoven.surrogate.refraction import Refraction

@@ -23,16 +23,18 @@ from typing import Any
 import numpy as np
 from nested_meshes import Level, Mesh, Nest, Setting, regions
 
-from einthoven.anatomy.cohort import draw_patient
-from einthoven.anatomy.patient import build_anatomy
-from einthoven.conduction import action_potential, purkinje, scenarios
+from einthoven.anatomy.body import build_anatomy
+from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.config import Config, load
 from einthoven.core.names import STANDARD_ELECTRODES
 from einthoven.ecg.forward import forward_potential
 from einthoven.ecg.leads import twelve_lead
-from einthoven.evaluation import metrics
+from einthoven.electrophysiology import scenarios
+from einthoven.electrophysiology.cells import template as action_potential
+from einthoven.electrophysiology.purkinje import tree as purkinje
 from einthoven.fibers.coordinates import ventricular_coordinates
 from einthoven.mesh.tetrahedra import tetrahedralise
+from einthoven.metrics import fields as metrics
 
 ROOT = Path(__file__).resolve().parents[1]
 SUBDIVISIONS = {"demo": 2, "paper": 1, "ci": 1}

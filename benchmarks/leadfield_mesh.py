@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from einthoven.anatomy.cohort import draw_patient
-from einthoven.anatomy.patient import build_anatomy
+from einthoven.anatomy.body import build_anatomy
+from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.config import load
 from einthoven.fibers.ldrb import assign_fibers
 from einthoven.mesh.subdivision import subdivide

@@ -25,25 +25,25 @@ from learning_data import Run
 from learning_variants import PUBLISHED, VARIANTS, WHOLE, Adam, Variant
 from other_mesh import Meshes
 
-from einthoven.conduction.action_potential import ECG_STEP_MS, template
 from einthoven.config import load
 from einthoven.core.errors import BadInput
 from einthoven.core.files import write_json
+from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
 from einthoven.encoders.chamfer import reconstruction_chamfer
-from einthoven.encoders.checkpoint import arrays_sha256, save_model
-from einthoven.encoders.harness import Schedule, fit, seeded, write_curve
 from einthoven.encoders.surfaces import stage_file_surfaces
 from einthoven.evaluation.evaluate import pseudo_gain, pseudo_prediction
 from einthoven.evaluation.patient import PatientErrors, Prediction, Reference, patient_errors
 from einthoven.evaluation.tables import method_row, spread
 from einthoven.leadfield.conductivity import Conductivities, intracellular
 from einthoven.leadfield.pseudo import pseudo_lead_field_grad
+from einthoven.prediction.held_out import predict_patient
 from einthoven.surrogate.ensemble import Surrogate
-from einthoven.surrogate.held_out import predict_patient
 from einthoven.surrogate.paper import Paper
 from einthoven.surrogate.patients import Sample
 from einthoven.surrogate.refraction import Refraction
 from einthoven.surrogate.train import ARCHITECTURE, new_network, normalise
+from einthoven.training.task import Schedule, fit, seeded, write_curve
+from einthoven.training.tensors import arrays_sha256, save_model
 
 ADAM_RATE = 0.005
 """The best of 0.003, 0.005 and 0.008 for Adam on this model."""

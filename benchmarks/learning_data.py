@@ -9,12 +9,12 @@ import numpy as np
 import torch
 
 from einthoven.core.files import load_arrays
-from einthoven.core.recovery import apply_operator, gradient_operator
 from einthoven.core.tags import Surface, Tissue
 from einthoven.encoders.base import Encoder, Latents
 from einthoven.encoders.train import load_encoder
 from einthoven.fibers.fields import solve_wall_fields
 from einthoven.fibers.heart import Heart
+from einthoven.geometry.gradient_recovery import apply_operator, gradient_operator
 from einthoven.leadfield.solve import lead_fields
 from einthoven.surrogate.inputs import Inputs, patient_inputs
 from einthoven.surrogate.patients import Sample

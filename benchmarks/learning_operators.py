@@ -6,7 +6,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from einthoven.surrogate.blocks import perceptron
 from einthoven.surrogate.inputs import Inputs
 from einthoven.surrogate.refraction import (
     BODY_MM,
@@ -16,6 +15,7 @@ from einthoven.surrogate.refraction import (
     WIDE_MM,
     Refraction,
 )
+from einthoven.training.layers import perceptron
 
 STATION_MM = 30.0
 """Distance of the outer stations from the heart's origin."""

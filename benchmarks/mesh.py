@@ -20,14 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from einthoven.anatomy.cohort import draw_patient
-from einthoven.anatomy.patient import build_anatomy
+from einthoven.anatomy.body import build_anatomy
+from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.config import load
 from einthoven.core.errors import EinthovenError
 from einthoven.core.files import write_json
 from einthoven.core.names import STANDARD_ELECTRODES
-from einthoven.core.simplex import tet_volumes
 from einthoven.core.tags import Tissue
+from einthoven.geometry.simplex import tet_volumes
 from einthoven.mesh.quality import gamma_quality
 from einthoven.mesh.refine import refine_skin
 from einthoven.mesh.surfaces import tissue_volumes

@@ -6,16 +6,16 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
-from einthoven.core.recovery import apply_operator, recovery_operator
-from einthoven.core.simplex import cell_gradient, p1_gradients, tet_volumes
 from einthoven.core.tags import Tissue
-from einthoven.evaluation import metrics
 from einthoven.fem.assembly import stiffness
 from einthoven.fem.solvers import make_solver
 from einthoven.fibers.ldrb import assign_fibers
+from einthoven.geometry.gradient_recovery import apply_operator, recovery_operator
+from einthoven.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
 from einthoven.leadfield.conductivity import Conductivities, bulk, intracellular
 from einthoven.leadfield.skin import electrode_weights, lumped_areas, skin_faces
 from einthoven.mesh.subdivision import Subdivision, subdivide
+from einthoven.metrics import fields as metrics
 
 NEAR_ELECTRODE_MM = 30.0
 CELLS_AT_ONCE = 100_000

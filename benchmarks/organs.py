@@ -13,18 +13,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from einthoven.anatomy.cohort import draw_patient
-from einthoven.anatomy.patient import build_anatomy
-from einthoven.conduction import action_potential, purkinje, scenarios
+from einthoven.anatomy.body import build_anatomy
+from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.config import Config
 from einthoven.core.files import write_json
 from einthoven.core.names import LEADS, STANDARD_ELECTRODES
-from einthoven.core.recovery import apply_operator, recovery_operator
-from einthoven.core.simplex import tet_volumes
 from einthoven.ecg.forward import forward_potential
 from einthoven.ecg.leads import twelve_lead
+from einthoven.electrophysiology import scenarios
+from einthoven.electrophysiology.cells import template as action_potential
+from einthoven.electrophysiology.purkinje import tree as purkinje
 from einthoven.fibers.coordinates import ventricular_coordinates
 from einthoven.fibers.ldrb import assign_fibers
+from einthoven.geometry.gradient_recovery import apply_operator, recovery_operator
+from einthoven.geometry.simplex import tet_volumes
 from einthoven.leadfield.conductivity import intracellular
 from einthoven.leadfield.solve import lead_fields
 from einthoven.mesh.tetrahedra import tetrahedralise

@@ -10,11 +10,11 @@ import numpy as np
 from learning_data import Run
 from nested_meshes import Level
 
-from einthoven.conduction.action_potential import ECG_STEP_MS, template
 from einthoven.ecg.forward import forward_potential
 from einthoven.ecg.leads import twelve_lead
-from einthoven.evaluation import metrics
+from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
 from einthoven.mesh.tetrahedra import tetrahedralise
+from einthoven.metrics import fields as metrics
 
 FACTORS = (0.95, 1.05, 0.9)
 """Edge lengths of the other meshes, as multiples of the own mesh's."""

@@ -30,7 +30,7 @@ from helpers_faults import Project, kill_tree, kill_writer, wait_for  # noqa: E4
 from helpers_workflow import copy_project, environment  # noqa: E402
 
 from einthoven.cli import main as einthoven  # noqa: E402
-from einthoven.records import read_records  # noqa: E402
+from einthoven.run.records import read_records  # noqa: E402
 
 PATIENTS = ("p0000", "p0001", "p0002", "p0003")
 LATEST = 0.9

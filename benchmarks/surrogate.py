@@ -19,24 +19,24 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from einthoven.anatomy.cohort import draw_patient
-from einthoven.anatomy.patient import build_anatomy
+from einthoven.anatomy.body import build_anatomy
+from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.config import load
 from einthoven.core.tags import Surface
 from einthoven.encoders.base import Latents
-from einthoven.encoders.branches import new_decoder
-from einthoven.encoders.decoder import DecoderShape
-from einthoven.encoders.deepsdf import DeepSdfEncoder
-from einthoven.encoders.infer import CodePrior
-from einthoven.encoders.precision import bfloat16_layers
-from einthoven.evaluation.metrics import angular_error_deg
+from einthoven.encoders.deepsdf.branches import new_decoder
+from einthoven.encoders.deepsdf.decoder import DecoderShape
+from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
+from einthoven.encoders.deepsdf.infer import CodePrior
 from einthoven.fibers.ldrb import assign_fibers
 from einthoven.leadfield.solve import lead_fields
 from einthoven.mesh.tetrahedra import tetrahedralise
-from einthoven.pretrained.model import Pretrained
+from einthoven.metrics.fields import angular_error_deg
+from einthoven.prediction.pretrained import Pretrained
 from einthoven.surrogate.inputs import Inputs, patient_inputs
 from einthoven.surrogate.predict import predict_gradient
 from einthoven.surrogate.train import new_network
+from einthoven.training.precision import bfloat16_layers
 
 ELECTRODES = (1, 9, 109, 1000)
 REPEATS = 5

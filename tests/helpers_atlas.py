@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pyvista as pv
 
-from einthoven.anatomy.distance import surface_distance
-from einthoven.anatomy.heart import load_atlas
-from einthoven.anatomy.surface_mesh import compact
-from einthoven.core.simplex import enclosed_volume
+from einthoven.anatomy.shape.heart import load_atlas
 from einthoven.core.tags import Surface
+from einthoven.geometry.signed_distance import surface_distance
+from einthoven.geometry.simplex import enclosed_volume
+from einthoven.geometry.triangles import compact
 
 SHARES = np.repeat([0.45, 0.38 / 4, 0.09 / 5, 0.05 / 10, 0.03 / 8], [1, 4, 5, 10, 8])
 """Of the variance by mode: 45, 83, 92 and 97 % in 1, 5, 10 and 20 modes, as in Bai 2015."""

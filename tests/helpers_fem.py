@@ -4,8 +4,8 @@ from functools import cache
 
 import numpy as np
 
-from einthoven.core.simplex import tet_volumes
 from einthoven.core.tags import Surface, Tissue
+from einthoven.geometry.simplex import tet_volumes
 
 
 def box_mesh(n, size=10.0):

@@ -4,8 +4,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from einthoven.core.simplex import tet_volumes, triangle_area_vectors
 from einthoven.core.tags import Surface, Tissue
+from einthoven.geometry.simplex import tet_volumes, triangle_area_vectors
 
 LV_OUTER, LV_INNER = (33.0, 33.0, 72.0), (23.0, 23.0, 62.0)
 RV_OUTER, RV_INNER = (44.0, 34.0, 62.0), (40.0, 30.0, 58.0)

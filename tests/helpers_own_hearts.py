@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from einthoven.anatomy.heart import heart_surfaces
+from einthoven.anatomy.shape.heart import heart_surfaces
 from einthoven.core.tags import Surface
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -65,13 +65,13 @@ def write_dalhousie_patient(folder, heart):
     """
     import pyvista as pv
 
-    from einthoven.anatomy.own.sheet import Row
-    from einthoven.anatomy.own.units import to_patient_frame
     from einthoven.anatomy.pose import Pose
-    from einthoven.anatomy.skin_points import cast_ray
-    from einthoven.anatomy.tagged_heart import placed_heart
-    from einthoven.anatomy.wall_tags import tag_wall
-    from einthoven.core.carp import read_carp
+    from einthoven.anatomy.shape.tagged_heart import placed_heart
+    from einthoven.geometry.barycentric import cast_ray
+    from einthoven.geometry.carp import read_carp
+    from einthoven.imported.sheet import Row
+    from einthoven.imported.units import to_patient_frame
+    from einthoven.imported.wall_tags import tag_wall
 
     data_file("dalhousie/daltorso.pts")
     for suffix in (".pts", ".fac"):

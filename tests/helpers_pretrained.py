@@ -8,9 +8,9 @@ from helpers_encoders import sphere_samples
 from einthoven.config import Config
 from einthoven.core.files import write_json
 from einthoven.dataset.store import new_store
-from einthoven.encoders.checkpoint import save_model
 from einthoven.encoders.train import train_deepsdf
 from einthoven.surrogate.train import new_network
+from einthoven.training.tensors import save_model
 
 CODE = {"n_latent": 8, "width": 16, "n_frequencies": 2, "epochs": 1, "infer_points": 256,
         "infer_steps": 3}  # fmt: skip

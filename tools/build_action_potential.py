@@ -1,13 +1,13 @@
-"""Build `src/einthoven/conduction/data/ttp06_epi.npz`: 500 beats of the epicardial cell."""
+"""Build electrophysiology/cells/data/ttp06_epi.npz: 500 beats of the epicardial cell."""
 
 import argparse
 from pathlib import Path
 
 import numpy as np
 
-from einthoven.conduction.action_potential import DATA
-from einthoven.conduction.ttp06 import G_KS_TO, REST, pace
 from einthoven.core.files import save_arrays
+from einthoven.electrophysiology.cells.template import DATA
+from einthoven.electrophysiology.cells.ttp06 import G_KS_TO, REST, pace
 
 CYCLE_MS, STEP_MS = 1000.0, 0.02
 

@@ -1,4 +1,5 @@
-"""Build anatomy/data/heart_atlas.npz: sample the parametric heart, carry one mesh, take modes.
+"""Build anatomy/shape/data/heart_atlas.npz: sample the parametric heart, carry one mesh.
+
 
 Half of the hearts are women's. Height and BMI are drawn too: they scale the heart, and the
 regression of the modes on them is kept, so that a cohort can ask for them.
@@ -11,18 +12,18 @@ import sys
 
 import numpy as np
 
-from einthoven.anatomy.correspondence import carry_template
-from einthoven.anatomy.handles import Body, Handles
-from einthoven.anatomy.heart import ATLAS_PATH, FINE_EDGE_MM, SHIPPED_EDGES_MM
-from einthoven.anatomy.heart_template import build_template
-from einthoven.anatomy.parametric_heart import PARAMETERS, mean_parameters, parameters_from
-from einthoven.anatomy.population import SEXES, heart_size
-from einthoven.anatomy.resampling import resample
-from einthoven.anatomy.shape_model import ShapeModel
-from einthoven.anatomy.surface_mesh import triangle_quality
+from einthoven.anatomy.population.covariates import Body, Handles
+from einthoven.anatomy.population.reference import SEXES, heart_size
+from einthoven.anatomy.shape.correspondence import carry_template
+from einthoven.anatomy.shape.heart import ATLAS_PATH, FINE_EDGE_MM, SHIPPED_EDGES_MM
+from einthoven.anatomy.shape.heart_template import build_template
+from einthoven.anatomy.shape.model import ShapeModel
+from einthoven.anatomy.shape.parametric_heart import PARAMETERS, mean_parameters, parameters_from
+from einthoven.anatomy.shape.resampling import resample
 from einthoven.core.errors import StepFailed
 from einthoven.core.files import save_arrays
 from einthoven.core.log import log_to, logger, track
+from einthoven.geometry.triangles import triangle_quality
 
 N_MODES = 10
 TRUNCATE_SD = 2.0

@@ -1,4 +1,5 @@
-"""Build src/einthoven/anatomy/data/torso_atlas.npz (see docs/torso-atlas.md and torso_bodies.py).
+"""Build anatomy/shape/data/torso_atlas.npz (see docs/torso-atlas.md and torso_bodies.py).
+
 
     PYTHONPATH=/tmp/anny python tools/build_torso_atlas.py [--bodies 400] [--out FILE]
 
@@ -18,13 +19,13 @@ import torso_bodies
 from scipy.sparse.linalg import spsolve
 from scipy.spatial import ConvexHull
 
-from einthoven.anatomy.handles import Handles
-from einthoven.anatomy.shape_model import ShapeModel
-from einthoven.anatomy.skin_points import attach, cast_ray
-from einthoven.anatomy.torso import ATLAS_PATH
+from einthoven.anatomy.population.covariates import Handles
+from einthoven.anatomy.shape.model import ShapeModel
+from einthoven.anatomy.shape.torso import ATLAS_PATH
 from einthoven.core.errors import StepFailed
 from einthoven.core.files import save_arrays
 from einthoven.core.seeds import generator
+from einthoven.geometry.barycentric import attach, cast_ray
 
 SEED = 1
 N_MODES = 10

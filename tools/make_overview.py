@@ -11,10 +11,11 @@ import matplotlib.image
 import numpy as np
 
 from einthoven.core.files import atomic, load_arrays, read_json
-from einthoven.plots import gallery, scene
+from einthoven.plots import scene
 from einthoven.plots.ecg_paper import ecg_figure
-from einthoven.plots.report import png_bytes
 from einthoven.plots.style import new_figure
+from einthoven.report import gallery
+from einthoven.report.page import png_bytes
 
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "pictures" / "overview.png"
 ELECTRODE, SCENARIO, SHOWN = "LA", "sinus", 4

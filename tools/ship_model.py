@@ -12,7 +12,7 @@ from einthoven.core.atomic import atomic
 from einthoven.core.errors import BadInput
 from einthoven.core.names import STANDARD_ELECTRODES
 from einthoven.core.tags import SDF_SURFACES
-from einthoven.pretrained.model import SHIPPED, Pretrained, pack
+from einthoven.prediction.pretrained import SHIPPED, Pretrained, pack
 
 CARD = Path(__file__).resolve().parent.parent / "docs/model-card.md"
 BEGIN, END = "<!-- shipped model: begin -->\n", "<!-- shipped model: end -->\n"
@@ -59,7 +59,7 @@ def section(model: Pretrained) -> str:
     n_electrodes = len(STANDARD_ELECTRODES) + config["electrodes"]["n_grid"]
     code, data, weights = (about[f"{of}_sha256"][:12] for of in ("source", "data", "tensors"))
     lines = [
-        f"The model in `src/einthoven/pretrained/data` ({size_mb(model.folder):.1f} MB): DeepSDF "
+        f"The model in `src/einthoven/prediction/data` ({size_mb(model.folder):.1f} MB): DeepSDF "
         f"code of {model.encoder.n_latent} numbers, model `{card['model']}`, {networks}, "
         f"{about['config']['epochs']} epochs.",
         "",

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from einthoven.anatomy.handles import Body
+from einthoven.anatomy.population.covariates import Body
 from einthoven.core.errors import BadInput, StepFailed
-from einthoven.core.simplex import enclosed_volume
+from einthoven.geometry.simplex import enclosed_volume
 
 NIPPLE_VERTICES = {"NIPPLE_R": 1783, "NIPPLE_L": 8439}
 """Template vertices that `nipple-size-incr` moves most."""

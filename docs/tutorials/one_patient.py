@@ -2,14 +2,16 @@
 
 import numpy as np
 
-from einthoven.anatomy.cohort import draw_patient
-from einthoven.anatomy.patient import build_anatomy
-from einthoven.conduction import action_potential, purkinje, scenarios
+from einthoven.anatomy.body import build_anatomy
+from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.config import Config
-from einthoven.core.recovery import recovered_gradient
 from einthoven.ecg import forward, intervals, leads
+from einthoven.electrophysiology import scenarios
+from einthoven.electrophysiology.cells import template as action_potential
+from einthoven.electrophysiology.purkinje import tree as purkinje
 from einthoven.fibers.coordinates import ventricular_coordinates
 from einthoven.fibers.ldrb import assign_fibers
+from einthoven.geometry.gradient_recovery import recovered_gradient
 from einthoven.leadfield import conductivity, solve
 from einthoven.mesh.tetrahedra import tetrahedralise
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from einthoven import __version__
-from einthoven.check_results import check
 from einthoven.core.errors import BadInput, EinthovenError
-from einthoven.encode import add_arguments as add_encode_arguments
-from einthoven.encode import encode
+from einthoven.prediction.encode import add_arguments as add_encode_arguments
+from einthoven.prediction.encode import encode
+from einthoven.run.check import check
 
 
 def config(arguments: argparse.Namespace) -> None:
@@ -31,9 +31,9 @@ def config(arguments: argparse.Namespace) -> None:
 
 def export(arguments: argparse.Namespace) -> None:
     """Write a patient's stages as VTK or openCARP files."""
-    from einthoven.export.carp import write_carp_files
-    from einthoven.export.stages import Stages
-    from einthoven.export.vtk import write_vtk
+    from einthoven.publish.carp import write_carp_files
+    from einthoven.publish.stages import Stages
+    from einthoven.publish.vtk import write_vtk
 
     write = {"vtk": write_vtk, "carp": write_carp_files}[arguments.format]
     for file in write(Stages.load(arguments.patient), Path(arguments.to)):
@@ -42,8 +42,8 @@ def export(arguments: argparse.Namespace) -> None:
 
 def export_model(arguments: argparse.Namespace) -> None:
     """Write a trained surrogate with its decoder as one TorchScript file."""
-    from einthoven.pretrained.model import Pretrained
-    from einthoven.surrogate.torchscript import export_folder, export_torchscript
+    from einthoven.prediction.pretrained import Pretrained
+    from einthoven.prediction.torchscript import export_folder, export_torchscript
 
     if arguments.surrogate:
         export_folder(arguments.surrogate, arguments.to, arguments.encoder)
@@ -56,10 +56,10 @@ def export_model(arguments: argparse.Namespace) -> None:
 
 def import_own(arguments: argparse.Namespace) -> None:
     """Check and mend own patients of a sheet; say what was done, write what a run would use."""
-    from einthoven.anatomy.own.patient import import_patient
-    from einthoven.anatomy.own.sheet import read_sheet
     from einthoven.config import load
     from einthoven.core.files import save_arrays
+    from einthoven.imported.anatomy import import_patient
+    from einthoven.imported.sheet import read_sheet
 
     anatomy = load(arguments.config).anatomy
     failed = []
@@ -85,7 +85,7 @@ def import_own(arguments: argparse.Namespace) -> None:
 def costs(arguments: argparse.Namespace) -> None:
     """Costs of a run by rule, resources to ask for, and the costs of a larger run."""
     from einthoven.core.files import write_json
-    from einthoven.runs.costs_page import costs_report
+    from einthoven.run.costs.page import costs_report
 
     text, data = costs_report(arguments.results, arguments.config, arguments.patients)
     print(text)
@@ -95,8 +95,8 @@ def costs(arguments: argparse.Namespace) -> None:
 
 def fetch(arguments: argparse.Namespace) -> None:
     """Make an atlas file of a published atlas, downloaded or yours; without NAME list them."""
-    from einthoven.anatomy.atlases.fetch import fetch as make
-    from einthoven.anatomy.atlases.fetch import table
+    from einthoven.atlases.fetch import fetch as make
+    from einthoven.atlases.fetch import table
     from einthoven.core.log import log_to
 
     if arguments.name is None:
@@ -110,9 +110,9 @@ def fetch(arguments: argparse.Namespace) -> None:
 
 def predict(arguments: argparse.Namespace) -> None:
     """Lead fields, ECG and a verdict for one patient by a trained model, without solving."""
-    from einthoven.pretrained.apply import draw_prediction, predict_body
-    from einthoven.pretrained.body import read_body
-    from einthoven.pretrained.model import SHIPPED, Pretrained
+    from einthoven.prediction.apply import draw_prediction, predict_body
+    from einthoven.prediction.body import read_body
+    from einthoven.prediction.pretrained import SHIPPED, Pretrained
 
     model, to = Pretrained.load(arguments.model or SHIPPED), Path(arguments.to)
     electrodes = Path(arguments.electrodes) if arguments.electrodes else None
@@ -129,16 +129,16 @@ def predict(arguments: argparse.Namespace) -> None:
 
 def progress(arguments: argparse.Namespace) -> None:
     """Show what a run has done, what runs, what failed, and how long the rest may take."""
-    from einthoven.runs.follow import show
+    from einthoven.run.monitor.follow import show
 
     show(arguments.results, arguments.follow)
 
 
 def verify(arguments: argparse.Namespace) -> None:
     """Check on one patient the theorems that a lead field obeys: reciprocity, symmetry."""
+    from einthoven.analysis.patient import Patient
+    from einthoven.analysis.reciprocity import verify as findings
     from einthoven.config import load
-    from einthoven.study.patient import Patient
-    from einthoven.study.verify import verify as findings
 
     patient = Patient.load(arguments.store)
     broken = []
@@ -156,10 +156,10 @@ def sensitivity(arguments: argparse.Namespace) -> None:
     import numpy as np
     from tabulate import tabulate
 
+    from einthoven.analysis.patient import Patient
+    from einthoven.analysis.sensitivity import Chain
     from einthoven.config import load
     from einthoven.core.names import PRECORDIAL_ELECTRODES
-    from einthoven.study.patient import Patient
-    from einthoven.study.sensitivity import Chain
 
     config = load(arguments.config)
     ecg = config.ecg

@@ -19,7 +19,7 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 if TYPE_CHECKING:
-    from einthoven.runs.progress import Run
+    from einthoven.run.monitor.state import Run
 
 RESULTS = "results"
 LINE_S = 60.0
@@ -117,7 +117,7 @@ class LogHandler(LogHandlerBase):
         return noise or event in HIDDEN or getattr(record, "exception", "") == "RuleException"
 
     def _begin(self, stats: dict[str, int]) -> None:
-        from einthoven.runs.progress import Run, command_line
+        from einthoven.run.monitor.state import Run, command_line
 
         self.results = Path(RESULTS).resolve()
         self.run = Run(command_line(sys.argv))
@@ -126,7 +126,7 @@ class LogHandler(LogHandlerBase):
         threading.Thread(target=self._beat, name="einthoven-progress", daemon=True).start()
 
     def _failed(self, jobs: list[dict[str, Any]], message: str | None, logs: list[str]) -> None:
-        from einthoven.runs.progress_page import clock, failure_text
+        from einthoven.run.monitor.page import clock, failure_text
 
         assert self.run
         for failure in self.run.fail([str(job["jobid"]) for job in jobs], message or "", logs):
@@ -144,7 +144,7 @@ class LogHandler(LogHandlerBase):
                     self._give_up(error)
 
     def _refresh(self, run: "Run") -> None:
-        from einthoven.runs.progress_page import clock, line
+        from einthoven.run.monitor.page import clock, line
 
         now = time.time()
         if now >= self.next_write:
@@ -159,7 +159,7 @@ class LogHandler(LogHandlerBase):
 
     def _write(self, run: "Run") -> None:
         """Write the state if it changed, or if nothing was written for a while."""
-        from einthoven.runs.progress import save
+        from einthoven.run.monitor.state import save
 
         now, told = time.time(), run.updated
         run.updated = 0.0
@@ -172,7 +172,7 @@ class LogHandler(LogHandlerBase):
 
     def _conclude(self, run: "Run") -> None:
         from einthoven.core.files import atomic
-        from einthoven.runs.progress_page import summary
+        from einthoven.run.monitor.page import summary
 
         run.end()
         self.said = ""
@@ -206,7 +206,7 @@ class LogHandler(LogHandlerBase):
 
 def _job(record: Any, remote: bool) -> Any:
     """The job of a JOB_INFO record; one of a cluster has a queue before it."""
-    from einthoven.runs.progress import Job
+    from einthoven.run.monitor.state import Job
 
     now = time.time()
     return Job(

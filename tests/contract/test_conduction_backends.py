@@ -6,10 +6,10 @@ import io
 import numpy as np
 from helpers_heart import ball, heart_mesh
 
-from einthoven.conduction.eikonal import solve_eikonal, speed_tensor_sq
-from einthoven.conduction.growth import Branching, Root, grow
 from einthoven.core.seeds import generator
 from einthoven.core.tags import Surface
+from einthoven.electrophysiology.eikonal import solve_eikonal, speed_tensor_sq
+from einthoven.electrophysiology.purkinje.growth import Branching, Root, grow
 from einthoven.fibers.heart import Heart
 
 

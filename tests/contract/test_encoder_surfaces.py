@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from helpers_mesh import cubes_body, spheres_body
 
-from einthoven.anatomy.distance import signed_distances
 from einthoven.core.seeds import generator
 from einthoven.core.tags import SDF_SURFACES
 from einthoven.encoders.surfaces import Surfaces
+from einthoven.geometry.signed_distance import signed_distances
 
 BODIES = {"spheres": spheres_body(), "cubes": cubes_body()[:3]}
 N_QUERIES = 500

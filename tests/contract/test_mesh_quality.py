@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from einthoven.core.seeds import generator
-from einthoven.core.simplex import tet_volumes
+from einthoven.geometry.simplex import tet_volumes
 from einthoven.mesh.quality import gamma_quality
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from helpers_mesh import cubes_body, icosphere
 
-from einthoven.anatomy import distance
 from einthoven.core.seeds import generator
-from einthoven.core.simplex import triangle_area_vectors
+from einthoven.geometry import signed_distance as distance
+from einthoven.geometry.simplex import triangle_area_vectors
 
 pytest.importorskip("mesh_to_sdf")
 CLOUD_POINTS = 60_000

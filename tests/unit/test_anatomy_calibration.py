@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from einthoven.anatomy import calibration, cohort
-from einthoven.anatomy.handles import Body, Handles, load_handles
-from einthoven.anatomy.population import (
+from einthoven.anatomy.population import cohort
+from einthoven.anatomy.population import comparison as calibration
+from einthoven.anatomy.population.covariates import Body, Handles, load_handles
+from einthoven.anatomy.population.reference import (
     BMI,
     HEART,
     SEXES,
@@ -16,7 +17,7 @@ from einthoven.anatomy.population import (
 )
 from einthoven.core.errors import BadInput
 from einthoven.core.files import save_arrays
-from einthoven.plots.calibration import calibration_section
+from einthoven.report.population import calibration_section
 
 SECTION = dict(seed=1, n_patients=24, block_size=12, val_per_block=1, test_per_block=1,
                n_heart_modes=10, n_torso_modes=10, range_sd=1.0)  # fmt: skip

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from einthoven.anatomy.cohort import block_splits, draw_patient, latin_hypercube
+from einthoven.anatomy.population.cohort import block_splits, draw_patient, latin_hypercube
 from einthoven.core.errors import BadInput
 
 SECTION = dict(

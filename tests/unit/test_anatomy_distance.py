@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from helpers_mesh import cubes_body, icosphere, spheres_body, winding_number
 
-from einthoven.anatomy.distance import sample_sdf, signed_distances, surface_distance
 from einthoven.core.errors import BadInput
 from einthoven.core.seeds import generator
 from einthoven.core.tags import CLOSED_SURFACES, SDF_SURFACES, Surface
+from einthoven.geometry.signed_distance import sample_sdf, signed_distances, surface_distance
 
 CUBES = cubes_body()[:3]
 

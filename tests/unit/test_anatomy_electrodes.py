@@ -9,10 +9,10 @@ from einthoven.anatomy.electrodes import (
     grid_electrodes,
     standard_electrodes,
 )
-from einthoven.anatomy.skin_points import attach, cast_ray
-from einthoven.anatomy.torso import torso_surface
+from einthoven.anatomy.shape.torso import torso_surface
 from einthoven.core.errors import BadInput
 from einthoven.core.names import STANDARD_ELECTRODES
+from einthoven.geometry.barycentric import attach, cast_ray
 
 BODIES = [np.zeros(10), *(2 * qmc.LatinHypercube(10, seed=4).random(10) - 1)]
 

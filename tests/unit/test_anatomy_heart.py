@@ -1,16 +1,16 @@
 import numpy as np
 import pytest
 
-from einthoven.anatomy import heart
-from einthoven.anatomy.heart import SHIPPED_EDGES_MM, heart_surfaces, load_atlas
-from einthoven.anatomy.heart_check import (
+from einthoven.anatomy.shape import heart
+from einthoven.anatomy.shape.heart import SHIPPED_EDGES_MM, heart_surfaces, load_atlas
+from einthoven.anatomy.shape.heart_check import (
     check_heart,
     heart_volumes,
     min_wall,
 )
-from einthoven.anatomy.heart_template import build_template
-from einthoven.anatomy.intersections import intersecting_pairs
-from einthoven.anatomy.parametric_heart import (
+from einthoven.anatomy.shape.heart_template import build_template
+from einthoven.anatomy.shape.model import ShapeModel
+from einthoven.anatomy.shape.parametric_heart import (
     CORRELATED_SIZES,
     LENGTHS,
     PARAMETERS,
@@ -21,15 +21,15 @@ from einthoven.anatomy.parametric_heart import (
     parameters_from,
     project,
 )
-from einthoven.anatomy.shape_model import ShapeModel
-from einthoven.anatomy.surface_mesh import (
+from einthoven.core.errors import BadInput, StepFailed
+from einthoven.core.tags import Surface
+from einthoven.geometry.intersections import intersecting_pairs
+from einthoven.geometry.triangles import (
     extend_harmonically,
     rim_loop,
     triangle_quality,
     unique_edges,
 )
-from einthoven.core.errors import BadInput, StepFailed
-from einthoven.core.tags import Surface
 
 
 @pytest.fixture(scope="module")
@@ -281,7 +281,7 @@ def _closed_tetrahedron():
 
 @pytest.mark.slow
 def test_carried_template_lies_on_the_new_heart():
-    from einthoven.anatomy.correspondence import carry_template
+    from einthoven.anatomy.shape.correspondence import carry_template
 
     start = mean_parameters()
     template = build_template(start, 5.0)

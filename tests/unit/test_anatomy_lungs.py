@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 from helpers_mesh import MESH_SETTINGS, icosphere, join, spheres_body
 
-from einthoven.anatomy.cohort import draw_patient
-from einthoven.anatomy.distance import surface_distance
-from einthoven.anatomy.intersections import intersecting_pairs
-from einthoven.anatomy.lungs import MIN_GAP_MM, lung_surfaces
-from einthoven.anatomy.patient import build_anatomy
-from einthoven.anatomy.surface_mesh import face_edges, triangle_quality
-from einthoven.anatomy.torso import torso_surface
+from einthoven.anatomy.body import build_anatomy
+from einthoven.anatomy.population.cohort import draw_patient
+from einthoven.anatomy.shape.lungs import MIN_GAP_MM, lung_surfaces
+from einthoven.anatomy.shape.torso import torso_surface
 from einthoven.config import Config
 from einthoven.core.errors import BadInput, StepFailed
-from einthoven.core.simplex import enclosed_volume, tet_volumes
 from einthoven.core.tags import CLOSED_SURFACES, LUNGS, Surface, Tissue
+from einthoven.geometry.intersections import intersecting_pairs
+from einthoven.geometry.signed_distance import surface_distance
+from einthoven.geometry.simplex import enclosed_volume, tet_volumes
+from einthoven.geometry.triangles import face_edges, triangle_quality
 from einthoven.mesh.surfaces import check_surfaces, tissue_volumes
 from einthoven.mesh.tetrahedra import tetrahedralise
 

@@ -5,9 +5,9 @@ import pytest
 import pyvista as pv
 from scipy.special import ellipe
 
-from einthoven.anatomy import measures
-from einthoven.anatomy.heart import HeartSurfaces, heart_surfaces
-from einthoven.anatomy.torso import TorsoSurface
+from einthoven.anatomy.population import measures
+from einthoven.anatomy.shape.heart import HeartSurfaces, heart_surfaces
+from einthoven.anatomy.shape.torso import TorsoSurface
 from einthoven.core.errors import StepFailed
 from einthoven.core.tags import Surface
 

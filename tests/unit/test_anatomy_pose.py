@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from einthoven.anatomy.distance import surface_distance
-from einthoven.anatomy.heart import heart_surfaces
-from einthoven.anatomy.patient import build_anatomy
+from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.pose import POSE, Pose, place_heart, rotation_about
-from einthoven.anatomy.torso import TorsoSurface, torso_surface
+from einthoven.anatomy.shape.heart import heart_surfaces
+from einthoven.anatomy.shape.torso import TorsoSurface, torso_surface
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.tags import CLOSED_SURFACES, Surface
+from einthoven.geometry.signed_distance import surface_distance
 
 LEFT, FRONT, UP = np.array([1.0, 0, 0]), np.array([0, -1.0, 0]), np.array([0, 0, 1.0])
 

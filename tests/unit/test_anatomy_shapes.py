@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from einthoven.anatomy import shapes
-from einthoven.anatomy.cohort import draw_patient
-from einthoven.anatomy.distance import signed_distances
-from einthoven.anatomy.patient import build_anatomy, joined, placed_body
+from einthoven.anatomy.body import build_anatomy, joined, placed_body
+from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.core.errors import StepFailed
 from einthoven.core.names import SHAPES_PER_CHUNK
+from einthoven.geometry.signed_distance import signed_distances
+from einthoven.samples import shapes
 
 COHORT = {
     "seed": 1,

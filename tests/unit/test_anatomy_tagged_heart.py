@@ -13,15 +13,15 @@ from helpers_own_hearts import (
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from einthoven.anatomy.heart import heart_surfaces
-from einthoven.anatomy.intersections import intersecting_pairs
-from einthoven.anatomy.rims import fill_rims, loop_area, smooth_loop, spread
-from einthoven.anatomy.surface_mesh import face_edges, triangle_quality
-from einthoven.anatomy.tagged_heart import heart_frame, heart_from_surface
-from einthoven.anatomy.wall_tags import tag_wall
+from einthoven.anatomy.shape.heart import heart_surfaces
+from einthoven.anatomy.shape.tagged_heart import heart_frame, heart_from_surface
 from einthoven.core.errors import BadInput, StepFailed
-from einthoven.core.simplex import enclosed_volume, triangle_area_vectors
 from einthoven.core.tags import CLOSED_SURFACES, Surface
+from einthoven.geometry.boundary_loops import fill_rims, loop_area, smooth_loop, spread
+from einthoven.geometry.intersections import intersecting_pairs
+from einthoven.geometry.simplex import enclosed_volume, triangle_area_vectors
+from einthoven.geometry.triangles import face_edges, triangle_quality
+from einthoven.imported.wall_tags import tag_wall
 
 
 @lru_cache(maxsize=4)
@@ -134,7 +134,7 @@ def test_twins_cannot_be_told_apart():
     points, faces, tags = wall_of_the_embedded_atlas()
     lv, rv = faces[tags == Surface.LV_ENDO], faces[tags == Surface.RV_ENDO]
     twin = np.concatenate([points, points * [-1, 1, 1] + [200, 0, 0]])
-    from einthoven.anatomy.wall_tags import is_left
+    from einthoven.imported.wall_tags import is_left
 
     epi = faces[tags == Surface.EPI]
     both_epis = np.concatenate([epi, epi + len(points)])

@@ -6,10 +6,11 @@ import pytest
 from scipy.spatial import ConvexHull
 from scipy.stats import qmc
 
-from einthoven.anatomy import skin_points, torso
-from einthoven.anatomy.torso import ATLAS_PATH, load_atlas, torso_surface
+from einthoven.anatomy.shape import torso
+from einthoven.anatomy.shape.torso import ATLAS_PATH, load_atlas, torso_surface
 from einthoven.core.errors import BadInput
-from einthoven.core.simplex import enclosed_volume, triangle_area_vectors
+from einthoven.geometry import barycentric as skin_points
+from einthoven.geometry.simplex import enclosed_volume, triangle_area_vectors
 
 SAMPLES = 2 * qmc.LatinHypercube(10, seed=9).random(8) - 1
 TOOLS = Path(__file__).parents[2] / "tools"

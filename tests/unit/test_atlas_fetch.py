@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import helpers_atlas as stand_in
 import pytest
 
-from einthoven.anatomy.atlases import catalogue, download, fetch
-from einthoven.anatomy.atlases.catalogue import CATALOGUE, Remote
+from einthoven.atlases import catalogue, download, fetch
+from einthoven.atlases.catalogue import CATALOGUE, Remote
 from einthoven.cli import main
 from einthoven.core.errors import BadInput
 
@@ -146,7 +146,7 @@ def test_every_atlas_has_two_addresses_a_page_and_a_reader(name):
 
     atlas = CATALOGUE[name]
     assert atlas.licence and atlas.source and atlas.page.startswith("https://")
-    assert callable(import_module(f"einthoven.anatomy.atlases.{atlas.reader}").read)
+    assert callable(import_module(f"einthoven.atlases.{atlas.reader}").read)
     for remote in atlas.files:
         assert len(remote.urls) >= 2 and remote.sha256 in ("", remote.sha256.lower())
         assert len(remote.sha256) in (0, 64)

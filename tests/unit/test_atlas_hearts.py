@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import pyvista as pv
 
-from einthoven.anatomy.atlas_heart import atlas_heart, heart_model
-from einthoven.anatomy.atlases import fetch, ukb
-from einthoven.anatomy.atlases.atlas_file import load_atlas_file, save_atlas
-from einthoven.anatomy.cohort import draw_patient
-from einthoven.anatomy.heart import heart_surfaces
-from einthoven.anatomy.patient import build_anatomy
-from einthoven.anatomy.torso import torso_surface
+from einthoven.anatomy.body import build_anatomy
+from einthoven.anatomy.population.cohort import draw_patient
+from einthoven.anatomy.shape.atlas_file import load_atlas_file, save_atlas
+from einthoven.anatomy.shape.atlas_heart import atlas_heart, heart_model
+from einthoven.anatomy.shape.heart import heart_surfaces
+from einthoven.anatomy.shape.torso import torso_surface
+from einthoven.atlases import fetch, ukb
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface
 from einthoven.mesh.surfaces import check_surfaces
@@ -85,7 +85,7 @@ def test_drawn_heart_is_the_source_shape(files):
 
 def nearest_ids(model, wall):
     """Landmark-like pairs: the extreme points of both means along their own axes."""
-    from einthoven.anatomy.tagged_heart import heart_frame
+    from einthoven.anatomy.shape.tagged_heart import heart_frame
 
     _, rotation, origin = heart_frame(wall.mean, wall.faces, wall.face_tags)
     turned = (wall.mean - origin) @ rotation
@@ -139,7 +139,7 @@ def test_no_atlas_is_the_embedded_one_and_a_missing_file_is_told(files, tmp_path
 
 def test_torso_of_a_body_keeps_its_skin_and_its_landmarks_in_order(files):
     folder, _, torso = files
-    from einthoven.anatomy.atlases import mpii
+    from einthoven.atlases import mpii
 
     body = mpii.read(folder / "mpii", "ED", 4)
     coeffs = np.array([0.8, -0.5, 0.6, -0.9])

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import pyvista as pv
 
-from einthoven.anatomy.atlases import bai, mpii, schuler, ukb, ventricles
-from einthoven.anatomy.atlases.components import principal_components
-from einthoven.anatomy.shape_model import ShapeModel
+from einthoven.anatomy.shape.model import ShapeModel
+from einthoven.atlases import bai, mpii, schuler, ukb, ventricles
+from einthoven.atlases.components import principal_components
 from einthoven.core.errors import BadInput
-from einthoven.core.simplex import enclosed_volume
 from einthoven.core.tags import Surface
+from einthoven.geometry.simplex import enclosed_volume
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from einthoven.conduction.action_potential import potential, table, template
-from einthoven.conduction.ttp06 import G_KS_TO, REST, STATES, pace
 from einthoven.core.errors import BadInput
+from einthoven.electrophysiology.cells.template import potential, table, template
+from einthoven.electrophysiology.cells.ttp06 import G_KS_TO, REST, STATES, pace
 
 
 def apd90(time, v_m):

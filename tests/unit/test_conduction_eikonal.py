@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from helpers_heart import ball
 
-from einthoven.conduction.eikonal import residual_ms, solve_eikonal, speed_tensor_sq
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.seeds import generator
+from einthoven.electrophysiology.eikonal import residual_ms, solve_eikonal, speed_tensor_sq
 
 
 def random_problem(seed=1):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from helpers_heart import heart_mesh
 
-from einthoven.conduction.growth import Branching, Root, grow
-from einthoven.conduction.purkinje import coverage_gap, grow_tree, path_lengths
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.tags import Surface
+from einthoven.electrophysiology.purkinje.growth import Branching, Root, grow
+from einthoven.electrophysiology.purkinje.tree import coverage_gap, grow_tree, path_lengths
 from einthoven.fibers.coordinates import ventricular_coordinates
 from einthoven.fibers.heart import Heart
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from helpers_heart import heart_mesh
 
-from einthoven.conduction.purkinje import grow_tree
-from einthoven.conduction.scenarios import activation
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface
+from einthoven.electrophysiology.purkinje.tree import grow_tree
+from einthoven.electrophysiology.scenarios import activation
 from einthoven.fibers.coordinates import ventricular_coordinates
 from einthoven.fibers.heart import Heart
 from einthoven.fibers.ldrb import assign_fibers

@@ -7,9 +7,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from einthoven.core import check, files, seeds, simplex
+from einthoven.core import check, files, seeds
 from einthoven.core.atomic import HOST
 from einthoven.core.errors import BadInput, StepFailed
+from einthoven.geometry import simplex
 
 TET = np.array([[0.0, 0, 0], [2, 0, 0], [0, 3, 0], [0, 0, 4]])
 CELL = np.array([[0, 1, 2, 3]])

@@ -9,9 +9,9 @@ from einthoven.cli import main
 from einthoven.config import Config, load
 from einthoven.core.errors import BadInput
 from einthoven.core.log import USED
-from einthoven.runs.benchmarks import Benchmark, read_benchmarks
-from einthoven.runs.costs import bytes_per_patient, forecast, rule_costs
-from einthoven.runs.jobs import Asked, asked_resources, patients, planned_jobs
+from einthoven.run.costs.benchmarks import Benchmark, read_benchmarks
+from einthoven.run.costs.estimate import bytes_per_patient, forecast, rule_costs
+from einthoven.run.plan import Asked, asked_resources, patients, planned_jobs
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from einthoven.encoders.muon import Muon, orthogonalise
+from einthoven.training.muon import Muon, orthogonalise
 
 
 @pytest.mark.parametrize("shape", [(12, 12), (30, 8), (8, 30)])

@@ -16,17 +16,23 @@ from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.tags import Surface
 from einthoven.dataset.consolidate import consolidate
 from einthoven.encoders.base import Latents
-from einthoven.encoders.branches import SplitDecoder
 from einthoven.encoders.chamfer import Grid, chamfer, interior_chamfer, surface_chamfer
-from einthoven.encoders.checkpoint import load_model, save_model
-from einthoven.encoders.decoder import N_POSE, Decoder, DecoderShape, SurfaceDecoder, rotation
-from einthoven.encoders.harness import Schedule, Task, fit, seeded
-from einthoven.encoders.infer import CodePrior, infer_code
-from einthoven.encoders.lipschitz import LipschitzLinear
+from einthoven.encoders.deepsdf.branches import SplitDecoder
+from einthoven.encoders.deepsdf.decoder import (
+    N_POSE,
+    Decoder,
+    DecoderShape,
+    SurfaceDecoder,
+    rotation,
+)
+from einthoven.encoders.deepsdf.infer import CodePrior, infer_code
+from einthoven.encoders.deepsdf.lipschitz import LipschitzLinear
 from einthoven.encoders.pca import PcaEncoder
-from einthoven.encoders.search import Span, search
 from einthoven.encoders.surfaces import Surfaces
 from einthoven.encoders.train import load_encoder, train_deepsdf, train_encoder
+from einthoven.training.search import Span, search
+from einthoven.training.task import Schedule, Task, fit, seeded
+from einthoven.training.tensors import load_model, save_model
 
 
 # --- Lipschitz ------------------------------------------------------------------------------
@@ -351,7 +357,7 @@ def test_encoders_train_from_the_consolidated_store(tmp_path) -> None:
 @pytest.mark.slow
 def test_two_trainings_share_one_tracking_database(tmp_path) -> None:
     code = (
-        "import sys; from einthoven.encoders.tracking import open_tracker;"
+        "import sys; from einthoven.training.tracking import open_tracker;"
         "t = open_tracker('sqlite:///' + sys.argv[1], sys.argv[2], {'a': 1});"
         "t.log([{'epoch': 1.0, 'loss': 0.5}], 1.0); t.close()"
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from einthoven.core.errors import BadInput
-from einthoven.evaluation import metrics
+from einthoven.metrics import fields as metrics
 
 RNG = np.random.default_rng(3)
 

@@ -8,11 +8,11 @@ import pytest
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.files import load_arrays, read_json, save_arrays
 from einthoven.core.names import LEADS, STANDARD_ELECTRODES
-from einthoven.core.simplex import cell_gradient, p1_gradients
 from einthoven.evaluation.evaluate import evaluate, pseudo_gain
-from einthoven.evaluation.own import own_rows
+from einthoven.evaluation.imported import own_rows
 from einthoven.evaluation.tables import table
-from einthoven.plots.own import own_sections
+from einthoven.geometry.simplex import cell_gradient, p1_gradients
+from einthoven.report.imported import own_sections
 
 NAMES = np.array([*STANDARD_ELECTRODES, "A000"])
 TIME = np.arange(0.0, 200.0, 1.0)

@@ -6,11 +6,11 @@ import pyvista as pv
 from helpers_dataset import ELECTRODES, SCENARIOS, write_patient
 
 from einthoven.cli import main
-from einthoven.core.carp import read_carp
 from einthoven.core.files import load_arrays, save_arrays
-from einthoven.export.carp import write_carp_files
-from einthoven.export.stages import Stages
-from einthoven.export.vtk import write_vtk
+from einthoven.geometry.carp import read_carp
+from einthoven.publish.carp import write_carp_files
+from einthoven.publish.stages import Stages
+from einthoven.publish.vtk import write_vtk
 
 
 def as_in_a_body(folder):

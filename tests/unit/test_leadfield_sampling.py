@@ -7,9 +7,9 @@ import pytest
 
 from einthoven.core.errors import StepFailed
 from einthoven.core.seeds import generator
-from einthoven.core.simplex import tet_volumes
 from einthoven.core.tags import Surface, Tissue
-from einthoven.leadfield.sampling import _by_volume, sample_field
+from einthoven.geometry.simplex import tet_volumes
+from einthoven.samples.field import _by_volume, sample_field
 
 
 def layered_box(n=12, size=120.0):

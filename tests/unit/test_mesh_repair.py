@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from helpers_mesh import icosphere, join, spheres_body
 
-from einthoven.anatomy.intersections import intersecting_pairs
 from einthoven.core.seeds import generator
-from einthoven.core.simplex import enclosed_volume, tet_volumes, triangle_area_vectors
 from einthoven.core.tags import Surface
+from einthoven.geometry.intersections import intersecting_pairs
+from einthoven.geometry.simplex import enclosed_volume, tet_volumes, triangle_area_vectors
 from einthoven.mesh.quality import gamma_quality
 from einthoven.mesh.refine import refine_skin
 from einthoven.mesh.relocation import relocate_nodes

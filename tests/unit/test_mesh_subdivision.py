@@ -5,9 +5,14 @@ import pytest
 from helpers_fem import ball_in_ball, boundary_faces
 
 from einthoven.core.errors import BadInput
-from einthoven.core.simplex import cell_gradient, p1_gradients, tet_volumes, triangle_area_vectors
 from einthoven.core.tags import Tissue
 from einthoven.fem.assembly import stiffness
+from einthoven.geometry.simplex import (
+    cell_gradient,
+    p1_gradients,
+    tet_volumes,
+    triangle_area_vectors,
+)
 from einthoven.mesh.quality import gamma_quality
 from einthoven.mesh.subdivision import subdivide
 

@@ -9,8 +9,8 @@ from helpers_mesh import MESH_SETTINGS, cubes_body, icosphere, join, spheres_bod
 
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.seeds import generator
-from einthoven.core.simplex import p1_gradients, tet_volumes, triangle_area_vectors
 from einthoven.core.tags import Surface, Tissue
+from einthoven.geometry.simplex import p1_gradients, tet_volumes, triangle_area_vectors
 from einthoven.mesh.quality import gamma_quality
 from einthoven.mesh.surfaces import BOUNDARY, check_surfaces, tissue_volumes
 from einthoven.mesh.tetrahedra import _run_gmsh, tetrahedralise

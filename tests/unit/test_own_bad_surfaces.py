@@ -11,14 +11,14 @@ import pytest
 import pyvista as pv
 from scipy.spatial import cKDTree
 
-from einthoven.anatomy.cohort import draw_patient
-from einthoven.anatomy.own.patient import import_patient
-from einthoven.anatomy.own.sheet import Row
-from einthoven.anatomy.patient import build_anatomy
-from einthoven.anatomy.surface_mesh import unique_edges
+from einthoven.anatomy.body import build_anatomy
+from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.config import Config
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface
+from einthoven.geometry.triangles import unique_edges
+from einthoven.imported.anatomy import import_patient
+from einthoven.imported.sheet import Row
 
 EDGE_MM = 6.0
 WALL = (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO, Surface.BASE)

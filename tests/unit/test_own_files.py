@@ -8,17 +8,17 @@ import pyvista as pv
 from helpers_own_hearts import data_file, wall_of_the_embedded_atlas
 
 from einthoven.anatomy.electrodes import RULE_LANDMARKS, standard_electrodes
-from einthoven.anatomy.own.patient import MIN_CLEARANCE_MM, cohort_entry
-from einthoven.anatomy.own.read import boundary_of, read_heart, read_points, read_surface
-from einthoven.anatomy.own.sheet import read_sheet
-from einthoven.anatomy.own.sites import own_sites
-from einthoven.anatomy.own.units import to_patient_frame, unit_of
-from einthoven.anatomy.torso import torso_surface
-from einthoven.core.carp import read_carp, write_carp
+from einthoven.anatomy.shape.torso import torso_surface
 from einthoven.core.errors import BadInput
 from einthoven.core.names import STANDARD_ELECTRODES
-from einthoven.core.simplex import enclosed_volume
 from einthoven.core.tags import Surface
+from einthoven.geometry.carp import read_carp, write_carp
+from einthoven.geometry.simplex import enclosed_volume
+from einthoven.imported.anatomy import MIN_CLEARANCE_MM, cohort_entry
+from einthoven.imported.read import boundary_of, read_heart, read_points, read_surface
+from einthoven.imported.sheet import read_sheet
+from einthoven.imported.sites import own_sites
+from einthoven.imported.units import to_patient_frame, unit_of
 from einthoven.mesh import surfaces as mesh_surfaces
 
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from helpers_dataset import write_stages
 
-from einthoven.anatomy.own.patient import cohort_entry
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays, save_arrays, write_json
 from einthoven.dataset.checker import check_store
@@ -12,9 +11,10 @@ from einthoven.dataset.consolidate import LICENCE, NOT_OURS, consolidate
 from einthoven.dataset.patient_store import write_patient_store
 from einthoven.dataset.store import open_store, values_of
 from einthoven.encoders.base import Latents
-from einthoven.encoders.own_code import with_own_codes
+from einthoven.encoders.imported_code import with_own_codes
 from einthoven.encoders.pca import PcaEncoder
 from einthoven.encoders.train import SdfSamples, train_encoder
+from einthoven.imported.anatomy import cohort_entry
 
 
 def write_patient(folder, index, own):

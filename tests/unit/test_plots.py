@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from einthoven.anatomy.electrodes import grid_electrodes
-from einthoven.anatomy.torso import torso_surface
+from einthoven.anatomy.shape.torso import torso_surface
 from einthoven.core.names import LEADS
 from einthoven.plots.ecg_paper import LAYOUT, ecg_figure
 from einthoven.plots.errors import (
@@ -15,7 +15,7 @@ from einthoven.plots.errors import (
     electrode_error_figure,
     torso_map_figure,
 )
-from einthoven.plots.report import Picture, Section, Table, png_bytes, write_report
+from einthoven.report.page import Picture, Section, Table, png_bytes, write_report
 
 TIME = np.arange(-20.0, 200.0)
 
@@ -94,7 +94,7 @@ def test_report_is_self_contained_escaped_and_reproducible(tmp_path):
 
 
 def test_pictures_show_a_fixed_method_whatever_the_test_errors():
-    from einthoven.plots.gallery import shown_method
+    from einthoven.report.gallery import shown_method
 
     def metrics(**errors):
         return {"methods": {m: {"angular_error_deg": {"mean": e}} for m, e in errors.items()}}

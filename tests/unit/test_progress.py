@@ -12,9 +12,9 @@ import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from einthoven.cli import main
-from einthoven.runs.benchmarks import last_lines
-from einthoven.runs.progress import Job, Run, again, load, lost, save, seconds_left
-from einthoven.runs.progress_page import N_SHOWN, bar, duration, line, screen, summary
+from einthoven.run.costs.benchmarks import last_lines
+from einthoven.run.monitor.page import N_SHOWN, bar, duration, line, screen, summary
+from einthoven.run.monitor.state import Job, Run, again, load, lost, save, seconds_left
 from snakemake_logger_plugin_einthoven import LogHandler
 
 HEADER = "s\th:m:s\tmax_rss\tcpu_time\n"

@@ -14,13 +14,13 @@ from einthoven.cli import main
 from einthoven.core.files import save_arrays, write_json
 from einthoven.dataset.consolidate import consolidate
 from einthoven.dataset.patient_store import write_patient_store
-from einthoven.records import PREFIX, faults_of, read_records, record_lines
+from einthoven.run.records import PREFIX, faults_of, read_records, record_lines
 
 JOB = """
 from pathlib import Path
 from types import SimpleNamespace
 from einthoven.core.files import write_json
-from einthoven.step import run
+from einthoven.run.job import run
 
 def main(input, output, params, log):
     write_json(output[0], {{"a": 1}})

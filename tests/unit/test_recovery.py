@@ -5,14 +5,14 @@ import pytest
 from helpers_fem import ball_in_ball, box_mesh, random_rotation
 
 from einthoven.core.errors import BadInput
-from einthoven.core.recovery import (
+from einthoven.core.tags import Tissue
+from einthoven.geometry.gradient_recovery import (
     apply_operator,
     gradient_operator,
     recovered_gradient,
     recovery_operator,
 )
-from einthoven.core.simplex import cell_gradient, p1_gradients
-from einthoven.core.tags import Tissue
+from einthoven.geometry.simplex import cell_gradient, p1_gradients
 
 
 @pytest.fixture(scope="module")

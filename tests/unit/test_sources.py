@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from einthoven import sources
+from einthoven.run import fingerprints as sources
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "workflow" / "scripts"

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from einthoven.core.errors import BadInput
-from einthoven.surrogate.blocks import source_factors
 from einthoven.surrogate.inputs import Inputs
 from einthoven.surrogate.predict import predict_gradient
 from einthoven.surrogate.train import new_network
+from einthoven.training.layers import source_factors
 
 SECTION = dict(width=32, rank=6, n_frequencies=8, frequency_scale=0.5, code_at_electrodes=True)
 MODELS = ("paper", "refraction")

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from einthoven.core.errors import BadInput, StepFailed
-from einthoven.encoders import loop
-from einthoven.encoders.average import Average
-from einthoven.encoders.harness import Schedule, Task, fit, torch_generator
-from einthoven.encoders.loop import Batches, share
-from einthoven.encoders.precision import autocast_only, perceptrons
-from einthoven.encoders.progress import FILE, PATIENCE, Progress, discard
+from einthoven.training import loop
+from einthoven.training.averaging import Average
+from einthoven.training.loop import Batches, share
+from einthoven.training.precision import autocast_only, perceptrons
+from einthoven.training.resume import FILE, PATIENCE, Progress, discard
+from einthoven.training.task import Schedule, Task, fit, torch_generator
 
 
 class Brittle(Task):
@@ -228,7 +228,7 @@ def test_devices_that_are_not_there_are_refused(tmp_path) -> None:
 SCRIPT = """
 import multiprocessing, sys
 from types import SimpleNamespace
-from einthoven.step import run
+from einthoven.run.job import run
 
 def child(): pass
 

@@ -9,13 +9,13 @@ from torch import nn
 from einthoven.config.learning import RefractionModel
 from einthoven.core.errors import BadInput
 from einthoven.core.files import write_json
-from einthoven.encoders.checkpoint import save_model
-from einthoven.evaluation.metrics import angular_error_deg
 from einthoven.evaluation.uncertainty import bound_ratio, calibrate, judgement, reliability
-from einthoven.plots.uncertainty import COLUMNS, reliability_figure, uncertainty_sections
+from einthoven.metrics.fields import angular_error_deg
+from einthoven.report.uncertainty import COLUMNS, reliability_figure, uncertainty_sections
 from einthoven.surrogate.ensemble import Surrogate, angular_deviation_deg, member_files
 from einthoven.surrogate.patients import Sample
 from einthoven.surrogate.train import new_network
+from einthoven.training.tensors import save_model
 
 SECTION = {name: value for name, value in RefractionModel(width=8, rank=2)}
 

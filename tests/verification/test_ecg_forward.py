@@ -8,12 +8,12 @@ from helpers_fem import ball_in_ball, box_mesh, random_rotation, unit
 
 from einthoven.core.errors import BadInput
 from einthoven.core.names import STANDARD_ELECTRODES
-from einthoven.core.simplex import cell_gradient, p1_gradients, tet_volumes
 from einthoven.core.tags import Tissue
 from einthoven.ecg.forward import forward_potential, forward_potential_vm, transfer_matrix
 from einthoven.ecg.intervals import qrs_window
 from einthoven.ecg.leads import twelve_lead
 from einthoven.ecg.sweep import sweep_matrix, swept_fraction
+from einthoven.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
 from einthoven.leadfield.conductivity import intracellular
 from einthoven.leadfield.pseudo import pseudo_lead_field_grad
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from einthoven.core.simplex import cell_gradient, p1_gradients, tet_volumes
 from einthoven.ecg.forward import forward_potential, forward_potential_vm, source_energy
-from einthoven.evaluation.bound import activation_bound, cauchy_schwarz
+from einthoven.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
+from einthoven.metrics.bounds import activation_bound, cauchy_schwarz
 
 
 def cube(n: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,11 +6,11 @@ from helpers_fem import ball_in_ball, random_rotation, unit
 
 from einthoven.config import Config
 from einthoven.core.errors import BadInput
-from einthoven.core.simplex import cell_gradient, p1_gradients, tet_volumes
 from einthoven.core.tags import Tissue
 from einthoven.ecg.forward import forward_potential_vm
 from einthoven.fem.assembly import stiffness
 from einthoven.fem.mumps import Mumps
+from einthoven.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
 from einthoven.leadfield.closed_forms import (
     ball_lead_field,
     ball_lead_field_grad,

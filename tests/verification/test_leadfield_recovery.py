@@ -8,17 +8,17 @@ import pytest
 from helpers_fem import ball_in_ball, boundary_faces, unit
 
 from einthoven.config import Config
-from einthoven.core.recovery import recovered_gradient
-from einthoven.core.simplex import cell_gradient, p1_gradients, tet_volumes
 from einthoven.core.tags import Tissue
-from einthoven.evaluation.metrics import angular_error_deg
 from einthoven.fem.laplace import solve_laplace
+from einthoven.geometry.gradient_recovery import recovered_gradient
+from einthoven.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
 from einthoven.leadfield.closed_forms import (
     ball_lead_field_grad,
     nested_ball_lead_field,
     nested_ball_lead_field_grad,
 )
 from einthoven.leadfield.solve import lead_fields
+from einthoven.metrics.fields import angular_error_deg
 
 SECTION = Config().leadfield.model_dump()
 RADIUS, CORE = 100.0, 40.0

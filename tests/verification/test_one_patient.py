@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from einthoven.conduction import scenarios
 from einthoven.core.names import LEADS
 from einthoven.ecg import forward, intervals, leads
+from einthoven.electrophysiology import scenarios
 
 TUTORIAL = Path(__file__).resolve().parents[2] / "docs" / "tutorials" / "one_patient.py"
 QRS_MS = 120.0

@@ -8,15 +8,17 @@ from helpers_own_hearts import (
     write_dalhousie_patient,
 )
 
-from einthoven.anatomy.own.patient import import_patient
-from einthoven.conduction import action_potential, purkinje, scenarios
 from einthoven.config import Config
-from einthoven.core.recovery import recovered_gradient
-from einthoven.core.simplex import tet_volumes
 from einthoven.core.tags import Surface, Tissue
 from einthoven.ecg import forward, intervals, leads
+from einthoven.electrophysiology import scenarios
+from einthoven.electrophysiology.cells import template as action_potential
+from einthoven.electrophysiology.purkinje import tree as purkinje
 from einthoven.fibers.coordinates import ventricular_coordinates
 from einthoven.fibers.ldrb import assign_fibers
+from einthoven.geometry.gradient_recovery import recovered_gradient
+from einthoven.geometry.simplex import tet_volumes
+from einthoven.imported.anatomy import import_patient
 from einthoven.leadfield import conductivity, solve
 from einthoven.mesh.tetrahedra import tetrahedralise
 

@@ -14,24 +14,24 @@ from helpers_own_hearts import (
 )
 from helpers_pretrained import COARSE, write_run
 
-from einthoven.anatomy.cohort import draw_patient
-from einthoven.anatomy.distance import sample_sdf
-from einthoven.anatomy.own.patient import import_patient
-from einthoven.anatomy.patient import build_anatomy
+from einthoven.anatomy.body import build_anatomy
+from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.cli import main
-from einthoven.conduction.action_potential import ECG_STEP_MS, template
 from einthoven.config import Config
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays, read_json, save_arrays
 from einthoven.ecg.forward import forward_potential
 from einthoven.ecg.leads import twelve_lead
-from einthoven.encoders.novelty import Novelty, distance_limit
-from einthoven.encoders.own_code import own_code
-from einthoven.evaluation.metrics import angular_error_deg
+from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
+from einthoven.encoders.deepsdf.out_of_distribution import Novelty, distance_limit
+from einthoven.encoders.imported_code import own_code
+from einthoven.geometry.signed_distance import sample_sdf
+from einthoven.imported.anatomy import import_patient
 from einthoven.leadfield.conductivity import intracellular
-from einthoven.pretrained.model import SHIPPED, Pretrained, pack
+from einthoven.metrics.fields import angular_error_deg
+from einthoven.prediction.pretrained import SHIPPED, Pretrained, pack
+from einthoven.prediction.torchscript import ABOUT_FILE
 from einthoven.surrogate.inputs import patient_inputs
-from einthoven.surrogate.torchscript import ABOUT_FILE
 
 SETUP = {name: dict(section) for name, section in Config()}
 SETUP["cohort"]["n_patients"] = 1000

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from helpers_own_hearts import data_file
 
-from einthoven.anatomy.atlas_heart import atlas_heart, meshed
-from einthoven.anatomy.atlases import schuler
-from einthoven.anatomy.atlases.atlas_file import model_arrays, save_atlas
-from einthoven.anatomy.atlases.carry import unit_model
-from einthoven.anatomy.cohort import draw_patient
-from einthoven.anatomy.heart_check import heart_volumes
-from einthoven.anatomy.patient import build_anatomy
+from einthoven.anatomy.body import build_anatomy
+from einthoven.anatomy.population.cohort import draw_patient
+from einthoven.anatomy.shape.atlas_file import model_arrays, save_atlas
+from einthoven.anatomy.shape.atlas_heart import atlas_heart, meshed
+from einthoven.anatomy.shape.carry import unit_model
+from einthoven.anatomy.shape.heart_check import heart_volumes
+from einthoven.atlases import schuler
 from einthoven.config import Config
-from einthoven.core.simplex import enclosed_volume, tet_volumes
+from einthoven.geometry.simplex import enclosed_volume, tet_volumes
 from einthoven.mesh.surfaces import check_surfaces
 from einthoven.mesh.tetrahedra import tetrahedralise
 

@@ -9,8 +9,8 @@ from einthoven.core.files import load_arrays, save_arrays
 from einthoven.core.names import STANDARD_ELECTRODES
 from einthoven.ecg.forward import forward_potential
 from einthoven.ecg.leads import twelve_lead
+from einthoven.prediction.held_out import predict_patient
 from einthoven.surrogate.ensemble import Surrogate
-from einthoven.surrogate.held_out import predict_patient
 from einthoven.surrogate.train import train_surrogate
 
 SECTION = dict(seed=1, width=32, rank=8, n_frequencies=4, frequency_scale=0.5, lambda_cos=1.0,

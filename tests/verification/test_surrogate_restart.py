@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from einthoven.encoders import loop
-from einthoven.encoders.checkpoint import load_model
-from einthoven.encoders.progress import FILE
 from einthoven.surrogate import train as training
 from einthoven.surrogate.patients import Patients
 from einthoven.surrogate.train import SurrogateTask, train_surrogate
+from einthoven.training import loop
+from einthoven.training.resume import FILE
+from einthoven.training.tensors import load_model
 
 SECTION = dict(seed=1, width=32, rank=8, n_frequencies=8, frequency_scale=0.5, lambda_cos=1.0,
                code_at_electrodes=True,

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from einthoven.core.errors import BadInput
-from einthoven.encoders.harness import Schedule, fit
-from einthoven.evaluation.metrics import angular_error_deg, magnitude_error_rel
+from einthoven.metrics.fields import angular_error_deg, magnitude_error_rel
 from einthoven.surrogate.patients import Patients
 from einthoven.surrogate.predict import predict_gradient
 from einthoven.surrogate.train import (
@@ -17,6 +16,7 @@ from einthoven.surrogate.train import (
     normalise,
     train_surrogate,
 )
+from einthoven.training.task import Schedule, fit
 
 SECTION = dict(seed=1, width=48, rank=8, n_frequencies=8, frequency_scale=0.5, lambda_cos=1.0,
                code_at_electrodes=True,

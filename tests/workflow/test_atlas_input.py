@@ -4,7 +4,7 @@ import helpers_atlas as stand_in
 import pytest
 from helpers_workflow import CI, copy_project, planned, snakemake
 
-from einthoven.anatomy.atlases.fetch import fetch
+from einthoven.atlases.fetch import fetch
 
 TARGET = ("--cores", "1", "results/patients/p0000/anatomy.npz")
 

@@ -4,7 +4,7 @@ import pytest
 from helpers_workflow import CI, copy_project, planned, snakemake
 
 from einthoven.config import load
-from einthoven.runs.jobs import planned_jobs
+from einthoven.run.plan import planned_jobs
 
 pytestmark = pytest.mark.workflow
 HEADER = "patient,heart,torso,electrodes,unit,axes,tags"

@@ -11,8 +11,8 @@ from helpers_workflow import CI, ROOT, copy_project, environment, planned
 
 from einthoven.cli import main
 from einthoven.config import load as load_config
-from einthoven.runs.jobs import planned_jobs
-from einthoven.runs.progress import Run, load
+from einthoven.run.monitor.state import Run, load
+from einthoven.run.plan import planned_jobs
 
 pytestmark = pytest.mark.workflow
 

@@ -67,7 +67,7 @@ def test_cohort_script_does_not_depend_on_the_size_of_the_cohort(tmp_path):
     script = load("cohort")
     params = SimpleNamespace(section=section, patient="p0005")
     script.main(SimpleNamespace(), [tmp_path / "p0005.json"], params, LOG)
-    from einthoven.anatomy.cohort import draw_patient
+    from einthoven.anatomy.population.cohort import draw_patient
 
     assert read_json(tmp_path / "p0005.json") == draw_patient(5, n_patients=100, **section)
 
@@ -91,7 +91,7 @@ def test_store_scripts_make_stores_that_pass_their_check(tmp_path):
 JOB = """
 from types import SimpleNamespace
 from einthoven.core.errors import StepFailed
-from einthoven.step import run
+from einthoven.run.job import run
 
 def main(input, output, params, log):
     log.info("begin")

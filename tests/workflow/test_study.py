@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from einthoven.analysis.patient import Patient
+from einthoven.analysis.reciprocity import verify
+from einthoven.analysis.sensitivity import Chain
 from einthoven.cli import main as einthoven
 from einthoven.config import load
 from einthoven.core.errors import BadInput
-from einthoven.study.patient import Patient
-from einthoven.study.sensitivity import Chain
-from einthoven.study.verify import verify
 
 pytestmark = pytest.mark.workflow
 

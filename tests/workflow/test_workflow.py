@@ -7,7 +7,7 @@ import pytest
 from helpers_workflow import CI, PARTS, ROOT, copy_project, planned, snakemake
 
 from einthoven.config import load
-from einthoven.runs.jobs import planned_jobs
+from einthoven.run.plan import planned_jobs
 
 __all__ = ["PARTS", "ROOT", "planned", "snakemake"]
 pytestmark = pytest.mark.workflow
@@ -75,7 +75,7 @@ def test_bad_config_ends_before_any_job(copy, wrong, message):
 
 
 def test_a_missing_atlas_ends_before_any_job(copy):
-    atlas = copy / "src/einthoven/anatomy/data/torso_atlas.npz"
+    atlas = copy / "src/einthoven/anatomy/shape/data/torso_atlas.npz"
     aside = atlas.rename(atlas.with_suffix(".aside"))
     try:
         done = snakemake(copy, "--dry-run")

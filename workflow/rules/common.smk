@@ -4,8 +4,8 @@ from pathlib import Path
 import einthoven
 import yaml
 from snakemake.utils import update_config
-from einthoven.anatomy.cohort import block_splits
-from einthoven.anatomy.own.sheet import VIRTUAL, read_sheet
+from einthoven.anatomy.population.cohort import block_splits
+from einthoven.imported.sheet import VIRTUAL, read_sheet
 from einthoven.config import as_params, validate
 from einthoven.core.errors import BadInput
 from einthoven.core.names import (
@@ -15,7 +15,7 @@ from einthoven.core.names import (
     patient_name,
 )
 from einthoven.leadfield.gather import batches
-from einthoven.sources import fingerprint
+from einthoven.run.fingerprints import fingerprint
 
 
 def typed(value):
@@ -45,7 +45,7 @@ config.clear()
 config.update(full_config)
 
 for atlas in ("torso", "heart"):
-    path = Path(einthoven.__file__).parent / "anatomy" / "data" / f"{atlas}_atlas.npz"
+    path = Path(einthoven.__file__).parent / "anatomy" / "shape" / "data" / f"{atlas}_atlas.npz"
     if not path.is_file():
         cure = f"restore it with git, or run python tools/build_{atlas}_atlas.py"
         print(

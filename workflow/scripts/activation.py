@@ -1,8 +1,8 @@
 """Activation times of one patient in one scenario."""
 
-from einthoven.conduction.scenarios import activation
 from einthoven.core.files import load_arrays, save_arrays
-from einthoven.step import run
+from einthoven.electrophysiology.scenarios import activation
+from einthoven.run.job import run
 
 
 def main(input, output, params, log):

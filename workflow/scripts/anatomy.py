@@ -1,8 +1,8 @@
 """Surfaces, electrodes and pose of one patient."""
 
-from einthoven.anatomy.patient import build_anatomy
+from einthoven.anatomy.body import build_anatomy
 from einthoven.core.files import read_json, save_arrays
-from einthoven.step import run
+from einthoven.run.job import run
 
 
 def main(input, output, params, log):

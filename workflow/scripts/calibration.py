@@ -1,8 +1,8 @@
 """The shipped shape models against measured people."""
 
-from einthoven.anatomy.calibration import calibrate
+from einthoven.anatomy.population.comparison import calibrate
 from einthoven.core.files import write_json
-from einthoven.step import run
+from einthoven.run.job import run
 
 
 def main(input, output, params, log):

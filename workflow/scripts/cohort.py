@@ -1,8 +1,8 @@
 """Parameters and split of one patient."""
 
-from einthoven.anatomy.cohort import draw_patient
+from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.core.files import write_json
-from einthoven.step import run
+from einthoven.run.job import run
 
 
 def main(input, output, params, log):

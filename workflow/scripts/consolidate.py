@@ -2,7 +2,7 @@
 
 from einthoven.dataset.checker import check_store
 from einthoven.dataset.consolidate import consolidate
-from einthoven.step import run
+from einthoven.run.job import run
 
 
 def main(input, output, params, log):

@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from einthoven.conduction.action_potential import ECG_STEP_MS, template
 from einthoven.core.files import load_arrays, save_arrays
 from einthoven.core.names import LEADS
-from einthoven.core.recovery import apply_operator, gradient_operator
 from einthoven.ecg.forward import forward_potential, source_energy
 from einthoven.ecg.intervals import qrs_amplitude, qrs_duration
 from einthoven.ecg.leads import twelve_lead
+from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
+from einthoven.geometry.gradient_recovery import apply_operator, gradient_operator
 from einthoven.leadfield.conductivity import Conductivities, intracellular
 from einthoven.leadfield.gather import gather_lead_fields
 from einthoven.leadfield.pseudo import pseudo_lead_field_grad
-from einthoven.step import run
+from einthoven.run.job import run
 
 
 def main(input, output, params, log):

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from einthoven.encoders.train import train_encoder
-from einthoven.step import n_devices, n_threads, run
+from einthoven.run.job import n_devices, n_threads, run
 
 
 def main(input, output, params, log):

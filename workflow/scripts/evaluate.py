@@ -5,11 +5,11 @@ from pathlib import Path
 
 from einthoven.core.files import read_json, write_json
 from einthoven.evaluation.evaluate import evaluate, pseudo_gain
-from einthoven.evaluation.own import own_rows
+from einthoven.evaluation.imported import own_rows
 from einthoven.evaluation.tables import encoder_rows
 from einthoven.leadfield.conductivity import Conductivities
 from einthoven.leadfield.pseudo import pseudo_lead_field_grad
-from einthoven.step import run
+from einthoven.run.job import run
 
 
 def own(input, pseudo, gain, gradient):

@@ -5,7 +5,7 @@ from einthoven.fibers.coordinates import ventricular_coordinates
 from einthoven.fibers.fields import solve_wall_fields
 from einthoven.fibers.heart import Heart
 from einthoven.fibers.ldrb import assign_fibers
-from einthoven.step import run
+from einthoven.run.job import run
 
 
 def main(input, output, params, log):

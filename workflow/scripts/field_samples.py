@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from einthoven.anatomy.distance import signed_distances
 from einthoven.core.files import load_arrays, save_arrays
-from einthoven.core.recovery import apply_operator, gradient_operator
 from einthoven.core.seeds import generator
+from einthoven.geometry.gradient_recovery import apply_operator, gradient_operator
+from einthoven.geometry.signed_distance import signed_distances
 from einthoven.leadfield.gather import gather_lead_fields
-from einthoven.leadfield.sampling import sample_field
-from einthoven.step import run
+from einthoven.run.job import run
+from einthoven.samples.field import sample_field
 
 MESH = ("points", "cells", "cell_tags", "facets", "facet_tags")
 SURFACES = ("points", "faces", "face_tags")

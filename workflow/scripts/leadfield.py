@@ -2,7 +2,7 @@
 
 from einthoven.core.files import load_arrays, save_arrays
 from einthoven.leadfield.solve import lead_fields, solver_used
-from einthoven.step import run
+from einthoven.run.job import run
 
 
 def main(input, output, params, log):

@@ -2,7 +2,7 @@
 
 from einthoven.core.files import load_arrays, save_arrays
 from einthoven.mesh.tetrahedra import tetrahedralise
-from einthoven.step import run
+from einthoven.run.job import run
 
 
 def main(input, output, params, log):

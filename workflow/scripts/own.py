@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from einthoven.anatomy.own.patient import cohort_entry, import_patient
-from einthoven.anatomy.own.sheet import Row
 from einthoven.core.files import save_arrays, write_json
-from einthoven.step import run
+from einthoven.imported.anatomy import cohort_entry, import_patient
+from einthoven.imported.sheet import Row
+from einthoven.run.job import run
 
 
 def main(input, output, params, log):

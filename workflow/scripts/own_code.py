@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from einthoven.encoders.own_code import infer_own_code
-from einthoven.step import run
+from einthoven.encoders.imported_code import infer_own_code
+from einthoven.run.job import run
 
 
 def main(input, output, params, log):

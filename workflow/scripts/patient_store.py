@@ -1,7 +1,7 @@
 """The closed store of one patient."""
 
 from einthoven.dataset.patient_store import SINGLE_STAGES, write_patient_store
-from einthoven.step import run
+from einthoven.run.job import run
 
 
 def main(input, output, params, log):

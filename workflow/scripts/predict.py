@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from einthoven.conduction.action_potential import ECG_STEP_MS, template
 from einthoven.core.files import load_arrays
-from einthoven.encoders.novelty import Novelty
-from einthoven.encoders.own_code import with_own_codes
+from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
+from einthoven.encoders.deepsdf.out_of_distribution import Novelty
+from einthoven.encoders.imported_code import with_own_codes
 from einthoven.encoders.surfaces import stage_file_surfaces
 from einthoven.encoders.train import load_encoder
 from einthoven.leadfield.conductivity import Conductivities, intracellular
-from einthoven.step import n_threads, run
+from einthoven.prediction.held_out import predict_patient
+from einthoven.run.job import n_threads, run
 from einthoven.surrogate.ensemble import Surrogate
-from einthoven.surrogate.held_out import predict_patient
 
 
 def novelty_of(codes):

@@ -1,10 +1,10 @@
 """Purkinje trees of one patient."""
 
-from einthoven.conduction.purkinje import grow_tree
 from einthoven.core.files import load_arrays, save_arrays
 from einthoven.core.seeds import derive_seed
+from einthoven.electrophysiology.purkinje.tree import grow_tree
 from einthoven.fibers.coordinates import Coordinates
-from einthoven.step import run
+from einthoven.run.job import run
 
 ARRAYS = ("tree_points", "tree_edges", "tree_side", "pmj_nodes", "pmj_times", "pmj_side")
 ATTRS = ("coverage_gap_mm", "draws")

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from einthoven.core.files import write_json
-from einthoven.step import run
+from einthoven.run.job import run
 
 
 def main(input, output, params, log):

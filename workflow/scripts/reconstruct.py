@@ -5,10 +5,10 @@ from pathlib import Path
 from einthoven.core.errors import StepFailed
 from einthoven.core.files import write_json
 from einthoven.encoders.chamfer import reconstruction_chamfer
-from einthoven.encoders.own_code import with_own_codes
+from einthoven.encoders.imported_code import with_own_codes
 from einthoven.encoders.surfaces import stage_file_surfaces
 from einthoven.encoders.train import load_encoder
-from einthoven.step import run
+from einthoven.run.job import run
 
 
 def main(input, output, params, log):

@@ -7,12 +7,12 @@ from einthoven.core.files import load_arrays, read_json
 from einthoven.core.tags import Surface
 from einthoven.evaluation.tables import missing_lines
 from einthoven.leadfield.gather import gather_lead_fields
-from einthoven.plots import gallery
-from einthoven.plots.calibration import calibration_section
-from einthoven.plots.own import own_sections
-from einthoven.plots.report import write_report
-from einthoven.plots.uncertainty import uncertainty_sections
-from einthoven.step import run
+from einthoven.report import gallery
+from einthoven.report.imported import own_sections
+from einthoven.report.page import write_report
+from einthoven.report.population import calibration_section
+from einthoven.report.uncertainty import uncertainty_sections
+from einthoven.run.job import run
 
 ELECTRODE = "LA"
 

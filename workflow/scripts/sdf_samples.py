@@ -1,9 +1,9 @@
 """Points around the surfaces of one patient with their signed distances."""
 
-from einthoven.anatomy.distance import sample_sdf
 from einthoven.core.files import load_arrays, save_arrays
 from einthoven.core.seeds import generator
-from einthoven.step import run
+from einthoven.geometry.signed_distance import sample_sdf
+from einthoven.run.job import run
 
 
 def main(input, output, params, log):

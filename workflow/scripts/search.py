@@ -5,11 +5,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from einthoven.core.files import write_json
-from einthoven.encoders.search import Span, search
 from einthoven.encoders.surfaces import stage_file_surfaces
 from einthoven.encoders.train import load_encoder
-from einthoven.step import n_threads, run
+from einthoven.run.job import n_threads, run
 from einthoven.surrogate.train import train_surrogate
+from einthoven.training.search import Span, search
 
 SPACE = {
     "learning_rate": Span(5e-4, 1e-2, log=True),

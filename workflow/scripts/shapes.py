@@ -1,8 +1,8 @@
 """Surfaces of further anatomies for the encoder, as samples of their signed distances."""
 
-from einthoven.anatomy.shapes import draw_chunk
 from einthoven.core.files import save_arrays
-from einthoven.step import run
+from einthoven.run.job import run
+from einthoven.samples.shapes import draw_chunk
 
 
 def main(input, output, params, log):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from einthoven.encoders.surfaces import stage_file_surfaces
 from einthoven.encoders.train import load_encoder
-from einthoven.step import n_devices, n_threads, run
+from einthoven.run.job import n_devices, n_threads, run
 from einthoven.surrogate.train import train_surrogate
 
 

@@ -6,7 +6,7 @@ from einthoven.core.files import write_json
 from einthoven.encoders.surfaces import stage_file_surfaces
 from einthoven.encoders.train import load_encoder
 from einthoven.evaluation.uncertainty import calibrate
-from einthoven.step import run
+from einthoven.run.job import run
 from einthoven.surrogate.ensemble import Surrogate
 from einthoven.surrogate.patients import Patients
 

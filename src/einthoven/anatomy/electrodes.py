@@ -12,12 +12,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from einthoven.anatomy.skin_points import SkinPoints, cast_ray
-from einthoven.anatomy.torso import TorsoSurface, atlas_of, torso_surface
+from einthoven.anatomy.shape.torso import TorsoSurface, atlas_of, torso_surface
 from einthoven.core.errors import BadInput
 from einthoven.core.names import GRID_LETTERS, STANDARD_ELECTRODES, grid_electrode_name
 from einthoven.core.seeds import generator
-from einthoven.core.simplex import triangle_area_vectors
+from einthoven.geometry.barycentric import SkinPoints, cast_ray
+from einthoven.geometry.simplex import triangle_area_vectors
 
 GROUND = "RL"
 MAX_GRID = 1000

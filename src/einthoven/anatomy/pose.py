@@ -5,11 +5,11 @@ from typing import Self
 
 import numpy as np
 
-from einthoven.anatomy.distance import surface_distance
-from einthoven.anatomy.heart import HeartSurfaces
-from einthoven.anatomy.torso import TorsoSurface
+from einthoven.anatomy.shape.heart import HeartSurfaces
+from einthoven.anatomy.shape.torso import TorsoSurface
 from einthoven.core.check import finite, shape
 from einthoven.core.errors import BadInput, StepFailed
+from einthoven.geometry.signed_distance import surface_distance
 
 POSE: dict[str, tuple[float, float]] = {
     "alpha_x": (0.0, 8.0),  # degrees about the LV-RV axis: positive raises the apex

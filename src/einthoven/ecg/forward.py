@@ -8,8 +8,8 @@ import numpy as np
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput
-from einthoven.core.simplex import cell_gradient, p1_gradients, tet_volumes
 from einthoven.ecg.sweep import sweep_matrix
+from einthoven.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
 
 CELLS_PER_BLOCK = 4096
 

@@ -13,9 +13,9 @@ from scipy.spatial import cKDTree
 from einthoven.core import check
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.seeds import generator
-from einthoven.core.simplex import triangle_area_vectors
 from einthoven.core.tags import SDF_SURFACES
 from einthoven.encoders.surfaces import Surfaces
+from einthoven.geometry.simplex import triangle_area_vectors
 
 DistanceFunction = Callable[[np.ndarray], np.ndarray]
 """points [point, 3] mm -> signed distances [point, surface] mm."""

@@ -14,8 +14,8 @@ import torch
 from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.encoders.base import MODEL_FILE, Encoder, Latents
-from einthoven.encoders.checkpoint import arrays_sha256, load_model, save_model
 from einthoven.encoders.surfaces import SurfaceProvider
+from einthoven.training.tensors import arrays_sha256, load_model, save_model
 
 N_LATENT = 23
 

@@ -13,16 +13,16 @@ from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays, write_json
 from einthoven.core.log import logger
 from einthoven.core.tags import SDF_SURFACES
-from einthoven.encoders.auto_decoder import AutoDecoder, Objective
 from einthoven.encoders.base import Encoder, Latents
-from einthoven.encoders.checkpoint import arrays_sha256
-from einthoven.encoders.decoder import DecoderShape
-from einthoven.encoders.deepsdf import DeepSdfEncoder
-from einthoven.encoders.harness import Device, Schedule, fit, seeded, torch_threads
-from einthoven.encoders.infer import CodePrior
+from einthoven.encoders.deepsdf.auto_decoder import AutoDecoder, Objective
+from einthoven.encoders.deepsdf.decoder import DecoderShape
+from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
+from einthoven.encoders.deepsdf.infer import CodePrior
 from einthoven.encoders.pca import PcaEncoder
-from einthoven.encoders.progress import discard
 from einthoven.encoders.surfaces import SurfaceProvider
+from einthoven.training.resume import discard
+from einthoven.training.task import Device, Schedule, fit, seeded, torch_threads
+from einthoven.training.tensors import arrays_sha256
 
 OWN_SPLIT = "own"
 """Own patients get their codes later, one by one (encoders.own_code)."""

@@ -10,12 +10,13 @@ import numpy as np
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.files import load_arrays
 from einthoven.core.names import PRECORDIAL_ELECTRODES
-from einthoven.core.recovery import apply_operator, gradient_operator
-from einthoven.core.simplex import tet_volumes
 from einthoven.core.tags import Tissue
 from einthoven.ecg.intervals import qrs_amplitude, qrs_duration
-from einthoven.evaluation import metrics, uncertainty
-from einthoven.evaluation.bound import Bound, activation_bound
+from einthoven.evaluation import uncertainty
+from einthoven.geometry.gradient_recovery import apply_operator, gradient_operator
+from einthoven.geometry.simplex import tet_volumes
+from einthoven.metrics import fields as metrics
+from einthoven.metrics.bounds import Bound, activation_bound
 
 HEART_MARGIN_MM = 10.0
 ECG_ARRAYS = (

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from einthoven.core.errors import BadInput
-from einthoven.evaluation.metrics import angular_error_deg
+from einthoven.metrics.fields import angular_error_deg
 
 if TYPE_CHECKING:  # torch takes seconds to import, which the judgement need not pay
     from einthoven.surrogate.ensemble import Surrogate

@@ -9,8 +9,8 @@ import numpy as np
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput
-from einthoven.core.simplex import tet_volumes
 from einthoven.core.tags import Surface, Tissue
+from einthoven.geometry.simplex import tet_volumes
 
 MUSCLE_SURFACES = (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO, Surface.BASE)
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from einthoven.core import check
 from einthoven.core.errors import StepFailed
-from einthoven.core.simplex import cell_gradient, p1_gradients, tet_volumes
 from einthoven.fibers.fields import WallFields, solve_wall_fields
 from einthoven.fibers.heart import Heart
+from einthoven.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
 
 FLAT = 1e-9
 """A gradient below this fraction of the field's median one has no direction."""

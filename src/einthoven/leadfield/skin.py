@@ -8,8 +8,8 @@ from scipy.spatial import cKDTree
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput
-from einthoven.core.simplex import triangle_area_vectors
 from einthoven.core.tags import Surface
+from einthoven.geometry.simplex import triangle_area_vectors
 
 MAX_DISTANCE_MM = 5.0
 """An electrode farther from the skin than this is taken for a mistake."""

@@ -4,8 +4,8 @@ from itertools import combinations
 
 import numpy as np
 
-from einthoven.anatomy.surface_mesh import triangle_quality
-from einthoven.core.simplex import triangle_area_vectors
+from einthoven.geometry.simplex import triangle_area_vectors
+from einthoven.geometry.triangles import triangle_quality
 
 Edges = dict[tuple[int, ...], list[int]]
 

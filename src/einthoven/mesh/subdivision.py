@@ -10,8 +10,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from einthoven.core import check
-from einthoven.core.simplex import tet_volumes
 from einthoven.core.tags import Tissue
+from einthoven.geometry.simplex import tet_volumes
 
 EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 CORNERS = ((0, 4, 5, 6), (4, 1, 7, 8), (5, 7, 2, 9), (6, 8, 9, 3))

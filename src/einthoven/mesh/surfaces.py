@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from einthoven.anatomy.distance import surface_distance
-from einthoven.anatomy.intersections import intersecting_pairs
 from einthoven.core.check import finite, shape
 from einthoven.core.errors import BadInput
-from einthoven.core.simplex import triangle_area_vectors
 from einthoven.core.tags import CLOSED_SURFACES, LUNGS, Surface, Tissue
+from einthoven.geometry.intersections import intersecting_pairs
+from einthoven.geometry.signed_distance import surface_distance
+from einthoven.geometry.simplex import triangle_area_vectors
 
 BOUNDARY: dict[Tissue, dict[Surface, int]] = {
     Tissue.MYOCARDIUM: {

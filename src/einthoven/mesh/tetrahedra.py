@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from einthoven.anatomy.surface_mesh import triangle_quality
 from einthoven.core.check import between
 from einthoven.core.errors import BadInput, StepFailed
-from einthoven.core.simplex import tet_volumes
 from einthoven.core.tags import Tissue
+from einthoven.geometry.simplex import tet_volumes
+from einthoven.geometry.triangles import triangle_quality
 from einthoven.mesh.quality import gamma_quality, quality_summary
 from einthoven.mesh.refine import refine_skin
 from einthoven.mesh.surfaces import check_electrodes, check_surfaces, tissue_volumes

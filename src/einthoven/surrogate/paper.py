@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, relu
 
-from einthoven.surrogate.blocks import FourierFeatures
 from einthoven.surrogate.inputs import Inputs
+from einthoven.training.layers import FourierFeatures
 
 BODY_MM = 100.0
 """Length that makes patient coordinates of order one, for the Fourier features."""

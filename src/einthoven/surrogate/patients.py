@@ -17,8 +17,8 @@ from einthoven.core.errors import BadInput
 from einthoven.core.tags import Tissue
 from einthoven.dataset.store import open_store
 from einthoven.encoders.base import Encoder
-from einthoven.encoders.checkpoint import arrays_sha256, load_mapped, save_model, source_sha256
 from einthoven.surrogate.inputs import Inputs, patient_inputs
+from einthoven.training.tensors import arrays_sha256, load_mapped, save_model, source_sha256
 
 OF_POINT = ("points", "fiber", "distance", "normal")
 """Inputs that depend on the point."""

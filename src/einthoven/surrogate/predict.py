@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from einthoven.core.errors import BadInput
-from einthoven.encoders.precision import autocast_only, perceptrons
 from einthoven.surrogate.inputs import Inputs
+from einthoven.training.precision import autocast_only, perceptrons
 
 PAIRS_PER_BLOCK = 2**18
 MAX_POINTS = 8192

@@ -5,8 +5,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from einthoven.surrogate.blocks import FourierFeatures, perceptron, source_factors
 from einthoven.surrogate.inputs import Inputs
+from einthoven.training.layers import FourierFeatures, perceptron, source_factors
 
 HEART_MM = 60.0
 """Length that makes heart coordinates of order one."""

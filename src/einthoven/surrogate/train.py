@@ -10,14 +10,14 @@ from torch.nn.functional import cosine_similarity
 
 from einthoven.core.errors import BadInput
 from einthoven.encoders.base import Encoder
-from einthoven.encoders.checkpoint import load_model, load_weights, save_model
-from einthoven.encoders.harness import Device, Schedule, Task, fit, seeded, torch_threads
-from einthoven.encoders.progress import FOLDER, discard
 from einthoven.surrogate.inputs import Inputs
 from einthoven.surrogate.losses import cosine_loss, paper_loss, scale_free_loss
 from einthoven.surrogate.paper import Paper
 from einthoven.surrogate.patients import Patients, Sample
 from einthoven.surrogate.refraction import Refraction
+from einthoven.training.resume import FOLDER, discard
+from einthoven.training.task import Device, Schedule, Task, fit, seeded, torch_threads
+from einthoven.training.tensors import load_model, load_weights, save_model
 
 ARCHITECTURE = {
     "paper": ("width", "n_frequencies", "frequency_scale"),

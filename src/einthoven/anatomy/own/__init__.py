@@ -1,1 +1,0 @@
-"""Patients of the user: reading, checking and mending surfaces from files."""

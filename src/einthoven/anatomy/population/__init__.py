@@ -1,0 +1,1 @@
+"""Who is in the cohort, and how it compares with people."""

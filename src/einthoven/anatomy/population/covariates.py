@@ -1,0 +1,111 @@
+"""Sex, height and BMI as handles on an atlas: they move the mean of the shape coefficients."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from einthoven.anatomy.population.reference import BMI, SEXES, STATURE
+from einthoven.core.check import shape
+from einthoven.core.errors import BadInput
+from einthoven.core.files import load_arrays
+
+MAX_SD = 3.0
+"""Beyond so many SD from the mean of a sex, a linear regression describes nobody."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """One person: sex (female, male), height in cm, BMI in kg/m2."""
+
+    sex: str
+    height_cm: float
+    bmi: float
+
+    @classmethod
+    def from_sds(cls, sex: str, height_sd: float, bmi_sd: float) -> Self:
+        """From SDs of that sex' height and BMI."""
+        (height, height_spread), (bmi, bmi_spread) = STATURE.of(sex), BMI.of(sex)
+        return cls(sex, height + height_spread * height_sd, bmi + bmi_spread * bmi_sd)
+
+    def covariates(self) -> np.ndarray:
+        """[4]: 1, female (0 or 1), height and BMI in SD of that sex.
+
+        Raises:
+            BadInput: an unknown sex.
+        """
+        if self.sex not in SEXES:
+            raise BadInput(f"sex: {self.sex!r} is none of {', '.join(SEXES)}")
+        sds = [
+            (value - law.of(self.sex)[0]) / law.of(self.sex)[1]
+            for value, law in ((self.height_cm, STATURE), (self.bmi, BMI))
+        ]
+        return np.array([1.0, float(self.sex == "female"), *sds])
+
+
+@dataclass(frozen=True)
+class Handles:
+    """Linear regression of an atlas' coefficients on `Body.covariates`, and what it leaves.
+
+    Attributes:
+        weights: [4, mode] SD of the atlas.
+        residual: [mode, mode] symmetric root of the residual covariance; nearly the identity
+            for an atlas whose modes have nothing to do with the handles.
+    """
+
+    weights: np.ndarray
+    residual: np.ndarray
+
+    @classmethod
+    def fit(cls, coeffs: np.ndarray, bodies: Sequence[Body]) -> Self:
+        """Least squares over the people an atlas was made of.
+
+        Args:
+            coeffs: [person, mode] SD.
+            bodies: [person].
+
+        Raises:
+            BadInput: too few people.
+        """
+        coeffs = shape("coeffs", coeffs, (len(bodies), None)).astype(float)
+        design = np.array([body.covariates() for body in bodies])
+        n_free = len(bodies) - design.shape[1]
+        if n_free < coeffs.shape[1]:
+            raise BadInput(f"handles: {len(bodies)} people are too few for {coeffs.shape[1]} modes")
+        weights = np.linalg.lstsq(design, coeffs, rcond=None)[0]
+        left = coeffs - design @ weights
+        values, axes = np.linalg.eigh(left.T @ left / n_free)
+        return cls(weights, (axes * np.sqrt(np.maximum(values, 0))) @ axes.T)
+
+    def coeffs(self, body: Body, free: np.ndarray) -> np.ndarray:
+        """Coefficients [mode] in SD of a person of this body; `free` [mode] SD is the rest.
+
+        Raises:
+            BadInput: height or BMI is more than 3 SD from the mean of that sex.
+        """
+        covariates = body.covariates()
+        if not np.abs(covariates[2:]).max() <= MAX_SD:
+            laws = [f"{law.of(body.sex)[0]:g} +- {law.of(body.sex)[1]:g}" for law in (STATURE, BMI)]
+            raise BadInput(
+                f"height_cm {body.height_cm:g} or bmi {body.bmi:g} is more than {MAX_SD:g} SD from "
+                f"the mean of that sex ({body.sex}: {laws[0]} cm, {laws[1]} kg/m2)"
+            )
+        return covariates @ self.weights + self.residual @ free
+
+
+@lru_cache(maxsize=4)
+def load_handles(atlas: Path) -> Handles:
+    """The regression that lies in an atlas file.
+
+    Raises:
+        BadInput: the file cannot be read or holds none.
+    """
+    arrays = load_arrays(atlas)
+    if missing := [k for k in ("handle_weights", "handle_residual") if k not in arrays]:
+        raise BadInput(
+            f"{atlas}: holds no {', '.join(missing)}, so its shapes know no sex; cohort.sex: any"
+        )
+    return Handles(arrays["handle_weights"].astype(float), arrays["handle_residual"].astype(float))

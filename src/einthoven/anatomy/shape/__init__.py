@@ -1,0 +1,1 @@
+"""Shape models of heart and torso."""

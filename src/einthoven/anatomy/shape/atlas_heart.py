@@ -1,0 +1,101 @@
+"""Hearts of a published atlas, each drawn in one topology per edge length."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from einthoven.anatomy.shape.atlas_file import load_atlas_file, model_from, usable_coeffs
+from einthoven.anatomy.shape.carry import carry
+from einthoven.anatomy.shape.heart import HeartSurfaces, heart_surfaces
+from einthoven.anatomy.shape.heart_check import check_heart, heart_volumes
+from einthoven.anatomy.shape.model import ShapeModel
+from einthoven.anatomy.shape.tagged_heart import heart_frame, heart_from_surface
+from einthoven.core.check import between
+from einthoven.core.errors import BadInput, StepFailed
+
+MAX_SD = 4.0
+"""Beyond this many SD a linear shape model draws no heart."""
+
+
+def atlas_heart(heart_coeffs: np.ndarray, edge_mm: float, atlas: str = "") -> HeartSurfaces:
+    """The heart with the given shape coefficients.
+
+    Args:
+        heart_coeffs: coefficients of the atlas in SD; zeros beyond its modes are ignored.
+        edge_mm: mean edge length of the triangles.
+        atlas: path of a converted atlas file; "" is the embedded atlas.
+
+    Returns:
+        HeartSurfaces in the heart frame; all hearts of one atlas and edge length share their
+        triangles.
+
+    Raises:
+        BadInput: wrong coefficients, more of them than modes, or no such atlas.
+        StepFailed: the shape is not a valid heart (see `heart_check.check_heart`).
+    """
+    if not atlas:
+        return heart_surfaces(heart_coeffs, edge_mm)
+    between("edge_mm", edge_mm, 0.5, 8.0, "is this mm?")
+    model = heart_model(atlas, float(edge_mm))
+    coeffs = usable_coeffs("heart", heart_coeffs, model.n_modes, atlas)
+    if (largest := np.abs(coeffs).max(initial=0.0)) > MAX_SD:
+        raise BadInput(f"heart_coeffs: {largest:.3g} SD, at most {MAX_SD:g}; scores in mm?")
+    points = model.points(coeffs)
+    landmarks, rotation, origin = heart_frame(points, model.faces, model.face_tags)
+    points = (points - origin) @ rotation
+    try:
+        check_heart(points, model.faces, model.face_tags, flat_base=False)
+    except StepFailed as error:
+        raise StepFailed(
+            f"{atlas}: heart_coeffs = {np.round(coeffs, 3).tolist()} at {edge_mm:g} mm: {error}; "
+            "lower cohort.range_sd"
+        ) from error
+    return HeartSurfaces(
+        points,
+        model.faces,
+        model.face_tags,
+        {name: (place - origin) @ rotation for name, place in landmarks.items()},
+        heart_volumes(points, model.faces, model.face_tags),
+    )
+
+
+@lru_cache(maxsize=4)
+def heart_model(atlas: str, edge_mm: float) -> ShapeModel:
+    """The atlas with seven surfaces at one edge length, its mean in the heart frame.
+
+    Raises:
+        BadInput: no such atlas.
+        StepFailed: its mean could not be triangulated at this edge length.
+    """
+    data = load_atlas_file(atlas, "heart")
+    key = edge_key(edge_mm)
+    return model_from(data, key) if f"mean{key}" in data else meshed(model_from(data), edge_mm)
+
+
+def edge_key(edge_mm: float) -> str:
+    """Suffix of the arrays of one edge length in an atlas file."""
+    return f"_{edge_mm:g}"
+
+
+def meshed(wall: ShapeModel, edge_mm: float) -> ShapeModel:
+    """Triangulate the mean of an atlas with base and lids, and carry its modes there.
+
+    Args:
+        wall: mean, modes and SDs of a closed wall, tagged EPI, LV_ENDO, RV_ENDO, BASE, with
+            outward faces, in any frame.
+        edge_mm: mean edge length.
+
+    Raises:
+        BadInput: the wall is not one closed surface with these tags.
+        StepFailed: it could not be triangulated, or is no valid heart.
+    """
+    heart = heart_from_surface(wall.mean, wall.faces, wall.face_tags, edge_mm)
+    _, rotation, origin = heart_frame(wall.mean, wall.faces, wall.face_tags)
+    turned = ShapeModel(
+        (wall.mean - origin) @ rotation,
+        wall.modes.astype(float) @ rotation,
+        wall.sds,
+        wall.faces,
+        wall.face_tags,
+    )
+    return carry(turned, heart.points, heart.faces, heart.face_tags)

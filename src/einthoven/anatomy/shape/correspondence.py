@@ -1,0 +1,97 @@
+"""Carry one triangulated heart to other parameters, so that all hearts share its topology."""
+
+import numpy as np
+
+from einthoven.anatomy.shape.heart_template import CUP_TAGS, HeartTemplate
+from einthoven.anatomy.shape.parametric_heart import Parameters, level, level_gradient, project
+from einthoven.core.errors import NotConverged
+from einthoven.core.tags import Surface
+from einthoven.geometry.triangles import follow_rim, unique_edges
+
+ON_SURFACE_WEIGHT = 100.0
+MAX_STEP_MM = {"lv": 3.0, "rv": 0.3, "epi": 1.2}
+"""Normal motion per step; small beside the rounding of creases, which move faster sideways."""
+
+
+def carry_template(template: HeartTemplate, start: Parameters, end: Parameters) -> np.ndarray:
+    """Positions of the template's vertices on the heart with other parameters.
+
+    Moves through the parameters in small steps. In each, a curved surface takes the smoothest
+    displacement (least sum of squared differences between neighbours) whose normal part leads
+    to the next level set, and is then projected onto it; so points neither slip off creases nor
+    pile up. Rims stay in the base plane; base and lids follow their rims within it.
+
+    Args:
+        template: triangulation of the heart with the parameters `start`.
+        start: parameters of the template.
+        end: parameters of the wanted heart.
+
+    Returns:
+        [vertex, 3] mm, atlas frame, in correspondence with `template.points`.
+
+    Raises:
+        StepFailed: a step missed its surface.
+    """
+    carried = template.points.copy()
+    for surface, tag in CUP_TAGS.items():
+        ids, faces = np.unique(template.surface(tag), return_inverse=True)
+        on_base = np.isin(ids, template.rims[surface])
+        points = template.points[ids]
+        way = np.abs(level(surface, points, end)).max()
+        n_steps = max(1, int(np.ceil(way / MAX_STEP_MM[surface])))
+        for share in np.arange(1, n_steps + 1) / n_steps:
+            current = {name: (1 - share) * start[name] + share * end[name] for name in end}
+            points = _advance(surface, points, faces.reshape(-1, 3), on_base, current)
+        carried[ids] = points
+    plane = template.surface(Surface.BASE, Surface.LV_LID, Surface.RV_LID)
+    curved = np.isin(np.arange(len(carried)), template.surface(*CUP_TAGS.values()))
+    return follow_rim(template.points, plane, curved, carried)
+
+
+def _advance(
+    surface: str, points: np.ndarray, faces: np.ndarray, on_base: np.ndarray, target: Parameters
+) -> np.ndarray:
+    """One step of a cup [vertex, 3] to the level set of `target`."""
+    from scipy.sparse import eye_array, kron
+    from scipy.sparse.linalg import cg
+
+    gradient = level_gradient(surface, points, target)
+    gradient[on_base, 2] = 0.0
+    slope = np.linalg.norm(gradient, axis=1, keepdims=True)
+    normal = gradient / slope
+    distance = -level(surface, points, target)[:, None] / slope
+
+    # Least squares: neighbours move alike; the normal part is `distance`; rims have no z part.
+    n = len(points)
+    held = normal[:, :, None] * normal[:, None, :]
+    held[on_base, 2, 2] += 1.0
+    held *= ON_SURFACE_WEIGHT
+    graph = _graph_laplacian(unique_edges(faces)[0], n)
+    matrix = kron(graph, eye_array(3)).tocsr() + _block_diagonal(held)
+    blocks = held + graph.diagonal()[:, None, None] * np.eye(3)
+    preconditioner = _block_diagonal(np.linalg.inv(blocks))
+    pull = (ON_SURFACE_WEIGHT * normal * distance).ravel()
+    displacement, info = cg(matrix, pull, rtol=1e-6, maxiter=3000, M=preconditioner)
+    if info:
+        raise NotConverged(
+            f"heart surface {surface!r}: smooth displacement not found in 3000 steps"
+        )
+    return project(surface, points + displacement.reshape(n, 3), target, on_base)
+
+
+def _block_diagonal(blocks: np.ndarray):
+    """Sparse matrix [3 vertex, 3 vertex] with the blocks [vertex, 3, 3] on its diagonal."""
+    from scipy.sparse import bsr_array
+
+    n = len(blocks)
+    return bsr_array((blocks, np.arange(n), np.arange(n + 1)), shape=(3 * n, 3 * n)).tocsr()
+
+
+def _graph_laplacian(edges: np.ndarray, n_points: int):
+    """Graph Laplacian [vertex, vertex] with unit weights (the triangles are near-uniform)."""
+    from scipy.sparse import coo_array, diags_array
+
+    both = np.concatenate([edges, edges[:, ::-1]])
+    ones = np.ones(len(both))
+    adjacency = coo_array((ones, (both[:, 0], both[:, 1])), shape=(n_points, n_points)).tocsr()
+    return (diags_array(adjacency.sum(axis=1)) - adjacency).tocsr()

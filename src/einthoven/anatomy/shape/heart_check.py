@@ -1,0 +1,103 @@
+"""Is this triangulated heart a heart? Closed, simple, with walls, of human size."""
+
+import numpy as np
+
+from einthoven.core.errors import StepFailed
+from einthoven.core.tags import CLOSED_SURFACES, Surface
+from einthoven.geometry.intersections import intersecting_pairs
+from einthoven.geometry.simplex import enclosed_volume, triangle_area_vectors
+from einthoven.geometry.triangles import face_edges
+
+MIN_WALL_MM = 1.5
+FLAT_MM = 0.01
+PLANAR = (Surface.BASE, Surface.LV_LID, Surface.RV_LID)
+VOLUME_RANGES_ML = {"lv": (60, 320), "rv": (60, 340), "myocardium": (60, 320)}
+
+
+def heart_volumes(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> dict[str, float]:
+    """Volumes of both cavities and the myocardium in ml, from points [vertex, 3] mm."""
+    inside = {
+        name: enclosed_volume(points, faces[np.isin(face_tags, CLOSED_SURFACES[name])]) / 1000
+        for name in ("lv", "rv", "epi")
+    }
+    myocardium = inside["epi"] - inside["lv"] - inside["rv"]
+    return {"lv": inside["lv"], "rv": inside["rv"], "myocardium": myocardium}
+
+
+def check_heart(
+    points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray, flat_base: bool = True
+) -> None:
+    """Refuse what could not be meshed or is no heart.
+
+    Args:
+        points: [vertex, 3] mm.
+        faces: [face, 3].
+        face_tags: [face] core.tags.Surface.
+        flat_base: base and lids must tile one plane, as those of the embedded atlas do; a real
+            base is curved, and then base and lids must not cut anything.
+
+    Raises:
+        StepFailed: a shell is open or wrongly oriented, surfaces intersect, a wall is thinner
+            than 1.5 mm, or a volume is outside the human range.
+    """
+    for name in ("lv", "rv", "epi"):
+        shell = faces[np.isin(face_tags, CLOSED_SURFACES[name])]
+        edges = set(map(tuple, face_edges(shell).tolist()))
+        if len(edges) != 3 * len(shell) or any((b, a) not in edges for a, b in edges):
+            raise StepFailed(f"shell {name!r} is not closed and consistently oriented")
+    for name, volume in heart_volumes(points, faces, face_tags).items():
+        low, high = VOLUME_RANGES_ML[name]
+        if not low <= volume <= high:
+            raise StepFailed(f"{name} volume {volume:.0f} ml is outside {low} to {high} ml")
+    thin = min_wall(points, faces, face_tags)
+    if thin < MIN_WALL_MM:
+        raise StepFailed(f"a wall is only {thin:.2f} mm thick, less than {MIN_WALL_MM:g}")
+    cutting = faces
+    if flat_base:
+        planar = np.isin(face_tags, PLANAR)
+        _check_plane(points, faces[planar], faces[~planar])
+        cutting = faces[~planar]
+    if len(pairs := intersecting_pairs(points, cutting)):
+        x, y, z = points[cutting[pairs[0, 0]]].mean(axis=0)
+        raise StepFailed(
+            f"{len(pairs)} pairs of triangles intersect, the first near "
+            f"({x:.1f}, {y:.1f}, {z:.1f}) mm in the heart frame"
+        )
+
+
+def _check_plane(points: np.ndarray, planar: np.ndarray, curved: np.ndarray) -> None:
+    """Base and lids tile one plane, without overlap, above all of the curved surfaces."""
+    area = triangle_area_vectors(points, planar)
+    normal = area.sum(axis=0) / np.linalg.norm(area.sum(axis=0))
+    height = (points - points[planar].mean(axis=(0, 1))) @ normal
+    on_plane = np.isin(np.arange(len(points)), planar)
+    if np.abs(height[on_plane]).max() > FLAT_MM:
+        raise StepFailed(f"base and lids are not flat: {np.abs(height[on_plane]).max():.3g} mm")
+    # Triangles that all face up inside their rims cannot overlap.
+    if n := int((area @ normal <= 0).sum()):
+        raise StepFailed(f"{n} triangles of base and lids are turned over")
+    inner = np.setdiff1d(curved, planar)
+    if height[inner].max() >= 0:
+        raise StepFailed("the heart reaches above its base plane")
+
+
+def min_wall(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> float:
+    """Least distance in mm across a wall: cavities to epicardium, and LV to RV.
+
+    Without sign, which is not defined beside the rim of an open surface: a cavity that sticks
+    out cuts the other surface, which `intersecting_pairs` finds.
+    """
+    import pyvista as pv
+
+    walls = (
+        (Surface.LV_ENDO, Surface.EPI),
+        (Surface.RV_ENDO, Surface.EPI),
+        (Surface.LV_ENDO, Surface.RV_ENDO),
+    )
+    thinnest = np.inf
+    for inner, outer in walls:
+        surface = pv.PolyData.from_regular_faces(points, faces[face_tags == outer])
+        inner_points = points[np.unique(faces[face_tags == inner])]
+        _, closest = surface.find_closest_cell(inner_points, return_closest_point=True)
+        thinnest = min(thinnest, np.linalg.norm(closest - inner_points, axis=1).min())
+    return float(thinnest)

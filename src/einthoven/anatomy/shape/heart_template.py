@@ -1,0 +1,138 @@
+"""Triangulation of a parametric heart: seven tagged surfaces that share their rims."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from einthoven.anatomy.shape.parametric_heart import (
+    CAVITIES_AND_EPI,
+    Parameters,
+    level,
+    project,
+)
+from einthoven.core.errors import StepFailed
+from einthoven.core.tags import Surface
+from einthoven.geometry.remeshing import remesh_disc
+from einthoven.geometry.triangles import (
+    compact,
+    mesh_plane,
+    triangle_quality,
+    unique_edges,
+)
+
+CUP_TAGS = {"lv": Surface.LV_ENDO, "rv": Surface.RV_ENDO, "epi": Surface.EPI}
+MIN_QUALITY = 0.15
+SMOOTHING_ROUNDS = 30
+
+
+@dataclass(frozen=True)
+class HeartTemplate:
+    """A triangulated heart in the atlas frame, mm.
+
+    Attributes:
+        points: [vertex, 3].
+        faces: [face, 3], oriented as in core.tags.
+        face_tags: [face] int8.
+        rims: vertex ids in order along the three rims, by "lv", "rv", "epi".
+    """
+
+    points: np.ndarray
+    faces: np.ndarray
+    face_tags: np.ndarray
+    rims: dict[str, np.ndarray]
+
+    def surface(self, *tags: Surface) -> np.ndarray:
+        """Faces [face, 3] that carry one of the tags."""
+        return self.faces[np.isin(self.face_tags, tags)]
+
+
+def build_template(parameters: Parameters, edge_mm: float) -> HeartTemplate:
+    """Triangulate the parametric heart with edges of about `edge_mm`.
+
+    Raises:
+        StepFailed: a surface could not be remeshed well at this edge length.
+    """
+    points, faces, tags, rims, n_points = [], [], [], {}, 0
+    for surface in CAVITIES_AND_EPI:
+        cup_points, cup_faces, rim = _cup(surface, parameters, edge_mm)
+        points.append(cup_points)
+        faces.append(cup_faces + n_points)
+        tags += [CUP_TAGS[surface]] * len(cup_faces)
+        rims[surface] = rim + n_points
+        n_points += len(cup_points)
+    plane_pieces = {
+        Surface.BASE: ["epi", "lv", "rv"],
+        Surface.LV_LID: ["lv"],
+        Surface.RV_LID: ["rv"],
+    }
+    cup_points = np.concatenate(points)
+    for tag, names in plane_pieces.items():
+        ids = np.concatenate([rims[name] for name in names])
+        piece_points, piece_faces = mesh_plane([cup_points[rims[name]] for name in names], edge_mm)
+        n_new = len(piece_points) - len(ids)
+        ids = np.concatenate([ids, n_points + np.arange(n_new)])
+        points.append(piece_points[len(ids) - n_new :])
+        faces.append(ids[piece_faces])
+        tags += [tag] * len(piece_faces)
+        n_points += n_new
+    all_faces = np.concatenate(faces).astype(np.int32)
+    return HeartTemplate(np.concatenate(points), all_faces, np.array(tags, np.int8), rims)
+
+
+def _cup(
+    surface: str, parameters: Parameters, edge_mm: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One curved surface below the base plane, its rim in the plane."""
+    points, faces, rim = remesh_disc(*_contour(surface, parameters, edge_mm), edge_mm)
+    on_base = np.zeros(len(points), dtype=bool)
+    on_base[rim] = True
+    points[~on_base, 2] = np.minimum(points[~on_base, 2], -0.25 * edge_mm)
+    points = project(surface, points, parameters, on_base)
+    averaging = _averaging(faces, rim, len(points))
+    for _ in range(SMOOTHING_ROUNDS):
+        points = project(surface, 0.5 * (points + averaging @ points), parameters, on_base)
+    worst = triangle_quality(points, faces).min()
+    if worst < MIN_QUALITY or points[~on_base, 2].max() > -0.1 * edge_mm:
+        raise StepFailed(
+            f"heart surface {surface!r}: triangle quality {worst:.3f} at {edge_mm:g} mm"
+        )
+    return points, faces, rim
+
+
+def _averaging(faces: np.ndarray, rim: np.ndarray, n_points: int):
+    """Sparse mean over neighbours [vertex, vertex]; rim vertices see only the rim."""
+    from scipy.sparse import coo_matrix, diags
+
+    edges = np.concatenate([e := unique_edges(faces)[0], e[:, ::-1]])
+    on_rim = np.zeros(n_points, dtype=bool)
+    on_rim[rim] = True
+    along_rim = np.stack([rim, np.roll(rim, -1)], axis=1)
+    edges = np.concatenate([edges[~on_rim[edges[:, 0]]], along_rim, along_rim[:, ::-1]])
+    adjacency = coo_matrix(
+        (np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(n_points, n_points)
+    ).tocsr()
+    return diags(1.0 / np.asarray(adjacency.sum(axis=1)).ravel()) @ adjacency
+
+
+def _contour(surface: str, parameters: Parameters, edge_mm: float) -> tuple[np.ndarray, np.ndarray]:
+    """Level set below z = 0 by marching cubes on a grid finer than `edge_mm`, outward faces."""
+    import pyvista as pv
+
+    spacing = np.clip(0.5 * edge_mm, 0.6, 1.2)  # points are projected later: no need for less
+    p = parameters
+    lv = p["lv_diameter"] / 2 * p["lv_eccentricity"] + p["lv_wall"]
+    depth = max(1.0, p["rv_depth"]) * lv + p["rv_wall"] + 6
+    low = np.array([-lv - 16, -depth, -p["lv_length"] - p["lv_wall"] - 8])
+    high = np.array([lv + p["rv_diameter"] + p["rv_wall"] + 20, depth, 12.0])
+    n = np.ceil((high - low) / spacing).astype(int) + 1
+    grid = pv.ImageData(dimensions=n, spacing=(spacing,) * 3, origin=low)
+    grid.point_data["level"] = level(surface, np.asarray(grid.points, float), parameters)
+    closed_above = grid.contour([0.0], scalars="level").clip("z", origin=(0, 0, 0))
+    cup = closed_above.triangulate().clean(tolerance=1e-5).connectivity("largest")
+    points, faces = compact(np.asarray(cup.points, float), cup.regular_faces)
+    centre = faces[:, 0]
+    normal = np.cross(points[faces[:, 1]] - points[centre], points[faces[:, 2]] - points[centre])
+    ahead = level(surface, points[faces].mean(axis=1) + 1e-2 * normal, parameters)
+    if np.mean(ahead > 0) < 0.5:
+        faces = faces[:, ::-1].copy()
+    return points, faces

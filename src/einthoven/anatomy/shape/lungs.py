@@ -1,0 +1,217 @@
+"""Two lungs in the torso: inside the ribs, above the diaphragm, beside the heart.
+
+No person was scanned. The cage of the ribs is a superellipsoid whose axes follow the body's chest;
+the lungs are what is left of it beside the mediastinum, the spine and the heart, and above two
+domes. So they follow the torso's modes and the heart's pose, and need no coefficients of their own.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from einthoven.anatomy.shape.torso import TorsoSurface
+from einthoven.core.errors import StepFailed
+from einthoven.core.tags import LUNGS, Surface
+from einthoven.geometry.signed_distance import surface_distance
+from einthoven.geometry.simplex import enclosed_volume
+from einthoven.geometry.triangles import compact, unique_edges
+
+EDGE_MM = 12.0
+"""Mean edge of the lungs' triangles."""
+WALL_MM = 20.0
+"""Least distance from the skin to a lung: skin, fat, muscle, ribs, pleura."""
+HEART_GAP_MM = 8.0
+MEDIASTINUM_MM = 20.0
+"""Half of the width between the lungs: vessels, trachea, gullet."""
+SPINE_MM = (48.0, 34.0)
+"""Depth of the vertebral bodies' axis under the skin of the back, and radius around it."""
+HALF_BREADTH_MM, HALF_DEPTH_MM = (150.0, 130.0), (122.0, 102.0)
+"""Of a chest's skin, and of the cage of ribs in it."""
+GROWTH = 0.5
+"""Of the cage with the skin: the other half of what makes a chest wide or deep is fat."""
+CAGE_POWER = 2.8
+BELOW_ARMS_MM = 25.0
+"""The chest's breadth is taken so far below the xiphoid, where no arm hangs on it."""
+APEX_MM = 22.0
+"""The cage ends so far above the sternal notch."""
+DOMES_MM = {Surface.LUNG_R: 0.0, Surface.LUNG_L: -12.0}
+"""Tops of the diaphragm above the xiphoid: the right one is the higher one, over the liver."""
+DOME_DROP_MM = 75.0
+"""How far the diaphragm falls from its top to the ribs."""
+BLEND_MM = 16.0
+"""Width over which the walls of a lung meet in a rounded edge."""
+GRID_STEP = 0.6
+"""Of the grid on which a lung is contoured, in edges."""
+MIN_GAP_MM = 3.0
+VOLUME_RANGE_ML = (1000.0, 4000.0)
+
+
+def lung_surfaces(
+    torso: TorsoSurface, heart_points: np.ndarray, heart_faces: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Both lungs of one body.
+
+    Args:
+        torso: skin in the patient frame.
+        heart_points: [vertex, 3] mm, placed in the torso.
+        heart_faces: [face, 3] outward, the closed outside of the heart.
+
+    Returns:
+        points [vertex, 3] mm, faces [face, 3] int32 outward, face_tags [face] int8 (LUNG_L,
+        LUNG_R).
+
+    Raises:
+        StepFailed: a lung is not one closed surface of plausible volume with clearances.
+    """
+    lungs = [_remeshed(tag, *_contour(tag, torso, heart_points, heart_faces)) for tag in LUNGS]
+    for tag, lung in zip(LUNGS, lungs):
+        _check(tag, *lung, torso, heart_points, heart_faces)
+    points, (left, right) = [lung[0] for lung in lungs], [lung[1] for lung in lungs]
+    faces = [left, right + len(points[0])]
+    tags = [np.full(len(its), tag, np.int8) for tag, its in zip(LUNGS, faces)]
+    return np.concatenate(points), np.concatenate(faces), np.concatenate(tags)
+
+
+def _contour(
+    tag: Surface, torso: TorsoSurface, heart_points: np.ndarray, heart_faces: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The lung's level set by marching cubes: its largest piece."""
+    import pyvista as pv
+
+    chest = _chest(torso)
+    front, back = (chest["middle"] + sign * chest["half_depth"] for sign in (-1, 1))
+    low = np.array([MEDIASTINUM_MM, front, chest["dome"] - 2 * DOME_DROP_MM])
+    high = np.array([chest["half_breadth"], back, chest["apex"]])
+    if tag == Surface.LUNG_R:
+        low[0], high[0] = -high[0], -low[0]
+    step = GRID_STEP * EDGE_MM
+    low -= step
+    n = np.ceil((high + step - low) / step).astype(int) + 1
+    grid = pv.ImageData(dimensions=n, spacing=(step,) * 3, origin=low)
+    nodes = np.asarray(grid.points, dtype=float)
+    walls = _walls(tag, nodes, chest)
+    near = walls.max(axis=0) < BLEND_MM  # the exact distances are costly
+    distances = np.full((2, len(nodes)), -np.inf)
+    distances[0, near] = surface_distance(torso.points, torso.faces, nodes[near]) + WALL_MM
+    box = near & np.all(nodes > heart_points.min(axis=0) - HEART_GAP_MM - BLEND_MM, axis=1)
+    box &= np.all(nodes < heart_points.max(axis=0) + HEART_GAP_MM + BLEND_MM, axis=1)
+    distances[1, box] = HEART_GAP_MM - surface_distance(heart_points, heart_faces, nodes[box])
+    distances[1] = _shadow(distances[1].reshape(n, order="F"), tag).ravel(order="F")
+    grid["level"] = _smooth_max(np.concatenate([walls, distances]), BLEND_MM)
+    piece = grid.contour([0.0], scalars="level").extract_largest().clean()
+    return np.asarray(piece.points, dtype=float), piece.regular_faces
+
+
+def _chest(torso: TorsoSurface) -> dict[str, float]:
+    """The measures of this body that the cage of the ribs follows, mm."""
+    mark = torso.landmarks
+    xiphoid = mark["XIPHOID"]
+    level = _section(torso, xiphoid[2] - BELOW_ARMS_MM)
+    skin_back = level[np.abs(level[:, 0]) < 40.0, 1].max()
+    half_breadth, half_depth = np.ptp(level[:, 0]) / 2, (skin_back - xiphoid[1]) / 2
+    return {
+        "half_breadth": HALF_BREADTH_MM[1] + GROWTH * (half_breadth - HALF_BREADTH_MM[0]),
+        "half_depth": HALF_DEPTH_MM[1] + GROWTH * (half_depth - HALF_DEPTH_MM[0]),
+        "middle": float(skin_back - half_depth),
+        "skin_back": float(skin_back),
+        "dome": float(xiphoid[2]),
+        "apex": float(mark["STERNAL_NOTCH"][2]) + APEX_MM,
+    }
+
+
+def _section(torso: TorsoSurface, height: float) -> np.ndarray:
+    """Where edges of the skin cross the plane z = height: [crossing, 3] mm."""
+    edges, _ = unique_edges(torso.faces)
+    low, high = torso.points[edges[:, 0]], torso.points[edges[:, 1]]
+    part = (height - low[:, 2]) * (high[:, 2] - height) > 0
+    low, high = low[part], high[part]
+    share = (height - low[:, 2]) / (high[:, 2] - low[:, 2])
+    return low + share[:, None] * (high - low)
+
+
+def _walls(tag: Surface, nodes: np.ndarray, chest: Mapping[str, float]) -> np.ndarray:
+    """Levels about mm, positive beyond a wall: cage, mediastinum, spine, diaphragm [4, node]."""
+    x, y, z = nodes.T
+    side = 1.0 if tag == Surface.LUNG_L else -1.0
+    height = chest["apex"] - chest["dome"]
+    across = x / chest["half_breadth"]
+    deep = (y - chest["middle"]) / chest["half_depth"]
+    up = np.maximum(z - chest["dome"], 0.0) / height
+    gauge = (np.abs(across) ** CAGE_POWER + np.abs(deep) ** CAGE_POWER + up**CAGE_POWER) ** (
+        1 / CAGE_POWER
+    )
+    cage = (gauge - 1) * min(chest["half_breadth"], chest["half_depth"])
+    mediastinum = MEDIASTINUM_MM - side * x
+    depth, radius = SPINE_MM
+    spine = radius - np.hypot(x, y - (chest["skin_back"] - depth))
+    # the top lies in the middle of the lung, a little to the front
+    fall = (2 * side * across - 1) ** 2 / 2 + (deep + 0.25) ** 2
+    diaphragm = chest["dome"] + DOMES_MM[tag] - DOME_DROP_MM * fall - z
+    return np.stack([cage, mediastinum, spine, diaphragm])
+
+
+def _shadow(level: np.ndarray, tag: Surface) -> np.ndarray:
+    """The heart [nx, ny, nz] with all that is below it or between it and the midline.
+
+    The heart rests on the diaphragm and hangs on its vessels: a lung that passed beneath it or
+    between would be a ring, not a ball.
+    """
+    below = np.maximum.accumulate(level[:, :, ::-1], axis=2)[:, :, ::-1]
+    if tag == Surface.LUNG_R:
+        return np.maximum.accumulate(below, axis=0)
+    return np.maximum.accumulate(below[::-1], axis=0)[::-1]
+
+
+def _smooth_max(levels: np.ndarray, width: float) -> np.ndarray:
+    """Largest of levels [level, node], rounded where two are equal; never smaller than it."""
+    largest = levels.max(axis=0)
+    return largest + width / 4 * np.log(np.exp((levels - largest) * 4 / width).sum(axis=0))
+
+
+def _remeshed(tag: Surface, points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Even triangles, outward.
+
+    Raises:
+        StepFailed: the result is not one closed surface.
+    """
+    import pymeshlab
+
+    meshes = pymeshlab.MeshSet(verbose=False)
+    meshes.add_mesh(pymeshlab.Mesh(points, np.asarray(faces, np.int32)))
+    edge = pymeshlab.PureValue(EDGE_MM)
+    meshes.meshing_isotropic_explicit_remeshing(iterations=6, targetlen=edge, featuredeg=180)
+    mesh = meshes.current_mesh()
+    points, faces = compact(mesh.vertex_matrix(), mesh.face_matrix())
+    edges, counts = unique_edges(faces)
+    if (counts != 2).any() or len(points) - len(edges) + len(faces) != 2:
+        raise StepFailed(f"{tag.name}: remeshing gave no closed surface of one piece")
+    if enclosed_volume(points, faces) < 0:
+        faces = faces[:, ::-1]
+    return points, faces
+
+
+def _check(
+    tag: Surface,
+    points: np.ndarray,
+    faces: np.ndarray,
+    torso: TorsoSurface,
+    heart_points: np.ndarray,
+    heart_faces: np.ndarray,
+) -> None:
+    """Plausible volume, inside the skin, outside the heart."""
+    volume = enclosed_volume(points, faces) / 1000
+    low, high = VOLUME_RANGE_ML
+    if not low <= volume <= high:
+        raise StepFailed(f"{tag.name} has {volume:.0f} ml, outside {low:.0f} to {high:.0f} ml")
+    gaps = {
+        "skin": -surface_distance(torso.points, torso.faces, points).max(),
+        "heart": min(
+            surface_distance(heart_points, heart_faces, points).min(),
+            surface_distance(points, faces, heart_points).min(),
+        ),
+    }
+    for name, gap in gaps.items():
+        if gap < MIN_GAP_MM:
+            raise StepFailed(
+                f"{tag.name} is {gap:.1f} mm from the {name}, less than {MIN_GAP_MM:g}"
+            )

@@ -1,0 +1,143 @@
+"""Express one triangulation of the mean heart by the vertices of a finer one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from einthoven.anatomy.shape.heart_template import HeartTemplate
+from einthoven.core.tags import Surface
+from einthoven.geometry.simplex import triangle_area_vectors
+from einthoven.geometry.triangles import follow_rim
+
+NEAR_TRIANGLES = 24
+MISS_MM = 100.0
+SMOOTHED_NEIGHBOURS = 3
+CURVED = (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO)
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """A triangulation tied to a finer one on the mean heart, once for all patients.
+
+    A vertex of a curved surface or a rim is a fixed mixture of three vertices of the finer
+    surface. Base and lids follow their rims from the mean heart: mixtures would fold triangles
+    there, where the rims' chords cut corners in different places.
+
+    Attributes:
+        corners: [curved vertex, 3] int32 vertex ids of the finer surface.
+        weights: [curved vertex, 3] float32 barycentric weights.
+        points: [vertex, 3] mm, the mean parameters' heart, atlas frame (z = 0 is the base);
+            only base and lids are used. Curved vertices come first.
+        faces: [face, 3] int32.
+        face_tags: [face] int8.
+    """
+
+    corners: np.ndarray
+    weights: np.ndarray
+    points: np.ndarray
+    faces: np.ndarray
+    face_tags: np.ndarray
+
+    def apply(self, fine_points: np.ndarray) -> np.ndarray:
+        """Points [vertex, 3] mm from the finer surface's points [fine vertex, 3] mm."""
+        n_curved = len(self.corners)
+        mixed = np.einsum("vk,vkd->vd", self.weights.astype(float), fine_points[self.corners])
+        targets = self.points.astype(float)
+        targets[:n_curved] = mixed
+        plane = self.faces[~np.isin(self.face_tags, CURVED)]
+        fixed = np.arange(len(targets)) < n_curved
+        return follow_rim(self.points, plane, fixed, targets)
+
+
+def resample(template: HeartTemplate, fine: HeartTemplate) -> Resampling:
+    """Find each vertex of `template` on the same curved surface (or rim) of `fine`.
+
+    Both must triangulate the same heart. A rim's vertices fall on the finer rim, so that the
+    seven surfaces stay joined.
+    """
+    n_curved = template.surface(*CURVED).max() + 1
+    corners = np.zeros((n_curved, 3), np.int32)
+    weights = np.zeros((n_curved, 3), np.float32)
+    for tag in CURVED:
+        ids = np.unique(template.surface(tag))
+        normals = _vertex_normals(template.points, template.surface(tag))[ids]
+        found = _along_normals(template.points[ids], normals, fine.points, fine.surface(tag))
+        corners[ids], weights[ids] = found
+    for name, rim in template.rims.items():
+        found = _along_loop(template.points[rim], fine.points, fine.rims[name])
+        corners[rim], weights[rim] = found
+    # Only the plane's points are used later; zeros elsewhere keep the atlas file small.
+    points = template.points.astype(np.float32)
+    on_plane = np.isin(np.arange(len(points)), template.faces[~np.isin(template.face_tags, CURVED)])
+    points[~on_plane] = 0.0
+    return Resampling(corners, weights, points, template.faces, template.face_tags)
+
+
+def _vertex_normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Unit normals [vertex, 3], by area, of a surface; arbitrary where it has no vertex."""
+    normals = np.zeros_like(points)
+    np.add.at(normals, faces, triangle_area_vectors(points, faces)[:, None, :])
+    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+
+
+def _along_normals(
+    queries: np.ndarray, normals: np.ndarray, points: np.ndarray, faces: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the normals meet a surface: corners [query, 3] and barycentric weights [query, 3].
+
+    Closest points would collapse onto the edges of creases, which normals fan out over. Beside
+    a rim a normal may just miss: the triangle that it misses least serves, weights clipped.
+    """
+    from scipy.spatial import cKDTree
+
+    triangles = points[faces]
+    n_near = min(NEAR_TRIANGLES, len(faces))
+    _, near = cKDTree(triangles.mean(axis=1)).query(queries, k=n_near)  # [query, near]
+    a, b, c = (triangles[near, k] for k in range(3))
+    area = np.cross(b - a, c - a)
+    along = np.einsum("qnd,qd->qn", area, normals)
+    along = np.where(np.abs(along) < 1e-9, 1e-9, along)
+    t = np.einsum("qnd,qnd->qn", area, a - queries[:, None]) / along
+    foot = queries[:, None] + t[..., None] * normals[:, None]
+    area_sq = (area**2).sum(axis=2)
+    first = np.einsum("qnd,qnd->qn", np.cross(c - b, foot - b), area) / area_sq
+    second = np.einsum("qnd,qnd->qn", np.cross(a - c, foot - c), area) / area_sq
+    weights = np.stack([first, second, 1 - first - second], axis=2)
+    outside = np.maximum(-weights.min(axis=2), 1e-6)  # 1e-6 for every triangle that is hit
+    # A hit near the vertex wins over others; a miss counts more the wider it is.
+    best = (np.abs(t) + MISS_MM * outside).argmin(axis=1)
+    rows = np.arange(len(queries))
+    weights = np.clip(weights[rows, best], 0, 1)
+    return faces[near[rows, best]], weights / weights.sum(axis=1, keepdims=True)
+
+
+def _along_loop(loop_points: np.ndarray, points: np.ndarray, loop: np.ndarray) -> tuple:
+    """As `_along_normals` for a closed polygon, by equal shares of its length.
+
+    Closest points would collapse where the finer polygon's chord cuts a corner. The polygons
+    run in the same sense; their offset is that of the closest points, averaged over neighbours.
+
+    Args:
+        loop_points: [rim, 3] mm in order.
+        points: [fine vertex, 3] mm.
+        loop: [fine rim] vertex ids in order.
+    """
+    share, fine_share = _shares(loop_points), _shares(points[loop])
+    apart = np.linalg.norm(loop_points[:, None] - points[loop][None], axis=2)
+    closest = apart.argmin(axis=1)
+    offset = fine_share[closest] - share
+    shift = (offset - offset[0] + 0.5) % 1.0 - 0.5  # small, whatever the polygons' first points
+    window = np.ones(2 * SMOOTHED_NEIGHBOURS + 1) / (2 * SMOOTHED_NEIGHBOURS + 1)
+    smooth = np.convolve(np.pad(shift, SMOOTHED_NEIGHBOURS, mode="wrap"), window, mode="valid")
+    share = (share + offset[0] + smooth) % 1.0
+    segment = np.searchsorted(fine_share, share, side="right") - 1
+    ends = np.append(fine_share, 1.0)
+    t = (share - ends[segment]) / (ends[segment + 1] - ends[segment])
+    corners = np.stack([loop[segment], np.roll(loop, -1)[segment], loop[segment]], axis=1)
+    return corners, np.stack([1 - t, t, np.zeros_like(t)], axis=1)
+
+
+def _shares(loop_points: np.ndarray) -> np.ndarray:
+    """How far along a closed polygon its points lie: [rim], from 0 towards 1."""
+    length = np.linalg.norm(np.roll(loop_points, -1, axis=0) - loop_points, axis=1)
+    return (np.cumsum(length) - length) / length.sum()

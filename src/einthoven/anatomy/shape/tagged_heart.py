@@ -1,0 +1,267 @@
+"""A heart from a tagged wall surface: an atlas' mean, or a user's own."""
+
+import numpy as np
+
+from einthoven.anatomy.shape.heart import HeartSurfaces
+from einthoven.anatomy.shape.heart_check import check_heart, heart_volumes
+from einthoven.core.check import between, finite, shape
+from einthoven.core.errors import BadInput, StepFailed
+from einthoven.core.tags import Surface
+from einthoven.geometry.boundary_loops import fill_rims, loop_area, smooth_loop, spread
+from einthoven.geometry.remeshing import remesh_open
+from einthoven.geometry.triangles import (
+    compact,
+    face_edges,
+    face_neighbours,
+    face_pieces,
+    rim_loops,
+)
+
+CUPS = (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO)
+LIDS = {Surface.LV_ENDO: Surface.LV_LID, Surface.RV_ENDO: Surface.RV_LID}
+SMOOTHING_ROUNDS = 30
+Piece = tuple[np.ndarray, np.ndarray]
+"""Points [vertex, 3] mm and faces [face, 3] of one tagged piece."""
+
+
+def heart_from_surface(
+    points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray, edge_mm: float
+) -> HeartSurfaces:
+    """The heart whose myocardium a tagged surface bounds, in the heart frame.
+
+    See `placed_heart`.
+    """
+    return placed_heart(points, faces, face_tags, edge_mm)[0]
+
+
+def placed_heart(
+    points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray, edge_mm: float
+) -> tuple[HeartSurfaces, np.ndarray, np.ndarray]:
+    """The heart whose myocardium a tagged surface bounds, and where it lay.
+
+    Each cavity may have one opening or several (valves); the base may be curved. Rims are
+    smoothed on the scale of `edge_mm`, for labels have teeth.
+
+    Args:
+        points: [vertex, 3] mm, in any rigid frame.
+        faces: [face, 3], closed without its lids, in any orientation.
+        face_tags: [face] core.tags.Surface: EPI, LV_ENDO, RV_ENDO, BASE; lids are made anew.
+        edge_mm: wanted mean edge length.
+
+    Returns:
+        HeartSurfaces in the heart frame; rotation [3, 3] and origin [3] mm, so that the given
+        frame is heart @ rotation.T + origin.
+
+    Raises:
+        BadInput: not one closed surface with the four tags, each in one piece.
+        StepFailed: it could not be triangulated, or the result is no valid heart.
+    """
+    between("edge_mm", edge_mm, 0.5, 8.0, "is this mm?")
+    points, faces, face_tags = _wall(points, faces, face_tags)
+    landmarks, rotation, origin = heart_frame(points, faces, face_tags)
+    points = (points - origin) @ rotation
+    landmarks = {name: (place - origin) @ rotation for name, place in landmarks.items()}
+    points, faces, face_tags = _triangulate(points, faces, face_tags, edge_mm)
+    volumes = heart_volumes(points, faces, face_tags)
+    check_heart(points, faces, face_tags, flat_base=False)
+    return HeartSurfaces(points, faces, face_tags, landmarks, volumes), rotation, origin
+
+
+def heart_frame(
+    points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Landmarks and heart frame of a wall surface (outward faces), in the frame it comes in.
+
+    LV_BASE and RV_BASE are the centroids of the cavities' openings, LV_APEX the point of the LV
+    farthest from LV_BASE; RV_APEX and APEX_EPI lie lowest along the long axis.
+
+    Returns:
+        landmarks, each [3] mm; axes as columns [3, 3]; origin [3] mm.
+    """
+    landmarks = {}
+    for name, tag in (("LV_BASE", Surface.LV_ENDO), ("RV_BASE", Surface.RV_ENDO)):
+        openings = [loop_area(points[rim]) for rim in rim_loops(faces[face_tags == tag])]
+        areas = [np.linalg.norm(area) for area, _ in openings]
+        landmarks[name] = np.average([centre for _, centre in openings], axis=0, weights=areas)
+    origin = landmarks["LV_BASE"]
+    lv, rv, epi = (points[np.unique(faces[face_tags == tag])]
+                   for tag in (Surface.LV_ENDO, Surface.RV_ENDO, Surface.EPI))  # fmt: skip
+    landmarks["LV_APEX"] = lv[np.linalg.norm(lv - origin, axis=1).argmax()]
+    z = origin - landmarks["LV_APEX"]
+    z /= np.linalg.norm(z)
+    landmarks["RV_APEX"] = rv[(rv @ z).argmin()]
+    landmarks["APEX_EPI"] = epi[(epi @ z).argmin()]
+    x = landmarks["RV_BASE"] - origin
+    x -= (x @ z) * z
+    x /= np.linalg.norm(x)
+    return landmarks, np.stack([x, np.cross(z, x), z], axis=1), origin
+
+
+def _wall(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> tuple:
+    """The checked wall without lids: outward faces, every tag without islands."""
+    shape("points", finite("points", points), (None, 3))
+    shape("face_tags", face_tags, (len(shape("faces", faces, (None, 3))),))
+    kept = ~np.isin(face_tags, list(LIDS.values()))
+    face_tags = np.asarray(face_tags)[kept].astype(np.int8)
+    points, faces = compact(np.asarray(points, float), np.asarray(faces)[kept])
+    wanted = {*CUPS, Surface.BASE}
+    if found := {int(tag) for tag in np.unique(face_tags)} ^ wanted:
+        names = ", ".join(Surface(tag).name for tag in found if tag in set(Surface))
+        raise BadInput(f"face_tags: {names or sorted(found)} missing or too many; a heart's wall "
+                       "has EPI, LV_ENDO, RV_ENDO and BASE")  # fmt: skip
+    faces = _outward(points, faces)
+    face_tags = _without_islands(faces, face_tags)
+    bare = face_tags != Surface.BASE
+    across = face_neighbours(faces)
+    touching = bare[:, None] & bare[across] & (face_tags[:, None] != face_tags[across])
+    if touching.any():
+        raise BadInput(
+            f"face_tags: along {touching.sum() // 2} edges cavities and epicardium meet without "
+            "BASE between them; the base must be a triangle wide everywhere"
+        )
+    for tag in CUPS:
+        try:
+            n_rims = len(rim_loops(faces[face_tags == tag]))
+        except StepFailed as error:
+            raise BadInput(f"{tag.name}: {error}; are its labels ragged?") from error
+        if n_rims == 0:
+            raise BadInput(f"{tag.name}: closed by itself, without an opening at BASE")
+    return points, faces, face_tags
+
+
+def _outward(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Faces of one closed surface, turned to point out of the wall."""
+    import pyvista as pv
+
+    edges, counts = np.unique(np.sort(face_edges(faces), axis=1), axis=0, return_counts=True)
+    if n := int((counts != 2).sum()):
+        raise BadInput(f"heart wall: {n} of {len(edges)} edges do not lie between two triangles; "
+                       "it must be closed without lids")  # fmt: skip
+    surface = pv.PolyData.from_regular_faces(points, faces)
+    if n := surface.connectivity()["RegionId"].max():
+        raise BadInput(f"heart wall: {n + 1} separate surfaces; give the one around the muscle")
+    turned = surface.compute_normals(
+        cell_normals=True, point_normals=False, consistent_normals=True,
+        auto_orient_normals=True, split_vertices=False,
+    )  # fmt: skip
+    return np.asarray(turned.regular_faces)
+
+
+def _without_islands(faces: np.ndarray, face_tags: np.ndarray) -> np.ndarray:
+    """Labels without islands and teeth.
+
+    A triangle with two neighbours of another tag takes that tag, until none changes; then pieces
+    other than the largest of a tag take the tag around them. Pieces of the base are kept where
+    they part two other tags.
+    """
+    tags = face_tags.copy()
+    neighbours = face_neighbours(faces)
+    for _ in range(20):
+        around = tags[neighbours]
+        middle = np.sort(around, axis=1)[:, 1]
+        teeth = ((around == middle[:, None]).sum(axis=1) >= 2) & (middle != tags)
+        if not teeth.any():
+            break
+        tags[teeth] = middle[teeth]
+    for piece in face_pieces(faces, tags):
+        tag = tags[piece[0]]
+        around = tags[neighbours[piece]]
+        others = np.unique(around[around != tag])
+        largest = len(piece) > 0.5 * (tags == tag).sum()
+        if not largest and (tag != Surface.BASE or len(others) == 1):
+            values, counts = np.unique(around[around != tag], return_counts=True)
+            tags[piece] = values[counts.argmax()]
+    return tags
+
+
+def _triangulate(
+    points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray, edge_mm: float
+) -> tuple:
+    """All seven surfaces anew: cups, then the base between their rims and lids over them."""
+    new_points: list[np.ndarray] = []
+    new_faces: list[np.ndarray] = []
+    new_tags: list[int] = []
+    rims: list[tuple[Surface, np.ndarray, np.ndarray]] = []  # tag, old and new vertex ids
+    n = 0
+    for tag in CUPS:
+        cup_points, cup_faces, cup_rims = _cup(points, faces, face_tags, tag, edge_mm)
+        rims += [(tag, old, new + n) for old, new in cup_rims]
+        flip = 1 if tag == Surface.EPI else -1  # endocardia point out of their cavities
+        new_points.append(cup_points)
+        new_faces.append((cup_faces + n)[:, ::flip])
+        new_tags += [tag] * len(cup_faces)
+        n += len(cup_points)
+
+    def add(tag: Surface, loops: list[np.ndarray], like: Piece | None) -> None:
+        nonlocal n
+        cups = np.concatenate(new_points)
+        try:
+            inner, filled = fill_rims([cups[loop] for loop in loops], edge_mm, like)
+        except StepFailed as error:
+            raise StepFailed(f"{tag.name}: {error}") from error
+        n_rim = sum(map(len, loops))
+        ids = np.concatenate([*loops, n + np.arange(len(inner) - n_rim)])
+        new_points.append(inner[n_rim:])
+        new_faces.append(ids[filled])
+        new_tags.extend([tag] * len(filled))
+        n += len(inner) - n_rim
+
+    for piece in _base_pieces(faces, face_tags):
+        around = [its for its in rims if np.isin(its[1], piece).all()]
+        # rims of cups run clockwise as seen from the base beside them
+        loops = sorted((new[::-1] for _, _, new in around), key=len, reverse=True)
+        add(Surface.BASE, loops, (points, piece))
+    for tag, _, new in rims:
+        if tag in LIDS:
+            add(LIDS[tag], [new], None)  # counter-clockwise from above, as lids point
+    result = np.concatenate(new_points), np.concatenate(new_faces).astype(np.int32)
+    return *result, np.array(new_tags, np.int8)
+
+
+def _base_pieces(faces: np.ndarray, face_tags: np.ndarray) -> list[np.ndarray]:
+    """Faces of each connected piece of the base."""
+    base = faces[face_tags == Surface.BASE]
+    return [base[piece] for piece in face_pieces(base)]
+
+
+def _cup(
+    points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray, tag: Surface, edge_mm: float
+) -> tuple[np.ndarray, np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+    """One curved surface remeshed, its rims on the smoothed rims of the labels.
+
+    Returns:
+        points [vertex, 3] mm, faces [face, 3]; for every rim its old and its new vertex ids.
+    """
+    piece = compact(points, faces[face_tags == tag])
+    old_rims = rim_loops(faces[face_tags == tag])
+    try:
+        cup_points, cup_faces, new_rims = remesh_open(*piece, edge_mm, len(old_rims))
+    except StepFailed as error:
+        raise StepFailed(f"{tag.name}: {error}") from error
+    pairs = []
+    centres = [points[rim].mean(axis=0) for rim in old_rims]
+    for new in new_rims:
+        apart = np.linalg.norm(centres - cup_points[new].mean(axis=0), axis=1)
+        old = old_rims[int(apart.argmin())]
+        rim = smooth_loop(points[old], edge_mm)
+        cup_points[new] = spread(rim, len(new), near=cup_points[new])
+        pairs.append((old, new))
+    return _relax(cup_points, cup_faces, np.concatenate(new_rims), piece), cup_faces, pairs
+
+
+def _relax(points: np.ndarray, faces: np.ndarray, fixed: np.ndarray, onto: Piece) -> np.ndarray:
+    """Even out triangles: vertices slide on the surface `onto`, those of the rims stay."""
+    import pyvista as pv
+    from vtkmodules.vtkFiltersCore import vtkSmoothPolyDataFilter
+
+    smoother = vtkSmoothPolyDataFilter()
+    smoother.SetInputData(pv.PolyData.from_regular_faces(points, faces))
+    smoother.SetSourceData(pv.PolyData.from_regular_faces(*onto))
+    smoother.SetNumberOfIterations(SMOOTHING_ROUNDS)
+    smoother.SetRelaxationFactor(0.5)
+    smoother.FeatureEdgeSmoothingOff()
+    smoother.BoundarySmoothingOff()
+    smoother.Update()
+    relaxed = np.array(pv.wrap(smoother.GetOutput()).points, float)
+    relaxed[fixed] = points[fixed]
+    return relaxed

@@ -1,0 +1,1 @@
+"""Published atlases, converted to one file each."""

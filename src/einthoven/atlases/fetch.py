@@ -1,0 +1,138 @@
+"""From published files to one atlas file: download or take what the user has, read, convert."""
+
+import tempfile
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+from einthoven.anatomy.shape.atlas_file import model_arrays, save_atlas
+from einthoven.anatomy.shape.atlas_heart import edge_key, meshed
+from einthoven.anatomy.shape.torso_cut import torso_arrays
+from einthoven.atlases.catalogue import CATALOGUE, Published, published
+from einthoven.atlases.components import share_of
+from einthoven.atlases.download import fetch_file, sha256, unpack
+from einthoven.core.check import between
+from einthoven.core.errors import BadInput
+from einthoven.core.log import logger
+
+EDGES_MM: tuple[float, ...] = (4.0, 2.2)
+"""Edge lengths at which a heart is triangulated when it is converted; others take seconds a job."""
+MAX_MODES = 100
+
+
+def fetch(
+    name: str,
+    source: Path | None,
+    to: Path,
+    phase: str = "ED",
+    n_modes: int = 20,
+    edges_mm: tuple[float, ...] | None = None,
+) -> Path:
+    """Make the atlas file of a published atlas.
+
+    Args:
+        name: in `catalogue.CATALOGUE`.
+        source: folder, file or zip that the user has; None downloads into `to`/`name`.
+        to: folder of atlas files.
+        phase: "ED" or "ES".
+        n_modes: how many modes to keep.
+        edges_mm: edge lengths at which a heart is triangulated now; None: `EDGES_MM`.
+
+    Returns:
+        The file written.
+
+    Raises:
+        BadInput: unknown name or phase, no internet, or files that are not what they should be.
+        StepFailed: the mean could not be triangulated.
+    """
+    atlas = published(name)
+    between("modes", n_modes, 1, MAX_MODES)
+    edges_mm = EDGES_MM if edges_mm is None else edges_mm
+    if phase not in atlas.phases:
+        raise BadInput(f"phase {phase}: {name} has {', '.join(atlas.phases)}")
+    out = to / (f"{name}.npz" if phase == atlas.phases[0] else f"{name}-{phase.lower()}.npz")
+    if source is None:
+        folder = to / name
+        if phase != "ED" and name == "bai-2015":
+            raise BadInput(
+                f"{name}: no address of phase {phase} is known; give the files by --from"
+            )
+        download(name, folder)
+        convert(name, folder, out, phase, n_modes, edges_mm)
+    elif source.suffix == ".zip":
+        with tempfile.TemporaryDirectory() as unpacked:
+            unpack(source, Path(unpacked), wanted_files(atlas, phase))
+            convert(name, Path(unpacked), out, phase, n_modes, edges_mm)
+    elif source.exists():
+        folder = source if source.is_dir() else source.parent
+        convert(name, folder, out, phase, n_modes, edges_mm)
+    else:
+        raise BadInput(f"{source}: no such file or folder")
+    return out
+
+
+def download(name: str, folder: Path, phase: str = "ED") -> None:
+    """Fetch the files of an atlas into a folder.
+
+    Raises:
+        BadInput: they cannot be had; one line tells where they are and where to put them.
+    """
+    atlas = published(name)
+    logger.info("%s: %s", name, atlas.licence)
+    for remote in atlas.files_at(phase):
+        try:
+            fetch_file(remote, folder)
+        except BadInput as error:
+            raise BadInput(
+                f"{error}; then: einthoven fetch {name} --from {folder} (see {atlas.page})"
+            ) from error
+
+
+def convert(
+    name: str, folder: Path, out: Path, phase: str, n_modes: int, edges_mm: tuple[float, ...]
+) -> None:
+    """Read an atlas' files in a folder and write the atlas file."""
+    atlas = published(name)
+    reader = import_module(f"{__package__}.{atlas.reader}")
+    found = reader.read(folder, phase, n_modes)
+    if atlas.kind == "torso":
+        model, arrays = found.model, torso_arrays(found)
+    else:
+        model, arrays = found, model_arrays(found)
+        for edge_mm in edges_mm:
+            logger.info("%s: triangulating at %g mm", name, edge_mm)
+            arrays |= model_arrays(meshed(found, edge_mm), edge_key(edge_mm))
+    checksums = {
+        path.name: sha256(path)
+        for path in (folder / file for file in wanted_files(atlas, phase))
+        if path.is_file()
+    }
+    save_atlas(
+        out,
+        atlas.kind,
+        arrays,
+        name=name,
+        title=atlas.title,
+        source=atlas.source,
+        licence=atlas.licence,
+        phase=phase,
+        n_modes=model.n_modes,
+        share_of_kept=np.round(share_of(np.asarray(model.sds) ** 2), 4).tolist(),
+        sha256=checksums,
+    )
+
+
+def wanted_files(atlas: Published, phase: str) -> list[str]:
+    """Names of the files that a reader needs."""
+    remotes = atlas.files_at(phase)
+    return [name for remote in remotes for name in remote.members or (remote.name,)]
+
+
+def table() -> str:
+    """The known atlases as text."""
+    from tabulate import tabulate
+
+    rows = [[name, its.kind, its.title, its.licence, its.page] for name, its in CATALOGUE.items()]
+    widths = [None, None, 30, 30, 60]
+    return tabulate(rows, ["name", "of a", "what", "terms", "page"], maxcolwidths=widths)

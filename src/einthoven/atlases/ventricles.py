@@ -1,0 +1,155 @@
+"""The wall of both ventricles from three closed surfaces: LV cavity, LV outside, RV cavity.
+
+Atlases made from labelled images hold no outside of the RV, whose wall is too thin to be seen;
+it gets one of 3 mm, as Schuler and Loewe (10.5281/zenodo.4506463) gave it.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from einthoven.anatomy.shape.carry import outward
+from einthoven.core.errors import BadInput, StepFailed
+from einthoven.core.tags import Surface
+from einthoven.geometry.boundary_loops import fill_rims
+from einthoven.geometry.signed_distance import surface_distance
+from einthoven.geometry.simplex import triangle_area_vectors
+from einthoven.geometry.triangles import compact, face_pieces, rim_loops
+
+RV_WALL_MM = 3.0
+GRID_MM = 3.0
+FINER = 2
+"""Distances are smooth: they are computed every 3 mm and interpolated every 1.5 mm."""
+BELOW_CAPS_MM = 2.0
+"""The base is cut so far below the lowest of the surfaces' flat tops."""
+STEP_OUT_MM = 2.5
+"""Thinner than any wall of the LV, thicker than what a closed top may be."""
+LEAST_TOP = 0.02
+"""Share of the cavity's surface that its top has at least."""
+
+Piece = tuple[np.ndarray, np.ndarray]
+"""Points [vertex, 3] mm and faces [face, 3]."""
+
+
+def wall_between(lv: Piece, lv_epi: Piece, rv: Piece) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One closed surface around the myocardium, with the base cut by a plane.
+
+    The muscle is what lies in the LV's outside or within 3 mm of the RV cavity, but in no
+    cavity; its boundary is found by marching cubes on the signed distances.
+
+    Args:
+        lv: LV cavity, closed, faces outward.
+        lv_epi: outside of the LV (or its muscle alone), closed, faces outward.
+        rv: RV cavity, closed, faces outward.
+
+    Returns:
+        points [vertex, 3] mm, faces [face, 3] outward, face_tags [face]: EPI, LV_ENDO, RV_ENDO,
+        BASE.
+
+    Raises:
+        BadInput: the LV is not closed by a top.
+        StepFailed: the wall is not one closed surface.
+    """
+    up, height = _base_plane(lv, lv_epi, rv)
+    across = np.linalg.svd(up[None])[2][1]
+    axes = np.stack([across, np.cross(up, across), up], axis=1)  # as columns, right-handed
+    distances = _Distances.of(height, *((piece[0] @ axes, piece[1]) for piece in (lv, lv_epi, rv)))
+    points, faces = _cups(distances)
+    rims = sorted(rim_loops(faces), key=lambda rim: -np.ptp(points[rim], axis=0).max())
+    if len(rims) != 3:
+        raise StepFailed(f"wall of the atlas' mean: {len(rims)} rims at the base, not 3")
+    levels = distances.levels(points[faces].mean(axis=1))
+    tags = np.array(list(levels), np.int8)[np.abs(list(levels.values())).argmin(axis=0)]
+    base_points, base_faces = fill_rims([points[rim] for rim in rims], GRID_MM)
+    n_rim = sum(map(len, rims))
+    ids = np.concatenate([*rims, len(points) + np.arange(len(base_points) - n_rim)])
+    tags = np.append(tags, np.full(len(base_faces), Surface.BASE, np.int8))
+    points = np.concatenate([points, base_points[n_rim:]]) @ axes.T
+    return points, outward(points, np.concatenate([faces, ids[base_faces]])), tags
+
+
+def _cups(distances: "_Distances") -> tuple[np.ndarray, np.ndarray]:
+    """The muscle's three curved boundaries below the base: points [vertex, 3], faces [face, 3]."""
+    import pyvista as pv
+
+    shape = FINER * (np.array(distances.values.shape[1:]) - 1) + 1
+    grid = pv.ImageData(dimensions=shape, spacing=(GRID_MM / FINER,) * 3, origin=distances.origin)
+    # Inside the muscle every level is negative; cavities enter with the opposite sign.
+    levels = distances.levels(np.asarray(grid.points, float))
+    grid.point_data["wall"] = np.max(list(levels.values()), axis=0)
+    surface = grid.contour([0.0], scalars="wall", method="contour").triangulate()
+    faces = np.asarray(surface.regular_faces)
+    largest = sorted(face_pieces(faces), key=len)[-3:]  # crumbs remain where surfaces touch
+    faces = faces[np.sort(np.concatenate(largest))]
+    return compact(np.asarray(surface.points, float), faces)
+
+
+@dataclass(frozen=True)
+class _Distances:
+    """Signed distances to three surfaces on a grid whose top is the base.
+
+    Attributes:
+        values: [3, x, y, z] mm: LV cavity, LV outside, RV cavity; negative inside.
+        origin: [3] mm.
+    """
+
+    values: np.ndarray
+    origin: np.ndarray
+
+    @classmethod
+    def of(cls, height: float, lv: Piece, lv_epi: Piece, rv: Piece) -> Self:
+        """From the closed surfaces, z along the normal of the base, which is at z = `height`."""
+        everything = np.concatenate([lv[0], lv_epi[0], rv[0]])
+        margin = RV_WALL_MM + 2 * GRID_MM
+        low, high = everything.min(axis=0) - margin, everything.max(axis=0) + margin
+        high[2] = height
+        n = np.ceil((high - low) / GRID_MM).astype(int) + 1
+        low[2] = height - (n[2] - 1) * GRID_MM
+        places = np.stack(np.meshgrid(*map(np.arange, n), indexing="ij"), axis=-1) * GRID_MM + low
+        flat = places.reshape(-1, 3)
+        values = [surface_distance(*piece, flat) for piece in (lv, lv_epi, rv)]
+        return cls(np.reshape(values, (3, *n)), low)
+
+    def levels(self, points: np.ndarray) -> dict[Surface, np.ndarray]:
+        """Signed distance [point] mm to each boundary of the muscle, negative on its side."""
+        from scipy.ndimage import map_coordinates
+
+        steps = (points - self.origin).T / GRID_MM
+        in_lv, in_epi, in_rv = (map_coordinates(its, steps, mode="nearest") for its in self.values)
+        in_left = np.minimum(in_epi, in_lv)  # a file may hold the muscle's shell or its outside
+        return {
+            Surface.EPI: np.minimum(in_left, in_rv - RV_WALL_MM),
+            Surface.LV_ENDO: -in_lv,
+            Surface.RV_ENDO: -np.maximum(in_rv, -in_left),
+        }
+
+
+def _base_plane(lv: Piece, lv_epi: Piece, rv: Piece) -> tuple[np.ndarray, float]:
+    """Unit normal [3] and height in mm of the plane that cuts the base.
+
+    The normal is that of the LV's top: where a step out of the cavity leads out of the LV.
+
+    Raises:
+        BadInput: it leads out nowhere.
+    """
+    points, faces = lv
+    area = triangle_area_vectors(points, faces)
+    size = np.linalg.norm(area, axis=1, keepdims=True)
+    middle = points[faces].mean(axis=1)
+    ahead = middle + STEP_OUT_MM * area / np.maximum(size, 1e-12)
+    top = surface_distance(*lv_epi, ahead) > 0
+    up = area[top].sum(axis=0)
+    if np.linalg.norm(up) < LEAST_TOP * size.sum():
+        raise BadInput(
+            f"the LV cavity has no open base: {STEP_OUT_MM:g} mm out of it, the LV's outside is "
+            "left almost nowhere; are these the right surfaces, in mm?"
+        )
+    up /= np.linalg.norm(up)
+    tops = np.median(middle[top] @ up), np.median(_highest(rv[0] @ up))
+    return up, float(min(tops)) - BELOW_CAPS_MM
+
+
+def _highest(heights: np.ndarray) -> np.ndarray:
+    """The highest hundredth of values: the top of a surface without its outliers."""
+    return heights[heights >= np.quantile(heights, 0.99)]

@@ -1,0 +1,1 @@
+"""Purkinje trees."""

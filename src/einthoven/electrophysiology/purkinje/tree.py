@@ -1,0 +1,195 @@
+"""Purkinje trees on both endocardia and the times at which they reach the muscle.
+
+Trees grow by the fractal rule of Sahli Costabal, Hurtado, Kuhl, "Generating Purkinje networks in
+the human heart", J. Biomech. 49:2455 (2016), doi:10.1016/j.jbiomech.2015.12.025, in the package
+fractal-tree. A junction with the muscle (PMJ) is a tip of the tree; its time is the shortest path
+along the tree over the conduction speed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from einthoven.core import check
+from einthoven.core.errors import StepFailed
+from einthoven.core.log import logger
+from einthoven.core.seeds import derive_seed
+from einthoven.core.tags import Surface
+from einthoven.electrophysiology.purkinje.bundles import Bundle, bundle_starts
+from einthoven.electrophysiology.purkinje.growth import Branching, grow
+from einthoven.fibers.coordinates import Coordinates
+from einthoven.fibers.heart import Heart
+
+SIDES = {-1: Surface.LV_ENDO, 1: Surface.RV_ENDO}
+
+
+@dataclass(frozen=True)
+class PurkinjeTree:
+    """Both trees and their junctions, as in `purkinje.npz`."""
+
+    tree_points: np.ndarray
+    """[tree_node, 3] mm."""
+    tree_edges: np.ndarray
+    """[tree_edge, 2] tree nodes."""
+    tree_side: np.ndarray
+    """[tree_node] -1 LV, +1 RV."""
+    pmj_nodes: np.ndarray
+    """[pmj] heart nodes, sorted within a side."""
+    pmj_times: np.ndarray
+    """[pmj] ms after the impulse leaves the His bundle."""
+    pmj_side: np.ndarray
+    """[pmj] -1 LV, +1 RV."""
+    coverage_gap_mm: tuple[float, float]
+    """LV, RV: largest distance from the endocardium to its nearest junction."""
+    draws: tuple[int, int]
+    """LV, RV: how many trees were drawn."""
+
+
+def grow_tree(
+    mesh: Mapping[str, np.ndarray],
+    coordinates: Coordinates,
+    seed: int,
+    branch_length_mm: float = 4.0,
+    segment_mm: float = 1.0,
+    branch_angle_rad: float = 0.25,
+    n_generations: int = 20,
+    speed_mm_per_ms: float = 1.5,
+    max_coverage_gap_mm: float = 25.0,
+    max_draws: int = 30,
+) -> PurkinjeTree:
+    """Grow the left and right tree of a patient.
+
+    The left bundle runs down the septum and forks to the front and the back; the right one surfaces
+    low on the septum, where the moderator band leaves it; the band, one straight edge through the
+    cavity, leads to a second root on the free wall. The insulated ways to both roots
+    (`conduction.bundles`) precede the ways along the trees.
+
+    Args:
+        mesh: arrays of `mesh.npz`.
+        coordinates: of `fibers.coordinates.ventricular_coordinates`.
+        seed: derived for this patient; the trees depend on nothing else that is random.
+        branch_length_mm: mean length of a branch.
+        segment_mm: length of the straight pieces that make a branch.
+        branch_angle_rad: between a branch and its mother.
+        n_generations: how often the tips divide.
+        speed_mm_per_ms: of conduction in the bundles and trees.
+        max_coverage_gap_mm: no point of an endocardium may be further from a junction.
+        max_draws: trees drawn until one covers the endocardium.
+
+    Returns:
+        `PurkinjeTree`.
+
+    Raises:
+        BadInput: malformed mesh or a parameter out of range.
+        StepFailed: no draw covers the endocardium, or the root is off the surface.
+    """
+    check.between("speed_mm_per_ms", speed_mm_per_ms, 0.5, 6, "is this m/s (= mm/ms)?")
+    check.between("segment_mm", segment_mm, 0.1, branch_length_mm, "shorter than a branch")
+    heart = Heart.from_mesh(mesh)
+    branching = Branching(branch_length_mm, segment_mm, branch_angle_rad, n_generations)
+    parts = []
+    for side, bundle in bundle_starts(heart, coordinates).items():
+        surface, used = _surface(heart, SIDES[side])
+        points, edges, gap, draws = _draw(
+            surface,
+            bundle,
+            branching,
+            derive_seed(seed, "tree", side),
+            max_coverage_gap_mm,
+            max_draws,
+        )
+        nodes, lengths = _junctions(points, edges, surface[0], used)
+        times = (bundle.length_mm + lengths) / speed_mm_per_ms
+        parts.append((side, points, edges, nodes, times, gap, draws))
+        logger.info("Purkinje %s: %d junctions, gap %.1f mm", SIDES[side].name, len(nodes), gap)
+    return _joined(parts)
+
+
+def _draw(
+    surface: tuple[np.ndarray, np.ndarray],
+    bundle: Bundle,
+    branching: Branching,
+    seed: int,
+    max_gap_mm: float,
+    max_draws: int,
+) -> tuple[np.ndarray, np.ndarray, float, int]:
+    """Draw trees until one covers the surface: points, edges, gap in mm, draws."""
+    gaps = []
+    for draw in range(max_draws):
+        points, edges = grow(*surface, bundle.roots, branching, derive_seed(seed, draw))
+        gap = coverage_gap(points[_tips(edges, len(points))], surface[0])
+        if gap <= max_gap_mm:
+            return points, edges, gap, draw + 1
+        gaps.append(f"{gap:.0f}")
+    raise StepFailed(
+        f"purkinje: {max_draws} trees leave gaps of {', '.join(gaps)} mm, more than "
+        f"max_coverage_gap_mm = {max_gap_mm:g}; raise n_generations ({branching.n_generations}) "
+        f"or branch_length_mm ({branching.branch_length_mm:g})"
+    )
+
+
+def coverage_gap(junctions: np.ndarray, surface_points: np.ndarray) -> float:
+    """Largest distance from a surface point to its nearest junction, mm."""
+    from scipy.spatial import cKDTree
+
+    return float(cKDTree(junctions).query(surface_points)[0].max())
+
+
+def path_lengths(points: np.ndarray, edges: np.ndarray, root: int = 0) -> np.ndarray:
+    """Length of the shortest path along the tree from the root to each node, mm [tree_node].
+
+    Raises:
+        StepFailed: the tree is in pieces.
+    """
+    import networkx as nx
+
+    graph: nx.Graph = nx.Graph()
+    graph.add_nodes_from(range(len(points)))
+    lengths = np.linalg.norm(points[edges[:, 0]] - points[edges[:, 1]], axis=1)
+    graph.add_weighted_edges_from(zip(*edges.T.tolist(), lengths.tolist()))
+    reached = nx.single_source_dijkstra_path_length(graph, root)
+    if len(reached) < len(points):
+        raise StepFailed(f"purkinje: {len(points) - len(reached)} tree nodes are cut off the root")
+    return np.array([reached[node] for node in range(len(points))])
+
+
+def _tips(edges: np.ndarray, n_nodes: int) -> np.ndarray:
+    """Tree nodes with one edge, without the root."""
+    tips = np.flatnonzero(np.bincount(edges.ravel(), minlength=n_nodes) == 1)
+    return tips[tips != 0]
+
+
+def _surface(heart: Heart, tag: Surface) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """One surface with its own numbering (points, faces), and its heart nodes."""
+    used, faces = np.unique(heart.surface(tag), return_inverse=True)
+    return (heart.points[used], faces.reshape(-1, 3)), used
+
+
+def _junctions(
+    points: np.ndarray, edges: np.ndarray, surface_points: np.ndarray, used: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Heart node nearest to each tip, once each, and the shortest way to it along the tree, mm."""
+    from scipy.spatial import cKDTree
+
+    tips = _tips(edges, len(points))
+    nearest = used[cKDTree(surface_points).query(points[tips])[1]]
+    nodes, group = np.unique(nearest, return_inverse=True)
+    lengths = np.full(len(nodes), np.inf)
+    np.minimum.at(lengths, group, path_lengths(points, edges)[tips])
+    return nodes, lengths
+
+
+def _joined(parts: list[tuple]) -> PurkinjeTree:
+    sides, points, edges, nodes, times, gaps, draws = zip(*parts)
+    shift = np.cumsum([0, *map(len, points[:-1])])
+    return PurkinjeTree(
+        tree_points=np.concatenate(points),
+        tree_edges=np.concatenate([e + s for e, s in zip(edges, shift)]),
+        tree_side=np.repeat(sides, list(map(len, points))).astype(np.int8),
+        pmj_nodes=np.concatenate(nodes),
+        pmj_times=np.concatenate(times),
+        pmj_side=np.repeat(sides, list(map(len, nodes))).astype(np.int8),
+        coverage_gap_mm=gaps,
+        draws=draws,
+    )

@@ -1,0 +1,1 @@
+"""Auto-decoder of four signed distances."""

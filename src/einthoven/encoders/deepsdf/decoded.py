@@ -1,0 +1,100 @@
+"""Surfaces that a code stands for, as triangles."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from einthoven.core.tags import SDF_SURFACES
+from einthoven.encoders.chamfer import Grid
+from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
+
+N_ROUGH = 24
+REACH = 2.5
+"""Half of a side of the box in which a surface is looked for, in mean radii of torso or heart."""
+
+
+def decoded_surfaces(
+    encoder: DeepSdfEncoder, latent: np.ndarray, n_grid: int
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The four surfaces of a code: name -> points [vertex, 3] mm, patient frame, and faces.
+
+    Args:
+        encoder: trained.
+        latent: [latent].
+        n_grid: grid points a side, over the torso and over the heart.
+
+    Raises:
+        StepFailed: a surface does not exist.
+    """
+    decoder, found = encoder.decoder, dict[str, tuple[np.ndarray, np.ndarray]]()
+    boxes = (
+        (np.zeros(3), float(decoder.body_mm), SDF_SURFACES[:1]),
+        (decoder.heart_centre.numpy(), float(decoder.heart_mm), SDF_SURFACES[1:]),
+    )
+    for centre, radius, names in boxes:
+        columns = [SDF_SURFACES.index(name) for name in names]
+
+        def decode(points: np.ndarray, columns: list[int] = columns) -> np.ndarray:
+            return encoder.decode(latent, points)[:, columns]
+
+        corners = centre + REACH * radius * np.array([[-1.0] * 3, [1.0] * 3])
+        rough = Grid.around(corners, N_ROUGH)
+        outermost = decode(rough.points())[:, -1]
+        inside = _largest_blob(outermost <= rough.spacing.max(), N_ROUGH)
+        fine = Grid.around(rough.points()[inside], n_grid) if inside.any() else rough
+        values = values_near_zero(fine, decode)
+        for k, name in enumerate(names):
+            found[name] = _largest_surface(*fine.contour(values[:, k]))
+    return found
+
+
+def _largest_blob(inside: np.ndarray, n: int) -> np.ndarray:
+    """The largest connected part of the grid points [n^3] that are inside.
+
+    Far from all samples of the training a network may make up a second body.
+    """
+    from scipy.ndimage import label
+
+    labels = label(inside.reshape((n,) * 3))[0].ravel()
+    sizes = np.bincount(labels)
+    sizes[0] = 0
+    return inside & (labels == sizes.argmax())
+
+
+def _largest_surface(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The largest connected part of a surface."""
+    import pyvista
+
+    whole = pyvista.PolyData.from_regular_faces(points, faces)
+    part = whole.connectivity("largest").extract_surface(algorithm="dataset_surface")
+    return np.asarray(part.points, dtype=np.float64), part.regular_faces
+
+
+def values_near_zero(
+    grid: Grid, decode: Callable[[np.ndarray], np.ndarray], every: int = 4
+) -> np.ndarray:
+    """Values on a grid, decoded where one of them may be near zero, interpolated elsewhere.
+
+    As distances change by no more than the way, a coarser grid tells where that is.
+
+    Args:
+        grid: whose points but one a side are a multiple of `every`; else all are decoded.
+        decode: points [point, 3] -> distances [point, column] mm.
+        every: each so-manyth point belongs to the coarser grid.
+
+    Returns:
+        [point, column].
+    """
+    from scipy.ndimage import map_coordinates
+
+    if (grid.n - 1) % every:
+        return decode(grid.points())
+    coarse = Grid(grid.low, grid.spacing * every, (grid.n - 1) // every + 1)
+    known = decode(coarse.points())
+    index = np.indices((grid.n,) * 3).reshape(3, -1) / every
+    values = np.stack(
+        [map_coordinates(v.reshape((coarse.n,) * 3), index, order=1) for v in known.T], axis=1
+    )
+    near = np.abs(values).min(axis=1) <= np.linalg.norm(coarse.spacing)
+    values[near] = decode(grid.points()[near])
+    return values

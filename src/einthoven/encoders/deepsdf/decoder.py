@@ -1,0 +1,231 @@
+"""The DeepSDF decoder: (point, code) -> four signed distances (Dokuchaev 2026, section 2.5).
+
+Five hidden layers, a skip of the coordinates after the third, Fourier features
+(Tancik et al. 2020, arXiv 2006.10739), Lipschitz layers, four outputs.
+
+Two things are ours and can be switched off. *Pose*: the first six entries of the code turn and
+shift the coordinates in which the network sees the heart, so that few training anatomies
+suffice to know that a heart may stand elsewhere. *Smooth activations*: the gradient of a signed
+distance is the surface normal, which steps from face to face with ReLU.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from einthoven.core.errors import BadInput
+from einthoven.core.tags import SDF_SURFACES
+from einthoven.encoders.deepsdf.lipschitz import LipschitzLinear
+
+N_SURFACES = len(SDF_SURFACES)
+N_HIDDEN = 5
+SKIP_AFTER = 3
+N_POSE = 6
+POSE_SHIFT_MM = 10.0
+"""Shift for a code entry of 1."""
+POSE_TURN_RAD = 0.2
+"""Turn for a code entry of 1."""
+ACTIVATIONS = {"relu": F.relu, "silu": F.silu}
+SLOPED = {"relu": lambda x: (F.relu(x), (x > 0).to(x)), "silu": lambda x: _silu_sloped(x)}
+"""The activations and their derivatives."""
+ACTIVATION_LIPSCHITZ = {"relu": 1.0, "silu": 1.0999}
+"""Largest slope of each activation."""
+
+
+@dataclass(frozen=True)
+class DecoderShape:
+    """What determines the decoder's tensors.
+
+    `pose` reserves six of the `n_latent` entries for the heart's pose. `network`: one for all
+    surfaces (`Decoder`), or one for the torso and one for the heart (`branches.SplitDecoder`).
+    """
+
+    n_latent: int = 16
+    width: int = 256
+    n_frequencies: int = 32
+    frequency_scale: float = 1.0
+    activation: Literal["relu", "silu"] = "silu"
+    pose: bool = True
+    network: Literal["split", "joint"] = "joint"
+
+    def __post_init__(self) -> None:
+        if self.pose and self.n_latent <= N_POSE:
+            raise BadInput(
+                f"deepsdf.n_latent = {self.n_latent}: with pose, six entries are the heart's "
+                f"pose; take at least {N_POSE + 1} or set pose to false"
+            )
+        if self.activation not in ACTIVATION_LIPSCHITZ:
+            raise BadInput(f"deepsdf.activation = {self.activation!r}: expected relu or silu")
+
+
+class SurfaceDecoder(nn.Module, ABC):
+    """Signed distances in mm, at points in mm in the patient frame.
+
+    Buffers set by `normalise` from training data alone: `body_mm` (scale of torso coordinates),
+    `heart_centre`, `heart_mm` (centre and scale of heart coordinates), and per surface
+    `output_mm` (scale) and `radius_mm` (of the sphere that the network bends).
+    """
+
+    parts: tuple[slice, ...]
+    """Surfaces that one network decodes, in order."""
+    body_mm: Tensor
+    heart_mm: Tensor
+    heart_centre: Tensor
+    output_mm: Tensor
+    radius_mm: Tensor
+
+    def __init__(self, shape: DecoderShape):
+        super().__init__()
+        self.shape = shape
+        for name, value in (("body_mm", 200.0), ("heart_mm", 50.0)):
+            self.register_buffer(name, torch.tensor(value))
+        self.register_buffer("heart_centre", torch.zeros(3))
+        self.register_buffer("output_mm", torch.full((N_SURFACES,), 50.0))
+        self.register_buffer("radius_mm", torch.full((N_SURFACES,), 50.0))
+
+    @abstractmethod
+    def decode_part(self, part: int, points: Tensor, latent: Tensor) -> Tensor:
+        """[patient, point, 3] mm, [patient, latent] -> [patient, point, surface of the part]."""
+
+    @abstractmethod
+    def lipschitz_product(self) -> Tensor:
+        """The regularisation L_Lip of eq. (6), as far as there is one."""
+
+    def forward(self, points: Tensor, latent: Tensor) -> Tensor:
+        """[patient, point, 3] mm, [patient, latent] -> [patient, point, surface] mm."""
+        parts = [self.decode_part(k, points, latent) for k in range(len(self.parts))]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
+
+    def with_gradients(self, points: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """Distances [point, surface] mm of one body and their gradients [point, surface, 3].
+
+        Args:
+            points: [point, 3] mm.
+            latent: [latent].
+        """
+        # a caller may be inside no_grad or inference_mode, as Lightning's validation is
+        plain = torch.autocast(points.device.type, enabled=False)
+        with plain, torch.inference_mode(False), torch.enable_grad():
+            x = points.clone().requires_grad_(True)
+            sdf = self(x[None], latent.clone()[None])[0]
+            rows = [torch.autograd.grad(s.sum(), x, retain_graph=True)[0] for s in sdf.T]
+        return sdf.detach(), torch.stack(rows, dim=1)
+
+    def body_coordinates(self, points: Tensor) -> Tensor:
+        """[patient, point, 3] mm -> [patient, point, 3] without unit."""
+        return points / self.body_mm
+
+    def heart_coordinates(self, points: Tensor, latent: Tensor) -> Tensor:
+        """Coordinates in which the heart lies as the mean one: [patient, point, 3], no unit."""
+        heart = points - self.heart_centre
+        if self.shape.pose:
+            heart = heart - POSE_SHIFT_MM * latent[:, None, 3:N_POSE]
+            heart = torch.einsum("pni,pij->pnj", heart, heart_turn(latent))
+        return heart / self.heart_mm
+
+    def shape_code(self, latent: Tensor) -> Tensor:
+        """The code's entries that are not the heart's pose."""
+        return latent[:, N_POSE:] if self.shape.pose else latent
+
+    def spheres(self, body: Tensor, heart: Tensor) -> Tensor:
+        """Distances to spheres about the body's and the heart's centre, which the network bends.
+
+        So even a hardly trained decoder has all four surfaces, and the far field is right.
+
+        Args:
+            body: `body_coordinates`.
+            heart: `heart_coordinates`.
+
+        Returns:
+            [patient, point, surface] mm.
+        """
+        torso, heart = (smooth_norm(body * self.body_mm), smooth_norm(heart * self.heart_mm))
+        return torch.cat([torso, *[heart] * (N_SURFACES - 1)], dim=-1) - self.radius_mm
+
+
+class Decoder(SurfaceDecoder):
+    """One network for all four surfaces, of Lipschitz layers: the paper's."""
+
+    parts = (slice(0, N_SURFACES),)
+    frequencies: Tensor
+
+    def __init__(self, shape: DecoderShape):
+        super().__init__(shape)
+        n_shape = shape.n_latent - (N_POSE if shape.pose else 0)
+        n_coords = 6 + 4 * shape.n_frequencies
+        width = shape.width
+        self.first = LipschitzLinear(n_coords + n_shape, width)
+        self.hidden = nn.ModuleList(
+            LipschitzLinear(width + (n_coords if layer == SKIP_AFTER else 0), width)
+            for layer in range(1, N_HIDDEN)
+        )
+        self.last = LipschitzLinear(width, N_SURFACES)
+        self.register_buffer("frequencies", torch.randn(6, shape.n_frequencies))
+
+    def decode_part(self, part: int, points: Tensor, latent: Tensor) -> Tensor:
+        """[patient, point, 3] mm, [patient, latent] -> [patient, point, surface] mm."""
+        activate = ACTIVATIONS[self.shape.activation]
+        body, heart = self.body_coordinates(points), self.heart_coordinates(points, latent)
+        scale = self.shape.frequency_scale
+        torso_waves = waves(body, scale * self.frequencies[:3])
+        heart_waves = waves(heart, scale * self.frequencies[3:])
+        coords = torch.cat([body, heart, torso_waves, heart_waves], dim=-1)
+        # the code is the same at all points of a patient: multiply it once, not per point
+        weight = self.first.normalised_weight()
+        n_coords = coords.shape[-1]
+        h = F.linear(coords, weight[:, :n_coords], self.first.bias)
+        h = activate(h + F.linear(self.shape_code(latent), weight[:, n_coords:])[:, None])
+        for layer, linear in enumerate(self.hidden, start=1):
+            h = activate(linear(torch.cat([h, coords], dim=-1) if layer == SKIP_AFTER else h))
+        return self.spheres(body, heart) + self.last(h) * self.output_mm
+
+    def layers(self) -> list[LipschitzLinear]:
+        """All linear layers in order."""
+        return [self.first, *self.hidden, self.last]
+
+    def lipschitz_product(self) -> Tensor:
+        """Product of the layers' bounds: the regularisation of Liu 2022, L_Lip in eq. (6)."""
+        return torch.stack([layer.bound() for layer in self.layers()]).prod()
+
+    def lipschitz_bound_mm(self) -> float:
+        """Bound on max_k |s_k(x, z) - s_k(x, z')| / max |z - z'| in mm, for codes of equal pose.
+
+        The skip passes coordinates, not the code, so that it does not enter.
+        """
+        slope = ACTIVATION_LIPSCHITZ[self.shape.activation] ** N_HIDDEN
+        return float(self.lipschitz_product().detach() * slope * self.output_mm.max())
+
+
+def waves(coords: Tensor, frequencies: Tensor) -> Tensor:
+    """Fourier features: [..., 3] without unit, [3, frequency] -> [..., 2 frequency]."""
+    phase = coords @ (2 * math.pi * frequencies)
+    return torch.cat([phase.sin(), phase.cos()], dim=-1)
+
+
+def smooth_norm(vector: Tensor) -> Tensor:
+    """Length of [..., 3] mm, smooth at zero: [..., 1] mm."""
+    return torch.sqrt(vector.square().sum(dim=-1, keepdim=True) + 1.0)
+
+
+def heart_turn(latent: Tensor) -> Tensor:
+    """How the pose turns the heart, from its mean to the patient's: [..., 3, 3]."""
+    return rotation(POSE_TURN_RAD * latent[..., :3])
+
+
+def rotation(vector: Tensor) -> Tensor:
+    """Rotation matrices of rotation vectors (Rodrigues): [..., 3] rad -> [..., 3, 3]."""
+    x, y, z = vector.unbind(-1)
+    zero = torch.zeros_like(x)
+    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1)
+    return torch.linalg.matrix_exp(cross.reshape(*vector.shape[:-1], 3, 3))
+
+
+def _silu_sloped(x: Tensor) -> tuple[Tensor, Tensor]:
+    gate = torch.sigmoid(x)
+    value = x * gate
+    return value, torch.addcmul(value, gate, 1 - value)

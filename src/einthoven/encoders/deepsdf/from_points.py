@@ -1,0 +1,164 @@
+"""Codes of anatomies of which only points on surfaces are known: contours, scans, noisy clouds."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from einthoven.core import check
+from einthoven.core.errors import BadInput
+from einthoven.core.tags import SDF_SURFACES
+from einthoven.encoders.deepsdf.decoder import SurfaceDecoder
+from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder, paired
+from einthoven.encoders.deepsdf.infer import CodePrior, infer_code
+
+DECODER_MM = 0.5
+"""Error of the decoder itself, added to the noise: points are never better known than that."""
+FIRST_SIGMA = 8.0
+"""Points are first believed so many times less: from the mean shape straight to precise ones the
+way may end in a shape that fits the points and is worse everywhere else."""
+ORIGIN_SD_MM = 300.0
+"""Prior of an unknown origin: next to none."""
+MIN_HEART_POINTS = 10
+COLUMNS = ("surface", "x", "y", "z")
+
+
+@dataclass(frozen=True)
+class SurfacePoints:
+    """Points [point, 3] mm, and for each the surface it lies on, of core.tags.SDF_SURFACES."""
+
+    points: np.ndarray
+    surface: np.ndarray
+
+    def __post_init__(self) -> None:
+        check.shape("points", check.finite("points", self.points), (None, 3))
+        check.shape("surface", self.surface, (len(self.points),))
+        if unknown := set(map(str, self.surface)) - set(SDF_SURFACES):
+            raise BadInput(
+                f"surface: {', '.join(sorted(unknown))}: expected one of {', '.join(SDF_SURFACES)}"
+            )
+        if (n := int((self.surface != SDF_SURFACES[0]).sum())) < MIN_HEART_POINTS:
+            raise BadInput(f"points: {n} on the heart; at least {MIN_HEART_POINTS} are needed")
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Read a CSV file with the columns surface, x, y, z in mm.
+
+        Raises:
+            BadInput: no such file, other columns, or a coordinate that is no number.
+        """
+        try:
+            with open(path, newline="") as stream:
+                rows = list(csv.DictReader(stream, skipinitialspace=True))
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise BadInput(f"{path}: not a readable CSV file ({error})") from error
+        if not rows or not set(COLUMNS) <= set(rows[0]):
+            raise BadInput(f"{path}: expected a header with the columns {','.join(COLUMNS)}")
+        try:
+            points = np.array([[float(row[axis]) for axis in "xyz"] for row in rows])
+            return cls(points, np.array([row["surface"].strip() for row in rows]))
+        except (ValueError, TypeError, AttributeError) as error:
+            raise BadInput(f"{path}: a row is incomplete or no number ({error})") from error
+        except BadInput as error:
+            raise BadInput(f"{path}: {error}") from error
+
+
+class PointCode(NamedTuple):
+    """A code, where the patient frame's origin lies, and how far off the points are from it."""
+
+    latent: np.ndarray
+    """[latent] float32."""
+    origin: np.ndarray
+    """[3] mm, in the frame of the points; zero unless it was free."""
+    misfit_mm: dict[str, float]
+    """Surface -> root mean square distance of its points from the decoded surface."""
+
+
+def code_from_points(
+    encoder: DeepSdfEncoder, given: SurfacePoints, noise_mm: float, free_origin: bool = False
+) -> PointCode:
+    """Most probable code for points on surfaces with normal errors, eq. (7) of Dokuchaev 2026.
+
+    A point x on surface k says that s_k(x, z) = 0 with a standard deviation sigma, so that the
+    code minimises sum s_k(x_i, z)^2 / sigma^2 + (z - mean)^T covariance^-1 (z - mean). What the
+    points do not show, such as a torso, comes from the codes' covariance.
+
+    Args:
+        encoder: trained.
+        given: points; axes as in the patient frame (left, back, up), as DICOM's.
+        noise_mm: standard deviation of the points across their surface.
+        free_origin: whether the frame's origin is unknown, and to be found with the code.
+
+    Raises:
+        BadInput: noise below zero.
+        NotConverged: no code fits.
+    """
+    check.between("noise_mm", noise_mm, 0.0, 50.0)
+    sigma = float(np.hypot(noise_mm, DECODER_MM))
+    ordered = np.concatenate([np.flatnonzero(given.surface == name) for name in SDF_SURFACES])
+    points = torch.as_tensor(given.points[ordered], dtype=torch.float32)
+    surface = given.surface[ordered]
+    prior, n_latent = encoder.prior, encoder.n_latent
+    if free_origin:
+        prior = _with_origin(prior, _first_origin(encoder, given))
+
+    def away(unknown: Tensor) -> Tensor:
+        moved = points - unknown[:, n_latent:] if free_origin else points
+        return own_distances(encoder.decoder, moved, surface, unknown[:, :n_latent])
+
+    def fitted(deviation: float, start: np.ndarray | None = None) -> np.ndarray:
+        return infer_code(lambda unknown: away(unknown)[:, None] / deviation, len(points), prior,
+                          1.0 / len(points), encoder.config["infer_steps"], start)  # fmt: skip
+
+    found = fitted(sigma, start=fitted(FIRST_SIGMA * sigma))
+    with torch.no_grad():
+        off = away(torch.as_tensor(found, dtype=torch.float32)[None]).numpy()
+    misfit = {
+        name: float(np.sqrt((off[surface == name] ** 2).mean()))
+        for name in SDF_SURFACES
+        if (surface == name).any()
+    }
+    origin = found[n_latent:] if free_origin else np.zeros(3)
+    return PointCode(found[:n_latent].astype(np.float32), origin, misfit)
+
+
+def own_distances(
+    decoder: SurfaceDecoder, points: Tensor, surface: np.ndarray, codes: Tensor
+) -> Tensor:
+    """Decoded distance of each point to the surface that it belongs to: [point] mm.
+
+    Args:
+        decoder: of all surfaces.
+        points: [point, 3] mm, ordered by surface.
+        surface: [point] names.
+        codes: [1 or point, latent].
+    """
+    found = []
+    for k, part in enumerate(decoder.parts):
+        names = SDF_SURFACES[part]
+        mine = np.flatnonzero(np.isin(surface, names))
+        if len(mine) == 0:
+            continue
+        own = codes if len(codes) == 1 else codes[mine]
+        sdf = decoder.decode_part(k, *paired(points[mine], own)).view(len(mine), len(names))
+        column = torch.as_tensor([names.index(name) for name in surface[mine]])
+        found.append(sdf.gather(1, column[:, None])[:, 0])
+    return torch.cat(found)
+
+
+def _first_origin(encoder: DeepSdfEncoder, given: SurfacePoints) -> np.ndarray:
+    """Where the origin is if the heart's points lie about the mean heart's centre: [3] mm."""
+    heart = given.points[given.surface != SDF_SURFACES[0]]
+    return heart.mean(axis=0) - encoder.decoder.heart_centre.numpy()
+
+
+def _with_origin(prior: CodePrior, origin: np.ndarray) -> CodePrior:
+    """The prior of code and origin together."""
+    n = len(prior.mean)
+    covariance = ORIGIN_SD_MM**2 * np.eye(n + 3)
+    covariance[:n, :n] = prior.covariance
+    return CodePrior(np.concatenate([prior.mean, origin]), covariance)

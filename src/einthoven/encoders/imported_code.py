@@ -1,0 +1,78 @@
+"""Codes of patients who are no part of the data set that an encoder was trained on."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from einthoven.core.errors import BadInput
+from einthoven.core.files import load_arrays, save_arrays
+from einthoven.core.tags import SDF_SURFACES
+from einthoven.encoders.base import Encoder, Latents
+from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
+from einthoven.encoders.deepsdf.out_of_distribution import Novelty, novelty
+from einthoven.encoders.train import NEAR_MM, OWN_SPLIT
+
+
+def own_code(
+    encoder: DeepSdfEncoder, folder: str | Path, points: np.ndarray, sdf: np.ndarray
+) -> tuple[np.ndarray, dict[str, float], Novelty]:
+    """Code of a new anatomy, how well it fits, and whether the anatomy is a familiar one.
+
+    Args:
+        encoder: trained.
+        folder: of the encoder.
+        points: [sample, 3] mm.
+        sdf: [sample, surface] mm.
+
+    Returns:
+        code [latent] float32; surface -> mean error in mm of the decoded distances within 3 mm of
+        that surface; the verdict.
+
+    Raises:
+        BadInput: NaN, wrong shapes, or a folder without validation.json.
+        NotConverged: no code fits.
+    """
+    n = encoder.config["infer_points"]
+    code = encoder.infer(points[:n], sdf[:n]).astype(np.float32)
+    wrong, near = np.abs(encoder.decode(code, points) - sdf), np.abs(sdf) < NEAR_MM
+    misfit = {
+        name: float(wrong[near[:, k], k].mean())
+        for k, name in enumerate(SDF_SURFACES)
+        if near[:, k].any()
+    }
+    return code, misfit, novelty(encoder, folder, code, misfit)
+
+
+def infer_own_code(folder: str | Path, sdf_path: str | Path, out_path: str | Path) -> Novelty:
+    """Infer a patient's code from samples of its signed distances and write it.
+
+    Args:
+        folder: of a trained DeepSDF encoder.
+        sdf_path: the patient's sdf.npz.
+        out_path: file of codes with this one patient.
+
+    Raises:
+        BadInput: no DeepSDF encoder, or a file is broken.
+        NotConverged: no code fits.
+    """
+    samples = load_arrays(sdf_path, ["sdf_points", "sdf"])
+    encoder = DeepSdfEncoder.load(folder)
+    code, misfit, verdict = own_code(encoder, folder, samples["sdf_points"], samples["sdf"])
+    patient = np.array([str(samples.attrs["patient"])])
+    arrays = {"patient": patient, "split": np.array([OWN_SPLIT]), "latent": code[None]}
+    save_arrays(out_path, arrays, near_surface_mm=misfit, novelty=verdict.to_json())
+    return verdict
+
+
+def with_own_codes(encoder: Encoder, paths: Sequence[str | Path]) -> Encoder:
+    """The encoder with the codes of own patients instead of its own, if there are files of them.
+
+    Raises:
+        BadInput: an encoder that cannot have such codes.
+    """
+    if paths and not isinstance(encoder, DeepSdfEncoder):
+        raise BadInput(f"{encoder.name}: has no code for patients from outside its atlas")
+    for path in map(Path, paths):
+        encoder.latents = Latents.load(path.parent, path.name)
+    return encoder

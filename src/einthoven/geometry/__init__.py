@@ -1,0 +1,1 @@
+"""Triangles, tetrahedra and distances: no heart in it, no settings."""

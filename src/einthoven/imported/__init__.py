@@ -1,0 +1,1 @@
+"""Anatomies from the files of a user."""

@@ -1,0 +1,179 @@
+"""Surfaces, tetrahedral hearts and electrodes from files of many formats."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from einthoven.core.errors import BadInput
+from einthoven.core.tags import Surface
+from einthoven.geometry.carp import read_carp
+from einthoven.imported.repair import Surface3
+
+VTK_SUFFIXES = (".vtp", ".vtu", ".vtk", ".stl", ".ply", ".obj")
+CARP_SUFFIXES = (".pts", ".elem", ".fac")
+TAG_WORDS = {
+    "epi": Surface.EPI, "lv": Surface.LV_ENDO, "rv": Surface.RV_ENDO, "base": Surface.BASE,
+    "lv_lid": Surface.LV_LID, "rv_lid": Surface.RV_LID,
+}  # fmt: skip
+TETRAHEDRON = 10
+"""VTK's number of the cell type."""
+OWN_ARRAY = "face_tags"
+
+
+def read_heart(place: str, folder: Path, tags: str = "") -> Surface3:
+    """The wall of a heart: one tagged or flat-based surface or mesh, or a file for each part.
+
+    Args:
+        place: path; or `epi=FILE lv=FILE rv=FILE base=FILE`.
+        folder: that relative paths start from.
+        tags: `ARRAY base=1 epi=2 lv=3 rv=4`: an array on vertices or cells and its values. Empty:
+            the array face_tags with the values of core.tags, if there is one.
+
+    Returns:
+        The surface in the file's unit and axes; tags are zero where none are known.
+
+    Raises:
+        BadInput: a file is missing or unreadable, or the tags are not as described.
+    """
+    if "=" not in place:
+        return _tagged(_path(place, folder), tags)
+    parts = []
+    for word, file in _pairs(place, "heart").items():
+        piece = read_surface(_path(file, folder))
+        parts.append(piece._replace(tags=np.full(len(piece.faces), TAG_WORDS[word])))
+    starts = np.cumsum([0, *(len(part.points) for part in parts)])
+    return Surface3(
+        np.concatenate([part.points for part in parts]),
+        np.concatenate([part.faces + start for part, start in zip(parts, starts)]),
+        np.concatenate([part.tags for part in parts]),
+    )
+
+
+def read_surface(path: Path) -> Surface3:
+    """Triangles of a file, or the boundary of its tetrahedra, without tags."""
+    return _tagged(path, "")
+
+
+def read_points(path: Path) -> dict[str, np.ndarray]:
+    """Named places [3] from a CSV with the columns name, x, y, z (in any order and case).
+
+    Raises:
+        BadInput: unreadable, a column is missing, or a name occurs twice.
+    """
+    if not path.exists():
+        raise BadInput(f"{path}: no such file")
+    with path.open(newline="") as file:
+        rows = [{(k or "").strip().lower(): v for k, v in row.items()} for row in
+                csv.DictReader(file)]  # fmt: skip
+    columns = ("x", "y", "z")
+    if rows and "points:0" in rows[0]:  # as ParaView writes them
+        columns = ("points:0", "points:1", "points:2")
+    if missing := [key for key in ("name", *columns) if not rows or key not in rows[0]]:
+        raise BadInput(f"{path}: no column {', '.join(missing)}; a line is name,x,y,z")
+    places: dict[str, np.ndarray] = {}
+    for row in rows:
+        name = row["name"].strip().strip("'\"")
+        try:
+            place = np.array([float(row[key]) for key in columns])
+        except (TypeError, ValueError) as error:
+            raise BadInput(f"{path}: {name}: not three numbers") from error
+        if name in places:
+            raise BadInput(f"{path}: {name} is given twice")
+        places[name] = place
+    return places
+
+
+def _path(place: str, folder: Path) -> Path:
+    path = folder / Path(place).expanduser()
+    if not path.exists():
+        raise BadInput(f"{path}: no such file")
+    return path
+
+
+def _pairs(text: str, field: str) -> dict[str, str]:
+    """`epi=a lv=b` -> words and values.
+
+    Raises:
+        BadInput: an unknown word, or one that is missing.
+    """
+    pairs = dict(item.partition("=")[::2] for item in text.split())
+    if unknown := set(pairs) - set(TAG_WORDS):
+        raise BadInput(f"{field}: {', '.join(sorted(unknown))} unknown; {' '.join(TAG_WORDS)}")
+    if missing := [word for word in ("epi", "lv", "rv", "base") if not pairs.get(word)]:
+        raise BadInput(f"{field}: {' '.join(f'{word}=...' for word in missing)} missing")
+    return pairs
+
+
+def _tagged(path: Path, tags: str) -> Surface3:
+    if path.suffix.lower() in CARP_SUFFIXES:
+        mesh = read_carp(path)
+        if mesh.cells.shape[1] == 4:
+            faces = boundary_of(mesh.cells)
+            return Surface3(mesh.points, faces, np.zeros(len(faces), int))
+        return Surface3(mesh.points, mesh.cells, _own_tags(mesh.tags))
+    if path.suffix.lower() not in VTK_SUFFIXES:
+        known = " ".join((*VTK_SUFFIXES, *CARP_SUFFIXES))
+        raise BadInput(f"{path}: suffix {path.suffix!r} is none of {known}")
+    import pyvista as pv
+
+    try:
+        data = pv.read(path)
+    except Exception as error:  # VTK's readers raise many types
+        raise BadInput(f"{path}: not readable ({error})") from error
+    if isinstance(data, pv.UnstructuredGrid) and (data.celltypes == TETRAHEDRON).any():
+        data = data.extract_cells(data.celltypes == TETRAHEDRON)
+        faces, cell_values = boundary_of(data.cell_connectivity.reshape(-1, 4)), {}
+    else:
+        surface = data.extract_surface(algorithm="dataset_surface").triangulate()
+        faces, cell_values = surface.regular_faces, surface.cell_data
+        data = surface
+    if data.n_points == 0 or len(faces) == 0:
+        raise BadInput(f"{path}: no triangles or tetrahedra; half-written, or another format?")
+    points = np.asarray(data.points, float)
+    if not tags:
+        found = cell_values[OWN_ARRAY] if OWN_ARRAY in cell_values else np.zeros(len(faces), int)
+        return Surface3(points, faces, _own_tags(np.asarray(found)))
+    name, _, rest = tags.partition(" ")
+    values = {word: float(value) for word, value in _pairs(rest, "tags").items()}
+    for arrays, of_vertices in ((cell_values, False), (data.point_data, True)):
+        if name in arrays:
+            found = np.asarray(arrays[name])
+            return Surface3(points, faces, _translate(found, values, faces, of_vertices, path))
+    raise BadInput(f"{path}: no array {name!r}; it has {', '.join(data.array_names) or 'none'}")
+
+
+def boundary_of(cells: np.ndarray) -> np.ndarray:
+    """Triangles [face, 3] that belong to one tetrahedron only, in no particular orientation."""
+    sides = np.concatenate([cells[:, [1, 2, 3]], cells[:, [0, 3, 2]],
+                            cells[:, [0, 1, 3]], cells[:, [0, 2, 1]]])  # fmt: skip
+    _, first, counts = np.unique(
+        np.sort(sides, axis=1), axis=0, return_index=True, return_counts=True
+    )
+    return sides[np.sort(first[counts == 1])]
+
+
+def _own_tags(values: np.ndarray) -> np.ndarray:
+    """Tags of core.tags; anything else counts as none."""
+    known = np.isin(values, [*TAG_WORDS.values()])
+    return np.where(known.all(), values, 0).astype(int)
+
+
+def _translate(
+    values: np.ndarray, words: dict[str, float], faces: np.ndarray, of_vertices: bool, path: Path
+) -> np.ndarray:
+    """Tags [face] from an array.
+
+    Of vertices, the base wins: it is often one vertex wide. Otherwise the majority does.
+    """
+    tags = np.zeros(len(values), int)
+    for word, value in words.items():
+        tags[values == value] = TAG_WORDS[word]
+    if (tags == 0).any():
+        strange = np.unique(values[tags == 0])[:5].tolist()
+        raise BadInput(f"{path}: tags: the array also holds {strange}; name every value")
+    if not of_vertices:
+        return tags
+    corners = tags[faces]
+    on_base = (corners == Surface.BASE).any(axis=1)
+    return np.where(on_base, Surface.BASE, np.sort(corners, axis=1)[:, 1])

@@ -1,0 +1,282 @@
+"""Mend what can be mended without guessing; refuse the rest with the place of the defect."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from einthoven.core.errors import StepFailed
+from einthoven.geometry.boundary_loops import fill_rims
+from einthoven.geometry.intersections import intersecting_pairs
+from einthoven.geometry.simplex import enclosed_volume, triangle_area_vectors
+from einthoven.geometry.triangles import (
+    compact,
+    face_edges,
+    face_pieces,
+    rim_loops,
+    unique_edges,
+)
+from einthoven.imported.defect import Defect, near
+
+MERGE_SHARE = 1e-6
+"""Vertices closer than this share of the surface's extent are one."""
+SMALL_PIECE = 0.01
+"""Loose pieces with at most this share of the area are dropped."""
+SMALL_HOLE = 0.2
+"""Holes with a rim up to this share of the surface's extent are closed, or of four edges."""
+MAX_TANGLED = 0.03
+"""So large a share of the triangles may intersect others and be smoothed."""
+MAX_MOVED_EDGES = 3.0
+UNTANGLING_ROUNDS = 12
+
+
+class Surface3(NamedTuple):
+    """A triangle surface: points [vertex, 3] mm, faces [face, 3], tags [face] (zeros: none)."""
+
+    points: np.ndarray
+    faces: np.ndarray
+    tags: np.ndarray
+
+    def only(self, kept: np.ndarray) -> "Surface3":
+        """Some of the faces."""
+        return self._replace(faces=self.faces[kept], tags=self.tags[kept])
+
+    @property
+    def extent(self) -> float:
+        """Longest side of the bounding box, mm."""
+        return float(np.ptp(self.points[np.unique(self.faces)], axis=0).max())
+
+    @property
+    def edge(self) -> float:
+        """Mean length of edges, mm."""
+        ends = self.points[unique_edges(self.faces)[0]]
+        return float(np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1).mean())
+
+
+def mend(name: str, surface: Surface3) -> tuple[Surface3, list[str]]:
+    """Make a surface closed, simple and oriented outwards.
+
+    Args:
+        name: heart or torso, for messages.
+        surface: as read, in mm.
+
+    Returns:
+        The mended surface and a line for every repair.
+
+    Raises:
+        Defect: what cannot be mended safely, with its place.
+    """
+    notes: list[str] = []
+    for step in (_merge, _drop_useless, _drop_fins, _drop_crumbs):
+        surface, note = step(surface)
+        notes += [f"{name}: {note}"] if note else []
+    _refuse_non_manifold(name, surface)
+    surface, turned = _orient(surface)
+    surface, note = _close(name, surface)
+    notes += [f"{name}: {note}"] if note else []
+    if enclosed_volume(surface.points, surface.faces) < 0:
+        surface = surface._replace(faces=surface.faces[:, ::-1])
+        turned = len(surface.faces) - turned if turned else len(surface.faces)
+    if turned:
+        notes.append(f"{name}: {turned} of {len(surface.faces)} triangles turned to face outwards")
+    surface, note = _untangle(name, surface)
+    notes += [f"{name}: {note}"] if note else []
+    points, faces = compact(surface.points, surface.faces)
+    return Surface3(points, faces, surface.tags), notes
+
+
+def _merge(surface: Surface3) -> tuple[Surface3, str]:
+    """Vertices at one place become one (STL doubles all of them)."""
+    step = MERGE_SHARE * surface.extent
+    grid = np.round(surface.points / step).astype(np.int64)
+    _, first, inverse = np.unique(grid, axis=0, return_index=True, return_inverse=True)
+    merged = surface._replace(points=surface.points[first], faces=inverse.ravel()[surface.faces])
+    n = len(np.unique(surface.faces)) - len(np.unique(merged.faces))
+    return merged, f"{n} doubled vertices merged" if n else ""
+
+
+def _drop_useless(surface: Surface3) -> tuple[Surface3, str]:
+    """Triangles with a vertex twice, and copies of others."""
+    corners = np.sort(surface.faces, axis=1)
+    proper = (corners[:, 0] != corners[:, 1]) & (corners[:, 1] != corners[:, 2])
+    _, first = np.unique(corners, axis=0, return_index=True)
+    proper &= np.isin(np.arange(len(corners)), first)
+    n = int((~proper).sum())
+    return surface.only(proper), f"{n} triangles without area or given twice dropped" if n else ""
+
+
+def _drop_fins(surface: Surface3) -> tuple[Surface3, str]:
+    """Triangles that stand on an edge of two others with a free edge of their own."""
+    n_before = len(surface.faces)
+    while True:
+        _, edge_of, counts = np.unique(
+            np.sort(face_edges(surface.faces), axis=1),
+            axis=0, return_inverse=True, return_counts=True,
+        )  # fmt: skip
+        shared = counts[edge_of.ravel()].reshape(3, -1)
+        fins = (shared == 1).any(axis=0) & (shared > 2).any(axis=0)
+        if not fins.any():
+            break
+        surface = surface.only(~fins)
+    n = n_before - len(surface.faces)
+    return surface, f"{n} triangles that stand off the surface dropped" if n else ""
+
+
+def _drop_crumbs(surface: Surface3) -> tuple[Surface3, str]:
+    """Small pieces apart from the largest one."""
+    pieces = sorted(face_pieces(surface.faces), key=len, reverse=True)
+    size = np.linalg.norm(triangle_area_vectors(surface.points, surface.faces), axis=1)
+    loose = [piece for piece in pieces[1:] if size[piece].sum() <= SMALL_PIECE * size.sum()]
+    if not loose:
+        return surface, ""
+    kept = ~np.isin(np.arange(len(size)), np.concatenate(loose))
+    return surface.only(kept), f"{len(loose)} loose pieces dropped"
+
+
+def _refuse_non_manifold(name: str, surface: Surface3) -> None:
+    points, faces = surface.points, surface.faces
+    edges, counts = unique_edges(faces)
+    if (counts > 2).any():
+        places = points[edges[counts > 2]].mean(axis=1)
+        raise Defect(
+            f"{name}: not a manifold: {len(places)} edges with three or more triangles, "
+            f"{near(places)}; remove inner walls, or keep only the outer surface",
+            [(points, faces)], places,
+        )  # fmt: skip
+    pieces = face_pieces(faces)
+    if len(pieces) > 1:
+        second = sorted(pieces, key=len)[-2]
+        places = points[faces[second]].mean(axis=1)
+        raise Defect(
+            f"{name}: {len(pieces)} separate surfaces, the second {near(places)}; give one",
+            [(points, faces)], places,
+        )  # fmt: skip
+    if len(pinched := _pinched(faces)):
+        places = points[pinched]
+        raise Defect(
+            f"{name}: not a manifold: the surface touches itself in {len(places)} vertices, "
+            f"{near(places)}; split these vertices and part the two sides",
+            [(points, faces)], places,
+        )  # fmt: skip
+
+
+def _pinched(faces: np.ndarray) -> np.ndarray:
+    """Vertices around which the triangles form more than one fan."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    # a node for every corner; corners at one vertex are joined across the edges they share
+    n = len(faces)
+    directed = face_edges(faces)  # side k of face f in row k n + f
+    order = np.lexsort(np.sort(directed, axis=1).T)
+    low = np.sort(directed, axis=1)[order]
+    pair = np.flatnonzero((low[1:] == low[:-1]).all(axis=1))
+    one, other = order[pair], order[pair + 1]
+    rows, columns = [], []
+    for end in (0, 1):
+        vertex = directed[one, end]
+        rows.append(((one // n + end) % 3) * n + one % n)
+        same = directed[other, 0] == vertex
+        columns.append(((other // n + np.where(same, 0, 1)) % 3) * n + other % n)
+    links = (np.ones(2 * len(pair)), (np.concatenate(rows), np.concatenate(columns)))
+    _, fan = connected_components(coo_array(links, shape=(3 * n, 3 * n)), directed=False)
+    corners = np.concatenate([faces[:, 0], faces[:, 1], faces[:, 2]])
+    fans = np.unique(np.stack([corners, fan], axis=1), axis=0)[:, 0]
+    vertices, counts = np.unique(fans, return_counts=True)
+    return vertices[counts > 1]
+
+
+def _orient(surface: Surface3) -> tuple[Surface3, int]:
+    """Turn triangles against their neighbours; how many (the smaller share)."""
+    import pyvista as pv
+
+    normals = pv.PolyData.from_regular_faces(surface.points, surface.faces).compute_normals(
+        cell_normals=True, point_normals=False, consistent_normals=True,
+        auto_orient_normals=False, split_vertices=False,
+    )  # fmt: skip
+    faces = np.asarray(normals.regular_faces)
+    before = triangle_area_vectors(surface.points, surface.faces)
+    after = triangle_area_vectors(surface.points, faces)
+    turned = np.einsum("ij,ij->i", before, after) < 0
+    if turned.sum() > len(faces) / 2:
+        faces, turned = faces[:, ::-1], ~turned
+    return surface._replace(faces=faces), int(turned.sum())
+
+
+def _close(name: str, surface: Surface3) -> tuple[Surface3, str]:
+    """Close small holes with the tag of their surroundings."""
+    try:
+        loops = rim_loops(surface.faces)
+    except StepFailed as error:
+        raise Defect(f"{name}: {error}; no side is outside everywhere",
+                     [(surface.points, surface.faces)], surface.points[:1]) from error  # fmt: skip
+    longest = 0.0
+    for loop in loops:
+        corners = surface.points[loop]
+        rim_mm = float(np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1).sum())
+        longest = max(longest, rim_mm)
+        if rim_mm > SMALL_HOLE * surface.extent and len(loop) > 4:
+            raise Defect(
+                f"{name}: not closed: {len(loops)} holes, one with a rim of {rim_mm:.0f} mm "
+                f"({len(loop)} edges) {near(corners)}; close it in the program that made it",
+                [(surface.points, surface.faces)], corners,
+            )  # fmt: skip
+        surface = _patch(surface, loop)
+    note = f"{len(loops)} holes closed, the longest rim {longest:.1f} mm" if loops else ""
+    return surface, note
+
+
+def _patch(surface: Surface3, loop: np.ndarray) -> Surface3:
+    """Triangulate one hole; by a fan where its rim cannot be seen from one side."""
+    rim = surface.points[loop[::-1]]
+    try:
+        points, faces = fill_rims([rim], surface.edge)
+    except StepFailed:
+        ids = np.arange(len(rim))
+        points = np.vstack([rim, rim.mean(axis=0)])
+        faces = np.stack([ids, np.roll(ids, -1), np.full(len(rim), len(rim))], axis=1)
+    n = len(surface.points)
+    ids = np.concatenate([loop[::-1], n + np.arange(len(points) - len(rim))])
+    around = surface.tags[np.isin(surface.faces, loop).any(axis=1)]
+    values, counts = np.unique(around, return_counts=True)
+    return Surface3(
+        np.concatenate([surface.points, points[len(rim) :]]),
+        np.concatenate([surface.faces, ids[faces]]),
+        np.concatenate([surface.tags, np.full(len(faces), values[counts.argmax()])]),
+    )
+
+
+def _untangle(name: str, surface: Surface3) -> tuple[Surface3, str]:
+    """Smooth a few triangles that cut others, and those around, until none does."""
+    points, faces = surface.points.copy(), surface.faces
+    pairs = intersecting_pairs(points, faces)
+    first_pairs = pairs
+    edges = unique_edges(faces)[0]
+    for _ in range(UNTANGLING_ROUNDS):
+        tangled = np.unique(pairs)
+        if len(tangled) == 0 or len(tangled) > max(40, MAX_TANGLED * len(faces)):
+            break
+        loose = np.unique(faces[tangled])
+        ring = np.unique(edges[np.isin(edges, loose).any(axis=1)])
+        for _ in range(5):
+            points[ring] = _neighbour_mean(points, edges)[ring]
+        pairs = intersecting_pairs(points, faces)
+    moved = np.linalg.norm(points - surface.points, axis=1)
+    if len(pairs) or moved.max() > MAX_MOVED_EDGES * surface.edge:
+        places = surface.points[faces[np.unique(first_pairs)]].mean(axis=1)
+        raise Defect(
+            f"{name}: cuts itself: {len(first_pairs)} pairs of triangles, {near(places)}; "
+            "smooth or remesh it there",
+            [(surface.points, faces)], places,
+        )  # fmt: skip
+    n = len(np.unique(first_pairs))
+    note = f"{n} triangles that cut others smoothed, moved up to {moved.max():.1f} mm" if n else ""
+    return surface._replace(points=points), note
+
+
+def _neighbour_mean(points: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Mean of each vertex' neighbours [vertex, 3]; a vertex without neighbours stays."""
+    both = np.concatenate([edges, edges[:, ::-1]])
+    total = np.zeros_like(points)
+    np.add.at(total, both[:, 0], points[both[:, 1]])
+    counts = np.bincount(both[:, 0], minlength=len(points))[:, None]
+    return np.where(counts > 0, total / np.maximum(counts, 1), points)

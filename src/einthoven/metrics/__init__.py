@@ -1,0 +1,1 @@
+"""Errors of fields, surfaces and ECGs, and their bounds."""

@@ -1,0 +1,1 @@
+"""Lead fields and ECGs of patients from trained models."""

@@ -1,1 +1,0 @@
-"""The model that comes with the library, and its application to a patient in one call."""

@@ -1,0 +1,1 @@
+"""Patients in the formats of others."""

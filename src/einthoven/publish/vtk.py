@@ -1,0 +1,57 @@
+"""Stages as VTK files: surfaces.vtp, electrodes.vtp, body.vtu, purkinje.vtp."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from einthoven.core.atomic import atomic
+from einthoven.publish.stages import Stages
+
+
+def write_vtk(stages: Stages, folder: Path) -> list[Path]:
+    """Write what is there; units are in the names of the arrays, lengths in mm.
+
+    Args:
+        stages: of one patient.
+        folder: where the files go.
+
+    Returns:
+        The files written.
+    """
+    import pyvista as pv
+
+    files = []
+    if stages.anatomy:
+        anatomy = stages.anatomy
+        surfaces = pv.PolyData.from_regular_faces(anatomy["points"], anatomy["faces"])
+        surfaces.cell_data["face_tags"] = anatomy["face_tags"]
+        files.append(save_vtk(surfaces, folder / "surfaces.vtp"))
+        electrodes = pv.PolyData(np.asarray(anatomy["site_points"], float))
+        electrodes.point_data["name"] = np.array([str(n) for n in anatomy["site_names"]])
+        files.append(save_vtk(electrodes, folder / "electrodes.vtp"))
+    if stages.mesh:
+        cells = stages.mesh["cells"]
+        body = pv.UnstructuredGrid({pv.CellType.TETRA: cells}, stages.mesh["points"])
+        body.cell_data["cell_tags"] = stages.mesh["cell_tags"]
+        for name, values in stages.on_cells().items():
+            body.cell_data[name] = values
+        for name, values in stages.on_nodes().items():
+            body.point_data[name] = values
+        files.append(save_vtk(body, folder / "body.vtu"))
+    if stages.purkinje:
+        edges = stages.purkinje["tree_edges"]
+        lines = np.insert(edges, 0, 2, axis=1).ravel()
+        tree = pv.PolyData(np.asarray(stages.purkinje["tree_points"], float), lines=lines)
+        tree.point_data["tree_side"] = stages.purkinje["tree_side"]
+        files.append(save_vtk(tree, folder / "purkinje.vtp"))
+    return files
+
+
+def save_vtk(data: Any, path: Path) -> Path:
+    """VTK chooses the format by the suffix, so the temporary file needs it, too."""
+    with atomic(path) as temporary:
+        with_suffix = temporary.with_name(temporary.name + path.suffix)
+        data.save(with_suffix)
+        with_suffix.replace(temporary)
+    return path

@@ -1,0 +1,70 @@
+"""Section of the report on stated uncertainties; none where every model is a single network."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from einthoven.plots.style import house_style, look, new_figure
+from einthoven.report.page import Picture, Section, Table
+
+COLUMNS = {
+    "angle in the heart (°)": "angular_error_deg",
+    "stated deviation (°)": "spread_deg",
+    "within the stated 50 %": "within_50",
+    "within the stated 90 %": "within_90",
+    "rank correlation": "spread_rank_correlation",
+}
+PREFIX = "reliability/"
+
+
+def reliability_figure(curves: Mapping[str, np.ndarray]) -> Figure:
+    """Measured against stated median of the angular error; on the diagonal they agree.
+
+    Args:
+        curves: method -> [patient, 2, group] degrees: stated, measured.
+    """
+    figure = new_figure(5.2, 4.4)
+    with house_style():
+        axes = figure.subplots()
+        top = 1.05 * max(float(its.max()) for its in curves.values())
+        axes.plot([0, top], [0, top], color="#999999", lw=1)
+        for method, its in curves.items():
+            colour, _, label = look(method)
+            axes.plot(*its.transpose(1, 2, 0), color=colour, alpha=0.3, lw=0.8)
+            axes.plot(*its.mean(axis=0), color=colour, marker="o", ms=4, label=label)
+        axes.set(xlabel="stated median (degrees)", ylabel="median of the angular errors (degrees)",
+                 xlim=(0, top), ylim=(0, top), aspect="equal")  # fmt: skip
+        axes.grid(alpha=0.25)
+        axes.legend(loc="upper left")
+    return figure
+
+
+def uncertainty_sections(
+    metrics: Mapping[str, Any], curves: Mapping[str, np.ndarray]
+) -> list[Section]:
+    """How far the spread of the ensembles tells their errors on test patients."""
+    known = {k.removeprefix(PREFIX): v for k, v in curves.items() if k.startswith(PREFIX)}
+    if not known:
+        return []
+    methods = metrics["methods"]
+    rows = [
+        [
+            look(method)[2],
+            *(f"{its['mean']:.3g} ± {its['std']:.2g}"
+              for its in (methods[method][key] for key in COLUMNS.values())),
+        ]
+        for method in known
+    ]  # fmt: skip
+    text = (
+        "Networks that differ in their seed: the mean is the prediction, the deviation of their "
+        "directions, times one factor from validation patients, its stated uncertainty at every "
+        "heart cell and electrode. Means ± standard deviations over test patients."
+    )
+    caption = (
+        "Heart cells and electrodes in ten groups by what is stated for them: stated and measured "
+        "median. Thin: one test patient; on the grey line the statement is right."
+    )
+    picture = Picture(reliability_figure(known), caption)
+    return [Section("Uncertainty", text, [Table(["method", *COLUMNS], rows), picture])]

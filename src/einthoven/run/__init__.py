@@ -1,0 +1,1 @@
+"""The workflow: plan, jobs, records, costs, progress."""

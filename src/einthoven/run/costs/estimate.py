@@ -1,0 +1,170 @@
+"""What each rule costs, what it should ask for, and what a larger run would cost.
+
+Memory and minutes are measured at the sizes of one run: mesh, electrodes, training. Another
+number of patients is a matter of counting; other sizes need one patient measured at those sizes.
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from einthoven.run.costs.benchmarks import Benchmark
+from einthoven.run.plan import GATHERING, Asked
+
+MEMORY_FACTOR = 1.5
+"""Memory to ask for, in units of the largest measured: patients differ."""
+TIME_FACTOR = 3.0
+"""Time to ask for, in units of the longest measured: machines and file systems differ."""
+START_SECONDS = 60.0
+"""Starts of Snakemake and Python on a cold node."""
+
+LARGE = {
+    "patients": "patients/p[0-9]*/*",
+    "dataset/patients": "dataset/patients/p[0-9]*.zarr.zip",
+    "dataset": "dataset/*.zarr.zip",
+    "predictions": "predictions/*/p[0-9]*.npz",
+}
+"""Where nearly all bytes of a run are."""
+_PATIENT = re.compile(r"\bp\d{4}\b(?!.*\bp\d{4}\b)")
+
+
+@dataclass(frozen=True)
+class RuleCost:
+    """Measured jobs of one rule, in s, MB and core-hours, beside what the rule asks for."""
+
+    rule: str
+    jobs: int
+    median_s: float
+    max_s: float
+    core_hours: float
+    share: float
+    memory_mb: float | None
+    efficiency: float | None
+    asked_mem_mb: int | None
+    advised_mem_mb: int | None
+    asked_runtime_min: int | None
+    advised_runtime_min: int
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Jobs of one rule in another run; hours are None where nothing was measured.
+
+    Core-hours are as reserved; CPU-hours are the processor time within, which a busy machine
+    does not lengthen.
+    """
+
+    rule: str
+    jobs: int
+    core_hours: float | None
+    cpu_hours: float | None
+
+
+def rule_costs(
+    measured: Mapping[str, Sequence[Benchmark]], asked: Mapping[str, Asked]
+) -> list[RuleCost]:
+    """Costs of every measured rule, the most expensive one first.
+
+    Args:
+        measured: jobs of each rule (`benchmarks.read_benchmarks`).
+        asked: what the rules ask for (`jobs.asked_resources`); a rule may be missing.
+    """
+    hours = {
+        rule: sum(job.seconds * _threads(job, asked.get(rule)) for job in jobs) / 3600
+        for rule, jobs in measured.items()
+    }
+    total = sum(hours.values()) or 1.0
+    costs = [
+        _rule_cost(rule, jobs, asked.get(rule) or Asked(), hours[rule], hours[rule] / total)
+        for rule, jobs in measured.items()
+        if jobs
+    ]
+    return sorted(costs, key=lambda cost: -cost.core_hours)
+
+
+def _threads(job: Benchmark, asked: Asked | None) -> int:
+    """Threads of a job: recorded, or else what its rule asks for."""
+    return job.threads or (asked.threads if asked else 1)
+
+
+def _rule_cost(
+    rule: str, jobs: Sequence[Benchmark], asked: Asked, hours: float, share: float
+) -> RuleCost:
+    seconds = [job.seconds for job in jobs]
+    memory = max((job.memory_mb for job in jobs if job.memory_mb is not None), default=None)
+    timed = [job for job in jobs if job.cpu_seconds is not None]
+    reserved = sum(job.seconds * _threads(job, asked) for job in timed)
+    minutes = (TIME_FACTOR * max(seconds) + START_SECONDS) / 60
+    return RuleCost(
+        rule=rule,
+        jobs=len(jobs),
+        median_s=median(seconds),
+        max_s=max(seconds),
+        core_hours=hours,
+        share=share,
+        memory_mb=memory,
+        efficiency=sum(job.cpu_seconds or 0.0 for job in timed) / reserved if reserved else None,
+        asked_mem_mb=asked.mem_mb,
+        advised_mem_mb=None if memory is None else _round_up(MEMORY_FACTOR * memory, 500),
+        asked_runtime_min=asked.runtime,
+        advised_runtime_min=_round_up(minutes, 5),
+    )
+
+
+def _round_up(value: float, step: int) -> int:
+    return step * max(1, math.ceil(value / step))
+
+
+def forecast(costs: Sequence[RuleCost], jobs: Mapping[str, int], n_patients: int) -> list[Forecast]:
+    """Core-hours of another run at the measured sizes: measured cost of a job times the jobs.
+
+    A job that goes through all patients is taken to grow with their number.
+
+    Args:
+        costs: the measured run.
+        jobs: jobs of each rule in the other run (`jobs.planned_jobs`).
+        n_patients: patients of the other run.
+    """
+    known = {cost.rule: cost for cost in costs}
+    grown = n_patients / max(1, measured_patients(costs))
+
+    def hours(rule: str, n_jobs: int) -> float | None:
+        if rule not in known:
+            return None
+        each = known[rule].core_hours / known[rule].jobs
+        return n_jobs * each * (grown if rule in GATHERING else 1.0)
+
+    found = []
+    for rule, n_jobs in jobs.items():
+        reserved, efficiency = (
+            hours(rule, n_jobs),
+            known[rule].efficiency if rule in known else None,
+        )
+        used = None if reserved is None or efficiency is None else reserved * efficiency
+        found.append(Forecast(rule, n_jobs, reserved, used))
+    return sorted(found, key=lambda row: -(row.core_hours or 0.0))
+
+
+def measured_patients(costs: Sequence[RuleCost]) -> int:
+    """Patients of the measured run: every patient has one anatomy."""
+    return next((cost.jobs for cost in costs if cost.rule == "anatomy"), 0)
+
+
+def bytes_per_patient(results: str | Path) -> dict[str, float]:
+    """Mean size in bytes of what a patient adds to the large folders; absent ones are left out.
+
+    The consolidated store counts by the patients' stores beside it; predictions exist for test
+    patients only, and count by these.
+    """
+    root = Path(results)
+    found = {}
+    for name, pattern in LARGE.items():
+        files = [path for path in root.glob(pattern) if path.is_file()]
+        named = files if "p[0-9]" in pattern else list(root.glob(LARGE["dataset/patients"]))
+        n_patients = len({match[0] for path in named if (match := _PATIENT.search(str(path)))})
+        if files and n_patients:
+            found[name] = sum(path.stat().st_size for path in files) / n_patients
+    return found

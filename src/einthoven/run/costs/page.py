@@ -1,0 +1,161 @@
+"""What `einthoven costs` prints: what was measured, and what a larger run would take."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+from einthoven.config import Config, load, validate
+from einthoven.core.errors import BadInput
+from einthoven.run.costs.benchmarks import read_benchmarks
+from einthoven.run.costs.estimate import (
+    MEMORY_FACTOR,
+    TIME_FACTOR,
+    Forecast,
+    RuleCost,
+    bytes_per_patient,
+    forecast,
+    measured_patients,
+    rule_costs,
+)
+from einthoven.run.plan import GATHERING, asked_resources, patients, planned_jobs
+
+GIGABYTE = 1e9
+
+
+def costs_report(
+    results: str | Path, config_file: str | None = None, n_patients: int | None = None
+) -> tuple[str, dict[str, Any]]:
+    """Costs of a run, and of a larger one if a config or a number of patients is given.
+
+    Args:
+        results: the folder that the measured run wrote; its workflow lies beside it.
+        config_file: config of the larger run; without it the defaults.
+        n_patients: patients of the larger run, in place of the config's.
+
+    Returns:
+        The text to print, and the same numbers as builtins.
+
+    Raises:
+        BadInput: the folder holds no benchmark files; the config is not valid.
+    """
+    measured = read_benchmarks(results)
+    if not measured:
+        raise BadInput(f"{results}/benchmarks: no benchmark files; run the workflow first")
+    costs = rule_costs(measured, asked_resources(Path(results).resolve().parent / "workflow/rules"))
+    data: dict[str, Any] = {"rules": [vars(cost) for cost in costs]}
+    if config_file is None and n_patients is None:
+        return costs_page(costs), data
+    config = load(config_file) if config_file else Config()
+    if n_patients is not None:
+        whole = config.model_dump(mode="json")
+        config = validate(whole | {"cohort": whole["cohort"] | {"n_patients": n_patients}})
+    splits = patients(config)
+    rows = forecast(costs, planned_jobs(config), sum(splits.values()))
+    disk = disk_bytes(bytes_per_patient(results), splits)
+    data |= {"forecast": [vars(row) for row in rows], "disk_bytes": disk}
+    return f"{costs_page(costs)}\n\n{forecast_page(rows, costs, splits, disk)}", data
+
+
+def disk_bytes(each: Mapping[str, float], splits: Mapping[str, int]) -> dict[str, float]:
+    """Bytes of each large folder for so many patients; only test patients have predictions."""
+    n_patients = sum(splits.values())
+    counts = {"predictions": splits.get("test", 0)}
+    return {folder: size * counts.get(folder, n_patients) for folder, size in each.items()}
+
+
+def costs_page(costs: Sequence[RuleCost]) -> str:
+    """Table of the measured rules with their total, and how to read it."""
+    headings = (
+        "rule\n",
+        "jobs\n",
+        "median\ns",
+        "longest\ns",
+        "core-\nhours",
+        "share\n",
+        "memory\nMB",
+        "effi-\nciency",
+        "mem_mb\nasked",
+        "mem_mb\nadvised",
+        "runtime\nasked",
+        "runtime\nadvised",
+    )
+    rows = [
+        (
+            cost.rule,
+            cost.jobs,
+            f"{cost.median_s:.1f}",
+            f"{cost.max_s:.1f}",
+            f"{cost.core_hours:.3f}",
+            f"{cost.share:.1%}",
+            _whole(cost.memory_mb),
+            "-" if cost.efficiency is None else f"{cost.efficiency:.0%}",
+            _whole(cost.asked_mem_mb),
+            _whole(cost.advised_mem_mb),
+            _whole(cost.asked_runtime_min),
+            cost.advised_runtime_min,
+        )
+        for cost in costs
+    ]
+    total = sum(cost.core_hours for cost in costs)
+    last = ("total", sum(cost.jobs for cost in costs), "", "", f"{total:.3f}", "100%")
+    table = tabulate([*rows, last], headings, disable_numparse=True, colalign=_align(12))
+    return f"""{table}
+
+Memory is the largest of all jobs; efficiency is processor time over wall time x threads.
+Advised: {MEMORY_FACTOR:g} x memory; {TIME_FACTOR:g} x the longest job and a minute to start."""
+
+
+def forecast_page(
+    forecasts: Sequence[Forecast],
+    costs: Sequence[RuleCost],
+    splits: Mapping[str, int],
+    disk: Mapping[str, float],
+) -> str:
+    """Jobs, core-hours and disk of another run, and what was assumed.
+
+    Args:
+        forecasts: jobs and core-hours of each rule.
+        costs: the measured run.
+        splits: patients of each split of the other run.
+        disk: bytes of each large folder.
+    """
+    rows = [
+        (row.rule, row.jobs, _hours(row.core_hours), _hours(row.cpu_hours)) for row in forecasts
+    ]
+    total = [sum(row.core_hours or 0.0 for row in forecasts)]
+    total += [sum(row.cpu_hours or 0.0 for row in forecasts)]
+    last = ("total", sum(row.jobs for row in forecasts), *map(_hours, total))
+    headings = ("rule", "jobs", "core-hours", "CPU-hours")
+    table = tabulate([*rows, last], headings, disable_numparse=True, colalign=_align(4))
+    sizes = ", ".join(f"{folder}/ {size / GIGABYTE:.1f}" for folder, size in disk.items())
+    gathering = ", ".join(sorted(GATHERING & {cost.rule for cost in costs}))
+    missing = ", ".join(row.rule for row in forecasts if row.core_hours is None)
+    lines = [
+        f"{sum(splits.values())} patients, from {measured_patients(costs)} measured:",
+        "",
+        table,
+        "",
+        f"Disk: {sum(disk.values()) / GIGABYTE:.1f} GB ({sizes}).",
+        "Core-hours are reserved time, CPU-hours the work in it; starts of Snakemake come on top.",
+        "Assumed: mesh sizes, electrodes and trainings as in the measured run; for others, measure",
+        "one patient with that config: docs/costs.md.",
+    ]
+    if gathering:
+        lines.append(f"Grown with the number of patients: a job of {gathering}.")
+    if missing:
+        lines.append(f"Not measured, and so not in the total: {missing}.")
+    return "\n".join(lines)
+
+
+def _whole(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}"
+
+
+def _hours(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.2f}"
+
+
+def _align(n_columns: int) -> tuple[str, ...]:
+    return ("left", *["right"] * (n_columns - 1))

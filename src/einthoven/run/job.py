@@ -1,0 +1,72 @@
+"""What every script of the workflow needs: its log file, and one line in place of a traceback."""
+
+import logging
+import multiprocessing
+import os
+import resource
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from einthoven.core.atomic import published, told_if_full
+from einthoven.core.errors import EinthovenError
+from einthoven.core.log import USED, log_to, logger
+from einthoven.run.records import record_lines
+
+Main = Callable[[Any, Any, Any, logging.Logger], None]
+
+
+def run(main: Main, job: Any) -> None:
+    """Run a script's `main` as a Snakemake job.
+
+    Everything that the process or a C library prints goes to the rule's log file, with a record
+    of every file made if the job succeeds. An error that is explained to the user ends the job
+    with its one line, any other with a traceback. A process that a training has started, for
+    another device, reads the script once more, and must not run it.
+
+    Args:
+        main: main(input, output, params, log).
+        job: the global object `snakemake` of the script.
+    """
+    if multiprocessing.current_process().name != "MainProcess":
+        return
+    descriptor = os.open(job.log[0], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
+    terminal = os.dup(2)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    log_to(None)
+    try:
+        main(job.input, job.output, job.params, logger)
+        with told_if_full(Path(job.log[0])), open(job.log[0], "a") as log:
+            log.write(record_lines([*job.output, *published]))
+        logger.info(USED, processor_seconds(), peak_memory_mb())
+    except EinthovenError as error:
+        logger.error("%s: %s", type(error).__name__, error)
+        if str(error) not in Path(job.log[0]).read_text(errors="replace"):  # a full disk
+            os.write(terminal, f"{error}\n".encode())
+        sys.exit(1)
+
+
+def peak_memory_mb() -> float:
+    """Peak resident memory of this process or of its largest child, as the kernel counted it."""
+    # ru_maxrss of this process would include Snakemake, from which it was forked
+    status = Path("/proc/self/status").read_text()
+    own = int(status.partition("VmHWM:")[2].split()[0])
+    return max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024
+
+
+def processor_seconds() -> float:
+    """Processor time of this process and of its finished children."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def n_threads() -> int:
+    """Threads of this job; Snakemake hands them on in the environment."""
+    return int(os.environ.get("OMP_NUM_THREADS", "1"))
+
+
+def n_devices() -> int:
+    """GPUs among which a training shares its batches; a matter of the machine, as threads are."""
+    return int(os.environ.get("EINTHOVEN_DEVICES", "1"))

@@ -1,0 +1,1 @@
+"""What is sampled of a patient for learning."""

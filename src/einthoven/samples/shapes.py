@@ -1,0 +1,75 @@
+"""Further anatomies for the encoder alone: surfaces and their samples, no electrodes, no fields.
+
+They come from the shape models of the cohort, but from a generator of their own, so that no
+patient is ever among them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from einthoven.anatomy.body import joined, placed_body
+from einthoven.anatomy.population.cohort import draw_patient
+from einthoven.core.errors import StepFailed
+from einthoven.core.log import logger
+from einthoven.core.names import SHAPES_PER_CHUNK
+from einthoven.core.seeds import derive_seed, generator
+from einthoven.geometry.signed_distance import sample_sdf
+
+
+def draw_chunk(
+    chunk: int,
+    cohort: Mapping[str, Any],
+    anatomy: Mapping[str, Any],
+    sdf_samples: Mapping[str, Any],
+) -> dict[str, np.ndarray]:
+    """Samples about the surfaces of the shapes of one chunk, a Latin hypercube of its own.
+
+    A shape whose heart does not fit into its torso is left out and logged.
+
+    Args:
+        chunk: 0, 1, ..; a chunk does not depend on how many there are.
+        cohort: the config section without `n_patients`.
+        anatomy: arguments of `patient.placed_body` beside the parameters.
+        sdf_samples: the config section, with the number of samples of a shape.
+
+    Returns:
+        shape [shape] numbers, sdf_points [shape, sample, 3] mm and sdf [shape, sample, 4] mm.
+
+    Raises:
+        StepFailed: no shape of the chunk could be built.
+    """
+    settings = dict(sdf_samples)
+    seed = settings.pop("seed")
+    shapes, points, distances = [], [], []
+    for index in range(chunk * SHAPES_PER_CHUNK, (chunk + 1) * SHAPES_PER_CHUNK):
+        try:
+            body = placed_body(shape_parameters(index, cohort), **anatomy)
+        except StepFailed as error:
+            logger.warning("left out: %s", error)
+            continue
+        surfaces = dict(zip(("points", "faces", "face_tags"), joined(body.surfaces())))
+        x, s = sample_sdf(surfaces, generator(seed, "shape", index), **settings)
+        shapes.append(index)
+        points.append(x)
+        distances.append(s)
+    if not shapes:
+        raise StepFailed(f"chunk {chunk}: no shape could be built; lower cohort.range_sd")
+    return {
+        "shape": np.array(shapes),
+        "sdf_points": np.stack(points),
+        "sdf": np.stack(distances),
+    }
+
+
+def shape_parameters(index: int, cohort: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of shape number `index`, as `cohort.draw_patient` gives those of a patient."""
+    section = dict(cohort) | {
+        "seed": derive_seed(cohort["seed"], "shapes"),
+        "block_size": SHAPES_PER_CHUNK,
+        "val_per_block": 0,
+        "test_per_block": 0,
+    }
+    parameters = draw_patient(index, n_patients=index + 1, **section)
+    return parameters | {"patient": f"shape {index}"}

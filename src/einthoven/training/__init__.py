@@ -1,0 +1,1 @@
+"""Training of any task: schedule, loop, resuming, checkpoints, tracking."""

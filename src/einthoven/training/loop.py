@@ -1,0 +1,266 @@
+"""The one Lightning loop behind `harness.fit`: batches, optimiser, schedule, restarts, curve."""
+
+import logging
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.plugins.environments import LightningEnvironment
+from lightning.pytorch.strategies import DDPStrategy
+from lightning_utilities.core.apply_func import apply_to_collection
+from torch import Tensor
+
+from einthoven.core.errors import StepFailed
+from einthoven.core.log import logger
+from einthoven.training.averaging import Average
+from einthoven.training.muon import Muon
+from einthoven.training.precision import Precision, autocast_only, perceptrons
+from einthoven.training.resume import PATIENCE, Moment, Progress
+from einthoven.training.task import Device, Schedule, Task
+
+CLIP_NORM = 1.0
+AHEAD = 2
+"""Batches that are made while one is learned from."""
+CHECKPOINT_S = 300.0
+"""A training that is killed loses at most so many seconds, and the epoch that was under way."""
+
+
+class Batches:
+    """Re-iterable view of a task's batches: one pass is one epoch.
+
+    A thread of its own draws them, in order and none of the next epoch, so that between epochs
+    the generator's state says all.
+    """
+
+    def __init__(self, task: Task, generator: torch.Generator):
+        self.task, self.generator = task, generator
+
+    def __len__(self) -> int:
+        return self.task.steps_per_epoch
+
+    def __iter__(self) -> Iterator[Any]:
+        batches = iter(self.task.batches(self.generator))
+        with ThreadPoolExecutor(1) as thread:
+            ahead = deque(thread.submit(next, batches, None) for _ in range(AHEAD))
+            while (batch := ahead.popleft().result()) is not None:
+                ahead.append(thread.submit(next, batches, None))
+                yield batch
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"task": self.task, "state": self.generator.get_state().numpy()}
+
+    def __setstate__(self, its: dict[str, Any]) -> None:
+        # torch cannot send a generator to another process
+        generator = torch.Generator().set_state(torch.from_numpy(its["state"]))
+        self.__init__(its["task"], generator)  # type: ignore[misc]
+
+
+def share(batch: Any, rank: int, n_ranks: int) -> tuple[Any, float]:
+    """A rank's rows of a batch, and the weight that makes the mean over ranks that of the batch.
+
+    A rank that is left without a row gets the first one with weight 0, as all must take part.
+    """
+    lengths: list[int] = []
+    apply_to_collection(batch, Tensor, lambda tensor: lengths.append(len(tensor)))
+    n = lengths[0]
+    start, end = rank * n // n_ranks, (rank + 1) * n // n_ranks
+    rows = slice(start, end) if end > start else slice(0, 1)
+    return (
+        apply_to_collection(batch, Tensor, lambda tensor: tensor[rows]),
+        (end - start) * n_ranks / n,
+    )
+
+
+class Loop(lightning.LightningModule):
+    """The one Lightning module. Epochs are those of `progress`, which may go back."""
+
+    def __init__(
+        self,
+        task: Task,
+        schedule: Schedule,
+        batches: Batches,
+        progress: Progress,
+        validate_every: int,
+    ):
+        super().__init__()
+        self.task, self.schedule, self.batches = task, schedule, batches
+        self.progress, self.validate_every = progress, validate_every
+        self.sums: dict[str, Tensor] = {}
+        self.reduced = list(perceptrons(task))
+        self.n_threads = torch.get_num_threads()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam, or Muon if a group asks for it."""
+        groups = self.task.parameter_groups()
+        for group in groups:
+            group["lr"] = self.schedule.learning_rate * group.pop("lr_factor", 1.0)
+            group["initial_lr"] = group["lr"]
+        if any(group.get("muon") for group in groups):
+            return Muon(groups)
+        return torch.optim.Adam(groups, foreach=True)
+
+    def on_train_start(self) -> None:
+        """Go on where `progress` is; on several devices this is another process."""
+        torch.set_num_threads(self.n_threads)
+        self.saved = time.monotonic()
+        self.average = Average(self.task, self.schedule.ema_decay)
+        if self.progress.last is None:
+            self.progress.keep(self.moment())
+        else:
+            self.restore(self.progress.last)
+
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> tuple[Any, float]:
+        """Share of a batch for this device, and its weight."""
+        n_ranks = self.trainer.world_size
+        return share(batch, self.trainer.global_rank, n_ranks) if n_ranks > 1 else (batch, 1.0)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """The learning rate is a function of the step and of the restarts, and has no state."""
+        factor = self.factor(batch_idx)
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = group["initial_lr"] * factor
+
+    def training_step(self, batch: tuple[Any, float], _index: int) -> Tensor:
+        """Loss of one batch; its terms are summed for the curve."""
+        rows, weight = batch
+        with autocast_only(self.reduced, self.device.type):
+            terms = self.task.losses(rows)
+        for name, value in terms.items():
+            self.sums[name] = self.sums.get(name, 0.0) + weight * value.detach()
+        return weight * terms["loss"]
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Average the weights."""
+        self.average.update(self.step(batch_idx))
+
+    def on_train_epoch_end(self) -> None:
+        """Add a row to the curve, validate and save when it is time, or go back.
+
+        Raises:
+            StepFailed: the loss jumped, or is not a number, once too often.
+        """
+        progress, last_step = self.progress, self.task.steps_per_epoch - 1
+        rate = self.schedule.learning_rate * self.factor(last_step)
+        row = {**self.epoch_means(), "learning_rate": rate, "restarts": float(progress.restarts)}
+        row = {"epoch": float(progress.epoch + 1), **row}
+        progress.rows.append(row)
+        if progress.lost():
+            self.go_back()
+            return
+        done = progress.epoch == self.schedule.epochs
+        if self.validate_every and (done or progress.epoch % self.validate_every == 0):
+            row |= self.validated()
+        if progress.epoch % PATIENCE == 0:
+            progress.keep(self.moment())
+        if self.trainer.is_global_zero and (done or time.monotonic() > self.saved + CHECKPOINT_S):
+            progress.save(self.moment())
+            self.saved = time.monotonic()
+        self.trainer.should_stop = done
+
+    def step(self, index: int) -> int:
+        """Number of optimiser steps before batch `index` of this epoch."""
+        return self.progress.epoch * self.task.steps_per_epoch + index
+
+    def factor(self, index: int) -> float:
+        """Share of the learning rate at batch `index` of this epoch; each restart halves it."""
+        steps = self.task.steps_per_epoch
+        return self.schedule.factor(self.step(index), steps) * 0.5**self.progress.restarts
+
+    def epoch_means(self) -> dict[str, float]:
+        """Means of the loss terms since the last call, over all devices."""
+        reduce = self.trainer.strategy.reduce
+        sums = {name: float(reduce(value, reduce_op="mean")) for name, value in self.sums.items()}
+        self.sums = {}
+        return {name: value / self.task.steps_per_epoch for name, value in sums.items()}
+
+    def validated(self) -> dict[str, float]:
+        """Errors on the validation patients, of the averaged weights if there are."""
+        self.task.eval()
+        with torch.no_grad(), self.average.in_place():
+            errors = self.task.validate()
+        self.task.train()
+        return errors
+
+    def go_back(self) -> None:
+        """Undo a jump of the loss, and go on with half the learning rate.
+
+        Raises:
+            StepFailed: it was done too often.
+        """
+        bad, rate = self.progress.rows[-1], self.schedule.learning_rate
+        moment = self.progress.back()
+        if moment is None:
+            raise StepFailed(
+                f"training diverged: loss is {bad['loss']:.4g} in epoch {bad['epoch']:.0f} after "
+                f"{self.progress.restarts} restarts; lower learning_rate ({rate:g})"
+            )
+        logger.warning("loss jumped to %.4g by epoch %d; back to epoch %d with half the learning "
+                       "rate", bad["loss"], bad["epoch"], moment.epoch)  # fmt: skip
+        self.restore(moment)
+
+    def moment(self) -> Moment:
+        """A copy of all that changes, on the CPU."""
+        optimizer = self.trainer.optimizers[0].state_dict()["state"]
+        found = {
+            **{f"weight/{name}": t for name, t in self.task.state_dict().items()},
+            **{f"mean/{name}": t for name, t in self.average.means.items()},
+            **{f"optimizer/{i}/{k}": t for i, its in optimizer.items() for k, t in its.items()},
+            "generator": self.batches.generator.get_state(),
+        }
+        tensors = {name: t.detach().to("cpu", copy=True) for name, t in found.items()}
+        return Moment(self.progress.epoch, tensors, self.trainer.precision_plugin.state_dict())
+
+    def take(self, moment: Moment) -> None:
+        """Weights and their means of a moment."""
+        self.task.load_state_dict(moment.part("weight"))
+        self.average = Average(self.task, self.schedule.ema_decay)
+        self.average.copy(moment.part("mean"))
+
+    def end(self) -> None:
+        """Leave the task as it was in the last epoch, with averaged weights if there are."""
+        assert self.progress.last is not None
+        self.task.cpu()
+        self.take(self.progress.last)
+        self.average.into_weights()
+        self.task.eval()
+
+    def restore(self, moment: Moment) -> None:
+        """Be again as `moment` was."""
+        self.take(moment)
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in moment.part("optimizer").items():
+            index, _, key = name.partition("/")
+            state.setdefault(int(index), {})[key] = tensor.clone()  # steps are counted in place
+        optimizer = self.trainer.optimizers[0]
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": state, "param_groups": groups})
+        self.batches.generator.set_state(moment.tensors["generator"])
+        self.trainer.precision_plugin.load_state_dict(moment.scaler)
+
+
+def trainer(device: Device, n_devices: int, precision: Precision) -> lightning.Trainer:
+    """Lightning's trainer without its own end, logging, checkpoints and summaries."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    # data are buffers: the same everywhere, and too large to be sent about at every step
+    several = DDPStrategy(start_method="spawn", broadcast_buffers=False)
+    return lightning.Trainer(
+        max_epochs=-1,
+        accelerator=device,
+        devices=n_devices,
+        strategy=several if n_devices > 1 else "auto",
+        precision=precision,
+        # under SLURM Lightning would otherwise want one task for each device
+        plugins=[LightningEnvironment()],
+        use_distributed_sampler=False,
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=sys.stderr.isatty(),
+        gradient_clip_val=CLIP_NORM,
+        num_sanity_val_steps=0,
+    )

@@ -1,0 +1,146 @@
+"""What a training has come to: its curve, its state, and whether its loss has jumped away.
+
+All that is needed to go on, or back, is here and in one safetensors file, so that a training
+that was killed ends with the bytes of one that was not.
+"""
+
+import math
+import shutil
+import statistics
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from torch import Tensor
+
+from einthoven.core.errors import BadInput
+from einthoven.core.log import logger
+from einthoven.training.tensors import load_model, save_model
+
+FOLDER = "checkpoint"
+"""Beside the outputs of a training, and none of them; gone when they are written."""
+FILE = Path(FOLDER) / "training.safetensors"
+KIND = "training"
+PATIENCE = 10
+"""So many epochs in a row must be bad: single ones of up to 12 times the median do return."""
+BEFORE = 20
+"""The median is over so many epochs before them."""
+JUMP = 3.0
+"""Bad is more than so many medians. Trainings that went well had at most 1.4 over PATIENCE."""
+MAX_RESTARTS = 3
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The state of a training at the end of an epoch, as CPU tensors, and its loss scaler's."""
+
+    epoch: int
+    tensors: dict[str, Tensor]
+    scaler: dict[str, Any] = field(default_factory=dict)
+
+    def part(self, kind: str) -> dict[str, Tensor]:
+        """Tensors of one kind: weight, mean or optimizer."""
+        return _part(self.tensors, f"{kind}/")
+
+
+@dataclass
+class Progress:
+    """The curve so far, moments to go back to (oldest first), and how often it was done.
+
+    It is kept in `folder` under the training's `key`; without a folder, in memory only.
+    """
+
+    folder: Path | None = None
+    key: str = ""
+    rows: list[dict[str, float]] = field(default_factory=list)
+    moments: list[Moment] = field(default_factory=list)
+    restarts: int = 0
+    last: Moment | None = None
+    """Where to go on."""
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done."""
+        return len(self.rows)
+
+    def keep(self, moment: Moment) -> None:
+        """Remember a moment, and one before it."""
+        self.moments = [*self.moments[-1:], moment]
+
+    def lost(self) -> bool:
+        """Whether the loss is no number, or has jumped and does not return.
+
+        It depends on the curve alone. Losses that may be negative have no factor, so that of
+        them only those that are no number are noticed.
+        """
+        losses = [row["loss"] for row in self.rows]
+        if not math.isfinite(losses[-1]):
+            return True
+        before = losses[-PATIENCE - BEFORE : -PATIENCE]
+        usual = statistics.median(before) if len(before) == BEFORE else 0.0
+        return usual > 0 and min(losses[-PATIENCE:]) > JUMP * usual
+
+    def back(self) -> Moment | None:
+        """Go back to the last moment before the jump; None if that was done too often.
+
+        With moments every PATIENCE epochs there is exactly one in the bad ones.
+        """
+        if self.restarts == MAX_RESTARTS:
+            return None
+        good = [m for m in self.moments if m.epoch <= self.epoch - PATIENCE] or self.moments[:1]
+        self.restarts += 1
+        self.rows, self.moments = self.rows[: good[-1].epoch], good[-1:]
+        return good[-1]
+
+    def save(self, now: Moment) -> None:
+        """Write all of it with the present state, atomically."""
+        self.last = now
+        if self.folder is None:
+            return
+        kept = [*self.moments, now]
+        save_model(
+            self.folder / FILE,
+            {f"{i}/{name}": t for i, m in enumerate(kept) for name, t in m.tensors.items()},
+            kind=KIND,
+            config={},
+            data_sha256=self.key,
+            package="einthoven.encoders",
+            rows=[list(row.items()) for row in self.rows],  # in the order of the columns
+            restarts=self.restarts,
+            moments=[{"epoch": m.epoch, "scaler": m.scaler} for m in kept],
+        )
+
+    @classmethod
+    def load(cls, folder: Path | None, key: str) -> Self:
+        """What a training of this key left in `folder`, or a beginning.
+
+        A file of another key (settings, data, code, threads) is of no use, as the log tells.
+        """
+        beginning = cls(folder, key)
+        if folder is None or not (folder / FILE).exists():
+            return beginning
+        try:
+            tensors, about = load_model(folder / FILE, KIND)
+        except BadInput as error:
+            logger.warning("%s: the training begins anew", error)
+            return beginning
+        if about["data_sha256"] != key:
+            logger.warning("%s: of other settings, data, code or threads; the training begins anew",
+                           folder / FILE)  # fmt: skip
+            return beginning
+        *moments, last = (
+            Moment(its["epoch"], _part(tensors, f"{i}/"), its["scaler"])
+            for i, its in enumerate(about["moments"])
+        )
+        logger.info("%s: the training goes on after epoch %d", folder / FILE, last.epoch)
+        rows = [dict(row) for row in about["rows"]]
+        return cls(folder, key, rows, moments, about["restarts"], last)
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
+
+
+def discard(folder: str | Path) -> None:
+    """Delete what a training left for its restart; call it when the outputs are written."""
+    shutil.rmtree(Path(folder) / FOLDER, ignore_errors=True)
