@@ -45,7 +45,13 @@ config.clear()
 config.update(full_config)
 
 for atlas in ("torso", "heart"):
-    path = Path(einthoven.__file__).parent / "anatomy" / "shape" / "data" / f"{atlas}_atlas.npz"
+    path = (
+        Path(einthoven.__file__).parent
+        / "anatomy"
+        / "shape"
+        / "data"
+        / f"{atlas}_atlas.npz"
+    )
     if not path.is_file():
         cure = f"restore it with git, or run python tools/build_{atlas}_atlas.py"
         print(
