@@ -38,10 +38,11 @@ from einthoven.leadfield.conductivity import Conductivities, intracellular
 from einthoven.leadfield.pseudo import pseudo_lead_field_grad
 from einthoven.prediction.held_out import predict_patient
 from einthoven.surrogate.ensemble import Surrogate
-from einthoven.surrogate.paper import Paper
+from einthoven.surrogate.mlp import Mlp
 from einthoven.surrogate.patients import Sample
 from einthoven.surrogate.refraction import Refraction
 from einthoven.surrogate.train import ARCHITECTURE, new_network, normalise
+from einthoven.training.machine import Machine
 from einthoven.training.task import Schedule, fit, seeded, write_curve
 from einthoven.training.tensors import arrays_sha256, save_model
 
@@ -54,15 +55,15 @@ SHOWN = ("angular_error_deg", "angular_error_precordial_deg", "magnitude_error_r
 
 def train(
     name: str, samples: Mapping[str, Sequence[Sample]], config: Any, seed: int, threads: int
-) -> tuple[Refraction | Paper, list[dict[str, float]], dict[str, float]]:
+) -> tuple[Refraction | Mlp, list[dict[str, float]], dict[str, float]]:
     """One training: the network, its curve, its validation errors and its cost."""
     latent = len(samples["train"][0].inputs.latent)
     published = name == PUBLISHED
-    section = (config.paper if published else config.refraction).model_dump()
+    section = (config.mlp if published else config.refraction).model_dump()
     variant = VARIANTS.get(name, Variant())
     with seeded(seed, "learning", "weights"):
         if published:
-            network = new_network("paper", latent, section)
+            network = new_network("mlp", latent, section)
         else:
             network = variant.network(
                 latent, **{key: section[key] for key in ARCHITECTURE["refraction"]}
@@ -77,12 +78,12 @@ def train(
     schedule = Schedule(section["epochs"], rate, section.get("halve_after_epochs", 0))
     start = time.process_time()
     curve = fit(task, schedule, seed=seed, name=f"learning: {name}",
-                validate_every=section["epochs"], n_threads=threads)  # fmt: skip
+                validate_every=section["epochs"], machine=Machine(threads))  # fmt: skip
     last = {key: its for key, its in curve[-1].items() if key.startswith("val_")}
     return network.eval(), curve, last | {"core_seconds": time.process_time() - start}
 
 
-def test_errors(run: Run, network: Refraction | Paper, threads: int) -> list[PatientErrors]:
+def test_errors(run: Run, network: Refraction | Mlp, threads: int) -> list[PatientErrors]:
     """Errors of section 2.6 of Dokuchaev 2026 for every test patient."""
     sigma = Conductivities.from_section(run.config.leadfield.model_dump())
     errors = []
@@ -174,7 +175,7 @@ def keep(
     folder: Path,
     run: Run,
     train_set: Sequence[Sample],
-    network: Refraction | Paper,
+    network: Refraction | Mlp,
     curve: list[dict[str, float]],
     tested: Mapping[str, list[list[PatientErrors]]],
 ) -> None:
@@ -187,7 +188,7 @@ def keep(
                package="einthoven.surrogate", n_latent=len(network.latent_mean),
                encoder="deepsdf")  # fmt: skip
     write_curve(out / "curve.csv", curve)
-    names = {WHOLE: "deepsdf-refraction", PUBLISHED: "deepsdf-paper"}
+    names = {WHOLE: "deepsdf-refraction", PUBLISHED: "deepsdf-mlp"}
     patients = run.names("test")
     methods = {names.get(name, name): method_row(dict(zip(patients, runs[0], strict=True)), {})
                for name, runs in tested.items()}  # fmt: skip
@@ -203,7 +204,7 @@ def measure(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str
     found: dict[str, Any] = {"variants": {}, "test": {}, "threads": options.threads}
     found |= {f"n_{split}": len(run.names(split)) for split in ("train", "val", "test")}
     tested: dict[str, list[list[PatientErrors]]] = {}
-    kept: tuple[Refraction | Paper, list[dict[str, float]]] | None = None
+    kept: tuple[Refraction | Mlp, list[dict[str, float]]] | None = None
     for name in options.variants:
         rows, data = [], VARIANTS.get(name, Variant()).data
         given = run.changed(samples, data) if data else samples

@@ -1,4 +1,4 @@
-"""What a lead costs by the surrogate, by the paper's network and by the finite elements.
+"""What a lead costs by the surrogate, by the published network and by the finite elements.
 
 One patient of the cohort, all heart points at once. Ours has the sizes of `--config`, the paper's
 those of `--paper`, both random weights, as time does not depend on what was learned; ours includes
@@ -41,8 +41,8 @@ from einthoven.training.precision import bfloat16_layers
 ELECTRODES = (1, 9, 109, 1000)
 REPEATS = 5
 PAIRWISE = 9
-"""The paper's network works on pairs of point and electrode, so its time is measured for at most so
-many electrodes and is proportional to them."""
+"""The published network works on pairs of point and electrode, so its time is measured for at most
+so many electrodes and is proportional to them."""
 PATIENT = 7
 SHAPE_KEYS = (
     "network",
@@ -126,7 +126,7 @@ def networks(
 ) -> tuple[dict[str, dict[int, float]], dict[str, float]]:
     """Seconds of both networks for each number of electrodes, and of decoding."""
     encoder, ours = untrained(config, "refraction")
-    their_encoder, theirs = untrained(published, "paper")
+    their_encoder, theirs = untrained(published, "mlp")
     found: dict[str, dict[int, float]] = {"ours": {}, "ours_bfloat16": {}, "paper_network": {}}
     for count in ELECTRODES:
         few = min(count, PAIRWISE)

@@ -14,8 +14,8 @@ HEADING = "| method | angle in the heart"
 ROWS = {
     "pseudo": "pseudo lead field, eq. (11)",
     "pseudo-scaled": "pseudo lead field, one fitted factor",
-    "pca-paper": "PCA code, paper's network",
-    "deepsdf-paper": "DeepSDF code, paper's network",
+    "pca-mlp": "PCA code, published network",
+    "deepsdf-mlp": "DeepSDF code, published network",
     "pca-refraction": "PCA code, refraction model *",
     "deepsdf-refraction": "**DeepSDF code, refraction model**",
 }

@@ -21,7 +21,7 @@ LIMIT_MB = 8.0
 ROWS = {
     "pseudo": "pseudo lead field, eq. (11)",
     "pseudo-scaled": "pseudo lead field, one fitted factor",
-    "deepsdf-paper": "published network",
+    "deepsdf-mlp": "published network",
 }
 COLUMNS = {
     "angular_error_deg": 2,
@@ -117,7 +117,7 @@ def main() -> None:
     """Pack, check the size, write the card."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", nargs="?", default="results")
-    parser.add_argument("--model", default="refraction", choices=["refraction", "paper"])
+    parser.add_argument("--model", default="refraction", choices=["refraction", "mlp"])
     parser.add_argument("--config", default="", help="of a run that has no store")
     parser.add_argument("--to", default=str(SHIPPED))
     parser.add_argument("--card", default=str(CARD))

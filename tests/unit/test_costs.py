@@ -105,7 +105,7 @@ def test_disk_counts_by_patients(tmp_path):
         "dataset/patients/p0000.zarr.zip": 5,
         "dataset/patients/p0001.zarr.zip": 5,
         "dataset/einthoven.zarr.zip": 8,
-        "predictions/pca-paper/p0001.npz": 7,
+        "predictions/pca-mlp/p0001.npz": 7,
         "predictions/pca-refraction/p0001.npz": 7,
         "report/index.html": 1000,
     }.items():

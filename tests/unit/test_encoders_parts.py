@@ -30,6 +30,7 @@ from einthoven.encoders.deepsdf.lipschitz import LipschitzLinear
 from einthoven.encoders.pca import PcaEncoder
 from einthoven.encoders.surfaces import Surfaces
 from einthoven.encoders.train import load_encoder, train_deepsdf, train_encoder
+from einthoven.training.machine import Machine
 from einthoven.training.search import Span, search
 from einthoven.training.task import Schedule, Task, fit, seeded
 from einthoven.training.tensors import load_model, save_model
@@ -372,5 +373,6 @@ def test_two_trainings_share_one_tracking_database(tmp_path) -> None:
 
 
 def test_tracking_elsewhere_than_sqlite_is_refused() -> None:
+    machine = Machine(tracking_uri="http://somewhere")
     with pytest.raises(BadInput, match="tracking_uri"):
-        fit(Line(), Schedule(1, 0.1), seed=1, name="line", tracking_uri="http://somewhere")
+        fit(Line(), Schedule(1, 0.1), seed=1, name="line", machine=machine)

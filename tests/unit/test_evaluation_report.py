@@ -103,8 +103,8 @@ def run(cohort, predictions):
 
 def test_known_errors_come_out(cohort) -> None:
     root, folders, _ = cohort
-    paths = [predict(root, "pca-paper", f, degrees=10.0, gain=1.1) for f in folders]
-    row = run(cohort, {"pca-paper": paths})["methods"]["pca-paper"]
+    paths = [predict(root, "pca-mlp", f, degrees=10.0, gain=1.1) for f in folders]
+    row = run(cohort, {"pca-mlp": paths})["methods"]["pca-mlp"]
     expected = {
         "angular_error_deg": 10.0,
         "angular_error_volume_weighted_deg": 10.0,
@@ -122,21 +122,21 @@ def test_known_errors_come_out(cohort) -> None:
     for key, value in expected.items():
         assert row[key]["mean"] == pytest.approx(value, rel=2e-2, abs=1e-6), key
         assert row[key]["n_patients"] == 2 and row[key]["std"] < 1e-6
-    assert json.loads((root / "metrics.json").read_text())["methods"]["pca-paper"] == row
+    assert json.loads((root / "metrics.json").read_text())["methods"]["pca-mlp"] == row
 
 
 def test_pseudo_rows_and_curves(cohort) -> None:
     root, folders, _ = cohort
-    paths = [predict(root, "pca-paper", f, degrees=10.0, gain=1.0) for f in folders]
-    report = run(cohort, {"pca-paper": paths})
+    paths = [predict(root, "pca-mlp", f, degrees=10.0, gain=1.0) for f in folders]
+    report = run(cohort, {"pca-mlp": paths})
     plain, scaled = (report["methods"][m] for m in ("pseudo", "pseudo-scaled"))
     assert plain["ecg_rel_l2"]["mean"] == pytest.approx(0.5)
     assert scaled["ecg_rel_l2"]["mean"] == pytest.approx(0.0, abs=1e-9)
     assert plain["angular_error_deg"] == scaled["angular_error_deg"]
     assert "seconds_per_lead" not in plain
     curves = load_arrays(root / "curves.npz")
-    np.testing.assert_allclose(curves["electrode_deg/pca-paper"], np.full((2, 10), 10.0))
-    share = curves["cdf_heart_deg/pca-paper"]
+    np.testing.assert_allclose(curves["electrode_deg/pca-mlp"], np.full((2, 10), 10.0))
+    share = curves["cdf_heart_deg/pca-mlp"]
     assert share.shape == (2, len(curves["levels_deg"]))
     assert (share[:, curves["levels_deg"] < 9.9] == 0).all() and (share[:, -1] == 1).all()
     header, rows = table(report)
@@ -145,18 +145,18 @@ def test_pseudo_rows_and_curves(cohort) -> None:
 
 def test_missing_and_broken_predictions_are_named(cohort) -> None:
     root, folders, _ = cohort
-    good = predict(root, "pca-paper", folders[0], 10.0, 1.0)
+    good = predict(root, "pca-mlp", folders[0], 10.0, 1.0)
     broken = root / "broken.npz"
     broken.write_bytes(b"not a zip")
-    row = run(cohort, {"pca-paper": [good, root / "absent.npz"],
+    row = run(cohort, {"pca-mlp": [good, root / "absent.npz"],
                        "pca-refraction": [broken, good]})["methods"]  # fmt: skip
-    assert row["pca-paper"]["n_patients"] == 1 and row["pca-paper"]["n_missing"] == 1
-    assert "no such file" in row["pca-paper"]["missing_patients"]["p0007"]
+    assert row["pca-mlp"]["n_patients"] == 1 and row["pca-mlp"]["n_missing"] == 1
+    assert "no such file" in row["pca-mlp"]["missing_patients"]["p0007"]
     assert "not readable" in row["pca-refraction"]["missing_patients"]["p0003"]
     curves = load_arrays(root / "curves.npz")
-    assert np.isnan(curves["electrode_deg/pca-paper"][1]).all()
-    with pytest.raises(BadInput, match="no usable prediction of deepsdf-paper"):
-        run(cohort, {"deepsdf-paper": [broken, broken]})
+    assert np.isnan(curves["electrode_deg/pca-mlp"][1]).all()
+    with pytest.raises(BadInput, match="no usable prediction of deepsdf-mlp"):
+        run(cohort, {"deepsdf-mlp": [broken, broken]})
 
 
 def test_disagreeing_files_are_refused(cohort) -> None:
@@ -175,22 +175,22 @@ def test_pseudo_gain_is_the_ratio_of_lengths(cohort) -> None:
 
 def test_same_inputs_same_bytes(cohort) -> None:
     root, folders, _ = cohort
-    paths = [predict(root, "pca-paper", f, degrees=3.0, gain=1.0) for f in folders]
-    before = [run(cohort, {"pca-paper": paths}) and (root / n).read_bytes()
+    paths = [predict(root, "pca-mlp", f, degrees=3.0, gain=1.0) for f in folders]
+    before = [run(cohort, {"pca-mlp": paths}) and (root / n).read_bytes()
               for n in ("metrics.json", "curves.npz")]  # fmt: skip
-    run(cohort, {"pca-paper": paths})
+    run(cohort, {"pca-mlp": paths})
     assert before == [(root / n).read_bytes() for n in ("metrics.json", "curves.npz")]
     assert read_json(root / "metrics.json")["patients"] == ["p0003", "p0007"]
 
 
 def test_an_ecg_that_its_gradients_cannot_explain_is_refused(cohort) -> None:
     root, folders, _ = cohort
-    paths = [predict(root, "pca-paper", f, degrees=0.0, gain=1.0 + 1e-9) for f in folders]
+    paths = [predict(root, "pca-mlp", f, degrees=0.0, gain=1.0 + 1e-9) for f in folders]
     found = dict(load_arrays(paths[0]))
     found["electrode_potential"] = found["electrode_potential"] + 1.0
     save_arrays(paths[0], found, **load_arrays(paths[0]).attrs)
     with pytest.raises(StepFailed, match="exceeds its bound"):
-        run(cohort, {"pca-paper": paths})
+        run(cohort, {"pca-mlp": paths})
 
 
 def test_a_stated_uncertainty_is_judged_and_an_own_patients_verdict_told(cohort) -> None:

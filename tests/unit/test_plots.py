@@ -40,7 +40,7 @@ def test_each_lead_stands_in_its_panel():
 
 
 def test_methods_differ_in_line_style_not_only_in_colour():
-    figure = ecg_figure(TIME, {"fem": beat(0.1), "pseudo": beat(0.2), "pca-paper": beat(0.3)})
+    figure = ecg_figure(TIME, {"fem": beat(0.1), "pseudo": beat(0.2), "pca-mlp": beat(0.3)})
     lines = next(axes for axes in figure.axes if axes.lines).lines
     assert len({repr(line.get_linestyle()) + repr(line._dash_pattern) for line in lines}) == 3
 
@@ -48,7 +48,7 @@ def test_methods_differ_in_line_style_not_only_in_colour():
 def test_error_figures_have_units_and_every_method():
     levels = np.linspace(0, 40, 50)
     share = np.clip(levels / 20, 0, 1)[None].repeat(3, axis=0)
-    panel = {"heart": {"pseudo": (levels, share), "pca-paper": (levels, share)}}
+    panel = {"heart": {"pseudo": (levels, share), "pca-mlp": (levels, share)}}
     figure = cdf_figure(panel, {"heart": "angular error (degrees)"}, {"heart": 40.0})
     assert figure.axes[0].get_xlabel() == "angular error (degrees)"
     assert len([x for x in figure.axes[0].lines if x.get_linestyle() != "None"]) >= 2
@@ -57,7 +57,7 @@ def test_error_figures_have_units_and_every_method():
     labels = [t.get_text() for t in figure.axes[0].get_xticklabels()]
     assert labels == ["V1", "V2", "RA"]  # sorted by the mean error
     np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), errors["pseudo"])
-    bars = comparison_figure({"pseudo": (15.0, 1.0), "pca-paper": (5.0, 0.5)}, "error (degrees)")
+    bars = comparison_figure({"pseudo": (15.0, 1.0), "pca-mlp": (5.0, 0.5)}, "error (degrees)")
     widths = [patch.get_width() for patch in bars.axes[0].patches]
     assert widths == pytest.approx([15.0, 5.0])
 
@@ -99,6 +99,6 @@ def test_pictures_show_a_fixed_method_whatever_the_test_errors():
     def metrics(**errors):
         return {"methods": {m: {"angular_error_deg": {"mean": e}} for m, e in errors.items()}}
 
-    worse = metrics(**{"pca-paper": 1.0, "deepsdf-refraction": 9.0, "pseudo": 0.1})
+    worse = metrics(**{"pca-mlp": 1.0, "deepsdf-refraction": 9.0, "pseudo": 0.1})
     assert shown_method(worse) == "deepsdf-refraction"
-    assert shown_method(metrics(**{"pca-paper": 1.0, "pseudo": 0.1})) == "pca-paper"
+    assert shown_method(metrics(**{"pca-mlp": 1.0, "pseudo": 0.1})) == "pca-mlp"

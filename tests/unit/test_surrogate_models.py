@@ -14,7 +14,7 @@ from einthoven.surrogate.train import new_network
 from einthoven.training.layers import source_factors
 
 SECTION = dict(width=32, rank=6, n_frequencies=8, frequency_scale=0.5, code_at_electrodes=True)
-MODELS = ("paper", "refraction")
+MODELS = ("mlp", "refraction")
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +176,7 @@ def test_wrong_inputs_are_refused(patients) -> None:
         balls.inputs_of(0, patients[0], points=np.full((60, 3), np.nan))
     with pytest.raises(BadInput, match="torso_box"):
         balls.inputs_of(0, patients[0], torso_box=np.zeros((2, 3)))
-    with pytest.raises(BadInput, match="expected one of paper, refraction"):
+    with pytest.raises(BadInput, match="expected one of mlp, refraction"):
         new_network("transformer", 5, SECTION)
 
 

@@ -1,7 +1,4 @@
-"""Parts of the one training loop: prefetching, shares of devices, averages, jumps, restarts."""
-
-import subprocess
-import sys
+"""Parts of the one training loop: prefetching, averages, jumps, restarts."""
 
 import numpy as np
 import pytest
@@ -10,7 +7,8 @@ import torch
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.training import loop
 from einthoven.training.averaging import Average
-from einthoven.training.loop import Batches, share
+from einthoven.training.loop import Batches
+from einthoven.training.machine import Machine
 from einthoven.training.precision import autocast_only, perceptrons
 from einthoven.training.resume import FILE, PATIENCE, Progress, discard
 from einthoven.training.task import Schedule, Task, fit, torch_generator
@@ -152,17 +150,6 @@ def test_a_fault_in_the_thread_that_draws_batches_is_raised() -> None:
         list(Batches(Broken(1.0), torch.Generator()))
 
 
-@pytest.mark.parametrize("n", [1, 3, 6, 7])
-@pytest.mark.parametrize("n_ranks", [1, 2, 3, 4, 8])
-def test_shares_make_up_the_batch_and_its_mean(n: int, n_ranks: int) -> None:
-    batch = (torch.arange(n), torch.rand(n, 5, dtype=torch.float64))
-    parts = [share(batch, rank, n_ranks) for rank in range(n_ranks)]
-    rows = torch.cat([part[0] for part, weight in parts if weight])
-    assert torch.equal(rows, batch[0])
-    mean = sum(weight * part[1].mean() for part, weight in parts) / n_ranks
-    torch.testing.assert_close(mean, batch[1].mean())
-
-
 # --- averages and precision -----------------------------------------------------------------
 def test_average_is_the_exponential_one_and_leaves_the_weights() -> None:
     module = torch.nn.Linear(3, 2)
@@ -216,74 +203,17 @@ def test_only_perceptrons_run_in_reduced_precision() -> None:
         assert torch.equal(net(x)[1], exact[1])
 
 
-def test_devices_that_are_not_there_are_refused(tmp_path) -> None:
-    with pytest.raises(BadInput, match="needs a folder"):
-        fit(Brittle(1.0), Schedule(1, 0.1), seed=1, name="b", n_devices=2)
-    with pytest.raises(BadInput, match="n_devices = 0"):
-        fit(Brittle(1.0), Schedule(1, 0.1), seed=1, name="b", n_devices=0)
+def test_what_a_machine_cannot_do_is_refused() -> None:
+    with pytest.raises(BadInput, match="n_threads = 0"):
+        Machine(n_threads=0)
     with pytest.raises(BadInput, match="16-mixed needs a GPU"):
         fit(Brittle(1.0), Schedule(1, 0.1, precision="16-mixed"), seed=1, name="b")
 
 
-SCRIPT = """
-import multiprocessing, sys
-from types import SimpleNamespace
-from einthoven.run.job import run
-
-def child(): pass
-
-def main(input, output, params, log):
-    job = multiprocessing.get_context("spawn").Process(target=child)
-    job.start(); job.join()
-    log.info("ended with %d", job.exitcode)
-
-run(main, SimpleNamespace(log=[sys.argv[1]], input=None, output=[], params=None))
-"""
-
-
-def test_a_process_for_another_device_does_not_run_the_script_again(tmp_path) -> None:
-    """Scripts of rules have no main guard: a spawned process reads them once more."""
-    (tmp_path / "script.py").write_text(SCRIPT)
-    subprocess.run([sys.executable, tmp_path / "script.py", tmp_path / "log"], check=True)
-    log = (tmp_path / "log").read_text()
-    assert log.count("ended with") == 1 and "ended with 0" in log
-
-
-@pytest.mark.slow
-def test_two_processes_take_the_steps_of_one(tmp_path) -> None:
-    """Seven rows a batch, so the shares differ; gradients are averaged over gloo."""
-    tasks, rows = [], []
-    for n_devices in (1, 2):
-        task = Odd()
-        schedule = Schedule(5, 0.01, ema_decay=0.9)
-        rows.append(fit(task, schedule, seed=1, name="odd", folder=tmp_path / str(n_devices),
-                        n_devices=n_devices))  # fmt: skip
-        tasks.append(task)
-    one, two = tasks
-    for (name, weight), other in zip(one.named_parameters(), two.parameters()):
-        torch.testing.assert_close(weight, other, rtol=1e-5, atol=1e-6, msg=name)
-    assert [r["loss"] for r in rows[0]] == pytest.approx([r["loss"] for r in rows[1]], rel=1e-5)
-    assert [list(row) for row in rows[0]] == [list(row) for row in rows[1]]
-
-
-class Odd(Task):
-    """A small perceptron on seven rows a batch; at module level, as it is sent to processes."""
-
-    steps_per_epoch = 3
-
-    def __init__(self) -> None:
-        super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            self.net = torch.nn.Sequential(
-                torch.nn.Linear(4, 8), torch.nn.SiLU(), torch.nn.Linear(8, 1)
-            )
-
-    def batches(self, generator):
-        for _ in range(3):
-            x = torch.randn(7, 5, 4, generator=generator)
-            yield x, x.square().sum(-1, keepdim=True)
-
-    def losses(self, batch):
-        x, y = batch
-        return {"loss": (self.net(x) - y).square().mean()}
+def test_the_machine_is_what_the_environment_says(monkeypatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///a.db")
+    assert Machine.from_environment() == Machine(3, "auto", "sqlite:///a.db")
+    for name in ("OMP_NUM_THREADS", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name)
+    assert Machine.from_environment() == Machine(1, "auto", "")

@@ -21,7 +21,7 @@ TIME = np.arange(-10.0, 100.0, 2.0)
 TEMPLATE = (np.arange(0.0, 60.0, 1.0), -80 + 100 * np.clip(np.arange(60.0) / 5, 0, 1))
 
 
-@pytest.fixture(scope="module", params=["paper", "refraction"])
+@pytest.fixture(scope="module", params=["mlp", "refraction"])
 def predicted(request, tmp_path_factory):
     """A trained model and its prediction for a one-cube heart."""
     root = tmp_path_factory.mktemp("predict")

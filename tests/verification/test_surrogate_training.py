@@ -22,7 +22,7 @@ SECTION = dict(seed=1, width=48, rank=8, n_frequencies=8, frequency_scale=0.5, l
                code_at_electrodes=True,
                epochs=3, points_per_batch=64, electrodes_per_batch=0, batch_patients=4,
                learning_rate=0.003)  # fmt: skip
-MODELS = ("paper", "refraction")
+MODELS = ("mlp", "refraction")
 BEND = np.array([[0.9, 0.2, 0.0], [-0.1, 0.5, 0.15], [0.1, 0.0, 0.3]])
 
 
@@ -112,15 +112,13 @@ def test_loaded_network_predicts_what_the_trained_one_did(model: str, cohort, tm
     fresh = new_network(model, 5, SECTION)
     assert not np.allclose(predict_gradient(fresh, sample.inputs), out, rtol=0.1)
     with pytest.raises(BadInput, match="expected"):
-        load_surrogate(
-            tmp_path / "model.safetensors", "paper" if model != "paper" else "refraction"
-        )
+        load_surrogate(tmp_path / "model.safetensors", "mlp" if model != "mlp" else "refraction")
 
 
 def test_a_split_without_patients_is_refused(cohort, tmp_path) -> None:
     path, encoder = store(tmp_path, cohort[0], ["test"] * 10)
     with pytest.raises(BadInput, match="split train"):
-        train_surrogate("paper", encoder, path, tmp_path, SECTION)
+        train_surrogate("mlp", encoder, path, tmp_path, SECTION)
 
 
 def test_nan_in_a_target_names_the_patient(cohort, tmp_path) -> None:
@@ -128,7 +126,7 @@ def test_nan_in_a_target_names_the_patient(cohort, tmp_path) -> None:
     patients[3]["grad"] = np.full_like(patients[3]["grad"], np.nan)
     path, encoder = store(tmp_path, patients, cohort[1])
     with pytest.raises(BadInput, match="p0003: field_grad"):
-        train_surrogate("paper", encoder, path, tmp_path, SECTION)
+        train_surrogate("mlp", encoder, path, tmp_path, SECTION)
 
 
 def test_a_store_of_another_kind_is_refused(cohort, tmp_path) -> None:

@@ -43,14 +43,14 @@ def test_paper_config_has_the_papers_sizes():
     assert (paper.anatomy.heart_edge_mm, paper.mesh.heart_edge_mm) == (2.2, 1.9)
     assert paper.field_samples.n_points == 2**16
     assert (paper.deepsdf.epochs, paper.deepsdf.batch_patients) == (2000, 6)
-    assert (paper.paper.epochs, paper.paper.batch_patients) == (800, 10)
-    assert paper.paper.halve_after_epochs == 400
+    assert (paper.mlp.epochs, paper.mlp.batch_patients) == (800, 10)
+    assert paper.mlp.halve_after_epochs == 400
 
 
 def test_equal_configs_are_equal_as_text():
     """Snakemake compares params by their text."""
-    forward = validate({"mesh": {"heart_edge_mm": 5.0, "grading": 0.3}, "paper": {"epochs": 3}})
-    backward = validate({"paper": {"epochs": 3}, "mesh": {"grading": 0.3, "heart_edge_mm": 5.0}})
+    forward = validate({"mesh": {"heart_edge_mm": 5.0, "grading": 0.3}, "mlp": {"epochs": 3}})
+    backward = validate({"mlp": {"epochs": 3}, "mesh": {"grading": 0.3, "heart_edge_mm": 5.0}})
     assert repr(as_params(forward)) == repr(as_params(backward))
     keys = list(as_params(forward)["mesh"])
     assert keys == sorted(keys)

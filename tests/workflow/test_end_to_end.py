@@ -12,7 +12,7 @@ from einthoven.core.files import load_arrays
 from einthoven.dataset.loaders import open_group
 
 pytestmark = pytest.mark.workflow
-METHODS = {"pca-paper", "pca-refraction", "deepsdf-paper", "deepsdf-refraction"}
+METHODS = {"pca-mlp", "pca-refraction", "deepsdf-mlp", "deepsdf-refraction"}
 
 
 def test_report_and_metrics_are_complete(finished):

@@ -33,7 +33,7 @@ EDITS = {
     "ecg.scenarios=[sinus,lbbb,crt]": {"activation": 4} | ECGS,
     "electrodes.n_grid=5": FIELDS | {"leadfield": 4},
     "electrodes.n_grid=10": FIELDS | {"leadfield": 8},
-    "learning.models=[paper]": JUDGE,
+    "learning.models=[mlp]": JUDGE,
     "dataset.exclude=[p0000]": {"consolidate": 1, "encoder": 2, "reconstruct": 1} | SURROGATES
                                | {"recipe": 6},
     "fibers.alpha_endo_deg=45": dict.fromkeys(ALL - SURFACES - {"mesh"}),

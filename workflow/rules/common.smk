@@ -119,7 +119,7 @@ OWN_ANATOMY = {
 SCENARIOS = config["ecg"]["scenarios"]
 ENCODERS = config["learning"]["encoders"]
 MODELS = config["learning"]["models"]
-ENSEMBLE = {"paper": 1, "refraction": config["learning"]["ensemble"]}
+ENSEMBLE = {"mlp": 1, "refraction": config["learning"]["ensemble"]}
 CODED = [name for name in ENCODERS if name != "pca"]  # have codes for any shape
 
 # Anatomies for the encoder alone; of a section only what they depend on.

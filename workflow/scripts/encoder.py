@@ -1,10 +1,10 @@
 """Train one encoder and give every patient a code."""
 
-import os
 from pathlib import Path
 
 from einthoven.encoders.train import train_encoder
-from einthoven.run.job import n_devices, n_threads, run
+from einthoven.run.job import run
+from einthoven.training.machine import Machine
 
 
 def main(input, output, params, log):
@@ -14,10 +14,7 @@ def main(input, output, params, log):
         Path(output.model).parent,
         params.section,
         shapes=input.shapes,
-        n_threads=n_threads(),
-        device="auto",
-        n_devices=n_devices(),
-        tracking_uri=os.environ.get("MLFLOW_TRACKING_URI", ""),
+        machine=Machine.from_environment(),
     )
     log.info("trained %s", params.encoder)
 

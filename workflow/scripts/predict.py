@@ -10,8 +10,9 @@ from einthoven.encoders.surfaces import stage_file_surfaces
 from einthoven.encoders.train import load_encoder
 from einthoven.leadfield.conductivity import Conductivities, intracellular
 from einthoven.prediction.held_out import predict_patient
-from einthoven.run.job import n_threads, run
+from einthoven.run.job import run
 from einthoven.surrogate.ensemble import Surrogate
+from einthoven.training.machine import Machine
 
 
 def novelty_of(codes):
@@ -36,7 +37,7 @@ def main(input, output, params, log):
         sigma_i=intracellular(f0, sigma.sigma_il, sigma.sigma_it),
         time=ecg["time"],
         template=template(ECG_STEP_MS),
-        n_threads=n_threads(),
+        n_threads=Machine.from_environment().n_threads,
         novelty=novelty_of(input.codes),
     )
     log.info("%s: predicted with %s", ecg.attrs["patient"], params.model)

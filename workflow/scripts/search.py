@@ -7,8 +7,9 @@ from pathlib import Path
 from einthoven.core.files import write_json
 from einthoven.encoders.surfaces import stage_file_surfaces
 from einthoven.encoders.train import load_encoder
-from einthoven.run.job import n_threads, run
+from einthoven.run.job import run
 from einthoven.surrogate.train import train_surrogate
+from einthoven.training.machine import Machine
 from einthoven.training.search import Span, search
 
 SPACE = {
@@ -25,9 +26,8 @@ def main(input, output, params, log):
 
     def validation_error(section):
         with tempfile.TemporaryDirectory() as out:
-            curve = train_surrogate(
-                params.model, encoder, input.store, out, section, n_threads=n_threads()
-            )
+            curve = train_surrogate(params.model, encoder, input.store, out, section,
+                                    machine=Machine.from_environment())  # fmt: skip
         log.info("%s -> %s", {key: section[key] for key in SPACE if key in section}, curve[-1])
         return curve[-1]["val_angular_error_deg"]
 

@@ -1,12 +1,12 @@
 """Train one surrogate of the lead field."""
 
-import os
 from pathlib import Path
 
 from einthoven.encoders.surfaces import stage_file_surfaces
 from einthoven.encoders.train import load_encoder
-from einthoven.run.job import n_devices, n_threads, run
+from einthoven.run.job import run
 from einthoven.surrogate.train import train_surrogate
+from einthoven.training.machine import Machine
 
 
 def main(input, output, params, log):
@@ -17,10 +17,7 @@ def main(input, output, params, log):
         input.store,
         Path(output.model).parent,
         params.section,
-        n_threads=n_threads(),
-        device="auto",
-        n_devices=n_devices(),
-        tracking_uri=os.environ.get("MLFLOW_TRACKING_URI", ""),
+        machine=Machine.from_environment(),
     )
     log.info("last epoch: %s", curve[-1])
 

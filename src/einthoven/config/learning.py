@@ -8,7 +8,7 @@ from einthoven.config.section import Count, Positive, Section, Seed
 from einthoven.core.names import SHAPES_PER_CHUNK
 
 EncoderName = Literal["pca", "deepsdf"]
-ModelName = Literal["paper", "refraction"]
+ModelName = Literal["mlp", "refraction"]
 Precision = Literal[32, "bf16-mixed", "16-mixed"]
 
 
@@ -49,7 +49,7 @@ class DeepSdf(Section):
     infer_points: Annotated[int, Field(ge=16)] = 4096
 
 
-class PaperModel(Section):
+class MlpModel(Section):
     """The network of Dokuchaev 2026, section 2.3; `epochs` visit every training patient once."""
 
     seed: Seed = 1
@@ -95,7 +95,7 @@ class Learning(Section):
     """Which encoders and models are trained and compared."""
 
     encoders: Annotated[list[EncoderName], Field(min_length=1)] = ["pca", "deepsdf"]
-    models: Annotated[list[ModelName], Field(min_length=1)] = ["paper", "refraction"]
+    models: Annotated[list[ModelName], Field(min_length=1)] = ["mlp", "refraction"]
     ensemble: Annotated[int, Field(ge=1, le=50)] = 1
     """Refraction models that differ in their seed: from 2 on with uncertainty."""
     chamfer_grid: Annotated[int, Field(ge=8, le=256)] = 48

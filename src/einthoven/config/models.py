@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from einthoven.config.learning import DeepSdf, Learning, PaperModel, RefractionModel
+from einthoven.config.learning import DeepSdf, Learning, MlpModel, RefractionModel
 from einthoven.config.section import Count, Positive, Section, Seed
 
 SiteCount = Annotated[int, Field(ge=0, le=1000)]
@@ -252,7 +252,7 @@ class Config(Section):
     dataset: Dataset = Dataset()
     learning: Learning = Learning()
     deepsdf: DeepSdf = DeepSdf()
-    paper: PaperModel = PaperModel()
+    mlp: MlpModel = MlpModel()
     refraction: RefractionModel = RefractionModel()
 
     @model_validator(mode="after")

@@ -20,8 +20,9 @@ from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.encoders.deepsdf.infer import CodePrior
 from einthoven.encoders.pca import PcaEncoder
 from einthoven.encoders.surfaces import SurfaceProvider
+from einthoven.training.machine import ONE_CORE, Machine
 from einthoven.training.resume import discard
-from einthoven.training.task import Device, Schedule, fit, seeded, torch_threads
+from einthoven.training.task import Schedule, fit, seeded, torch_threads
 from einthoven.training.tensors import arrays_sha256
 
 OWN_SPLIT = "own"
@@ -82,10 +83,7 @@ def train_encoder(
     section: dict[str, Any],
     *,
     shapes: Sequence[str | Path] = (),
-    n_threads: int = 1,
-    device: Device = "cpu",
-    n_devices: int = 1,
-    tracking_uri: str = "",
+    machine: Machine = ONE_CORE,
 ) -> Encoder:
     """Train (deepsdf) or collect (pca) the codes of all patients and write the encoder's folder.
 
@@ -98,10 +96,7 @@ def train_encoder(
         out_dir: folder of the encoder.
         section: the config section `deepsdf`; ignored for pca, which has nothing to choose.
         shapes: files of anatomies beside the cohort; ignored for pca.
-        n_threads: torch threads.
-        device: where to train.
-        n_devices: see `harness.fit`.
-        tracking_uri: see `harness.fit`.
+        machine: threads, device, tracking.
 
     Raises:
         BadInput: unknown name, unreadable store, missing keys.
@@ -114,14 +109,11 @@ def train_encoder(
             section,
             out_dir,
             shapes=read_shapes(shapes) if shapes else None,
-            n_threads=n_threads,
-            device=device,
-            n_devices=n_devices,
-            tracking_uri=tracking_uri,
+            machine=machine,
         )
     else:
         raise BadInput(f"encoder {name!r}: expected pca or deepsdf")
-    with torch_threads(n_threads):
+    with torch_threads(machine.n_threads):
         encoder.save(out_dir)
     discard(out_dir)
     return encoder
@@ -146,10 +138,7 @@ def train_deepsdf(
     out_dir: str | Path,
     *,
     shapes: tuple[np.ndarray, np.ndarray] | None = None,
-    n_threads: int = 1,
-    device: Device = "cpu",
-    n_devices: int = 1,
-    tracking_uri: str = "",
+    machine: Machine = ONE_CORE,
 ) -> DeepSdfEncoder:
     """Train on the training patients and on shapes, then infer all codes, eq. (6) and (7).
 
@@ -169,16 +158,13 @@ def train_deepsdf(
         name="deepsdf",
         folder=out_dir,
         validate_every=0,
-        n_threads=n_threads,
-        device=device,
-        n_devices=n_devices,
-        tracking_uri=tracking_uri,
+        machine=machine,
         parameters=section | {"data_sha256": data_sha256},
     )
     prior = CodePrior.from_codes(task.latents.detach().numpy())
     none = Latents((), (), np.empty((0, shape.n_latent), np.float32))
     trained = DeepSdfEncoder(task.decoder, none, prior, section, data_sha256)
-    with torch_threads(n_threads):
+    with torch_threads(machine.n_threads):
         trained.latents = _all_latents(trained, samples)
         _report_validation(trained, samples, out_dir)
     return trained

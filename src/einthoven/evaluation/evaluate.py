@@ -68,7 +68,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Compare every method with the finite elements and write both files.
 
-    Rows are the methods of `predictions` (pca-paper, deepsdf-refraction, ...), `pseudo`
+    Rows are the methods of `predictions` (pca-mlp, deepsdf-refraction, ...), `pseudo`
     (formula (11) as it stands) and `pseudo-scaled` (times the factor from training hearts).
     A patient whose prediction is missing or broken is counted and named, not passed over.
 

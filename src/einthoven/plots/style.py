@@ -14,8 +14,8 @@ METHODS: dict[str, tuple[str, object, str]] = {
     "fem": ("#000000", "-", "FEM"),
     "pseudo": ("#999999", (0, (1, 1.2)), "pseudo lead field"),
     "pseudo-scaled": ("#666666", (0, (1, 0.8, 3, 0.8)), "pseudo lead field, scaled"),
-    "pca-paper": ("#E69F00", (0, (6, 1.5, 1, 1.5)), "PCA, paper's network"),
-    "deepsdf-paper": ("#CC79A7", (0, (3, 1.2)), "DeepSDF, paper's network"),
+    "pca-mlp": ("#E69F00", (0, (6, 1.5, 1, 1.5)), "PCA, published network"),
+    "deepsdf-mlp": ("#CC79A7", (0, (3, 1.2)), "DeepSDF, published network"),
     "pca-refraction": ("#56B4E9", (0, (7, 1.5)), "PCA, refraction model"),
     "deepsdf-refraction": ("#0072B2", (0, (4, 1.2)), "DeepSDF, refraction model"),
 }

@@ -37,7 +37,7 @@ def predict_patient(
     Args:
         surrogate: one network or an ensemble, which also states its uncertainty.
         encoder: trained; it knows the patient's code.
-        model: paper or refraction; the name for the file.
+        model: mlp or refraction; the name for the file.
         patient_dir: results/patients/{patient}: anatomy, mesh, fibers and field are read.
         out_path: results/predictions/{encoder}-{model}/{patient}.npz.
         activation: scenario -> file with `activation_time`, in the order of the ECG file.

@@ -77,7 +77,7 @@ def pack(
     Args:
         results: of the run.
         folder: new, empty, or with a packed model, which is replaced.
-        model: refraction or paper; its encoder is deepsdf, the only one that decodes.
+        model: refraction or mlp; its encoder is deepsdf, the only one that decodes.
         config: of the data set; None: what the run's store says.
 
     Raises:
@@ -127,7 +127,7 @@ def _card(
     header, *rows = (surrogate / "curve.csv").read_text().splitlines()
     last = dict(zip(header.split(","), rows[-1].split(",")))
     splits = Latents.load(encoder).split
-    wanted = ("pseudo", "pseudo-scaled", f"{ENCODER}-paper", method)
+    wanted = ("pseudo", "pseudo-scaled", f"{ENCODER}-mlp", method)
     return {
         "model": model,
         "config": dict(config),

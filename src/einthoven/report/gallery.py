@@ -21,7 +21,7 @@ REGIONS = {
     "torso_rel": ("whole torso", "relative magnitude error (1)", 1.0),
 }
 SCENARIO_NAMES = {"sinus": "sinus rhythm", "lbbb": "left bundle branch block", "crt": "CRT pacing"}
-SHOWN_FIRST = ("deepsdf-refraction", "pca-refraction", "deepsdf-paper", "pca-paper")
+SHOWN_FIRST = ("deepsdf-refraction", "pca-refraction", "deepsdf-mlp", "pca-mlp")
 QRS_WINDOW_MS = (-20.0, 220.0)
 
 

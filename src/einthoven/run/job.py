@@ -1,7 +1,6 @@
 """What every script of the workflow needs: its log file, and one line in place of a traceback."""
 
 import logging
-import multiprocessing
 import os
 import resource
 import sys
@@ -22,15 +21,12 @@ def run(main: Main, job: Any) -> None:
 
     Everything that the process or a C library prints goes to the rule's log file, with a record
     of every file made if the job succeeds. An error that is explained to the user ends the job
-    with its one line, any other with a traceback. A process that a training has started, for
-    another device, reads the script once more, and must not run it.
+    with its one line, any other with a traceback.
 
     Args:
         main: main(input, output, params, log).
         job: the global object `snakemake` of the script.
     """
-    if multiprocessing.current_process().name != "MainProcess":
-        return
     descriptor = os.open(job.log[0], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
     terminal = os.dup(2)
     for stream in (1, 2):
@@ -60,13 +56,3 @@ def processor_seconds() -> float:
     """Processor time of this process and of its finished children."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
-
-
-def n_threads() -> int:
-    """Threads of this job; Snakemake hands them on in the environment."""
-    return int(os.environ.get("OMP_NUM_THREADS", "1"))
-
-
-def n_devices() -> int:
-    """GPUs among which a training shares its batches; a matter of the machine, as threads are."""
-    return int(os.environ.get("EINTHOVEN_DEVICES", "1"))

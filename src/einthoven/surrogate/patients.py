@@ -114,11 +114,6 @@ class Patients:
             self.mapped[position] = unpacked(load_mapped(self._file(position))[0])
         return self.mapped[position]
 
-    def __getstate__(self) -> dict[str, Any]:
-        """For processes of other devices: files alone, as encoders need not travel."""
-        self.sha256()
-        return {**self.__dict__, "encoder": None, "temporary": None, "mapped": {}}
-
     def sha256(self) -> str:
         """Checksum of everything that training sees, patient by patient."""
         for position in range(len(self)):

@@ -12,18 +12,21 @@ from einthoven.core.errors import BadInput
 from einthoven.encoders.base import Encoder
 from einthoven.surrogate.inputs import Inputs
 from einthoven.surrogate.losses import cosine_loss, paper_loss, scale_free_loss
-from einthoven.surrogate.paper import Paper
+from einthoven.surrogate.mlp import Mlp
 from einthoven.surrogate.patients import Patients, Sample
 from einthoven.surrogate.refraction import Refraction
+from einthoven.training.machine import ONE_CORE, Machine
 from einthoven.training.resume import FOLDER, discard
-from einthoven.training.task import Device, Schedule, Task, fit, seeded, torch_threads
+from einthoven.training.task import Schedule, Task, fit, seeded, torch_threads
 from einthoven.training.tensors import load_model, load_weights, save_model
 
 ARCHITECTURE = {
-    "paper": ("width", "n_frequencies", "frequency_scale"),
+    "mlp": ("width", "n_frequencies", "frequency_scale"),
     "refraction": ("width", "rank", "n_frequencies", "frequency_scale", "code_at_electrodes"),
 }
 """Keys of a config section that determine the network's tensors."""
+DRAWN_AS = {"mlp": "paper"}
+"""Weights and batches are drawn under a network's former name, so that they stay the same."""
 HEART_SHARE = 0.75
 """Share of a batch's points in the myocardium, the only place that the ECG sees."""
 N_VALIDATION_POINTS = 512
@@ -39,7 +42,7 @@ class Batch(NamedTuple):
     """[patient, electrode, point, 3] kOhm/mm."""
 
 
-def new_network(model: str, n_latent: int, section: dict[str, Any]) -> Paper | Refraction:
+def new_network(model: str, n_latent: int, section: dict[str, Any]) -> Mlp | Refraction:
     """An untrained network; weights come from torch's global generator.
 
     Raises:
@@ -47,7 +50,7 @@ def new_network(model: str, n_latent: int, section: dict[str, Any]) -> Paper | R
     """
     if model not in ARCHITECTURE:
         raise BadInput(f"model = {model!r}: expected one of {', '.join(ARCHITECTURE)}")
-    network = Paper if model == "paper" else Refraction
+    network = Mlp if model == "mlp" else Refraction
     if missing := set(ARCHITECTURE[model]) - set(section):
         raise BadInput(
             f"{model} section: key {', '.join(sorted(missing))} is missing; in a checkpoint it "
@@ -56,7 +59,7 @@ def new_network(model: str, n_latent: int, section: dict[str, Any]) -> Paper | R
     return network(n_latent, **{key: section[key] for key in ARCHITECTURE[model]})
 
 
-def normalise(network: Paper | Refraction, samples: Iterable[Sample]) -> None:
+def normalise(network: Mlp | Refraction, samples: Iterable[Sample]) -> None:
     """Set the network's scales from the training patients.
 
     `scale` is the mean length of the gradient in the myocardium, in kOhm/mm; the refraction
@@ -85,7 +88,7 @@ class SurrogateTask(Task):
 
     def __init__(
         self,
-        network: Paper | Refraction,
+        network: Mlp | Refraction,
         train: Patients,
         validation: Patients,
         *,
@@ -177,25 +180,19 @@ def train_surrogate(
     out_dir: str | Path,
     section: dict[str, Any],
     *,
-    n_threads: int = 1,
-    device: Device = "cpu",
-    n_devices: int = 1,
-    tracking_uri: str = "",
+    machine: Machine = ONE_CORE,
 ) -> list[dict[str, float]]:
     """Train one surrogate; write `model.safetensors` and `curve.csv`; return the curve.
 
     Weights depend on the training patients only; validation patients are watched, not used.
 
     Args:
-        model: paper or refraction.
+        model: mlp or refraction.
         encoder: trained, with a code for every patient and signed distances.
         store_path: the consolidated store.
         out_dir: results/surrogates/{encoder}-{model}.
         section: the config section of that name.
-        n_threads: torch threads.
-        device: cpu, gpu or auto.
-        n_devices: see `harness.fit`.
-        tracking_uri: MLflow's, or "".
+        machine: threads, device, tracking.
 
     Raises:
         BadInput: unknown model, unreadable inputs, no training patients.
@@ -206,10 +203,10 @@ def train_surrogate(
     train, validation = (Patients(store_path, encoder, s, decoded) for s in ("train", "val"))
     if not len(train):
         raise BadInput(f"{store_path}: no patient has split train")
-    name = f"{encoder.name}-{model}"
+    name = f"{encoder.name}-{DRAWN_AS.get(model, model)}"
     with seeded(section["seed"], name, "weights"):
         network = new_network(model, len(train[0].inputs.latent), section)
-    with torch_threads(n_threads):
+    with torch_threads(machine.n_threads):
         normalise(network, train)
         data = {"data_sha256": train.sha256(), "validation_sha256": validation.sha256()}
     task = SurrogateTask(network, train, validation,
@@ -218,10 +215,9 @@ def train_surrogate(
                          electrodes_per_batch=section["electrodes_per_batch"],
                          lambda_cos=section.get("lambda_cos", 0.0))  # fmt: skip
     curve = fit(task, Schedule.of(section), seed=section["seed"], name=name, folder=out,
-                validate_every=max(1, section["epochs"] // 10), n_threads=n_threads,
-                device=device, n_devices=n_devices, tracking_uri=tracking_uri,
+                validate_every=max(1, section["epochs"] // 10), machine=machine,
                 parameters=section | data)  # fmt: skip
-    with torch_threads(n_threads):
+    with torch_threads(machine.n_threads):
         save_model(out / "model.safetensors", network.state_dict(), kind=model, config=section,
                    data_sha256=data["data_sha256"], package="einthoven.surrogate",
                    n_latent=len(network.latent_mean), encoder=encoder.name)  # fmt: skip
@@ -229,7 +225,7 @@ def train_surrogate(
     return curve
 
 
-def load_surrogate(path: str | Path, model: str) -> Paper | Refraction:
+def load_surrogate(path: str | Path, model: str) -> Mlp | Refraction:
     """Read a network that `train_surrogate` wrote, ready to predict.
 
     Raises:

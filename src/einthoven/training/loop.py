@@ -11,17 +11,16 @@ from typing import Any
 import lightning
 import torch
 from lightning.pytorch.plugins.environments import LightningEnvironment
-from lightning.pytorch.strategies import DDPStrategy
-from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor
 
 from einthoven.core.errors import StepFailed
 from einthoven.core.log import logger
 from einthoven.training.averaging import Average
+from einthoven.training.machine import Device
 from einthoven.training.muon import Muon
 from einthoven.training.precision import Precision, autocast_only, perceptrons
 from einthoven.training.resume import PATIENCE, Moment, Progress
-from einthoven.training.task import Device, Schedule, Task
+from einthoven.training.task import Schedule, Task
 
 CLIP_NORM = 1.0
 AHEAD = 2
@@ -51,30 +50,6 @@ class Batches:
                 ahead.append(thread.submit(next, batches, None))
                 yield batch
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"task": self.task, "state": self.generator.get_state().numpy()}
-
-    def __setstate__(self, its: dict[str, Any]) -> None:
-        # torch cannot send a generator to another process
-        generator = torch.Generator().set_state(torch.from_numpy(its["state"]))
-        self.__init__(its["task"], generator)  # type: ignore[misc]
-
-
-def share(batch: Any, rank: int, n_ranks: int) -> tuple[Any, float]:
-    """A rank's rows of a batch, and the weight that makes the mean over ranks that of the batch.
-
-    A rank that is left without a row gets the first one with weight 0, as all must take part.
-    """
-    lengths: list[int] = []
-    apply_to_collection(batch, Tensor, lambda tensor: lengths.append(len(tensor)))
-    n = lengths[0]
-    start, end = rank * n // n_ranks, (rank + 1) * n // n_ranks
-    rows = slice(start, end) if end > start else slice(0, 1)
-    return (
-        apply_to_collection(batch, Tensor, lambda tensor: tensor[rows]),
-        (end - start) * n_ranks / n,
-    )
-
 
 class Loop(lightning.LightningModule):
     """The one Lightning module. Epochs are those of `progress`, which may go back."""
@@ -92,7 +67,6 @@ class Loop(lightning.LightningModule):
         self.progress, self.validate_every = progress, validate_every
         self.sums: dict[str, Tensor] = {}
         self.reduced = list(perceptrons(task))
-        self.n_threads = torch.get_num_threads()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam, or Muon if a group asks for it."""
@@ -105,8 +79,7 @@ class Loop(lightning.LightningModule):
         return torch.optim.Adam(groups, foreach=True)
 
     def on_train_start(self) -> None:
-        """Go on where `progress` is; on several devices this is another process."""
-        torch.set_num_threads(self.n_threads)
+        """Go on where `progress` is."""
         self.saved = time.monotonic()
         self.average = Average(self.task, self.schedule.ema_decay)
         if self.progress.last is None:
@@ -114,25 +87,19 @@ class Loop(lightning.LightningModule):
         else:
             self.restore(self.progress.last)
 
-    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> tuple[Any, float]:
-        """Share of a batch for this device, and its weight."""
-        n_ranks = self.trainer.world_size
-        return share(batch, self.trainer.global_rank, n_ranks) if n_ranks > 1 else (batch, 1.0)
-
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """The learning rate is a function of the step and of the restarts, and has no state."""
         factor = self.factor(batch_idx)
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = group["initial_lr"] * factor
 
-    def training_step(self, batch: tuple[Any, float], _index: int) -> Tensor:
+    def training_step(self, batch: Any, _index: int) -> Tensor:
         """Loss of one batch; its terms are summed for the curve."""
-        rows, weight = batch
         with autocast_only(self.reduced, self.device.type):
-            terms = self.task.losses(rows)
+            terms = self.task.losses(batch)
         for name, value in terms.items():
-            self.sums[name] = self.sums.get(name, 0.0) + weight * value.detach()
-        return weight * terms["loss"]
+            self.sums[name] = self.sums.get(name, 0.0) + value.detach()
+        return terms["loss"]
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Average the weights."""
@@ -157,7 +124,7 @@ class Loop(lightning.LightningModule):
             row |= self.validated()
         if progress.epoch % PATIENCE == 0:
             progress.keep(self.moment())
-        if self.trainer.is_global_zero and (done or time.monotonic() > self.saved + CHECKPOINT_S):
+        if done or time.monotonic() > self.saved + CHECKPOINT_S:
             progress.save(self.moment())
             self.saved = time.monotonic()
         self.trainer.should_stop = done
@@ -172,11 +139,9 @@ class Loop(lightning.LightningModule):
         return self.schedule.factor(self.step(index), steps) * 0.5**self.progress.restarts
 
     def epoch_means(self) -> dict[str, float]:
-        """Means of the loss terms since the last call, over all devices."""
-        reduce = self.trainer.strategy.reduce
-        sums = {name: float(reduce(value, reduce_op="mean")) for name, value in self.sums.items()}
-        self.sums = {}
-        return {name: value / self.task.steps_per_epoch for name, value in sums.items()}
+        """Means of the loss terms since the last call."""
+        sums, self.sums = self.sums, {}
+        return {name: float(value) / self.task.steps_per_epoch for name, value in sums.items()}
 
     def validated(self) -> dict[str, float]:
         """Errors on the validation patients, of the averaged weights if there are."""
@@ -243,20 +208,15 @@ class Loop(lightning.LightningModule):
         self.trainer.precision_plugin.load_state_dict(moment.scaler)
 
 
-def trainer(device: Device, n_devices: int, precision: Precision) -> lightning.Trainer:
+def trainer(device: Device, precision: Precision) -> lightning.Trainer:
     """Lightning's trainer without its own end, logging, checkpoints and summaries."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    # data are buffers: the same everywhere, and too large to be sent about at every step
-    several = DDPStrategy(start_method="spawn", broadcast_buffers=False)
     return lightning.Trainer(
         max_epochs=-1,
         accelerator=device,
-        devices=n_devices,
-        strategy=several if n_devices > 1 else "auto",
+        devices=1,
         precision=precision,
-        # under SLURM Lightning would otherwise want one task for each device
-        plugins=[LightningEnvironment()],
-        use_distributed_sampler=False,
+        plugins=[LightningEnvironment()],  # under SLURM Lightning would look at its tasks
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,

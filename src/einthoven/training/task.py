@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -25,12 +25,12 @@ from einthoven.core.errors import BadInput
 from einthoven.core.files import atomic
 from einthoven.core.log import logger
 from einthoven.core.seeds import derive_seed
+from einthoven.training.machine import ONE_CORE, Device, Machine
 from einthoven.training.precision import Precision
 from einthoven.training.resume import Progress
 from einthoven.training.tensors import arrays_sha256, source_sha256
 from einthoven.training.tracking import open_tracker
 
-Device = Literal["cpu", "gpu", "auto"]
 WARM_UP = 0.02
 """Share of all steps over which the learning rate rises (cosine schedule only)."""
 FLOOR = 0.005
@@ -89,14 +89,11 @@ class Task(nn.Module, ABC):
 
     @abstractmethod
     def batches(self, generator: torch.Generator) -> Iterable[Any]:
-        """Batches of one epoch, of CPU tensors, drawn only from `generator`, in another thread.
-
-        All tensors of a batch have the same first dimension: several devices share it out.
-        """
+        """Batches of one epoch, of CPU tensors, drawn only from `generator`, in another thread."""
 
     @abstractmethod
     def losses(self, batch: Any) -> dict[str, Tensor]:
-        """Scalar loss terms, means over the batch's first dimension; `loss` is minimised."""
+        """Scalar loss terms; `loss` is minimised."""
 
     def validate(self) -> dict[str, float]:
         """Errors on the validation patients, called without gradients; empty if there are none."""
@@ -144,10 +141,7 @@ def fit(
     name: str,
     folder: str | Path | None = None,
     validate_every: int = 10,
-    n_threads: int = 1,
-    device: Device = "cpu",
-    n_devices: int = 1,
-    tracking_uri: str = "",
+    machine: Machine = ONE_CORE,
     parameters: Mapping[str, Any] | None = None,
 ) -> list[dict[str, float]]:
     """Train a task and return one row of losses and validation errors per epoch.
@@ -163,37 +157,33 @@ def fit(
         folder: for `curve.csv`, the rows (no wall times, so that it is reproducible), and for
             the checkpoint, which the caller discards (`progress.discard`) when all is written.
         validate_every: epochs between calls of `task.validate`; 0 for never.
-        n_threads: torch threads; the result is bitwise reproducible for a given number.
-        device: `cpu` is deterministic; `auto` takes a GPU if there is one.
-        n_devices: GPUs, or processes on the CPU, among which each batch is shared out.
-        tracking_uri: "" for no tracking, or MLflow's, e.g. `sqlite:///results/mlflow.db`.
+        machine: threads, device, tracking.
         parameters: settings and checksums of the data: what the tracker records beside the
             curves, and what a checkpoint must agree with.
 
     Raises:
-        BadInput: the tracker cannot be opened (before any training), several devices without a
-            folder, or 16-mixed on a CPU.
+        BadInput: the tracker cannot be opened (before any training), or 16-mixed on a CPU.
         StepFailed: the loss is not a number or jumps again and again.
     """
-    _check_devices(schedule, device, n_devices, folder)
+    _check_precision(schedule, machine.device)
     # Lightning takes seconds to import, which predictions and decoders need not pay.
     from einthoven.training.loop import Batches, Loop, trainer
 
     settings = dict(parameters or {})
     place = None if folder is None else Path(folder)
-    key = _key(task, schedule, seed, name, validate_every, n_threads, device, n_devices, settings)
+    key = _key(
+        task, schedule, seed, name, validate_every, machine.n_threads, machine.device, settings
+    )
     progress = Progress.load(place, key)
-    tracker = open_tracker(tracking_uri, name, settings)
+    tracker = open_tracker(machine.tracking_uri, name, settings)
     started = time.monotonic()
     try:
-        with torch_threads(n_threads), warnings.catch_warnings():
+        with torch_threads(machine.n_threads), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Lightning's advice on loader workers and logging
             batches = Batches(task, torch_generator(seed, name, "batches"))
             loop = Loop(task, schedule, batches, progress, validate_every)
             if progress.epoch < schedule.epochs:
-                trainer(device, n_devices, schedule.precision).fit(loop, batches)
-            if n_devices > 1:  # other processes have trained
-                loop.progress = progress = Progress.load(place, key)
+                trainer(machine.device, schedule.precision).fit(loop, batches)
             loop.end()
     except BaseException:
         tracker.close(failed=True)
@@ -208,9 +198,7 @@ def fit(
     return progress.rows
 
 
-def _check_devices(
-    schedule: Schedule, device: Device, n_devices: int, folder: str | Path | None
-) -> None:
+def _check_precision(schedule: Schedule, device: Device) -> None:
     """Refuse what Lightning would silently replace, or end with a traceback.
 
     Raises:
@@ -219,10 +207,6 @@ def _check_devices(
     on_cpu = device == "cpu" or (device == "auto" and not torch.cuda.is_available())
     if schedule.precision == "16-mixed" and on_cpu:
         raise BadInput("precision = 16-mixed needs a GPU; take 32 or bf16-mixed on a CPU")
-    if n_devices > 1 and folder is None:
-        raise BadInput(f"n_devices = {n_devices}: needs a folder, through which processes report")
-    if n_devices < 1 or (not on_cpu and n_devices > torch.cuda.device_count()):
-        raise BadInput(f"n_devices = {n_devices}: this machine has {torch.cuda.device_count()}")
 
 
 def _key(task: Task, schedule: Schedule, *settings: Any) -> str:

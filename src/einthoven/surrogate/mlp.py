@@ -1,4 +1,4 @@
-"""The network of Dokuchaev 2026, section 2.3: a perceptron of point, code and electrode."""
+"""The network of Dokuchaev et al. 2026, section 2.3: a perceptron of point, code and electrode."""
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ BODY_MM = 100.0
 """Length that makes patient coordinates of order one, for the Fourier features."""
 
 
-class Paper(nn.Module):
+class Mlp(nn.Module):
     """Five hidden ReLU layers; code and electrode join at the third; three linear outputs.
 
     The point enters with Fourier features in the patient frame, the electrode in normalised
