@@ -5,4 +5,6 @@ ecg, dataset, encoders, surrogate, evaluation. Units are mm, ms, mV, mS inside; 
 frame has x to the patient's left, y to the back and z to the head. See docs/notation.md.
 """
 
-__version__ = "0.1.0"
+from einthoven.core.version import __version__
+
+__all__ = ["__version__"]

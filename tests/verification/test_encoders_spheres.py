@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import pyvista
 import torch
 from helpers_encoders import BODY_MM, SECTION, sphere_distances, sphere_samples
 
@@ -15,6 +16,7 @@ from einthoven.encoders.deepsdf.decoded import decoded_surfaces
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.encoders.deepsdf.from_points import SurfacePoints, code_from_points
 from einthoven.encoders.train import train_deepsdf
+from einthoven.geometry.simplex import enclosed_volume
 
 RADII = [38.0, 41.0, 44.0, 47.0, 50.0, 53.0, 56.0, 45.5, 52.0]
 SPLITS = ["train"] * 7 + ["val", "test"]
@@ -205,6 +207,9 @@ def test_encode_reads_points_writes_code_and_surfaces(trained, tmp_path, capsys)
     assert {p.name for p in (tmp_path / "decoded").iterdir()} == {
         "torso.vtp", "lv.vtp", "rv.vtp", "epi.vtp"
     }  # fmt: skip
+    for file in (tmp_path / "decoded").iterdir():
+        surface = pyvista.read(file)
+        assert enclosed_volume(surface.points, surface.regular_faces) > 0, f"{file} is inside out"
     assert "anna: like the training shapes" in capsys.readouterr().out
 
 

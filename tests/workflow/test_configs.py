@@ -100,14 +100,6 @@ def test_command_line_schema_and_full_config(tmp_path, capsys):
     )
 
 
-@pytest.mark.parametrize("command", [[], ["check"], ["config"], ["schema"]])
-def test_every_command_has_help(command, capsys):
-    with pytest.raises(SystemExit) as stop:
-        main([*command, "--help"])
-    assert stop.value.code == 0
-    assert "usage: einthoven" in capsys.readouterr().out
-
-
 def test_wrong_use_exits_with_2(tmp_path):
     for arguments in (["check", "nowhere"], ["config", "nowhere.yaml"], ["nonsense"]):
         done = subprocess.run(

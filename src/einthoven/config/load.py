@@ -55,7 +55,7 @@ def load(path: str | Path) -> Config:
         data = yaml.safe_load(Path(path).read_text())
     except FileNotFoundError as error:
         raise BadInput(f"{path}: no such config file") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: not YAML ({' '.join(str(error).split())})") from error
     if data is not None and not isinstance(data, dict):
         raise BadInput(f"{path}: expected sections with keys, got {type(data).__name__}")

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import zarr
 
-from einthoven import __version__
 from einthoven.core.check import unique
 from einthoven.core.errors import BadInput
 from einthoven.core.log import track
+from einthoven.core.version import __version__
 from einthoven.dataset.layout import (
     DATASET_FORMAT,
     DATASET_LAYOUT,

@@ -63,8 +63,11 @@ def read_sheet(path: str | Path) -> list[Row]:
     path = Path(path)
     if not path.is_file():
         raise BadInput(f"own.sheet: {path}: no such file")
-    with path.open(newline="") as file:
-        lines = list(csv.DictReader(file))
+    try:
+        with path.open(newline="") as file:
+            lines = list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadInput(f"{path}: not a CSV file ({error})") from error
     rows: list[Row] = []
     for number, line in enumerate(lines, start=2):
         known = {k: (v or "").strip() for k, v in line.items() if k in Row._fields}

@@ -48,6 +48,13 @@ def write_vtk(stages: Stages, folder: Path) -> list[Path]:
     return files
 
 
+def save_surface(points: np.ndarray, faces: np.ndarray, path: Path) -> Path:
+    """Write triangles: points [vertex, 3] mm, faces [face, 3]."""
+    import pyvista as pv
+
+    return save_vtk(pv.PolyData.from_regular_faces(points, faces), path)
+
+
 def save_vtk(data: Any, path: Path) -> Path:
     """VTK chooses the format by the suffix, so the temporary file needs it, too."""
     with atomic(path) as temporary:

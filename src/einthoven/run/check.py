@@ -1,6 +1,5 @@
-"""`einthoven check`: files against the records of their jobs, stores also by what they hold."""
+"""Files against the records of their jobs, stores also by what they hold."""
 
-import argparse
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,12 +26,17 @@ _PATIENT = re.compile(r"p[0-9]{4}")
 Faults = dict[Path, str]
 
 
-def check(arguments: argparse.Namespace) -> None:
+def check(path: Path, sweep: bool = False) -> None:
     """Check a run's files against their records, and stores: bytes, structure, values.
 
-    Without logs beside it, a folder stands for every store in it.
+    Args:
+        path: a store, or the folder of a run; without logs beside it, a folder stands for every
+            store in it.
+        sweep: whether to delete what killed jobs left.
+
+    Raises:
+        BadInput: nothing to check, or one line per fault.
     """
-    path = Path(arguments.path)
     folder = _is_folder(path)
     stores = sorted(path.rglob("*.zarr.zip")) if folder else [path]
     records = read_records(path) if folder else {}
@@ -45,7 +49,7 @@ def check(arguments: argparse.Namespace) -> None:
         faults = {f: its for f, its in faults.items() if not _was_removed(f, path, inside)}
         _tell_patients(path, stores, inside)
         _tell_records(path, records, faults)
-        _tell_temporaries(path, arguments.sweep)
+        _tell_temporaries(path, sweep)
     if faults:
         raise BadInput("\n".join(_lines(faults, records)))
 

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from einthoven import __version__
 from einthoven.core.errors import BadInput
 from einthoven.core.files import atomic
+from einthoven.core.version import __version__
 
 DTYPES = {"F32": torch.float32, "I64": torch.int64}
 KEY = "einthoven"

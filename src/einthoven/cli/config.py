@@ -1,0 +1,29 @@
+"""Check a config file; with --full print it with all defaults and comments."""
+
+import argparse
+from pathlib import Path
+
+from einthoven.config import Config, load
+from einthoven.config.render import render
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    command.add_argument("file", metavar="FILE", nargs="?", type=Path,
+                         help="default: the built-in defaults")  # fmt: skip
+    command.add_argument("--full", action="store_true", help="print the completed config")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print the completed config, or one line on a file that is valid."""
+    file = arguments.file
+    if file is None:
+        print(render(Config(), "The default: laptop size."), end="")
+        return
+    checked = load(file)
+    if arguments.full:
+        first = file.read_text().partition("\n")[0]
+        title = first.lstrip("# ") if first.startswith("#") else file.stem
+        print(render(checked, title), end="")
+    else:
+        print(f"{file}: ok, {checked.cohort.n_patients} patients")

@@ -1,0 +1,58 @@
+"""Find the shape code of an anatomy, from complete surfaces or from points on some of them."""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    add = command.add_argument
+    add("file", metavar="FILE", type=Path, help="CSV of points (surface,x,y,z in mm), or complete "
+        "surfaces: anatomy.npz, as `einthoven import` writes it")  # fmt: skip
+    add("--encoder", metavar="FOLDER", help="results/encoders/deepsdf; default: the shipped one")
+    add("--noise-mm", metavar="MM", type=float, default=1.0,
+        help="standard deviation of the points; default: %(default)s")  # fmt: skip
+    add("--free-origin", action="store_true",
+        help="the origin is not the torso's centre (axes: left, back, up)")  # fmt: skip
+    add("--name", metavar="NAME", help="of the patient; default: the file's")
+    add("--to", metavar="FILE", default="code.npz", help="default: %(default)s")
+    add("--surfaces", metavar="FOLDER", type=Path, help="also write the decoded surfaces")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write the code; print its residuals and whether the shape is in distribution."""
+    from einthoven.core.errors import BadInput
+    from einthoven.core.files import load_arrays
+    from einthoven.core.tags import SDF_SURFACES
+    from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
+    from einthoven.encoders.deepsdf.from_points import SurfacePoints
+    from einthoven.prediction.encode import encode_points, encode_surfaces, outward_surfaces
+    from einthoven.prediction.pretrained import SHIPPED
+    from einthoven.publish.vtk import save_surface
+
+    file, folder = arguments.file, Path(arguments.encoder or SHIPPED / "encoder")
+    encoder = DeepSdfEncoder.load(folder)
+    if file.suffix == ".npz":
+        if arguments.free_origin:
+            raise BadInput(f"{file}: surfaces know their frame; --free-origin is for points")
+        anatomy = load_arrays(file, ("points", "faces", "face_tags"))
+        encoded = encode_surfaces(encoder, folder, anatomy)
+    else:
+        given = SurfacePoints.read(file)
+        encoded = encode_points(encoder, folder, given, arguments.noise_mm, arguments.free_origin)
+    name = arguments.name or file.stem
+    encoded.save(arguments.to, name)
+    for surface in SDF_SURFACES:
+        residual = encoded.residual_mm.get(surface)
+        known = "not given, from the others" if residual is None else f"{residual:.2f} mm"
+        print(f"  {surface:5s} {known}")
+    if arguments.free_origin:
+        place = ", ".join(f"{x:.1f}" for x in encoded.origin)
+        print(f"  origin of the patient frame at {place} mm")
+    checked = encoded.novelty
+    words = "like the training shapes" if checked.familiar else "UNLIKE the training shapes: "
+    print(f"{name}: {words}{', '.join(checked.reasons)}; {arguments.to}")
+    if arguments.surfaces:
+        surfaces = outward_surfaces(encoder, encoded)
+        for surface, (points, faces) in surfaces.items():
+            print(save_surface(points, faces, arguments.surfaces / f"{surface}.vtp"))

@@ -1,0 +1,27 @@
+"""Write a trained surrogate with its decoder as one TorchScript file."""
+
+import argparse
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    command.add_argument("surrogate", metavar="FOLDER", nargs="?",
+                         help="results/surrogates/deepsdf-MODEL; default: the shipped")  # fmt: skip
+    command.add_argument("--to", metavar="FILE", required=True)
+    command.add_argument("--encoder", metavar="FOLDER", help="default: of the same run")
+    command.add_argument("--format", choices=["torchscript"], default="torchscript",
+                         help="default: %(default)s")  # fmt: skip
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write the file and print its name."""
+    from einthoven.prediction.pretrained import Pretrained
+    from einthoven.prediction.torchscript import export_folder, export_torchscript
+
+    if arguments.surrogate:
+        export_folder(arguments.surrogate, arguments.to, arguments.encoder)
+    else:
+        model = Pretrained.load()
+        about = {"model": model.card["model"], "config": model.card["config"]}
+        export_torchscript(arguments.to, model.encoder, model.surrogate.networks, about)
+    print(arguments.to)

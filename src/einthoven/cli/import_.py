@@ -1,0 +1,46 @@
+"""Check and repair imported patients of a sheet; list the repairs, write what a run would use."""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    command.add_argument("sheet", metavar="SHEET", help="CSV, see docs/own-patients.md")
+    command.add_argument("patients", metavar="PATIENT", nargs="*", help="default: all of the sheet")
+    command.add_argument("--to", metavar="FOLDER", type=Path, default=Path("imported"),
+                         help="default: %(default)s")  # fmt: skip
+    command.add_argument("--config", metavar="FILE", default="config/config.yaml",
+                         help="for the edge lengths; default: %(default)s")  # fmt: skip
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Import every patient asked for; raise BadInput with a line for each that failed."""
+    from einthoven.config import load
+    from einthoven.core.errors import BadInput
+    from einthoven.core.files import save_arrays
+    from einthoven.imported.anatomy import import_patient
+    from einthoven.imported.sheet import read_sheet
+
+    anatomy = load(arguments.config).anatomy
+    rows = {row.patient: row for row in read_sheet(arguments.sheet)}
+    if unknown := [name for name in arguments.patients if name not in rows]:
+        raise BadInput(f"{arguments.sheet}: no patient {', '.join(unknown)}; it has "
+                       f"{', '.join(rows)}")  # fmt: skip
+    failed = []
+    for name in arguments.patients or rows:
+        target = arguments.to / name
+        try:
+            arrays, attrs = import_patient(rows[name], target.with_suffix(".png"),
+                                           anatomy.heart_edge_mm, anatomy.torso_resolution,
+                                           anatomy.sites)  # fmt: skip
+        except BadInput as error:
+            failed.append(str(error))
+            continue
+        save_arrays(target / "anatomy.npz", arrays, **attrs)
+        volumes = ", ".join(f"{part} {value:.0f}" for part, value in attrs["volumes_ml"].items())
+        print(f"{name}: ok, {volumes} ml; {target / 'anatomy.npz'}")
+        for line in attrs["repairs"]:
+            print(f"  {line}")
+    if failed:
+        raise BadInput("\n".join(failed))

@@ -1,0 +1,37 @@
+"""How much a patient's ECG moves with electrodes, conductivities and fiber angles."""
+
+import argparse
+
+from einthoven.cli import verify
+from einthoven.cli.numbers import positive
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    verify.add_arguments(command)
+    command.add_argument("--electrodes", metavar="NAME", nargs="+", help="default: V1 to V6")
+    command.add_argument("--shift-mm", metavar="MM", type=positive, default=10.0,
+                         help="default: %(default)s")  # fmt: skip
+    command.add_argument("--scenario", default="sinus", help="default: %(default)s")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print a table with one row per change."""
+    import numpy as np
+    from tabulate import tabulate
+
+    from einthoven.analysis.patient import Patient
+    from einthoven.analysis.sensitivity import Chain
+    from einthoven.config import load
+    from einthoven.core.names import PRECORDIAL_ELECTRODES
+
+    config = load(arguments.config)
+    ecg = config.ecg
+    time = ecg.start_ms + np.arange(0, ecg.duration_ms, ecg.dt_ms)
+    chain = Chain(Patient.load(arguments.store), config.leadfield.model_dump(),
+                  config.fibers.model_dump(), arguments.scenario, time)  # fmt: skip
+    names = arguments.electrodes or list(PRECORDIAL_ELECTRODES)
+    rows = [*chain.of_electrodes(names, arguments.shift_mm), *chain.of_conductivities(1.1),
+            *chain.of_fibers(10.0)]  # fmt: skip
+    headers = ["change", "lead that moves most", "its change (rel.)", "its peak (mV)", "all leads"]
+    print(tabulate([vars(row).values() for row in rows], headers, floatfmt=".3f"))

@@ -1,0 +1,3 @@
+"""The version that stands in every file of a run; `pyproject.toml` has the same."""
+
+__version__ = "0.1.0"
