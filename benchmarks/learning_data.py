@@ -13,9 +13,9 @@ from einthoven.core.tags import Surface, Tissue
 from einthoven.encoders.base import Encoder, Latents
 from einthoven.encoders.train import load_encoder
 from einthoven.fibers.fields import solve_wall_fields
-from einthoven.fibers.heart import Heart
 from einthoven.geometry.gradient_recovery import apply_operator, gradient_operator
 from einthoven.leadfield.solve import lead_fields
+from einthoven.patient.heart import Heart
 from einthoven.surrogate.inputs import Inputs, patient_inputs
 from einthoven.surrogate.patients import Sample
 

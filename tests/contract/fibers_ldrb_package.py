@@ -6,8 +6,8 @@ from helpers_heart import heart_mesh
 
 from einthoven.core.seeds import generator
 from einthoven.core.tags import Surface
-from einthoven.fibers.heart import Heart
 from einthoven.fibers.ldrb import assign_fibers, frames_from_fields
+from einthoven.patient.heart import Heart
 
 pytest.importorskip("dolfinx_solver")
 calculus = pytest.importorskip("ldrb.calculus")

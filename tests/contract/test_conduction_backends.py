@@ -10,7 +10,7 @@ from einthoven.core.seeds import generator
 from einthoven.core.tags import Surface
 from einthoven.electrophysiology.eikonal import solve_eikonal, speed_tensor_sq
 from einthoven.electrophysiology.purkinje.growth import Branching, Root, grow
-from einthoven.fibers.heart import Heart
+from einthoven.patient.heart import Heart
 
 
 def test_eikonal_backends_agree_for_turning_fibres_and_staggered_sources():

@@ -9,7 +9,7 @@ from einthoven.core.tags import Surface
 from einthoven.electrophysiology.purkinje.growth import Branching, Root, grow
 from einthoven.electrophysiology.purkinje.tree import coverage_gap, grow_tree, path_lengths
 from einthoven.fibers.coordinates import ventricular_coordinates
-from einthoven.fibers.heart import Heart
+from einthoven.patient.heart import Heart
 
 SIDES = {-1: Surface.LV_ENDO, 1: Surface.RV_ENDO}
 

@@ -7,8 +7,8 @@ from einthoven.core.tags import Surface
 from einthoven.electrophysiology.purkinje.tree import grow_tree
 from einthoven.electrophysiology.scenarios import activation
 from einthoven.fibers.coordinates import ventricular_coordinates
-from einthoven.fibers.heart import Heart
 from einthoven.fibers.ldrb import assign_fibers
+from einthoven.patient.heart import Heart
 
 
 @pytest.fixture(scope="module")

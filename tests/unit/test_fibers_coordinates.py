@@ -5,7 +5,7 @@ from helpers_heart import BASE_Z, RV_CENTRE, heart_mesh
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface
 from einthoven.fibers.coordinates import ventricular_coordinates
-from einthoven.fibers.heart import Heart
+from einthoven.patient.heart import Heart
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ from scipy.spatial.transform import Rotation
 from einthoven.core.errors import BadInput
 from einthoven.core.seeds import generator
 from einthoven.core.tags import Surface
-from einthoven.fibers.heart import Heart
 from einthoven.fibers.ldrb import assign_fibers, axis, bislerp, orient
+from einthoven.patient.heart import Heart
 
 
 def random_frames(n, *keys):

@@ -10,8 +10,8 @@ from helpers_heart import LV_INNER, LV_OUTER, heart_mesh
 
 from einthoven.core.tags import Surface
 from einthoven.fibers.fields import solve_wall_fields
-from einthoven.fibers.heart import Heart
 from einthoven.fibers.ldrb import assign_fibers, directions, frames_from_fields
+from einthoven.patient.heart import Heart
 
 
 def helix_angle(centre, fiber, radii):

@@ -1,16 +1,16 @@
 """Activation times of one patient in one scenario."""
 
-from einthoven.core.files import load_arrays, save_arrays
-from einthoven.electrophysiology.scenarios import activation
+from einthoven.config.models import Activation
+from einthoven.electrophysiology.scenarios import activate
+from einthoven.patient.patient import Patient
 from einthoven.run.job import run
 
 
 def main(input, output, params, log):
-    mesh, fibers = load_arrays(input.mesh), load_arrays(input.fibers)
-    purkinje = load_arrays(input.purkinje)
-    arrays, attrs = activation(params.scenario, mesh, fibers, purkinje, **params.section)
-    save_arrays(output[0], arrays, patient=mesh.attrs["patient"], **attrs)
-    log.info("%s: last activation at %.1f ms", params.scenario, arrays["activation_time"].max())
+    patient = Patient.of_files(mesh=input.mesh, fibers=input.fibers, purkinje=input.purkinje)
+    activation = activate(patient, params.scenario, Activation.model_validate(params.section))
+    activation.save(output[0])
+    log.info("%s: last activation at %.1f ms", params.scenario, activation.total_ms)
 
 
 if "snakemake" in globals():

@@ -78,6 +78,19 @@ def load_arrays(path: str | Path, require: Sequence[str] = ()) -> Arrays:
     return Arrays(arrays, attrs, path)
 
 
+def read_attrs(path: str | Path) -> dict[str, Any]:
+    """The attributes of a file that `save_arrays` wrote, without its arrays.
+
+    Raises:
+        BadInput: as `load_arrays`.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return json.loads(archive[ATTRS_KEY].tobytes().decode())
+    except Exception:  # let the reader of the whole file say what is wrong with it
+        return load_arrays(path).attrs
+
+
 def write_json(path: str | Path, data: Any) -> None:
     """Write JSON with sorted keys, atomically."""
     with atomic(path) as temporary:

@@ -1,6 +1,7 @@
-"""The specification of both Zarr stores as data: groups, variables, dimensions, dtypes, units.
+"""The specification of all formats as data: groups, variables, dimensions, dtypes, units.
 
-Writers, the checker and docs/data_format.md read these tables; nothing else defines the format.
+Writers, readers, the checker and docs/data-format.md read these tables; nothing else defines the
+formats: the stage files of a patient, its store, and the consolidated store of all patients.
 A dimension has one length in the whole store. `patient` leads every variable of the
 consolidated store and is left out of the patient store.
 """
@@ -162,6 +163,57 @@ PATIENT_LAYOUT: Layout = {
         *FIELD,
     ),
 }
+
+_ELECTRODES = (
+    Variable("electrode_names", ("electrode",), "str", "1", "electrode name"),
+    ELECTRODE_POINTS,
+)
+
+STAGE_LAYOUT: Layout = {
+    "anatomy": (
+        *PATIENT_LAYOUT["anatomy"][-6:-3],
+        Variable("site_names", ("site",), "str", "1", "place for an electrode"),
+        Variable("site_points", ("site", "xyz"), "float64", "mm", "places on the skin"),
+        PATIENT_LAYOUT["anatomy"][-3],
+        *COHORT[4:6],
+        COHORT[3],
+        COHORT[6],
+        *PATIENT_LAYOUT["anatomy"][-2:],
+    ),
+    "mesh": PATIENT_LAYOUT["mesh"],
+    "fibers": PATIENT_LAYOUT["fibers"][:3],
+    "coordinates": PATIENT_LAYOUT["fibers"][3:],
+    "purkinje": PATIENT_LAYOUT["purkinje"],
+    "activation": (
+        Variable("activation_time", ("heart_node",), "float32", "ms", "activation time"),
+        *PATIENT_LAYOUT["activation"][2:4],
+    ),
+    "leadfield": (
+        Variable("lead_field", ("electrode", "node"), "float32", "kOhm", "lead field Z"),
+        *_ELECTRODES,
+        PATIENT_LAYOUT["leadfield"][3],
+    ),
+    "ecg": (
+        TIME,
+        SCENARIO,
+        _ELECTRODES[0],
+        LEAD,
+        *(ECG[k] for k in (0, 2, 1, 3)),
+        Variable("source_energy", ("scenario",), "float64", "mS^2 mV^2 ms / mm", "C_Vm"),
+        *ECG[4:],
+    ),
+    "sdf": SDF,
+    "field": (
+        FIELD[0],
+        Variable("field_cell", ("point",), "int32", "1", "cell whose centroid a point is"),
+        *FIELD[1:],
+        *_ELECTRODES,
+    ),
+}
+"""Arrays of a patient's stage files (.npz), in the order in which they are written."""
+STAGE_SIZES = {"xyz": 3, "axis": 3, "bound": 2, "corner": 3, "vertex_of_cell": 4, "end": 2,
+               "surface": 4}  # fmt: skip
+"""Lengths of the dimensions that are the same for everybody."""
 
 
 def _per_patient(variables: tuple[Variable, ...]) -> tuple[Variable, ...]:

@@ -5,53 +5,38 @@ doi:10.1016/j.media.2018.01.005. The septum belongs to the left ventricle, so th
 name one place only: there `rho` runs from 0 on the LV's side to 1 on the RV's.
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple
-
 import numpy as np
 
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface
 from einthoven.fibers.fields import WallFields, solve_wall_fields
-from einthoven.fibers.heart import Heart
+from einthoven.patient.fibers import Coordinates
+from einthoven.patient.heart import Heart
+from einthoven.patient.patient import Patient
 
 N_LEVELS = 64
 """Level sets of the apicobasal field whose mean height is measured."""
 
 
-class Coordinates(NamedTuple):
-    """Ventricular coordinates, each [heart node] float32."""
-
-    uvc_rho: np.ndarray
-    """Transmural: 0 on the endocardium, 1 on the epicardium and on the RV's side of the septum."""
-    uvc_z: np.ndarray
-    """Apicobasal: 0 at the epicardial apex, 1 on the base."""
-    uvc_phi: np.ndarray
-    """Angle about the LV's long axis, rad in -pi to pi: 0 mid-septum, +-pi lateral free wall."""
-    uvc_nu: np.ndarray
-    """-1 left ventricle with the septum, +1 free wall of the right ventricle."""
-
-
-def ventricular_coordinates(
-    mesh: Mapping[str, np.ndarray], fields: WallFields | None = None
-) -> Coordinates:
+def ventricular_coordinates(patient: Patient, fields: WallFields | None = None) -> Coordinates:
     """Coordinates of a patient's heart nodes.
 
     Args:
-        mesh: arrays of `mesh.npz`.
+        patient: with a mesh.
         fields: of `solve_wall_fields`, if already solved.
 
     Raises:
-        BadInput: malformed mesh, or a heart without right ventricle.
+        BadInput: a heart without right ventricle.
     """
-    heart = Heart.from_mesh(mesh)
+    heart = patient.heart
     if not heart.has_rv:
         raise BadInput("facet_tags: no RV_ENDO; ventricular coordinates need both ventricles")
     fields = fields or solve_wall_fields(heart)
     nu = transventricular(heart)
     rho = 1.0 - np.where(nu < 0, fields.lv, fields.rv)
     z = apicobasal(heart, fields.apicobasal)
-    return Coordinates(*(c.astype(np.float32) for c in (rho, z, rotational(heart), nu)))
+    rho, z, phi, nu = (c.astype(np.float32) for c in (rho, z, rotational(heart), nu))
+    return Coordinates(patient=patient.name, uvc_rho=rho, uvc_z=z, uvc_phi=phi, uvc_nu=nu)
 
 
 def transventricular(heart: Heart) -> np.ndarray:

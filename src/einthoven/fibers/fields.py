@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from einthoven.core.tags import Surface
-from einthoven.fibers.heart import Heart
+from einthoven.patient.heart import Heart
 
 
 @dataclass(frozen=True)

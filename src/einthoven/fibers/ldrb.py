@@ -7,98 +7,59 @@ here each works on a stack of points at once. A frame is [.., 3, 3] with the col
 circumferential, apicobasal, transmural before `orient`, and fibre, sheet, sheet-normal after.
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple
-
 import numpy as np
 
-from einthoven.core import check
+from einthoven.config.models import Fibers as Angles
 from einthoven.core.errors import StepFailed
 from einthoven.fibers.fields import WallFields, solve_wall_fields
-from einthoven.fibers.heart import Heart
 from einthoven.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
+from einthoven.patient.fibers import Fibers
+from einthoven.patient.heart import Heart
+from einthoven.patient.patient import Patient
 
 FLAT = 1e-9
 """A gradient below this fraction of the field's median one has no direction."""
 
 
-class Fibers(NamedTuple):
-    """Fibre, sheet and sheet-normal: each [heart cell, 3] float32, unit, right-handed."""
-
-    f0: np.ndarray
-    s0: np.ndarray
-    n0: np.ndarray
-
-
-def assign_fibers(
-    mesh: Mapping[str, np.ndarray],
-    alpha_endo_deg: float = 40.0,
-    alpha_epi_deg: float = -50.0,
-    beta_endo_deg: float = -65.0,
-    beta_epi_deg: float = 25.0,
-    fields: WallFields | None = None,
-) -> Fibers:
+def assign_fibers(patient: Patient, angles: Angles, fields: WallFields | None = None) -> Fibers:
     """Fibre frames of a patient's heart cells (Bayer 2012, algorithm 1).
 
     Args:
-        mesh: arrays of `mesh.npz`.
-        alpha_endo_deg: fibre angle at the endocardia, from circumferential towards the base.
-        alpha_epi_deg: fibre angle at the epicardium.
-        beta_endo_deg: sheet angle at the endocardia.
-        beta_epi_deg: sheet angle at the epicardium.
+        patient: with a mesh.
+        angles: fibre and sheet angles at endocardium and epicardium.
         fields: of `solve_wall_fields`, if already solved.
 
     Returns:
-        `Fibers`, one frame a heart cell, in the mesh's frame.
+        `Fibers`, one frame per heart cell, in the mesh's frame.
 
     Raises:
-        BadInput: malformed mesh or an angle outside -90 to 90 degrees.
         StepFailed: a field has no gradient somewhere.
     """
-    angles = {
-        "alpha_endo_deg": alpha_endo_deg,
-        "alpha_epi_deg": alpha_epi_deg,
-        "beta_endo_deg": beta_endo_deg,
-        "beta_epi_deg": beta_epi_deg,
-    }
-    for name, angle in angles.items():
-        check.between(name, angle, -90, 90, "degrees?")
-    heart = Heart.from_mesh(mesh)
+    heart = patient.heart
     fields = fields or solve_wall_fields(heart)
     values = np.stack([fields.lv, fields.rv, fields.epi])[:, heart.cells].mean(axis=2)
-    psi, lv, rv, epi = directions(heart, fields)
-    frames = frames_from_fields(values, psi, lv, rv, epi, *np.radians(list(angles.values())))
-    return Fibers(*np.ascontiguousarray(np.moveaxis(frames, 2, 0), dtype=np.float32))
+    frames = frames_from_fields(values, directions(heart, fields), angles)
+    f0, s0, n0 = np.ascontiguousarray(np.moveaxis(frames, 2, 0), dtype=np.float32)
+    return Fibers(patient=patient.name, f0=f0, s0=s0, n0=n0)
 
 
-def frames_from_fields(
-    values: np.ndarray,
-    grad_psi: np.ndarray,
-    grad_lv: np.ndarray,
-    grad_rv: np.ndarray,
-    grad_epi: np.ndarray,
-    alpha_endo: float,
-    alpha_epi: float,
-    beta_endo: float,
-    beta_epi: float,
-) -> np.ndarray:
+def frames_from_fields(values: np.ndarray, directions: np.ndarray, angles: Angles) -> np.ndarray:
     """Bayer's rule at points where the fields and their directions are known.
 
     Args:
         values: [3, point] phi of LV, RV and epicardium.
-        grad_psi: [point, 3] apicobasal direction; likewise the three transmural ones.
-        grad_lv: [point, 3].
-        grad_rv: [point, 3].
-        grad_epi: [point, 3].
-        alpha_endo: rad; likewise the other angles.
-        alpha_epi: rad.
-        beta_endo: rad.
-        beta_epi: rad.
+        directions: [4, point, 3] apicobasal direction (grad psi), and the transmural ones of
+            LV, RV and epicardium.
+        angles: fibre and sheet angles.
 
     Returns:
         [point, 3, 3] with columns f0, s0, n0.
     """
     lv, rv, epi = values
+    grad_psi, grad_lv, grad_rv, grad_epi = directions
+    alpha_endo, alpha_epi, beta_endo, beta_epi = np.radians(
+        [angles.alpha_endo_deg, angles.alpha_epi_deg, angles.beta_endo_deg, angles.beta_epi_deg]
+    )
     # On the epicardium both endocardial fields vanish; their ratio then has no weight.
     depth = np.divide(rv, lv + rv, out=np.full_like(rv, 0.5), where=lv + rv > 1e-12)
     # Through the septum the angles run from +endo at the LV to -endo at the RV side,

@@ -7,8 +7,8 @@ import numpy as np
 from einthoven.core.errors import StepFailed
 from einthoven.core.tags import Surface
 from einthoven.electrophysiology.purkinje.growth import Fascicles, Root
-from einthoven.fibers.coordinates import Coordinates
-from einthoven.fibers.heart import Heart
+from einthoven.patient.fibers import Coordinates
+from einthoven.patient.heart import Heart
 
 LEFT_ROOT_Z, LEFT_TOWARDS_Z = 0.7, 0.45
 """The left bundle runs down the septum; its first junctions are in the middle third, where human

@@ -6,11 +6,9 @@ fractal-tree. A junction with the muscle (PMJ) is a tip of the tree; its time is
 along the tree over the conduction speed.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import numpy as np
 
+from einthoven.config.models import Purkinje
 from einthoven.core import check
 from einthoven.core.errors import StepFailed
 from einthoven.core.log import logger
@@ -18,114 +16,61 @@ from einthoven.core.seeds import derive_seed
 from einthoven.core.tags import Surface
 from einthoven.electrophysiology.purkinje.bundles import Bundle, bundle_starts
 from einthoven.electrophysiology.purkinje.growth import Branching, grow
-from einthoven.fibers.coordinates import Coordinates
-from einthoven.fibers.heart import Heart
+from einthoven.patient.activation import PurkinjeTree
+from einthoven.patient.heart import Heart
+from einthoven.patient.patient import Patient
 
 SIDES = {-1: Surface.LV_ENDO, 1: Surface.RV_ENDO}
 
 
-@dataclass(frozen=True)
-class PurkinjeTree:
-    """Both trees and their junctions, as in `purkinje.npz`."""
-
-    tree_points: np.ndarray
-    """[tree_node, 3] mm."""
-    tree_edges: np.ndarray
-    """[tree_edge, 2] tree nodes."""
-    tree_side: np.ndarray
-    """[tree_node] -1 LV, +1 RV."""
-    pmj_nodes: np.ndarray
-    """[pmj] heart nodes, sorted within a side."""
-    pmj_times: np.ndarray
-    """[pmj] ms after the impulse leaves the His bundle."""
-    pmj_side: np.ndarray
-    """[pmj] -1 LV, +1 RV."""
-    coverage_gap_mm: tuple[float, float]
-    """LV, RV: largest distance from the endocardium to its nearest junction."""
-    draws: tuple[int, int]
-    """LV, RV: how many trees were drawn."""
-
-
-def grow_tree(
-    mesh: Mapping[str, np.ndarray],
-    coordinates: Coordinates,
-    seed: int,
-    branch_length_mm: float = 4.0,
-    segment_mm: float = 1.0,
-    branch_angle_rad: float = 0.25,
-    n_generations: int = 20,
-    speed_mm_per_ms: float = 1.5,
-    max_coverage_gap_mm: float = 25.0,
-    max_draws: int = 30,
-) -> PurkinjeTree:
+def grow_tree(patient: Patient, config: Purkinje) -> PurkinjeTree:
     """Grow the left and right tree of a patient.
 
     The left bundle runs down the septum and forks to the front and the back; the right one surfaces
     low on the septum, where the moderator band leaves it; the band, one straight edge through the
-    cavity, leads to a second root on the free wall. The insulated ways to both roots
-    (`conduction.bundles`) precede the ways along the trees.
+    cavity, leads to a second root on the free wall. The bundles up to both roots, without junctions
+    (`purkinje.bundles`), precede the paths along the trees.
 
     Args:
-        mesh: arrays of `mesh.npz`.
-        coordinates: of `fibers.coordinates.ventricular_coordinates`.
-        seed: derived for this patient; the trees depend on nothing else that is random.
-        branch_length_mm: mean length of a branch.
-        segment_mm: length of the straight pieces that make a branch.
-        branch_angle_rad: between a branch and its mother.
-        n_generations: how often the tips divide.
-        speed_mm_per_ms: of conduction in the bundles and trees.
-        max_coverage_gap_mm: no point of an endocardium may be further from a junction.
-        max_draws: trees drawn until one covers the endocardium.
-
-    Returns:
-        `PurkinjeTree`.
+        patient: with mesh and ventricular coordinates.
+        config: of the branches, the speed and the coverage; its seed and the patient's name are
+            all that the trees depend on by chance.
 
     Raises:
-        BadInput: malformed mesh or a parameter out of range.
+        BadInput: a segment is longer than a branch.
         StepFailed: no draw covers the endocardium, or the root is off the surface.
     """
-    check.between("speed_mm_per_ms", speed_mm_per_ms, 0.5, 6, "is this m/s (= mm/ms)?")
-    check.between("segment_mm", segment_mm, 0.1, branch_length_mm, "shorter than a branch")
-    heart = Heart.from_mesh(mesh)
-    branching = Branching(branch_length_mm, segment_mm, branch_angle_rad, n_generations)
+    check.between("segment_mm", config.segment_mm, 0.1, config.branch_length_mm, "below a branch")
+    heart, seed = patient.heart, derive_seed(config.seed, patient.name, "purkinje")
     parts = []
-    for side, bundle in bundle_starts(heart, coordinates).items():
+    for side, bundle in bundle_starts(heart, patient.coordinates).items():
         surface, used = _surface(heart, SIDES[side])
-        points, edges, gap, draws = _draw(
-            surface,
-            bundle,
-            branching,
-            derive_seed(seed, "tree", side),
-            max_coverage_gap_mm,
-            max_draws,
-        )
+        points, edges, gap, draws = _draw(surface, bundle, config, derive_seed(seed, "tree", side))
         nodes, lengths = _junctions(points, edges, surface[0], used)
-        times = (bundle.length_mm + lengths) / speed_mm_per_ms
+        times = (bundle.length_mm + lengths) / config.speed_mm_per_ms
         parts.append((side, points, edges, nodes, times, gap, draws))
         logger.info("Purkinje %s: %d junctions, gap %.1f mm", SIDES[side].name, len(nodes), gap)
-    return _joined(parts)
+    return _joined(patient.name, parts)
 
 
 def _draw(
-    surface: tuple[np.ndarray, np.ndarray],
-    bundle: Bundle,
-    branching: Branching,
-    seed: int,
-    max_gap_mm: float,
-    max_draws: int,
+    surface: tuple[np.ndarray, np.ndarray], bundle: Bundle, config: Purkinje, seed: int
 ) -> tuple[np.ndarray, np.ndarray, float, int]:
     """Draw trees until one covers the surface: points, edges, gap in mm, draws."""
+    branching = Branching(
+        config.branch_length_mm, config.segment_mm, config.branch_angle_rad, config.n_generations
+    )
     gaps = []
-    for draw in range(max_draws):
+    for draw in range(config.max_draws):
         points, edges = grow(*surface, bundle.roots, branching, derive_seed(seed, draw))
         gap = coverage_gap(points[_tips(edges, len(points))], surface[0])
-        if gap <= max_gap_mm:
+        if gap <= config.max_coverage_gap_mm:
             return points, edges, gap, draw + 1
         gaps.append(f"{gap:.0f}")
     raise StepFailed(
-        f"purkinje: {max_draws} trees leave gaps of {', '.join(gaps)} mm, more than "
-        f"max_coverage_gap_mm = {max_gap_mm:g}; raise n_generations ({branching.n_generations}) "
-        f"or branch_length_mm ({branching.branch_length_mm:g})"
+        f"purkinje: {config.max_draws} trees leave gaps of {', '.join(gaps)} mm, more than "
+        f"max_coverage_gap_mm = {config.max_coverage_gap_mm:g}; raise n_generations "
+        f"({config.n_generations}) or branch_length_mm ({config.branch_length_mm:g})"
     )
 
 
@@ -180,10 +125,11 @@ def _junctions(
     return nodes, lengths
 
 
-def _joined(parts: list[tuple]) -> PurkinjeTree:
+def _joined(patient: str, parts: list[tuple]) -> PurkinjeTree:
     sides, points, edges, nodes, times, gaps, draws = zip(*parts)
     shift = np.cumsum([0, *map(len, points[:-1])])
     return PurkinjeTree(
+        patient=patient,
         tree_points=np.concatenate(points),
         tree_edges=np.concatenate([e + s for e, s in zip(edges, shift)]),
         tree_side=np.repeat(sides, list(map(len, points))).astype(np.int8),

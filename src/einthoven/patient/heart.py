@@ -1,6 +1,5 @@
 """The myocardium of a patient's mesh, with its surfaces, apex and long axis."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -11,11 +10,12 @@ from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface, Tissue
 from einthoven.geometry.simplex import tet_volumes
+from einthoven.patient.mesh import TetMesh
 
 MUSCLE_SURFACES = (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO, Surface.BASE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Heart:
     """Tetrahedra of the myocardium and the tagged triangles on them, in the mesh's frame (mm).
 
@@ -32,40 +32,44 @@ class Heart:
     """[facet] core.tags.Surface."""
 
     @classmethod
-    def from_mesh(cls, mesh: Mapping[str, np.ndarray]) -> Self:
-        """Take the myocardium out of the arrays of `mesh.npz`.
+    def from_mesh(cls, mesh: TetMesh) -> Self:
+        """Take the myocardium out of a mesh.
 
         Raises:
-            BadInput: arrays are missing, malformed or not ordered myocardium first, a tetrahedron
-                is not positively oriented, or a surface has no triangle.
+            BadInput: the myocardium does not come first, a tetrahedron is not positively oriented,
+                or a surface has no triangle.
         """
-        names = ("points", "cells", "cell_tags", "facets", "facet_tags")
-        missing = [name for name in names if name not in mesh]
-        if missing:
-            raise BadInput(f"mesh: lacks {', '.join(missing)}; give the arrays of mesh.npz")
-        points = check.finite("points", check.shape("points", mesh["points"], (None, 3)))
-        cells = check.shape("cells", mesh["cells"], (None, 4))
-        is_muscle = np.asarray(mesh["cell_tags"]) == Tissue.MYOCARDIUM
+        points = check.finite("points", mesh.points)
+        is_muscle = mesh.cell_tags == Tissue.MYOCARDIUM
         n_cells = int(is_muscle.sum())
         if n_cells == 0 or not is_muscle[:n_cells].all():
             raise BadInput("cell_tags: the myocardium must come first; re-run the mesh rule")
-        cells = cells[:n_cells].astype(np.int64)
+        cells = mesh.cells[:n_cells].astype(np.int64)
         n_nodes = int(cells.max()) + 1
         if len(np.unique(cells)) != n_nodes:
             raise BadInput("cells: the nodes of the myocardium must come first in points")
         points = np.ascontiguousarray(points[:n_nodes], dtype=float)
         if np.any(tet_volumes(points, cells) <= 0):
             raise BadInput("cells: a heart tetrahedron is flat or inverted; re-run the mesh rule")
-        tags = np.asarray(mesh["facet_tags"])
-        on_muscle = np.isin(tags, MUSCLE_SURFACES)
-        facets = np.asarray(mesh["facets"])[on_muscle].astype(np.int64)
-        heart = cls(points, cells, facets, tags[on_muscle])
+        on_muscle = np.isin(mesh.facet_tags, MUSCLE_SURFACES)
+        facets = mesh.facets[on_muscle].astype(np.int64)
+        heart = cls(points, cells, facets, mesh.facet_tags[on_muscle])
         for tag in (Surface.EPI, Surface.LV_ENDO, Surface.BASE):
             if not np.any(heart.facet_tags == tag):
                 raise BadInput(f"facet_tags: no triangle is tagged {tag.name}")
         if facets.max() >= n_nodes:
             raise BadInput("facets: a heart surface has nodes that are not of the myocardium")
         return heart
+
+    @cached_property
+    def centroids(self) -> np.ndarray:
+        """[heart cell, 3] mm."""
+        return self.points[self.cells].mean(axis=1)
+
+    @cached_property
+    def volumes(self) -> np.ndarray:
+        """[heart cell] mm^3."""
+        return tet_volumes(self.points, self.cells)
 
     def surface(self, tag: Surface) -> np.ndarray:
         """Triangles of one surface: [facet, 3]."""

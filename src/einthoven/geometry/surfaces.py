@@ -1,0 +1,61 @@
+"""Tagged triangles of a body: the one type for points, faces and tags."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from einthoven.core.errors import BadInput
+from einthoven.core.tags import CLOSED_SURFACES, Surface
+
+
+@dataclass(frozen=True, eq=False)
+class Surfaces:
+    """Triangulated surfaces that may share vertices.
+
+    Attributes:
+        points: [vertex, 3] mm.
+        faces: [face, 3] vertex ids, oriented as in core.tags.
+        face_tags: [face] core.tags.Surface.
+    """
+
+    points: np.ndarray
+    faces: np.ndarray
+    face_tags: np.ndarray
+
+    def tagged(self, *tags: Surface) -> np.ndarray:
+        """Triangles of some surfaces: [face, 3]."""
+        return self.faces[np.isin(self.face_tags, tags)]
+
+    def union(self, name: str) -> np.ndarray:
+        """Triangles of one of core.tags.SDF_SURFACES: [face, 3], a closed surface.
+
+        Raises:
+            BadInput: no triangle belongs to it.
+        """
+        faces = self.tagged(*CLOSED_SURFACES[name])
+        if len(faces) == 0:
+            raise BadInput(f"face_tags: no triangle belongs to surface {name}")
+        return faces
+
+    def closed(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """The same with vertices of its own: points [vertex, 3] mm, faces [face, 3]."""
+        return compacted(self.points, self.union(name))
+
+    @classmethod
+    def joined(cls, parts: Iterable[Self]) -> Self:
+        """One set of surfaces from several; faces are int32."""
+        parts = list(parts)
+        starts = np.cumsum([0, *(len(part.points) for part in parts)])
+        return cls(
+            np.concatenate([part.points for part in parts]),
+            np.concatenate([p.faces + s for p, s in zip(parts, starts)]).astype(np.int32),
+            np.concatenate([part.face_tags for part in parts]),
+        )
+
+
+def compacted(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points that `faces` [face, 3] use, as float64, and the faces in their numbering."""
+    used, compact = np.unique(faces, return_inverse=True)
+    return np.asarray(points, dtype=np.float64)[used], compact.reshape(-1, 3)

@@ -1,0 +1,1 @@
+"""The data model: a patient, the heart, and each stage of the making as a frozen class."""

@@ -1,0 +1,56 @@
+"""Purkinje trees (purkinje.npz) and activation in one scenario (activation_{scenario}.npz)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from einthoven.patient.stage import Stage
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PurkinjeTree(Stage):
+    """Both trees and their junctions with the muscle (PMJ)."""
+
+    stage = "purkinje"
+    rule = "purkinje"
+
+    tree_points: np.ndarray
+    """[tree_node, 3] mm."""
+    tree_edges: np.ndarray
+    """[tree_edge, 2] tree nodes."""
+    tree_side: np.ndarray
+    """[tree_node] -1 LV, +1 RV."""
+    pmj_nodes: np.ndarray
+    """[pmj] heart nodes, sorted within a side."""
+    pmj_times: np.ndarray
+    """[pmj] ms after the impulse leaves the His bundle."""
+    pmj_side: np.ndarray
+    """[pmj] -1 LV, +1 RV."""
+    coverage_gap_mm: Sequence[float] = (math.nan, math.nan)
+    """LV, RV: largest distance from the endocardium to its nearest junction."""
+    draws: Sequence[int] = (1, 1)
+    """LV, RV: how many trees were drawn."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Activation(Stage):
+    """When the wave arrives, and where it starts."""
+
+    stage = "activation"
+    rule = "activation"
+
+    activation_time: np.ndarray
+    """[heart node] tau, ms; the least is zero."""
+    source_nodes: np.ndarray
+    """[source] heart nodes."""
+    source_times: np.ndarray
+    """[source] ms."""
+    scenario: str
+    backend: str = ""
+    residual_ms: float = math.nan
+    """Of the eikonal equation."""
+    n_updates: int = 0
+    total_ms: float = math.nan
+    """Last activation."""

@@ -1,0 +1,70 @@
+"""Surfaces, electrode sites and pose of a patient: anatomy.npz."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from einthoven.core.tags import Surface
+from einthoven.geometry.surfaces import Surfaces
+from einthoven.patient.stage import Stage
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Anatomy(Stage):
+    """A body in the patient frame, mm.
+
+    Attributes:
+        points: [vertex, 3]. faces: [face, 3]. face_tags: [face] core.tags.Surface.
+        site_names: [site] places for electrodes; the first so many of them carry one.
+        site_points: [site, 3] on the skin. ground_point: [3] RL.
+        heart_rotation: [3, 3], patient = rotation @ heart + origin. heart_origin: [3].
+        latent_pca: [pca] SD; NaN for imported patients, who are of no atlas.
+        torso_box: [2, 3] minimum and maximum of the skin.
+        landmark_names: [landmark]. landmark_points: [landmark, 3].
+        volumes_ml: lv, rv, myocardium.
+        split: train, val, test or imported.
+        repairs: what was mended in an imported patient's files.
+        frame: how an imported patient's frame was found.
+    """
+
+    stage = "anatomy"
+    rule = "anatomy"
+
+    points: np.ndarray
+    faces: np.ndarray
+    face_tags: np.ndarray
+    site_names: np.ndarray
+    site_points: np.ndarray
+    ground_point: np.ndarray
+    heart_rotation: np.ndarray
+    heart_origin: np.ndarray
+    latent_pca: np.ndarray
+    torso_box: np.ndarray
+    landmark_names: np.ndarray
+    landmark_points: np.ndarray
+    volumes_ml: dict[str, float] = field(default_factory=dict)
+    split: str
+    repairs: list[str] | None = None
+    frame: Any = None
+
+    def attrs(self) -> dict[str, Any]:
+        """Without what only imported patients have, for all others."""
+        found = super().attrs()
+        return {k: v for k, v in found.items() if v is not None or k not in ("repairs", "frame")}
+
+    @cached_property
+    def surfaces(self) -> Surfaces:
+        """All tagged surfaces."""
+        return Surfaces(self.points, self.faces, self.face_tags)
+
+    @cached_property
+    def skin(self) -> np.ndarray:
+        """Triangles of the skin: [face, 3]."""
+        return self.surfaces.tagged(Surface.SKIN)
+
+    def electrodes(self, n: int | slice) -> tuple[np.ndarray, np.ndarray]:
+        """Names [electrode] and points [electrode, 3] mm of the first n sites, or of a slice."""
+        used = slice(n) if isinstance(n, int) else n
+        return self.site_names[used], self.site_points[used]

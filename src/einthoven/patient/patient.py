@@ -1,0 +1,264 @@
+"""One patient, each stage read when it is asked for."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from einthoven.core.errors import BadInput
+from einthoven.core.files import read_attrs
+from einthoven.dataset.layout import PATIENT_FORMAT, PATIENT_LAYOUT, STAGE_LAYOUT
+from einthoven.dataset.store import open_store, values_of
+from einthoven.patient.activation import Activation, PurkinjeTree
+from einthoven.patient.anatomy import Anatomy
+from einthoven.patient.ecg import Ecg
+from einthoven.patient.fibers import Coordinates, Fibers
+from einthoven.patient.heart import Heart
+from einthoven.patient.leadfields import LeadFields
+from einthoven.patient.mesh import TetMesh
+from einthoven.patient.samples import FieldSamples, SdfSamples
+from einthoven.patient.stage import Stage
+
+SINGLE: dict[str, type[Stage]] = {
+    "anatomy": Anatomy,
+    "mesh": TetMesh,
+    "fibers": Fibers,
+    "coordinates": Coordinates,
+    "purkinje": PurkinjeTree,
+    "ecg": Ecg,
+    "sdf": SdfSamples,
+    "field": FieldSamples,
+}
+"""Stages of which a patient has one."""
+FILES = {"coordinates": "fibers"}
+"""Stages that lie in the file of another one."""
+
+
+class Patient:
+    """Stages of one patient, wherever they are; read once, when asked for.
+
+    Args:
+        name: p0000 ...
+        stages: name of the stage -> what gives it; `activations` is a mapping by scenario.
+        where: for messages.
+    """
+
+    def __init__(
+        self, name: str, stages: Mapping[str, Callable[[], Any]], where: str | Path = "memory"
+    ):
+        self.name, self.where = name, where
+        self._stages, self._read = dict(stages), dict[str, Any]()
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """A patient from results/patients/{patient} or results/dataset/patients/{patient}.zarr.zip.
+
+        Raises:
+            BadInput: neither a folder with stages nor the store of one patient.
+        """
+        path = Path(path)
+        if not path.is_dir():
+            return cls._of_store(path)
+        files: dict[str, Any] = {
+            name: path / f"{name}.npz" for name in SINGLE if (path / f"{name}.npz").exists()
+        }
+        batches = sorted(path.glob("leadfield_b*.npz"), key=lambda f: int(f.stem.split("_b")[1]))
+        activations = sorted(path.glob("activation_*.npz"))
+        if not files:
+            raise BadInput(f"{path}: holds no stage of a patient, such as anatomy.npz")
+        return cls.of_files(**files, activation=activations, leadfield=batches)
+
+    @classmethod
+    def of_files(cls, **files: str | Path | Sequence[str | Path]) -> Self:
+        """A patient from the files of some of its stages, and from no other ones.
+
+        Args:
+            files: stage -> file; `activation` and `leadfield` -> files.
+
+        Raises:
+            BadInput: the files are of several patients.
+        """
+        stages: dict[str, Callable[[], Any]] = {}
+        for stage, kind in SINGLE.items():
+            if file := files.get(FILES.get(stage, stage)):
+                stages[stage] = partial(kind.load, file)
+        if times := files.get("activation"):
+            stages["activations"] = partial(_by_scenario, times)
+        if batches := files.get("leadfield"):
+            stages["lead_fields"] = partial(LeadFields.gather, batches)
+        names: dict[str, Path] = {}
+        for given in files.values():
+            for file in [given] if isinstance(given, str | Path) else given:
+                names.setdefault(str(read_attrs(file).get("patient")), Path(file))
+        if len(names) != 1:
+            raise BadInput(f"{', '.join(map(str, names.values()))}: of patients {sorted(names)}")
+        name, file = names.popitem()
+        return cls(name, stages, file.parent)
+
+    @classmethod
+    def of(cls, *stages: Stage) -> Self:
+        """A patient from stages in memory; activations of several scenarios go together."""
+        known = {kind: name for name, kind in SINGLE.items()} | {LeadFields: "lead_fields"}
+        found: dict[str, Any] = {known[type(s)]: s for s in stages if type(s) in known}
+        activations = {s.scenario: s for s in stages if isinstance(s, Activation)}
+        found |= {"activations": activations} if activations else {}
+        return cls(stages[0].patient, {key: partial(_same, s) for key, s in found.items()})
+
+    @classmethod
+    def _of_store(cls, path: Path) -> Self:
+        with open_store(path) as root:
+            if root.attrs.get("format") != PATIENT_FORMAT:
+                raise BadInput(f"{path}: not the store of one patient; results/dataset/patients")
+            name = str(root.attrs["patient"])
+        stages: dict[str, Callable[[], Any]] = {
+            stage: partial(_from_store, path, kind) for stage, kind in SINGLE.items()
+        }
+        stages["activations"] = partial(_activations_of, path)
+        stages["lead_fields"] = partial(_lead_fields_of, path)
+        return cls(name, stages, path)
+
+    def has(self, stage: str) -> bool:
+        """Whether a stage is there; read or not."""
+        return stage in self._stages
+
+    def _stage(self, stage: str) -> Any:
+        if stage not in self._stages:
+            there = ", ".join(self._stages) or "nothing"
+            raise BadInput(f"{self.where}: {self.name} has no {stage}, only {there}")
+        if stage not in self._read:
+            self._read[stage] = self._stages[stage]()
+        return self._read[stage]
+
+    @property
+    def anatomy(self) -> Anatomy:
+        """Surfaces, electrode sites, pose."""
+        return self._stage("anatomy")
+
+    @property
+    def mesh(self) -> TetMesh:
+        """Tetrahedra."""
+        return self._stage("mesh")
+
+    @cached_property
+    def heart(self) -> Heart:
+        """Nodes, cells and surfaces of the myocardium."""
+        return Heart.from_mesh(self.mesh)
+
+    @property
+    def fibers(self) -> Fibers:
+        """Fibre frames, as many as the heart has cells.
+
+        Raises:
+            BadInput: of another mesh.
+        """
+        fibers: Fibers = self._stage("fibers")
+        if self.has("mesh") and len(fibers.f0) != self.mesh.n_heart_cells:
+            raise BadInput(
+                f"{self.where}: {len(fibers.f0)} fibres for {self.mesh.n_heart_cells} heart cells; "
+                "of different runs?"
+            )
+        return fibers
+
+    @property
+    def coordinates(self) -> Coordinates:
+        """Ventricular coordinates."""
+        return self._stage("coordinates")
+
+    @property
+    def purkinje(self) -> PurkinjeTree:
+        """Trees and junctions."""
+        return self._stage("purkinje")
+
+    @property
+    def activations(self) -> dict[str, Activation]:
+        """By scenario."""
+        return self._stage("activations")
+
+    def activation(self, scenario: str) -> Activation:
+        """Activation in one scenario.
+
+        Raises:
+            BadInput: there is no such scenario.
+        """
+        if scenario not in self.activations:
+            known = ", ".join(self.activations)
+            raise BadInput(f"{self.name}: no scenario {scenario!r}; there are {known}")
+        return self.activations[scenario]
+
+    @property
+    def lead_fields(self) -> LeadFields:
+        """Of all electrodes."""
+        return self._stage("lead_fields")
+
+    @property
+    def ecg(self) -> Ecg:
+        """Of all scenarios."""
+        return self._stage("ecg")
+
+    @property
+    def sdf(self) -> SdfSamples:
+        """Signed distances."""
+        return self._stage("sdf")
+
+    @property
+    def field(self) -> FieldSamples:
+        """Gradients of the lead fields at some points."""
+        return self._stage("field")
+
+
+def _same[T](stage: T) -> T:
+    return stage
+
+
+def _by_scenario(paths: Sequence[str | Path]) -> dict[str, Activation]:
+    found = [Activation.load(path) for path in paths]
+    return {activation.scenario: activation for activation in found}
+
+
+def _from_store[S: Stage](path: Path, kind: type[S]) -> S:
+    """A stage from a patient's store; sites for electrodes are the electrodes themselves."""
+    group = FILES.get(kind.stage, kind.stage)
+    stored = {v.stage_name: v.name for v in PATIENT_LAYOUT[group]}
+    stored |= {"site_names": "electrode", "site_points": "electrode_points"}
+    with open_store(path) as root:
+        if kind.stage == "field":
+            points = values_of(root, "anatomy/electrode_points")
+        arrays = {}
+        for variable in STAGE_LAYOUT[kind.stage]:
+            name = variable.stage_name
+            if name == "electrode_points" and kind.stage == "field":
+                arrays[name] = points
+            elif stored.get(name) and f"{group}/{stored[name]}" in root:
+                arrays[name] = values_of(root, f"{group}/{stored[name]}")
+        attrs = {**root.attrs, **root[group].attrs}
+    return kind.of(arrays, attrs, path)
+
+
+def _activations_of(path: Path) -> dict[str, Activation]:
+    with open_store(path) as root:
+        names = [v.name for v in PATIENT_LAYOUT["activation"]]
+        scenarios, times, nodes, starts, owner = (
+            values_of(root, f"activation/{name}") for name in names
+        )
+        name = str(root.attrs["patient"])
+    return {
+        str(scenario): Activation(
+            patient=name, scenario=str(scenario), activation_time=times[k],
+            source_nodes=nodes[owner == k], source_times=starts[owner == k],
+        )
+        for k, scenario in enumerate(scenarios)
+    }  # fmt: skip
+
+
+def _lead_fields_of(path: Path) -> LeadFields:
+    with open_store(path) as root:
+        kept = {v.name: values_of(root, f"leadfield/{v.name}") for v in PATIENT_LAYOUT["leadfield"]}
+        points = values_of(root, "anatomy/electrode_points")
+        name = str(root.attrs["patient"])
+    names = np.array([str(n) for n in kept["electrode"]])
+    return LeadFields(
+        patient=name, lead_field=kept["lead_field"], electrode_names=names,
+        electrode_points=points, residual=kept["residual"], kept_nodes=kept["kept_nodes"],
+    )  # fmt: skip
