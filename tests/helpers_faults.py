@@ -1,4 +1,4 @@
-"""Runs that are disturbed: start, kill, compare; for tests and benchmarks/recovery.py."""
+"""Runs that are disturbed: start, kill, compare; for tests and studies/recovery.py."""
 
 import contextlib
 import hashlib

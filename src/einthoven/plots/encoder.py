@@ -23,7 +23,7 @@ def given_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Chamfer distance against slices, points on the skin, and noise.
 
     Args:
-        rows: `cases` of `benchmarks/encoder.py --json`: name, slices, torso_points, noise_mm,
+        rows: `cases` of `studies/encoder.py --json`: name, slices, torso_points, noise_mm,
             chamfer_mm. The first is the mean shape, the second the complete surfaces.
     """
     bounds, sparse = rows[:2], rows[2:]

@@ -7,7 +7,7 @@ is that region's part, free of any remeshing. Gradients are compared at the cent
 heart cells (angles: means over volume and the nine electrodes), ECGs for one sinus beat of the
 coarse mesh. docs/lead-field-accuracy.md explains the figures.
 
-Usage: python benchmarks/leadfield_accuracy.py [--presets demo paper] [--patient 7] [--json OUT]
+Usage: python studies/leadfield_accuracy.py [--presets demo paper] [--patient 7] [--json OUT]
            [--picture PNG]
 The two presets together take a quarter of an hour and 4 GB.
 """

@@ -4,7 +4,7 @@ Each kill (of a job, of the controller, of a job in the middle of a write) is fo
 commands of docs/recovery.md; the data set must then be byte for byte that of the undisturbed run.
 Each flipped bit must be found by `einthoven check`, with its file and its rule and nothing else.
 
-Usage: python benchmarks/recovery.py [--json OUT] [--kills 30] [--flips 100] [--seed 1]
+Usage: python studies/recovery.py [--json OUT] [--kills 30] [--flips 100] [--seed 1]
 """
 
 import argparse

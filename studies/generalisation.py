@@ -12,7 +12,7 @@ Trains on the training patients of a finished run and predicts its test patients
   mean of three other meshes of the same size, and of a model that learned on another run
   (`--other`, e.g. the demo's coarser hearts).
 
-Usage: python benchmarks/generalisation.py --results DIR --config FILE [--encoder DIR]
+Usage: python studies/generalisation.py --results DIR --config FILE [--encoder DIR]
            [--other DIR] [--epochs N] [--json OUT]
            [--parts curve electrodes given extremes meshes]
 """

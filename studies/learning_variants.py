@@ -1,4 +1,4 @@
-"""What `benchmarks/learning.py` trains: the refraction model with one ingredient changed."""
+"""What `studies/learning.py` trains: the refraction model with one ingredient changed."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -5,7 +5,7 @@ them. Given is everything (signed distances), nothing (the mean code), or contou
 slices of the heart as from magnetic resonance, with some points on the skin and normal noise. The
 error is the Chamfer distance between decoded and true surface, mean over anatomies.
 
-Usage: python benchmarks/encoder.py [ENCODER] [--json OUT] [--figure PNG] [--anatomies N]
+Usage: python studies/encoder.py [ENCODER] [--json OUT] [--figure PNG] [--anatomies N]
        [--config FILE]
 """
 

@@ -7,7 +7,7 @@ and the published network alone, beside the pseudo lead field and two floors: ho
 elements are from those on another mesh of the same size (first three test patients), and from
 those on the same mesh, subdivided (the first one).
 
-Usage: python benchmarks/learning.py [--results DIR] [--config FILE] [--json OUT] [--seeds 1 2 3]
+Usage: python studies/learning.py [--results DIR] [--config FILE] [--json OUT] [--seeds 1 2 3]
            [--encoder DIR] [--keep DIR] [--variants NAME ...] [--subdivisions N] [--threads N]
 """
 

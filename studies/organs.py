@@ -3,7 +3,7 @@
 Each demo patient is meshed once, with lungs; an organ is taken away by giving it the conductivity
 of the torso around it. So nothing but the conductivity differs.
 
-Usage: python benchmarks/organs.py [--patients N] [--json OUT] [--plot PNG]
+Usage: python studies/organs.py [--patients N] [--json OUT] [--plot PNG]
 """
 
 import argparse

@@ -7,7 +7,7 @@ its pose asks for (less 0.1 mm). Seconds are processor seconds of `draw_patient`
 `build_anatomy`, from parameters to arrays in memory; the first patient, which loads the atlases,
 counts too. The result is written after every patient.
 
-Usage: python benchmarks/anatomy.py [--n N] [--draws N] [--json OUT]
+Usage: python studies/anatomy.py [--n N] [--draws N] [--json OUT]
 """
 
 import argparse
