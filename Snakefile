@@ -9,7 +9,7 @@ configfile: "config/config.yaml"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/anatomy.smk"
 include: "workflow/rules/calibration.smk"
-include: "workflow/rules/own.smk"
+include: "workflow/rules/imported.smk"
 include: "workflow/rules/mesh.smk"
 include: "workflow/rules/fibers.smk"
 include: "workflow/rules/conduction.smk"
@@ -33,7 +33,7 @@ localrules:
     recipe,
 
 
-ruleorder: own > cohort > anatomy
+ruleorder: import_patient > cohort > anatomy
 
 
 rule all:

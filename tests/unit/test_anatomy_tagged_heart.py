@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 import pyvista as pv
-from helpers_own_hearts import (
+from helpers_imported_hearts import (
     boundary_of_a_tetrahedral_heart,
     mean_of_a_real_atlas,
     wall_of_the_embedded_atlas,

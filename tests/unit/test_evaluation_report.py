@@ -9,10 +9,10 @@ from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.files import load_arrays, read_json, save_arrays
 from einthoven.core.names import LEADS, STANDARD_ELECTRODES
 from einthoven.evaluation.evaluate import evaluate, pseudo_gain
-from einthoven.evaluation.imported import own_rows
+from einthoven.evaluation.imported import imported_rows
 from einthoven.evaluation.tables import table
 from einthoven.geometry.simplex import cell_gradient, p1_gradients
-from einthoven.report.imported import own_sections
+from einthoven.report.imported import imported_sections
 
 NAMES = np.array([*STANDARD_ELECTRODES, "A000"])
 TIME = np.arange(0.0, 200.0, 1.0)
@@ -193,7 +193,7 @@ def test_an_ecg_that_its_gradients_cannot_explain_is_refused(cohort) -> None:
         run(cohort, {"pca-mlp": paths})
 
 
-def test_a_stated_uncertainty_is_judged_and_an_own_patients_verdict_told(cohort) -> None:
+def test_a_stated_uncertainty_is_judged_and_an_imported_patients_verdict_told(cohort) -> None:
     """Errors are 10 degrees everywhere; for four of six cells a large spread is stated."""
     root, folders, leadfields = cohort
     verdict = {
@@ -219,13 +219,13 @@ def test_a_stated_uncertainty_is_judged_and_an_own_patients_verdict_told(cohort)
     assert curves["reliability/deepsdf-refraction"].shape == (2, 2, 10)
     np.testing.assert_allclose(curves["reliability/deepsdf-refraction"][:, 1], 10.0)
     assert "reliability/pca-refraction" not in curves
-    found = own_rows(
+    found = imported_rows(
         dict(zip(folders, leadfields)),
         {"deepsdf-refraction": {f.name: p for f, p in zip(folders, paths)}}, pseudo, 2.0, "raw",
     )  # fmt: skip
     assert found["novelty"]["p0003"] == {"deepsdf-refraction": verdict}
-    own = found | {"chamfer": []}
-    (section,) = own_sections({"own": own})
+    imported = found | {"chamfer": []}
+    (section,) = imported_sections({"imported": imported})
     assert section.content[2].rows[0] == [
         "p0003",
         "deepsdf-refraction",

@@ -81,6 +81,6 @@ def test_real_scripts_depend_on_their_rooms():
         for script in SCRIPTS.glob("*.py")
     }
     assert "fem" in rooms["leadfield"] and "fem" not in rooms["mesh"]
-    assert "conduction" not in rooms["leadfield"]
-    assert not rooms["surrogate"] & {"fem", "mesh", "fibers", "conduction", "leadfield"}
-    assert rooms["cohort"] <= {"core", "anatomy"}
+    assert "electrophysiology" not in rooms["leadfield"]
+    assert not rooms["surrogate"] & {"fem", "mesh", "fibers", "electrophysiology", "leadfield"}
+    assert rooms["cohort"] <= {"core", "geometry", "anatomy"}

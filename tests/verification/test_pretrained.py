@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers_own_hearts import (
+from helpers_imported_hearts import (
     boundary_of_a_tetrahedral_heart,
     mean_of_a_real_atlas,
     write_dalhousie_patient,
@@ -24,7 +24,7 @@ from einthoven.ecg.forward import forward_potential
 from einthoven.ecg.leads import twelve_lead
 from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
 from einthoven.encoders.deepsdf.out_of_distribution import Novelty, distance_limit
-from einthoven.encoders.imported_code import own_code
+from einthoven.encoders.imported_code import imported_code
 from einthoven.geometry.signed_distance import sample_sdf
 from einthoven.imported.anatomy import import_patient
 from einthoven.leadfield.conductivity import intracellular
@@ -95,7 +95,7 @@ def test_gradients_spread_and_ecg_are_those_of_the_model(predicted, packed):
     points = mesh["points"][: mesh.attrs["n_heart_nodes"]]
     cells = mesh["cells"][: mesh.attrs["n_heart_cells"]]
     encoder = Pretrained.load(packed.folder).encoder
-    encoder.latents = type(encoder.latents)(("x",), ("own",), out["latent"][None])
+    encoder.latents = type(encoder.latents)(("x",), ("imported",), out["latent"][None])
     pose = (body[key] for key in ("heart_rotation", "heart_origin", "torso_box"))
     inputs = patient_inputs(encoder, "x", points[cells].mean(axis=1), f0, body["site_points"][:12],
                             *pose)  # fmt: skip
@@ -146,7 +146,7 @@ def test_a_torchscript_file_gives_the_same_gradients(run, packed, folder, tmp_pa
         fiber[::2] = 0.0
         electrodes = body["site_points"][:n_electrodes]
         encoder = type(packed.encoder)(
-            packed.encoder.decoder, type(packed.encoder.latents)(("x",), ("own",), code[None]),
+            packed.encoder.decoder, type(packed.encoder.latents)(("x",), ("imported",), code[None]),
             packed.encoder.prior, packed.encoder.config, "",
         )  # fmt: skip
         inputs = patient_inputs(encoder, "x", points, fiber, electrodes, *pose)
@@ -241,7 +241,7 @@ def shipped():
 def verdict_of(model, anatomy):
     section = {k: v for k, v in SETUP["sdf_samples"].items() if k != "seed"}
     samples = sample_sdf(anatomy, np.random.default_rng(0), **section)
-    return own_code(model.encoder, model.encoder_folder, *samples)[2]
+    return imported_code(model.encoder, model.encoder_folder, *samples)[2]
 
 
 def test_the_shipped_model_is_small_and_its_card_up_to_date(shipped):

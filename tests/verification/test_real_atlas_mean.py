@@ -7,7 +7,7 @@ variation move it, so that amplitudes are those of the real atlas.
 import helpers_atlas as stand_in
 import numpy as np
 import pytest
-from helpers_own_hearts import data_file
+from helpers_imported_hearts import data_file
 
 from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.population.cohort import draw_patient

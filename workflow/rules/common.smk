@@ -36,8 +36,8 @@ os.environ.setdefault("MLFLOW_TRACKING_URI", "sqlite:///results/mlflow.db")
 # by their text, so a section must always be written in the same way.
 try:
     full_config = as_params(validate(config))
-    sheet = full_config["own"]["sheet"]
-    OWN = {row.patient: row for row in (read_sheet(sheet) if sheet else [])}
+    sheet = full_config["imported"]["sheet"]
+    IMPORTED = {row.patient: row for row in (read_sheet(sheet) if sheet else [])}
 except BadInput as error:
     print(f"einthoven: {error}", file=sys.stderr)
     sys.exit(2)
@@ -101,19 +101,21 @@ PATIENTS = list(SPLITS)
 if nobody := [
     name
     for name in config["dataset"]["exclude"]
-    if name not in OWN and not VIRTUAL.fullmatch(name)
+    if name not in IMPORTED and not VIRTUAL.fullmatch(name)
 ]:
     print(
         f"einthoven: config: dataset.exclude: {', '.join(nobody)}: neither p0000 to p9999 nor a "
-        "patient of own.sheet",
+        "patient of imported.sheet",
         file=sys.stderr,
     )
     sys.exit(2)
 # Patients of the user: in stores, tables of their own, and no training.
-OWN = {
-    name: row for name, row in OWN.items() if name not in config["dataset"]["exclude"]
+IMPORTED = {
+    name: row
+    for name, row in IMPORTED.items()
+    if name not in config["dataset"]["exclude"]
 }
-OWN_ANATOMY = {
+IMPORTED_ANATOMY = {
     k: config["anatomy"][k] for k in ("heart_edge_mm", "torso_resolution", "sites")
 }
 SCENARIOS = config["ecg"]["scenarios"]
@@ -153,8 +155,8 @@ PATIENT = "results/patients/{patient}"
 
 
 wildcard_constraints:
-    patient="|".join(["p[0-9]{4}", *OWN]),
-    own="|".join(OWN) or "(?!)",
+    patient="|".join(["p[0-9]{4}", *IMPORTED]),
+    imported="|".join(IMPORTED) or "(?!)",
     scenario="[a-z]+",
     batch="[0-9]+",
     chunk="c[0-9]+",
@@ -186,9 +188,9 @@ def samples_of(wildcards):
     return samples + shapes_of(wildcards.name)
 
 
-def own_code_of(wildcards):
+def imported_code_of(wildcards):
     """The file with the code of a patient who is no part of the cohort."""
-    if wildcards.patient not in OWN:
+    if wildcards.patient not in IMPORTED:
         return []
     return [f"results/encoders/{wildcards.encoder}/codes/{wildcards.patient}.npz"]
 

@@ -42,7 +42,10 @@ rule patient_store:
 
 rule consolidate:
     input:
-        expand("results/dataset/patients/{patient}.zarr.zip", patient=[*PATIENTS, *OWN]),
+        expand(
+            "results/dataset/patients/{patient}.zarr.zip",
+            patient=[*PATIENTS, *IMPORTED],
+        ),
     output:
         "results/dataset/einthoven.zarr.zip",
     log:

@@ -58,7 +58,7 @@ rule reconstruct:
     input:
         model="results/encoders/{encoder}/model.safetensors",
         latents="results/encoders/{encoder}/latents.npz",
-        codes=own_code_of,
+        codes=imported_code_of,
         anatomy="results/patients/{patient}/anatomy.npz",
     output:
         "results/encoders/{encoder}/chamfer/{patient}.json",

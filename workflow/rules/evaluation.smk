@@ -19,22 +19,26 @@ rule evaluate:
             model=MODELS,
             patient=patients_of("test"),
         ),
-        own=expand(
-            "results/patients/{own}/{stage}.npz",
-            own=OWN,
+        imported=expand(
+            "results/patients/{imported}/{stage}.npz",
+            imported=IMPORTED,
             stage=["anatomy", "mesh", "fibers", "field", "ecg"],
         ),
-        own_leadfield=expand(
-            "results/patients/{own}/leadfield_b{batch}.npz", own=OWN, batch=BATCHES
+        imported_leadfield=expand(
+            "results/patients/{imported}/leadfield_b{batch}.npz",
+            imported=IMPORTED,
+            batch=BATCHES,
         ),
-        own_predictions=expand(
-            "results/predictions/{encoder}-{model}/{own}.npz",
+        imported_predictions=expand(
+            "results/predictions/{encoder}-{model}/{imported}.npz",
             encoder=CODED,
             model=MODELS,
-            own=OWN,
+            imported=IMPORTED,
         ),
-        own_chamfer=expand(
-            "results/encoders/{encoder}/chamfer/{own}.json", encoder=CODED, own=OWN
+        imported_chamfer=expand(
+            "results/encoders/{encoder}/chamfer/{imported}.json",
+            encoder=CODED,
+            imported=IMPORTED,
         ),
         # the PCA code carries the true surfaces, so there is nothing to reconstruct
         chamfer=expand(

@@ -100,7 +100,7 @@ rule predict:
         uncertainty=uncertainty_of,
         encoder="results/encoders/{encoder}/model.safetensors",
         latents="results/encoders/{encoder}/latents.npz",
-        codes=own_code_of,
+        codes=imported_code_of,
         anatomy="results/patients/{patient}/anatomy.npz",
         mesh="results/patients/{patient}/mesh.npz",
         fibers="results/patients/{patient}/fibers.npz",

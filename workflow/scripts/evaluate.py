@@ -5,23 +5,23 @@ from pathlib import Path
 
 from einthoven.core.files import read_json, write_json
 from einthoven.evaluation.evaluate import evaluate, pseudo_gain
-from einthoven.evaluation.imported import own_rows
+from einthoven.evaluation.imported import imported_rows
 from einthoven.evaluation.tables import encoder_rows
 from einthoven.leadfield.conductivity import Conductivities
 from einthoven.leadfield.pseudo import pseudo_lead_field_grad
 from einthoven.run.job import run
 
 
-def own(input, pseudo, gain, gradient):
-    """Rows of own patients, with what their decoded surfaces are off."""
-    folders = list(dict.fromkeys(Path(path).parent for path in input.own))
-    fields = {f: [p for p in input.own_leadfield if Path(p).parent == f] for f in folders}
+def imported_patients(input, pseudo, gain, gradient):
+    """Rows of imported patients, with what their decoded surfaces are off."""
+    folders = list(dict.fromkeys(Path(path).parent for path in input.imported))
+    fields = {f: [p for p in input.imported_leadfield if Path(p).parent == f] for f in folders}
     predictions = {}
-    for path in map(Path, input.own_predictions):
+    for path in map(Path, input.imported_predictions):
         predictions.setdefault(path.parent.name, {})[path.stem] = path
-    rows = own_rows(fields, predictions, pseudo, gain, gradient)
+    rows = imported_rows(fields, predictions, pseudo, gain, gradient)
     return rows | {"chamfer": [read_json(p) | {"encoder": Path(p).parents[1].name}
-                               for p in input.own_chamfer]}  # fmt: skip
+                               for p in input.imported_chamfer]}  # fmt: skip
 
 
 def main(input, output, params, log):
@@ -38,8 +38,8 @@ def main(input, output, params, log):
     evaluate(folders, leadfields, by_method, pseudo, gain, output.metrics, output.curves, encoders,
              params.gradient)  # fmt: skip
     metrics = read_json(output.metrics)
-    if input.own:
-        metrics["own"] = own(input, pseudo, gain, params.gradient)
+    if input.imported:
+        metrics["imported"] = imported_patients(input, pseudo, gain, params.gradient)
     metrics["excluded_patients"] = params.dataset["exclude"]
     write_json(output.metrics, metrics)
     log.info("%d test patients, %d methods", len(folders), len(by_method))

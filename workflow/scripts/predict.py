@@ -5,7 +5,7 @@ from pathlib import Path
 from einthoven.core.files import load_arrays
 from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
 from einthoven.encoders.deepsdf.out_of_distribution import Novelty
-from einthoven.encoders.imported_code import with_own_codes
+from einthoven.encoders.imported_code import with_imported_codes
 from einthoven.encoders.surfaces import stage_file_surfaces
 from einthoven.encoders.train import load_encoder
 from einthoven.leadfield.conductivity import Conductivities, intracellular
@@ -16,7 +16,7 @@ from einthoven.training.machine import Machine
 
 
 def novelty_of(codes):
-    """The verdict beside the code of an own patient."""
+    """The verdict beside the code of an imported patient."""
     return Novelty.from_json(load_arrays(codes[0]).attrs["novelty"]) if codes else None
 
 
@@ -29,7 +29,7 @@ def main(input, output, params, log):
     encoder = load_encoder(params.encoder, Path(input.encoder).parent, surfaces)
     predict_patient(
         Surrogate.load(input.surrogate, params.model, *input.uncertainty),
-        with_own_codes(encoder, input.codes),
+        with_imported_codes(encoder, input.codes),
         params.model,
         patient,
         output[0],

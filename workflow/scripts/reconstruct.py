@@ -5,7 +5,7 @@ from pathlib import Path
 from einthoven.core.errors import StepFailed
 from einthoven.core.files import write_json
 from einthoven.encoders.chamfer import reconstruction_chamfer
-from einthoven.encoders.imported_code import with_own_codes
+from einthoven.encoders.imported_code import with_imported_codes
 from einthoven.encoders.surfaces import stage_file_surfaces
 from einthoven.encoders.train import load_encoder
 from einthoven.run.job import run
@@ -15,7 +15,7 @@ def main(input, output, params, log):
     patient = Path(input.anatomy).parent
     surfaces = stage_file_surfaces(patient.parent)
     encoder = load_encoder(params.encoder, Path(input.model).parent, surfaces)
-    encoder = with_own_codes(encoder, input.codes)
+    encoder = with_imported_codes(encoder, input.codes)
     try:
         distances = reconstruction_chamfer(
             surfaces(patient.name),

@@ -8,7 +8,7 @@ from einthoven.core.tags import Surface
 from einthoven.evaluation.tables import missing_lines
 from einthoven.leadfield.gather import gather_lead_fields
 from einthoven.report import gallery
-from einthoven.report.imported import own_sections
+from einthoven.report.imported import imported_sections
 from einthoven.report.page import write_report
 from einthoven.report.population import calibration_section
 from einthoven.report.uncertainty import uncertainty_sections
@@ -45,7 +45,7 @@ def main(input, output, params, log):
         calibration_section(read_json(input.calibration)),
         gallery.patient_section(anatomy, mesh, example["fibers"], example["purkinje"], activations),
         *uncertainty_sections(metrics, curves),
-        *own_sections(metrics),
+        *imported_sections(metrics),
     ]
     n_test = len(metrics["patients"])
     lead = f"einthoven {__version__}: {len(input.cohort)} virtual patients, {n_test} held out."

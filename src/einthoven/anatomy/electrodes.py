@@ -23,7 +23,7 @@ GROUND = "RL"
 MAX_GRID = 1000
 RULE_LANDMARKS = ("ICS4", "NIPPLE_L", "CLAVICLE_L", "CLAVICLE_R", "SHOULDER_L", "SHOULDER_R",
                   "ILIAC_L", "ILIAC_R")  # fmt: skip
-"""What `sites_by_rules` starts from; docs/own-patients.md tells where they lie."""
+"""What `sites_by_rules` starts from; docs/imported-patients.md tells where they lie."""
 
 PARASTERNAL_MM = 25.0
 """V1 and V2 beside the sternum: half its width and the radius of an electrode."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    command.add_argument("sheet", metavar="SHEET", help="CSV, see docs/own-patients.md")
+    command.add_argument("sheet", metavar="SHEET", help="CSV, see docs/imported-patients.md")
     command.add_argument("patients", metavar="PATIENT", nargs="*", help="default: all of the sheet")
     command.add_argument("--to", metavar="FOLDER", type=Path, default=Path("imported"),
                          help="default: %(default)s")  # fmt: skip

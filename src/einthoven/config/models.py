@@ -23,7 +23,7 @@ HeightRange = Annotated[
 BmiRange = Annotated[list[Annotated[float, Field(ge=12, le=42)]], Field(min_length=2, max_length=2)]
 AtlasPath = Annotated[str, Field(description="path of an atlas file, or empty")]
 PatientName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
-SheetPath = Annotated[str, Field(description="path of a sheet of own patients, or empty")]
+SheetPath = Annotated[str, Field(description="path of a sheet of imported patients, or empty")]
 SolverName = Literal["auto", "mumps", "pardiso", "cholmod", "amg"]
 ScenarioName = Literal["sinus", "lbbb", "crt"]
 
@@ -64,8 +64,8 @@ class Cohort(Section):
         return self
 
 
-class Own(Section):
-    """Patients of your own beside the drawn ones; docs/own-patients.md."""
+class Imported(Section):
+    """Imported patients (external validation), beside the drawn ones; docs/imported-patients.md."""
 
     sheet: SheetPath = ""
 
@@ -238,7 +238,7 @@ class Config(Section):
     """The whole config.yaml."""
 
     cohort: Cohort = Cohort()
-    own: Own = Own()
+    imported: Imported = Imported()
     anatomy: Anatomy = Anatomy()
     electrodes: Electrodes = Electrodes()
     mesh: Mesh = Mesh()

@@ -12,7 +12,7 @@ from einthoven.dataset.archive import MANIFEST, verify
 from einthoven.dataset.layout import DATASET_FORMAT, FORMAT_VERSION, LAYOUTS, Layout, Variable
 from einthoven.dataset.store import array_of, open_store, values_of
 
-SPLITS = ("train", "val", "test", "own")
+SPLITS = ("train", "val", "test", "imported")
 _UNIT_TOLERANCE = 1e-3
 
 

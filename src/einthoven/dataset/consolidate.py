@@ -24,7 +24,7 @@ from einthoven.dataset.store import array_of, create, new_store, open_store, wri
 
 TITLE = "Virtual patients: anatomies, lead fields and ECGs"
 LICENCE = "CC-BY-4.0"
-NOT_OURS = "holds own patients: theirs to license, not published with the virtual ones"
+NOT_OURS = "holds imported patients: theirs to license, not published with the virtual ones"
 
 
 def _find(patient: zarr.Group, group: str, name: str, path: str | Path) -> zarr.Array[Any]:
@@ -127,7 +127,7 @@ def consolidate(
         "format_version": FORMAT_VERSION,
         "einthoven_version": __version__,
         "title": TITLE,
-        "licence": NOT_OURS if "own" in splits else LICENCE,
+        "licence": NOT_OURS if "imported" in splits else LICENCE,
         "config": json.dumps(config, sort_keys=True),
         "excluded": sorted(excluded),
     }

@@ -33,7 +33,7 @@ class Variable:
 
     @property
     def may_be_unknown(self) -> bool:
-        """Whether it is NaN for own patients, who are of no atlas."""
+        """Whether it is NaN for imported patients, who are of no atlas."""
         return self.name in SCORES
 
 
@@ -100,7 +100,7 @@ LEAD = Variable("lead", ("lead",), "str", "1", "lead of the 12-lead ECG")
 TIME = Variable("time", ("time",), "float64", "ms", "time from the first activation")
 SURFACE = Variable("surface", ("surface",), "str", "1", "closed surface")
 PATIENT = Variable("patient", ("patient",), "str", "1", "patient name")
-SPLIT = Variable("split", ("patient",), "str", "1", "train, val, test or own")
+SPLIT = Variable("split", ("patient",), "str", "1", "train, val, test or imported")
 
 _NODE3, _HEART_CELL3 = ("node", "xyz"), ("heart_cell", "xyz")
 

@@ -86,7 +86,7 @@ def cast(variable: Variable, values: np.ndarray) -> np.ndarray:
 
     Raises:
         BadInput: wrong number of dimensions, lossy kind of cast, NaN or infinity (but scores of
-            an own patient may all be NaN).
+            an imported patient may all be NaN).
     """
     values = np.asarray(values)
     if values.ndim != len(variable.dims):

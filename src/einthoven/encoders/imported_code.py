@@ -11,10 +11,10 @@ from einthoven.core.tags import SDF_SURFACES
 from einthoven.encoders.base import Encoder, Latents
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.encoders.deepsdf.out_of_distribution import Novelty, novelty
-from einthoven.encoders.train import NEAR_MM, OWN_SPLIT
+from einthoven.encoders.train import IMPORTED_SPLIT, NEAR_MM
 
 
-def own_code(
+def imported_code(
     encoder: DeepSdfEncoder, folder: str | Path, points: np.ndarray, sdf: np.ndarray
 ) -> tuple[np.ndarray, dict[str, float], Novelty]:
     """Code of a new anatomy, how well it fits, and whether the anatomy is a familiar one.
@@ -44,7 +44,7 @@ def own_code(
     return code, misfit, novelty(encoder, folder, code, misfit)
 
 
-def infer_own_code(folder: str | Path, sdf_path: str | Path, out_path: str | Path) -> Novelty:
+def infer_imported_code(folder: str | Path, sdf_path: str | Path, out_path: str | Path) -> Novelty:
     """Infer a patient's code from samples of its signed distances and write it.
 
     Args:
@@ -58,15 +58,15 @@ def infer_own_code(folder: str | Path, sdf_path: str | Path, out_path: str | Pat
     """
     samples = load_arrays(sdf_path, ["sdf_points", "sdf"])
     encoder = DeepSdfEncoder.load(folder)
-    code, misfit, verdict = own_code(encoder, folder, samples["sdf_points"], samples["sdf"])
+    code, misfit, verdict = imported_code(encoder, folder, samples["sdf_points"], samples["sdf"])
     patient = np.array([str(samples.attrs["patient"])])
-    arrays = {"patient": patient, "split": np.array([OWN_SPLIT]), "latent": code[None]}
+    arrays = {"patient": patient, "split": np.array([IMPORTED_SPLIT]), "latent": code[None]}
     save_arrays(out_path, arrays, near_surface_mm=misfit, novelty=verdict.to_json())
     return verdict
 
 
-def with_own_codes(encoder: Encoder, paths: Sequence[str | Path]) -> Encoder:
-    """The encoder with the codes of own patients instead of its own, if there are files of them.
+def with_imported_codes(encoder: Encoder, paths: Sequence[str | Path]) -> Encoder:
+    """The encoder with the codes of imported patients instead of its own, if there are files.
 
     Raises:
         BadInput: an encoder that cannot have such codes.

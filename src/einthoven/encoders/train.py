@@ -25,8 +25,8 @@ from einthoven.training.resume import discard
 from einthoven.training.task import Schedule, fit, seeded, torch_threads
 from einthoven.training.tensors import arrays_sha256
 
-OWN_SPLIT = "own"
-"""Own patients get their codes later, one by one (encoders.own_code)."""
+IMPORTED_SPLIT = "imported"
+"""Imported patients get their codes later, one by one (encoders.imported_code)."""
 NEAR_MM = 3.0
 """Samples closer than this to a surface measure how well it is reproduced."""
 
@@ -54,11 +54,11 @@ class SdfSamples:
 
     @classmethod
     def read(cls, store_path: str | Path) -> "SdfSamples":
-        """Read group `sdf` of the consolidated store, without own patients."""
+        """Read group `sdf` of the consolidated store, without imported patients."""
         from einthoven.dataset.loaders import open_group
 
         data = open_group(store_path, "sdf").load()
-        data = data.isel(patient=np.flatnonzero(data["split"].values != OWN_SPLIT))
+        data = data.isel(patient=np.flatnonzero(data["split"].values != IMPORTED_SPLIT))
         names, splits = (tuple(map(str, data[k].values)) for k in ("patient", "split"))
         return cls(names, splits, data["sdf_points"].values, data["sdf"].values)
 
@@ -226,6 +226,6 @@ def _pca_latents(store_path: str | Path) -> Latents:
     from einthoven.dataset.loaders import open_group
 
     data = open_group(store_path, "cohort").load()
-    data = data.isel(patient=np.flatnonzero(data["split"].values != OWN_SPLIT))
+    data = data.isel(patient=np.flatnonzero(data["split"].values != IMPORTED_SPLIT))
     names, splits = (tuple(map(str, data[k].values)) for k in ("patient", "split"))
     return Latents(names, splits, data["latent_pca"].values.astype(np.float32))

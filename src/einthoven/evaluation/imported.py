@@ -1,4 +1,4 @@
-"""Own patients, each for itself: their errors enter no mean over test patients."""
+"""Imported patients, each for itself: their errors enter no mean over test patients."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,12 +10,12 @@ from einthoven.evaluation.evaluate import PointField, pseudo_prediction
 from einthoven.evaluation.patient import Prediction, Reference, patient_errors
 
 NO_PCA = (
-    "the PCA code is made of coefficients of the atlases, and an own patient has none: models "
+    "the PCA code is made of coefficients of the atlases, and an imported patient has none: models "
     "with that code are not applied to it"
 )
 
 
-def own_rows(
+def imported_rows(
     patients: Mapping[str | Path, Sequence[str | Path]],
     predictions: Mapping[str, Mapping[str, str | Path]],
     pseudo: PointField,

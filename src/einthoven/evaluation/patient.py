@@ -123,7 +123,7 @@ class Prediction:
     """[electrode, heart cell] stated by an ensemble."""
     n_members: int = 1
     novelty: dict[str, Any] | None = None
-    """Of an own patient: encoders.novelty.Novelty as JSON."""
+    """Of an imported patient: encoders.novelty.Novelty as JSON."""
 
     @classmethod
     def load(cls, path: str | Path, reference: Reference) -> Self:

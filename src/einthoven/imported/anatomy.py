@@ -16,7 +16,7 @@ from einthoven.imported.defect import Defect, draw, near
 from einthoven.imported.read import read_heart, read_points, read_surface
 from einthoven.imported.repair import Surface3, mend
 from einthoven.imported.sheet import Row
-from einthoven.imported.sites import own_sites
+from einthoven.imported.sites import imported_sites
 from einthoven.imported.units import MM, to_patient_frame, unit_of
 from einthoven.imported.wall_tags import tag_wall
 
@@ -28,7 +28,7 @@ TOO_FINE = 0.7
 MAX_VOLUME_CHANGE = 0.01
 N_PCA = 23
 N_COEFFS = {"heart_coeffs": 10, "torso_coeffs": 10, "pose_coeffs": 6}
-SPLIT = "own"
+SPLIT = "imported"
 
 
 class Body(NamedTuple):
@@ -85,7 +85,7 @@ def _build(
     placed, rotation, origin = _heart(heart, heart_edge_mm)
     torso, note = _coarsen(torso, TORSO_EDGE_MM[torso_resolution])
     notes += [note] if note else []
-    sites, site_notes = own_sites(torso.points, torso.faces, body.places, where)
+    sites, site_notes = imported_sites(torso.points, torso.faces, body.places, where)
     notes += [*site_notes, *_oddities(rotation)]
     n_heart = len(placed.points)
     marks = np.array(list(placed.landmarks.values()))

@@ -1,4 +1,4 @@
-"""The sheet of own patients: a CSV with a line for each."""
+"""The sheet of imported patients: a CSV with a line for each."""
 
 import csv
 import re
@@ -40,7 +40,7 @@ class Row(NamedTuple):
 
 
 def checked_name(name: str) -> str:
-    """The name of an own patient.
+    """The name of an imported patient.
 
     Raises:
         BadInput: characters that a file name should not have, or a virtual patient's name.
@@ -54,7 +54,7 @@ def checked_name(name: str) -> str:
 
 
 def read_sheet(path: str | Path) -> list[Row]:
-    """All own patients.
+    """All imported patients.
 
     Raises:
         BadInput: the sheet is missing or lacks a column, a field is empty, or a name is wrong or
@@ -62,7 +62,7 @@ def read_sheet(path: str | Path) -> list[Row]:
     """
     path = Path(path)
     if not path.is_file():
-        raise BadInput(f"own.sheet: {path}: no such file")
+        raise BadInput(f"imported.sheet: {path}: no such file")
     try:
         with path.open(newline="") as file:
             lines = list(csv.DictReader(file))

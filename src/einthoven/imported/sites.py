@@ -33,7 +33,7 @@ class Sites(NamedTuple):
     """[3] mm, RL."""
 
 
-def own_sites(
+def imported_sites(
     points: np.ndarray, faces: np.ndarray, given: dict[str, np.ndarray], sites: str = "front"
 ) -> tuple[Sites, list[str]]:
     """All places for electrodes on a torso.

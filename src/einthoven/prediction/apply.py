@@ -12,7 +12,7 @@ from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
 from einthoven.encoders.base import Latents
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.encoders.deepsdf.out_of_distribution import Novelty
-from einthoven.encoders.imported_code import own_code
+from einthoven.encoders.imported_code import imported_code
 from einthoven.leadfield.conductivity import Conductivities, intracellular
 from einthoven.prediction.body import Body
 from einthoven.prediction.pretrained import Pretrained
@@ -49,7 +49,7 @@ def predict_body(
     """
     names, places = list(body.electrodes), np.array(list(body.electrodes.values()))
     with torch_threads(n_threads):
-        code, _, verdict = own_code(model.encoder, model.encoder_folder, *body.sdf)
+        code, _, verdict = imported_code(model.encoder, model.encoder_folder, *body.sdf)
         with bfloat16_layers(fast):
             inputs = patient_inputs(
                 _knowing(model.encoder, body.name, code), body.name,
@@ -97,7 +97,7 @@ def draw_prediction(body: Body, to: str | Path) -> list[Path]:
 
 def _knowing(encoder: DeepSdfEncoder, name: str, code: np.ndarray) -> DeepSdfEncoder:
     """The encoder with the code of one new patient instead of its cohort's."""
-    latents = Latents((name,), ("own",), code[None])
+    latents = Latents((name,), ("imported",), code[None])
     return DeepSdfEncoder(encoder.decoder, latents, encoder.prior, encoder.config,
                           encoder.data_sha256)  # fmt: skip
 

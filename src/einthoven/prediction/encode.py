@@ -12,8 +12,8 @@ from einthoven.encoders.deepsdf.decoded import decoded_surfaces
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.encoders.deepsdf.from_points import SurfacePoints, code_from_points
 from einthoven.encoders.deepsdf.out_of_distribution import Novelty, novelty
-from einthoven.encoders.imported_code import own_code
-from einthoven.encoders.train import OWN_SPLIT
+from einthoven.encoders.imported_code import imported_code
+from einthoven.encoders.train import IMPORTED_SPLIT
 from einthoven.geometry.signed_distance import sample_sdf
 from einthoven.geometry.simplex import enclosed_volume
 
@@ -41,7 +41,7 @@ class EncodedAnatomy:
 
     def save(self, path: str | Path, name: str) -> None:
         """Write the file of codes of this one imported patient."""
-        arrays = {"patient": np.array([name]), "split": np.array([OWN_SPLIT]),
+        arrays = {"patient": np.array([name]), "split": np.array([IMPORTED_SPLIT]),
                   "latent": self.latent[None]}  # fmt: skip
         save_arrays(path, arrays, near_surface_mm=self.residual_mm,
                     novelty=self.novelty.to_json(), origin_mm=self.origin.tolist())  # fmt: skip
@@ -63,7 +63,7 @@ def encode_surfaces(
     """
     n_points = encoder.config["infer_points"]
     samples = sample_sdf(anatomy, generator(0, "encode"), n_points, NEAR_FRACTION, NEAR_MM)
-    latent, residual, checked = own_code(encoder, folder, *samples)
+    latent, residual, checked = imported_code(encoder, folder, *samples)
     return EncodedAnatomy(latent, np.zeros(3), residual, checked)
 
 

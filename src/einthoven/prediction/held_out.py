@@ -45,7 +45,7 @@ def predict_patient(
         time: [time] ms.
         template: action potential: time [sample] ms and V_m [sample] mV.
         n_threads: torch threads, also those of the timing.
-        novelty: of an own patient; the file repeats it, with the spread of an ensemble.
+        novelty: of an imported patient; the file repeats it, with the spread of an ensemble.
 
     Raises:
         BadInput: a file is missing or broken, the patient has no code, shapes do not fit.

@@ -1,4 +1,4 @@
-"""Section of the report on own patients."""
+"""Section of the report on imported patients."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,25 +13,27 @@ COLUMNS = {
 }
 
 
-def own_sections(metrics: Mapping[str, Any]) -> list[Section]:
-    """Errors of each method on each own patient; nothing where there are none."""
-    if "own" not in metrics:
+def imported_sections(metrics: Mapping[str, Any]) -> list[Section]:
+    """Errors of each method on each imported patient; nothing where there are none."""
+    if "imported" not in metrics:
         return []
-    own = metrics["own"]
+    imported = metrics["imported"]
     rows = [
         [patient, method, *(f"{values[key]:.3g}" for key in COLUMNS.values())]
-        for patient, methods in own["patients"].items()
+        for patient, methods in imported["patients"].items()
         for method, values in methods.items()
     ]
-    decoded = [[found["patient"], found["encoder"], *_distances(found)] for found in own["chamfer"]]
-    reasons = " ".join(f"{name}: {why}." for name, why in own["without_code"].items())
+    decoded = [
+        [found["patient"], found["encoder"], *_distances(found)] for found in imported["chamfer"]
+    ]
+    reasons = " ".join(f"{name}: {why}." for name, why in imported["without_code"].items())
     text = (
         "Patients from the user's own files, against the finite elements on their own meshes. They "
         f"enter no training and no mean. No rows of the code {reasons}"
     )
     return [
         Section(
-            "Own patients",
+            "Imported patients",
             text,
             [
                 Table(["patient", "method", *COLUMNS], rows),
@@ -39,7 +41,7 @@ def own_sections(metrics: Mapping[str, Any]) -> list[Section]:
                     ["patient", "code", "torso", "lv", "rv", "epi"], decoded,
                     "Chamfer distance between decoded and true surface in mm.",
                 ),
-                Table(["patient", "method", "familiar", "beyond its limit"], _verdicts(own),
+                Table(["patient", "method", "familiar", "beyond its limit"], _verdicts(imported),
                       "Whether the anatomy is like those of the training; if not, believe the "
                       "finite elements."),
             ],
@@ -47,10 +49,10 @@ def own_sections(metrics: Mapping[str, Any]) -> list[Section]:
     ]  # fmt: skip
 
 
-def _verdicts(own: Mapping[str, Any]) -> list[list[str]]:
+def _verdicts(imported: Mapping[str, Any]) -> list[list[str]]:
     return [
         [patient, method, "yes" if its["familiar"] else "no", "; ".join(its["reasons"])]
-        for patient, methods in own["novelty"].items()
+        for patient, methods in imported["novelty"].items()
         for method, its in methods.items()
     ]
 

@@ -157,9 +157,9 @@ def _made_by(file: Path, records: Mapping[Path, Record]) -> str:
 
 def _cure(file: Path, records: Mapping[Path, Record]) -> str:
     """Rule and command that make a file, from its own record or from that of another patient."""
-    own = records.get(file)
-    if own:
-        return f"rule {own.rule}; repair: {REPAIR} {own.remedy}"
+    record = records.get(file)
+    if record:
+        return f"rule {record.rule}; repair: {REPAIR} {record.remedy}"
     kind = _PATIENT.sub("p", str(file))
     rule = next((its.rule for f, its in records.items() if _PATIENT.sub("p", str(f)) == kind), "")
     return f"{f'rule {rule}; ' if rule else ''}make it anew: {REPAIR} {file}"

@@ -10,10 +10,10 @@ import re
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT.name
 _MODULE = re.compile(rf"{PACKAGE}(\.[a-z_0-9]+)+")
-NO_EFFECT = frozenset({f"{PACKAGE}.step", f"{PACKAGE}.core.log"})
+NO_EFFECT = frozenset({f"{PACKAGE}.run.job", f"{PACKAGE}.core.log"})
 """Modules that cannot change a result."""
 
 
@@ -55,8 +55,8 @@ def _read(path: Path) -> tuple[str, frozenset[str]]:
 def _data_hash(folder: Path) -> str:
     """Hash of the data files that a room ships."""
     total = hashlib.sha256()
-    for file in sorted(p for p in folder.glob("*") if p.suffix in (".npz", ".json")):
-        total.update(file.name.encode() + file.read_bytes())
+    for file in sorted(p for p in folder.rglob("*") if p.is_file()):
+        total.update(str(file.relative_to(folder)).encode() + file.read_bytes())
     return total.hexdigest()
 
 

@@ -48,8 +48,8 @@ def peak_memory_mb() -> float:
     """Peak resident memory of this process or of its largest child, as the kernel counted it."""
     # ru_maxrss of this process would include Snakemake, from which it was forked
     status = Path("/proc/self/status").read_text()
-    own = int(status.partition("VmHWM:")[2].split()[0])
-    return max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024
+    ours = int(status.partition("VmHWM:")[2].split()[0])
+    return max(ours, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024
 
 
 def processor_seconds() -> float:

@@ -39,11 +39,11 @@ def patients(config: Config) -> dict[str, int]:
     return dict(Counter(block[index % len(block)] for index in kept))
 
 
-def n_own(config: Config) -> int:
-    """Number of own patients in the config's sheet, without the excluded ones."""
+def n_imported(config: Config) -> int:
+    """Number of imported patients in the config's sheet, without the excluded ones."""
     from einthoven.imported.sheet import read_sheet
 
-    rows = read_sheet(config.own.sheet) if config.own.sheet else []
+    rows = read_sheet(config.imported.sheet) if config.imported.sheet else []
     return sum(row.patient not in config.dataset.exclude for row in rows)
 
 
@@ -57,28 +57,28 @@ def planned_jobs(config: Config) -> dict[str, int]:
     n_electrodes = len(STANDARD_ELECTRODES) + config.electrodes.n_grid
     models = config.learning.models
     n_encoders, n_models = len(config.learning.encoders), len(models)
-    own = n_own(config)
+    n_external = n_imported(config)
     n_ensembles = n_encoders * (config.learning.ensemble > 1 and "refraction" in models)
     n_coded = sum(name != "pca" for name in config.learning.encoders)
     n_chunks = config.deepsdf.n_shapes // SHAPES_PER_CHUNK
     n_batches = len(batches(n_electrodes, config.leadfield.electrodes_per_job))
     per_patient = "sdf_samples mesh fibers purkinje field_samples ecg patient_store"
-    return dict.fromkeys(per_patient.split(), n + own) | {
+    return dict.fromkeys(per_patient.split(), n + n_external) | {
         "cohort": n,
         "anatomy": n,
         "shapes": ("deepsdf" in config.learning.encoders) * n_chunks,
-        "own": own,
-        "own_code": own * n_coded,
-        "activation": (n + own) * len(config.ecg.scenarios),
-        "leadfield": (n + own) * n_batches,
+        "import_patient": n_external,
+        "imported_code": n_external * n_coded,
+        "activation": (n + n_external) * len(config.ecg.scenarios),
+        "leadfield": (n + n_external) * n_batches,
         "calibration": 1,
         "consolidate": 1,
         "recipe": n_encoders * (1 + n_models),
         "encoder": n_encoders,
         "surrogate": n_encoders * n_models + n_ensembles * (config.learning.ensemble - 1),
         "uncertainty": n_ensembles,
-        "predict": n_models * (n_encoders * n_test + n_coded * own),
-        "reconstruct": n_coded * (n_test + own),
+        "predict": n_models * (n_encoders * n_test + n_coded * n_external),
+        "reconstruct": n_coded * (n_test + n_external),
         "evaluate": 1,
         "report": 1,
     }

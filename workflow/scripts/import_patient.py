@@ -1,4 +1,4 @@
-"""Surfaces and electrodes of one own patient from the user's files."""
+"""Surfaces and electrodes of one imported patient from the user's files."""
 
 from pathlib import Path
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers_own_hearts import (
+from helpers_imported_hearts import (
     boundary_of_a_tetrahedral_heart,
     mean_of_a_real_atlas,
     write_dalhousie_patient,

@@ -1,4 +1,4 @@
-"""Own patients in the workflow's plan: their own jobs, and no training because of them."""
+"""Imported patients in the workflow's plan: their own jobs, and no training because of them."""
 
 import pytest
 from helpers_workflow import CI, copy_project, planned, snakemake
@@ -8,31 +8,33 @@ from einthoven.run.plan import planned_jobs
 
 pytestmark = pytest.mark.workflow
 HEADER = "patient,heart,torso,electrodes,unit,axes,tags"
-SHEET_PATH = "own/sheet.csv"
-SHEET = ("--config", f"own={{sheet: {SHEET_PATH}}}")
+SHEET_PATH = "clinic/sheet.csv"
+SHEET = ("--config", f"imported={{sheet: {SHEET_PATH}}}")
 PER_PATIENT = ("mesh", "fibers", "purkinje", "sdf_samples", "field_samples", "ecg", "patient_store")
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
-    folder = copy_project(tmp_path_factory.mktemp("own") / "project")
-    (folder / "own").mkdir()
+    folder = copy_project(tmp_path_factory.mktemp("imported") / "project")
+    (folder / "clinic").mkdir()
     for name in ("h.vtp", "t.stl", "e.csv"):
-        (folder / "own" / name).touch()
+        (folder / "clinic" / name).touch()
     write_sheet(folder, "anna", "bo-2")
     return folder
 
 
 def write_sheet(folder, *patients):
     lines = [f"{name},h.vtp,t.stl,e.csv,mm,LPS," for name in patients]
-    (folder / "own/sheet.csv").write_text("\n".join([HEADER, *lines]) + "\n")
+    (folder / "clinic/sheet.csv").write_text("\n".join([HEADER, *lines]) + "\n")
 
 
 def test_a_sheet_adds_its_patients_and_nothing_else(copy, monkeypatch):
-    without, with_own = planned(copy, *CI), planned(copy, *CI, *SHEET)
-    added = {rule: n - without.get(rule, 0) for rule, n in with_own.items()}
+    without, with_imported = planned(copy, *CI), planned(copy, *CI, *SHEET)
+    added = {rule: n - without.get(rule, 0) for rule, n in with_imported.items()}
     del added["all"]
-    assert "own" not in without and added["own"] == added["own_code"] == 2
+    assert (
+        "import_patient" not in without and added["import_patient"] == added["imported_code"] == 2
+    )
     assert all(added[rule] == 2 for rule in PER_PATIENT)
     assert added["activation"] == 2 * 2 and added["reconstruct"] == 2
     assert added["predict"] == 2 * 2  # two models, of the code that has one for them
@@ -40,13 +42,15 @@ def test_a_sheet_adds_its_patients_and_nothing_else(copy, monkeypatch):
         assert added[rule] == 0
     monkeypatch.chdir(copy)
     config = load("config/ci.yaml")
-    counted = planned_jobs(config.model_copy(update={"own": type(config.own)(sheet=SHEET_PATH)}))
-    assert all(counted[rule] == n for rule, n in with_own.items() if rule != "all")
+    counted = planned_jobs(
+        config.model_copy(update={"imported": type(config.imported)(sheet=SHEET_PATH)})
+    )
+    assert all(counted[rule] == n for rule, n in with_imported.items() if rule != "all")
 
 
-def test_an_excluded_own_patient_is_left_out(copy):
+def test_an_excluded_imported_patient_is_left_out(copy):
     jobs = planned(copy, *CI, *SHEET, "dataset={exclude: [anna]}")
-    assert jobs["own"] == 1
+    assert jobs["import_patient"] == 1
     done = snakemake(copy, *CI, *SHEET, "--dry-run", "--config", "dataset={exclude: [ana, p12]}")
     assert done.returncode and "dataset.exclude: ana, p12: neither p0000" in done.stderr
 
@@ -59,8 +63,8 @@ def test_an_excluded_own_patient_is_left_out(copy):
     ],
 )
 def test_a_bad_sheet_ends_before_any_job(copy, line, message):
-    (copy / "own/bad.csv").write_text(f"{HEADER}\n{line}\n")
-    done = snakemake(copy, "--dry-run", "--config", "own={sheet: own/bad.csv}")
+    (copy / "clinic/bad.csv").write_text(f"{HEADER}\n{line}\n")
+    done = snakemake(copy, "--dry-run", "--config", "imported={sheet: clinic/bad.csv}")
     lines = [text for text in done.stderr.splitlines() if text.startswith("einthoven:")]
     assert done.returncode == 2 and len(lines) == 1 and message in lines[0]
 

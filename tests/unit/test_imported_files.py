@@ -1,11 +1,11 @@
-"""Files of own patients: formats, units, axes, tags, electrodes, the sheet."""
+"""Files of imported patients: formats, units, axes, tags, electrodes, the sheet."""
 
 import csv
 
 import numpy as np
 import pytest
 import pyvista as pv
-from helpers_own_hearts import data_file, wall_of_the_embedded_atlas
+from helpers_imported_hearts import data_file, wall_of_the_embedded_atlas
 
 from einthoven.anatomy.electrodes import RULE_LANDMARKS, standard_electrodes
 from einthoven.anatomy.shape.torso import torso_surface
@@ -17,7 +17,7 @@ from einthoven.geometry.simplex import enclosed_volume
 from einthoven.imported.anatomy import MIN_CLEARANCE_MM, cohort_entry
 from einthoven.imported.read import boundary_of, read_heart, read_points, read_surface
 from einthoven.imported.sheet import read_sheet
-from einthoven.imported.sites import own_sites
+from einthoven.imported.sites import imported_sites
 from einthoven.imported.units import to_patient_frame, unit_of
 from einthoven.mesh import surfaces as mesh_surfaces
 
@@ -167,7 +167,7 @@ def torso_with_marks(n_modes=3):
 
 def test_rules_find_the_electrodes_of_the_atlas():
     torso, marks = torso_with_marks(0)
-    sites, notes = own_sites(torso.points, torso.faces, marks)
+    sites, notes = imported_sites(torso.points, torso.faces, marks)
     _, wanted, ground = standard_electrodes(torso)
     apart = np.linalg.norm(sites.points[:9] - wanted, axis=1)
     assert apart.max() < 12.0 and np.median(apart) < 4.0  # the atlas' rules see its fine skin
@@ -177,7 +177,7 @@ def test_rules_find_the_electrodes_of_the_atlas():
     front = sites.points[9:33]
     gaps = np.linalg.norm(front[:, None] - front[None], axis=2)[np.triu_indices(24, 1)]
     assert gaps.min() > 35.0
-    around, _ = own_sites(torso.points, torso.faces, marks, "around")
+    around, _ = imported_sites(torso.points, torso.faces, marks, "around")
     assert around.names[9] == "B000" and len(around.names) == len(sites.names)
     depth = [grid.points[9:89, 1] - torso.points[:, 1].mean() for grid in (sites, around)]
     assert (depth[0] > 40).mean() < 0.05 and 0.2 < (depth[1] > 40).mean() < 0.6
@@ -187,16 +187,18 @@ def test_given_electrodes_stay_and_others_are_asked_for():
     torso, marks = torso_with_marks()
     names, points, _ = standard_electrodes(torso)
     given = dict(zip(names, points))
-    sites, notes = own_sites(torso.points, torso.faces, given | {"E7": points[4] + [8.0, 0, 0]})
+    sites, notes = imported_sites(
+        torso.points, torso.faces, given | {"E7": points[4] + [8.0, 0, 0]}
+    )
     np.testing.assert_allclose(sites.points[:9], points, atol=1e-6)
     assert sites.names[-1] == "E7" and "mirror image" in " ".join(notes)
     del given["V4"]
     with pytest.raises(BadInput, match="V4 missing; give them, or the landmarks ICS4"):
-        own_sites(torso.points, torso.faces, given)
-    sites, _ = own_sites(torso.points, torso.faces, given | marks)
+        imported_sites(torso.points, torso.faces, given)
+    sites, _ = imported_sites(torso.points, torso.faces, given | marks)
     np.testing.assert_allclose(sites.points[3], points[3], atol=1e-6)  # V1 as given
     with pytest.raises(BadInput, match="V1 lie up to 5. mm off the torso"):
-        own_sites(torso.points, torso.faces, given | {"V1": points[3] - [0, 60.0, 0]})
+        imported_sites(torso.points, torso.faces, given | {"V1": points[3] - [0, 60.0, 0]})
 
 
 def test_points_by_name(tmp_path):

@@ -1,4 +1,4 @@
-"""Own patients in stores and codes: without coefficients, in a split of their own."""
+"""Imported patients in stores and codes: without coefficients, in a split of their own."""
 
 import numpy as np
 import pytest
@@ -11,16 +11,16 @@ from einthoven.dataset.consolidate import LICENCE, NOT_OURS, consolidate
 from einthoven.dataset.patient_store import write_patient_store
 from einthoven.dataset.store import open_store, values_of
 from einthoven.encoders.base import Latents
-from einthoven.encoders.imported_code import with_own_codes
+from einthoven.encoders.imported_code import with_imported_codes
 from einthoven.encoders.pca import PcaEncoder
 from einthoven.encoders.train import SdfSamples, train_encoder
 from einthoven.imported.anatomy import cohort_entry
 
 
-def write_patient(folder, index, own):
+def write_patient(folder, index, imported):
     files = write_stages(folder / f"{index}", index)
-    if own:
-        name = f"own-{index}"
+    if imported:
+        name = f"imported-{index}"
         write_json(files["cohort"], cohort_entry(name))
         anatomy = load_arrays(files["stages"]["anatomy"])
         anatomy["latent_pca"] = np.full(23, np.nan)
@@ -34,17 +34,17 @@ def write_patient(folder, index, own):
 def stores(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stores")
     drawn = [write_patient(folder, index, False) for index in (0, 3, 1, 2)]
-    own = [write_patient(folder, index, True) for index in (4, 5)]
-    for name, members in (("drawn", drawn), ("all", drawn + own)):
+    imported = [write_patient(folder, index, True) for index in (4, 5)]
+    for name, members in (("drawn", drawn), ("all", drawn + imported)):
         consolidate(folder / f"{name}.zarr.zip", members, {})
     return folder
 
 
-def test_own_patients_pass_the_check_without_coefficients(stores):
+def test_imported_patients_pass_the_check_without_coefficients(stores):
     check_store(stores / "4.zarr.zip")
     check_store(stores / "all.zarr.zip")
     with open_store(stores / "all.zarr.zip") as root:
-        assert values_of(root, "split").tolist()[-2:] == ["own", "own"]
+        assert values_of(root, "split").tolist()[-2:] == ["imported", "imported"]
         unknown = np.isnan(values_of(root, "cohort/latent_pca"))
         assert unknown[-2:].all() and not unknown[:-2].any()
         assert root.attrs["licence"] == NOT_OURS
@@ -61,10 +61,10 @@ def test_a_half_known_score_is_still_an_error(stores, tmp_path):
         write_patient_store(tmp_path / "half.zarr.zip", **files)
 
 
-def test_no_encoder_learns_from_own_patients(stores, tmp_path):
-    with_own, without = (SdfSamples.read(stores / f"{n}.zarr.zip") for n in ("all", "drawn"))
-    assert with_own.patient == without.patient
-    np.testing.assert_array_equal(with_own.sdf, without.sdf)
+def test_no_encoder_learns_from_imported_patients(stores, tmp_path):
+    with_imported, without = (SdfSamples.read(stores / f"{n}.zarr.zip") for n in ("all", "drawn"))
+    assert with_imported.patient == without.patient
+    np.testing.assert_array_equal(with_imported.sdf, without.sdf)
     for name in ("all", "drawn"):
         train_encoder("pca", stores / f"{name}.zarr.zip", tmp_path / name, {})
     assert (tmp_path / "all/latents.npz").read_bytes() == (
@@ -72,8 +72,8 @@ def test_no_encoder_learns_from_own_patients(stores, tmp_path):
     ).read_bytes()
 
 
-def test_the_pca_code_takes_no_own_patient(tmp_path):
+def test_the_pca_code_takes_no_imported_patient(tmp_path):
     encoder = PcaEncoder(Latents(("p0000",), ("train",), np.zeros((1, 23), np.float32)))
-    assert with_own_codes(encoder, []) is encoder
+    assert with_imported_codes(encoder, []) is encoder
     with pytest.raises(BadInput, match="no code for patients from outside"):
-        with_own_codes(encoder, [tmp_path / "anna.npz"])
+        with_imported_codes(encoder, [tmp_path / "anna.npz"])

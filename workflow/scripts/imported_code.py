@@ -1,13 +1,13 @@
-"""Shape code of one own patient by one trained encoder."""
+"""Shape code of one imported patient by one trained encoder."""
 
 from pathlib import Path
 
-from einthoven.encoders.imported_code import infer_own_code
+from einthoven.encoders.imported_code import infer_imported_code
 from einthoven.run.job import run
 
 
 def main(input, output, params, log):
-    verdict = infer_own_code(Path(input.model).parent, input.sdf, output[0])
+    verdict = infer_imported_code(Path(input.model).parent, input.sdf, output[0])
     shown = ", ".join(f"{name} {value:.2f}" for name, value in verdict.values.items())
     log.info("%s", shown)
     if not verdict.familiar:

@@ -97,5 +97,5 @@ def write_dalhousie_patient(folder, heart):
         lines.append(",".join([name, *(f"{value:.3f}" for value in place)]))
     (folder / "places.csv").write_text("\n".join(lines) + "\n")
     words = "class base=5 epi=2 lv=3 rv=4" if tags is not None else ""
-    return Row("own", "heart.vtp", "torso.pts", "places.csv", "mm", DALHOUSIE_AXES, words,
+    return Row("imported", "heart.vtp", "torso.pts", "places.csv", "mm", DALHOUSIE_AXES, words,
                str(folder))  # fmt: skip
