@@ -21,14 +21,16 @@ import torch
 
 from einthoven.anatomy.body import PlacedBody, joined, placed_body
 from einthoven.config import load
+from einthoven.config.models import SdfSamples
 from einthoven.core.seeds import derive_seed, generator
 from einthoven.core.tags import SDF_SURFACES, Surface
-from einthoven.encoders.chamfer import points_on_surface, surface_chamfer
+from einthoven.encoders.chamfer import surface_chamfer
 from einthoven.encoders.deepsdf.decoded import decoded_surfaces
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.encoders.deepsdf.from_points import SurfacePoints, code_from_points
 from einthoven.encoders.surfaces import Surfaces
-from einthoven.geometry.signed_distance import sample_sdf
+from einthoven.geometry.sampling import points_on_surface
+from einthoven.samples.sdf import sample_sdf
 from einthoven.samples.shapes import shape_parameters
 
 SLICES, TORSO_POINTS, NOISES_MM = (12, 8, 6, 4), (50, 20, 10, 0), (0.0, 1.0, 2.0, 4.0)
@@ -91,8 +93,7 @@ def contours(body: PlacedBody, n_slices: int, rng: np.random.Generator) -> Surfa
 def given_points(body: PlacedBody, case: Case, rng: np.random.Generator) -> SurfacePoints:
     """Contours, points all over the skin, and noise on all of them."""
     heart = contours(body, case.slices, rng)
-    skin = points_on_surface(body.torso.points, body.torso.faces, 10_000)
-    chosen = skin[rng.choice(len(skin), case.torso_points, replace=False)]
+    chosen, _ = points_on_surface(body.torso.points, body.torso.faces, case.torso_points, rng)
     points = np.concatenate([heart.points, chosen])
     names = np.concatenate([heart.surface, np.full(len(chosen), "torso")])
     return SurfacePoints(points + rng.normal(scale=case.noise_mm, size=points.shape), names)
@@ -110,7 +111,8 @@ def code_of(
         return encoder.prior.mean.astype(np.float32), 0.0
     surfaces = dict(zip(("points", "faces", "face_tags"), joined(body.surfaces())))
     n_points = encoder.config["infer_points"]
-    points, sdf = sample_sdf(surfaces, rng, **samples | {"n_points": n_points})
+    config = SdfSamples(**samples | {"n_points": n_points})
+    points, sdf = sample_sdf(surfaces, rng, config)
     start = time.perf_counter()
     return encoder.infer(points, sdf), time.perf_counter() - start
 

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from helpers_mesh import cubes_body, icosphere, spheres_body, winding_number
 
+from einthoven.config.models import SdfSamples
 from einthoven.core.errors import BadInput
 from einthoven.core.seeds import generator
 from einthoven.core.tags import CLOSED_SURFACES, SDF_SURFACES, Surface
-from einthoven.geometry.signed_distance import sample_sdf, signed_distances, surface_distance
+from einthoven.geometry.signed_distance import signed_distances, surface_distance
+from einthoven.samples.sdf import sample_sdf
 
 CUBES = cubes_body()[:3]
 
@@ -24,7 +26,7 @@ def queries_around(points, margin, n, key):
     return generator(5, key).uniform(low, high, size=(n, 3))
 
 
-def test_vtk_is_exact_on_boxes():
+def test_distance_is_exact_on_boxes():
     """All four closed surfaces of the cube heart are boxes or unions of them."""
     points, faces, tags = CUBES
     queries = queries_around(points, 30.0, 3000, "box")
@@ -69,7 +71,8 @@ def test_distance_moves_with_the_body():
 def sample(n=4000, fraction=0.8, near=10.0, seed=1):
     points, faces, tags = CUBES
     anatomy = {"points": points, "faces": faces, "face_tags": tags}
-    return sample_sdf(anatomy, generator(seed, "sdf"), n, fraction, near)
+    config = SdfSamples(n_points=n, near_fraction=fraction, near_mm=near)
+    return sample_sdf(anatomy, generator(seed, "sdf"), config)
 
 
 def test_samples_lie_near_all_surfaces_and_through_the_box():
@@ -122,7 +125,7 @@ def test_bad_input_is_refused():
         signed_distances(points, faces, tags, np.array([[0, np.nan, 0]]))
     with pytest.raises(BadInput, match="queries: shape"):
         signed_distances(points, faces, tags, np.zeros(3))
-    with pytest.raises(BadInput, match="backend: 'igl' is none of vtk, mesh-to-sdf"):
+    with pytest.raises(BadInput, match="backend: 'igl' is none of einthoven, vtk, mesh-to-sdf"):
         signed_distances(points, faces, tags, np.zeros((1, 3)), backend="igl")
     keep = tags != Surface.SKIN
     with pytest.raises(BadInput, match="no triangle belongs to surface torso"):

@@ -5,6 +5,7 @@ import pytest
 
 from einthoven.anatomy.body import build_anatomy, joined, placed_body
 from einthoven.anatomy.population.cohort import draw_patient
+from einthoven.config.models import SdfSamples
 from einthoven.core.errors import StepFailed
 from einthoven.core.names import SHAPES_PER_CHUNK
 from einthoven.geometry.signed_distance import signed_distances
@@ -20,7 +21,7 @@ COHORT = {
     "range_sd": 1.0,
 }
 ANATOMY = {"heart_edge_mm": 8.0, "torso_resolution": "coarse"}
-SAMPLES = {"seed": 1, "n_points": 200, "near_fraction": 0.8, "near_mm": 10.0, "backend": "vtk"}
+SAMPLES = SdfSamples(n_points=200)
 COEFFS = ("heart_coeffs", "torso_coeffs", "pose_coeffs")
 
 

@@ -5,7 +5,6 @@ from helpers_heart import heart_mesh
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface
 from einthoven.electrophysiology.purkinje.tree import grow_tree
-from einthoven.electrophysiology.scenarios import activate
 from einthoven.fibers.coordinates import ventricular_coordinates
 from einthoven.fibers.ldrb import assign_fibers
 from einthoven.patient.heart import Heart

@@ -18,6 +18,7 @@ from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.cli import main
 from einthoven.config import Config
+from einthoven.config.models import SdfSamples
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays, read_json, save_arrays
 from einthoven.ecg.forward import forward_potential
@@ -25,12 +26,12 @@ from einthoven.ecg.leads import twelve_lead
 from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
 from einthoven.encoders.deepsdf.out_of_distribution import Novelty, distance_limit
 from einthoven.encoders.imported_code import imported_code
-from einthoven.geometry.signed_distance import sample_sdf
 from einthoven.imported.anatomy import import_patient
 from einthoven.leadfield.conductivity import intracellular
 from einthoven.metrics.fields import angular_error_deg
 from einthoven.prediction.pretrained import SHIPPED, Pretrained, pack
 from einthoven.prediction.torchscript import ABOUT_FILE
+from einthoven.samples.sdf import sample_sdf
 from einthoven.surrogate.inputs import patient_inputs
 
 SETUP = {name: dict(section) for name, section in Config()}
@@ -239,8 +240,8 @@ def shipped():
 
 
 def verdict_of(model, anatomy):
-    section = {k: v for k, v in SETUP["sdf_samples"].items() if k != "seed"}
-    samples = sample_sdf(anatomy, np.random.default_rng(0), **section)
+    config = SdfSamples.model_validate(SETUP["sdf_samples"])
+    samples = sample_sdf(anatomy, np.random.default_rng(0), config)
     return imported_code(model.encoder, model.encoder_folder, *samples)[2]
 
 

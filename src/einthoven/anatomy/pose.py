@@ -9,7 +9,7 @@ from einthoven.anatomy.shape.heart import HeartSurfaces
 from einthoven.anatomy.shape.torso import TorsoSurface
 from einthoven.core.check import finite, shape
 from einthoven.core.errors import BadInput, StepFailed
-from einthoven.geometry.signed_distance import surface_distance
+from einthoven.geometry.signed_distance import ClosedSurface
 
 POSE: dict[str, tuple[float, float]] = {
     "alpha_x": (0.0, 8.0),  # degrees about the LV-RV axis: positive raises the apex
@@ -118,11 +118,12 @@ def place_heart(
     rotation = pose.rotation
     landmark = torso.landmarks["ICS4"]
     outside = (heart.epi_points - heart.centre) @ rotation.T
+    skin = ClosedSurface(torso.points, torso.faces)
 
     def depth_at(y: float) -> float:
         """Least distance from the heart to the skin in mm, negative when it sticks out."""
         centre = [pose.shift_left, y, landmark[2] + pose.shift_up]
-        return -float(surface_distance(torso.points, torso.faces, outside + centre).max())
+        return -float(skin.distance(outside + centre).max())
 
     back = float(torso.points[:, 1].max())
     deepest = -np.inf

@@ -209,7 +209,7 @@ class SdfSamples(Section):
     """Points around all surfaces with four signed distances."""
 
     seed: Seed = 1
-    backend: Literal["vtk", "mesh-to-sdf"] = "vtk"
+    backend: Literal["einthoven", "vtk", "mesh-to-sdf"] = "einthoven"
     n_points: Annotated[int, Field(ge=100)] = 16384
     near_fraction: Annotated[float, Field(ge=0, le=1)] = 0.8
     near_mm: Positive = 10.0

@@ -15,7 +15,8 @@ from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.seeds import generator
 from einthoven.core.tags import SDF_SURFACES
 from einthoven.encoders.surfaces import Surfaces
-from einthoven.geometry.simplex import triangle_area_vectors
+from einthoven.geometry.closest import TriangleTree
+from einthoven.geometry.sampling import points_on_surface
 
 DistanceFunction = Callable[[np.ndarray], np.ndarray]
 """points [point, 3] mm -> signed distances [point, surface] mm."""
@@ -62,26 +63,15 @@ def surface_chamfer(
         first: points [vertex, 3] mm and faces [face, 3].
         second: likewise.
     """
-    there = _mean_distance(points_on_surface(*first, N_SURFACE_POINTS), *second)
-    back = _mean_distance(points_on_surface(*second, N_SURFACE_POINTS), *first)
-    return (there + back) / 2
+    return (_mean_distance(first, second) + _mean_distance(second, first)) / 2
 
 
-def _mean_distance(queries: np.ndarray, points: np.ndarray, faces: np.ndarray) -> float:
-    import pyvista
-
-    mesh = pyvista.PolyData.from_regular_faces(points, faces)
-    distance = pyvista.PolyData(queries).compute_implicit_distance(mesh)["implicit_distance"]
-    return float(np.abs(distance).mean())
-
-
-def points_on_surface(points: np.ndarray, faces: np.ndarray, count: int) -> np.ndarray:
-    """Points uniform by area, the same for the same surface: [count, 3] mm."""
-    rng = generator(0, "chamfer")
-    area = np.linalg.norm(triangle_area_vectors(points, faces), axis=1)
-    chosen = rng.choice(len(faces), size=count, p=area / area.sum())
-    weights = rng.dirichlet(np.ones(3), size=count)
-    return np.einsum("nk,nkd->nd", weights, points[faces[chosen]])
+def _mean_distance(
+    one: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray]
+) -> float:
+    """From points of one surface to the other, mm; the same points for the same surface."""
+    queries, _ = points_on_surface(*one, N_SURFACE_POINTS, generator(0, "chamfer"))
+    return float(TriangleTree(*other).closest(queries).distance.mean())
 
 
 @dataclass(frozen=True)

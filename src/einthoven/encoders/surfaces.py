@@ -1,4 +1,4 @@
-"""Exact signed distances and their gradients from a patient's own surfaces (VTK)."""
+"""Exact signed distances and their gradients from a patient's own surfaces."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,10 +10,9 @@ from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays
 from einthoven.core.tags import CLOSED_SURFACES, SDF_SURFACES
+from einthoven.geometry.signed_distance import ClosedSurface
 
 NAMES = ("points", "faces", "face_tags")
-ON_SURFACE_MM = 1e-6
-"""Below this distance the direction to the closest point is noise: the face normal is taken."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +37,7 @@ class Surfaces:
 
     def signed_distance(self, surface: str, queries: np.ndarray) -> np.ndarray:
         """Distance to one closed surface: [query, 3] mm -> [query] mm, negative inside."""
-        import pyvista
-
-        mesh = pyvista.PolyData.from_regular_faces(*self.closed(surface))
-        cloud = pyvista.PolyData(_points(queries)).compute_implicit_distance(mesh)
-        return np.asarray(cloud["implicit_distance"])
+        return ClosedSurface(*self.closed(surface)).distance(_points(queries))
 
     def signed_distances(self, queries: np.ndarray) -> np.ndarray:
         """[query, 3] mm -> [query, surface] mm, negative inside."""
@@ -51,7 +46,8 @@ class Surfaces:
     def signed_distances_and_gradients(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """[query, 3] mm -> ([query, surface] mm, [query, surface, 3]); gradients have length 1."""
         queries = _points(queries)
-        pairs = [_distance_and_gradient(*self.closed(s), queries) for s in SDF_SURFACES]
+        surfaces = [ClosedSurface(*self.closed(s)) for s in SDF_SURFACES]
+        pairs = [surface.distance_and_gradient(queries) for surface in surfaces]
         return np.stack([d for d, _ in pairs], axis=1), np.stack([g for _, g in pairs], axis=1)
 
 
@@ -83,28 +79,3 @@ def patient_store_surfaces(folder: str | Path) -> SurfaceProvider:
 def _points(queries: np.ndarray) -> np.ndarray:
     checked = check.shape("points", check.finite("points", queries), (None, 3))
     return np.ascontiguousarray(checked, dtype=np.float64)
-
-
-def _distance_and_gradient(
-    points: np.ndarray, faces: np.ndarray, queries: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Distance to one closed surface [query] and its unit gradient [query, 3]."""
-    import pyvista
-    from vtkmodules.vtkFiltersCore import vtkImplicitPolyDataDistance
-
-    implicit = vtkImplicitPolyDataDistance()
-    implicit.SetInput(pyvista.PolyData.from_regular_faces(points, faces))
-    distance, closest = np.empty(len(queries)), np.empty((len(queries), 3))
-    target = [0.0, 0.0, 0.0]
-    for i, query in enumerate(queries.tolist()):
-        distance[i] = implicit.EvaluateFunctionAndGetClosestPoint(query, target)
-        closest[i] = target
-    away = queries - closest
-    # the sign turns the direction outwards for inner points too
-    gradient = away * np.sign(distance)[:, None]
-    touching = np.flatnonzero(np.abs(distance) < ON_SURFACE_MM)
-    for k in touching:
-        implicit.EvaluateGradient(queries[k].tolist(), target)
-        gradient[k] = target
-    length = np.linalg.norm(gradient, axis=1, keepdims=True)
-    return distance, gradient / np.where(length > 0, length, 1.0)

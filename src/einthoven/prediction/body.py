@@ -139,11 +139,10 @@ def _sdf(folder: Path, anatomy: Arrays, config: Config) -> tuple[np.ndarray, np.
     if (folder / "sdf.npz").exists():
         found = load_arrays(folder / "sdf.npz", ["sdf_points", "sdf"])
         return found["sdf_points"], found["sdf"]
-    from einthoven.geometry.signed_distance import sample_sdf
+    from einthoven.samples.sdf import sample_sdf
 
-    section = config.sdf_samples.model_dump()
-    rng = generator(section.pop("seed"), str(anatomy.attrs["patient"]), "sdf")
-    return sample_sdf(anatomy, rng, **section)
+    rng = generator(config.sdf_samples.seed, str(anatomy.attrs["patient"]), "sdf")
+    return sample_sdf(anatomy, rng, config.sdf_samples)
 
 
 def _electrodes(anatomy: Arrays, file: Path | None, n_grid: int) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from einthoven.config.models import SdfSamples
 from einthoven.core.files import save_arrays
 from einthoven.core.seeds import generator
 from einthoven.encoders.deepsdf.decoded import decoded_surfaces
@@ -14,8 +15,8 @@ from einthoven.encoders.deepsdf.from_points import SurfacePoints, code_from_poin
 from einthoven.encoders.deepsdf.out_of_distribution import Novelty, novelty
 from einthoven.encoders.imported_code import imported_code
 from einthoven.encoders.train import IMPORTED_SPLIT
-from einthoven.geometry.signed_distance import sample_sdf
 from einthoven.geometry.simplex import enclosed_volume
+from einthoven.samples.sdf import sample_sdf
 
 NEAR_FRACTION, NEAR_MM = 0.8, 10.0
 """Of samples about complete surfaces, as in the data set's default."""
@@ -62,7 +63,11 @@ def encode_surfaces(
         NotConverged: no code fits.
     """
     n_points = encoder.config["infer_points"]
-    samples = sample_sdf(anatomy, generator(0, "encode"), n_points, NEAR_FRACTION, NEAR_MM)
+    samples = sample_sdf(
+        anatomy,
+        generator(0, "encode"),
+        SdfSamples(n_points=n_points, near_fraction=NEAR_FRACTION, near_mm=NEAR_MM),
+    )
     latent, residual, checked = imported_code(encoder, folder, *samples)
     return EncodedAnatomy(latent, np.zeros(3), residual, checked)
 

@@ -11,18 +11,19 @@ import numpy as np
 
 from einthoven.anatomy.body import joined, placed_body
 from einthoven.anatomy.population.cohort import draw_patient
+from einthoven.config.models import SdfSamples
 from einthoven.core.errors import StepFailed
 from einthoven.core.log import logger
 from einthoven.core.names import SHAPES_PER_CHUNK
 from einthoven.core.seeds import derive_seed, generator
-from einthoven.geometry.signed_distance import sample_sdf
+from einthoven.samples.sdf import sample_sdf
 
 
 def draw_chunk(
     chunk: int,
     cohort: Mapping[str, Any],
     anatomy: Mapping[str, Any],
-    sdf_samples: Mapping[str, Any],
+    sdf_samples: SdfSamples,
 ) -> dict[str, np.ndarray]:
     """Samples about the surfaces of the shapes of one chunk, a Latin hypercube of its own.
 
@@ -31,7 +32,7 @@ def draw_chunk(
     Args:
         chunk: 0, 1, ..; a chunk does not depend on how many there are.
         cohort: the config section without `n_patients`.
-        anatomy: arguments of `patient.placed_body` beside the parameters.
+        anatomy: arguments of `body.placed_body` beside the parameters.
         sdf_samples: the config section, with the number of samples of a shape.
 
     Returns:
@@ -40,8 +41,6 @@ def draw_chunk(
     Raises:
         StepFailed: no shape of the chunk could be built.
     """
-    settings = dict(sdf_samples)
-    seed = settings.pop("seed")
     shapes, points, distances = [], [], []
     for index in range(chunk * SHAPES_PER_CHUNK, (chunk + 1) * SHAPES_PER_CHUNK):
         try:
@@ -50,7 +49,7 @@ def draw_chunk(
             logger.warning("left out: %s", error)
             continue
         surfaces = dict(zip(("points", "faces", "face_tags"), joined(body.surfaces())))
-        x, s = sample_sdf(surfaces, generator(seed, "shape", index), **settings)
+        x, s = sample_sdf(surfaces, generator(sdf_samples.seed, "shape", index), sdf_samples)
         shapes.append(index)
         points.append(x)
         distances.append(s)

@@ -4,6 +4,7 @@ import numpy as np
 
 from einthoven.core.errors import StepFailed
 from einthoven.core.tags import CLOSED_SURFACES, Surface
+from einthoven.geometry.closest import TriangleTree
 from einthoven.geometry.intersections import intersecting_pairs
 from einthoven.geometry.simplex import enclosed_volume, triangle_area_vectors
 from einthoven.geometry.triangles import face_edges
@@ -42,8 +43,9 @@ def check_heart(
     """
     for name in ("lv", "rv", "epi"):
         shell = faces[np.isin(face_tags, CLOSED_SURFACES[name])]
-        edges = set(map(tuple, face_edges(shell).tolist()))
-        if len(edges) != 3 * len(shell) or any((b, a) not in edges for a, b in edges):
+        edges, n = face_edges(shell).astype(np.int64), len(points)
+        there, back = np.sort(edges @ [n, 1]), np.sort(edges @ [1, n])
+        if not np.all(np.diff(there)) or not np.array_equal(there, back):
             raise StepFailed(f"shell {name!r} is not closed and consistently oriented")
     for name, volume in heart_volumes(points, faces, face_tags).items():
         low, high = VOLUME_RANGES_ML[name]
@@ -87,8 +89,6 @@ def min_wall(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> fl
     Without sign, which is not defined beside the rim of an open surface: a cavity that sticks
     out cuts the other surface, which `intersecting_pairs` finds.
     """
-    import pyvista as pv
-
     walls = (
         (Surface.LV_ENDO, Surface.EPI),
         (Surface.RV_ENDO, Surface.EPI),
@@ -96,8 +96,7 @@ def min_wall(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> fl
     )
     thinnest = np.inf
     for inner, outer in walls:
-        surface = pv.PolyData.from_regular_faces(points, faces[face_tags == outer])
+        surface = TriangleTree(points, faces[face_tags == outer])
         inner_points = points[np.unique(faces[face_tags == inner])]
-        _, closest = surface.find_closest_cell(inner_points, return_closest_point=True)
-        thinnest = min(thinnest, np.linalg.norm(closest - inner_points, axis=1).min())
+        thinnest = min(thinnest, surface.closest(inner_points).distance.min())
     return float(thinnest)

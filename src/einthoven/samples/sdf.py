@@ -1,0 +1,49 @@
+"""Points about the four closed surfaces of a body, with their signed distances."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from einthoven.config.models import SdfSamples
+from einthoven.core.tags import CLOSED_SURFACES, SDF_SURFACES
+from einthoven.geometry.sampling import points_on_surface
+from einthoven.geometry.signed_distance import signed_distances
+
+
+def sample_sdf(
+    anatomy: Mapping[str, np.ndarray],
+    rng: np.random.Generator,
+    config: SdfSamples,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points about the four surfaces and all through the torso's box, with their distances.
+
+    Of the first `near_fraction`, a quarter belongs to each closed surface: a point uniform on
+    its area, moved in a random direction by a length uniform in 0 to `near_mm`, so that the
+    density is highest at the surface. The rest is uniform in the skin's box, widened by
+    `near_mm` so that points outside the body are known as such. Order is shuffled.
+
+    Args:
+        anatomy: points, faces, face_tags of anatomy.npz.
+        rng: the patient's generator.
+        config: how many, where, and by which backend; its seed is in `rng` already.
+
+    Returns:
+        sdf_points [sample, 3] float32 mm and sdf [sample, 4] float32 mm, the distances of
+        the points as stored.
+    """
+    points, faces, face_tags = anatomy["points"], anatomy["faces"], anatomy["face_tags"]
+    near_mm, n_near = config.near_mm, int(round(config.near_fraction * config.n_points))
+    samples = []
+    for k, name in enumerate(SDF_SURFACES):
+        closed = faces[np.isin(face_tags, CLOSED_SURFACES[name])]
+        count = n_near * (k + 1) // 4 - n_near * k // 4
+        on_surface, _ = points_on_surface(points, closed, count, rng)
+        direction = rng.normal(size=(count, 3))
+        direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+        samples.append(on_surface + direction * rng.uniform(0.0, near_mm, size=(count, 1)))
+    skin = points[np.unique(faces[np.isin(face_tags, CLOSED_SURFACES["torso"])])]
+    low, high = skin.min(axis=0) - near_mm, skin.max(axis=0) + near_mm
+    samples.append(rng.uniform(low, high, size=(config.n_points - n_near, 3)))
+    stored = rng.permutation(np.concatenate(samples)).astype(np.float32)
+    sdf = signed_distances(points, faces, face_tags, stored, config.backend)
+    return stored, sdf.astype(np.float32)
