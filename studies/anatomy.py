@@ -33,7 +33,7 @@ from einthoven.geometry.triangles import face_edges
 
 CONFIG = Path(__file__).resolve().parents[1] / "config" / "config.yaml"
 SLACK_MM = 0.1
-PLANAR = (Surface.BASE, Surface.LV_LID, Surface.RV_LID)
+PLANAR = (Surface.BASE, Surface.LV_CAP, Surface.RV_CAP)
 
 
 def faults_of(arrays: dict[str, np.ndarray] | Arrays, clearance_mm: float) -> list[str]:
@@ -47,7 +47,7 @@ def faults_of(arrays: dict[str, np.ndarray] | Arrays, clearance_mm: float) -> li
             faults.append(f"{name} is open or not consistently oriented")
         if enclosed_volume(points, shell) <= 0:
             faults.append(f"{name} is inside out")
-    # Base and lids tile one plane: pymeshlab takes some neighbours in a plane for cuts.
+    # Base and valve caps tile one plane: pymeshlab takes some neighbours in a plane for cuts.
     meshes = pymeshlab.MeshSet(verbose=False)
     meshes.add_mesh(pymeshlab.Mesh(points.astype(float), faces[~np.isin(tags, PLANAR)]))
     meshes.compute_selection_by_self_intersections_per_face()

@@ -22,9 +22,9 @@ LV_WALL_MM = 9.0
 
 
 def wall():
-    """The embedded mean heart without lids, turned and shifted: points, faces, tags."""
+    """The embedded mean heart without valve caps, turned and shifted: points, faces, tags."""
     _, template = load_atlas()
-    kept = ~np.isin(template.face_tags, (Surface.LV_LID, Surface.RV_LID))
+    kept = ~np.isin(template.face_tags, (Surface.LV_CAP, Surface.RV_CAP))
     points, faces = compact(template.points @ TURN.T + SHIFT, template.faces[kept])
     tags = template.face_tags[kept]
     endo = np.isin(tags, (Surface.LV_ENDO, Surface.RV_ENDO))
@@ -55,7 +55,7 @@ def variances(n_points, rms_mm=4.8):
 def left_outside():
     """Closed outside of the LV in the frame of `wall`: 9 mm around its cavity, flat on top."""
     model, template = load_atlas()
-    lv = template.surface(Surface.LV_ENDO, Surface.LV_LID)
+    lv = template.surface(Surface.LV_ENDO, Surface.LV_CAP)
     grid = pv.ImageData(dimensions=(34, 34, 42), spacing=(3.0,) * 3, origin=(-50, -50, -113))
     points = np.asarray(grid.points, float)
     level = np.maximum(surface_distance(template.points, lv, points) - LV_WALL_MM, points[:, 2])
@@ -70,8 +70,8 @@ def left_outside():
 def cavity(tag):
     """Closed LV or RV cavity, outward, in the frame of `wall`."""
     _, template = load_atlas()
-    lid = {Surface.LV_ENDO: Surface.LV_LID, Surface.RV_ENDO: Surface.RV_LID}[tag]
-    return compact(template.points @ TURN.T + SHIFT, template.surface(tag, lid))
+    cap = {Surface.LV_ENDO: Surface.LV_CAP, Surface.RV_ENDO: Surface.RV_CAP}[tag]
+    return compact(template.points @ TURN.T + SHIFT, template.surface(tag, cap))
 
 
 def write_bai(folder, phase="ED"):
@@ -123,8 +123,8 @@ def write_ukb(folder):
         Surface.RV_ENDO: "RV_FREEWALL",
         Surface.EPI: "LV_EPICARDIAL",
         Surface.BASE: "MITRAL_VALVE_CUT",
-        Surface.LV_LID: "MITRAL_VALVE",
-        Surface.RV_LID: "TRICUSPID_VALVE",
+        Surface.LV_CAP: "MITRAL_VALVE",
+        Surface.RV_CAP: "TRICUSPID_VALVE",
     }
     ed = template.points @ TURN.T + SHIFT
     both = np.concatenate([ed, 0.9 * ed])

@@ -9,7 +9,7 @@ from einthoven.anatomy.shape.heart import heart_surfaces
 from einthoven.core.tags import Surface
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-LIDS = (Surface.LV_LID, Surface.RV_LID)
+VALVE_CAPS = (Surface.LV_CAP, Surface.RV_CAP)
 
 
 def data_file(name):
@@ -40,9 +40,9 @@ def boundary_of_a_tetrahedral_heart():
 
 
 def wall_of_the_embedded_atlas(coeffs=(), edge_mm=4.0):
-    """Points, faces, face_tags of a drawn heart without its lids."""
+    """Points, faces, face_tags of a drawn heart without its valve caps."""
     heart = heart_surfaces(np.array(coeffs, float), edge_mm)
-    kept = ~np.isin(heart.face_tags, LIDS)
+    kept = ~np.isin(heart.face_tags, VALVE_CAPS)
     return heart.points, heart.faces[kept], heart.face_tags[kept]
 
 

@@ -1,4 +1,4 @@
-"""Bodies with known volumes: nested spheres, and a heart of cubes with base and lids."""
+"""Bodies with known volumes: nested spheres, and a heart of cubes with base and valve caps."""
 
 import numpy as np
 
@@ -43,7 +43,7 @@ def join(parts):
 
 
 def spheres_body():
-    """Skin, epicardium and two closed cavities as spheres; no base, no lids."""
+    """Skin, epicardium and two closed cavities as spheres; no base, no valve caps."""
     return join(
         [
             (*icosphere(120.0, 3), Surface.SKIN),
@@ -79,8 +79,8 @@ def cubes_body():
 PAIR_TAGS = {
     (Tissue.LV_BLOOD, Tissue.MYOCARDIUM): Surface.LV_ENDO,
     (Tissue.RV_BLOOD, Tissue.MYOCARDIUM): Surface.RV_ENDO,
-    (Tissue.LV_BLOOD, Tissue.TORSO): Surface.LV_LID,
-    (Tissue.RV_BLOOD, Tissue.TORSO): Surface.RV_LID,
+    (Tissue.LV_BLOOD, Tissue.TORSO): Surface.LV_CAP,
+    (Tissue.RV_BLOOD, Tissue.TORSO): Surface.RV_CAP,
     (Tissue.MYOCARDIUM, Tissue.TORSO): Surface.EPI,
     (Tissue.TORSO, 0): Surface.SKIN,
 }

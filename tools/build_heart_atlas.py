@@ -12,7 +12,7 @@ import sys
 
 import numpy as np
 
-from einthoven.anatomy.population.covariates import Body, Handles
+from einthoven.anatomy.population.covariates import Body, CovariateRegression
 from einthoven.anatomy.population.reference import SEXES, heart_size
 from einthoven.anatomy.shape.correspondence import carry_template
 from einthoven.anatomy.shape.heart import ATLAS_PATH, FINE_EDGE_MM, SHIPPED_EDGES_MM
@@ -64,7 +64,9 @@ def build(n_samples: int, seed: int) -> tuple[dict, dict]:
             raise StepFailed(f"triangle quality {worst:.3f} of the heart {heart}")
     model = ShapeModel.from_samples(samples, N_MODES, template.faces, template.face_tags)
     total = samples.var(axis=0, ddof=1).sum()
-    handles = Handles.fit(np.stack([model.coeffs(sample) for sample in samples]), bodies)
+    regression = CovariateRegression.fit(
+        np.stack([model.coeffs(sample) for sample in samples]), bodies
+    )
     arrays = {
         "mean": model.mean.astype(np.float32),
         "modes": model.modes.astype(np.float32),
@@ -72,9 +74,9 @@ def build(n_samples: int, seed: int) -> tuple[dict, dict]:
         "faces": template.faces.astype(np.uint16),
         "face_tags": template.face_tags,
         "explained": model.sds**2 / total,
-        "handle_weights": handles.weights,
-        "handle_residual": handles.residual,
-        **{f"rim_{name}": ids.astype(np.uint16) for name, ids in template.rims.items()},
+        "covariate_weights": regression.weights,
+        "covariate_residual": regression.residual,
+        **{f"loop_{name}": ids.astype(np.uint16) for name, ids in template.loops.items()},
     }
     arrays["template_points"] = template.points.astype(np.float32)
     for edge_mm in SHIPPED_EDGES_MM:

@@ -19,7 +19,7 @@ import torso_bodies
 from scipy.sparse.linalg import spsolve
 from scipy.spatial import ConvexHull
 
-from einthoven.anatomy.population.covariates import Handles
+from einthoven.anatomy.population.covariates import CovariateRegression
 from einthoven.anatomy.shape.model import ShapeModel
 from einthoven.anatomy.shape.torso import ATLAS_PATH
 from einthoven.core.errors import StepFailed
@@ -36,8 +36,8 @@ ARMPIT_MM = 80.0
 """Reach of the smoothing around an armpit."""
 ARMPIT_STEPS = 20
 """Smoothing steps at the fine edge length (diffusion: fewer for longer edges)."""
-ARM_RIM_MM = (120.0, 200.0)
-"""A rim vertex this far beside the midline and above the pelvis belongs to an arm."""
+ARM_BOUNDARY_MM = (120.0, 200.0)
+"""A boundary vertex this far beside the midline and above the pelvis belongs to an arm."""
 ROUND_MM = 1e-3
 """Stored to a micrometre: the last bits of a sum then cannot change the file."""
 
@@ -88,7 +88,7 @@ def capped(skin: pv.PolyData) -> pv.PolyData:
 
 
 def remeshed(closed: pv.PolyData, edge_mm: float) -> tuple[np.ndarray, np.ndarray]:
-    """Near-equal triangles, sharp rims kept: points [vertex, 3] mm, faces [face, 3].
+    """Near-equal triangles, sharp edges kept: points [vertex, 3] mm, faces [face, 3].
 
     Raises:
         StepFailed: the result is not a closed, outward manifold.
@@ -112,13 +112,13 @@ def operator(points, faces, body, body_faces, edge_mm) -> tuple[sp.csr_matrix, n
     """Sparse [new vertex, body vertex] that carries any body to the new topology; cap mask.
 
     Skin vertices are barycentric in the mean body's triangles. Cap vertices solve a discrete
-    Laplace equation between their rim's. Smoothing (linear too) takes out the saw teeth that
-    the body's coarse triangles leave at the rims, and opens the folds of the armpits, where
+    Laplace equation between those at their edge. Smoothing (linear too) takes out the saw teeth
+    that the body's coarse triangles leave at the cuts, and opens the folds of the armpits, where
     broad bodies would else touch themselves.
     """
     n = len(points)
     on_skin = attach(body, body_faces, points)
-    # A rim is a chord of the cut: its vertices lie off the skin, by far less than an edge.
+    # The vertices at a cap's edge lie off the skin, too, by far less than an edge's length.
     cap = np.linalg.norm(on_skin.on(body) - points, axis=1) > 0.25 * edge_mm
 
     rows = np.repeat(np.arange(n), 3)
@@ -134,18 +134,18 @@ def operator(points, faces, body, body_faces, edge_mm) -> tuple[sp.csr_matrix, n
     fill[outer, outer] = 1.0
     fill[np.ix_(inner, outer)] = filled.toarray()
 
-    rim = (touches @ cap > 0) & (touches @ ~cap > 0)
+    boundary = (touches @ cap > 0) & (touches @ ~cap > 0)
     average = sp.diags(1 / degree) @ touches
 
     def smoothed(share: np.ndarray, matrix: sp.csr_matrix) -> sp.csr_matrix:
         return matrix + sp.diags(share) @ (average @ matrix - matrix)
 
-    carry = smoothed(0.5 * ((touches @ rim > 0) | rim), fill.tocsr() @ skin)
+    carry = smoothed(0.5 * ((touches @ boundary > 0) | boundary), fill.tocsr() @ skin)
     steps = round(ARMPIT_STEPS * (EDGE_MM["fine"] / edge_mm) ** 2)
-    beside, above = ARM_RIM_MM
+    beside, above = ARM_BOUNDARY_MM
     for sign in (1.0, -1.0):
-        arm_rim = points[rim & (sign * points[:, 0] > beside) & (points[:, 2] > above)]
-        armpit = arm_rim[arm_rim[:, 2].argmin()]
+        arm_edge = points[boundary & (sign * points[:, 0] > beside) & (points[:, 2] > above)]
+        armpit = arm_edge[arm_edge[:, 2].argmin()]
         share = np.clip(1 - np.linalg.norm(points - armpit, axis=1) / ARMPIT_MM, 0, 0.5)
         for _ in range(steps):
             carry = smoothed(share, carry)
@@ -231,7 +231,7 @@ def build(n_bodies: int, out: Path) -> dict:
         if scores is None:
             model = ShapeModel.from_samples(torsos, N_MODES, faces)
             scores = np.stack([model.coeffs(t) for t in torsos])
-            handles = Handles.fit(scores, bodies.people)
+            regression = CovariateRegression.fit(scores, bodies.people)
             spread = ((torsos - model.mean) ** 2).sum() / (n_bodies - 1)
             fine, fine_faces = torsos, faces
         mean = torsos.mean(axis=0)
@@ -264,8 +264,8 @@ def build(n_bodies: int, out: Path) -> dict:
         ),
     }
     arrays |= {
-        "handle_weights": handles.weights.round(6),
-        "handle_residual": handles.residual.round(6),
+        "covariate_weights": regression.weights.round(6),
+        "covariate_residual": regression.residual.round(6),
         "landmark_names": np.array(list(places)),
         "landmark_points": _rounded(np.array(list(places.values()))),
     }

@@ -1,11 +1,11 @@
-"""Handles on the shape models, and the shape models against measured people."""
+"""Covariates of the shape models, and the shape models against measured people."""
 
 import numpy as np
 import pytest
 
 from einthoven.anatomy.population import cohort
 from einthoven.anatomy.population import comparison as calibration
-from einthoven.anatomy.population.covariates import Body, Handles, load_handles
+from einthoven.anatomy.population.covariates import Body, CovariateRegression, load_regression
 from einthoven.anatomy.population.reference import (
     BMI,
     HEART,
@@ -33,23 +33,23 @@ def test_a_planted_regression_is_found():
     bodies = [Body.from_sds(SEXES[i % 2], *rng.normal(size=2)) for i in range(4000)]
     design = np.array([body.covariates() for body in bodies])
     coeffs = design @ weights + rng.normal(size=(4000, 3)) @ root
-    handles = Handles.fit(coeffs, bodies)
-    np.testing.assert_allclose(handles.weights, weights, atol=0.08)
-    np.testing.assert_allclose(handles.residual, root, atol=0.05)
+    regression = CovariateRegression.fit(coeffs, bodies)
+    np.testing.assert_allclose(regression.weights, weights, atol=0.08)
+    np.testing.assert_allclose(regression.residual, root, atol=0.05)
     man = Body.from_sds("male", 1.0, -2.0)
     np.testing.assert_allclose(
-        handles.coeffs(man, np.zeros(3)), [1, 0, 1, -2] @ handles.weights, atol=1e-9
+        regression.coeffs(man, np.zeros(3)), [1, 0, 1, -2] @ regression.weights, atol=1e-9
     )
     with pytest.raises(BadInput, match="too few"):
-        Handles.fit(coeffs[:5], bodies[:5])
+        CovariateRegression.fit(coeffs[:5], bodies[:5])
 
 
 def test_bodies_that_nobody_has_are_refused():
-    handles = Handles(np.zeros((4, 2)), np.eye(2))
-    handles.coeffs(Body.from_sds("female", 2.9, -2.9), np.zeros(2))
+    regression = CovariateRegression(np.zeros((4, 2)), np.eye(2))
+    regression.coeffs(Body.from_sds("female", 2.9, -2.9), np.zeros(2))
     for body in (Body("female", 190.0, 25.0), Body("male", 176.0, np.nan)):
         with pytest.raises(BadInput, match="3 SD"):
-            handles.coeffs(body, np.zeros(2))
+            regression.coeffs(body, np.zeros(2))
     with pytest.raises(BadInput, match="woman"):
         Body("woman", 165.0, 24.0).covariates()
 
@@ -58,7 +58,7 @@ def test_an_atlas_without_regression_is_named(tmp_path):
     path = tmp_path / "atlas.npz"
     save_arrays(path, {"mean": np.zeros((3, 3))})
     with pytest.raises(BadInput, match="cohort.sex: any"):
-        load_handles(path)
+        load_regression(path)
 
 
 def test_body_surface_and_the_heart_that_goes_with_it():
@@ -70,7 +70,7 @@ def test_body_surface_and_the_heart_that_goes_with_it():
     assert ratio**3 == pytest.approx(area)
 
 
-def test_without_a_handle_the_hypercube_is_as_it_was():
+def test_without_covariates_the_hypercube_is_as_it_was():
     for index in range(3):
         patient = draw(index)
         assert patient["sex"] is patient["height_cm"] is patient["bmi"] is None
@@ -83,7 +83,7 @@ def test_without_a_handle_the_hypercube_is_as_it_was():
         draw(0, sex="x")
 
 
-def test_handles_are_kept_and_fill_their_ranges():
+def test_covariates_are_kept_and_fill_their_ranges():
     women = [draw(i, sex="female", height_cm=[160, 172]) for i in range(24)]
     heights = np.array([w["height_cm"] for w in women])
     assert {w["sex"] for w in women} == {"female"}
@@ -96,7 +96,7 @@ def test_handles_are_kept_and_fill_their_ranges():
     assert draw(7, sex="both", n_patients=200) == draw(7, sex="both")
 
 
-def test_fewer_modes_with_a_handle():
+def test_fewer_modes_with_a_covariate():
     few = draw(3, sex="male", n_heart_modes=2, n_torso_modes=1)
     full = draw(3, sex="male")
     assert few["heart_coeffs"] == full["heart_coeffs"][:2] + [0.0] * 8
@@ -106,12 +106,12 @@ def test_fewer_modes_with_a_handle():
 @pytest.fixture(scope="module")
 def mean_people():
     """Measures of the mean person of each sex, and of large and small ones."""
-    handles = [load_handles(path) for path in (cohort.HEART_ATLAS, cohort.TORSO_ATLAS)]
+    regression = [load_regression(path) for path in (cohort.HEART_ATLAS, cohort.TORSO_ATLAS)]
     people = {}
     for sex in SEXES:
         for name, sds in {"mean": (0, 0), "tall": (1.5, 0), "stout": (0, 1.5)}.items():
             body = Body.from_sds(sex, *sds)
-            heart, torso = (its.coeffs(body, np.zeros(10)) for its in handles)
+            heart, torso = (its.coeffs(body, np.zeros(10)) for its in regression)
             people[sex, name] = calibration.measures_of(
                 {"heart_coeffs": heart, "torso_coeffs": torso} | vars(body)
             )

@@ -47,11 +47,11 @@ def test_sphere_is_within_the_facets_error():
     assert -1e-9 <= error.min() and error.max() <= 1.01 * sag  # facets lie inside the sphere
 
 
-def test_sign_is_that_of_the_solid_angle_next_to_the_rims():
+def test_sign_is_that_of_the_solid_angle_next_to_the_annuli():
     points, faces, tags = CUBES
-    rim = np.intersect1d(faces[tags == Surface.LV_LID], faces[tags == Surface.LV_ENDO])
+    annulus = np.intersect1d(faces[tags == Surface.LV_CAP], faces[tags == Surface.LV_ENDO])
     rng = generator(2, "rim")
-    queries = points[rng.choice(rim, 300)] + rng.normal(scale=1.0, size=(300, 3))
+    queries = points[rng.choice(annulus, 300)] + rng.normal(scale=1.0, size=(300, 3))
     sdf = signed_distances(points, faces, tags, queries)
     for k, name in enumerate(SDF_SURFACES):
         closed = faces[np.isin(tags, CLOSED_SURFACES[name])]

@@ -23,10 +23,10 @@ from einthoven.anatomy.shape.parametric_heart import (
 )
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.tags import Surface
+from einthoven.geometry.boundary_loops import loops_of_sphere
 from einthoven.geometry.intersections import intersecting_pairs
 from einthoven.geometry.triangles import (
     extend_harmonically,
-    rim_loop,
     triangle_quality,
     unique_edges,
 )
@@ -89,7 +89,7 @@ def test_projection_lands_on_the_surface_near_the_start(surface, tag):
     template = load_atlas()[1]
     parameters = mean_parameters() | {"lv_diameter": 52.0, "rv_diameter": 39.0}
     ids = np.unique(template.surface(tag))
-    points, on_base = template.points[ids], np.isin(ids, template.rims[surface])
+    points, on_base = template.points[ids], np.isin(ids, template.loops[surface])
     away = np.abs(level(surface, points, parameters)).max()
     landed = project(surface, points, parameters, on_base)
     assert np.abs(level(surface, landed, parameters)).max() < 1e-6 < away
@@ -146,7 +146,7 @@ def test_extreme_corners_of_the_cohort_are_valid():
 
 def test_base_and_lids_are_planar(mean_heart):
     for drawn in (mean_heart, heart_surfaces(np.linspace(1, -1, 10), 4.0)):
-        tags = (Surface.BASE, Surface.LV_LID, Surface.RV_LID)
+        tags = (Surface.BASE, Surface.LV_CAP, Surface.RV_CAP)
         flat = drawn.points[np.unique(drawn.faces[np.isin(drawn.face_tags, tags)])]
         thickness = np.linalg.svd(flat - flat.mean(axis=0))[1][2]
         assert thickness < 1e-2
@@ -165,7 +165,7 @@ def test_heart_frame(mean_heart):
 def test_orientation_of_tagged_surfaces(mean_heart):
     corners = mean_heart.points[mean_heart.faces]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    for tag in (Surface.BASE, Surface.LV_LID, Surface.RV_LID):
+    for tag in (Surface.BASE, Surface.LV_CAP, Surface.RV_CAP):
         assert np.all(normal[mean_heart.face_tags == tag, 2] > 0)
     lv = mean_heart.face_tags == Surface.LV_ENDO
     radial = corners[lv].mean(axis=1) * [1, 1, 0]
@@ -173,11 +173,11 @@ def test_orientation_of_tagged_surfaces(mean_heart):
     assert all(v > 0 for v in mean_heart.volumes_ml.values())
 
 
-def test_rims_are_shared(mean_heart):
+def test_boundaries_are_shared(mean_heart):
     undirected, counts = unique_edges(mean_heart.faces)
-    assert set(np.unique(counts)) == {2, 3}  # three surfaces meet in each rim edge
-    rim_points = np.unique(undirected[counts == 3])
-    assert np.ptp(mean_heart.points[rim_points] @ _base_normal(mean_heart)) < 1e-3
+    assert set(np.unique(counts)) == {2, 3}  # three surfaces meet in each edge of a boundary
+    shared_points = np.unique(undirected[counts == 3])
+    assert np.ptp(mean_heart.points[shared_points] @ _base_normal(mean_heart)) < 1e-3
 
 
 def _base_normal(drawn):
@@ -246,10 +246,12 @@ def test_volumes_scale_with_the_cube(mean_heart):
 def test_harmonic_extension_is_exact_for_linear_functions():
     template = load_atlas()[1]
     base = template.surface(Surface.BASE)
-    on_rim = np.isin(np.arange(len(template.points)), np.concatenate(list(template.rims.values())))
+    on_loop = np.isin(
+        np.arange(len(template.points)), np.concatenate(list(template.loops.values()))
+    )
     linear = template.points @ [[1.0, 0.5], [2.0, -1.0], [0.0, 0.0]] + 3.0
     filled = extend_harmonically(
-        template.points, base, on_rim, np.where(on_rim[:, None], linear, 0)
+        template.points, base, on_loop, np.where(on_loop[:, None], linear, 0)
     )
     inside = np.unique(base)
     np.testing.assert_allclose(filled[inside], linear[inside], atol=1e-4)
@@ -267,12 +269,12 @@ def test_any_other_edge_is_meshed_on_the_mean_heart():
     assert drawn.volumes_ml["lv"] == pytest.approx(reference.volumes_ml["lv"], rel=0.03)
 
 
-def test_rim_of_a_disc_and_of_none():
+def test_boundary_loop_of_a_disc_and_of_none():
     disc = np.array([[0, 1, 2], [0, 2, 3]])
-    assert sorted(rim_loop(disc)) == [0, 1, 2, 3]
+    assert sorted(loops_of_sphere(disc, 1)[0]) == [0, 1, 2, 3]
     for no_disc in (disc[[0, 0]], np.array([[0, 1, 2], [3, 4, 5]]), _closed_tetrahedron()):
         with pytest.raises(StepFailed):
-            rim_loop(no_disc)
+            loops_of_sphere(no_disc, 1)
 
 
 def _closed_tetrahedron():
@@ -291,7 +293,7 @@ def test_carried_template_lies_on_the_new_heart():
     for surface, tag in {"lv": 3, "rv": 4, "epi": 2}.items():
         ids = np.unique(template.surface(tag))
         assert np.abs(level(surface, points[ids], end)).max() < 1e-5
-    base = np.unique(template.surface(Surface.BASE, Surface.LV_LID, Surface.RV_LID))
+    base = np.unique(template.surface(Surface.BASE, Surface.LV_CAP, Surface.RV_CAP))
     assert np.abs(points[base, 2]).max() < 1e-9
     assert triangle_quality(points, template.faces).min() > 0.2
     np.testing.assert_allclose(carry_template(template, start, start), template.points, atol=1e-5)

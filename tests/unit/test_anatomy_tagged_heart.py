@@ -17,7 +17,7 @@ from einthoven.anatomy.shape.heart import heart_surfaces
 from einthoven.anatomy.shape.tagged_heart import heart_frame, heart_from_surface
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.tags import CLOSED_SURFACES, Surface
-from einthoven.geometry.boundary_loops import fill_rims, loop_area, smooth_loop, spread
+from einthoven.geometry.boundary_loops import fill_loops, loop_area, smooth_loop, spread
 from einthoven.geometry.intersections import intersecting_pairs
 from einthoven.geometry.simplex import enclosed_volume, triangle_area_vectors
 from einthoven.geometry.triangles import face_edges, triangle_quality
@@ -97,7 +97,9 @@ def test_any_frame_and_orientation_gives_the_same_heart():
 
 def test_a_drawn_heart_comes_back_in_its_own_frame():
     drawn = heart_surfaces(np.full(10, 0.4), 4.0)
-    again = heart_from_surface(drawn.points, drawn.faces, drawn.face_tags, 4.0)  # lids made anew
+    again = heart_from_surface(
+        drawn.points, drawn.faces, drawn.face_tags, 4.0
+    )  # valve caps made anew
     for name, volume in drawn.volumes_ml.items():
         assert again.volumes_ml[name] == pytest.approx(volume, rel=0.015)
     apart, _ = cKDTree(again.points).query(drawn.points)
@@ -159,7 +161,7 @@ def test_what_is_no_wall_is_refused():
         heart_from_surface(1.6 * points, faces, tags, 6.0)
 
 
-def test_a_smoothed_rim_loses_teeth_and_no_length():
+def test_a_smoothed_loop_loses_teeth_and_no_length():
     rough = circle(120)
     rough[::2, 2] += 1.0
     smooth = smooth_loop(rough, 4.0)
@@ -168,25 +170,25 @@ def test_a_smoothed_rim_loses_teeth_and_no_length():
 
 
 def test_points_spread_evenly_and_stay_beside_their_neighbours():
-    rim = circle(90)
+    circled = circle(90)
     near = np.roll(circle(30), 7, axis=0)
-    points = spread(rim, 30, near)
+    points = spread(circled, 30, near)
     assert np.linalg.norm(points - near, axis=1).max() < 0.2
     steps = np.linalg.norm(np.roll(points, -1, axis=0) - points, axis=1)
     assert np.ptp(steps) < 0.02 * steps.mean()
 
 
-def test_a_filled_rim_keeps_it_and_faces_its_side():
-    rim = circle(40)
-    rim[:, 2] += 0.01 * rim[:, 0] ** 2
+def test_a_filled_loop_keeps_it_and_faces_its_side():
+    circled = circle(40)
+    circled[:, 2] += 0.01 * circled[:, 0] ** 2
     turn = Rotation.from_rotvec([2.0, 0.3, 0.1]).as_matrix()
-    for loop in (rim @ turn.T, rim[::-1] @ turn.T):
-        points, faces = fill_rims([loop], 4.0)
+    for loop in (circled @ turn.T, circled[::-1] @ turn.T):
+        points, faces = fill_loops([loop], 4.0)
         np.testing.assert_allclose(points[:40], loop, atol=1e-9)
         area, centre = loop_area(loop)
         assert triangle_area_vectors(points, faces).sum(axis=0) @ area > 0
-        flat, _ = fill_rims([circle(40)], 4.0)
+        flat, _ = fill_loops([circle(40)], 4.0)
         assert np.abs(flat[:, 2]).max() < 1e-9
         assert np.linalg.norm(centre - loop.mean(axis=0)) < 1.0
     with pytest.raises(StepFailed, match="cross"):
-        fill_rims([circle(40), circle(40, 15.0) + [10.0, 0, 0]], 4.0)
+        fill_loops([circle(40), circle(40, 15.0) + [10.0, 0, 0]], 4.0)

@@ -112,7 +112,7 @@ def test_holes(tmp_path, seed, volumes):
         gone &= tags == Surface.EPI
     holed = with_part(body, name, points, faces[~gone], None if tags is None else tags[~gone])
     if large:
-        refused(tmp_path, holed, rf"{name}: not closed: .*hole.*rim of \d+ mm.*near")
+        refused(tmp_path, holed, rf"{name}: not closed: .*hole.*boundary of \d+ mm.*near")
     else:
         mended(tmp_path, holed, f"{name}: 1 holes closed", volumes)
 

@@ -169,7 +169,7 @@ def broken(name):
     endo = np.flatnonzero(tags == Surface.LV_ENDO)
     if name == "hole":
         keep = np.arange(len(faces)) != endo[0]
-        return (points, faces[keep], tags[keep]), r"surface lv \(LV_ENDO \+ LV_LID\).*3 open edges"
+        return (points, faces[keep], tags[keep]), r"surface lv \(LV_ENDO \+ LV_CAP\).*3 open edges"
     if name == "flipped":
         faces[endo[3]] = faces[endo[3]][::-1]
         return (points, faces, tags), r"surface lv .*not oriented.*flipped"
@@ -187,11 +187,15 @@ def broken(name):
         return (points / 1000, faces, tags), r"in metres\? multiply by 1000"
     if name == "centimetres":
         return (points / 10, faces, tags), r"in centimetres\? multiply by 10"
-    if name == "doubled rim":
-        lid = tags == Surface.LV_LID
-        rim = np.unique(faces[lid])
-        faces[lid] = np.searchsorted(rim, faces[lid]) + len(points)
-        return (np.concatenate([points, points[rim]]), faces, tags), r"vertices are doubled, merge"
+    if name == "doubled annulus":
+        cap = tags == Surface.LV_CAP
+        annulus = np.unique(faces[cap])
+        faces[cap] = np.searchsorted(annulus, faces[cap]) + len(points)
+        return (
+            np.concatenate([points, points[annulus]]),
+            faces,
+            tags,
+        ), r"vertices are doubled, merge"
     if name == "crossing":
         inner = np.unique(faces[endo])
         low = inner[points[inner, 2] == points[inner, 2].min()]
@@ -213,7 +217,7 @@ def broken(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["hole", "flipped", "inside out", "outside", "NaN", "metres", "centimetres", "doubled rim"]
+    ["hole", "flipped", "inside out", "outside", "NaN", "metres", "centimetres", "doubled annulus"]
     + ["crossing", "no skin", "tag", "flat", "ids"],
 )
 def test_bad_surfaces_are_refused_with_the_reason(name):

@@ -142,7 +142,7 @@ def _piece(model: ShapeModel, tag: Surface) -> Piece:
     """One surface of the mean, closed and outward.
 
     Raises:
-        BadInput: it is not closed, and not a cup with one opening.
+        BadInput: it is not closed, and not a shell with one opening.
     """
     import pyvista as pv
 

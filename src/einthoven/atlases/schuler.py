@@ -17,7 +17,7 @@ from einthoven.core.tags import Surface
 CLASSES = {1: Surface.BASE, 2: Surface.EPI, 3: Surface.LV_ENDO, 4: Surface.RV_ENDO, 5: Surface.EPI}
 MEANS = ("heart_sur.vtp", "heart.vtp")
 FARTHEST_MM = 8.0
-"""The wall was smoothed and closed: its rims are some mm from Bai's mean."""
+"""The wall was smoothed and closed: its boundaries are some mm from Bai's mean."""
 
 
 def read(folder: Path, phase: str, n_modes: int) -> ShapeModel:
@@ -56,7 +56,7 @@ def read_wall(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if unknown := set(np.unique(classes)) - set(CLASSES):
         raise BadInput(f"{paths[0]}: class {sorted(unknown)} is none of 1 to 5")
     faces = np.asarray(mesh.regular_faces, np.int32)
-    # A triangle between classes belongs to the smaller surface, so that rims run beside the base.
+    # A triangle between classes belongs to the smaller surface: boundaries run beside the base.
     tags = np.array([CLASSES[k] for k in range(1, 6)], np.int8)[classes[faces].min(axis=1) - 1]
     points = np.asarray(mesh.points, float)
     return points, outward(points, faces), tags

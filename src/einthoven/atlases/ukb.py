@@ -48,7 +48,7 @@ def read(folder: Path, phase: str, n_modes: int) -> ShapeModel:
         n_modes: how many modes to keep.
 
     Returns:
-        ShapeModel with tags EPI, LV_ENDO, RV_ENDO, BASE (the rims of the four valves).
+        ShapeModel with tags EPI, LV_ENDO, RV_ENDO, BASE (the annuli of the four valves).
 
     Raises:
         BadInput: a file is missing or not what it should be, or h5py is.

@@ -12,10 +12,10 @@ import numpy as np
 from einthoven.anatomy.shape.carry import outward
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.tags import Surface
-from einthoven.geometry.boundary_loops import fill_rims
+from einthoven.geometry.boundary_loops import boundary_loops, fill_loops
 from einthoven.geometry.signed_distance import surface_distance
 from einthoven.geometry.simplex import triangle_area_vectors
-from einthoven.geometry.triangles import compact, face_pieces, rim_loops
+from einthoven.geometry.triangles import compact, face_pieces
 
 RV_WALL_MM = 3.0
 GRID_MM = 3.0
@@ -55,21 +55,23 @@ def wall_between(lv: Piece, lv_epi: Piece, rv: Piece) -> tuple[np.ndarray, np.nd
     across = np.linalg.svd(up[None])[2][1]
     axes = np.stack([across, np.cross(up, across), up], axis=1)  # as columns, right-handed
     distances = _Distances.of(height, *((piece[0] @ axes, piece[1]) for piece in (lv, lv_epi, rv)))
-    points, faces = _cups(distances)
-    rims = sorted(rim_loops(faces), key=lambda rim: -np.ptp(points[rim], axis=0).max())
-    if len(rims) != 3:
-        raise StepFailed(f"wall of the atlas' mean: {len(rims)} rims at the base, not 3")
+    points, faces = _shells(distances)
+    annuli = sorted(boundary_loops(faces), key=lambda loop: -np.ptp(points[loop], axis=0).max())
+    if len(annuli) != 3:
+        raise StepFailed(
+            f"wall of the atlas' mean: {len(annuli)} boundary loops at the base, not 3"
+        )
     levels = distances.levels(points[faces].mean(axis=1))
     tags = np.array(list(levels), np.int8)[np.abs(list(levels.values())).argmin(axis=0)]
-    base_points, base_faces = fill_rims([points[rim] for rim in rims], GRID_MM)
-    n_rim = sum(map(len, rims))
-    ids = np.concatenate([*rims, len(points) + np.arange(len(base_points) - n_rim)])
+    base_points, base_faces = fill_loops([points[loop] for loop in annuli], GRID_MM)
+    n_corners = sum(map(len, annuli))
+    ids = np.concatenate([*annuli, len(points) + np.arange(len(base_points) - n_corners)])
     tags = np.append(tags, np.full(len(base_faces), Surface.BASE, np.int8))
-    points = np.concatenate([points, base_points[n_rim:]]) @ axes.T
+    points = np.concatenate([points, base_points[n_corners:]]) @ axes.T
     return points, outward(points, np.concatenate([faces, ids[base_faces]])), tags
 
 
-def _cups(distances: "_Distances") -> tuple[np.ndarray, np.ndarray]:
+def _shells(distances: "_Distances") -> tuple[np.ndarray, np.ndarray]:
     """The muscle's three curved boundaries below the base: points [vertex, 3], faces [face, 3]."""
     import pyvista as pv
 

@@ -40,13 +40,13 @@ class Cohort(Section):
     n_torso_modes: Annotated[int, Field(ge=1, le=10)] = 10
     range_sd: Annotated[float, Field(gt=0, le=3)] = 1.0
     sex: Literal["any", "female", "male", "both"] = "any"
-    """any: one population of both, without a handle; the others move hearts and torsos."""
+    """any: one population of both, without covariates; the others move hearts and torsos."""
     height_cm: Annotated[HeightRange | None, Field(description="[low, high], with a sex")] = None
     """null: as range_sd tells, around the mean of the sex."""
     bmi: Annotated[BmiRange | None, Field(description="[low, high], with a sex")] = None
 
     @model_validator(mode="after")
-    def _handles(self) -> Self:
+    def _covariates(self) -> Self:
         for name in ("height_cm", "bmi"):
             ends = getattr(self, name)
             if ends and self.sex == "any":
@@ -256,7 +256,7 @@ class Config(Section):
     refraction: RefractionModel = RefractionModel()
 
     @model_validator(mode="after")
-    def _handles_know_the_atlas(self) -> Self:
+    def _covariates_know_the_atlas(self) -> Self:
         for name in ("heart_atlas", "torso_atlas"):
             if getattr(self.anatomy, name) and self.cohort.sex != "any":
                 raise ValueError(

@@ -16,7 +16,7 @@ class Tissue(IntEnum):
 class Surface(IntEnum):
     """Tag of a surface triangle (`face_tags`, `facet_tags`).
 
-    Orientation: SKIN outward; EPI, BASE and the lids outward from the heart; LV_ENDO and
+    Orientation: SKIN outward; EPI, BASE and the valve caps outward from the heart; LV_ENDO and
     RV_ENDO out of the cavity (into the myocardium); lungs out of the lung.
     """
 
@@ -25,8 +25,8 @@ class Surface(IntEnum):
     LV_ENDO = 3
     RV_ENDO = 4
     BASE = 5
-    LV_LID = 6
-    RV_LID = 7
+    LV_CAP = 6
+    RV_CAP = 7
     LUNG_L = 8
     LUNG_R = 9
 
@@ -36,9 +36,9 @@ SDF_SURFACES = ("torso", "lv", "rv", "epi")
 
 CLOSED_SURFACES: dict[str, tuple[Surface, ...]] = {
     "torso": (Surface.SKIN,),
-    "lv": (Surface.LV_ENDO, Surface.LV_LID),
-    "rv": (Surface.RV_ENDO, Surface.RV_LID),
-    "epi": (Surface.EPI, Surface.BASE, Surface.LV_LID, Surface.RV_LID),
+    "lv": (Surface.LV_ENDO, Surface.LV_CAP),
+    "rv": (Surface.RV_ENDO, Surface.RV_CAP),
+    "epi": (Surface.EPI, Surface.BASE, Surface.LV_CAP, Surface.RV_CAP),
 }
 """Each signed distance belongs to the closed union of these tagged surfaces."""
 

@@ -6,17 +6,18 @@ import numpy as np
 
 from einthoven.core.errors import StepFailed
 from einthoven.core.log import logger
-from einthoven.geometry.triangles import compact, rims_of_sphere
+from einthoven.geometry.boundary_loops import loops_of_sphere
+from einthoven.geometry.triangles import compact
 
 
 def remesh_disc(points: np.ndarray, faces: np.ndarray, edge_mm: float) -> tuple:
-    """As `remesh_open` for a disc, with its one rim [rim]."""
-    new_points, new_faces, (rim,) = remesh_open(points, faces, edge_mm, 1, on_surface=True)
-    return new_points, new_faces, rim
+    """As `remesh_open` for a disc, with its one boundary loop [corner]."""
+    new_points, new_faces, (loop,) = remesh_open(points, faces, edge_mm, 1, on_surface=True)
+    return new_points, new_faces, loop
 
 
 def remesh_open(
-    points: np.ndarray, faces: np.ndarray, edge_mm: float, n_rims: int, on_surface: bool = False
+    points: np.ndarray, faces: np.ndarray, edge_mm: float, n_loops: int, on_surface: bool = False
 ) -> tuple:
     """Near-uniform triangles on an open surface, with the result's topology checked.
 
@@ -26,11 +27,11 @@ def remesh_open(
         points: [vertex, 3] mm.
         faces: [face, 3], a sphere with holes.
         edge_mm: wanted mean edge length.
-        n_rims: number of holes.
+        n_loops: number of holes.
         on_surface: move the points of pyacvd, centres of patches, onto the surface; slow.
 
     Returns:
-        points [vertex, 3], faces [face, 3] and its rims, each [rim] in order.
+        points [vertex, 3], faces [face, 3] and its boundary loops, each [corner] in order.
 
     Raises:
         StepFailed: neither gives a sphere with so many holes.
@@ -39,7 +40,7 @@ def remesh_open(
     for method in (_remesh_acvd, _remesh_isotropic):
         try:
             new_points, new_faces = compact(*method(points, faces, edge_mm, on_surface))
-            return new_points, new_faces, rims_of_sphere(new_faces, n_rims)
+            return new_points, new_faces, loops_of_sphere(new_faces, n_loops)
         except StepFailed as error:
             failures.append(f"{method.__name__[8:]}: {error}")
             logger.info("remeshing at %g mm, %s", edge_mm, failures[-1])

@@ -1,4 +1,4 @@
-"""Triangle surfaces: neighbours, rims, planar pieces with a fixed boundary."""
+"""Triangle surfaces: neighbours, planar pieces with a fixed boundary."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def unique_edges(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def face_neighbours(faces: np.ndarray) -> np.ndarray:
-    """Faces across the three edges of each face: [face, 3]; -1 across a rim.
+    """Faces across the three edges of each face: [face, 3]; -1 across a boundary.
 
     Of an edge with more than two triangles, an arbitrary pair is taken.
     """
@@ -45,54 +45,6 @@ def face_pieces(faces: np.ndarray, tags: np.ndarray | None = None) -> list[np.nd
     return np.split(np.argsort(piece, kind="stable"), np.cumsum(np.bincount(piece))[:-1])
 
 
-def rim_loop(faces: np.ndarray) -> np.ndarray:
-    """The boundary of a topological disc, in the direction of its triangles: [rim] vertex ids.
-
-    Raises:
-        StepFailed: not a disc (edges of three triangles, handles, several or pinched rims).
-    """
-    return rims_of_sphere(faces, 1)[0]
-
-
-def rims_of_sphere(faces: np.ndarray, n_rims: int) -> list[np.ndarray]:
-    """As `rim_loops`, of a sphere with `n_rims` holes."""
-    loops = rim_loops(faces)
-    euler = len(np.unique(faces)) - len(unique_edges(faces)[0]) + len(faces)
-    if len(loops) != n_rims or euler != 2 - n_rims:
-        kind = "a disc" if n_rims == 1 else f"a sphere with {n_rims} holes"
-        raise StepFailed(f"surface is not {kind}: Euler number {euler}, {len(loops)} rims")
-    return loops
-
-
-def rim_loops(faces: np.ndarray) -> list[np.ndarray]:
-    """The boundary of a piece of surface, in the direction of its triangles.
-
-    Args:
-        faces: [face, 3], consistently oriented.
-
-    Returns:
-        Vertex ids [rim] in order, a loop each; the one with the smallest id first.
-
-    Raises:
-        StepFailed: edges with three triangles, triangles of two orientations, or a pinched rim.
-    """
-    edges = face_edges(faces)
-    forward = set(map(tuple, edges.tolist()))
-    if len(forward) != len(edges) or unique_edges(faces)[1].max() > 2:
-        raise StepFailed("edges with three triangles, or triangles of two orientations")
-    rim = [(a, b) for a, b in forward if (b, a) not in forward]
-    follows = dict(rim)
-    if len(follows) != len(rim):
-        raise StepFailed("the rim touches itself in a vertex")
-    loops = []
-    while follows:
-        loop = [min(follows)]
-        while (after := follows.pop(loop[-1])) != loop[0]:
-            loop.append(after)
-        loops.append(np.array(loop))
-    return loops
-
-
 def triangle_quality(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Area over squared edge lengths, 1 for an equilateral triangle: [face]."""
     corners = points[faces]
@@ -111,7 +63,7 @@ def mesh_plane(loops: list[np.ndarray], edge_mm: float) -> tuple[np.ndarray, np.
     """Triangulate a region of the plane z = 0 bounded by fixed polygons.
 
     Args:
-        loops: polygons [rim, 3] mm, the outer one first; their points are kept and come first.
+        loops: polygons [corner, 3] mm, the outer one first; their points are kept and come first.
         edge_mm: wanted edge length inside.
 
     Returns:
@@ -163,7 +115,7 @@ def mesh_plane(loops: list[np.ndarray], edge_mm: float) -> tuple[np.ndarray, np.
     return points, faces
 
 
-def follow_rim(
+def follow_boundary(
     points: np.ndarray, faces: np.ndarray, fixed: np.ndarray, targets: np.ndarray, n_steps: int = 4
 ) -> np.ndarray:
     """Deform a surface so that some vertices reach their targets and the others follow.

@@ -14,7 +14,7 @@ VTK_SUFFIXES = (".vtp", ".vtu", ".vtk", ".stl", ".ply", ".obj")
 CARP_SUFFIXES = (".pts", ".elem", ".fac")
 TAG_WORDS = {
     "epi": Surface.EPI, "lv": Surface.LV_ENDO, "rv": Surface.RV_ENDO, "base": Surface.BASE,
-    "lv_lid": Surface.LV_LID, "rv_lid": Surface.RV_LID,
+    "lv_cap": Surface.LV_CAP, "rv_cap": Surface.RV_CAP,
 }  # fmt: skip
 TETRAHEDRON = 10
 """VTK's number of the cell type."""

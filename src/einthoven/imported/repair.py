@@ -5,14 +5,13 @@ from typing import NamedTuple
 import numpy as np
 
 from einthoven.core.errors import StepFailed
-from einthoven.geometry.boundary_loops import fill_rims
+from einthoven.geometry.boundary_loops import boundary_loops, fill_loops, sides_of
 from einthoven.geometry.intersections import intersecting_pairs
 from einthoven.geometry.simplex import enclosed_volume, triangle_area_vectors
 from einthoven.geometry.triangles import (
     compact,
     face_edges,
     face_pieces,
-    rim_loops,
     unique_edges,
 )
 from einthoven.imported.defect import Defect, near
@@ -22,7 +21,7 @@ MERGE_SHARE = 1e-6
 SMALL_PIECE = 0.01
 """Loose pieces with at most this share of the area are dropped."""
 SMALL_HOLE = 0.2
-"""Holes with a rim up to this share of the surface's extent are closed, or of four edges."""
+"""Holes with a boundary up to this share of the surface's extent are closed, or of four edges."""
 MAX_TANGLED = 0.03
 """So large a share of the triangles may intersect others and be smoothed."""
 MAX_MOVED_EDGES = 3.0
@@ -205,41 +204,42 @@ def _orient(surface: Surface3) -> tuple[Surface3, int]:
 def _close(name: str, surface: Surface3) -> tuple[Surface3, str]:
     """Close small holes with the tag of their surroundings."""
     try:
-        loops = rim_loops(surface.faces)
+        loops = boundary_loops(surface.faces)
     except StepFailed as error:
         raise Defect(f"{name}: {error}; no side is outside everywhere",
                      [(surface.points, surface.faces)], surface.points[:1]) from error  # fmt: skip
     longest = 0.0
     for loop in loops:
         corners = surface.points[loop]
-        rim_mm = float(np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1).sum())
-        longest = max(longest, rim_mm)
-        if rim_mm > SMALL_HOLE * surface.extent and len(loop) > 4:
+        length_mm = float(sides_of(corners).sum())
+        longest = max(longest, length_mm)
+        if length_mm > SMALL_HOLE * surface.extent and len(loop) > 4:
             raise Defect(
-                f"{name}: not closed: {len(loops)} holes, one with a rim of {rim_mm:.0f} mm "
-                f"({len(loop)} edges) {near(corners)}; close it in the program that made it",
+                f"{name}: not closed: {len(loops)} holes, one with a boundary of "
+                f"{length_mm:.0f} mm ({len(loop)} edges) {near(corners)}; close it in the program "
+                "that made it",
                 [(surface.points, surface.faces)], corners,
             )  # fmt: skip
         surface = _patch(surface, loop)
-    note = f"{len(loops)} holes closed, the longest rim {longest:.1f} mm" if loops else ""
+    note = f"{len(loops)} holes closed, the longest boundary {longest:.1f} mm" if loops else ""
     return surface, note
 
 
 def _patch(surface: Surface3, loop: np.ndarray) -> Surface3:
-    """Triangulate one hole; by a fan where its rim cannot be seen from one side."""
-    rim = surface.points[loop[::-1]]
+    """Triangulate one hole; by a fan where its boundary cannot be seen from one side."""
+    corners = surface.points[loop[::-1]]
     try:
-        points, faces = fill_rims([rim], surface.edge)
+        points, faces = fill_loops([corners], surface.edge)
     except StepFailed:
-        ids = np.arange(len(rim))
-        points = np.vstack([rim, rim.mean(axis=0)])
-        faces = np.stack([ids, np.roll(ids, -1), np.full(len(rim), len(rim))], axis=1)
+        ids = np.arange(len(corners))
+        points = np.vstack([corners, corners.mean(axis=0)])
+        faces = np.stack([ids, np.roll(ids, -1), np.full(len(corners), len(corners))], axis=1)
     n = len(surface.points)
-    ids = np.concatenate([loop[::-1], n + np.arange(len(points) - len(rim))])
+    ids = np.concatenate([loop[::-1], n + np.arange(len(points) - len(corners))])
     around = surface.tags[np.isin(surface.faces, loop).any(axis=1)]
     values, counts = np.unique(around, return_counts=True)
     return Surface3(
-        np.concatenate([surface.points, points[len(rim) :]]),
+        np.concatenate([surface.points, points[len(corners) :]]),
         np.concatenate([surface.faces, ids[faces]]),
         np.concatenate([surface.tags, np.full(len(faces), values[counts.argmax()])]),
     )

@@ -4,6 +4,7 @@ import numpy as np
 
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface
+from einthoven.geometry.boundary_loops import boundary_loops, loop_area
 from einthoven.geometry.simplex import triangle_area_vectors
 from einthoven.geometry.triangles import face_pieces
 
@@ -22,7 +23,7 @@ def tag_wall(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
     Args:
         points: [vertex, 3] mm.
-        faces: [face, 3], closed, without lids.
+        faces: [face, 3], closed, without valve caps.
 
     Returns:
         [face] int8 (core.tags.Surface).
@@ -84,15 +85,12 @@ def _free_wall(points: np.ndarray, endo: np.ndarray, other: np.ndarray, epi: np.
 
 
 def _roundness(points: np.ndarray, endo: np.ndarray) -> float:
-    """Volume of an open cavity, closed to the middle of its rim, over that of its convex hull."""
+    """Volume of an open cavity, closed to the centre of its opening, over its convex hull's."""
     from scipy.spatial import ConvexHull
 
-    from einthoven.geometry.boundary_loops import loop_area
-    from einthoven.geometry.triangles import rim_loops
-
-    # the cone over the rim adds nothing when its tip lies in the rim's plane
-    rims = rim_loops(endo)
-    tip = np.mean([loop_area(points[rim])[1] for rim in rims], axis=0)
+    # the cone over the boundary adds nothing when its tip lies in its plane
+    loops = boundary_loops(endo)
+    tip = np.mean([loop_area(points[loop])[1] for loop in loops], axis=0)
     a, b, c = (points[endo[:, k]] - tip for k in range(3))
     volume = abs(np.einsum("ij,ij->", a, np.cross(b, c))) / 6
     return volume / ConvexHull(points[np.unique(endo)]).volume

@@ -79,7 +79,7 @@ def add_surfaces(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -
     tags = np.unique(face_tags).tolist()
     for tag in tags:
         gmsh.model.addDiscreteEntity(2, tag)
-    owned = np.zeros(len(points), dtype=bool)  # rim nodes belong to the first surface
+    owned = np.zeros(len(points), dtype=bool)  # shared nodes belong to the first surface
     for tag in tags:
         nodes = np.unique(faces[face_tags == tag])
         nodes = nodes[~owned[nodes]]

@@ -15,10 +15,10 @@ BOUNDARY: dict[Tissue, dict[Surface, int]] = {
     Tissue.MYOCARDIUM: {
         Surface.EPI: 1, Surface.BASE: 1, Surface.LV_ENDO: -1, Surface.RV_ENDO: -1
     },
-    Tissue.LV_BLOOD: {Surface.LV_ENDO: 1, Surface.LV_LID: 1},
-    Tissue.RV_BLOOD: {Surface.RV_ENDO: 1, Surface.RV_LID: 1},
+    Tissue.LV_BLOOD: {Surface.LV_ENDO: 1, Surface.LV_CAP: 1},
+    Tissue.RV_BLOOD: {Surface.RV_ENDO: 1, Surface.RV_CAP: 1},
     Tissue.TORSO: {
-        Surface.SKIN: 1, Surface.EPI: -1, Surface.BASE: -1, Surface.LV_LID: -1, Surface.RV_LID: -1,
+        Surface.SKIN: 1, Surface.EPI: -1, Surface.BASE: -1, Surface.LV_CAP: -1, Surface.RV_CAP: -1,
         Surface.LUNG_L: -1, Surface.LUNG_R: -1,
     },
     Tissue.LUNG: {Surface.LUNG_L: 1, Surface.LUNG_R: 1},
@@ -26,8 +26,8 @@ BOUNDARY: dict[Tissue, dict[Surface, int]] = {
 """The surfaces around each tissue, and whether their triangles point out of it (+1) or in."""
 
 REQUIRED = (Surface.SKIN, Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO)
-"""Base and lids may be absent: then the epicardium and both cavities are closed by themselves.
-So may the lungs be."""
+"""Base and valve caps may be absent: then epicardium and cavities are closed by themselves. So may
+the lungs be."""
 
 MIN_CLEARANCE_MM = 2.0
 MAX_ELECTRODE_GAP_MM = 10.0

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from einthoven.anatomy.population.covariates import Body, load_handles
+from einthoven.anatomy.population.covariates import Body, load_regression
 from einthoven.anatomy.population.reference import SEXES
 from einthoven.anatomy.pose import POSE
 from einthoven.anatomy.shape.heart import ATLAS_PATH as HEART_ATLAS
@@ -49,7 +49,7 @@ def draw_patient(
         n_heart_modes: modes that vary; the other coefficients are zero.
         n_torso_modes: likewise.
         range_sd: coefficients are uniform in +-range_sd.
-        sex: any (one population, no handle), female, male, or both (half and half by chance).
+        sex: any (one population, no covariates), female, male, or both (half and half by chance).
             A sex moves the mean of heart and torso; the hypercube gives what is left.
         height_cm: lowest and highest, uniform between; None: +-range_sd of that sex.
         bmi: likewise, kg/m2.
@@ -76,8 +76,8 @@ def draw_patient(
         range_sd, sex, height_cm, bmi,
     )  # fmt: skip
     if body:
-        heart = load_handles(HEART_ATLAS).coeffs(body, heart)
-        torso = load_handles(TORSO_ATLAS).coeffs(body, torso)
+        heart = load_regression(HEART_ATLAS).coeffs(body, heart)
+        torso = load_regression(TORSO_ATLAS).coeffs(body, torso)
     heart[n_heart_modes:] = 0.0
     torso[n_torso_modes:] = 0.0
     return {
@@ -100,7 +100,7 @@ def draw_body(
     height_cm: Sequence[float] | None,
     bmi: Sequence[float] | None,
 ) -> Body | None:
-    """One body, or None if no handle is used.
+    """One body, or None without covariates.
 
     Args:
         unit: [3] uniform numbers in 0 to 1, for sex, height and BMI.

@@ -1,4 +1,4 @@
-"""Sex, height and BMI as handles on an atlas: they move the mean of the shape coefficients."""
+"""Regression of an atlas' shape coefficients on sex, height and BMI."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,13 +47,13 @@ class Body:
 
 
 @dataclass(frozen=True)
-class Handles:
+class CovariateRegression:
     """Linear regression of an atlas' coefficients on `Body.covariates`, and what it leaves.
 
     Attributes:
         weights: [4, mode] SD of the atlas.
         residual: [mode, mode] symmetric root of the residual covariance; nearly the identity
-            for an atlas whose modes have nothing to do with the handles.
+            for an atlas whose modes have nothing to do with them.
     """
 
     weights: np.ndarray
@@ -74,10 +74,12 @@ class Handles:
         design = np.array([body.covariates() for body in bodies])
         n_free = len(bodies) - design.shape[1]
         if n_free < coeffs.shape[1]:
-            raise BadInput(f"handles: {len(bodies)} people are too few for {coeffs.shape[1]} modes")
+            raise BadInput(
+                f"covariates: {len(bodies)} people are too few for {coeffs.shape[1]} modes"
+            )
         weights = np.linalg.lstsq(design, coeffs, rcond=None)[0]
-        left = coeffs - design @ weights
-        values, axes = np.linalg.eigh(left.T @ left / n_free)
+        residual = coeffs - design @ weights
+        values, axes = np.linalg.eigh(residual.T @ residual / n_free)
         return cls(weights, (axes * np.sqrt(np.maximum(values, 0))) @ axes.T)
 
     def coeffs(self, body: Body, free: np.ndarray) -> np.ndarray:
@@ -97,15 +99,17 @@ class Handles:
 
 
 @lru_cache(maxsize=4)
-def load_handles(atlas: Path) -> Handles:
+def load_regression(atlas: Path) -> CovariateRegression:
     """The regression that lies in an atlas file.
 
     Raises:
         BadInput: the file cannot be read or holds none.
     """
     arrays = load_arrays(atlas)
-    if missing := [k for k in ("handle_weights", "handle_residual") if k not in arrays]:
+    if missing := [k for k in ("covariate_weights", "covariate_residual") if k not in arrays]:
         raise BadInput(
             f"{atlas}: holds no {', '.join(missing)}, so its shapes know no sex; cohort.sex: any"
         )
-    return Handles(arrays["handle_weights"].astype(float), arrays["handle_residual"].astype(float))
+    return CovariateRegression(
+        arrays["covariate_weights"].astype(float), arrays["covariate_residual"].astype(float)
+    )

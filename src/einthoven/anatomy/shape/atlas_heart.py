@@ -78,7 +78,7 @@ def edge_key(edge_mm: float) -> str:
 
 
 def meshed(wall: ShapeModel, edge_mm: float) -> ShapeModel:
-    """Triangulate the mean of an atlas with base and lids, and carry its modes there.
+    """Triangulate the mean of an atlas with base and valve caps, and carry its modes there.
 
     Args:
         wall: mean, modes and SDs of a closed wall, tagged EPI, LV_ENDO, RV_ENDO, BASE, with

@@ -26,8 +26,8 @@ def carry(
     """The model of the same shapes on a new triangulation of a heart's mean.
 
     A vertex of a curved surface moves as the place of the old mean that is nearest to it on the
-    surfaces named in `sources`; a vertex inside base or lids moves harmonically between its
-    rims. Both are linear, so the result is a shape model again.
+    surfaces named in `sources`; a vertex inside base or valve caps moves harmonically between its
+    boundaries. Both are linear, so the result is a shape model again.
 
     Args:
         model: the old one; its `face_tags` name surfaces.

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from einthoven.anatomy.shape.heart_template import CUP_TAGS, HeartTemplate
+from einthoven.anatomy.shape.heart_template import SHELL_TAGS, HeartTemplate
 from einthoven.anatomy.shape.parametric_heart import Parameters, level, level_gradient, project
 from einthoven.core.errors import NotConverged
 from einthoven.core.tags import Surface
-from einthoven.geometry.triangles import follow_rim, unique_edges
+from einthoven.geometry.triangles import follow_boundary, unique_edges
 
 ON_SURFACE_WEIGHT = 100.0
 MAX_STEP_MM = {"lv": 3.0, "rv": 0.3, "epi": 1.2}
@@ -19,7 +19,7 @@ def carry_template(template: HeartTemplate, start: Parameters, end: Parameters) 
     Moves through the parameters in small steps. In each, a curved surface takes the smoothest
     displacement (least sum of squared differences between neighbours) whose normal part leads
     to the next level set, and is then projected onto it; so points neither slip off creases nor
-    pile up. Rims stay in the base plane; base and lids follow their rims within it.
+    pile up. Boundaries stay in the base plane; base and valve caps follow them within it.
 
     Args:
         template: triangulation of the heart with the parameters `start`.
@@ -33,9 +33,9 @@ def carry_template(template: HeartTemplate, start: Parameters, end: Parameters) 
         StepFailed: a step missed its surface.
     """
     carried = template.points.copy()
-    for surface, tag in CUP_TAGS.items():
+    for surface, tag in SHELL_TAGS.items():
         ids, faces = np.unique(template.surface(tag), return_inverse=True)
-        on_base = np.isin(ids, template.rims[surface])
+        on_base = np.isin(ids, template.loops[surface])
         points = template.points[ids]
         way = np.abs(level(surface, points, end)).max()
         n_steps = max(1, int(np.ceil(way / MAX_STEP_MM[surface])))
@@ -43,15 +43,15 @@ def carry_template(template: HeartTemplate, start: Parameters, end: Parameters) 
             current = {name: (1 - share) * start[name] + share * end[name] for name in end}
             points = _advance(surface, points, faces.reshape(-1, 3), on_base, current)
         carried[ids] = points
-    plane = template.surface(Surface.BASE, Surface.LV_LID, Surface.RV_LID)
-    curved = np.isin(np.arange(len(carried)), template.surface(*CUP_TAGS.values()))
-    return follow_rim(template.points, plane, curved, carried)
+    plane = template.surface(Surface.BASE, Surface.LV_CAP, Surface.RV_CAP)
+    curved = np.isin(np.arange(len(carried)), template.surface(*SHELL_TAGS.values()))
+    return follow_boundary(template.points, plane, curved, carried)
 
 
 def _advance(
     surface: str, points: np.ndarray, faces: np.ndarray, on_base: np.ndarray, target: Parameters
 ) -> np.ndarray:
-    """One step of a cup [vertex, 3] to the level set of `target`."""
+    """One step of a shell [vertex, 3] to the level set of `target`."""
     from scipy.sparse import eye_array, kron
     from scipy.sparse.linalg import cg
 
@@ -61,7 +61,7 @@ def _advance(
     normal = gradient / slope
     distance = -level(surface, points, target)[:, None] / slope
 
-    # Least squares: neighbours move alike; the normal part is `distance`; rims have no z part.
+    # Least squares: neighbours move alike; the normal part is `distance`; boundaries no z part.
     n = len(points)
     held = normal[:, :, None] * normal[:, None, :]
     held[on_base, 2, 2] += 1.0

@@ -29,7 +29,7 @@ class HeartSurfaces:
 
     Attributes:
         points: [vertex, 3].
-        faces: [face, 3] int32, oriented as in core.tags; the surfaces share rim vertices.
+        faces: [face, 3] int32, oriented as in core.tags; the surfaces share their boundaries.
         face_tags: [face] int8 (core.tags.Surface, without SKIN).
         landmarks: APEX_EPI, LV_APEX, RV_APEX, LV_BASE, RV_BASE, each [3].
         volumes_ml: lv and rv cavity, myocardium.
@@ -102,9 +102,9 @@ def load_atlas() -> tuple[ShapeModel, HeartTemplate]:
     model = ShapeModel(
         arrays["mean"].astype(float), arrays["modes"], arrays["sds"], faces, arrays["face_tags"]
     )
-    rims = {name: arrays[f"rim_{name}"].astype(np.int32) for name in ("lv", "rv", "epi")}
+    loops = {name: arrays[f"loop_{name}"].astype(np.int32) for name in ("lv", "rv", "epi")}
     points = arrays["template_points"].astype(float)
-    return model, HeartTemplate(points, faces, arrays["face_tags"], rims)
+    return model, HeartTemplate(points, faces, arrays["face_tags"], loops)
 
 
 @lru_cache(maxsize=4)
@@ -136,7 +136,7 @@ def _landmarks(
     for name, tag in apices.items():
         ids = np.unique(template.surface(tag))
         landmarks[name] = points[ids[model.mean[ids, 2].argmin()]]
-    for name, tag in {"LV_BASE": Surface.LV_LID, "RV_BASE": Surface.RV_LID}.items():
+    for name, tag in {"LV_BASE": Surface.LV_CAP, "RV_BASE": Surface.RV_CAP}.items():
         faces = template.surface(tag)
         area = np.linalg.norm(triangle_area_vectors(points, faces), axis=1)
         landmarks[name] = np.average(points[faces].mean(axis=1), axis=0, weights=area)

@@ -11,7 +11,7 @@ from einthoven.geometry.triangles import face_edges
 
 MIN_WALL_MM = 1.5
 FLAT_MM = 0.01
-PLANAR = (Surface.BASE, Surface.LV_LID, Surface.RV_LID)
+PLANAR = (Surface.BASE, Surface.LV_CAP, Surface.RV_CAP)
 VOLUME_RANGES_ML = {"lv": (60, 320), "rv": (60, 340), "myocardium": (60, 320)}
 
 
@@ -34,8 +34,8 @@ def check_heart(
         points: [vertex, 3] mm.
         faces: [face, 3].
         face_tags: [face] core.tags.Surface.
-        flat_base: base and lids must tile one plane, as those of the embedded atlas do; a real
-            base is curved, and then base and lids must not cut anything.
+        flat_base: base and valve caps must tile one plane, as those of the embedded atlas do; a
+            real base is curved, and then base and valve caps must not cut anything.
 
     Raises:
         StepFailed: a shell is open or wrongly oriented, surfaces intersect, a wall is thinner
@@ -68,16 +68,18 @@ def check_heart(
 
 
 def _check_plane(points: np.ndarray, planar: np.ndarray, curved: np.ndarray) -> None:
-    """Base and lids tile one plane, without overlap, above all of the curved surfaces."""
+    """Base and valve caps tile one plane, without overlap, above all of the curved surfaces."""
     area = triangle_area_vectors(points, planar)
     normal = area.sum(axis=0) / np.linalg.norm(area.sum(axis=0))
     height = (points - points[planar].mean(axis=(0, 1))) @ normal
     on_plane = np.isin(np.arange(len(points)), planar)
     if np.abs(height[on_plane]).max() > FLAT_MM:
-        raise StepFailed(f"base and lids are not flat: {np.abs(height[on_plane]).max():.3g} mm")
-    # Triangles that all face up inside their rims cannot overlap.
+        raise StepFailed(
+            f"base and valve caps are not flat: {np.abs(height[on_plane]).max():.3g} mm"
+        )
+    # Triangles that all face up inside their boundaries cannot overlap.
     if n := int((area @ normal <= 0).sum()):
-        raise StepFailed(f"{n} triangles of base and lids are turned over")
+        raise StepFailed(f"{n} triangles of base and valve caps are turned over")
     inner = np.setdiff1d(curved, planar)
     if height[inner].max() >= 0:
         raise StepFailed("the heart reaches above its base plane")
@@ -86,7 +88,7 @@ def _check_plane(points: np.ndarray, planar: np.ndarray, curved: np.ndarray) -> 
 def min_wall(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> float:
     """Least distance in mm across a wall: cavities to epicardium, and LV to RV.
 
-    Without sign, which is not defined beside the rim of an open surface: a cavity that sticks
+    Without sign, which is not defined beside the boundary of an open surface: a cavity that sticks
     out cuts the other surface, which `intersecting_pairs` finds.
     """
     walls = (

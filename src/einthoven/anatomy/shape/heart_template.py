@@ -1,4 +1,4 @@
-"""Triangulation of a parametric heart: seven tagged surfaces that share their rims."""
+"""Triangulation of a parametric heart: seven tagged surfaces that share their boundaries."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ from einthoven.geometry.triangles import (
     unique_edges,
 )
 
-CUP_TAGS = {"lv": Surface.LV_ENDO, "rv": Surface.RV_ENDO, "epi": Surface.EPI}
+SHELL_TAGS = {"lv": Surface.LV_ENDO, "rv": Surface.RV_ENDO, "epi": Surface.EPI}
 MIN_QUALITY = 0.15
 SMOOTHING_ROUNDS = 30
 
@@ -33,13 +33,14 @@ class HeartTemplate:
         points: [vertex, 3].
         faces: [face, 3], oriented as in core.tags.
         face_tags: [face] int8.
-        rims: vertex ids in order along the three rims, by "lv", "rv", "epi".
+        loops: vertex ids in order along the boundaries of the three shells ("lv",
+            "rv", "epi"): both annuli and the edge of the epicardium.
     """
 
     points: np.ndarray
     faces: np.ndarray
     face_tags: np.ndarray
-    rims: dict[str, np.ndarray]
+    loops: dict[str, np.ndarray]
 
     def surface(self, *tags: Surface) -> np.ndarray:
         """Faces [face, 3] that carry one of the tags."""
@@ -52,23 +53,25 @@ def build_template(parameters: Parameters, edge_mm: float) -> HeartTemplate:
     Raises:
         StepFailed: a surface could not be remeshed well at this edge length.
     """
-    points, faces, tags, rims, n_points = [], [], [], {}, 0
+    points, faces, tags, loops, n_points = [], [], [], {}, 0
     for surface in CAVITIES_AND_EPI:
-        cup_points, cup_faces, rim = _cup(surface, parameters, edge_mm)
-        points.append(cup_points)
-        faces.append(cup_faces + n_points)
-        tags += [CUP_TAGS[surface]] * len(cup_faces)
-        rims[surface] = rim + n_points
-        n_points += len(cup_points)
+        shell_points, shell_faces, loop = _shell(surface, parameters, edge_mm)
+        points.append(shell_points)
+        faces.append(shell_faces + n_points)
+        tags += [SHELL_TAGS[surface]] * len(shell_faces)
+        loops[surface] = loop + n_points
+        n_points += len(shell_points)
     plane_pieces = {
         Surface.BASE: ["epi", "lv", "rv"],
-        Surface.LV_LID: ["lv"],
-        Surface.RV_LID: ["rv"],
+        Surface.LV_CAP: ["lv"],
+        Surface.RV_CAP: ["rv"],
     }
-    cup_points = np.concatenate(points)
+    shell_points = np.concatenate(points)
     for tag, names in plane_pieces.items():
-        ids = np.concatenate([rims[name] for name in names])
-        piece_points, piece_faces = mesh_plane([cup_points[rims[name]] for name in names], edge_mm)
+        ids = np.concatenate([loops[name] for name in names])
+        piece_points, piece_faces = mesh_plane(
+            [shell_points[loops[name]] for name in names], edge_mm
+        )
         n_new = len(piece_points) - len(ids)
         ids = np.concatenate([ids, n_points + np.arange(n_new)])
         points.append(piece_points[len(ids) - n_new :])
@@ -76,19 +79,19 @@ def build_template(parameters: Parameters, edge_mm: float) -> HeartTemplate:
         tags += [tag] * len(piece_faces)
         n_points += n_new
     all_faces = np.concatenate(faces).astype(np.int32)
-    return HeartTemplate(np.concatenate(points), all_faces, np.array(tags, np.int8), rims)
+    return HeartTemplate(np.concatenate(points), all_faces, np.array(tags, np.int8), loops)
 
 
-def _cup(
+def _shell(
     surface: str, parameters: Parameters, edge_mm: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One curved surface below the base plane, its rim in the plane."""
-    points, faces, rim = remesh_disc(*_contour(surface, parameters, edge_mm), edge_mm)
+    """One curved surface below the base plane, its boundary in the plane."""
+    points, faces, loop = remesh_disc(*_contour(surface, parameters, edge_mm), edge_mm)
     on_base = np.zeros(len(points), dtype=bool)
-    on_base[rim] = True
+    on_base[loop] = True
     points[~on_base, 2] = np.minimum(points[~on_base, 2], -0.25 * edge_mm)
     points = project(surface, points, parameters, on_base)
-    averaging = _averaging(faces, rim, len(points))
+    averaging = _averaging(faces, loop, len(points))
     for _ in range(SMOOTHING_ROUNDS):
         points = project(surface, 0.5 * (points + averaging @ points), parameters, on_base)
     worst = triangle_quality(points, faces).min()
@@ -96,18 +99,18 @@ def _cup(
         raise StepFailed(
             f"heart surface {surface!r}: triangle quality {worst:.3f} at {edge_mm:g} mm"
         )
-    return points, faces, rim
+    return points, faces, loop
 
 
-def _averaging(faces: np.ndarray, rim: np.ndarray, n_points: int):
-    """Sparse mean over neighbours [vertex, vertex]; rim vertices see only the rim."""
+def _averaging(faces: np.ndarray, loop: np.ndarray, n_points: int):
+    """Sparse mean over neighbours [vertex, vertex]; vertices of the boundary see only it."""
     from scipy.sparse import coo_matrix, diags
 
     edges = np.concatenate([e := unique_edges(faces)[0], e[:, ::-1]])
-    on_rim = np.zeros(n_points, dtype=bool)
-    on_rim[rim] = True
-    along_rim = np.stack([rim, np.roll(rim, -1)], axis=1)
-    edges = np.concatenate([edges[~on_rim[edges[:, 0]]], along_rim, along_rim[:, ::-1]])
+    on_loop = np.zeros(n_points, dtype=bool)
+    on_loop[loop] = True
+    along_loop = np.stack([loop, np.roll(loop, -1)], axis=1)
+    edges = np.concatenate([edges[~on_loop[edges[:, 0]]], along_loop, along_loop[:, ::-1]])
     adjacency = coo_matrix(
         (np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(n_points, n_points)
     ).tocsr()
@@ -128,8 +131,8 @@ def _contour(surface: str, parameters: Parameters, edge_mm: float) -> tuple[np.n
     grid = pv.ImageData(dimensions=n, spacing=(spacing,) * 3, origin=low)
     grid.point_data["level"] = level(surface, np.asarray(grid.points, float), parameters)
     closed_above = grid.contour([0.0], scalars="level").clip("z", origin=(0, 0, 0))
-    cup = closed_above.triangulate().clean(tolerance=1e-5).connectivity("largest")
-    points, faces = compact(np.asarray(cup.points, float), cup.regular_faces)
+    shell = closed_above.triangulate().clean(tolerance=1e-5).connectivity("largest")
+    points, faces = compact(np.asarray(shell.points, float), shell.regular_faces)
     centre = faces[:, 0]
     normal = np.cross(points[faces[:, 1]] - points[centre], points[faces[:, 2]] - points[centre])
     ahead = level(surface, points[faces].mean(axis=1) + 1e-2 * normal, parameters)

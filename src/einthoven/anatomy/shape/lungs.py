@@ -22,7 +22,7 @@ WALL_MM = 20.0
 """Least distance from the skin to a lung: skin, fat, muscle, ribs, pleura."""
 HEART_GAP_MM = 8.0
 MEDIASTINUM_MM = 20.0
-"""Half of the width between the lungs: vessels, trachea, gullet."""
+"""Half of the width between the lungs: vessels, trachea, oesophagus."""
 SPINE_MM = (48.0, 34.0)
 """Depth of the vertebral bodies' axis under the skin of the back, and radius around it."""
 HALF_BREADTH_MM, HALF_DEPTH_MM = (150.0, 130.0), (122.0, 102.0)

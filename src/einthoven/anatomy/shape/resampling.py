@@ -6,8 +6,9 @@ import numpy as np
 
 from einthoven.anatomy.shape.heart_template import HeartTemplate
 from einthoven.core.tags import Surface
+from einthoven.geometry.boundary_loops import sides_of
 from einthoven.geometry.simplex import triangle_area_vectors
-from einthoven.geometry.triangles import follow_rim
+from einthoven.geometry.triangles import follow_boundary
 
 NEAR_TRIANGLES = 24
 MISS_MM = 100.0
@@ -19,15 +20,15 @@ CURVED = (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO)
 class Resampling:
     """A triangulation tied to a finer one on the mean heart, once for all patients.
 
-    A vertex of a curved surface or a rim is a fixed mixture of three vertices of the finer
-    surface. Base and lids follow their rims from the mean heart: mixtures would fold triangles
-    there, where the rims' chords cut corners in different places.
+    A vertex of a curved surface or its boundary is a fixed mixture of three vertices of the finer
+    surface. Base and valve caps follow their boundaries from the mean heart: mixtures would fold
+    triangles there, where the chords cut corners in different places.
 
     Attributes:
         corners: [curved vertex, 3] int32 vertex ids of the finer surface.
         weights: [curved vertex, 3] float32 barycentric weights.
         points: [vertex, 3] mm, the mean parameters' heart, atlas frame (z = 0 is the base);
-            only base and lids are used. Curved vertices come first.
+            only base and valve caps are used. Curved vertices come first.
         faces: [face, 3] int32.
         face_tags: [face] int8.
     """
@@ -46,14 +47,14 @@ class Resampling:
         targets[:n_curved] = mixed
         plane = self.faces[~np.isin(self.face_tags, CURVED)]
         fixed = np.arange(len(targets)) < n_curved
-        return follow_rim(self.points, plane, fixed, targets)
+        return follow_boundary(self.points, plane, fixed, targets)
 
 
 def resample(template: HeartTemplate, fine: HeartTemplate) -> Resampling:
-    """Find each vertex of `template` on the same curved surface (or rim) of `fine`.
+    """Find each vertex of `template` on the same curved surface (or its boundary) of `fine`.
 
-    Both must triangulate the same heart. A rim's vertices fall on the finer rim, so that the
-    seven surfaces stay joined.
+    Both must triangulate the same heart. The vertices of a boundary fall on the finer one, so that
+    the seven surfaces stay joined.
     """
     n_curved = template.surface(*CURVED).max() + 1
     corners = np.zeros((n_curved, 3), np.int32)
@@ -63,9 +64,9 @@ def resample(template: HeartTemplate, fine: HeartTemplate) -> Resampling:
         normals = _vertex_normals(template.points, template.surface(tag))[ids]
         found = _along_normals(template.points[ids], normals, fine.points, fine.surface(tag))
         corners[ids], weights[ids] = found
-    for name, rim in template.rims.items():
-        found = _along_loop(template.points[rim], fine.points, fine.rims[name])
-        corners[rim], weights[rim] = found
+    for name, loop in template.loops.items():
+        found = _along_loop(template.points[loop], fine.points, fine.loops[name])
+        corners[loop], weights[loop] = found
     # Only the plane's points are used later; zeros elsewhere keep the atlas file small.
     points = template.points.astype(np.float32)
     on_plane = np.isin(np.arange(len(points)), template.faces[~np.isin(template.face_tags, CURVED)])
@@ -86,7 +87,7 @@ def _along_normals(
     """Where the normals meet a surface: corners [query, 3] and barycentric weights [query, 3].
 
     Closest points would collapse onto the edges of creases, which normals fan out over. Beside
-    a rim a normal may just miss: the triangle that it misses least serves, weights clipped.
+    a boundary a normal may just miss: the triangle that it misses least serves, weights clipped.
     """
     from scipy.spatial import cKDTree
 
@@ -118,9 +119,9 @@ def _along_loop(loop_points: np.ndarray, points: np.ndarray, loop: np.ndarray) -
     run in the same sense; their offset is that of the closest points, averaged over neighbours.
 
     Args:
-        loop_points: [rim, 3] mm in order.
+        loop_points: [corner, 3] mm in order.
         points: [fine vertex, 3] mm.
-        loop: [fine rim] vertex ids in order.
+        loop: [fine corner] vertex ids in order.
     """
     share, fine_share = _shares(loop_points), _shares(points[loop])
     apart = np.linalg.norm(loop_points[:, None] - points[loop][None], axis=2)
@@ -138,6 +139,6 @@ def _along_loop(loop_points: np.ndarray, points: np.ndarray, loop: np.ndarray) -
 
 
 def _shares(loop_points: np.ndarray) -> np.ndarray:
-    """How far along a closed polygon its points lie: [rim], from 0 towards 1."""
-    length = np.linalg.norm(np.roll(loop_points, -1, axis=0) - loop_points, axis=1)
+    """How far along a closed polygon its points lie: [corner], from 0 towards 1."""
+    length = sides_of(loop_points)
     return (np.cumsum(length) - length) / length.sum()

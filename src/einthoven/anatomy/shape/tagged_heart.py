@@ -7,18 +7,23 @@ from einthoven.anatomy.shape.heart_check import check_heart, heart_volumes
 from einthoven.core.check import between, finite, shape
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.tags import Surface
-from einthoven.geometry.boundary_loops import fill_rims, loop_area, smooth_loop, spread
+from einthoven.geometry.boundary_loops import (
+    boundary_loops,
+    fill_loops,
+    loop_area,
+    smooth_loop,
+    spread,
+)
 from einthoven.geometry.remeshing import remesh_open
 from einthoven.geometry.triangles import (
     compact,
     face_edges,
     face_neighbours,
     face_pieces,
-    rim_loops,
 )
 
-CUPS = (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO)
-LIDS = {Surface.LV_ENDO: Surface.LV_LID, Surface.RV_ENDO: Surface.RV_LID}
+SHELLS = (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO)
+VALVE_CAPS = {Surface.LV_ENDO: Surface.LV_CAP, Surface.RV_ENDO: Surface.RV_CAP}
 SMOOTHING_ROUNDS = 30
 Piece = tuple[np.ndarray, np.ndarray]
 """Points [vertex, 3] mm and faces [face, 3] of one tagged piece."""
@@ -39,13 +44,13 @@ def placed_heart(
 ) -> tuple[HeartSurfaces, np.ndarray, np.ndarray]:
     """The heart whose myocardium a tagged surface bounds, and where it lay.
 
-    Each cavity may have one opening or several (valves); the base may be curved. Rims are
-    smoothed on the scale of `edge_mm`, for labels have teeth.
+    Each cavity may have one opening or several (valves); the base may be curved. The
+    boundaries of labels have teeth: they are smoothed on the scale of `edge_mm`.
 
     Args:
         points: [vertex, 3] mm, in any rigid frame.
-        faces: [face, 3], closed without its lids, in any orientation.
-        face_tags: [face] core.tags.Surface: EPI, LV_ENDO, RV_ENDO, BASE; lids are made anew.
+        faces: [face, 3], closed without its valve caps, in any orientation.
+        face_tags: [face] core.tags.Surface: EPI, LV_ENDO, RV_ENDO, BASE; valve caps are made anew.
         edge_mm: wanted mean edge length.
 
     Returns:
@@ -80,7 +85,7 @@ def heart_frame(
     """
     landmarks = {}
     for name, tag in (("LV_BASE", Surface.LV_ENDO), ("RV_BASE", Surface.RV_ENDO)):
-        openings = [loop_area(points[rim]) for rim in rim_loops(faces[face_tags == tag])]
+        openings = [loop_area(points[loop]) for loop in boundary_loops(faces[face_tags == tag])]
         areas = [np.linalg.norm(area) for area, _ in openings]
         landmarks[name] = np.average([centre for _, centre in openings], axis=0, weights=areas)
     origin = landmarks["LV_BASE"]
@@ -98,13 +103,13 @@ def heart_frame(
 
 
 def _wall(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> tuple:
-    """The checked wall without lids: outward faces, every tag without islands."""
+    """The checked wall without valve caps: outward faces, every tag without islands."""
     shape("points", finite("points", points), (None, 3))
     shape("face_tags", face_tags, (len(shape("faces", faces, (None, 3))),))
-    kept = ~np.isin(face_tags, list(LIDS.values()))
+    kept = ~np.isin(face_tags, list(VALVE_CAPS.values()))
     face_tags = np.asarray(face_tags)[kept].astype(np.int8)
     points, faces = compact(np.asarray(points, float), np.asarray(faces)[kept])
-    wanted = {*CUPS, Surface.BASE}
+    wanted = {*SHELLS, Surface.BASE}
     if found := {int(tag) for tag in np.unique(face_tags)} ^ wanted:
         names = ", ".join(Surface(tag).name for tag in found if tag in set(Surface))
         raise BadInput(f"face_tags: {names or sorted(found)} missing or too many; a heart's wall "
@@ -119,12 +124,12 @@ def _wall(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> tuple
             f"face_tags: along {touching.sum() // 2} edges cavities and epicardium meet without "
             "BASE between them; the base must be a triangle wide everywhere"
         )
-    for tag in CUPS:
+    for tag in SHELLS:
         try:
-            n_rims = len(rim_loops(faces[face_tags == tag]))
+            n_loops = len(boundary_loops(faces[face_tags == tag]))
         except StepFailed as error:
             raise BadInput(f"{tag.name}: {error}; are its labels ragged?") from error
-        if n_rims == 0:
+        if n_loops == 0:
             raise BadInput(f"{tag.name}: closed by itself, without an opening at BASE")
     return points, faces, face_tags
 
@@ -136,7 +141,7 @@ def _outward(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
     edges, counts = np.unique(np.sort(face_edges(faces), axis=1), axis=0, return_counts=True)
     if n := int((counts != 2).sum()):
         raise BadInput(f"heart wall: {n} of {len(edges)} edges do not lie between two triangles; "
-                       "it must be closed without lids")  # fmt: skip
+                       "it must be closed without valve caps")  # fmt: skip
     surface = pv.PolyData.from_regular_faces(points, faces)
     if n := surface.connectivity()["RegionId"].max():
         raise BadInput(f"heart wall: {n + 1} separate surfaces; give the one around the muscle")
@@ -177,43 +182,43 @@ def _without_islands(faces: np.ndarray, face_tags: np.ndarray) -> np.ndarray:
 def _triangulate(
     points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray, edge_mm: float
 ) -> tuple:
-    """All seven surfaces anew: cups, then the base between their rims and lids over them."""
+    """All seven surfaces anew: shells, then the base between them and valve caps over them."""
     new_points: list[np.ndarray] = []
     new_faces: list[np.ndarray] = []
     new_tags: list[int] = []
-    rims: list[tuple[Surface, np.ndarray, np.ndarray]] = []  # tag, old and new vertex ids
+    annuli: list[tuple[Surface, np.ndarray, np.ndarray]] = []  # tag, old and new vertex ids
     n = 0
-    for tag in CUPS:
-        cup_points, cup_faces, cup_rims = _cup(points, faces, face_tags, tag, edge_mm)
-        rims += [(tag, old, new + n) for old, new in cup_rims]
+    for tag in SHELLS:
+        shell_points, shell_faces, shell_loops = _shell(points, faces, face_tags, tag, edge_mm)
+        annuli += [(tag, old, new + n) for old, new in shell_loops]
         flip = 1 if tag == Surface.EPI else -1  # endocardia point out of their cavities
-        new_points.append(cup_points)
-        new_faces.append((cup_faces + n)[:, ::flip])
-        new_tags += [tag] * len(cup_faces)
-        n += len(cup_points)
+        new_points.append(shell_points)
+        new_faces.append((shell_faces + n)[:, ::flip])
+        new_tags += [tag] * len(shell_faces)
+        n += len(shell_points)
 
     def add(tag: Surface, loops: list[np.ndarray], like: Piece | None) -> None:
         nonlocal n
-        cups = np.concatenate(new_points)
+        shells = np.concatenate(new_points)
         try:
-            inner, filled = fill_rims([cups[loop] for loop in loops], edge_mm, like)
+            inner, filled = fill_loops([shells[loop] for loop in loops], edge_mm, like)
         except StepFailed as error:
             raise StepFailed(f"{tag.name}: {error}") from error
-        n_rim = sum(map(len, loops))
-        ids = np.concatenate([*loops, n + np.arange(len(inner) - n_rim)])
-        new_points.append(inner[n_rim:])
+        n_corners = sum(map(len, loops))
+        ids = np.concatenate([*loops, n + np.arange(len(inner) - n_corners)])
+        new_points.append(inner[n_corners:])
         new_faces.append(ids[filled])
         new_tags.extend([tag] * len(filled))
-        n += len(inner) - n_rim
+        n += len(inner) - n_corners
 
     for piece in _base_pieces(faces, face_tags):
-        around = [its for its in rims if np.isin(its[1], piece).all()]
-        # rims of cups run clockwise as seen from the base beside them
+        around = [its for its in annuli if np.isin(its[1], piece).all()]
+        # boundaries of shells run clockwise as seen from the base beside them
         loops = sorted((new[::-1] for _, _, new in around), key=len, reverse=True)
         add(Surface.BASE, loops, (points, piece))
-    for tag, _, new in rims:
-        if tag in LIDS:
-            add(LIDS[tag], [new], None)  # counter-clockwise from above, as lids point
+    for tag, _, new in annuli:
+        if tag in VALVE_CAPS:
+            add(VALVE_CAPS[tag], [new], None)  # counter-clockwise from above, as valve caps point
     result = np.concatenate(new_points), np.concatenate(new_faces).astype(np.int32)
     return *result, np.array(new_tags, np.int8)
 
@@ -224,33 +229,33 @@ def _base_pieces(faces: np.ndarray, face_tags: np.ndarray) -> list[np.ndarray]:
     return [base[piece] for piece in face_pieces(base)]
 
 
-def _cup(
+def _shell(
     points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray, tag: Surface, edge_mm: float
 ) -> tuple[np.ndarray, np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
-    """One curved surface remeshed, its rims on the smoothed rims of the labels.
+    """One curved surface remeshed, its boundary loops on the smoothed ones of the labels.
 
     Returns:
-        points [vertex, 3] mm, faces [face, 3]; for every rim its old and its new vertex ids.
+        points [vertex, 3] mm, faces [face, 3]; for every loop its old and its new vertex ids.
     """
     piece = compact(points, faces[face_tags == tag])
-    old_rims = rim_loops(faces[face_tags == tag])
+    old_loops = boundary_loops(faces[face_tags == tag])
     try:
-        cup_points, cup_faces, new_rims = remesh_open(*piece, edge_mm, len(old_rims))
+        shell_points, shell_faces, new_loops = remesh_open(*piece, edge_mm, len(old_loops))
     except StepFailed as error:
         raise StepFailed(f"{tag.name}: {error}") from error
     pairs = []
-    centres = [points[rim].mean(axis=0) for rim in old_rims]
-    for new in new_rims:
-        apart = np.linalg.norm(centres - cup_points[new].mean(axis=0), axis=1)
-        old = old_rims[int(apart.argmin())]
-        rim = smooth_loop(points[old], edge_mm)
-        cup_points[new] = spread(rim, len(new), near=cup_points[new])
+    centres = [points[loop].mean(axis=0) for loop in old_loops]
+    for new in new_loops:
+        apart = np.linalg.norm(centres - shell_points[new].mean(axis=0), axis=1)
+        old = old_loops[int(apart.argmin())]
+        smooth = smooth_loop(points[old], edge_mm)
+        shell_points[new] = spread(smooth, len(new), near=shell_points[new])
         pairs.append((old, new))
-    return _relax(cup_points, cup_faces, np.concatenate(new_rims), piece), cup_faces, pairs
+    return _relax(shell_points, shell_faces, np.concatenate(new_loops), piece), shell_faces, pairs
 
 
 def _relax(points: np.ndarray, faces: np.ndarray, fixed: np.ndarray, onto: Piece) -> np.ndarray:
-    """Even out triangles: vertices slide on the surface `onto`, those of the rims stay."""
+    """Even out triangles: vertices slide on the surface `onto`, those of the boundary stay."""
     import pyvista as pv
     from vtkmodules.vtkFiltersCore import vtkSmoothPolyDataFilter
 

@@ -12,6 +12,8 @@ from einthoven.anatomy.shape.model import ShapeModel
 from einthoven.anatomy.shape.torso import load_atlas
 from einthoven.core.errors import StepFailed
 from einthoven.geometry.barycentric import attach, cast_ray
+from einthoven.geometry.boundary_loops import boundary_loops
+from einthoven.geometry.triangles import face_edges
 
 EDGE_MM = {"fine": 11.8, "coarse": 22.0}
 ARM_CUT = 0.22
@@ -24,8 +26,8 @@ ARMPIT_MM = 70.0
 """Reach of the smoothing around an armpit."""
 ARMPIT_STEPS = 12
 """Smoothing steps at the fine edge length (diffusion: fewer for longer edges)."""
-ARM_RIM_MM = 120.0
-"""A rim this far beside the midline, in the upper half of the torso, belongs to an arm."""
+ARM_BOUNDARY_MM = 120.0
+"""A cut's edge this far beside the midline, in the upper half of the torso, belongs to an arm."""
 ILIAC_ABOVE_HIP_MM = 72.0
 """Height of the landmark ILIAC above the hip joint (tools/build_torso_atlas.py)."""
 
@@ -121,26 +123,21 @@ def close_cuts(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.nd
     Raises:
         StepFailed: there are not four cuts.
     """
-    edges = {tuple(e) for e in np.vstack([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])}
-    left = {b: a for a, b in sorted(edges) if (b, a) not in edges}  # a cap runs the other way
-    centres: list[np.ndarray] = []
-    fans: list[tuple[int, int, int]] = []
-    while left:
-        loop = [min(left)]
-        while (step := left.pop(loop[-1])) != loop[0]:
-            loop.append(step)
-        centre = len(points) + len(centres)
-        centres.append(points[loop].mean(axis=0))
-        fans += [(a, b, centre) for a, b in zip(loop, loop[1:] + loop[:1])]
-    if len(centres) != 4:
-        raise StepFailed(f"the crop left {len(centres)} openings, not neck, two arms and hips")
-    return np.vstack([points, centres]), np.vstack([faces, fans])
+    loops = [np.r_[loop[:1], loop[:0:-1]] for loop in boundary_loops(faces)]  # as the caps run
+    if len(loops) != 4:
+        raise StepFailed(f"the crop left {len(loops)} openings, not neck, two arms and hips")
+    centres = [points[loop].mean(axis=0) for loop in loops]
+    fans = [
+        np.stack([loop, np.roll(loop, -1), np.full(len(loop), len(points) + k)], axis=1)
+        for k, loop in enumerate(loops)
+    ]
+    return np.vstack([points, centres]), np.vstack([faces, *fans])
 
 
 def remesh_closed(
     points: np.ndarray, faces: np.ndarray, edge_mm: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Near-equal triangles, sharp rims kept: points [vertex, 3] mm, faces [face, 3].
+    """Near-equal triangles, sharp edges kept: points [vertex, 3] mm, faces [face, 3].
 
     Raises:
         StepFailed: the result is not a closed, outward manifold.
@@ -167,17 +164,17 @@ def carrier(
     """Sparse [new vertex, body vertex] that carries any body to the new topology; cap mask.
 
     Skin vertices are barycentric in the mean body's triangles. Cap vertices solve a discrete
-    Laplace equation between their rim's. Smoothing (linear too) takes out the saw teeth that
-    the body's coarse triangles leave at the rims, and opens the folds of the armpits, where
+    Laplace equation between those at their edge. Smoothing (linear too) takes out the saw teeth
+    that the body's coarse triangles leave at the cuts, and opens the folds of the armpits, where
     broad bodies would else touch themselves.
     """
     import scipy.sparse as sp
 
     n = len(points)
     on_skin = attach(body, body_faces, points)
-    # A rim is a chord of the cut: its vertices lie off the skin, by far less than an edge.
+    # The vertices at a cap's edge lie off the skin, too, by far less than an edge's length.
     cap = np.linalg.norm(on_skin.on(body) - points, axis=1) > 0.25 * edge_mm
-    pairs = np.vstack([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    pairs = face_edges(faces)
     touches = sp.csr_matrix((np.ones(len(pairs)), pairs.T), shape=(n, n))  # closed: symmetric
     average = sp.diags(1 / np.asarray(touches.sum(axis=1)).ravel()) @ touches
 
@@ -188,15 +185,15 @@ def carrier(
     skin = sp.csr_matrix(
         (on_skin.weights.ravel(), (rows, on_skin.vertices.ravel())), shape=(n, len(body))
     )
-    rim = (touches @ cap > 0) & (touches @ ~cap > 0)
-    carry = smoothed(0.5 * ((touches @ rim > 0) | rim), _filled(touches, cap) @ skin)
+    boundary = (touches @ cap > 0) & (touches @ ~cap > 0)
+    carry = smoothed(0.5 * ((touches @ boundary > 0) | boundary), _filled(touches, cap) @ skin)
     upper = points[:, 2] > points[:, 2].mean()
     steps = round(ARMPIT_STEPS * (EDGE_MM["fine"] / edge_mm) ** 2)
     for sign in (1.0, -1.0):
-        arm_rim = points[rim & (sign * points[:, 0] > ARM_RIM_MM) & upper]
-        if len(arm_rim) == 0:
-            raise StepFailed(f"no arm ends more than {ARM_RIM_MM:g} mm beside the midline")
-        armpit = arm_rim[arm_rim[:, 2].argmin()]
+        arm_edge = points[boundary & (sign * points[:, 0] > ARM_BOUNDARY_MM) & upper]
+        if len(arm_edge) == 0:
+            raise StepFailed(f"no arm ends more than {ARM_BOUNDARY_MM:g} mm beside the midline")
+        armpit = arm_edge[arm_edge[:, 2].argmin()]
         share = np.clip(1 - np.linalg.norm(points - armpit, axis=1) / ARMPIT_MM, 0, 0.5)
         for _ in range(steps):
             carry = smoothed(share, carry)
@@ -204,7 +201,7 @@ def carrier(
 
 
 def _filled(touches, cap: np.ndarray):
-    """Sparse [vertex, vertex]: identity on the skin, harmonic between its rims on the caps."""
+    """Sparse [vertex, vertex]: identity on the skin, harmonic between its edges on the caps."""
     import scipy.sparse as sp
     from scipy.sparse.linalg import spsolve
 
