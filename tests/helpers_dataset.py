@@ -99,8 +99,11 @@ def write_stages(folder: Path, index: int, changes: dict[str, dict] | None = Non
     arrays = stage_arrays(index)
     for stage, change in (changes or {}).items():
         arrays[stage] |= change
+    attrs = {f"activation_{name}": {"scenario": name} for name in SCENARIOS}
+    attrs["anatomy"] = {"split": SPLITS[index % 3], "volumes_ml": {"lv": 120.0, "rv": 130.0}}
     for stage, members in arrays.items():
-        save_arrays(folder / f"{stage}.npz", members, patient=patient_name(index), seconds=index)
+        more = {"patient": patient_name(index), "seconds": index, **attrs.get(stage, {})}
+        save_arrays(folder / f"{stage}.npz", members, **more)
     rng = generator(8, index)
     cohort = {"patient": patient_name(index), "index": index, "split": SPLITS[index % 3]}
     for key, n in (("heart_coeffs", 10), ("torso_coeffs", 10), ("pose_coeffs", 6)):

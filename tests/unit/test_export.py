@@ -1,15 +1,17 @@
-"""What is exported comes back: VTK by pyvista, openCARP by the own reader."""
+"""What is exported comes back: VTK by pyvista, openCARP by our own reader."""
 
 import numpy as np
 import pytest
 import pyvista as pv
-from helpers_dataset import ELECTRODES, SCENARIOS, write_patient
+from helpers_dataset import ELECTRODES, SCENARIOS, write_patient, write_stages
 
 from einthoven.cli import main
 from einthoven.core.files import load_arrays, save_arrays
+from einthoven.dataset.patient_store import write_patient_store
 from einthoven.geometry.carp import read_carp
+from einthoven.patient.patient import Patient
+from einthoven.publish.arrays import on_cells, on_nodes
 from einthoven.publish.carp import write_carp_files
-from einthoven.publish.stages import Stages
 from einthoven.publish.vtk import write_vtk
 
 
@@ -44,8 +46,7 @@ def expected(folder):
 
 
 def test_vtk_comes_back(patient, tmp_path):
-    stages = Stages.load(patient)
-    files = write_vtk(stages, tmp_path)
+    files = write_vtk(Patient.open(patient), tmp_path)
     assert [f.name for f in files] == ["surfaces.vtp", "electrodes.vtp", "body.vtu", "purkinje.vtp"]
     mesh, fibers, z = expected(patient)
     body = pv.read(tmp_path / "body.vtu")
@@ -72,7 +73,7 @@ def test_vtk_comes_back(patient, tmp_path):
 
 
 def test_carp_comes_back(patient, tmp_path):
-    write_carp_files(Stages.load(patient), tmp_path)
+    write_carp_files(Patient.open(patient), tmp_path)
     mesh, fibers, z = expected(patient)
     found = read_carp(tmp_path / "body.elem")
     np.testing.assert_allclose(1e-3 * found.points, mesh["points"], atol=1e-6)
@@ -85,20 +86,23 @@ def test_carp_comes_back(patient, tmp_path):
 
 
 def test_a_store_exports_as_its_folder_does(tmp_path):
-    store = write_patient(tmp_path, 2)
+    files = write_stages(tmp_path / "p0002", 2)
     as_in_a_body(tmp_path / "p0002")
-    from einthoven.dataset.store import open_store, values_of
-
-    from_store, from_folder = Stages.load(store), Stages.load(tmp_path / "p0002")
-    assert from_store.name == from_folder.name == "p0002"
-    with open_store(store) as root:
-        kept = values_of(root, "leadfield/kept_nodes")
-    for name in ELECTRODES:
-        here, there = from_store.lead_field[name], from_folder.lead_field[name]
-        np.testing.assert_array_equal(here[kept], there[kept])
-        assert np.isnan(np.delete(here, kept)).all()
-    assert list(from_store.activation) == sorted(SCENARIOS, key=list(SCENARIOS).index)
-    np.testing.assert_array_equal(from_store.fibers["f0"], from_folder.fibers["f0"])
+    write_patient_store(store := tmp_path / "p0002.zarr.zip", **files)
+    of_store, of_folder = Patient.open(store), Patient.open(tmp_path / "p0002")
+    assert of_store.name == of_folder.name == "p0002"
+    kept = of_store.lead_fields.kept_nodes
+    in_store, in_folder = on_nodes(of_store), on_nodes(of_folder)
+    assert set(in_store) == set(in_folder)
+    assert list(of_store.activations) == list(SCENARIOS)
+    for name, values in in_store.items():
+        if name.startswith("lead_field"):
+            np.testing.assert_array_equal(values[kept], in_folder[name][kept])
+            assert np.isnan(np.delete(values, kept)).all()
+        else:
+            np.testing.assert_array_equal(values, in_folder[name])
+    for name, values in on_cells(of_store).items():
+        np.testing.assert_array_equal(values, on_cells(of_folder)[name])
 
 
 def test_early_stages_alone_can_be_exported(patient, tmp_path, capsys):
@@ -110,5 +114,5 @@ def test_early_stages_alone_can_be_exported(patient, tmp_path, capsys):
     ]
     arguments = ["export", str(tmp_path / "few"), "--to", str(tmp_path), "--format", "carp"]
     assert main(arguments) == 2
-    assert "no mesh.npz yet" in capsys.readouterr().err
+    assert "has no mesh" in capsys.readouterr().err
     assert main(["export", str(tmp_path), "--to", str(tmp_path)]) == 2

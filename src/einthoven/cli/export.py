@@ -14,10 +14,14 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the files and print their names."""
+    from einthoven.core.errors import BadInput
+    from einthoven.patient.patient import Patient
     from einthoven.publish.carp import write_carp_files
-    from einthoven.publish.stages import Stages
     from einthoven.publish.vtk import write_vtk
 
     write = {"vtk": write_vtk, "carp": write_carp_files}[arguments.format]
-    for file in write(Stages.load(arguments.patient), arguments.to):
+    files = write(Patient.open(arguments.patient), arguments.to)
+    if not files:
+        raise BadInput(f"{arguments.patient}: holds neither anatomy nor mesh nor Purkinje trees")
+    for file in files:
         print(file)

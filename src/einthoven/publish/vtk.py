@@ -1,4 +1,4 @@
-"""Stages as VTK files: surfaces.vtp, electrodes.vtp, body.vtu, purkinje.vtp."""
+"""A patient as VTK files: surfaces.vtp, electrodes.vtp, body.vtu, purkinje.vtp."""
 
 from pathlib import Path
 from typing import Any
@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 
 from einthoven.core.atomic import atomic
-from einthoven.publish.stages import Stages
+from einthoven.patient.patient import Patient
+from einthoven.publish.arrays import on_cells, on_nodes
 
 
-def write_vtk(stages: Stages, folder: Path) -> list[Path]:
-    """Write what is there; units are in the names of the arrays, lengths in mm.
+def write_vtk(patient: Patient, folder: Path) -> list[Path]:
+    """Write the stages that there are; units are in the names of the arrays, lengths in mm.
 
     Args:
-        stages: of one patient.
+        patient: with as many stages as there are.
         folder: where the files go.
 
     Returns:
@@ -22,28 +23,28 @@ def write_vtk(stages: Stages, folder: Path) -> list[Path]:
     import pyvista as pv
 
     files = []
-    if stages.anatomy:
-        anatomy = stages.anatomy
-        surfaces = pv.PolyData.from_regular_faces(anatomy["points"], anatomy["faces"])
-        surfaces.cell_data["face_tags"] = anatomy["face_tags"]
+    if patient.has("anatomy"):
+        anatomy = patient.anatomy
+        surfaces = pv.PolyData.from_regular_faces(anatomy.points, anatomy.faces)
+        surfaces.cell_data["face_tags"] = anatomy.face_tags
         files.append(save_vtk(surfaces, folder / "surfaces.vtp"))
-        electrodes = pv.PolyData(np.asarray(anatomy["site_points"], float))
-        electrodes.point_data["name"] = np.array([str(n) for n in anatomy["site_names"]])
+        electrodes = pv.PolyData(np.asarray(anatomy.site_points, float))
+        electrodes.point_data["name"] = np.array([str(n) for n in anatomy.site_names])
         files.append(save_vtk(electrodes, folder / "electrodes.vtp"))
-    if stages.mesh:
-        cells = stages.mesh["cells"]
-        body = pv.UnstructuredGrid({pv.CellType.TETRA: cells}, stages.mesh["points"])
-        body.cell_data["cell_tags"] = stages.mesh["cell_tags"]
-        for name, values in stages.on_cells().items():
+    if patient.has("mesh"):
+        mesh = patient.mesh
+        body = pv.UnstructuredGrid({pv.CellType.TETRA: mesh.cells}, mesh.points)
+        body.cell_data["cell_tags"] = mesh.cell_tags
+        for name, values in on_cells(patient).items():
             body.cell_data[name] = values
-        for name, values in stages.on_nodes().items():
+        for name, values in on_nodes(patient).items():
             body.point_data[name] = values
         files.append(save_vtk(body, folder / "body.vtu"))
-    if stages.purkinje:
-        edges = stages.purkinje["tree_edges"]
-        lines = np.insert(edges, 0, 2, axis=1).ravel()
-        tree = pv.PolyData(np.asarray(stages.purkinje["tree_points"], float), lines=lines)
-        tree.point_data["tree_side"] = stages.purkinje["tree_side"]
+    if patient.has("purkinje"):
+        trees = patient.purkinje
+        lines = np.insert(trees.tree_edges, 0, 2, axis=1).ravel()
+        tree = pv.PolyData(np.asarray(trees.tree_points, float), lines=lines)
+        tree.point_data["tree_side"] = trees.tree_side
         files.append(save_vtk(tree, folder / "purkinje.vtp"))
     return files
 
