@@ -1,17 +1,17 @@
 """Tetrahedra of one patient."""
 
-from einthoven.core.files import load_arrays, save_arrays
+from einthoven.config.models import Mesh
 from einthoven.mesh.tetrahedra import tetrahedralise
+from einthoven.patient.anatomy import Anatomy
 from einthoven.run.job import run
 
 
 def main(input, output, params, log):
-    anatomy = load_arrays(input.anatomy)
-    surfaces = (anatomy[name] for name in ("points", "faces", "face_tags"))
-    refined = anatomy["site_points"][: params.n_refined]
-    mesh = tetrahedralise(*surfaces, refined, **params.section)
-    save_arrays(output[0], mesh.arrays(), patient=anatomy.attrs["patient"], **mesh.attrs())
-    log.info("%d nodes, %d cells, %.1f s", len(mesh.points), len(mesh.cells), mesh.seconds)
+    anatomy, config = Anatomy.load(input.anatomy), Mesh.model_validate(params.section)
+    refined = anatomy.site_points[: params.n_refined]
+    mesh = tetrahedralise(anatomy.surfaces, refined, config, anatomy.patient)
+    mesh.save(output[0])
+    log.info("%d nodes, %d cells", len(mesh.points), len(mesh.cells))
     log.info("%s", ", ".join(f"{name} {value:.3f}" for name, value in mesh.quality.items()))
 
 

@@ -151,7 +151,10 @@ CONDUCTIVITY_RANGES = {
     "sigma_blood_s_per_m": (0.01, 1.5),
     "sigma_lung_s_per_m": (0.01, 0.3),
 }
-"""Narrow enough to notice a factor of ten; as in leadfield.conductivity (a test compares them)."""
+"""Wide around what is measured, narrow enough to notice a factor of ten."""
+CONDUCTIVITY_SLIPS = ((0.1, "mS/cm (1 mS/cm = 0.1 S/m)"), (0.001, "mS/m"), (100.0, "S/cm"),
+                      (10.0, "dS/m"))  # fmt: skip
+"""Factors to S/m from what a value may have been meant in."""
 
 
 class Leadfield(Section):
@@ -182,10 +185,10 @@ class Leadfield(Section):
     def _conductivity(cls, value: float, info: ValidationInfo) -> float:
         low, high = CONDUCTIVITY_RANGES[str(info.field_name)]
         if not low <= value <= high:
-            raise ValueError(
-                f"{value:g} is outside {low:g} to {high:g}; "
-                "is this S/m or mS/cm? (1 mS/cm = 0.1 S/m)"
-            )
+            slips = [f"; off by {1 / factor:g}, as in {unit}?" for factor, unit
+                     in CONDUCTIVITY_SLIPS if low <= value * factor <= high]  # fmt: skip
+            hint = slips[0] if slips else ""
+            raise ValueError(f"{value:g} is outside {low:g} to {high:g} S/m (= mS/mm){hint}")
         return value
 
 

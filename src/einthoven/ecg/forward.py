@@ -10,18 +10,16 @@ from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.ecg.sweep import sweep_matrix
 from einthoven.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
+from einthoven.patient.heart import Heart
 
 CELLS_PER_BLOCK = 4096
 
 
-def transfer_matrix(
-    points: np.ndarray, cells: np.ndarray, sigma_i: np.ndarray, grad: np.ndarray
-) -> np.ndarray:
+def transfer_matrix(heart: Heart, sigma_i: np.ndarray, grad: np.ndarray) -> np.ndarray:
     """The matrix A with phi = A V_m for nodal V_m: A[e, n] = - int G_i grad(hat_n) . grad Z_e.
 
     Args:
-        points: [node, 3] mm (heart nodes).
-        cells: [cell, 4] heart cells.
+        heart: its nodes and cells.
         sigma_i: [cell, 3, 3] intracellular conductivity, mS/mm.
         grad: [electrode, cell, 3] lead-field gradients, kOhm/mm.
 
@@ -31,7 +29,7 @@ def transfer_matrix(
     Raises:
         BadInput: shapes that do not fit, or NaN.
     """
-    points, cells, sigma_i, grad = _checked(points, cells, sigma_i, grad)
+    points, cells, sigma_i, grad = _checked(heart, sigma_i, grad)
     volumes = np.abs(tet_volumes(points, cells))
     source = np.einsum("ecd,cdk,c->eck", grad, sigma_i, volumes, optimize=True)
     matrix = np.zeros((len(grad), len(points)))
@@ -44,19 +42,14 @@ def transfer_matrix(
 
 
 def forward_potential_vm(
-    points: np.ndarray,
-    cells: np.ndarray,
-    sigma_i: np.ndarray,
-    v_m: np.ndarray,
-    grad: np.ndarray,
+    heart: Heart, sigma_i: np.ndarray, v_m: np.ndarray, grad: np.ndarray
 ) -> np.ndarray:
     """Electrode potentials of any nodal transmembrane potential, eq. (3).
 
     The elements must resolve the wavefront; for V_m = U(t - tau) use `forward_potential`.
 
     Args:
-        points: [node, 3] mm.
-        cells: [cell, 4].
+        heart: its nodes and cells.
         sigma_i: [cell, 3, 3] mS/mm.
         v_m: [time, node] mV.
         grad: [electrode, cell, 3] kOhm/mm.
@@ -67,13 +60,12 @@ def forward_potential_vm(
     Raises:
         BadInput: shapes that do not fit, or NaN.
     """
-    check.finite("v_m", check.shape("v_m", v_m, (None, len(points))))
-    return transfer_matrix(points, cells, sigma_i, grad) @ np.asarray(v_m, dtype=np.float64).T
+    check.finite("v_m", check.shape("v_m", v_m, (None, len(heart.points))))
+    return transfer_matrix(heart, sigma_i, grad) @ np.asarray(v_m, dtype=np.float64).T
 
 
 def forward_potential(
-    points: np.ndarray,
-    cells: np.ndarray,
+    heart: Heart,
     sigma_i: np.ndarray,
     activation_time: np.ndarray,
     grad: np.ndarray,
@@ -91,8 +83,7 @@ def forward_potential(
     at 0.02 ms, and a tenth of the work.
 
     Args:
-        points: [node, 3] mm.
-        cells: [cell, 4].
+        heart: its nodes and cells.
         sigma_i: [cell, 3, 3] mS/mm.
         activation_time: [node] tau, ms.
         grad: [electrode, cell, 3] kOhm/mm.
@@ -105,7 +96,7 @@ def forward_potential(
     Raises:
         BadInput: shapes that do not fit, NaN, or time axes that are not uniform.
     """
-    points, cells, sigma_i, grad = _checked(points, cells, sigma_i, grad)
+    points, cells, sigma_i, grad = _checked(heart, sigma_i, grad)
     tau = check.finite("activation_time", activation_time).astype(np.float64)
     check.shape("activation_time", tau, (len(points),))
     step, stride, slopes, first = _common_grid(time, template)
@@ -131,8 +122,7 @@ def forward_potential(
 
 
 def source_energy(
-    points: np.ndarray,
-    cells: np.ndarray,
+    heart: Heart,
     sigma_i: np.ndarray,
     activation_time: np.ndarray,
     template: tuple[np.ndarray, np.ndarray],
@@ -143,8 +133,7 @@ def source_energy(
     of grad Z. With tau linear in each cell it is a product of two sums.
 
     Args:
-        points: [node, 3] mm.
-        cells: [cell, 4].
+        heart: its nodes and cells.
         sigma_i: [cell, 3, 3] mS/mm.
         activation_time: [node] tau, ms.
         template: time [sample] ms and U [sample] mV.
@@ -153,6 +142,7 @@ def source_energy(
         mS^2 mV^2 ms / mm.
     """
     tau = check.finite("activation_time", activation_time).astype(np.float64)
+    points, cells = heart.points, heart.cells
     check.shape("activation_time", tau, (len(points),))
     slope = cell_gradient(p1_gradients(points, cells), cells, tau)
     flow = np.einsum("cdk,ck->cd", sigma_i, slope)
@@ -191,12 +181,9 @@ def _uniform_step(name: str, axis: np.ndarray) -> float:
 
 
 def _checked(
-    points: np.ndarray, cells: np.ndarray, sigma_i: np.ndarray, grad: np.ndarray
+    heart: Heart, sigma_i: np.ndarray, grad: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    points = check.finite("points", check.shape("points", points, (None, 3)))
-    cells = check.shape("cells", cells, (None, 4))
+    points, cells = heart.points, heart.cells
     check.finite("sigma_i", check.shape("sigma_i", sigma_i, (len(cells), 3, 3)))
     check.finite("grad", check.shape("grad", grad, (None, len(cells), 3)))
-    if len(cells) == 0 or cells.min() < 0 or cells.max() >= len(points):
-        raise BadInput(f"cells: empty, or node ids outside 0 to {len(points) - 1} (heart only?)")
-    return points.astype(np.float64), cells, np.asarray(sigma_i), np.asarray(grad)
+    return points, cells, np.asarray(sigma_i), np.asarray(grad)

@@ -1,49 +1,38 @@
 """The pure Neumann problem of an insulated body, prepared once for many loads."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
+from einthoven.config.models import Leadfield
 from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.fem.assembly import stiffness
-from einthoven.fem.solvers import TOLERANCE, Columns, Solution, make_solver
-from einthoven.leadfield.skin import lumped_areas
+from einthoven.fem.solvers import Columns, Solution, make_solver
+from einthoven.leadfield.skin import lumped_areas, skin_faces
+from einthoven.patient.mesh import TetMesh
 
 
 class NeumannProblem:
     """Solve A u = b for loads without net current; u has zero mean on the skin (paper, eq. 2).
 
     Args:
-        points: [node, 3] mm.
-        cells: [cell, 4].
+        mesh: of the body.
         conductivity: [cell, 3, 3] mS/mm.
-        skin: [face, 3] skin triangles.
         n_loads: how many right-hand sides will come; solver auto looks at it.
-        section: the config's `leadfield` section, of which `solver` and `solver_tolerance` count.
+        config: of which `solver` and `solver_tolerance` count.
 
     Raises:
         BadInput: see `fem.assembly.stiffness`; or the body is not some decimetres large.
         NotConverged: the mesh falls into unconnected parts.
     """
 
-    def __init__(
-        self,
-        points: np.ndarray,
-        cells: np.ndarray,
-        conductivity: np.ndarray,
-        skin: np.ndarray,
-        n_loads: int = 1,
-        section: Mapping[str, Any] | None = None,
-    ):
-        size = float(np.ptp(points, axis=0).max())
+    def __init__(self, mesh: TetMesh, conductivity: np.ndarray, n_loads: int, config: Leadfield):
+        size = float(np.ptp(mesh.points, axis=0).max())
         check.between("size of the body in mm", size, 50, 5000, "are the points in m or cm?")
-        self.matrix = stiffness(points, cells, conductivity)
-        self.skin_areas = lumped_areas(points, skin)
-        name = (section or {}).get("solver", "auto")
-        tolerance = (section or {}).get("solver_tolerance", TOLERANCE)
-        self._solver = make_solver(name, self.matrix, n_loads, tolerance, singular=True)
+        self.matrix = stiffness(mesh.points, mesh.cells, conductivity)
+        self.skin_areas = lumped_areas(mesh.points, skin_faces(mesh))
+        self._solver = make_solver(
+            config.solver, self.matrix, n_loads, config.solver_tolerance, singular=True
+        )
 
     def solve(self, rhs: Columns, shared: np.ndarray | None = None) -> Solution:
         """Solve for all columns.

@@ -1,6 +1,6 @@
 """The body surface: its area measure, and electrodes as barycentric deltas on it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import scipy.sparse as sp
@@ -8,23 +8,23 @@ from scipy.spatial import cKDTree
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput
-from einthoven.core.tags import Surface
 from einthoven.geometry.simplex import triangle_area_vectors
+from einthoven.patient.mesh import TetMesh
 
 MAX_DISTANCE_MM = 5.0
 """An electrode farther from the skin than this is taken for a mistake."""
 
 
-def skin_faces(mesh: Mapping[str, np.ndarray]) -> np.ndarray:
+def skin_faces(mesh: TetMesh) -> np.ndarray:
     """The skin triangles of a mesh: [face, 3].
 
     Raises:
         BadInput: there are none, or they do not close.
     """
-    faces = np.asarray(mesh["facets"])[np.asarray(mesh["facet_tags"]) == Surface.SKIN]
+    faces = mesh.skin
     if not len(faces):
         raise BadInput("facets: none is tagged SKIN; was the mesh made without the torso?")
-    vectors = triangle_area_vectors(mesh["points"], faces)
+    vectors = triangle_area_vectors(mesh.points, faces)
     # the area vectors of a closed surface sum to zero (divergence theorem)
     if np.abs(vectors.sum(axis=0)).max() > 1e-6 * np.linalg.norm(vectors, axis=1).sum():
         raise BadInput("facets: the skin is not closed or not oriented; re-run the mesh rule")

@@ -1,32 +1,25 @@
 """Lead fields by finite elements: eq. (4) of Dokuchaev 2026."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import DTypeLike
 
-from einthoven.core.errors import BadInput
+from einthoven.config.models import Leadfield
 from einthoven.fem.solvers import choose
-from einthoven.leadfield.conductivity import Conductivities, bulk
+from einthoven.leadfield.conductivity import bulk
 from einthoven.leadfield.neumann import NeumannProblem
 from einthoven.leadfield.skin import electrode_weights, skin_faces
+from einthoven.patient.anatomy import Electrodes
+from einthoven.patient.leadfields import LeadFields
+from einthoven.patient.patient import Patient
 
 ELECTRODES_AT_ONCE = 64
 """Enough to keep a factor in the cache, few enough that dense copies stay small."""
 
 
-def lead_fields(
-    mesh: Mapping[str, np.ndarray],
-    f0: np.ndarray,
-    electrode_points: np.ndarray,
-    electrode_names: Sequence[str] | None = None,
-    *,
-    keep: np.ndarray | None = None,
-    dtype: DTypeLike = np.float64,
-    **section: Any,
-) -> tuple[np.ndarray, np.ndarray]:
+def solve_lead_fields(
+    patient: Patient, electrodes: Electrodes, config: Leadfield, dtype: DTypeLike = np.float64
+) -> LeadFields:
     """Solve eq. (4) for all electrodes with one factorisation.
 
     Unit current enters the skin at the electrode and leaves evenly over the whole skin:
@@ -34,83 +27,64 @@ def lead_fields(
     points roughly towards it. The result for an electrode does not depend on the others.
 
     Args:
-        mesh: points [node, 3] mm, cells [cell, 4], cell_tags [cell] (myocardium first), facets
-            [facet, 3], facet_tags [facet].
-        f0: [heart cell, 3] unit fibre directions.
-        electrode_points: [electrode, 3] mm, on the skin, patient frame.
-        electrode_names: [electrode], for messages; must be unique.
-        keep: ids of the nodes wanted; None for all.
+        patient: with mesh and fibres.
+        electrodes: on the skin; names must be unique.
+        config: conductivities and solver.
         dtype: of the lead field; the solve is in float64.
-        section: the config's `leadfield` section (conductivities in S/m).
 
     Returns:
-        lead_field [electrode, kept node] kOhm with zero mean on the skin, and the relative
-        residual of each solve [electrode].
+        lead_field [electrode, node] kOhm with zero mean on the skin, and the relative residual of
+        each solve.
 
     Raises:
-        BadInput: conductivities, fibres, tags or electrodes that do not fit.
+        BadInput: fibres, tags or electrodes that do not fit.
         NotConverged: the linear solve failed.
     """
-    skin = skin_faces(mesh)
-    delta = electrode_weights(mesh["points"], skin, electrode_points, electrode_names)
-    return fields_of_loads(mesh, f0, delta, keep=keep, dtype=dtype, **section)
+    mesh = patient.mesh
+    delta = electrode_weights(mesh.points, skin_faces(mesh), electrodes.points, electrodes.names)
+    lead_field, residual = fields_of_loads(patient, delta, config, dtype)
+    solver = choose(config.solver, len(mesh.points), len(electrodes.names))
+    return LeadFields(
+        patient=patient.name,
+        lead_field=lead_field,
+        electrode_names=np.asarray(electrodes.names),
+        electrode_points=electrodes.points,
+        residual=residual,
+        solver=solver,
+    )
 
 
 def fields_of_loads(
-    mesh: Mapping[str, np.ndarray],
-    f0: np.ndarray,
-    delta: sp.csr_array,
-    *,
-    keep: np.ndarray | None = None,
-    dtype: DTypeLike = np.float64,
-    **section: Any,
+    patient: Patient, delta: sp.csr_array, config: Leadfield, dtype: DTypeLike = np.float64
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`lead_fields` of unit currents that enter anywhere and leave evenly over the skin.
+    """Lead fields of unit currents that enter anywhere and leave evenly over the skin.
 
     Args:
-        mesh: as for `lead_fields`.
-        f0: [heart cell, 3] unit fibre directions.
+        patient: with mesh and fibres.
         delta: [electrode, node], rows sum to one: `skin.electrode_weights`,
             `electrogram.inside_weights`.
-        keep: ids of the nodes wanted; None for all.
+        config: conductivities and solver.
         dtype: of the lead field.
-        section: the config's `leadfield` section.
 
     Returns:
-        as `lead_fields`.
+        lead_field [electrode, node] kOhm and the relative residual [electrode].
 
     Raises:
-        BadInput, NotConverged: as `lead_fields`.
+        BadInput, NotConverged: as `solve_lead_fields`.
     """
-    sigma = Conductivities.from_section(section)
-    points, skin = mesh["points"], skin_faces(mesh)
-    kept = slice(None) if keep is None else _node_ids(keep, len(points))
-    tensors = bulk(f0, mesh["cell_tags"], sigma)
-    body = NeumannProblem(points, mesh["cells"], tensors, skin, delta.shape[0], section)
+    mesh, n = patient.mesh, delta.shape[0]
+    body = NeumannProblem(mesh, bulk(patient.fibers.f0, mesh.cell_tags, config), n, config)
     sink = body.skin_areas / body.skin_areas.sum()
-    n_kept = len(points) if keep is None else len(keep)
-    lead_field, residual = np.empty((delta.shape[0], n_kept), dtype), np.empty(delta.shape[0])
-    for start in range(0, delta.shape[0], ELECTRODES_AT_ONCE):
+    lead_field, residual = np.empty((n, len(mesh.points)), dtype), np.empty(n)
+    for start in range(0, n, ELECTRODES_AT_ONCE):
         some = slice(start, start + ELECTRODES_AT_ONCE)
         solution = body.solve(sp.csc_array(delta[some].T), -sink)
-        _transpose(solution.x[kept], lead_field[some])
+        _transpose(solution.x, lead_field[some])
         residual[some] = solution.residual
     return lead_field, residual
-
-
-def solver_used(section: Mapping[str, Any], n_nodes: int, n_electrodes: int) -> str:
-    """The solver that `lead_fields` takes for a mesh of that size, for the record."""
-    return choose(section.get("solver", "auto"), n_nodes, n_electrodes)
 
 
 def _transpose(columns: np.ndarray, rows: np.ndarray, piece: int = 1024) -> None:
     """Write [node, k] columns as [k, node] rows, in pieces that stay in the cache."""
     for start in range(0, len(columns), piece):
         rows[:, start : start + piece] = columns[start : start + piece].T
-
-
-def _node_ids(keep: np.ndarray, n_nodes: int) -> np.ndarray:
-    ids = np.asarray(keep)
-    if ids.ndim != 1 or ids.dtype.kind not in "iu" or np.any((ids < 0) | (ids >= n_nodes)):
-        raise BadInput(f"keep: node ids must be integers in 0 to {n_nodes - 1}, in one row")
-    return ids

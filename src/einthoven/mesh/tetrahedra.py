@@ -3,75 +3,29 @@
 import math
 import subprocess
 import sys
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
+from einthoven.config.models import Mesh
 from einthoven.core.check import between
-from einthoven.core.errors import BadInput, StepFailed
+from einthoven.core.errors import StepFailed
 from einthoven.core.tags import Tissue
 from einthoven.geometry.simplex import tet_volumes
+from einthoven.geometry.surfaces import Surfaces, compacted
 from einthoven.geometry.triangles import triangle_quality
 from einthoven.mesh.quality import gamma_quality, quality_summary
 from einthoven.mesh.refine import refine_skin
 from einthoven.mesh.surfaces import check_electrodes, check_surfaces, tissue_volumes
+from einthoven.patient.mesh import TetMesh
 
 VOLUME_TOLERANCE = 1e-9
 
 
-@dataclass(frozen=True)
-class TetMesh:
-    """Tetrahedra and their tagged boundary, numbered myocardium first.
-
-    points: [node, 3] mm, the myocardium's nodes are points[:n_heart_nodes].
-    cells: [cell, 4] int32, positively oriented; the myocardium is cells[:n_heart_cells].
-    cell_tags: [cell] int8 (Tissue).
-    facets: [facet, 3] int32, oriented as the surfaces given; facet_tags: [facet] int8 (Surface).
-    quality: `quality_min`, `_p01` (first percentile) and `_mean` of gamma over all cells, and
-        `surface_quality_min`, ... of `triangle_quality` over all facets.
-    n_flips: surface diagonals flipped. n_moved: inner nodes moved for quality.
-    """
-
-    points: np.ndarray
-    cells: np.ndarray
-    cell_tags: np.ndarray
-    facets: np.ndarray
-    facet_tags: np.ndarray
-    n_heart_nodes: int
-    n_heart_cells: int
-    quality: dict[str, float]
-    n_flips: int
-    n_moved: int
-    seconds: float
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """The arrays of `mesh.npz`."""
-        names = ("points", "cells", "cell_tags", "facets", "facet_tags")
-        return {name: getattr(self, name) for name in names}
-
-    def attrs(self) -> dict[str, Any]:
-        """The attributes of `mesh.npz`."""
-        names = ("n_heart_nodes", "n_heart_cells", "n_flips", "n_moved")
-        return {name: getattr(self, name) for name in names} | self.quality
-
-
 def tetrahedralise(
-    points: np.ndarray,
-    faces: np.ndarray,
-    face_tags: np.ndarray,
-    electrode_points: np.ndarray,
-    *,
-    heart_edge_mm: float,
-    torso_edge_mm: float,
-    electrode_edge_mm: float,
-    grading: float,
-    min_quality: float = 0.08,
-    algorithm: str = "hxt",
-    timeout_s: float = 300.0,
+    surfaces: Surfaces, electrode_points: np.ndarray, config: Mesh, patient: str = ""
 ) -> TetMesh:
     """Mesh the body; the surface triangles become facets of the mesh.
 
@@ -80,65 +34,40 @@ def tetrahedralise(
     The wall has edges of `heart_edge_mm` throughout; outside it they grow by `grading` per mm of
     distance up to `torso_edge_mm`, and shrink again towards the electrodes. Inner nodes of bad
     cells are moved; slivers on a surface are removed by flipping a diagonal of that surface, so a
-    few facets may differ from `faces`.
+    few facets may differ from the faces given.
     gmsh runs in a child process on one thread: the same input gives the same mesh.
 
     Args:
-        points: [vertex, 3] mm.
-        faces: [face, 3] oriented as in core.tags.
-        face_tags: [face] (Surface).
+        surfaces: oriented as in core.tags.
         electrode_points: [electrode, 3] mm, on the skin.
-        heart_edge_mm: mean edge in the myocardium.
-        torso_edge_mm: mean edge far from heart and electrodes.
-        electrode_edge_mm: mean edge on the skin and below it at an electrode.
-        grading: growth of edges, mm per mm.
-        min_quality: least gamma (3 x inscribed / circumscribed radius) of any cell.
-        algorithm: 'hxt' or 'delaunay'.
-        timeout_s: gmsh is ended after this wall time.
+        config: mean edges, least quality, algorithm.
+        patient: name.
 
     Raises:
         BadInput: the surfaces or settings are wrong.
         StepFailed: gmsh failed, hung, or left cells worse than `min_quality`.
     """
-    start = time.perf_counter()
-    points = np.asarray(points, dtype=np.float64)
-    faces = np.asarray(faces, dtype=np.int64)
-    face_tags = np.asarray(face_tags)
-    electrode_points = np.asarray(electrode_points, dtype=np.float64)
-    edges_mm = (heart_edge_mm, torso_edge_mm, electrode_edge_mm, grading)
-    _check_settings(*edges_mm, min_quality, algorithm)
+    points, faces = np.asarray(surfaces.points, float), np.asarray(surfaces.faces, np.int64)
+    face_tags, electrodes = np.asarray(surfaces.face_tags), np.asarray(electrode_points, float)
+    between("torso_edge_mm", config.torso_edge_mm, config.heart_edge_mm, 100.0,
+            "not finer than the heart, edges are in mm")  # fmt: skip
     check_surfaces(points, faces, face_tags)
-    check_electrodes(points, faces, face_tags, electrode_points)
-    used, compact = np.unique(faces, return_inverse=True)
+    check_electrodes(points, faces, face_tags, electrodes)
     points, faces, face_tags = refine_skin(
-        points[used],
-        compact.reshape(-1, 3),
-        face_tags,
-        electrode_points,
-        electrode_edge_mm,
-        grading,
+        *compacted(points, faces), face_tags, electrodes, config.electrode_edge_mm, config.grading
     )
+    edges_mm = [config.heart_edge_mm, config.torso_edge_mm, config.electrode_edge_mm]
     job = dict(
-        points=points, faces=faces, face_tags=face_tags,
-        electrode_points=electrode_points, edges_mm=np.array(edges_mm),
-        algorithm=algorithm, min_quality=min_quality, timeout_s=timeout_s,
+        points=points, faces=faces, face_tags=face_tags, electrode_points=electrodes,
+        edges_mm=np.array([*edges_mm, config.grading]), algorithm=config.algorithm,
+        min_quality=config.min_quality, timeout_s=config.timeout_s,
     )  # fmt: skip
-    settings = f"heart {heart_edge_mm:g} mm, torso {torso_edge_mm:g} mm, {algorithm}"
-    mesh = _number(_run_gmsh(job, timeout_s, settings), face_tags, start)
-    _check_mesh(mesh, min_quality, settings)
+    settings = (
+        f"heart {config.heart_edge_mm:g} mm, torso {config.torso_edge_mm:g} mm, {config.algorithm}"
+    )
+    mesh = _number(_run_gmsh(job, config.timeout_s, settings), face_tags, patient)
+    _check_mesh(mesh, config.min_quality, settings)
     return mesh
-
-
-def _check_settings(
-    heart: float, torso: float, electrode: float, grading: float, min_quality: float, algorithm: str
-) -> None:
-    between("heart_edge_mm", heart, 0.1, 20.0, "edges are in mm")
-    between("torso_edge_mm", torso, heart, 100.0, "not finer than the heart, edges are in mm")
-    between("electrode_edge_mm", electrode, 0.1, 100.0, "edges are in mm")
-    between("grading", grading, 0.01, 10.0)
-    between("min_quality", min_quality, 0.0, 0.5)
-    if algorithm not in ("hxt", "delaunay"):
-        raise BadInput(f"algorithm: {algorithm!r} is neither 'hxt' nor 'delaunay'")
 
 
 def _run_gmsh(job: dict[str, Any], timeout_s: float, settings: str) -> dict[str, np.ndarray]:
@@ -164,7 +93,7 @@ def _run_gmsh(job: dict[str, Any], timeout_s: float, settings: str) -> dict[str,
             return {name: result[name] for name in result.files}
 
 
-def _number(result: dict[str, np.ndarray], face_tags: np.ndarray, start: float) -> TetMesh:
+def _number(result: dict[str, np.ndarray], face_tags: np.ndarray, patient: str) -> TetMesh:
     """Myocardium's nodes and cells first, positive cells, gmsh's order otherwise."""
     points, cells, cell_tags = result["points"], result["cells"], result["cell_tags"]
     order = np.argsort(cell_tags, kind="stable")  # MYOCARDIUM is the smallest tag
@@ -181,6 +110,7 @@ def _number(result: dict[str, np.ndarray], face_tags: np.ndarray, start: float) 
     quality = quality_summary("quality", gamma_quality(points, cells))
     quality |= quality_summary("surface_quality", triangle_quality(points, facets))
     return TetMesh(
+        patient=patient,
         points=points,
         cells=cells,
         cell_tags=cell_tags.astype(np.int8),
@@ -191,7 +121,6 @@ def _number(result: dict[str, np.ndarray], face_tags: np.ndarray, start: float) 
         quality=quality,
         n_flips=int(result["n_flips"]),
         n_moved=int(result["n_moved"]),
-        seconds=time.perf_counter() - start,
     )
 
 

@@ -2,13 +2,20 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from einthoven.core.tags import Surface
 from einthoven.geometry.surfaces import Surfaces
 from einthoven.patient.stage import Stage
+
+
+class Electrodes(NamedTuple):
+    """Names [electrode] and points [electrode, 3] mm on the skin."""
+
+    names: np.ndarray
+    points: np.ndarray
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -64,7 +71,6 @@ class Anatomy(Stage):
         """Triangles of the skin: [face, 3]."""
         return self.surfaces.tagged(Surface.SKIN)
 
-    def electrodes(self, n: int | slice) -> tuple[np.ndarray, np.ndarray]:
-        """Names [electrode] and points [electrode, 3] mm of the first n sites, or of a slice."""
-        used = slice(n) if isinstance(n, int) else n
-        return self.site_names[used], self.site_points[used]
+    def electrodes(self, first: int, last: int) -> Electrodes:
+        """The electrodes at sites number `first` to one before `last`."""
+        return Electrodes(self.site_names[first:last], self.site_points[first:last])

@@ -10,6 +10,7 @@ import numpy as np
 from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.geometry.gradient_recovery import apply_operator, gradient_operator
+from einthoven.patient.anatomy import Electrodes
 from einthoven.patient.heart import Heart
 from einthoven.patient.mesh import TetMesh
 from einthoven.patient.stage import Stage
@@ -62,6 +63,11 @@ class LeadFields(Stage):
     def attrs(self) -> dict:
         """The kept nodes are no attribute; a file has all nodes."""
         return {key: value for key, value in super().attrs().items() if key != "kept_nodes"}
+
+    @property
+    def electrodes(self) -> Electrodes:
+        """Names and points."""
+        return Electrodes(self.electrode_names, self.electrode_points)
 
     def row(self, electrode: str) -> int:
         """Where an electrode stands.

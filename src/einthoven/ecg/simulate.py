@@ -1,0 +1,124 @@
+"""The ECG of a patient: one function for every lead field, whoever gives it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from einthoven.config.models import Ecg as EcgConfig
+from einthoven.config.models import Leadfield
+from einthoven.core.names import LEADS
+from einthoven.ecg.forward import forward_potential, source_energy
+from einthoven.ecg.intervals import qrs_amplitude, qrs_duration
+from einthoven.ecg.leads import twelve_lead
+from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
+from einthoven.leadfield.conductivity import intracellular
+from einthoven.leadfield.pseudo import pseudo_lead_field_grad
+from einthoven.patient.activation import Activation
+from einthoven.patient.ecg import Ecg
+from einthoven.patient.leadfields import LeadFieldGradients, LeadFields
+from einthoven.patient.patient import Patient
+
+
+def simulate_ecg(
+    patient: Patient,
+    lead_fields: LeadFields | LeadFieldGradients,
+    activations: Activation | Sequence[Activation],
+    config: EcgConfig,
+    leadfield: Leadfield,
+) -> Ecg:
+    """Potentials and 12-lead ECG by eq. (3) of Dokuchaev 2026, with one action potential.
+
+    Args:
+        patient: with mesh and fibres.
+        lead_fields: of the nine electrodes of the 12-lead ECG and any others.
+        activations: of one scenario or several.
+        config: the time axis.
+        leadfield: intracellular conductivities, and how gradients of nodal fields are taken.
+
+    Returns:
+        mV; the scenarios in the order of `activations`.
+
+    Raises:
+        BadInput: an electrode is missing, or shapes that do not fit.
+    """
+    activations = [activations] if isinstance(activations, Activation) else activations
+    fields = lead_fields.gradients(patient.heart, leadfield.gradient)
+    time = time_axis(config)
+    potential = _potentials(patient, fields.grad, activations, time, leadfield)
+    return _ecg(patient.name, fields.electrode_names, time, activations, potential)
+
+
+def reference_ecg(
+    patient: Patient,
+    lead_fields: LeadFields,
+    activations: Sequence[Activation],
+    config: EcgConfig,
+    leadfield: Leadfield,
+) -> Ecg:
+    """`simulate_ecg` by finite elements, with the same by the pseudo lead field, eq. (11).
+
+    Also the QRS and the constant of the error bound of section 2.6, per scenario.
+    """
+    heart, names = patient.heart, lead_fields.electrode_names
+    fem = lead_fields.gradients(heart, leadfield.gradient).grad
+    pseudo = pseudo_lead_field_grad(
+        heart.centroids, lead_fields.electrode_points, leadfield.sigma_torso_s_per_m
+    )
+    time = time_axis(config)
+    both = np.concatenate([fem, pseudo])  # one sweep of the wave serves both
+    potentials = _potentials(patient, both, activations, time, leadfield)
+    by_fem, by_pseudo = (
+        _ecg(patient.name, names, time, activations, half)
+        for half in np.split(potentials, 2, axis=1)
+    )
+    sigma_i, beat = intracellular(patient.fibers.f0, leadfield), template(ECG_STEP_MS)
+    energy = [source_energy(heart, sigma_i, a.activation_time, beat) for a in activations]
+    return replace(
+        by_fem,
+        electrode_potential_pseudo=by_pseudo.electrode_potential,
+        ecg_pseudo=by_pseudo.ecg,
+        source_energy=np.array(energy),
+        qrs_duration=np.array([qrs_duration(ecg, time) for ecg in by_fem.ecg]),
+        qrs_amplitude=np.stack([qrs_amplitude(ecg, time) for ecg in by_fem.ecg]),
+    )
+
+
+def time_axis(config: EcgConfig) -> np.ndarray:
+    """[time] ms from the first activation."""
+    return config.start_ms + np.arange(0, config.duration_ms, config.dt_ms)
+
+
+def _potentials(
+    patient: Patient,
+    grad: np.ndarray,
+    activations: Sequence[Activation],
+    time: np.ndarray,
+    leadfield: Leadfield,
+) -> np.ndarray:
+    """[scenario, electrode, time] mV."""
+    sigma_i, beat = intracellular(patient.fibers.f0, leadfield), template(ECG_STEP_MS)
+    return np.stack(
+        [
+            forward_potential(patient.heart, sigma_i, a.activation_time, grad, time, beat)
+            for a in activations
+        ]
+    )
+
+
+def _ecg(
+    patient: str,
+    names: np.ndarray,
+    time: np.ndarray,
+    activations: Sequence[Activation],
+    potential: np.ndarray,
+) -> Ecg:
+    return Ecg(
+        patient=patient,
+        time=time,
+        scenario=np.array([activation.scenario for activation in activations]),
+        electrode_names=names,
+        lead=np.array(LEADS),
+        electrode_potential=potential.astype(np.float32),
+        ecg=twelve_lead(names.tolist(), potential).astype(np.float32),
+    )
