@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from einthoven.analysis.patient import Patient
+
 from einthoven.analysis.reciprocity import verify
 from einthoven.analysis.sensitivity import Chain
 from einthoven.cli import main as einthoven

@@ -3,11 +3,11 @@
 from functools import partial
 from pathlib import Path
 
+from einthoven.config.models import Leadfield
 from einthoven.core.files import read_json, write_json
 from einthoven.evaluation.evaluate import evaluate, pseudo_gain
 from einthoven.evaluation.imported import imported_rows
 from einthoven.evaluation.tables import encoder_rows
-from einthoven.leadfield.conductivity import Conductivities
 from einthoven.leadfield.pseudo import pseudo_lead_field_grad
 from einthoven.run.job import run
 
@@ -31,7 +31,7 @@ def main(input, output, params, log):
     for path in map(Path, input.predictions):
         predictions.setdefault(path.parent.name, {})[path.stem] = path
     by_method = {m: [found[f.name] for f in folders] for m, found in predictions.items()}
-    sigma = Conductivities.from_section(params.conductivity).sigma_torso
+    sigma = Leadfield.model_validate(params.conductivity).sigma_torso_s_per_m
     pseudo = partial(pseudo_lead_field_grad, sigma_torso=sigma)
     gain = pseudo_gain(input.train, pseudo)
     encoders = encoder_rows(map(Path, input.chamfer))

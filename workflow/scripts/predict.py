@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+from einthoven.config.models import Leadfield
 from einthoven.core.files import load_arrays
 from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
 from einthoven.encoders.deepsdf.out_of_distribution import Novelty
 from einthoven.encoders.imported_code import with_imported_codes
 from einthoven.encoders.surfaces import stage_file_surfaces
 from einthoven.encoders.train import load_encoder
-from einthoven.leadfield.conductivity import Conductivities, intracellular
+from einthoven.leadfield.conductivity import intracellular
 from einthoven.prediction.held_out import predict_patient
 from einthoven.run.job import run
 from einthoven.surrogate.ensemble import Surrogate
@@ -22,7 +23,6 @@ def novelty_of(codes):
 
 def main(input, output, params, log):
     ecg = load_arrays(input.ecg, ["time", "scenario"])
-    sigma = Conductivities.from_section(params.conductivity)
     f0 = load_arrays(input.fibers, ["f0"])["f0"]
     patient = Path(input.mesh).parent
     surfaces = stage_file_surfaces(patient.parent)
@@ -34,7 +34,7 @@ def main(input, output, params, log):
         patient,
         output[0],
         activation=dict(zip(map(str, ecg["scenario"]), input.activation, strict=True)),
-        sigma_i=intracellular(f0, sigma.sigma_il, sigma.sigma_it),
+        sigma_i=intracellular(f0, Leadfield.model_validate(params.conductivity)),
         time=ecg["time"],
         template=template(ECG_STEP_MS),
         n_threads=Machine.from_environment().n_threads,

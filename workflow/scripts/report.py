@@ -6,7 +6,7 @@ from einthoven import __version__
 from einthoven.core.files import load_arrays, read_json
 from einthoven.core.tags import Surface
 from einthoven.evaluation.tables import missing_lines
-from einthoven.leadfield.gather import gather_lead_fields
+from einthoven.patient.leadfields import LeadFields
 from einthoven.report import gallery
 from einthoven.report.imported import imported_sections
 from einthoven.report.page import write_report
@@ -27,7 +27,7 @@ def main(input, output, params, log):
     shown = gallery.shown_method(metrics)
     anatomy, mesh = example["anatomy"], example["mesh"]
     names, electrodes = example["field"]["electrode_names"], example["field"]["electrode_points"]
-    z = gather_lead_fields(input.leadfield, names, electrodes).lead_field
+    z = LeadFields.gather(input.leadfield, names, electrodes).lead_field
     k = [str(name) for name in names].index(ELECTRODE)
     skin = anatomy["faces"][anatomy["face_tags"] == Surface.SKIN]
     sections = [

@@ -5,21 +5,22 @@ Dokuchaev 2026 are the same number by reciprocity; with P1 elements they agree t
 a wrong sign, unit, frame or mix-up of electrodes cannot hide behind a discretisation error.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 from scipy.special import expit
 
-from einthoven.analysis.patient import Patient
+from einthoven.config.models import Leadfield
 from einthoven.core.seeds import generator
 from einthoven.ecg.forward import forward_potential_vm
-from einthoven.geometry.simplex import cell_gradient, p1_gradients
-from einthoven.leadfield.conductivity import Conductivities, intracellular
+from einthoven.leadfield.conductivity import intracellular
 from einthoven.leadfield.direct import direct_potential
 from einthoven.leadfield.skin import electrode_weights, skin_faces
-from einthoven.leadfield.solve import lead_fields
+from einthoven.leadfield.solve import solve_lead_fields
+from einthoven.patient.anatomy import Electrodes
+from einthoven.patient.patient import Patient
 
 REST_MV, PLATEAU_MV, FRONT_MS = -85.0, 20.0, 2.0
 TIMES_MS = (10.0, 30.0, 50.0)
@@ -40,12 +41,12 @@ class Finding:
         return bool(self.deviation <= self.limit)
 
 
-def verify(patient: Patient, section: Mapping[str, Any]) -> Iterator[Finding]:
+def verify(patient: Patient, config: Leadfield) -> Iterator[Finding]:
     """Check a patient's stored lead fields; costs two factorisations and the direct solve's.
 
     Args:
-        patient: what was stored.
-        section: the config's `leadfield` section with which it was made.
+        patient: with mesh, fibres, activations and lead fields.
+        config: with which they were made.
 
     Yields:
         one `Finding` per theorem, as it is known.
@@ -54,30 +55,35 @@ def verify(patient: Patient, section: Mapping[str, Any]) -> Iterator[Finding]:
         BadInput: mesh, fibres, electrodes or conductivities that do not fit.
         NotConverged: a solve failed.
     """
-    mesh, names, electrodes = patient.mesh, patient.electrode_names, patient.electrode_points
-    solved, _ = lead_fields(mesh, patient.f0, electrodes, names, **section)
+    mesh, stored, heart = patient.mesh, patient.lead_fields, patient.heart
+    solved = solve_lead_fields(patient, stored.electrodes, config)
+    kept = slice(None) if stored.kept_nodes is None else stored.kept_nodes
     yield Finding("stored lead fields are those of a new solve",
-                  _relative(patient.lead_field, solved[:, patient.kept_nodes]), 1e-5)  # fmt: skip
-    weights = electrode_weights(mesh["points"], skin_faces(mesh), electrodes, names)
-    mutual = weights @ solved.T  # Z_b at electrode a
+                  _relative(stored.lead_field, solved.lead_field[:, kept]), 1e-5)  # fmt: skip
+    weights = electrode_weights(
+        mesh.points, skin_faces(mesh), stored.electrode_points, stored.electrode_names
+    )
+    mutual = weights @ solved.lead_field.T  # Z_b at electrode a
     yield Finding("Z_a at electrode b is Z_b at electrode a", _relative(mutual.T, mutual), 1e-7)
 
-    points, cells = patient.heart
-    sigma = Conductivities.from_section(section)
-    sigma_i = intracellular(patient.f0, sigma.sigma_il, sigma.sigma_it)
-    grad = cell_gradient(p1_gradients(points, cells), cells, solved[:, : len(points)])
+    sigma_i = intracellular(patient.fibers.f0, config)
+    grad = solved.gradients(heart, "raw").grad  # those of the elements: the theorem is theirs
     v_m = _test_potentials(patient)
-    by_lead_field = forward_potential_vm(points, cells, sigma_i, v_m, grad)
-    direct = weights @ direct_potential(mesh, patient.f0, v_m, **section).T
+    by_lead_field = forward_potential_vm(heart, sigma_i, v_m, grad)
+    direct = weights @ direct_potential(patient, v_m, config).T
     yield Finding("the lead-field integral (3) is the direct solution of (1)",
                   _relative(by_lead_field, direct), 1e-7)  # fmt: skip
-    still = forward_potential_vm(points, cells, sigma_i, np.full((1, len(points)), 30.0), grad)
+    still = forward_potential_vm(heart, sigma_i, np.full((1, len(heart.points)), 30.0), grad)
     yield Finding("a heart at one potential has no ECG",
                   float(np.abs(still).max() / np.abs(by_lead_field).max()), 1e-9)  # fmt: skip
-    turn = _rotation(ANGLE_RAD)
-    turned = mesh | {"points": mesh["points"] @ turn.T}
-    again, _ = lead_fields(turned, patient.f0 @ turn.T, electrodes @ turn.T, names, **section)
-    yield Finding("turning the patient changes nothing", _relative(again, solved), 1e-5)
+    rotation = Rotation.from_rotvec(ANGLE_RAD * np.full(3, 1 / np.sqrt(3))).as_matrix()
+    fibers = patient.fibers
+    axes = {name: axis @ rotation.T for name, axis in fibers.arrays().items()}
+    rotated = Patient.of(replace(mesh, points=mesh.points @ rotation.T), replace(fibers, **axes))
+    places = Electrodes(stored.electrode_names, stored.electrode_points @ rotation.T)
+    again = solve_lead_fields(rotated, places, config)
+    yield Finding("rotating the patient changes nothing",
+                  _relative(again.lead_field, solved.lead_field), 1e-5)  # fmt: skip
 
 
 def _relative(values: np.ndarray, reference: np.ndarray) -> float:
@@ -86,14 +92,7 @@ def _relative(values: np.ndarray, reference: np.ndarray) -> float:
 
 def _test_potentials(patient: Patient) -> np.ndarray:
     """[time, heart node] mV: wavefronts of every scenario, and noise."""
-    fronts = [REST_MV + (PLATEAU_MV - REST_MV) * expit((t - tau) / FRONT_MS)
-              for tau in patient.activation.values() for t in TIMES_MS]  # fmt: skip
+    fronts = [REST_MV + (PLATEAU_MV - REST_MV) * expit((t - a.activation_time) / FRONT_MS)
+              for a in patient.activations.values() for t in TIMES_MS]  # fmt: skip
     noise = generator(1, patient.name, "verify").normal(size=len(fronts[0]))
     return np.stack([*fronts, 30.0 * noise]).astype(np.float64)
-
-
-def _rotation(angle: float) -> np.ndarray:
-    """A turn about the axis (1, 1, 1): [3, 3]."""
-    axis = np.full(3, 1 / np.sqrt(3))
-    cross = np.cross(np.eye(3), axis)
-    return np.eye(3) - np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross

@@ -4,25 +4,22 @@ Finite differences of the whole chain after activation: the wave itself is held 
 told is the influence on the lead field and the source, not on conduction.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from einthoven.analysis.patient import Patient
-from einthoven.core.errors import BadInput
+from einthoven.config.models import CONDUCTIVITY_RANGES, Config, Fibers, Leadfield
 from einthoven.core.names import LEADS
 from einthoven.core.tags import Tissue
-from einthoven.ecg.forward import forward_potential
 from einthoven.ecg.leads import twelve_lead
-from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
+from einthoven.ecg.simulate import simulate_ecg
 from einthoven.fibers.ldrb import assign_fibers
-from einthoven.geometry.simplex import cell_gradient, p1_gradients
-from einthoven.leadfield.conductivity import Conductivities, intracellular
 from einthoven.leadfield.skin import electrode_weights, skin_faces
-from einthoven.leadfield.solve import lead_fields
+from einthoven.leadfield.solve import solve_lead_fields
+from einthoven.patient.anatomy import Electrodes
+from einthoven.patient.patient import Patient
 
 UP = np.array([0.0, 0.0, 1.0])
 
@@ -50,46 +47,28 @@ class Chain:
     """The chain from mesh and fibres to the ECG, with one thing changed at a time.
 
     Args:
-        patient: a finished patient.
-        leadfield: the config's `leadfield` section.
-        fibers: the config's `fibers` section.
+        patient: with mesh, fibres, lead fields and activations.
+        config: with which the patient was made.
         scenario: whose activation is used.
-        time: [time] ms, uniform.
+
+    Raises:
+        BadInput: the patient has no such scenario.
     """
 
-    def __init__(
-        self, patient: Patient, leadfield: Mapping[str, Any], fibers: Mapping[str, Any],
-        scenario: str, time: np.ndarray,
-    ):  # fmt: skip
-        self.patient, self.time = patient, time
-        self.leadfield: dict[str, Any] = dict(leadfield)
-        self.fibers: dict[str, Any] = dict(fibers)
-        self.tau, self.beat = patient.tau(scenario), template(ECG_STEP_MS)
+    def __init__(self, patient: Patient, config: Config, scenario: str):
+        self.patient, self.config = patient, config
+        self.activation = patient.activation(scenario)
+        self.electrodes = patient.lead_fields.electrodes
 
     @cached_property
     def base(self) -> np.ndarray:
         """The unchanged ECG [lead, time] mV."""
-        return self.ecg()
+        return self.ecg(self.patient, self.config.leadfield)
 
-    def ecg(
-        self,
-        electrodes: np.ndarray | None = None,
-        f0: np.ndarray | None = None,
-        **conductivities: float,
-    ) -> np.ndarray:
-        """The ECG [lead, time] mV with some things replaced."""
-        patient, section = self.patient, self.leadfield | conductivities
-        electrodes = patient.electrode_points if electrodes is None else electrodes
-        f0 = patient.f0 if f0 is None else f0
-        z, _ = lead_fields(patient.mesh, f0, electrodes, patient.electrode_names, **section)
-        return twelve_lead(patient.electrode_names, self._potential(z, f0, section))
-
-    def _potential(self, z: np.ndarray, f0: np.ndarray, section: Mapping[str, Any]) -> np.ndarray:
-        points, cells = self.patient.heart
-        grad = cell_gradient(p1_gradients(points, cells), cells, z[:, : len(points)])
-        sigma = Conductivities.from_section(section)
-        sigma_i = intracellular(f0, sigma.sigma_il, sigma.sigma_it)
-        return forward_potential(points, cells, sigma_i, self.tau, grad, self.time, self.beat)
+    def ecg(self, patient: Patient, leadfield: Leadfield) -> np.ndarray:
+        """The ECG [lead, time] mV of a changed patient or of changed conductivities."""
+        solved = solve_lead_fields(patient, self.electrodes, leadfield)
+        return simulate_ecg(patient, solved, self.activation, self.config.ecg, leadfield).ecg[0]
 
     def of_electrodes(self, names: Sequence[str], shift_mm: float) -> Iterator[Influence]:
         """Electrodes moved along the skin, each to the left, right, head and feet.
@@ -99,44 +78,46 @@ class Chain:
         Raises:
             BadInput: an electrode that the patient has not.
         """
-        patient = self.patient
-        if unknown := sorted(set(names) - set(patient.electrode_names)):
-            raise BadInput(f"{patient.name}: no electrode {', '.join(unknown)}")
-        rows = [patient.electrode_names.index(name) for name in names]
+        patient, leadfield = self.patient, self.config.leadfield
+        rows = [patient.lead_fields.row(name) for name in names]
         moved = [_moved(patient, row, shift_mm) for row in rows]
         places = np.stack([place for ways in moved for place in ways.values()])
-        z, _ = lead_fields(patient.mesh, patient.f0, places, **self.leadfield)
-        fixed, _ = lead_fields(patient.mesh, patient.f0, patient.electrode_points,
-                               patient.electrode_names, **self.leadfield)  # fmt: skip
-        phi = self._potential(fixed, patient.f0, self.leadfield)
-        phi_moved = iter(self._potential(z, patient.f0, self.leadfield))
+        numbers = np.array([f"moved {k}" for k in range(len(places))])
+        fixed, everywhere = self.electrodes, np.concatenate([self.electrodes.points, places])
+        both = Electrodes(np.concatenate([fixed.names, numbers]), everywhere)
+        solved = solve_lead_fields(patient, both, leadfield)
+        ecg = simulate_ecg(patient, solved, self.activation, self.config.ecg, leadfield)
+        phi, phi_moved = np.split(ecg.electrode_potential[0], [len(fixed.names)])
+        potentials = iter(phi_moved)
         for row, ways in zip(rows, moved):
             for direction in ways:
                 changed = phi.copy()
-                changed[row] = next(phi_moved)
-                ecg = twelve_lead(patient.electrode_names, changed)
-                words = f"{patient.electrode_names[row]} {shift_mm:g} mm to the {direction}"
-                yield self.influence(words, ecg)
+                changed[row] = next(potentials)
+                words = f"{fixed.names[row]} {shift_mm:g} mm to the {direction}"
+                yield self.influence(words, twelve_lead(fixed.names.tolist(), changed))
 
     def of_conductivities(self, factor: float) -> Iterator[Influence]:
         """Each conductivity times a factor; that of the lungs if there are any."""
-        keys = [key for key in self.leadfield if key.startswith("sigma_")]
-        if not np.any(self.patient.mesh["cell_tags"] == Tissue.LUNG):
-            keys.remove("sigma_lung_s_per_m")
-        for key, value in self.leadfield.items():
-            if key in keys:
-                name = key.removesuffix("_s_per_m")
-                yield self.influence(f"{name} x {factor:g}", self.ecg(**{key: factor * value}))
+        leadfield = self.config.leadfield
+        for key in CONDUCTIVITY_RANGES:
+            if key == "sigma_lung_s_per_m" and Tissue.LUNG not in self.patient.mesh.cell_tags:
+                continue
+            changed = leadfield.model_copy(update={key: factor * getattr(leadfield, key)})
+            name = key.removesuffix("_s_per_m")
+            yield self.influence(f"{name} x {factor:g}", self.ecg(self.patient, changed))
 
     def of_fibers(self, degrees: float) -> Iterator[Influence]:
-        """Fibre angles at the endocardium and epicardium, each turned by some degrees."""
-        plain = assign_fibers(self.patient.mesh, **self.fibers).f0
-        base = self.ecg(f0=plain)
+        """Fibre angles at the endocardium and epicardium, each changed by some degrees."""
+        angles = self.config.fibers
+        base = self._ecg_of_angles(angles)
         for key in ("alpha_endo_deg", "alpha_epi_deg"):
-            turned = self.fibers | {key: self.fibers[key] + degrees}
-            f0 = assign_fibers(self.patient.mesh, **turned).f0
+            changed = angles.model_copy(update={key: getattr(angles, key) + degrees})
             words = f"fibres at the {key.split('_')[1]}cardium {degrees:+g} degrees"
-            yield self.influence(words, self.ecg(f0=f0), base)
+            yield self.influence(words, self._ecg_of_angles(changed), base)
+
+    def _ecg_of_angles(self, angles: Fibers) -> np.ndarray:
+        changed = Patient.of(self.patient.mesh, assign_fibers(self.patient, angles))
+        return self.ecg(changed, self.config.leadfield)
 
     def influence(self, change: str, ecg: np.ndarray, base: np.ndarray | None = None) -> Influence:
         """Compare a changed ECG with the unchanged one."""
@@ -155,7 +136,7 @@ class Chain:
 
 def _moved(patient: Patient, row: int, shift_mm: float) -> dict[str, np.ndarray]:
     """Direction -> place [3] mm on the skin, about `shift_mm` along it from the electrode."""
-    points, place = patient.mesh["points"], patient.electrode_points[row]
+    points, place = patient.mesh.points, patient.lead_fields.electrode_points[row]
     skin = skin_faces(patient.mesh)
     a, b, c = points[electrode_weights(points, skin, place[None]).indices]
     normal = np.cross(b - a, c - a)

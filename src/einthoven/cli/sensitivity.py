@@ -17,19 +17,15 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print a table with one row per change."""
-    import numpy as np
     from tabulate import tabulate
 
-    from einthoven.analysis.patient import Patient
     from einthoven.analysis.sensitivity import Chain
     from einthoven.config import load
     from einthoven.core.names import PRECORDIAL_ELECTRODES
+    from einthoven.patient.patient import Patient
 
     config = load(arguments.config)
-    ecg = config.ecg
-    time = ecg.start_ms + np.arange(0, ecg.duration_ms, ecg.dt_ms)
-    chain = Chain(Patient.load(arguments.store), config.leadfield.model_dump(),
-                  config.fibers.model_dump(), arguments.scenario, time)  # fmt: skip
+    chain = Chain(Patient.open(arguments.store), config, arguments.scenario)
     names = arguments.electrodes or list(PRECORDIAL_ELECTRODES)
     rows = [*chain.of_electrodes(names, arguments.shift_mm), *chain.of_conductivities(1.1),
             *chain.of_fibers(10.0)]  # fmt: skip

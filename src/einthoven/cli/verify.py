@@ -12,14 +12,14 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print a line per theorem; raise BadInput if one is broken."""
-    from einthoven.analysis.patient import Patient
     from einthoven.analysis.reciprocity import verify
     from einthoven.config import load
     from einthoven.core.errors import BadInput
+    from einthoven.patient.patient import Patient
 
-    patient = Patient.load(arguments.store)
+    patient = Patient.open(arguments.store)
     broken = []
-    for found in verify(patient, load(arguments.config).leadfield.model_dump()):
+    for found in verify(patient, load(arguments.config).leadfield):
         line = f"{found.theorem}: off by {found.deviation:.1e}, limit {found.limit:.0e}"
         print(f"{'holds ' if found.holds else 'BROKEN'}  {line}", flush=True)
         broken += [] if found.holds else [f"{arguments.store}: {line}"]

@@ -13,7 +13,8 @@ from einthoven.encoders.base import Latents
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.encoders.deepsdf.out_of_distribution import Novelty
 from einthoven.encoders.imported_code import imported_code
-from einthoven.leadfield.conductivity import Conductivities, intracellular
+from einthoven.leadfield.conductivity import intracellular
+from einthoven.patient.heart import Heart
 from einthoven.prediction.body import Body
 from einthoven.prediction.pretrained import Pretrained
 from einthoven.surrogate.inputs import patient_inputs
@@ -107,14 +108,14 @@ def _ecg(
 ) -> dict[str, np.ndarray]:
     """Potentials at the electrodes and the 12 leads, with the conductivities of the training."""
     config = model.config
-    sigma = Conductivities.from_section(config.leadfield.model_dump())
-    sigma_i = intracellular(body.fiber, sigma.sigma_il, sigma.sigma_it)
+    sigma_i = intracellular(body.fiber, config.leadfield)
+    heart = Heart(body.points, body.cells, np.empty((0, 3), int), np.empty(0, int))
     ecg = config.ecg
     time = ecg.start_ms + np.arange(0, ecg.duration_ms, ecg.dt_ms)
     beat = template(ECG_STEP_MS)
     potential = np.stack(
         [
-            forward_potential(body.points, body.cells, sigma_i, tau, grad, time, beat)
+            forward_potential(heart, sigma_i, tau, grad, time, beat)
             for tau in body.activation.values()
         ]
     )

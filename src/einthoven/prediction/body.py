@@ -12,6 +12,9 @@ from einthoven.core.files import Arrays, load_arrays, save_arrays
 from einthoven.core.names import STANDARD_ELECTRODES
 from einthoven.core.seeds import generator
 from einthoven.core.tags import Surface
+from einthoven.patient.anatomy import Anatomy
+from einthoven.patient.mesh import TetMesh
+from einthoven.patient.patient import Patient
 
 SITES = ["points", "faces", "face_tags", "site_names", "site_points", "heart_rotation",
          "heart_origin", "torso_box"]  # fmt: skip
@@ -110,11 +113,9 @@ def _mesh(folder: Path, to: Path, anatomy: Arrays, config: Config) -> Arrays:
         from einthoven.mesh.tetrahedra import tetrahedralise
 
         path = to / "mesh.npz"
-        mesh = tetrahedralise(
-            anatomy["points"], anatomy["faces"], anatomy["face_tags"],
-            anatomy["site_points"][: len(STANDARD_ELECTRODES)], **config.mesh.model_dump(),
-        )  # fmt: skip
-        save_arrays(path, mesh.arrays(), patient=anatomy.attrs["patient"], **mesh.attrs())
+        body = Anatomy.of(anatomy, anatomy.attrs, anatomy.path)
+        refined = body.site_points[: len(STANDARD_ELECTRODES)]
+        tetrahedralise(body.surfaces, refined, config.mesh, body.patient).save(path)
     return load_arrays(path, ["points", "cells"])
 
 
@@ -124,14 +125,15 @@ def _fibers(folder: Path, to: Path, mesh: Arrays, config: Config) -> np.ndarray:
         from einthoven.fibers.ldrb import assign_fibers
 
         try:
-            fibers = assign_fibers(mesh, **config.fibers.model_dump())
+            body = Patient.of(TetMesh.of(mesh, mesh.attrs, mesh.path))
+            fibers = assign_fibers(body, config.fibers)
         except ImportError as error:
             raise BadInput(
                 f"{path}: no such file, and fibres by rules need a solver that is not installed "
                 f"({error}); give fibers.npz with f0 [heart cell, 3]"
             ) from error
         path = to / "fibers.npz"
-        save_arrays(path, fibers._asdict(), patient=mesh.attrs["patient"])
+        fibers.save(path)
     return load_arrays(path, ["f0"])["f0"]
 
 

@@ -13,6 +13,7 @@ from einthoven.ecg.forward import forward_potential
 from einthoven.ecg.leads import twelve_lead
 from einthoven.encoders.base import Encoder
 from einthoven.encoders.deepsdf.out_of_distribution import Novelty
+from einthoven.patient.heart import Heart
 from einthoven.surrogate.ensemble import Surrogate
 from einthoven.surrogate.inputs import Inputs, patient_inputs
 from einthoven.training.task import torch_threads
@@ -61,6 +62,7 @@ def predict_patient(
     n_nodes, n_cells = mesh.attrs["n_heart_nodes"], mesh.attrs["n_heart_cells"]
     points, cells = mesh["points"][:n_nodes], mesh["cells"][:n_cells]
     centroids = points[cells].mean(axis=1)
+    heart = Heart(points, cells, np.empty((0, 3), int), np.empty(0, int))
     shape("f0", fibers["f0"], (n_cells, 3))
     with torch_threads(n_threads):
         heart_grad, spread, timing = _timed(surrogate, encoder, anatomy, centroids, fibers["f0"])
@@ -68,7 +70,7 @@ def predict_patient(
         field_grad, _ = surrogate.predict(at_field)
     potential = np.stack(
         [
-            forward_potential(points, cells, sigma_i,
+            forward_potential(heart, sigma_i,
                               load_arrays(path, ["activation_time"])["activation_time"],
                               heart_grad, time, template)
             for path in activation.values()
