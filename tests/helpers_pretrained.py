@@ -41,12 +41,12 @@ def write_run(results, n_members=2):
                    package="einthoven.surrogate", n_latent=encoder.n_latent,
                    encoder="deepsdf")  # fmt: skip
     if n_members > 1:
-        found = {"n_members": n_members, "factor": 2.0, "spread_deg": 5.0}
+        found = {"n_members": n_members, "factor": 2.0, "sd_deg": 5.0}
         write_json(folder / "uncertainty.json", found)
     (folder / "curve.csv").write_text("epoch,loss,val_angular_error_deg\n1,0.5,\n2,0.25,3.5\n")
     row = {key: {"mean": 1.25, "std": 0.5, "n_patients": 3}
-           for key in ("angular_error_deg", "ecg_rel_l2", "within_50", "within_90",
-                       "spread_rank_correlation")}  # fmt: skip
+           for key in ("angular_error_deg", "ecg_rel_l2", "coverage_50", "coverage_90",
+                       "sd_rank_correlation")}  # fmt: skip
     methods = {"pseudo": row, "deepsdf-refraction": row | {"per_patient": {"p0001": {}}}}
     chamfer = {"chamfer_surface_lv_mm": {"mean": 0.5, "std": 0.1}, "missing_patients": {}}
     write_json(results / "report/metrics.json",

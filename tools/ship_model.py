@@ -91,9 +91,9 @@ def section(model: Pretrained) -> str:
         f"distances near the surfaces of validation patients in mm: {near}.",
         "",
     ]
-    if "within_90" in ours:
+    if "coverage_90" in ours:
         half, most, rank = (
-            spread(ours[key], 2) for key in ("within_50", "within_90", "spread_rank_correlation")
+            spread(ours[key], 2) for key in ("coverage_50", "coverage_90", "sd_rank_correlation")
         )
         lines += [
             f"Stated uncertainty on test patients: {half} of the errors lie within the stated "

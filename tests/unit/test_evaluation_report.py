@@ -132,7 +132,7 @@ def test_pseudo_rows_and_curves(cohort) -> None:
     plain, scaled = (report["methods"][m] for m in ("pseudo", "pseudo-scaled"))
     assert plain["ecg_rel_l2"]["mean"] == pytest.approx(0.5)
     assert scaled["ecg_rel_l2"]["mean"] == pytest.approx(0.0, abs=1e-9)
-    assert plain["angular_error_deg"] == scaled["angular_error_deg"]
+    assert plain["angular_error_deg"] == pytest.approx(scaled["angular_error_deg"])
     assert "seconds_per_lead" not in plain
     curves = load_arrays(root / "curves.npz")
     np.testing.assert_allclose(curves["electrode_deg/pca-mlp"], np.full((2, 10), 10.0))
@@ -196,8 +196,8 @@ def test_an_ecg_that_its_gradients_cannot_explain_is_refused(cohort) -> None:
 def test_a_stated_uncertainty_is_judged_and_an_imported_patients_verdict_told(cohort) -> None:
     """Errors are 10 degrees everywhere; for four of six cells a large spread is stated."""
     root, folders, leadfields = cohort
-    verdict = {
-        "familiar": False,
+    check = {
+        "in_distribution": False,
         "reasons": ["code_sd 9.0 (limit 5.0)"],
         "values": {},
         "limits": {},
@@ -205,16 +205,17 @@ def test_a_stated_uncertainty_is_judged_and_an_imported_patients_verdict_told(co
     paths = []
     for folder in folders:
         path = predict(root, "deepsdf-refraction", folder, degrees=10.0, gain=1.0)
-        spread = np.tile(np.float32([20, 20, 20, 20, 1, 1]), (len(NAMES), 1))
+        sd = np.tile(np.float32([20, 20, 20, 20, 1, 1]), (len(NAMES), 1))
         arrays = load_arrays(path)
-        save_arrays(path, {**arrays, "heart_spread_deg": spread}, n_members=3, novelty=verdict)
+        attrs = {"n_members": 3, "out_of_distribution": check}
+        save_arrays(path, {**arrays, "heart_sd_deg": sd}, **attrs)
         paths.append(path)
     plain = [predict(root, "pca-refraction", f, degrees=10.0, gain=1.0) for f in folders]
     report = run(cohort, {"deepsdf-refraction": paths, "pca-refraction": plain})
     row = report["methods"]["deepsdf-refraction"]
-    assert row["within_90"]["mean"] == pytest.approx(4 / 6)
-    assert row["spread_deg"]["mean"] == pytest.approx(82 / 6)
-    assert "within_90" not in report["methods"]["pca-refraction"]
+    assert row["coverage_90"]["mean"] == pytest.approx(4 / 6)
+    assert row["sd_deg"]["mean"] == pytest.approx(82 / 6)
+    assert "coverage_90" not in report["methods"]["pca-refraction"]
     curves = load_arrays(root / "curves.npz")
     assert curves["reliability/deepsdf-refraction"].shape == (2, 2, 10)
     np.testing.assert_allclose(curves["reliability/deepsdf-refraction"][:, 1], 10.0)
@@ -223,12 +224,12 @@ def test_a_stated_uncertainty_is_judged_and_an_imported_patients_verdict_told(co
         dict(zip(folders, leadfields)),
         {"deepsdf-refraction": {f.name: p for f, p in zip(folders, paths)}}, pseudo, 2.0, "raw",
     )  # fmt: skip
-    assert found["novelty"]["p0003"] == {"deepsdf-refraction": verdict}
+    assert found["out_of_distribution"]["p0003"] == {"deepsdf-refraction": check}
     imported = found | {"chamfer": []}
     (section,) = imported_sections({"imported": imported})
     assert section.content[2].rows[0] == [
         "p0003",
         "deepsdf-refraction",
         "no",
-        verdict["reasons"][0],
+        check["reasons"][0],
     ]

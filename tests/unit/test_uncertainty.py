@@ -1,4 +1,4 @@
-"""Spread of an ensemble: closed forms, calibration of a known distribution, refusals."""
+"""SD of an ensemble: closed forms, calibration of a known distribution, refusals."""
 
 import numpy as np
 import pytest
@@ -9,9 +9,10 @@ from torch import nn
 from einthoven.config.learning import RefractionModel
 from einthoven.core.errors import BadInput
 from einthoven.core.files import write_json
-from einthoven.evaluation.uncertainty import bound_ratio, calibrate, judgement, reliability
 from einthoven.metrics.fields import angular_error_deg
+from einthoven.metrics.reliability import bound_ratio, calibration_metrics, reliability
 from einthoven.report.uncertainty import COLUMNS, reliability_figure, uncertainty_sections
+from einthoven.surrogate.calibration import calibrate
 from einthoven.surrogate.ensemble import Surrogate, angular_deviation_deg, member_files
 from einthoven.surrogate.patients import Sample
 from einthoven.surrogate.train import new_network
@@ -63,41 +64,42 @@ def test_bounds_hold_for_truths_that_are_one_more_draw(n_members):
     members = rng.normal(size=(n_members, 40000, 2))
     truth = rng.normal(size=(40000, 2)) * np.sqrt(1 / (1 + 1 / n_members))
     error = np.linalg.norm(truth - members.mean(0) * np.sqrt(1 / (1 + 1 / n_members)), axis=1)
-    spread = np.sqrt(np.square(members - members.mean(0)).sum((0, 2)) / (2 * (n_members - 1)))
-    found = judgement(error, spread, n_members)
-    assert found["within_50"] == pytest.approx(0.5, abs=0.01)
-    assert found["within_90"] == pytest.approx(0.9, abs=0.01)
+    sd = np.sqrt(np.square(members - members.mean(0)).sum((0, 2)) / (2 * (n_members - 1)))
+    found = calibration_metrics(error, sd, n_members)
+    assert found["coverage_50"] == pytest.approx(0.5, abs=0.01)
+    assert found["coverage_90"] == pytest.approx(0.9, abs=0.01)
 
 
 def test_calibration_finds_a_hidden_factor_and_serves_new_patients():
     members = Surrogate([Tilted(seed, 0.02) for seed in (1, 2, 3, 4)])
     found = calibrate(members, [sample_of(i, seed=100 + i) for i in range(3)])
     assert found["factor"] == pytest.approx(2.5 * np.sqrt((1 + 0.16 / 4) / 1), rel=0.1)
-    assert found["within_50"] == pytest.approx(0.5, abs=1e-3)
+    assert found["coverage_50"] == pytest.approx(0.5, abs=1e-3)
     calibrated = Surrogate(members.networks, found["factor"])
     new = sample_of(7, seed=300)
-    mean, spread = calibrated.predict(new.inputs.at(new.heart))
+    mean, sd = calibrated.predict(new.inputs.at(new.heart))
     error = angular_error_deg(mean, new.grad[:, new.heart].numpy())
-    judged = judgement(error, spread, 4)
-    assert judged["within_50"] == pytest.approx(0.5, abs=0.06)
-    assert judged["within_90"] == pytest.approx(0.9, abs=0.04)
-    assert reliability(error, spread, 4).shape == (2, 10)
+    judged = calibration_metrics(error, sd, 4)
+    assert judged["coverage_50"] == pytest.approx(0.5, abs=0.06)
+    assert judged["coverage_90"] == pytest.approx(0.9, abs=0.04)
+    assert reliability(error, sd, 4).shape == (2, 10)
 
 
-def test_rank_correlation_and_groups_follow_the_spread():
+def test_rank_correlation_and_groups_follow_the_sd():
     rng = np.random.default_rng(2)
-    spread = rng.uniform(0.5, 5, 20000)
-    error = spread * np.linalg.norm(rng.normal(size=(20000, 2)), axis=1)
-    assert judgement(error, spread, 50)["spread_rank_correlation"] > 0.5
-    assert abs(judgement(rng.permutation(error), spread, 50)["spread_rank_correlation"]) < 0.05
-    stated, measured = reliability(error, spread, 1000)
+    sd = rng.uniform(0.5, 5, 20000)
+    error = sd * np.linalg.norm(rng.normal(size=(20000, 2)), axis=1)
+    assert calibration_metrics(error, sd, 50)["sd_rank_correlation"] > 0.5
+    unrelated = calibration_metrics(rng.permutation(error), sd, 50)["sd_rank_correlation"]
+    assert abs(unrelated) < 0.05
+    stated, measured = reliability(error, sd, 1000)
     np.testing.assert_allclose(measured, stated, rtol=0.06)
 
 
 def test_one_network_states_no_uncertainty():
-    with pytest.raises(BadInput, match="one network has no spread"):
+    with pytest.raises(BadInput, match="one network states no SD"):
         bound_ratio(0.5, 1)
-    with pytest.raises(BadInput, match="one network has no spread"):
+    with pytest.raises(BadInput, match="one network states no SD"):
         calibrate(Surrogate([Tilted(1)]), [sample_of(0, 1)])
     inputs = inputs_of(0, ball_patient(0, n_points=20))
     assert Surrogate([Tilted(1)]).predict(inputs)[1] is None
@@ -114,7 +116,7 @@ def test_an_ensemble_comes_from_its_folder_with_its_factor(tmp_path):
                    config=SECTION, data_sha256="", package="einthoven.surrogate", n_latent=5,
                    encoder="balls")  # fmt: skip
     assert len(member_files(tmp_path)) == 2  # member2 is not there
-    write_json(tmp_path / "uncertainty.json", {"n_members": 2, "factor": 2.0, "spread_deg": 1})
+    write_json(tmp_path / "uncertainty.json", {"n_members": 2, "factor": 2.0, "sd_deg": 1})
     assert Surrogate.of_folder(tmp_path, "refraction").factor == 2.0
     write_json(tmp_path / "uncertainty.json", {"n_members": 3, "factor": 2.0})
     with pytest.raises(BadInput, match="calibrated with 3 networks, here are 2"):

@@ -210,7 +210,7 @@ def test_encode_reads_points_writes_code_and_surfaces(trained, tmp_path, capsys)
     for file in (tmp_path / "decoded").iterdir():
         surface = pyvista.read(file)
         assert enclosed_volume(surface.points, surface.regular_faces) > 0, f"{file} is inside out"
-    assert "anna: like the training shapes" in capsys.readouterr().out
+    assert "anna: in distribution" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""From surfaces to lead fields, ECG and verdict by a packed model, in one command."""
+"""From surfaces to lead fields, ECG and check by a packed model, in one command."""
 
 import importlib.util
 import sys
@@ -24,7 +24,7 @@ from einthoven.core.files import load_arrays, read_json, save_arrays
 from einthoven.ecg.forward import forward_potential
 from einthoven.ecg.leads import twelve_lead
 from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
-from einthoven.encoders.deepsdf.out_of_distribution import Novelty, distance_limit
+from einthoven.encoders.deepsdf.out_of_distribution import OutOfDistributionCheck, distance_limit
 from einthoven.encoders.imported_code import imported_code
 from einthoven.imported.anatomy import import_patient
 from einthoven.leadfield.conductivity import intracellular
@@ -80,16 +80,16 @@ def predicted(packed, folder, tmp_path_factory):
 
 def test_what_is_missing_is_made_and_files_are_as_stated(predicted):
     first, second = predicted
-    assert {"mesh.npz", "fibers.npz", "prediction.npz", "verdict.json", "uncertainty.png"} <= {
-        file.name for file in first.iterdir()
-    }
+    made = {file.name for file in first.iterdir()}
+    assert made >= {"mesh.npz", "fibers.npz", "prediction.npz", "out_of_distribution.json",
+                    "uncertainty.png"}  # fmt: skip
     assert "ecg" not in load_arrays(first / "prediction.npz")
     assert not (second / "mesh.npz").exists() and (second / "ecg_sinus.png").stat().st_size > 5000
     a, b = (load_arrays(path / "prediction.npz") for path in predicted)
     np.testing.assert_array_equal(a["heart_grad"], b["heart_grad"])
 
 
-def test_gradients_spread_and_ecg_are_those_of_the_model(predicted, packed):
+def test_gradients_sd_and_ecg_are_those_of_the_model(predicted, packed):
     first, second = predicted
     out, body = load_arrays(second / "prediction.npz"), load_arrays(first / "anatomy.npz")
     mesh, f0 = load_arrays(first / "mesh.npz"), load_arrays(first / "fibers.npz")["f0"]
@@ -100,16 +100,17 @@ def test_gradients_spread_and_ecg_are_those_of_the_model(predicted, packed):
     pose = (body[key] for key in ("heart_rotation", "heart_origin", "torso_box"))
     inputs = patient_inputs(encoder, "x", points[cells].mean(axis=1), f0, body["site_points"][:12],
                             *pose)  # fmt: skip
-    grad, spread = packed.surrogate.predict(inputs)
+    grad, sd = packed.surrogate.predict(inputs)
     np.testing.assert_array_equal(out["heart_grad"], grad)
-    np.testing.assert_array_equal(out["heart_spread_deg"], spread)
+    np.testing.assert_array_equal(out["heart_sd_deg"], sd)
     tau = load_arrays(first / "activation_sinus.npz")["activation_time"]
     potential = forward_potential(points, cells, intracellular(f0, 0.3, 0.03), tau, grad,
                                   out["time"], template(ECG_STEP_MS))  # fmt: skip
     leads = twelve_lead(list(out["electrode_names"]), potential)
     np.testing.assert_allclose(out["ecg"][0], leads, rtol=1e-4, atol=1e-6)
-    assert read_json(second / "verdict.json") == out.attrs["novelty"] | {"patient": "p0500"}
-    assert out.attrs["novelty"]["values"]["spread_deg"] == pytest.approx(spread.mean())
+    check = out.attrs["out_of_distribution"]
+    assert read_json(second / "out_of_distribution.json") == check | {"patient": "p0500"}
+    assert check["values"]["sd_deg"] == pytest.approx(sd.mean())
 
 
 def test_electrodes_of_a_file_are_moved_onto_the_skin_or_refused(
@@ -223,13 +224,14 @@ def test_the_limit_of_the_distance_holds_for_new_codes(d, n):
     assert distance_limit(d, 10**6) == pytest.approx(distance_limit(d, d), rel=1e-3)  # chi-square
 
 
-def test_a_verdict_names_what_exceeds_its_limit():
-    verdict = Novelty({"code_sd": 3.0, "misfit_lv_mm": 0.5}, {"code_sd": 5.0, "misfit_lv_mm": 1.0})
-    assert verdict.familiar
-    told = verdict.with_spread(7.0, 2.0)
-    assert not told.familiar and told.reasons == ["spread_deg 7.0 (limit 4.0)"]
-    assert Novelty.from_json(told.to_json()) == told
-    assert not verdict.with_spread(7.0, float("nan")).familiar  # an unknown limit is none
+def test_a_check_names_what_exceeds_its_limit():
+    limits = {"code_sd": 5.0, "misfit_lv_mm": 1.0}
+    check = OutOfDistributionCheck({"code_sd": 3.0, "misfit_lv_mm": 0.5}, limits)
+    assert check.in_distribution
+    told = check.with_sd(7.0, 2.0)
+    assert not told.in_distribution and told.reasons == ["sd_deg 7.0 (limit 4.0)"]
+    assert OutOfDistributionCheck.from_json(told.to_json()) == told
+    assert not check.with_sd(7.0, float("nan")).in_distribution  # an unknown limit is none
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +241,7 @@ def shipped():
     return Pretrained.load()
 
 
-def verdict_of(model, anatomy):
+def check_of(model, anatomy):
     config = SdfSamples.model_validate(SETUP["sdf_samples"])
     samples = sample_sdf(anatomy, np.random.default_rng(0), config)
     return imported_code(model.encoder, model.encoder_folder, *samples)[2]
@@ -251,7 +253,7 @@ def test_the_shipped_model_is_small_and_its_card_up_to_date(shipped):
     assert f"{tool.BEGIN}{tool.section(shipped)}{tool.END}" in tool.CARD.read_text()
 
 
-def test_bfloat16_changes_hundredths_of_a_degree_and_neither_code_nor_verdict(
+def test_bfloat16_changes_hundredths_of_a_degree_and_neither_code_nor_check(
     predicted, shipped, tmp_path
 ):
     command = ["predict", str(predicted[0]), "--grid", "40"]
@@ -259,7 +261,7 @@ def test_bfloat16_changes_hundredths_of_a_degree_and_neither_code_nor_verdict(
         assert main([*command, "--to", str(tmp_path / name), *options]) == 0
     exact, fast = (load_arrays(tmp_path / name / "prediction.npz") for name in ("exact", "fast"))
     np.testing.assert_array_equal(fast["latent"], exact["latent"])
-    assert fast.attrs["novelty"] == exact.attrs["novelty"]
+    assert fast.attrs["out_of_distribution"] == exact.attrs["out_of_distribution"]
     angle = angular_error_deg(fast["heart_grad"], exact["heart_grad"])
     assert 0.005 < angle.mean() < 0.15
     away = np.linalg.norm(fast["heart_grad"] - exact["heart_grad"], axis=-1)
@@ -268,9 +270,9 @@ def test_bfloat16_changes_hundredths_of_a_degree_and_neither_code_nor_verdict(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("index", range(900, 906))
-def test_new_draws_of_the_shape_models_are_familiar(shipped, index):
-    verdict = verdict_of(shipped, anatomy_of(index)[0])
-    assert verdict.familiar, verdict.reasons
+def test_new_draws_of_the_shape_models_are_in_distribution(shipped, index):
+    check = check_of(shipped, anatomy_of(index)[0])
+    assert check.in_distribution, check.reasons
 
 
 @pytest.mark.slow
@@ -279,7 +281,7 @@ def test_an_anatomy_at_three_standard_deviations_is_not(shipped, signs):
     """In the torso's first modes and in the heart's size; more modes at once make no heart."""
     torso = {"torso_coeffs": [3.0 * sign for sign in signs] + [0.0] * 5}
     heart = {"heart_coeffs": [3.0] + [0.0] * 9}
-    assert not verdict_of(shipped, anatomy_of(900, **torso, **heart)[0]).familiar
+    assert not check_of(shipped, anatomy_of(900, **torso, **heart)[0]).in_distribution
 
 
 @pytest.mark.slow
@@ -291,6 +293,6 @@ def test_real_hearts_in_the_dalhousie_torso_are_not(shipped, tmp_path, name):
     }[name]()  # fmt: skip
     row = write_dalhousie_patient(tmp_path, heart)
     anatomy, _ = import_patient(row, tmp_path / "defect.png", 4.0, "coarse")
-    verdict = verdict_of(shipped, anatomy)
-    assert not verdict.familiar
-    assert {reason.split()[0] for reason in verdict.reasons} >= {"code_sd", "misfit_torso_mm"}
+    check = check_of(shipped, anatomy)
+    assert not check.in_distribution
+    assert {reason.split()[0] for reason in check.reasons} >= {"code_sd", "misfit_torso_mm"}

@@ -97,7 +97,7 @@ def test_kill_9_in_mid_training_costs_no_byte(cohort, undisturbed, tmp_path) -> 
     path, _ = cohort
     code = (
         "import sys, time; import helpers_surrogate as balls; import test_surrogate_restart as t\n"
-        "from einthoven.encoders import loop; from einthoven.surrogate import train\n"
+        "from einthoven.training import loop; from einthoven.surrogate import train\n"
         "loop.CHECKPOINT_S = 0.0; losses = train.SurrogateTask.losses\n"
         "def slow(self, batch): time.sleep(0.2); return losses(self, batch)\n"
         "train.SurrogateTask.losses = slow\n"

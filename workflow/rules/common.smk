@@ -210,7 +210,7 @@ def members_of(wildcards):
 
 
 def uncertainty_of(wildcards):
-    """The calibration of an ensemble's spread; one network has none."""
+    """The calibration of an ensemble's SD; one network has none."""
     if ENSEMBLE[wildcards.model] == 1:
         return []
     return [

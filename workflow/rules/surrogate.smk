@@ -55,7 +55,7 @@ rule uncertainty:
         model="{model}",
         source=source("uncertainty"),
     message:
-        "Calibrate the spread of {wildcards.encoder}-{wildcards.model}"
+        "Calibrate the SD of {wildcards.encoder}-{wildcards.model}"
     script:
         "../scripts/uncertainty.py"
 

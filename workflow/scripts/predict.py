@@ -5,7 +5,7 @@ from pathlib import Path
 from einthoven.config.models import Leadfield
 from einthoven.core.files import load_arrays
 from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
-from einthoven.encoders.deepsdf.out_of_distribution import Novelty
+from einthoven.encoders.deepsdf.out_of_distribution import OutOfDistributionCheck
 from einthoven.encoders.imported_code import with_imported_codes
 from einthoven.encoders.surfaces import stage_file_surfaces
 from einthoven.encoders.train import load_encoder
@@ -16,9 +16,11 @@ from einthoven.surrogate.ensemble import Surrogate
 from einthoven.training.machine import Machine
 
 
-def novelty_of(codes):
-    """The verdict beside the code of an imported patient."""
-    return Novelty.from_json(load_arrays(codes[0]).attrs["novelty"]) if codes else None
+def check_of(codes):
+    """The check beside the code of an imported patient."""
+    if not codes:
+        return None
+    return OutOfDistributionCheck.from_json(load_arrays(codes[0]).attrs["out_of_distribution"])
 
 
 def main(input, output, params, log):
@@ -38,7 +40,7 @@ def main(input, output, params, log):
         time=ecg["time"],
         template=template(ECG_STEP_MS),
         n_threads=Machine.from_environment().n_threads,
-        novelty=novelty_of(input.codes),
+        check=check_of(input.codes),
     )
     log.info("%s: predicted with %s", ecg.attrs["patient"], params.model)
 

@@ -1,12 +1,12 @@
-"""Calibration of an ensemble's spread on validation patients."""
+"""Calibration of an ensemble's SD on validation patients."""
 
 from pathlib import Path
 
 from einthoven.core.files import write_json
 from einthoven.encoders.surfaces import stage_file_surfaces
 from einthoven.encoders.train import load_encoder
-from einthoven.evaluation.uncertainty import calibrate
 from einthoven.run.job import run
+from einthoven.surrogate.calibration import calibrate
 from einthoven.surrogate.ensemble import Surrogate
 from einthoven.surrogate.patients import Patients
 

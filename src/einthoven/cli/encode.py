@@ -49,8 +49,8 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.free_origin:
         place = ", ".join(f"{x:.1f}" for x in encoded.origin)
         print(f"  origin of the patient frame at {place} mm")
-    checked = encoded.novelty
-    words = "like the training shapes" if checked.familiar else "UNLIKE the training shapes: "
+    checked = encoded.check
+    words = "in distribution" if checked.in_distribution else "OUT OF DISTRIBUTION: "
     print(f"{name}: {words}{', '.join(checked.reasons)}; {arguments.to}")
     if arguments.surfaces:
         surfaces = outward_surfaces(encoder, encoded)

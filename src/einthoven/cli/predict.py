@@ -27,7 +27,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write prediction.npz, verdict.json and pictures; print the check's values and limits."""
+    """Write prediction.npz, out_of_distribution.json and pictures; print the check."""
     from einthoven.prediction.apply import draw_prediction, predict_body
     from einthoven.prediction.body import read_body
     from einthoven.prediction.pretrained import SHIPPED, Pretrained
@@ -39,6 +39,6 @@ def run(arguments: argparse.Namespace) -> None:
     draw_prediction(body, to)
     for key, value in checked.values.items():
         print(f"  {key:18s} {value:6.2f}  limit {checked.limits[key]:6.2f}")
-    words = "like the training patients" if checked.familiar else "UNLIKE the training patients"
+    words = "in distribution" if checked.in_distribution else "OUT OF DISTRIBUTION"
     scenarios = ", ".join(body.activation) or "none: no activation_*.npz beside the anatomy"
     print(f"{body.name}: {words}; {len(body.electrodes)} electrodes, ECG of {scenarios}; {to}")

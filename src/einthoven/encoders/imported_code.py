@@ -1,4 +1,4 @@
-"""Codes of patients who are no part of the data set that an encoder was trained on."""
+"""Codes of imported patients, who are no part of the data set that an encoder was trained on."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,14 +10,14 @@ from einthoven.core.files import load_arrays, save_arrays
 from einthoven.core.tags import SDF_SURFACES
 from einthoven.encoders.base import Encoder, Latents
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
-from einthoven.encoders.deepsdf.out_of_distribution import Novelty, novelty
+from einthoven.encoders.deepsdf.out_of_distribution import OutOfDistributionCheck, check_code
 from einthoven.encoders.train import IMPORTED_SPLIT, NEAR_MM
 
 
 def imported_code(
     encoder: DeepSdfEncoder, folder: str | Path, points: np.ndarray, sdf: np.ndarray
-) -> tuple[np.ndarray, dict[str, float], Novelty]:
-    """Code of a new anatomy, how well it fits, and whether the anatomy is a familiar one.
+) -> tuple[np.ndarray, dict[str, float], OutOfDistributionCheck]:
+    """Code of a new anatomy, how well it fits, and the out-of-distribution check.
 
     Args:
         encoder: trained.
@@ -27,7 +27,7 @@ def imported_code(
 
     Returns:
         code [latent] float32; surface -> mean error in mm of the decoded distances within 3 mm of
-        that surface; the verdict.
+        that surface; the check.
 
     Raises:
         BadInput: NaN, wrong shapes, or a folder without validation.json.
@@ -41,10 +41,12 @@ def imported_code(
         for k, name in enumerate(SDF_SURFACES)
         if near[:, k].any()
     }
-    return code, misfit, novelty(encoder, folder, code, misfit)
+    return code, misfit, check_code(encoder, folder, code, misfit)
 
 
-def infer_imported_code(folder: str | Path, sdf_path: str | Path, out_path: str | Path) -> Novelty:
+def write_imported_code(
+    folder: str | Path, sdf_path: str | Path, out_path: str | Path
+) -> OutOfDistributionCheck:
     """Infer a patient's code from samples of its signed distances and write it.
 
     Args:
@@ -58,11 +60,11 @@ def infer_imported_code(folder: str | Path, sdf_path: str | Path, out_path: str 
     """
     samples = load_arrays(sdf_path, ["sdf_points", "sdf"])
     encoder = DeepSdfEncoder.load(folder)
-    code, misfit, verdict = imported_code(encoder, folder, samples["sdf_points"], samples["sdf"])
+    code, misfit, check = imported_code(encoder, folder, samples["sdf_points"], samples["sdf"])
     patient = np.array([str(samples.attrs["patient"])])
     arrays = {"patient": patient, "split": np.array([IMPORTED_SPLIT]), "latent": code[None]}
-    save_arrays(out_path, arrays, near_surface_mm=misfit, novelty=verdict.to_json())
-    return verdict
+    save_arrays(out_path, arrays, near_surface_mm=misfit, out_of_distribution=check.to_json())
+    return check
 
 
 def with_imported_codes(encoder: Encoder, paths: Sequence[str | Path]) -> Encoder:

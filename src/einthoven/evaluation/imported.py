@@ -33,7 +33,7 @@ def imported_rows(
 
     Returns:
         patients: name -> method -> errors, with units in the keys; missing: name -> method ->
-        reason; novelty: name -> method -> whether the model can know such an anatomy;
+        reason; out_of_distribution: name -> method -> whether the model can know such an anatomy;
         without_code: encoder -> why it has no row.
 
     Raises:
@@ -41,7 +41,7 @@ def imported_rows(
     """
     rows: dict[str, dict[str, dict[str, float]]] = {}
     missing: dict[str, dict[str, str]] = {}
-    novelty: dict[str, dict[str, Any]] = {}
+    checks: dict[str, dict[str, Any]] = {}
     for folder, leadfield in patients.items():
         reference = Reference.load(folder, leadfield, gradient)
         row = {
@@ -52,11 +52,11 @@ def imported_rows(
             try:
                 predicted = Prediction.load(files[reference.name], reference)
                 row[method] = patient_errors(reference, predicted).values
-                if predicted.novelty:
-                    novelty.setdefault(reference.name, {})[method] = predicted.novelty
+                if predicted.ood_check:
+                    checks.setdefault(reference.name, {})[method] = predicted.ood_check
             except BadInput as problem:
                 logger.warning("%s, %s: left out: %s", method, reference.name, problem)
                 missing.setdefault(reference.name, {})[method] = str(problem)
         rows[reference.name] = row
-    return {"patients": rows, "missing": missing, "novelty": novelty,
+    return {"patients": rows, "missing": missing, "out_of_distribution": checks,
             "without_code": {"pca": NO_PCA}}  # fmt: skip

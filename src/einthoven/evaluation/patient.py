@@ -12,10 +12,10 @@ from einthoven.core.files import load_arrays
 from einthoven.core.names import PRECORDIAL_ELECTRODES
 from einthoven.core.tags import Tissue
 from einthoven.ecg.intervals import qrs_amplitude, qrs_duration
-from einthoven.evaluation import uncertainty
 from einthoven.geometry.gradient_recovery import apply_operator, gradient_operator
 from einthoven.geometry.simplex import tet_volumes
 from einthoven.metrics import fields as metrics
+from einthoven.metrics import reliability
 from einthoven.metrics.bounds import Bound, activation_bound
 
 HEART_MARGIN_MM = 10.0
@@ -119,11 +119,11 @@ class Prediction:
     potential: np.ndarray
     seconds: dict[str, float]
     """Keys that begin with seconds_; empty where nothing was timed."""
-    heart_spread_deg: np.ndarray | None = None
+    heart_sd_deg: np.ndarray | None = None
     """[electrode, heart cell] stated by an ensemble."""
     n_members: int = 1
-    novelty: dict[str, Any] | None = None
-    """Of an imported patient: encoders.novelty.Novelty as JSON."""
+    ood_check: dict[str, Any] | None = None
+    """Of an imported patient: `OutOfDistributionCheck` as JSON."""
 
     @classmethod
     def load(cls, path: str | Path, reference: Reference) -> Self:
@@ -140,8 +140,9 @@ class Prediction:
                 raise BadInput(f"{path}: other {key} than the reference; predict again")
         seconds = {k: float(v) for k, v in arrays.attrs.items() if k.startswith("seconds_")}
         heart_grad, field_grad, ecg, potential = (arrays[name] for name in names)
-        return cls(heart_grad, field_grad, ecg, potential, seconds, arrays.get("heart_spread_deg"),
-                   arrays.attrs.get("n_members", 1), arrays.attrs.get("novelty"))  # fmt: skip
+        return cls(heart_grad, field_grad, ecg, potential, seconds, arrays.get("heart_sd_deg"),
+                   arrays.attrs.get("n_members", 1),
+                   arrays.attrs.get("out_of_distribution"))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -194,9 +195,9 @@ def patient_errors(reference: Reference, predicted: Prediction) -> PatientErrors
         "torso_rel": metrics.cdf(body_rel, MAGNITUDE_LEVELS),
     }
     curve = None
-    if (spread := predicted.heart_spread_deg) is not None:
-        values |= uncertainty.judgement(heart, spread, predicted.n_members)
-        curve = uncertainty.reliability(heart, spread, predicted.n_members)
+    if (sd := predicted.heart_sd_deg) is not None:
+        values |= reliability.calibration_metrics(heart, sd, predicted.n_members)
+        curve = reliability.reliability(heart, sd, predicted.n_members)
     plain = {key: float(value) for key, value in values.items()}
     return PatientErrors(plain, heart.mean(axis=1), distributions, curve)
 

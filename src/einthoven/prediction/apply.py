@@ -1,4 +1,4 @@
-"""A patient's lead fields, ECG, uncertainty and verdict from a trained pair, without solving."""
+"""A patient's lead fields, ECG, uncertainty and check from a trained pair, without solving."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from einthoven.ecg.leads import twelve_lead
 from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
 from einthoven.encoders.base import Latents
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
-from einthoven.encoders.deepsdf.out_of_distribution import Novelty
+from einthoven.encoders.deepsdf.out_of_distribution import OutOfDistributionCheck
 from einthoven.encoders.imported_code import imported_code
 from einthoven.leadfield.conductivity import intracellular
 from einthoven.patient.heart import Heart
@@ -21,16 +21,16 @@ from einthoven.surrogate.inputs import patient_inputs
 from einthoven.training.precision import bfloat16_layers
 from einthoven.training.task import torch_threads
 
-PREDICTION_FILE, VERDICT_FILE = "prediction.npz", "verdict.json"
+PREDICTION_FILE, CHECK_FILE = "prediction.npz", "out_of_distribution.json"
 
 
 def predict_body(
     model: Pretrained, body: Body, to: str | Path, n_threads: int = 1, fast: bool = False
-) -> Novelty:
-    """Predict one patient and write prediction.npz and verdict.json.
+) -> OutOfDistributionCheck:
+    """Predict one patient and write prediction.npz and out_of_distribution.json.
 
     prediction.npz: `heart_grad` [electrode, heart cell, 3] kOhm/mm at cell centroids, with an
-    ensemble `heart_spread_deg` [electrode, heart cell], `electrode_names`, `electrode_points`,
+    ensemble `heart_sd_deg` [electrode, heart cell], `electrode_names`, `electrode_points`,
     `latent`; if an activation and the nine electrodes of the ECG are there also `time`,
     `scenario`, `electrode_potential` [scenario, electrode, time] mV, `ecg` [scenario, 12, time].
 
@@ -50,26 +50,26 @@ def predict_body(
     """
     names, places = list(body.electrodes), np.array(list(body.electrodes.values()))
     with torch_threads(n_threads):
-        code, _, verdict = imported_code(model.encoder, model.encoder_folder, *body.sdf)
+        code, _, check = imported_code(model.encoder, model.encoder_folder, *body.sdf)
         with bfloat16_layers(fast):
             inputs = patient_inputs(
                 _knowing(model.encoder, body.name, code), body.name,
                 body.points[body.cells].mean(axis=1), body.fiber, places,
                 *(body.anatomy[key] for key in ("heart_rotation", "heart_origin", "torso_box")),
             )  # fmt: skip
-            grad, spread = model.surrogate.predict(inputs)
+            grad, sd = model.surrogate.predict(inputs)
     arrays = {"heart_grad": grad, "electrode_names": np.array(names), "electrode_points": places,
               "latent": code}  # fmt: skip
-    if spread is not None:
-        arrays["heart_spread_deg"] = spread
-        verdict = verdict.with_spread(float(spread.mean()), model.surrogate.usual_spread_deg)
+    if sd is not None:
+        arrays["heart_sd_deg"] = sd
+        check = check.with_sd(float(sd.mean()), model.surrogate.usual_sd_deg)
     if body.activation and set(STANDARD_ELECTRODES) <= set(names):
         arrays |= _ecg(model, body, names, grad)
-    found = verdict.to_json()
-    save_arrays(Path(to) / PREDICTION_FILE, arrays, patient=body.name, novelty=found,
+    found = check.to_json()
+    save_arrays(Path(to) / PREDICTION_FILE, arrays, patient=body.name, out_of_distribution=found,
                 n_members=len(model.surrogate.networks))  # fmt: skip
-    write_json(Path(to) / VERDICT_FILE, found | {"patient": body.name})
-    return verdict
+    write_json(Path(to) / CHECK_FILE, found | {"patient": body.name})
+    return check
 
 
 def draw_prediction(body: Body, to: str | Path) -> list[Path]:
@@ -85,10 +85,10 @@ def draw_prediction(body: Body, to: str | Path) -> list[Path]:
         )
         for scenario, ecg in zip(found.get("scenario", ()), found.get("ecg", ()))
     }
-    if "heart_spread_deg" in found:
+    if "heart_sd_deg" in found:
         figures["uncertainty.png"] = torso_map_figure(
             body.anatomy["points"], skin_of(body.anatomy), found["electrode_points"],
-            {body.name: found["heart_spread_deg"].mean(axis=1)},
+            {body.name: found["heart_sd_deg"].mean(axis=1)},
             "stated deviation of the direction, mean over the heart (degrees)",
         )  # fmt: skip
     for name, figure in figures.items():

@@ -12,7 +12,7 @@ from einthoven.core.seeds import generator
 from einthoven.encoders.deepsdf.decoded import decoded_surfaces
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.encoders.deepsdf.from_points import SurfacePoints, code_from_points
-from einthoven.encoders.deepsdf.out_of_distribution import Novelty, novelty
+from einthoven.encoders.deepsdf.out_of_distribution import OutOfDistributionCheck, check_code
 from einthoven.encoders.imported_code import imported_code
 from einthoven.encoders.train import IMPORTED_SPLIT
 from einthoven.geometry.simplex import enclosed_volume
@@ -32,20 +32,20 @@ class EncodedAnatomy:
         latent: [latent].
         origin: [3] mm, of the patient frame in the frame of what was given.
         residual_mm: surface -> error of the decoded distances there; none for surfaces not given.
-        novelty: the out-of-distribution check.
+        check: the out-of-distribution check.
     """
 
     latent: np.ndarray
     origin: np.ndarray
     residual_mm: dict[str, float]
-    novelty: Novelty
+    check: OutOfDistributionCheck
 
     def save(self, path: str | Path, name: str) -> None:
         """Write the file of codes of this one imported patient."""
         arrays = {"patient": np.array([name]), "split": np.array([IMPORTED_SPLIT]),
                   "latent": self.latent[None]}  # fmt: skip
-        save_arrays(path, arrays, near_surface_mm=self.residual_mm,
-                    novelty=self.novelty.to_json(), origin_mm=self.origin.tolist())  # fmt: skip
+        attrs = {"near_surface_mm": self.residual_mm, "origin_mm": self.origin.tolist()}
+        save_arrays(path, arrays, **attrs, out_of_distribution=self.check.to_json())
 
 
 def encode_surfaces(
@@ -79,7 +79,7 @@ def encode_points(
     """Code of points on surfaces; arguments and errors as of `code_from_points`."""
     found = code_from_points(encoder, given, noise_mm, free_origin)
     # Noisy points lie off every surface, so that their residual says nothing about the shape.
-    return EncodedAnatomy(*found, novelty(encoder, folder, found.latent, {}))
+    return EncodedAnatomy(*found, check_code(encoder, folder, found.latent, {}))
 
 
 def outward_surfaces(

@@ -12,7 +12,7 @@ from einthoven.core.files import Arrays, load_arrays, save_arrays
 from einthoven.ecg.forward import forward_potential
 from einthoven.ecg.leads import twelve_lead
 from einthoven.encoders.base import Encoder
-from einthoven.encoders.deepsdf.out_of_distribution import Novelty
+from einthoven.encoders.deepsdf.out_of_distribution import OutOfDistributionCheck
 from einthoven.patient.heart import Heart
 from einthoven.surrogate.ensemble import Surrogate
 from einthoven.surrogate.inputs import Inputs, patient_inputs
@@ -31,7 +31,7 @@ def predict_patient(
     time: np.ndarray,
     template: tuple[np.ndarray, np.ndarray],
     n_threads: int = 1,
-    novelty: Novelty | None = None,
+    check: OutOfDistributionCheck | None = None,
 ) -> None:
     """Predict a held-out patient and write `heart_grad`, `field_grad` and the ECG.
 
@@ -46,7 +46,7 @@ def predict_patient(
         time: [time] ms.
         template: action potential: time [sample] ms and V_m [sample] mV.
         n_threads: torch threads, also those of the timing.
-        novelty: of an imported patient; the file repeats it, with the spread of an ensemble.
+        check: of an imported patient; the file repeats it, with the SD of an ensemble.
 
     Raises:
         BadInput: a file is missing or broken, the patient has no code, shapes do not fit.
@@ -65,7 +65,7 @@ def predict_patient(
     heart = Heart(points, cells, np.empty((0, 3), int), np.empty(0, int))
     shape("f0", fibers["f0"], (n_cells, 3))
     with torch_threads(n_threads):
-        heart_grad, spread, timing = _timed(surrogate, encoder, anatomy, centroids, fibers["f0"])
+        heart_grad, sd, timing = _timed(surrogate, encoder, anatomy, centroids, fibers["f0"])
         at_field = _inputs(encoder, anatomy, field["field_points"], field["field_fiber"])
         field_grad, _ = surrogate.predict(at_field)
     potential = np.stack(
@@ -86,13 +86,13 @@ def predict_patient(
         "electrode_names": np.array(names),
         "time": time,
     }
-    if spread is not None:
-        arrays["heart_spread_deg"] = spread
-        novelty = novelty and novelty.with_spread(float(spread.mean()), surrogate.usual_spread_deg)
+    if sd is not None:
+        arrays["heart_sd_deg"] = sd
+        check = check and check.with_sd(float(sd.mean()), surrogate.usual_sd_deg)
     save_arrays(out_path, arrays, patient=_name(anatomy), model=model,
                 encoder=encoder.name, n_points=int(n_cells), threads=n_threads,
                 n_members=len(surrogate.networks),
-                novelty=novelty and novelty.to_json(), **timing)  # fmt: skip
+                out_of_distribution=check and check.to_json(), **timing)  # fmt: skip
 
 
 def _name(anatomy: Arrays) -> str:
@@ -112,7 +112,7 @@ def _timed(
     centroids: np.ndarray,
     fiber: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
-    """Gradients in the heart for all electrodes, their spread, seconds per lead in two ways.
+    """Gradients in the heart for all electrodes, their SD, seconds per lead in two ways.
 
     `seconds_per_lead` shares one evaluation for all electrodes among them;
     `seconds_single_lead` is one electrode alone (the paper's batch size 1). Both hold the
@@ -123,13 +123,13 @@ def _timed(
     ready = clock.perf_counter()
     surrogate.predict(inputs.at(slice(0, 64)))  # buffers and thread pools exist now
     begin = clock.perf_counter()
-    grad, spread = surrogate.predict(inputs)
+    grad, sd = surrogate.predict(inputs)
     end = clock.perf_counter()
     surrogate.predict(inputs.seen_from(slice(0, 1)))
     single = clock.perf_counter() - end
     return (
         grad,
-        spread,
+        sd,
         {
             "seconds_inputs": ready - start,
             "seconds_network": end - begin,

@@ -41,7 +41,7 @@ def imported_sections(metrics: Mapping[str, Any]) -> list[Section]:
                     ["patient", "code", "torso", "lv", "rv", "epi"], decoded,
                     "Chamfer distance between decoded and true surface in mm.",
                 ),
-                Table(["patient", "method", "familiar", "beyond its limit"], _verdicts(imported),
+                Table(["patient", "method", "in distribution", "beyond"], _checks(imported),
                       "Whether the anatomy is like those of the training; if not, believe the "
                       "finite elements."),
             ],
@@ -49,10 +49,10 @@ def imported_sections(metrics: Mapping[str, Any]) -> list[Section]:
     ]  # fmt: skip
 
 
-def _verdicts(imported: Mapping[str, Any]) -> list[list[str]]:
+def _checks(imported: Mapping[str, Any]) -> list[list[str]]:
     return [
-        [patient, method, "yes" if its["familiar"] else "no", "; ".join(its["reasons"])]
-        for patient, methods in imported["novelty"].items()
+        [patient, method, "yes" if its["in_distribution"] else "no", "; ".join(its["reasons"])]
+        for patient, methods in imported["out_of_distribution"].items()
         for method, its in methods.items()
     ]
 

@@ -11,10 +11,10 @@ from einthoven.report.page import Picture, Section, Table
 
 COLUMNS = {
     "angle in the heart (°)": "angular_error_deg",
-    "stated deviation (°)": "spread_deg",
-    "within the stated 50 %": "within_50",
-    "within the stated 90 %": "within_90",
-    "rank correlation": "spread_rank_correlation",
+    "ensemble SD (°)": "sd_deg",
+    "coverage of the stated 50 %": "coverage_50",
+    "coverage of the stated 90 %": "coverage_90",
+    "rank correlation": "sd_rank_correlation",
 }
 PREFIX = "reliability/"
 
@@ -44,7 +44,7 @@ def reliability_figure(curves: Mapping[str, np.ndarray]) -> Figure:
 def uncertainty_sections(
     metrics: Mapping[str, Any], curves: Mapping[str, np.ndarray]
 ) -> list[Section]:
-    """How far the spread of the ensembles tells their errors on test patients."""
+    """How far the SD of the ensembles tells their errors on test patients."""
     known = {k.removeprefix(PREFIX): v for k, v in curves.items() if k.startswith(PREFIX)}
     if not known:
         return []

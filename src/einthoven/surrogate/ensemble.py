@@ -21,17 +21,17 @@ MODEL_FILE, UNCERTAINTY_FILE = "model.safetensors", "uncertainty.json"
 
 @dataclass(frozen=True)
 class Surrogate:
-    """The mean of its networks is the prediction; their spread, calibrated, its uncertainty.
+    """The mean of its networks is the prediction; their SD, calibrated, its uncertainty.
 
     Args:
         networks: one or more.
-        factor: by which the spread is multiplied, from validation patients (1: as it is).
-        usual_spread_deg: mean calibrated spread of validation patients, if known.
+        factor: by which the SD is multiplied, from validation patients (1: as it is).
+        usual_sd_deg: mean calibrated SD of validation patients, if known.
     """
 
     networks: Sequence[nn.Module]
     factor: float = 1.0
-    usual_spread_deg: float = math.nan
+    usual_sd_deg: float = math.nan
 
     @classmethod
     def load(
@@ -54,7 +54,7 @@ class Surrogate:
                 f"{len(networks)}; run the rule uncertainty again"
             )
         factor = between(f"{uncertainty}: factor", found["factor"], 1e-3, 1e3)
-        return cls(networks, factor, found["spread_deg"])
+        return cls(networks, factor, found["sd_deg"])
 
     @classmethod
     def of_folder(cls, folder: str | Path, model: str) -> Self:
@@ -66,9 +66,9 @@ class Surrogate:
     def predict(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray | None]:
         """Lead-field gradients of one patient and their angular standard deviation.
 
-        The spread is the deviation of a network's direction from that of the mean, per axis
+        The SD is that of a network's direction from that of the mean, per axis
         across it, times the factor; with s its value, angles are distributed as in
-        `evaluation.uncertainty`.
+        `metrics.reliability`.
 
         Returns:
             [electrode, point, 3] float32 in kOhm/mm, and [electrode, point] float32 in degrees,
@@ -77,13 +77,13 @@ class Surrogate:
         if len(self.networks) == 1:
             return predict_gradient(self.networks[0], inputs), None
         size = (len(inputs.electrodes), len(inputs.points))
-        mean, spread = np.empty((*size, 3), np.float32), np.empty(size, np.float32)
+        mean, sd = np.empty((*size, 3), np.float32), np.empty(size, np.float32)
         for block in blocks(*size):
             part = inputs.at(block)
             grads = np.stack([predict_gradient(network, part) for network in self.networks])
             mean[:, block] = grads.mean(axis=0)
-            spread[:, block] = self.factor * angular_deviation_deg(grads)
-        return mean, spread
+            sd[:, block] = self.factor * angular_deviation_deg(grads)
+        return mean, sd
 
 
 def angular_deviation_deg(grads: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Whether an anatomy is like those that the models were trained on: a verdict with its numbers."""
+"""Whether an anatomy is like those that the models were trained on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,23 +14,23 @@ from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 
 LEVEL = 0.99
 """Share of new training-like codes whose distance is below the limit, if codes are normal."""
-MISFIT_FACTOR, SPREAD_FACTOR = 2.0, 2.0
-"""Limits of misfit and spread, in means over validation patients."""
+MISFIT_FACTOR, SD_FACTOR = 2.0, 2.0
+"""Limits of misfit and ensemble SD, in means over validation patients."""
 VALIDATION_FILE = "validation.json"
 
 
 @dataclass(frozen=True)
-class Novelty:
-    """Measures of strangeness and the limits beyond which a prediction is not to be believed.
+class OutOfDistributionCheck:
+    """Measures of a patient and the limits beyond which a prediction is not to be believed.
 
     `code_sd`: Mahalanobis distance of the code from the training codes; `misfit_{surface}_mm`:
-    error of the decoded distances near that surface; `spread_deg`: mean uncertainty in the heart.
+    error of the decoded distances near that surface; `sd_deg`: mean ensemble SD in the heart.
     """
 
     values: dict[str, float]
     limits: dict[str, float]
     reasons: list[str] = field(init=False)
-    """What exceeds its limit, in words; empty for a familiar anatomy."""
+    """What exceeds its limit, in words; empty for an anatomy in distribution."""
 
     def __post_init__(self) -> None:
         beyond = [key for key, value in self.values.items() if not value <= self.limits[key]]
@@ -38,20 +38,20 @@ class Novelty:
         object.__setattr__(self, "reasons", words)
 
     @property
-    def familiar(self) -> bool:
+    def in_distribution(self) -> bool:
         """Nothing exceeds its limit."""
         return not self.reasons
 
-    def with_spread(self, spread_deg: float, validation_deg: float) -> Self:
-        """The verdict with the mean spread of an ensemble, held against validation patients."""
+    def with_sd(self, sd_deg: float, validation_deg: float) -> Self:
+        """The check with the mean SD of an ensemble, held against validation patients."""
         return type(self)(
-            self.values | {"spread_deg": spread_deg},
-            self.limits | {"spread_deg": SPREAD_FACTOR * validation_deg},
+            self.values | {"sd_deg": sd_deg},
+            self.limits | {"sd_deg": SD_FACTOR * validation_deg},
         )
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in metrics.json and in the attributes of code files."""
-        return {"familiar": self.familiar, "reasons": self.reasons,
+        return {"in_distribution": self.in_distribution, "reasons": self.reasons,
                 "values": self.values, "limits": self.limits}  # fmt: skip
 
     @classmethod
@@ -60,12 +60,12 @@ class Novelty:
         return cls(dict(found["values"]), dict(found["limits"]))
 
 
-def novelty(
+def check_code(
     encoder: DeepSdfEncoder,
     folder: str | Path,
     latent: np.ndarray,
     misfit_mm: Mapping[str, float],
-) -> Novelty:
+) -> OutOfDistributionCheck:
     """Hold a code and its misfit against the patients of the encoder's training.
 
     Args:
@@ -84,13 +84,13 @@ def novelty(
     for surface, error in misfit_mm.items():
         values[f"misfit_{surface}_mm"] = float(error)
         limits[f"misfit_{surface}_mm"] = MISFIT_FACTOR * usual[surface]
-    return Novelty(values, limits)
+    return OutOfDistributionCheck(values, limits)
 
 
 def code_distance(encoder: DeepSdfEncoder, latent: np.ndarray) -> float:
     """Mahalanobis distance from the training codes, in standard deviations."""
-    away = np.asarray(latent, dtype=np.float64) - encoder.prior.mean
-    return float(np.sqrt(away @ np.linalg.solve(encoder.prior.covariance, away)))
+    residual = np.asarray(latent, dtype=np.float64) - encoder.prior.mean
+    return float(np.sqrt(residual @ np.linalg.solve(encoder.prior.covariance, residual)))
 
 
 def distance_limit(n_latent: int, n_train: int) -> float:
@@ -98,8 +98,8 @@ def distance_limit(n_latent: int, n_train: int) -> float:
 
     The square follows chi-square if mean and covariance are known. They are estimated from few
     codes, so it is Hotelling's: d (n^2 - 1) / (n (n - d)) times F(d, n - d), which tends to
-    chi-square. With no more codes than numbers in a code the covariance says nothing, and the
-    narrower chi-square limit finds every new code strange.
+    chi-square. With no more codes than numbers in a code the covariance says nothing, and by the
+    narrower chi-square limit every new code is out of distribution.
     """
     d, n = n_latent, n_train
     if n <= d:
