@@ -1,8 +1,7 @@
 """Purkinje trees on both endocardia and the times at which they reach the muscle.
 
 Trees grow by the fractal rule of Sahli Costabal, Hurtado, Kuhl, "Generating Purkinje networks in
-the human heart", J. Biomech. 49:2455 (2016), doi:10.1016/j.jbiomech.2015.12.025, in the package
-fractal-tree. A junction with the muscle (PMJ) is a tip of the tree; its time is the shortest path
+the human heart", J. Biomech. 49:2455 (2016), doi:10.1016/j.jbiomech.2015.12.025. A junction with the muscle (PMJ) is a tip of the tree; its time is the shortest path
 along the tree over the conduction speed.
 """
 
@@ -82,21 +81,24 @@ def coverage_gap(junctions: np.ndarray, surface_points: np.ndarray) -> float:
 
 
 def path_lengths(points: np.ndarray, edges: np.ndarray, root: int = 0) -> np.ndarray:
-    """Length of the shortest path along the tree from the root to each node, mm [tree_node].
+    """Length of the path along the tree from the root to each node, mm [tree_node].
 
     Raises:
         StepFailed: the tree is in pieces.
     """
-    import networkx as nx
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import breadth_first_order
 
-    graph: nx.Graph = nx.Graph()
-    graph.add_nodes_from(range(len(points)))
-    lengths = np.linalg.norm(points[edges[:, 0]] - points[edges[:, 1]], axis=1)
-    graph.add_weighted_edges_from(zip(*edges.T.tolist(), lengths.tolist()))
-    reached = nx.single_source_dijkstra_path_length(graph, root)
-    if len(reached) < len(points):
-        raise StepFailed(f"purkinje: {len(points) - len(reached)} tree nodes are cut off the root")
-    return np.array([reached[node] for node in range(len(points))])
+    ones = np.ones(len(edges))
+    graph = coo_array((ones, edges.T), shape=(len(points), len(points))).tocsr()
+    order, before = breadth_first_order(graph, root, directed=False)
+    if len(order) < len(points):
+        raise StepFailed(f"purkinje: {len(points) - len(order)} tree nodes are cut off the root")
+    steps = np.linalg.norm(points[order[1:]] - points[before[order[1:]]], axis=1)
+    lengths = np.zeros(len(points))
+    for node, mother, step in zip(order[1:], before[order[1:]], steps):
+        lengths[node] = lengths[mother] + step
+    return lengths
 
 
 def _tips(edges: np.ndarray, n_nodes: int) -> np.ndarray:
