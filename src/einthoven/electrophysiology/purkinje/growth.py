@@ -150,7 +150,7 @@ def _unit(a: np.ndarray) -> np.ndarray:
 
 @numba.njit(cache=True)
 def _plus(a: np.ndarray, factor: float, b: np.ndarray) -> np.ndarray:
-    """a + factor b; spelled out, as array expressions take seconds to compile."""
+    """Sum of a and factor times b; spelled out, as array expressions take seconds to compile."""
     return np.array([a[0] + factor * b[0], a[1] + factor * b[1], a[2] + factor * b[2]])
 
 

@@ -1,8 +1,9 @@
 """Purkinje trees on both endocardia and the times at which they reach the muscle.
 
 Trees grow by the fractal rule of Sahli Costabal, Hurtado, Kuhl, "Generating Purkinje networks in
-the human heart", J. Biomech. 49:2455 (2016), doi:10.1016/j.jbiomech.2015.12.025. A junction with the muscle (PMJ) is a tip of the tree; its time is the shortest path
-along the tree over the conduction speed.
+the human heart", J. Biomech. 49:2455 (2016), doi:10.1016/j.jbiomech.2015.12.025. A junction with
+the muscle (PMJ) is a tip of the tree; its time is the path along the tree over the conduction
+speed.
 """
 
 import numpy as np
