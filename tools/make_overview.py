@@ -11,14 +11,19 @@ import matplotlib.image
 import numpy as np
 
 from einthoven.core.files import atomic, load_arrays, read_json
-from einthoven.plots import scene
+from einthoven.patient.anatomy import Anatomy
+from einthoven.patient.patient import Patient
 from einthoven.plots.ecg_paper import ecg_figure
+from einthoven.plots.scene import grid_figure
 from einthoven.plots.style import new_figure
-from einthoven.report import gallery
+from einthoven.report.cohort import body_image
+from einthoven.report.ecg import QRS_WINDOW_MS
+from einthoven.report.lead_field import ELECTRODE, streamline_figure
 from einthoven.report.page import png_bytes
+from einthoven.report.run import shown_method
 
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "pictures" / "overview.png"
-ELECTRODE, SCENARIO, SHOWN = "LA", "sinus", 4
+SCENARIO, SHOWN = "sinus", 4
 
 
 def image_of(figure) -> np.ndarray:
@@ -26,29 +31,31 @@ def image_of(figure) -> np.ndarray:
     return matplotlib.image.imread(io.BytesIO(png_bytes(figure)))
 
 
+def ecg_of(patient: Patient, predicted: dict, method: str):
+    """The QRS complex of the three methods on ECG paper."""
+    ecg = patient.ecg
+    j = [str(s) for s in ecg.scenario].index(SCENARIO)
+    early = ecg.time < QRS_WINDOW_MS[1]
+    traces = {"fem": ecg.ecg[j], method: predicted["ecg"][j], "pseudo": ecg.ecg_pseudo[j]}
+    shown = {name: trace[:, early] for name, trace in traces.items()}
+    return ecg_figure(ecg.time[early], shown, f"{patient.name}, sinus rhythm")
+
+
 def main(results: Path) -> None:
     """Compose three rows: patients, lead field, ECG."""
     metrics = read_json(results / "report/metrics.json")
-    method, test = gallery.shown_method(metrics), metrics["patients"]
-    folder = results / "patients" / test[0]
-    anatomies = [load_arrays(results / "patients" / p / "anatomy.npz") for p in test[:SHOWN]]
-    mesh, ecg = load_arrays(folder / "mesh.npz"), load_arrays(folder / "ecg.npz")
-    solved = load_arrays(folder / "leadfield_b0.npz")
-    n = len(solved["electrode_names"])
-    patients = scene.grid_figure(
-        [scene.anatomy_image(a, n) for a in anatomies], test[:SHOWN], SHOWN
-    )
+    method, test = shown_method(metrics), metrics["patients"]
+    patient = Patient.open(results / "patients" / test[0])
+    names = patient.lead_fields.electrode_names
+    bodies = [Anatomy.load(results / "patients" / p / "anatomy.npz") for p in test[:SHOWN]]
     predicted = load_arrays(results / "predictions" / method / f"{test[0]}.npz")
-    k = [str(n) for n in solved["electrode_names"]].index(ELECTRODE)
-    lines = gallery.field_section(
-        mesh, solved["lead_field"][k], ELECTRODE, predicted["heart_grad"][k], method
+    gradient = predicted["heart_grad"][patient.field.electrode_names.tolist().index(ELECTRODE)]
+    figures = (
+        grid_figure([body_image(body, len(names)) for body in bodies], test[:SHOWN], SHOWN),
+        streamline_figure(patient, gradient, method),
+        ecg_of(patient, predicted, method),
     )
-    j = [str(s) for s in ecg["scenario"]].index(SCENARIO)
-    early = ecg["time"] < gallery.QRS_WINDOW_MS[1]
-    traces = {"fem": ecg["ecg"][j], method: predicted["ecg"][j], "pseudo": ecg["ecg_pseudo"][j]}
-    shown = {name: trace[:, early] for name, trace in traces.items()}
-    paper = ecg_figure(ecg["time"][early], shown, f"{test[0]}, sinus rhythm")
-    rows = [image_of(f) for f in (patients, lines.content[0].image, paper)]
+    rows = [image_of(figure) for figure in figures]
     heights = [row.shape[0] / row.shape[1] for row in rows]
     figure = new_figure(9.0, 9.0 * sum(heights))
     for axes, row in zip(figure.subplots(3, 1, gridspec_kw={"height_ratios": heights}), rows):

@@ -15,7 +15,8 @@ from einthoven.plots.errors import (
     electrode_error_figure,
     torso_map_figure,
 )
-from einthoven.report.page import Picture, Section, Table, png_bytes, write_report
+from einthoven.report.page import Picture, Section, Table, png_bytes, write_page
+from einthoven.report.run import shown_method
 
 TIME = np.arange(-20.0, 200.0)
 
@@ -84,7 +85,7 @@ def test_report_is_self_contained_escaped_and_reproducible(tmp_path):
     figure = comparison_figure({"pseudo": (15.0, 1.0)}, "error (degrees)")
     section = Section("Results", "a < b", [Table(["m", "x"], [["<i>", "1"]]), Picture(figure, "c")])
     for name in ("a.html", "b.html"):
-        write_report(tmp_path / name, "Title", "lead", [section], ["p0003 is missing"])
+        write_page(tmp_path / name, "Title", "lead", [section], ["p0003 is missing"])
     page = (tmp_path / "a.html").read_text()
     assert page == (tmp_path / "b.html").read_text()
     sources = re.findall(r'(?:src|href)="([^"]*)"', page)
@@ -94,8 +95,6 @@ def test_report_is_self_contained_escaped_and_reproducible(tmp_path):
 
 
 def test_pictures_show_a_fixed_method_whatever_the_test_errors():
-    from einthoven.report.gallery import shown_method
-
     def metrics(**errors):
         return {"methods": {m: {"angular_error_deg": {"mean": e}} for m, e in errors.items()}}
 

@@ -52,8 +52,6 @@ MANY_ARGUMENTS = {
     "fibers/ldrb.py: frames_from_fields",
     "mesh/gmsh_worker.py: mesh_volumes",
     "mesh/tetrahedra.py: tetrahedralise",
-    "plots/errors.py: torso_map_figure",
-    "plots/scene.py: heart_image",
     "prediction/held_out.py: predict_patient",
     "prediction/torchscript.py: forward",
     "samples/field.py: sample_field",

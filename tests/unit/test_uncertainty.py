@@ -11,7 +11,8 @@ from einthoven.core.errors import BadInput
 from einthoven.core.files import write_json
 from einthoven.metrics.fields import angular_error_deg
 from einthoven.metrics.reliability import bound_ratio, calibration_metrics, reliability
-from einthoven.report.uncertainty import COLUMNS, reliability_figure, uncertainty_sections
+from einthoven.plots.reliability import reliability_figure
+from einthoven.report.uncertainty import COLUMNS, uncertainty_sections
 from einthoven.surrogate.calibration import calibrate
 from einthoven.surrogate.ensemble import Surrogate, angular_deviation_deg, member_files
 from einthoven.surrogate.patients import Sample

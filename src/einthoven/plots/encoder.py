@@ -1,21 +1,20 @@
-"""How well anatomies are rebuilt: error against what was given, and one rebuilt body."""
+"""How well anatomies are rebuilt: error against the data given, and one rebuilt body."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pyvista as pv
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from einthoven.plots.scene import FRONT, LEFT_BACK, grid_figure, render, surface
+from einthoven.plots.scene import FRONT, LEFT_BACK, grid_figure, new_plotter, render, surface
 from einthoven.plots.style import TISSUE_COLOURS, house_style, new_figure
 
 HEART = ("lv", "rv", "epi")
 MARKERS = "osD^"
 COLOURS = ("#0072B2", "#009E73", "#E69F00", "#CC79A7")
 NEAR_MM = 10.0
-"""Points that far outside the heart's box are shown with it."""
+"""Points up to this far outside the heart's box are shown with it."""
 SIZE_PX = (560, 620)
 
 
@@ -102,9 +101,7 @@ def rebuilt_figure(
     images, titles = [], []
     for whole, points, view in ((True, given, FRONT), (False, at_heart, LEFT_BACK)):
         for what, surfaces in (("true", truth), ("decoded", decoded)):
-            plotter = pv.Plotter(off_screen=True, window_size=list(SIZE_PX))
-            plotter.background_color = pv.Color("white")
-            plotter.renderer.enable_depth_peeling(8)  # the heart shows through the skin
+            plotter = new_plotter(*SIZE_PX)
             for name in surfaces if whole else HEART:
                 colour = TISSUE_COLOURS["skin" if name == "torso" else name]
                 opacity = {"torso": 0.25, "epi": 0.35}.get(name, 1.0)

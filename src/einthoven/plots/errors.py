@@ -17,7 +17,7 @@ def cdf_figure(
     xlabels: Mapping[str, str],
     xlimits: Mapping[str, float],
 ) -> Figure:
-    """Cumulative error distributions, one panel a region or quantity (the paper's Fig. 6).
+    """Cumulative error distributions, one panel a region or quantity (Fig. 6 of Dokuchaev 2026).
 
     Args:
         curves: panel title -> method -> (levels [level], share [patient, level]).
@@ -60,7 +60,7 @@ def cdf_figure(
 def electrode_error_figure(
     errors: Mapping[str, np.ndarray], electrodes: Sequence[str], patients: Sequence[str]
 ) -> Figure:
-    """Mean angular error per patient and electrode (the paper's Fig. 7), electrodes sorted.
+    """Mean angular error per patient and electrode (Fig. 7 of Dokuchaev 2026), electrodes sorted.
 
     Args:
         errors: method -> [patient, electrode] degrees.
@@ -90,11 +90,8 @@ def torso_map_figure(
     electrode_points: np.ndarray,
     values: Mapping[str, np.ndarray],
     label: str,
-    names: Sequence[str] = (),
-    cmap: str = SEQUENTIAL,
-    symmetric: bool = False,
 ) -> Figure:
-    """Values at electrodes drawn on the torso seen from the front (the paper's Fig. 8).
+    """Values at electrodes drawn on the torso seen from the front (Fig. 8 of Dokuchaev 2026).
 
     Electrodes on the back, if there are any, are drawn on the torso seen from behind.
 
@@ -103,18 +100,14 @@ def torso_map_figure(
         electrode_points: [electrode, 3] mm.
         values: panel title -> [electrode].
         label: name and unit of the value.
-        names: electrode names to write beside the markers.
-        cmap: matplotlib colour map.
-        symmetric: centre the colours on zero.
     """
     normal = _face_normals(skin_points, skin_faces)
     near = cKDTree(skin_points[skin_faces].mean(axis=1)).query(electrode_points)[1]
     behind = normal[near, 1] > BACK_COSINE
     views = [(1, ~behind)] + [(-1, behind)] * bool(behind.any())
     figure = new_figure(3.4 * len(values) + 0.8, 4.6 * len(views))
-    top = max(float(np.nanmax(np.abs(v))) for v in values.values())
-    limits = (-top, top) if symmetric else (min(float(np.nanmin(v)) for v in values.values()), top)
-    style = {"cmap": cmap, "vmin": limits[0], "vmax": limits[1]}
+    known = np.concatenate([value[~np.isnan(value)] for value in values.values()])
+    style = {"cmap": SEQUENTIAL, "vmin": known.min(), "vmax": known.max()}
     with house_style():
         panels = figure.subplots(len(views), len(values), sharey=True, squeeze=False)
         for row, (side, shown) in zip(panels, views):
@@ -123,9 +116,6 @@ def torso_map_figure(
                 places = electrode_points[shown]
                 marks = axes.scatter(places[:, 0], places[:, 2], c=value[shown], s=70,
                                      edgecolor="black", lw=0.5, zorder=3, **style)  # fmt: skip
-                for name, point in zip(np.asarray(names)[shown] if len(names) else [], places):
-                    axes.annotate(name, (point[0], point[2]), xytext=(5, 4), size=6,
-                                  textcoords="offset points", zorder=4)  # fmt: skip
                 axes.set(title=title if side > 0 else f"{title}, from behind",
                          xlabel="x, to the patient's left (mm)", aspect="equal")  # fmt: skip
             row[0].set_ylabel("z, to the head (mm)")

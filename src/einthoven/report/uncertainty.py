@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from einthoven.plots.style import house_style, look, new_figure
+from einthoven.plots.reliability import reliability_figure
+from einthoven.plots.style import look
 from einthoven.report.page import Picture, Section, Table
 
 COLUMNS = {
@@ -17,28 +17,6 @@ COLUMNS = {
     "rank correlation": "sd_rank_correlation",
 }
 PREFIX = "reliability/"
-
-
-def reliability_figure(curves: Mapping[str, np.ndarray]) -> Figure:
-    """Measured against stated median of the angular error; on the diagonal they agree.
-
-    Args:
-        curves: method -> [patient, 2, group] degrees: stated, measured.
-    """
-    figure = new_figure(5.2, 4.4)
-    with house_style():
-        axes = figure.subplots()
-        top = 1.05 * max(float(its.max()) for its in curves.values())
-        axes.plot([0, top], [0, top], color="#999999", lw=1)
-        for method, its in curves.items():
-            colour, _, label = look(method)
-            axes.plot(*its.transpose(1, 2, 0), color=colour, alpha=0.3, lw=0.8)
-            axes.plot(*its.mean(axis=0), color=colour, marker="o", ms=4, label=label)
-        axes.set(xlabel="stated median (degrees)", ylabel="median of the angular errors (degrees)",
-                 xlim=(0, top), ylim=(0, top), aspect="equal")  # fmt: skip
-        axes.grid(alpha=0.25)
-        axes.legend(loc="upper left")
-    return figure
 
 
 def uncertainty_sections(

@@ -1,0 +1,47 @@
+"""Section on the virtual patients: who was drawn, what they look like, where they are sampled."""
+
+import numpy as np
+
+from einthoven.core.names import STANDARD_ELECTRODES
+from einthoven.core.tags import Tissue
+from einthoven.patient.anatomy import Anatomy
+from einthoven.plots.body import anatomy_image
+from einthoven.plots.design import coefficients_figure, samples_figure
+from einthoven.plots.scene import grid_figure
+from einthoven.report.page import Picture, Section
+from einthoven.report.run import FinishedRun
+
+
+def cohort_section(run: FinishedRun) -> Section:
+    """Pictures of patients, of the design and of the samples of one patient."""
+    sdf, field = run.example.sdf, run.example.field
+    coefficients = (
+        np.array([getattr(patient, key) for patient in run.cohort])
+        for key in ("heart_coeffs", "torso_coeffs", "pose_coeffs")
+    )
+    split = np.array([patient.split for patient in run.cohort])
+    images = [body_image(anatomy, len(field.electrode_names)) for anatomy in run.anatomies]
+    titles = [f"{anatomy.patient} ({anatomy.split})" for anatomy in run.anatomies]
+    present = np.unique(field.field_tissue)
+    tissues = {int(t): t.name.lower().replace("_", " ") for t in Tissue if t in present}
+    samples = samples_figure(
+        sdf.sdf_points, sdf.sdf, field.field_points, field.field_tissue, tissues
+    )
+    return Section("Virtual patients", "", [
+        Picture(grid_figure(images, titles),
+                "Virtual patients from the front: LV (orange) and RV (blue) cavities, myocardium "
+                "(red), electrodes of the 12-lead ECG (black) and of the grid (grey)."),
+        Picture(coefficients_figure(*coefficients, split),
+                "Latin-hypercube design of shape and pose coefficients."),
+        Picture(samples,
+                "A transverse slab of 20 mm through the heart: samples of the four signed "
+                "distances, and points at which the gradient of the lead field is stored."),
+    ])  # fmt: skip
+
+
+def body_image(anatomy: Anatomy, n_electrodes: int) -> np.ndarray:
+    """Torso with its heart and its first electrodes, those of the 12-lead ECG in black."""
+    names, places = anatomy.site_names[:n_electrodes], anatomy.site_points[:n_electrodes]
+    standard = np.isin(names, STANDARD_ELECTRODES)
+    electrodes = {"black": places[standard], "#6F6F6F": places[~standard]}
+    return anatomy_image(anatomy.points, anatomy.faces, anatomy.face_tags, electrodes)

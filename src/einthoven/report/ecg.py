@@ -1,0 +1,33 @@
+"""Section with the 12-lead ECGs of one patient."""
+
+from einthoven.plots.ecg_paper import ecg_figure
+from einthoven.report.page import Picture, Section, Table
+from einthoven.report.run import SCENARIO_NAMES, FinishedRun
+
+QRS_WINDOW_MS = (-20.0, 220.0)
+
+
+def ecg_section(run: FinishedRun) -> Section:
+    """ECGs of FEM, one surrogate and pseudo lead field, a print per scenario."""
+    ecg, predicted = run.example.ecg, run.predictions[run.method]["ecg"]
+    time = ecg.time
+    qrs = (time >= QRS_WINDOW_MS[0]) & (time <= QRS_WINDOW_MS[1])
+    content: list[Table | Picture] = []
+    for k, scenario in enumerate(map(str, ecg.scenario)):
+        traces = {
+            "pseudo": ecg.ecg_pseudo[k][:, qrs],
+            "fem": ecg.ecg[k][:, qrs],
+            run.method: predicted[k][:, qrs],
+        }
+        title = f"{ecg.patient}, {SCENARIO_NAMES.get(scenario, scenario)}"
+        caption = f"{title}: QRS duration by FEM {float(ecg.qrs_duration[k]):.0f} ms."
+        content.append(Picture(ecg_figure(time[qrs], traces, title), caption))
+    whole = {"fem": ecg.ecg[0], run.method: predicted[0]}
+    content.append(
+        Picture(
+            ecg_figure(time, whole, f"{ecg.patient}, whole beat"),
+            "With one action potential everywhere (V_m = U(t − τ), as in the paper) the T wave "
+            "runs against the QRS complex; real T waves need gradients of duration.",
+        )
+    )
+    return Section("12-lead ECG", "", content)

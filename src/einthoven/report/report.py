@@ -1,0 +1,36 @@
+"""The page of a run: its sections in order."""
+
+from pathlib import Path
+
+from einthoven.core.version import __version__
+from einthoven.evaluation.tables import missing_lines
+from einthoven.report.cohort import cohort_section
+from einthoven.report.ecg import ecg_section
+from einthoven.report.errors import error_section
+from einthoven.report.imported import imported_sections
+from einthoven.report.lead_field import field_section
+from einthoven.report.page import write_page
+from einthoven.report.patient import patient_section
+from einthoven.report.population import calibration_section
+from einthoven.report.results import encoder_section, results_section
+from einthoven.report.run import FinishedRun
+from einthoven.report.uncertainty import uncertainty_sections
+
+
+def write_report(path: str | Path, run: FinishedRun) -> None:
+    """Write the self-contained page of a finished run."""
+    sections = [
+        results_section(run),
+        encoder_section(run),
+        ecg_section(run),
+        error_section(run),
+        field_section(run),
+        cohort_section(run),
+        calibration_section(run.population),
+        patient_section(run),
+        *uncertainty_sections(run.metrics, run.curves),
+        *imported_sections(run.metrics),
+    ]
+    n_test = len(run.metrics["patients"])
+    lead = f"einthoven {__version__}: {len(run.cohort)} virtual patients, {n_test} held out."
+    write_page(path, "Lead-field surrogates", lead, sections, missing_lines(run.metrics))

@@ -1,0 +1,45 @@
+"""What the report shows of a run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from einthoven.core.files import Arrays
+from einthoven.patient.anatomy import Anatomy
+from einthoven.patient.parameters import PatientParameters
+from einthoven.patient.patient import Patient
+
+SHOWN_FIRST = ("deepsdf-refraction", "pca-refraction", "deepsdf-mlp", "pca-mlp")
+SCENARIO_NAMES = {"sinus": "sinus rhythm", "lbbb": "left bundle branch block", "crt": "CRT pacing"}
+
+
+@dataclass(frozen=True, eq=False)
+class FinishedRun:
+    """Results of a run and the patients of the pictures.
+
+    Attributes:
+        metrics: of metrics.json. curves: of curves.npz. population: of calibration.json.
+        cohort: parameters of all virtual patients.
+        anatomies: of the patients drawn side by side.
+        example: the test patient of all other pictures, with every stage.
+        predictions: method -> arrays predicted for the example.
+    """
+
+    metrics: Mapping[str, Any]
+    curves: Arrays
+    population: Mapping[str, Any]
+    cohort: Sequence[PatientParameters]
+    anatomies: Sequence[Anatomy]
+    example: Patient
+    predictions: Mapping[str, Arrays]
+
+    @cached_property
+    def method(self) -> str:
+        """The method of the pictures."""
+        return shown_method(self.metrics)
+
+
+def shown_method(metrics: Mapping[str, Any]) -> str:
+    """The method of the pictures: by a fixed order, since test errors must not choose one."""
+    return next(method for method in SHOWN_FIRST if method in metrics["methods"])
