@@ -5,12 +5,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from einthoven.core.errors import BadInput
 from einthoven.core.files import read_attrs
-from einthoven.dataset.layout import PATIENT_FORMAT, PATIENT_LAYOUT, STAGE_LAYOUT
-from einthoven.dataset.store import open_store, values_of
 from einthoven.patient.activation import Activation, PurkinjeTree
 from einthoven.patient.anatomy import Anatomy
 from einthoven.patient.ecg import Ecg
@@ -18,8 +14,17 @@ from einthoven.patient.fibers import Coordinates, Fibers
 from einthoven.patient.heart import Heart
 from einthoven.patient.leadfields import LeadFields
 from einthoven.patient.mesh import TetMesh
+from einthoven.patient.parameters import PatientParameters
 from einthoven.patient.samples import FieldSamples, SdfSamples
 from einthoven.patient.stage import Stage
+from einthoven.patient.store import (
+    FILE_OF,
+    name_in,
+    read_activations,
+    read_lead_fields,
+    read_parameters,
+    read_stage,
+)
 
 SINGLE: dict[str, type[Stage]] = {
     "anatomy": Anatomy,
@@ -32,8 +37,6 @@ SINGLE: dict[str, type[Stage]] = {
     "field": FieldSamples,
 }
 """Stages of which a patient has one."""
-FILES = {"coordinates": "fibers"}
-"""Stages that lie in the file of another one."""
 
 
 class Patient:
@@ -75,15 +78,17 @@ class Patient:
         """A patient from the files of some of its stages, and from no other ones.
 
         Args:
-            files: stage -> file; `activation` and `leadfield` -> files.
+            files: stage -> file; `activation` and `leadfield` -> files; `cohort` -> JSON.
 
         Raises:
             BadInput: the files are of several patients.
         """
         stages: dict[str, Callable[[], Any]] = {}
         for stage, kind in SINGLE.items():
-            if file := files.get(FILES.get(stage, stage)):
+            if file := files.get(FILE_OF.get(stage, stage)):
                 stages[stage] = partial(kind.load, file)
+        if cohort := files.pop("cohort", None):
+            stages["parameters"] = partial(PatientParameters.load, cohort)
         if times := files.get("activation"):
             stages["activations"] = partial(_by_scenario, times)
         if batches := files.get("leadfield"):
@@ -98,9 +103,10 @@ class Patient:
         return cls(name, stages, file.parent)
 
     @classmethod
-    def of(cls, *stages: Stage) -> Self:
+    def of(cls, *stages: Stage | PatientParameters) -> Self:
         """A patient from stages in memory; activations of several scenarios go together."""
-        known = {kind: name for name, kind in SINGLE.items()} | {LeadFields: "lead_fields"}
+        known: dict[type, str] = {kind: name for name, kind in SINGLE.items()}
+        known |= {LeadFields: "lead_fields", PatientParameters: "parameters"}
         found: dict[str, Any] = {known[type(s)]: s for s in stages if type(s) in known}
         activations = {s.scenario: s for s in stages if isinstance(s, Activation)}
         found |= {"activations": activations} if activations else {}
@@ -108,15 +114,13 @@ class Patient:
 
     @classmethod
     def _of_store(cls, path: Path) -> Self:
-        with open_store(path) as root:
-            if root.attrs.get("format") != PATIENT_FORMAT:
-                raise BadInput(f"{path}: not the store of one patient; results/dataset/patients")
-            name = str(root.attrs["patient"])
+        name = name_in(path)
         stages: dict[str, Callable[[], Any]] = {
-            stage: partial(_from_store, path, kind) for stage, kind in SINGLE.items()
+            stage: partial(read_stage, path, kind) for stage, kind in SINGLE.items()
         }
-        stages["activations"] = partial(_activations_of, path)
-        stages["lead_fields"] = partial(_lead_fields_of, path)
+        stages["activations"] = partial(read_activations, path)
+        stages["lead_fields"] = partial(read_lead_fields, path)
+        stages["parameters"] = partial(read_parameters, path)
         return cls(name, stages, path)
 
     def has(self, stage: str) -> bool:
@@ -130,6 +134,11 @@ class Patient:
         if stage not in self._read:
             self._read[stage] = self._stages[stage]()
         return self._read[stage]
+
+    @property
+    def parameters(self) -> PatientParameters:
+        """Split and coefficients."""
+        return self._stage("parameters")
 
     @property
     def anatomy(self) -> Anatomy:
@@ -215,50 +224,3 @@ def _same[T](stage: T) -> T:
 def _by_scenario(paths: Sequence[str | Path]) -> dict[str, Activation]:
     found = [Activation.load(path) for path in paths]
     return {activation.scenario: activation for activation in found}
-
-
-def _from_store[S: Stage](path: Path, kind: type[S]) -> S:
-    """A stage from a patient's store; sites for electrodes are the electrodes themselves."""
-    group = FILES.get(kind.stage, kind.stage)
-    stored = {v.stage_name: v.name for v in PATIENT_LAYOUT[group]}
-    stored |= {"site_names": "electrode", "site_points": "electrode_points"}
-    with open_store(path) as root:
-        if kind.stage == "field":
-            points = values_of(root, "anatomy/electrode_points")
-        arrays = {}
-        for variable in STAGE_LAYOUT[kind.stage]:
-            name = variable.stage_name
-            if name == "electrode_points" and kind.stage == "field":
-                arrays[name] = points
-            elif stored.get(name) and f"{group}/{stored[name]}" in root:
-                arrays[name] = values_of(root, f"{group}/{stored[name]}")
-        attrs = {**root.attrs, **root[group].attrs}
-    return kind.of(arrays, attrs, path)
-
-
-def _activations_of(path: Path) -> dict[str, Activation]:
-    with open_store(path) as root:
-        names = [v.name for v in PATIENT_LAYOUT["activation"]]
-        scenarios, times, nodes, starts, owner = (
-            values_of(root, f"activation/{name}") for name in names
-        )
-        name = str(root.attrs["patient"])
-    return {
-        str(scenario): Activation(
-            patient=name, scenario=str(scenario), activation_time=times[k],
-            source_nodes=nodes[owner == k], source_times=starts[owner == k],
-        )
-        for k, scenario in enumerate(scenarios)
-    }  # fmt: skip
-
-
-def _lead_fields_of(path: Path) -> LeadFields:
-    with open_store(path) as root:
-        kept = {v.name: values_of(root, f"leadfield/{v.name}") for v in PATIENT_LAYOUT["leadfield"]}
-        points = values_of(root, "anatomy/electrode_points")
-        name = str(root.attrs["patient"])
-    names = np.array([str(n) for n in kept["electrode"]])
-    return LeadFields(
-        patient=name, lead_field=kept["lead_field"], electrode_names=names,
-        electrode_points=points, residual=kept["residual"], kept_nodes=kept["kept_nodes"],
-    )  # fmt: skip
