@@ -7,7 +7,8 @@ import numpy as np
 from einthoven.core.files import save_arrays, write_json
 from einthoven.core.names import LEADS, patient_name
 from einthoven.core.seeds import generator
-from einthoven.dataset.patient_store import SINGLE_STAGES, write_patient_store
+from einthoven.patient.patient import Patient
+from einthoven.patient.write_store import write_store
 
 ELECTRODES = ("RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6", "A000")
 SCENARIOS = ("sinus", "lbbb")
@@ -20,6 +21,9 @@ def _unit(rng: np.random.Generator, n: int) -> np.ndarray:
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
+STAGES = ("anatomy", "mesh", "fibers", "purkinje", "ecg", "sdf", "field")
+
+
 def stage_arrays(index: int, n_nodes: int = 30, n_points: int = 100) -> dict[str, dict]:
     """Random arrays of all stages; sizes of meshes differ from patient to patient."""
     rng = generator(7, index)
@@ -30,6 +34,9 @@ def stage_arrays(index: int, n_nodes: int = 30, n_points: int = 100) -> dict[str
     signal = (len(SCENARIOS), len(LEADS), n_time)
     f32 = np.float32
     sites = normal(size=(count + 2, 3))
+    cells = rng.integers(0, n_nodes, (n_cells, 4)).astype(np.int32)
+    cells[:n_heart_cells] %= n_heart
+    cells[0, 0] = n_heart - 1
     arrays = {
         "anatomy": dict(
             points=normal(size=(9, 3)), faces=rng.integers(0, 9, (14, 3)).astype(np.int32),
@@ -41,8 +48,8 @@ def stage_arrays(index: int, n_nodes: int = 30, n_points: int = 100) -> dict[str
         ),
         "mesh": dict(
             points=normal(size=(n_nodes, 3)),
-            cells=rng.integers(0, n_nodes, (n_cells, 4)).astype(np.int32),
-            cell_tags=rng.integers(1, 5, n_cells).astype(np.int8),
+            cells=cells,
+            cell_tags=np.repeat([1, 4], [n_heart_cells, n_cells - n_heart_cells]).astype(np.int8),
             facets=rng.integers(0, n_nodes, (11, 3)).astype(np.int32),
             facet_tags=rng.integers(1, 8, 11).astype(np.int8),
         ),
@@ -76,7 +83,7 @@ def stage_arrays(index: int, n_nodes: int = 30, n_points: int = 100) -> dict[str
             field_tissue=rng.integers(1, 5, n_points).astype(np.int8),
             field_sdf=normal(size=(n_points, 4)).astype(f32), field_fiber=_unit(rng, n_points),
             field_grad=normal(size=(count, n_points, 3)).astype(f32),
-            electrode_names=np.array(ELECTRODES),
+            electrode_names=np.array(ELECTRODES), electrode_points=sites[:count],
         ),
     }  # fmt: skip
     for scenario in SCENARIOS:
@@ -94,7 +101,15 @@ def stage_arrays(index: int, n_nodes: int = 30, n_points: int = 100) -> dict[str
     return arrays
 
 
-def write_stages(folder: Path, index: int, changes: dict[str, dict] | None = None) -> dict:
+def write_patient_store(path, cohort, stages, activation, leadfield, whole_body=False) -> None:
+    """The store of a patient from the files that `write_stages` wrote."""
+    files = {**stages, "activation": list(activation.values()), "leadfield": leadfield}
+    write_store(path, Patient.of_files(cohort=cohort, **files), whole_body)
+
+
+def write_stages(
+    folder: Path, index: int, changes: dict[str, dict] | None = None, name: str = ""
+) -> dict:
     """Write all stage files of one patient; return the arguments of `write_patient_store`."""
     arrays = stage_arrays(index)
     for stage, change in (changes or {}).items():
@@ -102,16 +117,17 @@ def write_stages(folder: Path, index: int, changes: dict[str, dict] | None = Non
     attrs = {f"activation_{name}": {"scenario": name} for name in SCENARIOS}
     attrs["anatomy"] = {"split": SPLITS[index % 3], "volumes_ml": {"lv": 120.0, "rv": 130.0}}
     for stage, members in arrays.items():
-        more = {"patient": patient_name(index), "seconds": index, **attrs.get(stage, {})}
+        more = {"patient": name or patient_name(index), "seconds": index, **attrs.get(stage, {})}
         save_arrays(folder / f"{stage}.npz", members, **more)
     rng = generator(8, index)
-    cohort = {"patient": patient_name(index), "index": index, "split": SPLITS[index % 3]}
+    cohort = {"patient": name or patient_name(index), "index": index, "split": SPLITS[index % 3]}
+    cohort |= dict.fromkeys(("sex", "height_cm", "bmi"))
     for key, n in (("heart_coeffs", 10), ("torso_coeffs", 10), ("pose_coeffs", 6)):
         cohort[key] = rng.uniform(-1, 1, n).tolist()
     write_json(folder / "cohort.json", cohort)
     return {
         "cohort": folder / "cohort.json",
-        "stages": {stage: folder / f"{stage}.npz" for stage in SINGLE_STAGES},
+        "stages": {stage: folder / f"{stage}.npz" for stage in STAGES},
         "activation": {s: folder / f"activation_{s}.npz" for s in SCENARIOS},
         "leadfield": [folder / f"leadfield_b{b}.npz" for b in range(2)],
     }

@@ -7,7 +7,14 @@ import dask
 import numpy as np
 import pytest
 import xarray as xr
-from helpers_dataset import ELECTRODES, SCENARIOS, stage_arrays, write_patient, write_stages
+from helpers_dataset import (
+    ELECTRODES,
+    SCENARIOS,
+    stage_arrays,
+    write_patient,
+    write_patient_store,
+    write_stages,
+)
 from zarr.storage import ZipStore
 
 from einthoven.core.errors import BadInput
@@ -17,7 +24,6 @@ from einthoven.dataset.checker import check_store
 from einthoven.dataset.consolidate import consolidate
 from einthoven.dataset.layout import DATASET_LAYOUT, PATIENT_LAYOUT
 from einthoven.dataset.loaders import open_group, open_tree
-from einthoven.dataset.patient_store import write_patient_store
 from einthoven.dataset.region import region_of_interest
 
 CONFIG = {"mesh": {"heart_edge_mm": 4.0}}
@@ -144,9 +150,12 @@ def test_both_stores_pass_their_check(stores, dataset):
     "changes, message",
     [
         ({"fibers": {"f0": np.full((20, 3), np.nan)}}, "fibers: f0: holds NaN"),
-        ({"fibers": {"uvc_z": np.zeros(5)}}, "fibers/uvc_z: heart_node has length 5"),
-        ({"mesh": {"cell_tags": np.full(50, 300)}}, "mesh: cell_tags: int64 does not fit int8"),
-        ({"mesh": {"points": np.zeros(3)}}, "mesh: points: 1 dimensions"),
+        ({"fibers": {"uvc_z": np.zeros(5)}}, "uvc_z: heart_node has length 5, elsewhere 12"),
+        (
+            {"mesh": {"cell_tags": np.repeat([1, 300], [20, 30])}},
+            "mesh: cell_tags: int64 does not fit int8",
+        ),
+        ({"mesh": {"points": np.zeros(3)}}, "mesh.npz: points: shape"),
         ({"ecg": {"electrode_names": np.array(ELECTRODES[::-1])}}, "ecg: electrode names differ"),
     ],
 )
@@ -159,7 +168,7 @@ def test_contradicting_stage_files_are_refused(tmp_path, changes, message):
 def test_missing_variable_names_the_rule(tmp_path):
     arguments = write_stages(tmp_path, 0)
     arguments["stages"]["fibers"] = arguments["stages"]["sdf"]
-    with pytest.raises(BadInput, match="fibers: lacks f0; re-run the rule fibers"):
+    with pytest.raises(BadInput, match="lacks f0, s0, n0; re-run the rule fibers"):
         write_patient_store(tmp_path / "x.zarr.zip", **arguments)
 
 

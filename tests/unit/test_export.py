@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 import pyvista as pv
-from helpers_dataset import ELECTRODES, SCENARIOS, write_patient, write_stages
+from helpers_dataset import ELECTRODES, SCENARIOS, write_patient, write_patient_store, write_stages
 
 from einthoven.cli import main
 from einthoven.core.files import load_arrays, save_arrays
-from einthoven.dataset.patient_store import write_patient_store
 from einthoven.geometry.carp import read_carp
 from einthoven.patient.patient import Patient
 from einthoven.publish.arrays import on_cells, on_nodes

@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-from helpers_dataset import write_stages
+from helpers_dataset import write_patient_store, write_stages
 
 from einthoven.core.errors import BadInput
-from einthoven.core.files import load_arrays, save_arrays, write_json
+from einthoven.core.files import write_json
 from einthoven.dataset.checker import check_store
 from einthoven.dataset.consolidate import LICENCE, NOT_OURS, consolidate
-from einthoven.dataset.patient_store import write_patient_store
 from einthoven.dataset.store import open_store, values_of
 from einthoven.encoders.base import Latents
 from einthoven.encoders.imported_code import with_imported_codes
@@ -18,13 +17,12 @@ from einthoven.imported.anatomy import cohort_entry
 
 
 def write_patient(folder, index, imported):
-    files = write_stages(folder / f"{index}", index)
+    name, changes = "", {}
     if imported:
-        name = f"imported-{index}"
+        name, changes = f"imported-{index}", {"anatomy": {"latent_pca": np.full(23, np.nan)}}
+    files = write_stages(folder / f"{index}", index, changes, name)
+    if imported:
         write_json(files["cohort"], cohort_entry(name))
-        anatomy = load_arrays(files["stages"]["anatomy"])
-        anatomy["latent_pca"] = np.full(23, np.nan)
-        save_arrays(files["stages"]["anatomy"], anatomy, patient=name)
     path = folder / f"{index}.zarr.zip"
     write_patient_store(path, **files)
     return path
@@ -53,10 +51,9 @@ def test_imported_patients_pass_the_check_without_coefficients(stores):
 
 
 def test_a_half_known_score_is_still_an_error(stores, tmp_path):
-    files = write_stages(tmp_path / "half", 1)
-    anatomy = load_arrays(files["stages"]["anatomy"])
-    anatomy["latent_pca"][3] = np.nan
-    save_arrays(files["stages"]["anatomy"], anatomy, patient="p0001")
+    latent = np.zeros(23)
+    latent[3] = np.nan
+    files = write_stages(tmp_path / "half", 1, {"anatomy": {"latent_pca": latent}})
     with pytest.raises(BadInput, match="latent_pca"):
         write_patient_store(tmp_path / "half.zarr.zip", **files)
 

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers_dataset import write_stages
+from helpers_dataset import write_patient_store, write_stages
 
 from einthoven.cli import main
 from einthoven.core.files import save_arrays, write_json
 from einthoven.dataset.consolidate import consolidate
-from einthoven.dataset.patient_store import write_patient_store
 from einthoven.run.records import PREFIX, faults_of, read_records, record_lines
 
 JOB = """
