@@ -4,8 +4,15 @@ from functools import lru_cache
 
 import numpy as np
 
+from einthoven.config.models import Fibers, Purkinje
 from einthoven.core.tags import Surface, Tissue
+from einthoven.electrophysiology.purkinje.tree import grow_tree
+from einthoven.fibers.coordinates import ventricular_coordinates
+from einthoven.fibers.fields import solve_wall_fields
+from einthoven.fibers.ldrb import assign_fibers
 from einthoven.geometry.simplex import tet_volumes, triangle_area_vectors
+from einthoven.patient.mesh import TetMesh
+from einthoven.patient.patient import Patient
 
 LV_OUTER, LV_INNER = (33.0, 33.0, 72.0), (23.0, 23.0, 62.0)
 RV_OUTER, RV_INNER = (44.0, 34.0, 62.0), (40.0, 30.0, 58.0)
@@ -54,7 +61,7 @@ def _gauge(points, radii, x=0.0):
     return np.linalg.norm((points - [x, 0, 0]) / radii, axis=1)
 
 
-def _mesh_arrays(points, cells, with_rv):
+def _tet_mesh(points, cells, with_rv):
     facets = boundary_facets(cells)
     centre = points[facets].mean(axis=1)
     area = triangle_area_vectors(points, facets)
@@ -70,13 +77,16 @@ def _mesh_arrays(points, cells, with_rv):
     tags[centre[:, 2] > BASE_Z - 1e-6] = Surface.BASE
     endo = np.isin(tags, (Surface.LV_ENDO, Surface.RV_ENDO))
     facets[endo] = facets[endo][:, ::-1]
-    return {
-        "points": points,
-        "cells": cells.astype(np.int32),
-        "cell_tags": np.full(len(cells), Tissue.MYOCARDIUM, dtype=np.int8),
-        "facets": facets.astype(np.int32),
-        "facet_tags": tags,
-    }
+    return TetMesh(
+        patient="ideal",
+        points=points,
+        cells=cells.astype(np.int32),
+        cell_tags=np.full(len(cells), Tissue.MYOCARDIUM, dtype=np.int8),
+        facets=facets.astype(np.int32),
+        facet_tags=tags,
+        n_heart_nodes=len(points),
+        n_heart_cells=len(cells),
+    )
 
 
 @lru_cache
@@ -100,7 +110,26 @@ def heart_mesh(edge_mm=5.0, with_rv=True):
         points, cells = _tetrahedra(gmsh, edge_mm)
     finally:
         gmsh.finalize()
-    return _mesh_arrays(points, cells, with_rv)
+    return _tet_mesh(points, cells, with_rv)
+
+
+@lru_cache
+def heart_patient(edge_mm=5.0, with_rv=True):
+    """A patient of `heart_mesh` alone."""
+    return Patient.of(heart_mesh(edge_mm, with_rv))
+
+
+@lru_cache
+def activated_patient():
+    """The same with fibres, ventricular coordinates and trees by the default settings."""
+    bare = heart_patient()
+    fields = solve_wall_fields(bare.heart)
+    stages = [
+        bare.mesh,
+        assign_fibers(bare, Fibers(), fields),
+        ventricular_coordinates(bare, fields),
+    ]
+    return Patient.of(*stages, grow_tree(Patient.of(*stages), Purkinje()))
 
 
 @lru_cache

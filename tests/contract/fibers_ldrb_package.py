@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from helpers_heart import heart_mesh
+from helpers_heart import heart_patient
 
+from einthoven.config.models import Fibers
 from einthoven.core.seeds import generator
 from einthoven.core.tags import Surface
 from einthoven.fibers.ldrb import assign_fibers, frames_from_fields
-from einthoven.patient.heart import Heart
 
 pytest.importorskip("dolfinx_solver")
 calculus = pytest.importorskip("ldrb.calculus")
@@ -23,7 +23,8 @@ def test_rule_agrees_point_by_point_for_any_fields():
     values = rng.dirichlet([1, 1, 1], n).T.copy()
     grads = rng.normal(size=(4, n, 3))
     angles = (40.0, -50.0, -65.0, 25.0)
-    ours = frames_from_fields(values, *grads, *np.radians(angles))
+    names = ("alpha_endo_deg", "alpha_epi_deg", "beta_endo_deg", "beta_epi_deg")
+    ours = frames_from_fields(values, grads, Fibers(**dict(zip(names, angles))))
     f0, s0, n0 = (np.zeros(3 * n) for _ in range(3))
     point = np.arange(n)
     psi, lv, rv, epi = (grad.ravel().copy() for grad in grads)
@@ -38,9 +39,8 @@ def test_rule_agrees_point_by_point_for_any_fields():
 
 
 def test_whole_pipeline_agrees_on_a_heart():
-    mesh = heart_mesh()
-    heart = Heart.from_mesh(mesh)
-    ours = assign_fibers(mesh)
+    heart = heart_patient().heart
+    ours = assign_fibers(heart_patient(), Fibers())
     theirs, order = package_fibers(heart)
     along = same_axes(ours.f0[order], theirs)
     centre = heart.points[heart.cells].mean(axis=1)[order]

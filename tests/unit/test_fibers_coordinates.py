@@ -1,21 +1,20 @@
 import numpy as np
 import pytest
-from helpers_heart import BASE_Z, RV_CENTRE, heart_mesh
+from helpers_heart import BASE_Z, RV_CENTRE, heart_patient
 
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface
 from einthoven.fibers.coordinates import ventricular_coordinates
-from einthoven.patient.heart import Heart
 
 
 @pytest.fixture(scope="module")
 def heart():
-    return Heart.from_mesh(heart_mesh())
+    return heart_patient().heart
 
 
 @pytest.fixture(scope="module")
 def coordinates():
-    return ventricular_coordinates(heart_mesh())
+    return ventricular_coordinates(heart_patient())
 
 
 def test_rho_is_zero_inside_and_one_outside(heart, coordinates):
@@ -55,4 +54,4 @@ def test_phi_is_the_angle_from_the_septum_about_the_long_axis(heart, coordinates
 
 def test_a_left_ventricle_alone_has_no_coordinates():
     with pytest.raises(BadInput, match="RV_ENDO"):
-        ventricular_coordinates(heart_mesh(with_rv=False))
+        ventricular_coordinates(heart_patient(with_rv=False))

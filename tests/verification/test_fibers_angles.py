@@ -6,12 +6,12 @@ closed-form; cells near a surface must show the angle that was asked for there.
 
 import numpy as np
 import pytest
-from helpers_heart import LV_INNER, LV_OUTER, heart_mesh
+from helpers_heart import LV_INNER, LV_OUTER, heart_patient
 
+from einthoven.config.models import Fibers
 from einthoven.core.tags import Surface
 from einthoven.fibers.fields import solve_wall_fields
 from einthoven.fibers.ldrb import assign_fibers, directions, frames_from_fields
-from einthoven.patient.heart import Heart
 
 
 def helix_angle(centre, fiber, radii):
@@ -27,11 +27,10 @@ def helix_angle(centre, fiber, radii):
 
 def depth_and_angle(**angles):
     """Depth 0 endo to 1 epi and helix angle of the cells away from apex and base."""
-    mesh = heart_mesh(4.0, with_rv=False)
-    heart = Heart.from_mesh(mesh)
+    patient = heart_patient(4.0, with_rv=False)
+    heart, centre = patient.heart, patient.heart.centroids
     fields = solve_wall_fields(heart)
-    fibers = assign_fibers(mesh, fields=fields, **angles)
-    centre = heart.points[heart.cells].mean(axis=1)
+    fibers = assign_fibers(patient, Fibers(**angles), fields)
     depth = fields.epi[heart.cells].mean(axis=1)
     radii = np.add(LV_INNER, depth[:, None] * np.subtract(LV_OUTER, LV_INNER))
     middle = (centre[:, 2] > -40) & (centre[:, 2] < 8)
@@ -56,12 +55,12 @@ def test_helix_angle_follows_the_rule_through_the_wall(endo, epi):
     ids=["endo", "epi"],
 )
 def test_surfaces_show_the_angle_asked_for_with_bayer_s_sheets(tag, values, radii, expected):
-    heart = Heart.from_mesh(heart_mesh(4.0, with_rv=False))
+    heart = heart_patient(4.0, with_rv=False).heart
     on_surface = np.isin(heart.cells, heart.surface_nodes(tag)).sum(axis=1) == 3
     centre = heart.points[heart.cells[on_surface]].mean(axis=1)
-    psi, lv, rv, epi = directions(heart, solve_wall_fields(heart))[:, on_surface]
+    grads = directions(heart, solve_wall_fields(heart))[:, on_surface]
     on = np.repeat(np.array(values, dtype=float)[:, None], len(centre), axis=1)
-    frames = frames_from_fields(on, psi, lv, rv, epi, *np.radians([40, -50, -65, 25]))
+    frames = frames_from_fields(on, grads, Fibers())
     angle = helix_angle(centre, frames[:, :, 0], radii)
     middle = (centre[:, 2] > -40) & (centre[:, 2] < 8)
     assert middle.sum() > 100
@@ -70,11 +69,10 @@ def test_surfaces_show_the_angle_asked_for_with_bayer_s_sheets(tag, values, radi
 
 
 def test_fibres_lie_in_the_wall():
-    mesh = heart_mesh(4.0, with_rv=False)
-    heart = Heart.from_mesh(mesh)
+    patient = heart_patient(4.0, with_rv=False)
+    heart, centre = patient.heart, patient.heart.centroids
     fields = solve_wall_fields(heart)
-    fibers = assign_fibers(mesh, beta_endo_deg=0, beta_epi_deg=0, fields=fields)
-    centre = heart.points[heart.cells].mean(axis=1)
+    fibers = assign_fibers(patient, Fibers(beta_endo_deg=0, beta_epi_deg=0), fields)
     depth = fields.epi[heart.cells].mean(axis=1)
     outward = centre / np.add(LV_INNER, depth[:, None] * np.subtract(LV_OUTER, LV_INNER)) ** 2
     outward /= np.linalg.norm(outward, axis=1, keepdims=True)

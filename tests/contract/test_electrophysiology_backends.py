@@ -4,13 +4,12 @@ import contextlib
 import io
 
 import numpy as np
-from helpers_heart import ball, heart_mesh
+from helpers_heart import ball, heart_patient
 
 from einthoven.core.seeds import generator
 from einthoven.core.tags import Surface
 from einthoven.electrophysiology.eikonal import solve_eikonal, speed_tensor_sq
 from einthoven.electrophysiology.purkinje.growth import Branching, Root, grow
-from einthoven.patient.heart import Heart
 
 
 def test_eikonal_backends_agree_for_turning_fibres_and_staggered_sources():
@@ -32,7 +31,7 @@ def test_eikonal_backends_agree_for_turning_fibres_and_staggered_sources():
 def test_tree_is_the_package_s_own_for_the_same_seed():
     from fractal_tree import FractalTreeParameters, Mesh, generate_fractal_tree
 
-    heart = Heart.from_mesh(heart_mesh())
+    heart = heart_patient().heart
     used, faces = np.unique(heart.surface(Surface.LV_ENDO), return_inverse=True)
     points, faces = heart.points[used], faces.reshape(-1, 3)
     root = points[np.argmin(np.linalg.norm(points - [23, 0, 0], axis=1))]
