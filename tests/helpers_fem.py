@@ -1,11 +1,17 @@
 """Small meshes with known geometry, in the project's format (heart cells and nodes first)."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 
 from einthoven.core.tags import Surface, Tissue
 from einthoven.geometry.simplex import tet_volumes
+from einthoven.patient.anatomy import Electrodes
+from einthoven.patient.fibers import Fibers
+from einthoven.patient.heart import Heart
+from einthoven.patient.mesh import TetMesh
+from einthoven.patient.patient import Patient
 
 
 def box_mesh(n, size=10.0):
@@ -71,7 +77,7 @@ def ball_in_ball(outer=100.0, inner=40.0, h_outer=25.0, h_inner=12.0, centre=(0.
 
 
 def heart_first(points, cells, in_heart):
-    """Put heart cells and nodes first, drop unused nodes, add skin facets: mesh arrays."""
+    """Put heart cells and nodes first, drop unused nodes, add skin facets."""
     cells = np.concatenate([cells[in_heart], cells[~in_heart]])
     n_heart_cells = int(in_heart.sum())
     heart_nodes = np.unique(cells[:n_heart_cells])
@@ -83,13 +89,45 @@ def heart_first(points, cells, in_heart):
     tags = np.full(len(cells), Tissue.TORSO, dtype=np.int8)
     tags[:n_heart_cells] = Tissue.MYOCARDIUM
     skin = boundary_faces(cells)
-    return {
-        "points": points,
-        "cells": cells.astype(np.int32),
-        "cell_tags": tags,
-        "facets": skin.astype(np.int32),
-        "facet_tags": np.full(len(skin), Surface.SKIN, dtype=np.int8),
-    }
+    return TetMesh(
+        patient="ball",
+        points=points,
+        cells=cells.astype(np.int32),
+        cell_tags=tags,
+        facets=skin.astype(np.int32),
+        facet_tags=np.full(len(skin), Surface.SKIN, dtype=np.int8),
+        n_heart_nodes=len(heart_nodes),
+        n_heart_cells=n_heart_cells,
+    )
+
+
+def without_heart(mesh):
+    """All torso."""
+    tags = np.full(len(mesh.cells), Tissue.TORSO, dtype=np.int8)
+    return replace(mesh, cell_tags=tags, n_heart_nodes=0, n_heart_cells=0)
+
+
+def with_fibers(mesh, f0):
+    """A patient of a mesh and of fibre directions [heart cell, 3]."""
+    f0 = np.asarray(f0, dtype=float)
+    return Patient.of(mesh, Fibers(patient=mesh.patient, f0=f0, s0=f0, n0=f0))
+
+
+def muscle_of(mesh):
+    """The heart of a mesh whose heart has no tagged surfaces."""
+    return bare_heart(mesh.points[: mesh.n_heart_nodes], mesh.cells[: mesh.n_heart_cells])
+
+
+def bare_heart(points, cells):
+    """A heart of nodes and cells, without tagged surfaces."""
+    none = np.empty((0, 3), dtype=np.int64)
+    return Heart(points, np.asarray(cells, dtype=np.int64), none, none[:, 0])
+
+
+def electrodes_at(points, names=None):
+    """Electrodes E0, E1, ... or with the names given."""
+    names = [f"E{k}" for k in range(len(points))] if names is None else list(names)
+    return Electrodes(np.array(names), np.asarray(points, dtype=float))
 
 
 def boundary_faces(cells):

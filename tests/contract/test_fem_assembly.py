@@ -33,10 +33,10 @@ def dolfinx_stiffness(points, cells, conductivity):
 def test_agrees_with_dolfinx():
     generator = np.random.default_rng(3)
     mesh = ball_in_ball()
-    shuffle = generator.permutation(len(mesh["points"]))
-    points = np.empty_like(mesh["points"])
-    points[shuffle] = mesh["points"]
-    cells = shuffle[mesh["cells"]]
+    shuffle = generator.permutation(len(mesh.points))
+    points = np.empty_like(mesh.points)
+    points[shuffle] = mesh.points
+    cells = shuffle[mesh.cells]
     roots = generator.normal(size=(len(cells), 3, 3))
     conductivity = roots @ roots.transpose(0, 2, 1) + 0.1 * np.eye(3)
     ours = stiffness(points, cells, conductivity)

@@ -6,28 +6,26 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from helpers_fem import ball_in_ball, unit
+from helpers_fem import ball_in_ball, electrodes_at, muscle_of, unit, with_fibers, without_heart
 
-from einthoven.config import Config
-from einthoven.core.errors import BadInput
-from einthoven.core.tags import Tissue
-from einthoven.leadfield.solve import lead_fields
+from einthoven.config.models import Leadfield
+from einthoven.leadfield.solve import solve_lead_fields
+from einthoven.patient.leadfields import LeadFields
 
-ELECTRODES = 100.0 * unit(np.random.default_rng(8).normal(size=(5, 3)))
-SECTION = Config().leadfield.model_dump()
+ELECTRODES = electrodes_at(100.0 * unit(np.random.default_rng(8).normal(size=(5, 3))))
 PACKAGES = {"pardiso": "pypardiso", "cholmod": "sksparse", "amg": "petsc4py"}
 IN_ITS_OWN_PROCESS = """
 import sys
-import numpy as np
-from einthoven.leadfield.solve import lead_fields
-name, source, target = sys.argv[1:]
-given = dict(np.load(source))
-f0, electrodes, sigmas = (given.pop(key) for key in ("f0", "electrodes", "sigmas"))
-section = dict(zip([
-    "sigma_il_s_per_m", "sigma_it_s_per_m", "sigma_el_s_per_m", "sigma_et_s_per_m",
-    "sigma_torso_s_per_m", "sigma_blood_s_per_m", "sigma_lung_s_per_m"], sigmas.tolist()))
-lead_field, residual = lead_fields(given, f0, electrodes, solver=name, **section)
-np.savez(target, lead_field=lead_field, residual=residual)
+from einthoven.config.models import Leadfield
+from einthoven.leadfield.solve import solve_lead_fields
+from einthoven.patient.anatomy import Electrodes
+from einthoven.patient.leadfields import LeadFields
+from einthoven.patient.patient import Patient
+mesh, fibers, places, target, config = sys.argv[1:]
+given = LeadFields.load(places)
+electrodes = Electrodes(given.electrode_names, given.electrode_points)
+patient = Patient.of_files(mesh=mesh, fibers=fibers)
+solve_lead_fields(patient, electrodes, Leadfield.model_validate_json(config)).save(target)
 """
 """For CHOLMOD: Debian's OpenBLAS and that of the PETSc wheel cannot share a process."""
 
@@ -35,27 +33,30 @@ np.savez(target, lead_field=lead_field, residual=residual)
 def body(kind):
     """A homogeneous ball; or an anisotropic core with turning fibres, 10 to 1 along and across."""
     if kind == "ball":
-        mesh = ball_in_ball(h_outer=18.0, h_inner=18.0, inner=50.0)
-        tags = np.full(len(mesh["cells"]), Tissue.TORSO, dtype=np.int8)
-        return mesh | {"cell_tags": tags}, np.zeros((0, 3)), SECTION
+        mesh = without_heart(ball_in_ball(h_outer=18.0, h_inner=18.0, inner=50.0))
+        return with_fibers(mesh, np.zeros((0, 3))), Leadfield(solver="mumps")
     mesh = ball_in_ball(h_outer=22.0, h_inner=9.0, centre=(10.0, -20.0, 15.0))
-    heart = mesh["cells"][mesh["cell_tags"] == Tissue.MYOCARDIUM]
-    x, y, z = mesh["points"][heart].mean(axis=1).T
+    x, y, z = muscle_of(mesh).centroids.T
     f0 = unit(np.stack([-y + 0.3 * z, x, 0.5 * z + 5.0], axis=1))
-    sigma = {"sigma_il_s_per_m": 0.5, "sigma_el_s_per_m": 0.5}
-    return mesh, f0, SECTION | sigma | {"sigma_it_s_per_m": 0.05, "sigma_et_s_per_m": 0.05}
+    sigma = dict(sigma_il_s_per_m=0.5, sigma_el_s_per_m=0.5)
+    sigma |= dict(sigma_it_s_per_m=0.05, sigma_et_s_per_m=0.05)
+    return with_fibers(mesh, f0), Leadfield(solver="mumps", **sigma)
 
 
-def solved(name, mesh, f0, section, folder):
-    if name != "cholmod":
-        return lead_fields(mesh, f0, ELECTRODES, **section | {"solver": name})
-    sigmas = [value for key, value in section.items() if key.startswith("sigma_")]
-    given = {"f0": f0, "electrodes": ELECTRODES, "sigmas": sigmas}
-    np.savez(folder / "in.npz", **mesh, **given)
-    files = [str(folder / "in.npz"), str(folder / "out.npz")]
-    subprocess.run([sys.executable, "-c", IN_ITS_OWN_PROCESS, name, *files], check=True)
-    result = np.load(folder / "out.npz")
-    return result["lead_field"], result["residual"]
+def solved(patient, config, folder):
+    if config.solver != "cholmod":
+        return solve_lead_fields(patient, ELECTRODES, config)
+    files = [folder / f"{name}.npz" for name in ("mesh", "fibers", "places", "out")]
+    patient.mesh.save(files[0])
+    patient.fibers.save(files[1])
+    nothing = np.zeros((len(ELECTRODES.names), 0))
+    LeadFields(
+        patient=patient.name, lead_field=nothing, electrode_names=ELECTRODES.names,
+        electrode_points=ELECTRODES.points, residual=nothing.sum(axis=1),
+    ).save(files[2])  # fmt: skip
+    command = [sys.executable, "-c", IN_ITS_OWN_PROCESS, *files, config.model_dump_json()]
+    subprocess.run(command, check=True)
+    return LeadFields.load(files[3])
 
 
 @pytest.mark.parametrize("kind", ["ball", "anisotropic"])
@@ -63,32 +64,28 @@ def solved(name, mesh, f0, section, folder):
 def test_backends_agree(name, kind, tmp_path):
     if find_spec(PACKAGES[name]) is None:
         pytest.skip(f"{PACKAGES[name]} is not installed")
-    mesh, f0, section = body(kind)
-    expected, residual = lead_fields(mesh, f0, ELECTRODES, **section | {"solver": "mumps"})
-    assert residual.max() < 1e-11
-    found, residual = solved(name, mesh, f0, section, tmp_path)
-    assert residual.max() < section["solver_tolerance"]
-    assert _relative(found, expected) < 1e-8
+    patient, config = body(kind)
+    expected = solve_lead_fields(patient, ELECTRODES, config)
+    assert expected.residual.max() < 1e-11
+    found = solved(patient, config.model_copy(update={"solver": name}), tmp_path)
+    assert found.solver == name
+    assert found.residual.max() < config.solver_tolerance
+    assert _relative(found.lead_field, expected.lead_field) < 1e-8
     # what ECGs are made of: differences inside a small part of the body far from the electrodes
-    core = np.linalg.norm(mesh["points"] - mesh["points"][: len(f0) or 1].mean(axis=0), axis=1) < 30
-    here, there = (z[:, core] - z[:, core].mean(axis=1, keepdims=True) for z in (found, expected))
+    points, n = patient.mesh.points, patient.mesh.n_heart_cells
+    core = np.linalg.norm(points - points[: n or 1].mean(axis=0), axis=1) < 30
+    parts = (fields.lead_field[:, core] for fields in (found, expected))
+    here, there = (z - z.mean(axis=1, keepdims=True) for z in parts)
     assert _relative(here, there) < 1e-8
 
 
-@pytest.mark.parametrize("name", ["mumps", "amg"])
-def test_kept_nodes_and_type(name):
-    """A region of interest is a selection of the whole, in the type asked for."""
-    mesh, f0, section = body("anisotropic")
-    section |= {"solver": name}
-    keep = np.array([5, 3, 700])
-    whole, residual = lead_fields(mesh, f0, ELECTRODES, **section)
-    part, same = lead_fields(mesh, f0, ELECTRODES, keep=keep, dtype="float32", **section)
-    assert part.dtype == np.float32 and whole.dtype == np.float64
-    np.testing.assert_array_equal(part, whole[:, keep].astype(np.float32))
-    np.testing.assert_array_equal(same, residual)
-    for bad in (keep + len(mesh["points"]), keep - 4, keep * 1.0):
-        with pytest.raises(BadInput, match="keep: node ids"):
-            lead_fields(mesh, f0, ELECTRODES, keep=bad, **section)
+def test_single_precision_is_the_same_solution_rounded():
+    patient, config = body("anisotropic")
+    whole = solve_lead_fields(patient, ELECTRODES, config)
+    single = solve_lead_fields(patient, ELECTRODES, config, dtype="float32")
+    assert single.lead_field.dtype == np.float32 and whole.lead_field.dtype == np.float64
+    np.testing.assert_array_equal(single.lead_field, whole.lead_field.astype(np.float32))
+    np.testing.assert_array_equal(single.residual, whole.residual)
 
 
 def _relative(found, expected):

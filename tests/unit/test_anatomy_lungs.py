@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers_mesh import MESH_SETTINGS, icosphere, join, spheres_body
+from helpers_mesh import COARSE, icosphere, join, spheres_body
 
 from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.population.cohort import draw_patient
@@ -14,6 +14,7 @@ from einthoven.core.tags import CLOSED_SURFACES, LUNGS, Surface, Tissue
 from einthoven.geometry.intersections import intersecting_pairs
 from einthoven.geometry.signed_distance import surface_distance
 from einthoven.geometry.simplex import enclosed_volume, tet_volumes
+from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import face_edges, triangle_quality
 from einthoven.mesh.surfaces import check_surfaces, tissue_volumes
 from einthoven.mesh.tetrahedra import tetrahedralise
@@ -112,7 +113,8 @@ def with_spheres(left=(70.0, 20.0, 0.0), right=(-60.0, 20.0, 0.0)):
 @pytest.mark.parametrize("algorithm", ["hxt", "delaunay"])
 def test_lungs_are_a_tissue_of_the_mesh(algorithm):
     surfaces = with_spheres()
-    mesh = tetrahedralise(*surfaces, np.empty((0, 3)), **MESH_SETTINGS, algorithm=algorithm)
+    config = COARSE.model_copy(update={"algorithm": algorithm})
+    mesh = tetrahedralise(Surfaces(*surfaces), np.empty((0, 3)), config)
     volume = tet_volumes(mesh.points, mesh.cells)
     wanted = tissue_volumes(*surfaces)
     assert set(wanted) == set(Tissue)

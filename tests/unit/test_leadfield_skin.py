@@ -1,12 +1,13 @@
-"""Electrodes on the skin, batches and gathering."""
+"""Electrodes on the skin, the pseudo lead field, batches of electrodes."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from helpers_fem import ball_in_ball, unit
 
 from einthoven.core.errors import BadInput
-from einthoven.core.files import save_arrays
-from einthoven.leadfield.gather import batches, gather_lead_fields
+from einthoven.leadfield.gather import batches
 from einthoven.leadfield.pseudo import pseudo_lead_field, pseudo_lead_field_grad
 from einthoven.leadfield.skin import _closest, electrode_weights, lumped_areas, skin_faces
 
@@ -16,13 +17,13 @@ ELECTRODES = 100.0 * unit(np.random.default_rng(1).normal(size=(7, 3)))
 
 
 def test_weights_reproduce_linear_functions_at_the_projection():
-    weights = electrode_weights(MESH["points"], SKIN, ELECTRODES)
+    weights = electrode_weights(MESH.points, SKIN, ELECTRODES)
     np.testing.assert_allclose(weights.sum(axis=1), 1.0, atol=1e-12)
-    feet = weights @ MESH["points"]
+    feet = weights @ MESH.points
     assert weights.data.min() >= 0
     assert np.linalg.norm(feet - ELECTRODES, axis=1).max() < 3.0  # sagitta of the triangles
     np.testing.assert_allclose(
-        electrode_weights(MESH["points"], SKIN, feet) @ MESH["points"], feet, atol=1e-9
+        electrode_weights(MESH.points, SKIN, feet) @ MESH.points, feet, atol=1e-9
     )
 
 
@@ -40,7 +41,7 @@ def test_closest_point_is_closest_among_many():
 
 
 def test_lumped_areas_sum_to_the_area_of_the_sphere():
-    area = lumped_areas(MESH["points"], SKIN).sum()
+    area = lumped_areas(MESH.points, SKIN).sum()
     assert 0.95 < area / (4 * np.pi * 100.0**2) < 1.0
 
 
@@ -57,15 +58,27 @@ def test_lumped_areas_sum_to_the_area_of_the_sphere():
 )
 def test_bad_electrodes(electrodes, names, message):
     with pytest.raises(BadInput, match=message):
-        electrode_weights(MESH["points"], SKIN, electrodes, names)
+        electrode_weights(MESH.points, SKIN, electrodes, names)
 
 
 def test_open_or_missing_skin():
     with pytest.raises(BadInput, match="not closed"):
-        keep = np.arange(len(MESH["facets"])) > 3
-        skin_faces(MESH | {"facets": MESH["facets"][keep], "facet_tags": MESH["facet_tags"][keep]})
+        skin_faces(replace(MESH, facets=MESH.facets[4:], facet_tags=MESH.facet_tags[4:]))
     with pytest.raises(BadInput, match="none is tagged SKIN"):
-        skin_faces(MESH | {"facet_tags": MESH["facet_tags"] + 1})
+        skin_faces(replace(MESH, facet_tags=MESH.facet_tags + 1))
+
+
+def test_pseudo_lead_field_has_its_closed_value():
+    """Eq. (11) of Dokuchaev 2026 with numbers put in."""
+    electrode = np.array([[30.0, 0.0, 40.0]])  # 50 mm from the origin
+    point = np.zeros((1, 3))
+    # 1 / (4 pi 0.06 mS/mm 50 mm) = 1 / 37.699 mS
+    assert pseudo_lead_field(point, electrode, 0.06)[0, 0] == pytest.approx(0.026525824, rel=1e-7)
+    grad = pseudo_lead_field_grad(point, electrode, 0.06)[0, 0]
+    # 0.026525824 kOhm / 50 mm, along (3, 0, 4) / 5
+    np.testing.assert_allclose(grad, 5.3051648e-4 * np.array([0.6, 0.0, 0.8]), rtol=1e-7)
+    double = pseudo_lead_field(point, electrode, 0.12)[0, 0]
+    assert double == pytest.approx(0.026525824 / 2, rel=1e-7)
 
 
 def test_pseudo_gradient_is_the_gradient_and_points_to_the_electrode():
@@ -91,51 +104,3 @@ def test_batches_cover_every_electrode_once(n, per_job):
 
 def test_more_electrodes_leave_full_batches_as_they_are():
     assert batches(33, 10)[:3] == batches(41, 10)[:3]
-
-
-NAMES = ["RA", "LA", "LL", "V1", "V2"]
-FIELDS = np.arange(5.0)[:, None] + np.zeros(4)
-PLACES = np.arange(15.0).reshape(5, 3)
-
-
-def save_batch(folder, number, rows, patient="p0000", fields=FIELDS):
-    path = folder / f"leadfield_b{number}.npz"
-    save_arrays(
-        path,
-        {
-            "lead_field": fields[rows],
-            "electrode_names": np.array(NAMES)[rows],
-            "electrode_points": PLACES[rows],
-            "residual": 1e-14 * np.arange(5.0)[rows],
-        },
-        patient=patient,
-    )
-    return path
-
-
-def test_gather_by_name_whatever_the_order(tmp_path):
-    paths = [save_batch(tmp_path, 1, [4, 1]), save_batch(tmp_path, 0, [3, 0, 2])]
-    gathered = gather_lead_fields(paths, NAMES, PLACES)
-    np.testing.assert_array_equal(gathered.lead_field, FIELDS)
-    np.testing.assert_array_equal(gathered.electrode_points, PLACES)
-    np.testing.assert_array_equal(gathered.residual, 1e-14 * np.arange(5.0))
-    some = gather_lead_fields(paths, ["V2", "RA"])
-    np.testing.assert_array_equal(some.lead_field[:, 0], [4.0, 0.0])
-    assert list(some.electrode_names) == ["V2", "RA"]
-
-
-def test_gather_refuses_mix_ups(tmp_path):
-    first = save_batch(tmp_path, 0, [0, 1, 2])
-    with pytest.raises(BadInput, match="lacks V1, V2"):
-        gather_lead_fields([first], NAMES)
-    with pytest.raises(BadInput, match="LL given more than once"):
-        gather_lead_fields([first, save_batch(tmp_path, 1, [2, 3, 4])], NAMES)
-    with pytest.raises(BadInput, match="different patients"):
-        gather_lead_fields([first, save_batch(tmp_path, 2, [3, 4], patient="p0001")], NAMES)
-    with pytest.raises(BadInput, match="different patients or meshes"):
-        gather_lead_fields([first, save_batch(tmp_path, 3, [3, 4], fields=FIELDS[:, :3])], NAMES)
-    with pytest.raises(BadInput, match="V2 is 1 mm from"):
-        moved = PLACES + np.array([0, 0, 0, 0, 1.0])[:, None] * [0, 1, 0]
-        gather_lead_fields([first, save_batch(tmp_path, 4, [3, 4])], NAMES, moved)
-    with pytest.raises(BadInput, match="no lead-field files"):
-        gather_lead_fields([], NAMES)

@@ -19,7 +19,7 @@ from einthoven.mesh.subdivision import subdivide
 
 @pytest.fixture(scope="module")
 def pair():
-    mesh = ball_in_ball()
+    mesh = ball_in_ball().arrays()
     return mesh, subdivide(mesh)
 
 

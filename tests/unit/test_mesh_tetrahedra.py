@@ -5,12 +5,13 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from helpers_mesh import MESH_SETTINGS, cubes_body, icosphere, join, spheres_body
+from helpers_mesh import COARSE, cubes_body, icosphere, join, spheres_body
 
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.seeds import generator
 from einthoven.core.tags import Surface, Tissue
 from einthoven.geometry.simplex import p1_gradients, tet_volumes, triangle_area_vectors
+from einthoven.geometry.surfaces import Surfaces
 from einthoven.mesh.quality import gamma_quality
 from einthoven.mesh.surfaces import BOUNDARY, check_surfaces, tissue_volumes
 from einthoven.mesh.tetrahedra import _run_gmsh, tetrahedralise
@@ -26,7 +27,8 @@ def electrodes(points, faces, face_tags):
 
 
 def make(body, **changes):
-    return tetrahedralise(*body, electrodes(*body), **{**MESH_SETTINGS, **changes})
+    config = COARSE.model_copy(update=changes)
+    return tetrahedralise(Surfaces(*body), electrodes(*body), config, "p0000")
 
 
 @pytest.fixture(scope="module", params=BODIES)
@@ -56,7 +58,7 @@ def test_every_heart_face_is_a_facet_in_order_and_orientation(case):
 
 def test_without_electrodes_every_skin_face_is_a_facet_too():
     points, faces, tags = SPHERES
-    mesh = tetrahedralise(points, faces, tags, np.empty((0, 3)), **MESH_SETTINGS)
+    mesh = tetrahedralise(Surfaces(*SPHERES), np.empty((0, 3)), COARSE)
     assert np.array_equal(mesh.points[mesh.facets], points[faces])
     assert np.array_equal(mesh.facet_tags, tags)
 
@@ -128,8 +130,8 @@ def test_slivers_on_an_almost_flat_surface_are_flipped_away():
     points, faces, tags = (a.copy() for a in CUBES[:3])
     bumps = generator(0, "j").choice(np.unique(faces[tags == Surface.EPI]), 6, replace=False)
     points[bumps] += generator(0, "k").normal(scale=0.3, size=(6, 3))
-    none = np.empty((0, 3))
-    mesh = tetrahedralise(points, faces, tags, none, **MESH_SETTINGS, algorithm="delaunay")
+    config = COARSE.model_copy(update={"algorithm": "delaunay"})
+    mesh = tetrahedralise(Surfaces(points, faces, tags), np.empty((0, 3)), config)
     assert mesh.n_flips > 0 and mesh.quality["quality_min"] >= 0.08
     changed = np.any(np.sort(mesh.points[mesh.facets], 1) != np.sort(points[faces], 1), axis=(1, 2))
     assert 0 < changed.sum() <= 2 * mesh.n_flips
@@ -150,8 +152,8 @@ def test_edges_follow_the_settings():
         ]
     )
     electrode = np.array([[0.0, 0.0, 150.0]])
-    settings = {**MESH_SETTINGS, "heart_edge_mm": 3.5, "electrode_edge_mm": 4.0}
-    mesh = tetrahedralise(*body, electrode, **settings)
+    config = COARSE.model_copy(update={"heart_edge_mm": 3.5, "electrode_edge_mm": 4.0})
+    mesh = tetrahedralise(Surfaces(*body), electrode, config)
     wall = mesh.cells[: mesh.n_heart_cells]
     pairs = np.concatenate([wall[:, list(pair)] for pair in combinations(range(4), 2)])
     pairs = np.unique(np.sort(pairs, axis=1), axis=0)
@@ -243,12 +245,7 @@ def test_cavity_inside_the_other_is_refused():
 
 def test_electrodes_in_metres_are_refused():
     with pytest.raises(BadInput, match="electrode_points: 2 of 2 .*other units"):
-        tetrahedralise(*SPHERES, electrodes(*SPHERES) / 1000, **MESH_SETTINGS)
-
-
-def test_unknown_algorithm_is_refused():
-    with pytest.raises(BadInput, match="neither 'hxt' nor 'delaunay'"):
-        make(SPHERES, algorithm="frontal")
+        tetrahedralise(Surfaces(*SPHERES), electrodes(*SPHERES) / 1000, COARSE)
 
 
 def test_time_limit_ends_gmsh():

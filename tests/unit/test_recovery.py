@@ -19,8 +19,8 @@ from einthoven.geometry.simplex import cell_gradient, p1_gradients
 def heart():
     """Points and cells of the inner ball, without its surroundings."""
     mesh = ball_in_ball()
-    cells = mesh["cells"][mesh["cell_tags"] == Tissue.MYOCARDIUM]
-    return mesh["points"][: cells.max() + 1], cells
+    cells = mesh.cells[mesh.cell_tags == Tissue.MYOCARDIUM]
+    return mesh.points[: cells.max() + 1], cells
 
 
 def quadratics(points, n=3):
@@ -46,7 +46,7 @@ def test_quadratic_functions_are_recovered_exactly(heart, at):
 def test_a_kink_at_the_interface_is_not_smoothed(heart):
     """Values that are quadratic on each side of the interface, with another gradient outside."""
     mesh, (_, cells) = ball_in_ball(), heart
-    points = mesh["points"]
+    points = mesh.points
     values, exact = quadratics(points, 1)
     beyond = np.maximum(np.linalg.norm(points, axis=1) - 40.0, 0.0)
     found = recovered_gradient(points, cells, values + beyond)

@@ -1,14 +1,15 @@
 """The forward ECG: the exact sweep of a front, its limits, and the physiologic sign."""
 
 import time as clock
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers_fem import ball_in_ball, box_mesh, random_rotation, unit
+from helpers_fem import ball_in_ball, bare_heart, box_mesh, muscle_of, random_rotation, unit
 
+from einthoven.config.models import Leadfield
 from einthoven.core.errors import BadInput
 from einthoven.core.names import STANDARD_ELECTRODES
-from einthoven.core.tags import Tissue
 from einthoven.ecg.forward import forward_potential, forward_potential_vm, transfer_matrix
 from einthoven.ecg.intervals import qrs_window
 from einthoven.ecg.leads import twelve_lead
@@ -28,18 +29,14 @@ def template(width, dt=0.25):
 
 @pytest.fixture(scope="module")
 def heart():
-    mesh = ball_in_ball()
-    cells = mesh["cells"][mesh["cell_tags"] == Tissue.MYOCARDIUM]
-    points = mesh["points"][: cells.max() + 1]
-    middle = points[cells].mean(axis=1)
-    f0 = np.tile([0.6, 0.8, 0.0], (len(cells), 1))
+    muscle = muscle_of(ball_in_ball())
+    f0 = np.tile([0.6, 0.8, 0.0], (len(muscle.cells), 1))
     electrodes = 100.0 * np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.6, 0.8]])
-    grad = pseudo_lead_field_grad(middle, electrodes, 0.06)
-    tau = 40 + np.linalg.norm(points - [0, 40.0, 0], axis=1)
+    grad = pseudo_lead_field_grad(muscle.centroids, electrodes, 0.06)
+    tau = 40 + np.linalg.norm(muscle.points - [0, 40.0, 0], axis=1)
     return {
-        "points": points,
-        "cells": cells,
-        "sigma_i": intracellular(f0, 0.3, 0.03),
+        "heart": muscle,
+        "sigma_i": intracellular(f0, Leadfield()),
         "tau": tau,
         "grad": grad,
     }
@@ -81,9 +78,9 @@ def test_one_time_in_a_cell_fills_one_bin():
 def test_against_fine_quadrature(heart):
     """A 1 ms front through coarse cells: eq. (3) by brute force over sub-tetrahedra points."""
     u_time, u = template(0.3)
+    points, cells = heart["heart"].points, heart["heart"].cells[:6]
     phi = forward_potential(
-        heart["points"],
-        heart["cells"][:6],
+        bare_heart(points, cells),
         heart["sigma_i"][:6],
         heart["tau"],
         heart["grad"][:, :6],
@@ -93,10 +90,10 @@ def test_against_fine_quadrature(heart):
     n = 60
     grid = np.array([(i, j, k) for i in range(n) for j in range(n - i) for k in range(n - i - j)])
     barycentric = np.column_stack([grid, n - 1 - grid.sum(axis=1)]) / (n - 1) * (1 - 4 / n) + 1 / n
-    cells, tau = heart["cells"][:6], heart["tau"]
-    grad_tau = cell_gradient(p1_gradients(heart["points"], cells), cells, tau)
+    tau = heart["tau"]
+    grad_tau = cell_gradient(p1_gradients(points, cells), cells, tau)
     strength = np.einsum("ecd,cdk,ck->ec", heart["grad"][:, :6], heart["sigma_i"][:6], grad_tau)
-    strength *= np.abs(tet_volumes(heart["points"], cells))
+    strength *= np.abs(tet_volumes(points, cells))
     reference = np.zeros_like(phi)
     edges = u_time[:-1] + 0.125
     slope = np.diff(u) / 0.25
@@ -119,8 +116,7 @@ def test_agrees_with_nodal_v_m_for_a_slow_front(heart):
         u = 120 / (1 + np.exp(-t / width))
         fast = forward_potential(*heart.values(), TIME, (t, u))
         v_m = np.interp(TIME[:, None] - heart["tau"], t, u)
-        args = [heart[key] for key in ("points", "cells", "sigma_i")]
-        nodal = forward_potential_vm(*args, v_m, heart["grad"])
+        nodal = forward_potential_vm(heart["heart"], heart["sigma_i"], v_m, heart["grad"])
         differences.append(np.abs(fast - nodal).max() / np.abs(nodal).max())
     assert differences[0] < 0.01
     order = np.polyfit(np.log([1, 2, 4]), np.log(differences), 1)[0]
@@ -132,7 +128,7 @@ def test_exact_for_one_ramp(heart):
     ramp = (np.array([-400.0, 0.0, 400.0]), np.array([-2.0, 0.0, 2.0]) * 400)
     time = np.array([50.0, 60.0])
     phi = forward_potential(*heart.values(), time, ramp)
-    args = [heart[key] for key in ("points", "cells", "sigma_i", "grad")]
+    args = [heart[key] for key in ("heart", "sigma_i", "grad")]
     expected = -2.0 * transfer_matrix(*args) @ heart["tau"]
     np.testing.assert_allclose(phi, np.stack([expected, expected], axis=1), rtol=1e-10)
 
@@ -168,12 +164,12 @@ def test_wave_towards_the_electrode_deflects_upwards(heart):
 
 
 def test_uniform_v_m_and_rotation(heart):
-    args = [heart[key] for key in ("points", "cells", "sigma_i")]
-    assert np.abs(transfer_matrix(*args, heart["grad"]).sum(axis=1)).max() < 1e-10
+    args = [heart[key] for key in ("heart", "sigma_i", "grad")]
+    assert np.abs(transfer_matrix(*args).sum(axis=1)).max() < 1e-10
     r = random_rotation(np.random.default_rng(1))
     turned = dict(
         heart,
-        points=heart["points"] @ r.T,
+        heart=replace(heart["heart"], points=heart["heart"].points @ r.T),
         sigma_i=r @ heart["sigma_i"] @ r.T,
         grad=heart["grad"] @ r.T,
     )
@@ -191,7 +187,6 @@ def test_uniform_v_m_and_rotation(heart):
         ("tau", lambda v: v[:-1], "activation_time"),
         ("tau", lambda v: v * np.nan, "NaN"),
         ("grad", lambda v: v[:, :-1], "grad"),
-        ("cells", lambda v: v + 10_000, "node ids"),
         ("sigma_i", lambda v: v[:, 0], "sigma_i"),
     ],
 )
@@ -215,20 +210,20 @@ def test_qrs_duration_of_a_simulated_ecg_is_the_activation_span():
     no field outside.
     """
     mesh = ball_in_ball(outer=130.0, inner=45.0, h_inner=9.0, centre=(15.0, -40.0, 0.0))
-    cells = mesh["cells"][mesh["cell_tags"] == Tissue.MYOCARDIUM]
-    points = mesh["points"][: cells.max() + 1]
+    muscle = muscle_of(mesh)
+    points = muscle.points
     directions = np.array(
         [[-7, -5, 6], [7, -5, 6], [5, -3, -8], [-2, -10, 1], [2, -10, 1]]
         + [[4, -10, 0], [6, -8, -1], [8, -6, -1], [9, -3, -1]]
     )
     electrodes = 130.0 * unit(directions)
-    grad = pseudo_lead_field_grad(points[cells].mean(axis=1), electrodes, 0.06)
-    sigma_i = np.broadcast_to(0.1 * np.eye(3), (len(cells), 3, 3))
+    grad = pseudo_lead_field_grad(muscle.centroids, electrodes, 0.06)
+    sigma_i = np.broadcast_to(0.1 * np.eye(3), (len(muscle.cells), 3, 3))
     for speed in (1.0, 0.6):
         seeds = [15.0, -40.0, 0.0] + 45.0 * unit(np.array([[0.0, -1.0, 1.0], [1.0, 0.0, 0.3]]))
         tau = np.linalg.norm(points[:, None] - seeds, axis=2).min(axis=1) / speed
         tau -= tau.min()
-        phi = forward_potential(points, cells, sigma_i, tau, grad, TIME, template(0.3))
+        phi = forward_potential(muscle, sigma_i, tau, grad, TIME, template(0.3))
         onset, offset = qrs_window(twelve_lead(STANDARD_ELECTRODES, phi), TIME)
         assert -2 < onset < 8
         assert tau.max() - 8 < offset < tau.max() + 3
@@ -241,6 +236,7 @@ def test_hundred_electrodes_are_cheap():
     sigma_i = np.broadcast_to(0.1 * np.eye(3), (len(cells), 3, 3))
     tau = np.linalg.norm(points, axis=1) / 0.6
     start = clock.process_time()
-    phi = forward_potential(points, cells, sigma_i, tau, grad, TIME, template(0.3, 0.1))
+    heart = bare_heart(points, cells)
+    phi = forward_potential(heart, sigma_i, tau, grad, TIME, template(0.3, 0.1))
     assert clock.process_time() - start < 6.0
     assert phi.shape == (100, len(TIME))

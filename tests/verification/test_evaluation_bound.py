@@ -2,32 +2,17 @@
 
 import numpy as np
 import pytest
+from helpers_fem import bare_heart, box_mesh
 
 from einthoven.ecg.forward import forward_potential, forward_potential_vm, source_energy
 from einthoven.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
 from einthoven.metrics.bounds import activation_bound, cauchy_schwarz
 
 
-def cube(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """A cube of n^3 boxes, each cut into six tetrahedra (Kuhn)."""
-    from itertools import permutations
-
-    grid = np.stack(np.meshgrid(*[np.arange(n + 1)] * 3, indexing="ij"), -1).reshape(-1, 3)
-    corner = grid[(grid < n).all(axis=1)]
-    node = lambda c: (c[:, 0] * (n + 1) + c[:, 1]) * (n + 1) + c[:, 2]  # noqa: E731
-    cells = []
-    for order in permutations(range(3)):
-        path = [np.zeros(3, int)]
-        for axis in order:
-            path.append(path[-1] + np.eye(3, dtype=int)[axis])
-        cells.append(np.stack([node(corner + step) for step in path], axis=1))
-    return grid * (20.0 / n), np.vstack(cells)
-
-
 @pytest.fixture(scope="module")
 def case():
     rng = np.random.default_rng(0)
-    points, cells = cube(4)
+    points, cells = box_mesh(4, 20.0)
     frames = rng.normal(size=(len(cells), 3))
     frames /= np.linalg.norm(frames, axis=1, keepdims=True)
     sigma_i = 0.03 * np.eye(3) + 0.27 * frames[:, :, None] * frames[:, None]
@@ -39,7 +24,8 @@ def case():
     source = np.einsum("cij,tcj->tci", sigma_i, cell_gradient(hats, cells, v_m))
     # the worst case for one time: an error parallel to the source
     guess[2] = grad[2] + source[30]
-    true, mine = (forward_potential_vm(points, cells, sigma_i, v_m, g) for g in (grad, guess))
+    heart = bare_heart(points, cells)
+    true, mine = (forward_potential_vm(heart, sigma_i, v_m, g) for g in (grad, guess))
     return source, np.abs(tet_volumes(points, cells)), grad - guess, true - mine, time
 
 
@@ -70,18 +56,19 @@ def test_halved_inputs_violate_it(case, what: str) -> None:
 def test_bound_of_a_travelling_wave(case) -> None:
     """V_m = U(t - tau): the constant is the time integral of |G_i grad V_m|^2, the bound holds."""
     _, volume, grad_error, _, _ = case
-    points, cells = cube(4)
+    points, cells = box_mesh(4, 20.0)
     sigma_i = np.broadcast_to(np.diag([0.3, 0.03, 0.03]), (len(cells), 3, 3))
     tau = 10.0 + points @ [1.0, 0.5, 0.2]
     t = np.arange(-20.0, 20.0, 0.1)
     template = (t, 50 * np.tanh(t / 5))
-    energy = source_energy(points, cells, sigma_i, tau, template)
+    heart = bare_heart(points, cells)
+    energy = source_energy(heart, sigma_i, tau, template)
     clock = np.arange(-30.0, 90.0, 0.1)
     rate = np.interp(clock[:, None] - 10.0, t[1:] - 0.05, np.diff(template[1]) / 0.1, 0, 0)
     flow = sigma_i[0] @ [1.0, 0.5, 0.2]
     by_hand = (rate**2).sum() * 0.1 * (flow @ flow) * volume.sum()
     assert energy == pytest.approx(by_hand, rel=1e-3)
-    wave = forward_potential(points, cells, sigma_i, tau, grad_error, clock, template)
+    wave = forward_potential(heart, sigma_i, tau, grad_error, clock, template)
     bound = activation_bound(np.array([energy]), volume, grad_error, wave[None], dt=0.1)
     assert bound.left.shape == (1, 3) and bound.holds.all()
     halved = activation_bound(np.array([energy]), volume, 1e-3 * grad_error, wave[None], dt=0.1)

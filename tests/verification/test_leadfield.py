@@ -1,10 +1,20 @@
 """Lead fields against closed forms, invariances, and the direct solution they replace."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from helpers_fem import ball_in_ball, random_rotation, unit
+from helpers_fem import (
+    ball_in_ball,
+    electrodes_at,
+    muscle_of,
+    random_rotation,
+    unit,
+    with_fibers,
+    without_heart,
+)
 
-from einthoven.config import Config
+from einthoven.config.models import Leadfield
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Tissue
 from einthoven.ecg.forward import forward_potential_vm
@@ -16,38 +26,35 @@ from einthoven.leadfield.closed_forms import (
     ball_lead_field_grad,
     nested_ball_lead_field,
 )
-from einthoven.leadfield.conductivity import intracellular
+from einthoven.leadfield.conductivity import bulk, intracellular
 from einthoven.leadfield.direct import direct_potential
 from einthoven.leadfield.electrogram import inside_weights
 from einthoven.leadfield.neumann import NeumannProblem
 from einthoven.leadfield.pseudo import pseudo_lead_field_grad
 from einthoven.leadfield.skin import electrode_weights, lumped_areas, skin_faces
-from einthoven.leadfield.solve import fields_of_loads, lead_fields
+from einthoven.leadfield.solve import fields_of_loads, solve_lead_fields
 
-SECTION = Config().leadfield.model_dump()
+SIGMA = Leadfield()
 RADIUS = 100.0
 ELECTRODES = RADIUS * unit(np.random.default_rng(5).normal(size=(6, 3)))
+PLACES = electrodes_at(ELECTRODES)
+NO_FIBERS = np.zeros((0, 3))
 
 
 def swirl(mesh):
     """Fibres around the z axis, tilted with the radius."""
-    heart = mesh["cells"][mesh["cell_tags"] == Tissue.MYOCARDIUM]
-    x, y, z = mesh["points"][heart].mean(axis=1).T
+    x, y, z = muscle_of(mesh).centroids.T
     return unit(np.stack([-y + 0.3 * z, x, 0.5 * z + 5.0], axis=1))
 
 
 def gradients(mesh, lead_field):
     """Lead-field gradients in the cells: [electrode, cell, 3]."""
-    return cell_gradient(p1_gradients(mesh["points"], mesh["cells"]), mesh["cells"], lead_field)
+    return cell_gradient(p1_gradients(mesh.points, mesh.cells), mesh.cells, lead_field)
 
 
 def angles_deg(a, b):
     cosine = np.einsum("...i,...i", unit(a), unit(b))
     return np.rad2deg(np.arccos(np.clip(cosine, -1, 1)))
-
-
-def without_heart(mesh):
-    return mesh | {"cell_tags": np.full(len(mesh["cells"]), Tissue.TORSO, dtype=np.int8)}
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +64,7 @@ def mesh():
 
 @pytest.fixture(scope="module")
 def solved(mesh):
-    return lead_fields(mesh, swirl(mesh), ELECTRODES, **SECTION)
+    return solve_lead_fields(with_fibers(mesh, swirl(mesh)), PLACES, SIGMA)
 
 
 def test_closed_forms_are_consistent():
@@ -81,15 +88,15 @@ def test_ball_converges_with_order_one_in_the_gradient():
     sizes, errors, node_errors = [], [], []
     for h in (24.0, 17.0, 12.0):
         mesh = without_heart(ball_in_ball(h_outer=h, h_inner=h, inner=50.0))
-        lead_field, _ = lead_fields(mesh, np.zeros((0, 3)), ELECTRODES, **SECTION)
-        middle = mesh["points"][mesh["cells"]].mean(axis=1)
+        lead_field = solve_lead_fields(with_fibers(mesh, NO_FIBERS), PLACES, SIGMA).lead_field
+        middle = mesh.points[mesh.cells].mean(axis=1)
         inside = np.linalg.norm(middle, axis=1) < RADIUS / 2
         exact = np.stack([ball_lead_field_grad(middle, e, RADIUS, 0.06) for e in ELECTRODES])
         angles = angles_deg(gradients(mesh, lead_field)[:, inside], exact[:, inside])
-        volumes = tet_volumes(mesh["points"], mesh["cells"])
+        volumes = tet_volumes(mesh.points, mesh.cells)
         errors.append(np.average(angles.mean(axis=0), weights=volumes[inside]))
-        core = np.linalg.norm(mesh["points"], axis=1) < RADIUS / 2
-        z = np.stack([ball_lead_field(mesh["points"][core], e, RADIUS, 0.06) for e in ELECTRODES])
+        core = np.linalg.norm(mesh.points, axis=1) < RADIUS / 2
+        z = np.stack([ball_lead_field(mesh.points[core], e, RADIUS, 0.06) for e in ELECTRODES])
         difference = lead_field[:, core] - z
         node_errors.append(np.sqrt((difference**2).mean() / (z**2).mean()))
         sizes.append(volumes[inside].mean() ** (1 / 3))
@@ -102,15 +109,13 @@ def test_ball_converges_with_order_one_in_the_gradient():
 
 def test_current_bends_into_a_better_conducting_core():
     """An isotropic heart of 0.4 mS/mm in a torso of 0.06: the series solution."""
-    isotropic = SECTION | {
-        "sigma_il_s_per_m": 0.1,
-        "sigma_it_s_per_m": 0.1,
-        "sigma_el_s_per_m": 0.3,
-        "sigma_et_s_per_m": 0.3,
-    }
+    isotropic = Leadfield(
+        sigma_il_s_per_m=0.1, sigma_it_s_per_m=0.1, sigma_el_s_per_m=0.3, sigma_et_s_per_m=0.3
+    )
     mesh = ball_in_ball(h_outer=16.0, h_inner=8.0)
-    lead_field, _ = lead_fields(mesh, swirl(mesh), ELECTRODES, **isotropic)
-    nodes = mesh["points"][np.unique(mesh["cells"][mesh["cell_tags"] == Tissue.MYOCARDIUM])]
+    patient = with_fibers(mesh, swirl(mesh))
+    lead_field = solve_lead_fields(patient, PLACES, isotropic).lead_field
+    nodes = mesh.points[: mesh.n_heart_nodes]
     exact = np.stack(
         [nested_ball_lead_field(nodes, e, (40.0, RADIUS), (0.4, 0.06)) for e in ELECTRODES]
     )
@@ -135,10 +140,9 @@ def test_manufactured_anisotropic_solution_has_order_two():
     sizes, errors = [], []
     for h in (30.0, 20.0, 14.0):
         mesh = ball_in_ball(h_outer=h, h_inner=h)
-        points, skin = mesh["points"], skin_faces(mesh)
-        problem = NeumannProblem(
-            points, mesh["cells"], np.broadcast_to(g, (len(mesh["cells"]), 3, 3)), skin
-        )
+        points, skin = mesh.points, skin_faces(mesh)
+        tensors = np.broadcast_to(g, (len(mesh.cells), 3, 3))
+        problem = NeumannProblem(mesh, tensors, 1, SIGMA)
         # exact for linear flux on flat triangles: P1 mass matrix (2 on, 1 off diagonal) / 12
         corners = points[skin]
         normals = 0.5 * np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -151,19 +155,19 @@ def test_manufactured_anisotropic_solution_has_order_two():
         difference = found[:, 0] - exact
         difference -= difference.mean()
         errors.append(np.linalg.norm(difference) / np.linalg.norm(exact - exact.mean()))
-        sizes.append(tet_volumes(points, mesh["cells"]).mean() ** (1 / 3))
+        sizes.append(tet_volumes(points, mesh.cells).mean() ** (1 / 3))
     order = np.polyfit(np.log(sizes), np.log(errors), 1)[0]
     assert 1.6 < order < 2.6, (sizes, errors)
 
 
 def test_equation_four_holds_and_skin_mean_is_zero(mesh, solved):
-    lead_field, residual = solved
-    assert lead_field.shape == (len(ELECTRODES), len(mesh["points"]))
+    lead_field, residual = solved.lead_field, solved.residual
+    assert lead_field.shape == (len(ELECTRODES), len(mesh.points))
     assert residual.max() < 1e-11
-    areas = lumped_areas(mesh["points"], skin_faces(mesh))
+    areas = lumped_areas(mesh.points, skin_faces(mesh))
     assert np.abs(lead_field @ areas).max() < 1e-10 * np.abs(lead_field).max() * areas.sum()
     # positive and largest at the electrode: current enters there
-    weights = electrode_weights(mesh["points"], skin_faces(mesh), ELECTRODES).toarray()
+    weights = electrode_weights(mesh.points, skin_faces(mesh), ELECTRODES).toarray()
     electrode = np.arange(len(ELECTRODES))
     assert (weights[electrode, lead_field.argmax(axis=1)] > 0).all()
     assert (lead_field.max(axis=1) > 0).all()
@@ -173,20 +177,21 @@ def test_equation_four_holds_and_skin_mean_is_zero(mesh, solved):
 
 
 def test_batches_give_the_same_field(mesh, solved):
+    patient, z = with_fibers(mesh, swirl(mesh)), solved.lead_field
     batches = [
-        lead_fields(mesh, swirl(mesh), ELECTRODES[part], **SECTION)[0]
+        solve_lead_fields(patient, electrodes_at(ELECTRODES[part]), SIGMA).lead_field
         for part in (slice(0, 1), slice(1, 6))
     ]
-    np.testing.assert_allclose(np.vstack(batches), solved[0], rtol=0, atol=1e-12 * solved[0].max())
+    np.testing.assert_allclose(np.vstack(batches), z, rtol=0, atol=1e-12 * z.max())
 
 
 def test_rotating_the_patient_rotates_the_gradient(mesh, solved):
     rotation = random_rotation(np.random.default_rng(7))
-    turned = mesh | {"points": mesh["points"] @ rotation.T}
-    lead_field, _ = lead_fields(
-        turned, swirl(mesh) @ rotation.T, ELECTRODES @ rotation.T, **SECTION
-    )
-    expected = gradients(mesh, solved[0]) @ rotation.T
+    turned = replace(mesh, points=mesh.points @ rotation.T)
+    patient = with_fibers(turned, swirl(mesh) @ rotation.T)
+    places = electrodes_at(ELECTRODES @ rotation.T)
+    lead_field = solve_lead_fields(patient, places, SIGMA).lead_field
+    expected = gradients(mesh, solved.lead_field) @ rotation.T
     np.testing.assert_allclose(
         gradients(turned, lead_field), expected, rtol=0, atol=1e-10 * np.abs(expected).max()
     )
@@ -194,27 +199,25 @@ def test_rotating_the_patient_rotates_the_gradient(mesh, solved):
 
 def test_pseudo_field_has_the_sign_and_direction_of_the_field(mesh, solved):
     """Both point to the electrode; the angle in the heart is moderate, never above 90 degrees."""
-    heart = mesh["cell_tags"] == Tissue.MYOCARDIUM
-    middle = mesh["points"][mesh["cells"][heart]].mean(axis=1)
-    pseudo = pseudo_lead_field_grad(middle, ELECTRODES, 0.06)
-    angles = angles_deg(gradients(mesh, solved[0])[:, heart], pseudo)
+    heart = mesh.cell_tags == Tissue.MYOCARDIUM
+    pseudo = pseudo_lead_field_grad(muscle_of(mesh).centroids, ELECTRODES, 0.06)
+    angles = angles_deg(gradients(mesh, solved.lead_field)[:, heart], pseudo)
     assert angles.mean() < 40.0
-    homogeneous, _ = lead_fields(without_heart(mesh), np.zeros((0, 3)), ELECTRODES, **SECTION)
+    bare = with_fibers(without_heart(mesh), NO_FIBERS)
+    homogeneous = solve_lead_fields(bare, PLACES, SIGMA).lead_field
     assert angles_deg(gradients(mesh, homogeneous)[:, heart], pseudo).mean() < 25.0
 
 
 def test_reciprocity_equals_the_direct_solution(mesh, solved):
     """Eq. (3) with Z of eq. (4) gives the potential of eq. (1) at the electrodes."""
-    f0 = swirl(mesh)
-    heart = mesh["cells"][mesh["cell_tags"] == Tissue.MYOCARDIUM]
-    points = mesh["points"][: heart.max() + 1]
+    patient, heart = with_fibers(mesh, swirl(mesh)), muscle_of(mesh)
+    points = heart.points
     tau = np.linalg.norm(points - points[0], axis=1) / 0.6
     v_m = np.stack([-85 + 110 / (1 + np.exp(-(t - tau) / 2.0)) for t in (20.0, 60.0, 100.0)])
-    phi = direct_potential(mesh, f0, v_m, **SECTION)
-    weights = electrode_weights(mesh["points"], skin_faces(mesh), ELECTRODES)
-    sigma_i = intracellular(f0, SECTION["sigma_il_s_per_m"], SECTION["sigma_it_s_per_m"])
-    grad = gradients(mesh, solved[0])[:, : len(heart)]
-    ecg = forward_potential_vm(points, heart, sigma_i, v_m, grad)
+    phi = direct_potential(patient, v_m, SIGMA)
+    weights = electrode_weights(mesh.points, skin_faces(mesh), ELECTRODES)
+    grad = gradients(mesh, solved.lead_field)[:, : mesh.n_heart_cells]
+    ecg = forward_potential_vm(heart, intracellular(patient.fibers.f0, SIGMA), v_m, grad)
     direct = weights @ phi.T
     assert np.abs(direct).max() > 0.05  # mV: there is something to compare
     np.testing.assert_allclose(ecg, direct, rtol=0, atol=1e-9 * np.abs(direct).max())
@@ -222,56 +225,45 @@ def test_reciprocity_equals_the_direct_solution(mesh, solved):
 
 def test_bad_bodies(mesh):
     with pytest.raises(BadInput, match="in m or cm"):
-        lead_fields(
-            mesh | {"points": mesh["points"] / 1000}, swirl(mesh), ELECTRODES / 1000, **SECTION
-        )
-    with pytest.raises(BadInput, match="sigma_torso = 0.6 .*mS/cm"):
-        lead_fields(mesh, swirl(mesh), ELECTRODES, **SECTION | {"sigma_torso_s_per_m": 0.6})
-    problem = NeumannProblem(
-        mesh["points"],
-        mesh["cells"],
-        np.broadcast_to(np.eye(3), (len(mesh["cells"]), 3, 3)),
-        skin_faces(mesh),
-    )
+        small = with_fibers(replace(mesh, points=mesh.points / 1000), swirl(mesh))
+        solve_lead_fields(small, electrodes_at(ELECTRODES / 1000), SIGMA)
+    problem = NeumannProblem(mesh, np.broadcast_to(np.eye(3), (len(mesh.cells), 3, 3)), 1, SIGMA)
     with pytest.raises(BadInput, match="net current"):
-        problem.solve(np.eye(len(mesh["points"]), 1))
+        problem.solve(np.eye(len(mesh.points), 1))
 
 
 def test_pinned_node_does_not_matter(mesh, solved):
     """Solve with another node pinned: the same field."""
-    from einthoven.leadfield.conductivity import Conductivities, bulk
-
-    tensors = bulk(swirl(mesh), mesh["cell_tags"], Conductivities.from_section(SECTION))
-    matrix = stiffness(mesh["points"], mesh["cells"], tensors)
-    areas = lumped_areas(mesh["points"], skin_faces(mesh))
-    delta = electrode_weights(mesh["points"], skin_faces(mesh), ELECTRODES[:1]).toarray()[0]
+    tensors = bulk(swirl(mesh), mesh.cell_tags, SIGMA)
+    matrix = stiffness(mesh.points, mesh.cells, tensors)
+    areas = lumped_areas(mesh.points, skin_faces(mesh))
+    delta = electrode_weights(mesh.points, skin_faces(mesh), ELECTRODES[:1]).toarray()[0]
     other = np.zeros(len(areas))
     other[:-1] = Mumps(matrix[:-1, :-1]).solve((delta - areas / areas.sum())[:-1, None]).x[:, 0]
     other -= areas @ other / areas.sum()
-    np.testing.assert_allclose(other, solved[0][0], rtol=0, atol=1e-11 * other.max())
+    np.testing.assert_allclose(other, solved.lead_field[0], rtol=0, atol=1e-11 * other.max())
 
 
 def test_an_electrogram_inside_is_the_direct_solution_there(mesh):
     """Reciprocity holds for electrodes in the muscle, on its surface and in the torso."""
-    f0 = swirl(mesh)
-    heart = mesh["cells"][mesh["cell_tags"] == Tissue.MYOCARDIUM]
-    nodes = mesh["points"][: heart.max() + 1]
+    patient, muscle = with_fibers(mesh, swirl(mesh)), muscle_of(mesh)
+    nodes, heart = muscle.points, muscle.cells
     rng = np.random.default_rng(11)
     inner = nodes[heart[rng.choice(len(heart), 3)]].mean(axis=1)
     surface = nodes[[np.linalg.norm(nodes, axis=1).argmax()]]
     places = np.concatenate([inner, surface, [[0.0, 0.0, 80.0]]])
-    weights = inside_weights(mesh["points"], mesh["cells"], places)
-    np.testing.assert_allclose(weights @ mesh["points"], places, atol=1e-9)
-    z, residual = fields_of_loads(mesh, f0, weights, **SECTION)
+    weights = inside_weights(mesh.points, mesh.cells, places)
+    np.testing.assert_allclose(weights @ mesh.points, places, atol=1e-9)
+    z, residual = fields_of_loads(patient, weights, SIGMA)
     assert residual.max() < 1e-9
     v_m = rng.normal(size=(4, len(nodes)))
-    sigma_i = intracellular(f0, SECTION["sigma_il_s_per_m"], SECTION["sigma_it_s_per_m"])
     grad = cell_gradient(p1_gradients(nodes, heart), heart, z[:, : len(nodes)])
-    electrogram = forward_potential_vm(nodes, heart, sigma_i, v_m, grad)
-    direct = weights @ direct_potential(mesh, f0, v_m, **SECTION).T
+    sigma_i = intracellular(patient.fibers.f0, SIGMA)
+    electrogram = forward_potential_vm(muscle, sigma_i, v_m, grad)
+    direct = weights @ direct_potential(patient, v_m, SIGMA).T
     np.testing.assert_allclose(electrogram, direct, atol=1e-9 * np.abs(direct).max())
 
 
 def test_electrogram_places_outside_the_body_are_refused(mesh):
     with pytest.raises(BadInput, match="1 of 2 lie outside the mesh, number 1 by"):
-        inside_weights(mesh["points"], mesh["cells"], np.array([[0.0, 0, 0], [0, 0, 150.0]]))
+        inside_weights(mesh.points, mesh.cells, np.array([[0.0, 0, 0], [0, 0, 150.0]]))

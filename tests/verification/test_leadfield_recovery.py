@@ -5,10 +5,17 @@ Sizes are cube roots of mean cell volumes, errors mean angles over cells weighte
 
 import numpy as np
 import pytest
-from helpers_fem import ball_in_ball, boundary_faces, unit
+from helpers_fem import (
+    ball_in_ball,
+    boundary_faces,
+    electrodes_at,
+    muscle_of,
+    unit,
+    with_fibers,
+    without_heart,
+)
 
-from einthoven.config import Config
-from einthoven.core.tags import Tissue
+from einthoven.config.models import Leadfield
 from einthoven.fem.laplace import solve_laplace
 from einthoven.geometry.gradient_recovery import recovered_gradient
 from einthoven.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
@@ -17,17 +24,22 @@ from einthoven.leadfield.closed_forms import (
     nested_ball_lead_field,
     nested_ball_lead_field_grad,
 )
-from einthoven.leadfield.solve import lead_fields
+from einthoven.leadfield.solve import solve_lead_fields
 from einthoven.metrics.fields import angular_error_deg
 
-SECTION = Config().leadfield.model_dump()
 RADIUS, CORE = 100.0, 40.0
 ELECTRODES = RADIUS * unit(np.random.default_rng(5).normal(size=(6, 3)))
-ISOTROPIC = SECTION | {
-    "sigma_il_s_per_m": 0.1, "sigma_it_s_per_m": 0.1,
-    "sigma_el_s_per_m": 0.2, "sigma_et_s_per_m": 0.2,
-}  # fmt: skip
-SERIES = ((CORE, RADIUS), (0.3, SECTION["sigma_torso_s_per_m"]))
+SIGMA = Leadfield()
+ISOTROPIC = Leadfield(
+    sigma_il_s_per_m=0.1, sigma_it_s_per_m=0.1, sigma_el_s_per_m=0.2, sigma_et_s_per_m=0.2
+)
+SERIES = ((CORE, RADIUS), (0.3, SIGMA.sigma_torso_s_per_m))
+
+
+def potentials(mesh, f0, sigma=SIGMA):
+    """[electrode, node] kOhm."""
+    patient = with_fibers(mesh, f0)
+    return solve_lead_fields(patient, electrodes_at(ELECTRODES), sigma).lead_field
 
 
 def order(sizes, errors):
@@ -54,32 +66,29 @@ def fitted(cases):
 
 
 def ball_case(h):
-    mesh = ball_in_ball(h_outer=h, h_inner=h, inner=50.0)
-    mesh = mesh | {"cell_tags": np.full(len(mesh["cells"]), Tissue.TORSO, dtype=np.int8)}
-    z, _ = lead_fields(mesh, np.zeros((0, 3)), ELECTRODES, **SECTION)
+    mesh = without_heart(ball_in_ball(h_outer=h, h_inner=h, inner=50.0))
+    z = potentials(mesh, np.zeros((0, 3)))
 
     def exact(x):
         return np.stack([ball_lead_field_grad(x, e, RADIUS, 0.06) for e in ELECTRODES])
 
     return mean_angles(
-        mesh["points"], mesh["cells"], z, exact, lambda x: np.linalg.norm(x, axis=1) < RADIUS / 2
+        mesh.points, mesh.cells, z, exact, lambda x: np.linalg.norm(x, axis=1) < RADIUS / 2
     )
 
 
 def core_case(h, rim_only=False):
     """The core of two concentric balls, as if it were the heart: nothing beyond it is seen."""
     mesh = ball_in_ball(inner=CORE, h_outer=2 * h, h_inner=h)
-    n = int((mesh["cell_tags"] == Tissue.MYOCARDIUM).sum())
-    z, _ = lead_fields(mesh, np.tile([1.0, 0.0, 0.0], (n, 1)), ELECTRODES, **ISOTROPIC)
-    cells = mesh["cells"][:n]
-    nodes = int(cells.max()) + 1
+    cells, nodes = mesh.cells[: mesh.n_heart_cells], mesh.n_heart_nodes
+    z = potentials(mesh, np.tile([1.0, 0.0, 0.0], (len(cells), 1)), ISOTROPIC)
 
     def exact(x):
         return np.stack([nested_ball_lead_field_grad(x, e, *SERIES) for e in ELECTRODES])
 
-    on_rim = np.isclose(np.linalg.norm(mesh["points"], axis=1), CORE)[cells].any(axis=1)
+    on_rim = np.isclose(np.linalg.norm(mesh.points, axis=1), CORE)[cells].any(axis=1)
     where = (lambda x: on_rim) if rim_only else None
-    return mean_angles(mesh["points"][:nodes], cells, z[:, :nodes], exact, where)
+    return mean_angles(mesh.points[:nodes], cells, z[:, :nodes], exact, where)
 
 
 def anisotropic_case(h, inside=50.0):
@@ -89,7 +98,7 @@ def anisotropic_case(h, inside=50.0):
     root = vectors / np.sqrt(values) @ vectors.T  # G^-1/2
     source = 130.0 * unit(np.array([[1.0, 2.0, -0.5]])) / np.sqrt(values.min())
     mesh = ball_in_ball(h_outer=h, h_inner=h)
-    points, cells = mesh["points"], mesh["cells"]
+    points, cells = mesh.points, mesh.cells
     rim = np.unique(boundary_faces(cells))
     u = 1.0 / np.linalg.norm(points @ root - source, axis=1)
     tensor = np.broadcast_to(g, (len(cells), 3, 3))
@@ -158,10 +167,9 @@ def test_core_of_another_conductivity():
 def test_storing_in_single_precision_costs_a_millionth():
     """The workflow stores potentials in float32; gradients are small differences of them."""
     mesh = ball_in_ball()
-    heart = mesh["cells"][mesh["cell_tags"] == Tissue.MYOCARDIUM]
-    f0 = unit(np.random.default_rng(9).normal(size=(len(heart), 3)))
-    z, _ = lead_fields(mesh, f0, ELECTRODES, **SECTION)
-    exact, stored = (recovered_gradient(mesh["points"], heart, v) for v in (z, np.float32(z)))
+    heart = muscle_of(mesh).cells
+    z = potentials(mesh, unit(np.random.default_rng(9).normal(size=(len(heart), 3))))
+    exact, stored = (recovered_gradient(mesh.points, heart, v) for v in (z, np.float32(z)))
     size = np.linalg.norm(exact, axis=2)
     loss = np.linalg.norm(stored - exact, axis=2) / size
     assert 0 < loss.mean() < 1e-5

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers_fem import bare_heart
 from helpers_imported_hearts import (
     boundary_of_a_tetrahedral_heart,
     mean_of_a_real_atlas,
@@ -18,7 +19,7 @@ from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.cli import main
 from einthoven.config import Config
-from einthoven.config.models import SdfSamples
+from einthoven.config.models import Leadfield, SdfSamples
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays, read_json, save_arrays
 from einthoven.ecg.forward import forward_potential
@@ -104,7 +105,8 @@ def test_gradients_sd_and_ecg_are_those_of_the_model(predicted, packed):
     np.testing.assert_array_equal(out["heart_grad"], grad)
     np.testing.assert_array_equal(out["heart_sd_deg"], sd)
     tau = load_arrays(first / "activation_sinus.npz")["activation_time"]
-    potential = forward_potential(points, cells, intracellular(f0, 0.3, 0.03), tau, grad,
+    muscle = bare_heart(points, cells)
+    potential = forward_potential(muscle, intracellular(f0, Leadfield()), tau, grad,
                                   out["time"], template(ECG_STEP_MS))  # fmt: skip
     leads = twelve_lead(list(out["electrode_names"]), potential)
     np.testing.assert_allclose(out["ecg"][0], leads, rtol=1e-4, atol=1e-6)

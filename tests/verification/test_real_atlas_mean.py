@@ -17,7 +17,9 @@ from einthoven.anatomy.shape.carry import unit_model
 from einthoven.anatomy.shape.heart_check import heart_volumes
 from einthoven.atlases import schuler
 from einthoven.config import Config
+from einthoven.config.models import Mesh
 from einthoven.geometry.simplex import enclosed_volume, tet_volumes
+from einthoven.geometry.surfaces import Surfaces
 from einthoven.mesh.surfaces import check_surfaces
 from einthoven.mesh.tetrahedra import tetrahedralise
 
@@ -55,6 +57,6 @@ def test_patient_with_a_real_heart_in_our_torso_is_meshed(atlas):
         body, attrs = build_anatomy(draw_patient(index, **setup["cohort"]), **setup["anatomy"])
         surfaces = [body[name] for name in ("points", "faces", "face_tags")]
         check_surfaces(*surfaces)
-        mesh = tetrahedralise(*surfaces, body["site_points"][:9], **setup["mesh"])
+        mesh = tetrahedralise(Surfaces(*surfaces), body["site_points"][:9], Mesh())
         heart = tet_volumes(mesh.points, mesh.cells[: mesh.n_heart_cells]).sum() / 1000
         assert heart == pytest.approx(attrs["volumes_ml"]["myocardium"], rel=0.01)

@@ -5,11 +5,13 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from einthoven.config.models import FieldSamples
 from einthoven.core.errors import StepFailed
 from einthoven.core.seeds import generator
 from einthoven.core.tags import Surface, Tissue
 from einthoven.geometry.simplex import tet_volumes
-from einthoven.samples.field import _by_volume, sample_field
+from einthoven.patient.mesh import TetMesh
+from einthoven.samples.field import _by_volume, sample_cells
 
 
 def layered_box(n=12, size=120.0):
@@ -42,20 +44,32 @@ def layered_box(n=12, size=120.0):
         outward = np.cross(b - a, c - a) @ (a - grid[apex]) > 0
         facets.append(face if outward else face[::-1])
         facet_tags.append(Surface.SKIN if len(cells_of) == 1 else Surface.EPI)
-    return grid, cells, tags, np.array(facets), np.array(facet_tags, np.int8)
+    return TetMesh(
+        patient="box",
+        points=grid,
+        cells=cells,
+        cell_tags=tags,
+        facets=np.array(facets),
+        facet_tags=np.array(facet_tags, np.int8),
+        n_heart_nodes=0,  # the heart does not come first; sampling asks the tags
+        n_heart_cells=int((tags == Tissue.MYOCARDIUM).sum()),
+    )
 
 
 BOX = layered_box()
 
 
-def sample(n=700, fraction=0.8, near=10.0, seed=1):
-    return sample_field(*BOX, generator(seed, "field"), n, fraction, near)
+CENTROIDS = BOX.points[BOX.cells].mean(axis=1)
+
+
+def sample(n=700, fraction=0.8, share=0.75, seed=1):
+    config = FieldSamples(n_points=n, near_fraction=fraction, heart_share=share, near_mm=10.0)
+    return sample_cells(BOX, generator(seed, "field"), config)
 
 
 def box_distances(queries):
     """Distance to the heart's box and to the skin, in closed form."""
-    points, _, _, facets, tags = BOX
-    heart = points[np.unique(facets[tags == Surface.EPI])]
+    heart = BOX.points[np.unique(BOX.facets[BOX.facet_tags == Surface.EPI])]
     q = np.abs(queries - (heart.min(0) + heart.max(0)) / 2) - np.ptp(heart, axis=0) / 2
     to_heart = np.linalg.norm(np.maximum(q, 0), axis=1) + np.minimum(q.max(axis=1), 0)
     return np.abs(to_heart), np.minimum(queries, 120.0 - queries).min(axis=1)
@@ -68,19 +82,16 @@ def classes(queries, tissue):
     return np.select(masks, ["myocardium", "shell", "skin"], "far")
 
 
-def test_points_are_centroids_of_different_cells_with_their_tissue():
-    points, cells, tags = BOX[:3]
+def test_cells_are_drawn_once_each():
     chosen = sample()
-    assert len(np.unique(chosen.cells)) == len(chosen.cells) == 700
-    assert np.array_equal(chosen.points, points[cells[chosen.cells]].mean(axis=1).astype("f4"))
-    assert np.array_equal(chosen.tissue, tags[chosen.cells])
-    assert chosen.points.dtype == np.float32 and chosen.tissue.dtype == np.int8
+    assert len(np.unique(chosen)) == len(chosen) == 700
+    assert chosen.min() >= 0 and chosen.max() < len(BOX.cells)
 
 
 @pytest.mark.parametrize("fraction, share", [(0.0, 0.5), (0.8, 0.5), (0.6, 0.0), (0.5, 1.0)])
 def test_shares_of_the_classes_are_met(fraction, share):
-    chosen = sample_field(*BOX, generator(1, "field"), 700, fraction, 10.0, share)
-    kinds = classes(chosen.points.astype(float), chosen.tissue)
+    chosen = sample(700, fraction, share)
+    kinds = classes(CENTROIDS[chosen], BOX.cell_tags[chosen])
     heart = share * fraction * 700
     wanted = {"myocardium": heart / 2, "shell": heart / 2, "skin": fraction * 700 - heart}
     for kind, count in wanted.items():
@@ -99,21 +110,19 @@ def test_draws_are_weighted_by_volume():
 
 def test_far_points_are_uniform_by_volume():
     """Few points of many cells: their mean is the centroid of the far region."""
-    points, cells = BOX[:2]
-    centroids = points[cells].mean(axis=1)
-    volumes = tet_volumes(points, cells)
-    far = classes(centroids, BOX[2]) == "far"
-    wanted = np.average(centroids[far], axis=0, weights=volumes[far])
-    unweighted = centroids[far].mean(axis=0)
-    means = [sample(n=100, fraction=0.0, seed=seed).points.mean(axis=0) for seed in range(30)]
+    volumes = tet_volumes(BOX.points, BOX.cells)
+    far = classes(CENTROIDS, BOX.cell_tags) == "far"
+    wanted = np.average(CENTROIDS[far], axis=0, weights=volumes[far])
+    unweighted = CENTROIDS[far].mean(axis=0)
+    means = [CENTROIDS[sample(100, 0.0, seed=seed)].mean(axis=0) for seed in range(30)]
     mean = np.mean(means, axis=0)
     assert np.linalg.norm(mean - wanted) < 0.25 * np.linalg.norm(unweighted - wanted)
 
 
 def test_same_generator_gives_the_same_sample():
     one, two, other = sample(), sample(), sample(seed=2)
-    assert np.array_equal(one.cells, two.cells)
-    assert not np.array_equal(one.cells, other.cells)
+    assert np.array_equal(one, two)
+    assert not np.array_equal(one, other)
 
 
 @pytest.mark.parametrize(
@@ -121,11 +130,11 @@ def test_same_generator_gives_the_same_sample():
 )
 def test_too_few_cells_is_a_failure_that_says_so(fraction, share, kind):
     with pytest.raises(StepFailed, match=f"class '{kind}' .*fewer points or a finer mesh"):
-        sample_field(*BOX, generator(1, "field"), len(BOX[1]) + 1, fraction, 10.0, share)
+        sample(len(BOX.cells) + 1, fraction, share)
 
 
 def test_facets_of_the_box_are_closed_and_outward():
     """Guards the helper: a wrong sign would swap near and far."""
-    points, _, _, facets, _ = BOX
+    facets = BOX.facets
     assert len({tuple(sorted(f)) for f in facets.tolist()}) == len(facets)
     assert all(len(set(pair)) == 2 for f in facets.tolist() for pair in combinations(f, 2))
