@@ -52,6 +52,6 @@ rule models:
     input:
         expand(
             "results/surrogates/{encoder}-{model}/model.safetensors",
-            encoder=ENCODERS,
-            model=MODELS,
+            encoder=PLAN.encoders,
+            model=PLAN.models,
         ),

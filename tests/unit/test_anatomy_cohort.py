@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from einthoven.anatomy.population.cohort import block_splits, draw_patient, latin_hypercube
+from einthoven.anatomy.population.cohort import draw_patient, latin_hypercube
+from einthoven.anatomy.population.splits import block_splits
 from einthoven.core.errors import BadInput
 
 SECTION = dict(

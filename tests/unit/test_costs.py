@@ -11,7 +11,8 @@ from einthoven.core.errors import BadInput
 from einthoven.core.log import USED
 from einthoven.run.costs.benchmarks import Benchmark, read_benchmarks
 from einthoven.run.costs.estimate import bytes_per_patient, forecast, rule_costs
-from einthoven.run.plan import Asked, asked_resources, patients, planned_jobs
+from einthoven.run.jobs import Asked, asked_resources, planned_jobs
+from einthoven.run.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
@@ -118,18 +119,19 @@ def test_disk_counts_by_patients(tmp_path):
 
 def test_every_rule_of_the_workflow_is_counted_and_asks_for_resources():
     asked = asked_resources(ROOT / "workflow/rules")
-    assert set(planned_jobs(Config())) == set(asked) - {"search"}
+    assert set(planned_jobs(Plan.of(Config()))) == set(asked) - {"search"}
     for rule, its in asked.items():
         assert its.mem_mb and its.runtime and its.threads, rule
 
 
 def test_excluded_patients_are_not_counted():
     config = load(ROOT / "config/ci.yaml")
-    assert patients(config) == {"train": 2, "val": 1, "test": 1}
+    assert Plan.of(config).sizes == {"train": 2, "val": 1, "test": 1}
     less = config.model_copy(
         update={"dataset": config.dataset.model_copy(update={"exclude": ["p0000"]})}
     )
-    assert sum(patients(less).values()) == 3 and planned_jobs(less)["mesh"] == 3
+    plan = Plan.of(less)
+    assert sum(plan.sizes.values()) == 3 and planned_jobs(plan)["mesh"] == 3
 
 
 def test_command_prints_tables_and_writes_json(results, tmp_path, capsys):

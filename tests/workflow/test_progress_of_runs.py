@@ -7,12 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers_workflow import CI, ROOT, copy_project, environment, planned
+from helpers_workflow import ROOT, environment
 
 from einthoven.cli import main
-from einthoven.config import load as load_config
 from einthoven.run.monitor.state import Run, load
-from einthoven.run.plan import planned_jobs
 
 pytestmark = pytest.mark.workflow
 
@@ -123,10 +121,3 @@ def test_ctrl_c_and_kill_are_told(project, capsys):
     process.wait(timeout=60)
     assert main(["progress", str(project / "results")]) == 0
     assert capsys.readouterr().out.startswith(f"KILLED, its process {process.pid} is gone")
-
-
-def test_counted_jobs_are_the_planned_ones(tmp_path):
-    plan = planned(copy_project(tmp_path / "project"), *CI)
-    assert plan.pop("all") == 1
-    counted = planned_jobs(load_config(ROOT / "config/ci.yaml"))
-    assert {rule: n for rule, n in counted.items() if n} == plan

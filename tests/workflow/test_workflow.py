@@ -1,48 +1,132 @@
-"""The workflow as a whole, without running a job: plans, lint, bad configs, what re-runs."""
+"""The workflow as a whole, without running a job: plans, lint, who is an input of what, refusals.
 
+What can be asked of `einthoven.run.plan.Plan` is asked there (tests/unit/test_plan.py).
+"""
+
+import base64
+import json
 import subprocess
 import sys
 
 import pytest
-from helpers_workflow import CI, PARTS, ROOT, copy_project, planned, snakemake
+import yaml
+from helpers_workflow import CI, ROOT, copy_project, planned, snakemake
 
-from einthoven.config import load
-from einthoven.run.plan import planned_jobs
+from einthoven.config import load, validate
+from einthoven.run.jobs import planned_jobs
+from einthoven.run.plan import Plan
 
-__all__ = ["PARTS", "ROOT", "planned", "snakemake"]
 pytestmark = pytest.mark.workflow
+SHEET = """patient,heart,torso,electrodes,unit,axes,tags
+anna,h.vtp,t.stl,e.csv,mm,LPS,
+bo-2,h.vtp,t.stl,e.csv,mm,LPS,
+"""
+CHANGES = {"imported": {"sheet": "clinic/sheet.csv"}, "learning": {"ensemble": 3},
+           "dataset": {"exclude": ["bo-2"]}}  # fmt: skip
+CHANGED = ("--configfile", "changed.yaml")
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
-    return copy_project(tmp_path_factory.mktemp("workflow") / "project")
+    """The project with two patients to import; `changed.yaml` makes use of all that is optional."""
+    folder = copy_project(tmp_path_factory.mktemp("workflow") / "project")
+    (folder / "clinic").mkdir()
+    for name in ("h.vtp", "t.stl", "e.csv"):
+        (folder / "clinic" / name).touch()
+    (folder / "clinic/sheet.csv").write_text(SHEET)
+    (folder / "changed.yaml").write_text(yaml.safe_dump(changed()))
+    return folder
 
 
-@pytest.mark.parametrize("name, n_patients, n_test", [("config", 32, 4), ("paper", 110, 10)])
-def test_config_plans_every_rule(copy, name, n_patients, n_test):
-    jobs = planned(copy, "--configfile", f"config/{name}.yaml")
-    for rule in ("cohort", "anatomy", "mesh", "fibers", "purkinje", "leadfield", "ecg"):
-        assert jobs[rule] == n_patients
-    assert jobs["activation"] == 3 * n_patients
-    assert (jobs["encoder"], jobs["surrogate"], jobs["predict"]) == (2, 4, 4 * n_test)
-    assert jobs["consolidate"] == jobs["evaluate"] == jobs["report"] == jobs["calibration"] == 1
+def changed(n_patients=5):
+    """config/ci.yaml with all that is optional."""
+    whole = load(ROOT / "config/ci.yaml").model_dump(mode="json")
+    changes = CHANGES | {"cohort": {"n_patients": n_patients}}
+    return whole | {key: whole[key] | values for key, values in changes.items()}
 
 
-def test_electrodes_per_job_makes_batches(copy):
-    small = "leadfield={electrodes_per_job: 10}"
-    jobs = planned(copy, "--configfile", "config/paper.yaml", "--config", small, "--", "dataset")
-    assert jobs["leadfield"] == 110 * 11
-    assert "encoder" not in jobs
+@pytest.fixture(scope="module")
+def plan(copy):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(copy)
+        return Plan.of(validate(changed()))
 
 
-def test_an_ensemble_trains_more_refraction_models_and_calibrates_them(copy):
-    jobs = planned(copy, *CI, "--config", "learning={ensemble: 3}")
-    assert jobs["surrogate"] == 2 + 2 * 3 and jobs["uncertainty"] == 2
-    assert "uncertainty" not in planned(copy, *CI)
-    config = load(copy / "config/ci.yaml")
-    learning = config.learning.model_copy(update={"ensemble": 3})
-    counted = planned_jobs(config.model_copy(update={"learning": learning}))
-    assert all(counted[rule] == n for rule, n in jobs.items() if rule != "all")
+def test_snakemake_plans_the_jobs_that_the_plan_counts(copy, plan):
+    jobs = planned(copy, *CHANGED)
+    assert jobs.pop("all") == 1
+    assert jobs == {rule: n for rule, n in planned_jobs(plan).items() if n}
+    assert jobs["import_patient"] == 1 and jobs["uncertainty"] == 2
+
+
+@pytest.fixture(scope="module")
+def made_up(copy):
+    """The project with made-up files of the changed config and the metadata of their run."""
+    for line in snakemake(copy, *CHANGED, "--summary").stdout.splitlines()[1:]:
+        path = copy / line.split("\t")[0]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("made up")
+    done = snakemake(copy, *CHANGED, "--touch", "--forceall")
+    assert done.returncode == 0, done.stderr
+    return copy
+
+
+@pytest.fixture(scope="module")
+def inputs(made_up):
+    """Output file -> input files, of every job of the changed config."""
+    found = {}
+    for path in (made_up / ".snakemake/metadata").iterdir():
+        name = base64.b64decode(path.name.replace("@", "/")).decode()
+        found[name] = set(json.loads(path.read_text())["input"])
+    return found
+
+
+def read_by(inputs, output):
+    """Patients and stages of a job's inputs: of results/patients/p0000/mesh.npz (p0000, mesh)."""
+    parts = [path.removesuffix(".npz").split("/") for path in inputs[f"results/{output}"]]
+    return {(p[2], p[3]) for p in parts if p[:2] == ["results", "patients"]}
+
+
+def test_who_is_an_input_of_what(inputs, plan):
+    train, val, test = (set(plan.of_split(split)) for split in ("train", "val", "test"))
+    recipe = read_by(inputs, "surrogates/deepsdf-refraction/recipe.json")
+    assert recipe == {(p, stage) for p in train | val for stage in ("anatomy", "field")}
+    for member in ("", "member1/", "member2/"):
+        model = f"surrogates/deepsdf-refraction/{member}model.safetensors"
+        assert {p for p, _ in read_by(inputs, model)} == train | val
+    found = read_by(inputs, "surrogates/deepsdf-refraction/uncertainty.json")
+    assert {p for p, _ in found} == val
+    judged = read_by(inputs, "report/metrics.json")
+    assert {p for p, stage in judged if stage == "mesh"} == test | {"anna"}
+    assert {p for p, stage in judged if stage == "field"} == train | test | {"anna"}
+    encoder = read_by(inputs, "encoders/deepsdf/recipe.json")
+    assert encoder == {(p, stage) for p in plan.patients for stage in ("anatomy", "sdf")}
+    assert "results/shapes/c00.npz" in inputs["results/encoders/deepsdf/recipe.json"]
+
+
+def test_only_what_is_used_is_an_input_of_a_prediction(inputs):
+    code = "results/encoders/deepsdf/codes/anna.npz"
+    assert code in inputs["results/predictions/deepsdf-refraction/anna.npz"]
+    drawn = inputs["results/predictions/deepsdf-refraction/p0002.npz"]
+    assert code not in drawn and "results/surrogates/deepsdf-refraction/uncertainty.json" in drawn
+    assert not [
+        path for path in inputs if path.startswith("results/predictions/pca") and "anna" in path
+    ]
+
+
+def test_fewer_patients_run_only_what_goes_through_all(made_up):
+    assert planned(made_up, *CHANGED) == {}
+    (made_up / "fewer.yaml").write_text(yaml.safe_dump(changed(n_patients=4)))
+    jobs = planned(made_up, "--configfile", "fewer.yaml")
+    assert set(jobs) - {"all"} == {
+        "consolidate", "recipe", "encoder", "imported_code", "reconstruct", "surrogate",
+        "uncertainty", "predict", "evaluate", "report",
+    }  # fmt: skip
+
+
+def test_the_data_set_alone_trains_nothing(copy):
+    jobs = planned(copy, *CI, "--", "dataset")
+    assert jobs["consolidate"] == 1 and not {"encoder", "surrogate", "report"} & set(jobs)
 
 
 def test_lint_is_clean(copy):
@@ -56,31 +140,16 @@ def test_snakefmt_is_clean():
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize(
-    "wrong, message",
-    [
-        ("mesh={heart_edge: 4.0}", "did you mean 'heart_edge_mm'?"),
-        ("deepsdf={learning_rate: 1e-3}", "'1e-3' is text, not a number"),
-        ("cohort={n_patients: 0}", "cohort.n_patients"),
-        ("leadfield={sigma_il_s_per_m: 3.0}", "is this S/m or mS/cm?"),
-        ("cohort={n_patients: 3}", "no patient of split"),
-    ],
-)
-def test_bad_config_ends_before_any_job(copy, wrong, message):
-    done = snakemake(copy, "--config", wrong)
+def test_a_bad_config_ends_before_any_job(copy):
+    done = snakemake(copy, "--config", "mesh={heart_edge: 4.0}")
     assert done.returncode == 2
     lines = [line for line in done.stderr.splitlines() if line.startswith("einthoven:")]
-    assert len(lines) == 1 and message in lines[0]
+    assert len(lines) == 1 and "did you mean 'heart_edge_mm'?" in lines[0]
     assert "Traceback" not in done.stderr and "Building DAG" not in done.stderr
 
 
-def test_a_missing_atlas_ends_before_any_job(copy):
-    atlas = copy / "src/einthoven/anatomy/shape/data/torso_atlas.npz"
-    aside = atlas.rename(atlas.with_suffix(".aside"))
-    try:
-        done = snakemake(copy, "--dry-run")
-    finally:
-        aside.rename(atlas)
-    assert done.returncode == 2
-    line = (done.stdout + done.stderr).strip().splitlines()[-1]
-    assert "torso_atlas.npz" in line and "tools/build_torso_atlas.py" in line
+def test_a_patient_that_cannot_be_imported_tells_its_reason(copy):
+    target = "results/patients/anna/anatomy.npz"
+    done = snakemake(copy, *CHANGED, "--force", "--", target)
+    assert done.returncode != 0
+    assert "anna: " in done.stdout + done.stderr and "Traceback" not in done.stdout + done.stderr

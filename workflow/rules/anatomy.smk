@@ -12,7 +12,7 @@ rule cohort:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        section=DRAW,
+        section=PLAN.section("cohort"),
         patient="{patient}",
         source=source("cohort"),
     message:
@@ -23,7 +23,7 @@ rule cohort:
 
 rule anatomy:
     input:
-        list(ATLASES.values()),
+        list(PLAN.atlases.values()),
         cohort="results/cohort/{patient}.json",
     output:
         "results/patients/{patient}/anatomy.npz",
@@ -38,7 +38,7 @@ rule anatomy:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        section=lookup(dpath="anatomy", within=config),
+        section=PLAN.section("anatomy"),
         source=source("anatomy"),
     message:
         "Surfaces and electrodes of {wildcards.patient}"
@@ -62,7 +62,7 @@ rule sdf_samples:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        section=lookup(dpath="sdf_samples", within=config),
+        section=PLAN.section("sdf_samples"),
         source=source("sdf_samples"),
     message:
         "Signed distances around {wildcards.patient}"
@@ -73,7 +73,7 @@ rule sdf_samples:
 # Anatomies without electrodes, meshes and fields, of which only the encoder learns.
 rule shapes:
     input:
-        list(ATLASES.values()),
+        list(PLAN.atlases.values()),
     output:
         "results/shapes/{chunk}.npz",
     log:
@@ -87,9 +87,9 @@ rule shapes:
         mem_mb=growing(1500),
         runtime=growing(20),
     params:
-        cohort=DRAW,
-        anatomy=PLACED,
-        sdf_samples=SHAPE_SAMPLES,
+        cohort=PLAN.section("cohort"),
+        anatomy=PLAN.part("anatomy", PLACED),
+        sdf_samples=PLAN.shape_samples,
         chunk="{chunk}",
         source=source("shapes"),
     message:

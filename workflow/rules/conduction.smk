@@ -15,7 +15,7 @@ rule purkinje:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        section=lookup(dpath="purkinje", within=config),
+        section=PLAN.section("purkinje"),
         source=source("purkinje"),
     message:
         "Purkinje trees of {wildcards.patient}"
@@ -41,7 +41,7 @@ rule activation:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        section=lookup(dpath="activation", within=config),
+        section=PLAN.section("activation"),
         scenario="{scenario}",
         source=source("activation"),
     message:

@@ -10,12 +10,12 @@ rule patient_store:
         field="results/patients/{patient}/field.npz",
         activation=expand(
             "results/patients/{patient}/activation_{scenario}.npz",
-            scenario=SCENARIOS,
+            scenario=PLAN.scenarios,
             allow_missing=True,
         ),
         leadfield=expand(
             "results/patients/{patient}/leadfield_b{batch}.npz",
-            batch=BATCHES,
+            batch=PLAN.batches,
             allow_missing=True,
         ),
     output:
@@ -31,8 +31,8 @@ rule patient_store:
         mem_mb=growing(1500),
         runtime=growing(10),
     params:
-        scenarios=SCENARIOS,
-        lead_field=lookup(dpath="dataset/lead_field", within=config),
+        scenarios=PLAN.scenarios,
+        lead_field=PLAN.config.dataset.lead_field,
         source=source("patient_store"),
     message:
         "Close the store of {wildcards.patient}"
@@ -44,7 +44,7 @@ rule consolidate:
     input:
         expand(
             "results/dataset/patients/{patient}.zarr.zip",
-            patient=[*PATIENTS, *IMPORTED],
+            patient=PLAN.everybody,
         ),
     output:
         "results/dataset/einthoven.zarr.zip",
@@ -59,8 +59,8 @@ rule consolidate:
         mem_mb=growing(2000),
         runtime=growing(120),
     params:
-        physics=PHYSICS,
-        section=lookup(dpath="dataset", within=config),
+        physics=PLAN.physics,
+        section=PLAN.section("dataset"),
         source=source("consolidate"),
     message:
         "Consolidate all patients"

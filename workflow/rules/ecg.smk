@@ -5,12 +5,12 @@ rule ecg:
         fibers="results/patients/{patient}/fibers.npz",
         activation=expand(
             "results/patients/{patient}/activation_{scenario}.npz",
-            scenario=SCENARIOS,
+            scenario=PLAN.scenarios,
             allow_missing=True,
         ),
         leadfield=expand(
             "results/patients/{patient}/leadfield_b{batch}.npz",
-            batch=BATCHES,
+            batch=PLAN.batches,
             allow_missing=True,
         ),
     output:
@@ -26,10 +26,10 @@ rule ecg:
         mem_mb=growing(4500),
         runtime=growing(15),
     params:
-        section=lookup(dpath="ecg", within=config),
-        conductivity=SIGMA,
-        gradient=GRADIENT,
-        n_electrodes=N_ELECTRODES,
+        section=PLAN.section("ecg"),
+        conductivity=PLAN.conductivities,
+        gradient=PLAN.config.leadfield.gradient,
+        n_electrodes=PLAN.n_electrodes,
         source=source("ecg"),
     message:
         "ECG of {wildcards.patient}"

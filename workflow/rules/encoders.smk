@@ -3,7 +3,7 @@
 # that is being made, every reason to train goes through this small file.
 rule recipe:
     input:
-        samples=samples_of,
+        samples=PLAN.samples_of,
     output:
         "results/{kind}/{name}/recipe.json",
     log:
@@ -17,8 +17,8 @@ rule recipe:
         mem_mb=growing(500),
         runtime=growing(20),
     params:
-        section=lambda wildcards: config.get(wildcards.name.rpartition("-")[2], {}),
-        trainer=lambda wildcards: source(wildcards.kind.removesuffix("s")),
+        section=PLAN.recipe_of,
+        trainer=trainer_of,
         source=source("recipe"),
     message:
         "What {wildcards.kind}/{wildcards.name} learns from"
@@ -30,7 +30,7 @@ rule encoder:
     input:
         recipe="results/encoders/{encoder}/recipe.json",
         store=ancient("results/dataset/einthoven.zarr.zip"),
-        shapes=lambda wildcards: shapes_of(wildcards.encoder),
+        shapes=PLAN.shapes_of,
     output:
         model="results/encoders/{encoder}/model.safetensors",
         latents="results/encoders/{encoder}/latents.npz",
@@ -45,7 +45,7 @@ rule encoder:
         mem_mb=growing(8000),
         runtime=growing(600),
     params:
-        section=lookup(dpath="{encoder}", within=config, default={}),
+        section=PLAN.encoder_of,
         encoder="{encoder}",
         source=source("encoder"),
     message:
@@ -58,7 +58,7 @@ rule reconstruct:
     input:
         model="results/encoders/{encoder}/model.safetensors",
         latents="results/encoders/{encoder}/latents.npz",
-        codes=imported_code_of,
+        codes=PLAN.codes_of,
         anatomy="results/patients/{patient}/anatomy.npz",
     output:
         "results/encoders/{encoder}/chamfer/{patient}.json",
@@ -73,7 +73,7 @@ rule reconstruct:
         mem_mb=growing(4000),
         runtime=growing(20),
     params:
-        n_grid=lookup(dpath="learning/chamfer_grid", within=config),
+        n_grid=PLAN.config.learning.chamfer_grid,
         encoder="{encoder}",
         source=source("reconstruct"),
     message:

@@ -2,49 +2,49 @@ rule evaluate:
     input:
         patients=expand(
             "results/patients/{patient}/{stage}.npz",
-            patient=patients_of("test"),
+            patient=PLAN.of_split("test"),
             stage=["anatomy", "mesh", "fibers", "field", "ecg"],
         ),
         leadfield=expand(
             "results/patients/{patient}/leadfield_b{batch}.npz",
-            patient=patients_of("test"),
-            batch=BATCHES,
+            patient=PLAN.of_split("test"),
+            batch=PLAN.batches,
         ),
         train=expand(
-            "results/patients/{patient}/field.npz", patient=patients_of("train")
+            "results/patients/{patient}/field.npz", patient=PLAN.of_split("train")
         ),
         predictions=expand(
             "results/predictions/{encoder}-{model}/{patient}.npz",
-            encoder=ENCODERS,
-            model=MODELS,
-            patient=patients_of("test"),
+            encoder=PLAN.encoders,
+            model=PLAN.models,
+            patient=PLAN.of_split("test"),
         ),
         imported=expand(
             "results/patients/{imported}/{stage}.npz",
-            imported=IMPORTED,
+            imported=PLAN.imported,
             stage=["anatomy", "mesh", "fibers", "field", "ecg"],
         ),
         imported_leadfield=expand(
             "results/patients/{imported}/leadfield_b{batch}.npz",
-            imported=IMPORTED,
-            batch=BATCHES,
+            imported=PLAN.imported,
+            batch=PLAN.batches,
         ),
         imported_predictions=expand(
             "results/predictions/{encoder}-{model}/{imported}.npz",
-            encoder=CODED,
-            model=MODELS,
-            imported=IMPORTED,
+            encoder=PLAN.coded,
+            model=PLAN.models,
+            imported=PLAN.imported,
         ),
         imported_chamfer=expand(
             "results/encoders/{encoder}/chamfer/{imported}.json",
-            encoder=CODED,
-            imported=IMPORTED,
+            encoder=PLAN.coded,
+            imported=PLAN.imported,
         ),
         # the PCA code carries the true surfaces, so there is nothing to reconstruct
         chamfer=expand(
             "results/encoders/{encoder}/chamfer/{patient}.json",
-            encoder=CODED,
-            patient=patients_of("test"),
+            encoder=PLAN.coded,
+            patient=PLAN.of_split("test"),
         ),
     output:
         metrics="results/report/metrics.json",
@@ -60,9 +60,9 @@ rule evaluate:
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
-        conductivity=SIGMA,
-        gradient=GRADIENT,
-        dataset=lookup(dpath="dataset", within=config),
+        conductivity=PLAN.conductivities,
+        gradient=PLAN.config.leadfield.gradient,
+        dataset=PLAN.section("dataset"),
         source=source("evaluate"),
     message:
         "Compare all models with the finite elements"

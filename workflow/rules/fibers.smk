@@ -14,7 +14,7 @@ rule fibers:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        section=lookup(dpath="fibers", within=config),
+        section=PLAN.section("fibers"),
         source=source("fibers"),
     message:
         "Fibres and coordinates of {wildcards.patient}"

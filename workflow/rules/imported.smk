@@ -1,6 +1,6 @@
 rule import_patient:
     input:
-        lambda wildcards: IMPORTED[wildcards.imported].files,
+        PLAN.files_of,
     output:
         cohort="results/cohort/{imported}.json",
         anatomy="results/patients/{imported}/anatomy.npz",
@@ -15,9 +15,9 @@ rule import_patient:
         mem_mb=growing(2000),
         runtime=growing(20),
     params:
-        row=lambda wildcards: IMPORTED[wildcards.imported]._asdict(),
+        row=PLAN.row_of,
         picture="results/logs/import_patient/{imported}.png",
-        section=IMPORTED_ANATOMY,
+        section=PLAN.part("anatomy", REBUILT),
         source=source("import_patient"),
     message:
         "Import {wildcards.imported}"

@@ -16,8 +16,8 @@ rule leadfield:
         mem_mb=growing(2500),
         runtime=growing(15),
     params:
-        section=LEADFIELD,
-        electrodes=lambda wildcards: BATCHES[wildcards.batch],
+        section=PLAN.section("leadfield"),
+        electrodes=PLAN.electrodes_of,
         batch="{batch}",
         source=source("leadfield"),
     message:
@@ -33,7 +33,7 @@ rule field_samples:
         fibers="results/patients/{patient}/fibers.npz",
         leadfield=expand(
             "results/patients/{patient}/leadfield_b{batch}.npz",
-            batch=BATCHES,
+            batch=PLAN.batches,
             allow_missing=True,
         ),
     output:
@@ -49,9 +49,9 @@ rule field_samples:
         mem_mb=growing(2500),
         runtime=growing(15),
     params:
-        section=lookup(dpath="field_samples", within=config),
-        gradient=GRADIENT,
-        n_electrodes=N_ELECTRODES,
+        section=PLAN.section("field_samples"),
+        gradient=PLAN.config.leadfield.gradient,
+        n_electrodes=PLAN.n_electrodes,
         source=source("field_samples"),
     message:
         "Samples of the lead-field gradient of {wildcards.patient}"

@@ -14,8 +14,8 @@ rule mesh:
         mem_mb=growing(1500),
         runtime=growing(35),
     params:
-        section=lookup(dpath="mesh", within=config),
-        n_refined=N_REFINED,
+        section=PLAN.section("mesh"),
+        n_refined=PLAN.n_refined,
         source=source("mesh"),
     message:
         "Tetrahedra of {wildcards.patient}"

@@ -1,29 +1,26 @@
-EXAMPLE = min(patients_of("test"))
-SHOWN = sorted({*PATIENTS[:7], EXAMPLE})
-
-
 rule report:
     input:
         metrics="results/report/metrics.json",
         curves="results/report/curves.npz",
         calibration="results/report/calibration.json",
-        anatomies=expand("results/patients/{patient}/anatomy.npz", patient=SHOWN),
+        anatomies=expand("results/patients/{patient}/anatomy.npz", patient=PLAN.shown),
         example=expand(
-            f"results/patients/{EXAMPLE}/{{stage}}.npz",
+            f"results/patients/{PLAN.example}/{{stage}}.npz",
             stage=["anatomy", "mesh", "fibers", "purkinje", "ecg", "sdf", "field"],
         ),
         activation=expand(
-            f"results/patients/{EXAMPLE}/activation_{{scenario}}.npz",
-            scenario=SCENARIOS,
+            f"results/patients/{PLAN.example}/activation_{{scenario}}.npz",
+            scenario=PLAN.scenarios,
         ),
         leadfield=expand(
-            f"results/patients/{EXAMPLE}/leadfield_b{{batch}}.npz", batch=BATCHES
+            f"results/patients/{PLAN.example}/leadfield_b{{batch}}.npz",
+            batch=PLAN.batches,
         ),
-        cohort=expand("results/cohort/{patient}.json", patient=PATIENTS),
+        cohort=expand("results/cohort/{patient}.json", patient=PLAN.patients),
         predictions=expand(
-            f"results/predictions/{{encoder}}-{{model}}/{EXAMPLE}.npz",
-            encoder=ENCODERS,
-            model=MODELS,
+            f"results/predictions/{{encoder}}-{{model}}/{PLAN.example}.npz",
+            encoder=PLAN.encoders,
+            model=PLAN.models,
         ),
     output:
         report(
@@ -43,7 +40,7 @@ rule report:
         mem_mb=growing(4000),
         runtime=growing(20),
     params:
-        dataset=lookup(dpath="dataset", within=config),
+        dataset=PLAN.section("dataset"),
         source=source("report"),
     message:
         "Draw the report"

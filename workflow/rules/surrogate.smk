@@ -5,7 +5,7 @@ rule surrogate:
         encoder="results/encoders/{encoder}/model.safetensors",
         latents="results/encoders/{encoder}/latents.npz",
         anatomies=expand(
-            f"{PATIENT}/anatomy.npz", patient=patients_of("train") + patients_of("val")
+            f"{PATIENT}/anatomy.npz", patient=PLAN.of_split("train", "val")
         ),
     output:
         model="results/surrogates/{encoder}-{model}/{member}model.safetensors",
@@ -21,7 +21,7 @@ rule surrogate:
         mem_mb=growing(16000),
         runtime=growing(1200),
     params:
-        section=section_of_member,
+        section=PLAN.member_of,
         encoder="{encoder}",
         model="{model}",
         source=source("surrogate"),
@@ -33,11 +33,11 @@ rule surrogate:
 
 rule uncertainty:
     input:
-        surrogate=members_of,
+        surrogate=PLAN.networks_of,
         store=ancient("results/dataset/einthoven.zarr.zip"),
         encoder="results/encoders/{encoder}/model.safetensors",
         latents="results/encoders/{encoder}/latents.npz",
-        anatomies=expand(f"{PATIENT}/anatomy.npz", patient=patients_of("val")),
+        anatomies=expand(f"{PATIENT}/anatomy.npz", patient=PLAN.of_split("val")),
     output:
         "results/surrogates/{encoder}-{model}/uncertainty.json",
     log:
@@ -68,7 +68,7 @@ rule search:
         encoder="results/encoders/{encoder}/model.safetensors",
         latents="results/encoders/{encoder}/latents.npz",
         anatomies=expand(
-            f"{PATIENT}/anatomy.npz", patient=patients_of("train") + patients_of("val")
+            f"{PATIENT}/anatomy.npz", patient=PLAN.of_split("train", "val")
         ),
     output:
         "results/search/{encoder}-{model}.json",
@@ -83,8 +83,8 @@ rule search:
         mem_mb=growing(8000),
         runtime=growing(2800),
     params:
-        section=lookup(dpath="{model}", within=config),
-        n_trials=lookup(dpath="learning/search_trials", within=config),
+        section=PLAN.model_of,
+        n_trials=PLAN.config.learning.search_trials,
         encoder="{encoder}",
         model="{model}",
         source=source("search"),
@@ -96,11 +96,11 @@ rule search:
 
 rule predict:
     input:
-        surrogate=members_of,
-        uncertainty=uncertainty_of,
+        surrogate=PLAN.networks_of,
+        uncertainty=PLAN.uncertainty_of,
         encoder="results/encoders/{encoder}/model.safetensors",
         latents="results/encoders/{encoder}/latents.npz",
-        codes=imported_code_of,
+        codes=PLAN.codes_of,
         anatomy="results/patients/{patient}/anatomy.npz",
         mesh="results/patients/{patient}/mesh.npz",
         fibers="results/patients/{patient}/fibers.npz",
@@ -108,7 +108,7 @@ rule predict:
         ecg="results/patients/{patient}/ecg.npz",
         activation=expand(
             "results/patients/{patient}/activation_{scenario}.npz",
-            scenario=SCENARIOS,
+            scenario=PLAN.scenarios,
             allow_missing=True,
         ),
     output:
@@ -124,8 +124,8 @@ rule predict:
         mem_mb=growing(2500),
         runtime=growing(30),
     params:
-        section=lookup(dpath="ecg", within=config),
-        conductivity=SIGMA,
+        section=PLAN.section("ecg"),
+        conductivity=PLAN.conductivities,
         encoder="{encoder}",
         model="{model}",
         source=source("predict"),

@@ -1,99 +1,276 @@
-"""What the workflow asks for: jobs of each rule for a config, and the resources of each rule."""
+"""The plan of a run: who takes part, what is made for whom, and what of the config decides it."""
 
-import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
+from typing import Any, Self
 
+from einthoven.anatomy.population.splits import block_splits
 from einthoven.config.models import Config
+from einthoven.config.render import as_params
+from einthoven.core.errors import BadInput
+from einthoven.core.names import (
+    SHAPES_PER_CHUNK,
+    STANDARD_ELECTRODES,
+    chunk_name,
+    patient_name,
+)
+from einthoven.imported.sheet import VIRTUAL, Row, read_sheet
+from einthoven.leadfield.gather import batches
 
-GATHERING = frozenset({"consolidate", "recipe", "encoder", "surrogate", "evaluate"})
-"""Rules of which one job goes through all patients, so that its time grows with their number."""
-
-_RULE = re.compile(r"^rule (\w+):$(.*?)(?=^rule |\Z)", re.MULTILINE | re.DOTALL)
-_ASKED = {
-    "threads": re.compile(r"^    threads: (\d+)", re.MULTILINE),
-    "mem_mb": re.compile(r"mem_mb=\D*(\d+)"),
-    "runtime": re.compile(r"runtime=\D*(\d+)"),
-}
+SPLITS = ("train", "val", "test")
+ENSEMBLED = frozenset({"refraction"})
+"""Models of which an ensemble is trained; of the others there is one network."""
+WITHOUT_CODE = frozenset({"pca"})
+"""Encoders whose codes come from the atlases: an imported patient has none, and no surface is
+decoded from them."""
+UNFELT = {"cohort": {"n_patients"}, "leadfield": {"electrodes_per_job", "gradient"}}
+"""Keys that decide no array of a section's own rule: a patient does not depend on the size of the
+cohort, a potential neither on the batch of its electrode nor on the gradient taken of it later."""
+PLACED = ("heart_edge_mm", "torso_resolution", "heart_atlas", "torso_atlas")
+"""What surfaces without electrodes depend on."""
+REBUILT = ("heart_edge_mm", "torso_resolution", "sites")
+"""What an imported patient's surfaces and electrodes depend on."""
+PHYSICS = ("cohort", "anatomy", "electrodes", "mesh", "fibers", "purkinje", "activation", "ecg",
+           "sdf_samples", "field_samples")  # fmt: skip
+"""Sections that the data set keeps beside the lead field's."""
+N_SHOWN = 7
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a rule asks for at its first attempt: threads, memory in MB, time in minutes."""
+class Plan:
+    """A checked config as names, counts and parameters; `Plan.of` makes it.
 
-    threads: int = 1
-    mem_mb: int | None = None
-    runtime: int | None = None
+    Parameters are builtins with sorted keys, because Snakemake compares them by their text.
 
-
-def patients(config: Config) -> dict[str, int]:
-    """Number of patients of each split, without the excluded ones."""
-    from einthoven.anatomy.population.cohort import block_splits
-    from einthoven.core.names import patient_name
-
-    cohort = config.cohort
-    block = block_splits(cohort.block_size, cohort.val_per_block, cohort.test_per_block)
-    excluded = set(config.dataset.exclude)
-    kept = (i for i in range(cohort.n_patients) if patient_name(i) not in excluded)
-    return dict(Counter(block[index % len(block)] for index in kept))
-
-
-def n_imported(config: Config) -> int:
-    """Number of imported patients in the config's sheet, without the excluded ones."""
-    from einthoven.imported.sheet import read_sheet
-
-    rows = read_sheet(config.imported.sheet) if config.imported.sheet else []
-    return sum(row.patient not in config.dataset.exclude for row in rows)
-
-
-def planned_jobs(config: Config) -> dict[str, int]:
-    """Jobs of each rule that a run from nothing has, without rules that only gather files."""
-    from einthoven.core.names import SHAPES_PER_CHUNK, STANDARD_ELECTRODES
-    from einthoven.leadfield.gather import batches
-
-    splits = patients(config)
-    n, n_test = sum(splits.values()), splits.get("test", 0)
-    n_electrodes = len(STANDARD_ELECTRODES) + config.electrodes.n_grid
-    models = config.learning.models
-    n_encoders, n_models = len(config.learning.encoders), len(models)
-    n_external = n_imported(config)
-    n_ensembles = n_encoders * (config.learning.ensemble > 1 and "refraction" in models)
-    n_coded = sum(name != "pca" for name in config.learning.encoders)
-    n_chunks = config.deepsdf.n_shapes // SHAPES_PER_CHUNK
-    n_batches = len(batches(n_electrodes, config.leadfield.electrodes_per_job))
-    per_patient = "sdf_samples mesh fibers purkinje field_samples ecg patient_store"
-    return dict.fromkeys(per_patient.split(), n + n_external) | {
-        "cohort": n,
-        "anatomy": n,
-        "shapes": ("deepsdf" in config.learning.encoders) * n_chunks,
-        "import_patient": n_external,
-        "imported_code": n_external * n_coded,
-        "activation": (n + n_external) * len(config.ecg.scenarios),
-        "leadfield": (n + n_external) * n_batches,
-        "calibration": 1,
-        "consolidate": 1,
-        "recipe": n_encoders * (1 + n_models),
-        "encoder": n_encoders,
-        "surrogate": n_encoders * n_models + n_ensembles * (config.learning.ensemble - 1),
-        "uncertainty": n_ensembles,
-        "predict": n_models * (n_encoders * n_test + n_coded * n_external),
-        "reconstruct": n_coded * (n_test + n_external),
-        "evaluate": 1,
-        "report": 1,
-    }
-
-
-def asked_resources(rules: str | Path) -> dict[str, Asked]:
-    """Resources that the rules of a workflow ask for.
-
-    Args:
-        rules: folder of .smk files; one that is not there has no rules.
+    Attributes:
+        config: all settings.
+        splits: virtual patient -> train, val or test, without the excluded ones.
+        imported: imported patient -> its row of the sheet, without the excluded ones.
     """
-    text = "\n".join(path.read_text() for path in sorted(Path(rules).glob("*.smk")))
-    return {name: _asked(body) for name, body in _RULE.findall(text)}
 
+    config: Config
+    splits: Mapping[str, str]
+    imported: Mapping[str, Row]
 
-def _asked(body: str) -> Asked:
-    found = {name: pattern.search(body) for name, pattern in _ASKED.items()}
-    return Asked(**{name: int(match[1]) for name, match in found.items() if match})
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """The plan of a config.
+
+        Raises:
+            BadInput: a bad sheet, an excluded patient of whom nobody knows, or an empty split.
+        """
+        excluded, cohort = config.dataset.exclude, config.cohort
+        rows = read_sheet(config.imported.sheet) if config.imported.sheet else []
+        sheet = {row.patient: row for row in rows}
+        if nobody := [n for n in excluded if n not in sheet and not VIRTUAL.fullmatch(n)]:
+            raise BadInput(
+                f"config: dataset.exclude: {', '.join(nobody)}: neither p0000 to p9999 nor a "
+                "patient of imported.sheet"
+            )
+        block = block_splits(cohort.block_size, cohort.val_per_block, cohort.test_per_block)
+        drawn = {patient_name(k): block[k % len(block)] for k in range(cohort.n_patients)}
+        splits = {name: split for name, split in drawn.items() if name not in excluded}
+        if lost := set(SPLITS) - set(splits.values()):
+            raise BadInput(
+                f"config: cohort.n_patients: no patient of split {', '.join(sorted(lost))} is "
+                "left; more patients, or smaller blocks?"
+            )
+        return cls(config, splits, {n: row for n, row in sheet.items() if n not in excluded})
+
+    @property
+    def patients(self) -> list[str]:
+        """Virtual patients."""
+        return list(self.splits)
+
+    @property
+    def everybody(self) -> list[str]:
+        """Virtual and imported patients."""
+        return [*self.splits, *self.imported]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Number of virtual patients of each split."""
+        return dict(Counter(self.splits.values()))
+
+    @property
+    def atlases(self) -> dict[str, str]:
+        """Keys of the section anatomy that name an atlas file -> the file."""
+        keys = ("heart_atlas", "torso_atlas")
+        return {key: path for key in keys if (path := getattr(self.config.anatomy, key))}
+
+    def of_split(self, *splits: str) -> list[str]:
+        """Virtual patients of some splits, one split after the other."""
+        return [name for split in splits for name, its in self.splits.items() if its == split]
+
+    @property
+    def example(self) -> str:
+        """The test patient whose fields the report draws."""
+        return min(self.of_split("test"))
+
+    @property
+    def shown(self) -> list[str]:
+        """Patients whose surfaces the report draws."""
+        return sorted({*self.patients[:N_SHOWN], self.example})
+
+    @property
+    def patient_pattern(self) -> str:
+        """Regular expression of all patients."""
+        return "|".join(["p[0-9]{4}", *self.imported])
+
+    @property
+    def imported_pattern(self) -> str:
+        """Regular expression of imported patients; without any it matches nothing."""
+        return "|".join(self.imported) or "(?!)"
+
+    @property
+    def n_electrodes(self) -> int:
+        """The electrodes of the 12-lead ECG and those of the grid."""
+        return len(STANDARD_ELECTRODES) + self.config.electrodes.n_grid
+
+    @property
+    def n_refined(self) -> int:
+        """Electrodes at which meshes are refined."""
+        return len(STANDARD_ELECTRODES) + self.config.electrodes.n_refined
+
+    @cached_property
+    def batches(self) -> dict[str, list[int]]:
+        """Batch -> first and one past the last electrode of the job."""
+        each = batches(self.n_electrodes, self.config.leadfield.electrodes_per_job)
+        return {str(k): list(ends) for k, ends in enumerate(each)}
+
+    @property
+    def scenarios(self) -> list[str]:
+        """Activation scenarios."""
+        return list(self.config.ecg.scenarios)
+
+    @property
+    def encoders(self) -> list[str]:
+        """Encoders that are trained."""
+        return list(self.config.learning.encoders)
+
+    @property
+    def coded(self) -> list[str]:
+        """Encoders with a code for any shape, from which surfaces are decoded."""
+        return [name for name in self.encoders if name not in WITHOUT_CODE]
+
+    @property
+    def models(self) -> list[str]:
+        """Surrogates that are trained with each encoder."""
+        return list(self.config.learning.models)
+
+    def chunks(self, encoder: str = "deepsdf") -> list[str]:
+        """Chunks of shapes from which an encoder learns beside the patients."""
+        if encoder != "deepsdf":
+            return []
+        return [chunk_name(k) for k in range(self.config.deepsdf.n_shapes // SHAPES_PER_CHUNK)]
+
+    def n_members(self, model: str) -> int:
+        """Networks of a surrogate: one, or those of an ensemble."""
+        return self.config.learning.ensemble if model in ENSEMBLED else 1
+
+    def members(self, model: str) -> list[str]:
+        """Folders of a surrogate's networks, inside its own."""
+        return ["", *(f"member{k}/" for k in range(1, self.n_members(model)))]
+
+    @cached_property
+    def _params(self) -> dict[str, dict[str, Any]]:
+        return as_params(self.config)
+
+    def section(self, name: str) -> dict[str, Any]:
+        """A section without the keys that do not decide what its rule makes."""
+        return {k: v for k, v in self._params[name].items() if k not in UNFELT.get(name, ())}
+
+    def part(self, name: str, keys: Sequence[str]) -> dict[str, Any]:
+        """Some keys of a section."""
+        return {key: self._params[name][key] for key in sorted(keys)}
+
+    @property
+    def conductivities(self) -> dict[str, Any]:
+        """The lead field's conductivities."""
+        return {k: v for k, v in self._params["leadfield"].items() if k.startswith("sigma_")}
+
+    @property
+    def shape_samples(self) -> dict[str, Any]:
+        """Signed distances about the shapes of which only the encoder learns."""
+        return self.section("sdf_samples") | {"n_points": self.config.deepsdf.shape_points}
+
+    @property
+    def physics(self) -> dict[str, Any]:
+        """What the data set tells of its making."""
+        lead_field = self.section("leadfield") | {"gradient": self.config.leadfield.gradient}
+        sections = {name: self._params[name] for name in PHYSICS}
+        return sections | {"leadfield": lead_field}
+
+    def training(self, name: str) -> dict[str, Any]:
+        """Settings of an encoder, or of the model of `encoder-model`; the PCA has none."""
+        return self._params.get(name.rpartition("-")[2], {})
+
+    # What rules ask by their wildcards: files and settings of one job.
+
+    def files_of(self, wildcards: Any) -> list[str]:
+        """The user's files of an imported patient."""
+        return self.imported[wildcards.imported].files
+
+    def row_of(self, wildcards: Any) -> dict[str, str]:
+        """The row of the sheet of an imported patient."""
+        return self.imported[wildcards.imported]._asdict()
+
+    def electrodes_of(self, wildcards: Any) -> list[int]:
+        """First and one past the last electrode of a batch."""
+        return self.batches[wildcards.batch]
+
+    def samples_of(self, wildcards: Any) -> list[str]:
+        """Files from which a training learns.
+
+        Encoders code everybody of the cohort; test patients enter no training of a surrogate, and
+        imported ones none at all.
+        """
+        encodes = wildcards.kind == "encoders"
+        patients = self.patients if encodes else self.of_split("train", "val")
+        stages = ("anatomy", "sdf" if encodes else "field")
+        samples = [f"results/patients/{name}/{stage}.npz" for name in patients for stage in stages]
+        return samples + self._shapes(wildcards.name)
+
+    def shapes_of(self, wildcards: Any) -> list[str]:
+        """Files of the shapes from which an encoder learns beside the patients."""
+        return self._shapes(wildcards.encoder)
+
+    def _shapes(self, encoder: str) -> list[str]:
+        return [f"results/shapes/{chunk}.npz" for chunk in self.chunks(encoder)]
+
+    def codes_of(self, wildcards: Any) -> list[str]:
+        """The file with the code of a patient who is no part of the cohort."""
+        if wildcards.patient not in self.imported:
+            return []
+        return [f"results/encoders/{wildcards.encoder}/codes/{wildcards.patient}.npz"]
+
+    def networks_of(self, wildcards: Any) -> list[str]:
+        """Files of a surrogate's networks."""
+        folder = f"results/surrogates/{wildcards.encoder}-{wildcards.model}"
+        return [f"{folder}/{name}model.safetensors" for name in self.members(wildcards.model)]
+
+    def uncertainty_of(self, wildcards: Any) -> list[str]:
+        """The calibration of an ensemble's standard deviation; one network has none."""
+        if self.n_members(wildcards.model) == 1:
+            return []
+        return [f"results/surrogates/{wildcards.encoder}-{wildcards.model}/uncertainty.json"]
+
+    def recipe_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of a training by its name, as `training`."""
+        return self.training(wildcards.name)
+
+    def encoder_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of an encoder."""
+        return self.training(wildcards.encoder)
+
+    def model_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of a surrogate."""
+        return self.training(wildcards.model)
+
+    def member_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of one network; further members of an ensemble have the next seeds."""
+        section = self.training(wildcards.model)
+        number = int(wildcards.member.removeprefix("member").rstrip("/") or 0)
+        return section | {"seed": section["seed"] + number}

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 
 from einthoven.run.costs.benchmarks import Benchmark
-from einthoven.run.plan import GATHERING, Asked
+from einthoven.run.jobs import GATHERING, Asked
 
 MEMORY_FACTOR = 1.5
 """Memory to ask for, in units of the largest measured: patients differ."""

@@ -19,7 +19,8 @@ from einthoven.run.costs.estimate import (
     measured_patients,
     rule_costs,
 )
-from einthoven.run.plan import GATHERING, asked_resources, patients, planned_jobs
+from einthoven.run.jobs import GATHERING, asked_resources, planned_jobs
+from einthoven.run.plan import Plan
 
 GIGABYTE = 1e9
 
@@ -51,8 +52,9 @@ def costs_report(
     if n_patients is not None:
         whole = config.model_dump(mode="json")
         config = validate(whole | {"cohort": whole["cohort"] | {"n_patients": n_patients}})
-    splits = patients(config)
-    rows = forecast(costs, planned_jobs(config), sum(splits.values()))
+    plan = Plan.of(config)
+    splits = plan.sizes
+    rows = forecast(costs, planned_jobs(plan), len(plan.patients))
     disk = disk_bytes(bytes_per_patient(results), splits)
     data |= {"forecast": [vars(row) for row in rows], "disk_bytes": disk}
     return f"{costs_page(costs)}\n\n{forecast_page(rows, costs, splits, disk)}", data

@@ -1,0 +1,69 @@
+"""What must hold before a run starts: a valid config, its files, results with their metadata."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import einthoven
+from einthoven.config import validate
+from einthoven.core.errors import BadInput
+from einthoven.run.plan import Plan
+
+EMBEDDED = Path(einthoven.__file__).parent / "anatomy" / "shape" / "data"
+"""The two atlases of the package."""
+
+
+def typed(value: Any) -> Any:
+    """The values of --config, which Snakemake leaves as text inside a section, read as YAML."""
+    if isinstance(value, dict):
+        return {key: typed(its) for key, its in value.items()}
+    if isinstance(value, list):
+        return [typed(its) for its in value]
+    return yaml.safe_load(value) if isinstance(value, str) else value
+
+
+def plan_or_exit(settings: Mapping[str, Any]) -> Plan:
+    """The plan of a run, or its end with status 2 and one line that tells the user why.
+
+    Args:
+        settings: sections of the config, unchecked.
+    """
+    try:
+        plan = Plan.of(validate(dict(settings)))
+        check_atlases(plan)
+    except BadInput as error:
+        print(f"einthoven: {error}", file=sys.stderr)
+        sys.exit(2)
+    return plan
+
+
+def check_atlases(plan: Plan, embedded: Path = EMBEDDED) -> None:
+    """The atlases of the package and those of the config.
+
+    Raises:
+        BadInput: one of them is missing.
+    """
+    for name in ("torso", "heart"):
+        path = embedded / f"{name}_atlas.npz"
+        if not path.is_file():
+            cure = f"restore it with git, or run python tools/build_{name}_atlas.py"
+            raise BadInput(f"{path}: the {name} atlas is missing; {cure}")
+    for key, path in plan.atlases.items():
+        if not Path(path).is_file():
+            raise BadInput(
+                f"config: anatomy.{key}: {path}: no such file; `einthoven fetch` makes it"
+            )
+
+
+def warn_without_metadata(folder: Path) -> None:
+    """Tell the user if results came to a folder without what Snakemake knows of their making."""
+    known = any((folder / ".snakemake" / "metadata").glob("*"))
+    if (folder / "results" / "patients").is_dir() and not known:
+        print(
+            "einthoven: results/ came without .snakemake/metadata, so edits of the config made "
+            "before now go unnoticed; copy that folder too, or run with --forceall",
+            file=sys.stderr,
+        )

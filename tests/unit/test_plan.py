@@ -1,0 +1,186 @@
+"""The plan of a run: who takes part, how many jobs, which settings decide what, and refusals."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from einthoven.config import load, validate
+from einthoven.core.errors import BadInput
+from einthoven.run.jobs import planned_jobs
+from einthoven.run.plan import PLACED, REBUILT, Plan
+from einthoven.run.start import check_atlases, plan_or_exit, typed, warn_without_metadata
+
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+HEADER = "patient,heart,torso,electrodes,unit,axes,tags"
+
+
+def plan_of(name: str = "ci", **sections) -> Plan:
+    """The plan of a config of the project with some keys changed."""
+    whole = load(CONFIG / f"{name}.yaml").model_dump(mode="json")
+    return Plan.of(validate(whole | {key: whole[key] | its for key, its in sections.items()}))
+
+
+@pytest.fixture
+def sheet(tmp_path):
+    for name in ("h.vtp", "t.stl", "e.csv"):
+        (tmp_path / name).touch()
+    lines = [f"{name},h.vtp,t.stl,e.csv,mm,LPS," for name in ("anna", "bo-2")]
+    (tmp_path / "sheet.csv").write_text("\n".join([HEADER, *lines]) + "\n")
+    return {"sheet": str(tmp_path / "sheet.csv")}
+
+
+@pytest.mark.parametrize("name, n_patients, n_test", [("config", 32, 4), ("paper", 110, 10)])
+def test_a_config_plans_every_rule(name, n_patients, n_test):
+    jobs = planned_jobs(plan_of(name))
+    for rule in ("cohort", "anatomy", "mesh", "fibers", "purkinje", "leadfield", "ecg"):
+        assert jobs[rule] == n_patients
+    assert jobs["activation"] == 3 * n_patients
+    assert (jobs["encoder"], jobs["surrogate"], jobs["predict"]) == (2, 4, 4 * n_test)
+    assert jobs["consolidate"] == jobs["evaluate"] == jobs["report"] == jobs["calibration"] == 1
+
+
+def test_a_patient_is_in_one_split_and_stays_there_when_the_cohort_grows():
+    few, many = plan_of(), plan_of(cohort={"n_patients": 40})
+    assert list(few.splits.items()) == list(many.splits.items())[:4]
+    parts = [set(many.of_split(split)) for split in ("train", "val", "test")]
+    assert sum(map(len, parts)) == len(set.union(*parts)) == 40
+    assert many.of_split("train", "val") == many.of_split("train") + many.of_split("val")
+    assert many.example in parts[2] and many.example in many.shown
+
+
+def test_a_surrogate_learns_from_no_test_patient_and_nothing_from_imported_ones(sheet):
+    plan = plan_of("config", imported=sheet)
+    test = set(plan.of_split("test"))
+    for kind, name, seen in (
+        ("encoders", "deepsdf", test), ("surrogates", "deepsdf-refraction", set())
+    ):  # fmt: skip
+        files = plan.samples_of(SimpleNamespace(kind=kind, name=name))
+        patients = {path.split("/")[2] for path in files if "/patients/" in path}
+        assert test & patients == seen and not set(plan.imported) & patients
+        assert ("results/shapes/c31.npz" in files) == (kind == "encoders")
+
+
+def test_electrodes_per_job_makes_batches_that_cover_all_electrodes():
+    plan = plan_of("paper", leadfield={"electrodes_per_job": 10})
+    ends = list(plan.batches.values())
+    assert len(ends) == 11 and ends[0][0] == 0 and ends[-1][1] == plan.n_electrodes
+    assert all(last == first for (_, last), (first, _) in zip(ends, ends[1:], strict=False))
+    assert planned_jobs(plan)["leadfield"] == 110 * 11
+    assert plan.electrodes_of(SimpleNamespace(batch="1")) == [10, 20]
+
+
+def test_an_ensemble_has_more_refraction_models_with_the_next_seeds():
+    plan = plan_of(learning={"ensemble": 3}, refraction={"seed": 5})
+    jobs = planned_jobs(plan)
+    assert jobs["surrogate"] == 2 + 2 * 3 and jobs["uncertainty"] == 2
+    assert plan.members("mlp") == [""] and planned_jobs(plan_of())["uncertainty"] == 0
+    members = [SimpleNamespace(model="refraction", member=m) for m in plan.members("refraction")]
+    sections = [plan.member_of(member) for member in members]
+    assert [section["seed"] for section in sections] == [5, 6, 7]
+    assert all(section | {"seed": 5} == plan.training("pca-refraction") for section in sections)
+
+
+def test_a_sheet_adds_its_patients_and_nothing_else(sheet):
+    without, with_imported = planned_jobs(plan_of()), planned_jobs(plan_of(imported=sheet))
+    added = {rule: n - without[rule] for rule, n in with_imported.items()}
+    per_patient = "import_patient imported_code mesh fibers purkinje sdf_samples field_samples ecg"
+    assert all(added[rule] == 2 for rule in [*per_patient.split(), "patient_store", "reconstruct"])
+    assert added["activation"] == added["leadfield"] == 2 * 2
+    assert added["predict"] == 2 * 2  # two models, of the code that has one for them
+    for rule in ("cohort", "anatomy", "recipe", "encoder", "surrogate", "evaluate", "report"):
+        assert added[rule] == 0
+
+
+def test_excluded_patients_are_left_out(sheet):
+    plan = plan_of(imported=sheet, dataset={"exclude": ["anna", "p0000"]})
+    assert plan.everybody == ["p0001", "p0002", "p0003", "bo-2"]
+    assert plan.imported_pattern == "bo-2" and plan_of().imported_pattern == "(?!)"
+    assert planned_jobs(plan)["import_patient"] == 1
+
+
+@pytest.mark.parametrize(
+    "sections, message",
+    [
+        ({"dataset": {"exclude": ["ana", "p12"]}}, "exclude: ana, p12: neither p0000 to p9999"),
+        ({"dataset": {"exclude": ["p0002"]}}, "no patient of split test is left"),
+        ({"imported": {"sheet": "none.csv"}}, "none.csv: no such file"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused(sections, message):
+    with pytest.raises(BadInput, match=message):
+        plan_of(**sections)
+
+
+def test_a_missing_atlas_is_refused_with_its_cure(tmp_path):
+    with pytest.raises(BadInput, match=r"torso_atlas.npz.*tools/build_torso_atlas.py"):
+        check_atlases(plan_of(), tmp_path)
+    with pytest.raises(BadInput, match="anatomy.heart_atlas: a.npz: no such file"):
+        check_atlases(plan_of(anatomy={"heart_atlas": "a.npz"}))
+    check_atlases(plan_of())
+
+
+def test_a_bad_config_ends_the_run_with_one_line(capsys):
+    with pytest.raises(SystemExit) as ended:
+        plan_or_exit({"cohort": {"n_patients": 0}})
+    lines = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 2 and len(lines) == 1
+    assert lines[0].startswith("einthoven: config: cohort.n_patients")
+
+
+def test_results_without_their_metadata_are_told(tmp_path, capsys):
+    (tmp_path / "results/patients").mkdir(parents=True)
+    warn_without_metadata(tmp_path)
+    assert "without .snakemake/metadata" in capsys.readouterr().err
+    (tmp_path / ".snakemake/metadata").mkdir(parents=True)
+    (tmp_path / ".snakemake/metadata/a").touch()
+    warn_without_metadata(tmp_path)
+    assert not capsys.readouterr().err
+
+
+def test_values_of_the_command_line_are_yaml():
+    given = {"mesh": {"grading": "0.4"}, "ecg": {"scenarios": ["sinus", "1"]}}
+    assert typed(given) == {"mesh": {"grading": 0.4}, "ecg": {"scenarios": ["sinus", 1]}}
+
+
+def parts(plan):
+    """Everything that rules take from a plan as parameters."""
+    sections = "cohort anatomy mesh fibers purkinje activation leadfield ecg sdf_samples"
+    return {name: plan.section(name) for name in sections.split()} | {
+        "placed": plan.part("anatomy", PLACED), "rebuilt": plan.part("anatomy", REBUILT),
+        "conductivities": plan.conductivities, "shape_samples": plan.shape_samples,
+        "physics": plan.physics, "mlp": plan.training("deepsdf-mlp"), "pca": plan.training("pca"),
+        "deepsdf": plan.training("deepsdf"),
+    }  # fmt: skip
+
+
+def test_parameters_are_builtins_and_equal_configs_print_equally():
+    shuffled = load(CONFIG / "ci.yaml").model_dump(mode="json")
+    shuffled = {key: dict(reversed(shuffled[key].items())) for key in reversed(shuffled)}
+    shuffled["mesh"]["heart_edge_mm"] = 4
+    found = parts(plan_of())
+    assert repr(found) == repr(parts(Plan.of(validate(shuffled))))
+    assert json.loads(json.dumps(found)) == found
+    assert found["pca"] == {} and found["shape_samples"]["n_points"] != 16384
+
+
+@pytest.mark.parametrize(
+    "section, change, felt",
+    [
+        ("cohort", {"n_patients": 8}, {"physics"}),
+        ("leadfield", {"electrodes_per_job": 3}, set()),
+        ("leadfield", {"gradient": "raw"}, {"physics"}),
+        ("leadfield", {"sigma_torso_s_per_m": 0.07}, {"leadfield", "conductivities", "physics"}),
+        ("leadfield", {"solver_tolerance": 1e-9}, {"leadfield", "physics"}),
+        ("anatomy", {"sites": "around"}, {"anatomy", "rebuilt", "physics"}),
+        ("anatomy", {"torso_resolution": "fine"}, {"anatomy", "placed", "rebuilt", "physics"}),
+        ("anatomy", {"lungs": True}, {"anatomy", "physics"}),
+        ("deepsdf", {"shape_points": 500}, {"deepsdf", "shape_samples"}),
+        ("dataset", {"lead_field": "body"}, set()),
+        ("learning", {"ensemble": 2}, set()),
+    ],
+)
+def test_a_key_is_felt_where_it_decides_something_and_nowhere_else(section, change, felt):
+    before, after = parts(plan_of()), parts(plan_of(**{section: change}))
+    assert {name for name in before if before[name] != after[name]} == felt
