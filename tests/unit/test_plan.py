@@ -68,6 +68,9 @@ def test_electrodes_per_job_makes_batches_that_cover_all_electrodes():
     assert len(ends) == 11 and ends[0][0] == 0 and ends[-1][1] == plan.n_electrodes
     assert all(last == first for (_, last), (first, _) in zip(ends, ends[1:], strict=False))
     assert planned_jobs(plan)["leadfield"] == 110 * 11
+    more = plan_of("paper", leadfield={"electrodes_per_job": 10}, electrodes={"n_grid": 200})
+    assert list(more.batches.values())[:10] == ends[:10]  # full batches stay as they are
+    assert plan_of("paper").batches == {"0": [0, 109]}
     assert plan.electrodes_of(SimpleNamespace(batch="1")) == [10, 20]
 
 

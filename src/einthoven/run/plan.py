@@ -17,7 +17,6 @@ from einthoven.core.names import (
     patient_name,
 )
 from einthoven.imported.sheet import VIRTUAL, Row, read_sheet
-from einthoven.leadfield.gather import batches
 
 SPLITS = ("train", "val", "test")
 ENSEMBLED = frozenset({"refraction"})
@@ -136,9 +135,10 @@ class Plan:
 
     @cached_property
     def batches(self) -> dict[str, list[int]]:
-        """Batch -> first and one past the last electrode of the job."""
-        each = batches(self.n_electrodes, self.config.leadfield.electrodes_per_job)
-        return {str(k): list(ends) for k, ends in enumerate(each)}
+        """Batch -> first and one past the last electrode of the job; 0 per job: all in one."""
+        n, size = self.n_electrodes, self.config.leadfield.electrodes_per_job
+        starts = range(0, n, size or n)
+        return {str(k): [start, min(start + (size or n), n)] for k, start in enumerate(starts)}
 
     @property
     def scenarios(self) -> list[str]:
