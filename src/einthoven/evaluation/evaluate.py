@@ -1,13 +1,14 @@
 """metrics.json and curves.npz: every method over all test patients."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from einthoven.core.errors import BadInput
-from einthoven.core.files import load_arrays, save_arrays, write_json
+from einthoven.core.files import save_arrays, write_json
 from einthoven.core.log import logger, track
 from einthoven.core.tags import Tissue
 from einthoven.evaluation.patient import (
@@ -19,69 +20,99 @@ from einthoven.evaluation.patient import (
     patient_errors,
 )
 from einthoven.evaluation.tables import method_row
+from einthoven.leadfield.pseudo import pseudo_lead_field_grad
+from einthoven.patient.patient import Patient
+from einthoven.patient.samples import FieldSamples
 
-PointField = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""(points [point, 3], electrodes [electrode, 3]) -> gradients [electrode, point, 3]."""
 
+@dataclass(frozen=True)
+class PseudoLeadField:
+    """The formula (11) of Dokuchaev 2026 as a method, as it stands and with one fitted factor.
 
-def pseudo_gain(field_files: Iterable[str | Path], pseudo: PointField) -> float:
-    """The one factor that fits the pseudo lead field best to the training hearts.
-
-    Formula (11) is of a point in infinite space; on an insulated skin a current gives about
-    twice that field. The ratio of mean lengths over heart points and electrodes.
-
-    Raises:
-        BadInput: no training patients.
+    Attributes:
+        sigma_torso: mS/mm.
+        gain: the factor that fits it best to the training hearts. Formula (11) is of a point in
+            infinite space; on an insulated skin a current gives about twice that field.
     """
-    true, mine = [], []
-    for field in map(load_arrays, field_files):
-        inside = field["field_tissue"] == Tissue.MYOCARDIUM
-        guess = pseudo(field["field_points"][inside], field["electrode_points"])
-        true.append(np.linalg.norm(field["field_grad"][:, inside], axis=-1).mean())
-        mine.append(np.linalg.norm(guess, axis=-1).mean())
-    if not true:
-        raise BadInput("pseudo_gain: no training patients")
-    return float(np.mean(true) / np.mean(mine))
+
+    sigma_torso: float
+    gain: float
+
+    @classmethod
+    def fitted(cls, training: Iterable[FieldSamples], sigma_torso: float) -> Self:
+        """The ratio of mean lengths over heart points and electrodes of training patients.
+
+        Raises:
+            BadInput: no training patients.
+        """
+        true, formula = [], []
+        for field in training:
+            inside = field.field_tissue == Tissue.MYOCARDIUM
+            grad = pseudo_lead_field_grad(
+                field.field_points[inside], field.electrode_points, sigma_torso
+            )
+            true.append(np.linalg.norm(field.field_grad[:, inside], axis=-1).mean())
+            formula.append(np.linalg.norm(grad, axis=-1).mean())
+        if not true:
+            raise BadInput("pseudo lead field: no training patients to fit its factor to")
+        return cls(sigma_torso, float(np.mean(true) / np.mean(formula)))
+
+    def predictions(self, reference: Reference) -> dict[str, Prediction]:
+        """Both rows of the tables for a patient."""
+        heart, body = (
+            pseudo_lead_field_grad(points, reference.electrode_points, self.sigma_torso)
+            for points in (reference.centroids, reference.field_points)
+        )
+        return {
+            name: Prediction(
+                heart_grad=gain * heart,
+                field_grad=gain * body,
+                ecg=gain * reference.ecg_pseudo,
+                potential=gain * reference.potential_pseudo,
+                seconds={},
+            )
+            for name, gain in (("pseudo", 1.0), ("pseudo-scaled", self.gain))
+        }
 
 
-def pseudo_prediction(reference: Reference, pseudo: PointField, gain: float = 1.0) -> Prediction:
-    """The pseudo lead field (11) as a prediction, times a factor."""
-    return Prediction(
-        heart_grad=gain * pseudo(reference.centroids, reference.electrode_points),
-        field_grad=gain * pseudo(reference.field_points, reference.electrode_points),
-        ecg=gain * reference.ecg_pseudo,
-        potential=gain * reference.potential_pseudo,
-        seconds={},
-    )
+@dataclass(frozen=True)
+class Evaluation:
+    """What metrics.json and curves.npz hold."""
+
+    metrics: dict[str, Any]
+    curves: dict[str, np.ndarray]
+
+    def save(self, metrics: str | Path, curves: str | Path, **more: Any) -> None:
+        """Write both files, with further entries of metrics.json."""
+        write_json(metrics, self.metrics | more)
+        save_arrays(curves, self.curves)
+
+
+def by_method(paths: Iterable[str | Path]) -> dict[str, dict[str, Path]]:
+    """Prediction files {encoder}-{model}/{patient}.npz as method -> patient -> file."""
+    found: dict[str, dict[str, Path]] = {}
+    for path in map(Path, paths):
+        found.setdefault(path.parent.name, {})[path.stem] = path
+    return found
 
 
 def evaluate(
-    patient_dirs: Sequence[str | Path],
-    leadfields: Sequence[Sequence[str | Path]],
-    predictions: Mapping[str, Sequence[str | Path]],
-    pseudo: PointField,
-    gain: float,
-    metrics_path: str | Path,
-    curves_path: str | Path,
-    encoders: Mapping[str, Any] | None = None,
-    gradient: str = "recovered",
-) -> dict[str, Any]:
-    """Compare every method with the finite elements and write both files.
+    patients: Iterable[Patient],
+    predictions: Mapping[str, Mapping[str, str | Path]],
+    pseudo: PseudoLeadField,
+    gradient: str,
+) -> Evaluation:
+    """Compare every method with the finite elements.
 
-    Rows are the methods of `predictions` (pca-mlp, deepsdf-refraction, ...), `pseudo`
-    (formula (11) as it stands) and `pseudo-scaled` (times the factor from training hearts).
-    A patient whose prediction is missing or broken is counted and named, not passed over.
+    Rows are the methods of `predictions` (pca-mlp, deepsdf-refraction, ...), `pseudo` (formula
+    (11) as it stands) and `pseudo-scaled` (times the factor from training hearts). A patient whose
+    prediction is missing or broken is counted and named, not passed over.
 
     Args:
-        patient_dirs: results/patients/{patient} of the test patients.
-        leadfields: their lead-field files.
-        predictions: method -> prediction files, in the same order.
-        pseudo: leadfield.pseudo.pseudo_lead_field_grad with its conductivity.
-        gain: from `pseudo_gain`.
-        metrics_path: metrics.json.
-        curves_path: curves.npz.
-        encoders: encoder -> its own errors (chamfer_mm ...), copied into metrics.json.
-        gradient: the references' kind, recovered or raw, as the config's `leadfield.gradient`.
+        patients: the test patients, of whom one at a time is in memory.
+        predictions: method -> patient -> prediction file.
+        pseudo: the baseline.
+        gradient: the references' kind, as the config's `leadfield.gradient`.
 
     Raises:
         BadInput: a reference is unreadable, or a method lacks every patient.
@@ -90,39 +121,56 @@ def evaluate(
     missing: dict[str, dict[str, str]] = {method: {} for method in predictions}
     names: list[str] = []
     electrodes: list[str] = []
-    for k, folder in enumerate(track(patient_dirs, "evaluate")):
-        reference = Reference.load(folder, leadfields[k], gradient)
+    for patient in track(patients, "evaluate"):
+        reference = Reference.of(patient, gradient)
         names.append(reference.name)
         electrodes = electrodes or reference.electrode_names
         if reference.electrode_names != electrodes:
-            raise BadInput(f"{folder}: other electrodes than {names[0]}")
-        for method, scale in (("pseudo", 1.0), ("pseudo-scaled", gain)):
-            guess = pseudo_prediction(reference, pseudo, scale)
-            errors.setdefault(method, {})[reference.name] = patient_errors(reference, guess)
-        for method, files in predictions.items():
-            try:
-                found = patient_errors(reference, Prediction.load(files[k], reference))
-            except BadInput as problem:
-                logger.warning("%s, %s: left out: %s", method, reference.name, problem)
-                missing[method][reference.name] = str(problem)
-                continue
-            errors.setdefault(method, {})[reference.name] = found
-    lost = [method for method in predictions if method not in errors]
-    if lost:
+            raise BadInput(f"{patient.where}: other electrodes than {names[0]}")
+        found, problems = errors_of_methods(reference, predictions, pseudo)
+        for method, row in found.items():
+            errors.setdefault(method, {})[reference.name] = row[0]
+        for method, problem in problems.items():
+            missing[method][reference.name] = problem
+    if lost := [method for method in predictions if method not in errors]:
         raise BadInput(f"no usable prediction of {', '.join(lost)}: {missing[lost[0]]}")
-    report = {
+    metrics = {
         "patients": names,
-        "pseudo_gain": gain,
+        "pseudo_gain": pseudo.gain,
         "methods": {m: method_row(found, missing.get(m, {})) for m, found in errors.items()},
-        "encoders": dict(encoders or {}),
     }
-    write_json(metrics_path, report)
-    save_arrays(curves_path, _curves(errors, names, electrodes))
-    return report
+    return Evaluation(metrics, _curves(errors, names, electrodes))
+
+
+def errors_of_methods(
+    reference: Reference,
+    predictions: Mapping[str, Mapping[str, str | Path]],
+    pseudo: PseudoLeadField,
+) -> tuple[dict[str, tuple[PatientErrors, Prediction]], dict[str, str]]:
+    """Errors of all methods for one patient, and why methods are missing.
+
+    Returns:
+        method -> errors and the prediction; method -> reason.
+    """
+    found = {name: (patient_errors(reference, guess), guess)
+             for name, guess in pseudo.predictions(reference).items()}  # fmt: skip
+    missing: dict[str, str] = {}
+    for method, files in predictions.items():
+        try:
+            if reference.name not in files:
+                raise BadInput("no prediction")
+            prediction = Prediction.load(files[reference.name], reference)
+            found[method] = (patient_errors(reference, prediction), prediction)
+        except BadInput as problem:
+            logger.warning("%s, %s: left out: %s", method, reference.name, problem)
+            missing[method] = str(problem)
+    return found, missing
 
 
 def _curves(
-    errors: Mapping[str, Mapping[str, PatientErrors]], names: list[str], electrodes: list[str]
+    errors: Mapping[str, Mapping[str, PatientErrors]],
+    names: Sequence[str],
+    electrodes: Sequence[str],
 ) -> dict[str, np.ndarray]:
     """Arrays for the plots; NaN in the rows of missing patients."""
     arrays: dict[str, np.ndarray] = {

@@ -1,13 +1,13 @@
 """Imported patients, each for itself: their errors enter no mean over test patients."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from einthoven.core.errors import BadInput
-from einthoven.core.log import logger
-from einthoven.evaluation.evaluate import PointField, pseudo_prediction
-from einthoven.evaluation.patient import Prediction, Reference, patient_errors
+from einthoven.core.files import read_json
+from einthoven.evaluation.evaluate import PseudoLeadField, errors_of_methods
+from einthoven.evaluation.patient import Reference
+from einthoven.patient.patient import Patient
 
 NO_PCA = (
     "the PCA code is made of coefficients of the atlases, and an imported patient has none: models "
@@ -16,20 +16,12 @@ NO_PCA = (
 
 
 def imported_rows(
-    patients: Mapping[str | Path, Sequence[str | Path]],
+    patients: Iterable[Patient],
     predictions: Mapping[str, Mapping[str, str | Path]],
-    pseudo: PointField,
-    gain: float,
+    pseudo: PseudoLeadField,
     gradient: str,
 ) -> dict[str, Any]:
-    """Errors of every method that applies, patient by patient.
-
-    Args:
-        patients: folder of the patient's stage files -> its lead-field files.
-        predictions: method -> patient -> prediction file.
-        pseudo: as in `evaluate`.
-        gain: of the scaled pseudo lead field, from training hearts.
-        gradient: as in `evaluate`.
+    """Errors of every method that applies, patient by patient; arguments as for `evaluate`.
 
     Returns:
         patients: name -> method -> errors, with units in the keys; missing: name -> method ->
@@ -42,21 +34,19 @@ def imported_rows(
     rows: dict[str, dict[str, dict[str, float]]] = {}
     missing: dict[str, dict[str, str]] = {}
     checks: dict[str, dict[str, Any]] = {}
-    for folder, leadfield in patients.items():
-        reference = Reference.load(folder, leadfield, gradient)
-        row = {
-            name: patient_errors(reference, pseudo_prediction(reference, pseudo, scale)).values
-            for name, scale in (("pseudo", 1.0), ("pseudo-scaled", gain))
-        }
-        for method, files in predictions.items():
-            try:
-                predicted = Prediction.load(files[reference.name], reference)
-                row[method] = patient_errors(reference, predicted).values
-                if predicted.ood_check:
-                    checks.setdefault(reference.name, {})[method] = predicted.ood_check
-            except BadInput as problem:
-                logger.warning("%s, %s: left out: %s", method, reference.name, problem)
-                missing.setdefault(reference.name, {})[method] = str(problem)
-        rows[reference.name] = row
+    for patient in patients:
+        reference = Reference.of(patient, gradient)
+        found, problems = errors_of_methods(reference, predictions, pseudo)
+        rows[patient.name] = {method: errors.values for method, (errors, _) in found.items()}
+        for method, (_, prediction) in found.items():
+            if prediction.ood_check:
+                checks.setdefault(patient.name, {})[method] = prediction.ood_check
+        if problems:
+            missing[patient.name] = problems
     return {"patients": rows, "missing": missing, "out_of_distribution": checks,
             "without_code": {"pca": NO_PCA}}  # fmt: skip
+
+
+def chamfer_rows(paths: Iterable[str | Path]) -> list[dict[str, Any]]:
+    """Chamfer distances of imported patients from files {encoder}/chamfer/{patient}.json."""
+    return [read_json(path) | {"encoder": Path(path).parents[1].name} for path in paths]

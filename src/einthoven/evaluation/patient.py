@@ -1,6 +1,5 @@
 """One patient: reference fields and ECGs, and the errors of a prediction against them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -12,20 +11,12 @@ from einthoven.core.files import load_arrays
 from einthoven.core.names import PRECORDIAL_ELECTRODES
 from einthoven.core.tags import Tissue
 from einthoven.ecg.intervals import qrs_amplitude, qrs_duration
-from einthoven.geometry.gradient_recovery import apply_operator, gradient_operator
-from einthoven.geometry.simplex import tet_volumes
 from einthoven.metrics import fields as metrics
 from einthoven.metrics import reliability
 from einthoven.metrics.bounds import Bound, activation_bound
+from einthoven.patient.patient import Patient
 
 HEART_MARGIN_MM = 10.0
-ECG_ARRAYS = (
-    "ecg", "ecg_pseudo", "electrode_potential", "electrode_potential_pseudo",
-    "source_energy", "time", "scenario",
-)  # fmt: skip
-FIELD_ARRAYS = (
-    "field_points", "field_grad", "field_sdf", "electrode_names", "electrode_points",
-)  # fmt: skip
 ANGLE_LEVELS = np.linspace(0.0, 60.0, 601)
 """Degrees at which distributions of angular errors are tabulated."""
 MAGNITUDE_LEVELS = np.linspace(0.0, 1.5, 601)
@@ -62,51 +53,48 @@ class Reference:
     scenarios: list[str]
 
     @classmethod
-    def load(
-        cls, patient_dir: str | Path, leadfield: Sequence[str | Path], gradient: str = "recovered"
-    ) -> Self:
-        """Read a patient's stage files.
+    def of(cls, patient: Patient, gradient: str) -> Self:
+        """What the finite elements say about a patient with all stages.
 
         Args:
-            patient_dir: results/patients/{patient}.
-            leadfield: the lead-field batches, in order.
-            gradient: recovered or raw, as those in field.npz and behind the ECG.
+            patient: with mesh, lead fields, ECG and field samples.
+            gradient: recovered or raw, as those of the field samples and behind the ECG.
 
         Raises:
-            BadInput: a file is missing, or the files disagree about the electrodes.
+            BadInput: a stage is missing, or stages disagree about the electrodes.
         """
-        folder = Path(patient_dir)
-        mesh = load_arrays(folder / "mesh.npz", ["points", "cells"])
-        field = load_arrays(folder / "field.npz", FIELD_ARRAYS)
-        ecg = load_arrays(folder / "ecg.npz", ECG_ARRAYS)
-        batches = [load_arrays(path, ["lead_field", "electrode_names"]) for path in leadfield]
-        names = [str(name) for name in field["electrode_names"]]
-        if names != [str(name) for batch in batches for name in batch["electrode_names"]]:
-            raise BadInput(f"{folder}: lead field and field name other electrodes")
-        n_nodes, n_cells = mesh.attrs["n_heart_nodes"], mesh.attrs["n_heart_cells"]
-        points, cells = mesh["points"][:n_nodes], mesh["cells"][:n_cells]
-        operator = gradient_operator(gradient, points, cells)
-        grads = [apply_operator(operator, b["lead_field"][:, :n_nodes]) for b in batches]
-        surface_mm = np.abs(field["field_sdf"][:, 1:]).min(axis=1)
+        field, ecg, heart = patient.field, patient.ecg, patient.heart
+        names = [str(name) for name in field.electrode_names]
+        if names != [str(name) for name in patient.lead_fields.electrode_names]:
+            raise BadInput(f"{patient.where}: lead field and field name other electrodes")
+        surface_mm = np.abs(field.field_sdf[:, 1:]).min(axis=1)
+        inside = field.field_tissue == Tissue.MYOCARDIUM
         return cls(
-            name=str(mesh.attrs["patient"]),
+            name=patient.name,
             electrode_names=names,
-            electrode_points=field["electrode_points"],
-            centroids=points[cells].mean(axis=1),
-            volume=np.abs(tet_volumes(points, cells)),
-            heart_grad=np.concatenate(grads),
-            field_points=field["field_points"],
-            field_grad=field["field_grad"],
-            near_heart=(field["field_tissue"] == Tissue.MYOCARDIUM)
-            | (surface_mm <= HEART_MARGIN_MM),
-            time=ecg["time"],
-            ecg=ecg["ecg"],
-            ecg_pseudo=ecg["ecg_pseudo"],
-            potential=ecg["electrode_potential"],
-            potential_pseudo=ecg["electrode_potential_pseudo"],
-            source_energy=ecg["source_energy"],
-            scenarios=[str(s) for s in ecg["scenario"]],
+            electrode_points=field.electrode_points,
+            centroids=heart.centroids,
+            volume=heart.volumes,
+            heart_grad=patient.lead_fields.gradients(heart, gradient).grad,
+            field_points=field.field_points,
+            field_grad=field.field_grad,
+            near_heart=inside | (surface_mm <= HEART_MARGIN_MM),
+            time=ecg.time,
+            ecg=ecg.ecg,
+            ecg_pseudo=_needed(patient, "ecg_pseudo"),
+            potential=ecg.electrode_potential,
+            potential_pseudo=_needed(patient, "electrode_potential_pseudo"),
+            source_energy=_needed(patient, "source_energy"),
+            scenarios=[str(s) for s in ecg.scenario],
         )
+
+
+def _needed(patient: Patient, name: str) -> np.ndarray:
+    """An array that only the ECG of finite elements has."""
+    values: np.ndarray | None = getattr(patient.ecg, name)
+    if values is None:
+        raise BadInput(f"{patient.where}: ecg.npz lacks {name}; re-run the rule ecg")
+    return values
 
 
 @dataclass(frozen=True)

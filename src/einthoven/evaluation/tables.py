@@ -19,7 +19,7 @@ COLUMNS = {
     "ecg_rel_mse": "ECG (relative MSE)",
     "qrs_amplitude_error_mv": "QRS amplitude (mV)",
     "qrs_duration_error_ms": "QRS duration (ms)",
-    "seconds_per_lead": "time a lead (s)",
+    "seconds_per_lead": "time per lead (s)",
 }
 """Columns of the report's table: key of metrics.json -> heading."""
 
@@ -47,14 +47,14 @@ def method_row(errors: Mapping[str, PatientErrors], missing: Mapping[str, str]) 
     return row
 
 
-def encoder_rows(chamfer: Iterable[Path]) -> dict[str, dict[str, Any]]:
+def encoder_rows(chamfer: Iterable[str | Path]) -> dict[str, dict[str, Any]]:
     """Each encoder's entry in metrics.json: Chamfer distances, and who could not be decoded.
 
     Args:
         chamfer: files of the test patients, encoder/chamfer/patient.json.
     """
     rows: dict[str, dict[str, Any]] = {}
-    for path in chamfer:
+    for path in map(Path, chamfer):
         found = read_json(path)
         row = rows.setdefault(path.parents[1].name, {"missing_patients": {}})
         if "failed" in found:

@@ -1,6 +1,6 @@
 """One patient, each stage read when it is asked for."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
@@ -64,14 +64,19 @@ class Patient:
         path = Path(path)
         if not path.is_dir():
             return cls._of_store(path)
-        files: dict[str, Any] = {
-            name: path / f"{name}.npz" for name in SINGLE if (path / f"{name}.npz").exists()
-        }
-        batches = sorted(path.glob("leadfield_b*.npz"), key=lambda f: int(f.stem.split("_b")[1]))
-        activations = sorted(path.glob("activation_*.npz"))
-        if not files:
+        stages = _stage_files(sorted(path.glob("*.npz")))
+        if not stages:
             raise BadInput(f"{path}: holds no stage of a patient, such as anatomy.npz")
-        return cls.of_files(**files, activation=activations, leadfield=batches)
+        return cls.of_files(**stages)
+
+    @classmethod
+    def group(cls, paths: Iterable[str | Path]) -> Iterator[Self]:
+        """Patients of files that lie in a folder per patient, one after the other."""
+        folders: dict[Path, list[Path]] = {}
+        for path in map(Path, paths):
+            folders.setdefault(path.parent, []).append(path)
+        for files in folders.values():
+            yield cls.of_files(**_stage_files(files))
 
     @classmethod
     def of_files(cls, **files: str | Path | Sequence[str | Path]) -> Self:
@@ -219,6 +224,15 @@ class Patient:
 
 def _same[T](stage: T) -> T:
     return stage
+
+
+def _stage_files(paths: Sequence[Path]) -> dict[str, Any]:
+    """Stage -> file, by their names; batches of lead fields in the order of their numbers."""
+    files: dict[str, Any] = {path.stem: path for path in paths if path.stem in SINGLE}
+    batches = [path for path in paths if path.stem.startswith("leadfield_b")]
+    batches.sort(key=lambda path: int(path.stem.removeprefix("leadfield_b")))
+    activations = [path for path in paths if path.stem.startswith("activation_")]
+    return files | {"activation": activations, "leadfield": batches} if files else {}
 
 
 def _by_scenario(paths: Sequence[str | Path]) -> dict[str, Activation]:
