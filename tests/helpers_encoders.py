@@ -2,30 +2,31 @@
 
 import numpy as np
 
-from einthoven.encoders.train import SdfSamples
+from einthoven.config.learning import DeepSdf
+from einthoven.encoders.deepsdf.cohort import SdfCohort
 
 BODY_MM = 150.0
-SECTION = {
-    "seed": 1,
-    "network": "split",
-    "n_latent": 10,
-    "width": 48,
-    "n_frequencies": 4,
-    "frequency_scale": 0.3,
-    "activation": "silu",
-    "pose": True,
-    "epochs": 120,
-    "points_per_batch": 256,
-    "batch_patients": 4,
-    "learning_rate": 0.005,
-    "halve_after_epochs": 0,
-    "relative_mm": 5.0,
-    "lambda_prior": 1e-4,
-    "lambda_lipschitz": 1e-8,
-    "lambda_mahalanobis": 1e-6,
-    "infer_steps": 100,
-    "infer_points": 1024,
-}
+CONFIG = DeepSdf(
+    seed=1,
+    network="split",
+    n_latent=10,
+    width=48,
+    n_frequencies=4,
+    frequency_scale=0.3,
+    activation="silu",
+    pose=True,
+    epochs=120,
+    points_per_batch=256,
+    batch_patients=4,
+    learning_rate=0.005,
+    halve_after_epochs=0,
+    relative_mm=5.0,
+    lambda_prior=1e-4,
+    lambda_lipschitz=1e-8,
+    lambda_mahalanobis=1e-6,
+    infer_steps=100,
+    infer_points=1024,
+)
 
 
 def sphere_distances(points: np.ndarray, radius: float) -> np.ndarray:
@@ -35,7 +36,7 @@ def sphere_distances(points: np.ndarray, radius: float) -> np.ndarray:
     return np.stack([np.linalg.norm(points - c, axis=1) - r for c, r in zip(centres, radii)], 1)
 
 
-def sphere_samples(radii, splits, n=3000, seed=0) -> SdfSamples:
+def sphere_samples(radii, splits, n=3000, seed=0) -> SdfCohort:
     points, sdf = [], []
     for row, radius in enumerate(radii):
         rng = np.random.default_rng([seed, row])
@@ -45,4 +46,4 @@ def sphere_samples(radii, splits, n=3000, seed=0) -> SdfSamples:
         points.append(x)
         sdf.append(sphere_distances(x, radius).astype(np.float32))
     names = tuple(f"p{i:04d}" for i in range(len(radii)))
-    return SdfSamples(names, tuple(splits), np.array(points), np.array(sdf))
+    return SdfCohort(names, tuple(splits), np.array(points), np.array(sdf))

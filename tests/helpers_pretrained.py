@@ -6,10 +6,11 @@ import torch
 from helpers_encoders import sphere_samples
 
 from einthoven.config import Config
+from einthoven.config.learning import DeepSdf, RefractionModel
 from einthoven.core.files import write_json
 from einthoven.dataset.store import new_store
-from einthoven.encoders.train import train_deepsdf
-from einthoven.surrogate.train import new_network
+from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
+from einthoven.surrogate.refraction import Refraction
 from einthoven.training.tensors import save_model
 
 CODE = {"n_latent": 8, "width": 16, "n_frequencies": 2, "epochs": 1, "infer_points": 256,
@@ -25,20 +26,19 @@ def write_run(results, n_members=2):
     config = Config().model_dump(mode="json")
     for name, changes in COARSE.items():
         config[name] |= changes
-    section = config["deepsdf"] | CODE
-    encoder = train_deepsdf(
+    encoder = DeepSdfEncoder.of_samples(
         sphere_samples([40.0, 44.0, 48.0, 46.0], ["train"] * 3 + ["val"], n=400),
-        section, results / "encoders/deepsdf",
+        DeepSdf(**CODE), results / "encoders/deepsdf",
     )  # fmt: skip
     encoder.save(results / "encoders/deepsdf")
-    section = config["refraction"] | NETWORK
+    section = RefractionModel(**NETWORK)
     folder = results / "surrogates/deepsdf-refraction"
     for k in range(n_members):
         torch.manual_seed(k)
         path = folder / (f"member{k}" if k else "") / "model.safetensors"
-        network = new_network("refraction", encoder.n_latent, section)
-        save_model(path, network.state_dict(), kind="refraction", config=section, data_sha256="0",
-                   package="einthoven.surrogate", n_latent=encoder.n_latent,
+        network = Refraction(section, encoder.n_latent)
+        save_model(path, network.state_dict(), kind="refraction", config=section.model_dump(),
+                   data_sha256="0", package="einthoven.surrogate", n_latent=encoder.n_latent,
                    encoder="deepsdf")  # fmt: skip
     if n_members > 1:
         found = {"n_members": n_members, "factor": 2.0, "sd_deg": 5.0}

@@ -10,8 +10,10 @@ import pytest
 import pyvista
 import torch
 from helpers_dataset import write_patient
-from helpers_encoders import SECTION, sphere_samples
+from helpers_encoders import CONFIG, sphere_samples
 
+from einthoven.config.learning import DeepSdf
+from einthoven.config.section import Section
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.tags import Surface
 from einthoven.dataset.consolidate import consolidate
@@ -21,18 +23,20 @@ from einthoven.encoders.deepsdf.branches import SplitDecoder
 from einthoven.encoders.deepsdf.decoder import (
     N_POSE,
     Decoder,
-    DecoderShape,
     SurfaceDecoder,
     rotation,
 )
+from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.encoders.deepsdf.infer import CodePrior, infer_code
 from einthoven.encoders.deepsdf.lipschitz import LipschitzLinear
 from einthoven.encoders.pca import PcaEncoder
 from einthoven.encoders.surfaces import Surfaces
-from einthoven.encoders.train import load_encoder, train_deepsdf, train_encoder
+from einthoven.encoders.train import load_encoder, train_encoder
+from einthoven.training.fit import Run, fit
 from einthoven.training.machine import Machine
+from einthoven.training.schedule import Schedule
 from einthoven.training.search import Span, search
-from einthoven.training.task import Schedule, Task, fit, seeded
+from einthoven.training.task import Task, seeded
 from einthoven.training.tensors import load_model, save_model
 
 
@@ -52,11 +56,15 @@ def test_layer_starts_linear_and_keeps_its_bound() -> None:
     assert (change <= bound * (x[:250] - x[250:]).abs().amax(1) * (1 + 1e-5)).all()
 
 
+def decoder_config(n_latent: int, activation: str = "silu", pose: bool = True) -> DeepSdf:
+    return DeepSdf(n_latent=n_latent, width=16, n_frequencies=4, activation=activation, pose=pose)
+
+
 @pytest.mark.parametrize("activation", ["relu", "silu"])
 @pytest.mark.parametrize("pose", [True, False])
 def test_decoder_bound_holds_for_random_pairs_of_codes(activation: str, pose: bool) -> None:
     with seeded(3, "decoder"):
-        decoder = Decoder(DecoderShape(10, 32, 4, 0.5, activation, pose))
+        decoder = Decoder(decoder_config(10, activation, pose))
         points, first = 100 * torch.randn(1, 50, 3), torch.randn(200, 10)
         second = first + torch.randn(200, 10) * torch.logspace(-3, 1, 200)[:, None]
     if pose:
@@ -77,7 +85,7 @@ def test_rotation_turns_x_to_y() -> None:
 def test_pose_entries_move_the_heart_rigidly() -> None:
     """Coordinates of a moved heart at the moved code equal those of the unmoved one."""
     with seeded(1, "pose"):
-        decoder = Decoder(DecoderShape(8, 16, 3, 0.5, "silu", True)).double()
+        decoder = Decoder(decoder_config(8)).double()
         points = 50 * torch.randn(1, 40, 3, dtype=torch.float64)
     turn, shift = torch.tensor([[0.3, -0.7, 0.5]]).double(), torch.tensor([[1.0, 0.5, -2.0]])
     code = torch.cat([turn, shift.double(), torch.zeros(1, 2)], dim=1)
@@ -90,7 +98,7 @@ def test_pose_entries_move_the_heart_rigidly() -> None:
 @pytest.mark.parametrize("pose", [True, False])
 def test_gradients_by_hand_are_those_of_autograd(activation: str, pose: bool) -> None:
     with seeded(2, "split"):
-        decoder = SplitDecoder(DecoderShape(13, 16, 5, 0.5, activation, pose, "split")).double()
+        decoder = SplitDecoder(decoder_config(13, activation, pose)).double()
         points, code = 60 * torch.randn(50, 3).double(), torch.randn(13).double()
     decoder.heart_centre.copy_(torch.tensor([10.0, -20.0, 5.0]))
     decoder.output_mm.copy_(torch.tensor([50.0, 10.0, 20.0, 30.0]))
@@ -104,7 +112,7 @@ def test_gradients_by_hand_are_those_of_autograd(activation: str, pose: bool) ->
 def test_torso_and_heart_have_codes_of_their_own() -> None:
     """Entries of one part move nothing of the other; the pose moves the heart alone."""
     with seeded(2, "split"):
-        decoder = SplitDecoder(DecoderShape(13, 16, 5, 0.5, "silu", True, "split"))
+        decoder = SplitDecoder(decoder_config(13))
         points, code = 60 * torch.randn(1, 50, 3), torch.randn(1, 13)
     for entry in range(13):
         moved = code.clone()
@@ -285,7 +293,7 @@ class Line(Task):
 
 def test_fit_converges_writes_its_curve_and_restores_threads(tmp_path) -> None:
     task, before = Line(), torch.get_num_threads()
-    rows = fit(task, Schedule(60, 0.1), seed=1, name="line", folder=tmp_path)
+    rows = fit(task, Schedule(60, 0.1), Run("line", seed=1, folder=tmp_path))
     assert task.weight.item() == pytest.approx(2.0, abs=0.05)
     assert len((tmp_path / "curve.csv").read_text().splitlines()) == 1 + len(rows) == 61
     assert torch.get_num_threads() == before
@@ -293,7 +301,7 @@ def test_fit_converges_writes_its_curve_and_restores_threads(tmp_path) -> None:
 
 def test_fit_stops_when_the_loss_is_not_a_number() -> None:
     with pytest.raises(StepFailed, match="learning_rate"):
-        fit(Line(float("nan")), Schedule(2, 0.1), seed=1, name="line")
+        fit(Line(float("nan")), Schedule(2, 0.1), Run("line", seed=1))
 
 
 def test_paper_schedule_halves_once() -> None:
@@ -302,17 +310,16 @@ def test_paper_schedule_halves_once() -> None:
 
 
 def test_search_finds_the_minimum_of_a_parabola() -> None:
-    found = search(
-        lambda s: (s["x"] - s["offset"]) ** 2,
-        {"x": 0.0, "offset": 0.3},
-        {"x": Span(-1.0, 1.0)},
-        n_trials=30,
-        seed=1,
-    )
-    assert found.section["x"] == pytest.approx(0.3, abs=0.1)
+    class Parabola(Section):
+        x: float = 0.0
+        offset: float = 0.3
+
+    found = search(lambda s: (s.x - s.offset) ** 2, Parabola(), {"x": Span(-1.0, 1.0)}, 30, seed=1)
+    assert found.config.x == pytest.approx(0.3, abs=0.1)
+    assert found.to_json()["section"] == {"x": found.config.x, "offset": 0.3}
     assert len(found.trials) == 30
     with pytest.raises(BadInput, match="not a key"):
-        search(lambda s: 0.0, {"x": 0.0}, {"y": Span(0.0, 1.0)}, n_trials=1, seed=1)
+        search(lambda s: 0.0, Parabola(), {"y": Span(0.0, 1.0)}, 1, seed=1)
 
 
 # --- samples and store ----------------------------------------------------------------------
@@ -320,16 +327,15 @@ def test_samples_in_metres_or_with_the_other_sign_are_refused(tmp_path) -> None:
     samples = sphere_samples([40.0, 50.0], ["train", "train"], n=400)
     inverted = dataclasses.replace(samples, sdf=np.abs(samples.sdf))
     with pytest.raises(BadInput, match="sdf"):
-        train_deepsdf(inverted, SECTION, tmp_path)
-    with pytest.raises(BadInput, match="width"):
-        train_deepsdf(samples, {k: v for k, v in SECTION.items() if k != "width"}, tmp_path)
+        DeepSdfEncoder.of_samples(inverted, CONFIG, tmp_path)
     with pytest.raises(BadInput, match="at least two"):
         sphere_samples([40.0, 50.0], ["train", "test"], n=400)
 
 
 def test_untrained_decoder_has_all_four_surfaces(tmp_path) -> None:
     samples = sphere_samples([40.0, 50.0], ["train", "train"], n=400)
-    encoder = train_deepsdf(samples, {**SECTION, "epochs": 1, "learning_rate": 1e-6}, tmp_path)
+    config = CONFIG.model_copy(update=dict(epochs=1, learning_rate=1e-6))
+    encoder = DeepSdfEncoder.of_samples(samples, config, tmp_path)
     grid = Grid.around(np.array([[-165.0] * 3, [165.0] * 3]), 30)
     values = encoder.signed_distances("p0000", grid.points())
     assert (values.min(axis=0) < 0).all() and (values.max(axis=0) > 0).all()
@@ -343,16 +349,16 @@ def test_encoders_train_from_the_consolidated_store(tmp_path) -> None:
         change = {"sdf": {"sdf_points": points[0], "sdf": sdf[0]}}
         stores.append(write_patient(tmp_path, index, change))
     consolidate(tmp_path / "d.zarr.zip", stores, {})
-    section = {**SECTION, "epochs": 2}
+    configs = {"pca": Section(), "deepsdf": CONFIG.model_copy(update=dict(epochs=2))}
     points = np.random.default_rng(0).uniform(-60, 60, (20, 3))
-    for name in ("pca", "deepsdf"):
-        trained = train_encoder(name, tmp_path / "d.zarr.zip", tmp_path / name, section)
+    for name, config in configs.items():
+        trained = train_encoder(name, config, tmp_path / "d.zarr.zip", tmp_path / name)
         again = load_encoder(name, tmp_path / name, lambda patient: nested_spheres())
         assert again.patients == trained.patients and again.n_latent == trained.n_latent
         assert np.array_equal(again.latent("p0004"), trained.latent("p0004"))
         assert again.signed_distances("p0004", points).shape == (20, 4)
     with pytest.raises(BadInput, match="expected pca or deepsdf"):
-        train_encoder("vae", tmp_path / "d.zarr.zip", tmp_path, section)
+        train_encoder("vae", CONFIG, tmp_path / "d.zarr.zip", tmp_path)
 
 
 @pytest.mark.slow
@@ -375,4 +381,4 @@ def test_two_trainings_share_one_tracking_database(tmp_path) -> None:
 def test_tracking_elsewhere_than_sqlite_is_refused() -> None:
     machine = Machine(tracking_uri="http://somewhere")
     with pytest.raises(BadInput, match="tracking_uri"):
-        fit(Line(), Schedule(1, 0.1), seed=1, name="line", machine=machine)
+        fit(Line(), Schedule(1, 0.1), Run("line", seed=1), machine)

@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 from helpers_dataset import write_patient_store, write_stages
 
+from einthoven.config.section import Section
 from einthoven.core.errors import BadInput
 from einthoven.core.files import write_json
 from einthoven.dataset.checker import check_store
 from einthoven.dataset.consolidate import LICENCE, NOT_OURS, consolidate
 from einthoven.dataset.store import open_store, values_of
 from einthoven.encoders.base import Latents
+from einthoven.encoders.deepsdf.cohort import SdfCohort
 from einthoven.encoders.imported_code import with_imported_codes
 from einthoven.encoders.pca import PcaEncoder
-from einthoven.encoders.train import SdfSamples, train_encoder
+from einthoven.encoders.train import train_encoder
 from einthoven.imported.anatomy import cohort_entry
 
 
@@ -59,11 +61,11 @@ def test_a_half_known_score_is_still_an_error(stores, tmp_path):
 
 
 def test_no_encoder_learns_from_imported_patients(stores, tmp_path):
-    with_imported, without = (SdfSamples.read(stores / f"{n}.zarr.zip") for n in ("all", "drawn"))
+    with_imported, without = (SdfCohort.read(stores / f"{n}.zarr.zip") for n in ("all", "drawn"))
     assert with_imported.patient == without.patient
     np.testing.assert_array_equal(with_imported.sdf, without.sdf)
     for name in ("all", "drawn"):
-        train_encoder("pca", stores / f"{name}.zarr.zip", tmp_path / name, {})
+        train_encoder("pca", Section(), stores / f"{name}.zarr.zip", tmp_path / name)
     assert (tmp_path / "all/latents.npz").read_bytes() == (
         tmp_path / "drawn/latents.npz"
     ).read_bytes()

@@ -46,8 +46,6 @@ MANY_ARGUMENTS = {
     "electrophysiology/hopf_lax.py: face_update",
     "electrophysiology/purkinje/tree.py: grow_tree",
     "electrophysiology/scenarios.py: activation",
-    "encoders/train.py: train_deepsdf",
-    "encoders/train.py: train_encoder",
     "evaluation/evaluate.py: evaluate",
     "fibers/ldrb.py: frames_from_fields",
     "mesh/gmsh_worker.py: mesh_volumes",

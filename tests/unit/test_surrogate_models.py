@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 import torch
 
+from einthoven.config.learning import MlpModel, RefractionModel
 from einthoven.core.errors import BadInput
 from einthoven.surrogate.inputs import Inputs
+from einthoven.surrogate.networks import NETWORKS, network_class
 from einthoven.surrogate.predict import predict_gradient
-from einthoven.surrogate.train import new_network
+from einthoven.surrogate.refraction import Refraction
 from einthoven.training.layers import source_factors
 
-SECTION = dict(width=32, rank=6, n_frequencies=8, frequency_scale=0.5, code_at_electrodes=True)
+CONFIGS = {"mlp": MlpModel(width=32, n_frequencies=8), "refraction": RefractionModel(
+    width=32, rank=6, n_frequencies=8, code_at_electrodes=True)}  # fmt: skip
 MODELS = ("mlp", "refraction")
 
 
@@ -25,7 +28,7 @@ def patients():
 def network(model: str, **changed):
     """An untrained network with every weight random, so that no zero hides a dependence."""
     torch.manual_seed(0)
-    net = new_network(model, 5, SECTION | changed)
+    net = NETWORKS[model].from_config(CONFIGS[model].model_copy(update=changed), 5)
     for parameter in net.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     net.scale.fill_(1e-4)
@@ -177,11 +180,11 @@ def test_wrong_inputs_are_refused(patients) -> None:
     with pytest.raises(BadInput, match="torso_box"):
         balls.inputs_of(0, patients[0], torso_box=np.zeros((2, 3)))
     with pytest.raises(BadInput, match="expected one of mlp, refraction"):
-        new_network("transformer", 5, SECTION)
+        network_class("transformer")
 
 
 def test_refraction_tensor_starts_as_the_identity(patients) -> None:
     torch.manual_seed(3)
-    net = new_network("refraction", 5, SECTION)
+    net = Refraction(CONFIGS["refraction"], 5)
     tensor, modes = net.trunk_outputs(balls.batch_of([0, 1], patients))
     assert torch.equal(tensor, torch.eye(3).expand_as(tensor)) and modes.abs().max() > 0

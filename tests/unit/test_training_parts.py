@@ -6,12 +6,14 @@ import torch
 
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.training import loop
-from einthoven.training.averaging import Average
+from einthoven.training.averaging import Ema
+from einthoven.training.fit import Run, fit
 from einthoven.training.loop import Batches
 from einthoven.training.machine import Machine
 from einthoven.training.precision import autocast_only, perceptrons
 from einthoven.training.resume import FILE, PATIENCE, Progress, discard
-from einthoven.training.task import Schedule, Task, fit, torch_generator
+from einthoven.training.schedule import Schedule
+from einthoven.training.task import Task
 
 
 class Brittle(Task):
@@ -46,7 +48,8 @@ class Brittle(Task):
 
 def train(task, folder=None, epochs=60):
     # a schedule that halves after the end: constant
-    return fit(task, Schedule(epochs, 0.1, epochs + 1), seed=1, name="brittle", folder=folder)
+    schedule = Schedule(epochs, 0.1, halve_after_epochs=epochs + 1)
+    return fit(task, schedule, Run("brittle", seed=1, folder=folder))
 
 
 # --- jumps and restarts ---------------------------------------------------------------------
@@ -115,7 +118,7 @@ def test_only_jumps_that_stay_are_jumps() -> None:
         progress = Progress()
         for epoch, value in enumerate(values):
             progress.rows.append({"loss": float(value)})
-            if progress.lost():
+            if progress.diverged():
                 return epoch
         return None
 
@@ -133,7 +136,7 @@ def test_only_jumps_that_stay_are_jumps() -> None:
 
 # --- batches --------------------------------------------------------------------------------
 def test_prefetched_batches_are_the_plain_ones_and_none_of_the_next_epoch() -> None:
-    task, ahead, plain = Brittle(1.0), torch_generator(1, "a"), torch_generator(1, "a")
+    task, ahead, plain = Brittle(1.0), *(torch.Generator().manual_seed(1) for _ in range(2))
     for _ in range(3):
         fetched = list(Batches(task, ahead))
         assert all(map(torch.equal, fetched, task.batches(plain)))
@@ -151,20 +154,20 @@ def test_a_fault_in_the_thread_that_draws_batches_is_raised() -> None:
 
 
 # --- averages and precision -----------------------------------------------------------------
-def test_average_is_the_exponential_one_and_leaves_the_weights() -> None:
+def test_ema_is_the_exponential_one_and_leaves_the_weights() -> None:
     module = torch.nn.Linear(3, 2)
-    average, expected = Average(module, 0.5), module.weight.detach().clone()
+    ema, expected = Ema(module, 0.5), module.weight.detach().clone()
     for step in range(20):
         with torch.no_grad():
             module.weight += torch.randn(2, 3)
-        average.update(step)
+        ema.update()
         decay = min(0.5, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * module.weight.detach()
     last = module.weight.detach().clone()
-    with average.in_place():
+    with ema.in_place():
         torch.testing.assert_close(module.weight.detach(), expected)
     assert torch.equal(module.weight, last)
-    average.into_weights()
+    ema.into_weights()
     torch.testing.assert_close(module.weight.detach(), expected)
 
 
@@ -172,7 +175,8 @@ def test_averaged_training_ends_with_the_average_of_its_weights() -> None:
     """On a slope the average lags behind by decay / (1 - decay) steps."""
     last, averaged = Brittle(1.0), Brittle(1.0)
     train(last)
-    fit(averaged, Schedule(60, 0.1, 61, ema_decay=0.9), seed=1, name="brittle")
+    schedule = Schedule(60, 0.1, halve_after_epochs=61, ema_decay=0.9)
+    fit(averaged, schedule, Run("brittle", seed=1))
     assert (last.weight - averaged.weight).item() == pytest.approx(9 * 0.1, rel=0.05)
 
 
@@ -207,7 +211,7 @@ def test_what_a_machine_cannot_do_is_refused() -> None:
     with pytest.raises(BadInput, match="n_threads = 0"):
         Machine(n_threads=0)
     with pytest.raises(BadInput, match="16-mixed needs a GPU"):
-        fit(Brittle(1.0), Schedule(1, 0.1, precision="16-mixed"), seed=1, name="b")
+        fit(Brittle(1.0), Schedule(1, 0.1, precision="16-mixed"), Run("b", seed=1))
 
 
 def test_the_machine_is_what_the_environment_says(monkeypatch) -> None:

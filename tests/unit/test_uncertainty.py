@@ -16,10 +16,10 @@ from einthoven.report.uncertainty import COLUMNS, uncertainty_sections
 from einthoven.surrogate.calibration import calibrate
 from einthoven.surrogate.ensemble import Surrogate, angular_deviation_deg, member_files
 from einthoven.surrogate.patients import Sample
-from einthoven.surrogate.train import new_network
+from einthoven.surrogate.refraction import Refraction
 from einthoven.training.tensors import save_model
 
-SECTION = {name: value for name, value in RefractionModel(width=8, rank=2)}
+CONFIG = RefractionModel(width=8, rank=2)
 
 
 class Tilted(nn.Module):
@@ -112,10 +112,10 @@ def test_an_ensemble_comes_from_its_folder_with_its_factor(tmp_path):
     with pytest.raises(BadInput, match="no file of a network"):
         Surrogate.load([], "refraction")
     for folder in (tmp_path, tmp_path / "member1", tmp_path / "member3"):
-        network = new_network("refraction", 5, SECTION)
+        network = Refraction(CONFIG, 5)
         save_model(folder / "model.safetensors", network.state_dict(), kind="refraction",
-                   config=SECTION, data_sha256="", package="einthoven.surrogate", n_latent=5,
-                   encoder="balls")  # fmt: skip
+                   config=CONFIG.model_dump(), data_sha256="", package="einthoven.surrogate",
+                   n_latent=5, encoder="balls")  # fmt: skip
     assert len(member_files(tmp_path)) == 2  # member2 is not there
     write_json(tmp_path / "uncertainty.json", {"n_members": 2, "factor": 2.0, "sd_deg": 1})
     assert Surrogate.of_folder(tmp_path, "refraction").factor == 2.0

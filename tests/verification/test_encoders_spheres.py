@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import pyvista
 import torch
-from helpers_encoders import BODY_MM, SECTION, sphere_distances, sphere_samples
+from helpers_encoders import BODY_MM, CONFIG, sphere_distances, sphere_samples
 
 from einthoven.cli import main
 from einthoven.core.errors import BadInput
@@ -15,7 +15,6 @@ from einthoven.encoders.chamfer import Grid
 from einthoven.encoders.deepsdf.decoded import decoded_surfaces
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.encoders.deepsdf.from_points import SurfacePoints, code_from_points
-from einthoven.encoders.train import train_deepsdf
 from einthoven.geometry.simplex import enclosed_volume
 
 RADII = [38.0, 41.0, 44.0, 47.0, 50.0, 53.0, 56.0, 45.5, 52.0]
@@ -26,7 +25,7 @@ SPLITS = ["train"] * 7 + ["val", "test"]
 def trained(tmp_path_factory) -> tuple[DeepSdfEncoder, object]:
     folder = tmp_path_factory.mktemp("deepsdf")
     samples = sphere_samples(RADII, SPLITS)
-    encoder = train_deepsdf(samples, SECTION, folder)
+    encoder = DeepSdfEncoder.of_samples(samples, CONFIG, folder)
     encoder.save(folder)
     return encoder, folder
 
@@ -76,7 +75,7 @@ def test_reload_gives_equal_outputs(trained) -> None:
 
 def test_same_seed_same_bytes_and_no_leakage(tmp_path) -> None:
     """Other test and validation shapes change no byte of the model, only their own codes."""
-    section = {**SECTION, "epochs": 4}
+    config = CONFIG.model_copy(update=dict(epochs=4))
     samples = sphere_samples(RADII, SPLITS)
     altered = samples.sdf.copy()
     altered[7:] += 7.0
@@ -87,7 +86,7 @@ def test_same_seed_same_bytes_and_no_leakage(tmp_path) -> None:
         [samples, samples, dataclasses.replace(samples, sdf=altered, points=points)]
     ):
         folder = tmp_path / str(run)
-        encoder = train_deepsdf(data, section, folder)
+        encoder = DeepSdfEncoder.of_samples(data, config, folder)
         encoder.save(folder)
         files.append((folder / "model.safetensors").read_bytes())
         codes.append(encoder.latents.latent)
@@ -99,7 +98,7 @@ def test_same_seed_same_bytes_and_no_leakage(tmp_path) -> None:
 
 def test_codes_of_training_patients_are_inferred_like_all_others(trained) -> None:
     encoder, _ = trained
-    samples, n = sphere_samples(RADII, SPLITS), SECTION["infer_points"]
+    samples, n = sphere_samples(RADII, SPLITS), CONFIG.infer_points
     for row in (0, 8):
         inferred = encoder.infer(samples.points[row, :n], samples.sdf[row, :n])
         assert np.array_equal(inferred, encoder.latents.latent[row])
@@ -108,8 +107,9 @@ def test_codes_of_training_patients_are_inferred_like_all_others(trained) -> Non
 def test_further_shapes_teach_the_decoder_and_have_no_code(tmp_path) -> None:
     cohort = sphere_samples(RADII[:3], ["train", "train", "test"], n=800)
     more = sphere_samples(RADII[3:7], ["train"] * 4, n=600).of("train")
+    config = CONFIG.model_copy(update=dict(epochs=2))
     with_shapes, alone = (
-        train_deepsdf(cohort, {**SECTION, "epochs": 2}, tmp_path / str(k), shapes=shapes)
+        DeepSdfEncoder.of_samples(cohort, config, tmp_path / str(k), shapes)
         for k, shapes in enumerate([more, None])
     )
     assert with_shapes.patients == alone.patients == cohort.patient
@@ -119,10 +119,9 @@ def test_further_shapes_teach_the_decoder_and_have_no_code(tmp_path) -> None:
 
 def test_another_seed_gives_another_model(tmp_path) -> None:
     samples = sphere_samples(RADII[:3], SPLITS[:3], n=500)
-    codes = [
-        train_deepsdf(samples, {**SECTION, "epochs": 2, "seed": seed}, tmp_path).latents.latent
-        for seed in (1, 2)
-    ]
+    configs = [CONFIG.model_copy(update=dict(epochs=2, seed=seed)) for seed in (1, 2)]
+    encoders = [DeepSdfEncoder.of_samples(samples, config, tmp_path) for config in configs]
+    codes = [encoder.latents.latent for encoder in encoders]
     assert not np.array_equal(codes[0], codes[1])
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from helpers_fem import bare_heart
 
+from einthoven.config.learning import MlpModel, RefractionModel
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays, save_arrays
 from einthoven.core.names import STANDARD_ELECTRODES
@@ -14,10 +15,9 @@ from einthoven.prediction.held_out import predict_patient
 from einthoven.surrogate.ensemble import Surrogate
 from einthoven.surrogate.train import train_surrogate
 
-SECTION = dict(seed=1, width=32, rank=8, n_frequencies=4, frequency_scale=0.5, lambda_cos=1.0,
-               code_at_electrodes=True,
-               epochs=2, points_per_batch=64, electrodes_per_batch=0, batch_patients=2,
-               learning_rate=0.003)  # fmt: skip
+COMMON = dict(width=32, n_frequencies=4, epochs=2, points_per_batch=64, electrodes_per_batch=0,
+              batch_patients=2)  # fmt: skip
+CONFIGS = {"mlp": MlpModel(**COMMON), "refraction": RefractionModel(**COMMON, rank=8)}
 TIME = np.arange(-10.0, 100.0, 2.0)
 TEMPLATE = (np.arange(0.0, 60.0, 1.0), -80 + 100 * np.clip(np.arange(60.0) / 5, 0, 1))
 
@@ -29,7 +29,8 @@ def predicted(request, tmp_path_factory):
     patients = [balls.ball_patient(i, n_points=120, n_electrodes=9) for i in range(4)]
     splits = ["train", "train", "train", "test"]
     encoder = balls.write_ball_store(root / "store.zarr.zip", patients, splits)
-    train_surrogate(request.param, encoder, root / "store.zarr.zip", root / "model", SECTION)
+    model, store = request.param, root / "store.zarr.zip"
+    train_surrogate(model, CONFIGS[model], encoder, store, root / "model")
     patient, folder = patients[3], root / "p0003"
     corners = np.stack(np.meshgrid(*[np.arange(2)] * 3, indexing="ij"), -1).reshape(-1, 3)
     points = patient["heart_origin"] + 10.0 * (corners - 0.5)

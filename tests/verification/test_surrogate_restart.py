@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from einthoven.config.learning import RefractionModel
 from einthoven.surrogate import train as training
 from einthoven.surrogate.patients import Patients
 from einthoven.surrogate.train import SurrogateTask, train_surrogate
@@ -20,10 +21,9 @@ from einthoven.training.machine import Machine
 from einthoven.training.resume import FILE
 from einthoven.training.tensors import load_model
 
-SECTION = dict(seed=1, width=32, rank=8, n_frequencies=8, frequency_scale=0.5, lambda_cos=1.0,
-               code_at_electrodes=True,
-               epochs=12, points_per_batch=32, electrodes_per_batch=0, batch_patients=2,
-               learning_rate=0.005, ema_decay=0.9)  # fmt: skip
+CONFIG = RefractionModel(width=32, rank=8, n_frequencies=8, code_at_electrodes=True, epochs=12,
+                         points_per_batch=32, batch_patients=2, learning_rate=0.005,
+                         ema_decay=0.9)  # fmt: skip
 OUTPUTS = ("model.safetensors", "curve.csv")
 
 
@@ -52,7 +52,7 @@ def undisturbed(cohort, tmp_path_factory):
     """Bytes of the outputs."""
     path, known = cohort
     out = tmp_path_factory.mktemp("whole")
-    train_surrogate("refraction", balls.BallEncoder(known), path, out, SECTION)
+    train_surrogate("refraction", CONFIG, balls.BallEncoder(known), path, out)
     assert sorted(p.name for p in out.iterdir()) == sorted(OUTPUTS)
     return [(out / name).read_bytes() for name in OUTPUTS]
 
@@ -79,12 +79,12 @@ def test_killed_where_you_like_it_ends_with_the_same_bytes(
     monkeypatch.setattr(SurrogateTask, "losses", dying)
     for _ in range(2):
         with pytest.raises(InterruptedError):
-            train_surrogate("refraction", encoder, path, tmp_path, SECTION)
+            train_surrogate("refraction", CONFIG, encoder, path, tmp_path)
     with monkeypatch.context() as patch, pytest.raises(InterruptedError):
         patch.setattr(training, "save_model", no_disk)
-        train_surrogate("refraction", encoder, path, tmp_path, SECTION)
+        train_surrogate("refraction", CONFIG, encoder, path, tmp_path)
     assert (tmp_path / FILE).exists() and not (tmp_path / OUTPUTS[0]).exists()
-    train_surrogate("refraction", encoder, path, tmp_path, SECTION)
+    train_surrogate("refraction", CONFIG, encoder, path, tmp_path)
     assert [(tmp_path / name).read_bytes() for name in OUTPUTS] == undisturbed
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(OUTPUTS)
     assert encoder.n_decoded == 7
@@ -102,7 +102,7 @@ def test_kill_9_in_mid_training_costs_no_byte(cohort, undisturbed, tmp_path) -> 
         "def slow(self, batch): time.sleep(0.2); return losses(self, batch)\n"
         "train.SurrogateTask.losses = slow\n"
         "known = {f'p{i:04d}': balls.ball_patient(i, 120, 6) for i in range(7)}\n"
-        "train.train_surrogate('refraction', balls.BallEncoder(known), *sys.argv[1:], t.SECTION)"
+        "train.train_surrogate('refraction', t.CONFIG, balls.BallEncoder(known), *sys.argv[1:])"
     )
     here = Path(__file__).parent
     paths = os.pathsep.join([str(here), str(here.parent), *sys.path])
@@ -114,14 +114,14 @@ def test_kill_9_in_mid_training_costs_no_byte(cohort, undisturbed, tmp_path) -> 
     job.send_signal(signal.SIGKILL)
     job.wait()
     assert not (tmp_path / OUTPUTS[1]).exists()
-    train_surrogate("refraction", balls.BallEncoder(cohort[1]), path, tmp_path, SECTION)
+    train_surrogate("refraction", CONFIG, balls.BallEncoder(cohort[1]), path, tmp_path)
     assert [(tmp_path / name).read_bytes() for name in OUTPUTS] == undisturbed
 
 
 def test_metadata_say_with_how_many_threads_these_bytes_come_again(cohort, tmp_path) -> None:
-    section = SECTION | dict(epochs=1)
-    train_surrogate("refraction", balls.BallEncoder(cohort[1]), cohort[0], tmp_path, section,
-                    machine=Machine(n_threads=2))  # fmt: skip
+    config = CONFIG.model_copy(update=dict(epochs=1))
+    train_surrogate("refraction", config, balls.BallEncoder(cohort[1]), cohort[0], tmp_path,
+                    Machine(n_threads=2))  # fmt: skip
     assert load_model(tmp_path / OUTPUTS[0], "refraction")[1]["threads"] == 2
 
 
@@ -185,8 +185,8 @@ def test_memory_does_not_grow_with_the_patients(tmp_path) -> None:
 # --- precision ------------------------------------------------------------------------------
 def last_angle(folder: Path, cohort, **changed) -> float:
     path, known = cohort
-    encoder = balls.BallEncoder(known)
-    curve = train_surrogate("refraction", encoder, path, folder, SECTION | changed)
+    config = CONFIG.model_copy(update=changed)
+    curve = train_surrogate("refraction", config, balls.BallEncoder(known), path, folder)
     assert all(np.isfinite(row["loss"]) for row in curve)
     return curve[-1]["val_angular_error_deg"]
 

@@ -5,23 +5,20 @@ import numpy as np
 import pytest
 import torch
 
+from einthoven.config.learning import MlpModel, RefractionModel
 from einthoven.core.errors import BadInput
 from einthoven.metrics.fields import angular_error_deg, magnitude_error_rel
+from einthoven.surrogate.networks import NETWORKS, load_network
 from einthoven.surrogate.patients import Patients
 from einthoven.surrogate.predict import predict_gradient
-from einthoven.surrogate.train import (
-    SurrogateTask,
-    load_surrogate,
-    new_network,
-    normalise,
-    train_surrogate,
-)
-from einthoven.training.task import Schedule, fit
+from einthoven.surrogate.train import SurrogateTask, train_surrogate
+from einthoven.training.fit import Run, fit
+from einthoven.training.schedule import Schedule
 
-SECTION = dict(seed=1, width=48, rank=8, n_frequencies=8, frequency_scale=0.5, lambda_cos=1.0,
-               code_at_electrodes=True,
-               epochs=3, points_per_batch=64, electrodes_per_batch=0, batch_patients=4,
-               learning_rate=0.003)  # fmt: skip
+COMMON = dict(width=48, n_frequencies=8, epochs=3, points_per_batch=64, electrodes_per_batch=0,
+              batch_patients=4)  # fmt: skip
+CONFIGS = {"mlp": MlpModel(**COMMON, lambda_cos=1.0),
+           "refraction": RefractionModel(**COMMON, rank=8, code_at_electrodes=True)}  # fmt: skip
 MODELS = ("mlp", "refraction")
 BEND = np.array([[0.9, 0.2, 0.0], [-0.1, 0.5, 0.15], [0.1, 0.0, 0.3]])
 
@@ -42,9 +39,9 @@ def test_refraction_learns_a_linear_map_of_the_incident_field(bend, tmp_path) ->
     """Held-out balls, turned at will: in the heart, grad Z = bend @ homogeneous closed form."""
     patients = [balls.ball_patient(i, n_points=300, n_electrodes=8, bend=bend) for i in range(14)]
     path, encoder = store(tmp_path, patients, ["train"] * 12 + ["test"] * 2)
-    section = SECTION | dict(epochs=130, width=64)
-    train_surrogate("refraction", encoder, path, tmp_path, section)
-    net = load_surrogate(tmp_path / "model.safetensors", "refraction")
+    config = CONFIGS["refraction"].model_copy(update=dict(epochs=130, width=64))
+    train_surrogate("refraction", config, encoder, path, tmp_path)
+    net = load_network(tmp_path / "model.safetensors", "refraction")
     for sample in Patients(path, encoder, "test"):
         inputs, true = sample.inputs.at(sample.heart), sample.grad[:, sample.heart].numpy()
         mine = predict_gradient(net, inputs)
@@ -63,13 +60,14 @@ def test_can_overfit_one_batch(model: str, tmp_path) -> None:
     path, encoder = store(tmp_path, [patient], ["train"])
     one = Patients(path, encoder, "train")
     torch.manual_seed(0)
-    net = new_network(model, 5, SECTION | dict(width=128, rank=16, frequency_scale=1.0))
-    normalise(net, one)
-    task = SurrogateTask(net, one, one, points_per_batch=32, batch_patients=1,
-                         electrodes_per_batch=0, lambda_cos=1.0)  # fmt: skip
+    changed = dict(width=128, rank=16, frequency_scale=1.0, points_per_batch=32)
+    config = CONFIGS[model].model_copy(update=changed)
+    net = NETWORKS[model].from_config(config, 5)
+    net.fit_scales(one)
+    task = SurrogateTask(net, one, one, config)
     with torch.no_grad():
         before = task.validate()["val_angular_error_deg"]
-    fit(task, Schedule(600, 0.003), seed=0, name="overfit", validate_every=0)
+    fit(task, Schedule(600, 0.003), Run("overfit", seed=0, validate_every=0))
     after = angular_error_deg(predict_gradient(net, one[0].inputs), one[0].grad.numpy()).mean()
     assert after < 2.0 and after < before / 5
 
@@ -78,7 +76,8 @@ def test_can_overfit_one_batch(model: str, tmp_path) -> None:
 def test_same_seed_same_bytes_and_other_seed_others(model: str, cohort, tmp_path) -> None:
     path, encoder = store(tmp_path, *cohort)
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        train_surrogate(model, encoder, path, tmp_path / name, SECTION | dict(seed=seed))
+        config = CONFIGS[model].model_copy(update=dict(seed=seed))
+        train_surrogate(model, config, encoder, path, tmp_path / name)
     read = lambda run, file: (tmp_path / run / file).read_bytes()  # noqa: E731
     for file in ("model.safetensors", "curve.csv"):
         assert read("a", file) == read("b", file) != read("c", file)
@@ -94,7 +93,7 @@ def test_test_patients_leave_no_trace(model: str, cohort, tmp_path) -> None:
         mixed = [o if s in swapped else p for p, o, s in zip(patients, other, splits)]
         (tmp_path / name).mkdir()
         path, encoder = store(tmp_path / name, mixed, splits)
-        train_surrogate(model, encoder, path, tmp_path / name, SECTION)
+        train_surrogate(model, CONFIGS[model], encoder, path, tmp_path / name)
         weights[name] = (tmp_path / name / "model.safetensors").read_bytes()
     assert weights["same"] == weights["test"] != weights["train"]
 
@@ -102,23 +101,23 @@ def test_test_patients_leave_no_trace(model: str, cohort, tmp_path) -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_loaded_network_predicts_what_the_trained_one_did(model: str, cohort, tmp_path) -> None:
     path, encoder = store(tmp_path, *cohort)
-    train_surrogate(model, encoder, path, tmp_path, SECTION)
+    train_surrogate(model, CONFIGS[model], encoder, path, tmp_path)
     sample = Patients(path, encoder, "test")[0]
-    first = load_surrogate(tmp_path / "model.safetensors", model)
-    again = load_surrogate(tmp_path / "model.safetensors", model)
+    first = load_network(tmp_path / "model.safetensors", model)
+    again = load_network(tmp_path / "model.safetensors", model)
     out = predict_gradient(first, sample.inputs)
     np.testing.assert_array_equal(predict_gradient(again, sample.inputs), out)
     # and not an untrained one
-    fresh = new_network(model, 5, SECTION)
+    fresh = NETWORKS[model].from_config(CONFIGS[model], 5)
     assert not np.allclose(predict_gradient(fresh, sample.inputs), out, rtol=0.1)
     with pytest.raises(BadInput, match="expected"):
-        load_surrogate(tmp_path / "model.safetensors", "mlp" if model != "mlp" else "refraction")
+        load_network(tmp_path / "model.safetensors", "mlp" if model != "mlp" else "refraction")
 
 
 def test_a_split_without_patients_is_refused(cohort, tmp_path) -> None:
     path, encoder = store(tmp_path, cohort[0], ["test"] * 10)
     with pytest.raises(BadInput, match="split train"):
-        train_surrogate("mlp", encoder, path, tmp_path, SECTION)
+        train_surrogate("mlp", CONFIGS["mlp"], encoder, path, tmp_path)
 
 
 def test_nan_in_a_target_names_the_patient(cohort, tmp_path) -> None:
@@ -126,7 +125,7 @@ def test_nan_in_a_target_names_the_patient(cohort, tmp_path) -> None:
     patients[3]["grad"] = np.full_like(patients[3]["grad"], np.nan)
     path, encoder = store(tmp_path, patients, cohort[1])
     with pytest.raises(BadInput, match="p0003: field_grad"):
-        train_surrogate("mlp", encoder, path, tmp_path, SECTION)
+        train_surrogate("mlp", CONFIGS["mlp"], encoder, path, tmp_path)
 
 
 def test_a_store_of_another_kind_is_refused(cohort, tmp_path) -> None:

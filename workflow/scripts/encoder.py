@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from einthoven.encoders.train import train_encoder
+from einthoven.encoders.train import encoder_class, train_encoder
 from einthoven.run.job import run
 from einthoven.training.machine import Machine
 
@@ -10,11 +10,11 @@ from einthoven.training.machine import Machine
 def main(input, output, params, log):
     train_encoder(
         params.encoder,
+        encoder_class(params.encoder).config_class.model_validate(params.section),
         input.store,
         Path(output.model).parent,
-        params.section,
-        shapes=input.shapes,
-        machine=Machine.from_environment(),
+        input.shapes,
+        Machine.from_environment(),
     )
     log.info("trained %s", params.encoder)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from einthoven.encoders.surfaces import stage_file_surfaces
 from einthoven.encoders.train import load_encoder
 from einthoven.run.job import run
+from einthoven.surrogate.networks import network_class
 from einthoven.surrogate.train import train_surrogate
 from einthoven.training.machine import Machine
 
@@ -13,11 +14,11 @@ def main(input, output, params, log):
     patients, folder = Path(input.anatomies[0]).parents[1], Path(input.encoder).parent
     curve = train_surrogate(
         params.model,
+        network_class(params.model).config_class.model_validate(params.section),
         load_encoder(params.encoder, folder, stage_file_surfaces(patients)),
         input.store,
         Path(output.model).parent,
-        params.section,
-        machine=Machine.from_environment(),
+        Machine.from_environment(),
     )
     log.info("last epoch: %s", curve[-1])
 

@@ -1,8 +1,8 @@
 """Sections of the encoders and surrogates."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from einthoven.config.section import Count, Positive, Section, Seed
 from einthoven.core.names import SHAPES_PER_CHUNK
@@ -10,6 +10,8 @@ from einthoven.core.names import SHAPES_PER_CHUNK
 EncoderName = Literal["pca", "deepsdf"]
 ModelName = Literal["mlp", "refraction"]
 Precision = Literal[32, "bf16-mixed", "16-mixed"]
+N_POSE = 6
+"""Entries of a DeepSDF code that are the heart's pose."""
 
 
 class DeepSdf(Section):
@@ -47,6 +49,15 @@ class DeepSdf(Section):
     lambda_mahalanobis: Annotated[float, Field(ge=0)] = 3e-5
     infer_steps: Count = 200
     infer_points: Annotated[int, Field(ge=16)] = 4096
+
+    @model_validator(mode="after")
+    def _room_for_a_shape(self) -> Self:
+        if self.pose and self.n_latent <= N_POSE:
+            raise ValueError(
+                f"n_latent = {self.n_latent}: with pose, six entries are the heart's pose; take "
+                f"at least {N_POSE + 1} or set pose to false"
+            )
+        return self
 
 
 class MlpModel(Section):

@@ -7,6 +7,7 @@ import yaml
 from pydantic import ValidationError
 
 from einthoven.config.models import Config
+from einthoven.config.section import Section
 from einthoven.core.errors import BadInput
 
 
@@ -17,14 +18,14 @@ def _known_keys(model: Any, path: tuple[str | int, ...]) -> list[str]:
     return list(model.model_fields)
 
 
-def _explain(error: dict[str, Any]) -> str:
+def _explain(kind: type[Section], error: dict[str, Any]) -> str:
     """One line for one pydantic error: the key, what is wrong, the cure."""
     import difflib
 
     path = error["loc"]
     key = ".".join(map(str, path)) or "config"
     if error["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(str(path[-1]), _known_keys(Config, path), n=1, cutoff=0.5)
+        close = difflib.get_close_matches(str(path[-1]), _known_keys(kind, path), n=1, cutoff=0.5)
         return f"{key}: unknown key" + (f"; did you mean '{close[0]}'?" if close else "")
     value = error.get("input")
     if isinstance(value, str) and error["type"] in ("float_type", "int_type"):
@@ -41,7 +42,7 @@ def validate(data: dict[str, Any] | None) -> Config:
     try:
         return Config.model_validate(data or {})
     except ValidationError as error:
-        lines = [_explain(dict(e)) for e in error.errors()]
+        lines = [_explain(Config, dict(e)) for e in error.errors()]
         raise BadInput("config: " + "; ".join(lines)) from None
 
 
@@ -60,3 +61,19 @@ def load(path: str | Path) -> Config:
     if data is not None and not isinstance(data, dict):
         raise BadInput(f"{path}: expected sections with keys, got {type(data).__name__}")
     return validate(data)
+
+
+def read_section[S: Section](kind: type[S], data: dict[str, Any], where: str) -> S:
+    """A section as a file of a trained model states it: every key, none by default.
+
+    Raises:
+        BadInput: a key is missing, unknown or wrong: a file of another version of einthoven.
+    """
+    if missing := sorted(kind.model_fields.keys() - data.keys()):
+        problem = f"key {', '.join(missing)} is missing"
+    else:
+        try:
+            return kind.model_validate(data)
+        except ValidationError as error:
+            problem = "; ".join(_explain(kind, dict(e)) for e in error.errors())
+    raise BadInput(f"{where}: of another version of einthoven, {problem}; train again")

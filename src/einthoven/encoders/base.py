@@ -4,15 +4,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from einthoven.config.section import Section
 from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays, save_arrays
+from einthoven.encoders.surfaces import SurfaceProvider
+from einthoven.training.machine import Machine
 
 MODEL_FILE = "model.safetensors"
 LATENTS_FILE = "latents.npz"
+IMPORTED_SPLIT = "imported"
+"""Imported patients get their codes later, one by one (encoders.imported_code)."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +75,35 @@ class Latents:
 class Encoder(ABC):
     """Codes and signed distances of anatomies, in mm and in the patient frame."""
 
-    name: str
+    name: ClassVar[str]
+    """In the config, in files and in the names of methods."""
+    config_class: ClassVar[type[Section]]
+    codes_any_shape: ClassVar[bool]
+    """Whether patients from outside its atlas can have a code, and codes can be decoded."""
+    learns_from_shapes: ClassVar[bool]
+    """Whether it learns from anatomies beside the cohort."""
     latents: Latents
+
+    @classmethod
+    @abstractmethod
+    def train(
+        cls,
+        config: Any,
+        store_path: str | Path,
+        folder: str | Path,
+        shapes: Sequence[str | Path],
+        machine: Machine,
+    ) -> Self:
+        """The encoder of a consolidated store; its arguments are those of `train_encoder`."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: str | Path, surfaces: SurfaceProvider | None = None) -> Self:
+        """Read a folder that `save` wrote; `surfaces` for encoders that decode nothing.
+
+        Raises:
+            BadInput: missing, broken or foreign files.
+        """
 
     @property
     def n_latent(self) -> int:

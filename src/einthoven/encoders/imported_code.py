@@ -7,11 +7,9 @@ import numpy as np
 
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays, save_arrays
-from einthoven.core.tags import SDF_SURFACES
-from einthoven.encoders.base import Encoder, Latents
+from einthoven.encoders.base import IMPORTED_SPLIT, Encoder, Latents
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.encoders.deepsdf.out_of_distribution import OutOfDistributionCheck, check_code
-from einthoven.encoders.train import IMPORTED_SPLIT, NEAR_MM
 
 
 def imported_code(
@@ -33,14 +31,9 @@ def imported_code(
         BadInput: NaN, wrong shapes, or a folder without validation.json.
         NotConverged: no code fits.
     """
-    n = encoder.config["infer_points"]
+    n = encoder.config.infer_points
     code = encoder.infer(points[:n], sdf[:n]).astype(np.float32)
-    wrong, near = np.abs(encoder.decode(code, points) - sdf), np.abs(sdf) < NEAR_MM
-    misfit = {
-        name: float(wrong[near[:, k], k].mean())
-        for k, name in enumerate(SDF_SURFACES)
-        if near[:, k].any()
-    }
+    misfit = encoder.near_surface_mm(code, points, sdf)
     return code, misfit, check_code(encoder, folder, code, misfit)
 
 
@@ -73,7 +66,7 @@ def with_imported_codes(encoder: Encoder, paths: Sequence[str | Path]) -> Encode
     Raises:
         BadInput: an encoder that cannot have such codes.
     """
-    if paths and not isinstance(encoder, DeepSdfEncoder):
+    if paths and not encoder.codes_any_shape:
         raise BadInput(f"{encoder.name}: has no code for patients from outside its atlas")
     for path in map(Path, paths):
         encoder.latents = Latents.load(path.parent, path.name)

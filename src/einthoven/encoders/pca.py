@@ -6,15 +6,19 @@ out the heart's position. Its signed distances are those of the patient's true s
 whatever is learned on top is an upper bound for a code that would be fitted to images.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
 
+from einthoven.config.section import Section
 from einthoven.core import check
 from einthoven.core.errors import BadInput
-from einthoven.encoders.base import MODEL_FILE, Encoder, Latents
+from einthoven.encoders.base import IMPORTED_SPLIT, MODEL_FILE, Encoder, Latents
 from einthoven.encoders.surfaces import SurfaceProvider
+from einthoven.training.machine import Machine
 from einthoven.training.tensors import arrays_sha256, load_model, save_model
 
 N_LATENT = 23
@@ -23,7 +27,8 @@ N_LATENT = 23
 class PcaEncoder(Encoder):
     """Codes that are known, distances from the patients' own surfaces."""
 
-    name = "pca"
+    name, config_class = "pca", Section
+    codes_any_shape, learns_from_shapes = False, False
 
     def __init__(self, latents: Latents, surfaces: SurfaceProvider | None = None):
         check.shape("latent_pca", latents.latent, (None, N_LATENT))
@@ -67,11 +72,24 @@ class PcaEncoder(Encoder):
         self.latents.save(folder)
 
     @classmethod
-    def load(cls, folder: str | Path, surfaces: SurfaceProvider | None = None) -> "PcaEncoder":
-        """Read a folder that `save` wrote.
+    def train(
+        cls,
+        config: Section,
+        store_path: str | Path,
+        folder: str | Path,
+        shapes: Sequence[str | Path],
+        machine: Machine,
+    ) -> Self:
+        """Collect the codes of all patients but imported ones; nothing is learned."""
+        from einthoven.dataset.loaders import open_group
 
-        Raises:
-            BadInput: missing, broken or foreign files.
-        """
+        data = open_group(store_path, "cohort").load()
+        data = data.isel(patient=np.flatnonzero(data["split"].values != IMPORTED_SPLIT))
+        names, splits = (tuple(map(str, data[k].values)) for k in ("patient", "split"))
+        return cls(Latents(names, splits, data["latent_pca"].values.astype(np.float32)))
+
+    @classmethod
+    def load(cls, folder: str | Path, surfaces: SurfaceProvider | None = None) -> Self:
+        """Read a folder; `surfaces` are what signed distances are taken from."""
         load_model(Path(folder) / MODEL_FILE, cls.name)
         return cls(Latents.load(folder), surfaces)

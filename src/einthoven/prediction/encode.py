@@ -9,12 +9,12 @@ import numpy as np
 from einthoven.config.models import SdfSamples
 from einthoven.core.files import save_arrays
 from einthoven.core.seeds import generator
+from einthoven.encoders.base import IMPORTED_SPLIT
 from einthoven.encoders.deepsdf.decoded import decoded_surfaces
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.encoders.deepsdf.from_points import SurfacePoints, code_from_points
 from einthoven.encoders.deepsdf.out_of_distribution import OutOfDistributionCheck, check_code
 from einthoven.encoders.imported_code import imported_code
-from einthoven.encoders.train import IMPORTED_SPLIT
 from einthoven.geometry.simplex import enclosed_volume
 from einthoven.samples.sdf import sample_sdf
 
@@ -62,7 +62,7 @@ def encode_surfaces(
         BadInput: a surface is missing or broken.
         NotConverged: no code fits.
     """
-    n_points = encoder.config["infer_points"]
+    n_points = encoder.config.infer_points
     samples = sample_sdf(
         anatomy,
         generator(0, "encode"),

@@ -15,8 +15,7 @@ from einthoven.config import Config, validate
 from einthoven.core.errors import BadInput
 from einthoven.core.files import read_json, write_json
 from einthoven.encoders.base import MODEL_FILE, Latents
-from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
-from einthoven.encoders.deepsdf.out_of_distribution import VALIDATION_FILE
+from einthoven.encoders.deepsdf.encoder import VALIDATION_FILE, DeepSdfEncoder
 from einthoven.surrogate.ensemble import UNCERTAINTY_FILE, Surrogate, member_files
 from einthoven.training.tensors import load_model
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-from torch import nn
 
 from einthoven.core.check import between
 from einthoven.core.errors import BadInput
 from einthoven.core.files import read_json
 from einthoven.surrogate.inputs import Inputs
+from einthoven.surrogate.network import LeadFieldNetwork
+from einthoven.surrogate.networks import load_network
 from einthoven.surrogate.predict import blocks, predict_gradient
-from einthoven.surrogate.train import load_surrogate
 
 MODEL_FILE, UNCERTAINTY_FILE = "model.safetensors", "uncertainty.json"
 
@@ -29,7 +29,7 @@ class Surrogate:
         usual_sd_deg: mean calibrated SD of validation patients, if known.
     """
 
-    networks: Sequence[nn.Module]
+    networks: Sequence[LeadFieldNetwork]
     factor: float = 1.0
     usual_sd_deg: float = math.nan
 
@@ -42,7 +42,7 @@ class Surrogate:
         Raises:
             BadInput: a file is missing, damaged, or of another number of networks.
         """
-        networks = tuple(load_surrogate(path, model) for path in files)
+        networks = tuple(load_network(path, model) for path in files)
         if not networks:
             raise BadInput("surrogate: no file of a network is given")
         if uncertainty is None:

@@ -1,10 +1,10 @@
-"""The two training losses on lead-field gradients."""
+"""The terms of training losses on lead-field gradients."""
 
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 FLOOR = 0.01
-"""Relative error below which the scale-free loss is a square: smaller errors are all good."""
+"""Relative error below which `relative_error` is a square: smaller errors are all good."""
 
 
 def cosine_loss(predicted: Tensor, true: Tensor) -> Tensor:
@@ -12,12 +12,12 @@ def cosine_loss(predicted: Tensor, true: Tensor) -> Tensor:
     return 1.0 - cosine_similarity(predicted, true, dim=-1, eps=1e-12).mean()
 
 
-def paper_loss(predicted: Tensor, true: Tensor, scale: Tensor) -> Tensor:
+def scaled_squares(predicted: Tensor, true: Tensor, scale: Tensor) -> Tensor:
     """Squared error in units of `scale`, mean over vectors (first term of eq. (5))."""
     return ((predicted - true) / scale).square().sum(-1).mean()
 
 
-def scale_free_loss(predicted: Tensor, true: Tensor) -> Tensor:
+def relative_error(predicted: Tensor, true: Tensor) -> Tensor:
     """Length of the error relative to the true vector, mean over vectors.
 
     Lead-field gradients span four decades (1 / rho^2 under an electrode), so a plain mean square

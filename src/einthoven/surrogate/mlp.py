@@ -4,14 +4,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, relu
 
+from einthoven.config.learning import MlpModel
 from einthoven.surrogate.inputs import Inputs
+from einthoven.surrogate.losses import cosine_loss, scaled_squares
+from einthoven.surrogate.network import Batch, LeadFieldNetwork
 from einthoven.training.layers import FourierFeatures
+from einthoven.training.schedule import Schedule
+from einthoven.training.search import Span
 
 BODY_MM = 100.0
 """Length that makes patient coordinates of order one, for the Fourier features."""
 
 
-class Mlp(nn.Module):
+class Mlp(LeadFieldNetwork):
     """Five hidden ReLU layers; code and electrode join at the third; three linear outputs.
 
     The point enters with Fourier features in the patient frame, the electrode in normalised
@@ -20,29 +25,38 @@ class Mlp(nn.Module):
     way, only two would). The first two layers do not see the electrode and run once for all.
     """
 
-    scale: Tensor
-    latent_mean: Tensor
-    latent_std: Tensor
+    name, drawn_as, config_class = "mlp", "paper", MlpModel
+    search_space = LeadFieldNetwork.search_space | {"lambda_cos": Span(0.1, 30.0, log=True)}
 
-    def __init__(self, n_latent: int, *, width: int, n_frequencies: int, frequency_scale: float):
-        super().__init__()
-        self.fourier = FourierFeatures(3, n_frequencies, frequency_scale)
+    def __init__(self, config: MlpModel, n_latent: int):
+        super().__init__(config, n_latent)
+        width, self.lambda_cos = config.width, config.lambda_cos
+        self.fourier = FourierFeatures(3, config.n_frequencies, config.frequency_scale)
         self.first = nn.Linear(self.fourier.n_outputs, width)
         self.second = nn.Linear(width, width)
         self.third = nn.Linear(width + n_latent + 3, width)
         self.fourth = nn.Linear(width, width)
         self.fifth = nn.Linear(width, width)
         self.last = nn.Linear(width, 3)
-        self.register_buffer("scale", torch.tensor(1.0))
-        self.register_buffer("latent_mean", torch.zeros(n_latent))
-        self.register_buffer("latent_std", torch.ones(n_latent))
+
+    @staticmethod
+    def schedule(config: MlpModel) -> Schedule:
+        """Constant, then half; or warm-up and cosine."""
+        return Schedule(config.epochs, config.learning_rate, config.precision,
+                        halve_after_epochs=config.halve_after_epochs)  # fmt: skip
+
+    def loss(self, predicted: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Eq. (5): squares in units of the scale, and lambda_cos (1 - cos)."""
+        cosine = cosine_loss(predicted, batch.grad)
+        size = scaled_squares(predicted, batch.grad, self.scale)
+        return {"loss": size + self.lambda_cos * cosine, "size": size, "cosine": cosine}
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Lead-field gradients [batch, electrode, point, 3] in kOhm/mm, patient frame."""
         h = relu(self.first(self.fourier(inputs.points / BODY_MM)))
         h = relu(self.second(h))  # [batch, point, width]
         electrodes = inputs.torso_coordinates(inputs.electrodes)
-        code = (inputs.latent - self.latent_mean) / self.latent_std
+        code = self.standardised(inputs.latent)
         code = code[:, None].expand(-1, electrodes.shape[1], -1)
         given = torch.cat([code, electrodes], dim=-1)  # [batch, electrode, latent + 3]
         # linear(cat(h, given)) as a sum: each part once, not once per pair

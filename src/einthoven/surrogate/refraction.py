@@ -1,12 +1,18 @@
 """Our network: a linear operator, given by the anatomy, on the field that meets the heart."""
 
-from typing import cast
+from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from einthoven.config.learning import RefractionModel
 from einthoven.surrogate.inputs import Inputs
+from einthoven.surrogate.losses import cosine_loss, relative_error
+from einthoven.surrogate.network import Batch, LeadFieldNetwork
+from einthoven.surrogate.patients import Sample
 from einthoven.training.layers import FourierFeatures, perceptron, source_factors
+from einthoven.training.schedule import Schedule
 
 HEART_MM = 60.0
 """Length that makes heart coordinates of order one."""
@@ -14,9 +20,11 @@ BODY_MM = 150.0
 NEAR_MM, WIDE_MM = 5.0, 25.0
 """Distances enter twice: sharp at the surface, and over a wall's thickness."""
 SOFTENING_MM = 2.0
+MUON_LR_FACTOR = 4.0
+"""Muon's steps are longer than Adam's of the same learning rate."""
 
 
-class Refraction(nn.Module):
+class Refraction(LeadFieldNetwork):
     """grad Z_e(x) = A(x, z) p_e(x) + sum_r c_r(e, z) T_r(x, z).
 
     p_e is the field that electrode e would have without the heart: a point source on an
@@ -31,39 +39,60 @@ class Refraction(nn.Module):
     what a network says of other codes grows without bound, while local geometry keeps its sense.
     """
 
-    scale: Tensor
+    name, drawn_as, config_class = "refraction", "refraction", RefractionModel
     gain: Tensor
-    latent_mean: Tensor
-    latent_std: Tensor
+    """Makes the incident field as long as the gradient in the hearts of the training."""
     latent_reach: Tensor
+    """Length of the farthest training code in standard deviations."""
 
-    def __init__(
-        self,
-        n_latent: int,
-        *,
-        width: int,
-        rank: int,
-        n_frequencies: int,
-        frequency_scale: float,
-        code_at_electrodes: bool,
-    ):
-        super().__init__()
-        self.rank, self.code_at_electrodes = rank, code_at_electrodes
-        self.fourier = FourierFeatures(3, n_frequencies, frequency_scale)
+    def __init__(self, config: RefractionModel, n_latent: int):
+        super().__init__(config, n_latent)
+        width, rank = config.width, config.rank
+        self.rank, self.code_at_electrodes = rank, config.code_at_electrodes
+        self.fourier = FourierFeatures(3, config.n_frequencies, config.frequency_scale)
         n_local = self.fourier.n_outputs + 3 + 8 + 12 + 6
         self.trunk = perceptron(n_local + n_latent, width, 3 * rank + 9, n_hidden=4)
-        n_place = 10 + (n_latent if code_at_electrodes else 0)
+        n_place = 10 + (n_latent if self.code_at_electrodes else 0)
         self.branch = perceptron(n_place, width, rank + 1, n_hidden=3)
         with torch.no_grad():
             for last in (self.trunk[-1], self.branch[-1]):
                 cast(nn.Linear, last).bias.zero_()
             # whatever the inputs, A starts as the identity
             cast(nn.Linear, self.trunk[-1]).weight[3 * rank :] = 0.0
-        for name, start in (("gain", 1.0), ("scale", 1.0)):
-            self.register_buffer(name, torch.tensor(start))
-        self.register_buffer("latent_mean", torch.zeros(n_latent))
-        self.register_buffer("latent_std", torch.ones(n_latent))
+        self.register_buffer("gain", torch.tensor(1.0))
         self.register_buffer("latent_reach", torch.tensor(float("inf")))
+
+    @staticmethod
+    def schedule(config: RefractionModel) -> Schedule:
+        """Warm-up and cosine, with an average of the weights if the section says so."""
+        return Schedule(config.epochs, config.learning_rate, config.precision,
+                        ema_decay=config.ema_decay)  # fmt: skip
+
+    def fit_scales(self, samples: Sequence[Sample]) -> None:
+        """Also the gain, and how far the codes reach."""
+        super().fit_scales(samples)
+        incident = [
+            torch.cdist(s.inputs.electrodes, s.inputs.points[s.heart]).pow(-2).mean()
+            for s in samples
+        ]
+        self.gain.copy_(self.scale / torch.stack(incident).mean())
+        codes = torch.stack([sample.inputs.latent for sample in samples])
+        self.latent_reach.copy_(self.standardised(codes).norm(dim=-1).max())
+
+    def loss(self, predicted: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """The relative error; the cosine is watched only."""
+        return {"loss": relative_error(predicted, batch.grad),
+                "cosine": cosine_loss(predicted, batch.grad)}  # fmt: skip
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Muon for all matrices but the last ones."""
+        outputs = (self.trunk[-1], self.branch[-1])
+        last = {id(p) for module in outputs for p in module.parameters()}
+        groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+        for parameter in self.parameters():
+            groups[parameter.ndim == 2 and id(parameter) not in last].append(parameter)
+        return [{"params": groups[True], "muon": True, "lr_factor": MUON_LR_FACTOR},
+                {"params": groups[False]}]  # fmt: skip
 
     def trunk_outputs(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """A [batch, point, 3, 3] and T [batch, point, 3, mode], in the heart frame."""
@@ -125,13 +154,9 @@ class Refraction(nn.Module):
 
     def code(self, inputs: Inputs) -> Tensor:
         """Latent code in standard deviations of the training patients: [batch, latent]."""
-        code = (inputs.latent - self.latent_mean) / self.latent_std
-        length = self.code_lengths(inputs.latent)[..., None].clamp_min(1e-6)
+        code = self.standardised(inputs.latent)
+        length = code.norm(dim=-1, keepdim=True).clamp_min(1e-6)
         return code * (self.latent_reach / length).clamp_max(1.0)
-
-    def code_lengths(self, latent: Tensor) -> Tensor:
-        """Distances of codes [..., latent] from the mean in standard deviations: [...]."""
-        return ((latent - self.latent_mean) / self.latent_std).norm(dim=-1)
 
     def local(self, inputs: Inputs) -> Tensor:
         """What the trunk knows of a point beside the code: [batch, point, n]."""

@@ -1,86 +1,29 @@
 """Training of a surrogate on the consolidated store."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import cosine_similarity
+from torch import Tensor
 
 from einthoven.core.errors import BadInput
+from einthoven.core.seeds import derive_seed
 from einthoven.encoders.base import Encoder
+from einthoven.metrics.fields import angular_error_deg
 from einthoven.surrogate.inputs import Inputs
-from einthoven.surrogate.losses import cosine_loss, paper_loss, scale_free_loss
-from einthoven.surrogate.mlp import Mlp
+from einthoven.surrogate.network import Batch, LeadFieldNetwork, NetworkConfig
+from einthoven.surrogate.networks import network_class
 from einthoven.surrogate.patients import Patients, Sample
-from einthoven.surrogate.refraction import Refraction
+from einthoven.training.fit import Run, fit
 from einthoven.training.machine import ONE_CORE, Machine
 from einthoven.training.resume import FOLDER, discard
-from einthoven.training.task import Schedule, Task, fit, seeded, torch_threads
-from einthoven.training.tensors import load_model, load_weights, save_model
+from einthoven.training.task import Task, seeded, torch_threads
+from einthoven.training.tensors import save_model
 
-ARCHITECTURE = {
-    "mlp": ("width", "n_frequencies", "frequency_scale"),
-    "refraction": ("width", "rank", "n_frequencies", "frequency_scale", "code_at_electrodes"),
-}
-"""Keys of a config section that determine the network's tensors."""
-DRAWN_AS = {"mlp": "paper"}
-"""Weights and batches are drawn under a network's former name, so that they stay the same."""
 HEART_SHARE = 0.75
 """Share of a batch's points in the myocardium, the only place that the ECG sees."""
 N_VALIDATION_POINTS = 512
-MUON_LR_FACTOR = 4.0
-"""Muon's steps are longer than Adam's of the same learning rate."""
-
-
-class Batch(NamedTuple):
-    """Some points of some patients and what the network should say there."""
-
-    inputs: Inputs
-    grad: Tensor
-    """[patient, electrode, point, 3] kOhm/mm."""
-
-
-def new_network(model: str, n_latent: int, section: dict[str, Any]) -> Mlp | Refraction:
-    """An untrained network; weights come from torch's global generator.
-
-    Raises:
-        BadInput: there is no such model, or the section lacks a key.
-    """
-    if model not in ARCHITECTURE:
-        raise BadInput(f"model = {model!r}: expected one of {', '.join(ARCHITECTURE)}")
-    network = Mlp if model == "mlp" else Refraction
-    if missing := set(ARCHITECTURE[model]) - set(section):
-        raise BadInput(
-            f"{model} section: key {', '.join(sorted(missing))} is missing; in a checkpoint it "
-            "tells another version of einthoven: train again"
-        )
-    return network(n_latent, **{key: section[key] for key in ARCHITECTURE[model]})
-
-
-def normalise(network: Mlp | Refraction, samples: Iterable[Sample]) -> None:
-    """Set the network's scales from the training patients.
-
-    `scale` is the mean length of the gradient in the myocardium, in kOhm/mm; the refraction
-    network's `gain` makes the incident field as long there. Codes are standardised; it also learns
-    how far they reach.
-    """
-    codes, lengths, incident = [], [], []
-    for sample in samples:
-        codes.append(sample.inputs.latent)
-        lengths.append(sample.grad[:, sample.heart].norm(dim=-1).mean())
-        away = torch.cdist(sample.inputs.electrodes, sample.inputs.points[sample.heart])
-        incident.append(away.pow(-2).mean())
-    latent = torch.stack(codes)
-    spread = latent.std(dim=0, correction=0)
-    scale = torch.stack(lengths).mean()
-    network.latent_mean.copy_(latent.mean(dim=0))
-    network.latent_std.copy_(torch.where(spread > 1e-6, spread, 1.0))
-    network.scale.copy_(scale)
-    if isinstance(network, Refraction):
-        network.gain.copy_(scale / torch.stack(incident).mean())
-        network.latent_reach.copy_(network.code_lengths(latent).max())
 
 
 class SurrogateTask(Task):
@@ -88,19 +31,15 @@ class SurrogateTask(Task):
 
     def __init__(
         self,
-        network: Mlp | Refraction,
+        network: LeadFieldNetwork,
         train: Patients,
         validation: Patients,
-        *,
-        points_per_batch: int,
-        batch_patients: int,
-        electrodes_per_batch: int,
-        lambda_cos: float = 0.0,
+        config: NetworkConfig,
     ):
         super().__init__()
         self.network, self.train_patients, self.validation = network, train, validation
-        self.points, self.batch_patients = points_per_batch, min(batch_patients, len(train))
-        self.electrodes, self.lambda_cos = electrodes_per_batch, lambda_cos
+        self.points, self.electrodes = config.points_per_batch, config.electrodes_per_batch
+        self.batch_patients = min(config.batch_patients, len(train))
 
     @property
     def steps_per_epoch(self) -> int:
@@ -131,41 +70,27 @@ class SurrogateTask(Task):
         return Batch(Inputs.stack(inputs), torch.stack(grads))
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Eq. (5) of Dokuchaev 2026, or its scale-free relative."""
-        predicted = self.network(batch.inputs)
-        cosine = cosine_loss(predicted, batch.grad)
-        if isinstance(self.network, Refraction):
-            return {"loss": scale_free_loss(predicted, batch.grad), "cosine": cosine}
-        size = paper_loss(predicted, batch.grad, self.network.scale)
-        return {"loss": size + self.lambda_cos * cosine, "size": size, "cosine": cosine}
+        """The network's own."""
+        return self.network.loss(self.network(batch.inputs), batch)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Muon for the matrices of the refraction model but its last ones; Adam as published."""
-        if not isinstance(self.network, Refraction):
-            return super().parameter_groups()
-        outputs = (self.network.trunk[-1], self.network.branch[-1])
-        last = {id(p) for module in outputs for p in module.parameters()}
-        groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
-        for parameter in self.network.parameters():
-            groups[parameter.ndim == 2 and id(parameter) not in last].append(parameter)
-        return [{"params": groups[True], "muon": True, "lr_factor": MUON_LR_FACTOR},
-                {"params": groups[False]}]  # fmt: skip
+        """The network's own."""
+        return self.network.parameter_groups()
 
     def validate(self) -> dict[str, float]:
         """Errors in the validation hearts, at the same few points each time."""
         angles, errors = [], []
         for sample in self.validation:
-            step = max(1, len(sample.heart) // N_VALIDATION_POINTS)
-            index = sample.heart[::step]
+            stride = max(1, len(sample.heart) // N_VALIDATION_POINTS)
+            index = sample.heart[::stride]
             device = self.network.scale.device
             inputs = Inputs(*(t.to(device) for t in Inputs.stack([sample.inputs.at(index)])))
             predicted, true = self.network(inputs)[0].cpu(), sample.grad[:, index]
-            cosine = cosine_similarity(predicted, true, dim=-1, eps=1e-12).clamp(-1, 1)
-            angles.append(cosine.acos().rad2deg().mean())
+            angles.append(angular_error_deg(predicted.numpy(), true.numpy()).mean())
             errors.append((predicted - true).norm(dim=-1).mean() / true.norm(dim=-1).mean())
         if not angles:
             return {}
-        return {"val_angular_error_deg": float(torch.stack(angles).mean()),
+        return {"val_angular_error_deg": float(sum(angles) / len(angles)),
                 "val_magnitude_error_rel": float(torch.stack(errors).mean())}  # fmt: skip
 
 
@@ -175,11 +100,10 @@ def _choose(ids: Tensor, n: int, generator: torch.Generator) -> Tensor:
 
 def train_surrogate(
     model: str,
+    config: NetworkConfig,
     encoder: Encoder,
     store_path: str | Path,
     out_dir: str | Path,
-    section: dict[str, Any],
-    *,
     machine: Machine = ONE_CORE,
 ) -> list[dict[str, float]]:
     """Train one surrogate; write `model.safetensors` and `curve.csv`; return the curve.
@@ -187,51 +111,36 @@ def train_surrogate(
     Weights depend on the training patients only; validation patients are watched, not used.
 
     Args:
-        model: mlp or refraction.
+        model: a name of `networks.NETWORKS`.
+        config: its section.
         encoder: trained, with a code for every patient and signed distances.
         store_path: the consolidated store.
         out_dir: results/surrogates/{encoder}-{model}.
-        section: the config section of that name.
         machine: threads, device, tracking.
 
     Raises:
         BadInput: unknown model, unreadable inputs, no training patients.
         StepFailed: training diverged.
     """
-    out = Path(out_dir)
+    kind, out = network_class(model), Path(out_dir)
     decoded = out / FOLDER / "patients"
     train, validation = (Patients(store_path, encoder, s, decoded) for s in ("train", "val"))
     if not len(train):
         raise BadInput(f"{store_path}: no patient has split train")
-    name = f"{encoder.name}-{DRAWN_AS.get(model, model)}"
-    with seeded(section["seed"], name, "weights"):
-        network = new_network(model, len(train[0].inputs.latent), section)
+    key = f"{encoder.name}-{kind.drawn_as}"
+    with seeded(config.seed, key, "weights"):
+        network = kind.from_config(config, len(train[0].inputs.latent))
+    section = config.model_dump(mode="json")
     with torch_threads(machine.n_threads):
-        normalise(network, train)
+        network.fit_scales(train)
         data = {"data_sha256": train.sha256(), "validation_sha256": validation.sha256()}
-    task = SurrogateTask(network, train, validation,
-                         points_per_batch=section["points_per_batch"],
-                         batch_patients=section["batch_patients"],
-                         electrodes_per_batch=section["electrodes_per_batch"],
-                         lambda_cos=section.get("lambda_cos", 0.0))  # fmt: skip
-    curve = fit(task, Schedule.of(section), seed=section["seed"], name=name, folder=out,
-                validate_every=max(1, section["epochs"] // 10), machine=machine,
-                parameters=section | data)  # fmt: skip
+    run = Run(f"{encoder.name}-{model}", derive_seed(config.seed, key, "batches"), out,
+              validate_every=max(1, config.epochs // 10), parameters=section | data)  # fmt: skip
+    task = SurrogateTask(network, train, validation, config)
+    curve = fit(task, kind.schedule(config), run, machine)
     with torch_threads(machine.n_threads):
         save_model(out / "model.safetensors", network.state_dict(), kind=model, config=section,
                    data_sha256=data["data_sha256"], package="einthoven.surrogate",
                    n_latent=len(network.latent_mean), encoder=encoder.name)  # fmt: skip
     discard(out)
     return curve
-
-
-def load_surrogate(path: str | Path, model: str) -> Mlp | Refraction:
-    """Read a network that `train_surrogate` wrote, ready to predict.
-
-    Raises:
-        BadInput: missing, damaged, or another kind of model.
-    """
-    tensors, about = load_model(path, kind=model)
-    network = new_network(model, about["n_latent"], about["config"])
-    load_weights(network, tensors, path)
-    return network.eval()

@@ -1,51 +1,49 @@
-"""Exponential moving average of weights: often better than the last ones, and never far."""
+"""Exponential moving average (EMA) of weights: often better than the last ones, and never far."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 
-class Average:
-    """mean <- d mean + (1 - d) weight after each step, d = min(decay, (1 + step) / (10 + step)).
+class Ema:
+    """torch's averaged model of the trainable weights alone, as a task also holds its data.
 
-    The second term lets the first steps be forgotten. With decay 0 nothing is averaged.
+    mean <- d mean + (1 - d) weight after each step, d = min(decay, n / (9 + n)) in the n-th step,
+    so that the first steps are forgotten. With decay 0 nothing is averaged.
     """
 
     def __init__(self, module: nn.Module, decay: float):
-        self.decay = decay
-        named = module.named_parameters() if decay else ()
-        self.weights = {name: p for name, p in named if p.requires_grad}
-        self.means = {name: p.detach().clone() for name, p in self.weights.items()}
+        weights = [p for p in module.parameters() if p.requires_grad] if decay else []
+        self.weights = nn.ParameterList(weights)
 
-    @torch.no_grad()
-    def update(self, step: int) -> None:
-        """Follow the weights after step number `step`, from 0."""
-        if self.means:
-            decay = min(self.decay, (1 + step) / (10 + step))
-            new = [weight.detach() for weight in self.weights.values()]
-            torch._foreach_lerp_(list(self.means.values()), new, 1 - decay)
+        def follow(means: list[Tensor], latest: list[Tensor], n: Tensor) -> None:
+            torch._foreach_lerp_(means, latest, 1 - min(decay, int(n) / (9 + int(n))))
 
-    def copy(self, values: dict[str, Tensor]) -> None:
-        """Take over means that were kept."""
-        for name, mean in self.means.items():
-            mean.copy_(values[name])
+        self.averaged = AveragedModel(self.weights, multi_avg_fn=follow)
+        self.update()  # the first one copies
+
+    def update(self) -> None:
+        """Follow the weights after a step."""
+        if self.weights:
+            self.averaged.update_parameters(self.weights)
 
     @torch.no_grad()
     def into_weights(self) -> None:
         """Let the module have the means for good."""
-        for name, mean in self.means.items():
-            self.weights[name].copy_(mean)
+        for weight, mean in zip(self.weights, self.averaged.module.parameters()):
+            weight.copy_(mean)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """Let the module have the means for a while."""
-        last = {name: weight.detach().clone() for name, weight in self.weights.items()}
+        latest = [weight.detach().clone() for weight in self.weights]
         self.into_weights()
         try:
             yield
         finally:
             with torch.no_grad():
-                for name, weight in self.weights.items():
-                    weight.copy_(last[name])
+                for weight, value in zip(self.weights, latest):
+                    weight.copy_(value)

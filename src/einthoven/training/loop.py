@@ -1,4 +1,4 @@
-"""The one Lightning loop behind `harness.fit`: batches, optimiser, schedule, restarts, curve."""
+"""The one Lightning loop behind `fit`: batches, optimiser, schedule, restarts, curve."""
 
 import logging
 import sys
@@ -15,12 +15,13 @@ from torch import Tensor
 
 from einthoven.core.errors import StepFailed
 from einthoven.core.log import logger
-from einthoven.training.averaging import Average
+from einthoven.training.averaging import Ema
 from einthoven.training.machine import Device
 from einthoven.training.muon import Muon
 from einthoven.training.precision import Precision, autocast_only, perceptrons
-from einthoven.training.resume import PATIENCE, Moment, Progress
-from einthoven.training.task import Schedule, Task
+from einthoven.training.resume import PATIENCE, Progress, Snapshot
+from einthoven.training.schedule import Schedule
+from einthoven.training.task import Task
 
 CLIP_NORM = 1.0
 AHEAD = 2
@@ -52,7 +53,7 @@ class Batches:
 
 
 class Loop(lightning.LightningModule):
-    """The one Lightning module. Epochs are those of `progress`, which may go back."""
+    """The one Lightning module. Epochs are those of `progress`, which may be rolled back."""
 
     def __init__(
         self,
@@ -81,9 +82,9 @@ class Loop(lightning.LightningModule):
     def on_train_start(self) -> None:
         """Go on where `progress` is."""
         self.saved = time.monotonic()
-        self.average = Average(self.task, self.schedule.ema_decay)
+        self.ema = Ema(self.task, self.schedule.ema_decay)
         if self.progress.last is None:
-            self.progress.keep(self.moment())
+            self.progress.keep(self.snapshot())
         else:
             self.restore(self.progress.last)
 
@@ -103,10 +104,10 @@ class Loop(lightning.LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Average the weights."""
-        self.average.update(self.step(batch_idx))
+        self.ema.update()
 
     def on_train_epoch_end(self) -> None:
-        """Add a row to the curve, validate and save when it is time, or go back.
+        """Add a row to the curve, validate and save when it is time, or roll back.
 
         Raises:
             StepFailed: the loss jumped, or is not a number, once too often.
@@ -116,16 +117,16 @@ class Loop(lightning.LightningModule):
         row = {**self.epoch_means(), "learning_rate": rate, "restarts": float(progress.restarts)}
         row = {"epoch": float(progress.epoch + 1), **row}
         progress.rows.append(row)
-        if progress.lost():
-            self.go_back()
+        if progress.diverged():
+            self.roll_back()
             return
         done = progress.epoch == self.schedule.epochs
         if self.validate_every and (done or progress.epoch % self.validate_every == 0):
             row |= self.validated()
         if progress.epoch % PATIENCE == 0:
-            progress.keep(self.moment())
+            progress.keep(self.snapshot())
         if done or time.monotonic() > self.saved + CHECKPOINT_S:
-            progress.save(self.moment())
+            progress.save(self.snapshot())
             self.saved = time.monotonic()
         self.trainer.should_stop = done
 
@@ -134,7 +135,7 @@ class Loop(lightning.LightningModule):
         return self.progress.epoch * self.task.steps_per_epoch + index
 
     def factor(self, index: int) -> float:
-        """Share of the learning rate at batch `index` of this epoch; each restart halves it."""
+        """Factor on the learning rate at batch `index` of this epoch; each restart halves it."""
         steps = self.task.steps_per_epoch
         return self.schedule.factor(self.step(index), steps) * 0.5**self.progress.restarts
 
@@ -146,66 +147,66 @@ class Loop(lightning.LightningModule):
     def validated(self) -> dict[str, float]:
         """Errors on the validation patients, of the averaged weights if there are."""
         self.task.eval()
-        with torch.no_grad(), self.average.in_place():
+        with torch.no_grad(), self.ema.in_place():
             errors = self.task.validate()
         self.task.train()
         return errors
 
-    def go_back(self) -> None:
+    def roll_back(self) -> None:
         """Undo a jump of the loss, and go on with half the learning rate.
 
         Raises:
             StepFailed: it was done too often.
         """
         bad, rate = self.progress.rows[-1], self.schedule.learning_rate
-        moment = self.progress.back()
-        if moment is None:
+        snapshot = self.progress.roll_back()
+        if snapshot is None:
             raise StepFailed(
                 f"training diverged: loss is {bad['loss']:.4g} in epoch {bad['epoch']:.0f} after "
                 f"{self.progress.restarts} restarts; lower learning_rate ({rate:g})"
             )
         logger.warning("loss jumped to %.4g by epoch %d; back to epoch %d with half the learning "
-                       "rate", bad["loss"], bad["epoch"], moment.epoch)  # fmt: skip
-        self.restore(moment)
+                       "rate", bad["loss"], bad["epoch"], snapshot.epoch)  # fmt: skip
+        self.restore(snapshot)
 
-    def moment(self) -> Moment:
+    def snapshot(self) -> Snapshot:
         """A copy of all that changes, on the CPU."""
         optimizer = self.trainer.optimizers[0].state_dict()["state"]
         found = {
             **{f"weight/{name}": t for name, t in self.task.state_dict().items()},
-            **{f"mean/{name}": t for name, t in self.average.means.items()},
-            **{f"optimizer/{i}/{k}": t for i, its in optimizer.items() for k, t in its.items()},
+            **{f"mean/{name}": t for name, t in self.ema.averaged.state_dict().items()},
+            **{f"optimizer/{i}/{k}": t for i, state in optimizer.items() for k, t in state.items()},
             "generator": self.batches.generator.get_state(),
         }
         tensors = {name: t.detach().to("cpu", copy=True) for name, t in found.items()}
-        return Moment(self.progress.epoch, tensors, self.trainer.precision_plugin.state_dict())
+        return Snapshot(self.progress.epoch, tensors, self.trainer.precision_plugin.state_dict())
 
-    def take(self, moment: Moment) -> None:
-        """Weights and their means of a moment."""
-        self.task.load_state_dict(moment.part("weight"))
-        self.average = Average(self.task, self.schedule.ema_decay)
-        self.average.copy(moment.part("mean"))
+    def take(self, snapshot: Snapshot) -> None:
+        """Weights and their means of a snapshot."""
+        self.task.load_state_dict(snapshot.part("weight"))
+        self.ema = Ema(self.task, self.schedule.ema_decay)
+        self.ema.averaged.load_state_dict(snapshot.part("mean"))
 
     def end(self) -> None:
         """Leave the task as it was in the last epoch, with averaged weights if there are."""
         assert self.progress.last is not None
         self.task.cpu()
         self.take(self.progress.last)
-        self.average.into_weights()
+        self.ema.into_weights()
         self.task.eval()
 
-    def restore(self, moment: Moment) -> None:
-        """Be again as `moment` was."""
-        self.take(moment)
+    def restore(self, snapshot: Snapshot) -> None:
+        """Be again as `snapshot` was."""
+        self.take(snapshot)
         state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in moment.part("optimizer").items():
+        for name, tensor in snapshot.part("optimizer").items():
             index, _, key = name.partition("/")
             state.setdefault(int(index), {})[key] = tensor.clone()  # steps are counted in place
         optimizer = self.trainer.optimizers[0]
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": state, "param_groups": groups})
-        self.batches.generator.set_state(moment.tensors["generator"])
-        self.trainer.precision_plugin.load_state_dict(moment.scaler)
+        self.batches.generator.set_state(snapshot.tensors["generator"])
+        self.trainer.precision_plugin.load_state_dict(snapshot.scaler)
 
 
 def trainer(device: Device, precision: Precision) -> lightning.Trainer:

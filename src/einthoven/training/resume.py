@@ -1,7 +1,7 @@
 """What a training has come to: its curve, its state, and whether its loss has jumped away.
 
-All that is needed to go on, or back, is here and in one safetensors file, so that a training
-that was killed ends with the bytes of one that was not.
+All that is needed to resume, or to roll back, is here and in one safetensors file, so that a
+training that was killed ends with the bytes of one that was not.
 """
 
 import math
@@ -31,7 +31,7 @@ MAX_RESTARTS = 3
 
 
 @dataclass(frozen=True)
-class Moment:
+class Snapshot:
     """The state of a training at the end of an epoch, as CPU tensors, and its loss scaler's."""
 
     epoch: int
@@ -45,7 +45,7 @@ class Moment:
 
 @dataclass
 class Progress:
-    """The curve so far, moments to go back to (oldest first), and how often it was done.
+    """The curve so far, snapshots to roll back to (oldest first), and how often it was done.
 
     It is kept in `folder` under the training's `key`; without a folder, in memory only.
     """
@@ -53,9 +53,9 @@ class Progress:
     folder: Path | None = None
     key: str = ""
     rows: list[dict[str, float]] = field(default_factory=list)
-    moments: list[Moment] = field(default_factory=list)
+    snapshots: list[Snapshot] = field(default_factory=list)
     restarts: int = 0
-    last: Moment | None = None
+    last: Snapshot | None = None
     """Where to go on."""
 
     @property
@@ -63,11 +63,11 @@ class Progress:
         """Epochs done."""
         return len(self.rows)
 
-    def keep(self, moment: Moment) -> None:
-        """Remember a moment, and one before it."""
-        self.moments = [*self.moments[-1:], moment]
+    def keep(self, snapshot: Snapshot) -> None:
+        """Remember a snapshot, and one before it."""
+        self.snapshots = [*self.snapshots[-1:], snapshot]
 
-    def lost(self) -> bool:
+    def diverged(self) -> bool:
         """Whether the loss is no number, or has jumped and does not return.
 
         It depends on the curve alone. Losses that may be negative have no factor, so that of
@@ -80,34 +80,34 @@ class Progress:
         usual = statistics.median(before) if len(before) == BEFORE else 0.0
         return usual > 0 and min(losses[-PATIENCE:]) > JUMP * usual
 
-    def back(self) -> Moment | None:
-        """Go back to the last moment before the jump; None if that was done too often.
+    def roll_back(self) -> Snapshot | None:
+        """Roll back to the last snapshot before the jump; None if that was done too often.
 
-        With moments every PATIENCE epochs there is exactly one in the bad ones.
+        With snapshots every PATIENCE epochs there is exactly one in the bad ones.
         """
         if self.restarts == MAX_RESTARTS:
             return None
-        good = [m for m in self.moments if m.epoch <= self.epoch - PATIENCE] or self.moments[:1]
+        good = [m for m in self.snapshots if m.epoch <= self.epoch - PATIENCE] or self.snapshots[:1]
         self.restarts += 1
-        self.rows, self.moments = self.rows[: good[-1].epoch], good[-1:]
+        self.rows, self.snapshots = self.rows[: good[-1].epoch], good[-1:]
         return good[-1]
 
-    def save(self, now: Moment) -> None:
+    def save(self, now: Snapshot) -> None:
         """Write all of it with the present state, atomically."""
         self.last = now
         if self.folder is None:
             return
-        kept = [*self.moments, now]
+        kept = [*self.snapshots, now]
         save_model(
             self.folder / FILE,
             {f"{i}/{name}": t for i, m in enumerate(kept) for name, t in m.tensors.items()},
             kind=KIND,
             config={},
             data_sha256=self.key,
-            package="einthoven.encoders",
+            package="einthoven.training",
             rows=[list(row.items()) for row in self.rows],  # in the order of the columns
             restarts=self.restarts,
-            moments=[{"epoch": m.epoch, "scaler": m.scaler} for m in kept],
+            snapshots=[{"epoch": m.epoch, "scaler": m.scaler} for m in kept],
         )
 
     @classmethod
@@ -128,13 +128,13 @@ class Progress:
             logger.warning("%s: of other settings, data, code or threads; the training begins anew",
                            folder / FILE)  # fmt: skip
             return beginning
-        *moments, last = (
-            Moment(its["epoch"], _part(tensors, f"{i}/"), its["scaler"])
-            for i, its in enumerate(about["moments"])
+        *snapshots, last = (
+            Snapshot(item["epoch"], _part(tensors, f"{i}/"), item["scaler"])
+            for i, item in enumerate(about["snapshots"])
         )
         logger.info("%s: the training goes on after epoch %d", folder / FILE, last.epoch)
         rows = [dict(row) for row in about["rows"]]
-        return cls(folder, key, rows, moments, about["restarts"], last)
+        return cls(folder, key, rows, snapshots, about["restarts"], last)
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -1,13 +1,13 @@
-"""Hyper-parameter search over a config section with Optuna; for encoders and surrogates alike.
+"""Hyper-parameter search over a config section with Optuna, for any task.
 
 It is an optional target, never part of the default run: the config holds what it found.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from einthoven.config.section import Section
 from einthoven.core.errors import BadInput
 from einthoven.core.seeds import derive_seed
 
@@ -21,64 +21,62 @@ class Span:
     log: bool = False
 
 
-Space = Mapping[str, Span | list[Any]]
+Space = dict[str, Span | list[Any]]
 """Key of the section -> interval or list of choices."""
 
 
 @dataclass(frozen=True)
-class Found:
+class Found[S: Section]:
     """Best section, its value, and one row (value and keys) per finished trial."""
 
-    section: dict[str, Any]
+    config: S
     value: float
     trials: list[dict[str, Any]]
 
+    def to_json(self) -> dict[str, Any]:
+        """For the file of a search."""
+        section = self.config.model_dump(mode="json")
+        return {"section": section, "value": self.value, "trials": self.trials}
 
-def search(
-    objective: Callable[[dict[str, Any]], float],
-    section: Mapping[str, Any],
-    space: Space,
-    *,
-    n_trials: int,
-    seed: int,
-    storage: str | Path | None = None,
-) -> Found:
-    """Minimise `objective(section)` over `space` by a tree-structured Parzen estimator.
+
+def search[S: Section](
+    objective: Callable[[S], float], config: S, space: Space, n_trials: int, seed: int
+) -> Found[S]:
+    """Minimise `objective(config)` over `space` by a tree-structured Parzen estimator.
 
     Args:
         objective: trains with a section and returns a *validation* error; never a test error.
-        section: the values that are not searched.
+        config: the values that are not searched.
         space: what is searched.
         n_trials: number of trainings.
         seed: of the sampler.
-        storage: SQLite file in which trials are kept, so that a search may be resumed.
 
     Raises:
         BadInput: an unknown key or an empty interval.
     """
     import optuna
 
+    known = type(config).model_fields
     for key, choice in space.items():
-        if key not in section:
-            raise BadInput(f"search: {key!r} is not a key of the section ({', '.join(section)})")
+        if key not in known:
+            raise BadInput(f"search: {key!r} is not a key of the section ({', '.join(known)})")
         if isinstance(choice, Span) and not choice.low < choice.high:
             raise BadInput(f"search: {key} from {choice.low:g} to {choice.high:g} is empty")
+
+    def changed(values: Mapping[str, Any]) -> S:
+        return type(config).model_validate(config.model_dump() | values)
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
-        storage=f"sqlite:///{Path(storage).resolve()}" if storage else None,
-        study_name="einthoven",
-        load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=derive_seed(seed, "search") % 2**32),
+        sampler=optuna.samplers.TPESampler(seed=derive_seed(seed, "search") % 2**32)
     )
-    study.optimize(
-        lambda trial: objective({**section, **_suggest(trial, space)}), n_trials=n_trials
-    )
+    study.optimize(lambda trial: objective(changed(_suggest(trial, space))), n_trials=n_trials)
     rows = [
         {"value": t.value, **t.params}
         for t in study.trials
         if t.state == optuna.trial.TrialState.COMPLETE
     ]
-    return Found({**section, **study.best_params}, study.best_value, rows)
+    return Found(changed(study.best_params), study.best_value, rows)
 
 
 def _suggest(trial: Any, space: Space) -> dict[str, Any]:

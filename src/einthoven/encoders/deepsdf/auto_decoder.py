@@ -1,16 +1,16 @@
 """Joint training of the decoder and one code per training patient (eq. (6))."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from einthoven.config.learning import DeepSdf
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import SDF_SURFACES
-from einthoven.encoders.deepsdf.branches import SplitDecoder, new_decoder
-from einthoven.encoders.deepsdf.decoder import DecoderShape, SurfaceDecoder
+from einthoven.encoders.deepsdf.branches import new_decoder
+from einthoven.encoders.deepsdf.decoder import SurfaceDecoder
 from einthoven.encoders.deepsdf.infer import residuals
 from einthoven.training.task import Task
 
@@ -23,23 +23,10 @@ CODE_LR_FACTOR = 3.0
 MUON_LR_FACTOR = 6.0
 NEAREST = 0.2
 """Share of a patient's samples, for each surface of a network, that count as near."""
-NEAR_SHARE = 0.7
-"""Share of a batch that is near the surfaces of a split decoder's network."""
 
 
 type Batch = tuple[Tensor, list[Tensor]]
 """Patients [row], and for each network of the decoder samples [row, point]."""
-
-
-@dataclass(frozen=True)
-class Objective:
-    """Weights of eq. (6) and the size of a batch."""
-
-    batch_patients: int
-    points_per_batch: int
-    relative_mm: float
-    lambda_prior: float
-    lambda_lipschitz: float
 
 
 class AutoDecoder(Task):
@@ -49,8 +36,7 @@ class AutoDecoder(Task):
     those near its surfaces for the split ones.
 
     Args:
-        shape: of the decoder.
-        objective: weights and batch.
+        config: decoder, weights of eq. (6) and batch.
         points: [patient, sample, 3] mm float32, training patients only.
         sdf: [patient, sample, surface] mm float32.
     """
@@ -58,34 +44,34 @@ class AutoDecoder(Task):
     points: Tensor
     sdf: Tensor
 
-    def __init__(self, shape: DecoderShape, objective: Objective, points: Tensor, sdf: Tensor):
+    def __init__(self, config: DeepSdf, points: Tensor, sdf: Tensor):
         super().__init__()
-        self.decoder = new_decoder(shape)
-        self.latents = nn.Parameter(CODE_START_SD * torch.randn(len(points), shape.n_latent))
-        self.objective = objective
+        self.decoder = new_decoder(config)
+        self.latents = nn.Parameter(CODE_START_SD * torch.randn(len(points), config.n_latent))
+        self.config = config
         self.register_buffer("points", points, persistent=False)
         self.register_buffer("sdf", sdf, persistent=False)
         normalise(self.decoder, points, sdf)
-        split = isinstance(self.decoder, SplitDecoder)
-        self.near = [nearest(sdf[..., part]) for part in self.decoder.parts] if split else []
+        parts = self.decoder.parts if self.decoder.near_share else ()
+        self.near = [nearest(sdf[..., part]) for part in parts]
 
     @property
     def steps_per_epoch(self) -> int:
         """Each epoch visits each patient once."""
-        return -(-len(self.points) // self.objective.batch_patients)
+        return -(-len(self.points) // self.config.batch_patients)
 
     def batches(self, generator: torch.Generator) -> Iterator[Batch]:
         """Patients [row] and for each network samples [row, point], drawn with replacement."""
         n_patients = len(self.points)
         for rows in torch.randperm(n_patients, generator=generator).split(
-            self.objective.batch_patients
+            self.config.batch_patients
         ):
             yield rows, [self._draw(k, rows, generator) for k in range(len(self.decoder.parts))]
 
     def _draw(self, part: int, rows: Tensor, generator: torch.Generator) -> Tensor:
         """Samples for one network: [row, point]."""
-        n_points, n_samples = self.objective.points_per_batch, self.points.shape[1]
-        n_near = round(NEAR_SHARE * n_points) if self.near else 0
+        n_points, n_samples = self.config.points_per_batch, self.points.shape[1]
+        n_near = round(self.decoder.near_share * n_points)
         anywhere = torch.randint(n_samples, (len(rows), n_points - n_near), generator=generator)
         if not n_near:
             return anywhere
@@ -100,18 +86,16 @@ class AutoDecoder(Task):
         for k, (part, chosen) in enumerate(zip(self.decoder.parts, samples)):
             predicted = self.decoder.decode_part(k, self.points[rows[:, None], chosen], latent)
             truth = self.sdf[rows[:, None], chosen][..., part]
-            errors.append(residuals(predicted, truth, self.objective.relative_mm, part))
+            errors.append(residuals(predicted, truth, self.config.relative_mm, part))
         fit = torch.cat(errors, dim=-1).square().mean()
         prior = latent.square().sum(dim=-1).mean()
         lipschitz = self.decoder.lipschitz_product()
-        loss = (
-            fit + self.objective.lambda_prior * prior + self.objective.lambda_lipschitz * lipschitz
-        )
+        loss = fit + self.config.lambda_prior * prior + self.config.lambda_lipschitz * lipschitz
         return {"loss": loss, "fit": fit, "prior": prior, "lipschitz": lipschitz}
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Codes learn faster than weights; matrices of a split decoder by orthogonal steps."""
-        matrices = self.decoder.matrices() if isinstance(self.decoder, SplitDecoder) else []
+        """Codes learn faster than weights; the decoder's matrices by orthogonal steps."""
+        matrices = self.decoder.matrices()
         other = [p for p in self.decoder.parameters() if not any(p is m for m in matrices)]
         groups: list[dict[str, Any]] = [
             {"params": other, "lr_factor": 1.0},

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from einthoven.config.learning import DeepSdf
 from einthoven.encoders.deepsdf.decoder import (
     ACTIVATIONS,
     N_POSE,
     N_SURFACES,
     SLOPED,
     Decoder,
-    DecoderShape,
     SurfaceDecoder,
     heart_turn,
     smooth_norm,
@@ -42,15 +42,15 @@ class Branch(nn.Module):
     Args:
         n_code: entries of its part of the code.
         n_out: values.
-        shape: width, frequencies and activation.
+        config: width, frequencies and activation.
     """
 
     frequencies: Tensor
 
-    def __init__(self, n_code: int, n_out: int, shape: DecoderShape):
+    def __init__(self, n_code: int, n_out: int, config: DeepSdf):
         super().__init__()
-        width, n_coords = shape.width, 3 + 2 * shape.n_frequencies
-        self.activate, self.sloped = ACTIVATIONS[shape.activation], SLOPED[shape.activation]
+        width, n_coords = config.width, 3 + 2 * config.n_frequencies
+        self.activate, self.sloped = ACTIVATIONS[config.activation], SLOPED[config.activation]
         linears = [nn.Linear(width if layer else n_coords, width) for layer in range(N_LAYERS)]
         self.layers: Iterable[nn.Linear] = nn.ModuleList(linears)  # type: ignore[assignment]
         self.code = nn.Linear(n_code, CODE_WIDTH)
@@ -58,7 +58,7 @@ class Branch(nn.Module):
         self.last = nn.Linear(width, n_out)
         with torch.no_grad():
             self.modulation.weight.mul_(START)
-        frequencies = shape.frequency_scale * torch.randn(3, shape.n_frequencies)
+        frequencies = config.frequency_scale * torch.randn(3, config.n_frequencies)
         self.register_buffer("frequencies", frequencies)
 
     def modulations(self, code: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -124,13 +124,14 @@ class SplitDecoder(SurfaceDecoder):
     """Torso and heart apart; the code is pose, part of the torso, part of the heart."""
 
     parts = (slice(0, 1), slice(1, N_SURFACES))
+    near_share = 0.7
 
-    def __init__(self, shape: DecoderShape):
-        super().__init__(shape)
-        n_shape = shape.n_latent - (N_POSE if shape.pose else 0)
+    def __init__(self, config: DeepSdf):
+        super().__init__(config)
+        n_shape = config.n_latent - (N_POSE if config.pose else 0)
         self.n_torso = n_shape // 2
-        self.torso = Branch(self.n_torso, 1, shape)
-        self.heart = Branch(n_shape - self.n_torso, N_SURFACES - 1, shape)
+        self.torso = Branch(self.n_torso, 1, config)
+        self.heart = Branch(n_shape - self.n_torso, N_SURFACES - 1, config)
 
     def decode_part(self, part: int, points: Tensor, latent: Tensor) -> Tensor:
         """Distances of the torso (part 0) or of the heart's surfaces (part 1) in mm."""
@@ -167,7 +168,7 @@ class SplitDecoder(SurfaceDecoder):
             away = coords[0] * scale
             radius, output = smooth_norm(away), self.output_mm[columns]
             gradient = slope * (output / scale)[:, None] + (away / radius)[:, None]
-            if k and self.shape.pose:
+            if k and self.config.pose:
                 gradient = gradient @ heart_turn(latent).T
             distances.append(radius - self.radius_mm[columns] + bent * output)
             gradients.append(gradient)
@@ -182,6 +183,9 @@ class SplitDecoder(SurfaceDecoder):
         return self.body_mm.new_zeros(())
 
 
-def new_decoder(shape: DecoderShape) -> SurfaceDecoder:
+DECODERS: dict[str, type[SurfaceDecoder]] = {"split": SplitDecoder, "joint": Decoder}
+
+
+def new_decoder(config: DeepSdf) -> SurfaceDecoder:
     """An untrained decoder; weights come from torch's global generator."""
-    return SplitDecoder(shape) if shape.network == "split" else Decoder(shape)
+    return DECODERS[config.network](config)

@@ -11,21 +11,18 @@ distance is the surface normal, which steps from face to face with ReLU.
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from einthoven.core.errors import BadInput
+from einthoven.config.learning import N_POSE, DeepSdf
 from einthoven.core.tags import SDF_SURFACES
 from einthoven.encoders.deepsdf.lipschitz import LipschitzLinear
 
 N_SURFACES = len(SDF_SURFACES)
 N_HIDDEN = 5
 SKIP_AFTER = 3
-N_POSE = 6
 POSE_SHIFT_MM = 10.0
 """Shift for a code entry of 1."""
 POSE_TURN_RAD = 0.2
@@ -35,32 +32,6 @@ SLOPED = {"relu": lambda x: (F.relu(x), (x > 0).to(x)), "silu": lambda x: _silu_
 """The activations and their derivatives."""
 ACTIVATION_LIPSCHITZ = {"relu": 1.0, "silu": 1.0999}
 """Largest slope of each activation."""
-
-
-@dataclass(frozen=True)
-class DecoderShape:
-    """What determines the decoder's tensors.
-
-    `pose` reserves six of the `n_latent` entries for the heart's pose. `network`: one for all
-    surfaces (`Decoder`), or one for the torso and one for the heart (`branches.SplitDecoder`).
-    """
-
-    n_latent: int = 16
-    width: int = 256
-    n_frequencies: int = 32
-    frequency_scale: float = 1.0
-    activation: Literal["relu", "silu"] = "silu"
-    pose: bool = True
-    network: Literal["split", "joint"] = "joint"
-
-    def __post_init__(self) -> None:
-        if self.pose and self.n_latent <= N_POSE:
-            raise BadInput(
-                f"deepsdf.n_latent = {self.n_latent}: with pose, six entries are the heart's "
-                f"pose; take at least {N_POSE + 1} or set pose to false"
-            )
-        if self.activation not in ACTIVATION_LIPSCHITZ:
-            raise BadInput(f"deepsdf.activation = {self.activation!r}: expected relu or silu")
 
 
 class SurfaceDecoder(nn.Module, ABC):
@@ -73,15 +44,17 @@ class SurfaceDecoder(nn.Module, ABC):
 
     parts: tuple[slice, ...]
     """Surfaces that one network decodes, in order."""
+    near_share: float
+    """Share of a training batch that is near the surfaces of the network."""
     body_mm: Tensor
     heart_mm: Tensor
     heart_centre: Tensor
     output_mm: Tensor
     radius_mm: Tensor
 
-    def __init__(self, shape: DecoderShape):
+    def __init__(self, config: DeepSdf):
         super().__init__()
-        self.shape = shape
+        self.config = config
         for name, value in (("body_mm", 200.0), ("heart_mm", 50.0)):
             self.register_buffer(name, torch.tensor(value))
         self.register_buffer("heart_centre", torch.zeros(3))
@@ -91,6 +64,10 @@ class SurfaceDecoder(nn.Module, ABC):
     @abstractmethod
     def decode_part(self, part: int, points: Tensor, latent: Tensor) -> Tensor:
         """[patient, point, 3] mm, [patient, latent] -> [patient, point, surface of the part]."""
+
+    def matrices(self) -> list[Tensor]:
+        """Weights between features, for orthogonalised steps; none by default."""
+        return []
 
     @abstractmethod
     def lipschitz_product(self) -> Tensor:
@@ -123,14 +100,14 @@ class SurfaceDecoder(nn.Module, ABC):
     def heart_coordinates(self, points: Tensor, latent: Tensor) -> Tensor:
         """Coordinates in which the heart lies as the mean one: [patient, point, 3], no unit."""
         heart = points - self.heart_centre
-        if self.shape.pose:
+        if self.config.pose:
             heart = heart - POSE_SHIFT_MM * latent[:, None, 3:N_POSE]
             heart = torch.einsum("pni,pij->pnj", heart, heart_turn(latent))
         return heart / self.heart_mm
 
     def shape_code(self, latent: Tensor) -> Tensor:
         """The code's entries that are not the heart's pose."""
-        return latent[:, N_POSE:] if self.shape.pose else latent
+        return latent[:, N_POSE:] if self.config.pose else latent
 
     def spheres(self, body: Tensor, heart: Tensor) -> Tensor:
         """Distances to spheres about the body's and the heart's centre, which the network bends.
@@ -152,26 +129,27 @@ class Decoder(SurfaceDecoder):
     """One network for all four surfaces, of Lipschitz layers: the paper's."""
 
     parts = (slice(0, N_SURFACES),)
+    near_share = 0.0
     frequencies: Tensor
 
-    def __init__(self, shape: DecoderShape):
-        super().__init__(shape)
-        n_shape = shape.n_latent - (N_POSE if shape.pose else 0)
-        n_coords = 6 + 4 * shape.n_frequencies
-        width = shape.width
+    def __init__(self, config: DeepSdf):
+        super().__init__(config)
+        n_shape = config.n_latent - (N_POSE if config.pose else 0)
+        n_coords = 6 + 4 * config.n_frequencies
+        width = config.width
         self.first = LipschitzLinear(n_coords + n_shape, width)
         self.hidden = nn.ModuleList(
             LipschitzLinear(width + (n_coords if layer == SKIP_AFTER else 0), width)
             for layer in range(1, N_HIDDEN)
         )
         self.last = LipschitzLinear(width, N_SURFACES)
-        self.register_buffer("frequencies", torch.randn(6, shape.n_frequencies))
+        self.register_buffer("frequencies", torch.randn(6, config.n_frequencies))
 
     def decode_part(self, part: int, points: Tensor, latent: Tensor) -> Tensor:
         """[patient, point, 3] mm, [patient, latent] -> [patient, point, surface] mm."""
-        activate = ACTIVATIONS[self.shape.activation]
+        activate = ACTIVATIONS[self.config.activation]
         body, heart = self.body_coordinates(points), self.heart_coordinates(points, latent)
-        scale = self.shape.frequency_scale
+        scale = self.config.frequency_scale
         torso_waves = waves(body, scale * self.frequencies[:3])
         heart_waves = waves(heart, scale * self.frequencies[3:])
         coords = torch.cat([body, heart, torso_waves, heart_waves], dim=-1)
@@ -197,7 +175,7 @@ class Decoder(SurfaceDecoder):
 
         The skip passes coordinates, not the code, so that it does not enter.
         """
-        slope = ACTIVATION_LIPSCHITZ[self.shape.activation] ** N_HIDDEN
+        slope = ACTIVATION_LIPSCHITZ[self.config.activation] ** N_HIDDEN
         return float(self.lipschitz_product().detach() * slope * self.output_mm.max())
 
 

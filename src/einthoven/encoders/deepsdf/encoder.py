@@ -1,24 +1,35 @@
 """A trained DeepSDF auto-decoder: codes, distances, and codes for new shapes."""
 
-import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from einthoven.config.learning import DeepSdf
+from einthoven.config.load import read_section
 from einthoven.core import check
+from einthoven.core.files import write_json
+from einthoven.core.log import logger
 from einthoven.core.tags import SDF_SURFACES
 from einthoven.encoders.base import MODEL_FILE, Encoder, Latents
 from einthoven.encoders.deepsdf.branches import CHUNK, new_decoder
-from einthoven.encoders.deepsdf.decoder import DecoderShape, SurfaceDecoder
+from einthoven.encoders.deepsdf.cohort import Samples, SdfCohort, joined, read_shapes
+from einthoven.encoders.deepsdf.decoder import SurfaceDecoder
 from einthoven.encoders.deepsdf.infer import CodePrior, infer_code, residuals
+from einthoven.encoders.deepsdf.training import NAME, train_decoder
+from einthoven.encoders.surfaces import SurfaceProvider
+from einthoven.training.machine import ONE_CORE, Machine
+from einthoven.training.task import torch_threads
 from einthoven.training.tensors import load_model, load_weights, save_model
 
 BLOCK = 2**14
 """Points decoded with gradients at a time: bounds the memory."""
+NEAR_MM = 3.0
+"""Samples closer than this to a surface measure how well it is reproduced."""
+VALIDATION_FILE = "validation.json"
 
 
 class DeepSdfEncoder(Encoder):
@@ -28,21 +39,22 @@ class DeepSdfEncoder(Encoder):
         decoder: trained, on the CPU.
         latents: codes of all patients.
         prior: mean and covariance of the training codes.
-        config: the config section of the training.
+        config: the section of the training.
         data_sha256: checksum of the training samples.
     """
 
-    name = "deepsdf"
+    name, config_class = NAME, DeepSdf
+    codes_any_shape, learns_from_shapes = True, True
 
     def __init__(
         self,
         decoder: SurfaceDecoder,
         latents: Latents,
         prior: CodePrior,
-        config: dict[str, Any],
+        config: DeepSdf,
         data_sha256: str,
     ):
-        check.shape("latents", latents.latent, (None, decoder.shape.n_latent))
+        check.shape("latents", latents.latent, (None, config.n_latent))
         self.decoder = decoder.eval().requires_grad_(False)
         self.latents, self.prior = latents, prior
         self.config, self.data_sha256 = config, data_sha256
@@ -90,9 +102,9 @@ class DeepSdfEncoder(Encoder):
 
         def residual(codes: Tensor) -> Tensor:
             predicted = self.decoder(*paired(x, codes)).view(truth.shape)
-            return residuals(predicted, truth, self.config["relative_mm"])
+            return residuals(predicted, truth, self.config.relative_mm)
 
-        steps, weight = self.config["infer_steps"], self.config["lambda_mahalanobis"]
+        steps, weight = self.config.infer_steps, self.config.lambda_mahalanobis
         return infer_code(residual, len(x), self.prior, weight, steps).astype(np.float32)
 
     def save(self, folder: str | Path) -> None:
@@ -105,30 +117,99 @@ class DeepSdfEncoder(Encoder):
             Path(folder) / MODEL_FILE,
             tensors,
             kind=self.name,
-            config=self.config,
+            config=self.config.model_dump(mode="json"),
             data_sha256=self.data_sha256,
             package="einthoven.encoders",
-            shape=dataclasses.asdict(self.decoder.shape),
             n_codes=self.prior.n_codes,
         )
         self.latents.save(folder)
 
     @classmethod
-    def load(cls, folder: str | Path) -> "DeepSdfEncoder":
-        """Read a folder that `save` wrote.
+    def train(
+        cls,
+        config: DeepSdf,
+        store_path: str | Path,
+        folder: str | Path,
+        shapes: Sequence[str | Path],
+        machine: Machine,
+    ) -> Self:
+        """Train on a store's training patients and on shapes; see `of_samples`."""
+        return cls.of_samples(
+            SdfCohort.read(store_path), config, folder, read_shapes(shapes), machine
+        )
 
-        Raises:
-            BadInput: missing, altered or foreign files.
+    @classmethod
+    def of_samples(
+        cls,
+        cohort: SdfCohort,
+        config: DeepSdf,
+        folder: str | Path,
+        shapes: Samples | None = None,
+        machine: Machine = ONE_CORE,
+    ) -> Self:
+        """Train on the training patients and on shapes, then infer all codes, eq. (6) and (7).
+
+        Validation and test patients touch neither the weights nor the scales nor the prior. Codes
+        of training patients are inferred like those of all others: learned ones would differ in
+        kind, and whatever is trained on top of them would see that. Writes `curve.csv` and
+        `validation.json`.
         """
+        decoder, prior, data_sha256 = train_decoder(
+            joined(cohort.of("train"), shapes), config, folder, machine
+        )
+        none = Latents((), (), np.empty((0, config.n_latent), np.float32))
+        trained = cls(decoder, none, prior, config, data_sha256)
+        n = config.infer_points
+        with torch_threads(machine.n_threads):
+            codes = [trained.infer(x[:n], s[:n]) for x, s in zip(cohort.points, cohort.sdf)]
+            trained.latents = Latents(cohort.patient, cohort.split, np.stack(codes))
+            trained._report_validation(cohort, Path(folder))
+        return trained
+
+    def _report_validation(self, cohort: SdfCohort, folder: Path) -> None:
+        """Write the mean |residual| in mm near each surface, validation patients only."""
+        residuals_mm: dict[str, list[float]] = {surface: [] for surface in SDF_SURFACES}
+        chosen = [i for i, split in enumerate(cohort.split) if split == "val"]
+        for i in chosen:
+            near = self.near_surface_mm(
+                self.latent(cohort.patient[i]), cohort.points[i], cohort.sdf[i]
+            )
+            for surface, value in near.items():
+                residuals_mm[surface].append(value)
+        means = {surface: float(np.mean(r)) for surface, r in residuals_mm.items() if r}
+        write_json(folder / VALIDATION_FILE, {"n_patients": len(chosen), "near_surface_mm": means})
+        logger.info("deepsdf: validation near-surface residual mm %s", means)
+
+    def near_surface_mm(
+        self, latent: np.ndarray, points: np.ndarray, sdf: np.ndarray
+    ) -> dict[str, float]:
+        """Mean |residual| in mm of decoded distances within NEAR_MM of each sampled surface.
+
+        Args:
+            latent: [latent].
+            points: [sample, 3] mm.
+            sdf: [sample, surface] mm.
+        """
+        residual, near = np.abs(self.decode(latent, points) - sdf), np.abs(sdf) < NEAR_MM
+        return {
+            name: float(residual[near[:, k], k].mean())
+            for k, name in enumerate(SDF_SURFACES)
+            if near[:, k].any()
+        }
+
+    @classmethod
+    def load(cls, folder: str | Path, surfaces: SurfaceProvider | None = None) -> Self:
+        """Read a folder; its own decoder gives the distances."""
         path = Path(folder) / MODEL_FILE
         tensors, about = load_model(path, cls.name)
         mean, covariance = (tensors.pop(f"prior.{k}").numpy() for k in ("mean", "covariance"))
         prior = CodePrior(mean, covariance, about.get("n_codes", 0))
-        decoder = new_decoder(DecoderShape(**about["shape"]))
+        config = read_section(DeepSdf, about["config"], str(path))
+        decoder = new_decoder(config)
         weights = {k.removeprefix("decoder."): v for k, v in tensors.items()}
         load_weights(decoder, weights, path)
         latents = Latents.load(folder)
-        return cls(decoder, latents, prior, about["config"], about["data_sha256"])
+        return cls(decoder, latents, prior, config, about["data_sha256"])
 
 
 def _tensor(name: str, points: np.ndarray) -> Tensor:

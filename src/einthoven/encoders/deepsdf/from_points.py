@@ -112,7 +112,7 @@ def code_from_points(
 
     def fitted(deviation: float, start: np.ndarray | None = None) -> np.ndarray:
         return infer_code(lambda unknown: away(unknown)[:, None] / deviation, len(points), prior,
-                          1.0 / len(points), encoder.config["infer_steps"], start)  # fmt: skip
+                          1.0 / len(points), encoder.config.infer_steps, start)  # fmt: skip
 
     found = fitted(sigma, start=fitted(FIRST_SIGMA * sigma))
     with torch.no_grad():

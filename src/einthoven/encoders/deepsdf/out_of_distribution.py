@@ -10,13 +10,12 @@ from scipy.stats import chi2
 from scipy.stats import f as fisher
 
 from einthoven.core.files import read_json
-from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
+from einthoven.encoders.deepsdf.encoder import VALIDATION_FILE, DeepSdfEncoder
 
 LEVEL = 0.99
 """Share of new training-like codes whose distance is below the limit, if codes are normal."""
 MISFIT_FACTOR, SD_FACTOR = 2.0, 2.0
 """Limits of misfit and ensemble SD, in means over validation patients."""
-VALIDATION_FILE = "validation.json"
 
 
 @dataclass(frozen=True)
