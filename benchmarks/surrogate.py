@@ -25,7 +25,6 @@ from einthoven.config import load
 from einthoven.core.tags import Surface
 from einthoven.encoders.base import Latents
 from einthoven.encoders.deepsdf.branches import new_decoder
-from einthoven.encoders.deepsdf.decoder import DecoderShape
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.encoders.deepsdf.infer import CodePrior
 from einthoven.fibers.ldrb import assign_fibers
@@ -34,8 +33,8 @@ from einthoven.mesh.tetrahedra import tetrahedralise
 from einthoven.metrics.fields import angular_error_deg
 from einthoven.prediction.pretrained import Pretrained
 from einthoven.surrogate.inputs import Inputs, patient_inputs
+from einthoven.surrogate.networks import network_class
 from einthoven.surrogate.predict import predict_gradient
-from einthoven.surrogate.train import new_network
 from einthoven.training.precision import bfloat16_layers
 
 ELECTRODES = (1, 9, 109, 1000)
@@ -44,15 +43,6 @@ PAIRWISE = 9
 """The published network works on pairs of point and electrode, so its time is measured for at most
 so many electrodes and is proportional to them."""
 PATIENT = 7
-SHAPE_KEYS = (
-    "network",
-    "n_latent",
-    "width",
-    "n_frequencies",
-    "frequency_scale",
-    "activation",
-    "pose",
-)
 
 
 def seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
@@ -113,12 +103,11 @@ def off_by_bfloat16(anatomy: dict, points: np.ndarray) -> dict[str, float]:
 def untrained(config, model: str) -> tuple[DeepSdfEncoder, torch.nn.Module]:
     """Encoder and network of a config's sizes, with random weights."""
     torch.manual_seed(1)
-    section = config.deepsdf.model_dump()
-    decoder = new_decoder(DecoderShape(**{key: section[key] for key in SHAPE_KEYS}))
-    n = section["n_latent"]
+    section, n = config.deepsdf, config.deepsdf.n_latent
+    decoder = new_decoder(section)
     latents = Latents(("p",), ("test",), np.zeros((1, n), np.float32))
     encoder = DeepSdfEncoder(decoder, latents, CodePrior(np.zeros(n), np.eye(n)), section, "")
-    return encoder, new_network(model, n, getattr(config, model).model_dump()).eval()
+    return encoder, network_class(model).from_config(getattr(config, model), n).eval()
 
 
 def networks(

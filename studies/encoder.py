@@ -110,7 +110,7 @@ def code_of(
     if case.name.startswith("nothing"):
         return encoder.prior.mean.astype(np.float32), 0.0
     surfaces = dict(zip(("points", "faces", "face_tags"), joined(body.surfaces())))
-    n_points = encoder.config["infer_points"]
+    n_points = encoder.config.infer_points
     config = SdfSamples(**samples | {"n_points": n_points})
     points, sdf = sample_sdf(surfaces, rng, config)
     start = time.perf_counter()

@@ -35,10 +35,10 @@ from einthoven.core.names import PRECORDIAL_ELECTRODES
 from einthoven.core.seeds import generator
 from einthoven.encoders.deepsdf.decoded import decoded_surfaces
 from einthoven.metrics.fields import angular_error_deg
+from einthoven.surrogate.networks import load_network
 from einthoven.surrogate.patients import Sample
 from einthoven.surrogate.predict import predict_gradient
 from einthoven.surrogate.refraction import Refraction
-from einthoven.surrogate.train import load_surrogate
 
 SIZES = (10, 25, 50, 100)
 BELT_DEG = np.arange(0, 360, 30)
@@ -197,14 +197,14 @@ class Study:
 
     def transfer(self, other: str) -> list[float]:
         """Test errors here of the model that another run has trained, with that run's encoder."""
-        network = load_surrogate(
+        network = load_network(
             Path(other) / "surrogates/deepsdf-refraction/model.safetensors", "refraction"
         )
         run = Run(self.run.folder, self.config, Path(other) / "encoders/deepsdf")
         samples = []
         for patient in self.run.names("test"):
             sdf = self.run.stage(patient, "sdf")
-            n = run.encoder.config["infer_points"]
+            n = run.encoder.config.infer_points
             code = run.encoder.infer(sdf["sdf_points"][:n], sdf["sdf"][:n])
             samples.append(run.sample(patient, code))
         return spread(errors(network, samples))

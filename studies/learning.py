@@ -28,6 +28,7 @@ from other_mesh import Meshes
 from einthoven.config import load
 from einthoven.core.errors import BadInput
 from einthoven.core.files import write_json
+from einthoven.core.seeds import derive_seed
 from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
 from einthoven.encoders.chamfer import reconstruction_chamfer
 from einthoven.encoders.surfaces import stage_file_surfaces
@@ -41,9 +42,10 @@ from einthoven.surrogate.ensemble import Surrogate
 from einthoven.surrogate.mlp import Mlp
 from einthoven.surrogate.patients import Sample
 from einthoven.surrogate.refraction import Refraction
-from einthoven.surrogate.train import ARCHITECTURE, new_network, normalise
+from einthoven.training.fit import Run as Training
+from einthoven.training.fit import fit, write_curve
 from einthoven.training.machine import Machine
-from einthoven.training.task import Schedule, fit, seeded, write_curve
+from einthoven.training.task import seeded
 from einthoven.training.tensors import arrays_sha256, save_model
 
 ADAM_RATE = 0.005
@@ -59,26 +61,18 @@ def train(
     """One training: the network, its curve, its validation errors and its cost."""
     latent = len(samples["train"][0].inputs.latent)
     published = name == PUBLISHED
-    section = (config.mlp if published else config.refraction).model_dump()
     variant = VARIANTS.get(name, Variant())
+    kind, section = (Mlp, config.mlp) if published else (variant.network, config.refraction)
+    if kind is Adam:
+        section = section.model_copy(update={"learning_rate": ADAM_RATE})
     with seeded(seed, "learning", "weights"):
-        if published:
-            network = new_network("mlp", latent, section)
-        else:
-            network = variant.network(
-                latent, **{key: section[key] for key in ARCHITECTURE["refraction"]}
-            )
-    normalise(network, samples["train"])
-    task = variant.task(network, samples["train"], samples["val"],
-                        points_per_batch=section["points_per_batch"],
-                        batch_patients=section["batch_patients"],
-                        electrodes_per_batch=section["electrodes_per_batch"],
-                        lambda_cos=section.get("lambda_cos", 0.0))  # fmt: skip
-    rate = ADAM_RATE if variant.task is Adam else section["learning_rate"]
-    schedule = Schedule(section["epochs"], rate, section.get("halve_after_epochs", 0))
+        network = kind.from_config(section, latent)
+    network.fit_scales(samples["train"])
+    task = variant.task(network, samples["train"], samples["val"], section)
     start = time.process_time()
-    curve = fit(task, schedule, seed=seed, name=f"learning: {name}",
-                validate_every=section["epochs"], machine=Machine(threads))  # fmt: skip
+    key = f"learning: {name}"
+    about = Training(key, derive_seed(seed, key, "batches"), validate_every=section.epochs)
+    curve = fit(task, kind.schedule(section), about, Machine(threads))
     last = {key: its for key, its in curve[-1].items() if key.startswith("val_")}
     return network.eval(), curve, last | {"core_seconds": time.process_time() - start}
 

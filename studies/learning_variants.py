@@ -8,10 +8,12 @@ from learning_data import Run
 from learning_operators import BentOnly, CurlFree, Kernel, KernelOnly, Wide
 from torch import Tensor
 
+from einthoven.config.learning import RefractionModel
 from einthoven.surrogate.inputs import Inputs
+from einthoven.surrogate.network import Batch
 from einthoven.surrogate.patients import Sample
 from einthoven.surrogate.refraction import Refraction
-from einthoven.surrogate.train import Batch, SurrogateTask
+from einthoven.surrogate.train import SurrogateTask
 
 CODE_NOISE = 0.3
 """Standard deviations of the code that augmentation adds."""
@@ -62,32 +64,31 @@ def blind(*names: str) -> type[Refraction]:
     return Blind
 
 
-class Squares(SurrogateTask):
+class Squares(Refraction):
     """Squared relative errors and the cosine loss in place of relative lengths."""
 
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, predicted: Tensor, batch: Batch) -> dict[str, Tensor]:
         """As before this model: squares relative to the length, softened by 0.3 of the mean."""
-        predicted = self.network(batch.inputs)
-        weight = 1 / (batch.grad.norm(dim=-1, keepdim=True) + 0.3 * self.network.scale)
+        weight = 1 / (batch.grad.norm(dim=-1, keepdim=True) + 0.3 * self.scale)
         size = ((predicted - batch.grad) * weight).square().sum(-1).mean()
         cosine = torch.nn.functional.cosine_similarity(predicted, batch.grad, dim=-1, eps=1e-12)
         return {"loss": size + 1 - cosine.mean()}
 
 
-class Adam(SurrogateTask):
+class Adam(Refraction):
     """Adam for all weights."""
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """One group."""
-        return [{"params": list(self.network.parameters())}]
+        return [{"params": list(self.parameters())}]
 
 
 class WallCoordinates(Refraction):
     """Also sees the three transmural and the apicobasal Laplace fields of the fibre rule."""
 
-    def __init__(self, n_latent: int, *, width: int, **others: Any):
-        super().__init__(n_latent, width=width, **others)
-        self.trunk[0] = torch.nn.Linear(self.trunk[0].in_features + 4, width)
+    def __init__(self, config: RefractionModel, n_latent: int):
+        super().__init__(config, n_latent)
+        self.trunk[0] = torch.nn.Linear(self.trunk[0].in_features + 4, config.width)
 
     def local(self, inputs: Inputs) -> Tensor:
         """They are behind the four distances."""
@@ -150,8 +151,8 @@ VARIANTS = {
     "with both": Variant(Kernel),
     "with wall coordinates": Variant(WallCoordinates, data=wall_coordinates),
     "curl-free": Variant(CurlFree),
-    "squares in place of lengths": Variant(task=Squares),
-    "Adam in place of Muon": Variant(task=Adam),
+    "squares in place of lengths": Variant(network=Squares),
+    "Adam in place of Muon": Variant(network=Adam),
     "with noise on the code": Variant(task=NoisyCode),
     "raw gradients as targets": Variant(data=raw_targets),
     "reference: wider, 64 stations": Variant(Wide),
