@@ -33,6 +33,8 @@ class Project:
                 stderr=subprocess.STDOUT,
                 text=True,
                 start_new_session=True,
+                # a test in the background inherits SIGINT as ignored
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
             )
 
     def run(self, *arguments: str) -> tuple[int, str]:

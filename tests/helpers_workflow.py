@@ -17,9 +17,9 @@ ORPHANS = ("cohort/p0099.json", "patients/p0099/anatomy.npz", "patients/p0099/le
 
 
 def copy_project(folder: Path, source: Path = ROOT) -> Path:
-    """Copy everything that the workflow needs into an empty folder."""
+    """Copy everything that the workflow needs into an empty folder, with what numba compiled."""
     folder.mkdir(parents=True, exist_ok=True)
-    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    ignored = shutil.ignore_patterns("*.egg-info")
     for part in PARTS:
         if (source / part).is_dir():
             shutil.copytree(source / part, folder / part, ignore=ignored)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from einthoven.run import fingerprints as sources
+from einthoven.run import fingerprints
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "workflow" / "scripts"
@@ -28,16 +28,16 @@ def package(tmp_path, monkeypatch):
         (root / name).write_text(text)
     (tmp_path / "mesh.py").write_text("import einthoven.mesh.quality\n")
     (tmp_path / "fibers.py").write_text("from einthoven.fibers import ldrb\n")
-    monkeypatch.setattr(sources, "ROOT", root)
+    monkeypatch.setattr(fingerprints, "ROOT", root)
 
     def prints():
-        sources._read.cache_clear()
-        sources._data_hash.cache_clear()
-        return {n: sources.fingerprint(tmp_path / f"{n}.py") for n in ("mesh", "fibers")}
+        fingerprints._read.cache_clear()
+        fingerprints._data_hash.cache_clear()
+        return {n: fingerprints.fingerprint(tmp_path / f"{n}.py") for n in ("mesh", "fibers")}
 
     yield root, prints
-    sources._read.cache_clear()
-    sources._data_hash.cache_clear()
+    fingerprints._read.cache_clear()
+    fingerprints._data_hash.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_data_of_a_room_counts(package):
 
 def test_real_scripts_depend_on_their_rooms():
     rooms = {
-        script.stem: {name.split(".")[1] for name in sources.dependencies(script)}
+        script.stem: {name.split(".")[1] for name in fingerprints.dependencies(script)}
         for script in SCRIPTS.glob("*.py")
     }
     assert "fem" in rooms["leadfield"] and "fem" not in rooms["mesh"]

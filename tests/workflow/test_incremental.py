@@ -43,33 +43,20 @@ EDITS = {
     "cohort.range_sd=0.6": dict.fromkeys(ALL | {"cohort"}),
 }  # fmt: skip
 """Edit -> rules that run, with their number of jobs; None: any number."""
+CORNERS = {"refraction.learning_rate=0.003", "leadfield.gradient=raw", "electrodes.n_grid=10",
+           "dataset.exclude=[p0000]", "deepsdf.n_shapes=32"}  # fmt: skip
+"""One edit for each part of the graph; the others are slow tests."""
 
-MODULES = {
-    "anatomy/electrodes.py": ALL,
-    "mesh/sliver.py": ALL - SURFACES,
-    "fibers/ldrb.py": ALL - SURFACES - {"mesh"},
-    "conduction/growth.py": {"purkinje", "activation", "ecg", "patient_store", "predict"} | FAN_IN,
-    "conduction/hopf_lax.py": {"activation", "ecg", "patient_store", "predict"} | FAN_IN,
-    "leadfield/neumann.py": {"leadfield", "field_samples", "ecg", "patient_store", "surrogate",
-                             "predict", "recipe"} | FAN_IN,
-    "leadfield/pseudo.py": {"ecg", "patient_store", "predict"} | FAN_IN,
-    "ecg/leads.py": {"ecg", "patient_store", "predict"} | FAN_IN,
-    "dataset/checker.py": {"consolidate"},
-    "encoders/chamfer.py": {"reconstruct", "evaluate", "report"},
-    "encoders/auto_decoder.py": MODELS | {"evaluate", "report"},
-    "surrogate/refraction.py": {"recipe", "surrogate", "predict", "evaluate", "report"},
-    "evaluation/metrics.py": {"evaluate", "report"},
-    "plots/scene.py": {"report"},
-    "core/recovery.py": {"field_samples", "ecg", "patient_store", "recipe", "surrogate",
-                         "predict"} | FAN_IN,
-    "core/files.py": ALL | {"cohort", "calibration"},
-    "anatomy/measures.py": {"calibration", "report"},
-    "cli.py": set(),
-    "step.py": set(),
-    "core/log.py": set(),
-    "fem/laplace.py": ALL - SURFACES - {"mesh"},
-}  # fmt: skip
-"""Edited module -> rules that run."""
+
+@pytest.fixture(scope="module")
+def project(finished, tmp_path_factory):
+    """A copy of a finished run, in which files are touched and modules edited."""
+    folder = tmp_path_factory.mktemp("incremental") / "project"
+    return shutil.copytree(finished, folder, symlinks=True)
+
+
+def corners_first(edits):
+    return [e if e in CORNERS else pytest.param(e, marks=pytest.mark.slow) for e in edits]
 
 
 def edited(tmp_path, **changes):
@@ -83,39 +70,25 @@ def edited(tmp_path, **changes):
     return "--configfile", str(path)
 
 
-@pytest.mark.parametrize("edit", EDITS)
-def test_an_edit_of_the_config_runs_what_it_touches(finished, tmp_path, edit):
+@pytest.mark.parametrize("edit", corners_first(EDITS))
+def test_an_edit_of_the_config_runs_what_it_touches(project, tmp_path, edit):
     key, _, value = edit.partition("=")
-    jobs = planned(finished, *edited(tmp_path, **{key: yaml.safe_load(value)}))
+    jobs = planned(project, *edited(tmp_path, **{key: yaml.safe_load(value)}))
     jobs.pop("all")
     assert set(jobs) == set(EDITS[edit])
     for rule, count in EDITS[edit].items():
         assert count is None or jobs[rule] == count, rule
 
 
-def test_more_patients_run_the_new_ones_and_the_fan_in(finished, tmp_path):
-    jobs = planned(finished, *edited(tmp_path, **{"cohort.n_patients": 6}))
+def test_more_patients_run_the_new_ones_and_the_fan_in(project, tmp_path):
+    jobs = planned(project, *edited(tmp_path, **{"cohort.n_patients": 6}))
     jobs.pop("all")
     per_patient = dict.fromkeys(PATIENT_STAGES | {"cohort"}, 2) | {"activation": 4, "leadfield": 4}
     assert {rule: jobs[rule] for rule in per_patient} == per_patient
     assert set(jobs) - set(per_patient) == FAN_IN | MODELS
 
 
-def test_fewer_patients_run_the_fan_in_only(tmp_path_factory, tmp_path):
-    """Six made-up patients with the metadata of a run, then four."""
-    folder = copy_project(tmp_path_factory.mktemp("fewer") / "project")
-    six = edited(tmp_path, **{"cohort.n_patients": 6})
-    for line in snakemake(folder, *six, "--summary").stdout.splitlines()[1:]:
-        path = folder / line.split("\t")[0]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("made up")
-    assert snakemake(folder, *six, "--touch", "--forceall").returncode == 0
-    assert planned(folder, *six) == {}
-    jobs = planned(folder, *edited(tmp_path, **{"cohort.n_patients": 4}))
-    assert set(jobs) - {"all"} == FAN_IN | MODELS
-
-
-def test_style_of_the_config_and_the_machine_change_nothing(finished, tmp_path):
+def test_style_of_the_config_and_the_machine_change_nothing(project, tmp_path):
     config = yaml.safe_load((ROOT / "config/ci.yaml").read_text())
     shuffled = {key: dict(reversed(config[key].items())) for key in reversed(config)}
     shuffled["mesh"]["heart_edge_mm"] = 4
@@ -127,55 +100,49 @@ def test_style_of_the_config_and_the_machine_change_nothing(finished, tmp_path):
     path = tmp_path / "style.yaml"
     path.write_text("# another comment\n" + text)
     machine = ("--set-threads", "leadfield=2", "--set-resources", "mesh:mem_mb=9000")
-    assert planned(finished, "--configfile", str(path), *machine, "--") == {}
+    assert planned(project, "--configfile", str(path), *machine, "--") == {}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_an_edited_module_runs_the_rules_that_depend_on_it(finished, module):
-    path = finished / "src/einthoven" / module
-    original = path.read_text()
-    try:
-        path.write_text(original + "\nEDITED = True\n")
-        jobs = planned(finished, *CI)
-    finally:
-        path.write_text(original)
-    assert set(jobs) - {"all"} == MODULES[module]
-
-
-def test_comments_and_docstrings_of_modules_change_nothing(finished):
-    path = finished / "src/einthoven/core/files.py"
+def test_an_edited_module_runs_the_rules_that_depend_on_it_and_what_follows(project):
+    """Which scripts depend on which modules is asked in tests/unit/test_fingerprints.py."""
+    path = project / "src/einthoven/electrophysiology/purkinje/growth.py"
     original = path.read_text()
     try:
         path.write_text(original.replace('"""', '"""Said otherwise. ', 1) + "\n# a comment\n")
-        assert planned(finished, *CI) == {}
+        assert planned(project, *CI) == {}
+        path.write_text(original + "\nEDITED = True\n")
+        jobs = planned(project, *CI)
     finally:
         path.write_text(original)
+    assert set(jobs) - {"all"} == {"purkinje", "activation", "ecg", "patient_store",
+                                   "predict"} | FAN_IN  # fmt: skip
 
 
-def test_touched_files_change_nothing(finished):
-    files = [p for p in finished.rglob("*") if p.is_file() and ".snakemake" not in p.parts]
+def test_touched_files_change_nothing(project):
+    files = [p for p in project.rglob("*") if p.is_file() and ".snakemake" not in p.parts]
     times = {path: path.stat().st_mtime_ns for path in files}
     random.Random(1).shuffle(files)
     for path in files:
         path.touch()
     try:
-        assert planned(finished, *CI) == {}
+        assert planned(project, *CI) == {}
     finally:
         for path, time in times.items():
             os.utime(path, ns=(time, time))
 
 
-def test_a_fresh_clone_over_existing_results_changes_nothing(finished, tmp_path):
-    clone = copy_project(tmp_path / "clone", finished)
+def test_a_fresh_clone_over_existing_results_changes_nothing(project, tmp_path):
+    clone = copy_project(tmp_path / "clone", project)
     for kept in ("results", ".snakemake/metadata"):
-        shutil.copytree(finished / kept, clone / kept, copy_function=shutil.copy)  # new times
+        shutil.copytree(project / kept, clone / kept, copy_function=shutil.copy)  # new times
     assert planned(clone, *CI) == {}
     assert "mesh" in planned(clone, *edited(tmp_path, **{"mesh.grading": 0.4}))
 
 
-def test_results_without_their_metadata_are_taken_with_a_warning(finished, tmp_path):
-    clone = copy_project(tmp_path / "clone", finished)
-    shutil.copytree(finished / "results", clone / "results")
+@pytest.mark.slow
+def test_results_without_their_metadata_are_taken_with_a_warning(project, tmp_path):
+    clone = copy_project(tmp_path / "clone", project)
+    shutil.copytree(project / "results", clone / "results")
     for path in (clone / "results").rglob("*"):
         os.utime(path, (1_700_000_000, 1_700_000_000))  # none is newer than another
     done = snakemake(clone, *CI, "--dry-run")
