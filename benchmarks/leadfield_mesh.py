@@ -7,6 +7,7 @@ import numpy as np
 from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.config import load
+from einthoven.config.models import Anatomy
 from einthoven.fibers.ldrb import assign_fibers
 from einthoven.mesh.subdivision import subdivide
 from einthoven.mesh.tetrahedra import tetrahedralise
@@ -34,12 +35,11 @@ def _patient(n_nodes: float) -> dict[str, np.ndarray]:
     scale = (113_000 / n_nodes) ** (1 / 3)  # these edges give 113 k nodes
     edges = {"heart_edge_mm": 2.2, "torso_edge_mm": 9.6, "electrode_edge_mm": 4.0}
     edges = {name: round(edge * scale, 3) for name, edge in edges.items()}
-    patient = draw_patient(0, **config["cohort"])
     anatomy = config["anatomy"] | {"heart_edge_mm": edges["heart_edge_mm"]}
-    body, _ = build_anatomy(patient, **anatomy)
-    near = body["site_points"][:N_REFINED]
-    surfaces = (body[name] for name in ("points", "faces", "face_tags"))
+    body = build_anatomy(draw_patient(0, load(CONFIG).cohort), Anatomy(**anatomy))
+    near = body.site_points[:N_REFINED]
+    surfaces = (body.points, body.faces, body.face_tags)
     mesh = tetrahedralise(*surfaces, near, **config["mesh"] | edges).arrays()
     f0 = assign_fibers(mesh, **config["fibers"]).f0
-    sites = {name: body[name] for name in ("site_points", "site_names")}
+    sites = {"site_points": body.site_points, "site_names": body.site_names}
     return {"f0": f0, **sites, **mesh}

@@ -113,16 +113,16 @@ def plain_job(job_path: Path, result_path: Path) -> None:
 
 def measure(preset: str, index: int, with_plain: bool) -> Row:
     """One patient: its anatomy, our mesh, and gmsh's."""
-    config = {name: dict(section) for name, section in load(CONFIG / FILES[preset])}
-    config["cohort"]["n_patients"] = index + 1
+    setting = load(CONFIG / FILES[preset])
+    config = {name: dict(section) for name, section in setting}
     n_sites = len(STANDARD_ELECTRODES) + config["electrodes"]["n_refined"]
     row: Row = {"index": index}
     try:
-        body, _ = build_anatomy(draw_patient(index, **config["cohort"]), **config["anatomy"])
+        body = build_anatomy(draw_patient(index, setting.cohort), setting.anatomy)
     except EinthovenError as error:
         return row | {"ours": {"ok": False, "reason": str(error), "seconds": 0.0}}
-    surfaces = tuple(body[name] for name in ("points", "faces", "face_tags"))
-    job = (surfaces, body["site_points"][:n_sites], config["mesh"])
+    surfaces = (body.points, body.faces, body.face_tags)
+    job = (surfaces, body.site_points[:n_sites], config["mesh"])
     row["ours"] = timed(by_us, *job)
     if with_plain:
         row["plain"] = timed(by_plain_gmsh, *job)

@@ -21,24 +21,25 @@ import pymeshlab
 
 from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.population.cohort import draw_patient
-from einthoven.anatomy.population.comparison import calibrate
+from einthoven.anatomy.population.comparison import compare_with_population
 from einthoven.anatomy.pose import Pose
-from einthoven.config import load
+from einthoven.config import Config, load
 from einthoven.core.errors import EinthovenError
-from einthoven.core.files import Arrays, write_json
+from einthoven.core.files import write_json
 from einthoven.core.tags import CLOSED_SURFACES, Surface
 from einthoven.geometry.signed_distance import surface_distance
 from einthoven.geometry.simplex import enclosed_volume
 from einthoven.geometry.triangles import face_edges
+from einthoven.patient.anatomy import Anatomy
 
 CONFIG = Path(__file__).resolve().parents[1] / "config" / "config.yaml"
 SLACK_MM = 0.1
 PLANAR = (Surface.BASE, Surface.LV_CAP, Surface.RV_CAP)
 
 
-def faults_of(arrays: dict[str, np.ndarray] | Arrays, clearance_mm: float) -> list[str]:
+def faults_of(anatomy: Anatomy, clearance_mm: float) -> list[str]:
     """What is wrong with an anatomy; empty if nothing is."""
-    points, faces, tags = (arrays[name] for name in ("points", "faces", "face_tags"))
+    points, faces, tags = anatomy.points, anatomy.faces, anatomy.face_tags
     faults = []
     for name, surfaces in CLOSED_SURFACES.items():
         shell = faces[np.isin(tags, surfaces)]
@@ -61,16 +62,16 @@ def faults_of(arrays: dict[str, np.ndarray] | Arrays, clearance_mm: float) -> li
     return faults
 
 
-def one(index: int, config: dict[str, Any]) -> dict[str, Any]:
+def one(index: int, config: Config) -> dict[str, Any]:
     """Build and check one patient."""
     start = time.process_time()
     try:
-        patient = draw_patient(index, **config["cohort"])
-        arrays, _ = build_anatomy(patient, **config["anatomy"])
+        patient = draw_patient(index, config.cohort)
+        anatomy = build_anatomy(patient, config.anatomy)
     except EinthovenError as error:
         return {"ok": False, "seconds": time.process_time() - start, "faults": [str(error)]}
     seconds = time.process_time() - start
-    faults = faults_of(arrays, Pose.from_coeffs(patient["pose_coeffs"]).clearance)
+    faults = faults_of(anatomy, Pose.from_coeffs(patient.pose_coeffs).clearance)
     return {"ok": not faults, "seconds": seconds, "faults": faults}
 
 
@@ -78,14 +79,17 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n", type=int, default=100)
-    parser.add_argument("--draws", type=int, default=60, help="draws a sex for the calibration")
+    parser.add_argument(
+        "--draws", type=int, default=60, help="draws per sex, to compare with the population"
+    )
     parser.add_argument("--sex", default="any", help="any, female, male or both")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    config = {name: dict(section) for name, section in load(CONFIG)}
-    config["cohort"] |= {"n_patients": options.n, "sex": options.sex}
+    config = load(CONFIG)
+    cohort = config.cohort.model_copy(update={"sex": options.sex})
+    config = config.model_copy(update={"cohort": cohort})
     rows: list[dict[str, Any]] = []
-    result: dict[str, Any] = {"calibration": calibrate(options.draws)["quantities"]}
+    result: dict[str, Any] = {"population": compare_with_population(options.draws)["quantities"]}
     for index in range(options.n):
         rows.append(one(index, config))
         seconds = [row["seconds"] for row in rows]
@@ -98,7 +102,7 @@ def main() -> None:
         }
         if options.json:
             write_json(options.json, result)
-    shown = {name: value for name, value in result.items() if name != "calibration"}
+    shown = {name: value for name, value in result.items() if name != "population"}
     print(", ".join(f"{name}: {value}" for name, value in shown.items()))
 
 

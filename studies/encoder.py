@@ -19,7 +19,7 @@ import numpy as np
 import pyvista
 import torch
 
-from einthoven.anatomy.body import PlacedBody, joined, placed_body
+from einthoven.anatomy.body import PlacedBody, placed_body
 from einthoven.config import load
 from einthoven.config.models import SdfSamples
 from einthoven.core.seeds import derive_seed, generator
@@ -70,7 +70,8 @@ def cases() -> list[Case]:
 
 def contours(body: PlacedBody, n_slices: int, rng: np.random.Generator) -> SurfacePoints:
     """Points on the contours of the walls in planes across the long axis, without the base."""
-    points, faces, tags = body.surfaces()[0]
+    heart = body.surfaces()[0]
+    points, faces, tags = heart.points, heart.faces, heart.face_tags
     axis = body.rotation[:, 2]
     height = (points - body.origin) @ axis
     found, names = [], []
@@ -109,7 +110,7 @@ def code_of(
         return code_from_points(encoder, given, case.noise_mm).latent, time.perf_counter() - start
     if case.name.startswith("nothing"):
         return encoder.prior.mean.astype(np.float32), 0.0
-    surfaces = dict(zip(("points", "faces", "face_tags"), joined(body.surfaces())))
+    surfaces = vars(Surfaces.joined(body.surfaces()))
     n_points = encoder.config.infer_points
     config = SdfSamples(**samples | {"n_points": n_points})
     points, sdf = sample_sdf(surfaces, rng, config)
@@ -130,14 +131,13 @@ def main() -> None:
     encoder, config = DeepSdfEncoder.load(options.encoder), load(options.config)
     samples = config.sdf_samples.model_dump()
     samples.pop("seed")
-    anatomy = config.anatomy.model_dump(exclude={"lungs", "sites"})
-    cohort = config.cohort.model_dump(exclude={"n_patients"})
-    cohort["seed"] = derive_seed(cohort["seed"], "benchmark of the encoder")
+    seed = derive_seed(config.cohort.seed, "benchmark of the encoder")
+    cohort = config.cohort.model_copy(update={"seed": seed})
     errors: dict[str, list[list[float]]] = {case.name: [] for case in cases()}
     times: dict[str, list[float]] = {case.name: [] for case in cases()}
     for index in range(options.anatomies):
-        body = placed_body(shape_parameters(index, cohort), **anatomy)
-        truth = Surfaces(*joined(body.surfaces()))
+        body = placed_body(shape_parameters(index, cohort), config.anatomy)
+        truth = Surfaces.joined(body.surfaces())
         for case in cases():
             rng = generator(1, "benchmark", index, case.name)
             latent, seconds = code_of(encoder, body, case, samples, rng)

@@ -30,11 +30,12 @@ from learning_data import Run, belt
 
 from einthoven.anatomy.body import placed_body
 from einthoven.config import load
-from einthoven.core.files import read_json, write_json
+from einthoven.core.files import write_json
 from einthoven.core.names import PRECORDIAL_ELECTRODES
 from einthoven.core.seeds import generator
 from einthoven.encoders.deepsdf.decoded import decoded_surfaces
 from einthoven.metrics.fields import angular_error_deg
+from einthoven.patient.parameters import PatientParameters
 from einthoven.surrogate.networks import load_network
 from einthoven.surrogate.patients import Sample
 from einthoven.surrogate.predict import predict_gradient
@@ -124,12 +125,11 @@ class Study:
         cases = [Case("complete surfaces")]
         cases += [Case(f"{s} slices, {n} skin points", s, n, 1.0)
                   for s, n in ((12, 50), (8, 50), (8, 20), (8, 10), (8, 0), (4, 20))]  # fmt: skip
-        section = self.config.anatomy.model_dump(exclude={"lungs", "sites"})
         samples = self.config.sdf_samples.model_dump(exclude={"seed"})
         found: dict[str, list[list[float]]] = {case.name: [] for case in cases}
         for patient in self.run.names("test")[:N_GIVEN]:
-            parameters = read_json(self.run.folder / f"cohort/{patient}.json")
-            body = placed_body(parameters, **section)
+            parameters = PatientParameters.load(self.run.folder / f"cohort/{patient}.json")
+            body = placed_body(parameters, self.config.anatomy)
             for case in cases:
                 rng = generator(1, "given", patient, case.name)
                 code, _ = code_of(self.run.encoder, body, case, samples, rng)

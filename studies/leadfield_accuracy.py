@@ -26,6 +26,7 @@ from nested_meshes import Level, Mesh, Nest, Setting, regions
 from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.config import Config, load
+from einthoven.config.models import Anatomy
 from einthoven.core.names import STANDARD_ELECTRODES
 from einthoven.ecg.forward import forward_potential
 from einthoven.ecg.leads import twelve_lead
@@ -69,10 +70,10 @@ def patient_mesh(index: int, setting: Setting) -> tuple[Mesh, np.ndarray]:
 
     The patient is one of the demo's cohort, whatever the preset: the same person for all.
     """
-    parameters = draw_patient(index, **dict(Config().cohort))
-    body, _ = build_anatomy(parameters, **setting["anatomy"])
-    sites, n_refined = body["site_points"], NINE + setting["electrodes"]["n_refined"]
-    surfaces = (body["points"], body["faces"], body["face_tags"])
+    parameters = draw_patient(index, Config().cohort)
+    body = build_anatomy(parameters, Anatomy(**setting["anatomy"]))
+    sites, n_refined = body.site_points, NINE + setting["electrodes"]["n_refined"]
+    surfaces = (body.points, body.faces, body.face_tags)
     mesh = tetrahedralise(*surfaces, sites[:n_refined], **setting["mesh"]).arrays()
     return mesh, np.concatenate([sites[:NINE], sites[[n_refined + 6]]])
 

@@ -16,6 +16,7 @@ import numpy as np
 from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.config import Config
+from einthoven.config.models import Anatomy
 from einthoven.core.files import write_json
 from einthoven.core.names import LEADS, STANDARD_ELECTRODES
 from einthoven.ecg.forward import forward_potential
@@ -53,15 +54,15 @@ class Subject:
     """One patient with lungs, its beat, and all that does not depend on conductivities."""
 
     def __init__(self, index: int):
-        patient = draw_patient(index, **SETUP["cohort"])
-        body, _ = build_anatomy(patient, **SETUP["anatomy"] | {"lungs": True})
+        patient = draw_patient(index, Config().cohort)
+        body = build_anatomy(patient, Anatomy(lungs=True))
         n_refined = len(STANDARD_ELECTRODES) + SETUP["electrodes"]["n_refined"]
-        surfaces = (body[name] for name in ("points", "faces", "face_tags"))
-        mesh = tetrahedralise(*surfaces, body["site_points"][:n_refined], **SETUP["mesh"])
+        surfaces = (body.points, body.faces, body.face_tags)
+        mesh = tetrahedralise(*surfaces, body.site_points[:n_refined], **SETUP["mesh"])
         self.mesh, self.n_nodes = mesh.arrays(), mesh.n_heart_nodes
         self.nodes, self.cells = mesh.points[: self.n_nodes], mesh.cells[: mesh.n_heart_cells]
         self.volume = tet_volumes(self.nodes, self.cells)
-        self.electrodes = body["site_points"][: len(STANDARD_ELECTRODES)]
+        self.electrodes = body.site_points[: len(STANDARD_ELECTRODES)]
         fibers = assign_fibers(self.mesh, **SETUP["fibers"])
         tree = purkinje.grow_tree(self.mesh, ventricular_coordinates(self.mesh), seed=7)
         beat, _ = scenarios.activation("sinus", self.mesh, fibers._asdict(), vars(tree))

@@ -15,10 +15,11 @@ from einthoven.geometry.gradient_recovery import recovered_gradient
 from einthoven.leadfield import conductivity, solve
 from einthoven.mesh.tetrahedra import tetrahedralise
 
-setup = {name: dict(section) for name, section in Config()}
-body, _ = build_anatomy(draw_patient(7, **setup["cohort"]), **setup["anatomy"])
-names, electrodes = body["site_names"][:9], body["site_points"][:9]
-surfaces = (body["points"], body["faces"], body["face_tags"])
+config = Config()
+setup = {name: dict(section) for name, section in config}
+body = build_anatomy(draw_patient(7, config.cohort), config.anatomy)
+names, electrodes = body.site_names[:9], body.site_points[:9]
+surfaces = (body.points, body.faces, body.face_tags)
 mesh = tetrahedralise(*surfaces, electrodes, **setup["mesh"])
 nodes, tets = mesh.points[: mesh.n_heart_nodes], mesh.cells[: mesh.n_heart_cells]
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from einthoven.anatomy.population import cohort
-from einthoven.anatomy.population import comparison as calibration
+from einthoven.anatomy.population import cohort, comparison
 from einthoven.anatomy.population.covariates import Body, CovariateRegression, load_regression
 from einthoven.anatomy.population.reference import (
     BMI,
@@ -15,8 +14,10 @@ from einthoven.anatomy.population.reference import (
     body_surface_m2,
     heart_size,
 )
+from einthoven.config.models import Cohort
 from einthoven.core.errors import BadInput
 from einthoven.core.files import save_arrays
+from einthoven.patient.parameters import PatientParameters
 from einthoven.report.population import calibration_section
 
 SECTION = dict(seed=1, n_patients=24, block_size=12, val_per_block=1, test_per_block=1,
@@ -24,7 +25,7 @@ SECTION = dict(seed=1, n_patients=24, block_size=12, val_per_block=1, test_per_b
 
 
 def draw(index, **changes):
-    return cohort.draw_patient(index, **SECTION | changes)
+    return cohort.draw_patient(index, Cohort(**SECTION | changes))
 
 
 def test_a_planted_regression_is_found():
@@ -73,34 +74,30 @@ def test_body_surface_and_the_heart_that_goes_with_it():
 def test_without_covariates_the_hypercube_is_as_it_was():
     for index in range(3):
         patient = draw(index)
-        assert patient["sex"] is patient["height_cm"] is patient["bmi"] is None
+        assert patient.sex is patient.height_cm is patient.bmi is None
         free = draw(index, sex="female")
-        assert free["pose_coeffs"] == patient["pose_coeffs"]
-        assert free["heart_coeffs"] != patient["heart_coeffs"]
-    with pytest.raises(BadInput, match="need a sex"):
-        draw(0, bmi=[20, 30])
-    with pytest.raises(BadInput, match="none of any"):
-        draw(0, sex="x")
+        assert free.pose_coeffs == patient.pose_coeffs
+        assert free.heart_coeffs != patient.heart_coeffs
 
 
 def test_covariates_are_kept_and_fill_their_ranges():
-    women = [draw(i, sex="female", height_cm=[160, 172]) for i in range(24)]
-    heights = np.array([w["height_cm"] for w in women])
-    assert {w["sex"] for w in women} == {"female"}
+    women = [draw(i, sex="female", height_cm=[160.0, 172.0]) for i in range(24)]
+    heights = np.array([w.height_cm for w in women])
+    assert {w.sex for w in women} == {"female"}
     for block in (heights[:12], heights[12:]):  # one in each twelfth of the range
         np.testing.assert_array_equal(np.sort(np.floor((block - 160) / 12 * 12)), np.arange(12))
-    bmis = np.array([w["bmi"] for w in women])
+    bmis = np.array([w.bmi for w in women])
     assert np.abs(bmis - BMI.of("female")[0]).max() <= BMI.of("female")[1]
     both = [draw(i, sex="both") for i in range(12)]
-    assert [p["sex"] for p in both].count("male") == 6
+    assert [p.sex for p in both].count("male") == 6
     assert draw(7, sex="both", n_patients=200) == draw(7, sex="both")
 
 
 def test_fewer_modes_with_a_covariate():
     few = draw(3, sex="male", n_heart_modes=2, n_torso_modes=1)
     full = draw(3, sex="male")
-    assert few["heart_coeffs"] == full["heart_coeffs"][:2] + [0.0] * 8
-    assert few["torso_coeffs"] == full["torso_coeffs"][:1] + [0.0] * 9
+    assert few.heart_coeffs == full.heart_coeffs[:2] + [0.0] * 8
+    assert few.torso_coeffs == full.torso_coeffs[:1] + [0.0] * 9
 
 
 @pytest.fixture(scope="module")
@@ -112,8 +109,8 @@ def mean_people():
         for name, sds in {"mean": (0, 0), "tall": (1.5, 0), "stout": (0, 1.5)}.items():
             body = Body.from_sds(sex, *sds)
             heart, torso = (its.coeffs(body, np.zeros(10)) for its in regression)
-            people[sex, name] = calibration.measures_of(
-                {"heart_coeffs": heart, "torso_coeffs": torso} | vars(body)
+            people[sex, name] = comparison.measures_of(
+                PatientParameters("p", "train", None, *vars(body).values(), heart, torso)
             )
     return people
 
@@ -137,15 +134,15 @@ def test_large_people_have_large_hearts_and_torsos(mean_people, sex):
 
 
 def test_comparison_of_made_up_people_and_its_page():
-    people = [{name: ref.male[0] + d for name, ref in calibration.QUANTITIES.items()}
+    people = [{name: ref.male[0] + d for name, ref in comparison.QUANTITIES.items()}
               for d in (0.0, 2.0)]  # fmt: skip
-    rows = calibration.compare({"male": people, "female": people})
+    rows = comparison.compare({"male": people, "female": people})
     assert rows["lv_volume"]["male"]["ours"] == [167.0, pytest.approx(np.sqrt(2))]
     assert rows["lv_volume"]["male"]["difference_sd"] == pytest.approx(1 / 32)
     assert rows["lv_volume"]["female"]["difference_sd"] == pytest.approx((167 - 124) / 21)
     section = calibration_section({"n_draws": 2, "quantities": rows})
     table = section.content[0]
-    assert len(table.rows) == len(calibration.QUANTITIES)
+    assert len(table.rows) == len(comparison.QUANTITIES)
     assert {len(row) for row in table.rows} == {len(table.header)}
     starred = [row[0] for row in table.rows if row[0].endswith("*")]
     assert starred == ["chest breadth (mm) *"] and "skin to skin" in section.text
@@ -153,7 +150,7 @@ def test_comparison_of_made_up_people_and_its_page():
 
 @pytest.mark.slow
 def test_sampled_people_are_within_half_an_sd_of_the_population():
-    found = calibration.calibrate(60)
+    found = comparison.compare_with_population(60)
     for name, row in found["quantities"].items():
         for sex in SEXES:
             if row["comparable"]:

@@ -1,5 +1,7 @@
 """Lungs: closed, in the chest, clear of the heart, of human size; and tissues of the mesh."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers_mesh import COARSE, icosphere, join, spheres_body
@@ -8,9 +10,9 @@ from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.anatomy.shape.lungs import MIN_GAP_MM, lung_surfaces
 from einthoven.anatomy.shape.torso import torso_surface
-from einthoven.config import Config
+from einthoven.config.models import Anatomy, Cohort
 from einthoven.core.errors import BadInput, StepFailed
-from einthoven.core.tags import CLOSED_SURFACES, LUNGS, Surface, Tissue
+from einthoven.core.tags import LUNGS, Surface, Tissue
 from einthoven.geometry.intersections import intersecting_pairs
 from einthoven.geometry.signed_distance import surface_distance
 from einthoven.geometry.simplex import enclosed_volume, tet_volumes
@@ -18,17 +20,15 @@ from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import face_edges, triangle_quality
 from einthoven.mesh.surfaces import check_surfaces, tissue_volumes
 from einthoven.mesh.tetrahedra import tetrahedralise
-
-SETUP = {name: dict(section) for name, section in Config()}
+from einthoven.patient.parameters import PatientParameters
 
 
 def body_of(index, **anatomy):
-    patient = draw_patient(index, **SETUP["cohort"] | {"n_patients": index + 1})
-    return build_anatomy(patient, **SETUP["anatomy"] | anatomy)[0]
+    return build_anatomy(draw_patient(index, Cohort()), Anatomy(**anatomy))
 
 
 def closed(body, name):
-    return body["faces"][np.isin(body["face_tags"], CLOSED_SURFACES[name])]
+    return body.surfaces.union(name)
 
 
 def check_lungs(body):
@@ -36,17 +36,17 @@ def check_lungs(body):
     litres = []
     skin, heart = closed(body, "torso"), closed(body, "epi")
     for tag, side in zip(LUNGS, (1, -1)):
-        lung = body["faces"][body["face_tags"] == tag]
+        lung = body.faces[body.face_tags == tag]
         edges = set(map(tuple, face_edges(lung).tolist()))
-        points = body["points"][np.unique(lung)]
+        points = body.points[np.unique(lung)]
         assert len(edges) == 3 * len(lung) and all((b, a) in edges for a, b in edges)
         assert len(points) - len(edges) // 2 + len(lung) == 2  # a ball, no ring
-        assert len(intersecting_pairs(body["points"], lung)) == 0
-        assert triangle_quality(body["points"], lung).min() > 0.1
+        assert len(intersecting_pairs(body.points, lung)) == 0
+        assert triangle_quality(body.points, lung).min() > 0.1
         assert (side * points[:, 0]).min() > 10.0
-        assert surface_distance(body["points"], skin, points).max() < -15.0
-        assert surface_distance(body["points"], heart, points).min() > MIN_GAP_MM
-        litres.append(enclosed_volume(body["points"], lung) / 1e6)
+        assert surface_distance(body.points, skin, points).max() < -15.0
+        assert surface_distance(body.points, heart, points).min() > MIN_GAP_MM
+        litres.append(enclosed_volume(body.points, lung) / 1e6)
     return litres
 
 
@@ -69,22 +69,24 @@ def test_lungs_of_many_bodies():
 
 def test_lungs_only_add_to_a_body_and_come_out_the_same_again(body):
     plain, again = body_of(0), body_of(0, lungs=True)
-    added = np.isin(body["face_tags"], LUNGS)
-    n_points = len(plain["points"])
-    for name, array in plain.items():
-        given = {"points": body["points"][:n_points]}.get(name, body[name])
+    added = np.isin(body.face_tags, LUNGS)
+    n_points = len(plain.points)
+    for name, array in plain.arrays().items():
+        given = body.points[:n_points] if name == "points" else getattr(body, name)
         given = given[~added] if name in ("faces", "face_tags") else given
         assert array.tobytes() == given.tobytes(), name
-    assert all(array.tobytes() == again[name].tobytes() for name, array in body.items())
+    assert all(
+        array.tobytes() == getattr(again, name).tobytes() for name, array in body.arrays().items()
+    )
 
 
 def test_lungs_grow_with_the_chest():
     breadths, litres = [], []
     for coeff in (-1.0, 1.0):
-        zeros = {name: [0.0] * n for name, n in (("heart_coeffs", 10), ("pose_coeffs", 6))}
-        patient = {"patient": "p0000", "split": "test", "torso_coeffs": [coeff], **zeros}
-        body = build_anatomy(patient, **SETUP["anatomy"] | {"lungs": True})[0]
-        breadths.append(np.ptp(body["torso_box"][:, 0]))
+        patient = PatientParameters("p0000", "test", heart_coeffs=[0.0] * 10,
+                                    torso_coeffs=[coeff], pose_coeffs=[0.0] * 6)  # fmt: skip
+        body = build_anatomy(patient, Anatomy(lungs=True))
+        breadths.append(np.ptp(body.torso_box[:, 0]))
         litres.append(sum(check_lungs(body)))
     small, large = np.argsort(breadths)
     assert litres[large] > 1.1 * litres[small]
@@ -93,10 +95,10 @@ def test_lungs_grow_with_the_chest():
 def test_a_heart_beyond_the_chest_leaves_no_room(body):
     torso = torso_surface(np.zeros(10), "coarse")
     faces = closed(body, "epi")
-    centre = body["points"][np.unique(faces)].mean(axis=0)
-    swollen = centre + 2.2 * (body["points"] - centre)
+    centre = body.points[np.unique(faces)].mean(axis=0)
+    swollen = replace(body.surfaces, points=centre + 2.2 * (body.points - centre))
     with pytest.raises(StepFailed, match="LUNG_[LR] has .* ml, outside"):
-        lung_surfaces(torso, swollen, faces)
+        lung_surfaces(torso, swollen)
 
 
 def with_spheres(left=(70.0, 20.0, 0.0), right=(-60.0, 20.0, 0.0)):

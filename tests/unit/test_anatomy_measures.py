@@ -123,7 +123,9 @@ def test_girths_of_an_elliptic_torso():
     landmarks = {name: np.array([0, -b, 100.0]) for name in ("NIPPLE_L", "NIPPLE_R")}
     landmarks["NAVEL"] = np.array([0, -b, -80.0])
     faces = tube.triangulate().regular_faces
-    torso = TorsoSurface(points, faces, landmarks, np.zeros(len(points), bool), "fine")
+    torso = TorsoSurface(
+        points, faces, np.ones(len(faces)), landmarks, np.zeros(len(points), bool), "fine"
+    )
     found = measures.torso_measures(torso)
     girth = 4 * a * ellipe(1 - (b / a) ** 2)
     assert found["chest_girth"] == pytest.approx(girth, rel=1e-3)

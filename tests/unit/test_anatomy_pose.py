@@ -1,13 +1,18 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.pose import POSE, Pose, place_heart, rotation_about
 from einthoven.anatomy.shape.heart import heart_surfaces
-from einthoven.anatomy.shape.torso import TorsoSurface, torso_surface
+from einthoven.anatomy.shape.torso import torso_surface
+from einthoven.config.models import Anatomy
 from einthoven.core.errors import BadInput, StepFailed
+from einthoven.core.files import write_json
 from einthoven.core.tags import CLOSED_SURFACES, Surface
 from einthoven.geometry.signed_distance import surface_distance
+from einthoven.patient.parameters import PatientParameters
 
 LEFT, FRONT, UP = np.array([1.0, 0, 0]), np.array([0, -1.0, 0]), np.array([0, 0, 1.0])
 
@@ -24,7 +29,7 @@ def torso():
 
 def parameters(**changes):
     zero = {"heart_coeffs": [0.0] * 10, "torso_coeffs": [0.0] * 10, "pose_coeffs": [0.0] * 6}
-    return {"patient": "p0000", "split": "train"} | zero | changes
+    return PatientParameters("p0000", **{"split": "train"} | zero | changes)
 
 
 def test_rotations_are_right_handed_and_compose():
@@ -83,13 +88,8 @@ def test_clearance_and_shifts_are_kept(heart, torso):
 
 def test_placement_moves_with_the_torso(heart, torso):
     shift = np.array([0.0, 40.0, -30.0])
-    moved = TorsoSurface(
-        torso.points + shift,
-        torso.faces,
-        {name: point + shift for name, point in torso.landmarks.items()},
-        torso.cap,
-        torso.resolution,
-    )
+    landmarks = {name: point + shift for name, point in torso.landmarks.items()}
+    moved = replace(torso, points=torso.points + shift, landmarks=landmarks)
     rotation, origin = place_heart(heart, torso, np.zeros(6))
     rotation_moved, origin_moved = place_heart(heart, moved, np.zeros(6))
     np.testing.assert_array_equal(rotation, rotation_moved)
@@ -97,13 +97,8 @@ def test_placement_moves_with_the_torso(heart, torso):
 
 
 def test_a_heart_that_does_not_fit_is_refused(heart, torso):
-    small = TorsoSurface(
-        torso.points * 0.55,
-        torso.faces,
-        {name: point * 0.55 for name, point in torso.landmarks.items()},
-        torso.cap,
-        torso.resolution,
-    )
+    landmarks = {name: point * 0.55 for name, point in torso.landmarks.items()}
+    small = replace(torso, points=torso.points * 0.55, landmarks=landmarks)
     with pytest.raises(StepFailed, match="does not fit"):
         place_heart(heart, small, np.zeros(6))
     with pytest.raises(BadInput, match="degrees"):
@@ -116,27 +111,31 @@ def test_anatomy_follows_the_contract():
     changed = parameters(
         heart_coeffs=[0.4] * 10, torso_coeffs=[-0.4] * 10, pose_coeffs=[0.3] * 6, split="val"
     )
-    arrays, attrs = build_anatomy(changed, 4.0, "coarse")
-    assert attrs["split"] == "val" and set(attrs["volumes_ml"]) == {"lv", "rv", "myocardium"}
-    assert arrays["faces"].dtype == np.int32 and arrays["face_tags"].dtype == np.int8
-    assert set(arrays["face_tags"]) == set(Surface) - {Surface.LUNG_L, Surface.LUNG_R}
-    np.testing.assert_allclose(arrays["latent_pca"], [0.4] * 10 + [-0.4] * 10 + [0.3] * 3)
-    assert list(arrays["site_names"][[0, 8, 9]]) == ["RA", "V6", "A000"]
-    assert arrays["site_points"].shape == (1009, 3)
-    skin = arrays["faces"][arrays["face_tags"] == Surface.SKIN]
-    sites = np.concatenate([arrays["site_points"], arrays["ground_point"][None]])
-    assert np.abs(surface_distance(arrays["points"], skin, sites)).max() < 1e-3
-    lv = arrays["faces"][np.isin(arrays["face_tags"], CLOSED_SURFACES["lv"])]
-    landmarks = dict(zip(arrays["landmark_names"], arrays["landmark_points"]))
+    anatomy = build_anatomy(changed, Anatomy())
+    assert anatomy.split == "val" and set(anatomy.volumes_ml) == {"lv", "rv", "myocardium"}
+    assert anatomy.faces.dtype == np.int32 and anatomy.face_tags.dtype == np.int8
+    assert set(anatomy.face_tags) == set(Surface) - {Surface.LUNG_L, Surface.LUNG_R}
+    np.testing.assert_allclose(anatomy.latent_pca, [0.4] * 10 + [-0.4] * 10 + [0.3] * 3)
+    assert list(anatomy.site_names[[0, 8, 9]]) == ["RA", "V6", "A000"]
+    assert anatomy.site_points.shape == (1009, 3)
+    skin = anatomy.faces[anatomy.face_tags == Surface.SKIN]
+    sites = np.concatenate([anatomy.site_points, anatomy.ground_point[None]])
+    assert np.abs(surface_distance(anatomy.points, skin, sites)).max() < 1e-3
+    lv = anatomy.faces[np.isin(anatomy.face_tags, CLOSED_SURFACES["lv"])]
+    landmarks = dict(zip(anatomy.landmark_names, anatomy.landmark_points))
     middle = 0.5 * (landmarks["LV_APEX"] + landmarks["LV_BASE"])
-    assert surface_distance(arrays["points"], lv, middle[None])[0] < -10
-    back = (arrays["points"] - arrays["heart_origin"]) @ arrays["heart_rotation"]
-    heart = heart_surfaces(changed["heart_coeffs"], 4.0)
+    assert surface_distance(anatomy.points, lv, middle[None])[0] < -10
+    back = (anatomy.points - anatomy.heart_origin) @ anatomy.heart_rotation
+    heart = heart_surfaces(changed.heart_coeffs, 4.0)
     np.testing.assert_allclose(back[: len(heart.points)], heart.points, atol=1e-9)
 
 
-def test_missing_parameters_are_named():
-    incomplete = parameters()
+def test_missing_parameters_are_named(tmp_path):
+    path = tmp_path / "p0000.json"
+    parameters().save(path)
+    assert PatientParameters.load(path) == parameters()
+    incomplete = vars(parameters()) | {}
     del incomplete["pose_coeffs"]
+    write_json(path, incomplete)
     with pytest.raises(BadInput, match="pose_coeffs"):
-        build_anatomy(incomplete, 4.0, "coarse")
+        PatientParameters.load(path)

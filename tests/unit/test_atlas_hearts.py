@@ -12,11 +12,12 @@ from einthoven.anatomy.shape.atlas_heart import atlas_heart, heart_model
 from einthoven.anatomy.shape.heart import heart_surfaces
 from einthoven.anatomy.shape.torso import torso_surface
 from einthoven.atlases import fetch, ukb
+from einthoven.config.models import Anatomy, Cohort
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface
 from einthoven.mesh.surfaces import check_surfaces
 
-COHORT = dict(seed=3, n_patients=8, block_size=8, val_per_block=1, test_per_block=1,
+COHORT = Cohort(seed=3, block_size=8, val_per_block=1, test_per_block=1,
               n_heart_modes=5, n_torso_modes=4, range_sd=1.0)  # fmt: skip
 
 
@@ -47,17 +48,17 @@ def test_patients_of_converted_atlases_pass_the_checks(files):
     _, heart, torso = files
     topologies = set()
     for index in range(3):
-        arrays, _ = build_anatomy(
-            draw_patient(index, **COHORT), 4.0, "coarse", heart_atlas=heart, torso_atlas=torso
+        anatomy = build_anatomy(
+            draw_patient(index, COHORT), Anatomy(heart_atlas=heart, torso_atlas=torso)
         )
-        surfaces = [arrays[name] for name in ("points", "faces", "face_tags")]
+        surfaces = (anatomy.points, anatomy.faces, anatomy.face_tags)
         check_surfaces(*surfaces)
         topologies.add(surfaces[1].tobytes())
         skin = pv.PolyData.from_regular_faces(
-            arrays["points"], arrays["faces"][arrays["face_tags"] == Surface.SKIN]
+            anatomy.points, anatomy.faces[anatomy.face_tags == Surface.SKIN]
         )
-        _, nearest = skin.find_closest_cell(arrays["site_points"], return_closest_point=True)
-        np.testing.assert_allclose(nearest, arrays["site_points"], atol=1e-3)
+        _, nearest = skin.find_closest_cell(anatomy.site_points, return_closest_point=True)
+        np.testing.assert_allclose(nearest, anatomy.site_points, atol=1e-3)
     assert len(topologies) == 1
 
 

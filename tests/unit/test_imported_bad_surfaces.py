@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 
 from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.population.cohort import draw_patient
-from einthoven.config import Config
+from einthoven.config.models import Anatomy, Cohort
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface
 from einthoven.geometry.triangles import unique_edges
@@ -39,15 +39,14 @@ class Body(NamedTuple):
 
 @lru_cache(maxsize=1)
 def good():
-    setup = {name: dict(section) for name, section in Config()}
-    arrays, _ = build_anatomy(draw_patient(1, **setup["cohort"]), **setup["anatomy"])
-    points, faces, tags = (arrays[name] for name in ("points", "faces", "face_tags"))
+    anatomy = build_anatomy(draw_patient(1, Cohort()), Anatomy())
+    points, faces, tags = anatomy.points, anatomy.faces, anatomy.face_tags
     wall = np.isin(tags, WALL)
     n_heart = faces[tags != Surface.SKIN].max() + 1
     skin = faces[tags == Surface.SKIN] - n_heart
     nine = slice(9)
     return Body(points[:n_heart], faces[wall], tags[wall], points[n_heart:], skin,
-                arrays["site_names"][nine], arrays["site_points"][nine])  # fmt: skip
+                anatomy.site_names[nine], anatomy.site_points[nine])  # fmt: skip
 
 
 def imported(folder, body, unit="mm"):
@@ -60,7 +59,7 @@ def imported(folder, body, unit="mm"):
     lines = [f"{name},{x},{y},{z}" for name, (x, y, z) in rows]
     (folder / "sites.csv").write_text("\n".join(["name,x,y,z", *lines]))
     row = Row("case", "heart.vtp", "torso.ply", "sites.csv", unit, "LPS", folder=str(folder))
-    return import_patient(row, folder / "case.png", EDGE_MM, "coarse")
+    return import_patient(row, folder / "case.png", Anatomy(heart_edge_mm=EDGE_MM))
 
 
 @pytest.fixture(scope="module")

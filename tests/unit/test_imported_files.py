@@ -14,12 +14,11 @@ from einthoven.core.names import STANDARD_ELECTRODES
 from einthoven.core.tags import Surface
 from einthoven.geometry.carp import read_carp, write_carp
 from einthoven.geometry.simplex import enclosed_volume
-from einthoven.imported.anatomy import MIN_CLEARANCE_MM, cohort_entry
+from einthoven.imported.anatomy import cohort_entry
 from einthoven.imported.read import boundary_of, read_heart, read_points, read_surface
 from einthoven.imported.sheet import read_sheet
 from einthoven.imported.sites import imported_sites
 from einthoven.imported.units import to_patient_frame, unit_of
-from einthoven.mesh import surfaces as mesh_surfaces
 
 
 def box():
@@ -90,7 +89,7 @@ def test_a_heart_in_four_files_or_with_tags(tmp_path):
     whole.save(tmp_path / "heart.vtp")
     mapping = "part epi=20 lv=30 rv=40 base=50"
     for found in (read_heart(place, tmp_path), read_heart("heart.vtp", tmp_path, mapping)):
-        assert [(found.tags == tag).sum() for tag in words.values()] == [
+        assert [(found.face_tags == tag).sum() for tag in words.values()] == [
             (tags == tag).sum() for tag in words.values()
         ]
     for wrong, reason in (
@@ -101,7 +100,7 @@ def test_a_heart_in_four_files_or_with_tags(tmp_path):
     ):
         with pytest.raises(BadInput, match=reason):
             read_heart("heart.vtp", tmp_path, wrong)
-    assert not read_heart("heart.vtp", tmp_path).tags.any()
+    assert not read_heart("heart.vtp", tmp_path).face_tags.any()
 
 
 def test_of_vertices_the_base_wins(tmp_path):
@@ -112,7 +111,7 @@ def test_of_vertices_the_base_wins(tmp_path):
     strip.point_data["class"] = [2, 3, 3, 4, 1]
     strip.save(tmp_path / "strip.vtp")
     found = read_heart("strip.vtp", tmp_path, "class base=1 epi=2 lv=3 rv=4")
-    assert found.tags.tolist() == [Surface.LV_ENDO, Surface.LV_ENDO, Surface.BASE]
+    assert found.face_tags.tolist() == [Surface.LV_ENDO, Surface.LV_ENDO, Surface.BASE]
 
 
 def test_unreadable_files(tmp_path):
@@ -234,7 +233,7 @@ def test_a_sheet_names_all_files(tmp_path):
     [row] = read_sheet(write_sheet(tmp_path / "sheet.csv", torso="t.pts", heart=heart))
     files = {file.removeprefix(f"{tmp_path}/") for file in row.files}
     assert files == {"a.stl", "b.stl", "c.stl", "d.stl", "t.pts", "t.fac", "e.csv"}
-    assert cohort_entry(row.patient)["heart_coeffs"] == [None] * 10
+    assert cohort_entry(row.patient).heart_coeffs == [None] * 10
 
 
 @pytest.mark.parametrize(
@@ -249,7 +248,3 @@ def test_a_sheet_names_all_files(tmp_path):
 def test_bad_sheets(tmp_path, changes, reason):
     with pytest.raises(BadInput, match=reason):
         read_sheet(write_sheet(tmp_path / "sheet.csv", **changes))
-
-
-def test_clearance_is_the_meshers():
-    assert MIN_CLEARANCE_MM == mesh_surfaces.MIN_CLEARANCE_MM

@@ -6,7 +6,6 @@ from helpers_dataset import write_patient_store, write_stages
 
 from einthoven.config.section import Section
 from einthoven.core.errors import BadInput
-from einthoven.core.files import write_json
 from einthoven.dataset.checker import check_store
 from einthoven.dataset.consolidate import LICENCE, NOT_OURS, consolidate
 from einthoven.dataset.store import open_store, values_of
@@ -24,7 +23,7 @@ def write_patient(folder, index, imported):
         name, changes = f"imported-{index}", {"anatomy": {"latent_pca": np.full(23, np.nan)}}
     files = write_stages(folder / f"{index}", index, changes, name)
     if imported:
-        write_json(files["cohort"], cohort_entry(name))
+        cohort_entry(name).save(files["cohort"])
     path = folder / f"{index}.zarr.zip"
     write_patient_store(path, **files)
     return path

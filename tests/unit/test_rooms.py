@@ -37,8 +37,6 @@ LARGEST_ROOM = 0.16
 MAX_LINES = 300
 MAX_ARGUMENTS = 6
 MANY_ARGUMENTS = {
-    "anatomy/body.py: build_anatomy",
-    "anatomy/population/cohort.py: draw_patient",
     "ecg/forward.py: forward_potential",
     "electrophysiology/cells/ttp06.py: pace",
     "electrophysiology/eikonal.py: solve_eikonal",

@@ -9,6 +9,7 @@ from helpers_imported_hearts import (
 )
 
 from einthoven.config import Config
+from einthoven.config.models import Anatomy
 from einthoven.core.tags import Surface, Tissue
 from einthoven.ecg import forward, intervals, leads
 from einthoven.electrophysiology import scenarios
@@ -35,26 +36,26 @@ def patient(request, tmp_path_factory):
     }[request.param]()
     folder = tmp_path_factory.mktemp(request.param)
     row = write_dalhousie_patient(folder, heart)
-    return request.param, *import_patient(row, folder / "defect.png", 4.0, "coarse")
+    return request.param, import_patient(row, folder / "defect.png", Anatomy())
 
 
 def test_import_keeps_the_muscle_and_finds_all_electrodes(patient):
-    name, arrays, attrs = patient
-    assert attrs["volumes_ml"]["myocardium"] == pytest.approx(MUSCLE_ML[name], rel=0.01)
-    assert arrays["site_names"][:9].tolist() == "RA LA LL V1 V2 V3 V4 V5 V6".split()
-    left, _, head = arrays["site_points"][:9].T
+    name, anatomy = patient
+    assert anatomy.volumes_ml["myocardium"] == pytest.approx(MUSCLE_ML[name], rel=0.01)
+    assert anatomy.site_names[:9].tolist() == "RA LA LL V1 V2 V3 V4 V5 V6".split()
+    left, _, head = anatomy.site_points[:9].T
     assert left[0] < 0 < left[1] and left[3] < left[4] < left[5] < left[6] < left[7] < left[8]
     assert head[2] < head[3:].min() and head[:2].min() > head[3:].max()
-    skin = arrays["faces"][arrays["face_tags"] == Surface.SKIN]
+    skin = anatomy.faces[anatomy.face_tags == Surface.SKIN]
     assert len(np.unique(skin)) == 352  # the torso stays as it is
-    assert np.linalg.det(arrays["heart_rotation"]) == pytest.approx(1)
+    assert np.linalg.det(anatomy.heart_rotation) == pytest.approx(1)
 
 
 @pytest.mark.slow
 def test_ecg_of_a_real_heart_in_a_real_torso(patient):
-    name, body, attrs = patient
-    names, electrodes = body["site_names"][:9], body["site_points"][:9]
-    surfaces = (body["points"], body["faces"], body["face_tags"])
+    name, body = patient
+    names, electrodes = body.site_names[:9], body.site_points[:9]
+    surfaces = (body.points, body.faces, body.face_tags)
     mesh = tetrahedralise(*surfaces, electrodes, **SETUP["mesh"])
     arrays = mesh.arrays()
     volumes = tet_volumes(mesh.points, mesh.cells)

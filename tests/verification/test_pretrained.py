@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.cli import main
 from einthoven.config import Config
-from einthoven.config.models import Leadfield, SdfSamples
+from einthoven.config.models import Anatomy, Cohort, Leadfield, SdfSamples
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays, read_json, save_arrays
 from einthoven.ecg.forward import forward_potential
@@ -36,13 +37,13 @@ from einthoven.samples.sdf import sample_sdf
 from einthoven.surrogate.inputs import patient_inputs
 
 SETUP = {name: dict(section) for name, section in Config()}
-SETUP["cohort"]["n_patients"] = 1000
 
 
 def anatomy_of(index, coarse=False, **coeffs):
     """Arrays and attributes of a new patient of the shape models."""
-    section = SETUP["anatomy"] | (COARSE["anatomy"] if coarse else {})
-    return build_anatomy(draw_patient(index, **SETUP["cohort"]) | coeffs, **section)
+    config = Anatomy(**COARSE["anatomy"] if coarse else {})
+    anatomy = build_anatomy(replace(draw_patient(index, Cohort()), **coeffs), config)
+    return anatomy.arrays(), anatomy.attrs()
 
 
 @pytest.fixture(scope="module")
@@ -294,7 +295,7 @@ def test_real_hearts_in_the_dalhousie_torso_are_not(shipped, tmp_path, name):
         "bai": mean_of_a_real_atlas, "llnl": lambda: (*boundary_of_a_tetrahedral_heart(), None),
     }[name]()  # fmt: skip
     row = write_dalhousie_patient(tmp_path, heart)
-    anatomy, _ = import_patient(row, tmp_path / "defect.png", 4.0, "coarse")
-    check = check_of(shipped, anatomy)
+    anatomy = import_patient(row, tmp_path / "defect.png", Anatomy())
+    check = check_of(shipped, anatomy.arrays())
     assert not check.in_distribution
     assert {reason.split()[0] for reason in check.reasons} >= {"code_sd", "misfit_torso_mm"}

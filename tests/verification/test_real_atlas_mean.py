@@ -16,10 +16,8 @@ from einthoven.anatomy.shape.atlas_heart import atlas_heart, meshed
 from einthoven.anatomy.shape.carry import unit_model
 from einthoven.anatomy.shape.heart_check import heart_volumes
 from einthoven.atlases import schuler
-from einthoven.config import Config
-from einthoven.config.models import Mesh
+from einthoven.config.models import Anatomy, Cohort, Mesh
 from einthoven.geometry.simplex import enclosed_volume, tet_volumes
-from einthoven.geometry.surfaces import Surfaces
 from einthoven.mesh.surfaces import check_surfaces
 from einthoven.mesh.tetrahedra import tetrahedralise
 
@@ -51,12 +49,9 @@ def test_real_mean_keeps_its_volume_and_its_individuals_are_hearts(atlas):
 @pytest.mark.slow
 def test_patient_with_a_real_heart_in_our_torso_is_meshed(atlas):
     path, _ = atlas
-    setup = {name: dict(section) for name, section in Config()}
-    setup["anatomy"]["heart_atlas"] = path
     for index in range(2):
-        body, attrs = build_anatomy(draw_patient(index, **setup["cohort"]), **setup["anatomy"])
-        surfaces = [body[name] for name in ("points", "faces", "face_tags")]
-        check_surfaces(*surfaces)
-        mesh = tetrahedralise(Surfaces(*surfaces), body["site_points"][:9], Mesh())
+        body = build_anatomy(draw_patient(index, Cohort()), Anatomy(heart_atlas=path))
+        check_surfaces(body.points, body.faces, body.face_tags)
+        mesh = tetrahedralise(body.surfaces, body.site_points[:9], Mesh())
         heart = tet_volumes(mesh.points, mesh.cells[: mesh.n_heart_cells]).sum() / 1000
-        assert heart == pytest.approx(attrs["volumes_ml"]["myocardium"], rel=0.01)
+        assert heart == pytest.approx(body.volumes_ml["myocardium"], rel=0.01)

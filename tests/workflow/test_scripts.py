@@ -68,8 +68,9 @@ def test_cohort_script_does_not_depend_on_the_size_of_the_cohort(tmp_path):
     params = SimpleNamespace(section=section, patient="p0005")
     script.main(SimpleNamespace(), [tmp_path / "p0005.json"], params, LOG)
     from einthoven.anatomy.population.cohort import draw_patient
+    from einthoven.config.models import Cohort
 
-    assert read_json(tmp_path / "p0005.json") == draw_patient(5, n_patients=100, **section)
+    assert read_json(tmp_path / "p0005.json") == vars(draw_patient(5, Cohort(**section)))
 
 
 def test_store_scripts_make_stores_that_pass_their_check(tmp_path):

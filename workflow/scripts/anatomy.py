@@ -1,14 +1,16 @@
 """Surfaces, electrodes and pose of one patient."""
 
 from einthoven.anatomy.body import build_anatomy
-from einthoven.core.files import read_json, save_arrays
+from einthoven.config.models import Anatomy
+from einthoven.patient.parameters import PatientParameters
 from einthoven.run.job import run
 
 
 def main(input, output, params, log):
-    arrays, attrs = build_anatomy(read_json(input.cohort), **params.section)
-    save_arrays(output[0], arrays, **attrs)
-    log.info("%d faces", len(arrays["faces"]))
+    parameters = PatientParameters.load(input.cohort)
+    anatomy = build_anatomy(parameters, Anatomy.model_validate(params.section))
+    anatomy.save(output[0])
+    log.info("%d faces", len(anatomy.faces))
 
 
 if "snakemake" in globals():

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from einthoven.core.files import save_arrays, write_json
+from einthoven.config.models import Anatomy
 from einthoven.imported.anatomy import cohort_entry, import_patient
 from einthoven.imported.sheet import Row
 from einthoven.run.job import run
@@ -10,12 +10,12 @@ from einthoven.run.job import run
 
 def main(input, output, params, log):
     row = Row(**params.row)
-    arrays, attrs = import_patient(row, Path(params.picture), **params.section)
-    for line in attrs["repairs"]:
+    anatomy = import_patient(row, Path(params.picture), Anatomy.model_validate(params.section))
+    for line in anatomy.repairs:
         log.warning("%s: %s", row.patient, line)
-    write_json(output.cohort, cohort_entry(row.patient))
-    save_arrays(output.anatomy, arrays, **attrs)
-    log.info("%d faces", len(arrays["faces"]))
+    cohort_entry(row.patient).save(output.cohort)
+    anatomy.save(output.anatomy)
+    log.info("%d faces", len(anatomy.faces))
 
 
 if "snakemake" in globals():

@@ -1,6 +1,6 @@
 """Surfaces of further anatomies for the encoder, as samples of their signed distances."""
 
-from einthoven.config.models import SdfSamples
+from einthoven.config.models import Anatomy, Cohort, SdfSamples
 from einthoven.core.files import save_arrays
 from einthoven.run.job import run
 from einthoven.samples.shapes import draw_chunk
@@ -9,7 +9,10 @@ from einthoven.samples.shapes import draw_chunk
 def main(input, output, params, log):
     chunk = int(params.chunk.lstrip("c"))
     arrays = draw_chunk(
-        chunk, params.cohort, params.anatomy, SdfSamples.model_validate(params.sdf_samples)
+        chunk,
+        Cohort.model_validate(params.cohort),
+        Anatomy.model_validate(params.anatomy),
+        SdfSamples.model_validate(params.sdf_samples),
     )
     save_arrays(output[0], arrays, chunk=params.chunk)
     log.info("%d shapes of %d samples", *arrays["sdf"].shape[:2])

@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from einthoven.anatomy.shape.torso import TorsoSurface, atlas_of, torso_surface
+from einthoven.config.models import MAX_GRID
 from einthoven.core.errors import BadInput
 from einthoven.core.names import GRID_LETTERS, STANDARD_ELECTRODES, grid_electrode_name
 from einthoven.core.seeds import generator
@@ -20,7 +21,6 @@ from einthoven.geometry.barycentric import SkinPoints, cast_ray
 from einthoven.geometry.simplex import triangle_area_vectors
 
 GROUND = "RL"
-MAX_GRID = 1000
 RULE_LANDMARKS = ("ICS4", "NIPPLE_L", "CLAVICLE_L", "CLAVICLE_R", "SHOULDER_L", "SHOULDER_R",
                   "ILIAC_L", "ILIAC_R")  # fmt: skip
 """What `sites_by_rules` starts from; docs/imported-patients.md tells where they lie."""

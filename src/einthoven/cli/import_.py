@@ -18,11 +18,10 @@ def run(arguments: argparse.Namespace) -> None:
     """Import every patient asked for; raise BadInput with a line for each that failed."""
     from einthoven.config import load
     from einthoven.core.errors import BadInput
-    from einthoven.core.files import save_arrays
     from einthoven.imported.anatomy import import_patient
     from einthoven.imported.sheet import read_sheet
 
-    anatomy = load(arguments.config).anatomy
+    config = load(arguments.config).anatomy
     rows = {row.patient: row for row in read_sheet(arguments.sheet)}
     if unknown := [name for name in arguments.patients if name not in rows]:
         raise BadInput(f"{arguments.sheet}: no patient {', '.join(unknown)}; it has "
@@ -31,16 +30,14 @@ def run(arguments: argparse.Namespace) -> None:
     for name in arguments.patients or rows:
         target = arguments.to / name
         try:
-            arrays, attrs = import_patient(rows[name], target.with_suffix(".png"),
-                                           anatomy.heart_edge_mm, anatomy.torso_resolution,
-                                           anatomy.sites)  # fmt: skip
+            anatomy = import_patient(rows[name], target.with_suffix(".png"), config)
         except BadInput as error:
             failed.append(str(error))
             continue
-        save_arrays(target / "anatomy.npz", arrays, **attrs)
-        volumes = ", ".join(f"{part} {value:.0f}" for part, value in attrs["volumes_ml"].items())
+        anatomy.save(target / "anatomy.npz")
+        volumes = ", ".join(f"{part} {value:.0f}" for part, value in anatomy.volumes_ml.items())
         print(f"{name}: ok, {volumes} ml; {target / 'anatomy.npz'}")
-        for line in attrs["repairs"]:
+        for line in anatomy.repairs:
             print(f"  {line}")
     if failed:
         raise BadInput("\n".join(failed))

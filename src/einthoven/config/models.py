@@ -16,11 +16,18 @@ from pydantic import (
 from einthoven.config.learning import DeepSdf, Learning, MlpModel, RefractionModel
 from einthoven.config.section import Count, Positive, Section, Seed
 
-SiteCount = Annotated[int, Field(ge=0, le=1000)]
+MAX_MODES = 10
+"""Of the heart's and the torso's embedded atlas."""
+MAX_GRID = 1000
+"""Places for electrodes of a grid."""
+HEART_EDGE_MM = (0.5, 8.0)
+
+SiteCount = Annotated[int, Field(ge=0, le=MAX_GRID)]
 HeightRange = Annotated[
     list[Annotated[float, Field(ge=135, le=205)]], Field(min_length=2, max_length=2)
 ]
 BmiRange = Annotated[list[Annotated[float, Field(ge=12, le=42)]], Field(min_length=2, max_length=2)]
+HeartEdge = Annotated[float, Field(ge=HEART_EDGE_MM[0], le=HEART_EDGE_MM[1])]
 AtlasPath = Annotated[str, Field(description="path of an atlas file, or empty")]
 PatientName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
 SheetPath = Annotated[str, Field(description="path of a sheet of imported patients, or empty")]
@@ -36,8 +43,8 @@ class Cohort(Section):
     block_size: Annotated[int, Field(ge=3)] = 32
     val_per_block: Count = 4
     test_per_block: Count = 4
-    n_heart_modes: Annotated[int, Field(ge=1, le=10)] = 10
-    n_torso_modes: Annotated[int, Field(ge=1, le=10)] = 10
+    n_heart_modes: Annotated[int, Field(ge=1, le=MAX_MODES)] = MAX_MODES
+    n_torso_modes: Annotated[int, Field(ge=1, le=MAX_MODES)] = MAX_MODES
     range_sd: Annotated[float, Field(gt=0, le=3)] = 1.0
     sex: Literal["any", "female", "male", "both"] = "any"
     """any: one population of both, without covariates; the others move hearts and torsos."""
@@ -73,7 +80,7 @@ class Imported(Section):
 class Anatomy(Section):
     """Surfaces of a patient."""
 
-    heart_edge_mm: Annotated[float, Field(ge=0.5, le=8)] = 4.0
+    heart_edge_mm: HeartEdge = 4.0
     torso_resolution: Literal["coarse", "fine"] = "coarse"
     lungs: bool = False
     """Whether the torso has lungs, with a conductivity of their own."""
@@ -95,7 +102,7 @@ class Electrodes(Section):
 class Mesh(Section):
     """Tetrahedra; sizes are mean edge lengths."""
 
-    heart_edge_mm: Annotated[float, Field(ge=0.5, le=8)] = 4.0
+    heart_edge_mm: HeartEdge = 4.0
     torso_edge_mm: Annotated[float, Field(ge=4, le=40)] = 22.0
     electrode_edge_mm: Annotated[float, Field(ge=1, le=40)] = 8.0
     grading: Annotated[float, Field(gt=0, le=1)] = 0.35

@@ -7,7 +7,8 @@ import numpy as np
 from einthoven.core.errors import StepFailed
 from einthoven.core.log import logger
 from einthoven.geometry.boundary_loops import loops_of_sphere
-from einthoven.geometry.triangles import compact
+from einthoven.geometry.simplex import enclosed_volume
+from einthoven.geometry.triangles import compact, unique_edges
 
 
 def remesh_disc(points: np.ndarray, faces: np.ndarray, edge_mm: float) -> tuple:
@@ -47,6 +48,36 @@ def remesh_open(
     raise StepFailed(f"remeshing at {edge_mm:g} mm failed; {'; '.join(failures)}")
 
 
+def remesh_closed(
+    points: np.ndarray,
+    faces: np.ndarray,
+    edge_mm: float,
+    feature_deg: float = 50,
+    iterations: int = 12,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Near-equal triangles on a closed surface.
+
+    Args:
+        points: [vertex, 3] mm.
+        faces: [face, 3].
+        edge_mm: wanted edge length.
+        feature_deg: edges with a larger angle between their triangles are kept; 180 keeps none.
+        iterations: of splits, collapses, flips and smoothing.
+
+    Returns:
+        points [vertex, 3] mm, faces [face, 3] int32, outward.
+
+    Raises:
+        StepFailed: the result is not closed.
+    """
+    points, faces = compact(
+        *_isotropic(points, faces, edge_mm, iterations=iterations, featuredeg=feature_deg)
+    )
+    if n := int((unique_edges(faces)[1] != 2).sum()):
+        raise StepFailed(f"remeshing at {edge_mm:g} mm left {n} edges without two triangles")
+    return points, faces if enclosed_volume(points, faces) > 0 else faces[:, ::-1]
+
+
 def _remesh_acvd(points: np.ndarray, faces: np.ndarray, edge_mm: float, on_surface: bool) -> tuple:
     import pyacvd
     import pyvista as pv
@@ -66,12 +97,16 @@ def _remesh_acvd(points: np.ndarray, faces: np.ndarray, edge_mm: float, on_surfa
 def _remesh_isotropic(
     points: np.ndarray, faces: np.ndarray, edge_mm: float, _on_surface: bool
 ) -> tuple:
+    return _isotropic(points, faces, edge_mm, iterations=8, featuredeg=180, checksurfdist=False)
+
+
+def _isotropic(points: np.ndarray, faces: np.ndarray, edge_mm: float, **options: float) -> tuple:
+    """Botsch and Kobbelt 2004 (10.1145/1057432.1057457) as in MeshLab."""
     import pymeshlab
 
     meshes = pymeshlab.MeshSet(verbose=False)
     meshes.add_mesh(pymeshlab.Mesh(np.asarray(points, float), np.asarray(faces, np.int32)))
-    meshes.meshing_isotropic_explicit_remeshing(
-        iterations=8, targetlen=pymeshlab.PureValue(edge_mm), checksurfdist=False, featuredeg=180
-    )
+    length = pymeshlab.PureValue(edge_mm)
+    meshes.meshing_isotropic_explicit_remeshing(targetlen=length, **options)
     mesh = meshes.current_mesh()
     return mesh.vertex_matrix(), mesh.face_matrix()

@@ -1,13 +1,14 @@
 """Tagged triangles of a body: the one type for points, faces and tags."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import CLOSED_SURFACES, Surface
+from einthoven.geometry.triangles import unique_edges
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,21 @@ class Surfaces:
     def closed(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """The same with vertices of its own: points [vertex, 3] mm, faces [face, 3]."""
         return compacted(self.points, self.union(name))
+
+    def only(self, kept: np.ndarray) -> Self:
+        """Some of the faces: [face] bool or ids."""
+        return replace(self, faces=self.faces[kept], face_tags=self.face_tags[kept])
+
+    @property
+    def extent_mm(self) -> float:
+        """Longest side of the bounding box."""
+        return float(np.ptp(self.points[np.unique(self.faces)], axis=0).max())
+
+    @property
+    def edge_mm(self) -> float:
+        """Mean length of edges."""
+        ends = self.points[unique_edges(self.faces)[0]]
+        return float(np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1).mean())
 
     @classmethod
     def joined(cls, parts: Iterable[Self]) -> Self:

@@ -1,6 +1,7 @@
 """Surfaces, tetrahedral hearts and electrodes from files of many formats."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface
 from einthoven.geometry.carp import read_carp
-from einthoven.imported.repair import Surface3
+from einthoven.geometry.surfaces import Surfaces
 
 VTK_SUFFIXES = (".vtp", ".vtu", ".vtk", ".stl", ".ply", ".obj")
 CARP_SUFFIXES = (".pts", ".elem", ".fac")
@@ -21,7 +22,7 @@ TETRAHEDRON = 10
 OWN_ARRAY = "face_tags"
 
 
-def read_heart(place: str, folder: Path, tags: str = "") -> Surface3:
+def read_heart(place: str, folder: Path, tags: str = "") -> Surfaces:
     """The wall of a heart: one tagged or flat-based surface or mesh, or a file for each part.
 
     Args:
@@ -41,16 +42,11 @@ def read_heart(place: str, folder: Path, tags: str = "") -> Surface3:
     parts = []
     for word, file in _pairs(place, "heart").items():
         piece = read_surface(_path(file, folder))
-        parts.append(piece._replace(tags=np.full(len(piece.faces), TAG_WORDS[word])))
-    starts = np.cumsum([0, *(len(part.points) for part in parts)])
-    return Surface3(
-        np.concatenate([part.points for part in parts]),
-        np.concatenate([part.faces + start for part, start in zip(parts, starts)]),
-        np.concatenate([part.tags for part in parts]),
-    )
+        parts.append(replace(piece, face_tags=np.full(len(piece.faces), TAG_WORDS[word])))
+    return Surfaces.joined(parts)
 
 
-def read_surface(path: Path) -> Surface3:
+def read_surface(path: Path) -> Surfaces:
     """Triangles of a file, or the boundary of its tetrahedra, without tags."""
     return _tagged(path, "")
 
@@ -105,13 +101,13 @@ def _pairs(text: str, field: str) -> dict[str, str]:
     return pairs
 
 
-def _tagged(path: Path, tags: str) -> Surface3:
+def _tagged(path: Path, tags: str) -> Surfaces:
     if path.suffix.lower() in CARP_SUFFIXES:
         mesh = read_carp(path)
         if mesh.cells.shape[1] == 4:
             faces = boundary_of(mesh.cells)
-            return Surface3(mesh.points, faces, np.zeros(len(faces), int))
-        return Surface3(mesh.points, mesh.cells, _own_tags(mesh.tags))
+            return Surfaces(mesh.points, faces, np.zeros(len(faces), int))
+        return Surfaces(mesh.points, mesh.cells, _own_tags(mesh.tags))
     if path.suffix.lower() not in VTK_SUFFIXES:
         known = " ".join((*VTK_SUFFIXES, *CARP_SUFFIXES))
         raise BadInput(f"{path}: suffix {path.suffix!r} is none of {known}")
@@ -133,13 +129,13 @@ def _tagged(path: Path, tags: str) -> Surface3:
     points = np.asarray(data.points, float)
     if not tags:
         found = cell_values[OWN_ARRAY] if OWN_ARRAY in cell_values else np.zeros(len(faces), int)
-        return Surface3(points, faces, _own_tags(np.asarray(found)))
+        return Surfaces(points, faces, _own_tags(np.asarray(found)))
     name, _, rest = tags.partition(" ")
     values = {word: float(value) for word, value in _pairs(rest, "tags").items()}
     for arrays, of_vertices in ((cell_values, False), (data.point_data, True)):
         if name in arrays:
             found = np.asarray(arrays[name])
-            return Surface3(points, faces, _translate(found, values, faces, of_vertices, path))
+            return Surfaces(points, faces, _translate(found, values, faces, of_vertices, path))
     raise BadInput(f"{path}: no array {name!r}; it has {', '.join(data.array_names) or 'none'}")
 
 

@@ -1,6 +1,6 @@
 """Mend what can be mended without guessing; refuse the rest with the place of the defect."""
 
-from typing import NamedTuple
+from dataclasses import replace
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from einthoven.core.errors import StepFailed
 from einthoven.geometry.boundary_loops import boundary_loops, fill_loops, sides_of
 from einthoven.geometry.intersections import intersecting_pairs
 from einthoven.geometry.simplex import enclosed_volume, triangle_area_vectors
+from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import (
     compact,
     face_edges,
@@ -28,30 +29,7 @@ MAX_MOVED_EDGES = 3.0
 UNTANGLING_ROUNDS = 12
 
 
-class Surface3(NamedTuple):
-    """A triangle surface: points [vertex, 3] mm, faces [face, 3], tags [face] (zeros: none)."""
-
-    points: np.ndarray
-    faces: np.ndarray
-    tags: np.ndarray
-
-    def only(self, kept: np.ndarray) -> "Surface3":
-        """Some of the faces."""
-        return self._replace(faces=self.faces[kept], tags=self.tags[kept])
-
-    @property
-    def extent(self) -> float:
-        """Longest side of the bounding box, mm."""
-        return float(np.ptp(self.points[np.unique(self.faces)], axis=0).max())
-
-    @property
-    def edge(self) -> float:
-        """Mean length of edges, mm."""
-        ends = self.points[unique_edges(self.faces)[0]]
-        return float(np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1).mean())
-
-
-def mend(name: str, surface: Surface3) -> tuple[Surface3, list[str]]:
+def mend(name: str, surface: Surfaces) -> tuple[Surfaces, list[str]]:
     """Make a surface closed, simple and oriented outwards.
 
     Args:
@@ -73,27 +51,27 @@ def mend(name: str, surface: Surface3) -> tuple[Surface3, list[str]]:
     surface, note = _close(name, surface)
     notes += [f"{name}: {note}"] if note else []
     if enclosed_volume(surface.points, surface.faces) < 0:
-        surface = surface._replace(faces=surface.faces[:, ::-1])
+        surface = replace(surface, faces=surface.faces[:, ::-1])
         turned = len(surface.faces) - turned if turned else len(surface.faces)
     if turned:
         notes.append(f"{name}: {turned} of {len(surface.faces)} triangles turned to face outwards")
     surface, note = _untangle(name, surface)
     notes += [f"{name}: {note}"] if note else []
     points, faces = compact(surface.points, surface.faces)
-    return Surface3(points, faces, surface.tags), notes
+    return Surfaces(points, faces, surface.face_tags), notes
 
 
-def _merge(surface: Surface3) -> tuple[Surface3, str]:
+def _merge(surface: Surfaces) -> tuple[Surfaces, str]:
     """Vertices at one place become one (STL doubles all of them)."""
-    step = MERGE_SHARE * surface.extent
+    step = MERGE_SHARE * surface.extent_mm
     grid = np.round(surface.points / step).astype(np.int64)
     _, first, inverse = np.unique(grid, axis=0, return_index=True, return_inverse=True)
-    merged = surface._replace(points=surface.points[first], faces=inverse.ravel()[surface.faces])
+    merged = replace(surface, points=surface.points[first], faces=inverse.ravel()[surface.faces])
     n = len(np.unique(surface.faces)) - len(np.unique(merged.faces))
     return merged, f"{n} doubled vertices merged" if n else ""
 
 
-def _drop_useless(surface: Surface3) -> tuple[Surface3, str]:
+def _drop_useless(surface: Surfaces) -> tuple[Surfaces, str]:
     """Triangles with a vertex twice, and copies of others."""
     corners = np.sort(surface.faces, axis=1)
     proper = (corners[:, 0] != corners[:, 1]) & (corners[:, 1] != corners[:, 2])
@@ -103,7 +81,7 @@ def _drop_useless(surface: Surface3) -> tuple[Surface3, str]:
     return surface.only(proper), f"{n} triangles without area or given twice dropped" if n else ""
 
 
-def _drop_fins(surface: Surface3) -> tuple[Surface3, str]:
+def _drop_fins(surface: Surfaces) -> tuple[Surfaces, str]:
     """Triangles that stand on an edge of two others with a free edge of their own."""
     n_before = len(surface.faces)
     while True:
@@ -120,7 +98,7 @@ def _drop_fins(surface: Surface3) -> tuple[Surface3, str]:
     return surface, f"{n} triangles that stand off the surface dropped" if n else ""
 
 
-def _drop_crumbs(surface: Surface3) -> tuple[Surface3, str]:
+def _drop_crumbs(surface: Surfaces) -> tuple[Surfaces, str]:
     """Small pieces apart from the largest one."""
     pieces = sorted(face_pieces(surface.faces), key=len, reverse=True)
     size = np.linalg.norm(triangle_area_vectors(surface.points, surface.faces), axis=1)
@@ -131,7 +109,7 @@ def _drop_crumbs(surface: Surface3) -> tuple[Surface3, str]:
     return surface.only(kept), f"{len(loose)} loose pieces dropped"
 
 
-def _refuse_non_manifold(name: str, surface: Surface3) -> None:
+def _refuse_non_manifold(name: str, surface: Surfaces) -> None:
     points, faces = surface.points, surface.faces
     edges, counts = unique_edges(faces)
     if (counts > 2).any():
@@ -184,7 +162,7 @@ def _pinched(faces: np.ndarray) -> np.ndarray:
     return vertices[counts > 1]
 
 
-def _orient(surface: Surface3) -> tuple[Surface3, int]:
+def _orient(surface: Surfaces) -> tuple[Surfaces, int]:
     """Turn triangles against their neighbours; how many (the smaller share)."""
     import pyvista as pv
 
@@ -198,10 +176,10 @@ def _orient(surface: Surface3) -> tuple[Surface3, int]:
     turned = np.einsum("ij,ij->i", before, after) < 0
     if turned.sum() > len(faces) / 2:
         faces, turned = faces[:, ::-1], ~turned
-    return surface._replace(faces=faces), int(turned.sum())
+    return replace(surface, faces=faces), int(turned.sum())
 
 
-def _close(name: str, surface: Surface3) -> tuple[Surface3, str]:
+def _close(name: str, surface: Surfaces) -> tuple[Surfaces, str]:
     """Close small holes with the tag of their surroundings."""
     try:
         loops = boundary_loops(surface.faces)
@@ -213,7 +191,7 @@ def _close(name: str, surface: Surface3) -> tuple[Surface3, str]:
         corners = surface.points[loop]
         length_mm = float(sides_of(corners).sum())
         longest = max(longest, length_mm)
-        if length_mm > SMALL_HOLE * surface.extent and len(loop) > 4:
+        if length_mm > SMALL_HOLE * surface.extent_mm and len(loop) > 4:
             raise Defect(
                 f"{name}: not closed: {len(loops)} holes, one with a boundary of "
                 f"{length_mm:.0f} mm ({len(loop)} edges) {near(corners)}; close it in the program "
@@ -225,27 +203,27 @@ def _close(name: str, surface: Surface3) -> tuple[Surface3, str]:
     return surface, note
 
 
-def _patch(surface: Surface3, loop: np.ndarray) -> Surface3:
+def _patch(surface: Surfaces, loop: np.ndarray) -> Surfaces:
     """Triangulate one hole; by a fan where its boundary cannot be seen from one side."""
     corners = surface.points[loop[::-1]]
     try:
-        points, faces = fill_loops([corners], surface.edge)
+        points, faces = fill_loops([corners], surface.edge_mm)
     except StepFailed:
         ids = np.arange(len(corners))
         points = np.vstack([corners, corners.mean(axis=0)])
         faces = np.stack([ids, np.roll(ids, -1), np.full(len(corners), len(corners))], axis=1)
     n = len(surface.points)
     ids = np.concatenate([loop[::-1], n + np.arange(len(points) - len(corners))])
-    around = surface.tags[np.isin(surface.faces, loop).any(axis=1)]
+    around = surface.face_tags[np.isin(surface.faces, loop).any(axis=1)]
     values, counts = np.unique(around, return_counts=True)
-    return Surface3(
+    return Surfaces(
         np.concatenate([surface.points, points[len(corners) :]]),
         np.concatenate([surface.faces, ids[faces]]),
-        np.concatenate([surface.tags, np.full(len(faces), values[counts.argmax()])]),
+        np.concatenate([surface.face_tags, np.full(len(faces), values[counts.argmax()])]),
     )
 
 
-def _untangle(name: str, surface: Surface3) -> tuple[Surface3, str]:
+def _untangle(name: str, surface: Surfaces) -> tuple[Surfaces, str]:
     """Smooth a few triangles that cut others, and those around, until none does."""
     points, faces = surface.points.copy(), surface.faces
     pairs = intersecting_pairs(points, faces)
@@ -261,7 +239,7 @@ def _untangle(name: str, surface: Surface3) -> tuple[Surface3, str]:
             points[ring] = _neighbour_mean(points, edges)[ring]
         pairs = intersecting_pairs(points, faces)
     moved = np.linalg.norm(points - surface.points, axis=1)
-    if len(pairs) or moved.max() > MAX_MOVED_EDGES * surface.edge:
+    if len(pairs) or moved.max() > MAX_MOVED_EDGES * surface.edge_mm:
         places = surface.points[faces[np.unique(first_pairs)]].mean(axis=1)
         raise Defect(
             f"{name}: cuts itself: {len(first_pairs)} pairs of triangles, {near(places)}; "
@@ -270,7 +248,7 @@ def _untangle(name: str, surface: Surface3) -> tuple[Surface3, str]:
         )  # fmt: skip
     n = len(np.unique(first_pairs))
     note = f"{n} triangles that cut others smoothed, moved up to {moved.max():.1f} mm" if n else ""
-    return surface._replace(points=points), note
+    return replace(surface, points=points), note
 
 
 def _neighbour_mean(points: np.ndarray, edges: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from einthoven.anatomy.shape.heart_check import MIN_CLEARANCE_MM
 from einthoven.core.check import finite, shape
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import CLOSED_SURFACES, LUNGS, Surface, Tissue
@@ -29,7 +30,6 @@ REQUIRED = (Surface.SKIN, Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO)
 """Base and valve caps may be absent: then epicardium and cavities are closed by themselves. So may
 the lungs be."""
 
-MIN_CLEARANCE_MM = 2.0
 MAX_ELECTRODE_GAP_MM = 10.0
 TORSO_EXTENT_MM = (100.0, 2500.0)
 

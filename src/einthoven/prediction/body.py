@@ -8,7 +8,7 @@ import numpy as np
 from einthoven.config import Config
 from einthoven.core.check import shape
 from einthoven.core.errors import BadInput
-from einthoven.core.files import Arrays, load_arrays, save_arrays
+from einthoven.core.files import Arrays, load_arrays
 from einthoven.core.names import STANDARD_ELECTRODES
 from einthoven.core.seeds import generator
 from einthoven.core.tags import Surface
@@ -100,10 +100,8 @@ def _imported(sheet: Path, patient: str | None, to: Path, config: Config) -> Pat
         patient = next(iter(rows))
     if patient not in rows:
         raise BadInput(f"{sheet}: which patient? It has {', '.join(rows)}")
-    section = config.anatomy
-    arrays, attrs = import_patient(rows[patient], to / f"{patient}.png", section.heart_edge_mm,
-                                   section.torso_resolution, section.sites)  # fmt: skip
-    save_arrays(to / "anatomy.npz", arrays, **attrs)
+    anatomy = import_patient(rows[patient], to / f"{patient}.png", config.anatomy)
+    anatomy.save(to / "anatomy.npz")
     return to
 
 

@@ -68,7 +68,7 @@ class Plan:
                 f"config: dataset.exclude: {', '.join(nobody)}: neither p0000 to p9999 nor a "
                 "patient of imported.sheet"
             )
-        block = block_splits(cohort.block_size, cohort.val_per_block, cohort.test_per_block)
+        block = block_splits(cohort)
         drawn = {patient_name(k): block[k % len(block)] for k in range(cohort.n_patients)}
         splits = {name: split for name, split in drawn.items() if name not in excluded}
         if lost := set(SPLITS) - set(splits.values()):

@@ -4,25 +4,26 @@ They come from the shape models of the cohort, but from a generator of their own
 patient is ever among them.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
-from einthoven.anatomy.body import joined, placed_body
+from einthoven.anatomy.body import placed_body
 from einthoven.anatomy.population.cohort import draw_patient
-from einthoven.config.models import SdfSamples
+from einthoven.config.models import Anatomy, Cohort, SdfSamples
 from einthoven.core.errors import StepFailed
 from einthoven.core.log import logger
 from einthoven.core.names import SHAPES_PER_CHUNK
 from einthoven.core.seeds import derive_seed, generator
+from einthoven.geometry.surfaces import Surfaces
+from einthoven.patient.parameters import PatientParameters
 from einthoven.samples.sdf import sample_sdf
 
 
 def draw_chunk(
     chunk: int,
-    cohort: Mapping[str, Any],
-    anatomy: Mapping[str, Any],
+    cohort: Cohort,
+    anatomy: Anatomy,
     sdf_samples: SdfSamples,
 ) -> dict[str, np.ndarray]:
     """Samples about the surfaces of the shapes of one chunk, a Latin hypercube of its own.
@@ -31,8 +32,8 @@ def draw_chunk(
 
     Args:
         chunk: 0, 1, ..; a chunk does not depend on how many there are.
-        cohort: the config section without `n_patients`.
-        anatomy: arguments of `body.placed_body` beside the parameters.
+        cohort: the config section.
+        anatomy: the config section.
         sdf_samples: the config section, with the number of samples of a shape.
 
     Returns:
@@ -44,11 +45,11 @@ def draw_chunk(
     shapes, points, distances = [], [], []
     for index in range(chunk * SHAPES_PER_CHUNK, (chunk + 1) * SHAPES_PER_CHUNK):
         try:
-            body = placed_body(shape_parameters(index, cohort), **anatomy)
+            body = placed_body(shape_parameters(index, cohort), anatomy)
         except StepFailed as error:
             logger.warning("left out: %s", error)
             continue
-        surfaces = dict(zip(("points", "faces", "face_tags"), joined(body.surfaces())))
+        surfaces = vars(Surfaces.joined(body.surfaces()))
         x, s = sample_sdf(surfaces, generator(sdf_samples.seed, "shape", index), sdf_samples)
         shapes.append(index)
         points.append(x)
@@ -62,13 +63,13 @@ def draw_chunk(
     }
 
 
-def shape_parameters(index: int, cohort: Mapping[str, Any]) -> dict[str, Any]:
+def shape_parameters(index: int, cohort: Cohort) -> PatientParameters:
     """Parameters of shape number `index`, as `cohort.draw_patient` gives those of a patient."""
-    section = dict(cohort) | {
-        "seed": derive_seed(cohort["seed"], "shapes"),
+    apart = {
+        "seed": derive_seed(cohort.seed, "shapes"),
         "block_size": SHAPES_PER_CHUNK,
         "val_per_block": 0,
         "test_per_block": 0,
     }
-    parameters = draw_patient(index, n_patients=index + 1, **section)
-    return parameters | {"patient": f"shape {index}"}
+    parameters = draw_patient(index, cohort.model_copy(update=apart))
+    return replace(parameters, patient=f"shape {index}", split="")

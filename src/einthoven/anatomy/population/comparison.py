@@ -5,40 +5,31 @@ from typing import Any
 
 import numpy as np
 
-from einthoven.anatomy.population.cohort import MAX_MODES, draw_patient
+from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.anatomy.population.measures import heart_measures, torso_measures
 from einthoven.anatomy.population.reference import BMI, HEART, SEXES, STATURE, TORSO, Reference
 from einthoven.anatomy.shape.heart import heart_surfaces
 from einthoven.anatomy.shape.torso import torso_surface
+from einthoven.config.models import Cohort
+from einthoven.patient.parameters import PatientParameters
 
 QUANTITIES: dict[str, Reference] = {"stature": STATURE, "bmi": BMI} | TORSO | HEART
 EDGE_MM = 4.0
 
 
-def draw_measures(sex: str, n_draws: int, seed: int = 1, range_sd: float = 1.0) -> list[dict]:
+def draw_measures(sex: str, n_draws: int) -> list[dict[str, float]]:
     """Measures of people of one sex, drawn as the cohort draws them: [person] name -> value."""
-    people = []
-    for index in range(n_draws):
-        drawn = draw_patient(
-            index, seed=seed, n_patients=n_draws, block_size=n_draws, val_per_block=1,
-            test_per_block=1, n_heart_modes=MAX_MODES, n_torso_modes=MAX_MODES,
-            range_sd=range_sd, sex=sex,
-        )  # fmt: skip
-        people.append(measures_of(drawn))
-    return people
+    config = Cohort(block_size=n_draws, sex=sex, val_per_block=1, test_per_block=1)
+    return [measures_of(draw_patient(index, config)) for index in range(n_draws)]
 
 
-def measures_of(parameters: Mapping[str, Any]) -> dict[str, float]:
-    """All measures of one patient.
-
-    Args:
-        parameters: what `cohort.draw_patient` returns; stature and BMI only if it has them.
-    """
-    found = torso_measures(torso_surface(parameters["torso_coeffs"], "fine"))
-    found |= heart_measures(heart_surfaces(parameters["heart_coeffs"], EDGE_MM))
-    if parameters["sex"] is not None:
-        found |= {"stature": parameters["height_cm"], "bmi": parameters["bmi"]}
-    return found
+def measures_of(parameters: PatientParameters) -> dict[str, float]:
+    """All measures of one patient; stature and BMI only where they are known."""
+    measures = torso_measures(torso_surface(parameters.torso_coeffs, "fine"))
+    measures |= heart_measures(heart_surfaces(parameters.heart_coeffs, EDGE_MM))
+    if parameters.sex is not None:
+        measures |= {"stature": parameters.height_cm, "bmi": parameters.bmi}
+    return measures
 
 
 def compare(measured: Mapping[str, list[dict]]) -> dict[str, Any]:
@@ -69,7 +60,7 @@ def compare(measured: Mapping[str, list[dict]]) -> dict[str, Any]:
     return rows
 
 
-def calibrate(n_draws: int, seed: int = 1) -> dict[str, Any]:
+def compare_with_population(n_draws: int) -> dict[str, Any]:
     """The comparison of `compare` for `n_draws` people of each sex."""
-    measured = {sex: draw_measures(sex, n_draws, seed) for sex in SEXES}
-    return {"n_draws": n_draws, "seed": seed, "quantities": compare(measured)}
+    measured = {sex: draw_measures(sex, n_draws) for sex in SEXES}
+    return {"n_draws": n_draws, "seed": Cohort().seed, "quantities": compare(measured)}

@@ -1,31 +1,20 @@
 """Which patients of a block are for training, validation and test."""
 
-from einthoven.core.errors import BadInput
+from einthoven.config.models import Cohort
 
 
-def block_splits(block_size: int, val_per_block: int, test_per_block: int) -> list[str]:
+def block_splits(config: Cohort) -> list[str]:
     """Split of each patient of a block, interleaved so that every prefix is nearly balanced.
 
     Each place goes to the split that lags most behind its share; ties go to train, val, test.
-
-    Raises:
-        BadInput: no training patient would be left.
     """
-    if val_per_block + test_per_block >= block_size:
-        raise BadInput(
-            f"val_per_block + test_per_block = {val_per_block + test_per_block} leaves no "
-            f"training patient in a block of {block_size}"
-        )
-    totals = {
-        "train": block_size - val_per_block - test_per_block,
-        "val": val_per_block,
-        "test": test_per_block,
-    }
+    val, test, size = config.val_per_block, config.test_per_block, config.block_size
+    totals = {"train": size - val - test, "val": val, "test": test}
     counts = dict.fromkeys(totals, 0)
     splits = []
-    for place in range(1, block_size + 1):
+    for place in range(1, size + 1):
         open_splits = [name for name in totals if counts[name] < totals[name]]
-        lag = {name: totals[name] * place / block_size - counts[name] for name in open_splits}
+        lag = {name: totals[name] * place / size - counts[name] for name in open_splits}
         chosen = max(open_splits, key=lambda name: round(lag[name], 9))
         counts[chosen] += 1
         splits.append(chosen)

@@ -10,6 +10,7 @@ from einthoven.anatomy.shape.heart import HeartSurfaces, heart_surfaces
 from einthoven.anatomy.shape.heart_check import check_heart, heart_volumes
 from einthoven.anatomy.shape.model import ShapeModel
 from einthoven.anatomy.shape.tagged_heart import heart_frame, heart_from_surface
+from einthoven.config.models import HEART_EDGE_MM
 from einthoven.core.check import between
 from einthoven.core.errors import BadInput, StepFailed
 
@@ -35,7 +36,7 @@ def atlas_heart(heart_coeffs: np.ndarray, edge_mm: float, atlas: str = "") -> He
     """
     if not atlas:
         return heart_surfaces(heart_coeffs, edge_mm)
-    between("edge_mm", edge_mm, 0.5, 8.0, "is this mm?")
+    between("edge_mm", edge_mm, *HEART_EDGE_MM, "is this mm?")
     model = heart_model(atlas, float(edge_mm))
     coeffs = usable_coeffs("heart", heart_coeffs, model.n_modes, atlas)
     if (largest := np.abs(coeffs).max(initial=0.0)) > MAX_SD:

@@ -11,11 +11,13 @@ from einthoven.anatomy.shape.heart_template import HeartTemplate, build_template
 from einthoven.anatomy.shape.model import ShapeModel
 from einthoven.anatomy.shape.parametric_heart import mean_parameters
 from einthoven.anatomy.shape.resampling import Resampling, resample
+from einthoven.config.models import HEART_EDGE_MM
 from einthoven.core.check import between
 from einthoven.core.errors import StepFailed
 from einthoven.core.files import load_arrays
 from einthoven.core.tags import Surface
 from einthoven.geometry.simplex import triangle_area_vectors
+from einthoven.geometry.surfaces import Surfaces
 
 ATLAS_PATH = Path(__file__).parent / "data" / "heart_atlas.npz"
 FINE_EDGE_MM = 2.7
@@ -23,36 +25,29 @@ SHIPPED_EDGES_MM = (4.0, 2.2)
 """Edge lengths whose topology lies in the atlas file; others are meshed when first asked for."""
 
 
-@dataclass(frozen=True)
-class HeartSurfaces:
-    """A heart in the heart frame (contracts: z apex to base, x LV to RV), mm.
+@dataclass(frozen=True, eq=False)
+class HeartSurfaces(Surfaces):
+    """A heart in the heart frame (contracts: z apex to base, x LV to RV); no SKIN, no lungs.
 
     Attributes:
-        points: [vertex, 3].
-        faces: [face, 3] int32, oriented as in core.tags; the surfaces share their boundaries.
-        face_tags: [face] int8 (core.tags.Surface, without SKIN).
         landmarks: APEX_EPI, LV_APEX, RV_APEX, LV_BASE, RV_BASE, each [3].
         volumes_ml: lv and rv cavity, myocardium.
     """
 
-    points: np.ndarray
-    faces: np.ndarray
-    face_tags: np.ndarray
     landmarks: dict[str, np.ndarray]
     volumes_ml: dict[str, float]
 
     @property
     def centre(self) -> np.ndarray:
         """Centroid [3] of the heart's outside by area, so the same at every edge length."""
-        faces = self.faces[np.isin(self.face_tags, (Surface.EPI, Surface.BASE))]
+        faces = self.tagged(Surface.EPI, Surface.BASE)
         area = np.linalg.norm(triangle_area_vectors(self.points, faces), axis=1)
         return np.average(self.points[faces].mean(axis=1), axis=0, weights=area)
 
     @property
     def epi_points(self) -> np.ndarray:
         """Vertices [vertex, 3] of the epicardium and the base: the heart's outside."""
-        outside = np.isin(self.face_tags, (Surface.EPI, Surface.BASE))
-        return self.points[np.unique(self.faces[outside])]
+        return self.points[np.unique(self.tagged(Surface.EPI, Surface.BASE))]
 
 
 def heart_surfaces(heart_coeffs: np.ndarray, edge_mm: float) -> HeartSurfaces:
@@ -70,7 +65,7 @@ def heart_surfaces(heart_coeffs: np.ndarray, edge_mm: float) -> HeartSurfaces:
         BadInput: wrong coefficients or edge length.
         StepFailed: the shape is not a valid heart (see `heart_check.check_heart`).
     """
-    between("edge_mm", edge_mm, 0.5, 8.0, "is this mm?")
+    between("edge_mm", edge_mm, *HEART_EDGE_MM, "is this mm?")
     model, _ = load_atlas()
     fine_points = model.points(heart_coeffs)
     landmarks = _landmarks(fine_points, *load_atlas())

@@ -10,6 +10,8 @@ from einthoven.geometry.simplex import enclosed_volume, triangle_area_vectors
 from einthoven.geometry.triangles import face_edges
 
 MIN_WALL_MM = 1.5
+MIN_CLEARANCE_MM = 2.0
+"""Between a heart and the skin, or a lung: what a mesher needs."""
 FLAT_MM = 0.01
 PLANAR = (Surface.BASE, Surface.LV_CAP, Surface.RV_CAP)
 VOLUME_RANGES_ML = {"lv": (60, 320), "rv": (60, 340), "myocardium": (60, 320)}

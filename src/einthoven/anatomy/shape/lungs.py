@@ -12,9 +12,11 @@ import numpy as np
 from einthoven.anatomy.shape.torso import TorsoSurface
 from einthoven.core.errors import StepFailed
 from einthoven.core.tags import LUNGS, Surface
+from einthoven.geometry.remeshing import remesh_closed
 from einthoven.geometry.signed_distance import surface_distance
 from einthoven.geometry.simplex import enclosed_volume
-from einthoven.geometry.triangles import compact, unique_edges
+from einthoven.geometry.surfaces import Surfaces
+from einthoven.geometry.triangles import unique_edges
 
 EDGE_MM = 12.0
 """Mean edge of the lungs' triangles."""
@@ -46,30 +48,23 @@ MIN_GAP_MM = 3.0
 VOLUME_RANGE_ML = (1000.0, 4000.0)
 
 
-def lung_surfaces(
-    torso: TorsoSurface, heart_points: np.ndarray, heart_faces: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Both lungs of one body.
+def lung_surfaces(torso: TorsoSurface, heart: Surfaces) -> Surfaces:
+    """Both lungs of one body: LUNG_L and LUNG_R, outward.
 
     Args:
         torso: skin in the patient frame.
-        heart_points: [vertex, 3] mm, placed in the torso.
-        heart_faces: [face, 3] outward, the closed outside of the heart.
-
-    Returns:
-        points [vertex, 3] mm, faces [face, 3] int32 outward, face_tags [face] int8 (LUNG_L,
-        LUNG_R).
+        heart: placed in the torso.
 
     Raises:
         StepFailed: a lung is not one closed surface of plausible volume with clearances.
     """
-    lungs = [_remeshed(tag, *_contour(tag, torso, heart_points, heart_faces)) for tag in LUNGS]
-    for tag, lung in zip(LUNGS, lungs):
-        _check(tag, *lung, torso, heart_points, heart_faces)
-    points, (left, right) = [lung[0] for lung in lungs], [lung[1] for lung in lungs]
-    faces = [left, right + len(points[0])]
-    tags = [np.full(len(its), tag, np.int8) for tag, its in zip(LUNGS, faces)]
-    return np.concatenate(points), np.concatenate(faces), np.concatenate(tags)
+    outside = heart.union("epi")
+    lungs = []
+    for tag in LUNGS:
+        points, faces = _remeshed(tag, *_contour(tag, torso, heart.points, outside))
+        lungs.append(Surfaces(points, faces, np.full(len(faces), tag, np.int8)))
+        _check(tag, points, faces, torso, heart.points, outside)
+    return Surfaces.joined(lungs)
 
 
 def _contour(
@@ -174,19 +169,9 @@ def _remeshed(tag: Surface, points: np.ndarray, faces: np.ndarray) -> tuple[np.n
     Raises:
         StepFailed: the result is not one closed surface.
     """
-    import pymeshlab
-
-    meshes = pymeshlab.MeshSet(verbose=False)
-    meshes.add_mesh(pymeshlab.Mesh(points, np.asarray(faces, np.int32)))
-    edge = pymeshlab.PureValue(EDGE_MM)
-    meshes.meshing_isotropic_explicit_remeshing(iterations=6, targetlen=edge, featuredeg=180)
-    mesh = meshes.current_mesh()
-    points, faces = compact(mesh.vertex_matrix(), mesh.face_matrix())
-    edges, counts = unique_edges(faces)
-    if (counts != 2).any() or len(points) - len(edges) + len(faces) != 2:
+    points, faces = remesh_closed(points, faces, EDGE_MM, feature_deg=180, iterations=6)
+    if len(points) - len(unique_edges(faces)[0]) + len(faces) != 2:
         raise StepFailed(f"{tag.name}: remeshing gave no closed surface of one piece")
-    if enclosed_volume(points, faces) < 0:
-        faces = faces[:, ::-1]
     return points, faces
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from einthoven.anatomy.shape.heart import HeartSurfaces
 from einthoven.anatomy.shape.heart_check import check_heart, heart_volumes
+from einthoven.config.models import HEART_EDGE_MM
 from einthoven.core.check import between, finite, shape
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.tags import Surface
@@ -61,7 +62,7 @@ def placed_heart(
         BadInput: not one closed surface with the four tags, each in one piece.
         StepFailed: it could not be triangulated, or the result is no valid heart.
     """
-    between("edge_mm", edge_mm, 0.5, 8.0, "is this mm?")
+    between("edge_mm", edge_mm, *HEART_EDGE_MM, "is this mm?")
     points, faces, face_tags = _wall(points, faces, face_tags)
     landmarks, rotation, origin = heart_frame(points, faces, face_tags)
     points = (points - origin) @ rotation

@@ -16,7 +16,9 @@ from einthoven.anatomy.shape.atlas_file import load_atlas_file, usable_coeffs
 from einthoven.anatomy.shape.model import ShapeModel
 from einthoven.core.errors import BadInput
 from einthoven.core.files import Arrays, load_arrays
+from einthoven.core.tags import Surface
 from einthoven.geometry.barycentric import SkinPoints, attach
+from einthoven.geometry.surfaces import Surfaces
 
 ATLAS_PATH = Path(__file__).parent / "data" / "torso_atlas.npz"
 REBUILD = (
@@ -57,13 +59,11 @@ class TorsoAtlas:
         return attach(model.mean, model.faces, targets)
 
 
-@dataclass(frozen=True)
-class TorsoSurface:
-    """One body's closed torso surface, patient frame.
+@dataclass(frozen=True, eq=False)
+class TorsoSurface(Surfaces):
+    """One body's closed skin, patient frame; the origin is the centroid of its fine vertices.
 
     Attributes:
-        points: [vertex, 3] mm; the origin is the centroid of the fine vertices.
-        faces: [face, 3] int32, outward.
         landmarks: name -> [3] mm on the skin: STERNAL_NOTCH, ICS4 (midline at the level of the
             fourth intercostal space beside the sternum), XIPHOID, NAVEL, and CLAVICLE, NIPPLE,
             SHOULDER, ILIAC each with _R and _L.
@@ -72,8 +72,6 @@ class TorsoSurface:
         atlas: file of the atlas it was drawn from; "" is the shipped one.
     """
 
-    points: np.ndarray
-    faces: np.ndarray
     landmarks: dict[str, np.ndarray]
     cap: np.ndarray
     resolution: str
@@ -110,6 +108,7 @@ def torso_surface(
     return TorsoSurface(
         points=points,
         faces=model.faces,
+        face_tags=np.full(len(model.faces), Surface.SKIN, np.int8),
         landmarks=dict(zip(loaded.landmarks, places)),
         cap=loaded.caps[resolution],
         resolution=resolution,

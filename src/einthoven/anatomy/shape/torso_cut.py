@@ -13,6 +13,7 @@ from einthoven.anatomy.shape.torso import load_atlas
 from einthoven.core.errors import StepFailed
 from einthoven.geometry.barycentric import attach, cast_ray
 from einthoven.geometry.boundary_loops import boundary_loops
+from einthoven.geometry.remeshing import remesh_closed
 from einthoven.geometry.triangles import face_edges
 
 EDGE_MM = {"fine": 11.8, "coarse": 22.0}
@@ -132,30 +133,6 @@ def close_cuts(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.nd
         for k, loop in enumerate(loops)
     ]
     return np.vstack([points, centres]), np.vstack([faces, *fans])
-
-
-def remesh_closed(
-    points: np.ndarray, faces: np.ndarray, edge_mm: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Near-equal triangles, sharp edges kept: points [vertex, 3] mm, faces [face, 3].
-
-    Raises:
-        StepFailed: the result is not a closed, outward manifold.
-    """
-    import pymeshlab
-    import pyvista as pv
-
-    meshes = pymeshlab.MeshSet(verbose=False)
-    meshes.add_mesh(pymeshlab.Mesh(np.asarray(points, float), np.asarray(faces, np.int32)))
-    meshes.meshing_isotropic_explicit_remeshing(
-        iterations=12, targetlen=pymeshlab.PureValue(edge_mm), featuredeg=50
-    )
-    mesh = meshes.current_mesh()
-    points, faces = mesh.vertex_matrix(), mesh.face_matrix().astype(np.int32)
-    surface = pv.PolyData.from_regular_faces(points, faces)
-    if surface.n_open_edges or not surface.is_manifold or surface.volume <= 0:
-        raise StepFailed(f"remeshing at {edge_mm} mm left {surface.n_open_edges} open edges")
-    return points, faces
 
 
 def carrier(
