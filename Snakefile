@@ -8,7 +8,7 @@ configfile: "config/config.yaml"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/anatomy.smk"
-include: "workflow/rules/calibration.smk"
+include: "workflow/rules/population.smk"
 include: "workflow/rules/imported.smk"
 include: "workflow/rules/mesh.smk"
 include: "workflow/rules/fibers.smk"

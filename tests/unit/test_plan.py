@@ -38,7 +38,7 @@ def test_a_config_plans_every_rule(name, n_patients, n_test):
         assert jobs[rule] == n_patients
     assert jobs["activation"] == 3 * n_patients
     assert (jobs["encoder"], jobs["surrogate"], jobs["predict"]) == (2, 4, 4 * n_test)
-    assert jobs["consolidate"] == jobs["evaluate"] == jobs["report"] == jobs["calibration"] == 1
+    assert jobs["consolidate"] == jobs["evaluate"] == jobs["report"] == jobs["population"] == 1
 
 
 def test_a_patient_is_in_one_split_and_stays_there_when_the_cohort_grows():

@@ -123,8 +123,9 @@ def test_step_writes_everything_to_its_log(tmp_path, body, status, last):
 
 
 def test_einthoven_check_names_unfinished_patients(tmp_path, capsys):
-    from einthoven.cli import main
     from einthoven.dataset.patient_store import write_patient_store
+
+    from einthoven.cli import main
 
     write_patient_store(
         tmp_path / "dataset/patients/p0000.zarr.zip", **write_stages(tmp_path / "s", 0)

@@ -2,7 +2,7 @@ rule report:
     input:
         metrics="results/report/metrics.json",
         curves="results/report/curves.npz",
-        calibration="results/report/calibration.json",
+        population="results/report/population.json",
         anatomies=expand("results/patients/{patient}/anatomy.npz", patient=PLAN.shown),
         example=expand(
             f"results/patients/{PLAN.example}/{{stage}}.npz",

@@ -16,7 +16,7 @@ def main(input, output, params, log):
     finished = FinishedRun(
         metrics=read_json(input.metrics),
         curves=load_arrays(input.curves),
-        population=read_json(input.calibration),
+        population=read_json(input.population),
         cohort=[PatientParameters.load(path) for path in input.cohort],
         anatomies=[Anatomy.load(path) for path in input.anatomies],
         example=Patient.of_files(**stages, leadfield=input.leadfield),

@@ -11,7 +11,7 @@ from einthoven.report.imported import imported_sections
 from einthoven.report.lead_field import field_section
 from einthoven.report.page import write_page
 from einthoven.report.patient import patient_section
-from einthoven.report.population import calibration_section
+from einthoven.report.population import population_section
 from einthoven.report.results import encoder_section, results_section
 from einthoven.report.run import FinishedRun
 from einthoven.report.uncertainty import uncertainty_sections
@@ -26,7 +26,7 @@ def write_report(path: str | Path, run: FinishedRun) -> None:
         error_section(run),
         field_section(run),
         cohort_section(run),
-        calibration_section(run.population),
+        population_section(run.population),
         patient_section(run),
         *uncertainty_sections(run.metrics, run.curves),
         *imported_sections(run.metrics),

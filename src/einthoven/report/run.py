@@ -19,7 +19,7 @@ class FinishedRun:
     """Results of a run and the patients of the pictures.
 
     Attributes:
-        metrics: of metrics.json. curves: of curves.npz. population: of calibration.json.
+        metrics: of metrics.json. curves: of curves.npz. population: of population.json.
         cohort: parameters of all virtual patients.
         anatomies: of the patients drawn side by side.
         example: the test patient of all other pictures, with every stage.

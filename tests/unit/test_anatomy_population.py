@@ -18,7 +18,7 @@ from einthoven.config.models import Cohort
 from einthoven.core.errors import BadInput
 from einthoven.core.files import save_arrays
 from einthoven.patient.parameters import PatientParameters
-from einthoven.report.population import calibration_section
+from einthoven.report.population import population_section
 
 SECTION = dict(seed=1, n_patients=24, block_size=12, val_per_block=1, test_per_block=1,
                n_heart_modes=10, n_torso_modes=10, range_sd=1.0)  # fmt: skip
@@ -140,7 +140,7 @@ def test_comparison_of_made_up_people_and_its_page():
     assert rows["lv_volume"]["male"]["ours"] == [167.0, pytest.approx(np.sqrt(2))]
     assert rows["lv_volume"]["male"]["difference_sd"] == pytest.approx(1 / 32)
     assert rows["lv_volume"]["female"]["difference_sd"] == pytest.approx((167 - 124) / 21)
-    section = calibration_section({"n_draws": 2, "quantities": rows})
+    section = population_section({"n_draws": 2, "quantities": rows})
     table = section.content[0]
     assert len(table.rows) == len(comparison.QUANTITIES)
     assert {len(row) for row in table.rows} == {len(table.header)}

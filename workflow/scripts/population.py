@@ -1,20 +1,20 @@
 """The shipped shape models against measured people."""
 
-from einthoven.anatomy.population.comparison import calibrate
+from einthoven.anatomy.population.comparison import compare_with_population
 from einthoven.core.files import write_json
 from einthoven.run.job import run
 
 
 def main(input, output, params, log):
-    found = calibrate(params.n_draws)
-    write_json(output[0], found)
+    comparison = compare_with_population(params.n_draws)
+    write_json(output[0], comparison)
     far = [
         f"{row['title']} {row[sex]['difference_sd']:+.2f} SD ({sex})"
-        for row in found["quantities"].values()
+        for row in comparison["quantities"].values()
         for sex in ("female", "male")
         if row["comparable"] and abs(row[sex]["difference_sd"]) > 0.5
     ]
-    log.info("%d draws a sex, beyond 0.5 SD: %s", params.n_draws, ", ".join(far) or "nothing")
+    log.info("%d draws per sex, beyond 0.5 SD: %s", params.n_draws, ", ".join(far) or "nothing")
 
 
 if "snakemake" in globals():

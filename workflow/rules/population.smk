@@ -1,10 +1,10 @@
-rule calibration:
+rule population:
     output:
-        "results/report/calibration.json",
+        "results/report/population.json",
     log:
-        "results/logs/calibration.log",
+        "results/logs/population.log",
     benchmark:
-        "results/benchmarks/calibration.tsv"
+        "results/benchmarks/population.tsv"
     conda:
         "../../envs/geometry.yaml"
     threads: 1
@@ -13,8 +13,8 @@ rule calibration:
         runtime=growing(10),
     params:
         n_draws=40,
-        source=source("calibration"),
+        source=source("population"),
     message:
         "Hold the shape models against measured people"
     script:
-        "../scripts/calibration.py"
+        "../scripts/population.py"
