@@ -56,7 +56,7 @@ def test_script_is_thin(script):
     text = script.read_text()
     assert "def main(input, output, params, log)" in text
     assert 'if "snakemake" in globals():' in text
-    assert len(text.splitlines()) <= 75
+    assert len(text.splitlines()) <= 30
 
 
 def test_cohort_script_does_not_depend_on_the_size_of_the_cohort(tmp_path):
