@@ -51,10 +51,10 @@ def check_atlases(plan: Plan, embedded: Path = EMBEDDED) -> None:
         if not path.is_file():
             cure = f"restore it with git, or run python tools/build_{name}_atlas.py"
             raise BadInput(f"{path}: the {name} atlas is missing; {cure}")
-    for key, path in plan.atlases.items():
-        if not Path(path).is_file():
+    for key, file in plan.atlases.items():
+        if not Path(file).is_file():
             raise BadInput(
-                f"config: anatomy.{key}: {path}: no such file; `einthoven fetch` makes it"
+                f"config: anatomy.{key}: {file}: no such file; `einthoven fetch` makes it"
             )
 
 
