@@ -1,7 +1,7 @@
 """Tetrahedra of a patient: mesh.npz."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -52,14 +52,13 @@ class TetMesh(Stage):
     ) -> Self:
         """As for all stages; the heart's numbers follow from the tags where they are not given."""
         quality = {k: v for k, v in attrs.items() if "quality_" in k}
-        if "n_heart_cells" not in attrs and {"cells", "cell_tags"} <= set(arrays):
-            muscle = arrays["cells"][arrays["cell_tags"] == Tissue.MYOCARDIUM]
-            counts = {
-                "n_heart_nodes": int(muscle.max(initial=-1)) + 1,
-                "n_heart_cells": len(muscle),
-            }
-            attrs = {**attrs, **counts}
-        return super().of(arrays, {**attrs, "quality": quality}, where)
+        uncounted = {"n_heart_nodes": -1, "n_heart_cells": -1}
+        mesh = super().of(arrays, {**uncounted, **attrs, "quality": quality}, where)
+        if mesh.n_heart_cells >= 0:
+            return mesh
+        muscle = mesh.cells[mesh.cell_tags == Tissue.MYOCARDIUM]
+        n_nodes = int(muscle.max(initial=-1)) + 1
+        return replace(mesh, n_heart_nodes=n_nodes, n_heart_cells=len(muscle))
 
     @cached_property
     def surfaces(self) -> Surfaces:
