@@ -2,47 +2,39 @@
 
 from pathlib import Path
 
-from einthoven.config.models import Leadfield
-from einthoven.core.files import load_arrays
-from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
-from einthoven.encoders.deepsdf.out_of_distribution import OutOfDistributionCheck
+from einthoven.config.models import Ecg, Leadfield
 from einthoven.encoders.imported_code import with_imported_codes
-from einthoven.encoders.surfaces import stage_file_surfaces
 from einthoven.encoders.train import load_encoder
-from einthoven.leadfield.conductivity import intracellular
-from einthoven.prediction.held_out import predict_patient
+from einthoven.patient.patient import Patient
+from einthoven.prediction.new_patient import read_code
+from einthoven.prediction.predictor import Predictor, with_ecg
 from einthoven.run.job import run
 from einthoven.surrogate.ensemble import Surrogate
 from einthoven.training.machine import Machine
 
-
-def check_of(codes):
-    """The check beside the code of an imported patient."""
-    if not codes:
-        return None
-    return OutOfDistributionCheck.from_json(load_arrays(codes[0]).attrs["out_of_distribution"])
+STAGES = ("anatomy", "mesh", "fibers", "field", "activation")
 
 
 def main(input, output, params, log):
-    ecg = load_arrays(input.ecg, ["time", "scenario"])
-    f0 = load_arrays(input.fibers, ["f0"])["f0"]
-    patient = Path(input.mesh).parent
-    surfaces = stage_file_surfaces(patient.parent)
-    encoder = load_encoder(params.encoder, Path(input.encoder).parent, surfaces)
-    predict_patient(
-        Surrogate.load(input.surrogate, params.model, *input.uncertainty),
-        with_imported_codes(encoder, input.codes),
-        params.model,
-        patient,
-        output[0],
-        activation=dict(zip(map(str, ecg["scenario"]), input.activation, strict=True)),
-        sigma_i=intracellular(f0, Leadfield.model_validate(params.conductivity)),
-        time=ecg["time"],
-        template=template(ECG_STEP_MS),
-        n_threads=Machine.from_environment().n_threads,
-        check=check_of(input.codes),
+    stages = {stage: getattr(input, stage) for stage in STAGES}
+    patient = Patient.of_files(**stages)
+    folder, surfaces = Path(input.encoder).parent, patient.anatomy.surfaces
+    encoder = load_encoder(params.encoder, folder, lambda name: surfaces)
+    encoder = with_imported_codes(encoder, input.codes)
+    predictor = Predictor(
+        encoder, Surrogate.load(input.surrogate, params.model, *input.uncertainty)
     )
-    log.info("%s: predicted with %s", ecg.attrs["patient"], params.model)
+    geometry, machine = encoder.geometry(patient.name), Machine.from_environment()
+    found = predictor.predict(patient, geometry, patient.field.electrodes, machine)
+    for codes in input.codes:
+        found = predictor.checked(found, read_code(codes)[1])
+    config, leadfield = (
+        Ecg.model_validate(params.section),
+        Leadfield.model_validate(params.conductivity),
+    )
+    activations = [patient.activation(scenario) for scenario in config.scenarios]
+    with_ecg(found, patient, activations, config, leadfield).save(output[0])
+    log.info("%s: predicted with %s", patient.name, params.model)
 
 
 if "snakemake" in globals():

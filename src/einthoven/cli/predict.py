@@ -21,6 +21,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--grid", metavar="N", type=natural, default=100,
                          help="number of electrodes of the grid; default: %(default)s")  # fmt: skip
     command.add_argument("--model", metavar="FOLDER", help="default: the shipped model")
+    command.add_argument("--code", metavar="FILE", type=Path,
+                         help="that `einthoven encode` wrote; default: found here")  # fmt: skip
     command.add_argument("--threads", metavar="N", type=positive_int, default=1)
     command.add_argument("--fast", action="store_true", help="layers in bfloat16: less than 0.1 "
                          "degree off; half the time on processors that multiply it")  # fmt: skip
@@ -28,17 +30,21 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write prediction.npz, out_of_distribution.json and pictures; print the check."""
-    from einthoven.prediction.apply import draw_prediction, predict_body
-    from einthoven.prediction.body import read_body
+    from einthoven.prediction.new_patient import predict_new, write_prediction
+    from einthoven.prediction.prepare import chosen_electrodes, prepared
     from einthoven.prediction.pretrained import SHIPPED, Pretrained
+    from einthoven.training.machine import Machine
 
     model, to = Pretrained.load(arguments.model or SHIPPED), arguments.to
-    body = read_body(arguments.source, arguments.patient, to, model.config,
-                     electrodes=arguments.electrodes, n_grid=arguments.grid)  # fmt: skip
-    checked = predict_body(model, body, to, arguments.threads, arguments.fast)
-    draw_prediction(body, to)
-    for key, value in checked.values.items():
-        print(f"  {key:18s} {value:6.2f}  limit {checked.limits[key]:6.2f}")
-    words = "in distribution" if checked.in_distribution else "OUT OF DISTRIBUTION"
-    scenarios = ", ".join(body.activation) or "none: no activation_*.npz beside the anatomy"
-    print(f"{body.name}: {words}; {len(body.electrodes)} electrodes, ECG of {scenarios}; {to}")
+    patient = prepared(arguments.source, to, model.config, arguments.patient)
+    electrodes = chosen_electrodes(patient.anatomy, arguments.grid, arguments.electrodes)
+    machine = Machine(n_threads=arguments.threads)
+    found = predict_new(model, patient, electrodes, arguments.code, machine, arguments.fast)
+    write_prediction(found, patient, to)
+    check = found.out_of_distribution or {}
+    for key, value in check["values"].items():
+        print(f"  {key:18s} {value:6.2f}  limit {check['limits'][key]:6.2f}")
+    words = "in distribution" if check["in_distribution"] else "OUT OF DISTRIBUTION"
+    none = "none: no activation_*.npz beside the anatomy"
+    scenarios = none if found.scenarios is None else ", ".join(found.scenarios)
+    print(f"{patient.name}: {words}; {len(electrodes.names)} electrodes, ECG of {scenarios}; {to}")

@@ -1,8 +1,9 @@
 """What a surrogate needs from an encoder: a code per patient, and distances to its surfaces."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -72,6 +73,20 @@ class Latents:
         return cls(patient, split, arrays["latent"])
 
 
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """An anatomy as a surrogate sees it.
+
+    Attributes:
+        latent: [latent] its code.
+        distances: points [point, 3] mm, patient frame -> signed distances [point, surface] mm and
+            their gradients [point, surface, 3].
+    """
+
+    latent: np.ndarray
+    distances: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
 class Encoder(ABC):
     """Codes and signed distances of anatomies, in mm and in the patient frame."""
 
@@ -118,6 +133,14 @@ class Encoder(ABC):
     def latent(self, patient: str) -> np.ndarray:
         """Code of a patient: [latent] float32."""
         return self.latents.of(patient)
+
+    def geometry(self, patient: str) -> Geometry:
+        """Code and surfaces of a patient.
+
+        Raises:
+            BadInput: it has no code.
+        """
+        return Geometry(self.latent(patient), partial(self.signed_distances_and_gradients, patient))
 
     @abstractmethod
     def signed_distances(self, patient: str, points: np.ndarray) -> np.ndarray:

@@ -15,14 +15,15 @@ from einthoven.evaluation.patient import (
     ANGLE_LEVELS,
     MAGNITUDE_LEVELS,
     PatientErrors,
-    Prediction,
     Reference,
+    load_prediction,
     patient_errors,
 )
 from einthoven.evaluation.tables import method_row
 from einthoven.leadfield.pseudo import pseudo_lead_field_grad
 from einthoven.patient.patient import Patient
 from einthoven.patient.samples import FieldSamples
+from einthoven.prediction.prediction import Prediction
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,6 @@ class PseudoLeadField:
                 field_grad=gain * body,
                 ecg=gain * reference.ecg_pseudo,
                 potential=gain * reference.potential_pseudo,
-                seconds={},
             )
             for name, gain in (("pseudo", 1.0), ("pseudo-scaled", self.gain))
         }
@@ -159,7 +159,7 @@ def errors_of_methods(
         try:
             if reference.name not in files:
                 raise BadInput("no prediction")
-            prediction = Prediction.load(files[reference.name], reference)
+            prediction = load_prediction(files[reference.name], reference)
             found[method] = (patient_errors(reference, prediction), prediction)
         except BadInput as problem:
             logger.warning("%s, %s: left out: %s", method, reference.name, problem)

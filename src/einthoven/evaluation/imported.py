@@ -39,8 +39,8 @@ def imported_rows(
         found, problems = errors_of_methods(reference, predictions, pseudo)
         rows[patient.name] = {method: errors.values for method, (errors, _) in found.items()}
         for method, (_, prediction) in found.items():
-            if prediction.ood_check:
-                checks.setdefault(patient.name, {})[method] = prediction.ood_check
+            if prediction.out_of_distribution:
+                checks.setdefault(patient.name, {})[method] = prediction.out_of_distribution
         if problems:
             missing[patient.name] = problems
     return {"patients": rows, "missing": missing, "out_of_distribution": checks,

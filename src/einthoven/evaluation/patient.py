@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from einthoven.core.errors import BadInput, StepFailed
-from einthoven.core.files import load_arrays
 from einthoven.core.names import PRECORDIAL_ELECTRODES
 from einthoven.core.tags import Tissue
 from einthoven.ecg.intervals import qrs_amplitude, qrs_duration
@@ -15,6 +14,7 @@ from einthoven.metrics import fields as metrics
 from einthoven.metrics import reliability
 from einthoven.metrics.bounds import Bound, activation_bound
 from einthoven.patient.patient import Patient
+from einthoven.prediction.prediction import Prediction
 
 HEART_MARGIN_MM = 10.0
 ANGLE_LEVELS = np.linspace(0.0, 60.0, 601)
@@ -97,40 +97,18 @@ def _needed(patient: Patient, name: str) -> np.ndarray:
     return values
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """What a method says about the same patient, at the same points and times."""
+def load_prediction(path: str | Path, reference: Reference) -> Prediction:
+    """A prediction of the same electrodes and scenarios as the reference.
 
-    heart_grad: np.ndarray
-    field_grad: np.ndarray
-    ecg: np.ndarray
-    potential: np.ndarray
-    seconds: dict[str, float]
-    """Keys that begin with seconds_; empty where nothing was timed."""
-    heart_sd_deg: np.ndarray | None = None
-    """[electrode, heart cell] stated by an ensemble."""
-    n_members: int = 1
-    ood_check: dict[str, Any] | None = None
-    """Of an imported patient: `OutOfDistributionCheck` as JSON."""
-
-    @classmethod
-    def load(cls, path: str | Path, reference: Reference) -> Self:
-        """Read what `predict_patient` wrote.
-
-        Raises:
-            BadInput: missing, broken, or of other electrodes or scenarios.
-        """
-        names = ["heart_grad", "field_grad", "ecg", "electrode_potential"]
-        arrays = load_arrays(path, names)
-        for key, want in (("electrode_names", reference.electrode_names),
-                          ("scenario", reference.scenarios)):  # fmt: skip
-            if [str(value) for value in arrays[key]] != want:
-                raise BadInput(f"{path}: other {key} than the reference; predict again")
-        seconds = {k: float(v) for k, v in arrays.attrs.items() if k.startswith("seconds_")}
-        heart_grad, field_grad, ecg, potential = (arrays[name] for name in names)
-        return cls(heart_grad, field_grad, ecg, potential, seconds, arrays.get("heart_sd_deg"),
-                   arrays.attrs.get("n_members", 1),
-                   arrays.attrs.get("out_of_distribution"))  # fmt: skip
+    Raises:
+        BadInput: missing, broken, or of other electrodes or scenarios.
+    """
+    found = Prediction.load(path)
+    for key, want in (("electrode_names", reference.electrode_names),
+                      ("scenarios", reference.scenarios)):  # fmt: skip
+        if [str(value) for value in found.needed(key)] != want:
+            raise BadInput(f"{path}: other {key} than the reference; predict again")
+    return found
 
 
 @dataclass(frozen=True)
@@ -155,11 +133,12 @@ def patient_errors(reference: Reference, predicted: Prediction) -> PatientErrors
     Raises:
         BadInput: shapes differ or a value is not finite.
     """
+    field_grad = predicted.needed("field_grad")
     heart = metrics.angular_error_deg(predicted.heart_grad, reference.heart_grad)
-    body = metrics.angular_error_deg(predicted.field_grad, reference.field_grad)
+    body = metrics.angular_error_deg(field_grad, reference.field_grad)
     size = metrics.magnitude_error(predicted.heart_grad, reference.heart_grad)
     size_rel = metrics.magnitude_error_rel(predicted.heart_grad, reference.heart_grad)
-    body_rel = metrics.magnitude_error_rel(predicted.field_grad, reference.field_grad)
+    body_rel = metrics.magnitude_error_rel(field_grad, reference.field_grad)
     near = reference.near_heart
     chest = [i for i, n in enumerate(reference.electrode_names) if n in PRECORDIAL_ELECTRODES]
     values = {
@@ -169,7 +148,7 @@ def patient_errors(reference: Reference, predicted: Prediction) -> PatientErrors
         "angular_error_torso_deg": body.mean(),
         "magnitude_error_kohm_per_mm": size.mean(),
         "magnitude_error_rel": size_rel.mean(),
-        **_ecg_errors(predicted.ecg, reference),
+        **_ecg_errors(predicted.needed("ecg"), reference),
         "bound_sharpness_max": _bound(reference, predicted).sharpness.max(),
         **predicted.seconds,
     }
@@ -200,7 +179,7 @@ def _bound(reference: Reference, predicted: Prediction) -> Bound:
         reference.source_energy,
         reference.volume,
         predicted.heart_grad - reference.heart_grad,
-        predicted.potential - reference.potential,
+        predicted.needed("potential") - reference.potential,
         float(reference.time[1] - reference.time[0]),
     )
     if not bound.holds.all():

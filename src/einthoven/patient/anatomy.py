@@ -18,6 +18,17 @@ class Electrodes(NamedTuple):
     points: np.ndarray
 
 
+class Pose(NamedTuple):
+    """Where the heart is in the torso."""
+
+    heart_rotation: np.ndarray
+    """[3, 3]: patient = rotation @ heart + origin."""
+    heart_origin: np.ndarray
+    """[3] mm."""
+    torso_box: np.ndarray
+    """[2, 3] mm, minimum and maximum of the skin."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Anatomy(Stage):
     """A body in the patient frame, mm.
@@ -70,6 +81,11 @@ class Anatomy(Stage):
     def skin(self) -> np.ndarray:
         """Triangles of the skin: [face, 3]."""
         return self.surfaces.tagged(Surface.SKIN)
+
+    @property
+    def pose(self) -> Pose:
+        """The heart's frame and the torso's box."""
+        return Pose(self.heart_rotation, self.heart_origin, self.torso_box)
 
     def electrodes(self, first: int, last: int) -> Electrodes:
         """The electrodes at sites number `first` to one before `last`."""

@@ -117,6 +117,13 @@ class Patient:
         found |= {"activations": activations} if activations else {}
         return cls(stages[0].patient, {key: partial(_same, s) for key, s in found.items()})
 
+    def with_stages(self, *stages: Stage) -> Self:
+        """The same patient with further stages, or others, in memory."""
+        more = type(self).of(*stages)
+        merged = type(self)(self.name, {**self._stages, **more._stages}, self.where)
+        merged._read = {k: v for k, v in self._read.items() if k not in more._stages}
+        return merged
+
     @classmethod
     def _of_store(cls, path: Path) -> Self:
         name = name_in(path)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from einthoven.patient.anatomy import Electrodes
 from einthoven.patient.stage import Stage
 
 
@@ -46,3 +47,8 @@ class FieldSamples(Stage):
     field_grad: np.ndarray
     electrode_names: np.ndarray
     electrode_points: np.ndarray
+
+    @property
+    def electrodes(self) -> Electrodes:
+        """Names and points."""
+        return Electrodes(self.electrode_names, self.electrode_points)

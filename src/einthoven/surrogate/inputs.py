@@ -9,7 +9,8 @@ from torch import Tensor
 
 from einthoven.core.check import finite, shape
 from einthoven.core.errors import BadInput
-from einthoven.encoders.base import Encoder
+from einthoven.encoders.base import Geometry
+from einthoven.patient.anatomy import Pose
 
 FIELD_NAMES = ("points", "fiber", "electrode_points", "heart_rotation", "heart_origin", "torso_box")
 
@@ -77,46 +78,38 @@ class Inputs(NamedTuple):
 
 
 def patient_inputs(
-    encoder: Encoder,
-    patient: str,
+    geometry: Geometry,
+    pose: Pose,
     points: np.ndarray,
     fiber: np.ndarray,
     electrode_points: np.ndarray,
-    heart_rotation: np.ndarray,
-    heart_origin: np.ndarray,
-    torso_box: np.ndarray,
 ) -> Inputs:
     """Assemble a patient's inputs once: decode the geometry at its points and electrodes.
 
     Args:
-        encoder: gives the code and the signed distances.
-        patient: name.
+        geometry: code and signed distances, of a virtual or an imported patient.
+        pose: where the heart is.
         points: [point, 3] mm.
         fiber: [point, 3], zero outside the myocardium.
         electrode_points: [electrode, 3] mm.
-        heart_rotation: [3, 3].
-        heart_origin: [3] mm.
-        torso_box: [2, 3] mm.
 
     Raises:
         BadInput: shapes do not fit, a value is not finite, a rotation or a box is not one.
     """
-    arrays = (points, fiber, electrode_points, heart_rotation, heart_origin, torso_box)
+    arrays = (points, fiber, electrode_points, *pose)
     sizes = ((None, 3), (len(points), 3), (None, 3), (3, 3), (3,), (2, 3))
     for name, array, size in zip(FIELD_NAMES, arrays, sizes, strict=True):
-        finite(f"{patient}: {name}", shape(f"{patient}: {name}", array, size))
-    if np.abs(heart_rotation @ np.transpose(heart_rotation) - np.eye(3)).max() > 1e-3:
-        raise BadInput(f"{patient}: heart_rotation is not orthogonal")
-    if np.any(np.subtract(torso_box[1], torso_box[0]) <= 0):
-        raise BadInput(f"{patient}: torso_box has no extent; rows are minimum, then maximum")
-    latent = encoder.latent(patient)
-    distance, normal = encoder.signed_distances_and_gradients(patient, points)
-    skin = encoder.signed_distances_and_gradients(patient, electrode_points)[1][:, 0]
+        finite(name, shape(name, array, size))
+    if np.abs(pose.heart_rotation @ np.transpose(pose.heart_rotation) - np.eye(3)).max() > 1e-3:
+        raise BadInput("heart_rotation is not orthogonal")
+    if np.any(np.subtract(pose.torso_box[1], pose.torso_box[0]) <= 0):
+        raise BadInput("torso_box has no extent; rows are minimum, then maximum")
+    distance, normal = geometry.distances(points)
+    skin = geometry.distances(electrode_points)[1][:, 0]
     skin = skin / np.maximum(np.linalg.norm(skin, axis=1, keepdims=True), 1e-6)
-    ordered = (points, fiber, distance, normal, electrode_points, skin, latent,
-               heart_rotation, heart_origin, torso_box)  # fmt: skip
+    ordered = (points, fiber, distance, normal, electrode_points, skin, geometry.latent, *pose)
     tensors = (torch.as_tensor(np.ascontiguousarray(a, dtype=np.float32)) for a in ordered)
     inputs = Inputs(*tensors)
     for name, tensor in zip(Inputs._fields, inputs, strict=True):
-        finite(f"{patient}: {name}", tensor.numpy())
+        finite(name, tensor.numpy())
     return inputs

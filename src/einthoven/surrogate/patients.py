@@ -17,6 +17,7 @@ from einthoven.core.errors import BadInput
 from einthoven.core.tags import Tissue
 from einthoven.dataset.store import open_store
 from einthoven.encoders.base import Encoder
+from einthoven.patient.anatomy import Pose
 from einthoven.surrogate.inputs import Inputs, patient_inputs
 from einthoven.training.tensors import arrays_sha256, load_mapped, save_model, source_sha256
 
@@ -139,8 +140,8 @@ class Patients:
         with zipfile.ZipFile(self.path) as archive, open_store(self.path) as root:
             sums = np.array([member.CRC for member in archive.infolist()])
             probe = np.asarray(array_of(root, "electrode/electrode_points")[self.rows[position]])
-        answer = self.encoder.signed_distances_and_gradients(name, probe)
-        made_of = arrays_sha256(sums, self.encoder.latent(name), *answer)
+        geometry = self.encoder.geometry(name)
+        made_of = arrays_sha256(sums, geometry.latent, *geometry.distances(probe))
         return f"{made_of} {source_sha256(str(__package__))}"
 
     def _read(self, position: int) -> Sample:
@@ -152,9 +153,12 @@ class Patients:
                     for k in ("heart_rotation", "heart_origin", "torso_box")}  # fmt: skip
             electrodes = np.asarray(array_of(root, "electrode/electrode_points")[row])
         points = field["points"]
-        inputs = patient_inputs(
-            self.encoder, name, points, field["fiber"], electrode_points=electrodes, **pose
-        )
+        try:
+            inputs = patient_inputs(
+                self.encoder.geometry(name), Pose(**pose), points, field["fiber"], electrodes
+            )
+        except BadInput as error:
+            raise BadInput(f"{name}: {error}") from error
         grad = shape(f"{name}: field_grad", field["grad"], (len(electrodes), len(points), 3))
         inside = field["tissue"] == Tissue.MYOCARDIUM
         if not inside.any() or inside.all():

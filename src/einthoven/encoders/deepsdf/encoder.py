@@ -1,6 +1,7 @@
 """A trained DeepSDF auto-decoder: codes, distances, and codes for new shapes."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -14,7 +15,7 @@ from einthoven.core import check
 from einthoven.core.files import write_json
 from einthoven.core.log import logger
 from einthoven.core.tags import SDF_SURFACES
-from einthoven.encoders.base import MODEL_FILE, Encoder, Latents
+from einthoven.encoders.base import MODEL_FILE, Encoder, Geometry, Latents
 from einthoven.encoders.deepsdf.branches import CHUNK, new_decoder
 from einthoven.encoders.deepsdf.cohort import Samples, SdfCohort, joined, read_shapes
 from einthoven.encoders.deepsdf.decoder import SurfaceDecoder
@@ -74,6 +75,10 @@ class DeepSdfEncoder(Encoder):
         with torch.no_grad():
             parts = [self.decoder(x, z)[0] for x, z in _blocks(points, latent, CHUNK)]
         return torch.cat(parts).numpy()
+
+    def geometry_of(self, latent: np.ndarray) -> Geometry:
+        """The anatomy that any code stands for."""
+        return Geometry(latent, partial(self.decode_with_gradients, latent))
 
     def decode_with_gradients(
         self, latent: np.ndarray, points: np.ndarray

@@ -1,0 +1,146 @@
+"""One predictor for all patients, virtual or imported: lead fields, their SD, ECGs."""
+
+import time as clock
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from einthoven.config.models import Ecg, Leadfield
+from einthoven.ecg.simulate import simulate_ecg
+from einthoven.encoders.base import Encoder, Geometry
+from einthoven.encoders.deepsdf.out_of_distribution import OutOfDistributionCheck
+from einthoven.patient.activation import Activation
+from einthoven.patient.anatomy import Electrodes
+from einthoven.patient.leadfields import LeadFieldGradients
+from einthoven.patient.patient import Patient
+from einthoven.prediction.prediction import Prediction
+from einthoven.surrogate.ensemble import Surrogate
+from einthoven.surrogate.inputs import Inputs, patient_inputs
+from einthoven.training.machine import ONE_CORE, Machine
+from einthoven.training.precision import bfloat16_layers
+from einthoven.training.task import torch_threads
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A trained pair.
+
+    Attributes:
+        encoder: which made the geometries that are given.
+        surrogate: one network or an ensemble, which also states its uncertainty.
+    """
+
+    encoder: Encoder
+    surrogate: Surrogate
+
+    def predict(
+        self,
+        patient: Patient,
+        geometry: Geometry,
+        electrodes: Electrodes,
+        machine: Machine = ONE_CORE,
+        fast: bool = False,
+    ) -> Prediction:
+        """Gradients in the heart for all electrodes, and at the field samples if there are any.
+
+        `seconds_per_lead` shares one evaluation for all electrodes among them;
+        `seconds_single_lead` is one electrode alone (batch size 1 of Dokuchaev 2026). Both hold
+        the decoding of the geometry, `seconds_inputs`, which does not depend on the electrodes.
+
+        Args:
+            patient: with anatomy, mesh and fibres.
+            geometry: its code and surfaces.
+            electrodes: on the skin.
+            machine: its threads are also those of the timing.
+            fast: layers compute in bfloat16.
+
+        Raises:
+            BadInput: shapes do not fit, or values are not finite.
+        """
+        heart = patient.heart
+        with torch_threads(machine.n_threads), bfloat16_layers(fast):
+            start = clock.perf_counter()
+            inputs = self._inputs(
+                patient, geometry, heart.centroids, patient.fibers.f0, electrodes.points
+            )
+            ready = clock.perf_counter()
+            self.surrogate.predict(inputs.at(slice(0, 64)))  # buffers and thread pools exist now
+            begin = clock.perf_counter()
+            grad, sd = self.surrogate.predict(inputs)
+            end = clock.perf_counter()
+            self.surrogate.predict(inputs.seen_from(slice(0, 1)))
+            single = clock.perf_counter() - end
+            field_grad = self._at_field_samples(patient, geometry) if patient.has("field") else None
+        seconds = {
+            "seconds_inputs": ready - start,
+            "seconds_network": end - begin,
+            "seconds_per_lead": (ready - start + end - begin) / len(grad),
+            "seconds_single_lead": ready - start + single,
+        }
+        about = {
+            "patient": patient.name,
+            "encoder": self.encoder.name,
+            "model": self.surrogate.networks[0].name,
+            "n_points": len(heart.cells),
+            "threads": machine.n_threads,
+        }
+        return Prediction(
+            heart_grad=grad,
+            field_grad=field_grad,
+            electrode_names=np.asarray(electrodes.names),
+            electrode_points=electrodes.points,
+            heart_sd_deg=sd,
+            latent=geometry.latent,
+            seconds=seconds,
+            n_members=len(self.surrogate.networks),
+            about=about,
+        )
+
+    def checked(self, prediction: Prediction, check: OutOfDistributionCheck) -> Prediction:
+        """The prediction with the check of its code, and of the ensemble's SD if it has one."""
+        if prediction.heart_sd_deg is not None:
+            sd = float(prediction.heart_sd_deg.mean())
+            check = check.with_sd(sd, self.surrogate.usual_sd_deg)
+        return replace(prediction, out_of_distribution=check.to_json())
+
+    def _inputs(
+        self,
+        patient: Patient,
+        geometry: Geometry,
+        points: np.ndarray,
+        fiber: np.ndarray,
+        electrode_points: np.ndarray,
+    ) -> Inputs:
+        pose = patient.anatomy.pose
+        return patient_inputs(geometry, pose, points, fiber, electrode_points)
+
+    def _at_field_samples(self, patient: Patient, geometry: Geometry) -> np.ndarray:
+        field = patient.field
+        inputs = self._inputs(
+            patient, geometry, field.field_points, field.field_fiber, field.electrode_points
+        )
+        return self.surrogate.predict(inputs)[0]
+
+
+def with_ecg(
+    prediction: Prediction,
+    patient: Patient,
+    activations: Sequence[Activation],
+    config: Ecg,
+    leadfield: Leadfield,
+) -> Prediction:
+    """The prediction with the ECGs that follow from its gradients; arguments of `simulate_ecg`."""
+    gradients = LeadFieldGradients(
+        prediction.needed("electrode_names"),
+        prediction.needed("electrode_points"),
+        prediction.heart_grad,
+    )
+    ecg = simulate_ecg(patient, gradients, activations, config, leadfield)
+    return replace(
+        prediction,
+        potential=ecg.electrode_potential,
+        ecg=ecg.ecg,
+        scenarios=ecg.scenario,
+        time=ecg.time,
+    )
