@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from einthoven.core.files import write_json
-from einthoven.encoders.surfaces import stage_file_surfaces
+from einthoven.encoders.surfaces import surfaces_of_files
 from einthoven.encoders.train import load_encoder
 from einthoven.run.job import run
 from einthoven.surrogate.networks import network_class
@@ -12,8 +12,8 @@ from einthoven.training.machine import Machine
 
 
 def main(input, output, params, log):
-    patients, folder = Path(input.anatomies[0]).parents[1], Path(input.encoder).parent
-    encoder = load_encoder(params.encoder, folder, stage_file_surfaces(patients))
+    folder = Path(input.encoder).parent
+    encoder = load_encoder(params.encoder, folder, surfaces_of_files(input.anatomies))
     config = network_class(params.model).config_class.model_validate(params.section)
     machine = Machine.from_environment()
     best = search_surrogate(params.model, config, encoder, input.store, params.n_trials, machine)

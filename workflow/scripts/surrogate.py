@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from einthoven.encoders.surfaces import stage_file_surfaces
+from einthoven.encoders.surfaces import surfaces_of_files
 from einthoven.encoders.train import load_encoder
 from einthoven.run.job import run
 from einthoven.surrogate.networks import network_class
@@ -11,11 +11,11 @@ from einthoven.training.machine import Machine
 
 
 def main(input, output, params, log):
-    patients, folder = Path(input.anatomies[0]).parents[1], Path(input.encoder).parent
+    folder = Path(input.encoder).parent
     curve = train_surrogate(
         params.model,
         network_class(params.model).config_class.model_validate(params.section),
-        load_encoder(params.encoder, folder, stage_file_surfaces(patients)),
+        load_encoder(params.encoder, folder, surfaces_of_files(input.anatomies)),
         input.store,
         Path(output.model).parent,
         Machine.from_environment(),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from einthoven.core.files import write_json
-from einthoven.encoders.surfaces import stage_file_surfaces
+from einthoven.encoders.surfaces import surfaces_of_files
 from einthoven.encoders.train import load_encoder
 from einthoven.run.job import run
 from einthoven.surrogate.calibration import calibrate
@@ -12,8 +12,8 @@ from einthoven.surrogate.patients import Patients
 
 
 def main(input, output, params, log):
-    patients, folder = Path(input.anatomies[0]).parents[1], Path(input.encoder).parent
-    encoder = load_encoder(params.encoder, folder, stage_file_surfaces(patients))
+    folder = Path(input.encoder).parent
+    encoder = load_encoder(params.encoder, folder, surfaces_of_files(input.anatomies))
     surrogate = Surrogate.load(input.surrogate, params.model)
     found = calibrate(surrogate, Patients(input.store, encoder, "val"))
     write_json(output[0], found)

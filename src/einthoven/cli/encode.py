@@ -22,10 +22,10 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Write the code; print its residuals and whether the shape is in distribution."""
     from einthoven.core.errors import BadInput
-    from einthoven.core.files import load_arrays
     from einthoven.core.tags import SDF_SURFACES
     from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
     from einthoven.encoders.deepsdf.from_points import SurfacePoints
+    from einthoven.patient.anatomy import Anatomy
     from einthoven.prediction.encode import encode_points, encode_surfaces, outward_surfaces
     from einthoven.prediction.pretrained import SHIPPED
     from einthoven.publish.vtk import save_surface
@@ -35,8 +35,7 @@ def run(arguments: argparse.Namespace) -> None:
     if file.suffix == ".npz":
         if arguments.free_origin:
             raise BadInput(f"{file}: surfaces know their frame; --free-origin is for points")
-        anatomy = load_arrays(file, ("points", "faces", "face_tags"))
-        encoded = encode_surfaces(encoder, folder, anatomy)
+        encoded = encode_surfaces(encoder, folder, Anatomy.load(file).surfaces)
     else:
         given = SurfacePoints.read(file)
         encoded = encode_points(encoder, folder, given, arguments.noise_mm, arguments.free_origin)

@@ -14,9 +14,10 @@ from einthoven.core import check
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.seeds import generator
 from einthoven.core.tags import SDF_SURFACES
-from einthoven.encoders.surfaces import Surfaces
 from einthoven.geometry.closest import TriangleTree
 from einthoven.geometry.sampling import points_on_surface
+from einthoven.geometry.signed_distance import surface_distance
+from einthoven.geometry.surfaces import Surfaces
 
 DistanceFunction = Callable[[np.ndarray], np.ndarray]
 """points [point, 3] mm -> signed distances [point, surface] mm."""
@@ -138,7 +139,7 @@ def reconstruction_chamfer(
         for name in names:
             predicted = values[:, SDF_SURFACES.index(name)]
             surface = truth.closed(name)
-            true = truth.signed_distance(name, points)
+            true = surface_distance(truth.points, truth.union(name), points)
             result[name] = {
                 "interior_mm": interior_chamfer(points, predicted, true),
                 "surface_mm": surface_chamfer(grid.contour(predicted), surface),

@@ -18,6 +18,8 @@ from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.encoders.base import IMPORTED_SPLIT, MODEL_FILE, Encoder, Latents
 from einthoven.encoders.surfaces import SurfaceProvider
+from einthoven.geometry.signed_distance import signed_distances, signed_distances_and_gradients
+from einthoven.geometry.surfaces import Surfaces
 from einthoven.training.machine import Machine
 from einthoven.training.tensors import arrays_sha256, load_model, save_model
 
@@ -36,23 +38,23 @@ class PcaEncoder(Encoder):
             raise BadInput("split: no training patient")
         self.latents, self.surfaces = latents, surfaces
 
-    def _surfaces(self, patient: str):
+    def _surfaces(self, patient: str) -> Surfaces:
         if self.surfaces is None:
             raise BadInput(
                 "pca encoder: has no surfaces for signed distances; load it with "
-                "surfaces=stage_file_surfaces(folder) or patient_store_surfaces(folder)"
+                "surfaces=surfaces_of_files(paths) or patient_store_surfaces(folder)"
             )
         return self.surfaces(patient)
 
     def signed_distances(self, patient: str, points: np.ndarray) -> np.ndarray:
         """Exact distances to the patient's surfaces: [point, surface] mm."""
-        return self._surfaces(patient).signed_distances(points)
+        return signed_distances(self._surfaces(patient), points)
 
     def signed_distances_and_gradients(
         self, patient: str, points: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Exact distances [point, surface] mm and unit gradients [point, surface, 3]."""
-        return self._surfaces(patient).signed_distances_and_gradients(points)
+        return signed_distances_and_gradients(self._surfaces(patient), points)
 
     def save(self, folder: str | Path) -> None:
         """Write the codes, and their training mean and SD as the model."""

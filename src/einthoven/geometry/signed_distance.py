@@ -9,10 +9,11 @@ import numpy as np
 from einthoven.core.check import finite, shape
 from einthoven.core.errors import BadInput
 from einthoven.core.seeds import generator
-from einthoven.core.tags import CLOSED_SURFACES, SDF_SURFACES
+from einthoven.core.tags import SDF_SURFACES
 from einthoven.geometry.closest import EDGE_AB, INSIDE, Closest, TriangleTree
 from einthoven.geometry.sampling import points_on_surface
 from einthoven.geometry.simplex import triangle_area_vectors
+from einthoven.geometry.surfaces import Surfaces, compacted
 
 CLOUD_POINTS = 500_000
 """Surface points for mesh-to-sdf: 1 to 2 mm apart on a torso, which is its error there."""
@@ -93,21 +94,15 @@ def _sums(groups: np.ndarray, vectors: np.ndarray, n_groups: int) -> np.ndarray:
 
 
 def signed_distances(
-    points: np.ndarray,
-    faces: np.ndarray,
-    face_tags: np.ndarray,
-    queries: np.ndarray,
-    backend: str = "einthoven",
+    surfaces: Surfaces, queries: np.ndarray, backend: str = "einthoven"
 ) -> np.ndarray:
     """Signed distances in the order of core.tags.SDF_SURFACES (Dokuchaev 2026, section 2.5).
 
     Args:
-        points: [vertex, 3] mm.
-        faces: [face, 3].
-        face_tags: [face] (Surface).
+        surfaces: of a body.
         queries: [query, 3] mm.
-        backend: 'einthoven' or 'vtk' (exact distance to the triangles; vtk takes ten times as
-            long) or 'mesh-to-sdf' (to a dense cloud of points on them, as in the paper; slow).
+        backend: 'einthoven' or 'vtk' (exact distance to the triangles), or 'mesh-to-sdf' (to a
+            dense cloud of points on them, as in the paper; slow).
 
     Returns:
         [query, 4] mm, negative inside.
@@ -116,13 +111,32 @@ def signed_distances(
         BadInput: NaN, wrong shapes, an unknown backend, or a surface without triangles.
     """
     shape("queries", finite("queries", queries), (None, 3))
-    columns = []
-    for name in SDF_SURFACES:
-        closed = faces[np.isin(face_tags, CLOSED_SURFACES[name])]
-        if len(closed) == 0:
-            raise BadInput(f"face_tags: no triangle belongs to surface {name}")
-        columns.append(surface_distance(points, closed, queries, backend))
-    return np.stack(columns, axis=1)
+    return np.stack(
+        [surface_distance(surfaces.points, surfaces.union(name), queries, backend)
+         for name in SDF_SURFACES], axis=1,
+    )  # fmt: skip
+
+
+def signed_distances_and_gradients(
+    surfaces: Surfaces, queries: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Signed distances and their gradients.
+
+    Args:
+        surfaces: of a body.
+        queries: [query, 3] mm.
+
+    Returns:
+        [query, 4] mm, negative inside, and [query, 4, 3] of length 1.
+
+    Raises:
+        BadInput: NaN, wrong shapes, or a surface without triangles.
+    """
+    checked = shape("queries", finite("queries", queries), (None, 3)).astype(np.float64)
+    pairs = [ClosedSurface(*surfaces.closed(name)).distance_and_gradient(checked)
+             for name in SDF_SURFACES]  # fmt: skip
+    distances, gradients = zip(*pairs)
+    return np.stack(distances, axis=1), np.stack(gradients, axis=1)
 
 
 def surface_distance(
@@ -131,10 +145,8 @@ def surface_distance(
     """Signed distance to one closed surface with outward triangles: [query] mm."""
     if backend not in BACKENDS:
         raise BadInput(f"backend: {backend!r} is none of {', '.join(BACKENDS)}")
-    used, compact = np.unique(faces, return_inverse=True)
-    corners = np.asarray(points, dtype=np.float64)[used]
     return BACKENDS[backend](
-        corners, compact.reshape(-1, 3), np.asarray(queries, dtype=np.float64).reshape(-1, 3)
+        *compacted(points, faces), np.asarray(queries, dtype=np.float64).reshape(-1, 3)
     )
 
 

@@ -1,6 +1,5 @@
 """The code of an anatomy from its surfaces, or from points on some of them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from einthoven.encoders.deepsdf.from_points import SurfacePoints, code_from_poin
 from einthoven.encoders.deepsdf.out_of_distribution import OutOfDistributionCheck, check_code
 from einthoven.encoders.imported_code import imported_code
 from einthoven.geometry.simplex import enclosed_volume
+from einthoven.geometry.surfaces import Surfaces
 from einthoven.samples.sdf import sample_sdf
 
 NEAR_FRACTION, NEAR_MM = 0.8, 10.0
@@ -49,14 +49,14 @@ class EncodedAnatomy:
 
 
 def encode_surfaces(
-    encoder: DeepSdfEncoder, folder: str | Path, anatomy: Mapping[str, np.ndarray]
+    encoder: DeepSdfEncoder, folder: str | Path, surfaces: Surfaces
 ) -> EncodedAnatomy:
     """Code of complete surfaces.
 
     Args:
         encoder: trained.
         folder: of the encoder.
-        anatomy: points [vertex, 3] mm, faces [face, 3], face_tags [face], patient frame.
+        surfaces: of a body, patient frame.
 
     Raises:
         BadInput: a surface is missing or broken.
@@ -64,7 +64,7 @@ def encode_surfaces(
     """
     n_points = encoder.config.infer_points
     samples = sample_sdf(
-        anatomy,
+        surfaces,
         generator(0, "encode"),
         SdfSamples(n_points=n_points, near_fraction=NEAR_FRACTION, near_mm=NEAR_MM),
     )

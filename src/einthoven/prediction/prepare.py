@@ -9,7 +9,6 @@ import numpy as np
 from einthoven.config.models import Config
 from einthoven.core.errors import BadInput
 from einthoven.core.names import STANDARD_ELECTRODES
-from einthoven.core.seeds import generator
 from einthoven.fibers.ldrb import assign_fibers
 from einthoven.imported.anatomy import import_patient
 from einthoven.imported.read import read_points
@@ -21,7 +20,7 @@ from einthoven.patient.fibers import Fibers
 from einthoven.patient.mesh import TetMesh
 from einthoven.patient.patient import Patient
 from einthoven.patient.samples import SdfSamples
-from einthoven.samples.sdf import sample_sdf
+from einthoven.samples.sdf import sdf_samples
 
 
 def prepared(source: Path, to: Path, config: Config, patient: str | None = None) -> Patient:
@@ -100,8 +99,7 @@ def _fibers(patient: Patient, config: Config) -> Fibers:
 
 
 def _sdf(patient: Patient, config: Config) -> SdfSamples:
-    rng = generator(config.sdf_samples.seed, patient.name, "sdf")
-    return sample_sdf(patient.anatomy, rng, config.sdf_samples)
+    return sdf_samples(patient.anatomy, config.sdf_samples)
 
 
 MAKERS: dict[str, Callable[[Patient, Config], Any]] = {

@@ -31,8 +31,6 @@ def field_samples(
     mesh, f0 = patient.mesh, patient.fibers.f0
     cells = sample_cells(mesh, generator(config.seed, patient.name, "field"), config)
     points = mesh.points[mesh.cells[cells]].mean(axis=1).astype(np.float32)
-    body = patient.anatomy
-    distances = signed_distances(body.points, body.faces, body.face_tags, points)
     fiber = np.zeros((len(cells), 3), np.float32)
     fiber[cells < len(f0)] = f0[cells[cells < len(f0)]]
     return FieldSamples(
@@ -40,7 +38,7 @@ def field_samples(
         field_points=points,
         field_cell=cells.astype(np.int32),
         field_tissue=mesh.cell_tags[cells].astype(np.int8),
-        field_sdf=distances.astype(np.float32),
+        field_sdf=signed_distances(patient.anatomy.surfaces, points).astype(np.float32),
         field_fiber=fiber,
         field_grad=lead_fields.gradients_at(mesh, cells, gradient),
         electrode_names=lead_fields.electrode_names,

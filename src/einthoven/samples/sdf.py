@@ -1,19 +1,28 @@
 """Points about the four closed surfaces of a body, with their signed distances."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from einthoven.config.models import SdfSamples
-from einthoven.core.tags import CLOSED_SURFACES, SDF_SURFACES
+from einthoven.config.models import SdfSamples as SdfConfig
+from einthoven.core.seeds import generator
+from einthoven.core.tags import SDF_SURFACES
 from einthoven.geometry.sampling import points_on_surface
 from einthoven.geometry.signed_distance import signed_distances
+from einthoven.geometry.surfaces import Surfaces
+from einthoven.patient.anatomy import Anatomy
+from einthoven.patient.samples import SdfSamples
+
+
+def sdf_samples(anatomy: Anatomy, config: SdfConfig) -> SdfSamples:
+    """A patient's samples, by a generator of the config's seed and the patient's name."""
+    rng = generator(config.seed, anatomy.patient, "sdf")
+    points, sdf = sample_sdf(anatomy.surfaces, rng, config)
+    return SdfSamples(patient=anatomy.patient, sdf_points=points, sdf=sdf)
 
 
 def sample_sdf(
-    anatomy: Mapping[str, np.ndarray],
+    surfaces: Surfaces,
     rng: np.random.Generator,
-    config: SdfSamples,
+    config: SdfConfig,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Points about the four surfaces and all through the torso's box, with their distances.
 
@@ -23,7 +32,7 @@ def sample_sdf(
     `near_mm` so that points outside the body are known as such. Order is shuffled.
 
     Args:
-        anatomy: points, faces, face_tags of anatomy.npz.
+        surfaces: of a body.
         rng: the patient's generator.
         config: how many, where, and by which backend; its seed is in `rng` already.
 
@@ -31,19 +40,17 @@ def sample_sdf(
         sdf_points [sample, 3] float32 mm and sdf [sample, 4] float32 mm, the distances of
         the points as stored.
     """
-    points, faces, face_tags = anatomy["points"], anatomy["faces"], anatomy["face_tags"]
     near_mm, n_near = config.near_mm, int(round(config.near_fraction * config.n_points))
     samples = []
     for k, name in enumerate(SDF_SURFACES):
-        closed = faces[np.isin(face_tags, CLOSED_SURFACES[name])]
         count = n_near * (k + 1) // 4 - n_near * k // 4
-        on_surface, _ = points_on_surface(points, closed, count, rng)
+        on_surface, _ = points_on_surface(surfaces.points, surfaces.union(name), count, rng)
         direction = rng.normal(size=(count, 3))
         direction /= np.linalg.norm(direction, axis=1, keepdims=True)
         samples.append(on_surface + direction * rng.uniform(0.0, near_mm, size=(count, 1)))
-    skin = points[np.unique(faces[np.isin(face_tags, CLOSED_SURFACES["torso"])])]
+    skin = surfaces.points[np.unique(surfaces.union("torso"))]
     low, high = skin.min(axis=0) - near_mm, skin.max(axis=0) + near_mm
     samples.append(rng.uniform(low, high, size=(config.n_points - n_near, 3)))
     stored = rng.permutation(np.concatenate(samples)).astype(np.float32)
-    sdf = signed_distances(points, faces, face_tags, stored, config.backend)
+    sdf = signed_distances(surfaces, stored, config.backend)
     return stored, sdf.astype(np.float32)

@@ -49,7 +49,7 @@ def draw_chunk(
         except StepFailed as error:
             logger.warning("left out: %s", error)
             continue
-        surfaces = vars(Surfaces.joined(body.surfaces()))
+        surfaces = Surfaces.joined(body.surfaces())
         x, s = sample_sdf(surfaces, generator(sdf_samples.seed, "shape", index), sdf_samples)
         shapes.append(index)
         points.append(x)

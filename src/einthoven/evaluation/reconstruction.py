@@ -1,0 +1,25 @@
+"""How well an encoder's codes give the surfaces back."""
+
+from typing import Any
+
+from einthoven.core.errors import StepFailed
+from einthoven.core.log import logger
+from einthoven.encoders.base import Encoder
+from einthoven.encoders.chamfer import reconstruction_chamfer
+from einthoven.patient.anatomy import Anatomy
+
+
+def chamfer_of(encoder: Encoder, anatomy: Anatomy, n_grid: int) -> dict[str, Any]:
+    """Chamfer distances of a decoded patient to the true surfaces, or why there are none.
+
+    A decoder may be so bad that a surface does not exist: the metrics count such patients.
+    """
+    name = anatomy.patient
+    try:
+        distances = reconstruction_chamfer(
+            anatomy.surfaces, lambda points: encoder.signed_distances(name, points), n_grid
+        )
+    except StepFailed as error:
+        logger.warning("%s: %s", name, error)
+        return {"patient": name, "failed": str(error)}
+    return {"patient": name, "chamfer": distances}
