@@ -34,7 +34,10 @@ class Muon(torch.optim.Optimizer):
     """Momentum, orthogonalised (Jordan 2024), for groups with `muon`; Adam for the others.
 
     A step along U V^T changes all directions of a layer's input alike, while Adam's steps are of
-    low rank: on lead fields it needs about a tenth of the steps. Single precision throughout.
+    low rank: on lead fields it needs about a tenth of the steps. Single precision throughout:
+    `torch.optim.Muon` is the same method in bfloat16, whose path differs by 0.4 % and whose steps
+    take 33 times as long on a processor that does not multiply bfloat16 (1.26 against 0.038 s for
+    six matrices of this network, torch 2.15), and it takes no group that is not matrices.
 
     Args:
         groups: parameter groups; those with `muon` true hold matrices only.

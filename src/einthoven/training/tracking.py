@@ -28,7 +28,7 @@ class NoTracker:
 
 
 class MlflowTracker:
-    """One MLflow run: parameters at the start, all curves at the end in one transaction.
+    """One MLflow run by Lightning's logger: parameters at the start, all curves at the end.
 
     A failure to *open* raises, before any training. A failure to *record* afterwards is
     logged as a warning: the curves are in the CSV file, and a trained model is worth more.
@@ -40,18 +40,13 @@ class MlflowTracker:
         self.database = Path(uri.removeprefix(PREFIX)).resolve()
         self.database.parent.mkdir(parents=True, exist_ok=True)
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        from mlflow.tracking import MlflowClient
+        from lightning.pytorch.loggers import MLFlowLogger
 
+        place = f"{PREFIX}{self.database}?timeout=60"
+        self.mlflow = MLFlowLogger(EXPERIMENT, run_name=name, tracking_uri=place)
         try:
             with self._locked():
-                self.client = MlflowClient(tracking_uri=f"{PREFIX}{self.database}?timeout=60")
-                found = self.client.get_experiment_by_name(EXPERIMENT)
-                experiment = (
-                    found.experiment_id if found else self.client.create_experiment(EXPERIMENT)
-                )
-                self.run_id = self.client.create_run(experiment, run_name=name).info.run_id
-                for key, value in parameters.items():
-                    self.client.log_param(self.run_id, key, value)
+                self.mlflow.log_hyperparams(dict(parameters))
         except Exception as error:  # MLflow, SQLAlchemy and the file system raise many types
             raise BadInput(
                 f"tracking_uri = {uri!r}: cannot open ({error}); set it to '' to go without"
@@ -77,8 +72,10 @@ class MlflowTracker:
         ] + [Metric("seconds", seconds, 0, 0)]
         try:
             with self._locked():
+                # the logger's own way is a transaction per epoch: 13 s in place of 1 for 800
                 for start in range(0, len(metrics), 1000):  # MLflow's limit of a batch
-                    self.client.log_batch(self.run_id, metrics=metrics[start : start + 1000])
+                    batch = metrics[start : start + 1000]
+                    self.mlflow.experiment.log_batch(self.mlflow.run_id, metrics=batch)
         except Exception as error:
             logger.warning("MLflow could not record the curves (%s); see the CSV file", error)
 
@@ -86,7 +83,7 @@ class MlflowTracker:
         """Mark the run as finished or failed."""
         try:
             with self._locked():
-                self.client.set_terminated(self.run_id, "FAILED" if failed else "FINISHED")
+                self.mlflow.finalize("failed" if failed else "success")
         except Exception as error:
             logger.warning("MLflow could not close the run (%s)", error)
 
