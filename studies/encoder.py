@@ -24,12 +24,12 @@ from einthoven.config import load
 from einthoven.config.models import SdfSamples
 from einthoven.core.seeds import derive_seed, generator
 from einthoven.core.tags import SDF_SURFACES, Surface
-from einthoven.encoders.chamfer import surface_chamfer
 from einthoven.encoders.deepsdf.decoded import decoded_surfaces
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.encoders.deepsdf.from_points import SurfacePoints, code_from_points
 from einthoven.encoders.surfaces import Surfaces
 from einthoven.geometry.sampling import points_on_surface
+from einthoven.metrics.surfaces import surface_chamfer
 from einthoven.samples.sdf import sample_sdf
 from einthoven.samples.shapes import shape_parameters
 

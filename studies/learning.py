@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from einthoven.prediction.held_out import predict_patient
 from learning_data import Run
 from learning_variants import PUBLISHED, VARIANTS, WHOLE, Adam, Variant
 from other_mesh import Meshes
@@ -30,14 +31,13 @@ from einthoven.core.errors import BadInput
 from einthoven.core.files import write_json
 from einthoven.core.seeds import derive_seed
 from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
-from einthoven.encoders.chamfer import reconstruction_chamfer
-from einthoven.encoders.surfaces import stage_file_surfaces
+from einthoven.encoders.surfaces import surfaces_of_files
 from einthoven.evaluation.evaluate import pseudo_gain, pseudo_prediction
 from einthoven.evaluation.patient import PatientErrors, Prediction, Reference, patient_errors
 from einthoven.evaluation.tables import method_row, spread
 from einthoven.leadfield.conductivity import Conductivities, intracellular
 from einthoven.leadfield.pseudo import pseudo_lead_field_grad
-from einthoven.prediction.held_out import predict_patient
+from einthoven.metrics.surfaces import reconstruction_chamfer
 from einthoven.surrogate.ensemble import Surrogate
 from einthoven.surrogate.mlp import Mlp
 from einthoven.surrogate.patients import Sample
@@ -153,7 +153,7 @@ def row_text(title: str, row: Mapping[str, Sequence[float]]) -> str:
 
 def chamfer_rows(run: Run) -> dict[str, dict[str, float | int]]:
     """Chamfer distances of test patients' decoded surfaces, as metrics.json has them."""
-    surfaces = stage_file_surfaces(run.folder / "patients")
+    surfaces = surfaces_of_files((run.folder / "patients").glob("*/anatomy.npz"))
     found: dict[str, list[float]] = {}
     for patient in run.names("test"):
         decoded = partial(run.encoder.signed_distances, patient)

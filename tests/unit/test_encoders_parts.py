@@ -18,7 +18,6 @@ from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.tags import Surface
 from einthoven.dataset.consolidate import consolidate
 from einthoven.encoders.base import Latents
-from einthoven.encoders.chamfer import Grid, chamfer, interior_chamfer, surface_chamfer
 from einthoven.encoders.deepsdf.branches import SplitDecoder
 from einthoven.encoders.deepsdf.decoder import (
     N_POSE,
@@ -30,8 +29,11 @@ from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.encoders.deepsdf.infer import CodePrior, infer_code
 from einthoven.encoders.deepsdf.lipschitz import LipschitzLinear
 from einthoven.encoders.pca import PcaEncoder
-from einthoven.encoders.surfaces import Surfaces
 from einthoven.encoders.train import load_encoder, train_encoder
+from einthoven.geometry.contouring import Grid
+from einthoven.geometry.signed_distance import signed_distances_and_gradients
+from einthoven.geometry.surfaces import Surfaces
+from einthoven.metrics.surfaces import chamfer, interior_chamfer, surface_chamfer
 from einthoven.training.fit import Run, fit
 from einthoven.training.machine import Machine
 from einthoven.training.schedule import Schedule
@@ -236,7 +238,7 @@ def test_pca_without_surfaces_and_unknown_patients_are_refused() -> None:
     with pytest.raises(BadInput, match="p0009"):
         encoder.latent("p0009")
     with pytest.raises(BadInput, match="NaN"):
-        nested_spheres().signed_distances(np.full((1, 3), np.nan))
+        signed_distances_and_gradients(nested_spheres(), np.full((1, 3), np.nan))
 
 
 # --- checkpoints, harness, search -----------------------------------------------------------

@@ -80,7 +80,7 @@ TRAINED = {"encoder", "imported_code", "predict", "reconstruct", "search", "surr
 ALL = {script.stem for script in SCRIPTS.glob("*.py")}
 REACHES = {
     "anatomy/electrodes.py": {"anatomy", "import_patient", "shapes"},
-    "anatomy/population/measures.py": {"calibration"},
+    "anatomy/population/measures.py": {"population"},
     "imported/read.py": {"import_patient"},
     "mesh/sliver.py": {"mesh"},
     "fibers/ldrb.py": {"fibers"},
@@ -90,7 +90,7 @@ REACHES = {
     "leadfield/neumann.py": {"leadfield"},
     "ecg/leads.py": {"ecg", "predict"},
     "dataset/checker.py": {"consolidate"},
-    "encoders/chamfer.py": {"reconstruct"},
+    "metrics/surfaces.py": {"reconstruct"},
     "encoders/deepsdf/auto_decoder.py": TRAINED,
     "training/loop.py": TRAINED,
     "surrogate/refraction.py": {"predict", "search", "surrogate", "uncertainty"},

@@ -11,10 +11,10 @@ from helpers_encoders import BODY_MM, CONFIG, sphere_distances, sphere_samples
 from einthoven.cli import main
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays
-from einthoven.encoders.chamfer import Grid
 from einthoven.encoders.deepsdf.decoded import decoded_surfaces
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.encoders.deepsdf.from_points import SurfacePoints, code_from_points
+from einthoven.geometry.contouring import Grid
 from einthoven.geometry.simplex import enclosed_volume
 
 RADII = [38.0, 41.0, 44.0, 47.0, 50.0, 53.0, 56.0, 45.5, 52.0]

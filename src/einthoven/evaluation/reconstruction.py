@@ -5,7 +5,7 @@ from typing import Any
 from einthoven.core.errors import StepFailed
 from einthoven.core.log import logger
 from einthoven.encoders.base import Encoder
-from einthoven.encoders.chamfer import reconstruction_chamfer
+from einthoven.metrics.surfaces import reconstruction_chamfer
 from einthoven.patient.anatomy import Anatomy
 
 

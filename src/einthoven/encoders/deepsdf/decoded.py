@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from einthoven.core.tags import SDF_SURFACES
-from einthoven.encoders.chamfer import Grid
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
+from einthoven.geometry.contouring import Grid
 
 N_ROUGH = 24
 REACH = 2.5
@@ -21,7 +21,7 @@ def decoded_surfaces(
     Args:
         encoder: trained.
         latent: [latent].
-        n_grid: grid points a side, over the torso and over the heart.
+        n_grid: grid points per side, over the torso and over the heart.
 
     Raises:
         StepFailed: a surface does not exist.
@@ -71,27 +71,27 @@ def _largest_surface(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray,
 
 
 def values_near_zero(
-    grid: Grid, decode: Callable[[np.ndarray], np.ndarray], every: int = 4
+    grid: Grid, decode: Callable[[np.ndarray], np.ndarray], stride: int = 4
 ) -> np.ndarray:
     """Values on a grid, decoded where one of them may be near zero, interpolated elsewhere.
 
-    As distances change by no more than the way, a coarser grid tells where that is.
+    A signed distance is 1-Lipschitz, so a coarser grid tells where that is.
 
     Args:
-        grid: whose points but one a side are a multiple of `every`; else all are decoded.
+        grid: whose points per side but one are a multiple of `stride`; else all are decoded.
         decode: points [point, 3] -> distances [point, column] mm.
-        every: each so-manyth point belongs to the coarser grid.
+        stride: of the coarser grid.
 
     Returns:
         [point, column].
     """
     from scipy.ndimage import map_coordinates
 
-    if (grid.n - 1) % every:
+    if (grid.n - 1) % stride:
         return decode(grid.points())
-    coarse = Grid(grid.low, grid.spacing * every, (grid.n - 1) // every + 1)
+    coarse = Grid(grid.low, grid.spacing * stride, (grid.n - 1) // stride + 1)
     known = decode(coarse.points())
-    index = np.indices((grid.n,) * 3).reshape(3, -1) / every
+    index = np.indices((grid.n,) * 3).reshape(3, -1) / stride
     values = np.stack(
         [map_coordinates(v.reshape((coarse.n,) * 3), index, order=1) for v in known.T], axis=1
     )

@@ -1,27 +1,26 @@
-"""Chamfer distances between anatomies in mm (Dokuchaev 2026, eq. (8)).
+"""Errors between surfaces: Chamfer distances in mm (Dokuchaev 2026, eq. (8)).
 
 Two readings. *Interior*: the paper's, between the grid points inside either shape; most points
 are shared and count zero, so that it flatters. *Surface*: between points on the two surfaces.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 from einthoven.core import check
-from einthoven.core.errors import BadInput, StepFailed
+from einthoven.core.errors import BadInput
 from einthoven.core.seeds import generator
 from einthoven.core.tags import SDF_SURFACES
 from einthoven.geometry.closest import TriangleTree
+from einthoven.geometry.contouring import Grid
 from einthoven.geometry.sampling import points_on_surface
 from einthoven.geometry.signed_distance import surface_distance
 from einthoven.geometry.surfaces import Surfaces
 
 DistanceFunction = Callable[[np.ndarray], np.ndarray]
 """points [point, 3] mm -> signed distances [point, surface] mm."""
-MARGIN_MM = 8.0
 N_SURFACE_POINTS = 5_000
 
 
@@ -75,55 +74,18 @@ def _mean_distance(
     return float(TriangleTree(*other).closest(queries).distance.mean())
 
 
-@dataclass(frozen=True)
-class Grid:
-    """A regular grid of n^3 points over a box; x runs fastest."""
-
-    low: np.ndarray
-    spacing: np.ndarray
-    n: int
-
-    @classmethod
-    def around(cls, points: np.ndarray, n: int) -> "Grid":
-        """Grid over the box of `points`, widened by MARGIN_MM."""
-        low, high = points.min(axis=0) - MARGIN_MM, points.max(axis=0) + MARGIN_MM
-        return cls(low, (high - low) / (n - 1), n)
-
-    def points(self) -> np.ndarray:
-        """[n^3, 3] mm."""
-        axes = [self.low[d] + self.spacing[d] * np.arange(self.n) for d in range(3)]
-        z, y, x = np.meshgrid(axes[2], axes[1], axes[0], indexing="ij")
-        return np.stack([x, y, z], axis=-1).reshape(-1, 3)
-
-    def contour(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Zero level of values [n^3] by flying edges: points [vertex, 3] mm, faces [face, 3].
-
-        Raises:
-            StepFailed: the values do not change sign.
-        """
-        import pyvista
-
-        if not values.min() < 0 < values.max():
-            raise StepFailed("contour: the signed distance has no zero in the patient's box")
-        image = pyvista.ImageData(
-            dimensions=(self.n,) * 3, spacing=tuple(self.spacing), origin=tuple(self.low)
-        )
-        mesh = image.contour([0.0], scalars=np.asarray(values, dtype=np.float64))
-        return np.asarray(mesh.points, dtype=np.float64), mesh.regular_faces
-
-
 def reconstruction_chamfer(
     truth: Surfaces, decoded: DistanceFunction, n_grid: int = 64
 ) -> dict[str, dict[str, float]]:
     """Chamfer distances of a decoded anatomy to the true one.
 
     The torso is compared on a grid over the body, the heart's surfaces on a finer one over
-    the heart (the paper: 128 points a side over the body).
+    the heart (the paper: 128 points per side over the body).
 
     Args:
         truth: the patient's surfaces.
         decoded: signed distances to judge, e.g. `lambda x: encoder.decode(latent, x)`.
-        n_grid: grid points a side.
+        n_grid: grid points per side.
 
     Returns:
         Per surface `interior_mm` and `surface_mm`.

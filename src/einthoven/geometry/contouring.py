@@ -1,0 +1,47 @@
+"""Zero levels of functions on regular grids."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from einthoven.core.errors import StepFailed
+
+MARGIN_MM = 8.0
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A regular grid of n^3 points over a box; x runs fastest."""
+
+    low: np.ndarray
+    spacing: np.ndarray
+    n: int
+
+    @classmethod
+    def around(cls, points: np.ndarray, n: int) -> Self:
+        """Grid over the box of `points`, widened by MARGIN_MM."""
+        low, high = points.min(axis=0) - MARGIN_MM, points.max(axis=0) + MARGIN_MM
+        return cls(low, (high - low) / (n - 1), n)
+
+    def points(self) -> np.ndarray:
+        """[n^3, 3] mm."""
+        axes = [self.low[d] + self.spacing[d] * np.arange(self.n) for d in range(3)]
+        z, y, x = np.meshgrid(axes[2], axes[1], axes[0], indexing="ij")
+        return np.stack([x, y, z], axis=-1).reshape(-1, 3)
+
+    def contour(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Zero level of values [n^3] by flying edges: points [vertex, 3] mm, faces [face, 3].
+
+        Raises:
+            StepFailed: the values do not change sign.
+        """
+        import pyvista
+
+        if not values.min() < 0 < values.max():
+            raise StepFailed("contour: the signed distance has no zero in the patient's box")
+        image = pyvista.ImageData(
+            dimensions=(self.n,) * 3, spacing=tuple(self.spacing), origin=tuple(self.low)
+        )
+        mesh = image.contour([0.0], scalars=np.asarray(values, dtype=np.float64))
+        return np.asarray(mesh.points, dtype=np.float64), mesh.regular_faces
