@@ -1,14 +1,11 @@
 """Fetch a file: addresses in order, whole or not at all, checksum compared."""
 
 import hashlib
+import shutil
 import zipfile
 from collections.abc import Sequence
-from http.client import HTTPException
 from pathlib import Path
-from typing import IO
-from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
 
 from einthoven.atlases.catalogue import Remote
 from einthoven.core.atomic import atomic
@@ -16,7 +13,6 @@ from einthoven.core.errors import BadInput
 from einthoven.core.log import logger
 
 TIMEOUT_S = 60.0
-CHUNK = 1 << 20
 
 
 def fetch_file(remote: Remote, folder: Path) -> None:
@@ -29,20 +25,19 @@ def fetch_file(remote: Remote, folder: Path) -> None:
     Raises:
         BadInput: no address delivers it whole and unchanged; nothing is left behind.
     """
-    wanted = [folder / name for name in remote.members or (remote.name,)]
-    if all(path.is_file() for path in wanted) and (
-        remote.members or remote.sha256 in ("", sha256(wanted[0]))
-    ):
-        logger.info("%s is there already", remote.name)
+    import pooch
+    from requests.exceptions import RequestException
+
+    if remote.members and all((folder / name).is_file() for name in remote.members):
         return
+    downloader = pooch.HTTPDownloader(timeout=TIMEOUT_S, headers={"User-Agent": "einthoven"})
     failures = []
     for url in remote.urls:
         try:
-            logger.info("fetching %s", url)
-            _download(url, folder / remote.name, remote.sha256)
+            pooch.retrieve(url, remote.sha256 or None, remote.name, folder, downloader=downloader)
             break
-        except BadInput as error:
-            failures.append(f"{urlsplit(url).hostname}: {error}")
+        except (RequestException, ValueError, OSError) as error:
+            failures.append(f"{urlsplit(url).hostname}: {' '.join(str(error).split())}")
     else:
         raise BadInput(
             f"{remote.name} could not be fetched ({'; '.join(failures)}); get {remote.urls[0]} on "
@@ -53,37 +48,6 @@ def fetch_file(remote: Remote, folder: Path) -> None:
                        remote.name, sha256(folder / remote.name))  # fmt: skip
     if remote.members:
         unpack(folder / remote.name, folder, remote.members)
-
-
-def _download(url: str, path: Path, expected: str) -> None:
-    """Write the answer of one address to `path`.
-
-    Raises:
-        BadInput: no answer, a refusal, fewer bytes than announced, or another checksum.
-    """
-    request = Request(url, headers={"User-Agent": "einthoven"})
-    try:
-        with urlopen(request, timeout=TIMEOUT_S) as answer, atomic(path) as temporary:
-            announced = answer.headers.get("Content-Length")
-            with open(temporary, "wb") as file:
-                n_bytes = _copy(answer, file)
-            if announced is not None and n_bytes != int(announced):
-                raise BadInput(f"cut off after {n_bytes} of {announced} bytes")
-            if expected and (found := sha256(temporary)) != expected:
-                raise BadInput(f"sha256 {found}, expected {expected}; changed or damaged")
-    except HTTPError as error:
-        raise BadInput(f"the server says {error.code} {error.reason}") from error
-    except (URLError, TimeoutError, HTTPException, OSError) as error:
-        raise BadInput(f"{getattr(error, 'reason', error)}, offline?") from error
-
-
-def _copy(source: IO[bytes], target: IO[bytes]) -> int:
-    """Copy until the source ends; return the number of bytes."""
-    n_bytes = 0
-    while chunk := source.read(CHUNK):
-        target.write(chunk)
-        n_bytes += len(chunk)
-    return n_bytes
 
 
 def sha256(path: Path) -> str:
@@ -106,6 +70,6 @@ def unpack(archive: Path, folder: Path, names: Sequence[str]) -> None:
             for name in names:
                 with file.open(inside[name]) as source, atomic(folder / name) as temporary:
                     with open(temporary, "wb") as target:
-                        _copy(source, target)
+                        shutil.copyfileobj(source, target)
     except zipfile.BadZipFile as error:
         raise BadInput(f"{archive}: not a zip file ({error}); cut short?") from error
