@@ -23,11 +23,13 @@ import numpy as np
 from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.config import load
+from einthoven.config.models import Mesh
 from einthoven.core.errors import EinthovenError
 from einthoven.core.files import write_json
 from einthoven.core.names import STANDARD_ELECTRODES
 from einthoven.core.tags import Tissue
 from einthoven.geometry.simplex import tet_volumes
+from einthoven.geometry.surfaces import Surfaces
 from einthoven.mesh.quality import gamma_quality
 from einthoven.mesh.refine import refine_skin
 from einthoven.mesh.surfaces import tissue_volumes
@@ -56,10 +58,10 @@ def timed(action: Callable[..., Row], *args: Any) -> Row:
     return row
 
 
-def by_us(surfaces: tuple, sites: np.ndarray, section: Row) -> Row:
-    mesh = tetrahedralise(*surfaces, sites, **section)
+def by_us(surfaces: Surfaces, sites: np.ndarray, config: Mesh) -> Row:
+    mesh = tetrahedralise(surfaces, sites, config)
     cells = mesh.cells[: mesh.n_heart_cells]
-    wanted = tissue_volumes(*surfaces)[Tissue.MYOCARDIUM]
+    wanted = tissue_volumes(surfaces)[Tissue.MYOCARDIUM]
     return {
         "ok": True,
         "nodes": len(mesh.points),
@@ -69,23 +71,20 @@ def by_us(surfaces: tuple, sites: np.ndarray, section: Row) -> Row:
     }
 
 
-def by_plain_gmsh(surfaces: tuple, sites: np.ndarray, section: Row) -> Row:
+def by_plain_gmsh(surfaces: Surfaces, sites: np.ndarray, config: Mesh) -> Row:
     """In a child process too, with the same splits of the skin near electrodes."""
-    points, faces, face_tags = surfaces
-    edges = [section[f"{name}_edge_mm"] for name in ("heart", "torso", "electrode")]
-    edges.append(section["grading"])
-    points, faces, face_tags = refine_skin(points, faces, face_tags, sites, *edges[2:])
-    job = dict(points=points, faces=faces, face_tags=face_tags, sites=sites, edges_mm=edges)
+    job = vars(refine_skin(surfaces, sites, config)) | {"sites": sites}
+    job |= {"config": config.model_dump_json()}
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder, name) for name in ("job.npz", "result.npz")]
         np.savez(paths[0], **job)
         command = [sys.executable, __file__, "--job", *map(str, paths)]
-        subprocess.run(command, check=True, capture_output=True, timeout=section["timeout_s"])
+        subprocess.run(command, check=True, capture_output=True, timeout=config.timeout_s)
         with np.load(paths[1]) as result:
             nodes, cells = result["points"], result["cells"]
     worst = float(gamma_quality(nodes, cells).min())
     sizes = {"nodes": len(nodes), "cells": len(cells)}
-    return {"ok": worst >= section["min_quality"], "quality_min": worst, **sizes}
+    return {"ok": worst >= config.min_quality, "quality_min": worst, **sizes}
 
 
 def plain_job(job_path: Path, result_path: Path) -> None:
@@ -93,20 +92,18 @@ def plain_job(job_path: Path, result_path: Path) -> None:
     import gmsh
 
     from einthoven.mesh.gmsh_worker import add_surfaces, read_cells, set_sizes
-    from einthoven.mesh.sizing import SIZE_RATIO, EdgeLengths, size_grids
+    from einthoven.mesh.sizing import SIZE_RATIO, size_grids
 
     with np.load(job_path) as job:
-        points, faces, face_tags, sites = (
-            job[name] for name in ("points", "faces", "face_tags", "sites")
-        )
-        edges = EdgeLengths(*job["edges_mm"].tolist())
+        surfaces = Surfaces(job["points"], job["faces"], job["face_tags"])
+        config, sites = Mesh.model_validate_json(str(job["config"])), job["sites"]
     gmsh.initialize(readConfigFiles=False, interruptible=False)
     gmsh.option.setNumber("General.Verbosity", 0)
-    add_surfaces(points, faces, face_tags)
-    grids = size_grids(points, faces, face_tags, sites, edges)
-    set_sizes(grids, SIZE_RATIO * edges.heart, job_path.parent)
+    add_surfaces(surfaces)
+    grids = size_grids(surfaces, sites, config)
+    set_sizes(grids, SIZE_RATIO * config.heart_edge_mm, job_path.parent)
     gmsh.model.mesh.generate(3)
-    nodes, cells, _ = read_cells(len(points), face_tags)
+    nodes, cells, _ = read_cells(len(surfaces.points), surfaces.face_tags)
     gmsh.finalize()
     np.savez(result_path, points=nodes, cells=cells)
 
@@ -114,15 +111,13 @@ def plain_job(job_path: Path, result_path: Path) -> None:
 def measure(preset: str, index: int, with_plain: bool) -> Row:
     """One patient: its anatomy, our mesh, and gmsh's."""
     setting = load(CONFIG / FILES[preset])
-    config = {name: dict(section) for name, section in setting}
-    n_sites = len(STANDARD_ELECTRODES) + config["electrodes"]["n_refined"]
+    n_sites = len(STANDARD_ELECTRODES) + setting.electrodes.n_refined
     row: Row = {"index": index}
     try:
         body = build_anatomy(draw_patient(index, setting.cohort), setting.anatomy)
     except EinthovenError as error:
         return row | {"ours": {"ok": False, "reason": str(error), "seconds": 0.0}}
-    surfaces = (body.points, body.faces, body.face_tags)
-    job = (surfaces, body.site_points[:n_sites], config["mesh"])
+    job = (body.surfaces, body.site_points[:n_sites], setting.mesh)
     row["ours"] = timed(by_us, *job)
     if with_plain:
         row["plain"] = timed(by_plain_gmsh, *job)

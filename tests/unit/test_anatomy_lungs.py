@@ -118,7 +118,7 @@ def test_lungs_are_a_tissue_of_the_mesh(algorithm):
     config = COARSE.model_copy(update={"algorithm": algorithm})
     mesh = tetrahedralise(Surfaces(*surfaces), np.empty((0, 3)), config)
     volume = tet_volumes(mesh.points, mesh.cells)
-    wanted = tissue_volumes(*surfaces)
+    wanted = tissue_volumes(Surfaces(*surfaces))
     assert set(wanted) == set(Tissue)
     for tissue in Tissue:
         inside = mesh.cell_tags == tissue
@@ -142,4 +142,4 @@ def test_lungs_are_a_tissue_of_the_mesh(algorithm):
 )
 def test_lungs_in_wrong_places_are_refused(places, message):
     with pytest.raises(BadInput, match=message):
-        check_surfaces(*with_spheres(**places))
+        check_surfaces(Surfaces(*with_spheres(**places)))

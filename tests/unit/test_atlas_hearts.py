@@ -51,9 +51,8 @@ def test_patients_of_converted_atlases_pass_the_checks(files):
         anatomy = build_anatomy(
             draw_patient(index, COHORT), Anatomy(heart_atlas=heart, torso_atlas=torso)
         )
-        surfaces = (anatomy.points, anatomy.faces, anatomy.face_tags)
-        check_surfaces(*surfaces)
-        topologies.add(surfaces[1].tobytes())
+        check_surfaces(anatomy.surfaces)
+        topologies.add(anatomy.faces.tobytes())
         skin = pv.PolyData.from_regular_faces(
             anatomy.points, anatomy.faces[anatomy.face_tags == Surface.SKIN]
         )

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from helpers_mesh import icosphere, join, spheres_body
 
+from einthoven.config.models import Mesh
 from einthoven.core.seeds import generator
 from einthoven.core.tags import Surface
 from einthoven.geometry.intersections import intersecting_pairs
 from einthoven.geometry.simplex import enclosed_volume, tet_volumes, triangle_area_vectors
+from einthoven.geometry.surfaces import Surfaces
 from einthoven.mesh.quality import gamma_quality
 from einthoven.mesh.refine import refine_skin
 from einthoven.mesh.relocation import relocate_nodes
@@ -52,16 +54,17 @@ def roof(height=0.05):
 def test_flip_removes_the_sliver_and_changes_the_volume_by_it():
     points, faces, tags = roof()
     sliver = np.array([[0, 1, 2, 3]])
-    flipped, n_flips = flip_diagonals(points, faces, tags, sliver)
+    surfaces, n_flips = flip_diagonals(Surfaces(points, faces, tags), sliver)
+    flipped = surfaces.faces
     assert n_flips == 1
     assert {tuple(sorted(f)) for f in flipped[:2].tolist()} == {(0, 1, 3), (1, 2, 3)}
     assert np.array_equal(flipped[2:], faces[2:])
     change = enclosed_volume(points, flipped) - enclosed_volume(points, faces)
     assert change == pytest.approx(abs(tet_volumes(points, sliver)[0]))
     assert triangle_area_vectors(points, flipped[:2])[:, 2].min() > 0
-    back, again = flip_diagonals(points, flipped, tags, sliver)
+    back, again = flip_diagonals(surfaces, sliver)
     assert again == 1
-    assert {tuple(sorted(f)) for f in back[:2].tolist()} == {(0, 1, 2), (0, 2, 3)}
+    assert {tuple(sorted(f)) for f in back.faces[:2].tolist()} == {(0, 1, 2), (0, 2, 3)}
 
 
 def test_flip_is_refused_across_surfaces_on_folds_and_onto_an_edge():
@@ -69,23 +72,25 @@ def test_flip_is_refused_across_surfaces_on_folds_and_onto_an_edge():
     sliver = np.array([[0, 1, 2, 3]])
     across = tags.copy()
     across[1] = Surface.BASE
-    assert flip_diagonals(points, faces, across, sliver)[1] == 0
+    assert flip_diagonals(Surfaces(points, faces, across), sliver)[1] == 0
     steep = roof(height=5.0)
-    assert flip_diagonals(*steep, sliver)[1] == 0
+    assert flip_diagonals(Surfaces(*steep), sliver)[1] == 0
     onto = np.concatenate([faces, [[1, 3, 4]]])
-    assert flip_diagonals(points, onto, np.append(tags, tags[2]), sliver)[1] == 0
-    assert flip_diagonals(points, faces, tags, np.array([[0, 1, 2, 4]]))[1] == 0
+    assert flip_diagonals(Surfaces(points, onto, np.append(tags, tags[2])), sliver)[1] == 0
+    assert flip_diagonals(Surfaces(points, faces, tags), np.array([[0, 1, 2, 4]]))[1] == 0
 
 
 def test_each_triangle_is_flipped_once_a_round():
     points, faces, tags = roof()
-    assert flip_diagonals(points, faces, tags, np.array([[0, 1, 2, 3]] * 2))[1] == 1
+    assert flip_diagonals(Surfaces(points, faces, tags), np.array([[0, 1, 2, 3]] * 2))[1] == 1
 
 
 def test_split_skin_is_the_same_surface_with_short_edges_at_the_electrode():
     points, faces, tags = spheres_body()
     electrode = np.array([[0.0, 0.0, 120.0]])
-    new_points, new_faces, new_tags = refine_skin(points, faces, tags, electrode, 4.0, 0.35)
+    config = Mesh(electrode_edge_mm=4.0, grading=0.35)
+    split = refine_skin(Surfaces(points, faces, tags), electrode, config)
+    new_points, new_faces, new_tags = split.points, split.faces, split.face_tags
     assert np.array_equal(new_points[: len(points)], points)
     old, new = faces[tags == Surface.SKIN], new_faces[new_tags == Surface.SKIN]
     assert enclosed_volume(new_points, new) == pytest.approx(
@@ -110,7 +115,9 @@ def test_split_skin_is_the_same_surface_with_short_edges_at_the_electrode():
 def test_split_keeps_half_of_the_smallest_angle():
     points, faces, tags = spheres_body()
     electrode = np.array([[0.0, 0.0, 120.0]])
-    new_points, new_faces, new_tags = refine_skin(points, faces, tags, electrode, 2.0, 0.35)
+    config = Mesh(electrode_edge_mm=2.0, grading=0.35)
+    split = refine_skin(Surfaces(points, faces, tags), electrode, config)
+    new_points, new_faces, new_tags = split.points, split.faces, split.face_tags
 
     def smallest_angle(points, faces):
         corners = points[faces]
@@ -216,11 +223,14 @@ def test_needle_under_a_bad_cell_loses_its_longest_edge():
     faces = np.array([[0, 1, 2], [1, 0, 3]])
     tags = np.full(2, Surface.SKIN, np.int8)
     cell = np.array([[0, 1, 2, 4]])
-    flipped, n_flips = flip_diagonals(points, faces, tags, cell)
+    surfaces, n_flips = flip_diagonals(Surfaces(points, faces, tags), cell)
+    flipped = surfaces.faces
     assert n_flips == 1
     assert {tuple(sorted(f)) for f in flipped.tolist()} == {(0, 2, 3), (1, 2, 3)}
     assert triangle_area_vectors(points, flipped)[:, 2].min() > 0
-    assert flip_diagonals(points, flipped, tags, np.array([[0, 2, 3, 4]]))[1] == 0  # no better
+    assert (
+        flip_diagonals(Surfaces(points, flipped, tags), np.array([[0, 2, 3, 4]]))[1] == 0
+    )  # no better
     across = np.array([Surface.SKIN, Surface.EPI], np.int8)
-    assert flip_diagonals(points, faces, across, cell)[1] == 0
-    assert flip_diagonals(points, faces[:1], tags[:1], cell)[1] == 0  # at a rim
+    assert flip_diagonals(Surfaces(points, faces, across), cell)[1] == 0
+    assert flip_diagonals(Surfaces(points, faces[:1], tags[:1]), cell)[1] == 0  # at a boundary

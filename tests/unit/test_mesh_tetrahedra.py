@@ -40,12 +40,12 @@ def case(request):
 def test_volumes_are_those_that_the_surfaces_enclose(case):
     body, mesh = case
     volumes = tet_volumes(mesh.points, mesh.cells)
-    for tissue, wanted in tissue_volumes(*body).items():
+    for tissue, wanted in tissue_volumes(Surfaces(*body)).items():
         assert volumes[mesh.cell_tags == tissue].sum() == pytest.approx(wanted, rel=1e-10)
 
 
 def test_volumes_of_cubes_in_closed_form():
-    assert tissue_volumes(*CUBES[:3]) == pytest.approx(CUBES[3], rel=1e-12)
+    assert tissue_volumes(Surfaces(*CUBES[:3])) == pytest.approx(CUBES[3], rel=1e-12)
 
 
 def test_every_heart_face_is_a_facet_in_order_and_orientation(case):
@@ -136,7 +136,7 @@ def test_slivers_on_an_almost_flat_surface_are_flipped_away():
     changed = np.any(np.sort(mesh.points[mesh.facets], 1) != np.sort(points[faces], 1), axis=(1, 2))
     assert 0 < changed.sum() <= 2 * mesh.n_flips
     volumes = tet_volumes(mesh.points, mesh.cells)
-    flipped = tissue_volumes(mesh.points, mesh.facets, mesh.facet_tags)
+    flipped = tissue_volumes(mesh.surfaces)
     for tissue, wanted in flipped.items():
         assert volumes[mesh.cell_tags == tissue].sum() == pytest.approx(wanted, rel=1e-10)
 
@@ -225,14 +225,14 @@ def broken(name):
 def test_bad_surfaces_are_refused_with_the_reason(name):
     body, message = broken(name)
     with pytest.raises(BadInput, match=message):
-        check_surfaces(*body)
+        check_surfaces(Surfaces(*body))
 
 
 def test_cavity_outside_the_heart_is_refused():
     points, faces, tags = (a.copy() for a in SPHERES)
     points[np.unique(faces[tags == Surface.RV_ENDO])] += [60.0, 0.0, 0.0]
     with pytest.raises(BadInput, match="RV_ENDO does not lie inside surface epi"):
-        check_surfaces(points, faces, tags)
+        check_surfaces(Surfaces(points, faces, tags))
 
 
 def test_cavity_inside_the_other_is_refused():
@@ -240,7 +240,7 @@ def test_cavity_inside_the_other_is_refused():
     ids = np.unique(faces[tags == Surface.RV_ENDO])
     points[ids] = (points[ids] - [28, -20, 5]) * 0.3 + [-8, -20, 5]
     with pytest.raises(BadInput, match="does not lie outside surface"):
-        check_surfaces(points, faces, tags)
+        check_surfaces(Surfaces(points, faces, tags))
 
 
 def test_electrodes_in_metres_are_refused():
@@ -265,8 +265,7 @@ def test_error_of_the_child_comes_back_as_one_line():
     points[np.unique(faces[tags == Surface.RV_ENDO])] -= [20.0, 0.0, 0.0]  # into the LV
     job = dict(
         points=points, faces=faces.astype(np.int64), face_tags=tags, electrode_points=points[:1],
-        edges_mm=np.array([8.0, 30.0, 12.0, 0.5]), algorithm="hxt", min_quality=0.08,
-        timeout_s=60.0,
+        config=COARSE.model_dump_json(),
     )  # fmt: skip
     with pytest.raises(StepFailed, match="gmsh failed .settings.: .+") as caught:
         _run_gmsh(job, 60.0, "settings")

@@ -46,8 +46,6 @@ MANY_ARGUMENTS = {
     "electrophysiology/scenarios.py: activation",
     "evaluation/evaluate.py: evaluate",
     "fibers/ldrb.py: frames_from_fields",
-    "mesh/gmsh_worker.py: mesh_volumes",
-    "mesh/tetrahedra.py: tetrahedralise",
     "prediction/held_out.py: predict_patient",
     "prediction/torchscript.py: forward",
     "samples/field.py: sample_field",

@@ -51,7 +51,7 @@ def test_patient_with_a_real_heart_in_our_torso_is_meshed(atlas):
     path, _ = atlas
     for index in range(2):
         body = build_anatomy(draw_patient(index, Cohort()), Anatomy(heart_atlas=path))
-        check_surfaces(body.points, body.faces, body.face_tags)
+        check_surfaces(body.surfaces)
         mesh = tetrahedralise(body.surfaces, body.site_points[:9], Mesh())
         heart = tet_volumes(mesh.points, mesh.cells[: mesh.n_heart_cells]).sum() / 1000
         assert heart == pytest.approx(body.volumes_ml["myocardium"], rel=0.01)

@@ -11,10 +11,12 @@ from pathlib import Path
 import gmsh
 import numpy as np
 
+from einthoven.config.models import Mesh
 from einthoven.core.errors import StepFailed
 from einthoven.core.tags import Tissue
+from einthoven.geometry.surfaces import Surfaces
 from einthoven.mesh.relocation import relocate_nodes
-from einthoven.mesh.sizing import SIZE_RATIO, EdgeLengths, SizeGrid, size_grids
+from einthoven.mesh.sizing import SIZE_RATIO, SizeGrid, scaled, size_grids
 from einthoven.mesh.sliver import flip_diagonals
 from einthoven.mesh.surfaces import BOUNDARY
 
@@ -24,14 +26,7 @@ UNBOUNDED = 1e22
 
 
 def mesh_volumes(
-    points: np.ndarray,
-    faces: np.ndarray,
-    face_tags: np.ndarray,
-    electrode_points: np.ndarray,
-    edges: EdgeLengths,
-    algorithm: str,
-    min_quality: float,
-    folder: Path,
+    surfaces: Surfaces, electrode_points: np.ndarray, config: Mesh, folder: Path
 ) -> dict[str, np.ndarray | int]:
     """Mesh all tissues at once, and move inner nodes of bad cells until these are good.
 
@@ -43,38 +38,39 @@ def mesh_volumes(
         points (the given ones first), cells, cell_tags, faces (some diagonals flipped), and the
         numbers of rounds, flips and nodes moved.
     """
-    n_flips = 0
-    grids = size_grids(points, faces, face_tags, electrode_points, edges)
+    n_flips, n_given = 0, len(surfaces.points)
+    grids = size_grids(surfaces, electrode_points, config)
     for n_rounds in range(1, MAX_ROUNDS + 1):
         gmsh.clear()
-        add_surfaces(points, faces, face_tags)
-        set_sizes(grids, SIZE_RATIO * edges.heart, folder)
-        _generate(algorithm)
-        nodes, cells, cell_tags = read_cells(len(points), face_tags)
-        on_surface = np.arange(len(nodes)) < len(points)
+        add_surfaces(surfaces)
+        set_sizes(grids, SIZE_RATIO * config.heart_edge_mm, folder)
+        _generate(config.algorithm)
+        nodes, cells, cell_tags = read_cells(n_given, surfaces.face_tags)
+        on_surface = np.arange(len(nodes)) < n_given
         nodes, quality, n_moved = relocate_nodes(nodes, cells, on_surface)
-        bad = np.flatnonzero(quality < min_quality)
+        bad = np.flatnonzero(quality < config.min_quality)
         if len(bad) == 0 or n_rounds == MAX_ROUNDS:
             break
         worst_first = bad[np.argsort(quality[bad], kind="stable")]
-        faces, flips = flip_diagonals(nodes, faces, face_tags, cells[worst_first])
+        surfaces, flips = flip_diagonals(surfaces, cells[worst_first])
         n_flips += flips
         if flips == 0:
-            edges = edges.scaled(0.97)
-            grids = size_grids(points, faces, face_tags, electrode_points, edges)
+            config = scaled(config, 0.97)
+            grids = size_grids(surfaces, electrode_points, config)
     return dict(
         points=nodes,
         cells=cells,
         cell_tags=cell_tags,
-        faces=faces,
+        faces=surfaces.faces,
         n_rounds=n_rounds,
         n_flips=n_flips,
         n_moved=n_moved,
     )
 
 
-def add_surfaces(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> None:
+def add_surfaces(surfaces: Surfaces) -> None:
     """Discrete surfaces (entity = surface tag) and the volumes between them (as `regions`)."""
+    points, faces, face_tags = surfaces.points, surfaces.faces, surfaces.face_tags
     gmsh.model.add("body")
     tags = np.unique(face_tags).tolist()
     for tag in tags:
@@ -88,8 +84,8 @@ def add_surfaces(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -
     for tag in tags:
         ids = np.flatnonzero(face_tags == tag)
         gmsh.model.mesh.addElementsByType(tag, 2, ids + 1, (faces[ids].ravel() + 1))
-    for volume, (_, surfaces) in regions(face_tags).items():
-        loop = gmsh.model.geo.addSurfaceLoop(surfaces)
+    for volume, (_, around) in regions(face_tags).items():
+        loop = gmsh.model.geo.addSurfaceLoop(around)
         gmsh.model.geo.addVolume([loop], volume)
     gmsh.model.geo.synchronize()
 
@@ -166,20 +162,14 @@ def main(job_path: str, result_path: str) -> int:
     with np.load(job_path) as job:
         arrays = {name: job[name] for name in job.files}
     # A second guard: if the parent is killed, nobody is left to end a gmsh that hangs.
-    signal.alarm(int(np.ceil(arrays["timeout_s"])) + 5)
+    config = Mesh.model_validate_json(str(arrays["config"]))
+    signal.alarm(int(np.ceil(config.timeout_s)) + 5)
     gmsh.initialize(readConfigFiles=False, interruptible=False)
     gmsh.option.setNumber("General.Verbosity", 0)
     try:
-        result = mesh_volumes(
-            arrays["points"],
-            arrays["faces"],
-            arrays["face_tags"],
-            arrays["electrode_points"],
-            EdgeLengths(*arrays["edges_mm"].tolist()),
-            str(arrays["algorithm"]),
-            float(arrays["min_quality"]),
-            Path(job_path).parent,
-        )
+        surfaces = Surfaces(arrays["points"], arrays["faces"], arrays["face_tags"])
+        folder = Path(job_path).parent
+        result = mesh_volumes(surfaces, arrays["electrode_points"], config, folder)
     except Exception as error:  # gmsh raises plain Exception with its last message
         print(" ".join(str(error).split()) or type(error).__name__, file=sys.stderr)
         return 1

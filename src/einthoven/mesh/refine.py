@@ -3,22 +3,17 @@
 import numpy as np
 from scipy.spatial import cKDTree
 
+from einthoven.config.models import Mesh
 from einthoven.core.tags import Surface
+from einthoven.geometry.surfaces import Surfaces
 
 MAX_ROUNDS = 30
 OVERSIZE = 1.4
 """An edge longer than this times the wanted length is halved: 0.7 to 1.4 of it remain."""
 
 
-def refine_skin(
-    points: np.ndarray,
-    faces: np.ndarray,
-    face_tags: np.ndarray,
-    electrode_points: np.ndarray,
-    edge_mm: float,
-    grading: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Halve skin edges longer than wanted: `edge_mm` at an electrode plus `grading` per mm.
+def refine_skin(surfaces: Surfaces, electrode_points: np.ndarray, config: Mesh) -> Surfaces:
+    """Halve skin edges longer than wanted: `electrode_edge_mm` at one plus `grading` per mm.
 
     Cells cannot be much smaller than the surface triangle that they stand on, so the volume
     near an electrode only gets fine if the skin does. New nodes are midpoints of edges: the
@@ -26,26 +21,24 @@ def refine_skin(
     (Rivara, doi:10.1002/nme.1620200412), which keeps angles above half of the smallest.
 
     Args:
-        points: [vertex, 3] mm.
-        faces: [face, 3].
-        face_tags: [face] (Surface); only SKIN is split.
+        surfaces: only SKIN is split.
         electrode_points: [electrode, 3] mm.
-        edge_mm: wanted length at an electrode.
-        grading: growth per mm of distance.
+        config: wanted lengths.
 
     Returns:
-        points (the given ones first), faces (unsplit ones in their order, with the parts of a
-        split one at its place) and face_tags.
+        Surfaces with the given points first; unsplit faces in their order, with the parts of a
+        split one at its place.
     """
     if len(electrode_points) == 0:
-        return points, faces, face_tags
+        return surfaces
+    points, faces, face_tags = surfaces.points, surfaces.faces, surfaces.face_tags
     electrodes = cKDTree(electrode_points)
     for _ in range(MAX_ROUNDS):
         edges, face_edges = _skin_edges(faces, face_tags)
         ends = points[edges]
         length = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)
         middle = ends.mean(axis=1)
-        wanted = edge_mm + grading * electrodes.query(middle)[0]
+        wanted = config.electrode_edge_mm + config.grading * electrodes.query(middle)[0]
         place = _longest(face_edges, length)
         longest = np.take_along_axis(face_edges, place[:, None], axis=1)[:, 0]
         split = np.zeros(len(edges), dtype=bool)
@@ -57,7 +50,7 @@ def refine_skin(
         new_id[split] = len(points) + np.arange(int(split.sum()))
         points = np.concatenate([points, middle[split]])
         faces, face_tags = _split_faces(faces, face_tags, edges, new_id, place)
-    return points, faces, face_tags
+    return Surfaces(points, faces, face_tags)
 
 
 def _skin_edges(faces: np.ndarray, face_tags: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

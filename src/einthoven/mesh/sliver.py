@@ -1,18 +1,18 @@
 """Repair of cells that are bad for the surface under them: flip a diagonal of that surface."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 
 from einthoven.geometry.simplex import triangle_area_vectors
+from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import triangle_quality
 
 Edges = dict[tuple[int, ...], list[int]]
 
 
-def flip_diagonals(
-    points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray, bad_cells: np.ndarray
-) -> tuple[np.ndarray, int]:
+def flip_diagonals(surfaces: Surfaces, bad_cells: np.ndarray) -> tuple[Surfaces, int]:
     """Flip the diagonal of two surface triangles under each bad cell.
 
     A mesher that must keep its boundary cannot remove a cell whose four nodes lie on one smooth
@@ -22,15 +22,13 @@ def flip_diagonals(
     edge is flipped, if that makes better triangles.
 
     Args:
-        points: [node, 3] mm.
-        faces: [face, 3] oriented triangles of all surfaces.
-        face_tags: [face]; only two triangles of one tag are flipped.
-        bad_cells: [cell, 4] nodes of the cells to get rid of.
+        surfaces: all triangles; only two of one tag are flipped.
+        bad_cells: [cell, 4] vertex ids of the cells to get rid of, inner nodes beyond.
 
     Returns:
-        New faces (same order and tags) and the number of flips.
+        The surfaces (same order and tags) and the number of flips.
     """
-    faces = faces.copy()
+    points, faces, face_tags = surfaces.points, surfaces.faces.copy(), surfaces.face_tags
     index = {tuple(sorted(face)): k for k, face in enumerate(faces.tolist())}
     edges: Edges = {}
     for face, k in index.items():
@@ -53,7 +51,7 @@ def flip_diagonals(
         edges[new_edge] = pair
         touched.update(pair)
         n_flips += 1
-    return faces, n_flips
+    return replace(surfaces, faces=faces), n_flips
 
 
 def _beside_needle(points: np.ndarray, faces: np.ndarray, edges: Edges, needle: int) -> list[int]:

@@ -11,6 +11,7 @@ from einthoven.core.tags import CLOSED_SURFACES, LUNGS, Surface, Tissue
 from einthoven.geometry.intersections import intersecting_pairs
 from einthoven.geometry.signed_distance import surface_distance
 from einthoven.geometry.simplex import triangle_area_vectors
+from einthoven.geometry.surfaces import Surfaces
 
 BOUNDARY: dict[Tissue, dict[Surface, int]] = {
     Tissue.MYOCARDIUM: {
@@ -34,30 +35,23 @@ MAX_ELECTRODE_GAP_MM = 10.0
 TORSO_EXTENT_MM = (100.0, 2500.0)
 
 
-def check_surfaces(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> None:
+def check_surfaces(surfaces: Surfaces) -> None:
     """Refuse surfaces that no conforming mesh can be made of.
-
-    Args:
-        points: [vertex, 3] mm.
-        faces: [face, 3].
-        face_tags: [face] (Surface).
 
     Raises:
         BadInput: names the surface, the defect and its likely cause.
     """
-    _check_arrays(points, faces, face_tags)
-    _check_units(points[faces[face_tags == Surface.SKIN]])
+    _check_arrays(surfaces)
+    _check_units(surfaces.points[surfaces.tagged(Surface.SKIN)])
     for name, tags in CLOSED_SURFACES.items():
-        _check_closed(name, tags, points, faces[np.isin(face_tags, tags)])
-    for tag in lungs_in(face_tags):
-        _check_closed("lung", (tag,), points, faces[face_tags == tag])
-    _check_intersections(points, faces, face_tags)
-    _check_nesting(points, faces, face_tags)
+        _check_closed(name, tags, surfaces)
+    for tag in lungs_in(surfaces):
+        _check_closed("lung", (tag,), surfaces)
+    _check_intersections(surfaces)
+    _check_nesting(surfaces)
 
 
-def check_electrodes(
-    points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray, electrode_points: np.ndarray
-) -> None:
+def check_electrodes(surfaces: Surfaces, electrode_points: np.ndarray) -> None:
     """Refuse electrodes that are not on the skin (another frame, other units).
 
     Raises:
@@ -66,8 +60,8 @@ def check_electrodes(
     shape("electrode_points", finite("electrode_points", electrode_points), (None, 3))
     if len(electrode_points) == 0:
         return
-    skin = faces[face_tags == Surface.SKIN]
-    gap = np.abs(surface_distance(points, skin, electrode_points))
+    skin = surfaces.tagged(Surface.SKIN)
+    gap = np.abs(surface_distance(surfaces.points, skin, electrode_points))
     if gap.max() > MAX_ELECTRODE_GAP_MM:
         raise BadInput(
             f"electrode_points: {int((gap > MAX_ELECTRODE_GAP_MM).sum())} of {len(gap)} lie more "
@@ -76,10 +70,9 @@ def check_electrodes(
         )
 
 
-def tissue_volumes(
-    points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray
-) -> dict[Tissue, float]:
+def tissue_volumes(surfaces: Surfaces) -> dict[Tissue, float]:
     """Volume enclosed by the surfaces around each tissue, mm^3 (divergence theorem)."""
+    points, faces, face_tags = surfaces.points, surfaces.faces, surfaces.face_tags
     centred = points - points[faces].mean(axis=(0, 1))
     a, b, c = (centred[faces[:, k]] for k in range(3))
     flux = np.einsum("ij,ij->i", a, np.cross(b, c)) / 6.0
@@ -90,12 +83,13 @@ def tissue_volumes(
     }
 
 
-def lungs_in(face_tags: np.ndarray) -> list[Surface]:
-    """The lungs' surfaces that these triangles have."""
-    return [tag for tag in LUNGS if np.any(face_tags == tag)]
+def lungs_in(surfaces: Surfaces) -> list[Surface]:
+    """The lungs that there are."""
+    return [tag for tag in LUNGS if np.any(surfaces.face_tags == tag)]
 
 
-def _check_arrays(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> None:
+def _check_arrays(surfaces: Surfaces) -> None:
+    points, faces, face_tags = surfaces.points, surfaces.faces, surfaces.face_tags
     shape("points", finite("points", points), (None, 3))
     shape("faces", faces, (None, 3))
     shape("face_tags", face_tags, (len(faces),))
@@ -129,10 +123,9 @@ def _check_units(skin_corners: np.ndarray) -> None:
         )
 
 
-def _check_closed(
-    name: str, tags: Sequence[Surface], points: np.ndarray, faces: np.ndarray
-) -> None:
+def _check_closed(name: str, tags: Sequence[Surface], surfaces: Surfaces) -> None:
     """Each directed edge once, its opposite once, and a positive volume."""
+    points, faces = surfaces.points, surfaces.tagged(*tags)
     label = f"surface {name} ({' + '.join(tag.name for tag in tags)})"
     directed = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     forward = (directed[:, 0] < directed[:, 1]).astype(np.int64)
@@ -158,8 +151,9 @@ def _check_closed(
         raise BadInput(f"{label} is inside out: reverse its triangles to point outwards")
 
 
-def _check_intersections(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> None:
+def _check_intersections(surfaces: Surfaces) -> None:
     """Each alone (their triangles differ in size): skin, heart, lungs; clearances part them."""
+    points, faces, face_tags = surfaces.points, surfaces.faces, surfaces.face_tags
     lungs = np.isin(face_tags, LUNGS)
     skin = face_tags == Surface.SKIN
     for part in (skin, ~skin & ~lungs, lungs):
@@ -177,9 +171,9 @@ def _check_intersections(points: np.ndarray, faces: np.ndarray, face_tags: np.nd
             )
 
 
-def _check_nesting(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> None:
+def _check_nesting(surfaces: Surfaces) -> None:
     """Heart inside the torso with clearance, cavities inside the heart and beside each other."""
-    closed = {name: faces[np.isin(face_tags, tags)] for name, tags in CLOSED_SURFACES.items()}
+    points, closed = surfaces.points, {name: surfaces.union(name) for name in CLOSED_SURFACES}
     heart = points[np.unique(closed["epi"])]
     depth = -surface_distance(points, closed["torso"], heart)
     if depth.min() < MIN_CLEARANCE_MM:
@@ -193,13 +187,13 @@ def _check_nesting(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray)
         (Surface.LV_ENDO, "epi", -1), (Surface.RV_ENDO, "epi", -1),
         (Surface.LV_ENDO, "rv", 1), (Surface.RV_ENDO, "lv", 1),
     ):  # fmt: skip
-        cavity = points[np.unique(faces[face_tags == tag])]
+        cavity = points[np.unique(surfaces.tagged(tag))]
         distance = surface_distance(points, closed[other], cavity)
         if wanted * distance[np.argmax(np.abs(distance))] < 0:
             side = "inside" if wanted < 0 else "outside"
             raise BadInput(f"surface {tag.name} does not lie {side} surface {other}")
-    for tag in lungs_in(face_tags):
-        lung = faces[face_tags == tag]
+    for tag in lungs_in(surfaces):
+        lung = surfaces.tagged(tag)
         for other, side, wanted in (("torso", "inside", -1), ("epi", "outside", 1)):
             there = surface_distance(points, closed[other], points[np.unique(lung)])
             back = surface_distance(points, lung, points[np.unique(closed[other])])

@@ -47,25 +47,18 @@ def tetrahedralise(
         BadInput: the surfaces or settings are wrong.
         StepFailed: gmsh failed, hung, or left cells worse than `min_quality`.
     """
-    points, faces = np.asarray(surfaces.points, float), np.asarray(surfaces.faces, np.int64)
-    face_tags, electrodes = np.asarray(surfaces.face_tags), np.asarray(electrode_points, float)
+    electrodes = np.asarray(electrode_points, float)
     between("torso_edge_mm", config.torso_edge_mm, config.heart_edge_mm, 100.0,
             "not finer than the heart, edges are in mm")  # fmt: skip
-    check_surfaces(points, faces, face_tags)
-    check_electrodes(points, faces, face_tags, electrodes)
-    points, faces, face_tags = refine_skin(
-        *compacted(points, faces), face_tags, electrodes, config.electrode_edge_mm, config.grading
-    )
-    edges_mm = [config.heart_edge_mm, config.torso_edge_mm, config.electrode_edge_mm]
-    job = dict(
-        points=points, faces=faces, face_tags=face_tags, electrode_points=electrodes,
-        edges_mm=np.array([*edges_mm, config.grading]), algorithm=config.algorithm,
-        min_quality=config.min_quality, timeout_s=config.timeout_s,
-    )  # fmt: skip
+    check_surfaces(surfaces)
+    check_electrodes(surfaces, electrodes)
+    points, faces = compacted(surfaces.points, surfaces.faces)
+    surfaces = refine_skin(Surfaces(points, faces, surfaces.face_tags), electrodes, config)
+    job = vars(surfaces) | {"electrode_points": electrodes, "config": config.model_dump_json()}
     settings = (
         f"heart {config.heart_edge_mm:g} mm, torso {config.torso_edge_mm:g} mm, {config.algorithm}"
     )
-    mesh = _number(_run_gmsh(job, config.timeout_s, settings), face_tags, patient)
+    mesh = _number(_run_gmsh(job, config.timeout_s, settings), surfaces.face_tags, patient)
     _check_mesh(mesh, config.min_quality, settings)
     return mesh
 
@@ -135,7 +128,7 @@ def _check_mesh(mesh: TetMesh, min_quality: float, settings: str) -> None:
             f"diagonals ({settings}); another heart_edge_mm, or smoother surfaces?"
         )
     volumes = tet_volumes(mesh.points, mesh.cells)
-    for tissue, wanted in tissue_volumes(mesh.points, mesh.facets, mesh.facet_tags).items():
+    for tissue, wanted in tissue_volumes(mesh.surfaces).items():
         have = math.fsum(volumes[mesh.cell_tags == tissue])
         if abs(have - wanted) > VOLUME_TOLERANCE * wanted:
             raise StepFailed(
