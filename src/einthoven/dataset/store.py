@@ -5,27 +5,29 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import zarr
-from zarr.codecs import Crc32cCodec, ZstdCodec
-from zarr.storage import ZipStore
 
 from einthoven.core.atomic import parts_of
 from einthoven.core.errors import BadInput
 from einthoven.dataset.archive import pack
 from einthoven.dataset.layout import Variable
 
+if TYPE_CHECKING:  # half a second, which jobs without a store need not pay
+    import zarr
+
 
 @contextmanager
-def new_store(path: str | Path, attrs: dict[str, Any]) -> Iterator[zarr.Group]:
+def new_store(path: str | Path, attrs: dict[str, Any]) -> Iterator["zarr.Group"]:
     """Yield a root group to fill; on success it becomes the zip archive `path`.
 
     Args:
         path: the .zarr.zip file.
         attrs: attributes of the root group.
     """
+    import zarr
+
     with parts_of(path) as directory:
         yield zarr.create_group(directory, attributes=attrs)
         _consolidate_metadata(directory)
@@ -37,6 +39,8 @@ def _consolidate_metadata(directory: Path) -> None:
 
     Without it Zarr lists the archive and warns about the manifest.
     """
+    import zarr
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # consolidated metadata is an extension of the v3 text
         zarr.consolidate_metadata(directory)
@@ -48,8 +52,8 @@ def _consolidate_metadata(directory: Path) -> None:
 
 
 def create(
-    group: zarr.Group, variable: Variable, shape: tuple[int, ...], n_chunked: int = 0
-) -> zarr.Array:
+    group: "zarr.Group", variable: Variable, shape: tuple[int, ...], n_chunked: int = 0
+) -> "zarr.Array":
     """Create an empty array.
 
     Args:
@@ -59,6 +63,8 @@ def create(
         n_chunked: so many leading axes are cut into chunks of length 1; with more than one,
             all chunks of an index on the first axis share one shard, hence one file.
     """
+    from zarr.codecs import Crc32cCodec, ZstdCodec
+
     chunks = tuple(1 if i < n_chunked else max(1, n) for i, n in enumerate(shape))
     shards = (1, *(max(1, n) for n in shape[1:])) if n_chunked > 1 else None
     return group.create_array(
@@ -75,7 +81,7 @@ def create(
     )
 
 
-def write(group: zarr.Group, variable: Variable, values: np.ndarray) -> None:
+def write(group: "zarr.Group", variable: Variable, values: np.ndarray) -> None:
     """Create an array and fill it, cast to the layout's dtype."""
     values = cast(variable, values)
     create(group, variable, values.shape)[...] = values
@@ -105,19 +111,21 @@ def cast(variable: Variable, values: np.ndarray) -> np.ndarray:
     return values.astype(variable.dtype)
 
 
-def array_of(group: zarr.Group, key: str) -> zarr.Array[Any]:
+def array_of(group: "zarr.Group", key: str) -> "zarr.Array[Any]":
     """The array at `key`, not yet read.
 
     Raises:
         BadInput: there is none.
     """
+    import zarr
+
     node = group.get(key)
     if not isinstance(node, zarr.Array):
         raise BadInput(f"{group.store}: has no variable {key}; run `einthoven check` on it")
     return node
 
 
-def values_of(group: zarr.Group, key: str) -> np.ndarray:
+def values_of(group: "zarr.Group", key: str) -> np.ndarray:
     """The whole array at `key`.
 
     Raises:
@@ -127,12 +135,15 @@ def values_of(group: zarr.Group, key: str) -> np.ndarray:
 
 
 @contextmanager
-def open_store(path: str | Path) -> Iterator[zarr.Group]:
+def open_store(path: str | Path) -> Iterator["zarr.Group"]:
     """Open a zipped store for reading with plain Zarr.
 
     Raises:
         BadInput: the file is missing, truncated or no Zarr.
     """
+    import zarr
+    from zarr.storage import ZipStore
+
     if not Path(path).is_file():
         raise BadInput(f"{path}: no such file")
     try:
