@@ -108,14 +108,16 @@ def test_a_heart_that_does_not_fit_is_refused(heart, torso):
 
 
 def test_anatomy_follows_the_contract():
+    scores = np.linspace(-0.4, 0.4, 26)  # all different
     changed = parameters(
-        heart_coeffs=[0.4] * 10, torso_coeffs=[-0.4] * 10, pose_coeffs=[0.3] * 6, split="val"
-    )
+        heart_coeffs=scores[:10].tolist(), torso_coeffs=scores[10:20].tolist(),
+        pose_coeffs=scores[20:].tolist(), split="val",
+    )  # fmt: skip
     anatomy = build_anatomy(changed, Anatomy())
     assert anatomy.split == "val" and set(anatomy.volumes_ml) == {"lv", "rv", "myocardium"}
     assert anatomy.faces.dtype == np.int32 and anatomy.face_tags.dtype == np.int8
     assert set(anatomy.face_tags) == set(Surface) - {Surface.LUNG_L, Surface.LUNG_R}
-    np.testing.assert_allclose(anatomy.latent_pca, [0.4] * 10 + [-0.4] * 10 + [0.3] * 3)
+    np.testing.assert_allclose(anatomy.latent_pca, scores[:23])  # the pose's angles, no shifts
     assert list(anatomy.site_names[[0, 8, 9]]) == ["RA", "V6", "A000"]
     assert anatomy.site_points.shape == (1009, 3)
     skin = anatomy.faces[anatomy.face_tags == Surface.SKIN]
