@@ -1,5 +1,6 @@
 """Real hearts for tests; the folder of data lies beside the repository and may be absent."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ VALVE_CAPS = (Surface.LV_CAP, Surface.RV_CAP)
 
 
 def data_file(name):
-    """Path of a file of real data; the test is skipped where it is absent."""
+    """Path of a file of real data; the test is skipped where it is absent, but fails in CI."""
     if not (DATA / name).exists():
+        if os.environ.get("EINTHOVEN_REQUIRE_DATA") == "1":
+            pytest.fail(f"EINTHOVEN_REQUIRE_DATA=1, but no {DATA / name}")
         pytest.skip(f"{name} is not on this machine")
     return DATA / name
 

@@ -11,19 +11,19 @@ from helpers_imported_hearts import (
 from einthoven.config import Config
 from einthoven.config.models import Anatomy
 from einthoven.core.tags import Surface, Tissue
-from einthoven.ecg import forward, intervals, leads
-from einthoven.electrophysiology import scenarios
-from einthoven.electrophysiology.cells import template as action_potential
-from einthoven.electrophysiology.purkinje import tree as purkinje
+from einthoven.ecg.intervals import qrs_duration
+from einthoven.ecg.simulate import simulate_ecg
+from einthoven.electrophysiology.purkinje.tree import grow_tree
+from einthoven.electrophysiology.scenarios import activate
 from einthoven.fibers.coordinates import ventricular_coordinates
 from einthoven.fibers.ldrb import assign_fibers
-from einthoven.geometry.gradient_recovery import recovered_gradient
 from einthoven.geometry.simplex import tet_volumes
 from einthoven.imported.anatomy import import_patient
-from einthoven.leadfield import conductivity, solve
+from einthoven.leadfield.solve import solve_lead_fields
 from einthoven.mesh.tetrahedra import tetrahedralise
+from einthoven.patient.patient import Patient
 
-SETUP = {name: dict(section) for name, section in Config()}
+CONFIG = Config()
 MUSCLE_ML = {"bai": 144.8, "llnl": 108.9}
 """Volumes of the meshes as they are published."""
 
@@ -54,32 +54,23 @@ def test_import_keeps_the_muscle_and_finds_all_electrodes(patient):
 @pytest.mark.slow
 def test_ecg_of_a_real_heart_in_a_real_torso(patient):
     name, body = patient
-    names, electrodes = body.site_names[:9], body.site_points[:9]
-    surfaces = (body.points, body.faces, body.face_tags)
-    mesh = tetrahedralise(*surfaces, electrodes, **SETUP["mesh"])
-    arrays = mesh.arrays()
+    electrodes = body.electrodes(0, 9)
+    mesh = tetrahedralise(body.surfaces, electrodes.points, CONFIG.mesh, body.patient)
     volumes = tet_volumes(mesh.points, mesh.cells)
     muscle_ml = volumes[mesh.cell_tags == Tissue.MYOCARDIUM].sum() / 1000
     assert muscle_ml == pytest.approx(MUSCLE_ML[name], rel=0.01)
     assert volumes.sum() / 1e6 == pytest.approx(22.0, abs=0.1)
-    fibers = assign_fibers(arrays, **SETUP["fibers"])
-    section = {k: v for k, v in SETUP["purkinje"].items() if k != "seed"}
-    tree = purkinje.grow_tree(arrays, ventricular_coordinates(arrays), seed=7, **section)
-    beat, _ = scenarios.activation("sinus", arrays, fibers._asdict(), vars(tree))
-    physics = {k: v for k, v in SETUP["leadfield"].items()
-               if k not in ("electrodes_per_job", "gradient")}  # fmt: skip
-    z, residual = solve.lead_fields(arrays, fibers.f0, electrodes, **physics)
-    assert residual.max() < 1e-8
-    nodes, tets = mesh.points[: mesh.n_heart_nodes], mesh.cells[: mesh.n_heart_cells]
-    sigma_i = conductivity.intracellular(fibers.f0, 0.3, 0.03)
-    clock, template = np.arange(-20.0, 500.0), action_potential.template(0.1)
-    gradient = recovered_gradient(nodes, tets, z[:, : len(nodes)])
-    phi = forward.forward_potential(
-        nodes, tets, sigma_i, beat["activation_time"], gradient, clock, template
-    )
-    ecg = leads.twelve_lead(names, phi)
+    bare = Patient.of(body, mesh)
+    fibers, coordinates = assign_fibers(bare, CONFIG.fibers), ventricular_coordinates(bare)
+    tree = grow_tree(Patient.of(mesh, coordinates), CONFIG.purkinje)
+    whole = Patient.of(body, mesh, fibers, coordinates, tree)
+    beat = activate(whole, "sinus", CONFIG.activation)
+    fields = solve_lead_fields(whole, electrodes, CONFIG.leadfield)
+    assert fields.residual.max() < 1e-8
+    found = simulate_ecg(whole, fields, beat, CONFIG.ecg, CONFIG.leadfield)
+    ecg = found.ecg[0]
     assert np.isfinite(ecg).all()
-    assert 70 < intervals.qrs_duration(ecg, clock) < 120
+    assert 70 < qrs_duration(ecg, found.time) < 120
     amplitude = np.ptp(ecg, axis=1)
     assert 0.3 < amplitude.min() and amplitude.max() < 7.0  # mV; a small, slim torso
     v1, v6 = ecg[6], ecg[11]

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from einthoven.config import Config
 from einthoven.core.names import LEADS
-from einthoven.ecg import forward, intervals, leads
-from einthoven.electrophysiology import scenarios
+from einthoven.ecg.intervals import qrs_duration
+from einthoven.ecg.simulate import simulate_ecg
+from einthoven.electrophysiology.scenarios import activate
 
 TUTORIAL = Path(__file__).resolve().parents[2] / "docs" / "tutorials" / "one_patient.py"
 QRS_MS = 120.0
@@ -31,7 +33,7 @@ def test_sinus_qrs_lasts_70_to_110_ms(patient):
 
 
 def test_r_waves_progress_and_have_the_size_of_real_ones(patient):
-    r, s = precordial(patient["ecg"], patient["clock"])
+    r, s = precordial(patient["ecg"].ecg[0], patient["ecg"].time)
     share = r / (r + s)
     assert share[0] < 0.5 < share[5]  # V1 mostly down, V6 mostly up
     assert share[1] < 0.7  # V2 still has an S wave
@@ -41,14 +43,10 @@ def test_r_waves_progress_and_have_the_size_of_real_ones(patient):
 
 
 def test_silent_left_tree_widens_the_qrs_beyond_120_ms(patient):
-    p = patient
-    arrays, fibers = p["mesh"].arrays(), p["fibers"]._asdict()
-    beat, _ = scenarios.activation("lbbb", arrays, fibers, vars(p["tree"]))
-    tau = beat["activation_time"]
-    potential = forward.forward_potential(
-        p["nodes"], p["tets"], p["sigma_i"], tau, p["gradient"], p["clock"], p["template"]
-    )
-    ecg = leads.twelve_lead(p["names"], potential)
-    assert intervals.qrs_duration(ecg, p["clock"]) > 120
-    r, s = precordial(ecg, p["clock"])
+    config, p = Config(), patient["patient"]
+    beat = activate(p, "lbbb", config.activation)
+    found = simulate_ecg(p, patient["lead_fields"], beat, config.ecg, config.leadfield)
+    ecg, time = found.ecg[0], found.time
+    assert qrs_duration(ecg, time) > 120
+    r, s = precordial(ecg, time)
     assert s[0] > r[0] and r[5] > s[5]  # deep S in V1, broad R in V6
