@@ -9,6 +9,7 @@ from einthoven.core.seeds import generator
 from einthoven.dataset.store import new_store
 from einthoven.encoders.base import Encoder
 from einthoven.surrogate.inputs import Inputs, patient_inputs
+from einthoven.surrogate.patients import Sample
 
 SIGMA = 0.06
 HEART_MM = 45.0
@@ -86,6 +87,13 @@ def inputs_of(index, patient, encoder=None, **changed) -> Inputs:
     encoder = encoder or BallEncoder({name: patient})
     names = ("points", "fiber", "electrode_points", "heart_rotation", "heart_origin", "torso_box")
     return patient_inputs(encoder, name, **{k: changed.get(k, patient[k]) for k in names})
+
+
+def sample_of(index, patient) -> Sample:
+    inside = patient["tissue"] == 1
+    heart, elsewhere = (torch.as_tensor(np.flatnonzero(ids)) for ids in (inside, ~inside))
+    grad = torch.as_tensor(patient["grad"], dtype=torch.float32)
+    return Sample(inputs_of(index, patient), grad, heart, elsewhere)
 
 
 def batch_of(indices, patients) -> Inputs:

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from einthoven.config.learning import RefractionModel
+from einthoven.surrogate import patients
 from einthoven.surrogate import train as training
 from einthoven.surrogate.patients import Patients
 from einthoven.surrogate.train import SurrogateTask, train_surrogate
@@ -144,7 +145,8 @@ def test_samples_are_the_same_again_and_decoded_once(cohort, tmp_path) -> None:
 def test_samples_of_another_encoder_or_store_are_made_anew(changed, cohort, tmp_path) -> None:
     path, known = cohort
     folder = tmp_path / "samples"
-    total = Patients(path, balls.BallEncoder(known), "train", folder).sha256()
+    first = Patients(path, balls.BallEncoder(known), "train", folder)
+    first.sha256()
     known = {name: dict(patient) for name, patient in known.items()}
     if changed == "encoder":
         known["p0002"]["latent"] = known["p0002"]["latent"] + np.float32(0.01)
@@ -153,9 +155,19 @@ def test_samples_of_another_encoder_or_store_are_made_anew(changed, cohort, tmp_
         path = tmp_path / "other.zarr.zip"
         balls.write_ball_store(path, list(known.values()), ["train"] * 6 + ["val"])
     other = Patients(path, balls.BallEncoder(known), "train", folder)
-    same = [a == b for a, b in zip(other.sums, Patients(path, balls.BallEncoder(known), "train",
-                                                        folder).sums)]  # fmt: skip
-    assert other.sha256() != total and len(same) == 6
+    assert other.sha256() != first.sha256()
+    same = [a == b for a, b in zip(other.sums, first.sums, strict=True)]
+    assert same == [True, True, False, True, True, True]
+
+
+def test_samples_of_other_code_are_made_anew(cohort, tmp_path, monkeypatch) -> None:
+    path, known = cohort
+    encoder = CountingEncoder(known)
+    total = Patients(path, encoder, "train", tmp_path).sha256()
+    assert Patients(path, encoder, "train", tmp_path).sha256() == total and encoder.n_decoded == 6
+    monkeypatch.setattr(patients, "source_sha256", lambda package: "edited")
+    assert Patients(path, encoder, "train", tmp_path).sha256() == total
+    assert encoder.n_decoded == 12
 
 
 def anonymous_mb() -> float:
