@@ -8,6 +8,7 @@ from einthoven.core.names import patient_name
 from einthoven.core.seeds import generator
 from einthoven.dataset.store import new_store
 from einthoven.encoders.base import Encoder
+from einthoven.patient.anatomy import Pose
 from einthoven.surrogate.inputs import Inputs, patient_inputs
 from einthoven.surrogate.patients import Sample
 
@@ -85,8 +86,10 @@ def ball_patient(index, n_points=400, n_electrodes=8, bend=None, seed=0):
 def inputs_of(index, patient, encoder=None, **changed) -> Inputs:
     name = patient_name(index)
     encoder = encoder or BallEncoder({name: patient})
-    names = ("points", "fiber", "electrode_points", "heart_rotation", "heart_origin", "torso_box")
-    return patient_inputs(encoder, name, **{k: changed.get(k, patient[k]) for k in names})
+    given = patient | changed
+    pose = Pose(given["heart_rotation"], given["heart_origin"], given["torso_box"])
+    arrays = (given[key] for key in ("points", "fiber", "electrode_points"))
+    return patient_inputs(encoder.geometry(name), pose, *arrays)
 
 
 def sample_of(index, patient) -> Sample:

@@ -43,9 +43,9 @@ class MlflowTracker:
         from lightning.pytorch.loggers import MLFlowLogger
 
         place = f"{PREFIX}{self.database}?timeout=60"
-        self.mlflow = MLFlowLogger(EXPERIMENT, run_name=name, tracking_uri=place)
         try:
             with self._locked():
+                self.mlflow = MLFlowLogger(EXPERIMENT, run_name=name, tracking_uri=place)
                 self.mlflow.log_hyperparams(dict(parameters))
         except Exception as error:  # MLflow, SQLAlchemy and the file system raise many types
             raise BadInput(
