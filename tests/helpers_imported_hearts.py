@@ -72,6 +72,7 @@ def write_dalhousie_patient(folder, heart):
     from einthoven.anatomy.shape.tagged_heart import placed_heart
     from einthoven.geometry.barycentric import cast_ray
     from einthoven.geometry.carp import read_carp
+    from einthoven.geometry.surfaces import Surfaces
     from einthoven.imported.sheet import Row
     from einthoven.imported.units import to_patient_frame
     from einthoven.imported.wall_tags import tag_wall
@@ -85,7 +86,7 @@ def write_dalhousie_patient(folder, heart):
     skin = torso.points @ turn
     points, faces, tags = heart
     known = tag_wall(points, faces) if tags is None else tags
-    own, rotation, origin = placed_heart(points, faces, known, 6.0)
+    own, rotation, origin = placed_heart(Surfaces(points, faces, known), 6.0)
     pose = Pose.from_coeffs(np.zeros(6)).rotation
     in_heart = (points - origin) @ rotation - own.centre
     centre = (epi.points @ turn).mean(axis=0)

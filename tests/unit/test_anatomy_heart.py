@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -25,6 +27,7 @@ from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.tags import Surface
 from einthoven.geometry.boundary_loops import loops_of_sphere
 from einthoven.geometry.intersections import intersecting_pairs
+from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import (
     extend_harmonically,
     triangle_quality,
@@ -219,15 +222,15 @@ def test_same_coefficients_same_bytes():
 def test_hearts_that_are_none_are_refused(mean_heart):
     points, faces, tags = mean_heart.points, mean_heart.faces, mean_heart.face_tags
     with pytest.raises(StepFailed, match="not closed"):
-        check_heart(points, faces[1:], tags[1:])
+        check_heart(Surfaces(points, faces[1:], tags[1:]))
     with pytest.raises(StepFailed, match="volume"):
-        check_heart(points / 10, faces, tags)
+        check_heart(Surfaces(points / 10, faces, tags))
     epi = np.unique(faces[tags == Surface.EPI])
     poked = points.copy()
     poked[epi[np.abs(poked[epi, 2] + 40) < 6]] *= [0.75, 0.75, 1]
-    assert min_wall(poked, faces, tags) < 1.5
+    assert min_wall(Surfaces(poked, faces, tags)) < 1.5
     with pytest.raises(StepFailed, match="thick"):
-        check_heart(poked, faces, tags)
+        check_heart(Surfaces(poked, faces, tags))
     curved = faces[np.isin(tags, (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO))]
     spiked = points.copy()
     spiked[epi[spiked[epi, 2].argmin()]] = [0, 0, -20.0]
@@ -238,7 +241,7 @@ def test_hearts_that_are_none_are_refused(mean_heart):
 
 
 def test_volumes_scale_with_the_cube(mean_heart):
-    double = heart_volumes(2 * mean_heart.points, mean_heart.faces, mean_heart.face_tags)
+    double = heart_volumes(replace(mean_heart, points=2 * mean_heart.points))
     for name, volume in mean_heart.volumes_ml.items():
         assert double[name] == pytest.approx(8 * volume, rel=1e-9)
 

@@ -20,13 +20,14 @@ from einthoven.core.tags import CLOSED_SURFACES, Surface
 from einthoven.geometry.boundary_loops import fill_loops, loop_area, smooth_loop, spread
 from einthoven.geometry.intersections import intersecting_pairs
 from einthoven.geometry.simplex import enclosed_volume, triangle_area_vectors
+from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import face_edges, triangle_quality
 from einthoven.imported.wall_tags import tag_wall
 
 
 @lru_cache(maxsize=4)
 def real_heart(edge_mm):
-    return heart_from_surface(*mean_of_a_real_atlas(), edge_mm)
+    return heart_from_surface(Surfaces(*mean_of_a_real_atlas()), edge_mm)
 
 
 def distances(queries, points, faces):
@@ -44,7 +45,9 @@ def circle(n, radius=20.0, height=0.0):
 @pytest.mark.parametrize("edge_mm", [4.0, 2.2])
 def test_a_real_heart_keeps_volume_and_walls(edge_mm):
     points, faces, tags = mean_of_a_real_atlas()
-    _, rotation, origin = heart_frame(points, faces, tags)  # the faces of this file point outwards
+    _, rotation, origin = heart_frame(
+        Surfaces(points, faces, tags)
+    )  # the faces of this file point outwards
     points = (points - origin) @ rotation
     heart = real_heart(edge_mm)
     muscle_ml = enclosed_volume(points, faces) / 1000
@@ -86,7 +89,9 @@ def test_any_frame_and_orientation_gives_the_same_heart():
     points, faces, tags = mean_of_a_real_atlas()
     heart = real_heart(4.0)
     turn = Rotation.from_rotvec([0.7, -1.9, 0.4]).as_matrix()
-    moved = heart_from_surface(points @ turn.T + [100.0, -50.0, 7.0], faces[:, ::-1], tags, 4.0)
+    moved = heart_from_surface(
+        Surfaces(points @ turn.T + [100.0, -50.0, 7.0], faces[:, ::-1], tags), 4.0
+    )
     for name, place in heart.landmarks.items():
         np.testing.assert_allclose(moved.landmarks[name], place, atol=1e-4)
     for name, volume in heart.volumes_ml.items():
@@ -97,9 +102,7 @@ def test_any_frame_and_orientation_gives_the_same_heart():
 
 def test_a_drawn_heart_comes_back_in_its_own_frame():
     drawn = heart_surfaces(np.full(10, 0.4), 4.0)
-    again = heart_from_surface(
-        drawn.points, drawn.faces, drawn.face_tags, 4.0
-    )  # valve caps made anew
+    again = heart_from_surface(drawn, 4.0)  # valve caps made anew
     for name, volume in drawn.volumes_ml.items():
         assert again.volumes_ml[name] == pytest.approx(volume, rel=0.015)
     apart, _ = cKDTree(again.points).query(drawn.points)
@@ -108,7 +111,7 @@ def test_a_drawn_heart_comes_back_in_its_own_frame():
 
 def test_same_surface_same_bytes():
     wall = wall_of_the_embedded_atlas()
-    first, second = (heart_from_surface(*wall, 5.0) for _ in range(2))
+    first, second = (heart_from_surface(Surfaces(*wall), 5.0) for _ in range(2))
     assert first.points.tobytes() == second.points.tobytes()
     assert first.faces.tobytes() == second.faces.tobytes()
 
@@ -117,7 +120,7 @@ def test_a_tetrahedral_heart_is_tagged_by_its_flat_base():
     points, faces = boundary_of_a_tetrahedral_heart()
     tags = tag_wall(points, faces)
     assert np.ptp(points[np.unique(faces[tags == Surface.BASE])][:, 2]) < 0.01
-    heart = heart_from_surface(points, faces, tags, 4.0)
+    heart = heart_from_surface(Surfaces(points, faces, tags), 4.0)
     muscle_ml = enclosed_volume(points, faces) / 1000
     assert muscle_ml == pytest.approx(109, abs=1)
     assert heart.volumes_ml["myocardium"] == pytest.approx(muscle_ml, rel=0.01)
@@ -148,17 +151,17 @@ def test_twins_cannot_be_told_apart():
 def test_what_is_no_wall_is_refused():
     points, faces, tags = wall_of_the_embedded_atlas()
     with pytest.raises(BadInput, match="do not lie between two triangles"):
-        heart_from_surface(points, faces[1:], tags[1:], 4.0)
+        heart_from_surface(Surfaces(points, faces[1:], tags[1:]), 4.0)
     with pytest.raises(BadInput, match="RV_ENDO"):
-        heart_from_surface(points, faces, np.where(tags == Surface.RV_ENDO, 3, tags), 4.0)
+        heart_from_surface(Surfaces(points, faces, np.where(tags == Surface.RV_ENDO, 3, tags)), 4.0)
     with pytest.raises(BadInput, match="without BASE between"):
         bare = np.where(tags == Surface.BASE, Surface.EPI, tags)
         bare[np.flatnonzero(tags == Surface.BASE)[:1]] = Surface.BASE
-        heart_from_surface(points, faces, bare, 4.0)
+        heart_from_surface(Surfaces(points, faces, bare), 4.0)
     with pytest.raises(BadInput, match="is this mm"):
-        heart_from_surface(points, faces, tags, 0.004)
+        heart_from_surface(Surfaces(points, faces, tags), 0.004)
     with pytest.raises(StepFailed, match="volume"):
-        heart_from_surface(1.6 * points, faces, tags, 6.0)
+        heart_from_surface(Surfaces(1.6 * points, faces, tags), 6.0)
 
 
 def test_a_smoothed_loop_loses_teeth_and_no_length():

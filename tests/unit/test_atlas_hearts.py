@@ -87,7 +87,7 @@ def nearest_ids(model, wall):
     """Landmark-like pairs: the extreme points of both means along their own axes."""
     from einthoven.anatomy.shape.tagged_heart import heart_frame
 
-    _, rotation, origin = heart_frame(wall.mean, wall.faces, wall.face_tags)
+    _, rotation, origin = heart_frame(wall.surfaces)
     turned = (wall.mean - origin) @ rotation
     from scipy.spatial import cKDTree
 

@@ -51,7 +51,7 @@ def read(folder: Path, phase: str, n_modes: int) -> ShapeModel:
     """
     model = read_surfaces(folder, phase, n_modes)
     pieces = [_piece(model, tag) for tag in (Surface.LV_ENDO, Surface.EPI, Surface.RV_ENDO)]
-    return carry(model, *wall_between(*pieces), sources=MOVED_BY, farthest_mm=FARTHEST_MM)
+    return carry(model, wall_between(*pieces), sources=MOVED_BY, farthest_mm=FARTHEST_MM)
 
 
 def read_surfaces(folder: Path, phase: str, n_modes: int) -> ShapeModel:

@@ -13,6 +13,7 @@ from einthoven.anatomy.shape.model import ShapeModel
 from einthoven.atlases import bai
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface
+from einthoven.geometry.surfaces import Surfaces
 
 CLASSES = {1: Surface.BASE, 2: Surface.EPI, 3: Surface.LV_ENDO, 4: Surface.RV_ENDO, 5: Surface.EPI}
 MEANS = ("heart_sur.vtp", "heart.vtp")
@@ -35,11 +36,11 @@ def read(folder: Path, phase: str, n_modes: int) -> ShapeModel:
         raise BadInput(f"phase {phase}: the adapted mean is end-diastolic (ED)")
     wall = read_wall(folder)
     surfaces = bai.read_surfaces(folder, phase, n_modes)
-    return carry(surfaces, *wall, sources=bai.MOVED_BY, farthest_mm=FARTHEST_MM)
+    return carry(surfaces, wall, sources=bai.MOVED_BY, farthest_mm=FARTHEST_MM)
 
 
-def read_wall(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points [vertex, 3] mm, faces [face, 3] and tags [face] of the adapted mean.
+def read_wall(folder: Path) -> Surfaces:
+    """The adapted mean, mm.
 
     Raises:
         BadInput: no file, or no classes.
@@ -59,4 +60,4 @@ def read_wall(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     # A triangle between classes belongs to the smaller surface: boundaries run beside the base.
     tags = np.array([CLASSES[k] for k in range(1, 6)], np.int8)[classes[faces].min(axis=1) - 1]
     points = np.asarray(mesh.points, float)
-    return points, outward(points, faces), tags
+    return Surfaces(points, outward(points, faces), tags)

@@ -17,6 +17,7 @@ from einthoven.anatomy.shape.model import ShapeModel
 from einthoven.atlases.components import as_points, principal_components, share_of
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface
+from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import compact
 
 FILE = "UKBRVLV.h5"
@@ -61,7 +62,7 @@ def read(folder: Path, phase: str, n_modes: int) -> ShapeModel:
     moves = as_points(modes[:, part] * sds[:, None], n_points)
     used = np.unique(faces)
     points, faces = compact(mean[part].reshape(-1, 3), faces)
-    return unit_model(points, moves[:, used], outward(points, faces), tags)
+    return unit_model(Surfaces(points, outward(points, faces), tags), moves[:, used])
 
 
 def read_template(folder: Path) -> tuple[np.ndarray, np.ndarray, int]:

@@ -15,6 +15,7 @@ from einthoven.core.tags import Surface
 from einthoven.geometry.boundary_loops import boundary_loops, fill_loops
 from einthoven.geometry.signed_distance import surface_distance
 from einthoven.geometry.simplex import triangle_area_vectors
+from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import compact, face_pieces
 
 RV_WALL_MM = 3.0
@@ -32,7 +33,7 @@ Piece = tuple[np.ndarray, np.ndarray]
 """Points [vertex, 3] mm and faces [face, 3]."""
 
 
-def wall_between(lv: Piece, lv_epi: Piece, rv: Piece) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def wall_between(lv: Piece, lv_epi: Piece, rv: Piece) -> Surfaces:
     """One closed surface around the myocardium, with the base cut by a plane.
 
     The muscle is what lies in the LV's outside or within 3 mm of the RV cavity, but in no
@@ -44,8 +45,7 @@ def wall_between(lv: Piece, lv_epi: Piece, rv: Piece) -> tuple[np.ndarray, np.nd
         rv: RV cavity, closed, faces outward.
 
     Returns:
-        points [vertex, 3] mm, faces [face, 3] outward, face_tags [face]: EPI, LV_ENDO, RV_ENDO,
-        BASE.
+        EPI, LV_ENDO, RV_ENDO, BASE, outward.
 
     Raises:
         BadInput: the LV is not closed by a top.
@@ -68,7 +68,7 @@ def wall_between(lv: Piece, lv_epi: Piece, rv: Piece) -> tuple[np.ndarray, np.nd
     ids = np.concatenate([*annuli, len(points) + np.arange(len(base_points) - n_corners)])
     tags = np.append(tags, np.full(len(base_faces), Surface.BASE, np.int8))
     points = np.concatenate([points, base_points[n_corners:]]) @ axes.T
-    return points, outward(points, np.concatenate([faces, ids[base_faces]])), tags
+    return Surfaces(points, outward(points, np.concatenate([faces, ids[base_faces]])), tags)
 
 
 def _shells(distances: "_Distances") -> tuple[np.ndarray, np.ndarray]:

@@ -155,7 +155,7 @@ def _check_inside(heart: Surfaces, torso: Surfaces) -> None:
 
 def _heart(heart: Surfaces, edge_mm: float) -> tuple[HeartSurfaces, np.ndarray, np.ndarray]:
     try:
-        return placed_heart(heart.points, heart.faces, heart.face_tags, edge_mm)
+        return placed_heart(heart, edge_mm)
     except StepFailed as error:
         raise BadInput(f"heart: {error}; smoother surfaces, or another heart_edge_mm?") from error
 

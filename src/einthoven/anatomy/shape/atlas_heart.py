@@ -1,5 +1,6 @@
 """Hearts of a published atlas, each drawn in one topology per edge length."""
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -41,23 +42,18 @@ def atlas_heart(heart_coeffs: np.ndarray, edge_mm: float, atlas: str = "") -> He
     coeffs = usable_coeffs("heart", heart_coeffs, model.n_modes, atlas)
     if (largest := np.abs(coeffs).max(initial=0.0)) > MAX_SD:
         raise BadInput(f"heart_coeffs: {largest:.3g} SD, at most {MAX_SD:g}; scores in mm?")
-    points = model.points(coeffs)
-    landmarks, rotation, origin = heart_frame(points, model.faces, model.face_tags)
-    points = (points - origin) @ rotation
+    drawn = replace(model.surfaces, points=model.points(coeffs))
+    landmarks, rotation, origin = heart_frame(drawn)
+    drawn = replace(drawn, points=(drawn.points - origin) @ rotation)
     try:
-        check_heart(points, model.faces, model.face_tags, flat_base=False)
+        check_heart(drawn, flat_base=False)
     except StepFailed as error:
         raise StepFailed(
             f"{atlas}: heart_coeffs = {np.round(coeffs, 3).tolist()} at {edge_mm:g} mm: {error}; "
             "lower cohort.range_sd"
         ) from error
-    return HeartSurfaces(
-        points,
-        model.faces,
-        model.face_tags,
-        {name: (place - origin) @ rotation for name, place in landmarks.items()},
-        heart_volumes(points, model.faces, model.face_tags),
-    )
+    landmarks = {name: (place - origin) @ rotation for name, place in landmarks.items()}
+    return HeartSurfaces(**vars(drawn), landmarks=landmarks, volumes_ml=heart_volumes(drawn))
 
 
 @lru_cache(maxsize=4)
@@ -90,13 +86,9 @@ def meshed(wall: ShapeModel, edge_mm: float) -> ShapeModel:
         BadInput: the wall is not one closed surface with these tags.
         StepFailed: it could not be triangulated, or is no valid heart.
     """
-    heart = heart_from_surface(wall.mean, wall.faces, wall.face_tags, edge_mm)
-    _, rotation, origin = heart_frame(wall.mean, wall.faces, wall.face_tags)
-    turned = ShapeModel(
-        (wall.mean - origin) @ rotation,
-        wall.modes.astype(float) @ rotation,
-        wall.sds,
-        wall.faces,
-        wall.face_tags,
+    heart = heart_from_surface(wall.surfaces, edge_mm)
+    _, rotation, origin = heart_frame(wall.surfaces)
+    in_heart_frame = replace(
+        wall, mean=(wall.mean - origin) @ rotation, modes=wall.modes.astype(float) @ rotation
     )
-    return carry(turned, heart.points, heart.faces, heart.face_tags)
+    return carry(in_heart_frame, heart)

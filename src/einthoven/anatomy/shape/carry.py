@@ -1,4 +1,4 @@
-"""Carry a shape model to other triangles of the same mean surface; turn triangles outward."""
+"""Carry a shape model to other triangles of the same mean surface; orient triangles outward."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,6 +8,7 @@ from einthoven.anatomy.shape.model import ShapeModel
 from einthoven.core.errors import StepFailed
 from einthoven.core.tags import Surface
 from einthoven.geometry.barycentric import attach
+from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import extend_harmonically
 
 CURVED = (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO)
@@ -16,12 +17,7 @@ SAME: Sources = {tag: (tag,) for tag in CURVED}
 
 
 def carry(
-    model: ShapeModel,
-    points: np.ndarray,
-    faces: np.ndarray,
-    face_tags: np.ndarray,
-    sources: Sources = SAME,
-    farthest_mm: float = 3.0,
+    model: ShapeModel, mean: Surfaces, sources: Sources = SAME, farthest_mm: float = 3.0
 ) -> ShapeModel:
     """The model of the same shapes on a new triangulation of a heart's mean.
 
@@ -31,9 +27,7 @@ def carry(
 
     Args:
         model: the old one; its `face_tags` name surfaces.
-        points: [vertex, 3] mm, the new mean, in the frame of the old one.
-        faces: [face, 3].
-        face_tags: [face] core.tags.Surface.
+        mean: the new one, in the frame of the old one.
         sources: tag of a new curved surface -> tags of the old surfaces that move it.
         farthest_mm: a vertex may lie so far from the old mean.
 
@@ -44,13 +38,13 @@ def carry(
     Raises:
         StepFailed: the new mean does not lie on the old one.
     """
-    n_modes = model.n_modes
+    n_modes, points = model.n_modes, mean.points
     moves = np.zeros((len(points), 3 * n_modes))
     held = np.zeros(len(points), bool)
     scaled = model.modes.astype(float) * np.asarray(model.sds)[:, None, None]
     for tag, old_tags in sources.items():
-        ids = np.unique(faces[face_tags == tag])
-        old = model.faces[np.isin(model.face_tags, old_tags)]
+        ids = np.unique(mean.tagged(tag))
+        old = model.surfaces.tagged(*old_tags)
         places = attach(model.mean, old, points[ids])
         apart = np.linalg.norm(places.on(model.mean) - points[ids], axis=1).max()
         if apart > farthest_mm:
@@ -61,22 +55,18 @@ def carry(
         mixed = np.einsum("vk,mvkd->vmd", places.weights, scaled[:, places.vertices])
         moves[ids] = mixed.reshape(len(ids), -1)
         held[ids] = True
-    rest = faces[~np.isin(face_tags, list(sources))]
+    rest = mean.tagged(*set(Surface) - set(sources))
     if n_modes and len(rest):
         moves = extend_harmonically(points, rest, held, moves)
-    return unit_model(
-        points, moves.reshape(len(points), n_modes, 3).swapaxes(0, 1), faces, face_tags
-    )
+    return unit_model(mean, moves.reshape(len(points), n_modes, 3).swapaxes(0, 1))
 
 
-def unit_model(
-    mean: np.ndarray, moves: np.ndarray, faces: np.ndarray, face_tags: np.ndarray
-) -> ShapeModel:
+def unit_model(mean: Surfaces, moves: np.ndarray) -> ShapeModel:
     """A shape model from displacements [mode, vertex, 3] mm per SD: modes of unit length."""
     sds = np.linalg.norm(moves.reshape(len(moves), -1), axis=1)
     if np.any(sds == 0):
         raise StepFailed("a mode does not move the surface")
-    return ShapeModel(mean, moves / sds[:, None, None], sds, faces, face_tags)
+    return ShapeModel(mean.points, moves / sds[:, None, None], sds, mean.faces, mean.face_tags)
 
 
 def outward(points: np.ndarray, faces: np.ndarray) -> np.ndarray:

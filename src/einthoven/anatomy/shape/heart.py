@@ -72,21 +72,16 @@ def heart_surfaces(heart_coeffs: np.ndarray, edge_mm: float) -> HeartSurfaces:
     rotation, origin = _heart_frame(landmarks)
     resampling = _resampling(float(edge_mm))
     points = (resampling.apply(fine_points) - origin) @ rotation
-    heart = HeartSurfaces(
-        points,
-        resampling.faces,
-        resampling.face_tags,
-        {name: (point - origin) @ rotation for name, point in landmarks.items()},
-        heart_volumes(points, resampling.faces, resampling.face_tags),
-    )
+    surfaces = Surfaces(points, resampling.faces, resampling.face_tags)
     try:
-        check_heart(heart.points, heart.faces, heart.face_tags)
+        check_heart(surfaces)
     except StepFailed as error:
         raise StepFailed(
             f"heart_coeffs = {np.round(heart_coeffs, 3).tolist()} at {edge_mm:g} mm: {error}; "
             "lower cohort.range_sd"
         ) from error
-    return heart
+    landmarks = {name: (point - origin) @ rotation for name, point in landmarks.items()}
+    return HeartSurfaces(**vars(surfaces), landmarks=landmarks, volumes_ml=heart_volumes(surfaces))
 
 
 @lru_cache(maxsize=1)

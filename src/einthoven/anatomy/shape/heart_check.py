@@ -3,10 +3,11 @@
 import numpy as np
 
 from einthoven.core.errors import StepFailed
-from einthoven.core.tags import CLOSED_SURFACES, Surface
+from einthoven.core.tags import Surface
 from einthoven.geometry.closest import TriangleTree
 from einthoven.geometry.intersections import intersecting_pairs
 from einthoven.geometry.simplex import enclosed_volume, triangle_area_vectors
+from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import face_edges
 
 MIN_WALL_MM = 1.5
@@ -17,25 +18,21 @@ PLANAR = (Surface.BASE, Surface.LV_CAP, Surface.RV_CAP)
 VOLUME_RANGES_ML = {"lv": (60, 320), "rv": (60, 340), "myocardium": (60, 320)}
 
 
-def heart_volumes(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> dict[str, float]:
-    """Volumes of both cavities and the myocardium in ml, from points [vertex, 3] mm."""
+def heart_volumes(heart: Surfaces) -> dict[str, float]:
+    """Volumes of both cavities and the myocardium in ml."""
     inside = {
-        name: enclosed_volume(points, faces[np.isin(face_tags, CLOSED_SURFACES[name])]) / 1000
+        name: enclosed_volume(heart.points, heart.union(name)) / 1000
         for name in ("lv", "rv", "epi")
     }
     myocardium = inside["epi"] - inside["lv"] - inside["rv"]
     return {"lv": inside["lv"], "rv": inside["rv"], "myocardium": myocardium}
 
 
-def check_heart(
-    points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray, flat_base: bool = True
-) -> None:
+def check_heart(heart: Surfaces, flat_base: bool = True) -> None:
     """Refuse what could not be meshed or is no heart.
 
     Args:
-        points: [vertex, 3] mm.
-        faces: [face, 3].
-        face_tags: [face] core.tags.Surface.
+        heart: all seven surfaces.
         flat_base: base and valve caps must tile one plane, as those of the embedded atlas do; a
             real base is curved, and then base and valve caps must not cut anything.
 
@@ -43,24 +40,24 @@ def check_heart(
         StepFailed: a shell is open or wrongly oriented, surfaces intersect, a wall is thinner
             than 1.5 mm, or a volume is outside the human range.
     """
+    points = heart.points
     for name in ("lv", "rv", "epi"):
-        shell = faces[np.isin(face_tags, CLOSED_SURFACES[name])]
+        shell = heart.union(name)
         edges, n = face_edges(shell).astype(np.int64), len(points)
         there, back = np.sort(edges @ [n, 1]), np.sort(edges @ [1, n])
         if not np.all(np.diff(there)) or not np.array_equal(there, back):
             raise StepFailed(f"shell {name!r} is not closed and consistently oriented")
-    for name, volume in heart_volumes(points, faces, face_tags).items():
+    for name, volume in heart_volumes(heart).items():
         low, high = VOLUME_RANGES_ML[name]
         if not low <= volume <= high:
             raise StepFailed(f"{name} volume {volume:.0f} ml is outside {low} to {high} ml")
-    thin = min_wall(points, faces, face_tags)
+    thin = min_wall(heart)
     if thin < MIN_WALL_MM:
         raise StepFailed(f"a wall is only {thin:.2f} mm thick, less than {MIN_WALL_MM:g}")
-    cutting = faces
+    cutting = heart.faces
     if flat_base:
-        planar = np.isin(face_tags, PLANAR)
-        _check_plane(points, faces[planar], faces[~planar])
-        cutting = faces[~planar]
+        cutting = heart.tagged(Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO)
+        _check_plane(points, heart.tagged(*PLANAR), cutting)
     if len(pairs := intersecting_pairs(points, cutting)):
         x, y, z = points[cutting[pairs[0, 0]]].mean(axis=0)
         raise StepFailed(
@@ -87,7 +84,7 @@ def _check_plane(points: np.ndarray, planar: np.ndarray, curved: np.ndarray) -> 
         raise StepFailed("the heart reaches above its base plane")
 
 
-def min_wall(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> float:
+def min_wall(heart: Surfaces) -> float:
     """Least distance in mm across a wall: cavities to epicardium, and LV to RV.
 
     Without sign, which is not defined beside the boundary of an open surface: a cavity that sticks
@@ -100,7 +97,7 @@ def min_wall(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> fl
     )
     thinnest = np.inf
     for inner, outer in walls:
-        surface = TriangleTree(points, faces[face_tags == outer])
-        inner_points = points[np.unique(faces[face_tags == inner])]
+        surface = TriangleTree(heart.points, heart.tagged(outer))
+        inner_points = heart.points[np.unique(heart.tagged(inner))]
         thinnest = min(thinnest, surface.closest(inner_points).distance.min())
     return float(thinnest)

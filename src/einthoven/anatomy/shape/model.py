@@ -7,6 +7,7 @@ import numpy as np
 
 from einthoven.core.check import finite, shape
 from einthoven.core.errors import BadInput
+from einthoven.geometry.surfaces import Surfaces
 
 NO_TAGS = np.empty(0, np.int8)
 
@@ -46,6 +47,11 @@ class ShapeModel:
             raise BadInput(f"faces: refer to vertices outside 0 to {n_points - 1}")
         if len(self.face_tags) not in (0, len(self.faces)):
             raise BadInput(f"face_tags: {len(self.face_tags)} tags for {len(self.faces)} faces")
+
+    @property
+    def surfaces(self) -> Surfaces:
+        """The mean."""
+        return Surfaces(self.mean, self.faces, self.face_tags)
 
     @property
     def n_modes(self) -> int:

@@ -1,4 +1,6 @@
-"""A heart from a tagged wall surface: an atlas' mean, or a user's own."""
+"""A heart from a tagged wall surface: an atlas' mean, or an imported one."""
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from einthoven.geometry.boundary_loops import (
     spread,
 )
 from einthoven.geometry.remeshing import remesh_open
+from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import (
     compact,
     face_edges,
@@ -30,28 +33,23 @@ Piece = tuple[np.ndarray, np.ndarray]
 """Points [vertex, 3] mm and faces [face, 3] of one tagged piece."""
 
 
-def heart_from_surface(
-    points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray, edge_mm: float
-) -> HeartSurfaces:
+def heart_from_surface(wall: Surfaces, edge_mm: float) -> HeartSurfaces:
     """The heart whose myocardium a tagged surface bounds, in the heart frame.
 
     See `placed_heart`.
     """
-    return placed_heart(points, faces, face_tags, edge_mm)[0]
+    return placed_heart(wall, edge_mm)[0]
 
 
-def placed_heart(
-    points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray, edge_mm: float
-) -> tuple[HeartSurfaces, np.ndarray, np.ndarray]:
+def placed_heart(wall: Surfaces, edge_mm: float) -> tuple[HeartSurfaces, np.ndarray, np.ndarray]:
     """The heart whose myocardium a tagged surface bounds, and where it lay.
 
     Each cavity may have one opening or several (valves); the base may be curved. The
     boundaries of labels have teeth: they are smoothed on the scale of `edge_mm`.
 
     Args:
-        points: [vertex, 3] mm, in any rigid frame.
-        faces: [face, 3], closed without its valve caps, in any orientation.
-        face_tags: [face] core.tags.Surface: EPI, LV_ENDO, RV_ENDO, BASE; valve caps are made anew.
+        wall: EPI, LV_ENDO, RV_ENDO, BASE: closed without its valve caps, which are made anew;
+            in any rigid frame and orientation.
         edge_mm: wanted mean edge length.
 
     Returns:
@@ -63,18 +61,18 @@ def placed_heart(
         StepFailed: it could not be triangulated, or the result is no valid heart.
     """
     between("edge_mm", edge_mm, *HEART_EDGE_MM, "is this mm?")
-    points, faces, face_tags = _wall(points, faces, face_tags)
-    landmarks, rotation, origin = heart_frame(points, faces, face_tags)
-    points = (points - origin) @ rotation
+    wall = _checked(wall)
+    landmarks, rotation, origin = heart_frame(wall)
+    wall = replace(wall, points=(wall.points - origin) @ rotation)
     landmarks = {name: (place - origin) @ rotation for name, place in landmarks.items()}
-    points, faces, face_tags = _triangulate(points, faces, face_tags, edge_mm)
-    volumes = heart_volumes(points, faces, face_tags)
-    check_heart(points, faces, face_tags, flat_base=False)
-    return HeartSurfaces(points, faces, face_tags, landmarks, volumes), rotation, origin
+    surfaces = _triangulate(wall, edge_mm)
+    heart = HeartSurfaces(**vars(surfaces), landmarks=landmarks, volumes_ml=heart_volumes(surfaces))
+    check_heart(heart, flat_base=False)
+    return heart, rotation, origin
 
 
 def heart_frame(
-    points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray
+    wall: Surfaces,
 ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Landmarks and heart frame of a wall surface (outward faces), in the frame it comes in.
 
@@ -84,13 +82,13 @@ def heart_frame(
     Returns:
         landmarks, each [3] mm; axes as columns [3, 3]; origin [3] mm.
     """
-    landmarks = {}
+    points, landmarks = wall.points, {}
     for name, tag in (("LV_BASE", Surface.LV_ENDO), ("RV_BASE", Surface.RV_ENDO)):
-        openings = [loop_area(points[loop]) for loop in boundary_loops(faces[face_tags == tag])]
+        openings = [loop_area(points[loop]) for loop in boundary_loops(wall.tagged(tag))]
         areas = [np.linalg.norm(area) for area, _ in openings]
         landmarks[name] = np.average([centre for _, centre in openings], axis=0, weights=areas)
     origin = landmarks["LV_BASE"]
-    lv, rv, epi = (points[np.unique(faces[face_tags == tag])]
+    lv, rv, epi = (points[np.unique(wall.tagged(tag))]
                    for tag in (Surface.LV_ENDO, Surface.RV_ENDO, Surface.EPI))  # fmt: skip
     landmarks["LV_APEX"] = lv[np.linalg.norm(lv - origin, axis=1).argmax()]
     z = origin - landmarks["LV_APEX"]
@@ -103,8 +101,9 @@ def heart_frame(
     return landmarks, np.stack([x, np.cross(z, x), z], axis=1), origin
 
 
-def _wall(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> tuple:
-    """The checked wall without valve caps: outward faces, every tag without islands."""
+def _checked(wall: Surfaces) -> Surfaces:
+    """The wall without valve caps: outward faces, every tag without islands."""
+    points, faces, face_tags = wall.points, wall.faces, wall.face_tags
     shape("points", finite("points", points), (None, 3))
     shape("face_tags", face_tags, (len(shape("faces", faces, (None, 3))),))
     kept = ~np.isin(face_tags, list(VALVE_CAPS.values()))
@@ -132,7 +131,7 @@ def _wall(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> tuple
             raise BadInput(f"{tag.name}: {error}; are its labels ragged?") from error
         if n_loops == 0:
             raise BadInput(f"{tag.name}: closed by itself, without an opening at BASE")
-    return points, faces, face_tags
+    return Surfaces(points, faces, face_tags)
 
 
 def _outward(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
@@ -180,9 +179,7 @@ def _without_islands(faces: np.ndarray, face_tags: np.ndarray) -> np.ndarray:
     return tags
 
 
-def _triangulate(
-    points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray, edge_mm: float
-) -> tuple:
+def _triangulate(wall: Surfaces, edge_mm: float) -> Surfaces:
     """All seven surfaces anew: shells, then the base between them and valve caps over them."""
     new_points: list[np.ndarray] = []
     new_faces: list[np.ndarray] = []
@@ -190,7 +187,7 @@ def _triangulate(
     annuli: list[tuple[Surface, np.ndarray, np.ndarray]] = []  # tag, old and new vertex ids
     n = 0
     for tag in SHELLS:
-        shell_points, shell_faces, shell_loops = _shell(points, faces, face_tags, tag, edge_mm)
+        shell_points, shell_faces, shell_loops = _shell(wall, tag, edge_mm)
         annuli += [(tag, old, new + n) for old, new in shell_loops]
         flip = 1 if tag == Surface.EPI else -1  # endocardia point out of their cavities
         new_points.append(shell_points)
@@ -212,34 +209,37 @@ def _triangulate(
         new_tags.extend([tag] * len(filled))
         n += len(inner) - n_corners
 
-    for piece in _base_pieces(faces, face_tags):
+    for piece in _base_pieces(wall):
         around = [its for its in annuli if np.isin(its[1], piece).all()]
         # boundaries of shells run clockwise as seen from the base beside them
         loops = sorted((new[::-1] for _, _, new in around), key=len, reverse=True)
-        add(Surface.BASE, loops, (points, piece))
+        add(Surface.BASE, loops, (wall.points, piece))
     for tag, _, new in annuli:
         if tag in VALVE_CAPS:
             add(VALVE_CAPS[tag], [new], None)  # counter-clockwise from above, as valve caps point
-    result = np.concatenate(new_points), np.concatenate(new_faces).astype(np.int32)
-    return *result, np.array(new_tags, np.int8)
+    return Surfaces(
+        np.concatenate(new_points),
+        np.concatenate(new_faces).astype(np.int32),
+        np.array(new_tags, np.int8),
+    )
 
 
-def _base_pieces(faces: np.ndarray, face_tags: np.ndarray) -> list[np.ndarray]:
+def _base_pieces(wall: Surfaces) -> list[np.ndarray]:
     """Faces of each connected piece of the base."""
-    base = faces[face_tags == Surface.BASE]
+    base = wall.tagged(Surface.BASE)
     return [base[piece] for piece in face_pieces(base)]
 
 
 def _shell(
-    points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray, tag: Surface, edge_mm: float
+    wall: Surfaces, tag: Surface, edge_mm: float
 ) -> tuple[np.ndarray, np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
     """One curved surface remeshed, its boundary loops on the smoothed ones of the labels.
 
     Returns:
         points [vertex, 3] mm, faces [face, 3]; for every loop its old and its new vertex ids.
     """
-    piece = compact(points, faces[face_tags == tag])
-    old_loops = boundary_loops(faces[face_tags == tag])
+    points, piece = wall.points, compact(wall.points, wall.tagged(tag))
+    old_loops = boundary_loops(wall.tagged(tag))
     try:
         shell_points, shell_faces, new_loops = remesh_open(*piece, edge_mm, len(old_loops))
     except StepFailed as error:
