@@ -1,11 +1,11 @@
-"""What lead fields cost, against both ways in which a DOLFINx user would write them.
+"""Cost of lead fields, against both ways in which a DOLFINx user would write them.
 
 One patient of the cohort is meshed to the number of nodes asked for. Every case then runs in a
 process of its own (leadfield_cases.py), one after another. Ratios compare processor seconds of
-one-threaded processes, which a busy machine changes least; wall seconds are told beside them. The
-ways that are compared with are timed for a few electrodes and scaled linearly.
+one-threaded processes, which a busy machine changes least; wall seconds are printed too. The
+alternatives are timed for a few electrodes and scaled linearly.
 
-Usage: python benchmarks/leadfield.py [--json OUT] [--nodes N] [--quick] [--mesh FILE]
+Usage: python benchmarks/leadfield.py [--json OUT] [--nodes N] [--quick] [--patient FOLDER]
 """
 
 import argparse
@@ -18,7 +18,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from leadfield_mesh import build_mesh
+from leadfield_mesh import build_patient
+
+from einthoven.patient.patient import Patient
 
 CASES = Path(__file__).with_name("leadfield_cases.py")
 LEADS = 109
@@ -26,9 +28,9 @@ OPTIONAL = {"pardiso": "pypardiso", "cholmod": "sksparse"}
 WALL, PROCESSOR = 0, 1
 
 
-def run_case(case: str, mesh: str | Path, n_electrodes: int, *options: str) -> dict:
+def run_case(case: str, patient: str | Path, n_electrodes: int, *options: str) -> dict:
     """One case in a process of its own."""
-    command = [sys.executable, str(CASES), case, str(mesh), str(n_electrodes), *options]
+    command = [sys.executable, str(CASES), case, str(patient), str(n_electrodes), *options]
     environment = os.environ | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
@@ -37,7 +39,7 @@ def run_case(case: str, mesh: str | Path, n_electrodes: int, *options: str) -> d
 
 
 def naive_seconds(way: dict, n_electrodes: int, clock: int) -> float:
-    """What is done once, and the median electrode so many times."""
+    """The cost of the set-up and of all electrodes, each at the median."""
     return way["once"][clock] + n_electrodes * float(np.median(way["each"], axis=0)[clock])
 
 
@@ -47,13 +49,13 @@ def main() -> None:
     parser.add_argument("--json")
     parser.add_argument("--nodes", type=int, default=117_000)
     parser.add_argument("--quick", action="store_true", help="20 k nodes, few electrodes")
-    parser.add_argument("--mesh", help="a file that an earlier run made, or that this one makes")
+    parser.add_argument("--patient", help="folder of an earlier run, or for the files of this one")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(options.mesh or f"{folder}/mesh.npz")
-        if not file.exists():
-            build_mesh(20_000 if options.quick else options.nodes, file)
-        result = measure(file, 200 if options.quick else 1000, f"{folder}/stored.npz")
+        patient = Path(options.patient or f"{folder}/patient")
+        if not (patient / "fibers.npz").exists():
+            build_patient(20_000 if options.quick else options.nodes, patient)
+        result = measure(patient, 200 if options.quick else 1000, f"{folder}/stored.npz")
     for name, value in result.items():
         if not isinstance(value, dict):
             print(f"{name:38s} {value:.4g}" if isinstance(value, float) else f"{name:38s} {value}")
@@ -64,23 +66,22 @@ def main() -> None:
         Path(options.json).write_text(json.dumps(result, indent=1) + "\n")
 
 
-def measure(mesh: Path, many: int, stored: str) -> dict:
-    """All figures of one mesh."""
+def measure(folder: Path, many: int, stored: str) -> dict:
+    """All figures of one patient."""
     store = ["--store", stored]
-    cases = {f"auto_{k}": run_case("ours", mesh, k, *store) for k in (1, 9, LEADS, many)}
-    cases[f"auto_{many}_region"] = run_case("ours", mesh, many, *store, "--region")
+    cases = {f"auto_{k}": run_case("ours", folder, k, *store) for k in (1, 9, LEADS, many)}
     for name, package in {"mumps": "petsc4py", "amg": "petsc4py", **OPTIONAL}.items():
         if find_spec(package):
             counts = (LEADS,) if name == "amg" else (LEADS, many)
             for k in counts:
-                cases[f"{name}_{k}"] = run_case("ours", mesh, k, "--solver", name, *store)
-    fresh, shared = run_case("fresh", mesh, 3), run_case("shared", mesh, 10)
+                cases[f"{name}_{k}"] = run_case("ours", folder, k, "--solver", name, *store)
+    fresh, shared = run_case("fresh", folder, 3), run_case("shared", folder, 10)
     expected, found = fresh.pop("check"), cases["auto_1"].pop("check")
     leads, most = cases[f"auto_{LEADS}"], cases[f"auto_{many}"]
-    arrays = np.load(mesh)
+    mesh = Patient.open(folder).mesh
     result = {
-        "nodes": len(arrays["points"]),
-        "tets": len(arrays["cells"]),
+        "nodes": len(mesh.points),
+        "tets": len(mesh.cells),
         "leads": LEADS,
         "total_seconds": _total(leads, WALL),
         "total_processor_seconds": _total(leads, PROCESSOR),

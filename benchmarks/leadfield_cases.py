@@ -2,9 +2,9 @@
 
 `ours` is the library; `fresh` and `shared` are how a DOLFINx user would write it: a new
 LinearProblem for each electrode as in the tutorials, or one matrix and one set-up of CG + GAMG for
-all of them. All start from mesh arrays in memory, imports and form compilation done.
+all of them. All start from a patient in memory, imports and form compilation done.
 
-Usage: python benchmarks/leadfield_cases.py CASE MESH.npz N_ELECTRODES [--solver NAME] [--store F]
+Usage: python benchmarks/leadfield_cases.py CASE PATIENT N_ELECTRODES [--solver NAME] [--store F]
 """
 
 import argparse
@@ -15,17 +15,16 @@ from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.spatial import cKDTree
 
 from einthoven.config import Config
-from einthoven.core.files import save_arrays
-from einthoven.core.tags import Tissue
-from einthoven.leadfield.conductivity import Conductivities, bulk
+from einthoven.fem.solvers import choose, make_solver
+from einthoven.leadfield.conductivity import bulk
 from einthoven.leadfield.neumann import NeumannProblem
 from einthoven.leadfield.skin import electrode_weights, skin_faces
-from einthoven.leadfield.solve import ELECTRODES_AT_ONCE, lead_fields, solver_used
+from einthoven.leadfield.solve import ELECTRODES_AT_ONCE, solve_lead_fields
+from einthoven.patient.patient import Patient
 
-SECTION = Config().leadfield.model_dump()
+SECTION = Config().leadfield
 GAMG = {
     "ksp_type": "cg",
     "ksp_rtol": 1e-8,
@@ -36,7 +35,7 @@ GAMG = {
     "mg_levels_ksp_type": "chebyshev",
     "mg_levels_pc_type": "jacobi",
 }
-"""The best settings found for these meshes, in favour of the ways that are compared with."""
+"""The best settings found for these meshes, in favour of the alternatives."""
 
 
 class Clock:
@@ -53,41 +52,35 @@ class Clock:
         return elapsed
 
 
-def ours(mesh: dict, n_electrodes: int, solver: str, store: str | None, region: bool) -> dict:
+def ours(patient: Patient, n_electrodes: int, solver: str, store: str | None) -> dict:
     """Assemble, prepare, solve, and store float32 like the workflow."""
-    section = SECTION | {"solver": solver}
-    names, points = mesh["site_names"][:n_electrodes], mesh["site_points"][:n_electrodes]
-    used = solver_used(section, len(mesh["points"]), n_electrodes)
-    _warm_up(used)
+    config = SECTION.model_copy(update={"solver": solver})
+    electrodes = patient.anatomy.electrodes(0, n_electrodes)
+    _warm_up(choose(solver, len(patient.mesh.points), n_electrodes))
     clock = Clock()
-    keep = region_of_interest(mesh) if region else None
-    lead_field, residual = lead_fields(
-        mesh, mesh["f0"], points, list(names), keep=keep, dtype="float32", **section
-    )
+    fields = solve_lead_fields(patient, electrodes, config, "float32")
     solve = clock.read()
     if store:
-        arrays = {"lead_field": lead_field, "electrode_names": names, "electrode_points": points}
-        save_arrays(store, arrays | {"residual": residual}, patient="p0000", batch=0)
+        fields.save(store)
     return {
-        "solver": used,
+        "solver": fields.solver,
         "solve": solve.tolist(),
         "store": clock.read().tolist(),
-        "kept_nodes": lead_field.shape[1],
-        "residual_max": float(residual.max()),
-        "check": lead_field[0].tolist() if n_electrodes == 1 else None,
+        "residual_max": float(fields.residual.max()),
+        "check": fields.lead_field[0].tolist() if n_electrodes == 1 else None,
     }
 
 
-def prepared(mesh: dict, n_electrodes: int, solver: str) -> dict:
+def prepared(patient: Patient, n_electrodes: int, solver: str) -> dict:
     """What all electrodes share, then one electrode alone, then blocks of electrodes."""
     _warm_up(solver)
-    skin = skin_faces(mesh)
+    mesh, config = patient.mesh, SECTION.model_copy(update={"solver": solver})
     clock = Clock()
-    tensors = bulk(mesh["f0"], mesh["cell_tags"], Conductivities.from_section(SECTION))
-    arguments = (mesh["points"], mesh["cells"], tensors, skin, n_electrodes)
-    body = NeumannProblem(*arguments, SECTION | {"solver": solver})
+    tensors = bulk(patient.fibers.f0, mesh.cell_tags, config)
+    body = NeumannProblem(mesh, tensors, n_electrodes, config)
     result = {"solver": solver, "prepare": clock.read().tolist()}
-    delta = electrode_weights(mesh["points"], skin, mesh["site_points"][:n_electrodes])
+    sites = patient.anatomy.site_points[:n_electrodes]
+    delta = electrode_weights(mesh.points, skin_faces(mesh), sites)
     sink = body.skin_areas / body.skin_areas.sum()
     clock.read()
     body.solve(delta[[0]].toarray().T - sink[:, None])
@@ -106,9 +99,9 @@ def prepared(mesh: dict, n_electrodes: int, solver: str) -> dict:
     return result
 
 
-def fresh(mesh: dict, n_electrodes: int, _solver: str) -> dict:
+def fresh(patient: Patient, n_electrodes: int, _solver: str) -> dict:
     """A new LinearProblem (forms, matrix, set-up, solve) for each electrode."""
-    way = _warm(mesh)
+    way = _warm(patient)
     each, solutions, clock = [], [], Clock()
     for electrode in range(n_electrodes):
         solutions.append(way.problem(electrode).solve())
@@ -117,9 +110,9 @@ def fresh(mesh: dict, n_electrodes: int, _solver: str) -> dict:
     return {"once": way.seconds, "each": each, "check": check.tolist()}
 
 
-def shared(mesh: dict, n_electrodes: int, _solver: str) -> dict:
+def shared(patient: Patient, n_electrodes: int, _solver: str) -> dict:
     """One matrix and one set-up for all electrodes, CG for each."""
-    way = _warm(mesh)
+    way = _warm(patient)
     clock = Clock()
     problem = way.problem(0)
     problem.solve()
@@ -133,29 +126,29 @@ def shared(mesh: dict, n_electrodes: int, _solver: str) -> dict:
     return {"once": once, "each": each}
 
 
-def _warm(mesh: dict) -> "_Dolfinx":
+def _warm(patient: Patient) -> "_Dolfinx":
     """A second one, as the first compiles the forms."""
-    _Dolfinx(mesh)
-    return _Dolfinx(mesh)
+    _Dolfinx(patient)
+    return _Dolfinx(patient)
 
 
 class _Dolfinx:
     """Mesh, spaces and forms of eq. (4), with the electrode as a sum over vertices."""
 
-    def __init__(self, mesh: dict):
+    def __init__(self, patient: Patient):
         import einthoven.fem.petsc  # noqa: F401, I001  # must come before dolfinx
         import basix.ufl
         import dolfinx
         import ufl
         from mpi4py import MPI
 
-        self.skin = skin_faces(mesh)
-        self.weights = electrode_weights(mesh["points"], self.skin, mesh["site_points"][:120])
-        tensors = bulk(mesh["f0"], mesh["cell_tags"], Conductivities.from_section(SECTION))
+        mesh, sites = patient.mesh, patient.anatomy.site_points[:120]
+        self.weights = electrode_weights(mesh.points, skin_faces(mesh), sites)
+        tensors = bulk(patient.fibers.f0, mesh.cell_tags, SECTION)
         element = basix.ufl.element("Lagrange", "tetrahedron", 1, shape=(3,))
-        cells = mesh["cells"].astype(np.int64)
+        cells = mesh.cells.astype(np.int64)
         clock = Clock()
-        body = dolfinx.mesh.create_mesh(MPI.COMM_SELF, cells, element, mesh["points"])
+        body = dolfinx.mesh.create_mesh(MPI.COMM_SELF, cells, element, mesh.points)
         g = dolfinx.fem.Function(dolfinx.fem.functionspace(body, ("DG", 0, (3, 3))))
         g.x.array[:] = tensors[body.topology.original_cell_index].ravel()
         self.space = dolfinx.fem.functionspace(body, ("Lagrange", 1))
@@ -171,7 +164,7 @@ class _Dolfinx:
         dolfinx.fem.form(self.a), dolfinx.fem.form(self.L)  # compiled once, kept on disk
         self.seconds = clock.read().tolist()
         node = body.geometry.input_global_indices[body.geometry.dofmaps[0]]
-        self.dof = np.empty(len(mesh["points"]), dtype=np.int64)
+        self.dof = np.empty(len(mesh.points), dtype=np.int64)
         self.dof[node.ravel()] = self.space.dofmap.list.ravel()
 
     def place(self, electrode: int) -> None:
@@ -207,19 +200,8 @@ class _Dolfinx:
         return solution.x.array[self.dof] - dolfinx.fem.assemble_scalar(self.mean)
 
 
-def region_of_interest(mesh: dict, shell_mm: float = 10.0) -> np.ndarray:
-    """Nodes of the heart, within `shell_mm` of it, and of the skin."""
-    heart = np.unique(mesh["cells"][mesh["cell_tags"] == Tissue.MYOCARDIUM])
-    distance, _ = cKDTree(mesh["points"][heart]).query(
-        mesh["points"], distance_upper_bound=shell_mm
-    )
-    return np.union1d(np.flatnonzero(np.isfinite(distance)), skin_faces(mesh))
-
-
 def _warm_up(solver: str) -> None:
     """Import what the solver needs, as an import is not part of a solve."""
-    from einthoven.fem.solvers import make_solver
-
     make_solver(solver, sp.csr_array(sp.diags_array(np.arange(1.0, 9.0))), 1)
 
 
@@ -233,16 +215,15 @@ def main() -> None:
     cases = {"prepared": prepared, "fresh": fresh, "shared": shared}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("case", choices=["ours", *cases])
-    parser.add_argument("mesh")
+    parser.add_argument("patient", help="folder with anatomy, mesh and fibers")
     parser.add_argument("n_electrodes", type=int)
     parser.add_argument("--solver", default="auto")
     parser.add_argument("--store", help="file to write the lead fields to")
-    parser.add_argument("--region", action="store_true", help="keep heart, shell and skin only")
     options = parser.parse_args()
-    mesh = dict(np.load(options.mesh))
-    arguments = (mesh, options.n_electrodes, options.solver)
+    patient = Patient.open(options.patient)
+    arguments = (patient, options.n_electrodes, options.solver)
     if options.case == "ours":
-        result = ours(*arguments, options.store, options.region)
+        result = ours(*arguments, options.store)
     else:
         result = cases[options.case](*arguments)
     result |= {"peak_gb": peak_gb(), "load": os.getloadavg()[0]}

@@ -1,4 +1,4 @@
-"""Meshes of one patient at any size, with fibres and the sites of 1,009 electrodes."""
+"""One patient at any mesh size, with fibers and the sites of 1,009 electrodes."""
 
 from pathlib import Path
 
@@ -7,39 +7,41 @@ import numpy as np
 from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.config import load
-from einthoven.config.models import Anatomy
 from einthoven.fibers.ldrb import assign_fibers
 from einthoven.mesh.subdivision import subdivide
 from einthoven.mesh.tetrahedra import tetrahedralise
+from einthoven.patient.anatomy import Anatomy
+from einthoven.patient.fibers import Fibers
+from einthoven.patient.mesh import TetMesh
+from einthoven.patient.patient import Patient
 
 CONFIG = Path(__file__).resolve().parents[1] / "config" / "paper.yaml"
 MAX_MESHED = 250_000
 N_REFINED = 109
 
 
-def build_mesh(n_nodes: int, file: str | Path) -> None:
-    """A patient of the paper's cohort with about `n_nodes` nodes.
+def build_patient(n_nodes: int, folder: str | Path) -> None:
+    """Write a patient of the paper's cohort with about `n_nodes` nodes, as files of its stages.
 
     Above `MAX_MESHED` nodes, each cell of a coarser mesh is split in eight.
     """
-    if n_nodes <= MAX_MESHED:
-        arrays = _patient(n_nodes)
-    else:
-        coarse = _patient(n_nodes / 8)
-        arrays = coarse | subdivide(coarse).mesh | {"f0": np.repeat(coarse["f0"], 8, axis=0)}
-    np.savez(file, **arrays)
+    anatomy, mesh, fibers = _stages(n_nodes if n_nodes <= MAX_MESHED else n_nodes / 8)
+    if n_nodes > MAX_MESHED:
+        mesh = subdivide(mesh).mesh
+        axes = {name: np.repeat(axis, 8, axis=0) for name, axis in fibers.arrays().items()}
+        fibers = Fibers(patient=mesh.patient, **axes)
+    for stage in (anatomy, mesh, fibers):
+        stage.save(Path(folder) / f"{stage.stage}.npz")
 
 
-def _patient(n_nodes: float) -> dict[str, np.ndarray]:
-    config = {name: dict(section) for name, section in load(CONFIG)}
+def _stages(n_nodes: float) -> tuple[Anatomy, TetMesh, Fibers]:
+    config = load(CONFIG)
     scale = (113_000 / n_nodes) ** (1 / 3)  # these edges give 113 k nodes
     edges = {"heart_edge_mm": 2.2, "torso_edge_mm": 9.6, "electrode_edge_mm": 4.0}
     edges = {name: round(edge * scale, 3) for name, edge in edges.items()}
-    anatomy = config["anatomy"] | {"heart_edge_mm": edges["heart_edge_mm"]}
-    body = build_anatomy(draw_patient(0, load(CONFIG).cohort), Anatomy(**anatomy))
-    near = body.site_points[:N_REFINED]
-    surfaces = (body.points, body.faces, body.face_tags)
-    mesh = tetrahedralise(*surfaces, near, **config["mesh"] | edges).arrays()
-    f0 = assign_fibers(mesh, **config["fibers"]).f0
-    sites = {"site_points": body.site_points, "site_names": body.site_names}
-    return {"f0": f0, **sites, **mesh}
+    shape = config.anatomy.model_copy(update={"heart_edge_mm": edges["heart_edge_mm"]})
+    anatomy = build_anatomy(draw_patient(0, config.cohort), shape)
+    sizes = config.mesh.model_copy(update=edges)
+    refined = anatomy.site_points[:N_REFINED]
+    mesh = tetrahedralise(anatomy.surfaces, refined, sizes, anatomy.patient)
+    return anatomy, mesh, assign_fibers(Patient.of(mesh), config.fibers)

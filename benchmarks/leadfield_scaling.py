@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 from leadfield import run_case
-from leadfield_mesh import build_mesh
+from leadfield_mesh import build_patient
 
 from einthoven.fem.solvers import choose
+from einthoven.patient.patient import Patient
 
 SIZES = (15_000, 30_000, 60_000, 117_000, 220_000, 400_000, 600_000)
 COUNTS = (1, 9, 109, 1000)
@@ -25,11 +26,11 @@ SOLVERS = ("mumps", "amg")
 PROCESSOR = 1
 
 
-def measure(mesh: Path, n_electrodes: int) -> dict:
+def measure(folder: Path, n_electrodes: int) -> dict:
     """Seconds and memory of each solver on one mesh."""
-    row = {"nodes": len(np.load(mesh)["points"])}
+    row = {"nodes": len(Patient.open(folder).mesh.points)}
     for solver in SOLVERS:
-        case = run_case("prepared", mesh, n_electrodes, "--solver", solver)
+        case = run_case("prepared", folder, n_electrodes, "--solver", solver)
         row[solver] = {key: case[key][PROCESSOR] for key in ("prepare", "single", "each")}
         row[solver]["peak_gb"] = case["peak_gb"]
         if solver == "mumps":
@@ -154,10 +155,10 @@ def main() -> None:
     earlier = json.loads(Path(options.read).read_text()) if options.read else None
     rows = earlier["sizes"] if earlier else []
     for n_nodes in [] if earlier else options.nodes:
-        mesh = Path(options.folder) / f"n{n_nodes}.npz"
-        if not mesh.exists():
-            build_mesh(n_nodes, mesh)
-        rows.append(measure(mesh, options.electrodes))
+        folder = Path(options.folder) / f"n{n_nodes}"
+        if not (folder / "fibers.npz").exists():
+            build_patient(n_nodes, folder)
+        rows.append(measure(folder, options.electrodes))
         print(json.dumps(rows[-1]), flush=True)
     result = summary(rows, earlier["machine"] if earlier else limits())
     print(table(result))

@@ -1,9 +1,9 @@
-"""What a lead costs by the surrogate, by the published network and by the finite elements.
+"""Cost per lead of the surrogate, of the published network and of finite elements.
 
 One patient of the cohort, all heart points at once. Ours has the sizes of `--config`, the paper's
 those of `--paper`, both random weights, as time does not depend on what was learned; ours includes
 decoding the geometry at the points, once in float32 and once with its layers in bfloat16
-(`einthoven predict --fast`); what that changes in the shipped model is told beside. Finite
+(`einthoven predict --fast`); the effect on the shipped model is printed too. Finite
 elements solve on a mesh of the same patient, of the sizes of `--config`, in the same run.
 
 Usage: python benchmarks/surrogate.py [--json OUT] [--points N] [--threads N] [--config FILE]
@@ -28,9 +28,11 @@ from einthoven.encoders.deepsdf.branches import new_decoder
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.encoders.deepsdf.infer import CodePrior
 from einthoven.fibers.ldrb import assign_fibers
-from einthoven.leadfield.solve import lead_fields
+from einthoven.leadfield.solve import solve_lead_fields
 from einthoven.mesh.tetrahedra import tetrahedralise
 from einthoven.metrics.fields import angular_error_deg
+from einthoven.patient.anatomy import Anatomy
+from einthoven.patient.patient import Patient
 from einthoven.prediction.pretrained import Pretrained
 from einthoven.surrogate.inputs import Inputs, patient_inputs
 from einthoven.surrogate.networks import network_class
@@ -40,9 +42,10 @@ from einthoven.training.precision import bfloat16_layers
 ELECTRODES = (1, 9, 109, 1000)
 REPEATS = 5
 PAIRWISE = 9
-"""The published network works on pairs of point and electrode, so its time is measured for at most
-so many electrodes and is proportional to them."""
+"""The published network works on pairs of point and electrode, so its time is proportional to the
+number of electrodes and is measured for at most as many."""
 PATIENT = 7
+N_REFINED = 33
 
 
 def seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
@@ -56,26 +59,26 @@ def seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
     return min(times)
 
 
-def heart_points(anatomy: dict[str, np.ndarray], n_points: int) -> np.ndarray:
+def heart_points(anatomy: Anatomy, n_points: int) -> np.ndarray:
     """Points [n_points, 3] mm about the epicardium, within 10 mm inwards."""
     rng = np.random.default_rng(1)
-    corners = anatomy["points"][anatomy["faces"][anatomy["face_tags"] == Surface.EPI]]
+    corners = anatomy.points[anatomy.surfaces.tagged(Surface.EPI)]
     weights = rng.dirichlet(np.ones(3), n_points)
     on = np.einsum("nk,nkd->nd", weights, corners[rng.integers(len(corners), size=n_points)])
     return on + rng.uniform(0, 0.2, (n_points, 1)) * (on.mean(axis=0) - on)
 
 
-def inputs_of(encoder: DeepSdfEncoder, anatomy: dict, points: np.ndarray, n: int) -> Inputs:
+def inputs_of(encoder: DeepSdfEncoder, anatomy: Anatomy, points: np.ndarray, n: int) -> Inputs:
     """A patient's inputs with the first `n` electrodes."""
     fiber = np.tile([0.0, 0.0, 1.0], (len(points), 1))
-    pose = [anatomy[key] for key in ("heart_rotation", "heart_origin", "torso_box")]
-    return patient_inputs(encoder, "p", points, fiber, anatomy["site_points"][:n], *pose)
+    pose = (anatomy.heart_rotation, anatomy.heart_origin, anatomy.torso_box)
+    return patient_inputs(encoder, "p", points, fiber, anatomy.site_points[:n], *pose)
 
 
 def ours_of(
     encoder: DeepSdfEncoder,
     network: torch.nn.Module,
-    anatomy: dict,
+    anatomy: Anatomy,
     points: np.ndarray,
     n: int,
     fast: bool,
@@ -85,8 +88,8 @@ def ours_of(
         return predict_gradient(network, inputs_of(encoder, anatomy, points, n))
 
 
-def off_by_bfloat16(anatomy: dict, points: np.ndarray) -> dict[str, float]:
-    """What bfloat16 changes in the shipped model, with the code of a patient that it knows."""
+def off_by_bfloat16(anatomy: Anatomy, points: np.ndarray) -> dict[str, float]:
+    """Effect of bfloat16 on the shipped model, with the code of a training patient."""
     shipped = Pretrained.load()
     one = shipped.encoder
     latents = Latents(("p",), ("test",), one.latents.latent[:1])
@@ -95,9 +98,9 @@ def off_by_bfloat16(anatomy: dict, points: np.ndarray) -> dict[str, float]:
         ours_of(encoder, shipped.surrogate.networks[0], anatomy, points, 109, fast)
         for fast in (False, True)
     )
-    away = np.linalg.norm(fast - exact, axis=-1).sum() / np.linalg.norm(exact, axis=-1).sum()
+    residual = np.linalg.norm(fast - exact, axis=-1).sum() / np.linalg.norm(exact, axis=-1).sum()
     angle = angular_error_deg(fast, exact).mean()
-    return {"bfloat16_angle_deg": float(angle), "bfloat16_relative": float(away)}
+    return {"bfloat16_angle_deg": float(angle), "bfloat16_relative": float(residual)}
 
 
 def untrained(config, model: str) -> tuple[DeepSdfEncoder, torch.nn.Module]:
@@ -111,7 +114,7 @@ def untrained(config, model: str) -> tuple[DeepSdfEncoder, torch.nn.Module]:
 
 
 def networks(
-    config, published, anatomy: dict, points: np.ndarray
+    config, published, anatomy: Anatomy, points: np.ndarray
 ) -> tuple[dict[str, dict[int, float]], dict[str, float]]:
     """Seconds of both networks for each number of electrodes, and of decoding."""
     encoder, ours = untrained(config, "refraction")
@@ -132,17 +135,15 @@ def networks(
     return found, {"decode_seconds": decode} | {f"parameters_{k}": v for k, v in sizes.items()}
 
 
-def finite_elements(config, anatomy: dict) -> tuple[dict[int, float], dict[str, int]]:
+def finite_elements(config, anatomy: Anatomy) -> tuple[dict[int, float], dict[str, int]]:
     """Seconds to assemble, factorise and solve for each number of electrodes."""
-    sites = anatomy["site_points"]
-    surfaces = (anatomy["points"], anatomy["faces"], anatomy["face_tags"])
-    mesh = tetrahedralise(*surfaces, sites[:33], **config.mesh.model_dump())
-    fibers = assign_fibers(mesh.arrays(), **config.fibers.model_dump())
-    section = config.leadfield.model_dump()
+    refined = anatomy.site_points[:N_REFINED]
+    mesh = tetrahedralise(anatomy.surfaces, refined, config.mesh, anatomy.patient)
+    patient = Patient.of(mesh, assign_fibers(Patient.of(mesh), config.fibers))
     found = {}
     for count in ELECTRODES:
         start = time.perf_counter()
-        lead_fields(mesh.arrays(), fibers.f0, sites[:count], **section)
+        solve_lead_fields(patient, anatomy.electrodes(0, count), config.leadfield)
         found[count] = time.perf_counter() - start
     return found, {"nodes": len(mesh.points), "heart_cells": mesh.n_heart_cells}
 
@@ -159,7 +160,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     config = load(options.config)
     parameters = draw_patient(PATIENT, config.cohort)
-    anatomy = build_anatomy(parameters, config.anatomy).arrays()
+    anatomy = build_anatomy(parameters, config.anatomy)
     points = heart_points(anatomy, options.points)
     found, about = networks(config, load(options.paper), anatomy, points)
     about |= off_by_bfloat16(anatomy, points)
@@ -174,7 +175,7 @@ def main() -> None:
         **about,
         **mesh,
     }
-    print(f"{'ms a lead':16s}" + "".join(f"{n:>10d}" for n in ELECTRODES))
+    print(f"{'ms per lead':16s}" + "".join(f"{n:>10d}" for n in ELECTRODES))
     for way, its in per_lead.items():
         print(f"{way:16s}" + "".join(f"{its[n]:10.2f}" for n in ELECTRODES))
     for key, value in result.items():

@@ -1,4 +1,4 @@
-"""How far the refraction model carries: fewer anatomies, other electrodes, other meshes.
+"""Generalisation of the refraction model: fewer anatomies, other electrodes, other meshes.
 
 Trains on the training patients of a finished run and predicts its test patients:
 - learning curve: the first 10, 25, 50, .. training anatomies;
@@ -107,7 +107,7 @@ class Study:
         for patient in self.run.names("test"):
             anatomy = self.run.stage(patient, "anatomy")
             sites = np.concatenate([belt(anatomy, BELT_DEG, h) for h in HEIGHTS_MM])
-            chosen, centroids, f0, _ = self.run.heart_cells(patient, N_CELLS)
+            chosen, centroids, f0 = self.run.heart_cells(patient, N_CELLS)
             true = self.run.solve(patient, sites, chosen)
             mine = predict_gradient(self.whole, self.run.inputs(patient, centroids, f0, sites))
             angle = angular_error_deg(mine, true).mean(axis=1)
@@ -162,21 +162,17 @@ class Study:
 
     def heart_ml(self, patient: str) -> float:
         """Volume of a patient's myocardium."""
-        mesh = self.run.stage(patient, "mesh")
-        corners = mesh["points"][mesh["cells"][: mesh.attrs["n_heart_cells"]]]
-        return float(np.abs(np.linalg.det(corners[:, 1:] - corners[:, :1])).sum() / 6000)
+        return float(self.run.patient(patient).heart.volumes.sum() / 1000)
 
     def meshes(self) -> dict[str, Any]:
         """Angles of finite elements and of the model to the solution on a subdivided mesh."""
         from nested_meshes import Nest
         from other_mesh import Meshes
 
-        setting = {name: dict(section) for name, section in self.config}
         rows: dict[str, list[float]] = {}
         for patient in self.run.names("test")[:N_NESTED]:
-            mesh = dict(self.run.stage(patient, "mesh"))
             meshes = Meshes(self.run, patient)
-            nest = Nest(mesh, 1, setting, meshes.sites)
+            nest = Nest(meshes.patient.mesh, 1, self.config, meshes.sites)
             own = nest.coarse.recovered(nest.coarse.z)
             inputs = self.run.inputs(patient, meshes.centroids, nest.coarse.f0, meshes.sites)
             mine = predict_gradient(self.whole, inputs)

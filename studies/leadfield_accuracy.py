@@ -1,9 +1,9 @@
-"""How wrong the lead fields of a preset are, and which part of it comes from where.
+"""Errors of the lead fields of a preset, and the contribution of each part of the body.
 
 A patient's mesh is subdivided (every tetrahedron into eight of the same polyhedron, fibres
 computed anew): the solution on the finest mesh is the reference. Parts are solved there too, in
-the subspace of functions that stay linear on the coarse cells of one region: what is then missing
-is that region's part, free of any remeshing. Gradients are compared at the centroids of the coarse
+the subspace of functions that stay linear on the coarse cells of one region: the difference is
+that region's part, without any remeshing. Gradients are compared at the centroids of the coarse
 heart cells (angles: means over volume and the nine electrodes), ECGs for one sinus beat of the
 coarse mesh. docs/lead-field-accuracy.md explains the figures.
 
@@ -21,25 +21,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nested_meshes import Level, Mesh, Nest, Setting, regions
+from nested_meshes import Level, Nest, regions
 
 from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.config import Config, load
-from einthoven.config.models import Anatomy
+from einthoven.config.models import Activation, Purkinje
 from einthoven.core.names import STANDARD_ELECTRODES
 from einthoven.ecg.forward import forward_potential
 from einthoven.ecg.leads import twelve_lead
-from einthoven.electrophysiology import scenarios
-from einthoven.electrophysiology.cells import template as action_potential
-from einthoven.electrophysiology.purkinje import tree as purkinje
+from einthoven.electrophysiology.cells.template import template
+from einthoven.electrophysiology.purkinje.tree import grow_tree
+from einthoven.electrophysiology.scenarios import activate
 from einthoven.fibers.coordinates import ventricular_coordinates
 from einthoven.mesh.tetrahedra import tetrahedralise
 from einthoven.metrics import fields as metrics
+from einthoven.patient.mesh import TetMesh
+from einthoven.patient.patient import Patient
 
 ROOT = Path(__file__).resolve().parents[1]
 SUBDIVISIONS = {"demo": 2, "paper": 1, "ci": 1}
-"""So many that the finest mesh has less than a million nodes."""
+"""Chosen so that the finest mesh has less than a million nodes."""
 NINE = len(STANDARD_ELECTRODES)
 BALLS_MM = (24.0, 17.0, 12.0, 8.5)
 CORES_MM = (14.0, 10.0, 7.0, 5.0)
@@ -65,32 +67,29 @@ def ball_orders() -> dict[str, float]:
     return orders
 
 
-def patient_mesh(index: int, setting: Setting) -> tuple[Mesh, np.ndarray]:
+def patient_mesh(index: int, config: Config) -> tuple[TetMesh, np.ndarray]:
     """Mesh, and the nine electrodes with one more at which the mesh is not refined.
 
     The patient is one of the demo's cohort, whatever the preset: the same person for all.
     """
-    parameters = draw_patient(index, Config().cohort)
-    body = build_anatomy(parameters, Anatomy(**setting["anatomy"]))
-    sites, n_refined = body.site_points, NINE + setting["electrodes"]["n_refined"]
-    surfaces = (body.points, body.faces, body.face_tags)
-    mesh = tetrahedralise(*surfaces, sites[:n_refined], **setting["mesh"]).arrays()
+    body = build_anatomy(draw_patient(index, Config().cohort), config.anatomy)
+    sites, n_refined = body.site_points, NINE + config.electrodes.n_refined
+    mesh = tetrahedralise(body.surfaces, sites[:n_refined], config.mesh, body.patient)
     return mesh, np.concatenate([sites[:NINE], sites[[n_refined + 6]]])
 
 
 def sinus_beat(coarse: Level) -> np.ndarray:
     """Activation times of the coarse heart's nodes, ms."""
-    coordinates = ventricular_coordinates(coarse.mesh)
-    tree = purkinje.grow_tree(coarse.mesh, coordinates, seed=1)
-    fibers = {"f0": coarse.f0, **coordinates._asdict()}
-    return scenarios.activation("sinus", coarse.mesh, fibers, vars(tree))[0]["activation_time"]
+    stages = (coarse.mesh, coarse.patient.fibers, ventricular_coordinates(coarse.patient))
+    tree = grow_tree(Patient.of(*stages), Purkinje(seed=1))
+    return activate(Patient.of(*stages, tree), "sinus", Activation()).activation_time
 
 
 def sinus_ecg(level: Level, tau: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     """12-lead ECG [lead, time] mV of activation times and lead-field gradients."""
-    clock, template = np.arange(-20.0, 500.0), action_potential.template(0.1)
-    mesh = (level.points, level.cells, level.sigma_i, tau)
-    return twelve_lead(STANDARD_ELECTRODES, forward_potential(*mesh, gradient, clock, template))
+    clock, beat = np.arange(-20.0, 500.0), template(0.1)
+    potential = forward_potential(level.heart, level.sigma_i, tau, gradient, clock, beat)
+    return twelve_lead(STANDARD_ELECTRODES, potential)
 
 
 def relative(found: np.ndarray, reference: np.ndarray) -> float:
@@ -110,7 +109,7 @@ def preset_errors(nest: Nest) -> dict[str, Any]:
     root = np.sqrt(coarse.volumes)[:, None]
     between = range(1, len(nest.levels) - 1)
     return {
-        "nodes": [len(level.mesh["points"]) for level in nest.levels],
+        "nodes": [len(level.mesh.points) for level in nest.levels],
         "heart_nodes": [len(level.points) for level in nest.levels],
         "angle": {name: mean_angle(nest, grad) for name, grad in found.items()},
         "angle_after_subdivision": [
@@ -151,7 +150,7 @@ def part_errors(nest: Nest) -> dict[str, Any]:
 
 def geometry_errors(coarse: Nest, fine: Nest) -> dict[str, float]:
     """Two presets mesh two polyhedra: angles at the coarse centroids that lie in both hearts."""
-    queries = coarse.coarse.points[coarse.coarse.cells].mean(axis=1)
+    queries = coarse.coarse.heart.centroids
     truth, inside = fine.finest.recovered_at(fine.finest.z[:, :NINE], queries)
     level, weights = coarse.coarse, coarse.coarse.volumes[inside]
     found = {
@@ -195,10 +194,9 @@ def picture(nest: Nest, path: str, title: str) -> None:
     figure.savefig(path, dpi=130)
 
 
-def settings(preset: str) -> Setting:
-    """The sections of a preset."""
-    config = Config() if preset == "demo" else load(ROOT / f"config/{preset}.yaml")
-    return {name: dict(section) for name, section in config}
+def settings(preset: str) -> Config:
+    """The config of a preset."""
+    return Config() if preset == "demo" else load(ROOT / f"config/{preset}.yaml")
 
 
 def report(figures: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What each part of the surrogate is worth, and how good the whole is, on a finished data set.
+"""Ablations of the surrogate and its accuracy, on a finished data set.
 
 Trains the refraction model with one ingredient changed at a time, and the whole with several
 seeds, on the training patients of `--results` (the demo's by default) with its DeepSDF code.
@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from einthoven.prediction.held_out import predict_patient
 from learning_data import Run
 from learning_variants import PUBLISHED, VARIANTS, WHOLE, Adam, Variant
 from other_mesh import Meshes
@@ -31,13 +30,13 @@ from einthoven.core.errors import BadInput
 from einthoven.core.files import write_json
 from einthoven.core.seeds import derive_seed
 from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
-from einthoven.encoders.surfaces import surfaces_of_files
-from einthoven.evaluation.evaluate import pseudo_gain, pseudo_prediction
+from einthoven.metrics.surfaces import reconstruction_chamfer
+from einthoven.encoders.surfaces import stage_file_surfaces
+from einthoven.evaluation.evaluate import PseudoLeadField
 from einthoven.evaluation.patient import PatientErrors, Prediction, Reference, patient_errors
 from einthoven.evaluation.tables import method_row, spread
-from einthoven.leadfield.conductivity import Conductivities, intracellular
-from einthoven.leadfield.pseudo import pseudo_lead_field_grad
-from einthoven.metrics.surfaces import reconstruction_chamfer
+from einthoven.leadfield.conductivity import intracellular
+from einthoven.prediction.held_out import predict_patient
 from einthoven.surrogate.ensemble import Surrogate
 from einthoven.surrogate.mlp import Mlp
 from einthoven.surrogate.patients import Sample
@@ -79,7 +78,6 @@ def train(
 
 def test_errors(run: Run, network: Refraction | Mlp, threads: int) -> list[PatientErrors]:
     """Errors of section 2.6 of Dokuchaev 2026 for every test patient."""
-    sigma = Conductivities.from_section(run.config.leadfield.model_dump())
     errors = []
     for patient in run.names("test"):
         folder = run.folder / "patients" / patient
@@ -90,7 +88,7 @@ def test_errors(run: Run, network: Refraction | Mlp, threads: int) -> list[Patie
             predict_patient(
                 Surrogate([network]), run.encoder, "benchmark", folder, out,
                 activation={s: folder / f"activation_{s}.npz" for s in run.config.ecg.scenarios},
-                sigma_i=intracellular(f0, sigma.sigma_il, sigma.sigma_it),
+                sigma_i=intracellular(f0, run.config.leadfield),
                 time=reference.time, template=template(ECG_STEP_MS), n_threads=threads,
             )  # fmt: skip
             errors.append(patient_errors(reference, Prediction.load(out, reference)))
@@ -99,26 +97,19 @@ def test_errors(run: Run, network: Refraction | Mlp, threads: int) -> list[Patie
 
 def pseudo_errors(run: Run) -> dict[str, list[PatientErrors]]:
     """Errors of the pseudo lead field (11), as it stands and scaled on the training hearts."""
-    sigma = run.config.leadfield.sigma_torso_s_per_m
-
-    def pseudo(points: np.ndarray, electrodes: np.ndarray) -> np.ndarray:
-        return pseudo_lead_field_grad(points, electrodes, sigma)
-
-    fields = [run.folder / "patients" / p / "field.npz" for p in run.names("train")]
+    training = (run.patient(name).field for name in run.names("train"))
+    pseudo = PseudoLeadField.fitted(training, run.config.leadfield.sigma_torso_s_per_m)
     rows: dict[str, list[PatientErrors]] = {}
-    for name, gain in (("pseudo", 1.0), ("pseudo-scaled", pseudo_gain(fields, pseudo))):
-        for patient in run.names("test"):
-            reference = reference_of(run, patient)
-            guess = pseudo_prediction(reference, pseudo, gain)
+    for patient in run.names("test"):
+        reference = reference_of(run, patient)
+        for name, guess in pseudo.predictions(reference).items():
             rows.setdefault(name, []).append(patient_errors(reference, guess))
     return rows
 
 
 def reference_of(run: Run, patient: str) -> Reference:
     """A patient's finite-element solution."""
-    folder = run.folder / "patients" / patient
-    batches = sorted(folder.glob("leadfield_b*.npz"))
-    return Reference.load(folder, batches, run.config.leadfield.gradient)
+    return Reference.of(run.patient(patient), run.config.leadfield.gradient)
 
 
 def floor_deg(run: Run, patient: str, subdivisions: int) -> float:
@@ -126,8 +117,7 @@ def floor_deg(run: Run, patient: str, subdivisions: int) -> float:
     from nested_meshes import Nest
 
     sites = run.stage(patient, "field")["electrode_points"][:9]
-    setting = {name: dict(section) for name, section in run.config}
-    nest = Nest(dict(run.stage(patient, "mesh")), subdivisions, setting, sites)
+    nest = Nest(run.patient(patient).mesh, subdivisions, run.config, sites)
     return float(nest.angles(nest.coarse.recovered(nest.coarse.z)).mean())
 
 
@@ -153,7 +143,7 @@ def row_text(title: str, row: Mapping[str, Sequence[float]]) -> str:
 
 def chamfer_rows(run: Run) -> dict[str, dict[str, float | int]]:
     """Chamfer distances of test patients' decoded surfaces, as metrics.json has them."""
-    surfaces = surfaces_of_files((run.folder / "patients").glob("*/anatomy.npz"))
+    surfaces = stage_file_surfaces(run.folder / "patients")
     found: dict[str, list[float]] = {}
     for patient in run.names("test"):
         decoded = partial(run.encoder.signed_distances, patient)

@@ -13,9 +13,9 @@ from einthoven.core.tags import Surface, Tissue
 from einthoven.encoders.base import Encoder, Latents
 from einthoven.encoders.train import load_encoder
 from einthoven.fibers.fields import solve_wall_fields
-from einthoven.geometry.gradient_recovery import apply_operator, gradient_operator
-from einthoven.leadfield.solve import lead_fields
-from einthoven.patient.heart import Heart
+from einthoven.leadfield.solve import solve_lead_fields
+from einthoven.patient.anatomy import Electrodes
+from einthoven.patient.patient import Patient
 from einthoven.surrogate.inputs import Inputs, patient_inputs
 from einthoven.surrogate.patients import Sample
 
@@ -37,6 +37,10 @@ class Run:
         """Patients of a split."""
         latents = self.encoder.latents
         return [p for p, s in zip(latents.patient, latents.split, strict=True) if s == split]
+
+    def patient(self, name: str) -> Patient:
+        """A patient with all stages."""
+        return Patient.open(self.folder / "patients" / name)
 
     def stage(self, patient: str, stage: str, *names: str) -> Any:
         """Arrays of a stage file."""
@@ -88,38 +92,28 @@ class Run:
 
     def raw_gradients(self, patient: str) -> np.ndarray:
         """The linear elements' own gradients at samples in the heart: [electrode, sample, 3]."""
-        mesh, cells = self.stage(patient, "mesh"), self.in_heart(patient)
-        batches = sorted((self.folder / "patients" / patient).glob("leadfield_b*.npz"))
-        z = np.concatenate([load_arrays(path, ["lead_field"])["lead_field"] for path in batches])
-        operator = gradient_operator("raw", mesh["points"], mesh["cells"], cells)
-        return apply_operator(operator, z).astype(np.float32)
+        whole = self.patient(patient)
+        return whole.lead_fields.gradients_at(whole.mesh, self.in_heart(patient), "raw")
 
     def wall_fields(self, patient: str) -> np.ndarray:
         """The fibre rule's three transmural and its apicobasal field there: [sample, 4]."""
-        heart = Heart.from_mesh(self.stage(patient, "mesh"))
+        heart = self.patient(patient).heart
         fields = solve_wall_fields(heart)
         nodal = np.stack([fields.lv, fields.rv, fields.epi, fields.apicobasal], axis=1)
         return nodal[heart.cells[self.in_heart(patient)]].mean(axis=1).astype(np.float32)
 
-    def heart_cells(
-        self, patient: str, n_cells: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Any]:
-        """Ids, centroids and fibres of some heart cells spread over the heart, and the mesh."""
-        mesh = self.stage(patient, "mesh")
-        n = mesh.attrs["n_heart_cells"]
-        chosen = np.unique(np.linspace(0, n - 1, n_cells).astype(int))
-        centroids = mesh["points"][mesh["cells"][chosen]].mean(axis=1)
-        return chosen, centroids, self.stage(patient, "fibers", "f0")["f0"][chosen], mesh
+    def heart_cells(self, patient: str, n_cells: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Ids, centroids and fibers of some heart cells spread over the heart."""
+        whole = self.patient(patient)
+        chosen = np.unique(np.linspace(0, len(whole.heart.cells) - 1, n_cells).astype(int))
+        return chosen, whole.heart.centroids[chosen], whole.fibers.f0[chosen]
 
-    def solve(self, patient: str, electrodes: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    def solve(self, patient: str, places: np.ndarray, chosen: np.ndarray) -> np.ndarray:
         """Finite-element gradients of new electrodes in heart cells: [electrode, cell, 3]."""
-        mesh, f0 = self.stage(patient, "mesh"), self.stage(patient, "fibers", "f0")["f0"]
-        section = self.config.leadfield.model_dump()
-        z, _ = lead_fields(mesh, f0, electrodes, **section)
-        n_nodes, n_cells = mesh.attrs["n_heart_nodes"], mesh.attrs["n_heart_cells"]
-        points, cells = mesh["points"][:n_nodes], mesh["cells"][:n_cells]
-        operator = gradient_operator(section["gradient"], points, cells)
-        return apply_operator(operator, z[:, :n_nodes])[:, chosen]
+        whole, config = self.patient(patient), self.config.leadfield
+        electrodes = Electrodes(np.array([f"E{k:03d}" for k in range(len(places))]), places)
+        fields = solve_lead_fields(whole, electrodes, config)
+        return fields.gradients(whole.heart, config.gradient).grad[:, chosen]
 
 
 def belt(anatomy: Any, degrees: np.ndarray, height_mm: float) -> np.ndarray:

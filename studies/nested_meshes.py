@@ -1,47 +1,45 @@
 """Lead fields on nested meshes of one patient, and in the spaces between two of them."""
 
-from typing import Any
-
 import numpy as np
 import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
+from einthoven.config import Config
 from einthoven.core.tags import Tissue
 from einthoven.fem.assembly import stiffness
 from einthoven.fem.solvers import make_solver
 from einthoven.fibers.ldrb import assign_fibers
 from einthoven.geometry.gradient_recovery import apply_operator, recovery_operator
-from einthoven.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
-from einthoven.leadfield.conductivity import Conductivities, bulk, intracellular
+from einthoven.geometry.simplex import cell_gradient, p1_gradients
+from einthoven.leadfield.conductivity import bulk, intracellular
 from einthoven.leadfield.skin import electrode_weights, lumped_areas, skin_faces
 from einthoven.mesh.subdivision import Subdivision, subdivide
 from einthoven.metrics import fields as metrics
+from einthoven.patient.mesh import TetMesh
+from einthoven.patient.patient import Patient
 
 NEAR_ELECTRODE_MM = 30.0
 CELLS_AT_ONCE = 100_000
-Setting = dict[str, dict[str, Any]]
-Mesh = dict[str, np.ndarray]
 
 
 class Level:
-    """A mesh with fibres of its own, its stiffness matrix and lead fields.
+    """A mesh with fibers computed on it, its stiffness matrix and lead fields.
 
     z: [node, electrode] kOhm, up to a constant.
     """
 
-    def __init__(self, mesh: Mesh, setting: Setting, electrodes: np.ndarray):
-        sigma = Conductivities.from_section(setting["leadfield"])
-        self.mesh = mesh
-        self.f0 = assign_fibers(mesh, **setting["fibers"]).f0
-        self.sigma_i = intracellular(self.f0, sigma.sigma_il, sigma.sigma_it)
-        self.cells = mesh["cells"][mesh["cell_tags"] == Tissue.MYOCARDIUM].astype(np.int64)
-        self.points = mesh["points"][: self.cells.max() + 1]
-        self.volumes = tet_volumes(self.points, self.cells)
-        tensors = bulk(self.f0, mesh["cell_tags"], sigma)
-        self.matrix = stiffness(mesh["points"], mesh["cells"], tensors)
+    def __init__(self, mesh: TetMesh, config: Config, electrodes: np.ndarray):
+        self.mesh, bare = mesh, Patient.of(mesh)
+        fibers = assign_fibers(bare, config.fibers)
+        self.patient, self.heart, self.f0 = Patient.of(mesh, fibers), bare.heart, fibers.f0
+        self.points, self.cells = self.heart.points, self.heart.cells
+        self.sigma_i = intracellular(self.f0, config.leadfield)
+        self.volumes = self.heart.volumes
+        tensors = bulk(self.f0, mesh.cell_tags, config.leadfield)
+        self.matrix = stiffness(mesh.points, mesh.cells, tensors)
         skin = skin_faces(mesh)
-        sink = lumped_areas(mesh["points"], skin)
-        delta = electrode_weights(mesh["points"], skin, electrodes).toarray()
+        sink = lumped_areas(mesh.points, skin)
+        delta = electrode_weights(mesh.points, skin, electrodes).toarray()
         self.loads = delta.T - (sink / sink.sum())[:, None]
         self.z = solve(self.matrix, self.loads)
 
@@ -79,13 +77,13 @@ class Level:
 class Nest:
     """A coarse mesh, its subdivisions, and everything solved on each."""
 
-    def __init__(self, mesh: Mesh, n_subdivisions: int, setting: Setting, electrodes: np.ndarray):
+    def __init__(self, mesh: TetMesh, n_subdivisions: int, config: Config, electrodes: np.ndarray):
         self.electrodes = electrodes
         self.steps = [subdivide(mesh)]
         for _ in range(n_subdivisions - 1):
             self.steps.append(subdivide(self.steps[-1].mesh))
         meshes = (mesh, *(step.mesh for step in self.steps))
-        self.levels = [Level(m, setting, electrodes) for m in meshes]
+        self.levels = [Level(m, config, electrodes) for m in meshes]
         self.coarse, self.finest = self.levels[0], self.levels[-1]
         self.reference = self.at_centroids(self.finest.z, n_subdivisions)
 
@@ -121,7 +119,7 @@ class Nest:
 
     def prolonged(self, values: np.ndarray) -> np.ndarray:
         """Nodal values of the coarse heart [heart node] on the finest one, linear in between."""
-        full = np.zeros(len(self.coarse.mesh["points"]))
+        full = np.zeros(len(self.coarse.mesh.points))
         full[: len(values)] = values
         for step in self.steps:
             full = step.prolongation @ full
@@ -158,9 +156,9 @@ def regions(nest: Nest) -> dict[str, list[np.ndarray]]:
     sites = cKDTree(nest.electrodes)
     parts: dict[str, list[np.ndarray]] = {"heart": [], "torso": [], "electrodes": []}
     for level, step in zip(nest.levels, nest.steps):
-        inner = step.mesh["cells"][step.mesh["cell_tags"] == Tissue.MYOCARDIUM]
+        inner = step.mesh.cells[step.mesh.cell_tags == Tissue.MYOCARDIUM]
         in_heart = np.isin(step.midpoints, inner)
-        ends = level.mesh["points"][step.edges].reshape(-1, 3)
+        ends = level.mesh.points[step.edges].reshape(-1, 3)
         near = (sites.query(ends)[0] < NEAR_ELECTRODE_MM).reshape(-1, 2).any(axis=1)
         parts["heart"].append(in_heart)
         parts["torso"].append(~in_heart & ~near)

@@ -1,7 +1,7 @@
-"""How much lungs and blood of their own conductivity change the lead field and the 12-lead ECG.
+"""How much conductivities of lungs and blood change the lead field and the 12-lead ECG.
 
-Each demo patient is meshed once, with lungs; an organ is taken away by giving it the conductivity
-of the torso around it. So nothing but the conductivity differs.
+Each demo patient is meshed once, with lungs; an organ is removed by giving it the conductivity
+of the torso around it, so that only the conductivity differs.
 
 Usage: python studies/organs.py [--patients N] [--json OUT] [--plot PNG]
 """
@@ -16,24 +16,23 @@ import numpy as np
 from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.config import Config
-from einthoven.config.models import Anatomy
+from einthoven.config.models import Anatomy, Purkinje
 from einthoven.core.files import write_json
 from einthoven.core.names import LEADS, STANDARD_ELECTRODES
 from einthoven.ecg.forward import forward_potential
 from einthoven.ecg.leads import twelve_lead
-from einthoven.electrophysiology import scenarios
-from einthoven.electrophysiology.cells import template as action_potential
-from einthoven.electrophysiology.purkinje import tree as purkinje
+from einthoven.electrophysiology.cells.template import template
+from einthoven.electrophysiology.purkinje.tree import grow_tree
+from einthoven.electrophysiology.scenarios import activate
 from einthoven.fibers.coordinates import ventricular_coordinates
 from einthoven.fibers.ldrb import assign_fibers
-from einthoven.geometry.gradient_recovery import apply_operator, recovery_operator
-from einthoven.geometry.simplex import tet_volumes
 from einthoven.leadfield.conductivity import intracellular
-from einthoven.leadfield.solve import lead_fields
+from einthoven.leadfield.solve import solve_lead_fields
 from einthoven.mesh.tetrahedra import tetrahedralise
+from einthoven.patient.patient import Patient
 
-SETUP = {name: dict(section) for name, section in Config()}
-LUNG, BLOOD = SETUP["leadfield"]["sigma_lung_s_per_m"], 0.7
+CONFIG = Config()
+LUNG, BLOOD = CONFIG.leadfield.sigma_lung_s_per_m, 0.7
 CASES: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "lungs, as published": (dict(torso=0.06, blood=0.06, lung=0.06), dict(lung=LUNG)),
     "lungs, torso 0.2 and blood 0.7": (dict(torso=0.2, blood=BLOOD, lung=0.2), dict(lung=LUNG)),
@@ -41,6 +40,7 @@ CASES: dict[str, tuple[dict[str, float], dict[str, float]]] = {
 }
 """Name -> conductivities (S/m) without the organ, and what changes with it."""
 CLOCK = np.arange(-20.0, 500.0)
+NINE = len(STANDARD_ELECTRODES)
 
 
 class Solution(NamedTuple):
@@ -51,32 +51,28 @@ class Solution(NamedTuple):
 
 
 class Subject:
-    """One patient with lungs, its beat, and all that does not depend on conductivities."""
+    """One patient with lungs, a sinus beat, and all that does not depend on conductivities."""
 
     def __init__(self, index: int):
-        patient = draw_patient(index, Config().cohort)
-        body = build_anatomy(patient, Anatomy(lungs=True))
-        n_refined = len(STANDARD_ELECTRODES) + SETUP["electrodes"]["n_refined"]
-        surfaces = (body.points, body.faces, body.face_tags)
-        mesh = tetrahedralise(*surfaces, body.site_points[:n_refined], **SETUP["mesh"])
-        self.mesh, self.n_nodes = mesh.arrays(), mesh.n_heart_nodes
-        self.nodes, self.cells = mesh.points[: self.n_nodes], mesh.cells[: mesh.n_heart_cells]
-        self.volume = tet_volumes(self.nodes, self.cells)
-        self.electrodes = body.site_points[: len(STANDARD_ELECTRODES)]
-        fibers = assign_fibers(self.mesh, **SETUP["fibers"])
-        tree = purkinje.grow_tree(self.mesh, ventricular_coordinates(self.mesh), seed=7)
-        beat, _ = scenarios.activation("sinus", self.mesh, fibers._asdict(), vars(tree))
-        self.f0, self.tau = fibers.f0, beat["activation_time"]
-        self.operator = recovery_operator(self.nodes, self.cells)
+        body = build_anatomy(draw_patient(index, CONFIG.cohort), Anatomy(lungs=True))
+        self.electrodes = body.electrodes(0, NINE)
+        refined = body.site_points[: NINE + CONFIG.electrodes.n_refined]
+        mesh = tetrahedralise(body.surfaces, refined, CONFIG.mesh, body.patient)
+        bare = Patient.of(mesh)
+        stages = (mesh, assign_fibers(bare, CONFIG.fibers), ventricular_coordinates(bare))
+        tree = grow_tree(Patient.of(*stages), Purkinje(seed=7))
+        self.patient = Patient.of(*stages, tree)
+        beat = activate(self.patient, "sinus", CONFIG.activation)
+        self.tau, self.volume = beat.activation_time, self.patient.heart.volumes
 
     def solve(self, sigmas: Mapping[str, float]) -> Solution:
         """Lead field and sinus beat with other conductivities."""
-        section = SETUP["leadfield"] | {f"sigma_{k}_s_per_m": v for k, v in sigmas.items()}
-        field, _ = lead_fields(self.mesh, self.f0, self.electrodes, **section)
-        gradient = apply_operator(self.operator, field[:, : self.n_nodes])
-        sigma_i = intracellular(self.f0, section["sigma_il_s_per_m"], section["sigma_it_s_per_m"])
-        heart = (self.nodes, self.cells, sigma_i, self.tau)
-        phi = forward_potential(*heart, gradient, CLOCK, action_potential.template(0.1))
+        update = {f"sigma_{key}_s_per_m": value for key, value in sigmas.items()}
+        config, heart = CONFIG.leadfield.model_copy(update=update), self.patient.heart
+        fields = solve_lead_fields(self.patient, self.electrodes, config)
+        gradient = fields.gradients(heart).grad
+        sigma_i = intracellular(self.patient.fibers.f0, config)
+        phi = forward_potential(heart, sigma_i, self.tau, gradient, CLOCK, template(0.1))
         return Solution(gradient, twelve_lead(STANDARD_ELECTRODES, phi))
 
     def compare(self, without: Solution, with_it: Solution) -> dict[str, float]:
@@ -131,7 +127,7 @@ def main() -> None:
         if index == 0 and options.plot:
             plot(pairs, options.plot)
     result = {
-        name: {key: [row[key] for row in its] for key in its[0]} for name, its in rows.items()
+        name: {key: [row[key] for row in found] for key in found[0]} for name, found in rows.items()
     }
     for name, values in result.items():
         print(

@@ -1,9 +1,8 @@
 """Every tetrahedron into eight, so that linear functions on the mesh are also some on the new one.
 
-Nested meshes of one polyhedron tell what the size of the elements does, and nothing else changes.
+Nested meshes of one polyhedron isolate the effect of the size of the elements.
 """
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +11,7 @@ import scipy.sparse as sp
 from einthoven.core import check
 from einthoven.core.tags import Tissue
 from einthoven.geometry.simplex import tet_volumes
+from einthoven.patient.mesh import TetMesh
 
 EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 CORNERS = ((0, 4, 5, 6), (4, 1, 7, 8), (5, 7, 2, 9), (6, 8, 9, 3))
@@ -24,29 +24,26 @@ RINGS = ((5, 7, 8, 6), (4, 7, 9, 6), (4, 5, 9, 8))
 class Subdivision(NamedTuple):
     """A mesh of eight times as many cells.
 
-    mesh: points, cells, cell_tags, facets, facet_tags; the myocardium first. The children of cell
-    c are 8 c to 8 c + 7, the last four about its centroid.
+    mesh: the myocardium first. The children of cell c are 8 c to 8 c + 7, the last four about its
+    centroid.
     prolongation: [node, old node], the P1 interpolation.
     midpoints: [edge] node in the middle of each old edge. edges: [edge, 2] old nodes.
     """
 
-    mesh: dict[str, np.ndarray]
+    mesh: TetMesh
     prolongation: sp.csr_array
     midpoints: np.ndarray
     edges: np.ndarray
 
 
-def subdivide(mesh: Mapping[str, np.ndarray]) -> Subdivision:
+def subdivide(mesh: TetMesh) -> Subdivision:
     """Halve all edges of a mesh (Bey 1995, doi:10.1007/BF02238487, with the shortest diagonal).
-
-    Args:
-        mesh: the arrays of `mesh.npz`.
 
     Raises:
         BadInput: malformed arrays.
     """
-    points = check.finite("points", check.shape("points", mesh["points"], (None, 3)))
-    cells = check.shape("cells", mesh["cells"], (None, 4)).astype(np.int64)
+    points = check.finite("points", check.shape("points", mesh.points, (None, 3)))
+    cells = check.shape("cells", mesh.cells, (None, 4)).astype(np.int64)
     n = len(points)
     pairs = np.sort(cells[:, EDGES], axis=2).reshape(-1, 2)
     keys, index = np.unique(pairs[:, 0] * n + pairs[:, 1], return_inverse=True)
@@ -54,9 +51,9 @@ def subdivide(mesh: Mapping[str, np.ndarray]) -> Subdivision:
     points = np.concatenate([points, points[edges].mean(axis=1)])
     local = np.concatenate([cells, index.reshape(-1, 6) + n], axis=1)  # [cell, 10]
     children = _children(points, local)
-    facets = _quarters(np.asarray(mesh["facets"], dtype=np.int64), keys, n)
+    facets = _quarters(mesh.facets.astype(np.int64), keys, n)
 
-    tags = np.repeat(np.asarray(mesh["cell_tags"]), 8)
+    tags = np.repeat(mesh.cell_tags, 8)
     in_heart = np.zeros(len(points), dtype=bool)
     in_heart[children[tags == Tissue.MYOCARDIUM]] = True
     order = np.argsort(~in_heart, kind="stable")
@@ -67,13 +64,16 @@ def subdivide(mesh: Mapping[str, np.ndarray]) -> Subdivision:
         shape=(len(edges), n),
     )
     prolongation = sp.csr_array(sp.vstack([sp.eye_array(n), half]))[order]
-    fine = {
-        "points": points[order],
-        "cells": new[children],
-        "cell_tags": tags,
-        "facets": new[facets],
-        "facet_tags": np.repeat(np.asarray(mesh["facet_tags"]), 4),
-    }
+    fine = TetMesh(
+        patient=mesh.patient,
+        points=points[order],
+        cells=new[children],
+        cell_tags=tags,
+        facets=new[facets],
+        facet_tags=np.repeat(mesh.facet_tags, 4),
+        n_heart_nodes=int(in_heart.sum()),
+        n_heart_cells=8 * mesh.n_heart_cells,
+    )
     return Subdivision(fine, sp.csr_array(prolongation), new[n:], edges)
 
 
