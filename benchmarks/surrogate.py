@@ -14,6 +14,8 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +23,9 @@ import torch
 
 from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.population.cohort import draw_patient
-from einthoven.config import load
+from einthoven.config import Config, load
 from einthoven.core.tags import Surface
-from einthoven.encoders.base import Latents
+from einthoven.encoders.base import Geometry, Latents
 from einthoven.encoders.deepsdf.branches import new_decoder
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.encoders.deepsdf.infer import CodePrior
@@ -68,74 +70,72 @@ def heart_points(anatomy: Anatomy, n_points: int) -> np.ndarray:
     return on + rng.uniform(0, 0.2, (n_points, 1)) * (on.mean(axis=0) - on)
 
 
-def inputs_of(encoder: DeepSdfEncoder, anatomy: Anatomy, points: np.ndarray, n: int) -> Inputs:
+def inputs_of(geometry: Geometry, anatomy: Anatomy, points: np.ndarray, n: int) -> Inputs:
     """A patient's inputs with the first `n` electrodes."""
     fiber = np.tile([0.0, 0.0, 1.0], (len(points), 1))
-    pose = (anatomy.heart_rotation, anatomy.heart_origin, anatomy.torso_box)
-    return patient_inputs(encoder, "p", points, fiber, anatomy.site_points[:n], *pose)
+    return patient_inputs(geometry, anatomy.pose, points, fiber, anatomy.site_points[:n])
 
 
-def ours_of(
-    encoder: DeepSdfEncoder,
-    network: torch.nn.Module,
-    anatomy: Anatomy,
-    points: np.ndarray,
-    n: int,
-    fast: bool,
-) -> np.ndarray:
-    """Decode the geometry and predict: [electrode, point, 3]."""
-    with bfloat16_layers(fast):
-        return predict_gradient(network, inputs_of(encoder, anatomy, points, n))
+@dataclass(frozen=True)
+class Ours:
+    """A pair of decoder and network, asked at fixed points of one body."""
+
+    geometry: Geometry
+    network: torch.nn.Module
+    anatomy: Anatomy
+    points: np.ndarray
+
+    def predict(self, n: int, fast: bool) -> np.ndarray:
+        """Decode the geometry and predict: [electrode, point, 3]."""
+        with bfloat16_layers(fast):
+            inputs = inputs_of(self.geometry, self.anatomy, self.points, n)
+            return predict_gradient(self.network, inputs)
 
 
 def off_by_bfloat16(anatomy: Anatomy, points: np.ndarray) -> dict[str, float]:
     """Effect of bfloat16 on the shipped model, with the code of a training patient."""
     shipped = Pretrained.load()
-    one = shipped.encoder
-    latents = Latents(("p",), ("test",), one.latents.latent[:1])
-    encoder = DeepSdfEncoder(one.decoder, latents, one.prior, one.config, "")
-    exact, fast = (
-        ours_of(encoder, shipped.surrogate.networks[0], anatomy, points, 109, fast)
-        for fast in (False, True)
-    )
+    geometry = shipped.encoder.geometry_of(shipped.encoder.latents.latent[0])
+    ours = Ours(geometry, shipped.surrogate.networks[0], anatomy, points)
+    exact, fast = (ours.predict(109, fast) for fast in (False, True))
     residual = np.linalg.norm(fast - exact, axis=-1).sum() / np.linalg.norm(exact, axis=-1).sum()
     angle = angular_error_deg(fast, exact).mean()
     return {"bfloat16_angle_deg": float(angle), "bfloat16_relative": float(residual)}
 
 
-def untrained(config, model: str) -> tuple[DeepSdfEncoder, torch.nn.Module]:
-    """Encoder and network of a config's sizes, with random weights."""
+def untrained(config: Config, model: str) -> tuple[Geometry, torch.nn.Module]:
+    """The mean code's geometry and the network of a config's sizes, with random weights."""
     torch.manual_seed(1)
     section, n = config.deepsdf, config.deepsdf.n_latent
     decoder = new_decoder(section)
-    latents = Latents(("p",), ("test",), np.zeros((1, n), np.float32))
+    code = np.zeros(n, np.float32)
+    latents = Latents(("p",), ("test",), code[None])
     encoder = DeepSdfEncoder(decoder, latents, CodePrior(np.zeros(n), np.eye(n)), section, "")
-    return encoder, network_class(model).from_config(getattr(config, model), n).eval()
+    network = network_class(model).from_config(getattr(config, model), n).eval()
+    return encoder.geometry_of(code), network
 
 
 def networks(
-    config, published, anatomy: Anatomy, points: np.ndarray
+    config: Config, published: Config, anatomy: Anatomy, points: np.ndarray
 ) -> tuple[dict[str, dict[int, float]], dict[str, float]]:
     """Seconds of both networks for each number of electrodes, and of decoding."""
-    encoder, ours = untrained(config, "refraction")
-    their_encoder, theirs = untrained(published, "mlp")
+    ours = Ours(*untrained(config, "refraction"), anatomy, points)
+    geometry, theirs = untrained(published, "mlp")
     found: dict[str, dict[int, float]] = {"ours": {}, "ours_bfloat16": {}, "paper_network": {}}
     for count in ELECTRODES:
         few = min(count, PAIRWISE)
         for way, fast in (("ours", False), ("ours_bfloat16", True)):
-            found[way][count] = seconds(
-                lambda count=count, fast=fast: ours_of(encoder, ours, anatomy, points, count, fast)
-            )
-        inputs = inputs_of(their_encoder, anatomy, points, few)
-        one = seconds(lambda inputs=inputs: predict_gradient(theirs, inputs), 1) / few
+            found[way][count] = seconds(partial(ours.predict, count, fast))
+        inputs = inputs_of(geometry, anatomy, points, few)
+        one = seconds(partial(predict_gradient, theirs, inputs), 1) / few
         found["paper_network"][count] = one * count
-    decode = seconds(lambda: inputs_of(encoder, anatomy, points, 1))
+    decode = seconds(partial(inputs_of, ours.geometry, anatomy, points, 1))
     sizes = {name: sum(t.numel() for t in net.parameters())
-             for name, net in (("ours", ours), ("paper_network", theirs))}  # fmt: skip
+             for name, net in (("ours", ours.network), ("paper_network", theirs))}  # fmt: skip
     return found, {"decode_seconds": decode} | {f"parameters_{k}": v for k, v in sizes.items()}
 
 
-def finite_elements(config, anatomy: Anatomy) -> tuple[dict[int, float], dict[str, int]]:
+def finite_elements(config: Config, anatomy: Anatomy) -> tuple[dict[int, float], dict[str, int]]:
     """Seconds to assemble, factorise and solve for each number of electrodes."""
     refined = anatomy.site_points[:N_REFINED]
     mesh = tetrahedralise(anatomy.surfaces, refined, config.mesh, anatomy.patient)

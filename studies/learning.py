@@ -13,7 +13,6 @@ Usage: python studies/learning.py [--results DIR] [--config FILE] [--json OUT] [
 
 import argparse
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -29,14 +28,11 @@ from einthoven.config import load
 from einthoven.core.errors import BadInput
 from einthoven.core.files import write_json
 from einthoven.core.seeds import derive_seed
-from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
-from einthoven.metrics.surfaces import reconstruction_chamfer
-from einthoven.encoders.surfaces import stage_file_surfaces
 from einthoven.evaluation.evaluate import PseudoLeadField
-from einthoven.evaluation.patient import PatientErrors, Prediction, Reference, patient_errors
+from einthoven.evaluation.patient import PatientErrors, Reference, patient_errors
 from einthoven.evaluation.tables import method_row, spread
-from einthoven.leadfield.conductivity import intracellular
-from einthoven.prediction.held_out import predict_patient
+from einthoven.metrics.surfaces import reconstruction_chamfer
+from einthoven.prediction.predictor import Predictor, with_ecg
 from einthoven.surrogate.ensemble import Surrogate
 from einthoven.surrogate.mlp import Mlp
 from einthoven.surrogate.patients import Sample
@@ -78,20 +74,15 @@ def train(
 
 def test_errors(run: Run, network: Refraction | Mlp, threads: int) -> list[PatientErrors]:
     """Errors of section 2.6 of Dokuchaev 2026 for every test patient."""
+    predictor, config = Predictor(run.encoder, Surrogate([network])), run.config
     errors = []
-    for patient in run.names("test"):
-        folder = run.folder / "patients" / patient
-        f0 = run.stage(patient, "fibers", "f0")["f0"]
-        reference = reference_of(run, patient)
-        with tempfile.TemporaryDirectory() as temporary:
-            out = Path(temporary) / "prediction.npz"
-            predict_patient(
-                Surrogate([network]), run.encoder, "benchmark", folder, out,
-                activation={s: folder / f"activation_{s}.npz" for s in run.config.ecg.scenarios},
-                sigma_i=intracellular(f0, run.config.leadfield),
-                time=reference.time, template=template(ECG_STEP_MS), n_threads=threads,
-            )  # fmt: skip
-            errors.append(patient_errors(reference, Prediction.load(out, reference)))
+    for name in run.names("test"):
+        patient, geometry = run.patient(name), run.encoder.geometry(name)
+        electrodes = patient.field.electrodes
+        found = predictor.predict(patient, geometry, electrodes, Machine(threads))
+        activations = [patient.activation(scenario) for scenario in config.ecg.scenarios]
+        found = with_ecg(found, patient, activations, config.ecg, config.leadfield)
+        errors.append(patient_errors(reference_of(run, name), found))
     return errors
 
 
@@ -143,12 +134,11 @@ def row_text(title: str, row: Mapping[str, Sequence[float]]) -> str:
 
 def chamfer_rows(run: Run) -> dict[str, dict[str, float | int]]:
     """Chamfer distances of test patients' decoded surfaces, as metrics.json has them."""
-    surfaces = stage_file_surfaces(run.folder / "patients")
     found: dict[str, list[float]] = {}
     for patient in run.names("test"):
         decoded = partial(run.encoder.signed_distances, patient)
-        grid = run.config.learning.chamfer_grid
-        for surface, kinds in reconstruction_chamfer(surfaces(patient), decoded, grid).items():
+        surfaces, grid = run.patient(patient).anatomy.surfaces, run.config.learning.chamfer_grid
+        for surface, kinds in reconstruction_chamfer(surfaces, decoded, grid).items():
             for kind, value in kinds.items():
                 key = f"chamfer_{kind.removesuffix('_mm')}_{surface}_mm"
                 found.setdefault(key, []).append(value)

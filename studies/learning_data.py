@@ -1,6 +1,5 @@
 """Training samples and reference fields from the stage files of a finished run."""
 
-import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ import torch
 
 from einthoven.core.files import load_arrays
 from einthoven.core.tags import Surface, Tissue
-from einthoven.encoders.base import Encoder, Latents
 from einthoven.encoders.train import load_encoder
 from einthoven.fibers.fields import solve_wall_fields
 from einthoven.leadfield.solve import solve_lead_fields
@@ -19,7 +17,6 @@ from einthoven.patient.patient import Patient
 from einthoven.surrogate.inputs import Inputs, patient_inputs
 from einthoven.surrogate.patients import Sample
 
-POSE = ("heart_rotation", "heart_origin", "torso_box")
 N_ELSEWHERE = 1024
 """Points outside the myocardium that are kept, so that a hundred patients fit into memory."""
 LEVEL_MM = 15.0
@@ -31,7 +28,7 @@ class Run:
     def __init__(self, folder: str | Path, config: Any, encoder: str | Path = ""):
         self.folder, self.config = Path(folder), config
         self.encoder_folder = Path(encoder or self.folder / "encoders/deepsdf")
-        self.encoder: Encoder = load_encoder("deepsdf", self.encoder_folder)
+        self.encoder = load_encoder("deepsdf", self.encoder_folder)
 
     def names(self, split: str) -> list[str]:
         """Patients of a split."""
@@ -55,12 +52,12 @@ class Run:
         code: np.ndarray | None = None,
     ) -> Inputs:
         """What a surrogate sees at points [point, 3] mm with electrodes [electrode, 3] mm."""
-        pose, encoder = self.stage(patient, "anatomy", *POSE), self.encoder
-        if code is not None:
-            encoder = copy.copy(encoder)
-            encoder.latents = Latents((patient,), ("test",), code[None].astype(np.float32))
-        return patient_inputs(encoder, patient, points, fiber, electrodes,
-                              *(pose[name] for name in POSE))  # fmt: skip
+        if code is None:
+            geometry = self.encoder.geometry(patient)
+        else:
+            geometry = self.encoder.geometry_of(code.astype(np.float32))
+        pose = self.patient(patient).anatomy.pose
+        return patient_inputs(geometry, pose, points, fiber, electrodes)
 
     def sample(self, patient: str, code: np.ndarray | None = None) -> Sample:
         """Field samples of a patient: all in the myocardium, some of the others."""

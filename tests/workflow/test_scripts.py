@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from helpers_dataset import SCENARIOS, write_stages
+from helpers_dataset import SCENARIOS, write_patient_store, write_stages
 
 from einthoven.core.files import read_json, write_json
 from einthoven.dataset.checker import check_store
@@ -123,8 +123,6 @@ def test_step_writes_everything_to_its_log(tmp_path, body, status, last):
 
 
 def test_einthoven_check_names_unfinished_patients(tmp_path, capsys):
-    from einthoven.dataset.patient_store import write_patient_store
-
     from einthoven.cli import main
 
     write_patient_store(
