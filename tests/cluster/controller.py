@@ -18,15 +18,14 @@ class Project:
 
     Args:
         folder: where to; it must not exist.
-        made: a project whose patients, and the records of how they were made, are copied too.
+        made: a project whose results, and the records of how they were made, are copied too.
     """
 
     def __init__(self, folder: Path, made: Path | None = None):
         self.folder = copy_project(folder)
         self.log = folder / "controller.log"
         if made:
-            for part in ("results/cohort", "results/patients", "results/dataset/patients"):
-                shutil.copytree(made / part, folder / part)
+            shutil.copytree(made / "results", folder / "results")
             shutil.copytree(made / ".snakemake/metadata", folder / ".snakemake/metadata")
 
     def path(self, name: str) -> Path:

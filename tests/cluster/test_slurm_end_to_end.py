@@ -1,6 +1,7 @@
 """The CI workflow on a SLURM with the profile as it is, trainings on (fake) GPUs."""
 
 import re
+import shutil
 import time
 from dataclasses import dataclass, field
 
@@ -51,57 +52,72 @@ def use_gpus(project):
     profile.write_text(head + "\n".join(line.removeprefix("#") for line in lines) + "\n")
 
 
-@pytest.fixture(scope="module")
-def complete(slurm, tmp_path_factory):
-    """The whole workflow."""
-    project = Project(tmp_path_factory.mktemp("on-slurm") / "project")
+WHOLE = {"patient": 4, "shapes": 1, "consolidate": 1, "encoder": 2, "surrogate": 4,
+         "predict": 1, "report": 1}  # fmt: skip
+PART = {"patient": 1, "consolidate": 1, "encoder": 1, "surrogate": 2, "predict": 1, "report": 1}
+"""SLURM jobs of each kind: a run from nothing, and one that has what `REMOVED` leaves."""
+REMOVED = ("patients/p0000/ecg.npz", "dataset/patients/p0000.zarr.zip",
+           "dataset/einthoven.zarr.zip", "encoders/pca", "surrogates/pca-mlp",
+           "surrogates/pca-refraction", "predictions/pca-mlp", "predictions/pca-refraction",
+           "report/metrics.json", "report/curves.npz", "report/index.html")  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=[PART, pytest.param(WHOLE, marks=pytest.mark.slow)],
+                ids=["part", "whole"])  # fmt: skip
+def complete(request, slurm, finished, tmp_path_factory):
+    """A run to the report, of the whole workflow or of a part with a job of every kind."""
+    made = finished if request.param is PART else None
+    project = Project(tmp_path_factory.mktemp("on-slurm") / "project", made)
+    for path in (project.path(f"results/{name}") for name in REMOVED if made):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     use_gpus(project)
-    return run_on(slurm, project)
+    return request.param, run_on(slurm, project)
+
+
+@pytest.fixture
+def run(complete):
+    return complete[1]
 
 
 def test_every_job_succeeds_at_its_first_attempt(complete):
-    assert {job["state"] for job in complete.jobs} == {"COMPLETED"}
-    kinds = [re.match(r"rule_([a-z]+)", job["comment"])[1] for job in complete.jobs]
-    assert {kind: kinds.count(kind) for kind in kinds} == {
-        "patient": 4, "shapes": 1, "consolidate": 1, "encoder": 2,
-        "surrogate": 4, "predict": 1, "report": 1,
-    }  # fmt: skip
+    expected, run = complete
+    assert {job["state"] for job in run.jobs} == {"COMPLETED"}
+    kinds = [re.match(r"rule_([a-z]+)", job["comment"])[1] for job in run.jobs]
+    assert {kind: kinds.count(kind) for kind in kinds} == expected
 
 
-def test_trainings_and_nothing_else_have_a_gpu(complete):
+def test_trainings_and_nothing_else_have_a_gpu(run):
     trainings = {
-        job["jobid"]
-        for job in complete.jobs
-        if re.match("rule_(encoder|surrogate)", job["comment"])
+        job["jobid"] for job in run.jobs if re.match("rule_(encoder|surrogate)", job["comment"])
     }
-    in_partition = {job["jobid"] for job in complete.jobs if job["partition"] == "gpu"}
-    assert in_partition == trainings == set(complete.gpus)
-    assert all(gpu.startswith("gpu:fake:1") for gpu in complete.gpus.values())
+    in_partition = {job["jobid"] for job in run.jobs if job["partition"] == "gpu"}
+    assert in_partition == trainings == set(run.gpus)
+    assert all(gpu.startswith("gpu:fake:1") for gpu in run.gpus.values())
 
 
-def test_results_are_whole_and_nothing_is_left_to_do(complete, capsys):
-    folder = complete.project.folder
+def test_results_are_whole_and_nothing_is_left_to_do(run, capsys):
+    folder = run.project.folder
     assert einthoven(["check", str(folder / "results")]) == 0, capsys.readouterr().err
     assert "<img" in (folder / "results/report/index.html").read_text()
     assert planned(folder, *CI) == {}
 
 
-def test_results_are_those_of_a_local_run(complete, finished):
+def test_results_are_those_of_a_local_run(run, finished):
     weights = [path.relative_to(finished) for path in (finished / "results").rglob("*.safetensors")]
     assert len(weights) == 6
     for name in (DATASET, *weights):
-        assert complete.project.path(name).read_bytes() == (finished / name).read_bytes(), name
+        assert run.project.path(name).read_bytes() == (finished / name).read_bytes(), name
 
 
 def test_a_job_for_each_electrode_gives_the_same_store(slurm, finished, tmp_path):
     """Solutions of one factorisation, one at a time or together, agree to round-off."""
     project = Project(tmp_path / "project", made=finished)
     apart = ["field_samples=rest", "ecg=rest", "patient_store=rest"]
-    run = run_on(
+    split_run = run_on(
         slurm, project, PATIENT, "--config", "leadfield={electrodes_per_job: 1}",
         "--groups", "leadfield=electrodes", *apart, "--group-components", "electrodes=4",
     )  # fmt: skip
-    assert [job["state"] for job in run.jobs] == ["COMPLETED"] * 4
+    assert [job["state"] for job in split_run.jobs] == ["COMPLETED"] * 4
     together, one_by_one = contents(finished / PATIENT), contents(project.path(PATIENT))
     assert together.keys() == one_by_one.keys()
     for name, expected in together.items():

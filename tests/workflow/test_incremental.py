@@ -34,6 +34,9 @@ EDITS = {
     "electrodes.n_grid=5": FIELDS | {"leadfield": 4},
     "electrodes.n_grid=10": FIELDS | {"leadfield": 8},
     "learning.models=[mlp]": JUDGE,
+    "learning.encoders=[pca]": JUDGE,
+    "purkinje.seed=2": {"purkinje": 4, "activation": 8} | ECGS,
+    "electrodes.n_refined=3": dict.fromkeys(ALL - SURFACES),
     "dataset.exclude=[p0000]": {"consolidate": 1, "encoder": 2, "reconstruct": 1} | SURROGATES
                                | {"recipe": 6},
     "fibers.alpha_endo_deg=45": dict.fromkeys(ALL - SURFACES - {"mesh"}),
@@ -41,6 +44,8 @@ EDITS = {
     "deepsdf.n_shapes=32": {"shapes": 1} | ENCODER,
     "deepsdf.shape_points=500": {"shapes": 1} | ENCODER,
     "cohort.range_sd=0.6": dict.fromkeys(ALL | {"cohort"}),
+    "cohort.seed=2": dict.fromkeys(ALL | {"cohort"}),
+    "cohort.sex=both": dict.fromkeys(ALL | {"cohort"}),
 }  # fmt: skip
 """Edit -> rules that run, with their number of jobs; None: any number."""
 CORNERS = {"refraction.learning_rate=0.003", "leadfield.gradient=raw", "electrodes.n_grid=10",
