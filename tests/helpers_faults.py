@@ -28,7 +28,7 @@ class Project:
             return subprocess.Popen(
                 [sys.executable, "-m", "snakemake", "--profile", "local", *CI, *arguments],
                 cwd=self.folder,
-                env=environment(self.folder) | {"PYTHONDONTWRITEBYTECODE": ""},
+                env=environment(self.folder),
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 text=True,

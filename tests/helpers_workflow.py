@@ -31,8 +31,9 @@ def copy_project(folder: Path, source: Path = ROOT) -> Path:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Variables with which a copy imports its own library."""
-    return {**os.environ, "PYTHONPATH": str(folder / "src"), "PYTHONWARNINGS": "ignore"}
+    """Variables with which a copy imports its own library; without bytecode every job compiles."""
+    ours = {"PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": ""}
+    return {**os.environ, **ours, "PYTHONWARNINGS": "ignore"}
 
 
 def snakemake(

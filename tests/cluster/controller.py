@@ -36,8 +36,6 @@ class Project:
     def started(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         """A controller in the background; its output goes to `log`; it ends with the block."""
         variables = environment(self.folder) | {"OMP_NUM_THREADS": "1"}
-        # without its bytecode every job would compile its imports
-        variables.pop("PYTHONDONTWRITEBYTECODE", None)
         with self.log.open("w") as log:
             controller = subprocess.Popen(
                 [sys.executable, "-m", "snakemake", *arguments, *PROFILE, *CI],
