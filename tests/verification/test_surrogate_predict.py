@@ -3,6 +3,7 @@
 import helpers_surrogate as balls
 import numpy as np
 import pytest
+from einthoven.prediction.held_out import predict_patient
 from helpers_fem import bare_heart
 
 from einthoven.config.learning import MlpModel, RefractionModel
@@ -11,7 +12,6 @@ from einthoven.core.files import load_arrays, save_arrays
 from einthoven.core.names import STANDARD_ELECTRODES
 from einthoven.ecg.forward import forward_potential
 from einthoven.ecg.leads import twelve_lead
-from einthoven.prediction.held_out import predict_patient
 from einthoven.surrogate.ensemble import Surrogate
 from einthoven.surrogate.train import train_surrogate
 
