@@ -23,6 +23,9 @@ env:
 	@PYTHON=$(PYTHON) python3 tools/setup_env.py
 
 demo: env
+	@$(BIN)/einthoven plan --cores $(CORES)
+	@$(BIN)/snakemake --cores $(CORES) --profile local results/report/first.png
+	@echo "the first picture: results/report/first.png"
 	$(BIN)/snakemake --cores $(CORES) --profile local
 	$(BIN)/snakemake --cores 1 --profile local --report results/report/snakemake.html
 	@echo "open results/report/index.html"

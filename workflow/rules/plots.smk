@@ -1,3 +1,31 @@
+# Nobody asks for it but `make demo`, so that there is something to see within two minutes.
+rule first:
+    input:
+        **{
+            stage: f"results/patients/{PLAN.example}/{stage}.npz"
+            for stage in ("mesh", "purkinje")
+        },
+        activation=f"results/patients/{PLAN.example}/activation_{PLAN.scenarios[0]}.npz",
+    output:
+        "results/report/first.png",
+    log:
+        "results/logs/first.log",
+    benchmark:
+        "results/benchmarks/first.tsv"
+    conda:
+        "../../envs/geometry.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    params:
+        source=source("first"),
+    message:
+        "Draw the first picture"
+    script:
+        "../scripts/first.py"
+
+
 rule report:
     input:
         metrics="results/report/metrics.json",

@@ -1,0 +1,54 @@
+"""What a run is going to do and about how long, told before it starts."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import mean
+
+from einthoven.config.models import Config
+from einthoven.run.costs.benchmarks import read_benchmarks
+from einthoven.run.jobs import planned_jobs
+from einthoven.run.monitor.page import duration
+from einthoven.run.plan import Plan
+
+USUAL_S: Mapping[str, float] = {
+    "cohort": 1.5, "anatomy": 2.5, "sdf_samples": 2.0, "mesh": 3.0, "fibers": 2.5, "purkinje": 3.5,
+    "activation": 2.5, "leadfield": 3.0, "field_samples": 3.5, "ecg": 2.5, "patient_store": 2.0,
+    "shapes": 9.0, "consolidate": 7.0, "recipe": 0.7, "population": 3.0, "encoder": 360.0,
+    "surrogate": 155.0, "predict": 8.0, "reconstruct": 8.0, "evaluate": 8.0, "report": 12.0,
+}  # fmt: skip
+"""Seconds of a job of the default config, for a folder in which nothing ran yet."""
+CHAIN = ("encoder", "surrogate", "predict", "evaluate", "report")
+"""Jobs that wait for one another, so that more cores do not shorten them."""
+FIRST_PICTURE = "results/report/first.png"
+
+
+def announcement(plan: Plan, cores: int, results: str | Path = "results") -> str:
+    """Patients, trainings, jobs, time and products of a run from nothing.
+
+    Args:
+        plan: of the run.
+        cores: how many the run may take.
+        results: its folder; jobs measured there say how long they take.
+    """
+    jobs = {rule: n for rule, n in planned_jobs(plan).items() if n}
+    measured = {rule: mean(job.seconds for job in its) for rule, its in _measured(results).items()}
+    seconds = {rule: measured.get(rule, USUAL_S.get(rule, 5.0)) for rule in jobs}
+    work = sum(n * seconds[rule] for rule, n in jobs.items())
+    # of two encoders one is read from the atlases, so that the other one takes all the time
+    alone = sum(seconds.get(rule, 0.0) for rule in CHAIN) + seconds.get("encoder", 0.0)
+    known = plan.config == Config() or measured.keys() >= set(CHAIN)
+    time = f"about {duration(max(work / cores, alone))} on {cores} idle cores; " if known else ""
+    sizes = ", ".join(f"{n} {split}" for split, n in plan.sizes.items())
+    networks = jobs["encoder"] + jobs["surrogate"]
+    return (
+        f"{len(plan.patients)} virtual patients ({sizes}) with {plan.n_electrodes} electrodes, "
+        f"{plan.config.deepsdf.n_shapes} further shapes, {networks} trainings\n"
+        f"{sum(jobs.values())} jobs, {time}what is done already is not done again\n"
+        f"first   {FIRST_PICTURE}: activation and Purkinje trees of {plan.example}\n"
+        "last    results/report/index.html: the page with the table of errors\n"
+        "Ctrl-C stops it, and the same command goes on."
+    )
+
+
+def _measured(results: str | Path) -> dict[str, list]:
+    return {rule: jobs for rule, jobs in read_benchmarks(results, at_most=20).items() if jobs}

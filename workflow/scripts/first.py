@@ -1,0 +1,19 @@
+"""The first picture of a run: activation and Purkinje trees of one patient."""
+
+from einthoven.core.atomic import atomic
+from einthoven.patient.patient import Patient
+from einthoven.report.patient import tree_figure
+from einthoven.run.job import run
+
+
+def main(input, output, params, log):
+    patient = Patient.of_files(
+        mesh=input.mesh, purkinje=input.purkinje, activation=[input.activation]
+    )
+    with atomic(output[0]) as temporary:
+        tree_figure(patient).savefig(temporary, format="png", dpi=120)
+    log.info("%s", patient.name)
+
+
+if "snakemake" in globals():
+    run(main, globals()["snakemake"])
