@@ -17,15 +17,16 @@ import pyvista as pv
 import scipy.sparse as sp
 import torso_bodies
 from scipy.sparse.linalg import spsolve
-from scipy.spatial import ConvexHull
 
 from einthoven.anatomy.population.covariates import CovariateRegression
+from einthoven.anatomy.population.measures import section, tape
 from einthoven.anatomy.shape.model import ShapeModel
 from einthoven.anatomy.shape.torso import ATLAS_PATH
-from einthoven.core.errors import StepFailed
+from einthoven.anatomy.shape.torso_cut import close_cuts
 from einthoven.core.files import save_arrays
 from einthoven.core.seeds import generator
 from einthoven.geometry.barycentric import attach, cast_ray
+from einthoven.geometry.remeshing import remesh_closed
 
 SEED = 1
 N_MODES = 10
@@ -63,49 +64,6 @@ def cropped(body: np.ndarray, faces: np.ndarray, joints: dict, arm: np.ndarray) 
     skin["beyond"] = beyond
     skin = skin.clip_scalar(scalars="beyond", value=0.0, invert=True).connectivity("largest")
     return skin.extract_surface(algorithm=None).clean(tolerance=0.0).triangulate()
-
-
-def capped(skin: pv.PolyData) -> pv.PolyData:
-    """Close each cut by a fan of triangles to its centre.
-
-    Raises:
-        StepFailed: there are not four cuts.
-    """
-    points, faces = np.asarray(skin.points, float), skin.regular_faces
-    edges = {tuple(e) for e in np.vstack([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])}
-    follows = {b: a for a, b in sorted(edges) if (b, a) not in edges}  # a cap runs the other way
-    centres, fans, left = [], [], dict(follows)
-    while left:
-        loop = [min(left)]
-        while (step := left.pop(loop[-1])) != loop[0]:
-            loop.append(step)
-        centre = len(points) + len(centres)
-        centres.append(points[loop].mean(axis=0))
-        fans += [(a, b, centre) for a, b in zip(loop, loop[1:] + loop[:1])]
-    if len(centres) != 4:
-        raise StepFailed(f"the crop left {len(centres)} openings, not neck, two arms and hips")
-    return pv.PolyData.from_regular_faces(np.vstack([points, centres]), np.vstack([faces, fans]))
-
-
-def remeshed(closed: pv.PolyData, edge_mm: float) -> tuple[np.ndarray, np.ndarray]:
-    """Near-equal triangles, sharp edges kept: points [vertex, 3] mm, faces [face, 3].
-
-    Raises:
-        StepFailed: the result is not a closed, outward manifold.
-    """
-    import pymeshlab
-
-    meshes = pymeshlab.MeshSet()
-    meshes.add_mesh(pymeshlab.Mesh(np.asarray(closed.points, float), closed.regular_faces))
-    meshes.meshing_isotropic_explicit_remeshing(
-        iterations=12, targetlen=pymeshlab.PureValue(edge_mm), featuredeg=50
-    )
-    mesh = meshes.current_mesh()
-    points, faces = mesh.vertex_matrix(), mesh.face_matrix().astype(np.int32)
-    surface = pv.PolyData.from_regular_faces(points, faces)
-    if surface.n_open_edges or not surface.is_manifold or surface.volume <= 0:
-        raise StepFailed(f"remeshing at {edge_mm} mm left {surface.n_open_edges} open edges")
-    return points, faces
 
 
 def operator(points, faces, body, body_faces, edge_mm) -> tuple[sp.csr_matrix, np.ndarray]:
@@ -184,21 +142,13 @@ def landmarks(mean, faces, joints: dict, nipples: dict, navel) -> dict[str, np.n
 
 def girths(points: np.ndarray, faces: np.ndarray, chest_z: float, waist_z: float) -> list[float]:
     """Chest girth, breadth, depth, waist girth and height in mm, volume in litres."""
-    surface = pv.PolyData.from_regular_faces(points, faces)
-
-    def section(z: float) -> np.ndarray:
-        cut = surface.slice(normal=(0, 0, 1), origin=(0, 0, z)).connectivity()
-        regions = np.asarray(cut.point_data["RegionId"])
-        loops = [np.asarray(cut.points)[regions == k] for k in np.unique(regions)]
-        return min(loops, key=lambda loop: abs(loop[:, 0].mean()))[:, :2]
-
-    chest, waist = section(chest_z), section(waist_z)
+    chest, waist = section(points, faces, chest_z), section(points, faces, waist_z)
     return [
-        ConvexHull(chest).area,  # a tape spans hollows; the "area" of a 2-D hull is its length
+        tape(chest),
         *np.ptp(chest, axis=0),
-        ConvexHull(waist).area,
+        tape(waist),
         float(np.ptp(points[:, 2])),
-        surface.volume / 1e6,
+        pv.PolyData.from_regular_faces(points, faces).volume / 1e6,
     ]
 
 
@@ -219,10 +169,11 @@ def build(n_bodies: int, out: Path) -> dict:
     """Make the atlas and return its attributes."""
     bodies = torso_bodies.sample_bodies(n_bodies, generator(SEED, "torso-atlas"))
     body = bodies.points.mean(axis=0)
-    closed = capped(cropped(body, bodies.faces, bodies.joints, bodies.arm))
+    skin = cropped(body, bodies.faces, bodies.joints, bodies.arm)
+    closed = close_cuts(np.asarray(skin.points, float), skin.regular_faces)
     arrays, centre, scores = {}, None, None
     for resolution, edge_mm in EDGE_MM.items():
-        points, faces = remeshed(closed, edge_mm)
+        points, faces = remesh_closed(*closed, edge_mm)
         carry, cap = operator(points, faces, body, bodies.faces, edge_mm)
         torsos = np.stack([carry @ one for one in bodies.points])
         if centre is None:

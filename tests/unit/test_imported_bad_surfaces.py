@@ -64,15 +64,15 @@ def imported(folder, body, unit="mm"):
 
 @pytest.fixture(scope="module")
 def volumes(tmp_path_factory):
-    return imported(tmp_path_factory.mktemp("good"), good())[1]["volumes_ml"]
+    return imported(tmp_path_factory.mktemp("good"), good()).volumes_ml
 
 
 def mended(folder, body, note, volumes, unit="mm"):
     """The import succeeds, says what it mended, and gives the same heart."""
-    _, attrs = imported(folder, body, unit)
-    assert any(note in line for line in attrs["repairs"]), attrs["repairs"]
+    anatomy = imported(folder, body, unit)
+    assert any(note in line for line in anatomy.repairs), anatomy.repairs
     for name, volume in volumes.items():
-        assert attrs["volumes_ml"][name] == pytest.approx(volume, rel=0.03)
+        assert anatomy.volumes_ml[name] == pytest.approx(volume, rel=0.03)
 
 
 def refused(folder, body, reason, unit="mm", picture=True):

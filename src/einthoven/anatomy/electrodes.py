@@ -18,6 +18,7 @@ from einthoven.core.errors import BadInput
 from einthoven.core.names import GRID_LETTERS, STANDARD_ELECTRODES, grid_electrode_name
 from einthoven.core.seeds import generator
 from einthoven.geometry.barycentric import SkinPoints, cast_ray
+from einthoven.geometry.sampling import farthest_points
 from einthoven.geometry.simplex import triangle_area_vectors
 
 GROUND = "RL"
@@ -52,7 +53,7 @@ def standard_electrodes(torso: TorsoSurface) -> tuple[list[str], np.ndarray, np.
 def grid_electrodes(torso: TorsoSurface, n: int, sites: str = "front") -> np.ndarray:
     """Near-uniform electrodes on the front of the torso, or around it: [n, 3] mm on the skin.
 
-    They are chosen farthest first, so a larger `n` keeps the earlier ones.
+    Chosen by farthest-point sampling, so a larger `n` keeps the earlier ones.
 
     Raises:
         BadInput: `n` is negative or above 1000.
@@ -150,19 +151,9 @@ def _standard_places(resolution: str, atlas: str) -> SkinPoints:
 @lru_cache(maxsize=8)
 def _grid_places(resolution: str, n: int, atlas: str, sites: str) -> SkinPoints:
     """Triangles and weights of the first `n` grid electrodes."""
-    candidates = _candidates(atlas, sites)
-    places = farthest_first(candidates, atlas_of(atlas).landmarks["ICS4"], n)
+    start = atlas_of(atlas).landmarks["ICS4"]
+    places = farthest_points(_candidates(atlas, sites), start, n)
     return atlas_of(atlas).attach(places, resolution)
-
-
-def farthest_first(candidates: np.ndarray, start: np.ndarray, n: int) -> np.ndarray:
-    """`n` of the candidates [candidate, 3] mm: nearest to `start`, then ever the farthest off."""
-    chosen = [int(np.linalg.norm(candidates - start, axis=1).argmin())]
-    distance = np.linalg.norm(candidates - candidates[chosen[0]], axis=1)
-    while len(chosen) < n:
-        chosen.append(int(distance.argmax()))
-        distance = np.minimum(distance, np.linalg.norm(candidates - candidates[chosen[-1]], axis=1))
-    return candidates[chosen]
 
 
 @lru_cache(maxsize=4)

@@ -65,17 +65,20 @@ class Pose:
     def rotation(self) -> np.ndarray:
         """Matrix [3, 3] whose columns are the heart's axes in the patient frame.
 
-        The mean orientation, then turns about the heart's own long axis, y and x:
+        The mean orientation, then rotations about the heart's own long axis, y and x:
         R = R_mean R_z(alpha_z) R_y(alpha_y) R_x(alpha_x).
         """
-        turns = _mean_rotation()
+        rotation = _mean_rotation()
         for axis, angle in ((2, self.alpha_z), (1, self.alpha_y), (0, self.alpha_x)):
-            turns = turns @ rotation_about(axis, angle)
-        return turns
+            rotation = rotation @ rotation_about(axis, angle)
+        return rotation
 
 
 def rotation_about(axis: int, angle_deg: float) -> np.ndarray:
-    """Right-handed rotation [3, 3] about coordinate axis 0, 1 or 2."""
+    """Right-handed rotation [3, 3] about coordinate axis 0, 1 or 2.
+
+    Not scipy's, whose last bit differs: all meshes would be others.
+    """
     a = np.radians(angle_deg)
     i, j = (axis + 1) % 3, (axis + 2) % 3
     matrix = np.eye(3)

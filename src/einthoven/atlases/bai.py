@@ -1,7 +1,7 @@
 """Bai 2015 (UK Digital Heart Project, 1,093 hearts): mean in VTK, modes and variances in CSV.
 
 Files per part (LV, RV, Both) and phase (ED, ES), as in the published repository:
-`Both_ED_mean.vtk`; `Both_ED_pc_100_modes.csv.gz` [3 * point, mode], a column a mode with
+`Both_ED_mean.vtk`; `Both_ED_pc_100_modes.csv.gz` [3 * point, mode], one column per mode with
 coordinates x1 y1 z1 x2 ...; `Both_ED_var_100_modes.csv.gz` [mode] mm^2. A shape is
 mean + sum_k score_k sqrt(variance_k) column_k. `Both` holds three closed surfaces: the LV's
 cavity and outside and the RV's cavity. Reference: 10.1016/j.media.2015.08.009.

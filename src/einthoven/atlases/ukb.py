@@ -4,7 +4,7 @@
 [200] percent; Matlab's and h5py's orders of axes differ, sizes tell. A shape vector holds
 end-diastole, then end-systole, each x1 y1 z1 x2 ...; a shape is
 MU + sum_k score_k sqrt(LATENT_k) COEFF_k. The triangles are those of the template of biv-me:
-`ETIndicesSorted.txt` (vertex numbers from 1) and `ETIndicesMaterials.txt` (a name a triangle).
+`ETIndicesSorted.txt` (vertex numbers from 1) and `ETIndicesMaterials.txt` (one name per triangle).
 """
 
 from importlib.util import find_spec

@@ -1,4 +1,4 @@
-"""Random points on triangulated surfaces."""
+"""Points on triangulated surfaces, at random or as far from one another as can be."""
 
 import numpy as np
 
@@ -27,3 +27,22 @@ def points_on_surface(
     u, v = np.where(outside, 1.0 - u, u), np.where(outside, 1.0 - v, v)
     a, b, c = (points[faces[chosen, k]] for k in range(3))
     return a + u * (b - a) + v * (c - a), area_vectors[chosen] / area[chosen, None]
+
+
+def farthest_points(candidates: np.ndarray, start: np.ndarray, n: int) -> np.ndarray:
+    """Farthest-point sampling (Gonzalez 1985, 10.1016/0304-3975(85)90224-5).
+
+    Args:
+        candidates: [candidate, 3] mm.
+        start: [3] mm; the candidate nearest to it is the first.
+        n: how many; a larger number keeps the first ones.
+
+    Returns:
+        [n, 3] mm.
+    """
+    chosen = [int(np.linalg.norm(candidates - start, axis=1).argmin())]
+    distance = np.linalg.norm(candidates - candidates[chosen[0]], axis=1)
+    while len(chosen) < n:
+        chosen.append(int(distance.argmax()))
+        distance = np.minimum(distance, np.linalg.norm(candidates - candidates[chosen[-1]], axis=1))
+    return candidates[chosen]

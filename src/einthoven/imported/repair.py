@@ -47,14 +47,14 @@ def mend(name: str, surface: Surfaces) -> tuple[Surfaces, list[str]]:
         surface, note = step(surface)
         notes += [f"{name}: {note}"] if note else []
     _refuse_non_manifold(name, surface)
-    surface, turned = _orient(surface)
+    surface, flipped = _orient(surface)
     surface, note = _close(name, surface)
     notes += [f"{name}: {note}"] if note else []
     if enclosed_volume(surface.points, surface.faces) < 0:
         surface = replace(surface, faces=surface.faces[:, ::-1])
-        turned = len(surface.faces) - turned if turned else len(surface.faces)
-    if turned:
-        notes.append(f"{name}: {turned} of {len(surface.faces)} triangles turned to face outwards")
+        flipped = len(surface.faces) - flipped if flipped else len(surface.faces)
+    if flipped:
+        notes.append(f"{name}: {flipped} of {len(surface.faces)} triangles turned to face outwards")
     surface, note = _untangle(name, surface)
     notes += [f"{name}: {note}"] if note else []
     points, faces = compact(surface.points, surface.faces)
@@ -173,10 +173,10 @@ def _orient(surface: Surfaces) -> tuple[Surfaces, int]:
     faces = np.asarray(normals.regular_faces)
     before = triangle_area_vectors(surface.points, surface.faces)
     after = triangle_area_vectors(surface.points, faces)
-    turned = np.einsum("ij,ij->i", before, after) < 0
-    if turned.sum() > len(faces) / 2:
-        faces, turned = faces[:, ::-1], ~turned
-    return replace(surface, faces=faces), int(turned.sum())
+    flipped = np.einsum("ij,ij->i", before, after) < 0
+    if flipped.sum() > len(faces) / 2:
+        faces, flipped = faces[:, ::-1], ~flipped
+    return replace(surface, faces=faces), int(flipped.sum())
 
 
 def _close(name: str, surface: Surfaces) -> tuple[Surfaces, str]:

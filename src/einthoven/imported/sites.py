@@ -8,13 +8,13 @@ from einthoven.anatomy.electrodes import (
     GROUND,
     MAX_GRID,
     RULE_LANDMARKS,
-    farthest_first,
     sites_by_rules,
     skin_candidates,
 )
 from einthoven.core.errors import BadInput
 from einthoven.core.names import STANDARD_ELECTRODES, grid_electrode_name
 from einthoven.geometry.barycentric import attach
+from einthoven.geometry.sampling import farthest_points
 from einthoven.imported.defect import Defect, near
 
 MAX_OFF_SKIN_MM = 15.0
@@ -110,7 +110,7 @@ def on_skin(
 def _spread(
     points: np.ndarray, faces: np.ndarray, site: dict[str, np.ndarray], sites: str
 ) -> np.ndarray:
-    """`MAX_GRID` places [site, 3] mm between the limb electrodes, farthest first from V2."""
+    """`MAX_GRID` places [site, 3] mm between the limb electrodes: farthest points from V2."""
     limbs = np.array([site[name] for name in ("RA", "LA", "LL", GROUND)])
     low, high = limbs.min(axis=0), limbs.max(axis=0) + MARGIN_MM
     centre = points[faces].mean(axis=1)
@@ -118,4 +118,4 @@ def _spread(
         (centre[:, 0] > low[0] - MARGIN_MM) & (centre[:, 0] < high[0])
         & (centre[:, 2] > low[2]) & (centre[:, 2] < high[2])
     )  # fmt: skip
-    return farthest_first(skin_candidates(points, faces, allowed, sites), site["V2"], MAX_GRID)
+    return farthest_points(skin_candidates(points, faces, allowed, sites), site["V2"], MAX_GRID)

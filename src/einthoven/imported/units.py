@@ -6,7 +6,6 @@ from einthoven.core.errors import BadInput
 
 MM: dict[str, float] = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 1e-3}
 """Millimetres in one unit."""
-PATIENT_AXES = "LPS"
 DIRECTIONS: dict[str, tuple[int, float]] = {
     "L": (0, 1.0), "R": (0, -1.0), "P": (1, 1.0), "A": (1, -1.0), "S": (2, 1.0), "I": (2, -1.0)
 }  # fmt: skip
@@ -60,7 +59,7 @@ def to_patient_frame(axes: str) -> np.ndarray:
     """Rotation [3, 3] from a file's axes to the patient frame: patient = file @ matrix.
 
     Args:
-        axes: where x, y and z point, a letter each of L R P A S I, as in DICOM's LPS, which is
+        axes: where x, y and z point, one letter each of L R P A S I, as in DICOM's LPS, which is
             the patient frame.
 
     Raises:
