@@ -1,11 +1,11 @@
 """Larger operators that were tried: Green kernel, bent incident field, a scalar Z, more width."""
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from einthoven.config.learning import RefractionModel
 from einthoven.surrogate.inputs import Inputs
 from einthoven.surrogate.refraction import (
     BODY_MM,
@@ -91,11 +91,11 @@ class Kernel(Refraction):
     stations: Tensor
     with_kernel, with_harmonics = True, True
 
-    def __init__(self, n_latent: int, *, width: int, rank: int, **others: Any):
-        stations = self.station_points()
-        others["code_at_electrodes"] = True
+    def __init__(self, config: RefractionModel, n_latent: int):
+        stations, width, rank = self.station_points(), config.width, config.rank
         # the trunk gives G as further modes
-        super().__init__(n_latent, width=width, rank=rank + 3 * len(stations), **others)
+        changed = {"rank": rank + 3 * len(stations), "code_at_electrodes": True}
+        super().__init__(config.model_copy(update=changed), n_latent)
         self.n_free = rank
         self.register_buffer("stations", stations, persistent=False)
         n_place = self.branch[0].in_features
@@ -158,8 +158,9 @@ class BentOnly(Kernel):
 class Wide(Kernel):
     """What is left to gain: twice the width and rank, and a Green kernel at 64 stations."""
 
-    def __init__(self, n_latent: int, *, width: int, rank: int, **others: Any):
-        super().__init__(n_latent, width=2 * width, rank=2 * rank, **others)
+    def __init__(self, config: RefractionModel, n_latent: int):
+        wider = {"width": 2 * config.width, "rank": 2 * config.rank}
+        super().__init__(config.model_copy(update=wider), n_latent)
 
     @staticmethod
     def station_points() -> Tensor:
@@ -178,10 +179,10 @@ class CurlFree(Kernel):
     signed distances and code only, whose derivatives are known; not normals and fibres.
     """
 
-    def __init__(self, n_latent: int, *, width: int, rank: int, **others: Any):
-        super().__init__(n_latent, width=width, rank=rank, **others)
+    def __init__(self, config: RefractionModel, n_latent: int):
+        super().__init__(config, n_latent)
         n_inputs = self.fourier.n_outputs + 3 + 8 + n_latent
-        self.trunk = perceptron(n_inputs, width, self.rank + 4, n_hidden=4)
+        self.trunk = perceptron(n_inputs, config.width, self.rank + 4, n_hidden=4)
         with torch.no_grad():
             self.trunk[-1].bias.zero_()
             self.trunk[-1].weight[self.rank :] = 0.0

@@ -22,8 +22,9 @@ CODE_NOISE = 0.3
 class OtherBranch(Refraction):
     """The code where the electrode enters, if the config has none there, and the other way."""
 
-    def __init__(self, n_latent: int, *, code_at_electrodes: bool, **others: Any):
-        super().__init__(n_latent, code_at_electrodes=not code_at_electrodes, **others)
+    def __init__(self, config: RefractionModel, n_latent: int):
+        other = {"code_at_electrodes": not config.code_at_electrodes}
+        super().__init__(config.model_copy(update=other), n_latent)
 
 
 class NoTensor(Refraction):

@@ -38,9 +38,9 @@ def chamfer(first: np.ndarray, second: np.ndarray) -> float:
         check.shape(name, check.finite(name, cloud), (None, 3))
         if len(cloud) == 0:
             raise BadInput(f"{name} cloud: has no points")
-    there = cKDTree(second).query(first)[0].mean()
-    back = cKDTree(first).query(second)[0].mean()
-    return float(there + back) / 2
+    from_first = cKDTree(second).query(first)[0].mean()
+    from_second = cKDTree(first).query(second)[0].mean()
+    return float(from_first + from_second) / 2
 
 
 def interior_chamfer(grid: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:

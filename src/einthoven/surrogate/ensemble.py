@@ -94,8 +94,9 @@ def angular_deviation_deg(grads: np.ndarray) -> np.ndarray:
     mean = grads.mean(axis=0)
     length = np.linalg.norm(mean, axis=-1)
     unit = mean / np.maximum(length, np.finfo(np.float32).tiny)[..., None]
-    away = grads - mean
-    across = away - np.einsum("m...i,...i->m...", away, unit)[..., None] * unit
+    residual = grads - mean
+    along = np.einsum("m...i,...i->m...", residual, unit)[..., None] * unit
+    across = residual - along
     variance = np.square(across).sum(axis=(0, -1)) / (2 * (len(grads) - 1))
     with np.errstate(divide="ignore", invalid="ignore"):
         angle = np.degrees(np.sqrt(variance) / length)

@@ -12,7 +12,7 @@ from einthoven.training.precision import autocast_only, perceptrons
 
 PAIRS_PER_BLOCK = 2**18
 MAX_POINTS = 8192
-"""A block has at most so many points, and (point, electrode) pairs: it bounds the memory."""
+"""Most (point, electrode) pairs, and points, of a block: they bound the memory."""
 
 
 def blocks(n_electrodes: int, n_points: int) -> Iterator[slice]:
@@ -24,7 +24,7 @@ def blocks(n_electrodes: int, n_points: int) -> Iterator[slice]:
 def predict_gradient(network: nn.Module, inputs: Inputs) -> np.ndarray:
     """Lead-field gradients of one patient: [electrode, point, 3] float32, kOhm/mm.
 
-    Within `encoders.precision.bfloat16_layers` the layers of the network compute in bfloat16.
+    Within `training.precision.bfloat16_layers` the layers of the network compute in bfloat16.
     """
     size = (len(inputs.electrodes), len(inputs.points))
     grad = torch.empty(*size, 3)

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from einthoven.config.learning import RefractionModel
+from einthoven.surrogate.incident import source_factors
 from einthoven.surrogate.inputs import Inputs
 from einthoven.surrogate.losses import cosine_loss, relative_error
 from einthoven.surrogate.network import Batch, LeadFieldNetwork
 from einthoven.surrogate.patients import Sample
-from einthoven.training.layers import FourierFeatures, perceptron, source_factors
+from einthoven.training.layers import FourierFeatures, perceptron
 from einthoven.training.schedule import Schedule
 
 HEART_MM = 60.0
@@ -123,7 +124,7 @@ class Refraction(LeadFieldNetwork):
     ) -> Tensor:
         """A p_e + sum_r c_r T_r for all pairs: [batch, electrode, point, 3].
 
-        A p_e is not formed as a vector a pair: what depends on the point alone, A and A x, are
+        A p_e is not formed as a vector per pair: what depends on the point alone, A and A x, are
         rows beside the modes, and pairs meet in products of matrices.
         """
         points, electrodes = inputs.heart_points(), inputs.heart_electrodes()

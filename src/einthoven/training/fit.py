@@ -29,7 +29,7 @@ class Run:
     """What a training is called, and where it leaves its files.
 
     Attributes:
-        name: for the log and the tracker, e.g. `deepsdf` or `pca-refraction`.
+        name: for the log and the tracker.
         seed: of the batches; the task's weights are seeded by whoever builds it (`seeded`).
         folder: for `curve.csv`, the rows (no wall times, so that it is reproducible), and for
             the checkpoint, which the caller discards (`resume.discard`) when all is written.

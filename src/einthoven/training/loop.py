@@ -27,7 +27,7 @@ CLIP_NORM = 1.0
 AHEAD = 2
 """Batches that are made while one is learned from."""
 CHECKPOINT_S = 300.0
-"""A training that is killed loses at most so many seconds, and the epoch that was under way."""
+"""A training that is killed loses at most this many seconds, and the epoch that was under way."""
 
 
 class Batches:

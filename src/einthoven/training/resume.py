@@ -22,11 +22,11 @@ FOLDER = "checkpoint"
 FILE = Path(FOLDER) / "training.safetensors"
 KIND = "training"
 PATIENCE = 10
-"""So many epochs in a row must be bad: single ones of up to 12 times the median do return."""
+"""This many epochs in a row must be bad: single ones of up to 12 times the median do return."""
 BEFORE = 20
-"""The median is over so many epochs before them."""
+"""The median is over this many epochs before them."""
 JUMP = 3.0
-"""Bad is more than so many medians. Trainings that went well had at most 1.4 over PATIENCE."""
+"""Bad is more than this many medians. Trainings that went well had at most 1.4 over PATIENCE."""
 MAX_RESTARTS = 3
 
 
@@ -142,5 +142,5 @@ def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def discard(folder: str | Path) -> None:
-    """Delete what a training left for its restart; call it when the outputs are written."""
+    """Delete what a training left to be resumed from; call it when the outputs are written."""
     shutil.rmtree(Path(folder) / FOLDER, ignore_errors=True)

@@ -33,11 +33,11 @@ def arrays_sha256(*arrays: np.ndarray) -> str:
 
 
 def source_sha256(package: str) -> str:
-    """SHA-256 of the source files of a package, e.g. `einthoven.encoders`."""
+    """SHA-256 of the sources of a package and its sub-packages, e.g. `einthoven.surrogate`."""
     folder = Path(importlib.import_module(package).__path__[0])
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.py")):
-        digest.update(path.name.encode() + path.read_bytes())
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()
 
 
@@ -62,10 +62,10 @@ def save_model(
     Args:
         path: a `.safetensors` file.
         tensors: name -> tensor, e.g. a `state_dict`.
-        kind: what `load_model` asks for, e.g. `deepsdf`.
+        kind: what `load_model` asks for, the name of a model.
         config: the config section that it was trained with (JSON types).
         data_sha256: `arrays_sha256` of the training data.
-        package: package of the code, e.g. `einthoven.encoders`; its sources are hashed.
+        package: package of the code; its sources are hashed.
         extra: more JSON entries for the metadata.
     """
     from safetensors.torch import save_file
@@ -128,11 +128,11 @@ def load_mapped(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return {
         name: torch.frombuffer(
             view,
-            dtype=DTYPES[its["dtype"]],
-            count=math.prod(its["shape"]),
-            offset=start + its["data_offsets"][0],
-        ).reshape(its["shape"])
-        for name, its in header.items()
+            dtype=DTYPES[entry["dtype"]],
+            count=math.prod(entry["shape"]),
+            offset=start + entry["data_offsets"][0],
+        ).reshape(entry["shape"])
+        for name, entry in header.items()
     }, about
 
 

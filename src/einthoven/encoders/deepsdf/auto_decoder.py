@@ -19,7 +19,7 @@ NEAR_MM = 10.0
 MIN_RADIUS_MM = 5.0
 CODE_START_SD = 0.01
 CODE_LR_FACTOR = 3.0
-"""A code sees only its imported patient's points, so that it may move faster than the weights."""
+"""A code sees only its own patient's points, so that it may move faster than the weights."""
 MUON_LR_FACTOR = 6.0
 NEAREST = 0.2
 """Share of a patient's samples, for each surface of a network, that count as near."""

@@ -20,7 +20,7 @@ from einthoven.encoders.deepsdf.decoder import (
     SLOPED,
     Decoder,
     SurfaceDecoder,
-    heart_turn,
+    heart_rotation,
     smooth_norm,
     waves,
 )
@@ -93,11 +93,11 @@ class Branch(nn.Module):
             ((scale[:, None] * linear.weight).to(dtype), (scale * linear.bias + shift).to(dtype))
             for linear, (scale, shift) in zip(self.layers, self.modulations(code))
         ]
-        parts = [self._back_and_forth(x, folded) for x in coords.split(CHUNK)]
+        parts = [self._forward_and_backward(x, folded) for x in coords.split(CHUNK)]
         values, gradients = zip(*parts)
         return torch.cat(values), torch.cat(gradients)
 
-    def _back_and_forth(
+    def _forward_and_backward(
         self, coords: Tensor, folded: list[tuple[Tensor, Tensor]]
     ) -> tuple[Tensor, Tensor]:
         sine, cosine = waves(coords, self.frequencies).chunk(2, dim=-1)
@@ -165,11 +165,11 @@ class SplitDecoder(SurfaceDecoder):
         for k, columns in enumerate(self.parts):
             branch, coords, scale, code = self._part(k, points[None], latent[None])
             bent, slope = branch.with_gradients(coords[0], code[0], dtype)
-            away = coords[0] * scale
-            radius, output = smooth_norm(away), self.output_mm[columns]
-            gradient = slope * (output / scale)[:, None] + (away / radius)[:, None]
+            centred = coords[0] * scale
+            radius, output = smooth_norm(centred), self.output_mm[columns]
+            gradient = slope * (output / scale)[:, None] + (centred / radius)[:, None]
             if k and self.config.pose:
-                gradient = gradient @ heart_turn(latent).T
+                gradient = gradient @ heart_rotation(latent).T
             distances.append(radius - self.radius_mm[columns] + bent * output)
             gradients.append(gradient)
         return torch.cat(distances, dim=-1), torch.cat(gradients, dim=1)

@@ -25,8 +25,8 @@ N_HIDDEN = 5
 SKIP_AFTER = 3
 POSE_SHIFT_MM = 10.0
 """Shift for a code entry of 1."""
-POSE_TURN_RAD = 0.2
-"""Turn for a code entry of 1."""
+POSE_ROTATION_RAD = 0.2
+"""Rotation for a code entry of 1."""
 ACTIVATIONS = {"relu": F.relu, "silu": F.silu}
 SLOPED = {"relu": lambda x: (F.relu(x), (x > 0).to(x)), "silu": lambda x: _silu_sloped(x)}
 """The activations and their derivatives."""
@@ -102,7 +102,7 @@ class SurfaceDecoder(nn.Module, ABC):
         heart = points - self.heart_centre
         if self.config.pose:
             heart = heart - POSE_SHIFT_MM * latent[:, None, 3:N_POSE]
-            heart = torch.einsum("pni,pij->pnj", heart, heart_turn(latent))
+            heart = torch.einsum("pni,pij->pnj", heart, heart_rotation(latent))
         return heart / self.heart_mm
 
     def shape_code(self, latent: Tensor) -> Tensor:
@@ -190,9 +190,9 @@ def smooth_norm(vector: Tensor) -> Tensor:
     return torch.sqrt(vector.square().sum(dim=-1, keepdim=True) + 1.0)
 
 
-def heart_turn(latent: Tensor) -> Tensor:
-    """How the pose turns the heart, from its mean to the patient's: [..., 3, 3]."""
-    return rotation(POSE_TURN_RAD * latent[..., :3])
+def heart_rotation(latent: Tensor) -> Tensor:
+    """How the pose rotates the heart, from its mean to the patient's: [..., 3, 3]."""
+    return rotation(POSE_ROTATION_RAD * latent[..., :3])
 
 
 def rotation(vector: Tensor) -> Tensor:

@@ -19,8 +19,8 @@ from einthoven.encoders.deepsdf.infer import CodePrior, infer_code
 DECODER_MM = 0.5
 """Error of the decoder itself, added to the noise: points are never better known than that."""
 FIRST_SIGMA = 8.0
-"""Points are first believed so many times less: from the mean shape straight to precise ones the
-way may end in a shape that fits the points and is worse everywhere else."""
+"""Factor on the noise in a first fit: from the mean shape straight to precise points the path may
+end in a shape that fits the points and is worse everywhere else."""
 ORIGIN_SD_MM = 300.0
 """Prior of an unknown origin: next to none."""
 MIN_HEART_POINTS = 10
@@ -106,19 +106,22 @@ def code_from_points(
     if free_origin:
         prior = _with_origin(prior, _first_origin(encoder, given))
 
-    def away(unknown: Tensor) -> Tensor:
+    def distances(unknown: Tensor) -> Tensor:
         moved = points - unknown[:, n_latent:] if free_origin else points
-        return own_distances(encoder.decoder, moved, surface, unknown[:, :n_latent])
+        return distances_to_own_surface(encoder.decoder, moved, surface, unknown[:, :n_latent])
 
     def fitted(deviation: float, start: np.ndarray | None = None) -> np.ndarray:
-        return infer_code(lambda unknown: away(unknown)[:, None] / deviation, len(points), prior,
-                          1.0 / len(points), encoder.config.infer_steps, start)  # fmt: skip
+        def residual(unknown: Tensor) -> Tensor:
+            return distances(unknown)[:, None] / deviation
+
+        return infer_code(residual, len(points), prior, 1.0 / len(points),
+                          encoder.config.infer_steps, start)  # fmt: skip
 
     found = fitted(sigma, start=fitted(FIRST_SIGMA * sigma))
     with torch.no_grad():
-        off = away(torch.as_tensor(found, dtype=torch.float32)[None]).numpy()
+        residual = distances(torch.as_tensor(found, dtype=torch.float32)[None]).numpy()
     misfit = {
-        name: float(np.sqrt((off[surface == name] ** 2).mean()))
+        name: float(np.sqrt((residual[surface == name] ** 2).mean()))
         for name in SDF_SURFACES
         if (surface == name).any()
     }
@@ -126,7 +129,7 @@ def code_from_points(
     return PointCode(found[:n_latent].astype(np.float32), origin, misfit)
 
 
-def own_distances(
+def distances_to_own_surface(
     decoder: SurfaceDecoder, points: Tensor, surface: np.ndarray, codes: Tensor
 ) -> Tensor:
     """Decoded distance of each point to the surface that it belongs to: [point] mm.
@@ -140,12 +143,12 @@ def own_distances(
     found = []
     for k, part in enumerate(decoder.parts):
         names = SDF_SURFACES[part]
-        mine = np.flatnonzero(np.isin(surface, names))
-        if len(mine) == 0:
+        rows = np.flatnonzero(np.isin(surface, names))
+        if len(rows) == 0:
             continue
-        own = codes if len(codes) == 1 else codes[mine]
-        sdf = decoder.decode_part(k, *paired(points[mine], own)).view(len(mine), len(names))
-        column = torch.as_tensor([names.index(name) for name in surface[mine]])
+        given = codes if len(codes) == 1 else codes[rows]
+        sdf = decoder.decode_part(k, *paired(points[rows], given)).view(len(rows), len(names))
+        column = torch.as_tensor([names.index(name) for name in surface[rows]])
         found.append(sdf.gather(1, column[:, None])[:, 0])
     return torch.cat(found)
 

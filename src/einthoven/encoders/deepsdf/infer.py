@@ -15,7 +15,7 @@ RIDGE = 1e-3
 PLAIN_UNIT_MM = 100.0
 """Unit of the plain squared error, so that the loss weights keep their size."""
 TORSO_RELATIVE = 5.0
-"""The torso is about so many times larger than the heart, and so are errors that matter."""
+"""The torso is about this many times larger than the heart, and so are errors that matter."""
 TORSO_WEIGHT = 3.0
 """Without it the torso, one residual in four and a hard one, is fitted last."""
 
@@ -125,8 +125,8 @@ def infer_code(
         slopes = torch.cat(rows).double().numpy() @ factor
         return np.concatenate([slopes / found.numel() ** 0.5, weight * np.eye(n_latent)])
 
-    away = np.zeros(n_latent) if start is None else start - prior.mean
-    first = np.linalg.solve(factor, away)
+    offset = np.zeros(n_latent) if start is None else start - prior.mean
+    first = np.linalg.solve(factor, offset)
     if not np.isfinite(errors(first)).all():
         raise NotConverged(
             "code inference: the first code has no finite error; "
