@@ -37,22 +37,11 @@ LARGEST_ROOM = 0.16
 MAX_LINES = 300
 MAX_ARGUMENTS = 6
 MANY_ARGUMENTS = {
-    "ecg/forward.py: forward_potential",
     "electrophysiology/cells/ttp06.py: pace",
     "electrophysiology/eikonal.py: solve_eikonal",
     "electrophysiology/hopf_lax.py: correct_labels",
     "electrophysiology/hopf_lax.py: face_update",
-    "electrophysiology/purkinje/tree.py: grow_tree",
-    "electrophysiology/scenarios.py: activation",
-    "evaluation/evaluate.py: evaluate",
-    "fibers/ldrb.py: frames_from_fields",
-    "prediction/held_out.py: predict_patient",
     "prediction/torchscript.py: forward",
-    "samples/field.py: sample_field",
-    "surrogate/inputs.py: patient_inputs",
-    "surrogate/train.py: __init__",
-    "surrogate/train.py: train_surrogate",
-    "training/task.py: fit",
 }
 """Functions that still take more; the list only gets shorter."""
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from einthoven import __version__
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import SDF_SURFACES
+from einthoven.core.version import __version__
 from einthoven.dataset.layout import FORMAT_VERSION, PATIENT_FORMAT, PATIENT_LAYOUT, STAGE_SIZES
 from einthoven.dataset.region import region_of_interest
 from einthoven.dataset.store import cast, new_store, write

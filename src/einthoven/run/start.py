@@ -7,12 +7,11 @@ from typing import Any
 
 import yaml
 
-import einthoven
 from einthoven.config import validate
 from einthoven.core.errors import BadInput
 from einthoven.run.plan import Plan
 
-EMBEDDED = Path(einthoven.__file__).parent / "anatomy" / "shape" / "data"
+EMBEDDED = Path(__file__).resolve().parents[1] / "anatomy" / "shape" / "data"
 """The two atlases of the package."""
 
 
