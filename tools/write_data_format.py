@@ -3,10 +3,11 @@
 Usage: python tools/write_data_format.py
 """
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from einthoven.core.files import atomic
-from einthoven.dataset.layout import LAYOUTS
+from einthoven.dataset.layout import LAYOUTS, STAGE_LAYOUT, Variable
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "data-format.md"
 HEAD = """\
@@ -31,12 +32,21 @@ tree = xr.open_datatree(store, engine="zarr", chunks={})
 field = xr.open_zarr(store, group="field")
 ```
 
-`einthoven.dataset.loaders` does the same with clear errors and splits;
-`einthoven.dataset.torch_loader` is a torch data set. Unzipped with any tool, the folder is an
+`einthoven.open_dataset` does the same with clear errors; `einthoven.dataset.torch_loader` is a
+torch data set, and `einthoven.Patient.open(STORE)` gives a patient's stages as objects. Unzipped with any tool, the folder is an
 ordinary Zarr v3 store.
 
 Patients are `p0000`, electrodes have names (`RA`, `V1`, `A017`), splits are by patient (coordinate
 `split`). Frames, signs and symbols: [notation.md](notation.md).
+"""
+
+
+STAGES = """
+## Stage files
+
+`results/patients/{patient}/*.npz`, written and read by the classes of `einthoven.patient`, which
+check them against these tables: atomic, the same stage gives the same bytes. `coordinates` lie in
+`fibers.npz`; `activation` is a file per scenario, `leadfield` one per batch of electrodes.
 """
 
 
@@ -47,12 +57,19 @@ def document() -> str:
         parts.append(f"\n## {kind}\n")
         for group, variables in layout.items():
             parts.append(f"\n### `/{group.strip('/')}`\n")
-            parts.append("\n| variable | dimensions | dtype | unit | meaning |\n")
-            parts.append("|---|---|---|---|---|\n")
-            for v in variables:
-                dims = ", ".join(v.dims)
-                parts.append(f"| `{v.name}` | {dims} | {v.dtype} | {v.units} | {v.long_name} |\n")
+            parts += _table((v.name, v) for v in variables)
+    parts.append(STAGES)
+    for stage, variables in STAGE_LAYOUT.items():
+        parts.append(f"\n### `{stage}`\n")
+        parts += _table((v.stage_name, v) for v in variables)
     return "".join(parts)
+
+
+def _table(rows: Iterable[tuple[str, Variable]]) -> Iterator[str]:
+    yield "\n| variable | dimensions | dtype | unit | meaning |\n|---|---|---|---|---|\n"
+    for name, v in rows:
+        dims = ", ".join(v.dims)
+        yield f"| `{name}` | {dims} | {v.dtype} | {v.units} | {v.long_name} |\n"
 
 
 if __name__ == "__main__":
