@@ -14,7 +14,7 @@ from einthoven.core.tags import Surface
 from einthoven.evaluation.evaluate import PseudoLeadField, by_method, evaluate
 from einthoven.evaluation.imported import imported_rows
 from einthoven.evaluation.patient import ANGLE_LEVELS, Prediction, Reference, patient_errors
-from einthoven.evaluation.tables import table
+from einthoven.evaluation.tables import spread, table
 from einthoven.patient.ecg import Ecg
 from einthoven.patient.leadfields import LeadFields
 from einthoven.patient.mesh import TetMesh
@@ -220,7 +220,7 @@ def test_every_error_against_plain_loops() -> None:
     true, body = (1e-4 * rng.normal(size=(10, n, 3)) for n in (n_cells, n_points))
     guess = true * (1 + 0.3 * rng.normal(size=true.shape))
     body_guess = body * (1 + 0.3 * rng.normal(size=body.shape))
-    ecg = beat() * (1 + 0.2 * rng.uniform(size=(2, 12, 1))) * [[[1.0]], [[2.0]]]
+    ecg = beat() * (1 + [[[0.1]], [[0.3]]] * rng.uniform(-1, 1, size=(2, 12, 1)))
     near = np.array([True, False, True, True, False, False])
     reference = Reference(
         "p0000", NAMES.tolist(), 50 * rng.normal(size=(10, 3)), rng.normal(size=(n_cells, 3)),
@@ -260,6 +260,14 @@ def test_every_error_against_plain_loops() -> None:
     np.testing.assert_allclose(values.electrode_deg, angles.mean(axis=1), rtol=1e-6)
     share = values.distributions["heart_deg"]
     assert share[np.searchsorted(ANGLE_LEVELS, np.median(angles))] == pytest.approx(0.5, abs=0.05)
+
+
+def test_spread_is_that_of_the_population() -> None:
+    assert spread([1.0, 3.0, 8.0]) == {
+        "mean": 4.0,
+        "std": pytest.approx(np.sqrt(26 / 3)),
+        "n_patients": 3,
+    }
 
 
 def test_same_inputs_same_bytes(cohort) -> None:

@@ -5,6 +5,7 @@ recovered gradients and the signed distances are asked.
 """
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -15,13 +16,14 @@ from einthoven.core.names import LEADS
 from einthoven.electrophysiology.cells.template import template
 from einthoven.geometry.gradient_recovery import recovered_gradient
 from einthoven.geometry.signed_distance import signed_distances
+from einthoven.geometry.surfaces import Surfaces
 
 pytestmark = pytest.mark.workflow
 
 ALONG_I, ACROSS_I, ALONG, ACROSS, TORSO = 0.3, 0.03, 0.6, 0.15, 0.06
 """mS/mm: intracellular, and together with the extracellular space; torso and blood."""
 FOUR_PI = 4 * np.pi
-SPLIT = {"train": {"p0000", "p0001"}, "val": {"p0002"}, "test": {"p0003"}}
+SPLIT = {"train": {"p0000", "p0003"}, "val": {"p0001"}, "test": {"p0002"}}
 
 
 class Stored:
@@ -59,30 +61,30 @@ class Stored:
         f0 = self.fibers["f0"].astype(float)
         return across * vectors + (along - across) * (f0 * vectors).sum(1, keepdims=True) * f0
 
-    def potential(self, scenario, grad, time, n=6, step=0.1):
+    def potential(self, scenario, grad, time, step=0.1):
         """Eq. (3), phi = - int G_i grad V_m . grad Z dx, for V_m = U(t - tau): [electrode, time].
 
-        grad V_m = - U'(t - tau) grad tau. Each cell is n (n + 1) (n + 2) / 6 points; what they
-        give is gathered by tau in bins of `step` ms.
+        grad V_m = - U'(t - tau) grad tau. The share of a cell with tau > s is the sum over its
+        nodes of (t_i - s)^3 / prod (t_i - t_j), where positive (divided differences).
         """
         tau = self.tau[scenario]
         flow = self.conduct(ALONG_I, ACROSS_I, self.slopes(tau)) * self.volumes[:, None]
-        i, j, k = (axis.ravel() for axis in np.indices((n, n, n)))
-        inside = i + j + k < n
-        lattice = np.stack([i, j, k, n - 1 - i - j - k], axis=1)[inside] + 0.25
-        met = lattice / lattice.sum(axis=1, keepdims=True) @ tau[self.cells].T  # [point, cell]
-        edges = np.arange(tau.min() - step, tau.max() + 2 * step, step)
-        centre = 0.5 * (edges[1:] + edges[:-1])
+        strength = np.einsum("eci,ci->ec", grad, flow)
+        edges = np.arange(tau.min() - 1, tau.max() + 1, step)
+        source = np.zeros((len(grad), len(edges) - 1))
+        for some in np.array_split(np.arange(len(self.cells)), 20):
+            # equal times are set apart a little
+            nodal = np.sort(tau[self.cells[some]], axis=1) + 0.02 * np.arange(4)
+            later = np.zeros((len(some), len(edges)))
+            for i in range(4):
+                apart = nodal[:, [i]] - np.delete(nodal, i, axis=1)
+                rest = np.maximum(nodal[:, [i]] - np.maximum(edges, nodal[:, [0]]), 0)
+                later += rest**3 / apart.prod(axis=1, keepdims=True)
+            source -= strength[:, some] @ np.diff(later, axis=1)
         clock, beat = template(step)
-        later, sooner = (
-            np.interp(time[:, None] - centre + half, clock, beat) for half in (step / 2, -step / 2)
-        )
-        found = []
-        for its in grad:
-            strength = (flow * its).sum(axis=1) / len(lattice)
-            source = np.histogram(met, edges, weights=np.broadcast_to(strength, met.shape))[0]
-            found.append((later - sooner) / step @ source)
-        return np.array(found)
+        after = time[:, None] - edges
+        slope = -np.diff(np.interp(after, clock, beat), axis=1) / step
+        return source @ slope.T
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +94,14 @@ def metrics(finished):
 
 @pytest.fixture(scope="module")
 def stored(finished):
-    return Stored(finished / "results/patients/p0003")
+    return Stored(finished / "results/patients/p0002")
+
+
+@pytest.fixture(scope="module")
+def recovered(stored):
+    """Gradients of the lead fields in the heart: [electrode, cell, 3] kOhm/mm."""
+    n = stored.n_nodes
+    return recovered_gradient(stored.points[:n], stored.cells, stored.z[:, :n])
 
 
 def far(found, expected):
@@ -142,19 +151,16 @@ def test_lead_field_is_high_at_its_electrode(stored):
         assert np.linalg.norm(stored.points[top] - place) < 15
 
 
-@pytest.mark.parametrize("row, scenario", enumerate(["sinus", "lbbb"]))
-def test_potentials_are_those_of_equation_three(stored, row, scenario):
-    grad = recovered_gradient(
-        stored.points[: stored.n_nodes], stored.cells, stored.z[:, : stored.n_nodes]
-    )
+@pytest.mark.parametrize("row, scenario", [(0, "sinus"), (1, "lbbb")])
+def test_potentials_are_those_of_equation_three(stored, recovered, row, scenario):
     time = stored.ecg["time"]
     found = stored.ecg["electrode_potential"][row]
     np.testing.assert_allclose(time, np.arange(-20.0, 500.0, 2.0))
     assert stored.ecg["scenario"][row] == scenario
-    assert far(found, stored.potential(scenario, grad, time)) < 0.01
+    assert far(found, stored.potential(scenario, recovered, time)) < 0.01
     # gradients of the linear elements, by hand throughout: another rule, the same ECG roughly
     raw = np.stack([stored.slopes(z) for z in stored.z[:, : stored.n_nodes]])
-    assert 0.003 < far(found, stored.potential(scenario, raw, time)) < 0.15
+    assert 0.02 < far(found, stored.potential(scenario, raw, time)) < 0.15
 
 
 def test_potentials_of_the_pseudo_lead_field_are_those_of_equation_eleven(stored):
@@ -192,6 +198,22 @@ def test_source_energy_is_the_constant_of_the_bound(stored):
         assert stored.ecg["source_energy"][row] == pytest.approx(expected, rel=1e-4)
 
 
+def test_pinned_numbers(stored):
+    """As they came out when they were first written down; another gmsh may move them a little."""
+    assert stored.volumes.sum() / 1000 == pytest.approx(127.1, rel=0.005)  # ml
+    last = [tau.max() for tau in stored.tau.values()]
+    np.testing.assert_allclose(last, [89.2, 151.3], rtol=0.03)
+    np.testing.assert_allclose(stored.ecg["qrs_duration"], [78.2, 138.9], atol=3)
+    np.testing.assert_allclose(stored.ecg["source_energy"], [2.348e8, 3.572e8], rtol=0.03)
+    sinus, lbbb = stored.ecg["qrs_amplitude"]
+    wanted = [1.71, 1.96, 1.04, 1.72, 1.01, 1.27, 2.57, 2.85, 2.91, 2.58, 1.98, 1.22]
+    np.testing.assert_allclose(sinus, wanted, rtol=0.1)
+    np.testing.assert_allclose(lbbb[6:9], [5.14, 6.43, 3.01], rtol=0.1)
+    muscle = stored.field["field_tissue"] == 1
+    size = np.linalg.norm(stored.field["field_grad"][4][muscle], axis=1).mean()
+    assert size == pytest.approx(3.17e-4, rel=0.03)  # kOhm/mm, V2
+
+
 def test_field_samples_are_of_their_cells(stored):
     field, cells = stored.field, stored.field["field_cell"]
     nodes = stored.mesh["cells"][cells]
@@ -205,7 +227,7 @@ def test_field_samples_are_of_their_cells(stored):
     assert field["electrode_names"].tolist() == stored.names
     np.testing.assert_array_equal(field["electrode_points"], stored.places)
     surfaces = (stored.anatomy[name] for name in ("points", "faces", "face_tags"))
-    distances = signed_distances(*surfaces, field["field_points"])
+    distances = signed_distances(Surfaces(*surfaces), field["field_points"])
     np.testing.assert_allclose(field["field_sdf"], distances, atol=1e-3)
 
 
@@ -249,17 +271,15 @@ def angles(a, b):
     return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
 
 
-def test_errors_in_metrics_are_those_of_the_files(finished, stored, metrics):
-    heart = recovered_gradient(
-        stored.points[: stored.n_nodes], stored.cells, stored.z[:, : stored.n_nodes]
-    )
+def test_errors_in_metrics_are_those_of_the_files(finished, stored, recovered, metrics):
+    heart = recovered
     ecg = stored.ecg["ecg"].astype(float)
     offset = stored.places[:, None] - stored.middle
     formula = offset / (FOUR_PI * TORSO * np.linalg.norm(offset, axis=2, keepdims=True) ** 3)
     gain = metrics["pseudo_gain"]
     guesses = {"pseudo": (formula, stored.ecg["ecg_pseudo"]),
                "pseudo-scaled": (gain * formula, gain * stored.ecg["ecg_pseudo"])}  # fmt: skip
-    for path in (finished / "results/predictions").glob("*/p0003.npz"):
+    for path in (finished / "results/predictions").glob("*/p0002.npz"):
         found = load_arrays(path)
         guesses[path.parent.name] = (found["heart_grad"].astype(float), found["ecg"])
     assert set(guesses) == set(metrics["methods"])
@@ -282,43 +302,23 @@ def test_errors_in_metrics_are_those_of_the_files(finished, stored, metrics):
             assert row[key] == pytest.approx(value, rel=2e-3), (method, key)
 
 
-def inputs_by_rule(finished, tmp_path):
-    """Rule -> patients in the paths of its inputs, of a run with an ensemble, nothing made yet."""
-    import yaml
-
-    config = yaml.safe_load((finished / CI[1]).read_text())
-    config["learning"]["ensemble"] = 2
-    path = tmp_path / "ensemble.yaml"
-    path.write_text(yaml.safe_dump(config))
-    done = snakemake(finished, "--dry-run", "--forceall", "--configfile", str(path))
+def test_every_rule_sees_only_its_splits(finished):
+    """Inputs as Snakemake recorded them; the uncertainty needs an ensemble, which CI has not."""
+    done = snakemake(finished, "--detailed-summary", *CI)
     assert done.returncode == 0, done.stderr[-2000:]
-    jobs = []
-    for block in (done.stdout + done.stderr).replace("localrule ", "rule ").split("rule ")[1:]:
-        rule = block.split(":", 1)[0]
-        for line in block.splitlines():
-            if line.strip().startswith("input:"):
-                files = line.split("input:", 1)[1].split(", ")
-                jobs.append((rule, [file.strip() for file in files]))
-    return jobs
+    rows = [line.split("\t") for line in done.stdout.splitlines() if "\t" in line][1:]
+    inputs = {}
+    for row in rows:
+        inputs.setdefault(row[2], set()).update(row[4].split(","))
 
+    def patients(rule, *endings):
+        return {f.split("/")[2] for f in inputs[rule] if f.startswith("results/patients/p")
+                and f.endswith(endings or ".npz")}  # fmt: skip
 
-def test_every_training_sees_only_its_splits(finished, tmp_path):
-    jobs = inputs_by_rule(finished, tmp_path)
-    wanted = {
-        ("surrogate", "patients"): SPLIT["train"] | SPLIT["val"],
-        ("uncertainty", "patients"): SPLIT["val"],
-    }
-    seen = set()
-    for rule, files in jobs:
-        names = {f.split("/")[2] for f in files if f.startswith("results/patients/")}
-        if (rule, "patients") in wanted:
-            assert names == wanted[rule, "patients"], rule
-            seen.add(rule)
-        if rule == "evaluate":
-            fields = {f.split("/")[2] for f in files if f.endswith("/field.npz")}
-            others = {f.split("/")[2] for f in files if f.endswith(("/ecg.npz", "_b0.npz"))}
-            predicted = {f.split("/")[-1] for f in files if f.startswith("results/predictions/")}
-            assert others == SPLIT["test"] and predicted == {"p0003.npz"}
-            assert fields == SPLIT["test"] | SPLIT["train"]
-            seen.add(rule)
-    assert seen == {"surrogate", "uncertainty", "evaluate"}
+    assert patients("surrogate") == SPLIT["train"] | SPLIT["val"]
+    assert patients("evaluate", "ecg.npz", "mesh.npz", "_b0.npz") == SPLIT["test"]
+    assert patients("evaluate", "field.npz") == SPLIT["test"] | SPLIT["train"]
+    assert patients("predict") == SPLIT["test"]
+    rule = (finished / "workflow/rules/surrogate.smk").read_text().split("rule uncertainty:")[1]
+    rule = rule.split("\nrule ")[0]
+    assert re.findall(r"of_split\((.*?)\)", rule) == ['"val"']
