@@ -19,6 +19,8 @@ def intersecting_pairs(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
         [pair, 2] face indices, sorted.
     """
     pairs = _close_pairs(points, faces)
+    for one, other in ((0, 1), (1, 0)):
+        pairs = pairs[_straddles(points, faces[pairs[:, one]], faces[pairs[:, other]])]
     hit = np.zeros(len(pairs), dtype=bool)
     for one, other in ((0, 1), (1, 0)):
         target = faces[pairs[:, other]]
@@ -41,6 +43,14 @@ def _close_pairs(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
     )
     pairs = pairs[overlap]
     return pairs[np.lexsort(pairs.T[::-1])]
+
+
+def _straddles(points: np.ndarray, ones: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Whether corners of `ones` [n, 3] lie on both sides of the planes of `others` [n, 3]."""
+    a, b, c = (points[others[:, k]] for k in range(3))
+    normal = np.cross(b - a, c - a)
+    side = np.stack([np.einsum("ij,ij->i", normal, points[ones[:, k]] - a) for k in range(3)])
+    return (side.min(axis=0) < 0) & (side.max(axis=0) > 0)
 
 
 def _pierces(segments: np.ndarray, triangles: np.ndarray) -> np.ndarray:
