@@ -42,7 +42,7 @@ class PcaEncoder(Encoder):
         if self.surfaces is None:
             raise BadInput(
                 "pca encoder: has no surfaces for signed distances; load it with "
-                "surfaces=surfaces_of_files(paths) or patient_store_surfaces(folder)"
+                "surfaces=surfaces_of_files(paths)"
             )
         return self.surfaces(patient)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from einthoven.core.errors import BadInput
 from einthoven.geometry.surfaces import Surfaces
 from einthoven.patient.anatomy import Anatomy
-from einthoven.patient.patient import Patient
 
 SurfaceProvider = Callable[[str], Surfaces]
 """Patient name -> surfaces."""
@@ -20,14 +19,5 @@ def surfaces_of_files(paths: Iterable[str | Path]) -> SurfaceProvider:
         if patient not in files:
             raise BadInput(f"{patient}: no anatomy.npz among those of {', '.join(files)}")
         return Anatomy.load(files[patient]).surfaces
-
-    return provide
-
-
-def patient_store_surfaces(folder: str | Path) -> SurfaceProvider:
-    """Surfaces from `{folder}/{patient}.zarr.zip`, the published patient stores."""
-
-    def provide(patient: str) -> Surfaces:
-        return Patient.open(Path(folder) / f"{patient}.zarr.zip").anatomy.surfaces
 
     return provide

@@ -30,8 +30,6 @@ POSE_ROTATION_RAD = 0.2
 ACTIVATIONS = {"relu": F.relu, "silu": F.silu}
 SLOPED = {"relu": lambda x: (F.relu(x), (x > 0).to(x)), "silu": lambda x: _silu_sloped(x)}
 """The activations and their derivatives."""
-ACTIVATION_LIPSCHITZ = {"relu": 1.0, "silu": 1.0999}
-"""Largest slope of each activation."""
 
 
 class SurfaceDecoder(nn.Module, ABC):
@@ -169,14 +167,6 @@ class Decoder(SurfaceDecoder):
     def lipschitz_product(self) -> Tensor:
         """Product of the layers' bounds: the regularisation of Liu 2022, L_Lip in eq. (6)."""
         return torch.stack([layer.bound() for layer in self.layers()]).prod()
-
-    def lipschitz_bound_mm(self) -> float:
-        """Bound on max_k |s_k(x, z) - s_k(x, z')| / max |z - z'| in mm, for codes of equal pose.
-
-        The skip passes coordinates, not the code, so that it does not enter.
-        """
-        slope = ACTIVATION_LIPSCHITZ[self.config.activation] ** N_HIDDEN
-        return float(self.lipschitz_product().detach() * slope * self.output_mm.max())
 
 
 def waves(coords: Tensor, frequencies: Tensor) -> Tensor:
