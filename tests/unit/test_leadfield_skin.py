@@ -1,4 +1,4 @@
-"""Electrodes on the skin, the pseudo lead field, batches of electrodes."""
+"""Electrodes on the skin, the pseudo lead field."""
 
 from dataclasses import replace
 
@@ -7,7 +7,6 @@ import pytest
 from helpers_fem import ball_in_ball, unit
 
 from einthoven.core.errors import BadInput
-from einthoven.leadfield.gather import batches
 from einthoven.leadfield.pseudo import pseudo_lead_field, pseudo_lead_field_grad
 from einthoven.leadfield.skin import _closest, electrode_weights, lumped_areas, skin_faces
 
@@ -93,14 +92,3 @@ def test_pseudo_gradient_is_the_gradient_and_points_to_the_electrode():
     assert (np.einsum("epd,epd->ep", grad, towards) > 0).all()
     with pytest.raises(BadInput, match="infinite"):
         pseudo_lead_field(ELECTRODES, ELECTRODES, 0.06)
-
-
-@pytest.mark.parametrize(("n", "per_job"), [(33, 0), (33, 1), (33, 10), (30, 10)])
-def test_batches_cover_every_electrode_once(n, per_job):
-    jobs = batches(n, per_job)
-    np.testing.assert_array_equal(np.concatenate([np.arange(*job) for job in jobs]), np.arange(n))
-    assert len(jobs) == (1 if per_job == 0 else -(-n // per_job))
-
-
-def test_more_electrodes_leave_full_batches_as_they_are():
-    assert batches(33, 10)[:3] == batches(41, 10)[:3]

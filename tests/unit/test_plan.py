@@ -71,6 +71,8 @@ def test_electrodes_per_job_makes_batches_that_cover_all_electrodes():
     more = plan_of("paper", leadfield={"electrodes_per_job": 10}, electrodes={"n_grid": 200})
     assert list(more.batches.values())[:10] == ends[:10]  # full batches stay as they are
     assert plan_of("paper").batches == {"0": [0, 109]}
+    alone = plan_of("paper", leadfield={"electrodes_per_job": 1})
+    assert list(alone.batches.values()) == [[k, k + 1] for k in range(109)]
     assert plan.electrodes_of(SimpleNamespace(batch="1")) == [10, 20]
 
 
