@@ -27,8 +27,8 @@ from einthoven.core.tags import SDF_SURFACES, Surface
 from einthoven.encoders.deepsdf.decoded import decoded_surfaces
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.encoders.deepsdf.from_points import SurfacePoints, code_from_points
-from einthoven.encoders.surfaces import Surfaces
 from einthoven.geometry.sampling import points_on_surface
+from einthoven.geometry.surfaces import Surfaces
 from einthoven.metrics.surfaces import surface_chamfer
 from einthoven.samples.sdf import sample_sdf
 from einthoven.samples.shapes import shape_parameters
@@ -110,7 +110,7 @@ def code_of(
         return code_from_points(encoder, given, case.noise_mm).latent, time.perf_counter() - start
     if case.name.startswith("nothing"):
         return encoder.prior.mean.astype(np.float32), 0.0
-    surfaces = vars(Surfaces.joined(body.surfaces()))
+    surfaces = Surfaces.joined(body.surfaces())
     n_points = encoder.config.infer_points
     config = SdfSamples(**samples | {"n_points": n_points})
     points, sdf = sample_sdf(surfaces, rng, config)

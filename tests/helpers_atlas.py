@@ -55,7 +55,7 @@ def variances(n_points, rms_mm=4.8):
 def left_outside():
     """Closed outside of the LV in the frame of `wall`: 9 mm around its cavity, flat on top."""
     model, template = load_atlas()
-    lv = template.surface(Surface.LV_ENDO, Surface.LV_CAP)
+    lv = template.tagged(Surface.LV_ENDO, Surface.LV_CAP)
     grid = pv.ImageData(dimensions=(34, 34, 42), spacing=(3.0,) * 3, origin=(-50, -50, -113))
     points = np.asarray(grid.points, float)
     level = np.maximum(surface_distance(template.points, lv, points) - LV_WALL_MM, points[:, 2])
@@ -71,7 +71,7 @@ def cavity(tag):
     """Closed LV or RV cavity, outward, in the frame of `wall`."""
     _, template = load_atlas()
     cap = {Surface.LV_ENDO: Surface.LV_CAP, Surface.RV_ENDO: Surface.RV_CAP}[tag]
-    return compact(template.points @ TURN.T + SHIFT, template.surface(tag, cap))
+    return compact(template.points @ TURN.T + SHIFT, template.tagged(tag, cap))
 
 
 def write_bai(folder, phase="ED"):

@@ -9,6 +9,7 @@ from einthoven.core.errors import BadInput
 from einthoven.core.seeds import generator
 from einthoven.core.tags import CLOSED_SURFACES, SDF_SURFACES, Surface
 from einthoven.geometry.signed_distance import signed_distances, surface_distance
+from einthoven.geometry.surfaces import Surfaces
 from einthoven.samples.sdf import sample_sdf
 
 CUBES = cubes_body()[:3]
@@ -30,7 +31,7 @@ def test_distance_is_exact_on_boxes():
     """All four closed surfaces of the cube heart are boxes or unions of them."""
     points, faces, tags = CUBES
     queries = queries_around(points, 30.0, 3000, "box")
-    sdf = signed_distances(points, faces, tags, queries)
+    sdf = signed_distances(Surfaces(points, faces, tags), queries)
     for k, name in enumerate(SDF_SURFACES):
         corners = points[np.unique(faces[np.isin(tags, CLOSED_SURFACES[name])])]
         wanted = box_distance(queries, corners.min(axis=0), corners.max(axis=0))
@@ -52,7 +53,7 @@ def test_sign_is_that_of_the_solid_angle_next_to_the_annuli():
     annulus = np.intersect1d(faces[tags == Surface.LV_CAP], faces[tags == Surface.LV_ENDO])
     rng = generator(2, "rim")
     queries = points[rng.choice(annulus, 300)] + rng.normal(scale=1.0, size=(300, 3))
-    sdf = signed_distances(points, faces, tags, queries)
+    sdf = signed_distances(Surfaces(points, faces, tags), queries)
     for k, name in enumerate(SDF_SURFACES):
         closed = faces[np.isin(tags, CLOSED_SURFACES[name])]
         assert np.array_equal(sdf[:, k] < 0, winding_number(points, closed, queries) > 0.5), name
@@ -63,16 +64,14 @@ def test_distance_moves_with_the_body():
     turn = np.linalg.qr(generator(1, "turn").normal(size=(3, 3)))[0]
     turn *= np.linalg.det(turn)
     queries = queries_around(points, 20.0, 200, "turn")
-    before = signed_distances(points, faces, tags, queries)
-    after = signed_distances(points @ turn.T + 9.0, faces, tags, queries @ turn.T + 9.0)
+    before = signed_distances(Surfaces(points, faces, tags), queries)
+    after = signed_distances(Surfaces(points @ turn.T + 9.0, faces, tags), queries @ turn.T + 9.0)
     assert np.allclose(before, after, atol=1e-9)
 
 
 def sample(n=4000, fraction=0.8, near=10.0, seed=1):
-    points, faces, tags = CUBES
-    anatomy = {"points": points, "faces": faces, "face_tags": tags}
     config = SdfSamples(n_points=n, near_fraction=fraction, near_mm=near)
-    return sample_sdf(anatomy, generator(seed, "sdf"), config)
+    return sample_sdf(Surfaces(*CUBES), generator(seed, "sdf"), config)
 
 
 def test_samples_lie_near_all_surfaces_and_through_the_box():
@@ -84,7 +83,7 @@ def test_samples_lie_near_all_surfaces_and_through_the_box():
     skin = CUBES[0]
     low, high = skin.min(axis=0) - 10, skin.max(axis=0) + 10
     box = generator(8, "box").uniform(low, high, size=(20000, 3))
-    by_chance = (np.abs(signed_distances(*CUBES, box)).min(axis=1) <= 10.0).mean()
+    by_chance = (np.abs(signed_distances(Surfaces(*CUBES), box)).min(axis=1) <= 10.0).mean()
     assert near.mean() == pytest.approx(0.8 + 0.2 * by_chance, abs=0.03)
     assert np.all((points >= low - 1e-3) & (points <= high + 1e-3))
     for k, name in enumerate(SDF_SURFACES):
@@ -115,18 +114,18 @@ def test_samples_depend_on_the_generator_only():
 
 def test_stored_distance_belongs_to_the_stored_point():
     points, sdf = sample(n=500)
-    again = signed_distances(*CUBES, points.astype(float))
+    again = signed_distances(Surfaces(*CUBES), points.astype(float))
     assert np.array_equal(again.astype(np.float32), sdf)
 
 
 def test_bad_input_is_refused():
     points, faces, tags = CUBES
     with pytest.raises(BadInput, match="queries: 1 of 3 values are NaN"):
-        signed_distances(points, faces, tags, np.array([[0, np.nan, 0]]))
+        signed_distances(Surfaces(points, faces, tags), np.array([[0, np.nan, 0]]))
     with pytest.raises(BadInput, match="queries: shape"):
-        signed_distances(points, faces, tags, np.zeros(3))
+        signed_distances(Surfaces(points, faces, tags), np.zeros(3))
     with pytest.raises(BadInput, match="backend: 'igl' is none of einthoven, vtk, mesh-to-sdf"):
-        signed_distances(points, faces, tags, np.zeros((1, 3)), backend="igl")
+        signed_distances(Surfaces(points, faces, tags), np.zeros((1, 3)), backend="igl")
     keep = tags != Surface.SKIN
     with pytest.raises(BadInput, match="no triangle belongs to surface torso"):
-        signed_distances(points, faces[keep], tags[keep], np.zeros((1, 3)))
+        signed_distances(Surfaces(points, faces[keep], tags[keep]), np.zeros((1, 3)))

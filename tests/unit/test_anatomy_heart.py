@@ -91,7 +91,7 @@ def test_shape_model_refuses_nonsense():
 def test_projection_lands_on_the_surface_near_the_start(surface, tag):
     template = load_atlas()[1]
     parameters = mean_parameters() | {"lv_diameter": 52.0, "rv_diameter": 39.0}
-    ids = np.unique(template.surface(tag))
+    ids = np.unique(template.tagged(tag))
     points, on_base = template.points[ids], np.isin(ids, template.loops[surface])
     away = np.abs(level(surface, points, parameters)).max()
     landed = project(surface, points, parameters, on_base)
@@ -123,7 +123,7 @@ def test_level_is_nearly_a_distance_at_the_surface():
     template = load_atlas()[1]
     parameters = mean_parameters()
     for surface, tag in {"lv": Surface.LV_ENDO, "epi": Surface.EPI}.items():
-        points = template.points[np.unique(template.surface(tag))]
+        points = template.points[np.unique(template.tagged(tag))]
         points = points[points[:, 2] < -1]
         slope = np.linalg.norm(level_gradient(surface, points, parameters), axis=1)
         assert np.median(np.abs(slope - 1)) < 0.02
@@ -248,7 +248,7 @@ def test_volumes_scale_with_the_cube(mean_heart):
 
 def test_harmonic_extension_is_exact_for_linear_functions():
     template = load_atlas()[1]
-    base = template.surface(Surface.BASE)
+    base = template.tagged(Surface.BASE)
     on_loop = np.isin(
         np.arange(len(template.points)), np.concatenate(list(template.loops.values()))
     )
@@ -294,9 +294,9 @@ def test_carried_template_lies_on_the_new_heart():
     end = parameters_from(rng.normal(size=len(PARAMETERS["male"])).clip(-1.5, 1.5), "male", 1.03)
     points = carry_template(template, start, end)
     for surface, tag in {"lv": 3, "rv": 4, "epi": 2}.items():
-        ids = np.unique(template.surface(tag))
+        ids = np.unique(template.tagged(tag))
         assert np.abs(level(surface, points[ids], end)).max() < 1e-5
-    base = np.unique(template.surface(Surface.BASE, Surface.LV_CAP, Surface.RV_CAP))
+    base = np.unique(template.tagged(Surface.BASE, Surface.LV_CAP, Surface.RV_CAP))
     assert np.abs(points[base, 2]).max() < 1e-9
     assert triangle_quality(points, template.faces).min() > 0.2
     np.testing.assert_allclose(carry_template(template, start, start), template.points, atol=1e-5)

@@ -11,7 +11,7 @@ import numpy as np
 from einthoven.anatomy.shape.heart import HeartSurfaces
 from einthoven.anatomy.shape.torso import TorsoSurface
 from einthoven.core.errors import StepFailed
-from einthoven.core.tags import CLOSED_SURFACES, Surface
+from einthoven.core.tags import Surface
 
 MYOCARDIUM_G_PER_ML = 1.05
 BELOW_BASE = (0.20, 0.225, 0.25, 0.275, 0.30)
@@ -63,16 +63,16 @@ def walls_at(heart: HeartSurfaces, z: float) -> dict[str, float]:
     Raises:
         StepFailed: the line does not meet them in this order.
     """
-    found: dict[str, float] = {}
+    crossings: dict[str, float] = {}
     for name, tag in (("epi", Surface.EPI), ("lv", Surface.LV_ENDO), ("rv", Surface.RV_ENDO)):
-        x = line_crossings(heart.points, heart.faces[heart.face_tags == tag], z)
+        x = line_crossings(heart.points, heart.tagged(tag), z)
         if len(x) < 2:
             raise StepFailed(f"no {name} wall at {z:.1f} mm below the base's centre")
-        found |= {f"{name}_left": float(x[0]), f"{name}_right": float(x[-1])}
+        crossings |= {f"{name}_left": float(x[0]), f"{name}_right": float(x[-1])}
     names = ("epi_left", "lv_left", "lv_right", "rv_left", "rv_right", "epi_right")
-    if not np.all(np.diff([found[name] for name in names]) > 0):
-        raise StepFailed(f"walls out of order at z = {z:.1f} mm: {found}")
-    return {name: found[name] for name in names}
+    if not np.all(np.diff([crossings[name] for name in names]) > 0):
+        raise StepFailed(f"walls out of order at z = {z:.1f} mm: {crossings}")
+    return {name: crossings[name] for name in names}
 
 
 def line_crossings(points: np.ndarray, faces: np.ndarray, z: float) -> np.ndarray:
@@ -97,7 +97,7 @@ def rv_width(heart: HeartSurfaces, share: float) -> float:
         StepFailed: the line does not cross the RV.
     """
     base, apex = heart.landmarks["RV_BASE"][2], heart.landmarks["RV_APEX"][2]
-    faces = heart.faces[heart.face_tags == Surface.RV_ENDO]
+    faces = heart.tagged(Surface.RV_ENDO)
     x = line_crossings(heart.points, faces, float(base + share * (apex - base)))
     if len(x) < 2:
         raise StepFailed(f"no RV at {share:g} of the way from its base to its apex")
@@ -119,14 +119,13 @@ def lv_share(heart: HeartSurfaces) -> float:
     grid = pv.ImageData(dimensions=n, spacing=(GRID_MM,) * 3, origin=low)
     inside = {}
     for shell in ("lv", "rv", "epi"):
-        faces = heart.faces[np.isin(heart.face_tags, CLOSED_SURFACES[shell])]
-        surface = pv.PolyData.from_regular_faces(heart.points, faces)
+        surface = pv.PolyData.from_regular_faces(heart.points, heart.union(shell))
         mask = surface.voxelize_binary_mask(reference_volume=grid)
         inside[shell] = np.asarray(mask["mask"]).astype(bool)
     places = np.asarray(grid.points)[inside["epi"] & ~inside["lv"] & ~inside["rv"]]
     distances = np.empty((len(places), len(WALLS)))
     for column, tag in zip(distances.T, WALLS):
-        corners = heart.points[heart.faces[heart.face_tags == tag]]  # [face, corner, 3]
+        corners = heart.points[heart.tagged(tag)]  # [face, corner, 3]
         # Corners, middles of edges and of faces: as dense as the grid.
         edges = 0.5 * (corners + np.roll(corners, 1, axis=1))
         dots = np.concatenate([corners, edges, corners.mean(axis=1, keepdims=True)], axis=1)

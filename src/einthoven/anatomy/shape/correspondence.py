@@ -34,7 +34,7 @@ def carry_template(template: HeartTemplate, start: Parameters, end: Parameters) 
     """
     carried = template.points.copy()
     for surface, tag in SHELL_TAGS.items():
-        ids, faces = np.unique(template.surface(tag), return_inverse=True)
+        ids, faces = np.unique(template.tagged(tag), return_inverse=True)
         on_base = np.isin(ids, template.loops[surface])
         points = template.points[ids]
         way = np.abs(level(surface, points, end)).max()
@@ -43,8 +43,8 @@ def carry_template(template: HeartTemplate, start: Parameters, end: Parameters) 
             current = {name: (1 - share) * start[name] + share * end[name] for name in end}
             points = _advance(surface, points, faces.reshape(-1, 3), on_base, current)
         carried[ids] = points
-    plane = template.surface(Surface.BASE, Surface.LV_CAP, Surface.RV_CAP)
-    curved = np.isin(np.arange(len(carried)), template.surface(*SHELL_TAGS.values()))
+    plane = template.tagged(Surface.BASE, Surface.LV_CAP, Surface.RV_CAP)
+    curved = np.isin(np.arange(len(carried)), template.tagged(*SHELL_TAGS.values()))
     return follow_boundary(template.points, plane, curved, carried)
 
 

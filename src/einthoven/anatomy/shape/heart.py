@@ -124,10 +124,10 @@ def _landmarks(
         "APEX_EPI": Surface.EPI,
     }
     for name, tag in apices.items():
-        ids = np.unique(template.surface(tag))
+        ids = np.unique(template.tagged(tag))
         landmarks[name] = points[ids[model.mean[ids, 2].argmin()]]
     for name, tag in {"LV_BASE": Surface.LV_CAP, "RV_BASE": Surface.RV_CAP}.items():
-        faces = template.surface(tag)
+        faces = template.tagged(tag)
         area = np.linalg.norm(triangle_area_vectors(points, faces), axis=1)
         landmarks[name] = np.average(points[faces].mean(axis=1), axis=0, weights=area)
     return landmarks

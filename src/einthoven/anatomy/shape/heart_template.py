@@ -13,6 +13,7 @@ from einthoven.anatomy.shape.parametric_heart import (
 from einthoven.core.errors import StepFailed
 from einthoven.core.tags import Surface
 from einthoven.geometry.remeshing import remesh_disc
+from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import (
     compact,
     mesh_plane,
@@ -25,26 +26,16 @@ MIN_QUALITY = 0.15
 SMOOTHING_ROUNDS = 30
 
 
-@dataclass(frozen=True)
-class HeartTemplate:
+@dataclass(frozen=True, eq=False)
+class HeartTemplate(Surfaces):
     """A triangulated heart in the atlas frame, mm.
 
     Attributes:
-        points: [vertex, 3].
-        faces: [face, 3], oriented as in core.tags.
-        face_tags: [face] int8.
-        loops: vertex ids in order along the boundaries of the three shells ("lv",
-            "rv", "epi"): both annuli and the edge of the epicardium.
+        loops: vertex ids in order along the boundaries of the three shells ("lv", "rv", "epi"):
+            both annuli and the edge of the epicardium.
     """
 
-    points: np.ndarray
-    faces: np.ndarray
-    face_tags: np.ndarray
     loops: dict[str, np.ndarray]
-
-    def surface(self, *tags: Surface) -> np.ndarray:
-        """Faces [face, 3] that carry one of the tags."""
-        return self.faces[np.isin(self.face_tags, tags)]
 
 
 def build_template(parameters: Parameters, edge_mm: float) -> HeartTemplate:

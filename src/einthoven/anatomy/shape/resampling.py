@@ -56,13 +56,13 @@ def resample(template: HeartTemplate, fine: HeartTemplate) -> Resampling:
     Both must triangulate the same heart. The vertices of a boundary fall on the finer one, so that
     the seven surfaces stay joined.
     """
-    n_curved = template.surface(*CURVED).max() + 1
+    n_curved = template.tagged(*CURVED).max() + 1
     corners = np.zeros((n_curved, 3), np.int32)
     weights = np.zeros((n_curved, 3), np.float32)
     for tag in CURVED:
-        ids = np.unique(template.surface(tag))
-        normals = _vertex_normals(template.points, template.surface(tag))[ids]
-        found = _along_normals(template.points[ids], normals, fine.points, fine.surface(tag))
+        ids = np.unique(template.tagged(tag))
+        normals = _vertex_normals(template.points, template.tagged(tag))[ids]
+        found = _along_normals(template.points[ids], normals, fine.points, fine.tagged(tag))
         corners[ids], weights[ids] = found
     for name, loop in template.loops.items():
         found = _along_loop(template.points[loop], fine.points, fine.loops[name])
