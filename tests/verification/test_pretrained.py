@@ -31,6 +31,8 @@ from einthoven.encoders.imported_code import imported_code
 from einthoven.imported.anatomy import import_patient
 from einthoven.leadfield.conductivity import intracellular
 from einthoven.metrics.fields import angular_error_deg
+from einthoven.patient.activation import Activation
+from einthoven.patient.anatomy import Pose
 from einthoven.prediction.pretrained import SHIPPED, Pretrained, pack
 from einthoven.prediction.torchscript import ABOUT_FILE
 from einthoven.samples.sdf import sample_sdf
@@ -75,7 +77,9 @@ def predicted(packed, folder, tmp_path_factory):
     anatomy = load_arrays(folder / "anatomy.npz")
     save_arrays(first / "anatomy.npz", anatomy, **anatomy.attrs)
     z = mesh["points"][: mesh.attrs["n_heart_nodes"], 2]
-    save_arrays(first / "activation_sinus.npz", {"activation_time": z - z.min()})
+    Activation(patient="p0500", scenario="sinus", activation_time=z - z.min(),
+               source_nodes=np.array([z.argmin()]), source_times=np.zeros(1)).save(
+        first / "activation_sinus.npz")  # fmt: skip
     assert main(["predict", str(first), "--to", str(second), "--grid", "3", *model]) == 0
     return first, second
 
@@ -97,11 +101,10 @@ def test_gradients_sd_and_ecg_are_those_of_the_model(predicted, packed):
     mesh, f0 = load_arrays(first / "mesh.npz"), load_arrays(first / "fibers.npz")["f0"]
     points = mesh["points"][: mesh.attrs["n_heart_nodes"]]
     cells = mesh["cells"][: mesh.attrs["n_heart_cells"]]
-    encoder = Pretrained.load(packed.folder).encoder
-    encoder.latents = type(encoder.latents)(("x",), ("imported",), out["latent"][None])
-    pose = (body[key] for key in ("heart_rotation", "heart_origin", "torso_box"))
-    inputs = patient_inputs(encoder, "x", points[cells].mean(axis=1), f0, body["site_points"][:12],
-                            *pose)  # fmt: skip
+    geometry = packed.encoder.geometry_of(out["latent"])
+    pose = Pose(*(body[key] for key in Pose._fields))
+    electrodes = body["site_points"][:12]
+    inputs = patient_inputs(geometry, pose, points[cells].mean(axis=1), f0, electrodes)
     grad, sd = packed.surrogate.predict(inputs)
     np.testing.assert_array_equal(out["heart_grad"], grad)
     np.testing.assert_array_equal(out["heart_sd_deg"], sd)
@@ -144,17 +147,13 @@ def test_a_torchscript_file_gives_the_same_gradients(run, packed, folder, tmp_pa
     assert b'"model": "refraction"' in about[ABOUT_FILE]
     body, rng = load_arrays(folder / "anatomy.npz"), np.random.default_rng(0)
     code = packed.encoder.latents.latent[0]
-    pose = [body[key] for key in ("heart_rotation", "heart_origin", "torso_box")]
+    pose = Pose(*(body[key] for key in Pose._fields))
     for n_points, n_electrodes in ((700, 200), (1, 1), (65, 9)):  # the first in several blocks
         points = body["heart_origin"] + rng.uniform(-40, 40, (n_points, 3))
         fiber = rng.normal(size=(n_points, 3))
         fiber[::2] = 0.0
         electrodes = body["site_points"][:n_electrodes]
-        encoder = type(packed.encoder)(
-            packed.encoder.decoder, type(packed.encoder.latents)(("x",), ("imported",), code[None]),
-            packed.encoder.prior, packed.encoder.config, "",
-        )  # fmt: skip
-        inputs = patient_inputs(encoder, "x", points, fiber, electrodes, *pose)
+        inputs = patient_inputs(packed.encoder.geometry_of(code), pose, points, fiber, electrodes)
         expected, _ = packed.surrogate.predict(inputs)
         given = (points, fiber, electrodes, code, *pose)
         tensors = [torch.as_tensor(np.asarray(value, np.float32)) for value in given]
