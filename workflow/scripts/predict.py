@@ -3,38 +3,28 @@
 from pathlib import Path
 
 from einthoven.config.models import Ecg, Leadfield
-from einthoven.encoders.imported_code import with_imported_codes
 from einthoven.encoders.train import load_encoder
 from einthoven.patient.patient import Patient
-from einthoven.prediction.new_patient import read_code
+from einthoven.prediction.held_out import predict_held_out
 from einthoven.prediction.predictor import Predictor, with_ecg
 from einthoven.run.job import run
 from einthoven.surrogate.ensemble import Surrogate
 from einthoven.training.machine import Machine
 
-STAGES = ("anatomy", "mesh", "fibers", "field", "activation")
-
 
 def main(input, output, params, log):
-    stages = {stage: getattr(input, stage) for stage in STAGES}
-    patient = Patient.of_files(**stages)
-    folder, surfaces = Path(input.encoder).parent, patient.anatomy.surfaces
-    encoder = load_encoder(params.encoder, folder, lambda name: surfaces)
-    encoder = with_imported_codes(encoder, input.codes)
-    predictor = Predictor(
-        encoder, Surrogate.load(input.surrogate, params.model, *input.uncertainty)
-    )
-    geometry, machine = encoder.geometry(patient.name), Machine.from_environment()
-    found = predictor.predict(patient, geometry, patient.field.electrodes, machine)
-    for codes in input.codes:
-        found = predictor.checked(found, read_code(codes)[1])
-    config, leadfield = (
+    stages = {k: getattr(input, k) for k in ("anatomy", "mesh", "fibers", "field", "activation")}
+    patient, folder = Patient.of_files(**stages), Path(input.encoder).parent
+    encoder = load_encoder(params.encoder, folder, lambda _: patient.anatomy.surfaces)
+    surrogate = Surrogate.load(input.surrogate, params.model, *input.uncertainty)
+    predictor, machine = Predictor(encoder, surrogate), Machine.from_environment()
+    config, sigma = (
         Ecg.model_validate(params.section),
         Leadfield.model_validate(params.conductivity),
     )
+    found = predict_held_out(predictor, patient, input.codes, machine)
     activations = [patient.activation(scenario) for scenario in config.scenarios]
-    with_ecg(found, patient, activations, config, leadfield).save(output[0])
-    log.info("%s: predicted with %s", patient.name, params.model)
+    with_ecg(found, patient, activations, config, sigma).save(output[0])
 
 
 if "snakemake" in globals():
