@@ -33,8 +33,8 @@ field = xr.open_zarr(store, group="field")
 ```
 
 `einthoven.open_dataset` does the same with clear errors; `einthoven.dataset.torch_loader` is a
-torch data set, and `einthoven.Patient.open(STORE)` gives a patient's stages as objects. Unzipped with any tool, the folder is an
-ordinary Zarr v3 store.
+torch data set, and `einthoven.Patient.open(STORE)` gives a patient's stages as objects. Unzipped
+with any tool, the folder is an ordinary Zarr v3 store.
 
 Patients are `p0000`, electrodes have names (`RA`, `V1`, `A017`), splits are by patient (coordinate
 `split`). Frames, signs and symbols: [notation.md](notation.md).
