@@ -1,21 +1,26 @@
 """SD of an ensemble: closed forms, calibration of a known distribution, refusals."""
 
+import importlib.util
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
-from helpers_surrogate import ball_patient, inputs_of
+from helpers_surrogate import ball_patient, inputs_of, write_ball_store
 from torch import nn
 
 from einthoven.config.learning import RefractionModel
 from einthoven.core.errors import BadInput
-from einthoven.core.files import write_json
+from einthoven.core.files import read_json, write_json
 from einthoven.metrics.fields import angular_error_deg
 from einthoven.metrics.reliability import bound_ratio, calibration_metrics, reliability
 from einthoven.plots.reliability import reliability_figure
 from einthoven.report.uncertainty import COLUMNS, uncertainty_sections
 from einthoven.surrogate.calibration import calibrate
 from einthoven.surrogate.ensemble import Surrogate, angular_deviation_deg, member_files
-from einthoven.surrogate.patients import Sample
+from einthoven.surrogate.patients import Patients, Sample
 from einthoven.surrogate.refraction import Refraction
 from einthoven.training.tensors import save_model
 
@@ -135,3 +140,34 @@ def test_report_has_the_section_only_where_something_is_stated():
     line = reliability_figure({"x": curves["reliability/deepsdf-refraction"]}).axes[0].lines[-1]
     stated = curves["reliability/deepsdf-refraction"][:, 0].mean(axis=0)
     np.testing.assert_allclose(line.get_xdata(), stated)
+
+
+def test_script_calibrates_on_validation_patients_alone(tmp_path, monkeypatch):
+    """Three splits whose errors differ: the factor is that of the second."""
+    patients = [ball_patient(i, n_points=100, n_electrodes=4) for i in range(3)]
+    for scale, patient in zip((0.01, 0.1, 0.4), patients):
+        rng = np.random.default_rng(1)
+        size = np.linalg.norm(patient["grad"], axis=-1, keepdims=True)
+        patient["grad"] = patient["grad"] + scale * size * rng.normal(size=patient["grad"].shape)
+    encoder = write_ball_store(tmp_path / "store.zarr.zip", patients, ["train", "val", "test"])
+    path = Path(__file__).parents[2] / "workflow/scripts/uncertainty.py"
+    spec = importlib.util.spec_from_file_location("uncertainty_script", path)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    members = Surrogate([Tilted(seed) for seed in (1, 2, 3)])
+    monkeypatch.setattr(script, "load_encoder", lambda *_: encoder)
+    monkeypatch.setattr(script, "Surrogate", SimpleNamespace(load=lambda *_: members))
+    files = SimpleNamespace(
+        anatomies=["patients/p0001/anatomy.npz"], encoder="encoders/balls/model.safetensors",
+        surrogate=[], store=tmp_path / "store.zarr.zip",
+    )  # fmt: skip
+    params, log = SimpleNamespace(encoder="balls", model="x"), logging.getLogger("test")
+    script.main(files, [tmp_path / "out.json"], params, log)
+    by_split = {
+        split: calibrate(members, Patients(files.store, encoder, split))
+        for split in ("train", "val", "test")
+    }
+    found = read_json(tmp_path / "out.json")
+    assert found == by_split["val"] and found["n_patients"] == 1
+    factors = [its["factor"] for its in by_split.values()]
+    assert factors[0] != pytest.approx(factors[1], rel=0.02) != factors[2]
