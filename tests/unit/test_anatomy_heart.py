@@ -129,15 +129,18 @@ def test_level_is_nearly_a_distance_at_the_surface():
         assert np.median(np.abs(slope - 1)) < 0.02
 
 
-def test_random_hearts_are_valid_and_of_human_size():
+@pytest.mark.parametrize("n", [6, pytest.param(24, marks=pytest.mark.slow)])
+def test_random_hearts_are_valid_and_of_human_size(n):
     rng = np.random.default_rng(2)
     volumes = []
-    for _ in range(24):
+    for _ in range(n):
         drawn = heart_surfaces(rng.uniform(-1, 1, 10), 4.0)  # checks itself
         volumes.append(list(drawn.volumes_ml.values()))
         assert triangle_quality(drawn.points, drawn.faces).min() > 0.2
     lv, rv, myocardium = np.mean(volumes, axis=0)
-    assert 130 < lv < 160 and 140 < rv < 170 and 110 < myocardium < 150
+    slack = 60 / n  # the mean of a few hearts strays farther
+    assert abs(lv - 145) < 15 + slack and abs(rv - 155) < 15 + slack
+    assert abs(myocardium - 130) < 20 + slack
     assert np.std(volumes, axis=0).min() > 5
 
 

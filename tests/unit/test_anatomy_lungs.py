@@ -112,7 +112,7 @@ def with_spheres(left=(70.0, 20.0, 0.0), right=(-60.0, 20.0, 0.0)):
     return joined[0][used], compact.reshape(-1, 3).astype(np.int32), joined[2]
 
 
-@pytest.mark.parametrize("algorithm", ["hxt", "delaunay"])
+@pytest.mark.parametrize("algorithm", ["hxt", pytest.param("delaunay", marks=pytest.mark.slow)])
 def test_lungs_are_a_tissue_of_the_mesh(algorithm):
     surfaces = with_spheres()
     config = COARSE.model_copy(update={"algorithm": algorithm})

@@ -118,7 +118,7 @@ def test_linear_field_has_its_gradient_in_every_cell(case):
     assert np.allclose(gradient, [1.0, -2.0, 0.5], atol=1e-8)
 
 
-@pytest.mark.parametrize("algorithm", ["hxt", "delaunay"])
+@pytest.mark.parametrize("algorithm", ["hxt", pytest.param("delaunay", marks=pytest.mark.slow)])
 def test_same_input_gives_the_same_bytes(algorithm):
     one, two = (make(SPHERES, algorithm=algorithm) for _ in range(2))
     for name, array in one.arrays().items():
