@@ -11,8 +11,11 @@ from einthoven.metrics.fields import angular_error_deg, magnitude_error_rel
 from einthoven.surrogate.networks import NETWORKS, load_network
 from einthoven.surrogate.patients import Patients
 from einthoven.surrogate.predict import predict_gradient
+from einthoven.surrogate.refraction import Refraction
+from einthoven.surrogate.search import search_surrogate
 from einthoven.surrogate.train import SurrogateTask, train_surrogate
 from einthoven.training.fit import Run, fit
+from einthoven.training.machine import ONE_CORE
 from einthoven.training.schedule import Schedule
 
 COMMON = dict(width=48, n_frequencies=8, epochs=3, points_per_batch=64, electrodes_per_batch=0,
@@ -114,6 +117,17 @@ def test_loaded_network_predicts_what_the_trained_one_did(model: str, cohort, tm
     assert not np.allclose(predict_gradient(fresh, sample.inputs), out, rtol=0.1)
     with pytest.raises(BadInput, match="expected"):
         load_network(tmp_path / "model.safetensors", "mlp" if model != "mlp" else "refraction")
+
+
+def test_a_search_returns_the_best_of_its_trials(cohort, tmp_path) -> None:
+    path, encoder = store(tmp_path, *cohort)
+    config = CONFIGS["refraction"].model_copy(update=dict(epochs=1, width=8, rank=2))
+    found = search_surrogate("refraction", config, encoder, path, 2, ONE_CORE)
+    values = [trial.pop("value") for trial in found.trials]
+    assert len(values) == 2 and found.value == min(values)
+    best = found.trials[values.index(found.value)]
+    assert found.config == config.model_copy(update=best)
+    assert best.keys() == Refraction.search_space.keys()
 
 
 def test_a_split_without_patients_is_refused(cohort, tmp_path) -> None:
