@@ -13,6 +13,8 @@ from einthoven.core.files import load_arrays
 from einthoven.dataset.loaders import open_group
 
 pytestmark = pytest.mark.workflow
+LARGEST_DEG = {"mlp": 75, "refraction": 35, "pseudo": 18, "scaled": 18}
+"""Of a few minutes' training: 61 to 63, 17 to 20; of the formula 15.9. Random directions: 90."""
 METHODS = {"pca-mlp", "pca-refraction", "deepsdf-mlp", "deepsdf-refraction"}
 
 
@@ -20,9 +22,9 @@ def test_report_and_metrics_are_complete(finished):
     report = finished / "results/report"
     metrics = json.loads((report / "metrics.json").read_text())
     assert METHODS | {"pseudo", "pseudo-scaled"} == set(metrics["methods"])
-    for row in metrics["methods"].values():
+    for method, row in metrics["methods"].items():
         assert row["n_patients"] == 1 and row["n_missing"] == 0
-        assert 0 < row["angular_error_deg"]["mean"] < 120
+        assert 5 < row["angular_error_deg"]["mean"] < LARGEST_DEG[method.rpartition("-")[2]]
         assert np.isfinite(row["ecg_rel_l2"]["mean"])
     assert metrics["encoders"]["deepsdf"]["chamfer_surface_lv_mm"]["n_patients"] == 1
     page = (report / "index.html").read_text()
@@ -75,6 +77,10 @@ def test_sinus_ecg_of_the_test_patient_is_physiological(finished):
     assert 70 <= duration["sinus"] <= 110 and duration["lbbb"] > 120
     i, ii, iii = ecg["ecg"][0][:3]
     np.testing.assert_allclose(i + iii, ii, atol=1e-5)  # Einthoven
+    during = ecg["ecg"][0][6:, ecg["time"] < 120]  # V1 to V6: S gives way to R
+    share = during.max(axis=1) / np.ptp(during, axis=1)
+    assert share[0] < 0.5 < share[5] and np.corrcoef(np.arange(6), share)[0, 1] > 0.7
+    assert np.all((np.ptp(during, axis=1) > 0.5) & (np.ptp(during, axis=1) < 5.0))  # mV
 
 
 def store(folder):
