@@ -227,7 +227,10 @@ def test_every_error_against_plain_loops() -> None:
         rng.uniform(1, 3, n_cells), true, rng.normal(size=(n_points, 3)), body, near, TIME,
         beat(), beat(), potential(), potential(), np.array([ENERGY, ENERGY]), ["sinus", "lbbb"],
     )  # fmt: skip
-    values = patient_errors(reference, Prediction(guess, body_guess, ecg, potential(1.01), {}))
+    prediction = Prediction(
+        heart_grad=guess, field_grad=body_guess, ecg=ecg, potential=potential(1.01)
+    )
+    values = patient_errors(reference, prediction)
 
     def angle(a, b):
         return np.degrees(np.arccos(a @ b / np.linalg.norm(a) / np.linalg.norm(b)))
