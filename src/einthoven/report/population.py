@@ -1,4 +1,4 @@
-"""The section of the report that holds the shape models against measured people."""
+"""The section of the report that compares the shape models with the population."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ def population_section(comparison: Mapping[str, Any]) -> Section:
     for people in SEXES.values():
         header += [f"{people}: population", f"{people}: ours", f"{people}: difference (SD)"]
     rows, notes = [], []
-    for row in sorted(comparison["quantities"].values(), key=lambda its: its["source"]):
+    for row in sorted(comparison["quantities"].values(), key=lambda row: row["source"]):
         mark = "" if row["comparable"] else " *"
         if mark:
             notes.append(f"* {row['title']}: {row['note']}.")
@@ -25,7 +25,7 @@ def population_section(comparison: Mapping[str, Any]) -> Section:
             cells.append(f"{found['difference_sd']:+.2f}")
         rows.append([*cells, row["source"].split(",")[0]])
     text = (
-        f"The shipped shape models against measured people: mean ± SD of {comparison['n_draws']} "
+        f"The shipped shape models and the population: mean ± SD of {comparison['n_draws']} "
         "draws of each sex (cohort.sex; coefficients uniform in ± 1 SD, so the spread is 0.58 of "
         "the atlas'), the population, and the difference of the means in the population's SD. "
         "Stature and body mass index are those asked for; all else is measured on surfaces. "

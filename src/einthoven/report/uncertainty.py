@@ -22,7 +22,7 @@ PREFIX = "reliability/"
 def uncertainty_sections(
     metrics: Mapping[str, Any], curves: Mapping[str, np.ndarray]
 ) -> list[Section]:
-    """How far the SD of the ensembles tells their errors on test patients."""
+    """How well the SD of the ensembles states their errors on test patients."""
     known = {k.removeprefix(PREFIX): v for k, v in curves.items() if k.startswith(PREFIX)}
     if not known:
         return []
