@@ -5,6 +5,7 @@ rule cohort:
         "results/logs/cohort/{patient}.log",
     benchmark:
         "results/benchmarks/cohort/{patient}.tsv"
+    priority: 10
     conda:
         "../../envs/geometry.yaml"
     threads: 1
@@ -31,6 +32,7 @@ rule anatomy:
         "results/logs/anatomy/{patient}.log",
     benchmark:
         "results/benchmarks/anatomy/{patient}.tsv"
+    priority: 10
     conda:
         "../../envs/geometry.yaml"
     threads: 1
@@ -55,6 +57,7 @@ rule sdf_samples:
         "results/logs/sdf_samples/{patient}.log",
     benchmark:
         "results/benchmarks/sdf_samples/{patient}.tsv"
+    priority: 10
     conda:
         "../../envs/geometry.yaml"
     threads: 1
@@ -80,6 +83,7 @@ rule shapes:
         "results/logs/shapes/{chunk}.log",
     benchmark:
         "results/benchmarks/shapes/{chunk}.tsv"
+    priority: 10
     conda:
         "../../envs/geometry.yaml"
     threads: 1

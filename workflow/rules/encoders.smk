@@ -10,6 +10,7 @@ rule recipe:
         "results/logs/recipe/{kind}_{name}.log",
     benchmark:
         "results/benchmarks/recipe/{kind}_{name}.tsv"
+    priority: 10
     conda:
         "../../envs/learning.yaml"
     threads: 1
@@ -26,10 +27,12 @@ rule recipe:
         "../scripts/recipe.py"
 
 
+# From stage files, which are there before any mesh is: on two cores the trainings of encoders and
+# the physics of the patients share the time.
 rule encoder:
     input:
         recipe="results/encoders/{encoder}/recipe.json",
-        store=ancient("results/dataset/einthoven.zarr.zip"),
+        samples=PLAN.cohort_samples,
         shapes=PLAN.shapes_of,
     output:
         model="results/encoders/{encoder}/model.safetensors",
@@ -38,6 +41,7 @@ rule encoder:
         "results/logs/encoder/{encoder}.log",
     benchmark:
         "results/benchmarks/encoder/{encoder}.tsv"
+    priority: 10
     conda:
         "../../envs/learning.yaml"
     threads: 1

@@ -11,7 +11,7 @@ def main(input, output, params, log):
     train_encoder(
         params.encoder,
         encoder_class(params.encoder).config_class.model_validate(params.section),
-        input.store,
+        input.samples,
         Path(output.model).parent,
         input.shapes,
         Machine.from_environment(),

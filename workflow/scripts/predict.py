@@ -17,14 +17,11 @@ def main(input, output, params, log):
     patient, folder = Patient.of_files(**stages), Path(input.encoder).parent
     encoder = load_encoder(params.encoder, folder, lambda _: patient.anatomy.surfaces)
     surrogate = Surrogate.load(input.surrogate, params.model, *input.uncertainty)
-    predictor = Predictor(encoder, surrogate)
-    config, sigma = (
-        Ecg.model_validate(params.section),
-        Leadfield.model_validate(params.conductivity),
-    )
-    found = predict_held_out(predictor, patient, input.codes, Machine.from_environment())
+    machine, config = Machine.from_environment(), Ecg.model_validate(params.section)
+    found = predict_held_out(Predictor(encoder, surrogate), patient, input.codes, machine)
+    sigma = Leadfield.model_validate(params.conductivity)
     activations = [patient.activation(scenario) for scenario in config.scenarios]
-    with_ecg(found, patient, activations, config, Leadfield.model_validate(sigma)).save(output[0])
+    with_ecg(found, patient, activations, config, sigma).save(output[0])
 
 
 if "snakemake" in globals():

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -16,10 +16,26 @@ from einthoven.core.files import load_arrays, save_arrays
 from einthoven.encoders.surfaces import SurfaceProvider
 from einthoven.training.machine import Machine
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 MODEL_FILE = "model.safetensors"
 LATENTS_FILE = "latents.npz"
 IMPORTED_SPLIT = "imported"
 """Imported patients get their codes later, one by one (encoders.imported_code)."""
+
+
+type Source = str | Path | Sequence[str | Path]
+"""A consolidated store, or anatomy.npz and sdf.npz of the virtual patients (the same arrays, there
+before any mesh is)."""
+
+
+def virtual_patients(store_path: str | Path, group: str) -> "xr.Dataset":
+    """A group of the consolidated store, in memory, without imported patients."""
+    from einthoven.dataset.loaders import open_group
+
+    data = open_group(store_path, group).load()
+    return data.isel(patient=np.flatnonzero(data["split"].values != IMPORTED_SPLIT))
 
 
 @dataclass(frozen=True)
@@ -104,12 +120,12 @@ class Encoder(ABC):
     def train(
         cls,
         config: Any,
-        store_path: str | Path,
+        source: Source,
         folder: str | Path,
         shapes: Sequence[str | Path],
         machine: Machine,
     ) -> Self:
-        """The encoder of a consolidated store; its arguments are those of `train_encoder`."""
+        """The encoder of a data set; its arguments are those of `train_encoder`."""
 
     @classmethod
     @abstractmethod

@@ -16,10 +16,11 @@ import torch
 from einthoven.config.section import Section
 from einthoven.core import check
 from einthoven.core.errors import BadInput
-from einthoven.encoders.base import IMPORTED_SPLIT, MODEL_FILE, Encoder, Latents
+from einthoven.encoders.base import MODEL_FILE, Encoder, Latents, Source, virtual_patients
 from einthoven.encoders.surfaces import SurfaceProvider
 from einthoven.geometry.signed_distance import signed_distances, signed_distances_and_gradients
 from einthoven.geometry.surfaces import Surfaces
+from einthoven.patient.patient import Patient
 from einthoven.training.machine import Machine
 from einthoven.training.tensors import arrays_sha256, load_model, save_model
 
@@ -77,18 +78,20 @@ class PcaEncoder(Encoder):
     def train(
         cls,
         config: Section,
-        store_path: str | Path,
+        source: Source,
         folder: str | Path,
         shapes: Sequence[str | Path],
         machine: Machine,
     ) -> Self:
         """Collect the codes of all patients but imported ones; nothing is learned."""
-        from einthoven.dataset.loaders import open_group
-
-        data = open_group(store_path, "cohort").load()
-        data = data.isel(patient=np.flatnonzero(data["split"].values != IMPORTED_SPLIT))
-        names, splits = (tuple(map(str, data[k].values)) for k in ("patient", "split"))
-        return cls(Latents(names, splits, data["latent_pca"].values.astype(np.float32)))
+        if isinstance(source, str | Path):
+            data = virtual_patients(source, "cohort")
+            names, splits = (tuple(map(str, data[k].values)) for k in ("patient", "split"))
+            return cls(Latents(names, splits, data["latent_pca"].values.astype(np.float32)))
+        anatomies = [patient.anatomy for patient in Patient.group(source)]
+        codes = np.stack([anatomy.latent_pca for anatomy in anatomies]).astype(np.float32)
+        names, splits = (tuple(getattr(a, k) for a in anatomies) for k in ("patient", "split"))
+        return cls(Latents(names, splits, codes))
 
     @classmethod
     def load(cls, folder: str | Path, surfaces: SurfaceProvider | None = None) -> Self:

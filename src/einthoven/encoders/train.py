@@ -5,7 +5,7 @@ from pathlib import Path
 
 from einthoven.config.section import Section
 from einthoven.core.errors import BadInput
-from einthoven.encoders.base import Encoder
+from einthoven.encoders.base import Encoder, Source
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.encoders.pca import PcaEncoder
 from einthoven.encoders.surfaces import SurfaceProvider
@@ -30,7 +30,7 @@ def encoder_class(name: str) -> type[Encoder]:
 def train_encoder(
     name: str,
     config: Section,
-    store_path: str | Path,
+    source: Source,
     out_dir: str | Path,
     shapes: Sequence[str | Path] = (),
     machine: Machine = ONE_CORE,
@@ -43,7 +43,7 @@ def train_encoder(
     Args:
         name: of `ENCODERS`.
         config: its section (`config_class`).
-        store_path: consolidated store.
+        source: the data set.
         out_dir: folder of the encoder.
         shapes: files of anatomies beside the cohort, for encoders that learn from them.
         machine: threads, device, tracking.
@@ -51,7 +51,7 @@ def train_encoder(
     Raises:
         BadInput: unknown name, unreadable store.
     """
-    encoder = encoder_class(name).train(config, store_path, out_dir, shapes, machine)
+    encoder = encoder_class(name).train(config, source, out_dir, shapes, machine)
     with torch_threads(machine.n_threads):
         encoder.save(out_dir)
     discard(out_dir)

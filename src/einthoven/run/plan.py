@@ -221,17 +221,21 @@ class Plan:
         """First and one past the last electrode of a batch."""
         return self.batches[wildcards.batch]
 
+    def cohort_samples(self, wildcards: Any) -> list[str]:
+        """Stage files of the whole cohort from which an encoder learns and makes codes."""
+        stages = ("anatomy", "sdf")
+        return [f"results/patients/{name}/{s}.npz" for name in self.patients for s in stages]
+
     def samples_of(self, wildcards: Any) -> list[str]:
         """Files from which a training learns.
 
         Encoders code everybody of the cohort; test patients enter no training of a surrogate, and
         imported ones none at all.
         """
-        encodes = wildcards.kind == "encoders"
-        patients = self.patients if encodes else self.of_split("train", "val")
-        stages = ("anatomy", "sdf" if encodes else "field")
-        samples = [f"results/patients/{name}/{stage}.npz" for name in patients for stage in stages]
-        return samples + self._shapes(wildcards.name)
+        if wildcards.kind == "encoders":
+            return self.cohort_samples(wildcards) + self._shapes(wildcards.name)
+        stages, names = ("anatomy", "field"), self.of_split("train", "val")
+        return [f"results/patients/{name}/{stage}.npz" for name in names for stage in stages]
 
     def shapes_of(self, wildcards: Any) -> list[str]:
         """Files of the shapes from which an encoder learns beside the patients."""

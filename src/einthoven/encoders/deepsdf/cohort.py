@@ -10,7 +10,8 @@ import numpy as np
 from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays
-from einthoven.encoders.base import IMPORTED_SPLIT
+from einthoven.encoders.base import Source, virtual_patients
+from einthoven.patient.patient import Patient
 
 type Samples = tuple[np.ndarray, np.ndarray]
 """Points [patient, sample, 3] mm and signed distances [patient, sample, surface] mm."""
@@ -38,14 +39,19 @@ class SdfCohort:
         return self.points[rows].astype(np.float32), self.sdf[rows].astype(np.float32)
 
     @classmethod
-    def read(cls, store_path: str | Path) -> Self:
-        """Read group `sdf` of the consolidated store, without imported patients."""
-        from einthoven.dataset.loaders import open_group
-
-        data = open_group(store_path, "sdf").load()
-        data = data.isel(patient=np.flatnonzero(data["split"].values != IMPORTED_SPLIT))
-        names, splits = (tuple(map(str, data[k].values)) for k in ("patient", "split"))
-        return cls(names, splits, data["sdf_points"].values, data["sdf"].values)
+    def read(cls, source: Source) -> Self:
+        """Samples of all virtual patients of a consolidated store, or of stage files."""
+        if isinstance(source, str | Path):
+            data = virtual_patients(source, "sdf")
+            names, splits = (tuple(map(str, data[k].values)) for k in ("patient", "split"))
+            return cls(names, splits, data["sdf_points"].values, data["sdf"].values)
+        patients = [(patient.anatomy, patient.sdf) for patient in Patient.group(source)]
+        return cls(
+            tuple(anatomy.patient for anatomy, _ in patients),
+            tuple(anatomy.split for anatomy, _ in patients),
+            np.stack([sdf.sdf_points for _, sdf in patients]),
+            np.stack([sdf.sdf for _, sdf in patients]),
+        )
 
 
 def read_shapes(paths: Sequence[str | Path]) -> Samples | None:

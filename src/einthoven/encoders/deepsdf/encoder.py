@@ -15,7 +15,7 @@ from einthoven.core import check
 from einthoven.core.files import write_json
 from einthoven.core.log import logger
 from einthoven.core.tags import SDF_SURFACES
-from einthoven.encoders.base import MODEL_FILE, Encoder, Geometry, Latents
+from einthoven.encoders.base import MODEL_FILE, Encoder, Geometry, Latents, Source
 from einthoven.encoders.deepsdf.branches import CHUNK, new_decoder
 from einthoven.encoders.deepsdf.cohort import Samples, SdfCohort, joined, read_shapes
 from einthoven.encoders.deepsdf.decoder import SurfaceDecoder
@@ -133,15 +133,13 @@ class DeepSdfEncoder(Encoder):
     def train(
         cls,
         config: DeepSdf,
-        store_path: str | Path,
+        source: Source,
         folder: str | Path,
         shapes: Sequence[str | Path],
         machine: Machine,
     ) -> Self:
         """Train on a store's training patients and on shapes; see `of_samples`."""
-        return cls.of_samples(
-            SdfCohort.read(store_path), config, folder, read_shapes(shapes), machine
-        )
+        return cls.of_samples(SdfCohort.read(source), config, folder, read_shapes(shapes), machine)
 
     @classmethod
     def of_samples(
