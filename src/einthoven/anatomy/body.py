@@ -94,7 +94,11 @@ def placed_body(parameters: PatientParameters, config: models.Anatomy) -> Placed
     """Torso, heart and pose of one patient; see `build_anatomy`."""
     torso = torso_surface(parameters.torso_coeffs, config.torso_resolution, config.torso_atlas)
     try:
-        heart = atlas_heart(parameters.heart_coeffs, config.heart_edge_mm, config.heart_atlas)
-        return PlacedBody(torso, heart, *place_heart(heart, torso, parameters.pose_coeffs))
+        heart = atlas_heart(
+            np.array(parameters.heart_coeffs), config.heart_edge_mm, config.heart_atlas
+        )
+        return PlacedBody(
+            torso, heart, *place_heart(heart, torso, np.array(parameters.pose_coeffs))
+        )
     except StepFailed as error:
         raise StepFailed(f"{parameters.patient}: {error}") from error

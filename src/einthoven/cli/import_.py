@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> None:
         anatomy.save(target / "anatomy.npz")
         volumes = ", ".join(f"{part} {value:.0f}" for part, value in anatomy.volumes_ml.items())
         print(f"{name}: ok, {volumes} ml; {target / 'anatomy.npz'}")
-        for line in anatomy.repairs:
+        for line in anatomy.repairs or ():
             print(f"  {line}")
     if failed:
         raise BadInput("\n".join(failed))

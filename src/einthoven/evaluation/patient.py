@@ -81,20 +81,12 @@ class Reference:
             near_heart=inside | (surface_mm <= HEART_MARGIN_MM),
             time=ecg.time,
             ecg=ecg.ecg,
-            ecg_pseudo=_needed(patient, "ecg_pseudo"),
+            ecg_pseudo=ecg.needed("ecg_pseudo"),
             potential=ecg.electrode_potential,
-            potential_pseudo=_needed(patient, "electrode_potential_pseudo"),
-            source_energy=_needed(patient, "source_energy"),
+            potential_pseudo=ecg.needed("electrode_potential_pseudo"),
+            source_energy=ecg.needed("source_energy"),
             scenarios=[str(s) for s in ecg.scenario],
         )
-
-
-def _needed(patient: Patient, name: str) -> np.ndarray:
-    """An array that only the ECG of finite elements has."""
-    values: np.ndarray | None = getattr(patient.ecg, name)
-    if values is None:
-        raise BadInput(f"{patient.where}: ecg.npz lacks {name}; re-run the rule ecg")
-    return values
 
 
 def load_prediction(path: str | Path, reference: Reference) -> Prediction:

@@ -35,8 +35,13 @@ def ventricular_coordinates(patient: Patient, fields: WallFields | None = None) 
     nu = transventricular(heart)
     rho = 1.0 - np.where(nu < 0, fields.lv, fields.rv)
     z = apicobasal(heart, fields.apicobasal)
-    rho, z, phi, nu = (c.astype(np.float32) for c in (rho, z, rotational(heart), nu))
-    return Coordinates(patient=patient.name, uvc_rho=rho, uvc_z=z, uvc_phi=phi, uvc_nu=nu)
+    return Coordinates(
+        patient=patient.name,
+        uvc_rho=rho.astype(np.float32),
+        uvc_z=z.astype(np.float32),
+        uvc_phi=rotational(heart).astype(np.float32),
+        uvc_nu=nu.astype(np.float32),
+    )
 
 
 def transventricular(heart: Heart) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -115,7 +115,7 @@ def _build(row: Row, config: models.Anatomy) -> Anatomy:
 
 def cohort_entry(patient: str) -> PatientParameters:
     """The patient's cohort file: no atlas, so no coefficients."""
-    unknown = {key: [None] * n for key, n in N_COEFFS.items()}
+    unknown: dict[str, Any] = {key: [None] * n for key, n in N_COEFFS.items()}
     return PatientParameters(patient, SPLIT, **unknown)
 
 

@@ -41,7 +41,7 @@ def electrode_weights(
     points: np.ndarray,
     faces: np.ndarray,
     electrode_points: np.ndarray,
-    electrode_names: Sequence[str] | None = None,
+    electrode_names: Sequence[str] | np.ndarray | None = None,
 ) -> sp.csr_array:
     """Barycentric weights of each electrode on its closest skin triangle.
 

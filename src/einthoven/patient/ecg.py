@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from einthoven.core.errors import BadInput
 from einthoven.patient.stage import Stage
 
 
@@ -34,3 +35,14 @@ class Ecg(Stage):
     source_energy: np.ndarray | None = None
     qrs_duration: np.ndarray | None = None
     qrs_amplitude: np.ndarray | None = None
+
+    def needed(self, name: str) -> np.ndarray:
+        """An array that only the reference of the finite elements has.
+
+        Raises:
+            BadInput: this is none.
+        """
+        values: np.ndarray | None = getattr(self, name)
+        if values is None:
+            raise BadInput(f"{self.patient}: ECG lacks {name}; re-run the rule ecg")
+        return values

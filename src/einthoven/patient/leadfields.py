@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -60,7 +60,7 @@ class LeadFields(Stage):
     solver: str = ""
     kept_nodes: np.ndarray | None = None
 
-    def attrs(self) -> dict:
+    def attrs(self) -> dict[str, Any]:
         """The kept nodes are no attribute; a file has all nodes."""
         return {key: value for key, value in super().attrs().items() if key != "kept_nodes"}
 
@@ -150,7 +150,7 @@ class LeadFields(Stage):
         if missing := [name for name in wanted if name not in set(found)]:
             raise BadInput(f"{where}: lacks {', '.join(missing[:8])}; stale batch files?")
         order = [found.index(name) for name in wanted]
-        arrays = {name: np.concatenate([b.arrays()[name] for b in batches])[order]
+        arrays: dict[str, Any] = {name: np.concatenate([b.arrays()[name] for b in batches])[order]
                   for name in batches[0].arrays()}  # fmt: skip
         fields = cls(**arrays, patient=patients[0], solver=batches[0].solver)
         if electrode_points is not None:

@@ -1,6 +1,6 @@
 """Who a patient is, before anything is built: results/cohort/{patient}.json."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -10,7 +10,7 @@ from einthoven.core.files import read_json, write_json
 
 @dataclass(frozen=True)
 class PatientParameters:
-    """Shape and pose coefficients in SD; None for what is not known of an imported patient.
+    """Shape and pose coefficients in SD; entries are None where nothing is known (imported).
 
     Attributes:
         patient: name. index: number in the cohort. split: train, val, test or imported.
@@ -24,9 +24,9 @@ class PatientParameters:
     sex: str | None = None
     height_cm: float | None = None
     bmi: float | None = None
-    heart_coeffs: list[float] | None = None
-    torso_coeffs: list[float] | None = None
-    pose_coeffs: list[float] | None = None
+    heart_coeffs: list[float] = field(default_factory=list)
+    torso_coeffs: list[float] = field(default_factory=list)
+    pose_coeffs: list[float] = field(default_factory=list)
 
     def save(self, path: str | Path) -> None:
         """Write the parameters as JSON, atomically."""

@@ -79,11 +79,11 @@ class Patient:
             yield cls.of_files(**_stage_files(files))
 
     @classmethod
-    def of_files(cls, **files: str | Path | Sequence[str | Path]) -> Self:
+    def of_files(cls, **files: Any) -> Self:
         """A patient from the files of some of its stages, and from no other ones.
 
         Args:
-            files: stage -> file; `activation` and `leadfield` -> files; `cohort` -> JSON.
+            files: stage -> path; `activation` and `leadfield` -> paths; `cohort` -> JSON.
 
         Raises:
             BadInput: the files are of several patients.

@@ -75,7 +75,7 @@ class Stage:
             BadInput: as `load`.
         """
         names = [v.stage_name for v in STAGE_LAYOUT[cls.stage]]
-        given = {name: arrays[name] for name in names if name in arrays}
+        given: dict[str, Any] = {name: arrays[name] for name in names if name in arrays}
         needed = [f.name for f in fields(cls) if f.default is MISSING]
         given |= {f.name: attrs[f.name] for f in fields(cls) if f.name in attrs}
         if missing := [name for name in needed if name not in given]:

@@ -29,8 +29,8 @@ def write_store(path: str | Path, patient: Patient, whole_body: bool = False) ->
         BadInput: a stage is missing or broken, or stages contradict each other.
     """
     sizes, groups = dict(STAGE_SIZES), dict[str, Group]()
-    for group, arrays in _groups(patient, whole_body).items():
-        groups[group] = _select(group, arrays, sizes)
+    for name, arrays in _groups(patient, whole_body).items():
+        groups[name] = _select(name, arrays, sizes)
     _check_names(groups)
     single = ("anatomy", "mesh", "fibers", "purkinje", "ecg", "sdf", "field")
     attrs: dict[str, dict[str, Any]] = {g: getattr(patient, g).attrs() for g in single}

@@ -114,7 +114,7 @@ def export_torchscript(
     Raises:
         BadInput: the encoder decodes nothing.
     """
-    if not encoder.codes_any_shape:
+    if not isinstance(encoder, DeepSdfEncoder):
         raise BadInput(f"{encoder.name}: has no decoder to export; take a deepsdf model")
     about = about | {"inputs": "points fiber electrodes code heart_rotation heart_origin torso_box",
                      "units": "mm, kOhm/mm", "n_latent": encoder.n_latent}  # fmt: skip

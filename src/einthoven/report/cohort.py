@@ -15,7 +15,7 @@ from einthoven.report.run import FinishedRun
 def cohort_section(run: FinishedRun) -> Section:
     """Pictures of patients, of the design and of the samples of one patient."""
     sdf, field = run.example.sdf, run.example.field
-    coefficients = (
+    heart, torso, pose = (
         np.array([getattr(patient, key) for patient in run.cohort])
         for key in ("heart_coeffs", "torso_coeffs", "pose_coeffs")
     )
@@ -31,7 +31,7 @@ def cohort_section(run: FinishedRun) -> Section:
         Picture(grid_figure(images, titles),
                 "Virtual patients from the front: LV (orange) and RV (blue) cavities, myocardium "
                 "(red), electrodes of the 12-lead ECG (black) and of the grid (grey)."),
-        Picture(coefficients_figure(*coefficients, split),
+        Picture(coefficients_figure(heart, torso, pose, split),
                 "Latin-hypercube design of shape and pose coefficients."),
         Picture(samples,
                 "A transverse slab of 20 mm through the heart: samples of the four signed "

@@ -15,12 +15,12 @@ def ecg_section(run: FinishedRun) -> Section:
     content: list[Table | Picture] = []
     for k, scenario in enumerate(map(str, ecg.scenario)):
         traces = {
-            "pseudo": ecg.ecg_pseudo[k][:, qrs],
+            "pseudo": ecg.needed("ecg_pseudo")[k][:, qrs],
             "fem": ecg.ecg[k][:, qrs],
             run.method: predicted[k][:, qrs],
         }
         title = f"{ecg.patient}, {SCENARIO_NAMES.get(scenario, scenario)}"
-        caption = f"{title}: QRS duration by FEM {float(ecg.qrs_duration[k]):.0f} ms."
+        caption = f"{title}: QRS duration by FEM {float(ecg.needed('qrs_duration')[k]):.0f} ms."
         content.append(Picture(ecg_figure(time[qrs], traces, title), caption))
     whole = {"fem": ecg.ecg[0], run.method: predicted[0]}
     content.append(

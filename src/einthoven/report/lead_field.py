@@ -1,6 +1,7 @@
 """Section on the lead field of one electrode: streamlines of its gradient."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -40,7 +41,8 @@ def streamline_figure(patient: Patient, predicted: np.ndarray, method: str) -> F
     """
     mesh, heart, fields = patient.mesh, patient.heart, patient.lead_fields
     k = fields.row(ELECTRODE)
-    one = replace(fields, **{name: values[k : k + 1] for name, values in fields.arrays().items()})
+    row: dict[str, Any] = {name: values[k : k + 1] for name, values in fields.arrays().items()}
+    one = replace(fields, **row)
     gradient = one.gradients_at(mesh, np.arange(len(mesh.cells)))[0]
     seeds = heart.centroids[:: max(1, len(heart.cells) // N_SEEDS)]
     in_torso = streamlines(mesh.points, mesh.cells, gradient, seeds[::2], TORSO_MM)

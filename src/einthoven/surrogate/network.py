@@ -1,7 +1,6 @@
 """What every network of lead-field gradients is: one class, one file, one config section."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
@@ -70,7 +69,7 @@ class LeadFieldNetwork(nn.Module, ABC):
     def loss(self, predicted: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Scalar terms for the curve; `loss` is minimised."""
 
-    def fit_scales(self, samples: Sequence[Sample]) -> None:
+    def fit_scales(self, samples: Iterable[Sample]) -> None:
         """Set the scales from the training patients; codes are standardised."""
         latent = torch.stack([sample.inputs.latent for sample in samples])
         sd = latent.std(dim=0, correction=0)

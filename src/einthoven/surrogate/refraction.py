@@ -1,6 +1,5 @@
 """Our network: a linear operator, given by the anatomy, on the field that meets the heart."""
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -69,7 +68,7 @@ class Refraction(LeadFieldNetwork):
         return Schedule(config.epochs, config.learning_rate, config.precision,
                         ema_decay=config.ema_decay)  # fmt: skip
 
-    def fit_scales(self, samples: Sequence[Sample]) -> None:
+    def fit_scales(self, samples: Iterable[Sample]) -> None:
         """Also the gain, and how far the codes reach."""
         super().fit_scales(samples)
         incident = [

@@ -64,7 +64,7 @@ def search[S: Section](
             raise BadInput(f"search: {key} from {choice.low:g} to {choice.high:g} is empty")
 
     def changed(values: Mapping[str, Any]) -> S:
-        return type(config).model_validate(config.model_dump() | values)
+        return type(config).model_validate({**config.model_dump(), **values})
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(

@@ -19,15 +19,17 @@ EDGE_MM = 4.0
 
 def draw_measures(sex: str, n_draws: int) -> list[dict[str, float]]:
     """Measures of people of one sex, drawn as the cohort draws them: [person] name -> value."""
-    config = Cohort(block_size=n_draws, sex=sex, val_per_block=1, test_per_block=1)
+    config = Cohort.model_validate(
+        {"block_size": n_draws, "sex": sex, "val_per_block": 1, "test_per_block": 1}
+    )
     return [measures_of(draw_patient(index, config)) for index in range(n_draws)]
 
 
 def measures_of(parameters: PatientParameters) -> dict[str, float]:
     """All measures of one patient; stature and BMI only where they are known."""
     measures = torso_measures(torso_surface(parameters.torso_coeffs, "fine"))
-    measures |= heart_measures(heart_surfaces(parameters.heart_coeffs, EDGE_MM))
-    if parameters.sex is not None:
+    measures |= heart_measures(heart_surfaces(np.array(parameters.heart_coeffs), EDGE_MM))
+    if parameters.height_cm is not None and parameters.bmi is not None:
         measures |= {"stature": parameters.height_cm, "bmi": parameters.bmi}
     return measures
 

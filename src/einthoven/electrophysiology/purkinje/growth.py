@@ -154,7 +154,8 @@ def _generation(
     rng.shuffle(order)
     daughters: list[Branch] = []
     for k, index in enumerate(order):
-        mother, sister = mothers[index], []
+        mother = mothers[index]
+        sister: list[int] = []
         for j, side in enumerate((-1, 1)):
             angle = side * branching.branch_angle_rad * choices[k]
             shoot = Shoot(lengths[2 * k + j], np.cos(angle), np.sin(angle), n_segments, REPULSION)
