@@ -1,6 +1,7 @@
 """What every network of lead-field gradients is: one class, one file, one config section."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Any, ClassVar, NamedTuple, Self
 
 import torch

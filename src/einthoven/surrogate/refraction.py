@@ -1,5 +1,6 @@
 """Our network: a linear operator, given by the anatomy, on the field that meets the heart."""
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 import torch
