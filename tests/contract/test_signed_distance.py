@@ -5,8 +5,10 @@ import pytest
 from helpers_mesh import cubes_body, icosphere, spheres_body
 
 from einthoven.core.seeds import generator
+from einthoven.core.tags import CLOSED_SURFACES
 from einthoven.geometry import signed_distance as distance
 from einthoven.geometry.simplex import triangle_area_vectors
+from einthoven.geometry.surfaces import Surfaces
 
 CLOUD_POINTS = 60_000
 
@@ -22,16 +24,18 @@ def spacing(points, faces):
     return np.sqrt(area / CLOUD_POINTS)
 
 
-@pytest.mark.parametrize("body", [cubes_body()[:3], spheres_body()], ids=["cubes", "spheres"])
+@pytest.mark.parametrize(
+    "body", [Surfaces(*cubes_body()[:3]), Surfaces(*spheres_body())], ids=["cubes", "spheres"]
+)
 def test_exact_backends_agree_on_all_surfaces_edges_and_corners(body):
-    points, faces, _ = body
+    points, faces = body.points, body.faces
     rng = generator(3, "contract")
     low, high = points.min(axis=0) - 20, points.max(axis=0) + 20
     near = points[rng.integers(len(points), size=500)] + rng.normal(size=(500, 3))
     middle = points[faces[:200, :2]].mean(axis=1) + 0.1 * rng.normal(size=(200, 3))
     queries = np.concatenate([rng.uniform(low, high, size=(1000, 3)), near, middle])
-    ours = distance.signed_distances(*body, queries)
-    vtk = distance.signed_distances(*body, queries, backend="vtk")
+    ours = distance.signed_distances(body, queries)
+    vtk = distance.signed_distances(body, queries, backend="vtk")
     assert (vtk < 0).any() and (vtk > 0).any()
     assert np.abs(ours - vtk).max() < 1e-9
 
@@ -46,7 +50,7 @@ def test_points_on_the_surface_are_at_distance_zero():
 
 def test_backends_agree_on_a_sphere_and_on_the_lv_box(small_cloud):
     box = cubes_body()
-    lv = box[1][np.isin(box[2], distance.CLOSED_SURFACES["lv"])]
+    lv = box[1][np.isin(box[2], CLOSED_SURFACES["lv"])]
     for points, faces in (icosphere(40.0, 3), (box[0], lv)):
         used = points[np.unique(faces)]
         low, high = used.min(axis=0) - 15, used.max(axis=0) + 15

@@ -94,7 +94,7 @@ REACHES = {
     "encoders/deepsdf/auto_decoder.py": TRAINED,
     "training/loop.py": TRAINED,
     "surrogate/refraction.py": {"predict", "search", "surrogate", "uncertainty"},
-    "plots/scene.py": {"report"},
+    "plots/scene.py": {"first", "report"},
     "core/files.py": ALL,
     "core/log.py": set(),
     "run/job.py": set(),

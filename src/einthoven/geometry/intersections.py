@@ -46,11 +46,16 @@ def _close_pairs(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def _straddles(points: np.ndarray, ones: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Whether corners of `ones` [n, 3] lie on both sides of the planes of `others` [n, 3]."""
+    """Whether `ones` [n, 3] touch or cross the planes of `others` [n, 3]; rounding says yes.
+
+    An edge that pierces a triangle on one of its own edges leaves that triangle on one side of the
+    plane of the edge's, so that touching must count.
+    """
     a, b, c = (points[others[:, k]] for k in range(3))
     normal = np.cross(b - a, c - a)
     side = np.stack([np.einsum("ij,ij->i", normal, points[ones[:, k]] - a) for k in range(3)])
-    return (side.min(axis=0) < 0) & (side.max(axis=0) > 0)
+    rounding = 1e-9 * np.abs(side).max(axis=0)
+    return (side.min(axis=0) <= rounding) & (side.max(axis=0) >= -rounding)
 
 
 def _pierces(segments: np.ndarray, triangles: np.ndarray) -> np.ndarray:

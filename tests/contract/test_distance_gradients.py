@@ -1,4 +1,4 @@
-"""The encoders' distances to a patient's surfaces are those the data set was sampled with."""
+"""Distances with gradients are the data set's distances, and the gradients are theirs."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,8 @@ from helpers_mesh import cubes_body, spheres_body
 
 from einthoven.core.seeds import generator
 from einthoven.core.tags import SDF_SURFACES
-from einthoven.encoders.surfaces import Surfaces
-from einthoven.geometry.signed_distance import signed_distances
+from einthoven.geometry.signed_distance import signed_distances, signed_distances_and_gradients
+from einthoven.geometry.surfaces import Surfaces
 
 BODIES = {"spheres": spheres_body(), "cubes": cubes_body()[:3]}
 N_QUERIES = 500
@@ -20,7 +20,7 @@ KINK = 1e-4
 
 @pytest.fixture(params=BODIES)
 def body(request):
-    return BODIES[request.param]
+    return Surfaces(*BODIES[request.param])
 
 
 def queries_about_all_surfaces(points, key):
@@ -32,22 +32,20 @@ def queries_about_all_surfaces(points, key):
 
 
 def test_both_give_the_same_distances(body):
-    queries = queries_about_all_surfaces(body[0], "distance")
-    wanted = signed_distances(*body, queries)
+    queries = queries_about_all_surfaces(body.points, "distance")
+    wanted = signed_distances(body, queries)
     assert np.all((wanted < 0).any(axis=0) & (wanted > 0).any(axis=0))  # both sides of each
-    surfaces = Surfaces(*body)
-    assert np.allclose(surfaces.signed_distances(queries), wanted, rtol=0, atol=1e-9)
-    with_gradients, _ = surfaces.signed_distances_and_gradients(queries)
+    with_gradients, _ = signed_distances_and_gradients(body, queries)
     assert np.allclose(with_gradients, wanted, rtol=0, atol=1e-9)
 
 
 def test_gradients_are_the_other_ones_finite_differences(body):
     """Central differences, but where the closest point jumps from one face to another."""
-    queries = queries_about_all_surfaces(body[0], "gradient")
-    distance, gradient = Surfaces(*body).signed_distances_and_gradients(queries)
+    queries = queries_about_all_surfaces(body.points, "gradient")
+    distance, gradient = signed_distances_and_gradients(body, queries)
     steps = STEP_MM * np.eye(3)
-    ahead = np.stack([signed_distances(*body, queries + step) for step in steps], axis=2)
-    behind = np.stack([signed_distances(*body, queries - step) for step in steps], axis=2)
+    ahead = np.stack([signed_distances(body, queries + step) for step in steps], axis=2)
+    behind = np.stack([signed_distances(body, queries - step) for step in steps], axis=2)
     change_of_slope = np.abs(ahead + behind - 2 * distance[..., None]) / STEP_MM
     smooth = (change_of_slope < KINK).all(axis=2) & (np.abs(distance) > CLEAR_MM)
     error = np.abs((ahead - behind) / (2 * STEP_MM) - gradient).max(axis=2)
