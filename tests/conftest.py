@@ -8,6 +8,16 @@ import pytest
 from helpers_workflow import CI, ORPHANS, copy_project, snakemake
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `--dist loadgroup` a file is one worker's, and all files that start a SLURM, too.
+
+    A machine has one /etc/slurm.
+    """
+    for item in items:
+        group = "slurm" if "cluster" in item.path.parts else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Path:
     """The project after a complete run of config/ci.yaml among orphans; nobody changes it.

@@ -70,7 +70,7 @@ BAD = [
     ({"cohort": {"bmi": [20, 30]}}, "bmi needs cohort.sex"),
     ({"cohort": {"sex": "both", "height_cm": [180, 160]}}, "height_cm: 180 is more than 160"),
     ({"cohort": {"sex": "male", "height_cm": [1.6, 1.8]}}, "cohort.height_cm.0: "),
-    ({"leadfield": {"sigma_il_s_per_m": 3.0}}, "is this S/m or mS/cm?"),
+    ({"leadfield": {"sigma_il_s_per_m": 3.0}}, "as in mS/cm (1 mS/cm = 0.1 S/m)?"),
     ({"activation": {"cv_fiber_mm_per_ms": 60.0}}, "is this m/s (= mm/ms) or cm/s?"),
     ({"learning": {"encoders": ["pcb"]}}, "learning.encoders"),
     ({"dataset": {"exclude": ["7"]}}, "dataset.exclude"),

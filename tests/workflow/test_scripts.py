@@ -24,7 +24,7 @@ RULES = dict(
     )
 )
 # snakefmt's order
-ORDER = "input output log benchmark conda threads resources params message script".split()
+ORDER = "input output log benchmark conda threads priority resources params message script".split()
 LOG = logging.getLogger("test")
 
 
@@ -44,7 +44,7 @@ def test_every_rule_has_its_script_and_every_script_its_rule():
 @pytest.mark.parametrize("name", sorted(RULES))
 def test_rule_has_all_parts_in_order(name):
     parts = re.findall(r"^    (\w+):", RULES[name], re.MULTILINE)
-    required = [p for p in ORDER if p not in ("input", "conda")]
+    required = [p for p in ORDER if p not in ("input", "conda", "priority")]
     assert set(required) <= set(parts)
     assert sorted(parts, key=ORDER.index) == parts
     assert "mem_mb=" in RULES[name] and "runtime=" in RULES[name]
