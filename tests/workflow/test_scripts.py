@@ -24,7 +24,7 @@ RULES = dict(
     )
 )
 # snakefmt's order
-ORDER = "input output log benchmark conda threads priority resources params message script".split()
+ORDER = "input output log benchmark priority conda threads resources params message script".split()
 LOG = logging.getLogger("test")
 
 
