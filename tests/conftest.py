@@ -8,14 +8,13 @@ import pytest
 from helpers_workflow import CI, ORPHANS, copy_project, snakemake
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """With `--dist loadgroup` a file is one worker's, and all files that start a SLURM, too.
 
-    A machine has one /etc/slurm.
+    A machine has one /etc/slurm. Later than here, pytest-xdist has read the groups already.
     """
-    for item in items:
-        group = "slurm" if "cluster" in item.path.parts else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    group = "slurm" if "cluster" in item.path.parts else item.path.stem
+    item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
