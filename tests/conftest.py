@@ -6,15 +6,19 @@ from pathlib import Path
 
 import pytest
 from helpers_workflow import CI, ORPHANS, copy_project, snakemake
+from xdist.scheduler import LoadFileScheduling
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """With `--dist loadgroup` a file is one worker's, and all files that start a SLURM, too.
+class Files(LoadFileScheduling):
+    """A file is one worker's, and all files that start a SLURM: a machine has one /etc/slurm."""
 
-    A machine has one /etc/slurm. Later than here, pytest-xdist has read the groups already.
-    """
-    group = "slurm" if "cluster" in item.path.parts else item.path.stem
-    item.add_marker(pytest.mark.xdist_group(group))
+    def _split_scope(self, nodeid: str) -> str:
+        return "slurm" if nodeid.startswith("tests/cluster/") else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log) -> Files:
+    """How tests are dealt to workers, whatever --dist says."""
+    return Files(config, log)
 
 
 @pytest.fixture(scope="session")
