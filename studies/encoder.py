@@ -12,12 +12,16 @@ Usage: python studies/encoder.py [ENCODER] [--json OUT] [--figure PNG] [--anatom
 import argparse
 import json
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyvista
 import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from einthoven.anatomy.body import PlacedBody, placed_body
 from einthoven.config import load
@@ -30,6 +34,7 @@ from einthoven.encoders.deepsdf.from_points import SurfacePoints, code_from_poin
 from einthoven.geometry.sampling import points_on_surface
 from einthoven.geometry.surfaces import Surfaces
 from einthoven.metrics.surfaces import surface_chamfer
+from einthoven.plots.style import house_style, new_figure
 from einthoven.samples.sdf import sample_sdf
 from einthoven.samples.shapes import shape_parameters
 
@@ -41,6 +46,7 @@ ENDS = (0.08, 0.92)
 """First and last slice, as shares of the way from apex to base."""
 CONTOURED = {"lv": Surface.LV_ENDO, "rv": Surface.RV_ENDO, "epi": Surface.EPI}
 GRID = 65
+MARKERS, COLOURS = "osD^", ("#0072B2", "#009E73", "#E69F00", "#CC79A7")
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,69 @@ def code_of(
     return encoder.infer(points, sdf), time.perf_counter() - start
 
 
+@house_style()
+def given_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Chamfer distance against slices, points on the skin, and noise.
+
+    Args:
+        rows: `cases` of --json; the first is the mean shape, the second the complete surfaces.
+    """
+    bounds, sparse = rows[:2], rows[2:]
+    noise = np.unique([row["noise_mm"] for row in sparse])
+    usual = max(noise, key=lambda x: sum(row["noise_mm"] == x for row in sparse))
+    clean = [row for row in sparse if row["noise_mm"] == usual]
+    figure = new_figure(9.5, 3.2)
+    heart, torso, noisy = figure.subplots(1, 3)
+    _lines(heart, clean, "slices", "torso_points", CONTOURED, "skin points")
+    _lines(torso, clean, "torso_points", "slices", ("torso",), "slices")
+    _by_noise(noisy, sparse)
+    for axes, names, title, label in (
+        (heart, CONTOURED, "ventricles and epicardium", "short-axis slices"),
+        (torso, ("torso",), "torso", "points on the skin"),
+    ):
+        for row, style in zip(bounds, (":", "--")):
+            axes.axhline(_mean(row, names), color="#666666", ls=style, lw=1, label=row["name"])
+        axes.set(title=title, xlabel=label)
+    heart.set_ylabel("Chamfer distance (mm)")
+    for axes in figure.axes:
+        axes.legend(fontsize=7)
+        axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.3)
+    return figure
+
+
+def _mean(row: Mapping[str, Any], names: Iterable[str]) -> float:
+    return float(np.mean([row["chamfer_mm"][name] for name in names]))
+
+
+def _lines(
+    axes: Axes,
+    rows: Sequence[Mapping[str, Any]],
+    along: str,
+    apart: str,
+    names: Iterable[str],
+    unit: str,
+) -> None:
+    """One line for each value of `apart`, over the values of `along`."""
+    for value, marker, colour in zip(sorted({row[apart] for row in rows}), MARKERS, COLOURS):
+        of_line = sorted((r for r in rows if r[apart] == value), key=lambda r: r[along])
+        x, y = [r[along] for r in of_line], [_mean(r, names) for r in of_line]
+        axes.plot(x, y, marker=marker, ms=4, color=colour, label=f"{value} {unit}")
+
+
+def _by_noise(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+    """All surfaces over the noise, for the slices and points that have several noises."""
+    keys = [(row["slices"], row["torso_points"]) for row in rows]
+    chosen = max(keys, key=keys.count)
+    of_line = sorted((r for r, k in zip(rows, keys) if k == chosen), key=lambda r: r["noise_mm"])
+    x = [row["noise_mm"] for row in of_line]
+    for name, marker, colour in zip(("torso", *CONTOURED), MARKERS, COLOURS):
+        y = [row["chamfer_mm"][name] for row in of_line]
+        axes.plot(x, y, marker=marker, ms=4, color=colour, label=name)
+    axes.set_xlabel("noise of the points (SD, mm)")
+    axes.set_title("{} slices, {} skin points".format(*chosen))
+
+
 def main() -> None:
     """Rebuild all anatomies from all that is given; print a table, write JSON and a figure."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -162,8 +231,6 @@ def main() -> None:
         result = {"anatomies": options.anatomies, "cases": rows}
         Path(options.json).write_text(json.dumps(result, indent=1) + "\n")
     if options.figure:
-        from einthoven.plots.encoder import given_figure
-
         given_figure(rows).savefig(options.figure, dpi=150)
 
 

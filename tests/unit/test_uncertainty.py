@@ -16,7 +16,7 @@ from einthoven.core.errors import BadInput
 from einthoven.core.files import read_json, write_json
 from einthoven.metrics.fields import angular_error_deg
 from einthoven.metrics.reliability import bound_ratio, calibration_metrics, reliability
-from einthoven.plots.reliability import reliability_figure
+from einthoven.plots.errors import reliability_figure
 from einthoven.report.uncertainty import COLUMNS, uncertainty_sections
 from einthoven.surrogate.calibration import calibrate
 from einthoven.surrogate.ensemble import Surrogate, angular_deviation_deg, member_files

@@ -7,16 +7,15 @@ import pyvista as pv
 
 from einthoven.core.tags import LUNGS, Surface
 from einthoven.plots.scene import FRONT, new_plotter, render, surface, tetrahedra
-from einthoven.plots.style import TISSUE_COLOURS
 
 MARKER_MM = 7.0
 """Radius of the balls for the electrodes of the 12-lead ECG."""
 SHOWN: dict[tuple[Surface, ...], tuple[str, float]] = {
-    (Surface.SKIN,): ("skin", 0.28),
-    LUNGS: ("lung", 0.35),
-    (Surface.EPI,): ("epi", 0.35),
-    (Surface.LV_ENDO,): ("lv", 1.0),
-    (Surface.RV_ENDO,): ("rv", 1.0),
+    (Surface.SKIN,): ("#E8D3C0", 0.28),
+    LUNGS: ("#7A9A83", 0.35),
+    (Surface.EPI,): ("#B03A2E", 0.35),
+    (Surface.LV_ENDO,): ("#D55E00", 1.0),
+    (Surface.RV_ENDO,): ("#0072B2", 1.0),
 }
 """Surfaces -> colour and opacity."""
 CUT_COLOURS = ["#B03A2E", "#F0A58A", "#8FBBD9", "#F1E6DA", "#BFD8B8"]
@@ -37,15 +36,11 @@ def anatomy_image(
         view: direction from which to look.
     """
     plotter = new_plotter(620, 620)
-    for tags, (tissue, opacity) in SHOWN.items():
+    for tags, (colour, opacity) in SHOWN.items():
         chosen = np.isin(face_tags, tags)
         if chosen.any():
-            plotter.add_mesh(
-                surface(points, faces[chosen]),
-                color=TISSUE_COLOURS[tissue],
-                opacity=opacity,
-                smooth_shading=tissue == "skin",
-            )
+            mesh, smooth = surface(points, faces[chosen]), Surface.SKIN in tags
+            plotter.add_mesh(mesh, color=colour, opacity=opacity, smooth_shading=smooth)
     for colour, places in electrodes.items():
         if len(places):
             ball = pv.Sphere(radius=MARKER_MM if colour == "black" else 0.6 * MARKER_MM)

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from einthoven.plots.style import house_style, new_figure
+from einthoven.plots.style import house_style, legend_below, new_figure
 
 SPLIT_MARKS = {"train": ("#0072B2", "o"), "val": ("#E69F00", "s"), "test": ("#000000", "^")}
 
 
+@house_style()
 def coefficients_figure(
     heart: np.ndarray, torso: np.ndarray, pose: np.ndarray, split: np.ndarray
 ) -> Figure:
@@ -28,23 +29,20 @@ def coefficients_figure(
         ("pose", pose, (0, 2), "angle x (SD)", "angle z (SD)"),
     )
     figure = new_figure(11, 3.1)
-    with house_style():
-        for axes, (title, values, (i, j), xlabel, ylabel) in zip(figure.subplots(1, 4), panels):
-            if values.shape[1] <= max(i, j):
-                axes.set_visible(False)
-                continue
-            for name, (colour, marker) in SPLIT_MARKS.items():
-                those = split == name
-                axes.scatter(
-                    values[those, i], values[those, j], c=colour, marker=marker, s=22, label=name
-                )
-            axes.set(title=title, xlabel=xlabel, ylabel=ylabel, aspect="equal")
-            axes.grid(alpha=0.25)
-        handles, labels = figure.axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    for axes, (title, values, (i, j), xlabel, ylabel) in zip(figure.subplots(1, 4), panels):
+        if values.shape[1] <= max(i, j):
+            axes.set_visible(False)
+            continue
+        for name, (colour, marker) in SPLIT_MARKS.items():
+            x, y = values[split == name][:, [i, j]].T
+            axes.scatter(x, y, c=colour, marker=marker, s=22, label=name)
+        axes.set(title=title, xlabel=xlabel, ylabel=ylabel, aspect="equal")
+        axes.grid(alpha=0.25)
+    legend_below(figure)
     return figure
 
 
+@house_style()
 def samples_figure(
     sdf_points: np.ndarray,
     sdf: np.ndarray,
@@ -59,32 +57,23 @@ def samples_figure(
         field_points: [point, 3] mm; field_tissue: [point] tag.
         tissues: tag -> name.
     """
-    centre = field_points[field_tissue == min(tissues)].mean(axis=0)
+    height = field_points[field_tissue == min(tissues)].mean(axis=0)[2]
     figure = new_figure(9.5, 4.6)
-    with house_style():
-        left, right = figure.subplots(1, 2, sharex=True, sharey=True)
-        slab = np.abs(sdf_points[:, 2] - centre[2]) < 10
-        level = np.abs(sdf[slab]).min(axis=1)
-        marks = left.scatter(
-            sdf_points[slab, 0],
-            sdf_points[slab, 1],
-            c=level,
-            s=3,
-            cmap="viridis_r",
-            vmin=0,
-            vmax=20,
-        )
-        figure.colorbar(marks, ax=left, label="distance to the nearest surface (mm)", shrink=0.8)
-        left.set_title("signed-distance samples")
-        slab = np.abs(field_points[:, 2] - centre[2]) < 10
-        colours = ("#B03A2E", "#D55E00", "#0072B2", "#999999", "#009E73")
-        for colour, (tag, name) in zip(colours, tissues.items()):
-            those = slab & (field_tissue == tag)
-            right.scatter(field_points[those, 0], field_points[those, 1], s=4, c=colour, label=name)
-        right.set_title("lead-field samples")
-        right.legend(loc="lower right", markerscale=2.5, fontsize=7)
-        for axes in (left, right):
-            axes.set(xlabel="x, to the patient's left (mm)", aspect="equal")
-        left.set_ylabel("y, to the back (mm)")
-        left.invert_yaxis()
+    left, right = figure.subplots(1, 2, sharex=True, sharey=True)
+    slab = np.abs(sdf_points[:, 2] - height) < 10
+    x, y, _ = sdf_points[slab].T
+    level = np.abs(sdf[slab]).min(axis=1)
+    marks = left.scatter(x, y, c=level, s=3, cmap="viridis_r", vmin=0, vmax=20)
+    figure.colorbar(marks, ax=left, label="distance to the nearest surface (mm)", shrink=0.8)
+    slab = np.abs(field_points[:, 2] - height) < 10
+    colours = ("#B03A2E", "#D55E00", "#0072B2", "#999999", "#009E73")
+    for colour, (tag, name) in zip(colours, tissues.items()):
+        x, y, _ = field_points[slab & (field_tissue == tag)].T
+        right.scatter(x, y, s=4, c=colour, label=name)
+    right.legend(loc="lower right", markerscale=2.5, fontsize=7)
+    titles = ("signed-distance samples", "lead-field samples")
+    for axes, title in zip((left, right), titles):
+        axes.set(title=title, xlabel="x, to the patient's left (mm)", aspect="equal")
+    left.set_ylabel("y, to the back (mm)")
+    left.invert_yaxis()
     return figure

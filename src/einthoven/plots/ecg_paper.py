@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from einthoven.core.names import LEADS
-from einthoven.plots.style import house_style, look, new_figure
+from einthoven.plots.style import house_style, legend_below, look, new_figure
 
 # Columns of the usual 3 x 4 print.
 LAYOUT = (
@@ -21,17 +21,18 @@ INCHES_PER_MV = 0.42
 
 def _paper(axes: Axes, time_ms: tuple[float, float], level_mv: tuple[float, float]) -> None:
     """Draw the pink grid and leave only it as a scale."""
-    for step, width, alpha in ((1, 0.25, 0.55), (5, 0.7, 0.9)):
-        x = np.arange(np.floor(time_ms[0] / (step * SMALL_MS)), time_ms[1] / (step * SMALL_MS) + 1)
-        y = np.arange(
-            np.floor(level_mv[0] / (step * SMALL_MV)), level_mv[1] / (step * SMALL_MV) + 1
-        )
-        axes.vlines(
-            x * step * SMALL_MS, *level_mv, color="#F2B8B5", lw=width, alpha=alpha, zorder=0
-        )
-        axes.hlines(y * step * SMALL_MV, *time_ms, color="#F2B8B5", lw=width, alpha=alpha, zorder=0)
+    for squares, width, alpha in ((1, 0.25, 0.55), (5, 0.7, 0.9)):
+        style = {"color": "#F2B8B5", "lw": width, "alpha": alpha, "zorder": 0}
+        ms, mv = squares * SMALL_MS, squares * SMALL_MV
+        axes.vlines(_multiples(ms, time_ms), *level_mv, **style)
+        axes.hlines(_multiples(mv, level_mv), *time_ms, **style)
     axes.set(xlim=time_ms, ylim=level_mv, xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
+
+
+def _multiples(step: float, ends: tuple[float, float]) -> np.ndarray:
+    """Multiples of a step, from the last one before the first end."""
+    return np.arange(np.floor(ends[0] / step), ends[1] / step + 1) * step
 
 
 def _row_levels(ecgs: Mapping[str, np.ndarray], rows: Sequence[int]) -> tuple[float, float]:
@@ -41,6 +42,7 @@ def _row_levels(ecgs: Mapping[str, np.ndarray], rows: Sequence[int]) -> tuple[fl
     return float(np.floor(low / 0.5) * 0.5), float(np.ceil(high / 0.5) * 0.5)
 
 
+@house_style()
 def ecg_figure(
     time: np.ndarray,
     ecgs: Mapping[str, np.ndarray],
@@ -62,26 +64,16 @@ def ecg_figure(
     window = (float(time[0]), float(time[-1]))
     spans = [high - low for low, high in levels]
     figure = new_figure(11.0, min(13.0, 1.0 + INCHES_PER_MV * sum(spans)))
-    with house_style():
-        grid = {"wspace": 0.0, "hspace": 0.0, "height_ratios": spans}
-        panels = figure.subplots(3, 4, gridspec_kw=grid)
-        for row, names, level in zip(panels, LAYOUT, levels):
-            for axes, name in zip(row, names):
-                _paper(axes, window, level)
-                for method, ecg in ecgs.items():
-                    colour, line, label = look(method)
-                    axes.plot(
-                        time,
-                        ecg[list(leads).index(name)],
-                        color=colour,
-                        ls=line,
-                        lw=1.1,
-                        label=label,
-                    )
-                axes.text(0.02, 0.96, name, transform=axes.transAxes, weight="bold", va="top")
-        handles, labels = panels[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
-        figure.suptitle(
-            f"{title}   (small square 40 ms × 0.1 mV, {window[0]:g} to {window[1]:g} ms)", size=10
-        )
+    grid = {"wspace": 0.0, "hspace": 0.0, "height_ratios": spans}
+    panels = figure.subplots(3, 4, gridspec_kw=grid)
+    for axes, name, level in zip(panels.flat, np.ravel(LAYOUT), np.repeat(levels, 4, axis=0)):
+        _paper(axes, window, level)
+        for method, ecg in ecgs.items():
+            colour, line, label = look(method)
+            values = ecg[list(leads).index(name)]
+            axes.plot(time, values, color=colour, ls=line, lw=1.1, label=label)
+        axes.text(0.02, 0.96, name, transform=axes.transAxes, weight="bold", va="top")
+    legend_below(figure)
+    scale = f"(small square 40 ms × 0.1 mV, {window[0]:g} to {window[1]:g} ms)"
+    figure.suptitle(f"{title}   {scale}", size=10)
     return figure

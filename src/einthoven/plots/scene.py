@@ -56,19 +56,19 @@ def render(plotter: pv.Plotter, view: Sequence[float], zoom: float = 1.0) -> np.
     return image
 
 
+@house_style()
 def grid_figure(images: Sequence[np.ndarray], titles: Sequence[str], columns: int = 4) -> Figure:
     """Rendered images side by side with a title each."""
     rows = -(-len(images) // columns)
     height, width = images[0].shape[:2]
     cell = 11.0 / columns
     figure = new_figure(cell * min(columns, len(images)), rows * (cell * height / width + 0.3))
-    with house_style():
-        panels = np.atleast_1d(figure.subplots(rows, min(columns, len(images)))).ravel()
-        for axes in panels:
-            axes.set_axis_off()
-        for axes, image, title in zip(panels, images, titles):
-            axes.imshow(image)
-            axes.set_title(title)
+    panels = figure.subplots(rows, min(columns, len(images)), squeeze=False).ravel()
+    for axes in panels:
+        axes.set_axis_off()
+    for axes, image, title in zip(panels, images, titles):
+        axes.imshow(image)
+        axes.set_title(title)
     return figure
 
 

@@ -1,12 +1,8 @@
 """Colours, line styles and figure defaults shared by all plots."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 
 import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 # One look per method everywhere: (colour, line style, label).
@@ -19,11 +15,7 @@ METHODS: dict[str, tuple[str, object, str]] = {
     "pca-refraction": ("#56B4E9", (0, (7, 1.5)), "PCA, refraction model"),
     "deepsdf-refraction": ("#0072B2", (0, (4, 1.2)), "DeepSDF, refraction model"),
 }
-TISSUE_COLOURS = {
-    "skin": "#E8D3C0", "epi": "#B03A2E", "lv": "#D55E00", "rv": "#0072B2", "lung": "#7A9A83"
-}  # fmt: skip
 SEQUENTIAL = "viridis"
-DIVERGING = "RdBu_r"
 
 
 def look(method: str) -> tuple[str, object, str]:
@@ -31,25 +23,29 @@ def look(method: str) -> tuple[str, object, str]:
     return METHODS.get(method, ("#009E73", "-", method))
 
 
-@contextmanager
-def house_style() -> Iterator[None]:
-    """Fonts, grids and sizes of the project's figures."""
-    with plt.rc_context(
-        {
-            "font.size": 9,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.titlesize": 10,
-            "figure.dpi": 110,
-            "savefig.dpi": 110,
-            "legend.frameon": False,
-            "svg.hashsalt": "einthoven",
-        }
-    ):
-        yield
+house_style = partial(
+    matplotlib.rc_context,
+    {
+        "font.size": 9,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlesize": 10,
+        "figure.dpi": 110,
+        "savefig.dpi": 110,
+        "legend.frameon": False,
+        "svg.hashsalt": "einthoven",
+    },
+)
+"""Fonts, grids and sizes of the project's figures: decorator of a function, or `with`."""
 
 
-def new_figure(width: float, height: float, **keywords: object) -> Figure:
-    """A figure in the house style that no global pyplot state keeps alive."""
-    with house_style():
-        return Figure(figsize=(width, height), layout="constrained", **keywords)  # type: ignore[arg-type]
+@house_style()
+def new_figure(width: float, height: float) -> Figure:
+    """A figure in the house style that no global pyplot state keeps alive; inches."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def legend_below(figure: Figure, columns: int | None = None) -> None:
+    """One legend under all panels, of what the first panel shows."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns or len(labels))

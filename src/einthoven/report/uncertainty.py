@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from einthoven.plots.reliability import reliability_figure
+from einthoven.plots.errors import reliability_figure
 from einthoven.plots.style import look
 from einthoven.report.page import Picture, Section, Table
 
