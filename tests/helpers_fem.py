@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 
 from einthoven.core.tags import Surface, Tissue
+from einthoven.geometry.gradient_recovery import apply_operator, recovery_operator
 from einthoven.geometry.simplex import tet_volumes
 from einthoven.patient.anatomy import Electrodes
 from einthoven.patient.fibers import Fibers
@@ -137,6 +138,11 @@ def boundary_faces(cells):
         np.sort(faces, axis=1), axis=0, return_index=True, return_counts=True
     )
     return faces[np.sort(first[count == 1])]
+
+
+def recovered_gradient(points, cells, values, at="cells"):
+    """Gradients [electrode, cell or node, 3] of values [electrode, node] in one material."""
+    return apply_operator(recovery_operator(points, cells, at), values)
 
 
 def unit(vectors):

@@ -9,7 +9,7 @@ from helpers_fem import box_mesh
 
 from einthoven.core.errors import BadInput, NotConverged
 from einthoven.fem.assembly import stiffness
-from einthoven.fem.laplace import solve_laplace, solve_laplace_problems
+from einthoven.fem.laplace import solve_laplace
 from einthoven.fem.solvers import choose, make_solver
 
 
@@ -132,7 +132,7 @@ def test_linear_solution_comes_back_exactly_through_two_materials():
     upper = points[cells].mean(axis=1)[:, 2] > 4.0
     conductivity = np.where(upper[:, None, None], 3.0, 1.0) * np.eye(3)
     bottom, top = (np.flatnonzero(points[:, 2] == z) for z in (0.0, 8.0))
-    u = solve_laplace(points, cells, [(bottom, 0.0), (top, 1.0)], conductivity)
+    (u,) = solve_laplace(points, cells, [[(bottom, 0.0), (top, 1.0)]], conductivity)
     z = points[:, 2]
     expected = np.where(z <= 4.0, 0.75 * z / 4.0, 0.75 + 0.25 * (z - 4.0) / 4.0)
     np.testing.assert_allclose(u, expected, atol=1e-12)
@@ -148,8 +148,8 @@ def test_problems_share_and_agree_with_single_solves():
         [(left, 1.0), (right, 0.0), (front, 0.0)],
         [(left, 0.0), (right, 2.0)],
     ]
-    together = solve_laplace_problems(points, cells, problems)
-    alone = np.stack([solve_laplace(points, cells, problem) for problem in problems])
+    together = solve_laplace(points, cells, problems)
+    alone = np.concatenate([solve_laplace(points, cells, [problem]) for problem in problems])
     np.testing.assert_allclose(together, alone, atol=1e-13)
     np.testing.assert_allclose(together[2], points[:, 0] / 5.0, atol=1e-12)
     assert together[0].min() >= 0 and together[0].max() <= 1  # maximum principle
@@ -159,7 +159,7 @@ def test_values_may_vary_over_a_set():
     points, cells = box_mesh(3)
     linear = points @ [1.0, -2.0, 0.5]
     outside = np.flatnonzero((points == 0).any(axis=1) | (points == 10).any(axis=1))
-    u = solve_laplace(points, cells, [(outside, linear[outside])])
+    (u,) = solve_laplace(points, cells, [[(outside, linear[outside])]])
     np.testing.assert_allclose(u, linear, atol=1e-12)
 
 
@@ -176,7 +176,7 @@ def test_values_may_vary_over_a_set():
 def test_bad_dirichlet_sets(sets, message):
     points, cells = box_mesh(2)
     with pytest.raises(BadInput, match=message):
-        solve_laplace(points, cells, sets)
+        solve_laplace(points, cells, [sets])
 
 
 def test_bad_meshes_and_tensors():

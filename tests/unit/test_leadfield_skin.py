@@ -7,8 +7,9 @@ import pytest
 from helpers_fem import ball_in_ball, unit
 
 from einthoven.core.errors import BadInput
-from einthoven.leadfield.pseudo import pseudo_lead_field, pseudo_lead_field_grad
-from einthoven.leadfield.skin import _closest, electrode_weights, lumped_areas, skin_faces
+from einthoven.geometry.barycentric import attach
+from einthoven.leadfield.pseudo import pseudo_lead_field_grad
+from einthoven.leadfield.skin import electrode_weights, lumped_areas, skin_faces
 
 MESH = ball_in_ball()
 SKIN = skin_faces(MESH)
@@ -30,13 +31,19 @@ def test_closest_point_is_closest_among_many():
     generator = np.random.default_rng(2)
     corners = generator.normal(size=(30, 3, 3))
     fine = generator.dirichlet([0.5, 0.5, 0.5], size=4000)
-    for x in 2 * generator.normal(size=(5, 3)):
-        weights, distance = _closest(corners, x)
-        feet = np.einsum("fv,fvi->fi", weights, corners)
-        np.testing.assert_allclose(np.linalg.norm(feet - x, axis=1), distance)
-        others = np.linalg.norm(np.einsum("sv,fvi->sfi", fine, corners) - x, axis=2).min(axis=0)
-        assert (distance <= others + 1e-12).all()
-        assert (others - distance).max() < 0.2
+    faces = np.arange(90).reshape(30, 3)
+    queries = 2 * generator.normal(size=(5, 3))
+    places = attach(corners.reshape(-1, 3), faces, queries)
+    feet = places.on(corners.reshape(-1, 3))
+    for x, foot in zip(queries, feet):
+        distance = np.linalg.norm(foot - x)
+        others = np.linalg.norm(np.einsum("sv,fvi->sfi", fine, corners) - x, axis=2).min()
+        assert distance - 1e-12 <= others < distance + 0.2
+    for triangle in corners:  # each alone, so that corners and edges come up too
+        feet = attach(triangle, faces[:1], queries).on(triangle)
+        others = np.linalg.norm(fine @ triangle - queries[:, None], axis=2).min(axis=1)
+        distance = np.linalg.norm(feet - queries, axis=1)
+        assert (distance <= others + 1e-12).all() and (others - distance).max() < 0.2
 
 
 def test_lumped_areas_sum_to_the_area_of_the_sphere():
@@ -71,24 +78,28 @@ def test_pseudo_lead_field_has_its_closed_value():
     """Eq. (11) of Dokuchaev 2026 with numbers put in."""
     electrode = np.array([[30.0, 0.0, 40.0]])  # 50 mm from the origin
     point = np.zeros((1, 3))
-    # 1 / (4 pi 0.06 mS/mm 50 mm) = 1 / 37.699 mS
-    assert pseudo_lead_field(point, electrode, 0.06)[0, 0] == pytest.approx(0.026525824, rel=1e-7)
     grad = pseudo_lead_field_grad(point, electrode, 0.06)[0, 0]
-    # 0.026525824 kOhm / 50 mm, along (3, 0, 4) / 5
+    # Z* = 1 / (4 pi 0.06 mS/mm 50 mm) = 1 / 37.699 mS = 0.026525824 kOhm, and its slope
+    # 0.026525824 kOhm / 50 mm along (3, 0, 4) / 5
     np.testing.assert_allclose(grad, 5.3051648e-4 * np.array([0.6, 0.0, 0.8]), rtol=1e-7)
-    double = pseudo_lead_field(point, electrode, 0.12)[0, 0]
-    assert double == pytest.approx(0.026525824 / 2, rel=1e-7)
+    double = pseudo_lead_field_grad(point, electrode, 0.12)[0, 0]
+    np.testing.assert_allclose(double, grad / 2, rtol=1e-12)
 
 
 def test_pseudo_gradient_is_the_gradient_and_points_to_the_electrode():
     points = np.random.default_rng(3).uniform(-40, 40, size=(50, 3))
     grad = pseudo_lead_field_grad(points, ELECTRODES, 0.06)
     h = 1e-3
+
+    def potential(x):
+        """Z* of eq. (11): [electrode, point] kOhm."""
+        return 1 / (4 * np.pi * 0.06 * np.linalg.norm(ELECTRODES[:, None] - x, axis=2))
+
     for axis in range(3):
         step = h * np.eye(3)[axis]
-        plus, minus = (pseudo_lead_field(points + s, ELECTRODES, 0.06) for s in (step, -step))
+        plus, minus = potential(points + step), potential(points - step)
         np.testing.assert_allclose(grad[..., axis], (plus - minus) / (2 * h), rtol=1e-6, atol=1e-10)
     towards = ELECTRODES[:, None] - points
     assert (np.einsum("epd,epd->ep", grad, towards) > 0).all()
     with pytest.raises(BadInput, match="infinite"):
-        pseudo_lead_field(ELECTRODES, ELECTRODES, 0.06)
+        pseudo_lead_field_grad(ELECTRODES, ELECTRODES, 0.06)

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from helpers_fem import ball_in_ball, muscle_of
+from helpers_fem import ball_in_ball, muscle_of, recovered_gradient
 
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Tissue
-from einthoven.geometry.gradient_recovery import recovered_gradient
 from einthoven.geometry.simplex import cell_gradient, p1_gradients
 from einthoven.patient.leadfields import LeadFieldGradients, LeadFields
 

@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
-from helpers_fem import ball_in_ball, box_mesh, random_rotation
+from helpers_fem import ball_in_ball, box_mesh, random_rotation, recovered_gradient
 
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Tissue
 from einthoven.geometry.gradient_recovery import (
     apply_operator,
     gradient_operator,
-    recovered_gradient,
     recovery_operator,
 )
 from einthoven.geometry.simplex import cell_gradient, p1_gradients

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers_closed_forms import ball_lead_field, ball_lead_field_grad, nested_ball_lead_field
 from helpers_fem import (
     ball_in_ball,
     electrodes_at,
@@ -21,11 +22,6 @@ from einthoven.ecg.forward import forward_potential_vm
 from einthoven.fem.assembly import stiffness
 from einthoven.fem.mumps import Mumps
 from einthoven.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
-from einthoven.leadfield.closed_forms import (
-    ball_lead_field,
-    ball_lead_field_grad,
-    nested_ball_lead_field,
-)
 from einthoven.leadfield.conductivity import bulk, intracellular
 from einthoven.leadfield.direct import direct_potential
 from einthoven.leadfield.electrogram import inside_weights

@@ -5,11 +5,17 @@ Sizes are cube roots of mean cell volumes, errors mean angles over cells weighte
 
 import numpy as np
 import pytest
+from helpers_closed_forms import (
+    ball_lead_field_grad,
+    nested_ball_lead_field,
+    nested_ball_lead_field_grad,
+)
 from helpers_fem import (
     ball_in_ball,
     boundary_faces,
     electrodes_at,
     muscle_of,
+    recovered_gradient,
     unit,
     with_fibers,
     without_heart,
@@ -17,13 +23,7 @@ from helpers_fem import (
 
 from einthoven.config.models import Leadfield
 from einthoven.fem.laplace import solve_laplace
-from einthoven.geometry.gradient_recovery import recovered_gradient
 from einthoven.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
-from einthoven.leadfield.closed_forms import (
-    ball_lead_field_grad,
-    nested_ball_lead_field,
-    nested_ball_lead_field_grad,
-)
 from einthoven.leadfield.solve import solve_lead_fields
 from einthoven.metrics.fields import angular_error_deg
 
@@ -99,18 +99,16 @@ def anisotropic_case(h, inside=50.0):
     source = 130.0 * unit(np.array([[1.0, 2.0, -0.5]])) / np.sqrt(values.min())
     mesh = ball_in_ball(h_outer=h, h_inner=h)
     points, cells = mesh.points, mesh.cells
-    rim = np.unique(boundary_faces(cells))
+    border = np.unique(boundary_faces(cells))
     u = 1.0 / np.linalg.norm(points @ root - source, axis=1)
     tensor = np.broadcast_to(g, (len(cells), 3, 3))
-    solved = solve_laplace(points, cells, [(rim, u[rim])], tensor)
+    solved = solve_laplace(points, cells, [[(border, u[border])]], tensor)
 
     def exact(x):
         offset = x @ root - source
         return (-offset / np.linalg.norm(offset, axis=1, keepdims=True) ** 3 @ root)[None]
 
-    return mean_angles(
-        points, cells, solved[None], exact, lambda x: np.linalg.norm(x, axis=1) < inside
-    )
+    return mean_angles(points, cells, solved, exact, lambda x: np.linalg.norm(x, axis=1) < inside)
 
 
 def test_series_of_the_nested_ball():

@@ -9,12 +9,12 @@ import re
 
 import numpy as np
 import pytest
+from helpers_fem import recovered_gradient
 from helpers_workflow import CI, snakemake
 
 from einthoven.core.files import load_arrays
 from einthoven.core.names import LEADS
 from einthoven.electrophysiology.cells.template import template
-from einthoven.geometry.gradient_recovery import recovered_gradient
 from einthoven.geometry.signed_distance import signed_distances
 from einthoven.geometry.surfaces import Surfaces
 

@@ -16,39 +16,25 @@ DirichletSets = Sequence[tuple[np.ndarray, float | np.ndarray]]
 def solve_laplace(
     points: np.ndarray,
     cells: np.ndarray,
-    dirichlet: DirichletSets,
+    problems: Sequence[DirichletSets],
     conductivity: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Solve -div(G grad u) = 0 with u given on node sets and no flux elsewhere.
+    """Solve -div(G grad u) = 0 with u given on node sets and no flux elsewhere, several times.
+
+    Problems that prescribe the same nodes (with any values) share one factorisation.
 
     Args:
         points: [node, 3] mm.
         cells: [cell, 4].
-        dirichlet: pairs of node ids and values.
+        problems: of each, pairs of node ids and values.
         conductivity: [cell, 3, 3] mS/mm; None stands for the identity.
 
     Returns:
-        [node] u, in the unit of the values.
+        [problem, node] u, in the unit of the values.
 
     Raises:
         BadInput: bad mesh; no, unknown, or contradicting prescribed nodes.
         NotConverged: a part of the mesh is tied to no prescribed node.
-    """
-    return solve_laplace_problems(points, cells, [dirichlet], conductivity)[0]
-
-
-def solve_laplace_problems(
-    points: np.ndarray,
-    cells: np.ndarray,
-    problems: Sequence[DirichletSets],
-    conductivity: np.ndarray | None = None,
-) -> np.ndarray:
-    """Solve several problems of `solve_laplace` on one mesh: one assembly for all.
-
-    Problems that prescribe the same nodes (with any values) share one factorisation.
-
-    Returns:
-        [problem, node].
     """
     if conductivity is None:
         conductivity = np.broadcast_to(np.eye(3), (len(cells), 3, 3))
@@ -94,6 +80,6 @@ def _merge_sets(sets: DirichletSets, n_nodes: int) -> tuple[np.ndarray, np.ndarr
     if clash.any():
         raise BadInput(
             f"dirichlet: {len(np.unique(nodes[clash]))} nodes get two values, e.g. node "
-            f"{nodes[clash][0]}; take shared rim nodes out of one of the sets"
+            f"{nodes[clash][0]}; take the nodes of a shared annulus out of one of the sets"
         )
     return unique, values[first].astype(np.float64)

@@ -164,21 +164,13 @@ def make_solver(
     tolerance: float = TOLERANCE,
     singular: bool = False,
 ) -> Solver:
-    """The solver of that name, prepared for the matrix.
-
-    Args:
-        name: a key of `BACKENDS`, or auto: see `choose`.
-        matrix: see `Solver`.
-        n_rhs: how many right-hand sides will come, for auto.
-        tolerance: see `Solver`.
-        singular: see `Solver`.
+    """The `Solver` that `choose` takes for a name and `n_rhs` right-hand sides to come.
 
     Raises:
         BadInput: an unknown name, or as `Solver`.
         NotConverged: as `Solver`.
     """
-    name = choose(name, matrix.shape[0], n_rhs)
-    module, backend = BACKENDS[name]
+    module, backend = BACKENDS[choose(name, matrix.shape[0], n_rhs)]
     return getattr(import_module(module), backend)(matrix, tolerance, singular)
 
 

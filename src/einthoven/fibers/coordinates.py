@@ -9,6 +9,7 @@ import numpy as np
 
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface
+from einthoven.fem.laplace import solve_laplace
 from einthoven.fibers.fields import WallFields, solve_wall_fields
 from einthoven.patient.fibers import Coordinates
 from einthoven.patient.heart import Heart
@@ -51,12 +52,10 @@ def transventricular(heart: Heart) -> np.ndarray:
     epicardium, and one from the epicardium (0) to the LV (1) that ignores the RV, which is near
     one across the septum and near zero in the RV's free wall.
     """
-    from einthoven.fem.laplace import solve_laplace_problems
-
     lv, rv, epi = (
         heart.surface_nodes(tag) for tag in (Surface.LV_ENDO, Surface.RV_ENDO, Surface.EPI)
     )
-    leftness, septality = solve_laplace_problems(
+    leftness, septality = solve_laplace(
         heart.points, heart.cells, [[(lv, 1.0), (rv, 0.0)], [(lv, 1.0), (epi, 0.0)]]
     )
     return np.where((leftness < 0.5) & (septality < 0.5), 1.0, -1.0)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from einthoven.core.tags import Surface
+from einthoven.fem.laplace import solve_laplace
 from einthoven.patient.heart import Heart
 
 
@@ -28,13 +29,11 @@ def solve_wall_fields(heart: Heart) -> WallFields:
     Raises:
         BadInput, NotConverged: from the Laplace solver.
     """
-    from einthoven.fem.laplace import solve_laplace_problems
-
     lv, epi, base = (
         heart.surface_nodes(tag) for tag in (Surface.LV_ENDO, Surface.EPI, Surface.BASE)
     )
     rv = [(heart.surface_nodes(Surface.RV_ENDO), 0.0)] if heart.has_rv else []
-    phi_lv, phi_epi, apicobasal = solve_laplace_problems(
+    phi_lv, phi_epi, apicobasal = solve_laplace(
         heart.points,
         heart.cells,
         [

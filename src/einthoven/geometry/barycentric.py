@@ -33,7 +33,8 @@ def attach(points: np.ndarray, faces: np.ndarray, targets: np.ndarray) -> SkinPo
     targets = finite("targets", shape("targets", targets, (None, 3)))
     skin = pv.PolyData.from_regular_faces(np.asarray(points, float), faces)
     cells, nearest = skin.find_closest_cell(targets, return_closest_point=True)
-    vertices = faces[np.atleast_1d(cells)]
+    vertices = faces[np.asarray(cells, dtype=np.int64).reshape(-1)]
+    nearest = np.reshape(nearest, (-1, 3))
     return SkinPoints(vertices, _barycentric(points[vertices].astype(float), nearest))
 
 

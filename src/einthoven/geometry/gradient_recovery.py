@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput
-from einthoven.geometry.simplex import p1_gradients
+from einthoven.geometry.simplex import p1_gradients, sparse_rows
 
 WIDTH = 0.8
 """A node at distance r weighs exp(-(r / (WIDTH edge))^2): narrow, for thin, bent walls in which
@@ -31,27 +31,6 @@ MAX_AMPLIFICATION = 100.0
 MAX_ROUNDS = 4
 GROWTH = 1.5
 PLACES_PER_BLOCK = 4096
-
-
-def recovered_gradient(
-    points: np.ndarray, cells: np.ndarray, values: np.ndarray, at: str = "cells"
-) -> np.ndarray:
-    """Gradients of second order of nodal values: `recovery_operator`, applied.
-
-    Args:
-        points: [node, 3] mm.
-        cells: [cell, 4] of one material.
-        values: [electrode, node].
-        at: 'cells' (centroids) or 'nodes'.
-
-    Returns:
-        [electrode, cell or node, 3] in units of `values` per mm.
-
-    Raises:
-        BadInput: as `recovery_operator`, or values that do not fit.
-    """
-    check.finite("values", check.shape("values", values, (None, len(points))))
-    return apply_operator(recovery_operator(points, cells, at), values)
 
 
 def gradient_operator(
@@ -75,15 +54,18 @@ def gradient_operator(
         return recovery_operator(points, cells, chosen=chosen)
     if gradient != "raw":
         raise BadInput(f"leadfield.gradient: {gradient!r} is neither 'recovered' nor 'raw'")
-    own = np.asarray(cells if chosen is None else cells[chosen], dtype=np.int64)
-    weights = p1_gradients(points, own).swapaxes(1, 2).ravel()
-    starts = np.arange(0, 12 * len(own) + 1, 4)
-    shape = (3 * len(own), len(points))
-    return sp.csr_array((weights, np.repeat(own, 3, axis=0).ravel(), starts), shape=shape)
+    own = cells if chosen is None else cells[chosen]
+    weights = p1_gradients(points, own).swapaxes(1, 2).reshape(-1, 4)
+    return sparse_rows(np.repeat(own, 3, axis=0), weights, len(points))
 
 
 def apply_operator(operator: sp.csr_array, values: np.ndarray) -> np.ndarray:
-    """Gradients [electrode, place, 3] of nodal values [electrode, node]."""
+    """Gradients [electrode, place, 3] of nodal values [electrode, node].
+
+    Raises:
+        BadInput: values that are not finite, or of another number of nodes.
+    """
+    check.finite("values", check.shape("values", values, (None, operator.shape[1])))
     columns = np.ascontiguousarray(values.T, dtype=np.float64)
     gradients = (operator @ columns).reshape(-1, 3, len(values))
     return np.ascontiguousarray(gradients.transpose(2, 0, 1))
@@ -123,7 +105,7 @@ def recovery_operator(
     own = own if chosen is None else own[chosen]
 
     neighbours, edges = _neighbours(points, cells)
-    patches = _incidence(own, len(points)) @ neighbours
+    patches = sparse_rows(own, np.ones(own.shape, np.int32), len(points)) @ neighbours
     deep = patches @ (neighbours @ _on_border(cells, len(points))) == 0
     patches = _grown(patches, deep, neighbours)
     scales = edges[own].mean(axis=1) * np.where(deep, DEEP_WIDTH, WIDTH)
@@ -189,12 +171,6 @@ def _grown(patches: sp.csr_array, some: np.ndarray, neighbours: sp.csr_array) ->
     """Patches with one more layer of nodes in the rows `some`."""
     order = np.argsort(np.concatenate([np.flatnonzero(~some), np.flatnonzero(some)]))
     return sp.csr_array(sp.vstack([patches[~some], patches[some] @ neighbours]))[order]
-
-
-def _incidence(own: np.ndarray, n_nodes: int) -> sp.csr_array:
-    starts = np.arange(0, own.size + 1, own.shape[1])
-    ones = np.ones(own.size, dtype=np.int32)
-    return sp.csr_array((ones, own.ravel(), starts), shape=(len(own), n_nodes))
 
 
 def _fit(

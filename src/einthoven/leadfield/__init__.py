@@ -1,1 +1,1 @@
-"""Electrodes -> lead fields Z and their gradients; the pseudo lead field; closed forms."""
+"""Electrodes -> lead fields Z; the pseudo lead field."""

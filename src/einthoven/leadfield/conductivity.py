@@ -21,20 +21,17 @@ def intracellular(f0: np.ndarray, sigma: Leadfield) -> np.ndarray:
     Raises:
         BadInput: a fibre is not of unit length.
     """
-    return _transversely_isotropic(_unit(f0), sigma.sigma_il_s_per_m, sigma.sigma_it_s_per_m)
+    return _transversely_isotropic(f0, sigma.sigma_il_s_per_m, sigma.sigma_it_s_per_m)
 
 
-def _unit(f0: np.ndarray) -> np.ndarray:
-    """Fibre directions in float64, of unit length to round-off."""
+def _transversely_isotropic(f0: np.ndarray, along: float, across: float) -> np.ndarray:
+    """Tensors [cell, 3, 3] with axes f0 [cell, 3], made of unit length to round-off."""
     f0 = check.finite("f0", check.shape("f0", f0, (None, 3))).astype(np.float64)
     length = np.linalg.norm(f0, axis=1)
     wrong = np.abs(length - 1) > 1e-3
     if wrong.any():
         raise BadInput(f"f0: {int(wrong.sum())} fibres are not unit vectors (zero where unset?)")
-    return f0 / length[:, None]
-
-
-def _transversely_isotropic(f0: np.ndarray, along: float, across: float) -> np.ndarray:
+    f0 = f0 / length[:, None]
     return across * np.eye(3) + (along - across) * f0[:, :, None] * f0[:, None, :]
 
 
@@ -52,7 +49,12 @@ def bulk(f0: np.ndarray, cell_tags: np.ndarray, sigma: Leadfield) -> np.ndarray:
     Raises:
         BadInput: the fibres do not match the myocardium, or a tag is unknown.
     """
-    heart = heart_cells(f0, cell_tags)
+    heart = int((cell_tags == Tissue.MYOCARDIUM).sum())
+    if len(f0) != heart or not (cell_tags[:heart] == Tissue.MYOCARDIUM).all():
+        raise BadInput(
+            f"f0 has {len(f0)} fibres, the mesh {heart} myocardium cells (which must come first); "
+            "are fibres and mesh of the same run?"
+        )
     scalars = {
         Tissue.TORSO: sigma.sigma_torso_s_per_m,
         Tissue.LV_BLOOD: sigma.sigma_blood_s_per_m,
@@ -65,23 +67,7 @@ def bulk(f0: np.ndarray, cell_tags: np.ndarray, sigma: Leadfield) -> np.ndarray:
     tensors = np.empty((len(cell_tags), 3, 3))
     along = sigma.sigma_il_s_per_m + sigma.sigma_el_s_per_m
     across = sigma.sigma_it_s_per_m + sigma.sigma_et_s_per_m
-    tensors[:heart] = _transversely_isotropic(_unit(f0), along, across)
+    tensors[:heart] = _transversely_isotropic(f0, along, across)
     for tag, value in scalars.items():
         tensors[cell_tags == tag] = value * np.eye(3)
     return tensors
-
-
-def heart_cells(f0: np.ndarray, cell_tags: np.ndarray) -> int:
-    """The number of heart cells, if they come first and match the fibres.
-
-    Raises:
-        BadInput: they do not.
-    """
-    cell_tags = np.asarray(cell_tags)
-    n = int((cell_tags == Tissue.MYOCARDIUM).sum())
-    if len(f0) != n or not (cell_tags[:n] == Tissue.MYOCARDIUM).all():
-        raise BadInput(
-            f"f0 has {len(f0)} fibres, the mesh {n} myocardium cells (which must come first); "
-            "are fibres and mesh of the same run?"
-        )
-    return n

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput
-from einthoven.geometry.simplex import p1_gradients
+from einthoven.geometry.simplex import p1_gradients, sparse_rows
 
 MAX_DISTANCE_MM = 1.0
 """A place farther outside the mesh than this is taken for a mistake."""
@@ -49,7 +49,4 @@ def inside_weights(points: np.ndarray, cells: np.ndarray, places: np.ndarray) ->
     offset = nearest - points[held].mean(axis=1)
     weights = 0.25 + np.einsum("pkd,pd->pk", p1_gradients(points, held), offset)
     weights = np.clip(weights, 0.0, 1.0)
-    weights /= weights.sum(axis=1, keepdims=True)
-    starts = np.arange(0, 4 * len(places) + 1, 4)
-    shape = (len(places), len(points))
-    return sp.csr_array((weights.ravel(), held.ravel().astype(np.int64), starts), shape=shape)
+    return sparse_rows(held, weights / weights.sum(axis=1, keepdims=True), len(points))

@@ -55,9 +55,5 @@ class NeumannProblem:
         if np.any(np.abs(net) > 1e-9 * scale):
             raise BadInput("rhs: a column has a net current; an insulated body takes none")
         u, residual = self._solver.solve(rhs, shared)
-        u -= self.skin_mean(u)
+        u -= self.skin_areas @ u / self.skin_areas.sum()
         return Solution(u, residual)
-
-    def skin_mean(self, u: np.ndarray) -> np.ndarray:
-        """Area mean over the skin of nodal values [node, k]: [k]."""
-        return self.skin_areas @ u / self.skin_areas.sum()

@@ -6,10 +6,12 @@ from einthoven.core import check
 from einthoven.core.errors import BadInput
 
 
-def pseudo_lead_field(
+def pseudo_lead_field_grad(
     points: np.ndarray, electrode_points: np.ndarray, sigma_torso: float
 ) -> np.ndarray:
-    """Z* = 1 / (4 pi sigma_torso |e - x|), eq. (11) of Dokuchaev 2026.
+    """Gradient of Z* = 1 / (4 pi sigma_torso |e - x|), eq. (11) of Dokuchaev 2026.
+
+    It is (e - x) / (4 pi sigma_torso |e - x|^3): towards the electrode, like grad Z.
 
     Args:
         points: [point, 3] mm.
@@ -17,36 +19,16 @@ def pseudo_lead_field(
         sigma_torso: mS/mm.
 
     Returns:
-        [electrode, point] kOhm, positive.
+        [electrode, point, 3] kOhm/mm.
 
     Raises:
         BadInput: a point lies on an electrode.
     """
-    _, distance = _offsets(points, electrode_points)
-    return 1.0 / (4 * np.pi * sigma_torso * distance)
-
-
-def pseudo_lead_field_grad(
-    points: np.ndarray, electrode_points: np.ndarray, sigma_torso: float
-) -> np.ndarray:
-    """Grad Z* = (e - x) / (4 pi sigma_torso |e - x|^3): towards the electrode, like grad Z.
-
-    Arguments and errors as in `pseudo_lead_field`.
-
-    Returns:
-        [electrode, point, 3] kOhm/mm.
-    """
-    offset, distance = _offsets(points, electrode_points)
-    return offset / (4 * np.pi * sigma_torso * distance[..., None] ** 3)
-
-
-def _offsets(points: np.ndarray, electrodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """E - x [electrode, point, 3] and its length."""
     points = check.finite("points", check.shape("points", points, (None, 3)))
-    electrodes = check.shape("electrode_points", electrodes, (None, 3))
+    electrodes = check.shape("electrode_points", electrode_points, (None, 3))
     check.finite("electrode_points", electrodes)
     offset = electrodes[:, None, :].astype(np.float64) - points[None, :, :]
-    distance = np.linalg.norm(offset, axis=-1)
+    distance = np.linalg.norm(offset, axis=-1, keepdims=True)
     if np.any(distance == 0):
         raise BadInput("points: one lies on an electrode, where the pseudo lead field is infinite")
-    return offset, distance
+    return offset / (4 * np.pi * sigma_torso * distance**3)

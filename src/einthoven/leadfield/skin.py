@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.spatial import cKDTree
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput
-from einthoven.geometry.simplex import triangle_area_vectors
+from einthoven.geometry.barycentric import attach
+from einthoven.geometry.simplex import sparse_rows, triangle_area_vectors
 from einthoven.patient.mesh import TetMesh
 
 MAX_DISTANCE_MM = 5.0
@@ -67,55 +67,12 @@ def electrode_weights(
     names = check.unique("electrode_names", [str(name) for name in electrode_names])
     if len(names) != len(electrodes):
         raise BadInput(f"electrode_names: {len(names)} for {len(electrodes)} electrode_points")
-    corners = points[faces]
-    rows, distances = [], []
-    for electrode, near in zip(electrodes.astype(np.float64), _near(corners, electrodes)):
-        weights, distance = _closest(corners[near], electrode)
-        nearest = int(np.argmin(distance))
-        rows.append((faces[near[nearest]], weights[nearest]))
-        distances.append(distance[nearest])
+    places = attach(points, faces, electrodes)
+    distances = np.linalg.norm(places.on(points) - electrodes, axis=1)
     far = [f"{n} ({d:.1f} mm)" for n, d in zip(names, distances) if d > MAX_DISTANCE_MM]
     if far:
         raise BadInput(
             f"electrodes {', '.join(far[:5])}{' ...' if len(far) > 5 else ''} are more than "
             f"{MAX_DISTANCE_MM:g} mm off the skin; another frame, another body, or not in mm?"
         )
-    data = np.array([w for _, w in rows]).reshape(-1)
-    columns = np.array([f for f, _ in rows], dtype=np.int64).reshape(-1)
-    starts = np.arange(0, 3 * len(rows) + 1, 3)
-    return sp.csr_array((data, columns, starts), shape=(len(electrodes), len(points)))
-
-
-def _near(corners: np.ndarray, electrodes: np.ndarray) -> list[np.ndarray]:
-    """Ids of the triangles that can be the closest one to each electrode, ascending."""
-    centroids = corners.mean(axis=1)
-    radius = np.linalg.norm(corners - centroids[:, None], axis=2).max()
-    tree = cKDTree(centroids)
-    # the closest point is no farther than the closest centroid, and within `radius` of its own
-    reach = tree.query(electrodes)[0] + 1.001 * radius
-    return [np.array(ids) for ids in tree.query_ball_point(electrodes, reach, return_sorted=True)]
-
-
-def _closest(corners: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Barycentric weights [face, 3] and distance [face] of each triangle's point closest to x."""
-    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
-    ab, ac, ax = b - a, c - a, x - a
-    d11, d12, d22 = (np.einsum("fi,fi->f", p, q) for p, q in ((ab, ab), (ab, ac), (ac, ac)))
-    r1, r2 = np.einsum("fi,fi->f", ab, ax), np.einsum("fi,fi->f", ac, ax)
-    det = d11 * d22 - d12 * d12
-    v, w = (d22 * r1 - d12 * r2) / det, (d11 * r2 - d12 * r1) / det
-    candidates = [np.stack([1 - v - w, v, w], axis=1)]  # foot of the perpendicular, if inside
-    inside = (candidates[0] >= 0).all(axis=1)
-    for start, end in ((0, 1), (1, 2), (2, 0)):
-        edge = corners[:, end] - corners[:, start]
-        along = np.einsum("fi,fi->f", edge, x - corners[:, start])
-        t = np.clip(along / np.einsum("fi,fi->f", edge, edge), 0, 1)
-        weights = np.zeros((len(corners), 3))
-        weights[:, start], weights[:, end] = 1 - t, t
-        candidates.append(weights)
-    feet = np.stack(candidates)  # [candidate, face, 3]
-    distance = np.linalg.norm(np.einsum("kfv,fvi->kfi", feet, corners) - x, axis=2)
-    distance[0, ~inside] = np.inf
-    best = np.argmin(distance, axis=0)
-    face = np.arange(len(corners))
-    return feet[best, face], distance[best, face]
+    return sparse_rows(places.vertices, places.weights, len(points))

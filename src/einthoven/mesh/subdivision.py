@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from einthoven.core import check
 from einthoven.core.tags import Tissue
-from einthoven.geometry.simplex import tet_volumes
+from einthoven.geometry.simplex import sparse_rows, tet_volumes
 from einthoven.patient.mesh import TetMesh
 
 EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
@@ -59,10 +59,7 @@ def subdivide(mesh: TetMesh) -> Subdivision:
     order = np.argsort(~in_heart, kind="stable")
     new = np.empty(len(points), dtype=np.int32)
     new[order] = np.arange(len(points), dtype=np.int32)
-    half = sp.csr_array(
-        (np.full(edges.size, 0.5), edges.ravel(), np.arange(0, edges.size + 1, 2)),
-        shape=(len(edges), n),
-    )
+    half = sparse_rows(edges, np.full(edges.shape, 0.5), n)
     prolongation = sp.csr_array(sp.vstack([sp.eye_array(n), half]))[order]
     fine = TetMesh(
         patient=mesh.patient,

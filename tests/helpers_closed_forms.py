@@ -1,4 +1,4 @@
-"""Lead fields known in closed form, for verification."""
+"""Lead fields known in closed form."""
 
 import numpy as np
 from numpy.polynomial import legendre
