@@ -33,6 +33,10 @@ localrules:
     recipe,
 
 
+onstart:
+    drop_default_rate_limit(workflow.scheduler)
+
+
 ruleorder: import_patient > cohort > anatomy
 
 

@@ -1,16 +1,26 @@
 """The plan of a run: who takes part, how many jobs, which settings decide what, and refusals."""
 
+import inspect
 import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from snakemake.cli import get_argument_parser
+from snakemake.scheduling.job_scheduler import JobRateLimiter, JobScheduler
+from snakemake.settings.types import MaxJobsPerTimespan
 
 from einthoven.config import load, validate
 from einthoven.core.errors import BadInput
 from einthoven.run.jobs import planned_jobs
 from einthoven.run.plan import PLACED, REBUILT, Plan
-from einthoven.run.start import check_atlases, plan_or_exit, typed, warn_without_metadata
+from einthoven.run.start import (
+    check_atlases,
+    drop_default_rate_limit,
+    plan_or_exit,
+    typed,
+    warn_without_metadata,
+)
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 HEADER = "patient,heart,torso,electrodes,unit,axes,tags"
@@ -189,3 +199,13 @@ def test_parameters_are_builtins_and_equal_configs_print_equally():
 def test_a_key_is_felt_where_it_decides_something_and_nowhere_else(section, change, felt):
     before, after = parts(plan_of()), parts(plan_of(**{section: change}))
     assert {name for name in before if before[name] != after[name]} == felt
+
+
+@pytest.mark.parametrize("asked, kept", [(None, False), ("5/1m", True)])
+def test_only_a_limit_of_job_starts_that_was_asked_for_is_kept(asked, kept):
+    default = get_argument_parser().get_default("max_jobs_per_timespan")
+    limiter = JobRateLimiter(MaxJobsPerTimespan.parse_choice(asked or default))
+    scheduler = SimpleNamespace(job_rate_limiter=limiter)
+    drop_default_rate_limit(scheduler)
+    assert scheduler.job_rate_limiter is (limiter if kept else None)
+    assert "job_rate_limiter" in inspect.getsource(JobScheduler.job_selector)

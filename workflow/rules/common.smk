@@ -3,7 +3,8 @@ from pathlib import Path
 from snakemake.utils import update_config
 from einthoven.run.fingerprints import fingerprint
 from einthoven.run.plan import PLACED, REBUILT
-from einthoven.run.start import plan_or_exit, typed, warn_without_metadata
+from einthoven.run.start import drop_default_rate_limit, plan_or_exit
+from einthoven.run.start import typed, warn_without_metadata
 
 update_config(config, typed(dict(workflow.config_settings.config)))
 PLAN = plan_or_exit(config)

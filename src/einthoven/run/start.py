@@ -11,6 +11,8 @@ from einthoven.config import validate
 from einthoven.core.errors import BadInput
 from einthoven.run.plan import Plan
 
+DEFAULT_RATE_LIMIT = (100, 1)
+"""Job starts per seconds if nobody asks for another limit."""
 EMBEDDED = Path(__file__).resolve().parents[1] / "anatomy" / "shape" / "data"
 """The two atlases of the package."""
 
@@ -66,3 +68,17 @@ def warn_without_metadata(folder: Path) -> None:
             "before now go unnoticed; copy that folder too, or run with --forceall",
             file=sys.stderr,
         )
+
+
+def drop_default_rate_limit(scheduler: Any) -> None:
+    """Take Snakemake's default limit of job starts per second from its scheduler.
+
+    While there is a limit, every look for ready jobs starts a timer for the next one, and so does
+    every finished job: after 200 jobs Snakemake looks 200 times a second, for a quarter of a core.
+
+    Args:
+        scheduler: of a workflow that is about to start.
+    """
+    limit = scheduler.job_rate_limiter
+    if limit is not None and (limit.max_jobs, limit.timespan) == DEFAULT_RATE_LIMIT:
+        scheduler.job_rate_limiter = None
