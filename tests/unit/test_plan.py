@@ -60,16 +60,11 @@ def test_a_patient_is_in_one_split_and_stays_there_when_the_cohort_grows():
     assert many.example in parts[2] and many.example in many.shown
 
 
-def test_a_surrogate_learns_from_no_test_patient_and_nothing_from_imported_ones(sheet):
-    plan = plan_of("config", imported=sheet)
-    test = set(plan.of_split("test"))
-    for kind, name, seen in (
-        ("encoders", "deepsdf", test), ("surrogates", "deepsdf-refraction", set())
-    ):  # fmt: skip
-        files = plan.samples_of(SimpleNamespace(kind=kind, name=name))
-        patients = {path.split("/")[2] for path in files if "/patients/" in path}
-        assert test & patients == seen and not set(plan.imported) & patients
-        assert ("results/shapes/c31.npz" in files) == (kind == "encoders")
+def test_further_shapes_are_learnt_from_by_one_encoder_only():
+    plan = plan_of("config")
+    files = plan.shapes_of(SimpleNamespace(encoder="deepsdf"))
+    assert len(files) == 32 and files[-1] == "results/shapes/c31.npz"
+    assert plan.shapes_of(SimpleNamespace(encoder="pca")) == []
 
 
 def test_electrodes_per_job_makes_batches_that_cover_all_electrodes():
@@ -94,7 +89,7 @@ def test_an_ensemble_has_more_refraction_models_with_the_next_seeds():
     members = [SimpleNamespace(model="refraction", member=m) for m in plan.members("refraction")]
     sections = [plan.member_of(member) for member in members]
     assert [section["seed"] for section in sections] == [5, 6, 7]
-    assert all(section | {"seed": 5} == plan.training("pca-refraction") for section in sections)
+    assert all(section | {"seed": 5} == plan.training("refraction") for section in sections)
 
 
 def test_a_sheet_adds_its_patients_and_nothing_else(sheet):
@@ -165,7 +160,7 @@ def parts(plan):
     return {name: plan.section(name) for name in sections.split()} | {
         "placed": plan.part("anatomy", PLACED), "rebuilt": plan.part("anatomy", REBUILT),
         "conductivities": plan.conductivities, "shape_samples": plan.shape_samples,
-        "physics": plan.physics, "mlp": plan.training("deepsdf-mlp"), "pca": plan.training("pca"),
+        "physics": plan.physics, "mlp": plan.training("mlp"), "pca": plan.training("pca"),
         "deepsdf": plan.training("deepsdf"),
     }  # fmt: skip
 

@@ -99,9 +99,9 @@ def test_who_is_an_input_of_what(inputs, plan):
     judged = read_by(inputs, "report/metrics.json")
     assert {p for p, stage in judged if stage == "mesh"} == test | {"anna"}
     assert {p for p, stage in judged if stage == "field"} == train | test | {"anna"}
-    encoder = read_by(inputs, "encoders/deepsdf/recipe.json")
+    encoder = read_by(inputs, "encoders/deepsdf/model.safetensors")
     assert encoder == {(p, stage) for p in plan.patients for stage in ("anatomy", "sdf")}
-    assert "results/shapes/c00.npz" in inputs["results/encoders/deepsdf/recipe.json"]
+    assert "results/shapes/c00.npz" in inputs["results/encoders/deepsdf/model.safetensors"]
 
 
 def test_only_what_is_used_is_an_input_of_a_prediction(inputs):
@@ -127,6 +127,16 @@ def test_fewer_patients_run_only_what_goes_through_all(made_up):
 def test_the_data_set_alone_trains_nothing(copy):
     jobs = planned(copy, *CI, "--", "dataset")
     assert jobs["consolidate"] == 1 and not {"encoder", "surrogate", "report"} & set(jobs)
+
+
+def test_no_timer_is_left_by_each_job_that_has_ended(copy):
+    """Each timer of Snakemake's limit of starts a second would look at all ready jobs for ever."""
+    (copy / "probe.smk").write_text(
+        'include: "Snakefile"\n\n\nonsuccess:\n'
+        '    print("limit:", workflow.scheduler.job_rate_limiter)\n'
+    )
+    done = snakemake(copy, *CI, "--snakefile", "probe.smk", "--", "results/cohort/p0900.json")
+    assert done.returncode == 0 and "limit: None" in done.stdout, done.stderr
 
 
 def test_lint_is_clean(copy):

@@ -1,3 +1,36 @@
+# Surrogates read the consolidated store, but a new ECG in it is no reason to train again. So the
+# store is `ancient` to them. As Snakemake looks at nothing else of a job behind an ancient file
+# that is being made, every reason to train goes through this small file.
+rule recipe:
+    input:
+        samples=expand(
+            "results/patients/{patient}/{stage}.npz",
+            patient=PLAN.of_split("train", "val"),
+            stage=["anatomy", "field"],
+        ),
+    output:
+        "results/surrogates/{encoder}-{model}/recipe.json",
+    log:
+        "results/logs/recipe/{encoder}-{model}.log",
+    benchmark:
+        "results/benchmarks/recipe/{encoder}-{model}.tsv"
+    priority: 10
+    conda:
+        "../../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(20),
+    params:
+        section=PLAN.model_of,
+        trainer=source("surrogate"),
+        source=source("recipe"),
+    message:
+        "What the surrogate {wildcards.encoder}-{wildcards.model} learns from"
+    script:
+        "../scripts/recipe.py"
+
+
 rule surrogate:
     input:
         recipe="results/surrogates/{encoder}-{model}/recipe.json",

@@ -43,7 +43,7 @@ def planned_jobs(plan: Plan) -> dict[str, int]:
         "imported_code": n_imported * n_coded,
         "activation": n_everybody * len(plan.scenarios),
         "leadfield": n_everybody * len(plan.batches),
-        "recipe": n_encoders * (1 + n_models),
+        "recipe": n_encoders * n_models,
         "encoder": n_encoders,
         "surrogate": n_encoders * sum(networks),
         "uncertainty": n_encoders * sum(n_networks > 1 for n_networks in networks),

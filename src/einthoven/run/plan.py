@@ -160,7 +160,7 @@ class Plan:
         """Surrogates that are trained with each encoder."""
         return list(self.config.learning.models)
 
-    def chunks(self, encoder: str = "deepsdf") -> list[str]:
+    def chunks(self, encoder: str) -> list[str]:
         """Chunks of shapes from which an encoder learns beside the patients."""
         if encoder != "deepsdf":
             return []
@@ -204,8 +204,8 @@ class Plan:
         return sections | {"leadfield": lead_field}
 
     def training(self, name: str) -> dict[str, Any]:
-        """Settings of an encoder, or of the model of `encoder-model`; the PCA has none."""
-        return self._params.get(name.rpartition("-")[2], {})
+        """Settings of an encoder or a model; the PCA has none."""
+        return self._params.get(name, {})
 
     # What rules ask by their wildcards: files and settings of one job.
 
@@ -221,28 +221,9 @@ class Plan:
         """First and one past the last electrode of a batch."""
         return self.batches[wildcards.batch]
 
-    def cohort_samples(self, wildcards: Any) -> list[str]:
-        """Stage files of the whole cohort from which an encoder learns and makes codes."""
-        stages = ("anatomy", "sdf")
-        return [f"results/patients/{name}/{s}.npz" for name in self.patients for s in stages]
-
-    def samples_of(self, wildcards: Any) -> list[str]:
-        """Files from which a training learns.
-
-        Encoders code everybody of the cohort; test patients enter no training of a surrogate, and
-        imported ones none at all.
-        """
-        if wildcards.kind == "encoders":
-            return self.cohort_samples(wildcards) + self._shapes(wildcards.name)
-        stages, names = ("anatomy", "field"), self.of_split("train", "val")
-        return [f"results/patients/{name}/{stage}.npz" for name in names for stage in stages]
-
     def shapes_of(self, wildcards: Any) -> list[str]:
         """Files of the shapes from which an encoder learns beside the patients."""
-        return self._shapes(wildcards.encoder)
-
-    def _shapes(self, encoder: str) -> list[str]:
-        return [f"results/shapes/{chunk}.npz" for chunk in self.chunks(encoder)]
+        return [f"results/shapes/{chunk}.npz" for chunk in self.chunks(wildcards.encoder)]
 
     def codes_of(self, wildcards: Any) -> list[str]:
         """The file with the code of a patient who is no part of the cohort."""
@@ -260,10 +241,6 @@ class Plan:
         if self.n_members(wildcards.model) == 1:
             return []
         return [f"results/surrogates/{wildcards.encoder}-{wildcards.model}/uncertainty.json"]
-
-    def recipe_of(self, wildcards: Any) -> dict[str, Any]:
-        """Settings of a training by its name, as `training`."""
-        return self.training(wildcards.name)
 
     def encoder_of(self, wildcards: Any) -> dict[str, Any]:
         """Settings of an encoder."""
