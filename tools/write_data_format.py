@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from einthoven.core.files import atomic
-from einthoven.dataset.layout import LAYOUTS, STAGE_LAYOUT, Variable
+from einthoven.dataset.layout import FORMAT_VERSION, LAYOUTS, STAGE_LAYOUT, Variable
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "data-format.md"
 HEAD = """\
@@ -17,11 +17,12 @@ Made by `tools/write_data_format.py` from `einthoven/dataset/layout.py`, which w
 use too.
 
 Both stores are Zarr v3, zipped without compression into one file. Arrays are compressed with
-Zstandard and carry a CRC-32C per chunk, so a flipped byte is an error and not a number;
-`manifest.json` inside the zip holds the SHA-256 of every other member. The zip's comment, so the
-file, ends with the SHA-256 of all bytes before it (64 hex digits), a seal over the zip's own
-headers. `einthoven check FILE_OR_FOLDER` reads all of it. The same config and seed give the same
-bytes. The consolidated store is sharded by patient, and stored lazily readable:
+Zstandard and carry a CRC-32C per chunk, so a flipped byte is an error and not a number. The zip's
+comment, so the file, ends with a seal: the SHA-256 of all bytes before it, as 64 hex digits.
+`einthoven check FILE_OR_FOLDER` reads all of it: the seal tells whether any bit differs, the zip's
+CRC-32 and headers tell in which member, and the tables below which members there must be, and that
+there are no others. The attribute `format_version` of the root is {version}. The same config and
+seed give the same bytes. The consolidated store is sharded by patient, and stored lazily readable:
 
 ```python
 import xarray as xr
@@ -52,7 +53,7 @@ check them against these tables: atomic, the same stage gives the same bytes. `c
 
 def document() -> str:
     """The whole page."""
-    parts = [HEAD]
+    parts = [HEAD.replace("{version}", str(FORMAT_VERSION))]
     for kind, layout in LAYOUTS.items():
         parts.append(f"\n## {kind}\n")
         for group, variables in layout.items():

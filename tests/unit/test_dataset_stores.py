@@ -24,7 +24,8 @@ from einthoven.dataset.checker import check_store
 from einthoven.dataset.consolidate import consolidate
 from einthoven.dataset.layout import DATASET_LAYOUT, PATIENT_LAYOUT
 from einthoven.dataset.loaders import open_group, open_tree
-from einthoven.dataset.region import region_of_interest
+from einthoven.patient.mesh import TetMesh
+from einthoven.patient.write_store import region_of_interest
 
 CONFIG = {"mesh": {"heart_edge_mm": 4.0}}
 
@@ -212,7 +213,10 @@ def test_the_lead_field_is_kept_in_the_heart_around_it_and_on_the_skin(tmp_path)
     line = np.arange(20.0)[:, None] * [4.0, 0.0, 0.0]  # nodes 4 mm apart, the first 5 are the heart
     facets = np.array([[17, 18, 19], [4, 5, 6]])
     tags = np.array([Surface.SKIN, Surface.EPI])
-    kept = region_of_interest(line, facets, tags, 5)
+    none = np.zeros((0, 4), np.int32)
+    mesh = TetMesh(patient="p0000", points=line, cells=none, cell_tags=none[:, 0], facets=facets,
+                   facet_tags=tags, n_heart_nodes=5, n_heart_cells=0)  # fmt: skip
+    kept = region_of_interest(mesh)
     assert kept.tolist() == [0, 1, 2, 3, 4, 5, 6, 17, 18, 19]
     path = tmp_path / "all.zarr.zip"
     write_patient_store(path, **write_stages(tmp_path, 1), whole_body=True)

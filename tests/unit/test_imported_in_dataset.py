@@ -15,6 +15,8 @@ from einthoven.encoders.imported_code import with_imported_codes
 from einthoven.encoders.pca import PcaEncoder
 from einthoven.encoders.train import train_encoder
 from einthoven.imported.anatomy import cohort_entry
+from einthoven.patient.parameters import PatientParameters
+from einthoven.patient.patient import Patient
 
 
 def write_patient(folder, index, imported):
@@ -49,6 +51,14 @@ def test_imported_patients_pass_the_check_without_coefficients(stores):
         assert root.attrs["licence"] == NOT_OURS
     with open_store(stores / "drawn.zarr.zip") as root:
         assert root.attrs["licence"] == LICENCE
+
+
+def test_unknown_coefficients_are_none_in_json_and_store_alike(stores):
+    imported, drawn = (Patient.open(stores / f"{k}.zarr.zip").parameters for k in (4, 0))
+    entry = cohort_entry("imported-4")
+    for name in ("heart_coeffs", "torso_coeffs", "pose_coeffs"):
+        assert getattr(imported, name) == getattr(entry, name) == [None] * len(getattr(drawn, name))
+    assert drawn.heart_coeffs == PatientParameters.load(stores / "0/cohort.json").heart_coeffs
 
 
 def test_a_half_known_score_is_still_an_error(stores, tmp_path):

@@ -168,6 +168,12 @@ def test_folder_and_store_give_the_same_arrays(written, stage):
     assert set(folder) - lost <= set(store) | lost
 
 
+@pytest.mark.parametrize("stage", SINGLE)
+def test_a_stage_from_a_store_can_be_saved(written, tmp_path, stage):
+    getattr(Patient.open(written[1]), stage).save(tmp_path / "again.npz")
+    assert KINDS[stage].load(tmp_path / "again.npz").patient == "p0001"
+
+
 def test_folder_and_store_give_the_same_activations_and_lead_fields(written):
     folder, store = (Patient.open(path) for path in written)
     assert folder.name == store.name == "p0001"

@@ -16,47 +16,42 @@ from einthoven.dataset.layout import (
     DATASET_FORMAT,
     DATASET_LAYOUT,
     FORMAT_VERSION,
-    FROM_PATIENT,
     PATIENT_FORMAT,
     Variable,
+    by_key,
 )
 from einthoven.dataset.store import array_of, create, new_store, open_store, write
 
 TITLE = "Virtual patients: anatomies, lead fields and ECGs"
 LICENCE = "CC-BY-4.0"
 NOT_OURS = "holds imported patients: theirs to license, not published with the virtual ones"
+_IN_GROUPS = {key: variable for key, variable in by_key(DATASET_LAYOUT).items() if "/" in key}
 
 
-def _find(patient: zarr.Group, group: str, name: str, path: str | Path) -> zarr.Array[Any]:
-    """The patient's array for a variable of a consolidated group.
+def _find(patient: zarr.Group, key: str) -> zarr.Array[Any]:
+    """The patient's array for one of the consolidated store: in the same group, or in `anatomy`.
 
     Raises:
         BadInput: the patient store lacks it.
     """
-    for source in FROM_PATIENT[group]:
-        if f"{source}/{name}" in patient:
-            return array_of(patient, f"{source}/{name}")
-    raise BadInput(f"{path}: lacks {group}/{name}; run `einthoven check` on it")
+    elsewhere = f"anatomy/{key.partition('/')[2]}"
+    return array_of(patient, elsewhere if key not in patient and elsewhere in patient else key)
 
 
 def _is_coordinate(variable: Variable) -> bool:
     return variable.dims == (variable.name,)
 
 
-def _create_groups(root: zarr.Group, first: zarr.Group, n_patients: int, path: str | Path) -> None:
+def _create_groups(root: zarr.Group, first: zarr.Group, n_patients: int) -> None:
     """All groups, their coordinates (written) and per-patient arrays (empty)."""
-    for name, variables in DATASET_LAYOUT.items():
-        if not name:
-            continue
-        group = root.create_group(name)
-        for variable in variables:
-            source = _find(first, name, variable.name, path)
-            if _is_coordinate(variable):
-                write(group, variable, np.asarray(source[...]))
-            else:
-                # An electrode's field is a chunk of its own; the patient's shard is one file.
-                n_chunked = 2 if "electrode" in variable.dims[:2] and len(variable.dims) == 4 else 1
-                create(group, variable, (n_patients, *source.shape), n_chunked)
+    for key, variable in _IN_GROUPS.items():
+        source, group = _find(first, key), root.require_group(key.partition("/")[0])
+        if _is_coordinate(variable):
+            write(group, variable, np.asarray(source[...]))
+        else:
+            # An electrode's field is a chunk of its own; the patient's shard is one file.
+            n_chunked = 2 if "electrode" in variable.dims[:2] and len(variable.dims) == 4 else 1
+            create(group, variable, (n_patients, *source.shape), n_chunked)
 
 
 def _copy_patient(root: zarr.Group, patient: zarr.Group, index: int, path: str | Path) -> None:
@@ -65,22 +60,18 @@ def _copy_patient(root: zarr.Group, patient: zarr.Group, index: int, path: str |
     Raises:
         BadInput: a shape or coordinate differs from the first patient's.
     """
-    for name, variables in DATASET_LAYOUT.items():
-        for variable in variables if name else ():
-            source = _find(patient, name, variable.name, path)
-            target = array_of(root, f"{name}/{variable.name}")
-            if _is_coordinate(variable):
-                if not np.array_equal(source[...], target[...]):
-                    raise BadInput(
-                        f"{path}: {name}/{variable.name} differs from the first patient's"
-                    )
-            elif source.shape != target.shape[1:]:
-                raise BadInput(
-                    f"{path}: {name}/{variable.name} has shape {source.shape}, "
-                    f"the first patient's has {target.shape[1:]}; made with another config?"
-                )
-            else:
-                target[index] = np.asarray(source[...])
+    for key, variable in _IN_GROUPS.items():
+        source, target = _find(patient, key), array_of(root, key)
+        if _is_coordinate(variable):
+            if not np.array_equal(source[...], target[...]):
+                raise BadInput(f"{path}: {key} differs from the first patient's")
+        elif source.shape != target.shape[1:]:
+            raise BadInput(
+                f"{path}: {key} has shape {source.shape}, "
+                f"the first patient's has {target.shape[1:]}; made with another config?"
+            )
+        else:
+            target[index] = np.asarray(source[...])
 
 
 def _read_roots(stores: Sequence[str | Path]) -> tuple[list[str], list[str]]:
@@ -135,7 +126,7 @@ def consolidate(
         for variable, values in zip(DATASET_LAYOUT[""], (names, splits)):
             write(root, variable, np.array(values))
         with open_store(stores[0]) as first:
-            _create_groups(root, first, len(stores), stores[0])
+            _create_groups(root, first, len(stores))
         for index, store in enumerate(track(stores, "consolidate")):
             with open_store(store) as patient:
                 _copy_patient(root, patient, index, store)

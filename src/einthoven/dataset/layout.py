@@ -6,9 +6,11 @@ A dimension has one length in the whole store. `patient` leads every variable of
 consolidated store and is left out of the patient store.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-FORMAT_VERSION = 2
+import numpy as np
+
+FORMAT_VERSION = 3
 PATIENT_FORMAT = "einthoven-patient"
 DATASET_FORMAT = "einthoven-dataset"
 SCORES = ("heart_coeffs", "torso_coeffs", "pose_coeffs", "latent_pca")
@@ -20,7 +22,7 @@ class Variable:
     """One array: name in the store, dimensions, dtype, unit, meaning, name in the stage file."""
 
     name: str
-    dims: tuple[str, ...]
+    axes: str
     dtype: str
     units: str
     long_name: str
@@ -32,77 +34,77 @@ class Variable:
         return self.source or self.name
 
     @property
-    def may_be_unknown(self) -> bool:
-        """Whether it is NaN for imported patients, who are of no atlas."""
-        return self.name in SCORES
+    def dims(self) -> tuple[str, ...]:
+        """Names of the dimensions."""
+        return tuple(self.axes.split())
+
+    def is_known(self, values: np.ndarray) -> bool:
+        """Whether all is finite; scores of imported patients, who are of no atlas, are all NaN."""
+        unknown = self.name in SCORES and bool(np.isnan(values).all())
+        return unknown or bool(np.isfinite(values).all())
+
+    def length_fault(self, shape: tuple[int, ...], sizes: dict[str, int]) -> str:
+        """How a shape contradicts the lengths of dimensions in `sizes`, which learns new ones."""
+        for dim, size in zip(self.dims, shape):
+            if sizes.setdefault(dim, size) != size:
+                return f"{dim} has length {size}, elsewhere {sizes[dim]}"
+        return ""
 
 
 Layout = dict[str, tuple[Variable, ...]]
 
+
+def by_key(layout: Layout) -> dict[str, Variable]:
+    """Key in a store, such as `mesh/cells` -> variable."""
+    return {f"{group}/{v.name}".lstrip("/"): v for group, its in layout.items() for v in its}
+
+
 # Variables that both stores hold. The patient store has them as they are, the consolidated
 # store with `patient` in front.
 COHORT = (
-    Variable("heart_coeffs", ("heart_mode",), "float64", "SD", "heart shape coefficients"),
-    Variable("torso_coeffs", ("torso_mode",), "float64", "SD", "torso shape coefficients"),
-    Variable("pose_coeffs", ("pose",), "float64", "SD", "heart pose coefficients"),
-    Variable("latent_pca", ("pca",), "float64", "SD", "10 heart modes, 10 torso modes, 3 angles"),
-    Variable("heart_rotation", ("xyz", "axis"), "float64", "1", "heart frame to patient frame"),
-    Variable("heart_origin", ("xyz",), "float64", "mm", "origin of the heart frame"),
-    Variable("torso_box", ("bound", "xyz"), "float64", "mm", "minimum and maximum of the skin"),
+    Variable("heart_coeffs", "heart_mode", "float64", "SD", "heart shape coefficients"),
+    Variable("torso_coeffs", "torso_mode", "float64", "SD", "torso shape coefficients"),
+    Variable("pose_coeffs", "pose", "float64", "SD", "heart pose coefficients"),
+    Variable("latent_pca", "pca", "float64", "SD", "10 heart modes, 10 torso modes, 3 angles"),
+    Variable("heart_rotation", "xyz axis", "float64", "1", "heart frame to patient frame"),
+    Variable("heart_origin", "xyz", "float64", "mm", "origin of the heart frame"),
+    Variable("torso_box", "bound xyz", "float64", "mm", "minimum and maximum of the skin"),
 )
 ELECTRODE_POINTS = Variable(
-    "electrode_points", ("electrode", "xyz"), "float64", "mm", "electrodes on the skin"
+    "electrode_points", "electrode xyz", "float64", "mm", "electrodes on the skin"
 )
 SDF = (
-    Variable("sdf_points", ("sample", "xyz"), "float32", "mm", "points around the surfaces"),
-    Variable("sdf", ("sample", "surface"), "float32", "mm", "signed distance, negative inside"),
+    Variable("sdf_points", "sample xyz", "float32", "mm", "points around the surfaces"),
+    Variable("sdf", "sample surface", "float32", "mm", "signed distance, negative inside"),
 )
 FIELD = (
-    Variable("field_points", ("point", "xyz"), "float32", "mm", "centroids of sampled cells"),
+    Variable("field_points", "point xyz", "float32", "mm", "centroids of sampled cells"),
     Variable(
-        "field_tissue",
-        ("point",),
-        "int8",
-        "1",
-        "tissue: 1 muscle, 2 LV, 3 RV blood, 4 torso, 5 lung",
+        "field_tissue", "point", "int8", "1", "tissue: 1 muscle, 2 LV, 3 RV blood, 4 torso, 5 lung"
     ),
-    Variable(
-        "field_sdf", ("point", "surface"), "float32", "mm", "signed distance, negative inside"
-    ),
-    Variable(
-        "field_fiber", ("point", "xyz"), "float32", "1", "fibre direction, zero off the heart"
-    ),
-    Variable(
-        "field_grad", ("electrode", "point", "xyz"), "float32", "kOhm/mm", "lead-field gradient"
-    ),
+    Variable("field_sdf", "point surface", "float32", "mm", "signed distance, negative inside"),
+    Variable("field_fiber", "point xyz", "float32", "1", "fibre direction, zero off the heart"),
+    Variable("field_grad", "electrode point xyz", "float32", "kOhm/mm", "lead-field gradient"),
 )
-_SIGNAL = ("scenario", "electrode", "time")
-_LEADS = ("scenario", "lead", "time")
+_SIGNAL, _LEADS = "scenario electrode time", "scenario lead time"
 ECG = (
     Variable("electrode_potential", _SIGNAL, "float32", "mV", "electrode potentials (FEM)"),
-    Variable(
-        "electrode_potential_pseudo",
-        _SIGNAL,
-        "float32",
-        "mV",
-        "electrode potentials (pseudo field)",
-    ),
+    Variable("electrode_potential_pseudo", _SIGNAL, "float32", "mV",
+             "electrode potentials (pseudo field)"),
     Variable("ecg", _LEADS, "float32", "mV", "12-lead ECG (FEM lead field)"),
     Variable("ecg_pseudo", _LEADS, "float32", "mV", "12-lead ECG (pseudo lead field)"),
-    Variable("qrs_duration", ("scenario",), "float64", "ms", "QRS duration"),
-    Variable("qrs_amplitude", ("scenario", "lead"), "float64", "mV", "QRS peak-to-peak amplitude"),
-)
+    Variable("qrs_duration", "scenario", "float64", "ms", "QRS duration"),
+    Variable("qrs_amplitude", "scenario lead", "float64", "mV", "QRS peak-to-peak amplitude"),
+)  # fmt: skip
 
 # Coordinates: they share the name of their dimension.
-ELECTRODE = Variable("electrode", ("electrode",), "str", "1", "electrode name", "electrode_names")
-SCENARIO = Variable("scenario", ("scenario",), "str", "1", "activation scenario")
-LEAD = Variable("lead", ("lead",), "str", "1", "lead of the 12-lead ECG")
-TIME = Variable("time", ("time",), "float64", "ms", "time from the first activation")
-SURFACE = Variable("surface", ("surface",), "str", "1", "closed surface")
-PATIENT = Variable("patient", ("patient",), "str", "1", "patient name")
-SPLIT = Variable("split", ("patient",), "str", "1", "train, val, test or imported")
-
-_NODE3, _HEART_CELL3 = ("node", "xyz"), ("heart_cell", "xyz")
+ELECTRODE = Variable("electrode", "electrode", "str", "1", "electrode name", "electrode_names")
+SCENARIO = Variable("scenario", "scenario", "str", "1", "activation scenario")
+LEAD = Variable("lead", "lead", "str", "1", "lead of the 12-lead ECG")
+TIME = Variable("time", "time", "float64", "ms", "time from the first activation")
+SURFACE = Variable("surface", "surface", "str", "1", "closed surface")
+PATIENT = Variable("patient", "patient", "str", "1", "patient name")
+SPLIT = Variable("split", "patient", "str", "1", "train, val, test or imported")
 
 PATIENT_LAYOUT: Layout = {
     "cohort": COHORT[:3],
@@ -110,104 +112,98 @@ PATIENT_LAYOUT: Layout = {
         ELECTRODE,
         ELECTRODE_POINTS,
         *COHORT[3:],
-        Variable("points", ("vertex", "xyz"), "float64", "mm", "surface vertices"),
-        Variable("faces", ("face", "corner"), "int32", "1", "triangles"),
-        Variable("face_tags", ("face",), "int8", "1", "surface tag of a triangle"),
-        Variable("ground_point", ("xyz",), "float64", "mm", "ground electrode RL"),
-        Variable("landmark", ("landmark",), "str", "1", "landmark name", "landmark_names"),
-        Variable("landmark_points", ("landmark", "xyz"), "float64", "mm", "landmarks"),
+        Variable("points", "vertex xyz", "float64", "mm", "surface vertices"),
+        Variable("faces", "face corner", "int32", "1", "triangles"),
+        Variable("face_tags", "face", "int8", "1", "surface tag of a triangle"),
+        Variable("ground_point", "xyz", "float64", "mm", "ground electrode RL"),
+        Variable("landmark", "landmark", "str", "1", "landmark name", "landmark_names"),
+        Variable("landmark_points", "landmark xyz", "float64", "mm", "landmarks"),
     ),
     "mesh": (
-        Variable("points", _NODE3, "float64", "mm", "nodes, those of the heart first"),
-        Variable("cells", ("cell", "vertex_of_cell"), "int32", "1", "tetrahedra, heart first"),
-        Variable("cell_tags", ("cell",), "int8", "1", "tissue tag of a tetrahedron"),
-        Variable("facets", ("facet", "corner"), "int32", "1", "tagged surface triangles"),
-        Variable("facet_tags", ("facet",), "int8", "1", "surface tag of a facet"),
+        Variable("points", "node xyz", "float64", "mm", "nodes, those of the heart first"),
+        Variable("cells", "cell vertex_of_cell", "int32", "1", "tetrahedra, heart first"),
+        Variable("cell_tags", "cell", "int8", "1", "tissue tag of a tetrahedron"),
+        Variable("facets", "facet corner", "int32", "1", "tagged surface triangles"),
+        Variable("facet_tags", "facet", "int8", "1", "surface tag of a facet"),
     ),
     "fibers": (
-        Variable("f0", _HEART_CELL3, "float32", "1", "fibre direction"),
-        Variable("s0", _HEART_CELL3, "float32", "1", "sheet direction"),
-        Variable("n0", _HEART_CELL3, "float32", "1", "sheet-normal direction"),
-        Variable("uvc_rho", ("heart_node",), "float32", "1", "transmural, 0 endo to 1 epi"),
-        Variable("uvc_z", ("heart_node",), "float32", "1", "apicobasal, 0 apex to 1 base"),
-        Variable("uvc_phi", ("heart_node",), "float32", "rad", "rotational coordinate"),
-        Variable("uvc_nu", ("heart_node",), "float32", "1", "transventricular, -1 LV, +1 RV"),
+        Variable("f0", "heart_cell xyz", "float32", "1", "fibre direction"),
+        Variable("s0", "heart_cell xyz", "float32", "1", "sheet direction"),
+        Variable("n0", "heart_cell xyz", "float32", "1", "sheet-normal direction"),
+        Variable("uvc_rho", "heart_node", "float32", "1", "transmural, 0 endo to 1 epi"),
+        Variable("uvc_z", "heart_node", "float32", "1", "apicobasal, 0 apex to 1 base"),
+        Variable("uvc_phi", "heart_node", "float32", "rad", "rotational coordinate"),
+        Variable("uvc_nu", "heart_node", "float32", "1", "transventricular, -1 LV, +1 RV"),
     ),
     "purkinje": (
-        Variable("tree_points", ("tree_node", "xyz"), "float64", "mm", "nodes of both trees"),
-        Variable("tree_edges", ("tree_edge", "end"), "int32", "1", "edges of both trees"),
-        Variable("tree_side", ("tree_node",), "int8", "1", "-1 LV, +1 RV"),
-        Variable("pmj_nodes", ("pmj",), "int32", "1", "heart node of a Purkinje-muscle junction"),
-        Variable("pmj_times", ("pmj",), "float64", "ms", "arrival at the junction"),
-        Variable("pmj_side", ("pmj",), "int8", "1", "-1 LV, +1 RV"),
+        Variable("tree_points", "tree_node xyz", "float64", "mm", "nodes of both trees"),
+        Variable("tree_edges", "tree_edge end", "int32", "1", "edges of both trees"),
+        Variable("tree_side", "tree_node", "int8", "1", "-1 LV, +1 RV"),
+        Variable("pmj_nodes", "pmj", "int32", "1", "heart node of a Purkinje-muscle junction"),
+        Variable("pmj_times", "pmj", "float64", "ms", "arrival at the junction"),
+        Variable("pmj_side", "pmj", "int8", "1", "-1 LV, +1 RV"),
     ),
     "activation": (
         SCENARIO,
-        Variable("activation_time", ("scenario", "heart_node"), "float32", "ms", "activation time"),
-        Variable("source_nodes", ("source",), "int32", "1", "heart nodes where activation starts"),
-        Variable("source_times", ("source",), "float64", "ms", "start time of a source"),
-        Variable("source_scenario", ("source",), "int8", "1", "index of the source's scenario"),
+        Variable("activation_time", "scenario heart_node", "float32", "ms", "activation time"),
+        Variable("source_nodes", "source", "int32", "1", "heart nodes where activation starts"),
+        Variable("source_times", "source", "float64", "ms", "start time of a source"),
+        Variable("source_scenario", "source", "int8", "1", "index of the source's scenario"),
     ),
     "leadfield": (
         ELECTRODE,
-        Variable("kept_nodes", ("kept_node",), "int32", "1", "mesh nodes at which Z is kept"),
-        Variable("lead_field", ("electrode", "kept_node"), "float32", "kOhm", "lead field Z"),
-        Variable("residual", ("electrode",), "float64", "1", "relative residual of the solve"),
+        Variable("kept_nodes", "kept_node", "int32", "1", "mesh nodes at which Z is kept"),
+        Variable("lead_field", "electrode kept_node", "float32", "kOhm", "lead field Z"),
+        Variable("residual", "electrode", "float64", "1", "relative residual of the solve"),
     ),
     "ecg": (SCENARIO, ELECTRODE, LEAD, TIME, *ECG),
     "sdf": (SURFACE, *SDF),
     "field": (
         ELECTRODE,
         SURFACE,
-        Variable("field_cell", ("point",), "int32", "1", "cell whose centroid a point is"),
+        Variable("field_cell", "point", "int32", "1", "cell whose centroid a point is"),
         *FIELD,
     ),
 }
 
-_ELECTRODES = (
-    Variable("electrode_names", ("electrode",), "str", "1", "electrode name"),
-    ELECTRODE_POINTS,
-)
+
+def _of(group: str, *names: str) -> tuple[Variable, ...]:
+    """Variables of a group of the patient store by their names."""
+    known = {v.name: v for v in PATIENT_LAYOUT[group]}
+    return tuple(known[name] for name in names)
+
 
 STAGE_LAYOUT: Layout = {
     "anatomy": (
-        *PATIENT_LAYOUT["anatomy"][-6:-3],
-        Variable("site_names", ("site",), "str", "1", "place for an electrode"),
-        Variable("site_points", ("site", "xyz"), "float64", "mm", "places on the skin"),
-        PATIENT_LAYOUT["anatomy"][-3],
-        *COHORT[4:6],
-        COHORT[3],
-        COHORT[6],
-        *PATIENT_LAYOUT["anatomy"][-2:],
+        *_of("anatomy", "points", "faces", "face_tags"),
+        Variable("site_names", "site", "str", "1", "place for an electrode"),
+        Variable("site_points", "site xyz", "float64", "mm", "places on the skin"),
+        *_of("anatomy", "ground_point", "heart_rotation", "heart_origin", "latent_pca"),
+        *_of("anatomy", "torso_box", "landmark", "landmark_points"),
     ),
     "mesh": PATIENT_LAYOUT["mesh"],
     "fibers": PATIENT_LAYOUT["fibers"][:3],
     "coordinates": PATIENT_LAYOUT["fibers"][3:],
     "purkinje": PATIENT_LAYOUT["purkinje"],
     "activation": (
-        Variable("activation_time", ("heart_node",), "float32", "ms", "activation time"),
-        *PATIENT_LAYOUT["activation"][2:4],
+        Variable("activation_time", "heart_node", "float32", "ms", "activation time"),
+        *_of("activation", "source_nodes", "source_times"),
     ),
     "leadfield": (
-        Variable("lead_field", ("electrode", "node"), "float32", "kOhm", "lead field Z"),
-        *_ELECTRODES,
-        PATIENT_LAYOUT["leadfield"][3],
+        Variable("lead_field", "electrode node", "float32", "kOhm", "lead field Z"),
+        *_of("anatomy", "electrode", "electrode_points"),
+        *_of("leadfield", "residual"),
     ),
     "ecg": (
-        TIME,
-        SCENARIO,
-        _ELECTRODES[0],
-        LEAD,
-        *(ECG[k] for k in (0, 2, 1, 3)),
-        Variable("source_energy", ("scenario",), "float64", "mS^2 mV^2 ms / mm", "C_Vm"),
-        *ECG[4:],
+        *_of("ecg", "time", "scenario", "electrode", "lead", "electrode_potential", "ecg"),
+        *_of("ecg", "electrode_potential_pseudo", "ecg_pseudo"),
+        Variable("source_energy", "scenario", "float64", "mS^2 mV^2 ms / mm", "C_Vm"),
+        *_of("ecg", "qrs_duration", "qrs_amplitude"),
     ),
     "sdf": SDF,
     "field": (
-        FIELD[0],
-        Variable("field_cell", ("point",), "int32", "1", "cell whose centroid a point is"),
-        *FIELD[1:],
-        *_ELECTRODES,
+        *_of("field", "field_points", "field_cell", *(v.name for v in FIELD[1:])),
+        *_of("anatomy", "electrode", "electrode_points"),
     ),
 }
 """Arrays of a patient's stage files (.npz), in the order in which they are written."""
@@ -218,9 +214,7 @@ STAGE_SIZES = {"xyz": 3, "axis": 3, "bound": 2, "corner": 3, "vertex_of_cell": 4
 
 def _per_patient(variables: tuple[Variable, ...]) -> tuple[Variable, ...]:
     """The variables with `patient` as their first dimension."""
-    return tuple(
-        Variable(v.name, ("patient", *v.dims), v.dtype, v.units, v.long_name) for v in variables
-    )
+    return tuple(replace(v, axes=f"patient {v.axes}") for v in variables)
 
 
 DATASET_LAYOUT: Layout = {
@@ -231,14 +225,5 @@ DATASET_LAYOUT: Layout = {
     "field": (ELECTRODE, SURFACE, *_per_patient(FIELD)),
     "ecg": (SCENARIO, ELECTRODE, LEAD, TIME, *_per_patient(ECG)),
 }
-
-FROM_PATIENT: dict[str, tuple[str, ...]] = {
-    "cohort": ("cohort", "anatomy"),
-    "electrode": ("anatomy",),
-    "sdf": ("sdf",),
-    "field": ("field",),
-    "ecg": ("ecg",),
-}
-"""Groups of the patient store in which the variables of a consolidated group are found."""
 
 LAYOUTS: dict[str, Layout] = {PATIENT_FORMAT: PATIENT_LAYOUT, DATASET_FORMAT: DATASET_LAYOUT}

@@ -11,7 +11,6 @@ threads, as dask does (the checksums then report damage in about one of five rea
 """
 
 from pathlib import Path
-from typing import Any
 
 import xarray as xr
 from zarr.storage import ZipStore
@@ -20,24 +19,18 @@ from einthoven.core.errors import BadInput
 from einthoven.dataset.layout import LAYOUTS
 
 
-def _store(path: str | Path) -> ZipStore:
-    """The archive, to be read by any number of threads.
-
-    Raises:
-        BadInput: no such file.
-    """
-    if not Path(path).is_file():
-        raise BadInput(f"{path}: no such file; run `snakemake dataset`")
-    return ZipStore(path, mode="r")
-
-
 def open_tree(path: str | Path) -> xr.DataTree:
     """The whole store as a lazy DataTree; children inherit the patient coordinate.
 
     Raises:
         BadInput: missing file, no Zarr, or not a store of einthoven.
     """
-    tree = _open(xr.open_datatree, path, engine="zarr", chunks={})
+    if not Path(path).is_file():
+        raise BadInput(f"{path}: no such file; run `snakemake dataset`")
+    try:
+        tree = xr.open_datatree(ZipStore(path, mode="r"), engine="zarr", chunks={})
+    except Exception as error:  # xarray, zarr and zipfile raise many types for broken stores
+        raise BadInput(f"{path}: not a readable Zarr store ({error})") from error
     if tree.attrs.get("format") not in LAYOUTS:
         raise BadInput(f"{path}: not a store of einthoven (foreign Zarr?)")
     return tree
@@ -65,11 +58,3 @@ def open_group(path: str | Path, group: str, split: str | None = None) -> xr.Dat
     if not keep.any():
         raise BadInput(f"{path}: no patient in split {split!r}")
     return data.isel(patient=keep)
-
-
-def _open(function: Any, path: str | Path, **options: Any) -> Any:
-    store = _store(path)
-    try:
-        return function(store, **options)
-    except Exception as error:  # xarray, zarr and zipfile raise many types for broken stores
-        raise BadInput(f"{path}: not a readable Zarr store ({error})") from error

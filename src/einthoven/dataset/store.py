@@ -37,7 +37,7 @@ def new_store(path: str | Path, attrs: dict[str, Any]) -> Iterator["zarr.Group"]
 def _consolidate_metadata(directory: Path) -> None:
     """Copy all metadata into the root, sorted: one read opens the store, and quietly.
 
-    Without it Zarr lists the archive and warns about the manifest.
+    Without it Zarr lists the whole archive to open it.
     """
     import zarr
 
@@ -82,32 +82,29 @@ def create(
 
 
 def write(group: "zarr.Group", variable: Variable, values: np.ndarray) -> None:
-    """Create an array and fill it, cast to the layout's dtype."""
-    values = cast(variable, values)
-    create(group, variable, values.shape)[...] = values
-
-
-def cast(variable: Variable, values: np.ndarray) -> np.ndarray:
-    """Values with the layout's dtype and number of dimensions.
+    """Create an array and fill it, cast to the layout's dtype.
 
     Raises:
         BadInput: wrong number of dimensions, lossy kind of cast, NaN or infinity (but scores of
             an imported patient may all be NaN).
     """
-    values = np.asarray(values)
+    values = _cast(variable, np.asarray(values), f"{group.path}: {variable.stage_name}")
+    create(group, variable, values.shape)[...] = values
+
+
+def _cast(variable: Variable, values: np.ndarray, where: str) -> np.ndarray:
+    """Values with the layout's dtype and number of dimensions; `where` is for messages."""
     if values.ndim != len(variable.dims):
-        raise BadInput(f"{variable.stage_name}: {values.ndim} dimensions, expected {variable.dims}")
+        raise BadInput(f"{where}: {values.ndim} dimensions, expected {variable.dims}")
     if variable.dtype == "str":
         return values.astype(np.dtypes.StringDType())
     if variable.dtype.startswith("int"):
         limits = np.iinfo(variable.dtype)
         fits = values.size == 0 or (values.min() >= limits.min and values.max() <= limits.max)
         if values.dtype.kind not in "iub" or not fits:
-            raise BadInput(f"{variable.stage_name}: {values.dtype} does not fit {variable.dtype}")
-    elif variable.may_be_unknown and np.isnan(values).all():
-        pass
-    elif not np.isfinite(values).all():
-        raise BadInput(f"{variable.stage_name}: holds NaN or infinite values")
+            raise BadInput(f"{where}: {values.dtype} does not fit {variable.dtype}")
+    elif not variable.is_known(values):
+        raise BadInput(f"{where}: holds NaN or infinite values")
     return values.astype(variable.dtype)
 
 
@@ -126,12 +123,13 @@ def array_of(group: "zarr.Group", key: str) -> "zarr.Array[Any]":
 
 
 def values_of(group: "zarr.Group", key: str) -> np.ndarray:
-    """The whole array at `key`.
+    """The whole array at `key`; names as fixed-length text, which a stage file can hold.
 
     Raises:
         BadInput: there is none.
     """
-    return np.asarray(array_of(group, key)[...])
+    values = np.asarray(array_of(group, key)[...])
+    return np.array(values.tolist(), str) if values.dtype.kind == "T" else values
 
 
 @contextmanager

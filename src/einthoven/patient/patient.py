@@ -26,16 +26,8 @@ from einthoven.patient.store import (
     read_stage,
 )
 
-SINGLE: dict[str, type[Stage]] = {
-    "anatomy": Anatomy,
-    "mesh": TetMesh,
-    "fibers": Fibers,
-    "coordinates": Coordinates,
-    "purkinje": PurkinjeTree,
-    "ecg": Ecg,
-    "sdf": SdfSamples,
-    "field": FieldSamples,
-}
+_ONE_EACH = (Anatomy, TetMesh, Fibers, Coordinates, PurkinjeTree, Ecg, SdfSamples, FieldSamples)
+SINGLE: dict[str, type[Stage]] = {kind.stage: kind for kind in _ONE_EACH}
 """Stages of which a patient has one."""
 
 

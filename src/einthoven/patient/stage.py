@@ -101,7 +101,5 @@ def _fault(variable: Variable, values: np.ndarray, sizes: dict[str, int]) -> str
         return f"dtype {values.dtype}, expected {variable.dtype}"
     if values.ndim != len(variable.dims):
         return f"shape {values.shape}, expected ({', '.join(variable.dims)})"
-    for dim, size in zip(variable.dims, values.shape):
-        if sizes.setdefault(dim, size) != size:
-            return f"{dim} has length {size}, elsewhere {sizes[dim]}; of different runs?"
-    return ""
+    fault = variable.length_fault(values.shape, sizes)
+    return fault and f"{fault}; of different runs?"

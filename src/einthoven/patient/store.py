@@ -1,5 +1,6 @@
 """Stages from the closed store of one patient."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +30,11 @@ def name_in(path: Path) -> str:
 
 
 def read_parameters(path: Path) -> PatientParameters:
-    """Split and coefficients; sex, height and BMI are not in the store."""
+    """Split and coefficients, None for each that is unknown; the store has nothing else of them."""
     with open_store(path) as root:
-        coeffs = {v.name: values_of(root, f"cohort/{v.name}") for v in PATIENT_LAYOUT["cohort"]}
-        known = {name: values.tolist() for name, values in coeffs.items()
-                 if np.isfinite(values).all()}  # fmt: skip
-        return PatientParameters(str(root.attrs["patient"]), str(root.attrs["split"]), **known)
+        stored = {v.name: values_of(root, f"cohort/{v.name}") for v in PATIENT_LAYOUT["cohort"]}
+        coeffs = {k: np.where(np.isnan(v), None, v).tolist() for k, v in stored.items()}
+        return PatientParameters(str(root.attrs["patient"]), str(root.attrs["split"]), **coeffs)
 
 
 def read_stage[S: Stage](path: Path, kind: type[S]) -> S:
@@ -43,15 +43,11 @@ def read_stage[S: Stage](path: Path, kind: type[S]) -> S:
     stored = {v.stage_name: v.name for v in PATIENT_LAYOUT[group]}
     stored |= {"site_names": "electrode", "site_points": "electrode_points"}
     with open_store(path) as root:
-        if kind.stage == "field":
-            points = values_of(root, "anatomy/electrode_points")
-        arrays = {}
-        for variable in STAGE_LAYOUT[kind.stage]:
-            name = variable.stage_name
-            if name == "electrode_points" and kind.stage == "field":
-                arrays[name] = points
-            elif stored.get(name) and f"{group}/{stored[name]}" in root:
-                arrays[name] = values_of(root, f"{group}/{stored[name]}")
+        keys = {name: f"{group}/{stored.get(name, name)}"
+                for name in (v.stage_name for v in STAGE_LAYOUT[kind.stage])}  # fmt: skip
+        if "electrode_points" in keys:
+            keys["electrode_points"] = "anatomy/electrode_points"
+        arrays = {name: values_of(root, key) for name, key in keys.items() if key in root}
         attrs = {**root.attrs, **root[group].attrs}
     return kind.of(arrays, attrs, path)
 
@@ -75,12 +71,6 @@ def read_activations(path: Path) -> dict[str, Activation]:
 
 def read_lead_fields(path: Path) -> LeadFields:
     """Lead fields of all electrodes at the nodes at which the store keeps them."""
+    fields = read_stage(path, LeadFields)
     with open_store(path) as root:
-        kept = {v.name: values_of(root, f"leadfield/{v.name}") for v in PATIENT_LAYOUT["leadfield"]}
-        points = values_of(root, "anatomy/electrode_points")
-        name = str(root.attrs["patient"])
-    names = np.array([str(n) for n in kept["electrode"]])
-    return LeadFields(
-        patient=name, lead_field=kept["lead_field"], electrode_names=names,
-        electrode_points=points, residual=kept["residual"], kept_nodes=kept["kept_nodes"],
-    )  # fmt: skip
+        return replace(fields, kept_nodes=values_of(root, "leadfield/kept_nodes"))

@@ -2,19 +2,30 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from einthoven.core.errors import BadInput
-from einthoven.core.tags import SDF_SURFACES
+from einthoven.core.tags import SDF_SURFACES, Surface
 from einthoven.core.version import __version__
-from einthoven.dataset.layout import FORMAT_VERSION, PATIENT_FORMAT, PATIENT_LAYOUT, STAGE_SIZES
-from einthoven.dataset.region import region_of_interest
-from einthoven.dataset.store import cast, new_store, write
+from einthoven.dataset.layout import (
+    ELECTRODE,
+    FORMAT_VERSION,
+    PATIENT_FORMAT,
+    PATIENT_LAYOUT,
+    SCENARIO,
+    STAGE_SIZES,
+)
+from einthoven.dataset.store import new_store, write
+from einthoven.patient.mesh import TetMesh
 from einthoven.patient.patient import Patient
 
+SHELL_MM = 10.0
+"""Around the heart, for plots and electrograms close to it."""
+
 Group = dict[str, np.ndarray]
+"""Arrays by their names in the stage files."""
 
 
 def write_store(path: str | Path, patient: Patient, whole_body: bool = False) -> None:
@@ -28,12 +39,10 @@ def write_store(path: str | Path, patient: Patient, whole_body: bool = False) ->
     Raises:
         BadInput: a stage is missing or broken, or stages contradict each other.
     """
-    sizes, groups = dict(STAGE_SIZES), dict[str, Group]()
-    for name, arrays in _groups(patient, whole_body).items():
-        groups[name] = _select(name, arrays, sizes)
-    _check_names(groups)
+    groups = _groups(patient, whole_body)
+    _check_groups(groups)
     single = ("anatomy", "mesh", "fibers", "purkinje", "ecg", "sdf", "field")
-    attrs: dict[str, dict[str, Any]] = {g: getattr(patient, g).attrs() for g in single}
+    attrs = {name: dict(sorted(getattr(patient, name).attrs().items())) for name in single}
     about = {
         "format": PATIENT_FORMAT,
         "format_version": FORMAT_VERSION,
@@ -43,21 +52,34 @@ def write_store(path: str | Path, patient: Patient, whole_body: bool = False) ->
     }
     with new_store(path, about) as root:
         for name, arrays in groups.items():
-            group = root.create_group(name, attributes=dict(sorted(attrs.get(name, {}).items())))
+            group = root.create_group(name, attributes=attrs.get(name, {}))
             for variable in PATIENT_LAYOUT[name]:
-                write(group, variable, arrays[variable.name])
+                write(group, variable, arrays[variable.stage_name])
+
+
+def region_of_interest(mesh: TetMesh) -> np.ndarray:
+    """The nodes at which a store keeps the lead field: heart, all within 10 mm of it, and skin.
+
+    Elsewhere Z is smooth and says nothing about sources; of a paper-size mesh two thirds of the
+    nodes are left.
+
+    Returns:
+        node ids, ascending; the first `n_heart_nodes` are the heart.
+    """
+    heart = cKDTree(mesh.points[: mesh.n_heart_nodes])
+    distance, _ = heart.query(mesh.points, distance_upper_bound=SHELL_MM)
+    kept = np.isfinite(distance)
+    kept[: mesh.n_heart_nodes] = True
+    kept[mesh.facets[mesh.facet_tags == Surface.SKIN]] = True
+    return np.flatnonzero(kept).astype(np.int32)
 
 
 def _groups(patient: Patient, whole_body: bool) -> dict[str, Group]:
-    """Arrays of all groups by the names of the stage files, in the order of the layout."""
+    """Arrays of all groups, in the order of the layout."""
     mesh, fields, surface = patient.mesh, patient.lead_fields, np.array(SDF_SURFACES)
     parameters, activations = patient.parameters, list(patient.activations.values())
     sources = [activation.source_nodes for activation in activations]
-    kept = (
-        np.arange(len(mesh.points), dtype=np.int32)
-        if whole_body
-        else region_of_interest(mesh.points, mesh.facets, mesh.facet_tags, mesh.n_heart_nodes)
-    )
+    kept = np.arange(len(mesh.points)) if whole_body else region_of_interest(mesh)
     electrodes = {k: fields.arrays()[k] for k in ("electrode_names", "electrode_points")}
     return {
         "cohort": {v.name: np.array(getattr(parameters, v.name), float)
@@ -82,37 +104,21 @@ def _groups(patient: Patient, whole_body: bool) -> dict[str, Group]:
     }  # fmt: skip
 
 
-def _select(group: str, arrays: Mapping[str, np.ndarray], sizes: dict[str, int]) -> Group:
-    """The layout's variables of a group, cast and with consistent dimensions.
+def _check_groups(groups: Mapping[str, Group]) -> None:
+    """All variables of the layout, with the same lengths, electrodes and scenarios everywhere.
 
     Raises:
-        BadInput: a variable is missing or its size contradicts another one's.
+        BadInput: names the group, and the variable that is missing or differs.
     """
-    chosen = {}
-    for variable in PATIENT_LAYOUT[group]:
-        if variable.stage_name not in arrays:
-            raise BadInput(f"{group}: lacks {variable.stage_name}; re-run the rule {group}")
-        try:
-            values = cast(variable, arrays[variable.stage_name])
-        except BadInput as error:
-            raise BadInput(f"{group}: {error}") from error
-        for dim, size in zip(variable.dims, values.shape):
-            if sizes.setdefault(dim, size) != size:
-                raise BadInput(
-                    f"{group}/{variable.name}: {dim} has length {size}, elsewhere {sizes[dim]}; "
-                    "stage files of different runs?"
-                )
-        chosen[variable.name] = values
-    return chosen
-
-
-def _check_names(groups: Mapping[str, Group]) -> None:
-    """The same electrodes and scenarios everywhere.
-
-    Raises:
-        BadInput: names the group that differs.
-    """
-    for dim, home in (("electrode", "anatomy"), ("scenario", "activation")):
-        for group, arrays in groups.items():
-            if dim in arrays and list(arrays[dim]) != list(groups[home][dim]):
-                raise BadInput(f"{group}: {dim} names differ from those in {home}")
+    sizes = dict(STAGE_SIZES)
+    for group, arrays in groups.items():
+        for variable in PATIENT_LAYOUT[group]:
+            name = variable.stage_name
+            if name not in arrays:
+                raise BadInput(f"{group}: lacks {name}; re-run the rule {group}")
+            if fault := variable.length_fault(np.shape(arrays[name]), sizes):
+                raise BadInput(f"{group}/{name}: {fault}; stage files of different runs?")
+        for variable, home in ((ELECTRODE, "anatomy"), (SCENARIO, "activation")):
+            name = variable.stage_name
+            if name in arrays and list(arrays[name]) != list(groups[home][name]):
+                raise BadInput(f"{group}: {variable.name} names differ from those in {home}")
