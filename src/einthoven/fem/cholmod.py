@@ -3,8 +3,8 @@
 import numpy as np
 import scipy.sparse as sp
 
-from einthoven.core.errors import BadInput, NotConverged
-from einthoven.fem.solvers import Columns, Solver, dense
+from einthoven.core.errors import BadInput
+from einthoven.fem.solvers import Columns, Solver, dense, not_factorised
 
 
 class Cholmod(Solver):
@@ -24,10 +24,7 @@ class Cholmod(Solver):
         try:
             self._factor = cholesky(matrix, mode="supernodal", ordering_method="metis")
         except CholmodError as error:
-            raise NotConverged(
-                f"CHOLMOD could not factorise the matrix ({error}): not positive definite, or out "
-                "of memory; coarsen the mesh, add memory, or take solver amg"
-            ) from error
+            raise not_factorised("CHOLMOD", error) from error
 
     def _solve(self, rhs: Columns, shared: np.ndarray) -> np.ndarray:
         return self._factor(dense(rhs, shared))

@@ -3,9 +3,8 @@
 import numpy as np
 import scipy.sparse as sp
 
-from einthoven.core.errors import NotConverged
 from einthoven.fem.petsc import PETSc, petsc_matrix
-from einthoven.fem.solvers import Columns, Solver
+from einthoven.fem.solvers import Columns, Solver, not_factorised
 
 ORDERING, METIS = 7, 5
 """ICNTL(7): nested dissection has less fill than MUMPS' default on tetrahedra."""
@@ -32,11 +31,7 @@ class Mumps(Solver):
         self._pc.setUp()
         info = self._factor.getMumpsInfog(1)
         if info < 0:
-            raise NotConverged(
-                f"MUMPS could not factorise the {matrix.size[0]} x {matrix.size[0]} matrix "
-                f"(INFOG(1) = {info}): not positive definite, or out of memory; coarsen the mesh, "
-                "add memory, or take solver amg"
-            )
+            raise not_factorised("MUMPS", f"{matrix.size[0]} nodes, INFOG(1) = {info}")
 
     @property
     def n_factor_entries(self) -> int:

@@ -3,8 +3,8 @@
 import numpy as np
 import scipy.sparse as sp
 
-from einthoven.core.errors import BadInput, NotConverged
-from einthoven.fem.solvers import Columns, Solver, dense
+from einthoven.core.errors import BadInput
+from einthoven.fem.solvers import Columns, Solver, dense, not_factorised
 
 SYMMETRIC_POSITIVE_DEFINITE = 2
 
@@ -31,10 +31,7 @@ class Pardiso(Solver):
         try:
             self._pardiso.factorize(self._upper)
         except PyPardisoError as error:
-            raise NotConverged(
-                f"Pardiso could not factorise the matrix ({error}): not positive definite, or out "
-                "of memory; coarsen the mesh, add memory, or take solver amg"
-            ) from error
+            raise not_factorised("Pardiso", error) from error
 
     def _solve(self, rhs: Columns, shared: np.ndarray) -> np.ndarray:
         return self._pardiso.solve(self._upper, dense(rhs, shared))

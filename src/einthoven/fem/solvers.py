@@ -130,6 +130,14 @@ class Solver(ABC):
         return sp.csr_array(self.matrix + bump)
 
 
+def not_factorised(solver: str, why: object) -> NotConverged:
+    """What a direct solver raises."""
+    return NotConverged(
+        f"{solver} could not factorise the matrix ({why}): not positive definite, or out of "
+        "memory; coarsen the mesh, add memory, or take solver amg"
+    )
+
+
 def relative_residual(
     matrix: sp.csr_array, x: np.ndarray, rhs: Columns, shared: np.ndarray
 ) -> np.ndarray:

@@ -13,7 +13,7 @@ from einthoven.core.atomic import atomic
 from einthoven.core.errors import BadInput
 
 MM_PER_UNIT = 1e-3
-CORNERS = {"Tt": 4, "Tr": 3, "Ln": 2}
+CORNERS = {"Tt": 4, "Tr": 3}
 
 
 class CarpMesh(NamedTuple):
@@ -49,7 +49,7 @@ def write_carp(
         The files written.
     """
     base = Path(base)
-    kind = {4: "Tt", 3: "Tr"}[cells.shape[1]]
+    kind = next(kind for kind, n in CORNERS.items() if n == cells.shape[1])
     rows = [f"{kind} {' '.join(map(str, c))} {t}\n" for c, t in zip(cells.tolist(), tags.tolist())]
     texts = {
         ".pts": [f"{len(points)}\n", _numbers(np.asarray(points, float) / MM_PER_UNIT, 3)],
@@ -116,10 +116,8 @@ def _table(path: Path, n_columns: int) -> np.ndarray:
 
 def _elements(path: Path) -> tuple[np.ndarray, np.ndarray]:
     lines = _lines(path)[1:]
-    for kind in ("Tt", "Tr"):
-        rows = [line for line in lines if line[0] == kind]
-        if rows:
-            n = CORNERS[kind]
+    for kind, n in CORNERS.items():
+        if rows := [line for line in lines if line[0] == kind]:
             try:
                 table = np.array([(row[1:] + ["0"])[: n + 1] for row in rows], np.int64)
             except ValueError as error:

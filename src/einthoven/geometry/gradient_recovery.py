@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput
-from einthoven.geometry.simplex import p1_gradients, sparse_rows
+from einthoven.geometry.simplex import TET_EDGES, p1_gradients, sparse_rows
 
 WIDTH = 0.8
 """A node at distance r weighs exp(-(r / (WIDTH edge))^2): narrow, for thin, bent walls in which
@@ -20,7 +20,6 @@ DEEP_WIDTH = 1.2
 """The same three cells or more from the border, where patches have two layers: only wide fits
 average the solver's error so much that the order is two, and only walls of six cells and more
 resolve what is in them well enough for wide fits. docs/lead-field-accuracy.md has the numbers."""
-EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 FACES = ((1, 2, 3), (0, 2, 3), (0, 1, 3), (0, 1, 2))
 QUADRATIC = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 RIDGE = 1e-15
@@ -146,7 +145,7 @@ def _growing_fits(
 
 def _neighbours(points: np.ndarray, cells: np.ndarray) -> tuple[sp.csr_array, np.ndarray]:
     """Nodes that share a cell (itself included) [node, node], and mean edges at nodes [node]."""
-    ends = np.unique(np.sort(cells[:, EDGES].reshape(-1, 2), axis=1), axis=0)
+    ends = np.unique(np.sort(cells[:, TET_EDGES].reshape(-1, 2), axis=1), axis=0)
     length = np.linalg.norm(points[ends[:, 0]] - points[ends[:, 1]], axis=1)
     n = len(points)
     count = np.bincount(ends.ravel(), minlength=n)
@@ -199,14 +198,10 @@ def _fit(
 
 
 def _gradient_weights(x: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Gradient at x = 0 of the best quadratic, as weights of the values at x.
+    """Gradient at x = 0 of the best quadratic, as weights [place, slot, 3] of the values at x.
 
-    Args:
-        x: [place, slot, 3] in units of the weights' width.
-        real: [place, slot] False where a slot is padding.
-
-    Returns:
-        [place, slot, 3], and [place] whether the fit is unique and tame.
+    x [place, slot, 3] is in units of the weights' width; `real` [place, slot] is False where a slot
+    is padding. Also returned: [place] whether the fit is unique and tame.
     """
     importance = real * np.exp(-np.square(x).sum(axis=2))
     products = [x[..., i] * x[..., j] for i, j in QUADRATIC]

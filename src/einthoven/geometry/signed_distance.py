@@ -13,7 +13,8 @@ from einthoven.core.tags import SDF_SURFACES
 from einthoven.geometry.closest import EDGE_AB, INSIDE, Closest, TriangleTree
 from einthoven.geometry.sampling import points_on_surface
 from einthoven.geometry.simplex import triangle_area_vectors
-from einthoven.geometry.surfaces import Surfaces, compacted
+from einthoven.geometry.surfaces import Surfaces
+from einthoven.geometry.triangles import compact
 
 CLOUD_POINTS = 500_000
 """Surface points for mesh-to-sdf: 1 to 2 mm apart on a torso, which is its error there."""
@@ -145,13 +146,8 @@ def surface_distance(
     """Signed distance to one closed surface with outward triangles: [query] mm."""
     if backend not in BACKENDS:
         raise BadInput(f"backend: {backend!r} is none of {', '.join(BACKENDS)}")
-    return BACKENDS[backend](
-        *compacted(points, faces), np.asarray(queries, dtype=np.float64).reshape(-1, 3)
-    )
-
-
-def _own_distance(points: np.ndarray, faces: np.ndarray, queries: np.ndarray) -> np.ndarray:
-    return ClosedSurface(points, faces).distance(queries)
+    queries = np.asarray(queries, dtype=np.float64).reshape(-1, 3)
+    return BACKENDS[backend](*compact(points, faces), queries)
 
 
 def _vtk_distance(points: np.ndarray, faces: np.ndarray, queries: np.ndarray) -> np.ndarray:
@@ -178,7 +174,7 @@ def _cloud_distance(points: np.ndarray, faces: np.ndarray, queries: np.ndarray) 
 
 
 BACKENDS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
-    "einthoven": _own_distance,
+    "einthoven": lambda points, faces, queries: ClosedSurface(points, faces).distance(queries),
     "vtk": _vtk_distance,
     "mesh-to-sdf": _cloud_distance,
 }

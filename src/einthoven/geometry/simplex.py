@@ -5,6 +5,8 @@ import scipy.sparse as sp
 
 from einthoven.core.errors import BadInput
 
+TET_EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
+
 
 def tet_volumes(points: np.ndarray, cells: np.ndarray) -> np.ndarray:
     """Signed volumes of tetrahedra. points [node, 3] mm, cells [cell, 4] -> [cell] mm^3."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import CLOSED_SURFACES, Surface
-from einthoven.geometry.triangles import unique_edges
+from einthoven.geometry.triangles import compact, unique_edges
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class Surfaces:
 
     def closed(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """The same with vertices of its own: points [vertex, 3] mm, faces [face, 3]."""
-        return compacted(self.points, self.union(name))
+        return compact(self.points, self.union(name))
 
     def only(self, kept: np.ndarray) -> Self:
         """Some of the faces: [face] bool or ids."""
@@ -69,9 +69,3 @@ class Surfaces:
             np.concatenate([p.faces + s for p, s in zip(parts, starts)]).astype(np.int32),
             np.concatenate([part.face_tags for part in parts]),
         )
-
-
-def compacted(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points that `faces` [face, 3] use, as float64, and the faces in their numbering."""
-    used, compact = np.unique(faces, return_inverse=True)
-    return np.asarray(points, dtype=np.float64)[used], compact.reshape(-1, 3)

@@ -3,6 +3,10 @@
 import numpy as np
 
 from einthoven.core.errors import StepFailed
+from einthoven.geometry.simplex import triangle_area_vectors
+
+N_STEPS = 4
+"""Of `follow_boundary`."""
 
 
 def face_edges(faces: np.ndarray) -> np.ndarray:
@@ -54,9 +58,9 @@ def triangle_quality(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def compact(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Drop the points that no triangle uses."""
+    """The points [vertex, 3] that triangles use, in float64, and these in their numbering."""
     used, faces = np.unique(faces, return_inverse=True)
-    return points[used], faces.reshape(-1, 3).astype(np.int32)
+    return np.asarray(points, np.float64)[used], faces.reshape(-1, 3).astype(np.int32)
 
 
 def mesh_plane(loops: list[np.ndarray], edge_mm: float) -> tuple[np.ndarray, np.ndarray]:
@@ -106,17 +110,16 @@ def mesh_plane(loops: list[np.ndarray], edge_mm: float) -> tuple[np.ndarray, np.
             gmsh.option.setNumber(name, value)
     order = np.argsort(tags)
     points = coordinates.reshape(-1, 3)[order]
-    faces = np.searchsorted(tags[order], triangles[0]).reshape(-1, 3)
-    if len(unique_edges(faces)[0]) == 0 or not np.allclose(points[: len(boundary)], boundary):
+    if len(triangles) == 0 or not np.allclose(points[: len(boundary)], boundary):
         raise StepFailed("planar mesh: gmsh did not keep the boundary")
-    a, b, c = points[faces[:, 0]], points[faces[:, 1]], points[faces[:, 2]]
-    down = np.cross(b - a, c - a)[:, 2] < 0
+    faces = np.searchsorted(tags[order], triangles[0]).reshape(-1, 3)
+    down = triangle_area_vectors(points, faces)[:, 2] < 0
     faces[down] = faces[down][:, ::-1]
     return points, faces
 
 
 def follow_boundary(
-    points: np.ndarray, faces: np.ndarray, fixed: np.ndarray, targets: np.ndarray, n_steps: int = 4
+    points: np.ndarray, faces: np.ndarray, fixed: np.ndarray, targets: np.ndarray
 ) -> np.ndarray:
     """Deform a surface so that some vertices reach their targets and the others follow.
 
@@ -128,14 +131,13 @@ def follow_boundary(
         faces: [face, 3], the surface.
         fixed: [vertex] bool, which have targets; vertices neither fixed nor on `faces` stay.
         targets: [vertex, 3] mm.
-        n_steps: number of steps.
 
     Returns:
         [vertex, 3] mm.
     """
-    step = np.where(fixed[:, None], targets - points, 0.0) / n_steps
+    step = np.where(fixed[:, None], targets - points, 0.0) / N_STEPS
     moved = np.array(points, dtype=float)
-    for _ in range(n_steps):
+    for _ in range(N_STEPS):
         moved += extend_harmonically(moved, faces, fixed, step)
     return moved
 

@@ -36,7 +36,7 @@ def mesh_volumes(
 
     Returns:
         points (the given ones first), cells, cell_tags, faces (some diagonals flipped), and the
-        numbers of rounds, flips and nodes moved.
+        numbers of flips and nodes moved.
     """
     n_flips, n_given = 0, len(surfaces.points)
     grids = size_grids(surfaces, electrode_points, config)
@@ -62,7 +62,6 @@ def mesh_volumes(
         cells=cells,
         cell_tags=cell_tags,
         faces=surfaces.faces,
-        n_rounds=n_rounds,
         n_flips=n_flips,
         n_moved=n_moved,
     )
@@ -72,18 +71,15 @@ def add_surfaces(surfaces: Surfaces) -> None:
     """Discrete surfaces (entity = surface tag) and the volumes between them (as `regions`)."""
     points, faces, face_tags = surfaces.points, surfaces.faces, surfaces.face_tags
     gmsh.model.add("body")
-    tags = np.unique(face_tags).tolist()
-    for tag in tags:
-        gmsh.model.addDiscreteEntity(2, tag)
     owned = np.zeros(len(points), dtype=bool)  # shared nodes belong to the first surface
-    for tag in tags:
-        nodes = np.unique(faces[face_tags == tag])
+    for tag in np.unique(face_tags).tolist():
+        ids = np.flatnonzero(face_tags == tag)
+        nodes = np.unique(faces[ids])
         nodes = nodes[~owned[nodes]]
         owned[nodes] = True
+        gmsh.model.addDiscreteEntity(2, tag)
         gmsh.model.mesh.addNodes(2, tag, nodes + 1, points[nodes].ravel())
-    for tag in tags:
-        ids = np.flatnonzero(face_tags == tag)
-        gmsh.model.mesh.addElementsByType(tag, 2, ids + 1, (faces[ids].ravel() + 1))
+        gmsh.model.mesh.addElementsByType(tag, 2, ids + 1, faces[ids].ravel() + 1)
     for volume, (_, around) in regions(face_tags).items():
         loop = gmsh.model.geo.addSurfaceLoop(around)
         gmsh.model.geo.addVolume([loop], volume)
@@ -167,9 +163,8 @@ def main(job_path: str, result_path: str) -> int:
     gmsh.initialize(readConfigFiles=False, interruptible=False)
     gmsh.option.setNumber("General.Verbosity", 0)
     try:
-        surfaces = Surfaces(arrays["points"], arrays["faces"], arrays["face_tags"])
-        folder = Path(job_path).parent
-        result = mesh_volumes(surfaces, arrays["electrode_points"], config, folder)
+        surfaces = Surfaces(*(arrays[name] for name in ("points", "faces", "face_tags")))
+        result = mesh_volumes(surfaces, arrays["electrode_points"], config, Path(job_path).parent)
     except Exception as error:  # gmsh raises plain Exception with its last message
         print(" ".join(str(error).split()) or type(error).__name__, file=sys.stderr)
         return 1

@@ -91,11 +91,9 @@ def _split_faces(
     start[face_tags == Surface.SKIN] = place
     parts, tags = [], []
     for face, tag, k in zip(faces.tolist(), face_tags.tolist(), start.tolist()):
-        pieces = [face]
-        if tag == Surface.SKIN:
-            pieces = _bisect(face[k:] + face[:k], middle)
-            if len(pieces) == 1:
-                pieces = [face]
+        pieces = _bisect(face[k:] + face[:k], middle) if tag == Surface.SKIN else [face]
+        if len(pieces) == 1:
+            pieces = [face]
         parts += pieces
         tags += [tag] * len(pieces)
     return np.array(parts, dtype=faces.dtype), np.array(tags, dtype=face_tags.dtype)

@@ -10,12 +10,11 @@ import scipy.sparse as sp
 
 from einthoven.core import check
 from einthoven.core.tags import Tissue
-from einthoven.geometry.simplex import sparse_rows, tet_volumes
+from einthoven.geometry.simplex import TET_EDGES, sparse_rows, tet_volumes
 from einthoven.patient.mesh import TetMesh
 
-EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 CORNERS = ((0, 4, 5, 6), (4, 1, 7, 8), (5, 7, 2, 9), (6, 8, 9, 3))
-"""Children at the corners; 0 to 3 are the parent's nodes, 4 to 9 the midpoints of `EDGES`."""
+"""Children at the corners; 0 to 3 are the parent's nodes, 4 to 9 the midpoints of `TET_EDGES`."""
 DIAGONALS = ((4, 9), (5, 8), (6, 7))
 RINGS = ((5, 7, 8, 6), (4, 7, 9, 6), (4, 5, 9, 8))
 """The octahedron in the middle is cut along its shortest diagonal, around which the ring runs."""
@@ -45,7 +44,7 @@ def subdivide(mesh: TetMesh) -> Subdivision:
     points = check.finite("points", check.shape("points", mesh.points, (None, 3)))
     cells = check.shape("cells", mesh.cells, (None, 4)).astype(np.int64)
     n = len(points)
-    pairs = np.sort(cells[:, EDGES], axis=2).reshape(-1, 2)
+    pairs = np.sort(cells[:, TET_EDGES], axis=2).reshape(-1, 2)
     keys, index = np.unique(pairs[:, 0] * n + pairs[:, 1], return_inverse=True)
     edges = np.stack([keys // n, keys % n], axis=1)
     points = np.concatenate([points, points[edges].mean(axis=1)])

@@ -10,8 +10,9 @@ from einthoven.core.errors import BadInput
 from einthoven.core.tags import CLOSED_SURFACES, LUNGS, Surface, Tissue
 from einthoven.geometry.intersections import intersecting_pairs
 from einthoven.geometry.signed_distance import surface_distance
-from einthoven.geometry.simplex import triangle_area_vectors
+from einthoven.geometry.simplex import enclosed_volume, triangle_area_vectors
 from einthoven.geometry.surfaces import Surfaces
+from einthoven.geometry.triangles import face_edges
 
 BOUNDARY: dict[Tissue, dict[Surface, int]] = {
     Tissue.MYOCARDIUM: {
@@ -74,8 +75,7 @@ def tissue_volumes(surfaces: Surfaces) -> dict[Tissue, float]:
     """Volume enclosed by the surfaces around each tissue, mm^3 (divergence theorem)."""
     points, faces, face_tags = surfaces.points, surfaces.faces, surfaces.face_tags
     centred = points - points[faces].mean(axis=(0, 1))
-    a, b, c = (centred[faces[:, k]] for k in range(3))
-    flux = np.einsum("ij,ij->i", a, np.cross(b, c)) / 6.0
+    flux = np.linalg.det(centred[faces]) / 6.0
     return {
         tissue: sum(sign * float(flux[face_tags == tag].sum()) for tag, sign in around.items())
         for tissue, around in BOUNDARY.items()
@@ -127,27 +127,23 @@ def _check_closed(name: str, tags: Sequence[Surface], surfaces: Surfaces) -> Non
     """Each directed edge once, its opposite once, and a positive volume."""
     points, faces = surfaces.points, surfaces.tagged(*tags)
     label = f"surface {name} ({' + '.join(tag.name for tag in tags)})"
-    directed = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    forward = (directed[:, 0] < directed[:, 1]).astype(np.int64)
-    edges, edge_of = np.unique(np.sort(directed, axis=1), axis=0, return_inverse=True)
-    n_faces = np.bincount(edge_of, minlength=len(edges))
-    n_forward = np.bincount(edge_of, weights=forward, minlength=len(edges)).astype(np.int64)
-    if np.any(n_faces == 1):
+    directed = face_edges(faces)
+    _, edge, n_faces = np.unique(
+        np.sort(directed, axis=1), axis=0, return_inverse=True, return_counts=True
+    )
+    n_forward = np.bincount(edge, weights=directed[:, 0] < directed[:, 1])
+    if n := int((n_faces == 1).sum()):
         used = np.unique(faces)
         doubled = len(used) - len(np.unique(points[used], axis=0))
         hint = f"; {doubled} vertices are doubled, merge them" if doubled else "; a hole?"
-        raise BadInput(f"{label} is not closed: {int((n_faces == 1).sum())} open edges{hint}")
-    if np.any(n_faces > 2):
+        raise BadInput(f"{label} is not closed: {n} open edges{hint}")
+    if n := int((n_faces > 2).sum()):
+        raise BadInput(f"{label} is not a manifold: {n} edges with three or more faces")
+    if n := int((n_forward != 1).sum()):
         raise BadInput(
-            f"{label} is not a manifold: {int((n_faces > 2).sum())} edges with three or more faces"
+            f"{label} is not oriented: {n} edges run the same way in both faces; flipped triangles?"
         )
-    if np.any(n_forward != 1):
-        raise BadInput(
-            f"{label} is not oriented: {int((n_forward != 1).sum())} edges run the same way in "
-            "both faces; flipped triangles?"
-        )
-    a, b, c = (points[faces[:, k]] - points[faces[0, 0]] for k in range(3))
-    if np.einsum("ij,ij->", a, np.cross(b, c)) <= 0:
+    if enclosed_volume(points, faces) <= 0:
         raise BadInput(f"{label} is inside out: reverse its triangles to point outwards")
 
 

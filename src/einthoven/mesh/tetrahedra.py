@@ -14,8 +14,8 @@ from einthoven.core.check import between
 from einthoven.core.errors import StepFailed
 from einthoven.core.tags import Tissue
 from einthoven.geometry.simplex import tet_volumes
-from einthoven.geometry.surfaces import Surfaces, compacted
-from einthoven.geometry.triangles import triangle_quality
+from einthoven.geometry.surfaces import Surfaces
+from einthoven.geometry.triangles import compact, triangle_quality
 from einthoven.mesh.quality import gamma_quality, quality_summary
 from einthoven.mesh.refine import refine_skin
 from einthoven.mesh.surfaces import check_electrodes, check_surfaces, tissue_volumes
@@ -52,7 +52,7 @@ def tetrahedralise(
             "not finer than the heart, edges are in mm")  # fmt: skip
     check_surfaces(surfaces)
     check_electrodes(surfaces, electrodes)
-    points, faces = compacted(surfaces.points, surfaces.faces)
+    points, faces = compact(surfaces.points, surfaces.faces)
     surfaces = refine_skin(Surfaces(points, faces, surfaces.face_tags), electrodes, config)
     job = vars(surfaces) | {"electrode_points": electrodes, "config": config.model_dump_json()}
     settings = (
