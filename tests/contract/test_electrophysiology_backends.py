@@ -6,10 +6,11 @@ import io
 import numpy as np
 from helpers_heart import ball, heart_patient
 
+from einthoven.config.models import Purkinje
 from einthoven.core.seeds import generator
 from einthoven.core.tags import Surface
 from einthoven.electrophysiology.eikonal import solve_eikonal, speed_tensor_sq
-from einthoven.electrophysiology.purkinje.growth import Branching, Root, grow
+from einthoven.electrophysiology.purkinje.growth import Root, grow
 
 
 def test_eikonal_backends_agree_for_turning_fibres_and_staggered_sources():
@@ -36,7 +37,7 @@ def test_tree_is_the_package_s_own_for_the_same_seed():
     points, faces = heart.points[used], faces.reshape(-1, 3)
     root = points[np.argmin(np.linalg.norm(points - [23, 0, 0], axis=1))]
     towards = points[np.argmin(np.linalg.norm(points - [20, 0, -30], axis=1))]
-    ours, edges = grow(points, faces, [Root(root, towards)], Branching(n_generations=4), seed=7)
+    ours, edges = grow(points, faces, [Root(root, towards)], Purkinje(n_generations=4), seed=7)
     parameters = FractalTreeParameters(
         second_node=towards, init_length=8.0, N_it=4, length=4.0, branch_angle=0.25,
         repulsitivity=0.1, l_segment=1.0, fascicles_angles=(-0.6, 0.5),

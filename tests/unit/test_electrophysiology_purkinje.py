@@ -7,7 +7,7 @@ from helpers_heart import activated_patient
 from einthoven.config.models import Purkinje
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.tags import Surface
-from einthoven.electrophysiology.purkinje.growth import Branching, Root, grow
+from einthoven.electrophysiology.purkinje.growth import Root, grow
 from einthoven.electrophysiology.purkinje.tree import coverage_gap, grow_tree, path_lengths
 from einthoven.patient.patient import Patient
 
@@ -140,7 +140,7 @@ def test_a_root_off_the_surface_is_a_failure():
     points = np.array([[0.0, 0, 0], [10, 0, 0], [0, 10, 0]])
     root = np.array([-50.0, -50, 0])
     with pytest.raises(StepFailed, match="off the endocardium"):
-        grow(points, np.array([[0, 1, 2]]), [Root(root, points[1])], Branching(), seed=1)
+        grow(points, np.array([[0, 1, 2]]), [Root(root, points[1])], Purkinje(), seed=1)
 
 
 def test_path_lengths_of_a_small_tree():

@@ -16,6 +16,7 @@ from einthoven.evaluation.imported import imported_rows
 from einthoven.evaluation.patient import ANGLE_LEVELS, Prediction, Reference, patient_errors
 from einthoven.evaluation.tables import spread, table
 from einthoven.patient.ecg import Ecg
+from einthoven.patient.heart import Heart
 from einthoven.patient.leadfields import LeadFields
 from einthoven.patient.mesh import TetMesh
 from einthoven.patient.patient import Patient
@@ -222,11 +223,22 @@ def test_every_error_against_plain_loops() -> None:
     body_guess = body * (1 + 0.3 * rng.normal(size=body.shape))
     ecg = beat() * (1 + [[[0.1]], [[0.3]]] * rng.uniform(-1, 1, size=(2, 12, 1)))
     near = np.array([True, False, True, True, False, False])
-    reference = Reference(
-        "p0000", NAMES.tolist(), 50 * rng.normal(size=(10, 3)), rng.normal(size=(n_cells, 3)),
-        rng.uniform(1, 3, n_cells), true, rng.normal(size=(n_points, 3)), body, near, TIME,
-        beat(), beat(), potential(), potential(), np.array([ENERGY, ENERGY]), ["sinus", "lbbb"],
+    points = rng.normal(size=(4 * n_cells, 3))
+    cells = oriented(points, np.arange(4 * n_cells).reshape(n_cells, 4))
+    none = np.empty((0, 3), int)
+    field = FieldSamples(
+        patient="p0000", field_points=rng.normal(size=(n_points, 3)),
+        field_cell=np.zeros(n_points, int), field_tissue=np.array([1, 4, 4, 4, 4, 4]),
+        field_sdf=np.where(near, [[20.0], [20.0], [-5.0], [20.0]], 20.0).T,
+        field_fiber=np.zeros((n_points, 3)), field_grad=body, electrode_names=NAMES,
+        electrode_points=50 * rng.normal(size=(10, 3)),
     )  # fmt: skip
+    measured = Ecg(
+        patient="p0000", time=TIME, scenario=np.array(["sinus", "lbbb"]), electrode_names=NAMES,
+        lead=np.array(LEADS), electrode_potential=potential(), ecg=beat(),
+        source_energy=np.array([ENERGY, ENERGY]),
+    )  # fmt: skip
+    reference = Reference(Heart(points, cells, none, none[:, 0]), field, measured, true)
     prediction = Prediction(
         heart_grad=guess, field_grad=body_guess, ecg=ecg, potential=potential(1.01)
     )
@@ -243,7 +255,7 @@ def test_every_error_against_plain_loops() -> None:
     expected = {
         "angular_error_deg": angles.mean(),
         "angular_error_volume_weighted_deg": np.average(
-            angles.mean(axis=0), weights=reference.volume
+            angles.mean(axis=0), weights=reference.heart.volumes
         ),
         "angular_error_precordial_deg": angles[chest].mean(),
         "angular_error_heart10_deg": around[:, near].mean(),

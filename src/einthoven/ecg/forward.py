@@ -9,7 +9,7 @@ import numpy as np
 from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.ecg.sweep import sweep_matrix
-from einthoven.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
+from einthoven.geometry.simplex import cell_gradient, p1_gradients
 from einthoven.patient.heart import Heart
 
 CELLS_PER_BLOCK = 4096
@@ -29,15 +29,14 @@ def transfer_matrix(heart: Heart, sigma_i: np.ndarray, grad: np.ndarray) -> np.n
     Raises:
         BadInput: shapes that do not fit, or NaN.
     """
-    points, cells, sigma_i, grad = _checked(heart, sigma_i, grad)
-    volumes = np.abs(tet_volumes(points, cells))
-    source = np.einsum("ecd,cdk,c->eck", grad, sigma_i, volumes, optimize=True)
-    matrix = np.zeros((len(grad), len(points)))
-    hats = p1_gradients(points, cells)
+    _check(heart, sigma_i, grad)
+    source = np.einsum("ecd,cdk,c->eck", grad, sigma_i, heart.volumes, optimize=True)
+    matrix = np.zeros((len(grad), len(heart.points)))
+    hats = p1_gradients(heart.points, heart.cells)
     for vertex in range(4):
         share = np.einsum("eck,ck->ec", source, hats[:, vertex])
         for row, values in zip(matrix, share):
-            row -= np.bincount(cells[:, vertex], weights=values, minlength=len(points))
+            row -= np.bincount(heart.cells[:, vertex], values, minlength=len(heart.points))
     return matrix
 
 
@@ -96,24 +95,22 @@ def forward_potential(
     Raises:
         BadInput: shapes that do not fit, NaN, or time axes that are not uniform.
     """
-    points, cells, sigma_i, grad = _checked(heart, sigma_i, grad)
-    tau = check.finite("activation_time", activation_time).astype(np.float64)
-    check.shape("activation_time", tau, (len(points),))
+    _check(heart, sigma_i, grad)
     step, stride, slopes, first = _common_grid(time, template)
-
-    flow = np.einsum("cdk,ck->cd", sigma_i, cell_gradient(p1_gradients(points, cells), cells, tau))
-    flow *= np.abs(tet_volumes(points, cells))[:, None]
+    tau, flow = _flow(heart, sigma_i, activation_time)
+    flow *= heart.volumes[:, None]
     strength = np.einsum("ecd,cd->ce", grad, flow)  # [cell, electrode]
+    times = tau[heart.cells]
 
     # bin b of the source spans [origin + b step, origin + (b + 1) step]; at time[j] the template's
     # interval k, after a shift and a reflection, is bin j stride - k + offset
     start = float(time[0]) - first
-    origin_bin = int(np.floor((tau[cells].min() - start) / step))
-    n_bins = int(np.ceil((tau[cells].max() - start) / step)) - origin_bin + 1
+    origin_bin = int(np.floor((times.min() - start) / step))
+    n_bins = int(np.ceil((times.max() - start) / step)) - origin_bin + 1
     source = np.zeros((n_bins, len(grad)))
-    for block in range(0, len(cells), CELLS_PER_BLOCK):  # bounds the memory
+    for block in range(0, len(times), CELLS_PER_BLOCK):  # bounds the memory
         some = slice(block, block + CELLS_PER_BLOCK)
-        swept = sweep_matrix(tau[cells[some]], start + origin_bin * step, step, n_bins)
+        swept = sweep_matrix(times[some], start + origin_bin * step, step, n_bins)
         source += swept @ strength[some]
     k = stride * np.arange(len(time))[None, :] - 1 - origin_bin - np.arange(n_bins)[:, None]
     inside = (k >= 0) & (k < len(slopes))
@@ -141,14 +138,20 @@ def source_energy(
     Returns:
         mS^2 mV^2 ms / mm.
     """
-    tau = check.finite("activation_time", activation_time).astype(np.float64)
-    points, cells = heart.points, heart.cells
-    check.shape("activation_time", tau, (len(points),))
-    slope = cell_gradient(p1_gradients(points, cells), cells, tau)
-    flow = np.einsum("cdk,ck->cd", sigma_i, slope)
-    in_space = np.abs(tet_volumes(points, cells)) @ np.square(flow).sum(axis=1)
+    _, flow = _flow(heart, sigma_i, activation_time)
+    in_space = heart.volumes @ np.square(flow).sum(axis=1)
     in_time = (np.square(np.diff(template[1])) / np.diff(template[0])).sum()
     return float(in_space * in_time)
+
+
+def _flow(
+    heart: Heart, sigma_i: np.ndarray, activation_time: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The checked tau [node] ms, and G_i grad tau [cell, 3] mS ms / mm^2."""
+    tau = check.finite("activation_time", activation_time).astype(np.float64)
+    check.shape("activation_time", tau, (len(heart.points),))
+    slope = cell_gradient(p1_gradients(heart.points, heart.cells), heart.cells, tau)
+    return tau, np.einsum("cdk,ck->cd", sigma_i, slope)
 
 
 def _common_grid(
@@ -180,10 +183,7 @@ def _uniform_step(name: str, axis: np.ndarray) -> float:
     return float((axis[-1] - axis[0]) / len(steps))
 
 
-def _checked(
-    heart: Heart, sigma_i: np.ndarray, grad: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    points, cells = heart.points, heart.cells
-    check.finite("sigma_i", check.shape("sigma_i", sigma_i, (len(cells), 3, 3)))
-    check.finite("grad", check.shape("grad", grad, (None, len(cells), 3)))
-    return points, cells, np.asarray(sigma_i), np.asarray(grad)
+def _check(heart: Heart, sigma_i: np.ndarray, grad: np.ndarray) -> None:
+    n_cells = len(heart.cells)
+    check.finite("sigma_i", check.shape("sigma_i", sigma_i, (n_cells, 3, 3)))
+    check.finite("grad", check.shape("grad", grad, (None, n_cells, 3)))

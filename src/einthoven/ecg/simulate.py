@@ -44,9 +44,8 @@ def simulate_ecg(
     """
     activations = [activations] if isinstance(activations, Activation) else activations
     fields = lead_fields.gradients(patient.heart, leadfield.gradient)
-    time = time_axis(config)
-    potential = _potentials(patient, fields.grad, activations, time, leadfield)
-    return _ecg(patient.name, fields.electrode_names, time, activations, potential)
+    names = fields.electrode_names
+    return _ecgs(patient, names, fields.grad, activations, config, leadfield)[0]
 
 
 def reference_ecg(
@@ -65,13 +64,8 @@ def reference_ecg(
     pseudo = pseudo_lead_field_grad(
         heart.centroids, lead_fields.electrode_points, leadfield.sigma_torso_s_per_m
     )
-    time = time_axis(config)
-    both = np.concatenate([fem, pseudo])  # one sweep of the wave serves both
-    potentials = _potentials(patient, both, activations, time, leadfield)
-    by_fem, by_pseudo = (
-        _ecg(patient.name, names, time, activations, half)
-        for half in np.split(potentials, 2, axis=1)
-    )
+    both = np.concatenate([fem, pseudo])
+    by_fem, by_pseudo = _ecgs(patient, names, both, activations, config, leadfield)
     sigma_i, beat = intracellular(patient.fibers.f0, leadfield), template(ECG_STEP_MS)
     energy = [source_energy(heart, sigma_i, a.activation_time, beat) for a in activations]
     return replace(
@@ -79,8 +73,8 @@ def reference_ecg(
         electrode_potential_pseudo=by_pseudo.electrode_potential,
         ecg_pseudo=by_pseudo.ecg,
         source_energy=np.array(energy),
-        qrs_duration=np.array([qrs_duration(ecg, time) for ecg in by_fem.ecg]),
-        qrs_amplitude=np.stack([qrs_amplitude(ecg, time) for ecg in by_fem.ecg]),
+        qrs_duration=np.array([qrs_duration(ecg, by_fem.time) for ecg in by_fem.ecg]),
+        qrs_amplitude=np.stack([qrs_amplitude(ecg, by_fem.time) for ecg in by_fem.ecg]),
     )
 
 
@@ -89,36 +83,35 @@ def time_axis(config: EcgConfig) -> np.ndarray:
     return config.start_ms + np.arange(0, config.duration_ms, config.dt_ms)
 
 
-def _potentials(
+def _ecgs(
     patient: Patient,
+    names: np.ndarray,
     grad: np.ndarray,
     activations: Sequence[Activation],
-    time: np.ndarray,
+    config: EcgConfig,
     leadfield: Leadfield,
-) -> np.ndarray:
-    """[scenario, electrode, time] mV."""
-    sigma_i, beat = intracellular(patient.fibers.f0, leadfield), template(ECG_STEP_MS)
-    return np.stack(
+) -> list[Ecg]:
+    """One ECG per lead field of the electrodes in `grad` [k electrode, heart cell, 3] kOhm/mm.
+
+    One sweep of the wave serves them all.
+    """
+    time, beat = time_axis(config), template(ECG_STEP_MS)
+    sigma_i = intracellular(patient.fibers.f0, leadfield)
+    potentials = np.stack(
         [
             forward_potential(patient.heart, sigma_i, a.activation_time, grad, time, beat)
             for a in activations
         ]
-    )
-
-
-def _ecg(
-    patient: str,
-    names: np.ndarray,
-    time: np.ndarray,
-    activations: Sequence[Activation],
-    potential: np.ndarray,
-) -> Ecg:
-    return Ecg(
-        patient=patient,
-        time=time,
-        scenario=np.array([activation.scenario for activation in activations]),
-        electrode_names=names,
-        lead=np.array(LEADS),
-        electrode_potential=potential.astype(np.float32),
-        ecg=twelve_lead(names.tolist(), potential).astype(np.float32),
-    )
+    )  # [scenario, k electrode, time]
+    return [
+        Ecg(
+            patient=patient.name,
+            time=time,
+            scenario=np.array([activation.scenario for activation in activations]),
+            electrode_names=names,
+            lead=np.array(LEADS),
+            electrode_potential=potential.astype(np.float32),
+            ecg=twelve_lead(names.tolist(), potential).astype(np.float32),
+        )
+        for potential in np.split(potentials, len(grad) // len(names), axis=1)
+    ]

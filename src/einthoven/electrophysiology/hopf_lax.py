@@ -51,21 +51,17 @@ def edge_update(
 
 
 @numba.njit(cache=True)
-def face_update(
-    m: np.ndarray,
-    x: np.ndarray,
-    x1: np.ndarray,
-    x2: np.ndarray,
-    x3: np.ndarray,
-    u1: float,
-    u2: float,
-    u3: float,
+def corner_update(
+    points: np.ndarray, cell: np.ndarray, m: np.ndarray, time: np.ndarray, corner: int
 ) -> float:
-    """Least time at x over the triangle x1, x2, x3 with interpolated times u1, u2, u3.
+    """Least time at one corner x of a tetrahedron over its opposite face, with interpolated times.
 
     The stationary point of u3 + l1 p + l2 q + sqrt(|c - l1 a - l2 b|_M^2) is closed-form; where
     it lies outside the triangle, the function being convex, the least value is on an edge.
     """
+    i, j, k = cell[(corner + 1) % 4], cell[(corner + 2) % 4], cell[(corner + 3) % 4]
+    x, x1, x2, x3 = points[cell[corner]], points[i], points[j], points[k]
+    u1, u2, u3 = time[i], time[j], time[k]
     if np.isfinite(u1) and np.isfinite(u2) and np.isfinite(u3):
         a, b, c, p, q = x1 - x3, x2 - x3, x - x3, u1 - u3, u2 - u3
         aa, ab, bb = inner(m, a, a), inner(m, a, b), inner(m, b, b)
@@ -84,16 +80,6 @@ def face_update(
         edge_update(m, x, x2, x3, u2, u3),
         edge_update(m, x, x1, x3, u1, u3),
     )
-
-
-@numba.njit(cache=True)
-def corner_update(
-    points: np.ndarray, cell: np.ndarray, m: np.ndarray, time: np.ndarray, corner: int
-) -> float:
-    """Time at one corner of a tetrahedron from its opposite face."""
-    a, b, c = cell[(corner + 1) % 4], cell[(corner + 2) % 4], cell[(corner + 3) % 4]
-    x = points[cell[corner]]
-    return face_update(m, x, points[a], points[b], points[c], time[a], time[b], time[c])
 
 
 @numba.njit(cache=True)

@@ -60,16 +60,17 @@ class PseudoLeadField:
 
     def predictions(self, reference: Reference) -> dict[str, Prediction]:
         """Both rows of the tables for a patient."""
+        ecg, field = reference.ecg, reference.field
         heart, body = (
-            pseudo_lead_field_grad(points, reference.electrode_points, self.sigma_torso)
-            for points in (reference.centroids, reference.field_points)
+            pseudo_lead_field_grad(points, field.electrode_points, self.sigma_torso)
+            for points in (reference.heart.centroids, field.field_points)
         )
         return {
             name: Prediction(
                 heart_grad=gain * heart,
                 field_grad=gain * body,
-                ecg=gain * reference.ecg_pseudo,
-                potential=gain * reference.potential_pseudo,
+                ecg=gain * ecg.needed("ecg_pseudo"),
+                potential=gain * ecg.needed("electrode_potential_pseudo"),
             )
             for name, gain in (("pseudo", 1.0), ("pseudo-scaled", self.gain))
         }

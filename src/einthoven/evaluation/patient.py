@@ -13,7 +13,10 @@ from einthoven.ecg.intervals import qrs_amplitude, qrs_duration
 from einthoven.metrics import fields as metrics
 from einthoven.metrics import reliability
 from einthoven.metrics.bounds import Bound, activation_bound
+from einthoven.patient.ecg import Ecg
+from einthoven.patient.heart import Heart
 from einthoven.patient.patient import Patient
+from einthoven.patient.samples import FieldSamples
 from einthoven.prediction.prediction import Prediction
 
 HEART_MARGIN_MM = 10.0
@@ -27,30 +30,11 @@ MAGNITUDE_LEVELS = np.linspace(0.0, 1.5, 601)
 class Reference:
     """What the finite elements say about a patient."""
 
-    name: str
-    electrode_names: list[str]
-    electrode_points: np.ndarray
-    centroids: np.ndarray
-    """[heart cell, 3] mm."""
-    volume: np.ndarray
-    """[heart cell] mm^3."""
+    heart: Heart
+    field: FieldSamples
+    ecg: Ecg
     heart_grad: np.ndarray
     """[electrode, heart cell, 3] kOhm/mm."""
-    field_points: np.ndarray
-    field_grad: np.ndarray
-    """[electrode, point, 3] kOhm/mm."""
-    near_heart: np.ndarray
-    """[point] in the myocardium or within 10 mm of a heart surface."""
-    time: np.ndarray
-    ecg: np.ndarray
-    """[scenario, lead, time] mV."""
-    ecg_pseudo: np.ndarray
-    potential: np.ndarray
-    """[scenario, electrode, time] mV."""
-    potential_pseudo: np.ndarray
-    source_energy: np.ndarray
-    """[scenario] C_Vm of section 2.6, mS^2 mV^2 ms / mm."""
-    scenarios: list[str]
 
     @classmethod
     def of(cls, patient: Patient, gradient: str) -> Self:
@@ -63,30 +47,32 @@ class Reference:
         Raises:
             BadInput: a stage is missing, or stages disagree about the electrodes.
         """
-        field, ecg, heart = patient.field, patient.ecg, patient.heart
-        names = [str(name) for name in field.electrode_names]
-        if names != [str(name) for name in patient.lead_fields.electrode_names]:
+        field, heart, lead_fields = patient.field, patient.heart, patient.lead_fields
+        if field.electrode_names.tolist() != lead_fields.electrode_names.tolist():
             raise BadInput(f"{patient.where}: lead field and field name other electrodes")
-        surface_mm = np.abs(field.field_sdf[:, 1:]).min(axis=1)
-        inside = field.field_tissue == Tissue.MYOCARDIUM
-        return cls(
-            name=patient.name,
-            electrode_names=names,
-            electrode_points=field.electrode_points,
-            centroids=heart.centroids,
-            volume=heart.volumes,
-            heart_grad=patient.lead_fields.gradients(heart, gradient).grad,
-            field_points=field.field_points,
-            field_grad=field.field_grad,
-            near_heart=inside | (surface_mm <= HEART_MARGIN_MM),
-            time=ecg.time,
-            ecg=ecg.ecg,
-            ecg_pseudo=ecg.needed("ecg_pseudo"),
-            potential=ecg.electrode_potential,
-            potential_pseudo=ecg.needed("electrode_potential_pseudo"),
-            source_energy=ecg.needed("source_energy"),
-            scenarios=[str(s) for s in ecg.scenario],
-        )
+        return cls(heart, field, patient.ecg, lead_fields.gradients(heart, gradient).grad)
+
+    @property
+    def name(self) -> str:
+        """Of the patient."""
+        return self.field.patient
+
+    @property
+    def electrode_names(self) -> list[str]:
+        """[electrode]."""
+        return [str(name) for name in self.field.electrode_names]
+
+    @property
+    def scenarios(self) -> list[str]:
+        """[scenario]."""
+        return [str(name) for name in self.ecg.scenario]
+
+    @property
+    def near_heart(self) -> np.ndarray:
+        """[point] in the myocardium or within 10 mm of a heart surface."""
+        surface_mm = np.abs(self.field.field_sdf[:, 1:]).min(axis=1)
+        inside = self.field.field_tissue == Tissue.MYOCARDIUM
+        return inside | (surface_mm <= HEART_MARGIN_MM)
 
 
 def load_prediction(path: str | Path, reference: Reference) -> Prediction:
@@ -127,15 +113,16 @@ def patient_errors(reference: Reference, predicted: Prediction) -> PatientErrors
     """
     field_grad = predicted.needed("field_grad")
     heart = metrics.angular_error_deg(predicted.heart_grad, reference.heart_grad)
-    body = metrics.angular_error_deg(field_grad, reference.field_grad)
+    body = metrics.angular_error_deg(field_grad, reference.field.field_grad)
     size = metrics.magnitude_error(predicted.heart_grad, reference.heart_grad)
     size_rel = metrics.magnitude_error_rel(predicted.heart_grad, reference.heart_grad)
-    body_rel = metrics.magnitude_error_rel(field_grad, reference.field_grad)
+    body_rel = metrics.magnitude_error_rel(field_grad, reference.field.field_grad)
     near = reference.near_heart
     chest = [i for i, n in enumerate(reference.electrode_names) if n in PRECORDIAL_ELECTRODES]
+    weighted = metrics.weighted_mean(heart, reference.heart.volumes)
     values = {
         "angular_error_deg": heart.mean(),
-        "angular_error_volume_weighted_deg": metrics.weighted_mean(heart, reference.volume).mean(),
+        "angular_error_volume_weighted_deg": weighted.mean(),
         "angular_error_heart10_deg": body[:, near].mean(),
         "angular_error_torso_deg": body.mean(),
         "magnitude_error_kohm_per_mm": size.mean(),
@@ -167,12 +154,13 @@ def _bound(reference: Reference, predicted: Prediction) -> Bound:
     Raises:
         StepFailed: it is violated, so ECG and gradients do not belong together.
     """
+    ecg = reference.ecg
     bound = activation_bound(
-        reference.source_energy,
-        reference.volume,
+        ecg.needed("source_energy"),
+        reference.heart.volumes,
         predicted.heart_grad - reference.heart_grad,
-        predicted.needed("potential") - reference.potential,
-        float(reference.time[1] - reference.time[0]),
+        predicted.needed("potential") - ecg.electrode_potential,
+        float(ecg.time[1] - ecg.time[0]),
     )
     if not bound.holds.all():
         raise StepFailed(
@@ -184,17 +172,16 @@ def _bound(reference: Reference, predicted: Prediction) -> Bound:
 
 def _ecg_errors(ecg: np.ndarray, reference: Reference) -> dict[str, float]:
     """Waveform errors per lead, then the mean over leads and scenarios; QRS likewise."""
-    relative = metrics.rel_l2(ecg, reference.ecg)  # [scenario, lead]
+    true, time = reference.ecg.ecg, reference.ecg.time
+    relative = metrics.rel_l2(ecg, true)  # [scenario, lead]
     values: dict[str, float] = {
         "ecg_rel_l2": relative.mean(),
-        "ecg_rel_mse": metrics.rel_mse(ecg, reference.ecg).mean(),
+        "ecg_rel_mse": metrics.rel_mse(ecg, true).mean(),
     }
     for scenario, row in zip(reference.scenarios, relative):
         values[f"ecg_rel_l2_{scenario}"] = row.mean()
-    amplitude, duration = [], []
-    for mine, true in zip(ecg, reference.ecg):
-        amplitude.append(qrs_amplitude(mine, reference.time) - qrs_amplitude(true, reference.time))
-        duration.append(qrs_duration(mine, reference.time) - qrs_duration(true, reference.time))
+    amplitude = [qrs_amplitude(a, time) - qrs_amplitude(b, time) for a, b in zip(ecg, true)]
+    duration = [qrs_duration(a, time) - qrs_duration(b, time) for a, b in zip(ecg, true)]
     values["qrs_amplitude_error_mv"] = np.abs(amplitude).mean()
     values["qrs_duration_error_ms"] = np.abs(duration).mean()
     return values

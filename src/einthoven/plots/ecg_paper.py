@@ -1,6 +1,7 @@
 """The 12-lead ECG on the usual paper grid: 25 mm/s, 10 mm/mV, small squares 40 ms by 0.1 mV."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -22,7 +23,7 @@ INCHES_PER_MV = 0.42
 def _paper(axes: Axes, time_ms: tuple[float, float], level_mv: tuple[float, float]) -> None:
     """Draw the pink grid and leave only it as a scale."""
     for squares, width, alpha in ((1, 0.25, 0.55), (5, 0.7, 0.9)):
-        style = {"color": "#F2B8B5", "lw": width, "alpha": alpha, "zorder": 0}
+        style: dict[str, Any] = {"color": "#F2B8B5", "lw": width, "alpha": alpha, "zorder": 0}
         ms, mv = squares * SMALL_MS, squares * SMALL_MV
         axes.vlines(_multiples(ms, time_ms), *level_mv, **style)
         axes.hlines(_multiples(mv, level_mv), *time_ms, **style)

@@ -6,7 +6,7 @@ import numpy as np
 
 from einthoven.core.errors import StepFailed
 from einthoven.core.tags import Surface
-from einthoven.electrophysiology.purkinje.growth import Fascicles, Root
+from einthoven.electrophysiology.purkinje.growth import Root
 from einthoven.patient.fibers import Coordinates
 from einthoven.patient.heart import Heart
 
@@ -19,9 +19,10 @@ climb back towards the base."""
 BAND_ROOT_Z, BAND_TOWARDS_Z = 0.3, 0.7
 """The band lands on the RV's free wall, at the anterior papillary muscle."""
 
-LEFT_FASCICLES = Fascicles(8.0, 20.0, (-1.0, 1.0))
-"""To the anterior and the posterior wall."""
-RIGHT_FASCICLES = Fascicles(3.0, 3.0, (-0.6, 0.5))
+type Fascicles = tuple[float, float, tuple[float, float]]
+LEFT_FASCICLES: Fascicles = (8.0, 20.0, (-1.0, 1.0))
+"""Trunk and fascicles in mm, and their angles: to the anterior and the posterior wall."""
+RIGHT_FASCICLES: Fascicles = (3.0, 3.0, (-0.6, 0.5))
 """Short: the muscle is reached at the apex first. With fascicles as long as the left ones the
 tree has no tips there, the RV's apex is the last to fire, and V2 has no S wave."""
 
@@ -46,15 +47,14 @@ def bundle_starts(heart: Heart, coordinates: Coordinates) -> dict[int, Bundle]:
         StepFailed: a surface has no node to start from.
     """
 
-    def place(tag: Surface, nu: int, root_z: float, towards_z: float, first: Fascicles) -> Root:
-        point, towards = (
-            heart.points[_middle_node(heart, coordinates, tag, nu, z)] for z in (root_z, towards_z)
-        )
-        return Root(point, towards, first)
+    def root(tag: Surface, nu: int, root_z: float, towards_z: float, first: Fascicles) -> Root:
+        nodes = [_middle_node(heart, coordinates, tag, nu, z) for z in (root_z, towards_z)]
+        point, towards = heart.points[nodes]
+        return Root(point, towards, *first)
 
-    left = place(Surface.LV_ENDO, -1, LEFT_ROOT_Z, LEFT_TOWARDS_Z, LEFT_FASCICLES)
-    right = place(Surface.RV_ENDO, -1, RIGHT_ROOT_Z, RIGHT_TOWARDS_Z, RIGHT_FASCICLES)
-    band = place(Surface.RV_ENDO, 1, BAND_ROOT_Z, BAND_TOWARDS_Z, RIGHT_FASCICLES)
+    left = root(Surface.LV_ENDO, -1, LEFT_ROOT_Z, LEFT_TOWARDS_Z, LEFT_FASCICLES)
+    right = root(Surface.RV_ENDO, -1, RIGHT_ROOT_Z, RIGHT_TOWARDS_Z, RIGHT_FASCICLES)
+    band = root(Surface.RV_ENDO, 1, BAND_ROOT_Z, BAND_TOWARDS_Z, RIGHT_FASCICLES)
     return {-1: Bundle((left,), LEFT_WAY_MM), 1: Bundle((right, band), RIGHT_WAY_MM)}
 
 

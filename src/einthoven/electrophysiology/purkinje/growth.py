@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from einthoven.config.models import Purkinje
 from einthoven.core.errors import StepFailed
 from einthoven.electrophysiology.purkinje.branch import Sheet, Shoot, Tip, grow_path, project
 
@@ -19,32 +20,17 @@ SD_OF_LENGTH, LEAST_LENGTH = np.sqrt(0.2), 0.1
 """Of a branch's length, in units of its mean."""
 
 
-class Fascicles(NamedTuple):
-    """What a tree begins with, on which no muscle is reached: a trunk that forks in two."""
-
-    trunk_mm: float = 8.0
-    length_mm: float = 25.0
-    angles_rad: tuple[float, float] = (-0.6, 0.5)
-
-
 class Root(NamedTuple):
-    """Where a tree begins."""
+    """Where a tree begins, and its trunk that forks in two; no muscle is reached on these."""
 
     point: np.ndarray
     """[3] mm on the endocardium."""
     towards: np.ndarray
     """[3] mm, what the trunk heads for."""
-    fascicles: Fascicles = Fascicles()
-
-
-@dataclass(frozen=True)
-class Branching:
-    """How a tree branches."""
-
-    branch_length_mm: float = 4.0
-    segment_mm: float = 1.0
-    branch_angle_rad: float = 0.25
-    n_generations: int = 20
+    trunk_mm: float = 8.0
+    fascicle_mm: float = 25.0
+    angles_rad: tuple[float, float] = (-0.6, 0.5)
+    """Of the two fascicles with the trunk."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +77,7 @@ def grow(
     surface_points: np.ndarray,
     surface_faces: np.ndarray,
     roots: Sequence[Root],
-    branching: Branching,
+    config: Purkinje,
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Grow one tree from one or more roots; a straight edge joins each further root to the first.
@@ -100,7 +86,7 @@ def grow(
         surface_points: [vertex, 3] mm.
         surface_faces: [face, 3].
         roots: one or more.
-        branching: how the tree branches.
+        config: lengths, angle and number of generations of the branches.
         seed: the tree depends on nothing else that is random.
 
     Returns:
@@ -111,42 +97,39 @@ def grow(
     """
     tree = Tree(Sheet.of(surface_points, surface_faces))
     rng = np.random.RandomState(seed % 2**32)  # noqa: NPY002  (the package's generator)
-    starts = [_grow_from(tree, root, branching, rng) for root in roots]
+    starts = [_grow_from(tree, root, config, rng) for root in roots]
     tree.edges += [(starts[0], start) for start in starts[1:]]
     return tree.nodes.copy(), np.array(tree.edges, dtype=np.int64)
 
 
-def _grow_from(tree: Tree, root: Root, branching: Branching, rng: np.random.RandomState) -> int:
+def _grow_from(tree: Tree, root: Root, config: Purkinje, rng: np.random.RandomState) -> int:
     """Trunk, two fascicles, then generations of pairs; the number of the root."""
-    point, towards, (trunk_mm, length_mm, angles_rad) = root
+    point = root.point
     face = project(tree.sheet, np.array(point, dtype=float))[1]
     if face < 0:
         raise StepFailed(f"purkinje: the root at {np.round(point, 1)} mm is off the endocardium")
     start = tree.add(point[None])[0]
-    heading = (towards - point) / np.linalg.norm(towards - point)
+    heading = (root.towards - point) / np.linalg.norm(root.towards - point)
 
     def straight(length_mm: float, angle: float) -> Shoot:
-        n_segments = int(length_mm / branching.segment_mm)
+        n_segments = int(length_mm / config.segment_mm)
         return Shoot(length_mm, np.cos(angle), np.sin(angle), n_segments, 0.0)
 
-    trunk = tree.grow(Tip(start, heading, face), straight(trunk_mm, 0.0), [start])
+    trunk = tree.grow(Tip(start, heading, face), straight(root.trunk_mm, 0.0), [start])
     growing, excluded = [], trunk.nodes
-    for angle in angles_rad:
-        growing.append(tree.grow(trunk.tip, straight(length_mm, angle), excluded))
+    for angle in root.angles_rad:
+        growing.append(tree.grow(trunk.tip, straight(root.fascicle_mm, angle), excluded))
         excluded = excluded + growing[-1].nodes
-    for _ in range(branching.n_generations):
-        growing = _generation(tree, growing, branching, rng)
+    for _ in range(config.n_generations):
+        growing = _generation(tree, growing, config, rng)
     return start
 
 
 def _generation(
-    tree: Tree, mothers: list[Branch], branching: Branching, rng: np.random.RandomState
+    tree: Tree, mothers: list[Branch], config: Purkinje, rng: np.random.RandomState
 ) -> list[Branch]:
     """Two branches from each tip, in random order: those that can grow on."""
-    mean, n_segments = (
-        branching.branch_length_mm,
-        int(branching.branch_length_mm / branching.segment_mm),
-    )
+    mean, n_segments = config.branch_length_mm, int(config.branch_length_mm / config.segment_mm)
     choices = 2 * rng.randint(2, size=len(mothers)) - 1
     extra = rng.normal(0, SD_OF_LENGTH * mean, size=2 * len(mothers))
     lengths = np.maximum(mean + extra, LEAST_LENGTH * mean)
@@ -157,7 +140,7 @@ def _generation(
         mother = mothers[index]
         sister: list[int] = []
         for j, side in enumerate((-1, 1)):
-            angle = side * branching.branch_angle_rad * choices[k]
+            angle = side * config.branch_angle_rad * choices[k]
             shoot = Shoot(lengths[2 * k + j], np.cos(angle), np.sin(angle), n_segments, REPULSION)
             branch = tree.grow(mother.tip, shoot, mother.nodes + sister)
             sister = branch.nodes

@@ -15,9 +15,9 @@ from einthoven.core.log import logger
 from einthoven.core.seeds import derive_seed
 from einthoven.core.tags import Surface
 from einthoven.electrophysiology.purkinje.bundles import Bundle, bundle_starts
-from einthoven.electrophysiology.purkinje.growth import Branching, grow
+from einthoven.electrophysiology.purkinje.growth import grow
+from einthoven.geometry.triangles import compact
 from einthoven.patient.activation import PurkinjeTree
-from einthoven.patient.heart import Heart
 from einthoven.patient.patient import Patient
 
 SIDES = {-1: Surface.LV_ENDO, 1: Surface.RV_ENDO}
@@ -44,10 +44,11 @@ def grow_tree(patient: Patient, config: Purkinje) -> PurkinjeTree:
     heart, seed = patient.heart, derive_seed(config.seed, patient.name, "purkinje")
     parts = []
     for side, bundle in bundle_starts(heart, patient.coordinates).items():
-        surface, used = _surface(heart, SIDES[side])
+        surface = compact(heart.points, heart.surface(SIDES[side]))
         points, edges, gap, draws = _draw(surface, bundle, config, derive_seed(seed, "tree", side))
-        nodes, lengths = _junctions(points, edges, surface[0], used)
+        nodes, lengths = _junctions(points, edges, surface[0])
         times = (bundle.length_mm + lengths) / config.speed_mm_per_ms
+        nodes = heart.surface_nodes(SIDES[side])[nodes]
         parts.append((side, points, edges, nodes, times, gap, draws))
         logger.info("Purkinje %s: %d junctions, gap %.1f mm", SIDES[side].name, len(nodes), gap)
     return _joined(patient.name, parts)
@@ -57,12 +58,9 @@ def _draw(
     surface: tuple[np.ndarray, np.ndarray], bundle: Bundle, config: Purkinje, seed: int
 ) -> tuple[np.ndarray, np.ndarray, float, int]:
     """Draw trees until one covers the surface: points, edges, gap in mm, draws."""
-    branching = Branching(
-        config.branch_length_mm, config.segment_mm, config.branch_angle_rad, config.n_generations
-    )
     gaps = []
     for draw in range(config.max_draws):
-        points, edges = grow(*surface, bundle.roots, branching, derive_seed(seed, draw))
+        points, edges = grow(*surface, bundle.roots, config, derive_seed(seed, draw))
         gap = coverage_gap(points[_tips(edges, len(points))], surface[0])
         if gap <= config.max_coverage_gap_mm:
             return points, edges, gap, draw + 1
@@ -88,17 +86,13 @@ def path_lengths(points: np.ndarray, edges: np.ndarray, root: int = 0) -> np.nda
         StepFailed: the tree is in pieces.
     """
     from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import breadth_first_order
+    from scipy.sparse.csgraph import dijkstra
 
-    ones = np.ones(len(edges))
-    graph = coo_array((ones, edges.T), shape=(len(points), len(points))).tocsr()
-    order, before = breadth_first_order(graph, root, directed=False)
-    if len(order) < len(points):
-        raise StepFailed(f"purkinje: {len(points) - len(order)} tree nodes are cut off the root")
-    steps = np.linalg.norm(points[order[1:]] - points[before[order[1:]]], axis=1)
-    lengths = np.zeros(len(points))
-    for node, mother, step in zip(order[1:], before[order[1:]], steps):
-        lengths[node] = lengths[mother] + step
+    steps = np.linalg.norm(points[edges[:, 1]] - points[edges[:, 0]], axis=1)
+    graph = coo_array((steps, edges.T), shape=(len(points), len(points))).tocsr()
+    lengths = dijkstra(graph, directed=False, indices=root)
+    if cut_off := int(np.isinf(lengths).sum()):
+        raise StepFailed(f"purkinje: {cut_off} tree nodes are cut off the root")
     return lengths
 
 
@@ -108,21 +102,14 @@ def _tips(edges: np.ndarray, n_nodes: int) -> np.ndarray:
     return tips[tips != 0]
 
 
-def _surface(heart: Heart, tag: Surface) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
-    """One surface with its own numbering (points, faces), and its heart nodes."""
-    used, faces = np.unique(heart.surface(tag), return_inverse=True)
-    return (heart.points[used], faces.reshape(-1, 3)), used
-
-
 def _junctions(
-    points: np.ndarray, edges: np.ndarray, surface_points: np.ndarray, used: np.ndarray
+    points: np.ndarray, edges: np.ndarray, surface_points: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Heart node nearest to each tip, once each, and the shortest way to it along the tree, mm."""
+    """Surface point nearest to each tip, once each, and the shortest way to it along the tree."""
     from scipy.spatial import cKDTree
 
     tips = _tips(edges, len(points))
-    nearest = used[cKDTree(surface_points).query(points[tips])[1]]
-    nodes, group = np.unique(nearest, return_inverse=True)
+    nodes, group = np.unique(cKDTree(surface_points).query(points[tips])[1], return_inverse=True)
     lengths = np.full(len(nodes), np.inf)
     np.minimum.at(lengths, group, path_lengths(points, edges)[tips])
     return nodes, lengths
