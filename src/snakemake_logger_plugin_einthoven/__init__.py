@@ -8,22 +8,25 @@ nothing here, and an error in here is told once and leaves the run alone.
 """
 
 import logging
+import shlex
 import shutil
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-if TYPE_CHECKING:
-    from einthoven.run.monitor.state import Run
+from einthoven.core.files import atomic
+from einthoven.run.monitor.page import clock, failure_text, line, summary
+from einthoven.run.monitor.state import Job, Run, save
 
 RESULTS = "results"
 LINE_S = 60.0
-HEARTBEAT_S = 30.0
+WRITE_S, LATEST_WRITE_S = 5.0, 60.0
 LOAD = 0.01
 """Largest share of the time that may go into looking at files and writing."""
 HIDDEN = {
@@ -65,21 +68,13 @@ class LogHandler(LogHandlerBase):
         self.remote = False
         self.off = its.dryrun or not {"--touch", "-t"}.isdisjoint(sys.argv)
         self.silent = any(str(level).endswith("ALL") for level in its.quiet or ())
-        self.terminal = self.stream.isatty()
         self.drawn = False
         self.stopping = threading.Event()
         self.next_write = self.next_line = 0.0
-        self.said = ""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Count what happened to a job; show what is for people."""
-        hidden = False
-        if not self.off:
-            try:
-                hidden = self._take(record)
-            except Exception as error:
-                self._give_up(error)
-        if not hidden:
+        if not self._guarded(self._take, record):
             self._erase()
             self.usual.handle(record)
 
@@ -88,48 +83,48 @@ class LogHandler(LogHandlerBase):
         self.stopping.set()
         with self.lock or threading.RLock():
             run, self.run = self.run, None
-            if run and not self.off:
-                try:
-                    self._conclude(run)
-                except Exception as error:
-                    self._give_up(error)
+            if run:
+                self._guarded(self._conclude, run)
         super().close()
 
-    def _take(self, record: logging.LogRecord) -> bool:
+    def _guarded(self, action: Callable[..., Any], *arguments: Any) -> Any:
+        """What an action returns; the first error in one is told, and then there are no more."""
+        try:
+            return None if self.off else action(*arguments)
+        except Exception as error:
+            self.off = True
+            self._say(f"einthoven: progress is no longer shown ({error!r}); the run goes on")
+
+    def _take(self, record: Any) -> bool:
         """Whether a record needs no further showing."""
         event = getattr(record, "event", None)
         self.remote |= event == LogEvent.RESOURCES_INFO and hasattr(record, "nodes")
         if event == LogEvent.RUN_INFO and self.run is None:
-            self._begin(record.stats)  # type: ignore[attr-defined]
+            self._begin(record.stats)
         if self.run is None:
             return False
         if event == LogEvent.JOB_INFO:
-            self.run.start(str(record.jobid), _job(record, self.remote))  # type: ignore[attr-defined]
+            self.run.start(str(record.jobid), _job(record, self.remote))
         elif event == LogEvent.JOB_FINISHED:
-            self.run.finish(str(record.job_id))  # type: ignore[attr-defined]
+            self.run.finish(str(record.job_id))
         elif event == LogEvent.JOB_ERROR:
-            self._failed([vars(record)], record.rule_msg, record.log)  # type: ignore[attr-defined]
+            self._failed(self.run, [vars(record)], record.rule_msg, record.log)
         elif event == LogEvent.GROUP_ERROR:
-            self._failed(record.job_error_info, None, record.aux_logs)  # type: ignore[attr-defined]
+            self._failed(self.run, record.job_error_info, None, record.aux_logs)
         elif record.getMessage().startswith("Trying to restart job"):
             self._say("    tried again")
         noise = event is None and record.levelno <= logging.INFO
         return noise or event in HIDDEN or getattr(record, "exception", "") == "RuleException"
 
     def _begin(self, stats: dict[str, int]) -> None:
-        from einthoven.run.monitor.state import Run, command_line
-
         self.results = Path(RESULTS).resolve()
-        self.run = Run(command_line(sys.argv))
+        self.run = Run(shlex.join(["snakemake", *sys.argv[1:]]))
         self.run.plan({k: n for k, n in stats.items() if k != "total"}, self.results)
         self.next_line = time.time() + LINE_S
         threading.Thread(target=self._beat, name="einthoven-progress", daemon=True).start()
 
-    def _failed(self, jobs: list[dict[str, Any]], message: str | None, logs: list[str]) -> None:
-        from einthoven.run.monitor.page import clock, failure_text
-
-        assert self.run
-        for failure in self.run.fail([str(job["jobid"]) for job in jobs], message or "", logs):
+    def _failed(self, run: Run, jobs: list[dict], message: str | None, logs: list[str]) -> None:
+        for failure in run.fail([str(job["jobid"]) for job in jobs], message or "", logs):
             self._say(f"{clock(time.time())} FAILED\n{failure_text(failure)}")
 
     def _beat(self) -> None:
@@ -138,53 +133,32 @@ class LogHandler(LogHandlerBase):
             with self.lock or threading.RLock():
                 if self.run is None or self.off:
                     return
-                try:
-                    self._refresh(self.run)
-                except Exception as error:
-                    self._give_up(error)
+                self._guarded(self._refresh, self.run)
 
-    def _refresh(self, run: "Run") -> None:
-        from einthoven.run.monitor.page import clock, line
-
+    def _refresh(self, run: Run) -> None:
         now = time.time()
         if now >= self.next_write:
             run.observe()
             self._write(run)
-            self.next_write = now + max(1.0, (time.time() - now) / LOAD)
-        if self.terminal:
+            pause = min((time.time() - now) / LOAD, LATEST_WRITE_S)
+            self.next_write = now + max(WRITE_S, pause)
+        if self.stream.isatty():
             self._draw(line(run, now))
         elif now >= self.next_line:
             self._say(f"{clock(now)} {line(run, now)}")
             self.next_line = now + LINE_S
 
-    def _write(self, run: "Run") -> None:
-        """Write the state if it changed, or if nothing was written for a while."""
-        from einthoven.run.monitor.state import save
+    def _write(self, run: Run) -> None:
+        run.updated = time.time()
+        save(run, self.results)
 
-        now, told = time.time(), run.updated
-        run.updated = 0.0
-        state = repr(run)
-        changed = state != self.said
-        run.updated = now if changed or now - told > HEARTBEAT_S else told
-        if run.updated == now:
-            save(run, self.results)
-            self.said = state
-
-    def _conclude(self, run: "Run") -> None:
-        from einthoven.core.files import atomic
-        from einthoven.run.monitor.page import summary
-
+    def _conclude(self, run: Run) -> None:
         run.end()
-        self.said = ""
         self._write(run)
         page = summary(run, self.results)
         with atomic(self.results / "summary.txt") as temporary:
             temporary.write_text(page + "\n")
         self._say("\n" + page)
-
-    def _give_up(self, error: Exception) -> None:
-        self.off = True
-        self._say(f"einthoven: progress is no longer shown ({error!r}); the run goes on")
 
     def _say(self, text: str) -> None:
         self._erase()
@@ -204,10 +178,8 @@ class LogHandler(LogHandlerBase):
             self.drawn = False
 
 
-def _job(record: Any, remote: bool) -> Any:
+def _job(record: Any, remote: bool) -> Job:
     """The job of a JOB_INFO record; one of a cluster has a queue before it."""
-    from einthoven.run.monitor.state import Job
-
     now = time.time()
     return Job(
         rule=record.rule_name,

@@ -60,7 +60,7 @@ def test_counts_seconds_and_memory_of_finished_jobs(run):
         run.start(jobid, job("mesh", f"p000{jobid}"))
         ends(run, jobid, seconds, memory=100 * seconds)
     mesh = run.rules["mesh"]
-    assert (mesh.done, mesh.seconds, mesh.typical_s(), mesh.memory_mb) == (2, 30, 15, 2000)
+    assert (mesh.done, mesh.seconds, mesh.typical_s, mesh.memory_mb) == (2, 30, 15, 2000)
     run.finish("7")  # a job that nobody started
     assert sum(rule.done for rule in run.rules.values()) == 2
     assert "2 of 7 jobs (29%), 0 running, 0 failed" in line(run, time.time())
@@ -156,7 +156,7 @@ def test_usual_times_come_from_earlier_runs(run):
     write("results/benchmarks/mesh/p0000.tsv", HEADER + "6\t0:00:06\t1\t1\n")
     write("results/benchmarks/mesh/p0001.tsv", HEADER + "8\t0:00:08\tNA\tNA\n")
     run.plan({"mesh": 3, "ecg": 1}, "results")
-    assert run.rules["mesh"].typical_s() == 7 and run.rules["ecg"].typical_s() is None
+    assert run.rules["mesh"].typical_s == 7 and run.rules["ecg"].typical_s is None
 
 
 def test_state_survives_the_file(run):
@@ -313,9 +313,9 @@ def test_an_error_in_the_plugin_is_told_once_and_hides_nothing(handler, monkeypa
 
 
 def test_plugin_is_cheap_with_many_jobs(handler):
-    """10,000 jobs in fewer than 10 s, with a look at 200 running ones twenty times."""
+    """10,000 jobs in 4 s of processor time, with a look at 200 running ones twenty times."""
     send(handler, LogEvent.RUN_INFO, stats={"mesh": 10_000, "total": 10_000})
-    begun = time.perf_counter()
+    begun = time.process_time()
     for jobid in range(10_000):
         start(handler, jobid)
         if jobid >= 200:
@@ -323,7 +323,7 @@ def test_plugin_is_cheap_with_many_jobs(handler):
         if jobid % 500 == 0:
             refresh(handler)
     assert handler.run.rules["mesh"].done == 9800
-    assert time.perf_counter() - begun < 10
+    assert time.process_time() - begun < 4
 
 
 def test_this_host_and_process_are_recorded():

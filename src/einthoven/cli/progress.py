@@ -1,16 +1,33 @@
 """Show what a run has done, what runs, what failed, and how long the rest may take."""
 
 import argparse
+import sys
+import time
+
+INTERVAL_S, QUIET_INTERVAL_S = 2.0, 60.0
+_CLEAR = "\033[H\033[J"
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """What the command takes."""
     command.add_argument("results", metavar="RESULTS", nargs="?", default="results")
-    command.add_argument("--follow", action="store_true", help="again every two seconds")
+    command.add_argument("--follow", action="store_true", help="until the run ends; every two "
+                         "seconds, where there is no terminal a line a minute")  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Print one screen, or one after the other."""
-    from einthoven.run.monitor.follow import show
+    from einthoven.run.monitor.page import clock, line, screen
+    from einthoven.run.monitor.state import load, lost
 
-    show(arguments.results, arguments.follow)
+    state, now = load(arguments.results), time.time()
+    terminal = sys.stdout.isatty()
+    while arguments.follow and state.state == "running" and not lost(state, now):
+        text = f"{_CLEAR}{screen(state, now)}" if terminal else f"{clock(now)} {line(state, now)}"
+        print(text, flush=True)
+        try:
+            time.sleep(INTERVAL_S if terminal else QUIET_INTERVAL_S)
+        except KeyboardInterrupt:
+            return
+        state, now = load(arguments.results), time.time()
+    print((_CLEAR if arguments.follow and terminal else "") + screen(state, now))

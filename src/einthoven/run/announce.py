@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from statistics import mean
 
 from einthoven.config.models import Config
-from einthoven.run.costs.benchmarks import read_benchmarks
+from einthoven.run.costs.benchmarks import usual_seconds
 from einthoven.run.jobs import planned_jobs
 from einthoven.run.monitor.page import duration
 from einthoven.run.plan import Plan
@@ -31,7 +30,7 @@ def announcement(plan: Plan, cores: int, results: str | Path = "results") -> str
         results: its folder; jobs measured there say how long they take.
     """
     jobs = {rule: n for rule, n in planned_jobs(plan).items() if n}
-    measured = {rule: mean(job.seconds for job in its) for rule, its in _measured(results).items()}
+    measured = usual_seconds(results)
     seconds = {rule: measured.get(rule, USUAL_S.get(rule, 5.0)) for rule in jobs}
     work = sum(n * seconds[rule] for rule, n in jobs.items())
     # of two encoders one is read from the atlases, so that the other one takes all the time
@@ -48,7 +47,3 @@ def announcement(plan: Plan, cores: int, results: str | Path = "results") -> str
         "last    results/report/index.html: the page with the table of errors\n"
         "Ctrl-C stops it, and the same command goes on."
     )
-
-
-def _measured(results: str | Path) -> dict[str, list]:
-    return {rule: jobs for rule, jobs in read_benchmarks(results, at_most=20).items() if jobs}

@@ -8,14 +8,16 @@ the kernel counted.
 import csv
 import re
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
+from statistics import mean
 
 from einthoven.core.errors import BadInput
 from einthoven.core.log import USED
 
 _USED = re.compile(USED.replace("%.1f", r"(\d+\.\d)").replace("%.0f", r"(\d+)"))
 _TAIL_BYTES = 4096
+N_USUAL = 20
+"""Of so many jobs of a rule the mean is its usual time."""
 
 
 @dataclass(frozen=True)
@@ -28,55 +30,56 @@ class Benchmark:
     threads: int | None = None
 
 
-def benchmark_files(results: str | Path) -> dict[str, list[Path]]:
-    """Benchmark files of each rule: benchmarks/RULE.tsv or benchmarks/RULE/*.tsv."""
+def _files_of_rules(results: str | Path) -> dict[str, list[Path]]:
+    """benchmarks/RULE.tsv or benchmarks/RULE/*.tsv; a full disk leaves empty ones."""
     folder = Path(results) / "benchmarks"
     files: dict[str, list[Path]] = {}
-    for path in sorted(folder.rglob("*.tsv")):
+    for path in sorted(path for path in folder.rglob("*.tsv") if path.stat().st_size):
         rule = path.relative_to(folder).parts[0].removesuffix(".tsv")
         files.setdefault(rule, []).append(path)
     return files
 
 
-def read_benchmarks(results: str | Path, at_most: int | None = None) -> dict[str, list[Benchmark]]:
-    """Measured jobs of each rule.
+def read_benchmarks(results: str | Path) -> dict[str, list[Benchmark]]:
+    """Measured jobs of each rule of a run; `results` is its folder, with `logs/` too.
 
-    Args:
-        results: the folder that a run wrote, with `benchmarks/` and `logs/`.
-        at_most: read so many files of a rule and no more.
+    Raises:
+        BadInput: a file is no benchmark file.
+    """
+    return {rule: list(map(read_benchmark, its)) for rule, its in _files_of_rules(results).items()}
+
+
+def usual_seconds(results: str | Path) -> dict[str, float]:
+    """Mean wall time of a job of each rule of which there is one, from the first `N_USUAL`.
 
     Raises:
         BadInput: a file is no benchmark file.
     """
     return {
-        rule: [job for path in islice(paths, at_most) for job in read_benchmark(path)]
-        for rule, paths in benchmark_files(results).items()
+        rule: mean(read_benchmark(path).seconds for path in paths[:N_USUAL])
+        for rule, paths in _files_of_rules(results).items()
     }
 
 
-def read_benchmark(path: Path) -> list[Benchmark]:
-    """The jobs of one benchmark file (one, unless the rule repeats its benchmark).
+def read_benchmark(path: Path) -> Benchmark:
+    """The job of a benchmark file.
 
     Raises:
         BadInput: the file has no column `s`, or holds something else than numbers.
     """
     try:
         with path.open(newline="") as file:
-            rows = list(csv.DictReader(file, delimiter="\t"))
-        counted = _counted(_log_of(path)) if len(rows) == 1 else (None, None)
-        return [_job(row, *counted) for row in rows]
-    except (KeyError, ValueError, TypeError, OSError) as error:
+            row = next(csv.DictReader(file, delimiter="\t"))
+        cpu_seconds, memory_mb = _counted(_log_of(path))
+        threads = _number(row.get("threads"))
+        return Benchmark(
+            seconds=float(row["s"]),
+            memory_mb=_larger(_number(row.get("max_rss")), memory_mb),
+            cpu_seconds=_larger(_number(row.get("cpu_time")), cpu_seconds),
+            threads=None if threads is None else int(threads),
+        )
+    except (KeyError, ValueError, TypeError, OSError, StopIteration) as error:
         raise BadInput(f"{path}: not a benchmark file ({error!r}); delete it") from error
-
-
-def _job(row: dict[str, str], cpu_seconds: float | None, memory_mb: float | None) -> Benchmark:
-    threads = _number(row.get("threads"))
-    return Benchmark(
-        seconds=float(row["s"]),
-        memory_mb=_larger(_number(row.get("max_rss")), memory_mb),
-        cpu_seconds=_larger(_number(row.get("cpu_time")), cpu_seconds),
-        threads=None if threads is None else int(threads),
-    )
 
 
 def _number(text: str | None) -> float | None:

@@ -1,7 +1,6 @@
 """A run as text: one line for a log, one screen to follow, one page at the end."""
 
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 from tabulate import tabulate
@@ -30,12 +29,15 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
-def counts(run: Run) -> tuple[int, int, int]:
-    """Jobs done, jobs at work, and all jobs; what a group has finished inside counts as done."""
-    written = sum(job.written for job in run.running.values())
-    done = sum(rule.done for rule in run.rules.values()) + written
-    working = sum(bool(job.working) and not job.written for job in run.running.values())
-    return done, working, sum(rule.total for rule in run.rules.values())
+def counts(run: Run, rule: str = "") -> tuple[int, int, int]:
+    """Jobs done, jobs at work, and all jobs, of one rule or of the run.
+
+    What a group has finished inside counts as done.
+    """
+    rules = [run.rules[rule]] if rule else list(run.rules.values())
+    jobs = [job for job in run.running.values() if rule in ("", job.rule)]
+    done = sum(its.done for its in rules) + sum(job.written for job in jobs)
+    return done, sum(job.at_work for job in jobs), sum(its.total for its in rules)
 
 
 def line(run: Run, now: float) -> str:
@@ -62,19 +64,11 @@ def screen(run: Run, now: float) -> str:
     elif state != "running":
         now = run.updated
     working = sorted(
-        (job for job in run.running.values() if job.working and not job.written),
-        key=lambda job: job.working or 0.0,
+        (job for job in run.running.values() if job.at_work), key=lambda job: job.working or now
     )
     rows = [(job.rule, job.name, duration(now - (job.working or now))) for job in working]
-    running = tabulate(rows[:N_SHOWN], ("running now", "", "for"), disable_numparse=True)
-    return "\n\n".join(
-        [
-            f"{state}: {line(run, now)}\n{run.command}",
-            *failures_text(run.failures.values()),
-            rules_table(run),
-            *([running + _more(len(rows))] if rows else []),
-        ]
-    )
+    table = tabulate(rows[:N_SHOWN], ("running now", "", "for"), disable_numparse=True)
+    return _page(run, state, now, table + _more(len(rows)) if rows else "")
 
 
 def summary(run: Run, results: str | Path) -> str:
@@ -91,22 +85,16 @@ def summary(run: Run, results: str | Path) -> str:
     ]
     if run.state != "finished":
         made.append(f"{'go on':<10}{run.command}")
-    return "\n\n".join(
-        [
-            f"{run.state}: {line(run, run.updated)}\n{run.command}",
-            *failures_text(run.failures.values()),
-            rules_table(run),
-            "\n".join(made),
-        ]
-    )
+    return _page(run, run.state, run.updated, "\n".join(made))
 
 
-def failures_text(failures: Iterable[Failure]) -> list[str]:
-    """One block for all failures; none without failures."""
-    blocks = [failure_text(failure) for failure in failures]
-    if not blocks:
-        return []
-    return [f"FAILED: {len(blocks)}\n" + "\n".join(blocks[:N_SHOWN]) + _more(len(blocks))]
+def _page(run: Run, state: str, now: float, end: str) -> str:
+    failures = [failure_text(failure) for failure in run.failures.values()]
+    parts = [f"{state}: {line(run, now)}\n{run.command}", rules_table(run), end]
+    if failures:
+        shown = "\n".join(failures[:N_SHOWN]) + _more(len(failures))
+        parts.insert(1, f"FAILED: {len(failures)}\n{shown}")
+    return "\n\n".join(filter(None, parts))
 
 
 def failure_text(failure: Failure) -> str:
@@ -126,23 +114,13 @@ def rules_table(run: Run) -> str:
     """Bars and counts of every rule, with its mean seconds a job and largest memory."""
     rows = []
     for name, rule in run.rules.items():
-        jobs = [job for job in run.running.values() if job.rule == name]
-        done = rule.done + sum(job.written for job in jobs)
-        working = sum(bool(job.working) and not job.written for job in jobs)
+        done, working, total = counts(run, name)
         failed = sum(failure.rule == name for failure in run.failures.values())
-        typical = rule.seconds / rule.measured if rule.measured else None
-        rows.append(
-            (
-                name,
-                bar(done, working, failed, rule.total),
-                f"{done}/{rule.total}",
-                working or "",
-                failed or "",
-                rule.retried or "",
-                "" if typical is None else f"{typical:.1f}",
-                "" if rule.memory_mb is None else f"{rule.memory_mb:.0f}",
-            )
-        )
+        typical = f"{rule.seconds / rule.measured:.1f}" if rule.measured else ""
+        memory = "" if rule.memory_mb is None else f"{rule.memory_mb:.0f}"
+        signs = bar(done, working, failed, total)
+        some = [number or "" for number in (working, failed, rule.retried)]
+        rows.append([name, signs, f"{done}/{total}", *some, typical, memory])
     headings = ("rule", "", "done", "running", "failed", "retried", "s a job", "max MB")
     align = ("left", "left", *["right"] * 6)
     return tabulate(rows, headings, disable_numparse=True, colalign=align)

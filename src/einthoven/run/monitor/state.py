@@ -17,13 +17,11 @@ from typing import Any
 
 from einthoven.core.errors import BadInput
 from einthoven.core.files import read_json, write_json
-from einthoven.run.costs.benchmarks import last_lines, read_benchmark, read_benchmarks
+from einthoven.run.costs.benchmarks import last_lines, read_benchmark, usual_seconds
 
 FILE = "progress.json"
 SILENCE_S = 180.0
-"""A run that wrote nothing for so long is taken for dead (it writes every 30 s)."""
-N_PRIOR = 20
-"""Benchmark files of a rule that are read for its usual time before this run has one."""
+"""A run that wrote nothing for so long is taken for dead (it writes every minute or oftener)."""
 TARGETS = frozenset({"all", "dataset", "models"})
 """Rules that only ask for files, and take no time."""
 CHATTER = re.compile(
@@ -51,6 +49,7 @@ class Rule:
     usual_s: float | None = None
     """Mean seconds of a job in earlier runs."""
 
+    @property
     def typical_s(self) -> float | None:
         """Seconds of a job: of this run, or else of earlier ones."""
         return self.seconds / self.measured if self.measured else self.usual_s
@@ -68,8 +67,14 @@ class Job:
     output: str | None = None
     working: float | None = None
     written: bool = False
-    before: tuple[float | None, float | None] = (None, None)
+    log_before: float | None = None
+    benchmark_before: float | None = None
     """Times of the log and the benchmark file that earlier runs left."""
+
+    @property
+    def at_work(self) -> bool:
+        """Whether it was seen to work, and has not ended inside its group."""
+        return bool(self.working) and not self.written
 
 
 @dataclass
@@ -99,18 +104,15 @@ class Run:
 
     def plan(self, jobs: Mapping[str, int], results: str | Path) -> None:
         """Take the number of jobs of each rule, and their usual times from earlier runs."""
-        earlier = read_benchmarks(results, at_most=N_PRIOR)
-        for name, total in jobs.items():
-            seconds = [job.seconds for job in earlier.get(name, [])]
-            usual = sum(seconds) / len(seconds) if seconds else None
-            self.rules[name] = Rule(total=total, usual_s=usual)
+        usual = usual_seconds(results)
+        self.rules = {name: Rule(total, usual_s=usual.get(name)) for name, total in jobs.items()}
 
     def start(self, jobid: str, job: Job) -> None:
         """A job was submitted; after a failure this is its next attempt."""
         rule = self.rules.setdefault(job.rule, Rule(total=1))
         if self.failures.pop(jobid, None):
             rule.retried += 1
-        job.before = (_changed(job.log), _changed(job.benchmark))
+        job.log_before, job.benchmark_before = _changed(job.log), _changed(job.benchmark)
         self.running[jobid] = job
 
     def finish(self, jobid: str) -> None:
@@ -122,7 +124,7 @@ class Run:
         rule.done += 1
         rule.measured += 1
         if job.benchmark and Path(job.benchmark).is_file():
-            [measured, *_] = read_benchmark(Path(job.benchmark))
+            measured = read_benchmark(Path(job.benchmark))
             rule.seconds += measured.seconds
             rule.memory_mb = max(rule.memory_mb or 0.0, measured.memory_mb or 0.0) or None
         else:
@@ -144,7 +146,7 @@ class Run:
         """
         self.observe()
         jobs = {jobid: self.running.pop(jobid) for jobid in jobids if jobid in self.running}
-        begun = {k: job for k, job in jobs.items() if job.working and not job.written}
+        begun = {k: job for k, job in jobs.items() if job.at_work}
         spoke = {k: job for k, job in begun.items() if last_line(self._own_log(job))}
         guilty = spoke or begun or jobs
         if len(jobs) > 1 and not spoke:
@@ -157,7 +159,7 @@ class Run:
 
     def _own_log(self, job: Job) -> str | None:
         """The job's log, unless an earlier run wrote it."""
-        return None if _changed(job.log) in (None, job.before[0]) else job.log
+        return None if _changed(job.log) in (None, job.log_before) else job.log
 
     def _failure(self, job: Job, message: str, logs: Sequence[str]) -> Failure:
         own = self._own_log(job)
@@ -171,7 +173,7 @@ class Run:
         for job in self.running.values():
             if not job.working and self._own_log(job):
                 job.working = time.time()
-            job.written = _changed(job.benchmark) not in (None, job.before[1])
+            job.written = _changed(job.benchmark) not in (None, job.benchmark_before)
 
     def end(self) -> None:
         """The controller stops, and with it all jobs."""
@@ -203,11 +205,6 @@ def last_line(path: str | Path | None, like: re.Pattern[str] | None = None) -> s
     return None
 
 
-def command_line(arguments: Sequence[str]) -> str:
-    """The command that started this process, as one would type it."""
-    return shlex.join(["snakemake", *arguments[1:]])
-
-
 def again(command: str, output: str | None) -> str:
     """The command line that makes one file, with the options of the run."""
     options = command.partition(" -- ")[0]
@@ -233,10 +230,7 @@ def load(results: str | Path) -> Run:
     data: dict[str, Any] = read_json(path)
     try:
         rules = {its.pop("name"): Rule(**its) for its in data.pop("rules")}
-        running = {
-            key: Job(**{**its, "before": tuple(its["before"])})
-            for key, its in data.pop("running").items()
-        }
+        running = {key: Job(**its) for key, its in data.pop("running").items()}
         failures = {key: Failure(**its) for key, its in data.pop("failures").items()}
         return Run(**data, rules=rules, running=running, failures=failures)
     except (KeyError, TypeError, AttributeError) as error:
@@ -266,7 +260,7 @@ def seconds_left(run: Run, now: float) -> tuple[float, bool] | None:
     worked = sum(rule.seconds + rule.failed_s for rule in run.rules.values())
     left = {name: float(rule.total - rule.done) for name, rule in run.rules.items()}
     for job in run.running.values():
-        typical = run.rules[job.rule].typical_s()
+        typical = run.rules[job.rule].typical_s
         if typical and (job.written or job.working):
             begun = typical if job.written else now - (job.working or now)
             worked += begun
@@ -274,7 +268,7 @@ def seconds_left(run: Run, now: float) -> tuple[float, bool] | None:
     if worked == 0:
         return None
     parallel = max(worked / max(now - run.started, 1.0), 1e-3)
-    times = {name: run.rules[name].typical_s() for name, jobs in left.items() if jobs > 0}
+    times = {name: run.rules[name].typical_s for name, jobs in left.items() if jobs > 0}
     known = {name: typical for name, typical in times.items() if typical is not None}
     rest = sum(t * max(min(left[name], 1.0), left[name] / parallel) for name, t in known.items())
     return rest, known.keys() >= times.keys() - TARGETS
