@@ -6,12 +6,7 @@ that asks for the likely slip.
 
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from einthoven.config.learning import DeepSdf, Learning, MlpModel, RefractionModel
 from einthoven.config.section import Count, Positive, Section, Seed

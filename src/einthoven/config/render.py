@@ -22,13 +22,7 @@ _BOUNDS = ((annotated_types.Ge, "ge", ">="), (annotated_types.Gt, "gt", ">"),
 
 def as_params(config: Config) -> dict[str, Any]:
     """The whole config as builtins with sorted keys, so that equal configs print equally."""
-    return _sorted(config.model_dump(mode="json"))
-
-
-def _sorted(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    return value
+    return json.loads(json.dumps(config.model_dump(mode="json"), sort_keys=True))
 
 
 def schema() -> str:

@@ -1,5 +1,6 @@
 """Validators that name the argument and the likely cause."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -55,7 +56,6 @@ def unique(name: str, values: Sequence[str]) -> Sequence[str]:
     Raises:
         BadInput: names the duplicates.
     """
-    twice = sorted({v for v in values if list(values).count(v) > 1})
-    if twice:
+    if twice := sorted(value for value, count in Counter(values).items() if count > 1):
         raise BadInput(f"{name}: {', '.join(twice)} given more than once")
     return values

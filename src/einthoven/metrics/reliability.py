@@ -34,8 +34,7 @@ def calibration_factor(error: np.ndarray, sd: np.ndarray, n_members: int) -> flo
     """Factor on a stated SD with which half the errors lie within the stated median.
 
     Args:
-        error: [any] degrees.
-        sd: [any] degrees, as the networks state it.
+        error, sd: [any] degrees, the latter as the networks state it.
         n_members: of the ensemble.
     """
     return float(np.median(error / np.maximum(sd, 1e-6))) / bound_ratio(0.5, n_members)
@@ -60,8 +59,7 @@ def reliability(error: np.ndarray, sd: np.ndarray, n_members: int) -> np.ndarray
     """Median error against the stated median, in groups of equal size by the stated one.
 
     Args:
-        error: [any] degrees.
-        sd: [any] degrees.
+        error, sd: [any] degrees.
         n_members: of the ensemble.
 
     Returns:

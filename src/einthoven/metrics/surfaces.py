@@ -21,6 +21,8 @@ from einthoven.geometry.surfaces import Surfaces
 
 DistanceFunction = Callable[[np.ndarray], np.ndarray]
 """points [point, 3] mm -> signed distances [point, surface] mm."""
+Triangles = tuple[np.ndarray, np.ndarray]
+"""points [vertex, 3] mm and faces [face, 3]."""
 N_SURFACE_POINTS = 5_000
 
 
@@ -28,8 +30,7 @@ def chamfer(first: np.ndarray, second: np.ndarray) -> float:
     """Eq. (8): mean distance to the closest point of the other cloud, both ways, halved.
 
     Args:
-        first: [point, 3] mm.
-        second: [point, 3] mm.
+        first, second: [point, 3] mm.
 
     Raises:
         BadInput: NaN or an empty cloud.
@@ -48,27 +49,17 @@ def interior_chamfer(grid: np.ndarray, first: np.ndarray, second: np.ndarray) ->
 
     Args:
         grid: [point, 3] mm.
-        first: [point] mm.
-        second: [point] mm.
+        first, second: [point] mm.
     """
     return chamfer(grid[first <= 0], grid[second <= 0])
 
 
-def surface_chamfer(
-    first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray]
-) -> float:
-    """Eq. (8) between two surfaces: points uniform on each, exact distance to the other.
-
-    Args:
-        first: points [vertex, 3] mm and faces [face, 3].
-        second: likewise.
-    """
+def surface_chamfer(first: Triangles, second: Triangles) -> float:
+    """Eq. (8) between two surfaces: points uniform on each, exact distance to the other."""
     return (_mean_distance(first, second) + _mean_distance(second, first)) / 2
 
 
-def _mean_distance(
-    one: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray]
-) -> float:
+def _mean_distance(one: Triangles, other: Triangles) -> float:
     """From points of one surface to the other, mm; the same points for the same surface."""
     queries, _ = points_on_surface(*one, N_SURFACE_POINTS, generator(0, "chamfer"))
     return float(TriangleTree(*other).closest(queries).distance.mean())

@@ -31,6 +31,19 @@ SINGLE: dict[str, type[Stage]] = {kind.stage: kind for kind in _ONE_EACH}
 """Stages of which a patient has one."""
 
 
+class _Part[T]:
+    """An attribute of a patient that is read when it is asked for."""
+
+    def __init__(self, doc: str):
+        self.__doc__ = doc
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, patient: "Patient", owner: type) -> T:
+        return patient._stage(self.name)
+
+
 class Patient:
     """Stages of one patient, wherever they are; read once, when asked for.
 
@@ -106,14 +119,14 @@ class Patient:
         known |= {LeadFields: "lead_fields", PatientParameters: "parameters"}
         found: dict[str, Any] = {known[type(s)]: s for s in stages if type(s) in known}
         activations = {s.scenario: s for s in stages if isinstance(s, Activation)}
-        found |= {"activations": activations} if activations else {}
-        return cls(stages[0].patient, {key: partial(_same, s) for key, s in found.items()})
+        patient = cls(stages[0].patient, {})
+        patient._read = found | ({"activations": activations} if activations else {})
+        return patient
 
     def with_stages(self, *stages: Stage) -> Self:
         """The same patient with further stages, or others, in memory."""
-        more = type(self).of(*stages)
-        merged = type(self)(self.name, {**self._stages, **more._stages}, self.where)
-        merged._read = {k: v for k, v in self._read.items() if k not in more._stages}
+        merged = type(self)(self.name, self._stages, self.where)
+        merged._read = self._read | type(self).of(*stages)._read
         return merged
 
     @classmethod
@@ -129,30 +142,26 @@ class Patient:
 
     def has(self, stage: str) -> bool:
         """Whether a stage is there; read or not."""
-        return stage in self._stages
+        return stage in self._stages or stage in self._read
 
     def _stage(self, stage: str) -> Any:
-        if stage not in self._stages:
-            there = ", ".join(self._stages) or "nothing"
+        if not self.has(stage):
+            there = ", ".join(self._stages | self._read) or "nothing"
             raise BadInput(f"{self.where}: {self.name} has no {stage}, only {there}")
         if stage not in self._read:
             self._read[stage] = self._stages[stage]()
         return self._read[stage]
 
-    @property
-    def parameters(self) -> PatientParameters:
-        """Split and coefficients."""
-        return self._stage("parameters")
-
-    @property
-    def anatomy(self) -> Anatomy:
-        """Surfaces, electrode sites, pose."""
-        return self._stage("anatomy")
-
-    @property
-    def mesh(self) -> TetMesh:
-        """Tetrahedra."""
-        return self._stage("mesh")
+    parameters = _Part[PatientParameters]("Split and coefficients.")
+    anatomy = _Part[Anatomy]("Surfaces, electrode sites, pose.")
+    mesh = _Part[TetMesh]("Tetrahedra.")
+    coordinates = _Part[Coordinates]("Ventricular coordinates.")
+    purkinje = _Part[PurkinjeTree]("Trees and junctions.")
+    activations = _Part[dict[str, Activation]]("Activation by scenario.")
+    lead_fields = _Part[LeadFields]("Lead fields of all electrodes.")
+    ecg = _Part[Ecg]("ECGs of all scenarios.")
+    sdf = _Part[SdfSamples]("Signed distances.")
+    field = _Part[FieldSamples]("Gradients of the lead fields at some points.")
 
     @cached_property
     def heart(self) -> Heart:
@@ -174,21 +183,6 @@ class Patient:
             )
         return fibers
 
-    @property
-    def coordinates(self) -> Coordinates:
-        """Ventricular coordinates."""
-        return self._stage("coordinates")
-
-    @property
-    def purkinje(self) -> PurkinjeTree:
-        """Trees and junctions."""
-        return self._stage("purkinje")
-
-    @property
-    def activations(self) -> dict[str, Activation]:
-        """By scenario."""
-        return self._stage("activations")
-
     def activation(self, scenario: str) -> Activation:
         """Activation in one scenario.
 
@@ -199,30 +193,6 @@ class Patient:
             known = ", ".join(self.activations)
             raise BadInput(f"{self.name}: no scenario {scenario!r}; there are {known}")
         return self.activations[scenario]
-
-    @property
-    def lead_fields(self) -> LeadFields:
-        """Of all electrodes."""
-        return self._stage("lead_fields")
-
-    @property
-    def ecg(self) -> Ecg:
-        """Of all scenarios."""
-        return self._stage("ecg")
-
-    @property
-    def sdf(self) -> SdfSamples:
-        """Signed distances."""
-        return self._stage("sdf")
-
-    @property
-    def field(self) -> FieldSamples:
-        """Gradients of the lead fields at some points."""
-        return self._stage("field")
-
-
-def _same[T](stage: T) -> T:
-    return stage
 
 
 def _stage_files(paths: Sequence[Path]) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Stages from the closed store of one patient."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from einthoven.core.errors import BadInput
 from einthoven.dataset.layout import PATIENT_FORMAT, PATIENT_LAYOUT, STAGE_LAYOUT
@@ -33,7 +33,10 @@ def read_parameters(path: Path) -> PatientParameters:
     """Split and coefficients, None for each that is unknown; the store has nothing else of them."""
     with open_store(path) as root:
         stored = {v.name: values_of(root, f"cohort/{v.name}") for v in PATIENT_LAYOUT["cohort"]}
-        coeffs = {k: np.where(np.isnan(v), None, v).tolist() for k, v in stored.items()}
+        coeffs: dict[str, Any] = {
+            name: [None if math.isnan(value) else value for value in values.tolist()]
+            for name, values in stored.items()
+        }
         return PatientParameters(str(root.attrs["patient"]), str(root.attrs["split"]), **coeffs)
 
 

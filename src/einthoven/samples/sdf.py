@@ -20,9 +20,7 @@ def sdf_samples(anatomy: Anatomy, config: SdfConfig) -> SdfSamples:
 
 
 def sample_sdf(
-    surfaces: Surfaces,
-    rng: np.random.Generator,
-    config: SdfConfig,
+    surfaces: Surfaces, rng: np.random.Generator, config: SdfConfig
 ) -> tuple[np.ndarray, np.ndarray]:
     """Points about the four surfaces and all through the torso's box, with their distances.
 

@@ -21,10 +21,7 @@ from einthoven.samples.sdf import sample_sdf
 
 
 def draw_chunk(
-    chunk: int,
-    cohort: Cohort,
-    anatomy: Anatomy,
-    sdf_samples: SdfSamples,
+    chunk: int, cohort: Cohort, anatomy: Anatomy, sdf_samples: SdfSamples
 ) -> dict[str, np.ndarray]:
     """Samples about the surfaces of the shapes of one chunk, a Latin hypercube of its own.
 
@@ -32,8 +29,7 @@ def draw_chunk(
 
     Args:
         chunk: 0, 1, ..; a chunk does not depend on how many there are.
-        cohort: the config section.
-        anatomy: the config section.
+        cohort, anatomy: the config sections.
         sdf_samples: the config section, with the number of samples of a shape.
 
     Returns:
@@ -42,34 +38,24 @@ def draw_chunk(
     Raises:
         StepFailed: no shape of the chunk could be built.
     """
-    shapes, points, distances = [], [], []
+    samples = {}
     for index in range(chunk * SHAPES_PER_CHUNK, (chunk + 1) * SHAPES_PER_CHUNK):
         try:
             body = placed_body(shape_parameters(index, cohort), anatomy)
         except StepFailed as error:
             logger.warning("left out: %s", error)
             continue
-        surfaces = Surfaces.joined(body.surfaces())
-        x, s = sample_sdf(surfaces, generator(sdf_samples.seed, "shape", index), sdf_samples)
-        shapes.append(index)
-        points.append(x)
-        distances.append(s)
-    if not shapes:
+        rng = generator(sdf_samples.seed, "shape", index)
+        samples[index] = sample_sdf(Surfaces.joined(body.surfaces()), rng, sdf_samples)
+    if not samples:
         raise StepFailed(f"chunk {chunk}: no shape could be built; lower cohort.range_sd")
-    return {
-        "shape": np.array(shapes),
-        "sdf_points": np.stack(points),
-        "sdf": np.stack(distances),
-    }
+    points, sdf = (np.stack(arrays) for arrays in zip(*samples.values()))
+    return {"shape": np.array(list(samples)), "sdf_points": points, "sdf": sdf}
 
 
 def shape_parameters(index: int, cohort: Cohort) -> PatientParameters:
     """Parameters of shape number `index`, as `cohort.draw_patient` gives those of a patient."""
-    apart = {
-        "seed": derive_seed(cohort.seed, "shapes"),
-        "block_size": SHAPES_PER_CHUNK,
-        "val_per_block": 0,
-        "test_per_block": 0,
-    }
+    apart = {"seed": derive_seed(cohort.seed, "shapes"), "block_size": SHAPES_PER_CHUNK,
+             "val_per_block": 0, "test_per_block": 0}  # fmt: skip
     parameters = draw_patient(index, cohort.model_copy(update=apart))
     return replace(parameters, patient=f"shape {index}", split="")
