@@ -11,18 +11,19 @@ import argparse
 import sys
 
 import numpy as np
+from heart_samples import carry_template, heart_size, parameters_from
 
 from einthoven.anatomy.population.covariates import Body, CovariateRegression
-from einthoven.anatomy.population.reference import SEXES, heart_size
-from einthoven.anatomy.shape.correspondence import carry_template
+from einthoven.anatomy.population.reference import SEXES
 from einthoven.anatomy.shape.heart import ATLAS_PATH, FINE_EDGE_MM, SHIPPED_EDGES_MM
-from einthoven.anatomy.shape.heart_template import build_template
+from einthoven.anatomy.shape.heart_template import SHELL_TAGS, build_template
 from einthoven.anatomy.shape.model import ShapeModel
-from einthoven.anatomy.shape.parametric_heart import PARAMETERS, mean_parameters, parameters_from
+from einthoven.anatomy.shape.parametric_heart import PARAMETERS, mean_parameters
 from einthoven.anatomy.shape.resampling import resample
 from einthoven.core.errors import StepFailed
 from einthoven.core.files import save_arrays
 from einthoven.core.log import log_to, logger, track
+from einthoven.geometry.boundary_loops import boundary_loops
 from einthoven.geometry.triangles import triangle_quality
 
 N_MODES = 10
@@ -76,8 +77,9 @@ def build(n_samples: int, seed: int) -> tuple[dict, dict]:
         "explained": model.sds**2 / total,
         "covariate_weights": regression.weights,
         "covariate_residual": regression.residual,
-        **{f"loop_{name}": ids.astype(np.uint16) for name, ids in template.loops.items()},
     }
+    for name, tag in SHELL_TAGS.items():
+        arrays[f"loop_{name}"] = boundary_loops(template.tagged(tag))[0].astype(np.uint16)
     arrays["template_points"] = template.points.astype(np.float32)
     for edge_mm in SHIPPED_EDGES_MM:
         coarse = resample(build_template(mean, edge_mm), template)

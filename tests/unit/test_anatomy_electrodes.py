@@ -3,12 +3,7 @@ import pytest
 from scipy.spatial import cKDTree
 from scipy.stats import qmc
 
-from einthoven.anatomy.electrodes import (
-    GROUND,
-    electrode_points,
-    grid_electrodes,
-    standard_electrodes,
-)
+from einthoven.anatomy.electrodes import grid_electrodes, standard_electrodes
 from einthoven.anatomy.shape.torso import torso_surface
 from einthoven.core.errors import BadInput
 from einthoven.core.names import STANDARD_ELECTRODES
@@ -96,22 +91,8 @@ def test_a_grid_around_the_body_covers_front_sides_and_back_evenly():
     assert not body.cap[tied.vertices].all(axis=1).any(), "an electrode sits on a cut"
 
 
-def test_electrodes_by_name():
-    body = torso_surface(BODIES[3], "coarse")
-    names, points, ground = standard_electrodes(body)
-    front = grid_electrodes(body, 8)
-    got = electrode_points(body, ["V3", "A007", GROUND, "A000"])
-    np.testing.assert_array_equal(got, [points[names.index("V3")], front[7], ground, front[0]])
-    assert electrode_points(body, []).shape == (0, 3)
-    around = grid_electrodes(body, 6, "around")
-    got = electrode_points(body, ["B005", "A007", "B000"])
-    np.testing.assert_array_equal(got, [around[5], front[7], around[0]])
-
-
-def test_bad_names_and_counts_are_refused():
+def test_bad_counts_are_refused():
     body = torso_surface([], "coarse")
-    with pytest.raises(BadInput, match="V7.*known are RA"):
-        electrode_points(body, ["V1", "V7"])
     for n in (-1, 1001):
         with pytest.raises(BadInput, match="n_grid_electrodes"):
             grid_electrodes(body, n)

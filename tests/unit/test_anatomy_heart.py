@@ -1,8 +1,11 @@
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from einthoven.anatomy.population.reference import BMI, SEXES, STATURE
 from einthoven.anatomy.shape import heart
 from einthoven.anatomy.shape.heart import SHIPPED_EDGES_MM, heart_surfaces, load_atlas
 from einthoven.anatomy.shape.heart_check import (
@@ -13,14 +16,10 @@ from einthoven.anatomy.shape.heart_check import (
 from einthoven.anatomy.shape.heart_template import build_template
 from einthoven.anatomy.shape.model import ShapeModel
 from einthoven.anatomy.shape.parametric_heart import (
-    CORRELATED_SIZES,
-    LENGTHS,
     PARAMETERS,
-    SIZE_CORRELATION,
     level,
     level_gradient,
     mean_parameters,
-    parameters_from,
     project,
 )
 from einthoven.core.errors import BadInput, StepFailed
@@ -32,6 +31,17 @@ from einthoven.geometry.triangles import (
     extend_harmonically,
     triangle_quality,
     unique_edges,
+)
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+from heart_samples import (  # noqa: E402
+    CORRELATED_SIZES,
+    LENGTHS,
+    SIZE_CORRELATION,
+    body_surface_m2,
+    carry_template,
+    heart_size,
+    parameters_from,
 )
 
 
@@ -92,7 +102,7 @@ def test_projection_lands_on_the_surface_near_the_start(surface, tag):
     template = load_atlas()[1]
     parameters = mean_parameters() | {"lv_diameter": 52.0, "rv_diameter": 39.0}
     ids = np.unique(template.tagged(tag))
-    points, on_base = template.points[ids], np.isin(ids, template.loops[surface])
+    points, on_base = template.points[ids], np.isin(ids, template.tagged(Surface.BASE))
     away = np.abs(level(surface, points, parameters)).max()
     landed = project(surface, points, parameters, on_base)
     assert np.abs(level(surface, landed, parameters)).max() < 1e-6 < away
@@ -117,6 +127,15 @@ def test_parameters_of_a_sex_and_a_size():
     sizes = [list(PARAMETERS["male"]).index(name) for name in CORRELATED_SIZES]
     correlation = np.corrcoef(np.array(drawn)[:, sizes].T)[np.triu_indices(3, 1)]
     np.testing.assert_allclose(correlation, SIZE_CORRELATION, atol=0.05)
+
+
+def test_body_surface_and_the_heart_that_goes_with_it():
+    assert body_surface_m2(180.0, 25.0) == pytest.approx(2.01, abs=0.01)  # 81 kg
+    for sex in SEXES:
+        assert heart_size(sex, STATURE.of(sex)[0], BMI.of(sex)[0]) == pytest.approx(1.0)
+    ratio = heart_size("male", 190.0, 24.0) / heart_size("male", 165.0, 24.0)
+    area = body_surface_m2(190.0, 24.0) / body_surface_m2(165.0, 24.0)
+    assert ratio**3 == pytest.approx(area)
 
 
 def test_level_is_nearly_a_distance_at_the_surface():
@@ -150,7 +169,7 @@ def test_extreme_corners_of_the_cohort_are_valid():
         heart_surfaces(sign * (-1.0) ** np.arange(10), 2.2)
 
 
-def test_base_and_lids_are_planar(mean_heart):
+def test_base_and_valve_caps_are_planar(mean_heart):
     for drawn in (mean_heart, heart_surfaces(np.linspace(1, -1, 10), 4.0)):
         tags = (Surface.BASE, Surface.LV_CAP, Surface.RV_CAP)
         flat = drawn.points[np.unique(drawn.faces[np.isin(drawn.face_tags, tags)])]
@@ -252,9 +271,8 @@ def test_volumes_scale_with_the_cube(mean_heart):
 def test_harmonic_extension_is_exact_for_linear_functions():
     template = load_atlas()[1]
     base = template.tagged(Surface.BASE)
-    on_loop = np.isin(
-        np.arange(len(template.points)), np.concatenate(list(template.loops.values()))
-    )
+    shells = template.tagged(Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO)
+    on_loop = np.isin(np.arange(len(template.points)), np.intersect1d(base, shells))
     linear = template.points @ [[1.0, 0.5], [2.0, -1.0], [0.0, 0.0]] + 3.0
     filled = extend_harmonically(
         template.points, base, on_loop, np.where(on_loop[:, None], linear, 0)
@@ -289,8 +307,6 @@ def _closed_tetrahedron():
 
 @pytest.mark.slow
 def test_carried_template_lies_on_the_new_heart():
-    from einthoven.anatomy.shape.correspondence import carry_template
-
     start = mean_parameters()
     template = build_template(start, 5.0)
     rng = np.random.default_rng(3)

@@ -21,7 +21,7 @@ def joined(pieces):
         faces.append(piece.regular_faces + n)
         tags += [tag] * len(faces[-1])
         n += len(points[-1])
-    return HeartSurfaces(np.concatenate(points), np.concatenate(faces), np.array(tags), {}, {})
+    return HeartSurfaces(np.concatenate(points), np.concatenate(faces), np.array(tags), {})
 
 
 def ball(radius, x=0.0):
@@ -100,7 +100,6 @@ def test_a_heart_twice_as_large():
         heart.faces,
         heart.face_tags,
         {name: 2 * place for name, place in heart.landmarks.items()},
-        {name: 8 * volume for name, volume in heart.volumes_ml.items()},
     )
     small, large = measures.heart_measures(heart), measures.heart_measures(double)
     for name, value in small.items():

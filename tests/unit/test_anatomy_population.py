@@ -5,15 +5,7 @@ import pytest
 
 from einthoven.anatomy.population import cohort, comparison
 from einthoven.anatomy.population.covariates import Body, CovariateRegression, load_regression
-from einthoven.anatomy.population.reference import (
-    BMI,
-    HEART,
-    SEXES,
-    STATURE,
-    TORSO,
-    body_surface_m2,
-    heart_size,
-)
+from einthoven.anatomy.population.reference import BMI, HEART, SEXES, TORSO
 from einthoven.config.models import Cohort
 from einthoven.core.errors import BadInput
 from einthoven.core.files import save_arrays
@@ -60,15 +52,6 @@ def test_an_atlas_without_regression_is_named(tmp_path):
     save_arrays(path, {"mean": np.zeros((3, 3))})
     with pytest.raises(BadInput, match="cohort.sex: any"):
         load_regression(path)
-
-
-def test_body_surface_and_the_heart_that_goes_with_it():
-    assert body_surface_m2(180.0, 25.0) == pytest.approx(2.01, abs=0.01)  # 81 kg
-    for sex in SEXES:
-        assert heart_size(sex, STATURE.of(sex)[0], BMI.of(sex)[0]) == pytest.approx(1.0)
-    ratio = heart_size("male", 190.0, 24.0) / heart_size("male", 165.0, 24.0)
-    area = body_surface_m2(190.0, 24.0) / body_surface_m2(165.0, 24.0)
-    assert ratio**3 == pytest.approx(area)
 
 
 def test_without_covariates_the_hypercube_is_as_it_was():

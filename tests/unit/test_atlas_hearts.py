@@ -151,7 +151,7 @@ def test_torso_of_a_body_keeps_its_skin_and_its_landmarks_in_order(files):
     shift = data["origin"] + coeffs @ data["origin_modes"]
     _, nearest = surface.find_closest_cell(skin + shift, return_closest_point=True)
     apart = np.linalg.norm(nearest - skin - shift, axis=1)
-    assert np.quantile(apart, 0.9) < 1.0 and apart.max() < 15  # rims and armpits are smoothed
+    assert np.quantile(apart, 0.9) < 1.0 and apart.max() < 15  # cuts and armpits are smoothed
     mark = drawn.landmarks
     heights = [mark[name][2] for name in ("STERNAL_NOTCH", "ICS4", "XIPHOID", "NAVEL", "ILIAC_L")]
     assert heights == sorted(heights, reverse=True)

@@ -1,10 +1,11 @@
 """One patient's body: torso, heart in its place, electrodes."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from einthoven.anatomy.electrodes import grid_electrodes, standard_electrodes
+from einthoven.anatomy.electrodes import Sites, grid_electrodes, standard_electrodes
 from einthoven.anatomy.pose import place_heart
 from einthoven.anatomy.shape.atlas_heart import atlas_heart
 from einthoven.anatomy.shape.heart import HeartSurfaces
@@ -22,17 +23,17 @@ N_ANGLES = 3
 
 
 @dataclass(frozen=True, eq=False)
-class PlacedBody:
+class PlacedBody[Skin: Surfaces]:
     """A torso in the patient frame, and a heart with its pose in it.
 
     Attributes:
-        torso: patient frame.
+        torso: skin in the patient frame.
         heart: heart frame.
         rotation: [3, 3]: patient = rotation @ heart + origin.
         origin: [3] mm.
     """
 
-    torso: TorsoSurface
+    torso: Skin
     heart: HeartSurfaces
     rotation: np.ndarray
     origin: np.ndarray
@@ -42,6 +43,27 @@ class PlacedBody:
         placed = self.heart.points @ self.rotation.T + self.origin
         heart = Surfaces(placed, self.heart.faces, self.heart.face_tags)
         return [heart, self.torso]
+
+    def anatomy(self, sites: Sites, *lungs: Surfaces, **known: Any) -> Anatomy:
+        """The stage, of this body with electrode sites, and what else is `known` of the patient."""
+        surfaces = Surfaces.joined([*self.surfaces(), *lungs])
+        landmarks = np.array(list(self.heart.landmarks.values()))
+        skin = self.torso.points
+        return Anatomy(
+            points=surfaces.points,
+            faces=surfaces.faces,
+            face_tags=surfaces.face_tags,
+            site_names=np.array(sites.names),
+            site_points=sites.points,
+            ground_point=sites.ground,
+            heart_rotation=self.rotation,
+            heart_origin=self.origin,
+            torso_box=np.stack([skin.min(axis=0), skin.max(axis=0)]),
+            landmark_names=np.array(list(self.heart.landmarks)),
+            landmark_points=landmarks @ self.rotation.T + self.origin,
+            volumes_ml=self.heart.volumes_ml,
+            **known,
+        )
 
 
 def build_anatomy(parameters: PatientParameters, config: models.Anatomy) -> Anatomy:
@@ -58,39 +80,24 @@ def build_anatomy(parameters: PatientParameters, config: models.Anatomy) -> Anat
         StepFailed: heart or lungs are not valid or do not fit.
     """
     body = placed_body(parameters, config)
-    torso, heart = body.torso, body.heart
-    parts = body.surfaces()
-    if config.lungs:
-        try:
-            parts.append(lung_surfaces(torso, parts[0]))
-        except StepFailed as error:
-            raise StepFailed(f"{parameters.patient}: {error}") from error
-
-    names, places, ground = standard_electrodes(torso)
-    names = [*names, *(grid_electrode_name(k, config.sites) for k in range(MAX_GRID))]
-    surfaces = Surfaces.joined(parts)
+    try:
+        lungs = [lung_surfaces(body.torso, body.surfaces()[0])] if config.lungs else []
+    except StepFailed as error:
+        raise StepFailed(f"{parameters.patient}: {error}") from error
+    names, nine, ground = standard_electrodes(body.torso)
+    grid = grid_electrodes(body.torso, MAX_GRID, config.sites)
+    names += [grid_electrode_name(k, config.sites) for k in range(MAX_GRID)]
     angles = parameters.pose_coeffs[:N_ANGLES]
-    landmarks = np.array(list(heart.landmarks.values()))
-    return Anatomy(
+    return body.anatomy(
+        Sites(names, np.concatenate([nine, grid]), ground),
+        *lungs,
         patient=parameters.patient,
         split=parameters.split,
-        points=surfaces.points,
-        faces=surfaces.faces,
-        face_tags=surfaces.face_tags,
-        site_names=np.array(names),
-        site_points=np.concatenate([places, grid_electrodes(torso, MAX_GRID, config.sites)]),
-        ground_point=ground,
-        heart_rotation=body.rotation,
-        heart_origin=body.origin,
         latent_pca=np.concatenate([parameters.heart_coeffs, parameters.torso_coeffs, angles]),
-        torso_box=np.stack([torso.points.min(axis=0), torso.points.max(axis=0)]),
-        landmark_names=np.array(list(heart.landmarks)),
-        landmark_points=landmarks @ body.rotation.T + body.origin,
-        volumes_ml=heart.volumes_ml,
     )
 
 
-def placed_body(parameters: PatientParameters, config: models.Anatomy) -> PlacedBody:
+def placed_body(parameters: PatientParameters, config: models.Anatomy) -> PlacedBody[TorsoSurface]:
     """Torso, heart and pose of one patient; see `build_anatomy`."""
     torso = torso_surface(parameters.torso_coeffs, config.torso_resolution, config.torso_atlas)
     try:

@@ -7,15 +7,16 @@ under it does. Sites: precordial as in the AHA/ACC/HRS recommendations (Kligfiel
 2.2, or all around the body.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
 from einthoven.anatomy.shape.torso import TorsoSurface, atlas_of, torso_surface
 from einthoven.config.models import MAX_GRID
 from einthoven.core.errors import BadInput
-from einthoven.core.names import GRID_LETTERS, STANDARD_ELECTRODES, grid_electrode_name
+from einthoven.core.names import STANDARD_ELECTRODES
 from einthoven.core.seeds import generator
 from einthoven.geometry.barycentric import SkinPoints, cast_ray
 from einthoven.geometry.sampling import farthest_points
@@ -30,24 +31,26 @@ PARASTERNAL_MM = 25.0
 """V1 and V2 beside the sternum: half its width and the radius of an electrode."""
 RIB_SPACE_MM = 12.0
 """On the midclavicular line the fifth intercostal space lies this far below the nipple."""
-FRONT_COSINE = 0.25
-"""Skin whose outward normal leans at least this much to the front is its front."""
-LEANS = {"front": FRONT_COSINE, "around": -np.inf}
-"""The least of it, by where a grid is."""
+LEANS = {"front": 0.25, "around": -np.inf}
+"""How much the outward normal leans to the front at least, by where a grid is."""
 N_CANDIDATES = 12000
 GRID_SEED = 1
 
 
-def standard_electrodes(torso: TorsoSurface) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """The nine electrodes of the 12-lead ECG, and the ground.
+class Sites(NamedTuple):
+    """Places for electrodes on a torso: the nine of the 12-lead ECG, then those of a grid."""
 
-    Returns:
-        names: RA LA LL V1..V6 (core.names.STANDARD_ELECTRODES).
-        points: [9, 3] mm on the skin.
-        ground: [3] mm, RL.
-    """
+    names: list[str]
+    points: np.ndarray
+    """[site, 3] mm, on the skin."""
+    ground: np.ndarray
+    """[3] mm, RL."""
+
+
+def standard_electrodes(torso: TorsoSurface) -> Sites:
+    """The nine electrodes of the 12-lead ECG (core.names.STANDARD_ELECTRODES), and the ground."""
     points = _standard_places(torso.resolution, torso.atlas).on(torso.points)
-    return list(STANDARD_ELECTRODES), points[:-1], points[-1]
+    return Sites(list(STANDARD_ELECTRODES), points[:-1], points[-1])
 
 
 def grid_electrodes(torso: TorsoSurface, n: int, sites: str = "front") -> np.ndarray:
@@ -63,37 +66,6 @@ def grid_electrodes(torso: TorsoSurface, n: int, sites: str = "front") -> np.nda
     if n == 0:
         return np.empty((0, 3))
     return _grid_places(torso.resolution, n, torso.atlas, sites).on(torso.points)
-
-
-def electrode_points(torso: TorsoSurface, names: Sequence[str]) -> np.ndarray:
-    """Positions [electrode, 3] mm of electrodes by name: RA LA LL RL V1..V6 A000.. B000...
-
-    Raises:
-        BadInput: an unknown name.
-    """
-    standard, nine, ground = standard_electrodes(torso)
-    place = dict(zip(standard, nine)) | {GROUND: ground}
-    grid = {(s, k): grid_electrode_name(k, s) for s in GRID_LETTERS for k in range(MAX_GRID)}
-    number = {name: key for key, name in grid.items()}
-    if unknown := [name for name in names if name not in place and name not in number]:
-        raise BadInput(
-            f"electrodes: {', '.join(unknown)} unknown; known are {' '.join(place)} "
-            f"and, of the grids, {' and '.join(GRID_LETTERS.values())} with 000 to {MAX_GRID - 1}"
-        )
-    wanted = {number[name] for name in names if name in number}
-    for sites in {sites for sites, _ in wanted}:
-        numbers = [k for s, k in wanted if s == sites]
-        points = grid_electrodes(torso, max(numbers) + 1, sites)
-        place |= {grid[sites, k]: points[k] for k in numbers}
-    return np.array([place[name] for name in names]).reshape(-1, 3)
-
-
-@lru_cache(maxsize=2)
-def _mean_sites(atlas: str) -> dict[str, np.ndarray]:
-    """Name -> [3] mm on the fine mean torso."""
-    torso = torso_surface(np.zeros(0), "fine", atlas)
-    middle = float(atlas_of(atlas).landmarks["ICS4"][0])
-    return sites_by_rules(torso.points, torso.faces, torso.landmarks, middle)
 
 
 def sites_by_rules(
@@ -142,8 +114,10 @@ def sites_by_rules(
 
 @lru_cache(maxsize=4)
 def _standard_places(resolution: str, atlas: str) -> SkinPoints:
-    """Triangles and weights of the nine electrodes and the ground."""
-    site = _mean_sites(atlas)
+    """Triangles and weights of the nine electrodes and the ground, found on the fine mean torso."""
+    mean = torso_surface(np.zeros(0), "fine", atlas)
+    middle = float(atlas_of(atlas).landmarks["ICS4"][0])
+    site = sites_by_rules(mean.points, mean.faces, mean.landmarks, middle)
     sites = np.array([site[name] for name in (*STANDARD_ELECTRODES, GROUND)])
     return atlas_of(atlas).attach(sites, resolution)
 

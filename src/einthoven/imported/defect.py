@@ -7,29 +7,25 @@ import numpy as np
 from einthoven.core.atomic import atomic
 from einthoven.core.errors import BadInput
 from einthoven.core.log import logger
-
-PIXELS = (1100, 550)
+from einthoven.geometry.surfaces import Surfaces
 
 
 class Defect(BadInput):
     """A surface that cannot be used, with the places to look at.
 
     Attributes:
-        surfaces: points [vertex, 3] mm and faces [face, 3] of what is drawn.
         places: [place, 3] mm, where the defect is.
+        surfaces: what is drawn.
     """
 
-    def __init__(
-        self, message: str, surfaces: list[tuple[np.ndarray, np.ndarray]], places: np.ndarray
-    ):
+    def __init__(self, message: str, places: np.ndarray, *surfaces: Surfaces):
         super().__init__(message)
-        self.surfaces = surfaces
-        self.places = np.asarray(places, float).reshape(-1, 3)
+        self.places, self.surfaces = places, surfaces
 
 
 def near(places: np.ndarray) -> str:
     """Words for where the first of some places [place, 3] mm is."""
-    x, y, z = np.asarray(places, float).reshape(-1, 3)[0]
+    x, y, z = places[0]
     return f"near ({x:.1f}, {y:.1f}, {z:.1f}) mm"
 
 
@@ -41,21 +37,20 @@ def draw(defect: Defect, path: Path) -> bool:
     try:
         import pyvista as pv
 
-        plotter = pv.Plotter(off_screen=True, shape=(1, 2), window_size=list(PIXELS), border=False)
-        size = max(np.ptp(points[np.unique(faces)], axis=0).max() for points, faces in
-                   defect.surfaces)  # fmt: skip
+        plotter = pv.Plotter(off_screen=True, shape=(1, 2), window_size=[1100, 550], border=False)
+        size = max(surface.extent_mm for surface in defect.surfaces)
         for column in (0, 1):
             plotter.subplot(0, column)
-            for (points, faces), opacity in zip(defect.surfaces, (0.55, 0.9)):
-                surface = pv.PolyData.from_regular_faces(points, faces)
-                plotter.add_mesh(surface, color="#9db4c0", opacity=opacity, show_edges=True)
+            for surface, opacity in zip(defect.surfaces, (0.55, 0.9)):
+                mesh = pv.PolyData.from_regular_faces(surface.points, surface.faces)
+                plotter.add_mesh(mesh, color="#9db4c0", opacity=opacity, show_edges=True)
             plotter.add_mesh(
                 pv.PolyData(defect.places), color="#d1495b", point_size=14,
                 render_points_as_spheres=True,
             )  # fmt: skip
             plotter.camera_position = "xz"
         plotter.camera.focal_point = defect.places[0]
-        away = defect.places[0] - defect.surfaces[0][0].mean(axis=0)
+        away = defect.places[0] - defect.surfaces[0].points.mean(axis=0)
         away = away / max(np.linalg.norm(away), 1e-9) + [0.3, -0.3, 0.2]
         plotter.camera.position = defect.places[0] + 0.5 * size * away
         plotter.camera.up = (0, 0, 1)

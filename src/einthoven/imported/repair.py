@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from einthoven.anatomy.shape.pieces import fan, sewn
 from einthoven.core.errors import StepFailed
 from einthoven.geometry.boundary_loops import boundary_loops, fill_loops, sides_of
 from einthoven.geometry.intersections import intersecting_pairs
@@ -117,49 +118,34 @@ def _refuse_non_manifold(name: str, surface: Surfaces) -> None:
         raise Defect(
             f"{name}: not a manifold: {len(places)} edges with three or more triangles, "
             f"{near(places)}; remove inner walls, or keep only the outer surface",
-            [(points, faces)], places,
-        )  # fmt: skip
-    pieces = face_pieces(faces)
+            places,
+            surface,
+        )
+    pieces = sorted(face_pieces(faces), key=len)
     if len(pieces) > 1:
-        second = sorted(pieces, key=len)[-2]
-        places = points[faces[second]].mean(axis=1)
+        places = points[faces[pieces[-2]]].mean(axis=1)
         raise Defect(
             f"{name}: {len(pieces)} separate surfaces, the second {near(places)}; give one",
-            [(points, faces)], places,
-        )  # fmt: skip
-    if len(pinched := _pinched(faces)):
-        places = points[pinched]
+            places,
+            surface,
+        )
+    if len(places := points[_pinched(surface)]):
         raise Defect(
             f"{name}: not a manifold: the surface touches itself in {len(places)} vertices, "
             f"{near(places)}; split these vertices and part the two sides",
-            [(points, faces)], places,
-        )  # fmt: skip
+            places,
+            surface,
+        )
 
 
-def _pinched(faces: np.ndarray) -> np.ndarray:
-    """Vertices around which the triangles form more than one fan."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
+def _pinched(surface: Surfaces) -> np.ndarray:
+    """Whether [vertex] the triangles around a vertex form more than one fan."""
+    import pymeshlab
 
-    # a node for every corner; corners at one vertex are joined across the edges they share
-    n = len(faces)
-    directed = face_edges(faces)  # side k of face f in row k n + f
-    order = np.lexsort(np.sort(directed, axis=1).T)
-    low = np.sort(directed, axis=1)[order]
-    pair = np.flatnonzero((low[1:] == low[:-1]).all(axis=1))
-    one, other = order[pair], order[pair + 1]
-    rows, columns = [], []
-    for end in (0, 1):
-        vertex = directed[one, end]
-        rows.append(((one // n + end) % 3) * n + one % n)
-        same = directed[other, 0] == vertex
-        columns.append(((other // n + np.where(same, 0, 1)) % 3) * n + other % n)
-    links = (np.ones(2 * len(pair)), (np.concatenate(rows), np.concatenate(columns)))
-    _, fan = connected_components(coo_array(links, shape=(3 * n, 3 * n)), directed=False)
-    corners = np.concatenate([faces[:, 0], faces[:, 1], faces[:, 2]])
-    fans = np.unique(np.stack([corners, fan], axis=1), axis=0)[:, 0]
-    vertices, counts = np.unique(fans, return_counts=True)
-    return vertices[counts > 1]
+    meshes = pymeshlab.MeshSet(verbose=False)
+    meshes.add_mesh(pymeshlab.Mesh(surface.points, surface.faces))
+    meshes.compute_selection_by_non_manifold_per_vertex()
+    return meshes.current_mesh().vertex_selection_array()
 
 
 def _orient(surface: Surfaces) -> tuple[Surfaces, int]:
@@ -184,8 +170,8 @@ def _close(name: str, surface: Surfaces) -> tuple[Surfaces, str]:
     try:
         loops = boundary_loops(surface.faces)
     except StepFailed as error:
-        raise Defect(f"{name}: {error}; no side is outside everywhere",
-                     [(surface.points, surface.faces)], surface.points[:1]) from error  # fmt: skip
+        message = f"{name}: {error}; no side is outside everywhere"
+        raise Defect(message, surface.points[:1], surface) from error
     longest = 0.0
     for loop in loops:
         corners = surface.points[loop]
@@ -196,8 +182,9 @@ def _close(name: str, surface: Surfaces) -> tuple[Surfaces, str]:
                 f"{name}: not closed: {len(loops)} holes, one with a boundary of "
                 f"{length_mm:.0f} mm ({len(loop)} edges) {near(corners)}; close it in the program "
                 "that made it",
-                [(surface.points, surface.faces)], corners,
-            )  # fmt: skip
+                corners,
+                surface,
+            )
         surface = _patch(surface, loop)
     note = f"{len(loops)} holes closed, the longest boundary {longest:.1f} mm" if loops else ""
     return surface, note
@@ -207,20 +194,12 @@ def _patch(surface: Surfaces, loop: np.ndarray) -> Surfaces:
     """Triangulate one hole; by a fan where its boundary cannot be seen from one side."""
     corners = surface.points[loop[::-1]]
     try:
-        points, faces = fill_loops([corners], surface.edge_mm)
+        piece = fill_loops([corners], surface.edge_mm)
     except StepFailed:
-        ids = np.arange(len(corners))
-        points = np.vstack([corners, corners.mean(axis=0)])
-        faces = np.stack([ids, np.roll(ids, -1), np.full(len(corners), len(corners))], axis=1)
-    n = len(surface.points)
-    ids = np.concatenate([loop[::-1], n + np.arange(len(points) - len(corners))])
+        piece = fan(corners)
     around = surface.face_tags[np.isin(surface.faces, loop).any(axis=1)]
     values, counts = np.unique(around, return_counts=True)
-    return Surfaces(
-        np.concatenate([surface.points, points[len(corners) :]]),
-        np.concatenate([surface.faces, ids[faces]]),
-        np.concatenate([surface.face_tags, np.full(len(faces), values[counts.argmax()])]),
-    )
+    return sewn(surface, [loop[::-1]], piece, values[counts.argmax()])
 
 
 def _untangle(name: str, surface: Surfaces) -> tuple[Surfaces, str]:
@@ -244,8 +223,9 @@ def _untangle(name: str, surface: Surfaces) -> tuple[Surfaces, str]:
         raise Defect(
             f"{name}: cuts itself: {len(first_pairs)} pairs of triangles, {near(places)}; "
             "smooth or remesh it there",
-            [(surface.points, faces)], places,
-        )  # fmt: skip
+            places,
+            surface,
+        )
     n = len(np.unique(first_pairs))
     note = f"{n} triangles that cut others smoothed, moved up to {moved.max():.1f} mm" if n else ""
     return replace(surface, points=points), note

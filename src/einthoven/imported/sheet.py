@@ -39,20 +39,6 @@ class Row(NamedTuple):
         return [str(f) for f in dict.fromkeys([*files, *(m for m in more if m.exists())])]
 
 
-def checked_name(name: str) -> str:
-    """The name of an imported patient.
-
-    Raises:
-        BadInput: characters that a file name should not have, or a virtual patient's name.
-    """
-    if not re.fullmatch(NAME, name) or VIRTUAL.match(name):
-        raise BadInput(
-            f"patient {name!r}: lower-case letters, digits and hyphens, a letter first; names "
-            "like p0001 belong to virtual patients"
-        )
-    return name
-
-
 def read_sheet(path: str | Path) -> list[Row]:
     """All imported patients.
 
@@ -75,11 +61,13 @@ def read_sheet(path: str | Path) -> list[Row]:
         if empty:
             raise BadInput(f"{path}: line {number}: {', '.join(empty)} missing; the columns are "
                            f"{', '.join((*REQUIRED, 'tags'))}")  # fmt: skip
-        try:
-            checked_name(known["patient"])
-        except BadInput as error:
-            raise BadInput(f"{path}: line {number}: {error}") from error
-        if known["patient"] in [row.patient for row in rows]:
-            raise BadInput(f"{path}: line {number}: {known['patient']} is given twice")
+        name = known["patient"]
+        if not re.fullmatch(NAME, name) or VIRTUAL.match(name):
+            raise BadInput(
+                f"{path}: line {number}: patient {name!r}: lower-case letters, digits and hyphens, "
+                "a letter first; names like p0001 belong to virtual patients"
+            )
+        if name in [row.patient for row in rows]:
+            raise BadInput(f"{path}: line {number}: {name} is given twice")
         rows.append(Row(**(known | {"folder": str(path.parent)})))
     return rows

@@ -1,36 +1,27 @@
 """Places for electrodes on a torso of the user: given, by rules from landmarks, or spread out."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from einthoven.anatomy.electrodes import (
     GROUND,
     MAX_GRID,
     RULE_LANDMARKS,
+    Sites,
     sites_by_rules,
     skin_candidates,
 )
 from einthoven.core.errors import BadInput
 from einthoven.core.names import STANDARD_ELECTRODES, grid_electrode_name
+from einthoven.core.tags import Surface
 from einthoven.geometry.barycentric import attach
 from einthoven.geometry.sampling import farthest_points
+from einthoven.geometry.surfaces import Surfaces
 from einthoven.imported.defect import Defect, near
 
 MAX_OFF_SKIN_MM = 15.0
 LANDMARKS = (*RULE_LANDMARKS, "NIPPLE_R", "STERNAL_NOTCH", "XIPHOID", "NAVEL")
 MARGIN_MM = 40.0
 """Body-surface electrodes lie up to so far outside the limb electrodes."""
-
-
-class Sites(NamedTuple):
-    """Electrodes of a torso: the nine of the 12-lead ECG first, then those of the grid."""
-
-    names: list[str]
-    points: np.ndarray
-    """[site, 3] mm, on the skin."""
-    ground: np.ndarray
-    """[3] mm, RL."""
 
 
 def imported_sites(
@@ -97,11 +88,13 @@ def on_skin(
     off = [name for name in gap if gap[name] > MAX_OFF_SKIN_MM]
     if off:
         places = np.array([given[name] for name in off])
+        skin = Surfaces(points, faces, np.full(len(faces), Surface.SKIN, np.int8))
         raise Defect(
             f"electrodes: {' '.join(off[:6])} lie up to {max(gap.values()):.0f} mm off the torso, "
             f"{off[0]} {near(places)}; another unit, frame or file?",
-            [(points, faces)], places,
-        )  # fmt: skip
+            places,
+            skin,
+        )
     moved = max(gap.values())
     note = f"electrodes: moved up to {moved:.1f} mm onto the torso"
     return placed, [note] if moved > 1.0 else []

@@ -47,12 +47,8 @@ def unit_of(stated: str, extents: dict[str, float]) -> tuple[str, list[str]]:
 
 def _misfits(unit: str, extents: dict[str, float]) -> list[str]:
     """Names whose size is not human in that unit."""
-
-    def human(name: str) -> bool:
-        low, high = EXTENT_MM[name]
-        return low <= extents[name] * MM[unit] <= high
-
-    return [name for name in extents if not human(name)]
+    ranges = {name: EXTENT_MM[name] for name in extents}
+    return [k for k, (low, high) in ranges.items() if not low <= extents[k] * MM[unit] <= high]
 
 
 def to_patient_frame(axes: str) -> np.ndarray:

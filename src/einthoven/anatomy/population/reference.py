@@ -99,19 +99,3 @@ HEART: dict[str, Reference] = {
         note="1,991 adults of both sexes",
     ),
 }  # fmt: skip
-
-
-def body_surface_m2(height_cm: float, bmi: float) -> float:
-    """Body surface area in m2 (Mosteller 1987, doi:10.1056/NEJM198710223171717)."""
-    weight_kg = bmi * (height_cm / 100) ** 2
-    return (height_cm * weight_kg / 3600) ** 0.5
-
-
-def heart_size(sex: str, height_cm: float, bmi: float) -> float:
-    """Factor on a heart's lengths, 1 for the mean body of that sex.
-
-    Volumes go with the body's surface, by which clinics index them: in Petersen et al. 2017 that
-    takes the spread of men's LV volumes from 19 % to 17 to 18 %.
-    """
-    mean = body_surface_m2(STATURE.of(sex)[0], BMI.of(sex)[0])
-    return (body_surface_m2(height_cm, bmi) / mean) ** (1 / 3)

@@ -65,10 +65,8 @@ def model_from(data: Arrays, suffix: str = "") -> ShapeModel:
     """The shape model that `model_arrays` wrote.
 
     Raises:
-        BadInput: an array is missing, or they do not fit together.
+        BadInput: the arrays do not fit together.
     """
-    if lacking := [name for name in HEART_FIELDS if name + suffix not in data]:
-        raise BadInput(f"{data.path}: lacks {', '.join(lacking)}")
     mean, modes, sds, faces, tags = (data[name + suffix] for name in HEART_FIELDS)
     try:
         return ShapeModel(

@@ -7,13 +7,12 @@ import numpy as np
 
 from einthoven.anatomy.shape.atlas_file import load_atlas_file, model_from, usable_coeffs
 from einthoven.anatomy.shape.carry import carry
-from einthoven.anatomy.shape.heart import HeartSurfaces, heart_surfaces
-from einthoven.anatomy.shape.heart_check import check_heart, heart_volumes
+from einthoven.anatomy.shape.heart import HeartSurfaces, drawn_heart, heart_surfaces
 from einthoven.anatomy.shape.model import ShapeModel
 from einthoven.anatomy.shape.tagged_heart import heart_frame, heart_from_surface
 from einthoven.config.models import HEART_EDGE_MM
 from einthoven.core.check import between
-from einthoven.core.errors import BadInput, StepFailed
+from einthoven.core.errors import BadInput
 
 MAX_SD = 4.0
 """Beyond this many SD a linear shape model draws no heart."""
@@ -43,17 +42,8 @@ def atlas_heart(heart_coeffs: np.ndarray, edge_mm: float, atlas: str = "") -> He
     if (largest := np.abs(coeffs).max(initial=0.0)) > MAX_SD:
         raise BadInput(f"heart_coeffs: {largest:.3g} SD, at most {MAX_SD:g}; scores in mm?")
     drawn = replace(model.surfaces, points=model.points(coeffs))
-    landmarks, rotation, origin = heart_frame(drawn)
-    drawn = replace(drawn, points=(drawn.points - origin) @ rotation)
-    try:
-        check_heart(drawn, flat_base=False)
-    except StepFailed as error:
-        raise StepFailed(
-            f"{atlas}: heart_coeffs = {np.round(coeffs, 3).tolist()} at {edge_mm:g} mm: {error}; "
-            "lower cohort.range_sd"
-        ) from error
-    landmarks = {name: (place - origin) @ rotation for name, place in landmarks.items()}
-    return HeartSurfaces(**vars(drawn), landmarks=landmarks, volumes_ml=heart_volumes(drawn))
+    landmarks, _, _ = heart_frame(drawn)
+    return drawn_heart(drawn, landmarks, coeffs, edge_mm, atlas)
 
 
 @lru_cache(maxsize=4)

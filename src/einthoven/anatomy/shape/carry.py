@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from einthoven.anatomy.shape.heart_check import CURVED
 from einthoven.anatomy.shape.model import ShapeModel
 from einthoven.core.errors import StepFailed
 from einthoven.core.tags import Surface
@@ -11,7 +12,6 @@ from einthoven.geometry.barycentric import attach
 from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import extend_harmonically
 
-CURVED = (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO)
 Sources = Mapping[Surface, Sequence[Surface]]
 SAME: Sources = {tag: (tag,) for tag in CURVED}
 

@@ -14,6 +14,7 @@ MIN_WALL_MM = 1.5
 MIN_CLEARANCE_MM = 2.0
 """Between a heart and the skin, or a lung: what a mesher needs."""
 FLAT_MM = 0.01
+CURVED = (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO)
 PLANAR = (Surface.BASE, Surface.LV_CAP, Surface.RV_CAP)
 VOLUME_RANGES_ML = {"lv": (60, 320), "rv": (60, 340), "myocardium": (60, 320)}
 
@@ -56,7 +57,7 @@ def check_heart(heart: Surfaces, flat_base: bool = True) -> None:
         raise StepFailed(f"a wall is only {thin:.2f} mm thick, less than {MIN_WALL_MM:g}")
     cutting = heart.faces
     if flat_base:
-        cutting = heart.tagged(Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO)
+        cutting = heart.tagged(*CURVED)
         _check_plane(points, heart.tagged(*PLANAR), cutting)
     if len(pairs := intersecting_pairs(points, cutting)):
         x, y, z = points[cutting[pairs[0, 0]]].mean(axis=0)

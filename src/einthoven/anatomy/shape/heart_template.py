@@ -1,81 +1,43 @@
 """Triangulation of a parametric heart: seven tagged surfaces that share their boundaries."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from einthoven.anatomy.shape.parametric_heart import (
-    CAVITIES_AND_EPI,
-    Parameters,
-    level,
-    project,
-)
+from einthoven.anatomy.shape.parametric_heart import Parameters, level, project
+from einthoven.anatomy.shape.pieces import sewn
 from einthoven.core.errors import StepFailed
 from einthoven.core.tags import Surface
+from einthoven.geometry.boundary_loops import boundary_loops
 from einthoven.geometry.remeshing import remesh_disc
+from einthoven.geometry.simplex import triangle_area_vectors
 from einthoven.geometry.surfaces import Surfaces
-from einthoven.geometry.triangles import (
-    compact,
-    mesh_plane,
-    triangle_quality,
-    unique_edges,
-)
+from einthoven.geometry.triangles import compact, mesh_plane, triangle_quality, unique_edges
 
 SHELL_TAGS = {"lv": Surface.LV_ENDO, "rv": Surface.RV_ENDO, "epi": Surface.EPI}
 MIN_QUALITY = 0.15
 SMOOTHING_ROUNDS = 30
 
 
-@dataclass(frozen=True, eq=False)
-class HeartTemplate(Surfaces):
-    """A triangulated heart in the atlas frame, mm.
-
-    Attributes:
-        loops: vertex ids in order along the boundaries of the three shells ("lv", "rv", "epi"):
-            both annuli and the edge of the epicardium.
-    """
-
-    loops: dict[str, np.ndarray]
-
-
-def build_template(parameters: Parameters, edge_mm: float) -> HeartTemplate:
-    """Triangulate the parametric heart with edges of about `edge_mm`.
+def build_template(parameters: Parameters, edge_mm: float) -> Surfaces:
+    """Triangulate the parametric heart with edges of about `edge_mm`, in the atlas frame.
 
     Raises:
         StepFailed: a surface could not be remeshed well at this edge length.
     """
-    points, faces, tags, loops, n_points = [], [], [], {}, 0
-    for surface in CAVITIES_AND_EPI:
-        shell_points, shell_faces, loop = _shell(surface, parameters, edge_mm)
-        points.append(shell_points)
-        faces.append(shell_faces + n_points)
-        tags += [SHELL_TAGS[surface]] * len(shell_faces)
-        loops[surface] = loop + n_points
-        n_points += len(shell_points)
+    heart = Surfaces.joined([_shell(surface, parameters, edge_mm) for surface in SHELL_TAGS])
+    loops = {name: boundary_loops(heart.tagged(tag))[0] for name, tag in SHELL_TAGS.items()}
     plane_pieces = {
         Surface.BASE: ["epi", "lv", "rv"],
         Surface.LV_CAP: ["lv"],
         Surface.RV_CAP: ["rv"],
     }
-    shell_points = np.concatenate(points)
     for tag, names in plane_pieces.items():
-        ids = np.concatenate([loops[name] for name in names])
-        piece_points, piece_faces = mesh_plane(
-            [shell_points[loops[name]] for name in names], edge_mm
-        )
-        n_new = len(piece_points) - len(ids)
-        ids = np.concatenate([ids, n_points + np.arange(n_new)])
-        points.append(piece_points[len(ids) - n_new :])
-        faces.append(ids[piece_faces])
-        tags += [tag] * len(piece_faces)
-        n_points += n_new
-    all_faces = np.concatenate(faces).astype(np.int32)
-    return HeartTemplate(np.concatenate(points), all_faces, np.array(tags, np.int8), loops)
+        around = [loops[name] for name in names]
+        piece = mesh_plane([heart.points[loop] for loop in around], edge_mm)
+        heart = sewn(heart, around, piece, tag)
+    return heart
 
 
-def _shell(
-    surface: str, parameters: Parameters, edge_mm: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _shell(surface: str, parameters: Parameters, edge_mm: float) -> Surfaces:
     """One curved surface below the base plane, its boundary in the plane."""
     points, faces, loop = remesh_disc(*_contour(surface, parameters, edge_mm), edge_mm)
     on_base = np.zeros(len(points), dtype=bool)
@@ -90,7 +52,7 @@ def _shell(
         raise StepFailed(
             f"heart surface {surface!r}: triangle quality {worst:.3f} at {edge_mm:g} mm"
         )
-    return points, faces, loop
+    return Surfaces(points, faces, np.full(len(faces), SHELL_TAGS[surface], np.int8))
 
 
 def _averaging(faces: np.ndarray, loop: np.ndarray, n_points: int):
@@ -124,9 +86,6 @@ def _contour(surface: str, parameters: Parameters, edge_mm: float) -> tuple[np.n
     closed_above = grid.contour([0.0], scalars="level").clip("z", origin=(0, 0, 0))
     shell = closed_above.triangulate().clean(tolerance=1e-5).connectivity("largest")
     points, faces = compact(np.asarray(shell.points, float), shell.regular_faces)
-    centre = faces[:, 0]
-    normal = np.cross(points[faces[:, 1]] - points[centre], points[faces[:, 2]] - points[centre])
-    ahead = level(surface, points[faces].mean(axis=1) + 1e-2 * normal, parameters)
-    if np.mean(ahead > 0) < 0.5:
-        faces = faces[:, ::-1].copy()
-    return points, faces
+    ahead = points[faces].mean(axis=1) + 2e-2 * triangle_area_vectors(points, faces)
+    outward = np.mean(level(surface, ahead, parameters) > 0) >= 0.5
+    return points, faces if outward else faces[:, ::-1].copy()

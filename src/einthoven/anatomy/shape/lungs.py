@@ -58,18 +58,16 @@ def lung_surfaces(torso: TorsoSurface, heart: Surfaces) -> Surfaces:
     Raises:
         StepFailed: a lung is not one closed surface of plausible volume with clearances.
     """
-    outside = heart.union("epi")
     lungs = []
     for tag in LUNGS:
-        points, faces = _remeshed(tag, *_contour(tag, torso, heart.points, outside))
+        surface = _contour(tag, torso, heart)
+        points, faces = remesh_closed(*surface, EDGE_MM, feature_deg=180, iterations=6)
         lungs.append(Surfaces(points, faces, np.full(len(faces), tag, np.int8)))
-        _check(tag, points, faces, torso, heart.points, outside)
+        _check(tag.name, lungs[-1], torso, heart)
     return Surfaces.joined(lungs)
 
 
-def _contour(
-    tag: Surface, torso: TorsoSurface, heart_points: np.ndarray, heart_faces: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _contour(tag: Surface, torso: TorsoSurface, heart: Surfaces) -> tuple[np.ndarray, np.ndarray]:
     """The lung's level set by marching cubes: its largest piece."""
     import pyvista as pv
 
@@ -88,9 +86,10 @@ def _contour(
     near = walls.max(axis=0) < BLEND_MM  # the exact distances are costly
     distances = np.full((2, len(nodes)), -np.inf)
     distances[0, near] = surface_distance(torso.points, torso.faces, nodes[near]) + WALL_MM
-    box = near & np.all(nodes > heart_points.min(axis=0) - HEART_GAP_MM - BLEND_MM, axis=1)
-    box &= np.all(nodes < heart_points.max(axis=0) + HEART_GAP_MM + BLEND_MM, axis=1)
-    distances[1, box] = HEART_GAP_MM - surface_distance(heart_points, heart_faces, nodes[box])
+    box = near & np.all(nodes > heart.points.min(axis=0) - HEART_GAP_MM - BLEND_MM, axis=1)
+    box &= np.all(nodes < heart.points.max(axis=0) + HEART_GAP_MM + BLEND_MM, axis=1)
+    to_heart = surface_distance(heart.points, heart.union("epi"), nodes[box])
+    distances[1, box] = HEART_GAP_MM - to_heart
     distances[1] = _shadow(distances[1].reshape(n, order="F"), tag).ravel(order="F")
     grid["level"] = _smooth_max(np.concatenate([walls, distances]), BLEND_MM)
     piece = grid.contour([0.0], scalars="level").extract_largest().clean()
@@ -163,40 +162,21 @@ def _smooth_max(levels: np.ndarray, width: float) -> np.ndarray:
     return largest + width / 4 * np.log(np.exp((levels - largest) * 4 / width).sum(axis=0))
 
 
-def _remeshed(tag: Surface, points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Even triangles, outward.
-
-    Raises:
-        StepFailed: the result is not one closed surface.
-    """
-    points, faces = remesh_closed(points, faces, EDGE_MM, feature_deg=180, iterations=6)
-    if len(points) - len(unique_edges(faces)[0]) + len(faces) != 2:
-        raise StepFailed(f"{tag.name}: remeshing gave no closed surface of one piece")
-    return points, faces
-
-
-def _check(
-    tag: Surface,
-    points: np.ndarray,
-    faces: np.ndarray,
-    torso: TorsoSurface,
-    heart_points: np.ndarray,
-    heart_faces: np.ndarray,
-) -> None:
-    """Plausible volume, inside the skin, outside the heart."""
-    volume = enclosed_volume(points, faces) / 1000
+def _check(name: str, lung: Surfaces, torso: TorsoSurface, heart: Surfaces) -> None:
+    """One piece without holes, of plausible volume, inside the skin, outside the heart."""
+    if len(lung.points) - len(unique_edges(lung.faces)[0]) + len(lung.faces) != 2:
+        raise StepFailed(f"{name}: remeshing gave no closed surface of one piece")
+    volume = enclosed_volume(lung.points, lung.faces) / 1000
     low, high = VOLUME_RANGE_ML
     if not low <= volume <= high:
-        raise StepFailed(f"{tag.name} has {volume:.0f} ml, outside {low:.0f} to {high:.0f} ml")
+        raise StepFailed(f"{name} has {volume:.0f} ml, outside {low:.0f} to {high:.0f} ml")
     gaps = {
-        "skin": -surface_distance(torso.points, torso.faces, points).max(),
+        "skin": -surface_distance(torso.points, torso.faces, lung.points).max(),
         "heart": min(
-            surface_distance(heart_points, heart_faces, points).min(),
-            surface_distance(points, faces, heart_points).min(),
+            surface_distance(heart.points, heart.union("epi"), lung.points).min(),
+            surface_distance(lung.points, lung.faces, heart.points).min(),
         ),
     }
-    for name, gap in gaps.items():
+    for other, gap in gaps.items():
         if gap < MIN_GAP_MM:
-            raise StepFailed(
-                f"{tag.name} is {gap:.1f} mm from the {name}, less than {MIN_GAP_MM:g}"
-            )
+            raise StepFailed(f"{name} is {gap:.1f} mm from the {other}, less than {MIN_GAP_MM:g}")

@@ -12,11 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from einthoven.core.check import shape
 from einthoven.core.errors import BadInput, StepFailed
-
-LENGTHS = ("lv_diameter", "lv_length", "lv_wall", "rv_diameter", "rv_wall")
-"""Parameters in mm, which grow with the body; the others are ratios, exponents and an angle."""
 
 PARAMETERS: dict[str, dict[str, tuple[float, float]]] = {
     "male": {
@@ -53,10 +49,6 @@ PARAMETERS: dict[str, dict[str, tuple[float, float]]] = {
 """Mean and SD by sex, of a body of mean size. The means are fitted to what `measures` reads on the
 atlas' hearts and `population.HEART` demands; docs/heart-atlas.md tells what constrains the SDs."""
 
-CORRELATED_SIZES = ("lv_diameter", "lv_length", "rv_diameter")
-SIZE_CORRELATION = 0.5
-"""Hearts that are big are big in every way, beyond what the body's size explains."""
-
 CAVITIES_AND_EPI = ("lv", "rv", "epi")
 RV_BLEND_MM, EPI_BLEND_MM = 12.0, 6.0
 APEX_WALL = 0.6
@@ -71,29 +63,6 @@ def mean_parameters() -> dict[str, float]:
     """Parameters half way between the mean man's and the mean woman's heart."""
     means = [[mean for mean, _ in laws.values()] for laws in PARAMETERS.values()]
     return {name: sum(pair) / 2 for name, pair in zip(PARAMETERS["male"], zip(*means))}
-
-
-def parameters_from(normal: np.ndarray, sex: str, size: float = 1.0) -> dict[str, float]:
-    """Parameters of one heart.
-
-    Args:
-        normal: [parameter] independent standard normal numbers; correlated here.
-        sex: male or female.
-        size: factor on all lengths, 1 for a body of mean size.
-
-    Returns:
-        In the order of `PARAMETERS`.
-    """
-    laws = PARAMETERS[sex]
-    normal = np.array(shape("normal", normal, (len(laws),)), dtype=float)
-    sizes = [list(laws).index(name) for name in CORRELATED_SIZES]
-    correlation = np.full((len(sizes), len(sizes)), SIZE_CORRELATION)
-    np.fill_diagonal(correlation, 1.0)
-    normal[sizes] = np.linalg.cholesky(correlation) @ normal[sizes]
-    return {
-        name: float((mean + sd * x) * (size if name in LENGTHS else 1.0))
-        for (name, (mean, sd)), x in zip(laws.items(), normal)
-    }
 
 
 def _ellipsoid(x, y, z, radii, power, left_radius=None) -> np.ndarray:

@@ -4,53 +4,48 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from einthoven.anatomy.shape.heart_template import HeartTemplate
-from einthoven.core.tags import Surface
-from einthoven.geometry.boundary_loops import sides_of
+from einthoven.anatomy.shape.heart_check import CURVED, PLANAR
+from einthoven.geometry.boundary_loops import boundary_loops, sides_of
 from einthoven.geometry.simplex import triangle_area_vectors
+from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import follow_boundary
 
 NEAR_TRIANGLES = 24
 MISS_MM = 100.0
 SMOOTHED_NEIGHBOURS = 3
-CURVED = (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO)
 
 
-@dataclass(frozen=True)
-class Resampling:
+@dataclass(frozen=True, eq=False)
+class Resampling(Surfaces):
     """A triangulation tied to a finer one on the mean heart, once for all patients.
 
     A vertex of a curved surface or its boundary is a fixed mixture of three vertices of the finer
     surface. Base and valve caps follow their boundaries from the mean heart: mixtures would fold
     triangles there, where the chords cut corners in different places.
 
+    `points` are those of the mean parameters' heart in the atlas frame (z = 0 is the base); only
+    those of base and valve caps are used. Curved vertices come first.
+
     Attributes:
         corners: [curved vertex, 3] int32 vertex ids of the finer surface.
         weights: [curved vertex, 3] float32 barycentric weights.
-        points: [vertex, 3] mm, the mean parameters' heart, atlas frame (z = 0 is the base);
-            only base and valve caps are used. Curved vertices come first.
-        faces: [face, 3] int32.
-        face_tags: [face] int8.
     """
 
     corners: np.ndarray
     weights: np.ndarray
-    points: np.ndarray
-    faces: np.ndarray
-    face_tags: np.ndarray
 
     def apply(self, fine_points: np.ndarray) -> np.ndarray:
         """Points [vertex, 3] mm from the finer surface's points [fine vertex, 3] mm."""
         n_curved = len(self.corners)
-        mixed = np.einsum("vk,vkd->vd", self.weights.astype(float), fine_points[self.corners])
         targets = self.points.astype(float)
-        targets[:n_curved] = mixed
-        plane = self.faces[~np.isin(self.face_tags, CURVED)]
+        targets[:n_curved] = np.einsum(
+            "vk,vkd->vd", self.weights.astype(float), fine_points[self.corners]
+        )
         fixed = np.arange(len(targets)) < n_curved
-        return follow_boundary(self.points, plane, fixed, targets)
+        return follow_boundary(self.points, self.tagged(*PLANAR), fixed, targets)
 
 
-def resample(template: HeartTemplate, fine: HeartTemplate) -> Resampling:
+def resample(template: Surfaces, fine: Surfaces) -> Resampling:
     """Find each vertex of `template` on the same curved surface (or its boundary) of `fine`.
 
     Both must triangulate the same heart. The vertices of a boundary fall on the finer one, so that
@@ -60,18 +55,18 @@ def resample(template: HeartTemplate, fine: HeartTemplate) -> Resampling:
     corners = np.zeros((n_curved, 3), np.int32)
     weights = np.zeros((n_curved, 3), np.float32)
     for tag in CURVED:
-        ids = np.unique(template.tagged(tag))
-        normals = _vertex_normals(template.points, template.tagged(tag))[ids]
-        found = _along_normals(template.points[ids], normals, fine.points, fine.tagged(tag))
+        faces, fine_faces = template.tagged(tag), fine.tagged(tag)
+        ids = np.unique(faces)
+        normals = _vertex_normals(template.points, faces)[ids]
+        found = _along_normals(template.points[ids], normals, fine.points, fine_faces)
         corners[ids], weights[ids] = found
-    for name, loop in template.loops.items():
-        found = _along_loop(template.points[loop], fine.points, fine.loops[name])
+        loop, fine_loop = boundary_loops(faces)[0], boundary_loops(fine_faces)[0]
+        found = _along_loop(template.points[loop], fine.points, fine_loop)
         corners[loop], weights[loop] = found
     # Only the plane's points are used later; zeros elsewhere keep the atlas file small.
     points = template.points.astype(np.float32)
-    on_plane = np.isin(np.arange(len(points)), template.faces[~np.isin(template.face_tags, CURVED)])
-    points[~on_plane] = 0.0
-    return Resampling(corners, weights, points, template.faces, template.face_tags)
+    points[np.setdiff1d(np.arange(len(points)), template.tagged(*PLANAR))] = 0.0
+    return Resampling(points, template.faces, template.face_tags, corners, weights)
 
 
 def _vertex_normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:

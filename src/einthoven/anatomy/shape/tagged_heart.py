@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from einthoven.anatomy.shape.heart import HeartSurfaces
-from einthoven.anatomy.shape.heart_check import check_heart, heart_volumes
+from einthoven.anatomy.shape.carry import outward
+from einthoven.anatomy.shape.heart import HeartSurfaces, heart_axes
+from einthoven.anatomy.shape.heart_check import CURVED, check_heart
+from einthoven.anatomy.shape.pieces import Piece, sewn
 from einthoven.config.models import HEART_EDGE_MM
 from einthoven.core.check import between, finite, shape
 from einthoven.core.errors import BadInput, StepFailed
@@ -19,18 +21,10 @@ from einthoven.geometry.boundary_loops import (
 )
 from einthoven.geometry.remeshing import remesh_open
 from einthoven.geometry.surfaces import Surfaces
-from einthoven.geometry.triangles import (
-    compact,
-    face_edges,
-    face_neighbours,
-    face_pieces,
-)
+from einthoven.geometry.triangles import compact, face_neighbours, face_pieces, unique_edges
 
-SHELLS = (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO)
 VALVE_CAPS = {Surface.LV_ENDO: Surface.LV_CAP, Surface.RV_ENDO: Surface.RV_CAP}
 SMOOTHING_ROUNDS = 30
-Piece = tuple[np.ndarray, np.ndarray]
-"""Points [vertex, 3] mm and faces [face, 3] of one tagged piece."""
 
 
 def heart_from_surface(wall: Surfaces, edge_mm: float) -> HeartSurfaces:
@@ -65,15 +59,12 @@ def placed_heart(wall: Surfaces, edge_mm: float) -> tuple[HeartSurfaces, np.ndar
     landmarks, rotation, origin = heart_frame(wall)
     wall = replace(wall, points=(wall.points - origin) @ rotation)
     landmarks = {name: (place - origin) @ rotation for name, place in landmarks.items()}
-    surfaces = _triangulate(wall, edge_mm)
-    heart = HeartSurfaces(**vars(surfaces), landmarks=landmarks, volumes_ml=heart_volumes(surfaces))
+    heart = HeartSurfaces(**vars(_triangulate(wall, edge_mm)), landmarks=landmarks)
     check_heart(heart, flat_base=False)
     return heart, rotation, origin
 
 
-def heart_frame(
-    wall: Surfaces,
-) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+def heart_frame(wall: Surfaces) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Landmarks and heart frame of a wall surface (outward faces), in the frame it comes in.
 
     LV_BASE and RV_BASE are the centroids of the cavities' openings, LV_APEX the point of the LV
@@ -87,18 +78,13 @@ def heart_frame(
         openings = [loop_area(points[loop]) for loop in boundary_loops(wall.tagged(tag))]
         areas = [np.linalg.norm(area) for area, _ in openings]
         landmarks[name] = np.average([centre for _, centre in openings], axis=0, weights=areas)
-    origin = landmarks["LV_BASE"]
-    lv, rv, epi = (points[np.unique(wall.tagged(tag))]
-                   for tag in (Surface.LV_ENDO, Surface.RV_ENDO, Surface.EPI))  # fmt: skip
-    landmarks["LV_APEX"] = lv[np.linalg.norm(lv - origin, axis=1).argmax()]
-    z = origin - landmarks["LV_APEX"]
-    z /= np.linalg.norm(z)
-    landmarks["RV_APEX"] = rv[(rv @ z).argmin()]
-    landmarks["APEX_EPI"] = epi[(epi @ z).argmin()]
-    x = landmarks["RV_BASE"] - origin
-    x -= (x @ z) * z
-    x /= np.linalg.norm(x)
-    return landmarks, np.stack([x, np.cross(z, x), z], axis=1), origin
+    epi, lv, rv = (points[np.unique(wall.tagged(tag))] for tag in CURVED)
+    from_base = np.linalg.norm(lv - landmarks["LV_BASE"], axis=1)
+    landmarks["LV_APEX"] = lv[from_base.argmax()]
+    rotation, origin = heart_axes(landmarks)
+    landmarks["RV_APEX"] = rv[(rv @ rotation[:, 2]).argmin()]
+    landmarks["APEX_EPI"] = epi[(epi @ rotation[:, 2]).argmin()]
+    return landmarks, rotation, origin
 
 
 def _checked(wall: Surfaces) -> Surfaces:
@@ -109,8 +95,7 @@ def _checked(wall: Surfaces) -> Surfaces:
     kept = ~np.isin(face_tags, list(VALVE_CAPS.values()))
     face_tags = np.asarray(face_tags)[kept].astype(np.int8)
     points, faces = compact(np.asarray(points, float), np.asarray(faces)[kept])
-    wanted = {*SHELLS, Surface.BASE}
-    if found := {int(tag) for tag in np.unique(face_tags)} ^ wanted:
+    if found := {int(tag) for tag in np.unique(face_tags)} ^ {*CURVED, Surface.BASE}:
         names = ", ".join(Surface(tag).name for tag in found if tag in set(Surface))
         raise BadInput(f"face_tags: {names or sorted(found)} missing or too many; a heart's wall "
                        "has EPI, LV_ENDO, RV_ENDO and BASE")  # fmt: skip
@@ -124,7 +109,7 @@ def _checked(wall: Surfaces) -> Surfaces:
             f"face_tags: along {touching.sum() // 2} edges cavities and epicardium meet without "
             "BASE between them; the base must be a triangle wide everywhere"
         )
-    for tag in SHELLS:
+    for tag in CURVED:
         try:
             n_loops = len(boundary_loops(faces[face_tags == tag]))
         except StepFailed as error:
@@ -136,20 +121,13 @@ def _checked(wall: Surfaces) -> Surfaces:
 
 def _outward(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Faces of one closed surface, turned to point out of the wall."""
-    import pyvista as pv
-
-    edges, counts = np.unique(np.sort(face_edges(faces), axis=1), axis=0, return_counts=True)
+    edges, counts = unique_edges(faces)
     if n := int((counts != 2).sum()):
         raise BadInput(f"heart wall: {n} of {len(edges)} edges do not lie between two triangles; "
                        "it must be closed without valve caps")  # fmt: skip
-    surface = pv.PolyData.from_regular_faces(points, faces)
-    if n := surface.connectivity()["RegionId"].max():
-        raise BadInput(f"heart wall: {n + 1} separate surfaces; give the one around the muscle")
-    turned = surface.compute_normals(
-        cell_normals=True, point_normals=False, consistent_normals=True,
-        auto_orient_normals=True, split_vertices=False,
-    )  # fmt: skip
-    return np.asarray(turned.regular_faces)
+    if (n := len(face_pieces(faces))) > 1:
+        raise BadInput(f"heart wall: {n} separate surfaces; give the one around the muscle")
+    return outward(points, faces)
 
 
 def _without_islands(faces: np.ndarray, face_tags: np.ndarray) -> np.ndarray:
@@ -181,78 +159,67 @@ def _without_islands(faces: np.ndarray, face_tags: np.ndarray) -> np.ndarray:
 
 def _triangulate(wall: Surfaces, edge_mm: float) -> Surfaces:
     """All seven surfaces anew: shells, then the base between them and valve caps over them."""
-    new_points: list[np.ndarray] = []
-    new_faces: list[np.ndarray] = []
-    new_tags: list[int] = []
+    shells: list[Surfaces] = []
     annuli: list[tuple[Surface, np.ndarray, np.ndarray]] = []  # tag, old and new vertex ids
-    n = 0
-    for tag in SHELLS:
-        shell_points, shell_faces, shell_loops = _shell(wall, tag, edge_mm)
-        annuli += [(tag, old, new + n) for old, new in shell_loops]
-        flip = 1 if tag == Surface.EPI else -1  # endocardia point out of their cavities
-        new_points.append(shell_points)
-        new_faces.append((shell_faces + n)[:, ::flip])
-        new_tags += [tag] * len(shell_faces)
-        n += len(shell_points)
-
-    def add(tag: Surface, loops: list[np.ndarray], like: Piece | None) -> None:
-        nonlocal n
-        shells = np.concatenate(new_points)
-        try:
-            inner, filled = fill_loops([shells[loop] for loop in loops], edge_mm, like)
-        except StepFailed as error:
-            raise StepFailed(f"{tag.name}: {error}") from error
-        n_corners = sum(map(len, loops))
-        ids = np.concatenate([*loops, n + np.arange(len(inner) - n_corners)])
-        new_points.append(inner[n_corners:])
-        new_faces.append(ids[filled])
-        new_tags.extend([tag] * len(filled))
-        n += len(inner) - n_corners
-
-    for piece in _base_pieces(wall):
-        around = [its for its in annuli if np.isin(its[1], piece).all()]
-        # boundaries of shells run clockwise as seen from the base beside them
-        loops = sorted((new[::-1] for _, _, new in around), key=len, reverse=True)
-        add(Surface.BASE, loops, (wall.points, piece))
-    for tag, _, new in annuli:
-        if tag in VALVE_CAPS:
-            add(VALVE_CAPS[tag], [new], None)  # counter-clockwise from above, as valve caps point
-    return Surfaces(
-        np.concatenate(new_points),
-        np.concatenate(new_faces).astype(np.int32),
-        np.array(new_tags, np.int8),
-    )
-
-
-def _base_pieces(wall: Surfaces) -> list[np.ndarray]:
-    """Faces of each connected piece of the base."""
+    for tag in CURVED:
+        shell, loops = _shell(wall, tag, edge_mm)
+        n = sum(len(other.points) for other in shells)
+        annuli += [(tag, old, new + n) for old, new in loops]
+        shells.append(shell)
+    heart = Surfaces.joined(shells)
     base = wall.tagged(Surface.BASE)
-    return [base[piece] for piece in face_pieces(base)]
+    for piece in (base[ids] for ids in face_pieces(base)):
+        # boundaries of shells run clockwise as seen from the base beside them
+        around = [new[::-1] for _, old, new in annuli if np.isin(old, piece).all()]
+        around.sort(key=len, reverse=True)
+        heart = _filled(heart, around, Surface.BASE, edge_mm, (wall.points, piece))
+    for tag, _, new in annuli:
+        if tag in VALVE_CAPS:  # counter-clockwise from above, as valve caps point
+            heart = _filled(heart, [new], VALVE_CAPS[tag], edge_mm)
+    return heart
+
+
+def _filled(
+    heart: Surfaces,
+    loops: list[np.ndarray],
+    tag: Surface,
+    edge_mm: float,
+    like: Piece | None = None,
+) -> Surfaces:
+    """The surfaces with a new piece between some loops of vertex ids; see `fill_loops`."""
+    try:
+        piece = fill_loops([heart.points[loop] for loop in loops], edge_mm, like)
+    except StepFailed as error:
+        raise StepFailed(f"{tag.name}: {error}") from error
+    return sewn(heart, loops, piece, tag)
 
 
 def _shell(
     wall: Surfaces, tag: Surface, edge_mm: float
-) -> tuple[np.ndarray, np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+) -> tuple[Surfaces, list[tuple[np.ndarray, np.ndarray]]]:
     """One curved surface remeshed, its boundary loops on the smoothed ones of the labels.
 
     Returns:
-        points [vertex, 3] mm, faces [face, 3]; for every loop its old and its new vertex ids.
+        The surface; for every loop its old and its new vertex ids.
     """
-    points, piece = wall.points, compact(wall.points, wall.tagged(tag))
+    piece = compact(wall.points, wall.tagged(tag))
     old_loops = boundary_loops(wall.tagged(tag))
     try:
-        shell_points, shell_faces, new_loops = remesh_open(*piece, edge_mm, len(old_loops))
+        points, faces, new_loops = remesh_open(*piece, edge_mm, len(old_loops))
     except StepFailed as error:
         raise StepFailed(f"{tag.name}: {error}") from error
     pairs = []
-    centres = [points[loop].mean(axis=0) for loop in old_loops]
+    centres = [wall.points[loop].mean(axis=0) for loop in old_loops]
     for new in new_loops:
-        apart = np.linalg.norm(centres - shell_points[new].mean(axis=0), axis=1)
+        apart = np.linalg.norm(centres - points[new].mean(axis=0), axis=1)
         old = old_loops[int(apart.argmin())]
-        smooth = smooth_loop(points[old], edge_mm)
-        shell_points[new] = spread(smooth, len(new), near=shell_points[new])
+        smooth = smooth_loop(wall.points[old], edge_mm)
+        points[new] = spread(smooth, len(new), near=points[new])
         pairs.append((old, new))
-    return _relax(shell_points, shell_faces, np.concatenate(new_loops), piece), shell_faces, pairs
+    points = _relax(points, faces, np.concatenate(new_loops), piece)
+    if tag != Surface.EPI:
+        faces = faces[:, ::-1]  # endocardia point out of their cavities
+    return Surfaces(points, faces, np.full(len(faces), tag, np.int8)), pairs
 
 
 def _relax(points: np.ndarray, faces: np.ndarray, fixed: np.ndarray, onto: Piece) -> np.ndarray:

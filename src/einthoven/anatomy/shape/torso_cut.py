@@ -9,11 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from einthoven.anatomy.shape.model import ShapeModel
+from einthoven.anatomy.shape.pieces import fan, sewn
 from einthoven.anatomy.shape.torso import load_atlas
 from einthoven.core.errors import StepFailed
+from einthoven.core.tags import Surface
 from einthoven.geometry.barycentric import attach, cast_ray
 from einthoven.geometry.boundary_loops import boundary_loops
 from einthoven.geometry.remeshing import remesh_closed
+from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import face_edges
 
 EDGE_MM = {"fine": 11.8, "coarse": 22.0}
@@ -127,12 +130,10 @@ def close_cuts(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.nd
     loops = [np.r_[loop[:1], loop[:0:-1]] for loop in boundary_loops(faces)]  # as the caps run
     if len(loops) != 4:
         raise StepFailed(f"the crop left {len(loops)} openings, not neck, two arms and hips")
-    centres = [points[loop].mean(axis=0) for loop in loops]
-    fans = [
-        np.stack([loop, np.roll(loop, -1), np.full(len(loop), len(points) + k)], axis=1)
-        for k, loop in enumerate(loops)
-    ]
-    return np.vstack([points, centres]), np.vstack([faces, *fans])
+    surface = Surfaces(points, faces, np.full(len(faces), Surface.SKIN))
+    for loop in loops:
+        surface = sewn(surface, [loop], fan(points[loop]), Surface.SKIN)
+    return surface.points, surface.faces
 
 
 def carrier(
