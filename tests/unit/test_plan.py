@@ -44,9 +44,8 @@ def sheet(tmp_path):
 @pytest.mark.parametrize("name, n_patients, n_test", [("config", 32, 4), ("paper", 110, 10)])
 def test_a_config_plans_every_rule(name, n_patients, n_test):
     jobs = planned_jobs(plan_of(name))
-    for rule in ("cohort", "anatomy", "mesh", "fibers", "purkinje", "leadfield", "ecg"):
+    for rule in "cohort anatomy mesh fibers purkinje activation leadfield ecg".split():
         assert jobs[rule] == n_patients
-    assert jobs["activation"] == 3 * n_patients
     assert (jobs["encoder"], jobs["surrogate"], jobs["predict"]) == (2, 4, 4 * n_test)
     assert jobs["consolidate"] == jobs["evaluate"] == jobs["report"] == jobs["population"] == 1
 
@@ -95,9 +94,10 @@ def test_an_ensemble_has_more_refraction_models_with_the_next_seeds():
 def test_a_sheet_adds_its_patients_and_nothing_else(sheet):
     without, with_imported = planned_jobs(plan_of()), planned_jobs(plan_of(imported=sheet))
     added = {rule: n - without[rule] for rule, n in with_imported.items()}
-    per_patient = "import_patient imported_code mesh fibers purkinje sdf_samples field_samples ecg"
-    assert all(added[rule] == 2 for rule in [*per_patient.split(), "patient_store", "reconstruct"])
-    assert added["activation"] == added["leadfield"] == 2 * 2
+    per_patient = "import_patient imported_code mesh fibers purkinje activation sdf_samples ecg"
+    more = ["field_samples", "patient_store", "reconstruct"]
+    assert all(added[rule] == 2 for rule in [*per_patient.split(), *more])
+    assert added["leadfield"] == 2 * 2
     assert added["predict"] == 2 * 2  # two models, of the code that has one for them
     for rule in ("cohort", "anatomy", "recipe", "encoder", "surrogate", "evaluate", "report"):
         assert added[rule] == 0

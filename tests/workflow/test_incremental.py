@@ -29,13 +29,13 @@ EDITS = {
     "deepsdf.learning_rate=0.003": ENCODER,
     "leadfield.sigma_torso_s_per_m=0.07": FIELDS,
     "leadfield.gradient=raw": {"field_samples": 4} | ECGS | SURROGATES,
-    "activation.cv_fiber_mm_per_ms=0.7": {"activation": 8} | ECGS,
+    "activation.cv_fiber_mm_per_ms=0.7": {"activation": 4} | ECGS,
     "ecg.scenarios=[sinus,lbbb,crt]": {"activation": 4} | ECGS,
     "electrodes.n_grid=5": FIELDS | {"leadfield": 4},
     "electrodes.n_grid=10": FIELDS | {"leadfield": 8},
     "learning.models=[mlp]": JUDGE,
     "learning.encoders=[pca]": JUDGE,
-    "purkinje.seed=2": {"purkinje": 4, "activation": 8} | ECGS,
+    "purkinje.seed=2": {"purkinje": 4, "activation": 4} | ECGS,
     "electrodes.n_refined=3": dict.fromkeys(ALL - SURFACES),
     "dataset.exclude=[p0000]": {"consolidate": 1, "encoder": 2, "reconstruct": 1} | SURROGATES,
     "fibers.alpha_endo_deg=45": dict.fromkeys(ALL - SURFACES - {"mesh"}),
@@ -99,7 +99,7 @@ def test_a_missing_data_set_alone_does_not_train_but_a_run_behind_it_does(projec
 def test_more_patients_run_the_new_ones_and_the_fan_in(project, tmp_path):
     jobs = planned(project, *edited(tmp_path, **{"cohort.n_patients": 6}))
     jobs.pop("all")
-    per_patient = dict.fromkeys(PATIENT_STAGES | {"cohort"}, 2) | {"activation": 4, "leadfield": 4}
+    per_patient = dict.fromkeys(PATIENT_STAGES | {"cohort"}, 2) | {"leadfield": 4}
     assert {rule: jobs[rule] for rule in per_patient} == per_patient
     assert set(jobs) - set(per_patient) == FAN_IN | MODELS
 

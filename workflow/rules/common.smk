@@ -15,16 +15,9 @@ if workflow.is_main_process:
     warn_without_metadata(Path())
 
 
-onstart:
-    # Snakemake's limit of 100 starts a second leaves a timer for each job that has ended, and each
-    # of them looks at all ready jobs once a second (its issue 3804): a quarter of a core and more.
-    workflow.scheduler.job_rate_limiter = None
-
-
 wildcard_constraints:
     patient=PLAN.patient_pattern,
     imported=PLAN.imported_pattern,
-    scenario="[a-z]+",
     batch="[0-9]+",
     chunk="c[0-9]+",
     encoder="[a-z]+",

@@ -29,11 +29,15 @@ rule activation:
         fibers="results/patients/{patient}/fibers.npz",
         purkinje="results/patients/{patient}/purkinje.npz",
     output:
-        "results/patients/{patient}/activation_{scenario}.npz",
+        expand(
+            "results/patients/{patient}/activation_{scenario}.npz",
+            scenario=PLAN.scenarios,
+            allow_missing=True,
+        ),
     log:
-        "results/logs/activation/{patient}_{scenario}.log",
+        "results/logs/activation/{patient}.log",
     benchmark:
-        "results/benchmarks/activation/{patient}_{scenario}.tsv"
+        "results/benchmarks/activation/{patient}.tsv"
     conda:
         "../../envs/fem.yaml"
     threads: 1
@@ -42,9 +46,9 @@ rule activation:
         runtime=growing(10),
     params:
         section=PLAN.section("activation"),
-        scenario="{scenario}",
+        scenarios=PLAN.scenarios,
         source=source("activation"),
     message:
-        "Activation of {wildcards.patient}, {wildcards.scenario}"
+        "Activation of {wildcards.patient}"
     script:
         "../scripts/activation.py"

@@ -123,26 +123,31 @@ def place_heart(
     outside = (heart.epi_points - heart.centre) @ rotation.T
     skin = ClosedSurface(torso.points, torso.faces)
 
-    def depth_at(y: float) -> float:
-        """Least distance from the heart to the skin in mm, negative when it sticks out."""
-        centre = [pose.shift_left, y, landmark[2] + pose.shift_up]
-        return -float(skin.distance(outside + centre).max())
+    def depths_at(y: float, points: np.ndarray) -> np.ndarray:
+        """Distances to the skin in mm of points of the heart, negative where they stick out."""
+        return -skin.distance(points + [pose.shift_left, y, landmark[2] + pose.shift_up])
 
     back = float(torso.points[:, 1].max())
-    deepest = -np.inf
+    # No distance changes by more than the move: what is too shallow by so much is so until then.
+    deepest, until = -np.inf, -np.inf
     for y in np.arange(landmark[1] + pose.clearance, back, SCAN_STEP_MM):
-        depth = depth_at(y)
-        deepest = max(deepest, depth)
-        if depth >= pose.clearance:
+        if y < until:
+            continue
+        depths = depths_at(y, outside)
+        deepest, until = max(deepest, depths.min()), y + pose.clearance - depths.min()
+        if until <= y:
             break
     else:
         raise StepFailed(
             f"heart does not fit: {deepest:.1f} mm to the skin at best, {pose.clearance:.1f} "
             f"wanted, for pose_coeffs {np.round(pose_coeffs, 2).tolist()}; lower cohort.range_sd"
         )
+    # For the same reason none but these can become the least one.
+    near = outside[depths <= depths.min() + 2.0 * SCAN_STEP_MM]
     low, high = y - SCAN_STEP_MM, y  # the heart is too shallow at low, deep enough at high
     while high - low > TOLERANCE_MM:
         middle = 0.5 * (low + high)
-        low, high = (low, middle) if depth_at(middle) >= pose.clearance else (middle, high)
+        deep = depths_at(middle, near).min() >= pose.clearance
+        low, high = (low, middle) if deep else (middle, high)
     centre = np.array([pose.shift_left, high, landmark[2] + pose.shift_up])
     return rotation, centre - rotation @ heart.centre

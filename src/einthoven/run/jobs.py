@@ -41,7 +41,7 @@ def planned_jobs(plan: Plan) -> dict[str, int]:
         "shapes": sum(len(plan.chunks(encoder)) for encoder in plan.encoders),
         "import_patient": n_imported,
         "imported_code": n_imported * n_coded,
-        "activation": n_everybody * len(plan.scenarios),
+        "activation": n_everybody,
         "leadfield": n_everybody * len(plan.batches),
         "recipe": n_encoders * n_models,
         "encoder": n_encoders,

@@ -74,7 +74,8 @@ def drop_default_rate_limit(scheduler: Any) -> None:
     """Take Snakemake's default limit of job starts per second from its scheduler.
 
     While there is a limit, every look for ready jobs starts a timer for the next one, and so does
-    every finished job: after 200 jobs Snakemake looks 200 times a second, for a quarter of a core.
+    every finished job (its issue 3804): after 200 jobs Snakemake looks 200 times a second, which
+    takes a quarter of a core.
 
     Args:
         scheduler: of a workflow that is about to start.
