@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from einthoven.training.muon import Muon, orthogonalise
+from einthoven.training.muon import BETAS, Muon, orthogonalise
 
 
 @pytest.mark.parametrize("shape", [(12, 12), (30, 8), (8, 30)])
@@ -22,8 +22,8 @@ def test_groups_without_muon_follow_torchs_adam():
     target = torch.randn(5, 3)
     mine, theirs = (torch.nn.Parameter(torch.zeros(5, 3)) for _ in range(2))
     optimizers = (
-        Muon([{"params": [mine]}], lr=0.01, betas=(0.9, 0.95)),
-        torch.optim.Adam([theirs], lr=0.01, betas=(0.9, 0.95)),
+        Muon([{"params": [mine]}], lr=0.01),
+        torch.optim.Adam([theirs], lr=0.01, betas=BETAS),
     )
     for _ in range(20):
         for parameter, optimizer in zip((mine, theirs), optimizers, strict=True):

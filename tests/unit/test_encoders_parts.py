@@ -41,6 +41,7 @@ from einthoven.training.schedule import Schedule
 from einthoven.training.search import Span, search
 from einthoven.training.task import Task, seeded
 from einthoven.training.tensors import load_model, save_model
+from einthoven.training.tracking import tracked
 
 
 # --- Lipschitz ------------------------------------------------------------------------------
@@ -370,17 +371,19 @@ def test_encoders_train_from_the_consolidated_store(tmp_path) -> None:
 @pytest.mark.slow
 def test_two_trainings_share_one_tracking_database(tmp_path) -> None:
     code = (
-        "import sys; from einthoven.training.tracking import open_tracker;"
-        "t = open_tracker('sqlite:///' + sys.argv[1], sys.argv[2], {'a': 1});"
-        "t.log([{'epoch': 1.0, 'loss': 0.5}], 1.0); t.close()"
+        "import sys; from einthoven.training.tracking import tracked\n"
+        "with tracked('sqlite:///' + sys.argv[1], sys.argv[2], {'a': 1}) as record:\n"
+        "    record([{'epoch': 1.0, 'loss': 0.5}], 1.0)"
     )
     database = str(tmp_path / "mlflow.db")
     jobs = [subprocess.Popen([sys.executable, "-c", code, database, n]) for n in ("one", "two")]
     assert [job.wait(300) for job in jobs] == [0, 0]
+    with pytest.raises(RuntimeError, match="mine"), tracked(f"sqlite:///{database}", "3", {"a": 1}):
+        raise RuntimeError("mine")
     with sqlite3.connect(database) as connection:
         rows = connection.execute("select status from runs").fetchall()
         losses = connection.execute("select value from metrics where key = 'loss'").fetchall()
-    assert rows == [("FINISHED",)] * 2
+    assert rows == [("FINISHED",)] * 2 + [("FAILED",)]
     assert losses == [(0.5,)] * 2
 
 

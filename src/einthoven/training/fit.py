@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import io
 import json
 import time
 import warnings
@@ -21,7 +20,7 @@ from einthoven.training.resume import Progress
 from einthoven.training.schedule import Schedule
 from einthoven.training.task import Task, torch_threads
 from einthoven.training.tensors import arrays_sha256, source_sha256
-from einthoven.training.tracking import open_tracker
+from einthoven.training.tracking import tracked
 
 
 @dataclass(frozen=True)
@@ -68,9 +67,8 @@ def fit(
     from einthoven.training.loop import Batches, Loop, trainer
 
     progress = Progress.load(run.folder, _key(task, schedule, run, machine))
-    tracker = open_tracker(machine.tracking_uri, run.name, run.parameters)
-    started = time.monotonic()
-    try:
+    with tracked(machine.tracking_uri, run.name, run.parameters) as record:
+        started = time.monotonic()
         with torch_threads(machine.n_threads), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Lightning's advice on loader workers and logging
             batches = Batches(task, torch.Generator().manual_seed(run.seed))
@@ -78,14 +76,10 @@ def fit(
             if progress.epoch < schedule.epochs:
                 trainer(machine.device, schedule.precision).fit(loop, batches)
             loop.end()
-    except BaseException:
-        tracker.close(failed=True)
-        raise
-    seconds = time.monotonic() - started
-    if run.folder is not None:
-        write_curve(run.folder / "curve.csv", progress.rows)
-    tracker.log(progress.rows, seconds)
-    tracker.close()
+        seconds = time.monotonic() - started
+        if run.folder is not None:
+            write_curve(run.folder / "curve.csv", progress.rows)
+        record(progress.rows, seconds)
     logger.info("%s: %d epochs in %.0f s, loss %.4g", run.name, schedule.epochs, seconds,
                 progress.rows[-1]["loss"])  # fmt: skip
     return progress.rows
@@ -122,10 +116,8 @@ def _key(task: Task, schedule: Schedule, run: Run, machine: Machine) -> str:
 
 def write_curve(path: str | Path, rows: list[dict[str, float]]) -> None:
     """Write one CSV line per epoch; validation columns stay empty where they were not computed."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({k: f"{v:.6g}" for k, v in row.items()} for row in rows)
-    with atomic(path) as temporary:
-        temporary.write_text(text.getvalue())
+    names = dict.fromkeys(name for row in rows for name in row)
+    with atomic(path) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, list(names), restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({k: f"{v:.6g}" for k, v in row.items()} for row in rows)

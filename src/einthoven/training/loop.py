@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from typing import Any
 
 import lightning
@@ -13,12 +14,13 @@ import torch
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch import Tensor
 
+from einthoven.config.learning import Precision
 from einthoven.core.errors import StepFailed
 from einthoven.core.log import logger
 from einthoven.training.averaging import Ema
 from einthoven.training.machine import Device
 from einthoven.training.muon import Muon
-from einthoven.training.precision import Precision, autocast_only, perceptrons
+from einthoven.training.precision import autocast_only, perceptrons
 from einthoven.training.resume import PATIENCE, Progress, Snapshot
 from einthoven.training.schedule import Schedule
 from einthoven.training.task import Task
@@ -114,8 +116,8 @@ class Loop(lightning.LightningModule):
         """
         progress, last_step = self.progress, self.task.steps_per_epoch - 1
         rate = self.schedule.learning_rate * self.factor(last_step)
-        row = {**self.epoch_means(), "learning_rate": rate, "restarts": float(progress.restarts)}
-        row = {"epoch": float(progress.epoch + 1), **row}
+        row = {"epoch": float(progress.epoch + 1), **self.epoch_means(), "learning_rate": rate,
+               "restarts": float(progress.restarts)}  # fmt: skip
         progress.rows.append(row)
         if progress.diverged():
             self.roll_back()
@@ -130,14 +132,11 @@ class Loop(lightning.LightningModule):
             self.saved = time.monotonic()
         self.trainer.should_stop = done
 
-    def step(self, index: int) -> int:
-        """Number of optimiser steps before batch `index` of this epoch."""
-        return self.progress.epoch * self.task.steps_per_epoch + index
-
     def factor(self, index: int) -> float:
         """Factor on the learning rate at batch `index` of this epoch; each restart halves it."""
         steps = self.task.steps_per_epoch
-        return self.schedule.factor(self.step(index), steps) * 0.5**self.progress.restarts
+        step = self.progress.epoch * steps + index
+        return self.schedule.factor(step, steps) * 0.5**self.progress.restarts
 
     def epoch_means(self) -> dict[str, float]:
         """Means of the loss terms since the last call."""
@@ -150,7 +149,7 @@ class Loop(lightning.LightningModule):
         with torch.no_grad(), self.ema.in_place():
             errors = self.task.validate()
         self.task.train()
-        return errors
+        return {name: float(error) for name, error in errors.items()}
 
     def roll_back(self) -> None:
         """Undo a jump of the loss, and go on with half the learning rate.
@@ -170,22 +169,29 @@ class Loop(lightning.LightningModule):
         self.restore(snapshot)
 
     def snapshot(self) -> Snapshot:
-        """A copy of all that changes, on the CPU."""
-        optimizer = self.trainer.optimizers[0].state_dict()["state"]
-        found = {
-            **{f"weight/{name}": t for name, t in self.task.state_dict().items()},
-            **{f"mean/{name}": t for name, t in self.ema.averaged.state_dict().items()},
-            **{f"optimizer/{i}/{k}": t for i, state in optimizer.items() for k, t in state.items()},
-            "generator": self.batches.generator.get_state(),
+        """A copy of all that changes."""
+        states = {
+            "weights": self.task.state_dict(),
+            "means": self.ema.averaged.state_dict(),
+            "optimizer": self.trainer.optimizers[0].state_dict(),
+            "batches": self.batches.generator.get_state(),
+            "precision": self.trainer.precision_plugin.state_dict(),
         }
-        tensors = {name: t.detach().to("cpu", copy=True) for name, t in found.items()}
-        return Snapshot(self.progress.epoch, tensors, self.trainer.precision_plugin.state_dict())
+        return Snapshot(self.progress.epoch, deepcopy(states))
 
     def take(self, snapshot: Snapshot) -> None:
         """Weights and their means of a snapshot."""
-        self.task.load_state_dict(snapshot.part("weight"))
+        self.task.load_state_dict(snapshot.states["weights"])
         self.ema = Ema(self.task, self.schedule.ema_decay)
-        self.ema.averaged.load_state_dict(snapshot.part("mean"))
+        self.ema.averaged.load_state_dict(snapshot.states["means"])
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Be again as `snapshot` was."""
+        self.take(snapshot)
+        optimizer = deepcopy(snapshot.states["optimizer"])  # its tensors are changed in place
+        self.trainer.optimizers[0].load_state_dict(optimizer)
+        self.batches.generator.set_state(snapshot.states["batches"])
+        self.trainer.precision_plugin.load_state_dict(snapshot.states["precision"])
 
     def end(self) -> None:
         """Leave the task as it was in the last epoch, with averaged weights if there are."""
@@ -194,19 +200,6 @@ class Loop(lightning.LightningModule):
         self.take(self.progress.last)
         self.ema.into_weights()
         self.task.eval()
-
-    def restore(self, snapshot: Snapshot) -> None:
-        """Be again as `snapshot` was."""
-        self.take(snapshot)
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in snapshot.part("optimizer").items():
-            index, _, key = name.partition("/")
-            state.setdefault(int(index), {})[key] = tensor.clone()  # steps are counted in place
-        optimizer = self.trainer.optimizers[0]
-        groups = optimizer.state_dict()["param_groups"]
-        optimizer.load_state_dict({"state": state, "param_groups": groups})
-        self.batches.generator.set_state(snapshot.tensors["generator"])
-        self.trainer.precision_plugin.load_state_dict(snapshot.scaler)
 
 
 def trainer(device: Device, precision: Precision) -> lightning.Trainer:

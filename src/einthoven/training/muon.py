@@ -11,6 +11,10 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 N_ITERATIONS = 5
 RMS = 0.2
 """Root mean square of a step in units of the learning rate, as Adam's (Liu 2025)."""
+MOMENTUM = 0.95
+"""Of the matrices (Nesterov)."""
+BETAS, EPS = (0.9, 0.95), 1e-8
+"""Adam's."""
 
 
 def orthogonalise(matrix: Tensor) -> Tensor:
@@ -42,22 +46,13 @@ class Muon(torch.optim.Optimizer):
     Args:
         groups: parameter groups; those with `muon` true hold matrices only.
         lr: learning rate of groups that have none.
-        momentum: of the matrices (Nesterov).
-        betas: Adam's.
 
     Raises:
         ValueError: a group with `muon` holds something else than a matrix.
     """
 
-    def __init__(
-        self,
-        groups: list[dict[str, Any]],
-        lr: float = 1e-3,
-        momentum: float = 0.95,
-        betas: tuple[float, float] = (0.9, 0.95),
-    ):
-        defaults = {"lr": lr, "muon": False, "momentum": momentum, "betas": betas, "eps": 1e-8}
-        super().__init__(groups, defaults)
+    def __init__(self, groups: list[dict[str, Any]], lr: float = 1e-3):
+        super().__init__(groups, {"lr": lr, "muon": False})
         for group in self.param_groups:
             if group["muon"] and any(p.ndim != 2 for p in group["params"]):
                 raise ValueError("groups with `muon` hold matrices only")
@@ -65,10 +60,8 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """One step of all groups; `closure` computes the loss again, as torch has it."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        with torch.enable_grad():
+            loss = closure() if closure else None
         for group in self.param_groups:
             update = self._muon if group["muon"] else self._adam
             for parameter in group["params"]:
@@ -80,13 +73,13 @@ class Muon(torch.optim.Optimizer):
         state = self.state[parameter]
         if not state:
             state["momentum"] = torch.zeros_like(parameter)
-        state["momentum"].lerp_(grad, 1 - group["momentum"])
-        direction = orthogonalise(grad.lerp(state["momentum"], group["momentum"]))
+        state["momentum"].lerp_(grad, 1 - MOMENTUM)
+        direction = orthogonalise(grad.lerp(state["momentum"], MOMENTUM))
         size = RMS * max(parameter.shape) ** 0.5
         parameter.add_(direction, alpha=-group["lr"] * size)
 
     def _adam(self, parameter: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
-        state, (beta1, beta2) = self.state[parameter], group["betas"]
+        state, (beta1, beta2) = self.state[parameter], BETAS
         if not state:
             state["step"] = torch.zeros(())
             state["mean"] = torch.zeros_like(parameter)
@@ -95,5 +88,5 @@ class Muon(torch.optim.Optimizer):
         state["mean"].lerp_(grad, 1 - beta1)
         state["square"].lerp_(grad.square(), 1 - beta2)
         n = state["step"].item()
-        root = (state["square"] / (1 - beta2**n)).sqrt_().add_(group["eps"])
+        root = (state["square"] / (1 - beta2**n)).sqrt_().add_(EPS)
         parameter.addcdiv_(state["mean"], root, value=-group["lr"] / (1 - beta1**n))

@@ -6,12 +6,9 @@ what is multiplied outside the layers of a network (poses, incident fields) stay
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
-
-Precision = Literal[32, "bf16-mixed", "16-mixed"]
 
 
 def bfloat16_layers(on: bool) -> torch.autocast:

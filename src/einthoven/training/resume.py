@@ -1,26 +1,26 @@
 """What a training has come to: its curve, its state, and whether its loss has jumped away.
 
-All that is needed to resume, or to roll back, is here and in one safetensors file, so that a
+All that is needed to resume, or to roll back, is here and in one file, so that a
 training that was killed ends with the bytes of one that was not.
 """
 
+import io
 import math
 import shutil
 import statistics
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-from torch import Tensor
+import torch
 
-from einthoven.core.errors import BadInput
+from einthoven.core.files import atomic
 from einthoven.core.log import logger
-from einthoven.training.tensors import load_model, save_model
 
 FOLDER = "checkpoint"
 """Beside the outputs of a training, and none of them; gone when they are written."""
-FILE = Path(FOLDER) / "training.safetensors"
-KIND = "training"
+FILE = Path(FOLDER) / "training.pt"
 PATIENCE = 10
 """This many epochs in a row must be bad: single ones of up to 12 times the median do return."""
 BEFORE = 20
@@ -30,17 +30,11 @@ JUMP = 3.0
 MAX_RESTARTS = 3
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """The state of a training at the end of an epoch, as CPU tensors, and its loss scaler's."""
+class Snapshot(NamedTuple):
+    """A training at the end of an epoch: states of all that changes, by what it is."""
 
     epoch: int
-    tensors: dict[str, Tensor]
-    scaler: dict[str, Any] = field(default_factory=dict)
-
-    def part(self, kind: str) -> dict[str, Tensor]:
-        """Tensors of one kind: weight, mean or optimizer."""
-        return _part(self.tensors, f"{kind}/")
+    states: dict[str, Any]
 
 
 @dataclass
@@ -97,18 +91,12 @@ class Progress:
         self.last = now
         if self.folder is None:
             return
-        kept = [*self.snapshots, now]
-        save_model(
-            self.folder / FILE,
-            {f"{i}/{name}": t for i, m in enumerate(kept) for name, t in m.tensors.items()},
-            kind=KIND,
-            config={},
-            data_sha256=self.key,
-            package="einthoven.training",
-            rows=[list(row.items()) for row in self.rows],  # in the order of the columns
-            restarts=self.restarts,
-            snapshots=[{"epoch": m.epoch, "scaler": m.scaler} for m in kept],
-        )
+        file = io.BytesIO()  # a full disk is no error of torch's
+        snapshots = [tuple(snapshot) for snapshot in (*self.snapshots, now)]
+        torch.save({"key": self.key, "rows": self.rows, "restarts": self.restarts,
+                    "snapshots": snapshots}, file)  # fmt: skip
+        with atomic(self.folder / FILE) as temporary:
+            temporary.write_bytes(file.getvalue())
 
     @classmethod
     def load(cls, folder: Path | None, key: str) -> Self:
@@ -117,28 +105,22 @@ class Progress:
         A file of another key (settings, data, code, threads) is of no use, as the log tells.
         """
         beginning = cls(folder, key)
-        if folder is None or not (folder / FILE).exists():
+        if folder is None or not (path := folder / FILE).exists():
             return beginning
         try:
-            tensors, about = load_model(folder / FILE, KIND)
-        except BadInput as error:
-            logger.warning("%s: the training begins anew", error)
+            if damaged := zipfile.ZipFile(path).testzip():  # torch compares no checksum
+                raise ValueError(f"{damaged} is damaged")
+            found = torch.load(path, map_location="cpu", weights_only=True)  # nothing is executed
+        except Exception as error:  # torch and zipfile raise many types
+            logger.warning("%s: not readable (%s): the training begins anew", path, error)
             return beginning
-        if about["data_sha256"] != key:
+        if found["key"] != key:
             logger.warning("%s: of other settings, data, code or threads; the training begins anew",
-                           folder / FILE)  # fmt: skip
+                           path)  # fmt: skip
             return beginning
-        *snapshots, last = (
-            Snapshot(item["epoch"], _part(tensors, f"{i}/"), item["scaler"])
-            for i, item in enumerate(about["snapshots"])
-        )
-        logger.info("%s: the training goes on after epoch %d", folder / FILE, last.epoch)
-        rows = [dict(row) for row in about["rows"]]
-        return cls(folder, key, rows, snapshots, about["restarts"], last)
-
-
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
+        *snapshots, last = (Snapshot(*snapshot) for snapshot in found["snapshots"])
+        logger.info("%s: the training goes on after epoch %d", path, last.epoch)
+        return cls(folder, key, found["rows"], snapshots, found["restarts"], last)
 
 
 def discard(folder: str | Path) -> None:

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from einthoven.training.precision import Precision
+from einthoven.config.learning import Precision
 
 WARM_UP = 0.02
 """Share of all steps over which the learning rate rises (cosine schedule only)."""

@@ -14,7 +14,7 @@ from einthoven.core.seeds import derive_seed
 
 @dataclass(frozen=True)
 class Span:
-    """Interval of a key; whole numbers if both ends are."""
+    """Interval of a key."""
 
     low: float
     high: float
@@ -84,8 +84,6 @@ def _suggest(trial: Any, space: Space) -> dict[str, Any]:
     for key, choice in space.items():
         if isinstance(choice, list):
             values[key] = trial.suggest_categorical(key, choice)
-        elif isinstance(choice.low, int) and isinstance(choice.high, int):
-            values[key] = trial.suggest_int(key, choice.low, choice.high, log=choice.log)
         else:
             values[key] = trial.suggest_float(key, choice.low, choice.high, log=choice.log)
     return values
