@@ -32,7 +32,7 @@ from einthoven.evaluation.evaluate import PseudoLeadField
 from einthoven.evaluation.patient import PatientErrors, Reference, patient_errors
 from einthoven.evaluation.tables import method_row, spread
 from einthoven.metrics.surfaces import reconstruction_chamfer
-from einthoven.prediction.predictor import Predictor, with_ecg
+from einthoven.prediction.predictor import Predictor, predict_held_out, with_ecg
 from einthoven.surrogate.ensemble import Surrogate
 from einthoven.surrogate.mlp import Mlp
 from einthoven.surrogate.patients import Sample
@@ -77,9 +77,8 @@ def test_errors(run: Run, network: Refraction | Mlp, threads: int) -> list[Patie
     predictor, config = Predictor(run.encoder, Surrogate([network])), run.config
     errors = []
     for name in run.names("test"):
-        patient, geometry = run.patient(name), run.encoder.geometry(name)
-        electrodes = patient.field.electrodes
-        found = predictor.predict(patient, geometry, electrodes, Machine(threads))
+        patient = run.patient(name)
+        found = predict_held_out(predictor, patient, machine=Machine(threads))
         activations = [patient.activation(scenario) for scenario in config.ecg.scenarios]
         found = with_ecg(found, patient, activations, config.ecg, config.leadfield)
         errors.append(patient_errors(reference_of(run, name), found))

@@ -1,9 +1,12 @@
 """Spheres in a sphere: anatomies whose four signed distances are known exactly."""
 
 import numpy as np
+import pyvista
 
 from einthoven.config.learning import DeepSdf
+from einthoven.core.tags import Surface
 from einthoven.encoders.deepsdf.cohort import SdfCohort
+from einthoven.geometry.surfaces import Surfaces
 
 BODY_MM = 150.0
 CONFIG = DeepSdf(
@@ -47,3 +50,24 @@ def sphere_samples(radii, splits, n=3000, seed=0) -> SdfCohort:
         sdf.append(sphere_distances(x, radius).astype(np.float32))
     names = tuple(f"p{i:04d}" for i in range(len(radii)))
     return SdfCohort(names, tuple(splits), np.array(points), np.array(sdf))
+
+
+def sphere(radius: float, centre=(0, 0, 0)) -> tuple[np.ndarray, np.ndarray]:
+    mesh = pyvista.Icosphere(radius=radius, center=centre, nsub=5)
+    return np.asarray(mesh.points, float), mesh.regular_faces
+
+
+def nested_spheres() -> Surfaces:
+    parts = [
+        (sphere(150), Surface.SKIN),
+        (sphere(12, (-20, 0, 0)), Surface.LV_ENDO),
+        (sphere(12, (20, 0, 0)), Surface.RV_ENDO),
+        (sphere(50), Surface.EPI),
+    ]
+    points, faces, tags, offset = [], [], [], 0
+    for (p, f), tag in parts:
+        points.append(p)
+        faces.append(f + offset)
+        tags.append(np.full(len(f), tag))
+        offset += len(p)
+    return Surfaces(*(np.concatenate(a) for a in (points, faces, tags)))

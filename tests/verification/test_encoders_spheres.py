@@ -112,7 +112,7 @@ def test_further_shapes_teach_the_decoder_and_have_no_code(tmp_path) -> None:
         DeepSdfEncoder.of_samples(cohort, config, tmp_path / str(k), shapes)
         for k, shapes in enumerate([more, None])
     )
-    assert with_shapes.patients == alone.patients == cohort.patient
+    assert with_shapes.latents.patient == alone.latents.patient == cohort.patient
     assert (with_shapes.prior.n_codes, alone.prior.n_codes) == (6, 2)
     assert with_shapes.data_sha256 != alone.data_sha256
 

@@ -19,7 +19,6 @@ from helpers_pretrained import COARSE, write_run
 from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.cli import main
-from einthoven.config import Config
 from einthoven.config.models import Anatomy, Cohort, Leadfield, SdfSamples
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays, read_json, save_arrays
@@ -27,7 +26,7 @@ from einthoven.ecg.forward import forward_potential
 from einthoven.ecg.leads import twelve_lead
 from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
 from einthoven.encoders.deepsdf.out_of_distribution import OutOfDistributionCheck, distance_limit
-from einthoven.encoders.imported_code import imported_code
+from einthoven.encoders.imported_code import ImportedCode
 from einthoven.imported.anatomy import import_patient
 from einthoven.leadfield.conductivity import intracellular
 from einthoven.metrics.fields import angular_error_deg
@@ -38,14 +37,11 @@ from einthoven.prediction.torchscript import ABOUT_FILE
 from einthoven.samples.sdf import sample_sdf
 from einthoven.surrogate.inputs import patient_inputs
 
-SETUP = {name: dict(section) for name, section in Config()}
-
 
 def anatomy_of(index, coarse=False, **coeffs):
-    """Arrays and attributes of a new patient of the shape models."""
+    """A new patient of the shape models."""
     config = Anatomy(**COARSE["anatomy"] if coarse else {})
-    anatomy = build_anatomy(replace(draw_patient(index, Cohort()), **coeffs), config)
-    return anatomy.arrays(), anatomy.attrs()
+    return build_anatomy(replace(draw_patient(index, Cohort()), **coeffs), config)
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +57,8 @@ def packed(run, tmp_path_factory):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A patient with nothing but surfaces."""
-    arrays, attrs = anatomy_of(500, coarse=True)
     path = tmp_path_factory.mktemp("patient")
-    save_arrays(path / "anatomy.npz", arrays, **attrs)
+    anatomy_of(500, coarse=True).save(path / "anatomy.npz")
     return path
 
 
@@ -244,9 +239,8 @@ def shipped():
 
 
 def check_of(model, anatomy):
-    config = SdfSamples.model_validate(SETUP["sdf_samples"])
-    samples = sample_sdf(anatomy, np.random.default_rng(0), config)
-    return imported_code(model.encoder, model.encoder_folder, *samples)[2]
+    samples = sample_sdf(anatomy.surfaces, np.random.default_rng(0), SdfSamples())
+    return ImportedCode.of_samples(model.encoder, *samples).check
 
 
 def test_the_shipped_model_is_small_and_its_card_up_to_date(shipped):
@@ -273,7 +267,7 @@ def test_bfloat16_changes_hundredths_of_a_degree_and_neither_code_nor_check(
 @pytest.mark.slow
 @pytest.mark.parametrize("index", range(900, 906))
 def test_new_draws_of_the_shape_models_are_in_distribution(shipped, index):
-    check = check_of(shipped, anatomy_of(index)[0])
+    check = check_of(shipped, anatomy_of(index))
     assert check.in_distribution, check.reasons
 
 
@@ -283,7 +277,7 @@ def test_an_anatomy_at_three_standard_deviations_is_not(shipped, signs):
     """In the torso's first modes and in the heart's size; more modes at once make no heart."""
     torso = {"torso_coeffs": [3.0 * sign for sign in signs] + [0.0] * 5}
     heart = {"heart_coeffs": [3.0] + [0.0] * 9}
-    assert not check_of(shipped, anatomy_of(900, **torso, **heart)[0]).in_distribution
+    assert not check_of(shipped, anatomy_of(900, **torso, **heart)).in_distribution
 
 
 @pytest.mark.slow
@@ -295,6 +289,6 @@ def test_real_hearts_in_the_dalhousie_torso_are_not(shipped, tmp_path, name):
     }[name]()  # fmt: skip
     row = write_dalhousie_patient(tmp_path, heart)
     anatomy = import_patient(row, tmp_path / "defect.png", Anatomy())
-    check = check_of(shipped, anatomy.arrays())
+    check = check_of(shipped, anatomy)
     assert not check.in_distribution
     assert {reason.split()[0] for reason in check.reasons} >= {"code_sd", "misfit_torso_mm"}

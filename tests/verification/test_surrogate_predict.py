@@ -41,7 +41,6 @@ def cube(patient) -> SimpleNamespace:
     return SimpleNamespace(
         name="p0003", heart=bare_heart(points, cells), anatomy=SimpleNamespace(pose=pose),
         fibers=SimpleNamespace(f0=np.tile([0.0, 0.6, 0.8], (6, 1))), field=field,
-        has=lambda stage: stage == "field",
     )  # fmt: skip
 
 
@@ -61,7 +60,8 @@ def case(request, tmp_path_factory):
 @pytest.fixture(scope="module")
 def predicted(case) -> Prediction:
     predictor, patient, electrodes = case
-    return predictor.predict(patient, predictor.encoder.geometry("p0003"), electrodes)
+    geometry = predictor.encoder.geometry("p0003")
+    return predictor.predict(patient, geometry, electrodes, field=True)
 
 
 def test_ecg_is_the_forward_ecg_of_the_predicted_gradient(case, predicted) -> None:
@@ -95,11 +95,21 @@ def test_timing_is_stated_with_its_parts(predicted) -> None:
 
 def test_arrays_are_reproducible_and_survive_a_file(case, predicted, tmp_path) -> None:
     predictor, patient, electrodes = case
-    again = predictor.predict(patient, predictor.encoder.geometry("p0003"), electrodes)
+    geometry = predictor.encoder.geometry("p0003")
+    again = predictor.predict(patient, geometry, electrodes, field=True)
     replace(again, latent=None).save(tmp_path / "p.npz")
     for found in (again, Prediction.load(tmp_path / "p.npz")):
         np.testing.assert_array_equal(found.heart_grad, predicted.heart_grad)
         np.testing.assert_array_equal(found.field_grad, predicted.field_grad)
+
+
+def test_field_samples_are_predicted_only_if_asked_for(case, predicted) -> None:
+    """A patient may have some that nobody wants to know."""
+    predictor, patient, electrodes = case
+    found = predictor.predict(patient, predictor.encoder.geometry("p0003"), electrodes)
+    np.testing.assert_array_equal(found.heart_grad, predicted.heart_grad)
+    with pytest.raises(BadInput, match="has no field_grad"):
+        found.needed("field_grad")
 
 
 def test_fibres_of_another_mesh_are_refused(case) -> None:

@@ -2,12 +2,17 @@
 
 from pathlib import Path
 
-from einthoven.encoders.imported_code import write_imported_code
+from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
+from einthoven.encoders.imported_code import ImportedCode
+from einthoven.patient.samples import SdfSamples
 from einthoven.run.job import run
 
 
 def main(input, output, params, log):
-    check = write_imported_code(Path(input.model).parent, input.sdf, output[0])
+    encoder, samples = DeepSdfEncoder.load(Path(input.model).parent), SdfSamples.load(input.sdf)
+    code = ImportedCode.of_samples(encoder, samples.sdf_points, samples.sdf)
+    code.save(output[0], samples.patient)
+    check = code.check
     shown = ", ".join(f"{name} {value:.2f}" for name, value in check.values.items())
     log.info("%s", shown)
     if not check.in_distribution:

@@ -5,8 +5,7 @@ from pathlib import Path
 from einthoven.config.models import Ecg, Leadfield
 from einthoven.encoders.train import load_encoder
 from einthoven.patient.patient import Patient
-from einthoven.prediction.held_out import predict_held_out
-from einthoven.prediction.predictor import Predictor, with_ecg
+from einthoven.prediction.predictor import Predictor, predict_held_out, with_ecg
 from einthoven.run.job import run
 from einthoven.surrogate.ensemble import Surrogate
 from einthoven.training.machine import Machine

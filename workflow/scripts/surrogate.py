@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from einthoven.encoders.surfaces import surfaces_of_files
+from einthoven.encoders.base import surfaces_of_files
 from einthoven.encoders.train import load_encoder
 from einthoven.run.job import run
 from einthoven.surrogate.networks import network_class

@@ -24,28 +24,27 @@ def run(arguments: argparse.Namespace) -> None:
     from einthoven.core.errors import BadInput
     from einthoven.core.tags import SDF_SURFACES
     from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
-    from einthoven.encoders.deepsdf.from_points import SurfacePoints
+    from einthoven.encoders.deepsdf.from_points import SurfacePoints, code_from_points
     from einthoven.patient.anatomy import Anatomy
-    from einthoven.prediction.encode import encode_points, encode_surfaces, outward_surfaces
+    from einthoven.prediction.encode import encode_surfaces, outward_surfaces
     from einthoven.prediction.pretrained import SHIPPED
     from einthoven.publish.vtk import save_surface
 
-    file, folder = arguments.file, Path(arguments.encoder or SHIPPED / "encoder")
-    encoder = DeepSdfEncoder.load(folder)
+    file, encoder = arguments.file, DeepSdfEncoder.load(arguments.encoder or SHIPPED / "encoder")
     if file.suffix == ".npz":
         if arguments.free_origin:
             raise BadInput(f"{file}: surfaces know their frame; --free-origin is for points")
-        encoded = encode_surfaces(encoder, folder, Anatomy.load(file).surfaces)
+        encoded = encode_surfaces(encoder, Anatomy.load(file).surfaces)
     else:
         given = SurfacePoints.read(file)
-        encoded = encode_points(encoder, folder, given, arguments.noise_mm, arguments.free_origin)
+        encoded = code_from_points(encoder, given, arguments.noise_mm, arguments.free_origin)
     name = arguments.name or file.stem
     encoded.save(arguments.to, name)
     for surface in SDF_SURFACES:
-        residual = encoded.residual_mm.get(surface)
-        known = "not given, from the others" if residual is None else f"{residual:.2f} mm"
+        misfit = encoded.misfit_mm.get(surface)
+        known = "not given, from the others" if misfit is None else f"{misfit:.2f} mm"
         print(f"  {surface:5s} {known}")
-    if arguments.free_origin:
+    if arguments.free_origin and encoded.origin is not None:
         place = ", ".join(f"{x:.1f}" for x in encoded.origin)
         print(f"  origin of the patient frame at {place} mm")
     checked = encoded.check

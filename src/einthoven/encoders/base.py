@@ -1,11 +1,11 @@
 """What a surrogate needs from an encoder: a code per patient, and distances to its surfaces."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -13,11 +13,10 @@ from einthoven.config.section import Section
 from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays, save_arrays
-from einthoven.encoders.surfaces import SurfaceProvider
+from einthoven.geometry.surfaces import Surfaces
+from einthoven.patient.anatomy import Anatomy
+from einthoven.patient.patient import Patient
 from einthoven.training.machine import Machine
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 MODEL_FILE = "model.safetensors"
 LATENTS_FILE = "latents.npz"
@@ -28,22 +27,46 @@ IMPORTED_SPLIT = "imported"
 type Source = str | Path | Sequence[str | Path]
 """A consolidated store, or anatomy.npz and sdf.npz of the virtual patients (the same arrays, there
 before any mesh is)."""
+type Names = tuple[str, ...]
+type SurfaceProvider = Callable[[str], Surfaces]
+"""Patient name -> surfaces: for an encoder that decodes none."""
 
 
-def virtual_patients(store_path: str | Path, group: str) -> "xr.Dataset":
-    """A group of the consolidated store, in memory, without imported patients."""
-    from einthoven.dataset.loaders import open_group
+def surfaces_of_files(paths: Iterable[str | Path]) -> SurfaceProvider:
+    """Surfaces from files {patient}/anatomy.npz, read when asked for."""
+    files = {Path(path).parent.name: path for path in paths}
 
-    data = open_group(store_path, group).load()
-    return data.isel(patient=np.flatnonzero(data["split"].values != IMPORTED_SPLIT))
+    def provide(patient: str) -> Surfaces:
+        if patient not in files:
+            raise BadInput(f"{patient}: no anatomy.npz among those of {', '.join(files)}")
+        return Anatomy.load(files[patient]).surfaces
+
+    return provide
+
+
+def virtual_patients(
+    source: Source, stage: str, *arrays: str
+) -> tuple[Names, Names, list[np.ndarray]]:
+    """Names and splits of all patients but imported ones, and arrays [patient, ...] of a stage."""
+    if isinstance(source, str | Path):
+        from einthoven.dataset.loaders import open_group
+
+        data = open_group(source, "cohort" if stage == "anatomy" else stage).load()
+        data = data.isel(patient=np.flatnonzero(data["split"].values != IMPORTED_SPLIT))
+        names, splits = (tuple(map(str, data[k].values)) for k in ("patient", "split"))
+        return names, splits, [data[k].values for k in arrays]
+    patients = list(Patient.group(source))
+    stages = [getattr(patient, stage) for patient in patients]
+    names, splits = (tuple(getattr(p.anatomy, k) for p in patients) for k in ("patient", "split"))
+    return names, splits, [np.stack([getattr(s, k) for s in stages]) for k in arrays]
 
 
 @dataclass(frozen=True)
 class Latents:
     """Codes of all patients: `patient` and `split` names, `latent` [patient, latent] float32."""
 
-    patient: tuple[str, ...]
-    split: tuple[str, ...]
+    patient: Names
+    split: Names
     latent: np.ndarray
 
     def __post_init__(self) -> None:
@@ -66,25 +89,26 @@ class Latents:
         """Codes of the patients of one split: [patient, latent]."""
         return self.latent[[s == split for s in self.split]]
 
-    def save(self, folder: str | Path) -> None:
-        """Write `latents.npz`."""
+    def save(self, path: str | Path, **attrs: Any) -> None:
+        """Write a file of codes."""
         save_arrays(
-            Path(folder) / LATENTS_FILE,
+            path,
             {
                 "patient": np.array(self.patient),
                 "split": np.array(self.split),
                 "latent": self.latent.astype(np.float32),
             },
+            **attrs,
         )
 
     @classmethod
-    def load(cls, folder: str | Path, name: str = LATENTS_FILE) -> "Latents":
-        """Read `latents.npz`, or another file of codes.
+    def load(cls, path: str | Path) -> Self:
+        """Read a file of codes.
 
         Raises:
             BadInput: missing, broken or foreign file.
         """
-        arrays = load_arrays(Path(folder) / name, ("patient", "split", "latent"))
+        arrays = load_arrays(path, ("patient", "split", "latent"))
         patient, split = (tuple(map(str, arrays[k])) for k in ("patient", "split"))
         return cls(patient, split, arrays["latent"])
 
@@ -140,11 +164,6 @@ class Encoder(ABC):
     def n_latent(self) -> int:
         """Length of a code."""
         return self.latents.latent.shape[1]
-
-    @property
-    def patients(self) -> Sequence[str]:
-        """Names of all patients with a code."""
-        return self.latents.patient
 
     def latent(self, patient: str) -> np.ndarray:
         """Code of a patient: [latent] float32."""

@@ -1,73 +1,84 @@
 """Codes of imported patients, who are no part of the data set that an encoder was trained on."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
 from einthoven.core.errors import BadInput
-from einthoven.core.files import load_arrays, save_arrays
+from einthoven.core.files import load_arrays
 from einthoven.encoders.base import IMPORTED_SPLIT, Encoder, Latents
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.encoders.deepsdf.out_of_distribution import OutOfDistributionCheck, check_code
 
 
-def imported_code(
-    encoder: DeepSdfEncoder, folder: str | Path, points: np.ndarray, sdf: np.ndarray
-) -> tuple[np.ndarray, dict[str, float], OutOfDistributionCheck]:
-    """Code of a new anatomy, how well it fits, and the out-of-distribution check.
+@dataclass(frozen=True, eq=False)
+class ImportedCode:
+    """The code of an anatomy, how well it fits, and whether the encoder can know such a one.
 
-    Args:
-        encoder: trained.
-        folder: of the encoder.
-        points: [sample, 3] mm.
-        sdf: [sample, surface] mm.
-
-    Returns:
-        code [latent] float32; surface -> mean error in mm of the decoded distances within 3 mm of
-        that surface; the check.
-
-    Raises:
-        BadInput: NaN, wrong shapes, or a folder without validation.json.
-        NotConverged: no code fits.
+    Attributes:
+        latent: [latent] float32.
+        misfit_mm: surface -> error of the decoded distances there; none for surfaces not given.
+        check: the out-of-distribution check.
+        origin: [3] mm, of the patient frame in the frame of what was given; None: not asked for.
     """
-    n = encoder.config.infer_points
-    code = encoder.infer(points[:n], sdf[:n]).astype(np.float32)
-    misfit = encoder.near_surface_mm(code, points, sdf)
-    return code, misfit, check_code(encoder, folder, code, misfit)
 
+    latent: np.ndarray
+    misfit_mm: dict[str, float]
+    check: OutOfDistributionCheck
+    origin: np.ndarray | None = None
 
-def write_imported_code(
-    folder: str | Path, sdf_path: str | Path, out_path: str | Path
-) -> OutOfDistributionCheck:
-    """Infer a patient's code from samples of its signed distances and write it.
+    @classmethod
+    def of_samples(cls, encoder: DeepSdfEncoder, points: np.ndarray, sdf: np.ndarray) -> Self:
+        """From samples of signed distances; the misfit is that within 3 mm of each surface.
 
-    Args:
-        folder: of a trained DeepSDF encoder.
-        sdf_path: the patient's sdf.npz.
-        out_path: file of codes with this one patient.
+        Args:
+            encoder: trained.
+            points: [sample, 3] mm.
+            sdf: [sample, surface] mm.
 
-    Raises:
-        BadInput: no DeepSDF encoder, or a file is broken.
-        NotConverged: no code fits.
-    """
-    samples = load_arrays(sdf_path, ["sdf_points", "sdf"])
-    encoder = DeepSdfEncoder.load(folder)
-    code, misfit, check = imported_code(encoder, folder, samples["sdf_points"], samples["sdf"])
-    patient = np.array([str(samples.attrs["patient"])])
-    arrays = {"patient": patient, "split": np.array([IMPORTED_SPLIT]), "latent": code[None]}
-    save_arrays(out_path, arrays, near_surface_mm=misfit, out_of_distribution=check.to_json())
-    return check
+        Raises:
+            BadInput: NaN or wrong shapes.
+            NotConverged: no code fits.
+        """
+        n = encoder.config.infer_points
+        latent = encoder.infer(points[:n], sdf[:n])
+        misfit = encoder.near_surface_mm(latent, points, sdf)
+        return cls(latent, misfit, check_code(encoder, latent, misfit))
+
+    def save(self, path: str | Path, name: str) -> None:
+        """Write the file of codes of this one patient."""
+        origin = {} if self.origin is None else {"origin_mm": self.origin.tolist()}
+        Latents((name,), (IMPORTED_SPLIT,), self.latent[None]).save(
+            path, near_surface_mm=self.misfit_mm, out_of_distribution=self.check.to_json(), **origin
+        )
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a file that `save` wrote.
+
+        Raises:
+            BadInput: a missing or foreign file, several patients, or a code in another frame.
+        """
+        latents, attrs = Latents.load(path), load_arrays(path).attrs
+        if len(latents.patient) != 1 or "out_of_distribution" not in attrs:
+            raise BadInput(f"{path}: not the code of one patient; `einthoven encode` makes it")
+        if np.any(attrs.get("origin_mm", 0.0)):
+            raise BadInput(f"{path}: of a free origin; encode the points in the patient frame")
+        check = OutOfDistributionCheck.from_json(attrs["out_of_distribution"])
+        return cls(latents.latent[0], attrs["near_surface_mm"], check)
 
 
 def with_imported_codes(encoder: Encoder, paths: Sequence[str | Path]) -> Encoder:
-    """The encoder with the codes of imported patients instead of its own, if there are files.
+    """The encoder with the codes of an imported patient instead of its own, if there is a file.
 
     Raises:
         BadInput: an encoder that cannot have such codes.
     """
     if paths and not encoder.codes_any_shape:
         raise BadInput(f"{encoder.name}: has no code for patients from outside its atlas")
-    for path in map(Path, paths):
-        encoder.latents = Latents.load(path.parent, path.name)
+    for path in paths:
+        encoder.latents = Latents.load(path)
     return encoder

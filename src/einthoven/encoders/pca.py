@@ -16,11 +16,17 @@ import torch
 from einthoven.config.section import Section
 from einthoven.core import check
 from einthoven.core.errors import BadInput
-from einthoven.encoders.base import MODEL_FILE, Encoder, Latents, Source, virtual_patients
-from einthoven.encoders.surfaces import SurfaceProvider
+from einthoven.encoders.base import (
+    LATENTS_FILE,
+    MODEL_FILE,
+    Encoder,
+    Latents,
+    Source,
+    SurfaceProvider,
+    virtual_patients,
+)
 from einthoven.geometry.signed_distance import signed_distances, signed_distances_and_gradients
 from einthoven.geometry.surfaces import Surfaces
-from einthoven.patient.patient import Patient
 from einthoven.training.machine import Machine
 from einthoven.training.tensors import arrays_sha256, load_model, save_model
 
@@ -72,7 +78,7 @@ class PcaEncoder(Encoder):
             data_sha256=arrays_sha256(train),
             package="einthoven.encoders",
         )
-        self.latents.save(folder)
+        self.latents.save(Path(folder) / LATENTS_FILE)
 
     @classmethod
     def train(
@@ -84,17 +90,11 @@ class PcaEncoder(Encoder):
         machine: Machine,
     ) -> Self:
         """Collect the codes of all patients but imported ones; nothing is learned."""
-        if isinstance(source, str | Path):
-            data = virtual_patients(source, "cohort")
-            names, splits = (tuple(map(str, data[k].values)) for k in ("patient", "split"))
-            return cls(Latents(names, splits, data["latent_pca"].values.astype(np.float32)))
-        anatomies = [patient.anatomy for patient in Patient.group(source)]
-        codes = np.stack([anatomy.latent_pca for anatomy in anatomies]).astype(np.float32)
-        names, splits = (tuple(getattr(a, k) for a in anatomies) for k in ("patient", "split"))
-        return cls(Latents(names, splits, codes))
+        names, splits, (codes,) = virtual_patients(source, "anatomy", "latent_pca")
+        return cls(Latents(names, splits, codes.astype(np.float32)))
 
     @classmethod
     def load(cls, folder: str | Path, surfaces: SurfaceProvider | None = None) -> Self:
         """Read a folder; `surfaces` are what signed distances are taken from."""
         load_model(Path(folder) / MODEL_FILE, cls.name)
-        return cls(Latents.load(folder), surfaces)
+        return cls(Latents.load(Path(folder) / LATENTS_FILE), surfaces)

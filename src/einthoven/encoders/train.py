@@ -5,10 +5,9 @@ from pathlib import Path
 
 from einthoven.config.section import Section
 from einthoven.core.errors import BadInput
-from einthoven.encoders.base import Encoder, Source
+from einthoven.encoders.base import Encoder, Source, SurfaceProvider
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.encoders.pca import PcaEncoder
-from einthoven.encoders.surfaces import SurfaceProvider
 from einthoven.training.machine import ONE_CORE, Machine
 from einthoven.training.resume import discard
 from einthoven.training.task import torch_threads

@@ -3,14 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from einthoven.core.errors import BadInput
-from einthoven.core.files import load_arrays, write_json
+from einthoven.core.files import write_json
 from einthoven.core.names import STANDARD_ELECTRODES
-from einthoven.encoders.base import Latents
-from einthoven.encoders.deepsdf.out_of_distribution import OutOfDistributionCheck
-from einthoven.encoders.imported_code import imported_code
+from einthoven.encoders.imported_code import ImportedCode
 from einthoven.patient.anatomy import Electrodes
 from einthoven.patient.patient import Patient
 from einthoven.plots.ecg_paper import ecg_figure
@@ -50,34 +45,20 @@ def predict_new(
         BadInput: shapes do not fit, or a broken file.
         NotConverged: no code fits the surfaces.
     """
-    encoder = model.encoder
     with torch_threads(machine.n_threads):
         if code_file is None:
             sdf = patient.sdf
-            code, _, check = imported_code(encoder, model.encoder_folder, sdf.sdf_points, sdf.sdf)
+            code = ImportedCode.of_samples(model.encoder, sdf.sdf_points, sdf.sdf)
         else:
-            code, check = read_code(code_file)
-    predictor = Predictor(encoder, model.surrogate)
-    found = predictor.predict(patient, encoder.geometry_of(code), electrodes, machine, fast)
-    found = predictor.checked(found, check)
+            code = ImportedCode.load(code_file)
+    predictor = Predictor(model.encoder, model.surrogate)
+    geometry = model.encoder.geometry_of(code.latent)
+    found = predictor.predict(patient, geometry, electrodes, machine, fast)
+    found = predictor.checked(found, code.check)
     if patient.has("activations") and set(STANDARD_ELECTRODES) <= set(electrodes.names.tolist()):
         config, activations = model.config, list(patient.activations.values())
         found = with_ecg(found, patient, activations, config.ecg, config.leadfield)
     return found
-
-
-def read_code(path: str | Path) -> tuple[np.ndarray, OutOfDistributionCheck]:
-    """The code of one patient and its check, from a file that `einthoven encode` wrote.
-
-    Raises:
-        BadInput: a missing or foreign file, several patients, or a code in another frame.
-    """
-    latents, attrs = Latents.load(Path(path).parent, Path(path).name), load_arrays(path).attrs
-    if len(latents.patient) != 1 or "out_of_distribution" not in attrs:
-        raise BadInput(f"{path}: not the code of one patient; `einthoven encode` makes it")
-    if np.any(attrs.get("origin_mm", 0.0)):
-        raise BadInput(f"{path}: of points with a free origin; encode them in the patient frame")
-    return latents.latent[0], OutOfDistributionCheck.from_json(attrs["out_of_distribution"])
 
 
 def write_prediction(prediction: Prediction, patient: Patient, to: Path) -> list[Path]:

@@ -66,11 +66,10 @@ class Prediction:
         """
         found = load_arrays(path, ["heart_grad", "electrode_names"])
         attrs = dict(found.attrs)
-        seconds = {k: float(attrs.pop(k)) for k in list(attrs) if k.startswith("seconds_")}
-        known = {key: attrs.pop(key, None) for key in ("n_members", "out_of_distribution")}
+        known = {k: attrs.pop(k) for k in ("n_members", "out_of_distribution") if k in attrs}
+        known["seconds"] = {k: attrs.pop(k) for k in list(attrs) if k.startswith("seconds_")}
         arrays = {key: found[name] for name, key in ARRAYS.items() if name in found}
-        return cls(**arrays, seconds=seconds, n_members=known["n_members"] or 1,
-                   out_of_distribution=known["out_of_distribution"], about=attrs)  # fmt: skip
+        return cls(**arrays, **known, about=attrs)
 
     def needed(self, name: str) -> np.ndarray:
         """An array that may not be there.

@@ -3,6 +3,7 @@
 import time as clock
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -10,13 +11,14 @@ from einthoven.config.models import Ecg, Leadfield
 from einthoven.ecg.simulate import simulate_ecg
 from einthoven.encoders.base import Encoder, Geometry
 from einthoven.encoders.deepsdf.out_of_distribution import OutOfDistributionCheck
+from einthoven.encoders.imported_code import ImportedCode, with_imported_codes
 from einthoven.patient.activation import Activation
 from einthoven.patient.anatomy import Electrodes
 from einthoven.patient.leadfields import LeadFieldGradients
 from einthoven.patient.patient import Patient
 from einthoven.prediction.prediction import Prediction
 from einthoven.surrogate.ensemble import Surrogate
-from einthoven.surrogate.inputs import Inputs, patient_inputs
+from einthoven.surrogate.inputs import patient_inputs
 from einthoven.training.machine import ONE_CORE, Machine
 from einthoven.training.precision import bfloat16_layers
 from einthoven.training.task import torch_threads
@@ -41,29 +43,29 @@ class Predictor:
         electrodes: Electrodes,
         machine: Machine = ONE_CORE,
         fast: bool = False,
+        field: bool = False,
     ) -> Prediction:
-        """Gradients in the heart for all electrodes, and at the field samples if there are any.
+        """Gradients in the heart for all electrodes, and at the field samples if asked for.
 
         `seconds_per_lead` shares one evaluation for all electrodes among them;
         `seconds_single_lead` is one electrode alone (batch size 1 of Dokuchaev 2026). Both hold
         the decoding of the geometry, `seconds_inputs`, which does not depend on the electrodes.
 
         Args:
-            patient: with anatomy, mesh and fibres.
+            patient: with anatomy, mesh and fibres, and with field samples if `field`.
             geometry: its code and surfaces.
             electrodes: on the skin.
             machine: its threads are also those of the timing.
             fast: layers compute in bfloat16.
+            field: also predict at the field samples, for their electrodes; not timed.
 
         Raises:
             BadInput: shapes do not fit, or values are not finite.
         """
-        heart = patient.heart
+        heart, f0, pose = patient.heart, patient.fibers.f0, patient.anatomy.pose
         with torch_threads(machine.n_threads), bfloat16_layers(fast):
             start = clock.perf_counter()
-            inputs = self._inputs(
-                patient, geometry, heart.centroids, patient.fibers.f0, electrodes.points
-            )
+            inputs = patient_inputs(geometry, pose, heart.centroids, f0, electrodes.points)
             ready = clock.perf_counter()
             self.surrogate.predict(inputs.at(slice(0, 64)))  # buffers and thread pools exist now
             begin = clock.perf_counter()
@@ -71,7 +73,7 @@ class Predictor:
             end = clock.perf_counter()
             self.surrogate.predict(inputs.seen_from(slice(0, 1)))
             single = clock.perf_counter() - end
-            field_grad = self._at_field_samples(patient, geometry) if patient.has("field") else None
+            field_grad = self._at_field_samples(patient, geometry) if field else None
         seconds = {
             "seconds_inputs": ready - start,
             "seconds_network": end - begin,
@@ -104,23 +106,37 @@ class Predictor:
             check = check.with_sd(sd, self.surrogate.usual_sd_deg)
         return replace(prediction, out_of_distribution=check.to_json())
 
-    def _inputs(
-        self,
-        patient: Patient,
-        geometry: Geometry,
-        points: np.ndarray,
-        fiber: np.ndarray,
-        electrode_points: np.ndarray,
-    ) -> Inputs:
-        pose = patient.anatomy.pose
-        return patient_inputs(geometry, pose, points, fiber, electrode_points)
-
     def _at_field_samples(self, patient: Patient, geometry: Geometry) -> np.ndarray:
-        field = patient.field
-        inputs = self._inputs(
-            patient, geometry, field.field_points, field.field_fiber, field.electrode_points
-        )
+        field, pose = patient.field, patient.anatomy.pose
+        points, fiber = field.field_points, field.field_fiber
+        inputs = patient_inputs(geometry, pose, points, fiber, field.electrode_points)
         return self.surrogate.predict(inputs)[0]
+
+
+def predict_held_out(
+    predictor: Predictor,
+    patient: Patient,
+    codes: Sequence[str | Path] = (),
+    machine: Machine = ONE_CORE,
+) -> Prediction:
+    """Predict a patient of a run that no training saw, at the field samples too.
+
+    Args:
+        predictor: of the run.
+        patient: with anatomy, mesh, fibres and field samples.
+        codes: the file of an imported patient's code, with its out-of-distribution check; none
+            for a patient whose code the encoder has.
+        machine: threads.
+
+    Raises:
+        BadInput: no code, or stages that do not fit.
+    """
+    geometry = with_imported_codes(predictor.encoder, codes).geometry(patient.name)
+    electrodes = patient.field.electrodes
+    found = predictor.predict(patient, geometry, electrodes, machine, field=True)
+    for path in codes:
+        found = predictor.checked(found, ImportedCode.load(path).check)
+    return found
 
 
 def with_ecg(

@@ -14,7 +14,7 @@ from typing import Any, Self
 from einthoven.config import Config, validate
 from einthoven.core.errors import BadInput
 from einthoven.core.files import read_json, write_json
-from einthoven.encoders.base import MODEL_FILE, Latents
+from einthoven.encoders.base import LATENTS_FILE, MODEL_FILE, Latents
 from einthoven.encoders.deepsdf.encoder import VALIDATION_FILE, DeepSdfEncoder
 from einthoven.surrogate.ensemble import UNCERTAINTY_FILE, Surrogate, member_files
 from einthoven.training.tensors import load_model
@@ -59,11 +59,6 @@ class Pretrained:
         """Settings of the data set that it was trained on: conductivities, meshes, time axis."""
         return validate(self.card["config"])
 
-    @property
-    def encoder_folder(self) -> Path:
-        """Folder of the encoder, with what its validation found."""
-        return self.folder / "encoder"
-
 
 def pack(
     results: str | Path,
@@ -92,10 +87,12 @@ def pack(
     (folder / "encoder").mkdir(parents=True)
     for name in (MODEL_FILE, VALIDATION_FILE):
         shutil.copyfile(encoder / name, folder / "encoder" / name)
-    train = Latents.load(encoder)
+    train = Latents.load(encoder / LATENTS_FILE)
     kept = [k for k, split in enumerate(train.split) if split == "train"]
     names = tuple(train.patient[k] for k in kept)
-    Latents(names, ("train",) * len(kept), train.latent[kept]).save(folder / "encoder")
+    Latents(names, ("train",) * len(kept), train.latent[kept]).save(
+        folder / f"encoder/{LATENTS_FILE}"
+    )
     files = [*member_files(surrogate), surrogate / UNCERTAINTY_FILE]
     for file in (file for file in files if file.exists()):
         target = folder / "surrogate" / file.relative_to(surrogate)
@@ -125,7 +122,7 @@ def _card(
              "surrogate": load_model(surrogate / MODEL_FILE, model)[1]}  # fmt: skip
     header, *rows = (surrogate / "curve.csv").read_text().splitlines()
     last = dict(zip(header.split(","), rows[-1].split(",")))
-    splits = Latents.load(encoder).split
+    splits = Latents.load(encoder / LATENTS_FILE).split
     wanted = ("pseudo", "pseudo-scaled", f"{ENCODER}-mlp", method)
     return {
         "model": model,

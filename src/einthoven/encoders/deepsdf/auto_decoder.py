@@ -1,6 +1,7 @@
 """Joint training of the decoder and one code per training patient (eq. (6))."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -8,12 +9,19 @@ from torch import Tensor, nn
 
 from einthoven.config.learning import DeepSdf
 from einthoven.core.errors import BadInput
+from einthoven.core.seeds import derive_seed
 from einthoven.core.tags import SDF_SURFACES
 from einthoven.encoders.deepsdf.branches import new_decoder
+from einthoven.encoders.deepsdf.cohort import Samples
 from einthoven.encoders.deepsdf.decoder import SurfaceDecoder
-from einthoven.encoders.deepsdf.infer import residuals
-from einthoven.training.task import Task
+from einthoven.encoders.deepsdf.infer import CodePrior, residuals
+from einthoven.training.fit import Run, fit
+from einthoven.training.machine import Machine
+from einthoven.training.schedule import Schedule
+from einthoven.training.task import Task, seeded
+from einthoven.training.tensors import arrays_sha256
 
+NAME = "deepsdf"
 NEAR_MM = 10.0
 """Samples closer than this tell a surface's mean radius."""
 MIN_RADIUS_MM = 5.0
@@ -144,3 +152,32 @@ def normalise(decoder: SurfaceDecoder, points: Tensor, sdf: Tensor) -> None:
         points / decoder.body_mm, (points - decoder.heart_centre) / decoder.heart_mm
     )
     decoder.output_mm.copy_((sdf - start).square().mean(dim=(0, 1)).sqrt())
+
+
+def train_decoder(
+    samples: Samples, config: DeepSdf, folder: str | Path, machine: Machine
+) -> tuple[SurfaceDecoder, CodePrior, str]:
+    """Minimise eq. (6) over decoder and codes of these anatomies; write `curve.csv`.
+
+    Args:
+        samples: points [anatomy, sample, 3] and distances [anatomy, sample, surface] mm, float32.
+        config: the section.
+        folder: of the encoder.
+        machine: threads, device, tracking.
+
+    Returns:
+        The decoder, the prior of its training codes, and the checksum of the samples.
+
+    Raises:
+        BadInput: a surface is not sampled.
+        StepFailed: training diverged.
+    """
+    data_sha256 = arrays_sha256(*samples)
+    with seeded(config.seed, NAME, "weights"):
+        task = AutoDecoder(config, *map(torch.from_numpy, samples))
+    schedule = Schedule(config.epochs, config.learning_rate,
+                        halve_after_epochs=config.halve_after_epochs)  # fmt: skip
+    parameters = config.model_dump(mode="json") | {"data_sha256": data_sha256}
+    run = Run(NAME, derive_seed(config.seed, NAME, "batches"), Path(folder), 0, parameters)
+    fit(task, schedule, run, machine)
+    return task.decoder, CodePrior.from_codes(task.latents.detach().numpy()), data_sha256

@@ -121,7 +121,10 @@ class Branch(nn.Module):
 
 
 class SplitDecoder(SurfaceDecoder):
-    """Torso and heart apart; the code is pose, part of the torso, part of the heart."""
+    """Torso and heart apart; the code is pose, part of the torso, part of the heart.
+
+    No Lipschitz bound is learned: smooth modulations of few entries need none.
+    """
 
     parts = (slice(0, 1), slice(1, N_SURFACES))
     near_share = 0.7
@@ -177,10 +180,6 @@ class SplitDecoder(SurfaceDecoder):
     def matrices(self) -> list[Tensor]:
         """Weights between features, for orthogonalised steps."""
         return [*self.torso.matrices(), *self.heart.matrices()]
-
-    def lipschitz_product(self) -> Tensor:
-        """No bound is learned: smooth modulations of few entries need none."""
-        return self.body_mm.new_zeros(())
 
 
 DECODERS: dict[str, type[SurfaceDecoder]] = {"split": SplitDecoder, "joint": Decoder}

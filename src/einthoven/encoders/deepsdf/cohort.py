@@ -10,8 +10,7 @@ import numpy as np
 from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays
-from einthoven.encoders.base import Source, virtual_patients
-from einthoven.patient.patient import Patient
+from einthoven.encoders.base import Names, Source, virtual_patients
 
 type Samples = tuple[np.ndarray, np.ndarray]
 """Points [patient, sample, 3] mm and signed distances [patient, sample, surface] mm."""
@@ -21,8 +20,8 @@ type Samples = tuple[np.ndarray, np.ndarray]
 class SdfCohort:
     """Samples of a cohort: names, splits, points [patient, sample, 3] and sdf [.., surface]."""
 
-    patient: tuple[str, ...]
-    split: tuple[str, ...]
+    patient: Names
+    split: Names
     points: np.ndarray
     sdf: np.ndarray
 
@@ -41,17 +40,8 @@ class SdfCohort:
     @classmethod
     def read(cls, source: Source) -> Self:
         """Samples of all virtual patients of a consolidated store, or of stage files."""
-        if isinstance(source, str | Path):
-            data = virtual_patients(source, "sdf")
-            names, splits = (tuple(map(str, data[k].values)) for k in ("patient", "split"))
-            return cls(names, splits, data["sdf_points"].values, data["sdf"].values)
-        patients = [(patient.anatomy, patient.sdf) for patient in Patient.group(source)]
-        return cls(
-            tuple(anatomy.patient for anatomy, _ in patients),
-            tuple(anatomy.split for anatomy, _ in patients),
-            np.stack([sdf.sdf_points for _, sdf in patients]),
-            np.stack([sdf.sdf for _, sdf in patients]),
-        )
+        names, splits, (points, sdf) = virtual_patients(source, "sdf", "sdf_points", "sdf")
+        return cls(names, splits, points, sdf)
 
 
 def read_shapes(paths: Sequence[str | Path]) -> Samples | None:
@@ -73,8 +63,6 @@ def joined(patients: Samples, shapes: Samples | None) -> Samples:
     """Points and distances of patients and shapes, float32, as many samples of each."""
     if shapes is None:
         return patients
-    n_samples = min(patients[0].shape[1], shapes[0].shape[1])
-    points, sdf = (
-        np.concatenate([a[:, :n_samples], b[:, :n_samples]]) for a, b in zip(patients, shapes)
-    )
+    n = min(patients[0].shape[1], shapes[0].shape[1])
+    points, sdf = (np.concatenate([a[:, :n], b[:, :n]]) for a, b in zip(patients, shapes))
     return points.astype(np.float32), sdf.astype(np.float32)

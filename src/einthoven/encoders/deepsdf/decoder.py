@@ -67,9 +67,9 @@ class SurfaceDecoder(nn.Module, ABC):
         """Weights between features, for orthogonalised steps; none by default."""
         return []
 
-    @abstractmethod
     def lipschitz_product(self) -> Tensor:
-        """The regularisation L_Lip of eq. (6), as far as there is one."""
+        """The regularisation L_Lip of eq. (6); zero without learned bounds."""
+        return self.body_mm.new_zeros(())
 
     def forward(self, points: Tensor, latent: Tensor) -> Tensor:
         """[patient, point, 3] mm, [patient, latent] -> [patient, point, surface] mm."""
@@ -160,13 +160,10 @@ class Decoder(SurfaceDecoder):
             h = activate(linear(torch.cat([h, coords], dim=-1) if layer == SKIP_AFTER else h))
         return self.spheres(body, heart) + self.last(h) * self.output_mm
 
-    def layers(self) -> list[LipschitzLinear]:
-        """All linear layers in order."""
-        return [self.first, *self.hidden, self.last]
-
     def lipschitz_product(self) -> Tensor:
         """Product of the layers' bounds: the regularisation of Liu 2022, L_Lip in eq. (6)."""
-        return torch.stack([layer.bound() for layer in self.layers()]).prod()
+        layers = (self.first, *self.hidden, self.last)
+        return torch.stack([layer.bound() for layer in layers]).prod()
 
 
 def waves(coords: Tensor, frequencies: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -12,16 +12,23 @@ from torch import Tensor
 from einthoven.config.learning import DeepSdf
 from einthoven.config.load import read_section
 from einthoven.core import check
-from einthoven.core.files import write_json
+from einthoven.core.files import read_json, write_json
 from einthoven.core.log import logger
 from einthoven.core.tags import SDF_SURFACES
-from einthoven.encoders.base import MODEL_FILE, Encoder, Geometry, Latents, Source
+from einthoven.encoders.base import (
+    LATENTS_FILE,
+    MODEL_FILE,
+    Encoder,
+    Geometry,
+    Latents,
+    Source,
+    SurfaceProvider,
+)
+from einthoven.encoders.deepsdf.auto_decoder import NAME, train_decoder
 from einthoven.encoders.deepsdf.branches import CHUNK, new_decoder
 from einthoven.encoders.deepsdf.cohort import Samples, SdfCohort, joined, read_shapes
 from einthoven.encoders.deepsdf.decoder import SurfaceDecoder
 from einthoven.encoders.deepsdf.infer import CodePrior, infer_code, residuals
-from einthoven.encoders.deepsdf.training import NAME, train_decoder
-from einthoven.encoders.surfaces import SurfaceProvider
 from einthoven.training.machine import ONE_CORE, Machine
 from einthoven.training.task import torch_threads
 from einthoven.training.tensors import load_model, load_weights, save_model
@@ -42,6 +49,9 @@ class DeepSdfEncoder(Encoder):
         prior: mean and covariance of the training codes.
         config: the section of the training.
         data_sha256: checksum of the training samples.
+
+    Attributes:
+        validation: `n_patients`, and `near_surface_mm` of the validation patients by surface.
     """
 
     name, config_class = NAME, DeepSdf
@@ -59,6 +69,7 @@ class DeepSdfEncoder(Encoder):
         self.decoder = decoder.eval().requires_grad_(False)
         self.latents, self.prior = latents, prior
         self.config, self.data_sha256 = config, data_sha256
+        self.validation: dict[str, Any] = {"n_patients": 0, "near_surface_mm": {}}
 
     def signed_distances(self, patient: str, points: np.ndarray) -> np.ndarray:
         """Decoded at the patient's code: [point, surface] mm."""
@@ -113,7 +124,7 @@ class DeepSdfEncoder(Encoder):
         return infer_code(residual, len(x), self.prior, weight, steps).astype(np.float32)
 
     def save(self, folder: str | Path) -> None:
-        """Write `model.safetensors` and `latents.npz`."""
+        """Write `model.safetensors`, `latents.npz` and `validation.json`."""
         tensors = {f"decoder.{k}": v for k, v in self.decoder.state_dict().items()} | {
             "prior.mean": torch.from_numpy(self.prior.mean),
             "prior.covariance": torch.from_numpy(self.prior.covariance),
@@ -127,7 +138,8 @@ class DeepSdfEncoder(Encoder):
             package="einthoven.encoders",
             n_codes=self.prior.n_codes,
         )
-        self.latents.save(folder)
+        self.latents.save(Path(folder) / LATENTS_FILE)
+        write_json(Path(folder) / VALIDATION_FILE, self.validation)
 
     @classmethod
     def train(
@@ -154,8 +166,7 @@ class DeepSdfEncoder(Encoder):
 
         Validation and test patients touch neither the weights nor the scales nor the prior. Codes
         of training patients are inferred like those of all others: learned ones would differ in
-        kind, and whatever is trained on top of them would see that. Writes `curve.csv` and
-        `validation.json`.
+        kind, and whatever is trained on top of them would see that. Writes `curve.csv`.
         """
         decoder, prior, data_sha256 = train_decoder(
             joined(cohort.of("train"), shapes), config, folder, machine
@@ -166,22 +177,20 @@ class DeepSdfEncoder(Encoder):
         with torch_threads(machine.n_threads):
             codes = [trained.infer(x[:n], s[:n]) for x, s in zip(cohort.points, cohort.sdf)]
             trained.latents = Latents(cohort.patient, cohort.split, np.stack(codes))
-            trained._report_validation(cohort, Path(folder))
+            trained.validation = trained._validated(cohort)
         return trained
 
-    def _report_validation(self, cohort: SdfCohort, folder: Path) -> None:
-        """Write the mean |residual| in mm near each surface, validation patients only."""
-        residuals_mm: dict[str, list[float]] = {surface: [] for surface in SDF_SURFACES}
-        chosen = [i for i, split in enumerate(cohort.split) if split == "val"]
-        for i in chosen:
-            near = self.near_surface_mm(
-                self.latent(cohort.patient[i]), cohort.points[i], cohort.sdf[i]
-            )
-            for surface, value in near.items():
-                residuals_mm[surface].append(value)
-        means = {surface: float(np.mean(r)) for surface, r in residuals_mm.items() if r}
-        write_json(folder / VALIDATION_FILE, {"n_patients": len(chosen), "near_surface_mm": means})
+    def _validated(self, cohort: SdfCohort) -> dict[str, Any]:
+        """Mean |residual| in mm near each surface, validation patients only."""
+        rows = [i for i, split in enumerate(cohort.split) if split == "val"]
+        found = [
+            self.near_surface_mm(self.latents.latent[i], cohort.points[i], cohort.sdf[i])
+            for i in rows
+        ]
+        near = {name: [each[name] for each in found if name in each] for name in SDF_SURFACES}
+        means = {name: float(np.mean(values)) for name, values in near.items() if values}
         logger.info("deepsdf: validation near-surface residual mm %s", means)
+        return {"n_patients": len(rows), "near_surface_mm": means}
 
     def near_surface_mm(
         self, latent: np.ndarray, points: np.ndarray, sdf: np.ndarray
@@ -209,10 +218,11 @@ class DeepSdfEncoder(Encoder):
         prior = CodePrior(mean, covariance, about.get("n_codes", 0))
         config = read_section(DeepSdf, about["config"], str(path))
         decoder = new_decoder(config)
-        weights = {k.removeprefix("decoder."): v for k, v in tensors.items()}
-        load_weights(decoder, weights, path)
-        latents = Latents.load(folder)
-        return cls(decoder, latents, prior, config, about["data_sha256"])
+        load_weights(decoder, {k.removeprefix("decoder."): v for k, v in tensors.items()}, path)
+        latents = Latents.load(Path(folder) / LATENTS_FILE)
+        loaded = cls(decoder, latents, prior, config, about["data_sha256"])
+        loaded.validation = read_json(Path(folder) / VALIDATION_FILE)
+        return loaded
 
 
 def _tensor(name: str, points: np.ndarray) -> Tensor:

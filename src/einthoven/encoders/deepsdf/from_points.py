@@ -3,7 +3,7 @@
 import csv
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -15,6 +15,8 @@ from einthoven.core.tags import SDF_SURFACES
 from einthoven.encoders.deepsdf.decoder import SurfaceDecoder
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder, paired
 from einthoven.encoders.deepsdf.infer import CodePrior, infer_code
+from einthoven.encoders.deepsdf.out_of_distribution import check_code
+from einthoven.encoders.imported_code import ImportedCode
 
 DECODER_MM = 0.5
 """Error of the decoder itself, added to the noise: points are never better known than that."""
@@ -67,20 +69,9 @@ class SurfacePoints:
             raise BadInput(f"{path}: {error}") from error
 
 
-class PointCode(NamedTuple):
-    """A code, where the patient frame's origin lies, and how far off the points are from it."""
-
-    latent: np.ndarray
-    """[latent] float32."""
-    origin: np.ndarray
-    """[3] mm, in the frame of the points; zero unless it was free."""
-    misfit_mm: dict[str, float]
-    """Surface -> root mean square distance of its points from the decoded surface."""
-
-
 def code_from_points(
     encoder: DeepSdfEncoder, given: SurfacePoints, noise_mm: float, free_origin: bool = False
-) -> PointCode:
+) -> ImportedCode:
     """Most probable code for points on surfaces with normal errors, eq. (7) of Dokuchaev 2026.
 
     A point x on surface k says that s_k(x, z) = 0 with a standard deviation sigma, so that the
@@ -92,6 +83,9 @@ def code_from_points(
         given: points; axes as in the patient frame (left, back, up), as DICOM's.
         noise_mm: standard deviation of the points across their surface.
         free_origin: whether the frame's origin is unknown, and to be found with the code.
+
+    Returns:
+        The code; its misfit is the root mean square distance of points from the decoded surface.
 
     Raises:
         BadInput: noise below zero.
@@ -108,14 +102,11 @@ def code_from_points(
 
     def distances(unknown: Tensor) -> Tensor:
         moved = points - unknown[:, n_latent:] if free_origin else points
-        return distances_to_own_surface(encoder.decoder, moved, surface, unknown[:, :n_latent])
+        return _distances_to_own_surface(encoder.decoder, moved, surface, unknown[:, :n_latent])
 
     def fitted(deviation: float, start: np.ndarray | None = None) -> np.ndarray:
-        def residual(unknown: Tensor) -> Tensor:
-            return distances(unknown)[:, None] / deviation
-
-        return infer_code(residual, len(points), prior, 1.0 / len(points),
-                          encoder.config.infer_steps, start)  # fmt: skip
+        return infer_code(lambda unknown: distances(unknown)[:, None] / deviation, len(points),
+                          prior, 1.0 / len(points), encoder.config.infer_steps, start)  # fmt: skip
 
     found = fitted(sigma, start=fitted(FIRST_SIGMA * sigma))
     with torch.no_grad():
@@ -125,21 +116,16 @@ def code_from_points(
         for name in SDF_SURFACES
         if (surface == name).any()
     }
-    origin = found[n_latent:] if free_origin else np.zeros(3)
-    return PointCode(found[:n_latent].astype(np.float32), origin, misfit)
+    origin, latent = found[n_latent:] if free_origin else np.zeros(3), found[:n_latent]
+    # noisy points lie off every surface, so that their misfit says nothing about the shape
+    checked = check_code(encoder, latent.astype(np.float32), {})
+    return ImportedCode(latent.astype(np.float32), misfit, checked, origin)
 
 
-def distances_to_own_surface(
+def _distances_to_own_surface(
     decoder: SurfaceDecoder, points: Tensor, surface: np.ndarray, codes: Tensor
 ) -> Tensor:
-    """Decoded distance of each point to the surface that it belongs to: [point] mm.
-
-    Args:
-        decoder: of all surfaces.
-        points: [point, 3] mm, ordered by surface.
-        surface: [point] names.
-        codes: [1 or point, latent].
-    """
+    """Decoded distance [point] mm of each point to its surface; points are ordered by surface."""
     found = []
     for k, part in enumerate(decoder.parts):
         names = SDF_SURFACES[part]

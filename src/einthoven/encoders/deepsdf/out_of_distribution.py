@@ -1,16 +1,15 @@
 """Whether an anatomy is like those that the models were trained on."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from scipy.stats import chi2
 from scipy.stats import f as fisher
 
-from einthoven.core.files import read_json
-from einthoven.encoders.deepsdf.encoder import VALIDATION_FILE, DeepSdfEncoder
+from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 
 LEVEL = 0.99
 """Share of new training-like codes whose distance is below the limit, if codes are normal."""
@@ -60,29 +59,24 @@ class OutOfDistributionCheck:
 
 
 def check_code(
-    encoder: DeepSdfEncoder,
-    folder: str | Path,
-    latent: np.ndarray,
-    misfit_mm: Mapping[str, float],
+    encoder: DeepSdfEncoder, latent: np.ndarray, misfit_mm: Mapping[str, float]
 ) -> OutOfDistributionCheck:
     """Hold a code and its misfit against the patients of the encoder's training.
 
+    Where no validation patient tells how large a misfit is usual, none is in distribution.
+
     Args:
         encoder: with the codes of its cohort.
-        folder: of the encoder; its validation.json tells the misfit of validation patients.
         latent: [latent] inferred code.
         misfit_mm: surface -> mean error of the decoded distances near it.
-
-    Raises:
-        BadInput: the folder has no validation.json.
     """
     n_train = encoder.prior.n_codes or len(encoder.latents.rows("train"))
     values = {"code_sd": code_distance(encoder, latent)}
     limits = {"code_sd": distance_limit(encoder.n_latent, n_train)}
-    usual = read_json(Path(folder) / VALIDATION_FILE)["near_surface_mm"]
+    usual = encoder.validation["near_surface_mm"]
     for surface, error in misfit_mm.items():
         values[f"misfit_{surface}_mm"] = float(error)
-        limits[f"misfit_{surface}_mm"] = MISFIT_FACTOR * usual[surface]
+        limits[f"misfit_{surface}_mm"] = MISFIT_FACTOR * usual.get(surface, math.nan)
     return OutOfDistributionCheck(values, limits)
 
 
