@@ -66,10 +66,10 @@ class Prediction:
         """
         found = load_arrays(path, ["heart_grad", "electrode_names"])
         attrs = dict(found.attrs)
-        known = {k: attrs.pop(k) for k in ("n_members", "out_of_distribution") if k in attrs}
-        known["seconds"] = {k: attrs.pop(k) for k in list(attrs) if k.startswith("seconds_")}
-        arrays = {key: found[name] for name, key in ARRAYS.items() if name in found}
-        return cls(**arrays, **known, about=attrs)
+        known: dict[str, Any] = {key: found[name] for name, key in ARRAYS.items() if name in found}
+        known |= {k: attrs.pop(k) for k in ("n_members", "out_of_distribution") if k in attrs}
+        seconds = {k: attrs.pop(k) for k in list(attrs) if k.startswith("seconds_")}
+        return cls(**known, seconds=seconds, about=attrs)
 
     def needed(self, name: str) -> np.ndarray:
         """An array that may not be there.
