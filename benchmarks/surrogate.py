@@ -111,7 +111,7 @@ def untrained(config: Config, model: str) -> tuple[Geometry, torch.nn.Module]:
     code = np.zeros(n, np.float32)
     latents = Latents(("p",), ("test",), code[None])
     encoder = DeepSdfEncoder(decoder, latents, CodePrior(np.zeros(n), np.eye(n)), section, "")
-    network = network_class(model).from_config(getattr(config, model), n).eval()
+    network = network_class(model)(getattr(config, model), n).eval()
     return encoder.geometry_of(code), network
 
 

@@ -61,7 +61,7 @@ def train(
     if kind is Adam:
         section = section.model_copy(update={"learning_rate": ADAM_RATE})
     with seeded(seed, "learning", "weights"):
-        network = kind.from_config(section, latent)
+        network = kind(section, latent)
     network.fit_scales(samples["train"])
     task = variant.task(network, samples["train"], samples["val"], section)
     start = time.process_time()

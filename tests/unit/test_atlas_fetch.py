@@ -131,6 +131,7 @@ def test_the_command_lists_atlases_and_refuses_nonsense(capsys, tmp_path):
     for words, reason in (
         (["nobody-1999"], "no known atlas"),
         (["bai-2015", "--from", str(tmp_path / "none")], "no such file or folder"),
+        (["bai-2015", "--from", str(tmp_path / "none.zip")], "no such file or folder"),
         (["bai-2015", "--from", str(tmp_path)], "no Both_ED_mean.vtk"),
         (["mpii-human-shape", "--phase", "ES", "--from", str(tmp_path)], "has ED"),
         (["uk-biobank", "--modes", "0", "--from", str(tmp_path)], "modes = 0"),

@@ -28,7 +28,7 @@ def patients():
 def network(model: str, **changed):
     """An untrained network with every weight random, so that no zero hides a dependence."""
     torch.manual_seed(0)
-    net = NETWORKS[model].from_config(CONFIGS[model].model_copy(update=changed), 5)
+    net = NETWORKS[model](CONFIGS[model].model_copy(update=changed), 5)
     for parameter in net.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     net.scale.fill_(1e-4)

@@ -67,7 +67,7 @@ def test_can_overfit_one_batch(model: str, steps: int, bound_deg: float, tmp_pat
     torch.manual_seed(0)
     changed = dict(width=128, rank=16, frequency_scale=1.0, points_per_batch=32)
     config = CONFIGS[model].model_copy(update=changed)
-    net = NETWORKS[model].from_config(config, 5)
+    net = NETWORKS[model](config, 5)
     net.fit_scales(one)
     task = SurrogateTask(net, one, one, config)
     with torch.no_grad():
@@ -113,7 +113,7 @@ def test_loaded_network_predicts_what_the_trained_one_did(model: str, cohort, tm
     out = predict_gradient(first, sample.inputs)
     np.testing.assert_array_equal(predict_gradient(again, sample.inputs), out)
     # and not an untrained one
-    fresh = NETWORKS[model].from_config(CONFIGS[model], 5)
+    fresh = NETWORKS[model](CONFIGS[model], 5)
     assert not np.allclose(predict_gradient(fresh, sample.inputs), out, rtol=0.1)
     with pytest.raises(BadInput, match="expected"):
         load_network(tmp_path / "model.safetensors", "mlp" if model != "mlp" else "refraction")

@@ -33,6 +33,8 @@ MOVED_BY = {
 }
 """The RV's outside moves with its cavity, the septum's right face with the LV's outside."""
 FARTHEST_MM = 5.0
+SLACK_MM = 1.0
+"""A part encloses another if its box does, up to this."""
 
 
 def read(folder: Path, phase: str, n_modes: int) -> ShapeModel:
@@ -56,7 +58,7 @@ def read(folder: Path, phase: str, n_modes: int) -> ShapeModel:
 
 def read_surfaces(folder: Path, phase: str, n_modes: int) -> ShapeModel:
     """The three surfaces as published, tagged LV_ENDO, EPI (of the LV alone) and RV_ENDO."""
-    mean_path, modes_path, variances_path = find_files(folder, phase)
+    mean_path, modes_path, variances_path = _files(folder, phase)
     points, faces, parts = _read_mean(mean_path)
     variances = _read_csv(variances_path)
     vectors, sds = principal_components(
@@ -69,21 +71,15 @@ def read_surfaces(folder: Path, phase: str, n_modes: int) -> ShapeModel:
     return ShapeModel(points, as_points(vectors, len(points)), sds, faces, tags)
 
 
-def find_files(folder: Path, phase: str) -> tuple[Path, Path, Path]:
-    """Mean, modes and variances of `Both` at one phase; CSV files may be unpacked.
-
-    Raises:
-        BadInput: one is missing.
-    """
+def _files(folder: Path, phase: str) -> list[Path]:
+    """Mean, modes and variances of `Both` at one phase; CSV files may be unpacked."""
     found = []
-    patterns = (f"Both_{phase}_mean.vtk", f"Both_{phase}_pc_*_modes.csv*",
-                f"Both_{phase}_var_*_modes.csv*")  # fmt: skip
-    for pattern in patterns:
-        paths = sorted(folder.glob(pattern))
-        if not paths:
+    for part in ("mean.vtk", "pc_*_modes.csv*", "var_*_modes.csv*"):
+        pattern = f"Both_{phase}_{part}"
+        if not (paths := sorted(folder.glob(pattern))):
             raise BadInput(f"{folder}: no {pattern}; mean, modes and variances are needed")
         found.append(paths[0])
-    return found[0], found[1], found[2]
+    return found
 
 
 def _read_csv(path: Path) -> np.ndarray:
@@ -120,19 +116,13 @@ def _name_parts(points: np.ndarray, faces: np.ndarray, parts: np.ndarray, path: 
     of_face = parts[faces[:, 0]]
     if np.any(parts[faces] != of_face[:, None]):
         raise BadInput(f"{path}: triangles join points of different parts")
-    boxes = [(points[parts == k].min(axis=0), points[parts == k].max(axis=0)) for k in range(3)]
-    slack = 1.0
-    pairs = [
-        (outer, inner)
-        for outer in range(3)
-        for inner in range(3)
-        if outer != inner
-        and np.all(boxes[outer][0] <= boxes[inner][0] + slack)
-        and np.all(boxes[outer][1] >= boxes[inner][1] - slack)
-    ]
+    corners = (points[parts == k] for k in range(3))
+    low, high = np.stack([(some.min(axis=0), some.max(axis=0)) for some in corners], axis=1)
+    encloses = (low[:, None] <= low + SLACK_MM) & (high[:, None] >= high - SLACK_MM)
+    pairs = np.argwhere(encloses.all(axis=2) & ~np.eye(3, dtype=bool))
     if len(pairs) != 1:
         raise BadInput(f"{path}: no part encloses just one other; is this 'Both'?")
-    (outer, inner), = pairs  # fmt: skip
+    outer, inner = pairs[0]
     names = np.full(3, Surface.RV_ENDO, np.int8)
     names[outer], names[inner] = Surface.EPI, Surface.LV_ENDO
     return names[of_face]

@@ -1,6 +1,6 @@
 """The table of published atlases: where their files are, and under which terms."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from einthoven.core.errors import BadInput
 
@@ -30,16 +30,18 @@ class Published:
     """One atlas.
 
     Attributes:
+        name: in `CATALOGUE`.
         kind: "heart" or "torso".
         reader: module of this package that reads its files.
         title: one line.
         source: where it was published.
         licence: terms, in one line.
         page: a page for people, if the addresses fail.
-        files: what to fetch.
+        files: what to fetch, of end-diastole where a name tells the phase.
         phases: phases of the heart beat that it holds.
     """
 
+    name: str
     kind: str
     reader: str
     title: str
@@ -49,16 +51,10 @@ class Published:
     files: tuple[Remote, ...]
     phases: tuple[str, ...] = ("ED",)
 
-    def files_at(self, phase: str) -> list[Remote]:
-        """The files of one phase; where it is not named, a file holds all."""
-        return [
-            replace(
-                its,
-                name=its.name.replace("_ED_", f"_{phase}_"),
-                urls=tuple(url.replace("_ED_", f"_{phase}_") for url in its.urls),
-            )
-            for its in self.files
-        ]
+    def file_names(self, phase: str) -> list[str]:
+        """Names of the files that the reader needs; where they tell no phase, a file holds all."""
+        names = [name for remote in self.files for name in remote.members or (remote.name,)]
+        return [name.replace("_ED_", f"_{phase}_") for name in names]
 
 
 def _remote(name: str, *urls: str, sha256: str = "", members: tuple[str, ...] = ()) -> Remote:
@@ -84,8 +80,9 @@ _UKB_ATLAS = "https://github.com/ComputationalPhysiology/ukb-atlas/"
 _UKB_TEMPLATE = _UKB_ATLAS + "raw/main/src/ukb/data/biv-me/"
 _MPII = "http://datasets.d2.mpi-inf.mpg.de/humanshape/"
 
-CATALOGUE: dict[str, Published] = {
-    "bai-2015": Published(
+_ATLASES = (
+    Published(
+        name="bai-2015",
         kind="heart",
         reader="bai",
         title="Both ventricles, 1,093 healthy adults (UK Digital Heart Project)",
@@ -95,7 +92,8 @@ CATALOGUE: dict[str, Published] = {
         files=_BAI_FILES,
         phases=("ED", "ES"),
     ),
-    "schuler-loewe-2021": Published(
+    Published(
+        name="schuler-loewe-2021",
         kind="heart",
         reader="schuler",
         title="Mean of Bai 2015 as a closed wall, moved by the modes of Bai 2015",
@@ -112,7 +110,8 @@ CATALOGUE: dict[str, Published] = {
             *_BAI_FILES,
         ),
     ),
-    "uk-biobank": Published(
+    Published(
+        name="uk-biobank",
         kind="heart",
         reader="ukb",
         title="Both ventricles with four valves, 630 healthy subjects (Cardiac Atlas Project)",
@@ -140,7 +139,8 @@ CATALOGUE: dict[str, Published] = {
         ),
         phases=("ED", "ES"),
     ),
-    "mpii-human-shape": Published(
+    Published(
+        name="mpii-human-shape",
         kind="torso",
         reader="mpii",
         title="Whole bodies fitted to CAESAR scans; the torso is cut out of them",
@@ -155,7 +155,8 @@ CATALOGUE: dict[str, Published] = {
             ),
         ),
     ),
-}
+)
+CATALOGUE = {atlas.name: atlas for atlas in _ATLASES}
 
 
 def published(name: str) -> Published:

@@ -53,47 +53,43 @@ def fetch(
         raise BadInput(f"phase {phase}: {name} has {', '.join(atlas.phases)}")
     out = to / (f"{name}.npz" if phase == atlas.phases[0] else f"{name}-{phase.lower()}.npz")
     if source is None:
-        folder = to / name
         if phase != "ED" and name == "bai-2015":
             raise BadInput(
                 f"{name}: no address of phase {phase} is known; give the files by --from"
             )
-        download(name, folder)
-        convert(name, folder, out, phase, n_modes, edges_mm)
-    elif source.suffix == ".zip":
-        with tempfile.TemporaryDirectory() as unpacked:
-            unpack(source, Path(unpacked), wanted_files(atlas, phase))
-            convert(name, Path(unpacked), out, phase, n_modes, edges_mm)
-    elif source.exists():
-        folder = source if source.is_dir() else source.parent
-        convert(name, folder, out, phase, n_modes, edges_mm)
-    else:
+        source = to / name
+        download(atlas, source)
+    if not source.exists():
         raise BadInput(f"{source}: no such file or folder")
+    with tempfile.TemporaryDirectory() as unpacked:
+        folder = source if source.is_dir() else source.parent
+        if source.suffix == ".zip":
+            folder = Path(unpacked)
+            unpack(source, folder, atlas.file_names(phase))
+        convert(atlas, folder, out, phase, n_modes, edges_mm)
     return out
 
 
-def download(name: str, folder: Path, phase: str = "ED") -> None:
+def download(atlas: Published, folder: Path) -> None:
     """Fetch the files of an atlas into a folder.
 
     Raises:
         BadInput: they cannot be had; one line tells where they are and where to put them.
     """
-    atlas = published(name)
-    logger.info("%s: %s", name, atlas.licence)
-    for remote in atlas.files_at(phase):
+    logger.info("%s: %s", atlas.name, atlas.licence)
+    for remote in atlas.files:
         try:
             fetch_file(remote, folder)
         except BadInput as error:
             raise BadInput(
-                f"{error}; then: einthoven fetch {name} --from {folder} (see {atlas.page})"
+                f"{error}; then: einthoven fetch {atlas.name} --from {folder} (see {atlas.page})"
             ) from error
 
 
 def convert(
-    name: str, folder: Path, out: Path, phase: str, n_modes: int, edges_mm: tuple[float, ...]
+    atlas: Published, folder: Path, out: Path, phase: str, n_modes: int, edges_mm: tuple[float, ...]
 ) -> None:
     """Read an atlas' files in a folder and write the atlas file."""
-    atlas = published(name)
     reader = import_module(f"{__package__}.{atlas.reader}")
     found = reader.read(folder, phase, n_modes)
     if atlas.kind == "torso":
@@ -101,32 +97,22 @@ def convert(
     else:
         model, arrays = found, model_arrays(found)
         for edge_mm in edges_mm:
-            logger.info("%s: triangulating at %g mm", name, edge_mm)
+            logger.info("%s: triangulating at %g mm", atlas.name, edge_mm)
             arrays |= model_arrays(meshed(found, edge_mm), edge_key(edge_mm))
-    checksums = {
-        path.name: sha256(path)
-        for path in (folder / file for file in wanted_files(atlas, phase))
-        if path.is_file()
-    }
+    files = [folder / file for file in atlas.file_names(phase)]
     save_atlas(
         out,
         atlas.kind,
         arrays,
-        name=name,
+        name=atlas.name,
         title=atlas.title,
         source=atlas.source,
         licence=atlas.licence,
         phase=phase,
         n_modes=model.n_modes,
         share_of_kept=np.round(share_of(np.asarray(model.sds) ** 2), 4).tolist(),
-        sha256=checksums,
+        sha256={path.name: sha256(path) for path in files if path.is_file()},
     )
-
-
-def wanted_files(atlas: Published, phase: str) -> list[str]:
-    """Names of the files that a reader needs."""
-    remotes = atlas.files_at(phase)
-    return [name for remote in remotes for name in remote.members or (remote.name,)]
 
 
 def table() -> str:

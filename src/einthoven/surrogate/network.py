@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +28,8 @@ class LeadFieldNetwork(nn.Module, ABC):
     """Lead-field gradients from what `Inputs` says of a patient.
 
     A subclass states architecture, scales, loss and parameter groups; `networks.NETWORKS` lists
-    it. Scales are buffers, so that they are kept with the weights.
+    it. Weights come from torch's global generator; scales are buffers, so that they are kept with
+    the weights.
     """
 
     name: ClassVar[str]
@@ -51,11 +52,6 @@ class LeadFieldNetwork(nn.Module, ABC):
         self.register_buffer("scale", torch.tensor(1.0))
         self.register_buffer("latent_mean", torch.zeros(n_latent))
         self.register_buffer("latent_std", torch.ones(n_latent))
-
-    @classmethod
-    def from_config(cls, config: NetworkConfig, n_latent: int) -> Self:
-        """An untrained network of `config_class`; weights come from torch's global generator."""
-        return cls(config, n_latent)
 
     @staticmethod
     @abstractmethod

@@ -32,6 +32,6 @@ def load_network(path: str | Path, model: str) -> LeadFieldNetwork:
     kind = network_class(model)
     tensors, about = load_model(path, kind=model)
     config = read_section(kind.config_class, about["config"], str(path))
-    network = kind.from_config(config, about["n_latent"])
+    network = kind(config, about["n_latent"])
     load_weights(network, tensors, path)
     return network.eval()

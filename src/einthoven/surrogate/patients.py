@@ -5,17 +5,16 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-import zarr
 from torch import Tensor
 
 from einthoven.core.check import finite, shape
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Tissue
-from einthoven.dataset.store import open_store
+from einthoven.dataset.store import array_of, open_store, values_of
 from einthoven.encoders.base import Encoder
 from einthoven.patient.anatomy import Pose
 from einthoven.surrogate.inputs import Inputs, patient_inputs
@@ -56,18 +55,6 @@ def unpacked(tensors: dict[str, Tensor]) -> Sample:
                   tensors["elsewhere"])  # fmt: skip
 
 
-def array_of(root: zarr.Group, name: str) -> Any:
-    """An array of the consolidated store.
-
-    Raises:
-        BadInput: the store has no such array.
-    """
-    array = root.get(name)
-    if not isinstance(array, zarr.Array):
-        raise BadInput(f"data set: has no array {name}; is it the store of one patient?")
-    return array
-
-
 class Patients:
     """Samples of a split by position, decoded once, each in a file that is mapped and not read.
 
@@ -95,8 +82,8 @@ class Patients:
         self.temporary = None if folder else tempfile.TemporaryDirectory(prefix="einthoven-")
         self.folder = Path(folder or self.temporary.name)  # type: ignore[union-attr]
         with open_store(self.path) as root:
-            splits = [str(s) for s in array_of(root, "split")[...]]
-            names = [str(n) for n in array_of(root, "patient")[...]]
+            splits = [str(s) for s in values_of(root, "split")]
+            names = [str(n) for n in values_of(root, "patient")]
         self.rows = [row for row, s in enumerate(splits) if s == split]
         self.names = [names[row] for row in self.rows]
         self.sums = [""] * len(self.rows)

@@ -129,7 +129,7 @@ def train_surrogate(
         raise BadInput(f"{store_path}: no patient has split train")
     key = f"{encoder.name}-{kind.drawn_as}"
     with seeded(config.seed, key, "weights"):
-        network = kind.from_config(config, len(train[0].inputs.latent))
+        network = kind(config, len(train[0].inputs.latent))
     section = config.model_dump(mode="json")
     with torch_threads(machine.n_threads):
         network.fit_scales(train)
