@@ -153,9 +153,8 @@ def _nested(loops: list[np.ndarray]) -> bool:
         return False
     ahead = np.roll(loops[0], -1, axis=0)
     for hole in loops[1:]:
-        a, b = loops[0] - hole[0], ahead - hole[0]
-        angle = np.arctan2(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0], (a * b).sum(axis=1)).sum()
-        if abs(angle) < np.pi:
+        inner = ((loops[0] - hole[0]) * (ahead - hole[0])).sum(axis=1)
+        if abs(np.arctan2(_twice_area(hole[0], loops[0], ahead), inner).sum()) < np.pi:
             return False
     return True
 

@@ -1,6 +1,7 @@
 """Near-uniform triangles on a given surface, with the result's topology checked."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 
@@ -37,13 +38,17 @@ def remesh_open(
     Raises:
         StepFailed: neither gives a sphere with so many holes.
     """
+    methods = {
+        "acvd": partial(_acvd, on_surface=on_surface),
+        "isotropic": partial(_isotropic, iterations=8, featuredeg=180, checksurfdist=False),
+    }
     failures = []
-    for method in (_remesh_acvd, _remesh_isotropic):
+    for name, method in methods.items():
         try:
-            new_points, new_faces = compact(*method(points, faces, edge_mm, on_surface))
+            new_points, new_faces = compact(*method(points, faces, edge_mm))
             return new_points, new_faces, loops_of_sphere(new_faces, n_loops)
         except StepFailed as error:
-            failures.append(f"{method.__name__[8:]}: {error}")
+            failures.append(f"{name}: {error}")
             logger.info("remeshing at %g mm, %s", edge_mm, failures[-1])
     raise StepFailed(f"remeshing at {edge_mm:g} mm failed; {'; '.join(failures)}")
 
@@ -78,7 +83,7 @@ def remesh_closed(
     return points, faces if enclosed_volume(points, faces) > 0 else faces[:, ::-1]
 
 
-def _remesh_acvd(points: np.ndarray, faces: np.ndarray, edge_mm: float, on_surface: bool) -> tuple:
+def _acvd(points: np.ndarray, faces: np.ndarray, edge_mm: float, on_surface: bool) -> tuple:
     import pyacvd
     import pyvista as pv
 
@@ -92,12 +97,6 @@ def _remesh_acvd(points: np.ndarray, faces: np.ndarray, edge_mm: float, on_surfa
         clustering.cluster(n_vertices)
         mesh = clustering.create_mesh(moveclus=on_surface)
     return np.asarray(mesh.points, dtype=float), mesh.regular_faces
-
-
-def _remesh_isotropic(
-    points: np.ndarray, faces: np.ndarray, edge_mm: float, _on_surface: bool
-) -> tuple:
-    return _isotropic(points, faces, edge_mm, iterations=8, featuredeg=180, checksurfdist=False)
 
 
 def _isotropic(points: np.ndarray, faces: np.ndarray, edge_mm: float, **options: float) -> tuple:

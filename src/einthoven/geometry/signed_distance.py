@@ -37,33 +37,36 @@ class ClosedSurface:
 
     def distance(self, queries: np.ndarray) -> np.ndarray:
         """[query, 3] mm -> [query] mm."""
-        found = self._tree.closest(queries)
-        return np.where(self._inside(queries, found), -found.distance, found.distance)
+        nearest, _, sign = self._nearest(queries)
+        return sign * nearest.distance
 
     def distance_and_gradient(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """[query, 3] mm -> [query] mm and [query, 3] of length 1; on the surface its normal."""
-        found = self._tree.closest(queries)
-        sign = np.where(self._inside(queries, found), -1.0, 1.0)
-        touching = found.distance < ON_SURFACE_MM
-        away = (queries - found.points) * sign[:, None]
-        gradient = np.where(touching[:, None], self._normals_at(found), away)
-        return sign * found.distance, gradient / np.linalg.norm(gradient, axis=1, keepdims=True)
+        nearest, normals, sign = self._nearest(queries)
+        outward = (queries - nearest.points) * sign[:, None]
+        gradient = np.where(nearest.distance[:, None] < ON_SURFACE_MM, normals, outward)
+        return sign * nearest.distance, gradient / np.linalg.norm(gradient, axis=1, keepdims=True)
 
-    def _inside(self, queries: np.ndarray, found: Closest) -> np.ndarray:
-        return np.einsum("qd,qd->q", queries - found.points, self._normals_at(found)) < 0
+    def _nearest(self, queries: np.ndarray) -> tuple[Closest, np.ndarray, np.ndarray]:
+        """Closest points, normals at them [query, 3], and sign [query]: -1 inside, else 1."""
+        nearest = self._tree.closest(queries)
+        normals = self._normals_at(nearest)
+        along = np.einsum("qd,qd->q", queries - nearest.points, normals)
+        return nearest, normals, np.where(along < 0, -1.0, 1.0)
 
     @cached_property
     def _tree(self) -> TriangleTree:
         return TriangleTree(self.points, self.faces)
 
-    def _normals_at(self, found: Closest) -> np.ndarray:
+    def _normals_at(self, nearest: Closest) -> np.ndarray:
         """Angle-weighted normals at closest points, of any length: [query, 3]."""
-        face, edges, vertices = self._normals
-        result = face[found.faces]
-        on_edge = (found.part >= EDGE_AB) & (found.part < INSIDE)
-        result[on_edge] = edges[found.faces[on_edge], found.part[on_edge] - EDGE_AB]
-        at_corner = found.part < EDGE_AB
-        result[at_corner] = vertices[self.faces[found.faces[at_corner], found.part[at_corner]]]
+        normals, edges, vertices = self._normals
+        faces, part = nearest.faces, nearest.part
+        result = normals[faces]
+        on_edge = (part >= EDGE_AB) & (part < INSIDE)
+        result[on_edge] = edges[faces[on_edge], part[on_edge] - EDGE_AB]
+        at_corner = part < EDGE_AB
+        result[at_corner] = vertices[self.faces[faces[at_corner], part[at_corner]]]
         return result
 
     @cached_property
@@ -121,17 +124,10 @@ def signed_distances(
 def signed_distances_and_gradients(
     surfaces: Surfaces, queries: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Signed distances and their gradients.
-
-    Args:
-        surfaces: of a body.
-        queries: [query, 3] mm.
-
-    Returns:
-        [query, 4] mm, negative inside, and [query, 4, 3] of length 1.
+    """`signed_distances` [query, 4] mm, and their gradients [query, 4, 3] of length 1.
 
     Raises:
-        BadInput: NaN, wrong shapes, or a surface without triangles.
+        BadInput: as there.
     """
     checked = shape("queries", finite("queries", queries), (None, 3)).astype(np.float64)
     pairs = [ClosedSurface(*surfaces.closed(name)).distance_and_gradient(checked)

@@ -37,16 +37,15 @@ def inside_weights(points: np.ndarray, cells: np.ndarray, places: np.ndarray) ->
     places = check.finite("places", check.shape("places", places, (None, 3))).astype(float)
     grid = pv.UnstructuredGrid({pv.CellType.TETRA: cells}, points)
     closest: Any = grid.find_closest_cell(places, return_closest_point=True)
-    found, nearest = np.atleast_1d(closest[0]), np.reshape(closest[1], (-1, 3))
-    away = np.linalg.norm(nearest - places, axis=1)
-    if (away > MAX_DISTANCE_MM).any():
-        worst = int(np.argmax(away))
+    corners, nearest = cells[np.atleast_1d(closest[0])], np.reshape(closest[1], (-1, 3))
+    gap = np.linalg.norm(nearest - places, axis=1)
+    if n_outside := int((gap > MAX_DISTANCE_MM).sum()):
+        worst = int(np.argmax(gap))
         raise BadInput(
-            f"places: {int((away > MAX_DISTANCE_MM).sum())} of {len(places)} lie outside the mesh, "
-            f"number {worst} by {away[worst]:.1f} mm; another frame, or not in mm?"
+            f"places: {n_outside} of {len(places)} lie outside the mesh, number {worst} by "
+            f"{gap[worst]:.1f} mm; another frame, or not in mm?"
         )
-    held = cells[found]
-    offset = nearest - points[held].mean(axis=1)
-    weights = 0.25 + np.einsum("pkd,pd->pk", p1_gradients(points, held), offset)
+    offset = nearest - points[corners].mean(axis=1)
+    weights = 0.25 + np.einsum("pkd,pd->pk", p1_gradients(points, corners), offset)
     weights = np.clip(weights, 0.0, 1.0)
-    return sparse_rows(held, weights / weights.sum(axis=1, keepdims=True), len(points))
+    return sparse_rows(corners, weights / weights.sum(axis=1, keepdims=True), len(points))

@@ -1,4 +1,4 @@
-"""The only module that talks to gmsh: a child process, so that a hang or crash can be ended.
+"""Fills volumes by gmsh in a child process, so that a hang or crash can be ended.
 
 `python -m einthoven.mesh.gmsh_worker JOB RESULT`: reads surfaces and sizes from the file JOB
 (.npz), writes cells and the surfaces as meshed to RESULT. Any error is one line on stderr.
@@ -16,7 +16,7 @@ from einthoven.core.errors import StepFailed
 from einthoven.core.tags import Tissue
 from einthoven.geometry.surfaces import Surfaces
 from einthoven.mesh.relocation import relocate_nodes
-from einthoven.mesh.sizing import SIZE_RATIO, SizeGrid, scaled, size_grids
+from einthoven.mesh.sizing import SIZE_RATIO, scaled, size_grids
 from einthoven.mesh.sliver import flip_diagonals
 from einthoven.mesh.surfaces import BOUNDARY
 
@@ -90,21 +90,21 @@ def regions(face_tags: np.ndarray) -> dict[int, tuple[Tissue, list[int]]]:
     """Volume number -> its tissue and the surfaces around it. Each lung is a volume."""
     pieces: list[tuple[Tissue, list[int]]] = []
     for tissue, around in BOUNDARY.items():
-        surfaces = [int(tag) for tag in around if np.any(face_tags == tag)]
-        apart = [[tag] for tag in surfaces] if tissue == Tissue.LUNG else [surfaces]
-        pieces += [(tissue, group) for group in apart]
+        present = [int(tag) for tag in around if np.any(face_tags == tag)]
+        groups = [[tag] for tag in present] if tissue == Tissue.LUNG else [present]
+        pieces += [(tissue, group) for group in groups]
     return dict(enumerate(pieces, start=1))  # so MYOCARDIUM is volume 1
 
 
-def set_sizes(grids: list[SizeGrid], wall_size: float, folder: Path) -> None:
+def set_sizes(grids: list[bytes], wall_size: float, folder: Path) -> None:
     """Background field: the smallest of all grids, and the heart's size all through its wall."""
     field = gmsh.model.mesh.field
     fields = []
     for k, grid in enumerate(grids):
-        path = str(folder / f"sizes{k}.bin")
-        grid.write(path)
+        path = folder / f"sizes{k}.bin"
+        path.write_bytes(grid)
         fields.append(field.add("Structured"))
-        field.setString(fields[-1], "FileName", path)
+        field.setString(fields[-1], "FileName", str(path))
         field.setNumber(fields[-1], "TextFormat", 0)
         field.setNumber(fields[-1], "SetOutsideValue", 1)
         field.setNumber(fields[-1], "OutsideValue", UNBOUNDED)

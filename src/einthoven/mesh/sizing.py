@@ -1,7 +1,5 @@
 """How long the edges of a tetrahedron should be at a point of the body."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.spatial import cKDTree
 
@@ -21,24 +19,8 @@ def scaled(config: Mesh, factor: float) -> Mesh:
     return config.model_copy(update={name: factor * getattr(config, name) for name in names})
 
 
-@dataclass(frozen=True)
-class SizeGrid:
-    """Sizes on a regular grid: `origin` [3] mm, `step` mm, `sizes` [nx, ny, nz] mm."""
-
-    origin: np.ndarray
-    step: float
-    sizes: np.ndarray
-
-    def write(self, path: str) -> None:
-        """Write gmsh's binary `Structured` field."""
-        with open(path, "wb") as file:
-            file.write(np.array([*self.origin, *[self.step] * 3], dtype="<f8").tobytes())
-            file.write(np.array(self.sizes.shape, dtype="<i4").tobytes())
-            file.write(np.ascontiguousarray(self.sizes, dtype="<f8").tobytes())
-
-
-def size_grids(surfaces: Surfaces, electrode_points: np.ndarray, config: Mesh) -> list[SizeGrid]:
-    """A coarse grid over the torso and a fine one over the heart.
+def size_grids(surfaces: Surfaces, electrode_points: np.ndarray, config: Mesh) -> list[bytes]:
+    """A coarse grid over the torso and a fine one over the heart, as gmsh's `Structured` fields.
 
     Both hold min(torso, heart + grading * distance to any heart surface, electrode + grading *
     distance to the closest electrode): distance from the epicardium alone would coarsen the wall
@@ -46,8 +28,8 @@ def size_grids(surfaces: Surfaces, electrode_points: np.ndarray, config: Mesh) -
     alone would miss the heart.
     """
     skin = surfaces.points[np.unique(surfaces.tagged(Surface.SKIN))]
-    heart = set(Surface) - {Surface.SKIN, *LUNGS}
-    heart = surfaces.points[np.unique(surfaces.tagged(*heart))]
+    heart_tags = set(Surface) - {Surface.SKIN, *LUNGS}
+    heart = surfaces.points[np.unique(surfaces.tagged(*heart_tags))]
     sizes = scaled(config, SIZE_RATIO)
     sources = [(cKDTree(heart), sizes.heart_edge_mm)]
     if len(electrode_points):
@@ -58,8 +40,11 @@ def size_grids(surfaces: Surfaces, electrode_points: np.ndarray, config: Mesh) -
 
 def _grid(
     cloud: np.ndarray, step: float, sources: list[tuple[cKDTree, float]], config: Mesh
-) -> SizeGrid:
-    """Graded sizes on a grid that covers the points by one step more on each side."""
+) -> bytes:
+    """Graded sizes on a grid that covers the points by one step more on each side.
+
+    In gmsh's binary form: origin [3] mm, steps [3] mm, numbers of nodes [3], sizes [nx, ny, nz] mm.
+    """
     low, high = cloud.min(axis=0), cloud.max(axis=0)
     origin = low - step
     counts = np.ceil((high + step - origin) / step).astype(int) + 1
@@ -69,8 +54,9 @@ def _grid(
         reach = max(config.torso_edge_mm - size, 0.0) / config.grading
         ends = zip(axes, tree.mins - reach, tree.maxes + reach)
         part = tuple(slice(*np.searchsorted(axis, (first, last))) for axis, first, last in ends)
-        pieces = [axis[its] for axis, its in zip(axes, part)]
+        pieces = [axis[span] for axis, span in zip(axes, part)]
         nodes = np.stack(np.meshgrid(*pieces, indexing="ij"), axis=-1)
         distance, _ = tree.query(nodes, distance_upper_bound=reach)
         sizes[part] = np.minimum(sizes[part], size + config.grading * distance)
-    return SizeGrid(origin, step, sizes)
+    parts = (np.append(origin, [step] * 3), "<f8"), (counts, "<i4"), (sizes, "<f8")
+    return b"".join(np.asarray(part, dtype).tobytes() for part, dtype in parts)

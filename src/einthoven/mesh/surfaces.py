@@ -191,9 +191,9 @@ def _check_nesting(surfaces: Surfaces) -> None:
     for tag in lungs_in(surfaces):
         lung = surfaces.tagged(tag)
         for other, side, wanted in (("torso", "inside", -1), ("epi", "outside", 1)):
-            there = surface_distance(points, closed[other], points[np.unique(lung)])
-            back = surface_distance(points, lung, points[np.unique(closed[other])])
-            least = min(float((wanted * there).min()), float(back.min()))
+            of_lung = surface_distance(points, closed[other], points[np.unique(lung)])
+            of_other = surface_distance(points, lung, points[np.unique(closed[other])])
+            least = min(float((wanted * of_lung).min()), float(of_other.min()))
             if least < MIN_CLEARANCE_MM:
                 raise BadInput(
                     f"surface {tag.name} does not lie {side} surface {other} with "

@@ -85,12 +85,22 @@ class Heart:
         return bool(np.any(self.facet_tags == Surface.RV_ENDO))
 
     @cached_property
+    def lv_annulus(self) -> np.ndarray:
+        """Node numbers of the boundary loop where the LV endocardium meets the base.
+
+        Raises:
+            BadInput: they do not meet.
+        """
+        lv, base = self.surface_nodes(Surface.LV_ENDO), self.surface_nodes(Surface.BASE)
+        annulus = np.intersect1d(lv, base)
+        if len(annulus) < 3:
+            raise BadInput("facets: LV_ENDO and BASE share no boundary loop; they must share nodes")
+        return annulus
+
+    @cached_property
     def lv_base_centre(self) -> np.ndarray:
-        """[3] mm: centroid of the rim where the LV endocardium meets the base."""
-        rim = np.intersect1d(self.surface_nodes(Surface.LV_ENDO), self.surface_nodes(Surface.BASE))
-        if len(rim) < 3:
-            raise BadInput("facets: LV_ENDO and BASE share no rim; the surfaces must share nodes")
-        return self.points[rim].mean(axis=0)
+        """[3] mm: centroid of the nodes of the LV's annulus."""
+        return self.points[self.lv_annulus].mean(axis=0)
 
     @cached_property
     def lv_apex(self) -> int:
@@ -112,13 +122,12 @@ class Heart:
 
     @cached_property
     def apex(self) -> int:
-        """Epicardial node under the LV's apex: the lowest one within the rim's radius of the axis.
+        """Epicardial node under the LV's apex: the lowest within the annulus' radius of the axis.
 
         The limit keeps an RV that reaches below the LV from taking the apex.
         """
         offset = self.points - self.lv_base_centre
         radius = np.linalg.norm(offset - self.height[:, None] * self.long_axis, axis=1)
-        rim = np.intersect1d(self.surface_nodes(Surface.LV_ENDO), self.surface_nodes(Surface.BASE))
         nodes = self.surface_nodes(Surface.EPI)
-        nodes = nodes[radius[nodes] <= radius[rim].max()]
+        nodes = nodes[radius[nodes] <= radius[self.lv_annulus].max()]
         return int(nodes[self.height[nodes].argmin()])
