@@ -63,6 +63,7 @@ def test_file_of_nonsense_is_named(command, suffix, tmp_path, monkeypatch, capsy
     [
         ["predict", "p0000", "--threads", "0"],
         ["predict", "p0000", "--grid", "-1"],
+        ["plan", "--cores", "0"],
         ["sensitivity", "p0000.zarr.zip", "--shift-mm", "nan"],
         ["export", "p0000", "--to", "out", "--format", "stl"],
         ["export", "p0000"],

@@ -23,21 +23,10 @@ from einthoven.cli import (
 from einthoven.core.errors import EinthovenError
 from einthoven.core.version import __version__
 
+MODULES = (check, config, costs, encode, export, export_model, import_, fetch, plan, predict,
+           progress, schema, verify, sensitivity)  # fmt: skip
 COMMANDS = {
-    "check": check,
-    "config": config,
-    "costs": costs,
-    "encode": encode,
-    "export": export,
-    "export-model": export_model,
-    "import": import_,
-    "fetch": fetch,
-    "plan": plan,
-    "predict": predict,
-    "progress": progress,
-    "schema": schema,
-    "verify": verify,
-    "sensitivity": sensitivity,
+    module.__name__.rpartition(".")[2].strip("_").replace("_", "-"): module for module in MODULES
 }
 """Name -> module with `add_arguments(parser)` and `run(arguments)`; its docstring is the help."""
 

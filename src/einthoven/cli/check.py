@@ -11,9 +11,9 @@ from einthoven.run.check import check
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    command.add_argument("path", metavar="STORE|FOLDER", type=Path,
-                         help="a .zarr.zip file, or results/")  # fmt: skip
-    command.add_argument("--sweep", action="store_true", help="delete what killed jobs left")
+    add = command.add_argument
+    add("path", metavar="STORE|FOLDER", type=Path, help="a .zarr.zip file, or results/")
+    add("--sweep", action="store_true", help="delete what killed jobs left")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -9,9 +9,9 @@ from einthoven.config.render import render
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    command.add_argument("file", metavar="FILE", nargs="?", type=Path,
-                         help="default: the built-in defaults")  # fmt: skip
-    command.add_argument("--full", action="store_true", help="print the completed config")
+    add = command.add_argument
+    add("file", metavar="FILE", nargs="?", type=Path, help="default: the built-in defaults")
+    add("--full", action="store_true", help="print the completed config")
 
 
 def run(arguments: argparse.Namespace) -> None:

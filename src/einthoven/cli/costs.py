@@ -5,11 +5,11 @@ import argparse
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    command.add_argument("results", metavar="RESULTS", nargs="?", default="results")
-    command.add_argument("--config", metavar="FILE", help="config of a larger run")
-    command.add_argument("--patients", metavar="N", type=int,
-                         help="patients of a larger run")  # fmt: skip
-    command.add_argument("--json", metavar="OUT", help="write the numbers to this file, too")
+    add = command.add_argument
+    add("results", metavar="RESULTS", nargs="?", default="results")
+    add("--config", metavar="FILE", help="config of a larger run")
+    add("--patients", metavar="N", type=int, help="patients of a larger run")
+    add("--json", metavar="OUT", help="write the numbers to this file, too")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    command.add_argument("patient", metavar="FOLDER|STORE", help="results/patients/p0000")
-    command.add_argument("--to", metavar="FOLDER", required=True, type=Path)
-    command.add_argument("--format", choices=["vtk", "carp"], default="vtk",
-                         help="default: %(default)s")  # fmt: skip
+    add = command.add_argument
+    add("patient", metavar="FOLDER|STORE", help="results/patients/p0000")
+    add("--to", metavar="FOLDER", required=True, type=Path)
+    add("--format", choices=["vtk", "carp"], default="vtk", help="default: %(default)s")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -5,12 +5,12 @@ import argparse
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    command.add_argument("surrogate", metavar="FOLDER", nargs="?",
-                         help="results/surrogates/deepsdf-MODEL; default: the shipped")  # fmt: skip
-    command.add_argument("--to", metavar="FILE", required=True)
-    command.add_argument("--encoder", metavar="FOLDER", help="default: of the same run")
-    command.add_argument("--format", choices=["torchscript"], default="torchscript",
-                         help="default: %(default)s")  # fmt: skip
+    add = command.add_argument
+    add("surrogate", metavar="FOLDER", nargs="?",
+        help="results/surrogates/deepsdf-MODEL; default: the shipped")  # fmt: skip
+    add("--to", metavar="FILE", required=True)
+    add("--encoder", metavar="FOLDER", help="default: of the same run")
+    add("--format", choices=["torchscript"], default="torchscript", help="default: %(default)s")
 
 
 def run(arguments: argparse.Namespace) -> None:

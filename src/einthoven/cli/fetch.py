@@ -6,14 +6,12 @@ from pathlib import Path
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    command.add_argument("name", metavar="NAME", nargs="?", help="of the atlas; default: list them")
-    command.add_argument("--from", dest="source", metavar="FOLDER|FILE", type=Path,
-                         help="files you have")  # fmt: skip
-    command.add_argument("--to", metavar="FOLDER", type=Path, default=Path("atlases"),
-                         help="default: %(default)s")  # fmt: skip
-    command.add_argument("--phase", choices=["ED", "ES"], default="ED", help="default: %(default)s")
-    command.add_argument("--modes", metavar="N", type=int, default=20,
-                         help="default: %(default)s")  # fmt: skip
+    add, shown = command.add_argument, "default: %(default)s"
+    add("name", metavar="NAME", nargs="?", help="of the atlas; default: list them")
+    add("--from", dest="source", metavar="FOLDER|FILE", type=Path, help="files you have")
+    add("--to", metavar="FOLDER", type=Path, default=Path("atlases"), help=shown)
+    add("--phase", choices=["ED", "ES"], default="ED", help=shown)
+    add("--modes", metavar="N", type=int, default=20, help=shown)
 
 
 def run(arguments: argparse.Namespace) -> None:

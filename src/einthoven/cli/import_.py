@@ -6,12 +6,11 @@ from pathlib import Path
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    command.add_argument("sheet", metavar="SHEET", help="CSV, see docs/imported-patients.md")
-    command.add_argument("patients", metavar="PATIENT", nargs="*", help="default: all of the sheet")
-    command.add_argument("--to", metavar="FOLDER", type=Path, default=Path("imported"),
-                         help="default: %(default)s")  # fmt: skip
-    command.add_argument("--config", metavar="FILE", default="config/config.yaml",
-                         help="for the edge lengths; default: %(default)s")  # fmt: skip
+    add, shown = command.add_argument, "default: %(default)s"
+    add("sheet", metavar="SHEET", help="CSV, see docs/imported-patients.md")
+    add("patients", metavar="PATIENT", nargs="*", help="default: all of the sheet")
+    add("--to", metavar="FOLDER", type=Path, default=Path("imported"), help=shown)
+    add("--config", metavar="FILE", default="config/config.yaml", help=f"edge lengths; {shown}")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -6,13 +6,15 @@ From nothing, at the speed of the jobs that were measured in RESULTS, or else of
 import argparse
 import os
 
+from einthoven.cli.numbers import positive_int
+
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    command.add_argument("config", metavar="CONFIG", nargs="?", default="config/config.yaml")
-    command.add_argument("--cores", metavar="N", type=int, default=os.cpu_count(),
-                         help="cores that the run may take")  # fmt: skip
-    command.add_argument("--results", metavar="FOLDER", default="results")
+    add = command.add_argument
+    add("config", metavar="CONFIG", nargs="?", default="config/config.yaml")
+    add("--cores", metavar="N", type=positive_int, default=os.cpu_count(), help="of the run")
+    add("--results", metavar="FOLDER", default="results")
 
 
 def run(arguments: argparse.Namespace) -> None:

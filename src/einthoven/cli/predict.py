@@ -8,24 +8,20 @@ from einthoven.cli.numbers import natural, positive_int
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    command.add_argument("source", metavar="FOLDER|SHEET", type=Path,
-                         help="stage files (at least anatomy.npz), or a sheet as of `import`; mesh "
-                         "and fibers are made if they are missing (fibers need a finite-element "
-                         "solver: fem.laplace)")  # fmt: skip
-    command.add_argument("patient", metavar="PATIENT", nargs="?", help="which one of a sheet")
-    command.add_argument("--to", metavar="FOLDER", type=Path, default=Path("predicted"),
-                         help="default: %(default)s")  # fmt: skip
-    command.add_argument("--electrodes", metavar="CSV", type=Path,
-                         help="name,x,y,z in mm, patient frame; default: the nine of the ECG and "
-                         "the patient's grid")  # fmt: skip
-    command.add_argument("--grid", metavar="N", type=natural, default=100,
-                         help="number of electrodes of the grid; default: %(default)s")  # fmt: skip
-    command.add_argument("--model", metavar="FOLDER", help="default: the shipped model")
-    command.add_argument("--code", metavar="FILE", type=Path,
-                         help="that `einthoven encode` wrote; default: found here")  # fmt: skip
-    command.add_argument("--threads", metavar="N", type=positive_int, default=1)
-    command.add_argument("--fast", action="store_true", help="layers in bfloat16: less than 0.1 "
-                         "degree off; half the time on processors that multiply it")  # fmt: skip
+    add, shown = command.add_argument, "default: %(default)s"
+    add("source", metavar="FOLDER|SHEET", type=Path,
+        help="stage files (at least anatomy.npz), or a sheet as of `import`; mesh and fibers are "
+        "made if they are missing (fibers need a finite-element solver: fem.laplace)")  # fmt: skip
+    add("patient", metavar="PATIENT", nargs="?", help="which one of a sheet")
+    add("--to", metavar="FOLDER", type=Path, default=Path("predicted"), help=shown)
+    add("--electrodes", metavar="CSV", type=Path, help="name,x,y,z in mm, patient frame; default: "
+        "the nine of the ECG and the patient's grid")  # fmt: skip
+    add("--grid", metavar="N", type=natural, default=100, help=f"electrodes of the grid; {shown}")
+    add("--model", metavar="FOLDER", help="default: the shipped model")
+    add("--code", metavar="FILE", type=Path, help="of `einthoven encode`; default: found here")
+    add("--threads", metavar="N", type=positive_int, default=1)
+    add("--fast", action="store_true", help="layers in bfloat16: less than 0.1 degree off; half "
+        "the time on processors that multiply it")  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -10,9 +10,10 @@ _CLEAR = "\033[H\033[J"
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    command.add_argument("results", metavar="RESULTS", nargs="?", default="results")
-    command.add_argument("--follow", action="store_true", help="until the run ends; every two "
-                         "seconds, where there is no terminal a line a minute")  # fmt: skip
+    add = command.add_argument
+    add("results", metavar="RESULTS", nargs="?", default="results")
+    add("--follow", action="store_true", help="again every two seconds, till the run ends; without "
+        "a terminal a line a minute")  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:

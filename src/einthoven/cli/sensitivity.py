@@ -9,10 +9,10 @@ from einthoven.cli.numbers import positive
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """What the command takes."""
     verify.add_arguments(command)
-    command.add_argument("--electrodes", metavar="NAME", nargs="+", help="default: V1 to V6")
-    command.add_argument("--shift-mm", metavar="MM", type=positive, default=10.0,
-                         help="default: %(default)s")  # fmt: skip
-    command.add_argument("--scenario", default="sinus", help="default: %(default)s")
+    add, shown = command.add_argument, "default: %(default)s"
+    add("--electrodes", metavar="NAME", nargs="+", help="default: V1 to V6")
+    add("--shift-mm", metavar="MM", type=positive, default=10.0, help=shown)
+    add("--scenario", default="sinus", help=shown)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -3,7 +3,7 @@
 import base64
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -34,13 +34,13 @@ class Picture:
         return base64.b64encode(png_bytes(self.figure)).decode()
 
 
-@dataclass
+@dataclass(frozen=True)
 class Section:
     """A heading with text, tables and pictures in order."""
 
     title: str
     text: str = ""
-    content: Sequence[Table | Picture] = field(default_factory=list)
+    content: Sequence[Table | Picture] = ()
 
 
 def png_bytes(figure: Figure) -> bytes:
@@ -71,6 +71,7 @@ def write_page(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     template = environment.get_template("page.html.j2")
-    text = template.render(title=title, lead=lead, sections=sections, warnings=warnings)
     with atomic(path) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(
+            template.render(title=title, lead=lead, sections=sections, warnings=warnings)
+        )

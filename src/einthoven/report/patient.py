@@ -1,7 +1,5 @@
 """Section on the stages of one patient: mesh, fibers, Purkinje trees and activation."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -34,11 +32,6 @@ def patient_section(run: FinishedRun) -> Section:
     ])  # fmt: skip
 
 
-def surface_of(patient: Patient, tags: Sequence[Surface]) -> np.ndarray:
-    """Triangles of some of the heart's surfaces: [facet, 3]."""
-    return patient.mesh.surfaces.tagged(*tags)
-
-
 def fiber_figure(patient: Patient) -> Figure:
     """Fiber directions of epicardial cells as short lines, from the left (LV) and right (RV)."""
     heart = patient.heart
@@ -46,10 +39,10 @@ def fiber_figure(patient: Patient) -> Figure:
     outer = np.flatnonzero(on_epicardium)
     middle = heart.points[heart.cells].mean(axis=(0, 1))
     lines = direction_lines(heart.centroids[outer], patient.fibers.f0[outer], middle)
+    faces = patient.mesh.surfaces.tagged(*OUTSIDE)
     blank, plain = np.zeros(len(heart.points)), Colouring((-1, 2.5), "Reds")
     images = [
-        heart_image(heart.points, surface_of(patient, OUTSIDE), blank, plain, view, lines)
-        for view in VIEWS.values()
+        heart_image(heart.points, faces, blank, plain, view, lines) for view in VIEWS.values()
     ]
     return grid_figure(images, list(VIEWS), 2)
 
@@ -58,9 +51,10 @@ def tree_figure(patient: Patient) -> Figure:
     """Both Purkinje trees over the activation time of the first scenario."""
     tau = next(iter(patient.activations.values())).activation_time
     lines = (patient.purkinje.tree_points, patient.purkinje.tree_edges)
+    faces = patient.mesh.surfaces.tagged(*INSIDE)
     colouring = Colouring((0, float(tau.max())), opacity=0.6)
     images = [
-        heart_image(patient.heart.points, surface_of(patient, INSIDE), tau, colouring, view, lines)
+        heart_image(patient.heart.points, faces, tau, colouring, view, lines)
         for view in VIEWS.values()
     ]
     return coloured_figure(images, list(VIEWS), colouring.limits, "activation time (ms)", columns=2)
@@ -68,12 +62,11 @@ def tree_figure(patient: Patient) -> Figure:
 
 def activation_figure(patient: Patient) -> Figure:
     """Activation of the epicardium in every scenario, on one scale."""
-    latest = max(float(a.activation_time.max()) for a in patient.activations.values())
+    times = {name: activation.activation_time for name, activation in patient.activations.items()}
+    latest = max(float(tau.max()) for tau in times.values())
+    points, faces = patient.heart.points, patient.mesh.surfaces.tagged(*OUTSIDE)
     colouring = Colouring((0, latest), n_isolines=int(latest // ISOLINE_MS))
-    images, titles = [], []
-    for name, activation in patient.activations.items():
-        for side, view in VIEWS.items():
-            tau, faces = activation.activation_time, surface_of(patient, OUTSIDE)
-            images.append(heart_image(patient.heart.points, faces, tau, colouring, view))
-            titles.append(f"{SCENARIO_NAMES.get(name, name)}, {side}")
+    images = [heart_image(points, faces, tau, colouring, view)
+              for tau in times.values() for view in VIEWS.values()]  # fmt: skip
+    titles = [f"{SCENARIO_NAMES.get(name, name)}, {side}" for name in times for side in VIEWS]
     return coloured_figure(images, titles, (0, latest), "activation time (ms)", columns=2)

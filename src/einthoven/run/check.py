@@ -89,14 +89,10 @@ def _was_removed(file: Path, results: Path, inside: set[str] | None) -> bool:
     return inside is not None and not file.exists() and not patients <= inside
 
 
-def _with_store(stores: Iterable[Path]) -> set[str]:
-    """Patients with a store: p0000.zarr.zip -> p0000."""
-    return {store.name.partition(".")[0] for store in stores}
-
-
 def _tell_patients(results: Path, stores: Sequence[Path], inside: set[str] | None) -> None:
     """Print which patients have no store, and whose files no data set holds."""
-    drawn, stored = {p.stem for p in results.glob("cohort/*.json")}, _with_store(stores)
+    drawn = {p.stem for p in results.glob("cohort/*.json")}
+    stored = {store.name.partition(".")[0] for store in stores}
     if unfinished := drawn - stored:
         names = ", ".join(sorted(unfinished))
         print(f"without a store: {names}; to go on without them: dataset.exclude: [{names}]")
@@ -144,15 +140,13 @@ def _tell_temporaries(results: Path, sweep: bool) -> None:
 
 def _lines(faults: Faults, records: Mapping[Path, Record]) -> list[str]:
     """One line for each fault, with the rule and the repair; then what to do after it."""
-    lines = [f"{file}: {fault}{_made_by(file, records)}" for file, fault in faults.items()]
+    if not records:
+        return [f"{file}: {fault}" for file, fault in faults.items()]
+    lines = [f"{file}: {fault}; {_cure(file, records)}" for file, fault in faults.items()]
     remedies = dict.fromkeys(records[file].remedy for file in faults if file in records)
     if len(remedies) > 1:
         lines.append(f"repair all at once: {REPAIR} {' '.join(remedies)}")
-    return [*lines, AFTERWARDS] if records else lines
-
-
-def _made_by(file: Path, records: Mapping[Path, Record]) -> str:
-    return f"; {_cure(file, records)}" if records else ""
+    return [*lines, AFTERWARDS]
 
 
 def _cure(file: Path, records: Mapping[Path, Record]) -> str:

@@ -72,45 +72,35 @@ def rule_costs(
         measured: jobs of each rule (`benchmarks.read_benchmarks`).
         asked: what the rules ask for (`jobs.asked_resources`); a rule may be missing.
     """
-    hours = {
-        rule: sum(job.seconds * _threads(job, asked.get(rule)) for job in jobs) / 3600
-        for rule, jobs in measured.items()
-    }
-    total = sum(hours.values()) or 1.0
-    costs = [
-        _rule_cost(rule, jobs, asked.get(rule) or Asked(), hours[rule], hours[rule] / total)
-        for rule, jobs in measured.items()
-        if jobs
-    ]
+    wanted = {rule: asked.get(rule, Asked()) for rule in measured}
+    total = sum(_core_hours(jobs, wanted[rule]) for rule, jobs in measured.items()) or 1.0
+    costs = [_rule_cost(rule, jobs, wanted[rule], total) for rule, jobs in measured.items()]
     return sorted(costs, key=lambda cost: -cost.core_hours)
 
 
-def _threads(job: Benchmark, asked: Asked | None) -> int:
-    """Threads of a job: recorded, or else what its rule asks for."""
-    return job.threads or (asked.threads if asked else 1)
+def _core_hours(jobs: Sequence[Benchmark], asked: Asked) -> float:
+    """Wall time by threads: those recorded, or else what the rule asks for."""
+    return sum(job.seconds * (job.threads or asked.threads) for job in jobs) / 3600
 
 
-def _rule_cost(
-    rule: str, jobs: Sequence[Benchmark], asked: Asked, hours: float, share: float
-) -> RuleCost:
-    seconds = [job.seconds for job in jobs]
+def _rule_cost(rule: str, jobs: Sequence[Benchmark], asked: Asked, total_hours: float) -> RuleCost:
+    seconds, hours = [job.seconds for job in jobs], _core_hours(jobs, asked)
     memory = max((job.memory_mb for job in jobs if job.memory_mb is not None), default=None)
     timed = [job for job in jobs if job.cpu_seconds is not None]
-    reserved = sum(job.seconds * _threads(job, asked) for job in timed)
-    minutes = (TIME_FACTOR * max(seconds) + START_SECONDS) / 60
+    reserved = 3600 * _core_hours(timed, asked)
     return RuleCost(
         rule=rule,
         jobs=len(jobs),
         median_s=median(seconds),
         max_s=max(seconds),
         core_hours=hours,
-        share=share,
+        share=hours / total_hours,
         memory_mb=memory,
         efficiency=sum(job.cpu_seconds or 0.0 for job in timed) / reserved if reserved else None,
         asked_mem_mb=asked.mem_mb,
         advised_mem_mb=None if memory is None else _round_up(MEMORY_FACTOR * memory, 500),
         asked_runtime_min=asked.runtime,
-        advised_runtime_min=_round_up(minutes, 5),
+        advised_runtime_min=_round_up((TIME_FACTOR * max(seconds) + START_SECONDS) / 60, 5),
     )
 
 
@@ -130,21 +120,13 @@ def forecast(costs: Sequence[RuleCost], jobs: Mapping[str, int], n_patients: int
     """
     known = {cost.rule: cost for cost in costs}
     grown = n_patients / max(1, measured_patients(costs))
-
-    def hours(rule: str, n_jobs: int) -> float | None:
-        if rule not in known:
-            return None
-        each = known[rule].core_hours / known[rule].jobs
-        return n_jobs * each * (grown if rule in GATHERING else 1.0)
-
     found = []
     for rule, n_jobs in jobs.items():
-        reserved, efficiency = (
-            hours(rule, n_jobs),
-            known[rule].efficiency if rule in known else None,
-        )
-        used = None if reserved is None or efficiency is None else reserved * efficiency
-        found.append(Forecast(rule, n_jobs, reserved, used))
+        cost, hours, used = known.get(rule), None, None
+        if cost:
+            hours = n_jobs * cost.core_hours / cost.jobs * (grown if rule in GATHERING else 1.0)
+            used = None if cost.efficiency is None else hours * cost.efficiency
+        found.append(Forecast(rule, n_jobs, hours, used))
     return sorted(found, key=lambda row: -(row.core_hours or 0.0))
 
 

@@ -69,20 +69,9 @@ def disk_bytes(each: Mapping[str, float], splits: Mapping[str, int]) -> dict[str
 
 def costs_page(costs: Sequence[RuleCost]) -> str:
     """Table of the measured rules with their total, and how to read it."""
-    headings = (
-        "rule\n",
-        "jobs\n",
-        "median\ns",
-        "longest\ns",
-        "core-\nhours",
-        "share\n",
-        "memory\nMB",
-        "effi-\nciency",
-        "mem_mb\nasked",
-        "mem_mb\nadvised",
-        "runtime\nasked",
-        "runtime\nadvised",
-    )
+    headings = ("rule\n", "jobs\n", "median\ns", "longest\ns", "core-\nhours", "share\n",
+                "memory\nMB", "effi-\nciency", "mem_mb\nasked", "mem_mb\nadvised",
+                "runtime\nasked", "runtime\nadvised")  # fmt: skip
     rows = [
         (
             cost.rule,
@@ -102,8 +91,7 @@ def costs_page(costs: Sequence[RuleCost]) -> str:
     ]
     total = sum(cost.core_hours for cost in costs)
     last = ("total", sum(cost.jobs for cost in costs), "", "", f"{total:.3f}", "100%")
-    table = tabulate([*rows, last], headings, disable_numparse=True, colalign=_align(12))
-    return f"""{table}
+    return f"""{_table([*rows, last], headings)}
 
 Memory is the largest of all jobs; efficiency is processor time over wall time x threads.
 Advised: {MEMORY_FACTOR:g} x memory; {TIME_FACTOR:g} x the longest job and a minute to start."""
@@ -123,21 +111,23 @@ def forecast_page(
         splits: patients of each split of the other run.
         disk: bytes of each large folder.
     """
+    total = Forecast(
+        "total",
+        sum(row.jobs for row in forecasts),
+        sum(row.core_hours or 0.0 for row in forecasts),
+        sum(row.cpu_hours or 0.0 for row in forecasts),
+    )
     rows = [
-        (row.rule, row.jobs, _hours(row.core_hours), _hours(row.cpu_hours)) for row in forecasts
+        (row.rule, row.jobs, _hours(row.core_hours), _hours(row.cpu_hours))
+        for row in [*forecasts, total]
     ]
-    total = [sum(row.core_hours or 0.0 for row in forecasts)]
-    total += [sum(row.cpu_hours or 0.0 for row in forecasts)]
-    last = ("total", sum(row.jobs for row in forecasts), *map(_hours, total))
-    headings = ("rule", "jobs", "core-hours", "CPU-hours")
-    table = tabulate([*rows, last], headings, disable_numparse=True, colalign=_align(4))
     sizes = ", ".join(f"{folder}/ {size / GIGABYTE:.1f}" for folder, size in disk.items())
     gathering = ", ".join(sorted(GATHERING & {cost.rule for cost in costs}))
     missing = ", ".join(row.rule for row in forecasts if row.core_hours is None)
     lines = [
         f"{sum(splits.values())} patients, from {measured_patients(costs)} measured:",
         "",
-        table,
+        _table(rows, ("rule", "jobs", "core-hours", "CPU-hours")),
         "",
         f"Disk: {sum(disk.values()) / GIGABYTE:.1f} GB ({sizes}).",
         "Core-hours are reserved time, CPU-hours the work in it; starts of Snakemake come on top.",
@@ -159,5 +149,6 @@ def _hours(value: float | None) -> str:
     return "not measured" if value is None else f"{value:.2f}"
 
 
-def _align(n_columns: int) -> tuple[str, ...]:
-    return ("left", *["right"] * (n_columns - 1))
+def _table(rows: Sequence[Sequence[object]], headings: Sequence[str]) -> str:
+    align = ("left", *["right"] * (len(headings) - 1))
+    return tabulate(rows, headings, disable_numparse=True, colalign=align)
