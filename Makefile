@@ -24,9 +24,8 @@ env:
 
 demo: env
 	@$(BIN)/einthoven plan --cores $(CORES)
-	@$(BIN)/snakemake --cores $(CORES) --profile local results/report/first.png
-	@echo "the first picture: results/report/first.png"
-	$(BIN)/snakemake --cores $(CORES) --profile local
+	$(BIN)/snakemake --cores $(CORES) --profile local \
+		--prioritize results/report/first.png -- all results/report/first.png
 	$(BIN)/snakemake --cores 1 --profile local --report results/report/snakemake.html
 	@echo "open results/report/index.html"
 
@@ -37,7 +36,7 @@ lint: env
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --durations 15
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder --durations 15
 
 test-slow: env
 	$(BIN)/python -m pytest -m slow --durations 15

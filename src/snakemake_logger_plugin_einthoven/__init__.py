@@ -25,6 +25,7 @@ from einthoven.run.monitor.page import clock, failure_text, line, summary
 from einthoven.run.monitor.state import Job, Run, save
 
 RESULTS = "results"
+TO_LOOK_AT = (".png", ".html")
 LINE_S = 60.0
 WRITE_S, LATEST_WRITE_S = 5.0, 60.0
 LOAD = 0.01
@@ -106,7 +107,7 @@ class LogHandler(LogHandlerBase):
         if event == LogEvent.JOB_INFO:
             self.run.start(str(record.jobid), _job(record, self.remote))
         elif event == LogEvent.JOB_FINISHED:
-            self.run.finish(str(record.job_id))
+            self._finished(self.run, str(record.job_id))
         elif event == LogEvent.JOB_ERROR:
             self._failed(self.run, [vars(record)], record.rule_msg, record.log)
         elif event == LogEvent.GROUP_ERROR:
@@ -122,6 +123,13 @@ class LogHandler(LogHandlerBase):
         self.run.plan({k: n for k, n in stats.items() if k != "total"}, self.results)
         self.next_line = time.time() + LINE_S
         threading.Thread(target=self._beat, name="einthoven-progress", daemon=True).start()
+
+    def _finished(self, run: Run, jobid: str) -> None:
+        """Tell what there is to look at already."""
+        job = run.running.get(jobid)
+        run.finish(jobid)
+        if job and job.output and job.output.endswith(TO_LOOK_AT):
+            self._say(f"{clock(time.time())} made {job.output}")
 
     def _failed(self, run: Run, jobs: list[dict], message: str | None, logs: list[str]) -> None:
         for failure in run.fail([str(job["jobid"]) for job in jobs], message or "", logs):

@@ -298,6 +298,16 @@ def test_plugin_writes_state_and_summary(handler):
         assert page.read().startswith("failed: 1 of 2 jobs (50%), 0 running, 1 failed, after")
 
 
+def test_plugin_tells_what_there_is_to_look_at(handler):
+    send(handler, LogEvent.RUN_INFO, stats={"mesh": 2, "total": 2})
+    for jobid, output in enumerate(("results/report/first.png", "results/patients/p0000/mesh.npz")):
+        start(handler, jobid)
+        handler.run.running[str(jobid)].output = output
+        send(handler, LogEvent.JOB_FINISHED, job_id=jobid)
+    shown = handler.stream.getvalue()
+    assert " made results/report/first.png\n" in shown and "mesh.npz" not in shown
+
+
 def test_an_error_in_the_plugin_is_told_once_and_hides_nothing(handler, monkeypatch):
     def broken(self, jobid):
         raise OSError("disk full")
