@@ -7,11 +7,13 @@ from helpers_fem import ball_in_ball, muscle_of, recovered_gradient
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Tissue
 from einthoven.geometry.simplex import cell_gradient, p1_gradients
+from einthoven.patient.anatomy import Electrodes
 from einthoven.patient.leadfields import LeadFieldGradients, LeadFields
 
 NAMES = ["RA", "LA", "LL", "V1", "V2"]
 FIELDS = np.arange(5.0)[:, None] + np.zeros(4)
 PLACES = np.arange(15.0).reshape(5, 3)
+WANTED = Electrodes(np.array(NAMES), PLACES)
 
 
 def save_batch(folder, number, rows, patient="p0000", fields=FIELDS):
@@ -30,11 +32,11 @@ def save_batch(folder, number, rows, patient="p0000", fields=FIELDS):
 
 def test_gather_by_name_whatever_the_order(tmp_path):
     paths = [save_batch(tmp_path, 1, [4, 1]), save_batch(tmp_path, 0, [3, 0, 2])]
-    gathered = LeadFields.gather(paths, NAMES, PLACES)
+    gathered = LeadFields.gather(paths, WANTED)
     np.testing.assert_array_equal(gathered.lead_field, FIELDS)
     np.testing.assert_array_equal(gathered.electrode_points, PLACES)
     np.testing.assert_array_equal(gathered.residual, 1e-14 * np.arange(5.0))
-    some = LeadFields.gather(paths, ["V2", "RA"])
+    some = LeadFields.gather(paths, Electrodes(np.array(["V2", "RA"]), PLACES[[4, 0]]))
     np.testing.assert_array_equal(some.lead_field[:, 0], [4.0, 0.0])
     assert list(some.electrode_names) == ["V2", "RA"]
 
@@ -42,18 +44,18 @@ def test_gather_by_name_whatever_the_order(tmp_path):
 def test_gather_refuses_mix_ups(tmp_path):
     first = save_batch(tmp_path, 0, [0, 1, 2])
     with pytest.raises(BadInput, match="lacks V1, V2"):
-        LeadFields.gather([first], NAMES)
+        LeadFields.gather([first], WANTED)
     with pytest.raises(BadInput, match="LL given more than once"):
-        LeadFields.gather([first, save_batch(tmp_path, 1, [2, 3, 4])], NAMES)
+        LeadFields.gather([first, save_batch(tmp_path, 1, [2, 3, 4])], WANTED)
     with pytest.raises(BadInput, match="different patients"):
-        LeadFields.gather([first, save_batch(tmp_path, 2, [3, 4], patient="p0001")], NAMES)
+        LeadFields.gather([first, save_batch(tmp_path, 2, [3, 4], patient="p0001")], WANTED)
     with pytest.raises(BadInput, match="different patients or meshes"):
-        LeadFields.gather([first, save_batch(tmp_path, 3, [3, 4], fields=FIELDS[:, :3])], NAMES)
+        LeadFields.gather([first, save_batch(tmp_path, 3, [3, 4], fields=FIELDS[:, :3])], WANTED)
     with pytest.raises(BadInput, match="V2 is 1 mm from"):
         moved = PLACES + np.array([0, 0, 0, 0, 1.0])[:, None] * [0, 1, 0]
-        LeadFields.gather([first, save_batch(tmp_path, 4, [3, 4])], NAMES, moved)
+        LeadFields.gather([first, save_batch(tmp_path, 4, [3, 4])], Electrodes(WANTED.names, moved))
     with pytest.raises(BadInput, match="no lead-field files"):
-        LeadFields.gather([], NAMES)
+        LeadFields.gather([], WANTED)
 
 
 def quadratic_fields(mesh, electrodes=3):

@@ -14,7 +14,7 @@ def main(input, output, params, log):
         anatomy=input.anatomy, mesh=input.mesh, fibers=input.fibers, activation=input.activation
     )
     electrodes = patient.anatomy.electrodes(0, params.n_electrodes)
-    fields = LeadFields.gather(input.leadfield, *electrodes)
+    fields = LeadFields.gather(input.leadfield, electrodes)
     config = Ecg.model_validate(params.section)
     leadfield = Leadfield.model_validate(params.conductivity | {"gradient": params.gradient})
     activations = [patient.activation(scenario) for scenario in config.scenarios]

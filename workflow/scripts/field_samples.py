@@ -10,7 +10,7 @@ from einthoven.samples.field import field_samples
 def main(input, output, params, log):
     patient = Patient.of_files(anatomy=input.anatomy, mesh=input.mesh, fibers=input.fibers)
     electrodes = patient.anatomy.electrodes(0, params.n_electrodes)
-    fields = LeadFields.gather(input.leadfield, *electrodes)
+    fields = LeadFields.gather(input.leadfield, electrodes)
     config = FieldSamples.model_validate(params.section)
     samples = field_samples(patient, fields, config, params.gradient)
     samples.save(output[0])

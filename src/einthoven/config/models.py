@@ -48,17 +48,13 @@ class Cohort(Section):
     bmi: Annotated[BmiRange | None, Field(description="[low, high], with a sex")] = None
 
     @model_validator(mode="after")
-    def _covariates(self) -> Self:
+    def _consistent(self) -> Self:
         for name in ("height_cm", "bmi"):
             ends = getattr(self, name)
             if ends and self.sex == "any":
                 raise ValueError(f"{name} needs cohort.sex: female, male or both")
             if ends and ends[0] > ends[1]:
                 raise ValueError(f"{name}: {ends[0]:g} is more than {ends[1]:g}; [low, high]")
-        return self
-
-    @model_validator(mode="after")
-    def _some_train(self) -> Self:
         if self.val_per_block + self.test_per_block >= self.block_size:
             raise ValueError(
                 "val_per_block + test_per_block must leave training patients in block_size"

@@ -116,18 +116,13 @@ class LeadFields(Stage):
         return grad
 
     @classmethod
-    def gather(
-        cls,
-        paths: Sequence[str | Path],
-        electrode_names: Sequence[str] | None = None,
-        electrode_points: np.ndarray | None = None,
-    ) -> Self:
+    def gather(cls, paths: Sequence[str | Path], electrodes: Electrodes | None = None) -> Self:
         """Put batch files together by electrode name, whatever their order.
 
         Args:
             paths: `leadfield_b*.npz` files of one patient.
-            electrode_names: the electrodes wanted, in the order wanted; None for all as they come.
-            electrode_points: [electrode, 3] mm where they should be; None skips that check.
+            electrodes: those wanted, in the order wanted, and where they should be; None for all
+                as they come.
 
         Raises:
             BadInput: an electrode is missing, or in two files, or elsewhere than it should be; the
@@ -145,7 +140,7 @@ class LeadFields(Stage):
             )
         found = [str(name) for batch in batches for name in batch.electrode_names]
         check.unique(f"{where}: electrodes", found)
-        wanted = found if electrode_names is None else [str(name) for name in electrode_names]
+        wanted = found if electrodes is None else [str(name) for name in electrodes.names]
         check.unique("electrode_names", wanted)
         if missing := [name for name in wanted if name not in set(found)]:
             raise BadInput(f"{where}: lacks {', '.join(missing[:8])}; stale batch files?")
@@ -153,8 +148,8 @@ class LeadFields(Stage):
         arrays: dict[str, Any] = {name: np.concatenate([b.arrays()[name] for b in batches])[order]
                   for name in batches[0].arrays()}  # fmt: skip
         fields = cls(**arrays, patient=patients[0], solver=batches[0].solver)
-        if electrode_points is not None:
-            fields._check_places(electrode_points, where)
+        if electrodes is not None:
+            fields._check_places(electrodes.points, where)
         return fields
 
     def _check_places(self, electrode_points: np.ndarray, where: str) -> None:

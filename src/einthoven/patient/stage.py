@@ -9,7 +9,7 @@ import numpy as np
 
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays, save_arrays
-from einthoven.dataset.layout import STAGE_LAYOUT, STAGE_SIZES, Variable
+from einthoven.dataset.layout import STAGE_LAYOUT, STAGE_SIZES
 
 KINDS = {"float": "f", "int": "iu", "str": "UT"}
 """First letters of the layout's dtypes, and the NumPy kinds that hold them."""
@@ -90,16 +90,14 @@ def _check(
 ) -> None:
     """Compare arrays with the layout, and the lengths of their dimensions with one another."""
     for variable in STAGE_LAYOUT[stage]:
-        if variable.stage_name in arrays:
-            if fault := _fault(variable, np.asarray(arrays[variable.stage_name]), sizes):
-                raise BadInput(f"{where}: {variable.stage_name}: {fault}")
-
-
-def _fault(variable: Variable, values: np.ndarray, sizes: dict[str, int]) -> str:
-    """How an array differs from its row in the layout; empty if it does not."""
-    if values.dtype.kind not in KINDS[variable.dtype.rstrip("0123456789")]:
-        return f"dtype {values.dtype}, expected {variable.dtype}"
-    if values.ndim != len(variable.dims):
-        return f"shape {values.shape}, expected ({', '.join(variable.dims)})"
-    fault = variable.length_fault(values.shape, sizes)
-    return fault and f"{fault}; of different runs?"
+        if variable.stage_name not in arrays:
+            continue
+        values, fault = np.asarray(arrays[variable.stage_name]), ""
+        if values.dtype.kind not in KINDS[variable.dtype.rstrip("0123456789")]:
+            fault = f"dtype {values.dtype}, expected {variable.dtype}"
+        elif values.ndim != len(variable.dims):
+            fault = f"shape {values.shape}, expected ({', '.join(variable.dims)})"
+        elif differs := variable.length_fault(values.shape, sizes):
+            fault = f"{differs}; of different runs?"
+        if fault:
+            raise BadInput(f"{where}: {variable.stage_name}: {fault}")
