@@ -133,6 +133,18 @@ def check_store(path: str | Path) -> Summary:
     path = Path(path)
     seal_fault, damaged = verify(path)
     _refuse_any(path, ((_variable_of(member), fault) for member, fault in damaged))
+    try:
+        summary = _check_content(path)
+    except BadInput as error:
+        if not seal_fault:
+            raise
+        raise BadInput(f"{error}; zip headers: {seal_fault}") from error
+    _refuse_any(path, [("zip headers", seal_fault)] if seal_fault else [])
+    return summary
+
+
+def _check_content(path: Path) -> Summary:
+    """Check the members, structure and values of a store of which every member can be read."""
     with open_store(path) as root:
         kind, version = root.attrs.get("format"), root.attrs.get("format_version")
         if kind not in LAYOUTS:
@@ -146,7 +158,6 @@ def check_store(path: str | Path) -> Summary:
         variables = by_key(LAYOUTS[kind])
         _refuse_any(path, _check_arrays(root, variables))
         _refuse_any(path, _check_members(path, root, variables))
-        _refuse_any(path, [("zip headers", seal_fault)] if seal_fault else [])
         _refuse_any(path, _check_values(root, variables))
         if kind == DATASET_FORMAT:
             _refuse_any(path, _check_split(root))
