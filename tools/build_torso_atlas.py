@@ -14,100 +14,48 @@ from pathlib import Path
 
 import numpy as np
 import pyvista as pv
-import scipy.sparse as sp
 import torso_bodies
-from scipy.sparse.linalg import spsolve
 
 from einthoven.anatomy.population.covariates import CovariateRegression
 from einthoven.anatomy.population.measures import section, tape
 from einthoven.anatomy.shape.model import ShapeModel
 from einthoven.anatomy.shape.torso import ATLAS_PATH
-from einthoven.anatomy.shape.torso_cut import close_cuts
+from einthoven.anatomy.shape.torso_cut import EDGE_MM, Body, carrier, close_cuts, crop
 from einthoven.core.files import save_arrays
 from einthoven.core.seeds import generator
-from einthoven.geometry.barycentric import attach, cast_ray
+from einthoven.geometry.barycentric import cast_ray
 from einthoven.geometry.remeshing import remesh_closed
 
 SEED = 1
 N_MODES = 10
-EDGE_MM = {"fine": 11.8, "coarse": 22.0}
-ARM_CUT = 0.22
-"""Where the arm ends, as a fraction of the way from shoulder to elbow."""
-ARMPIT_MM = 80.0
-"""Reach of the smoothing around an armpit."""
-ARMPIT_STEPS = 20
-"""Smoothing steps at the fine edge length (diffusion: fewer for longer edges)."""
-ARM_BOUNDARY_MM = (120.0, 200.0)
-"""A boundary vertex this far beside the midline and above the pelvis belongs to an arm."""
+NECK_MM = 4.0
+"""The neck is cut so far above its joint."""
+ARMPIT = (80.0, 20)
+"""As `torso_cut.ARMPIT`, for these bodies."""
 ROUND_MM = 1e-3
 """Stored to a micrometre: the last bits of a sum then cannot change the file."""
 
 
-def cropped(body: np.ndarray, faces: np.ndarray, joints: dict, arm: np.ndarray) -> pv.PolyData:
-    """The torso's open skin: no head, arms or legs.
-
-    The arm planes count only for vertices that an arm bone moves: an infinite plane would also
-    cut the hips.
-    """
-    neck = joints["head"] - joints["neck01"]
-    neck /= np.linalg.norm(neck)
-    beyond = np.maximum(
-        (body - joints["neck01"]) @ neck - 4.0, joints["upperleg01.L"][2] - 20.0 - body[:, 2]
+def whole(bodies: torso_bodies.Bodies) -> Body:
+    """The mean body, and where it is cut at neck, arms and hips."""
+    joints, mean = bodies.joints, bodies.points.mean(axis=0)
+    axis = joints["head"] - joints["neck01"]
+    axis /= np.linalg.norm(axis)
+    left_hip = joints["upperleg01.L"]
+    mirrored = left_hip * [-1, 1, 1]  # not the right one, whose last bits differ
+    shoulders, elbows = (
+        np.array([joints[f"{bone}01.{side}"] for side in "RL"]) for bone in ("upperarm", "lowerarm")
     )
-    for side, sign in (("L", 1.0), ("R", -1.0)):
-        shoulder, elbow = joints[f"upperarm01.{side}"], joints[f"lowerarm01.{side}"]
-        axis = (elbow - shoulder) / np.linalg.norm(elbow - shoulder) + [sign * 0.45, 0.0, 0.0]
-        plane = (body - shoulder - ARM_CUT * (elbow - shoulder)) @ axis / np.linalg.norm(axis)
-        own = arm & (sign * body[:, 0] > 0)
-        beyond[own] = np.maximum(beyond, plane)[own]
-    skin = pv.PolyData.from_regular_faces(body, faces)
-    skin["beyond"] = beyond
-    skin = skin.clip_scalar(scalars="beyond", value=0.0, invert=True).connectivity("largest")
-    return skin.extract_surface(algorithm=None).clean(tolerance=0.0).triangulate()
-
-
-def operator(points, faces, body, body_faces, edge_mm) -> tuple[sp.csr_matrix, np.ndarray]:
-    """Sparse [new vertex, body vertex] that carries any body to the new topology; cap mask.
-
-    Skin vertices are barycentric in the mean body's triangles. Cap vertices solve a discrete
-    Laplace equation between those at their edge. Smoothing (linear too) takes out the saw teeth
-    that the body's coarse triangles leave at the cuts, and opens the folds of the armpits, where
-    broad bodies would else touch themselves.
-    """
-    n = len(points)
-    on_skin = attach(body, body_faces, points)
-    # The vertices at a cap's edge lie off the skin, too, by far less than an edge's length.
-    cap = np.linalg.norm(on_skin.on(body) - points, axis=1) > 0.25 * edge_mm
-
-    rows = np.repeat(np.arange(n), 3)
-    shape = (n, len(body))
-    skin = sp.csr_matrix((on_skin.weights.ravel(), (rows, on_skin.vertices.ravel())), shape=shape)
-    pairs = np.vstack([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    touches = sp.csr_matrix((np.ones(len(pairs)), pairs.T), shape=(n, n))  # closed: symmetric
-    degree = np.asarray(touches.sum(axis=1)).ravel()
-    laplace = (sp.diags(degree) - touches).tocsr()
-    inner, outer = np.flatnonzero(cap), np.flatnonzero(~cap)
-    filled = spsolve(laplace[inner][:, inner].tocsc(), (-laplace[inner][:, outer]).tocsc())
-    fill = sp.lil_matrix((n, n))
-    fill[outer, outer] = 1.0
-    fill[np.ix_(inner, outer)] = filled.toarray()
-
-    boundary = (touches @ cap > 0) & (touches @ ~cap > 0)
-    average = sp.diags(1 / degree) @ touches
-
-    def smoothed(share: np.ndarray, matrix: sp.csr_matrix) -> sp.csr_matrix:
-        return matrix + sp.diags(share) @ (average @ matrix - matrix)
-
-    carry = smoothed(0.5 * ((touches @ boundary > 0) | boundary), fill.tocsr() @ skin)
-    steps = round(ARMPIT_STEPS * (EDGE_MM["fine"] / edge_mm) ** 2)
-    beside, above = ARM_BOUNDARY_MM
-    for sign in (1.0, -1.0):
-        arm_edge = points[boundary & (sign * points[:, 0] > beside) & (points[:, 2] > above)]
-        armpit = arm_edge[arm_edge[:, 2].argmin()]
-        share = np.clip(1 - np.linalg.norm(points - armpit, axis=1) / ARMPIT_MM, 0, 0.5)
-        for _ in range(steps):
-            carry = smoothed(share, carry)
-    return carry.tocsr(), cap
+    return Body(
+        model=ShapeModel(mean, np.empty((0, *mean.shape)), np.empty(0), bodies.faces),
+        arm=bodies.arm,
+        neck=joints["neck01"],
+        neck_axis=axis,
+        shoulders=shoulders,
+        elbows=elbows,
+        hips=np.array([mirrored, left_hip]),
+        above_neck_mm=NECK_MM,
+    )
 
 
 def landmarks(mean, faces, joints: dict, nipples: dict, navel) -> dict[str, np.ndarray]:
@@ -168,13 +116,13 @@ def measure(torsos, faces, heights: np.ndarray, female: np.ndarray) -> dict:
 def build(n_bodies: int, out: Path) -> dict:
     """Make the atlas and return its attributes."""
     bodies = torso_bodies.sample_bodies(n_bodies, generator(SEED, "torso-atlas"))
-    body = bodies.points.mean(axis=0)
-    skin = cropped(body, bodies.faces, bodies.joints, bodies.arm)
-    closed = close_cuts(np.asarray(skin.points, float), skin.regular_faces)
+    cut = whole(bodies)
+    body = cut.model.mean
+    closed = close_cuts(*crop(cut))
     arrays, centre, scores = {}, None, None
     for resolution, edge_mm in EDGE_MM.items():
         points, faces = remesh_closed(*closed, edge_mm)
-        carry, cap = operator(points, faces, body, bodies.faces, edge_mm)
+        carry, cap = carrier(points, faces, cut.model, edge_mm, ARMPIT)
         torsos = np.stack([carry @ one for one in bodies.points])
         if centre is None:
             centre = torsos.mean(axis=1)

@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from einthoven.anatomy.shape.heart import heart_surfaces
-from einthoven.anatomy.shape.tagged_heart import heart_frame, heart_from_surface
+from einthoven.anatomy.shape.tagged_heart import heart_frame, placed_heart
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.tags import CLOSED_SURFACES, Surface
 from einthoven.geometry.boundary_loops import fill_loops, loop_area, smooth_loop, spread
@@ -23,6 +23,10 @@ from einthoven.geometry.simplex import enclosed_volume, triangle_area_vectors
 from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import face_edges, triangle_quality
 from einthoven.imported.wall_tags import tag_wall
+
+
+def heart_from_surface(wall, edge_mm):
+    return placed_heart(wall, edge_mm)[0]
 
 
 @lru_cache(maxsize=4)

@@ -19,8 +19,6 @@ from einthoven.geometry.surfaces import Surfaces
 from einthoven.patient.anatomy import Anatomy
 from einthoven.patient.parameters import PatientParameters
 
-N_ANGLES = 3
-
 
 @dataclass(frozen=True, eq=False)
 class PlacedBody[Skin: Surfaces]:
@@ -87,7 +85,7 @@ def build_anatomy(parameters: PatientParameters, config: models.Anatomy) -> Anat
     names, nine, ground = standard_electrodes(body.torso)
     grid = grid_electrodes(body.torso, MAX_GRID, config.sites)
     names += [grid_electrode_name(k, config.sites) for k in range(MAX_GRID)]
-    angles = parameters.pose_coeffs[:N_ANGLES]
+    angles = parameters.pose_coeffs[:3]
     return body.anatomy(
         Sites(names, np.concatenate([nine, grid]), ground),
         *lungs,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from einthoven.anatomy.shape.torso import TorsoSurface, atlas_of, torso_surface
+from einthoven.anatomy.shape.torso import TorsoSurface, load_atlas, torso_surface
 from einthoven.config.models import MAX_GRID
 from einthoven.core.errors import BadInput
 from einthoven.core.names import STANDARD_ELECTRODES
@@ -116,18 +116,18 @@ def sites_by_rules(
 def _standard_places(resolution: str, atlas: str) -> SkinPoints:
     """Triangles and weights of the nine electrodes and the ground, found on the fine mean torso."""
     mean = torso_surface(np.zeros(0), "fine", atlas)
-    middle = float(atlas_of(atlas).landmarks["ICS4"][0])
+    middle = float(load_atlas(atlas).landmarks["ICS4"][0])
     site = sites_by_rules(mean.points, mean.faces, mean.landmarks, middle)
     sites = np.array([site[name] for name in (*STANDARD_ELECTRODES, GROUND)])
-    return atlas_of(atlas).attach(sites, resolution)
+    return load_atlas(atlas).attach(sites, resolution)
 
 
 @lru_cache(maxsize=8)
 def _grid_places(resolution: str, n: int, atlas: str, sites: str) -> SkinPoints:
     """Triangles and weights of the first `n` grid electrodes."""
-    start = atlas_of(atlas).landmarks["ICS4"]
+    start = load_atlas(atlas).landmarks["ICS4"]
     places = farthest_points(_candidates(atlas, sites), start, n)
-    return atlas_of(atlas).attach(places, resolution)
+    return load_atlas(atlas).attach(places, resolution)
 
 
 @lru_cache(maxsize=4)
@@ -139,7 +139,7 @@ def _candidates(atlas: str, sites: str) -> np.ndarray:
     """
     torso = torso_surface(np.zeros(0), "fine", atlas)
     mark = torso.landmarks
-    middle = float(atlas_of(atlas).landmarks["ICS4"][0])
+    middle = float(load_atlas(atlas).landmarks["ICS4"][0])
     centre = torso.points[torso.faces].mean(axis=1)
     allowed = (
         ~torso.cap[torso.faces].any(axis=1)

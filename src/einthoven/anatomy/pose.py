@@ -6,9 +6,10 @@ from typing import Self
 import numpy as np
 
 from einthoven.anatomy.shape.heart import HeartSurfaces
+from einthoven.anatomy.shape.model import MAX_SD
 from einthoven.anatomy.shape.torso import TorsoSurface
-from einthoven.core.check import finite, shape
-from einthoven.core.errors import BadInput, StepFailed
+from einthoven.core.check import between, finite, shape
+from einthoven.core.errors import StepFailed
 from einthoven.geometry.signed_distance import ClosedSurface
 
 POSE: dict[str, tuple[float, float]] = {
@@ -33,7 +34,6 @@ APEX_BELOW_HORIZONTAL_DEG = 28.5
 (2005), by magnetic resonance in 94 healthy adults: 38 +- 10 degrees below the left in the frontal
 plane, 46 +- 7 degrees in front of the left in the transverse plane."""
 
-MAX_SD = 4.0
 SCAN_STEP_MM = 4.0
 TOLERANCE_MM = 0.01
 
@@ -57,8 +57,7 @@ class Pose:
             BadInput: not six finite numbers within 4 SD.
         """
         coeffs = finite("pose_coeffs", shape("pose_coeffs", pose_coeffs, (len(POSE),)))
-        if np.abs(coeffs).max() > MAX_SD:
-            raise BadInput(f"pose_coeffs: {np.abs(coeffs).max():.3g} SD; are these degrees or mm?")
+        between("largest of pose_coeffs in SD", np.abs(coeffs).max(), 0, MAX_SD, "degrees or mm?")
         return cls(*(float(mean + sd * c) for (mean, sd), c in zip(POSE.values(), coeffs)))
 
     @property

@@ -17,8 +17,6 @@ TAG_WORDS = {
     "epi": Surface.EPI, "lv": Surface.LV_ENDO, "rv": Surface.RV_ENDO, "base": Surface.BASE,
     "lv_cap": Surface.LV_CAP, "rv_cap": Surface.RV_CAP,
 }  # fmt: skip
-TETRAHEDRON = 10
-"""VTK's number of the cell type."""
 OWN_ARRAY = "face_tags"
 
 
@@ -57,11 +55,9 @@ def read_points(path: Path) -> dict[str, np.ndarray]:
     Raises:
         BadInput: unreadable, a column is missing, or a name occurs twice.
     """
-    if not path.exists():
-        raise BadInput(f"{path}: no such file")
-    with path.open(newline="") as file:
-        rows = [{(k or "").strip().lower(): v for k, v in row.items()} for row in
-                csv.DictReader(file)]  # fmt: skip
+    with _path(path, Path()).open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    rows = [{(key or "").strip().lower(): text for key, text in line.items()} for line in lines]
     columns = ("x", "y", "z")
     if rows and "points:0" in rows[0]:  # as ParaView writes them
         columns = ("points:0", "points:1", "points:2")
@@ -80,7 +76,7 @@ def read_points(path: Path) -> dict[str, np.ndarray]:
     return places
 
 
-def _path(place: str, folder: Path) -> Path:
+def _path(place: str | Path, folder: Path) -> Path:
     path = folder / Path(place).expanduser()
     if not path.exists():
         raise BadInput(f"{path}: no such file")
@@ -117,13 +113,12 @@ def _tagged(path: Path, tags: str) -> Surfaces:
         data = pv.read(path)
     except Exception as error:  # VTK's readers raise many types
         raise BadInput(f"{path}: not readable ({error})") from error
-    if isinstance(data, pv.UnstructuredGrid) and (data.celltypes == TETRAHEDRON).any():
-        data = data.extract_cells(data.celltypes == TETRAHEDRON)
+    if isinstance(data, pv.UnstructuredGrid) and pv.CellType.TETRA in data.celltypes:
+        data = data.extract_cells(data.celltypes == pv.CellType.TETRA)
         faces, cell_values = boundary_of(data.cell_connectivity.reshape(-1, 4)), {}
     else:
-        surface = data.extract_surface(algorithm="dataset_surface").triangulate()
-        faces, cell_values = surface.regular_faces, surface.cell_data
-        data = surface
+        data = data.extract_surface(algorithm="dataset_surface").triangulate()
+        faces, cell_values = data.regular_faces, data.cell_data
     if data.n_points == 0 or len(faces) == 0:
         raise BadInput(f"{path}: no triangles or tetrahedra; half-written, or another format?")
     points = np.asarray(data.points, float)

@@ -44,17 +44,14 @@ def imported_sites(
     """
     given, notes = on_skin(points, faces, given)
     site = {name: place for name, place in given.items() if name not in LANDMARKS}
-    missing = [name for name in STANDARD_ELECTRODES if name not in site]
-    if missing:
-        lacking = [name for name in RULE_LANDMARKS if name not in given]
-        if lacking:
+    if missing := [name for name in STANDARD_ELECTRODES if name not in site]:
+        if lacking := [name for name in RULE_LANDMARKS if name not in given]:
             raise BadInput(
                 f"electrodes: {' '.join(missing)} missing; give them, or the landmarks "
                 f"{' '.join(lacking)} to place them by rules"
             )
         found = sites_by_rules(points, faces, given, float(given["ICS4"][0]))
-        found = _project(points, faces, found)
-        site = found | site
+        site = _project(points, faces, found) | site
         notes.append(f"electrodes: {' '.join(missing)} placed by rules from landmarks")
     if GROUND not in site:
         middle = 0.5 * (site["LA"][0] + site["RA"][0])
@@ -85,8 +82,7 @@ def on_skin(
         return {}, []
     placed = _project(points, faces, given)
     gap = {name: float(np.linalg.norm(placed[name] - given[name])) for name in given}
-    off = [name for name in gap if gap[name] > MAX_OFF_SKIN_MM]
-    if off:
+    if off := [name for name in gap if gap[name] > MAX_OFF_SKIN_MM]:
         places = np.array([given[name] for name in off])
         skin = Surfaces(points, faces, np.full(len(faces), Surface.SKIN, np.int8))
         raise Defect(

@@ -1,7 +1,5 @@
 """Who is in the cohort: shape and pose coefficients and the split, one patient at a time."""
 
-from functools import partial
-
 import numpy as np
 
 from einthoven.anatomy.population.covariates import Body, load_regression
@@ -38,14 +36,13 @@ def draw_patient(index: int, config: Cohort) -> PatientParameters:
     """
     between("index", index, 0, np.inf)
     block, row = divmod(int(index), config.block_size)
-    hypercube = partial(latin_hypercube, config.block_size)
-    unit = hypercube(
-        2 * MAX_MODES + len(POSE), generator(config.seed, "cohort", config.block_size, block)
-    )
+    size = config.block_size
+    rng = generator(config.seed, "cohort", size, block)
+    unit = latin_hypercube(size, 2 * MAX_MODES + len(POSE), rng)
     coeffs = config.range_sd * (2 * unit[row] - 1)
     heart, torso, pose = np.split(coeffs, [MAX_MODES, 2 * MAX_MODES])
-    unit = hypercube(3, generator(config.seed, "cohort-body", config.block_size, block))
-    body = draw_body(unit[row], config)
+    rng = generator(config.seed, "cohort-body", size, block)
+    body = draw_body(latin_hypercube(size, 3, rng)[row], config)
     if body:
         heart = load_regression(HEART_ATLAS).coeffs(body, heart)
         torso = load_regression(TORSO_ATLAS).coeffs(body, torso)
@@ -55,12 +52,10 @@ def draw_patient(index: int, config: Cohort) -> PatientParameters:
         patient=patient_name(index),
         split=block_splits(config)[row],
         index=int(index),
-        sex=body.sex if body else None,
-        height_cm=body.height_cm if body else None,
-        bmi=body.bmi if body else None,
         heart_coeffs=heart.tolist(),
         torso_coeffs=torso.tolist(),
         pose_coeffs=pose.tolist(),
+        **(vars(body) if body else {}),
     )
 
 

@@ -17,14 +17,6 @@ QUANTITIES: dict[str, Reference] = {"stature": STATURE, "bmi": BMI} | TORSO | HE
 EDGE_MM = 4.0
 
 
-def draw_measures(sex: str, n_draws: int) -> list[dict[str, float]]:
-    """Measures of people of one sex, drawn as the cohort draws them: [person] name -> value."""
-    config = Cohort.model_validate(
-        {"block_size": n_draws, "sex": sex, "val_per_block": 1, "test_per_block": 1}
-    )
-    return [measures_of(draw_patient(index, config)) for index in range(n_draws)]
-
-
 def measures_of(parameters: PatientParameters) -> dict[str, float]:
     """All measures of one patient; stature and BMI only where they are known."""
     measures = torso_measures(torso_surface(parameters.torso_coeffs, "fine"))
@@ -45,11 +37,9 @@ def compare(measured: Mapping[str, list[dict]]) -> dict[str, Any]:
         ours [mean, SD], difference_sd (of the means, in population SD).
     """
     rows = {}
+    told = ("title", "unit", "source", "note", "comparable")
     for name, reference in QUANTITIES.items():
-        row: dict[str, Any] = {
-            key: getattr(reference, key) for key in ("title", "unit", "source", "note")
-        }
-        row["comparable"] = reference.comparable
+        row: dict[str, Any] = {key: getattr(reference, key) for key in told}
         for sex, people in measured.items():
             values = np.array([person[name] for person in people])
             mean, sd = reference.of(sex)
@@ -63,6 +53,10 @@ def compare(measured: Mapping[str, list[dict]]) -> dict[str, Any]:
 
 
 def compare_with_population(n_draws: int) -> dict[str, Any]:
-    """The comparison of `compare` for `n_draws` people of each sex."""
-    measured = {sex: draw_measures(sex, n_draws) for sex in SEXES}
+    """The comparison of `compare` for `n_draws` people of each sex, drawn as the cohort draws."""
+    block = {"block_size": n_draws, "val_per_block": 1, "test_per_block": 1}
+    measured = {}
+    for sex in SEXES:
+        config = Cohort.model_validate(block | {"sex": sex})
+        measured[sex] = [measures_of(draw_patient(index, config)) for index in range(n_draws)]
     return {"n_draws": n_draws, "seed": Cohort().seed, "quantities": compare(measured)}

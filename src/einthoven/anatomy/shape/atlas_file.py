@@ -13,15 +13,17 @@ from einthoven.core.files import Arrays, load_arrays, save_arrays
 
 FORMAT = "einthoven-atlas-1"
 HEART_FIELDS = ("mean", "modes", "sds", "faces", "face_tags")
-NEEDED_ATTRS = ("format", "kind", "name", "source", "licence", "units")
 
 
 def save_atlas(path: Path, kind: str, arrays: dict[str, np.ndarray], **attrs: Any) -> None:
-    """Write an atlas file of kind "heart" or "torso"; units are mm."""
-    attrs = {"format": FORMAT, "kind": kind, "units": "mm", **attrs}
-    if lacking := [name for name in NEEDED_ATTRS if name not in attrs]:
+    """Write an atlas file of kind "heart" or "torso"; units are mm.
+
+    Raises:
+        BadInput: `attrs` lack name, source or licence.
+    """
+    if lacking := [name for name in ("name", "source", "licence") if name not in attrs]:
         raise BadInput(f"{path}: an atlas file needs {', '.join(lacking)}")
-    save_arrays(path, arrays, **attrs)
+    save_arrays(path, arrays, format=FORMAT, kind=kind, units="mm", **attrs)
 
 
 def load_atlas_file(path: str | Path, kind: str, require: Sequence[str] = HEART_FIELDS) -> Arrays:
@@ -65,8 +67,10 @@ def model_from(data: Arrays, suffix: str = "") -> ShapeModel:
     """The shape model that `model_arrays` wrote.
 
     Raises:
-        BadInput: the arrays do not fit together.
+        BadInput: an array is missing, or they do not fit together.
     """
+    if lacking := [name for name in HEART_FIELDS if name + suffix not in data]:
+        raise BadInput(f"{data.path}: lacks {', '.join(name + suffix for name in lacking)}")
     mean, modes, sds, faces, tags = (data[name + suffix] for name in HEART_FIELDS)
     try:
         return ShapeModel(

@@ -8,14 +8,10 @@ import numpy as np
 from einthoven.anatomy.shape.atlas_file import load_atlas_file, model_from, usable_coeffs
 from einthoven.anatomy.shape.carry import carry
 from einthoven.anatomy.shape.heart import HeartSurfaces, drawn_heart, heart_surfaces
-from einthoven.anatomy.shape.model import ShapeModel
-from einthoven.anatomy.shape.tagged_heart import heart_frame, heart_from_surface
+from einthoven.anatomy.shape.model import MAX_SD, ShapeModel
+from einthoven.anatomy.shape.tagged_heart import heart_frame, placed_heart
 from einthoven.config.models import HEART_EDGE_MM
 from einthoven.core.check import between
-from einthoven.core.errors import BadInput
-
-MAX_SD = 4.0
-"""Beyond this many SD a linear shape model draws no heart."""
 
 
 def atlas_heart(heart_coeffs: np.ndarray, edge_mm: float, atlas: str = "") -> HeartSurfaces:
@@ -39,8 +35,9 @@ def atlas_heart(heart_coeffs: np.ndarray, edge_mm: float, atlas: str = "") -> He
     between("edge_mm", edge_mm, *HEART_EDGE_MM, "is this mm?")
     model = heart_model(atlas, float(edge_mm))
     coeffs = usable_coeffs("heart", heart_coeffs, model.n_modes, atlas)
-    if (largest := np.abs(coeffs).max(initial=0.0)) > MAX_SD:
-        raise BadInput(f"heart_coeffs: {largest:.3g} SD, at most {MAX_SD:g}; scores in mm?")
+    between(
+        "largest of heart_coeffs in SD", np.abs(coeffs).max(initial=0.0), 0, MAX_SD, "scores in mm?"
+    )
     drawn = replace(model.surfaces, points=model.points(coeffs))
     landmarks, _, _ = heart_frame(drawn)
     return drawn_heart(drawn, landmarks, coeffs, edge_mm, atlas)
@@ -76,7 +73,7 @@ def meshed(wall: ShapeModel, edge_mm: float) -> ShapeModel:
         BadInput: the wall is not one closed surface with these tags.
         StepFailed: it could not be triangulated, or is no valid heart.
     """
-    heart = heart_from_surface(wall.surfaces, edge_mm)
+    heart, _, _ = placed_heart(wall.surfaces, edge_mm)
     _, rotation, origin = heart_frame(wall.surfaces)
     in_heart_frame = replace(
         wall, mean=(wall.mean - origin) @ rotation, modes=wall.modes.astype(float) @ rotation

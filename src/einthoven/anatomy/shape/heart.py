@@ -83,14 +83,9 @@ def drawn_heart(
     edge_mm: float,
     atlas: str = "",
 ) -> HeartSurfaces:
-    """What a shape model drew, brought into the heart frame and checked.
+    """What a shape model drew, in any frame, brought into the heart frame and checked.
 
-    Args:
-        surfaces: in any frame.
-        landmarks: in the same frame.
-        coeffs: that drew it, for messages; edge_mm and atlas likewise.
-        edge_mm: mean edge length.
-        atlas: its file; "" is the embedded atlas, whose base is flat.
+    `coeffs`, `edge_mm` and `atlas` are for messages; the base of the embedded atlas ("") is flat.
 
     Raises:
         StepFailed: the shape is not a valid heart (see `heart_check.check_heart`).

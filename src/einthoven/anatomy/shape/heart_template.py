@@ -25,12 +25,8 @@ def build_template(parameters: Parameters, edge_mm: float) -> Surfaces:
     """
     heart = Surfaces.joined([_shell(surface, parameters, edge_mm) for surface in SHELL_TAGS])
     loops = {name: boundary_loops(heart.tagged(tag))[0] for name, tag in SHELL_TAGS.items()}
-    plane_pieces = {
-        Surface.BASE: ["epi", "lv", "rv"],
-        Surface.LV_CAP: ["lv"],
-        Surface.RV_CAP: ["rv"],
-    }
-    for tag, names in plane_pieces.items():
+    bounds = {Surface.BASE: ("epi", "lv", "rv"), Surface.LV_CAP: ("lv",), Surface.RV_CAP: ("rv",)}
+    for tag, names in bounds.items():
         around = [loops[name] for name in names]
         piece = mesh_plane([heart.points[loop] for loop in around], edge_mm)
         heart = sewn(heart, around, piece, tag)

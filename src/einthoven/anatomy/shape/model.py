@@ -10,6 +10,8 @@ from einthoven.core.errors import BadInput
 from einthoven.geometry.surfaces import Surfaces
 
 NO_TAGS = np.empty(0, np.int8)
+MAX_SD = 4.0
+"""Beyond this many SD a linear model draws no heart, no body and no pose."""
 
 
 @dataclass(frozen=True)

@@ -14,42 +14,32 @@ import numpy as np
 
 from einthoven.core.errors import BadInput, StepFailed
 
+LAWS = {
+    # at the base, septum to lateral wall, end-diastolic, mm
+    "lv_diameter": ((48.93, 3.4), (43.75, 3.1)),
+    "lv_length": ((95.0, 5.2), (85.6, 4.7)),  # base to endocardial apex, mm
+    "lv_wall": ((8.73, 0.9), (8.25, 0.8)),  # at the base, mm; 0.6 of it at the apex
+    "lv_eccentricity": ((1.15, 0.04), (1.16, 0.04)),  # y over x diameter
+    # exponent along z: 2 is an ellipsoid, more is barrel-like
+    "lv_power": ((2.75, 0.15), (2.75, 0.15)),
+    # the outside's exponent is less by this: a wall that thins
+    "lv_thinning": ((0.5, 0.06), (0.60, 0.06)),
+    "lv_side_wall": ((0.74, 0.05), (0.48, 0.05)),  # wall along y over wall along x
+    "rv_diameter": ((33.5, 3.6), (33.0, 3.4)),  # septum to free wall at the base, mm
+    "rv_depth": ((1.25, 0.05), (1.23, 0.05)),  # RV over LV extent along y
+    "rv_length": ((0.94, 0.03), (0.91, 0.03)),  # RV over LV length
+    "rv_wall": ((3.0, 0.35), (2.9, 0.35)),  # mm
+    "rv_taper": ((0.70, 0.10), (0.70, 0.10)),  # drift of the RV axis to the septum towards the apex
+    "base_tilt": ((4.0, 4.0), (4.0, 4.0)),  # between the long axis and the base normal, degrees
+}
+"""(mean, SD) of men, and of women."""
+
 PARAMETERS: dict[str, dict[str, tuple[float, float]]] = {
-    "male": {
-        "lv_diameter": (48.93, 3.4),  # at the base, septum to lateral wall, end-diastolic, mm
-        "lv_length": (95.0, 5.2),  # base to endocardial apex, mm
-        "lv_wall": (8.73, 0.9),  # at the base, mm; 0.6 of it at the apex
-        "lv_eccentricity": (1.15, 0.04),  # y over x diameter
-        "lv_power": (2.75, 0.15),  # exponent along z: 2 is an ellipsoid, more is barrel-like
-        "lv_thinning": (0.5, 0.06),  # the outside's exponent is less by this: a wall that thins
-        "lv_side_wall": (0.74, 0.05),  # wall along y over wall along x
-        "rv_diameter": (33.5, 3.6),  # septum to free wall at the base, mm
-        "rv_depth": (1.25, 0.05),  # RV over LV extent along y
-        "rv_length": (0.94, 0.03),  # RV over LV length
-        "rv_wall": (3.0, 0.35),  # mm
-        "rv_taper": (0.70, 0.10),  # drift of the RV axis to the septum towards the apex
-        "base_tilt": (4.0, 4.0),  # between the long axis and the base normal, degrees
-    },
-    "female": {
-        "lv_diameter": (43.75, 3.1),
-        "lv_length": (85.6, 4.7),
-        "lv_wall": (8.25, 0.8),
-        "lv_eccentricity": (1.16, 0.04),
-        "lv_power": (2.75, 0.15),
-        "lv_thinning": (0.60, 0.06),
-        "lv_side_wall": (0.48, 0.05),
-        "rv_diameter": (33.0, 3.4),
-        "rv_depth": (1.23, 0.05),
-        "rv_length": (0.91, 0.03),
-        "rv_wall": (2.9, 0.35),
-        "rv_taper": (0.70, 0.10),
-        "base_tilt": (4.0, 4.0),
-    },
+    sex: {name: laws[k] for name, laws in LAWS.items()} for k, sex in enumerate(("male", "female"))
 }
 """Mean and SD by sex, of a body of mean size. The means are fitted to what `measures` reads on the
 atlas' hearts and `population.HEART` demands; docs/heart-atlas.md tells what constrains the SDs."""
 
-CAVITIES_AND_EPI = ("lv", "rv", "epi")
 RV_BLEND_MM, EPI_BLEND_MM = 12.0, 6.0
 APEX_WALL = 0.6
 LV_FLOOR_MM = 2.5
@@ -127,7 +117,7 @@ def level(surface: str, points: np.ndarray, parameters: Parameters) -> np.ndarra
         wall = p["rv_wall"]
         rv_outside = _ellipsoid(x_rv, y, z, rv_radii + wall, RV_POWER, left + wall)
         return -_smooth_max(-lv_outside, -rv_outside, EPI_BLEND_MM)
-    raise BadInput(f"surface: {surface!r}; the heart has {', '.join(CAVITIES_AND_EPI)}")
+    raise BadInput(f"surface: {surface!r}; the heart has lv, rv, epi")
 
 
 def level_gradient(surface: str, points: np.ndarray, parameters: Parameters) -> np.ndarray:

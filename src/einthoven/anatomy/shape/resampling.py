@@ -108,15 +108,11 @@ def _along_normals(
 
 
 def _along_loop(loop_points: np.ndarray, points: np.ndarray, loop: np.ndarray) -> tuple:
-    """As `_along_normals` for a closed polygon, by equal shares of its length.
+    """As `_along_normals` for a closed polygon [corner, 3] mm, by equal shares of its length.
 
-    Closest points would collapse where the finer polygon's chord cuts a corner. The polygons
-    run in the same sense; their offset is that of the closest points, averaged over neighbours.
-
-    Args:
-        loop_points: [corner, 3] mm in order.
-        points: [fine vertex, 3] mm.
-        loop: [fine corner] vertex ids in order.
+    Closest points would collapse where the chord of the finer polygon, vertex ids `loop`, cuts a
+    corner. Both run in the same sense; their offset is that of the closest points, averaged over
+    neighbours.
     """
     share, fine_share = _shares(loop_points), _shares(points[loop])
     apart = np.linalg.norm(loop_points[:, None] - points[loop][None], axis=2)

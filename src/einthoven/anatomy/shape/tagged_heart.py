@@ -27,14 +27,6 @@ VALVE_CAPS = {Surface.LV_ENDO: Surface.LV_CAP, Surface.RV_ENDO: Surface.RV_CAP}
 SMOOTHING_ROUNDS = 30
 
 
-def heart_from_surface(wall: Surfaces, edge_mm: float) -> HeartSurfaces:
-    """The heart whose myocardium a tagged surface bounds, in the heart frame.
-
-    See `placed_heart`.
-    """
-    return placed_heart(wall, edge_mm)[0]
-
-
 def placed_heart(wall: Surfaces, edge_mm: float) -> tuple[HeartSurfaces, np.ndarray, np.ndarray]:
     """The heart whose myocardium a tagged surface bounds, and where it lay.
 
@@ -149,11 +141,10 @@ def _without_islands(faces: np.ndarray, face_tags: np.ndarray) -> np.ndarray:
     for piece in face_pieces(faces, tags):
         tag = tags[piece[0]]
         around = tags[neighbours[piece]]
-        others = np.unique(around[around != tag])
+        others, counts = np.unique(around[around != tag], return_counts=True)
         largest = len(piece) > 0.5 * (tags == tag).sum()
         if not largest and (tag != Surface.BASE or len(others) == 1):
-            values, counts = np.unique(around[around != tag], return_counts=True)
-            tags[piece] = values[counts.argmax()]
+            tags[piece] = others[counts.argmax()]
     return tags
 
 

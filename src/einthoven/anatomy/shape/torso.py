@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from einthoven.anatomy.shape.atlas_file import load_atlas_file, usable_coeffs
-from einthoven.anatomy.shape.model import ShapeModel
+from einthoven.anatomy.shape.model import MAX_SD, ShapeModel
+from einthoven.core.check import between
 from einthoven.core.errors import BadInput
-from einthoven.core.files import Arrays, load_arrays
+from einthoven.core.files import load_arrays
 from einthoven.core.tags import Surface
 from einthoven.geometry.barycentric import SkinPoints, attach
 from einthoven.geometry.surfaces import Surfaces
@@ -32,8 +33,6 @@ FIELDS = [
     "landmark_points",
 ]
 """Arrays of a torso's atlas file."""
-MAX_SD = 4.0
-"""Beyond this many SD a linear shape model draws no body."""
 
 
 @dataclass(frozen=True)
@@ -94,16 +93,15 @@ def torso_surface(
     """
     if resolution not in RESOLUTIONS:
         raise BadInput(f"torso_resolution {resolution!r} is none of {', '.join(RESOLUTIONS)}")
-    loaded = atlas_of(atlas)
+    loaded = load_atlas(atlas)
     model = loaded.models[resolution]
     coeffs = np.asarray(torso_coeffs, float)
     if atlas:
         coeffs = usable_coeffs("torso", coeffs, model.n_modes, atlas)
     points = model.points(coeffs)
-    if (largest := np.abs(coeffs).max(initial=0.0)) > MAX_SD:
-        raise BadInput(
-            f"torso_coeffs: {largest:.3g} SD, at most {MAX_SD:g}; are these scores in mm?"
-        )
+    between(
+        "largest of torso_coeffs in SD", np.abs(coeffs).max(initial=0.0), 0, MAX_SD, "scores in mm?"
+    )
     places = _landmark_places(resolution, atlas).on(points)
     return TorsoSurface(
         points=points,
@@ -117,29 +115,19 @@ def torso_surface(
 
 
 @lru_cache(maxsize=4)
-def atlas_of(atlas: str) -> TorsoAtlas:
-    """The atlas in the file `atlas`; "" is the shipped one.
+def load_atlas(atlas: str = "") -> TorsoAtlas:
+    """The atlas in a file; "" is the shipped one.
 
     Raises:
-        BadInput: missing, broken, or no atlas of a torso.
-    """
-    return _parsed(load_atlas_file(atlas, "torso", FIELDS)) if atlas else load_atlas()
-
-
-@lru_cache(maxsize=4)
-def load_atlas(path: Path = ATLAS_PATH) -> TorsoAtlas:
-    """Read the shipped atlas.
-
-    Raises:
-        BadInput: missing or broken; the line holds the command that rebuilds it.
+        BadInput: missing, broken, or no atlas of a torso; of the shipped one the line holds the
+            command that rebuilds it.
     """
     try:
-        return _parsed(load_arrays(path, require=FIELDS))
+        data = load_atlas_file(atlas, "torso", FIELDS) if atlas else load_arrays(ATLAS_PATH, FIELDS)
     except BadInput as error:
+        if atlas:
+            raise
         raise BadInput(f"torso atlas: {error}; rebuild it: {REBUILD}") from error
-
-
-def _parsed(data: Arrays) -> TorsoAtlas:
     models = {
         r: ShapeModel(
             data[f"{r}_mean"].astype(float),
@@ -149,17 +137,14 @@ def _parsed(data: Arrays) -> TorsoAtlas:
         )
         for r in RESOLUTIONS
     }
+    caps = {r: data[f"{r}_cap"].astype(bool) for r in RESOLUTIONS}
     names = [str(name) for name in data["landmark_names"]]
-    return TorsoAtlas(
-        models=models,
-        caps={r: data[f"{r}_cap"].astype(bool) for r in RESOLUTIONS},
-        landmarks=dict(zip(names, data["landmark_points"].astype(float))),
-        attrs=data.attrs,
-    )
+    landmarks = dict(zip(names, data["landmark_points"].astype(float)))
+    return TorsoAtlas(models, caps, landmarks, data.attrs)
 
 
 @lru_cache(maxsize=8)
 def _landmark_places(resolution: str, atlas: str) -> SkinPoints:
     """The landmarks' triangles and weights in one topology."""
-    loaded = atlas_of(atlas)
+    loaded = load_atlas(atlas)
     return loaded.attach(np.array(list(loaded.landmarks.values())), resolution)

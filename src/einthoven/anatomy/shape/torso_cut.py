@@ -26,10 +26,9 @@ ARM_TILT = 0.45
 """How far the arm's cut is turned towards the vertical."""
 HIP_CUT_MM = 20.0
 """The hips are cut so far below their joints."""
-ARMPIT_MM = 70.0
-"""Reach of the smoothing around an armpit."""
-ARMPIT_STEPS = 12
-"""Smoothing steps at the fine edge length (diffusion: fewer for longer edges)."""
+ARMPIT = (70.0, 12)
+"""Reach in mm of the smoothing around an armpit, and its steps at the fine edge length (diffusion:
+fewer for longer edges)."""
 ARM_BOUNDARY_MM = 120.0
 """A cut's edge this far beside the midline, in the upper half of the torso, belongs to an arm."""
 ILIAC_ABOVE_HIP_MM = 72.0
@@ -43,11 +42,9 @@ class Body:
     Attributes:
         model: patient's axes (x left, y back, z head), mm, any origin; outward faces.
         arm: [vertex] bool, moved by an arm's bones.
-        neck: [3] mm, where the neck is cut, and `neck_axis` [3], a unit vector along it.
-        neck_axis: see `neck`.
-        shoulders: [2, 3] mm, right and left joint; `elbows` and `hips` likewise.
-        elbows: see `shoulders`.
-        hips: see `shoulders`.
+        neck: [3] mm, a place in the neck. neck_axis: [3], a unit vector along it.
+        shoulders: [2, 3] mm, right and left joint. elbows, hips: likewise.
+        above_neck_mm: the neck is cut so far above `neck`.
     """
 
     model: ShapeModel
@@ -57,6 +54,7 @@ class Body:
     shoulders: np.ndarray
     elbows: np.ndarray
     hips: np.ndarray
+    above_neck_mm: float = 0.0
 
 
 def torso_arrays(body: Body) -> dict[str, np.ndarray]:
@@ -74,7 +72,7 @@ def torso_arrays(body: Body) -> dict[str, np.ndarray]:
     moves = body.model.modes.astype(float) * np.asarray(body.model.sds)[:, None, None]
     for resolution, edge_mm in EDGE_MM.items():
         points, faces = remesh_closed(*closed, edge_mm)
-        carry, cap = carrier(points, faces, body.model.mean, body.model.faces, edge_mm)
+        carry, cap = carrier(points, faces, body.model, edge_mm)
         mean = carry @ body.model.mean
         modes = np.stack([carry @ move for move in moves])
         if resolution == "fine":  # the origin is the centroid of each body's fine vertices
@@ -105,7 +103,7 @@ def crop(body: Body) -> tuple[np.ndarray, np.ndarray]:
 
     points = body.model.mean
     beyond = np.maximum(
-        (points - body.neck) @ body.neck_axis,
+        (points - body.neck) @ body.neck_axis - body.above_neck_mm,
         body.hips[:, 2].mean() - HIP_CUT_MM - points[:, 2],
     )
     for shoulder, elbow, sign in zip(body.shoulders, body.elbows, (-1.0, 1.0)):
@@ -137,21 +135,25 @@ def close_cuts(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def carrier(
-    points: np.ndarray, faces: np.ndarray, body: np.ndarray, body_faces: np.ndarray, edge_mm: float
+    points: np.ndarray,
+    faces: np.ndarray,
+    body: ShapeModel,
+    edge_mm: float,
+    armpit: tuple[float, int] = ARMPIT,
 ) -> tuple:
     """Sparse [new vertex, body vertex] that carries any body to the new topology; cap mask.
 
     Skin vertices are barycentric in the mean body's triangles. Cap vertices solve a discrete
     Laplace equation between those at their edge. Smoothing (linear too) takes out the saw teeth
     that the body's coarse triangles leave at the cuts, and opens the folds of the armpits, where
-    broad bodies would else touch themselves.
+    broad bodies would else touch themselves (`armpit`: see `ARMPIT`).
     """
     import scipy.sparse as sp
 
     n = len(points)
-    on_skin = attach(body, body_faces, points)
+    on_skin = attach(body.mean, body.faces, points)
     # The vertices at a cap's edge lie off the skin, too, by far less than an edge's length.
-    cap = np.linalg.norm(on_skin.on(body) - points, axis=1) > 0.25 * edge_mm
+    cap = np.linalg.norm(on_skin.on(body.mean) - points, axis=1) > 0.25 * edge_mm
     pairs = face_edges(faces)
     touches = sp.csr_matrix((np.ones(len(pairs)), pairs.T), shape=(n, n))  # closed: symmetric
     average = sp.diags(1 / np.asarray(touches.sum(axis=1)).ravel()) @ touches
@@ -161,19 +163,19 @@ def carrier(
 
     rows = np.repeat(np.arange(n), 3)
     skin = sp.csr_matrix(
-        (on_skin.weights.ravel(), (rows, on_skin.vertices.ravel())), shape=(n, len(body))
+        (on_skin.weights.ravel(), (rows, on_skin.vertices.ravel())), shape=(n, len(body.mean))
     )
     boundary = (touches @ cap > 0) & (touches @ ~cap > 0)
     carry = smoothed(0.5 * ((touches @ boundary > 0) | boundary), _filled(touches, cap) @ skin)
     upper = points[:, 2] > points[:, 2].mean()
-    steps = round(ARMPIT_STEPS * (EDGE_MM["fine"] / edge_mm) ** 2)
+    reach_mm, fine_steps = armpit
     for sign in (1.0, -1.0):
         arm_edge = points[boundary & (sign * points[:, 0] > ARM_BOUNDARY_MM) & upper]
         if len(arm_edge) == 0:
             raise StepFailed(f"no arm ends more than {ARM_BOUNDARY_MM:g} mm beside the midline")
-        armpit = arm_edge[arm_edge[:, 2].argmin()]
-        share = np.clip(1 - np.linalg.norm(points - armpit, axis=1) / ARMPIT_MM, 0, 0.5)
-        for _ in range(steps):
+        lowest = arm_edge[arm_edge[:, 2].argmin()]
+        share = np.clip(1 - np.linalg.norm(points - lowest, axis=1) / reach_mm, 0, 0.5)
+        for _ in range(round(fine_steps * (EDGE_MM["fine"] / edge_mm) ** 2)):
             carry = smoothed(share, carry)
     return carry.tocsr(), cap
 
