@@ -30,16 +30,9 @@ LINE_S = 60.0
 WRITE_S, LATEST_WRITE_S = 5.0, 60.0
 LOAD = 0.01
 """Largest share of the time that may go into looking at files and writing."""
-HIDDEN = {
-    LogEvent.JOB_INFO,
-    LogEvent.JOB_STARTED,
-    LogEvent.JOB_FINISHED,
-    LogEvent.JOB_ERROR,
-    LogEvent.GROUP_INFO,
-    LogEvent.GROUP_ERROR,
-    LogEvent.SHELLCMD,
-    LogEvent.PROGRESS,
-}
+HIDDEN = {LogEvent.JOB_INFO, LogEvent.JOB_STARTED, LogEvent.JOB_FINISHED, LogEvent.JOB_ERROR,
+          LogEvent.GROUP_INFO, LogEvent.GROUP_ERROR, LogEvent.SHELLCMD,
+          LogEvent.PROGRESS}  # fmt: skip
 """Events of single jobs, which the line and the page stand for."""
 
 

@@ -35,10 +35,8 @@ def write_vtk(patient: Patient, folder: Path) -> list[Path]:
         mesh = patient.mesh
         body = pv.UnstructuredGrid({pv.CellType.TETRA: mesh.cells}, mesh.points)
         body.cell_data["cell_tags"] = mesh.cell_tags
-        for name, values in on_cells(patient).items():
-            body.cell_data[name] = values
-        for name, values in on_nodes(patient).items():
-            body.point_data[name] = values
+        body.cell_data.update(on_cells(patient))
+        body.point_data.update(on_nodes(patient))
         files.append(save_vtk(body, folder / "body.vtu"))
     if patient.has("purkinje"):
         trees = patient.purkinje

@@ -24,16 +24,14 @@ def cohort_section(run: FinishedRun) -> Section:
     titles = [f"{anatomy.patient} ({anatomy.split})" for anatomy in run.anatomies]
     present = np.unique(field.field_tissue)
     tissues = {int(t): t.name.lower().replace("_", " ") for t in Tissue if t in present}
-    samples = samples_figure(
-        sdf.sdf_points, sdf.sdf, field.field_points, field.field_tissue, tissues
-    )
+    points = (sdf.sdf_points, sdf.sdf, field.field_points, field.field_tissue)
     return Section("Virtual patients", "", [
         Picture(grid_figure(images, titles),
                 "Virtual patients from the front: LV (orange) and RV (blue) cavities, myocardium "
                 "(red), electrodes of the 12-lead ECG (black) and of the grid (grey)."),
         Picture(coefficients_figure(heart, torso, pose, split),
                 "Latin-hypercube design of shape and pose coefficients."),
-        Picture(samples,
+        Picture(samples_figure(*points, tissues),
                 "A transverse slab of 20 mm through the heart: samples of the four signed "
                 "distances, and points at which the gradient of the lead field is stored."),
     ])  # fmt: skip

@@ -23,11 +23,9 @@ def ecg_section(run: FinishedRun) -> Section:
         caption = f"{title}: QRS duration by FEM {float(ecg.needed('qrs_duration')[k]):.0f} ms."
         content.append(Picture(ecg_figure(time[qrs], traces, title), caption))
     whole = {"fem": ecg.ecg[0], run.method: predicted[0]}
-    content.append(
-        Picture(
-            ecg_figure(time, whole, f"{ecg.patient}, whole beat"),
-            "With one action potential everywhere (V_m = U(t − τ), as in the paper) the T wave "
-            "runs against the QRS complex; real T waves need gradients of duration.",
-        )
+    caption = (
+        "With one action potential everywhere (V_m = U(t − τ), as in the paper) the T wave "
+        "runs against the QRS complex; real T waves need gradients of duration."
     )
+    content.append(Picture(ecg_figure(time, whole, f"{ecg.patient}, whole beat"), caption))
     return Section("12-lead ECG", "", content)

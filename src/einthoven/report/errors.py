@@ -2,12 +2,7 @@
 
 import numpy as np
 
-from einthoven.plots.errors import (
-    cdf_figure,
-    electrode_error_figure,
-    look,
-    torso_map_figure,
-)
+from einthoven.plots.errors import cdf_figure, electrode_error_figure, look, torso_map_figure
 from einthoven.report.page import Picture, Section
 from einthoven.report.run import FinishedRun
 

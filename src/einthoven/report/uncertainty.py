@@ -27,14 +27,10 @@ def uncertainty_sections(
     if not known:
         return []
     methods = metrics["methods"]
-    rows = [
-        [
-            look(method)[2],
-            *(f"{its['mean']:.3g} ± {its['std']:.2g}"
-              for its in (methods[method][key] for key in COLUMNS.values())),
-        ]
-        for method in known
-    ]  # fmt: skip
+    rows = []
+    for method in known:
+        found = [methods[method][key] for key in COLUMNS.values()]
+        rows.append([look(method)[2], *(f"{f['mean']:.3g} ± {f['std']:.2g}" for f in found)])
     text = (
         "Networks that differ in their seed: the mean is the prediction, the deviation of their "
         "directions, times one factor from validation patients, its stated uncertainty at every "

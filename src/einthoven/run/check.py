@@ -121,8 +121,7 @@ def _tell_records(results: Path, records: Mapping[Path, Record], faults: Faults)
 
 def _temporaries(folder: Path) -> list[Path]:
     """All temporaries in a folder and in those below."""
-    below = [p for p in folder.rglob("*") if p.is_dir()] if folder.is_dir() else []
-    return [found for place in [folder, *below] for found in temporaries(place)]
+    return [found for place in [folder, *folder.rglob("*/")] for found in temporaries(place)]
 
 
 def _tell_temporaries(results: Path, sweep: bool) -> None:

@@ -20,7 +20,6 @@ _LINE = re.compile(PREFIX + r" (?P<sha256>[0-9a-f]{64}) (?P<size>[0-9]+) (?P<pat
 class Record:
     """One file as its job left it; `remedy` is the output to ask Snakemake for."""
 
-    path: str
     size: int
     sha256: str
     rule: str
@@ -51,12 +50,11 @@ def read_records(results: Path) -> dict[Path, Record]:
     records: dict[Path, Record] = {}
     for log in sorted(logs.rglob("*.log")):
         rule = log.relative_to(logs).parts[0].removesuffix(".log")
-        found = [_LINE.fullmatch(line) for line in log.read_text(errors="replace").splitlines()]
-        lines = [line for line in found if line]
+        texts = log.read_text(errors="replace").splitlines()
+        lines = [line for text in texts if (line := _LINE.fullmatch(text))]
         for line in lines:
-            its = (line["path"], int(line["size"]), line["sha256"])
             file = results.joinpath(*Path(line["path"]).parts[1:])
-            records[file] = Record(*its, rule, remedy=lines[0]["path"])
+            records[file] = Record(int(line["size"]), line["sha256"], rule, lines[0]["path"])
     return records
 
 

@@ -116,7 +116,7 @@ def rules_table(run: Run) -> str:
     for name, rule in run.rules.items():
         done, working, total = counts(run, name)
         failed = sum(failure.rule == name for failure in run.failures.values())
-        typical = f"{rule.seconds / rule.measured:.1f}" if rule.measured else ""
+        typical = f"{rule.seconds / rule.done:.1f}" if rule.done else ""
         memory = "" if rule.memory_mb is None else f"{rule.memory_mb:.0f}"
         signs = bar(done, working, failed, total)
         some = [number or "" for number in (working, failed, rule.retried)]

@@ -37,12 +37,11 @@ BLAME = re.compile(r"(?!.* INFO ).*(error|input|failed|exception|killed|oom|limi
 
 @dataclass
 class Rule:
-    """Counts of one rule; `seconds` are those of `measured` jobs, `failed_s` of failed ones."""
+    """Counts of one rule; `seconds` are those of all jobs done, `failed_s` of failed ones."""
 
     total: int = 0
     done: int = 0
     retried: int = 0
-    measured: int = 0
     seconds: float = 0.0
     failed_s: float = 0.0
     memory_mb: float | None = None
@@ -52,7 +51,7 @@ class Rule:
     @property
     def typical_s(self) -> float | None:
         """Seconds of a job: of this run, or else of earlier ones."""
-        return self.seconds / self.measured if self.measured else self.usual_s
+        return self.seconds / self.done if self.done else self.usual_s
 
 
 @dataclass
@@ -122,7 +121,6 @@ class Run:
             return
         rule = self.rules[job.rule]
         rule.done += 1
-        rule.measured += 1
         if job.benchmark and Path(job.benchmark).is_file():
             measured = read_benchmark(Path(job.benchmark))
             rule.seconds += measured.seconds
