@@ -80,19 +80,18 @@ class Stage:
         given |= {f.name: attrs[f.name] for f in fields(cls) if f.name in attrs}
         if missing := [name for name in needed if name not in given]:
             raise BadInput(f"{where}: lacks {', '.join(missing)}; re-run the rule {cls.rule}")
-        _check(cls.stage, {name: given[name] for name in names if name in given},
-               dict(STAGE_SIZES), where)  # fmt: skip
+        _check(cls.stage, given, dict(STAGE_SIZES), where)
         return cls(**given)
 
 
 def _check(
-    stage: str, arrays: Mapping[str, np.ndarray], sizes: dict[str, int], where: str | Path
+    stage: str, found: Mapping[str, np.ndarray], sizes: dict[str, int], where: str | Path
 ) -> None:
     """Compare arrays with the layout, and the lengths of their dimensions with one another."""
     for variable in STAGE_LAYOUT[stage]:
-        if variable.stage_name not in arrays:
+        if variable.stage_name not in found:
             continue
-        values, fault = np.asarray(arrays[variable.stage_name]), ""
+        values, fault = np.asarray(found[variable.stage_name]), ""
         if values.dtype.kind not in KINDS[variable.dtype.rstrip("0123456789")]:
             fault = f"dtype {values.dtype}, expected {variable.dtype}"
         elif values.ndim != len(variable.dims):
