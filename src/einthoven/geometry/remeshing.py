@@ -12,12 +12,6 @@ from einthoven.geometry.simplex import enclosed_volume
 from einthoven.geometry.triangles import compact, unique_edges
 
 
-def remesh_disc(points: np.ndarray, faces: np.ndarray, edge_mm: float) -> tuple:
-    """As `remesh_open` for a disc, with its one boundary loop [corner]."""
-    new_points, new_faces, (loop,) = remesh_open(points, faces, edge_mm, 1, on_surface=True)
-    return new_points, new_faces, loop
-
-
 def remesh_open(
     points: np.ndarray, faces: np.ndarray, edge_mm: float, n_loops: int, on_surface: bool = False
 ) -> tuple:

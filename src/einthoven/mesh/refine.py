@@ -87,16 +87,14 @@ def _split_faces(
     """Replace each skin triangle by its parts, if it has split edges."""
     ids = np.flatnonzero(new_id >= 0)
     middle = {tuple(edges[k].tolist()): int(new_id[k]) for k in ids}
-    start = np.zeros(len(faces), dtype=np.int64)
-    start[face_tags == Surface.SKIN] = place
-    parts, tags = [], []
-    for face, tag, k in zip(faces.tolist(), face_tags.tolist(), start.tolist()):
-        pieces = _bisect(face[k:] + face[:k], middle) if tag == Surface.SKIN else [face]
-        if len(pieces) == 1:
-            pieces = [face]
-        parts += pieces
-        tags += [tag] * len(pieces)
-    return np.array(parts, dtype=faces.dtype), np.array(tags, dtype=face_tags.dtype)
+    parts = [[face] for face in faces.tolist()]
+    for index, k in zip(np.flatnonzero(face_tags == Surface.SKIN).tolist(), place.tolist()):
+        face = parts[index][0]
+        bisected = _bisect(face[k:] + face[:k], middle)
+        if len(bisected) > 1:
+            parts[index] = bisected
+    split = np.array([part for pieces in parts for part in pieces], dtype=faces.dtype)
+    return split, np.repeat(face_tags, [len(pieces) for pieces in parts])
 
 
 def _bisect(face: list[int], middle: dict[tuple[int, int], int]) -> list[list[int]]:

@@ -7,7 +7,7 @@ from einthoven.anatomy.shape.pieces import sewn
 from einthoven.core.errors import StepFailed
 from einthoven.core.tags import Surface
 from einthoven.geometry.boundary_loops import boundary_loops
-from einthoven.geometry.remeshing import remesh_disc
+from einthoven.geometry.remeshing import remesh_open
 from einthoven.geometry.simplex import triangle_area_vectors
 from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import compact, mesh_plane, triangle_quality, unique_edges
@@ -35,7 +35,8 @@ def build_template(parameters: Parameters, edge_mm: float) -> Surfaces:
 
 def _shell(surface: str, parameters: Parameters, edge_mm: float) -> Surfaces:
     """One curved surface below the base plane, its boundary in the plane."""
-    points, faces, loop = remesh_disc(*_contour(surface, parameters, edge_mm), edge_mm)
+    disc = _contour(surface, parameters, edge_mm)
+    points, faces, (loop,) = remesh_open(*disc, edge_mm, 1, on_surface=True)
     on_base = np.zeros(len(points), dtype=bool)
     on_base[loop] = True
     points[~on_base, 2] = np.minimum(points[~on_base, 2], -0.25 * edge_mm)

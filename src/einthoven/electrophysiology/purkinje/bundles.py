@@ -61,7 +61,7 @@ def bundle_starts(heart: Heart, coordinates: Coordinates) -> dict[int, Bundle]:
 def _middle_node(heart: Heart, coordinates: Coordinates, tag: Surface, nu: int, z: float) -> int:
     """Node of an endocardium at height z, mid-septum (nu = -1) or mid free wall of the RV (+1).
 
-    The rim at the base is left out. z counts three times, as a heart is about three radii high.
+    The annulus is left out. z counts three times, as a heart is about three radii high.
     """
     nodes = np.setdiff1d(heart.surface_nodes(tag), heart.surface_nodes(Surface.BASE))
     phi = coordinates.uvc_phi[nodes]
