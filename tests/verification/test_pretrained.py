@@ -32,10 +32,22 @@ from einthoven.leadfield.conductivity import intracellular
 from einthoven.metrics.fields import angular_error_deg
 from einthoven.patient.activation import Activation
 from einthoven.patient.anatomy import Pose
-from einthoven.prediction.pretrained import SHIPPED, Pretrained, pack
+from einthoven.prediction.pretrained import SHIPPED, Pretrained
 from einthoven.prediction.torchscript import ABOUT_FILE
 from einthoven.samples.sdf import sample_sdf
 from einthoven.surrogate.inputs import patient_inputs
+
+
+def _tool():
+    path = Path(__file__).resolve().parents[2] / "tools/ship_model.py"
+    spec = importlib.util.spec_from_file_location("ship_model", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["ship_model"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+tool = _tool()
 
 
 def anatomy_of(index, coarse=False, **coeffs):
@@ -51,7 +63,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def packed(run, tmp_path_factory):
-    return pack(run, tmp_path_factory.mktemp("packed") / "model")
+    return tool.pack(run, tmp_path_factory.mktemp("packed") / "model")
 
 
 @pytest.fixture(scope="module")
@@ -173,11 +185,11 @@ def test_packing_copies_only_what_the_model_needs(run, packed, tmp_path):
     assert packed.config.mesh.heart_edge_mm == COARSE["mesh"]["heart_edge_mm"]
     (tmp_path / "mine.txt").write_text("not a model")
     with pytest.raises(BadInput, match="is not empty and holds no packed model"):
-        pack(run, tmp_path)
+        tool.pack(run, tmp_path)
     with pytest.raises(BadInput, match="no packed model"):
         Pretrained.load(tmp_path)
     damaged = packed.folder.parent / "damaged"
-    pack(run, damaged)
+    tool.pack(run, damaged)
     file = damaged / "surrogate/model.safetensors"
     file.write_bytes(file.read_bytes()[:-4] + b"\1\1\1\1")
     with pytest.raises(BadInput, match="checksum"):
@@ -185,7 +197,6 @@ def test_packing_copies_only_what_the_model_needs(run, packed, tmp_path):
 
 
 def test_the_card_is_written_between_its_markers(packed, tmp_path):
-    tool = _tool()
     card = tmp_path / "card.md"
     card.write_text(f"before\n{tool.BEGIN}old\n{tool.END}after\n")
     tool.write_card(packed, card)
@@ -196,15 +207,6 @@ def test_the_card_is_written_between_its_markers(packed, tmp_path):
     card.write_text("no markers")
     with pytest.raises(BadInput, match="has no markers"):
         tool.write_card(packed, card)
-
-
-def _tool():
-    path = Path(__file__).resolve().parents[2] / "tools/ship_model.py"
-    spec = importlib.util.spec_from_file_location("ship_model", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["ship_model"] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 # --- verdicts ---------------------------------------------------------------------------------
@@ -244,7 +246,6 @@ def check_of(model, anatomy):
 
 
 def test_the_shipped_model_is_small_and_its_card_up_to_date(shipped):
-    tool = _tool()
     assert tool.size_mb(SHIPPED) < tool.LIMIT_MB
     assert f"{tool.BEGIN}{tool.section(shipped)}{tool.END}" in tool.CARD.read_text()
 

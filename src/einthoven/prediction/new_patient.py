@@ -16,8 +16,6 @@ from einthoven.prediction.pretrained import Pretrained
 from einthoven.training.machine import ONE_CORE, Machine
 from einthoven.training.task import torch_threads
 
-PREDICTION_FILE, CHECK_FILE = "prediction.npz", "out_of_distribution.json"
-
 
 def predict_new(
     model: Pretrained,
@@ -61,14 +59,14 @@ def predict_new(
     return found
 
 
-def write_prediction(prediction: Prediction, patient: Patient, to: Path) -> list[Path]:
-    """Write prediction.npz, out_of_distribution.json and pictures; returns the pictures.
+def write_prediction(prediction: Prediction, patient: Patient, to: Path) -> None:
+    """Write prediction.npz, out_of_distribution.json and pictures.
 
     Pictures: an ECG per scenario, and the body map of the uncertainty that an ensemble states.
     """
-    prediction.save(to / PREDICTION_FILE)
+    prediction.save(to / "prediction.npz")
     check = prediction.out_of_distribution or {}
-    write_json(to / CHECK_FILE, check | {"patient": patient.name})
+    write_json(to / "out_of_distribution.json", check | {"patient": patient.name})
     figures: dict[str, Any] = {}
     if prediction.ecg is not None:
         time = prediction.needed("time")
@@ -84,4 +82,3 @@ def write_prediction(prediction: Prediction, patient: Patient, to: Path) -> list
         )  # fmt: skip
     for name, figure in figures.items():
         figure.savefig(to / name, metadata={"Software": None})
-    return [to / name for name in figures]

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from einthoven.core.errors import BadInput
 from einthoven.core.files import atomic
-from einthoven.encoders.base import Encoder
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.surrogate.ensemble import MODEL_FILE, Surrogate
 from einthoven.surrogate.inputs import Inputs
@@ -98,7 +97,7 @@ class LeadFieldModel(nn.Module):
 
 
 def export_torchscript(
-    path: str | Path, encoder: Encoder, networks: Sequence[nn.Module], about: dict[str, Any]
+    path: str | Path, encoder: DeepSdfEncoder, networks: Sequence[nn.Module], about: dict[str, Any]
 ) -> None:
     """Write one file that takes points, fibres, electrodes and a code and gives gradients.
 
@@ -107,15 +106,10 @@ def export_torchscript(
 
     Args:
         path: of the file.
-        encoder: a DeepSDF encoder; its decoder goes into the file.
+        encoder: its decoder goes into the file.
         networks: one, or an ensemble whose mean it gives.
         about: JSON entries for the file.
-
-    Raises:
-        BadInput: the encoder decodes nothing.
     """
-    if not isinstance(encoder, DeepSdfEncoder):
-        raise BadInput(f"{encoder.name}: has no decoder to export; take a deepsdf model")
     about = about | {"inputs": "points fiber electrodes code heart_rotation heart_origin torso_box",
                      "units": "mm, kOhm/mm", "n_latent": encoder.n_latent}  # fmt: skip
     with warnings.catch_warnings():
@@ -129,7 +123,7 @@ def export_torchscript(
 
 def export_folder(
     surrogate: str | Path, path: str | Path, encoder: str | Path | None = None
-) -> Path:
+) -> None:
     """Export results/surrogates/{encoder}-{model} with the encoder of the same run.
 
     Args:
@@ -148,7 +142,6 @@ def export_folder(
     _, about = load_model(folder / MODEL_FILE, model)
     networks = Surrogate.of_folder(folder, model).networks
     export_torchscript(path, found, networks, {"model": model, "config": about["config"]})
-    return Path(path)
 
 
 def _scripted(encoder: DeepSdfEncoder, networks: Sequence[nn.Module]) -> Any:

@@ -15,7 +15,7 @@ import torch
 from einthoven.core.errors import BadInput
 from einthoven.core.files import atomic
 from einthoven.core.log import logger
-from einthoven.training.machine import ONE_CORE, Device, Machine
+from einthoven.training.machine import ONE_CORE, Machine
 from einthoven.training.resume import Progress
 from einthoven.training.schedule import Schedule
 from einthoven.training.task import Task, torch_threads
@@ -62,7 +62,9 @@ def fit(
         BadInput: the tracker cannot be opened (before any training), or 16-mixed on a CPU.
         StepFailed: the loss is not a number or jumps again and again.
     """
-    _check_precision(schedule, machine.device)
+    on_cpu = machine.device == "cpu" or not torch.cuda.is_available()
+    if schedule.precision == "16-mixed" and on_cpu:  # Lightning would take bf16-mixed
+        raise BadInput("precision = 16-mixed needs a GPU; take 32 or bf16-mixed on a CPU")
     # Lightning takes seconds to import, which predictions and decoders need not pay.
     from einthoven.training.loop import Batches, Loop, trainer
 
@@ -83,17 +85,6 @@ def fit(
     logger.info("%s: %d epochs in %.0f s, loss %.4g", run.name, schedule.epochs, seconds,
                 progress.rows[-1]["loss"])  # fmt: skip
     return progress.rows
-
-
-def _check_precision(schedule: Schedule, device: Device) -> None:
-    """Refuse what Lightning would silently replace.
-
-    Raises:
-        BadInput: see `fit`.
-    """
-    on_cpu = device == "cpu" or (device == "auto" and not torch.cuda.is_available())
-    if schedule.precision == "16-mixed" and on_cpu:
-        raise BadInput("precision = 16-mixed needs a GPU; take 32 or bf16-mixed on a CPU")
 
 
 def _key(task: Task, schedule: Schedule, run: Run, machine: Machine) -> str:

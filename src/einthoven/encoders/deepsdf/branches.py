@@ -157,24 +157,18 @@ class SplitDecoder(SurfaceDecoder):
     @torch.no_grad()
     def with_gradients(self, points: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
         """Distances [point, surface] mm of one body and their gradients [point, surface, 3]."""
-        wanted = layer_dtype(points)
+        dtype, distances, gradients = layer_dtype(points), [], []
         with torch.autocast(points.device.type, enabled=False):
-            return self._with_gradients(points, latent, wanted)
-
-    def _with_gradients(
-        self, points: Tensor, latent: Tensor, dtype: torch.dtype
-    ) -> tuple[Tensor, Tensor]:
-        distances, gradients = [], []
-        for k, columns in enumerate(self.parts):
-            branch, coords, scale, code = self._part(k, points[None], latent[None])
-            bent, slope = branch.with_gradients(coords[0], code[0], dtype)
-            centred = coords[0] * scale
-            radius, output = smooth_norm(centred), self.output_mm[columns]
-            gradient = slope * (output / scale)[:, None] + (centred / radius)[:, None]
-            if k and self.config.pose:
-                gradient = gradient @ heart_rotation(latent).T
-            distances.append(radius - self.radius_mm[columns] + bent * output)
-            gradients.append(gradient)
+            for k, columns in enumerate(self.parts):
+                branch, coords, scale, code = self._part(k, points[None], latent[None])
+                bent, slope = branch.with_gradients(coords[0], code[0], dtype)
+                centred = coords[0] * scale
+                radius, output = smooth_norm(centred), self.output_mm[columns]
+                gradient = slope * (output / scale)[:, None] + (centred / radius)[:, None]
+                if k and self.config.pose:
+                    gradient = gradient @ heart_rotation(latent).T
+                distances.append(radius - self.radius_mm[columns] + bent * output)
+                gradients.append(gradient)
         return torch.cat(distances, dim=-1), torch.cat(gradients, dim=1)
 
     def matrices(self) -> list[Tensor]:

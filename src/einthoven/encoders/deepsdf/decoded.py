@@ -8,7 +8,7 @@ from einthoven.core.tags import SDF_SURFACES
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.geometry.contouring import Grid
 
-N_ROUGH = 24
+N_ROUGH, STRIDE = 24, 4
 REACH = 2.5
 """Half of a side of the box in which a surface is looked for, in mean radii of torso or heart."""
 
@@ -42,7 +42,7 @@ def decoded_surfaces(
         outermost = decode(rough.points())[:, -1]
         inside = _largest_blob(outermost <= rough.spacing.max(), N_ROUGH)
         fine = Grid.around(rough.points()[inside], n_grid) if inside.any() else rough
-        values = values_near_zero(fine, decode)
+        values = _values_near_zero(fine, decode)
         for k, name in enumerate(names):
             found[name] = _largest_surface(*fine.contour(values[:, k]))
     return found
@@ -70,28 +70,19 @@ def _largest_surface(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray,
     return np.asarray(part.points, dtype=np.float64), part.regular_faces
 
 
-def values_near_zero(
-    grid: Grid, decode: Callable[[np.ndarray], np.ndarray], stride: int = 4
-) -> np.ndarray:
-    """Values on a grid, decoded where one of them may be near zero, interpolated elsewhere.
+def _values_near_zero(grid: Grid, decode: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Values [point, column] on a grid, decoded where one of them may be near zero.
 
-    A signed distance is 1-Lipschitz, so a coarser grid tells where that is.
-
-    Args:
-        grid: whose points per side but one are a multiple of `stride`; else all are decoded.
-        decode: points [point, 3] -> distances [point, column] mm.
-        stride: of the coarser grid.
-
-    Returns:
-        [point, column].
+    A signed distance is 1-Lipschitz, so a grid STRIDE times coarser tells where that is, and serves
+    elsewhere by interpolation. All are decoded if the grid has no such coarser one.
     """
     from scipy.ndimage import map_coordinates
 
-    if (grid.n - 1) % stride:
+    if (grid.n - 1) % STRIDE:
         return decode(grid.points())
-    coarse = Grid(grid.low, grid.spacing * stride, (grid.n - 1) // stride + 1)
+    coarse = Grid(grid.low, grid.spacing * STRIDE, (grid.n - 1) // STRIDE + 1)
     known = decode(coarse.points())
-    index = np.indices((grid.n,) * 3).reshape(3, -1) / stride
+    index = np.indices((grid.n,) * 3).reshape(3, -1) / STRIDE
     values = np.stack(
         [map_coordinates(v.reshape((coarse.n,) * 3), index, order=1) for v in known.T], axis=1
     )

@@ -96,9 +96,8 @@ def code_from_points(
     ordered = np.concatenate([np.flatnonzero(given.surface == name) for name in SDF_SURFACES])
     points = torch.as_tensor(given.points[ordered], dtype=torch.float32)
     surface = given.surface[ordered]
-    prior, n_latent = encoder.prior, encoder.n_latent
-    if free_origin:
-        prior = _with_origin(prior, _first_origin(encoder, given))
+    prior = _with_origin(encoder, given) if free_origin else encoder.prior
+    n_latent = encoder.n_latent
 
     def distances(unknown: Tensor) -> Tensor:
         moved = points - unknown[:, n_latent:] if free_origin else points
@@ -139,15 +138,11 @@ def _distances_to_own_surface(
     return torch.cat(found)
 
 
-def _first_origin(encoder: DeepSdfEncoder, given: SurfacePoints) -> np.ndarray:
-    """Where the origin is if the heart's points lie about the mean heart's centre: [3] mm."""
+def _with_origin(encoder: DeepSdfEncoder, given: SurfacePoints) -> CodePrior:
+    """The prior of code and origin, as if the heart's points lay about the mean heart's centre."""
     heart = given.points[given.surface != SDF_SURFACES[0]]
-    return heart.mean(axis=0) - encoder.decoder.heart_centre.numpy()
-
-
-def _with_origin(prior: CodePrior, origin: np.ndarray) -> CodePrior:
-    """The prior of code and origin together."""
-    n = len(prior.mean)
+    origin = heart.mean(axis=0) - encoder.decoder.heart_centre.numpy()
+    prior, n = encoder.prior, encoder.n_latent
     covariance = ORIGIN_SD_MM**2 * np.eye(n + 3)
     covariance[:n, :n] = prior.covariance
     return CodePrior(np.concatenate([prior.mean, origin]), covariance)

@@ -42,10 +42,8 @@ class OutOfDistributionCheck:
 
     def with_sd(self, sd_deg: float, validation_deg: float) -> Self:
         """The check with the mean SD of an ensemble, held against validation patients."""
-        return type(self)(
-            self.values | {"sd_deg": sd_deg},
-            self.limits | {"sd_deg": SD_FACTOR * validation_deg},
-        )
+        limits = self.limits | {"sd_deg": SD_FACTOR * validation_deg}
+        return type(self)(self.values | {"sd_deg": sd_deg}, limits)
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in metrics.json and in the attributes of code files."""
@@ -71,19 +69,15 @@ def check_code(
         misfit_mm: surface -> mean error of the decoded distances near it.
     """
     n_train = encoder.prior.n_codes or len(encoder.latents.rows("train"))
-    values = {"code_sd": code_distance(encoder, latent)}
+    residual = np.asarray(latent, dtype=np.float64) - encoder.prior.mean
+    square = residual @ np.linalg.solve(encoder.prior.covariance, residual)
+    values = {"code_sd": float(np.sqrt(square))}
     limits = {"code_sd": distance_limit(encoder.n_latent, n_train)}
     usual = encoder.validation["near_surface_mm"]
     for surface, error in misfit_mm.items():
         values[f"misfit_{surface}_mm"] = float(error)
         limits[f"misfit_{surface}_mm"] = MISFIT_FACTOR * usual.get(surface, math.nan)
     return OutOfDistributionCheck(values, limits)
-
-
-def code_distance(encoder: DeepSdfEncoder, latent: np.ndarray) -> float:
-    """Mahalanobis distance from the training codes, in standard deviations."""
-    residual = np.asarray(latent, dtype=np.float64) - encoder.prior.mean
-    return float(np.sqrt(residual @ np.linalg.solve(encoder.prior.covariance, residual)))
 
 
 def distance_limit(n_latent: int, n_train: int) -> float:
