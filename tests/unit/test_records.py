@@ -179,7 +179,7 @@ def test_several_faults_have_one_command(run, capsys):
 
 def test_a_file_without_record_is_unverifiable_not_silently_well(run, capsys):
     (run / "results/logs/mesh/p0001.log").unlink()
-    checkpoint = run / "results/surrogates/pca-mlp/checkpoint/training.safetensors"
+    checkpoint = run / "results/surrogates/pca-mlp/checkpoint/training.pt"
     checkpoint.parent.mkdir(parents=True)
     checkpoint.write_bytes(b"of a training that was killed: not meant to have one")
     status, said, _ = checked(capsys)

@@ -19,7 +19,6 @@ from einthoven.patient.anatomy import Anatomy, Electrodes
 from einthoven.patient.fibers import Fibers
 from einthoven.patient.mesh import TetMesh
 from einthoven.patient.patient import Patient
-from einthoven.patient.samples import SdfSamples
 from einthoven.samples.sdf import sdf_samples
 
 
@@ -98,11 +97,9 @@ def _fibers(patient: Patient, config: Config) -> Fibers:
         ) from error
 
 
-def _sdf(patient: Patient, config: Config) -> SdfSamples:
-    return sdf_samples(patient.anatomy, config.sdf_samples)
-
-
 MAKERS: dict[str, Callable[[Patient, Config], Any]] = {
-    "mesh": _mesh, "fibers": _fibers, "sdf": _sdf,
-}  # fmt: skip
+    "mesh": _mesh,
+    "fibers": _fibers,
+    "sdf": lambda patient, config: sdf_samples(patient.anatomy, config.sdf_samples),
+}
 """Stage -> what makes it, in order."""

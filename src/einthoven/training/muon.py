@@ -21,9 +21,6 @@ def orthogonalise(matrix: Tensor) -> Tensor:
     """Nearly U V^T of the singular value decomposition U S V^T, by matrix products alone.
 
     Singular values end between about 0.7 and 1.2, which is all that a direction of descent needs.
-
-    Args:
-        matrix: [row, column].
     """
     a, b, c = NEWTON_SCHULZ
     wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix

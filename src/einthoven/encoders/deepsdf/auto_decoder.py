@@ -124,10 +124,7 @@ def nearest(sdf: Tensor) -> Tensor:
 def normalise(decoder: SurfaceDecoder, points: Tensor, sdf: Tensor) -> None:
     """Set the decoder's scales from the training patients' samples.
 
-    Args:
-        decoder: changed in place.
-        points: [patient, sample, 3] mm.
-        sdf: [patient, sample, surface] mm.
+    Points are [patient, sample, 3] mm, their distances [patient, sample, surface] mm.
 
     Raises:
         BadInput: a surface is not sampled.

@@ -79,15 +79,8 @@ class Branch(nn.Module):
         """Values and their gradients for one patient, backwards by hand.
 
         The code is folded into the weights and nothing is recorded, which takes half the time of
-        automatic differentiation.
-
-        Args:
-            coords: [point, 3] without unit.
-            code: [code].
-            dtype: of the layers; what goes in and comes out keeps its own.
-
-        Returns:
-            [point, value] and [point, value, 3].
+        automatic differentiation. `dtype` is of the layers; what goes in and comes out keeps its
+        own: [point, 3] without unit, [code] -> [point, value] and [point, value, 3].
         """
         folded = [
             ((scale[:, None] * linear.weight).to(dtype), (scale * linear.bias + shift).to(dtype))
@@ -149,8 +142,7 @@ class SplitDecoder(SurfaceDecoder):
         """Branch, coordinates, their scale in mm, and part of the code."""
         code = self.shape_code(latent)
         if part == 0:
-            torso = self.body_coordinates(points)
-            return self.torso, torso, self.body_mm, code[:, : self.n_torso]
+            return self.torso, points / self.body_mm, self.body_mm, code[:, : self.n_torso]
         heart = self.heart_coordinates(points, latent)
         return self.heart, heart, self.heart_mm, code[:, self.n_torso :]
 

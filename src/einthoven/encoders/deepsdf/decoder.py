@@ -77,11 +77,9 @@ class SurfaceDecoder(nn.Module, ABC):
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
 
     def with_gradients(self, points: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
-        """Distances [point, surface] mm of one body and their gradients [point, surface, 3].
+        """Of one body: distances [point, surface] mm and their gradients [point, surface, 3].
 
-        Args:
-            points: [point, 3] mm.
-            latent: [latent].
+        At points [point, 3] mm, by the code [latent].
         """
         # a caller may be inside no_grad or inference_mode, as Lightning's validation is
         plain = torch.autocast(points.device.type, enabled=False)
@@ -90,10 +88,6 @@ class SurfaceDecoder(nn.Module, ABC):
             sdf = self(x[None], latent.clone()[None])[0]
             rows = [torch.autograd.grad(s.sum(), x, retain_graph=True)[0] for s in sdf.T]
         return sdf.detach(), torch.stack(rows, dim=1)
-
-    def body_coordinates(self, points: Tensor) -> Tensor:
-        """[patient, point, 3] mm -> [patient, point, 3] without unit."""
-        return points / self.body_mm
 
     def heart_coordinates(self, points: Tensor, latent: Tensor) -> Tensor:
         """Coordinates in which the heart lies as the mean one: [patient, point, 3], no unit."""
@@ -110,14 +104,8 @@ class SurfaceDecoder(nn.Module, ABC):
     def spheres(self, body: Tensor, heart: Tensor) -> Tensor:
         """Distances to spheres about the body's and the heart's centre, which the network bends.
 
-        So even a hardly trained decoder has all four surfaces, and the far field is right.
-
-        Args:
-            body: `body_coordinates`.
-            heart: `heart_coordinates`.
-
-        Returns:
-            [patient, point, surface] mm.
+        So even a hardly trained decoder has all four surfaces, and the far field is right. From
+        coordinates of the body and `heart_coordinates`, without unit: [patient, point, surface] mm.
         """
         torso, heart = (smooth_norm(body * self.body_mm), smooth_norm(heart * self.heart_mm))
         return torch.cat([torso, *[heart] * (N_SURFACES - 1)], dim=-1) - self.radius_mm
@@ -146,7 +134,7 @@ class Decoder(SurfaceDecoder):
     def decode_part(self, part: int, points: Tensor, latent: Tensor) -> Tensor:
         """[patient, point, 3] mm, [patient, latent] -> [patient, point, surface] mm."""
         activate = ACTIVATIONS[self.config.activation]
-        body, heart = self.body_coordinates(points), self.heart_coordinates(points, latent)
+        body, heart = points / self.body_mm, self.heart_coordinates(points, latent)
         scale = self.config.frequency_scale
         torso_waves = waves(body, scale * self.frequencies[:3])
         heart_waves = waves(heart, scale * self.frequencies[3:])

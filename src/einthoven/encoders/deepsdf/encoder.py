@@ -197,10 +197,7 @@ class DeepSdfEncoder(Encoder):
     ) -> dict[str, float]:
         """Mean |residual| in mm of decoded distances within NEAR_MM of each sampled surface.
 
-        Args:
-            latent: [latent].
-            points: [sample, 3] mm.
-            sdf: [sample, surface] mm.
+        The code is [latent], the samples are points [sample, 3] and sdf [sample, surface] mm.
         """
         residual, near = np.abs(self.decode(latent, points) - sdf), np.abs(sdf) < NEAR_MM
         return {
