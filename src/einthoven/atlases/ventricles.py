@@ -148,10 +148,7 @@ def _base_plane(lv: Piece, lv_epi: Piece, rv: Piece) -> tuple[np.ndarray, float]
             "left almost nowhere; are these the right surfaces, in mm?"
         )
     up /= np.linalg.norm(up)
-    tops = np.median(middle[top] @ up), np.median(_highest(rv[0] @ up))
+    heights = rv[0] @ up
+    rv_top = heights[heights >= np.quantile(heights, 0.99)]  # without what may stick out
+    tops = np.median(middle[top] @ up), np.median(rv_top)
     return up, float(min(tops)) - BELOW_CAPS_MM
-
-
-def _highest(heights: np.ndarray) -> np.ndarray:
-    """The highest hundredth of values: the top of a surface without its outliers."""
-    return heights[heights >= np.quantile(heights, 0.99)]

@@ -1,6 +1,6 @@
 """A body with its heart and electrodes, and the cut through its mesh."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pyvista as pv
@@ -26,14 +26,12 @@ def anatomy_image(
     faces: np.ndarray,
     face_tags: np.ndarray,
     electrodes: Mapping[str, np.ndarray],
-    view: Sequence[float] = FRONT,
 ) -> np.ndarray:
-    """Torso with its heart and electrodes.
+    """Torso with its heart and electrodes, from the front.
 
     Args:
         points: [vertex, 3] mm; faces: [face, 3]; face_tags: [face] core.tags.Surface.
         electrodes: colour -> [electrode, 3] mm; black ones are drawn larger.
-        view: direction from which to look.
     """
     plotter = new_plotter(620, 620)
     for tags, (colour, opacity) in SHOWN.items():
@@ -46,7 +44,7 @@ def anatomy_image(
             ball = pv.Sphere(radius=MARKER_MM if colour == "black" else 0.6 * MARKER_MM)
             balls = pv.PolyData(np.asarray(places, float))
             plotter.add_mesh(balls.glyph(geom=ball, scale=False, orient=False), color=colour)
-    return render(plotter, view, zoom=1.35)
+    return render(plotter, FRONT, zoom=1.35)
 
 
 def mesh_image(

@@ -44,24 +44,18 @@ def _row_levels(ecgs: Mapping[str, np.ndarray], rows: Sequence[int]) -> tuple[fl
 
 
 @house_style()
-def ecg_figure(
-    time: np.ndarray,
-    ecgs: Mapping[str, np.ndarray],
-    title: str = "",
-    leads: Sequence[str] = LEADS,
-) -> Figure:
+def ecg_figure(time: np.ndarray, ecgs: Mapping[str, np.ndarray], title: str = "") -> Figure:
     """Overlay 12-lead ECGs on ECG paper.
 
     Args:
         time: [time] ms.
-        ecgs: method name (see `style.METHODS`) -> [lead, time] mV.
+        ecgs: method name (see `style.METHODS`) -> [lead, time] mV, in the order of `LEADS`.
         title: heading, e.g. patient and scenario.
-        leads: names of the rows of each ECG.
 
     Returns:
         A figure whose grid is the scale: small squares 40 ms by 0.1 mV, as on paper.
     """
-    levels = [_row_levels(ecgs, [list(leads).index(n) for n in names]) for names in LAYOUT]
+    levels = [_row_levels(ecgs, [LEADS.index(name) for name in names]) for names in LAYOUT]
     window = (float(time[0]), float(time[-1]))
     spans = [high - low for low, high in levels]
     figure = new_figure(11.0, min(13.0, 1.0 + INCHES_PER_MV * sum(spans)))
@@ -71,8 +65,7 @@ def ecg_figure(
         _paper(axes, window, level)
         for method, ecg in ecgs.items():
             colour, line, label = look(method)
-            values = ecg[list(leads).index(name)]
-            axes.plot(time, values, color=colour, ls=line, lw=1.1, label=label)
+            axes.plot(time, ecg[LEADS.index(name)], color=colour, ls=line, lw=1.1, label=label)
         axes.text(0.02, 0.96, name, transform=axes.transAxes, weight="bold", va="top")
     legend_below(figure)
     scale = f"(small square 40 ms × 0.1 mV, {window[0]:g} to {window[1]:g} ms)"

@@ -7,18 +7,12 @@ import numpy as np
 import pyvista as pv
 from matplotlib import colormaps
 
-from einthoven.plots.scene import (
-    RIGHT_FRONT,
-    new_plotter,
-    render,
-    segments,
-    surface,
-    tetrahedra,
-)
+from einthoven.plots.scene import RIGHT_FRONT, new_plotter, render, segments, surface, tetrahedra
+from einthoven.plots.style import SEQUENTIAL
 
 SIZE_PX = (560, 560)
-OFF_SURFACE_MM = 2.0
-"""Lines on a surface are lifted so far, that none is hidden."""
+LINE_MM, OFF_SURFACE_MM = 4.0, 2.0
+"""Length of a line on a surface, and how far it is lifted so that none is hidden."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +27,7 @@ class Colouring:
     """
 
     limits: tuple[float, float]
-    cmap: str = "viridis"
+    cmap: str = SEQUENTIAL
     n_isolines: int = 0
     opacity: float = 1.0
 
@@ -43,7 +37,7 @@ def heart_image(
     faces: np.ndarray,
     values: np.ndarray,
     colouring: Colouring,
-    view: Sequence[float] = RIGHT_FRONT,
+    view: Sequence[float],
     lines: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> np.ndarray:
     """Nodal values on a surface, with isolines and a line network (Purkinje tree, fibers).
@@ -57,15 +51,9 @@ def heart_image(
     mesh = pv.PolyData.from_regular_faces(np.asarray(points, float), faces)
     mesh["value"] = values
     plotter = new_plotter(*SIZE_PX)
-    plotter.add_mesh(
-        mesh,
-        scalars="value",
-        clim=colouring.limits,
-        cmap=colormaps[colouring.cmap],
-        show_scalar_bar=False,
-        smooth_shading=True,
-        opacity=colouring.opacity,
-    )
+    plotter.add_mesh(mesh, scalars="value", clim=colouring.limits, cmap=colormaps[colouring.cmap],
+                     show_scalar_bar=False, smooth_shading=True,
+                     opacity=colouring.opacity)  # fmt: skip
     if colouring.n_isolines:
         levels = np.linspace(*colouring.limits, colouring.n_isolines + 2)[1:-1]
         contours = mesh.contour(levels.tolist(), scalars="value")
@@ -77,7 +65,7 @@ def heart_image(
 
 
 def direction_lines(
-    centres: np.ndarray, directions: np.ndarray, middle: np.ndarray, length_mm: float = 4.0
+    centres: np.ndarray, directions: np.ndarray, middle: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Short lines along directions, lifted away from a middle: points [2 line, 3], edges [line, 2].
 
@@ -85,11 +73,10 @@ def direction_lines(
         centres: [line, 3] mm.
         directions: [line, 3], unit.
         middle: [3] mm.
-        length_mm: of a line.
     """
     outwards = centres - middle
     lifted = centres + OFF_SURFACE_MM * outwards / np.linalg.norm(outwards, axis=1, keepdims=True)
-    half = 0.5 * length_mm * directions
+    half = 0.5 * LINE_MM * directions
     first = np.arange(len(centres))
     edges = np.stack([first, first + len(centres)], axis=1)
     return np.concatenate([lifted - half, lifted + half]), edges

@@ -12,7 +12,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from einthoven.plots.style import house_style, new_figure
+from einthoven.plots.style import SEQUENTIAL, house_style, new_figure
 
 FRONT = (0.0, -1.0, 0.0)
 # Across the mean heart's long axis: the LV's lateral wall, and the RV's free wall.
@@ -73,17 +73,11 @@ def grid_figure(images: Sequence[np.ndarray], titles: Sequence[str], columns: in
 
 
 def coloured_figure(
-    images: Sequence[np.ndarray],
-    titles: Sequence[str],
-    limits: tuple[float, float],
-    label: str,
-    cmap: str = "viridis",
-    columns: int = 4,
+    images: Sequence[np.ndarray], titles: Sequence[str], limits: tuple[float, float], label: str
 ) -> Figure:
-    """A grid of rendered images that share one colour scale with its unit."""
-    figure = grid_figure(images, titles, columns)
+    """Pairs of rendered images that share one colour scale with its unit."""
+    figure = grid_figure(images, titles, columns=2)
     figure.set_size_inches(figure.get_figwidth() + 0.9, figure.get_figheight())
-    figure.colorbar(
-        ScalarMappable(Normalize(*limits), cmap), ax=figure.axes, label=label, shrink=0.8
-    )
+    scale = ScalarMappable(Normalize(*limits), SEQUENTIAL)
+    figure.colorbar(scale, ax=figure.axes, label=label, shrink=0.8)
     return figure

@@ -57,7 +57,7 @@ def tree_figure(patient: Patient) -> Figure:
         heart_image(patient.heart.points, faces, tau, colouring, view, lines)
         for view in VIEWS.values()
     ]
-    return coloured_figure(images, list(VIEWS), colouring.limits, "activation time (ms)", columns=2)
+    return coloured_figure(images, list(VIEWS), colouring.limits, "activation time (ms)")
 
 
 def activation_figure(patient: Patient) -> Figure:
@@ -69,4 +69,4 @@ def activation_figure(patient: Patient) -> Figure:
     images = [heart_image(points, faces, tau, colouring, view)
               for tau in times.values() for view in VIEWS.values()]  # fmt: skip
     titles = [f"{SCENARIO_NAMES.get(name, name)}, {side}" for name in times for side in VIEWS]
-    return coloured_figure(images, titles, (0, latest), "activation time (ms)", columns=2)
+    return coloured_figure(images, titles, (0, latest), "activation time (ms)")
