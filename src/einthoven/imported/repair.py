@@ -10,12 +10,7 @@ from einthoven.geometry.boundary_loops import boundary_loops, fill_loops, sides_
 from einthoven.geometry.intersections import intersecting_pairs
 from einthoven.geometry.simplex import enclosed_volume, triangle_area_vectors
 from einthoven.geometry.surfaces import Surfaces
-from einthoven.geometry.triangles import (
-    compact,
-    face_edges,
-    face_pieces,
-    unique_edges,
-)
+from einthoven.geometry.triangles import compact, face_edges, face_pieces, unique_edges
 from einthoven.imported.defect import Defect, near
 
 MERGE_SHARE = 1e-6

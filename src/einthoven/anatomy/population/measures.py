@@ -51,14 +51,10 @@ def heart_measures(heart: HeartSurfaces) -> dict[str, float]:
 
 
 def walls_at(heart: HeartSurfaces, z: float) -> dict[str, float]:
-    """Where a line along x at height z (y = 0) enters and leaves epicardium and cavities.
-
-    Args:
-        heart: in the heart frame.
-        z: mm, negative below the base.
+    """Where a line along x at height z mm (y = 0) enters and leaves epicardium and cavities.
 
     Returns:
-        epi_left, lv_left, lv_right, rv_left, rv_right, epi_right: x in mm, ascending.
+        epi_left, lv_left, lv_right, rv_left, rv_right, epi_right: x in mm, heart frame, ascending.
 
     Raises:
         StepFailed: the line does not meet them in this order.

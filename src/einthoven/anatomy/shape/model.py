@@ -86,11 +86,7 @@ class ShapeModel:
 
     @classmethod
     def from_samples(
-        cls,
-        samples: np.ndarray,
-        n_modes: int,
-        faces: np.ndarray,
-        face_tags: np.ndarray = NO_TAGS,
+        cls, samples: np.ndarray, n_modes: int, faces: np.ndarray, face_tags: np.ndarray = NO_TAGS
     ) -> Self:
         """Principal components of shapes in correspondence.
 
