@@ -73,8 +73,7 @@ def meshed(wall: ShapeModel, edge_mm: float) -> ShapeModel:
         BadInput: the wall is not one closed surface with these tags.
         StepFailed: it could not be triangulated, or is no valid heart.
     """
-    heart, _, _ = placed_heart(wall.surfaces, edge_mm)
-    _, rotation, origin = heart_frame(wall.surfaces)
+    heart, rotation, origin = placed_heart(wall.surfaces, edge_mm)
     in_heart_frame = replace(
         wall, mean=(wall.mean - origin) @ rotation, modes=wall.modes.astype(float) @ rotation
     )
