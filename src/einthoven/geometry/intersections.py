@@ -1,5 +1,6 @@
 """Pairs of surface triangles that cut each other."""
 
+import numba
 import numpy as np
 from scipy.spatial import cKDTree
 
@@ -19,16 +20,7 @@ def intersecting_pairs(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
         [pair, 2] face indices, sorted.
     """
     pairs = _close_pairs(points, faces)
-    for one, other in ((0, 1), (1, 0)):
-        pairs = pairs[_straddles(points, faces[pairs[:, one]], faces[pairs[:, other]])]
-    hit = np.zeros(len(pairs), dtype=bool)
-    for one, other in ((0, 1), (1, 0)):
-        target = faces[pairs[:, other]]
-        for k in range(3):
-            segment = faces[pairs[:, one]][:, [k, (k + 1) % 3]]
-            apart = ~np.any(segment[:, :, None] == target[:, None, :], axis=(1, 2))
-            hit[apart] |= _pierces(points[segment[apart]], points[target[apart]])
-    return pairs[hit]
+    return pairs[_cut(np.asarray(points, dtype=np.float64), faces, pairs)]
 
 
 def _close_pairs(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
@@ -45,31 +37,64 @@ def _close_pairs(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return pairs[np.lexsort(pairs.T[::-1])]
 
 
-def _straddles(points: np.ndarray, ones: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Whether `ones` [n, 3] touch or cross the planes of `others` [n, 3]; rounding says yes.
+@numba.njit(cache=True)
+def _cut(points: np.ndarray, faces: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Whether an edge of one triangle of a pair pierces the other: [pair]."""
+    hit = np.zeros(len(pairs), dtype=np.bool_)
+    for i in range(len(pairs)):
+        one, other = faces[pairs[i, 0]], faces[pairs[i, 1]]
+        if _straddles(points, one, other) and _straddles(points, other, one):
+            hit[i] = _enters(points, one, other) or _enters(points, other, one)
+    return hit
+
+
+@numba.njit(cache=True)
+def _straddles(points: np.ndarray, one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether triangle `one` touches or crosses the plane of `other`; rounding says yes.
 
     An edge that pierces a triangle on one of its own edges leaves that triangle on one side of the
     plane of the edge's, so that touching must count.
     """
-    a, b, c = (points[others[:, k]] for k in range(3))
-    normal = np.cross(b - a, c - a)
-    side = np.stack([np.einsum("ij,ij->i", normal, points[ones[:, k]] - a) for k in range(3)])
-    rounding = 1e-9 * np.abs(side).max(axis=0)
-    return (side.min(axis=0) <= rounding) & (side.max(axis=0) >= -rounding)
+    a, b, c = points[other[0]], points[other[1]], points[other[2]]
+    below, above = np.inf, -np.inf
+    for k in one:
+        side = _volume(a, b, c, points[k])
+        below, above = min(below, side), max(above, side)
+    rounding = 1e-9 * max(-below, above)
+    return below <= rounding and above >= -rounding
 
 
-def _pierces(segments: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Whether segments [n, 2, 3] properly cross triangles [n, 3, 3], by signs of volumes."""
-    start, end = segments[:, 0], segments[:, 1]
-    a, b, c = triangles[:, 0], triangles[:, 1], triangles[:, 2]
-    scale = np.abs(triangles - start[:, None]).max(axis=(1, 2)) ** 3
+@numba.njit(cache=True)
+def _enters(points: np.ndarray, one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether an edge of `one` that shares no vertex with `other` pierces it."""
+    for k in range(3):
+        start, end = one[k], one[(k + 1) % 3]
+        if not (start == other).any() and not (end == other).any():
+            if _pierces(points[start], points[end], points[other]):
+                return True
+    return False
+
+
+@numba.njit(cache=True)
+def _pierces(start: np.ndarray, end: np.ndarray, triangle: np.ndarray) -> bool:
+    """Whether a segment properly crosses a triangle [3, 3], by signs of volumes."""
+    a, b, c = triangle[0], triangle[1], triangle[2]
     below, above = _volume(a, b, c, start), _volume(a, b, c, end)
     # Rounding gives coplanar triangles volumes of either sign: those are not crossings.
-    crosses = (below * above < 0) & (np.minimum(abs(below), abs(above)) > 1e-9 * scale)
-    sides = np.stack([_volume(start, end, p, q) for p, q in ((a, b), (b, c), (c, a))])
-    return crosses & (np.all(sides >= 0, axis=0) | np.all(sides <= 0, axis=0))
+    scale = np.abs(triangle - start).max() ** 3
+    if below * above >= 0 or min(abs(below), abs(above)) <= 1e-9 * scale:
+        return False
+    one = _volume(start, end, a, b)
+    two = _volume(start, end, b, c)
+    three = _volume(start, end, c, a)
+    return min(one, two, three) >= 0 or max(one, two, three) <= 0
 
 
-def _volume(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarray:
-    """Six times the signed volume of the tetrahedra (a, b, c, d)."""
-    return np.einsum("ij,ij->i", np.cross(b - a, c - a), d - a)
+@numba.njit(cache=True)
+def _volume(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> float:
+    """Six times the signed volume of the tetrahedron (a, b, c, d)."""
+    return (
+        ((b[1] - a[1]) * (c[2] - a[2]) - (b[2] - a[2]) * (c[1] - a[1])) * (d[0] - a[0])
+        + ((b[2] - a[2]) * (c[0] - a[0]) - (b[0] - a[0]) * (c[2] - a[2])) * (d[1] - a[1])
+        + ((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])) * (d[2] - a[2])
+    )
