@@ -35,7 +35,7 @@ class DeepSdf(Section):
     activation: Literal["silu", "relu"] = "silu"
     pose: bool = True
     """Six code entries turn and shift the heart's coordinates."""
-    epochs: Count = 600
+    epochs: Count = 300
     points_per_batch: Count = 64
     """Of each patient, for each network."""
     batch_patients: Count = 64
