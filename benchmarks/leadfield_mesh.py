@@ -1,5 +1,6 @@
 """One patient at any mesh size, with fibers and the sites of 1,009 electrodes."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,14 @@ from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.config import load
 from einthoven.fibers.ldrb import assign_fibers
-from einthoven.mesh.subdivision import subdivide
 from einthoven.mesh.tetrahedra import tetrahedralise
 from einthoven.patient.anatomy import Anatomy
 from einthoven.patient.fibers import Fibers
 from einthoven.patient.mesh import TetMesh
 from einthoven.patient.patient import Patient
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "studies"))
+from subdivision import subdivide  # noqa: E402
 
 CONFIG = Path(__file__).resolve().parents[1] / "config" / "paper.yaml"
 MAX_MESHED = 250_000

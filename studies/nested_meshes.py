@@ -3,6 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 from scipy.spatial import cKDTree
+from subdivision import Subdivision, subdivide
 
 from einthoven.config import Config
 from einthoven.core.tags import Tissue
@@ -13,7 +14,6 @@ from einthoven.geometry.gradient_recovery import apply_operator, recovery_operat
 from einthoven.geometry.simplex import cell_gradient, p1_gradients
 from einthoven.leadfield.conductivity import bulk, intracellular
 from einthoven.leadfield.skin import electrode_weights, lumped_areas, skin_faces
-from einthoven.mesh.subdivision import Subdivision, subdivide
 from einthoven.metrics import fields as metrics
 from einthoven.patient.mesh import TetMesh
 from einthoven.patient.patient import Patient
