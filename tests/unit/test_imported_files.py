@@ -63,9 +63,17 @@ def test_carp_comes_back(tmp_path):
     np.testing.assert_allclose(1e-3 * found.points, points, atol=1e-6)
     np.testing.assert_array_equal(found.cells, cells)
     np.testing.assert_array_equal(found.tags, tags)
-    np.testing.assert_allclose(found.fibers, fibers, atol=1e-6)
+    written = np.loadtxt(tmp_path / "mesh.lon", skiprows=1)
+    np.testing.assert_allclose(written, fibers, atol=1e-6)
     (tmp_path / "mesh.elem").write_text("1\nTt 0 1 2 99 1\n")
     with pytest.raises(BadInput, match="vertex 99"):
+        read_carp(tmp_path / "mesh.pts")
+    (tmp_path / "mesh.elem").write_text("1\nTt 0 1 2\n")
+    with pytest.raises(BadInput, match="not 'Tt 4 vertices tag'"):
+        read_carp(tmp_path / "mesh.pts")
+    (tmp_path / "mesh.elem").rename(tmp_path / "mesh.old")
+    (tmp_path / "mesh.fac").write_text("")
+    with pytest.raises(BadInput, match="no triangles"):
         read_carp(tmp_path / "mesh.pts")
 
 

@@ -1,4 +1,4 @@
-"""Meshes of openCARP: .pts (micrometres), .elem (cells with a tag), .lon (fibres).
+"""Meshes of openCARP: .pts (micrometres), .elem (cells with a tag), .lon (fibres, written only).
 
 Formats as in the openCARP manual, section "File formats". The torso files of the EDGAR collection
 use .pts and .fac without a count, counting vertices from one; they are read here, too.
@@ -25,8 +25,6 @@ class CarpMesh(NamedTuple):
     """[cell, 4] tetrahedra or [cell, 3] triangles."""
     tags: np.ndarray
     """[cell]; zeros where the file has none."""
-    fibers: np.ndarray | None
-    """[cell, 3] or, with sheets, [cell, 6]."""
 
 
 def write_carp(
@@ -85,11 +83,13 @@ def read_carp(path: str | Path) -> CarpMesh:
     else:
         cells = _table(cells_path, 3).astype(np.int64)
         tags = np.zeros(len(cells), np.int64)
+    if not len(cells):
+        raise BadInput(f"{cells_path}: no triangles; half-written?")
     if cells.min() == 1 and cells.max() == len(points):
         cells = cells - 1
     if cells.min() < 0 or cells.max() >= len(points):
         raise BadInput(f"{cells_path}: vertex {cells.max()}, but only {len(points)} points")
-    return CarpMesh(points, cells, tags, _fibers(path.with_suffix(".lon"), len(cells)))
+    return CarpMesh(points, cells, tags)
 
 
 def _numbers(array: np.ndarray, decimals: int) -> str:
@@ -119,19 +119,9 @@ def _elements(path: Path) -> tuple[np.ndarray, np.ndarray]:
     for kind, n in CORNERS.items():
         if rows := [line for line in lines if line[0] == kind]:
             try:
-                table = np.array([(row[1:] + ["0"])[: n + 1] for row in rows], np.int64)
+                numbers = [(row[1:] + ["0"])[: n + 1] for row in rows]
+                table = np.array(numbers, np.int64).reshape(len(rows), n + 1)
             except ValueError as error:
                 raise BadInput(f"{path}: a line is not '{kind} {n} vertices tag'") from error
             return table[:, :n], table[:, n]
     raise BadInput(f"{path}: no tetrahedra (Tt) or triangles (Tr)")
-
-
-def _fibers(path: Path, n_cells: int) -> np.ndarray | None:
-    if not path.exists():
-        return None
-    lines = _lines(path)
-    n_columns = len(lines[-1])
-    fibers = _table(path, n_columns)
-    if len(fibers) != n_cells or n_columns not in (3, 6):
-        raise BadInput(f"{path}: {fibers.shape[0]} rows of {n_columns} for {n_cells} cells")
-    return fibers
