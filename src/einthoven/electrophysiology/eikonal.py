@@ -7,12 +7,16 @@ with the tetrahedron's own speed); Fu, Kirby, Whitaker, SIAM J. Sci. Comput. 35:
 doi:10.1137/120881956.
 """
 
+import contextlib
+import io
 from typing import Literal, NamedTuple
 
 import numpy as np
+from scipy.sparse import coo_matrix
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput, NotConverged, StepFailed
+from einthoven.electrophysiology.hopf_lax import best_updates, correct_labels
 from einthoven.geometry.simplex import tet_volumes
 
 Backend = Literal["einthoven", "fim-python"]
@@ -116,8 +120,6 @@ def residual_ms(
     points: np.ndarray, cells: np.ndarray, metric: np.ndarray, time: np.ndarray, start: np.ndarray
 ) -> float:
     """Largest |time - min(start, best local update)| over the nodes, ms."""
-    from einthoven.electrophysiology.hopf_lax import best_updates
-
     best = np.minimum(start, best_updates(points, cells, metric, time))
     return float(np.abs(time - best).max())
 
@@ -125,8 +127,6 @@ def residual_ms(
 def _solve_own(
     points: np.ndarray, cells: np.ndarray, metric: np.ndarray, start: np.ndarray
 ) -> tuple[np.ndarray, int]:
-    from einthoven.electrophysiology.hopf_lax import correct_labels
-
     order = np.argsort(cells.ravel(), kind="stable") // 4
     first = np.concatenate([[0], np.cumsum(np.bincount(cells.ravel(), minlength=len(points)))])
     # A node is corrected a few times as the front passes; 2,000 updates a node is far beyond.
@@ -143,9 +143,6 @@ def _solve_fim(
     points: np.ndarray, cells: np.ndarray, tensors: np.ndarray, start: np.ndarray
 ) -> np.ndarray:
     """fim-python (Grandits 2021, doi:10.21105/joss.03641)."""
-    import contextlib
-    import io
-
     with contextlib.redirect_stdout(io.StringIO()):  # it announces the missing GPU library
         from fimpy.solver import create_fim_solver
     seeds = np.flatnonzero(np.isfinite(start))
@@ -161,8 +158,6 @@ def _start_near(
     start: np.ndarray, points: np.ndarray, cells: np.ndarray, metric: np.ndarray, rings: int
 ) -> None:
     """Lower `start` at the nodes around each source to the straight-line time, in place."""
-    from scipy.sparse import coo_matrix
-
     row, col = np.repeat(cells, 4, axis=1).ravel(), np.tile(cells, (1, 4)).ravel()
     adjacent = coo_matrix((np.ones(len(row), bool), (row, col)), shape=(len(points),) * 2).tocsr()
     touching = np.bincount(cells.ravel(), minlength=len(points))

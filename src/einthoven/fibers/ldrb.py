@@ -8,6 +8,7 @@ circumferential, apicobasal, transmural before `orient`, and fibre, sheet, sheet
 """
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from einthoven.config.models import Fibers as Angles
 from einthoven.core.errors import StepFailed
@@ -127,8 +128,6 @@ def bislerp(frame_a: np.ndarray, frame_b: np.ndarray, t: np.ndarray) -> np.ndarr
     Returns:
         [point, 3, 3].
     """
-    from scipy.spatial.transform import Rotation
-
     x, y, z, w = Rotation.from_matrix(frame_a).as_quat().T
     end = Rotation.from_matrix(frame_b).as_quat()
     # The frame times a half turn about its first, second or third axis.

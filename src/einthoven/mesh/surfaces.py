@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from einthoven.anatomy.shape.heart_check import MIN_CLEARANCE_MM
-from einthoven.core.check import finite, shape
+from einthoven.core.check import between, finite, shape
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import CLOSED_SURFACES, LUNGS, Surface, Tissue
 from einthoven.geometry.intersections import intersecting_pairs
@@ -43,7 +43,7 @@ def check_surfaces(surfaces: Surfaces) -> None:
         BadInput: names the surface, the defect and its likely cause.
     """
     _check_arrays(surfaces)
-    _check_units(surfaces.points[surfaces.tagged(Surface.SKIN)])
+    _check_units(surfaces.only(surfaces.face_tags == Surface.SKIN).extent_mm)
     for name, tags in CLOSED_SURFACES.items():
         _check_closed(name, tags, surfaces)
     for tag in lungs_in(surfaces):
@@ -109,18 +109,12 @@ def _check_arrays(surfaces: Surfaces) -> None:
         raise BadInput(f"faces: {int(flat.sum())} triangles without area in {names}")
 
 
-def _check_units(skin_corners: np.ndarray) -> None:
-    extent = float(np.ptp(skin_corners.reshape(-1, 3), axis=0).max())
+def _check_units(skin_mm: float) -> None:
     low, high = TORSO_EXTENT_MM
-    if not low <= extent <= high:
-        guess = next(
-            (f"; in {unit}? multiply by {factor:g}"
-             for unit, factor in (("metres", 1000.0), ("centimetres", 10.0), ("micrometres", 1e-3))
-             if low <= extent * factor <= high), "",
-        )  # fmt: skip
-        raise BadInput(
-            f"points: SKIN extends over {extent:.3g} mm, expected {low:g} to {high:g}{guess}"
-        )
+    units = (("metres", 1000.0), ("centimetres", 10.0), ("micrometres", 1e-3))
+    guess = [f"in {unit}? multiply by {factor:g}"
+             for unit, factor in units if low <= skin_mm * factor <= high]  # fmt: skip
+    between("points: extent of SKIN in mm", skin_mm, low, high, *guess)
 
 
 def _check_closed(name: str, tags: Sequence[Surface], surfaces: Surfaces) -> None:

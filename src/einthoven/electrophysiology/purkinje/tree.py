@@ -7,6 +7,9 @@ speed.
 """
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import dijkstra
+from scipy.spatial import cKDTree
 
 from einthoven.config.models import Purkinje
 from einthoven.core import check
@@ -74,23 +77,18 @@ def _draw(
 
 def coverage_gap(junctions: np.ndarray, surface_points: np.ndarray) -> float:
     """Largest distance from a surface point to its nearest junction, mm."""
-    from scipy.spatial import cKDTree
-
     return float(cKDTree(junctions).query(surface_points)[0].max())
 
 
-def path_lengths(points: np.ndarray, edges: np.ndarray, root: int = 0) -> np.ndarray:
-    """Length of the path along the tree from the root to each node, mm [tree_node].
+def path_lengths(points: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Length of the path along the tree from node 0, its root, to each node, mm [tree_node].
 
     Raises:
         StepFailed: the tree is in pieces.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import dijkstra
-
     steps = np.linalg.norm(points[edges[:, 1]] - points[edges[:, 0]], axis=1)
     graph = coo_array((steps, edges.T), shape=(len(points), len(points))).tocsr()
-    lengths = dijkstra(graph, directed=False, indices=root)
+    lengths = dijkstra(graph, directed=False, indices=0)
     if cut_off := int(np.isinf(lengths).sum()):
         raise StepFailed(f"purkinje: {cut_off} tree nodes are cut off the root")
     return lengths
@@ -106,8 +104,6 @@ def _junctions(
     points: np.ndarray, edges: np.ndarray, surface_points: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Surface point nearest to each tip, once each, and the shortest way to it along the tree."""
-    from scipy.spatial import cKDTree
-
     tips = _tips(edges, len(points))
     nodes, group = np.unique(cKDTree(surface_points).query(points[tips])[1], return_inverse=True)
     lengths = np.full(len(nodes), np.inf)
