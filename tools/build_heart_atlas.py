@@ -22,7 +22,7 @@ from einthoven.anatomy.shape.parametric_heart import PARAMETERS, mean_parameters
 from einthoven.anatomy.shape.resampling import resample
 from einthoven.core.errors import StepFailed
 from einthoven.core.files import save_arrays
-from einthoven.core.log import log_to, logger, track
+from einthoven.core.log import log_to_stderr, logger, track
 from einthoven.geometry.boundary_loops import boundary_loops
 from einthoven.geometry.triangles import triangle_quality
 
@@ -58,7 +58,7 @@ def build(n_samples: int, seed: int) -> tuple[dict, dict]:
     template = build_template(mean, FINE_EDGE_MM)
     bodies, hearts = draw_hearts(n_samples, seed)
     samples = np.empty((len(hearts), *template.points.shape))
-    for sample, heart in zip(samples, track(hearts, "hearts", len(hearts))):
+    for sample, heart in zip(samples, track(hearts, "hearts")):
         sample[:] = carry_template(template, mean, heart)
         worst = triangle_quality(sample, template.faces).min()
         if worst < MIN_QUALITY:
@@ -107,7 +107,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", default=str(ATLAS_PATH))
     options = parser.parse_args()
-    log_to(None)
+    log_to_stderr()
     arrays, attrs = build(options.samples, options.seed)
     save_arrays(options.out, arrays, **attrs)
     logger.info("%s: variance per mode %s", options.out, np.round(arrays["explained"], 4))

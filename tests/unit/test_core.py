@@ -96,6 +96,14 @@ def test_bad_files_are_named(tmp_path, spoil):
         files.load_arrays(path, require=("points",))
 
 
+@pytest.mark.parametrize("content", [b'{"half": ', b"\xff\xfe\x00"])
+def test_a_file_that_is_not_json_is_named(tmp_path, content):
+    path = tmp_path / "p0000.json"
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match=r"p0000\.json: not JSON"):
+        files.read_json(path)
+
+
 def test_seeds_depend_on_every_key():
     draws = {seeds.derive_seed(*k) for k in [(1, "a"), (2, "a"), (1, "b"), (1, "a", 0), (1, "a0")]}
     assert len(draws) == 5

@@ -50,11 +50,10 @@ def test_scaling_is_seen_by_magnitude_and_not_by_angle() -> None:
     np.testing.assert_allclose(metrics.magnitude_error(1.2 * grad, grad), 0.2 * length)
 
 
-def test_rel_l2_of_offset_sine_and_its_square() -> None:
+def test_rel_l2_of_offset_sine() -> None:
     t = np.linspace(0, 1, 1001)[:-1]
     true = np.sin(2 * np.pi * t)[None]
     np.testing.assert_allclose(metrics.rel_l2(true + 0.1, true), 0.1 * np.sqrt(2), rtol=1e-9)
-    np.testing.assert_allclose(metrics.rel_mse(true + 0.1, true), 0.02, rtol=1e-9)
 
 
 def test_cdf_of_known_values() -> None:

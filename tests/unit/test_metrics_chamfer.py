@@ -6,7 +6,7 @@ from helpers_encoders import sphere
 
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.geometry.contouring import Grid
-from einthoven.metrics.surfaces import chamfer, interior_chamfer, surface_chamfer
+from einthoven.metrics.surfaces import chamfer, surface_chamfer
 
 
 def test_chamfer_of_two_points_and_of_a_cloud_with_itself() -> None:
@@ -36,8 +36,8 @@ def test_contour_of_exact_distance_lies_on_the_sphere() -> None:
         grid.contour(np.ones(40**3))
 
 
-def test_interior_chamfer_counts_only_the_shell() -> None:
+def test_chamfer_of_grid_points_counts_only_the_shell() -> None:
     axis = np.arange(10.0)
     grid = np.stack([axis, 0 * axis, 0 * axis], 1)
     # points 0..4 against 0..5: one of six has its neighbour at 1 mm
-    assert interior_chamfer(grid, axis - 4, axis - 5) == pytest.approx(1 / 12)
+    assert chamfer(grid[axis <= 4], grid[axis <= 5]) == pytest.approx(1 / 12)

@@ -58,6 +58,9 @@ def test_error_figures_have_units_and_every_method():
     labels = [t.get_text() for t in figure.axes[0].get_xticklabels()]
     assert labels == ["V1", "V2", "RA"]  # sorted by the mean error
     np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), errors["pseudo"])
+    errors["pca-mlp"] = np.array([[6.0, 4.0, 0.0], [np.nan] * 3])  # a patient is missing
+    figure = electrode_error_figure(errors, ["V1", "V2", "RA"], ["p0", "p1"])
+    assert [t.get_text() for t in figure.axes[1].get_xticklabels()] == ["RA", "V2", "V1"]
     bars = comparison_figure({"pseudo": (15.0, 1.0), "pca-mlp": (5.0, 0.5)}, "error (degrees)")
     widths = [patch.get_width() for patch in bars.axes[0].patches]
     assert widths == pytest.approx([15.0, 5.0])

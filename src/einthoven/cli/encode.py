@@ -51,6 +51,5 @@ def run(arguments: argparse.Namespace) -> None:
     words = "in distribution" if checked.in_distribution else "OUT OF DISTRIBUTION: "
     print(f"{name}: {words}{', '.join(checked.reasons)}; {arguments.to}")
     if arguments.surfaces:
-        surfaces = outward_surfaces(encoder, encoded)
-        for surface, (points, faces) in surfaces.items():
+        for surface, (points, faces) in outward_surfaces(encoder, encoded).items():
             print(save_surface(points, faces, arguments.surfaces / f"{surface}.vtp"))

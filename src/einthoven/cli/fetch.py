@@ -17,11 +17,11 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Write the atlas file, or print the list."""
     from einthoven.atlases.fetch import fetch, table
-    from einthoven.core.log import log_to
+    from einthoven.core.log import log_to_stderr
 
     if arguments.name is None:
         print(table())
         return
-    log_to(None)
+    log_to_stderr()
     path = fetch(arguments.name, arguments.source, arguments.to, arguments.phase, arguments.modes)
     print(f"{path}: written; set anatomy.heart_atlas or anatomy.torso_atlas to it")

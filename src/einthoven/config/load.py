@@ -11,13 +11,6 @@ from einthoven.config.section import Section
 from einthoven.core.errors import BadInput
 
 
-def _known_keys(model: Any, path: tuple[str | int, ...]) -> list[str]:
-    """Names of the keys that are allowed where an unknown one was found."""
-    for step in path[:-1]:
-        model = model.model_fields[step].annotation
-    return list(model.model_fields)
-
-
 def _explain(kind: type[Section], error: dict[str, Any]) -> str:
     """One line for one pydantic error: the key, what is wrong, the cure."""
     import difflib
@@ -25,7 +18,10 @@ def _explain(kind: type[Section], error: dict[str, Any]) -> str:
     path = error["loc"]
     key = ".".join(map(str, path)) or "config"
     if error["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(str(path[-1]), _known_keys(kind, path), n=1, cutoff=0.5)
+        model: Any = kind
+        for step in path[:-1]:
+            model = model.model_fields[step].annotation
+        close = difflib.get_close_matches(str(path[-1]), model.model_fields, n=1, cutoff=0.5)
         return f"{key}: unknown key" + (f"; did you mean '{close[0]}'?" if close else "")
     value = error.get("input")
     if isinstance(value, str) and error["type"] in ("float_type", "int_type"):

@@ -2,11 +2,7 @@
 
 import json
 import re
-import types
-from typing import Annotated, Any, Literal, get_args, get_origin
-
-import annotated_types
-from pydantic.fields import FieldInfo
+from typing import Any
 
 from einthoven.config.models import Config
 
@@ -15,9 +11,8 @@ HEADER = """\
 # Checked against the models in src/einthoven/config/models.py before any job starts.
 # yaml-language-server: $schema=schema.json
 """
-_BOUNDS = ((annotated_types.Ge, "ge", ">="), (annotated_types.Gt, "gt", ">"),
-           (annotated_types.Le, "le", "<="), (annotated_types.Lt, "lt", "<"),
-           (annotated_types.MultipleOf, "multiple_of", "a multiple of"))  # fmt: skip
+_BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<",
+           "multipleOf": "a multiple of"}  # fmt: skip
 
 
 def as_params(config: Config) -> dict[str, Any]:
@@ -30,42 +25,24 @@ def schema() -> str:
     return json.dumps(Config.model_json_schema(), indent=1, sort_keys=True) + "\n"
 
 
-def _choices(annotation: Any) -> tuple[str, ...]:
-    """The values of a Literal, also inside a list."""
-    if get_origin(annotation) is Literal:
-        return get_args(annotation)
-    if get_origin(annotation) in (list, Annotated, types.UnionType):
-        return _choices(get_args(annotation)[0])
-    return ()
-
-
-def _hint(field: FieldInfo) -> str:
-    """Range or choices of a key."""
-    bounds = [
-        f"{sign} {getattr(item, name):g}"
-        for item in field.metadata
-        for kind, name, sign in _BOUNDS
-        if isinstance(item, kind)
-    ]
-    choices = _choices(field.annotation)
-    return " or ".join(map(str, choices)) if choices else field.description or ", ".join(bounds)
+def _hint(key: dict[str, Any]) -> str:
+    """What a key may be, by its JSON schema: choices (also those of a list), words, or a range."""
+    if choices := (key.get("items") or key).get("enum"):
+        return " or ".join(map(str, choices))
+    bounds = [f"{sign} {key[name]:g}" for name, sign in _BOUNDS.items() if name in key]
+    return key.get("description") or ", ".join(bounds)
 
 
 def render(config: Config, title: str) -> str:
-    """A complete config file with what each section means and which values it takes.
-
-    Args:
-        config: the values.
-        title: first line of comment.
-    """
+    """A complete config file with what each section means and which values it takes."""
     lines = [HEADER.format(title=title)]
     for name in Config.model_fields:
         section = getattr(config, name)
         lines.append(f"# {(type(section).__doc__ or '').splitlines()[0]}")
         lines.append(f"{name}:")
-        for key, field in type(section).model_fields.items():
+        for key, its_schema in type(section).model_json_schema()["properties"].items():
             text = f"  {key}: {_yaml(getattr(section, key))}"
-            hint = _hint(field)
+            hint = _hint(its_schema)
             lines.append(f"{text:<34}  # {hint}" if hint else text)
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"

@@ -16,7 +16,7 @@ from pathlib import Path
 from einthoven.core.errors import StepFailed
 
 HOST = socket.gethostname().partition(".")[0]
-_TEMPORARY = re.compile(r"\.(?P<target>.+)\.(?P<host>[^.]+)\.(?P<pid>\d+)\.(tmp|parts)")
+_TEMPORARY = re.compile(r"\..+\.(?P<host>[^.]+)\.(?P<pid>\d+)\.(tmp|parts)")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 published: list[Path] = []
@@ -55,7 +55,7 @@ def parts_of(path: str | Path) -> Iterator[Path]:
 def _place_for(path: Path, kind: str) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     for leftover in temporaries(path.parent):
-        if target_of(leftover) == path and is_dead(leftover):
+        if leftover.name.startswith(f".{path.name}.{HOST}.") and is_dead(leftover):
             remove(leftover)
     temporary = path.with_name(f".{path.name}.{HOST}.{os.getpid()}.{kind}")
     try:
@@ -95,11 +95,6 @@ def _disk_was_full(error: BaseException | None) -> bool:
 def temporaries(folder: Path) -> list[Path]:
     """All temporaries in a folder, of live writers and of dead ones."""
     return [path for path in folder.glob(".*") if _TEMPORARY.fullmatch(path.name)]
-
-
-def target_of(temporary: Path) -> Path:
-    """The file that a temporary was to become."""
-    return temporary.with_name(_TEMPORARY.fullmatch(temporary.name)["target"])  # type: ignore[index]
 
 
 def is_dead(temporary: Path) -> bool:

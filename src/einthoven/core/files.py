@@ -52,11 +52,7 @@ def _shrinks(array: np.ndarray) -> bool:
 
 
 def load_arrays(path: str | Path, require: Sequence[str] = ()) -> Arrays:
-    """Read a file that `save_arrays` wrote.
-
-    Args:
-        path: the .npz file.
-        require: names of arrays that must be there.
+    """Read a file that `save_arrays` wrote, with at least the arrays `require`.
 
     Raises:
         BadInput: the file is missing, truncated, foreign, or lacks an array.
@@ -107,5 +103,5 @@ def read_json(path: str | Path) -> Any:
         return json.loads(Path(path).read_text())
     except FileNotFoundError as error:
         raise BadInput(f"{path}: no such file; run the rule that makes it") from error
-    except json.JSONDecodeError as error:
+    except ValueError as error:  # not JSON, or not even text
         raise BadInput(f"{path}: not JSON ({error}); half-written? delete and re-run") from error

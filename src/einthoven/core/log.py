@@ -9,17 +9,17 @@ from tqdm import tqdm
 logger = logging.getLogger("einthoven")
 
 USED = "used %.1f s of processor time, at most %.0f MB of memory"
-"""Last line of a job's log, which `runs.benchmarks` reads."""
+"""Last line of a job's log, which `run.costs.benchmarks` reads."""
 
 
-def track[T](items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
+def track[T](items: Iterable[T], description: str) -> Iterator[T]:
     """Iterate with a progress bar on a terminal, silently elsewhere."""
-    return iter(tqdm(items, desc=description, total=total, disable=not sys.stderr.isatty()))
+    return iter(tqdm(items, desc=description, disable=not sys.stderr.isatty()))
 
 
-def log_to(path: str | None) -> None:
-    """Send one-line summaries to the rule's log file, or to the terminal if there is none."""
-    handler = logging.FileHandler(path, mode="w") if path else logging.StreamHandler()
+def log_to_stderr() -> None:
+    """Send one-line summaries to stderr, which is a job's log file."""
+    handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger.handlers[:] = [handler]
     logger.setLevel(logging.INFO)

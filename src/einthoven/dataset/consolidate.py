@@ -104,8 +104,7 @@ def consolidate(
     Args:
         path: the .zarr.zip file to write.
         stores: patient stores, in the order wanted.
-        config: the physics sections of the config, kept as JSON in the root attributes.
-        excluded: patients that the config leaves out, kept in the root attributes.
+        config, excluded: the config's physics and whom it leaves out, for the root attributes.
 
     Raises:
         BadInput: no stores, a foreign or broken one, or patients of different configs.

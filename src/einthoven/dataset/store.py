@@ -20,12 +20,7 @@ if TYPE_CHECKING:  # half a second, which jobs without a store need not pay
 
 @contextmanager
 def new_store(path: str | Path, attrs: dict[str, Any]) -> Iterator["zarr.Group"]:
-    """Yield a root group to fill; on success it becomes the zip archive `path`.
-
-    Args:
-        path: the .zarr.zip file.
-        attrs: attributes of the root group.
-    """
+    """Yield a root group with `attrs` to fill; on success it becomes the zip archive `path`."""
     import zarr
 
     with parts_of(path) as directory:
@@ -54,14 +49,10 @@ def _consolidate_metadata(directory: Path) -> None:
 def create(
     group: "zarr.Group", variable: Variable, shape: tuple[int, ...], n_chunked: int = 0
 ) -> "zarr.Array":
-    """Create an empty array.
+    """Create an empty array in a group.
 
-    Args:
-        group: where it goes.
-        variable: its row in the layout.
-        shape: its shape.
-        n_chunked: so many leading axes are cut into chunks of length 1; with more than one,
-            all chunks of an index on the first axis share one shard, hence one file.
+    The `n_chunked` leading axes are cut into chunks of length 1; if they are more than one, all
+    chunks of an index on the first axis share one shard, hence one file.
     """
     from zarr.codecs import Crc32cCodec, ZstdCodec
 

@@ -30,12 +30,7 @@ def spread(values: list[float]) -> dict[str, float | int]:
 
 
 def method_row(errors: Mapping[str, PatientErrors], missing: Mapping[str, str]) -> dict[str, Any]:
-    """One method's entry in metrics.json.
-
-    Args:
-        errors: patient -> errors.
-        missing: patient -> why it is missing.
-    """
+    """One method's entry in metrics.json: patients with errors, and why others are missing."""
     keys = sorted({key for found in errors.values() for key in found.values})
     row: dict[str, Any] = {
         key: spread([e.values[key] for e in errors.values() if key in e.values]) for key in keys
@@ -50,8 +45,7 @@ def method_row(errors: Mapping[str, PatientErrors], missing: Mapping[str, str]) 
 def encoder_rows(chamfer: Iterable[str | Path]) -> dict[str, dict[str, Any]]:
     """Each encoder's entry in metrics.json: Chamfer distances, and who could not be decoded.
 
-    Args:
-        chamfer: files of the test patients, encoder/chamfer/patient.json.
+    `chamfer` are files of the test patients, encoder/chamfer/patient.json.
     """
     rows: dict[str, dict[str, Any]] = {}
     for path in map(Path, chamfer):

@@ -61,7 +61,8 @@ def magnitude_error_rel(predicted: np.ndarray, reference: np.ndarray) -> np.ndar
 def rel_l2(predicted: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Norm of the difference over the reference's norm, along time: [..., time] -> [...].
 
-    ||V^ - V|| / ||V|| in L2(0, T), section 2.6; uniform time steps cancel.
+    ||V^ - V|| / ||V|| in L2(0, T), section 2.6; uniform time steps cancel. Its square is the
+    relative mean squared error.
 
     Raises:
         BadInput: shapes differ, a value is not finite, or a reference signal is zero.
@@ -71,15 +72,6 @@ def rel_l2(predicted: np.ndarray, reference: np.ndarray) -> np.ndarray:
     if np.any(norm == 0.0):
         raise BadInput(f"reference: {int((norm == 0).sum())} signals are zero everywhere")
     return np.linalg.norm(predicted - reference, axis=-1) / norm
-
-
-def rel_mse(predicted: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Mean squared difference over the reference's mean square, along time: `rel_l2` squared.
-
-    Raises:
-        BadInput: as `rel_l2`.
-    """
-    return rel_l2(predicted, reference) ** 2
 
 
 def cdf(errors: np.ndarray, at: np.ndarray) -> np.ndarray:

@@ -44,16 +44,6 @@ def chamfer(first: np.ndarray, second: np.ndarray) -> float:
     return float(from_first + from_second) / 2
 
 
-def interior_chamfer(grid: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
-    """The paper's version: eq. (8) between the grid points with signed distance <= 0.
-
-    Args:
-        grid: [point, 3] mm.
-        first, second: [point] mm.
-    """
-    return chamfer(grid[first <= 0], grid[second <= 0])
-
-
 def surface_chamfer(first: Triangles, second: Triangles) -> float:
     """Eq. (8) between two surfaces: points uniform on each, exact distance to the other."""
     return (_mean_distance(first, second) + _mean_distance(second, first)) / 2
@@ -94,7 +84,7 @@ def reconstruction_chamfer(
             surface = truth.closed(name)
             true = surface_distance(truth.points, truth.union(name), points)
             result[name] = {
-                "interior_mm": interior_chamfer(points, predicted, true),
+                "interior_mm": chamfer(points[predicted <= 0], points[true <= 0]),
                 "surface_mm": surface_chamfer(grid.contour(predicted), surface),
             }
     return result

@@ -14,7 +14,6 @@ class PurkinjeTree(Stage):
     """Both trees and their junctions with the muscle (PMJ)."""
 
     stage = "purkinje"
-    rule = "purkinje"
 
     tree_points: np.ndarray
     """[tree_node, 3] mm."""
@@ -39,7 +38,6 @@ class Activation(Stage):
     """When the wave arrives, and where it starts."""
 
     stage = "activation"
-    rule = "activation"
 
     activation_time: np.ndarray
     """[heart node] tau, ms; the least is zero."""

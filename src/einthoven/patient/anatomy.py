@@ -48,7 +48,6 @@ class Anatomy(Stage):
     """
 
     stage = "anatomy"
-    rule = "anatomy"
 
     points: np.ndarray
     faces: np.ndarray

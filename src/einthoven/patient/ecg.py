@@ -22,7 +22,6 @@ class Ecg(Stage):
     """
 
     stage = "ecg"
-    rule = "ecg"
 
     time: np.ndarray
     scenario: np.ndarray

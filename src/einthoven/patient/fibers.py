@@ -12,7 +12,6 @@ class Fibers(Stage):
     """Fibre, sheet and sheet-normal: each [heart cell, 3] float32, unit, right-handed."""
 
     stage = "fibers"
-    rule = "fibers"
 
     f0: np.ndarray
     s0: np.ndarray

@@ -50,7 +50,6 @@ class LeadFields(Stage):
     """
 
     stage = "leadfield"
-    rule = "leadfield"
 
     lead_field: np.ndarray
     electrode_names: np.ndarray

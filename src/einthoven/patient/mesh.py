@@ -28,7 +28,6 @@ class TetMesh(Stage):
     """
 
     stage = "mesh"
-    rule = "mesh"
 
     points: np.ndarray
     cells: np.ndarray

@@ -24,8 +24,8 @@ class Stage:
     """
 
     stage: ClassVar[str]
-    rule: ClassVar[str]
-    """The rule to run again where something is missing."""
+    rule: ClassVar[str] = ""
+    """The rule to run again where something is missing, if it has not the stage's name."""
 
     patient: str
     """Name, p0000 ..."""
@@ -79,7 +79,8 @@ class Stage:
         needed = [f.name for f in fields(cls) if f.default is MISSING]
         given |= {f.name: attrs[f.name] for f in fields(cls) if f.name in attrs}
         if missing := [name for name in needed if name not in given]:
-            raise BadInput(f"{where}: lacks {', '.join(missing)}; re-run the rule {cls.rule}")
+            rule = cls.rule or cls.stage
+            raise BadInput(f"{where}: lacks {', '.join(missing)}; re-run the rule {rule}")
         _check(cls.stage, given, dict(STAGE_SIZES), where)
         return cls(**given)
 

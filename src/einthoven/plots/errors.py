@@ -56,14 +56,14 @@ def electrode_error_figure(
     """Mean angular error per patient and electrode (Fig. 7 of Dokuchaev 2026), electrodes sorted.
 
     Args:
-        errors: method -> [patient, electrode] degrees.
+        errors: method -> [patient, electrode] degrees, NaN for a patient who is missing.
         electrodes: names of the columns.
         patients: names of the rows.
     """
     figure = new_figure(
         0.22 * len(electrodes) + 3.0, 1.2 + (0.5 + 0.22 * len(patients)) * len(errors)
     )
-    order = np.argsort(np.mean([e.mean(axis=0) for e in errors.values()], axis=0))
+    order = np.argsort(np.mean([np.nanmean(e, axis=0) for e in errors.values()], axis=0))
     top = max(float(np.nanmax(e)) for e in errors.values())
     panels = figure.subplots(len(errors), 1, sharex=True, squeeze=False).ravel()
     for axes, (method, values) in zip(panels, errors.items()):

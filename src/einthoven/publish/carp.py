@@ -15,14 +15,7 @@ def write_carp_files(patient: Patient, folder: Path) -> list[Path]:
 
     Fibers and sheets are zero outside the myocardium, as openCARP wants them in a bath; a .dat
     has one value per node, NaN where it is not defined. openCARP has no files of surfaces: the
-    tags of the cells define them.
-
-    Args:
-        patient: with as many stages as there are.
-        folder: where the files go.
-
-    Returns:
-        The files written.
+    tags of the cells define them. Returns the files.
 
     Raises:
         BadInput: the patient has no mesh yet.

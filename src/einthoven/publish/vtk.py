@@ -11,14 +11,9 @@ from einthoven.publish.arrays import on_cells, on_nodes
 
 
 def write_vtk(patient: Patient, folder: Path) -> list[Path]:
-    """Write the stages that there are; units are in the names of the arrays, lengths in mm.
+    """Write the stages that there are, and return the files.
 
-    Args:
-        patient: with as many stages as there are.
-        folder: where the files go.
-
-    Returns:
-        The files written.
+    Units are in the names of the arrays, lengths in mm.
     """
     import pyvista as pv
 

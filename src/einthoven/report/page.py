@@ -59,12 +59,7 @@ def write_page(
 ) -> None:
     """Write the page atomically; nothing in it is loaded from elsewhere.
 
-    Args:
-        path: where index.html goes.
-        title: heading of the page.
-        lead: one paragraph below it.
-        sections: in order.
-        warnings: shown on top, e.g. missing patients.
+    `lead` is one paragraph below the title; `warnings`, e.g. missing patients, are shown on top.
     """
     environment = Environment(
         loader=PackageLoader("einthoven.report", ""), autoescape=True,

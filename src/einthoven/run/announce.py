@@ -22,12 +22,9 @@ FIRST_PICTURE = "results/report/first.png"
 
 
 def announcement(plan: Plan, cores: int, results: str | Path = "results") -> str:
-    """Patients, trainings, jobs, time and products of a run from nothing.
+    """Patients, trainings, jobs, time and products of a run from nothing, on so many cores.
 
-    Args:
-        plan: of the run.
-        cores: how many the run may take.
-        results: its folder; jobs measured there say how long they take.
+    Jobs measured in the folder `results` say how long they take.
     """
     jobs = {rule: n for rule, n in planned_jobs(plan).items() if n}
     measured = usual_seconds(results)

@@ -30,8 +30,7 @@ def check(path: Path, sweep: bool = False) -> None:
     """Check a run's files against their records, and stores: bytes, structure, values.
 
     Args:
-        path: a store, or the folder of a run; without logs beside it, a folder stands for every
-            store in it.
+        path: a store, or the folder of a run; one without logs stands for every store in it.
         sweep: whether to delete what killed jobs left.
 
     Raises:

@@ -79,11 +79,7 @@ def dependencies(script: str | Path) -> dict[str, Path]:
 def fingerprint(script: str | Path) -> str:
     """Hash of a script, the modules it depends on, and the data of their rooms.
 
-    Args:
-        script: a Python file.
-
-    Returns:
-        16 hexadecimal digits; edits of comments and docstrings leave them as they are.
+    Edits of comments and docstrings leave its 16 hexadecimal digits as they are.
     """
     total = hashlib.sha256(_read(Path(script))[0].encode())
     modules = dependencies(script)

@@ -10,7 +10,7 @@ from typing import Any
 
 from einthoven.core.atomic import published, told_if_full
 from einthoven.core.errors import EinthovenError
-from einthoven.core.log import USED, log_to, logger
+from einthoven.core.log import USED, log_to_stderr, logger
 from einthoven.run.records import record_lines
 
 Main = Callable[[Any, Any, Any, logging.Logger], None]
@@ -31,12 +31,13 @@ def run(main: Main, job: Any) -> None:
     terminal = os.dup(2)
     for stream in (1, 2):
         os.dup2(descriptor, stream)
-    log_to(None)
+    log_to_stderr()
     try:
         main(job.input, job.output, job.params, logger)
         with told_if_full(Path(job.log[0])), open(job.log[0], "a") as log:
             log.write(record_lines([*job.output, *published]))
-        logger.info(USED, processor_seconds(), peak_memory_mb())
+        seconds = sum(os.times()[:4])  # user and system, ours and of children that ended
+        logger.info(USED, seconds, peak_memory_mb())
     except EinthovenError as error:
         logger.error("%s: %s", type(error).__name__, error)
         if str(error) not in Path(job.log[0]).read_text(errors="replace"):  # a full disk
@@ -50,9 +51,3 @@ def peak_memory_mb() -> float:
     status = Path("/proc/self/status").read_text()
     ours = int(status.partition("VmHWM:")[2].split()[0])
     return max(ours, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024
-
-
-def processor_seconds() -> float:
-    """Processor time of this process and of its finished children."""
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system

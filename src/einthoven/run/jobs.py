@@ -53,11 +53,7 @@ def planned_jobs(plan: Plan) -> dict[str, int]:
 
 
 def asked_resources(rules: str | Path) -> dict[str, Asked]:
-    """Resources that the rules of a workflow ask for.
-
-    Args:
-        rules: folder of .smk files; one that is not there has no rules.
-    """
+    """Resources that the rules in a folder of .smk files ask for; none if it is not there."""
     text = "\n".join(path.read_text() for path in sorted(Path(rules).glob("*.smk")))
     return {name: _asked(body) for name, body in _RULE.findall(text)}
 

@@ -10,12 +10,7 @@ from einthoven.anatomy.population.splits import block_splits
 from einthoven.config.models import Config
 from einthoven.config.render import as_params
 from einthoven.core.errors import BadInput
-from einthoven.core.names import (
-    SHAPES_PER_CHUNK,
-    STANDARD_ELECTRODES,
-    chunk_name,
-    patient_name,
-)
+from einthoven.core.names import SHAPES_PER_CHUNK, STANDARD_ELECTRODES, chunk_name, patient_name
 from einthoven.imported.sheet import VIRTUAL, Row, read_sheet
 
 SPLITS = ("train", "val", "test")

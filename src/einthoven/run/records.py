@@ -27,11 +27,7 @@ class Record:
 
 
 def record_lines(paths: Iterable[str | Path]) -> str:
-    """Records of the files in or below the working directory, one line each.
-
-    Args:
-        paths: declared outputs of a job first, then whatever else it wrote.
-    """
+    """Records of the files in or below the working directory, one line each, in their order."""
     names = dict.fromkeys(os.path.relpath(path) for path in paths)
     kept = [name for name in names if not name.startswith("..") and Path(name).is_file()]
     return "".join(
@@ -42,9 +38,7 @@ def record_lines(paths: Iterable[str | Path]) -> str:
 def read_records(results: Path) -> dict[Path, Record]:
     """All records of a run: file -> record.
 
-    Args:
-        results: the folder that a run wrote, under whatever name; its logs are logs/RULE.log
-            and logs/RULE/*.log.
+    `results` is its folder, under whatever name; its logs are logs/RULE.log and logs/RULE/*.log.
     """
     logs = results / "logs"
     records: dict[Path, Record] = {}

@@ -27,11 +27,7 @@ def typed(value: Any) -> Any:
 
 
 def plan_or_exit(settings: Mapping[str, Any]) -> Plan:
-    """The plan of a run, or its end with status 2 and one line that tells the user why.
-
-    Args:
-        settings: sections of the config, unchecked.
-    """
+    """The plan of unchecked settings, or the end with status 2 and one line that tells why."""
     try:
         plan = Plan.of(validate(dict(settings)))
         check_atlases(plan)
@@ -76,9 +72,6 @@ def drop_default_rate_limit(scheduler: Any) -> None:
     While there is a limit, every look for ready jobs starts a timer for the next one, and so does
     every finished job (its issue 3804): after 200 jobs Snakemake looks 200 times a second, which
     takes a quarter of a core.
-
-    Args:
-        scheduler: of a workflow that is about to start.
     """
     limit = scheduler.job_rate_limiter
     if limit is not None and (limit.max_jobs, limit.timespan) == DEFAULT_RATE_LIMIT:

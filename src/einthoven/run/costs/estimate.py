@@ -66,12 +66,7 @@ class Forecast:
 def rule_costs(
     measured: Mapping[str, Sequence[Benchmark]], asked: Mapping[str, Asked]
 ) -> list[RuleCost]:
-    """Costs of every measured rule, the most expensive one first.
-
-    Args:
-        measured: jobs of each rule (`benchmarks.read_benchmarks`).
-        asked: what the rules ask for (`jobs.asked_resources`); a rule may be missing.
-    """
+    """Costs of every measured rule, the most expensive one first; `asked` may lack a rule."""
     wanted = {rule: asked.get(rule, Asked()) for rule in measured}
     total = sum(_core_hours(jobs, wanted[rule]) for rule, jobs in measured.items()) or 1.0
     costs = [_rule_cost(rule, jobs, wanted[rule], total) for rule, jobs in measured.items()]
@@ -111,12 +106,7 @@ def _round_up(value: float, step: int) -> int:
 def forecast(costs: Sequence[RuleCost], jobs: Mapping[str, int], n_patients: int) -> list[Forecast]:
     """Core-hours of another run at the measured sizes: measured cost of a job times the jobs.
 
-    A job that goes through all patients is taken to grow with their number.
-
-    Args:
-        costs: the measured run.
-        jobs: jobs of each rule in the other run (`jobs.planned_jobs`).
-        n_patients: patients of the other run.
+    A job that goes through all patients is taken to grow with their number, `n_patients` there.
     """
     known = {cost.rule: cost for cost in costs}
     grown = n_patients / max(1, measured_patients(costs))

@@ -53,18 +53,12 @@ def costs_report(
         whole = config.model_dump(mode="json")
         config = validate(whole | {"cohort": whole["cohort"] | {"n_patients": n_patients}})
     plan = Plan.of(config)
-    splits = plan.sizes
-    rows = forecast(costs, planned_jobs(plan), len(plan.patients))
-    disk = disk_bytes(bytes_per_patient(results), splits)
+    n = len(plan.patients)
+    rows = forecast(costs, planned_jobs(plan), n)
+    owners = {"predictions": plan.sizes["test"]}  # of all other folders, every patient
+    disk = {name: size * owners.get(name, n) for name, size in bytes_per_patient(results).items()}
     data |= {"forecast": [vars(row) for row in rows], "disk_bytes": disk}
-    return f"{costs_page(costs)}\n\n{forecast_page(rows, costs, splits, disk)}", data
-
-
-def disk_bytes(each: Mapping[str, float], splits: Mapping[str, int]) -> dict[str, float]:
-    """Bytes of each large folder for so many patients; only test patients have predictions."""
-    n_patients = sum(splits.values())
-    counts = {"predictions": splits.get("test", 0)}
-    return {folder: size * counts.get(folder, n_patients) for folder, size in each.items()}
+    return f"{costs_page(costs)}\n\n{forecast_page(rows, costs, n, disk)}", data
 
 
 def costs_page(costs: Sequence[RuleCost]) -> str:
@@ -72,26 +66,11 @@ def costs_page(costs: Sequence[RuleCost]) -> str:
     headings = ("rule\n", "jobs\n", "median\ns", "longest\ns", "core-\nhours", "share\n",
                 "memory\nMB", "effi-\nciency", "mem_mb\nasked", "mem_mb\nadvised",
                 "runtime\nasked", "runtime\nadvised")  # fmt: skip
-    rows = [
-        (
-            cost.rule,
-            cost.jobs,
-            f"{cost.median_s:.1f}",
-            f"{cost.max_s:.1f}",
-            f"{cost.core_hours:.3f}",
-            f"{cost.share:.1%}",
-            _whole(cost.memory_mb),
-            "-" if cost.efficiency is None else f"{cost.efficiency:.0%}",
-            _whole(cost.asked_mem_mb),
-            _whole(cost.advised_mem_mb),
-            _whole(cost.asked_runtime_min),
-            cost.advised_runtime_min,
-        )
-        for cost in costs
-    ]
-    total = sum(cost.core_hours for cost in costs)
-    last = ("total", sum(cost.jobs for cost in costs), "", "", f"{total:.3f}", "100%")
-    return f"""{_table([*rows, last], headings)}
+    formats = ("", "", ".1f", ".1f", ".3f", ".1%", ".0f", ".0%")
+    hours = sum(cost.core_hours for cost in costs)
+    total = ("total", sum(cost.jobs for cost in costs), "", "", hours, 1.0, *[""] * 6)
+    rows = [*(tuple(vars(cost).values()) for cost in costs), total]
+    return f"""{_table(rows, headings, formats, "-")}
 
 Memory is the largest of all jobs; efficiency is processor time over wall time x threads.
 Advised: {MEMORY_FACTOR:g} x memory; {TIME_FACTOR:g} x the longest job and a minute to start."""
@@ -100,34 +79,25 @@ Advised: {MEMORY_FACTOR:g} x memory; {TIME_FACTOR:g} x the longest job and a min
 def forecast_page(
     forecasts: Sequence[Forecast],
     costs: Sequence[RuleCost],
-    splits: Mapping[str, int],
+    n_patients: int,
     disk: Mapping[str, float],
 ) -> str:
-    """Jobs, core-hours and disk of another run, and what was assumed.
-
-    Args:
-        forecasts: jobs and core-hours of each rule.
-        costs: the measured run.
-        splits: patients of each split of the other run.
-        disk: bytes of each large folder.
-    """
+    """Jobs, core-hours and disk (bytes of each large folder) of another run; what was assumed."""
     total = Forecast(
         "total",
         sum(row.jobs for row in forecasts),
         sum(row.core_hours or 0.0 for row in forecasts),
         sum(row.cpu_hours or 0.0 for row in forecasts),
     )
-    rows = [
-        (row.rule, row.jobs, _hours(row.core_hours), _hours(row.cpu_hours))
-        for row in [*forecasts, total]
-    ]
+    rows = [tuple(vars(row).values()) for row in [*forecasts, total]]
+    headings, formats = ("rule", "jobs", "core-hours", "CPU-hours"), ("", "", ".2f", ".2f")
     sizes = ", ".join(f"{folder}/ {size / GIGABYTE:.1f}" for folder, size in disk.items())
     gathering = ", ".join(sorted(GATHERING & {cost.rule for cost in costs}))
     missing = ", ".join(row.rule for row in forecasts if row.core_hours is None)
     lines = [
-        f"{sum(splits.values())} patients, from {measured_patients(costs)} measured:",
+        f"{n_patients} patients, from {measured_patients(costs)} measured:",
         "",
-        _table(rows, ("rule", "jobs", "core-hours", "CPU-hours")),
+        _table(rows, headings, formats, "not measured"),
         "",
         f"Disk: {sum(disk.values()) / GIGABYTE:.1f} GB ({sizes}).",
         "Core-hours are reserved time, CPU-hours the work in it; starts of Snakemake come on top.",
@@ -141,14 +111,8 @@ def forecast_page(
     return "\n".join(lines)
 
 
-def _whole(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0f}"
-
-
-def _hours(value: float | None) -> str:
-    return "not measured" if value is None else f"{value:.2f}"
-
-
-def _table(rows: Sequence[Sequence[object]], headings: Sequence[str]) -> str:
+def _table(
+    rows: Sequence[Sequence[object]], headings: Sequence[str], formats: Sequence[str], missing: str
+) -> str:
     align = ("left", *["right"] * (len(headings) - 1))
-    return tabulate(rows, headings, disable_numparse=True, colalign=align)
+    return tabulate(rows, headings, floatfmt=formats, missingval=missing, colalign=align)
