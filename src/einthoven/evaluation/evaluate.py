@@ -183,16 +183,13 @@ def _curves(
     }
     for method, found in errors.items():
         first = next(iter(found.values()))
-        blank = np.full(len(electrodes), np.nan)
-        arrays[f"electrode_deg/{method}"] = np.stack(
-            [found[n].electrode_deg if n in found else blank for n in names]
-        )
-        for kind, curve in first.distributions.items():
-            empty = np.full(len(curve), np.nan)
-            arrays[f"cdf_{kind}/{method}"] = np.stack(
-                [found[n].distributions[kind] if n in found else empty for n in names]
-            )
-        curves = [its.reliability for its in found.values() if its.reliability is not None]
+        empty = {kind: np.full_like(curve, np.nan) for kind, curve in first.distributions.items()}
+        blank = PatientErrors({}, np.full_like(first.electrode_deg, np.nan), empty)
+        rows = [found.get(name, blank) for name in names]
+        arrays[f"electrode_deg/{method}"] = np.stack([row.electrode_deg for row in rows])
+        for kind in empty:
+            arrays[f"cdf_{kind}/{method}"] = np.stack([row.distributions[kind] for row in rows])
+        curves = [row.reliability for row in rows if row.reliability is not None]
         if curves:
             arrays[f"reliability/{method}"] = np.stack(curves)
     return arrays

@@ -19,8 +19,6 @@ from einthoven.geometry.sampling import points_on_surface
 from einthoven.geometry.signed_distance import surface_distance
 from einthoven.geometry.surfaces import Surfaces
 
-DistanceFunction = Callable[[np.ndarray], np.ndarray]
-"""points [point, 3] mm -> signed distances [point, surface] mm."""
 Triangles = tuple[np.ndarray, np.ndarray]
 """points [vertex, 3] mm and faces [face, 3]."""
 N_SURFACE_POINTS = 5_000
@@ -56,7 +54,7 @@ def _mean_distance(one: Triangles, other: Triangles) -> float:
 
 
 def reconstruction_chamfer(
-    truth: Surfaces, decoded: DistanceFunction, n_grid: int = 64
+    truth: Surfaces, decoded: Callable[[np.ndarray], np.ndarray], n_grid: int = 64
 ) -> dict[str, dict[str, float]]:
     """Chamfer distances of a decoded anatomy to the true one.
 
@@ -65,7 +63,7 @@ def reconstruction_chamfer(
 
     Args:
         truth: the patient's surfaces.
-        decoded: signed distances to judge, e.g. `lambda x: encoder.decode(latent, x)`.
+        decoded: points [point, 3] mm -> signed distances [point, surface] mm to judge.
         n_grid: grid points per side.
 
     Returns:
