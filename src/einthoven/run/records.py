@@ -27,7 +27,7 @@ class Record:
 
 
 def record_lines(paths: Iterable[str | Path]) -> str:
-    """Records of the files in or below the working directory, one line each, in their order."""
+    """Records of the files in or below the working directory; declared outputs must come first."""
     names = dict.fromkeys(os.path.relpath(path) for path in paths)
     kept = [name for name in names if not name.startswith("..") and Path(name).is_file()]
     return "".join(

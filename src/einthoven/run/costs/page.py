@@ -66,7 +66,7 @@ def costs_page(costs: Sequence[RuleCost]) -> str:
     headings = ("rule\n", "jobs\n", "median\ns", "longest\ns", "core-\nhours", "share\n",
                 "memory\nMB", "effi-\nciency", "mem_mb\nasked", "mem_mb\nadvised",
                 "runtime\nasked", "runtime\nadvised")  # fmt: skip
-    formats = ("", "", ".1f", ".1f", ".3f", ".1%", ".0f", ".0%")
+    formats = ("", "", ".1f", ".1f", ".3f", ".1%", ".0f", ".0%")  # in the order of RuleCost
     hours = sum(cost.core_hours for cost in costs)
     total = ("total", sum(cost.jobs for cost in costs), "", "", hours, 1.0, *[""] * 6)
     rows = [*(tuple(vars(cost).values()) for cost in costs), total]
