@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from einthoven.anatomy.shape.heart import heart_surfaces
+from einthoven.anatomy.shape.atlas_heart import heart_surfaces
 from einthoven.core.tags import Surface
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -1,6 +1,5 @@
 """Build anatomy/shape/data/heart_atlas.npz: sample the parametric heart, carry one mesh.
 
-
 Half of the hearts are women's. Height and BMI are drawn too: they scale the heart, and the
 regression of the modes on them is kept, so that a cohort can ask for them.
 
@@ -11,21 +10,21 @@ import argparse
 import sys
 
 import numpy as np
+from atlas_fit import closest_coeffs, regression, shape_model
 from heart_samples import carry_template, heart_size, parameters_from
 
-from einthoven.anatomy.population.covariates import Body, CovariateRegression
+from einthoven.anatomy.population.covariates import Body
 from einthoven.anatomy.population.reference import SEXES
-from einthoven.anatomy.shape.heart import ATLAS_PATH, FINE_EDGE_MM, SHIPPED_EDGES_MM
-from einthoven.anatomy.shape.heart_template import SHELL_TAGS, build_template
-from einthoven.anatomy.shape.model import ShapeModel
+from einthoven.anatomy.shape.heart import ATLAS_PATH, SHIPPED_EDGES_MM
+from einthoven.anatomy.shape.heart_template import build_template
 from einthoven.anatomy.shape.parametric_heart import PARAMETERS, mean_parameters
 from einthoven.anatomy.shape.resampling import resample
 from einthoven.core.errors import StepFailed
 from einthoven.core.files import save_arrays
 from einthoven.core.log import log_to_stderr, logger, track
-from einthoven.geometry.boundary_loops import boundary_loops
 from einthoven.geometry.triangles import triangle_quality
 
+FINE_EDGE_MM = 2.7
 N_MODES = 10
 TRUNCATE_SD = 2.0
 MIN_QUALITY = 0.05
@@ -63,11 +62,9 @@ def build(n_samples: int, seed: int) -> tuple[dict, dict]:
         worst = triangle_quality(sample, template.faces).min()
         if worst < MIN_QUALITY:
             raise StepFailed(f"triangle quality {worst:.3f} of the heart {heart}")
-    model = ShapeModel.from_samples(samples, N_MODES, template.faces, template.face_tags)
+    model = shape_model(samples, N_MODES, template.faces)
     total = samples.var(axis=0, ddof=1).sum()
-    regression = CovariateRegression.fit(
-        np.stack([model.coeffs(sample) for sample in samples]), bodies
-    )
+    covariates = regression(np.stack([closest_coeffs(model, each) for each in samples]), bodies)
     arrays = {
         "mean": model.mean.astype(np.float32),
         "modes": model.modes.astype(np.float32),
@@ -75,12 +72,10 @@ def build(n_samples: int, seed: int) -> tuple[dict, dict]:
         "faces": template.faces.astype(np.uint16),
         "face_tags": template.face_tags,
         "explained": model.sds**2 / total,
-        "covariate_weights": regression.weights,
-        "covariate_residual": regression.residual,
+        "covariate_weights": covariates.weights,
+        "covariate_residual": covariates.residual,
+        "template_points": template.points.astype(np.float32),
     }
-    for name, tag in SHELL_TAGS.items():
-        arrays[f"loop_{name}"] = boundary_loops(template.tagged(tag))[0].astype(np.uint16)
-    arrays["template_points"] = template.points.astype(np.float32)
     for edge_mm in SHIPPED_EDGES_MM:
         coarse = resample(build_template(mean, edge_mm), template)
         key = f"{edge_mm:g}"

@@ -1,6 +1,5 @@
 """Build anatomy/shape/data/torso_atlas.npz (see docs/torso-atlas.md and torso_bodies.py).
 
-
     PYTHONPATH=/tmp/anny python tools/build_torso_atlas.py [--bodies 400] [--out FILE]
 
 Steps: draw adults; crop and cap the mean body once; remesh it once per resolution; write every
@@ -15,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pyvista as pv
 import torso_bodies
+from atlas_fit import closest_coeffs, regression, shape_model
 
-from einthoven.anatomy.population.covariates import CovariateRegression
 from einthoven.anatomy.population.measures import section, tape
 from einthoven.anatomy.shape.model import ShapeModel
 from einthoven.anatomy.shape.torso import ATLAS_PATH
@@ -128,9 +127,9 @@ def build(n_bodies: int, out: Path) -> dict:
             centre = torsos.mean(axis=1)
         torsos -= centre[:, None]
         if scores is None:
-            model = ShapeModel.from_samples(torsos, N_MODES, faces)
-            scores = np.stack([model.coeffs(t) for t in torsos])
-            regression = CovariateRegression.fit(scores, bodies.people)
+            model = shape_model(torsos, N_MODES, faces)
+            scores = np.stack([closest_coeffs(model, torso) for torso in torsos])
+            covariates = regression(scores, bodies.people)
             spread = ((torsos - model.mean) ** 2).sum() / (n_bodies - 1)
             fine, fine_faces = torsos, faces
         mean = torsos.mean(axis=0)
@@ -163,8 +162,8 @@ def build(n_bodies: int, out: Path) -> dict:
         ),
     }
     arrays |= {
-        "covariate_weights": regression.weights.round(6),
-        "covariate_residual": regression.residual.round(6),
+        "covariate_weights": covariates.weights.round(6),
+        "covariate_residual": covariates.residual.round(6),
         "landmark_names": np.array(list(places)),
         "landmark_points": _rounded(np.array(list(places.values()))),
     }

@@ -6,7 +6,8 @@ import pyvista as pv
 from scipy.special import ellipe
 
 from einthoven.anatomy.population import measures
-from einthoven.anatomy.shape.heart import HeartSurfaces, heart_surfaces
+from einthoven.anatomy.shape.atlas_heart import heart_surfaces
+from einthoven.anatomy.shape.heart import HeartSurfaces
 from einthoven.anatomy.shape.torso import TorsoSurface
 from einthoven.core.errors import StepFailed
 from einthoven.core.tags import Surface

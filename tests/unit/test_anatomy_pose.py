@@ -5,7 +5,7 @@ import pytest
 
 from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.pose import POSE, Pose, place_heart, rotation_about
-from einthoven.anatomy.shape.heart import heart_surfaces
+from einthoven.anatomy.shape.atlas_heart import heart_surfaces
 from einthoven.anatomy.shape.torso import torso_surface
 from einthoven.config.models import Anatomy
 from einthoven.core.errors import BadInput, StepFailed

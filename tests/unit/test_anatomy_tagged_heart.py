@@ -13,7 +13,7 @@ from helpers_imported_hearts import (
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from einthoven.anatomy.shape.heart import heart_surfaces
+from einthoven.anatomy.shape.atlas_heart import heart_surfaces
 from einthoven.anatomy.shape.tagged_heart import heart_frame, placed_heart
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.tags import CLOSED_SURFACES, Surface

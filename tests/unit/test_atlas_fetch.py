@@ -115,7 +115,7 @@ def test_the_command_downloads_and_converts(address, tmp_path, monkeypatch, caps
         remotes.append(Remote(path.name, (f"{address}/file/{path.name}",), download.sha256(path)))
     local = replace(CATALOGUE["uk-biobank"], files=tuple(remotes))
     monkeypatch.setitem(catalogue.CATALOGUE, "uk-biobank", local)
-    monkeypatch.setattr(fetch, "EDGES_MM", ())
+    monkeypatch.setattr(fetch, "SHIPPED_EDGES_MM", ())
     assert main(["fetch", "uk-biobank", "--to", str(tmp_path / "a"), "--modes", "3"]) == 0
     assert "uk-biobank.npz: written" in capsys.readouterr().out
     taken = ["fetch", "uk-biobank", "--to", str(tmp_path / "b"), "--modes", "3"]

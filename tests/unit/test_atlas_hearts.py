@@ -8,8 +8,7 @@ import pyvista as pv
 from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.anatomy.shape.atlas_file import load_atlas_file, save_atlas
-from einthoven.anatomy.shape.atlas_heart import atlas_heart, heart_model
-from einthoven.anatomy.shape.heart import heart_surfaces
+from einthoven.anatomy.shape.atlas_heart import heart_model, heart_surfaces
 from einthoven.anatomy.shape.torso import torso_surface
 from einthoven.atlases import fetch, ukb
 from einthoven.config.models import Anatomy, Cohort
@@ -21,13 +20,20 @@ COHORT = Cohort(seed=3, block_size=8, val_per_block=1, test_per_block=1,
               n_heart_modes=5, n_torso_modes=4, range_sd=1.0)  # fmt: skip
 
 
+def fetch_ukb(folder, to):
+    """Convert the stand-in of UK Biobank, triangulated at 4 mm."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fetch, "SHIPPED_EDGES_MM", (4.0,))
+        return fetch.fetch("uk-biobank", folder / "ukb", to, n_modes=5)
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """A heart's and a torso's atlas file, converted from stand-ins of UK Biobank and MPII."""
     folder = tmp_path_factory.mktemp("atlases")
     stand_in.write_ukb(folder / "ukb")
     stand_in.write_mpii(folder / "mpii")
-    heart = fetch.fetch("uk-biobank", folder / "ukb", folder, n_modes=5, edges_mm=(4.0,))
+    heart = fetch_ukb(folder, folder)
     torso = fetch.fetch("mpii-human-shape", folder / "mpii", folder, n_modes=4)
     return folder, str(heart), str(torso)
 
@@ -40,7 +46,7 @@ def test_atlas_file_tells_what_it_is(files):
     assert set(attrs["sha256"]) == {"UKBRVLV.h5", "ETIndicesSorted.txt", "ETIndicesMaterials.txt"}
     with pytest.raises(BadInput, match="of a torso, not of a heart"):
         load_atlas_file(torso, "heart")
-    again = fetch.fetch("uk-biobank", folder / "ukb", folder / "b", n_modes=5, edges_mm=(4.0,))
+    again = fetch_ukb(folder, folder / "b")
     assert again.read_bytes() == (folder / "uk-biobank.npz").read_bytes()
 
 
@@ -66,7 +72,7 @@ def test_drawn_heart_is_the_source_shape(files):
     folder, heart, _ = files
     wall = ukb.read(folder / "ukb", "ED", 5)
     coeffs = np.array([0.9, -0.7, 0.4, 0.8, -0.6])
-    drawn = atlas_heart(coeffs, 4.0, heart)
+    drawn = heart_surfaces(coeffs, 4.0, heart)
     source = wall.points(coeffs)
     volume = pv.PolyData.from_regular_faces(source, wall.faces).volume / 1000
     assert drawn.volumes_ml["myocardium"] == pytest.approx(volume, rel=0.02)
@@ -106,7 +112,7 @@ def align(moving, fixed):
 
 def test_other_edge_lengths_are_triangulated_when_asked_for(files):
     _, heart, _ = files
-    coarse, other = (atlas_heart([0.5], edge, heart) for edge in (4.0, 6.0))
+    coarse, other = (heart_surfaces([0.5], edge, heart) for edge in (4.0, 6.0))
     assert len(other.faces) < 0.6 * len(coarse.faces)
     assert other.volumes_ml["lv"] == pytest.approx(coarse.volumes_ml["lv"], rel=0.03)
 
@@ -114,22 +120,19 @@ def test_other_edge_lengths_are_triangulated_when_asked_for(files):
 def test_fewer_modes_than_asked_for_are_refused_with_the_key(files):
     _, heart, torso = files
     assert np.array_equal(
-        atlas_heart(np.r_[0.3, np.zeros(9)], 4.0, heart).points,
-        atlas_heart([0.3], 4.0, heart).points,
+        heart_surfaces(np.r_[0.3, np.zeros(9)], 4.0, heart).points,
+        heart_surfaces([0.3], 4.0, heart).points,
     )
     with pytest.raises(BadInput, match="cohort.n_heart_modes to at most 5"):
-        atlas_heart(np.full(6, 0.1), 4.0, heart)
+        heart_surfaces(np.full(6, 0.1), 4.0, heart)
     with pytest.raises(BadInput, match="cohort.n_torso_modes to at most 4"):
         torso_surface(np.full(6, 0.1), "coarse", torso)
     with pytest.raises(BadInput, match="scores in mm"):
-        atlas_heart([40.0], 4.0, heart)
+        heart_surfaces([40.0], 4.0, heart)
 
 
-def test_no_atlas_is_the_embedded_one_and_a_missing_file_is_told(files, tmp_path):
-    np.testing.assert_array_equal(
-        atlas_heart([0.2], 4.0).points, heart_surfaces(np.array([0.2]), 4.0).points
-    )
-    for draw in (lambda p: atlas_heart([0.0], 4.0, p), lambda p: torso_surface([], "fine", p)):
+def test_a_missing_file_and_a_foreign_one_are_told(tmp_path):
+    for draw in (lambda p: heart_surfaces([0.0], 4.0, p), lambda p: torso_surface([], "fine", p)):
         with pytest.raises(BadInput, match="einthoven fetch"):
             draw(str(tmp_path / "none.npz"))
     save_atlas(tmp_path / "empty.npz", "torso", {}, name="x", source="y", licence="z")

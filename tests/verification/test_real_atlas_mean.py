@@ -12,7 +12,7 @@ from helpers_imported_hearts import data_file
 from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.anatomy.shape.atlas_file import model_arrays, save_atlas
-from einthoven.anatomy.shape.atlas_heart import atlas_heart, meshed
+from einthoven.anatomy.shape.atlas_heart import heart_surfaces, meshed
 from einthoven.anatomy.shape.carry import unit_model
 from einthoven.anatomy.shape.heart_check import heart_volumes
 from einthoven.atlases import schuler
@@ -37,13 +37,13 @@ def atlas(tmp_path_factory):
 @pytest.mark.slow
 def test_real_mean_keeps_its_volume_and_its_individuals_are_hearts(atlas):
     path, wall = atlas
-    mean = atlas_heart(np.zeros(10), 4.0, path)
+    mean = heart_surfaces(np.zeros(10), 4.0, path)
     muscle = enclosed_volume(wall.mean, wall.faces) / 1000
     assert mean.volumes_ml["myocardium"] == pytest.approx(muscle, rel=0.01)
     assert mean.volumes_ml == pytest.approx(heart_volumes(mean))
     rng = np.random.default_rng(0)
     for _ in range(30):
-        atlas_heart(rng.uniform(-1, 1, 10), 4.0, path)  # checks itself
+        heart_surfaces(rng.uniform(-1, 1, 10), 4.0, path)  # checks itself
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ import helpers_atlas as stand_in
 import pytest
 from helpers_workflow import CI, copy_project, planned, snakemake
 
-from einthoven.atlases.fetch import fetch
+from einthoven.atlases import fetch
 
 TARGET = ("--cores", "1", "results/patients/p0000/anatomy.npz")
 
@@ -14,17 +14,18 @@ def with_atlas(path):
 
 
 @pytest.mark.workflow
-def test_another_atlas_file_makes_the_anatomy_again(tmp_path):
+def test_another_atlas_file_makes_the_anatomy_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch, "SHIPPED_EDGES_MM", (4.0,))
     folder = copy_project(tmp_path / "project")
     done = snakemake(folder, "--dry-run", *TARGET, *with_atlas("atlases/uk-biobank.npz"))
     assert done.returncode != 0
     assert "anatomy.heart_atlas: atlases/uk-biobank.npz: no such file" in done.stderr
 
     stand_in.write_ukb(tmp_path / "published")
-    fetch("uk-biobank", tmp_path / "published", folder / "atlases", "ED", 4, (4.0,))
+    fetch.fetch("uk-biobank", tmp_path / "published", folder / "atlases", "ED", 4)
     arguments = (*TARGET, *with_atlas("atlases/uk-biobank.npz"))
     done = snakemake(folder, *arguments)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "anatomy" not in planned(folder, *arguments)
-    fetch("uk-biobank", tmp_path / "published", folder / "atlases", "ED", 3, (4.0,))
+    fetch.fetch("uk-biobank", tmp_path / "published", folder / "atlases", "ED", 3)
     assert planned(folder, *arguments)["anatomy"] == 1

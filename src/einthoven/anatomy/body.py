@@ -7,12 +7,11 @@ import numpy as np
 
 from einthoven.anatomy.electrodes import Sites, grid_electrodes, standard_electrodes
 from einthoven.anatomy.pose import place_heart
-from einthoven.anatomy.shape.atlas_heart import atlas_heart
+from einthoven.anatomy.shape.atlas_heart import heart_surfaces
 from einthoven.anatomy.shape.heart import HeartSurfaces
 from einthoven.anatomy.shape.lungs import lung_surfaces
 from einthoven.anatomy.shape.torso import TorsoSurface, torso_surface
 from einthoven.config import models
-from einthoven.config.models import MAX_GRID
 from einthoven.core.errors import StepFailed
 from einthoven.core.names import grid_electrode_name
 from einthoven.geometry.surfaces import Surfaces
@@ -83,8 +82,8 @@ def build_anatomy(parameters: PatientParameters, config: models.Anatomy) -> Anat
     except StepFailed as error:
         raise StepFailed(f"{parameters.patient}: {error}") from error
     names, nine, ground = standard_electrodes(body.torso)
-    grid = grid_electrodes(body.torso, MAX_GRID, config.sites)
-    names += [grid_electrode_name(k, config.sites) for k in range(MAX_GRID)]
+    grid = grid_electrodes(body.torso, config.sites)
+    names += [grid_electrode_name(k, config.sites) for k in range(len(grid))]
     angles = parameters.pose_coeffs[:3]
     return body.anatomy(
         Sites(names, np.concatenate([nine, grid]), ground),
@@ -99,7 +98,7 @@ def placed_body(parameters: PatientParameters, config: models.Anatomy) -> Placed
     """Torso, heart and pose of one patient; see `build_anatomy`."""
     torso = torso_surface(parameters.torso_coeffs, config.torso_resolution, config.torso_atlas)
     try:
-        heart = atlas_heart(
+        heart = heart_surfaces(
             np.array(parameters.heart_coeffs), config.heart_edge_mm, config.heart_atlas
         )
         return PlacedBody(

@@ -53,19 +53,12 @@ def standard_electrodes(torso: TorsoSurface) -> Sites:
     return Sites(list(STANDARD_ELECTRODES), points[:-1], points[-1])
 
 
-def grid_electrodes(torso: TorsoSurface, n: int, sites: str = "front") -> np.ndarray:
-    """Near-uniform electrodes on the front of the torso, or around it: [n, 3] mm on the skin.
+def grid_electrodes(torso: TorsoSurface, sites: str = "front") -> np.ndarray:
+    """Near-uniform electrodes on the front of the torso, or around it: [MAX_GRID, 3] mm.
 
-    Chosen by farthest-point sampling, so a larger `n` keeps the earlier ones.
-
-    Raises:
-        BadInput: `n` is negative or above 1000.
+    Chosen by farthest-point sampling, so that the first of them are near-uniform, too.
     """
-    if not 0 <= n <= MAX_GRID:
-        raise BadInput(f"n_grid_electrodes = {n} is outside 0 to {MAX_GRID}")
-    if n == 0:
-        return np.empty((0, 3))
-    return _grid_places(torso.resolution, n, torso.atlas, sites).on(torso.points)
+    return _grid_places(torso.resolution, torso.atlas, sites).on(torso.points)
 
 
 def sites_by_rules(
@@ -122,32 +115,23 @@ def _standard_places(resolution: str, atlas: str) -> SkinPoints:
     return load_atlas(atlas).attach(sites, resolution)
 
 
-@lru_cache(maxsize=8)
-def _grid_places(resolution: str, n: int, atlas: str, sites: str) -> SkinPoints:
-    """Triangles and weights of the first `n` grid electrodes."""
-    start = load_atlas(atlas).landmarks["ICS4"]
-    places = farthest_points(_candidates(atlas, sites), start, n)
-    return load_atlas(atlas).attach(places, resolution)
-
-
 @lru_cache(maxsize=4)
-def _candidates(atlas: str, sites: str) -> np.ndarray:
-    """[candidate, 3] mm, uniform by area on the front of the fine mean torso, or around it.
+def _grid_places(resolution: str, atlas: str, sites: str) -> SkinPoints:
+    """Triangles and weights of the grid, chosen on the fine mean torso.
 
-    Between the hips' electrodes and the sternal notch, and between the shoulders; the number
-    of candidates does not depend on the number of electrodes, so that these can be extended.
+    It lies between the hips' electrodes and the sternal notch, and between the shoulders.
     """
-    torso = torso_surface(np.zeros(0), "fine", atlas)
-    mark = torso.landmarks
-    middle = float(load_atlas(atlas).landmarks["ICS4"][0])
-    centre = torso.points[torso.faces].mean(axis=1)
+    mean = torso_surface(np.zeros(0), "fine", atlas)
+    start = load_atlas(atlas).landmarks["ICS4"]
+    centre = mean.points[mean.faces].mean(axis=1)
     allowed = (
-        ~torso.cap[torso.faces].any(axis=1)
-        & (np.abs(centre[:, 0] - middle) < mark["SHOULDER_L"][0] - middle)
-        & (centre[:, 2] > mark["ILIAC_L"][2])
-        & (centre[:, 2] < mark["STERNAL_NOTCH"][2] + 15.0)
+        ~mean.cap[mean.faces].any(axis=1)
+        & (np.abs(centre[:, 0] - start[0]) < mean.landmarks["SHOULDER_L"][0] - start[0])
+        & (centre[:, 2] > mean.landmarks["ILIAC_L"][2])
+        & (centre[:, 2] < mean.landmarks["STERNAL_NOTCH"][2] + 15.0)
     )
-    return skin_candidates(torso.points, torso.faces, allowed, sites)
+    candidates = skin_candidates(mean.points, mean.faces, allowed, sites)
+    return load_atlas(atlas).attach(farthest_points(candidates, start, MAX_GRID), resolution)
 
 
 def skin_candidates(

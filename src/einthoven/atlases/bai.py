@@ -13,13 +13,14 @@ import numpy as np
 
 from einthoven.anatomy.shape.carry import carry
 from einthoven.anatomy.shape.model import ShapeModel
+from einthoven.anatomy.shape.pieces import Piece
 from einthoven.atlases.components import (
     as_points,
     check_shares,
     check_spread,
     principal_components,
 )
-from einthoven.atlases.ventricles import Piece, wall_between
+from einthoven.atlases.ventricles import wall_between
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface
 

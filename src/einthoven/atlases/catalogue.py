@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from einthoven.core.errors import BadInput
-
 ARCHIVE = "https://web.archive.org/web/2id_/"
 """Prefix of an address: the newest copy that the Internet Archive has of it."""
 
@@ -157,14 +155,3 @@ _ATLASES = (
     ),
 )
 CATALOGUE = {atlas.name: atlas for atlas in _ATLASES}
-
-
-def published(name: str) -> Published:
-    """An atlas by name.
-
-    Raises:
-        BadInput: there is none of that name.
-    """
-    if name not in CATALOGUE:
-        raise BadInput(f"{name!r} is no known atlas; there are {', '.join(CATALOGUE)}")
-    return CATALOGUE[name]

@@ -8,26 +8,20 @@ import numpy as np
 
 from einthoven.anatomy.shape.atlas_file import model_arrays, save_atlas
 from einthoven.anatomy.shape.atlas_heart import edge_key, meshed
+from einthoven.anatomy.shape.heart import SHIPPED_EDGES_MM
 from einthoven.anatomy.shape.torso_cut import torso_arrays
-from einthoven.atlases.catalogue import CATALOGUE, Published, published
+from einthoven.atlases.catalogue import CATALOGUE, Published
 from einthoven.atlases.components import share_of
 from einthoven.atlases.download import fetch_file, sha256, unpack
 from einthoven.core.check import between
 from einthoven.core.errors import BadInput
 from einthoven.core.log import logger
 
-EDGES_MM: tuple[float, ...] = (4.0, 2.2)
-"""Edge lengths at which a heart is triangulated when it is converted; others take seconds a job."""
 MAX_MODES = 100
 
 
 def fetch(
-    name: str,
-    source: Path | None,
-    to: Path,
-    phase: str = "ED",
-    n_modes: int = 20,
-    edges_mm: tuple[float, ...] | None = None,
+    name: str, source: Path | None, to: Path, phase: str = "ED", n_modes: int = 20
 ) -> Path:
     """Make the atlas file of a published atlas.
 
@@ -37,7 +31,6 @@ def fetch(
         to: folder of atlas files.
         phase: "ED" or "ES".
         n_modes: how many modes to keep.
-        edges_mm: edge lengths at which a heart is triangulated now; None: `EDGES_MM`.
 
     Returns:
         The file written.
@@ -46,9 +39,10 @@ def fetch(
         BadInput: unknown name or phase, no internet, or files that are not what they should be.
         StepFailed: the mean could not be triangulated.
     """
-    atlas = published(name)
+    if name not in CATALOGUE:
+        raise BadInput(f"{name!r} is no known atlas; there are {', '.join(CATALOGUE)}")
+    atlas = CATALOGUE[name]
     between("modes", n_modes, 1, MAX_MODES)
-    edges_mm = EDGES_MM if edges_mm is None else edges_mm
     if phase not in atlas.phases:
         raise BadInput(f"phase {phase}: {name} has {', '.join(atlas.phases)}")
     out = to / (f"{name}.npz" if phase == atlas.phases[0] else f"{name}-{phase.lower()}.npz")
@@ -66,7 +60,7 @@ def fetch(
         if source.suffix == ".zip":
             folder = Path(unpacked)
             unpack(source, folder, atlas.file_names(phase))
-        convert(atlas, folder, out, phase, n_modes, edges_mm)
+        convert(atlas, folder, out, phase, n_modes)
     return out
 
 
@@ -86,9 +80,7 @@ def download(atlas: Published, folder: Path) -> None:
             ) from error
 
 
-def convert(
-    atlas: Published, folder: Path, out: Path, phase: str, n_modes: int, edges_mm: tuple[float, ...]
-) -> None:
+def convert(atlas: Published, folder: Path, out: Path, phase: str, n_modes: int) -> None:
     """Read an atlas' files in a folder and write the atlas file."""
     reader = import_module(f"{__package__}.{atlas.reader}")
     found = reader.read(folder, phase, n_modes)
@@ -96,7 +88,7 @@ def convert(
         model, arrays = found.model, torso_arrays(found)
     else:
         model, arrays = found, model_arrays(found)
-        for edge_mm in edges_mm:
+        for edge_mm in SHIPPED_EDGES_MM:
             logger.info("%s: triangulating at %g mm", atlas.name, edge_mm)
             arrays |= model_arrays(meshed(found, edge_mm), edge_key(edge_mm))
     files = [folder / file for file in atlas.file_names(phase)]

@@ -10,9 +10,10 @@ from typing import Self
 import numpy as np
 
 from einthoven.anatomy.shape.carry import outward
+from einthoven.anatomy.shape.pieces import Piece, filled
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.tags import Surface
-from einthoven.geometry.boundary_loops import boundary_loops, fill_loops
+from einthoven.geometry.boundary_loops import boundary_loops
 from einthoven.geometry.signed_distance import surface_distance
 from einthoven.geometry.simplex import triangle_area_vectors
 from einthoven.geometry.surfaces import Surfaces
@@ -28,9 +29,6 @@ STEP_OUT_MM = 2.5
 """Thinner than any wall of the LV, thicker than what a closed top may be."""
 LEAST_TOP = 0.02
 """Share of the cavity's surface that its top has at least."""
-
-Piece = tuple[np.ndarray, np.ndarray]
-"""Points [vertex, 3] mm and faces [face, 3]."""
 
 
 def wall_between(lv: Piece, lv_epi: Piece, rv: Piece) -> Surfaces:
@@ -63,12 +61,9 @@ def wall_between(lv: Piece, lv_epi: Piece, rv: Piece) -> Surfaces:
         )
     levels = distances.levels(points[faces].mean(axis=1))
     tags = np.array(list(levels), np.int8)[np.abs(list(levels.values())).argmin(axis=0)]
-    base_points, base_faces = fill_loops([points[loop] for loop in annuli], GRID_MM)
-    n_corners = sum(map(len, annuli))
-    ids = np.concatenate([*annuli, len(points) + np.arange(len(base_points) - n_corners)])
-    tags = np.append(tags, np.full(len(base_faces), Surface.BASE, np.int8))
-    points = np.concatenate([points, base_points[n_corners:]]) @ axes.T
-    return Surfaces(points, outward(points, np.concatenate([faces, ids[base_faces]])), tags)
+    wall = filled(Surfaces(points, faces, tags), annuli, Surface.BASE, GRID_MM)
+    points = wall.points @ axes.T
+    return Surfaces(points, outward(points, wall.faces), wall.face_tags)
 
 
 def _shells(distances: "_Distances") -> tuple[np.ndarray, np.ndarray]:

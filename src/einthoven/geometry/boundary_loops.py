@@ -124,7 +124,7 @@ def fill_loops(
         StepFailed: seen so, the loops cross.
     """
     area, centre = loop_area(loops[0])
-    axes = _axes(area, loops[0][0] - centre)
+    axes = axes_along(area, loops[0][0] - centre)
     boundary = (np.concatenate(loops) - centre) @ axes
     ends = np.cumsum([len(loop) for loop in loops])[:-1]
     in_plane = [1.0, 1.0, 0.0]
@@ -165,7 +165,7 @@ def _twice_area(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
     return u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
 
 
-def _axes(z: np.ndarray, towards: np.ndarray) -> np.ndarray:
+def axes_along(z: np.ndarray, towards: np.ndarray) -> np.ndarray:
     """Right-handed axes [3, 3] as columns: the third along `z`, the first as near `towards`."""
     z = z / np.linalg.norm(z)
     x = towards - (towards @ z) * z

@@ -8,7 +8,7 @@ import numpy as np
 from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.anatomy.population.measures import heart_measures, torso_measures
 from einthoven.anatomy.population.reference import BMI, HEART, SEXES, STATURE, TORSO, Reference
-from einthoven.anatomy.shape.heart import heart_surfaces
+from einthoven.anatomy.shape.atlas_heart import heart_surfaces
 from einthoven.anatomy.shape.torso import torso_surface
 from einthoven.config.models import Cohort
 from einthoven.patient.parameters import PatientParameters

@@ -1,6 +1,5 @@
 """Regression of an atlas' shape coefficients on sex, height and BMI."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Self
 import numpy as np
 
 from einthoven.anatomy.population.reference import BMI, SEXES, STATURE
-from einthoven.core.check import shape
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays
 
@@ -58,29 +56,6 @@ class CovariateRegression:
 
     weights: np.ndarray
     residual: np.ndarray
-
-    @classmethod
-    def fit(cls, coeffs: np.ndarray, bodies: Sequence[Body]) -> Self:
-        """Least squares over the people an atlas was made of.
-
-        Args:
-            coeffs: [person, mode] SD.
-            bodies: [person].
-
-        Raises:
-            BadInput: too few people.
-        """
-        coeffs = shape("coeffs", coeffs, (len(bodies), None)).astype(float)
-        design = np.array([body.covariates() for body in bodies])
-        n_free = len(bodies) - design.shape[1]
-        if n_free < coeffs.shape[1]:
-            raise BadInput(
-                f"covariates: {len(bodies)} people are too few for {coeffs.shape[1]} modes"
-            )
-        weights = np.linalg.lstsq(design, coeffs, rcond=None)[0]
-        residual = coeffs - design @ weights
-        values, axes = np.linalg.eigh(residual.T @ residual / n_free)
-        return cls(weights, (axes * np.sqrt(np.maximum(values, 0))) @ axes.T)
 
     def coeffs(self, body: Body, free: np.ndarray) -> np.ndarray:
         """Coefficients [mode] in SD of a person of this body; `free` [mode] SD is the rest.

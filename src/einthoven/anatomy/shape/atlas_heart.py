@@ -1,4 +1,4 @@
-"""Hearts of a published atlas, each drawn in one topology per edge length."""
+"""The heart of one patient, drawn from an atlas: the embedded one or a converted one."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -7,40 +7,66 @@ import numpy as np
 
 from einthoven.anatomy.shape.atlas_file import load_atlas_file, model_from, usable_coeffs
 from einthoven.anatomy.shape.carry import carry
-from einthoven.anatomy.shape.heart import HeartSurfaces, drawn_heart, heart_surfaces
+from einthoven.anatomy.shape.heart import HeartSurfaces, embedded_heart, heart_axes
+from einthoven.anatomy.shape.heart_check import check_heart
 from einthoven.anatomy.shape.model import MAX_SD, ShapeModel
 from einthoven.anatomy.shape.tagged_heart import heart_frame, placed_heart
 from einthoven.config.models import HEART_EDGE_MM
 from einthoven.core.check import between
+from einthoven.core.errors import StepFailed
+from einthoven.geometry.surfaces import Surfaces
 
 
-def atlas_heart(heart_coeffs: np.ndarray, edge_mm: float, atlas: str = "") -> HeartSurfaces:
+def heart_surfaces(heart_coeffs: np.ndarray, edge_mm: float, atlas: str = "") -> HeartSurfaces:
     """The heart with the given shape coefficients.
 
     Args:
-        heart_coeffs: coefficients of the atlas in SD; zeros beyond its modes are ignored.
-        edge_mm: mean edge length of the triangles.
+        heart_coeffs: in SD, at most as many as the atlas has modes; of a converted atlas, zeros
+            beyond them are ignored.
+        edge_mm: mean edge length of the triangles. All hearts of one atlas and edge length share
+            their topology. The embedded shapes are known to 2.7 mm: a smaller edge adds no detail.
         atlas: path of a converted atlas file; "" is the embedded atlas.
 
     Returns:
-        HeartSurfaces in the heart frame; all hearts of one atlas and edge length share their
-        triangles.
+        HeartSurfaces in the heart frame.
 
     Raises:
-        BadInput: wrong coefficients, more of them than modes, or no such atlas.
+        BadInput: wrong coefficients, more of them than modes, wrong edge length, or no such atlas.
         StepFailed: the shape is not a valid heart (see `heart_check.check_heart`).
     """
-    if not atlas:
-        return heart_surfaces(heart_coeffs, edge_mm)
     between("edge_mm", edge_mm, *HEART_EDGE_MM, "is this mm?")
-    model = heart_model(atlas, float(edge_mm))
+    if atlas:
+        surfaces, landmarks = _converted_heart(heart_coeffs, float(edge_mm), atlas)
+    else:
+        surfaces, landmarks = embedded_heart(heart_coeffs, float(edge_mm))
+    rotation, origin = heart_axes(landmarks)
+    heart = HeartSurfaces(
+        (surfaces.points - origin) @ rotation,
+        surfaces.faces,
+        surfaces.face_tags,
+        {name: (place - origin) @ rotation for name, place in landmarks.items()},
+    )
+    try:
+        check_heart(heart, flat_base=not atlas)
+    except StepFailed as error:
+        raise StepFailed(
+            f"{atlas + ': ' if atlas else ''}heart_coeffs = {np.round(heart_coeffs, 3).tolist()} "
+            f"at {edge_mm:g} mm: {error}; lower cohort.range_sd"
+        ) from error
+    return heart
+
+
+def _converted_heart(
+    heart_coeffs: np.ndarray, edge_mm: float, atlas: str
+) -> tuple[Surfaces, dict[str, np.ndarray]]:
+    """Surfaces and landmarks of a heart of a converted atlas, in the heart frame of its mean."""
+    model = heart_model(atlas, edge_mm)
     coeffs = usable_coeffs("heart", heart_coeffs, model.n_modes, atlas)
     between(
         "largest of heart_coeffs in SD", np.abs(coeffs).max(initial=0.0), 0, MAX_SD, "scores in mm?"
     )
     drawn = replace(model.surfaces, points=model.points(coeffs))
-    landmarks, _, _ = heart_frame(drawn)
-    return drawn_heart(drawn, landmarks, coeffs, edge_mm, atlas)
+    return drawn, heart_frame(drawn)[0]
 
 
 @lru_cache(maxsize=4)

@@ -1,7 +1,6 @@
 """Linear shape models: the one interface through which embedded and real atlases enter."""
 
 from dataclasses import dataclass, field
-from typing import Self
 
 import numpy as np
 
@@ -9,7 +8,6 @@ from einthoven.core.check import finite, shape
 from einthoven.core.errors import BadInput
 from einthoven.geometry.surfaces import Surfaces
 
-NO_TAGS = np.empty(0, np.int8)
 MAX_SD = 4.0
 """Beyond this many SD a linear model draws no heart, no body and no pose."""
 
@@ -35,7 +33,7 @@ class ShapeModel:
     modes: np.ndarray
     sds: np.ndarray
     faces: np.ndarray
-    face_tags: np.ndarray = field(default_factory=lambda: NO_TAGS)
+    face_tags: np.ndarray = field(default_factory=lambda: np.empty(0, np.int8))
 
     def __post_init__(self):
         n_modes, n_points = len(self.sds), len(self.mean)
@@ -77,38 +75,3 @@ class ShapeModel:
             raise BadInput(f"coeffs: {len(coeffs)} given, the shape model has {self.n_modes} modes")
         scores = coeffs * self.sds[: len(coeffs)]
         return self.mean + np.tensordot(scores, self.modes[: len(coeffs)].astype(float), axes=1)
-
-    def coeffs(self, points: np.ndarray) -> np.ndarray:
-        """Coefficients [mode] in SD of the closest shape to `points` [vertex, 3] mm."""
-        shape("points", finite("points", points), self.mean.shape)
-        scores = np.tensordot(self.modes.astype(float), points - self.mean, axes=2)
-        return np.divide(scores, self.sds, out=np.zeros_like(scores), where=self.sds > 0)
-
-    @classmethod
-    def from_samples(
-        cls, samples: np.ndarray, n_modes: int, faces: np.ndarray, face_tags: np.ndarray = NO_TAGS
-    ) -> Self:
-        """Principal components of shapes in correspondence.
-
-        Args:
-            samples: [sample, vertex, 3] mm, point i meaning the same place in every sample.
-            n_modes: how many modes to keep, at most sample - 1.
-            faces: [face, 3].
-            face_tags: [face] or empty.
-
-        Raises:
-            BadInput: too few samples for that many modes.
-        """
-        samples = finite("samples", shape("samples", samples, (None, None, 3))).astype(float)
-        n_samples, n_points, _ = samples.shape
-        if n_modes >= n_samples:
-            raise BadInput(f"n_modes = {n_modes} needs more than {n_samples} samples")
-        mean = samples.mean(axis=0)
-        centred = (samples - mean).reshape(n_samples, -1)
-        _, singular, modes = np.linalg.svd(centred, full_matrices=False)
-        modes = modes[:n_modes]
-        # The SVD leaves each sign open: more of a mode makes the shape larger.
-        outward = (mean - mean.mean(axis=0)).ravel()
-        modes *= np.where(modes @ outward < 0, -1.0, 1.0)[:, None]
-        sds = singular[:n_modes] / np.sqrt(n_samples - 1)
-        return cls(mean, modes.reshape(n_modes, n_points, 3), sds, faces, face_tags)

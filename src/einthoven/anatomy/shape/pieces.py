@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from einthoven.core.errors import StepFailed
+from einthoven.core.tags import Surface
+from einthoven.geometry.boundary_loops import fill_loops
 from einthoven.geometry.simplex import triangle_area_vectors
 from einthoven.geometry.surfaces import Surfaces
 
@@ -35,6 +38,25 @@ def sewn(surfaces: Surfaces, loops: list[np.ndarray], piece: Piece, tag: int) ->
         np.concatenate([surfaces.faces, ids[faces]]).astype(np.int32),
         np.concatenate([surfaces.face_tags, tags]),
     )
+
+
+def filled(
+    surfaces: Surfaces,
+    loops: list[np.ndarray],
+    tag: Surface,
+    edge_mm: float,
+    like: Piece | None = None,
+) -> Surfaces:
+    """The surfaces with a new piece between some loops of vertex ids; see `fill_loops`.
+
+    Raises:
+        StepFailed: seen along the normal of the first one, the loops cross.
+    """
+    try:
+        piece = fill_loops([surfaces.points[loop] for loop in loops], edge_mm, like)
+    except StepFailed as error:
+        raise StepFailed(f"{tag.name}: {error}") from error
+    return sewn(surfaces, loops, piece, tag)
 
 
 def area_centroid(points: np.ndarray, faces: np.ndarray) -> np.ndarray:

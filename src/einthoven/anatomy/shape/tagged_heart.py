@@ -7,18 +7,12 @@ import numpy as np
 from einthoven.anatomy.shape.carry import outward
 from einthoven.anatomy.shape.heart import HeartSurfaces, heart_axes
 from einthoven.anatomy.shape.heart_check import CURVED, check_heart
-from einthoven.anatomy.shape.pieces import Piece, sewn
+from einthoven.anatomy.shape.pieces import Piece, filled
 from einthoven.config.models import HEART_EDGE_MM
 from einthoven.core.check import between, finite, shape
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.tags import Surface
-from einthoven.geometry.boundary_loops import (
-    boundary_loops,
-    fill_loops,
-    loop_area,
-    smooth_loop,
-    spread,
-)
+from einthoven.geometry.boundary_loops import boundary_loops, loop_area, smooth_loop, spread
 from einthoven.geometry.remeshing import remesh_open
 from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import compact, face_neighbours, face_pieces, unique_edges
@@ -163,26 +157,11 @@ def _triangulate(wall: Surfaces, edge_mm: float) -> Surfaces:
         # boundaries of shells run clockwise as seen from the base beside them
         around = [new[::-1] for _, old, new in annuli if np.isin(old, piece).all()]
         around.sort(key=len, reverse=True)
-        heart = _filled(heart, around, Surface.BASE, edge_mm, (wall.points, piece))
+        heart = filled(heart, around, Surface.BASE, edge_mm, (wall.points, piece))
     for tag, _, new in annuli:
         if tag in VALVE_CAPS:  # counter-clockwise from above, as valve caps point
-            heart = _filled(heart, [new], VALVE_CAPS[tag], edge_mm)
+            heart = filled(heart, [new], VALVE_CAPS[tag], edge_mm)
     return heart
-
-
-def _filled(
-    heart: Surfaces,
-    loops: list[np.ndarray],
-    tag: Surface,
-    edge_mm: float,
-    like: Piece | None = None,
-) -> Surfaces:
-    """The surfaces with a new piece between some loops of vertex ids; see `fill_loops`."""
-    try:
-        piece = fill_loops([heart.points[loop] for loop in loops], edge_mm, like)
-    except StepFailed as error:
-        raise StepFailed(f"{tag.name}: {error}") from error
-    return sewn(heart, loops, piece, tag)
 
 
 def _shell(
