@@ -9,6 +9,7 @@ from scipy.stats import qmc
 from einthoven.anatomy.shape import torso
 from einthoven.anatomy.shape.torso import ATLAS_PATH, load_atlas, torso_surface
 from einthoven.core.errors import BadInput
+from einthoven.core.files import load_arrays
 from einthoven.geometry import barycentric as skin_points
 from einthoven.geometry.simplex import enclosed_volume, triangle_area_vectors
 
@@ -114,7 +115,7 @@ def test_girths_are_those_of_adults():
     body = torso_surface([], "fine")
     near = np.abs(body.points[:, 2] - body.landmarks["NIPPLE_L"][2]) < 6
     assert ConvexHull(body.points[near][:, :2]).area == pytest.approx(1003, rel=0.04)
-    sampled = load_atlas().attrs["sampled"]
+    sampled = load_arrays(ATLAS_PATH).attrs["sampled"]
     for sex, chest, waist in (("male", 1059, 941), ("female", 947, 861)):
         assert sampled[sex]["chest_mm"][0] == pytest.approx(chest, rel=0.03)
         assert sampled[sex]["waist_mm"][0] == pytest.approx(waist, rel=0.03)
@@ -168,9 +169,9 @@ def test_the_tool_rebuilds_the_shipped_atlas(tmp_path, monkeypatch):
 
     build_torso_atlas.build(400, tmp_path / "again.npz")
     shipped = load_atlas()
+    assert load_arrays(tmp_path / "again.npz").attrs == load_arrays(ATLAS_PATH).attrs
     monkeypatch.setattr(torso, "ATLAS_PATH", tmp_path / "again.npz")
     built = load_atlas.__wrapped__()
-    assert built.attrs == shipped.attrs
     for resolution in torso.RESOLUTIONS:
         np.testing.assert_allclose(
             built.models[resolution].mean, shipped.models[resolution].mean, atol=0.01

@@ -20,9 +20,7 @@ from einthoven.core.log import logger
 MAX_MODES = 100
 
 
-def fetch(
-    name: str, source: Path | None, to: Path, phase: str = "ED", n_modes: int = 20
-) -> Path:
+def fetch(name: str, source: Path | None, to: Path, phase: str = "ED", n_modes: int = 20) -> Path:
     """Make the atlas file of a published atlas.
 
     Args:

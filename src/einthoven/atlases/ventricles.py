@@ -4,9 +4,6 @@ Atlases made from labelled images hold no outside of the RV, whose wall is too t
 it gets one of 3 mm, as Schuler and Loewe (10.5281/zenodo.4506463) gave it.
 """
 
-from dataclasses import dataclass
-from typing import Self
-
 import numpy as np
 
 from einthoven.anatomy.shape.carry import outward
@@ -52,74 +49,68 @@ def wall_between(lv: Piece, lv_epi: Piece, rv: Piece) -> Surfaces:
     up, height = _base_plane(lv, lv_epi, rv)
     across = np.linalg.svd(up[None])[2][1]
     axes = np.stack([across, np.cross(up, across), up], axis=1)  # as columns, right-handed
-    distances = _Distances.of(height, *((piece[0] @ axes, piece[1]) for piece in (lv, lv_epi, rv)))
-    points, faces = _shells(distances)
+    pieces = ((points @ axes, faces) for points, faces in (lv, lv_epi, rv))
+    distances, origin = _distances(height, *pieces)
+    points, faces = _shells(distances, origin)
     annuli = sorted(boundary_loops(faces), key=lambda loop: -np.ptp(points[loop], axis=0).max())
     if len(annuli) != 3:
         raise StepFailed(
             f"wall of the atlas' mean: {len(annuli)} boundary loops at the base, not 3"
         )
-    levels = distances.levels(points[faces].mean(axis=1))
+    levels = _levels(distances, origin, points[faces].mean(axis=1))
     tags = np.array(list(levels), np.int8)[np.abs(list(levels.values())).argmin(axis=0)]
     wall = filled(Surfaces(points, faces, tags), annuli, Surface.BASE, GRID_MM)
     points = wall.points @ axes.T
     return Surfaces(points, outward(points, wall.faces), wall.face_tags)
 
 
-def _shells(distances: "_Distances") -> tuple[np.ndarray, np.ndarray]:
+def _distances(height: float, *pieces: Piece) -> tuple[np.ndarray, np.ndarray]:
+    """Signed distances [piece, x, y, z] mm on a grid whose top is z = `height`; its origin [3]."""
+    everything = np.concatenate([points for points, _ in pieces])
+    margin = RV_WALL_MM + 2 * GRID_MM
+    low, high = everything.min(axis=0) - margin, everything.max(axis=0) + margin
+    high[2] = height
+    n = np.ceil((high - low) / GRID_MM).astype(int) + 1
+    low[2] = height - (n[2] - 1) * GRID_MM
+    places = np.stack(np.meshgrid(*map(np.arange, n), indexing="ij"), axis=-1) * GRID_MM + low
+    flat = places.reshape(-1, 3)
+    values = [surface_distance(*piece, flat) for piece in pieces]
+    return np.reshape(values, (len(pieces), *n)), low
+
+
+def _levels(
+    distances: np.ndarray, origin: np.ndarray, points: np.ndarray
+) -> dict[Surface, np.ndarray]:
+    """Signed distance [point] mm to each boundary of the muscle, negative on its side.
+
+    `distances` are those to LV cavity, LV outside and RV cavity, on the grid from `origin`.
+    """
+    from scipy.ndimage import map_coordinates
+
+    steps = (points - origin).T / GRID_MM
+    in_lv, in_epi, in_rv = (map_coordinates(its, steps, mode="nearest") for its in distances)
+    in_left = np.minimum(in_epi, in_lv)  # a file may hold the muscle's shell or its outside
+    return {
+        Surface.EPI: np.minimum(in_left, in_rv - RV_WALL_MM),
+        Surface.LV_ENDO: -in_lv,
+        Surface.RV_ENDO: -np.maximum(in_rv, -in_left),
+    }
+
+
+def _shells(distances: np.ndarray, origin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The muscle's three curved boundaries below the base: points [vertex, 3], faces [face, 3]."""
     import pyvista as pv
 
-    shape = FINER * (np.array(distances.values.shape[1:]) - 1) + 1
-    grid = pv.ImageData(dimensions=shape, spacing=(GRID_MM / FINER,) * 3, origin=distances.origin)
+    shape = FINER * (np.array(distances.shape[1:]) - 1) + 1
+    grid = pv.ImageData(dimensions=shape, spacing=(GRID_MM / FINER,) * 3, origin=origin)
     # Inside the muscle every level is negative; cavities enter with the opposite sign.
-    levels = distances.levels(np.asarray(grid.points, float))
+    levels = _levels(distances, origin, np.asarray(grid.points, float))
     grid.point_data["wall"] = np.max(list(levels.values()), axis=0)
     surface = grid.contour([0.0], scalars="wall", method="contour").triangulate()
     faces = np.asarray(surface.regular_faces)
     largest = sorted(face_pieces(faces), key=len)[-3:]  # crumbs remain where surfaces touch
     faces = faces[np.sort(np.concatenate(largest))]
     return compact(np.asarray(surface.points, float), faces)
-
-
-@dataclass(frozen=True)
-class _Distances:
-    """Signed distances to three surfaces on a grid whose top is the base.
-
-    Attributes:
-        values: [3, x, y, z] mm: LV cavity, LV outside, RV cavity; negative inside.
-        origin: [3] mm.
-    """
-
-    values: np.ndarray
-    origin: np.ndarray
-
-    @classmethod
-    def of(cls, height: float, lv: Piece, lv_epi: Piece, rv: Piece) -> Self:
-        """From the closed surfaces, z along the normal of the base, which is at z = `height`."""
-        everything = np.concatenate([lv[0], lv_epi[0], rv[0]])
-        margin = RV_WALL_MM + 2 * GRID_MM
-        low, high = everything.min(axis=0) - margin, everything.max(axis=0) + margin
-        high[2] = height
-        n = np.ceil((high - low) / GRID_MM).astype(int) + 1
-        low[2] = height - (n[2] - 1) * GRID_MM
-        places = np.stack(np.meshgrid(*map(np.arange, n), indexing="ij"), axis=-1) * GRID_MM + low
-        flat = places.reshape(-1, 3)
-        values = [surface_distance(*piece, flat) for piece in (lv, lv_epi, rv)]
-        return cls(np.reshape(values, (3, *n)), low)
-
-    def levels(self, points: np.ndarray) -> dict[Surface, np.ndarray]:
-        """Signed distance [point] mm to each boundary of the muscle, negative on its side."""
-        from scipy.ndimage import map_coordinates
-
-        steps = (points - self.origin).T / GRID_MM
-        in_lv, in_epi, in_rv = (map_coordinates(its, steps, mode="nearest") for its in self.values)
-        in_left = np.minimum(in_epi, in_lv)  # a file may hold the muscle's shell or its outside
-        return {
-            Surface.EPI: np.minimum(in_left, in_rv - RV_WALL_MM),
-            Surface.LV_ENDO: -in_lv,
-            Surface.RV_ENDO: -np.maximum(in_rv, -in_left),
-        }
 
 
 def _base_plane(lv: Piece, lv_epi: Piece, rv: Piece) -> tuple[np.ndarray, float]:

@@ -48,7 +48,7 @@ def mend(name: str, surface: Surfaces) -> tuple[Surfaces, list[str]]:
     notes += [f"{name}: {note}"] if note else []
     if enclosed_volume(surface.points, surface.faces) < 0:
         surface = replace(surface, faces=surface.faces[:, ::-1])
-        flipped = len(surface.faces) - flipped if flipped else len(surface.faces)
+        flipped = len(surface.faces) - flipped
     if flipped:
         notes.append(f"{name}: {flipped} of {len(surface.faces)} triangles turned to face outwards")
     surface, note = _untangle(name, surface)

@@ -7,7 +7,6 @@
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -44,13 +43,11 @@ class TorsoAtlas:
             resolutions are driven by the same coefficients.
         caps: resolution -> [vertex] bool, inside the cuts at neck, arms and hips (no real skin).
         landmarks: name -> [3] mm on the fine mean torso.
-        attrs: how the atlas was made and what its bodies measure.
     """
 
     models: dict[str, ShapeModel]
     caps: dict[str, np.ndarray]
     landmarks: dict[str, np.ndarray]
-    attrs: dict[str, Any]
 
     def attach(self, targets: np.ndarray, resolution: str) -> SkinPoints:
         """Tie points [point, 3] mm of the fine mean torso to the topology of `resolution`."""
@@ -140,7 +137,7 @@ def load_atlas(atlas: str = "") -> TorsoAtlas:
     caps = {r: data[f"{r}_cap"].astype(bool) for r in RESOLUTIONS}
     names = [str(name) for name in data["landmark_names"]]
     landmarks = dict(zip(names, data["landmark_points"].astype(float)))
-    return TorsoAtlas(models, caps, landmarks, data.attrs)
+    return TorsoAtlas(models, caps, landmarks)
 
 
 @lru_cache(maxsize=8)
