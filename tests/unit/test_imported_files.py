@@ -105,6 +105,7 @@ def test_a_heart_in_four_files_or_with_tags(tmp_path):
         ("part epi=20 lv=30 rv=40 base=51", r"also holds \[50"),
         ("parts epi=20 lv=30 rv=40 base=50", "no array 'parts'; it has"),
         ("part epi=20 lv=30 rv=40 base=50 atrium=9", "atrium unknown"),
+        ("part epi=20 lv=30 rv=40 base=top", "tags: could not convert .*'top'"),
     ):
         with pytest.raises(BadInput, match=reason):
             read_heart("heart.vtp", tmp_path, wrong)
@@ -218,8 +219,10 @@ def test_points_by_name(tmp_path):
         ("name,x,y\nV1,1,2\n", "no column z"),
         ("name,x,y,z\nV1,1,2,a\n", "V1: not three numbers"),
         ("name,x,y,z\nV1,1,2,3\nV1,1,2,3\n", "V1 is given twice"),
+        ("x,y,z,name\n1,2,3\n", "without a name"),
+        ("name,x,y,z\nVorhof \xfc,1,2,3\n", "not a CSV file"),
     ):
-        file.write_text(text)
+        file.write_text(text, encoding="latin-1")
         with pytest.raises(BadInput, match=reason):
             read_points(file)
 

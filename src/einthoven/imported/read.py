@@ -1,6 +1,5 @@
 """Surfaces, tetrahedral hearts and electrodes from files of many formats."""
 
-import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface
 from einthoven.geometry.carp import read_carp
 from einthoven.geometry.surfaces import Surfaces
+from einthoven.imported.sheet import csv_lines
 
 VTK_SUFFIXES = (".vtp", ".vtu", ".vtk", ".stl", ".ply", ".obj")
 CARP_SUFFIXES = (".pts", ".elem", ".fac")
@@ -53,10 +53,9 @@ def read_points(path: Path) -> dict[str, np.ndarray]:
     """Named places [3] from a CSV with the columns name, x, y, z (in any order and case).
 
     Raises:
-        BadInput: unreadable, a column is missing, or a name occurs twice.
+        BadInput: unreadable, a column or a name is missing, or a name occurs twice.
     """
-    with _path(path, Path()).open(newline="") as file:
-        lines = list(csv.DictReader(file))
+    lines = csv_lines(_path(path, Path()))
     rows = [{(key or "").strip().lower(): text for key, text in line.items()} for line in lines]
     columns = ("x", "y", "z")
     if rows and "points:0" in rows[0]:  # as ParaView writes them
@@ -65,7 +64,8 @@ def read_points(path: Path) -> dict[str, np.ndarray]:
         raise BadInput(f"{path}: no column {', '.join(missing)}; a line is name,x,y,z")
     places: dict[str, np.ndarray] = {}
     for row in rows:
-        name = row["name"].strip().strip("'\"")
+        if not (name := (row["name"] or "").strip().strip("'\"")):
+            raise BadInput(f"{path}: a line without a name")
         try:
             place = np.array([float(row[key]) for key in columns])
         except (TypeError, ValueError) as error:
@@ -126,7 +126,10 @@ def _tagged(path: Path, tags: str) -> Surfaces:
         found = cell_values[OWN_ARRAY] if OWN_ARRAY in cell_values else np.zeros(len(faces), int)
         return Surfaces(points, faces, _own_tags(np.asarray(found)))
     name, _, rest = tags.partition(" ")
-    values = {word: float(value) for word, value in _pairs(rest, "tags").items()}
+    try:
+        values = {word: float(value) for word, value in _pairs(rest, "tags").items()}
+    except ValueError as error:
+        raise BadInput(f"tags: {error}; after each word stands a number, as in lv=3") from error
     for arrays, of_vertices in ((cell_values, False), (data.point_data, True)):
         if name in arrays:
             found = np.asarray(arrays[name])

@@ -39,6 +39,19 @@ class Row(NamedTuple):
         return [str(f) for f in dict.fromkeys([*files, *(m for m in more if m.exists())])]
 
 
+def csv_lines(path: Path) -> list[dict[str, str]]:
+    """Lines of a CSV file, each by column.
+
+    Raises:
+        BadInput: it is none.
+    """
+    try:
+        with path.open(newline="") as file:
+            return list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadInput(f"{path}: not a CSV file ({error})") from error
+
+
 def read_sheet(path: str | Path) -> list[Row]:
     """All imported patients.
 
@@ -49,13 +62,8 @@ def read_sheet(path: str | Path) -> list[Row]:
     path = Path(path)
     if not path.is_file():
         raise BadInput(f"imported.sheet: {path}: no such file")
-    try:
-        with path.open(newline="") as file:
-            lines = list(csv.DictReader(file))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"{path}: not a CSV file ({error})") from error
     rows: list[Row] = []
-    for number, line in enumerate(lines, start=2):
+    for number, line in enumerate(csv_lines(path), start=2):
         known = {k: (v or "").strip() for k, v in line.items() if k in Row._fields}
         empty = [key for key in REQUIRED if not known.get(key)]
         if empty:
