@@ -1,6 +1,6 @@
 """What a clinician would measure on a heart or a torso: volumes, mass, walls, diameters, girths.
 
-Heart measures follow the sources in `population`: papillary muscles and trabeculae count as blood
+Heart measures follow the sources in `reference`: papillary muscles and trabeculae count as blood
 (there are none here), the septum belongs to the LV. Lengths are read in the plane through the LV's
 long axis and the centre of the RV's base (y = 0 in the heart frame), near to the parasternal long
 axis and the four-chamber view.
@@ -24,7 +24,7 @@ WALLS = (Surface.LV_ENDO, Surface.RV_ENDO, Surface.EPI)
 
 
 def heart_measures(heart: HeartSurfaces) -> dict[str, float]:
-    """Measures of one heart, by the names and in the units of `population.HEART`.
+    """Measures of one heart, by the names and in the units of `reference.HEART`.
 
     Raises:
         StepFailed: a line across the heart does not cross the walls it should.
@@ -130,7 +130,7 @@ def lv_share(heart: HeartSurfaces) -> float:
 
 
 def torso_measures(torso: TorsoSurface) -> dict[str, float]:
-    """Measures of one torso in mm, by the names of `population.TORSO`.
+    """Measures of one torso in mm, by the names of `reference.TORSO`.
 
     A girth runs as a tape does, over hollows; breadth and depth from skin to skin. Chest at the
     height of the nipples, waist at the navel's.
