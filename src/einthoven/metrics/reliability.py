@@ -31,12 +31,7 @@ def bound_ratio(level: float, n_members: int) -> float:
 
 
 def calibration_factor(error: np.ndarray, sd: np.ndarray, n_members: int) -> float:
-    """Factor on a stated SD with which half the errors lie within the stated median.
-
-    Args:
-        error, sd: [any] degrees, the latter as the networks state it.
-        n_members: of the ensemble.
-    """
+    """Factor on an ensemble's SD, so that half the errors lie in its median; [any] in degrees."""
     return float(np.median(error / np.maximum(sd, 1e-6))) / bound_ratio(0.5, n_members)
 
 
@@ -56,14 +51,9 @@ def calibration_metrics(error: np.ndarray, sd: np.ndarray, n_members: int) -> di
 
 
 def reliability(error: np.ndarray, sd: np.ndarray, n_members: int) -> np.ndarray:
-    """Median error against the stated median, in groups of equal size by the stated one.
+    """Stated and measured median error, in groups of equal size by the stated SD.
 
-    Args:
-        error, sd: [any] degrees.
-        n_members: of the ensemble.
-
-    Returns:
-        [2, N_BINS] degrees: stated, measured.
+    Errors and SDs are [any] in degrees, the medians [2, N_BINS].
     """
     error, sd = error.ravel(), sd.ravel()
     groups = np.array_split(np.argsort(sd, kind="stable"), N_BINS)

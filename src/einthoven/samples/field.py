@@ -21,9 +21,7 @@ def field_samples(
 
     Args:
         patient: with anatomy, mesh and fibres.
-        lead_fields: at all nodes.
-        config: how many points, and where.
-        gradient: 'recovered' or 'raw', see `LeadFields.gradients_at`.
+        lead_fields: at all nodes; gradient: their kind, as in `LeadFields.gradients_at`.
 
     Raises:
         StepFailed: the mesh has too few cells of a class.

@@ -27,12 +27,8 @@ def sample_sdf(
     Of the first `near_fraction`, a quarter belongs to each closed surface: a point uniform on
     its area, moved in a random direction by a length uniform in 0 to `near_mm`, so that the
     density is highest at the surface. The rest is uniform in the skin's box, widened by
-    `near_mm` so that points outside the body are known as such. Order is shuffled.
-
-    Args:
-        surfaces: of a body.
-        rng: the patient's generator.
-        config: how many, where, and by which backend; its seed is in `rng` already.
+    `near_mm` so that points outside the body are known as such. Order is shuffled. The config's
+    seed is in `rng` already.
 
     Returns:
         sdf_points [sample, 3] float32 mm and sdf [sample, 4] float32 mm, the distances of

@@ -133,11 +133,7 @@ class Run:
 
         Of a group, only jobs that wrote to their log and left no benchmark file failed
         themselves; the others were finished before, or never begun, and will be done later.
-
-        Args:
-            jobids: the job, or all jobs of the group.
-            message: what the executor says.
-            logs: logs of the executor.
+        Message and logs are the executor's.
 
         Returns:
             The failures, at least one if any of these jobs was running.
@@ -189,12 +185,7 @@ def _changed(path: str | None) -> float | None:
 
 
 def last_line(path: str | Path | None, like: re.Pattern[str] | None = None) -> str | None:
-    """The last line of a log that says something; None if there is none.
-
-    Args:
-        path: the log; None has no lines.
-        like: what the line must match, too.
-    """
+    """The last line of a log that says something, and matches `like`; None if there is none."""
     for line in reversed(last_lines(path) if path else []):
         text = line.strip()
         wanted = like is None or like.match(text)
