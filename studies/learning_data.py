@@ -9,7 +9,7 @@ import torch
 
 from einthoven.core.files import load_arrays
 from einthoven.core.tags import Surface, Tissue
-from einthoven.encoders.train import load_encoder
+from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.fibers.fields import solve_wall_fields
 from einthoven.leadfield.solve import solve_lead_fields
 from einthoven.patient.anatomy import Electrodes
@@ -28,7 +28,7 @@ class Run:
     def __init__(self, folder: str | Path, config: Any, encoder: str | Path = ""):
         self.folder, self.config = Path(folder), config
         self.encoder_folder = Path(encoder or self.folder / "encoders/deepsdf")
-        self.encoder = load_encoder("deepsdf", self.encoder_folder)
+        self.encoder = DeepSdfEncoder.load(self.encoder_folder)
 
     def names(self, split: str) -> list[str]:
         """Patients of a split."""

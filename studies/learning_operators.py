@@ -120,7 +120,7 @@ class Kernel(Refraction):
 
     def incident(self, at: Tensor, inputs: Inputs, curvature: Tensor, bend: Tensor) -> Tensor:
         """p_e [batch, electrode, n, 3] kOhm/mm at points [batch, n, 3] mm, in the heart frame."""
-        rho, u = point_source(at, inputs.heart_electrodes(), SOFTENING_MM)
+        rho, u = point_source(at, inputs.heart_coordinates(inputs.electrodes), SOFTENING_MM)
         skin_normal = inputs.skin_normal @ inputs.rotation
         source = self.gain * incident_field(rho, u, skin_normal, curvature)
         harmonics = harmonic_gradients(at / HEART_MM).transpose(1, 2).flatten(-2)
@@ -137,7 +137,7 @@ class Kernel(Refraction):
         stations = self.stations.expand(len(inputs.points), -1, -1)
         met = self.incident(stations, inputs, curvature, bend)
         weights = torch.cat([weights, self.green_weights(met), bend], dim=-1)
-        harmonics = harmonic_gradients(inputs.heart_points() / HEART_MM)
+        harmonics = harmonic_gradients(inputs.heart_coordinates(inputs.points) / HEART_MM)
         bent = self.scale * tensor @ harmonics.transpose(-1, -2)
         modes = torch.cat([modes, bent], dim=-1)
         return self.paired(inputs, tensor, modes, weights, curvature)
@@ -189,7 +189,7 @@ class CurlFree(Kernel):
 
     def local(self, inputs: Inputs) -> Tensor:
         """Place and distances."""
-        return torch.cat([self.fourier(inputs.heart_points() / HEART_MM),
+        return torch.cat([self.fourier(inputs.heart_coordinates(inputs.points) / HEART_MM),
                           inputs.torso_coordinates(inputs.points),
                           torch.tanh(inputs.distance / NEAR_MM),
                           torch.tanh(inputs.distance / WIDE_MM)], dim=-1)  # fmt: skip
@@ -198,7 +198,8 @@ class CurlFree(Kernel):
         self, x: Tensor, inputs: Inputs, curvature: Tensor, bend: Tensor
     ) -> Tensor:
         """psi_e at x [batch, point, 3] in the heart frame, up to a constant: [.., e, point]."""
-        electrodes, skin_normal = inputs.heart_electrodes(), inputs.skin_normal @ inputs.rotation
+        electrodes = inputs.heart_coordinates(inputs.electrodes)
+        skin_normal = inputs.skin_normal @ inputs.rotation
         rho, u = point_source(x, electrodes, SOFTENING_MM)
         across = (1.0 + (u * skin_normal[:, :, None]).sum(-1)).clamp_min(0.05)
         rho = rho[..., 0]
@@ -224,7 +225,7 @@ class CurlFree(Kernel):
             moved = inputs._replace(points=points, distance=inputs.distance + away)
             out = self.trunk(torch.cat([self.local(moved), code], dim=-1))
             modes, stretch, shift = out.split([self.rank, 1, 3], dim=-1)
-            x = moved.heart_points()
+            x = moved.heart_coordinates(moved.points)
             source = self.source_potential(x, inputs, curvature, bend) - middle
             local = self.incident(x, inputs, curvature, bend) * shift[:, None]
             return ((1 + stretch.mT) * source + SHIFT_MM * local.sum(-1)

@@ -1,5 +1,7 @@
 """Ball-shaped patients with closed-form lead fields, and an encoder that knows them exactly."""
 
+from functools import partial
+
 import numpy as np
 import torch
 
@@ -7,7 +9,7 @@ from einthoven.config.section import Section
 from einthoven.core.names import patient_name
 from einthoven.core.seeds import generator
 from einthoven.dataset.store import new_store
-from einthoven.encoders.base import Encoder
+from einthoven.encoders.base import Encoder, Geometry
 from einthoven.patient.anatomy import Pose
 from einthoven.surrogate.inputs import Inputs, patient_inputs
 from einthoven.surrogate.patients import Sample
@@ -29,26 +31,23 @@ class BallEncoder(Encoder):
     """Torso: a ball about the patient origin; heart: three balls about the heart's origin."""
 
     name, config_class = "balls", Section
-    codes_any_shape, learns_from_shapes = False, False
+    codes_any_shape = False
     train = load = save = None  # they are made, and nothing is trained
 
     def __init__(self, patients):
         self.known = patients
 
-    def latent(self, patient):
-        return self.known[patient]["latent"]
+    def geometry(self, patient):
+        latent = self.known[patient]["latent"]
+        return Geometry(latent, partial(self.distances, latent))
 
-    def signed_distances_and_gradients(self, patient, points):
-        latent = self.latent(patient)
+    def distances(self, latent, points):
         radius, origin = latent[0] * 10 + 130, latent[1:4] * 5
         centres = np.stack([np.zeros(3), origin + [8, 0, 0], origin - [15, 0, 0], origin])
         radii = np.array([radius, 20.0, 18.0, HEART_MM])
         away = np.asarray(points, dtype=float)[:, None] - centres
         length = np.linalg.norm(away, axis=-1)
         return length - radii, away / np.maximum(length, 1e-9)[..., None]
-
-    def signed_distances(self, patient, points):
-        return self.signed_distances_and_gradients(patient, points)[0]
 
 
 def rotation_of(rng):

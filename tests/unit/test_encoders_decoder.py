@@ -11,11 +11,11 @@ from einthoven.encoders.deepsdf.decoder import (
     N_HIDDEN,
     N_POSE,
     Decoder,
+    LipschitzLinear,
     SurfaceDecoder,
     rotation,
 )
 from einthoven.encoders.deepsdf.infer import CodePrior, infer_code
-from einthoven.encoders.deepsdf.lipschitz import LipschitzLinear
 from einthoven.training.task import seeded
 
 

@@ -9,11 +9,10 @@ import torch
 
 from einthoven.config.learning import MlpModel, RefractionModel
 from einthoven.core.errors import BadInput
-from einthoven.surrogate.incident import source_factors
 from einthoven.surrogate.inputs import Inputs
 from einthoven.surrogate.networks import NETWORKS, network_class
 from einthoven.surrogate.predict import predict_gradient
-from einthoven.surrogate.refraction import Refraction
+from einthoven.surrogate.refraction import Refraction, source_factors
 
 CONFIGS = {"mlp": MlpModel(width=32, n_frequencies=8), "refraction": RefractionModel(
     width=32, rank=6, n_frequencies=8, code_at_electrodes=True)}  # fmt: skip

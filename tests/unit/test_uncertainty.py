@@ -155,7 +155,7 @@ def test_script_calibrates_on_validation_patients_alone(tmp_path, monkeypatch):
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
     members = Surrogate([Tilted(seed) for seed in (1, 2, 3)])
-    monkeypatch.setattr(script, "load_encoder", lambda *_: encoder)
+    monkeypatch.setattr(script, "encoder_class", lambda _: SimpleNamespace(load=lambda *_: encoder))
     monkeypatch.setattr(script, "Surrogate", SimpleNamespace(load=lambda *_: members))
     files = SimpleNamespace(
         anatomies=["patients/p0001/anatomy.npz"], encoder="encoders/balls/model.safetensors",

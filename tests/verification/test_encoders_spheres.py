@@ -49,7 +49,7 @@ def test_gradients_match_differences_and_point_outwards(trained) -> None:
     direction = rng.normal(size=(200, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     points = 52.0 * direction
-    _, gradient = encoder.signed_distances_and_gradients("p0008", points)
+    _, gradient = encoder.geometry("p0008").distances(points)
     h = 0.05
     for axis in range(3):
         step = h * np.eye(3)[axis]
@@ -129,9 +129,9 @@ def test_another_seed_gives_another_model(tmp_path) -> None:
 def test_gradients_do_not_depend_on_the_callers_autograd_mode(trained, context) -> None:
     encoder, _ = trained
     points = np.random.default_rng(3).normal(size=(50, 3)) * 40
-    plain = encoder.signed_distances_and_gradients("p0007", points)
+    plain = encoder.geometry("p0007").distances(points)
     with context():
-        inside = encoder.signed_distances_and_gradients("p0007", points)
+        inside = encoder.geometry("p0007").distances(points)
     for ours, theirs in zip(plain, inside):
         np.testing.assert_array_equal(ours, theirs)
 

@@ -35,9 +35,9 @@ class CountingEncoder(balls.BallEncoder):
         super().__init__(known)
         self.n_decoded = 0
 
-    def signed_distances_and_gradients(self, patient, points):
+    def distances(self, latent, points):
         self.n_decoded += len(points) > 50
-        return super().signed_distances_and_gradients(patient, points)
+        return super().distances(latent, points)
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,7 @@ from einthoven.surrogate.networks import NETWORKS, load_network
 from einthoven.surrogate.patients import Patients
 from einthoven.surrogate.predict import predict_gradient
 from einthoven.surrogate.refraction import Refraction
-from einthoven.surrogate.search import search_surrogate
-from einthoven.surrogate.train import SurrogateTask, train_surrogate
+from einthoven.surrogate.train import SurrogateTask, search_surrogate, train_surrogate
 from einthoven.training.fit import Run, fit
 from einthoven.training.machine import ONE_CORE
 from einthoven.training.schedule import Schedule

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from einthoven.config.models import Ecg, Leadfield
-from einthoven.encoders.train import load_encoder
+from einthoven.encoders.train import encoder_class
 from einthoven.patient.patient import Patient
 from einthoven.prediction.predictor import Predictor, predict_held_out, with_ecg
 from einthoven.run.job import run
@@ -14,7 +14,7 @@ from einthoven.training.machine import Machine
 def main(input, output, params, log):
     stages = {k: getattr(input, k) for k in ("anatomy", "mesh", "fibers", "field", "activation")}
     patient, folder = Patient.of_files(**stages), Path(input.encoder).parent
-    encoder = load_encoder(params.encoder, folder, lambda _: patient.anatomy.surfaces)
+    encoder = encoder_class(params.encoder).load(folder, lambda _: patient.anatomy.surfaces)
     surrogate = Surrogate.load(input.surrogate, params.model, *input.uncertainty)
     machine, config = Machine.from_environment(), Ecg.model_validate(params.section)
     found = predict_held_out(Predictor(encoder, surrogate), patient, input.codes, machine)

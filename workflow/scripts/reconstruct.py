@@ -4,7 +4,7 @@ from pathlib import Path
 
 from einthoven.core.files import write_json
 from einthoven.encoders.imported_code import with_imported_codes
-from einthoven.encoders.train import load_encoder
+from einthoven.encoders.train import encoder_class
 from einthoven.evaluation.reconstruction import chamfer_of
 from einthoven.patient.anatomy import Anatomy
 from einthoven.run.job import run
@@ -12,7 +12,8 @@ from einthoven.run.job import run
 
 def main(input, output, params, log):
     anatomy = Anatomy.load(input.anatomy)
-    encoder = load_encoder(params.encoder, Path(input.model).parent, lambda _: anatomy.surfaces)
+    kind, folder = encoder_class(params.encoder), Path(input.model).parent
+    encoder = kind.load(folder, lambda _: anatomy.surfaces)
     found = chamfer_of(with_imported_codes(encoder, input.codes), anatomy, params.n_grid)
     write_json(output[0], found)
     log.info("%s", found)

@@ -4,16 +4,16 @@ from pathlib import Path
 
 from einthoven.core.files import write_json
 from einthoven.encoders.base import surfaces_of_files
-from einthoven.encoders.train import load_encoder
+from einthoven.encoders.train import encoder_class
 from einthoven.run.job import run
 from einthoven.surrogate.networks import network_class
-from einthoven.surrogate.search import search_surrogate
+from einthoven.surrogate.train import search_surrogate
 from einthoven.training.machine import Machine
 
 
 def main(input, output, params, log):
     folder = Path(input.encoder).parent
-    encoder = load_encoder(params.encoder, folder, surfaces_of_files(input.anatomies))
+    encoder = encoder_class(params.encoder).load(folder, surfaces_of_files(input.anatomies))
     config = network_class(params.model).config_class.model_validate(params.section)
     machine = Machine.from_environment()
     best = search_surrogate(params.model, config, encoder, input.store, params.n_trials, machine)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from einthoven.encoders.base import surfaces_of_files
-from einthoven.encoders.train import load_encoder
+from einthoven.encoders.train import encoder_class
 from einthoven.run.job import run
 from einthoven.surrogate.networks import network_class
 from einthoven.surrogate.train import train_surrogate
@@ -15,7 +15,7 @@ def main(input, output, params, log):
     curve = train_surrogate(
         params.model,
         network_class(params.model).config_class.model_validate(params.section),
-        load_encoder(params.encoder, folder, surfaces_of_files(input.anatomies)),
+        encoder_class(params.encoder).load(folder, surfaces_of_files(input.anatomies)),
         input.store,
         Path(output.model).parent,
         Machine.from_environment(),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from einthoven.core.files import write_json
 from einthoven.encoders.base import surfaces_of_files
-from einthoven.encoders.train import load_encoder
+from einthoven.encoders.train import encoder_class
 from einthoven.run.job import run
 from einthoven.surrogate.calibration import calibrate
 from einthoven.surrogate.ensemble import Surrogate
@@ -13,7 +13,7 @@ from einthoven.surrogate.patients import Patients
 
 def main(input, output, params, log):
     folder = Path(input.encoder).parent
-    encoder = load_encoder(params.encoder, folder, surfaces_of_files(input.anatomies))
+    encoder = encoder_class(params.encoder).load(folder, surfaces_of_files(input.anatomies))
     surrogate = Surrogate.load(input.surrogate, params.model)
     found = calibrate(surrogate, Patients(input.store, encoder, "val"))
     write_json(output[0], found)

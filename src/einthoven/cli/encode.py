@@ -23,10 +23,14 @@ def run(arguments: argparse.Namespace) -> None:
     """Write the code; print its residuals and whether the shape is in distribution."""
     from einthoven.core.errors import BadInput
     from einthoven.core.tags import SDF_SURFACES
+    from einthoven.encoders.deepsdf.decoded import decoded_surfaces
     from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
-    from einthoven.encoders.deepsdf.from_points import SurfacePoints, code_from_points
+    from einthoven.encoders.deepsdf.from_points import (
+        SurfacePoints,
+        code_from_points,
+        code_from_surfaces,
+    )
     from einthoven.patient.anatomy import Anatomy
-    from einthoven.prediction.encode import encode_surfaces, outward_surfaces
     from einthoven.prediction.pretrained import SHIPPED
     from einthoven.publish.vtk import save_surface
 
@@ -34,7 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
     if file.suffix == ".npz":
         if arguments.free_origin:
             raise BadInput(f"{file}: surfaces know their frame; --free-origin is for points")
-        encoded = encode_surfaces(encoder, Anatomy.load(file).surfaces)
+        encoded = code_from_surfaces(encoder, Anatomy.load(file).surfaces)
     else:
         given = SurfacePoints.read(file)
         encoded = code_from_points(encoder, given, arguments.noise_mm, arguments.free_origin)
@@ -51,5 +55,6 @@ def run(arguments: argparse.Namespace) -> None:
     words = "in distribution" if checked.in_distribution else "OUT OF DISTRIBUTION: "
     print(f"{name}: {words}{', '.join(checked.reasons)}; {arguments.to}")
     if arguments.surfaces:
-        for surface, (points, faces) in outward_surfaces(encoder, encoded).items():
-            print(save_surface(points, faces, arguments.surfaces / f"{surface}.vtp"))
+        origin = 0.0 if encoded.origin is None else encoded.origin
+        for surface, (points, faces) in decoded_surfaces(encoder, encoded.latent).items():
+            print(save_surface(points + origin, faces, arguments.surfaces / f"{surface}.vtp"))

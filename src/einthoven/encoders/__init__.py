@@ -1,1 +1,1 @@
-"""Codes of anatomies: the PCA code, the DeepSDF auto-decoder, and shared training tools."""
+"""Codes of anatomies: the PCA code and the DeepSDF auto-decoder."""

@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -24,7 +23,8 @@ IMPORTED_SPLIT = "imported"
 """Imported patients get their codes later, one by one (encoders.imported_code)."""
 
 
-type Source = str | Path | Sequence[str | Path]
+type Paths = Sequence[str | Path]
+type Source = str | Path | Paths
 """A consolidated store, or anatomy.npz and sdf.npz of the virtual patients (the same arrays, there
 before any mesh is)."""
 type Names = tuple[str, ...]
@@ -91,15 +91,8 @@ class Latents:
 
     def save(self, path: str | Path, **attrs: Any) -> None:
         """Write a file of codes."""
-        save_arrays(
-            path,
-            {
-                "patient": np.array(self.patient),
-                "split": np.array(self.split),
-                "latent": self.latent.astype(np.float32),
-            },
-            **attrs,
-        )
+        latent = self.latent.astype(np.float32)
+        save_arrays(path, {"patient": self.patient, "split": self.split, "latent": latent}, **attrs)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -135,19 +128,12 @@ class Encoder(ABC):
     config_class: ClassVar[type[Section]]
     codes_any_shape: ClassVar[bool]
     """Whether patients from outside its atlas can have a code, and codes can be decoded."""
-    learns_from_shapes: ClassVar[bool]
-    """Whether it learns from anatomies beside the cohort."""
     latents: Latents
 
     @classmethod
     @abstractmethod
     def train(
-        cls,
-        config: Any,
-        source: Source,
-        folder: str | Path,
-        shapes: Sequence[str | Path],
-        machine: Machine,
+        cls, config: Any, source: Source, folder: str | Path, shapes: Paths, machine: Machine
     ) -> Self:
         """The encoder of a data set; its arguments are those of `train_encoder`."""
 
@@ -165,27 +151,17 @@ class Encoder(ABC):
         """Length of a code."""
         return self.latents.latent.shape[1]
 
-    def latent(self, patient: str) -> np.ndarray:
-        """Code of a patient: [latent] float32."""
-        return self.latents.of(patient)
-
+    @abstractmethod
     def geometry(self, patient: str) -> Geometry:
         """Code and surfaces of a patient.
 
         Raises:
-            BadInput: it has no code.
+            BadInput: it has no code, or no surfaces.
         """
-        return Geometry(self.latent(patient), partial(self.signed_distances_and_gradients, patient))
 
-    @abstractmethod
     def signed_distances(self, patient: str, points: np.ndarray) -> np.ndarray:
         """Signed distances at `points` [point, 3] mm: [point, surface] mm, negative inside."""
-
-    @abstractmethod
-    def signed_distances_and_gradients(
-        self, patient: str, points: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Signed distances [point, surface] mm and their gradients [point, surface, 3]."""
+        return self.geometry(patient).distances(points)[0]
 
     @abstractmethod
     def save(self, folder: str | Path) -> None:

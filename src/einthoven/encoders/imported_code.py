@@ -1,6 +1,5 @@
 """Codes of imported patients, who are no part of the data set that an encoder was trained on."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -9,7 +8,7 @@ import numpy as np
 
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays
-from einthoven.encoders.base import IMPORTED_SPLIT, Encoder, Latents
+from einthoven.encoders.base import IMPORTED_SPLIT, Encoder, Latents, Paths
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.encoders.deepsdf.out_of_distribution import OutOfDistributionCheck, check_code
 
@@ -71,7 +70,7 @@ class ImportedCode:
         return cls(latents.latent[0], attrs["near_surface_mm"], check)
 
 
-def with_imported_codes(encoder: Encoder, paths: Sequence[str | Path]) -> Encoder:
+def with_imported_codes(encoder: Encoder, paths: Paths) -> Encoder:
     """The encoder with the codes of an imported patient instead of its own, if there is a file.
 
     Raises:

@@ -6,7 +6,7 @@ out the heart's position. Its signed distances are those of the patient's true s
 whatever is learned on top is an upper bound for a code that would be fitted to images.
 """
 
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -20,13 +20,14 @@ from einthoven.encoders.base import (
     LATENTS_FILE,
     MODEL_FILE,
     Encoder,
+    Geometry,
     Latents,
+    Paths,
     Source,
     SurfaceProvider,
     virtual_patients,
 )
-from einthoven.geometry.signed_distance import signed_distances, signed_distances_and_gradients
-from einthoven.geometry.surfaces import Surfaces
+from einthoven.geometry.signed_distance import signed_distances_and_gradients
 from einthoven.training.machine import Machine
 from einthoven.training.tensors import arrays_sha256, load_model, save_model
 
@@ -37,7 +38,7 @@ class PcaEncoder(Encoder):
     """Codes that are known, distances from the patients' own surfaces."""
 
     name, config_class = "pca", Section
-    codes_any_shape, learns_from_shapes = False, False
+    codes_any_shape = False
 
     def __init__(self, latents: Latents, surfaces: SurfaceProvider | None = None):
         check.shape("latent_pca", latents.latent, (None, N_LATENT))
@@ -45,23 +46,15 @@ class PcaEncoder(Encoder):
             raise BadInput("split: no training patient")
         self.latents, self.surfaces = latents, surfaces
 
-    def _surfaces(self, patient: str) -> Surfaces:
+    def geometry(self, patient: str) -> Geometry:
+        """Exact distances to the patient's surfaces, and gradients of length 1."""
         if self.surfaces is None:
             raise BadInput(
                 "pca encoder: has no surfaces for signed distances; load it with "
                 "surfaces=surfaces_of_files(paths)"
             )
-        return self.surfaces(patient)
-
-    def signed_distances(self, patient: str, points: np.ndarray) -> np.ndarray:
-        """Exact distances to the patient's surfaces: [point, surface] mm."""
-        return signed_distances(self._surfaces(patient), points)
-
-    def signed_distances_and_gradients(
-        self, patient: str, points: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Exact distances [point, surface] mm and unit gradients [point, surface, 3]."""
-        return signed_distances_and_gradients(self._surfaces(patient), points)
+        code, surfaces = self.latents.of(patient), self.surfaces(patient)
+        return Geometry(code, partial(signed_distances_and_gradients, surfaces))
 
     def save(self, folder: str | Path) -> None:
         """Write the codes, and their training mean and SD as the model."""
@@ -82,12 +75,7 @@ class PcaEncoder(Encoder):
 
     @classmethod
     def train(
-        cls,
-        config: Section,
-        source: Source,
-        folder: str | Path,
-        shapes: Sequence[str | Path],
-        machine: Machine,
+        cls, config: Section, source: Source, folder: str | Path, shapes: Paths, machine: Machine
     ) -> Self:
         """Collect the codes of all patients but imported ones; nothing is learned."""
         names, splits, (codes,) = virtual_patients(source, "anatomy", "latent_pca")

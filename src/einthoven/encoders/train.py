@@ -1,11 +1,10 @@
-"""All encoders by name: train one and write its folder, or read it."""
+"""All encoders by name; train one and write its folder."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from einthoven.config.section import Section
 from einthoven.core.errors import BadInput
-from einthoven.encoders.base import Encoder, Source, SurfaceProvider
+from einthoven.encoders.base import Encoder, Paths, Source
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.encoders.pca import PcaEncoder
 from einthoven.training.machine import ONE_CORE, Machine
@@ -31,7 +30,7 @@ def train_encoder(
     config: Section,
     source: Source,
     out_dir: str | Path,
-    shapes: Sequence[str | Path] = (),
+    shapes: Paths = (),
     machine: Machine = ONE_CORE,
 ) -> Encoder:
     """Give all patients of a store a code and write the encoder's folder.
@@ -55,12 +54,3 @@ def train_encoder(
         encoder.save(out_dir)
     discard(out_dir)
     return encoder
-
-
-def load_encoder(name: str, folder: str | Path, surfaces: SurfaceProvider | None = None) -> Encoder:
-    """Read an encoder's folder; the PCA code needs `surfaces` for signed distances.
-
-    Raises:
-        BadInput: unknown name, missing or broken files.
-    """
-    return encoder_class(name).load(folder, surfaces)

@@ -3,13 +3,12 @@
 import time as clock
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from einthoven.config.models import Ecg, Leadfield
 from einthoven.ecg.simulate import simulate_ecg
-from einthoven.encoders.base import Encoder, Geometry
+from einthoven.encoders.base import Encoder, Geometry, Paths
 from einthoven.encoders.deepsdf.out_of_distribution import OutOfDistributionCheck
 from einthoven.encoders.imported_code import ImportedCode, with_imported_codes
 from einthoven.patient.activation import Activation
@@ -114,10 +113,7 @@ class Predictor:
 
 
 def predict_held_out(
-    predictor: Predictor,
-    patient: Patient,
-    codes: Sequence[str | Path] = (),
-    machine: Machine = ONE_CORE,
+    predictor: Predictor, patient: Patient, codes: Paths = (), machine: Machine = ONE_CORE
 ) -> Prediction:
     """Predict a patient of a run that no training saw, at the field samples too.
 

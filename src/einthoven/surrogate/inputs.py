@@ -57,13 +57,9 @@ class Inputs(NamedTuple):
         """A batch of patients with equal numbers of points and electrodes."""
         return cls(*(torch.stack(tensors) for tensors in zip(*patients, strict=True)))
 
-    def heart_points(self) -> Tensor:
-        """Points in the heart frame, mm: [..., point, 3]."""
-        return (self.points - self.origin[..., None, :]) @ self.rotation
-
-    def heart_electrodes(self) -> Tensor:
-        """Electrodes in the heart frame, mm: [..., electrode, 3]."""
-        return (self.electrodes - self.origin[..., None, :]) @ self.rotation
+    def heart_coordinates(self, points: Tensor) -> Tensor:
+        """Points [..., n, 3] of the patient frame in the heart frame, mm."""
+        return (points - self.origin[..., None, :]) @ self.rotation
 
     def torso_coordinates(self, points: Tensor) -> Tensor:
         """Normalised torso coordinates of points [..., n, 3] (Dokuchaev 2026, section 2.3).

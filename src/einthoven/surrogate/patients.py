@@ -72,11 +72,7 @@ class Patients:
     """
 
     def __init__(
-        self,
-        store_path: str | Path,
-        encoder: Encoder,
-        split: str,
-        folder: str | Path | None = None,
+        self, store_path: str | Path, encoder: Encoder, split: str, folder: str | Path | None = None
     ):
         self.path, self.encoder = Path(store_path), encoder
         self.temporary = None if folder else tempfile.TemporaryDirectory(prefix="einthoven-")
@@ -146,13 +142,10 @@ class Patients:
             )
         except BadInput as error:
             raise BadInput(f"{name}: {error}") from error
-        grad = shape(f"{name}: field_grad", field["grad"], (len(electrodes), len(points), 3))
+        label = f"{name}: field_grad"
+        grad = finite(label, shape(label, field["grad"], (len(electrodes), len(points), 3)))
         inside = field["tissue"] == Tissue.MYOCARDIUM
         if not inside.any() or inside.all():
             raise BadInput(f"{name}: field points lie all inside or all outside the myocardium")
-        return Sample(
-            inputs,
-            torch.as_tensor(finite(f"{name}: field_grad", grad).astype(np.float32)),
-            torch.as_tensor(np.flatnonzero(inside)),
-            torch.as_tensor(np.flatnonzero(~inside)),
-        )
+        ids = (torch.as_tensor(np.flatnonzero(where)) for where in (inside, ~inside))
+        return Sample(inputs, torch.as_tensor(grad.astype(np.float32)), *ids)

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from einthoven.config.learning import RefractionModel
-from einthoven.surrogate.incident import source_factors
 from einthoven.surrogate.inputs import Inputs
 from einthoven.surrogate.losses import cosine_loss, relative_error
 from einthoven.surrogate.network import Batch, LeadFieldNetwork
@@ -127,7 +126,8 @@ class Refraction(LeadFieldNetwork):
         A p_e is not formed as a vector per pair: what depends on the point alone, A and A x, are
         rows beside the modes, and pairs meet in products of matrices.
         """
-        points, electrodes = inputs.heart_points(), inputs.heart_electrodes()
+        points = inputs.heart_coordinates(inputs.points)
+        electrodes = inputs.heart_coordinates(inputs.electrodes)
         skin_normal = inputs.skin_normal @ inputs.rotation
         rows = torch.cat([tensor, -tensor @ points[..., None], modes], dim=-1)
         rows = (inputs.rotation[:, None] @ rows).permute(0, 2, 3, 1)  # [batch, 3, row, point]
@@ -142,7 +142,7 @@ class Refraction(LeadFieldNetwork):
 
     def place(self, inputs: Inputs) -> Tensor:
         """What the branch knows of an electrode beside the code: [batch, electrode, 10]."""
-        electrodes = inputs.heart_electrodes()
+        electrodes = inputs.heart_coordinates(inputs.electrodes)
         return torch.cat(
             [
                 electrodes / BODY_MM,
@@ -163,17 +163,43 @@ class Refraction(LeadFieldNetwork):
         """What the trunk knows of a point beside the code: [batch, point, n]."""
         normal = inputs.normal @ inputs.rotation[:, None]  # heart frame
         fiber = inputs.fiber @ inputs.rotation
-        squares = fiber * fiber
-        products = fiber * fiber.roll(1, dims=-1)
         return torch.cat(
             [
-                self.fourier(inputs.heart_points() / HEART_MM),
+                self.fourier(inputs.heart_coordinates(inputs.points) / HEART_MM),
                 inputs.torso_coordinates(inputs.points),
                 torch.tanh(inputs.distance / NEAR_MM),
                 torch.tanh(inputs.distance / WIDE_MM),
                 normal.flatten(-2),
-                squares,
-                products,
+                fiber * fiber,
+                fiber * fiber.roll(1, dims=-1),
             ],
             dim=-1,
         )
+
+
+def source_factors(
+    points: Tensor, electrodes: Tensor, skin_normal: Tensor, curvature: Tensor, softening: float
+) -> tuple[Tensor, Tensor]:
+    """Field of a unit current into an insulated skin of mean curvature k, in two numbers per pair.
+
+    For a ball of radius a = 1/k the solution of eq. (4) of Dokuchaev 2026 is
+    Z = [2 / rho - k ln(rho + d)] / (4 pi sigma), rho the distance from x to the electrode e and d
+    the depth of x below the tangent plane there. Its gradient, times 2 pi sigma, is
+    s (e - x) + t n: s = 1 / rho^3 + t / rho and t = k / (2 (rho + d)). Each electrode has its
+    own curvature; zero is a half-space.
+
+    Args:
+        points: [batch, point, 3] mm.
+        electrodes: [batch, electrode, 3] mm.
+        skin_normal: [batch, electrode, 3] outward.
+        curvature: [batch, electrode, 1] 1/mm.
+        softening: length in mm that keeps rho positive.
+
+    Returns:
+        s in 1/mm^3 and t in 1/mm^2, both [batch, electrode, point].
+    """
+    distance = torch.cdist(electrodes, points, compute_mode="donot_use_mm_for_euclid_dist")
+    inverse = (distance.square() + softening**2).rsqrt()
+    depth = (electrodes * skin_normal).sum(-1, keepdim=True) - skin_normal @ points.mT
+    image = 0.5 * curvature * inverse / (1.0 + depth * inverse).clamp_min(0.05)
+    return inverse * (inverse.square() + image), image

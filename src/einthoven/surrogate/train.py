@@ -1,5 +1,6 @@
-"""Training of a surrogate on the consolidated store."""
+"""Training of a surrogate on the consolidated store, and the search of its settings."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 from einthoven.core.errors import BadInput
+from einthoven.core.log import logger
 from einthoven.core.seeds import derive_seed
 from einthoven.encoders.base import Encoder
 from einthoven.metrics.fields import angular_error_deg
@@ -18,6 +20,7 @@ from einthoven.surrogate.patients import Patients, Sample
 from einthoven.training.fit import Run, fit
 from einthoven.training.machine import ONE_CORE, Machine
 from einthoven.training.resume import FOLDER, discard
+from einthoven.training.search import Found, search
 from einthoven.training.task import Task, seeded, torch_threads
 from einthoven.training.tensors import save_model
 
@@ -56,11 +59,9 @@ class SurrogateTask(Task):
         n_heart = round(HEART_SHARE * self.points)
         inputs, grads = [], []
         for sample in samples:
+            counts = ((sample.heart, n_heart), (sample.elsewhere, self.points - n_heart))
             points = torch.cat(
-                [
-                    _choose(sample.heart, n_heart, generator),
-                    _choose(sample.elsewhere, self.points - n_heart, generator),
-                ]
+                [ids[torch.randint(len(ids), (n,), generator=generator)] for ids, n in counts]
             )
             n_electrodes = len(sample.grad)
             some = torch.randperm(n_electrodes, generator=generator)
@@ -92,10 +93,6 @@ class SurrogateTask(Task):
             return {}
         return {"val_angular_error_deg": float(sum(angles) / len(angles)),
                 "val_magnitude_error_rel": float(torch.stack(errors).mean())}  # fmt: skip
-
-
-def _choose(ids: Tensor, n: int, generator: torch.Generator) -> Tensor:
-    return ids[torch.randint(len(ids), (n,), generator=generator)]
 
 
 def train_surrogate(
@@ -144,3 +141,26 @@ def train_surrogate(
                    n_latent=len(network.latent_mean), encoder=encoder.name)  # fmt: skip
     discard(out)
     return curve
+
+
+def search_surrogate(
+    model: str,
+    config: NetworkConfig,
+    encoder: Encoder,
+    store_path: str | Path,
+    n_trials: int,
+    machine: Machine,
+) -> Found[NetworkConfig]:
+    """Settings with the smallest angular error on validation patients, of `n_trials` trainings.
+
+    The network's `search_space` is searched, all else stays as `config` has it; the other
+    arguments are those of `train_surrogate`.
+    """
+
+    def objective(tried: NetworkConfig) -> float:
+        with tempfile.TemporaryDirectory() as out:
+            curve = train_surrogate(model, tried, encoder, store_path, out, machine)
+        logger.info("%s -> %s", tried, curve[-1])
+        return curve[-1]["val_angular_error_deg"]
+
+    return search(objective, config, network_class(model).search_space, n_trials, config.seed)

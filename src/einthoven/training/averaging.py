@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
@@ -30,20 +31,16 @@ class Ema:
         if self.weights:
             self.averaged.update_parameters(self.weights)
 
-    @torch.no_grad()
     def into_weights(self) -> None:
         """Let the module have the means for good."""
-        for weight, mean in zip(self.weights, self.averaged.module.parameters()):
-            weight.copy_(mean)
+        self.weights.load_state_dict(self.averaged.module.state_dict())
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """Let the module have the means for a while."""
-        latest = [weight.detach().clone() for weight in self.weights]
+        latest = deepcopy(self.weights.state_dict())
         self.into_weights()
         try:
             yield
         finally:
-            with torch.no_grad():
-                for weight, value in zip(self.weights, latest):
-                    weight.copy_(value)
+            self.weights.load_state_dict(latest)

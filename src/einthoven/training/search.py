@@ -27,7 +27,7 @@ Space = dict[str, Span | list[Any]]
 
 @dataclass(frozen=True)
 class Found[S: Section]:
-    """Best section, its value, and one row (value and keys) per finished trial."""
+    """Best section, its value, and one row (value and keys) per trial."""
 
     config: S
     value: float
@@ -65,15 +65,10 @@ def search[S: Section](
         return type(config).model_validate({**config.model_dump(), **values})
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        sampler=optuna.samplers.TPESampler(seed=derive_seed(seed, "search") % 2**32)
-    )
+    sampler = optuna.samplers.TPESampler(seed=derive_seed(seed, "search") % 2**32)
+    study = optuna.create_study(sampler=sampler)
     study.optimize(lambda trial: objective(changed(_suggest(trial, space))), n_trials=n_trials)
-    rows = [
-        {"value": t.value, **t.params}
-        for t in study.trials
-        if t.state == optuna.trial.TrialState.COMPLETE
-    ]
+    rows = [{"value": trial.value, **trial.params} for trial in study.trials]
     return Found(changed(study.best_params), study.best_value, rows)
 
 

@@ -70,10 +70,8 @@ class AutoDecoder(Task):
 
     def batches(self, generator: torch.Generator) -> Iterator[Batch]:
         """Patients [row] and for each network samples [row, point], drawn with replacement."""
-        n_patients = len(self.points)
-        for rows in torch.randperm(n_patients, generator=generator).split(
-            self.config.batch_patients
-        ):
+        order = torch.randperm(len(self.points), generator=generator)
+        for rows in order.split(self.config.batch_patients):
             yield rows, [self._draw(k, rows, generator) for k in range(len(self.decoder.parts))]
 
     def _draw(self, part: int, rows: Tensor, generator: torch.Generator) -> Tensor:
@@ -156,11 +154,7 @@ def train_decoder(
 ) -> tuple[SurfaceDecoder, CodePrior, str]:
     """Minimise eq. (6) over decoder and codes of these anatomies; write `curve.csv`.
 
-    Args:
-        samples: points [anatomy, sample, 3] and distances [anatomy, sample, surface] mm, float32.
-        config: the section.
-        folder: of the encoder.
-        machine: threads, device, tracking.
+    Samples are float32; `folder` is the encoder's.
 
     Returns:
         The decoder, the prior of its training codes, and the checksum of the samples.

@@ -37,13 +37,7 @@ START = 0.3
 
 
 class Branch(nn.Module):
-    """Values at points of one frame.
-
-    Args:
-        n_code: entries of its part of the code.
-        n_out: values.
-        config: width, frequencies and activation.
-    """
+    """`n_out` values at points of one frame, by the `n_code` entries of its part of the code."""
 
     frequencies: Tensor
 

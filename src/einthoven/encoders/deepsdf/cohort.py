@@ -1,8 +1,6 @@
 """Samples of signed distances of many anatomies: what an encoder is trained on."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -10,7 +8,7 @@ import numpy as np
 from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays
-from einthoven.encoders.base import Names, Source, virtual_patients
+from einthoven.encoders.base import Names, Paths, Source, virtual_patients
 
 type Samples = tuple[np.ndarray, np.ndarray]
 """Points [patient, sample, 3] mm and signed distances [patient, sample, surface] mm."""
@@ -44,7 +42,7 @@ class SdfCohort:
         return cls(names, splits, points, sdf)
 
 
-def read_shapes(paths: Sequence[str | Path]) -> Samples | None:
+def read_shapes(paths: Paths) -> Samples | None:
     """Samples of shapes beside the cohort; None without files.
 
     Raises:

@@ -7,6 +7,7 @@ import numpy as np
 from einthoven.core.tags import SDF_SURFACES
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.geometry.contouring import Grid
+from einthoven.geometry.simplex import enclosed_volume
 
 N_ROUGH, STRIDE = 24, 4
 REACH = 2.5
@@ -14,9 +15,9 @@ REACH = 2.5
 
 
 def decoded_surfaces(
-    encoder: DeepSdfEncoder, latent: np.ndarray, n_grid: int
+    encoder: DeepSdfEncoder, latent: np.ndarray, n_grid: int = 65
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """The four surfaces of a code: name -> points [vertex, 3] mm, patient frame, and faces.
+    """The four surfaces of a code: name -> points [vertex, 3] mm, patient frame, outward faces.
 
     Args:
         encoder: trained.
@@ -62,12 +63,13 @@ def _largest_blob(inside: np.ndarray, n: int) -> np.ndarray:
 
 
 def _largest_surface(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The largest connected part of a surface."""
+    """The largest connected part of a closed surface, its triangles outwards."""
     import pyvista
 
     whole = pyvista.PolyData.from_regular_faces(points, faces)
     part = whole.connectivity("largest").extract_surface(algorithm="dataset_surface")
-    return np.asarray(part.points, dtype=np.float64), part.regular_faces
+    points, faces = np.asarray(part.points, dtype=np.float64), part.regular_faces
+    return points, faces[:, ::-1] if enclosed_volume(points, faces) < 0 else faces
 
 
 def _values_near_zero(grid: Grid, decode: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

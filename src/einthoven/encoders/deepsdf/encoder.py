@@ -1,6 +1,6 @@
 """A trained DeepSDF auto-decoder: codes, distances, and codes for new shapes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +21,7 @@ from einthoven.encoders.base import (
     Encoder,
     Geometry,
     Latents,
+    Paths,
     Source,
     SurfaceProvider,
 )
@@ -55,7 +56,7 @@ class DeepSdfEncoder(Encoder):
     """
 
     name, config_class = NAME, DeepSdf
-    codes_any_shape, learns_from_shapes = True, True
+    codes_any_shape = True
 
     def __init__(
         self,
@@ -73,13 +74,11 @@ class DeepSdfEncoder(Encoder):
 
     def signed_distances(self, patient: str, points: np.ndarray) -> np.ndarray:
         """Decoded at the patient's code: [point, surface] mm."""
-        return self.decode(self.latent(patient), points)
+        return self.decode(self.latents.of(patient), points)
 
-    def signed_distances_and_gradients(
-        self, patient: str, points: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Decoded at the patient's code: [point, surface] mm and [point, surface, 3]."""
-        return self.decode_with_gradients(self.latent(patient), points)
+    def geometry(self, patient: str) -> Geometry:
+        """The anatomy that the patient's code stands for."""
+        return self.geometry_of(self.latents.of(patient))
 
     def decode(self, latent: np.ndarray, points: np.ndarray) -> np.ndarray:
         """Signed distances of any code. latent [latent], points [point, 3] mm -> [point, 4] mm."""
@@ -143,12 +142,7 @@ class DeepSdfEncoder(Encoder):
 
     @classmethod
     def train(
-        cls,
-        config: DeepSdf,
-        source: Source,
-        folder: str | Path,
-        shapes: Sequence[str | Path],
-        machine: Machine,
+        cls, config: DeepSdf, source: Source, folder: str | Path, shapes: Paths, machine: Machine
     ) -> Self:
         """Train on a store's training patients and on shapes; see `of_samples`."""
         return cls.of_samples(SdfCohort.read(source), config, folder, read_shapes(shapes), machine)
@@ -168,9 +162,8 @@ class DeepSdfEncoder(Encoder):
         of training patients are inferred like those of all others: learned ones would differ in
         kind, and whatever is trained on top of them would see that. Writes `curve.csv`.
         """
-        decoder, prior, data_sha256 = train_decoder(
-            joined(cohort.of("train"), shapes), config, folder, machine
-        )
+        samples = joined(cohort.of("train"), shapes)
+        decoder, prior, data_sha256 = train_decoder(samples, config, folder, machine)
         none = Latents((), (), np.empty((0, config.n_latent), np.float32))
         trained = cls(decoder, none, prior, config, data_sha256)
         n = config.infer_points
@@ -182,15 +175,12 @@ class DeepSdfEncoder(Encoder):
 
     def _validated(self, cohort: SdfCohort) -> dict[str, Any]:
         """Mean |residual| in mm near each surface, validation patients only."""
-        rows = [i for i, split in enumerate(cohort.split) if split == "val"]
-        found = [
-            self.near_surface_mm(self.latents.latent[i], cohort.points[i], cohort.sdf[i])
-            for i in rows
-        ]
+        rows = zip(cohort.split, self.latents.latent, cohort.points, cohort.sdf)
+        found = [self.near_surface_mm(*given) for split, *given in rows if split == "val"]
         near = {name: [each[name] for each in found if name in each] for name in SDF_SURFACES}
         means = {name: float(np.mean(values)) for name, values in near.items() if values}
         logger.info("deepsdf: validation near-surface residual mm %s", means)
-        return {"n_patients": len(rows), "near_surface_mm": means}
+        return {"n_patients": len(found), "near_surface_mm": means}
 
     def near_surface_mm(
         self, latent: np.ndarray, points: np.ndarray, sdf: np.ndarray

@@ -1,7 +1,7 @@
-"""Codes of anatomies of which only points on surfaces are known: contours, scans, noisy clouds."""
+"""Codes of anatomies by their surfaces, or by points on them: contours, scans, noisy clouds."""
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -9,14 +9,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from einthoven.config.models import SdfSamples
 from einthoven.core import check
 from einthoven.core.errors import BadInput
+from einthoven.core.seeds import generator
 from einthoven.core.tags import SDF_SURFACES
 from einthoven.encoders.deepsdf.decoder import SurfaceDecoder
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder, paired
 from einthoven.encoders.deepsdf.infer import CodePrior, infer_code
 from einthoven.encoders.deepsdf.out_of_distribution import check_code
 from einthoven.encoders.imported_code import ImportedCode
+from einthoven.geometry.surfaces import Surfaces
+from einthoven.samples.sdf import sample_sdf
 
 DECODER_MM = 0.5
 """Error of the decoder itself, added to the noise: points are never better known than that."""
@@ -67,6 +71,18 @@ class SurfacePoints:
             raise BadInput(f"{path}: a row is incomplete or no number ({error})") from error
         except BadInput as error:
             raise BadInput(f"{path}: {error}") from error
+
+
+def code_from_surfaces(encoder: DeepSdfEncoder, surfaces: Surfaces) -> ImportedCode:
+    """Code of the complete surfaces of a body, in the patient frame.
+
+    Raises:
+        BadInput: a surface is missing or broken.
+        NotConverged: no code fits.
+    """
+    config = SdfSamples(n_points=encoder.config.infer_points)
+    samples = sample_sdf(surfaces, generator(0, "encode"), config)
+    return replace(ImportedCode.of_samples(encoder, *samples), origin=np.zeros(3))
 
 
 def code_from_points(
