@@ -44,3 +44,17 @@ CLOSED_SURFACES: dict[str, tuple[Surface, ...]] = {
 
 LUNGS = (Surface.LUNG_L, Surface.LUNG_R)
 """Each is closed by itself, inside the torso and outside the heart; a body may have none."""
+
+BOUNDARY: dict[Tissue, dict[Surface, int]] = {
+    Tissue.MYOCARDIUM: {
+        Surface.EPI: 1, Surface.BASE: 1, Surface.LV_ENDO: -1, Surface.RV_ENDO: -1
+    },
+    Tissue.LV_BLOOD: {Surface.LV_ENDO: 1, Surface.LV_CAP: 1},
+    Tissue.RV_BLOOD: {Surface.RV_ENDO: 1, Surface.RV_CAP: 1},
+    Tissue.TORSO: {
+        Surface.SKIN: 1, Surface.EPI: -1, Surface.BASE: -1, Surface.LV_CAP: -1, Surface.RV_CAP: -1,
+        Surface.LUNG_L: -1, Surface.LUNG_R: -1,
+    },
+    Tissue.LUNG: {Surface.LUNG_L: 1, Surface.LUNG_R: 1},
+}  # fmt: skip
+"""The surfaces around each tissue, and whether their triangles point out of it (+1) or in."""

@@ -13,12 +13,11 @@ import numpy as np
 
 from einthoven.config.models import Mesh
 from einthoven.core.errors import StepFailed
-from einthoven.core.tags import Tissue
+from einthoven.core.tags import BOUNDARY, Tissue
 from einthoven.geometry.surfaces import Surfaces
 from einthoven.mesh.relocation import relocate_nodes
 from einthoven.mesh.sizing import SIZE_RATIO, scaled, size_grids
 from einthoven.mesh.sliver import flip_diagonals
-from einthoven.mesh.surfaces import BOUNDARY
 
 ALGORITHMS = {"delaunay": 1, "hxt": 10}
 MAX_ROUNDS = 6

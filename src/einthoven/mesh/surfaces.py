@@ -7,26 +7,12 @@ import numpy as np
 from einthoven.anatomy.shape.heart_check import MIN_CLEARANCE_MM
 from einthoven.core.check import between, finite, shape
 from einthoven.core.errors import BadInput
-from einthoven.core.tags import CLOSED_SURFACES, LUNGS, Surface, Tissue
+from einthoven.core.tags import BOUNDARY, CLOSED_SURFACES, LUNGS, Surface, Tissue
 from einthoven.geometry.intersections import intersecting_pairs
 from einthoven.geometry.signed_distance import surface_distance
 from einthoven.geometry.simplex import enclosed_volume, triangle_area_vectors
 from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import face_edges
-
-BOUNDARY: dict[Tissue, dict[Surface, int]] = {
-    Tissue.MYOCARDIUM: {
-        Surface.EPI: 1, Surface.BASE: 1, Surface.LV_ENDO: -1, Surface.RV_ENDO: -1
-    },
-    Tissue.LV_BLOOD: {Surface.LV_ENDO: 1, Surface.LV_CAP: 1},
-    Tissue.RV_BLOOD: {Surface.RV_ENDO: 1, Surface.RV_CAP: 1},
-    Tissue.TORSO: {
-        Surface.SKIN: 1, Surface.EPI: -1, Surface.BASE: -1, Surface.LV_CAP: -1, Surface.RV_CAP: -1,
-        Surface.LUNG_L: -1, Surface.LUNG_R: -1,
-    },
-    Tissue.LUNG: {Surface.LUNG_L: 1, Surface.LUNG_R: 1},
-}  # fmt: skip
-"""The surfaces around each tissue, and whether their triangles point out of it (+1) or in."""
 
 REQUIRED = (Surface.SKIN, Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO)
 """Base and valve caps may be absent: then epicardium and cavities are closed by themselves. So may
