@@ -109,7 +109,8 @@ def array_of(group: "zarr.Group", key: str) -> "zarr.Array[Any]":
 
     node = group.get(key)
     if not isinstance(node, zarr.Array):
-        raise BadInput(f"{group.store}: has no variable {key}; run `einthoven check` on it")
+        path = str(group.store).removeprefix("zip://")
+        raise BadInput(f"{path}: has no variable {key}; run `einthoven check` on it")
     return node
 
 
