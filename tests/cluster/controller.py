@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from helpers_workflow import CI, copy_project, environment
+from helpers_workflow import CI, ROOT, copy_project, environment
 
 PROFILE = ("--profile", "slurm")
+IMPATIENT = Path(__file__).with_name("impatient.py")
 
 
 class Project:
@@ -22,7 +23,7 @@ class Project:
     """
 
     def __init__(self, folder: Path, made: Path | None = None):
-        self.folder = copy_project(folder)
+        self.folder = copy_project(folder, made or ROOT)
         self.log = folder / "controller.log"
         if made:
             shutil.copytree(made / "results", folder / "results")
@@ -38,7 +39,7 @@ class Project:
         variables = environment(self.folder) | {"OMP_NUM_THREADS": "1"}
         with self.log.open("w") as log:
             controller = subprocess.Popen(
-                [sys.executable, "-m", "snakemake", *arguments, *PROFILE, *CI],
+                [sys.executable, IMPATIENT, *arguments, *PROFILE, *CI],
                 cwd=self.folder,
                 env=variables,
                 stdout=log,
