@@ -13,6 +13,7 @@ from helpers_dataset import SCENARIOS, write_patient_store, write_stages
 
 from einthoven.core.files import read_json, write_json
 from einthoven.dataset.checker import check_store
+from einthoven.dataset.store import open_store
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted((ROOT / "workflow/scripts").glob("*.py"))
@@ -25,6 +26,8 @@ RULES = dict(
 )
 # snakefmt's order
 ORDER = "input output log benchmark priority conda threads resources params message script".split()
+ONLY_REASONS = {"patient_store": {"scenarios"}, "report": {"dataset"}}
+"""Parameters that no script reads; a change of them is a reason to run."""
 LOG = logging.getLogger("test")
 
 
@@ -49,6 +52,16 @@ def test_rule_has_all_parts_in_order(name):
     assert sorted(parts, key=ORDER.index) == parts
     assert "mem_mb=" in RULES[name] and "runtime=" in RULES[name]
     assert f'source=source("{name}")' in RULES[name]
+
+
+@pytest.mark.parametrize("name", sorted(RULES))
+def test_script_uses_every_parameter_of_its_rule(name):
+    """Defaults of the library are those of most configs, so that results would not tell."""
+    block = re.search(r"^    params:\n((?:        .*\n)+)", RULES[name], re.MULTILINE)
+    named = set(re.findall(r"^        (\w+)=", block[1], re.MULTILINE)) - {"source"}
+    named -= ONLY_REASONS.get(name, set())
+    text = (ROOT / f"workflow/scripts/{name}.py").read_text()
+    assert named <= set(re.findall(r"params\.(\w+)", text))
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.stem)
@@ -84,9 +97,22 @@ def test_store_scripts_make_stores_that_pass_their_check(tmp_path):
         stores.append(tmp_path / f"p{index:04d}.zarr.zip")
         params = SimpleNamespace(scenarios=list(SCENARIOS), lead_field="heart")
         load("patient_store").main(job, [stores[-1]], params, LOG)
-    params = SimpleNamespace(physics={}, section={"exclude": []})
+    params = SimpleNamespace(physics={}, section={"exclude": ["p0009"]})
     load("consolidate").main(stores, [tmp_path / "all.zarr.zip"], params, LOG)
     assert check_store(tmp_path / "all.zarr.zip").n_patients == 3
+    with open_store(tmp_path / "all.zarr.zip") as root:
+        assert root.attrs["excluded"] == ["p0009"]
+
+
+def test_encoder_script_hands_on_all_that_it_learns_from(monkeypatch, tmp_path):
+    script, given = load("encoder"), []
+    monkeypatch.setattr(script, "train_encoder", lambda *arguments: given.extend(arguments))
+    job = SimpleNamespace(samples=["a.npz", "s.npz"], shapes=["c00.npz", "c01.npz"])
+    output = SimpleNamespace(model=tmp_path / "deepsdf/model.safetensors")
+    params = SimpleNamespace(encoder="deepsdf", section={"epochs": 7})
+    script.main(job, output, params, LOG)
+    assert given[0] == "deepsdf" and given[1].epochs == 7
+    assert given[2:5] == [job.samples, tmp_path / "deepsdf", job.shapes]
 
 
 JOB = """

@@ -5,13 +5,17 @@ recovered gradients and the signed distances are asked.
 """
 
 import json
+import logging
 import re
+import runpy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from helpers_fem import recovered_gradient
 from helpers_workflow import CI, snakemake
 
+from einthoven.config import load
 from einthoven.core.files import load_arrays
 from einthoven.core.names import LEADS
 from einthoven.electrophysiology.cells.template import template
@@ -188,6 +192,16 @@ def test_leads_follow_from_the_potentials(stored, kind):
         np.testing.assert_allclose(ecg, expected[lead], atol=1e-5, err_msg=lead)
 
 
+@pytest.mark.parametrize("method", ["pca-mlp", "deepsdf-refraction"])
+def test_ecg_of_a_prediction_is_that_of_its_gradients(finished, stored, method):
+    found = load_arrays(finished / f"results/predictions/{method}/p0002.npz")
+    assert found["scenario"].tolist() == ["sinus", "lbbb"]
+    phi = stored.potential("sinus", found["heart_grad"].astype(float), found["time"])
+    expected = phi[1] - phi[0], phi[3] - phi[:3].mean(axis=0)  # I and V1
+    assert found["electrode_names"][:4].tolist() == ["RA", "LA", "LL", "V1"]
+    assert far(found["ecg"][0][[0, 6]], np.array(expected)) < 0.01
+
+
 def test_source_energy_is_the_constant_of_the_bound(stored):
     """C_Vm = int |G_i grad V_m|^2 dx dt."""
     clock, beat = template(0.1)
@@ -250,6 +264,39 @@ def test_field_samples_are_recovered_gradients_of_their_tissue(stored):
     size = np.linalg.norm(grad[:, muscle], axis=2)
     off = np.linalg.norm(raw - grad[:, muscle], axis=2) / size
     assert 0.02 < np.median(off) < 0.3
+
+
+def job_of(finished, rule):
+    """Script of a rule, and its inputs for p0002 as the rule names them."""
+    folder = finished / "results/patients/p0002"
+    stages = {name: folder / f"{name}.npz" for name in ("anatomy", "mesh", "fibers")}
+    several = {
+        "activation": [folder / f"activation_{name}.npz" for name in ("sinus", "lbbb")],
+        "leadfield": [folder / f"leadfield_b{k}.npz" for k in (0, 1)],
+    }
+    place = finished / f"workflow/scripts/{rule}.py"
+    return runpy.run_path(str(place))["main"], SimpleNamespace(**stages, **several)
+
+
+@pytest.mark.parametrize("rule", ["ecg", "field_samples"])
+def test_raw_gradients_are_those_of_the_linear_elements(finished, stored, tmp_path, rule):
+    """The config asks for recovered ones, and so do the defaults."""
+    main, job = job_of(finished, rule)
+    config = load(finished / "config/ci.yaml")
+    sigma = {k: v for k, v in config.leadfield if k.startswith("sigma")}
+    params = SimpleNamespace(
+        section=getattr(config, rule).model_dump(), conductivity=sigma, gradient="raw",
+        n_electrodes=11,
+    )  # fmt: skip
+    main(job, [tmp_path / "made.npz"], params, logging.getLogger("test"))
+    made = load_arrays(tmp_path / "made.npz")
+    raw = np.stack([stored.slopes(z) for z in stored.z[:, : stored.n_nodes]])
+    if rule == "ecg":
+        expected = stored.potential("sinus", raw, made["time"])
+        assert far(made["electrode_potential"][0], expected) < 0.01
+    else:
+        muscle = made["field_tissue"] == 1
+        assert far(made["field_grad"][:, muscle], raw[:, made["field_cell"][muscle]]) < 1e-4
 
 
 def test_factor_of_the_pseudo_field_is_of_training_patients(finished, metrics):

@@ -24,6 +24,7 @@ bo-2,h.vtp,t.stl,e.csv,mm,LPS,
 CHANGES = {"imported": {"sheet": "clinic/sheet.csv"}, "learning": {"ensemble": 3},
            "dataset": {"exclude": ["bo-2"]}}  # fmt: skip
 CHANGED = ("--configfile", "changed.yaml")
+EVERYTHING = (*CHANGED, "--", "all", "results/search/deepsdf-refraction.json")
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +63,11 @@ def test_snakemake_plans_the_jobs_that_the_plan_counts(copy, plan):
 @pytest.fixture(scope="module")
 def made_up(copy):
     """The project with made-up files of the changed config and the metadata of their run."""
-    for line in snakemake(copy, *CHANGED, "--summary").stdout.splitlines()[1:]:
+    for line in snakemake(copy, "--summary", *EVERYTHING).stdout.splitlines()[1:]:
         path = copy / line.split("\t")[0]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("made up")
-    done = snakemake(copy, *CHANGED, "--touch", "--forceall")
+    done = snakemake(copy, "--touch", "--forceall", *EVERYTHING)
     assert done.returncode == 0, done.stderr
     return copy
 
@@ -94,6 +95,7 @@ def test_who_is_an_input_of_what(inputs, plan):
     for member in ("", "member1/", "member2/"):
         model = f"surrogates/deepsdf-refraction/{member}model.safetensors"
         assert {p for p, _ in read_by(inputs, model)} == train | val
+    assert {p for p, _ in read_by(inputs, "search/deepsdf-refraction.json")} == train | val
     found = read_by(inputs, "surrogates/deepsdf-refraction/uncertainty.json")
     assert {p for p, _ in found} == val
     judged = read_by(inputs, "report/metrics.json")
