@@ -35,7 +35,7 @@ def announcement(plan: Plan, cores: int, results: str | Path = "results") -> str
     known = plan.config == Config() or measured.keys() >= set(CHAIN)
     time = f"about {duration(max(work / cores, alone))} on {cores} idle cores; " if known else ""
     sizes = ", ".join(f"{n} {split}" for split, n in plan.sizes.items())
-    networks = jobs["encoder"] + jobs["surrogate"]
+    networks = len(plan.coded) + jobs["surrogate"]
     return (
         f"{len(plan.patients)} virtual patients ({sizes}) with {plan.n_electrodes} electrodes, "
         f"{plan.config.deepsdf.n_shapes} further shapes, {networks} trainings\n"
