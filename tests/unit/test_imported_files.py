@@ -112,6 +112,13 @@ def test_a_heart_in_four_files_or_with_tags(tmp_path):
     assert not read_heart("heart.vtp", tmp_path).face_tags.any()
 
 
+def test_tags_named_for_a_file_without_arrays_are_refused(tmp_path):
+    write_carp(tmp_path / "heart", np.eye(3), np.array([[0, 1, 2]]), np.array([Surface.EPI]))
+    assert read_heart("heart.elem", tmp_path).face_tags.tolist() == [Surface.EPI]
+    with pytest.raises(BadInput, match="heart.elem: tags 'part epi=20' name an array"):
+        read_heart("heart.elem", tmp_path, "part epi=20")
+
+
 def test_of_vertices_the_base_wins(tmp_path):
     strip = pv.PolyData.from_regular_faces(
         np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 2, 0.0]]),

@@ -99,6 +99,8 @@ def _pairs(text: str, field: str) -> dict[str, str]:
 
 def _tagged(path: Path, tags: str) -> Surfaces:
     if path.suffix.lower() in CARP_SUFFIXES:
+        if tags:
+            raise BadInput(f"{path}: tags {tags!r} name an array, which openCARP's files have not")
         mesh = read_carp(path)
         if mesh.cells.shape[1] == 4:
             faces = boundary_of(mesh.cells)
