@@ -39,6 +39,11 @@ def test_electrodes_sit_where_a_nurse_puts_them(resolution):
         assert at["LA"][0] < mark["SHOULDER_L"][0] and at["LL"][2] < mark["NAVEL"][2]
 
 
+def test_no_points_are_tied_to_a_skin():
+    tied = attach(np.eye(3), np.array([[0, 1, 2]]), np.empty((0, 3)))
+    assert tied.vertices.shape == tied.weights.shape == tied.on(np.eye(3)).shape == (0, 3)
+
+
 def test_all_electrodes_lie_on_real_skin():
     for resolution in ("coarse", "fine"):
         body = torso_surface(BODIES[1], resolution)

@@ -30,6 +30,7 @@ from einthoven.geometry.intersections import intersecting_pairs
 from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import (
     extend_harmonically,
+    mesh_plane,
     triangle_quality,
     unique_edges,
 )
@@ -321,3 +322,9 @@ def test_carried_template_lies_on_the_new_heart():
     assert np.abs(points[base, 2]).max() < 1e-9
     assert triangle_quality(points, template.faces).min() > 0.2
     np.testing.assert_allclose(carry_template(template, start, start), template.points, atol=1e-5)
+
+
+def test_a_polygon_without_an_inside_has_no_planar_mesh():
+    there_and_back = np.array([[0, 0, 0], [1, 0, 0], [0, 0, 0], [1, 0, 0.0]])
+    with pytest.raises(StepFailed, match="planar mesh: gmsh did not keep the boundary"):
+        mesh_plane([there_and_back], 0.5)

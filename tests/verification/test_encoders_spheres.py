@@ -6,14 +6,18 @@ import numpy as np
 import pytest
 import pyvista
 import torch
-from helpers_encoders import BODY_MM, CONFIG, sphere_distances, sphere_samples
+from helpers_encoders import BODY_MM, CONFIG, nested_spheres, sphere_distances, sphere_samples
 
 from einthoven.cli import main
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays
 from einthoven.encoders.deepsdf.decoded import decoded_surfaces
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
-from einthoven.encoders.deepsdf.from_points import SurfacePoints, code_from_points
+from einthoven.encoders.deepsdf.from_points import (
+    SurfacePoints,
+    code_from_points,
+    code_from_surfaces,
+)
 from einthoven.geometry.contouring import Grid
 from einthoven.geometry.simplex import enclosed_volume
 
@@ -210,6 +214,14 @@ def test_encode_reads_points_writes_code_and_surfaces(trained, tmp_path, capsys)
         surface = pyvista.read(file)
         assert enclosed_volume(surface.points, surface.regular_faces) > 0, f"{file} is inside out"
     assert "anna: in distribution" in capsys.readouterr().out
+
+
+def test_surfaces_have_a_code_however_few_points_the_encoder_takes(trained) -> None:
+    encoder, folder = trained
+    few = DeepSdfEncoder.load(folder)
+    few.config = encoder.config.model_copy(update={"infer_points": 64})
+    latent = code_from_surfaces(few, nested_spheres()).latent
+    assert heart_radius(encoder, latent) == pytest.approx(50.0, abs=4.0)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,8 @@ end in a shape that fits the points and is worse everywhere else."""
 ORIGIN_SD_MM = 300.0
 """Prior of an unknown origin: next to none."""
 MIN_HEART_POINTS = 10
+MIN_SAMPLES = 100
+"""Of complete surfaces, for an encoder that looks at fewer, too."""
 COLUMNS = ("surface", "x", "y", "z")
 
 
@@ -80,7 +82,7 @@ def code_from_surfaces(encoder: DeepSdfEncoder, surfaces: Surfaces) -> ImportedC
         BadInput: a surface is missing or broken.
         NotConverged: no code fits.
     """
-    config = SdfSamples(n_points=encoder.config.infer_points)
+    config = SdfSamples(n_points=max(encoder.config.infer_points, MIN_SAMPLES))
     samples = sample_sdf(surfaces, generator(0, "encode"), config)
     return replace(ImportedCode.of_samples(encoder, *samples), origin=np.zeros(3))
 
