@@ -120,6 +120,20 @@ def test_p1_gradient_of_linear_function_is_exact():
     np.testing.assert_allclose(simplex.tet_volumes(TET, CELL), 4.0)
 
 
+@pytest.mark.parametrize("k", [2, 3])
+def test_unique_sides_are_the_unique_sorted_rows(k) -> None:
+    sides = np.random.default_rng(k).integers(0, 40, (500, k)).astype(np.int32)
+    found, count = simplex.unique_sides(sides)
+    rows, counts = np.unique(np.sort(sides, axis=1), axis=0, return_counts=True)
+    np.testing.assert_array_equal(found, rows)
+    np.testing.assert_array_equal(count, counts)
+
+
+def test_faces_of_too_many_nodes_are_refused() -> None:
+    with pytest.raises(BadInput, match="3000001 nodes are too many"):
+        simplex.unique_sides(np.array([[0, 1, 3_000_000]]))
+
+
 def test_flat_tetrahedron_is_refused():
     with pytest.raises(BadInput, match="no volume"):
         simplex.p1_gradients(TET * [1, 1, 0], CELL)

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput
-from einthoven.geometry.simplex import TET_EDGES, p1_gradients, sparse_rows
+from einthoven.geometry.simplex import TET_EDGES, p1_gradients, sparse_rows, unique_sides
 
 WIDTH = 0.8
 """A node at distance r weighs exp(-(r / (WIDTH edge))^2): narrow, for thin, bent walls in which
@@ -145,7 +145,7 @@ def _growing_fits(
 
 def _neighbours(points: np.ndarray, cells: np.ndarray) -> tuple[sp.csr_array, np.ndarray]:
     """Nodes that share a cell (itself included) [node, node], and mean edges at nodes [node]."""
-    ends = np.unique(np.sort(cells[:, TET_EDGES].reshape(-1, 2), axis=1), axis=0)
+    ends, _ = unique_sides(cells[:, TET_EDGES].reshape(-1, 2))
     length = np.linalg.norm(points[ends[:, 0]] - points[ends[:, 1]], axis=1)
     n = len(points)
     count = np.bincount(ends.ravel(), minlength=n)
@@ -159,8 +159,7 @@ def _neighbours(points: np.ndarray, cells: np.ndarray) -> tuple[sp.csr_array, np
 
 def _on_border(cells: np.ndarray, n_nodes: int) -> np.ndarray:
     """1 for nodes of faces that belong to one cell only, else 0: [node]."""
-    faces = np.sort(cells[:, FACES].reshape(-1, 3), axis=1)
-    faces, count = np.unique(faces, axis=0, return_counts=True)
+    faces, count = unique_sides(cells[:, FACES].reshape(-1, 3))
     border = np.zeros(n_nodes, dtype=np.int32)
     border[faces[count == 1]] = 1
     return border

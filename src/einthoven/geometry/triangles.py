@@ -4,7 +4,7 @@ import numpy as np
 from scipy.sparse import coo_array
 
 from einthoven.core.errors import StepFailed
-from einthoven.geometry.simplex import triangle_area_vectors
+from einthoven.geometry.simplex import triangle_area_vectors, unique_sides
 
 N_STEPS = 4
 """Of `follow_boundary`."""
@@ -17,7 +17,7 @@ def face_edges(faces: np.ndarray) -> np.ndarray:
 
 def unique_edges(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Undirected edges [edge, 2] (sorted) and how many triangles hold each [edge]."""
-    return np.unique(np.sort(face_edges(faces), axis=1), axis=0, return_counts=True)
+    return unique_sides(face_edges(faces))
 
 
 def face_neighbours(faces: np.ndarray) -> np.ndarray:
