@@ -75,6 +75,19 @@ def test_data_of_a_room_counts(package):
     assert before["mesh"] == after["mesh"] and before["fibers"] != after["fibers"]
 
 
+def test_what_is_kept_of_a_file_holds_for_its_bytes(package, monkeypatch):
+    root, prints = package
+    before = prints()
+    kept = sorted(root.rglob("*.fingerprint"))
+    assert root / "core/__pycache__/check.fingerprint" in kept
+    with monkeypatch.context() as patch:
+        patch.setattr(fingerprints, "_parsed", None)  # nobody parses again
+        assert prints() == before
+    for file in kept:
+        file.write_text(file.read_text()[:20])
+    assert prints() == before
+
+
 TRAINED = {"encoder", "imported_code", "predict", "reconstruct", "search", "surrogate",
            "uncertainty"}  # fmt: skip
 ALL = {script.stem for script in SCRIPTS.glob("*.py")}

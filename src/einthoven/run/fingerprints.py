@@ -6,13 +6,17 @@ follows imports statically, so that an edit re-runs the rules that depend on it 
 
 import ast
 import hashlib
+import json
 import re
+import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT.name
 _MODULE = re.compile(rf"{PACKAGE}(\.[a-z_0-9]+)+")
+_ALGORITHM = Path(__file__).read_bytes() + sys.version.encode()
 NO_EFFECT = frozenset({f"{PACKAGE}.run.job", f"{PACKAGE}.core.log"})
 """Modules that cannot change a result."""
 
@@ -34,10 +38,9 @@ def _without_docstrings(tree: ast.Module) -> ast.Module:
     return tree
 
 
-@cache
-def _read(path: Path) -> tuple[str, frozenset[str]]:
-    """Hash of a file's code without comments and docstrings, and the modules it imports."""
-    tree = _without_docstrings(ast.parse(path.read_text()))
+def _parsed(source: bytes) -> tuple[str, list[str]]:
+    """Hash of code without comments and docstrings, and names of this package in it."""
+    tree = _without_docstrings(ast.parse(source))
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -47,8 +50,37 @@ def _read(path: Path) -> tuple[str, frozenset[str]]:
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             names |= {node.value} if _MODULE.fullmatch(node.value) else set()  # python -m ...
     code = ast.dump(tree)
-    ours = frozenset(n for n in names if n.startswith(f"{PACKAGE}."))
+    ours = sorted(n for n in names if n.startswith(f"{PACKAGE}."))
     return hashlib.sha256(code.encode()).hexdigest(), ours
+
+
+def _kept(path: Path) -> tuple[str, list[str]]:
+    """What `_parsed` says of a file, kept beside its bytecode: parsing all takes two seconds.
+
+    Every start of Snakemake asks for it, also each job on a cluster. It holds for these very bytes.
+    """
+    source = path.read_bytes()
+    stamp = hashlib.sha256(_ALGORITHM + source).hexdigest()
+    file = path.parent / "__pycache__" / f"{path.stem}.fingerprint"
+    try:
+        of, code, names = json.loads(file.read_text())
+        if of == stamp:
+            return code, names
+    except (OSError, ValueError, TypeError):
+        pass  # none yet, or half of one
+    code, names = _parsed(source)
+    if not sys.dont_write_bytecode:
+        with suppress(OSError):
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(json.dumps([stamp, code, names]))
+    return code, names
+
+
+@cache
+def _read(path: Path) -> tuple[str, frozenset[str]]:
+    """Hash of a file's code without comments and docstrings, and the modules it imports."""
+    code, names = _kept(path)
+    return code, frozenset(name for name in names if _file_of(name))
 
 
 @cache
@@ -66,8 +98,7 @@ def dependencies(script: str | Path) -> dict[str, Path]:
     todo = list(_read(Path(script))[1])
     while todo:
         module = todo.pop()
-        path = _file_of(module)
-        if path is None or module in found or module in NO_EFFECT:
+        if module in found or module in NO_EFFECT or not (path := _file_of(module)):
             continue
         found[module] = path
         todo += _read(path)[1]
