@@ -27,15 +27,23 @@ class SkinPoints:
 
 
 def attach(points: np.ndarray, faces: np.ndarray, targets: np.ndarray) -> SkinPoints:
-    """Tie each target [point, 3] mm to the nearest place of the skin (`points`, `faces`)."""
-    import pyvista as pv
+    """Tie each target [point, 3] mm to the nearest place of the skin (`points`, `faces`).
 
-    targets = finite("targets", shape("targets", targets, (None, 3)))
-    skin = pv.PolyData.from_regular_faces(np.asarray(points, float), faces)
-    cells, nearest = skin.find_closest_cell(targets, return_closest_point=True)
-    vertices = faces[np.asarray(cells, dtype=np.int64).reshape(-1)]
-    nearest = np.reshape(nearest, (-1, 3))
-    return SkinPoints(vertices, _barycentric(points[vertices].astype(float), nearest))
+    Meant for hundreds of targets: loading a compiled search takes longer than this.
+    """
+    targets = finite("targets", shape("targets", targets, (None, 3))).astype(float)
+    corners = np.asarray(points, float)[faces]
+    centres = corners.mean(axis=1)
+    radii = np.linalg.norm(corners - centres[:, None], axis=2).max(axis=1)
+    found, nearest = np.empty(len(targets), dtype=np.int64), np.empty((len(targets), 3))
+    for i, target in enumerate(targets):
+        away = np.linalg.norm(centres - target, axis=1)
+        near = np.flatnonzero(away - radii <= away.min())  # no other can hold the nearest place
+        places = _nearest_places(corners[near], target)
+        best = np.linalg.norm(places - target, axis=1).argmin()
+        found[i], nearest[i] = near[best], places[best]
+    weights = np.clip(_barycentric(corners[found], nearest), 0.0, 1.0)
+    return SkinPoints(faces[found], weights / weights.sum(axis=1, keepdims=True))
 
 
 def cast_ray(
@@ -73,8 +81,22 @@ def cast_ray(
     return start + t[hit].min() * along
 
 
+def _nearest_places(triangles: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The place [face, 3] in each of triangles [face, 3, 3] that is nearest to a target [3]."""
+    a, b, c = np.moveaxis(triangles, 1, 0)
+    normal = np.cross(a - c, b - c)
+    height = _dot(normal, target - b) / _dot(normal, normal)
+    above = target - height[:, None] * normal
+    inside = (_barycentric(triangles, above) >= 0).all(axis=1)
+    along = np.roll(triangles, -1, axis=1) - triangles
+    share = np.clip(_dot(target - triangles, along) / _dot(along, along), 0.0, 1.0)
+    on_edges = triangles + share[..., None] * along
+    edge = np.linalg.norm(on_edges - target, axis=2).argmin(axis=1)
+    return np.where(inside[:, None], above, on_edges[np.arange(len(edge)), edge])
+
+
 def _barycentric(triangles: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Weights [point, 3] of places [point, 3] within triangles [point, 3, 3]."""
+    """Weights [point, 3] of places [point, 3] in the planes of triangles [point, 3, 3]."""
     e_1, e_2 = triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]
     to_place = places - triangles[:, 0]
     d_11, d_12, d_22 = (
@@ -83,5 +105,8 @@ def _barycentric(triangles: np.ndarray, places: np.ndarray) -> np.ndarray:
     d_1, d_2 = np.einsum("pd,pd->p", to_place, e_1), np.einsum("pd,pd->p", to_place, e_2)
     det = d_11 * d_22 - d_12**2
     w_1, w_2 = (d_22 * d_1 - d_12 * d_2) / det, (d_11 * d_2 - d_12 * d_1) / det
-    weights = np.clip(np.stack([1 - w_1 - w_2, w_1, w_2], axis=1), 0.0, 1.0)
-    return weights / weights.sum(axis=1, keepdims=True)
+    return np.stack([1 - w_1 - w_2, w_1, w_2], axis=1)
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1] + a[..., 2] * b[..., 2]
