@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.interpolate import PchipInterpolator
 
 from einthoven.core.errors import BadInput
 from einthoven.electrophysiology.cells.template import potential, table, template
@@ -31,6 +32,12 @@ def test_template_starts_and_ends_at_rest_with_a_sample_at_the_upstroke(dt_ms):
 def test_potential_is_at_rest_outside_the_beat():
     rest = table()["v_m"][0]
     np.testing.assert_array_equal(potential(np.array([-1e4, -2.0, 1000.0, 1e6])), rest)
+
+
+def test_potential_is_scipys_monotone_cubic():
+    known, v_m = table()["time"], table()["v_m"]
+    time = np.arange(known[0], known[-1] - 60.0, 0.037)[1:]
+    np.testing.assert_allclose(potential(time), PchipInterpolator(known, v_m)(time), atol=1e-12)
 
 
 def test_table_is_what_the_equations_give():
