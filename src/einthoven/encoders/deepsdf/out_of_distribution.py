@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
-from scipy.stats import chi2
-from scipy.stats import f as fisher
+from scipy.special import fdtri, gammaincinv
 
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 
@@ -90,5 +89,5 @@ def distance_limit(n_latent: int, n_train: int) -> float:
     """
     d, n = n_latent, n_train
     if n <= d:
-        return float(np.sqrt(chi2.ppf(LEVEL, d)))
-    return float(np.sqrt(d * (n * n - 1) / (n * (n - d)) * fisher.ppf(LEVEL, d, n - d)))
+        return float(np.sqrt(2 * gammaincinv(d / 2, LEVEL)))
+    return float(np.sqrt(d * (n * n - 1) / (n * (n - d)) * fdtri(d, n - d, LEVEL)))
