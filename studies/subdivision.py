@@ -10,7 +10,8 @@ import scipy.sparse as sp
 
 from einthoven.core import check
 from einthoven.core.tags import Tissue
-from einthoven.geometry.simplex import TET_EDGES, sparse_rows, tet_volumes
+from einthoven.geometry.simplex import TET_EDGES, tet_volumes
+from einthoven.geometry.sparse_rows import sparse_rows
 from einthoven.patient.mesh import TetMesh
 
 CORNERS = ((0, 4, 5, 6), (4, 1, 7, 8), (5, 7, 2, 9), (6, 8, 9, 3))

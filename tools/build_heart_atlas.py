@@ -15,7 +15,8 @@ from heart_samples import carry_template, heart_size, parameters_from
 
 from einthoven.anatomy.population.covariates import Body
 from einthoven.anatomy.population.reference import SEXES
-from einthoven.anatomy.shape.heart import ATLAS_PATH, SHIPPED_EDGES_MM
+from einthoven.anatomy.shape.atlas_file import HEART_ATLAS
+from einthoven.anatomy.shape.heart import SHIPPED_EDGES_MM
 from einthoven.anatomy.shape.heart_template import build_template
 from einthoven.anatomy.shape.parametric_heart import PARAMETERS, mean_parameters
 from einthoven.anatomy.shape.resampling import resample
@@ -100,7 +101,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--samples", type=int, default=160)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", default=str(ATLAS_PATH))
+    parser.add_argument("--out", default=str(HEART_ATLAS))
     options = parser.parse_args()
     log_to_stderr()
     arrays, attrs = build(options.samples, options.seed)

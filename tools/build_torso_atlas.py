@@ -17,8 +17,8 @@ import torso_bodies
 from atlas_fit import closest_coeffs, regression, shape_model
 
 from einthoven.anatomy.population.measures import section, tape
+from einthoven.anatomy.shape.atlas_file import TORSO_ATLAS
 from einthoven.anatomy.shape.model import ShapeModel
-from einthoven.anatomy.shape.torso import ATLAS_PATH
 from einthoven.anatomy.shape.torso_cut import EDGE_MM, Body, carrier, close_cuts, crop
 from einthoven.core.files import save_arrays
 from einthoven.core.seeds import generator
@@ -180,7 +180,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bodies", type=int, default=400)
-    parser.add_argument("--out", type=Path, default=ATLAS_PATH)
+    parser.add_argument("--out", type=Path, default=TORSO_ATLAS)
     options = parser.parse_args()
     attrs = build(options.bodies, options.out)
     for name, value in attrs.items():

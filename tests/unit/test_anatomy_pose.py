@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from einthoven.anatomy.body import build_anatomy
-from einthoven.anatomy.pose import POSE, Pose, place_heart, rotation_about
+from einthoven.anatomy.placement import place_heart
+from einthoven.anatomy.pose import POSE, Pose, rotation_about
 from einthoven.anatomy.shape.atlas_heart import heart_surfaces
 from einthoven.anatomy.shape.torso import torso_surface
 from einthoven.config.models import Anatomy

@@ -7,7 +7,8 @@ from scipy.spatial import ConvexHull
 from scipy.stats import qmc
 
 from einthoven.anatomy.shape import torso
-from einthoven.anatomy.shape.torso import ATLAS_PATH, load_atlas, torso_surface
+from einthoven.anatomy.shape.atlas_file import TORSO_ATLAS
+from einthoven.anatomy.shape.torso import load_atlas, torso_surface
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays
 from einthoven.geometry import barycentric as skin_points
@@ -115,7 +116,7 @@ def test_girths_are_those_of_adults():
     body = torso_surface([], "fine")
     near = np.abs(body.points[:, 2] - body.landmarks["NIPPLE_L"][2]) < 6
     assert ConvexHull(body.points[near][:, :2]).area == pytest.approx(1003, rel=0.04)
-    sampled = load_arrays(ATLAS_PATH).attrs["sampled"]
+    sampled = load_arrays(TORSO_ATLAS).attrs["sampled"]
     for sex, chest, waist in (("male", 1059, 941), ("female", 947, 861)):
         assert sampled[sex]["chest_mm"][0] == pytest.approx(chest, rel=0.03)
         assert sampled[sex]["waist_mm"][0] == pytest.approx(waist, rel=0.03)
@@ -134,9 +135,9 @@ def test_bad_coefficients_are_refused():
 
 def test_missing_or_broken_atlas_names_the_cure(tmp_path, monkeypatch):
     cut = tmp_path / "cut.npz"
-    cut.write_bytes(ATLAS_PATH.read_bytes()[:100_000])
+    cut.write_bytes(TORSO_ATLAS.read_bytes()[:100_000])
     for path in (tmp_path / "none.npz", cut):
-        monkeypatch.setattr(torso, "ATLAS_PATH", path)
+        monkeypatch.setattr(torso, "TORSO_ATLAS", path)
         with pytest.raises(BadInput, match="build_torso_atlas") as caught:
             load_atlas.__wrapped__()
         assert "\n" not in str(caught.value)
@@ -169,8 +170,8 @@ def test_the_tool_rebuilds_the_shipped_atlas(tmp_path, monkeypatch):
 
     build_torso_atlas.build(400, tmp_path / "again.npz")
     shipped = load_atlas()
-    assert load_arrays(tmp_path / "again.npz").attrs == load_arrays(ATLAS_PATH).attrs
-    monkeypatch.setattr(torso, "ATLAS_PATH", tmp_path / "again.npz")
+    assert load_arrays(tmp_path / "again.npz").attrs == load_arrays(TORSO_ATLAS).attrs
+    monkeypatch.setattr(torso, "TORSO_ATLAS", tmp_path / "again.npz")
     built = load_atlas.__wrapped__()
     for resolution in torso.RESOLUTIONS:
         np.testing.assert_allclose(

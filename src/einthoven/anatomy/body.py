@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from einthoven.anatomy.electrodes import Sites, grid_electrodes, standard_electrodes
-from einthoven.anatomy.pose import place_heart
+from einthoven.anatomy.placement import place_heart
 from einthoven.anatomy.shape.atlas_heart import heart_surfaces
 from einthoven.anatomy.shape.heart import HeartSurfaces
 from einthoven.anatomy.shape.lungs import lung_surfaces

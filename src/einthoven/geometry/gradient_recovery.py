@@ -11,7 +11,8 @@ import scipy.sparse as sp
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput
-from einthoven.geometry.simplex import TET_EDGES, p1_gradients, sparse_rows, unique_sides
+from einthoven.geometry.simplex import TET_EDGES, p1_gradients, unique_sides
+from einthoven.geometry.sparse_rows import sparse_rows
 
 WIDTH = 0.8
 """A node at distance r weighs exp(-(r / (WIDTH edge))^2): narrow, for thin, bent walls in which

@@ -1,7 +1,6 @@
 """Linear (P1) functions on tetrahedra and triangles."""
 
 import numpy as np
-import scipy.sparse as sp
 
 from einthoven.core.errors import BadInput
 
@@ -71,13 +70,6 @@ def cell_gradient(gradients: np.ndarray, cells: np.ndarray, values: np.ndarray) 
         [..., cell, 3] in units of `values` per mm.
     """
     return np.einsum("...ck,ckd->...cd", values[..., cells], gradients, optimize=True)
-
-
-def sparse_rows(nodes: np.ndarray, weights: np.ndarray, n_nodes: int) -> sp.csr_array:
-    """The matrix [place, n_nodes] with `weights` [place, k] of each place at `nodes` [place, k]."""
-    starts = np.arange(0, nodes.size + 1, nodes.shape[1])
-    columns = nodes.ravel().astype(np.int64)
-    return sp.csr_array((weights.ravel(), columns, starts), shape=(len(nodes), n_nodes))
 
 
 def triangle_area_vectors(points: np.ndarray, faces: np.ndarray) -> np.ndarray:

@@ -1,7 +1,6 @@
 """Triangle surfaces: neighbours, planar pieces with a fixed boundary."""
 
 import numpy as np
-from scipy.sparse import coo_array
 
 from einthoven.core.errors import StepFailed
 from einthoven.geometry.simplex import triangle_area_vectors, unique_sides
@@ -36,6 +35,7 @@ def face_neighbours(faces: np.ndarray) -> np.ndarray:
 
 def face_pieces(faces: np.ndarray, tags: np.ndarray | None = None) -> list[np.ndarray]:
     """Face ids of every connected piece (across edges), of one tag each if tags are given."""
+    from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     columns = face_neighbours(faces).ravel()
@@ -171,6 +171,8 @@ def extend_harmonically(
 
 def _cotangent_matrix(points: np.ndarray, faces: np.ndarray):
     """P1 stiffness matrix of a triangle mesh, CSR [vertex, vertex]."""
+    from scipy.sparse import coo_array
+
     n = len(points)
     rows, columns, values = [], [], []
     for k in range(3):

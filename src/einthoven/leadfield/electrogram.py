@@ -12,7 +12,8 @@ import scipy.sparse as sp
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput
-from einthoven.geometry.simplex import p1_gradients, sparse_rows
+from einthoven.geometry.simplex import p1_gradients
+from einthoven.geometry.sparse_rows import sparse_rows
 
 MAX_DISTANCE_MM = 1.0
 """A place farther outside the mesh than this is taken for a mistake."""

@@ -8,7 +8,8 @@ import scipy.sparse as sp
 from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.geometry.barycentric import attach
-from einthoven.geometry.simplex import sparse_rows, triangle_area_vectors
+from einthoven.geometry.simplex import triangle_area_vectors
+from einthoven.geometry.sparse_rows import sparse_rows
 from einthoven.patient.mesh import TetMesh
 
 MAX_DISTANCE_MM = 5.0

@@ -6,8 +6,7 @@ from einthoven.anatomy.population.covariates import Body, load_regression
 from einthoven.anatomy.population.reference import SEXES
 from einthoven.anatomy.population.splits import block_splits
 from einthoven.anatomy.pose import POSE
-from einthoven.anatomy.shape.heart import ATLAS_PATH as HEART_ATLAS
-from einthoven.anatomy.shape.torso import ATLAS_PATH as TORSO_ATLAS
+from einthoven.anatomy.shape.atlas_file import HEART_ATLAS, TORSO_ATLAS
 from einthoven.config.models import MAX_MODES, Cohort
 from einthoven.core.check import between
 from einthoven.core.names import patient_name

@@ -11,6 +11,9 @@ from einthoven.core.check import finite
 from einthoven.core.errors import BadInput
 from einthoven.core.files import Arrays, load_arrays, save_arrays
 
+HEART_ATLAS = Path(__file__).parent / "data" / "heart_atlas.npz"
+TORSO_ATLAS = HEART_ATLAS.with_name("torso_atlas.npz")
+"""Those that the package brings."""
 FORMAT = "einthoven-atlas-1"
 HEART_FIELDS = ("mean", "modes", "sds", "faces", "face_tags")
 

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from pathlib import Path
 
 import numpy as np
 
-from einthoven.anatomy.shape.atlas_file import HEART_FIELDS, model_from
+from einthoven.anatomy.shape.atlas_file import HEART_ATLAS, HEART_FIELDS, model_from
 from einthoven.anatomy.shape.heart_check import heart_volumes
 from einthoven.anatomy.shape.heart_template import build_template
 from einthoven.anatomy.shape.model import ShapeModel
@@ -18,7 +17,6 @@ from einthoven.core.tags import Surface
 from einthoven.geometry.boundary_loops import axes_along
 from einthoven.geometry.surfaces import Surfaces
 
-ATLAS_PATH = Path(__file__).parent / "data" / "heart_atlas.npz"
 SHIPPED_EDGES_MM = (4.0, 2.2)
 """Edge lengths whose topology lies in an atlas file; others take seconds when first asked for."""
 
@@ -63,7 +61,7 @@ def embedded_heart(
 @lru_cache(maxsize=1)
 def load_atlas() -> tuple[ShapeModel, Surfaces]:
     """The embedded heart atlas and the template (the mean parameters' heart) it was built on."""
-    arrays = load_arrays(ATLAS_PATH, require=HEART_FIELDS)
+    arrays = load_arrays(HEART_ATLAS, require=HEART_FIELDS)
     model = model_from(arrays)
     return model, replace(model.surfaces, points=arrays["template_points"].astype(float))
 
@@ -73,7 +71,7 @@ def _resampling(edge_mm: float) -> Resampling:
     """Topology at one edge length: from the atlas file, or built on the mean heart (seconds)."""
     if edge_mm not in SHIPPED_EDGES_MM:
         return resample(build_template(mean_parameters(), edge_mm), load_atlas()[1])
-    arrays, key = load_arrays(ATLAS_PATH), f"{edge_mm:g}"
+    arrays, key = load_arrays(HEART_ATLAS), f"{edge_mm:g}"
     return Resampling(
         arrays[f"points_{key}"],
         arrays[f"faces_{key}"].astype(np.int32),

