@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
-from scipy.special import fdtri, gammaincinv
 
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 
@@ -87,6 +86,8 @@ def distance_limit(n_latent: int, n_train: int) -> float:
     chi-square. With no more codes than numbers in a code the covariance says nothing, and by the
     narrower chi-square limit every new code is out of distribution.
     """
+    from scipy.special import fdtri, gammaincinv
+
     d, n = n_latent, n_train
     if n <= d:
         return float(np.sqrt(2 * gammaincinv(d / 2, LEVEL)))
