@@ -62,7 +62,7 @@ def test_a_patient_is_in_one_split_and_stays_there_when_the_cohort_grows():
 def test_further_shapes_are_learnt_from_by_one_encoder_only():
     plan = plan_of("config")
     files = plan.shapes_of(SimpleNamespace(encoder="deepsdf"))
-    assert len(files) == 32 and files[-1] == "results/shapes/c31.npz"
+    assert len(files) == 16 and files[-1] == "results/shapes/c15.npz"
     assert plan.shapes_of(SimpleNamespace(encoder="pca")) == []
 
 

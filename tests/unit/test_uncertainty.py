@@ -30,6 +30,8 @@ CONFIG = RefractionModel(width=8, rank=2)
 class Tilted(nn.Module):
     """The direction to the electrode, turned by a fixed small vector (per point, per seed)."""
 
+    pairs_per_block = 2**18
+
     def __init__(self, seed, scale=0.05):
         super().__init__()
         self.seed, self.scale = seed, scale

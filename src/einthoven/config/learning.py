@@ -22,7 +22,7 @@ class DeepSdf(Section):
     """
 
     seed: Seed = 1
-    n_shapes: Annotated[int, Field(ge=0, multiple_of=SHAPES_PER_CHUNK)] = 512
+    n_shapes: Annotated[int, Field(ge=0, multiple_of=SHAPES_PER_CHUNK)] = 256
     """Further anatomies from which the encoder alone learns; 0: the cohort's."""
     shape_points: Annotated[int, Field(ge=100)] = 8192
     """Samples about each of them."""
@@ -48,7 +48,7 @@ class DeepSdf(Section):
     lambda_lipschitz: Annotated[float, Field(ge=0)] = 1e-7
     lambda_mahalanobis: Annotated[float, Field(ge=0)] = 3e-5
     infer_steps: Count = 200
-    infer_points: Annotated[int, Field(ge=16)] = 4096
+    infer_points: Annotated[int, Field(ge=16)] = 1024
 
     @model_validator(mode="after")
     def _room_for_a_shape(self) -> Self:
@@ -70,7 +70,7 @@ class MlpModel(Section):
     lambda_cos: Annotated[float, Field(ge=0)] = 20.0
     """Not stated in the paper; in units of the mean gradient in the heart."""
     epochs: Count = 800
-    points_per_batch: Count = 256
+    points_per_batch: Count = 128
     electrodes_per_batch: Annotated[int, Field(ge=0)] = 2
     """Random electrodes of each patient in a batch; 0: all."""
     batch_patients: Count = 6
@@ -91,7 +91,7 @@ class RefractionModel(Section):
     code_at_electrodes: bool = False
     """What an electrode weighs depends on the code, too: better with many anatomies."""
     epochs: Count = 400
-    points_per_batch: Count = 128
+    points_per_batch: Count = 64
     electrodes_per_batch: Annotated[int, Field(ge=0)] = 0
     """0: all electrodes, which cost little more than one."""
     batch_patients: Count = 6

@@ -17,7 +17,7 @@ from einthoven.core.files import atomic
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.surrogate.ensemble import MODEL_FILE, Surrogate
 from einthoven.surrogate.inputs import Inputs
-from einthoven.surrogate.predict import PAIRS_PER_BLOCK
+from einthoven.surrogate.network import LeadFieldNetwork
 from einthoven.training.tensors import load_model
 
 ABOUT_FILE = "einthoven.json"
@@ -97,7 +97,10 @@ class LeadFieldModel(nn.Module):
 
 
 def export_torchscript(
-    path: str | Path, encoder: DeepSdfEncoder, networks: Sequence[nn.Module], about: dict[str, Any]
+    path: str | Path,
+    encoder: DeepSdfEncoder,
+    networks: Sequence[LeadFieldNetwork],
+    about: dict[str, Any],
 ) -> None:
     """Write one file that takes points, fibres, electrodes and a code and gives gradients.
 
@@ -144,7 +147,7 @@ def export_folder(
     export_torchscript(path, found, networks, {"model": model, "config": about["config"]})
 
 
-def _scripted(encoder: DeepSdfEncoder, networks: Sequence[nn.Module]) -> Any:
+def _scripted(encoder: DeepSdfEncoder, networks: Sequence[LeadFieldNetwork]) -> Any:
     """Decoder and networks traced, the loop over blocks of points scripted."""
     rng = np.random.default_rng(0)
     x, latent = torch.as_tensor(rng.normal(size=(1, 8, 3)) * 50).float(), encoder.prior.mean
@@ -167,4 +170,4 @@ def _scripted(encoder: DeepSdfEncoder, networks: Sequence[nn.Module]) -> Any:
             torch.jit.trace(_Flat(network), tuple(fields), check_trace=False)
             for network in networks
         ]
-    return torch.jit.script(LeadFieldModel(decoder, traced, PAIRS_PER_BLOCK).eval())
+    return torch.jit.script(LeadFieldModel(decoder, traced, networks[0].pairs_per_block).eval())

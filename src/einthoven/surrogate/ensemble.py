@@ -78,7 +78,7 @@ class Surrogate:
             return predict_gradient(self.networks[0], inputs), None
         size = (len(inputs.electrodes), len(inputs.points))
         mean, sd = np.empty((*size, 3), np.float32), np.empty(size, np.float32)
-        for block in blocks(*size):
+        for block in blocks(LeadFieldNetwork.pairs_per_block, *size):
             part = inputs.at(block)
             grads = np.stack([predict_gradient(network, part) for network in self.networks])
             mean[:, block] = grads.mean(axis=0)

@@ -42,6 +42,8 @@ class LeadFieldNetwork(nn.Module, ABC):
         "frequency_scale": Span(0.1, 2.0, log=True),
         "points_per_batch": [128, 256, 512],
     }
+    pairs_per_block: ClassVar[int] = 2**18
+    """Pairs of point and electrode that one call takes on a processor."""
     scale: Tensor
     """Mean length of the gradient in the myocardium of the training patients, kOhm/mm."""
     latent_mean: Tensor
