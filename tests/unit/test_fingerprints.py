@@ -77,6 +77,7 @@ def test_data_of_a_room_counts(package):
 
 def test_what_is_kept_of_a_file_holds_for_its_bytes(package, monkeypatch):
     root, prints = package
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
     before = prints()
     kept = sorted(root.rglob("*.fingerprint"))
     assert root / "core/__pycache__/check.fingerprint" in kept
