@@ -10,10 +10,10 @@ from einthoven.run.monitor.page import duration
 from einthoven.run.plan import Plan
 
 USUAL_S: Mapping[str, float] = {
-    "cohort": 1.0, "anatomy": 2.5, "sdf_samples": 1.5, "mesh": 4.0, "fibers": 2.0, "purkinje": 3.0,
-    "activation": 3.0, "leadfield": 2.0, "field_samples": 3.5, "ecg": 3.5, "patient_store": 2.0,
-    "shapes": 6.5, "consolidate": 8.0, "recipe": 0.3, "population": 5.0, "encoder": 185.0,
-    "surrogate": 190.0, "predict": 10.0, "reconstruct": 9.0, "evaluate": 10.0, "report": 20.0,
+    "cohort": 0.6, "anatomy": 3.0, "sdf_samples": 2.0, "mesh": 4.0, "fibers": 2.0, "purkinje": 3.0,
+    "activation": 3.0, "leadfield": 2.0, "field_samples": 3.0, "ecg": 3.0, "patient_store": 2.0,
+    "shapes": 7.5, "consolidate": 10.0, "recipe": 0.4, "population": 10.0, "encoder": 105.0,
+    "surrogate": 150.0, "predict": 10.0, "reconstruct": 8.5, "evaluate": 10.0, "report": 20.0,
 }  # fmt: skip
 """Seconds of a job of the default config, for a folder in which nothing ran yet."""
 CHAIN = ("encoder", "surrogate", "predict", "evaluate", "report")
