@@ -35,8 +35,9 @@ lint: env
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
 
+# Three workers on two cores: those that have a SLURM at work mostly wait.
 test: lint
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder --durations 15
+	$(BIN)/python -m pytest -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder --durations 15
 
 test-slow: env
 	$(BIN)/python -m pytest -m slow --durations 15
