@@ -6,11 +6,26 @@ import pytest
 from helpers_heart import activated_patient, heart_mesh, heart_patient
 
 from einthoven.config.models import Activation
+from einthoven.config.scenarios import (
+    ApexSite,
+    CoordinateSite,
+    Crt,
+    Paced,
+    PointSite,
+    Rhythm,
+    SegmentSite,
+)
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface
-from einthoven.electrophysiology.scenarios import activate, pacing_nodes, sources
+from einthoven.electrophysiology.scenarios import activate
+from einthoven.electrophysiology.scenarios.kinds import built_in, scenario_of
+from einthoven.electrophysiology.scenarios.sites import site_node
 from einthoven.patient.fibers import Fibers
 from einthoven.patient.patient import Patient
+
+
+def sources(patient, scenario, **section):
+    return built_in(scenario).sources(patient, Activation(**section))
 
 
 @cache
@@ -48,7 +63,7 @@ def test_the_wave_is_fast_along_the_fibres_and_slow_across_them(heart):
     patient = Patient.of(shared.mesh, straight, shared.coordinates)
     config = Activation(cv_fiber_mm_per_ms=0.8, cv_transverse_mm_per_ms=0.2)
     time = activate(patient, "crt", config).activation_time
-    leads = heart.points[pacing_nodes(heart, shared.coordinates)]
+    leads = heart.points[sources(shared, "crt").nodes]
     slowness = 1 / np.array([0.8, 0.2, 0.2])
     exact = np.linalg.norm((heart.points[:, None] - leads) * slowness, axis=2).min(axis=1)
     assert np.all(time >= exact - 1e-3)
@@ -90,8 +105,8 @@ def test_delay_between_leads_shifts_the_second_one(delay):
 
 def test_bad_input_is_refused_by_name():
     patient = activated_patient()
-    with pytest.raises(BadInput, match="sinus, lbbb, crt"):
-        activate(patient, "rbbb", Activation())
+    with pytest.raises(BadInput, match="sinus, lbbb, rbbb"):
+        activate(patient, "bundle", Activation())
     f0 = patient.fibers.f0[:-1]
     short = replace(patient.fibers, f0=f0, s0=f0, n0=f0)
     with pytest.raises(BadInput, match="fibres for"):
@@ -108,4 +123,98 @@ def test_bad_input_is_refused_by_name():
     with pytest.raises(BadInput, match="has no coordinates"):
         sources(Patient.of(heart_mesh()), "crt")
     with pytest.raises(BadInput, match="RV_ENDO"):
-        pacing_nodes(heart_patient(with_rv=False).heart, patient.coordinates)
+        sources(heart_patient(with_rv=False), "crt")
+    with pytest.raises(BadInput, match="no junction is reached, all is blocked"):
+        everything = Rhythm(blocks=["left-bundle", "right-bundle"])
+        scenario_of("none", everything).sources(patient, Activation())
+
+
+def test_right_bundle_branch_block_is_the_mirror_of_the_left_one(heart):
+    left = heart.surface_nodes(Surface.LV_ENDO)
+    assert beat("rbbb").activation_time.argmin() in left
+    assert np.all(np.isin(beat("rbbb").source_nodes, left))
+    both = {*beat("lbbb").source_nodes.tolist(), *beat("rbbb").source_nodes.tolist()}
+    assert both == set(beat("sinus").source_nodes.tolist())
+    last = beat("rbbb").activation_time > np.percentile(beat("rbbb").activation_time, 98)
+    assert np.all(activated_patient().coordinates.uvc_nu[last] == 1)
+
+
+def test_a_fascicular_block_silences_its_part_of_the_left_tree(heart):
+    """Together both fascicles reach all junctions, and none but its own is late."""
+    patient, phi = activated_patient(), activated_patient().coordinates.uvc_phi
+    sinus, lafb, lpfb = (sources(patient, name) for name in ("sinus", "lafb", "lpfb"))
+    left = set(patient.purkinje.pmj_nodes[patient.purkinje.pmj_side == -1].tolist())
+    posterior, anterior = (left & set(s.nodes.tolist()) for s in (lafb, lpfb))
+    assert posterior | anterior == left and len(posterior) > 30 and len(anterior) > 30
+    assert np.sin(phi[list(anterior)]).mean() > np.sin(phi[list(posterior)]).mean() + 0.3
+    usual = dict(zip(sinus.nodes.tolist(), sinus.times.tolist()))
+    for blocked, other in ((lafb, anterior), (lpfb, posterior)):
+        late = [n for n, t in zip(blocked.nodes.tolist(), blocked.times) if t != usual[n]]
+        assert set(late) <= other & set(blocked.nodes.tolist())
+    time = beat("lafb").activation_time - beat("sinus").activation_time
+    assert time[np.sin(phi) > 0.7].mean() > time[np.sin(phi) < -0.7].mean() + 3
+
+
+def test_all_ways_to_name_a_site_find_it(heart):
+    patient, epi = activated_patient(), heart.surface_nodes(Surface.EPI)
+    place = patient.coordinates
+    node = int(epi[np.abs(place.uvc_z[epi] - 0.6).argmin()])
+    z, phi = float(place.uvc_z[node]), float(np.degrees(place.uvc_phi[node]))
+    nu = int(place.uvc_nu[node])
+    at = CoordinateSite(surface="epi", z=z, phi_deg=phi, nu=nu)
+    point = PointSite(surface="epi", point_mm=(heart.points[node] + [0.1, 0, 0]).tolist())
+    assert site_node(at, patient) == site_node(point, patient) == node
+    apex = site_node(ApexSite(surface="lv_endo"), patient)
+    assert apex in heart.surface_nodes(Surface.LV_ENDO) and heart.height[apex] < -70
+
+
+def test_a_segment_names_the_node_nearest_to_its_middle(heart):
+    from einthoven.patient.segments import AHA_SEGMENTS, ventricular_segments
+
+    patient, regions = activated_patient(), ventricular_segments(activated_patient())
+    epi = heart.surface_nodes(Surface.EPI)
+    for segment in ("basal anterior", "mid inferolateral", "apex"):
+        assert segment in AHA_SEGMENTS
+        node = site_node(SegmentSite(surface="epi", segment=segment), patient)
+        inside = np.intersect1d(epi, regions.nodes(segment))
+        middle = heart.points[inside].mean(axis=0)
+        assert node == inside[np.linalg.norm(heart.points[inside] - middle, axis=1).argmin()]
+
+
+@pytest.mark.parametrize(
+    ("site", "message"),
+    [
+        (SegmentSite(surface="epi", segment="basal nowhere"), "basal nowhere"),
+        (SegmentSite(surface="rv_endo", segment="mid anterolateral"), "no node on RV_ENDO"),
+        (PointSite(surface="epi", point_mm=[0.0, 0.0, 900.0]), "is it in the patient's frame"),
+        (CoordinateSite(surface="lv_endo", z=0.5, phi_deg=0.0, nu=1), "no node with nu = 1"),
+    ],
+)
+def test_a_site_that_is_not_there_is_refused(site, message):
+    with pytest.raises(BadInput, match=message):
+        site_node(site, activated_patient())
+
+
+def test_a_paced_beat_starts_at_its_sites_in_their_order():
+    sites = [
+        ApexSite(surface="rv_endo", time_ms=12.0),
+        CoordinateSite(surface="epi", z=0.5, phi_deg=180.0, time_ms=5.0),
+    ]
+    its = activate(activated_patient(), scenario_of("two", Paced(sites=sites)), Activation())
+    np.testing.assert_allclose(its.source_times, [7.0, 0.0])
+    same = scenario_of("crt", Crt(vv_delay_ms=-7.0))
+    twin = activate(activated_patient(), same, Activation(crt_vv_delay_ms=50.0))
+    np.testing.assert_array_equal(its.activation_time, twin.activation_time)
+
+
+def test_slow_conduction_scales_all_times():
+    """Half the speed of muscle and trees: the same map in twice the time."""
+    slow = scenario_of("slow", Rhythm(muscle_speed_factor=0.5, tree_speed_factor=0.5))
+    for capture in (False, True):
+        config = Activation(capture=capture)
+        usual, late = (activate(activated_patient(), s, config) for s in ("sinus", slow))
+        np.testing.assert_allclose(late.activation_time, 2 * usual.activation_time, atol=2e-4)
+    muscle = scenario_of("muscle", Rhythm(muscle_speed_factor=0.5))
+    np.testing.assert_allclose(
+        activate(activated_patient(), muscle, Activation()).source_times, beat("sinus").source_times
+    )

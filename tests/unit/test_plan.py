@@ -11,6 +11,7 @@ from snakemake.scheduling.job_scheduler import JobRateLimiter, JobScheduler
 from snakemake.settings.types import MaxJobsPerTimespan
 
 from einthoven.config import load, validate
+from einthoven.config.scenarios import read_scenario
 from einthoven.core.errors import BadInput
 from einthoven.run.jobs import planned_jobs
 from einthoven.run.plan import PLACED, REBUILT, Plan
@@ -158,6 +159,7 @@ def parts(plan):
     """Everything that rules take from a plan as parameters."""
     sections = "cohort anatomy mesh fibers purkinje activation leadfield ecg sdf_samples"
     return {name: plan.section(name) for name in sections.split()} | {
+        "definitions": plan.definitions,
         "placed": plan.part("anatomy", PLACED), "rebuilt": plan.part("anatomy", REBUILT),
         "conductivities": plan.conductivities, "shape_samples": plan.shape_samples,
         "physics": plan.physics, "mlp": plan.training("mlp"), "pca": plan.training("pca"),
@@ -189,11 +191,24 @@ def test_parameters_are_builtins_and_equal_configs_print_equally():
         ("deepsdf", {"shape_points": 500}, {"deepsdf", "shape_samples"}),
         ("dataset", {"lead_field": "body"}, set()),
         ("learning", {"ensemble": 2}, set()),
+        ("activation", {"capture": True}, {"activation", "physics"}),
+        ("scenarios", {"defined": {"mine": {"kind": "rhythm"}}}, {"physics"}),
+        ("ecg", {"scenarios": ["rbbb"]}, {"definitions", "ecg", "physics"}),
     ],
 )
 def test_a_key_is_felt_where_it_decides_something_and_nowhere_else(section, change, felt):
     before, after = parts(plan_of()), parts(plan_of(**{section: change}))
     assert {name for name in before if before[name] != after[name]} == felt
+
+
+def test_scenarios_reach_their_rule_with_their_settings():
+    mine = {"kind": "paced", "sites": [{"at": "apex", "surface": "epi"}]}
+    sections = {"scenarios": {"defined": {"mine": mine}}, "ecg": {"scenarios": ["mine", "lbbb"]}}
+    plan = plan_of(**sections)
+    assert plan.scenarios == ["mine", "lbbb"] and list(plan.definitions) == ["lbbb", "mine"]
+    assert plan.definitions["lbbb"]["blocks"] == ["left-bundle"]
+    for name, settings in plan.definitions.items():
+        assert read_scenario(settings) == plan.config.known_scenarios[name]
 
 
 @pytest.mark.parametrize("asked, kept", [(None, False), ("5/1m", True)])

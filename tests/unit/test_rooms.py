@@ -39,7 +39,6 @@ MAX_ARGUMENTS = 6
 MANY_ARGUMENTS = {
     "electrophysiology/cells/ttp06.py: pace",
     "electrophysiology/eikonal.py: solve_eikonal",
-    "electrophysiology/hopf_lax.py: correct_labels",
     "prediction/torchscript.py: forward",
 }
 """Functions that still take more; the list only gets shorter."""

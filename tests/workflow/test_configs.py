@@ -74,6 +74,13 @@ BAD = [
     ({"activation": {"cv_fiber_mm_per_ms": 60.0}}, "is this m/s (= mm/ms) or cm/s?"),
     ({"learning": {"encoders": ["pcb"]}}, "learning.encoders"),
     ({"dataset": {"exclude": ["7"]}}, "dataset.exclude"),
+    ({"ecg": {"scenarios": ["sinus", "pvc"]}}, "ecg.scenarios: unknown pvc; known are sinus, lbbb"),
+    ({"ecg": {"scenarios": ["../x"]}}, "ecg.scenarios.0: "),
+    ({"scenarios": {"defined": {"sinus": {"kind": "rhythm"}}}}, "sinus: built in"),
+    ({"scenarios": {"defined": {"A_b": {"kind": "rhythm"}}}}, "scenarios.defined.A_b"),
+    ({"scenarios": {"defined": {"a": {"kind": "rythm"}}}}, "'rhythm', 'paced', 'crt'"),
+    ({"scenarios": {"defined": {"a": {"kind": "rhythm", "block": []}}}}, "block: unknown key"),
+    ({"scenarios": {"defined": {"a": {"kind": "paced", "sites": []}}}}, "sites: "),
 ]
 
 
@@ -98,6 +105,15 @@ def test_command_line_schema_and_full_config(tmp_path, capsys):
     assert yaml.safe_load(printed) == validate({"cohort": {"n_patients": 5}}).model_dump(
         mode="json"
     )
+
+
+def test_a_defined_scenario_survives_the_completed_config():
+    site = {"at": "segment", "surface": "epi", "segment": "basal anterior"}
+    slow = {"kind": "rhythm", "blocks": ["right-bundle"], "tree_speed_factor": 0.5}
+    data = {"defined": {"pvc-1": {"kind": "paced", "sites": [site]}, "slow": slow}}
+    config = validate({"scenarios": data, "ecg": {"scenarios": ["pvc-1", "sinus"]}})
+    assert validate(yaml.safe_load(render(config, "x"))) == config
+    assert config.known_scenarios["slow"].blocks == ["right-bundle"]
 
 
 def test_wrong_use_exits_with_2(tmp_path):

@@ -31,6 +31,7 @@ EDITS = {
     "leadfield.gradient=raw": {"field_samples": 4} | ECGS | SURROGATES,
     "activation.cv_fiber_mm_per_ms=0.7": {"activation": 4} | ECGS,
     "ecg.scenarios=[sinus,lbbb,crt]": {"activation": 4} | ECGS,
+    "activation.capture=true": {"activation": 4} | ECGS,
     "electrodes.n_grid=5": FIELDS | {"leadfield": 4},
     "electrodes.n_grid=10": FIELDS | {"leadfield": 8},
     "learning.models=[mlp]": JUDGE,

@@ -47,6 +47,7 @@ rule activation:
     params:
         section=PLAN.section("activation"),
         scenarios=PLAN.scenarios,
+        definitions=PLAN.definitions,
         source=source("activation"),
     message:
         "Activation of {wildcards.patient}"

@@ -11,22 +11,30 @@ from einthoven.config.section import Section
 from einthoven.core.errors import BadInput
 
 
+def _keys_at(kind: type[Section], path: tuple[Any, ...]) -> list[str]:
+    """Keys of the section at a path; none below a mapping, whose values are of several kinds."""
+    model: Any = kind
+    for step in path:
+        fields = getattr(model, "model_fields", {})
+        model = fields[step].annotation if step in fields else None
+    return list(getattr(model, "model_fields", []))
+
+
 def _explain(kind: type[Section], error: dict[str, Any]) -> str:
     """One line for one pydantic error: the key, what is wrong, the cure."""
     import difflib
 
-    path = error["loc"]
-    key = ".".join(map(str, path)) or "config"
+    path, message = error["loc"], error["msg"].removeprefix("Value error, ")
+    if not path:  # of several sections: the message names them
+        return message
+    key = ".".join(map(str, path))
     if error["type"] == "extra_forbidden":
-        model: Any = kind
-        for step in path[:-1]:
-            model = model.model_fields[step].annotation
-        close = difflib.get_close_matches(str(path[-1]), model.model_fields, n=1, cutoff=0.5)
+        close = difflib.get_close_matches(str(path[-1]), _keys_at(kind, path[:-1]), n=1, cutoff=0.5)
         return f"{key}: unknown key" + (f"; did you mean '{close[0]}'?" if close else "")
     value = error.get("input")
     if isinstance(value, str) and error["type"] in ("float_type", "int_type"):
         return f"{key}: '{value}' is text, not a number; YAML needs a dot in exponents (1.0e-3)"
-    return f"{key}: {error['msg'].removeprefix('Value error, ')} (got {value!r})"
+    return f"{key}: {message} (got {value!r})"
 
 
 def validate(data: dict[str, Any] | None) -> Config:

@@ -8,7 +8,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from einthoven.config.activation import Activation
 from einthoven.config.learning import DeepSdf, Learning, MlpModel, RefractionModel
+from einthoven.config.scenarios import BUILT_IN, CHOICES, AnyScenario, ScenarioName, Scenarios
 from einthoven.config.section import Count, Positive, Section, Seed
 
 MAX_MODES = 10
@@ -27,7 +29,6 @@ AtlasPath = Annotated[str, Field(description="path of an atlas file, or empty")]
 PatientName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
 SheetPath = Annotated[str, Field(description="path of a sheet of imported patients, or empty")]
 SolverName = Literal["auto", "mumps", "pardiso", "cholmod", "amg"]
-ScenarioName = Literal["sinus", "lbbb", "crt"]
 
 
 class Cohort(Section):
@@ -124,22 +125,6 @@ class Purkinje(Section):
     max_draws: Annotated[int, Field(ge=1, le=50)] = 30
 
 
-class Activation(Section):
-    """Anisotropic eikonal equation (9), (10) of Dokuchaev 2026."""
-
-    backend: Literal["einthoven", "fim-python"] = "einthoven"
-    cv_fiber_mm_per_ms: float = 0.6
-    cv_transverse_mm_per_ms: float = 0.25
-    crt_vv_delay_ms: Annotated[float, Field(ge=-100, le=100)] = 0.0
-
-    @field_validator("cv_fiber_mm_per_ms", "cv_transverse_mm_per_ms")
-    @classmethod
-    def _speed(cls, value: float) -> float:
-        if not 0.05 <= value <= 3:
-            raise ValueError(f"{value:g} is outside 0.05 to 3; is this m/s (= mm/ms) or cm/s?")
-        return value
-
-
 CONDUCTIVITY_RANGES = {
     "sigma_il_s_per_m": (0.05, 1.0),
     "sigma_it_s_per_m": (0.005, 0.2),
@@ -196,7 +181,11 @@ class Ecg(Section):
     start_ms: Annotated[float, Field(ge=-200, le=0)] = -20.0
     duration_ms: Annotated[float, Field(ge=50, le=2000)] = 520.0
     dt_ms: Annotated[float, Field(gt=0, le=5)] = 1.0
-    scenarios: Annotated[list[ScenarioName], Field(min_length=1)] = ["sinus", "lbbb", "crt"]
+    scenarios: Annotated[list[ScenarioName], Field(min_length=1, description=CHOICES)] = [
+        "sinus",
+        "lbbb",
+        "crt",
+    ]
 
     @field_validator("scenarios")
     @classmethod
@@ -246,6 +235,7 @@ class Config(Section):
     fibers: Fibers = Fibers()
     purkinje: Purkinje = Purkinje()
     activation: Activation = Activation()
+    scenarios: Scenarios = Scenarios()
     leadfield: Leadfield = Leadfield()
     ecg: Ecg = Ecg()
     sdf_samples: SdfSamples = SdfSamples()
@@ -263,4 +253,18 @@ class Config(Section):
                 raise ValueError(
                     f"cohort.sex moves the embedded atlases only; sex: any with anatomy.{name}"
                 )
+        return self
+
+    @property
+    def known_scenarios(self) -> dict[str, AnyScenario]:
+        """All scenarios by name: the built-in ones and those of section scenarios."""
+        return BUILT_IN | self.scenarios.defined
+
+    @model_validator(mode="after")
+    def _scenarios_are_known(self) -> Self:
+        if unknown := sorted(set(self.ecg.scenarios) - self.known_scenarios.keys()):
+            raise ValueError(
+                f"ecg.scenarios: unknown {', '.join(unknown)}; known are "
+                f"{', '.join(self.known_scenarios)}; define others in section scenarios"
+            )
         return self

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from einthoven.config.models import Config
+from einthoven.config.section import Section
 
 HEADER = """\
 # {title}
@@ -15,9 +16,14 @@ _BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusive
            "multipleOf": "a multiple of"}  # fmt: skip
 
 
+def builtins_of(section: Section) -> dict[str, Any]:
+    """Settings as builtins with sorted keys, so that equal ones print equally."""
+    return json.loads(json.dumps(section.model_dump(mode="json"), sort_keys=True))
+
+
 def as_params(config: Config) -> dict[str, Any]:
-    """The whole config as builtins with sorted keys, so that equal configs print equally."""
-    return json.loads(json.dumps(config.model_dump(mode="json"), sort_keys=True))
+    """The whole config as `builtins_of` has it."""
+    return builtins_of(config)
 
 
 def schema() -> str:
@@ -40,8 +46,9 @@ def render(config: Config, title: str) -> str:
         section = getattr(config, name)
         lines.append(f"# {(type(section).__doc__ or '').splitlines()[0]}")
         lines.append(f"{name}:")
+        values = section.model_dump(mode="json")
         for key, its_schema in type(section).model_json_schema()["properties"].items():
-            text = f"  {key}: {_yaml(getattr(section, key))}"
+            text = f"  {key}: {_yaml(values[key])}"
             hint = _hint(its_schema)
             lines.append(f"{text:<34}  # {hint}" if hint else text)
         lines.append("")

@@ -9,14 +9,17 @@ doi:10.1137/120881956.
 
 import contextlib
 import io
-from typing import Literal, NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
-from scipy.sparse import coo_matrix
+from scipy.sparse import coo_array, csr_array
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput, NotConverged, StepFailed
-from einthoven.electrophysiology.hopf_lax import best_updates, correct_labels
+from einthoven.electrophysiology.hopf_lax import Tetrahedra, best_updates, correct_labels
 from einthoven.geometry.simplex import tet_volumes
 
 Backend = Literal["einthoven", "fim-python"]
@@ -71,9 +74,6 @@ def solve_eikonal(
 ) -> Arrival:
     """First arrival at each node from sources that start at given times.
 
-    A point source is a kink that P1 elements smear, so nodes within `near_rings` edges of a
-    source start from the straight-line time in the mean tensor of both ends.
-
     Args:
         points: [node, 3] mm.
         cells: [cell, 4].
@@ -91,29 +91,136 @@ def solve_eikonal(
         StepFailed: nodes that no source reaches.
         NotConverged: the fixed point was missed by more than `TOLERANCE_MS`.
     """
-    points, cells = _checked_mesh(points, cells)
-    nodes, times = _checked_sources(source_nodes, source_times, len(points))
-    metric = _metric(speed_tensor_sq, len(cells))
-    start = np.full(len(points), np.inf)
-    np.minimum.at(start, nodes, times)
-    if near_rings:
-        _start_near(start, points, cells, metric, near_rings)
-    if backend == "einthoven":
-        time, n_updates = _solve_own(points, cells, metric, start)
-    elif backend == "fim-python":
-        time, n_updates = _solve_fim(points, cells, speed_tensor_sq, start), 0
-    else:
-        raise BadInput(f"backend = {backend!r}: choose 'einthoven' or 'fim-python'")
-    lost = int((~np.isfinite(time)).sum())
-    if lost:
-        raise StepFailed(f"eikonal: {lost} nodes are not reached; is the heart mesh connected?")
-    residual = residual_ms(points, cells, metric, time, start)
-    if residual > TOLERANCE_MS:
-        raise NotConverged(
-            f"eikonal: {backend} missed the fixed point by {residual:.2g} ms "
-            f"(tolerance {TOLERANCE_MS:g}, {len(nodes)} sources); try the other backend"
+    eikonal = Eikonal.of(points, cells, speed_tensor_sq, backend, near_rings)
+    return eikonal.arrival(source_nodes, source_times)
+
+
+@dataclass(frozen=True, eq=False)
+class Eikonal:
+    """The discrete equation on one mesh, to be solved for several sets of sources."""
+
+    mesh: Tetrahedra
+    tensors: np.ndarray
+    """[cell, 3, 3] mm^2/ms^2."""
+    backend: Backend = "einthoven"
+    near_rings: int = NEAR_RINGS
+
+    @classmethod
+    def of(
+        cls,
+        points: np.ndarray,
+        cells: np.ndarray,
+        speed_tensor_sq: np.ndarray,
+        backend: Backend = "einthoven",
+        near_rings: int = NEAR_RINGS,
+    ) -> Self:
+        """Arguments as for `solve_eikonal`.
+
+        Raises:
+            BadInput: malformed arrays, unknown backend, tensor not positive definite.
+        """
+        points, cells = _checked_mesh(points, cells)
+        metric = _metric(speed_tensor_sq, len(cells))
+        if backend not in BACKENDS:
+            raise BadInput(f"backend = {backend!r}: choose one of {', '.join(BACKENDS)}")
+        order = np.argsort(cells.ravel(), kind="stable") // 4
+        first = np.concatenate([[0], np.cumsum(np.bincount(cells.ravel(), minlength=len(points)))])
+        mesh = Tetrahedra(points, cells, metric, first, order)
+        return cls(mesh, np.asarray(speed_tensor_sq, dtype=float), backend, near_rings)
+
+    def arrival(self, source_nodes: np.ndarray, source_times: np.ndarray) -> Arrival:
+        """First arrival from some sources; arguments and errors as for `solve_eikonal`."""
+        start = self.start(source_nodes, source_times)
+        time, n_updates = self.solve(start)
+        return self.checked(time, start, n_updates)
+
+    def start(self, source_nodes: np.ndarray, source_times: np.ndarray) -> np.ndarray:
+        """Times from which labels are corrected: [node] ms, infinite away from the sources.
+
+        A point source is a kink that P1 elements smear, so nodes within `near_rings` edges of a
+        source start from the straight-line time in the mean tensor of both ends.
+
+        Raises:
+            BadInput: unknown nodes, or times that are not finite or of another number.
+        """
+        n_nodes = len(self.mesh.points)
+        nodes, times = _checked_sources(source_nodes, source_times, n_nodes)
+        start = np.full(n_nodes, np.inf)
+        np.minimum.at(start, nodes, times)
+        if self.near_rings:
+            self._start_near(start)
+        return start
+
+    def solve(self, start: np.ndarray, known: np.ndarray | None = None) -> tuple[np.ndarray, int]:
+        """Largest fixed point below `start`: [node] ms, and the local updates done.
+
+        Args:
+            start: [node] ms.
+            known: [node] ms, the solution for a start that was nowhere earlier; what it says is
+                lowered where needed, which is cheaper than to begin anew. Only our own backend
+                uses it.
+
+        Raises:
+            NotConverged: too many updates.
+        """
+        labels = np.full(len(start), np.inf) if known is None else known
+        return BACKENDS[self.backend](self, start, labels)
+
+    def checked(self, time: np.ndarray, start: np.ndarray, n_updates: int) -> Arrival:
+        """A solution with its residual.
+
+        Raises:
+            StepFailed: nodes that no source reaches.
+            NotConverged: the fixed point was missed by more than `TOLERANCE_MS`.
+        """
+        lost = int((~np.isfinite(time)).sum())
+        if lost:
+            raise StepFailed(f"eikonal: {lost} nodes are not reached; is the heart mesh connected?")
+        points, cells, metric, *_ = self.mesh
+        residual = residual_ms(points, cells, metric, time, start)
+        if residual > TOLERANCE_MS:
+            raise NotConverged(
+                f"eikonal: {self.backend} missed the fixed point by {residual:.2g} ms "
+                f"(tolerance {TOLERANCE_MS:g}, {int(np.isfinite(start).sum())} start nodes); "
+                "try the other backend"
+            )
+        return Arrival(time, residual, n_updates)
+
+    @cached_property
+    def _adjacent(self) -> csr_array:
+        """[node, node] whether two nodes share a tetrahedron."""
+        cells, n_nodes = self.mesh.cells, len(self.mesh.points)
+        row, col = np.repeat(cells, 4, axis=1).ravel(), np.tile(cells, (1, 4)).ravel()
+        return coo_array((np.ones(len(row), bool), (row, col)), shape=(n_nodes, n_nodes)).tocsr()
+
+    @cached_property
+    def _nodal_metric(self) -> np.ndarray:
+        """[node, 6] mean over the tetrahedra around a node."""
+        cells, n_nodes = self.mesh.cells, len(self.mesh.points)
+        nodal = np.zeros((n_nodes, 6))
+        for corner in cells.T:
+            np.add.at(nodal, corner, self.mesh.metric)
+        touching = np.bincount(cells.ravel(), minlength=n_nodes)
+        return nodal / np.maximum(touching, 1)[:, None]
+
+    def _start_near(self, start: np.ndarray) -> None:
+        """Lower `start` at the nodes around each source to the straight-line time, in place."""
+        points, nodal = self.mesh.points, self._nodal_metric
+        sources = np.flatnonzero(np.isfinite(start))
+        reach = self._adjacent[sources]
+        for _ in range(self.near_rings - 1):
+            reach = reach @ self._adjacent
+        source, node = reach.tocoo().coords
+        source = sources[source]
+        d = points[node] - points[source]
+        g = 0.5 * (nodal[source] + nodal[node])
+        squared = (
+            (g[:, :3] * d**2).sum(axis=1)
+            + 2 * g[:, 3] * d[:, 0] * d[:, 1]
+            + 2 * g[:, 4] * d[:, 0] * d[:, 2]
+            + 2 * g[:, 5] * d[:, 1] * d[:, 2]
         )
-    return Arrival(time, residual, n_updates)
+        np.minimum.at(start, node, start[source] + np.sqrt(squared))
 
 
 def residual_ms(
@@ -124,14 +231,10 @@ def residual_ms(
     return float(np.abs(time - best).max())
 
 
-def _solve_own(
-    points: np.ndarray, cells: np.ndarray, metric: np.ndarray, start: np.ndarray
-) -> tuple[np.ndarray, int]:
-    order = np.argsort(cells.ravel(), kind="stable") // 4
-    first = np.concatenate([[0], np.cumsum(np.bincount(cells.ravel(), minlength=len(points)))])
+def _solve_own(problem: Eikonal, start: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, int]:
     # A node is corrected a few times as the front passes; 2,000 updates a node is far beyond.
-    max_updates = 2000 * 12 * len(cells)
-    time, n_updates = correct_labels(points, cells, metric, first, order, start, max_updates)
+    max_updates = 2000 * 12 * len(problem.mesh.cells)
+    time, n_updates = correct_labels(problem.mesh, start, labels, max_updates)
     if n_updates >= max_updates:
         raise NotConverged(
             f"eikonal: no fixed point after {n_updates} updates; is the metric sane?"
@@ -139,47 +242,22 @@ def _solve_own(
     return time, n_updates
 
 
-def _solve_fim(
-    points: np.ndarray, cells: np.ndarray, tensors: np.ndarray, start: np.ndarray
-) -> np.ndarray:
-    """fim-python (Grandits 2021, doi:10.21105/joss.03641)."""
+def _solve_fim(problem: Eikonal, start: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, int]:
+    """fim-python (Grandits 2021, doi:10.21105/joss.03641), which begins anew and counts nothing."""
     with contextlib.redirect_stdout(io.StringIO()):  # it announces the missing GPU library
         from fimpy.solver import create_fim_solver
     seeds = np.flatnonzero(np.isfinite(start))
-    solver = create_fim_solver(
-        points, cells, np.asarray(tensors, dtype=float), precision=np.float64, device="cpu"
-    )
+    points, cells, *_ = problem.mesh
+    solver = create_fim_solver(points, cells, problem.tensors, precision=np.float64, device="cpu")
     with np.errstate(all="ignore"):
         time = np.asarray(solver.comp_fim(seeds, start[seeds]), dtype=float)
-    return np.where(time >= 1e9, np.inf, time)
+    return np.where(time >= 1e9, np.inf, time), 0
 
 
-def _start_near(
-    start: np.ndarray, points: np.ndarray, cells: np.ndarray, metric: np.ndarray, rings: int
-) -> None:
-    """Lower `start` at the nodes around each source to the straight-line time, in place."""
-    row, col = np.repeat(cells, 4, axis=1).ravel(), np.tile(cells, (1, 4)).ravel()
-    adjacent = coo_matrix((np.ones(len(row), bool), (row, col)), shape=(len(points),) * 2).tocsr()
-    touching = np.bincount(cells.ravel(), minlength=len(points))
-    nodal = np.zeros((len(points), 6))
-    for corner in cells.T:
-        np.add.at(nodal, corner, metric)
-    nodal /= np.maximum(touching, 1)[:, None]
-    sources = np.flatnonzero(np.isfinite(start))
-    reach = adjacent[sources]
-    for _ in range(rings - 1):
-        reach = reach @ adjacent
-    source, node = reach.tocoo().coords
-    source = sources[source]
-    d = points[node] - points[source]
-    g = 0.5 * (nodal[source] + nodal[node])
-    squared = (
-        (g[:, :3] * d**2).sum(axis=1)
-        + 2 * g[:, 3] * d[:, 0] * d[:, 1]
-        + 2 * g[:, 4] * d[:, 0] * d[:, 2]
-        + 2 * g[:, 5] * d[:, 1] * d[:, 2]
-    )
-    np.minimum.at(start, node, start[source] + np.sqrt(squared))
+BACKENDS: dict[str, Callable[[Eikonal, np.ndarray, np.ndarray], tuple[np.ndarray, int]]] = {
+    "einthoven": _solve_own,
+    "fim-python": _solve_fim,
+}
 
 
 def _checked_mesh(points: np.ndarray, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -4,11 +4,28 @@ A metric is a row xx, yy, zz, xy, xz, yz of the inverse squared-speed tensor M =
 straight step d takes sqrt(d . M d) ms.
 """
 
+from typing import NamedTuple
+
 import numba
 import numpy as np
 
 IMPROVEMENT_MS = 1e-10
 """Smaller gains do not wake a node's neighbours."""
+
+
+class Tetrahedra(NamedTuple):
+    """A mesh with a metric, as the compiled correction of labels reads it."""
+
+    points: np.ndarray
+    """[node, 3] mm."""
+    cells: np.ndarray
+    """[cell, 4]."""
+    metric: np.ndarray
+    """[cell, 6] ms^2/mm^2."""
+    first: np.ndarray
+    """[node + 1] where the cells of a node begin."""
+    cells_of: np.ndarray
+    """Cells of node 0, of node 1, ..."""
 
 
 @numba.njit(cache=True)
@@ -84,27 +101,23 @@ def corner_update(
 
 @numba.njit(cache=True)
 def correct_labels(
-    points: np.ndarray,
-    cells: np.ndarray,
-    metric: np.ndarray,
-    first: np.ndarray,
-    cells_of: np.ndarray,
-    start: np.ndarray,
-    max_updates: int,
+    mesh: Tetrahedra, start: np.ndarray, labels: np.ndarray, max_updates: int
 ) -> tuple[np.ndarray, int]:
-    """Lower the times from `start` until no local update lowers any node: times, updates done.
+    """Lower the times until no local update lowers any node: times [node] ms, updates done.
 
-    The cells of node i are cells_of[first[i]:first[i + 1]]. All corners of a woken cell are
-    tried, also those with an earlier time than the node that woke it: in obtuse or anisotropic
-    tetrahedra the wave does not always come from the earliest node.
+    Begins with `labels`, infinite or a solution for later starts, lowered to `start`: both [node]
+    ms. All corners of a woken cell are tried, also those with an earlier time than the node that
+    woke it: in obtuse or anisotropic tetrahedra the wave does not always come from the earliest
+    node.
     """
+    points, cells, metric, first, cells_of = mesh
     n = len(points)
-    time = start.copy()
+    time = labels.copy()
     queue, queued = np.empty(n + 1, np.int64), np.zeros(n, np.bool_)
     head, tail, n_updates = 0, 0, 0
     for i in np.argsort(start):
-        if np.isfinite(start[i]):
-            queue[tail], queued[i] = i, True
+        if start[i] < time[i]:
+            time[i], queue[tail], queued[i] = start[i], i, True
             tail += 1
     while head != tail and n_updates < max_updates:
         i = queue[head]

@@ -11,7 +11,17 @@ from einthoven.patient.parameters import PatientParameters
 from einthoven.patient.patient import Patient
 
 SHOWN_FIRST = ("deepsdf-refraction", "pca-refraction", "deepsdf-mlp", "pca-mlp")
-SCENARIO_NAMES = {"sinus": "sinus rhythm", "lbbb": "left bundle branch block", "crt": "CRT pacing"}
+SCENARIO_NAMES = {
+    "sinus": "sinus rhythm",
+    "lbbb": "left bundle branch block",
+    "rbbb": "right bundle branch block",
+    "lafb": "left anterior fascicular block",
+    "lpfb": "left posterior fascicular block",
+    "crt": "CRT pacing",
+    "rv-pacing": "RV apical pacing",
+    "pvc-rvot": "ectopic beat of the RV outflow tract",
+    "pvc-lv": "ectopic beat of the inferolateral LV",
+}
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from einthoven.anatomy.population.splits import block_splits
 from einthoven.config.models import Config
-from einthoven.config.render import as_params
+from einthoven.config.render import as_params, builtins_of
 from einthoven.core.errors import BadInput
 from einthoven.core.names import SHAPES_PER_CHUNK, STANDARD_ELECTRODES, chunk_name, patient_name
 from einthoven.imported.sheet import VIRTUAL, Row, read_sheet
@@ -26,8 +26,8 @@ PLACED = ("heart_edge_mm", "torso_resolution", "heart_atlas", "torso_atlas")
 """What surfaces without electrodes depend on."""
 REBUILT = ("heart_edge_mm", "torso_resolution", "sites")
 """What an imported patient's surfaces and electrodes depend on."""
-PHYSICS = ("cohort", "anatomy", "electrodes", "mesh", "fibers", "purkinje", "activation", "ecg",
-           "sdf_samples", "field_samples")  # fmt: skip
+PHYSICS = ("cohort", "anatomy", "electrodes", "mesh", "fibers", "purkinje", "activation",
+           "scenarios", "ecg", "sdf_samples", "field_samples")  # fmt: skip
 """Sections that the data set keeps beside the lead field's."""
 N_SHOWN = 7
 
@@ -139,6 +139,12 @@ class Plan:
     def scenarios(self) -> list[str]:
         """Activation scenarios."""
         return list(self.config.ecg.scenarios)
+
+    @cached_property
+    def definitions(self) -> dict[str, Any]:
+        """Scenario -> its settings, built in or of section scenarios."""
+        known = self.config.known_scenarios
+        return {name: builtins_of(known[name]) for name in sorted(self.scenarios)}
 
     @property
     def encoders(self) -> list[str]:

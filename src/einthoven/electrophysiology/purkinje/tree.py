@@ -7,8 +7,6 @@ speed.
 """
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
 from einthoven.config.models import Purkinje
@@ -16,14 +14,12 @@ from einthoven.core import check
 from einthoven.core.errors import StepFailed
 from einthoven.core.log import logger
 from einthoven.core.seeds import derive_seed
-from einthoven.core.tags import Surface
 from einthoven.electrophysiology.purkinje.bundles import Bundle, bundle_starts
 from einthoven.electrophysiology.purkinje.growth import grow
+from einthoven.electrophysiology.purkinje.paths import SIDES, path_lengths, tip_vertices, tips_of
 from einthoven.geometry.triangles import compact
 from einthoven.patient.activation import PurkinjeTree
 from einthoven.patient.patient import Patient
-
-SIDES = {-1: Surface.LV_ENDO, 1: Surface.RV_ENDO}
 
 
 def grow_tree(patient: Patient, config: Purkinje) -> PurkinjeTree:
@@ -64,7 +60,7 @@ def _draw(
     gaps = []
     for draw in range(config.max_draws):
         points, edges = grow(*surface, bundle.roots, config, derive_seed(seed, draw))
-        gap = coverage_gap(points[_tips(edges, len(points))], surface[0])
+        gap = coverage_gap(points[tips_of(edges, len(points))], surface[0])
         if gap <= config.max_coverage_gap_mm:
             return points, edges, gap, draw + 1
         gaps.append(f"{gap:.0f}")
@@ -80,32 +76,12 @@ def coverage_gap(junctions: np.ndarray, surface_points: np.ndarray) -> float:
     return float(cKDTree(junctions).query(surface_points)[0].max())
 
 
-def path_lengths(points: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Length of the path along the tree from node 0, its root, to each node, mm [tree_node].
-
-    Raises:
-        StepFailed: the tree is in pieces.
-    """
-    steps = np.linalg.norm(points[edges[:, 1]] - points[edges[:, 0]], axis=1)
-    graph = coo_array((steps, edges.T), shape=(len(points), len(points))).tocsr()
-    lengths = dijkstra(graph, directed=False, indices=0)
-    if cut_off := int(np.isinf(lengths).sum()):
-        raise StepFailed(f"purkinje: {cut_off} tree nodes are cut off the root")
-    return lengths
-
-
-def _tips(edges: np.ndarray, n_nodes: int) -> np.ndarray:
-    """Tree nodes with one edge, without the root."""
-    tips = np.flatnonzero(np.bincount(edges.ravel(), minlength=n_nodes) == 1)
-    return tips[tips != 0]
-
-
 def _junctions(
     points: np.ndarray, edges: np.ndarray, surface_points: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Surface point nearest to each tip, once each, and the shortest way to it along the tree."""
-    tips = _tips(edges, len(points))
-    nodes, group = np.unique(cKDTree(surface_points).query(points[tips])[1], return_inverse=True)
+    tips = tips_of(edges, len(points))
+    nodes, group = np.unique(tip_vertices(points[tips], surface_points), return_inverse=True)
     lengths = np.full(len(nodes), np.inf)
     np.minimum.at(lengths, group, path_lengths(points, edges)[tips])
     return nodes, lengths

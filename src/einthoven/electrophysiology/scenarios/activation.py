@@ -1,0 +1,64 @@
+"""Activation of a heart in one scenario."""
+
+import numpy as np
+
+from einthoven.config.activation import Activation as ActivationConfig
+from einthoven.electrophysiology.capture import JunctionDelays, Sources, solve_coupled
+from einthoven.electrophysiology.eikonal import Arrival, Eikonal, speed_tensor_sq
+from einthoven.electrophysiology.scenarios.kinds import built_in
+from einthoven.electrophysiology.scenarios.scenario import Scenario
+from einthoven.patient.activation import Activation
+from einthoven.patient.patient import Patient
+
+
+def activate(patient: Patient, scenario: str | Scenario, config: ActivationConfig) -> Activation:
+    """Activation times of a patient's heart in one scenario.
+
+    Args:
+        patient: with mesh, fibres and, as the scenario needs them, Purkinje trees and coordinates;
+            with `config.capture` always with trees.
+        scenario: a built-in one by its name, such as sinus, lbbb or crt, or any other.
+        config: speeds, the solver, pacing delay, and whether the muscle captures the trees.
+
+    Returns:
+        Activation times; the earliest is zero. Sources are those of the scenario and, with
+        capture, the junctions at which a tree is earlier than the muscle.
+
+    Raises:
+        BadInput: unknown scenario, or stages that do not fit each other.
+        StepFailed, NotConverged: from the eikonal solver.
+    """
+    beat = scenario if isinstance(scenario, Scenario) else built_in(scenario)
+    given = beat.sources(patient, config)
+    first = given.times.min()
+    given = Sources(given.nodes, given.times - first, given.his_ms - first)
+    arrival, sources = _wave(patient, beat, given, config)
+    return Activation(
+        patient=patient.name,
+        activation_time=arrival.activation_time.astype(np.float32),
+        source_nodes=sources.nodes.astype(np.int32),
+        source_times=sources.times,
+        scenario=beat.name,
+        backend=config.backend,
+        residual_ms=arrival.residual_ms,
+        n_updates=arrival.n_updates,
+        total_ms=float(arrival.activation_time.max()),
+    )
+
+
+def _wave(
+    patient: Patient, beat: Scenario, given: Sources, config: ActivationConfig
+) -> tuple[Arrival, Sources]:
+    """The wave from given sources, with or without the trees, and from where it came."""
+    heart, factor = patient.heart, beat.settings.muscle_speed_factor
+    speeds = speed_tensor_sq(
+        patient.fibers.f0,
+        cv_fiber=config.cv_fiber_mm_per_ms * factor,
+        cv_transverse=config.cv_transverse_mm_per_ms * factor,
+    )
+    eikonal = Eikonal.of(heart.points, heart.cells, speeds, config.backend)
+    if config.capture:
+        delays = JunctionDelays(config.pmj_antegrade_ms, config.pmj_retrograde_ms)
+        coupled = solve_coupled(eikonal, beat.network(patient), given, delays)
+        return coupled.arrival, coupled.sources
+    return eikonal.arrival(given.nodes, given.times), given
