@@ -14,6 +14,7 @@ def test_every_command_has_help(command, capsys) -> None:
 
 
 NO_FILE = {
+    "audit": ["audit", "nothing"],
     "check": ["check", "nothing"],
     "config": ["config", "nothing.yaml"],
     "costs": ["costs", "nothing"],
@@ -47,7 +48,10 @@ def test_missing_file_is_named(arguments, tmp_path, monkeypatch, capsys) -> None
     assert any(word in line for word in ("nothing", "nobody-1999", "nowhere", "config/config.yaml"))
 
 
-@pytest.mark.parametrize("command", ["config", "export", "verify", "encode", "import", "predict"])
+COMMANDS_OF_FILES = ["audit", "config", "export", "verify", "encode", "import", "predict"]
+
+
+@pytest.mark.parametrize("command", COMMANDS_OF_FILES)
 @pytest.mark.parametrize("suffix", [".yaml", ".npz", ".csv", ".zarr.zip"])
 def test_file_of_nonsense_is_named(command, suffix, tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)

@@ -19,6 +19,8 @@ rule evaluate:
             model=PLAN.models,
             patient=PLAN.of_split("test"),
         ),
+        # the sex, whose limits the ECGs are judged by
+        cohort=expand("results/cohort/{patient}.json", patient=PLAN.of_split("test")),
         imported=expand(
             "results/patients/{imported}/{stage}.npz",
             imported=PLAN.imported,

@@ -1,6 +1,7 @@
 """Errors of all encoders and models on the test patients."""
 
 from einthoven.config.models import Leadfield
+from einthoven.evaluation.audit import cohort_audit
 from einthoven.evaluation.evaluate import PseudoLeadField, by_method, evaluate
 from einthoven.evaluation.imported import chamfer_rows, imported_rows
 from einthoven.evaluation.tables import encoder_rows
@@ -15,6 +16,7 @@ def main(input, output, params, log):
     patients = Patient.group([*input.patients, *input.leadfield])
     found = evaluate(patients, by_method(input.predictions), pseudo, params.gradient)
     more = {"encoders": encoder_rows(input.chamfer), "excluded_patients": params.dataset["exclude"]}
+    more["ecg_audit"] = cohort_audit(Patient.group(input.patients), input.cohort)
     if input.imported:
         imported = Patient.group([*input.imported, *input.imported_leadfield])
         predictions = by_method(input.imported_predictions)

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from einthoven.cli import (
+    audit,
     check,
     config,
     costs,
@@ -23,7 +24,7 @@ from einthoven.cli import (
 from einthoven.core.errors import EinthovenError
 from einthoven.core.version import __version__
 
-MODULES = (check, config, costs, encode, export, export_model, import_, fetch, plan, predict,
+MODULES = (audit, check, config, costs, encode, export, export_model, import_, fetch, plan, predict,
            progress, schema, verify, sensitivity)  # fmt: skip
 COMMANDS = {
     module.__name__.rpartition(".")[2].strip("_").replace("_", "-"): module for module in MODULES

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from einthoven.core.version import __version__
 from einthoven.evaluation.tables import missing_lines
+from einthoven.report.audit import audit_sections
 from einthoven.report.cohort import cohort_section
 from einthoven.report.ecg import ecg_section
 from einthoven.report.errors import error_section
@@ -23,6 +24,7 @@ def write_report(path: str | Path, run: FinishedRun) -> None:
         results_section(run),
         encoder_section(run),
         ecg_section(run),
+        *audit_sections(run.metrics),
         error_section(run),
         field_section(run),
         cohort_section(run),

@@ -1,0 +1,1 @@
+"""Twelve-lead recordings from files of others: WFDB records and CSV tables."""

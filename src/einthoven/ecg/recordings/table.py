@@ -1,0 +1,69 @@
+"""CSV tables with one column per lead."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from einthoven.core import check
+from einthoven.core.errors import BadInput
+from einthoven.ecg.recordings.recording import Recording
+
+TIME_COLUMNS = {"time_ms": 1e-3, "t_ms": 1e-3, "time_s": 1.0, "t_s": 1.0}
+"""Names of a column of times -> seconds per unit."""
+
+
+def read_csv(path: str | Path, rate_hz: float | None = None) -> Recording:
+    """Read a table in mV whose header names the leads, with a column of times or a rate.
+
+    Args:
+        path: comma- or semicolon-separated; a first line such as `time_ms,I,II,V1,...,V6`.
+        rate_hz: samples per second, where there is no column of times.
+
+    Raises:
+        BadInput: no header, no rate, a cell that is not a number, times that do not rise in equal
+            steps, leads that are missing.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read as text ({error})") from error
+    delimiter = ";" if ";" in text.partition("\n")[0] else ","
+    rows = [row for row in csv.reader(text.splitlines(), delimiter=delimiter) if row]
+    header = [cell.strip() for cell in rows[0]] if rows else []
+    if len(rows) < 2 or all(_is_number(cell) for cell in header):
+        raise BadInput(f"{path}: the first line must name the leads, e.g. time_ms,I,II,...,V6")
+    check.unique(f"{path}: columns", header)
+    columns = dict(zip(header, _numbers(rows[1:], len(header), path).T))
+    times = next((name for name in columns if name.lower() in TIME_COLUMNS), None)
+    if times is not None:
+        rate_hz = _rate(columns.pop(times) * TIME_COLUMNS[times.lower()], path)
+    if rate_hz is None:
+        raise BadInput(f"{path}: no column time_ms or time_s; give the rate with --rate-hz")
+    return Recording.of_leads(path.stem, columns, rate_hz)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _numbers(rows: list[list[str]], n_columns: int, path: Path) -> np.ndarray:
+    """[row, column]; names the line that is not numbers."""
+    values = np.empty((len(rows), n_columns))
+    for k, row in enumerate(rows):
+        if len(row) != n_columns or not all(map(_is_number, row)):
+            raise BadInput(f"{path}: line {k + 2} is not {n_columns} numbers")
+        values[k] = [float(cell) for cell in row]
+    return values
+
+
+def _rate(seconds: np.ndarray, path: Path) -> float:
+    steps = np.diff(seconds)
+    if len(steps) < 2 or not steps.min() > 0 or np.ptp(steps) > 0.02 * steps.mean():
+        raise BadInput(f"{path}: the times must rise in equal steps; are they ms or s?")
+    return float(len(steps) / (seconds[-1] - seconds[0]))

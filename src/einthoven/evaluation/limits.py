@@ -1,0 +1,132 @@
+"""Published limits of the normal adult ECG, by sex, each with its source."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+TABLE = Path(__file__).parent / "data" / "ecg_limits.csv"
+SEXES = ("female", "male")
+NORMAL_P98 = 2.0537
+"""98th percentile of the standard normal distribution."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is published about one feature.
+
+    Attributes:
+        low, high: 2nd and 98th percentile, or the limits of textbooks; None where not published.
+        centre: median or mean of healthy people. sd: their standard deviation.
+        kind: percentile, or clinical (limits of textbooks, which are no percentiles).
+        sources: of what is given.
+    """
+
+    low: float | None
+    high: float | None
+    centre: float | None
+    sd: float | None
+    kind: str
+    sources: tuple[str, ...]
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """Both limits, or None."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+    @property
+    def middle(self) -> float | None:
+        """The published centre, else half way between percentiles."""
+        if self.centre is not None or self.bounds is None or self.kind != "percentile":
+            return self.centre
+        return (self.bounds[0] + self.bounds[1]) / 2
+
+    @property
+    def spread(self) -> float | None:
+        """The published SD, else that of a normal distribution with these percentiles."""
+        if self.sd is not None or self.bounds is None or self.kind != "percentile":
+            return self.sd
+        return (self.bounds[1] - self.bounds[0]) / (2 * NORMAL_P98) or None
+
+
+@dataclass(frozen=True)
+class _Row:
+    feature: str
+    sex: str
+    limits: Limits
+
+
+@cache
+def _rows() -> tuple[_Row, ...]:
+    """The table in its order: of two rows for one feature and sex, the first goes before."""
+
+    def number(text: str) -> float | None:
+        return float(text) if text else None
+
+    with TABLE.open(newline="", encoding="utf-8") as file:
+        return tuple(
+            _Row(row["feature"], row["sex"], Limits(
+                number(row["low"]), number(row["high"]), number(row["centre"]), number(row["sd"]),
+                row["kind"], (row["source"],),
+            ))
+            for row in csv.DictReader(file)
+        )  # fmt: skip
+
+
+def features_with_limits() -> list[str]:
+    """Names of all features of the table, in its order."""
+    return list(dict.fromkeys(row.feature for row in _rows()))
+
+
+@cache
+def limits_for(feature: str, sex: str | None) -> Limits | None:
+    """What the table says for a sex; None if nothing.
+
+    Rows of the sex go before rows of both. Where the sex is not known, rows of both go before the
+    rows of the sexes, taken together: the widest limits, the mean of the centres.
+
+    Args:
+        feature: as in ecg.features.
+        sex: female, male or None.
+    """
+
+    def of(kind: str | None) -> list[Limits]:
+        return [row.limits for row in _rows() if (row.feature, row.sex) == (feature, kind)]
+
+    if sex is not None:
+        return _merged([*of(sex), *of("any")])
+    by_sex = [found for one in SEXES if (found := _merged(of(one)))]
+    return _merged([*of("any"), *([_union(by_sex)] if by_sex else [])])
+
+
+def _merged(rows: Sequence[Limits]) -> Limits | None:
+    """Limits, centre and SD, each of the first row that has it."""
+    if not rows:
+        return None
+    bounded = next((row for row in rows if row.bounds), None)
+    centred = next((row for row in rows if row.centre is not None), None)
+    found = bounded or rows[0]
+    spread = next((row for row in rows if row.sd is not None), None)
+    used = [row for row in (found, centred, spread) if row]
+    return replace(
+        found,
+        centre=centred.centre if centred else None,
+        sd=spread.sd if spread else None,
+        sources=tuple(dict.fromkeys(source for row in used for source in row.sources)),
+    )
+
+
+def _union(rows: Sequence[Limits]) -> Limits:
+    """One row for several sexes."""
+    bounds = [row.bounds for row in rows if row.bounds]
+    centres = [row.centre for row in rows if row.centre is not None]
+    spreads = [row.sd for row in rows if row.sd is not None]
+    return Limits(
+        low=min((low for low, _ in bounds), default=None),
+        high=max((high for _, high in bounds), default=None),
+        centre=sum(centres) / len(centres) if centres else None,
+        sd=max(spreads, default=None),
+        kind=rows[0].kind,
+        sources=tuple(dict.fromkeys(source for row in rows for source in row.sources)),
+    )
