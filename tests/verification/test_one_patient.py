@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 import einthoven as ei
+from einthoven.analysis.contributions import contributions
 from einthoven.core.names import LEADS
+from einthoven.patient.segments import (
+    AHA_SEGMENTS,
+    LEVELS,
+    SEGMENTS,
+    ventricular_segments,
+    ventricular_walls,
+)
 
 TUTORIAL = Path(__file__).resolve().parents[2] / "docs" / "tutorials" / "one_patient.py"
 QRS_MS = 120.0
@@ -60,3 +68,42 @@ def test_front_door_gives_what_it_lists_and_nothing_else():
         assert getattr(ei, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = ei.nothing
+
+
+def test_segments_lie_where_a_cardiologist_looks_for_them(patient):
+    """In the patient's frame, x to the left, y to the back, z to the head; no coordinate used."""
+    heart = patient["patient"].heart
+    segments = ventricular_segments(patient["patient"])
+    middle = {}
+    for name in SEGMENTS:
+        cells = segments.cells(name)
+        middle[name] = np.average(heart.centroids[cells], axis=0, weights=heart.volumes[cells])
+    for level in LEVELS:
+        up = middle[f"{level} anterior"] - middle[f"{level} inferior"]
+        assert up[2] > 15 and up[1] < 0  # above and in front of the inferior wall
+        up = middle[f"RV {level} anterior"] - middle[f"RV {level} inferior"]
+        assert up[2] > 10
+    for level in LEVELS[:2]:
+        to_the_left = middle[f"{level} anterolateral"] - middle[f"{level} inferoseptal"]
+        assert to_the_left[0] > 15
+    down = middle["apex"] - middle["basal anterior"]
+    assert down[0] > 0 and down[1] < 0 and down[2] < -20  # left, front, down
+    right = middle["RV mid lateral"]
+    assert all(right[0] < middle[name][0] for name in AHA_SEGMENTS if name.startswith("mid"))
+
+
+def test_segments_of_a_wall_have_similar_sizes(patient):
+    heart = patient["patient"].heart
+    segments = ventricular_segments(patient["patient"])
+    ml = np.array([heart.volumes[segments.cells(name)].sum() for name in SEGMENTS]) / 1000
+    assert ml.min() > 0.3
+    for ring in (slice(0, 6), slice(6, 12), slice(12, 16), slice(17, 22), slice(22, 27)):
+        assert ml[ring].max() < 3 * ml[ring].min()
+
+
+def test_regions_of_the_solved_lead_fields_add_up(patient):
+    everyone, config = patient["patient"], patient["config"]
+    found = contributions(everyone, patient["lead_fields"], patient["activation"],
+                          ventricular_walls(everyone), config.ecg, config.leadfield)  # fmt: skip
+    scale = np.abs(patient["ecg"].ecg).max()
+    np.testing.assert_allclose(found.values.sum(axis=0), patient["ecg"].ecg[0], atol=2e-6 * scale)

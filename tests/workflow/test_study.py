@@ -12,6 +12,7 @@ from einthoven.config import load
 from einthoven.config.models import CONDUCTIVITY_RANGES
 from einthoven.core.errors import BadInput
 from einthoven.patient.patient import Patient
+from einthoven.patient.segments import SEGMENTS, ventricular_segments
 
 pytestmark = pytest.mark.workflow
 
@@ -99,3 +100,29 @@ def test_unknown_electrodes_and_scenarios_are_named(chain, patient):
         list(chain.of_electrodes(["V9"], 10.0))
     with pytest.raises(BadInput, match="no scenario 'crt'"):
         patient.activation("crt")
+
+
+def test_every_patient_has_all_segments(finished):
+    for store in sorted((finished / "results/dataset/patients").glob("p*.zarr.zip")):
+        patient = Patient.open(store)
+        heart, segments = patient.heart, ventricular_segments(patient)
+        empty = [name for name in SEGMENTS if not len(segments.cells(name))]
+        assert not empty, patient.name
+        height = {
+            wall: heart.centroids[segments.cells(f"mid {wall}")].mean(axis=0)[2]
+            for wall in ("anterior", "inferior")
+        }
+        assert height["anterior"] > height["inferior"] + 15, patient.name  # mm, to the head
+
+
+def test_explain_says_the_same_of_a_store_and_of_its_folder(finished, tmp_path, capsys):
+    printed = []
+    for source in ("patients/p0001", "dataset/patients/p0001.zarr.zip"):
+        arguments = ["explain", str(finished / "results" / source), "--out", str(tmp_path)]
+        arguments += ["--config", str(finished / "config/ci.yaml"), "--leads", "V1"]
+        assert einthoven([*arguments, "--regions", "segments"]) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
+    assert "largest difference from the stored ECG" in printed[0]
+    assert "--config" not in printed[0]
+    assert (tmp_path / "p0001_sinus_segments.png").stat().st_size > 10_000

@@ -10,6 +10,7 @@ from einthoven.cli import (
     config,
     costs,
     encode,
+    explain,
     export,
     export_model,
     fetch,
@@ -24,8 +25,8 @@ from einthoven.cli import (
 from einthoven.core.errors import EinthovenError
 from einthoven.core.version import __version__
 
-MODULES = (audit, check, config, costs, encode, export, export_model, import_, fetch, plan, predict,
-           progress, schema, verify, sensitivity)  # fmt: skip
+MODULES = (audit, check, config, costs, encode, explain, export, export_model, import_, fetch, plan,
+           predict, progress, schema, verify, sensitivity)  # fmt: skip
 COMMANDS = {
     module.__name__.rpartition(".")[2].strip("_").replace("_", "-"): module for module in MODULES
 }

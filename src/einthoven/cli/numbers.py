@@ -27,3 +27,14 @@ def positive(text: str) -> float:
     if 0 < value < math.inf:
         return value
     raise argparse.ArgumentTypeError(f"expected a number above zero, not {text!r}")
+
+
+def number(text: str) -> float:
+    """A finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if math.isfinite(value):
+        return value
+    raise argparse.ArgumentTypeError(f"expected a number, not {text!r}")

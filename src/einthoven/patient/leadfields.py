@@ -1,7 +1,7 @@
 """Lead fields of a patient: leadfield_b{batch}.npz, and their gradients."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -78,6 +78,16 @@ class LeadFields(Stage):
         if electrode not in names:
             raise BadInput(f"{self.patient}: no electrode {electrode!r}; there are {names}")
         return names.index(electrode)
+
+    def of_electrodes(self, names: Sequence[str]) -> Self:
+        """Lead fields of some electrodes, in the order given.
+
+        Raises:
+            BadInput: there is no such electrode.
+        """
+        rows = [self.row(name) for name in names]
+        arrays: dict[str, Any] = {name: values[rows] for name, values in self.arrays().items()}
+        return replace(self, **arrays)
 
     def gradients(self, heart: Heart, kind: str = "recovered") -> LeadFieldGradients:
         """Gradients at the centroids of the heart's cells.
