@@ -104,6 +104,28 @@ def test_store_scripts_make_stores_that_pass_their_check(tmp_path):
         assert root.attrs["excluded"] == ["p0009"]
 
 
+def test_activation_script_plays_each_scenario_by_its_settings(monkeypatch):
+    script, played = load("activation"), []
+    monkeypatch.setattr(script.Patient, "of_files", lambda **files: "patient")
+
+    def activate(patient, scenario, config):
+        played.append((patient, scenario, config.capture))
+        return SimpleNamespace(save=lambda path: played.append(path), total_ms=100.0)
+
+    monkeypatch.setattr(script, "activate", activate)
+    site = {"at": "apex", "surface": "epi"}
+    definitions = {"mine": {"kind": "paced", "sites": [site]}, "lbbb": {"kind": "rhythm"}}
+    params = SimpleNamespace(
+        section={"capture": True}, scenarios=["mine", "lbbb"], definitions=definitions
+    )
+    job = SimpleNamespace(mesh="m", fibers="f", purkinje="p")
+    script.main(job, ["a.npz", "b.npz"], params, LOG)
+    assert played[1::2] == ["a.npz", "b.npz"]
+    for (patient, scenario, capture), name in zip(played[::2], params.scenarios):
+        assert patient == "patient" and capture and scenario.name == name
+        assert scenario.settings.kind == definitions[name]["kind"]
+
+
 def test_encoder_script_hands_on_all_that_it_learns_from(monkeypatch, tmp_path):
     script, given = load("encoder"), []
     monkeypatch.setattr(script, "train_encoder", lambda *arguments: given.extend(arguments))

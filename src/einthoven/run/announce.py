@@ -39,6 +39,7 @@ def announcement(plan: Plan, cores: int, results: str | Path = "results") -> str
     return (
         f"{len(plan.patients)} virtual patients ({sizes}) with {plan.n_electrodes} electrodes, "
         f"{plan.config.deepsdf.n_shapes} further shapes, {networks} trainings\n"
+        f"scenarios {', '.join(plan.scenarios)}\n"
         f"{sum(jobs.values())} jobs, {time}what is done already is not done again\n"
         f"first   {FIRST_PICTURE}: activation and Purkinje trees of {plan.example}\n"
         "last    results/report/index.html: the page with the table of errors\n"
