@@ -7,7 +7,7 @@ import numpy as np
 
 from einthoven.core.files import save_arrays
 from einthoven.electrophysiology.cells.template import DATA
-from einthoven.electrophysiology.cells.ttp06 import G_KS_TO, REST, pace
+from einthoven.electrophysiology.cells.ttp06 import CELL_TYPES, REST, pace
 
 CYCLE_MS, STEP_MS = 1000.0, 0.02
 
@@ -19,9 +19,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=DATA)
     args = parser.parse_args()
     state = REST.copy()
-    pace(state, *G_KS_TO["epi"], False, args.beats - 1, CYCLE_MS, STEP_MS)
+    pace(state, CELL_TYPES["epi"], False, args.beats - 1, CYCLE_MS, STEP_MS)
     before = state.copy()
-    v = pace(state, *G_KS_TO["epi"], False, 1, CYCLE_MS, STEP_MS)
+    v = pace(state, CELL_TYPES["epi"], False, 1, CYCLE_MS, STEP_MS)
     upstroke = int(np.diff(v).argmax())
     time = (np.arange(len(v)) - upstroke) * STEP_MS
     # Fine where the potential is quick: every step, then every 0.1 ms, then every 1 ms.

@@ -4,7 +4,7 @@ from scipy.interpolate import PchipInterpolator
 
 from einthoven.core.errors import BadInput
 from einthoven.electrophysiology.cells.template import potential, table, template
-from einthoven.electrophysiology.cells.ttp06 import G_KS_TO, REST, STATES, pace
+from einthoven.electrophysiology.cells.ttp06 import CELL_TYPES, REST, STATES, pace
 
 
 def apd90(time, v_m):
@@ -42,7 +42,7 @@ def test_potential_is_scipys_monotone_cubic():
 
 def test_table_is_what_the_equations_give():
     state = table()["state"].copy()
-    v_m = pace(state, *G_KS_TO["epi"], False, 1, 1000.0, 0.02)
+    v_m = pace(state, CELL_TYPES["epi"], False, 1, 1000.0, 0.02)
     time = (np.arange(len(v_m)) - np.diff(v_m).argmax()) * 0.02
     # The interpolation keeps the upstroke; the end fades to rest within hundredths of a millivolt.
     assert np.abs(potential(time) - v_m).max() < 0.05
@@ -52,7 +52,7 @@ def test_table_is_what_the_equations_give():
 
 def test_a_fresh_cell_is_near_the_published_rest_and_fires():
     state = REST.copy()
-    v_m = pace(state, *G_KS_TO["epi"], False, 3, 1000.0, 0.02)
+    v_m = pace(state, CELL_TYPES["epi"], False, 3, 1000.0, 0.02)
     assert len(STATES) == len(REST)
     assert v_m[0] == pytest.approx(-85.4, abs=0.4)
     assert 33 < v_m.max() < 45
@@ -61,8 +61,8 @@ def test_a_fresh_cell_is_near_the_published_rest_and_fires():
 
 def test_cell_types_order_as_published():
     apd = {}
-    for cell, conductances in G_KS_TO.items():
-        v_m = pace(REST.copy(), *conductances, cell == "endo", 5, 1000.0, 0.02)
+    for cell, conductances in CELL_TYPES.items():
+        v_m = pace(REST.copy(), conductances, cell == "endo", 5, 1000.0, 0.02)
         apd[cell] = apd90(np.arange(len(v_m)) * 0.02, v_m)
     assert apd["mid"] > apd["epi"] + 60
     assert apd["endo"] == pytest.approx(apd["epi"], abs=8)

@@ -37,7 +37,6 @@ LARGEST_ROOM = 0.16
 MAX_LINES = 300
 MAX_ARGUMENTS = 6
 MANY_ARGUMENTS = {
-    "electrophysiology/cells/ttp06.py: pace",
     "electrophysiology/eikonal.py: solve_eikonal",
     "prediction/torchscript.py: forward",
 }

@@ -159,6 +159,7 @@ rule predict:
     params:
         section=PLAN.section("ecg"),
         conductivity=PLAN.conductivities,
+        repolarisation=PLAN.section("repolarisation"),
         encoder="{encoder}",
         model="{model}",
         source=source("predict"),

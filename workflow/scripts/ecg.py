@@ -3,6 +3,7 @@
 import numpy as np
 
 from einthoven.config.models import Ecg, Leadfield
+from einthoven.config.repolarisation import Repolarisation
 from einthoven.ecg.simulate import reference_ecg
 from einthoven.patient.leadfields import LeadFields
 from einthoven.patient.patient import Patient
@@ -18,7 +19,8 @@ def main(input, output, params, log):
     config = Ecg.model_validate(params.section)
     leadfield = Leadfield.model_validate(params.conductivity | {"gradient": params.gradient})
     activations = [patient.activation(scenario) for scenario in config.scenarios]
-    ecg = reference_ecg(patient, fields, activations, config, leadfield)
+    durations = Repolarisation.model_validate(params.repolarisation)
+    ecg = reference_ecg(patient, fields, activations, config, leadfield, durations)
     ecg.save(output[0])
     log.info("QRS %s ms", np.round(ecg.qrs_duration, 1))
 

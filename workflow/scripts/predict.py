@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from einthoven.config.models import Ecg, Leadfield
+from einthoven.config.repolarisation import Repolarisation
 from einthoven.encoders.train import encoder_class
 from einthoven.patient.patient import Patient
 from einthoven.prediction.predictor import Predictor, predict_held_out, with_ecg
@@ -20,7 +21,8 @@ def main(input, output, params, log):
     found = predict_held_out(Predictor(encoder, surrogate), patient, input.codes, machine)
     sigma = Leadfield.model_validate(params.conductivity)
     activations = [patient.activation(scenario) for scenario in config.scenarios]
-    with_ecg(found, patient, activations, config, sigma).save(output[0])
+    durations = Repolarisation.model_validate(params.repolarisation)
+    with_ecg(found, patient, activations, config, sigma, durations).save(output[0])
 
 
 if "snakemake" in globals():

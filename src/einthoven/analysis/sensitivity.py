@@ -68,7 +68,8 @@ class Chain:
     def ecg(self, patient: Patient, leadfield: Leadfield) -> np.ndarray:
         """The ECG [lead, time] mV of a changed patient or of changed conductivities."""
         solved = solve_lead_fields(patient, self.electrodes, leadfield)
-        return simulate_ecg(patient, solved, self.activation, self.config.ecg, leadfield).ecg[0]
+        settings = self.config.ecg, leadfield, self.config.repolarisation
+        return simulate_ecg(patient, solved, self.activation, *settings).ecg[0]
 
     def of_electrodes(self, names: Sequence[str], shift_mm: float) -> Iterator[Influence]:
         """Electrodes moved along the skin, each to the left, right, head and feet.
@@ -86,7 +87,8 @@ class Chain:
         fixed, everywhere = self.electrodes, np.concatenate([self.electrodes.points, places])
         both = Electrodes(np.concatenate([fixed.names, numbers]), everywhere)
         solved = solve_lead_fields(patient, both, leadfield)
-        ecg = simulate_ecg(patient, solved, self.activation, self.config.ecg, leadfield)
+        settings = self.config.ecg, leadfield, self.config.repolarisation
+        ecg = simulate_ecg(patient, solved, self.activation, *settings)
         phi, phi_moved = np.split(ecg.electrode_potential[0], [len(fixed.names)])
         potentials = iter(phi_moved)
         for row, ways in zip(rows, moved):

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from einthoven.config.activation import Activation
 from einthoven.config.learning import DeepSdf, Learning, MlpModel, RefractionModel
+from einthoven.config.repolarisation import Repolarisation
 from einthoven.config.scenarios import BUILT_IN, CHOICES, AnyScenario, ScenarioName, Scenarios
 from einthoven.config.section import Count, Positive, Section, Seed
 
@@ -237,6 +238,7 @@ class Config(Section):
     activation: Activation = Activation()
     scenarios: Scenarios = Scenarios()
     leadfield: Leadfield = Leadfield()
+    repolarisation: Repolarisation = Repolarisation()
     ecg: Ecg = Ecg()
     sdf_samples: SdfSamples = SdfSamples()
     field_samples: FieldSamples = FieldSamples()

@@ -29,7 +29,7 @@ def transfer_matrix(heart: Heart, sigma_i: np.ndarray, grad: np.ndarray) -> np.n
     Raises:
         BadInput: shapes that do not fit, or NaN.
     """
-    _check(heart, sigma_i, grad)
+    check_sources(heart, sigma_i, grad)
     source = np.einsum("ecd,cdk,c->eck", grad, sigma_i, heart.volumes, optimize=True)
     matrix = np.zeros((len(grad), len(heart.points)))
     hats = p1_gradients(heart.points, heart.cells)
@@ -95,9 +95,9 @@ def forward_potential(
     Raises:
         BadInput: shapes that do not fit, NaN, or time axes that are not uniform.
     """
-    _check(heart, sigma_i, grad)
-    step, stride, slopes, first = _common_grid(time, template)
-    tau, flow = _flow(heart, sigma_i, activation_time)
+    check_sources(heart, sigma_i, grad)
+    step, stride, slopes, first = common_grid(time, template)
+    tau, flow = flow_of(heart, sigma_i, activation_time)
     flow *= heart.volumes[:, None]
     strength = np.einsum("ecd,cd->ce", grad, flow)  # [cell, electrode]
     times = tau[heart.cells]
@@ -138,13 +138,13 @@ def source_energy(
     Returns:
         mS^2 mV^2 ms / mm.
     """
-    _, flow = _flow(heart, sigma_i, activation_time)
+    _, flow = flow_of(heart, sigma_i, activation_time)
     in_space = heart.volumes @ np.square(flow).sum(axis=1)
     in_time = (np.square(np.diff(template[1])) / np.diff(template[0])).sum()
     return float(in_space * in_time)
 
 
-def _flow(
+def flow_of(
     heart: Heart, sigma_i: np.ndarray, activation_time: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The checked tau [node] ms, and G_i grad tau [cell, 3] mS ms / mm^2."""
@@ -154,7 +154,7 @@ def _flow(
     return tau, np.einsum("cdk,ck->cd", sigma_i, slope)
 
 
-def _common_grid(
+def common_grid(
     time: np.ndarray, template: tuple[np.ndarray, np.ndarray]
 ) -> tuple[float, int, np.ndarray, float]:
     """A step that divides the output's, and U' on it.
@@ -183,7 +183,8 @@ def _uniform_step(name: str, axis: np.ndarray) -> float:
     return float((axis[-1] - axis[0]) / len(steps))
 
 
-def _check(heart: Heart, sigma_i: np.ndarray, grad: np.ndarray) -> None:
+def check_sources(heart: Heart, sigma_i: np.ndarray, grad: np.ndarray) -> None:
+    """Conductivities [cell, 3, 3] and gradients [electrode, cell, 3] of this heart, all finite."""
     n_cells = len(heart.cells)
     check.finite("sigma_i", check.shape("sigma_i", sigma_i, (n_cells, 3, 3)))
     check.finite("grad", check.shape("grad", grad, (None, n_cells, 3)))

@@ -7,17 +7,18 @@ import numpy as np
 
 from einthoven.config.models import Ecg as EcgConfig
 from einthoven.config.models import Leadfield
+from einthoven.config.repolarisation import Repolarisation
 from einthoven.core.names import LEADS
-from einthoven.ecg.forward import forward_potential, source_energy
 from einthoven.ecg.intervals import qrs_amplitude, qrs_duration
 from einthoven.ecg.leads import twelve_lead
-from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
-from einthoven.leadfield.conductivity import intracellular
+from einthoven.ecg.membrane import Membrane
 from einthoven.leadfield.pseudo import pseudo_lead_field_grad
 from einthoven.patient.activation import Activation
 from einthoven.patient.ecg import Ecg
 from einthoven.patient.leadfields import LeadFieldGradients, LeadFields
 from einthoven.patient.patient import Patient
+
+HOMOGENEOUS = Repolarisation()
 
 
 def simulate_ecg(
@@ -26,15 +27,17 @@ def simulate_ecg(
     activations: Activation | Sequence[Activation],
     config: EcgConfig,
     leadfield: Leadfield,
+    repolarisation: Repolarisation = HOMOGENEOUS,
 ) -> Ecg:
-    """Potentials and 12-lead ECG by eq. (3) of Dokuchaev 2026, with one action potential.
+    """Potentials and 12-lead ECG by eq. (3) of Dokuchaev 2026.
 
     Args:
-        patient: with mesh and fibres.
+        patient: with mesh and fibres; for gradients of duration also with coordinates.
         lead_fields: of the nine electrodes of the 12-lead ECG and any others.
         activations: of one scenario or several.
         config: the time axis.
         leadfield: intracellular conductivities, and how gradients of nodal fields are taken.
+        repolarisation: duration of the action potential over the heart.
 
     Returns:
         mV; the scenarios in the order of `activations`.
@@ -45,7 +48,8 @@ def simulate_ecg(
     activations = [activations] if isinstance(activations, Activation) else activations
     fields = lead_fields.gradients(patient.heart, leadfield.gradient)
     names = fields.electrode_names
-    return _ecgs(patient, names, fields.grad, activations, config, leadfield)[0]
+    membrane = Membrane.of(patient, leadfield, repolarisation)
+    return _ecgs(membrane, patient, names, fields.grad, activations, config)[0]
 
 
 def reference_ecg(
@@ -54,6 +58,7 @@ def reference_ecg(
     activations: Sequence[Activation],
     config: EcgConfig,
     leadfield: Leadfield,
+    repolarisation: Repolarisation = HOMOGENEOUS,
 ) -> Ecg:
     """`simulate_ecg` by finite elements, with the same by the pseudo lead field, eq. (11).
 
@@ -65,9 +70,9 @@ def reference_ecg(
         heart.centroids, lead_fields.electrode_points, leadfield.sigma_torso_s_per_m
     )
     both = np.concatenate([fem, pseudo])
-    by_fem, by_pseudo = _ecgs(patient, names, both, activations, config, leadfield)
-    sigma_i, beat = intracellular(patient.fibers.f0, leadfield), template(ECG_STEP_MS)
-    energy = [source_energy(heart, sigma_i, a.activation_time, beat) for a in activations]
+    membrane = Membrane.of(patient, leadfield, repolarisation)
+    by_fem, by_pseudo = _ecgs(membrane, patient, names, both, activations, config)
+    energy = [membrane.energy(activation.activation_time) for activation in activations]
     return replace(
         by_fem,
         electrode_potential_pseudo=by_pseudo.electrode_potential,
@@ -84,24 +89,20 @@ def time_axis(config: EcgConfig) -> np.ndarray:
 
 
 def _ecgs(
+    membrane: Membrane,
     patient: Patient,
     names: np.ndarray,
     grad: np.ndarray,
     activations: Sequence[Activation],
     config: EcgConfig,
-    leadfield: Leadfield,
 ) -> list[Ecg]:
     """One ECG per lead field of the electrodes in `grad` [k electrode, heart cell, 3] kOhm/mm.
 
     One sweep of the wave serves them all.
     """
-    time, beat = time_axis(config), template(ECG_STEP_MS)
-    sigma_i = intracellular(patient.fibers.f0, leadfield)
+    time = time_axis(config)
     potentials = np.stack(
-        [
-            forward_potential(patient.heart, sigma_i, a.activation_time, grad, time, beat)
-            for a in activations
-        ]
+        [membrane.potential(activation.activation_time, grad, time) for activation in activations]
     )  # [scenario, k electrode, time]
     return [
         Ecg(

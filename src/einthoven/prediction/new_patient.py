@@ -55,7 +55,8 @@ def predict_new(
     found = predictor.checked(found, code.check)
     if patient.has("activations") and set(STANDARD_ELECTRODES) <= set(electrodes.names.tolist()):
         config, activations = model.config, list(patient.activations.values())
-        found = with_ecg(found, patient, activations, config.ecg, config.leadfield)
+        settings = config.ecg, config.leadfield, config.repolarisation
+        found = with_ecg(found, patient, activations, *settings)
     return found
 
 

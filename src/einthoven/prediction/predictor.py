@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from einthoven.config.models import Ecg, Leadfield
+from einthoven.config.repolarisation import Repolarisation
 from einthoven.ecg.simulate import simulate_ecg
 from einthoven.encoders.base import Encoder, Geometry, Paths
 from einthoven.encoders.deepsdf.out_of_distribution import OutOfDistributionCheck
@@ -141,6 +142,7 @@ def with_ecg(
     activations: Sequence[Activation],
     config: Ecg,
     leadfield: Leadfield,
+    repolarisation: Repolarisation,
 ) -> Prediction:
     """The prediction with the ECGs that follow from its gradients; arguments of `simulate_ecg`."""
     gradients = LeadFieldGradients(
@@ -148,7 +150,7 @@ def with_ecg(
         prediction.needed("electrode_points"),
         prediction.heart_grad,
     )
-    ecg = simulate_ecg(patient, gradients, activations, config, leadfield)
+    ecg = simulate_ecg(patient, gradients, activations, config, leadfield, repolarisation)
     return replace(
         prediction,
         potential=ecg.electrode_potential,

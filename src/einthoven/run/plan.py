@@ -27,7 +27,7 @@ PLACED = ("heart_edge_mm", "torso_resolution", "heart_atlas", "torso_atlas")
 REBUILT = ("heart_edge_mm", "torso_resolution", "sites")
 """What an imported patient's surfaces and electrodes depend on."""
 PHYSICS = ("cohort", "anatomy", "electrodes", "mesh", "fibers", "purkinje", "activation",
-           "scenarios", "ecg", "sdf_samples", "field_samples")  # fmt: skip
+           "scenarios", "repolarisation", "ecg", "sdf_samples", "field_samples")  # fmt: skip
 """Sections that the data set keeps beside the lead field's."""
 N_SHOWN = 7
 

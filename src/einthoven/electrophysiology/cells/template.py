@@ -25,24 +25,25 @@ def table() -> Arrays:
     return load_arrays(DATA, require=("time", "v_m", "state"))
 
 
-def potential(time: np.ndarray) -> np.ndarray:
+def potential(time: np.ndarray, v_m: np.ndarray | None = None) -> np.ndarray:
     """U at any times, by monotone cubic interpolation of the table.
 
     Args:
         time: ms from the steepest upstroke.
+        v_m: [sample] mV of another cell at the times of the table; None for the template.
 
     Returns:
         mV of the same shape; exactly the resting potential before the beat and after the table.
     """
-    known, v_m = table()["time"], table()["v_m"]
+    known, v_m = table()["time"], table()["v_m"] if v_m is None else v_m
     time, rest = np.asarray(time, dtype=float), v_m[0]
     left = np.clip((known[-1] - known) / FADE_MS, 0.0, 1.0)
     v_m = rest + (v_m - rest) * left * left * (3.0 - 2.0 * left)
     beating = (time > known[0]) & (time < known[-1])
-    return np.where(beating, _monotone_cubic(known, v_m, time), rest)
+    return np.where(beating, monotone_cubic(known, v_m, time), rest)
 
 
-def _monotone_cubic(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
+def monotone_cubic(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Piecewise cubics that overshoot nowhere (Fritsch and Butland 1984, 10.1137/0905021).
 
     SciPy's PchipInterpolator to the last bit, without the half second that its import takes, for
@@ -79,8 +80,13 @@ def template(dt_ms: float) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         BadInput: dt_ms out of range.
     """
+    time = regular_times(dt_ms)
+    return time, potential(time)
+
+
+def regular_times(dt_ms: float) -> np.ndarray:
+    """[time] ms in equal steps, one of them the upstroke, from before the beat until rest."""
     check.between("dt_ms", dt_ms, 0.001, 5, "milliseconds?")
     known = table()["time"]
     steps = np.arange(np.floor(known[0] / dt_ms), np.ceil(known[-1] / dt_ms) + 1)
-    time = steps * dt_ms
-    return time, potential(time)
+    return steps * dt_ms

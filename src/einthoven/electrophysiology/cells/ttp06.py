@@ -7,6 +7,7 @@ Units mV, ms, mM, pA/pF. Gates advance by Rush-Larsen, the rest by forward Euler
 """
 
 from math import exp, log, sqrt
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -31,8 +32,21 @@ REST = np.array(
 )
 """Published start of the state, in the order of `STATES`."""
 
-G_KS_TO = {"endo": (0.392, 0.073), "mid": (0.098, 0.294), "epi": (0.392, 0.294)}
-"""Conductances of I_Ks and I_to by cell type, nS/pF."""
+
+class Conductances(NamedTuple):
+    """Conductances that differ between cells, nS/pF."""
+
+    ks: float
+    to: float
+    kr: float = 0.153
+
+
+CELL_TYPES = {
+    "endo": Conductances(0.392, 0.073),
+    "mid": Conductances(0.098, 0.294),
+    "epi": Conductances(0.392, 0.294),
+}
+"""Conductances of the published cell types."""
 
 
 @numba.njit(cache=True)
@@ -48,7 +62,7 @@ def relax(gate: float, steady: float, tau: float, dt: float) -> float:
 
 
 @numba.njit(cache=True)
-def potassium_currents(y: np.ndarray, g_ks: float, g_to: float) -> tuple[float, ...]:
+def potassium_currents(y: np.ndarray, g: Conductances) -> tuple[float, ...]:
     """I_K1, I_to, I_Kr, I_Ks, I_pK."""
     v, na_i, k_i = y[0], y[17], y[18]
     e_k = RTF * log(K_OUT / k_i)
@@ -58,9 +72,9 @@ def potassium_currents(y: np.ndarray, g_ks: float, g_to: float) -> tuple[float, 
         1.0 + exp(-0.5 * (v - e_k))
     )
     i_k1 = 5.405 * alpha / (alpha + beta) * (v - e_k)  # sqrt(K_OUT / 5.4) is one
-    i_to = g_to * y[12] * y[11] * (v - e_k)
-    i_kr = 0.153 * y[1] * y[2] * (v - e_k)
-    i_ks = g_ks * y[3] ** 2 * (v - e_ks)
+    i_to = g.to * y[12] * y[11] * (v - e_k)
+    i_kr = g.kr * y[1] * y[2] * (v - e_k)
+    i_ks = g.ks * y[3] ** 2 * (v - e_ks)
     i_pk = 0.0146 * (v - e_k) * sigmoid((25.0 - v) / 5.98)
     return i_k1, i_to, i_kr, i_ks, i_pk
 
@@ -146,9 +160,9 @@ def advance_calcium_gates(y: np.ndarray, dt: float) -> None:
 
 
 @numba.njit(cache=True)
-def advance(y: np.ndarray, g_ks: float, g_to: float, endo: bool, i_stim: float, dt: float) -> None:
+def advance(y: np.ndarray, g: Conductances, endo: bool, i_stim: float, dt: float) -> None:
     """One time step of the state, in place. i_stim in pA/pF, negative depolarises."""
-    i_k1, i_to, i_kr, i_ks, i_pk = potassium_currents(y, g_ks, g_to)
+    i_k1, i_to, i_kr, i_ks, i_pk = potassium_currents(y, g)
     i_na, i_bna, i_cal, i_bca, i_pca, i_naca, i_nak = sodium_calcium_currents(y)
     advance_potassium_gates(y, endo, dt)
     advance_sodium_gates(y, dt)
@@ -180,7 +194,7 @@ def advance(y: np.ndarray, g_ks: float, g_to: float, endo: bool, i_stim: float, 
 
 @numba.njit(cache=True)
 def pace(
-    y: np.ndarray, g_ks: float, g_to: float, endo: bool, n_beats: int, cycle_ms: float, dt: float
+    y: np.ndarray, g: Conductances, endo: bool, n_beats: int, cycle_ms: float, dt: float
 ) -> np.ndarray:
     """Pace a cell by 52 pA/pF for 1 ms a beat; advances `y` in place.
 
@@ -192,5 +206,5 @@ def pace(
     for _ in range(n_beats):
         for k in range(n_steps):
             v[k] = y[0]
-            advance(y, g_ks, g_to, endo, -52.0 if k * dt < 1.0 else 0.0, dt)
+            advance(y, g, endo, -52.0 if k * dt < 1.0 else 0.0, dt)
     return v

@@ -1,0 +1,128 @@
+"""A family of action potentials of different duration, and what a heart made of them adds.
+
+All members are the epicardial cell of ten Tusscher and Panfilov (2006) with I_Ks multiplied by a
+factor, each paced 500 times at 1000 ms like the template, which is the member of factor one
+(`tools/build_action_potential_family.py` makes the table; docs/physiology.md tells the factors).
+Between two members the potential is mixed linearly by duration. A cell of its own I_Ks differs
+from that mixture by at most a quarter of what `tests/unit/test_action_potential_family.py`
+finds when every second member is left out.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from einthoven.core import check
+from einthoven.core.errors import BadInput
+from einthoven.core.files import load_arrays
+from einthoven.electrophysiology.cells.template import potential, regular_times, table
+
+FAMILY_DATA = Path(__file__).parent / "data" / "ttp06_family.npz"
+REPOLARISATION_STEP_MS = 1.0
+"""Step of what members differ by; they share the upstroke, which alone needs a finer one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """The sum over k of w_k(x) D_k(t - tau(x)), which many cells add to V_m of the template.
+
+    Attributes:
+        weights: [node, k] of members that some node uses, 1; linear within a cell.
+        time: [sample] ms from the upstroke, uniform.
+        v_m: [k, sample] D_k, member minus template, mV; constant before and after.
+    """
+
+    weights: np.ndarray
+    time: np.ndarray
+    v_m: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """Action potentials in the order of their durations.
+
+    Attributes:
+        i_ks_factor: [member] on the conductance of I_Ks; one is the template.
+        v_m: [member, sample] mV at the times of the template's table.
+    """
+
+    i_ks_factor: np.ndarray
+    v_m: np.ndarray
+
+    @cached_property
+    def apd90(self) -> np.ndarray:
+        """[member] ms, rising."""
+        return np.array([apd90(table()["time"], v_m) for v_m in self.v_m])
+
+    @property
+    def template(self) -> int:
+        """The member that is the template."""
+        return int(np.flatnonzero(self.i_ks_factor == 1.0)[0])
+
+    def weights(self, durations: np.ndarray) -> np.ndarray:
+        """Hat functions of duration: two neighbours share a cell between them.
+
+        Args:
+            durations: [node] APD90, ms.
+
+        Returns:
+            [node, member], not negative; rows sum to one, and a member's own duration has it alone.
+
+        Raises:
+            BadInput: NaN, or a duration outside the family.
+        """
+        known, durations = self.apd90, check.finite("apd90", durations).astype(np.float64)
+        if durations.min() < known[0] or durations.max() > known[-1]:
+            raise BadInput(
+                f"apd90: {durations.min():.0f} to {durations.max():.0f} ms, the family of action "
+                f"potentials has {known[0]:.0f} to {known[-1]:.0f} ms"
+            )
+        right = np.clip(np.searchsorted(known, durations, side="right"), 1, len(known) - 1)
+        share = (durations - known[right - 1]) / (known[right] - known[right - 1])
+        weights, node = np.zeros((len(durations), len(known))), np.arange(len(durations))
+        weights[node, right - 1], weights[node, right] = 1.0 - share, share
+        return weights
+
+    def mixture(self, durations: np.ndarray) -> Mixture:
+        """What nodes of given durations add to the template, V_m = U(t - tau) + the mixture.
+
+        Arguments and errors as of `weights`.
+        """
+        weights = self.weights(durations)
+        used = weights.any(axis=0)
+        used[self.template] = False
+        time = regular_times(REPOLARISATION_STEP_MS)
+        template = potential(time)
+        differences = [potential(time, v_m) - template for v_m in self.v_m[used]]
+        v_m = np.array(differences).reshape(-1, len(time))
+        return Mixture(weights[:, used], time, v_m)
+
+
+@lru_cache
+def family() -> Family:
+    """The shipped family; its template is the table of `cells.template` itself."""
+    known = load_arrays(FAMILY_DATA, require=("i_ks_factor", "v_m"))
+    factor = np.append(known["i_ks_factor"], 1.0)
+    v_m = np.vstack([known["v_m"].astype(np.float64), table()["v_m"]])
+    order = np.argsort(-factor)  # more I_Ks is a shorter potential
+    return Family(factor[order], v_m[order])
+
+
+def apd90(time: np.ndarray, v_m: np.ndarray) -> float:
+    """Duration from the upstroke (t = 0) to 90 % of repolarisation, ms.
+
+    Args:
+        time: [sample] ms. v_m: [sample] mV from rest to rest; interpolated linearly.
+
+    Raises:
+        BadInput: it does not come back.
+    """
+    level = v_m.max() - 0.9 * (v_m.max() - v_m[0])
+    above = np.flatnonzero(v_m > level)
+    if len(above) == 0 or above[-1] == len(v_m) - 1:
+        raise BadInput("v_m: not 90 % repolarised at the end of the table")
+    k = above[-1]
+    share = (v_m[k] - level) / (v_m[k] - v_m[k + 1])
+    return float(time[k] + share * (time[k + 1] - time[k]))

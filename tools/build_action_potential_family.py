@@ -1,0 +1,76 @@
+"""Build electrophysiology/cells/data/ttp06_family.npz: the epicardial cell with other I_Ks.
+
+About half a minute per member on one core. `--i-kr` and `--cycle-ms` make the family of another
+condition (a blocker, another heart rate); nothing reads those yet.
+"""
+
+import argparse
+from multiprocessing import Pool
+from pathlib import Path
+
+import numpy as np
+
+from einthoven.core.files import save_arrays
+from einthoven.electrophysiology.cells.family import FAMILY_DATA, apd90
+from einthoven.electrophysiology.cells.template import monotone_cubic, table
+from einthoven.electrophysiology.cells.ttp06 import CELL_TYPES, REST, Conductances, pace
+
+STEP_MS, N_BEATS = 0.02, 500
+FACTORS = (4.51, 3.82, 3.25, 2.77, 2.38, 2.05, 1.77, 1.53, 1.33, 1.15,
+           0.87, 0.756, 0.658, 0.572, 0.497, 0.43, 0.372, 0.32, 0.275, 0.234)  # fmt: skip
+"""Of I_Ks: neighbours, and the template among them, are about 10 ms apart."""
+
+
+def conductances(i_ks: float, i_kr: float) -> Conductances:
+    """Of the epicardial cell with two of them multiplied by a factor."""
+    cell = CELL_TYPES["epi"]
+    return cell._replace(ks=i_ks * cell.ks, kr=i_kr * cell.kr)
+
+
+def member(cell: Conductances, n_beats: int, cycle_ms: float) -> np.ndarray:
+    """The last of `n_beats` beats at the times of the template's table: [sample] mV.
+
+    Time zero is where the upstroke has the potential of the template at its time zero: found
+    between steps, so that members do not differ by a shift of the steepest millisecond.
+    """
+    v_m = pace(REST.copy(), cell, False, n_beats, cycle_ms, STEP_MS)
+    time, known = STEP_MS * np.arange(len(v_m)), table()["time"]
+    level = table()["v_m"][np.flatnonzero(known == 0.0)[0]]
+    k = int(np.flatnonzero(v_m > level)[0]) - 1
+    upstroke = time[k] + STEP_MS * (level - v_m[k]) / (v_m[k + 1] - v_m[k])
+    at = np.clip(known, -upstroke, time[-1] - upstroke)
+    sampled = monotone_cubic(time - upstroke, v_m, at)
+    sampled[0] = v_m[0]  # before the stimulus, whenever the upstroke came
+    return sampled
+
+
+def main() -> None:
+    """Pace all members and keep one action potential of each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--beats", type=int, default=N_BEATS)
+    parser.add_argument("--i-kr", type=float, default=1.0, help="factor on the conductance of I_Kr")
+    parser.add_argument("--cycle-ms", type=float, default=1000.0)
+    parser.add_argument("--factors", type=float, nargs="+", default=FACTORS)
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=FAMILY_DATA)
+    args = parser.parse_args()
+    jobs = [(conductances(f, args.i_kr), args.beats, args.cycle_ms) for f in args.factors]
+    with Pool(args.processes) as pool:
+        v_m = np.array(pool.starmap(member, jobs, chunksize=1)).astype(np.float32)
+    save_arrays(
+        args.out,
+        {"i_ks_factor": np.array(args.factors), "v_m": v_m},
+        model="ten Tusscher-Panfilov 2006, epicardial, at the times of ttp06_epi.npz",
+        beats=args.beats,
+        cycle_ms=args.cycle_ms,
+        i_kr_factor=args.i_kr,
+        step_ms=STEP_MS,
+    )
+    for factor, values in zip(args.factors, v_m):
+        print(f"I_Ks x {factor:<6g} APD90 {apd90(table()['time'], values):6.1f} ms, "
+              f"rest {values[0]:.2f} mV")  # fmt: skip
+    print(f"{args.out}: {args.out.stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
