@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers_fem import ball_in_ball, bare_heart, box_mesh, muscle_of
+from helpers_heart import activated_patient
 
 from einthoven.config.models import Leadfield
+from einthoven.config.repolarisation import Repolarisation
 from einthoven.core.errors import BadInput
 from einthoven.ecg.forward import (
     forward_potential,
@@ -16,10 +18,12 @@ from einthoven.ecg.forward import (
     source_energy,
     transfer_matrix,
 )
+from einthoven.ecg.membrane import Membrane
 from einthoven.ecg.mixture import mixture_energy, mixture_potential
 from einthoven.ecg.moments import moment_matrices, swept_integrals
 from einthoven.ecg.sweep import sweep_matrix, swept_fraction
 from einthoven.electrophysiology.cells.family import Mixture, family
+from einthoven.electrophysiology.cells.template import potential as cell_potential
 from einthoven.electrophysiology.cells.template import template
 from einthoven.geometry.simplex import cell_gradient, p1_gradients
 from einthoven.leadfield.conductivity import intracellular
@@ -68,8 +72,7 @@ def test_swept_integrals_against_counting(times):
     barycentric = np.random.default_rng(0).dirichlet(np.ones(4), size=40_000)
     times, values = np.array(times, dtype=float), np.array([2.0, -1.0, 0.5, 3.0])
     levels = np.linspace(-0.5, 4.5, 41)
-    both = np.broadcast_to(times, (41, 4)), np.broadcast_to(values, (41, 4))
-    swept, active = swept_integrals(*both, levels)
+    swept, active = np.transpose([swept_integrals(times, values, s) for s in levels])
     tau = barycentric @ times
     counted = np.array([(barycentric @ values * (tau <= s)).mean() for s in levels])
     assert np.abs(swept - counted).max() < 0.03  # five standard errors
@@ -79,15 +82,20 @@ def test_swept_integrals_against_counting(times):
 
 def test_swept_integrals_hold_the_swept_fraction():
     """w = 1 gives the share itself; d/ds of the mean of (s - tau)+ too; w = tau a third way."""
+
+    def each(times, values, s):
+        return np.transpose([swept_integrals(*row) for row in zip(times, values, s)])
+
     generator = np.random.default_rng(1)
     times = np.sort(generator.uniform(0, 5, (500, 4)), axis=1)
     s = generator.uniform(-0.2, 5.2, 500)
-    share, active = swept_integrals(times, np.ones((500, 4)), s)
+    ones = np.ones((500, 4))
+    share, active = each(times, ones, s)
     np.testing.assert_allclose(share, swept_fraction(times, s), atol=1e-14)
     h = 1e-5
-    ahead, back = (swept_integrals(times, times, s + d)[1] for d in (h, -h))
+    ahead, back = (each(times, times, s + d)[1] for d in (h, -h))
     np.testing.assert_allclose((ahead - back) / (2 * h), share, atol=1e-5)
-    of_tau, _ = swept_integrals(times, times, s)
+    of_tau, _ = each(times, times, s)
     np.testing.assert_allclose(s * share - of_tau, active, atol=1e-13)
 
 
@@ -252,6 +260,33 @@ def test_longer_cells_where_the_wave_starts_turn_the_t_wave_upright(heart):
     up = np.sign(before[lead, qrs][np.abs(before[lead, qrs]).argmax()])
     peak = lambda phi: up * phi[lead, t_wave][np.abs(phi[lead, t_wave]).argmax()]  # noqa: E731
     assert peak(before) < 0 < peak(after)
+
+
+def test_equal_durations_give_the_bytes_of_one_cell():
+    """Gradients of zero at the template's duration: no member is used, and nothing is added."""
+    patient, leadfield = activated_patient(), Leadfield()
+    members = family()
+    own = Repolarisation(field="gradients", mean_ms=members.apd90[members.template])
+    places = np.array([[0.0, -120.0, 0.0], [150.0, 0.0, 0.0]])
+    grad = pseudo_lead_field_grad(patient.heart.centroids, places, 0.06)
+    tau = np.linalg.norm(patient.heart.points, axis=1).astype(np.float32)
+    one, many = (Membrane.of(patient, leadfield, r) for r in (Repolarisation(), own))
+    assert one.is_homogeneous and many.is_homogeneous
+    assert one.potential(tau, grad, TIME).tobytes() == many.potential(tau, grad, TIME).tobytes()
+    assert one.energy(tau) == many.energy(tau)
+    other = Membrane.of(patient, leadfield, own.model_copy(update={"mean_ms": 250.0}))
+    # another duration everywhere: the sum of template and difference is that action potential
+    alone = one.template[0], potential_of_duration(one.template[0], 250.0)
+    expected = forward_potential(patient.heart, one.sigma_i, tau, grad, TIME, alone)
+    error = np.abs(other.potential(tau, grad, TIME) - expected).max()
+    assert error < 2e-3 * np.abs(expected).max()
+
+
+def potential_of_duration(time, duration):
+    """What the family says of one duration, mV."""
+    members = family()
+    shares = members.weights(np.array([duration]))[0]
+    return sum(share * cell_potential(time, v_m) for share, v_m in zip(shares, members.v_m))
 
 
 def test_energy_is_that_of_the_gradient():

@@ -9,7 +9,7 @@ import numpy as np
 from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.ecg.sweep import sweep_matrix
-from einthoven.geometry.simplex import cell_gradient, p1_gradients
+from einthoven.geometry.simplex import cell_gradient
 from einthoven.patient.heart import Heart
 
 CELLS_PER_BLOCK = 4096
@@ -32,9 +32,8 @@ def transfer_matrix(heart: Heart, sigma_i: np.ndarray, grad: np.ndarray) -> np.n
     check_sources(heart, sigma_i, grad)
     source = np.einsum("ecd,cdk,c->eck", grad, sigma_i, heart.volumes, optimize=True)
     matrix = np.zeros((len(grad), len(heart.points)))
-    hats = p1_gradients(heart.points, heart.cells)
     for vertex in range(4):
-        share = np.einsum("eck,ck->ec", source, hats[:, vertex])
+        share = np.einsum("eck,ck->ec", source, heart.hat_gradients[:, vertex])
         for row, values in zip(matrix, share):
             row -= np.bincount(heart.cells[:, vertex], values, minlength=len(heart.points))
     return matrix
@@ -150,7 +149,7 @@ def flow_of(
     """The checked tau [node] ms, and G_i grad tau [cell, 3] mS ms / mm^2."""
     tau = check.finite("activation_time", activation_time).astype(np.float64)
     check.shape("activation_time", tau, (len(heart.points),))
-    slope = cell_gradient(p1_gradients(heart.points, heart.cells), heart.cells, tau)
+    slope = cell_gradient(heart.hat_gradients, heart.cells, tau)
     return tau, np.einsum("cdk,ck->cd", sigma_i, slope)
 
 

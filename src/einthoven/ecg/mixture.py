@@ -28,7 +28,6 @@ from einthoven.core import check
 from einthoven.ecg.forward import CELLS_PER_BLOCK, check_sources, common_grid, flow_of
 from einthoven.ecg.moments import moment_matrices
 from einthoven.electrophysiology.cells.family import Mixture
-from einthoven.geometry.simplex import p1_gradients
 from einthoven.patient.heart import Heart
 
 
@@ -86,15 +85,13 @@ class _Wave:
     tau: np.ndarray
     flow: np.ndarray
     """[cell, 3] G_i grad tau."""
-    hats: np.ndarray
-    """[cell, 4, 3] gradients of the barycentric coordinates."""
 
     @classmethod
     def of(
         cls, heart: Heart, sigma_i: np.ndarray, activation_time: np.ndarray, grad: np.ndarray
     ) -> Self:
         tau, flow = flow_of(heart, sigma_i, activation_time)
-        return cls(heart, sigma_i, grad, tau, flow, p1_gradients(heart.points, heart.cells))
+        return cls(heart, sigma_i, grad, tau, flow)
 
     def sources(
         self, weight: np.ndarray, origin: float, step: float, n_bins: int
@@ -107,7 +104,7 @@ class _Wave:
             nodes, grad = self.heart.cells[some], self.grad[:, some]
             swept, active = moment_matrices(self.tau[nodes], weight[nodes], origin, step, n_bins)
             volumes = self.heart.volumes[some, None]
-            spread = _flow(self.hats[some], self.sigma_i[some], weight[nodes])
+            spread = _flow(self.heart.hat_gradients[some], self.sigma_i[some], weight[nodes])
             front += swept @ np.einsum("ecd,cd->ce", grad, volumes * self.flow[some])
             behind += active @ np.einsum("ecd,cd->ce", grad, volumes * spread)
         return front, np.cumsum(behind, axis=0)
@@ -151,7 +148,7 @@ def mixture_energy(
                                                         (rate, rate)))  # fmt: skip
     nodal = np.concatenate([np.ones((len(heart.points), 1)), mixture.weights], axis=1)[heart.cells]
     mean = nodal.mean(axis=1)
-    spread = _flow(p1_gradients(heart.points, heart.cells), sigma_i, nodal)  # [cell, 3, k]
+    spread = _flow(heart.hat_gradients, sigma_i, nodal)  # [cell, 3, k]
     density = _quadratic(spread, d_d).sum(axis=1)
     density -= 2.0 * np.einsum("cd,cdk,ck->c", flow, spread @ d_rate, mean, optimize=True)
     # int w_k w_l = |c| (sum_i w_ki w_li + sum_i w_ki sum_j w_lj) / 20

@@ -1,62 +1,78 @@
 """What a wavefront has swept of a linear function: exact integrals over parts of tetrahedra."""
 
+import numba
 import numpy as np
 import scipy.sparse as sp
 
 
-def swept_integrals(
-    times: np.ndarray, values: np.ndarray, s: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+@numba.njit(cache=True)
+def swept_integrals(t: np.ndarray, w: np.ndarray, s: float) -> tuple[float, float]:
     """Means over a tetrahedron of w and of s - tau, each where tau <= s and zero elsewhere.
 
     The part where the linear function tau is at most s is a small tetrahedron at node 0, or a
     wedge of three tetrahedra, or all but a small tetrahedron at node 3, as in
     `sweep.swept_fraction`; over each of them the mean of a linear function is that of its corners.
-    Both results are piecewise polynomials of s; written with the fractions at which the front cuts
-    the edges, equal nodal times do no harm. The second mean is also the integral up to s of the
+    Both results are piecewise polynomials of s. The second is also the integral up to s of the
     swept share.
 
     Args:
-        times: [..., 4] nodal values of tau, sorted.
-        values: [..., 4] nodal values of w, in the order of `times`.
-        s: [...].
+        t: [4] nodal values of tau, sorted; they may be equal.
+        w: [4] nodal values of w, in the order of t.
+        s: level, in the unit of t.
 
     Returns:
-        [...] in the unit of w, [...] in that of tau.
+        In the unit of w; in the unit of t.
     """
-    t0, t1, t2, t3 = np.moveaxis(times, -1, 0)
-    w0, w1, w2, w3 = np.moveaxis(values, -1, 0)
+    if s < t[0]:
+        return 0.0, 0.0
+    mean_w, mean_t = (w[0] + w[1] + w[2] + w[3]) / 4.0, (t[0] + t[1] + t[2] + t[3]) / 4.0
+    if s >= t[3]:
+        return mean_w, s - mean_t
+    # fractions of the edges that are behind the front, and w where it cuts them
+    c03 = (s - t[0]) / (t[3] - t[0])
+    at_03 = w[0] + c03 * (w[3] - w[0])
+    if s < t[1]:
+        c01, c02 = (s - t[0]) / (t[1] - t[0]), (s - t[0]) / (t[2] - t[0])
+        at_01, at_02 = w[0] + c01 * (w[1] - w[0]), w[0] + c02 * (w[2] - w[0])
+        corner = c01 * c02 * c03 / 4.0
+        return corner * (w[0] + at_01 + at_02 + at_03), corner * (s - t[0])
+    c13 = (s - t[1]) / (t[3] - t[1])
+    at_13 = w[1] + c13 * (w[3] - w[1])
+    if s < t[2]:
+        c02, c12 = (s - t[0]) / (t[2] - t[0]), (s - t[1]) / (t[2] - t[1])
+        at_02, at_12 = w[0] + c02 * (w[2] - w[0]), w[1] + c12 * (w[2] - w[1])
+        first, second = c12 * c13 / 4.0, c03 * c12 * (1 - c13) / 4.0
+        third = c03 * c02 * (1 - c12) / 4.0
+        swept = first * (w[0] + w[1] + at_12 + at_13) + second * (w[0] + at_12 + at_13 + at_03)
+        swept += third * (w[0] + at_12 + at_03 + at_02)
+        return swept, first * (2.0 * s - t[0] - t[1]) + (second + third) * (s - t[0])
+    d23 = (t[3] - s) / (t[3] - t[2])
+    at_23 = w[3] + d23 * (w[2] - w[3])
+    ahead = (1 - c03) * (1 - c13) * d23 / 4.0
+    return mean_w - ahead * (w[3] + at_03 + at_13 + at_23), s - mean_t + ahead * (t[3] - s)
 
-    def cut(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """Fraction of the edge from `low` to `high` that is behind the front."""
-        return np.clip((s - low) / np.where(high > low, high - low, 1.0), 0.0, 1.0)
 
-    c02, c03, c12, c13 = cut(t0, t2), cut(t0, t3), cut(t1, t2), cut(t1, t3)
-    at_02, at_03 = w0 + c02 * (w2 - w0), w0 + c03 * (w3 - w0)
-    c01 = cut(t0, t1)
-    corner = c01 * c02 * c03
-    corner_w = corner * (2.0 * w0 + c01 * (w1 - w0) + at_02 + at_03) / 4.0
-
-    at_12, at_13 = w1 + c12 * (w2 - w1), w1 + c13 * (w3 - w1)
-    first, second, third = c12 * c13, c03 * c12 * (1 - c13), c03 * c02 * (1 - c12)
-    wedge_w = first * (w0 + w1 + at_12 + at_13) + second * (w0 + at_12 + at_13 + at_03)
-    wedge_w = (wedge_w + third * (w0 + at_12 + at_03 + at_02)) / 4.0
-    wedge_tau = (first * (2.0 * s - t0 - t1) + (second + third) * (s - t0)) / 4.0
-
-    d23 = 1 - cut(t2, t3)
-    ahead = (1 - c03) * (1 - c13) * d23  # the corner at node 3
-    ahead_w = ahead * (w3 + at_03 + at_13 + w3 + d23 * (w2 - w3)) / 4.0
-    rest_w = values.mean(axis=-1) - ahead_w
-    rest_tau = s - times.mean(axis=-1) + ahead * (t3 - s) / 4.0
-
-    early, late = s < t1, s >= t2
-    swept_w = np.where(early, corner_w, np.where(late, rest_w, wedge_w))
-    swept_tau = np.where(early, corner * (s - t0) / 4.0, np.where(late, rest_tau, wedge_tau))
-    before, after = s < t0, s >= t3
-    return (
-        np.where(before, 0.0, np.where(after, values.mean(axis=-1), swept_w)),
-        np.where(before, 0.0, np.where(after, s - times.mean(axis=-1), swept_tau)),
-    )
+@numba.njit(cache=True)
+def _sweep(
+    times: np.ndarray, values: np.ndarray, grid: tuple[float, float], starts: np.ndarray,
+    first: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """The data of `moment_matrices` by cell and bin; grid: origin and step."""
+    (origin, step), n = grid, starts[-1]
+    swept, active = np.empty(n), np.empty(n)
+    for cell in range(len(times)):
+        swept_before = active_before = share_before = 0.0
+        for entry in range(starts[cell], starts[cell + 1]):
+            end = origin + step * (first[cell] + entry - starts[cell] + 1)
+            if entry >= starts[cell + 1] - 2:  # the last bin ends after the last node
+                end = max(end, times[cell, 3])
+            part, waited = swept_integrals(times[cell], values[cell], end)
+            share = (waited - active_before) / step
+            if entry == starts[cell + 1] - 1:
+                share = 1.0
+            swept[entry], active[entry] = part - swept_before, share - share_before
+            swept_before, active_before, share_before = part, waited, share
+    return swept, active
 
 
 def moment_matrices(
@@ -83,21 +99,10 @@ def moment_matrices(
     first, last = np.clip(np.floor((times[:, [0, 3]].T - origin) / step), 0, n_bins - 2).astype(int)
     count = last - first + 2  # bins that the cell touches, and one in which all of it is active
     starts = np.concatenate([[0], np.cumsum(count)])
-    cell = np.repeat(np.arange(len(times)), count)
-    bins = np.arange(starts[-1]) - starts[cell] + first[cell]
-    swept, active = swept_integrals(times[cell], values[cell], origin + step * (bins + 1))
-    swept[starts[1:] - 2] = swept[starts[1:] - 1] = values.mean(axis=1)
-    share = _increase(active, starts[:-1]) / step
-    share[starts[1:] - 1] = 1.0
+    bins = np.arange(starts[-1]) + np.repeat(first - starts[:-1], count)
+    swept, active = _sweep(times, values, (origin, step), starts, first)
     shape = (n_bins, len(times))
     return (
-        sp.csc_array((_increase(swept, starts[:-1]), bins, starts), shape=shape),
-        sp.csc_array((_increase(share, starts[:-1]), bins, starts), shape=shape),
+        sp.csc_array((swept, bins, starts), shape=shape),
+        sp.csc_array((active, bins, starts), shape=shape),
     )
-
-
-def _increase(running: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Differences from entry to entry within each run of entries, which comes from zero."""
-    steps = np.diff(running, prepend=0.0)
-    steps[starts] = running[starts]
-    return steps

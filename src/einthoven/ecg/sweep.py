@@ -1,15 +1,19 @@
 """How a wavefront sweeps through tetrahedra: exact shares of volume per time bin."""
 
+import numba
 import numpy as np
 import scipy.sparse as sp
 
 
-def swept_fraction(times: np.ndarray, s: np.ndarray) -> np.ndarray:
+@numba.guvectorize(["(float64[:], float64, float64[:])"], "(n),()->()", cache=True)
+def swept_fraction(times: np.ndarray, s: np.ndarray, share: np.ndarray) -> None:
     """Share of a tetrahedron where a linear function tau is at most s.
 
     The distribution function of tau, whose density is the quadratic B-spline with knots at the
     four nodal values (Curry and Schoenberg, J. Anal. Math. 17, 1966). Written with the
     fractions at which the front cuts the edges, so that equal nodal values do no harm.
+
+    Called as a ufunc, `swept_fraction(times, s)`.
 
     Args:
         times: [..., 4] nodal values, sorted.
@@ -18,18 +22,20 @@ def swept_fraction(times: np.ndarray, s: np.ndarray) -> np.ndarray:
     Returns:
         [...] in 0 to 1; right-continuous.
     """
-    t0, t1, t2, t3 = np.moveaxis(times, -1, 0)
-
-    def cut(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """Fraction of the edge from `low` to `high` that is behind the front."""
-        return np.clip((s - low) / np.where(high > low, high - low, 1.0), 0.0, 1.0)
-
-    c02, c03, c12, c13 = cut(t0, t2), cut(t0, t3), cut(t1, t2), cut(t1, t3)
-    corner = cut(t0, t1) * c02 * c03  # s < t1: a small tetrahedron at node 0
-    wedge = c12 * c13 + c03 * (c12 * (1 - c13) + c02 * (1 - c12))  # three tetrahedra
-    rest = 1 - (1 - c03) * (1 - c13) * (1 - cut(t2, t3))  # s > t2: all but the corner at node 3
-    inside = np.where(s < t1, corner, np.where(s < t2, wedge, rest))
-    return np.where(s < t0, 0.0, np.where(s >= t3, 1.0, inside))
+    t0, t1, t2, t3 = times
+    if s < t0:
+        share[0] = 0.0
+    elif s >= t3:
+        share[0] = 1.0
+    elif s < t1:  # a small tetrahedron at node 0
+        share[0] = (s - t0) / (t1 - t0) * ((s - t0) / (t2 - t0)) * ((s - t0) / (t3 - t0))
+    else:
+        c03, c13 = (s - t0) / (t3 - t0), (s - t1) / (t3 - t1)
+        if s < t2:  # a wedge of three tetrahedra
+            c02, c12 = (s - t0) / (t2 - t0), (s - t1) / (t2 - t1)
+            share[0] = c12 * c13 + c03 * (c12 * (1 - c13) + c02 * (1 - c12))
+        else:  # all but a small tetrahedron at node 3
+            share[0] = 1 - (1 - c03) * (1 - c13) * (1 - (s - t2) / (t3 - t2))
 
 
 def sweep_matrix(times: np.ndarray, origin: float, step: float, n_bins: int) -> sp.csr_array:

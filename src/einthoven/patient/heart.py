@@ -9,7 +9,7 @@ import numpy as np
 from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface, Tissue
-from einthoven.geometry.simplex import tet_volumes
+from einthoven.geometry.simplex import p1_gradients, tet_volumes
 from einthoven.patient.mesh import TetMesh
 
 MUSCLE_SURFACES = (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO, Surface.BASE)
@@ -70,6 +70,11 @@ class Heart:
     def volumes(self) -> np.ndarray:
         """[heart cell] mm^3."""
         return tet_volumes(self.points, self.cells)
+
+    @cached_property
+    def hat_gradients(self) -> np.ndarray:
+        """[heart cell, 4, 3] 1/mm: gradients of the barycentric coordinates."""
+        return p1_gradients(self.points, self.cells)
 
     def surface(self, tag: Surface) -> np.ndarray:
         """Triangles of one surface: [facet, 3]."""
