@@ -81,32 +81,34 @@ class _Wave:
 
     heart: Heart
     sigma_i: np.ndarray
-    grad: np.ndarray
     tau: np.ndarray
-    flow: np.ndarray
-    """[cell, 3] G_i grad tau."""
+    grad: np.ndarray
+    """[cell, 3, electrode] kOhm/mm: electrodes side by side in memory."""
+    front: np.ndarray
+    """[cell, electrode] a, the same for all members."""
 
     @classmethod
     def of(
         cls, heart: Heart, sigma_i: np.ndarray, activation_time: np.ndarray, grad: np.ndarray
     ) -> Self:
         tau, flow = flow_of(heart, sigma_i, activation_time)
-        return cls(heart, sigma_i, grad, tau, flow)
+        grad = np.ascontiguousarray(grad.transpose(1, 2, 0))
+        front = np.einsum("cde,cd->ce", grad, heart.volumes[:, None] * flow)
+        return cls(heart, sigma_i, tau, grad, front)
 
     def sources(
         self, weight: np.ndarray, origin: float, step: float, n_bins: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """Sums over cells of a dF and of b P, the mean of P over the bin: each [bin, electrode]."""
-        front, behind = np.zeros((2, n_bins, len(self.grad)))
+        front, behind = np.zeros((2, n_bins, self.front.shape[1]))
         used = np.flatnonzero(weight[self.heart.cells].any(axis=1))
         for block in range(0, len(used), CELLS_PER_BLOCK):  # bounds the memory
             some = used[block : block + CELLS_PER_BLOCK]
-            nodes, grad = self.heart.cells[some], self.grad[:, some]
+            nodes, volumes = self.heart.cells[some], self.heart.volumes[some, None]
             swept, active = moment_matrices(self.tau[nodes], weight[nodes], origin, step, n_bins)
-            volumes = self.heart.volumes[some, None]
             spread = _flow(self.heart.hat_gradients[some], self.sigma_i[some], weight[nodes])
-            front += swept @ np.einsum("ecd,cd->ce", grad, volumes * self.flow[some])
-            behind += active @ np.einsum("ecd,cd->ce", grad, volumes * spread)
+            front += swept @ self.front[some]
+            behind += active @ np.einsum("cde,cd->ce", self.grad[some], volumes * spread)
         return front, np.cumsum(behind, axis=0)
 
 
