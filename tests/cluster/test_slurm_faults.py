@@ -119,8 +119,11 @@ def test_a_node_goes_down(slurm, project, since):
 
 
 def test_ctrl_c_of_the_controller(slurm, project, since):
-    with project.started(TARGET) as controller:
+    """Before its first question to SLURM: while it asks, Snakemake knows of no job to cancel."""
+    late = ("--slurm-init-seconds-before-status-checks", "20")
+    with project.started(TARGET, *late) as controller:
         stop(first_running(slurm))
+        wait_until(lambda: not psutil.Process(controller.pid).children(), "the end of sbatch")
         controller.send_signal(signal.SIGINT)
         assert controller.wait(60) != 0
     wait_until(lambda: not slurm.jobs(), "its jobs cancelled")
