@@ -1,1 +1,1 @@
-"""Questions to one patient: reciprocity, sensitivity."""
+"""Questions to one patient: reciprocity, sensitivity, contributions, breakthroughs."""
