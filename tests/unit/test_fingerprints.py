@@ -98,7 +98,7 @@ REACHES = {
     "imported/read.py": {"import_patient"},
     "mesh/sliver.py": {"mesh"},
     "fibers/ldrb.py": {"fibers"},
-    "fem/laplace.py": {"fibers", "ecg", "predict"},
+    "fem/laplace.py": {"fibers", "ecg", "predict", "report"},
     "electrophysiology/purkinje/growth.py": {"purkinje"},
     "electrophysiology/hopf_lax.py": {"activation"},
     "leadfield/neumann.py": {"leadfield"},

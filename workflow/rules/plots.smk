@@ -69,6 +69,7 @@ rule report:
         runtime=growing(20),
     params:
         dataset=PLAN.section("dataset"),
+        repolarisation=PLAN.section("repolarisation"),
         source=source("report"),
     message:
         "Draw the report"

@@ -7,13 +7,14 @@ from einthoven.core.tags import Surface
 from einthoven.patient.patient import Patient
 from einthoven.plots.body import mesh_image
 from einthoven.plots.heart import Colouring, direction_lines, heart_image
+from einthoven.plots.heart_maps import Bands, HeartMap, heart_maps_figure
+from einthoven.plots.heart_views import HeartSurface
 from einthoven.plots.scene import LEFT_BACK, RIGHT_FRONT, coloured_figure, grid_figure
 from einthoven.report.page import Picture, Section
 from einthoven.report.run import SCENARIO_NAMES, FinishedRun
 
 VIEWS = {"from the left": LEFT_BACK, "from the right": RIGHT_FRONT}
 OUTSIDE, INSIDE = (Surface.EPI, Surface.BASE), (Surface.LV_ENDO, Surface.RV_ENDO)
-ISOLINE_MS = 10
 
 
 def patient_section(run: FinishedRun) -> Section:
@@ -28,7 +29,11 @@ def patient_section(run: FinishedRun) -> Section:
         Picture(tree_figure(patient),
                 "Purkinje trees on both endocardia over the activation time of the first "
                 "scenario."),
-        Picture(activation_figure(patient), "Activation of the epicardium; lines every 10 ms."),
+        Picture(activation_figure(patient),
+                "Activation of the epicardium in each scenario, isochrones every 10 ms; star: "
+                "where the wave first reaches it. Grey: base and endocardia. Each scenario has its "
+                "own colour scale. R, L, A, P: the patient's right, left, front and back; the head "
+                "is up, and in the posteroinferior view one looks from behind and below."),
     ])  # fmt: skip
 
 
@@ -61,12 +66,30 @@ def tree_figure(patient: Patient) -> Figure:
 
 
 def activation_figure(patient: Patient) -> Figure:
-    """Activation of the epicardium in every scenario, on one scale."""
-    times = {name: activation.activation_time for name, activation in patient.activations.items()}
-    latest = max(float(tau.max()) for tau in times.values())
-    points, faces = patient.heart.points, patient.mesh.surfaces.tagged(*OUTSIDE)
-    colouring = Colouring((0, latest), n_isolines=int(latest // ISOLINE_MS))
-    images = [heart_image(points, faces, tau, colouring, view)
-              for tau in times.values() for view in VIEWS.values()]  # fmt: skip
-    titles = [f"{SCENARIO_NAMES.get(name, name)}, {side}" for name in times for side in VIEWS]
-    return coloured_figure(images, titles, (0, latest), "activation time (ms)")
+    """Isochrones of the epicardium from four sides, a row and a colour scale per scenario.
+
+    The star is where the wave first reaches the epicardium.
+
+    Args:
+        patient: with mesh and activations.
+    """
+    heart = heart_surface(patient)
+    rows = [
+        epicardial_map(heart, SCENARIO_NAMES.get(name, name), activation.activation_time,
+                       "activation time (ms)")
+        for name, activation in patient.activations.items()
+    ]  # fmt: skip
+    return heart_maps_figure(heart, rows)
+
+
+def heart_surface(patient: Patient) -> HeartSurface:
+    """The epicardium of a patient, with base and endocardia in grey."""
+    heart = patient.heart
+    inner = [heart.surface(tag) for tag in (Surface.BASE, *INSIDE)]
+    return HeartSurface(heart.points, heart.surface(Surface.EPI), np.concatenate(inner))
+
+
+def epicardial_map(heart: HeartSurface, title: str, values: np.ndarray, label: str) -> HeartMap:
+    """Times at the heart's nodes, [node] ms, in bands of their own; the earliest is marked."""
+    shown = values[heart.nodes]
+    return HeartMap(title, values, Bands.of(label, shown), [int(heart.nodes[shown.argmin()])])

@@ -13,6 +13,7 @@ from einthoven.report.lead_field import field_section
 from einthoven.report.page import write_page
 from einthoven.report.patient import patient_section
 from einthoven.report.population import population_section
+from einthoven.report.repolarisation import repolarisation_section
 from einthoven.report.results import encoder_section, results_section
 from einthoven.report.run import FinishedRun
 from einthoven.report.uncertainty import uncertainty_sections
@@ -30,6 +31,7 @@ def write_report(path: str | Path, run: FinishedRun) -> None:
         cohort_section(run),
         population_section(run.population),
         patient_section(run),
+        repolarisation_section(run),
         *uncertainty_sections(run.metrics, run.curves),
         *imported_sections(run.metrics),
     ]

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
-from einthoven.core.files import Arrays
+from einthoven.config.repolarisation import Repolarisation
+from einthoven.core.files import Arrays, load_arrays, read_json
 from einthoven.patient.anatomy import Anatomy
 from einthoven.patient.parameters import PatientParameters
 from einthoven.patient.patient import Patient
@@ -34,6 +36,7 @@ class FinishedRun:
         anatomies: of the patients drawn side by side.
         example: the test patient of all other pictures, with every stage.
         predictions: method -> arrays predicted for the example.
+        repolarisation: durations of the action potential of all patients.
     """
 
     metrics: Mapping[str, Any]
@@ -43,6 +46,28 @@ class FinishedRun:
     anatomies: Sequence[Anatomy]
     example: Patient
     predictions: Mapping[str, Arrays]
+    repolarisation: Repolarisation
+
+    @classmethod
+    def read(cls, files: Any, repolarisation: Repolarisation) -> Self:
+        """Read the inputs of the rule `report`, one attribute each.
+
+        Raises:
+            BadInput: the example's files are of several patients.
+        """
+        stages = {Path(path).stem: path for path in files.example}
+        return cls(
+            metrics=read_json(files.metrics),
+            curves=load_arrays(files.curves),
+            population=read_json(files.population),
+            cohort=[PatientParameters.load(path) for path in files.cohort],
+            anatomies=[Anatomy.load(path) for path in files.anatomies],
+            example=Patient.of_files(
+                **stages, activation=files.activation, leadfield=files.leadfield
+            ),
+            predictions={Path(p).parent.name: load_arrays(p) for p in files.predictions},
+            repolarisation=repolarisation,
+        )
 
     @cached_property
     def method(self) -> str:
