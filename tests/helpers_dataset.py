@@ -72,7 +72,9 @@ def stage_arrays(index: int, n_nodes: int = 30, n_points: int = 100) -> dict[str
             electrode_potential_pseudo=normal(size=potential).astype(f32),
             ecg=normal(size=signal).astype(f32), ecg_pseudo=normal(size=signal).astype(f32),
             qrs_duration=rng.uniform(80, 150, len(SCENARIOS)),
-            qrs_amplitude=normal(size=signal[:2]),
+            qrs_amplitude=normal(size=signal[:2]), feature=np.array(["qrs_ms", "t_mv_v5"]),
+            feature_units=np.array(["ms", "mV"]),
+            ecg_features=np.array([[90.0, 0.4 + index], [140.0, np.nan]]),
         ),
         "sdf": dict(
             sdf_points=normal(size=(64, 3)).astype(f32), sdf=normal(size=(64, 4)).astype(f32)

@@ -37,6 +37,17 @@ field = xr.open_zarr(store, group="field")
 torch data set, and `einthoven.Patient.open(STORE)` gives a patient's stages as objects. Unzipped
 with any tool, the folder is an ordinary Zarr v3 store.
 
+Features of every beat (QRS, QT, axes, and in each lead the Q, R, S, ST and T waves; definitions in
+[physiology.md](physiology.md)) lie beside the ECGs under their names. What cannot be measured, such
+as the end of a T wave that is not there, is NaN; no other array but unknown coefficients of
+imported patients has NaN.
+
+```python
+ecg = einthoven.open_dataset("results/dataset/einthoven.zarr.zip")["ecg"]
+t_v5 = ecg.ecg_features.sel(scenario="sinus", feature="t_mv_v5")    # [patient] mV
+einthoven.Patient.open(STORE).ecg.features_of("sinus")["qrs_ms"]
+```
+
 Patients are `p0000`, electrodes have names (`RA`, `V1`, `A017`), splits are by patient (coordinate
 `split`). Frames, signs and symbols: [notation.md](notation.md).
 """

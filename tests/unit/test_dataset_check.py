@@ -135,12 +135,12 @@ def test_missing_and_foreign_members(copy, tmp_path, member, fault, sealed):
 def test_a_store_of_an_older_version(copy, tmp_path):
     def change(store):
         root = json.loads((store / "zarr.json").read_text())
-        root["attributes"]["format_version"] = 2
+        root["attributes"]["format_version"] = 3
         (store / "zarr.json").write_text(json.dumps(root))
         (store / "manifest.json").write_text("{}")
 
     _edit(copy, tmp_path, change)
-    with pytest.raises(BadInput, match="format_version 2, this einthoven reads 3"):
+    with pytest.raises(BadInput, match="format_version 3, this einthoven reads 4"):
         check_store(copy)
 
 
@@ -201,6 +201,17 @@ def test_value_faults(copy, tmp_path):
 
     _edit(copy, tmp_path, change)
     with pytest.raises(BadInput, match="ecg/ecg: holds NaN"):
+        check_store(copy)
+
+
+def test_features_may_be_unknown_but_not_infinite(copy, tmp_path):
+    assert check_store(copy).n_patients == 3
+
+    def change(store):
+        zarr.open_group(store, mode="r+")["ecg/ecg_features"][1, 0, 0] = np.inf
+
+    _edit(copy, tmp_path, change)
+    with pytest.raises(BadInput, match="ecg/ecg_features: holds NaN or infinite"):
         check_store(copy)
 
 

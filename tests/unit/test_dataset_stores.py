@@ -82,7 +82,16 @@ def test_dataset_holds_each_patient_in_its_row(dataset):
             for variable in DATASET_LAYOUT[group]:
                 if variable.dims[0] == "patient":
                     row = tree[group][variable.name].sel(patient=name).values
-                    assert np.array_equal(row, arrays[group][variable.name]), variable.name
+                    np.testing.assert_array_equal(row, arrays[group][variable.name], variable.name)
+
+
+def test_features_are_found_by_scenario_and_name(dataset):
+    ecg = open_group(dataset, "ecg")
+    t_wave = ecg.ecg_features.sel(feature="t_mv_v5", scenario="sinus").values
+    np.testing.assert_allclose(t_wave, [0.4, 1.4, 2.4])
+    assert np.isnan(ecg.ecg_features.sel(feature="t_mv_v5", scenario="lbbb").values).all()
+    units = ecg.feature_units
+    assert units.dims == ("feature",) and str(units.sel(feature="qrs_ms").values) == "ms"
 
 
 def test_dataset_attributes_tell_config_and_exclusions(dataset):
@@ -157,6 +166,8 @@ def test_both_stores_pass_their_check(stores, dataset):
             "mesh: cell_tags: int64 does not fit int8",
         ),
         ({"mesh": {"points": np.zeros(3)}}, "mesh.npz: points: shape"),
+        ({"ecg": {"ecg_features": np.full((2, 2), np.inf)}}, "ecg: ecg_features: holds NaN or inf"),
+        ({"ecg": {"ecg_features": np.zeros((2, 3))}}, "feature has length 3, elsewhere 2"),
         ({"ecg": {"electrode_names": np.array(ELECTRODES[::-1])}}, "ecg: electrode names differ"),
     ],
 )
@@ -177,6 +188,9 @@ def test_patients_of_different_configs_do_not_mix(tmp_path, stores):
     sdf = {"sdf_points": np.zeros((65, 3), np.float32), "sdf": np.zeros((65, 4), np.float32)}
     odd = write_patient(tmp_path, 5, {"sdf": sdf})
     with pytest.raises(BadInput, match=r"p0005.zarr.zip: sdf/sdf_points has shape \(65, 3\)"):
+        consolidate(tmp_path / "d.zarr.zip", [*stores, odd], CONFIG)
+    odd = write_patient(tmp_path, 6, {"ecg": {"feature_units": np.array(["s", "mV"])}})
+    with pytest.raises(BadInput, match=r"p0006.zarr.zip: ecg/feature_units differs from the first"):
         consolidate(tmp_path / "d.zarr.zip", [*stores, odd], CONFIG)
     with pytest.raises(BadInput, match="p0000 given more than once"):
         consolidate(tmp_path / "d.zarr.zip", [stores[0], stores[0]], CONFIG)

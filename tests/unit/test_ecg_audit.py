@@ -13,7 +13,14 @@ from einthoven.core.files import read_json, write_json
 from einthoven.core.names import LEADS, STANDARD_ELECTRODES
 from einthoven.dataset.consolidate import consolidate
 from einthoven.ecg.beats import Beat
-from einthoven.ecg.features import FeatureRow, Sample, feature_table
+from einthoven.ecg.features import (
+    FEATURES,
+    FeatureRow,
+    Sample,
+    feature_table,
+    measured,
+    unit_of,
+)
 from einthoven.evaluation.audit import Judged, audit, cohort_audit, table, worst_first
 from einthoven.evaluation.ecg_files import ReadOptions, read_samples
 from einthoven.evaluation.limits import TABLE, features_with_limits, limits_for
@@ -109,6 +116,21 @@ def test_audit_of_synthetic_beats():
     worse = audit(feature_table(upside_down)[0], "sinus")
     assert worse["r_v1_share"] == worse["t_concordant_share"] == worse["axis_normal_share"] == 0
     assert worse["share_inside"] < found["share_inside"]
+
+
+def test_features_as_an_array_are_those_of_the_table():
+    beats = np.stack([synthetic_beat(TIME), np.zeros((12, len(TIME)))])
+    found = measured(beats, TIME)
+    row = feature_table([Sample("a", {"sinus": Beat(beats[0], TIME, None, 1)})])[0][0]
+    assert tuple(row.values) == FEATURES and len(set(FEATURES)) == len(FEATURES)
+    np.testing.assert_array_equal(found[0], list(row.values.values()))
+    assert np.isnan(found[1]).all()
+    units = {name: unit_of(name) for name in FEATURES}
+    assert units["qrs_ms"] == units["t_peak_to_end_ms_v5"] == units["q_ms_avf"] == "ms"
+    assert units["t_mv_v5"] == units["st60_mv_v2"] == units["sokolow_lyon_mv"] == "mV"
+    assert units["qrs_axis_deg"] == "deg"
+    bare = {name for name, unit in units.items() if unit == "1"}
+    assert {name.rpartition("_")[0] or name for name in bare} == {"transition", "r_fraction"}
 
 
 def test_what_cannot_be_delineated_is_named():

@@ -24,7 +24,7 @@ KINDS = {**SINGLE, "activation": Activation, "leadfield": LeadFields}
 FILE_OF = {"coordinates": "fibers", "activation": "activation_lbbb", "leadfield": "leadfield_b1"}
 RULE_OF = {"coordinates": "fibers", "sdf": "sdf_samples", "field": "field_samples"}
 OPTIONAL = ("source_energy", "electrode_potential_pseudo", "ecg_pseudo", "qrs_duration",
-            "qrs_amplitude")  # fmt: skip
+            "qrs_amplitude", "feature", "feature_units", "ecg_features")  # fmt: skip
 NEEDED = [
     (stage, variable.stage_name)
     for stage in KINDS
@@ -168,6 +168,15 @@ def test_folder_and_store_give_the_same_arrays(written, stage):
         np.testing.assert_array_equal(store[name].astype(kind), ours.astype(kind), err_msg=name)
     lost = {"source_energy"} if stage == "ecg" else set()
     assert set(folder) - lost <= set(store) | lost
+
+
+def test_features_of_a_beat_have_names(written):
+    for path in written:
+        ecg = Patient.open(path).ecg
+        assert ecg.features_of("sinus") == {"qrs_ms": 90.0, "t_mv_v5": 1.4}
+        assert np.isnan(ecg.features_of("lbbb")["t_mv_v5"])
+        with pytest.raises(BadInput, match="no ECG of 'crt'; there are sinus, lbbb"):
+            ecg.features_of("crt")
 
 
 @pytest.mark.parametrize("stage", SINGLE)

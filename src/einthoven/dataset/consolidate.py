@@ -38,15 +38,16 @@ def _find(patient: zarr.Group, key: str) -> zarr.Array[Any]:
     return array_of(patient, elsewhere if key not in patient and elsewhere in patient else key)
 
 
-def _is_coordinate(variable: Variable) -> bool:
-    return variable.dims == (variable.name,)
+def _is_shared(variable: Variable) -> bool:
+    """Whether it is the same for all patients, as coordinates are."""
+    return variable.dims[0] != "patient"
 
 
 def _create_groups(root: zarr.Group, first: zarr.Group, n_patients: int) -> None:
-    """All groups, their coordinates (written) and per-patient arrays (empty)."""
+    """All groups, what they share (written) and per-patient arrays (empty)."""
     for key, variable in _IN_GROUPS.items():
         source, group = _find(first, key), root.require_group(key.partition("/")[0])
-        if _is_coordinate(variable):
+        if _is_shared(variable):
             write(group, variable, np.asarray(source[...]))
         else:
             # An electrode's field is a chunk of its own; the patient's shard is one file.
@@ -58,11 +59,11 @@ def _copy_patient(root: zarr.Group, patient: zarr.Group, index: int, path: str |
     """Fill row `index` of every array from one patient's store.
 
     Raises:
-        BadInput: a shape or coordinate differs from the first patient's.
+        BadInput: a shape, a coordinate or a unit differs from the first patient's.
     """
     for key, variable in _IN_GROUPS.items():
         source, target = _find(patient, key), array_of(root, key)
-        if _is_coordinate(variable):
+        if _is_shared(variable):
             if not np.array_equal(source[...], target[...]):
                 raise BadInput(f"{path}: {key} differs from the first patient's")
         elif source.shape != target.shape[1:]:

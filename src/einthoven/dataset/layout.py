@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 PATIENT_FORMAT = "einthoven-patient"
 DATASET_FORMAT = "einthoven-dataset"
 SCORES = ("heart_coeffs", "torso_coeffs", "pose_coeffs", "latent_pca")
 """Coefficients of the shape models."""
+PARTLY_KNOWN = ("ecg_features",)
+"""Measured where they can be: a lead may have no T wave."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,11 @@ class Variable:
         return tuple(self.axes.split())
 
     def is_known(self, values: np.ndarray) -> bool:
-        """Whether all is finite; scores of imported patients, who are of no atlas, are all NaN."""
+        """Whether all is finite; scores of imported patients, who are of no atlas, are all NaN,
+        and some features of an ECG cannot be measured.
+        """
+        if self.name in PARTLY_KNOWN:
+            return not bool(np.isinf(values).any())
         unknown = self.name in SCORES and bool(np.isnan(values).all())
         return unknown or bool(np.isfinite(values).all())
 
@@ -95,6 +101,8 @@ ECG = (
     Variable("ecg_pseudo", _LEADS, "float32", "mV", "12-lead ECG (pseudo lead field)"),
     Variable("qrs_duration", "scenario", "float64", "ms", "QRS duration"),
     Variable("qrs_amplitude", "scenario lead", "float64", "mV", "QRS peak-to-peak amplitude"),
+    Variable("ecg_features", "scenario feature", "float64", "as feature_units",
+             "features of the delineated beat (FEM), NaN where not measurable"),
 )  # fmt: skip
 
 # Coordinates: they share the name of their dimension.
@@ -102,6 +110,8 @@ ELECTRODE = Variable("electrode", "electrode", "str", "1", "electrode name", "el
 SCENARIO = Variable("scenario", "scenario", "str", "1", "activation scenario")
 LEAD = Variable("lead", "lead", "str", "1", "lead of the 12-lead ECG")
 TIME = Variable("time", "time", "float64", "ms", "time from the first activation")
+FEATURE = Variable("feature", "feature", "str", "1", "feature of a beat (docs/physiology.md)")
+FEATURE_UNITS = Variable("feature_units", "feature", "str", "1", "unit of a feature")
 SURFACE = Variable("surface", "surface", "str", "1", "closed surface")
 PATIENT = Variable("patient", "patient", "str", "1", "patient name")
 SPLIT = Variable("split", "patient", "str", "1", "train, val, test or imported")
@@ -156,7 +166,7 @@ PATIENT_LAYOUT: Layout = {
         Variable("lead_field", "electrode kept_node", "float32", "kOhm", "lead field Z"),
         Variable("residual", "electrode", "float64", "1", "relative residual of the solve"),
     ),
-    "ecg": (SCENARIO, ELECTRODE, LEAD, TIME, *ECG),
+    "ecg": (SCENARIO, ELECTRODE, LEAD, TIME, FEATURE, FEATURE_UNITS, *ECG),
     "sdf": (SURFACE, *SDF),
     "field": (
         ELECTRODE,
@@ -198,7 +208,7 @@ STAGE_LAYOUT: Layout = {
         *_of("ecg", "time", "scenario", "electrode", "lead", "electrode_potential", "ecg"),
         *_of("ecg", "electrode_potential_pseudo", "ecg_pseudo"),
         Variable("source_energy", "scenario", "float64", "mS^2 mV^2 ms / mm", "C_Vm"),
-        *_of("ecg", "qrs_duration", "qrs_amplitude"),
+        *_of("ecg", "qrs_duration", "qrs_amplitude", "feature", "feature_units", "ecg_features"),
     ),
     "sdf": SDF,
     "field": (
@@ -223,7 +233,7 @@ DATASET_LAYOUT: Layout = {
     "electrode": (ELECTRODE, *_per_patient((ELECTRODE_POINTS,))),
     "sdf": (SURFACE, *_per_patient(SDF)),
     "field": (ELECTRODE, SURFACE, *_per_patient(FIELD)),
-    "ecg": (SCENARIO, ELECTRODE, LEAD, TIME, *_per_patient(ECG)),
+    "ecg": (SCENARIO, ELECTRODE, LEAD, TIME, FEATURE, FEATURE_UNITS, *_per_patient(ECG)),
 }
 
 LAYOUTS: dict[str, Layout] = {PATIENT_FORMAT: PATIENT_LAYOUT, DATASET_FORMAT: DATASET_LAYOUT}

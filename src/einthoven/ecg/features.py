@@ -9,6 +9,7 @@ it); what cannot be measured is NaN.
 import csv
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -111,19 +112,43 @@ def feature_name(kind: str, lead: str) -> str:
     return f"{kind}_{lead.lower()}"
 
 
+def _sokolow_lyon(found: Delineation) -> float:
+    """S in V1 + the higher R of V5 and V6, mV."""
+    leads = found.leads
+    return leads["V1"].s_mv + max(leads["V5"].r_mv, leads["V6"].r_mv)
+
+
+BEAT_FEATURES: dict[str, Callable[[Delineation], float]] = {
+    "qrs_ms": lambda found: found.qrs_ms,
+    "qt_ms": lambda found: found.qt_ms,
+    "t_peak_to_end_ms": lambda found: found.t_peak_to_end_ms,
+    "qrs_axis_deg": lambda found: found.qrs_axis_deg,
+    "t_axis_deg": lambda found: found.t_axis_deg,
+    "qrs_t_angle_deg": lambda found: found.qrs_t_angle_deg,
+    "transition": lambda found: found.transition,
+    "sokolow_lyon_mv": _sokolow_lyon,
+    "q_widest_ms": lambda found: max(_duration("Q", "QS")(found.leads[lead]) for lead in Q_LEADS),
+}
+"""Of all leads together."""
+T_TIMES = ("t_peak_ms", "t_end_ms", "t_peak_to_end_ms")
+"""Of each lead, from the QRS onset."""
+FEATURES = (
+    *BEAT_FEATURES,
+    *(feature_name(kind, lead) for lead in LEADS for kind in (*LEAD_FEATURES, *T_TIMES)),
+)
+"""Names of all features in their order."""
+UNITS = {"ms": "ms", "mv": "mV", "deg": "deg"}
+"""Part of a feature's name -> its unit; the others have none."""
+
+
+def unit_of(feature: str) -> str:
+    """Unit of a feature, 1 where it has none."""
+    return next((UNITS[part] for part in feature.split("_") if part in UNITS), "1")
+
+
 def beat_features(found: Delineation) -> dict[str, float]:
-    """All features of one beat, in a fixed order."""
-    values = {
-        "qrs_ms": found.qrs_ms,
-        "qt_ms": found.qt_ms,
-        "t_peak_to_end_ms": found.t_peak_to_end_ms,
-        "qrs_axis_deg": found.qrs_axis_deg,
-        "t_axis_deg": found.t_axis_deg,
-        "qrs_t_angle_deg": found.qrs_t_angle_deg,
-        "transition": found.transition,
-        "sokolow_lyon_mv": _sokolow_lyon(found),
-        "q_widest_ms": max(_duration("Q", "QS")(found.leads[lead]) for lead in Q_LEADS),
-    }
+    """All features of one beat, in the order of `FEATURES`."""
+    values = {name: of(found) for name, of in BEAT_FEATURES.items()}
     for lead in LEADS:
         beat = found.leads[lead]
         values |= {feature_name(kind, lead): of(beat) for kind, of in LEAD_FEATURES.items()}
@@ -131,18 +156,27 @@ def beat_features(found: Delineation) -> dict[str, float]:
     return values
 
 
-def _sokolow_lyon(found: Delineation) -> float:
-    """S in V1 + the higher R of V5 and V6, mV."""
-    leads = found.leads
-    return leads["V1"].s_mv + max(leads["V5"].r_mv, leads["V6"].r_mv)
+def measured(ecg: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """Features of simulated beats: [scenario, feature], NaN where not measurable.
+
+    A beat that cannot be delineated at all is NaN throughout.
+
+    Args:
+        ecg: [scenario, 12, time] mV. time: [time] ms.
+    """
+    values = np.full((len(ecg), len(FEATURES)), np.nan)
+    for row, beat in zip(values, np.asarray(ecg, np.float64)):
+        with suppress(BadInput):
+            row[:] = list(beat_features(delineate(beat, time)).values())
+    return values
 
 
 def _t_times(found: Delineation, beat: LeadBeat) -> dict[str, float]:
     """Peak, end and their distance of a lead's T wave, from the QRS onset."""
     peak = beat.t.peak_ms - found.onset_ms if beat.t else math.nan
     end = beat.t.end_ms - found.onset_ms if beat.t else math.nan
-    times = {"t_peak_ms": peak, "t_end_ms": end, "t_peak_to_end_ms": end - peak}
-    return {feature_name(kind, beat.lead): value for kind, value in times.items()}
+    times = zip(T_TIMES, (peak, end, end - peak), strict=True)
+    return {feature_name(kind, beat.lead): value for kind, value in times}
 
 
 def has_normal_r_in_v1(values: dict[str, float]) -> bool:

@@ -9,6 +9,7 @@ from einthoven.config.models import Ecg as EcgConfig
 from einthoven.config.models import Leadfield
 from einthoven.config.repolarisation import Repolarisation
 from einthoven.core.names import LEADS
+from einthoven.ecg.features import FEATURES, measured, unit_of
 from einthoven.ecg.intervals import qrs_amplitude, qrs_duration
 from einthoven.ecg.leads import twelve_lead
 from einthoven.ecg.membrane import Membrane
@@ -62,7 +63,7 @@ def reference_ecg(
 ) -> Ecg:
     """`simulate_ecg` by finite elements, with the same by the pseudo lead field, eq. (11).
 
-    Also the QRS and the constant of the error bound of section 2.6, per scenario.
+    Also the QRS, all features of the beats, and the constant of the error bound of section 2.6.
     """
     heart, names = patient.heart, lead_fields.electrode_names
     fem = lead_fields.gradients(heart, leadfield.gradient).grad
@@ -80,6 +81,9 @@ def reference_ecg(
         source_energy=np.array(energy),
         qrs_duration=np.array([qrs_duration(ecg, by_fem.time) for ecg in by_fem.ecg]),
         qrs_amplitude=np.stack([qrs_amplitude(ecg, by_fem.time) for ecg in by_fem.ecg]),
+        feature=np.array(FEATURES),
+        feature_units=np.array([unit_of(name) for name in FEATURES]),
+        ecg_features=measured(by_fem.ecg, by_fem.time),
     )
 
 

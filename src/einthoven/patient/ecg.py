@@ -19,6 +19,8 @@ class Ecg(Stage):
         electrode_potential_pseudo, ecg_pseudo: the same by eq. (11) of Dokuchaev 2026.
         source_energy: [scenario] C_Vm of section 2.6, mS^2 mV^2 ms / mm.
         qrs_duration: [scenario] ms. qrs_amplitude: [scenario, lead] mV, peak to peak.
+        feature, feature_units: [feature] names and units, of `einthoven.ecg.features`.
+        ecg_features: [scenario, feature] of the delineated beats, NaN where not measurable.
     """
 
     stage = "ecg"
@@ -34,6 +36,9 @@ class Ecg(Stage):
     source_energy: np.ndarray | None = None
     qrs_duration: np.ndarray | None = None
     qrs_amplitude: np.ndarray | None = None
+    feature: np.ndarray | None = None
+    feature_units: np.ndarray | None = None
+    ecg_features: np.ndarray | None = None
 
     def needed(self, name: str) -> np.ndarray:
         """An array that only the reference of the finite elements has.
@@ -45,3 +50,15 @@ class Ecg(Stage):
         if values is None:
             raise BadInput(f"{self.patient}: ECG lacks {name}; re-run the rule ecg")
         return values
+
+    def features_of(self, scenario: str) -> dict[str, float]:
+        """Features of one scenario's beat by name, NaN where not measurable.
+
+        Raises:
+            BadInput: there is no such scenario, or this is no reference.
+        """
+        names, values = self.needed("feature"), self.needed("ecg_features")
+        known = self.scenario.tolist()
+        if scenario not in known:
+            raise BadInput(f"{self.patient}: no ECG of {scenario!r}; there are {', '.join(known)}")
+        return dict(zip(names.tolist(), values[known.index(scenario)].tolist()))
