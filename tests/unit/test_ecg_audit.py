@@ -171,13 +171,15 @@ def test_folders_of_patients_and_the_sexes_of_their_sheets(tmp_path):
 
 
 def test_section_of_the_report(tmp_path):
-    found = audit(feature_table(samples())[0], "sinus")
+    rows = feature_table(samples())[0]
+    found = audit(rows, "sinus")
     write_json(tmp_path / "metrics.json", {"ecg_audit": found})
-    section = audit_sections(read_json(tmp_path / "metrics.json"))[0]
+    section = audit_sections(read_json(tmp_path / "metrics.json"), rows)[0]
     assert section.title == "Electrocardiograms against published limits"
-    assert [row[0] for row in section.content[0].rows] == list(worst_first(found))
-    assert len(section.content[1].png) > 1000
-    assert audit_sections({}) == audit_sections({"ecg_audit": {"n": 0}}) == []
+    mean, listed, limits = section.content
+    assert [row[0] for row in listed.rows] == list(worst_first(found))
+    assert len(mean.png) > 1000 and len(limits.png) > 1000
+    assert audit_sections({}, []) == audit_sections({"ecg_audit": {"n": 0}}, []) == []
 
 
 def test_command(tmp_path, capsys):

@@ -44,6 +44,7 @@ rule report:
             f"results/patients/{PLAN.example}/leadfield_b{{batch}}.npz",
             batch=PLAN.batches,
         ),
+        ecgs=expand("results/patients/{patient}/ecg.npz", patient=PLAN.of_split("test")),
         cohort=expand("results/cohort/{patient}.json", patient=PLAN.patients),
         predictions=expand(
             f"results/predictions/{{encoder}}-{{model}}/{PLAN.example}.npz",

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 
-from einthoven.core.names import LEADS
-from einthoven.plots.ecg_paper import LAYOUT
+from einthoven.plots.mean_ecg import WIDTH_INCHES, CohortEcg, draw_mean_ecg, panels_height
 from einthoven.plots.style import house_style, new_figure
 
 BAND_COLOUR, LIMIT_COLOUR = "#0072B2", "#009E73"
@@ -17,8 +16,7 @@ SHOWN = (-1.0, 2.0)
 
 @house_style()
 def audit_figure(
-    time: np.ndarray,
-    traces: np.ndarray,
+    cohort: CohortEcg,
     positions: Mapping[str, Sequence[float]],
     labels: Mapping[str, str],
     title: str,
@@ -26,16 +24,16 @@ def audit_figure(
     """Both pictures, one below the other.
 
     Args:
-        time: [time] ms from the QRS onset.
-        traces: [patient, 12, time] mV; NaN where a record ends.
+        cohort: ECGs and the published limits of their waves.
         positions: feature -> 2nd, 50th and 98th percentile of its place, 0 at the lower and 1 at
             the upper limit; the worst first.
         labels: feature -> what is written beside it.
         title: heading.
     """
-    figure = new_figure(11.0, 7.5 + 0.3 * len(positions))
-    parts = figure.subfigures(2, 1, squeeze=False, height_ratios=[7.0, 0.8 + 0.3 * len(positions)])
-    _bands(parts[0, 0], time, traces)
+    heights = panels_height(cohort) + 1.0, 0.8 + 0.3 * len(positions)
+    figure = new_figure(WIDTH_INCHES, sum(heights) + 0.3)
+    parts = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)
+    draw_mean_ecg(parts[0, 0], cohort)
     _limits(parts[1, 0].subplots(), positions, labels)
     figure.suptitle(title, size=10)
     return figure
@@ -50,26 +48,6 @@ def limits_figure(
     _limits(figure.subplots(), positions, labels)
     figure.suptitle(title, size=10)
     return figure
-
-
-def _bands(figure: SubFigure, time: np.ndarray, traces: np.ndarray) -> None:
-    """Twelve panels in the order of a print, each row with one mV axis."""
-    known = np.isfinite(traces).all(axis=(0, 1))
-    time, traces = time[known], traces[:, :, known]
-    low, high = np.percentile(traces, (2, 98), axis=0)
-    mean = traces.mean(axis=0)
-    panels = figure.subplots(3, 4, sharex=True, sharey="row")
-    for axes, lead in zip(panels.flat, np.ravel(LAYOUT)):
-        k = LEADS.index(lead)
-        axes.axhline(0, color="#999999", lw=0.6)
-        axes.fill_between(time, low[k], high[k], color=BAND_COLOUR, alpha=0.25, lw=0)
-        axes.plot(time, mean[k], color=BAND_COLOUR, lw=1.3)
-        axes.text(0.98, 0.95, lead, transform=axes.transAxes, weight="bold", ha="right", va="top")
-        axes.grid(alpha=0.25)
-    for axes in panels[-1]:
-        axes.set_xlabel("from the QRS onset (ms)")
-    for axes in panels[:, 0]:
-        axes.set_ylabel("mV")
 
 
 def _limits(

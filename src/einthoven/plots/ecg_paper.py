@@ -17,11 +17,12 @@ LAYOUT = (
     ("III", "aVF", "V3", "V6"),
 )
 SMALL_MS, SMALL_MV = 40.0, 0.1
+LARGE_MS, LARGE_MV = 5 * SMALL_MS, 5 * SMALL_MV
 INCHES_PER_MV = 0.42
 
 
-def _paper(axes: Axes, time_ms: tuple[float, float], level_mv: tuple[float, float]) -> None:
-    """Draw the pink grid and leave only it as a scale."""
+def paper_grid(axes: Axes, time_ms: tuple[float, float], level_mv: tuple[float, float]) -> None:
+    """Draw the pink grid between two times and two levels, and leave only it as a scale."""
     for squares, width, alpha in ((1, 0.25, 0.55), (5, 0.7, 0.9)):
         style: dict[str, Any] = {"color": "#F2B8B5", "lw": width, "alpha": alpha, "zorder": 0}
         ms, mv = squares * SMALL_MS, squares * SMALL_MV
@@ -62,7 +63,7 @@ def ecg_figure(time: np.ndarray, ecgs: Mapping[str, np.ndarray], title: str = ""
     grid = {"wspace": 0.0, "hspace": 0.0, "height_ratios": spans}
     panels = figure.subplots(3, 4, gridspec_kw=grid)
     for axes, name, level in zip(panels.flat, np.ravel(LAYOUT), np.repeat(levels, 4, axis=0)):
-        _paper(axes, window, level)
+        paper_grid(axes, window, level)
         for method, ecg in ecgs.items():
             colour, line, label = look(method)
             axes.plot(time, ecg[LEADS.index(name)], color=colour, ls=line, lw=1.1, label=label)

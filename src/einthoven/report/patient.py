@@ -1,8 +1,11 @@
 """Section on the stages of one patient: mesh, fibers, Purkinje trees and activation."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 
+from einthoven.analysis.breakthroughs import epicardial_arrival
 from einthoven.core.tags import Surface
 from einthoven.patient.patient import Patient
 from einthoven.plots.body import mesh_image
@@ -30,10 +33,11 @@ def patient_section(run: FinishedRun) -> Section:
                 "Purkinje trees on both endocardia over the activation time of the first "
                 "scenario."),
         Picture(activation_figure(patient),
-                "Activation of the epicardium in each scenario, isochrones every 10 ms; star: "
-                "where the wave first reaches it. Grey: base and endocardia. Each scenario has its "
-                "own colour scale. R, L, A, P: the patient's right, left, front and back; the head "
-                "is up, and in the posteroinferior view one looks from behind and below."),
+                "Activation of the epicardium in each scenario, isochrones every 10 ms; stars: "
+                "breakthroughs, where the wave reaches it. Grey: base and endocardia. Each "
+                "scenario has its own colour scale. R, L, A, P: the patient's right, left, front "
+                "and back; the head is up, and in the posteroinferior view one looks from behind "
+                "and below."),
     ])  # fmt: skip
 
 
@@ -68,18 +72,18 @@ def tree_figure(patient: Patient) -> Figure:
 def activation_figure(patient: Patient) -> Figure:
     """Isochrones of the epicardium from four sides, a row and a colour scale per scenario.
 
-    The star is where the wave first reaches the epicardium.
+    Stars are the breakthroughs of `analysis.breakthroughs`.
 
     Args:
-        patient: with mesh and activations.
+        patient: with mesh, ventricular coordinates and activations.
     """
     heart = heart_surface(patient)
-    rows = [
-        epicardial_map(heart, SCENARIO_NAMES.get(name, name), activation.activation_time,
-                       "activation time (ms)")
-        for name, activation in patient.activations.items()
-    ]  # fmt: skip
-    return heart_maps_figure(heart, rows)
+    maps = []
+    for name, activation in patient.activations.items():
+        stars = [place.node for place in epicardial_arrival(patient, activation).breakthroughs]
+        times, title = activation.activation_time, SCENARIO_NAMES.get(name, name)
+        maps.append(epicardial_map(heart, title, times, "activation time (ms)", stars))
+    return heart_maps_figure(heart, maps)
 
 
 def heart_surface(patient: Patient) -> HeartSurface:
@@ -89,7 +93,8 @@ def heart_surface(patient: Patient) -> HeartSurface:
     return HeartSurface(heart.points, heart.surface(Surface.EPI), np.concatenate(inner))
 
 
-def epicardial_map(heart: HeartSurface, title: str, values: np.ndarray, label: str) -> HeartMap:
-    """Times at the heart's nodes, [node] ms, in bands of their own; the earliest is marked."""
-    shown = values[heart.nodes]
-    return HeartMap(title, values, Bands.of(label, shown), [int(heart.nodes[shown.argmin()])])
+def epicardial_map(
+    heart: HeartSurface, title: str, values: np.ndarray, label: str, stars: Sequence[int] = ()
+) -> HeartMap:
+    """Times at the heart's nodes, [node] ms, in bands of their own; stars at some nodes."""
+    return HeartMap(title, values, Bands.of(label, values[heart.nodes]), stars)

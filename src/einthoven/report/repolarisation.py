@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from einthoven.electrophysiology.repolarisation import apd90_field
 from einthoven.patient.patient import Patient
-from einthoven.plots.heart_maps import Bands, HeartMap, heart_maps_figure
+from einthoven.plots.heart_maps import heart_maps_figure
 from einthoven.report.page import Picture, Section
 from einthoven.report.patient import epicardial_map, heart_surface
 from einthoven.report.run import SCENARIO_NAMES, FinishedRun
@@ -43,9 +43,9 @@ def repolarisation_figure(patient: Patient, apd90: np.ndarray, scenario: str = "
     """
     heart = heart_surface(patient)
     repolarisation_time = patient.activation(scenario).activation_time + apd90
+    first = int(heart.nodes[repolarisation_time[heart.nodes].argmin()])
     maps = [epicardial_map(heart, "repolarisation", repolarisation_time,
-                           "repolarisation time (ms)")]  # fmt: skip
+                           "repolarisation time (ms)", [first])]  # fmt: skip
     if np.ptp(apd90):
-        bands = Bands.of("APD90 (ms)", apd90[heart.nodes])
-        maps.append(HeartMap("action-potential duration", apd90, bands))
+        maps.append(epicardial_map(heart, "action-potential duration", apd90, "APD90 (ms)"))
     return heart_maps_figure(heart, maps)

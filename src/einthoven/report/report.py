@@ -25,7 +25,7 @@ def write_report(path: str | Path, run: FinishedRun) -> None:
         results_section(run),
         encoder_section(run),
         ecg_section(run),
-        *audit_sections(run.metrics),
+        *audit_sections(run.metrics, run.beats),
         error_section(run),
         field_section(run),
         cohort_section(run),

@@ -8,7 +8,9 @@ from typing import Any, Self
 
 from einthoven.config.repolarisation import Repolarisation
 from einthoven.core.files import Arrays, load_arrays, read_json
+from einthoven.ecg.features import FeatureRow, Sample, feature_table
 from einthoven.patient.anatomy import Anatomy
+from einthoven.patient.ecg import Ecg
 from einthoven.patient.parameters import PatientParameters
 from einthoven.patient.patient import Patient
 
@@ -37,6 +39,7 @@ class FinishedRun:
         example: the test patient of all other pictures, with every stage.
         predictions: method -> arrays predicted for the example.
         repolarisation: durations of the action potential of all patients.
+        beats: features of the test patients' ECGs, of every scenario.
     """
 
     metrics: Mapping[str, Any]
@@ -47,6 +50,7 @@ class FinishedRun:
     example: Patient
     predictions: Mapping[str, Arrays]
     repolarisation: Repolarisation
+    beats: Sequence[FeatureRow]
 
     @classmethod
     def read(cls, files: Any, repolarisation: Repolarisation) -> Self:
@@ -56,17 +60,22 @@ class FinishedRun:
             BadInput: the example's files are of several patients.
         """
         stages = {Path(path).stem: path for path in files.example}
+        cohort = [PatientParameters.load(path) for path in files.cohort]
+        sexes = {sheet.patient: sheet.sex for sheet in cohort}
+        ecgs = map(Ecg.load, files.ecgs)
+        beats, _ = feature_table(Sample.of_ecg(ecg, sexes[ecg.patient]) for ecg in ecgs)
         return cls(
             metrics=read_json(files.metrics),
             curves=load_arrays(files.curves),
             population=read_json(files.population),
-            cohort=[PatientParameters.load(path) for path in files.cohort],
+            cohort=cohort,
             anatomies=[Anatomy.load(path) for path in files.anatomies],
             example=Patient.of_files(
                 **stages, activation=files.activation, leadfield=files.leadfield
             ),
             predictions={Path(p).parent.name: load_arrays(p) for p in files.predictions},
             repolarisation=repolarisation,
+            beats=beats,
         )
 
     @cached_property
