@@ -40,6 +40,7 @@ from einthoven.electrophysiology.scenarios import activate
 from einthoven.electrophysiology.scenarios.kinds import scenario_of
 from einthoven.evaluation.audit import table
 from einthoven.evaluation.goals import SINUS, Cohort, goals_table, judge
+from einthoven.evaluation.sexes import sex_table, statement
 from einthoven.fibers.coordinates import ventricular_coordinates
 from einthoven.fibers.fields import solve_wall_fields
 from einthoven.fibers.ldrb import assign_fibers
@@ -302,8 +303,10 @@ def main() -> None:
     found = results(patients, failed)
     if options.json:
         write_json(options.json, found)
-    for header, lines in (table(found), goals_table(found["goals"])):
+    sexes = found["sex_differences"]
+    for header, lines in (table(found), goals_table(found["goals"]), sex_table(sexes)):
         print(tabulate(lines, header, disable_numparse=True), end="\n\n")
+    print(statement(sexes))
     seconds = [f"{name} {its:.1f}" for name, its in found["seconds_per_patient"].items()]
     print("processor seconds per patient:", ", ".join(seconds))
     print(f"n: {found['n']}, scenarios: {found['n_scenarios']}")

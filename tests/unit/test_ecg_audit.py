@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 from helpers_dataset import ELECTRODES, SCENARIOS, write_patient
-from helpers_ecg import synthetic_beat, synthetic_leads, time_axis
+from helpers_ecg import T_MV, synthetic_beat, synthetic_leads, time_axis
 
 from einthoven.cli import main
 from einthoven.core.errors import BadInput
@@ -24,6 +24,7 @@ from einthoven.ecg.features import (
 from einthoven.evaluation.audit import Judged, audit, cohort_audit, table, worst_first
 from einthoven.evaluation.ecg_files import ReadOptions, read_samples
 from einthoven.evaluation.limits import TABLE, features_with_limits, limits_for
+from einthoven.evaluation.sexes import SMALLER_IN_WOMEN
 from einthoven.patient.ecg import Ecg
 from einthoven.patient.parameters import PatientParameters
 from einthoven.patient.patient import Patient
@@ -62,6 +63,12 @@ def test_limits_of_a_sex_go_before_those_of_all():
     assert limits_for("qt_ms", None).spread == pytest.approx((452 - 325) / 2 / 2.0537)
 
 
+def test_r_wave_in_v1_is_the_rule():
+    low, high = limits_for("r_mv_v1", "male").bounds
+    assert not low <= 0.0 <= high and low <= 0.1 <= high
+    assert limits_for("r_mv_v1", None).kind == "clinical"
+
+
 def rows_of(values, sexes, feature="qrs_ms"):
     return [
         FeatureRow(f"p{k}", "sinus", {feature: value}, sex, np.zeros((12, 3)))
@@ -98,6 +105,10 @@ def test_audit_of_synthetic_beats():
     assert found["r_v1_share"] == found["t_concordant_share"] == found["axis_normal_share"] == 1.0
     assert found["qrs_ms"]["male"]["sinus"]["n"] == 3
     assert found["by_feature"]["qrs_ms"]["share_inside"] == 1.0
+    assert set(found["sex_differences"]) == set(SMALLER_IN_WOMEN)
+    # even ones, which are women, are smaller: factors 0.7, 0.9, 1.1 against 0.8, 1.0, 1.2
+    difference = found["sex_differences"]["t_mv_v5"]["difference"]
+    assert difference == pytest.approx(-0.1 * T_MV["V5"], rel=0.02)
     assert found["by_feature"]["r_mv_v1"]["median"] == pytest.approx(0.2 * 0.95, abs=0.005)
     assert 0 <= found["share_inside"] <= 1
     judged = [e for e in found["by_feature"].values() if e["share_inside"] is not None]
@@ -176,9 +187,14 @@ def test_section_of_the_report(tmp_path):
     write_json(tmp_path / "metrics.json", {"ecg_audit": found})
     section = audit_sections(read_json(tmp_path / "metrics.json"), rows)[0]
     assert section.title == "Electrocardiograms against published limits"
-    mean, listed, limits = section.content
+    mean, listed, limits, sexes = section.content
+    assert [row[0] for row in sexes.rows] == sorted(SMALLER_IN_WOMEN)
+    assert sexes.caption.startswith("At equal conduction the QRS of women is shorter: ")
     assert [row[0] for row in listed.rows] == list(worst_first(found))
     assert len(mean.png) > 1000 and len(limits.png) > 1000
+    women = audit(rows[::2], "sinus")
+    assert women["sex_differences"] == {}
+    assert len(audit_sections({"ecg_audit": women}, rows[::2])[0].content) == 3
     assert audit_sections({}, []) == audit_sections({"ecg_audit": {"n": 0}}, []) == []
 
 

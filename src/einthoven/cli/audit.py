@@ -32,6 +32,7 @@ def run(arguments: argparse.Namespace) -> None:
     from einthoven.ecg.features import feature_table, save_table
     from einthoven.evaluation.audit import audit, table
     from einthoven.evaluation.ecg_files import RECORDING, ReadOptions, read_samples
+    from einthoven.evaluation.sexes import sex_table, statement
     from einthoven.report.audit import write_audit_figure
 
     options = ReadOptions(arguments.rate_hz, arguments.sex)
@@ -47,6 +48,10 @@ def run(arguments: argparse.Namespace) -> None:
         if name.endswith("share") or name.startswith("share"):
             print(f"{name}: {'none' if share is None else format(share, '.3f')}")
     print(f"n: {found['n']}, pairs of patient and feature with percentiles: {found['n_pairs']}")
+    if differences := found["sex_differences"]:
+        header, lines = sex_table(differences)
+        print(tabulate(lines, header, disable_numparse=True))
+        print(statement(differences))
     for name, why in found["failed"].items():
         print(f"left out: {name}: {why}")
     if arguments.json:

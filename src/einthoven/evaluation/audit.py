@@ -16,6 +16,7 @@ from einthoven.ecg.features import (
     has_normal_r_in_v1,
 )
 from einthoven.evaluation.limits import SEXES, Limits, limits_for
+from einthoven.evaluation.sexes import sex_differences
 from einthoven.patient.parameters import PatientParameters
 from einthoven.patient.patient import Patient
 
@@ -91,7 +92,7 @@ def audit(
     Returns:
         n, share_inside (of all pairs of patient and feature with percentiles), n_pairs,
         share_inside_clinical (limits of textbooks), by_feature (worst first), qrs_ms by sex and
-        scenario, r_v1_share, t_concordant_share, axis_normal_share, failed.
+        scenario, r_v1_share, t_concordant_share, axis_normal_share, sex_differences, failed.
 
     Raises:
         BadInput: no beat of that scenario.
@@ -117,6 +118,7 @@ def audit(
         "qrs_ms": _qrs_by_sex(rows),
         "r_v1_share": _share([has_normal_r_in_v1(row.values) for row in judged]),
         "t_concordant_share": _share([has_concordant_t(row.values) for row in judged]),
+        "sex_differences": sex_differences(rows, scenario),
         "axis_normal_share": _share((axes >= NORMAL_AXIS_DEG[0]) & (axes <= NORMAL_AXIS_DEG[1])),
         "failed": dict(failed or {}),
     }

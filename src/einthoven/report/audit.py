@@ -12,6 +12,7 @@ from einthoven.core.names import LEADS
 from einthoven.ecg.features import TRACE_MS, FeatureRow, feature_name
 from einthoven.evaluation.audit import table, worst_first
 from einthoven.evaluation.limits import limits_for
+from einthoven.evaluation.sexes import sex_table, statement
 from einthoven.plots.ecg_audit import audit_figure, limits_figure
 from einthoven.plots.mean_ecg import CohortEcg, WaveLimits, mean_ecg_figure
 from einthoven.report.page import Picture, Section, Table
@@ -58,6 +59,8 @@ def audit_sections(metrics: Mapping[str, Any], rows: Sequence[FeatureRow]) -> li
             "2nd to 98th percentile of the patients and their median between the published limits."
         )
         content.append(Picture(limits_figure(positions, audit_labels(found)), caption))
+    if differences := found["sex_differences"]:
+        content.append(Table(*sex_table(differences), caption=statement(differences)))
     return [Section("Electrocardiograms against published limits", text, content)]
 
 
