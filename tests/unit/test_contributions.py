@@ -1,29 +1,34 @@
 """Contributions of regions add up to the ECG, whatever the partition; `einthoven explain`."""
 
+import shutil
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from helpers_fem import random_rotation
 from helpers_heart import activated_patient
 
 from einthoven.analysis.contributions import (
     REGIONS_PER_SWEEP,
     WHOLE,
+    EcgSettings,
     activation_by_region,
     contributions,
 )
 from einthoven.cli import main
+from einthoven.config.load import load
 from einthoven.config.models import Activation as ActivationConfig
 from einthoven.config.models import Ecg, Leadfield
+from einthoven.config.repolarisation import Repolarisation
 from einthoven.core.errors import BadInput
 from einthoven.core.names import LEADS, STANDARD_ELECTRODES
 from einthoven.core.tags import Surface
 from einthoven.ecg.forward import forward_potential
 from einthoven.ecg.leads import twelve_lead
-from einthoven.ecg.simulate import simulate_ecg, time_axis
+from einthoven.ecg.simulate import reference_ecg, simulate_ecg, time_axis
 from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
 from einthoven.electrophysiology.scenarios.activation import activate
 from einthoven.fibers.coordinates import ventricular_coordinates
@@ -35,6 +40,10 @@ from einthoven.patient.segments import DIVISIONS, Regions
 from einthoven.plots.contributions import contributions_figure
 
 CONFIG, LEADFIELD = Ecg(duration_ms=150.0), Leadfield()
+SETTINGS = EcgSettings(CONFIG, LEADFIELD)
+DURATIONS = Repolarisation(
+    field="gradients", mean_ms=280, apex_to_base_ms=40, rv_to_lv_ms=10, endo_to_epi_ms=-30
+)
 PLACES = 110.0 * np.array(
     [[0.8, 0.3, 0.6], [-0.8, 0.3, 0.6], [-0.3, 0.2, -1.0], [0.9, 0.5, 0.1], [0.6, 0.8, 0.0],
      [0.3, 1.0, -0.1], [0.0, 1.0, -0.2], [-0.5, 0.9, -0.2], [-0.9, 0.5, -0.2]]
@@ -55,7 +64,7 @@ def beat(scenario="sinus"):
 def divided(regions, scenario="sinus"):
     patient = activated_patient()
     fields = pseudo_fields(patient)
-    return contributions(patient, fields, beat(scenario), regions, CONFIG, LEADFIELD)
+    return contributions(patient, fields, beat(scenario), regions, SETTINGS)
 
 
 @cache
@@ -92,6 +101,21 @@ def test_regions_add_up_to_the_ecg(division, scenario):
         assert (np.abs(found.values).max(axis=(1, 2)) > 1e-3 * scale).sum() >= 9
 
 
+def test_regions_add_up_to_the_t_wave_of_durations_that_differ():
+    patient, fields = activated_patient(), pseudo_fields(activated_patient())
+    settings = EcgSettings(Ecg(duration_ms=500.0, dt_ms=5.0), LEADFIELD, DURATIONS)
+    regions = random_regions(3)
+    found = contributions(patient, fields, beat(), regions, settings)
+    ecg = simulate_ecg(patient, fields, beat(), settings.ecg, LEADFIELD, DURATIONS)
+    alike = simulate_ecg(patient, fields, beat(), settings.ecg, LEADFIELD)
+    scale = np.abs(ecg.ecg).max()
+    t_wave = found.time > beat().activation_time.max() + 100
+    assert np.abs(ecg.ecg - alike.ecg)[0][:, t_wave].max() > 0.1 * scale
+    np.testing.assert_array_equal(found.ecg, ecg.ecg[0])
+    np.testing.assert_allclose(found.values.sum(axis=0), ecg.ecg[0], atol=2e-6 * scale)
+    assert np.abs(found.values[:, :, t_wave]).max() > 0.05 * scale
+
+
 def test_a_region_is_what_the_ecg_loses_without_its_conductivity():
     patient = activated_patient()
     sigma_i = intracellular(patient.fibers.f0, LEADFIELD)
@@ -121,7 +145,7 @@ def test_a_patient_elsewhere_and_turned_has_the_same_contributions():
     other = other.with_stages(ventricular_coordinates(other))
     regions = DIVISIONS["coarse"](other)
     fields = pseudo_fields(other, moved(PLACES))
-    found = contributions(other, fields, beat(), regions, CONFIG, LEADFIELD)
+    found = contributions(other, fields, beat(), regions, SETTINGS)
     scale = np.abs(found.ecg).max()
     np.testing.assert_allclose(found.values, walls().values, atol=1e-5 * scale)
 
@@ -161,10 +185,10 @@ def test_misfits_are_refused():
     regions = random_regions(3)
     few = LeadFieldGradients(fields.electrode_names[1:], PLACES[1:], fields.grad[1:])
     with pytest.raises(BadInput, match="lead fields of RA are missing"):
-        contributions(patient, few, beat(), regions, CONFIG, LEADFIELD)
+        contributions(patient, few, beat(), regions, SETTINGS)
     short = Regions(regions.names, regions.node_region, regions.cell_region[1:])
     with pytest.raises(BadInput, match="cell_region: shape"):
-        contributions(patient, fields, beat(), short, CONFIG, LEADFIELD)
+        contributions(patient, fields, beat(), short, SETTINGS)
     short = Regions(regions.names, regions.node_region[1:], regions.cell_region)
     with pytest.raises(BadInput, match="node_region: shape"):
         activation_by_region(patient.heart, beat(), short)
@@ -222,6 +246,24 @@ def test_the_command_prints_rows_that_add_up_and_draws(folder, tmp_path, capsys)
     assert "mid septum" in out.split("\n\n")[1] and "RV endocardium" in out
     assert [path.name for path in tmp_path.iterdir()] == ["ideal_sinus_coarse.png"]
     assert (tmp_path / "ideal_sinus_coarse.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_command_explains_the_repolarisation_of_the_run(folder, tmp_path, capsys):
+    """The stored ECG has gradients of duration; only a config that has them, too, gives it."""
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"repolarisation": dict(DURATIONS)}))
+    patient, config = Patient.open(folder), load(tmp_path / "config.yaml")
+    for name, durations in (("same", config.repolarisation), ("other", Repolarisation())):
+        to = tmp_path / name
+        shutil.copytree(folder, to)
+        settings = config.ecg, config.leadfield, durations
+        reference_ecg(patient, patient.lead_fields, [beat()], *settings).save(to / "ecg.npz")
+    chosen = ["--config", str(tmp_path / "config.yaml"), "--leads", "V1", "--at", "20", "300"]
+    out = {}
+    for name in ("same", "other"):
+        assert main(["explain", str(tmp_path / name), "--out", str(tmp_path / "x"), *chosen]) == 0
+        out[name] = capsys.readouterr().out
+    assert "made with another config" in out["other"]
+    assert "made with another config" not in out["same"] and "stored ECG: " in out["same"]
 
 
 def test_the_command_names_what_is_missing_or_wrong(folder, tmp_path, capsys):

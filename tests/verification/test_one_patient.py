@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import einthoven as ei
-from einthoven.analysis.contributions import contributions
+from einthoven.analysis.contributions import EcgSettings, contributions
 from einthoven.core.names import LEADS
 from einthoven.patient.segments import (
     AHA_SEGMENTS,
@@ -104,6 +104,6 @@ def test_segments_of_a_wall_have_similar_sizes(patient):
 def test_regions_of_the_solved_lead_fields_add_up(patient):
     everyone, config = patient["patient"], patient["config"]
     found = contributions(everyone, patient["lead_fields"], patient["activation"],
-                          ventricular_walls(everyone), config.ecg, config.leadfield)  # fmt: skip
+                          ventricular_walls(everyone), EcgSettings.of(config))  # fmt: skip
     scale = np.abs(patient["ecg"].ecg).max()
     np.testing.assert_allclose(found.values.sum(axis=0), patient["ecg"].ecg[0], atol=2e-6 * scale)

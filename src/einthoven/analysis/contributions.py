@@ -7,16 +7,18 @@ partition. The part of a region is the ECG by a lead field that is zero outside 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
-from einthoven.config.models import Ecg, Leadfield
+from einthoven.config.models import Config, Ecg, Leadfield
+from einthoven.config.repolarisation import Repolarisation
 from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.core.names import LEADS, STANDARD_ELECTRODES
 from einthoven.core.tags import Surface
 from einthoven.ecg.leads import twelve_lead
-from einthoven.ecg.simulate import simulate_ecg
+from einthoven.ecg.simulate import HOMOGENEOUS, simulate_ecg
 from einthoven.patient.activation import Activation
 from einthoven.patient.heart import Heart
 from einthoven.patient.leadfields import LeadFieldGradients, LeadFields
@@ -33,6 +35,26 @@ SURFACES = {
 }
 """On these the activation of a region is summarised: the septum's two sides, endo- and epicardium
 of the free walls. A few nodes of the septum at the grooves are epicardial."""
+
+
+@dataclass(frozen=True)
+class EcgSettings:
+    """What `simulate_ecg` takes beside patient, lead fields and activation.
+
+    Attributes:
+        ecg: the time axis.
+        leadfield: intracellular conductivities, and how gradients of nodal fields are taken.
+        repolarisation: duration of the action potential over the heart.
+    """
+
+    ecg: Ecg
+    leadfield: Leadfield
+    repolarisation: Repolarisation = HOMOGENEOUS
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """Those of a run."""
+        return cls(config.ecg, config.leadfield, config.repolarisation)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,28 +119,29 @@ def contributions(
     lead_fields: LeadFields | LeadFieldGradients,
     activation: Activation,
     regions: Regions,
-    config: Ecg,
-    leadfield: Leadfield,
+    settings: EcgSettings,
 ) -> Contributions:
-    """Contribution of each region to the 12 leads.
+    """Contribution of each region to the 12 leads, of depolarisation and of repolarisation.
 
     Args:
-        patient: with mesh and fibres.
+        patient: with mesh and fibres; for gradients of duration also with coordinates.
         lead_fields: of the nine electrodes of the 12-lead ECG and any others.
         activation: of any scenario.
         regions: a partition of the heart's cells.
-        config, leadfield: as for `simulate_ecg`, whose ECG this divides.
+        settings: of `simulate_ecg`, whose ECG this divides.
 
     Raises:
         BadInput: an electrode is missing, or shapes that do not fit.
+        NotConverged: of the linear solver that smooths the durations.
     """
     check.shape("cell_region", regions.cell_region, (len(patient.heart.cells),))
-    fields = _nine(lead_fields.gradients(patient.heart, leadfield.gradient))
+    how = settings.ecg, settings.leadfield, settings.repolarisation
+    fields = _nine(lead_fields.gradients(patient.heart, settings.leadfield.gradient))
     values = []
     for first in range(0, len(regions.names), REGIONS_PER_SWEEP):
         numbers = np.arange(len(regions.names))[first : first + REGIONS_PER_SWEEP]
         restricted = _restricted(fields, regions.cell_region == numbers[:, None])
-        ecg = simulate_ecg(patient, restricted, activation, config, leadfield)
+        ecg = simulate_ecg(patient, restricted, activation, *how)
         n_nine = len(STANDARD_ELECTRODES)
         of_regions = ecg.electrode_potential[0, n_nine:].astype(float)
         of_regions = of_regions.reshape(len(numbers), n_nine, len(ecg.time))

@@ -35,7 +35,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print a table per lead and the activation times; draw the picture."""
-    from einthoven.analysis.contributions import activation_by_region, contributions
+    from einthoven.analysis.contributions import EcgSettings, activation_by_region, contributions
     from einthoven.analysis.explanation import Explanation
     from einthoven.config import load
     from einthoven.core.names import STANDARD_ELECTRODES
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
     activation = patient.activation(arguments.scenario)
     regions = DIVISIONS[arguments.regions](patient)
     fields = patient.lead_fields.of_electrodes(STANDARD_ELECTRODES)
-    parts = contributions(patient, fields, activation, regions, config.ecg, config.leadfield)
+    parts = contributions(patient, fields, activation, regions, EcgSettings.of(config))
     times = activation_by_region(patient.heart, activation, regions)
     explanation = Explanation(f"{patient.name}, {arguments.scenario}", parts, times)
     for lead in arguments.leads:
