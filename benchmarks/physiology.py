@@ -303,8 +303,10 @@ def main() -> None:
     found = results(patients, failed)
     if options.json:
         write_json(options.json, found)
-    sexes = found["sex_differences"]
-    for header, lines in (table(found), goals_table(found["goals"]), sex_table(sexes)):
+    tables = [table(found), goals_table(found["goals"])]
+    if sexes := found["sex_differences"]:
+        tables.append(sex_table(sexes))
+    for header, lines in tables:
         print(tabulate(lines, header, disable_numparse=True), end="\n\n")
     print(statement(sexes))
     seconds = [f"{name} {its:.1f}" for name, its in found["seconds_per_patient"].items()]
