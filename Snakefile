@@ -30,6 +30,7 @@ localrules:
     dataset,
     models,
     cohort,
+    cohort_sheet,
     recipe,
 
 
@@ -45,11 +46,13 @@ rule all:
     input:
         "results/report/index.html",
         "results/report/metrics.json",
+        "results/cohort.csv",
 
 
 rule dataset:
     input:
         "results/dataset/einthoven.zarr.zip",
+        "results/cohort.csv",
 
 
 rule models:

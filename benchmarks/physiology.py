@@ -30,6 +30,7 @@ from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.config import Config, load
 from einthoven.config.load import validate
+from einthoven.config.physiology import Physiology
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.files import read_json, write_json
 from einthoven.core.names import STANDARD_ELECTRODES
@@ -105,6 +106,7 @@ class Maker:
     def __init__(self, task: Task):
         self.task, self.config = task, validate(task.config)
         self.parameters = draw_patient(task.index, self.config.cohort)
+        self.physiology = Physiology.of(self.config, self.parameters.patient)
         self.folder = task.work / "patients" / self.parameters.patient
         self.sheet = task.work / "cohort" / f"{self.parameters.patient}.json"
         self.sheet.parent.mkdir(parents=True, exist_ok=True)
@@ -180,14 +182,15 @@ class Maker:
 
     def purkinje(self) -> None:
         """Purkinje trees."""
-        tree = grow_tree(self.patient("mesh", "fibers"), self.config.purkinje)
+        tree = grow_tree(self.patient("mesh", "fibers"), self.physiology.purkinje)
         tree.save(self.folder / "purkinje.npz")
 
     def activation(self) -> None:
         """Activation in all scenarios."""
         patient, known = self.patient("mesh", "fibers", "purkinje"), self.config.known_scenarios
         for name in self.scenarios:
-            activation = activate(patient, scenario_of(name, known[name]), self.config.activation)
+            scenario = scenario_of(name, known[name])
+            activation = activate(patient, scenario, self.physiology.activation)
             activation.save(self.activation_file(name))
 
     def ecg(self) -> None:
@@ -195,7 +198,7 @@ class Maker:
         config = self.config
         patient = self.patient("anatomy", "mesh", "fibers", "activation", "leadfield")
         activations = [patient.activation(name) for name in self.scenarios]
-        sections = config.ecg, config.leadfield, config.repolarisation
+        sections = config.ecg, config.leadfield, self.physiology.repolarisation
         ecg = simulate_ecg(patient, patient.lead_fields, activations, *sections)
         ecg.save(self.folder / "ecg.npz")
 

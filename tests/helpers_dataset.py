@@ -4,6 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from einthoven.config.models import Config
+from einthoven.config.physiology import Physiology
+from einthoven.config.section import builtins_of
 from einthoven.core.files import save_arrays, write_json
 from einthoven.core.names import LEADS, patient_name
 from einthoven.core.seeds import generator
@@ -14,6 +17,7 @@ ELECTRODES = ("RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6", "A000")
 SCENARIOS = ("sinus", "lbbb")
 LANDMARKS = ("APEX_EPI", "LV_APEX", "RV_APEX", "LV_BASE", "RV_BASE")
 SPLITS = ("train", "val", "test")
+CONFIG = Config()
 
 
 def _unit(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -110,13 +114,23 @@ def write_patient_store(path, cohort, stages, activation, leadfield, whole_body=
 
 
 def write_stages(
-    folder: Path, index: int, changes: dict[str, dict] | None = None, name: str = ""
+    folder: Path,
+    index: int,
+    changes: dict[str, dict] | None = None,
+    name: str = "",
+    settings: Config | None = CONFIG,
 ) -> dict:
     """Write all stage files of one patient; return the arguments of `write_patient_store`."""
     arrays = stage_arrays(index)
     for stage, change in (changes or {}).items():
         arrays[stage] |= change
-    attrs = {f"activation_{name}": {"scenario": name} for name in SCENARIOS}
+    attrs: dict[str, dict] = {f"activation_{name}": {"scenario": name} for name in SCENARIOS}
+    if settings:
+        its = Physiology.of(settings, name or patient_name(index))
+        for scenario in SCENARIOS:
+            attrs[f"activation_{scenario}"]["settings"] = builtins_of(its.activation)
+        attrs["purkinje"] = {"settings": builtins_of(its.purkinje)}
+        attrs["ecg"] = {"settings": builtins_of(its.repolarisation)}
     attrs["anatomy"] = {"split": SPLITS[index % 3], "volumes_ml": {"lv": 120.0, "rv": 130.0}}
     for stage, members in arrays.items():
         more = {"patient": name or patient_name(index), "seconds": index, **attrs.get(stage, {})}

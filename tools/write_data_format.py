@@ -48,6 +48,15 @@ t_v5 = ecg.ecg_features.sel(scenario="sinus", feature="t_mv_v5")    # [patient] 
 einthoven.Patient.open(STORE).ecg.features_of("sinus")["qrs_ms"]
 ```
 
+Speeds of conduction and durations of the action potential are each patient's own where the section
+`variation` says so; `physiology` has the values that were used, with units in the names. They are
+also columns of `results/cohort.csv`, the cohort's sheet.
+
+```python
+tree = einthoven.open_dataset("results/dataset/einthoven.zarr.zip")
+tree["physiology"].value.sel(setting="cv_fiber_mm_per_ms")          # [patient] mm/ms
+```
+
 Patients are `p0000`, electrodes have names (`RA`, `V1`, `A017`), splits are by patient (coordinate
 `split`). Frames, signs and symbols: [notation.md](notation.md).
 """

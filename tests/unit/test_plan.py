@@ -155,10 +155,16 @@ def test_values_of_the_command_line_are_yaml():
     assert typed(given) == {"mesh": {"grading": 0.4}, "ecg": {"scenarios": ["sinus", 1]}}
 
 
+SPEED = {"activation", "activation_of", "sheet", "physics"}
+
+
 def parts(plan):
     """Everything that rules take from a plan as parameters."""
     sections = "cohort anatomy mesh fibers purkinje activation leadfield ecg sdf_samples"
+    one = SimpleNamespace(patient="p0001")
     return {name: plan.section(name) for name in sections.split()} | {
+        "purkinje_of": plan.purkinje_of(one), "activation_of": plan.activation_of(one),
+        "repolarisation_of": plan.repolarisation_of(one), "sheet": plan.physiology_columns,
         "definitions": plan.definitions,
         "placed": plan.part("anatomy", PLACED), "rebuilt": plan.part("anatomy", REBUILT),
         "conductivities": plan.conductivities, "shape_samples": plan.shape_samples,
@@ -180,7 +186,7 @@ def test_parameters_are_builtins_and_equal_configs_print_equally():
 @pytest.mark.parametrize(
     "section, change, felt",
     [
-        ("cohort", {"n_patients": 8}, {"physics"}),
+        ("cohort", {"n_patients": 8}, {"sheet", "physics"}),
         ("leadfield", {"electrodes_per_job": 3}, set()),
         ("leadfield", {"gradient": "raw"}, {"physics"}),
         ("leadfield", {"sigma_torso_s_per_m": 0.07}, {"leadfield", "conductivities", "physics"}),
@@ -191,7 +197,10 @@ def test_parameters_are_builtins_and_equal_configs_print_equally():
         ("deepsdf", {"shape_points": 500}, {"deepsdf", "shape_samples"}),
         ("dataset", {"lead_field": "body"}, set()),
         ("learning", {"ensemble": 2}, set()),
-        ("activation", {"capture": True}, {"activation", "physics"}),
+        ("activation", {"capture": True}, {"activation", "activation_of", "physics"}),
+        ("activation", {"cv_fiber_mm_per_ms": 0.7}, SPEED),
+        ("variation", {"purkinje_speed": 0.15}, {"purkinje_of", "sheet", "physics"}),
+        ("variation", {"cv_fiber": 0.15}, {"activation_of", "sheet", "physics"}),
         ("scenarios", {"defined": {"mine": {"kind": "rhythm"}}}, {"physics"}),
         ("ecg", {"scenarios": ["rbbb"]}, {"definitions", "ecg", "physics"}),
     ],

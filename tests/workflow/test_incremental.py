@@ -19,6 +19,7 @@ ALL = PATIENT_STAGES | FAN_IN | MODELS | {"shapes"}
 SURFACES = {"anatomy", "sdf_samples", "shapes", "encoder", "reconstruct"}
 """What surfaces alone decide."""
 
+SHEET = {"cohort_sheet": 1}
 JUDGE = {"evaluate": 1, "report": 1}
 SURROGATES = {"recipe": 4, "surrogate": 4, "predict": 4} | JUDGE
 ECGS = {"ecg": 4, "patient_store": 4, "consolidate": 1, "predict": 4} | JUDGE
@@ -29,7 +30,9 @@ EDITS = {
     "deepsdf.learning_rate=0.003": ENCODER,
     "leadfield.sigma_torso_s_per_m=0.07": FIELDS,
     "leadfield.gradient=raw": {"field_samples": 4} | ECGS | SURROGATES,
-    "activation.cv_fiber_mm_per_ms=0.7": {"activation": 4} | ECGS,
+    "activation.cv_fiber_mm_per_ms=0.7": {"activation": 4} | ECGS | SHEET,
+    "variation.cv_fiber=0.15": {"activation": 4} | ECGS | SHEET,
+    "variation.purkinje_speed=0.15": {"purkinje": 4, "activation": 4} | ECGS | SHEET,
     "ecg.scenarios=[sinus,lbbb,crt]": {"activation": 4} | ECGS,
     "activation.capture=true": {"activation": 4} | ECGS,
     "electrodes.n_grid=5": FIELDS | {"leadfield": 4},
@@ -38,14 +41,15 @@ EDITS = {
     "learning.encoders=[pca]": JUDGE,
     "purkinje.seed=2": {"purkinje": 4, "activation": 4} | ECGS,
     "electrodes.n_refined=3": dict.fromkeys(ALL - SURFACES),
-    "dataset.exclude=[p0000]": {"consolidate": 1, "encoder": 2, "reconstruct": 1} | SURROGATES,
+    "dataset.exclude=[p0000]": {"consolidate": 1, "encoder": 2, "reconstruct": 1} | SURROGATES
+    | SHEET,
     "fibers.alpha_endo_deg=45": dict.fromkeys(ALL - SURFACES - {"mesh"}),
     "mesh.grading=0.4": dict.fromkeys(ALL - SURFACES),
     "deepsdf.n_shapes=32": {"shapes": 1} | ENCODER,
     "deepsdf.shape_points=500": {"shapes": 1} | ENCODER,
-    "cohort.range_sd=0.6": dict.fromkeys(ALL | {"cohort"}),
-    "cohort.seed=2": dict.fromkeys(ALL | {"cohort"}),
-    "cohort.sex=both": dict.fromkeys(ALL | {"cohort"}),
+    "cohort.range_sd=0.6": dict.fromkeys(ALL | {"cohort", "cohort_sheet"}),
+    "cohort.seed=2": dict.fromkeys(ALL | {"cohort", "cohort_sheet"}),
+    "cohort.sex=both": dict.fromkeys(ALL | {"cohort", "cohort_sheet"}),
 }  # fmt: skip
 """Edit -> rules that run, with their number of jobs; None: any number."""
 CORNERS = {"refraction.learning_rate=0.003", "leadfield.gradient=raw", "electrodes.n_grid=10",
@@ -103,7 +107,7 @@ def test_more_patients_run_the_new_ones_and_the_fan_in(project, tmp_path):
     jobs.pop("all")
     per_patient = dict.fromkeys(PATIENT_STAGES | {"cohort"}, 2) | {"leadfield": 4}
     assert {rule: jobs[rule] for rule in per_patient} == per_patient
-    assert set(jobs) - set(per_patient) == FAN_IN | MODELS
+    assert set(jobs) - set(per_patient) == FAN_IN | MODELS | {"cohort_sheet"}
 
 
 def test_style_of_the_config_and_the_machine_change_nothing(project, tmp_path):

@@ -22,6 +22,30 @@ rule cohort:
         "../scripts/cohort.py"
 
 
+rule cohort_sheet:
+    input:
+        expand("results/cohort/{patient}.json", patient=PLAN.everybody),
+    output:
+        "results/cohort.csv",
+    log:
+        "results/logs/cohort_sheet.log",
+    benchmark:
+        "results/benchmarks/cohort_sheet.tsv"
+    conda:
+        "../../envs/geometry.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        physiology=PLAN.physiology_columns,
+        source=source("cohort_sheet"),
+    message:
+        "Sheet of the cohort"
+    script:
+        "../scripts/cohort_sheet.py"
+
+
 rule anatomy:
     input:
         list(PLAN.atlases.values()),

@@ -15,7 +15,7 @@ rule purkinje:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        section=PLAN.section("purkinje"),
+        section=PLAN.purkinje_of,
         source=source("purkinje"),
     message:
         "Purkinje trees of {wildcards.patient}"
@@ -45,7 +45,7 @@ rule activation:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        section=PLAN.section("activation"),
+        section=PLAN.activation_of,
         scenarios=PLAN.scenarios,
         definitions=PLAN.definitions,
         source=source("activation"),

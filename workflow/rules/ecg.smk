@@ -28,7 +28,7 @@ rule ecg:
     params:
         section=PLAN.section("ecg"),
         conductivity=PLAN.conductivities,
-        repolarisation=PLAN.section("repolarisation"),
+        repolarisation=PLAN.repolarisation_of,
         gradient=PLAN.config.leadfield.gradient,
         n_electrodes=PLAN.n_electrodes,
         source=source("ecg"),

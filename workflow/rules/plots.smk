@@ -70,7 +70,7 @@ rule report:
         runtime=growing(20),
     params:
         dataset=PLAN.section("dataset"),
-        repolarisation=PLAN.section("repolarisation"),
+        repolarisation=PLAN.example_repolarisation,
         source=source("report"),
     message:
         "Draw the report"

@@ -159,7 +159,7 @@ rule predict:
     params:
         section=PLAN.section("ecg"),
         conductivity=PLAN.conductivities,
-        repolarisation=PLAN.section("repolarisation"),
+        repolarisation=PLAN.repolarisation_of,
         encoder="{encoder}",
         model="{model}",
         source=source("predict"),

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from einthoven.config.models import CONDUCTIVITY_RANGES, Config, Fibers, Leadfield
+from einthoven.config.physiology import Physiology
 from einthoven.core.names import LEADS
 from einthoven.core.tags import Tissue
 from einthoven.ecg.leads import twelve_lead
@@ -59,6 +60,7 @@ class Chain:
         self.patient, self.config = patient, config
         self.activation = patient.activation(scenario)
         self.electrodes = patient.lead_fields.electrodes
+        self.repolarisation = Physiology.of(config, patient.name).repolarisation
 
     @cached_property
     def base(self) -> np.ndarray:
@@ -68,7 +70,7 @@ class Chain:
     def ecg(self, patient: Patient, leadfield: Leadfield) -> np.ndarray:
         """The ECG [lead, time] mV of a changed patient or of changed conductivities."""
         solved = solve_lead_fields(patient, self.electrodes, leadfield)
-        settings = self.config.ecg, leadfield, self.config.repolarisation
+        settings = self.config.ecg, leadfield, self.repolarisation
         return simulate_ecg(patient, solved, self.activation, *settings).ecg[0]
 
     def of_electrodes(self, names: Sequence[str], shift_mm: float) -> Iterator[Influence]:
@@ -87,7 +89,7 @@ class Chain:
         fixed, everywhere = self.electrodes, np.concatenate([self.electrodes.points, places])
         both = Electrodes(np.concatenate([fixed.names, numbers]), everywhere)
         solved = solve_lead_fields(patient, both, leadfield)
-        settings = self.config.ecg, leadfield, self.config.repolarisation
+        settings = self.config.ecg, leadfield, self.repolarisation
         ecg = simulate_ecg(patient, solved, self.activation, *settings)
         phi, phi_moved = np.split(ecg.electrode_potential[0], [len(fixed.names)])
         potentials = iter(phi_moved)

@@ -20,7 +20,7 @@ def _keys_at(kind: type[Section], path: tuple[Any, ...]) -> list[str]:
     return list(getattr(model, "model_fields", []))
 
 
-def _explain(kind: type[Section], error: dict[str, Any]) -> str:
+def explained(kind: type[Section], error: dict[str, Any]) -> str:
     """One line for one pydantic error: the key, what is wrong, the cure."""
     import difflib
 
@@ -46,7 +46,7 @@ def validate(data: dict[str, Any] | None) -> Config:
     try:
         return Config.model_validate(data or {})
     except ValidationError as error:
-        lines = [_explain(Config, dict(e)) for e in error.errors()]
+        lines = [explained(Config, dict(e)) for e in error.errors()]
         raise BadInput("config: " + "; ".join(lines)) from None
 
 
@@ -79,5 +79,5 @@ def read_section[S: Section](kind: type[S], data: dict[str, Any], where: str) ->
         try:
             return kind.model_validate(data)
         except ValidationError as error:
-            problem = "; ".join(_explain(kind, dict(e)) for e in error.errors())
+            problem = "; ".join(explained(kind, dict(e)) for e in error.errors())
     raise BadInput(f"{where}: of another version of einthoven, {problem}; train again")

@@ -13,6 +13,7 @@ from einthoven.config.learning import DeepSdf, Learning, MlpModel, RefractionMod
 from einthoven.config.repolarisation import Repolarisation
 from einthoven.config.scenarios import BUILT_IN, CHOICES, AnyScenario, ScenarioName, Scenarios
 from einthoven.config.section import Count, Positive, Section, Seed
+from einthoven.config.variation import Variation
 
 MAX_MODES = 10
 """Of the heart's and the torso's embedded atlas."""
@@ -239,6 +240,7 @@ class Config(Section):
     scenarios: Scenarios = Scenarios()
     leadfield: Leadfield = Leadfield()
     repolarisation: Repolarisation = Repolarisation()
+    variation: Variation = Variation()
     ecg: Ecg = Ecg()
     sdf_samples: SdfSamples = SdfSamples()
     field_samples: FieldSamples = FieldSamples()

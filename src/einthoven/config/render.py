@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from einthoven.config.models import Config
-from einthoven.config.section import Section
+from einthoven.config.section import builtins_of
 
 HEADER = """\
 # {title}
@@ -14,11 +14,6 @@ HEADER = """\
 """
 _BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<",
            "multipleOf": "a multiple of"}  # fmt: skip
-
-
-def builtins_of(section: Section) -> dict[str, Any]:
-    """Settings as builtins with sorted keys, so that equal ones print equally."""
-    return json.loads(json.dumps(section.model_dump(mode="json"), sort_keys=True))
 
 
 def as_params(config: Config) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from einthoven.config.section import Section
 
 APD_MS = (200.0, 400.0)
 """What the family of action potentials holds (electrophysiology.cells.family)."""
+TEMPLATE_APD_MS = 300.889
+"""Of the template, which is all that a homogeneous heart has."""
 GradientMs = Annotated[float, Field(ge=-150, le=150)]
 
 

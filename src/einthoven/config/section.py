@@ -1,6 +1,7 @@
 """What the models of all sections share."""
 
-from typing import Annotated
+import json
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,3 +14,8 @@ class Section(BaseModel):
     """Frozen, strict: unknown keys and text instead of numbers are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+def builtins_of(section: Section) -> dict[str, Any]:
+    """Settings as builtins with sorted keys, so that equal ones print equally."""
+    return json.loads(json.dumps(section.model_dump(mode="json"), sort_keys=True))

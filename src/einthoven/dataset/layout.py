@@ -92,6 +92,10 @@ FIELD = (
     Variable("field_fiber", "point xyz", "float32", "1", "fibre direction, zero off the heart"),
     Variable("field_grad", "electrode point xyz", "float32", "kOhm/mm", "lead-field gradient"),
 )
+SETTING = Variable("setting", "setting", "str", "1", "setting, with its unit in the name")
+PHYSIOLOGY = Variable(
+    "value", "setting", "float64", "of the setting", "speeds and durations of the patient"
+)
 _SIGNAL, _LEADS = "scenario electrode time", "scenario lead time"
 ECG = (
     Variable("electrode_potential", _SIGNAL, "float32", "mV", "electrode potentials (FEM)"),
@@ -166,6 +170,7 @@ PATIENT_LAYOUT: Layout = {
         Variable("lead_field", "electrode kept_node", "float32", "kOhm", "lead field Z"),
         Variable("residual", "electrode", "float64", "1", "relative residual of the solve"),
     ),
+    "physiology": (SETTING, PHYSIOLOGY),
     "ecg": (SCENARIO, ELECTRODE, LEAD, TIME, FEATURE, FEATURE_UNITS, *ECG),
     "sdf": (SURFACE, *SDF),
     "field": (
@@ -230,6 +235,7 @@ def _per_patient(variables: tuple[Variable, ...]) -> tuple[Variable, ...]:
 DATASET_LAYOUT: Layout = {
     "": (PATIENT, SPLIT),
     "cohort": _per_patient(COHORT),
+    "physiology": (SETTING, *_per_patient((PHYSIOLOGY,))),
     "electrode": (ELECTRODE, *_per_patient((ELECTRODE_POINTS,))),
     "sdf": (SURFACE, *_per_patient(SDF)),
     "field": (ELECTRODE, SURFACE, *_per_patient(FIELD)),

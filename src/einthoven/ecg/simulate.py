@@ -8,6 +8,7 @@ import numpy as np
 from einthoven.config.models import Ecg as EcgConfig
 from einthoven.config.models import Leadfield
 from einthoven.config.repolarisation import Repolarisation
+from einthoven.config.section import builtins_of
 from einthoven.core.names import LEADS
 from einthoven.ecg.features import FEATURES, measured, unit_of
 from einthoven.ecg.intervals import qrs_amplitude, qrs_duration
@@ -50,7 +51,8 @@ def simulate_ecg(
     fields = lead_fields.gradients(patient.heart, leadfield.gradient)
     names = fields.electrode_names
     membrane = Membrane.of(patient, leadfield, repolarisation)
-    return _ecgs(membrane, patient, names, fields.grad, activations, config)[0]
+    ecg = _ecgs(membrane, patient, names, fields.grad, activations, config)[0]
+    return replace(ecg, settings=builtins_of(repolarisation))
 
 
 def reference_ecg(
@@ -84,6 +86,7 @@ def reference_ecg(
         feature=np.array(FEATURES),
         feature_units=np.array([unit_of(name) for name in FEATURES]),
         ecg_features=measured(by_fem.ecg, by_fem.time),
+        settings=builtins_of(repolarisation),
     )
 
 

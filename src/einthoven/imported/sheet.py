@@ -1,10 +1,14 @@
 """The sheet of imported patients: a CSV with a line for each."""
 
 import csv
+import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
+from einthoven.config.physiology import COLUMNS
 from einthoven.core.errors import BadInput
 
 NAME = r"[a-z][a-z0-9-]*"
@@ -26,6 +30,8 @@ class Row(NamedTuple):
     tags: str = ""
     """`ARRAY base=1 epi=2 lv=3 rv=4`, if the heart has tags of its own."""
     folder: str = "."
+    physiology: Mapping[str, float] = MappingProxyType({})
+    """Measured speeds and durations, by the columns of the cohort's sheet (`COLUMNS`)."""
 
     @property
     def files(self) -> list[str]:
@@ -64,7 +70,7 @@ def read_sheet(path: str | Path) -> list[Row]:
         raise BadInput(f"imported.sheet: {path}: no such file")
     rows: list[Row] = []
     for number, line in enumerate(csv_lines(path), start=2):
-        known = {k: (v or "").strip() for k, v in line.items() if k in Row._fields}
+        known = {k: (v or "").strip() for k, v in line.items() if k in (*REQUIRED, "tags")}
         empty = [key for key in REQUIRED if not known.get(key)]
         if empty:
             raise BadInput(f"{path}: line {number}: {', '.join(empty)} missing; the columns are "
@@ -77,5 +83,24 @@ def read_sheet(path: str | Path) -> list[Row]:
             )
         if name in [row.patient for row in rows]:
             raise BadInput(f"{path}: line {number}: {name} is given twice")
-        rows.append(Row(**(known | {"folder": str(path.parent)})))
+        measured = _physiology(line, f"{path}: line {number}")
+        rows.append(Row(**known, folder=str(path.parent), physiology=measured))
     return rows
+
+
+def _physiology(line: Mapping[str, str | None], where: str) -> Mapping[str, float]:
+    """Column -> value of those columns of the cohort's sheet that are filled in.
+
+    Raises:
+        BadInput: no number.
+    """
+    found: dict[str, float] = {}
+    for column in COLUMNS:
+        if text := (line.get(column) or "").strip():
+            try:
+                found[column] = float(text)
+            except ValueError:
+                found[column] = math.nan
+            if not math.isfinite(found[column]):
+                raise BadInput(f"{where}: {column}: {text!r} is not a number")
+    return MappingProxyType(found)

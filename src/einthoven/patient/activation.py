@@ -1,8 +1,9 @@
 """Purkinje trees (purkinje.npz) and activation in one scenario (activation_{scenario}.npz)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,8 @@ class PurkinjeTree(Stage):
     """LV, RV: largest distance from the endocardium to its nearest junction."""
     draws: Sequence[int] = (1, 1)
     """LV, RV: how many trees were drawn."""
+    settings: Mapping[str, Any] | None = None
+    """The section `purkinje` as this patient has it."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -52,3 +55,5 @@ class Activation(Stage):
     n_updates: int = 0
     total_ms: float = math.nan
     """Last activation."""
+    settings: Mapping[str, Any] | None = None
+    """The section `activation` as this patient has it."""

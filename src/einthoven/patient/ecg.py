@@ -1,6 +1,8 @@
 """Electrode potentials and 12-lead ECGs of all scenarios of a patient: ecg.npz."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +23,7 @@ class Ecg(Stage):
         qrs_duration: [scenario] ms. qrs_amplitude: [scenario, lead] mV, peak to peak.
         feature, feature_units: [feature] names and units, of `einthoven.ecg.features`.
         ecg_features: [scenario, feature] of the delineated beats, NaN where not measurable.
+        settings: the section `repolarisation` as this patient has it.
     """
 
     stage = "ecg"
@@ -39,6 +42,7 @@ class Ecg(Stage):
     feature: np.ndarray | None = None
     feature_units: np.ndarray | None = None
     ecg_features: np.ndarray | None = None
+    settings: Mapping[str, Any] | None = None
 
     def needed(self, name: str) -> np.ndarray:
         """An array that only the reference of the finite elements has.

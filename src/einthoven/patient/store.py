@@ -63,10 +63,12 @@ def read_activations(path: Path) -> dict[str, Activation]:
             values_of(root, f"activation/{name}") for name in names
         )
         name = str(root.attrs["patient"])
+        settings: Any = root["activation"].attrs.get("settings")
     return {
         str(scenario): Activation(
             patient=name, scenario=str(scenario), activation_time=times[k],
             source_nodes=nodes[owner == k], source_times=starts[owner == k],
+            settings=settings,
         )
         for k, scenario in enumerate(scenarios)
     }  # fmt: skip

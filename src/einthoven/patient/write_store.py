@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
+from einthoven.config.physiology import Physiology
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import SDF_SURFACES, Surface
 from einthoven.core.version import __version__
@@ -24,6 +25,8 @@ from einthoven.patient.patient import Patient
 SHELL_MM = 10.0
 """Around the heart, for plots and electrograms close to it."""
 
+RULE_OF = {"repolarisation": "ecg"}
+"""Rule that reads a section of another name."""
 Group = dict[str, np.ndarray]
 """Arrays by their names in the stage files."""
 
@@ -43,6 +46,7 @@ def write_store(path: str | Path, patient: Patient, whole_body: bool = False) ->
     _check_groups(groups)
     single = ("anatomy", "mesh", "fibers", "purkinje", "ecg", "sdf", "field")
     attrs = {name: dict(sorted(getattr(patient, name).attrs().items())) for name in single}
+    attrs["activation"] = {"settings": next(iter(patient.activations.values())).settings}
     about = {
         "format": PATIENT_FORMAT,
         "format_version": FORMAT_VERSION,
@@ -98,10 +102,30 @@ def _groups(patient: Patient, whole_body: bool) -> dict[str, Group]:
         },
         "leadfield": fields.arrays()
         | {"kept_nodes": kept, "lead_field": fields.lead_field[:, kept]},
+        "physiology": _physiology(patient),
         "ecg": patient.ecg.arrays(),
         "sdf": patient.sdf.arrays() | {"surface": surface},
         "field": patient.field.arrays() | {"surface": surface},
     }  # fmt: skip
+
+
+def _physiology(patient: Patient) -> Group:
+    """Speeds and durations, from the settings that the stages were made with.
+
+    Raises:
+        BadInput: a stage of another version has none.
+    """
+    sections = {
+        "purkinje": patient.purkinje.settings,
+        "activation": next(iter(patient.activations.values())).settings,
+        "repolarisation": patient.ecg.settings,
+    }
+    known = {name: section for name, section in sections.items() if section is not None}
+    if lacking := sorted(sections.keys() - known.keys()):
+        rules = ", ".join(RULE_OF.get(name, name) for name in lacking)
+        raise BadInput(f"{patient.where}: no settings of {', '.join(lacking)}; re-run {rules}")
+    columns = Physiology.read(known, str(patient.where)).columns
+    return {"setting": np.array(list(columns)), "value": np.array(list(columns.values()))}
 
 
 def _check_groups(groups: Mapping[str, Group]) -> None:

@@ -38,7 +38,7 @@ class FinishedRun:
         anatomies: of the patients drawn side by side.
         example: the test patient of all other pictures, with every stage.
         predictions: method -> arrays predicted for the example.
-        repolarisation: durations of the action potential of all patients.
+        repolarisation: durations of the action potential of the example.
         beats: features of the test patients' ECGs, of every scenario.
     """
 

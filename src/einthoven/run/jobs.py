@@ -11,7 +11,7 @@ GATHERING = frozenset({"consolidate", "recipe", "encoder", "surrogate", "evaluat
 
 PER_PATIENT = ("sdf_samples", "mesh", "fibers", "purkinje", "field_samples", "ecg",
                "patient_store")  # fmt: skip
-ONCE = ("population", "consolidate", "evaluate", "report")
+ONCE = ("cohort_sheet", "population", "consolidate", "evaluate", "report")
 _RULE = re.compile(r"^rule (\w+):$(.*?)(?=^rule |\Z)", re.MULTILINE | re.DOTALL)
 _ASKED = {
     "threads": re.compile(r"^    threads: (\d+)", re.MULTILINE),

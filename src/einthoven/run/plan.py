@@ -8,7 +8,9 @@ from typing import Any, Self
 
 from einthoven.anatomy.population.splits import block_splits
 from einthoven.config.models import Config
-from einthoven.config.render import as_params, builtins_of
+from einthoven.config.physiology import Physiology, check_ranges
+from einthoven.config.render import as_params
+from einthoven.config.section import builtins_of
 from einthoven.core.errors import BadInput
 from einthoven.core.names import SHAPES_PER_CHUNK, STANDARD_ELECTRODES, chunk_name, patient_name
 from einthoven.imported.sheet import VIRTUAL, Row, read_sheet
@@ -27,7 +29,8 @@ PLACED = ("heart_edge_mm", "torso_resolution", "heart_atlas", "torso_atlas")
 REBUILT = ("heart_edge_mm", "torso_resolution", "sites")
 """What an imported patient's surfaces and electrodes depend on."""
 PHYSICS = ("cohort", "anatomy", "electrodes", "mesh", "fibers", "purkinje", "activation",
-           "scenarios", "repolarisation", "ecg", "sdf_samples", "field_samples")  # fmt: skip
+           "scenarios", "repolarisation", "variation", "ecg", "sdf_samples",
+           "field_samples")  # fmt: skip
 """Sections that the data set keeps beside the lead field's."""
 N_SHOWN = 7
 
@@ -53,8 +56,10 @@ class Plan:
         """The plan of a config.
 
         Raises:
-            BadInput: a bad sheet, an excluded patient of whom nobody knows, or an empty split.
+            BadInput: a bad sheet, an excluded patient of whom nobody knows, an empty split, or a
+                variation out of the range of its section.
         """
+        check_ranges(config)
         excluded, cohort = config.dataset.exclude, config.cohort
         rows = read_sheet(config.imported.sheet) if config.imported.sheet else []
         sheet = {row.patient: row for row in rows}
@@ -197,6 +202,21 @@ class Plan:
         """Signed distances about the shapes of which only the encoder learns."""
         return self.section("sdf_samples") | {"n_points": self.config.deepsdf.shape_points}
 
+    @cached_property
+    def physiology_columns(self) -> dict[str, dict[str, float]]:
+        """Patient -> speeds and durations by column, after the draw."""
+        return {name: self.physiology(name).columns for name in self.everybody}
+
+    @property
+    def example_repolarisation(self) -> dict[str, Any]:
+        """Settings of the repolarisation of the patient that the report draws."""
+        return builtins_of(self.physiology(self.example).repolarisation)
+
+    def physiology(self, patient: str) -> Physiology:
+        """Purkinje trees, activation and repolarisation as a patient has them."""
+        row = self.imported.get(patient)
+        return Physiology.of(self.config, patient, row.physiology if row else {})
+
     @property
     def physics(self) -> dict[str, Any]:
         """What the data set tells of its making."""
@@ -215,8 +235,21 @@ class Plan:
         return self.imported[wildcards.imported].files
 
     def row_of(self, wildcards: Any) -> dict[str, str]:
-        """The row of the sheet of an imported patient."""
-        return self.imported[wildcards.imported]._asdict()
+        """The row of the sheet of an imported patient: all that its surfaces depend on."""
+        row = self.imported[wildcards.imported]._asdict()
+        return {key: value for key, value in row.items() if key != "physiology"}
+
+    def purkinje_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of a patient's Purkinje trees."""
+        return builtins_of(self.physiology(wildcards.patient).purkinje)
+
+    def activation_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of a patient's activation."""
+        return builtins_of(self.physiology(wildcards.patient).activation)
+
+    def repolarisation_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of a patient's repolarisation."""
+        return builtins_of(self.physiology(wildcards.patient).repolarisation)
 
     def electrodes_of(self, wildcards: Any) -> list[int]:
         """First and one past the last electrode of a batch."""

@@ -6,10 +6,13 @@ the muscle (PMJ) is a tip of the tree; its time is the path along the tree over 
 speed.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.spatial import cKDTree
 
 from einthoven.config.models import Purkinje
+from einthoven.config.section import builtins_of
 from einthoven.core import check
 from einthoven.core.errors import StepFailed
 from einthoven.core.log import logger
@@ -50,7 +53,7 @@ def grow_tree(patient: Patient, config: Purkinje) -> PurkinjeTree:
         nodes = heart.surface_nodes(SIDES[side])[nodes]
         parts.append((side, points, edges, nodes, times, gap, draws))
         logger.info("Purkinje %s: %d junctions, gap %.1f mm", SIDES[side].name, len(nodes), gap)
-    return _joined(patient.name, parts)
+    return replace(_joined(patient.name, parts), settings=builtins_of(config))
 
 
 def _draw(

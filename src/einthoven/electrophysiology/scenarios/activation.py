@@ -3,6 +3,7 @@
 import numpy as np
 
 from einthoven.config.activation import Activation as ActivationConfig
+from einthoven.config.section import builtins_of
 from einthoven.electrophysiology.capture import JunctionDelays, Sources, solve_coupled
 from einthoven.electrophysiology.eikonal import Arrival, Eikonal, speed_tensor_sq
 from einthoven.electrophysiology.scenarios.kinds import built_in
@@ -43,6 +44,7 @@ def activate(patient: Patient, scenario: str | Scenario, config: ActivationConfi
         residual_ms=arrival.residual_ms,
         n_updates=arrival.n_updates,
         total_ms=float(arrival.activation_time.max()),
+        settings=builtins_of(config),
     )
 
 

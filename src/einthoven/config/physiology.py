@@ -1,0 +1,143 @@
+"""The electrophysiology of one patient: the sections, moved within the ranges of `variation`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple, Self
+
+from pydantic import ValidationError
+
+from einthoven.config.activation import Activation
+from einthoven.config.load import explained
+from einthoven.config.models import Config, Purkinje
+from einthoven.config.repolarisation import TEMPLATE_APD_MS, Repolarisation
+from einthoven.config.section import Section
+from einthoven.core.errors import BadInput
+from einthoven.core.seeds import generator
+
+NONE: Mapping[str, float] = MappingProxyType({})
+
+
+class Varied(NamedTuple):
+    """A setting that differs between patients."""
+
+    name: str
+    """Key of the section variation that holds the half-width."""
+    section: str
+    key: str
+    """What varies."""
+    relative: bool = False
+    """Whether the half-width is a share of the setting."""
+
+    @property
+    def column(self) -> str:
+        """Name in sheets and stores, with the unit."""
+        return f"{self.name}_mm_per_ms" if self.relative else self.name
+
+    def value(self, config: Config, unit: float) -> float:
+        """The setting at `unit` in -1 to 1 of its range; half-width zero gives it to the bit."""
+        usual = getattr(getattr(config, self.section), self.key)
+        change = getattr(config.variation, self.name) * unit
+        return usual * (1.0 + change) if self.relative else usual + change
+
+    def draw(self, config: Config, patient: str) -> float:
+        """The setting of a patient, uniform in its range.
+
+        The generator is derived from the seed, the patient and the name of what varies, so
+        neither other patients nor other settings have a say.
+        """
+        rng = generator(config.variation.seed, patient, "variation", self.name)
+        return self.value(config, rng.uniform(-1.0, 1.0))
+
+
+VARIED = (
+    Varied("cv_fiber", "activation", "cv_fiber_mm_per_ms", relative=True),
+    Varied("cv_transverse", "activation", "cv_transverse_mm_per_ms", relative=True),
+    Varied("purkinje_speed", "purkinje", "speed_mm_per_ms", relative=True),
+    Varied("apd_mean_ms", "repolarisation", "mean_ms"),
+    Varied("apd_apex_to_base_ms", "repolarisation", "apex_to_base_ms"),
+    Varied("apd_anterior_to_posterior_ms", "repolarisation", "anterior_to_posterior_ms"),
+    Varied("apd_rv_to_lv_ms", "repolarisation", "rv_to_lv_ms"),
+    Varied("apd_endo_to_epi_ms", "repolarisation", "endo_to_epi_ms"),
+)
+"""To let another one vary: a line here and a half-width in `config.variation`."""
+COLUMNS = tuple(varied.column for varied in VARIED)
+
+
+@dataclass(frozen=True)
+class Physiology:
+    """Settings of one patient's Purkinje trees, activation and repolarisation."""
+
+    purkinje: Purkinje
+    activation: Activation
+    repolarisation: Repolarisation
+
+    @classmethod
+    def of(cls, config: Config, patient: str, given: Mapping[str, float] = NONE) -> Self:
+        """What a patient has by a config.
+
+        Args:
+            config: the sections, and the ranges about them.
+            patient: name; a draw depends on nothing else of the patient.
+            given: column -> measured value, in place of a draw (a sheet of imported patients).
+
+        Raises:
+            BadInput: a value is outside the range of its section; a duration is given, but
+                repolarisation.field is homogeneous.
+        """
+        durations = config.repolarisation.field != "homogeneous"
+        sections = {name: getattr(config, name) for name in cls.__dataclass_fields__}
+        for varied in VARIED:
+            where = f"{patient}: {varied.column}"
+            if varied.section == "repolarisation" and not durations:
+                if varied.column in given:
+                    raise BadInput(f"{where} needs repolarisation.field: gradients")
+                continue
+            value = given.get(varied.column, varied.draw(config, patient))
+            old = sections[varied.section]
+            sections[varied.section] = _section(type(old), dict(old) | {varied.key: value}, where)
+        return cls(**sections)
+
+    @classmethod
+    def read(cls, sections: Mapping[str, Mapping[str, Any]], where: str) -> Self:
+        """From sections as the stages of a patient keep them.
+
+        Raises:
+            BadInput: a key is unknown or wrong; `where` is for the message.
+        """
+        return cls(
+            purkinje=_section(Purkinje, sections["purkinje"], where),
+            activation=_section(Activation, sections["activation"], where),
+            repolarisation=_section(Repolarisation, sections["repolarisation"], where),
+        )
+
+    @property
+    def columns(self) -> dict[str, float]:
+        """Column -> value that counts: of a homogeneous heart those of its one template."""
+        values = {v.column: float(getattr(getattr(self, v.section), v.key)) for v in VARIED}
+        if self.repolarisation.field == "homogeneous":
+            values |= {v.column: 0.0 for v in VARIED if v.section == "repolarisation"}
+            values["apd_mean_ms"] = TEMPLATE_APD_MS
+        return values
+
+
+def check_ranges(config: Config) -> None:
+    """Refuse a half-width that leads out of the range of its section, whoever is drawn.
+
+    Raises:
+        BadInput: names the half-width and the range.
+    """
+    for varied in VARIED:
+        section = getattr(config, varied.section)
+        for unit in (-1.0, 1.0):
+            end = {varied.key: varied.value(config, unit)}
+            _section(type(section), dict(section) | end, f"config: variation.{varied.name}")
+
+
+def _section[S: Section](kind: type[S], values: Mapping[str, Any], where: str) -> S:
+    """A section of some values, within its own ranges."""
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        problems = "; ".join(explained(kind, dict(e)) for e in error.errors())
+        raise BadInput(f"{where}: {problems}") from None

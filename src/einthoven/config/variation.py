@@ -1,0 +1,32 @@
+"""By how much the electrophysiology differs between patients."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from einthoven.config.section import Section, Seed
+
+Share = Annotated[float, Field(ge=0, le=0.5, description="share of the speed, >= 0, <= 0.5")]
+WidthMs = Annotated[float, Field(ge=0, le=100)]
+
+
+class Variation(Section):
+    """Half-widths of uniform ranges about purkinje, activation, repolarisation, by patient.
+
+    Draws depend on the seed, the patient's name and the key alone (`config.physiology`); with 0
+    everybody has the value of the section. Sources: docs/physiology.md.
+    """
+
+    seed: Seed = 1
+    cv_fiber: Share = 0.0
+    """Of activation.cv_fiber_mm_per_ms."""
+    cv_transverse: Share = 0.0
+    """Of activation.cv_transverse_mm_per_ms."""
+    purkinje_speed: Share = 0.0
+    """Of purkinje.speed_mm_per_ms."""
+    apd_mean_ms: WidthMs = 0.0
+    """Of repolarisation.mean_ms; this and the gradients count where the field has gradients."""
+    apd_apex_to_base_ms: WidthMs = 0.0
+    apd_anterior_to_posterior_ms: WidthMs = 0.0
+    apd_rv_to_lv_ms: WidthMs = 0.0
+    apd_endo_to_epi_ms: WidthMs = 0.0

@@ -1,0 +1,15 @@
+"""The sheet of all patients: bodies, and the physiology that each one got."""
+
+from einthoven.patient.parameters import PatientParameters
+from einthoven.patient.sheet import write_cohort_sheet
+from einthoven.run.job import run
+
+
+def main(input, output, params, log):
+    patients = [PatientParameters.load(path) for path in input]
+    write_cohort_sheet(output[0], patients, params.physiology)
+    log.info("%d patients", len(patients))
+
+
+if "snakemake" in globals():
+    run(main, globals()["snakemake"])
