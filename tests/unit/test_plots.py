@@ -7,8 +7,10 @@ import pytest
 
 from einthoven.anatomy.electrodes import grid_electrodes
 from einthoven.anatomy.shape.torso import torso_surface
+from einthoven.core.errors import BadInput
 from einthoven.core.names import LEADS
 from einthoven.plots.ecg_paper import LAYOUT, ecg_figure
+from einthoven.plots.ecg_print import ecg_print_figure
 from einthoven.plots.errors import (
     cdf_figure,
     comparison_figure,
@@ -44,6 +46,35 @@ def test_methods_differ_in_line_style_not_only_in_colour():
     figure = ecg_figure(TIME, {"fem": beat(0.1), "pseudo": beat(0.2), "pca-mlp": beat(0.3)})
     lines = next(axes for axes in figure.axes if axes.lines).lines
     assert len({repr(line.get_linestyle()) + repr(line._dash_pattern) for line in lines}) == 3
+
+
+def test_a_print_is_to_scale():
+    """25 mm/s and 10 mm/mV in the axes, which are in mm, and on paper."""
+    time, peak = np.arange(-20.0, 500.0), 40.0
+    ecg = np.outer(0.1 * np.arange(1, 13), np.exp(-(((time - peak) / 10) ** 2)))
+    figure = ecg_print_figure(time, ecg, "p0000", rr_ms=800.0)
+    axes = figure.axes[0]
+    size_mm = 25.4 * figure.get_size_inches()
+    np.testing.assert_allclose(size_mm, [axes.get_xlim()[1], axes.get_ylim()[1]])
+    pulses = [line.get_xydata() for line in axes.lines if len(line.get_xdata()) == 6]
+    traces = [line.get_xydata() for line in axes.lines if len(line.get_xdata()) > 6]
+    assert len(pulses) == 4 and len(traces) == 13
+    for pulse in pulses:  # 1 mV for 200 ms
+        np.testing.assert_allclose(np.ptp(pulse, axis=0), [10.0, 10.0])
+        np.testing.assert_allclose(pulse[3] - pulse[2], [5.0, 0.0])
+    names = [text.get_text() for text in axes.texts][:13]
+    assert names == [*np.ravel(LAYOUT), "II"]
+    baselines = np.append(np.repeat([pulse[0, 1] for pulse in pulses[:3]], 4), pulses[3][0, 1])
+    for name, trace, baseline in zip(names, traces, baselines):
+        millivolts = 0.1 * (LEADS.index(name) + 1)
+        assert trace[:, 1].max() - baseline == pytest.approx(10 * millivolts, rel=1e-3)
+        assert baseline % 5 == 0
+    strip = traces[-1]
+    peaks = strip[np.isclose(strip[:, 1], strip[:, 1].max()), 0]
+    np.testing.assert_allclose(np.diff(peaks), 0.8 * 25)
+    assert np.ptp(strip[:, 0]) == pytest.approx(250)
+    with pytest.raises(BadInput, match="rr_ms = 300: the record of 519 ms is longer"):
+        ecg_print_figure(time, np.zeros((12, len(time))), rr_ms=300.0)
 
 
 def test_error_figures_have_units_and_every_method():

@@ -1,4 +1,7 @@
-"""The 12-lead ECG on the usual paper grid: 25 mm/s, 10 mm/mV, small squares 40 ms by 0.1 mV."""
+"""12-lead ECGs over each other on the grid of ECG paper, stretched so that differences are seen.
+
+Small squares are 40 ms by 0.1 mV, but not 1 mm wide; `plots.ecg_print` is to scale.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

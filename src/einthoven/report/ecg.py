@@ -1,18 +1,20 @@
 """Section with the 12-lead ECGs of one patient."""
 
 from einthoven.plots.ecg_paper import ecg_figure
+from einthoven.plots.ecg_print import ecg_print_figure
 from einthoven.report.page import Picture, Section, Table
 from einthoven.report.run import SCENARIO_NAMES, FinishedRun
 
 QRS_WINDOW_MS = (-20.0, 220.0)
+RR_MS = 1000.0
 
 
 def ecg_section(run: FinishedRun) -> Section:
-    """ECGs of FEM, one surrogate and pseudo lead field, a print per scenario."""
+    """A print of the first scenario; ECGs of FEM, one surrogate and pseudo lead field."""
     ecg, predicted = run.example.ecg, run.predictions[run.method]["ecg"]
     time = ecg.time
     qrs = (time >= QRS_WINDOW_MS[0]) & (time <= QRS_WINDOW_MS[1])
-    content: list[Table | Picture] = []
+    content: list[Table | Picture] = [_print(run)]
     for k, scenario in enumerate(map(str, ecg.scenario)):
         traces = {
             "pseudo": ecg.needed("ecg_pseudo")[k][:, qrs],
@@ -23,9 +25,24 @@ def ecg_section(run: FinishedRun) -> Section:
         caption = f"{title}: QRS duration by FEM {float(ecg.needed('qrs_duration')[k]):.0f} ms."
         content.append(Picture(ecg_figure(time[qrs], traces, title), caption))
     whole = {"fem": ecg.ecg[0], run.method: predicted[0]}
-    caption = (
-        "With one action potential everywhere (V_m = U(t − τ), as in the paper) the T wave "
-        "runs against the QRS complex; real T waves need gradients of duration."
-    )
+    caption = "The whole beat by finite elements and by the method."
+    if run.repolarisation.field == "homogeneous":
+        caption += (
+            " With one action potential everywhere (V_m = U(t − τ), as in the paper) the T wave "
+            "runs against the QRS complex; real T waves need gradients of duration."
+        )
     content.append(Picture(ecg_figure(time, whole, f"{ecg.patient}, whole beat"), caption))
     return Section("12-lead ECG", "", content)
+
+
+def _print(run: FinishedRun) -> Picture:
+    """The beat of the first scenario as a print of ten seconds."""
+    ecg = run.example.ecg
+    scenario = SCENARIO_NAMES.get(str(ecg.scenario[0]), str(ecg.scenario[0]))
+    rr_ms = max(RR_MS, float(ecg.time[-1] - ecg.time[0]))
+    figure = ecg_print_figure(ecg.time, ecg.ecg[0], f"{ecg.patient}, {scenario}", rr_ms)
+    caption = (
+        "By finite elements, as an electrocardiograph prints it: 25 mm/s, 10 mm/mV. One simulated "
+        "beat is repeated; atria are not simulated, so there is no P wave."
+    )
+    return Picture(figure, caption)
