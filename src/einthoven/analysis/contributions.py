@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 
 from einthoven.config.models import Config, Ecg, Leadfield
+from einthoven.config.physiology import Physiology
 from einthoven.config.repolarisation import Repolarisation
 from einthoven.core import check
 from einthoven.core.errors import BadInput
@@ -52,9 +53,10 @@ class EcgSettings:
     repolarisation: Repolarisation = HOMOGENEOUS
 
     @classmethod
-    def of(cls, config: Config) -> Self:
-        """Those of a run."""
-        return cls(config.ecg, config.leadfield, config.repolarisation)
+    def of(cls, config: Config, patient: str) -> Self:
+        """Those of a patient in a run."""
+        repolarisation = Physiology.of(config, patient).repolarisation
+        return cls(config.ecg, config.leadfield, repolarisation)
 
 
 @dataclass(frozen=True, eq=False)
