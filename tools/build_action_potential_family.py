@@ -1,7 +1,7 @@
 """Build electrophysiology/cells/data/ttp06_family.npz: the epicardial cell with other I_Ks.
 
-About half a minute per member on one core. `--i-kr` and `--cycle-ms` make the family of another
-condition (a blocker, another heart rate); nothing reads those yet.
+About half a minute per member on one core. Other rates and a blocked I_Kr:
+`build_action_potential_conditions.py`.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from einthoven.electrophysiology.cells.family import FAMILY_DATA, apd90
 from einthoven.electrophysiology.cells.template import monotone_cubic, table
 from einthoven.electrophysiology.cells.ttp06 import CELL_TYPES, REST, Conductances, pace
 
-STEP_MS, N_BEATS = 0.02, 500
+CYCLE_MS, STEP_MS, N_BEATS = 1000.0, 0.02, 500
 FACTORS = (
     4.51, 4.15, 3.82, 3.52, 3.25, 3.0, 2.77, 2.57, 2.38, 2.21,
     2.05, 1.9, 1.77, 1.65, 1.53, 1.43, 1.33, 1.24, 1.15, 1.07,
@@ -31,13 +31,17 @@ def conductances(i_ks: float, i_kr: float) -> Conductances:
     return cell._replace(ks=i_ks * cell.ks, kr=i_kr * cell.kr)
 
 
-def member(cell: Conductances, n_beats: int, cycle_ms: float) -> np.ndarray:
-    """The last of `n_beats` beats at the times of the template's table: [sample] mV.
+def member(cell: Conductances, n_beats: int) -> np.ndarray:
+    """The last of `n_beats` beats from the published start: [sample] mV, as `aligned`."""
+    return aligned(pace(REST.copy(), cell, False, n_beats, CYCLE_MS, STEP_MS))
+
+
+def aligned(v_m: np.ndarray) -> np.ndarray:
+    """A beat [step] mV at the times of the template's table: [sample] mV.
 
     Time zero is where the upstroke has the potential of the template at its time zero: found
     between steps, so that members do not differ by a shift of the steepest millisecond.
     """
-    v_m = pace(REST.copy(), cell, False, n_beats, cycle_ms, STEP_MS)
     time, known = STEP_MS * np.arange(len(v_m)), table()["time"]
     level = table()["v_m"][np.flatnonzero(known == 0.0)[0]]
     k = int(np.flatnonzero(v_m > level)[0]) - 1
@@ -52,13 +56,11 @@ def main() -> None:
     """Pace all members and keep one action potential of each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--beats", type=int, default=N_BEATS)
-    parser.add_argument("--i-kr", type=float, default=1.0, help="factor on the conductance of I_Kr")
-    parser.add_argument("--cycle-ms", type=float, default=1000.0)
     parser.add_argument("--factors", type=float, nargs="+", default=FACTORS)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--out", type=Path, default=FAMILY_DATA)
     args = parser.parse_args()
-    jobs = [(conductances(f, args.i_kr), args.beats, args.cycle_ms) for f in args.factors]
+    jobs = [(conductances(f, 1.0), args.beats) for f in args.factors]
     with Pool(args.processes) as pool:
         v_m = np.array(pool.starmap(member, jobs, chunksize=1)).astype(np.float32)
     save_arrays(
@@ -66,8 +68,8 @@ def main() -> None:
         {"i_ks_factor": np.array(args.factors), "v_m": v_m},
         model="ten Tusscher-Panfilov 2006, epicardial, at the times of ttp06_epi.npz",
         beats=args.beats,
-        cycle_ms=args.cycle_ms,
-        i_kr_factor=args.i_kr,
+        cycle_ms=CYCLE_MS,
+        i_kr_factor=1.0,
         step_ms=STEP_MS,
     )
     for factor, values in zip(args.factors, v_m):

@@ -32,7 +32,7 @@ def test_the_template_is_a_member_to_the_bit():
 
 def test_the_tool_gives_the_template_for_factor_one():
     """Few beats suffice to see that alignment and sampling are the same as the template's."""
-    found = member(conductances(1.0, 1.0), 3, 1000.0)
+    found = member(conductances(1.0, 1.0), 3)
     fresh = table()["v_m"]
     assert found[0] == pytest.approx(fresh[0], abs=0.3)
     upstroke = np.abs(table()["time"]) < 0.5
@@ -73,9 +73,9 @@ def test_weights_are_hat_functions_of_duration():
 def test_a_mixture_holds_only_members_that_are_used():
     members = family()
     own = members.apd90[members.template]
-    assert members.mixture(np.full(7, own)).weights.shape == (7, 0)
+    assert members.mixture(members.weights(np.full(7, own))).weights.shape == (7, 0)
     between = members.apd90[[3, 4]].mean()
-    mixture = members.mixture(np.array([own, between]))
+    mixture = members.mixture(members.weights(np.array([own, between])))
     assert mixture.weights.shape == (2, 2)
     np.testing.assert_allclose(mixture.weights, [[0, 0], [0.5, 0.5]])
     np.testing.assert_allclose(
@@ -88,7 +88,7 @@ def test_linear_steps_of_a_millisecond_follow_what_members_differ_by():
     members = family()
     fine = np.arange(-3.0, 700.0, 0.05)
     for v_m in members.v_m:
-        mixture = members.mixture(np.full(1, apd90(table()["time"], v_m)))
+        mixture = members.mixture(members.weights(np.full(1, apd90(table()["time"], v_m))))
         exact = potential(fine, v_m) - potential(fine)
         coarse = mixture.weights[0] @ [np.interp(fine, mixture.time, d) for d in mixture.v_m]
         if mixture.weights.size:

@@ -8,12 +8,7 @@ from helpers_heart import activated_patient
 from einthoven.config.repolarisation import Repolarisation
 from einthoven.core.tags import Surface
 from einthoven.electrophysiology.cells.family import family
-from einthoven.electrophysiology.repolarisation import (
-    apd90_field,
-    cell_mixture,
-    node_volumes,
-    smooth,
-)
+from einthoven.electrophysiology.repolarisation import apd90_field, node_volumes, smooth
 
 GRADIENTS = ("apex_to_base_ms", "anterior_to_posterior_ms", "rv_to_lv_ms", "endo_to_epi_ms")
 
@@ -22,10 +17,8 @@ def field(**settings):
     return apd90_field(activated_patient(), Repolarisation(field="gradients", **settings))
 
 
-def test_homogeneous_is_the_templates_duration_and_adds_nothing():
+def test_homogeneous_is_the_templates_duration():
     members = family()
-    mixture = cell_mixture(activated_patient(), Repolarisation())
-    assert mixture.weights.shape[1] == len(mixture.v_m) == 0
     flat = apd90_field(activated_patient(), Repolarisation())
     assert (flat == members.apd90[members.template]).all()
 

@@ -192,6 +192,9 @@ def test_folder_and_store_give_the_same_activations_and_lead_fields(written):
         ours, theirs = (patient.activation(scenario).arrays() for patient in (folder, store))
         for name, values in ours.items():
             np.testing.assert_array_equal(theirs[name], values)
+        beats = [patient.activation(scenario) for patient in (folder, store)]
+        conditions = {(beat.cycle_length_ms, beat.i_kr_factor) for beat in beats}
+        assert conditions == {(600.0, 0.5) if scenario == SCENARIOS[-1] else (1000.0, 1.0)}
     ours, theirs = folder.lead_fields, store.lead_fields
     assert ours.electrode_names.tolist() == theirs.electrode_names.tolist() == list(ELECTRODES)
     np.testing.assert_array_equal(theirs.lead_field, ours.lead_field[:, theirs.kept_nodes])

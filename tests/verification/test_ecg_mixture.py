@@ -251,7 +251,7 @@ def test_longer_cells_where_the_wave_starts_turn_the_t_wave_upright(heart):
     own = members.apd90[members.template]
     t, u = template(0.1)
     early = (heart["tau"].max() - heart["tau"]) / np.ptp(heart["tau"])
-    mixture = members.mixture(own - 90.0 + 100.0 * early)
+    mixture = members.mixture(members.weights(own - 90.0 + 100.0 * early))
     time = np.arange(-20.0, 500.0, 1.0)
     before = forward_potential(*heart.values(), time, (t, u))
     after = before + potential(heart, mixture, time)
@@ -271,7 +271,7 @@ def test_equal_durations_give_the_bytes_of_one_cell():
     grad = pseudo_lead_field_grad(patient.heart.centroids, places, 0.06)
     tau = np.linalg.norm(patient.heart.points, axis=1).astype(np.float32)
     one, many = (Membrane.of(patient, leadfield, r) for r in (Repolarisation(), own))
-    assert one.is_homogeneous and many.is_homogeneous
+    assert one.mixture is None and many.mixture is None
     assert one.potential(tau, grad, TIME).tobytes() == many.potential(tau, grad, TIME).tobytes()
     assert one.energy(tau) == many.energy(tau)
     other = Membrane.of(patient, leadfield, own.model_copy(update={"mean_ms": 250.0}))

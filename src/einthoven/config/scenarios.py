@@ -15,6 +15,8 @@ Block = Literal["left-bundle", "right-bundle", "left-anterior-fascicle", "left-p
 SurfaceName = Literal["lv_endo", "rv_endo", "epi"]
 Factor = Annotated[float, Field(ge=0.2, le=3)]
 Delay = Annotated[float, Field(ge=-100, le=100)]
+I_KR_FACTORS = (0.0, 0.5, 1.0)
+"""For which there are action potentials (electrophysiology.cells.condition)."""
 
 
 class Site(Section):
@@ -61,7 +63,7 @@ AnySite = Annotated[ApexSite | CoordinateSite | SegmentSite | PointSite, Field(d
 
 
 class Scenario(Section):
-    """What all kinds have: which parts of the trees are blocked, and how fast the wave runs."""
+    """What all kinds have: blocked parts of the trees, speeds of the wave, and the cells' state."""
 
     blocks: list[Block] = []
     """Where the conduction system is cut, for waves in either direction."""
@@ -69,12 +71,23 @@ class Scenario(Section):
     """Times the muscle's speeds of section activation."""
     tree_speed_factor: Factor = 1.0
     """Times the speed in the bundles and the Purkinje trees."""
+    cycle_length_ms: Literal[600, 1000] = 1000
+    """Of the train whose last beat the ECG shows; cells repolarise as they do at that rate."""
+    i_kr_factor: Annotated[float, Field(json_schema_extra={"enum": list(I_KR_FACTORS)})] = 1.0
+    """On the conductance of I_Kr in all cells: whole, half, blocked."""
 
     @field_validator("blocks")
     @classmethod
     def _once(cls, value: list[str]) -> list[str]:
         if len(set(value)) != len(value):
             raise ValueError("a block is given more than once")
+        return value
+
+    @field_validator("i_kr_factor")
+    @classmethod
+    def _computed(cls, value: float) -> float:
+        if value not in I_KR_FACTORS:
+            raise ValueError("must be 1.0 (whole), 0.5 (half) or 0.0 (blocked)")
         return value
 
 
@@ -114,6 +127,9 @@ BUILT_IN: dict[str, Rhythm | Paced | Crt] = {
     "rv-pacing": Paced(sites=[ApexSite(surface="rv_endo")]),
     "pvc-rvot": Paced(sites=[CoordinateSite(surface="rv_endo", z=0.9, phi_deg=40.0, nu=1)]),
     "pvc-lv": Paced(sites=[CoordinateSite(surface="lv_endo", z=0.3, phi_deg=-120.0, nu=-1)]),
+    "sinus-600": Rhythm(cycle_length_ms=600),
+    "sinus-ikr-half": Rhythm(i_kr_factor=0.5),
+    "sinus-ikr-blocked": Rhythm(i_kr_factor=0.0),
 }
 """Scenarios that every config knows by name."""
 CHOICES = f"{', '.join(BUILT_IN)}, or of section scenarios"

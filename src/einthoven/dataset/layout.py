@@ -163,6 +163,8 @@ PATIENT_LAYOUT: Layout = {
         Variable("source_nodes", "source", "int32", "1", "heart nodes where activation starts"),
         Variable("source_times", "source", "float64", "ms", "start time of a source"),
         Variable("source_scenario", "source", "int8", "1", "index of the source's scenario"),
+        Variable("cycle_length", "scenario", "float64", "ms", "between beats of the train"),
+        Variable("i_kr_factor", "scenario", "float64", "1", "on I_Kr's conductance, 0 is blocked"),
     ),
     "leadfield": (
         ELECTRODE,

@@ -1,18 +1,22 @@
 """The sources of a heart: what eq. (3) of Dokuchaev 2026 needs beside lead field and activation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 
 from einthoven.config.models import Leadfield
 from einthoven.config.repolarisation import Repolarisation
+from einthoven.core.errors import BadInput
 from einthoven.ecg.forward import forward_potential, source_energy
 from einthoven.ecg.mixture import mixture_energy, mixture_potential
-from einthoven.electrophysiology.cells.family import Mixture
-from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
-from einthoven.electrophysiology.repolarisation import cell_mixture
+from einthoven.electrophysiology.cells.condition import BASELINE, Condition
+from einthoven.electrophysiology.cells.family import Mixture, action_potential, family
+from einthoven.electrophysiology.cells.template import ECG_STEP_MS
+from einthoven.electrophysiology.repolarisation import apd90_field, template_apd90
 from einthoven.leadfield.conductivity import intracellular
+from einthoven.patient.activation import Activation
 from einthoven.patient.heart import Heart
 from einthoven.patient.patient import Patient
 
@@ -24,14 +28,14 @@ class Membrane:
     Attributes:
         heart: its nodes and cells.
         sigma_i: [cell, 3, 3] intracellular conductivity, mS/mm.
-        template: time [sample] ms and U [sample] mV.
-        mixture: what cells of other durations add to V_m = U(t - tau).
+        shares: [node, member] of the family of cells; None where all are of factor one.
+        condition: under which they beat.
     """
 
     heart: Heart
     sigma_i: np.ndarray
-    template: tuple[np.ndarray, np.ndarray]
-    mixture: Mixture
+    shares: np.ndarray | None = None
+    condition: Condition = BASELINE
 
     @classmethod
     def of(cls, patient: Patient, leadfield: Leadfield, repolarisation: Repolarisation) -> Self:
@@ -42,13 +46,41 @@ class Membrane:
             NotConverged: of the linear solver that smooths the durations.
         """
         sigma_i = intracellular(patient.fibers.f0, leadfield)
-        mixture = cell_mixture(patient, repolarisation)
-        return cls(patient.heart, sigma_i, template(ECG_STEP_MS), mixture)
+        durations = apd90_field(patient, repolarisation)
+        # alone the template needs no family
+        alike = np.array_equal(durations, np.full_like(durations, template_apd90()))
+        return cls(patient.heart, sigma_i, None if alike else family().weights(durations))
 
-    @property
-    def is_homogeneous(self) -> bool:
-        """Whether all cells are the template's; then one sweep is all, to the bit."""
-        return len(self.mixture.v_m) == 0
+    def during(self, activation: Activation) -> Self:
+        """The same cells at the rate and with the I_Kr of an activation's scenario.
+
+        Raises:
+            BadInput: no action potentials were computed for them.
+        """
+        try:
+            condition = Condition(activation.cycle_length_ms, activation.i_kr_factor)
+        except BadInput as error:
+            raise BadInput(f"scenario {activation.scenario}: {error}") from None
+        return replace(self, condition=condition)
+
+    @cached_property
+    def template(self) -> tuple[np.ndarray, np.ndarray]:
+        """Time [sample] ms and U [sample] mV."""
+        return action_potential(self.condition, ECG_STEP_MS)
+
+    @cached_property
+    def mixture(self) -> Mixture | None:
+        """What cells of other durations add to V_m = U(t - tau); None where there are none.
+
+        Then one sweep is all, to the bit.
+        """
+        return None if self.shares is None else family(self.condition).mixture(self.shares)
+
+    def last_repolarisation(self, tau: np.ndarray) -> float:
+        """When all cells are 90 % repolarised, ms; tau [node] ms."""
+        members = family(self.condition)
+        alone = members.apd90[members.template]
+        return float(np.max(tau + (alone if self.shares is None else self.shares @ members.apd90)))
 
     def potential(self, tau: np.ndarray, grad: np.ndarray, time: np.ndarray) -> np.ndarray:
         """Electrode potentials [electrode, time] mV of one activation.
@@ -62,7 +94,7 @@ class Membrane:
             BadInput: shapes that do not fit, or NaN.
         """
         phi = forward_potential(self.heart, self.sigma_i, tau, grad, time, self.template)
-        if not self.is_homogeneous:
+        if self.mixture is not None:
             phi += mixture_potential(self.heart, self.sigma_i, tau, grad, time, self.mixture)
         return phi
 
@@ -72,6 +104,6 @@ class Membrane:
         Returns:
             mS^2 mV^2 ms / mm.
         """
-        if self.is_homogeneous:
+        if self.mixture is None:
             return source_energy(self.heart, self.sigma_i, tau, self.template)
         return mixture_energy(self.heart, self.sigma_i, tau, self.template, self.mixture)

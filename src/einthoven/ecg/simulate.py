@@ -9,11 +9,13 @@ from einthoven.config.models import Ecg as EcgConfig
 from einthoven.config.models import Leadfield
 from einthoven.config.repolarisation import Repolarisation
 from einthoven.config.section import builtins_of
+from einthoven.core.errors import BadInput
 from einthoven.core.names import LEADS
 from einthoven.ecg.features import FEATURES, measured, unit_of
 from einthoven.ecg.intervals import qrs_amplitude, qrs_duration
 from einthoven.ecg.leads import twelve_lead
 from einthoven.ecg.membrane import Membrane
+from einthoven.electrophysiology.cells.condition import BASELINE
 from einthoven.leadfield.pseudo import pseudo_lead_field_grad
 from einthoven.patient.activation import Activation
 from einthoven.patient.ecg import Ecg
@@ -45,7 +47,8 @@ def simulate_ecg(
         mV; the scenarios in the order of `activations`.
 
     Raises:
-        BadInput: an electrode is missing, or shapes that do not fit.
+        BadInput: an electrode is missing, shapes that do not fit, or a record that ends before
+            the repolarisation that another rate or a drug is about.
     """
     activations = [activations] if isinstance(activations, Activation) else activations
     fields = lead_fields.gradients(patient.heart, leadfield.gradient)
@@ -75,7 +78,7 @@ def reference_ecg(
     both = np.concatenate([fem, pseudo])
     membrane = Membrane.of(patient, leadfield, repolarisation)
     by_fem, by_pseudo = _ecgs(membrane, patient, names, both, activations, config)
-    energy = [membrane.energy(activation.activation_time) for activation in activations]
+    energy = [membrane.during(a).energy(a.activation_time) for a in activations]
     return replace(
         by_fem,
         electrode_potential_pseudo=by_pseudo.electrode_potential,
@@ -95,6 +98,24 @@ def time_axis(config: EcgConfig) -> np.ndarray:
     return config.start_ms + np.arange(0, config.duration_ms, config.dt_ms)
 
 
+def _potential(
+    membrane: Membrane, activation: Activation, grad: np.ndarray, time: np.ndarray
+) -> np.ndarray:
+    """Of one scenario [k electrode, time] mV, checked to show its repolarisation.
+
+    At the baseline a record may end where it likes (by default it cuts the T wave of CRT): a short
+    one is for the QRS. Scenarios of another condition are about repolarisation alone.
+    """
+    tau = activation.activation_time
+    if membrane.condition != BASELINE and (last := membrane.last_repolarisation(tau)) > time[-1]:
+        raise BadInput(
+            f"scenario {activation.scenario} ({membrane.condition}): the last cell repolarises "
+            f"{last:.0f} ms after the first activation, the record ends at {time[-1]:.0f} ms; "
+            f"set ecg.duration_ms to {np.ceil((last - time[0]) / 50 + 1) * 50:.0f} or more"
+        )
+    return membrane.potential(tau, grad, time)
+
+
 def _ecgs(
     membrane: Membrane,
     patient: Patient,
@@ -109,7 +130,7 @@ def _ecgs(
     """
     time = time_axis(config)
     potentials = np.stack(
-        [membrane.potential(activation.activation_time, grad, time) for activation in activations]
+        [_potential(membrane.during(beat), beat, grad, time) for beat in activations]
     )  # [scenario, k electrode, time]
     return [
         Ecg(

@@ -14,7 +14,9 @@ import scipy.sparse as sp
 
 from einthoven.config.repolarisation import Repolarisation
 from einthoven.core.tags import Surface
-from einthoven.electrophysiology.cells.family import Mixture, family
+from einthoven.electrophysiology.cells.condition import BASELINE, Condition
+from einthoven.electrophysiology.cells.family import apd90, family
+from einthoven.electrophysiology.cells.template import table
 from einthoven.fem.assembly import stiffness
 from einthoven.fem.laplace import solve_laplace
 from einthoven.fem.solvers import make_solver
@@ -25,29 +27,34 @@ type Field = Callable[[Patient, Repolarisation], np.ndarray]
 """Patient and settings -> APD90 [heart node] ms."""
 
 
-def apd90_field(patient: Patient, config: Repolarisation) -> np.ndarray:
+def apd90_field(
+    patient: Patient, config: Repolarisation, condition: Condition = BASELINE
+) -> np.ndarray:
     """APD90 of each heart node, ms.
 
     Args:
         patient: with a mesh; for gradients also with ventricular coordinates.
-        config: which field, and its gradients.
+        config: which field, and its gradients; both are durations at the baseline.
+        condition: under which the same cells beat.
 
     Raises:
-        BadInput: no coordinates, or surfaces that do not fit.
+        BadInput: no coordinates, surfaces that do not fit, or an unknown condition.
         NotConverged: of the linear solver.
     """
-    return FIELDS[config.field](patient, config)
+    durations = FIELDS[config.field](patient, config)
+    if condition == BASELINE:
+        return durations
+    return np.interp(durations, family().apd90, family(condition).apd90)
 
 
-def cell_mixture(patient: Patient, config: Repolarisation) -> Mixture:
-    """What the cells of a heart add to V_m of the template; arguments as of `apd90_field`."""
-    return family().mixture(apd90_field(patient, config))
+def template_apd90() -> float:
+    """Of the template, ms."""
+    return apd90(table()["time"], table()["v_m"])
 
 
 def homogeneous(patient: Patient, config: Repolarisation) -> np.ndarray:
     """The template's duration everywhere."""
-    members = family()
-    return np.full(len(patient.heart.points), members.apd90[members.template])
+    return np.full(len(patient.heart.points), template_apd90())
 
 
 def gradients(patient: Patient, config: Repolarisation) -> np.ndarray:

@@ -57,3 +57,7 @@ class Activation(Stage):
     """Last activation."""
     settings: Mapping[str, Any] | None = None
     """The section `activation` as this patient has it."""
+    cycle_length_ms: float = 1000.0
+    """Of the train whose last beat this is."""
+    i_kr_factor: float = 1.0
+    """On the conductance of I_Kr in all cells; 0 is blocked."""

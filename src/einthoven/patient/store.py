@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from einthoven.core.errors import BadInput
 from einthoven.dataset.layout import PATIENT_FORMAT, PATIENT_LAYOUT, STAGE_LAYOUT
 from einthoven.dataset.store import open_store, values_of
@@ -13,6 +15,8 @@ from einthoven.patient.leadfields import LeadFields
 from einthoven.patient.parameters import PatientParameters
 from einthoven.patient.stage import Stage
 
+CONDITION = {"cycle_length": 1000.0, "i_kr_factor": 1.0}
+"""What cells beat under, and the values where nothing was said."""
 FILE_OF = {"coordinates": "fibers"}
 """Stages that lie in the file, or in the group of a store, of another one."""
 
@@ -58,19 +62,29 @@ def read_stage[S: Stage](path: Path, kind: type[S]) -> S:
 def read_activations(path: Path) -> dict[str, Activation]:
     """Activations by scenario."""
     with open_store(path) as root:
-        names = [v.name for v in PATIENT_LAYOUT["activation"]]
-        scenarios, times, nodes, starts, owner = (
-            values_of(root, f"activation/{name}") for name in names
-        )
-        name = str(root.attrs["patient"])
+        found = {
+            v.name: values_of(root, f"activation/{v.name}")
+            for v in PATIENT_LAYOUT["activation"]
+            if v.name not in CONDITION
+        }
+        n_scenarios, name = len(found["scenario"]), str(root.attrs["patient"])
+        for key, baseline in CONDITION.items():
+            # before format 4 there was nothing else
+            old = root.attrs.get("format_version") in (1, 2, 3)
+            found[key] = (
+                np.full(n_scenarios, baseline) if old else values_of(root, f"activation/{key}")
+            )
         settings: Any = root["activation"].attrs.get("settings")
+    owner = found["source_scenario"]
     return {
         str(scenario): Activation(
-            patient=name, scenario=str(scenario), activation_time=times[k],
-            source_nodes=nodes[owner == k], source_times=starts[owner == k],
-            settings=settings,
+            patient=name, scenario=str(scenario), activation_time=found["activation_time"][k],
+            source_nodes=found["source_nodes"][owner == k],
+            source_times=found["source_times"][owner == k], settings=settings,
+            cycle_length_ms=float(found["cycle_length"][k]),
+            i_kr_factor=float(found["i_kr_factor"][k]),
         )
-        for k, scenario in enumerate(scenarios)
+        for k, scenario in enumerate(found["scenario"])
     }  # fmt: skip
 
 

@@ -99,6 +99,8 @@ def _groups(patient: Patient, whole_body: bool) -> dict[str, Group]:
             "source_nodes": np.concatenate(sources),
             "source_times": np.concatenate([a.source_times for a in activations]),
             "source_scenario": np.repeat(np.arange(len(sources)), [len(s) for s in sources]),
+            "cycle_length": np.array([a.cycle_length_ms for a in activations]),
+            "i_kr_factor": np.array([a.i_kr_factor for a in activations]),
         },
         "leadfield": fields.arrays()
         | {"kept_nodes": kept, "lead_field": fields.lead_field[:, kept]},

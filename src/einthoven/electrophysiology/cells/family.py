@@ -6,6 +6,10 @@ factor, each paced 500 times at 1000 ms like the template, which is the member o
 Between two members the potential is mixed linearly by duration. A cell of its own I_Ks differs
 from that mixture by at most a quarter of what `tests/unit/test_action_potential_family.py`
 finds when every second member is left out.
+
+At another rate, or with less I_Kr, every cell keeps its I_Ks and has another potential: the same
+factors, in the same order, with tables of their own (`tools/build_action_potential_conditions.py`).
+So the shares of members, found from durations at the baseline, hold at every condition.
 """
 
 from dataclasses import dataclass
@@ -17,7 +21,8 @@ import numpy as np
 from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays
-from einthoven.electrophysiology.cells.template import potential, regular_times, table
+from einthoven.electrophysiology.cells.condition import BASELINE, Condition
+from einthoven.electrophysiology.cells.template import potential, regular_times, table, template
 
 FAMILY_DATA = Path(__file__).parent / "data" / "ttp06_family.npz"
 REPOLARISATION_STEP_MS = 1.0
@@ -26,12 +31,12 @@ REPOLARISATION_STEP_MS = 1.0
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """The sum over k of w_k(x) D_k(t - tau(x)), which many cells add to V_m of the template.
+    """The sum over k of w_k(x) D_k(t - tau(x)), which many cells add to V_m of one.
 
     Attributes:
         weights: [node, k] of members that some node uses, 1; linear within a cell.
         time: [sample] ms from the upstroke, uniform.
-        v_m: [k, sample] D_k, member minus template, mV; constant before and after.
+        v_m: [k, sample] D_k, member minus that of factor one, mV; constant before and after.
     """
 
     weights: np.ndarray
@@ -41,10 +46,10 @@ class Mixture:
 
 @dataclass(frozen=True, eq=False)
 class Family:
-    """Action potentials in the order of their durations.
+    """Action potentials at one condition, in the order of their durations.
 
     Attributes:
-        i_ks_factor: [member] on the conductance of I_Ks; one is the template.
+        i_ks_factor: [member] on the conductance of I_Ks; one is the template at the baseline.
         v_m: [member, sample] mV at the times of the template's table.
     """
 
@@ -58,14 +63,14 @@ class Family:
 
     @property
     def template(self) -> int:
-        """The member that is the template."""
+        """The member of factor one."""
         return int(np.flatnonzero(self.i_ks_factor == 1.0)[0])
 
     def weights(self, durations: np.ndarray) -> np.ndarray:
         """Hat functions of duration: two neighbours share a cell between them.
 
         Args:
-            durations: [node] APD90, ms.
+            durations: [node] APD90 at this condition, ms.
 
         Returns:
             [node, member], not negative; rows sum to one, and a member's own duration has it alone.
@@ -85,29 +90,46 @@ class Family:
         weights[node, right - 1], weights[node, right] = 1.0 - share, share
         return weights
 
-    def mixture(self, durations: np.ndarray) -> Mixture:
-        """What nodes of given durations add to the template, V_m = U(t - tau) + the mixture.
+    def mixture(self, weights: np.ndarray) -> Mixture:
+        """What cells add to the member of factor one, V_m = U(t - tau) + the mixture.
 
-        Arguments and errors as of `weights`.
+        Args:
+            weights: [node, member] as `weights` gives them, of this family or of another condition.
         """
-        weights = self.weights(durations)
         used = weights.any(axis=0)
         used[self.template] = False
         time = regular_times(REPOLARISATION_STEP_MS)
-        template = potential(time)
-        differences = [potential(time, v_m) - template for v_m in self.v_m[used]]
+        one = potential(time, self.v_m[self.template])
+        differences = [potential(time, v_m) - one for v_m in self.v_m[used]]
         v_m = np.array(differences).reshape(-1, len(time))
         return Mixture(weights[:, used], time, v_m)
 
 
 @lru_cache
-def family() -> Family:
-    """The shipped family; its template is the table of `cells.template` itself."""
+def family(condition: Condition = BASELINE) -> Family:
+    """The shipped family; at the baseline its template is the table of `cells.template` itself."""
+    if condition != BASELINE:
+        known = load_arrays(condition.path, require=("i_ks_factor", "v_m"))
+        return Family(known["i_ks_factor"], known["v_m"].astype(np.float64))
     known = load_arrays(FAMILY_DATA, require=("i_ks_factor", "v_m"))
     factor = np.append(known["i_ks_factor"], 1.0)
     v_m = np.vstack([known["v_m"].astype(np.float64), table()["v_m"]])
     order = np.argsort(-factor)  # more I_Ks is a shorter potential
     return Family(factor[order], v_m[order])
+
+
+def action_potential(condition: Condition, dt_ms: float) -> tuple[np.ndarray, np.ndarray]:
+    """U of the member of factor one on a regular time axis, as `cells.template.template`.
+
+    The baseline's is the template, and no other member is read for it.
+
+    Raises:
+        BadInput: dt_ms out of range.
+    """
+    if condition == BASELINE:
+        return template(dt_ms)
+    members, time = family(condition), regular_times(dt_ms)
+    return time, potential(time, members.v_m[members.template])
 
 
 def apd90(time: np.ndarray, v_m: np.ndarray) -> float:

@@ -54,10 +54,11 @@ def monotone_cubic(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
     before, after = 2 * step[1:] + step[:-1], step[1:] + 2 * step[:-1]
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = (before / slope[:-1] + after / slope[1:]) / (before + after)
+        harmonic = 1.0 / mean
     turns = (np.sign(slope[1:]) != np.sign(slope[:-1])) | (slope[1:] == 0) | (slope[:-1] == 0)
     tangent = np.zeros(len(x))
     tangent[0] = ((2 * step[0] + step[1]) * slope[0] - step[0] * slope[1]) / (step[0] + step[1])
-    tangent[1:-1] = np.where(turns, 0.0, 1.0 / mean)
+    tangent[1:-1] = np.where(turns, 0.0, harmonic)
     bend = (tangent[:-1] + tangent[1:] - 2 * slope) / step
     k = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(step) - 1)
     s = at - x[k]

@@ -45,6 +45,8 @@ def activate(patient: Patient, scenario: str | Scenario, config: ActivationConfi
         n_updates=arrival.n_updates,
         total_ms=float(arrival.activation_time.max()),
         settings=builtins_of(config),
+        cycle_length_ms=float(beat.settings.cycle_length_ms),
+        i_kr_factor=beat.settings.i_kr_factor,
     )
 
 
