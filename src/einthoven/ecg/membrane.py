@@ -8,13 +8,12 @@ import numpy as np
 
 from einthoven.config.models import Leadfield
 from einthoven.config.repolarisation import Repolarisation
-from einthoven.core.errors import BadInput
 from einthoven.ecg.forward import forward_potential, source_energy
 from einthoven.ecg.mixture import mixture_energy, mixture_potential
 from einthoven.electrophysiology.cells.condition import BASELINE, Condition
 from einthoven.electrophysiology.cells.family import Mixture, action_potential, family
 from einthoven.electrophysiology.cells.template import ECG_STEP_MS
-from einthoven.electrophysiology.repolarisation import apd90_field, template_apd90
+from einthoven.electrophysiology.repolarisation import apd90_field, condition_of, template_apd90
 from einthoven.leadfield.conductivity import intracellular
 from einthoven.patient.activation import Activation
 from einthoven.patient.heart import Heart
@@ -55,13 +54,9 @@ class Membrane:
         """The same cells at the rate and with the I_Kr of an activation's scenario.
 
         Raises:
-            BadInput: no action potentials were computed for them.
+            BadInput: as `condition_of`.
         """
-        try:
-            condition = Condition(activation.cycle_length_ms, activation.i_kr_factor)
-        except BadInput as error:
-            raise BadInput(f"scenario {activation.scenario}: {error}") from None
-        return replace(self, condition=condition)
+        return replace(self, condition=condition_of(activation))
 
     @cached_property
     def template(self) -> tuple[np.ndarray, np.ndarray]:

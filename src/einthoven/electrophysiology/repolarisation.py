@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from einthoven.config.repolarisation import Repolarisation
+from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface
 from einthoven.electrophysiology.cells.condition import BASELINE, Condition
 from einthoven.electrophysiology.cells.family import apd90, family
@@ -20,6 +21,7 @@ from einthoven.electrophysiology.cells.template import table
 from einthoven.fem.assembly import stiffness
 from einthoven.fem.laplace import solve_laplace
 from einthoven.fem.solvers import make_solver
+from einthoven.patient.activation import Activation
 from einthoven.patient.heart import Heart
 from einthoven.patient.patient import Patient
 
@@ -45,6 +47,18 @@ def apd90_field(
     if condition == BASELINE:
         return durations
     return np.interp(durations, family().apd90, family(condition).apd90)
+
+
+def condition_of(activation: Activation) -> Condition:
+    """What the cells beat under in the activation's scenario.
+
+    Raises:
+        BadInput: no action potentials were computed for it.
+    """
+    try:
+        return Condition(activation.cycle_length_ms, activation.i_kr_factor)
+    except BadInput as error:
+        raise BadInput(f"scenario {activation.scenario}: {error}") from None
 
 
 def template_apd90() -> float:

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from einthoven.electrophysiology.repolarisation import apd90_field
+from einthoven.electrophysiology.repolarisation import apd90_field, condition_of
 from einthoven.patient.patient import Patient
 from einthoven.plots.heart_maps import heart_maps_figure
 from einthoven.report.page import Picture, Section
@@ -15,7 +15,8 @@ def repolarisation_section(run: FinishedRun) -> Section:
     """Map of the first scenario."""
     patient = run.example
     scenario = next(iter(patient.activations))
-    apd90 = apd90_field(patient, run.repolarisation)
+    condition = condition_of(patient.activation(scenario))
+    apd90 = apd90_field(patient, run.repolarisation, condition)
     caption = (
         f"{patient.name}, {SCENARIO_NAMES.get(scenario, scenario)}: repolarisation time "
         "(activation time + APD90) on the epicardium from four sides; star: the earliest."

@@ -25,6 +25,9 @@ SCENARIO_NAMES = {
     "rv-pacing": "RV apical pacing",
     "pvc-rvot": "ectopic beat of the RV outflow tract",
     "pvc-lv": "ectopic beat of the inferolateral LV",
+    "sinus-600": "sinus rhythm, cycle length 600 ms",
+    "sinus-ikr-half": "sinus rhythm, half of I_Kr",
+    "sinus-ikr-blocked": "sinus rhythm, I_Kr blocked",
 }
 
 
