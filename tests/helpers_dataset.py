@@ -17,6 +17,7 @@ ELECTRODES = ("RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6", "A000")
 SCENARIOS = ("sinus", "lbbb")
 LANDMARKS = ("APEX_EPI", "LV_APEX", "RV_APEX", "LV_BASE", "RV_BASE")
 SPLITS = ("train", "val", "test")
+SEXES = ("female", "male", None)
 CONFIG = Config()
 
 
@@ -138,7 +139,7 @@ def write_stages(
         save_arrays(folder / f"{stage}.npz", members, **more)
     rng = generator(8, index)
     cohort = {"patient": name or patient_name(index), "index": index, "split": SPLITS[index % 3]}
-    cohort |= dict.fromkeys(("sex", "height_cm", "bmi"))
+    cohort |= {"sex": SEXES[index % 3], "height_cm": None, "bmi": None}
     for key, n in (("heart_coeffs", 10), ("torso_coeffs", 10), ("pose_coeffs", 6)):
         cohort[key] = rng.uniform(-1, 1, n).tolist()
     write_json(folder / "cohort.json", cohort)

@@ -58,7 +58,8 @@ tree["physiology"].value.sel(setting="cv_fiber_mm_per_ms")          # [patient] 
 ```
 
 Patients are `p0000`, electrodes have names (`RA`, `V1`, `A017`), splits are by patient (coordinate
-`split`). Frames, signs and symbols: [notation.md](notation.md).
+`split`), and so is the sex (`sex`; the attribute of a patient's store is null where it is unknown).
+Frames, signs and symbols: [notation.md](notation.md).
 """
 
 

@@ -215,19 +215,19 @@ def test_features_may_be_unknown_but_not_infinite(copy, tmp_path):
         check_store(copy)
 
 
-@pytest.mark.parametrize("fault", ["twin", "split"])
+@pytest.mark.parametrize("fault", ["twin", "split", "sex"])
 def test_leakage_between_splits(tmp_path, fault):
     """One anatomy under two names would be trained and tested on."""
     twin = {"anatomy": {"latent_pca": stage_arrays(0)["anatomy"]["latent_pca"]}}
     stores = [write_patient(tmp_path, i, twin if i and fault == "twin" else None) for i in (0, 1)]
     path = tmp_path / "d.zarr.zip"
     consolidate(path, stores, {})
-    if fault == "split":
+    if fault != "twin":
 
         def change(store):
-            zarr.open_group(store, mode="r+")["split"][1] = "Test"
+            zarr.open_group(store, mode="r+")[fault][1] = "Test"
 
         _edit(path, tmp_path, change)
-    message = "p0001 and p0000 have one anatomy" if fault == "twin" else "unknown value Test"
-    with pytest.raises(BadInput, match=message):
+    twin = "p0001 and p0000 have one anatomy"
+    with pytest.raises(BadInput, match=twin if fault == "twin" else f"{fault}: unknown value Test"):
         check_store(path)

@@ -75,6 +75,7 @@ def test_dataset_holds_each_patient_in_its_row(dataset):
     tree = open_tree(dataset)
     assert list(tree.patient.values) == ["p0000", "p0001", "p0002"]
     assert list(tree.split.values) == ["train", "val", "test"]
+    assert list(tree.sex.values) == ["female", "male", "unknown"]
     for index in range(3):
         arrays = stage_arrays(index)
         name = f"p{index:04d}"
@@ -87,6 +88,7 @@ def test_dataset_holds_each_patient_in_its_row(dataset):
 
 def test_features_are_found_by_scenario_and_name(dataset):
     ecg = open_group(dataset, "ecg")
+    assert list(ecg.patient.values[ecg.sex.values == "male"]) == ["p0001"]
     t_wave = ecg.ecg_features.sel(feature="t_mv_v5", scenario="sinus").values
     np.testing.assert_allclose(t_wave, [0.4, 1.4, 2.4])
     assert np.isnan(ecg.ecg_features.sel(feature="t_mv_v5", scenario="lbbb").values).all()

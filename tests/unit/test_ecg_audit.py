@@ -235,5 +235,6 @@ def test_stores_of_one_and_of_all_patients(tmp_path):
     one, _ = read_samples(stores, ReadOptions())
     everyone, _ = read_samples([tmp_path / "all.zarr.zip"], ReadOptions())
     assert [s.name for s in one] == [s.name for s in everyone] == ["p0000", "p0001"]
+    assert [s.sex for s in one] == [s.sex for s in everyone] == ["female", "male"]
     for a, b in zip(feature_table(one)[0], feature_table(everyone)[0], strict=True):
         assert (a.name, a.scenario, a.values) == (b.name, b.scenario, b.values)

@@ -11,10 +11,18 @@ import zarr
 
 from einthoven.core.errors import BadInput
 from einthoven.dataset.archive import verify
-from einthoven.dataset.layout import DATASET_FORMAT, FORMAT_VERSION, LAYOUTS, Variable, by_key
+from einthoven.dataset.layout import (
+    DATASET_FORMAT,
+    FORMAT_VERSION,
+    LAYOUTS,
+    UNKNOWN_SEX,
+    Variable,
+    by_key,
+)
 from einthoven.dataset.store import array_of, open_store, values_of
 
 SPLITS = ("train", "val", "test", "imported")
+SEXES = ("female", "male", UNKNOWN_SEX)
 _UNIT_TOLERANCE = 1e-3
 _METADATA = "zarr.json"
 
@@ -106,6 +114,8 @@ def _check_split(root: zarr.Group) -> Iterator[Fault]:
     names, splits = values_of(root, "patient").tolist(), values_of(root, "split").tolist()
     if unknown := sorted(set(splits) - set(SPLITS)):
         yield "split", f"unknown value {', '.join(unknown)}"
+    if unknown := sorted(set(values_of(root, "sex").tolist()) - set(SEXES)):
+        yield "sex", f"unknown value {', '.join(unknown)}"
     if len(set(names)) != len(names):
         yield "patient", "a patient occurs twice"
     latent = values_of(root, "cohort/latent_pca")

@@ -17,6 +17,7 @@ from einthoven.dataset.layout import (
     DATASET_LAYOUT,
     FORMAT_VERSION,
     PATIENT_FORMAT,
+    UNKNOWN_SEX,
     Variable,
     by_key,
 )
@@ -75,21 +76,22 @@ def _copy_patient(root: zarr.Group, patient: zarr.Group, index: int, path: str |
             target[index] = np.asarray(source[...])
 
 
-def _read_roots(stores: Sequence[str | Path]) -> tuple[list[str], list[str]]:
-    """Names and splits of all patients, from the attributes alone.
+def _read_roots(stores: Sequence[str | Path]) -> tuple[list[str], list[str], list[str]]:
+    """Names, splits and sexes of all patients, from the attributes alone.
 
     Raises:
         BadInput: a store is not a patient store, or a patient occurs twice.
     """
-    names, splits = [], []
+    names, splits, sexes = [], [], []
     for path in stores:
         with open_store(path) as root:
             if root.attrs.get("format") != PATIENT_FORMAT:
                 raise BadInput(f"{path}: not a patient store of einthoven (foreign Zarr?)")
             names.append(str(root.attrs["patient"]))
             splits.append(str(root.attrs["split"]))
+            sexes.append(str(root.attrs.get("sex") or UNKNOWN_SEX))
     unique("patients", names)
-    return names, splits
+    return names, splits, sexes
 
 
 def consolidate(
@@ -112,7 +114,7 @@ def consolidate(
     """
     if not stores:
         raise BadInput("consolidate: no patient stores given")
-    names, splits = _read_roots(stores)
+    names, splits, sexes = _read_roots(stores)
     attrs = {
         "format": DATASET_FORMAT,
         "format_version": FORMAT_VERSION,
@@ -123,7 +125,7 @@ def consolidate(
         "excluded": sorted(excluded),
     }
     with new_store(path, attrs) as root:
-        for variable, values in zip(DATASET_LAYOUT[""], (names, splits)):
+        for variable, values in zip(DATASET_LAYOUT[""], (names, splits, sexes), strict=True):
             write(root, variable, np.array(values))
         with open_store(stores[0]) as first:
             _create_groups(root, first, len(stores))

@@ -119,6 +119,9 @@ FEATURE_UNITS = Variable("feature_units", "feature", "str", "1", "unit of a feat
 SURFACE = Variable("surface", "surface", "str", "1", "closed surface")
 PATIENT = Variable("patient", "patient", "str", "1", "patient name")
 SPLIT = Variable("split", "patient", "str", "1", "train, val, test or imported")
+SEX = Variable("sex", "patient", "str", "1", "female, male or unknown")
+UNKNOWN_SEX = "unknown"
+"""In the consolidated store; in a patient's store the attribute is null."""
 
 PATIENT_LAYOUT: Layout = {
     "cohort": COHORT[:3],
@@ -235,7 +238,7 @@ def _per_patient(variables: tuple[Variable, ...]) -> tuple[Variable, ...]:
 
 
 DATASET_LAYOUT: Layout = {
-    "": (PATIENT, SPLIT),
+    "": (PATIENT, SPLIT, SEX),
     "cohort": _per_patient(COHORT),
     "physiology": (SETTING, *_per_patient((PHYSIOLOGY,))),
     "electrode": (ELECTRODE, *_per_patient((ELECTRODE_POINTS,))),

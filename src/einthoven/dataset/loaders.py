@@ -37,7 +37,7 @@ def open_tree(path: str | Path) -> xr.DataTree:
 
 
 def open_group(path: str | Path, group: str, split: str | None = None) -> xr.Dataset:
-    """One group of the consolidated store with the coordinates `patient` and `split`.
+    """One group of the consolidated store with the coordinates `patient`, `split` and `sex`.
 
     Args:
         path: the consolidated store.
@@ -51,7 +51,9 @@ def open_group(path: str | Path, group: str, split: str | None = None) -> xr.Dat
     if group not in tree.children:
         raise BadInput(f"{path}: no group {group!r}; it has {', '.join(sorted(tree.children))}")
     root = tree.to_dataset()
-    data = tree[group].to_dataset().assign_coords(split=root["split"].load())
+    data = (
+        tree[group].to_dataset().assign_coords(split=root["split"].load(), sex=root["sex"].load())
+    )
     if split is None:
         return data
     keep = (data["split"] == split).values

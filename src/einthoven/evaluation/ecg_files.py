@@ -15,6 +15,7 @@ from einthoven.ecg.features import Sample
 from einthoven.ecg.recordings.recording import Recording
 from einthoven.ecg.recordings.table import read_csv
 from einthoven.ecg.recordings.wfdb import read_wfdb
+from einthoven.evaluation.limits import SEXES
 from einthoven.patient.parameters import PatientParameters
 from einthoven.patient.patient import Patient
 
@@ -63,7 +64,7 @@ class PatientFolder:
 
 
 class ZarrStore:
-    """The store of a patient, or the consolidated one; neither holds the sex."""
+    """The store of a patient, or the consolidated one; both hold the sex."""
 
     def claims(self, path: Path) -> bool:
         """A .zarr.zip file."""
@@ -74,16 +75,17 @@ class ZarrStore:
         with open_store(path) as root:
             kind = root.attrs.get("format")
             if kind == DATASET_FORMAT:
-                names, time, scenarios = (
-                    values_of(root, key) for key in ("patient", "ecg/time", "ecg/scenario")
+                names, sexes, time, scenarios = (
+                    values_of(root, key) for key in ("patient", "sex", "ecg/time", "ecg/scenario")
                 )
                 signals = values_of(root, "ecg/ecg")
         if kind == PATIENT_FORMAT:
-            yield Sample.of_ecg(Patient.open(path).ecg, options.sex)
+            patient = Patient.open(path)
+            yield Sample.of_ecg(patient.ecg, patient.parameters.sex or options.sex)
         elif kind == DATASET_FORMAT:
-            for name, ecg in zip(names, np.asarray(signals, np.float64)):
+            for name, sex, ecg in zip(names, sexes, np.asarray(signals, np.float64)):
                 beats = {str(s): Beat(row, time, None, 1) for s, row in zip(scenarios, ecg)}
-                yield Sample(str(name), beats, options.sex)
+                yield Sample(str(name), beats, str(sex) if sex in SEXES else options.sex)
         else:
             raise BadInput(f"{path}: not a store of einthoven")
 

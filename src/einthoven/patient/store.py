@@ -34,14 +34,20 @@ def name_in(path: Path) -> str:
 
 
 def read_parameters(path: Path) -> PatientParameters:
-    """Split and coefficients, None for each that is unknown; the store has nothing else of them."""
+    """Split, sex and coefficients, None for each that is unknown; the store has nothing else."""
     with open_store(path) as root:
         stored = {v.name: values_of(root, f"cohort/{v.name}") for v in PATIENT_LAYOUT["cohort"]}
         coeffs: dict[str, Any] = {
             name: [None if math.isnan(value) else value for value in values.tolist()]
             for name, values in stored.items()
         }
-        return PatientParameters(str(root.attrs["patient"]), str(root.attrs["split"]), **coeffs)
+        sex = root.attrs.get("sex")
+        return PatientParameters(
+            patient=str(root.attrs["patient"]),
+            split=str(root.attrs["split"]),
+            sex=None if sex is None else str(sex),
+            **coeffs,
+        )
 
 
 def read_stage[S: Stage](path: Path, kind: type[S]) -> S:

@@ -53,6 +53,7 @@ def write_store(path: str | Path, patient: Patient, whole_body: bool = False) ->
         "einthoven_version": __version__,
         "patient": patient.name,
         "split": patient.parameters.split,
+        "sex": patient.parameters.sex,
     }
     with new_store(path, about) as root:
         for name, arrays in groups.items():
