@@ -248,8 +248,10 @@ def settings_of(options: argparse.Namespace) -> Config:
     config = load(options.config)
     if options.seed == config.cohort.seed:
         raise BadInput(f"--seed {options.seed}: that of the cohort to which constants are fitted")
-    changes = {"seed": options.seed} | ({"sex": options.sex} if options.sex else {})
-    return config.model_copy(update={"cohort": config.cohort.model_copy(update=changes)})
+    cohort = config.cohort.model_copy(update={"seed": options.seed, "sex": options.sex})
+    # draws of the physiology go by patients' names, which the cohort's patients have, too
+    variation = config.variation.model_copy(update={"seed": options.seed})
+    return config.model_copy(update={"cohort": cohort, "variation": variation})
 
 
 def tasks_of(config: Config, n: int, work: Path) -> list[Task]:
