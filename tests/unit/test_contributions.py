@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from helpers_fem import random_rotation
 from helpers_heart import activated_patient
 
@@ -248,22 +247,25 @@ def test_the_command_prints_rows_that_add_up_and_draws(folder, tmp_path, capsys)
     assert (tmp_path / "ideal_sinus_coarse.png").read_bytes()[:4] == b"\x89PNG"
 
 
-def test_the_command_explains_the_repolarisation_of_the_run(folder, tmp_path, capsys):
-    """The stored ECG has gradients of duration; only a config that has them, too, gives it."""
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"repolarisation": dict(DURATIONS)}))
-    patient, config = Patient.open(folder), load(tmp_path / "config.yaml")
-    for name, durations in (("same", config.repolarisation), ("other", Repolarisation())):
-        to = tmp_path / name
-        shutil.copytree(folder, to)
-        settings = config.ecg, config.leadfield, durations
-        reference_ecg(patient, patient.lead_fields, [beat()], *settings).save(to / "ecg.npz")
-    chosen = ["--config", str(tmp_path / "config.yaml"), "--leads", "V1", "--at", "20", "300"]
-    out = {}
-    for name in ("same", "other"):
-        assert main(["explain", str(tmp_path / name), "--out", str(tmp_path / "x"), *chosen]) == 0
-        out[name] = capsys.readouterr().out
-    assert "made with another config" in out["other"]
-    assert "made with another config" not in out["same"] and "stored ECG: " in out["same"]
+def test_the_command_explains_the_repolarisation_of_the_stored_ecg(folder, tmp_path, capsys):
+    """Durations of the patient's own, whatever the config has."""
+    patient, config = Patient.open(folder), load(CONFIG_FILE[1])
+    own = folder_with(tmp_path / "own", folder)
+    ecg = reference_ecg(
+        patient, patient.lead_fields, [beat()], config.ecg, config.leadfield, DURATIONS
+    )
+    ecg.save(own / "ecg.npz")
+    assert explain(own, tmp_path / "out", "--leads", "V1", "--at", "20", "300") == 0
+    out = capsys.readouterr().out
+    assert "difference from the stored ECG" in out and "another config" not in out
+    replace(ecg, settings=None).save(own / "ecg.npz")  # of an earlier version
+    settings = EcgSettings.of(config, Patient.open(own))
+    assert settings.repolarisation == config.repolarisation != DURATIONS
+
+
+def folder_with(to, folder):
+    """A copy of stage files."""
+    return Path(shutil.copytree(folder, to))
 
 
 def test_the_command_names_what_is_missing_or_wrong(folder, tmp_path, capsys):

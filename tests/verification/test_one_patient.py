@@ -103,8 +103,8 @@ def test_segments_of_a_wall_have_similar_sizes(patient):
 
 def test_regions_of_the_solved_lead_fields_add_up(patient):
     everyone, config = patient["patient"], patient["config"]
-    settings = EcgSettings.of(config, everyone.name)
-    found = contributions(everyone, patient["lead_fields"], patient["activation"],
-                          ventricular_walls(everyone), settings)  # fmt: skip
+    regions, settings = ventricular_walls(everyone), EcgSettings.of(config, everyone)
+    fields, activation = patient["lead_fields"], patient["activation"]
+    found = contributions(everyone, fields, activation, regions, settings)
     scale = np.abs(patient["ecg"].ecg).max()
     np.testing.assert_allclose(found.values.sum(axis=0), patient["ecg"].ecg[0], atol=2e-6 * scale)

@@ -11,6 +11,7 @@ from typing import Self
 
 import numpy as np
 
+from einthoven.config.load import read_section
 from einthoven.config.models import Config, Ecg, Leadfield
 from einthoven.config.physiology import Physiology
 from einthoven.config.repolarisation import Repolarisation
@@ -53,10 +54,19 @@ class EcgSettings:
     repolarisation: Repolarisation = HOMOGENEOUS
 
     @classmethod
-    def of(cls, config: Config, patient: str) -> Self:
-        """Those of a patient in a run."""
-        repolarisation = Physiology.of(config, patient).repolarisation
-        return cls(config.ecg, config.leadfield, repolarisation)
+    def of(cls, config: Config, patient: Patient) -> Self:
+        """Those of a run.
+
+        Durations are those that the patient's stored ECG was made with; where there is none, or
+        one of an earlier version, those that the config gives the patient.
+        """
+        stored = patient.ecg.settings if patient.has("ecg") else None
+        if stored is None:
+            durations = Physiology.of(config, patient.name).repolarisation
+        else:
+            where, cure = f"{patient.where}: ecg", "re-run the rule ecg"
+            durations = read_section(Repolarisation, dict(stored), where, cure)
+        return cls(config.ecg, config.leadfield, durations)
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
     activation = patient.activation(arguments.scenario)
     regions = DIVISIONS[arguments.regions](patient)
     fields = patient.lead_fields.of_electrodes(STANDARD_ELECTRODES)
-    settings = EcgSettings.of(config, patient.name)
+    settings = EcgSettings.of(config, patient)
     parts = contributions(patient, fields, activation, regions, settings)
     times = activation_by_region(patient.heart, activation, regions)
     explanation = Explanation(f"{patient.name}, {arguments.scenario}", parts, times)

@@ -67,8 +67,16 @@ def load(path: str | Path) -> Config:
     return validate(data)
 
 
-def read_section[S: Section](kind: type[S], data: dict[str, Any], where: str) -> S:
-    """A section as a file of a trained model states it: every key, none by default.
+def read_section[S: Section](
+    kind: type[S], data: dict[str, Any], where: str, cure: str = "train again"
+) -> S:
+    """A section as the file of a result states it: every key, none by default.
+
+    Args:
+        kind: of section.
+        data: its keys.
+        where: the file, for the message.
+        cure: what makes the result again; that of a trained model by default.
 
     Raises:
         BadInput: a key is missing, unknown or wrong: a file of another version of einthoven.
@@ -80,4 +88,4 @@ def read_section[S: Section](kind: type[S], data: dict[str, Any], where: str) ->
             return kind.model_validate(data)
         except ValidationError as error:
             problem = "; ".join(explained(kind, dict(e)) for e in error.errors())
-    raise BadInput(f"{where}: of another version of einthoven, {problem}; train again")
+    raise BadInput(f"{where}: of another version of einthoven, {problem}; {cure}")

@@ -7,10 +7,18 @@ import numpy as np
 import pyvista as pv
 from matplotlib import colormaps
 
-from einthoven.plots.scene import RIGHT_FRONT, new_plotter, render, segments, surface, tetrahedra
+from einthoven.plots.scene import (
+    RIGHT_FRONT,
+    SOFT,
+    new_plotter,
+    render,
+    segments,
+    surface,
+    tetrahedra,
+)
 from einthoven.plots.style import SEQUENTIAL
 
-SIZE_PX = (560, 560)
+SIZE_PX = (620, 480)
 LINE_MM, OFF_SURFACE_MM = 4.0, 2.0
 """Length of a line on a surface, and how far it is lifted so that none is hidden."""
 
@@ -22,13 +30,11 @@ class Colouring:
     Attributes:
         limits: ends of the colour scale.
         cmap: matplotlib colour map.
-        n_isolines: number of level lines, 0 for none.
         opacity: of the surface.
     """
 
     limits: tuple[float, float]
     cmap: str = SEQUENTIAL
-    n_isolines: int = 0
     opacity: float = 1.0
 
 
@@ -40,11 +46,11 @@ def heart_image(
     view: Sequence[float],
     lines: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> np.ndarray:
-    """Nodal values on a surface, with isolines and a line network (Purkinje tree, fibers).
+    """Nodal values on a surface, with a line network (Purkinje tree, fibers).
 
     Args:
         points: [node, 3] mm; faces: [face, 3]; values: [node].
-        colouring: scale, isolines and opacity.
+        colouring: scale and opacity.
         view: direction from which to look.
         lines: points [k, 3] and edges [e, 2] to draw as lines.
     """
@@ -53,15 +59,10 @@ def heart_image(
     plotter = new_plotter(*SIZE_PX)
     plotter.add_mesh(mesh, scalars="value", clim=colouring.limits, cmap=colormaps[colouring.cmap],
                      show_scalar_bar=False, smooth_shading=True,
-                     opacity=colouring.opacity)  # fmt: skip
-    if colouring.n_isolines:
-        levels = np.linspace(*colouring.limits, colouring.n_isolines + 2)[1:-1]
-        contours = mesh.contour(levels.tolist(), scalars="value")
-        if contours.n_points:
-            plotter.add_mesh(contours, color="black", line_width=2)
+                     opacity=colouring.opacity, **SOFT)  # fmt: skip
     if lines is not None:
         plotter.add_mesh(segments(*lines), color="black", line_width=1.5)
-    return render(plotter, view, zoom=1.2)
+    return render(plotter, view, zoom=1.6)
 
 
 def direction_lines(

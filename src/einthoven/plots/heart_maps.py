@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from einthoven.plots.heart_views import SIDES, HeartSurface, Side
-from einthoven.plots.style import house_style, new_figure
+from einthoven.plots.style import EARLY_IS_BRIGHT, house_style, new_figure
 
 WIDTHS_MS = (10.0, 5.0, 2.0, 1.0)
 """Of a band: the first that gives at least `LEAST_BANDS`, or the last."""
@@ -45,7 +45,7 @@ class Bands:
 
     label: str
     edges: tuple[float, ...]
-    cmap: str = "viridis_r"
+    cmap: str = EARLY_IS_BRIGHT
 
     @classmethod
     def of(cls, label: str, values: np.ndarray) -> Self:

@@ -8,7 +8,7 @@ import numpy as np
 import pyvista as pv
 from matplotlib.colors import ListedColormap
 
-from einthoven.plots.scene import new_plotter, surface
+from einthoven.plots.scene import SOFT, new_plotter, surface
 
 HEIGHT_PX = 560
 MARGIN_MM = 4.0
@@ -17,8 +17,6 @@ DISTANCE_MM = 500.0
 CLEARANCE_MM = 0.5
 """Off the surface from where a line of sight begins, so that it does not end where it begins."""
 PLAIN_COLOUR = "#D9D9D9"
-SHADING = {"ambient": 0.65, "diffuse": 0.4, "specular": 0.0}
-"""Soft, so that colours on the heart are those of the colour bar."""
 
 
 @dataclass(frozen=True)
@@ -121,10 +119,10 @@ class HeartSurface:
         plotter = new_plotter(round(HEIGHT_PX * width / height), HEIGHT_PX)
         if len(self.plain_faces):
             plain = surface(self.points, self.plain_faces)
-            plotter.add_mesh(plain, color=PLAIN_COLOUR, **SHADING)
+            plotter.add_mesh(plain, color=PLAIN_COLOUR, **SOFT)
         plotter.add_mesh(self._valued(values), scalars="value", clim=limits, cmap=colours,
                          n_colors=colours.N, interpolate_before_map=True, show_scalar_bar=False,
-                         smooth_shading=True, **SHADING)  # fmt: skip
+                         smooth_shading=True, **SOFT)  # fmt: skip
         if lines.n_points:
             plotter.add_mesh(lines, color="black", line_width=2.0, lighting=False)
         camera = plotter.camera

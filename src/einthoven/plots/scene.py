@@ -12,12 +12,15 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from einthoven.plots.style import SEQUENTIAL, house_style, new_figure
+from einthoven.plots.style import EARLY_IS_BRIGHT, house_style, new_figure
 
 FRONT = (0.0, -1.0, 0.0)
 # Across the mean heart's long axis: the LV's lateral wall, and the RV's free wall.
 LEFT_BACK = (0.75, 0.66, 0.15)
 RIGHT_FRONT = (-0.75, -0.66, 0.15)
+
+SOFT: dict[str, float] = {"ambient": 0.65, "diffuse": 0.4, "specular": 0.0}
+"""Light with which colours on a surface are those of the colour bar, and its shape is seen."""
 
 
 def surface(points: np.ndarray, faces: np.ndarray) -> pv.PolyData:
@@ -75,9 +78,9 @@ def grid_figure(images: Sequence[np.ndarray], titles: Sequence[str], columns: in
 def coloured_figure(
     images: Sequence[np.ndarray], titles: Sequence[str], limits: tuple[float, float], label: str
 ) -> Figure:
-    """Pairs of rendered images that share one colour scale with its unit."""
+    """Pairs of rendered images that share one colour scale with its unit, bright at its start."""
     figure = grid_figure(images, titles, columns=2)
     figure.set_size_inches(figure.get_figwidth() + 0.9, figure.get_figheight())
-    scale = ScalarMappable(Normalize(*limits), SEQUENTIAL)
-    figure.colorbar(scale, ax=figure.axes, label=label, shrink=0.8)
+    scale = ScalarMappable(Normalize(*limits), EARLY_IS_BRIGHT)
+    figure.colorbar(scale, ax=figure.axes, label=label, shrink=0.8).ax.invert_yaxis()
     return figure

@@ -16,6 +16,8 @@ METHODS: dict[str, tuple[str, object, str]] = {
     "deepsdf-refraction": ("#0072B2", (0, (4, 1.2)), "DeepSDF, refraction model"),
 }
 SEQUENTIAL = "viridis"
+EARLY_IS_BRIGHT = "viridis_r"
+"""Of times on the heart, as a cardiologist's maps have them."""
 
 
 def look(method: str) -> tuple[str, object, str]:

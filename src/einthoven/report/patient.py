@@ -13,6 +13,7 @@ from einthoven.plots.heart import Colouring, direction_lines, heart_image
 from einthoven.plots.heart_maps import Bands, HeartMap, heart_maps_figure
 from einthoven.plots.heart_views import HeartSurface
 from einthoven.plots.scene import LEFT_BACK, RIGHT_FRONT, coloured_figure, grid_figure
+from einthoven.plots.style import EARLY_IS_BRIGHT
 from einthoven.report.page import Picture, Section
 from einthoven.report.run import SCENARIO_NAMES, FinishedRun
 
@@ -61,7 +62,7 @@ def tree_figure(patient: Patient) -> Figure:
     tau = next(iter(patient.activations.values())).activation_time
     lines = (patient.purkinje.tree_points, patient.purkinje.tree_edges)
     faces = patient.mesh.surfaces.tagged(*INSIDE)
-    colouring = Colouring((0, float(tau.max())), opacity=0.6)
+    colouring = Colouring((0, float(tau.max())), EARLY_IS_BRIGHT, opacity=0.6)
     images = [
         heart_image(patient.heart.points, faces, tau, colouring, view, lines)
         for view in VIEWS.values()
