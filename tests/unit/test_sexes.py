@@ -9,7 +9,9 @@ from einthoven.evaluation.sexes import (
     AS_IN_PEOPLE,
     REVERSED,
     SMALLER_IN_WOMEN,
+    STRONGER,
     UNDECIDED,
+    WEAKER,
     sex_differences,
     sex_table,
     statement,
@@ -37,7 +39,13 @@ def test_the_interval_is_welchs():
 
 
 @pytest.mark.parametrize(
-    "shift, verdict", [(-6.0, AS_IN_PEOPLE), (6.0, REVERSED), (0.0, UNDECIDED)]
+    "shift, verdict",
+    [
+        (-6.0, AS_IN_PEOPLE),
+        (-30.0, STRONGER),
+        (6.0, REVERSED),
+        (0.0, UNDECIDED),
+    ],
 )
 def test_verdicts(shift, verdict):
     men = 92 + np.linspace(-4, 4, 9)
@@ -50,7 +58,11 @@ def test_verdicts(shift, verdict):
 
 def test_constants_have_no_spread():
     found = sex_differences(rows_of([80.0] * 3, [90.0] * 3), "sinus")["qrs_ms"]
-    assert found["interval"] == (-10, -10) and found["verdict"] == AS_IN_PEOPLE
+    assert found["interval"] == (-10, -10) and found["verdict"] == STRONGER
+    little = sex_differences(rows_of([89.0] * 3, [90.0] * 3), "sinus")["qrs_ms"]
+    assert little["verdict"] == WEAKER
+    only_the_sign = sex_differences(rows_of([0.1] * 3, [0.9] * 3, "r_mv_v5"), "sinus")["r_mv_v5"]
+    assert only_the_sign["verdict"] == AS_IN_PEOPLE and only_the_sign["published"] is None
     same = sex_differences(rows_of([90.0] * 3, [90.0] * 3), "sinus")["qrs_ms"]
     assert same["verdict"] == UNDECIDED
 

@@ -12,6 +12,7 @@ from einthoven.ecg.features import FeatureRow, unit_of
 FEWEST = 3
 """So many of each sex are needed to say anything."""
 AS_IN_PEOPLE, REVERSED, UNDECIDED = "as in people", "the other way round", "not told apart"
+STRONGER, WEAKER = "stronger than in people", "weaker than in people"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class SexDifference:
         female, male: medians. n_female, n_male: how many.
         difference: mean of women minus mean of men.
         interval: its 95 % confidence interval (Welch's).
-        verdict: as in people, the other way round, or not told apart.
+        verdict: by the interval; as in people, or where numbers are published and outside of
+            it, stronger or weaker than in people; the other way round; not told apart.
         published: in people, if known as numbers: [female, male].
         source: of what is known of people.
     """
@@ -101,12 +103,22 @@ def _difference(women: np.ndarray, men: np.ndarray, published: Published) -> Sex
     known = None
     if published.female is not None and published.male is not None:
         known = (published.female, published.male)
+    expected = None if known is None else known[0] - known[1]
     return SexDifference(
         female=float(np.median(women)), male=float(np.median(men)),
         n_female=len(women), n_male=len(men), difference=difference, interval=(low, high),
-        verdict=AS_IN_PEOPLE if high < 0 else REVERSED if low > 0 else UNDECIDED,
+        verdict=_verdict(low, high, expected),
         published=known, source=published.source,
     )  # fmt: skip
+
+
+def _verdict(low: float, high: float, expected: float | None) -> str:
+    """In words, whether a negative difference was found; `expected` is that of people."""
+    if high >= 0:
+        return REVERSED if low > 0 else UNDECIDED
+    if expected is None or low <= expected <= high:
+        return AS_IN_PEOPLE
+    return STRONGER if high < expected else WEAKER
 
 
 def statement(differences: Mapping[str, Mapping[str, Any]]) -> str:
