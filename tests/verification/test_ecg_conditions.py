@@ -101,6 +101,15 @@ def test_qt_follows_the_cells_and_qrs_does_not(repolarisation):
     assert qt[Condition()] < qt[Condition(1000.0, 0.5)] < qt[Condition(1000.0, 0.0)]
 
 
+def test_a_homogeneous_heart_reads_no_family(monkeypatch):
+    def read(*_):
+        raise AssertionError("the family was read")
+
+    for module in ("ecg.membrane", "electrophysiology.repolarisation"):
+        monkeypatch.setattr(f"einthoven.{module}.family", read)
+    simulate_ecg(activated_patient(), fields(), beat(), Ecg(duration_ms=100.0), LEADFIELD)
+
+
 def test_a_scenario_hands_its_settings_to_the_ecg():
     slow, quick = beat(), beat("sinus-600")
     assert (quick.cycle_length_ms, quick.i_kr_factor) == (600.0, 1.0)
