@@ -42,7 +42,7 @@ class FinishedRun:
         example: the test patient of all other pictures, with every stage.
         predictions: method -> arrays predicted for the example.
         repolarisation: durations of the action potential of the example.
-        beats: features of the test patients' ECGs, of every scenario.
+        beats: features of the test patients' ECGs, of the scenario that metrics.json judges.
     """
 
     metrics: Mapping[str, Any]
@@ -65,10 +65,11 @@ class FinishedRun:
         stages = {Path(path).stem: path for path in files.example}
         cohort = [PatientParameters.load(path) for path in files.cohort]
         sexes = {sheet.patient: sheet.sex for sheet in cohort}
-        ecgs = map(Ecg.load, files.ecgs)
-        beats, _ = feature_table(Sample.of_ecg(ecg, sexes[ecg.patient]) for ecg in ecgs)
+        metrics = read_json(files.metrics)
+        judged = [audit["scenario"]] if (audit := metrics.get("ecg_audit")) else []
+        samples = (Sample.of_ecg(ecg, sexes[ecg.patient]) for ecg in map(Ecg.load, files.ecgs))
         return cls(
-            metrics=read_json(files.metrics),
+            metrics=metrics,
             curves=load_arrays(files.curves),
             population=read_json(files.population),
             cohort=cohort,
@@ -78,7 +79,7 @@ class FinishedRun:
             ),
             predictions={Path(p).parent.name: load_arrays(p) for p in files.predictions},
             repolarisation=repolarisation,
-            beats=beats,
+            beats=feature_table(samples, judged)[0],
         )
 
     @cached_property
