@@ -73,6 +73,10 @@ def test_a_print_is_to_scale():
     peaks = strip[np.isclose(strip[:, 1], strip[:, 1].max()), 0]
     np.testing.assert_allclose(np.diff(peaks), 0.8 * 25)
     assert np.ptp(strip[:, 0]) == pytest.approx(250)
+    ecg[6, -1] = 0.5  # V1 is cut off in the middle of a wave
+    cut = ecg_print_figure(time, ecg, rr_ms=800.0).axes[0]
+    blank = [np.isnan(line.get_ydata()).any() for line in cut.lines if len(line.get_xdata()) > 6]
+    assert [name for name, gap in zip(names, blank) if gap] == ["V1"]
     with pytest.raises(BadInput, match="rr_ms = 300: the record of 519 ms is longer"):
         ecg_print_figure(time, np.zeros((12, len(time))), rr_ms=300.0)
 

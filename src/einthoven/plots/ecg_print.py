@@ -22,8 +22,10 @@ EDGE_MM, LARGE_MM = 5.0, 5.0
 PULSE_MM = ((0.0, 2.5, 2.5, 7.5, 7.5, 10.0), (0.0, 0.0, 10.0, 10.0, 0.0, 0.0))
 """Calibration of 1 mV for 200 ms before each row: to the right and upwards."""
 LEFT_MM = EDGE_MM + PULSE_MM[0][-1]
-TICK_MM, NAME_MM = 2.0, (1.0, 10.5)
-"""Half the height of the mark between leads; where a lead's name stands."""
+TICK_MM, NAME_MM = 2.0, (1.0, 3.5)
+"""Half the height of the mark between leads; a lead's name from the row's left and upper end."""
+ZERO_MV = 0.02
+"""Nobody sees less than a fifth of a millimetre."""
 GAP_MM, LEAST_ROW_MM = 5.0, 20.0
 """Between what is drawn in two rows, and the least height of a row."""
 GRID = ((1.0, 0.25, 0.55), (LARGE_MM, 0.6, 1.0))
@@ -39,7 +41,8 @@ def ecg_print_figure(
     """Three rows of four leads, 2.5 s each, and ten seconds of lead II, of one beat repeated.
 
     The columns follow each other in time, as in a print. Between beats, where the record has
-    ended, leads are at zero: atria are not simulated, so there is no P wave.
+    ended, leads are at zero: atria are not simulated, so there is no P wave. A lead that has not
+    come back to zero when the record ends is left blank until the next beat.
 
     Args:
         time: [time] ms from the first activation.
@@ -66,10 +69,11 @@ def ecg_print_figure(
     figure = Figure(figsize=(width / MM_PER_INCH, height / MM_PER_INCH))
     axes = figure.add_axes((0, 0, 1, 1))
     _grid(axes, width, height)
+    beats = _repeated(time, ecg, rr_ms)
     baseline = height - EDGE_MM - LARGE_MM
     for names, (down, up) in zip(rows, spans):
         baseline -= up
-        _row(axes, baseline, names, _repeated(time, ecg, rr_ms))
+        _row(axes, (baseline, up), names, beats)
         baseline -= down
     texts = (f"{MM_PER_S:g} mm/s   {MM_PER_MV:g} mm/mV   {60000 / rr_ms:.0f}/min", title)
     for x, text, side in zip((width - EDGE_MM, EDGE_MM), texts, ("right", "left")):
@@ -90,13 +94,22 @@ def _repeated(time: np.ndarray, ecg: np.ndarray, rr_ms: float) -> tuple[np.ndarr
     step = float(time[1] - time[0])
     long = np.arange(0.0, len(LAYOUT[0]) * COLUMN_MS + step, step)
     phase = (long - FIRST_QRS_MS - time[0]) % rr_ms + time[0]
-    return long, np.array([np.interp(phase, time, lead, right=0.0) for lead in ecg])
+    after = np.where(np.abs(ecg[:, -1]) <= ZERO_MV, 0.0, np.nan)
+    leads = [np.interp(phase, time, lead, right=rest) for lead, rest in zip(ecg, after)]
+    return long, np.array(leads)
 
 
 def _row(
-    axes: Axes, baseline: float, names: Sequence[str], beats: tuple[np.ndarray, np.ndarray]
+    axes: Axes,
+    place: tuple[float, float],
+    names: Sequence[str],
+    beats: tuple[np.ndarray, np.ndarray],
 ) -> None:
-    """Calibration pulse, leads one after the other, and their names."""
+    """Calibration pulse, leads one after the other, and their names above all waves.
+
+    `place` is the baseline and the room above it, mm; `beats` as of `_repeated`.
+    """
+    baseline, room = place
     right, up = np.array(PULSE_MM)
     axes.plot(EDGE_MM + right, baseline + up, **PEN)
     time, ecg = beats
@@ -105,7 +118,8 @@ def _row(
         inside = (time >= k * length) & (time <= (k + 1) * length)
         x = LEFT_MM + time[inside] / 1000 * MM_PER_S
         axes.plot(x, baseline + MM_PER_MV * ecg[LEADS.index(name)][inside], **PEN)
-        axes.text(x[0] + NAME_MM[0], baseline + NAME_MM[1], name, color=INK, weight="bold")
+        axes.text(x[0] + NAME_MM[0], baseline + room - NAME_MM[1], name, color=INK, va="center",
+                  weight="bold")  # fmt: skip
         if k:
             axes.vlines(x[0], baseline - TICK_MM, baseline + TICK_MM, color=INK, lw=0.9)
 

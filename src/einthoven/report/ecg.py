@@ -6,15 +6,14 @@ from einthoven.report.page import Picture, Section, Table
 from einthoven.report.run import SCENARIO_NAMES, FinishedRun
 
 QRS_WINDOW_MS = (-20.0, 220.0)
-RR_MS = 1000.0
 
 
 def ecg_section(run: FinishedRun) -> Section:
-    """A print of the first scenario; ECGs of FEM, one surrogate and pseudo lead field."""
+    """Of each scenario a print, and the QRS of FEM, one surrogate and pseudo lead field."""
     ecg, predicted = run.example.ecg, run.predictions[run.method]["ecg"]
     time = ecg.time
     qrs = (time >= QRS_WINDOW_MS[0]) & (time <= QRS_WINDOW_MS[1])
-    content: list[Table | Picture] = [_print(run)]
+    content: list[Table | Picture] = []
     for k, scenario in enumerate(map(str, ecg.scenario)):
         traces = {
             "pseudo": ecg.needed("ecg_pseudo")[k][:, qrs],
@@ -23,6 +22,7 @@ def ecg_section(run: FinishedRun) -> Section:
         }
         title = f"{ecg.patient}, {SCENARIO_NAMES.get(scenario, scenario)}"
         caption = f"{title}: QRS duration by FEM {float(ecg.needed('qrs_duration')[k]):.0f} ms."
+        content.append(_print(run, k))
         content.append(Picture(ecg_figure(time[qrs], traces, title), caption))
     whole = {"fem": ecg.ecg[0], run.method: predicted[0]}
     caption = "The whole beat by finite elements and by the method."
@@ -35,14 +35,14 @@ def ecg_section(run: FinishedRun) -> Section:
     return Section("12-lead ECG", "", content)
 
 
-def _print(run: FinishedRun) -> Picture:
-    """The beat of the first scenario as a print of ten seconds."""
-    ecg = run.example.ecg
-    scenario = SCENARIO_NAMES.get(str(ecg.scenario[0]), str(ecg.scenario[0]))
-    rr_ms = max(RR_MS, float(ecg.time[-1] - ecg.time[0]))
-    figure = ecg_print_figure(ecg.time, ecg.ecg[0], f"{ecg.patient}, {scenario}", rr_ms)
+def _print(run: FinishedRun, k: int) -> Picture:
+    """The beat of a scenario as a print of ten seconds."""
+    ecg, scenario = run.example.ecg, str(run.example.ecg.scenario[k])
+    cycle_ms = run.example.activation(scenario).cycle_length_ms
+    rr_ms = max(cycle_ms, float(ecg.time[-1] - ecg.time[0]))
+    title = f"{ecg.patient}, {SCENARIO_NAMES.get(scenario, scenario)}"
     caption = (
-        "By finite elements, as an electrocardiograph prints it: 25 mm/s, 10 mm/mV. One simulated "
-        "beat is repeated; atria are not simulated, so there is no P wave."
+        f"{title}, by finite elements, as an electrocardiograph prints it: 25 mm/s, 10 mm/mV. One "
+        "simulated beat is repeated; atria are not simulated, so there is no P wave."
     )
-    return Picture(figure, caption)
+    return Picture(ecg_print_figure(ecg.time, ecg.ecg[k], title, rr_ms), caption)
