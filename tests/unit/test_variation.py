@@ -191,7 +191,7 @@ def test_imported_patients_vary_unless_their_sheet_gives_a_value(tmp_path):
     "value, changes, message",
     [
         ("fast", {}, "line 2: cv_fiber_mm_per_ms: 'fast' is not a number"),
-        ("60", {}, "anna: cv_fiber_mm_per_ms: cv_fiber_mm_per_ms: 60 is outside 0.05 to 3"),
+        ("60", {}, "anna: cv_fiber_mm_per_ms: 60 is outside 0.05 to 3"),
     ],
 )
 def test_bad_values_of_a_sheet_are_refused(tmp_path, value, changes, message):

@@ -38,7 +38,7 @@ rule cohort_sheet:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        physiology=PLAN.physiology_columns,
+        physiology=PLAN.sheet_of,
         source=source("cohort_sheet"),
     message:
         "Sheet of the cohort"

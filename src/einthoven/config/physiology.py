@@ -41,13 +41,8 @@ class Varied(NamedTuple):
         return usual * (1.0 + change) if self.relative else usual + change
 
     def draw(self, config: Config, patient: str) -> float:
-        """The setting of a patient, uniform in its range.
-
-        The generator is derived from the seed, the patient and the name of what varies, so
-        neither other patients nor other settings have a say.
-        """
-        rng = generator(config.variation.seed, patient, "variation", self.name)
-        return self.value(config, rng.uniform(-1.0, 1.0))
+        """The setting of a patient, uniform in its range."""
+        return self.value(config, _unit(config, patient, self.name))
 
 
 VARIED = (
@@ -86,21 +81,22 @@ class Physiology:
                 repolarisation.field is homogeneous.
         """
         durations = config.repolarisation.field != "homogeneous"
-        sections = {name: getattr(config, name) for name in cls.__dataclass_fields__}
+        changes: dict[str, dict[str, float]] = {name: {} for name in cls.__dataclass_fields__}
         for varied in VARIED:
-            where = f"{patient}: {varied.column}"
             if varied.section == "repolarisation" and not durations:
                 if varied.column in given:
-                    raise BadInput(f"{where} needs repolarisation.field: gradients")
+                    raise BadInput(
+                        f"{patient}: {varied.column} needs repolarisation.field: gradients"
+                    )
                 continue
             value = given.get(varied.column, varied.draw(config, patient))
-            old = sections[varied.section]
-            sections[varied.section] = _section(type(old), dict(old) | {varied.key: value}, where)
-        return cls(**sections)
+            changes[varied.section][varied.key] = value
+        sections = {name: dict(getattr(config, name)) | its for name, its in changes.items()}
+        return cls.read(sections, patient)
 
     @classmethod
     def read(cls, sections: Mapping[str, Mapping[str, Any]], where: str) -> Self:
-        """From sections as the stages of a patient keep them.
+        """From values of the three sections, such as the stages of a patient keep.
 
         Raises:
             BadInput: a key is unknown or wrong; `where` is for the message.
@@ -132,6 +128,18 @@ def check_ranges(config: Config) -> None:
         for unit in (-1.0, 1.0):
             end = {varied.key: varied.value(config, unit)}
             _section(type(section), dict(section) | end, f"config: variation.{varied.name}")
+
+
+def _unit(config: Config, patient: str, name: str) -> float:
+    """Uniform in -1 to 1; 0 where the half-width is, of which no draw is needed.
+
+    The generator is derived from the seed, the patient and the name of what varies, so neither
+    other patients nor other settings have a say.
+    """
+    if getattr(config.variation, name) == 0:
+        return 0.0
+    rng = generator(config.variation.seed, patient, "variation", name)
+    return rng.uniform(-1.0, 1.0)
 
 
 def _section[S: Section](kind: type[S], values: Mapping[str, Any], where: str) -> S:

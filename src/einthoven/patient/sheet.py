@@ -4,7 +4,6 @@ import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from einthoven.config.physiology import COLUMNS
 from einthoven.core.atomic import atomic
 from einthoven.patient.parameters import PatientParameters
 
@@ -16,7 +15,7 @@ def write_cohort_sheet(
     patients: Iterable[PatientParameters],
     physiology: Mapping[str, Mapping[str, float]],
 ) -> None:
-    """Write a CSV with `BODY` and `COLUMNS`; a body of which nothing is known is empty.
+    """Write a CSV with `BODY` and the physiology; a body of which nothing is known is empty.
 
     Args:
         path: of the CSV.
@@ -24,7 +23,8 @@ def write_cohort_sheet(
         physiology: patient -> column -> value, after the draw.
     """
     with atomic(path) as temporary, temporary.open("w", newline="") as file:
-        sheet = csv.DictWriter(file, [*BODY, *COLUMNS], lineterminator="\n")
+        columns = dict.fromkeys(column for its in physiology.values() for column in its)
+        sheet = csv.DictWriter(file, [*BODY, *columns], lineterminator="\n")
         sheet.writeheader()
         for one in patients:
             body = {key: getattr(one, key) for key in BODY}

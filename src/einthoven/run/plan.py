@@ -202,7 +202,7 @@ class Plan:
         """Signed distances about the shapes of which only the encoder learns."""
         return self.section("sdf_samples") | {"n_points": self.config.deepsdf.shape_points}
 
-    @cached_property
+    @property
     def physiology_columns(self) -> dict[str, dict[str, float]]:
         """Patient -> speeds and durations by column, after the draw."""
         return {name: self.physiology(name).columns for name in self.everybody}
@@ -246,6 +246,10 @@ class Plan:
     def activation_of(self, wildcards: Any) -> dict[str, Any]:
         """Settings of a patient's activation."""
         return builtins_of(self.physiology(wildcards.patient).activation)
+
+    def sheet_of(self, wildcards: Any) -> dict[str, dict[str, float]]:
+        """What the cohort's sheet tells of everybody's physiology; only its own job asks."""
+        return self.physiology_columns
 
     def repolarisation_of(self, wildcards: Any) -> dict[str, Any]:
         """Settings of a patient's repolarisation."""
