@@ -26,7 +26,8 @@ from nested_meshes import Level, Nest, regions
 from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.config import Config, load
-from einthoven.config.models import Activation, Purkinje
+from einthoven.config.models import Activation
+from einthoven.config.purkinje import Purkinje
 from einthoven.core.names import STANDARD_ELECTRODES
 from einthoven.ecg.forward import forward_potential
 from einthoven.ecg.leads import twelve_lead

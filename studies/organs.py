@@ -16,7 +16,8 @@ import numpy as np
 from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.config import Config
-from einthoven.config.models import Anatomy, Purkinje
+from einthoven.config.models import Anatomy
+from einthoven.config.purkinje import Purkinje
 from einthoven.core.files import write_json
 from einthoven.core.names import LEADS, STANDARD_ELECTRODES
 from einthoven.ecg.forward import forward_potential

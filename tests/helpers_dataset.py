@@ -67,6 +67,8 @@ def stage_arrays(index: int, n_nodes: int = 30, n_points: int = 100) -> dict[str
         "purkinje": dict(
             tree_points=normal(size=(6, 3)), tree_edges=rng.integers(0, 6, (5, 2)),
             tree_side=np.array([-1, -1, -1, 1, 1, 1], np.int8),
+            tree_roots=np.array([0, 3], np.int32), root_times=np.array([0.0, 12.0]),
+            root_fascicle=np.array(["septal", "right"]),
             pmj_nodes=rng.integers(0, n_heart, 4), pmj_times=rng.uniform(size=4),
             pmj_side=np.array([-1, -1, 1, 1], np.int8),
         ),

@@ -4,7 +4,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from einthoven.config.models import Fibers, Purkinje
+from einthoven.config.models import Fibers
+from einthoven.config.purkinje import Purkinje
 from einthoven.core.tags import Surface, Tissue
 from einthoven.electrophysiology.purkinje.tree import grow_tree
 from einthoven.fibers.coordinates import ventricular_coordinates

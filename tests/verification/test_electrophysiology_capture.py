@@ -14,21 +14,24 @@ import pytest
 from helpers_heart import activated_patient
 
 from einthoven.config.activation import Activation
-from einthoven.core.errors import BadInput
 from einthoven.core.seeds import generator
-from einthoven.electrophysiology.capture import (
-    GAIN_MS,
-    NO_DELAY,
-    JunctionDelays,
-    Sources,
-    solve_coupled,
-)
+from einthoven.electrophysiology.capture import GAIN_MS, Sources, solve_coupled
 from einthoven.electrophysiology.eikonal import Eikonal, speed_tensor_sq
-from einthoven.electrophysiology.purkinje.network import Network
+from einthoven.electrophysiology.purkinje.network import JunctionDelays, Links, Network
 from einthoven.electrophysiology.scenarios import activate
 from einthoven.electrophysiology.scenarios.kinds import built_in
 
 SPEED = 0.5
+WALL = Activation(
+    capture=False,
+    pmj_antegrade_ms=0.0,
+    pmj_retrograde_ms=0.0,
+    cv_lv_endocardium_mm_per_ms=0.0,
+    cv_rv_endocardium_mm_per_ms=0.0,
+)
+"""No wave but that in the wall."""
+CAPTURE = WALL.model_copy(update={"capture": True})
+NO_DELAY = JunctionDelays()
 
 
 def strand(n):
@@ -52,16 +55,12 @@ def on_strand(backend="einthoven"):
     return Eikonal.of(points, cells, tensors, backend, near_rings=0)
 
 
-def bypass(points, enter, leave, delay):
+def bypass(points, enter, leave, delay, junctions=NO_DELAY):
     """A network with one edge between two cross-sections, each one junction of four nodes."""
-    ends = [np.flatnonzero(points[:, 0] == x) for x in (enter, leave)]
-    return Network(
-        edges=np.array([[0, 1]]),
-        delays=np.array([delay]),
-        link_tip=np.repeat([0, 1], 4),
-        link_heart=np.concatenate(ends),
-        n_nodes=3,
-    )
+    ends = np.concatenate([np.flatnonzero(points[:, 0] == x) for x in (enter, leave)])
+    out_ms, in_ms = (np.full(8, delay) for delay in junctions)
+    links = Links(np.repeat([1, 2], 4), ends, out_ms, in_ms)
+    return Network(np.array([[1, 2]]), np.array([delay]), links, n_nodes=3, n_junctions=8)
 
 
 @pytest.mark.parametrize("delays", [(0.0, 0.0), (3.0, 1.0), (40.0, 0.0), (80.0, 0.0)])
@@ -70,13 +69,13 @@ def test_a_fast_bypass_of_a_strand_gives_the_least_of_two_lines(delays, backend)
     eikonal = on_strand(backend)
     x, delays = eikonal.mesh.points[:, 0], JunctionDelays(*delays)
     first = Sources(np.flatnonzero(x == 0), np.zeros(4))
-    found = solve_coupled(eikonal, bypass(eikonal.mesh.points, 10, 50, 8.0), first, delays)
+    found = solve_coupled(eikonal, bypass(eikonal.mesh.points, 10, 50, 8.0, delays), first)
     around = 10 / SPEED + delays.retrograde + 8.0 + delays.antegrade
     exact = np.minimum(x / SPEED, around + np.abs(x - 50) / SPEED)
     np.testing.assert_allclose(found.arrival.activation_time, exact, atol=1e-9)
     bypassed = around < 50 / SPEED
     assert set(found.sources.nodes[4:]) == set(np.flatnonzero(x == 50) if bypassed else [])
-    assert found.n_rounds == int(bypassed)
+    assert found.n_rounds == 1 + int(bypassed)
 
 
 def test_a_wave_goes_through_a_bypass_in_either_direction():
@@ -95,12 +94,12 @@ def test_the_his_bundle_and_the_muscle_start_one_wave():
     eikonal = on_strand()
     x = eikonal.mesh.points[:, 0]
     whole = bypass(eikonal.mesh.points, 10, 50, 8.0)
-    joined = replace(whole, edges=np.array([[0, 1], [2, 1]]), delays=np.array([8.0, 5.0]))
+    joined = replace(whole, edges=np.array([[1, 2], [0, 2]]), delays=np.array([8.0, 5.0]))
     first = Sources(np.flatnonzero(x == 0), np.zeros(4), his_ms=20.0)
     found = solve_coupled(eikonal, joined, first)
     exact = np.minimum.reduce([x / SPEED, 25 + np.abs(x - 50) / SPEED, 33 + np.abs(x - 10) / SPEED])
     np.testing.assert_allclose(found.arrival.activation_time, exact, atol=1e-9)
-    np.testing.assert_allclose(found.network_time, [20.0, 25.0, 20.0], atol=1e-9)
+    np.testing.assert_allclose(found.network_time, [20.0, 20.0, 25.0], atol=1e-9)
 
 
 def patient():
@@ -119,77 +118,69 @@ STILL = 1e-4
 
 def test_pacing_at_a_junction_gives_the_times_of_the_tree():
     """Tips of one junction are joined there: the muscle lets the wave over from one to another."""
-    network = Network.of(patient())
-    node = network.link_heart[7]
+    network = Network.of(patient(), NO_DELAY)
+    node, links = network.links.heart[7], network.links
     found = solve_coupled(muscle(STILL), network, Sources(np.array([node]), np.zeros(1)))
     graph = nx.Graph()
     graph.add_weighted_edges_from(
         (int(a), int(b), float(delay)) for (a, b), delay in zip(network.edges, network.delays)
     )
     graph.add_weighted_edges_from(
-        (int(t), f"junction {n}", 0.0) for t, n in zip(network.link_tip, network.link_heart)
+        (int(t), f"junction {n}", 0.0) for t, n in zip(links.node, links.heart)
     )
     paths = nx.single_source_dijkstra_path_length(graph, f"junction {node}")
     exact = np.array([paths[k] for k in range(network.n_nodes)])
     np.testing.assert_allclose(found.network_time, exact, atol=1e-9)
     at_junctions = np.full(len(patient().heart.points), np.inf)
-    np.minimum.at(at_junctions, network.link_heart, exact[network.link_tip])
+    np.minimum.at(at_junctions, links.heart, exact[links.node])
     junctions = np.isfinite(at_junctions)
     time = found.arrival.activation_time
     np.testing.assert_allclose(time[junctions], at_junctions[junctions], atol=1e-9)
 
 
+def from_his(network):
+    """When the wave from the His bundle leaves at each link."""
+    nowhere = np.full(len(patient().heart.points), np.inf)
+    return network.exits(network.arrival(0.0, nowhere))
+
+
 def test_junctions_have_the_times_that_the_tree_states():
-    tree, network = patient().purkinje, Network.of(patient())
-    times = np.full(len(patient().heart.points), np.inf)
-    exits = network.exits(0.0, np.full(len(network.link_tip), np.inf))
+    tree, network = patient().purkinje, Network.of(patient(), NO_DELAY)
+    times, exits = np.full(len(patient().heart.points), np.inf), from_his(network)
     for side in (-1, 1):
-        of_side = tree.tree_side[network.link_tip] == side
-        np.minimum.at(times, network.link_heart[of_side], exits[of_side])
+        of_side = tree.tree_side[network.links.node - 1] == side
+        np.minimum.at(times, network.links.heart[of_side], exits[of_side])
         nodes = tree.pmj_nodes[tree.pmj_side == side]
         np.testing.assert_allclose(times[nodes], tree.pmj_times[tree.pmj_side == side], atol=1e-9)
 
 
-def shifted(name):
-    given = built_in(name).sources(patient(), Activation())
-    first = given.times.min()
-    return Sources(given.nodes, given.times - first, given.his_ms - first)
-
-
 @cache
-def coupled(name, delays=NO_DELAY, **options):
-    network = built_in(name).network(patient())
-    return solve_coupled(muscle(**options), network, shifted(name), delays)
+def coupled(name, config=CAPTURE, **options):
+    beat = built_in(name)
+    given = beat.sources(patient(), config)
+    return solve_coupled(muscle(**options), beat.network(patient(), config), given)
 
 
-def test_without_an_entry_sinus_rhythm_is_as_without_capture():
-    """In still muscle with one tip per junction none is reached before the tree is there."""
-    given, network = shifted("sinus"), built_in("sinus").network(patient())
-    exits = network.exits(0.0, np.full(len(network.link_tip), np.inf))
-    order = np.lexsort((exits, network.link_heart))
-    first = order[np.unique(network.link_heart[order], return_index=True)[1]]
-    single = replace(
-        network, link_tip=network.link_tip[first], link_heart=network.link_heart[first]
-    )
-    alone = muscle(STILL).arrival(given.nodes, given.times)
-    found = solve_coupled(muscle(STILL), single, given)
-    assert found.n_rounds == 0
-    np.testing.assert_array_equal(found.arrival.activation_time, alone.activation_time)
-    np.testing.assert_array_equal(found.sources.nodes, given.nodes)
+def test_without_an_entry_sinus_rhythm_has_the_junctions_as_sources():
+    network = built_in("sinus").network(patient(), WALL)
+    tree = patient().purkinje
+    alone = muscle().arrival(tree.pmj_nodes.astype(int), tree.pmj_times)
+    found = coupled("sinus", WALL)
+    assert found.n_rounds == 1 and np.isinf(network.links.in_ms).all()
+    np.testing.assert_allclose(found.arrival.activation_time, alone.activation_time, atol=1e-9)
+    assert set(found.sources.nodes.tolist()) <= set(tree.pmj_nodes.tolist())
 
 
-@cache
 def alone(name):
-    given = shifted(name)
-    return muscle().arrival(given.nodes, given.times).activation_time
+    return coupled(name, WALL).arrival.activation_time
 
 
 @pytest.mark.parametrize("name", ["sinus", "lbbb", "lafb", "crt", "rv-pacing"])
 def test_capture_is_a_fixed_point_and_never_later_than_without(name):
-    found, network = coupled(name), built_in(name).network(patient())
+    found, network = coupled(name), built_in(name).network(patient(), CAPTURE)
     time, tree = found.arrival.activation_time, found.network_time
     assert np.all(time <= alone(name) + 1e-9)
-    heart, tip = network.link_heart, network.link_tip
+    heart, tip = network.links.heart, network.links.node
     assert np.all(tree[tip] <= time[heart] + 1e-9)
     assert np.all(time[heart] <= tree[tip] + GAIN_MS)
     assert found.gap_ms <= GAIN_MS and found.arrival.residual_ms < 1e-6
@@ -204,7 +195,7 @@ def test_capture_shortens_paced_beats_and_left_bundle_branch_block():
 
 
 def test_an_activation_has_what_was_coupled():
-    stage = activate(patient(), "crt", Activation(capture=True))
+    stage = activate(patient(), "crt", CAPTURE)
     found = coupled("crt")
     np.testing.assert_allclose(stage.activation_time, found.arrival.activation_time, atol=1e-4)
     np.testing.assert_array_equal(stage.source_nodes, found.sources.nodes)
@@ -212,20 +203,33 @@ def test_an_activation_has_what_was_coupled():
 
 
 def test_a_block_of_a_bundle_keeps_the_trees_apart():
-    network = built_in("rv-pacing").network(patient())
-    right = patient().purkinje.tree_side[network.link_tip] == 1
-    entry = np.where(right, 0.0, np.inf)
-    assert np.isfinite(network.exits(np.inf, entry)).all()
+    tree, heart = patient().purkinje, np.full(len(patient().heart.points), np.inf)
+    heart[tree.pmj_nodes[tree.pmj_side == 1]] = 0.0
+
+    def reached(name):
+        network = built_in(name).network(patient(), CAPTURE)
+        right = tree.tree_side[network.links.node - 1] == 1
+        times = network.exits(network.arrival(np.inf, heart))
+        return np.isfinite(times[right]), np.isfinite(times[~right])
+
+    assert all(its.all() for its in reached("rv-pacing"))
     for name in ("lbbb", "rbbb"):
-        exits = built_in(name).network(patient()).exits(np.inf, entry)
-        assert np.isfinite(exits[right]).all() and np.isinf(exits[~right]).all()
+        right, left = reached(name)
+        assert right.all() and not left.any()
+    right, left = reached("lafb")
+    anterior = tree.root_fascicle == "anterior"
+    assert right.all() and left.any() and not left.all() and anterior.sum() == 1
+
+
+def delayed(antegrade, retrograde):
+    delays = {"pmj_antegrade_ms": antegrade, "pmj_retrograde_ms": retrograde}
+    return CAPTURE.model_copy(update=delays)
 
 
 def test_longer_delays_are_never_earlier():
     steps = [(0.0, 0.0), (2.0, 0.0), (8.0, 3.0)]
     times = [
-        coupled("rv-pacing", JunctionDelays(*step), near_rings=0).arrival.activation_time
-        for step in steps
+        coupled("rv-pacing", delayed(*step), near_rings=0).arrival.activation_time for step in steps
     ]
     for sooner, later in zip(times[:-1], times[1:]):
         assert np.all(sooner <= later + 1e-6)
@@ -234,18 +238,17 @@ def test_longer_delays_are_never_earlier():
 
 def test_numbering_does_not_matter():
     rng = generator(1, "capture")
-    plain, network, given = coupled("crt"), built_in("crt").network(patient()), shifted("crt")
+    plain, network = coupled("crt"), built_in("crt").network(patient(), CAPTURE)
+    given = built_in("crt").sources(patient(), CAPTURE)
     points, cells, *_ = muscle().mesh
     order, cell_order = rng.permutation(len(points)), rng.permutation(len(cells))
     tree_order = rng.permutation(network.n_nodes - 1)
-    new, new_tree = np.argsort(order), np.append(np.argsort(tree_order), network.his)
+    new, new_tree = np.argsort(order), np.append(network.his, 1 + np.argsort(tree_order))
     mixed = Eikonal.of(points[order], new[cells][cell_order], muscle().tensors[cell_order])
-    renumbered = replace(
-        network,
-        edges=new_tree[network.edges][:, ::-1],
-        link_tip=new_tree[network.link_tip],
-        link_heart=new[network.link_heart],
+    links = network.links._replace(
+        node=new_tree[network.links.node], heart=new[network.links.heart]
     )
+    renumbered = replace(network, edges=new_tree[network.edges][:, ::-1], links=links)
     found = solve_coupled(mixed, renumbered, given._replace(nodes=new[given.nodes]))
     np.testing.assert_allclose(
         found.arrival.activation_time, plain.arrival.activation_time[order], atol=1e-5
@@ -261,7 +264,7 @@ def test_both_backends_find_the_same_wave():
 
 
 def test_a_solution_is_lowered_as_if_begun_anew_and_in_fewer_updates():
-    eikonal, given = muscle(), shifted("rv-pacing")
+    eikonal, given = muscle(), built_in("rv-pacing").sources(patient(), CAPTURE)
     first = eikonal.start(given.nodes, given.times)
     known, _ = eikonal.solve(first)
     late = np.flatnonzero(known > 100)[:3]
@@ -270,15 +273,3 @@ def test_a_solution_is_lowered_as_if_begun_anew_and_in_fewer_updates():
     lowered, n_lowered = eikonal.solve(start, known)
     np.testing.assert_allclose(lowered, anew, atol=1e-7)
     assert n_lowered < 0.7 * n_anew
-
-
-def test_times_of_another_speed_or_tree_are_refused():
-    tree = patient().purkinje
-    slow = tree.pmj_times.copy()
-    slow[3] += 1.0
-    with pytest.raises(BadInput, match="off their paths at one speed"):
-        Network.of(patient().with_stages(replace(tree, pmj_times=slow)))
-    nodes = tree.pmj_nodes.copy()
-    nodes[0] = np.setdiff1d(patient().heart.surface_nodes(4), nodes)[0]
-    with pytest.raises(BadInput, match="junctions and tips of the trees differ"):
-        Network.of(patient().with_stages(replace(tree, pmj_nodes=nodes)))

@@ -1,6 +1,6 @@
 """Purkinje trees of one patient."""
 
-from einthoven.config.models import Purkinje
+from einthoven.config.purkinje import Purkinje
 from einthoven.electrophysiology.purkinje.tree import grow_tree
 from einthoven.patient.patient import Patient
 from einthoven.run.job import run

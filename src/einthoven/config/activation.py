@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from einthoven.config.section import Section
 
+LayerSpeed = Annotated[float, Field(ge=0, le=5)]
 JunctionDelay = Annotated[float, Field(ge=0, le=20)]
 
 
@@ -15,6 +16,11 @@ class Activation(Section):
     backend: Literal["einthoven", "fim-python"] = "einthoven"
     cv_fiber_mm_per_ms: float = 0.6
     cv_transverse_mm_per_ms: float = 0.25
+    cv_lv_endocardium_mm_per_ms: LayerSpeed = 0.0
+    """Along the endocardium, a thin layer that conducts faster; 0: no such layer."""
+    cv_rv_endocardium_mm_per_ms: LayerSpeed = 0.0
+    endocardium_top_z: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """No such layer above; 0 apex, 1 base."""
     crt_vv_delay_ms: Annotated[float, Field(ge=-100, le=100)] = 0.0
     capture: bool = False
     """Whether a wave in the muscle enters the Purkinje trees at junctions and leaves elsewhere."""

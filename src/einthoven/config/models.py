@@ -10,6 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from einthoven.config.activation import Activation
 from einthoven.config.learning import DeepSdf, Learning, MlpModel, RefractionModel
+from einthoven.config.purkinje import Purkinje
 from einthoven.config.repolarisation import Repolarisation
 from einthoven.config.scenarios import BUILT_IN, CHOICES, AnyScenario, ScenarioName, Scenarios
 from einthoven.config.section import Count, Positive, Section, Seed
@@ -112,19 +113,6 @@ class Fibers(Section):
     alpha_epi_deg: Annotated[float, Field(ge=-90, le=90)] = -50.0
     beta_endo_deg: Annotated[float, Field(ge=-90, le=90)] = -65.0
     beta_epi_deg: Annotated[float, Field(ge=-90, le=90)] = 25.0
-
-
-class Purkinje(Section):
-    """Fractal trees on both endocardia (Sahli Costabal 2016)."""
-
-    seed: Seed = 1
-    branch_length_mm: Annotated[float, Field(ge=0.5, le=30)] = 4.0
-    segment_mm: Annotated[float, Field(ge=0.1, le=5)] = 1.0
-    branch_angle_rad: Annotated[float, Field(ge=0.01, le=1.2)] = 0.25
-    n_generations: Annotated[int, Field(ge=1, le=40)] = 20
-    speed_mm_per_ms: Annotated[float, Field(ge=0.5, le=6)] = 1.5
-    max_coverage_gap_mm: Annotated[float, Field(ge=1, le=60)] = 25.0
-    max_draws: Annotated[int, Field(ge=1, le=50)] = 30
 
 
 CONDUCTIVITY_RANGES = {

@@ -11,25 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from einthoven.core.errors import NotConverged
+from einthoven.core.errors import BadInput, NotConverged
 from einthoven.electrophysiology.eikonal import TOLERANCE_MS, Arrival, Eikonal
 from einthoven.electrophysiology.purkinje.network import Network
 
 GAIN_MS = 1e-6
 """A tree that brings the wave by less before the muscle does is no source."""
 MAX_ROUNDS = 200
-
-
-class JunctionDelays(NamedTuple):
-    """What a junction takes, ms."""
-
-    antegrade: float = 0.0
-    """From the tree to the muscle."""
-    retrograde: float = 0.0
-    """From the muscle to the tree."""
-
-
-NO_DELAY = JunctionDelays()
 
 
 class Sources(NamedTuple):
@@ -57,46 +45,51 @@ class Coupled(NamedTuple):
     """Largest gain that is left at a junction; below `GAIN_MS`."""
 
 
-def solve_coupled(
-    eikonal: Eikonal, network: Network, given: Sources, delays: JunctionDelays = NO_DELAY
-) -> Coupled:
+def solve_coupled(eikonal: Eikonal, network: Network, given: Sources) -> Coupled:
     """First arrival in muscle and trees.
 
     Args:
         eikonal: of the muscle.
-        network: of the trees, with blocks cut.
+        network: of the trees, with blocks cut, and of thin layers of the muscle.
         given: sources in the muscle, which may be junctions of the network, and the His bundle.
-        delays: of all junctions.
 
     Raises:
-        BadInput, StepFailed: as `solve_eikonal`.
+        BadInput, StepFailed: as `solve_eikonal`; also where nothing starts.
         NotConverged: also if junctions still gain after `MAX_ROUNDS`.
     """
-    heart = network.link_heart
-    start = eikonal.start(given.nodes, given.times)
-    time, n_updates = eikonal.solve(start)
+    heart, n_updates = network.links.heart, 0
+    time = start = np.full(len(eikonal.mesh.points), np.inf)
+    if len(given.nodes):
+        time = start = eikonal.start(given.nodes, given.times)
     best = np.full(len(time), np.inf)
     for n_rounds in range(MAX_ROUNDS):  # noqa: B007  (told below)
-        tree = network.arrival(given.his_ms, time[heart] + delays.retrograde)
-        exits = tree[network.link_tip] + delays.antegrade
-        gain = time[heart] - exits
-        if not np.any(gain > GAIN_MS):
+        tree = network.arrival(given.his_ms, time)
+        exits = network.exits(tree)
+        leaving = exits < time[heart] - GAIN_MS
+        if n_rounds and not leaving.any():
             break
-        leaving = gain > GAIN_MS
-        np.minimum.at(best, heart[leaving], exits[leaving])
-        start = np.minimum(start, eikonal.start(heart[leaving], exits[leaving]))
-        time, more = eikonal.solve(start, time)
+        if leaving.any():
+            np.minimum.at(best, heart[leaving], exits[leaving])
+            start = np.minimum(start, eikonal.start(heart[leaving], exits[leaving]))
+        if not np.isfinite(start).any():
+            raise BadInput("activation: nothing is excited; the wave leaves no tree and no site")
+        # Before the first solution the muscle's times are those of its sources alone.
+        time, more = eikonal.solve(start, time if n_rounds else None)
         n_updates += more
     else:
-        raise NotConverged(
-            f"capture: junctions still gain up to {gain.max():.2g} ms after {MAX_ROUNDS} rounds"
-        )
+        raise NotConverged(f"capture: junctions still gain after {MAX_ROUNDS} rounds")
     arrival = eikonal.checked(time, start, n_updates)
-    # A junction that fired early on may have been overtaken by the muscle since.
-    fired = np.setdiff1d(np.flatnonzero(best <= time + TOLERANCE_MS), given.nodes)
-    sources = Sources(
-        np.concatenate([given.nodes, fired]),
-        np.concatenate([given.times, time[fired]]),
-        given.his_ms,
-    )
-    return Coupled(arrival, tree, sources, n_rounds, float(max(gain.max(initial=0.0), 0.0)))
+    gap_ms = float(np.max(time[heart] - exits, initial=0.0))
+    return Coupled(arrival, tree, _sources(network, given, best, time), n_rounds, gap_ms)
+
+
+def _sources(network: Network, given: Sources, best: np.ndarray, time: np.ndarray) -> Sources:
+    """The given sources, and the junctions that fired: `best` [heart node] ms is when.
+
+    A junction that fired early on may have been overtaken by the muscle since.
+    """
+    junctions = network.links.heart[: network.n_junctions]
+    fired = np.intersect1d(junctions, np.flatnonzero(best <= time + TOLERANCE_MS))
+    fired = np.setdiff1d(fired, given.nodes)
+    nodes, times = np.concatenate([given.nodes, fired]), np.concatenate([given.times, time[fired]])
+    return Sources(nodes, times, given.his_ms)

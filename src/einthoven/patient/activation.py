@@ -12,7 +12,7 @@ from einthoven.patient.stage import Stage
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class PurkinjeTree(Stage):
-    """Both trees and their junctions with the muscle (PMJ)."""
+    """The trees of both sides and their junctions with the muscle (PMJ)."""
 
     stage = "purkinje"
 
@@ -22,12 +22,20 @@ class PurkinjeTree(Stage):
     """[tree_edge, 2] tree nodes."""
     tree_side: np.ndarray
     """[tree_node] -1 LV, +1 RV."""
+    tree_roots: np.ndarray
+    """[tree_root] tree nodes at which the fascicles end and the trees begin."""
+    root_times: np.ndarray
+    """[tree_root] ms after the impulse leaves the His bundle."""
+    root_fascicle: np.ndarray
+    """[tree_root] anterior, septal or posterior of the left bundle, or right."""
     pmj_nodes: np.ndarray
     """[pmj] heart nodes, sorted within a side."""
     pmj_times: np.ndarray
     """[pmj] ms after the impulse leaves the His bundle."""
     pmj_side: np.ndarray
     """[pmj] -1 LV, +1 RV."""
+    speed_mm_per_ms: float
+    """Along the trees."""
     coverage_gap_mm: Sequence[float] = (math.nan, math.nan)
     """LV, RV: largest distance from the endocardium to its nearest junction."""
     draws: Sequence[int] = (1, 1)

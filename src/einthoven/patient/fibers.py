@@ -33,3 +33,11 @@ class Coordinates(Stage):
     """Angle about the LV's long axis, rad in -pi to pi: 0 mid-septum, +-pi lateral free wall."""
     uvc_nu: np.ndarray
     """-1 left ventricle with the septum, +1 free wall of the right ventricle."""
+
+    def distance(self, nodes: np.ndarray, z: float, phi_rad: float) -> np.ndarray:
+        """How far heart nodes [node] are from a height and an angle, in units of both.
+
+        Heights count three times, as a heart is about three radii high.
+        """
+        angle = np.angle(np.exp(1j * (self.uvc_phi[nodes] - phi_rad)))
+        return np.hypot(3.0 * (self.uvc_z[nodes] - z), angle)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from einthoven.config.models import Purkinje
+from einthoven.config.purkinje import Purkinje
 from einthoven.core.errors import StepFailed
 from einthoven.electrophysiology.purkinje.branch import Sheet, Shoot, Tip, grow_path, project
 
@@ -79,31 +79,36 @@ def grow(
     roots: Sequence[Root],
     config: Purkinje,
     seed: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Grow one tree from one or more roots; a straight edge joins each further root to the first.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Grow a tree from each of one or more roots, all at once, so that they share the surface.
 
     Args:
         surface_points: [vertex, 3] mm.
         surface_faces: [face, 3].
         roots: one or more.
         config: lengths, angle and number of generations of the branches.
-        seed: the tree depends on nothing else that is random.
+        seed: the trees depend on nothing else that is random.
 
     Returns:
-        points [tree_node, 3] mm, the first root first; edges [tree_edge, 2].
+        points [tree_node, 3] mm; edges [tree_edge, 2]; nodes [root] of the roots.
 
     Raises:
         StepFailed: a root is off the surface.
     """
     tree = Tree(Sheet.of(surface_points, surface_faces))
     rng = np.random.RandomState(seed % 2**32)  # noqa: NPY002  (the package's generator)
-    starts = [_grow_from(tree, root, config, rng) for root in roots]
-    tree.edges += [(starts[0], start) for start in starts[1:]]
-    return tree.nodes.copy(), np.array(tree.edges, dtype=np.int64)
+    starts, growing = [], list[Branch]()
+    for root in roots:
+        start, fascicles = _start(tree, root, config)
+        starts.append(start)
+        growing += fascicles
+    for _ in range(config.n_generations):
+        growing = _generation(tree, growing, config, rng)
+    return tree.nodes.copy(), np.array(tree.edges, dtype=np.int64), np.array(starts)
 
 
-def _grow_from(tree: Tree, root: Root, config: Purkinje, rng: np.random.RandomState) -> int:
-    """Trunk, two fascicles, then generations of pairs; the number of the root."""
+def _start(tree: Tree, root: Root, config: Purkinje) -> tuple[int, list[Branch]]:
+    """Number of a root, and its two fascicles behind a trunk."""
     point = root.point
     face = project(tree.sheet, np.array(point, dtype=float))[1]
     if face < 0:
@@ -120,9 +125,7 @@ def _grow_from(tree: Tree, root: Root, config: Purkinje, rng: np.random.RandomSt
     for angle in root.angles_rad:
         growing.append(tree.grow(trunk.tip, straight(root.fascicle_mm, angle), excluded))
         excluded = excluded + growing[-1].nodes
-    for _ in range(config.n_generations):
-        growing = _generation(tree, growing, config, rng)
-    return start
+    return start, growing
 
 
 def _generation(

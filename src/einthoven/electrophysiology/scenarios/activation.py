@@ -4,8 +4,8 @@ import numpy as np
 
 from einthoven.config.activation import Activation as ActivationConfig
 from einthoven.config.section import builtins_of
-from einthoven.electrophysiology.capture import JunctionDelays, Sources, solve_coupled
-from einthoven.electrophysiology.eikonal import Arrival, Eikonal, speed_tensor_sq
+from einthoven.electrophysiology.capture import solve_coupled
+from einthoven.electrophysiology.eikonal import Eikonal, speed_tensor_sq
 from einthoven.electrophysiology.scenarios.kinds import built_in
 from einthoven.electrophysiology.scenarios.scenario import Scenario
 from einthoven.patient.activation import Activation
@@ -30,30 +30,6 @@ def activate(patient: Patient, scenario: str | Scenario, config: ActivationConfi
         StepFailed, NotConverged: from the eikonal solver.
     """
     beat = scenario if isinstance(scenario, Scenario) else built_in(scenario)
-    given = beat.sources(patient, config)
-    first = given.times.min()
-    given = Sources(given.nodes, given.times - first, given.his_ms - first)
-    arrival, sources = _wave(patient, beat, given, config)
-    return Activation(
-        patient=patient.name,
-        activation_time=arrival.activation_time.astype(np.float32),
-        source_nodes=sources.nodes.astype(np.int32),
-        source_times=sources.times,
-        scenario=beat.name,
-        backend=config.backend,
-        residual_ms=arrival.residual_ms,
-        n_updates=arrival.n_updates,
-        total_ms=float(arrival.activation_time.max()),
-        settings=builtins_of(config),
-        cycle_length_ms=float(beat.settings.cycle_length_ms),
-        i_kr_factor=beat.settings.i_kr_factor,
-    )
-
-
-def _wave(
-    patient: Patient, beat: Scenario, given: Sources, config: ActivationConfig
-) -> tuple[Arrival, Sources]:
-    """The wave from given sources, with or without the trees, and from where it came."""
     heart, factor = patient.heart, beat.settings.muscle_speed_factor
     speeds = speed_tensor_sq(
         patient.fibers.f0,
@@ -61,8 +37,21 @@ def _wave(
         cv_transverse=config.cv_transverse_mm_per_ms * factor,
     )
     eikonal = Eikonal.of(heart.points, heart.cells, speeds, config.backend)
-    if config.capture:
-        delays = JunctionDelays(config.pmj_antegrade_ms, config.pmj_retrograde_ms)
-        coupled = solve_coupled(eikonal, beat.network(patient), given, delays)
-        return coupled.arrival, coupled.sources
-    return eikonal.arrival(given.nodes, given.times), given
+    network = beat.network(patient, config)
+    wave = solve_coupled(eikonal, network, beat.sources(patient, config))
+    arrival, sources = wave.arrival, wave.sources
+    first = arrival.activation_time.min()
+    return Activation(
+        patient=patient.name,
+        activation_time=(arrival.activation_time - first).astype(np.float32),
+        source_nodes=sources.nodes.astype(np.int32),
+        source_times=sources.times - first,
+        scenario=beat.name,
+        backend=config.backend,
+        residual_ms=arrival.residual_ms,
+        n_updates=arrival.n_updates,
+        total_ms=float(arrival.activation_time.max() - first),
+        cycle_length_ms=float(beat.settings.cycle_length_ms),
+        i_kr_factor=beat.settings.i_kr_factor,
+        settings=builtins_of(config),
+    )

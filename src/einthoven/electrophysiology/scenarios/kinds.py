@@ -17,8 +17,6 @@ from einthoven.electrophysiology.scenarios.scenario import Scenario
 from einthoven.electrophysiology.scenarios.sites import site_node
 from einthoven.patient.patient import Patient
 
-BUNDLE_OF = {-1: "left-bundle", 1: "right-bundle"}
-
 
 class FromHis(Scenario[Rhythm]):
     """The wave leaves the His bundle and reaches the muscle at the junctions behind no block.
@@ -26,35 +24,11 @@ class FromHis(Scenario[Rhythm]):
     Sinus rhythm is the first case of Dokuchaev 2026, section 2.7; LBBB is its figure 8B.
     """
 
-    def sources(self, patient: Patient, config: ActivationConfig) -> Sources:
-        """Junctions that the wave reaches from the His bundle, which fires at zero."""
-        tree, settings = patient.purkinje, self.settings
-        absent = [
-            str(side)
-            for side, bundle in BUNDLE_OF.items()
-            if bundle not in settings.blocks and not np.any(tree.pmj_side == side)
-        ]
-        if absent:
-            raise BadInput(
-                f"pmj_side: no junction on side {', '.join(absent)}; re-run the purkinje rule"
-            )
-        detour = self._detour(patient)
-        reached = np.isfinite(detour)
-        if not reached.any():
-            raise BadInput(f"scenario {self.name}: no junction is reached, all is blocked")
-        times = tree.pmj_times[reached].astype(float) / settings.tree_speed_factor
-        times = times + detour[reached] + config.pmj_antegrade_ms
-        return Sources(tree.pmj_nodes[reached].astype(np.int64), times, his_ms=0.0)
+    from_his = True
 
-    def _detour(self, patient: Patient) -> np.ndarray:
-        """How much later than without blocks the wave is at a junction: [pmj] ms, or infinite."""
-        whole, open_ = self.whole_network(patient), self.network(patient)
-        no_entry = np.full(len(whole.link_tip), np.inf)
-        times = np.full((2, len(patient.heart.points)), np.inf)
-        np.minimum.at(times[0], whole.link_heart, whole.exits(0.0, no_entry))
-        np.minimum.at(times[1], open_.link_heart, open_.exits(0.0, no_entry))
-        usual, now = times[:, patient.purkinje.pmj_nodes]
-        return now - usual
+    def sources(self, patient: Patient, config: ActivationConfig) -> Sources:
+        """The His bundle, at zero."""
+        return Sources(np.empty(0, np.int64), np.empty(0), his_ms=0.0)
 
 
 class AtSites(Scenario[Paced]):

@@ -2,12 +2,16 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
 
 from einthoven.config.activation import Activation as ActivationConfig
 from einthoven.config.scenarios import Scenario as ScenarioSettings
 from einthoven.electrophysiology.capture import Sources
+from einthoven.electrophysiology.endocardium import with_endocardium
 from einthoven.electrophysiology.purkinje.blocks import blocked
-from einthoven.electrophysiology.purkinje.network import Network
+from einthoven.electrophysiology.purkinje.network import JunctionDelays, Network
 from einthoven.patient.patient import Patient
 
 
@@ -17,6 +21,8 @@ class Scenario[S: ScenarioSettings](ABC):
 
     name: str
     settings: S
+    from_his: ClassVar[bool] = False
+    """Whether the wave comes down the bundles."""
 
     @abstractmethod
     def sources(self, patient: Patient, config: ActivationConfig) -> Sources:
@@ -26,10 +32,16 @@ class Scenario[S: ScenarioSettings](ABC):
             BadInput: a stage is missing, or a place is not on this heart.
         """
 
-    def whole_network(self, patient: Patient) -> Network:
-        """His bundle, bundles and trees at the scenario's speed, as if nothing were blocked."""
-        return Network.of(patient).faster(self.settings.tree_speed_factor)
+    def network(self, patient: Patient, config: ActivationConfig) -> Network:
+        """What conducts besides the wall: trees without what is blocked, fast endocardia.
 
-    def network(self, patient: Patient) -> Network:
-        """The parts of it that conduct."""
-        return blocked(self.whole_network(patient), patient, self.settings.blocks)
+        Without capture no wave enters a tree from the muscle, and a beat that does not come from
+        the His bundle needs none.
+        """
+        settings, network = self.settings, Network.without_trees()
+        if config.capture or self.from_his:
+            retrograde = config.pmj_retrograde_ms if config.capture else np.inf
+            delays = JunctionDelays(config.pmj_antegrade_ms, retrograde)
+            network = Network.of(patient, delays, settings.tree_speed_factor)
+            network = blocked(network, patient.purkinje, settings.blocks)
+        return with_endocardium(network, patient, config, settings.muscle_speed_factor)

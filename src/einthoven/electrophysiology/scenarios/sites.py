@@ -54,15 +54,12 @@ class Apex(Site[ApexSite]):
 
 
 class AtCoordinates(Site[CoordinateSite]):
-    """Nearest in ventricular coordinates; heights count three times: a heart is about three radii
-    high.
-    """
+    """Nearest in ventricular coordinates."""
 
     def distance(self, patient: Patient, nodes: np.ndarray) -> np.ndarray:
-        """Squared, in units of the coordinates."""
+        """In units of the coordinates."""
         place, wanted = patient.coordinates, self.settings
-        angle = np.angle(np.exp(1j * (place.uvc_phi[nodes] - math.radians(wanted.phi_deg))))
-        distance = (3.0 * (place.uvc_z[nodes] - wanted.z)) ** 2 + angle**2
+        distance = place.distance(nodes, wanted.z, math.radians(wanted.phi_deg))
         usable = wanted.nu is None or place.uvc_nu[nodes] == wanted.nu
         if not np.any(usable):
             raise BadInput(f"site: {self.surface.name} has no node with nu = {wanted.nu}")

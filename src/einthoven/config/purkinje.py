@@ -1,0 +1,52 @@
+"""Settings of the Purkinje trees and of the sites where the wave first reaches the muscle."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from einthoven.config.section import Section, Seed
+
+Fascicle = Literal["anterior", "septal", "posterior", "right"]
+"""The left bundle's three, and the right bundle."""
+
+
+class EarlySite(Section):
+    """Where a fascicle reaches an endocardium: of the RV on its free wall, otherwise of the LV."""
+
+    fascicle: Fascicle
+    z: Annotated[float, Field(ge=0, le=1)]
+    """0 apex, 1 base."""
+    phi_deg: Annotated[float, Field(ge=-180, le=180)]
+    """0 mid-septum, 90 anterior, +-180 lateral, -90 inferior."""
+    time_ms: Annotated[float, Field(ge=0, le=60)]
+    """After the wave has left the His bundle, but for what all sites share."""
+
+
+class Purkinje(Section):
+    """Early sites (Durrer 1970) and the fractal trees that grow from them (Sahli Costabal 2016)."""
+
+    seed: Seed = 1
+    early_sites: list[EarlySite] = [
+        EarlySite(fascicle="anterior", z=0.78, phi_deg=53.0, time_ms=0.0),
+        EarlySite(fascicle="septal", z=0.63, phi_deg=7.0, time_ms=0.0),
+        EarlySite(fascicle="posterior", z=0.40, phi_deg=-30.0, time_ms=4.0),
+        EarlySite(fascicle="right", z=0.34, phi_deg=28.0, time_ms=14.0),
+    ]
+    lv_top_z: Annotated[float, Field(gt=0, le=1)] = 0.8
+    """No tree above; 0 apex, 1 base."""
+    rv_top_z: Annotated[float, Field(gt=0, le=1)] = 0.6
+    branch_length_mm: Annotated[float, Field(ge=0.5, le=30)] = 4.0
+    segment_mm: Annotated[float, Field(ge=0.1, le=5)] = 1.0
+    branch_angle_rad: Annotated[float, Field(ge=0.01, le=1.2)] = 0.25
+    n_generations: Annotated[int, Field(ge=1, le=40)] = 20
+    speed_mm_per_ms: Annotated[float, Field(ge=0.5, le=6)] = 2.0
+    max_coverage_gap_mm: Annotated[float, Field(ge=1, le=60)] = 30.0
+    max_draws: Annotated[int, Field(ge=1, le=50)] = 30
+
+    @field_validator("early_sites")
+    @classmethod
+    def _both_sides(cls, value: list[EarlySite]) -> list[EarlySite]:
+        fascicles = {site.fascicle for site in value}
+        if "right" not in fascicles or len(fascicles) < 2:
+            raise ValueError("one site of the right bundle and one of the left are needed at least")
+        return value
