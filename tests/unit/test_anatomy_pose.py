@@ -68,12 +68,20 @@ def test_the_long_axis_has_the_mean_and_spread_of_healthy_adults():
     """Engblom 2005: 38 +- 10 degrees in the frontal plane, 46 +- 7 in the transverse plane."""
     rng = np.random.default_rng(0)
     coeffs = rng.normal(size=(2000, 6)).clip(-4, 4)
-    to_apex = -np.stack([Pose.from_coeffs(c).rotation[:, 2] for c in coeffs])
+    to_apex = -np.stack([Pose.from_coeffs(c, "engblom").rotation[:, 2] for c in coeffs])
     frontal = np.degrees(np.arctan2(-to_apex[:, 2], to_apex @ LEFT))
     transverse = np.degrees(np.arctan2(to_apex @ FRONT, to_apex @ LEFT))
     for found, mean, sd in ((frontal, 38, 10), (transverse, 46, 7)):
         assert found.mean() == pytest.approx(mean, abs=1.0)
         assert found.std() == pytest.approx(sd, rel=0.1)
+
+
+def test_the_imaged_mean_is_that_of_five_hearts():
+    pose = Pose.from_coeffs(np.zeros(6))
+    to_apex = -pose.rotation[:, 2]
+    hearts = 0.43 * LEFT + 0.68 * FRONT - 0.56 * UP
+    assert to_apex @ hearts / np.linalg.norm(hearts) > np.cos(np.radians(2))
+    assert pose.up_mm < Pose.from_coeffs(np.zeros(6), "engblom").up_mm
 
 
 def test_clearance_and_shifts_are_kept(heart, torso):
@@ -84,7 +92,7 @@ def test_clearance_and_shifts_are_kept(heart, torso):
     assert depth.min() == pytest.approx(30.5, abs=0.02)
     centre = rotation @ heart.centre + origin
     assert centre[0] == pytest.approx(26.0)
-    assert centre[2] == pytest.approx(torso.landmarks["ICS4"][2] - 17.0)
+    assert centre[2] == pytest.approx(torso.landmarks["ICS4"][2] - 42.0)
 
 
 def test_placement_moves_with_the_torso(heart, torso):

@@ -101,8 +101,7 @@ def placed_body(parameters: PatientParameters, config: models.Anatomy) -> Placed
         heart = heart_surfaces(
             np.array(parameters.heart_coeffs), config.heart_edge_mm, config.heart_atlas
         )
-        return PlacedBody(
-            torso, heart, *place_heart(heart, torso, np.array(parameters.pose_coeffs))
-        )
+        coeffs = np.array(parameters.pose_coeffs)
+        return PlacedBody(torso, heart, *place_heart(heart, torso, coeffs, config.pose))
     except StepFailed as error:
         raise StepFailed(f"{parameters.patient}: {error}") from error

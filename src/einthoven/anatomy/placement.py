@@ -13,17 +13,18 @@ TOLERANCE_MM = 0.01
 
 
 def place_heart(
-    heart: HeartSurfaces, torso: TorsoSurface, pose_coeffs: np.ndarray
+    heart: HeartSurfaces, torso: TorsoSurface, pose_coeffs: np.ndarray, mean: str = "imaged"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pose of the heart in this torso: patient = heart @ rotation.T + origin.
 
-    The heart's centre goes `shift_left` of the midline and `shift_up` of the fourth intercostal
+    The heart's centre goes `shift_left` of the midline and `up_mm` of the fourth intercostal
     space; then the heart lies as far to the front as its least distance to the skin allows.
 
     Args:
         heart: surfaces in the heart frame.
         torso: skin in the patient frame.
         pose_coeffs: [6] SD, in the order of `pose.POSE`.
+        mean: of `pose.MEAN_POSES`, from which they count.
 
     Returns:
         rotation [3, 3] and origin [3] mm.
@@ -32,7 +33,7 @@ def place_heart(
         BadInput: wrong coefficients.
         StepFailed: the heart does not fit with that clearance.
     """
-    pose = Pose.from_coeffs(pose_coeffs)
+    pose = Pose.from_coeffs(pose_coeffs, mean)
     rotation = pose.rotation
     landmark = torso.landmarks["ICS4"]
     outside = (heart.epi_points - heart.centre) @ rotation.T
@@ -40,7 +41,7 @@ def place_heart(
 
     def depths_at(y: float, points: np.ndarray) -> np.ndarray:
         """Distances to the skin in mm of points of the heart, negative where they stick out."""
-        return -skin.distance(points + [pose.shift_left, y, landmark[2] + pose.shift_up])
+        return -skin.distance(points + [pose.shift_left, y, landmark[2] + pose.up_mm])
 
     back = float(torso.points[:, 1].max())
     # No distance changes by more than the move: what is too shallow by so much is so until then.
@@ -64,5 +65,5 @@ def place_heart(
         middle = 0.5 * (low + high)
         deep = depths_at(middle, near).min() >= pose.clearance
         low, high = (low, middle) if deep else (middle, high)
-    centre = np.array([pose.shift_left, high, landmark[2] + pose.shift_up])
+    centre = np.array([pose.shift_left, high, landmark[2] + pose.up_mm])
     return rotation, centre - rotation @ heart.centre

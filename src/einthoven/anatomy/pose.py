@@ -13,22 +13,48 @@ POSE: dict[str, tuple[float, float]] = {
     "alpha_y": (0.0, 6.0),  # degrees about y: positive turns the apex to the left
     "alpha_z": (0.0, 12.0),  # degrees about the long axis: positive turns the RV upwards
     "shift_left": (20.0, 6.0),  # mm, heart's centre left of the midline
-    "shift_up": (-5.0, 12.0),  # mm, heart's centre above the fourth intercostal space
+    "shift_up": (0.0, 12.0),  # mm, heart's centre above that of the mean pose
     "clearance": (28.0, 5.0),  # mm, least distance from heart to skin
 }
 """Mean and SD of the pose. The three angles are those of Dokuchaev 2026, section 2.1 (after Odille
 2017, 10.22489/cinc.2017.225-058). The SDs of alpha_x and alpha_y give the long axis the spread of
-Engblom (below): 10 degrees in the frontal and 7 in the transverse plane. Those of alpha_z and of
+Engblom 2005: 10 degrees in the frontal and 7 in the transverse plane. Those of alpha_z and of
 the shifts are plausible choices without a source.
 
 Rahko, J. Am. Soc. Echocardiogr. 21:761 (2008), measured 32 +- 8 mm from skin to heart at the
 sternum, by ultrasound; the least distance over the whole heart is a little smaller."""
 
-APEX_LEFT_OF_FRONT_DEG = 44.0
-APEX_BELOW_HORIZONTAL_DEG = 28.5
-"""Direction of the mean heart's long axis, from base to apex. Engblom et al., Am. Heart J. 150:507
-(2005), by magnetic resonance in 94 healthy adults: 38 +- 10 degrees below the left in the frontal
-plane, 46 +- 7 degrees in front of the left in the transverse plane."""
+
+@dataclass(frozen=True)
+class MeanPose:
+    """Direction of the mean heart's long axis, from base to apex, and its height."""
+
+    apex_left_of_front_deg: float
+    apex_below_horizontal_deg: float
+    up_mm: float
+    """Heart's centre above the fourth intercostal space."""
+
+    @property
+    def rotation(self) -> np.ndarray:
+        """Heart axes (columns): apex to the left, front and below; RV to the right."""
+        left = np.radians(self.apex_left_of_front_deg)
+        below = np.radians(self.apex_below_horizontal_deg)
+        to_apex = [np.cos(below) * np.sin(left), -np.cos(below) * np.cos(left), -np.sin(below)]
+        z = -np.array(to_apex)
+        x = np.array([-np.cos(left), -np.sin(left), 0.0])  # horizontal: right and front
+        return np.stack([x, np.cross(z, x), z], axis=1)
+
+
+MEAN_POSES: dict[str, MeanPose] = {
+    "imaged": MeanPose(33.0, 34.5, -30.0),
+    "engblom": MeanPose(44.0, 28.5, -5.0),
+}
+"""Name in `config.models.Anatomy.pose` -> the pose.
+
+imaged: the mean of five segmented hearts in their own torsos, (left, front, down) = (0.43, 0.68,
+0.56), and the height at which such hearts lie in the torso. engblom: Engblom et al., Am. Heart J.
+150:507 (2005), by magnetic resonance in 94 healthy adults: 38 +- 10 degrees below the left in the
+frontal plane, 46 +- 7 degrees in front of the left in the transverse plane."""
 
 
 @dataclass(frozen=True)
@@ -41,17 +67,24 @@ class Pose:
     shift_left: float
     shift_up: float
     clearance: float
+    mean: MeanPose
 
     @classmethod
-    def from_coeffs(cls, pose_coeffs: np.ndarray) -> Self:
-        """From coefficients [6] in SD.
+    def from_coeffs(cls, pose_coeffs: np.ndarray, mean: str = "imaged") -> Self:
+        """From coefficients [6] in SD about one of `MEAN_POSES`.
 
         Raises:
             BadInput: not six finite numbers within 4 SD.
         """
         coeffs = finite("pose_coeffs", shape("pose_coeffs", pose_coeffs, (len(POSE),)))
         between("largest of pose_coeffs in SD", np.abs(coeffs).max(), 0, MAX_SD, "degrees or mm?")
-        return cls(*(float(mean + sd * c) for (mean, sd), c in zip(POSE.values(), coeffs)))
+        values = (float(middle + sd * c) for (middle, sd), c in zip(POSE.values(), coeffs))
+        return cls(*values, MEAN_POSES[mean])
+
+    @property
+    def up_mm(self) -> float:
+        """Heart's centre above the fourth intercostal space."""
+        return self.mean.up_mm + self.shift_up
 
     @property
     def rotation(self) -> np.ndarray:
@@ -60,7 +93,7 @@ class Pose:
         The mean orientation, then rotations about the heart's own long axis, y and x:
         R = R_mean R_z(alpha_z) R_y(alpha_y) R_x(alpha_x).
         """
-        rotation = _mean_rotation()
+        rotation = self.mean.rotation
         for axis, angle in ((2, self.alpha_z), (1, self.alpha_y), (0, self.alpha_x)):
             rotation = rotation @ rotation_about(axis, angle)
         return rotation
@@ -77,13 +110,3 @@ def rotation_about(axis: int, angle_deg: float) -> np.ndarray:
     matrix[i, i] = matrix[j, j] = np.cos(a)
     matrix[i, j], matrix[j, i] = -np.sin(a), np.sin(a)
     return matrix
-
-
-def _mean_rotation() -> np.ndarray:
-    """Heart axes (columns) of the mean pose: apex to the left, front and below; RV to the right."""
-    left = np.radians(APEX_LEFT_OF_FRONT_DEG)
-    below = np.radians(APEX_BELOW_HORIZONTAL_DEG)
-    to_apex = [np.cos(below) * np.sin(left), -np.cos(below) * np.cos(left), -np.sin(below)]
-    z = -np.array(to_apex)
-    x = np.array([-np.cos(left), -np.sin(left), 0.0])  # horizontal: right and front
-    return np.stack([x, np.cross(z, x), z], axis=1)

@@ -77,6 +77,8 @@ class Anatomy(Section):
 
     heart_edge_mm: HeartEdge = 4.0
     torso_resolution: Literal["coarse", "fine"] = "coarse"
+    pose: Literal["imaged", "engblom"] = "imaged"
+    """Where the mean heart lies and points to (`anatomy.pose.MEAN_POSES`)."""
     lungs: bool = False
     """Whether the torso has lungs, with a conductivity of their own."""
     heart_atlas: AtlasPath = ""

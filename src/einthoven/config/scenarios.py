@@ -67,6 +67,9 @@ class Scenario(Section):
 
     blocks: list[Block] = []
     """Where the conduction system is cut, for waves in either direction."""
+    distal: bool = True
+    """What is behind a block conducts nothing, and its muscle is reached from cell to cell; false:
+    only the bundle or the fascicle is cut, and the muscle may capture the tree behind it."""
     muscle_speed_factor: Factor = 1.0
     """Times the muscle's speeds of section activation."""
     tree_speed_factor: Factor = 1.0
@@ -123,7 +126,7 @@ BUILT_IN: dict[str, Rhythm | Paced | Crt] = {
     "rbbb": Rhythm(blocks=["right-bundle"]),
     "lafb": Rhythm(blocks=["left-anterior-fascicle"]),
     "lpfb": Rhythm(blocks=["left-posterior-fascicle"]),
-    "crt": Crt(),
+    "crt": Crt(blocks=["left-bundle"]),
     "rv-pacing": Paced(sites=[ApexSite(surface="rv_endo")]),
     "pvc-rvot": Paced(sites=[CoordinateSite(surface="rv_endo", z=0.9, phi_deg=40.0, nu=1)]),
     "pvc-lv": Paced(sites=[CoordinateSite(surface="lv_endo", z=0.3, phi_deg=-120.0, nu=-1)]),

@@ -6,6 +6,7 @@ import numpy as np
 
 from einthoven.core.errors import StepFailed
 from einthoven.electrophysiology.purkinje.network import Network
+from einthoven.electrophysiology.purkinje.paths import first_arrival
 from einthoven.patient.activation import PurkinjeTree
 
 FASCICLES_OF: Mapping[str, tuple[str, ...]] = {
@@ -17,17 +18,32 @@ FASCICLES_OF: Mapping[str, tuple[str, ...]] = {
 """Name in `config.scenarios.Block` -> the fascicles that it cuts off the His bundle."""
 
 
-def blocked(network: Network, tree: PurkinjeTree, blocks: Collection[str]) -> Network:
+def blocked(
+    network: Network, tree: PurkinjeTree, blocks: Collection[str], *, distal: bool
+) -> Network:
     """The network of some trees with some of `FASCICLES_OF` cut off.
+
+    Args:
+        network: of these trees.
+        tree: with the fascicle of each root.
+        blocks: what is cut off the His bundle.
+        distal: nothing behind a block conducts; otherwise the muscle may capture it.
 
     Raises:
         StepFailed: the trees have no such fascicle.
     """
-    fascicle = np.asarray(tree.root_fascicle)
+    roots = network.tree_node(tree.tree_roots)
+    from_his = (network.edges == network.his).any(axis=1)
     for block in blocks:
-        cut = np.isin(fascicle, FASCICLES_OF[block])
+        cut = np.isin(tree.root_fascicle, FASCICLES_OF[block])
         if not cut.any():
             raise StepFailed(f"purkinje: block {block}: the trees have no such fascicle")
-        to_root = np.isin(network.edges[:, 1], network.tree_node(tree.tree_roots[cut]))
-        network = network.without(to_root & (network.edges[:, 0] == network.his))
+        at_root = np.isin(network.edges, roots[cut]).any(axis=1)
+        if distal:
+            start = np.full(network.n_nodes, np.inf)
+            start[roots[cut]] = 0.0
+            reached = first_arrival(network.delays[~from_his], network.edges[~from_his], start)
+            network = network.without_nodes(np.isfinite(reached))
+        else:
+            network = network.without(from_his & at_root)
     return network

@@ -102,6 +102,13 @@ class Network:
         """The same network with some edges cut: [edge] whether."""
         return replace(self, delays=np.where(cut, np.inf, self.delays))
 
+    def without_nodes(self, gone: np.ndarray) -> Self:
+        """The same network in which some nodes do not conduct: [node] whether."""
+        links = self.links
+        silent = np.where(gone[links.node], np.inf, 0.0)
+        links = links._replace(out_ms=links.out_ms + silent, in_ms=links.in_ms + silent)
+        return replace(self.without(gone[self.edges].any(axis=1)), links=links)
+
     def with_layer(self, edges: np.ndarray, delays: np.ndarray, heart: np.ndarray) -> Self:
         """With a thin layer of the muscle, each node of which is a heart node's.
 

@@ -43,5 +43,6 @@ class Scenario[S: ScenarioSettings](ABC):
             retrograde = config.pmj_retrograde_ms if config.capture else np.inf
             delays = JunctionDelays(config.pmj_antegrade_ms, retrograde)
             network = Network.of(patient, delays, settings.tree_speed_factor)
-            network = blocked(network, patient.purkinje, settings.blocks)
+            distal = settings.distal
+            network = blocked(network, patient.purkinje, settings.blocks, distal=distal)
         return with_endocardium(network, patient, config, settings.muscle_speed_factor)
