@@ -14,19 +14,19 @@ class Activation(Section):
     """Anisotropic eikonal equation (9), (10) of Dokuchaev 2026."""
 
     backend: Literal["einthoven", "fim-python"] = "einthoven"
-    cv_fiber_mm_per_ms: float = 0.6
-    cv_transverse_mm_per_ms: float = 0.25
-    cv_lv_endocardium_mm_per_ms: LayerSpeed = 0.0
+    cv_fiber_mm_per_ms: float = 0.52
+    cv_transverse_mm_per_ms: float = 0.35
+    cv_lv_endocardium_mm_per_ms: LayerSpeed = 0.87
     """Along the endocardium, a thin layer that conducts faster; 0: no such layer."""
-    cv_rv_endocardium_mm_per_ms: LayerSpeed = 0.0
+    cv_rv_endocardium_mm_per_ms: LayerSpeed = 1.2
     endocardium_top_z: Annotated[float, Field(ge=0, le=1)] = 1.0
     """No such layer above; 0 apex, 1 base."""
     crt_vv_delay_ms: Annotated[float, Field(ge=-100, le=100)] = 0.0
-    capture: bool = False
+    capture: bool = True
     """Whether a wave in the muscle enters the Purkinje trees at junctions and leaves elsewhere."""
-    pmj_antegrade_ms: JunctionDelay = 0.0
+    pmj_antegrade_ms: JunctionDelay = 5.0
     """Delay of a wave that leaves a tree at a junction."""
-    pmj_retrograde_ms: JunctionDelay = 0.0
+    pmj_retrograde_ms: JunctionDelay = 2.0
     """Delay of a wave that enters a tree at a junction, with capture."""
 
     @field_validator("cv_fiber_mm_per_ms", "cv_transverse_mm_per_ms")

@@ -133,8 +133,10 @@ CONDUCTIVITY_SLIPS = ((0.1, "mS/cm (1 mS/cm = 0.1 S/m)"), (0.001, "mS/m"), (100.
 
 
 class Leadfield(Section):
-    """Conductivities of Dokuchaev 2026, section 2.1, in S/m (its mS/cm divided by 10).
+    """Conductivities in S/m: muscle of Dokuchaev 2026 (its mS/cm divided by 10), torso 0.2.
 
+    Its torso and blood, 0.06, give S waves in V1 that are twice too deep; 0.2 is usual for a
+    homogeneous torso (docs/physiology.md). Blood, 0.6, has the torso's value, as in the paper.
     Lungs: inflated, 10 Hz, by the four Cole-Cole terms of Gabriel 1996,
     doi:10.1088/0031-9155/41/11/003.
     """
@@ -143,8 +145,8 @@ class Leadfield(Section):
     sigma_it_s_per_m: float = 0.03
     sigma_el_s_per_m: float = 0.3
     sigma_et_s_per_m: float = 0.12
-    sigma_torso_s_per_m: float = 0.06
-    sigma_blood_s_per_m: float = 0.06
+    sigma_torso_s_per_m: float = 0.2
+    sigma_blood_s_per_m: float = 0.2
     sigma_lung_s_per_m: float = 0.0389
     solver: SolverName = "auto"
     """auto takes mumps or amg by size; pardiso and cholmod are optional extras."""

@@ -43,6 +43,11 @@ def render(config: Config, title: str) -> str:
         lines.append(f"{name}:")
         values = section.model_dump(mode="json")
         for key, its_schema in type(section).model_json_schema()["properties"].items():
+            if isinstance(values[key], list) and values[key] and isinstance(values[key][0], dict):
+                rows = ("{" + ", ".join(f"{k}: {_yaml(v)}" for k, v in row.items()) + "}"
+                        for row in values[key])  # fmt: skip
+                lines += [f"  {key}:", *(f"    - {row}" for row in rows)]
+                continue
             text = f"  {key}: {_yaml(values[key])}"
             hint = _hint(its_schema)
             lines.append(f"{text:<34}  # {hint}" if hint else text)
