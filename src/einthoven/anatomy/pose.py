@@ -78,8 +78,10 @@ class Pose:
         """
         coeffs = finite("pose_coeffs", shape("pose_coeffs", pose_coeffs, (len(POSE),)))
         between("largest of pose_coeffs in SD", np.abs(coeffs).max(), 0, MAX_SD, "degrees or mm?")
-        values = (float(middle + sd * c) for (middle, sd), c in zip(POSE.values(), coeffs))
-        return cls(*values, MEAN_POSES[mean])
+        values = {
+            name: float(middle + sd * c) for (name, (middle, sd)), c in zip(POSE.items(), coeffs)
+        }
+        return cls(**values, mean=MEAN_POSES[mean])
 
     @property
     def up_mm(self) -> float:

@@ -18,7 +18,7 @@ class Activation(Section):
     cv_transverse_mm_per_ms: float = 0.35
     cv_lv_endocardium_mm_per_ms: LayerSpeed = 0.87
     """Along the endocardium, a thin layer that conducts faster; 0: no such layer."""
-    cv_rv_endocardium_mm_per_ms: LayerSpeed = 1.2
+    cv_rv_endocardium_mm_per_ms: LayerSpeed = 1.0
     endocardium_top_z: Annotated[float, Field(ge=0, le=1)] = 1.0
     """No such layer above; 0 apex, 1 base."""
     crt_vv_delay_ms: Annotated[float, Field(ge=-100, le=100)] = 0.0
