@@ -28,9 +28,20 @@ def sources(patient, scenario, **section):
     return built_in(scenario).sources(patient, Activation(**section))
 
 
+WALL = {
+    "cv_fiber_mm_per_ms": 0.6,
+    "cv_transverse_mm_per_ms": 0.25,
+    "cv_lv_endocardium_mm_per_ms": 0.0,
+    "cv_rv_endocardium_mm_per_ms": 0.0,
+    "capture": False,
+}
+"""No wave but that in the wall; trees are sources."""
+NO_DELAY = {"pmj_antegrade_ms": 0.0, "pmj_retrograde_ms": 0.0}
+
+
 @cache
 def beat(scenario, **section):
-    return activate(activated_patient(), scenario, Activation(**section))
+    return activate(activated_patient(), scenario, Activation(**WALL | section))
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +50,12 @@ def heart():
 
 
 def test_durations_are_physiological():
-    assert 65 < beat("sinus").total_ms < 110
-    assert 120 < beat("lbbb").total_ms < 200
-    assert beat("lbbb").total_ms > beat("sinus").total_ms + 30
+    total = {
+        name: activate(activated_patient(), name, Activation()).total_ms
+        for name in ("sinus", "lbbb", "rbbb", "crt")
+    }
+    assert 65 < total["sinus"] < 110
+    assert 120 < total["lbbb"] < 200 and 110 < total["rbbb"] < 180 and 110 < total["crt"] < 200
 
 
 @pytest.mark.parametrize("scenario", ["sinus", "lbbb", "crt"])
@@ -61,8 +75,8 @@ def test_the_wave_is_fast_along_the_fibres_and_slow_across_them(heart):
     straight = Fibers(patient="ideal", f0=f0, s0=np.roll(f0, 1, 1), n0=np.roll(f0, 2, 1))
     shared = activated_patient()
     patient = Patient.of(shared.mesh, straight, shared.coordinates)
-    config = Activation(cv_fiber_mm_per_ms=0.8, cv_transverse_mm_per_ms=0.2)
-    time = activate(patient, "crt", config).activation_time
+    config = Activation(**WALL | {"cv_fiber_mm_per_ms": 0.8, "cv_transverse_mm_per_ms": 0.2})
+    time = activate(patient, scenario_of("crt", Crt()), config).activation_time
     leads = heart.points[sources(shared, "crt").nodes]
     slowness = 1 / np.array([0.8, 0.2, 0.2])
     exact = np.linalg.norm((heart.points[:, None] - leads) * slowness, axis=2).min(axis=1)
@@ -130,7 +144,7 @@ def test_right_bundle_branch_block_is_the_mirror_of_the_left_one(heart):
     assert beat("rbbb").activation_time.argmin() in left
     assert np.all(np.isin(beat("rbbb").source_nodes, left))
     both = {*beat("lbbb").source_nodes.tolist(), *beat("rbbb").source_nodes.tolist()}
-    assert both == set(beat("sinus").source_nodes.tolist())
+    assert both >= set(beat("sinus").source_nodes.tolist())
     last = beat("rbbb").activation_time > np.percentile(beat("rbbb").activation_time, 98)
     assert np.all(activated_patient().coordinates.uvc_nu[last] == 1)
 
@@ -192,10 +206,10 @@ def test_a_paced_beat_starts_at_its_sites_in_their_order():
         ApexSite(surface="rv_endo", time_ms=12.0),
         CoordinateSite(surface="epi", z=0.5, phi_deg=180.0, time_ms=5.0),
     ]
-    its = activate(activated_patient(), scenario_of("two", Paced(sites=sites)), Activation())
+    its = activate(activated_patient(), scenario_of("two", Paced(sites=sites)), Activation(**WALL))
     np.testing.assert_allclose(its.source_times, [7.0, 0.0])
     same = scenario_of("crt", Crt(vv_delay_ms=-7.0))
-    twin = activate(activated_patient(), same, Activation(crt_vv_delay_ms=50.0))
+    twin = activate(activated_patient(), same, Activation(**WALL | {"crt_vv_delay_ms": 50.0}))
     np.testing.assert_array_equal(its.activation_time, twin.activation_time)
 
 
@@ -203,10 +217,11 @@ def test_slow_conduction_scales_all_times():
     """Half the speed of muscle and trees: the same map in twice the time."""
     slow = scenario_of("slow", Rhythm(muscle_speed_factor=0.5, tree_speed_factor=0.5))
     for capture in (False, True):
-        config = Activation(capture=capture)
+        config = Activation(**WALL | {"capture": capture, **NO_DELAY})
         usual, late = (activate(activated_patient(), s, config) for s in ("sinus", slow))
         np.testing.assert_allclose(late.activation_time, 2 * usual.activation_time, atol=2e-4)
     muscle = scenario_of("muscle", Rhythm(muscle_speed_factor=0.5))
-    np.testing.assert_allclose(
-        activate(activated_patient(), muscle, Activation()).source_times, beat("sinus").source_times
-    )
+    late = activate(activated_patient(), muscle, Activation(**WALL))
+    times = dict(zip(late.source_nodes.tolist(), late.source_times))
+    for node, time in zip(beat("sinus").source_nodes.tolist(), beat("sinus").source_times):
+        assert times[node] == pytest.approx(time, abs=1e-6)

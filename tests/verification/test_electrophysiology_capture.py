@@ -14,12 +14,13 @@ import pytest
 from helpers_heart import activated_patient
 
 from einthoven.config.activation import Activation
+from einthoven.config.scenarios import Crt, Rhythm
 from einthoven.core.seeds import generator
 from einthoven.electrophysiology.capture import GAIN_MS, Sources, solve_coupled
 from einthoven.electrophysiology.eikonal import Eikonal, speed_tensor_sq
 from einthoven.electrophysiology.purkinje.network import JunctionDelays, Links, Network
 from einthoven.electrophysiology.scenarios import activate
-from einthoven.electrophysiology.scenarios.kinds import built_in
+from einthoven.electrophysiology.scenarios.kinds import built_in, scenario_of
 
 SPEED = 0.5
 WALL = Activation(
@@ -53,6 +54,16 @@ def on_strand(backend="einthoven"):
     points, cells = strand(60)
     tensors = np.broadcast_to(SPEED**2 * np.eye(3), (len(cells), 3, 3))
     return Eikonal.of(points, cells, tensors, backend, near_rings=0)
+
+
+PROXIMAL = {"lbbb": ["left-bundle"], "rbbb": ["right-bundle"], "lafb": ["left-anterior-fascicle"]}
+
+
+def beat_of(name):
+    """A scenario; a block is one of the bundle alone, so that the muscle may capture the tree."""
+    if name in PROXIMAL:
+        return scenario_of(name, Rhythm(blocks=PROXIMAL[name], distal=False))
+    return scenario_of(name, Crt()) if name == "crt" else built_in(name)
 
 
 def bypass(points, enter, leave, delay, junctions=NO_DELAY):
@@ -156,7 +167,7 @@ def test_junctions_have_the_times_that_the_tree_states():
 
 @cache
 def coupled(name, config=CAPTURE, **options):
-    beat = built_in(name)
+    beat = beat_of(name)
     given = beat.sources(patient(), config)
     return solve_coupled(muscle(**options), beat.network(patient(), config), given)
 
@@ -177,7 +188,7 @@ def alone(name):
 
 @pytest.mark.parametrize("name", ["sinus", "lbbb", "lafb", "crt", "rv-pacing"])
 def test_capture_is_a_fixed_point_and_never_later_than_without(name):
-    found, network = coupled(name), built_in(name).network(patient(), CAPTURE)
+    found, network = coupled(name), beat_of(name).network(patient(), CAPTURE)
     time, tree = found.arrival.activation_time, found.network_time
     assert np.all(time <= alone(name) + 1e-9)
     heart, tip = network.links.heart, network.links.node
@@ -195,7 +206,8 @@ def test_capture_shortens_paced_beats_and_left_bundle_branch_block():
 
 
 def test_an_activation_has_what_was_coupled():
-    stage = activate(patient(), "crt", CAPTURE)
+    speeds = {"cv_fiber_mm_per_ms": 0.6, "cv_transverse_mm_per_ms": 0.25}
+    stage = activate(patient(), beat_of("crt"), CAPTURE.model_copy(update=speeds))
     found = coupled("crt")
     np.testing.assert_allclose(stage.activation_time, found.arrival.activation_time, atol=1e-4)
     np.testing.assert_array_equal(stage.source_nodes, found.sources.nodes)
@@ -207,7 +219,7 @@ def test_a_block_of_a_bundle_keeps_the_trees_apart():
     heart[tree.pmj_nodes[tree.pmj_side == 1]] = 0.0
 
     def reached(name):
-        network = built_in(name).network(patient(), CAPTURE)
+        network = beat_of(name).network(patient(), CAPTURE)
         right = tree.tree_side[network.links.node - 1] == 1
         times = network.exits(network.arrival(np.inf, heart))
         return np.isfinite(times[right]), np.isfinite(times[~right])
@@ -217,8 +229,23 @@ def test_a_block_of_a_bundle_keeps_the_trees_apart():
         right, left = reached(name)
         assert right.all() and not left.any()
     right, left = reached("lafb")
-    anterior = tree.root_fascicle == "anterior"
-    assert right.all() and left.any() and not left.all() and anterior.sum() == 1
+    assert right.all() and left.any() and not left.all()
+
+
+def test_a_distal_block_silences_what_is_behind_it():
+    """Neither the His bundle nor the muscle reaches its tips, and those of other trees are as
+    before."""
+    tree, everywhere = patient().purkinje, np.zeros(len(patient().heart.points))
+    whole = built_in("sinus").network(patient(), CAPTURE)
+    for name, gone in (("lbbb", ("anterior", "septal", "posterior")), ("lafb", ("anterior",))):
+        network = built_in(name).network(patient(), CAPTURE)
+        silent = np.isinf(network.exits(network.arrival(0.0, everywhere)))
+        graph = nx.Graph((tree.tree_edges + 1).tolist())
+        roots = tree.tree_roots[np.isin(tree.root_fascicle, gone)] + 1
+        behind = set().union(*(nx.node_connected_component(graph, root) for root in roots))
+        np.testing.assert_array_equal(silent, np.isin(network.links.node, list(behind)))
+        heard, usual = from_his(network)[~silent], from_his(whole)[~silent]
+        np.testing.assert_array_equal(heard, usual)
 
 
 def delayed(antegrade, retrograde):
@@ -238,8 +265,8 @@ def test_longer_delays_are_never_earlier():
 
 def test_numbering_does_not_matter():
     rng = generator(1, "capture")
-    plain, network = coupled("crt"), built_in("crt").network(patient(), CAPTURE)
-    given = built_in("crt").sources(patient(), CAPTURE)
+    plain, network = coupled("crt"), beat_of("crt").network(patient(), CAPTURE)
+    given = beat_of("crt").sources(patient(), CAPTURE)
     points, cells, *_ = muscle().mesh
     order, cell_order = rng.permutation(len(points)), rng.permutation(len(cells))
     tree_order = rng.permutation(network.n_nodes - 1)

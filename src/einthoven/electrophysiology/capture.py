@@ -62,6 +62,7 @@ def solve_coupled(eikonal: Eikonal, network: Network, given: Sources) -> Coupled
     if len(given.nodes):
         time = start = eikonal.start(given.nodes, given.times)
     best = np.full(len(time), np.inf)
+    is_junction = np.arange(len(heart)) < network.n_junctions
     for n_rounds in range(MAX_ROUNDS):  # noqa: B007  (told below)
         tree = network.arrival(given.his_ms, time)
         exits = network.exits(tree)
@@ -69,7 +70,8 @@ def solve_coupled(eikonal: Eikonal, network: Network, given: Sources) -> Coupled
         if n_rounds and not leaving.any():
             break
         if leaving.any():
-            np.minimum.at(best, heart[leaving], exits[leaving])
+            fires = leaving & is_junction
+            np.minimum.at(best, heart[fires], exits[fires])
             start = np.minimum(start, eikonal.start(heart[leaving], exits[leaving]))
         if not np.isfinite(start).any():
             raise BadInput("activation: nothing is excited; the wave leaves no tree and no site")
@@ -80,16 +82,14 @@ def solve_coupled(eikonal: Eikonal, network: Network, given: Sources) -> Coupled
         raise NotConverged(f"capture: junctions still gain after {MAX_ROUNDS} rounds")
     arrival = eikonal.checked(time, start, n_updates)
     gap_ms = float(np.max(time[heart] - exits, initial=0.0))
-    return Coupled(arrival, tree, _sources(network, given, best, time), n_rounds, gap_ms)
+    return Coupled(arrival, tree, _sources(given, best, time), n_rounds, gap_ms)
 
 
-def _sources(network: Network, given: Sources, best: np.ndarray, time: np.ndarray) -> Sources:
+def _sources(given: Sources, best: np.ndarray, time: np.ndarray) -> Sources:
     """The given sources, and the junctions that fired: `best` [heart node] ms is when.
 
     A junction that fired early on may have been overtaken by the muscle since.
     """
-    junctions = network.links.heart[: network.n_junctions]
-    fired = np.intersect1d(junctions, np.flatnonzero(best <= time + TOLERANCE_MS))
-    fired = np.setdiff1d(fired, given.nodes)
+    fired = np.setdiff1d(np.flatnonzero(best <= time + TOLERANCE_MS), given.nodes)
     nodes, times = np.concatenate([given.nodes, fired]), np.concatenate([given.times, time[fired]])
     return Sources(nodes, times, given.his_ms)
