@@ -14,11 +14,11 @@ class Activation(Section):
     """Anisotropic eikonal equation (9), (10) of Dokuchaev 2026."""
 
     backend: Literal["einthoven", "fim-python"] = "einthoven"
-    cv_fiber_mm_per_ms: float = 0.52
-    cv_transverse_mm_per_ms: float = 0.35
-    cv_lv_endocardium_mm_per_ms: LayerSpeed = 0.87
+    cv_fiber_mm_per_ms: float = 0.46
+    cv_transverse_mm_per_ms: float = 0.31
+    cv_lv_endocardium_mm_per_ms: LayerSpeed = 0.76
     """Along the endocardium, a thin layer that conducts faster; 0: no such layer."""
-    cv_rv_endocardium_mm_per_ms: LayerSpeed = 1.0
+    cv_rv_endocardium_mm_per_ms: LayerSpeed = 0.88
     endocardium_top_z: Annotated[float, Field(ge=0, le=1)] = 1.0
     """No such layer above; 0 apex, 1 base."""
     crt_vv_delay_ms: Annotated[float, Field(ge=-100, le=100)] = 0.0
