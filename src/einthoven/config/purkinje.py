@@ -27,19 +27,19 @@ class Purkinje(Section):
 
     seed: Seed = 1
     early_sites: list[EarlySite] = [
-        EarlySite(fascicle="anterior", z=0.63, phi_deg=41.0, time_ms=2.5),
+        EarlySite(fascicle="anterior", z=0.63, phi_deg=41.0, time_ms=2.6),
         EarlySite(fascicle="septal", z=0.5, phi_deg=18.0, time_ms=0.0),
-        EarlySite(fascicle="posterior", z=0.36, phi_deg=-49.0, time_ms=2.7),
-        EarlySite(fascicle="right", z=0.35, phi_deg=29.0, time_ms=12.5),
+        EarlySite(fascicle="posterior", z=0.36, phi_deg=-49.0, time_ms=2.8),
+        EarlySite(fascicle="right", z=0.35, phi_deg=29.0, time_ms=12.4),
     ]
-    lv_top_z: Annotated[float, Field(gt=0, le=1)] = 0.89
+    lv_top_z: Annotated[float, Field(gt=0, le=1)] = 1.0
     """No tree above; 0 apex, 1 base."""
     rv_top_z: Annotated[float, Field(gt=0, le=1)] = 1.0
     branch_length_mm: Annotated[float, Field(ge=0.5, le=30)] = 4.0
     segment_mm: Annotated[float, Field(ge=0.1, le=5)] = 1.0
     branch_angle_rad: Annotated[float, Field(ge=0.01, le=1.2)] = 0.25
     n_generations: Annotated[int, Field(ge=1, le=40)] = 32
-    speed_mm_per_ms: Annotated[float, Field(ge=0.5, le=6)] = 1.5
+    speed_mm_per_ms: Annotated[float, Field(ge=0.5, le=6)] = 1.45
     max_coverage_gap_mm: Annotated[float, Field(ge=1, le=60)] = 30.0
     max_draws: Annotated[int, Field(ge=1, le=50)] = 30
 
