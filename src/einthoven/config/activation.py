@@ -16,7 +16,7 @@ class Activation(Section):
     backend: Literal["einthoven", "fim-python"] = "einthoven"
     cv_fiber_mm_per_ms: float = 0.45
     cv_transverse_mm_per_ms: float = 0.3
-    cv_lv_endocardium_mm_per_ms: LayerSpeed = 0.8
+    cv_lv_endocardium_mm_per_ms: LayerSpeed = 0.87
     """Along the endocardium, a thin layer that conducts faster; 0: no such layer."""
     cv_rv_endocardium_mm_per_ms: LayerSpeed = 0.88
     endocardium_top_z: Annotated[float, Field(ge=0, le=1)] = 1.0
