@@ -20,10 +20,10 @@ class Repolarisation(Section):
     """homogeneous: the template everywhere, as in Dokuchaev 2026; gradients: what follows."""
     mean_ms: Annotated[float, Field(ge=APD_MS[0], le=APD_MS[1])] = 308.0
     """Over the volume of the muscle."""
-    apex_to_base_ms: GradientMs = 50.0
+    apex_to_base_ms: GradientMs = 64.0
     """By how much the base is longer than the apex; the other gradients likewise."""
-    anterior_to_posterior_ms: GradientMs = -6.0
-    rv_to_lv_ms: GradientMs = -20.0
-    endo_to_epi_ms: GradientMs = -15.0
+    anterior_to_posterior_ms: GradientMs = -13.0
+    rv_to_lv_ms: GradientMs = 3.0
+    endo_to_epi_ms: GradientMs = -26.0
     smoothing_mm: Annotated[float, Field(ge=0, le=20)] = 3.0
     """Length over which coupled cells level their durations; 0: as if they were not."""

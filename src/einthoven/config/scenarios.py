@@ -126,7 +126,7 @@ BUILT_IN: dict[str, Rhythm | Paced | Crt] = {
     "rbbb": Rhythm(blocks=["right-bundle"]),
     "lafb": Rhythm(blocks=["left-anterior-fascicle"]),
     "lpfb": Rhythm(blocks=["left-posterior-fascicle"]),
-    "crt": Crt(blocks=["left-bundle"], muscle_speed_factor=0.72),
+    "crt": Crt(blocks=["left-bundle"], muscle_speed_factor=0.68),
     "rv-pacing": Paced(sites=[ApexSite(surface="rv_endo")]),
     "pvc-rvot": Paced(sites=[CoordinateSite(surface="rv_endo", z=0.9, phi_deg=40.0, nu=1)]),
     "pvc-lv": Paced(sites=[CoordinateSite(surface="lv_endo", z=0.3, phi_deg=-120.0, nu=-1)]),
