@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("--config", default="config/config.yaml")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
     parser.add_argument("--work", type=Path, default=Path("results/physiology"))
-    parser.add_argument("--seed", type=int, default=2026, help="of the cohort")
+    parser.add_argument("--seed", type=int, default=2027, help="of the cohort")
     parser.add_argument("--sex", choices=["any", "female", "male", "both"], default="both",
                         help="as cohort.sex; both, as limits are by sex")  # fmt: skip
     options = parser.parse_args()

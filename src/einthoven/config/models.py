@@ -173,7 +173,7 @@ class Ecg(Section):
     """Time axis and action potential of the forward ECG."""
 
     start_ms: Annotated[float, Field(ge=-200, le=0)] = -20.0
-    duration_ms: Annotated[float, Field(ge=50, le=2000)] = 520.0
+    duration_ms: Annotated[float, Field(ge=50, le=2000)] = 600.0
     dt_ms: Annotated[float, Field(gt=0, le=5)] = 1.0
     scenarios: Annotated[list[ScenarioName], Field(min_length=1, description=CHOICES)] = [
         "sinus",
