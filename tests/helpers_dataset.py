@@ -136,7 +136,7 @@ def write_stages(
         attrs["ecg"] = {"settings": builtins_of(its.repolarisation)}
     attrs[f"activation_{SCENARIOS[-1]}"] |= {"cycle_length_ms": 600.0, "i_kr_factor": 0.5}
     attrs["anatomy"] = {"split": SPLITS[index % 3], "volumes_ml": {"lv": 120.0, "rv": 130.0}}
-    attrs["purkinje"] = {"speed_mm_per_ms": 2.0}
+    attrs.setdefault("purkinje", {})["speed_mm_per_ms"] = 2.0
     for stage, members in arrays.items():
         more = {"patient": name or patient_name(index), "seconds": index, **attrs.get(stage, {})}
         save_arrays(folder / f"{stage}.npz", members, **more)

@@ -15,7 +15,6 @@ from einthoven.config.models import Config
 from einthoven.config.physiology import COLUMNS, VARIED, Physiology, check_ranges
 from einthoven.config.repolarisation import TEMPLATE_APD_MS
 from einthoven.config.section import builtins_of
-from einthoven.config.variation import Variation
 from einthoven.core.errors import BadInput
 from einthoven.dataset.consolidate import consolidate
 from einthoven.dataset.store import open_store, values_of
@@ -27,20 +26,22 @@ from einthoven.patient.patient import Patient
 from einthoven.patient.sheet import BODY, write_cohort_sheet
 from einthoven.run.plan import Plan
 
-WIDTHS = {"cv_fiber": 0.1, "cv_transverse": 0.2, "purkinje_speed": 0.3, "apd_mean_ms": 20.0} | {
-    v.name: 5.0 for v in VARIED[4:]
-}
+WIDTHS = {v.name: 0.1 if v.relative else 5.0 for v in VARIED} | {"purkinje_speed": 0.3}
+SITE_WIDTHS = {"site_z": 0.05, "site_phi_deg": 8.0, "site_time_ms": 3.0}
+LAYERS = {"cv_lv_endocardium_mm_per_ms": 0.9, "cv_rv_endocardium_mm_per_ms": 1.2}
 DURATIONS = {"field": "gradients", "mean_ms": 290.0, "apex_to_base_ms": 11.0}
 
 
 def config(widths=WIDTHS, repolarisation=DURATIONS, **sections) -> Config:
-    return validate({"variation": widths, "repolarisation": repolarisation} | sections)
+    own = {"variation": widths, "repolarisation": repolarisation, "activation": LAYERS}
+    return validate(own | sections)
 
 
 def drawn(names, **changes) -> np.ndarray:
-    """[patient, column] values."""
+    """[patient, column] values of `COLUMNS`."""
     settings = config(**changes)
-    return np.array([list(Physiology.of(settings, n).columns.values()) for n in names])
+    found = [Physiology.of(settings, name).columns for name in names]
+    return np.array([[one[column] for column in COLUMNS] for one in found])
 
 
 def usual(column: str) -> float:
@@ -100,7 +101,9 @@ def test_without_widths_rules_get_the_sections_to_the_letter():
         job = SimpleNamespace(patient="p0007")
         for name in ("purkinje", "activation", "repolarisation"):
             assert repr(getattr(plan, f"{name}_of")(job)) == repr(plan.section(name))
-    assert not any(getattr(Config().variation, name) for name in WIDTHS)
+    widths = Config().variation.model_dump(exclude={"seed"})
+    assert widths.keys() == WIDTHS.keys() | SITE_WIDTHS.keys()
+    assert not any(widths.values())
 
 
 def test_an_edit_reaches_the_rules_that_it_changes_something_for():
@@ -125,7 +128,6 @@ def test_an_edit_reaches_the_rules_that_it_changes_something_for():
 
 
 def test_every_half_width_moves_what_it_names_and_nothing_else():
-    assert {v.name for v in VARIED} == Variation.model_fields.keys() - {"seed"}
     before = Physiology.of(config({}), "p0000")
     for varied in VARIED:
         after = Physiology.of(config({varied.name: WIDTHS[varied.name]}), "p0000")
@@ -144,7 +146,59 @@ def test_a_homogeneous_heart_has_the_duration_of_its_template():
     settings = config(repolarisation={"mean_ms": 250.0, "rv_to_lv_ms": 5.0})
     heart = Physiology.of(settings, "p0000")
     assert heart.repolarisation == settings.repolarisation
-    assert [heart.columns[c] for c in COLUMNS[3:]] == [TEMPLATE_APD_MS, 0, 0, 0, 0]
+    durations = [heart.columns[v.column] for v in VARIED if v.section == "repolarisation"]
+    assert durations == [TEMPLATE_APD_MS, 0, 0, 0, 0]
+
+
+SITES = [
+    {"fascicle": "septal", "z": 0.5, "phi_deg": 0.0, "time_ms": 10.0},
+    {"fascicle": "posterior", "z": 0.6, "phi_deg": -178.0, "time_ms": 5.0},
+    {"fascicle": "right", "z": 0.3, "phi_deg": 178.0, "time_ms": 15.0},
+]
+LOW = [site | {"z": site["z"] - 0.2} for site in SITES]
+LATE = [site | {"time_ms": site["time_ms"] + 30.0} for site in SITES]
+
+
+@pytest.fixture(scope="module")
+def early_sites() -> np.ndarray:
+    """[patient, site, key] z, phi_deg, time_ms."""
+    settings = config(SITE_WIDTHS, purkinje={"early_sites": SITES})
+    found = [Physiology.of(settings, name).purkinje.early_sites for name in NAMES]
+    return np.array([[[s.z, s.phi_deg, s.time_ms] for s in sites] for sites in found])
+
+
+@pytest.mark.parametrize("key", range(3), ids=SITE_WIDTHS)
+def test_early_sites_are_uniform_about_theirs_and_angles_go_round(early_sites, key):
+    middle = np.array([[s["z"], s["phi_deg"], s["time_ms"]] for s in SITES])
+    unit = early_sites[..., key] - middle[:, key]
+    unit = (unit + 180) % 360 - 180 if key == 1 else unit
+    unit /= list(SITE_WIDTHS.values())[key]
+    assert np.abs(unit).max() <= 1 + 1e-9
+    for of_site in unit.T:
+        assert kstest(of_site, "uniform", args=(-1, 2)).pvalue > 0.01
+    assert np.abs(np.corrcoef(unit.T) - np.eye(3)).max() < 4 / np.sqrt(len(NAMES))
+    assert np.abs(early_sites[..., 1]).max() <= 180
+    assert (early_sites[:, 1, 1] > 0).any()  # beyond the lateral wall
+
+
+def test_a_further_site_and_other_keys_leave_the_sites(early_sites):
+    one = config({"site_phi_deg": 8.0}, purkinje={"early_sites": [*SITES, SITES[1]]})
+    for name, before in zip(NAMES[:30], early_sites):
+        now = Physiology.of(one, name).purkinje.early_sites
+        assert [s.phi_deg for s in now[:3]] == before[:, 1].tolist()
+        assert [(s.z, s.time_ms) for s in now[:3]] == [(s["z"], s["time_ms"]) for s in SITES]
+
+
+def test_sites_that_would_be_early_make_all_later_by_as_much():
+    at_zero = [site | {"time_ms": site["time_ms"] - 5.0} for site in SITES]
+    late, now = (config({"site_time_ms": 3.0}, purkinje={"early_sites": s})
+                 for s in (SITES, at_zero))  # fmt: skip
+    for name in NAMES[:30]:
+        times = [
+            np.array([s.time_ms for s in Physiology.of(c, name).purkinje.early_sites])
+            for c in (late, now)
+        ]
+        assert np.ptp(times[0] - times[1]) < 1e-12 and times[1].min() >= 0
 
 
 @pytest.mark.parametrize(
@@ -153,6 +207,10 @@ def test_a_homogeneous_heart_has_the_duration_of_its_template():
         ({"widths": {"apd_mean_ms": 95.0}}, "variation.apd_mean_ms: mean_ms: .* equal to 200"),
         ({"widths": {"cv_fiber": 0.5}, "activation": {"cv_fiber_mm_per_ms": 2.5}},
          "variation.cv_fiber: cv_fiber_mm_per_ms: 3.75 is outside 0.05 to 3"),
+        ({"widths": {"site_z": 0.3}, "purkinje": {"early_sites": LOW}},
+         "variation.site_z: purkinje.early_sites: z: .* equal to 0 "),
+        ({"widths": {"site_time_ms": 20.0}, "purkinje": {"early_sites": LATE}},
+         "variation.site_time_ms: purkinje.early_sites: time_ms: .* equal to 60"),
         ({"widths": {"purkinje_speed": 0.5}, "purkinje": {"speed_mm_per_ms": 0.9}},
          "variation.purkinje_speed: speed_mm_per_ms: "),
     ],
@@ -179,7 +237,7 @@ def test_imported_patients_vary_unless_their_sheet_gives_a_value(tmp_path):
     anna, bo = (plan.physiology_columns[name] for name in ("anna", "bo"))
     assert (anna["cv_fiber_mm_per_ms"], anna["apd_mean_ms"]) == (0.5, 260.0)
     drawn_anna = Physiology.of(plan.config, "anna").columns
-    assert [anna[c] == drawn_anna[c] for c in COLUMNS].count(False) == 2
+    assert [anna[c] == drawn_anna[c] for c in anna].count(False) == 2
     assert bo == Physiology.of(plan.config, "bo").columns
     # surfaces do not depend on them
     job = SimpleNamespace(imported="anna")
@@ -216,7 +274,7 @@ def test_stages_keep_what_they_were_made_with(tmp_path):
 
 
 def test_sheet_and_data_set_tell_what_was_used(tmp_path):
-    settings, stores, people = config(), [], []
+    settings, stores, people = config(WIDTHS | SITE_WIDTHS), [], []
     for index in range(3):
         files = write_stages(tmp_path / str(index), index, settings=settings)
         stores.append(tmp_path / f"p{index:04d}.zarr.zip")
@@ -231,17 +289,15 @@ def test_sheet_and_data_set_tell_what_was_used(tmp_path):
     write_cohort_sheet(tmp_path / "cohort.csv", people, plan.physiology_columns)
     with (tmp_path / "cohort.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == [*BODY, *COLUMNS] and [row["sex"] for row in rows] == [
-        "female",
-        "male",
-        "",
-    ]
-    told = [[float(row[column]) for column in COLUMNS] for row in rows]
+    columns = list(plan.physiology("p0000").columns)
+    assert list(rows[0]) == [*BODY, *columns]
+    assert [row["sex"] for row in rows] == ["female", "male", ""]
+    assert columns[: len(COLUMNS)] == list(COLUMNS) and columns[-1] == "site4_time_ms"
+    told = [[float(row[column]) for column in columns] for row in rows]
     consolidate(tmp_path / "all.zarr.zip", stores, {})
     with open_store(tmp_path / "all.zarr.zip") as root:
-        assert values_of(root, "physiology/setting").tolist() == list(COLUMNS)
+        assert values_of(root, "physiology/setting").tolist() == columns
         assert values_of(root, "physiology/value").tolist() == told
-    assert told == drawn([row["patient"] for row in rows]).tolist()
 
 
 def test_stages_without_settings_are_refused(tmp_path):

@@ -1,5 +1,7 @@
 """The electrophysiology of one patient: the sections, moved within the ranges of `variation`."""
 
+import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -9,12 +11,14 @@ from pydantic import ValidationError
 
 from einthoven.config.activation import Activation
 from einthoven.config.load import explained
-from einthoven.config.models import Config, Purkinje
+from einthoven.config.models import Config
+from einthoven.config.purkinje import EarlySite, Purkinje
 from einthoven.config.repolarisation import TEMPLATE_APD_MS, Repolarisation
 from einthoven.config.section import Section
 from einthoven.core.errors import BadInput
 from einthoven.core.seeds import generator
 
+HALF_TURN_DEG = 180.0
 NONE: Mapping[str, float] = MappingProxyType({})
 
 
@@ -48,6 +52,8 @@ class Varied(NamedTuple):
 VARIED = (
     Varied("cv_fiber", "activation", "cv_fiber_mm_per_ms", relative=True),
     Varied("cv_transverse", "activation", "cv_transverse_mm_per_ms", relative=True),
+    Varied("cv_lv_endocardium", "activation", "cv_lv_endocardium_mm_per_ms", relative=True),
+    Varied("cv_rv_endocardium", "activation", "cv_rv_endocardium_mm_per_ms", relative=True),
     Varied("purkinje_speed", "purkinje", "speed_mm_per_ms", relative=True),
     Varied("apd_mean_ms", "repolarisation", "mean_ms"),
     Varied("apd_apex_to_base_ms", "repolarisation", "apex_to_base_ms"),
@@ -57,6 +63,8 @@ VARIED = (
 )
 """To let another one vary: a line here and a half-width in `config.variation`."""
 COLUMNS = tuple(varied.column for varied in VARIED)
+SITE_KEYS = ("z", "phi_deg", "time_ms")
+"""What varies of each early site, each by its own draw: variation.site_z and so on."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,11 @@ class Physiology:
                 repolarisation.field is homogeneous.
         """
         durations = config.repolarisation.field != "homogeneous"
-        changes: dict[str, dict[str, float]] = {name: {} for name in cls.__dataclass_fields__}
+        changes = {
+            "purkinje": _early_sites(config, patient),
+            "activation": {},
+            "repolarisation": {},
+        }
         for varied in VARIED:
             if varied.section == "repolarisation" and not durations:
                 if varied.column in given:
@@ -109,12 +121,19 @@ class Physiology:
 
     @property
     def columns(self) -> dict[str, float]:
-        """Column -> value that counts: of a homogeneous heart those of its one template."""
+        """Column -> value that counts, `COLUMNS` and then those of the early sites.
+
+        Of a homogeneous heart the durations are those of its one template.
+        """
         values = {v.column: float(getattr(getattr(self, v.section), v.key)) for v in VARIED}
         if self.repolarisation.field == "homogeneous":
             values |= {v.column: 0.0 for v in VARIED if v.section == "repolarisation"}
             values["apd_mean_ms"] = TEMPLATE_APD_MS
-        return values
+        return values | {
+            f"site{number}_{key}": float(getattr(site, key))
+            for number, site in enumerate(self.purkinje.early_sites, start=1)
+            for key in SITE_KEYS
+        }
 
 
 def check_ranges(config: Config) -> None:
@@ -128,9 +147,30 @@ def check_ranges(config: Config) -> None:
         for unit in (-1.0, 1.0):
             end = {varied.key: varied.value(config, unit)}
             _section(type(section), dict(section) | end, f"config: variation.{varied.name}")
+    widths = config.variation
+    for site, unit in itertools.product(config.purkinje.early_sites, (-1.0, 1.0)):
+        where = "purkinje.early_sites"
+        height = dict(site) | {"z": site.z + unit * widths.site_z}
+        _section(EarlySite, height, f"config: variation.site_z: {where}")
+        latest = dict(site) | {"time_ms": site.time_ms + 2 * widths.site_time_ms}
+        _section(EarlySite, latest, f"config: variation.site_time_ms: {where}")
 
 
-def _unit(config: Config, patient: str, name: str) -> float:
+def _early_sites(config: Config, patient: str) -> dict[str, Any]:
+    """Early sites of a patient; all come later if one would be early, as only differences count."""
+    sites = [dict(site) for site in config.purkinje.early_sites]
+    for key, (number, site) in itertools.product(SITE_KEYS, enumerate(sites)):
+        name = f"site_{key}"
+        site[key] += getattr(config.variation, name) * _unit(config, patient, name, number)
+    shift = max(0.0, *(-site["time_ms"] for site in sites))
+    for site in sites:
+        site["time_ms"] += shift
+        if abs(site["phi_deg"]) > HALF_TURN_DEG:  # an angle beyond the lateral wall
+            site["phi_deg"] -= math.copysign(2 * HALF_TURN_DEG, site["phi_deg"])
+    return {"early_sites": sites}
+
+
+def _unit(config: Config, patient: str, name: str, *number: int) -> float:
     """Uniform in -1 to 1; 0 where the half-width is, of which no draw is needed.
 
     The generator is derived from the seed, the patient and the name of what varies, so neither
@@ -138,7 +178,7 @@ def _unit(config: Config, patient: str, name: str) -> float:
     """
     if getattr(config.variation, name) == 0:
         return 0.0
-    rng = generator(config.variation.seed, patient, "variation", name)
+    rng = generator(config.variation.seed, patient, "variation", name, *number)
     return rng.uniform(-1.0, 1.0)
 
 

@@ -22,6 +22,9 @@ class Variation(Section):
     """Of activation.cv_fiber_mm_per_ms."""
     cv_transverse: Share = 0.0
     """Of activation.cv_transverse_mm_per_ms."""
+    cv_lv_endocardium: Share = 0.0
+    """Of activation.cv_lv_endocardium_mm_per_ms, the fast layer; likewise the RV's."""
+    cv_rv_endocardium: Share = 0.0
     purkinje_speed: Share = 0.0
     """Of purkinje.speed_mm_per_ms."""
     apd_mean_ms: WidthMs = 0.0
@@ -30,3 +33,7 @@ class Variation(Section):
     apd_anterior_to_posterior_ms: WidthMs = 0.0
     apd_rv_to_lv_ms: WidthMs = 0.0
     apd_endo_to_epi_ms: WidthMs = 0.0
+    site_z: Annotated[float, Field(ge=0, le=0.3)] = 0.0
+    """Of each of purkinje.early_sites on its own, in apicobasal coordinate."""
+    site_phi_deg: Annotated[float, Field(ge=0, le=60)] = 0.0
+    site_time_ms: Annotated[float, Field(ge=0, le=20)] = 0.0
