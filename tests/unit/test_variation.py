@@ -29,6 +29,7 @@ from einthoven.run.plan import Plan
 WIDTHS = {v.name: 0.1 if v.relative else 5.0 for v in VARIED} | {"purkinje_speed": 0.3}
 SITE_WIDTHS = {"site_z": 0.05, "site_phi_deg": 8.0, "site_time_ms": 3.0}
 LAYERS = {"cv_lv_endocardium_mm_per_ms": 0.9, "cv_rv_endocardium_mm_per_ms": 1.2}
+ALIKE = {"field": "homogeneous"}
 DURATIONS = {"field": "gradients", "mean_ms": 290.0, "apex_to_base_ms": 11.0}
 
 
@@ -124,7 +125,7 @@ def test_an_edit_reaches_the_rules_that_it_changes_something_for():
     assert changed(felt({}), felt({"purkinje_speed": 0.1})) == [True, False, False, True]
     assert changed(felt({}), felt({"apd_rv_to_lv_ms": 5.0})) == [False, False, True, True]
     # a homogeneous heart reads no durations
-    assert changed(felt({}, {}), felt({"apd_rv_to_lv_ms": 5.0}, {})) == [False] * 4
+    assert changed(felt({}, ALIKE), felt({"apd_rv_to_lv_ms": 5.0}, ALIKE)) == [False] * 4
 
 
 def test_every_half_width_moves_what_it_names_and_nothing_else():
@@ -143,7 +144,7 @@ def test_every_half_width_moves_what_it_names_and_nothing_else():
 def test_a_homogeneous_heart_has_the_duration_of_its_template():
     members = family()
     assert members.apd90[members.template] == pytest.approx(TEMPLATE_APD_MS, abs=1e-3)
-    settings = config(repolarisation={"mean_ms": 250.0, "rv_to_lv_ms": 5.0})
+    settings = config(repolarisation=ALIKE | {"mean_ms": 250.0, "rv_to_lv_ms": 5.0})
     heart = Physiology.of(settings, "p0000")
     assert heart.repolarisation == settings.repolarisation
     durations = [heart.columns[v.column] for v in VARIED if v.section == "repolarisation"]
@@ -262,7 +263,7 @@ def test_a_given_duration_needs_gradients(tmp_path):
     sheet = sheet_of(tmp_path, "anna,h,t,e,mm,LPS,,260", more=",apd_mean_ms")
     assert read_sheet(sheet["sheet"])[0].physiology == {"apd_mean_ms": 260.0}
     with pytest.raises(BadInput, match="anna: apd_mean_ms needs repolarisation.field: gradients"):
-        _ = Plan.of(config(imported=sheet, repolarisation={})).physiology_columns
+        _ = Plan.of(config(imported=sheet, repolarisation=ALIKE)).physiology_columns
 
 
 def test_stages_keep_what_they_were_made_with(tmp_path):
