@@ -18,7 +18,7 @@ from einthoven.ecg.simulate import reference_ecg
 from einthoven.patient.patient import Patient
 
 SETTINGS = {
-    "homogeneous": Repolarisation(),
+    "homogeneous": Repolarisation(field="homogeneous"),
     "gradients": Repolarisation(
         field="gradients", mean_ms=280.0, apex_to_base_ms=40.0, anterior_to_posterior_ms=20.0,
         rv_to_lv_ms=30.0, endo_to_epi_ms=-30.0,

@@ -128,11 +128,12 @@ def write_stages(
     for stage, change in (changes or {}).items():
         arrays[stage] |= change
     attrs: dict[str, dict] = {f"activation_{name}": {"scenario": name} for name in SCENARIOS}
+    attrs["purkinje"] = {"speed_mm_per_ms": 2.0}
     if settings:
         its = Physiology.of(settings, name or patient_name(index))
         for scenario in SCENARIOS:
             attrs[f"activation_{scenario}"]["settings"] = builtins_of(its.activation)
-        attrs["purkinje"] = {"settings": builtins_of(its.purkinje)}
+        attrs["purkinje"] |= {"settings": builtins_of(its.purkinje)}
         attrs["ecg"] = {"settings": builtins_of(its.repolarisation)}
     attrs[f"activation_{SCENARIOS[-1]}"] |= {"cycle_length_ms": 600.0, "i_kr_factor": 0.5}
     attrs["anatomy"] = {"split": SPLITS[index % 3], "volumes_ml": {"lv": 120.0, "rv": 130.0}}

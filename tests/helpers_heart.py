@@ -6,6 +6,7 @@ import numpy as np
 
 from einthoven.config.models import Fibers
 from einthoven.config.purkinje import Purkinje
+from einthoven.config.repolarisation import Repolarisation
 from einthoven.core.tags import Surface, Tissue
 from einthoven.electrophysiology.purkinje.tree import grow_tree
 from einthoven.fibers.coordinates import ventricular_coordinates
@@ -14,6 +15,17 @@ from einthoven.fibers.ldrb import assign_fibers
 from einthoven.geometry.simplex import tet_volumes, triangle_area_vectors
 from einthoven.patient.mesh import TetMesh
 from einthoven.patient.patient import Patient
+
+HOMOGENEOUS = Repolarisation(field="homogeneous")
+
+
+def durations(**settings):
+    """Gradients of the action potential's duration: none but those that are given."""
+    zero = dict.fromkeys(
+        ("apex_to_base_ms", "anterior_to_posterior_ms", "rv_to_lv_ms", "endo_to_epi_ms"), 0.0
+    )
+    return Repolarisation(**{"field": "gradients", "mean_ms": 300.0, **zero, **settings})
+
 
 LV_OUTER, LV_INNER = (33.0, 33.0, 72.0), (23.0, 23.0, 62.0)
 RV_OUTER, RV_INNER = (44.0, 34.0, 62.0), (40.0, 30.0, 58.0)

@@ -18,7 +18,7 @@ CODE = {"n_latent": 8, "width": 16, "n_frequencies": 2, "epochs": 1, "infer_poin
 NETWORK = {"width": 16, "rank": 4, "n_frequencies": 2}
 COARSE = {"mesh": {"heart_edge_mm": 7.0, "torso_edge_mm": 40.0, "electrode_edge_mm": 30.0},
           "anatomy": {"heart_edge_mm": 6.0}, "sdf_samples": {"n_points": 1000},
-          "ecg": {"duration_ms": 100.0}}  # fmt: skip
+          "ecg": {"duration_ms": 100.0}, "repolarisation": {"field": "homogeneous"}}  # fmt: skip
 
 
 def write_run(results, n_members=2):

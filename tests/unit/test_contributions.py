@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers_fem import random_rotation
-from helpers_heart import activated_patient
+from helpers_heart import activated_patient, durations
 
 from einthoven.analysis.contributions import (
     REGIONS_PER_SWEEP,
@@ -21,7 +21,6 @@ from einthoven.cli import main
 from einthoven.config.load import load
 from einthoven.config.models import Activation as ActivationConfig
 from einthoven.config.models import Ecg, Leadfield
-from einthoven.config.repolarisation import Repolarisation
 from einthoven.core.errors import BadInput
 from einthoven.core.names import LEADS, STANDARD_ELECTRODES
 from einthoven.core.tags import Surface
@@ -40,9 +39,7 @@ from einthoven.plots.contributions import contributions_figure
 
 CONFIG, LEADFIELD = Ecg(duration_ms=150.0), Leadfield()
 SETTINGS = EcgSettings(CONFIG, LEADFIELD)
-DURATIONS = Repolarisation(
-    field="gradients", mean_ms=280, apex_to_base_ms=40, rv_to_lv_ms=10, endo_to_epi_ms=-30
-)
+DURATIONS = durations(mean_ms=280, apex_to_base_ms=40, rv_to_lv_ms=10, endo_to_epi_ms=-30)
 PLACES = 110.0 * np.array(
     [[0.8, 0.3, 0.6], [-0.8, 0.3, 0.6], [-0.3, 0.2, -1.0], [0.9, 0.5, 0.1], [0.6, 0.8, 0.0],
      [0.3, 1.0, -0.1], [0.0, 1.0, -0.2], [-0.5, 0.9, -0.2], [-0.9, 0.5, -0.2]]
@@ -272,7 +269,7 @@ def test_the_command_names_what_is_missing_or_wrong(folder, tmp_path, capsys):
     assert explain(folder, tmp_path, "--scenario", "crt") == 2
     assert "no scenario 'crt'" in capsys.readouterr().err
     assert explain(folder, tmp_path, "--at", "9000") == 2
-    assert "is outside -20 to 499" in capsys.readouterr().err
+    assert "is outside -20 to 579" in capsys.readouterr().err
     few = tmp_path / "few"
     few.mkdir()
     for name in ("mesh.npz", "fibers.npz", "activation_sinus.npz"):

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 from helpers_fem import bare_heart, box_mesh
-from helpers_heart import activated_patient
+from helpers_heart import HOMOGENEOUS, activated_patient, durations
 
-from einthoven.config.repolarisation import Repolarisation
 from einthoven.core.tags import Surface
 from einthoven.electrophysiology.cells.family import family
 from einthoven.electrophysiology.repolarisation import apd90_field, node_volumes, smooth
@@ -14,12 +13,12 @@ GRADIENTS = ("apex_to_base_ms", "anterior_to_posterior_ms", "rv_to_lv_ms", "endo
 
 
 def field(**settings):
-    return apd90_field(activated_patient(), Repolarisation(field="gradients", **settings))
+    return apd90_field(activated_patient(), durations(**settings))
 
 
 def test_homogeneous_is_the_templates_duration():
     members = family()
-    flat = apd90_field(activated_patient(), Repolarisation())
+    flat = apd90_field(activated_patient(), HOMOGENEOUS)
     assert (flat == members.apd90[members.template]).all()
 
 

@@ -96,7 +96,7 @@ REACHES = {
     "anatomy/electrodes.py": {"anatomy", "import_patient", "shapes"},
     "anatomy/population/measures.py": {"population"},
     "imported/read.py": {"import_patient"},
-    "config/physiology.py": {"cohort_sheet", "import_patient", "patient_store"},
+    "config/physiology.py": {"import_patient", "patient_store"},
     "mesh/sliver.py": {"mesh"},
     "fibers/ldrb.py": {"fibers"},
     "fem/laplace.py": {"fibers", "ecg", "predict", "report"},

@@ -10,7 +10,7 @@ from einthoven.core.errors import BadInput
 from einthoven.core.tags import Tissue
 from einthoven.leadfield.conductivity import bulk, intracellular
 
-SIGMA = Leadfield()
+SIGMA = Leadfield(sigma_torso_s_per_m=0.06, sigma_blood_s_per_m=0.06)
 
 
 def test_eigenvalues_and_fibre_axis():
@@ -26,7 +26,7 @@ def test_bulk_puts_each_tissue_in_its_place():
     tags = np.array([1, Tissue.TORSO, Tissue.LUNG, Tissue.LV_BLOOD, Tissue.RV_BLOOD])
     tensors = bulk(np.array([[0.0, 0.0, 1.0]]), tags, sigma)
     np.testing.assert_allclose(tensors[0], np.diag([0.15, 0.15, 0.6]))  # G_i + G_e
-    np.testing.assert_allclose(tensors[1], 0.06 * np.eye(3))
+    np.testing.assert_allclose(tensors[1], 0.2 * np.eye(3))
     np.testing.assert_allclose(tensors[2], 0.0389 * np.eye(3))
     np.testing.assert_allclose(tensors[3:], [0.7 * np.eye(3)] * 2)
 

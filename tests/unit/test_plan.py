@@ -197,7 +197,7 @@ def test_parameters_are_builtins_and_equal_configs_print_equally():
         ("deepsdf", {"shape_points": 500}, {"deepsdf", "shape_samples"}),
         ("dataset", {"lead_field": "body"}, set()),
         ("learning", {"ensemble": 2}, set()),
-        ("activation", {"capture": True}, {"activation", "activation_of", "physics"}),
+        ("activation", {"capture": False}, {"activation", "activation_of", "physics"}),
         ("activation", {"cv_fiber_mm_per_ms": 0.7}, SPEED),
         ("variation", {"purkinje_speed": 0.15}, {"purkinje_of", "sheet", "physics"}),
         ("variation", {"cv_fiber": 0.15}, {"activation_of", "sheet", "physics"}),

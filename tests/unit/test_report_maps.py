@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from helpers_heart import activated_patient
+from helpers_heart import HOMOGENEOUS, activated_patient
 
 from einthoven.config.models import Activation as ActivationConfig
-from einthoven.config.repolarisation import Repolarisation
 from einthoven.core.errors import BadInput
 from einthoven.electrophysiology.repolarisation import apd90_field
 from einthoven.electrophysiology.scenarios import activate
@@ -54,7 +53,7 @@ def test_each_scenario_has_a_row_and_a_scale_of_its_own(patient):
 def test_durations_are_drawn_where_they_differ(patient):
     tau = patient.activation("sinus").activation_time
     nodes = heart_surface(patient).nodes
-    alike = apd90_field(patient, Repolarisation())
+    alike = apd90_field(patient, HOMOGENEOUS)
     (bar,) = bars(repolarisation_figure(patient, alike))
     low, high = limits(bar)
     assert bar.get_ylabel() == "repolarisation time (ms)"

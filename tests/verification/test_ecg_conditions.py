@@ -5,11 +5,10 @@ from functools import cache
 
 import numpy as np
 import pytest
-from helpers_heart import activated_patient
+from helpers_heart import HOMOGENEOUS, activated_patient, durations
 
 from einthoven.config.activation import Activation as ActivationConfig
 from einthoven.config.models import Ecg, Leadfield
-from einthoven.config.repolarisation import Repolarisation
 from einthoven.core.errors import BadInput
 from einthoven.core.names import STANDARD_ELECTRODES
 from einthoven.ecg.delineation.delineate import delineate
@@ -31,7 +30,7 @@ PLACES = 110.0 * np.array(
 )  # fmt: skip
 """RA, LA, LL and V1 to V6 in the frame of the idealised heart, mm."""
 LONG = Ecg(duration_ms=700.0)
-GRADIENTS = Repolarisation(field="gradients", mean_ms=290.0, apex_to_base_ms=30.0,
+GRADIENTS = durations(mean_ms=290.0, apex_to_base_ms=30.0,
                            endo_to_epi_ms=-20.0)  # fmt: skip
 
 
@@ -58,8 +57,8 @@ def ecgs(repolarisation, config=LONG):
 
 def test_the_baseline_keeps_its_bytes_beside_other_conditions():
     patient, time = activated_patient(), LONG.start_ms + np.arange(0, LONG.duration_ms)
-    found = ecgs(Repolarisation())
-    sigma_i = Membrane.of(patient, LEADFIELD, Repolarisation()).sigma_i
+    found = ecgs(HOMOGENEOUS)
+    sigma_i = Membrane.of(patient, LEADFIELD, HOMOGENEOUS).sigma_i
     tau, grad = beat().activation_time, fields().grad
     alone = forward_potential(patient.heart, sigma_i, tau, grad, time, template(0.1))
     assert found.electrode_potential[0].tobytes() == alone.astype(np.float32).tobytes()
@@ -70,7 +69,7 @@ def test_a_heart_of_one_duration_is_a_heart_of_one_cell(condition):
     """Members' shares come from the baseline; their potentials are those of the condition."""
     patient, members = activated_patient(), family(condition)
     duration = family().apd90[[7, 8]] @ [0.25, 0.75]
-    even = Repolarisation(field="gradients", mean_ms=duration)
+    even = durations(mean_ms=duration)
     membrane = Membrane.of(patient, LEADFIELD, even).during(under(condition))
     tau, grad, time = beat().activation_time, fields().grad, np.arange(-20.0, 600.0, 2.0)
     t, _ = template(0.1)
@@ -86,7 +85,7 @@ def test_a_heart_of_one_duration_is_a_heart_of_one_cell(condition):
     np.testing.assert_allclose(field, members.apd90[[7, 8]] @ [0.25, 0.75], rtol=1e-12)
 
 
-@pytest.mark.parametrize("repolarisation", [Repolarisation(), GRADIENTS], ids=lambda r: r.field)
+@pytest.mark.parametrize("repolarisation", [HOMOGENEOUS, GRADIENTS], ids=lambda r: r.field)
 def test_qt_follows_the_cells_and_qrs_does_not(repolarisation):
     found = ecgs(repolarisation)
     beats = [delineate(ecg, found.time) for ecg in found.ecg]

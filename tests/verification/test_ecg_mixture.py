@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers_fem import ball_in_ball, bare_heart, box_mesh, muscle_of
-from helpers_heart import activated_patient
+from helpers_heart import HOMOGENEOUS, activated_patient, durations
 
 from einthoven.config.models import Leadfield
-from einthoven.config.repolarisation import Repolarisation
 from einthoven.core.errors import BadInput
 from einthoven.ecg.forward import (
     forward_potential,
@@ -266,11 +265,11 @@ def test_equal_durations_give_the_bytes_of_one_cell():
     """Gradients of zero at the template's duration: no member is used, and nothing is added."""
     patient, leadfield = activated_patient(), Leadfield()
     members = family()
-    own = Repolarisation(field="gradients", mean_ms=members.apd90[members.template])
+    own = durations(mean_ms=members.apd90[members.template])
     places = np.array([[0.0, -120.0, 0.0], [150.0, 0.0, 0.0]])
     grad = pseudo_lead_field_grad(patient.heart.centroids, places, 0.06)
     tau = np.linalg.norm(patient.heart.points, axis=1).astype(np.float32)
-    one, many = (Membrane.of(patient, leadfield, r) for r in (Repolarisation(), own))
+    one, many = (Membrane.of(patient, leadfield, r) for r in (HOMOGENEOUS, own))
     assert one.mixture is None and many.mixture is None
     assert one.potential(tau, grad, TIME).tobytes() == many.potential(tau, grad, TIME).tobytes()
     assert one.energy(tau) == many.energy(tau)

@@ -30,7 +30,7 @@ from einthoven.leadfield.pseudo import pseudo_lead_field_grad
 from einthoven.leadfield.skin import electrode_weights, lumped_areas, skin_faces
 from einthoven.leadfield.solve import fields_of_loads, solve_lead_fields
 
-SIGMA = Leadfield()
+SIGMA = Leadfield(sigma_torso_s_per_m=0.06, sigma_blood_s_per_m=0.06)
 RADIUS = 100.0
 ELECTRODES = RADIUS * unit(np.random.default_rng(5).normal(size=(6, 3)))
 PLACES = electrodes_at(ELECTRODES)
@@ -106,8 +106,9 @@ def test_ball_converges_with_order_one_in_the_gradient():
 def test_current_bends_into_a_better_conducting_core():
     """An isotropic heart of 0.4 mS/mm in a torso of 0.06: the series solution."""
     isotropic = Leadfield(
-        sigma_il_s_per_m=0.1, sigma_it_s_per_m=0.1, sigma_el_s_per_m=0.3, sigma_et_s_per_m=0.3
-    )
+        sigma_il_s_per_m=0.1, sigma_it_s_per_m=0.1, sigma_el_s_per_m=0.3, sigma_et_s_per_m=0.3,
+        sigma_torso_s_per_m=0.06, sigma_blood_s_per_m=0.06,
+    )  # fmt: skip
     mesh = ball_in_ball(h_outer=16.0, h_inner=8.0)
     patient = with_fibers(mesh, swirl(mesh))
     lead_field = solve_lead_fields(patient, PLACES, isotropic).lead_field

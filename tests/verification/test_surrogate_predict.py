@@ -7,10 +7,10 @@ import helpers_surrogate as balls
 import numpy as np
 import pytest
 from helpers_fem import bare_heart, electrodes_at
+from helpers_heart import HOMOGENEOUS
 
 from einthoven.config.learning import MlpModel, RefractionModel
 from einthoven.config.models import Ecg, Leadfield
-from einthoven.config.repolarisation import Repolarisation
 from einthoven.core.errors import BadInput
 from einthoven.core.names import STANDARD_ELECTRODES
 from einthoven.ecg.forward import forward_potential
@@ -73,7 +73,7 @@ def test_ecg_is_the_forward_ecg_of_the_predicted_gradient(case, predicted) -> No
                    activation_time=heart.points[:, axis] - heart.points[:, axis].min())
         for name, axis in (("sinus", 0), ("lbbb", 2))
     ]  # fmt: skip
-    found = with_ecg(predicted, patient, activations, TIMES, Leadfield(), Repolarisation())
+    found = with_ecg(predicted, patient, activations, TIMES, Leadfield(), HOMOGENEOUS)
     assert found.heart_grad.shape == (9, 6, 3) and found.field_grad.shape == (9, 120, 3)
     assert list(found.scenarios) == ["sinus", "lbbb"]
     sigma_i = intracellular(patient.fibers.f0, Leadfield())

@@ -22,7 +22,7 @@ from einthoven.patient.ecg import Ecg
 from einthoven.patient.leadfields import LeadFieldGradients, LeadFields
 from einthoven.patient.patient import Patient
 
-HOMOGENEOUS = Repolarisation()
+HOMOGENEOUS = Repolarisation(field="homogeneous")
 
 
 def simulate_ecg(

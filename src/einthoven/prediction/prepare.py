@@ -9,6 +9,8 @@ import numpy as np
 from einthoven.config.models import Config
 from einthoven.core.errors import BadInput
 from einthoven.core.names import STANDARD_ELECTRODES
+from einthoven.fibers.coordinates import ventricular_coordinates
+from einthoven.fibers.fields import solve_wall_fields
 from einthoven.fibers.ldrb import assign_fibers
 from einthoven.imported.anatomy import import_patient
 from einthoven.imported.read import read_points
@@ -16,7 +18,7 @@ from einthoven.imported.sheet import read_sheet
 from einthoven.imported.sites import on_skin
 from einthoven.mesh.tetrahedra import tetrahedralise
 from einthoven.patient.anatomy import Anatomy, Electrodes
-from einthoven.patient.fibers import Fibers
+from einthoven.patient.fibers import Coordinates, Fibers
 from einthoven.patient.mesh import TetMesh
 from einthoven.patient.patient import Patient
 from einthoven.samples.sdf import sdf_samples
@@ -39,9 +41,9 @@ def prepared(source: Path, to: Path, config: Config, patient: str | None = None)
     found = Patient.open(source)
     for stage, make in MAKERS.items():
         if not found.has(stage):
-            made = make(found, config)
-            made.save(to / f"{stage}.npz")
-            found = found.with_stages(made)
+            made, *others = make(found, config)
+            made.save(to / f"{stage}.npz", *others)
+            found = found.with_stages(made, *others)
     for activation in (found.activations if found.has("activations") else {}).values():
         if len(activation.activation_time) != len(found.heart.points):
             raise BadInput(
@@ -82,14 +84,17 @@ def _imported(sheet: Path, to: Path, config: Config, patient: str | None) -> Pat
     return to
 
 
-def _mesh(patient: Patient, config: Config) -> TetMesh:
+def _mesh(patient: Patient, config: Config) -> tuple[TetMesh]:
     refined = patient.anatomy.site_points[: len(STANDARD_ELECTRODES)]
-    return tetrahedralise(patient.anatomy.surfaces, refined, config.mesh, patient.name)
+    return (tetrahedralise(patient.anatomy.surfaces, refined, config.mesh, patient.name),)
 
 
-def _fibers(patient: Patient, config: Config) -> Fibers:
+def _fibers(patient: Patient, config: Config) -> tuple[Fibers, Coordinates]:
+    """Fibres, and the coordinates that durations of the action potential are set in."""
     try:
-        return assign_fibers(patient, config.fibers)
+        fields = solve_wall_fields(patient.heart)
+        fibers = assign_fibers(patient, config.fibers, fields)
+        return fibers, ventricular_coordinates(patient, fields)
     except ImportError as error:
         raise BadInput(
             f"{patient.where}: has no fibers.npz, and fibres by rules need a solver that is not "
@@ -97,9 +102,9 @@ def _fibers(patient: Patient, config: Config) -> Fibers:
         ) from error
 
 
-MAKERS: dict[str, Callable[[Patient, Config], Any]] = {
+MAKERS: dict[str, Callable[[Patient, Config], tuple[Any, ...]]] = {
     "mesh": _mesh,
     "fibers": _fibers,
-    "sdf": lambda patient, config: sdf_samples(patient.anatomy, config.sdf_samples),
+    "sdf": lambda patient, config: (sdf_samples(patient.anatomy, config.sdf_samples),),
 }
-"""Stage -> what makes it, in order."""
+"""Stage -> what makes it and what shares its file, in order."""
