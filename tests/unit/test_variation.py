@@ -15,6 +15,7 @@ from einthoven.config.models import Config
 from einthoven.config.physiology import COLUMNS, VARIED, Physiology, check_ranges
 from einthoven.config.repolarisation import TEMPLATE_APD_MS
 from einthoven.config.section import builtins_of
+from einthoven.config.variation import Variation
 from einthoven.core.errors import BadInput
 from einthoven.dataset.consolidate import consolidate
 from einthoven.dataset.store import open_store, values_of
@@ -102,7 +103,7 @@ def test_without_widths_rules_get_the_sections_to_the_letter():
         job = SimpleNamespace(patient="p0007")
         for name in ("purkinje", "activation", "repolarisation"):
             assert repr(getattr(plan, f"{name}_of")(job)) == repr(plan.section(name))
-    widths = Config().variation.model_dump(exclude={"seed"})
+    widths = Variation().model_dump(exclude={"seed"})
     assert widths.keys() == WIDTHS.keys() | SITE_WIDTHS.keys()
     assert not any(widths.values())
 

@@ -14,7 +14,7 @@ from einthoven.config.purkinje import Purkinje
 from einthoven.config.repolarisation import Repolarisation
 from einthoven.config.scenarios import BUILT_IN, CHOICES, AnyScenario, ScenarioName, Scenarios
 from einthoven.config.section import Count, Positive, Section, Seed
-from einthoven.config.variation import Variation
+from einthoven.config.variation import BY_DEFAULT, Variation
 
 MAX_MODES = 10
 """Of the heart's and the torso's embedded atlas."""
@@ -232,7 +232,7 @@ class Config(Section):
     scenarios: Scenarios = Scenarios()
     leadfield: Leadfield = Leadfield()
     repolarisation: Repolarisation = Repolarisation()
-    variation: Variation = Variation()
+    variation: Variation = BY_DEFAULT
     ecg: Ecg = Ecg()
     sdf_samples: SdfSamples = SdfSamples()
     field_samples: FieldSamples = FieldSamples()
