@@ -151,6 +151,11 @@ def test_early_sites_of_one_side_alone_are_refused():
         Purkinje(early_sites=SITES[:3])
 
 
+def test_an_early_site_above_the_trees_is_refused():
+    with pytest.raises(ValueError, match="right at z = 0.35 is above rv_top_z = 0.2"):
+        Purkinje(rv_top_z=0.2)
+
+
 def test_a_tree_that_cannot_cover_is_a_failure_with_its_figures(patient):
     config = Purkinje(n_generations=1, max_draws=2)
     with pytest.raises(StepFailed, match=r"2 trees leave gaps of \d+, \d+ mm.*raise n_generations"):

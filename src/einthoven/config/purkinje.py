@@ -1,8 +1,8 @@
 """Settings of the Purkinje trees and of the sites where the wave first reaches the muscle."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from einthoven.config.section import Section, Seed
 
@@ -50,3 +50,14 @@ class Purkinje(Section):
         if "right" not in fascicles or len(fascicles) < 2:
             raise ValueError("one site of the right bundle and one of the left are needed at least")
         return value
+
+    @model_validator(mode="after")
+    def _sites_below_the_tops(self) -> Self:
+        for site in self.early_sites:
+            side = "rv" if site.fascicle == "right" else "lv"
+            if site.z > (top := getattr(self, f"{side}_top_z")):
+                raise ValueError(
+                    f"the early site {site.fascicle} at z = {site.z:g} is above {side}_top_z = "
+                    f"{top:g}, where no tree grows"
+                )
+        return self

@@ -1,10 +1,11 @@
-"""The wave in muscle and Purkinje trees together, which leaves and enters the trees at junctions.
+"""The wave in muscle, Purkinje trees and fast endocardia together: one fixed point.
 
 tau on the muscle solves the eikonal equation with the junctions at which the wave leaves a tree as
 sources; the time on the trees is the shortest path from the His bundle and from the junctions at
-which the wave enters. Both are first arrivals, so that solving them in turn only lowers times and
-ends; Palamara 2014, doi:10.1002/cnm.2689, and Brunati 2024, doi:10.48550/arXiv.2412.13837, couple
-eikonal models in this way. First arrival means one wave: nothing is excited twice.
+which the wave enters, and on a fast layer of the muscle likewise. All are first arrivals, so that
+solving them in turn only lowers times and ends; Palamara 2014, doi:10.1002/cnm.2689, and Brunati
+2024, doi:10.48550/arXiv.2412.13837, couple eikonal models in this way. First arrival means one
+wave: nothing is excited twice.
 """
 
 from typing import NamedTuple
@@ -40,7 +41,7 @@ class Coupled(NamedTuple):
     sources: Sources
     """The given sources, and the junctions at which a tree is earlier than the muscle."""
     n_rounds: int
-    """Times that the muscle was solved again."""
+    """Times that the muscle was solved."""
     gap_ms: float
     """Largest gain that is left at a junction; below `GAIN_MS`."""
 
