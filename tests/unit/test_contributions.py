@@ -21,6 +21,7 @@ from einthoven.cli import main
 from einthoven.config.load import load
 from einthoven.config.models import Activation as ActivationConfig
 from einthoven.config.models import Ecg, Leadfield
+from einthoven.config.physiology import Physiology
 from einthoven.core.errors import BadInput
 from einthoven.core.names import LEADS, STANDARD_ELECTRODES
 from einthoven.core.tags import Surface
@@ -257,7 +258,8 @@ def test_the_command_explains_the_repolarisation_of_the_stored_ecg(folder, tmp_p
     assert "difference from the stored ECG" in out and "another config" not in out
     replace(ecg, settings=None).save(own / "ecg.npz")  # of an earlier version
     settings = EcgSettings.of(config, Patient.open(own))
-    assert settings.repolarisation == config.repolarisation != DURATIONS
+    drawn = Physiology.of(config, patient.name).repolarisation
+    assert settings.repolarisation == drawn != DURATIONS
 
 
 def folder_with(to, folder):

@@ -103,8 +103,8 @@ def test_segments_of_a_wall_have_similar_sizes(patient):
 
 
 def test_regions_of_the_solved_lead_fields_add_up(patient):
-    everyone, config = patient["patient"], patient["config"]
-    regions, settings = ventricular_walls(everyone), EcgSettings.of(config, everyone)
+    everyone, settings = patient["patient"], EcgSettings(*patient["settings"])
+    regions = ventricular_walls(everyone)
     fields, activation = patient["lead_fields"], patient["activation"]
     found = contributions(everyone, fields, activation, regions, settings)
     scale = np.abs(patient["ecg"].ecg).max()

@@ -18,13 +18,14 @@ from helpers_workflow import CI, snakemake
 from einthoven.config import load
 from einthoven.core.files import load_arrays
 from einthoven.core.names import LEADS
+from einthoven.core.tags import Surface
 from einthoven.electrophysiology.cells.template import template
 from einthoven.geometry.signed_distance import signed_distances
 from einthoven.geometry.surfaces import Surfaces
 
 pytestmark = pytest.mark.workflow
 
-ALONG_I, ACROSS_I, ALONG, ACROSS, TORSO = 0.3, 0.03, 0.6, 0.15, 0.06
+ALONG_I, ACROSS_I, ALONG, ACROSS, TORSO = 0.3, 0.03, 0.6, 0.15, 0.2
 """mS/mm: intracellular, and together with the extracellular space; torso and blood."""
 FOUR_PI = 4 * np.pi
 SPLIT = {"train": {"p0000", "p0003"}, "val": {"p0001"}, "test": {"p0002"}}
@@ -123,9 +124,14 @@ def test_heart_and_fibres_are_where_the_mesh_says(stored):
 
 @pytest.mark.parametrize("scenario", ["sinus", "lbbb"])
 def test_activation_solves_the_eikonal_equation_of_the_config(stored, scenario):
-    """sqrt(D grad tau . grad tau) = 1, D of 0.6 mm/ms along and 0.25 across the fibres."""
+    """sqrt(D grad tau . grad tau) = 1, D of 0.45 mm/ms along and 0.3 across the fibres.
+
+    Cells at the endocardia are left out: the wave overtakes the one in the wall along them.
+    """
+    inner = np.isin(stored.mesh["facet_tags"], [Surface.LV_ENDO, Surface.RV_ENDO])
+    wall = ~np.isin(stored.cells, stored.mesh["facets"][inner]).any(axis=1)
     slope = stored.slopes(stored.tau[scenario])
-    speed = np.sqrt((stored.conduct(0.6**2, 0.25**2, slope) * slope).sum(axis=1))
+    speed = np.sqrt((stored.conduct(0.45**2, 0.3**2, slope) * slope).sum(axis=1))[wall]
     assert 0.9 < np.median(speed) < 1.05
     assert np.percentile(speed, 25) > 0.75
     assert stored.tau[scenario].min() == 0

@@ -121,8 +121,8 @@ def test_fewer_patients_run_only_what_goes_through_all(made_up):
     (made_up / "fewer.yaml").write_text(yaml.safe_dump(changed(n_patients=4)))
     jobs = planned(made_up, "--configfile", "fewer.yaml")
     assert set(jobs) - {"all"} == {
-        "consolidate", "recipe", "encoder", "imported_code", "reconstruct", "surrogate",
-        "uncertainty", "predict", "evaluate", "report",
+        "cohort_sheet", "consolidate", "recipe", "encoder", "imported_code", "reconstruct",
+        "surrogate", "uncertainty", "predict", "evaluate", "report",
     }  # fmt: skip
 
 

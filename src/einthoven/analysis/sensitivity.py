@@ -120,7 +120,8 @@ class Chain:
             yield self.influence(words, self._ecg_of_angles(changed), base)
 
     def _ecg_of_angles(self, angles: Fibers) -> np.ndarray:
-        changed = Patient.of(self.patient.mesh, assign_fibers(self.patient, angles))
+        mesh, coordinates = self.patient.mesh, self.patient.coordinates
+        changed = Patient.of(mesh, assign_fibers(self.patient, angles), coordinates)
         return self.ecg(changed, self.config.leadfield)
 
     def influence(self, change: str, ecg: np.ndarray, base: np.ndarray | None = None) -> Influence:
