@@ -170,7 +170,7 @@ def test_potentials_are_those_of_equation_three(stored, recovered, row, scenario
     assert far(found, stored.potential(scenario, recovered, time)) < 0.01
     # gradients of the linear elements, by hand throughout: another rule, the same ECG roughly
     raw = np.stack([stored.slopes(z) for z in stored.z[:, : stored.n_nodes]])
-    assert 0.02 < far(found, stored.potential(scenario, raw, time)) < 0.15
+    assert 0.012 < far(found, stored.potential(scenario, raw, time)) < 0.15
 
 
 def test_potentials_of_the_pseudo_lead_field_are_those_of_equation_eleven(stored):
@@ -222,16 +222,16 @@ def test_pinned_numbers(stored):
     """As they came out when they were first written down; another gmsh may move them a little."""
     assert stored.volumes.sum() / 1000 == pytest.approx(127.1, rel=0.005)  # ml
     last = [tau.max() for tau in stored.tau.values()]
-    np.testing.assert_allclose(last, [89.2, 151.3], rtol=0.03)
-    np.testing.assert_allclose(stored.ecg["qrs_duration"], [78.2, 138.9], atol=3)
-    np.testing.assert_allclose(stored.ecg["source_energy"], [2.348e8, 3.572e8], rtol=0.03)
+    np.testing.assert_allclose(last, [103.3, 159.2], rtol=0.03)
+    np.testing.assert_allclose(stored.ecg["qrs_duration"], [87.6, 152.8], atol=3)
+    np.testing.assert_allclose(stored.ecg["source_energy"], [1.605e8, 2.258e8], rtol=0.03)
     sinus, lbbb = stored.ecg["qrs_amplitude"]
-    wanted = [1.71, 1.96, 1.04, 1.72, 1.01, 1.27, 2.57, 2.85, 2.91, 2.58, 1.98, 1.22]
+    wanted = [0.87, 0.63, 0.63, 0.67, 0.71, 0.47, 1.72, 2.36, 2.68, 2.32, 1.08, 0.63]
     np.testing.assert_allclose(sinus, wanted, rtol=0.1)
-    np.testing.assert_allclose(lbbb[6:9], [5.14, 6.43, 3.01], rtol=0.1)
+    np.testing.assert_allclose(lbbb[6:9], [2.98, 4.47, 2.33], rtol=0.1)
     muscle = stored.field["field_tissue"] == 1
     size = np.linalg.norm(stored.field["field_grad"][4][muscle], axis=1).mean()
-    assert size == pytest.approx(3.17e-4, rel=0.03)  # kOhm/mm, V2
+    assert size == pytest.approx(1.61e-4, rel=0.03)  # kOhm/mm, V2
 
 
 def test_field_samples_are_of_their_cells(stored):
