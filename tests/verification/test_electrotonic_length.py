@@ -57,7 +57,7 @@ def test_the_default_length_is_that_of_a_cable():
         return np.linalg.lstsq(columns, duration[inner], rcond=None)[1][0]
 
     along = lengths[np.argmin([residual(length) for length in lengths])]
-    speeds = Activation()
+    speeds = Activation(cv_fiber_mm_per_ms=0.6, cv_transverse_mm_per_ms=0.25)  # the published ones
     across = along * speeds.cv_transverse_mm_per_ms / speeds.cv_fiber_mm_per_ms
     print(f"L along {along:.2f}, across {across:.2f} mm, {np.ptp(duration):.0f} ms apart")
     mean = (along * across**2) ** (1 / 3)

@@ -47,7 +47,7 @@ def test_a_patient_is_made_once_and_again_where_settings_changed(tmp_path):
     assert all(seconds > 0 for seconds in found["seconds_per_patient"].values())
     again, same = run(tmp_path, SMALL)
     assert again == first and same == found
-    slower = SMALL | {"activation": {"cv_fiber_mm_per_ms": 0.5}}
+    slower = SMALL | {"activation": {"cv_fiber_mm_per_ms": 0.35}}
     changed, other = run(tmp_path, slower)
     assert all(changed[stage] == first[stage] for stage in EARLY)
     assert all(changed[stage] > first[stage] for stage in LATE)

@@ -52,7 +52,7 @@ tool = _tool()
 
 def anatomy_of(index, coarse=False, **coeffs):
     """A new patient of the shape models."""
-    config = Anatomy(**COARSE["anatomy"] if coarse else {})
+    config = Anatomy(pose="engblom", **COARSE["anatomy"] if coarse else {})  # the shipped model's
     return build_anatomy(replace(draw_patient(index, Cohort()), **coeffs), config)
 
 
