@@ -210,7 +210,7 @@ def test_sites_that_would_be_early_make_all_later_by_as_much():
         ({"widths": {"cv_fiber": 0.5}, "activation": {"cv_fiber_mm_per_ms": 2.5}},
          "variation.cv_fiber: cv_fiber_mm_per_ms: 3.75 is outside 0.05 to 3"),
         ({"widths": {"site_z": 0.3}, "purkinje": {"early_sites": LOW}},
-         "variation.site_z: purkinje.early_sites: z: .* equal to 0 "),
+         "variation.site_z: purkinje.early_sites: early_sites.2.z: .* equal to 0 "),
         ({"widths": {"site_time_ms": 20.0}, "purkinje": {"early_sites": LATE}},
          "variation.site_time_ms: purkinje.early_sites: time_ms: .* equal to 60"),
         ({"widths": {"purkinje_speed": 0.5}, "purkinje": {"speed_mm_per_ms": 0.9}},

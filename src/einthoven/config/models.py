@@ -136,7 +136,8 @@ class Leadfield(Section):
     """Conductivities in S/m: muscle of Dokuchaev 2026 (its mS/cm divided by 10), torso 0.2.
 
     Its torso and blood, 0.06, give S waves in V1 that are twice too deep; 0.2 is usual for a
-    homogeneous torso (docs/physiology.md). Blood, 0.6, has the torso's value, as in the paper.
+    homogeneous torso (docs/physiology.md). Blood has the torso's value, as in the paper, not the
+    0.6 that are measured.
     Lungs: inflated, 10 Hz, by the four Cole-Cole terms of Gabriel 1996,
     doi:10.1088/0031-9155/41/11/003.
     """

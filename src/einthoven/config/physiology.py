@@ -147,13 +147,15 @@ def check_ranges(config: Config) -> None:
         for unit in (-1.0, 1.0):
             end = {varied.key: varied.value(config, unit)}
             _section(type(section), dict(section) | end, f"config: variation.{varied.name}")
-    widths = config.variation
-    for site, unit in itertools.product(config.purkinje.early_sites, (-1.0, 1.0)):
-        where = "purkinje.early_sites"
-        height = dict(site) | {"z": site.z + unit * widths.site_z}
-        _section(EarlySite, height, f"config: variation.site_z: {where}")
+    widths, purkinje, where = config.variation, config.purkinje, "purkinje.early_sites"
+    for site in purkinje.early_sites:
         latest = dict(site) | {"time_ms": site.time_ms + 2 * widths.site_time_ms}
         _section(EarlySite, latest, f"config: variation.site_time_ms: {where}")
+    for unit in (-1.0, 1.0):  # also the tops of the trees have a say
+        height = unit * widths.site_z
+        places = [dict(site) | {"z": site.z + height} for site in purkinje.early_sites]
+        moved = dict(purkinje) | {"early_sites": places}
+        _section(Purkinje, moved, f"config: variation.site_z: {where}")
 
 
 def _early_sites(config: Config, patient: str) -> dict[str, Any]:
