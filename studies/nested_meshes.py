@@ -12,8 +12,9 @@ from einthoven.fem.solvers import make_solver
 from einthoven.fibers.ldrb import assign_fibers
 from einthoven.geometry.gradient_recovery import apply_operator, recovery_operator
 from einthoven.geometry.simplex import cell_gradient, p1_gradients
+from einthoven.geometry.surface_operators import lumped_areas
 from einthoven.leadfield.conductivity import bulk, intracellular
-from einthoven.leadfield.skin import electrode_weights, lumped_areas, skin_faces
+from einthoven.leadfield.skin import electrode_weights, skin_faces
 from einthoven.metrics import fields as metrics
 from einthoven.patient.mesh import TetMesh
 from einthoven.patient.patient import Patient

@@ -8,8 +8,9 @@ from helpers_fem import ball_in_ball, unit
 
 from einthoven.core.errors import BadInput
 from einthoven.geometry.barycentric import attach
+from einthoven.geometry.surface_operators import lumped_areas
 from einthoven.leadfield.pseudo import pseudo_lead_field_grad
-from einthoven.leadfield.skin import electrode_weights, lumped_areas, skin_faces
+from einthoven.leadfield.skin import electrode_weights, skin_faces
 
 MESH = ball_in_ball()
 SKIN = skin_faces(MESH)

@@ -11,9 +11,9 @@ import networkx
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "einthoven"
 
 ORDER = (
-    "core config geometry dataset training metrics plots fem patient anatomy atlases imported mesh "
-    "fibers electrophysiology leadfield ecg samples encoders surrogate prediction analysis "
-    "evaluation publish report run cli __init__"
+    "core config geometry dataset training metrics plots fem bem patient anatomy atlases imported "
+    "mesh fibers electrophysiology leadfield ecg samples encoders surrogate prediction analysis "
+    "evaluation inverse publish report run cli __init__"
 ).split()
 """A room imports itself and the rooms before it (docs/decisions.md); `__init__` is the root."""
 ONLY = {"core": {"core"}, "plots": {"core", "plots"}}
@@ -30,7 +30,14 @@ ONLY_IN = {
     "mlflow": {"training"},
     "optuna": {"training"},
     "snakemake": {"run"},
-    "torch": {"training", "encoders", "surrogate", "prediction", "dataset/torch_loader.py"},
+    "torch": {
+        "training",
+        "encoders",
+        "surrogate",
+        "prediction",
+        "inverse",
+        "dataset/torch_loader.py",
+    },
 }
 """Heavy package -> rooms, or files, that may import it, at the top or inside a function."""
 LARGEST_ROOM = 0.16

@@ -22,12 +22,13 @@ from einthoven.ecg.forward import forward_potential_vm
 from einthoven.fem.assembly import stiffness
 from einthoven.fem.mumps import Mumps
 from einthoven.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
+from einthoven.geometry.surface_operators import lumped_areas
 from einthoven.leadfield.conductivity import bulk, intracellular
 from einthoven.leadfield.direct import direct_potential
 from einthoven.leadfield.electrogram import inside_weights
 from einthoven.leadfield.neumann import NeumannProblem
 from einthoven.leadfield.pseudo import pseudo_lead_field_grad
-from einthoven.leadfield.skin import electrode_weights, lumped_areas, skin_faces
+from einthoven.leadfield.skin import electrode_weights, skin_faces
 from einthoven.leadfield.solve import fields_of_loads, solve_lead_fields
 
 SIGMA = Leadfield(sigma_torso_s_per_m=0.06, sigma_blood_s_per_m=0.06)

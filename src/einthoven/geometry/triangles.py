@@ -4,6 +4,7 @@ import numpy as np
 
 from einthoven.core.errors import StepFailed
 from einthoven.geometry.simplex import triangle_area_vectors, unique_sides
+from einthoven.geometry.surface_operators import cotangent_stiffness
 
 N_STEPS = 4
 """Of `follow_boundary`."""
@@ -162,26 +163,8 @@ def extend_harmonically(
 
     ids, local = np.unique(faces, return_inverse=True)
     held = fixed[ids]
-    rows = _cotangent_matrix(points[ids], local.reshape(-1, 3))[~held]
+    rows = cotangent_stiffness(points[ids], local.reshape(-1, 3))[~held]
     filled = np.array(values, dtype=float)
     load = -rows[:, held] @ filled[ids[held]]
     filled[ids[~held]] = splu(rows[:, ~held].tocsc()).solve(load)
     return filled
-
-
-def _cotangent_matrix(points: np.ndarray, faces: np.ndarray):
-    """P1 stiffness matrix of a triangle mesh, CSR [vertex, vertex]."""
-    from scipy.sparse import coo_array
-
-    n = len(points)
-    rows, columns, values = [], [], []
-    for k in range(3):
-        apex, a, b = faces[:, k], faces[:, (k + 1) % 3], faces[:, (k + 2) % 3]
-        to_a, to_b = points[a] - points[apex], points[b] - points[apex]
-        area = np.linalg.norm(np.cross(to_a, to_b), axis=1)
-        half_cot = 0.5 * np.einsum("ij,ij->i", to_a, to_b) / area
-        rows += [a, b, a, b]
-        columns += [b, a, a, b]
-        values += [-half_cot, -half_cot, half_cot, half_cot]
-    entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
-    return coo_array(entries, shape=(n, n)).tocsr()

@@ -7,7 +7,8 @@ from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.fem.assembly import stiffness
 from einthoven.fem.solvers import Columns, Solution, make_solver
-from einthoven.leadfield.skin import lumped_areas, skin_faces
+from einthoven.geometry.surface_operators import lumped_areas
+from einthoven.leadfield.skin import skin_faces
 from einthoven.patient.mesh import TetMesh
 
 

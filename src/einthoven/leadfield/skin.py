@@ -32,12 +32,6 @@ def skin_faces(mesh: TetMesh) -> np.ndarray:
     return faces
 
 
-def lumped_areas(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Integrals of the P1 hat functions over a surface: [node] mm^2."""
-    areas = np.linalg.norm(triangle_area_vectors(points, faces), axis=1)
-    return np.bincount(faces.ravel(), weights=np.repeat(areas / 3, 3), minlength=len(points))
-
-
 def electrode_weights(
     points: np.ndarray,
     faces: np.ndarray,

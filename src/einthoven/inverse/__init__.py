@@ -1,0 +1,1 @@
+"""Inverse ECG: potentials on the heart's surface from those on the body's."""
