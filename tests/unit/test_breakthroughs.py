@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from helpers_heart import heart_patient
 
-from einthoven.analysis.breakthroughs import apart, epicardial_arrival, surface_minima
+from einthoven.analysis.breakthroughs import epicardial_arrival
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface
 from einthoven.fibers.coordinates import ventricular_coordinates
+from einthoven.geometry.surface_minima import apart, surface_minima
 from einthoven.patient.activation import Activation
 
 N, STEP, SPEED = 41, 2.0, 0.5

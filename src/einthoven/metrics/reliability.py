@@ -8,8 +8,9 @@ median, makes up for them on average.
 """
 
 import numpy as np
-from scipy.stats import spearmanr
+from scipy.stats import norm, spearmanr
 
+from einthoven.core import check
 from einthoven.core.errors import BadInput
 
 LEVELS = (0.5, 0.9)
@@ -59,3 +60,25 @@ def reliability(error: np.ndarray, sd: np.ndarray, n_members: int) -> np.ndarray
     groups = np.array_split(np.argsort(sd, kind="stable"), N_BINS)
     stated = [bound_ratio(0.5, n_members) * np.median(sd[group]) for group in groups]
     return np.array([stated, [np.median(error[group]) for group in groups]])
+
+
+def gaussian_coverage(
+    predicted: np.ndarray, sd: np.ndarray, reference: np.ndarray, level: float
+) -> float:
+    """Share of true values inside the central interval of N(predicted, sd^2) of a nominal level.
+
+    Args:
+        predicted, sd, reference: [any], the same unit.
+        level: 0.9 for the interval from the 5th to the 95th percentile.
+
+    Raises:
+        BadInput: shapes differ, NaN, a negative SD, or a level outside 0 to 1.
+    """
+    reference = check.finite("reference", reference)
+    predicted = check.finite("predicted", check.shape("predicted", predicted, reference.shape))
+    sd = check.finite("sd", check.shape("sd", sd, reference.shape))
+    check.between("level", level, 0.0, 1.0)
+    if np.any(sd < 0):
+        raise BadInput(f"sd: {int((sd < 0).sum())} values are negative; variances or logarithms?")
+    half_width = float(norm.ppf(0.5 + level / 2)) * sd
+    return float((np.abs(predicted - reference) <= half_width).mean())
