@@ -22,6 +22,23 @@ def cotangent_stiffness(points: np.ndarray, faces: np.ndarray) -> sp.csr_array:
     return sp.coo_array(entries, shape=(n, n)).tocsr()
 
 
+def surface_gradient(points: np.ndarray, faces: np.ndarray) -> sp.csr_array:
+    """Gradients of P1 functions on the faces: [3 face, vertex], 1/mm.
+
+    Row 3 f + k is component k on face f; with areas a, G' diag(a) G is the stiffness matrix.
+    """
+    normals = 2 * triangle_area_vectors(points, faces)
+    square = np.einsum("ij,ij->i", normals, normals)[:, None]
+    rows, columns, values = [], [], []
+    for k in range(3):
+        opposite = points[faces[:, (k + 2) % 3]] - points[faces[:, (k + 1) % 3]]
+        rows.append(np.arange(3 * len(faces)))
+        columns.append(np.repeat(faces[:, k], 3))
+        values.append((np.cross(normals, opposite) / square).ravel())
+    entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
+    return sp.coo_array(entries, shape=(3 * len(faces), len(points))).tocsr()
+
+
 def lumped_areas(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Integrals of the P1 hat functions over a surface: [vertex] mm^2."""
     area = np.linalg.norm(triangle_area_vectors(points, faces), axis=1)

@@ -1,0 +1,20 @@
+"""All inverse methods by name."""
+
+from einthoven.inverse.method import Method
+from einthoven.inverse.regularisation.tikhonov import (
+    Tikhonov0,
+    Tikhonov1,
+    Tikhonov2,
+    TruncatedSvd,
+)
+
+METHODS: dict[str, type[Method]] = {
+    method.name: method
+    for method in (
+        Tikhonov0,
+        Tikhonov1,
+        Tikhonov2,
+        TruncatedSvd,
+    )
+}
+"""Name -> class."""

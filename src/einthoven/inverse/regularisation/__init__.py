@@ -1,0 +1,1 @@
+"""Classical regularisation: Tikhonov, truncated SVD, spatiotemporal, total variation, L1 norm."""

@@ -1,0 +1,109 @@
+"""Data in the singular vectors of a regularised problem: all that the choice of a weight needs."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import numpy as np
+
+SMALLEST = 1e-9
+"""Weights below this times the largest singular value are not tried: round-off of a transfer."""
+PER_DECADE = 16
+"""Weights per factor of ten on the grid from which minima and corners are refined."""
+
+
+@dataclass(frozen=True)
+class Spectrum(ABC):
+    """min |y - B v|^2 + lambda^2 |v|^2 with B = U S V': standard form, or any filter of S.
+
+    The weight lambda has the unit of the singular values.
+    """
+
+    singular_values: np.ndarray
+    """[mode] s > 0, any order."""
+    coeffs: np.ndarray
+    """[mode, time] U' y, mV."""
+    residual_sq: np.ndarray
+    """[time] squared norm of the data outside the range of B and of the free part, mV^2."""
+    n_data: int
+    """Electrodes at one instant."""
+    n_free: int = 0
+    """Dimension of the part that is fitted without penalty (constants)."""
+    smooth: ClassVar[bool] = True
+    """Whether the filter factors have a derivative in the weight."""
+
+    @abstractmethod
+    def filters(self, weights: np.ndarray) -> np.ndarray:
+        """Filter factors f of the solution v = sum f c / s V: [weight, mode]."""
+
+    @abstractmethod
+    def remainders(self, weights: np.ndarray) -> np.ndarray:
+        """1 - f without cancellation: [weight, mode]."""
+
+    @abstractmethod
+    def weights(self) -> np.ndarray:
+        """Those worth trying, increasing: [weight]."""
+
+    def at(self, instant: int) -> Self:
+        """The same of one instant."""
+        now = slice(instant, instant + 1)
+        return replace(self, coeffs=self.coeffs[:, now], residual_sq=self.residual_sq[now])
+
+    @property
+    def n_time(self) -> int:
+        """Instants."""
+        return self.coeffs.shape[1]
+
+    @property
+    def power(self) -> np.ndarray:
+        """Sum over time of squared coefficients: [mode] mV^2."""
+        return np.einsum("mt,mt->m", self.coeffs, self.coeffs)
+
+    def misfit_sq(self, weights: np.ndarray) -> np.ndarray:
+        """|y - A u|^2, summed over time: [weight] mV^2."""
+        return self.remainders(weights) ** 2 @ self.power + self.residual_sq.sum()
+
+    def penalty_sq(self, weights: np.ndarray) -> np.ndarray:
+        """|L u|^2, summed over time: [weight] mV^2 over the unit of the weight squared."""
+        return self.filters(weights) ** 2 @ (self.power / self.singular_values**2)
+
+
+@dataclass(frozen=True)
+class TikhonovSpectrum(Spectrum):
+    """f = s^2 / (s^2 + lambda^2)."""
+
+    def filters(self, weights: np.ndarray) -> np.ndarray:
+        """[weight, mode]."""
+        s_sq = self.singular_values**2
+        return s_sq / (s_sq + np.atleast_1d(weights)[:, None] ** 2)
+
+    def remainders(self, weights: np.ndarray) -> np.ndarray:
+        """[weight, mode]."""
+        t = np.atleast_1d(weights)[:, None] ** 2
+        return t / (self.singular_values**2 + t)
+
+    def weights(self) -> np.ndarray:
+        """From the smallest singular value to ten times the largest."""
+        largest = self.singular_values.max()
+        low, high = max(self.singular_values.min(), SMALLEST * largest), 10 * largest
+        return np.geomspace(low, high, int(PER_DECADE * np.log10(high / low)) + 2)
+
+
+@dataclass(frozen=True)
+class TruncatedSpectrum(Spectrum):
+    """f = 1 where s >= lambda, 0 elsewhere (truncated SVD)."""
+
+    smooth = False
+
+    def filters(self, weights: np.ndarray) -> np.ndarray:
+        """[weight, mode]."""
+        return (self.singular_values >= np.atleast_1d(weights)[:, None]).astype(float)
+
+    def remainders(self, weights: np.ndarray) -> np.ndarray:
+        """[weight, mode]."""
+        return 1 - self.filters(weights)
+
+    def weights(self) -> np.ndarray:
+        """The singular values themselves."""
+        kept = self.singular_values > SMALLEST * self.singular_values.max()
+        return np.sort(self.singular_values[kept])

@@ -1,0 +1,145 @@
+"""What every inverse method keeps, whatever it assumes: add an instance to CASES."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pytest
+from helpers_inverse import InverseProblem, two_spheres
+
+from einthoven.core.errors import BadInput
+from einthoven.inverse.method import Estimate, Method
+from einthoven.inverse.methods import METHODS
+from einthoven.inverse.regularisation.tikhonov import (
+    Tikhonov0,
+    Tikhonov1,
+    Tikhonov2,
+    TruncatedSvd,
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A method on the small problem and what it promises."""
+
+    make: Callable[[InverseProblem], Method]
+    """Of a problem, as some methods need more of its geometry than `fit` gets."""
+    scaling: bool = True
+    """fit(A, 2 y) = 2 fit(A, y); not where the model has an amplitude of its own."""
+    electrode_order: bool = True
+    """The order of the electrodes does not matter beyond `tolerance`."""
+    node_order: bool = True
+    """The result follows the order of the nodes."""
+    tolerance: float = 1e-6
+    """Of the three above, relative."""
+    re_below: float = 0.5
+    """Relative error on this easy problem, noise 0.01 mV of 1 mV."""
+
+
+CASES = {
+    "tikhonov-0": Case(lambda problem: Tikhonov0()),
+    "tikhonov-1": Case(lambda problem: Tikhonov1()),
+    "tikhonov-2": Case(lambda problem: Tikhonov2()),
+    "tikhonov-2-neighbour": Case(lambda problem: Tikhonov2(laplacian="neighbour")),
+    "tikhonov-2-per-instant": Case(lambda problem: Tikhonov2(per_instant=True)),
+    "tsvd": Case(lambda problem: TruncatedSvd()),
+}
+
+PROBLEM = cache(two_spheres)
+each_case = pytest.mark.parametrize("key", CASES)
+
+
+def fit(case: Case, problem: InverseProblem, factor: float = 1.0) -> Estimate:
+    return case.make(problem).fit(
+        problem.transfer, factor * problem.body_potentials, problem.surface, problem.time
+    )
+
+
+@cache
+def reference(key: str) -> Estimate:
+    return fit(CASES[key], PROBLEM())
+
+
+def difference(actual: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.linalg.norm(actual - expected) / np.linalg.norm(expected))
+
+
+def test_every_method_is_held_to_the_contract() -> None:
+    tested = {case.make(PROBLEM()).name for case in CASES.values()}
+    assert set(METHODS) == tested
+    assert all(cls.name == name for name, cls in METHODS.items())
+
+
+@each_case
+def test_estimate(key: str) -> None:
+    """Shape, residual, seconds; near the truth; the input arrays are left as they were."""
+    problem, estimate = PROBLEM(), reference(key)
+    u, diagnostics = estimate
+    assert u.shape == problem.potentials.shape
+    assert np.isfinite(u).all()
+    residual = problem.body_potentials - problem.transfer @ u
+    relative = np.linalg.norm(residual) / np.linalg.norm(problem.body_potentials)
+    assert diagnostics.residual_rel == pytest.approx(relative)
+    assert diagnostics.seconds > 0
+    if diagnostics.sd is not None:
+        assert diagnostics.sd.shape == u.shape
+        assert (diagnostics.sd >= 0).all()
+    if diagnostics.activation_time is not None:
+        assert diagnostics.activation_time.shape == (len(u),)
+    assert difference(u, problem.potentials) < CASES[key].re_below
+    untouched = two_spheres()
+    np.testing.assert_array_equal(problem.body_potentials, untouched.body_potentials)
+    np.testing.assert_array_equal(problem.transfer, untouched.transfer)
+
+
+@each_case
+def test_same_input_same_output(key: str) -> None:
+    again = fit(CASES[key], PROBLEM()).potentials
+    np.testing.assert_array_equal(again, reference(key).potentials)
+
+
+@pytest.mark.parametrize("key", [key for key, case in CASES.items() if case.scaling])
+def test_scales_with_the_data(key: str) -> None:
+    twice = fit(CASES[key], PROBLEM(), factor=2.0).potentials
+    assert difference(twice, 2 * reference(key).potentials) < CASES[key].tolerance
+
+
+@pytest.mark.parametrize("key", [key for key, case in CASES.items() if case.electrode_order])
+def test_order_of_electrodes_does_not_matter(key: str) -> None:
+    order = np.random.default_rng(1).permutation(len(PROBLEM().electrodes))
+    other = fit(CASES[key], PROBLEM().with_electrodes(order)).potentials
+    assert difference(other, reference(key).potentials) < CASES[key].tolerance
+
+
+@pytest.mark.parametrize("key", [key for key, case in CASES.items() if case.node_order])
+def test_result_follows_the_order_of_nodes(key: str) -> None:
+    order = np.random.default_rng(2).permutation(len(PROBLEM().surface.points))
+    other = fit(CASES[key], PROBLEM().with_nodes(order)).potentials
+    assert difference(other, reference(key).potentials[order]) < CASES[key].tolerance
+
+
+@each_case
+@pytest.mark.parametrize(
+    "field, spoil, message",
+    [
+        ("transfer", lambda a: a[:, 1:], "transfer: shape"),
+        ("body_potentials", lambda y: y[1:], "body_potentials: shape"),
+        ("body_potentials", lambda y: np.where(y == y.max(), np.nan, y), "NaN"),
+        ("body_potentials", np.zeros_like, "all values are equal"),
+        ("time", lambda t: t**2, "positive and even"),
+    ],
+)
+def test_bad_input_is_refused(
+    key: str, field: str, spoil: Callable[[np.ndarray], np.ndarray], message: str
+) -> None:
+    problem = PROBLEM()
+    given = {
+        "transfer": problem.transfer,
+        "body_potentials": problem.body_potentials,
+        "surface": problem.surface,
+        "time": problem.time,
+    }
+    given[field] = spoil(given[field])
+    with pytest.raises(BadInput, match=message):
+        CASES[key].make(problem).fit(**given)
