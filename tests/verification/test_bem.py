@@ -1,0 +1,128 @@
+"""Boundary elements against concentric spheres, finite elements' lead fields, and theorems."""
+
+import numpy as np
+from helpers_fem import random_rotation
+from helpers_mesh import icosphere
+
+from einthoven.bem.body import Body, Inclusion
+from einthoven.bem.integrals import layers
+from einthoven.bem.transfer import heart_to_torso
+from einthoven.geometry.surface_operators import lumped_areas
+
+OUTER, INNER = 100.0, 40.0
+HARMONICS = {1: lambda x, y, z: z, 2: lambda x, y, z: x * y, 3: lambda x, y, z: x * y * z}
+"""A solid spherical harmonic of each degree."""
+
+
+def harmonic(degree, points):
+    """On the unit sphere, in the direction of the points: [point]."""
+    return HARMONICS[degree](*(points / np.linalg.norm(points, axis=1, keepdims=True)).T)
+
+
+def shell_factors(degree):
+    """Of the harmonic on the inner sphere: potential outside, and normal derivative inside.
+
+    phi = A r^n + B r^-(n+1) with phi = 1 at the inner sphere b and d phi / dr = 0 at the outer a.
+    """
+    n, ratio = degree, OUTER / INNER
+    inner = n + 1 + n * ratio ** (2 * n + 1)
+    outside = (2 * n + 1) * ratio**n / inner
+    derivative = n * (n + 1) * (1 - ratio ** (2 * n + 1)) / inner / INNER
+    return outside, derivative
+
+
+def fitted_order(errors):
+    """Each subdivision halves the edges: errors [size] -> order."""
+    return -np.polyfit(np.arange(len(errors)), np.log2(errors), 1)[0]
+
+
+def relative(found, exact):
+    return np.linalg.norm(found - exact) / np.linalg.norm(exact)
+
+
+def test_layers_of_a_triangle_are_those_of_quadrature():
+    """Gauss quadrature after Duffy's map, also at a corner and beside an edge in the plane."""
+    corners = np.array([[0, 0, 0], [3, 0, 0], [1, 2, 0.5]], float)
+    places = np.random.default_rng(0).normal(size=(5, 3)) * 3
+    places = np.vstack([places, corners[0], 0.5 * (corners[0] + corners[1]) - [0, 0.5, 0]])
+    node, weight = np.polynomial.legendre.leggauss(200)
+    node, weight = (node + 1) / 2, weight / 2
+    u, v = np.meshgrid(node, node, indexing="ij")
+    hats = np.stack([1 - u, u * (1 - v), u * v], axis=-1)
+    normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
+    offset = hats @ corners - places[:, None, None]
+    r = np.linalg.norm(offset, axis=-1)
+    measure = np.outer(weight, weight) * u / (4 * np.pi)
+    double = np.einsum("uv,puv,uvk->pk", measure, offset @ normal / r**3, hats)
+    single = np.einsum("uv,puv,uvk->pk", measure, np.linalg.norm(normal) / r, hats)
+    found = layers(places, corners, np.array([[0, 1, 2]]))
+    np.testing.assert_allclose(found.double, double, atol=1e-13)
+    np.testing.assert_allclose(found.single, single, rtol=1e-12)
+
+
+def test_transfer_of_concentric_spheres_has_order_two():
+    """A field of degrees 1 to 3: potential on the outer sphere, derivative on the inner one.
+
+    The inscribed polyhedra are too small by a part of order h^2; that of the heart lowers the
+    potential outside, that of the torso raises it, so that each degree's error alone may change
+    its sign from one size to the next.
+    """
+    errors = []
+    for n_split in (1, 2, 3):
+        heart, torso = icosphere(INNER, n_split), icosphere(OUTER, n_split)
+        transfer = heart_to_torso(heart, torso)
+        given, body, slope = 0.0, 0.0, 0.0
+        for degree in HARMONICS:
+            outside, derivative = shell_factors(degree)
+            given += harmonic(degree, heart[0])
+            body += outside * harmonic(degree, torso[0])
+            slope += derivative * harmonic(degree, heart[0])
+        found = transfer.matrix @ given, transfer.normal_derivative @ given
+        errors.append([relative(found[0], body), relative(found[1], slope)])
+    potential, derivative = np.transpose(errors)
+    assert fitted_order(potential) > 1.8, potential
+    assert fitted_order(derivative) > 1.8, derivative
+    assert potential[-1] < 0.002
+    assert derivative[-1] < 0.03
+
+
+def test_constants_are_exact():
+    """Also with inclusions of other conductivity, and with an insulator."""
+    heart, torso = icosphere(INNER, 1, (5, 0, 0)), icosphere(OUTER, 1)
+    lung = Inclusion(*icosphere(15, 1, (0, 65, 0)), conductivity=0.3)
+    stone = Inclusion(*icosphere(10, 1, (0, 0, -70)), conductivity=0.0)
+    for inclusions in ((), (lung,), (lung, stone)):
+        transfer = heart_to_torso(heart, torso, inclusions)
+        np.testing.assert_allclose(transfer.matrix.sum(axis=1), 1.0, atol=1e-12)
+        np.testing.assert_allclose(transfer.normal_derivative.sum(axis=1), 0.0, atol=1e-12)
+        rows = Body(torso, 1.0, inclusions).double_layer_matrix.sum(axis=1)
+        np.testing.assert_allclose(rows, 0.0, atol=1e-12)
+
+
+def test_transfer_knows_no_frame_and_no_unit_of_conductivity():
+    heart, torso = icosphere(INNER, 1, (5, 10, 0)), icosphere(OUTER, 1)
+    lung = icosphere(15, 1, (0, 70, 0))
+    first = heart_to_torso(heart, torso, [Inclusion(*lung, 0.1)], 0.2)
+    turn, shift = random_rotation(np.random.default_rng(1)), np.array([30.0, -500.0, 7.0])
+    moved = [(points @ turn.T + shift, faces) for points, faces in (heart, torso, lung)]
+    second = heart_to_torso(*moved[:2], [Inclusion(*moved[2], 0.05)], 0.1)
+    np.testing.assert_allclose(second.matrix, first.matrix, atol=1e-12)
+    np.testing.assert_allclose(second.normal_derivative, first.normal_derivative, atol=1e-12)
+
+
+def test_an_inclusion_of_the_torsos_conductivity_is_not_there():
+    heart, torso = icosphere(INNER, 1, (5, 10, 0)), icosphere(OUTER, 1)
+    same = Inclusion(*icosphere(15, 1, (0, 70, 0)), conductivity=1.0)
+    plain, filled = heart_to_torso(heart, torso), heart_to_torso(heart, torso, [same])
+    np.testing.assert_allclose(filled.matrix, plain.matrix, atol=1e-12)
+
+
+def test_no_current_is_made():
+    """What leaves the heart comes back to it, int du/dn dS = 0, though nothing asks for it."""
+    points, faces = icosphere(INNER, 1)
+    heart = points * [0.6, 1.0, 1.3] + [0, 20, 5], faces
+    derivative = heart_to_torso(heart, icosphere(OUTER, 1)).normal_derivative
+    current = lumped_areas(*heart)[:, None] * derivative
+    assert np.linalg.norm(current.sum(axis=0)) < 1e-3 * np.linalg.norm(current)
+    along = current @ points[:, 1]
+    assert abs(along.sum()) < 1e-4 * np.abs(along).sum()
