@@ -85,7 +85,7 @@ def read_carp(path: str | Path) -> CarpMesh:
         tags = np.zeros(len(cells), np.int64)
     if not len(cells):
         raise BadInput(f"{cells_path}: no triangles; half-written?")
-    if cells.min() == 1 and cells.max() == len(points):
+    if cells.min() >= 1 and cells.max() == len(points):
         cells = cells - 1
     if cells.min() < 0 or cells.max() >= len(points):
         raise BadInput(f"{cells_path}: vertex {cells.max()}, but only {len(points)} points")

@@ -21,10 +21,21 @@ def read_csv(path: str | Path, rate_hz: float | None = None) -> Recording:
         rate_hz: samples per second, where there is no column of times.
 
     Raises:
-        BadInput: no header, no rate, a cell that is not a number, times that do not rise in equal
-            steps, leads that are missing.
+        BadInput: as `read_columns`; no rate; leads that are missing.
     """
     path = Path(path)
+    columns, found_hz = read_columns(path)
+    if (rate_hz := found_hz or rate_hz) is None:
+        raise BadInput(f"{path}: no column time_ms or time_s; give the rate with --rate-hz")
+    return Recording.of_leads(path.stem, columns, rate_hz)
+
+
+def read_columns(path: Path) -> tuple[dict[str, np.ndarray], float | None]:
+    """Columns [time] by name without that of the times, and samples per second where there is one.
+
+    Raises:
+        BadInput: no header, a cell that is not a number, times that do not rise in equal steps.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -37,11 +48,9 @@ def read_csv(path: str | Path, rate_hz: float | None = None) -> Recording:
     check.unique(f"{path}: columns", header)
     columns = dict(zip(header, _numbers(rows[1:], len(header), path).T))
     times = next((name for name in columns if name.lower() in TIME_COLUMNS), None)
-    if times is not None:
-        rate_hz = _rate(columns.pop(times) * TIME_COLUMNS[times.lower()], path)
-    if rate_hz is None:
-        raise BadInput(f"{path}: no column time_ms or time_s; give the rate with --rate-hz")
-    return Recording.of_leads(path.stem, columns, rate_hz)
+    if times is None:
+        return columns, None
+    return columns, _rate(columns.pop(times) * TIME_COLUMNS[times.lower()], path)
 
 
 def _is_number(cell: str) -> bool:

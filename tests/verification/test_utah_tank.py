@@ -1,0 +1,48 @@
+"""Potentials of a torso tank and of a sock in it, recorded together (EDGAR, University of Utah)."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers_imported_hearts import data_file
+
+from einthoven.core.errors import BadInput
+from einthoven.inverse.recordings.case import prepare
+from einthoven.inverse.recordings.electrodes import read_channel_nodes, read_electrodes
+from einthoven.inverse.recordings.surfaces import read_closed_surface
+from einthoven.inverse.recordings.tables import Stated, read_recording
+
+
+@pytest.fixture(scope="module")
+def parts():
+    """Heart, torso, electrodes, recording."""
+    heart = read_closed_surface(data_file("utah-tank/25feb97_sock_closed.pts"), "heart")
+    torso = read_closed_surface(data_file("utah-tank/tank_full_771.pts"), "torso")
+    electrodes = read_electrodes(data_file("utah-tank/tank_leads_192.pts"), torso)
+    stated = Stated(rate_hz=1000.0)  # the file does not say it
+    recording = read_recording(data_file("utah-tank/cool1-atdr-run1.mat"), stated)
+    return heart, torso, electrodes, recording
+
+
+def test_one_beat_of_the_tank(parts):
+    channels = read_channel_nodes(data_file("utah-tank/sock128.channels"), 128)
+    case = prepare(*parts, on_heart=channels)
+    assert parts[3].unit == "uV" and parts[3].potentials.shape == (512, 608)
+    assert case.measured.potentials.shape == (128, len(case.time))
+    assert case.potentials.shape == (192, len(case.time)) and not case.bad_leads
+    np.testing.assert_allclose(case.electrodes.sites.weights.max(axis=1), 1.0)  # they are nodes
+    assert case.beat.n_beats == 2  # paced at the atria every 398 ms
+    assert 110 <= case.beat.start_ms <= 150 and 380 <= case.beat.end_ms <= 448
+    order = next(note for note in case.notes if note.startswith("order"))
+    assert float(order.split()[1]) < 0.05
+
+
+@pytest.mark.parametrize("order, message", [("shifted", "row after its own"),
+                                            ("transposed", "order of the electrodes")])  # fmt: skip
+def test_rows_in_another_order_are_refused(parts, order, message):
+    rows = np.arange(512)
+    tank = {"shifted": np.roll(rows[:192], 1), "transposed": rows[:192].reshape(12, 16).T.ravel()}
+    rows[:192] = tank[order]
+    recording = replace(parts[3], potentials=parts[3].potentials[rows])
+    with pytest.raises(BadInput, match=message):
+        prepare(*parts[:3], recording)
