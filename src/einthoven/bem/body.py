@@ -11,9 +11,7 @@ would make in an unbounded body of 1 mS/mm. With w from the row sums of the disc
 
 References:
     Geselowitz, Biophys J 7:1 (1967), doi:10.1016/S0006-3495(67)86571-8.
-    Barr, Pilkington, Boineau, Spach, IEEE Trans Biomed Eng 13:88 (1966),
-        doi:10.1109/TBME.1966.4502411; Barr, Ramsey, Spach, 24:1 (1977),
-        doi:10.1109/TBME.1977.326201.
+    Barr, Ramsey, Spach, IEEE Trans Biomed Eng 24:1 (1977), doi:10.1109/TBME.1977.326201.
 """
 
 from collections.abc import Sequence
