@@ -9,6 +9,7 @@ import pytest
 from helpers_inverse import InverseProblem, two_spheres
 
 from einthoven.core.errors import BadInput
+from einthoven.inverse.fundamental_solutions import FundamentalSolutions
 from einthoven.inverse.method import Estimate, Method
 from einthoven.inverse.methods import METHODS
 from einthoven.inverse.regularisation.tikhonov import (
@@ -37,6 +38,11 @@ class Case:
     """Relative error on this easy problem, noise 0.01 mV of 1 mV."""
 
 
+def fundamental_solutions(problem: InverseProblem) -> FundamentalSolutions:
+    torso = problem.torso
+    return FundamentalSolutions(torso.points, torso.faces, problem.electrodes)
+
+
 CASES = {
     "tikhonov-0": Case(lambda problem: Tikhonov0()),
     "tikhonov-1": Case(lambda problem: Tikhonov1()),
@@ -44,6 +50,7 @@ CASES = {
     "tikhonov-2-neighbour": Case(lambda problem: Tikhonov2(laplacian="neighbour")),
     "tikhonov-2-per-instant": Case(lambda problem: Tikhonov2(per_instant=True)),
     "tsvd": Case(lambda problem: TruncatedSvd()),
+    "mfs": Case(fundamental_solutions),
 }
 
 PROBLEM = cache(two_spheres)

@@ -1,5 +1,6 @@
 """All inverse methods by name."""
 
+from einthoven.inverse.fundamental_solutions import FundamentalSolutions
 from einthoven.inverse.method import Method
 from einthoven.inverse.regularisation.tikhonov import (
     Tikhonov0,
@@ -15,6 +16,7 @@ METHODS: dict[str, type[Method]] = {
         Tikhonov1,
         Tikhonov2,
         TruncatedSvd,
+        FundamentalSolutions,
     )
 }
 """Name -> class."""

@@ -1,0 +1,101 @@
+"""Method of fundamental solutions against harmonic functions between two spheres."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers_inverse import sphere
+from scipy.spatial import ConvexHull
+from scipy.special import sph_harm_y
+
+from einthoven.core.errors import BadInput
+from einthoven.inverse.fundamental_solutions import FundamentalSolutions, node_normals
+from einthoven.inverse.method import SourceSurface
+from einthoven.inverse.regularisation.criteria import Fixed
+
+HEART, BODY = 45.0, 100.0
+CENTRE = np.array([30.0, -20.0, 10.0])
+
+
+def harmonics(points: np.ndarray, reference: float = 0.0) -> np.ndarray:
+    """Harmonic functions of degrees 1 to 3 without current at radius BODY: [point, function]."""
+    x = points - CENTRE
+    radius = np.linalg.norm(x, axis=1)
+    polar, azimuth = np.arccos(x[:, 2] / radius), np.arctan2(x[:, 1], x[:, 0])
+    columns = []
+    for degree, order in ((1, 0), (1, 1), (2, 1), (2, 2), (3, 0), (3, 2)):
+        share = degree / (degree + 1)
+        radial = (radius / BODY) ** degree + share * (BODY / radius) ** (degree + 1)
+        columns.append(radial * sph_harm_y(degree, order, polar, azimuth).real)
+    return np.stack(columns, axis=1) + reference
+
+
+def even_sphere(radius: float, n: int) -> SourceSurface:
+    """A Fibonacci lattice: any number of points."""
+    k = np.arange(n) + 0.5
+    height, azimuth = 1 - 2 * k / n, np.pi * (1 + np.sqrt(5)) * k
+    ring = np.sqrt(1 - height**2)
+    points = radius * np.stack([ring * np.cos(azimuth), ring * np.sin(azimuth), height], axis=1)
+    faces = ConvexHull(points).simplices
+    inward = np.linalg.det(points[faces]) < 0
+    faces[inward] = faces[inward][:, ::-1]
+    return SourceSurface(points + CENTRE, faces)
+
+
+def reconstruct(n: int, reference: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Potentials on the heart by the method with n points per sphere, and in closed form."""
+    heart, torso = even_sphere(HEART, n), even_sphere(BODY, n)
+    electrodes = np.arange(n)
+    method = FundamentalSolutions(torso.points, torso.faces, electrodes, criterion=Fixed(1e-3))
+    measured = harmonics(torso.points, reference)
+    u, _ = method.fit(np.zeros((n, n)), measured, heart, np.arange(measured.shape[1]))
+    return u, harmonics(heart.points, reference)
+
+
+def error(pair: tuple[np.ndarray, np.ndarray]) -> float:
+    return float(np.linalg.norm(pair[0] - pair[1]) / np.linalg.norm(pair[1]))
+
+
+def test_error_falls_with_the_third_power_of_the_spacing() -> None:
+    """Normals are those of the triangles, as in use; with too small a weight their error grows."""
+    n = np.array([50, 100, 200, 300])
+    errors = np.array([error(reconstruct(k)) for k in n])
+    order = -2 * np.polyfit(np.log(n), np.log(errors), 1)[0]
+    assert (errors[1:] < errors[:-1] / 1.5).all()
+    assert 2.7 < order < 3.3
+    assert errors[-1] < 0.06
+
+
+def test_reference_of_the_potentials_is_kept() -> None:
+    zero, shifted = reconstruct(100)[0], reconstruct(100, reference=5.0)[0]
+    np.testing.assert_allclose(shifted, zero + 5.0, atol=1e-9)
+
+
+def test_normals_of_a_sphere_are_radial() -> None:
+    body = sphere(BODY, 3)
+    along = np.einsum("nd,nd->n", node_normals(body.points, body.faces), body.points / BODY)
+    assert along.min() > 0.999
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"electrode_nodes": np.arange(1, 43)}, "counted from 1"),
+        ({"electrode_nodes": np.arange(41)}, "electrode_nodes: shape"),
+        ({"inflation": 0.9}, "inflation"),
+    ],
+)
+def test_bad_settings_are_refused(change: dict[str, object], message: str) -> None:
+    heart, body = sphere(HEART, 1), sphere(BODY, 1)
+    method = FundamentalSolutions(body.points, body.faces, np.arange(42))
+    measured = body.points / BODY
+    with pytest.raises(BadInput, match=message):
+        replace(method, **change).fit(np.zeros((42, 42)), measured, heart, np.arange(3))
+
+
+def test_surface_turned_inside_out_is_refused() -> None:
+    heart, body = sphere(HEART, 1), sphere(BODY, 1)
+    method = FundamentalSolutions(body.points, body.faces, np.arange(42))
+    inverted = SourceSurface(heart.points, heart.faces[:, ::-1])
+    with pytest.raises(BadInput, match="epicardium alone"):
+        method.fit(np.zeros((42, 42)), body.points / BODY, inverted, np.arange(3))
