@@ -89,7 +89,10 @@ def two_spheres(noise: float = 0.01, n_time: int = 24, seed: int = 0) -> Inverse
     electrodes = np.arange(0, len(torso.points), 2)
     transfer = shell_operator(heart, torso.points[electrodes], (2 * degree + 1) / denominator, 1.0)
     slopes = degree * (degree + 1) * (falling - rising) / (a * denominator)
-    normal = shell_operator(heart, heart.points, slopes, 0.0)
+    # Degrees beyond the series take the slope of the next one, that of an unbounded medium.
+    beyond = (N_DEGREES + 1) / a
+    normal = shell_operator(heart, heart.points, slopes + beyond, beyond)
+    normal[np.diag_indices_from(normal)] -= beyond
     time = np.linspace(0.0, 92.0, n_time)
     arrival = 40.0 * np.arccos(np.clip(heart.points[:, 2] / a, -1, 1)) / (np.pi / 2)
     potentials = 1 / (1 + np.exp(-(time - arrival[:, None]) / 6.0))

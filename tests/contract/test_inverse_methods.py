@@ -12,6 +12,8 @@ from einthoven.core.errors import BadInput
 from einthoven.inverse.fundamental_solutions import FundamentalSolutions
 from einthoven.inverse.method import Estimate, Method
 from einthoven.inverse.methods import METHODS
+from einthoven.inverse.regularisation.l1 import L1Normal, TotalVariation
+from einthoven.inverse.regularisation.stre import Stre
 from einthoven.inverse.regularisation.tikhonov import (
     Tikhonov0,
     Tikhonov1,
@@ -51,6 +53,10 @@ CASES = {
     "tikhonov-2-per-instant": Case(lambda problem: Tikhonov2(per_instant=True)),
     "tsvd": Case(lambda problem: TruncatedSvd()),
     "mfs": Case(fundamental_solutions),
+    # The search for two weights ends at a tolerance of its own.
+    "stre": Case(lambda problem: Stre(), tolerance=1e-4),
+    "total-variation": Case(lambda problem: TotalVariation()),
+    "l1-normal": Case(lambda problem: L1Normal(normal_derivative=problem.normal_derivative)),
 }
 
 PROBLEM = cache(two_spheres)

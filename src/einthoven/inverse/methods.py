@@ -2,6 +2,8 @@
 
 from einthoven.inverse.fundamental_solutions import FundamentalSolutions
 from einthoven.inverse.method import Method
+from einthoven.inverse.regularisation.l1 import L1Normal, TotalVariation
+from einthoven.inverse.regularisation.stre import Stre
 from einthoven.inverse.regularisation.tikhonov import (
     Tikhonov0,
     Tikhonov1,
@@ -17,6 +19,9 @@ METHODS: dict[str, type[Method]] = {
         Tikhonov2,
         TruncatedSvd,
         FundamentalSolutions,
+        Stre,
+        TotalVariation,
+        L1Normal,
     )
 }
 """Name -> class."""

@@ -19,7 +19,7 @@ from einthoven.inverse.regularisation.spectrum import Spectrum
 
 
 class Criterion(ABC):
-    """Chooses one weight for all instants of a spectrum."""
+    """Chooses one weight for all data of a spectrum."""
 
     name: ClassVar[str]
     """In tables, in the configuration and on the command line."""
@@ -192,8 +192,8 @@ class Gcv(Minimum):
 
     def score(self, spectrum: Spectrum, weights: np.ndarray) -> np.ndarray:
         """V, up to a factor: [weight]."""
-        unused = spectrum.n_data - spectrum.n_free - len(spectrum.singular_values)
-        free = unused + spectrum.remainders(weights).sum(axis=1)
+        unused = spectrum.n_data - spectrum.n_free - spectrum.counts.sum()
+        free = unused + spectrum.remainders(weights) @ spectrum.counts
         # With as many modes as data nothing is left over at weight 0: 0/0 there, so not tried.
         with np.errstate(divide="ignore", invalid="ignore"):
             score = spectrum.misfit_sq(weights) / free**2
@@ -223,7 +223,7 @@ class RobustGcv(Minimum):
             BadInput: gamma outside 0 to 1.
         """
         check.between("gamma", self.gamma, 0.0, 1.0)
-        hat_sq = spectrum.n_free + (spectrum.filters(weights) ** 2).sum(axis=1)
+        hat_sq = spectrum.n_free + spectrum.filters(weights) ** 2 @ spectrum.counts
         robust = self.gamma + (1 - self.gamma) * hat_sq / spectrum.n_data
         return Gcv().score(spectrum, weights) * robust
 
@@ -249,9 +249,9 @@ class Evidence(Minimum):
         """
         self.refuse_jumps(spectrum)
         left = spectrum.remainders(weights)  # lambda^2 / (s^2 + lambda^2)
-        misfit = left @ spectrum.power + spectrum.residual_sq.sum()
-        n = (spectrum.n_data - spectrum.n_free) * spectrum.n_time
-        return n * np.log(misfit) - spectrum.n_time * np.log(left).sum(axis=1)
+        misfit = left @ spectrum.power + spectrum.residual_sq
+        n = spectrum.n_data - spectrum.n_free
+        return n * np.log(misfit) - np.log(left) @ spectrum.counts
 
 
 @dataclass(frozen=True)
@@ -271,7 +271,7 @@ class Discrepancy(Criterion):
             NotConverged: the noise is below the least or above the largest possible misfit.
         """
         check.between("noise_sd", self.noise_sd, 1e-300, np.inf)
-        n = spectrum.n_data * spectrum.n_time
+        n = spectrum.n_data
         goal = (self.safety * self.noise_sd) ** 2 * n
         weights = spectrum.weights()
         excess = spectrum.misfit_sq(weights) - goal

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import scipy.linalg
 import scipy.sparse as sp
 from scipy.sparse.linalg import splu
 
@@ -21,7 +22,7 @@ class Penalty(ABC):
 
     @property
     @abstractmethod
-    def operator(self) -> sp.csr_array:
+    def operator(self) -> sp.csr_array | np.ndarray:
         """L: [row, node]."""
 
     @abstractmethod
@@ -31,6 +32,10 @@ class Penalty(ABC):
     @abstractmethod
     def unwhiten(self, values: np.ndarray) -> np.ndarray:
         """L^- values for values [row, column] in the range of L: [node, column]."""
+
+    def least_squares(self, values: np.ndarray) -> np.ndarray:
+        """Minimum of |L u - values|: [node, column]; any constant if L 1 = 0."""
+        return self.unwhiten(values)
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,34 @@ class LaplacianPenalty(Penalty):
         """[node, column]."""
         inside = values - np.outer(self._left_null, self._left_null @ values)
         return np.vstack([np.zeros((1, values.shape[1])), self._solver.solve(inside[1:])])
+
+
+@dataclass(frozen=True)
+class DensePenalty(Penalty):
+    """|L u|^2 of a full matrix [row, node] of rank n - 1 with L 1 = 0."""
+
+    matrix: np.ndarray
+    """[row, node]."""
+    free_constant = True
+
+    @property
+    def operator(self) -> np.ndarray:
+        """[row, node]."""
+        return self.matrix
+
+    @cached_property
+    def _inverse(self) -> np.ndarray:
+        """(L'L)^-1 L' without the first node: [node - 1, row]."""
+        rest = self.matrix[:, 1:]
+        return np.asarray(scipy.linalg.solve(rest.T @ rest, rest.T, assume_a="pos"))
+
+    def whiten(self, matrix: np.ndarray) -> np.ndarray:
+        """[row, row of L]."""
+        return np.asarray(matrix[:, 1:] @ self._inverse)
+
+    def unwhiten(self, values: np.ndarray) -> np.ndarray:
+        """[node, column]."""
+        return np.vstack([np.zeros((1, values.shape[1])), self._inverse @ values])
 
 
 def beltrami_penalty(surface: SourceSurface) -> LaplacianPenalty:

@@ -1,8 +1,8 @@
 """Data in the singular vectors of a regularised problem: all that the choice of a weight needs."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -14,21 +14,23 @@ PER_DECADE = 16
 
 @dataclass(frozen=True)
 class Spectrum(ABC):
-    """min |y - B v|^2 + lambda^2 |v|^2 with B = U S V': standard form, or any filter of S.
+    """min |y - B v|^2 + lambda^2 |v|^2 with B = U S V', pooled over all instants of one B.
 
     The weight lambda has the unit of the singular values.
     """
 
     singular_values: np.ndarray
     """[mode] s > 0, any order."""
-    coeffs: np.ndarray
-    """[mode, time] U' y, mV."""
-    residual_sq: np.ndarray
-    """[time] squared norm of the data outside the range of B and of the free part, mV^2."""
+    power: np.ndarray
+    """[mode] sum of the squares of the coefficients c = U' y, mV^2."""
+    counts: np.ndarray
+    """[mode] how many coefficients `power` pools: instants."""
+    residual_sq: float
+    """Squared norm of the data outside the range of B and of the free part, mV^2."""
     n_data: int
-    """Electrodes at one instant."""
+    """Electrodes times instants."""
     n_free: int = 0
-    """Dimension of the part that is fitted without penalty (constants)."""
+    """Parameters that are fitted without penalty (a constant per instant)."""
     smooth: ClassVar[bool] = True
     """Whether the filter factors have a derivative in the weight."""
 
@@ -44,27 +46,12 @@ class Spectrum(ABC):
     def weights(self) -> np.ndarray:
         """Those worth trying, increasing: [weight]."""
 
-    def at(self, instant: int) -> Self:
-        """The same of one instant."""
-        now = slice(instant, instant + 1)
-        return replace(self, coeffs=self.coeffs[:, now], residual_sq=self.residual_sq[now])
-
-    @property
-    def n_time(self) -> int:
-        """Instants."""
-        return self.coeffs.shape[1]
-
-    @property
-    def power(self) -> np.ndarray:
-        """Sum over time of squared coefficients: [mode] mV^2."""
-        return np.einsum("mt,mt->m", self.coeffs, self.coeffs)
-
     def misfit_sq(self, weights: np.ndarray) -> np.ndarray:
-        """|y - A u|^2, summed over time: [weight] mV^2."""
-        return self.remainders(weights) ** 2 @ self.power + self.residual_sq.sum()
+        """|y - A u|^2 of all data: [weight] mV^2."""
+        return self.remainders(weights) ** 2 @ self.power + self.residual_sq
 
     def penalty_sq(self, weights: np.ndarray) -> np.ndarray:
-        """|L u|^2, summed over time: [weight] mV^2 over the unit of the weight squared."""
+        """|L u|^2 of all data: [weight] mV^2 over the unit of the weight squared."""
         return self.filters(weights) ** 2 @ (self.power / self.singular_values**2)
 
 

@@ -44,7 +44,7 @@ class StandardForm:
         response, matrix = None, transfer
         if penalty.free_constant:
             response = transfer.sum(axis=1)
-            if np.linalg.norm(response) > UNOBSERVABLE * np.linalg.norm(np.abs(transfer).sum(1)):
+            if constant_is_observable(transfer):
                 matrix = without(response, transfer)
             else:
                 matrix = transfer - np.outer(response, areas / areas.sum())
@@ -59,17 +59,18 @@ class StandardForm:
         return cls(s[kept], left[:, kept], modes, response)
 
     def spectrum(self, body_potentials: np.ndarray) -> TikhonovSpectrum:
-        """Of body potentials [electrode, time] mV."""
-        n_free = 0 if self.constant_response is None else 1
+        """Of body potentials [electrode, time] mV, all instants together."""
+        n_electrodes, n_time = body_potentials.shape
         inside = self.projected(body_potentials)
         coeffs = self.left.T @ inside
         residual = inside - self.left @ coeffs
         return TikhonovSpectrum(
             self.singular_values,
-            coeffs,
-            np.einsum("et,et->t", residual, residual),
-            len(self.left),
-            n_free,
+            np.einsum("mt,mt->m", coeffs, coeffs),
+            np.full(len(self.singular_values), n_time),
+            float(np.einsum("et,et->", residual, residual)),
+            n_electrodes * n_time,
+            0 if self.constant_response is None else n_time,
         )
 
     def projected(self, body_potentials: np.ndarray) -> np.ndarray:
@@ -87,6 +88,12 @@ class StandardForm:
         # The modes' own constants make A modes orthogonal to A 1, so this one is separate.
         fit = self.constant_response @ body_potentials
         return potentials + fit / (self.constant_response @ self.constant_response)
+
+
+def constant_is_observable(transfer: np.ndarray) -> bool:
+    """Whether the data tell a constant on the heart: not if they have a reference of their own."""
+    size = np.linalg.norm(np.abs(transfer).sum(axis=1))
+    return bool(np.linalg.norm(transfer.sum(axis=1)) > UNOBSERVABLE * size)
 
 
 def without(direction: np.ndarray, columns: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Tikhonov regularisation of order 0, 1 and 2, and truncated SVD."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -19,6 +20,9 @@ from einthoven.inverse.regularisation.penalties import (
 from einthoven.inverse.regularisation.spectrum import Spectrum, TruncatedSpectrum
 from einthoven.inverse.regularisation.standard_form import StandardForm
 
+FAR_WEIGHT = 30.0
+"""A weight per instant farther off the median than this factor is taken for a failure."""
+
 
 @dataclass(frozen=True)
 class SpectralMethod(Method):
@@ -27,8 +31,8 @@ class SpectralMethod(Method):
     criterion: Criterion = field(default_factory=RobustGcv)
     """Chooses lambda."""
     per_instant: bool = False
-    """A weight per instant instead of one for all. Instants at which the criterion finds none
-    take the median of the others; `Diagnostics.numbers["n_without_weight"]` counts them."""
+    """A weight per instant instead of one for all, as `weights_per_instant`;
+    `Diagnostics.numbers["n_replaced_weights"]` counts those replaced."""
 
     @abstractmethod
     def penalty(self, surface: SourceSurface) -> Penalty:
@@ -47,15 +51,17 @@ class SpectralMethod(Method):
     ) -> Estimate:
         """As `Method.fit`; `reg_weight` is lambda (its median, if per instant)."""
         form = StandardForm.of(transfer, self.penalty(surface), surface.areas)
-        spectrum = self.filtered(form.spectrum(body_potentials))
-        numbers = {}
+        instants = np.arange(body_potentials.shape[1])
+        groups = np.split(instants, len(instants)) if self.per_instant else [instants]
+        spectra = [self.filtered(form.spectrum(body_potentials[:, group])) for group in groups]
         if self.per_instant:
-            weights, n_without = weights_per_instant(self.criterion, spectrum)
-            numbers["n_without_weight"] = float(n_without)
+            weights, n_replaced = weights_per_instant(self.criterion, spectra)
         else:
-            weights = np.array([self.criterion.choose(spectrum)])
-        filters = spectrum.filters(weights).T
-        numbers["effective_rank"] = float(filters.sum(axis=0).mean())
+            weights, n_replaced = np.array([self.criterion.choose(spectra[0])]), 0
+        filters = spectra[0].filters(weights).T
+        numbers = {"effective_rank": float(filters.sum(axis=0).mean())}
+        if self.per_instant:
+            numbers["n_replaced_weights"] = float(n_replaced)
         return Estimate(
             form.solution(body_potentials, filters),
             Diagnostics(
@@ -64,23 +70,30 @@ class SpectralMethod(Method):
         )
 
 
-def weights_per_instant(criterion: Criterion, spectrum: Spectrum) -> tuple[np.ndarray, int]:
-    """Weights [time] and at how many instants the median of the others stands in.
+def weights_per_instant(
+    criterion: Criterion, spectra: Sequence[Spectrum]
+) -> tuple[np.ndarray, int]:
+    """Weights [time], and how many of them are the median of the others.
+
+    Such are instants at which the criterion fails, or finds a weight more than a factor
+    `FAR_WEIGHT` off the median: a corner among the smallest singular values amplifies the noise of
+    its instant by orders of magnitude, and one such instant spoils a beat.
 
     Raises:
         NotConverged: no instant has a weight.
     """
-    weights = np.full(spectrum.n_time, np.nan)
-    for k in range(spectrum.n_time):
+    weights = np.full(len(spectra), np.nan)
+    why = None
+    for k, spectrum in enumerate(spectra):
         try:
-            weights[k] = criterion.choose(spectrum.at(k))
-        except NotConverged as why:
-            last = why
-    missing = np.isnan(weights)
-    if missing.all():
-        raise NotConverged(f"at all {len(weights)} instants: {last}") from last
-    weights[missing] = np.median(weights[~missing])
-    return weights, int(missing.sum())
+            weights[k] = criterion.choose(spectrum)
+        except NotConverged as error:
+            why = error
+    if np.isnan(weights).all():
+        raise NotConverged(f"at all {len(weights)} instants: {why}") from why
+    median = np.nanmedian(weights)
+    near = np.abs(np.log(weights / median)) < np.log(FAR_WEIGHT)
+    return np.where(near, weights, np.median(weights[near])), int((~near).sum())
 
 
 @dataclass(frozen=True)
