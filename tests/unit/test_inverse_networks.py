@@ -1,0 +1,340 @@
+"""Networks, differences and losses of Zhu 2025, and the Jacobians with which they are trained."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial import ConvexHull
+
+from einthoven.core.errors import BadInput
+from einthoven.electrophysiology.aliev_panfilov import AlievPanfilov, Stimulus, simulate
+from einthoven.inverse.method import SourceSurface
+from einthoven.inverse.networks.architecture import NETWORKS, AdapResBlock, Architecture
+from einthoven.inverse.networks.collocation import (
+    SCHEMES,
+    AutomaticDifferentiation,
+    Derivatives,
+    Point,
+    Sampler,
+    SpaceTime,
+    SpatiotemporalDifferences,
+)
+from einthoven.inverse.networks.differences import (
+    TWELVE_TAU,
+    boundary_flux,
+    time_derivative,
+    windows,
+)
+from einthoven.inverse.networks.gauss_newton import GaussNewton, Residuals
+from einthoven.inverse.networks.jacobian import jacobian, projected_jacobian, traced
+from einthoven.inverse.networks.jets import VALUES
+from einthoven.inverse.networks.loss import DataLoss, ep_residuals, r_u, r_v
+from einthoven.inverse.networks.method import EandArn
+from einthoven.inverse.networks.start import recovery_of
+from einthoven.training.task import seeded
+
+
+def icosahedron(refined: int = 1, radius: float = 30.0) -> SourceSurface:
+    """A sphere of 12, 42, 162 nodes."""
+    g = (1 + 5**0.5) / 2
+    corners = [(s, t * g, 0) for s in (-1, 1) for t in (-1, 1)]
+    points = np.array([np.roll(c, k) for k in range(3) for c in corners], dtype=float)
+    for _ in range(refined):
+        points /= np.linalg.norm(points, axis=1, keepdims=True)
+        hull = ConvexHull(points).simplices
+        edges = np.unique(np.sort(hull[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)), axis=0)
+        points = np.concatenate([points, points[edges].mean(axis=1)])
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    faces = ConvexHull(points).simplices
+    a, b, c = (points[faces[:, k]] for k in range(3))
+    inward = np.einsum("ij,ij->i", np.cross(b - a, c - a), a) < 0
+    faces[inward] = faces[inward][:, ::-1]
+    return SourceSurface(radius * points, faces)
+
+
+@pytest.fixture(scope="module")
+def domain() -> SpaceTime:
+    return SpaceTime(icosahedron(), 0.1 * np.arange(30))
+
+
+def random_point(domain: SpaceTime, n: int = 6) -> Point:
+    generator = torch.Generator().manual_seed(1)
+    node = torch.randint(len(domain.surface.points), (n,), generator=generator)
+    instant = torch.tensor([0, 1, 7, 15, 28, 29])[:n]
+    return Point(node, instant, torch.ones(n))
+
+
+# -- architecture
+
+
+def test_parameter_counts_by_hand() -> None:
+    """4 x 15 + 15 at the start, 15 x 15 + 15 a further layer, 15 x 2 + 2 at the end, the gates."""
+    expected = {"NN1": 827, "NN2": 828, "NN3": 1547, "NN4": 1549, "NN5": 2267, "NN6": 2270}
+    for name, architecture in NETWORKS.items():
+        network = architecture.build(seed=0)
+        n = sum(p.numel() for p in network.parameters())
+        assert n == architecture.n_parameters == expected[name]
+
+
+def test_table_1() -> None:
+    rows = [(a.layers, a.neurons, a.blocks) for a in NETWORKS.values()]
+    assert rows == [(4, 15, 0), (4, 15, 1), (7, 15, 0), (7, 15, 2), (10, 15, 0), (10, 15, 3)]
+
+
+def test_blocks_must_fit_the_layers() -> None:
+    with pytest.raises(BadInput, match="need 10 layers"):
+        Architecture(layers=9, blocks=3)
+
+
+def test_gates_pass_the_input_or_the_block() -> None:
+    """Eq. (11): alpha -> 1 is the identity, alpha -> 0 two layers of eq. (10)."""
+    block, x = AdapResBlock(3), torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    two = block.layers[1](block.layers[0](x, VALUES), VALUES)
+    for value, expected in ((40.0, x), (-40.0, two), (0.0, (x + two) / 2)):
+        with torch.no_grad():
+            block.gate.alpha_t.fill_(value)
+        torch.testing.assert_close(block(x, VALUES), expected)
+
+
+def test_same_seed_same_weights() -> None:
+    first, again, other = (NETWORKS["NN2"].build(seed).state_dict() for seed in (3, 3, 4))
+    assert all(torch.equal(first[k], again[k]) for k in first)
+    assert not all(torch.equal(first[k], other[k]) for k in first)
+
+
+# -- differences
+
+
+def test_formulas_are_those_of_taylor() -> None:
+    """Each row solves the conditions of exactness for 1, t, .., t^4; so do the printed ones."""
+    for place in range(5):
+        offsets = np.arange(5) - place
+        powers = np.vander(offsets, 5, increasing=True).T.astype(float)
+        weights = np.linalg.solve(powers, np.array([0.0, 1.0, 0.0, 0.0, 0.0]))
+        np.testing.assert_allclose(TWELVE_TAU[place], 12 * weights, atol=1e-12)
+
+
+def test_time_derivative_is_exact_for_degree_4_up_to_the_ends() -> None:
+    time = 0.3 * np.arange(9) - 1.0
+    derivative = time_derivative(9, 0.3)
+    for degree in range(5):
+        expected = degree * time ** max(degree - 1, 0)
+        np.testing.assert_allclose(derivative @ time**degree, expected, atol=1e-12)
+    assert np.abs(derivative @ time**5 - 5 * time**4).max() > 1e-3
+
+
+def test_time_derivative_has_order_4_everywhere() -> None:
+    errors = []
+    for n in (21, 41, 81):
+        time = np.linspace(0, 2, n)
+        derivative = time_derivative(n, time[1])
+        errors.append(np.abs(derivative @ np.sin(3 * time) - 3 * np.cos(3 * time)).max())
+    orders = np.log2(np.array(errors[:-1]) / errors[1:])
+    assert np.all(np.abs(orders - 4) < 0.4), orders
+
+
+def test_time_derivative_is_banded_and_needs_five_instants() -> None:
+    matrix = time_derivative(50, 1.0).tocoo()
+    assert np.abs(matrix.row - matrix.col).max() == 4 and matrix.nnz <= 5 * 50
+    with pytest.raises(BadInput, match="needs 5"):
+        windows(4)
+
+
+def test_no_flux_at_an_open_boundary() -> None:
+    """N . grad of a linear function is its slope; a closed surface has no boundary."""
+    x, y = np.meshgrid(np.arange(4.0), np.arange(3.0), indexing="ij")
+    points = np.column_stack([x.ravel(), y.ravel(), 0 * x.ravel()])
+    lower = np.array(
+        [[3 * i + j, 3 * i + j + 3, 3 * i + j + 4] for i in range(3) for j in range(2)]
+    )
+    upper = lower[:, [0, 2, 2]] - [0, 0, 3]
+    flux = boundary_flux(SourceSurface(points, np.concatenate([lower, upper])))
+    assert flux.shape == (10, 12)
+    assert sorted(np.round(flux @ (2 * points[:, 0] + 5 * points[:, 1]), 9)) == sorted(
+        [2.0] * 2 + [-2.0] * 2 + [5.0] * 3 + [-5.0] * 3
+    )
+    assert boundary_flux(icosahedron()).shape[0] == 0
+
+
+# -- derivatives at collocation points
+
+
+def test_jets_agree_with_backward_automatic_differentiation(domain: SpaceTime) -> None:
+    network = NETWORKS["NN6"].build(seed=2).double()
+    network.set_domain(domain.surface.points, domain.time, 2.0)
+    scheme, point = AutomaticDifferentiation(domain), random_point(domain)
+    jets = scheme.inputs(network, point).double()
+    found = scheme.derivatives(network(jets, scheme.jet), point)
+
+    raw = (jets[:, 0] / network.scale + network.centre).requires_grad_()
+    u, v = network((raw - network.centre) * network.scale).unbind(-1)
+    (first_u,) = torch.autograd.grad(u.sum(), raw, create_graph=True)
+    (first_v,) = torch.autograd.grad(v.sum(), raw, create_graph=True)
+    second = [
+        torch.autograd.grad(first_u[:, k].sum(), raw, retain_graph=True)[0][:, k] for k in range(3)
+    ]
+    for ours, expected in (
+        (found.du_dt, first_u[:, 3]),
+        (found.dv_dt, first_v[:, 3]),
+        (found.laplacian, sum(second)),
+        (found.flux, (first_u[:, :3] * scheme.normals[point.node]).sum(1)),
+    ):
+        torch.testing.assert_close(ours, expected, rtol=1e-6, atol=1e-12)
+
+
+def test_differences_at_points_are_the_operators_of_the_grid(domain: SpaceTime) -> None:
+    network = NETWORKS["NN2"].build(seed=2)
+    network.set_domain(domain.surface.points, domain.time, 2.0)
+    n, n_times = len(domain.surface.points), len(domain.time)
+    everywhere = torch.arange(n)[:, None].expand(n, n_times)
+    with torch.no_grad():
+        u = network(domain.at(network, everywhere, torch.arange(n_times).expand(n, -1)))[..., 0]
+    scheme, point = SpatiotemporalDifferences(domain), random_point(domain)
+    found = scheme.derivatives(network(scheme.inputs(network, point), scheme.jet), point)
+    laplacian = domain.surface.neighbour_laplacian @ u.numpy()
+    du_dt = (time_derivative(n_times, domain.tau) @ u.numpy().T).T
+    at = point.node.numpy(), point.instant.numpy()
+    np.testing.assert_allclose(found.laplacian.detach(), laplacian[at], atol=1e-5)
+    np.testing.assert_allclose(found.du_dt.detach(), du_dt[at], atol=1e-4)
+    assert found.flux is None
+
+
+def test_schemes_agree_where_the_differences_converge(domain: SpaceTime) -> None:
+    """Time derivatives by the chain rule and by eqs. (17), (18) of a smooth network."""
+    network, point = NETWORKS["NN1"].build(seed=5), random_point(domain)
+    network.set_domain(domain.surface.points, domain.time, 1.0)
+    found = {}
+    for key, scheme in SCHEMES.items():
+        made = scheme(domain)
+        found[key] = made.derivatives(network(made.inputs(network, point), made.jet), point)
+    for name in ("du_dt", "dv_dt"):
+        exact = getattr(found["ad"], name)
+        torch.testing.assert_close(getattr(found["spatial"], name), exact, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(
+            getattr(found["spatiotemporal"], name), exact, rtol=1e-3, atol=1e-4
+        )
+    torch.testing.assert_close(found["spatial"].laplacian, found["spatiotemporal"].laplacian)
+
+
+# -- Jacobians
+
+
+@pytest.mark.parametrize("key", ["ad", "spatial", "spatiotemporal"])
+def test_jacobian_agrees_with_finite_differences(domain: SpaceTime, key: str) -> None:
+    network = NETWORKS["NN4"].build(seed=1).double()
+    network.set_domain(domain.surface.points, domain.time, 2.0)
+    scheme, point = SCHEMES[key](domain), random_point(domain)
+    inputs = scheme.inputs(network, point).double()
+    parameters = list(network.parameters())
+    theta = torch.nn.utils.parameters_to_vector(parameters).detach()
+
+    def residual() -> torch.Tensor:
+        d = scheme.derivatives(network(inputs, scheme.jet), point)
+        return d.du_dt + d.u * d.v + d.dv_dt**2 + 100 * d.laplacian
+
+    with traced(network) as trace:
+        found = jacobian(trace, residual())
+    direction = torch.randn(len(theta), generator=torch.Generator().manual_seed(3)).double()
+    values = []
+    for step in (1e-5, -1e-5):
+        torch.nn.utils.vector_to_parameters(theta + step * direction, parameters)
+        values.append(residual().detach())
+    torch.testing.assert_close(
+        found @ direction, (values[0] - values[1]) / 2e-5, rtol=1e-4, atol=1e-7
+    )
+
+
+def test_projected_jacobian_agrees_with_autograd(domain: SpaceTime) -> None:
+    network = NETWORKS["NN2"].build(seed=1)
+    n = len(domain.surface.points)
+    projection = torch.randn(3, n, generator=torch.Generator().manual_seed(0))
+    instants, nodes = torch.tensor([[4], [20]]).expand(2, n), torch.arange(n).expand(2, n)
+    with traced(network) as trace:
+        outputs = network(domain.at(network, nodes, instants))
+        found = projected_jacobian(trace, outputs, projection)
+        q = (outputs[..., 0] @ projection.T).flatten()
+    for k in range(6):
+        gradients = torch.autograd.grad(q[k], list(network.parameters()), retain_graph=True)
+        expected = torch.cat([g.flatten() for g in gradients])
+        torch.testing.assert_close(found[k], expected, rtol=1e-3, atol=1e-4)
+
+
+# -- losses, sampling, steps
+
+
+def test_residuals_are_the_model(domain: SpaceTime) -> None:
+    """Eqs. (6), (7) against the right-hand sides by which the model is simulated."""
+    model, rng = AlievPanfilov(a=0.15, diffusion=3.0), np.random.default_rng(0)
+    u, v, du_dt, dv_dt, laplacian = rng.uniform(0, 1, (5, 8))
+    d = Derivatives(*map(torch.as_tensor, (u, v, du_dt, dv_dt, laplacian)), None)
+    expected = du_dt - 3.0 * laplacian - model.reaction(u, v)
+    np.testing.assert_allclose(r_u(d, model), expected)
+    np.testing.assert_allclose(r_v(d, model), dv_dt - model.recovery(u, v))
+    point = random_point(domain)._replace(weight=torch.full((8,), 2.0))
+    total = sum(r.square().sum().item() for r in ep_residuals(d, point, model))
+    np.testing.assert_allclose(total, 2 * (r_u(d, model) ** 2 + r_v(d, model) ** 2).mean())
+
+
+def test_data_loss_is_equation_5() -> None:
+    rng = np.random.default_rng(0)
+    transfer, u, y = rng.normal(size=(7, 20)), rng.normal(size=(20, 9)), rng.normal(size=(7, 9))
+    transfer[6] = transfer[5]  # a row that the singular vectors leave out
+    data = DataLoss.of(transfer, y)
+    assert len(data.projection) == 6
+    found = data.residuals(torch.as_tensor(u.T, dtype=torch.float32), torch.arange(9))
+    expected = ((y - transfer @ u) ** 2).mean()
+    assert found.square().sum().item() + data.constant == pytest.approx(expected, rel=1e-5)
+
+
+def test_points_where_u_changes_leave_means_unbiased(domain: SpaceTime) -> None:
+    sampler = Sampler(domain, torch.Generator().manual_seed(0))
+    u = np.exp(-((domain.time - 1.5) ** 2) / 0.02) * np.ones((len(domain.surface.points), 1))
+    sampler.follow(u, 0.4)
+    point = sampler.points(40_000)
+    values = torch.as_tensor(u**2)[point.node, point.instant]
+    assert (point.weight * values).mean().item() == pytest.approx((u**2).mean(), rel=0.03)
+    assert (values > 0.1).float().mean() > 1.5 * (u**2 > 0.1).mean()
+
+
+def test_recovery_is_that_of_the_model() -> None:
+    """V from u alone against v of the simulation that made u."""
+    surface, time = icosahedron(), 0.1 * np.arange(120)
+    model = AlievPanfilov(diffusion=300.0)  # coarse triangles need a wide front
+    wave = simulate(surface.neighbour_laplacian, [Stimulus(np.arange(6))], time, model)
+    assert wave.u[:, 100].min() > 0.5
+    np.testing.assert_allclose(recovery_of(wave.u, 0.1, model), wave.v, atol=2e-3)
+
+
+class Lines(Residuals):
+    """A linear network, so that one undamped step ends at the least-squares solution."""
+
+    def __init__(self, layer: torch.nn.Linear):
+        generator = torch.Generator().manual_seed(0)
+        self.layer = layer
+        self.x, self.y = (torch.randn(30, n, generator=generator) for n in (3, 1))
+
+    def values(self) -> torch.Tensor:
+        return (self.layer(self.x) - self.y)[:, 0]
+
+    def linearised(self) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.values().detach(), torch.cat([self.x, torch.ones(30, 1)], dim=1)
+
+
+def test_gauss_newton_ends_at_the_least_squares_solution() -> None:
+    with seeded(0):
+        lines = Lines(torch.nn.Linear(3, 1))
+    optimiser = GaussNewton(lines.layer, memory=0.9, damping=1e-3)
+    first = optimiser.step(lines)
+    assert optimiser.damping < 1e-3
+    optimiser.step(lines)
+    matrix = lines.linearised()[1]
+    expected = torch.linalg.lstsq(matrix, lines.y).solution[:, 0]
+    found = torch.cat([lines.layer.weight[0], lines.layer.bias])
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
+    assert lines.values().square().sum().item() < first
+
+
+def test_settings_that_cannot_work_are_refused() -> None:
+    with pytest.raises(BadInput, match="ep_weight"):
+        EandArn(ep_weight=0.0)
+    with pytest.raises(BadInput, match="threads"):
+        EandArn(threads=0)
