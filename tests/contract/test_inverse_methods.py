@@ -12,6 +12,15 @@ from einthoven.core.errors import BadInput
 from einthoven.inverse.fundamental_solutions import FundamentalSolutions
 from einthoven.inverse.method import Estimate, Method
 from einthoven.inverse.methods import METHODS
+from einthoven.inverse.networks.architecture import Architecture
+from einthoven.inverse.networks.fit import Recipe
+from einthoven.inverse.networks.method import (
+    EandArn,
+    EpDl,
+    EpDlSpatial,
+    EpDlSpatiotemporal,
+    NetworkMethod,
+)
 from einthoven.inverse.regularisation.l1 import L1Normal, TotalVariation
 from einthoven.inverse.regularisation.stre import Stre
 from einthoven.inverse.regularisation.tikhonov import (
@@ -45,6 +54,13 @@ def fundamental_solutions(problem: InverseProblem) -> FundamentalSolutions:
     return FundamentalSolutions(torso.points, torso.faces, problem.electrodes)
 
 
+def network(kind: type[NetworkMethod], blocks: int = 0) -> Case:
+    """A few steps of a small network; its model has an amplitude, and its points have an order."""
+    recipe = Recipe(start_steps=80, start_points=500, steps=3, n_points=200, n_instants=6)
+    method = kind(architecture=Architecture(4, 8, blocks), ms_per_unit=4.0, recipe=recipe)
+    return Case(lambda problem: method, scaling=False, node_order=False, tolerance=1e-3)
+
+
 CASES = {
     "tikhonov-0": Case(lambda problem: Tikhonov0()),
     "tikhonov-1": Case(lambda problem: Tikhonov1()),
@@ -57,6 +73,10 @@ CASES = {
     "stre": Case(lambda problem: Stre(), tolerance=1e-4),
     "total-variation": Case(lambda problem: TotalVariation()),
     "l1-normal": Case(lambda problem: L1Normal(normal_derivative=problem.normal_derivative)),
+    "ep-dl": network(EpDl),
+    "ep-dl-spatial": network(EpDlSpatial),
+    "ep-dl-spatiotemporal": network(EpDlSpatiotemporal),
+    "eand-arn": network(EandArn, blocks=1),
 }
 
 PROBLEM = cache(two_spheres)

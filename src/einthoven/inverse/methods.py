@@ -2,6 +2,7 @@
 
 from einthoven.inverse.fundamental_solutions import FundamentalSolutions
 from einthoven.inverse.method import Method
+from einthoven.inverse.networks.method import EandArn, EpDl, EpDlSpatial, EpDlSpatiotemporal
 from einthoven.inverse.regularisation.l1 import L1Normal, TotalVariation
 from einthoven.inverse.regularisation.stre import Stre
 from einthoven.inverse.regularisation.tikhonov import (
@@ -22,6 +23,10 @@ METHODS: dict[str, type[Method]] = {
         Stre,
         TotalVariation,
         L1Normal,
+        EpDl,
+        EpDlSpatial,
+        EpDlSpatiotemporal,
+        EandArn,
     )
 }
 """Name -> class."""
