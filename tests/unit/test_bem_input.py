@@ -63,6 +63,20 @@ def test_surfaces_that_do_not_lie_inside_each_other_are_refused(heart, message):
         heart_to_torso(heart, (POINTS, FACES), [lung])
 
 
+def spindle(axis):
+    """A thin octahedron along an axis, its girdle off the middle of the body."""
+    faces = [(0, 2, 4), (2, 1, 4), (1, 3, 4), (3, 0, 4), (2, 0, 5), (1, 2, 5), (3, 1, 5), (0, 3, 5)]
+    points = np.array([[80, 0, 0], [-40, 0, 0], [20, 5, 0], [20, -5, 0], [20, 0, 5], [20, 0, -5]])
+    return np.roll(points.astype(float), axis, axis=1), np.array(faces)
+
+
+def test_surfaces_that_cross_without_a_node_in_each_other_are_refused():
+    lung = Inclusion(*spindle(1), conductivity=0.1)
+    heart_to_torso((spindle(0)[0] + [0, 0, 20], spindle(0)[1]), (POINTS, FACES), [lung])
+    with pytest.raises(BadInput, match="the surfaces cross"):
+        heart_to_torso(spindle(0), (POINTS, FACES), [lung])
+
+
 def test_wrong_units_and_conductivities_are_refused():
     with pytest.raises(BadInput, match="m or cm"):
         Body((POINTS / 1000, FACES))

@@ -17,6 +17,7 @@ References:
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from einthoven.bem.integrals import Layers, layers
 from einthoven.bem.surface import Triangles, closed_surface
 from einthoven.core import check
 from einthoven.core.errors import BadInput
+from einthoven.geometry.intersections import intersecting_pairs
 
 SEEN = 1e-6
 """Of the whole sphere: more than rounding, less than a node that lies inside or on a surface."""
@@ -63,7 +65,10 @@ class Body:
         inside = [inclusion.conductivity for inclusion in self.inclusions]
         if not self.conductivity > 0 or min(inside, default=0.0) < 0:
             raise BadInput("conductivity: must be positive in the torso, and nowhere negative")
-        _ = self.layers  # checks how the surfaces lie to each other
+        _ = self.layers  # checks how the surfaces lie to each other, by their nodes
+        for k, other in combinations(range(len(self.surfaces)), 2):
+            if _cross(self.surfaces[k], self.surfaces[other]):
+                raise BadInput(_misplaced(k, other))
 
     @cached_property
     def surfaces(self) -> list[Triangles]:
@@ -106,6 +111,26 @@ class Body:
         np.fill_diagonal(matrix, 0.0)
         np.fill_diagonal(matrix, -matrix.sum(axis=1))
         return matrix
+
+
+def _cross(one: Triangles, other: Triangles) -> bool:
+    """Whether edges pierce triangles of the other surface, which no node needs to show."""
+    for _ in range(2):  # only what lies in the other's box; twice, as that makes it smaller
+        one, other = _within(one, other), _within(other, one)
+        if not len(one.faces) or not len(other.faces):
+            return False
+    points = np.concatenate([one.points, other.points])
+    faces = np.concatenate([one.faces, other.faces + len(one.points)])
+    pairs = intersecting_pairs(points, faces) < len(one.faces)
+    return bool((pairs[:, 0] != pairs[:, 1]).any())
+
+
+def _within(surface: Triangles, other: Triangles) -> Triangles:
+    """Those triangles whose boxes meet the box of the other's."""
+    corners, box = surface.points[surface.faces], other.points[other.faces].reshape(-1, 3)
+    below = (corners.min(axis=1) <= box.max(axis=0)).all(axis=1)
+    above = (corners.max(axis=1) >= box.min(axis=0)).all(axis=1)
+    return Triangles(surface.points, surface.faces[below & above])
 
 
 def _misplaced(k: int, other: int) -> str:

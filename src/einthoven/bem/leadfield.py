@@ -66,12 +66,15 @@ class BoundaryLeadFields:
         Raises:
             BadInput: as `potential`.
         """
-        found = np.empty((len(self.strengths), len(points), 3))
-        moments = self.strengths[:, None, :] * self._centred(self.nodes).T  # [electrode, 3, node]
+        n = len(self.strengths)
+        found = np.empty((n, len(points), 3))
+        # sum b y / r^3 and sum b / r^3 in one product: rows electrode by coordinate, then electrode
+        moments = self.strengths[:, None, :] * self._centred(self.nodes).T
+        rows = np.concatenate([moments.reshape(3 * n, -1), self.strengths])
         for some, centred, inverse in self._inverse_distances(points):
-            cubed = inverse**3
-            total = (self.strengths @ cubed)[..., None]
-            found[:, some] = np.swapaxes(moments @ cubed, 1, 2) - total * centred
+            sums = rows @ (inverse * inverse * inverse)
+            away = sums[3 * n :, :, None] * centred
+            found[:, some] = sums[: 3 * n].reshape(n, 3, -1).transpose(0, 2, 1) - away
         return found / (4 * np.pi)
 
     def _inverse_distances(
