@@ -1,6 +1,6 @@
 """Method of fundamental solutions: no mesh between heart and skin, no transfer matrix."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -77,8 +77,9 @@ class FundamentalSolutions(Method):
         kept = singular > RANK_TOLERANCE * singular[0]
         left, singular, right = left[:, kept], singular[kept], right[kept]
         coeffs = left.T @ known
-        outside = np.maximum(np.sum(known**2, axis=0) - np.sum(coeffs**2, axis=0), 0.0)
-        spectrum = TikhonovSpectrum(singular, coeffs, outside, len(known), n_free=1)
+        outside = max(float((known**2).sum() - (coeffs**2).sum()), 0.0)
+        pooled = TikhonovSpectrum.pooled(singular, coeffs, outside, len(known))
+        spectrum = replace(pooled, n_free=len(time))
         weight = self.criterion.choose(spectrum)
         filters = spectrum.filters(np.array([weight]))[0]
         solution = right.T @ ((filters / singular)[:, None] * coeffs)

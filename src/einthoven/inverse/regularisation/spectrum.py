@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -33,6 +33,16 @@ class Spectrum(ABC):
     """Parameters that are fitted without penalty (a constant per instant)."""
     smooth: ClassVar[bool] = True
     """Whether the filter factors have a derivative in the weight."""
+
+    @classmethod
+    def pooled(
+        cls, singular_values: np.ndarray, coeffs: np.ndarray, residual_sq: float, n_rows: int
+    ) -> Self:
+        """Of coefficients [mode, time] mV of data with `n_rows` per instant, none of them free."""
+        n_time = coeffs.shape[1]
+        power = np.einsum("mt,mt->m", coeffs, coeffs)
+        counts = np.full(len(singular_values), n_time)
+        return cls(singular_values, power, counts, float(residual_sq), n_rows * n_time)
 
     @abstractmethod
     def filters(self, weights: np.ndarray) -> np.ndarray:

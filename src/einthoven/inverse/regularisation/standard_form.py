@@ -5,7 +5,7 @@ References:
     Hansen, Discrete Inverse Problems, SIAM 2010, ch. 8, doi:10.1137/1.9780898718836.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -60,18 +60,14 @@ class StandardForm:
 
     def spectrum(self, body_potentials: np.ndarray) -> TikhonovSpectrum:
         """Of body potentials [electrode, time] mV, all instants together."""
-        n_electrodes, n_time = body_potentials.shape
         inside = self.projected(body_potentials)
         coeffs = self.left.T @ inside
-        residual = inside - self.left @ coeffs
-        return TikhonovSpectrum(
-            self.singular_values,
-            np.einsum("mt,mt->m", coeffs, coeffs),
-            np.full(len(self.singular_values), n_time),
-            float(np.einsum("et,et->", residual, residual)),
-            n_electrodes * n_time,
-            0 if self.constant_response is None else n_time,
+        residual_sq = float(((inside - self.left @ coeffs) ** 2).sum())
+        spectrum = TikhonovSpectrum.pooled(
+            self.singular_values, coeffs, residual_sq, len(self.left)
         )
+        n_free = 0 if self.constant_response is None else body_potentials.shape[1]
+        return replace(spectrum, n_free=n_free)
 
     def projected(self, body_potentials: np.ndarray) -> np.ndarray:
         """Body potentials without what a constant on the heart explains: [electrode, time] mV."""
