@@ -49,16 +49,16 @@ def test_an_inward_surface_is_turned():
 @pytest.mark.parametrize(
     "heart, message",
     [
-        (icosphere(40.0, 1, (80, 0, 0)), "crosses, touches or leaves"),
-        (icosphere(40.0, 1, (300, 0, 0)), "crosses, touches or leaves"),
-        (icosphere(40.0, 1, -0.6 * POINTS[0]), "crosses, touches or leaves"),
-        (icosphere(130.0, 1), "crosses, touches or leaves"),
-        (icosphere(40.0, 1, (0, 10, 0)), "cross or touch"),
-        (icosphere(5.0, 1, (0, -45, 0)), "cross or touch"),
+        (icosphere(40.0, 1, (80, 0, 0)), "heart: crosses, touches or leaves"),
+        (icosphere(40.0, 1, (300, 0, 0)), "heart: crosses, touches or leaves"),
+        (icosphere(40.0, 1, -0.6 * POINTS[0]), "heart: crosses, touches or leaves"),
+        (icosphere(130.0, 1), "heart: crosses, touches or leaves"),
+        (icosphere(40.0, 1, (0, 10, 0)), "heart: a part lies in or on lung"),
+        (icosphere(5.0, 1, (0, -45, 0)), "heart: a part lies in or on lung"),
     ],
 )
 def test_surfaces_that_do_not_lie_inside_each_other_are_refused(heart, message):
-    lung = Inclusion(*icosphere(20.0, 1, (0, -45, 0)), conductivity=0.1)
+    lung = Inclusion(*icosphere(20.0, 1, (0, -45, 0)), conductivity=0.1, name="lung")
     with pytest.raises(BadInput, match=message):
         heart_to_torso(heart, (POINTS, FACES), [lung])
 
@@ -71,9 +71,9 @@ def spindle(axis):
 
 
 def test_surfaces_that_cross_without_a_node_in_each_other_are_refused():
-    lung = Inclusion(*spindle(1), conductivity=0.1)
+    lung = Inclusion(*spindle(1), conductivity=0.1, name="lung")
     heart_to_torso((spindle(0)[0] + [0, 0, 20], spindle(0)[1]), (POINTS, FACES), [lung])
-    with pytest.raises(BadInput, match="the surfaces cross"):
+    with pytest.raises(BadInput, match="or crosses it"):
         heart_to_torso(spindle(0), (POINTS, FACES), [lung])
 
 

@@ -7,10 +7,12 @@ import pytest
 from helpers_fem import ball_in_ball, boundary_faces, box_mesh, heart_first
 
 from einthoven.bem.body import Inclusion
+from einthoven.bem.surface import closed_surface
 from einthoven.bem.transfer import heart_to_torso
 from einthoven.config.models import Leadfield
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface, Tissue
+from einthoven.geometry.simplex import triangle_area_vectors
 from einthoven.geometry.triangles import compact
 from einthoven.inverse.fem_transfer import fem_transfer
 
@@ -78,6 +80,12 @@ def test_a_closed_cavity_sends_nothing_out():
     electrodes = mesh.points[mesh.skin[::20, 0]]
     shell = fem_transfer(mesh, electrodes, SIGMA)
     both = fem_transfer(hollow, electrodes, SIGMA, "myocardium")
+    closed = closed_surface("heart", (shell.surface.points, shell.surface.faces))
+    np.testing.assert_array_equal(closed.faces, shell.surface.faces)  # outward as they are
+    areas = triangle_area_vectors(both.surface.points, both.surface.faces)
+    centres = both.surface.points[both.surface.faces].mean(axis=1)
+    radial, depth = np.einsum("fd,fd->f", areas, centres), np.linalg.norm(centres, axis=1)
+    assert radial[depth > 35].min() > 0 > radial[depth < 35].sum()  # out of the muscle
     outer = np.linalg.norm(both.surface.points, axis=1) > INNER - 1e-6
     assert 10 < (~outer).sum() < outer.sum() == len(shell.surface.points)
     np.testing.assert_allclose(both.matrix[:, outer], shell.matrix, atol=1e-9)

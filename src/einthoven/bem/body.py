@@ -41,6 +41,8 @@ class Inclusion:
     """[face, 3]."""
     conductivity: float
     """mS/mm; 0 is an insulator."""
+    name: str = "inclusion"
+    """In messages."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +70,17 @@ class Body:
         _ = self.layers  # checks how the surfaces lie to each other, by their nodes
         for k, other in combinations(range(len(self.surfaces)), 2):
             if _cross(self.surfaces[k], self.surfaces[other]):
-                raise BadInput(_misplaced(k, other))
+                raise BadInput(self._misplaced(k, other))
 
     @cached_property
     def surfaces(self) -> list[Triangles]:
         """Skin first."""
         pairs = [self.skin, *((part.points, part.faces) for part in self.inclusions)]
-        names = ["skin", *(f"inclusion {k}" for k in range(len(self.inclusions)))]
-        return [closed_surface(name, pair) for name, pair in zip(names, pairs)]
+        return [closed_surface(name, pair) for name, pair in zip(self._names, pairs)]
+
+    @property
+    def _names(self) -> list[str]:
+        return ["skin", *(part.name for part in self.inclusions)]
 
     @cached_property
     def nodes(self) -> np.ndarray:
@@ -98,7 +103,7 @@ class Body:
                 # all inclusions are inside the skin, and nothing is inside an inclusion
                 expected = float(k == 0 and other > 0)
                 if other != k and np.abs(seen[part] - expected).max() > SEEN:
-                    raise BadInput(_misplaced(k, other))
+                    raise BadInput(self._misplaced(k, other))
         return found
 
     @cached_property
@@ -111,6 +116,11 @@ class Body:
         np.fill_diagonal(matrix, 0.0)
         np.fill_diagonal(matrix, -matrix.sum(axis=1))
         return matrix
+
+    def _misplaced(self, k: int, other: int) -> str:
+        if k == 0:
+            return f"{self._names[other]}: crosses, touches or leaves the skin"
+        return f"{self._names[other]}: a part lies in or on {self._names[k]}, or crosses it"
 
 
 def _cross(one: Triangles, other: Triangles) -> bool:
@@ -131,10 +141,3 @@ def _within(surface: Triangles, other: Triangles) -> Triangles:
     below = (corners.min(axis=1) <= box.max(axis=0)).all(axis=1)
     above = (corners.max(axis=1) >= box.min(axis=0)).all(axis=1)
     return Triangles(surface.points, surface.faces[below & above])
-
-
-def _misplaced(k: int, other: int) -> str:
-    if k == 0:
-        return f"inclusion {other - 1} crosses, touches or leaves the skin"
-    where = "the skin lies" if other == 0 else f"inclusion {other - 1} lies"
-    return f"a part of {where} inside or on inclusion {k - 1}; the surfaces cross or touch"

@@ -47,7 +47,9 @@ def heart_to_torso(
     Raises:
         BadInput: surfaces that are not closed, or not inside each other; see `bem.body.Body`.
     """
-    cavity = Inclusion(*heart, conductivity=0.0)  # what is inside is no part of the torso
+    cavity = Inclusion(
+        *heart, conductivity=0.0, name="heart"
+    )  # what is inside is no part of the torso
     body = Body(torso, conductivity, [*inclusions, cavity])
     held, single = body.parts[-1], conductivity * body.layers[-1].single
     matrix = body.double_layer_matrix

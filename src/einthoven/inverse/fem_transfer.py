@@ -5,6 +5,7 @@ insulated, and lungs and blood outside the surface keep their conductivities. Wh
 surface, anisotropic muscle and all sources, plays no part.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ import scipy.sparse as sp
 
 from einthoven.config.models import Leadfield
 from einthoven.core.errors import BadInput
-from einthoven.core.tags import CLOSED_SURFACES, Surface, Tissue
+from einthoven.core.tags import BOUNDARY, CLOSED_SURFACES, Surface, Tissue
 from einthoven.fem.assembly import stiffness
 from einthoven.fem.solvers import make_solver
 from einthoven.geometry.simplex import unique_sides
@@ -28,15 +29,21 @@ BLOOD = (Tissue.LV_BLOOD, Tissue.RV_BLOOD)
 class HeartSurface:
     """Which of the tagged surfaces hold the potential, and the tissues that lie inside them."""
 
-    tags: tuple[Surface, ...]
+    sides: Mapping[Surface, int]
+    """1 where the tagged triangles point out of the heart, -1 where into it."""
     inside: tuple[Tissue, ...]
+
+    def faces(self, mesh: TetMesh) -> np.ndarray:
+        """Triangles that point out of the heart: [face, 3]."""
+        parts = [mesh.surfaces.tagged(tag)[:, ::side] for tag, side in self.sides.items()]
+        return np.concatenate(parts)
 
 
 HEART_SURFACES = {
-    "epicardium": HeartSurface(CLOSED_SURFACES["epi"], (Tissue.MYOCARDIUM, *BLOOD)),
-    "myocardium": HeartSurface(
-        (Surface.EPI, Surface.BASE, Surface.LV_ENDO, Surface.RV_ENDO), (Tissue.MYOCARDIUM,)
+    "epicardium": HeartSurface(
+        dict.fromkeys(CLOSED_SURFACES["epi"], 1), (Tissue.MYOCARDIUM, *BLOOD)
     ),
+    "myocardium": HeartSurface(BOUNDARY[Tissue.MYOCARDIUM], (Tissue.MYOCARDIUM,)),
 }
 """epicardium: one shell of epicardium, base and the caps that close the valves. myocardium: epi-
 and endocardium with the base between them; the blood is part of the conductor outside."""
@@ -76,7 +83,7 @@ def fem_transfer(
     """
     if heart not in HEART_SURFACES:
         raise BadInput(f"heart: {heart!r} is none of {', '.join(HEART_SURFACES)}")
-    faces = mesh.surfaces.tagged(*HEART_SURFACES[heart].tags)
+    faces = HEART_SURFACES[heart].faces(mesh)
     outside = ~np.isin(mesh.cell_tags, HEART_SURFACES[heart].inside)
     _check_boundary(mesh, mesh.cells[outside], faces, heart)
     used, cells = np.unique(mesh.cells[outside], return_inverse=True)
