@@ -9,6 +9,8 @@ import pytest
 from helpers_inverse import InverseProblem, two_spheres
 
 from einthoven.core.errors import BadInput
+from einthoven.inverse.activation.fastest_route import FastestRoute
+from einthoven.inverse.activation.method import Activation
 from einthoven.inverse.fundamental_solutions import FundamentalSolutions
 from einthoven.inverse.method import Estimate, Method
 from einthoven.inverse.methods import METHODS
@@ -61,6 +63,11 @@ def network(kind: type[NetworkMethod], blocks: int = 0) -> Case:
     return Case(lambda problem: method, scaling=False, node_order=False, tolerance=1e-3)
 
 
+def activation(problem: InverseProblem) -> Activation:
+    """Foci are tried at nodes chosen by their order, so another order is another start."""
+    return Activation(n_modes=25, start=FastestRoute(n_sites=12, max_foci=1))
+
+
 CASES = {
     "tikhonov-0": Case(lambda problem: Tikhonov0()),
     "tikhonov-1": Case(lambda problem: Tikhonov1()),
@@ -77,6 +84,7 @@ CASES = {
     "ep-dl-spatial": network(EpDlSpatial),
     "ep-dl-spatiotemporal": network(EpDlSpatiotemporal),
     "eand-arn": network(EandArn, blocks=1),
+    "activation": Case(activation, node_order=False, tolerance=1e-3, re_below=0.1),
 }
 
 PROBLEM = cache(two_spheres)

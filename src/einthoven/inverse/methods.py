@@ -1,5 +1,6 @@
 """All inverse methods by name."""
 
+from einthoven.inverse.activation.method import Activation
 from einthoven.inverse.fundamental_solutions import FundamentalSolutions
 from einthoven.inverse.method import Method
 from einthoven.inverse.networks.method import EandArn, EpDl, EpDlSpatial, EpDlSpatiotemporal
@@ -27,6 +28,7 @@ METHODS: dict[str, type[Method]] = {
         EpDlSpatial,
         EpDlSpatiotemporal,
         EandArn,
+        Activation,
     )
 }
 """Name -> class."""
