@@ -1,5 +1,6 @@
 """Near-uniform triangles on a given surface, with the result's topology checked."""
 
+import math
 import warnings
 from functools import partial
 
@@ -8,7 +9,7 @@ import numpy as np
 from einthoven.core.errors import StepFailed
 from einthoven.core.log import logger
 from einthoven.geometry.boundary_loops import loops_of_sphere
-from einthoven.geometry.simplex import enclosed_volume
+from einthoven.geometry.simplex import enclosed_volume, triangle_area_vectors
 from einthoven.geometry.triangles import compact, unique_edges
 
 
@@ -77,17 +78,56 @@ def remesh_closed(
     return points, faces if enclosed_volume(points, faces) > 0 else faces[:, ::-1]
 
 
+def remesh_to(
+    points: np.ndarray, faces: np.ndarray, n_vertices: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """A given number of near-uniform vertices on a closed surface.
+
+    Args:
+        points: [vertex, 3] mm.
+        faces: [face, 3], a closed surface.
+        n_vertices: of the new surface, at least 12.
+
+    Returns:
+        points [n_vertices, 3] mm, on the given surface, and faces [2 n_vertices - 4, 3] int32,
+        outward: those of a sphere.
+
+    Raises:
+        StepFailed: the result is no sphere of so many vertices; take a few more or fewer.
+    """
+    # each subdivision gives four times the vertices, of which clusters of twenty or more are made
+    n_subdivisions = max(0, math.ceil(math.log(20 * n_vertices / len(points), 4)))
+    points, faces = compact(*_clustered(points, faces, n_vertices, n_subdivisions, True))
+    edges, count = unique_edges(faces)
+    sphere = len(points) - len(edges) + len(faces) == 2 and (count == 2).all()
+    if len(points) != n_vertices or not sphere:
+        raise StepFailed(
+            f"remeshing to {n_vertices} vertices: {len(points)} vertices and {len(faces)} "
+            "triangles, no sphere; take a few more or fewer"
+        )
+    return points, faces if enclosed_volume(points, faces) > 0 else faces[:, ::-1]
+
+
 def _acvd(points: np.ndarray, faces: np.ndarray, edge_mm: float, on_surface: bool) -> tuple:
+    # A vertex of a uniform triangulation owns two equilateral triangles' area.
+    area = np.linalg.norm(triangle_area_vectors(points, faces), axis=1).sum()
+    n_vertices = round(area / (np.sqrt(3) / 2 * edge_mm**2))
+    n_subdivisions = 2 if len(points) < 20 * n_vertices else 0
+    return _clustered(points, faces, n_vertices, n_subdivisions, on_surface)
+
+
+def _clustered(
+    points: np.ndarray, faces: np.ndarray, n_vertices: int, n_subdivisions: int, on_surface: bool
+) -> tuple:
+    """Valette and Chassery 2004 (10.1111/j.1467-8659.2004.00769.x) as in pyacvd."""
     import pyacvd
     import pyvista as pv
 
     surface = pv.PolyData.from_regular_faces(points, faces)
-    # A vertex of a uniform triangulation owns two equilateral triangles' area.
-    n_vertices = round(surface.area / (np.sqrt(3) / 2 * edge_mm**2))
     with warnings.catch_warnings(action="ignore"):  # pyacvd uses pyvista's old names
         clustering = pyacvd.Clustering(surface)
-        if len(points) < 20 * n_vertices:
-            clustering.subdivide(2)
+        if n_subdivisions:
+            clustering.subdivide(n_subdivisions)
         clustering.cluster(n_vertices)
         mesh = clustering.create_mesh(moveclus=on_surface)
     return np.asarray(mesh.points, dtype=float), mesh.regular_faces

@@ -1,0 +1,1 @@
+"""Inverse problems whose answer is known."""

@@ -1,0 +1,217 @@
+"""Inverse problems with known answers: where their data come from, and what is wrong with them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers_fem import (
+    ball_in_ball,
+    boundary_faces,
+    electrodes_at,
+    muscle_of,
+    random_rotation,
+    unit,
+    with_fibers,
+)
+from helpers_mesh import icosphere
+
+from einthoven.config.models import Leadfield
+from einthoven.core.errors import BadInput
+from einthoven.core.tags import Surface
+from einthoven.ecg.body_potentials import body_potential, source_loads
+from einthoven.ecg.membrane import Membrane
+from einthoven.electrophysiology.aliev_panfilov import AlievPanfilov
+from einthoven.geometry.remeshing import remesh_to
+from einthoven.geometry.simplex import enclosed_volume
+from einthoven.geometry.triangles import unique_edges
+from einthoven.inverse.fem_transfer import fem_transfer
+from einthoven.inverse.method import Diagnostics, Estimate
+from einthoven.inverse.worlds.misfit import Misfit
+from einthoven.inverse.worlds.paper import Experiment, paper_world
+from einthoven.inverse.worlds.patient import Beat, Recording, patient_world
+from einthoven.inverse.worlds.scores import Scores
+from einthoven.inverse.worlds.world import World
+from einthoven.leadfield.conductivity import intracellular
+from einthoven.leadfield.solve import solve_lead_fields
+from einthoven.patient.activation import Activation
+
+SIGMA = Leadfield()
+TIME = np.arange(-5.0, 120.0, 5.0)
+SMALL = Recording(n_heart=200, n_torso=200, n_electrodes=40)
+
+
+@pytest.fixture(scope="module")
+def beat():
+    """An anisotropic ball of muscle in a torso, crossed by a wave from one node."""
+    mesh = ball_in_ball()
+    epi = boundary_faces(mesh.cells[: mesh.n_heart_cells])
+    tags = np.r_[mesh.facet_tags, np.full(len(epi), Surface.EPI)]
+    mesh = replace(mesh, facets=np.concatenate([mesh.facets, epi]), facet_tags=tags)
+    rng = np.random.default_rng(3)
+    patient = with_fibers(mesh, unit(rng.standard_normal((mesh.n_heart_cells, 3))))
+    muscle = muscle_of(mesh)
+    start = int(muscle.points[:, 2].argmin())
+    arrival = np.linalg.norm(muscle.points - muscle.points[start], axis=1) / 0.8
+    activation = Activation(
+        patient=patient.name, activation_time=arrival, source_nodes=np.array([start]),
+        source_times=np.zeros(1), scenario="pace",
+    )  # fmt: skip
+    membrane = Membrane(muscle, intracellular(patient.fibers.f0, SIGMA))
+    potential = body_potential(patient, membrane, activation, TIME, SIGMA)
+    return Beat(patient, activation, TIME, potential, np.array([start])), membrane
+
+
+@pytest.fixture(scope="module")
+def paper():
+    heart, torso = icosphere(20.0, 2), icosphere(60.0, 2)
+    return paper_world(heart, torso, time=np.arange(0.0, 30.0, 0.5))
+
+
+def test_potential_in_the_body_is_that_of_lead_fields(beat):
+    beat, membrane = beat
+    loads = source_loads(membrane, beat.activation.activation_time, TIME)
+    assert np.abs(loads.sum(axis=0)).max() < 1e-9 * np.abs(loads).max()
+    skin = beat.patient.mesh.points[np.unique(beat.patient.mesh.skin)[::60]]
+    fields = solve_lead_fields(beat.patient, electrodes_at(skin), SIGMA)
+    by_lead_field = membrane.potential(
+        beat.activation.activation_time, fields.gradients(membrane.heart, "raw").grad, TIME
+    )
+    nodes = np.unique(beat.patient.mesh.skin)[::60]
+    scale = np.abs(by_lead_field).max()
+    np.testing.assert_allclose(beat.potential[nodes], by_lead_field, atol=1e-8 * scale)
+
+
+def test_elements_outside_the_heart_carry_its_potential_to_the_skin_exactly(beat):
+    """Between heart and skin the solution is harmonic in the discrete sense, too."""
+    beat, _ = beat
+    mesh = beat.patient.mesh
+    nodes = np.unique(mesh.skin)[::40]
+    found = fem_transfer(mesh, mesh.points[nodes], SIGMA)
+    surface = np.unique(mesh.surfaces.union("epi"))
+    np.testing.assert_array_equal(found.surface.points, mesh.points[surface])
+    expected = beat.potential[nodes]
+    np.testing.assert_allclose(
+        found.matrix @ beat.potential[surface], expected, atol=1e-8 * np.abs(expected).max()
+    )
+
+
+def test_world_of_a_patient_is_not_made_by_its_transfer_matrix(beat):
+    beat, _ = beat
+    world = patient_world(beat, SMALL)
+    assert world.heart_points.shape == (200, 3) and world.transfer.shape == (40, 200)
+    np.testing.assert_allclose(world.transfer.sum(axis=1), 1.0, atol=1e-9)
+    assert 1e-3 < world.forward_error < 0.25
+    exact = np.linalg.norm(world.heart_points - world.sites, axis=1) / 0.8
+    np.testing.assert_allclose(world.activation_time, exact, atol=4.0)  # P1, 12 mm
+    wrong = patient_world(beat, replace(SMALL, misfit=Misfit(10.0, 10.0, seed=1)))
+    assert wrong.forward_error > 1.5 * world.forward_error
+    np.testing.assert_array_equal(wrong.potentials, world.potentials)
+    np.testing.assert_array_equal(wrong.body_potentials, world.body_potentials)
+    moved = wrong.heart_points - world.heart_points
+    np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 10.0)
+    np.testing.assert_allclose(wrong.sites - world.sites, moved[:1])
+    off = np.linalg.norm(wrong.electrode_points - world.electrode_points, axis=1)
+    assert np.sqrt(np.square(off).mean()) == pytest.approx(10.0)
+
+
+def test_a_saved_world_comes_back_and_its_noise_too(paper, tmp_path):
+    paper.save(tmp_path / "world.npz")
+    again = World.load(tmp_path / "world.npz")
+    for name, value in paper.__dict__.items():
+        if isinstance(value, np.ndarray):
+            np.testing.assert_array_equal(getattr(again, name), value)
+    assert (again.name, again.unit, again.transmembrane) == ("paper", "1", True)
+    np.testing.assert_array_equal(again.noisy(0.1, 4), paper.noisy(0.1, 4))
+    noise = paper.noisy(0.1, 4) - paper.body_potentials
+    assert noise.std() == pytest.approx(0.1, rel=0.02)
+    assert (
+        abs(np.corrcoef(noise.ravel(), (paper.noisy(0.1, 5) - paper.body_potentials).ravel())[0, 1])
+        < 0.05
+    )
+    np.testing.assert_array_equal(paper.noisy(0.0, 4), paper.body_potentials)
+    np.savez(tmp_path / "other.npz", points=np.ones(3))
+    with pytest.raises(BadInput, match="lacks"):
+        World.load(tmp_path / "other.npz")
+
+
+def test_paper_world_is_a_wave_from_the_site_seen_through_its_matrix(paper):
+    assert paper.forward_error == 0.0
+    np.testing.assert_allclose(paper.transfer.sum(axis=1), 1.0, atol=1e-9)
+    angle = np.arccos(np.clip(paper.heart_points @ paper.sites[0] / 400, -1, 1))
+    assert np.corrcoef(20 * angle, paper.activation_time)[0, 1] > 0.99
+    assert paper.potentials.min() > -1e-9 and 0.99 < paper.potentials.max() <= 1.0 + 1e-9
+
+
+def test_what_an_experiment_changes(paper):
+    heart, torso = (paper.heart_points, paper.heart_faces), (paper.torso_points, paper.torso_faces)
+    time = paper.time
+    wrong = paper_world(heart, torso, Experiment(misfit=Misfit(5.0, 0.0, seed=2)), time)
+    np.testing.assert_array_equal(wrong.body_potentials, paper.body_potentials)
+    assert 0.003 < wrong.forward_error < 0.2
+    slow = paper_world(heart, torso, Experiment(model=AlievPanfilov(diffusion=7.0)), time)
+    ratio = slow.activation_time.max() / paper.activation_time.max()
+    assert ratio == pytest.approx(np.sqrt(10 / 7), rel=0.06)
+    two = Experiment(n_sites=2, seed=7)
+    assert len(paper_world(heart, torso, two, time).sites) == 2
+    np.testing.assert_array_equal(two.sites(heart), Experiment(n_sites=2, seed=7).sites(heart))
+    for bad in ({"laplacian": "graph"}, {"n_sites": 2}, {"radius_mm": 0.0}):
+        with pytest.raises(BadInput, match="laplacian|seed|radius_mm"):
+            Experiment(**bad)
+    with pytest.raises(BadInput, match="ends before"):
+        paper_world(heart, torso, time=time[:10])
+
+
+def test_scores_of_the_truth_and_of_a_wrong_answer(paper):
+    sd = np.full(paper.potentials.shape, 0.05)
+    rng = np.random.default_rng(1)
+    found = paper.potentials + 0.05 * rng.standard_normal(paper.potentials.shape)
+    scores = Scores.of(paper, Estimate(found, Diagnostics(sd=sd, seconds=2.0)))
+    assert scores.coverage_90 == pytest.approx(0.9, abs=0.01) and scores.seconds == 2.0
+    assert scores.mse == pytest.approx(0.05**2, rel=0.05)
+    perfect = Scores.of(paper, Estimate(paper.potentials, Diagnostics()))
+    assert perfect.re == 0 and perfect.cc == pytest.approx(1) and perfect.coverage_90 is None
+    assert perfect.at_error < 0.5 and perfect.at_cc > 0.99 and perfect.site_error_mm < 5
+    assert perfect.n_breakthroughs == perfect.n_breakthroughs_true == 1
+    told = Diagnostics(activation_time=paper.activation_time + 1.0, activation_sd=sd[:, 0])
+    own = Scores.of(paper, Estimate(paper.potentials, told))
+    assert own.at_error == pytest.approx(1.0) and own.at_coverage_90 == 0.0
+    upside_down = Scores.of(paper, Estimate(-paper.potentials, Diagnostics()))
+    assert upside_down.re == pytest.approx(2) and upside_down.cc == pytest.approx(-1)
+
+
+def test_caps_have_no_activation_and_no_say(paper):
+    times = np.where(paper.heart_points[:, 2] > 13, np.nan, paper.activation_time)
+    capped = replace(paper, activation_time=times)
+    estimate = Estimate(paper.potentials, Diagnostics(activation_time=paper.activation_time))
+    scores = Scores.of(capped, estimate)
+    assert scores.at_error == 0.0 and scores.at_cc == pytest.approx(1.0)
+    told = np.where(np.isnan(times), -100.0, times)  # an early cap is no site
+    early = Scores.of(capped, Estimate(paper.potentials, Diagnostics(activation_time=told)))
+    assert early.site_error_mm == scores.site_error_mm
+    assert early.n_breakthroughs == scores.n_breakthroughs == scores.n_breakthroughs_true
+
+
+def test_remeshing_to_a_number_of_vertices():
+    for start in (1, 4):  # coarser and finer than what is wanted
+        points, faces = remesh_to(*icosphere(30.0, start), 300)
+        assert points.shape == (300, 3) and faces.shape == (596, 3)
+        assert (unique_edges(faces)[1] == 2).all() and enclosed_volume(points, faces) > 0
+    np.testing.assert_allclose(np.linalg.norm(points, axis=1), 30.0, atol=0.15)
+    edges = unique_edges(faces)[0]
+    length = np.linalg.norm(points[edges[:, 0]] - points[edges[:, 1]], axis=1)
+    assert length.max() < 2.2 * length.min()
+
+
+def test_misfits_are_as_large_as_they_say():
+    skin = np.random.default_rng(0).standard_normal((50, 3)) @ random_rotation(
+        np.random.default_rng(1)
+    ).T * 100 + [30.0, -20, 50]
+    found, electrodes = Misfit(torso_mm=8.0).torso(skin, skin[::3])
+    np.testing.assert_allclose(found[::3], electrodes)
+    np.testing.assert_allclose(found[:, 2], skin[:, 2])
+    off = np.linalg.norm(electrodes - skin[::3], axis=1)
+    assert np.sqrt(np.square(off).mean()) == pytest.approx(8.0)
+    assert np.linalg.norm(Misfit(5.0, seed=3).shift) == pytest.approx(5.0)
+    assert not np.allclose(Misfit(5.0, seed=3).shift, Misfit(5.0, seed=4).shift)
+    with pytest.raises(BadInput, match="leave the body"):
+        Misfit(heart_mm=90.0)
