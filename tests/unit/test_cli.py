@@ -26,6 +26,8 @@ NO_FILE = {
     "export-model": ["export-model", "nothing", "--to", "out.pt"],
     "import": ["import", "nothing.csv"],
     "fetch": ["fetch", "nobody-1999"],
+    "inverse": ["inverse", "--heart", "nothing.vtp", "--torso", "t.vtp", "--electrodes", "e.csv",
+                "--potentials", "nothing.mat"],
     "predict": ["predict", "nothing"],
     "predict by another": ["predict", "nothing", "--model", "nowhere"],
     "progress": ["progress", "nothing"],

@@ -15,6 +15,7 @@ from einthoven.cli import (
     export_model,
     fetch,
     import_,
+    inverse,
     plan,
     predict,
     progress,
@@ -25,8 +26,8 @@ from einthoven.cli import (
 from einthoven.core.errors import EinthovenError
 from einthoven.core.version import __version__
 
-MODULES = (audit, check, config, costs, encode, explain, export, export_model, import_, fetch, plan,
-           predict, progress, schema, verify, sensitivity)  # fmt: skip
+MODULES = (audit, check, config, costs, encode, explain, export, export_model, import_, fetch,
+           inverse, plan, predict, progress, schema, verify, sensitivity)  # fmt: skip
 COMMANDS = {
     module.__name__.rpartition(".")[2].strip("_").replace("_", "-"): module for module in MODULES
 }

@@ -46,7 +46,7 @@ class PotentialScale:
         if high - low < 1e-9 * max(abs(low), abs(high), 1e-30):
             low, high = low - 0.5, high + 0.5
         ticks = MaxNLocator(N_BANDS, steps=[1, 2, 5, 10]).tick_values(low, high)
-        return cls(tuple(ticks.tolist()), label)
+        return cls(tuple(map(float, ticks)), label)
 
     @property
     def colours(self) -> ListedColormap:
@@ -54,9 +54,14 @@ class PotentialScale:
         return ListedColormap(colormaps[SEQUENTIAL](np.linspace(0, 1, len(self.edges) - 1)))
 
     @property
+    def norm(self) -> BoundaryNorm:
+        """For points coloured like the surface."""
+        return BoundaryNorm(self.edges, self.colours.N)
+
+    @property
     def mappable(self) -> ScalarMappable:
-        """For a colour bar, and for points coloured like the surface."""
-        return ScalarMappable(BoundaryNorm(self.edges, self.colours.N), self.colours)
+        """For a colour bar."""
+        return ScalarMappable(self.norm, self.colours)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +104,7 @@ def draw_map(
         seen = [surface.is_visible(point, side) for point in electrodes.points]
         x, y = surface.place(electrodes.points[seen], side).T
         axes.scatter(x, y, c=electrodes.values[seen], s=16, cmap=scale.colours, edgecolors="white",
-                     norm=scale.mappable.norm, linewidths=0.7)  # fmt: skip
+                     norm=scale.norm, linewidths=0.7)  # fmt: skip
     for place, letter in zip((0.02, 0.98), side.ends):
         axes.text(place, 0.02, letter, transform=axes.transAxes, color="#666666", size=7,
                   ha="left" if place < 0.5 else "right")  # fmt: skip
@@ -131,7 +136,8 @@ def method_maps_figure(
     cell = PANEL_INCHES * max(ratio, 0.8) + 0.22
     width = PANEL_INCHES * n_columns * len(sides) + 1.3
     figure = new_figure(width, cell * len(grid) + 0.6)
-    for block, side in zip(np.ravel(figure.subfigures(1, len(sides))), sides):
+    blocks = figure.subfigures(1, len(sides), squeeze=False)[0]
+    for block, side in zip(blocks, sides):
         block.suptitle(f"{side.name} view", weight="bold")
         panels = block.subplots(len(grid), n_columns, squeeze=False)
         if reference is not None:
@@ -157,7 +163,7 @@ def body_and_heart_figure(
     surfaces: tuple[HeartSurface, HeartSurface],
     panels: tuple[Panel, Panel],
     electrodes: Electrodes,
-    title: str = "",
+    title: str,
 ) -> Figure:
     """Potentials at an instant on torso and heart, each from the front and from the back.
 
@@ -166,19 +172,19 @@ def body_and_heart_figure(
         panels: their values [node] mV: on the torso those that follow from the heart's.
         electrodes: measured values, mV, in the colours of the torso's map: the nearer to what
             surrounds them, the better the fit.
-        title: above all, such as the instant.
+        title: such as the instant.
     """
-    figure = new_figure(10.5, 4.3)
-    figure.suptitle(title)
+    figure = new_figure(10.5, 4.5)
     measured = np.r_[panels[0].values, electrodes.values]
     scales = PotentialScale.of(measured), PotentialScale.of(panels[1].values)
-    pictures = figure.subplots(1, 4)
+    blocks = figure.subfigures(1, 2, squeeze=False)[0]
     for k, (surface, panel, scale) in enumerate(zip(surfaces, panels, scales)):
-        both = pictures[2 * k : 2 * k + 2]
+        blocks[k].suptitle(f"{('torso', 'heart')[k]}, {title}", weight="bold")
+        both = blocks[k].subplots(1, 2)
         for axes, side in zip(both, (FRONT, BACK)):
             draw_map(axes, surface, panel, scale, side, None if k else electrodes)
-            axes.set_title(f"{('torso', 'heart')[k]}, {side.name}")
-        figure.colorbar(scale.mappable, ax=list(both), label=scale.label, location="bottom",
+            axes.set_title(side.name)
+        blocks[k].colorbar(scale.mappable, ax=list(both), label=scale.label, location="bottom",
                         shrink=0.8, aspect=30)  # fmt: skip
     return figure
 

@@ -114,8 +114,19 @@ def method_errors_figure(
             look = look_of(method)
             known = [k for k, condition in enumerate(conditions) if condition in found]
             mean, sd = np.array([found[conditions[k]] for k in known]).T
-            axes.errorbar(places[known] + shift, mean, sd, color=look.colour, marker=look.marker,
-                          ls="none", ms=6, capsize=3, mec="black", mew=0.5, label=look.label)  # fmt: skip
+            axes.errorbar(
+                places[known] + shift,
+                mean,
+                sd,
+                color=look.colour,
+                marker=look.marker,
+                ms=6,
+                ls="none",
+                capsize=3,
+                mec="black",
+                mew=0.5,
+                label=look.label,
+            )
         axes.set_xticks(places, conditions)
         axes.set(xlabel=condition_label, ylabel=error, xlim=(-0.5, len(conditions) - 0.5))
         axes.grid(axis="y", color="#dddddd", lw=0.6)

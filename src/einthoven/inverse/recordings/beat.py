@@ -16,6 +16,8 @@ SMOOTH_MS = 10.0
 """Potentials are averaged over this time before their change is judged, against noise."""
 QUIET = 0.1
 """Potentials change there less than this part of the fastest change of the QRS."""
+QRS_SHARE, QRS_GAP_MS = 0.15, 20.0
+"""In a QRS potentials change faster than this part of the fastest, with pauses up to this long."""
 AFTER_SHARES = (0.35, 0.75)
 """Of the cycle after the QRS: where the beat ends, between its T wave and the next P wave."""
 
@@ -80,6 +82,22 @@ def isoelectric(potentials: np.ndarray, rate_hz: float, peak: int) -> tuple[floa
         return None
     start = first + int(means.argmin())
     return start * step, start * step + WINDOW_MS
+
+
+def qrs_of(potentials: np.ndarray, time: np.ndarray) -> tuple[float, float]:
+    """Start and end, ms, of the QRS of one beat: where potentials change fast about the fastest.
+
+    Args:
+        potentials: [channel, time] mV. time: [time] ms.
+    """
+    step = float(time[1] - time[0])
+    smooth = uniform_filter1d(potentials, max(1, round(SMOOTH_MS / step)), axis=1)
+    change = np.sqrt((np.gradient(smooth, axis=1) ** 2).mean(axis=0))
+    fast = np.flatnonzero(change > QRS_SHARE * change.max())
+    gaps = np.flatnonzero(np.diff(fast) * step > QRS_GAP_MS)
+    pieces = np.split(fast, gaps + 1)
+    own = next(piece for piece in pieces if change.argmax() in piece)
+    return float(time[own[0]]), float(time[own[-1]])
 
 
 def level_of(potentials: np.ndarray, rate_hz: float, segment_ms: tuple[float, float]) -> np.ndarray:

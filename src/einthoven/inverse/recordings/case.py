@@ -1,7 +1,7 @@
 """A measured case of inverse ECG, ready for any method: surfaces, electrodes, one beat."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -52,6 +52,13 @@ class HeartRecording:
     nodes: np.ndarray
     potentials: np.ndarray
 
+    def relative_to_mean(self, areas: np.ndarray) -> np.ndarray:
+        """Potentials [channel, time] mV against their mean over the areas [channel] mm^2.
+
+        The reference of estimates: bodies of unknown reference say nothing of that mean.
+        """
+        return self.potentials - (areas / areas.sum()) @ self.potentials
+
 
 @dataclass(frozen=True, eq=False)
 class InverseCase:
@@ -80,6 +87,12 @@ class InverseCase:
     bad_leads: Mapping[str, str] = field(default_factory=dict)
     measured: HeartRecording | None = None
     notes: tuple[str, ...] = ()
+
+    def with_electrodes(self, kept: np.ndarray) -> "InverseCase":
+        """The case with some of its electrodes: [electrode] bool or ids."""
+        return replace(
+            self, electrodes=self.electrodes.only(kept), potentials=self.potentials[kept]
+        )
 
     def referenced(self, torso_transfer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Transfer [electrode, node] and potentials [electrode, time] mV for `Method.fit`.

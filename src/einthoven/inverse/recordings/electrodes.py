@@ -20,6 +20,7 @@ from einthoven.geometry.barycentric import SkinPoints, attach
 from einthoven.imported.read import read_points
 from einthoven.imported.sheet import csv_lines
 from einthoven.imported.units import MM
+from einthoven.inverse.recordings.recording import Recording
 from einthoven.inverse.recordings.surfaces import ClosedMesh
 
 FAR_MM = 15.0
@@ -82,6 +83,31 @@ def read_electrodes(path: str | Path, torso: ClosedMesh, unit: str = "mm") -> El
     if len(electrodes) < 3:
         raise BadInput(f"{path}: {len(electrodes)} electrodes; at least 3 are needed")
     return electrodes
+
+
+def in_rows(
+    electrodes: Electrodes, recording: Recording, rows: tuple[int, int] | None
+) -> Electrodes:
+    """Electrodes that are numbered along, 1, 2, ..., with the channels of some rows.
+
+    Args:
+        electrodes: those that have names of their own keep them unless `rows` are given.
+        recording: whose channels they are.
+        rows: first and last row of the electrodes, from 1; None: all rows of the recording.
+
+    Raises:
+        BadInput: not as many rows as electrodes.
+    """
+    n, n_rows = len(electrodes), len(recording.channels)
+    if rows is None and electrodes.channels != tuple(map(str, range(1, n + 1))):
+        return electrodes
+    first, last = rows or (1, n_rows)
+    if not 1 <= first <= last <= n_rows or last - first + 1 != n:
+        raise BadInput(
+            f"{recording.name}: rows {first} to {last} of {n_rows} for {n} electrodes: which rows "
+            f"are electrodes? State them as 1-{n}, or name channels in a .channels or .csv file"
+        )
+    return Electrodes(recording.channels[first - 1 : last], electrodes.sites)
 
 
 def read_channel_nodes(path: str | Path, n_nodes: int) -> tuple[tuple[str, ...], np.ndarray]:

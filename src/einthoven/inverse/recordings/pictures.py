@@ -1,0 +1,79 @@
+"""Pictures of a reconstruction, as PNG files."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from einthoven.core.atomic import atomic
+from einthoven.inverse.recordings.reconstruction import Reconstruction
+from einthoven.plots.inverse_maps import (
+    Electrodes,
+    Panel,
+    activation_figure,
+    body_and_heart_figure,
+    closed_surface,
+)
+from einthoven.plots.inverse_traces import TracePanel, traces_figure
+
+TRACED = {"earliest": 0.0, "median": 0.5, "latest": 1.0}
+"""Nodes of which traces are drawn: quantiles of the activation time."""
+
+
+def draw(found: Reconstruction, folder: Path, to_patient: np.ndarray) -> list[Path]:
+    """Write maps.png, activation.png and traces.png.
+
+    Args:
+        found: what is shown.
+        folder: to write into.
+        to_patient: [3, 3] from the files' axes to the patient frame, patient = file @ matrix.
+
+    Returns:
+        The files, each whole or not there.
+    """
+    figures = {
+        "maps.png": _maps(found, to_patient),
+        "activation.png": activation_figure(
+            closed_surface(found.case.heart.points @ to_patient, found.case.heart.faces),
+            found.activation_time, found.activation_sd,
+        ),
+        "traces.png": _traces(found),
+    }  # fmt: skip
+    for name, figure in figures.items():
+        with atomic(folder / name) as temporary:
+            figure.savefig(temporary, format="png", metadata={"Software": None})
+    return [folder / name for name in figures]
+
+
+def _maps(found: Reconstruction, to_patient: np.ndarray) -> Figure:
+    """Torso and heart at the instant of the highest RMS on the body."""
+    case = found.case
+    k = int((found.body_potentials**2).mean(axis=0).argmax())
+    surfaces = tuple(closed_surface(mesh.points @ to_patient, mesh.faces)
+                     for mesh in (case.torso, case.heart))  # fmt: skip
+    places = case.electrodes.of_torso(case.torso.points) @ to_patient
+    torso = Panel(found.torso_potentials[:, k], "from the heart's; dots: measured")
+    heart = Panel(found.estimate.potentials[:, k], found.method)
+    return body_and_heart_figure(
+        (surfaces[0], surfaces[1]), (torso, heart),
+        Electrodes(places, found.body_potentials[:, k]),
+        f"{case.time[k]:.0f} ms",
+    )  # fmt: skip
+
+
+def _traces(found: Reconstruction) -> Figure:
+    """Potentials at the nodes that are activated first, at the median, and last."""
+    order = np.argsort(found.activation_time)
+    sd, measured = found.estimate.diagnostics.sd, found.case.measured
+    recorded = {}
+    if measured is not None:
+        areas = found.case.heart.areas[measured.nodes]
+        recorded = dict(zip(measured.nodes.tolist(), measured.relative_to_mean(areas)))
+    panels = []
+    for name, share in TRACED.items():
+        node = int(order[round(share * (len(order) - 1))])
+        estimate = {found.method: found.estimate.potentials[node]}
+        band = None if sd is None else {found.method: sd[node]}
+        title = f"node {node}, {name} ({found.activation_time[node]:.0f} ms)"
+        panels.append(TracePanel(title, estimate, recorded.get(node), band))
+    return traces_figure(found.case.time, panels, ("time (ms)", "potential (mV)"))
