@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from einthoven.core.atomic import atomic
 from einthoven.inverse.recordings.reconstruction import Reconstruction
@@ -15,6 +14,7 @@ from einthoven.plots.inverse_maps import (
     closed_surface,
 )
 from einthoven.plots.inverse_traces import TracePanel, traces_figure
+from einthoven.plots.style import Figure
 
 TRACED = {"earliest": 0.0, "median": 0.5, "latest": 1.0}
 """Nodes of which traces are drawn: quantiles of the activation time."""
