@@ -228,3 +228,39 @@ def test_only_a_limit_of_job_starts_that_was_asked_for_is_kept(asked, kept):
     drop_default_rate_limit(scheduler)
     assert scheduler.job_rate_limiter is (limiter if kept else None)
     assert "job_rate_limiter" in inspect.getsource(JobScheduler.job_selector)
+
+
+def test_inverse_problems_and_their_fits():
+    inverse = {"methods": ["tikhonov-2", "eand-arn"], "noise": [0.01, 0.1], "repeats": 3,
+               "fits_per_job": 4, "physics_off": [0.2], "geometry_off_mm": [2.5],
+               "scenarios": None}  # fmt: skip
+    plan = plan_of(inverse=inverse).inverse
+    assert list(plan.worlds) == [
+        "paper", "paper-physics-20", "sinus", "lbbb",
+        "paper-heart-2p5mm", "sinus-heart-2p5mm", "lbbb-heart-2p5mm",
+    ]  # fmt: skip
+    batches = plan.batches("tikhonov-2")
+    assert [len(batch) for batch in batches] == [4, 2] and len(plan.batches("eand-arn")) == 6
+    assert sum(batches, []) == sum(plan.batches("eand-arn"), [])
+    assert plan.jobs["inverse_fit"] == len(set(plan.fits)) == 7 * (2 + 6)
+    moved = plan.world_of(SimpleNamespace(world="lbbb-heart-2p5mm"))
+    assert (moved["scenario"], moved["heart_mm"]) == ("lbbb", 2.5) and "n_times" not in moved
+    assert "physics_off" in plan.world_of(SimpleNamespace(world="paper-physics-20"))
+    assert plan.activation_of(SimpleNamespace(world="paper")) == []
+    assert plan.activation_of(SimpleNamespace(world="sinus")) == [
+        f"results/patients/{plan.patient}/activation_sinus.npz"
+    ]
+    assert set(plan.method_of(SimpleNamespace(method="eand-arn"))) == {"seed", "network_steps"}
+
+
+def test_the_wrong_torso_is_another_patients():
+    for plan in (plan_of(), plan_of("config")):
+        inverse = plan.inverse
+        assert inverse.patients == plan.of_split("test") and inverse.patient == plan.example
+        assert all(name != other for name, other in inverse.neighbour.items())
+        assert inverse.prediction == "deepsdf-refraction"
+
+
+def test_a_beat_without_activation_is_refused():
+    with pytest.raises(BadInput, match=r"inverse\.scenarios: crt must be in ecg\.scenarios"):
+        plan_of(inverse={"scenarios": ["crt"]})

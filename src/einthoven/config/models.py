@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from einthoven.config.activation import Activation
+from einthoven.config.inverse import Inverse
 from einthoven.config.learning import DeepSdf, Learning, MlpModel, RefractionModel
 from einthoven.config.purkinje import Purkinje
 from einthoven.config.repolarisation import Repolarisation
@@ -242,6 +243,7 @@ class Config(Section):
     deepsdf: DeepSdf = DeepSdf()
     mlp: MlpModel = MlpModel()
     refraction: RefractionModel = RefractionModel()
+    inverse: Inverse = Inverse()
 
     @model_validator(mode="after")
     def _covariates_know_the_atlas(self) -> Self:
@@ -263,5 +265,10 @@ class Config(Section):
             raise ValueError(
                 f"ecg.scenarios: unknown {', '.join(unknown)}; known are "
                 f"{', '.join(self.known_scenarios)}; define others in section scenarios"
+            )
+        if missing := sorted(set(self.inverse.scenarios or []) - set(self.ecg.scenarios)):
+            raise ValueError(
+                f"inverse.scenarios: {', '.join(missing)} must be in ecg.scenarios, too: that "
+                "makes their activation"
             )
         return self

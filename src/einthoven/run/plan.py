@@ -14,13 +14,13 @@ from einthoven.config.section import builtins_of
 from einthoven.core.errors import BadInput
 from einthoven.core.names import SHAPES_PER_CHUNK, STANDARD_ELECTRODES, chunk_name, patient_name
 from einthoven.imported.sheet import VIRTUAL, Row, read_sheet
+from einthoven.run.inverse_plan import InversePlan
 
 SPLITS = ("train", "val", "test")
 ENSEMBLED = frozenset({"refraction"})
 """Models of which an ensemble is trained; of the others there is one network."""
 WITHOUT_CODE = frozenset({"pca"})
-"""Encoders whose codes come from the atlases: an imported patient has none, and no surface is
-decoded from them."""
+"""Encoders whose codes are the atlases': imported patients have none, and decoded surfaces none."""
 UNFELT = {"cohort": {"n_patients"}, "leadfield": {"electrodes_per_job", "gradient"}}
 """Keys that decide no array of a section's own rule: a patient does not depend on the size of the
 cohort, a potential neither on the batch of its electrode nor on the gradient taken of it later."""
@@ -223,6 +223,11 @@ class Plan:
         lead_field = self.section("leadfield") | {"gradient": self.config.leadfield.gradient}
         sections = {name: self._params[name] for name in PHYSICS}
         return sections | {"leadfield": lead_field}
+
+    @cached_property
+    def inverse(self) -> InversePlan:
+        """What the target inverse makes."""
+        return InversePlan(self.config, self.splits)
 
     def training(self, name: str) -> dict[str, Any]:
         """Settings of an encoder or a model; the PCA has none."""
