@@ -1,0 +1,1 @@
+"""Estimation constrained by the Aliev-Panfilov equation: 4D-Var with a Gaussian model error."""

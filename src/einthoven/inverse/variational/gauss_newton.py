@@ -1,0 +1,137 @@
+"""Gauss-Newton iterations of 4D-Var: the control of largest posterior density, and its spread."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from einthoven.inverse.variational.control import CONSTANTS, PER_SOURCE, Control
+from einthoven.inverse.variational.model_error import ModelError
+from einthoven.inverse.variational.trajectory import Dynamics
+
+LARGEST_MOVE = np.array([0.3, 6.0, 1.0, 0.3])
+"""In one step: of a log constant or coefficient, a centre (mm), an onset, a log width."""
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Independent Gaussians; flat for centres and onsets."""
+
+    constants_sd: np.ndarray
+    """[4] of the logarithms."""
+    diffusion_sd: np.ndarray
+    """[mode] of the coefficients of log D."""
+    log_width: float
+    gain: float
+    """Of the first guess; half of it is the SD of the gain, a fifth of it that of the rest."""
+    log_width_sd: float = 0.5
+
+    def precision(self, control: Control) -> np.ndarray:
+        """[control]."""
+        source = [0.0, 0.0, 0.0, self.log_width_sd**-2]
+        return np.concatenate(
+            [
+                self.constants_sd**-2,
+                self.diffusion_sd**-2,
+                np.tile(source, len(control.sources)),
+                np.array([0.5 * self.gain, 0.2 * self.gain]) ** -2.0,
+            ]
+        )
+
+    def deviation(self, control: Control) -> np.ndarray:
+        """From the centre; 0 where the prior is flat: [control]."""
+        local = np.zeros((len(control.sources), PER_SOURCE))
+        local[:, 3] = control.sources.log_widths - self.log_width
+        linear = [control.gain - self.gain, control.rest]
+        return np.concatenate(
+            [control.log_constants, control.log_diffusion, local.ravel(), linear]
+        )
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A control with the model error's covariance that weighs its misfit."""
+
+    dynamics: Dynamics
+    control: Control
+    prior: Prior
+    error: ModelError
+
+    @cached_property
+    def solution(self) -> np.ndarray:
+        """u: [node, time]."""
+        return self.dynamics.solution(self.control)
+
+    @property
+    def modelled(self) -> np.ndarray:
+        """Potentials on the heart without the error field: [node, time]."""
+        return self.control.rest + self.control.gain * self.solution
+
+    @cached_property
+    def residual(self) -> np.ndarray:
+        """Of the recording: [component, time]."""
+        return self.error.recording.data - self.error.recording.reduced @ self.modelled
+
+    @cached_property
+    def cost(self) -> float:
+        """Minus log of the posterior density but for a constant."""
+        deviation = self.prior.deviation(self.control)
+        penalty = np.sum(self.prior.precision(self.control) * deviation**2)
+        return 0.5 * float(np.sum(self.error.whitened(self.residual) ** 2) + penalty)
+
+    @cached_property
+    def jacobian(self) -> np.ndarray:
+        """Of the whitened recording: [component * time, control]."""
+        reduced = self.error.recording.reduced
+        blocks = np.empty((self.control.size, *self.error.recording.data.shape))
+        for snapshot in self.dynamics.run(self.control, tangent=True):
+            blocks[:-2, :, snapshot.index] = (self.control.gain * (reduced @ snapshot.tangent)).T
+            blocks[-2, :, snapshot.index] = reduced @ snapshot.u
+        blocks[-1] = reduced.sum(axis=1)[:, None]
+        return self.error.whitened(blocks).reshape(self.control.size, -1).T
+
+    @cached_property
+    def hessian(self) -> np.ndarray:
+        """Gauss-Newton's, with the prior: [control, control]."""
+        return self.jacobian.T @ self.jacobian + np.diag(self.prior.precision(self.control))
+
+    @cached_property
+    def covariance(self) -> np.ndarray:
+        """Of the controls: [control, control]; what no data touch has the prior's or none."""
+        return np.linalg.pinv(self.hessian, hermitian=True, rcond=1e-13)
+
+    def step(self, damping: float) -> np.ndarray:
+        """Levenberg-Marquardt step, shortened to LARGEST_MOVE: [control]."""
+        gradient = self.jacobian.T @ self.error.whitened(self.residual).ravel()
+        gradient -= self.prior.precision(self.control) * self.prior.deviation(self.control)
+        scale = np.diag(self.hessian)
+        damped = self.hessian + np.diag(damping * scale + 1e-12 * scale.max())
+        step = np.linalg.solve(damped, gradient)
+        fields = CONSTANTS + self.control.modes.shape[1]
+        local = step[fields:-2].reshape(-1, PER_SOURCE)
+        sizes = [
+            np.abs(step[:fields]).max(),
+            np.linalg.norm(local[:, :2], axis=1).max(),
+            np.abs(local[:, 2]).max(),
+            np.abs(local[:, 3]).max(),
+        ]
+        return step * min(1.0, float(np.min(LARGEST_MOVE / np.maximum(sizes, 1e-12))))
+
+    def descended(self, n_iterations: int, tolerance: float = 1e-3) -> "Analysis":
+        """After Gauss-Newton steps, until the cost falls by less than `tolerance` of itself."""
+        here, damping = self, 1e-6
+        for _ in range(n_iterations):
+            while True:
+                control = here.control.moved(here.step(damping))
+                there = replace(here, control=control)
+                if there.cost < here.cost:
+                    damping = max(damping / 10, 1e-8)
+                    break
+                damping *= 10
+                if damping > 1e3:
+                    return here
+            gone = here.cost - there.cost
+            here = there
+            if gone < tolerance * here.cost:
+                break
+        return here

@@ -1,0 +1,224 @@
+"""The inverse method of this package: a wave of the equation plus a Gaussian model error."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from einthoven.inverse.method import Diagnostics, Estimate, Method, SourceSurface
+from einthoven.inverse.variational.control import PER_SOURCE, Control, Sources
+from einthoven.inverse.variational.gauss_newton import Analysis, Prior
+from einthoven.inverse.variational.model_error import (
+    ErrorSizes,
+    ModelError,
+    Modes,
+    Observed,
+    Recording,
+    fitted,
+)
+from einthoven.inverse.variational.posterior import Posterior
+from einthoven.inverse.variational.search import Guess, Library, Search
+from einthoven.inverse.variational.trajectory import Dynamics
+
+N_DESCENT = 8
+"""Gauss-Newton steps at most between two estimates of the error's sizes."""
+
+
+@dataclass(frozen=True)
+class Variational(Method):
+    """4D-Var with the Aliev-Panfilov equation: weights by marginal likelihood, none by hand.
+
+    u = rest + gain * u_AP(controls) + e. Controls: where and when a wave starts, D, k, a and the
+    rate of recovery, and a smooth map of log D; e is the model error (`model_error`). The data
+    term has the covariance of noise and A e, whose sizes the residual decides; the size of the
+    map of log D is decided by its own evidence (MacKay, Neural Comput. 4:415, 1992,
+    doi:10.1162/neco.1992.4.3.415).
+
+    The priors below say how far the constants may lie from those given (a factor of e^0.3 is
+    one standard deviation); the settings with n_ say how finely things are resolved.
+    """
+
+    name: ClassVar[str] = "variational"
+
+    diffusion: float = 10.0
+    """Centre of the prior of D, mm^2 per time unit."""
+    excitation: float = 8.0
+    """k."""
+    threshold: float = 0.1
+    """a."""
+    time_unit: float = 1.0
+    """Time unit of the model in that of `time`: 12.9 for ms (Aliev, Panfilov 1996)."""
+    constants_sd: float = 0.3
+    """Of log D, log k, log a and log of the recovery's rate."""
+    laplacian: Literal["neighbour", "cotangent"] = "neighbour"
+    """Operator of the equation: Zhu 2025, eq. (15), or P1 elements."""
+    n_components: int = 100
+    """Left singular vectors of the transfer matrix in which wave and data are compared."""
+    n_modes: int = 300
+    """Of the model error."""
+    n_diffusion_modes: int = 40
+    """Of the map of log D."""
+    n_candidates: int = 80
+    """Nodes from which the search starts waves."""
+    max_sources: int = 6
+    n_rounds: int = 3
+    """Estimates of the error's sizes, each followed by Gauss-Newton steps."""
+
+    def solve(
+        self,
+        transfer: np.ndarray,
+        body_potentials: np.ndarray,
+        surface: SourceSurface,
+        time: np.ndarray,
+    ) -> Estimate:
+        """See `Method.fit`."""
+        laplacian = getattr(surface, LAPLACIANS[self.laplacian])
+        dynamics = Dynamics(laplacian, time / self.time_unit)
+        recording = Recording.of(transfer, body_potentials, self.n_components)
+        observed = Observed(recording, Modes.of(surface, self.n_modes))
+        search = Search(self._library(dynamics, surface), recording)
+        analysis = self._fewest_sources(search, observed)
+        return self._reported(self._refined(analysis))
+
+    def _library(self, dynamics: Dynamics, surface: SourceSurface) -> Library:
+        """Waves with the constants of the prior's centre, from sources a node wide."""
+        width = float(np.sqrt(surface.areas.mean()))
+        sources = Sources(surface.points[:1], np.zeros(1), np.log([width]))
+        none = np.zeros((len(surface.points), 0))
+        base = np.array([self.diffusion, self.excitation, self.threshold, 1.0])
+        control = Control(surface, base, np.zeros(4), none, np.zeros(0), sources)
+        return Library(dynamics, control, self.n_candidates)
+
+    def _fewest_sources(self, search: Search, observed: Observed) -> Analysis:
+        """Waves fitted with white errors; a source is added while the evidence rises by it.
+
+        One source is enough where the residual is no larger than the noise, which is known from
+        what no source on the surface can cause.
+        """
+        guess = search.first()
+        best, evidence = self._fitted(search, observed, guess), -np.inf
+        cost = 0.5 * PER_SOURCE * np.log(observed.recording.data.size)
+        noise = observed.recording.noise
+        while best.error.sizes.noise > 1.05 * noise and len(guess.onsets) < self.max_sources:
+            if evidence == -np.inf:
+                evidence = log_evidence(best)
+            guess = search.one_more(guess._replace(speed=relative_speed(best.control)))
+            if len(guess.onsets) == len(best.control.sources):
+                break
+            more = self._fitted(search, observed, guess)
+            risen = log_evidence(more)
+            if risen < evidence + cost:
+                break
+            best, evidence = more, risen
+        return best
+
+    def _fitted(self, search: Search, observed: Observed, guess: Guess) -> Analysis:
+        library = search.library
+        control = library.control
+        width = np.full(len(guess.onsets), control.sources.log_widths[0])
+        sources = Sources(
+            library.centres[list(guess.candidates)], np.array(guess.onsets), width
+        )
+        control = replace(
+            control,
+            log_constants=np.array([2 * np.log(guess.speed), 0, 0, 0]),
+            sources=sources,
+            gain=guess.gain,
+        )
+        prior = Prior(np.full(4, self.constants_sd), np.zeros(0), width[0], guess.gain)
+        error = ModelError(observed, ErrorSizes(1.0, 0.0, 1.0, 1.0))
+        analysis = Analysis(library.dynamics, control, prior, error)
+        return with_white_error(with_white_error(analysis).descended(N_DESCENT))
+
+    def _refined(self, analysis: Analysis) -> Analysis:
+        """A map of log D by white errors, then the sizes of the model error, in turn."""
+        if self.n_diffusion_modes:
+            analysis = self._with_map(analysis)
+            for _ in range(self.n_rounds):
+                analysis = with_map_size(with_white_error(analysis.descended(N_DESCENT)))
+        observed = analysis.error.observed
+        noise = analysis.error.sizes.noise
+        sizes = ErrorSizes(noise, noise, 1 / np.sqrt(observed.modes.eigenvalues[4]), 20.0)
+        for _ in range(self.n_rounds):
+            sizes = fitted(observed, analysis.residual, sizes).sizes
+            analysis = replace(analysis, error=ModelError(observed, sizes)).descended(N_DESCENT)
+            if self.n_diffusion_modes:
+                analysis = with_map_size(analysis)
+        return analysis
+
+    def _with_map(self, analysis: Analysis) -> Analysis:
+        modes = analysis.error.modes
+        n = min(self.n_diffusion_modes, modes.functions.shape[1] - 1)
+        control = replace(
+            analysis.control,
+            modes=modes.functions[:, 1 : n + 1],
+            log_diffusion=np.zeros(n),
+        )
+        spectrum = modes.spectrum(1 / np.sqrt(modes.eigenvalues[1]))[1 : n + 1]
+        sd = self.constants_sd / 3 * np.sqrt(spectrum / spectrum.sum())
+        return replace(analysis, control=control, prior=replace(analysis.prior, diffusion_sd=sd))
+
+    def _reported(self, analysis: Analysis) -> Estimate:
+        posterior = Posterior.of(analysis)
+        control, sizes = analysis.control, analysis.error.sizes
+        d, k, a, r = control.base * np.exp(control.log_constants)
+        numbers = {
+            "noise": sizes.noise,
+            "model_error": sizes.amplitude,
+            "model_error_mm": sizes.length,
+            "model_error_samples": sizes.duration,
+            "diffusion": d,
+            "excitation": k,
+            "threshold": a,
+            "recovery": r,
+            "log_diffusion_sd": float(np.sqrt(np.sum(analysis.prior.diffusion_sd**2))),
+            "gain": control.gain,
+            "rest": control.rest,
+            "n_sources": float(len(control.sources)),
+        }
+        diagnostics = Diagnostics(
+            criterion="marginal likelihood",
+            sd=posterior.sd,
+            activation_time=posterior.activation_time * self.time_unit,
+            activation_sd=posterior.activation_sd * self.time_unit,
+            numbers=numbers,
+        )
+        return Estimate(posterior.potentials, diagnostics)
+
+
+def with_white_error(analysis: Analysis) -> Analysis:
+    """With an error that is white and as large as the residual."""
+    rms = float(np.sqrt(np.mean(analysis.residual**2)))
+    sizes = ErrorSizes(rms, 0.0, 1.0, 1.0)
+    return replace(analysis, error=replace(analysis.error, sizes=sizes))
+
+
+def log_evidence(analysis: Analysis) -> float:
+    """Of the residual with the model error that suits it best."""
+    observed = analysis.error.observed
+    noise = observed.recording.noise
+    start = ErrorSizes(noise, noise, 1 / np.sqrt(observed.modes.eigenvalues[4]), 20.0)
+    return fitted(observed, analysis.residual, start).log_evidence(analysis.residual)
+
+
+def relative_speed(control: Control) -> float:
+    """Of a plane wave, over that with the constants of the prior's centre."""
+    before, now = control.base, control.base * np.exp(control.log_constants)
+    speeds = [np.sqrt(d * k) * max(1 - 2 * a, 0.1) for d, k, a, _ in (before, now)]
+    return float(speeds[1] / speeds[0])
+
+
+LAPLACIANS = {"neighbour": "neighbour_laplacian", "cotangent": "laplacian"}
+
+
+def with_map_size(analysis: Analysis) -> Analysis:
+    """MacKay's update of the prior's size for the map of log D."""
+    first = 4
+    fields = slice(first, first + len(analysis.control.log_diffusion))
+    precision = analysis.prior.diffusion_sd**-2
+    spread = np.diag(analysis.covariance)[fields]
+    determined = np.sum(1 - precision * spread)
+    scaled = np.sum(precision * analysis.control.log_diffusion**2)
+    factor = np.clip(np.sqrt(scaled / max(determined, 0.1)), 0.1, 10.0)
+    prior = replace(analysis.prior, diffusion_sd=analysis.prior.diffusion_sd * factor)
+    return replace(analysis, prior=prior)

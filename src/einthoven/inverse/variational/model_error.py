@@ -1,0 +1,219 @@
+"""The additive error of the modelled potentials: a Gaussian field in space and time.
+
+y = A (u(theta) + e) + noise. e has Matern covariance on the surface, by the eigenfunctions of the
+Laplace-Beltrami operator, and in time, by cosines. Its size and lengths and the noise maximise
+the marginal likelihood of the residual y - A u(theta) (Dee, Q. J. R. Meteorol. Soc. 121:1077,
+1995, doi:10.1002/qj.49712152305, for innovations). Marginalised over e the data term of 4D-Var
+has the covariance R = noise^2 I + A cov(e) A', which is diagonal in the basis used here: that is
+the weak constraint of Tremolet, Q. J. R. Meteorol. Soc. 132:2483 (2006), doi:10.1256/qj.05.224,
+in its dual form.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import scipy.fft
+import scipy.optimize
+import scipy.sparse as sp
+import scipy.sparse.linalg
+
+from einthoven.inverse.method import SourceSurface
+
+
+class Modes(NamedTuple):
+    """Eigenfunctions of the Laplace-Beltrami operator, of mean square 1 over the surface."""
+
+    functions: np.ndarray
+    """[node, mode], smoothest first; the first is constant."""
+    eigenvalues: np.ndarray
+    """[mode] 1/mm^2."""
+
+    @classmethod
+    def of(cls, surface: SourceSurface, n_modes: int) -> "Modes":
+        n = len(surface.points)
+        mass = sp.diags_array(surface.areas)
+        scale = 1e-3 * surface.areas.sum() ** -1  # the shift must not be an eigenvalue
+        values, functions = scipy.sparse.linalg.eigsh(
+            surface.stiffness.tocsc(), min(n_modes, n - 2), mass.tocsc(), sigma=-scale,
+            v0=np.ones(n),
+        )  # fmt: skip
+        order = np.argsort(values)
+        scaled = functions[:, order] * np.sqrt(surface.areas.sum())
+        return cls(scaled, np.maximum(values[order], 0.0))
+
+    def spectrum(self, length: float) -> np.ndarray:
+        """Variances of the coefficients of a Matern field of variance 1: [mode]."""
+        density = (1 + length**2 * self.eigenvalues) ** -2.0
+        return density / density.sum()
+
+
+def cosine_spectrum(n: int, length: float) -> np.ndarray:
+    """Variances of the cosine coefficients of a Matern-3/2 process of variance 1: [frequency].
+
+    Args:
+        n: times.
+        length: in samples.
+    """
+    density = (1 + (length * np.pi * np.arange(n) / n) ** 2) ** -2.0
+    return n * density / density.sum()
+
+
+def cosines(series: np.ndarray) -> np.ndarray:
+    """Orthonormal cosine transform along the last axis."""
+    return np.asarray(scipy.fft.dct(series, axis=-1, norm="ortho"))
+
+
+def from_cosines(coefficients: np.ndarray) -> np.ndarray:
+    """Its inverse."""
+    return np.asarray(scipy.fft.idct(coefficients, axis=-1, norm="ortho"))
+
+
+class ErrorSizes(NamedTuple):
+    """What the marginal likelihood chooses."""
+
+    noise: float
+    """Standard deviation of the recording's noise, in its unit."""
+    amplitude: float
+    """Standard deviation of the model error."""
+    length: float
+    """Its length in space, mm."""
+    duration: float
+    """Its length in time, in samples."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Body potentials in the basis of the transfer matrix' left singular vectors."""
+
+    left: np.ndarray
+    """[electrode, component]."""
+    reduced: np.ndarray
+    """left' A: [component, node]."""
+    data: np.ndarray
+    """left' y: [component, time]."""
+    rest_power: float
+    """Sum of squares of y outside the components."""
+    n_rest: int
+    """Values it sums."""
+
+    @classmethod
+    def of(cls, transfer: np.ndarray, body: np.ndarray, n_components: int) -> "Recording":
+        left = np.linalg.svd(transfer, full_matrices=False)[0][:, :n_components]
+        data = left.T @ body
+        rest = float(np.sum(body**2) - np.sum(data**2))
+        n_rest = (len(transfer) - left.shape[1]) * body.shape[1]
+        return cls(left, left.T @ transfer, data, max(rest, 0.0), n_rest)
+
+    @property
+    def noise(self) -> float:
+        """Root mean square outside the components; 0 where there is none."""
+        return float(np.sqrt(self.rest_power / max(self.n_rest, 1)))
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The modes as a recording sees them."""
+
+    recording: Recording
+    modes: Modes
+
+    @cached_property
+    def seen(self) -> np.ndarray:
+        """[component, mode]."""
+        return self.recording.reduced @ self.modes.functions
+
+
+@dataclass(frozen=True)
+class ModelError:
+    """The error field with given sizes, and what a residual says of it."""
+
+    observed: Observed
+    sizes: ErrorSizes
+
+    @property
+    def recording(self) -> Recording:
+        return self.observed.recording
+
+    @property
+    def modes(self) -> Modes:
+        return self.observed.modes
+
+    @cached_property
+    def _space(self) -> tuple[np.ndarray, np.ndarray]:
+        """Eigenvalues and eigenvectors of A cov(e) A' in space, of variance 1."""
+        seen = self.observed.seen
+        values, vectors = np.linalg.eigh((seen * self.modes.spectrum(self.sizes.length)) @ seen.T)
+        return np.maximum(values, 0.0), vectors
+
+    @cached_property
+    def _signal(self) -> np.ndarray:
+        """Variance of A e in the diagonal basis: [component, frequency]."""
+        n = self.recording.data.shape[1]
+        spectrum = cosine_spectrum(n, self.sizes.duration)
+        return self.sizes.amplitude**2 * np.outer(self._space[0], spectrum)
+
+    def whitened(self, series: np.ndarray) -> np.ndarray:
+        """Rows of R^(-1/2): [..., component, time] to the same shape, uncorrelated, variance 1."""
+        turned = self._space[1].T @ cosines(series)
+        return turned / np.sqrt(self.sizes.noise**2 + self._signal)
+
+    def log_evidence(self, residual: np.ndarray) -> float:
+        """Log marginal likelihood of a residual [component, time] and of the rest."""
+        variance = self.sizes.noise**2 + self._signal
+        n, rest = self.recording.n_rest, self.recording.rest_power
+        white = np.sum(self.whitened(residual) ** 2) + np.sum(np.log(variance))
+        return -0.5 * float(white + n * np.log(self.sizes.noise**2) + rest / self.sizes.noise**2)
+
+    def gain(self, series: np.ndarray) -> np.ndarray:
+        """Posterior mean of e for residuals [..., component, time]: [..., node, time]."""
+        turned = self._space[1].T @ cosines(series)
+        weighted = turned / (self.sizes.noise**2 + self._signal)
+        spectrum = cosine_spectrum(series.shape[-1], self.sizes.duration)
+        spread = self.sizes.amplitude**2 * self._covariance @ (weighted * spectrum)
+        return from_cosines(spread)
+
+    @cached_property
+    def _covariance(self) -> np.ndarray:
+        """Of e with the components of A e, in space: [node, component]."""
+        spectrum = self.modes.spectrum(self.sizes.length)
+        return self.modes.functions @ (spectrum[:, None] * self.observed.seen.T) @ self._space[1]
+
+    @cached_property
+    def variance(self) -> np.ndarray:
+        """Posterior variance of e, mean over time: [node]."""
+        n = self.recording.data.shape[1]
+        spectrum = cosine_spectrum(n, self.sizes.duration)
+        known = self.sizes.amplitude**4 * spectrum**2 / (self.sizes.noise**2 + self._signal)
+        prior = self.modes.functions**2 @ self.modes.spectrum(self.sizes.length)
+        return np.maximum(
+            self.sizes.amplitude**2 * prior - self._covariance**2 @ known.mean(axis=1), 0.0
+        )
+
+
+def fitted(observed: Observed, residual: np.ndarray, start: ErrorSizes) -> ModelError:
+    """The sizes of largest marginal likelihood.
+
+    Lengths stay between an eighth of the surface's size and its size, durations between one
+    sample and the record.
+    """
+    extent = 1 / np.sqrt(observed.modes.eigenvalues[1])
+    n = residual.shape[1]
+    power = np.sqrt(np.mean(observed.recording.data**2))
+    low = np.log([1e-6 * power, 1e-6, extent / 10, 1.0])
+    high = np.log([10 * power, 1e3, extent * 3, n])
+
+    def cost(logs: np.ndarray) -> float:
+        inside = np.clip(logs, low, high)
+        error = ModelError(observed, ErrorSizes(*np.exp(inside).tolist()))
+        return -error.log_evidence(residual) + 1e3 * float(np.sum((logs - inside) ** 2))
+
+    found = scipy.optimize.minimize(
+        cost, np.clip(np.log(start), low, high), method="Nelder-Mead",
+        options={"maxfev": 250, "xatol": 0.02, "fatol": 0.1,
+                 "initial_simplex": None},
+    )  # fmt: skip
+    return ModelError(
+        observed, ErrorSizes(*np.exp(np.clip(found.x, low, high)).tolist())
+    )
