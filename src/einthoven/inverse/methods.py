@@ -12,6 +12,7 @@ from einthoven.inverse.regularisation.tikhonov import (
     Tikhonov2,
     TruncatedSvd,
 )
+from einthoven.inverse.variational.method import Variational
 
 METHODS: dict[str, type[Method]] = {
     method.name: method
@@ -29,6 +30,7 @@ METHODS: dict[str, type[Method]] = {
         EpDlSpatiotemporal,
         EandArn,
         Activation,
+        Variational,
     )
 }
 """Name -> class."""

@@ -33,13 +33,6 @@ class Sources:
     def __len__(self) -> int:
         return len(self.onsets)
 
-    def with_one(self, centre: np.ndarray, onset: float, width: float) -> "Sources":
-        return Sources(
-            np.vstack([self.centres, centre]),
-            np.append(self.onsets, onset),
-            np.append(self.log_widths, np.log(width)),
-        )
-
 
 @dataclass(frozen=True)
 class Control:
@@ -62,6 +55,7 @@ class Control:
 
     @property
     def size(self) -> int:
+        """Number of unknowns."""
         return CONSTANTS + self.modes.shape[1] + PER_SOURCE * len(self.sources) + 2
 
     @cached_property

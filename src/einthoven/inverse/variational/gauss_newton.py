@@ -43,9 +43,7 @@ class Prior:
         local = np.zeros((len(control.sources), PER_SOURCE))
         local[:, 3] = control.sources.log_widths - self.log_width
         linear = [control.gain - self.gain, control.rest]
-        return np.concatenate(
-            [control.log_constants, control.log_diffusion, local.ravel(), linear]
-        )
+        return np.concatenate([control.log_constants, control.log_diffusion, local.ravel(), linear])
 
 
 @dataclass(frozen=True)

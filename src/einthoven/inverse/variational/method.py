@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from einthoven.core import check
 from einthoven.inverse.method import Diagnostics, Estimate, Method, SourceSurface
 from einthoven.inverse.variational.control import PER_SOURCE, Control, Sources
 from einthoven.inverse.variational.gauss_newton import Analysis, Prior
@@ -20,6 +21,8 @@ from einthoven.inverse.variational.posterior import Posterior
 from einthoven.inverse.variational.search import Guess, Library, Search
 from einthoven.inverse.variational.trajectory import Dynamics
 
+LONGEST_RECORD = 1000.0
+"""Time units; a beat takes some 60."""
 N_DESCENT = 8
 """Gauss-Newton steps at most between two estimates of the error's sizes."""
 
@@ -71,7 +74,17 @@ class Variational(Method):
         surface: SourceSurface,
         time: np.ndarray,
     ) -> Estimate:
-        """See `Method.fit`."""
+        """See `Method.fit`.
+
+        Raises:
+            BadInput: the record is too short, or its length in time units shows that `time_unit`
+                is wrong.
+        """
+        check.between(
+            "length of the record in time units of the model", np.ptp(time) / self.time_unit,
+            2 * (time[1] - time[0]) / self.time_unit if len(time) > 1 else 1.0, LONGEST_RECORD,
+            "is time_unit that of `time`?",
+        )  # fmt: skip
         laplacian = getattr(surface, LAPLACIANS[self.laplacian])
         dynamics = Dynamics(laplacian, time / self.time_unit)
         recording = Recording.of(transfer, body_potentials, self.n_components)
@@ -116,9 +129,7 @@ class Variational(Method):
         library = search.library
         control = library.control
         width = np.full(len(guess.onsets), control.sources.log_widths[0])
-        sources = Sources(
-            library.centres[list(guess.candidates)], np.array(guess.onsets), width
-        )
+        sources = Sources(library.centres[list(guess.candidates)], np.array(guess.onsets), width)
         control = replace(
             control,
             log_constants=np.array([2 * np.log(guess.speed), 0, 0, 0]),

@@ -32,6 +32,7 @@ class Modes(NamedTuple):
 
     @classmethod
     def of(cls, surface: SourceSurface, n_modes: int) -> "Modes":
+        """The smoothest `n_modes`."""
         n = len(surface.points)
         mass = sp.diags_array(surface.areas)
         scale = 1e-3 * surface.areas.sum() ** -1  # the shift must not be an eigenvalue
@@ -100,6 +101,7 @@ class Recording:
 
     @classmethod
     def of(cls, transfer: np.ndarray, body: np.ndarray, n_components: int) -> "Recording":
+        """Of y [electrode, time] and A, by the largest singular values."""
         left = np.linalg.svd(transfer, full_matrices=False)[0][:, :n_components]
         data = left.T @ body
         rest = float(np.sum(body**2) - np.sum(data**2))
@@ -134,10 +136,12 @@ class ModelError:
 
     @property
     def recording(self) -> Recording:
+        """What was recorded."""
         return self.observed.recording
 
     @property
     def modes(self) -> Modes:
+        """Of the field."""
         return self.observed.modes
 
     @cached_property
@@ -195,14 +199,14 @@ class ModelError:
 def fitted(observed: Observed, residual: np.ndarray, start: ErrorSizes) -> ModelError:
     """The sizes of largest marginal likelihood.
 
-    Lengths stay between an eighth of the surface's size and its size, durations between one
-    sample and the record.
+    Lengths stay between a tenth and three times the longest of the surface's own
+    (eigenvalue^(-1/2)), durations between one sample and the record.
     """
     extent = 1 / np.sqrt(observed.modes.eigenvalues[1])
     n = residual.shape[1]
     power = np.sqrt(np.mean(observed.recording.data**2))
-    low = np.log([1e-6 * power, 1e-6, extent / 10, 1.0])
-    high = np.log([10 * power, 1e3, extent * 3, n])
+    low = np.log([1e-6 * power, 1e-6 * power, extent / 10, 1.0])
+    high = np.log([10 * power, 1e3 * power, extent * 3, n])
 
     def cost(logs: np.ndarray) -> float:
         inside = np.clip(logs, low, high)
@@ -212,8 +216,6 @@ def fitted(observed: Observed, residual: np.ndarray, start: ErrorSizes) -> Model
     found = scipy.optimize.minimize(
         cost, np.clip(np.log(start), low, high), method="Nelder-Mead",
         options={"maxfev": 250, "xatol": 0.02, "fatol": 0.1,
-                 "initial_simplex": None},
+},
     )  # fmt: skip
-    return ModelError(
-        observed, ErrorSizes(*np.exp(np.clip(found.x, low, high)).tolist())
-    )
+    return ModelError(observed, ErrorSizes(*np.exp(np.clip(found.x, low, high)).tolist()))

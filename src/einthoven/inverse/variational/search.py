@@ -105,7 +105,7 @@ class Library:
         return after, np.mean(traces, axis=0)
 
     def wave(self, arrival: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """u of nodes reached at `arrival`, to the nearest sample of the template: [node, time]."""
+        """Of nodes reached at `arrival`, u by the template's nearest sample: [node, time]."""
         after, u = self.template
         index = np.rint((times - arrival[:, None] - after[0]) / (after[1] - after[0]))
         return u[np.clip(index, 0, len(u) - 1).astype(int)]
@@ -183,8 +183,11 @@ class Search:
                 if share > found[-1].explained or len(found) == 1:
                     found.append(
                         Guess(
-                            (*guess.candidates, candidate), (*guess.onsets, float(onset)),
-                            guess.speed, float(product / norm), share,
+                            (*guess.candidates, candidate),
+                            (*guess.onsets, float(onset)),
+                            guess.speed,
+                            float(product / norm),
+                            share,
                         )  # fmt: skip
                     )
         return found[-1]

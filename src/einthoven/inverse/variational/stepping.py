@@ -36,7 +36,7 @@ def rates(u, v, lap, p, stimulus, du, dv):  # noqa: ANN001, ANN201
 
 @numba.njit(cache=True, fastmath=True)
 def apply_csr(indptr, indices, data, x, out):  # noqa: ANN001, ANN201
-    """out = matrix @ x, x and out [node, column]."""
+    """Write matrix @ x into out; x and out are [node, column]."""
     n, m = x.shape
     for i in range(n):
         for c in range(m):
@@ -114,16 +114,12 @@ def heun_tangent(matrix, p, stimulus, dt, state, tangent, kinds, weights, factor
     apply_csr(indptr, indices, data, u, lap)
     rates(u, v, lap, p, stimulus[0], du, dv)
     apply_csr(indptr, indices, data, tu, tlap)
-    tangent_rates(
-        u, v, lap, p, stimulus[0], kinds, weights, factors[0], tu, tv, tlap, a, b
-    )
+    tangent_rates(u, v, lap, p, stimulus[0], kinds, weights, factors[0], tu, tv, tlap, a, b)
     u1, v1, tu1, tv1 = u + dt * du, v + dt * dv, tu + dt * a, tv + dt * b
     apply_csr(indptr, indices, data, u1, lap)
     rates(u1, v1, lap, p, stimulus[1], du2, dv2)
     apply_csr(indptr, indices, data, tu1, tlap)
-    tangent_rates(
-        u1, v1, lap, p, stimulus[1], kinds, weights, factors[1], tu1, tv1, tlap, a2, b2
-    )
+    tangent_rates(u1, v1, lap, p, stimulus[1], kinds, weights, factors[1], tu1, tv1, tlap, a2, b2)
     u += 0.5 * dt * (du + du2)
     v += 0.5 * dt * (dv + dv2)
     tu += 0.5 * dt * (a + a2)

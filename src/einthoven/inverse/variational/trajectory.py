@@ -38,6 +38,7 @@ class Dynamics:
 
     @cached_property
     def matrix(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The Laplacian as `stepping.heun` takes it."""
         laplacian = sp.csr_array(self.laplacian)
         return laplacian.indptr, laplacian.indices, laplacian.data
 
