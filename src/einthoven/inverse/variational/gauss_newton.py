@@ -83,8 +83,8 @@ class Analysis:
         reduced = self.error.recording.reduced
         blocks = np.empty((self.control.size, *self.error.recording.data.shape))
         for snapshot in self.dynamics.run(self.control, tangent=True):
-            blocks[:-2, :, snapshot.index] = (self.control.gain * (reduced @ snapshot.tangent)).T
-            blocks[-2, :, snapshot.index] = reduced @ snapshot.u
+            blocks[:-2, :, snapshot.sample] = (self.control.gain * (reduced @ snapshot.tangent)).T
+            blocks[-2, :, snapshot.sample] = reduced @ snapshot.u
         blocks[-1] = reduced.sum(axis=1)[:, None]
         return self.error.whitened(blocks).reshape(self.control.size, -1).T
 

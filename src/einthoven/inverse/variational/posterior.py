@@ -39,7 +39,7 @@ def controls_variance(analysis: Analysis) -> np.ndarray:
         ones = np.ones_like(snapshot.u)
         jacobian = np.column_stack([control.gain * snapshot.tangent, snapshot.u, ones])
         spread = np.einsum("ij,ij->i", jacobian @ covariance, jacobian)
-        variance[:, snapshot.index] = np.maximum(spread, 0.0)
+        variance[:, snapshot.sample] = np.maximum(spread, 0.0)
     return variance
 
 

@@ -23,8 +23,9 @@ N_KINDS = 5
 
 
 @numba.njit(cache=True, fastmath=True)
-def rates(u, v, lap, p, stimulus, du, dv):  # noqa: ANN001, ANN201
-    """du/dt and dv/dt into `du` and `dv`, all [node, column]; `lap` holds lap u."""
+def rates(state, lap, p, stimulus, out):  # noqa: ANN001, ANN201
+    """du/dt and dv/dt into `out` for `state` (u, v), all [node, column]; `lap` is lap u."""
+    (u, v), (du, dv) = state, out
     n, m = u.shape
     for i in range(n):
         d, k, a, r = p[0, i], p[1, i], p[2, i], p[3, i]
@@ -48,8 +49,18 @@ def apply_csr(indptr, indices, data, x, out):  # noqa: ANN001, ANN201
 
 
 @numba.njit(cache=True, fastmath=True)
-def tangent_rates(u, v, lap, p, stimulus, kinds, weights, factors, tu, tv, tlap, du, dv):  # noqa: ANN001, ANN201
-    """Derivative of `rates` at u, v [node, 1] along tu, tv [node, control] and the controls."""
+def tangent_rates(state, tangent, equation, controls, out):  # noqa: ANN001, ANN201
+    """Derivative of `rates` along `tangent` and the controls, into `out`, [node, control] each.
+
+    Args:
+        state: u, v, lap u, [node, 1] each.
+        tangent: derivatives of these, [node, control] each.
+        equation: parameters [row, node] and stimulus [node, 1].
+        controls: kinds [control], weights [node, control], factors [control]; see `heun_tangent`.
+        out: derivatives of du/dt and dv/dt.
+    """
+    (u, v, lap), (tu, tv, tlap), (du, dv) = state, tangent, out
+    (p, stimulus), (kinds, weights, factors) = equation, controls
     n, m = tu.shape
     cu = np.empty(N_KINDS, dtype=u.dtype)
     cv = np.zeros(N_KINDS, dtype=u.dtype)
@@ -85,41 +96,43 @@ def heun(matrix, p, stimulus, dt, u, v):  # noqa: ANN001, ANN201
     indptr, indices, data = matrix
     lap, du, dv, du2, dv2 = np.empty((5, *u.shape), u.dtype)
     apply_csr(indptr, indices, data, u, lap)
-    rates(u, v, lap, p, stimulus[0], du, dv)
+    rates((u, v), lap, p, stimulus[0], (du, dv))
     u1, v1 = u + dt * du, v + dt * dv
     apply_csr(indptr, indices, data, u1, lap)
-    rates(u1, v1, lap, p, stimulus[1], du2, dv2)
+    rates((u1, v1), lap, p, stimulus[1], (du2, dv2))
     u += 0.5 * dt * (du + du2)
     v += 0.5 * dt * (dv + dv2)
 
 
 @numba.njit(cache=True, fastmath=True)
-def heun_tangent(matrix, p, stimulus, dt, state, tangent, kinds, weights, factors):  # noqa: ANN001, ANN201
+def heun_tangent(matrix, equation, dt, state, tangent, controls):  # noqa: ANN001, ANN201
     """`heun` of one column and, in place, the derivative of its result to every control.
 
     Args:
-        matrix, p, stimulus, dt: as in `heun`, one column.
+        matrix, dt: as in `heun`.
+        equation: p and stimulus as in `heun`, one column.
         state: (u, v), [node, 1] each.
         tangent: (tu, tv), [node, control] each.
-        kinds: [control] a row of `p` or STIMULUS.
-        weights: [node, control] derivative of the row, or of the stimulus' map, to the control.
-        factors: [2, control] time course of the stimulus' derivative at the step's begin and
-            end; 1 for other kinds.
+        controls: kinds [control], a row of `p` or STIMULUS; weights [node, control], derivative
+            of the row, or of the stimulus' map, to the control; factors [2, control], time course
+            of the stimulus' derivative at the step's begin and end, 1 for other kinds.
     """
     indptr, indices, data = matrix
-    u, v = state
-    tu, tv = tangent
+    (u, v), (tu, tv) = state, tangent
+    (p, stimulus), (kinds, weights, factors) = equation, controls
     lap, du, dv, du2, dv2 = np.empty((5, *u.shape), u.dtype)
     tlap, a, b, a2, b2 = np.empty((5, *tu.shape), tu.dtype)
     apply_csr(indptr, indices, data, u, lap)
-    rates(u, v, lap, p, stimulus[0], du, dv)
+    rates((u, v), lap, p, stimulus[0], (du, dv))
     apply_csr(indptr, indices, data, tu, tlap)
-    tangent_rates(u, v, lap, p, stimulus[0], kinds, weights, factors[0], tu, tv, tlap, a, b)
+    begin = (kinds, weights, factors[0])
+    tangent_rates((u, v, lap), (tu, tv, tlap), (p, stimulus[0]), begin, (a, b))
     u1, v1, tu1, tv1 = u + dt * du, v + dt * dv, tu + dt * a, tv + dt * b
     apply_csr(indptr, indices, data, u1, lap)
-    rates(u1, v1, lap, p, stimulus[1], du2, dv2)
+    rates((u1, v1), lap, p, stimulus[1], (du2, dv2))
     apply_csr(indptr, indices, data, tu1, tlap)
-    tangent_rates(u1, v1, lap, p, stimulus[1], kinds, weights, factors[1], tu1, tv1, tlap, a2, b2)
+    end = (kinds, weights, factors[1])
+    tangent_rates((u1, v1, lap), (tu1, tv1, tlap), (p, stimulus[1]), end, (a2, b2))
     u += 0.5 * dt * (du + du2)
     v += 0.5 * dt * (dv + dv2)
     tu += 0.5 * dt * (a + a2)

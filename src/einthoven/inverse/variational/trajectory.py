@@ -20,11 +20,11 @@ LEAD_IN = 6 * DURATION
 class Snapshot(NamedTuple):
     """The solution at one recorded time."""
 
-    index: int
+    sample: int
     u: np.ndarray
     """[node]."""
-    tangent: np.ndarray | None
-    """[node, control without gain and rest] derivatives of u."""
+    tangent: np.ndarray
+    """[node, control without gain and rest] derivatives of u; no columns if not asked for."""
 
 
 @dataclass(frozen=True)
@@ -73,15 +73,14 @@ class Dynamics:
         factors = control.factors(grid)
         for q in range(n_all + 1):
             if q >= before and (q - before) % n_steps == 0:
-                yield Snapshot((q - before) // n_steps, u[:, 0], tangents[0] if tangent else None)
+                yield Snapshot((q - before) // n_steps, u[:, 0], tangents[0])
             if q == n_all:
                 break
             pair = np.ascontiguousarray(stimulus[q : q + 2, :, None])
             if tangent:
-                heun_tangent(
-                    self.matrix, control.parameters, pair, dt, (u, v), tangents,
-                    control.kinds, control.weights, factors[q : q + 2],
-                )  # fmt: skip
+                controls = control.kinds, control.weights, factors[q : q + 2]
+                equation = control.parameters, pair
+                heun_tangent(self.matrix, equation, dt, (u, v), tangents, controls)
             else:
                 heun(self.matrix, control.parameters, pair, dt, u, v)
 
