@@ -6,6 +6,7 @@ from helpers_mesh import icosphere
 
 from einthoven.bem.body import Body, Inclusion
 from einthoven.bem.integrals import layers
+from einthoven.bem.leadfield import LeadFieldProblem
 from einthoven.bem.transfer import heart_to_torso
 from einthoven.geometry.surface_operators import lumped_areas
 
@@ -126,3 +127,22 @@ def test_no_current_is_made():
     assert np.linalg.norm(current.sum(axis=0)) < 1e-3 * np.linalg.norm(current)
     along = current @ points[:, 1]
     assert abs(along.sum()) < 1e-4 * np.abs(along).sum()
+
+
+def test_a_dipoles_potential_on_the_heart_gives_that_on_the_skin():
+    """In a body without symmetry; expected by the lead fields, which know of no heart's surface."""
+    errors = []
+    for n_split in (1, 2, 3):
+        skin, heart = icosphere(OUTER, n_split), icosphere(INNER, n_split)
+        bend = np.outer(skin[0][:, 2] ** 2, [0.0, 0.002, 0.0])
+        skin = skin[0] * [1.3, 0.9, 1.5] + bend, skin[1]
+        heart = heart[0] * [0.8, 1.0, 1.2] + [20, -25, 10], heart[1]
+        place, moment = np.array([[30.0, -35.0, 0.0]]), np.array([1.0, -2.0, 1.0])
+        on_skin = LeadFieldProblem(Body(skin)).solve(skin[0]).gradient(place)[:, 0] @ moment
+        offset = heart[0] - place
+        unbounded = offset @ moment / (4 * np.pi * np.linalg.norm(offset, axis=1) ** 3)
+        on_heart = unbounded + layers(heart[0], *skin).double @ on_skin
+        found = heart_to_torso(heart, skin).matrix @ on_heart
+        errors.append(relative(found, on_skin))
+    assert fitted_order(errors) > 1.8, errors
+    assert errors[-1] < 0.01
