@@ -92,6 +92,23 @@ def test_on_equilateral_triangles_both_laplacians_are_one():
     )
 
 
+def test_by_neighbours_the_laplacian_is_not_consistent_on_uneven_triangles():
+    """Of the coordinates on a sphere, lap x = -2 x / R^2; by neighbours errors grow as 1 / h."""
+    errors = {cotangent_laplacian: [], neighbour_laplacian: []}
+    for level in (2, 3, 4):
+        points, faces = sphere(radius=30.0, level=level)
+        uneven = np.random.default_rng(4).standard_normal(points.shape)
+        points = points + 0.12 * 30 / 2**level * uneven
+        points *= 30.0 / np.linalg.norm(points, axis=1, keepdims=True)
+        weights, exact = lumped_areas(points, faces)[:, None], -2 / 900 * points
+        for laplacian, found in errors.items():
+            wrong = laplacian(points, faces) @ points - exact
+            found.append(np.sqrt((weights * wrong**2).sum() / (weights * exact**2).sum()))
+    growth = [np.log2(found[-1] / found[0]) / 2 for found in errors.values()]
+    assert growth[0] < 0.2 and max(errors[cotangent_laplacian]) < 0.3
+    assert 0.7 < growth[1] < 1.3 and errors[neighbour_laplacian][-1] > 2
+
+
 def test_no_flux_leaves_the_tissue():
     """Of diffusion alone on a strip with edges, the integral of u stays; not so by neighbours."""
     points, faces = strip(3.0, length=60.0, n_across=5)
