@@ -1,6 +1,7 @@
 """All inverse methods by name."""
 
 from einthoven.inverse.activation.method import Activation
+from einthoven.inverse.bayes.method import Map
 from einthoven.inverse.fundamental_solutions import FundamentalSolutions
 from einthoven.inverse.method import Method
 from einthoven.inverse.networks.method import EandArn, EpDl, EpDlSpatial, EpDlSpatiotemporal
@@ -31,6 +32,7 @@ METHODS: dict[str, type[Method]] = {
         EandArn,
         Activation,
         Variational,
+        Map,
     )
 }
 """Name -> class."""

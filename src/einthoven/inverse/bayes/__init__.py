@@ -1,0 +1,1 @@
+"""Maximum a posteriori estimates with a mean and a covariance learned from beats."""
