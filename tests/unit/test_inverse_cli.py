@@ -43,8 +43,11 @@ def test_potentials_times_and_pictures_are_written(files, capsys, monkeypatch):
     out = capsys.readouterr().out
     assert "tikhonov-2: 42 nodes from 81 electrodes" in out and "creso" in out
     folder = files["--to"]
-    names = {"potentials.npz", "activation.csv", "maps.png", "activation.png", "traces.png"}
+    names = {"potentials.npz", "activation.csv", "maps.png", "activation.png", "traces.png",
+             "index.html"}  # fmt: skip
     assert {path.name for path in folder.iterdir()} == names
+    page = (folder / "index.html").read_text()
+    assert page.count("data:image/png") == 3 and "bending energy" in page
     found = load_arrays(folder / "potentials.npz")
     assert set(found.attrs["layout"]) == set(found) and set(found) <= set(LAYOUT)
     assert found["potentials"].shape == (42, len(found["time"]))

@@ -9,10 +9,10 @@ channel), .npy [channel, time] or .npz (potentials, time, channels, unit). Bad l
 reference and the order of the electrodes are checked first; what was found is printed.
 
 FOLDER gets potentials.npz (its attribute `layout` has the dimension and unit of each array),
-activation.csv, maps.png, activation.png and traces.png. The forward model is a homogeneous torso by
-boundary elements. Potentials are relative to their mean over the heart. Times count from the start
-of the beat. An SD of activation times from left-out electrodes holds noise, not the errors of
-geometry and method; docs/inverse.md says when to believe what.
+activation.csv, maps.png, activation.png, traces.png, and index.html with all. The forward model is
+a homogeneous torso by boundary elements. Potentials are relative to their mean over the heart.
+Times count from the start of the beat. An SD of activation times from left-out electrodes holds
+noise, not the errors of geometry and method; docs/inverse.md says when to believe what.
 """
 
 import argparse
@@ -58,8 +58,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Check the input, solve, write all files and print one line of numbers."""
     from einthoven.imported.units import to_patient_frame
-    from einthoven.inverse.recordings.pictures import draw
+    from einthoven.inverse.recordings.pictures import figures_of, write_figures
     from einthoven.inverse.recordings.reconstruction import Choice, forward_model, reconstruct
+    from einthoven.report.reconstruction import write_reconstruction
 
     to_patient = to_patient_frame(arguments.axes)
     case = _case(arguments)
@@ -71,11 +72,13 @@ def run(arguments: argparse.Namespace) -> None:
     found = reconstruct(case, choice, forward, arguments.sd_groups)
     found.save(arguments.to / "potentials.npz")
     found.save_times(arguments.to / "activation.csv")
-    draw(found, arguments.to, to_patient)
+    figures = figures_of(found, to_patient)
+    write_figures(figures, arguments.to)
+    write_reconstruction(arguments.to / "index.html", found, figures)
     print(found.summary)
     if (judged := found.judged) is not None:
         print(judged)
-    print(f"{arguments.to}: potentials.npz, activation.csv, maps.png, activation.png, traces.png")
+    print(f"{arguments.to}: index.html, potentials.npz, activation.csv, {', '.join(figures)}")
 
 
 def _case(arguments: argparse.Namespace):  # noqa: ANN202

@@ -1,5 +1,6 @@
-"""Pictures of a reconstruction, as PNG files."""
+"""Pictures of a reconstruction."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,18 +21,14 @@ TRACED = {"earliest": 0.0, "median": 0.5, "latest": 1.0}
 """Nodes of which traces are drawn: quantiles of the activation time."""
 
 
-def draw(found: Reconstruction, folder: Path, to_patient: np.ndarray) -> list[Path]:
-    """Write maps.png, activation.png and traces.png.
+def figures_of(found: Reconstruction, to_patient: np.ndarray) -> dict[str, Figure]:
+    """Potentials at an instant, activation times with their SD, traces: by file name.
 
     Args:
         found: what is shown.
-        folder: to write into.
         to_patient: [3, 3] from the files' axes to the patient frame, patient = file @ matrix.
-
-    Returns:
-        The files, each whole or not there.
     """
-    figures = {
+    return {
         "maps.png": _maps(found, to_patient),
         "activation.png": activation_figure(
             closed_surface(found.case.heart.points @ to_patient, found.case.heart.faces),
@@ -39,10 +36,13 @@ def draw(found: Reconstruction, folder: Path, to_patient: np.ndarray) -> list[Pa
         ),
         "traces.png": _traces(found),
     }  # fmt: skip
+
+
+def write_figures(figures: Mapping[str, Figure], folder: Path) -> None:
+    """Write PNG files by name, each whole or not there."""
     for name, figure in figures.items():
         with atomic(folder / name) as temporary:
             figure.savefig(temporary, format="png", metadata={"Software": None})
-    return [folder / name for name in figures]
 
 
 def _maps(found: Reconstruction, to_patient: np.ndarray) -> Figure:
