@@ -6,76 +6,16 @@ References:
     doi:10.3389/fphys.2018.01708.
 """
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
-from scipy.optimize import brentq, minimize_scalar
+from scipy.optimize import brentq
 
 from einthoven.core import check
-from einthoven.core.errors import BadInput, NotConverged
+from einthoven.core.errors import NotConverged
+from einthoven.inverse.regularisation.criterion import Criterion, Minimum
+from einthoven.inverse.regularisation.l_curve import LCurve
 from einthoven.inverse.regularisation.spectrum import Spectrum
-
-
-class Criterion(ABC):
-    """Chooses one weight for all data of a spectrum."""
-
-    name: ClassVar[str]
-    """In tables, in the configuration and on the command line."""
-
-    @abstractmethod
-    def choose(self, spectrum: Spectrum) -> float:
-        """The weight.
-
-        Raises:
-            BadInput: the criterion is not defined for this filter.
-            NotConverged: these data have no such weight (no corner, no minimum in the range).
-        """
-
-    def refuse_jumps(self, spectrum: Spectrum) -> None:
-        """Raise where the criterion needs a derivative that the filter does not have."""
-        if not spectrum.smooth:
-            raise BadInput(
-                f"criterion {self.name} needs filter factors that are smooth in the weight, "
-                "which a truncated SVD has not: take gcv, robust-gcv or discrepancy"
-            )
-
-
-class Minimum(Criterion):
-    """A criterion that is the least value of a function of the weight."""
-
-    @abstractmethod
-    def score(self, spectrum: Spectrum, weights: np.ndarray) -> np.ndarray:
-        """What is minimised: [weight]."""
-
-    def choose(self, spectrum: Spectrum) -> float:
-        """The weight of the lowest relative minimum: on a grid, refined where the filter is smooth.
-
-        A score that only falls gives the largest weight: data without signal.
-
-        Raises:
-            NotConverged: the score rises from the smallest weight on.
-        """
-        weights = spectrum.weights()
-        score = self.score(spectrum, weights)
-        inner = score[1:-1]
-        lows = 1 + np.flatnonzero((inner < score[:-2]) & (inner <= score[2:]))
-        k = int(lows[np.argmin(score[lows])]) if len(lows) else int(np.argmin(score))
-        if k == 0:
-            raise NotConverged(
-                f"criterion {self.name}: no minimum above the smallest weight {weights[0]:.2e}, so "
-                "the misfit does not look like white noise (model error, or electrodes that share "
-                "noise): take creso or an L-curve, or give the weight"
-            )
-        if not spectrum.smooth or k == len(weights) - 1:
-            return float(weights[k])
-        found = minimize_scalar(
-            lambda log: self.score(spectrum, np.exp(log)).item(),
-            bounds=tuple(np.log(weights[[k - 1, k + 1]])),
-            method="bounded",
-        )
-        return float(np.exp(found.x))
 
 
 @dataclass(frozen=True)
@@ -93,52 +33,6 @@ class Fixed(Criterion):
             BadInput: it is negative or not a number.
         """
         return check.between("weight", self.weight, 0.0, np.finfo(float).max)
-
-
-@dataclass(frozen=True)
-class LCurve(Criterion):
-    """Corner of (log |y - A u|, log |L u|): the largest curvature (Hansen and O'Leary 1993)."""
-
-    name = "l-curve"
-
-    def curvature(self, spectrum: Spectrum, weights: np.ndarray) -> np.ndarray:
-        """Signed curvature, positive at a corner that is convex to the origin: [weight].
-
-        With rho = |y - A u|^2, eta = |L u|^2 and d = d / d log lambda, d rho = -lambda^2 d eta,
-        so that the second derivatives of eta cancel (Hansen 2010, sec. 4.7).
-        """
-        rho, eta = spectrum.misfit_sq(weights), spectrum.penalty_sq(weights)
-        falls = spectrum.remainders(weights) * spectrum.filters(weights) ** 2
-        d_eta = -4 * falls @ (spectrum.power / spectrum.singular_values**2)
-        t = weights**2
-        turn = 2 + d_eta / eta + t * d_eta / rho
-        return 2 * t * (rho * eta) ** 2 / np.abs(d_eta) * turn / (t**2 * eta**2 + rho**2) ** 1.5
-
-    def choose(self, spectrum: Spectrum) -> float:
-        """The weight at the corner.
-
-        Raises:
-            BadInput: truncated SVD.
-            NotConverged: the curve has no corner inside the range of weights.
-        """
-        self.refuse_jumps(spectrum)
-        weights = spectrum.weights()
-        kappa = self.curvature(spectrum, weights)
-        inner = kappa[1:-1]
-        peaks = 1 + np.flatnonzero((inner > kappa[:-2]) & (inner >= kappa[2:]) & (inner > 0))
-        if not len(peaks):
-            raise NotConverged(
-                "criterion l-curve: the curve has no corner between the weights "
-                f"{weights[0]:.2e} and {weights[-1]:.2e} (smooth data or correlated noise): take "
-                "creso or robust-gcv, or give the weight"
-            )
-        k = peaks[np.argmax(kappa[peaks])]
-        found = minimize_scalar(
-            lambda log: -self.curvature(spectrum, np.exp([log])).item(),
-            bounds=tuple(np.log(weights[[k - 1, k + 1]])),
-            method="bounded",
-        )
-        return float(np.exp(found.x))
 
 
 @dataclass(frozen=True)
@@ -164,10 +58,9 @@ class Creso(Criterion):
         """The weight lambda = sqrt(t).
 
         Raises:
-            BadInput: truncated SVD.
             NotConverged: C has no relative maximum in the range.
         """
-        self.refuse_jumps(spectrum)
+        spectrum = spectrum.smoothed()
         t = spectrum.weights() ** 2
         slope = self.slope(spectrum, t)
         falls = np.flatnonzero((slope[:-1] > 0) & (slope[1:] <= 0))
@@ -242,13 +135,8 @@ class Evidence(Minimum):
     name = "evidence"
 
     def score(self, spectrum: Spectrum, weights: np.ndarray) -> np.ndarray:
-        """Twice the negative logarithm of the likelihood, up to a constant: [weight].
-
-        Raises:
-            BadInput: truncated SVD, which is no posterior mean.
-        """
-        self.refuse_jumps(spectrum)
-        left = spectrum.remainders(weights)  # lambda^2 / (s^2 + lambda^2)
+        """Twice the negative logarithm of the likelihood, up to a constant: [weight]."""
+        left = spectrum.smoothed().remainders(weights)  # lambda^2 / (s^2 + lambda^2)
         misfit = left @ spectrum.power + spectrum.residual_sq
         n = spectrum.n_data - spectrum.n_free
         return n * np.log(misfit) - np.log(left) @ spectrum.counts

@@ -10,7 +10,7 @@ from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.geometry.simplex import triangle_area_vectors
 from einthoven.inverse.method import Diagnostics, Estimate, Method, SourceSurface
-from einthoven.inverse.regularisation.criteria import Criterion, RobustGcv
+from einthoven.inverse.regularisation.criteria import Criterion, LCurve
 from einthoven.inverse.regularisation.penalties import DensePenalty, GradientPenalty
 from einthoven.inverse.regularisation.splitting import GroupL1, Splitting
 from einthoven.inverse.regularisation.standard_form import StandardForm
@@ -28,7 +28,7 @@ class GroupL1Method(Method):
     penalties of u2 equal.
     """
 
-    criterion: Criterion = field(default_factory=RobustGcv)
+    criterion: Criterion = field(default_factory=LCurve)
     """Chooses the weight of the quadratic problem."""
     weight: float | None = None
     """lambda in mV/mm; None: by the criterion."""

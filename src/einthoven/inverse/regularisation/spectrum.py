@@ -56,6 +56,10 @@ class Spectrum(ABC):
     def weights(self) -> np.ndarray:
         """Those worth trying, increasing: [weight]."""
 
+    def smoothed(self) -> "TikhonovSpectrum":
+        """The same data with Tikhonov's filter factors."""
+        return TikhonovSpectrum(**self.__dict__)
+
     def misfit_sq(self, weights: np.ndarray) -> np.ndarray:
         """|y - A u|^2 of all data: [weight] mV^2."""
         return self.remainders(weights) ** 2 @ self.power + self.residual_sq

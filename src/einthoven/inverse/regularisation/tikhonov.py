@@ -9,7 +9,7 @@ import numpy as np
 
 from einthoven.core.errors import BadInput, NotConverged
 from einthoven.inverse.method import Diagnostics, Estimate, Method, SourceSurface
-from einthoven.inverse.regularisation.criteria import Criterion, RobustGcv
+from einthoven.inverse.regularisation.criteria import Criterion, LCurve
 from einthoven.inverse.regularisation.penalties import (
     AreaPenalty,
     GradientPenalty,
@@ -28,8 +28,10 @@ FAR_WEIGHT = 30.0
 class SpectralMethod(Method):
     """min |y - A u|^2 + lambda^2 |L u|^2 at each instant, or another filter of the same modes."""
 
-    criterion: Criterion = field(default_factory=RobustGcv)
-    """Chooses lambda."""
+    criterion: Criterion = field(default_factory=LCurve)
+    """Chooses lambda. Criteria that expect white noise (gcv, robust-gcv, evidence) are nearer to
+    the best weight where that is all the error there is, and useless where a wrong transfer matrix
+    is most of it, as in measured data: what it leaves is smooth and is fitted."""
     per_instant: bool = False
     """A weight per instant instead of one for all, as `weights_per_instant`;
     `Diagnostics.numbers["n_replaced_weights"]` counts those replaced."""
