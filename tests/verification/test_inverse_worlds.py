@@ -28,7 +28,7 @@ from einthoven.inverse.fem_transfer import fem_transfer
 from einthoven.inverse.method import Diagnostics, Estimate
 from einthoven.inverse.worlds.misfit import Misfit
 from einthoven.inverse.worlds.paper import Experiment, paper_world
-from einthoven.inverse.worlds.patient import Beat, Recording, patient_world
+from einthoven.inverse.worlds.patient import Beat, BodySetting, Recording, patient_world
 from einthoven.inverse.worlds.scores import Scores
 from einthoven.inverse.worlds.world import World
 from einthoven.leadfield.conductivity import intracellular
@@ -112,6 +112,15 @@ def test_world_of_a_patient_is_not_made_by_its_transfer_matrix(beat):
     np.testing.assert_allclose(wrong.sites - world.sites, moved[:1])
     off = np.linalg.norm(wrong.electrode_points - world.electrode_points, axis=1)
     assert np.sqrt(np.square(off).mean()) == pytest.approx(10.0)
+
+
+def test_the_surface_of_a_heart_without_cavities_is_its_epicardium(beat):
+    beat, _ = beat
+    shell = BodySetting(beat.patient, SMALL)
+    muscle = BodySetting(beat.patient, replace(SMALL, surface="myocardium"))
+    np.testing.assert_array_equal(shell.heart[0], muscle.heart[0])
+    with pytest.raises(BadInput, match="epicardium or myocardium"):
+        Recording(surface="endocardium")
 
 
 def test_a_saved_world_comes_back_and_its_noise_too(paper, tmp_path):

@@ -3,8 +3,7 @@
 The wave is the anisotropic eikonal one in the patient's myocardium, the potential that of finite
 elements in the whole body (muscle anisotropic, blood in the cavities). The method is given another
 surface, with fewer nodes, and a transfer matrix by boundary elements of a homogeneous torso,
-whose geometry may be off. The surface is closed: epicardium, base and valve caps, so that muscle
-and blood, and with them all sources, are inside.
+whose geometry may be off.
 """
 
 from collections.abc import Sequence
@@ -19,12 +18,15 @@ from einthoven.bem.transfer import heart_to_torso
 from einthoven.config.models import Leadfield
 from einthoven.config.repolarisation import Repolarisation
 from einthoven.core import check
+from einthoven.core.errors import BadInput
 from einthoven.ecg.body_potentials import body_potential
 from einthoven.ecg.membrane import Membrane
 from einthoven.geometry.barycentric import SkinPoints, attach
 from einthoven.geometry.remeshing import remesh_to
 from einthoven.geometry.sampling import farthest_points
 from einthoven.geometry.sparse_rows import sparse_rows
+from einthoven.geometry.triangles import compact
+from einthoven.inverse.fem_transfer import HEART_SURFACES
 from einthoven.inverse.worlds.misfit import Misfit
 from einthoven.inverse.worlds.world import World
 from einthoven.leadfield.skin import electrode_weights
@@ -84,12 +86,16 @@ class Recording:
     """What is known of a body in which a beat is recorded.
 
     Attributes:
+        surface: of `inverse.fem_transfer.HEART_SURFACES`: epicardium, base and valve caps, so that
+            muscle and blood, and with them all sources, are inside; or that of the myocardium,
+            with the endocardia: the blood is outside, and conducts as the torso does.
         n_heart: nodes of the heart's surface. n_torso: of the skin.
         n_electrodes: as far from one another as can be, on the part of the skin between heights.
         from_below_mm, to_above_mm: those heights, from the heart's centre.
         misfit: how far heart and skin are from where they are believed to be.
     """
 
+    surface: str = "epicardium"
     n_heart: int = 1094
     n_torso: int = 1000
     n_electrodes: int = 256
@@ -98,6 +104,8 @@ class Recording:
     misfit: Misfit = field(default_factory=Misfit)
 
     def __post_init__(self) -> None:
+        if self.surface not in HEART_SURFACES:
+            raise BadInput(f"surface = {self.surface!r}: choose {' or '.join(HEART_SURFACES)}")
         for name, least in (("n_heart", 50), ("n_torso", 50), ("n_electrodes", 3)):
             check.between(name, getattr(self, name), least, 20_000)
 
@@ -140,6 +148,7 @@ def patient_world(beat: Beat, recording: Recording = Recording()) -> World:
         sites=beat.patient.mesh.points[beat.paced] + recording.misfit.shift,
         transmembrane=False,
         made={"patient": beat.patient.name, "scenario": activation.scenario,
+              "surface": recording.surface,
               "heart_mm": recording.misfit.heart_mm, "torso_mm": recording.misfit.torso_mm,
               "misfit_seed": recording.misfit.seed},
     )  # fmt: skip
@@ -154,8 +163,14 @@ class BodySetting:
 
     @cached_property
     def heart(self) -> tuple[np.ndarray, np.ndarray]:
-        """Remeshed closed surface around the heart: points [node, 3] mm and faces."""
-        return remesh_to(*self.patient.mesh.surfaces.closed("epi"), self.recording.n_heart)
+        """Remeshed closed surface of the heart: points [node, 3] mm and faces, outward."""
+        points = self.patient.mesh.points
+        return remesh_to(*compact(points, self._heart_facets), self.recording.n_heart)
+
+    @cached_property
+    def _heart_facets(self) -> np.ndarray:
+        """Triangles of the mesh on the heart's surface, out of it: [facet, 3]."""
+        return HEART_SURFACES[self.recording.surface].faces(self.patient.mesh)
 
     @cached_property
     def skin(self) -> tuple[np.ndarray, np.ndarray]:
@@ -181,8 +196,7 @@ class BodySetting:
     @cached_property
     def _on_heart(self) -> SkinPoints:
         """The heart's nodes on the mesh's own surface, in its triangles."""
-        mesh = self.patient.mesh
-        return attach(mesh.points, mesh.surfaces.union("epi"), self.heart[0])
+        return attach(self.patient.mesh.points, self._heart_facets, self.heart[0])
 
     @cached_property
     def at_heart(self) -> sp.csr_array:
