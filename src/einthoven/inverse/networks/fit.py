@@ -49,7 +49,7 @@ class Recipe:
 
     start_steps: int = 500
     start_points: int = 4000
-    steps: int = 150
+    steps: int = 100
     seconds: float | None = None
     n_points: int = 1200
     n_instants: int = 16
