@@ -20,6 +20,7 @@ include: "workflow/rules/encoders.smk"
 include: "workflow/rules/surrogate.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/plots.smk"
+include: "workflow/rules/inverse.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -29,6 +30,7 @@ localrules:
     all,
     dataset,
     models,
+    inverse,
     cohort,
     cohort_sheet,
     recipe,
@@ -62,3 +64,8 @@ rule models:
             encoder=PLAN.encoders,
             model=PLAN.models,
         ),
+
+
+rule inverse:
+    input:
+        "results/inverse/metrics.json",

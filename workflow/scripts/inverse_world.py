@@ -1,0 +1,24 @@
+"""An inverse problem with known answer, in the body of a patient."""
+
+from einthoven.config.models import Ecg, Leadfield
+from einthoven.config.repolarisation import Repolarisation
+from einthoven.inverse.worlds.planned import PlannedWorld
+from einthoven.patient.patient import Patient
+from einthoven.run.job import run
+
+
+def main(input, output, params, log):
+    files = {"mesh": input.mesh, "fibers": input.fibers, "activation": input.activation}
+    patient = Patient.of_files(**files)
+    planned = PlannedWorld(name=params.name, **params.world)
+    ecg, leadfield = Ecg.model_validate(params.ecg), Leadfield.model_validate(params.leadfield)
+    repolarisation = Repolarisation.model_validate(params.repolarisation)
+    world = planned.make(patient, ecg, leadfield, repolarisation)
+    world.save(output[0])
+    sizes = len(world.transfer), len(world.heart_points), len(world.time)
+    log.info("%d electrodes, %d nodes, %d samples", *sizes)
+    log.info("error of the transfer matrix itself: %.3f", world.forward_error)
+
+
+if "snakemake" in globals():
+    run(main, globals()["snakemake"])
