@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -9,13 +10,15 @@ from scipy.spatial import cKDTree
 from einthoven.bem.transfer import heart_to_torso
 from einthoven.config.inverse import Inverse
 from einthoven.core.errors import BadInput
+from einthoven.inverse.comparison import MS_PER_UNIT
 from einthoven.inverse.method import Method
 from einthoven.inverse.methods import METHODS
+from einthoven.inverse.networks.fit import Recipe
 from einthoven.inverse.regularisation.criteria import CRITERIA, Criterion
 from einthoven.inverse.worlds.world import World
 
-FIELDS = ("criterion", "electrode_nodes", "normal_derivative", "seed", "torso_faces",
-          "torso_points")  # fmt: skip
+FIELDS = ("criterion", "electrode_nodes", "ms_per_unit", "normal_derivative", "recipe", "seed",
+          "time_unit", "torso_faces", "torso_points")  # fmt: skip
 """Fields of methods that are filled, by their names."""
 
 
@@ -41,8 +44,9 @@ class Ingredients:
         """
         if name not in METHODS:
             raise BadInput(f"inverse.methods: unknown {name}; known are {', '.join(METHODS)}")
-        wanted = {field.name for field in fields(METHODS[name])} & set(FIELDS)
-        return METHODS[name](**{field: getattr(self, field) for field in sorted(wanted)})
+        kind: Any = METHODS[name]
+        wanted = {field.name for field in fields(kind)} & set(FIELDS)
+        return kind(**{field: getattr(self, field) for field in sorted(wanted)})
 
     @property
     def criterion(self) -> Criterion:
@@ -50,9 +54,24 @@ class Ingredients:
         return CRITERIA[self.config.criterion]()
 
     @property
+    def recipe(self) -> Recipe:
+        """How long a network is trained."""
+        return Recipe(steps=self.config.network_steps)
+
+    @property
+    def time_unit(self) -> float:
+        """The unit of the equation's time in that of the problem."""
+        return MS_PER_UNIT if self.world.time_unit == "ms" else 1.0
+
+    ms_per_unit = time_unit
+    """The same, as the networks call it."""
+
+    @cached_property
     def torso_points(self) -> np.ndarray:
-        """[torso node, 3] mm."""
-        return self.world.torso_points
+        """[torso node, 3] mm, the nodes nearest to the electrodes moved to them."""
+        points = self.world.torso_points.copy()
+        points[self.electrode_nodes] = self.world.electrode_points
+        return points
 
     @property
     def torso_faces(self) -> np.ndarray:
@@ -61,12 +80,23 @@ class Ingredients:
 
     @cached_property
     def electrode_nodes(self) -> np.ndarray:
-        """[electrode] the torso's nearest nodes."""
+        """[electrode] the torso's nearest nodes.
+
+        Raises:
+            BadInput: two electrodes have the same.
+        """
         tree = cKDTree(self.world.torso_points)
-        return np.asarray(tree.query(self.world.electrode_points)[1])
+        nodes = np.asarray(tree.query(self.world.electrode_points)[1])
+        if len(np.unique(nodes)) < len(nodes):
+            raise BadInput(
+                f"{self.world.name}: {len(nodes)} electrodes on a torso of {len(tree.data)} nodes "
+                "share nodes; take more nodes or fewer electrodes"
+            )
+        return nodes
 
     @cached_property
     def normal_derivative(self) -> np.ndarray:
         """[node, node] of potentials on the heart, 1/mm."""
         heart = self.world.heart_points, self.world.heart_faces
-        return heart_to_torso(heart, (self.torso_points, self.torso_faces)).normal_derivative
+        torso = self.world.torso_points, self.world.torso_faces
+        return heart_to_torso(heart, torso).normal_derivative

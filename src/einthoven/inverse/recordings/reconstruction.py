@@ -86,8 +86,8 @@ class Reconstruction:
         )
 
     @property
-    def judged(self) -> str | None:
-        """One line of errors against potentials that were recorded on the heart; None: unknown."""
+    def errors(self) -> tuple[PotentialErrors, ActivationErrors] | None:
+        """Against potentials that were recorded on the heart; None: there are none."""
         measured = self.case.measured
         if measured is None:
             return None
@@ -96,9 +96,16 @@ class Reconstruction:
         estimate = HeartRecording(measured.nodes, self.estimate.potentials[measured.nodes])
         potentials = PotentialErrors.of(estimate.relative_to_mean(areas), truth)
         true_times = _times(self.case, Estimate(truth, Diagnostics()))
-        times = ActivationErrors.of(self.activation_time[measured.nodes], true_times)
+        return potentials, ActivationErrors.of(self.activation_time[measured.nodes], true_times)
+
+    @property
+    def judged(self) -> str | None:
+        """One line of errors against potentials that were recorded on the heart; None: unknown."""
+        if (errors := self.errors) is None or (measured := self.case.measured) is None:
+            return None
+        potentials, times = errors
         return (
-            f"against {len(truth)} electrodes on the heart: RE {potentials.re:.3f}, CC "
+            f"against {len(measured.nodes)} electrodes on the heart: RE {potentials.re:.3f}, CC "
             f"{potentials.cc:.3f}; activation time {times.mean_absolute:.1f} ms off, correlation "
             f"{times.correlation:.2f}"
         )

@@ -14,6 +14,9 @@ from einthoven.inverse.worlds.patient import Beat, Recording, patient_world
 from einthoven.inverse.worlds.world import World
 from einthoven.patient.patient import Patient
 
+NODES_PER_ELECTRODE = 5
+"""At least, of the skin: potentials are linear between nodes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedWorld:
@@ -22,7 +25,8 @@ class PlannedWorld:
     Attributes:
         name: of the problem.
         seed: of the direction of a misfit.
-        n_heart_nodes, n_torso_nodes: of the surfaces.
+        n_heart_nodes, n_torso_nodes: of the surfaces; the skin has more where its many electrodes
+            need them.
         n_electrodes: on the skin, of a beat.
         n_times, time_step: samples of a problem of Zhu 2025.
         beat_step_ms: between samples of a beat.
@@ -65,7 +69,7 @@ class PlannedWorld:
         beat = Beat.of(patient, activation, time, leadfield, repolarisation)
         recording = Recording(
             n_heart=self.n_heart_nodes,
-            n_torso=self.n_torso_nodes,
+            n_torso=max(self.n_torso_nodes, NODES_PER_ELECTRODE * self.n_electrodes),
             n_electrodes=self.n_electrodes,
             misfit=self._misfit,
         )

@@ -1,0 +1,175 @@
+"""Inverse methods: the problem of Zhu 2025, a beat without inverse crime, a measured beat.
+
+    python benchmarks/inverse.py results/patients/p0005 --data DATA --json OUT
+
+Mean and SD over repeats of the noise, by method and SD of the noise: `paper` in the Dalhousie torso
+if DATA has it (else in the patient's), with the same equation and transfer matrix as the methods
+use; `no_crime` of a beat that finite elements made in the patient; `measured` of a beat of the
+Utah tank, if DATA has it, with heart potentials recorded together with those of the tank (one
+recording: no repeats). All weights are chosen blind. `bem_seconds` and `bem_order` are those of
+boundary_elements.py. `coverage_90` is the share of the true potentials of `no_crime` in the 90 %
+intervals of each method that states an SD.
+"""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import fields
+from functools import partial
+from pathlib import Path
+
+from boundary_elements import spheres
+
+from einthoven.bem.transfer import Transfer
+from einthoven.config.inverse import Inverse
+from einthoven.config.models import Ecg, Leadfield
+from einthoven.config.repolarisation import Repolarisation
+from einthoven.core.files import write_json
+from einthoven.geometry.remeshing import remesh_to
+from einthoven.inverse.comparison import by_error, trials
+from einthoven.inverse.ingredients import Ingredients
+from einthoven.inverse.methods import METHODS
+from einthoven.inverse.recordings.case import InverseCase, prepare
+from einthoven.inverse.recordings.electrodes import read_channel_nodes, read_electrodes
+from einthoven.inverse.recordings.reconstruction import Choice, forward_model, reconstruct
+from einthoven.inverse.recordings.surfaces import read_closed_surface
+from einthoven.inverse.recordings.tables import Stated, read_recording
+from einthoven.inverse.trials import Trial, summary
+from einthoven.inverse.worlds.paper import paper_world
+from einthoven.inverse.worlds.planned import PlannedWorld
+from einthoven.inverse.worlds.world import World
+from einthoven.patient.patient import Patient
+
+CLASSICAL = ("tikhonov-0", "tikhonov-1", "tikhonov-2", "tsvd", "stre", "mfs")
+N_HEART, N_TORSO = 1094, 352
+"""Of Zhu 2025."""
+WITHOUT_SD = 0
+"""Groups of electrodes that are left out: the errors need no SD."""
+
+
+def dalhousie(data: Path) -> World | None:
+    """The paper's problem in the torso of its challenge; None: the files are not there."""
+    folder = data / "dalhousie"
+    if not folder.is_dir():
+        return None
+    heart = read_closed_surface(folder / "dalepi.pts", "heart")
+    torso = read_closed_surface(folder / "daltorso.pts", "torso")
+    return paper_world(remesh_to(heart.points, heart.faces, N_HEART), (torso.points, torso.faces))
+
+
+def planned(patient: Patient, scenario: str | None, heart_mm: float) -> World:
+    """The paper's problem in a patient, or a beat of the patient."""
+    special = {"n_electrodes": 128, "beat_step_ms": 2.0} if scenario else {}
+    special |= {} if scenario else {"n_times": 661, "time_step": 0.1}
+    plan = PlannedWorld(
+        name=scenario or "paper", seed=1, n_heart_nodes=N_HEART, n_torso_nodes=N_TORSO,
+        scenario=scenario, heart_mm=heart_mm, **special,
+    )  # fmt: skip
+    return plan.make(patient, Ecg(), Leadfield(), Repolarisation())
+
+
+def of_world(world: World, args: argparse.Namespace) -> dict:
+    """All methods on one problem."""
+    config = Inverse(criterion=args.criterion, network_steps=args.network_steps)
+    found: list[Trial] = []
+    for name in args.methods:
+        for noise in args.noise:
+            for repeat in range(args.repeats):
+                method = Ingredients(world, config, seed=repeat).make(name)
+                found += trials(world, method, [(noise, repeat)], config.seed)
+                told(found[-1])
+    return next(iter(summary(found).values()))
+
+
+def told(trial: Trial) -> None:
+    """One line of a reconstruction."""
+    shown = ("re", "cc", "at_error_ms", "seconds")
+    numbers = {key: round(value, 3) for key, value in trial.numbers.items() if key in shown}
+    print(trial.world, trial.method, trial.noise, trial.reason or numbers, flush=True)
+
+
+def utah_tank(data: Path) -> InverseCase | None:
+    """The first complete beat of the tank; None: the files are not there."""
+    folder = data / "utah-tank"
+    if not folder.is_dir():
+        return None
+    heart = read_closed_surface(folder / "25feb97_sock_closed.pts", "heart")
+    torso = read_closed_surface(folder / "tank_full_771.pts", "torso")
+    electrodes = read_electrodes(folder / "tank_leads_192.pts", torso)
+    recording = read_recording(folder / "cool1-atdr-run1.mat", Stated(rate_hz=1000.0))
+    channels = read_channel_nodes(folder / "sock128.channels", len(heart.points))
+    return prepare(heart, torso, electrodes, recording, on_heart=channels)
+
+
+def of_tank(case: InverseCase, args: argparse.Namespace) -> dict:
+    """All methods on the recorded beat; `measured` stands for its noise, which nobody knows."""
+    forward, found = forward_model(case), []
+    for name in args.methods:
+        trial = Trial("measured", name, 0.0, 0)
+        found.append(trial.of(partial(errors_of, case, name, args.measured_criterion, forward)))
+        told(found[-1])
+    rows = summary(found)["measured"]
+    return {name: {"measured": next(iter(row.values()))} for name, row in rows.items()}
+
+
+def errors_of(case: InverseCase, name: str, criterion: str, forward: Transfer) -> dict[str, float]:
+    """Of a reconstruction, at the electrodes on the heart."""
+    takes = any(field.name == "criterion" for field in fields(METHODS[name]))
+    found = reconstruct(case, Choice(name, criterion if takes else ""), forward, WITHOUT_SD)
+    potentials, times = found.errors
+    return {
+        "re": potentials.re, "cc": potentials.cc, "mse": potentials.mse,
+        "temporal_cc": potentials.temporal_cc, "at_error_ms": times.mean_absolute,
+        "at_cc": times.correlation, "seconds": found.estimate.diagnostics.seconds,
+    }  # fmt: skip
+
+
+def measurements(args: argparse.Namespace) -> Iterator[tuple[str, object]]:
+    """Key -> value of the report."""
+    patient = Patient.open(args.patient)
+    paper = dalhousie(args.data) if args.data else None
+    yield "paper_geometry", "Dalhousie" if paper else patient.name
+    rows = of_world(paper or planned(patient, None, 0.0), args)
+    yield "paper", rows
+    yield "paper_order", {f"{noise:g}": by_error(rows, f"{noise:g}") for noise in args.noise}
+    beat = planned(patient, args.scenario, args.heart_mm)
+    rows = of_world(beat, args)
+    yield "no_crime", rows
+    yield "no_crime_problem", {"patient": patient.name, "transfer_rel": beat.forward_error}
+    yield (
+        "coverage_90",
+        {
+            method: {noise: row["coverage_90"]["mean"] for noise, row in its.items()}
+            for method, its in rows.items()
+            if all("coverage_90" in row for row in its.values())
+        },
+    )
+    tank = utah_tank(args.data) if args.data else None
+    if tank is None:
+        print("measured: left out, no --data with utah-tank")
+    else:
+        yield "measured", of_tank(tank, args)
+    yield from spheres().items()
+
+
+def main() -> None:
+    """Print a line for each reconstruction, and write the means."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("patient", type=Path, help="folder with mesh, fibres and activations")
+    parser.add_argument("--data", type=Path, help="folder with dalhousie/ and utah-tank/")
+    parser.add_argument("--methods", nargs="+", default=CLASSICAL, choices=METHODS)
+    parser.add_argument("--criterion", default="robust-gcv", help="of paper and no_crime")
+    parser.add_argument("--measured-criterion", default="creso", help="as `einthoven inverse` has")
+    parser.add_argument("--noise", nargs="+", type=float, default=[0.01, 0.1])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--network-steps", type=int, default=150)
+    parser.add_argument("--scenario", default="lbbb")
+    parser.add_argument("--heart-mm", type=float, default=0.0, help="of no_crime: heart misplaced")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    found = dict(measurements(args))
+    if args.json:
+        write_json(args.json, found)
+
+
+if __name__ == "__main__":
+    main()
