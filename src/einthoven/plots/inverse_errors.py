@@ -31,7 +31,7 @@ def errors_figure(
     figure = new_figure(3.4 * width + 1.0, rows * (0.9 + 0.24 * most))
     panels = figure.subplots(rows, width, squeeze=False, sharex=True).ravel()
     for axes, (title, methods) in zip(panels, problems.items()):
-        shown = list(reversed(methods))
+        shown = [*methods][::-1]
         own = [noise for noise in levels if any(noise in row for row in methods.values())]
         for k, noise in enumerate(own):
             colour = colours[noise]
