@@ -1,7 +1,9 @@
 """Gaussian prior of heart potentials whose covariance is a product of one in space and one in time.
 
-u = a (m + w), w ~ N(0, C_t x C_s), y = A u + e, e ~ N(0, s^2). In the eigenvectors of A C_s A' and
-of C_t all is diagonal, so that posterior and evidence cost a few matrix products.
+u = a (m + w), w ~ N(0, C_t x C_s), y = A u + d + e. Noise e ~ N(0, s^2) is white; an error of the
+forward model, d ~ N(0, h^2 C_t x 1), runs in time as the beat does, which is what tells it from
+noise. In the eigenvectors of A C_s A' and of C_t all is diagonal, so that posterior and evidence
+cost a few matrix products.
 
 References:
     Serinagaoglu, Brooks, MacLeod, IEEE Trans Biomed Eng 53:2024-2034 (2006), for the covariance in
@@ -108,7 +110,9 @@ class Scales(NamedTuple):
     amplitude: float
     """Of the beat against those of the training set, 1."""
     noise_sd: float
-    """mV."""
+    """White in time, mV."""
+    model_error_sd: float
+    """As correlated in time as the beat, mV."""
 
 
 @dataclass(frozen=True)
@@ -146,8 +150,8 @@ class SeparablePosterior:
 
     def variances(self, scales: Scales) -> np.ndarray:
         """Of the body potentials in the modes: [space mode, time mode] mV^2."""
-        signal = scales.amplitude**2 * np.outer(self._space[0], self._time[0])
-        return signal + scales.noise_sd**2
+        of_space = scales.amplitude**2 * self._space[0] + scales.model_error_sd**2
+        return np.outer(of_space, self._time[0]) + scales.noise_sd**2
 
     def log_evidence(self, scales: Scales) -> float:
         """Logarithm of the density of the body potentials."""
@@ -155,25 +159,35 @@ class SeparablePosterior:
         deviations = self._measured - scales.amplitude * self._expected
         return float(-0.5 * np.sum(deviations**2 / variances + np.log(2 * np.pi * variances)))
 
-    def most_likely_scales(self) -> Scales:
-        """Amplitude and noise level of the largest evidence.
+    def most_likely_scales(self, least_model_error: float = 0.0) -> Scales:
+        """Amplitude, noise and model error of the largest evidence.
+
+        Args:
+            least_model_error: the model error is no smaller than this share of the root mean
+                square body potential.
 
         Raises:
             NotConverged: the search did not end.
         """
         size = float(np.sqrt(np.mean(self.body**2)))
-        expected = float(np.sqrt(np.mean(self._expected**2) + self.variances(Scales(1, 0)).mean()))
-        first = np.log([size / expected, 0.1 * size])
-        per_value = 1 / self.body.size
+        expected = float(
+            np.sqrt(np.mean(self._expected**2) + self.variances(Scales(1, 0, 0)).mean())
+        )
+        least = least_model_error * size
+
+        def scales(logs: np.ndarray) -> Scales:
+            amplitude, noise, model_error = np.exp(logs).tolist()
+            return Scales(amplitude, noise, float(np.hypot(model_error, least)))
+
         found = minimize(
-            lambda x: -per_value * self.log_evidence(Scales(*np.exp(x))),
-            first,
+            lambda logs: -self.log_evidence(scales(logs)) / self.body.size,
+            np.log([size / expected, 0.1 * size, 0.1 * size]),
             method="Nelder-Mead",
-            options={"xatol": 1e-7, "fatol": 1e-12, "maxfev": 1000},
+            options={"xatol": 1e-6, "fatol": 1e-10, "maxfev": 3000},
         )
         if not found.success:
-            raise NotConverged(f"map: amplitude and noise level by evidence: {found.message}")
-        return Scales(*np.exp(found.x).tolist())
+            raise NotConverged(f"map: amplitude and errors by evidence: {found.message}")
+        return scales(found.x)
 
     def _gain(self) -> np.ndarray:
         """C_s A' Q, Q the modes of space: [node, space mode]."""
