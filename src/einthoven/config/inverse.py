@@ -44,11 +44,13 @@ class Inverse(Section):
     """Beats of the patient; null: all of ecg.scenarios."""
     noise: Annotated[list[Noise], Field(min_length=1)] = [0.01, 0.1]
     repeats: Count = 3
-    methods: Annotated[list[MethodName], Field(min_length=1)] = ["tikhonov-0", "tikhonov-2"]
-    criterion: CriterionName = "robust-gcv"
+    methods: Annotated[list[MethodName], Field(min_length=1)] = [
+        "tikhonov-0", "tikhonov-1", "tikhonov-2", "tsvd", "stre", "mfs", "map", "variational"
+    ]  # fmt: skip
+    criterion: CriterionName = "l-curve"
     network_steps: Count = 150
     fits_per_job: Count = 30
-    """Of methods that take seconds; of a network a job is one fit."""
+    """Of methods that take seconds; of those that take minutes a job is one fit."""
     operators: Annotated[list[OperatorName], Field(min_length=1)] = [
         "fem", "bem", "surrogate", "pseudo", "torso-smaller", "torso-larger", "torso-other"
     ]  # fmt: skip

@@ -10,6 +10,8 @@ from scipy.spatial import cKDTree
 from einthoven.bem.transfer import heart_to_torso
 from einthoven.config.inverse import Inverse
 from einthoven.core.errors import BadInput
+from einthoven.inverse.bayes.beats import ActionPotentials, Electrograms, double_layer
+from einthoven.inverse.bayes.training import TrainingSet
 from einthoven.inverse.comparison import MS_PER_UNIT
 from einthoven.inverse.method import Method
 from einthoven.inverse.methods import METHODS
@@ -17,8 +19,9 @@ from einthoven.inverse.networks.fit import Recipe
 from einthoven.inverse.regularisation.criteria import CRITERIA, Criterion
 from einthoven.inverse.worlds.world import World
 
-FIELDS = ("criterion", "electrode_nodes", "ms_per_unit", "normal_derivative", "recipe", "seed",
-          "time_unit", "torso_faces", "torso_points")  # fmt: skip
+FIELDS = ("criterion", "electrode_nodes", "ms_per_unit", "normal_derivative",
+          "potential_of_source", "recipe", "seed", "time_unit", "torso_faces", "torso_points",
+          "training")  # fmt: skip
 """Fields of methods that are filled, by their names."""
 
 
@@ -93,6 +96,16 @@ class Ingredients:
                 "share nodes; take more nodes or fewer electrodes"
             )
         return nodes
+
+    @cached_property
+    def potential_of_source(self) -> np.ndarray | None:
+        """[node, node] electrograms of action potentials; None: these are what is sought."""
+        return None if self.world.transmembrane else double_layer(self.world.surface)
+
+    @property
+    def training(self) -> TrainingSet:
+        """Beats drawn on the heart, of the kind of potential that is sought."""
+        return ActionPotentials() if self.world.transmembrane else Electrograms()
 
     @cached_property
     def normal_derivative(self) -> np.ndarray:

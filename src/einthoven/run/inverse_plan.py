@@ -10,6 +10,7 @@ from einthoven.config.models import Config
 from einthoven.config.section import builtins_of
 
 NETWORKS = frozenset({"ep-dl", "ep-dl-spatial", "ep-dl-spatiotemporal", "eand-arn"})
+SLOW = NETWORKS | {"activation", "variational"}
 """Methods of which one fit takes minutes."""
 FOLDER = "results/inverse"
 PAPER = ("seed", "n_heart_nodes", "n_torso_nodes", "n_times", "time_step")
@@ -85,7 +86,7 @@ class InversePlan:
     def batches(self, method: str) -> list[list[list[float]]]:
         """Noise and number of the repeat of the fits of each job."""
         cases = [[sd, k] for sd in self.config.noise for k in range(self.config.repeats)]
-        size = 1 if method in NETWORKS else self.config.fits_per_job
+        size = 1 if method in SLOW else self.config.fits_per_job
         return [cases[start : start + size] for start in range(0, len(cases), size)]
 
     @property

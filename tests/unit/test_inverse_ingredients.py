@@ -1,0 +1,93 @@
+"""Every method of the registry can be made for a problem, and the plans name methods that are."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers_inverse import two_spheres
+
+from einthoven.config import load
+from einthoven.config.inverse import Inverse
+from einthoven.core.errors import BadInput
+from einthoven.inverse.bayes.beats import ActionPotentials, Electrograms
+from einthoven.inverse.comparison import MS_PER_UNIT, by_error, trials
+from einthoven.inverse.ingredients import FIELDS, Ingredients
+from einthoven.inverse.methods import METHODS
+from einthoven.inverse.regularisation.criteria import Creso
+from einthoven.inverse.trials import summary
+from einthoven.inverse.worlds.world import World
+from einthoven.run.inverse_plan import SLOW
+
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+
+
+def world():
+    problem = two_spheres(noise=0.0)
+    return World(
+        name="spheres", heart_points=problem.surface.points, heart_faces=problem.surface.faces,
+        torso_points=problem.torso.points, torso_faces=problem.torso.faces,
+        electrode_points=1.001 * problem.torso.points[problem.electrodes],
+        transfer=problem.transfer, time=problem.time, body_potentials=problem.body_potentials,
+        potentials=problem.potentials, transmembrane=True, sites=np.empty((0, 3)),
+        activation_time=40.0 + problem.surface.points[:, 2],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_can_be_made(name):
+    method = Ingredients(world(), Inverse(criterion="creso", network_steps=7), seed=3).make(name)
+    assert method.name == name
+    if name.startswith("tikhonov"):
+        assert isinstance(method.criterion, Creso)
+    if name == "eand-arn":
+        assert (method.recipe.steps, method.seed, method.ms_per_unit) == (7, 3, MS_PER_UNIT)
+
+
+def test_what_is_given_is_wanted_by_some_method():
+    known = {field for kind in METHODS.values() for field in kind.__dataclass_fields__}
+    assert set(FIELDS) <= known
+
+
+def test_the_training_beats_are_of_the_kind_that_is_sought():
+    assert isinstance(Ingredients(world(), Inverse()).training, ActionPotentials)
+    other = Ingredients(replace(world(), transmembrane=False), Inverse())
+    assert isinstance(other.training, Electrograms)
+    assert Ingredients(world(), Inverse()).make("activation").potential_of_source is None
+    assert other.make("activation").potential_of_source.shape == (162, 162)
+
+
+def test_electrodes_are_nodes_of_the_torso_that_methods_see():
+    made = Ingredients(world(), Inverse())
+    np.testing.assert_array_equal(
+        made.torso_points[made.electrode_nodes], made.world.electrode_points
+    )
+    few = replace(made.world, torso_points=made.world.torso_points[:60])
+    with pytest.raises(BadInput, match="81 electrodes on a torso of 60 nodes share nodes"):
+        Ingredients(few, Inverse()).make("mfs")
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(BadInput, match=r"inverse\.methods: unknown tikhonov; known are tikhonov-0"):
+        Ingredients(world(), Inverse()).make("tikhonov")
+
+
+def test_all_methods_see_the_same_noise_and_are_put_in_order():
+    problem = world()
+    found = []
+    for name in ("tikhonov-0", "tikhonov-2"):
+        method = Ingredients(problem, Inverse(criterion="gcv")).make(name)
+        found += trials(problem, method, [(0.01, 0), (0.01, 1)], seed=1)
+    rows = summary(found)["spheres"]
+    assert {row["0.01"]["repeats"] for row in rows.values()} == {2}
+    assert by_error(rows, "0.01") == sorted(
+        rows, key=lambda name: -rows[name]["0.01"]["re"]["mean"]
+    )
+    again = next(trials(problem, method, [(0.01, 1)], seed=1))
+    assert again.numbers["re"] == found[-1].numbers["re"] != found[-2].numbers["re"]
+
+
+@pytest.mark.parametrize("name", ["config", "paper", "fine", "ci", "study"])
+def test_configs_name_methods_that_are_known(name):
+    assert set(load(CONFIG / f"{name}.yaml").inverse.methods) <= set(METHODS)
+    assert set(METHODS) >= SLOW
