@@ -3,7 +3,7 @@
 A lead field knows the inside of the heart, so that with it the unknown is V_m itself. Where
 intra- and extracellular conductivity have the same anisotropy, div G_i grad Z = 0 in the heart and
 only V_m on its whole surface, endo- and epicardium, makes a potential (the equivalent double layer:
-Geselowitz 1989, doi:10.1109/10.16463). Elsewhere that is nearly so, and V_m is continued inside
+Geselowitz 1989, doi:10.1109/5.29327). Elsewhere that is nearly so, and V_m is continued inside
 without sources of its own.
 """
 
