@@ -1,7 +1,7 @@
 """Inverse ECG of files of one's own, here made on the spot. Run by the tests.
 
 The same on the command line: einthoven inverse --heart heart.vtp --torso torso.vtp
---electrodes electrodes.csv --potentials potentials.csv --method tikhonov-2 --to found
+--electrodes electrodes.csv --potentials potentials.csv --method tikhonov-1 --to found
 """
 
 from pathlib import Path
@@ -29,9 +29,10 @@ names = [f"E{k:03d}" for k in range(len(nodes))]
 lines = [f"{name},{node + 1}" for name, node in zip(names, nodes)]  # nodes count from 1
 (folder / "electrodes.csv").write_text("\n".join(["name,node", *lines]))
 
-time = np.arange(0.0, 300.0, 2.0)
+time = np.arange(0.0, 520.0, 2.0)
 activation = 100.0 + (heart.points[:, 2] - heart.points[:, 2].min()) / 0.9  # ms, at 0.9 mm/ms
-true = -10.0 / (1 + np.exp(-(time - activation[:, None]) / 3.0))  # mV, the downslope is activation
+since = time - activation[:, None]
+true = 10.0 / (1 + np.exp((180.0 - since) / 15.0)) - 10.0 / (1 + np.exp(-since / 3.0))  # mV
 transfer = heart_to_torso(
     (np.asarray(heart.points, float), heart.regular_faces),
     (np.asarray(torso.points, float), torso.regular_faces),
@@ -46,7 +47,7 @@ surfaces = [read_closed_surface(folder / f"{part}.vtp", part) for part in ("hear
 electrodes = read_electrodes(folder / "electrodes.csv", surfaces[1])
 case = prepare(*surfaces, electrodes, read_recording(folder / "potentials.csv"))
 print(*case.notes, sep="\n")
-found = reconstruct(case, Choice("tikhonov-2", "creso"), forward_model(case))
+found = reconstruct(case, Choice("tikhonov-1"), forward_model(case))
 found.save(folder / "found.npz")
 
 print(found.summary)

@@ -41,7 +41,7 @@ def test_potentials_times_and_pictures_are_written(files, capsys, monkeypatch):
     monkeypatch.setattr("einthoven.plots.heart_views.HEIGHT_PX", 80)  # a tenth of the time
     assert run(files) == 0
     out = capsys.readouterr().out
-    assert "tikhonov-2: 42 nodes from 81 electrodes" in out and "creso" in out
+    assert "tikhonov-1: 42 nodes from 81 electrodes" in out and "l-curve" in out
     folder = files["--to"]
     names = {"potentials.npz", "activation.csv", "maps.png", "activation.png", "traces.png",
              "index.html"}  # fmt: skip
@@ -63,7 +63,7 @@ def test_potentials_times_and_pictures_are_written(files, capsys, monkeypatch):
     "changed, message",
     [
         ({"method": "magic"}, "magic"),
-        ({"method": "tikhonov-2", "criterion": "guess"}, "'guess' is none of creso"),
+        ({"method": "tikhonov-1", "criterion": "guess"}, "'guess' is none of creso"),
         ({"potential_unit": "mV"}, "are they uV"),
         ({"unit": "cm"}, "is it in mm"),
         ({"rows": "1-99"}, "rows 1 to 99 of 81 for 81 electrodes"),
