@@ -29,10 +29,10 @@ names = [f"E{k:03d}" for k in range(len(nodes))]
 lines = [f"{name},{node + 1}" for name, node in zip(names, nodes)]  # nodes count from 1
 (folder / "electrodes.csv").write_text("\n".join(["name,node", *lines]))
 
-time = np.arange(0.0, 700.0, 2.0)
+time = np.arange(0.0, 520.0, 2.0)
 activation = 100.0 + (heart.points[:, 2] - heart.points[:, 2].min()) / 0.9  # ms, at 0.9 mm/ms
-since = time - activation[:, None]
-true = 10.0 / (1 + np.exp((250.0 - since) / 40.0)) - 10.0 / (1 + np.exp(-since / 3.0))  # mV
+fall = 10.0 / (1 + np.exp((activation[:, None] - time) / 3.0))  # mV, the downslope is activation
+true = 10.0 / (1 + np.exp((420.0 - time) / 15.0)) - fall  # and all recover at once
 transfer = heart_to_torso(
     (np.asarray(heart.points, float), heart.regular_faces),
     (np.asarray(torso.points, float), torso.regular_faces),

@@ -49,6 +49,7 @@ def first_beat(potentials: np.ndarray, rate_hz: float) -> Beat:
         BadInput: all channels are flat.
     """
     step = 1000.0 / rate_hz
+    potentials = potentials - potentials.mean(axis=0)  # the reference's own waves are no QRS
     peaks = qrs_peaks(potentials, step)
     if len(peaks) == 1:
         baseline = isoelectric(potentials, rate_hz, int(peaks[0]))
