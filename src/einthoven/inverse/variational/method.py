@@ -23,7 +23,7 @@ from einthoven.inverse.variational.trajectory import Dynamics
 
 LONGEST_RECORD = 1000.0
 """Time units; a beat takes some 60."""
-N_DESCENT = 8
+N_DESCENT = 5
 """Gauss-Newton steps at most between two estimates of the error's sizes."""
 
 
@@ -59,12 +59,12 @@ class Variational(Method):
     """Left singular vectors of the transfer matrix in which wave and data are compared."""
     n_modes: int = 300
     """Of the model error."""
-    n_diffusion_modes: int = 40
+    n_diffusion_modes: int = 24
     """Of the map of log D."""
-    n_candidates: int = 80
+    n_candidates: int = 50
     """Nodes from which the search starts waves."""
     max_sources: int = 6
-    n_rounds: int = 3
+    n_rounds: int = 2
     """Estimates of the error's sizes, each followed by Gauss-Newton steps."""
 
     def solve(
@@ -149,7 +149,7 @@ class Variational(Method):
                 analysis = with_map_size(with_white_error(analysis.descended(N_DESCENT)))
         observed = analysis.error.observed
         noise = analysis.error.sizes.noise
-        sizes = ErrorSizes(noise, noise, 1 / np.sqrt(observed.modes.eigenvalues[4]), 20.0)
+        sizes = ErrorSizes(noise, noise, 1 / np.sqrt(observed.modes.eigenvalues[4]), 20.0, noise)
         for _ in range(self.n_rounds):
             sizes = fitted(observed, analysis.residual, sizes).sizes
             analysis = replace(analysis, error=ModelError(observed, sizes)).descended(N_DESCENT)
@@ -178,6 +178,7 @@ class Variational(Method):
             "model_error": sizes.amplitude,
             "model_error_mm": sizes.length,
             "model_error_samples": sizes.duration,
+            "transfer_error": sizes.transfer,
             "diffusion": d,
             "excitation": k,
             "threshold": a,
@@ -208,7 +209,7 @@ def log_evidence(analysis: Analysis) -> float:
     """Of the residual with the model error that suits it best."""
     observed = analysis.error.observed
     noise = observed.recording.noise
-    start = ErrorSizes(noise, noise, 1 / np.sqrt(observed.modes.eigenvalues[4]), 20.0)
+    start = ErrorSizes(noise, noise, 1 / np.sqrt(observed.modes.eigenvalues[4]), 20.0, noise)
     return fitted(observed, analysis.residual, start).log_evidence(analysis.residual)
 
 

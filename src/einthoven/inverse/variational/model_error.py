@@ -82,6 +82,8 @@ class ErrorSizes(NamedTuple):
     """Its length in space, mm."""
     duration: float
     """Its length in time, in samples."""
+    transfer: float = 0.0
+    """Size of the transfer matrix' own error, see `ModelError`."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,13 @@ class Observed:
 
 @dataclass(frozen=True)
 class ModelError:
-    """The error field with given sizes, and what a residual says of it."""
+    """The error field with given sizes, and what a residual says of it.
+
+    With E the error of the transfer matrix, E u is a third part of the residual. Its components,
+    in the basis in which A cov(e) A' is diagonal, are taken as independent, with the square roots
+    of the eigenvalues as variances: a wrong geometry mixes components, so the weak ones suffer
+    more than a field on the heart would make them. In time it is as smooth as e.
+    """
 
     observed: Observed
     sizes: ErrorSizes
@@ -154,28 +162,35 @@ class ModelError:
     @cached_property
     def _signal(self) -> np.ndarray:
         """Variance of A e in the diagonal basis: [component, frequency]."""
-        n = self.recording.data.shape[1]
-        spectrum = cosine_spectrum(n, self.sizes.duration)
-        return self.sizes.amplitude**2 * np.outer(self._space[0], spectrum)
+        return self.sizes.amplitude**2 * np.outer(self._space[0], self._in_time)
+
+    @cached_property
+    def _variance(self) -> np.ndarray:
+        """Of the residual there, the diagonal of R: [component, frequency]."""
+        mixed = np.sqrt(self._space[0] * self._space[0].max())
+        transfer = self.sizes.transfer**2 * np.outer(mixed, self._in_time)
+        return self.sizes.noise**2 + self._signal + transfer
+
+    @cached_property
+    def _in_time(self) -> np.ndarray:
+        return cosine_spectrum(self.recording.data.shape[1], self.sizes.duration)
 
     def whitened(self, series: np.ndarray) -> np.ndarray:
         """Rows of R^(-1/2): [..., component, time] to the same shape, uncorrelated, variance 1."""
         turned = self._space[1].T @ cosines(series)
-        return turned / np.sqrt(self.sizes.noise**2 + self._signal)
+        return turned / np.sqrt(self._variance)
 
     def log_evidence(self, residual: np.ndarray) -> float:
         """Log marginal likelihood of a residual [component, time] and of the rest."""
-        variance = self.sizes.noise**2 + self._signal
         n, rest = self.recording.n_rest, self.recording.rest_power
-        white = np.sum(self.whitened(residual) ** 2) + np.sum(np.log(variance))
+        white = np.sum(self.whitened(residual) ** 2) + np.sum(np.log(self._variance))
         return -0.5 * float(white + n * np.log(self.sizes.noise**2) + rest / self.sizes.noise**2)
 
     def gain(self, series: np.ndarray) -> np.ndarray:
         """Posterior mean of e for residuals [..., component, time]: [..., node, time]."""
         turned = self._space[1].T @ cosines(series)
-        weighted = turned / (self.sizes.noise**2 + self._signal)
-        spectrum = cosine_spectrum(series.shape[-1], self.sizes.duration)
-        spread = self.sizes.amplitude**2 * self._covariance @ (weighted * spectrum)
+        weighted = turned / self._variance * self._in_time
+        spread = self.sizes.amplitude**2 * self._covariance @ weighted
         return from_cosines(spread)
 
     @cached_property
@@ -187,9 +202,7 @@ class ModelError:
     @cached_property
     def variance(self) -> np.ndarray:
         """Posterior variance of e, mean over time: [node]."""
-        n = self.recording.data.shape[1]
-        spectrum = cosine_spectrum(n, self.sizes.duration)
-        known = self.sizes.amplitude**4 * spectrum**2 / (self.sizes.noise**2 + self._signal)
+        known = self.sizes.amplitude**4 * self._in_time**2 / self._variance
         prior = self.modes.functions**2 @ self.modes.spectrum(self.sizes.length)
         return np.maximum(
             self.sizes.amplitude**2 * prior - self._covariance**2 @ known.mean(axis=1), 0.0
@@ -205,8 +218,8 @@ def fitted(observed: Observed, residual: np.ndarray, start: ErrorSizes) -> Model
     extent = 1 / np.sqrt(observed.modes.eigenvalues[1])
     n = residual.shape[1]
     power = np.sqrt(np.mean(observed.recording.data**2))
-    low = np.log([1e-6 * power, 1e-6 * power, extent / 10, 1.0])
-    high = np.log([10 * power, 1e3 * power, extent * 3, n])
+    low = np.log([1e-6 * power, 1e-6 * power, extent / 10, 1.0, 1e-6 * power])
+    high = np.log([10 * power, 1e3 * power, extent * 3, n, 1e3 * power])
 
     def cost(logs: np.ndarray) -> float:
         inside = np.clip(logs, low, high)
@@ -215,7 +228,27 @@ def fitted(observed: Observed, residual: np.ndarray, start: ErrorSizes) -> Model
 
     found = scipy.optimize.minimize(
         cost, np.clip(np.log(start), low, high), method="Nelder-Mead",
-        options={"maxfev": 250, "xatol": 0.02, "fatol": 0.1,
+        options={"maxfev": 400, "xatol": 0.02, "fatol": 0.1,
 },
     )  # fmt: skip
-    return ModelError(observed, ErrorSizes(*np.exp(np.clip(found.x, low, high)).tolist()))
+    best = ErrorSizes(*np.exp(np.clip(found.x, low, high)).tolist())
+    return ModelError(observed, with_expected_amplitude(observed, residual, best))
+
+
+def with_expected_amplitude(
+    observed: Observed, residual: np.ndarray, sizes: ErrorSizes
+) -> ErrorSizes:
+    """Root mean square of the amplitude's posterior, its prior flat, the other sizes held.
+
+    Where the likelihood has its maximum at zero, zero would claim that the model is exact.
+    """
+    amplitudes = max(sizes.amplitude, sizes.noise) * np.logspace(-3, 1, 33)
+    logs = np.array(
+        [
+            ModelError(observed, sizes._replace(amplitude=float(a))).log_evidence(residual)
+            for a in amplitudes
+        ]
+    )
+    weights = np.exp(logs - logs.max()) * amplitudes  # a flat prior on a grid of logarithms
+    square = np.sum(weights * amplitudes**2) / np.sum(weights)
+    return sizes._replace(amplitude=float(np.sqrt(square)))

@@ -14,7 +14,7 @@ from einthoven.inverse.variational.trajectory import LARGEST_STEP, Dynamics
 
 SPEEDS = (0.7, 0.83, 1.0, 1.2, 1.44)
 """Speeds tried, as multiples of the model's."""
-COARSE_STEP = 0.5
+COARSE_STEP = 1.0
 """Of a single wave's onset, in time units."""
 MORE_STEP = 1.5
 """Of the onsets of further waves."""
@@ -165,7 +165,6 @@ class Search:
     def _next(self, guess: Guess) -> Guess:
         """The source whose addition explains most."""
         library, (coarse, data) = self.library, self._coarse
-        coarse, data = coarse[::2], data[:, ::2]
         reduced, known = self.recording.reduced[:N_COMPONENTS], library.arrival(guess)
         wave = library.wave(np.minimum(known, 1e6), coarse)
         model, power = reduced @ wave, np.sum(data**2)
