@@ -21,6 +21,7 @@ from einthoven.inverse.variational.model_error import (
     Observed,
     Recording,
     cosine_spectrum,
+    displaced,
     fitted,
 )
 from einthoven.inverse.variational.posterior import first_crossing
@@ -108,7 +109,9 @@ def model_error(n_time: int = 12) -> tuple[ModelError, np.ndarray]:
     problem = two_spheres(n_time=n_time)
     recording = Recording.of(problem.transfer, problem.body_potentials, 6)
     modes = Modes.of(problem.surface, 40)
-    error = ModelError(Observed(recording, modes), ErrorSizes(0.03, 0.5, 15.0, 3.0))
+    error = ModelError(
+        Observed(recording, modes, problem.surface), ErrorSizes(0.03, 0.5, 15.0, 3.0)
+    )
     space = modes.functions * modes.spectrum(15.0) @ modes.functions.T
     k = np.arange(n_time)
     basis = np.sqrt(2 / n_time) * np.cos(np.pi * np.outer(k, k + 0.5) / n_time)
@@ -154,14 +157,18 @@ def test_marginal_likelihood_finds_the_sizes() -> None:
     body = problem.transfer @ field
     body += 0.02 * rng.normal(size=body.shape)
     recording = Recording.of(problem.transfer, body, 40)
-    sizes = fitted(Observed(recording, modes), recording.data, ErrorSizes(0.1, 0.1, 30, 3)).sizes
-    np.testing.assert_allclose(sizes, [0.02, 0.5, 12.0, 8.0], rtol=0.25)
+    start = ErrorSizes(0.1, 0.1, 30.0, 3.0, 0.02)
+    sizes = fitted(Observed(recording, modes, problem.surface), recording.data, start).sizes
+    np.testing.assert_allclose(sizes[:4], [0.02, 0.5, 12.0, 8.0], rtol=0.25)
+    assert sizes.transfer < 0.1 * sizes.amplitude
 
 
 def test_gauss_newton_gradient_is_that_of_the_cost() -> None:
     problem, _, body = twin()
     recording = Recording.of(problem.transfer, body, 20)
-    error = ModelError(Observed(recording, Modes.of(heart(), 40)), ErrorSizes(0.05, 0.1, 20, 5.0))
+    error = ModelError(
+        Observed(recording, Modes.of(heart(), 40), heart()), ErrorSizes(0.05, 0.1, 20, 5.0)
+    )
     prior = Prior(np.full(4, 0.3), np.full(3, 0.1), np.log(17.0), gain=1.0)
     analysis = Analysis(dynamics(61), control(), prior, error)
     direction = np.random.default_rng(5).normal(size=analysis.control.size)
@@ -207,3 +214,17 @@ def test_a_wrong_time_unit_is_named() -> None:
     problem, _, body = twin()
     with pytest.raises(BadInput, match="time_unit"):
         SETTINGS.fit(problem.transfer, body, problem.surface, 1e3 * dynamics(61).times)
+
+
+def test_displaced_transfer_is_its_derivative_along_the_surface() -> None:
+    """Of a density linear in space: the tangential part of its gradient, and constants stay."""
+    surface = sphere(40.0, 3)
+    density = surface.points @ np.array([1.0, 2.0, -1.0])
+    changes = displaced((density * surface.areas)[None], surface)
+    np.testing.assert_allclose(changes.sum(axis=2), 0, atol=1e-6 * np.abs(changes).sum())
+    normal = surface.points / 40.0
+    gradient = np.array([1.0, 2.0, -1.0])
+    tangential = gradient - normal * (normal @ gradient)[:, None]
+    tangential -= surface.areas @ tangential / surface.areas.sum()
+    error = changes[:3, 0].T / surface.areas[:, None] - tangential
+    assert np.linalg.norm(error) < 0.05 * np.linalg.norm(tangential)

@@ -1,6 +1,6 @@
 """What is unknown: where and when waves start, four constants, and a map of the conductivity."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +13,10 @@ CONSTANTS = 4
 """log D, log k, log a, log r; the first controls."""
 PER_SOURCE = 4
 """Two displacements in the tangent plane (mm), onset, log width."""
+POSES = 6
+"""Displacements of the heart that the transfer matrix may not know."""
+TAIL = 2 + POSES
+"""Gain, rest and displacements: the last controls, which leave the wave as it is."""
 STRENGTH = 5.0
 """Of a stimulus at its centre; with the factor 1 - u it excites whatever its exact value."""
 DURATION = 0.3
@@ -52,11 +56,13 @@ class Control:
     """Potential of u = 1 over that of u = 0."""
     rest: float = 0.0
     """Potential of u = 0."""
+    pose: np.ndarray = field(default_factory=lambda: np.zeros(POSES))
+    """[6] mm, see `model_error.displaced`."""
 
     @property
     def size(self) -> int:
         """Number of unknowns."""
-        return CONSTANTS + self.modes.shape[1] + PER_SOURCE * len(self.sources) + 2
+        return CONSTANTS + self.modes.shape[1] + PER_SOURCE * len(self.sources) + TAIL
 
     @cached_property
     def parameters(self) -> np.ndarray:
@@ -89,14 +95,14 @@ class Control:
 
     @cached_property
     def kinds(self) -> np.ndarray:
-        """[control without gain and rest]: see `stepping.heun_tangent`."""
+        """[control of the wave]: see `stepping.heun_tangent`."""
         fields = np.full(self.modes.shape[1], DIFFUSION)
         stimuli = np.full(PER_SOURCE * len(self.sources), STIMULUS)
         return np.concatenate([np.arange(CONSTANTS), fields, stimuli])
 
     @cached_property
     def weights(self) -> np.ndarray:
-        """[node, control without gain and rest]: see `stepping.heun_tangent`."""
+        """[node, control of the wave]: see `stepping.heun_tangent`."""
         columns = [*self.parameters, *(self.parameters[DIFFUSION][:, None] * self.modes).T]
         for j in range(len(self.sources)):
             offset = self.surface.points - self.sources.centres[j]
@@ -106,7 +112,7 @@ class Control:
         return np.ascontiguousarray(np.transpose(columns))
 
     def factors(self, times: np.ndarray) -> np.ndarray:
-        """[time, control without gain and rest]: see `stepping.heun_tangent`."""
+        """[time, control of the wave]: see `stepping.heun_tangent`."""
         course, slope = self.courses(times)
         columns = [np.ones((len(course), CONSTANTS + self.modes.shape[1]))]
         for j in range(len(self.sources)):
@@ -116,7 +122,7 @@ class Control:
     def moved(self, step: np.ndarray) -> "Control":
         """The control after a step; centres are put back onto the surface's nearest face."""
         c, m, j = CONSTANTS, self.modes.shape[1], len(self.sources)
-        local = step[c + m : -2].reshape(j, PER_SOURCE)
+        local = step[c + m : -TAIL].reshape(j, PER_SOURCE)
         centres = self.sources.centres + np.einsum("jk,jkx->jx", local[:, :2], self.frames)
         sources = Sources(
             TriangleTree(self.surface.points, self.surface.faces).closest(centres).points,
@@ -128,6 +134,7 @@ class Control:
             log_constants=self.log_constants + step[:c],
             log_diffusion=self.log_diffusion + step[c : c + m],
             sources=sources,
-            gain=self.gain + step[-2],
-            rest=self.rest + step[-1],
+            gain=self.gain + step[-TAIL],
+            rest=self.rest + step[-TAIL + 1],
+            pose=self.pose + step[-POSES:],
         )

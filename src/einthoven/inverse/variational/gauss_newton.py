@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from einthoven.inverse.variational.control import CONSTANTS, PER_SOURCE, Control
+from einthoven.inverse.variational.control import CONSTANTS, PER_SOURCE, POSES, TAIL, Control
 from einthoven.inverse.variational.model_error import ModelError
 from einthoven.inverse.variational.trajectory import Dynamics
 
@@ -25,6 +25,8 @@ class Prior:
     gain: float
     """Of the first guess; half of it is the SD of the gain, a fifth of it that of the rest."""
     log_width_sd: float = 0.5
+    pose_sd: float = 1e-3
+    """mm."""
 
     def precision(self, control: Control) -> np.ndarray:
         """[control]."""
@@ -35,6 +37,7 @@ class Prior:
                 self.diffusion_sd**-2,
                 np.tile(source, len(control.sources)),
                 np.array([0.5 * self.gain, 0.2 * self.gain]) ** -2.0,
+                np.full(POSES, self.pose_sd**-2.0),
             ]
         )
 
@@ -42,7 +45,7 @@ class Prior:
         """From the centre; 0 where the prior is flat: [control]."""
         local = np.zeros((len(control.sources), PER_SOURCE))
         local[:, 3] = control.sources.log_widths - self.log_width
-        linear = [control.gain - self.gain, control.rest]
+        linear = [control.gain - self.gain, control.rest, *control.pose]
         return np.concatenate([control.log_constants, control.log_diffusion, local.ravel(), linear])
 
 
@@ -68,7 +71,11 @@ class Analysis:
     @cached_property
     def residual(self) -> np.ndarray:
         """Of the recording: [component, time]."""
-        return self.error.recording.data - self.error.recording.reduced @ self.modelled
+        observed = self.error.observed
+        transfer = observed.recording.reduced + np.tensordot(
+            self.control.pose, observed.displaced, axes=1
+        )
+        return observed.recording.data - transfer @ self.modelled
 
     @cached_property
     def cost(self) -> float:
@@ -80,12 +87,16 @@ class Analysis:
     @cached_property
     def jacobian(self) -> np.ndarray:
         """Of the whitened recording: [component * time, control]."""
-        reduced = self.error.recording.reduced
-        blocks = np.empty((self.control.size, *self.error.recording.data.shape))
+        observed = self.error.observed
+        pose, displaced = self.control.pose, observed.displaced
+        transfer = observed.recording.reduced + np.tensordot(pose, displaced, axes=1)
+        blocks = np.empty((self.control.size, *observed.recording.data.shape))
         for snapshot in self.dynamics.run(self.control, tangent=True):
-            blocks[:-2, :, snapshot.sample] = (self.control.gain * (reduced @ snapshot.tangent)).T
-            blocks[-2, :, snapshot.sample] = reduced @ snapshot.u
-        blocks[-1] = reduced.sum(axis=1)[:, None]
+            wave = self.control.gain * (transfer @ snapshot.tangent)
+            blocks[:-TAIL, :, snapshot.sample] = wave.T
+            blocks[-TAIL, :, snapshot.sample] = transfer @ snapshot.u
+        blocks[-TAIL + 1] = transfer.sum(axis=1)[:, None]
+        blocks[-POSES:] = displaced @ self.modelled
         return self.error.whitened(blocks).reshape(self.control.size, -1).T
 
     @cached_property
@@ -106,7 +117,7 @@ class Analysis:
         damped = self.hessian + np.diag(damping * scale + 1e-12 * scale.max())
         step = np.linalg.solve(damped, gradient)
         fields = CONSTANTS + self.control.modes.shape[1]
-        local = step[fields:-2].reshape(-1, PER_SOURCE)
+        local = step[fields:-TAIL].reshape(-1, PER_SOURCE)
         sizes = [
             np.abs(step[:fields]).max(),
             np.linalg.norm(local[:, :2], axis=1).max(),

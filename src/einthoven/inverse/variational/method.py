@@ -7,7 +7,7 @@ import numpy as np
 
 from einthoven.core import check
 from einthoven.inverse.method import Diagnostics, Estimate, Method, SourceSurface
-from einthoven.inverse.variational.control import PER_SOURCE, Control, Sources
+from einthoven.inverse.variational.control import CONSTANTS, PER_SOURCE, POSES, Control, Sources
 from einthoven.inverse.variational.gauss_newton import Analysis, Prior
 from einthoven.inverse.variational.model_error import (
     ErrorSizes,
@@ -53,6 +53,8 @@ class Variational(Method):
     """Time unit of the model in that of `time`: 12.9 for ms (Aliev, Panfilov 1996)."""
     constants_sd: float = 0.3
     """Of log D, log k, log a and log of the recovery's rate."""
+    pose_sd: float = 5.0
+    """Of the heart's displacement, mm: where the estimate of its size starts."""
     laplacian: Literal["neighbour", "cotangent"] = "neighbour"
     """Operator of the equation: Zhu 2025, eq. (15), or P1 elements."""
     n_components: int = 100
@@ -88,7 +90,7 @@ class Variational(Method):
         laplacian = getattr(surface, LAPLACIANS[self.laplacian])
         dynamics = Dynamics(laplacian, time / self.time_unit)
         recording = Recording.of(transfer, body_potentials, self.n_components)
-        observed = Observed(recording, Modes.of(surface, self.n_modes))
+        observed = Observed(recording, Modes.of(surface, self.n_modes), surface)
         search = Search(self._library(dynamics, surface), recording)
         analysis = self._fewest_sources(search, observed)
         return self._reported(self._refined(analysis))
@@ -142,19 +144,16 @@ class Variational(Method):
         return with_white_error(with_white_error(analysis).descended(N_DESCENT))
 
     def _refined(self, analysis: Analysis) -> Analysis:
-        """A map of log D by white errors, then the sizes of the model error, in turn."""
-        if self.n_diffusion_modes:
-            analysis = self._with_map(analysis)
-            for _ in range(self.n_rounds):
-                analysis = with_map_size(with_white_error(analysis.descended(N_DESCENT)))
+        """With map and displacements: first by white errors, then by those of full covariance."""
+        analysis = self._with_map(analysis)
+        for _ in range(self.n_rounds):
+            analysis = with_prior_sizes(with_white_error(analysis.descended(N_DESCENT)))
         observed = analysis.error.observed
-        noise = analysis.error.sizes.noise
-        sizes = ErrorSizes(noise, noise, 1 / np.sqrt(observed.modes.eigenvalues[4]), 20.0, noise)
+        sizes = starting_sizes(observed)
         for _ in range(self.n_rounds):
             sizes = fitted(observed, analysis.residual, sizes).sizes
             analysis = replace(analysis, error=ModelError(observed, sizes)).descended(N_DESCENT)
-            if self.n_diffusion_modes:
-                analysis = with_map_size(analysis)
+            analysis = with_prior_sizes(analysis)
         return analysis
 
     def _with_map(self, analysis: Analysis) -> Analysis:
@@ -167,7 +166,8 @@ class Variational(Method):
         )
         spectrum = modes.spectrum(1 / np.sqrt(modes.eigenvalues[1]))[1 : n + 1]
         sd = self.constants_sd / 3 * np.sqrt(spectrum / spectrum.sum())
-        return replace(analysis, control=control, prior=replace(analysis.prior, diffusion_sd=sd))
+        prior = replace(analysis.prior, diffusion_sd=sd, pose_sd=self.pose_sd)
+        return replace(analysis, control=control, prior=prior)
 
     def _reported(self, analysis: Analysis) -> Estimate:
         posterior = Posterior.of(analysis)
@@ -184,6 +184,7 @@ class Variational(Method):
             "threshold": a,
             "recovery": r,
             "log_diffusion_sd": float(np.sqrt(np.sum(analysis.prior.diffusion_sd**2))),
+            "pose_sd_mm": analysis.prior.pose_sd,
             "gain": control.gain,
             "rest": control.rest,
             "n_sources": float(len(control.sources)),
@@ -208,9 +209,9 @@ def with_white_error(analysis: Analysis) -> Analysis:
 def log_evidence(analysis: Analysis) -> float:
     """Of the residual with the model error that suits it best."""
     observed = analysis.error.observed
-    noise = observed.recording.noise
-    start = ErrorSizes(noise, noise, 1 / np.sqrt(observed.modes.eigenvalues[4]), 20.0, noise)
-    return fitted(observed, analysis.residual, start).log_evidence(analysis.residual)
+    return fitted(observed, analysis.residual, starting_sizes(observed)).log_evidence(
+        analysis.residual
+    )
 
 
 def relative_speed(control: Control) -> float:
@@ -223,14 +224,24 @@ def relative_speed(control: Control) -> float:
 LAPLACIANS = {"neighbour": "neighbour_laplacian", "cotangent": "laplacian"}
 
 
-def with_map_size(analysis: Analysis) -> Analysis:
-    """MacKay's update of the prior's size for the map of log D."""
-    first = 4
-    fields = slice(first, first + len(analysis.control.log_diffusion))
-    precision = analysis.prior.diffusion_sd**-2
-    spread = np.diag(analysis.covariance)[fields]
-    determined = np.sum(1 - precision * spread)
-    scaled = np.sum(precision * analysis.control.log_diffusion**2)
-    factor = np.clip(np.sqrt(scaled / max(determined, 0.1)), 0.1, 10.0)
-    prior = replace(analysis.prior, diffusion_sd=analysis.prior.diffusion_sd * factor)
-    return replace(analysis, prior=prior)
+def starting_sizes(observed: Observed) -> ErrorSizes:
+    """Where the search for the sizes starts."""
+    noise, length = observed.recording.noise, 1 / np.sqrt(observed.modes.eigenvalues[4])
+    return ErrorSizes(noise, noise, float(length), 20.0, noise)
+
+
+def with_prior_sizes(analysis: Analysis) -> Analysis:
+    """MacKay's update of the priors of the map of log D and of the displacements."""
+    prior, variances = analysis.prior, np.diag(analysis.covariance)
+    deviation, precision = prior.deviation(analysis.control), prior.precision(analysis.control)
+
+    def factor(part: slice) -> float:
+        determined = np.sum(1 - precision[part] * variances[part])
+        scaled = np.sum(precision[part] * deviation[part] ** 2)
+        return float(np.clip(np.sqrt(scaled / max(determined, 0.1)), 0.1, 10.0))
+
+    fields = slice(CONSTANTS, CONSTANTS + len(prior.diffusion_sd))
+    diffusion_sd = prior.diffusion_sd * factor(fields)
+    pose_sd = prior.pose_sd * factor(slice(-POSES, None))
+    sizes = replace(prior, diffusion_sd=diffusion_sd, pose_sd=pose_sd)
+    return replace(analysis, prior=sizes)

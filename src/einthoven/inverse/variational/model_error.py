@@ -122,11 +122,53 @@ class Observed:
 
     recording: Recording
     modes: Modes
+    surface: SourceSurface
+
+    @cached_property
+    def displaced(self) -> np.ndarray:
+        """Of the reduced transfer matrix: [6, component, node] 1/mm."""
+        return displaced(self.recording.reduced, self.surface)
 
     @cached_property
     def seen(self) -> np.ndarray:
         """[component, mode]."""
         return self.recording.reduced @ self.modes.functions
+
+
+def displaced(transfer: np.ndarray, surface: SourceSurface) -> np.ndarray:
+    """How a transfer matrix changes, nearly, when the heart is displaced along x, y and z.
+
+    A column per area is a smooth function of the node's place. Its derivative along the surface
+    is known (the first three); that across it is not, and stands for itself by the function
+    times the normal's component over the surface's mean radius (the last three). A unit
+    potential everywhere keeps its effect.
+
+    Args:
+        transfer: [row, node].
+        surface: of the nodes.
+
+    Returns:
+        [6, row, node] 1/mm.
+    """
+    areas, corners = surface.areas, surface.points[surface.faces]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    double = np.linalg.norm(normals, axis=1)
+    n, shape = len(areas), (len(areas), len(surface.faces))
+    rows, columns = surface.faces.T.ravel(), np.tile(np.arange(shape[1]), 3)
+    spread = sp.csr_array((np.tile(double / 6, 3), (rows, columns)), shape=shape)
+    opposite = np.array([corners[:, (k + 2) % 3] - corners[:, (k + 1) % 3] for k in range(3)])
+    gradients = np.cross(normals, opposite) / double[:, None] ** 2  # of the hat functions
+    at_nodes = spread @ normals
+    at_nodes /= np.linalg.norm(at_nodes, axis=1, keepdims=True)
+    radius = np.sqrt(areas.sum() / (4 * np.pi))
+    changes = []
+    for k in range(3):
+        entries = (gradients[:, :, k].ravel(), (columns, rows))
+        slope = spread @ sp.csr_array(entries, shape=shape[::-1])  # times the area
+        changes.append((slope @ (transfer / areas).T).T)
+    changes += [transfer * at_nodes[:, k] / radius for k in range(3)]
+    changed = np.array(changes).reshape(6, -1, n)
+    return changed - changed.sum(axis=2, keepdims=True) * areas / areas.sum()
 
 
 @dataclass(frozen=True)
@@ -226,11 +268,19 @@ def fitted(observed: Observed, residual: np.ndarray, start: ErrorSizes) -> Model
         error = ModelError(observed, ErrorSizes(*np.exp(inside).tolist()))
         return -error.log_evidence(residual) + 1e3 * float(np.sum((logs - inside) ** 2))
 
-    found = scipy.optimize.minimize(
-        cost, np.clip(np.log(start), low, high), method="Nelder-Mead",
-        options={"maxfev": 400, "xatol": 0.02, "fatol": 0.1,
-},
-    )  # fmt: skip
+    # The two errors resemble each other, so the likelihood may have two maxima.
+    starts = [
+        start._replace(transfer=1e-2 * start.noise, amplitude=max(start.amplitude, start.noise)),
+        start._replace(amplitude=1e-2 * start.noise, transfer=max(start.transfer, start.noise)),
+    ]
+    options = {"maxfev": 250, "xatol": 0.02, "fatol": 0.1}
+    ends = [
+        scipy.optimize.minimize(
+            cost, np.clip(np.log(begin), low, high), method="Nelder-Mead", options=options
+        )
+        for begin in starts
+    ]
+    found = min(ends, key=lambda end: float(end.fun))
     best = ErrorSizes(*np.exp(np.clip(found.x, low, high)).tolist())
     return ModelError(observed, with_expected_amplitude(observed, residual, best))
 

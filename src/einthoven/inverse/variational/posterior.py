@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from einthoven.inverse.variational.control import POSES
 from einthoven.inverse.variational.gauss_newton import Analysis
 
 
@@ -33,7 +34,8 @@ class Posterior(NamedTuple):
 
 def controls_variance(analysis: Analysis) -> np.ndarray:
     """Variance of the modelled potentials by that of the controls: [node, time]."""
-    control, covariance = analysis.control, analysis.covariance
+    control = analysis.control
+    covariance = analysis.covariance[:-POSES, :-POSES]  # the rest do not change potentials
     variance = np.empty(analysis.solution.shape)
     for snapshot in analysis.dynamics.run(control, tangent=True):
         ones = np.ones_like(snapshot.u)

@@ -24,7 +24,7 @@ class Snapshot(NamedTuple):
     u: np.ndarray
     """[node]."""
     tangent: np.ndarray
-    """[node, control without gain and rest] derivatives of u; no columns if not asked for."""
+    """[node, control of the wave] derivatives of u; no columns if not asked for."""
 
 
 @dataclass(frozen=True)
