@@ -32,9 +32,9 @@ class GroupL1Method(Method):
     """Chooses the weight of the quadratic problem."""
     weight: float | None = None
     """lambda in mV/mm; None: by the criterion."""
-    tolerance: float = 1e-3
+    tolerance: float = 3e-3
     """Relative, of the residuals of the splitting."""
-    max_iterations: int = 1000
+    max_iterations: int = 3000
 
     @abstractmethod
     def group_l1(self, surface: SourceSurface) -> GroupL1:
@@ -88,6 +88,9 @@ class TotalVariation(GroupL1Method):
 @dataclass(frozen=True, kw_only=True)
 class L1Normal(GroupL1Method):
     """R = int |du/dn| over the surface of the heart: currents through it are sparse.
+
+    It prefers currents from few places, and does not fit potentials with plateaus, whose normal
+    derivative is large all along their rim.
 
     References:
         Ghosh and Rudy, Ann Biomed Eng 37:902 (2009), doi:10.1007/s10439-009-9665-7.
