@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import scipy.sparse as sp
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput
@@ -52,6 +53,12 @@ class Electrodes:
         """Values at the electrodes [electrode, ...] of those at the torso's nodes [node, ...]."""
         corners = np.asarray(values)[self.sites.vertices]
         return np.einsum("ek,ek...->e...", self.sites.weights, corners)
+
+    def interpolation(self, n_nodes: int) -> sp.csr_array:
+        """`of_torso` as a matrix: [electrode, torso node]."""
+        vertices, weights = self.sites.vertices, self.sites.weights
+        rows = np.repeat(np.arange(len(self)), 3)
+        return sp.csr_array((weights.ravel(), (rows, vertices.ravel())), (len(self), n_nodes))
 
     @classmethod
     def at_nodes(cls, channels: tuple[str, ...], nodes: np.ndarray) -> "Electrodes":

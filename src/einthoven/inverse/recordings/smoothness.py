@@ -36,11 +36,7 @@ class Smoothness:
         bending = stiffness @ sp.diags_array(1.0 / areas) @ stiffness
         scale = CONSTANT / areas.sum()  # a length scale makes it weigh less than any bending
         system = sp.csc_array(bending + scale * sp.diags_array(areas / areas.sum()))
-        vertices, weights = self.electrodes.sites.vertices, self.electrodes.sites.weights
-        rows = np.repeat(np.arange(len(vertices)), 3)
-        at = sp.csr_array(
-            (weights.ravel(), (rows, vertices.ravel())), shape=(len(vertices), len(points))
-        )
+        at = self.electrodes.interpolation(len(points))
         covariance = at @ splu(system).solve(at.T.toarray())
         # electrodes that share their triangle's nodes would make it singular
         covariance += 1e-9 * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
