@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 from helpers_inverse import two_spheres
 
 from einthoven.config import load
-from einthoven.config.inverse import Inverse
+from einthoven.config.inverse import CriterionName, Inverse
 from einthoven.core.errors import BadInput
 from einthoven.inverse.bayes.beats import ActionPotentials, Electrograms
 from einthoven.inverse.comparison import MS_PER_UNIT, by_error, trials
@@ -42,6 +43,14 @@ def test_every_method_can_be_made(name):
         assert isinstance(method.criterion, Creso)
     if name == "eand-arn":
         assert (method.recipe.steps, method.seed, method.ms_per_unit) == (7, 3, MS_PER_UNIT)
+
+
+@pytest.mark.parametrize("name", get_args(CriterionName))
+def test_every_criterion_of_the_config_can_be_made(name):
+    made = Ingredients(world(), Inverse(criterion=name)).make("tikhonov-0")
+    assert made.criterion.name == name
+    own = Ingredients(world(), Inverse()).make("tikhonov-0")
+    assert own == METHODS["tikhonov-0"]()
 
 
 def test_what_is_given_is_wanted_by_some_method():

@@ -78,7 +78,7 @@ def check_scripts(plan, results, to):
     worlds = [made_world(name, plan, results, to) for name in ("paper", "lbbb")]
     methods = plan.inverse.config.methods
     fits = [fitted(world, method, plan, to) for world in worlds for method in methods]
-    output = SimpleNamespace(metrics=to / "metrics.json", figure=to / "errors.png")
+    output = SimpleNamespace(metrics=to / "metrics.json", page=to / "index.html")
     files = SimpleNamespace(fits=fits, operators=[compared(plan, results, to)])
     params = SimpleNamespace(patient=plan.inverse.patient)
     script("inverse_metrics").main(files, output, params, LOG)
@@ -95,6 +95,8 @@ def check_scripts(plan, results, to):
         error = {name: next(iter(row.values()))["transfer_rel"]["mean"]
                  for name, row in rows.items()}  # fmt: skip
         assert error["fem"] == 0.0 and error["pseudo"] > 0.2 and error["torso-larger"] > 0.1
-    assert output.figure.stat().st_size > 5000
+    page = output.page.read_text()
+    assert page.count("<img") == 2 and page.count("<table") == 2 + len(plan.inverse.scenarios)
+    assert all(f">{method}<" in page for method in methods)
     again = made_world("paper", plan, results, to).read_bytes()
     assert again == worlds[0].read_bytes()

@@ -106,7 +106,7 @@ rule inverse_metrics:
         ),
     output:
         metrics="results/inverse/metrics.json",
-        figure="results/inverse/errors.png",
+        page="results/inverse/index.html",
     log:
         "results/logs/inverse_metrics.log",
     benchmark:

@@ -8,7 +8,7 @@ from einthoven.config.scenarios import ScenarioName
 from einthoven.config.section import Count, Section, Seed
 
 MethodName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
-CriterionName = Literal["l-curve", "creso", "gcv", "robust-gcv", "evidence", "discrepancy"]
+CriterionName = Literal["l-curve", "creso", "gcv", "robust-gcv", "evidence"]
 OperatorName = Literal[
     "fem", "bem", "surrogate", "pseudo", "torso-smaller", "torso-larger", "torso-other"
 ]
@@ -47,7 +47,11 @@ class Inverse(Section):
     methods: Annotated[list[MethodName], Field(min_length=1)] = [
         "tikhonov-0", "tikhonov-1", "tikhonov-2", "tsvd", "stre", "mfs", "map", "variational"
     ]  # fmt: skip
-    criterion: CriterionName = "l-curve"
+    criterion: Annotated[
+        CriterionName | None,
+        Field(description="l-curve, creso, gcv, robust-gcv, evidence"),
+    ] = None
+    """Of all methods that have a weight; null: each method's own."""
     network_steps: Count = 150
     fits_per_job: Count = 30
     """Of methods that take seconds; of those that take minutes a job is one fit."""

@@ -49,12 +49,14 @@ class Ingredients:
             raise BadInput(f"inverse.methods: unknown {name}; known are {', '.join(METHODS)}")
         kind: Any = METHODS[name]
         wanted = {field.name for field in fields(kind)} & set(FIELDS)
+        if self.config.criterion is None:  # the method's own
+            wanted -= {"criterion"}
         return kind(**{field: getattr(self, field) for field in sorted(wanted)})
 
     @property
     def criterion(self) -> Criterion:
-        """What chooses the weight."""
-        return CRITERIA[self.config.criterion]()
+        """What chooses the weight, if the config says it."""
+        return CRITERIA[str(self.config.criterion)]()
 
     @property
     def recipe(self) -> Recipe:

@@ -96,19 +96,20 @@ class OperatorComparison:
 
     @classmethod
     def of(cls, known: Known, scenarios: Sequence[str], config: Inverse) -> Self:
-        """By Tikhonov's method of second order, its weight chosen by the config's criterion.
+        """By Tikhonov's method of second order, its weight by the config's criterion or its own.
 
         Raises:
             BadInput: a scenario that the patient has not.
             StepFailed: the heart's surface cannot be remeshed.
         """
+        name = config.criterion
         membrane = Membrane.of(known.patient, known.config, HOMOGENEOUS)
         source = SurfaceSource.of(known.patient.heart, membrane.sigma_i, config.source_edge_mm)
         return cls(
             known=known,
             source=source,
             beats=[Depolarisation.of(known.patient, membrane, source, s) for s in scenarios],
-            method=Tikhonov2(criterion=CRITERIA[config.criterion]()),
+            method=Tikhonov2(criterion=CRITERIA[name]()) if name else Tikhonov2(),
             noise_mv=config.operator_noise_mv,
             repeats=config.repeats,
             seed=config.seed,
