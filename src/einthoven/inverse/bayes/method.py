@@ -24,8 +24,8 @@ class Map(Method):
     training: TrainingSet | None = None
     """Beats on this heart; without them there is no prior, and `fit` refuses."""
     least_model_error: float = 0.0
-    """Known error of the forward model, as a share of the body potentials' RMS; a torso measured
-    apart is 0.1 to 0.25 off, and the evidence does not find errors that look like signals."""
+    """Known error of the forward model, as a share of the body potentials' RMS: a lower bound on
+    what the evidence finds, which takes errors that look like signals for signals."""
     in_time: bool = True
     """Learn a covariance in time too; else every instant stands by itself."""
 
