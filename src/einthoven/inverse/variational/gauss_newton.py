@@ -85,8 +85,8 @@ class Analysis:
         return 0.5 * float(np.sum(self.error.whitened(self.residual) ** 2) + penalty)
 
     @cached_property
-    def jacobian(self) -> np.ndarray:
-        """Of the whitened recording: [component * time, control]."""
+    def sensitivity(self) -> np.ndarray:
+        """Of the recording's components to the controls: [control, component, time]."""
         observed = self.error.observed
         pose, displaced = self.control.pose, observed.displaced
         transfer = observed.recording.reduced + np.tensordot(pose, displaced, axes=1)
@@ -97,7 +97,12 @@ class Analysis:
             blocks[-TAIL, :, snapshot.sample] = transfer @ snapshot.u
         blocks[-TAIL + 1] = transfer.sum(axis=1)[:, None]
         blocks[-POSES:] = displaced @ self.modelled
-        return self.error.whitened(blocks).reshape(self.control.size, -1).T
+        return blocks
+
+    @cached_property
+    def jacobian(self) -> np.ndarray:
+        """Of the whitened recording: [component * time, control]."""
+        return self.error.whitened(self.sensitivity).reshape(self.control.size, -1).T
 
     @cached_property
     def hessian(self) -> np.ndarray:
@@ -108,6 +113,18 @@ class Analysis:
     def covariance(self) -> np.ndarray:
         """Of the controls: [control, control]; what no data touch has the prior's or none."""
         return np.linalg.pinv(self.hessian, hermitian=True, rcond=1e-13)
+
+    def covariance_given(self, error: ModelError) -> np.ndarray:
+        """Of the controls found with this analysis' weights when the errors are those of `error`.
+
+        H^-1 (J' R J + P) H^-1, J and H of the weights used, R of the errors, P of the prior.
+        """
+        turned, variance = error.diagonal(self.sensitivity)
+        # white weights are the same in every orthonormal basis
+        weight = self.error.sizes.noise**-2
+        rows = turned.reshape(self.control.size, -1) * np.sqrt(variance).ravel() * weight
+        prior = np.diag(self.prior.precision(self.control))
+        return self.covariance @ (rows @ rows.T + prior) @ self.covariance
 
     def step(self, damping: float) -> np.ndarray:
         """Levenberg-Marquardt step, shortened to LARGEST_MOVE: [control]."""

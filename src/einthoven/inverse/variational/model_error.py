@@ -217,6 +217,10 @@ class ModelError:
     def _in_time(self) -> np.ndarray:
         return cosine_spectrum(self.recording.data.shape[1], self.sizes.duration)
 
+    def diagonal(self, series: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The basis in which R is diagonal: [..., component, time] there, and R's diagonal."""
+        return self._space[1].T @ cosines(series), self._variance
+
     def whitened(self, series: np.ndarray) -> np.ndarray:
         """Rows of R^(-1/2): [..., component, time] to the same shape, uncorrelated, variance 1."""
         turned = self._space[1].T @ cosines(series)

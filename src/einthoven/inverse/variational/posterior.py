@@ -6,6 +6,7 @@ import numpy as np
 
 from einthoven.inverse.variational.control import POSES
 from einthoven.inverse.variational.gauss_newton import Analysis
+from einthoven.inverse.variational.model_error import ModelError
 
 
 class Posterior(NamedTuple):
@@ -21,10 +22,16 @@ class Posterior(NamedTuple):
     """[node]."""
 
     @classmethod
-    def of(cls, analysis: Analysis) -> "Posterior":
-        """Modelled wave plus error field; their spreads add (their correlation is left out)."""
-        variance = controls_variance(analysis) + analysis.error.variance[:, None]
-        potentials = analysis.modelled + analysis.error.gain(analysis.residual)
+    def of(cls, analysis: Analysis, error: ModelError) -> "Posterior":
+        """Modelled wave plus error field; their spreads add (their correlation is left out).
+
+        Args:
+            analysis: with white weights.
+            error: what its residual is made of.
+        """
+        covariance = analysis.covariance_given(error)
+        variance = controls_variance(analysis, covariance) + error.variance[:, None]
+        potentials = analysis.modelled + error.gain(analysis.residual)
         at, index = first_crossing(analysis.solution, analysis.dynamics.times)
         nodes = np.arange(len(at))
         slope = np.gradient(analysis.solution, analysis.dynamics.interval, axis=1)[nodes, index]
@@ -32,10 +39,10 @@ class Posterior(NamedTuple):
         return cls(potentials, np.sqrt(variance), at, np.where(np.isnan(at), np.nan, at_sd))
 
 
-def controls_variance(analysis: Analysis) -> np.ndarray:
+def controls_variance(analysis: Analysis, covariance: np.ndarray) -> np.ndarray:
     """Variance of the modelled potentials by that of the controls: [node, time]."""
     control = analysis.control
-    covariance = analysis.covariance[:-POSES, :-POSES]  # the rest do not change potentials
+    covariance = covariance[:-POSES, :-POSES]  # the rest do not change potentials
     variance = np.empty(analysis.solution.shape)
     for snapshot in analysis.dynamics.run(control, tangent=True):
         ones = np.ones_like(snapshot.u)
