@@ -106,7 +106,9 @@ CASES = {
     "map": Case(learned, tolerance=1e-4),
     "activation": Case(activation, node_order=False, tolerance=1e-3, re_below=0.1),
     # A wave 16 times as fast as the paper's; the fit of the error's sizes ends at a tolerance.
-    "variational": Case(variational, tolerance=2e-2, re_below=0.15),
+    # Farthest points tie on a sphere, so nodes in another order start another search: the results
+    # then differ by 0.04, less than the error; in any order they keep the tolerance otherwise.
+    "variational": Case(variational, node_order=False, tolerance=2e-2, re_below=0.15),
 }
 
 PROBLEM = cache(two_spheres)
