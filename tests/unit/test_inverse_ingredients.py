@@ -14,9 +14,11 @@ from einthoven.core.errors import BadInput
 from einthoven.inverse.bayes.beats import ActionPotentials, Electrograms
 from einthoven.inverse.comparison import MS_PER_UNIT, by_error, trials
 from einthoven.inverse.ingredients import FIELDS, Ingredients
+from einthoven.inverse.method import Diagnostics, Estimate
 from einthoven.inverse.methods import METHODS
 from einthoven.inverse.regularisation.criteria import Creso
 from einthoven.inverse.trials import summary
+from einthoven.inverse.worlds.scores import Scores
 from einthoven.inverse.worlds.world import World
 from einthoven.run.inverse_plan import SLOW
 
@@ -94,6 +96,15 @@ def test_all_methods_see_the_same_noise_and_are_put_in_order():
     )
     again = next(trials(problem, method, [(0.01, 1)], seed=1))
     assert again.numbers["re"] == found[-1].numbers["re"] != found[-2].numbers["re"]
+
+
+def test_a_node_without_a_time_is_not_covered():
+    """4D-Var states none where its wave does not come."""
+    problem = world()
+    times = np.where(np.arange(162) < 81, np.nan, problem.activation_time)
+    said = Diagnostics(activation_time=times, activation_sd=np.ones(162))
+    scores = Scores.of(problem, Estimate(problem.potentials, said))
+    assert scores.at_coverage_90 == pytest.approx(0.5) and scores.at_error == 0.0
 
 
 @pytest.mark.parametrize("name", ["config", "paper", "fine", "ci", "study"])

@@ -73,9 +73,11 @@ class Scores:
             coverage = gaussian_coverage(found, said.sd, world.potentials, 0.9)
         at_coverage = None
         if said.activation_sd is not None:
-            at_coverage = gaussian_coverage(
-                times[muscle], said.activation_sd[muscle], world.activation_time[muscle], 0.9
+            known = muscle & np.isfinite(times) & np.isfinite(said.activation_sd)
+            inside = gaussian_coverage(
+                times[known], said.activation_sd[known], world.activation_time[known], 0.9
             )
+            at_coverage = float(inside * known.sum() / muscle.sum())  # no time: not covered
         return cls(
             **asdict(PotentialErrors.of(found, world.potentials)),
             at_error=at.mean_absolute,
@@ -110,6 +112,7 @@ def _muscle_surface(world: World) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _breakthroughs(world: World, times: np.ndarray, spread: float) -> np.ndarray:
+    times = np.where(np.isfinite(times), times, np.nanmax(times))  # never reached: no early site
     return breakthroughs(_muscle_surface(world), times, PROMINENCE_SHARE * spread, RADIUS_MM)
 
 
