@@ -106,8 +106,8 @@ CASES = {
     "map": Case(learned, tolerance=1e-4),
     "activation": Case(activation, node_order=False, tolerance=1e-3, re_below=0.1),
     # A wave 16 times as fast as the paper's; the fit of the error's sizes ends at a tolerance.
-    # Farthest points tie on a sphere, so nodes in another order start another search: the results
-    # then differ by 0.04, less than the error; in any order they keep the tolerance otherwise.
+    # Waves are tried from farthest points, which tie on a sphere: other nodes in another order,
+    # and results that differ by 0.04. Tried from all nodes they agree to rounding.
     "variational": Case(variational, node_order=False, tolerance=2e-2, re_below=0.15),
 }
 
