@@ -158,7 +158,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder with dalhousie/ and utah-tank/")
     parser.add_argument("--methods", nargs="+", default=CLASSICAL, choices=METHODS)
     parser.add_argument("--criterion", help="of paper and no_crime; default: each method's own")
-    parser.add_argument("--measured-criterion", default="creso", help="as `einthoven inverse` has")
+    parser.add_argument("--measured-criterion", default="", help="default: each method's own")
     parser.add_argument("--noise", nargs="+", type=float, default=[0.01, 0.1])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--network-steps", type=int, default=150)
