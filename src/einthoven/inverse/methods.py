@@ -14,6 +14,7 @@ from einthoven.inverse.regularisation.tikhonov import (
     TruncatedSvd,
 )
 from einthoven.inverse.variational.method import Variational
+from einthoven.inverse.waves.method import Waves
 
 METHODS: dict[str, type[Method]] = {
     method.name: method
@@ -33,6 +34,7 @@ METHODS: dict[str, type[Method]] = {
         Activation,
         Variational,
         Map,
+        Waves,
     )
 }
 """Name -> class."""

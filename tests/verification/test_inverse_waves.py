@@ -1,0 +1,173 @@
+"""The wave prior: orthonormal time, exact conditioning, calibration, and the heart's pose."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from helpers_inverse import sphere, two_spheres
+
+from einthoven.bem.transfer import heart_to_torso
+from einthoven.core.errors import BadInput
+from einthoven.inverse.method import SourceSurface
+from einthoven.inverse.waves.evidence import Hyperparameters, Recording
+from einthoven.inverse.waves.local_cosines import local_cosines
+from einthoven.inverse.waves.method import Waves
+from einthoven.inverse.waves.pose import HeartInTorso, Pose
+from einthoven.inverse.waves.posterior import Posterior
+from einthoven.inverse.waves.prior import WavePrior, surface_modes
+
+CHOSEN = Hyperparameters(0.03, 1.0, 1.0, noise_sd=0.02, rest=0.0)
+
+
+@pytest.mark.parametrize("n_samples, n_windows", [(50, 1), (50, 2), (101, 7)])
+def test_local_cosines_are_an_orthonormal_basis(n_samples, n_windows):
+    basis = local_cosines(n_samples, 2.0, n_windows)
+    assert np.abs(basis.matrix @ basis.matrix.T - np.eye(n_samples)).max() < 1e-12
+    assert basis.group.max() + 1 >= n_windows
+    below = np.pi / 2.0  # the Nyquist frequency, rad/ms
+    assert 0 <= basis.angular_frequency[0] < basis.angular_frequency[-1] < below
+
+
+def test_a_cosine_lies_in_the_octave_of_its_frequency():
+    time = 2.0 * np.arange(400)
+    basis = local_cosines(400, 2.0, 4)
+    power = (basis.matrix @ np.cos(0.1 * time)) ** 2
+    of_band = np.bincount(basis.band, power) / power.sum()
+    frequency = basis.angular_frequency[of_band.argmax()]
+    assert of_band.max() > 0.9 and 0.5 < frequency / 0.1 < 2
+
+
+def test_too_short_windows_are_refused():
+    with pytest.raises(BadInput, match="too few for 8 windows"):
+        local_cosines(60, 1.0, 8)
+
+
+def test_modes_of_a_sphere_are_its_harmonics():
+    modes = surface_modes(sphere(40.0, 3))
+    degree = np.repeat(np.arange(4), 2 * np.arange(4) + 1)
+    expected = np.sqrt(degree * (degree + 1)) / 40.0
+    np.testing.assert_allclose(modes.wavenumber[:16], expected, rtol=0.02, atol=1e-5)
+
+
+def test_faster_in_time_is_finer_in_space():
+    prior, wavenumber = WavePrior(0.02, 1.0, 2.0), np.linspace(0, 1, 200)
+    mean = [(prior.spectrum(wavenumber, w) * wavenumber).sum() for w in (0.0, 0.1, 0.4)]
+    assert mean[0] < mean[1] < mean[2]
+    assert prior.spectrum(wavenumber, 0.1).sum() == pytest.approx(1)
+
+
+def _small() -> tuple[Recording, np.ndarray, np.ndarray]:
+    """A recording of two spheres, its transfer matrix and body potentials."""
+    problem = two_spheres(noise=0.02)
+    basis = local_cosines(len(problem.time), 4.0, 1)
+    modes = surface_modes(problem.surface)
+    changes = [0.1 * np.roll(problem.transfer, k, axis=0) for k in (1, 2)]
+    args = (modes, basis, problem.transfer, problem.body_potentials, changes)
+    return Recording.of(*args), problem.transfer, problem.body_potentials
+
+
+@pytest.mark.parametrize(
+    "chosen", [CHOSEN, replace(CHOSEN, rest=0.1, model_error=0.2, geometry_error=0.5)]
+)
+def test_posterior_is_the_conditional_gaussian(chosen):
+    """Mean and SD against the dense conditioning of one coefficient; likelihood too."""
+    recording, _, _ = _small()
+    modes = surface_modes(two_spheres().surface)
+    posterior, total = Posterior(modes, recording, chosen), 0.0
+    spread = np.zeros((len(modes.shapes), len(recording.basis.matrix)))
+    mean = np.zeros_like(spread)
+    for band, (_, groups) in zip(posterior.bands, recording.octaves):
+        signal = (recording.gains * band.spectrum) @ recording.gains.T
+        errors = sum((d * band.spectrum) @ d.T for d in recording.gain_changes)
+        signal_and_errors = signal + chosen.geometry_error**2 * errors
+        values, vectors = np.linalg.eigh(signal_and_errors)
+        root = (vectors * np.sqrt(np.clip(values, 0, None) * values.max())) @ vectors.T
+        unit = signal_and_errors + chosen.model_error**2 * root
+        for scale, group in zip(band.scale, groups):
+            y = recording.coefficients[:, group]
+            noise = chosen.noise_sd**2 + chosen.rest**2 * (y**2).mean()
+            covariance = scale * unit + noise * np.eye(len(unit))
+            cross = scale * (modes.shapes * band.spectrum) @ recording.gains.T
+            mean[:, group] = cross @ np.linalg.solve(covariance, y)
+            prior = scale * (modes.shapes**2 @ band.spectrum)
+            left = prior - np.einsum("ij,ji->i", cross, np.linalg.solve(covariance, cross.T))
+            spread[:, group] = left[:, None]
+            total += 0.5 * np.einsum("ij,ij->", y, np.linalg.solve(covariance, y))
+            total += 0.5 * len(group) * np.linalg.slogdet(covariance)[1]
+    matrix = recording.basis.matrix
+    np.testing.assert_allclose(posterior.mean, mean @ matrix, atol=1e-8)
+    np.testing.assert_allclose(posterior.sd, np.sqrt(spread @ matrix**2), atol=1e-7)
+    assert sum(band.cost for band in posterior.bands) == pytest.approx(total, abs=1e-6)
+
+
+def test_draws_have_the_mean_and_deviation_of_the_posterior():
+    recording, _, _ = _small()
+    posterior = Posterior(surface_modes(two_spheres().surface), recording, CHOSEN)
+    generator = np.random.default_rng(0)
+    draws = np.array([posterior.draw(generator) for _ in range(300)])
+    error = np.abs(draws.mean(axis=0) - posterior.mean) / posterior.sd
+    assert np.sqrt((error**2).mean()) < 2.0 / np.sqrt(300)
+    assert np.median(draws.std(axis=0) / posterior.sd) == pytest.approx(1.0, abs=0.03)
+
+
+def test_intervals_hold_waves_of_the_model():
+    """Fields drawn from the prior: hyperparameters found, 90 % intervals that hold 90 %."""
+    problem = two_spheres()
+    modes, basis = surface_modes(problem.surface), local_cosines(64, 2.0, 1)
+    generator, true = np.random.default_rng(3), WavePrior(0.03, 1.5, 2.0)
+    field = np.zeros((len(modes.wavenumber), 64))
+    for k in range(64):
+        frequency = np.pi * k / 128.0
+        share = true.spectrum(modes.wavenumber, frequency)
+        scale = 1.0 / (1.0 + (frequency / 0.05) ** 2)
+        field[:, k] = np.sqrt(scale * share) * generator.standard_normal(len(share))
+    potentials = modes.shapes @ field @ basis.matrix
+    body = problem.transfer @ potentials
+    body = body + 0.01 * generator.standard_normal(body.shape)
+    found, told = Waves(windows=(1,)).fit(
+        problem.transfer, body, problem.surface, 2.0 * np.arange(64)
+    )
+    held = np.abs(found - potentials) < 1.645 * told.sd
+    assert 0.85 < held.mean() < 0.97
+    assert told.numbers["noise_sd"] == pytest.approx(0.01, rel=0.1)
+    assert 0.75 < told.numbers["speed"] < 3.0
+
+
+def _shifted(shift: np.ndarray) -> tuple[HeartInTorso, np.ndarray, np.ndarray, np.ndarray]:
+    """A body with the heart filed in a wrong place, and potentials on heart and body."""
+    heart, torso = sphere(35.0, 2), sphere(90.0, 2)
+    time = np.arange(0.0, 120.0, 3.0)
+    place = SourceSurface(heart.points * [1.0, 0.8, 1.2] + [15.0, 0.0, 0.0], heart.faces)
+    arrival = 0.8 * np.linalg.norm(heart.points - [0.0, 20.0, -30.0], axis=1)
+    potentials = 1 / (1 + np.exp(-(time - 20.0 - arrival[:, None]) / 4.0))
+    everywhere = sp.eye_array(len(torso.points), format="csr")
+    true = heart_to_torso((place.points, place.faces), (torso.points, torso.faces)).matrix
+    noise = 1e-3 * np.random.default_rng(0).standard_normal((len(torso.points), len(time)))
+    filed = SourceSurface(place.points + shift, place.faces)
+    body = HeartInTorso(filed, torso.points, torso.faces, everywhere)
+    return body, true @ potentials + noise, potentials, time
+
+
+def test_the_pose_is_found_from_body_potentials_alone():
+    shift = np.array([-6.0, 5.0, 6.0])
+    body, measured, potentials, time = _shifted(shift)
+    filed = body.at(Pose.at_rest())
+
+    def error(method: Waves) -> tuple[float, dict]:
+        found, told = method.fit(filed, measured, body.heart, time)
+        relative = np.linalg.norm(found - potentials) / np.linalg.norm(potentials)
+        return float(relative), dict(told.numbers)
+
+    without, _ = error(Waves(windows=(1,)))
+    with_pose, numbers = error(Waves(windows=(1,), body=body))
+    found = np.array([numbers[f"shift_{axis}_mm"] for axis in "xyz"])
+    assert np.linalg.norm(found + shift) < 0.4 * np.linalg.norm(shift)
+    assert with_pose < 0.8 * without
+
+
+def test_a_body_with_another_transfer_matrix_is_refused():
+    body, measured, _, time = _shifted(np.zeros(3))
+    filed = body.at(Pose.at_rest())
+    with pytest.raises(BadInput, match="not the one given"):
+        Waves(body=body).fit(filed - filed.mean(axis=0), measured, body.heart, time)
