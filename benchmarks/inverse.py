@@ -20,24 +20,24 @@ from pathlib import Path
 from boundary_elements import spheres
 
 from einthoven.bem.transfer import Transfer
+from einthoven.cases.case import InverseCase, prepare
+from einthoven.cases.electrodes import read_channel_nodes, read_electrodes
+from einthoven.cases.reconstruction import Choice, forward_model, reconstruct
+from einthoven.cases.surfaces import read_closed_surface
+from einthoven.cases.tables import Stated, read_recording
 from einthoven.config.inverse import Inverse
 from einthoven.config.models import Ecg, Leadfield
 from einthoven.config.repolarisation import Repolarisation
 from einthoven.core.files import write_json
 from einthoven.geometry.remeshing import remesh_to
-from einthoven.inverse.comparison import by_error, trials
-from einthoven.inverse.ingredients import Ingredients
 from einthoven.inverse.methods import METHODS
-from einthoven.inverse.recordings.case import InverseCase, prepare
-from einthoven.inverse.recordings.electrodes import read_channel_nodes, read_electrodes
-from einthoven.inverse.recordings.reconstruction import Choice, forward_model, reconstruct
-from einthoven.inverse.recordings.surfaces import read_closed_surface
-from einthoven.inverse.recordings.tables import Stated, read_recording
-from einthoven.inverse.trials import Trial, summary
-from einthoven.inverse.worlds.paper import paper_world
-from einthoven.inverse.worlds.planned import PlannedWorld
-from einthoven.inverse.worlds.world import World
 from einthoven.patient.patient import Patient
+from einthoven.worlds.comparison import by_error, trials
+from einthoven.worlds.ingredients import Ingredients
+from einthoven.worlds.paper import paper_world
+from einthoven.worlds.planned import PlannedWorld
+from einthoven.worlds.trials import Trial, summary
+from einthoven.worlds.world import World
 
 CLASSICAL = ("tikhonov-0", "tikhonov-1", "tikhonov-2", "tsvd", "stre", "mfs")
 N_HEART, N_TORSO = 1094, 352

@@ -11,11 +11,11 @@ import numpy as np
 import pyvista as pv
 
 from einthoven.bem.transfer import heart_to_torso
-from einthoven.inverse.recordings.case import prepare
-from einthoven.inverse.recordings.electrodes import read_electrodes
-from einthoven.inverse.recordings.reconstruction import Choice, forward_model, reconstruct
-from einthoven.inverse.recordings.surfaces import read_closed_surface
-from einthoven.inverse.recordings.tables import read_recording
+from einthoven.cases.case import prepare
+from einthoven.cases.electrodes import read_electrodes
+from einthoven.cases.reconstruction import Choice, forward_model, reconstruct
+from einthoven.cases.surfaces import read_closed_surface
+from einthoven.cases.tables import read_recording
 
 # Files: an ellipsoidal heart in an ellipsoidal body, and a wave from the apex to the base.
 folder, rng = Path(mkdtemp()), np.random.default_rng(1)

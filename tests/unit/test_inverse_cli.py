@@ -7,9 +7,9 @@ import pytest
 from helpers_recordings import RATE_HZ, beat_of_a_dipole, heart_and_torso, write_pts_fac
 from test_docs import ROOT
 
+from einthoven.cases.reconstruction import LAYOUT
 from einthoven.cli import main
 from einthoven.core.files import load_arrays
-from einthoven.inverse.recordings.reconstruction import LAYOUT
 
 NODES = np.arange(0, 162, 2)
 

@@ -12,15 +12,15 @@ from einthoven.config import load
 from einthoven.config.inverse import CriterionName, Inverse
 from einthoven.core.errors import BadInput
 from einthoven.inverse.bayes.beats import ActionPotentials, Electrograms
-from einthoven.inverse.comparison import MS_PER_UNIT, by_error, trials
-from einthoven.inverse.ingredients import FIELDS, Ingredients
 from einthoven.inverse.method import Diagnostics, Estimate
 from einthoven.inverse.methods import METHODS
 from einthoven.inverse.regularisation.criteria import Creso
-from einthoven.inverse.trials import summary
-from einthoven.inverse.worlds.scores import Scores
-from einthoven.inverse.worlds.world import World
 from einthoven.run.inverse_plan import SLOW
+from einthoven.worlds.comparison import MS_PER_UNIT, by_error, trials
+from einthoven.worlds.ingredients import FIELDS, Ingredients
+from einthoven.worlds.scores import Scores
+from einthoven.worlds.trials import summary
+from einthoven.worlds.world import World
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 

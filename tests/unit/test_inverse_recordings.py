@@ -7,18 +7,18 @@ import pytest
 from helpers_recordings import RATE_HZ, beat_of_a_dipole, ellipsoid, heart_and_torso, write_pts_fac
 from scipy.io import savemat
 
-from einthoven.core.errors import BadInput
-from einthoven.inverse.recordings.case import Preparation, prepare
-from einthoven.inverse.recordings.electrodes import Electrodes, read_electrodes
-from einthoven.inverse.recordings.recording import Recording
-from einthoven.inverse.recordings.reference import Reference, detect_reference, to_mean
-from einthoven.inverse.recordings.smoothness import Smoothness
-from einthoven.inverse.recordings.surfaces import (
+from einthoven.cases.case import Preparation, prepare
+from einthoven.cases.electrodes import Electrodes, read_electrodes
+from einthoven.cases.recording import Recording
+from einthoven.cases.reference import Reference, detect_reference, to_mean
+from einthoven.cases.smoothness import Smoothness
+from einthoven.cases.surfaces import (
     closed_mesh,
     raise_if_outside,
     read_closed_surface,
 )
-from einthoven.inverse.recordings.tables import Stated, read_recording
+from einthoven.cases.tables import Stated, read_recording
+from einthoven.core.errors import BadInput
 
 RNG = np.random.default_rng(3)
 (HEART, TORSO) = (

@@ -6,7 +6,7 @@ import pytest
 
 from einthoven.core.errors import BadInput, NotConverged
 from einthoven.core.files import write_json
-from einthoven.inverse.trials import Trial, load_trials, save_trials, summary
+from einthoven.worlds.trials import Trial, load_trials, save_trials, summary
 
 
 def test_mean_and_sd_of_the_repeats_by_world_method_and_noise(tmp_path):

@@ -17,12 +17,12 @@ from einthoven.ecg.forward import transfer_matrix
 from einthoven.fem.laplace import solve_laplace
 from einthoven.geometry.simplex import enclosed_volume
 from einthoven.inverse.method import SourceSurface
-from einthoven.inverse.operators import HALF_SPACE, OPERATORS, Known
-from einthoven.inverse.other_torsos import MovedSkin, with_skin
-from einthoven.inverse.transmembrane import SurfaceSource, closed_surface, referenced
 from einthoven.leadfield.solve import solve_lead_fields
 from einthoven.patient.anatomy import Anatomy
 from einthoven.patient.leadfields import LeadFieldGradients
+from einthoven.worlds.operators import HALF_SPACE, OPERATORS, Known
+from einthoven.worlds.other_torsos import MovedSkin, with_skin
+from einthoven.worlds.transmembrane import SurfaceSource, closed_surface, referenced
 
 SIGMA = 0.2
 ALIKE = Leadfield(

@@ -26,14 +26,14 @@ from einthoven.geometry.simplex import enclosed_volume
 from einthoven.geometry.triangles import unique_edges
 from einthoven.inverse.fem_transfer import fem_transfer
 from einthoven.inverse.method import Diagnostics, Estimate
-from einthoven.inverse.worlds.misfit import Misfit
-from einthoven.inverse.worlds.paper import Experiment, paper_world
-from einthoven.inverse.worlds.patient import Beat, BodySetting, Recording, patient_world
-from einthoven.inverse.worlds.scores import Scores
-from einthoven.inverse.worlds.world import World
 from einthoven.leadfield.conductivity import intracellular
 from einthoven.leadfield.solve import solve_lead_fields
 from einthoven.patient.activation import Activation
+from einthoven.worlds.misfit import Misfit
+from einthoven.worlds.paper import Experiment, paper_world
+from einthoven.worlds.patient import Beat, BodySetting, Recording, patient_world
+from einthoven.worlds.scores import Scores
+from einthoven.worlds.world import World
 
 SIGMA = Leadfield()
 TIME = np.arange(-5.0, 120.0, 5.0)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from helpers_imported_hearts import data_file
 
+from einthoven.cases.case import prepare
+from einthoven.cases.electrodes import read_channel_nodes, read_electrodes
+from einthoven.cases.reconstruction import Choice, forward_model, reconstruct
+from einthoven.cases.surfaces import read_closed_surface
+from einthoven.cases.tables import Stated, read_recording
 from einthoven.core.errors import BadInput
-from einthoven.inverse.recordings.case import prepare
-from einthoven.inverse.recordings.electrodes import read_channel_nodes, read_electrodes
-from einthoven.inverse.recordings.reconstruction import Choice, forward_model, reconstruct
-from einthoven.inverse.recordings.surfaces import read_closed_surface
-from einthoven.inverse.recordings.tables import Stated, read_recording
 
 
 @pytest.fixture(scope="module")

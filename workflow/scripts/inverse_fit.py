@@ -1,11 +1,11 @@
 """One inverse method on some noises of one problem."""
 
 from einthoven.config.inverse import Inverse
-from einthoven.inverse.comparison import trials
-from einthoven.inverse.ingredients import Ingredients
-from einthoven.inverse.trials import save_trials
-from einthoven.inverse.worlds.world import World
 from einthoven.run.job import run
+from einthoven.worlds.comparison import trials
+from einthoven.worlds.ingredients import Ingredients
+from einthoven.worlds.trials import save_trials
+from einthoven.worlds.world import World
 
 
 def main(input, output, params, log):

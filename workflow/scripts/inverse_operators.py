@@ -2,13 +2,13 @@
 
 from einthoven.config.inverse import Inverse
 from einthoven.config.models import Leadfield
-from einthoven.inverse.operator_comparison import OperatorComparison
-from einthoven.inverse.operators import Known
-from einthoven.inverse.trials import save_trials
 from einthoven.patient.anatomy import Anatomy
 from einthoven.patient.patient import Patient
 from einthoven.prediction.prediction import Prediction
 from einthoven.run.job import run
+from einthoven.worlds.operator_comparison import OperatorComparison
+from einthoven.worlds.operators import Known
+from einthoven.worlds.trials import save_trials
 
 
 def main(input, output, params, log):

@@ -2,9 +2,9 @@
 
 from einthoven.config.models import Ecg, Leadfield
 from einthoven.config.repolarisation import Repolarisation
-from einthoven.inverse.worlds.planned import PlannedWorld
 from einthoven.patient.patient import Patient
 from einthoven.run.job import run
+from einthoven.worlds.planned import PlannedWorld
 
 
 def main(input, output, params, log):

@@ -56,9 +56,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Check the input, solve, write all files and print one line of numbers."""
+    from einthoven.cases.pictures import figures_of, write_figures
+    from einthoven.cases.reconstruction import Choice, forward_model, reconstruct
     from einthoven.imported.units import to_patient_frame
-    from einthoven.inverse.recordings.pictures import figures_of, write_figures
-    from einthoven.inverse.recordings.reconstruction import Choice, forward_model, reconstruct
     from einthoven.report.reconstruction import write_reconstruction
 
     to_patient = to_patient_frame(arguments.axes)
@@ -81,14 +81,14 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _case(arguments: argparse.Namespace):  # noqa: ANN202
     """The files of the command line as one case."""
-    from einthoven.inverse.recordings.case import Preparation, prepare
-    from einthoven.inverse.recordings.electrodes import (
+    from einthoven.cases.case import Preparation, prepare
+    from einthoven.cases.electrodes import (
         in_rows,
         read_channel_nodes,
         read_electrodes,
     )
-    from einthoven.inverse.recordings.surfaces import read_closed_surface
-    from einthoven.inverse.recordings.tables import Stated, read_recording
+    from einthoven.cases.surfaces import read_closed_surface
+    from einthoven.cases.tables import Stated, read_recording
 
     stated = Stated(arguments.potential_unit, arguments.rate_hz, arguments.entry)
     recording = read_recording(arguments.potentials, stated)

@@ -8,7 +8,7 @@ from einthoven.plots.inverse_errors import errors_figure
 from einthoven.report.page import Picture, Section, Table, write_page
 
 Problems = Mapping[str, Mapping[str, Mapping[str, Mapping[str, Any]]]]
-"""Problem -> method -> noise -> row, as `inverse.trials.summary`."""
+"""Problem -> method -> noise -> row, as `worlds.trials.summary`."""
 COLUMNS = {
     "re": "RE", "cc": "CC", "at_error_ms": "activation (ms)", "at_cc": "CC of activation",
     "site_error_mm": "site (mm)", "coverage_90": "in 90 % interval", "transfer_rel": "lead field",

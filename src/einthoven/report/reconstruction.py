@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from einthoven.inverse.recordings.reconstruction import Reconstruction
+from einthoven.cases.reconstruction import Reconstruction
 from einthoven.plots.style import Figure
 from einthoven.report.page import Picture, Section, Table, write_page
 
@@ -33,7 +33,7 @@ def write_reconstruction(
     Args:
         path: of the page.
         found: what is reported.
-        figures: by file name, of `inverse.recordings.pictures.figures_of`.
+        figures: by file name, of `cases.pictures.figures_of`.
     """
     case, diagnostics = found.case, found.estimate.diagnostics
     times, sd = found.activation_time, found.activation_sd

@@ -17,8 +17,8 @@ import numpy as np
 import scipy.fft
 import scipy.optimize
 import scipy.sparse as sp
-import scipy.sparse.linalg
 
+from einthoven.geometry.laplacian_modes import laplacian_modes
 from einthoven.inverse.method import SourceSurface
 
 
@@ -33,16 +33,8 @@ class Modes(NamedTuple):
     @classmethod
     def of(cls, surface: SourceSurface, n_modes: int) -> "Modes":
         """The smoothest `n_modes`."""
-        n = len(surface.points)
-        mass = sp.diags_array(surface.areas)
-        scale = 1e-3 * surface.areas.sum() ** -1  # the shift must not be an eigenvalue
-        values, functions = scipy.sparse.linalg.eigsh(
-            surface.stiffness.tocsc(), min(n_modes, n - 2), mass.tocsc(), sigma=-scale,
-            v0=np.ones(n),
-        )  # fmt: skip
-        order = np.argsort(values)
-        scaled = functions[:, order] * np.sqrt(surface.areas.sum())
-        return cls(scaled, np.maximum(values[order], 0.0))
+        found = laplacian_modes(surface.points, surface.faces, n_modes)
+        return cls(found.functions * np.sqrt(surface.areas.sum()), found.eigenvalues)
 
     def spectrum(self, length: float) -> np.ndarray:
         """Variances of the coefficients of a Matern field of variance 1: [mode]."""

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import eigh
 
+from einthoven.geometry.laplacian_modes import laplacian_modes
 from einthoven.inverse.method import SourceSurface
 
 
@@ -20,10 +20,8 @@ class SurfaceModes(NamedTuple):
 
 def surface_modes(surface: SourceSurface) -> SurfaceModes:
     """All P1 eigenfunctions: K phi = k^2 M phi, M lumped."""
-    root = np.sqrt(surface.areas)
-    squares, vectors = eigh(surface.stiffness.toarray() / np.outer(root, root))
-    wavenumber = np.sqrt(np.clip(squares, 0.0, None))
-    return SurfaceModes(wavenumber, vectors / root[:, None] * np.sqrt(surface.areas.sum()))
+    found = laplacian_modes(surface.points, surface.faces, len(surface.points))
+    return SurfaceModes(np.sqrt(found.eigenvalues), found.functions * np.sqrt(surface.areas.sum()))
 
 
 @dataclass(frozen=True)

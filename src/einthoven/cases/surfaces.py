@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from einthoven.cases.matlab import read_matlab_surface
 from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.geometry.signed_distance import ClosedSurface
@@ -12,7 +13,6 @@ from einthoven.geometry.simplex import enclosed_volume
 from einthoven.geometry.triangles import face_edges, face_pieces
 from einthoven.imported.read import read_surface
 from einthoven.imported.units import MM
-from einthoven.inverse.recordings.matlab import read_matlab_surface
 
 EXTENT_MM = {"heart": (15.0, 250.0), "torso": (60.0, 1500.0)}
 """Longest side of the bounding box, from a rabbit's to a large man's."""

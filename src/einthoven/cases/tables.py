@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from einthoven.cases.matlab import read_matlab
+from einthoven.cases.recording import Recording
 from einthoven.core.errors import BadInput
 from einthoven.ecg.recordings.table import read_columns
-from einthoven.inverse.recordings.matlab import read_matlab
-from einthoven.inverse.recordings.recording import Recording
 
 
 @dataclass(frozen=True)

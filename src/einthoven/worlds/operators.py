@@ -1,7 +1,7 @@
 """Forward operators of one patient, by name: lead fields in the heart of several origins.
 
 All are [electrode, heart cell, 3] gradients on the patient's own heart, so that one method can
-reconstruct the same unknown with each (`inverse.transmembrane`). What differs is who made them:
+reconstruct the same unknown with each (`worlds.transmembrane`). What differs is who made them:
 finite elements, boundary elements, a surrogate, a formula, or finite elements in a wrong torso.
 """
 
@@ -15,13 +15,13 @@ from einthoven.bem.body import Body
 from einthoven.bem.leadfield import LeadFieldProblem
 from einthoven.config.models import Leadfield
 from einthoven.core.errors import BadInput
-from einthoven.inverse.other_torsos import MovedSkin, with_skin
 from einthoven.leadfield.pseudo import pseudo_lead_field_grad
 from einthoven.leadfield.solve import solve_lead_fields
 from einthoven.patient.anatomy import Anatomy
 from einthoven.patient.leadfields import LeadFieldGradients, LeadFields
 from einthoven.patient.patient import Patient
 from einthoven.prediction.prediction import Prediction
+from einthoven.worlds.other_torsos import MovedSkin, with_skin
 
 HALF_SPACE = 2.0
 """A point electrode on a plane insulated skin has twice the field of one in infinite space."""

@@ -6,7 +6,6 @@ from typing import Self
 import numpy as np
 
 from einthoven.inverse.method import Estimate
-from einthoven.inverse.worlds.world import World
 from einthoven.metrics.activation_times import (
     ActivationErrors,
     breakthroughs,
@@ -16,6 +15,7 @@ from einthoven.metrics.activation_times import (
 )
 from einthoven.metrics.potentials import PotentialErrors
 from einthoven.metrics.reliability import gaussian_coverage
+from einthoven.worlds.world import World
 
 WINDOW_SHARE, PROMINENCE_SHARE, SMOOTH_SHARE = 0.05, 0.05, 0.03
 """Of the spread of true activation times: the earliest region, a breakthrough, smoothing."""

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from einthoven.inverse.method import Method
-from einthoven.inverse.trials import Trial
-from einthoven.inverse.worlds.scores import Scores
-from einthoven.inverse.worlds.world import World
+from einthoven.worlds.scores import Scores
+from einthoven.worlds.trials import Trial
+from einthoven.worlds.world import World
 
 MS_PER_UNIT = 12.9
 """Of the time of Aliev and Panfilov 1996, doi:10.1016/0960-0779(95)00089-5, in a human heart."""

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from einthoven.cases.beat import Beat, drift_of, first_beat, level_of
+from einthoven.cases.electrodes import Electrodes
+from einthoven.cases.leads import MOST, contradicted_leads, dead_leads
+from einthoven.cases.recording import Recording
+from einthoven.cases.reference import Reference, detect_reference, to_mean
+from einthoven.cases.smoothness import Smoothness
+from einthoven.cases.surfaces import ClosedMesh, raise_if_outside
 from einthoven.core.errors import BadInput
 from einthoven.inverse.method import SourceSurface
-from einthoven.inverse.recordings.beat import Beat, drift_of, first_beat, level_of
-from einthoven.inverse.recordings.electrodes import Electrodes
-from einthoven.inverse.recordings.leads import MOST, contradicted_leads, dead_leads
-from einthoven.inverse.recordings.recording import Recording
-from einthoven.inverse.recordings.reference import Reference, detect_reference, to_mean
-from einthoven.inverse.recordings.smoothness import Smoothness
-from einthoven.inverse.recordings.surfaces import ClosedMesh, raise_if_outside
 
 ROUGH = 0.5
 """Bending energy, as a share of that of random orders, above which the order must be wrong."""

@@ -25,9 +25,9 @@ from einthoven.geometry.surface_operators import (
     lumped_areas,
     neighbour_laplacian,
 )
-from einthoven.inverse.worlds.misfit import Misfit
-from einthoven.inverse.worlds.world import World
 from einthoven.metrics.activation_times import crossing_times
+from einthoven.worlds.misfit import Misfit
+from einthoven.worlds.world import World
 
 LAPLACIANS = {"neighbour": neighbour_laplacian, "cotangent": cotangent_laplacian}
 """That of eq. (15), and linear elements."""

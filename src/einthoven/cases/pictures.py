@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from einthoven.cases.reconstruction import Reconstruction
 from einthoven.core.atomic import atomic
-from einthoven.inverse.recordings.reconstruction import Reconstruction
 from einthoven.plots.inverse_maps import (
     Electrodes,
     Panel,

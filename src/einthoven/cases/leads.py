@@ -5,8 +5,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from einthoven.inverse.recordings.recording import Recording
-from einthoven.inverse.recordings.smoothness import Smoothness
+from einthoven.cases.recording import Recording
+from einthoven.cases.smoothness import Smoothness
 
 FLAT = 1e-3
 """A lead is flat if it moves less than this part of the median lead."""

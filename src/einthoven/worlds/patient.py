@@ -27,11 +27,11 @@ from einthoven.geometry.sampling import farthest_points
 from einthoven.geometry.sparse_rows import sparse_rows
 from einthoven.geometry.triangles import compact
 from einthoven.inverse.fem_transfer import HEART_SURFACES
-from einthoven.inverse.worlds.misfit import Misfit
-from einthoven.inverse.worlds.world import World
 from einthoven.leadfield.skin import electrode_weights
 from einthoven.patient.activation import Activation
 from einthoven.patient.patient import Patient
+from einthoven.worlds.misfit import Misfit
+from einthoven.worlds.world import World
 
 CONDUCTIVITIES, DURATIONS = Leadfield(), Repolarisation()
 """The defaults of their sections."""

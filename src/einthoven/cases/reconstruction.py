@@ -7,13 +7,13 @@ import numpy as np
 from scipy.cluster.vq import kmeans2
 
 from einthoven.bem.transfer import Transfer, heart_to_torso
+from einthoven.cases.beat import qrs_of
+from einthoven.cases.case import HeartRecording, InverseCase
 from einthoven.core.atomic import atomic
 from einthoven.core.errors import BadInput
 from einthoven.core.files import save_arrays
 from einthoven.inverse.method import Diagnostics, Estimate, Method
 from einthoven.inverse.methods import METHODS
-from einthoven.inverse.recordings.beat import qrs_of
-from einthoven.inverse.recordings.case import HeartRecording, InverseCase
 from einthoven.inverse.regularisation.criteria import CRITERIA
 from einthoven.metrics.activation_times import ActivationErrors, downslope_times
 from einthoven.metrics.potentials import PotentialErrors

@@ -18,14 +18,14 @@ from einthoven.core.seeds import generator
 from einthoven.ecg.membrane import Membrane
 from einthoven.ecg.simulate import HOMOGENEOUS
 from einthoven.inverse.method import Method, SourceSurface
-from einthoven.inverse.operators import OPERATORS, Known
 from einthoven.inverse.regularisation.criteria import CRITERIA
 from einthoven.inverse.regularisation.tikhonov import Tikhonov2
-from einthoven.inverse.transmembrane import SurfaceSource, referenced
-from einthoven.inverse.trials import Trial
 from einthoven.metrics.activation_times import ActivationErrors, spatiotemporal_times
 from einthoven.metrics.potentials import PotentialErrors
 from einthoven.patient.patient import Patient
+from einthoven.worlds.operators import OPERATORS, Known
+from einthoven.worlds.transmembrane import SurfaceSource, referenced
+from einthoven.worlds.trials import Trial
 
 BEFORE_MS, AFTER_MS = 10.0, 20.0
 """What is reconstructed: from so long before the first activation to so long after the last."""

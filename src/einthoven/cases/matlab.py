@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from einthoven.cases.recording import Recording
 from einthoven.core.errors import BadInput
-from einthoven.inverse.recordings.recording import Recording
 
 SIGNAL, SAMPLE_RATES = "potvals", ("samplefrequency", "samplingfrequency", "sampling_rate",
                                    "samplerate", "fs", "rate_hz")  # fmt: skip

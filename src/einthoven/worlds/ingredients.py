@@ -12,12 +12,12 @@ from einthoven.config.inverse import Inverse
 from einthoven.core.errors import BadInput
 from einthoven.inverse.bayes.beats import ActionPotentials, Electrograms, double_layer
 from einthoven.inverse.bayes.training import TrainingSet
-from einthoven.inverse.comparison import MS_PER_UNIT
 from einthoven.inverse.method import Method
 from einthoven.inverse.methods import METHODS
 from einthoven.inverse.networks.fit import Recipe
 from einthoven.inverse.regularisation.criteria import CRITERIA, Criterion
-from einthoven.inverse.worlds.world import World
+from einthoven.worlds.comparison import MS_PER_UNIT
+from einthoven.worlds.world import World
 
 FIELDS = ("criterion", "electrode_nodes", "ms_per_unit", "normal_derivative",
           "potential_of_source", "recipe", "seed", "time_unit", "torso_faces", "torso_points",

@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
+from einthoven.cases.recording import Recording
+from einthoven.cases.surfaces import ClosedMesh
 from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.geometry.barycentric import SkinPoints, attach
 from einthoven.imported.read import read_points
 from einthoven.imported.sheet import csv_lines
 from einthoven.imported.units import MM
-from einthoven.inverse.recordings.recording import Recording
-from einthoven.inverse.recordings.surfaces import ClosedMesh
 
 FAR_MM = 15.0
 """Electrodes farther from the skin than this are not on it."""

@@ -13,9 +13,9 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import splu
 
+from einthoven.cases.electrodes import Electrodes
+from einthoven.cases.surfaces import ClosedMesh
 from einthoven.geometry.surface_operators import cotangent_stiffness, lumped_areas
-from einthoven.inverse.recordings.electrodes import Electrodes
-from einthoven.inverse.recordings.surfaces import ClosedMesh
 
 CONSTANT = 1e-6
 """Weight of the mean against the lowest bending, so that constants are fixed and cost nothing."""

@@ -8,11 +8,11 @@ from einthoven.config.models import Ecg, Leadfield
 from einthoven.config.repolarisation import Repolarisation
 from einthoven.electrophysiology.aliev_panfilov import AlievPanfilov
 from einthoven.geometry.remeshing import remesh_to
-from einthoven.inverse.worlds.misfit import Misfit
-from einthoven.inverse.worlds.paper import Experiment, paper_world
-from einthoven.inverse.worlds.patient import Beat, Recording, patient_world
-from einthoven.inverse.worlds.world import World
 from einthoven.patient.patient import Patient
+from einthoven.worlds.misfit import Misfit
+from einthoven.worlds.paper import Experiment, paper_world
+from einthoven.worlds.patient import Beat, Recording, patient_world
+from einthoven.worlds.world import World
 
 NODES_PER_ELECTRODE = 5
 """At least, of the skin: potentials are linear between nodes."""

@@ -1,1 +1,0 @@
-"""Inverse problems whose answer is known."""

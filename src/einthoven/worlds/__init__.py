@@ -1,0 +1,1 @@
+"""Inverse problems with known answer, and what methods and lead fields are worth on them."""
