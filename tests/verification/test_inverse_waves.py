@@ -149,6 +149,7 @@ def _shifted(shift: np.ndarray) -> tuple[HeartInTorso, np.ndarray, np.ndarray, n
     return body, true @ potentials + noise, potentials, time
 
 
+@pytest.mark.slow
 def test_the_pose_is_found_from_body_potentials_alone():
     shift = np.array([-6.0, 5.0, 6.0])
     body, measured, potentials, time = _shifted(shift)
