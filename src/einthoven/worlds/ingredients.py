@@ -19,7 +19,7 @@ from einthoven.inverse.regularisation.criteria import CRITERIA, Criterion
 from einthoven.worlds.comparison import MS_PER_UNIT
 from einthoven.worlds.world import World
 
-FIELDS = ("criterion", "electrode_nodes", "ms_per_unit", "normal_derivative",
+FIELDS = ("criterion", "electrode_nodes", "falling", "ms_per_unit", "normal_derivative",
           "potential_of_source", "recipe", "seed", "time_unit", "torso_faces", "torso_points",
           "training")  # fmt: skip
 """Fields of methods that are filled, by their names."""
@@ -57,6 +57,11 @@ class Ingredients:
     def criterion(self) -> Criterion:
         """What chooses the weight, if the config says it."""
         return CRITERIA[str(self.config.criterion)]()
+
+    @property
+    def falling(self) -> bool:
+        """Whether activation is a downslope."""
+        return not self.world.transmembrane
 
     @property
     def recipe(self) -> Recipe:

@@ -67,8 +67,10 @@ class Hyperparameters:
 
     @property
     def starts(self) -> tuple["Hyperparameters", ...]:
-        """Of searches: rough fields of long waves, and smooth ones of short waves."""
-        return self, replace(self, wavenumber=6 * self.wavenumber, smoothness=8.0)
+        """Of searches: rough fields of long waves, smooth ones of short waves, a right transfer."""
+        short = replace(self, wavenumber=6 * self.wavenumber, smoothness=8.0)
+        exact = replace(self, model_error=0.0)
+        return (self, short, exact) if self.model_error > 0 else (self, short)
 
     def improbability(self, start: "Hyperparameters") -> float:
         """Minus the logarithm of a wide prior about `start`, which keeps flat directions still.
