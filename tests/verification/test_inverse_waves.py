@@ -82,7 +82,8 @@ def test_posterior_is_the_conditional_gaussian(chosen):
         errors = sum((d * band.spectrum) @ d.T for d in recording.gain_changes)
         signal_and_errors = signal + chosen.geometry_error**2 * errors
         values, vectors = np.linalg.eigh(signal_and_errors)
-        root = (vectors * np.sqrt(np.clip(values, 0, None) * values.max())) @ vectors.T
+        mixed = np.clip(values, 0, values[-2])  # the largest is the level's
+        root = (vectors * np.sqrt(mixed * values[-2])) @ vectors.T
         unit = signal_and_errors + chosen.model_error**2 * root
         for scale, group in zip(band.scale, groups):
             y = recording.coefficients[:, group]
@@ -120,8 +121,7 @@ def test_intervals_hold_waves_of_the_model():
     for k in range(64):
         frequency = np.pi * k / 128.0
         share = true.spectrum(modes.wavenumber, frequency)
-        scale = 1.0 / (1.0 + (frequency / 0.05) ** 2)
-        field[:, k] = np.sqrt(scale * share) * generator.standard_normal(len(share))
+        field[:, k] = np.sqrt(share) * generator.standard_normal(len(share))
     potentials = modes.shapes @ field @ basis.matrix
     body = problem.transfer @ potentials
     body = body + 0.01 * generator.standard_normal(body.shape)
@@ -129,7 +129,7 @@ def test_intervals_hold_waves_of_the_model():
         problem.transfer, body, problem.surface, 2.0 * np.arange(64)
     )
     held = np.abs(found - potentials) < 1.645 * told.sd
-    assert 0.85 < held.mean() < 0.97
+    assert 0.86 < held.mean() < 0.94
     assert told.numbers["noise_sd"] == pytest.approx(0.01, rel=0.1)
     assert 0.75 < told.numbers["speed"] < 3.0
 

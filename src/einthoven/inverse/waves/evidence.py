@@ -11,7 +11,8 @@ noise, r the share of a recording's mean power that is white too. The square roo
 eigenvalue, is for errors of the forward model where the changes D are not given: they mix strong
 patterns into weak ones, so that they fall off more slowly than the signal; without it the weak
 patterns are believed and the heart's potentials get rough. All are those of the largest marginal
-likelihood (MacKay 1992, doi:10.1162/neco.1992.4.3.415): nothing is set by hand.
+likelihood (MacKay 1992, doi:10.1162/neco.1992.4.3.415): nothing is set by hand. The level, a
+constant on the heart, is left free: S is that of the other modes.
 """
 
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ from einthoven.inverse.waves.prior import SurfaceModes, WavePrior
 
 NEGLIGIBLE = 1e-4
 """Singular values of the transfer below this share of the largest carry nothing but noise."""
+FLAT = 1e3
+"""Variance of the level, that of the rest is 1: nothing is known of it beforehand."""
 N_TRIALS = 1000
 """Evaluations that a search may take."""
 
@@ -125,6 +128,8 @@ class Recording:
     """[observation, coefficient] mV."""
     outside: tuple[float, int]
     """Energy (mV^2) and number of the data that no potential on the heart explains."""
+    has_level: bool
+    """Whether a constant on the heart is seen; else potentials of zero mean are sought."""
 
     @classmethod
     def of(
@@ -151,7 +156,9 @@ class Recording:
         number = (len(transfer) - kept.shape[1]) * body_potentials.shape[1]
         gains, *others = (kept.T @ matrix @ modes.shapes for matrix in (transfer, *changes))
         outside = max(energy, 0.0), number
-        return cls(modes.wavenumber, basis, gains, tuple(others), coefficients, outside)
+        constant, largest = np.linalg.norm(gains[:, 0]), np.linalg.norm(gains, axis=0).max()
+        seen = bool(constant > NEGLIGIBLE * largest)
+        return cls(modes.wavenumber, basis, gains, tuple(others), coefficients, outside, seen)
 
     def changed(self, change: np.ndarray) -> Self:
         """With the geometry changed a little, in units of the changes given."""
@@ -172,13 +179,16 @@ class Recording:
 
     def _band(self, chosen: Hyperparameters, frequency: float, groups: list[np.ndarray]) -> Band:
         spectrum = chosen.prior.spectrum(self.wavenumber, frequency)
+        spectrum[0] = FLAT if self.has_level else 0.0
         covariance = (self.gains * spectrum) @ self.gains.T
         if chosen.geometry_error > 0:
             for change in self.gain_changes:
                 covariance += chosen.geometry_error**2 * (change * spectrum) @ change.T
         variances, vectors = np.linalg.eigh(covariance)
         variances = np.clip(variances, 0.0, None)
-        variances += chosen.model_error**2 * np.sqrt(variances.max() * variances)
+        strongest = variances[-2] if self.has_level else variances[-1]
+        mixed = np.minimum(variances, strongest)
+        variances += chosen.model_error**2 * np.sqrt(strongest * mixed)
         rotated = (vectors.T @ self.coefficients) ** 2
         powers = np.stack([rotated[:, group].sum(axis=1) for group in groups])
         number = np.array([len(group) for group in groups])

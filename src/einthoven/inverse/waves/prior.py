@@ -42,7 +42,11 @@ class WavePrior:
     """Decay beyond the corner; more than 0."""
 
     def spectrum(self, wavenumber: np.ndarray, angular_frequency: float) -> np.ndarray:
-        """Shares of the modes in the variance at a frequency (rad/ms): [mode], sum 1."""
+        """Shares of the modes in the variance at a frequency (rad/ms): [mode], sum 1.
+
+        The constant, mode 0, has none: its variance is another matter.
+        """
         corner_sq = self.wavenumber**2 + (angular_frequency / self.speed) ** 2
         power = (1 + wavenumber**2 / corner_sq) ** -(1 + self.smoothness)
+        power[0] = 0.0
         return power / power.sum()
