@@ -89,6 +89,7 @@ def test_what_is_kept_of_a_file_holds_for_its_bytes(package, monkeypatch):
     assert prints() == before
 
 
+INVERSE = {"inverse_world", "inverse_operators"}
 TRAINED = {"encoder", "imported_code", "predict", "reconstruct", "search", "surrogate",
            "uncertainty"}  # fmt: skip
 ALL = {script.stem for script in SCRIPTS.glob("*.py")}
@@ -99,11 +100,11 @@ REACHES = {
     "config/physiology.py": {"import_patient", "patient_store"},
     "mesh/sliver.py": {"mesh"},
     "fibers/ldrb.py": {"fibers"},
-    "fem/laplace.py": {"fibers", "ecg", "predict", "report"},
+    "fem/laplace.py": {"fibers", "ecg", "predict", "report"} | INVERSE,
     "electrophysiology/purkinje/growth.py": {"purkinje"},
     "electrophysiology/hopf_lax.py": {"activation"},
-    "leadfield/neumann.py": {"leadfield"},
-    "ecg/leads.py": {"ecg", "predict"},
+    "leadfield/neumann.py": {"leadfield"} | INVERSE,
+    "ecg/leads.py": {"ecg", "predict", "inverse_operators"},
     "dataset/checker.py": {"consolidate"},
     "metrics/surfaces.py": {"reconstruct"},
     "encoders/deepsdf/auto_decoder.py": TRAINED,

@@ -54,8 +54,8 @@ class Hyperparameters:
     def within(self, start: "Hyperparameters") -> "Hyperparameters":
         """The nearest ones that mean something; `start` gives the scale of heart and recording.
 
-        Beyond these bounds fields are constant, or white on the mesh, or all is error: a forward
-        model that is wrong by more than 30 %, or a heart filed 15 mm off, explains nothing.
+        Beyond these bounds fields are constant, or white on the mesh, or all is error: a tenth for
+        the model's own is what coarse meshes do to a transfer matrix, 15 mm far for a heart.
         """
         return Hyperparameters(
             wavenumber=float(np.clip(self.wavenumber / start.wavenumber, 0.5, 10))
@@ -64,7 +64,7 @@ class Hyperparameters:
             smoothness=float(np.clip(self.smoothness, 0.5, 20)),
             noise_sd=self.noise_sd,
             rest=min(self.rest, 0.3),
-            model_error=min(self.model_error, 0.3),
+            model_error=min(self.model_error, 0.1),
             geometry_error=min(self.geometry_error, 3.0),
         )
 

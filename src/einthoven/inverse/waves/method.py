@@ -31,8 +31,9 @@ class Waves(Method):
     """
 
     name: ClassVar[str] = "waves"
-    windows: tuple[int, ...] = (1, 4)
-    """Numbers of windows of time to choose from."""
+    windows: tuple[int, ...] = (1,)
+    """Numbers of windows of time to choose from; with more of them the share of model error
+    gets harder to tell from the heart (docs/inverse.md)."""
     body: HeartInTorso | None = None
     """Heart and torso, if the heart's pose is to be estimated too."""
     falling: bool = True
