@@ -13,7 +13,7 @@ from einthoven.core.atomic import atomic
 from einthoven.core.errors import BadInput
 from einthoven.core.files import save_arrays
 from einthoven.inverse.method import Diagnostics, Estimate, Method
-from einthoven.inverse.methods import METHODS
+from einthoven.inverse.methods import method_class
 from einthoven.inverse.regularisation.criteria import CRITERIA
 from einthoven.metrics.activation_times import ActivationErrors, downslope_times
 from einthoven.metrics.potentials import PotentialErrors
@@ -226,9 +226,7 @@ def method_for(
             than data, or a field without default that a measured case does not have.
     """
     name = choice.method
-    if name not in METHODS:
-        raise BadInput(f"method {name!r} is none of {', '.join(METHODS)}")
-    kind = METHODS[name]
+    kind = method_class(name)
     needed = {field.name: field for field in fields(kind) if field.init}  # type: ignore
     electrodes = case.electrodes if kept is None else case.electrodes.only(kept)
     given: dict[str, object] = {

@@ -1,5 +1,6 @@
 """All inverse methods by name."""
 
+from einthoven.core.errors import BadInput
 from einthoven.inverse.activation.method import Activation
 from einthoven.inverse.bayes.method import Map
 from einthoven.inverse.fundamental_solutions import FundamentalSolutions
@@ -38,3 +39,14 @@ METHODS: dict[str, type[Method]] = {
     )
 }
 """Name -> class."""
+
+
+def method_class(name: str, field: str = "method") -> type[Method]:
+    """The class of a method's name; `field` is where the name was given.
+
+    Raises:
+        BadInput: there is no such method.
+    """
+    if name not in METHODS:
+        raise BadInput(f"{field}: unknown {name}; known are {', '.join(METHODS)}")
+    return METHODS[name]

@@ -13,7 +13,7 @@ from einthoven.core.errors import BadInput
 from einthoven.inverse.bayes.beats import ActionPotentials, Electrograms, double_layer
 from einthoven.inverse.bayes.training import TrainingSet
 from einthoven.inverse.method import Method
-from einthoven.inverse.methods import METHODS
+from einthoven.inverse.methods import method_class
 from einthoven.inverse.networks.fit import Recipe
 from einthoven.inverse.regularisation.criteria import CRITERIA, Criterion
 from einthoven.worlds.comparison import MS_PER_UNIT
@@ -45,9 +45,7 @@ class Ingredients:
         Raises:
             BadInput: there is no such method, or the geometry does not suit it.
         """
-        if name not in METHODS:
-            raise BadInput(f"inverse.methods: unknown {name}; known are {', '.join(METHODS)}")
-        kind: Any = METHODS[name]
+        kind: Any = method_class(name, "inverse.methods")
         wanted = {field.name for field in fields(kind)} & set(FIELDS)
         if self.config.criterion is None:  # the method's own
             wanted -= {"criterion"}

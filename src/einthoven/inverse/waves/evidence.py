@@ -11,8 +11,9 @@ noise, r the share of a recording's mean power that is white too. The square roo
 eigenvalue, is for errors of the forward model where the changes D are not given: they mix strong
 patterns into weak ones, so that they fall off more slowly than the signal; without it the weak
 patterns are believed and the heart's potentials get rough. All are those of the largest marginal
-likelihood (MacKay 1992, doi:10.1162/neco.1992.4.3.415): nothing is set by hand. The level, a
-constant on the heart, is left free: S is that of the other modes.
+likelihood (MacKay 1992, doi:10.1162/neco.1992.4.3.415), within the bounds of
+`Hyperparameters.within`. The level, a constant on the heart, is left free: S is that of the other
+modes.
 """
 
 from collections.abc import Sequence
@@ -43,7 +44,7 @@ class Hyperparameters:
     speed: float
     smoothness: float
     noise_sd: float
-    """White noise, mV."""
+    """White noise, in the unit of the recording."""
     rest: float
     """r, 1."""
     model_error: float = 0.0

@@ -35,7 +35,8 @@ class Waves(Method):
     """Numbers of windows of time to choose from; with more of them the share of model error
     gets harder to tell from the heart (docs/inverse.md)."""
     body: HeartInTorso | None = None
-    """Heart and torso, if the heart's pose is to be estimated too."""
+    """Heart and torso, if the heart's pose is to be estimated too. The diagnostics' `residual_rel`
+    stays that of the transfer matrix given, of the heart as filed."""
     falling: bool = True
     """Activation is the steepest downslope (electrograms); false: upstroke (transmembrane)."""
     seed: int = 0
@@ -52,7 +53,7 @@ class Waves(Method):
         rms = float(np.sqrt((body_potentials**2).mean()))
         modes, body = surface_modes(surface), body_potentials / rms
         centre = _start(modes, time)
-        basis, recording, chosen, cost = self._choose(transfer, body, modes, time)
+        basis, recording, chosen, cost = self._choose(transfer, body, modes, time, centre)
         numbers: dict[str, float] = {}
         if self.body is not None:
             self.body.raise_if_other(transfer)
@@ -71,10 +72,15 @@ class Waves(Method):
         return Estimate(posterior.mean * rms, diagnostics)
 
     def _choose(
-        self, transfer: np.ndarray, body: np.ndarray, modes: SurfaceModes, time: np.ndarray
+        self,
+        transfer: np.ndarray,
+        body: np.ndarray,
+        modes: SurfaceModes,
+        time: np.ndarray,
+        centre: Hyperparameters,
     ) -> tuple[TimeBasis, Recording, Hyperparameters, float]:
         """Windows and hyperparameters of the largest marginal likelihood."""
-        step, centre = float(time[1] - time[0]), _start(modes, time)
+        step = float(time[1] - time[0])
         found: list[tuple[TimeBasis, Recording, Hyperparameters, float]] = []
         for n_windows in self.windows:
             if len(time) < SHORTEST * n_windows and found:

@@ -83,7 +83,7 @@ class HeartInTorso:
     at_electrodes: sp.csr_array
     """Interpolation [electrode, torso node]."""
     to_mean: bool = False
-    """Whether the recording is against the mean of the electrodes (`reference.to_mean`)."""
+    """Whether the recording is against the mean of the electrodes (`cases.reference.to_mean`)."""
 
     def at(self, pose: Pose) -> np.ndarray:
         """Transfer matrix [electrode, node].
