@@ -23,8 +23,8 @@ from einthoven.config.models import Leadfield
 from einthoven.core.files import write_json
 from einthoven.core.seeds import generator
 from einthoven.geometry.simplex import triangle_area_vectors
-from einthoven.inverse.fem_transfer import fem_transfer
 from einthoven.patient.patient import Patient
+from einthoven.worlds.fem_transfer import fem_transfer
 
 INNER, OUTER = 40.0, 100.0
 SIZES = ((274, 88), (547, 176), (1094, 352))

@@ -30,10 +30,10 @@ from einthoven.config.models import Ecg, Leadfield
 from einthoven.config.repolarisation import Repolarisation
 from einthoven.core.files import write_json
 from einthoven.geometry.remeshing import remesh_to
-from einthoven.inverse.methods import METHODS
+from einthoven.inverse.methods import METHODS, method_class
 from einthoven.patient.patient import Patient
 from einthoven.worlds.comparison import by_error, trials
-from einthoven.worlds.ingredients import Ingredients
+from einthoven.worlds.ingredients import method_for
 from einthoven.worlds.paper import paper_world
 from einthoven.worlds.planned import PlannedWorld
 from einthoven.worlds.trials import Trial, summary
@@ -74,7 +74,7 @@ def of_world(world: World, args: argparse.Namespace) -> dict:
     for name in args.methods:
         for noise in args.noise:
             for repeat in range(args.repeats):
-                method = Ingredients(world, config, seed=repeat).make(name)
+                method = method_for(name, world, config, repeat)
                 found += trials(world, method, [(noise, repeat)], config.seed)
                 told(found[-1])
     return next(iter(summary(found).values()))
@@ -113,7 +113,7 @@ def of_tank(case: InverseCase, args: argparse.Namespace) -> dict:
 
 def errors_of(case: InverseCase, name: str, criterion: str, forward: Transfer) -> dict[str, float]:
     """Of a reconstruction, at the electrodes on the heart."""
-    takes = any(field.name == "criterion" for field in fields(METHODS[name]))
+    takes = any(field.name == "criterion" for field in fields(method_class(name)))
     found = reconstruct(case, Choice(name, criterion if takes else ""), forward, WITHOUT_SD)
     potentials, times = found.errors
     return {

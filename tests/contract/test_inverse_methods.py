@@ -15,7 +15,7 @@ from einthoven.inverse.bayes.method import Map
 from einthoven.inverse.bayes.training import GivenBeats
 from einthoven.inverse.fundamental_solutions import FundamentalSolutions
 from einthoven.inverse.method import Estimate, Method
-from einthoven.inverse.methods import METHODS
+from einthoven.inverse.methods import METHODS, method_class
 from einthoven.inverse.networks.architecture import Architecture
 from einthoven.inverse.networks.fit import Recipe
 from einthoven.inverse.networks.method import (
@@ -83,7 +83,7 @@ def activation(problem: InverseProblem) -> Activation:
 
 def variational(problem: InverseProblem) -> Variational:
     return Variational(
-        diffusion=100.0, time_unit=10.0, n_components=60, n_modes=100, n_diffusion_modes=0,
+        diffusion=100.0, ms_per_unit=10.0, n_components=60, n_modes=100, n_diffusion_modes=0,
         n_candidates=12, max_sources=1,
     )  # fmt: skip
 
@@ -136,7 +136,7 @@ def difference(actual: np.ndarray, expected: np.ndarray) -> float:
 def test_every_method_is_held_to_the_contract() -> None:
     tested = {case.make(PROBLEM()).name for case in CASES.values()}
     assert set(METHODS) == tested
-    assert all(cls.name == name for name, cls in METHODS.items())
+    assert all(method_class(name).name == name for name in METHODS)
 
 
 @each_case

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from einthoven.inverse.methods import METHODS, module_of
 from einthoven.run import fingerprints
+from einthoven.run.inverse_plan import NETWORKS
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "workflow" / "scripts"
@@ -135,3 +137,24 @@ def test_data_of_the_atlases_reach_the_anatomies():
     for script in ("anatomy", "shapes", "import_patient"):
         files = fingerprints.dependencies(SCRIPTS / f"{script}.py").values()
         assert data in {path.parent / "data" for path in files}
+
+
+@pytest.mark.parametrize(
+    "edited, reached",
+    [
+        ("inverse/waves/prior.py", {"waves"}),
+        ("inverse/networks/fit.py", set(METHODS) & NETWORKS),
+        ("inverse/regularisation/stre.py", {"stre"}),
+        ("inverse/method.py", set(METHODS)),
+        ("worlds/scores.py", set(METHODS)),
+    ],
+)
+def test_an_edit_of_one_inverse_method_reaches_its_own_fits(edited, reached):
+    path, script = fingerprints.ROOT / edited, SCRIPTS / "inverse_fit.py"
+    assert path.is_file()
+    found = {
+        name
+        for name in METHODS
+        if path in fingerprints.dependencies(script, module_of(name)).values()
+    }
+    assert found == reached

@@ -11,13 +11,15 @@ from helpers_inverse import two_spheres
 from einthoven.config import load
 from einthoven.config.inverse import CriterionName, Inverse
 from einthoven.core.errors import BadInput
+from einthoven.electrophysiology.aliev_panfilov import MS_PER_UNIT
 from einthoven.inverse.bayes.beats import ActionPotentials, Electrograms
+from einthoven.inverse.ingredients import FIELDS
 from einthoven.inverse.method import Diagnostics, Estimate
-from einthoven.inverse.methods import METHODS
+from einthoven.inverse.methods import METHODS, method_class
 from einthoven.inverse.regularisation.criteria import Creso
 from einthoven.run.inverse_plan import SLOW
-from einthoven.worlds.comparison import MS_PER_UNIT, by_error, trials
-from einthoven.worlds.ingredients import FIELDS, Ingredients
+from einthoven.worlds.comparison import by_error, trials
+from einthoven.worlds.ingredients import method_for
 from einthoven.worlds.scores import Scores
 from einthoven.worlds.trials import summary
 from einthoven.worlds.world import World
@@ -39,7 +41,7 @@ def world():
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_can_be_made(name):
-    method = Ingredients(world(), Inverse(criterion="creso", network_steps=7), seed=3).make(name)
+    method = method_for(name, world(), Inverse(criterion="creso", network_steps=7), seed=3)
     assert method.name == name
     if name.startswith("tikhonov"):
         assert isinstance(method.criterion, Creso)
@@ -49,45 +51,46 @@ def test_every_method_can_be_made(name):
 
 @pytest.mark.parametrize("name", get_args(CriterionName))
 def test_every_criterion_of_the_config_can_be_made(name):
-    made = Ingredients(world(), Inverse(criterion=name)).make("tikhonov-0")
+    made = method_for("tikhonov-0", world(), Inverse(criterion=name))
     assert made.criterion.name == name
-    own = Ingredients(world(), Inverse()).make("tikhonov-0")
-    assert own == METHODS["tikhonov-0"]()
+    own = method_for("tikhonov-0", world(), Inverse())
+    assert own == method_class("tikhonov-0")()
 
 
 def test_what_is_given_is_wanted_by_some_method():
-    known = {field for kind in METHODS.values() for field in kind.__dataclass_fields__}
+    known = {field for name in METHODS for field in method_class(name).__dataclass_fields__}
     assert set(FIELDS) <= known
 
 
-def test_the_training_beats_are_of_the_kind_that_is_sought():
-    assert isinstance(Ingredients(world(), Inverse()).training, ActionPotentials)
-    other = Ingredients(replace(world(), transmembrane=False), Inverse())
-    assert isinstance(other.training, Electrograms)
-    assert Ingredients(world(), Inverse()).make("activation").potential_of_source is None
-    assert other.make("activation").potential_of_source.shape == (162, 162)
+def test_methods_seek_the_kind_of_potential_that_is_there():
+    inside, outside = world(), replace(world(), transmembrane=False)
+    assert isinstance(method_for("map", inside, Inverse()).training, ActionPotentials)
+    assert isinstance(method_for("map", outside, Inverse()).training, Electrograms)
+    assert method_for("activation", inside, Inverse()).potential_of_source is None
+    assert method_for("activation", outside, Inverse()).potential_of_source.shape == (162, 162)
+    assert not method_for("waves", inside, Inverse()).falling
+    assert method_for("waves", outside, Inverse()).falling
 
 
 def test_electrodes_are_nodes_of_the_torso_that_methods_see():
-    made = Ingredients(world(), Inverse())
-    np.testing.assert_array_equal(
-        made.torso_points[made.electrode_nodes], made.world.electrode_points
-    )
-    few = replace(made.world, torso_points=made.world.torso_points[:60])
+    problem = world()
+    made = method_for("mfs", problem, Inverse())
+    np.testing.assert_array_equal(made.torso_points[made.electrode_nodes], problem.electrode_points)
+    few = replace(problem, torso_points=problem.torso_points[:60])
     with pytest.raises(BadInput, match="81 electrodes on a torso of 60 nodes share nodes"):
-        Ingredients(few, Inverse()).make("mfs")
+        method_for("mfs", few, Inverse())
 
 
 def test_an_unknown_method_is_refused():
     with pytest.raises(BadInput, match=r"inverse\.methods: unknown tikhonov; known are tikhonov-0"):
-        Ingredients(world(), Inverse()).make("tikhonov")
+        method_for("tikhonov", world(), Inverse())
 
 
 def test_all_methods_see_the_same_noise_and_are_put_in_order():
     problem = world()
     found = []
     for name in ("tikhonov-0", "tikhonov-2"):
-        method = Ingredients(problem, Inverse(criterion="gcv")).make(name)
+        method = method_for(name, problem, Inverse(criterion="gcv"))
         found += trials(problem, method, [(0.01, 0), (0.01, 1)], seed=1)
     rows = summary(found)["spheres"]
     assert {row["0.01"]["repeats"] for row in rows.values()} == {2}

@@ -210,9 +210,9 @@ def test_crossing_is_interpolated_and_may_be_missing() -> None:
     assert index[0] == 2
 
 
-def test_a_wrong_time_unit_is_named() -> None:
+def test_a_wrong_unit_of_time_is_named() -> None:
     problem, _, body = twin()
-    with pytest.raises(BadInput, match="time_unit"):
+    with pytest.raises(BadInput, match="ms_per_unit"):
         SETTINGS.fit(problem.transfer, body, problem.surface, 1e3 * dynamics(61).times)
 
 

@@ -14,7 +14,7 @@ from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface, Tissue
 from einthoven.geometry.simplex import triangle_area_vectors
 from einthoven.geometry.triangles import compact
-from einthoven.inverse.fem_transfer import fem_transfer
+from einthoven.worlds.fem_transfer import fem_transfer
 
 OUTER, INNER, BOX = 100.0, 40.0, 240.0
 SIGMA = Leadfield(sigma_torso_s_per_m=0.2, sigma_lung_s_per_m=0.05)

@@ -24,11 +24,11 @@ from einthoven.electrophysiology.aliev_panfilov import AlievPanfilov
 from einthoven.geometry.remeshing import remesh_to
 from einthoven.geometry.simplex import enclosed_volume
 from einthoven.geometry.triangles import unique_edges
-from einthoven.inverse.fem_transfer import fem_transfer
 from einthoven.inverse.method import Diagnostics, Estimate
 from einthoven.leadfield.conductivity import intracellular
 from einthoven.leadfield.solve import solve_lead_fields
 from einthoven.patient.activation import Activation
+from einthoven.worlds.fem_transfer import fem_transfer
 from einthoven.worlds.misfit import Misfit
 from einthoven.worlds.paper import Experiment, paper_world
 from einthoven.worlds.patient import Beat, BodySetting, Recording, patient_world

@@ -27,9 +27,9 @@ wildcard_constraints:
     method="[a-z0-9-]+",
 
 
-def source(script):
-    """Fingerprint of a script and of the library modules it imports."""
-    return fingerprint(f"{workflow.basedir}/workflow/scripts/{script}.py")
+def source(script, *modules):
+    """Fingerprint of a script, of the library modules it imports, and of some by name."""
+    return fingerprint(f"{workflow.basedir}/workflow/scripts/{script}.py", *modules)
 
 
 def growing(amount):

@@ -1,4 +1,11 @@
+from einthoven.inverse.methods import module_of
+
 INVERSE = PLAN.inverse
+
+
+def source_of_fit(wildcards):
+    """Fingerprint of a fit: an edit of one method reaches no other."""
+    return source("inverse_fit", module_of(wildcards.method, "inverse.methods"))
 
 
 rule inverse_world:
@@ -50,7 +57,7 @@ rule inverse_fit:
         method="{method}",
         section=INVERSE.method_of,
         cases=INVERSE.batch_of,
-        source=source("inverse_fit"),
+        source=source_of_fit,
     message:
         "Reconstruct {wildcards.world} by {wildcards.method}, batch {wildcards.batch}"
     script:

@@ -1,6 +1,6 @@
 """From a measured case to potentials and activation times on the heart, with their uncertainty."""
 
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,8 @@ from einthoven.cases.case import HeartRecording, InverseCase
 from einthoven.core.atomic import atomic
 from einthoven.core.errors import BadInput
 from einthoven.core.files import save_arrays
+from einthoven.electrophysiology.aliev_panfilov import MS_PER_UNIT
+from einthoven.inverse.ingredients import Ingredients
 from einthoven.inverse.method import Diagnostics, Estimate, Method
 from einthoven.inverse.methods import method_class
 from einthoven.inverse.regularisation.criteria import CRITERIA
@@ -26,8 +28,6 @@ MAX_NODES = 6000
 """Of a surface: dense matrices of boundary elements grow with the square."""
 BLIND = ("creso", "l-curve", "gcv", "robust-gcv", "evidence")
 """Criteria that need nothing but the data."""
-AT_NODE = 0.999
-"""Weight above which an electrode counts as being at a node."""
 
 
 @dataclass(frozen=True)
@@ -195,15 +195,16 @@ def reconstruct(
         n_groups: of electrodes, each of which is left out once; 0: no SD.
 
     Raises:
-        BadInput: an unknown method, or one that needs more than a measured case has.
+        BadInput: as `method_for`.
     """
-    everything = np.ones(len(case.electrodes), bool)
-    estimate = _fit(case, choice, forward, everything)
+    estimate = _fit(case, choice, forward)
     diagnostics = estimate.diagnostics
     times, sd = _times(case, estimate), diagnostics.activation_sd
     if sd is None and n_groups > 1:
-        left_out = [_times(case, _fit(case, choice, forward, kept))
-                    for kept in _groups(case, n_groups)]  # fmt: skip
+        left_out = [
+            _times(case, _fit(case.with_electrodes(kept), choice, forward))
+            for kept in _groups(case, n_groups)
+        ]
         sd = np.sqrt((len(left_out) - 1) * np.var(left_out, axis=0))
     torso = forward.matrix @ estimate.potentials
     torso = torso - case.electrodes.of_torso(torso).mean(axis=0)
@@ -211,54 +212,41 @@ def reconstruct(
     return Reconstruction(case, choice.method, estimate, times, sd, torso, body)
 
 
-def method_for(
-    choice: Choice, case: InverseCase, forward: Transfer, kept: np.ndarray | None = None
-) -> Method:
+def method_for(choice: Choice, case: InverseCase, forward: Transfer) -> Method:
     """A method with its default settings and what it needs of the case's geometry.
 
     Args:
         choice: method and criterion.
-        case, forward: of which fields of the method are filled in by name.
-        kept: [electrode] bool, those that are used; None: all.
+        case, forward: of which the method gets its ingredients.
 
     Raises:
-        BadInput: an unknown name, a criterion that the method has no use for or that needs more
-            than data, or a field without default that a measured case does not have.
+        BadInput: an unknown name, or a criterion that the method has no use for or that needs more
+            than data.
     """
-    name = choice.method
+    name, criterion = choice.method, None
     kind = method_class(name)
-    needed = {field.name: field for field in fields(kind) if field.init}  # type: ignore
-    electrodes = case.electrodes if kept is None else case.electrodes.only(kept)
-    given: dict[str, object] = {
-        "normal_derivative": forward.normal_derivative,
-        "torso_points": case.torso.points,
-        "torso_faces": case.torso.faces,
-    }
-    sites = electrodes.sites
-    if (sites.weights.max(axis=1) > AT_NODE).all():
-        at = sites.weights.argmax(axis=1)
-        given["electrode_nodes"] = sites.vertices[np.arange(len(at)), at]
     if choice.criterion:
-        if choice.criterion not in BLIND or "criterion" not in needed:
-            known = ", ".join(BLIND) if "criterion" in needed else "that it does not take"
+        takes = any(field.name == "criterion" for field in fields(kind))  # type: ignore
+        if choice.criterion not in BLIND or not takes:
+            known = ", ".join(BLIND) if takes else "that it does not take"
             raise BadInput(f"method {name!r}: criterion {choice.criterion!r} is none of {known}")
-        given["criterion"] = CRITERIA[choice.criterion]()
-    missing = [
-        key for key, field in needed.items()
-        if field.default is MISSING and field.default_factory is MISSING and key not in given
-    ]  # fmt: skip
-    if missing == ["electrode_nodes"]:
-        raise BadInput(f"method {name!r} needs electrodes at nodes of the torso")
-    if missing:
-        raise BadInput(f"method {name!r} needs {', '.join(missing)}, which a recording has not")
-    return kind(**{key: value for key, value in given.items() if key in needed})  # type: ignore
+        criterion = CRITERIA[choice.criterion]()
+    ingredients = Ingredients(
+        heart=(case.heart.points, case.heart.faces),
+        torso=(case.torso.points, case.torso.faces),
+        electrode_points=case.electrodes.of_torso(case.torso.points),
+        transmembrane=False,
+        ms_per_unit=MS_PER_UNIT,
+        criterion=criterion,
+        forward=forward,
+    )
+    return kind.of(ingredients)
 
 
-def _fit(case: InverseCase, choice: Choice, forward: Transfer, kept: np.ndarray) -> Estimate:
-    """The method on some electrodes."""
-    part = case.with_electrodes(kept)
-    transfer, body = part.referenced(forward.matrix)
-    return method_for(choice, case, forward, kept).fit(transfer, body, case.heart, case.time)
+def _fit(case: InverseCase, choice: Choice, forward: Transfer) -> Estimate:
+    """The method on a case."""
+    transfer, body = case.referenced(forward.matrix)
+    return method_for(choice, case, forward).fit(transfer, body, case.heart, case.time)
 
 
 def _times(case: InverseCase, estimate: Estimate) -> np.ndarray:

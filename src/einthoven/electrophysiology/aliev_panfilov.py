@@ -21,6 +21,8 @@ import scipy.sparse as sp
 from einthoven.core import check
 from einthoven.core.errors import BadInput
 
+MS_PER_UNIT = 12.9
+"""Of the time of Aliev and Panfilov 1996, in a human heart."""
 REAL_AXIS = 2.785
 """The classical Runge-Kutta method is stable for -REAL_AXIS < step * eigenvalue < 0."""
 MAX_STEP = 0.02

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from time import perf_counter
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -22,6 +22,7 @@ from einthoven.geometry.surface_operators import (
     lumped_areas,
     neighbour_laplacian,
 )
+from einthoven.inverse.ingredients import Ingredients
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,15 @@ class Method(ABC):
 
     name: ClassVar[str]
     """In tables, in the configuration and on the command line."""
+
+    @classmethod
+    def of(cls, ingredients: Ingredients) -> Self:
+        """The method for a problem, with every choice made.
+
+        Raises:
+            BadInput: the geometry does not suit it.
+        """
+        return ingredients.fill(cls)
 
     def fit(
         self,

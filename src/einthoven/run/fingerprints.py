@@ -92,10 +92,15 @@ def _data_hash(folder: Path) -> str:
     return total.hexdigest()
 
 
-def dependencies(script: str | Path) -> dict[str, Path]:
-    """All modules of this package that a script imports, directly or not: name -> file."""
+def dependencies(script: str | Path, *modules: str) -> dict[str, Path]:
+    """All modules of this package that a script imports, directly or not: name -> file.
+
+    Args:
+        script: a file.
+        modules: of this package that it imports by a name made at run time.
+    """
     found: dict[str, Path] = {}
-    todo = list(_read(Path(script))[1])
+    todo = [*_read(Path(script))[1], *modules]
     while todo:
         module = todo.pop()
         if module in found or module in NO_EFFECT or not (path := _file_of(module)):
@@ -107,16 +112,16 @@ def dependencies(script: str | Path) -> dict[str, Path]:
     return found
 
 
-def fingerprint(script: str | Path) -> str:
-    """Hash of a script, the modules it depends on, and the data of their rooms.
+def fingerprint(script: str | Path, *modules: str) -> str:
+    """Hash of a script, the modules it depends on (see `dependencies`), and their rooms' data.
 
     Edits of comments and docstrings leave its 16 hexadecimal digits as they are.
     """
     total = hashlib.sha256(_read(Path(script))[0].encode())
-    modules = dependencies(script)
-    for module, path in sorted(modules.items()):
+    found = dependencies(script, *modules)
+    for module, path in sorted(found.items()):
         total.update(f"{module}:{_read(path)[0]}".encode())
-    for folder in sorted({path.parent / "data" for path in modules.values()}):
+    for folder in sorted({path.parent / "data" for path in found.values()}):
         if folder.is_dir():
             total.update(_data_hash(folder).encode())
     return total.hexdigest()[:16]

@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from einthoven.electrophysiology.aliev_panfilov import MS_PER_UNIT
 from einthoven.inverse.method import Method
 from einthoven.worlds.scores import Scores
 from einthoven.worlds.trials import Trial
 from einthoven.worlds.world import World
-
-MS_PER_UNIT = 12.9
-"""Of the time of Aliev and Panfilov 1996, doi:10.1016/0960-0779(95)00089-5, in a human heart."""
 
 
 def trials(

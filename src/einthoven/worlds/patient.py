@@ -26,10 +26,10 @@ from einthoven.geometry.remeshing import remesh_to
 from einthoven.geometry.sampling import farthest_points
 from einthoven.geometry.sparse_rows import sparse_rows
 from einthoven.geometry.triangles import compact
-from einthoven.inverse.fem_transfer import HEART_SURFACES
 from einthoven.leadfield.skin import electrode_weights
 from einthoven.patient.activation import Activation
 from einthoven.patient.patient import Patient
+from einthoven.worlds.fem_transfer import HEART_SURFACES
 from einthoven.worlds.misfit import Misfit
 from einthoven.worlds.world import World
 
@@ -86,7 +86,7 @@ class Recording:
     """What is known of a body in which a beat is recorded.
 
     Attributes:
-        surface: of `inverse.fem_transfer.HEART_SURFACES`: epicardium, base and valve caps, so that
+        surface: of `worlds.fem_transfer.HEART_SURFACES`: epicardium, base and valve caps, so that
             muscle and blood, and with them all sources, are inside; or that of the myocardium,
             with the endocardia: the blood is outside, and conducts as the torso does.
         n_heart: nodes of the heart's surface. n_torso: of the skin.

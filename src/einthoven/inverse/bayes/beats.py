@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from einthoven.bem.integrals import layers
 from einthoven.core import check
 from einthoven.core.seeds import generator
 from einthoven.geometry.geodesic import geodesic_distances
 from einthoven.geometry.laplacian_modes import laplacian_modes
 from einthoven.inverse.activation.waveform import Waveform
 from einthoven.inverse.bayes.training import TrainingSet
+from einthoven.inverse.double_layer import double_layer
 from einthoven.inverse.method import SourceSurface
 
 N_SITES = 200
@@ -126,18 +126,4 @@ class Electrograms(DrawnBeats):
 
     def operator(self, surface: SourceSurface) -> np.ndarray | None:
         """Of the double layer."""
-        return double_layer(surface)
-
-
-def double_layer(surface: SourceSurface) -> np.ndarray:
-    """Potential just outside a heart per transmembrane potential on its surface: [node, node].
-
-    phi(x) = int over the surface of (V_m(y) - V_m(x)) dOmega(y) / 4 pi: the equivalent double layer
-    of a heart of equal anisotropy ratios, in an unbounded medium, up to a positive factor. Positive
-    while the wave approaches, steeply down when it arrives; a heart at one potential makes none.
-
-    References:
-        Geselowitz, Proc IEEE 77:857 (1989), doi:10.1109/5.29327.
-    """
-    matrix = layers(surface.points, surface.points, surface.faces).double
-    return matrix - np.diag(matrix.sum(axis=1))
+        return double_layer(surface.points, surface.faces)

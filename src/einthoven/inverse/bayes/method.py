@@ -1,13 +1,15 @@
 """Bayesian maximum a posteriori estimate with a learned prior."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
 from einthoven.core.errors import BadInput
+from einthoven.inverse.bayes.beats import ActionPotentials, Electrograms
 from einthoven.inverse.bayes.separable import SeparablePosterior, SeparablePrior
 from einthoven.inverse.bayes.training import TrainingSet
+from einthoven.inverse.ingredients import Ingredients
 from einthoven.inverse.method import Diagnostics, Estimate, Method, SourceSurface
 
 
@@ -28,6 +30,12 @@ class Map(Method):
     what the evidence finds, which takes errors that look like signals for signals."""
     in_time: bool = True
     """Learn a covariance in time too; else every instant stands by itself."""
+
+    @classmethod
+    def of(cls, ingredients: Ingredients) -> Self:
+        """With beats drawn on the heart, of the kind of potential that is sought."""
+        kind = ActionPotentials if ingredients.transmembrane else Electrograms
+        return ingredients.fill(cls, training=kind())
 
     def solve(
         self,

@@ -6,7 +6,7 @@ References:
 """
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.core.seeds import derive_seed
 from einthoven.electrophysiology.aliev_panfilov import AlievPanfilov
+from einthoven.inverse.ingredients import Ingredients
 from einthoven.inverse.method import Diagnostics, Estimate, Method, SourceSurface
 from einthoven.inverse.networks.architecture import Architecture
 from einthoven.inverse.networks.collocation import (
@@ -59,6 +60,12 @@ class NetworkMethod(Method):
     seed: int = 0
     """Of weights, collocation points and instants."""
     threads: int = 1
+
+    @classmethod
+    def of(cls, ingredients: Ingredients) -> Self:
+        """Trained as long as asked for."""
+        steps = ingredients.network_steps
+        return ingredients.fill(cls, recipe=Recipe() if steps is None else Recipe(steps=steps))
 
     def __post_init__(self) -> None:
         for name in ("ep_weight", "ms_per_unit", "mv_per_unit"):

@@ -51,8 +51,8 @@ class Variational(Method):
     """k."""
     threshold: float = 0.1
     """a."""
-    time_unit: float = 1.0
-    """Time unit of the model in that of `time`: 12.9 for ms (Aliev, Panfilov 1996)."""
+    ms_per_unit: float = 1.0
+    """The model's unit of time: 12.9 (`MS_PER_UNIT`) where `time` is in ms."""
     constants_sd: float = 0.3
     """Of log D, log k, log a and log of the recovery's rate."""
     pose_sd: float = 5.0
@@ -81,16 +81,16 @@ class Variational(Method):
         """See `Method.fit`.
 
         Raises:
-            BadInput: the record is too short, or its length in time units shows that `time_unit`
-                is wrong.
+            BadInput: the record is too short, or its length in time units shows that
+                `ms_per_unit` is wrong.
         """
         check.between(
-            "length of the record in time units of the model", np.ptp(time) / self.time_unit,
-            2 * (time[1] - time[0]) / self.time_unit if len(time) > 1 else 1.0, LONGEST_RECORD,
-            "is time_unit that of `time`?",
+            "length of the record in time units of the model", np.ptp(time) / self.ms_per_unit,
+            2 * (time[1] - time[0]) / self.ms_per_unit if len(time) > 1 else 1.0, LONGEST_RECORD,
+            "is ms_per_unit that of `time`?",
         )  # fmt: skip
         laplacian = getattr(surface, LAPLACIANS[self.laplacian])
-        dynamics = Dynamics(laplacian, time / self.time_unit)
+        dynamics = Dynamics(laplacian, time / self.ms_per_unit)
         recording = Recording.of(transfer, body_potentials, self.n_components)
         observed = Observed(recording, Modes.of(surface, self.n_modes), surface)
         search = Search(self._library(dynamics, surface), recording)
@@ -190,8 +190,8 @@ class Variational(Method):
         diagnostics = Diagnostics(
             criterion="marginal likelihood",
             sd=posterior.sd,
-            activation_time=posterior.activation_time * self.time_unit,
-            activation_sd=posterior.activation_sd * self.time_unit,
+            activation_time=posterior.activation_time * self.ms_per_unit,
+            activation_sd=posterior.activation_sd * self.ms_per_unit,
             numbers=numbers,
         )
         return Estimate(posterior.potentials, diagnostics)
