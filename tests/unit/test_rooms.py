@@ -23,7 +23,7 @@ ONLY_IN = {
     "petsc4py": {"fem"},
     "ufl": {"fem"},
     "gmsh": {"geometry", "mesh"},
-    "h5py": {"atlases"},
+    "h5py": {"atlases", "cases/matlab_hdf5.py"},
     "jinja2": {"report"},
     "lightning": {"training"},
     "matplotlib": {"plots", "report"},

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from einthoven.cases.matlab_hdf5 import load_hdf5
 from einthoven.cases.recording import Recording
 from einthoven.core.errors import BadInput
 
@@ -30,13 +31,12 @@ def read_matlab(
     """Read the time signal of a file; what the caller states wins over what the file says.
 
     Args:
-        path: .mat of MATLAB 4 to 7.2.
+        path: .mat of any version.
         unit: as `Recording.of`. rate_hz: samples per second.
         entry: name of the struct, such as `onerun` or `runs.2`; empty: the only one.
 
     Raises:
-        BadInput: unreadable, of version 7.3, without a time signal or with several, or as
-            `Recording.of`.
+        BadInput: unreadable, without a time signal or with several, or as `Recording.of`.
     """
     path = Path(path)
     content = _load(path)
@@ -91,10 +91,8 @@ def _load(path: Path) -> dict[str, Any]:
         raise BadInput(f"{path}: no such file")
     try:
         content = loadmat(path, simplify_cells=True)
-    except NotImplementedError as error:  # scipy's way to say HDF5
-        raise BadInput(
-            f"{path}: a MATLAB 7.3 file, which is not read; in MATLAB: save('NEW.mat', '-v7')"
-        ) from error
+    except NotImplementedError:  # scipy's way to say HDF5
+        return load_hdf5(path)
     except Exception as error:  # scipy raises many types for broken files
         raise BadInput(f"{path}: not readable as .mat ({error})") from error
     return {name: value for name, value in content.items() if not name.startswith("__")}

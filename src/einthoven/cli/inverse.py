@@ -4,7 +4,7 @@ Surfaces are .pts with .fac (faces from 1), .mat, .vtp, .vtk, .vtu, .stl, .ply o
 heart inside the torso. Electrodes are .channels (lines `node channel`), .leadlinks (`lead node`),
 .pts (`x y z`, one per row of the recording) or .csv (`name,node` or `name,x,y,z`; nodes count
 from 1).
-Potentials are .mat (a struct with potvals, such as those of EDGAR; -v7), .csv (a column per
+Potentials are .mat (a struct with potvals, such as those of EDGAR), .csv (a column per
 channel), .npy [channel, time] or .npz (potentials, time, channels, unit). Bad leads, baseline,
 reference and the order of the electrodes are checked first; what was found is printed.
 
