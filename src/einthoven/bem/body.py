@@ -106,13 +106,16 @@ class Body:
                     raise BadInput(self._misplaced(k, other))
         return found
 
+    @property
+    def steps(self) -> np.ndarray:
+        """Conductivity inside less that outside of each surface: [surface] mS/mm."""
+        inside = [self.conductivity, *(part.conductivity for part in self.inclusions)]
+        return np.array(inside) - [0.0, *(self.conductivity for _ in self.inclusions)]
+
     @cached_property
     def double_layer_matrix(self) -> np.ndarray:
         """K of K phi = b: [node, node] mS/mm; its rows sum to zero."""
-        inside = [self.conductivity, *(part.conductivity for part in self.inclusions)]
-        outside = [0.0, *(self.conductivity for _ in self.inclusions)]
-        steps = np.array(inside) - np.array(outside)
-        matrix = -np.hstack([step * layer.double for step, layer in zip(steps, self.layers)])
+        matrix = -np.hstack([step * layer.double for step, layer in zip(self.steps, self.layers)])
         np.fill_diagonal(matrix, 0.0)
         np.fill_diagonal(matrix, -matrix.sum(axis=1))
         return matrix
