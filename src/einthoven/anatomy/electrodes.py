@@ -53,6 +53,13 @@ def standard_electrodes(torso: TorsoSurface) -> Sites:
     return Sites(list(STANDARD_ELECTRODES), points[:-1], points[-1])
 
 
+def standard_ties(resolution: str) -> dict[str, SkinPoints]:
+    """Where the skin of the shipped atlas has the nine electrodes and the ground, by name."""
+    ties = _standard_places(resolution, "")
+    names = (*STANDARD_ELECTRODES, GROUND)
+    return {name: SkinPoints(ties.vertices[[k]], ties.weights[[k]]) for k, name in enumerate(names)}
+
+
 def grid_electrodes(torso: TorsoSurface, sites: str = "front") -> np.ndarray:
     """Near-uniform electrodes on the front of the torso, or around it: [MAX_GRID, 3] mm.
 

@@ -42,8 +42,14 @@ def attach(points: np.ndarray, faces: np.ndarray, targets: np.ndarray) -> SkinPo
         places = _nearest_places(corners[near], target)
         best = np.linalg.norm(places - target, axis=1).argmin()
         found[i], nearest[i] = near[best], places[best]
-    weights = np.clip(_barycentric(corners[found], nearest), 0.0, 1.0)
-    return SkinPoints(faces[found], weights / weights.sum(axis=1, keepdims=True))
+    return tie(points, faces[found], nearest)
+
+
+def tie(points: np.ndarray, triangles: np.ndarray, places: np.ndarray) -> SkinPoints:
+    """Tie places [point, 3] mm to the triangles [point, 3] of the skin that they lie in."""
+    corners = np.asarray(points, float)[triangles]
+    weights = np.clip(_barycentric(corners, places), 0.0, 1.0)
+    return SkinPoints(triangles, weights / weights.sum(axis=1, keepdims=True))
 
 
 def cast_ray(

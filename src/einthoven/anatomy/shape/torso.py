@@ -97,7 +97,7 @@ def torso_surface(
     between(
         "largest of torso_coeffs in SD", np.abs(coeffs).max(initial=0.0), 0, MAX_SD, "scores in mm?"
     )
-    places = _landmark_places(resolution, atlas).on(points)
+    places = landmark_ties(resolution, atlas).on(points)
     return TorsoSurface(
         points=points,
         faces=model.faces,
@@ -141,7 +141,7 @@ def load_atlas(atlas: str = "") -> TorsoAtlas:
 
 
 @lru_cache(maxsize=8)
-def _landmark_places(resolution: str, atlas: str) -> SkinPoints:
-    """The landmarks' triangles and weights in one topology."""
+def landmark_ties(resolution: str, atlas: str = "") -> SkinPoints:
+    """The landmarks' triangles and weights in one topology, in the order of the atlas."""
     loaded = load_atlas(atlas)
     return loaded.attach(np.array(list(loaded.landmarks.values())), resolution)

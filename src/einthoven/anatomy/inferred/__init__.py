@@ -1,0 +1,1 @@
+"""A torso that nobody imaged: its distribution, given electrodes, the heart and the person."""
