@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from einthoven.anatomy.body import PlacedBody
 from einthoven.anatomy.shape.heart_check import MIN_CLEARANCE_MM
 from einthoven.anatomy.shape.pieces import area_centroid
 from einthoven.anatomy.shape.tagged_heart import placed_heart
+from einthoven.anatomy.shape.torso import TorsoSurface
 from einthoven.config import models
 from einthoven.core.errors import BadInput, EinthovenError, StepFailed
 from einthoven.core.tags import Surface
@@ -18,9 +19,10 @@ from einthoven.geometry.signed_distance import surface_distance
 from einthoven.geometry.simplex import enclosed_volume
 from einthoven.geometry.surfaces import Surfaces
 from einthoven.imported.defect import Defect, draw, near
-from einthoven.imported.read import read_heart, read_points, read_surface
+from einthoven.imported.inferred import inferred_torso, moved, typical_pose
+from einthoven.imported.read import read_cloud, read_heart, read_points, read_surface
 from einthoven.imported.repair import mend
-from einthoven.imported.sheet import Row
+from einthoven.imported.sheet import UNKNOWN_AXES, Row
 from einthoven.imported.sites import imported_sites
 from einthoven.imported.units import MM, to_patient_frame, unit_of
 from einthoven.imported.wall_tags import tag_wall
@@ -62,11 +64,12 @@ def import_patient(row: Row, picture: Path, config: models.Anatomy) -> Anatomy:
 
 
 def _build(row: Row, config: models.Anatomy) -> Anatomy:
-    heart, torso, places, in_files, notes = _read(row)
+    heart, files = _read(row, config.torso_resolution)
     heart, heart_notes = mend("heart", heart)
-    torso, torso_notes = mend("torso", torso)
-    notes += [*heart_notes, *torso_notes]
-    _check_inside(heart, torso)
+    torso, torso_notes = mend("torso", files.torso)
+    notes = [*files.notes, *heart_notes, *torso_notes]
+    if row.pose == "given":
+        _check_inside(heart, torso)
     if not (heart.face_tags > 0).all():
         heart = replace(heart, face_tags=tag_wall(heart.points, heart.faces))
         notes.append("heart: base, epicardium and ventricles found by shape")
@@ -74,8 +77,11 @@ def _build(row: Row, config: models.Anatomy) -> Anatomy:
         placed, rotation, origin = placed_heart(heart, config.heart_edge_mm)
     except StepFailed as error:
         raise BadInput(f"heart: {error}; smoother surfaces, or another heart_edge_mm?") from error
+    if files.inferred and row.pose == "typical":
+        rotation, origin = typical_pose(row, placed, files.inferred)
+        notes.append("heart: its place and turn are those of virtual patients, not this patient's")
     torso, coarsening_notes = _coarsen(torso, TORSO_EDGE_MM[config.torso_resolution])
-    sites, site_notes = imported_sites(torso.points, torso.faces, places, config.sites)
+    sites, site_notes = imported_sites(torso.points, torso.faces, files.places, config.sites)
     notes += [*coarsening_notes, *site_notes, *_oddities(rotation)]
     skin = replace(torso, face_tags=np.full(len(torso.faces), Surface.SKIN, np.int8))
     return PlacedBody(skin, placed, rotation, origin).anatomy(
@@ -84,7 +90,7 @@ def _build(row: Row, config: models.Anatomy) -> Anatomy:
         split=SPLIT,
         latent_pca=np.full(N_PCA, np.nan),
         repairs=notes,
-        frame={"axes": row.axes, "unit": row.unit, "origin_mm": in_files.tolist()},
+        frame={"axes": row.axes, "unit": row.unit, "origin_mm": files.origin.tolist()},
     )
 
 
@@ -94,24 +100,47 @@ def cohort_entry(patient: str) -> PatientParameters:
     return PatientParameters(patient, SPLIT, **unknown)
 
 
-def _read(row: Row) -> tuple[Surfaces, Surfaces, dict[str, np.ndarray], np.ndarray, list[str]]:
-    """Files to mm and the patient's axes, the origin at the centroid of the skin.
+class _Files(NamedTuple):
+    """A patient's files but the heart's: mm, patient frame."""
 
-    Returns:
-        heart; torso; named places, each [3] mm; where the origin was in the files, [3] mm along
-        the patient's axes; what was found out about the unit.
-    """
+    torso: Surfaces
+    places: dict[str, np.ndarray]
+    """Name -> [3]; on an inferred torso also the electrodes that nobody gave."""
+    origin: np.ndarray
+    """[3] mm: of the patient frame, in the files along the patient's axes."""
+    notes: list[str]
+    """What was found out about unit and torso."""
+    inferred: TorsoSurface | None
+    """The torso with its landmarks, where no file has one."""
+
+
+def _read(row: Row, resolution: str) -> tuple[Surfaces, _Files]:
+    """The heart's surface and all else, in mm, in the patient's axes; origin: skin's centroid."""
     folder = Path(row.folder)
     heart = read_heart(row.heart, folder, row.tags)
-    torso = read_surface(folder / row.torso)
+    torso = read_surface(folder / row.torso) if row.torso else None
     places = read_points(folder / row.electrodes) if row.electrodes else {}
-    unit, notes = unit_of(row.unit, {"heart": heart.extent_mm, "torso": torso.extent_mm})
-    to_patient = MM[unit] * to_patient_frame(row.axes)
-    skin = torso.points @ to_patient
-    origin = area_centroid(skin, torso.faces)
-    heart = replace(heart, points=heart.points @ to_patient - origin)
-    places = {name: place @ to_patient - origin for name, place in places.items()}
-    return heart, replace(torso, points=skin - origin), places, origin, notes
+    cloud = read_cloud(folder / row.skin) if row.skin else np.empty((0, 3))
+    extents = {"heart": heart.extent_mm} | ({"torso": torso.extent_mm} if torso else {})
+    unit, notes = unit_of(row.unit, extents)
+    turn = np.eye(3) if row.axes == UNKNOWN_AXES else to_patient_frame(row.axes)
+    to_patient = MM[unit] * turn
+    heart = replace(heart, points=heart.points @ to_patient)
+    places = {name: place @ to_patient for name, place in places.items()}
+    inferred = None
+    if torso:
+        skin = replace(torso, points=torso.points @ to_patient)
+    else:
+        lies = heart.points if row.pose == "given" else np.empty((0, 3))
+        found = inferred_torso(row, places, cloud @ to_patient, lies, resolution)
+        places = found.electrodes() | {name: place @ found.turn for name, place in places.items()}
+        skin, notes = found.torso, [*notes, found.note]
+        inferred = moved(found.torso, np.eye(3), -area_centroid(skin.points, skin.faces))
+    origin = area_centroid(skin.points, skin.faces)
+    skin = Surfaces(skin.points - origin, skin.faces, skin.face_tags)
+    places = {name: place - origin for name, place in places.items()}
+    heart = replace(heart, points=heart.points - origin)
+    return heart, _Files(skin, places, origin, notes, inferred)
 
 
 def _check_inside(heart: Surfaces, torso: Surfaces) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +48,24 @@ def read_heart(place: str, folder: Path, tags: str = "") -> Surfaces:
 def read_surface(path: Path) -> Surfaces:
     """Triangles of a file, or the boundary of its tetrahedra, without tags."""
     return _tagged(path, "")
+
+
+def read_cloud(path: Path) -> np.ndarray:
+    """Points [point, 3] of a CSV with the columns x, y, z, or the vertices of any other file.
+
+    Raises:
+        BadInput: unreadable, or without points.
+    """
+    path = _path(path, Path())
+    if path.suffix.lower() == ".csv":
+        lines = [{(k or "").strip().lower(): v for k, v in row.items()} for row in csv_lines(path)]
+        try:
+            return np.array([[float(line[key]) for key in "xyz"] for line in lines]).reshape(-1, 3)
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadInput(f"{path}: not three numbers in the columns x, y, z: {error}") from error
+    if path.suffix.lower() in CARP_SUFFIXES:
+        return read_carp(path).points
+    return np.asarray(_vtk_data(path).points, float)
 
 
 def read_points(path: Path) -> dict[str, np.ndarray]:
@@ -106,15 +125,9 @@ def _tagged(path: Path, tags: str) -> Surfaces:
             faces = boundary_of(mesh.cells)
             return Surfaces(mesh.points, faces, np.zeros(len(faces), int))
         return Surfaces(mesh.points, mesh.cells, _own_tags(mesh.tags))
-    if path.suffix.lower() not in VTK_SUFFIXES:
-        known = " ".join((*VTK_SUFFIXES, *CARP_SUFFIXES))
-        raise BadInput(f"{path}: suffix {path.suffix!r} is none of {known}")
     import pyvista as pv
 
-    try:
-        data = pv.read(path)
-    except Exception as error:  # VTK's readers raise many types
-        raise BadInput(f"{path}: not readable ({error})") from error
+    data = _vtk_data(path)
     if isinstance(data, pv.UnstructuredGrid) and pv.CellType.TETRA in data.celltypes:
         data = data.extract_cells(data.celltypes == pv.CellType.TETRA)
         faces, cell_values = boundary_of(data.cell_connectivity.reshape(-1, 4)), {}
@@ -137,6 +150,19 @@ def _tagged(path: Path, tags: str) -> Surfaces:
             found = np.asarray(arrays[name])
             return Surfaces(points, faces, _translate(found, values, faces, of_vertices, path))
     raise BadInput(f"{path}: no array {name!r}; it has {', '.join(data.array_names) or 'none'}")
+
+
+def _vtk_data(path: Path) -> Any:
+    """What VTK reads from a file."""
+    if path.suffix.lower() not in VTK_SUFFIXES:
+        known = " ".join((*VTK_SUFFIXES, *CARP_SUFFIXES))
+        raise BadInput(f"{path}: suffix {path.suffix!r} is none of {known}")
+    import pyvista as pv
+
+    try:
+        return pv.read(path)
+    except Exception as error:  # VTK's readers raise many types
+        raise BadInput(f"{path}: not readable ({error})") from error
 
 
 def boundary_of(cells: np.ndarray) -> np.ndarray:

@@ -13,7 +13,13 @@ from einthoven.core.errors import BadInput
 
 NAME = r"[a-z][a-z0-9-]*"
 VIRTUAL = re.compile(r"p[0-9]{4}")
-REQUIRED = ("patient", "heart", "torso", "electrodes", "unit", "axes")
+REQUIRED = ("patient", "heart", "unit", "axes")
+OF_TORSO = ("torso", "electrodes")
+PERSON = ("sex", "height_cm", "weight_kg")
+OPTIONAL = ("tags", "skin", "pose", "bodies")
+POSES = ("given", "typical")
+UNKNOWN_AXES = "unknown"
+MAX_BODIES = 100
 
 
 class Row(NamedTuple):
@@ -23,21 +29,39 @@ class Row(NamedTuple):
     heart: str
     """A file, or `epi=FILE lv=FILE rv=FILE base=FILE`."""
     torso: str
+    """A file; empty: the torso is inferred (`imported.inferred`)."""
     electrodes: str
     """CSV with name, x, y, z: electrodes, and landmarks for those that are missing."""
     unit: str
     axes: str
+    """Three letters; `unknown`, where no torso is and the electrodes tell how the body lies."""
     tags: str = ""
     """`ARRAY base=1 epi=2 lv=3 rv=4`, if the heart has tags of its own."""
     folder: str = "."
+    skin: str = ""
+    """Points of the skin, for an inferred torso."""
+    sex: str = ""
+    """Of a person whose torso is inferred: female or male, with height and weight; or empty."""
+    height_cm: float = 0.0
+    weight_kg: float = 0.0
+    pose: str = "given"
+    """given: the heart lies where its file has it. typical: as in virtual patients."""
+    body: int = 0
+    """Of an inferred torso: 0 is the most likely one, 1, 2, ... are drawn."""
+    of: str = ""
+    """The patient that a drawn body belongs to."""
     physiology: Mapping[str, float] = MappingProxyType({})
     """Measured speeds and durations, by the columns of the cohort's sheet (`COLUMNS`)."""
+
+    def drawn(self, body: int) -> "Row":
+        """The same patient in the so-manieth body that is drawn."""
+        return self._replace(patient=f"{self.patient}-body{body}", body=body, of=self.patient)
 
     @property
     def files(self) -> list[str]:
         """All files of the patient."""
         heart = [part.partition("=")[2] for part in self.heart.split() if "=" in part]
-        places = [*(heart or [self.heart]), self.torso, self.electrodes]
+        places = [*(heart or [self.heart]), self.torso, self.electrodes, self.skin]
         files = [Path(self.folder) / place for place in places if place]
         # openCARP and EDGAR split a mesh: the neighbours count, too
         beside = (".pts", ".elem", ".fac", ".lon")
@@ -70,11 +94,16 @@ def read_sheet(path: str | Path) -> list[Row]:
         raise BadInput(f"imported.sheet: {path}: no such file")
     rows: list[Row] = []
     for number, line in enumerate(csv_lines(path), start=2):
-        known = {k: (v or "").strip() for k, v in line.items() if k in (*REQUIRED, "tags")}
-        empty = [key for key in REQUIRED if not known.get(key)]
-        if empty:
-            raise BadInput(f"{path}: line {number}: {', '.join(empty)} missing; the columns are "
-                           f"{', '.join((*REQUIRED, 'tags'))}")  # fmt: skip
+        where = f"{path}: line {number}"
+        known = {
+            k: (v or "").strip() for k, v in line.items()
+            if k in (*REQUIRED, *OF_TORSO, *PERSON, *OPTIONAL)
+        }  # fmt: skip
+        needed = (*REQUIRED, *OF_TORSO) if known.get("torso") else REQUIRED
+        if empty := [key for key in needed if not known.get(key)]:
+            raise BadInput(f"{where}: {', '.join(empty)} missing; the columns are "
+                           f"{', '.join((*REQUIRED, *OF_TORSO, 'tags'))}, and without a torso "
+                           f"{', '.join((*PERSON, *OPTIONAL[1:]))}")  # fmt: skip
         name = known["patient"]
         if not re.fullmatch(NAME, name) or VIRTUAL.match(name):
             raise BadInput(
@@ -83,9 +112,64 @@ def read_sheet(path: str | Path) -> list[Row]:
             )
         if name in [row.patient for row in rows]:
             raise BadInput(f"{path}: line {number}: {name} is given twice")
-        measured = _physiology(line, f"{path}: line {number}")
-        rows.append(Row(**known, folder=str(path.parent), physiology=measured))
+        rows += _bodies(known, str(path.parent), _physiology(line, where), where)
     return rows
+
+
+def _bodies(
+    known: Mapping[str, str], folder: str, physiology: Mapping[str, float], where: str
+) -> list[Row]:
+    """The row of a line, and one for each further body that is to be drawn.
+
+    Raises:
+        BadInput: fields that contradict each other, or numbers that are none.
+    """
+    _check_torso(known, where)
+    text = {key: known.get(key) or "0" for key in ("height_cm", "weight_kg", "bodies")}
+    try:
+        height, weight, bodies = (
+            float(text["height_cm"]),
+            float(text["weight_kg"]),
+            int(text["bodies"]),
+        )
+    except ValueError as error:
+        raise BadInput(f"{where}: {', '.join(text)}: {error}") from error
+    if known.get("sex") and not (100 <= height <= 230 and 25 <= weight <= 300):
+        raise BadInput(
+            f"{where}: height_cm {height:g}, weight_kg {weight:g}: no adult's; in m or in pounds?"
+        )
+    if not 0 <= bodies <= MAX_BODIES:
+        raise BadInput(f"{where}: bodies {bodies}: 0 to {MAX_BODIES} are drawn")
+    text = {key: known.get(key, "") for key in (*REQUIRED, *OF_TORSO, "tags", "skin", "sex")}
+    text |= {"folder": folder, "pose": known.get("pose") or POSES[0]}
+    row = Row(physiology=physiology, height_cm=height, weight_kg=weight, **text)  # type: ignore[arg-type]
+    return [row, *(row.drawn(k + 1) for k in range(bodies))]
+
+
+def _check_torso(known: Mapping[str, str], where: str) -> None:
+    """What only a patient without a torso may state, and how completely.
+
+    Raises:
+        BadInput: it is not so.
+    """
+    inferred, pose = not known.get("torso"), known.get("pose") or POSES[0]
+    if pose not in POSES:
+        raise BadInput(f"{where}: pose: {pose!r} is none of {', '.join(POSES)}")
+    if not inferred:
+        meant = [key for key in (*PERSON, "skin", "bodies") if known.get(key)]
+        meant += ["pose"] if pose != POSES[0] else []
+        if meant:
+            raise BadInput(f"{where}: {', '.join(meant)}: only for patients without a torso")
+    person = [key for key in PERSON if known.get(key)]
+    if person and len(person) < len(PERSON):
+        raise BadInput(f"{where}: {', '.join(person)} alone; a person has {', '.join(PERSON)}")
+    if inferred and not (person or known.get("electrodes") or known.get("skin")):
+        raise BadInput(
+            f"{where}: torso missing; give one, or what it is inferred from: electrodes, skin, "
+            f"{', '.join(PERSON)}"
+        )
+    if known["axes"] == UNKNOWN_AXES and (not inferred or pose == POSES[0]):
+        raise BadInput(f"{where}: axes: unknown ones need an inferred torso and pose: typical")
 
 
 def _physiology(line: Mapping[str, str | None], where: str) -> Mapping[str, float]:

@@ -56,7 +56,7 @@ class TorsoPosterior:
 
     @cached_property
     def covariance_root(self) -> np.ndarray:
-        """[latent, latent] L^-T of precision = L L': its product with its transpose is the covariance."""
+        """[latent, latent] the root L^-T of the covariance; precision = L L'."""
         root = np.linalg.cholesky(self.precision)
         return solve_triangular(root, np.eye(len(root)), lower=True).T
 
@@ -246,5 +246,6 @@ def _maximum(skin: PlacedSkin, terms: Sequence[Term]) -> tuple[np.ndarray, np.nd
         if np.abs(length * step).max() < SMALL_STEP:
             return latents, precision
     raise NotConverged(
-        "torso: the search for the most likely one stands still or wanders; do electrodes, skin and heart share one frame?"
+        "torso: the search for the most likely one stands still or wanders; do electrodes, skin "
+        "and heart share one frame?"
     )
