@@ -14,7 +14,7 @@ from einthoven.config.render import render, schema
 from einthoven.core.errors import BadInput
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = ("config", "paper", "fine", "ci")
+CONFIGS = ("config", "paper", "fine", "ci", "any_body")
 REMEDY = "run: einthoven config > config/config.yaml; einthoven schema > config/schema.json"
 
 

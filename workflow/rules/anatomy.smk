@@ -65,6 +65,7 @@ rule anatomy:
         runtime=growing(10),
     params:
         section=PLAN.section("anatomy"),
+        augmentation=PLAN.section("augmentation"),
         source=source("anatomy"),
     message:
         "Surfaces and electrodes of {wildcards.patient}"

@@ -27,7 +27,7 @@ rule ecg:
         runtime=growing(15),
     params:
         section=PLAN.section("ecg"),
-        conductivity=PLAN.conductivities,
+        conductivity=PLAN.conductivities_of,
         repolarisation=PLAN.repolarisation_of,
         gradient=PLAN.config.leadfield.gradient,
         n_electrodes=PLAN.n_electrodes,

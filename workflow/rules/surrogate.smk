@@ -158,7 +158,7 @@ rule predict:
         runtime=growing(30),
     params:
         section=PLAN.section("ecg"),
-        conductivity=PLAN.conductivities,
+        conductivity=PLAN.conductivities_of,
         repolarisation=PLAN.repolarisation_of,
         encoder="{encoder}",
         model="{model}",

@@ -1,6 +1,7 @@
 """Surfaces, electrodes and pose of one patient."""
 
 from einthoven.anatomy.body import build_anatomy
+from einthoven.config.augmentation import Augmentation
 from einthoven.config.models import Anatomy
 from einthoven.patient.parameters import PatientParameters
 from einthoven.run.job import run
@@ -8,7 +9,8 @@ from einthoven.run.job import run
 
 def main(input, output, params, log):
     parameters = PatientParameters.load(input.cohort)
-    anatomy = build_anatomy(parameters, Anatomy.model_validate(params.section))
+    config = Anatomy.model_validate(params.section)
+    anatomy = build_anatomy(parameters, config, Augmentation.model_validate(params.augmentation))
     anatomy.save(output[0])
     log.info("%d faces", len(anatomy.faces))
 

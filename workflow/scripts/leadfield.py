@@ -13,7 +13,8 @@ def main(input, output, params, log):
     electrodes = patient.anatomy.electrodes(*params.electrodes)
     config = Leadfield.model_validate(params.section)
     fields = solve_lead_fields(patient, electrodes, config, dtype="float32")
-    replace(fields, batch=int(params.batch)).save(output[0])
+    conductivities = config.conductivities if params.drawn else None
+    replace(fields, batch=int(params.batch), conductivities=conductivities).save(output[0])
     worst = fields.residual.max()
     log.info("%d electrodes by %s, worst %.1e", len(electrodes.names), fields.solver, worst)
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from einthoven.config.activation import Activation
+from einthoven.config.augmentation import NO_AUGMENTATION, Augmentation
 from einthoven.config.inverse import Inverse
 from einthoven.config.learning import DeepSdf, Learning, MlpModel, RefractionModel
 from einthoven.config.purkinje import Purkinje
@@ -159,6 +160,11 @@ class Leadfield(Section):
     electrodes_per_job: Annotated[int, Field(ge=0)] = 0
     """0: all electrodes in one job (one factorisation)."""
 
+    @property
+    def conductivities(self) -> dict[str, float]:
+        """Name -> S/m."""
+        return {name: getattr(self, name) for name in CONDUCTIVITY_RANGES}
+
     @field_validator(*CONDUCTIVITY_RANGES)
     @classmethod
     def _conductivity(cls, value: float, info: ValidationInfo) -> float:
@@ -224,6 +230,7 @@ class Config(Section):
     """The whole config.yaml."""
 
     cohort: Cohort = Cohort()
+    augmentation: Augmentation = NO_AUGMENTATION
     imported: Imported = Imported()
     anatomy: Anatomy = Anatomy()
     electrodes: Electrodes = Electrodes()
@@ -251,6 +258,17 @@ class Config(Section):
             if getattr(self.anatomy, name) and self.cohort.sex != "any":
                 raise ValueError(
                     f"cohort.sex moves the embedded atlases only; sex: any with anatomy.{name}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _conductivities_are_in_range(self) -> Self:
+        for name, (low, high) in self.augmentation.conductivities.items():
+            least, most = CONDUCTIVITY_RANGES[name]
+            if not least <= low <= high <= most:
+                raise ValueError(
+                    f"augmentation.{name}: {low:g} to {high:g} is not within {least:g} to "
+                    f"{most:g} S/m (= mS/mm)"
                 )
         return self
 

@@ -114,9 +114,9 @@ class Physiology:
             BadInput: a key is unknown or wrong; `where` is for the message.
         """
         return cls(
-            purkinje=_section(Purkinje, sections["purkinje"], where),
-            activation=_section(Activation, sections["activation"], where),
-            repolarisation=_section(Repolarisation, sections["repolarisation"], where),
+            purkinje=section_of(Purkinje, sections["purkinje"], where),
+            activation=section_of(Activation, sections["activation"], where),
+            repolarisation=section_of(Repolarisation, sections["repolarisation"], where),
         )
 
     @property
@@ -146,16 +146,16 @@ def check_ranges(config: Config) -> None:
         section = getattr(config, varied.section)
         for unit in (-1.0, 1.0):
             end = {varied.key: varied.value(config, unit)}
-            _section(type(section), dict(section) | end, f"config: variation.{varied.name}")
+            section_of(type(section), dict(section) | end, f"config: variation.{varied.name}")
     widths, purkinje, where = config.variation, config.purkinje, "purkinje.early_sites"
     for site in purkinje.early_sites:
         latest = dict(site) | {"time_ms": site.time_ms + 2 * widths.site_time_ms}
-        _section(EarlySite, latest, f"config: variation.site_time_ms: {where}")
+        section_of(EarlySite, latest, f"config: variation.site_time_ms: {where}")
     for unit in (-1.0, 1.0):  # also the tops of the trees have a say
         height = unit * widths.site_z
         places = [dict(site) | {"z": site.z + height} for site in purkinje.early_sites]
         moved = dict(purkinje) | {"early_sites": places}
-        _section(Purkinje, moved, f"config: variation.site_z: {where}")
+        section_of(Purkinje, moved, f"config: variation.site_z: {where}")
 
 
 def _early_sites(config: Config, patient: str) -> dict[str, Any]:
@@ -184,7 +184,7 @@ def _unit(config: Config, patient: str, name: str, *number: int) -> float:
     return rng.uniform(-1.0, 1.0)
 
 
-def _section[S: Section](kind: type[S], values: Mapping[str, Any], where: str) -> S:
+def section_of[S: Section](kind: type[S], values: Mapping[str, Any], where: str) -> S:
     """A section of some values, within its own ranges."""
     try:
         return kind.model_validate(dict(values))

@@ -31,7 +31,7 @@ class PseudoLeadField:
     """The formula (11) of Dokuchaev 2026 as a method, as it stands and with one fitted factor.
 
     Attributes:
-        sigma_torso: mS/mm.
+        sigma_torso: mS/mm, of patients for whom none was drawn.
         gain: the factor that fits it best to the training hearts. Formula (11) is of a point in
             infinite space; on an insulated skin a current gives about twice that field.
     """
@@ -50,7 +50,7 @@ class PseudoLeadField:
         for field in training:
             inside = field.field_tissue == Tissue.MYOCARDIUM
             grad = pseudo_lead_field_grad(
-                field.field_points[inside], field.electrode_points, sigma_torso
+                field.field_points[inside], field.electrode_points, _sigma(field, sigma_torso)
             )
             true.append(np.linalg.norm(field.field_grad[:, inside], axis=-1).mean())
             formula.append(np.linalg.norm(grad, axis=-1).mean())
@@ -61,8 +61,9 @@ class PseudoLeadField:
     def predictions(self, reference: Reference) -> dict[str, Prediction]:
         """Both rows of the tables for a patient."""
         ecg, field = reference.ecg, reference.field
+        sigma = _sigma(field, self.sigma_torso)
         heart, body = (
-            pseudo_lead_field_grad(points, field.electrode_points, self.sigma_torso)
+            pseudo_lead_field_grad(points, field.electrode_points, sigma)
             for points in (reference.heart.centroids, field.field_points)
         )
         return {
@@ -74,6 +75,11 @@ class PseudoLeadField:
             )
             for name, gain in (("pseudo", 1.0), ("pseudo-scaled", self.gain))
         }
+
+
+def _sigma(field: FieldSamples, usual: float) -> float:
+    """The torso's conductivity of a patient, mS/mm."""
+    return (field.conductivities or {}).get("sigma_torso_s_per_m", usual)
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ class Anatomy(Stage):
         split: train, val, test or imported.
         repairs: what was mended in an imported patient's files.
         frame: how an imported patient's frame was found.
+        augmentation: what changed the shape models' body, and how often it was drawn again.
     """
 
     stage = "anatomy"
@@ -65,11 +66,12 @@ class Anatomy(Stage):
     split: str
     repairs: list[str] | None = None
     frame: Any = None
+    augmentation: dict[str, Any] | None = None
 
     def attrs(self) -> dict[str, Any]:
-        """Without what only imported patients have, for all others."""
-        found = super().attrs()
-        return {k: v for k, v in found.items() if v is not None or k not in ("repairs", "frame")}
+        """Without what only imported or augmented patients have, for all others."""
+        found, only_some = super().attrs(), ("repairs", "frame", "augmentation")
+        return {k: v for k, v in found.items() if v is not None or k not in only_some}
 
     @cached_property
     def surfaces(self) -> Surfaces:

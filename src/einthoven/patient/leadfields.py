@@ -47,6 +47,7 @@ class LeadFields(Stage):
         residual: [electrode] relative residual of the solve.
         batch: number of the batch of electrodes. solver: which solved it.
         kept_nodes: ids of the mesh's nodes, the heart's first; None for all.
+        conductivities: name in section leadfield -> S/m, where they were drawn for this patient.
     """
 
     stage = "leadfield"
@@ -58,10 +59,12 @@ class LeadFields(Stage):
     batch: int = 0
     solver: str = ""
     kept_nodes: np.ndarray | None = None
+    conductivities: dict[str, float] | None = None
 
     def attrs(self) -> dict[str, Any]:
         """The kept nodes are no attribute; a file has all nodes."""
-        return {key: value for key, value in super().attrs().items() if key != "kept_nodes"}
+        left_out = {"kept_nodes"} | ({"conductivities"} if self.conductivities is None else set())
+        return {key: value for key, value in super().attrs().items() if key not in left_out}
 
     @property
     def electrodes(self) -> Electrodes:
@@ -156,7 +159,11 @@ class LeadFields(Stage):
         order = [found.index(name) for name in wanted]
         arrays: dict[str, Any] = {name: np.concatenate([b.arrays()[name] for b in batches])[order]
                   for name in batches[0].arrays()}  # fmt: skip
-        fields = cls(**arrays, patient=patients[0], solver=batches[0].solver)
+        first = batches[0]
+        if any(batch.conductivities != first.conductivities for batch in batches):
+            raise BadInput(f"{where}: different conductivities; re-run the leadfield rule")
+        fields = cls(**arrays, patient=patients[0], solver=first.solver,
+                     conductivities=first.conductivities)  # fmt: skip
         if electrodes is not None:
             fields._check_places(electrodes.points, where)
         return fields

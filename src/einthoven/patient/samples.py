@@ -1,6 +1,7 @@
 """What is sampled of a patient for learning: sdf.npz and field.npz."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,7 @@ class FieldSamples(Stage):
         field_sdf: [point, surface] mm. field_fiber: [point, 3], zero off the heart.
         field_grad: [electrode, point, 3] kOhm/mm.
         electrode_names: [electrode]. electrode_points: [electrode, 3] mm.
+        conductivities: as in `patient.leadfields.LeadFields`.
     """
 
     stage = "field"
@@ -47,6 +49,12 @@ class FieldSamples(Stage):
     field_grad: np.ndarray
     electrode_names: np.ndarray
     electrode_points: np.ndarray
+    conductivities: dict[str, float] | None = None
+
+    def attrs(self) -> dict[str, Any]:
+        """Conductivities only where they were drawn."""
+        found = super().attrs()
+        return {k: v for k, v in found.items() if v is not None or k != "conductivities"}
 
     @property
     def electrodes(self) -> Electrodes:

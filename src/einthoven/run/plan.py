@@ -8,22 +8,20 @@ from typing import Any, Self
 
 from einthoven.anatomy.population.splits import block_splits
 from einthoven.config.models import Config
-from einthoven.config.physiology import Physiology, check_ranges
+from einthoven.config.physiology import check_ranges
 from einthoven.config.render import as_params
 from einthoven.config.section import builtins_of
 from einthoven.core.errors import BadInput
 from einthoven.core.names import SHAPES_PER_CHUNK, STANDARD_ELECTRODES, chunk_name, patient_name
 from einthoven.imported.sheet import VIRTUAL, Row, read_sheet
 from einthoven.run.inverse_plan import InversePlan
+from einthoven.run.patient_settings import UNFELT, PatientSettings
 
 SPLITS = ("train", "val", "test")
 ENSEMBLED = frozenset({"refraction"})
 """Models of which an ensemble is trained; of the others there is one network."""
 WITHOUT_CODE = frozenset({"pca"})
 """Encoders whose codes are the atlases': imported patients have none, and decoded surfaces none."""
-UNFELT = {"cohort": {"n_patients"}, "leadfield": {"electrodes_per_job", "gradient"}}
-"""Keys that decide no array of a section's own rule: a patient does not depend on the size of the
-cohort, a potential neither on the batch of its electrode nor on the gradient taken of it later."""
 PLACED = ("heart_edge_mm", "torso_resolution", "heart_atlas", "torso_atlas")
 """What surfaces without electrodes depend on."""
 REBUILT = ("heart_edge_mm", "torso_resolution", "sites")
@@ -36,7 +34,7 @@ N_SHOWN = 7
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(PatientSettings):
     """A checked config as names, counts and parameters; `Plan.of` makes it.
 
     Parameters are builtins with sorted keys, because Snakemake compares them by their text.
@@ -82,11 +80,6 @@ class Plan:
     def patients(self) -> list[str]:
         """Virtual patients."""
         return list(self.splits)
-
-    @property
-    def everybody(self) -> list[str]:
-        """Virtual and imported patients."""
-        return [*self.splits, *self.imported]
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -203,25 +196,17 @@ class Plan:
         return self.section("sdf_samples") | {"n_points": self.config.deepsdf.shape_points}
 
     @property
-    def physiology_columns(self) -> dict[str, dict[str, float]]:
-        """Patient -> speeds and durations by column, after the draw."""
-        return {name: self.physiology(name).columns for name in self.everybody}
-
-    @property
     def example_repolarisation(self) -> dict[str, Any]:
         """Settings of the repolarisation of the patient that the report draws."""
         return builtins_of(self.physiology(self.example).repolarisation)
-
-    def physiology(self, patient: str) -> Physiology:
-        """Purkinje trees, activation and repolarisation as a patient has them."""
-        row = self.imported.get(patient)
-        return Physiology.of(self.config, patient, row.physiology if row else {})
 
     @property
     def physics(self) -> dict[str, Any]:
         """What the data set tells of its making."""
         lead_field = self.section("leadfield") | {"gradient": self.config.leadfield.gradient}
         sections = {name: self._params[name] for name in PHYSICS}
+        if not self.config.augmentation.changes_nothing:
+            sections["augmentation"] = self._params["augmentation"]
         return sections | {"leadfield": lead_field}
 
     @cached_property
@@ -243,22 +228,6 @@ class Plan:
         """The row of the sheet of an imported patient: all that its surfaces depend on."""
         row = self.imported[wildcards.imported]._asdict()
         return {key: value for key, value in row.items() if key != "physiology"}
-
-    def purkinje_of(self, wildcards: Any) -> dict[str, Any]:
-        """Settings of a patient's Purkinje trees."""
-        return builtins_of(self.physiology(wildcards.patient).purkinje)
-
-    def activation_of(self, wildcards: Any) -> dict[str, Any]:
-        """Settings of a patient's activation."""
-        return builtins_of(self.physiology(wildcards.patient).activation)
-
-    def sheet_of(self, wildcards: Any) -> dict[str, dict[str, float]]:
-        """What the cohort's sheet tells of everybody's physiology; only its own job asks."""
-        return self.physiology_columns
-
-    def repolarisation_of(self, wildcards: Any) -> dict[str, Any]:
-        """Settings of a patient's repolarisation."""
-        return builtins_of(self.physiology(wildcards.patient).repolarisation)
 
     def electrodes_of(self, wildcards: Any) -> list[int]:
         """First and one past the last electrode of a batch."""

@@ -41,6 +41,7 @@ def field_samples(
         field_grad=lead_fields.gradients_at(mesh, cells, gradient),
         electrode_names=lead_fields.electrode_names,
         electrode_points=lead_fields.electrode_points,
+        conductivities=lead_fields.conductivities,
     )
 
 

@@ -1,0 +1,23 @@
+"""The conductivities of one patient: those of section leadfield, or drawn by augmentation."""
+
+import math
+
+from einthoven.config.augmentation import Augmentation
+from einthoven.config.models import Leadfield
+from einthoven.config.physiology import section_of
+from einthoven.core.seeds import generator
+
+
+def drawn_conductivities(leadfield: Leadfield, ranges: Augmentation, patient: str) -> Leadfield:
+    """The section as a patient has it.
+
+    A draw depends on the seed, the patient's name and the conductivity's name alone.
+
+    Raises:
+        BadInput: a value is outside the range of section leadfield.
+    """
+    values = {}
+    for name, (low, high) in ranges.conductivities.items():
+        rng = generator(ranges.seed, patient, "augmentation", name)
+        values[name] = math.exp(rng.uniform(math.log(low), math.log(high)))
+    return section_of(Leadfield, dict(leadfield) | values, f"{patient}: augmentation")

@@ -1,0 +1,68 @@
+"""Settings of one patient, which differ from those of others by what was drawn."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from einthoven.config.conductivities import drawn_conductivities
+from einthoven.config.models import Config
+from einthoven.config.physiology import Physiology
+from einthoven.config.section import builtins_of
+from einthoven.imported.sheet import Row
+
+UNFELT = {"cohort": {"n_patients"}, "leadfield": {"electrodes_per_job", "gradient"}}
+"""Keys that decide no array of a section's own rule: a patient does not depend on the size of the
+cohort, a potential neither on the batch of its electrode nor on the gradient taken of it later."""
+
+
+class PatientSettings:
+    """The part of `run.plan.Plan` that tells a patient's settings."""
+
+    config: Config
+    splits: Mapping[str, str]
+    imported: Mapping[str, Row]
+
+    @property
+    def everybody(self) -> list[str]:
+        """Virtual and imported patients."""
+        return [*self.splits, *self.imported]
+
+    @property
+    def physiology_columns(self) -> dict[str, dict[str, float]]:
+        """Patient -> speeds and durations by column, after the draw."""
+        return {name: self.physiology(name).columns for name in self.everybody}
+
+    def physiology(self, patient: str) -> Physiology:
+        """Purkinje trees, activation and repolarisation as a patient has them."""
+        row = self.imported.get(patient)
+        return Physiology.of(self.config, patient, row.physiology if row else {})
+
+    # What rules ask by their wildcards.
+
+    def purkinje_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of a patient's Purkinje trees."""
+        return builtins_of(self.physiology(wildcards.patient).purkinje)
+
+    def activation_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of a patient's activation."""
+        return builtins_of(self.physiology(wildcards.patient).activation)
+
+    def sheet_of(self, wildcards: Any) -> dict[str, dict[str, float]]:
+        """What the cohort's sheet tells of everybody's physiology; only its own job asks."""
+        return self.physiology_columns
+
+    def leadfield_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of a patient's lead fields; imported patients have those of the section."""
+        section, ranges = self.config.leadfield, self.config.augmentation
+        if wildcards.patient not in self.imported:
+            section = drawn_conductivities(section, ranges, wildcards.patient)
+        unfelt = UNFELT["leadfield"]
+        return {k: v for k, v in builtins_of(section).items() if k not in unfelt}
+
+    def conductivities_of(self, wildcards: Any) -> dict[str, Any]:
+        """A patient's conductivities."""
+        section = self.leadfield_of(wildcards)
+        return {k: v for k, v in section.items() if k.startswith("sigma_")}
+
+    def repolarisation_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of a patient's repolarisation."""
+        return builtins_of(self.physiology(wildcards.patient).repolarisation)
