@@ -63,7 +63,8 @@ def fundamental_solutions(problem: InverseProblem) -> FundamentalSolutions:
 def network(kind: type[NetworkMethod], blocks: int = 0) -> Case:
     """A few steps of a small network; its model has an amplitude, and its points have an order."""
     recipe = Recipe(start_steps=80, start_points=500, steps=3, n_points=200, n_instants=6)
-    method = kind(architecture=Architecture(4, 8, blocks), ms_per_unit=4.0, recipe=recipe)
+    small = Architecture(4, 8, blocks)
+    method = kind(architecture=small, ms_per_unit=4.0, start=Tikhonov2(), recipe=recipe)
     return Case(lambda problem: method, scaling=False, node_order=False, tolerance=1e-3)
 
 

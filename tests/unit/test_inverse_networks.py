@@ -24,8 +24,8 @@ from einthoven.inverse.networks.differences import (
     time_derivative,
     windows,
 )
-from einthoven.inverse.networks.fit import evaluate, losses
-from einthoven.inverse.networks.gauss_newton import GaussNewton, Residuals
+from einthoven.inverse.networks.fit import HALVING, Recipe, evaluate, losses
+from einthoven.inverse.networks.gauss_newton import GaussNewton, Residuals, gram_of
 from einthoven.inverse.networks.initialisation import Initialisation, initialisations
 from einthoven.inverse.networks.jacobian import jacobian, projected_jacobian, traced
 from einthoven.inverse.networks.jets import VALUES
@@ -309,8 +309,8 @@ def test_recovery_is_that_of_the_model() -> None:
 class Lines(Residuals):
     """A linear network, so that one undamped step ends at the least-squares solution."""
 
-    def __init__(self, layer: torch.nn.Linear):
-        generator = torch.Generator().manual_seed(0)
+    def __init__(self, layer: torch.nn.Linear, seed: int = 0):
+        generator = torch.Generator().manual_seed(seed)
         self.layer = layer
         self.x, self.y = (torch.randn(30, n, generator=generator) for n in (3, 1))
 
@@ -333,6 +333,30 @@ def test_gauss_newton_ends_at_the_least_squares_solution() -> None:
     found = torch.cat([lines.layer.weight[0], lines.layer.bias])
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
     assert lines.values().square().sum().item() < first
+
+
+def test_steps_as_1_over_k_end_at_the_solution_of_all_samples() -> None:
+    """Recursive least squares, exact of a linear network; whole steps forget all but the last."""
+    with seeded(0):
+        layer = torch.nn.Linear(3, 1)
+    samples = [Lines(layer, seed) for seed in range(12)]
+    optimiser = GaussNewton(layer, memory=0.0, damping=1e-8)
+    for k, sample in enumerate(samples):
+        optimiser.step(sample, length=1 / (k + 1))
+    matrix = torch.cat([sample.linearised()[1] for sample in samples])
+    expected = torch.linalg.lstsq(matrix, torch.cat([sample.y for sample in samples])).solution
+    found = torch.cat([layer.weight[0], layer.bias])
+    torch.testing.assert_close(found, expected[:, 0], rtol=1e-4, atol=1e-5)
+
+
+def test_steps_are_whole_and_then_fall_to_a_half() -> None:
+    recipe = Recipe(steps=40, whole=0.25)
+    assert [recipe.length(step) for step in (0, 10, 10 + HALVING)] == [1.0, 1.0, 0.5]
+
+
+def test_symmetric_product_by_blocks() -> None:
+    matrix = torch.randn(11, 29, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(gram_of(matrix), matrix.T @ matrix)
 
 
 def test_settings_that_cannot_work_are_refused() -> None:

@@ -1,8 +1,9 @@
 """How a network is trained: a start from a regularised solution, then Gauss-Newton steps.
 
 From random weights gradient steps on L_D + lambda L_EP take tens of thousands to find the wave.
-Here the network is first fitted to a Tikhonov solution, which small batches of single points do
-in a second, and then follows damped Gauss-Newton steps on both losses.
+Here the network is first fitted to a regularised solution, which small batches of single points do
+in seconds, and then follows damped Gauss-Newton steps on both losses: whole ones to the wave, then
+ever shorter ones, so that the end is that of all samples and not of the last one.
 """
 
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ V_WEIGHT = 0.25
 """Of v in the start's regression: v has twice the range of u and is only derived from it."""
 REFRESH = 20
 """Steps between new densities of the collocation points."""
+HALVING = 8
+"""Steps after the whole ones in which their length falls to a half."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Recipe:
         start_steps: Adam steps on the start.
         start_points: points of each of them.
         steps: Gauss-Newton steps.
+        whole: share of them that are whole, before their length falls as 1/k.
         seconds: stop after this many, even before `steps`; the same seed then gives the same
             bytes only if the machine is as fast.
         n_points: collocation points per step.
@@ -50,12 +54,17 @@ class Recipe:
     start_steps: int = 500
     start_points: int = 4000
     steps: int = 100
+    whole: float = 0.2
     seconds: float | None = None
     n_points: int = 1200
     n_instants: int = 16
     memory: float = 0.9
     uniform: float = 0.4
     half_width: float = 2.0
+
+    def length(self, step: int) -> float:
+        """Of a Gauss-Newton step, as a share of the whole one."""
+        return HALVING / (HALVING + max(step - self.whole * self.steps, 0))
 
 
 @dataclass(frozen=True)
@@ -175,7 +184,7 @@ def train(objective: Objective, recipe: Recipe, generator: torch.Generator) -> i
         if step % REFRESH == 0:
             sampler.follow(evaluate(objective.network, objective.domain)[0], recipe.uniform)
         point, instants = sampler.points(recipe.n_points), sampler.instants(recipe.n_instants)
-        optimiser.step(Sample(objective, point, instants))
+        optimiser.step(Sample(objective, point, instants), recipe.length(step))
     return recipe.steps
 
 

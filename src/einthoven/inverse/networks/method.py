@@ -28,8 +28,7 @@ from einthoven.inverse.networks.collocation import (
 from einthoven.inverse.networks.fit import Objective, Recipe, evaluate, losses, regress, train
 from einthoven.inverse.networks.loss import DataLoss
 from einthoven.inverse.networks.start import start_of
-from einthoven.inverse.regularisation.criteria import RobustGcv
-from einthoven.inverse.regularisation.tikhonov import Tikhonov2
+from einthoven.inverse.regularisation.stre import Stre
 from einthoven.training.task import torch_threads
 
 
@@ -52,9 +51,7 @@ class NetworkMethod(Method):
     """The model's unit of time."""
     mv_per_unit: float = 1.0
     """The model's unit of potential."""
-    start: Method | None = field(
-        default_factory=lambda: Tikhonov2(criterion=RobustGcv(), laplacian="neighbour")
-    )
+    start: Method | None = field(default_factory=Stre)
     """What the network is fitted to at first; None: it starts from random weights, as the paper."""
     recipe: Recipe = Recipe()
     seed: int = 0
