@@ -161,7 +161,7 @@ def main() -> None:
     parser.add_argument("--measured-criterion", default="", help="default: each method's own")
     parser.add_argument("--noise", nargs="+", type=float, default=[0.01, 0.1])
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--network-steps", type=int, default=150)
+    parser.add_argument("--network-steps", type=int, default=20)
     parser.add_argument("--scenario", default="lbbb")
     parser.add_argument("--heart-mm", type=float, default=0.0, help="of no_crime: heart misplaced")
     parser.add_argument("--json", type=Path)

@@ -272,8 +272,8 @@ def main() -> None:
                         choices=experiments())  # fmt: skip
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--nodes", type=int, default=N_HEART)
-    parser.add_argument("--steps", type=int, default=100)
-    parser.add_argument("--start-steps", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--start-steps", type=int, default=1500)
     parser.add_argument("--points", type=int, default=1200)
     parser.add_argument("--instants", type=int, default=16)
     args = parser.parse_args()

@@ -6,7 +6,7 @@ import torch
 from scipy.spatial import ConvexHull
 
 from einthoven.core.errors import BadInput
-from einthoven.electrophysiology.aliev_panfilov import AlievPanfilov, Stimulus, simulate
+from einthoven.electrophysiology.aliev_panfilov import AlievPanfilov
 from einthoven.inverse.method import SourceSurface
 from einthoven.inverse.networks.architecture import NETWORKS, AdapResBlock, Architecture
 from einthoven.inverse.networks.collocation import (
@@ -24,14 +24,15 @@ from einthoven.inverse.networks.differences import (
     time_derivative,
     windows,
 )
-from einthoven.inverse.networks.fit import HALVING, Recipe, evaluate, losses
+from einthoven.inverse.networks.fit import evaluate, losses
 from einthoven.inverse.networks.gauss_newton import GaussNewton, Residuals, gram_of
 from einthoven.inverse.networks.initialisation import Initialisation, initialisations
 from einthoven.inverse.networks.jacobian import jacobian, projected_jacobian, traced
 from einthoven.inverse.networks.jets import VALUES
 from einthoven.inverse.networks.loss import DataLoss, ep_residuals, r_u, r_v
 from einthoven.inverse.networks.method import EandArn
-from einthoven.inverse.networks.start import recovery_of
+from einthoven.inverse.networks.start import plane_wave, start_of
+from einthoven.metrics.activation_times import crossing_times
 from einthoven.training.task import seeded
 
 
@@ -297,13 +298,27 @@ def test_points_where_u_changes_leave_means_unbiased(domain: SpaceTime) -> None:
     assert (values > 0.1).float().mean() > 1.5 * (u**2 > 0.1).mean()
 
 
-def test_recovery_is_that_of_the_model() -> None:
-    """V from u alone against v of the simulation that made u."""
-    surface, time = icosahedron(), 0.1 * np.arange(120)
-    model = AlievPanfilov(diffusion=300.0)  # coarse triangles need a wide front
-    wave = simulate(surface.neighbour_laplacian, [Stimulus(np.arange(6))], time, model)
-    assert wave.u[:, 100].min() > 0.5
-    np.testing.assert_allclose(recovery_of(wave.u, 0.1, model), wave.v, atol=2e-3)
+def test_plane_wave_is_that_of_the_model() -> None:
+    """The exact front of the bistable equation, and equation (2) along the wave."""
+    time = 0.1 * np.arange(-150, 250)
+    model = AlievPanfilov(diffusion=300.0)  # scales lengths alone
+    (u,), (v,) = plane_wave(time, model)
+    front = np.abs(time) < 1.5
+    exact = 1 / (1 + np.exp(-np.sqrt(8 / 2) * (1 - 2 * 0.1) * np.sqrt(8 / 2) * time[front]))
+    np.testing.assert_allclose(u[front], exact, atol=0.05)
+    slope = np.gradient(v, time)
+    np.testing.assert_allclose(slope[2:-2], model.recovery(u, v)[2:-2], atol=0.02)
+    assert u[time < -8].max() < 1e-3 < 0.9 < u.max() < 1.001
+
+
+def test_start_has_the_times_of_the_solution_and_the_wave_of_the_model() -> None:
+    time, model = 0.1 * np.arange(300), AlievPanfilov()
+    activation = np.array([4.03, 11.0, 20.5])
+    blurred = np.clip((time - activation[:, None]) / 8 + 0.5, 0, 1)
+    u, v = start_of(np.vstack([blurred, 0.4 * np.ones(300)]), time, model)
+    np.testing.assert_allclose(crossing_times(u[:3], time, 0.5), activation, atol=0.01)
+    np.testing.assert_allclose(u[1, 110:], plane_wave(time[:190], model).u[0], atol=1e-6)
+    assert not u[3].any() and not v[3].any()
 
 
 class Lines(Residuals):
@@ -347,11 +362,6 @@ def test_steps_as_1_over_k_end_at_the_solution_of_all_samples() -> None:
     expected = torch.linalg.lstsq(matrix, torch.cat([sample.y for sample in samples])).solution
     found = torch.cat([layer.weight[0], layer.bias])
     torch.testing.assert_close(found, expected[:, 0], rtol=1e-4, atol=1e-5)
-
-
-def test_steps_are_whole_and_then_fall_to_a_half() -> None:
-    recipe = Recipe(steps=40, whole=0.25)
-    assert [recipe.length(step) for step in (0, 10, 10 + HALVING)] == [1.0, 1.0, 0.5]
 
 
 def test_symmetric_product_by_blocks() -> None:

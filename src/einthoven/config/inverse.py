@@ -52,7 +52,7 @@ class Inverse(Section):
         Field(description="l-curve, creso, gcv, robust-gcv, evidence"),
     ] = None
     """Of all methods that have a weight; null: each method's own."""
-    network_steps: Count = 150
+    network_steps: Count = 20
     fits_per_job: Count = 30
     """Of methods that take seconds; of those that take minutes a job is one fit."""
     operators: Annotated[list[OperatorName], Field(min_length=1)] = [

@@ -1,9 +1,9 @@
 """How a network is trained: a start from a regularised solution, then Gauss-Newton steps.
 
 From random weights gradient steps on L_D + lambda L_EP take tens of thousands to find the wave.
-Here the network is first fitted to a regularised solution, which small batches of single points do
-in seconds, and then follows damped Gauss-Newton steps on both losses: whole ones to the wave, then
-ever shorter ones, so that the end is that of all samples and not of the last one.
+Here the network is first fitted to a wave with the times of a regularised solution (`start`), which
+small batches of single points do in seconds, and then follows damped Gauss-Newton steps on both
+losses, ever shorter ones, so that the end is that of all samples and not of the last one.
 """
 
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ V_WEIGHT = 0.25
 """Of v in the start's regression: v has twice the range of u and is only derived from it."""
 REFRESH = 20
 """Steps between new densities of the collocation points."""
-HALVING = 8
-"""Steps after the whole ones in which their length falls to a half."""
+HALVING = 6
+"""Steps in which their length falls to a half; it is 1 at first, and then falls as 1/k."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,6 @@ class Recipe:
         start_steps: Adam steps on the start.
         start_points: points of each of them.
         steps: Gauss-Newton steps.
-        whole: share of them that are whole, before their length falls as 1/k.
         seconds: stop after this many, even before `steps`; the same seed then gives the same
             bytes only if the machine is as fast.
         n_points: collocation points per step.
@@ -51,20 +50,15 @@ class Recipe:
         half_width: of the scaled inputs, see `SpaceTimeNetwork.set_domain`.
     """
 
-    start_steps: int = 500
+    start_steps: int = 1500
     start_points: int = 4000
-    steps: int = 100
-    whole: float = 0.2
+    steps: int = 20
     seconds: float | None = None
     n_points: int = 1200
     n_instants: int = 16
     memory: float = 0.9
     uniform: float = 0.4
     half_width: float = 2.0
-
-    def length(self, step: int) -> float:
-        """Of a Gauss-Newton step, as a share of the whole one."""
-        return HALVING / (HALVING + max(step - self.whole * self.steps, 0))
 
 
 @dataclass(frozen=True)
@@ -184,7 +178,7 @@ def train(objective: Objective, recipe: Recipe, generator: torch.Generator) -> i
         if step % REFRESH == 0:
             sampler.follow(evaluate(objective.network, objective.domain)[0], recipe.uniform)
         point, instants = sampler.points(recipe.n_points), sampler.instants(recipe.n_instants)
-        optimiser.step(Sample(objective, point, instants), recipe.length(step))
+        optimiser.step(Sample(objective, point, instants), HALVING / (HALVING + step))
     return recipe.steps
 
 

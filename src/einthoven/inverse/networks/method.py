@@ -52,7 +52,8 @@ class NetworkMethod(Method):
     mv_per_unit: float = 1.0
     """The model's unit of potential."""
     start: Method | None = field(default_factory=Stre)
-    """What the network is fitted to at first; None: it starts from random weights, as the paper."""
+    """Whose activation times the wave has to which the network is fitted at first
+    (`networks.start`); None: the network starts from random weights, as the paper."""
     recipe: Recipe = Recipe()
     seed: int = 0
     """Of weights, collocation points and instants."""
@@ -88,7 +89,7 @@ class NetworkMethod(Method):
             objective = self.objective(transfer, body, domain)
             if self.start is not None:
                 first = self.start.fit(transfer, body_potentials, surface, time).potentials
-                target = start_of(first / self.mv_per_unit, domain.tau, self.model)
+                target = start_of(first / self.mv_per_unit, domain.time, self.model)
                 generator = self.generator("start")
                 regress(objective.network, domain, target, self.recipe, generator)
             steps = train(objective, self.recipe, self.generator("train"))
