@@ -150,7 +150,8 @@ class Study:
     def method(self, run: Run, noise: float, repeat: int) -> NetworkMethod:
         """A network with its start."""
         recipe = Recipe(
-            start_steps=self.args.start_steps, steps=round(self.args.steps * run.share),
+            start_steps=self.args.start_steps, start_points=self.args.start_points,
+            steps=round(self.args.steps * run.share),
             n_points=self.args.points, n_instants=self.args.instants,
         )  # fmt: skip
         return run.kind(
@@ -274,6 +275,7 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=N_HEART)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--start-steps", type=int, default=1500)
+    parser.add_argument("--start-points", type=int, default=4000)
     parser.add_argument("--points", type=int, default=1200)
     parser.add_argument("--instants", type=int, default=16)
     args = parser.parse_args()

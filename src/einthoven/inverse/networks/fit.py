@@ -28,7 +28,7 @@ V_WEIGHT = 0.25
 """Of v in the start's regression: v has twice the range of u and is only derived from it."""
 REFRESH = 20
 """Steps between new densities of the collocation points."""
-HALVING = 6
+HALVING = 2
 """Steps in which their length falls to a half; it is 1 at first, and then falls as 1/k."""
 
 
