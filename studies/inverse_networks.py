@@ -5,10 +5,10 @@
 DATA has dalhousie/dalepi.pts and daltorso.pts. Mean and SD over `--repeats`: ways to differentiate
 (figure 6), neurons (7), NN1 to NN6 (8), noise (9, with Tikhonov and STRE), lambda (table III), and
 how many of 30 initialisations are bad (table II). `convergence` has EAND-ARN with fewer and more
-steps: what still changes there has not converged elsewhere. FOLDER gets figures 9, 10 and 11 of the
-first repeat. The heart has `--nodes` nodes, and the wave a diffusion that spans as many edges as
-with the paper's 1,094. The start of a network is computed once for all networks; its seconds are
-its own row.
+steps: what still changes there has not converged elsewhere. FOLDER gets figures 9, 10 and 11, the
+latter two of the first repeat. With other `--nodes` than the paper's 1,094 the wave has a diffusion
+by which its front spans as many edges. STRE, whose times networks start from, is computed once per
+noise for all of them; its seconds are in its own row.
 """
 
 import argparse
@@ -39,14 +39,13 @@ from einthoven.inverse.regularisation.criteria import RobustGcv
 from einthoven.inverse.regularisation.stre import Stre
 from einthoven.inverse.regularisation.tikhonov import Tikhonov2
 from einthoven.plots.heart_views import SIDES
-from einthoven.plots.inverse_errors import method_errors_figure
 from einthoven.plots.inverse_maps import (
     Panel,
     PotentialScale,
     closed_surface,
     method_maps_figure,
 )
-from einthoven.plots.inverse_traces import TracePanel, traces_figure
+from einthoven.plots.inverse_traces import TracePanel, method_errors_figure, traces_figure
 from einthoven.worlds.paper import APEX, N_HEART, paper_world
 from einthoven.worlds.scores import Scores
 from einthoven.worlds.trials import Trial, summary
