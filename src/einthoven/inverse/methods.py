@@ -1,9 +1,12 @@
 """All inverse methods by name; the module of one is imported when it is asked for."""
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from einthoven.core.errors import BadInput
-from einthoven.inverse.method import Method
+
+if TYPE_CHECKING:  # numba and scipy, which every start of Snakemake would wait for
+    from einthoven.inverse.method import Method
 
 _PACKAGE = __name__.rpartition(".")[0]
 METHODS = {
@@ -39,7 +42,7 @@ def module_of(name: str, field: str = "method") -> str:
     return f"{_PACKAGE}.{METHODS[name].partition(':')[0]}"
 
 
-def method_class(name: str, field: str = "method") -> type[Method]:
+def method_class(name: str, field: str = "method") -> "type[Method]":
     """The class of a method's name; `field` is where the name was given.
 
     Raises:
