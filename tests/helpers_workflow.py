@@ -1,10 +1,13 @@
 """Copies of the project in which Snakemake is run, and what it plans there."""
 
+import multiprocessing
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import warnings
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,16 +42,43 @@ def environment(folder: Path) -> dict[str, str]:
 def snakemake(
     folder: Path, *arguments: str, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
-    """Run Snakemake on the copy of the workflow in a folder."""
+    """Run Snakemake on the copy of the workflow in a folder.
+
+    In a process forked from one that has imported Snakemake, which is most of a dry run's time.
+    Runs that are killed, watched or on a cluster are started as a user starts them.
+    """
     cores = () if {"--profile", "--cores"} & set(arguments) else ("--cores", "1")
-    return subprocess.run(
-        [sys.executable, "-m", "snakemake", *cores, *arguments],
-        cwd=folder,
-        env=environment(folder),
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-    )
+    with tempfile.TemporaryDirectory() as streams:
+        files = [Path(streams) / name for name in ("out", "err")]
+        given = ((*cores, *arguments), folder, environment(folder), files)
+        process = FORKS.Process(target=_snakemake, args=given)
+        process.start()
+        process.join(timeout)
+        if process.exitcode is None:
+            process.kill()
+            raise subprocess.TimeoutExpired(["snakemake", *arguments], timeout)
+        out, err = (file.read_text() for file in files)
+    return subprocess.CompletedProcess(["snakemake", *arguments], process.exitcode, out, err)
+
+
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["snakemake.cli"])
+
+
+def _snakemake(arguments: list[str], folder: Path, variables: dict, streams: list[Path]) -> None:
+    """What `python -m snakemake` does, in this process."""
+    for descriptor, path in zip((1, 2), streams):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), descriptor)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(variables)
+    sys.path[:0] = [str(folder), variables["PYTHONPATH"]]
+    sys.argv = ["snakemake", *arguments]
+    sys.dont_write_bytecode = False
+    warnings.simplefilter("ignore")
+    from snakemake.cli import main
+
+    main()
 
 
 def planned(folder: Path, *arguments: str) -> dict[str, int]:

@@ -1,6 +1,7 @@
 import os
 from pathlib import Path
 from snakemake.utils import update_config
+from einthoven.inverse.methods import module_of
 from einthoven.run.fingerprints import fingerprint
 from einthoven.run.plan import PLACED, REBUILT
 from einthoven.run.start import drop_default_rate_limit, plan_or_exit
@@ -30,6 +31,11 @@ wildcard_constraints:
 def source(script, *modules):
     """Fingerprint of a script, of the library modules it imports, and of some by name."""
     return fingerprint(f"{workflow.basedir}/workflow/scripts/{script}.py", *modules)
+
+
+def source_of_fit(wildcards):
+    """Fingerprint of a fit: an edit of one method reaches no other."""
+    return source("inverse_fit", module_of(wildcards.method, "inverse.methods"))
 
 
 def growing(amount):

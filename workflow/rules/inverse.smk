@@ -1,11 +1,4 @@
-from einthoven.inverse.methods import module_of
-
 INVERSE = PLAN.inverse
-
-
-def source_of_fit(wildcards):
-    """Fingerprint of a fit: an edit of one method reaches no other."""
-    return source("inverse_fit", module_of(wildcards.method, "inverse.methods"))
 
 
 rule inverse_world:
