@@ -40,17 +40,18 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def snakemake(
-    folder: Path, *arguments: str, timeout: float = 120
+    folder: Path, *arguments: str, timeout: float = 120, library: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run Snakemake on the copy of the workflow in a folder.
 
     In a process forked from one that has imported Snakemake, which is most of a dry run's time.
-    Runs that are killed, watched or on a cluster are started as a user starts them.
+    Runs that are killed, watched or on a cluster are started as a user starts them. The library is
+    that of the folder, or of another.
     """
     cores = () if {"--profile", "--cores"} & set(arguments) else ("--cores", "1")
     with tempfile.TemporaryDirectory() as streams:
         files = [Path(streams) / name for name in ("out", "err")]
-        given = ((*cores, *arguments), folder, environment(folder), files)
+        given = ((*cores, *arguments), folder, environment(library or folder), files)
         process = FORKS.Process(target=_snakemake, args=given)
         process.start()
         process.join(timeout)
@@ -62,7 +63,7 @@ def snakemake(
 
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["snakemake.cli"])
+FORKS.set_forkserver_preload(["snakemake.cli", "nbformat", "pydantic"])
 
 
 def _snakemake(arguments: list[str], folder: Path, variables: dict, streams: list[Path]) -> None:

@@ -9,9 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TESTS = Path(__file__).with_name("fibers_ldrb_package.py")
 
 
+@pytest.mark.slow
 def test_our_fibres_agree_with_the_package():
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(TESTS)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=TESTS.parents[2])

@@ -33,13 +33,16 @@ def package(tmp_path, monkeypatch):
     monkeypatch.setattr(fingerprints, "ROOT", root)
 
     def prints():
-        fingerprints._read.cache_clear()
-        fingerprints._data_hash.cache_clear()
+        forget()
         return {n: fingerprints.fingerprint(tmp_path / f"{n}.py") for n in ("mesh", "fibers")}
 
     yield root, prints
-    fingerprints._read.cache_clear()
-    fingerprints._data_hash.cache_clear()
+    forget()
+
+
+def forget():
+    for cached in (fingerprints._read, fingerprints._file_of, fingerprints._data_hash):
+        cached.cache_clear()
 
 
 @pytest.mark.parametrize(

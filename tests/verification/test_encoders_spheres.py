@@ -79,7 +79,7 @@ def test_reload_gives_equal_outputs(trained) -> None:
 
 def test_same_seed_same_bytes_and_no_leakage(tmp_path) -> None:
     """Other test and validation shapes change no byte of the model, only their own codes."""
-    config = CONFIG.model_copy(update=dict(epochs=4))
+    config = CONFIG.model_copy(update=dict(epochs=4, infer_points=64))
     samples = sphere_samples(RADII, SPLITS)
     altered = samples.sdf.copy()
     altered[7:] += 7.0

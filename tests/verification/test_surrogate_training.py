@@ -36,7 +36,13 @@ def cohort():
     return patients, ["train"] * 7 + ["val"] + ["test"] * 2
 
 
-@pytest.mark.parametrize("bend", [0.4 * np.eye(3), BEND], ids=["factor", "matrix"])
+@pytest.mark.parametrize(
+    "bend",
+    [
+        pytest.param(0.4 * np.eye(3), id="factor", marks=pytest.mark.slow),
+        pytest.param(BEND, id="matrix"),
+    ],
+)
 def test_refraction_learns_a_linear_map_of_the_incident_field(bend, tmp_path) -> None:
     """Held-out balls, turned at will: in the heart, grad Z = bend @ homogeneous closed form."""
     patients = [balls.ball_patient(i, n_points=300, n_electrodes=8, bend=bend) for i in range(14)]

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers_workflow import ROOT, environment
+from helpers_workflow import ROOT, environment, snakemake
 
 from einthoven.cli import main
 from einthoven.run.monitor.state import Run, load
@@ -58,8 +58,8 @@ def started(project: Path, *arguments: str) -> subprocess.Popen[bytes]:
 
 def ran(project: Path, *arguments: str) -> tuple[int, str]:
     """Exit status and output of a run."""
-    status = started(project, *arguments).wait(timeout=120)
-    return status, (project / "out.txt").read_text()
+    done = snakemake(project, "--profile", "profile", *arguments, library=ROOT)
+    return done.returncode, done.stdout + done.stderr
 
 
 def running(project: Path) -> Run:

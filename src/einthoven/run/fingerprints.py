@@ -21,6 +21,7 @@ NO_EFFECT = frozenset({f"{PACKAGE}.run.job", f"{PACKAGE}.core.log"})
 """Modules that cannot change a result."""
 
 
+@cache
 def _file_of(module: str) -> Path | None:
     """Source file of a module of this package; None if there is none of that name."""
     path = ROOT.joinpath(*module.split(".")[1:])
