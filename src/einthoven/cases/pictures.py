@@ -7,6 +7,7 @@ import numpy as np
 
 from einthoven.cases.reconstruction import Reconstruction
 from einthoven.core.atomic import atomic
+from einthoven.plots.inverse_looks import look_of
 from einthoven.plots.inverse_maps import (
     Electrodes,
     Panel,
@@ -52,8 +53,8 @@ def _maps(found: Reconstruction, to_patient: np.ndarray) -> Figure:
     surfaces = tuple(closed_surface(mesh.points @ to_patient, mesh.faces)
                      for mesh in (case.torso, case.heart))  # fmt: skip
     places = case.electrodes.of_torso(case.torso.points) @ to_patient
-    torso = Panel(found.torso_potentials[:, k], "from the heart's; dots: measured")
-    heart = Panel(found.estimate.potentials[:, k], found.method)
+    torso = Panel(found.torso_potentials[:, k], "by the forward model; dots: measured")
+    heart = Panel(found.estimate.potentials[:, k], look_of(found.method).label)
     return body_and_heart_figure(
         (surfaces[0], surfaces[1]), (torso, heart),
         Electrodes(places, found.body_potentials[:, k]),
@@ -74,6 +75,7 @@ def _traces(found: Reconstruction) -> Figure:
         node = int(order[round(share * (len(order) - 1))])
         estimate = {found.method: found.estimate.potentials[node]}
         band = None if sd is None else {found.method: sd[node]}
-        title = f"node {node}, {name} ({found.activation_time[node]:.0f} ms)"
-        panels.append(TracePanel(title, estimate, recorded.get(node), band))
+        at = float(found.activation_time[node])
+        title = f"node {node + 1}, {name} ({at:.0f} ms)"  # from 1, as in activation.csv
+        panels.append(TracePanel(title, estimate, recorded.get(node), band, at))
     return traces_figure(found.case.time, panels, ("time (ms)", "potential (mV)"))

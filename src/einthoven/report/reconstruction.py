@@ -14,8 +14,9 @@ CAPTIONS = {
     "that follow from the heart's by the forward model; dots: as measured, in the same colours.",
     "activation.png": "Activation times, earliest at the star, and their standard deviation. Where "
     "it is as large as the range of the times, the map says nothing.",
-    "traces.png": "Potentials at the nodes that are activated first, at the median, and last; the "
-    "band holds 90 %, where the method states a deviation; reference: recorded on the heart.",
+    "traces.png": "Potentials at the nodes that are activated first, at the median, and last, with "
+    "the activation enlarged; nodes count from 1, as in activation.csv. The band holds 90 %, where "
+    "the method states a deviation; reference: recorded on the heart.",
 }
 TEXT = (
     "An inverse solution fits the body's potentials well whether it is right or wrong: a small "
