@@ -11,9 +11,9 @@ import networkx
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "einthoven"
 
 ORDER = (
-    "core config geometry dataset training metrics plots fem bem patient anatomy atlases imported "
-    "mesh fibers electrophysiology leadfield ecg samples encoders surrogate prediction analysis "
-    "evaluation inverse worlds cases publish report run cli __init__"
+    "core config geometry dataset training metrics plots fem bem patient anatomy atlases "
+    "segmentation imported mesh fibers electrophysiology leadfield ecg samples encoders surrogate "
+    "prediction analysis evaluation inverse worlds cases publish report run cli __init__"
 ).split()
 """A room imports itself and the rooms before it (docs/decisions.md); `__init__` is the root."""
 ONLY = {"core": {"core"}, "plots": {"core", "plots"}}

@@ -36,12 +36,34 @@ class Grid:
         Raises:
             StepFailed: the values do not change sign.
         """
-        import pyvista
+        return zero_level(values.reshape((self.n,) * 3), self.low, self.spacing)
 
-        if not values.min() < 0 < values.max():
-            raise StepFailed("contour: the signed distance has no zero in the patient's box")
-        image = pyvista.ImageData(
-            dimensions=(self.n,) * 3, spacing=tuple(self.spacing), origin=tuple(self.low)
-        )
-        mesh = image.contour([0.0], scalars=np.asarray(values, dtype=np.float64))
-        return np.asarray(mesh.points, dtype=np.float64), mesh.regular_faces
+
+def zero_level(
+    values: np.ndarray, low: np.ndarray, spacing: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Zero level of values [z, y, x] on a grid by flying edges.
+
+    Args:
+        values: [z, y, x].
+        low: [3] mm, x, y, z of the first value.
+        spacing: [3] mm.
+
+    Returns:
+        points [vertex, 3] mm, faces [face, 3]; open where it leaves the grid.
+
+    Raises:
+        StepFailed: the values do not change sign.
+    """
+    import pyvista
+
+    if not values.min() < 0 < values.max():
+        raise StepFailed("contour: the signed distance has no zero in the patient's box")
+    image = pyvista.ImageData(
+        dimensions=values.shape[::-1], spacing=tuple(spacing), origin=tuple(low)
+    )
+    # a zero on a grid point would give triangles without area
+    tiny = 1e-5 * np.abs(values).max()
+    scalars = np.where(np.abs(values) < tiny, tiny, values).astype(np.float64)
+    mesh = image.contour([0.0], scalars=scalars.ravel())
+    return np.asarray(mesh.points, dtype=np.float64), mesh.regular_faces

@@ -12,6 +12,9 @@ from einthoven.geometry.boundary_loops import loops_of_sphere
 from einthoven.geometry.simplex import enclosed_volume, triangle_area_vectors
 from einthoven.geometry.triangles import compact, unique_edges
 
+SMOOTHING_ROUNDS = 30
+"""Of `relaxed`."""
+
 
 def remesh_open(
     points: np.ndarray, faces: np.ndarray, edge_mm: float, n_loops: int, on_surface: bool = False
@@ -106,6 +109,36 @@ def remesh_to(
             "triangles, no sphere; take a few more or fewer"
         )
     return points, faces if enclosed_volume(points, faces) > 0 else faces[:, ::-1]
+
+
+def relaxed(
+    points: np.ndarray, faces: np.ndarray, fixed: np.ndarray, onto: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """Even out triangles: vertices slide on a surface.
+
+    Args:
+        points: [vertex, 3] mm.
+        faces: [face, 3].
+        fixed: ids of vertices that stay.
+        onto: points [vertex, 3] mm and faces [face, 3] of the surface.
+
+    Returns:
+        [vertex, 3] mm.
+    """
+    import pyvista as pv
+    from vtkmodules.vtkFiltersCore import vtkSmoothPolyDataFilter
+
+    smoother = vtkSmoothPolyDataFilter()
+    smoother.SetInputData(pv.PolyData.from_regular_faces(points, faces))
+    smoother.SetSourceData(pv.PolyData.from_regular_faces(*onto))
+    smoother.SetNumberOfIterations(SMOOTHING_ROUNDS)
+    smoother.SetRelaxationFactor(0.5)
+    smoother.FeatureEdgeSmoothingOff()
+    smoother.BoundarySmoothingOff()
+    smoother.Update()
+    relaxed = np.array(pv.wrap(smoother.GetOutput()).points, float)
+    relaxed[fixed] = points[fixed]
+    return relaxed
 
 
 def _acvd(points: np.ndarray, faces: np.ndarray, edge_mm: float, on_surface: bool) -> tuple:

@@ -83,3 +83,16 @@ def enclosed_volume(points: np.ndarray, faces: np.ndarray) -> float:
     centred = points - points[faces[0, 0]]
     a, b, c = centred[faces[:, 0]], centred[faces[:, 1]], centred[faces[:, 2]]
     return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6.0)
+
+
+def normal_sd(points: np.ndarray, faces: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """SD [face] mm along the normals n of triangles of places with a covariance C: sqrt(n C n).
+
+    Args:
+        points: [vertex, 3] mm.
+        faces: [face, 3].
+        covariance: [3, 3] mm^2.
+    """
+    area = triangle_area_vectors(points, faces)
+    normal = area / np.linalg.norm(area, axis=1, keepdims=True)
+    return np.sqrt(np.einsum("fi,ij,fj->f", normal, covariance, normal))

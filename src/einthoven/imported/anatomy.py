@@ -1,6 +1,7 @@
 """One patient of the user: files -> the arrays of anatomy.npz, with every repair told."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +29,12 @@ from einthoven.imported.units import MM, to_patient_frame, unit_of
 from einthoven.imported.wall_tags import tag_wall
 from einthoven.patient.anatomy import Anatomy
 from einthoven.patient.parameters import PatientParameters
+from einthoven.segmentation.heart import (
+    is_label_image,
+    is_segmentation,
+    segmented_heart,
+    segmented_torso,
+)
 
 TORSO_EDGE_MM = {"coarse": 22.0, "fine": 12.0}
 TOO_FINE = 0.7
@@ -77,8 +84,12 @@ def _build(row: Row, config: models.Anatomy) -> Anatomy:
         placed, rotation, origin = placed_heart(heart, config.heart_edge_mm)
     except StepFailed as error:
         raise BadInput(f"heart: {error}; smoother surfaces, or another heart_edge_mm?") from error
+    covariance = files.covariance_mm2
     if files.inferred and row.pose == "typical":
+        lay = rotation
         rotation, origin = typical_pose(row, placed, files.inferred)
+        if covariance is not None:
+            covariance = rotation @ lay.T @ covariance @ lay @ rotation.T
         notes.append("heart: its place and turn are those of virtual patients, not this patient's")
     torso, coarsening_notes = _coarsen(torso, TORSO_EDGE_MM[config.torso_resolution])
     sites, site_notes = imported_sites(torso.points, torso.faces, files.places, config.sites)
@@ -91,6 +102,7 @@ def _build(row: Row, config: models.Anatomy) -> Anatomy:
         latent_pca=np.full(N_PCA, np.nan),
         repairs=notes,
         frame={"axes": row.axes, "unit": row.unit, "origin_mm": files.origin.tolist()},
+        surface_covariance_mm2=None if covariance is None else covariance.tolist(),
     )
 
 
@@ -112,24 +124,32 @@ class _Files(NamedTuple):
     """What was found out about unit and torso."""
     inferred: TorsoSurface | None
     """The torso with its landmarks, where no file has one."""
+    covariance_mm2: np.ndarray | None
+    """[3, 3] of the heart's surfaces, if it is from images."""
 
 
 def _read(row: Row, resolution: str) -> tuple[Surfaces, _Files]:
     """The heart's surface and all else, in mm, in the patient's axes; origin: skin's centroid."""
     folder = Path(row.folder)
-    heart = read_heart(row.heart, folder, row.tags)
-    torso = read_surface(folder / row.torso) if row.torso else None
+    scan = segmented_heart(folder / row.heart, row.tags) if is_segmentation(row.heart) else None
+    heart = scan.wall if scan else read_heart(row.heart, folder, row.tags)
+    in_image = is_label_image(row.torso)
+    read_skin = partial(segmented_torso, labels=row.tags) if in_image else read_surface
+    torso = read_skin(folder / row.torso) if row.torso else None
     places = read_points(folder / row.electrodes) if row.electrodes else {}
     cloud = read_cloud(folder / row.skin) if row.skin else np.empty((0, 3))
-    extents = {"heart": heart.extent_mm} | ({"torso": torso.extent_mm} if torso else {})
+    # what comes from images is in mm and the patient's axes already
+    extents = {} if scan else {"heart": heart.extent_mm}
+    extents |= {"torso": torso.extent_mm} if torso and not in_image else {}
     unit, notes = unit_of(row.unit, extents)
     turn = np.eye(3) if row.axes == UNKNOWN_AXES else to_patient_frame(row.axes)
     to_patient = MM[unit] * turn
-    heart = replace(heart, points=heart.points @ to_patient)
+    if not scan:
+        heart = replace(heart, points=heart.points @ to_patient)
     places = {name: place @ to_patient for name, place in places.items()}
     inferred = None
     if torso:
-        skin = replace(torso, points=torso.points @ to_patient)
+        skin = torso if in_image else replace(torso, points=torso.points @ to_patient)
     else:
         lies = heart.points if row.pose == "given" else np.empty((0, 3))
         found = inferred_torso(row, places, cloud @ to_patient, lies, resolution)
@@ -140,7 +160,9 @@ def _read(row: Row, resolution: str) -> tuple[Surfaces, _Files]:
     skin = Surfaces(skin.points - origin, skin.faces, skin.face_tags)
     places = {name: place - origin for name, place in places.items()}
     heart = replace(heart, points=heart.points - origin)
-    return heart, _Files(skin, places, origin, notes, inferred)
+    notes = [*notes, *(scan.notes if scan else [])]
+    covariance = scan.covariance_mm2 if scan else None
+    return heart, _Files(skin, places, origin, notes, inferred, covariance)
 
 
 def _check_inside(heart: Surfaces, torso: Surfaces) -> None:

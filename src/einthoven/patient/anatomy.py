@@ -7,8 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from einthoven.core.tags import Surface
+from einthoven.geometry.simplex import normal_sd
 from einthoven.geometry.surfaces import Surfaces
 from einthoven.patient.stage import Stage
+
+OF_SOME = ("repairs", "frame", "augmentation", "surface_covariance_mm2")
+"""Attributes that only imported or augmented patients have."""
+HEART = (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO, Surface.BASE)
 
 
 class Electrodes(NamedTuple):
@@ -46,6 +51,8 @@ class Anatomy(Stage):
         repairs: what was mended in an imported patient's files.
         frame: how an imported patient's frame was found.
         augmentation: what changed the shape models' body, and how often it was drawn again.
+        surface_covariance_mm2: [3, 3], of where the surfaces of a heart from images lie: voxels
+            and the gaps between slices (`segmentation.stack.grid_covariance`).
     """
 
     stage = "anatomy"
@@ -67,11 +74,12 @@ class Anatomy(Stage):
     repairs: list[str] | None = None
     frame: Any = None
     augmentation: dict[str, Any] | None = None
+    surface_covariance_mm2: list[list[float]] | None = None
 
     def attrs(self) -> dict[str, Any]:
         """Without what only imported or augmented patients have, for all others."""
-        found, only_some = super().attrs(), ("repairs", "frame", "augmentation")
-        return {k: v for k, v in found.items() if v is not None or k not in only_some}
+        found = super().attrs()
+        return {k: v for k, v in found.items() if v is not None or k not in OF_SOME}
 
     @cached_property
     def surfaces(self) -> Surfaces:
@@ -82,6 +90,16 @@ class Anatomy(Stage):
     def skin(self) -> np.ndarray:
         """Triangles of the skin: [face, 3]."""
         return self.surfaces.tagged(Surface.SKIN)
+
+    def surface_sd_mm(self) -> np.ndarray | None:
+        """SD [face] mm of each triangle of the heart along its normal, sqrt(n C n).
+
+        None where the heart is not from images. What observers differ by is not in it.
+        """
+        if self.surface_covariance_mm2 is None:
+            return None
+        heart = self.surfaces.tagged(*HEART)
+        return normal_sd(self.points, heart, np.array(self.surface_covariance_mm2))
 
     @property
     def pose(self) -> Pose:

@@ -7,18 +7,17 @@ import numpy as np
 from einthoven.anatomy.shape.carry import outward
 from einthoven.anatomy.shape.heart import HeartSurfaces, heart_axes
 from einthoven.anatomy.shape.heart_check import CURVED, check_heart
-from einthoven.anatomy.shape.pieces import Piece, filled
+from einthoven.anatomy.shape.pieces import filled
 from einthoven.config.models import HEART_EDGE_MM
 from einthoven.core.check import between, finite, shape
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.tags import Surface
 from einthoven.geometry.boundary_loops import boundary_loops, loop_area, smooth_loop, spread
-from einthoven.geometry.remeshing import remesh_open
+from einthoven.geometry.remeshing import relaxed, remesh_open
 from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import compact, face_neighbours, face_pieces, unique_edges
 
 VALVE_CAPS = {Surface.LV_ENDO: Surface.LV_CAP, Surface.RV_ENDO: Surface.RV_CAP}
-SMOOTHING_ROUNDS = 30
 
 
 def placed_heart(wall: Surfaces, edge_mm: float) -> tuple[HeartSurfaces, np.ndarray, np.ndarray]:
@@ -186,25 +185,7 @@ def _shell(
         smooth = smooth_loop(wall.points[old], edge_mm)
         points[new] = spread(smooth, len(new), near=points[new])
         pairs.append((old, new))
-    points = _relax(points, faces, np.concatenate(new_loops), piece)
+    points = relaxed(points, faces, np.concatenate(new_loops), piece)
     if tag != Surface.EPI:
         faces = faces[:, ::-1]  # endocardia point out of their cavities
     return Surfaces(points, faces, np.full(len(faces), tag, np.int8)), pairs
-
-
-def _relax(points: np.ndarray, faces: np.ndarray, fixed: np.ndarray, onto: Piece) -> np.ndarray:
-    """Even out triangles: vertices slide on the surface `onto`, those of the boundary stay."""
-    import pyvista as pv
-    from vtkmodules.vtkFiltersCore import vtkSmoothPolyDataFilter
-
-    smoother = vtkSmoothPolyDataFilter()
-    smoother.SetInputData(pv.PolyData.from_regular_faces(points, faces))
-    smoother.SetSourceData(pv.PolyData.from_regular_faces(*onto))
-    smoother.SetNumberOfIterations(SMOOTHING_ROUNDS)
-    smoother.SetRelaxationFactor(0.5)
-    smoother.FeatureEdgeSmoothingOff()
-    smoother.BoundarySmoothingOff()
-    smoother.Update()
-    relaxed = np.array(pv.wrap(smoother.GetOutput()).points, float)
-    relaxed[fixed] = points[fixed]
-    return relaxed

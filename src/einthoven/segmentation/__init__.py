@@ -1,0 +1,1 @@
+"""Hearts from label images and contour stacks."""

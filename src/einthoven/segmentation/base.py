@@ -1,0 +1,144 @@
+"""The flat base of a segmented heart: how its plane lies, and how high."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from einthoven.core.errors import BadInput
+from einthoven.geometry.boundary_loops import axes_along
+from einthoven.segmentation.regions import Regions
+from einthoven.segmentation.stack import Stack, polygon_area, signed_distance
+
+ENCLOSED = 0.5
+"""Share of the LV's contour that has muscle around it in the slice that becomes the base."""
+CUT_APEX = 0.5
+OPENING_QUANTILE = 0.1
+"""Of an opening that is not flat, the base lies below all but this share."""
+MAX_TILT_DEG = 30.0
+"""Between the normal of the opening and the LV's axis; otherwise the base is across the axis."""
+BELOW_MM, WHOLE = 6.0, 0.85
+"""At the base a region's section is at least this share of that so far below."""
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """A plane across a heart.
+
+    Attributes:
+        axes: [3, 3], columns: from LV to RV in the plane, the second, up from apex to base.
+        origin: [3] mm, a point of the plane.
+    """
+
+    axes: np.ndarray
+    origin: np.ndarray
+
+
+def upright(stack: Stack) -> Stack:
+    """The stack with its normal from apex to base: the LV is wider there.
+
+    Raises:
+        BadInput: the LV is wide at both ends, so that the apex is missing.
+    """
+    areas = [abs(sum(map(polygon_area, stack.contours["lv"][k]))) for k in stack.filled("lv")]
+    if min(areas[0], areas[-1]) > CUT_APEX * max(areas):
+        raise BadInput(
+            f"stack: no apex: the LV's cavity has {areas[0] / 100:.1f} and {areas[-1] / 100:.1f} "
+            "cm^2 in its first and last slice; are slices missing?"
+        )
+    return stack if areas[0] < areas[-1] else stack.turned()
+
+
+def base_of_stack(stack: Stack) -> tuple[Base, list[str]]:
+    """The upper face of the topmost slice in which muscle surrounds the LV and the RV is seen.
+
+    Raises:
+        BadInput: there is none.
+    """
+    lv, rv = stack.filled("lv"), stack.filled("rv")
+    enclosed = [k for k in lv if _enclosed(stack, k) >= ENCLOSED]
+    both = np.intersect1d(enclosed, rv)
+    if len(both) == 0:
+        raise BadInput("labels: in no slice muscle surrounds the LV beside an RV; swapped labels?")
+    top = both[-1]
+    notes = []
+    half = 0.5 * stack.thickness_mm
+    for name, last, why in (("RV", rv[-1], "has no label"),
+                            ("LV", enclosed[-1], "is not surrounded by muscle")):  # fmt: skip
+        if last == top and top < lv[-1]:
+            notes.append(f"base: {lv[-1] - top} slices lower than the LV's last: above, the {name} "
+                         f"{why}")  # fmt: skip
+            break
+    origin = stack.axes[:, 2] * (stack.heights[top] + half)
+    middle = [np.concatenate(stack.contours[name][top]).mean(axis=0) for name in ("lv", "rv")]
+    origin = origin + stack.axes[:, :2] @ middle[0]
+    return Base(axes_along(stack.axes[:, 2], stack.axes[:, :2] @ (middle[1] - middle[0])),
+                origin), notes  # fmt: skip
+
+
+def _enclosed(stack: Stack, k: int) -> float:
+    """Share of the LV's contour in a slice that lies well within the epicardium."""
+    if not stack.contours["epi"][k]:
+        return 0.0
+    corners = np.concatenate(stack.contours["lv"][k])
+    depth = -signed_distance(corners, stack.contours["epi"][k])
+    return float((depth > 0.5 * stack.pixel_mm).mean())
+
+
+def base_of_volume(regions: Regions) -> tuple[Base, list[str]]:
+    """The plane through the opening of the LV's cavity, as high as both ventricles reach.
+
+    Open are the faces of cavity voxels beside which there is neither muscle nor the RV.
+
+    Raises:
+        BadInput: the LV is closed, or a ventricle ends below the middle of the LV.
+    """
+    image = regions.image
+    opening = _opening(regions)
+    if len(opening) == 0:
+        raise BadInput("labels: muscle surrounds the LV's cavity on all sides; where is its base?")
+    places = {name: image.place(np.argwhere(mask)) for name, mask in regions.masks.items()}
+    cavity, centre = places["lv"], opening.mean(axis=0)
+    for _ in range(3):
+        apex = cavity[np.linalg.norm(cavity - centre, axis=1).argmax()]
+        upper = (opening - 0.5 * (apex + centre)) @ (centre - apex) > 0
+        centre = opening[upper].mean(axis=0)
+    axis = (centre - apex) / np.linalg.norm(centre - apex)
+    up = np.linalg.svd(opening[upper] - centre, full_matrices=False)[2][2]
+    up = up * np.sign(up @ axis)
+    if up @ axis < np.cos(np.radians(MAX_TILT_DEG)):
+        up = axis
+    middle = float(0.5 * (apex + centre) @ up)
+    height = start = float(np.quantile(opening[upper] @ up, OPENING_QUANTILE))
+    step = float(image.spacing.min())
+    while (name := _ending(places, up, height, 2 * step)) and height > middle:
+        height -= step
+    if height <= middle:
+        raise BadInput(f"labels: {name} ends below the middle of the LV; is it cut off?")
+    notes = []
+    if start - height > 2 * step:
+        notes.append(f"base: {start - height:.0f} mm lower than the LV's opening, where both "
+                     "ventricles are whole")  # fmt: skip
+    axes = axes_along(up, places["rv"].mean(axis=0) - cavity.mean(axis=0))
+    return Base(axes, centre + (height - centre @ up) * up), notes
+
+
+def _opening(regions: Regions) -> np.ndarray:
+    """Centres [face, 3] mm of faces of LV voxels that have no region beside them."""
+    lv, outside = regions.masks["lv"], np.pad(~regions.masks["epi"], 1, constant_values=True)
+    found = []
+    for axis in range(3):
+        for side in (1, -1):
+            beside = np.roll(outside, -side, axis)[1:-1, 1:-1, 1:-1]
+            found.append(np.argwhere(lv & beside) + 0.5 * side * np.eye(3)[axis])
+    return regions.image.place(np.concatenate(found))
+
+
+def _ending(places: dict[str, np.ndarray], up: np.ndarray, height: float, slab_mm: float) -> str:
+    """A region whose section below a height is smaller than further down, or empty."""
+    for name, points in places.items():
+        depth = height - points @ up
+        here = ((depth > 0) & (depth < slab_mm)).sum()
+        below = ((depth > BELOW_MM) & (depth < BELOW_MM + slab_mm)).sum()
+        if here < WHOLE * below:
+            return name
+    return ""
