@@ -6,11 +6,14 @@ import numpy as np
 
 from einthoven.core.errors import BadInput
 from einthoven.geometry.boundary_loops import axes_along
+from einthoven.segmentation.reading import CAVITIES
 from einthoven.segmentation.regions import Regions
 from einthoven.segmentation.stack import Stack, polygon_area, signed_distance
 
 ENCLOSED = 0.5
 """Share of the LV's contour that has muscle around it in the slice that becomes the base."""
+WHOLE_SLICE = 0.6
+"""In that slice a cavity has at least this share of its area in the slice below."""
 CUT_APEX = 0.5
 OPENING_QUANTILE = 0.1
 """Of an opening that is not flat, the base lies below all but this share."""
@@ -49,30 +52,35 @@ def upright(stack: Stack) -> Stack:
 
 
 def base_of_stack(stack: Stack) -> tuple[Base, list[str]]:
-    """The upper face of the topmost slice in which muscle surrounds the LV and the RV is seen.
+    """The upper face of the topmost slice that holds both cavities, the LV surrounded by muscle.
 
     Raises:
         BadInput: there is none.
     """
     lv, rv = stack.filled("lv"), stack.filled("rv")
     enclosed = [k for k in lv if _enclosed(stack, k) >= ENCLOSED]
-    both = np.intersect1d(enclosed, rv)
-    if len(both) == 0:
+    whole = [k for k in enclosed if k in rv and _is_whole(stack, k)]
+    if len(whole) == 0:
         raise BadInput("labels: in no slice muscle surrounds the LV beside an RV; swapped labels?")
-    top = both[-1]
+    top = whole[-1]
     notes = []
     half = 0.5 * stack.thickness_mm
-    for name, last, why in (("RV", rv[-1], "has no label"),
-                            ("LV", enclosed[-1], "is not surrounded by muscle")):  # fmt: skip
-        if last == top and top < lv[-1]:
-            notes.append(f"base: {lv[-1] - top} slices lower than the LV's last: above, the {name} "
-                         f"{why}")  # fmt: skip
-            break
+    if top < lv[-1]:
+        notes.append(f"base: {lv[-1] - top} slices below the LV's last, above which the RV has no "
+                     "label, or muscle surrounds too little of the LV, or only a part of a "
+                     "ventricle is in the slice")  # fmt: skip
     origin = stack.axes[:, 2] * (stack.heights[top] + half)
     middle = [np.concatenate(stack.contours[name][top]).mean(axis=0) for name in ("lv", "rv")]
     origin = origin + stack.axes[:, :2] @ middle[0]
     return Base(axes_along(stack.axes[:, 2], stack.axes[:, :2] @ (middle[1] - middle[0])),
                 origin), notes  # fmt: skip
+
+
+def _is_whole(stack: Stack, k: int) -> bool:
+    """Whether the cavities in a slice are not much smaller than in the one below."""
+    areas = [[abs(sum(map(polygon_area, stack.contours[name][slice_])))
+              for slice_ in (k, max(k - 1, 0))] for name in CAVITIES]  # fmt: skip
+    return all(here >= WHOLE_SLICE * below for here, below in areas)
 
 
 def _enclosed(stack: Stack, k: int) -> float:
