@@ -147,7 +147,7 @@ def test_data_of_the_atlases_reach_the_anatomies():
     [
         ("inverse/waves/prior.py", {"waves"}),
         ("inverse/networks/fit.py", set(METHODS) & NETWORKS),
-        ("inverse/regularisation/stre.py", {"stre"}),
+        ("inverse/fundamental_solutions.py", {"mfs"}),
         ("inverse/method.py", set(METHODS)),
         ("worlds/scores.py", set(METHODS)),
     ],

@@ -24,7 +24,7 @@ bo-2,h.vtp,t.stl,e.csv,mm,LPS,
 CHANGES = {"imported": {"sheet": "clinic/sheet.csv"}, "learning": {"ensemble": 3},
            "dataset": {"exclude": ["bo-2"]}}  # fmt: skip
 CHANGED = ("--configfile", "changed.yaml")
-EVERYTHING = (*CHANGED, "--", "all", "results/search/deepsdf-refraction.json")
+EVERYTHING = (*CHANGED, "--", "all", "inverse", "results/search/deepsdf-refraction.json")
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +124,31 @@ def test_fewer_patients_run_only_what_goes_through_all(made_up):
         "cohort_sheet", "consolidate", "recipe", "encoder", "imported_code", "reconstruct",
         "surrogate", "uncertainty", "predict", "evaluate", "report",
     }  # fmt: skip
+
+
+WORLDS = {"inverse_world": 3, "inverse_fit": 6}
+INVERSE = {
+    "criterion=gcv": {"inverse_fit": 6, "inverse_operators": 1},
+    "methods=[tikhonov-0, tsvd]": {"inverse_fit": 3},
+    "network_steps=4": {},
+    "n_heart_nodes=400": WORLDS,
+    "n_electrodes=30": {"inverse_world": 2, "inverse_fit": 4},
+    "source_edge_mm=10.0": {"inverse_operators": 1},
+    "seed=2": WORLDS | {"inverse_operators": 1},
+}
+"""Edit of section inverse -> jobs of its target, beside the metrics."""
+
+
+@pytest.mark.parametrize(
+    "edit", [e if "methods" in e else pytest.param(e, marks=pytest.mark.slow) for e in INVERSE]
+)
+def test_an_edit_of_the_inverse_problem_runs_what_it_touches(made_up, edit):
+    config, (key, _, value) = changed(), edit.partition("=")
+    config["inverse"] = config["inverse"] | {key: yaml.safe_load(value)}
+    (made_up / "edited.yaml").write_text(yaml.safe_dump(config))
+    jobs = planned(made_up, "--configfile", "edited.yaml", "--", "inverse")
+    last = {"inverse_metrics": 1, "inverse": 1} if INVERSE[edit] else {}
+    assert jobs == INVERSE[edit] | last
 
 
 def test_the_data_set_alone_trains_nothing(copy):
