@@ -198,4 +198,4 @@ def test_a_filled_loop_keeps_it_and_faces_its_side():
         assert np.abs(flat[:, 2]).max() < 1e-9
         assert np.linalg.norm(centre - loop.mean(axis=0)) < 1.0
     with pytest.raises(StepFailed, match="cross"):
-        fill_loops([circle(40), circle(40, 15.0) + [10.0, 0, 0]], 4.0)
+        fill_loops([circle(40), circle(40, 15.0)[::-1] + [10.0, 0, 0]], 4.0)

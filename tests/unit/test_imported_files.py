@@ -101,7 +101,7 @@ def test_a_heart_in_four_files_or_with_tags(tmp_path):
             (tags == tag).sum() for tag in words.values()
         ]
     for wrong, reason in (
-        ("part epi=20 lv=30 rv=40", "base=... missing"),
+        ("part epi=20 lv=30", "rv=... missing"),
         ("part epi=20 lv=30 rv=40 base=51", r"also holds \[50"),
         ("parts epi=20 lv=30 rv=40 base=50", "no array 'parts'; it has"),
         ("part epi=20 lv=30 rv=40 base=50 atrium=9", "atrium unknown"),

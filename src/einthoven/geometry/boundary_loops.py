@@ -4,6 +4,7 @@ import numpy as np
 
 from einthoven.core.errors import StepFailed
 from einthoven.geometry.barycentric import attach
+from einthoven.geometry.loop_filling import fill_in_space
 from einthoven.geometry.triangles import extend_harmonically, face_edges, mesh_plane, unique_edges
 
 STEPS_PER_EDGE = 8
@@ -108,11 +109,14 @@ def loop_area(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def fill_loops(
     loops: list[np.ndarray], edge_mm: float, like: tuple[np.ndarray, np.ndarray] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Triangulate what lies between boundary loops, as seen along the normal of the first one.
+    """Triangulate what lies between boundary loops.
+
+    As seen along the normal of the first one, where so no loops cross and none is seen from the
+    side; otherwise in space (`fill_in_space`).
 
     Args:
         loops: polygons [corner, 3] mm, whose points are kept and come first. The first runs round
-            the piece, the others are holes in it.
+            the piece, the others are holes in it and run the other way round.
         edge_mm: wanted edge length inside.
         like: points [vertex, 3] mm and faces [face, 3] of the surface to follow
             between the loops. Without, heights are harmonic: as smooth as the boundary allows.
@@ -121,16 +125,18 @@ def fill_loops(
         points [vertex, 3] mm and faces [face, 3], counter-clockwise as the first loop.
 
     Raises:
-        StepFailed: seen so, the loops cross.
+        StepFailed: the loops cross.
     """
     area, centre = loop_area(loops[0])
+    if any(_seen_from_the_side(hole, area) for hole in loops[1:]):
+        return fill_in_space(loops, edge_mm, like)
     axes = axes_along(area, loops[0][0] - centre)
     boundary = (np.concatenate(loops) - centre) @ axes
     ends = np.cumsum([len(loop) for loop in loops])[:-1]
     in_plane = [1.0, 1.0, 0.0]
     flat_loops = np.split(boundary * in_plane, ends)
     if not _nested([loop[:, :2] for loop in flat_loops]):
-        raise StepFailed("the loops cross where they are seen from above")
+        return fill_in_space(loops, edge_mm, like)
     flat, faces = mesh_plane(flat_loops, edge_mm)
     points = np.array(flat)
     points[: len(boundary)] = boundary
@@ -141,6 +147,12 @@ def fill_loops(
         fixed = np.arange(len(flat)) < len(boundary)
         points[:, 2:] = extend_harmonically(flat, faces, fixed, points[:, 2:])
     return points @ axes.T + centre, faces
+
+
+def _seen_from_the_side(loop: np.ndarray, area: np.ndarray) -> bool:
+    """Whether a loop [corner, 3] is foreshortened to less than half along a direction [3]."""
+    own = loop_area(loop)[0]
+    return bool(abs(own @ area) < 0.5 * np.linalg.norm(own) * np.linalg.norm(area))
 
 
 def _nested(loops: list[np.ndarray]) -> bool:

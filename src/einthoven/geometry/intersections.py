@@ -13,8 +13,7 @@ def intersecting_pairs(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
     Args:
         points: [node, 3] mm.
-        faces: [face, 3], of about equal size (the search is quadratic in the largest one's
-            neighbours).
+        faces: [face, 3].
 
     Returns:
         [pair, 2] face indices, sorted.
@@ -27,14 +26,33 @@ def _close_pairs(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Pairs of triangles whose bounding boxes overlap."""
     corners = points[faces]
     low, high = corners.min(axis=1), corners.max(axis=1)
-    centre = 0.5 * (low + high)
-    radius = 0.5 * np.linalg.norm(high - low, axis=1).max()
-    pairs = cKDTree(centre).query_pairs(2.0 * radius, output_type="ndarray")
+    pairs = _near_pairs(0.5 * (low + high), 0.5 * np.linalg.norm(high - low, axis=1))
     overlap = np.all(
         (low[pairs[:, 0]] <= high[pairs[:, 1]]) & (low[pairs[:, 1]] <= high[pairs[:, 0]]), axis=1
     )
     pairs = pairs[overlap]
     return pairs[np.lexsort(pairs.T[::-1])]
+
+
+def _near_pairs(centres: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """Pairs [pair, 2] of balls that overlap, and some more; the smaller number first.
+
+    By classes of size, so that one long sliver is not a neighbour of everything.
+    """
+    size = np.ceil(np.log2(np.maximum(radii, 1e-9 * radii.max()))).astype(int)
+    classes = [np.flatnonzero(size == k) for k in np.unique(size)]
+    trees = [cKDTree(centres[ids]) for ids in classes]
+    largest = [radii[ids].max() for ids in classes]
+    found = []
+    for k, ids in enumerate(classes):
+        found.append(ids[trees[k].query_pairs(2.0 * largest[k], output_type="ndarray")])
+        for other in range(k + 1, len(classes)):
+            near = trees[other].query_ball_tree(trees[k], largest[k] + largest[other])
+            counts = [len(row) for row in near]
+            mine = np.repeat(classes[other], counts)
+            theirs = ids[np.fromiter((i for row in near for i in row), int, sum(counts))]
+            found.append(np.stack([mine, theirs], axis=1))
+    return np.sort(np.concatenate(found), axis=1)
 
 
 @numba.njit(cache=True)

@@ -158,11 +158,16 @@ def _clustered(
 
     surface = pv.PolyData.from_regular_faces(points, faces)
     with warnings.catch_warnings(action="ignore"):  # pyacvd uses pyvista's old names
-        clustering = pyacvd.Clustering(surface)
-        if n_subdivisions:
-            clustering.subdivide(n_subdivisions)
-        clustering.cluster(n_vertices)
-        mesh = clustering.create_mesh(moveclus=on_surface)
+        try:
+            clustering = pyacvd.Clustering(surface)
+            if n_subdivisions:
+                clustering.subdivide(n_subdivisions)
+            clustering.cluster(n_vertices)
+            mesh = clustering.create_mesh(moveclus=on_surface)
+        except (IndexError, ValueError, RuntimeError) as error:  # of a few or scattered triangles
+            raise StepFailed(
+                f"pyacvd on {len(faces)} triangles: {type(error).__name__}: {error}"
+            ) from error
     return np.asarray(mesh.points, dtype=float), mesh.regular_faces
 
 

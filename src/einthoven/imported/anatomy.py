@@ -8,25 +8,29 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from einthoven.anatomy.body import PlacedBody
+from einthoven.anatomy.electrodes import Sites
 from einthoven.anatomy.shape.heart_check import MIN_CLEARANCE_MM
 from einthoven.anatomy.shape.pieces import area_centroid
-from einthoven.anatomy.shape.tagged_heart import placed_heart
+from einthoven.anatomy.shape.tagged_heart import VALVE_CAPS
 from einthoven.anatomy.shape.torso import TorsoSurface
 from einthoven.config import models
-from einthoven.core.errors import BadInput, EinthovenError, StepFailed
+from einthoven.core.errors import BadInput, EinthovenError
 from einthoven.core.tags import Surface
 from einthoven.geometry.remeshing import remesh_closed
 from einthoven.geometry.signed_distance import surface_distance
 from einthoven.geometry.simplex import enclosed_volume
 from einthoven.geometry.surfaces import Surfaces
 from einthoven.imported.defect import Defect, draw, near
+from einthoven.imported.frame import body_origin
 from einthoven.imported.inferred import inferred_torso, moved, typical_pose
 from einthoven.imported.read import read_cloud, read_heart, read_points, read_surface
 from einthoven.imported.repair import mend
 from einthoven.imported.sheet import UNKNOWN_AXES, Row
+from einthoven.imported.shells import closed_wall
 from einthoven.imported.sites import imported_sites
 from einthoven.imported.units import MM, to_patient_frame, unit_of
 from einthoven.imported.wall_tags import tag_wall
+from einthoven.imported.walls import placed_wall
 from einthoven.patient.anatomy import Anatomy
 from einthoven.patient.parameters import PatientParameters
 from einthoven.segmentation.heart import (
@@ -72,38 +76,53 @@ def import_patient(row: Row, picture: Path, config: models.Anatomy) -> Anatomy:
 
 def _build(row: Row, config: models.Anatomy) -> Anatomy:
     heart, files = _read(row, config.torso_resolution)
-    heart, heart_notes = mend("heart", heart)
+    heart, heart_notes = _mended(heart)
     torso, torso_notes = mend("torso", files.torso)
-    notes = [*files.notes, *heart_notes, *torso_notes]
     if row.pose == "given":
         _check_inside(heart, torso)
+    placed, rotation, lies, wall_notes = placed_wall(_tagged(heart), config.heart_edge_mm)
+    notes = [*files.notes, *heart_notes, *torso_notes, *wall_notes]
     if not (heart.face_tags > 0).all():
-        heart = replace(heart, face_tags=tag_wall(heart.points, heart.faces))
         notes.append("heart: base, epicardium and ventricles found by shape")
-    try:
-        placed, rotation, origin = placed_heart(heart, config.heart_edge_mm)
-    except StepFailed as error:
-        raise BadInput(f"heart: {error}; smoother surfaces, or another heart_edge_mm?") from error
     covariance = files.covariance_mm2
     if files.inferred and row.pose == "typical":
         lay = rotation
-        rotation, origin = typical_pose(row, placed, files.inferred)
+        rotation, lies = typical_pose(row, placed, files.inferred)
+        lies = lies + area_centroid(files.torso.points, files.torso.faces)
         if covariance is not None:
             covariance = rotation @ lay.T @ covariance @ lay @ rotation.T
         notes.append("heart: its place and turn are those of virtual patients, not this patient's")
     torso, coarsening_notes = _coarsen(torso, TORSO_EDGE_MM[config.torso_resolution])
     sites, site_notes = imported_sites(torso.points, torso.faces, files.places, config.sites)
     notes += [*coarsening_notes, *site_notes, *_oddities(rotation)]
-    skin = replace(torso, face_tags=np.full(len(torso.faces), Surface.SKIN, np.int8))
-    return PlacedBody(skin, placed, rotation, origin).anatomy(
-        sites,
+    centre = rotation @ placed.centre + lies
+    origin = body_origin(torso.points, torso.faces, centre, config.pose)
+    tags = np.full(len(torso.faces), Surface.SKIN, np.int8)
+    skin = Surfaces(torso.points - origin, torso.faces, tags)
+    return PlacedBody(skin, placed, rotation, lies - origin).anatomy(
+        Sites(sites.names, sites.points - origin, sites.ground - origin),
         patient=row.patient,
         split=SPLIT,
         latent_pca=np.full(N_PCA, np.nan),
         repairs=notes,
-        frame={"axes": row.axes, "unit": row.unit, "origin_mm": files.origin.tolist()},
+        frame={"axes": row.axes, "unit": row.unit, "origin_mm": origin.tolist()},
         surface_covariance_mm2=None if covariance is None else covariance.tolist(),
     )
+
+
+def _mended(heart: Surfaces) -> tuple[Surfaces, list[str]]:
+    """A closed, simple wall from what was read, tagged or not."""
+    heart = heart.only(~np.isin(heart.face_tags, list(VALVE_CAPS.values())))
+    heart, notes = closed_wall(heart)
+    heart, more = mend("heart", heart)
+    return heart, [*notes, *more]
+
+
+def _tagged(heart: Surfaces) -> Surfaces:
+    """The wall with tags, by its shape if it has none."""
+    if (heart.face_tags > 0).all():
+        return heart
+    return replace(heart, face_tags=tag_wall(heart.points, heart.faces))
 
 
 def cohort_entry(patient: str) -> PatientParameters:
@@ -113,23 +132,21 @@ def cohort_entry(patient: str) -> PatientParameters:
 
 
 class _Files(NamedTuple):
-    """A patient's files but the heart's: mm, patient frame."""
+    """A patient's files but the heart's: mm, along the patient's axes; the origin is the files'."""
 
     torso: Surfaces
     places: dict[str, np.ndarray]
     """Name -> [3]; on an inferred torso also the electrodes that nobody gave."""
-    origin: np.ndarray
-    """[3] mm: of the patient frame, in the files along the patient's axes."""
     notes: list[str]
     """What was found out about unit and torso."""
     inferred: TorsoSurface | None
-    """The torso with its landmarks, where no file has one."""
+    """The torso with its landmarks about its own centroid, where no file has one."""
     covariance_mm2: np.ndarray | None
     """[3, 3] of the heart's surfaces, if it is from images."""
 
 
 def _read(row: Row, resolution: str) -> tuple[Surfaces, _Files]:
-    """The heart's surface and all else, in mm, in the patient's axes; origin: skin's centroid."""
+    """The heart's surface and all else, in mm, along the patient's axes."""
     folder = Path(row.folder)
     scan = segmented_heart(folder / row.heart, row.tags) if is_segmentation(row.heart) else None
     heart = scan.wall if scan else read_heart(row.heart, folder, row.tags)
@@ -156,13 +173,10 @@ def _read(row: Row, resolution: str) -> tuple[Surfaces, _Files]:
         places = found.electrodes() | {name: place @ found.turn for name, place in places.items()}
         skin, notes = found.torso, [*notes, found.note]
         inferred = moved(found.torso, np.eye(3), -area_centroid(skin.points, skin.faces))
-    origin = area_centroid(skin.points, skin.faces)
-    skin = Surfaces(skin.points - origin, skin.faces, skin.face_tags)
-    places = {name: place - origin for name, place in places.items()}
-    heart = replace(heart, points=heart.points - origin)
+    skin = Surfaces(skin.points, skin.faces, skin.face_tags)
     notes = [*notes, *(scan.notes if scan else [])]
     covariance = scan.covariance_mm2 if scan else None
-    return heart, _Files(skin, places, origin, notes, inferred, covariance)
+    return heart, _Files(skin, places, notes, inferred, covariance)
 
 
 def _check_inside(heart: Surfaces, torso: Surfaces) -> None:

@@ -16,8 +16,9 @@ VTK_SUFFIXES = (".vtp", ".vtu", ".vtk", ".stl", ".ply", ".obj")
 CARP_SUFFIXES = (".pts", ".elem", ".fac")
 TAG_WORDS = {
     "epi": Surface.EPI, "lv": Surface.LV_ENDO, "rv": Surface.RV_ENDO, "base": Surface.BASE,
-    "lv_cap": Surface.LV_CAP, "rv_cap": Surface.RV_CAP,
+    "lv_cap": Surface.LV_CAP, "rv_cap": Surface.RV_CAP, "rv_septum": Surface.RV_ENDO,
 }  # fmt: skip
+NEEDED = ("epi", "lv", "rv")
 OWN_ARRAY = "face_tags"
 
 
@@ -25,7 +26,7 @@ def read_heart(place: str, folder: Path, tags: str = "") -> Surfaces:
     """The wall of a heart: one tagged or flat-based surface or mesh, or a file for each part.
 
     Args:
-        place: path; or `epi=FILE lv=FILE rv=FILE base=FILE`.
+        place: path; or `epi=FILE lv=FILE rv=FILE base=FILE`; without a base they are shells.
         folder: that relative paths start from.
         tags: `ARRAY base=1 epi=2 lv=3 rv=4`: an array on vertices or cells and its values. Empty:
             the array face_tags with the values of core.tags, if there is one.
@@ -111,7 +112,7 @@ def _pairs(text: str, field: str) -> dict[str, str]:
     pairs = dict(item.partition("=")[::2] for item in text.split())
     if unknown := set(pairs) - set(TAG_WORDS):
         raise BadInput(f"{field}: {', '.join(sorted(unknown))} unknown; {' '.join(TAG_WORDS)}")
-    if missing := [word for word in ("epi", "lv", "rv", "base") if not pairs.get(word)]:
+    if missing := [word for word in NEEDED if not pairs.get(word)]:
         raise BadInput(f"{field}: {' '.join(f'{word}=...' for word in missing)} missing")
     return pairs
 
@@ -137,6 +138,8 @@ def _tagged(path: Path, tags: str) -> Surfaces:
     if data.n_points == 0 or len(faces) == 0:
         raise BadInput(f"{path}: no triangles or tetrahedra; half-written, or another format?")
     points = np.asarray(data.points, float)
+    if n := int((~np.isfinite(points[np.unique(faces)]).all(axis=1)).sum()):
+        raise BadInput(f"{path}: {n} of {len(points)} vertices are no numbers; write it anew")
     if not tags:
         found = cell_values[OWN_ARRAY] if OWN_ARRAY in cell_values else np.zeros(len(faces), int)
         return Surfaces(points, faces, _own_tags(np.asarray(found)))

@@ -12,6 +12,7 @@ from einthoven.geometry.simplex import enclosed_volume, triangle_area_vectors
 from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import compact, face_edges, face_pieces, unique_edges
 from einthoven.imported.defect import Defect, near
+from einthoven.imported.slivers import even_out
 
 MERGE_SHARE = 1e-6
 """Vertices closer than this share of the surface's extent are one."""
@@ -38,12 +39,9 @@ def mend(name: str, surface: Surfaces) -> tuple[Surfaces, list[str]]:
     Raises:
         Defect: what cannot be mended safely, with its place.
     """
-    notes: list[str] = []
-    for step in (_merge, _drop_useless, _drop_fins, _drop_crumbs):
-        surface, note = step(surface)
-        notes += [f"{name}: {note}"] if note else []
+    surface, notes = mend_open(name, surface)
     _refuse_non_manifold(name, surface)
-    surface, flipped = _orient(surface)
+    surface, flipped = oriented(surface)
     surface, note = _close(name, surface)
     notes += [f"{name}: {note}"] if note else []
     if enclosed_volume(surface.points, surface.faces) < 0:
@@ -51,10 +49,21 @@ def mend(name: str, surface: Surfaces) -> tuple[Surfaces, list[str]]:
         flipped = len(surface.faces) - flipped
     if flipped:
         notes.append(f"{name}: {flipped} of {len(surface.faces)} triangles turned to face outwards")
+    surface, note = even_out(surface)
+    notes += [f"{name}: {note}"] if note else []
     surface, note = _untangle(name, surface)
     notes += [f"{name}: {note}"] if note else []
     points, faces = compact(surface.points, surface.faces)
     return Surfaces(points, faces, surface.face_tags), notes
+
+
+def mend_open(name: str, surface: Surfaces) -> tuple[Surfaces, list[str]]:
+    """What can be mended of a surface that need not be closed: no copies, fins and crumbs."""
+    notes: list[str] = []
+    for step in (_merge, _drop_useless, _drop_fins, _drop_crumbs):
+        surface, note = step(surface)
+        notes += [f"{name}: {note}"] if note else []
+    return surface, notes
 
 
 def _merge(surface: Surfaces) -> tuple[Surfaces, str]:
@@ -143,7 +152,7 @@ def _pinched(surface: Surfaces) -> np.ndarray:
     return meshes.current_mesh().vertex_selection_array()
 
 
-def _orient(surface: Surfaces) -> tuple[Surfaces, int]:
+def oriented(surface: Surfaces) -> tuple[Surfaces, int]:
     """Turn triangles against their neighbours; how many (the smaller share)."""
     import pyvista as pv
 
@@ -172,7 +181,7 @@ def _close(name: str, surface: Surfaces) -> tuple[Surfaces, str]:
         corners = surface.points[loop]
         length_mm = float(sides_of(corners).sum())
         longest = max(longest, length_mm)
-        if length_mm > SMALL_HOLE * surface.extent_mm and len(loop) > 4:
+        if is_wide(surface, loop):
             raise Defect(
                 f"{name}: not closed: {len(loops)} holes, one with a boundary of "
                 f"{length_mm:.0f} mm ({len(loop)} edges) {near(corners)}; close it in the program "
@@ -183,6 +192,12 @@ def _close(name: str, surface: Surfaces) -> tuple[Surfaces, str]:
         surface = _patch(surface, loop)
     note = f"{len(loops)} holes closed, the longest boundary {longest:.1f} mm" if loops else ""
     return surface, note
+
+
+def is_wide(surface: Surfaces, loop: np.ndarray) -> bool:
+    """Whether a boundary loop is too long for a hole that may be closed without being asked."""
+    length_mm = float(sides_of(surface.points[loop]).sum())
+    return length_mm > SMALL_HOLE * surface.extent_mm and len(loop) > 4
 
 
 def _patch(surface: Surfaces, loop: np.ndarray) -> Surfaces:

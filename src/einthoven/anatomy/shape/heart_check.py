@@ -16,7 +16,31 @@ MIN_CLEARANCE_MM = 2.0
 FLAT_MM = 0.01
 CURVED = (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO)
 PLANAR = (Surface.BASE, Surface.LV_CAP, Surface.RV_CAP)
+WALLS = (
+    (Surface.LV_ENDO, Surface.EPI),
+    (Surface.RV_ENDO, Surface.EPI),
+    (Surface.LV_ENDO, Surface.RV_ENDO),
+)
+"""Free walls and septum: an endocardium, and what lies on the other side."""
 VOLUME_RANGES_ML = {"lv": (60, 320), "rv": (60, 340), "myocardium": (60, 320)}
+
+
+class BadShape(StepFailed):
+    """A heart of which some places are wrong.
+
+    Attributes:
+        reason: what is wrong, with its number.
+        places: [place, 3] mm, the worst first.
+    """
+
+    def __init__(self, reason: str, places: np.ndarray):
+        x, y, z = places[0]
+        super().__init__(f"{reason}, near ({x:.1f}, {y:.1f}, {z:.1f}) mm")
+        self.reason, self.places = reason, places
+
+
+class ThinWall(BadShape):
+    """A wall is thinner than `MIN_WALL_MM`."""
 
 
 def heart_volumes(heart: Surfaces) -> dict[str, float]:
@@ -38,8 +62,9 @@ def check_heart(heart: Surfaces, flat_base: bool = True) -> None:
             real base is curved, and then base and valve caps must not cut anything.
 
     Raises:
-        StepFailed: a shell is open or wrongly oriented, surfaces intersect, a wall is thinner
-            than 1.5 mm, or a volume is outside the human range.
+        StepFailed: a shell is open or wrongly oriented, or a volume is outside the human range.
+        ThinWall: a wall is thinner than 1.5 mm.
+        BadShape: surfaces intersect.
     """
     points = heart.points
     for name in ("lv", "rv", "epi"):
@@ -52,18 +77,23 @@ def check_heart(heart: Surfaces, flat_base: bool = True) -> None:
         low, high = VOLUME_RANGES_ML[name]
         if not low <= volume <= high:
             raise StepFailed(f"{name} volume {volume:.0f} ml is outside {low} to {high} ml")
-    thin = min_wall(heart)
-    if thin < MIN_WALL_MM:
-        raise StepFailed(f"a wall is only {thin:.2f} mm thick, less than {MIN_WALL_MM:g}")
+    for inner, outer in WALLS:
+        ids, apart = thickness(heart, inner, outer)
+        order = np.argsort(apart)
+        if (least := float(apart[order[0]])) < MIN_WALL_MM:
+            raise ThinWall(
+                f"the wall between {inner.name} and {outer.name} is only {least:.2f} mm thick, "
+                f"less than {MIN_WALL_MM:g}",
+                points[ids[order[: int((apart < MIN_WALL_MM).sum())]]],
+            )
     cutting = heart.faces
     if flat_base:
         cutting = heart.tagged(*CURVED)
         _check_plane(points, heart.tagged(*PLANAR), cutting)
     if len(pairs := intersecting_pairs(points, cutting)):
-        x, y, z = points[cutting[pairs[0, 0]]].mean(axis=0)
-        raise StepFailed(
-            f"{len(pairs)} pairs of triangles intersect, the first near "
-            f"({x:.1f}, {y:.1f}, {z:.1f}) mm in the heart frame"
+        raise BadShape(
+            f"{len(pairs)} pairs of triangles intersect",
+            points[cutting[np.unique(pairs)]].mean(axis=1),
         )
 
 
@@ -91,14 +121,11 @@ def min_wall(heart: Surfaces) -> float:
     Without sign, which is not defined beside the boundary of an open surface: a cavity that sticks
     out cuts the other surface, which `intersecting_pairs` finds.
     """
-    walls = (
-        (Surface.LV_ENDO, Surface.EPI),
-        (Surface.RV_ENDO, Surface.EPI),
-        (Surface.LV_ENDO, Surface.RV_ENDO),
-    )
-    thinnest = np.inf
-    for inner, outer in walls:
-        surface = TriangleTree(heart.points, heart.tagged(outer))
-        inner_points = heart.points[np.unique(heart.tagged(inner))]
-        thinnest = min(thinnest, surface.closest(inner_points).distance.min())
-    return float(thinnest)
+    return min(float(thickness(heart, *wall)[1].min()) for wall in WALLS)
+
+
+def thickness(heart: Surfaces, inner: Surface, outer: Surface) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices of an endocardium [vertex] and the distance [vertex] mm from each to a surface."""
+    ids = np.unique(heart.tagged(inner))
+    tree = TriangleTree(heart.points, heart.tagged(outer))
+    return ids, tree.closest(heart.points[ids]).distance

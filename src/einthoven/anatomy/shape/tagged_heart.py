@@ -6,7 +6,7 @@ import numpy as np
 
 from einthoven.anatomy.shape.carry import outward
 from einthoven.anatomy.shape.heart import HeartSurfaces, heart_axes
-from einthoven.anatomy.shape.heart_check import CURVED, check_heart
+from einthoven.anatomy.shape.heart_check import CURVED, BadShape, check_heart
 from einthoven.anatomy.shape.pieces import filled
 from einthoven.config.models import HEART_EDGE_MM
 from einthoven.core.check import between, finite, shape
@@ -14,10 +14,12 @@ from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.tags import Surface
 from einthoven.geometry.boundary_loops import boundary_loops, loop_area, smooth_loop, spread
 from einthoven.geometry.remeshing import relaxed, remesh_open
+from einthoven.geometry.simplex import triangle_area_vectors
 from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import compact, face_neighbours, face_pieces, unique_edges
 
 VALVE_CAPS = {Surface.LV_ENDO: Surface.LV_CAP, Surface.RV_ENDO: Surface.RV_CAP}
+CREASE_COSINE = np.cos(np.radians(45.0))
 
 
 def placed_heart(wall: Surfaces, edge_mm: float) -> tuple[HeartSurfaces, np.ndarray, np.ndarray]:
@@ -37,15 +39,19 @@ def placed_heart(wall: Surfaces, edge_mm: float) -> tuple[HeartSurfaces, np.ndar
 
     Raises:
         BadInput: not one closed surface with the four tags, each in one piece.
-        StepFailed: it could not be triangulated, or the result is no valid heart.
+        StepFailed: it could not be triangulated, or the result is no valid heart; BadShape with
+            places in the given frame.
     """
     between("edge_mm", edge_mm, *HEART_EDGE_MM, "is this mm?")
-    wall = _checked(wall)
+    wall = checked_wall(wall)
     landmarks, rotation, origin = heart_frame(wall)
     wall = replace(wall, points=(wall.points - origin) @ rotation)
     landmarks = {name: (place - origin) @ rotation for name, place in landmarks.items()}
     heart = HeartSurfaces(**vars(_triangulate(wall, edge_mm)), landmarks=landmarks)
-    check_heart(heart, flat_base=False)
+    try:
+        check_heart(heart, flat_base=False)
+    except BadShape as error:
+        raise type(error)(error.reason, error.places @ rotation.T + origin) from error
     return heart, rotation, origin
 
 
@@ -72,8 +78,12 @@ def heart_frame(wall: Surfaces) -> tuple[dict[str, np.ndarray], np.ndarray, np.n
     return landmarks, rotation, origin
 
 
-def _checked(wall: Surfaces) -> Surfaces:
-    """The wall without valve caps: outward faces, every tag without islands."""
+def checked_wall(wall: Surfaces) -> Surfaces:
+    """The wall without valve caps: outward faces, every tag without islands.
+
+    Raises:
+        BadInput: not one closed surface with the four tags, each in one piece.
+    """
     points, faces, face_tags = wall.points, wall.faces, wall.face_tags
     shape("points", finite("points", points), (None, 3))
     shape("face_tags", face_tags, (len(shape("faces", faces, (None, 3))),))
@@ -85,7 +95,7 @@ def _checked(wall: Surfaces) -> Surfaces:
         raise BadInput(f"face_tags: {names or sorted(found)} missing or too many; a heart's wall "
                        "has EPI, LV_ENDO, RV_ENDO and BASE")  # fmt: skip
     faces = _outward(points, faces)
-    face_tags = _without_islands(faces, face_tags)
+    face_tags = _without_islands(points, faces, face_tags)
     bare = face_tags != Surface.BASE
     across = face_neighbours(faces)
     touching = bare[:, None] & bare[across] & (face_tags[:, None] != face_tags[across])
@@ -115,19 +125,24 @@ def _outward(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return outward(points, faces)
 
 
-def _without_islands(faces: np.ndarray, face_tags: np.ndarray) -> np.ndarray:
+def _without_islands(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> np.ndarray:
     """Labels without islands and teeth.
 
-    A triangle with two neighbours of another tag takes that tag, until none changes; then pieces
-    other than the largest of a tag take the tag around them. Pieces of the base are kept where
-    they part two other tags.
+    A triangle with two neighbours of another tag in line with it takes that tag, until none
+    changes; then pieces other than the largest of a tag take the tag around them. Pieces of the
+    base are kept where they part two other tags. Triangles beyond a crease are no teeth: those of
+    a flat cap span it from rim to rim, and one after the other it would be lost.
     """
     tags = face_tags.copy()
     neighbours = face_neighbours(faces)
+    normals = triangle_area_vectors(points, faces)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    in_line = np.einsum("fnk,fk->fn", normals[neighbours], normals) > CREASE_COSINE
     for _ in range(20):
         around = tags[neighbours]
         middle = np.sort(around, axis=1)[:, 1]
-        teeth = ((around == middle[:, None]).sum(axis=1) >= 2) & (middle != tags)
+        others = (around == middle[:, None]) & in_line
+        teeth = (others.sum(axis=1) >= 2) & (middle != tags)
         if not teeth.any():
             break
         tags[teeth] = middle[teeth]
@@ -136,7 +151,7 @@ def _without_islands(faces: np.ndarray, face_tags: np.ndarray) -> np.ndarray:
         around = tags[neighbours[piece]]
         others, counts = np.unique(around[around != tag], return_counts=True)
         largest = len(piece) > 0.5 * (tags == tag).sum()
-        if not largest and (tag != Surface.BASE or len(others) == 1):
+        if len(others) and not largest and (tag != Surface.BASE or len(others) == 1):
             tags[piece] = others[counts.argmax()]
     return tags
 
