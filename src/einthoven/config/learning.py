@@ -102,6 +102,25 @@ class RefractionModel(Section):
     """Of the layers, not of the geometry around them; 16-mixed needs a GPU."""
 
 
+class OperatorModel(Section):
+    """Linear operator on the incident field, from local geometry alone (surrogate.operator)."""
+
+    seed: Seed = 1
+    width: Annotated[int, Field(ge=8, le=2048)] = 192
+    rank: Count = 32
+    n_frequencies: Annotated[int, Field(ge=0, le=512)] = 24
+    frequency_scale: Positive = 0.2
+    epochs: Count = 100
+    points_per_batch: Count = 160
+    """Of each patient, at which gradients are compared."""
+    heart_points: Count = 384
+    """Of each patient, that stand for the heart."""
+    electrodes_per_batch: Count = 16
+    batch_patients: Count = 4
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.003
+    precision: Precision = 32
+
+
 class Learning(Section):
     """Which encoders and models are trained and compared."""
 

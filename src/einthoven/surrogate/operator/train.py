@@ -1,0 +1,183 @@
+"""Training of the operator on patients' stage files: anatomy.npz and field.npz."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from einthoven.config.learning import OperatorModel
+from einthoven.config.load import read_section
+from einthoven.config.models import Leadfield
+from einthoven.core.errors import BadInput
+from einthoven.core.seeds import derive_seed
+from einthoven.core.tags import Tissue
+from einthoven.metrics.fields import angular_error_deg
+from einthoven.patient.patient import Patient
+from einthoven.surrogate.losses import cosine_loss, relative_error
+from einthoven.surrogate.operator.inputs import OperatorInputs
+from einthoven.surrogate.operator.network import IncidentOperator
+from einthoven.training.fit import Run, fit
+from einthoven.training.machine import ONE_CORE, Machine
+from einthoven.training.resume import discard
+from einthoven.training.schedule import Schedule
+from einthoven.training.task import Task, seeded, torch_threads
+from einthoven.training.tensors import arrays_sha256, load_model, load_weights, save_model
+
+MODEL = "operator"
+
+
+class OperatorSample(NamedTuple):
+    """One patient's myocardium at its sampled points."""
+
+    inputs: OperatorInputs
+    grad: Tensor
+    """[electrode, point, 3] 1/mm^2: true gradients, times the torso's conductivity; heart frame."""
+
+
+def operator_sample(patient: Patient, usual: Leadfield) -> OperatorSample:
+    """What the operator learns of a patient with anatomy and field samples.
+
+    Args:
+        patient: its samples tell the conductivities if these were drawn for it.
+        usual: those of everybody else.
+
+    Raises:
+        BadInput: no sample lies in the myocardium.
+    """
+    field, anatomy = patient.field, patient.anatomy
+    sigma = Leadfield(**dict(usual) | (field.conductivities or {}))
+    inside = field.field_tissue == Tissue.MYOCARDIUM
+    if not inside.any():
+        raise BadInput(f"{patient.name}: no field sample lies in the myocardium")
+    inputs = OperatorInputs.of(
+        anatomy,
+        field.field_points[inside],
+        field.field_fiber[inside],
+        field.electrode_points,
+        sigma,
+    )
+    grad = field.field_grad[:, inside] @ anatomy.heart_rotation * sigma.sigma_torso_s_per_m
+    return OperatorSample(inputs, torch.as_tensor(grad.astype(np.float32)))
+
+
+class Batch(NamedTuple):
+    """Some points and electrodes of some patients."""
+
+    at: OperatorInputs
+    over: OperatorInputs
+    """Other points, that stand for the heart."""
+    grad: Tensor
+    """[patient, electrode, point, 3] at `at`."""
+
+
+class OperatorTask(Task):
+    """Some electrodes at some points of a few patients at a time."""
+
+    def __init__(
+        self,
+        network: IncidentOperator,
+        train: Sequence[OperatorSample],
+        validation: Sequence[OperatorSample],
+        config: OperatorModel,
+    ):
+        super().__init__()
+        self.network, self.train_samples, self.validation = network, train, validation
+        self.config = config
+        self.n_electrodes = min(config.electrodes_per_batch, *(len(s.grad) for s in train))
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Every training patient occurs once in an epoch."""
+        return -(-len(self.train_samples) // self.config.batch_patients)
+
+    def batches(self, generator: torch.Generator) -> Iterator[Batch]:
+        """Random points of patients in random order."""
+        order = torch.randperm(len(self.train_samples), generator=generator)
+        for chosen in order.split(self.config.batch_patients):
+            yield self._draw([self.train_samples[int(i)] for i in chosen], generator)
+
+    def _draw(self, samples: list[OperatorSample], generator: torch.Generator) -> Batch:
+        at, over, grads = [], [], []
+        for sample in samples:
+            n = len(sample.inputs.local)
+            here = torch.randint(n, (self.config.points_per_batch,), generator=generator)
+            heart = torch.randint(n, (self.config.heart_points,), generator=generator)
+            some = torch.randperm(len(sample.grad), generator=generator)[: self.n_electrodes]
+            at.append(sample.inputs.at(here, some))
+            over.append(sample.inputs.at(heart, some))
+            grads.append(sample.grad[some][:, here])
+        return Batch(_stacked(at), _stacked(over), torch.stack(grads))
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """The relative error; the cosine is watched only."""
+        predicted = self.network(batch.at, batch.over)
+        return {"loss": relative_error(predicted, batch.grad),
+                "cosine": cosine_loss(predicted, batch.grad)}  # fmt: skip
+
+    def validate(self) -> dict[str, float]:
+        """Mean angle at all points of the validation patients."""
+        device, angles = self.network.mean.device, []
+        for sample in self.validation:
+            inputs = OperatorInputs(*(tensor.to(device) for tensor in sample.inputs))
+            predicted = self.network(inputs, inputs).cpu().numpy()
+            angles.append(angular_error_deg(predicted, sample.grad.numpy()).mean())
+        return {"val_angular_error_deg": float(np.mean(angles))} if angles else {}
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """The network's own."""
+        return self.network.parameter_groups()
+
+
+def _stacked(patients: list[OperatorInputs]) -> OperatorInputs:
+    return OperatorInputs(*(torch.stack(tensors) for tensors in zip(*patients, strict=True)))
+
+
+def train_operator(
+    config: OperatorModel,
+    train: Sequence[OperatorSample],
+    validation: Sequence[OperatorSample],
+    folder: str | Path,
+    machine: Machine = ONE_CORE,
+) -> tuple[IncidentOperator, list[dict[str, float]]]:
+    """Train one operator; write `model.safetensors` and `curve.csv`; return it and the curve.
+
+    Weights depend on the training patients only; validation patients are watched, not used.
+
+    Raises:
+        BadInput: no training patients.
+        StepFailed: training diverged.
+    """
+    if not train:
+        raise BadInput("operator: no training patients")
+    folder = Path(folder)
+    with seeded(config.seed, MODEL, "weights"):
+        network = IncidentOperator(config)
+    section = config.model_dump(mode="json")
+    with torch_threads(machine.n_threads):
+        network.fit_scales(torch.cat([sample.inputs.local for sample in train]))
+        sha256 = arrays_sha256(*(t.numpy() for s in train for t in (*s.inputs, s.grad)))
+    run = Run(MODEL, derive_seed(config.seed, MODEL, "batches"), folder,
+              validate_every=max(1, config.epochs // 10),
+              parameters=section | {"data_sha256": sha256})  # fmt: skip
+    schedule = Schedule(config.epochs, config.learning_rate, config.precision)
+    curve = fit(OperatorTask(network, train, validation, config), schedule, run, machine)
+    with torch_threads(machine.n_threads):
+        save_model(folder / "model.safetensors", network.state_dict(), kind=MODEL, config=section,
+                   data_sha256=sha256, package="einthoven.surrogate")  # fmt: skip
+    discard(folder)
+    return network.eval(), curve
+
+
+def load_operator(path: str | Path) -> IncidentOperator:
+    """Read an operator that `train_operator` wrote, ready to predict.
+
+    Raises:
+        BadInput: missing, damaged, of another version, or another kind of model.
+    """
+    tensors, about = load_model(path, kind=MODEL)
+    network = IncidentOperator(read_section(OperatorModel, about["config"], str(path)))
+    load_weights(network, tensors, path)
+    return network.eval()
