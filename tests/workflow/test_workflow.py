@@ -135,6 +135,9 @@ INVERSE = {
     "n_electrodes=30": {"inverse_world": 2, "inverse_fit": 4},
     "source_edge_mm=10.0": {"inverse_operators": 1},
     "seed=2": WORLDS | {"inverse_operators": 1},
+    "noise=[0.02, 0.1]": {"inverse_fit": 6},
+    "repeats=3": {"inverse_fit": 6, "inverse_operators": 1},
+    "physics_off=[0.1]": {"inverse_world": 1, "inverse_fit": 2},
 }
 """Edit of section inverse -> jobs of its target, beside the metrics."""
 
