@@ -170,7 +170,7 @@ class Study:
     def trials(self) -> Iterator[Trial]:
         """All rows, classical ones first."""
         for repeat in range(self.args.repeats):
-            for noise in NOISES:
+            for noise in NOISES if "noise" in self.args.experiments else ():
                 for name in CLASSICAL:
                     self.classical(name, noise, repeat)
                     errors = self.found[name, noise, repeat][0]
