@@ -1,13 +1,16 @@
 """Boundary elements against concentric spheres, finite elements' lead fields, and theorems."""
 
 import numpy as np
+import pytest
 from helpers_fem import random_rotation
 from helpers_mesh import icosphere
 
 from einthoven.bem.body import Body, Inclusion
 from einthoven.bem.integrals import layers
 from einthoven.bem.leadfield import LeadFieldProblem
+from einthoven.bem.moved_heart import MovableHeart
 from einthoven.bem.transfer import heart_to_torso
+from einthoven.core.errors import BadInput
 from einthoven.geometry.surface_operators import lumped_areas
 
 OUTER, INNER = 100.0, 40.0
@@ -146,3 +149,14 @@ def test_a_dipoles_potential_on_the_heart_gives_that_on_the_skin():
         errors.append(relative(found, on_skin))
     assert fitted_order(errors) > 1.8, errors
     assert errors[-1] < 0.01
+
+
+def test_a_moved_heart_has_the_transfer_matrix_of_its_place():
+    (points, faces), torso = icosphere(35.0, 1), icosphere(90.0, 1)
+    points = points * [1.0, 0.8, 1.3]
+    body, rotation = MovableHeart((points, faces), torso), random_rotation(np.random.default_rng(1))
+    moved = 1.1 * points @ rotation.T + [12.0, -8.0, 5.0]
+    expected = heart_to_torso((moved, faces), torso).matrix
+    np.testing.assert_allclose(body.matrix(moved, 1.1), expected, atol=1e-12)
+    with pytest.raises(BadInput, match="leaves the skin"):
+        body.matrix(points + [60.0, 0.0, 0.0], 1.0)

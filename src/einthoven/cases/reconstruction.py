@@ -1,6 +1,6 @@
 """From a measured case to potentials and activation times on the heart, with their uncertainty."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +13,12 @@ from einthoven.core.atomic import atomic
 from einthoven.core.errors import BadInput
 from einthoven.core.files import save_arrays
 from einthoven.electrophysiology.aliev_panfilov import MS_PER_UNIT
+from einthoven.geometry.sparse_rows import sparse_rows
 from einthoven.inverse.ingredients import Ingredients
-from einthoven.inverse.method import Diagnostics, Estimate, Method
+from einthoven.inverse.method import Diagnostics, Estimate, Method, SourceSurface
 from einthoven.inverse.methods import method_class
 from einthoven.inverse.regularisation.criteria import CRITERIA
+from einthoven.inverse.waves.pose import HeartInTorso
 from einthoven.metrics.activation_times import ActivationErrors, downslope_times
 from einthoven.metrics.potentials import PotentialErrors
 
@@ -70,7 +72,7 @@ class Reconstruction:
     def summary(self) -> str:
         """One line of numbers."""
         diagnostics, times = self.estimate.diagnostics, self.activation_time
-        weight = diagnostics.reg_weight
+        weight, is_moved = diagnostics.reg_weight, diagnostics.heart_points is not None
         sd = (
             ""
             if self.activation_sd is None
@@ -80,6 +82,7 @@ class Reconstruction:
             f"{self.method}: {len(times)} nodes from {len(self.body_potentials)} electrodes, "
             f"{len(self.case.time)} samples; residual {100 * diagnostics.residual_rel:.1f} %"
             + (f", weight {weight:.3g} by {diagnostics.criterion}" if weight is not None else "")
+            + ("; the heart is not where it is filed and was moved" if is_moved else "")
             + f"; potentials {self.estimate.potentials.min():.1f} to "
             f"{self.estimate.potentials.max():.1f} mV; activation {times.min():.0f} to "
             f"{times.max():.0f} ms{sd}; {diagnostics.seconds:.1f} s"
@@ -206,10 +209,18 @@ def reconstruct(
             for kept in _groups(case, n_groups)
         ]
         sd = np.sqrt((len(left_out) - 1) * np.var(left_out, axis=0))
-    torso = forward.matrix @ estimate.potentials
+    torso = _of_found_heart(case, diagnostics, forward).matrix @ estimate.potentials
     torso = torso - case.electrodes.of_torso(torso).mean(axis=0)
     _, body = case.referenced(forward.matrix)
     return Reconstruction(case, choice.method, estimate, times, sd, torso, body)
+
+
+def _of_found_heart(case: InverseCase, diagnostics: Diagnostics, filed: Transfer) -> Transfer:
+    """The transfer matrix of the heart where the method found it, if it moved it."""
+    if diagnostics.heart_points is None:
+        return filed
+    heart = SourceSurface(diagnostics.heart_points, case.heart.faces)
+    return forward_model(replace(case, heart=heart))
 
 
 def method_for(choice: Choice, case: InverseCase, forward: Transfer) -> Method:
@@ -240,7 +251,17 @@ def method_for(choice: Choice, case: InverseCase, forward: Transfer) -> Method:
         criterion=criterion,
         forward=forward,
     )
-    return kind.of(ingredients)
+    method = kind.of(ingredients)
+    if any(field.name == "body" for field in fields(kind)):  # type: ignore
+        return replace(method, body=_body(case))  # type: ignore
+    return method
+
+
+def _body(case: InverseCase) -> HeartInTorso:
+    """What transfer matrices of a heart that is moved are made of."""
+    torso, sites = case.torso, case.electrodes.sites
+    at_electrodes = sparse_rows(sites.vertices, sites.weights, len(torso.points))
+    return HeartInTorso(case.heart, torso.points, torso.faces, at_electrodes, to_mean=True)
 
 
 def _fit(case: InverseCase, choice: Choice, forward: Transfer) -> Estimate:

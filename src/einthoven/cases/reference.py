@@ -13,6 +13,7 @@ from enum import StrEnum
 import numpy as np
 
 from einthoven.core.names import LIMB_ELECTRODES
+from einthoven.inverse.reference import transfer_to_mean
 
 MEAN_SHARE = 0.02
 """Below this part of the RMS the mean of the electrodes counts as zero."""
@@ -56,5 +57,4 @@ def to_mean(
         Transfer [electrode, node], rows sum to 1, and potentials [electrode, time] mV; estimated
         from them, potentials on the heart have zero mean over its area.
     """
-    shares = areas / areas.sum()
-    return transfer - transfer.mean(axis=0) + shares, potentials - potentials.mean(axis=0)
+    return transfer_to_mean(transfer, areas), potentials - potentials.mean(axis=0)

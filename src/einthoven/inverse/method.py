@@ -61,7 +61,7 @@ class Diagnostics:
 
     seconds: float = 0.0
     residual_rel: float = np.nan
-    """|y - A u| / |y|, set by `Method.fit`."""
+    """|y - A u| / |y|, set by `Method.fit`; A is `transfer` where the method has its own."""
     reg_weight: float | None = None
     """Of the method's penalty, in the method's unit; None: it has none."""
     criterion: str | None = None
@@ -72,6 +72,10 @@ class Diagnostics:
     """[node] ms, where the method estimates it itself."""
     activation_sd: np.ndarray | None = None
     """[node] ms."""
+    transfer: np.ndarray | None = None
+    """[electrode, node] that the method took instead of the one given, if it corrects that."""
+    heart_points: np.ndarray | None = None
+    """[node, 3] mm where the method found the heart, if not where it was filed."""
     numbers: Mapping[str, float] = field(default_factory=dict)
     """Others, by name: iterations, losses, effective rank."""
 
@@ -126,7 +130,8 @@ class Method(ABC):
         start = perf_counter()
         potentials, diagnostics = self.solve(transfer, body, surface, np.asarray(time, float))
         check.finite(f"{self.name}: potentials", potentials)
-        residual = np.linalg.norm(body - transfer @ potentials) / np.linalg.norm(body)
+        own = transfer if diagnostics.transfer is None else diagnostics.transfer
+        residual = np.linalg.norm(body - own @ potentials) / np.linalg.norm(body)
         known = diagnostics.__dict__ | {
             "seconds": perf_counter() - start,
             "residual_rel": float(residual),

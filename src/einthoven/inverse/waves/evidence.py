@@ -3,12 +3,11 @@
 In the basis of local cosines the coefficients of time are independent. Those of one window and
 octave share the variance a, and the spectrum S of their octave, so that for each of them
 
-    y ~ N(0, a (C + m^2 (c_1 C)^(1/2)) + (sd^2 + r^2 power) I),  C = B S B' + g^2 sum_p D_p S D_p',
+    y ~ N(0, a (C + m^2 (c_1 C)^(1/2)) + (sd^2 + r^2 power) I),  C = B S B',
 
-B = A Phi the transfer of the surface's modes, D_p its changes under small changes p of the
-geometry ("approximation errors", Kaipio and Somersalo 2007, doi:10.1016/j.cam.2005.09.027), sd the
-noise, r the share of a recording's mean power that is white too. The square root, c_1 the largest
-eigenvalue, is for errors of the forward model where the changes D are not given: they mix strong
+B = A Phi the transfer of the surface's modes, sd the noise, r the share of a recording's mean power
+that is white too. The square root, c_1 the largest eigenvalue, is for errors of the forward model
+("approximation errors", Kaipio and Somersalo 2007, doi:10.1016/j.cam.2005.09.027): they mix strong
 patterns into weak ones, so that they fall off more slowly than the signal; without it the weak
 patterns are believed and the heart's potentials get rough. All are those of the largest marginal
 likelihood (MacKay 1992, doi:10.1162/neco.1992.4.3.415), within the bounds of
@@ -49,14 +48,12 @@ class Hyperparameters:
     """r, 1."""
     model_error: float = 0.0
     """m, 1."""
-    geometry_error: float = 0.0
-    """Size of the changes of geometry, in units of the changes given."""
 
     def within(self, start: "Hyperparameters") -> "Hyperparameters":
         """The nearest ones that mean something; `start` gives the scale of heart and recording.
 
         Beyond these bounds fields are constant, or white on the mesh, or all is error: a tenth for
-        the model's own is what coarse meshes do to a transfer matrix, 15 mm far for a heart.
+        the model's own is what coarse meshes do to a transfer matrix.
         """
         return Hyperparameters(
             wavenumber=float(np.clip(self.wavenumber / start.wavenumber, 0.5, 10))
@@ -66,7 +63,6 @@ class Hyperparameters:
             noise_sd=self.noise_sd,
             rest=min(self.rest, 0.3),
             model_error=min(self.model_error, 0.1),
-            geometry_error=min(self.geometry_error, 3.0),
         )
 
     @property
@@ -79,13 +75,12 @@ class Hyperparameters:
     def improbability(self, start: "Hyperparameters") -> float:
         """Minus the logarithm of a wide prior about `start`, which keeps flat directions still.
 
-        Log-normal, of a factor e^2 (smoothness: e); of the geometry normal, one step.
+        Log-normal, of a factor e^2 (smoothness: e).
         """
         ratios = [
             np.log(self.wavenumber / start.wavenumber) / 2,
             np.log(self.speed / start.speed) / 2,
             np.log(self.smoothness / start.smoothness),
-            self.geometry_error,
         ]
         return 0.5 * float(np.square(ratios).sum())
 
@@ -152,10 +147,23 @@ class Recording:
         """
         left, values, _ = np.linalg.svd(np.hstack([transfer, *changes]), full_matrices=False)
         kept = left[:, values > NEGLIGIBLE * values[0]]
-        coefficients = kept.T @ body_potentials @ basis.matrix.T
+        return cls.in_patterns(kept, modes, basis, [transfer, *changes], body_potentials)
+
+    @classmethod
+    def in_patterns(
+        cls,
+        patterns: np.ndarray,
+        modes: SurfaceModes,
+        basis: TimeBasis,
+        transfer_and_changes: Sequence[np.ndarray],
+        body_potentials: np.ndarray,
+    ) -> Self:
+        """As `of`, of patterns on the electrodes: [electrode, observation], orthonormal."""
+        transfer, *changes = transfer_and_changes
+        coefficients = patterns.T @ body_potentials @ basis.matrix.T
         energy = float((body_potentials**2).sum() - (coefficients**2).sum())
-        number = (len(transfer) - kept.shape[1]) * body_potentials.shape[1]
-        gains, *others = (kept.T @ matrix @ modes.shapes for matrix in (transfer, *changes))
+        number = (len(transfer) - patterns.shape[1]) * body_potentials.shape[1]
+        gains, *others = (patterns.T @ matrix @ modes.shapes for matrix in (transfer, *changes))
         outside = max(energy, 0.0), number
         constant, largest = np.linalg.norm(gains[:, 0]), np.linalg.norm(gains, axis=0).max()
         seen = bool(constant > NEGLIGIBLE * largest)
@@ -179,17 +187,7 @@ class Recording:
         return [self._band(chosen, *octave) for octave in self.octaves]
 
     def _band(self, chosen: Hyperparameters, frequency: float, groups: list[np.ndarray]) -> Band:
-        spectrum = chosen.prior.spectrum(self.wavenumber, frequency)
-        spectrum[0] = FLAT if self.has_level else 0.0
-        covariance = (self.gains * spectrum) @ self.gains.T
-        if chosen.geometry_error > 0:
-            for change in self.gain_changes:
-                covariance += chosen.geometry_error**2 * (change * spectrum) @ change.T
-        variances, vectors = np.linalg.eigh(covariance)
-        variances = np.clip(variances, 0.0, None)
-        strongest = variances[-2] if self.has_level else variances[-1]
-        mixed = np.minimum(variances, strongest)
-        variances += chosen.model_error**2 * np.sqrt(strongest * mixed)
+        spectrum, variances, vectors = self.unit_covariance(chosen, frequency)
         rotated = (vectors.T @ self.coefficients) ** 2
         powers = np.stack([rotated[:, group].sum(axis=1) for group in groups])
         number = np.array([len(group) for group in groups])
@@ -197,6 +195,24 @@ class Recording:
         scale, cost = _best_scale(variances, powers / number[:, None], noise)
         total = float((number * cost).sum())
         return Band(spectrum, variances, vectors, powers, scale, noise, total)
+
+    def unit_covariance(
+        self, chosen: Hyperparameters, frequency: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of signal and errors, of a unit variance of the field, at a frequency (rad/ms).
+
+        Returns:
+            Spectrum [mode], eigenvalues [observation] and eigenvectors [observation, observation].
+        """
+        spectrum = chosen.prior.spectrum(self.wavenumber, frequency)
+        spectrum[0] = FLAT if self.has_level else 0.0
+        covariance = (self.gains * spectrum) @ self.gains.T
+        variances, vectors = np.linalg.eigh(covariance)
+        variances = np.clip(variances, 0.0, None)
+        strongest = variances[-2] if self.has_level else variances[-1]
+        mixed = np.minimum(variances, strongest)
+        variances += chosen.model_error**2 * np.sqrt(strongest * mixed)
+        return spectrum, variances, vectors
 
     def cost(self, chosen: Hyperparameters) -> float:
         """Minus the logarithm of the marginal likelihood, but for a constant."""

@@ -1,21 +1,37 @@
 """The inverse method for a user who knows nothing: no weight is set by hand."""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from einthoven.core.seeds import generator
 from einthoven.inverse.method import Diagnostics, Estimate, Method, SourceSurface
 from einthoven.inverse.waves.evidence import Hyperparameters, Recording
-from einthoven.inverse.waves.local_cosines import SHORTEST, TimeBasis, local_cosines
-from einthoven.inverse.waves.pose import HeartInTorso, PoseSearch
+from einthoven.inverse.waves.local_cosines import SHORTEST, local_cosines
+from einthoven.inverse.waves.pose import HeartInTorso, Pose
+from einthoven.inverse.waves.pose_search import DECISIVE, PoseSearch
 from einthoven.inverse.waves.posterior import Posterior
 from einthoven.inverse.waves.prior import SurfaceModes, surface_modes
 from einthoven.metrics.activation_times import downslope_times, upstroke_times
 
 N_DRAWS = 24
 """Of the posterior, for the deviation of the activation times."""
+
+
+class Seen(NamedTuple):
+    """A recording and what was chosen for it."""
+
+    recording: Recording
+    chosen: Hyperparameters
+    cost: float
+    """Minus the logarithm of their probability."""
+    transfer: np.ndarray | None = None
+    """[electrode, node] of the heart where it was found, if that is not where it is filed."""
+    heart_points: np.ndarray | None = None
+    """[node, 3] mm of that heart."""
+    doubt: np.ndarray | None = None
+    """Of its pose, see `Posterior`."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +41,9 @@ class Waves(Method):
     Space and time are tied by a speed (`prior.WavePrior`), how strong the field is may change from
     window to window and from octave to octave (`local_cosines`), and noise, model error, speed,
     length and smoothness are those that make the recording most probable (`evidence`). With a
-    `body` also the heart's place, direction and size are sought, and what stays unknown of them
-    widens the intervals (`pose`): of simulated spheres they are found, on the one measured tank
-    the answer depended on where the search began, so it is not asked for by default.
+    `body` also the heart's place, direction and size are sought (`pose_search`); only where the
+    recording is decisively against those filed the heart is moved, and what stays unknown of its
+    pose widens the intervals.
     """
 
     name: ClassVar[str] = "waves"
@@ -35,8 +51,9 @@ class Waves(Method):
     """Numbers of windows of time to choose from; with more of them the share of model error
     gets harder to tell from the heart (docs/inverse.md)."""
     body: HeartInTorso | None = None
-    """Heart and torso, if the heart's pose is to be estimated too. The diagnostics' `residual_rel`
-    stays that of the transfer matrix given, of the heart as filed."""
+    """Heart and torso, if the heart's pose is to be estimated too."""
+    decisive: float = DECISIVE
+    """The heart is moved only if `pose_gain` is more; see `pose_search`."""
     falling: bool = True
     """Activation is the steepest downslope (electrograms); false: upstroke (transmembrane)."""
     seed: int = 0
@@ -53,21 +70,21 @@ class Waves(Method):
         rms = float(np.sqrt((body_potentials**2).mean()))
         modes, body = surface_modes(surface), body_potentials / rms
         centre = _start(modes, time)
-        basis, recording, chosen, cost = self._choose(transfer, body, modes, time, centre)
-        numbers: dict[str, float] = {}
+        moved, numbers = None, dict[str, float]()
         if self.body is not None:
             self.body.raise_if_other(transfer)
-            search = PoseSearch(self.body, modes, basis, body, centre)
-            recording, chosen, cost, pose = search.settle(chosen)
-            numbers |= pose.numbers
-        posterior = Posterior(modes, recording, chosen)
+            moved, numbers = self._moved(self.body, body, modes, time, centre)
+        seen = moved or self._choose(transfer, body, modes, time, centre)
+        posterior = Posterior(modes, seen.recording, seen.chosen, seen.doubt)
         times, times_sd = self._activation(posterior, time)
         diagnostics = Diagnostics(
             criterion="marginal likelihood",
             sd=posterior.sd * rms,
             activation_time=times,
             activation_sd=times_sd,
-            numbers=numbers | _numbers(recording, chosen, cost, rms),
+            numbers=numbers | _numbers(seen, rms),
+            transfer=seen.transfer,
+            heart_points=seen.heart_points,
         )
         return Estimate(posterior.mean * rms, diagnostics)
 
@@ -78,18 +95,39 @@ class Waves(Method):
         modes: SurfaceModes,
         time: np.ndarray,
         centre: Hyperparameters,
-    ) -> tuple[TimeBasis, Recording, Hyperparameters, float]:
+    ) -> Seen:
         """Windows and hyperparameters of the largest marginal likelihood."""
         step = float(time[1] - time[0])
-        found: list[tuple[TimeBasis, Recording, Hyperparameters, float]] = []
+        found: list[Seen] = []
         for n_windows in self.windows:
             if len(time) < SHORTEST * n_windows and found:
                 continue
             basis = local_cosines(len(time), step, n_windows)
             recording = Recording.of(modes, basis, transfer, body)
-            starts = [found[-1][2]] if found else centre.starts
-            found.append((basis, recording, *recording.choose(starts, centre)))
-        return min(found, key=lambda one: one[3])
+            starts = [found[-1].chosen] if found else centre.starts
+            found.append(Seen(recording, *recording.choose(starts, centre)))
+        return min(found, key=lambda one: one.cost)
+
+    def _moved(
+        self,
+        filed: HeartInTorso,
+        body: np.ndarray,
+        modes: SurfaceModes,
+        time: np.ndarray,
+        centre: Hyperparameters,
+    ) -> tuple[Seen | None, dict[str, float]]:
+        """What is seen of a heart that is not where it is filed, else None; what was found."""
+        basis = local_cosines(len(time), float(time[1] - time[0]), min(self.windows))
+        found = PoseSearch(filed, basis, body, centre).find()
+        numbers = {"pose_gain": found.gain}
+        if found.gain <= self.decisive:
+            return None, numbers | Pose.at_rest().numbers
+        transfer = filed.at(found.pose)
+        changes = filed.changes(found.pose, transfer)
+        recording = Recording.of(modes, basis, transfer, body, changes)
+        cost, points = recording.cost(found.chosen), filed.moved(found.pose)
+        seen = Seen(recording, found.chosen, cost, transfer, points, found.doubt)
+        return seen, numbers | found.pose.numbers
 
     def _activation(self, posterior: Posterior, time: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Activation times of the mean and their deviation: [node] ms each."""
@@ -107,13 +145,11 @@ def _start(modes: SurfaceModes, time: np.ndarray) -> Hyperparameters:
     return Hyperparameters(slowest, speed, 1.0, noise_sd=0.05, rest=0.01, model_error=0.1)
 
 
-def _numbers(
-    recording: Recording, chosen: Hyperparameters, cost: float, rms: float
-) -> dict[str, float]:
-    shown = replace(chosen, noise_sd=chosen.noise_sd * rms).__dict__
-    n_windows = len(np.unique(recording.basis.group)) // len(recording.octaves)
+def _numbers(seen: Seen, rms: float) -> dict[str, float]:
+    shown = replace(seen.chosen, noise_sd=seen.chosen.noise_sd * rms).__dict__
+    n_windows = len(np.unique(seen.recording.basis.group)) // len(seen.recording.octaves)
     return {key: float(value) for key, value in shown.items()} | {
-        "cost": cost,
+        "cost": seen.cost,
         "n_windows": float(n_windows),
-        "n_observations": float(len(recording.gains)),
+        "n_observations": float(len(seen.recording.gains)),
     }

@@ -1,40 +1,29 @@
-"""Where the heart lies, how it is turned and how large it is, from the body's potentials alone.
-
-A wrong pose asks for potentials on the heart that no wave makes, and the marginal likelihood says
-so. It is climbed by steps along the changes of the transfer matrix with the pose, each checked
-with the boundary elements of the moved heart. Nothing measured on the heart is used.
-"""
+"""Where the heart lies, how it is turned and how large it is, and the transfer matrix there."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.optimize import minimize
 from scipy.spatial.transform import Rotation
 
-from einthoven.bem.transfer import heart_to_torso
-from einthoven.core.errors import BadInput
+from einthoven.bem.moved_heart import MovableHeart
+from einthoven.core.errors import BadInput, StepFailed
+from einthoven.geometry.remeshing import remesh_to
 from einthoven.inverse.method import SourceSurface
-from einthoven.inverse.waves.evidence import Hyperparameters, Recording
-from einthoven.inverse.waves.local_cosines import TimeBasis
-from einthoven.inverse.waves.prior import SurfaceModes
+from einthoven.inverse.reference import transfer_to_mean
 
 STEPS = np.array([5.0, 5.0, 5.0, 10.0, 10.0, 10.0, 0.1])
 """Changes that count as small: mm, degrees, natural logarithm of the size."""
-WIDTH = 3.0
-"""SD of the pose before anything is known, in `STEPS`: 15 mm, 30 degrees, 30 %."""
-N_ROUNDS = 8
-LONGEST = 2.0
-"""Of a step, in `STEPS`: farther the changes are not even."""
+SD = np.array([10.0, 10.0, 10.0, 5.0, 5.0, 5.0, 0.03])
+"""Of the pose before anything is known; a breath, another posture, a scan at another time."""
 SAME = 0.01
 """Relative difference of two transfer matrices that count as one."""
-ENOUGH = 3.0
-"""A round that gains less in the logarithm of the probability is the last one."""
 
 
 @dataclass(frozen=True)
 class Pose:
-    """Shift (mm), rotation vector (degrees) and size (logarithm) about the heart's centroid."""
+    """Shift (mm), rotation vector (degrees) and size (logarithm) about the centroid by area."""
 
     values: tuple[float, ...]
 
@@ -47,16 +36,21 @@ class Pose:
         """By a change in `STEPS`."""
         return Pose(tuple(np.array(self.values) + change * STEPS))
 
-    def apply(self, points: np.ndarray) -> np.ndarray:
-        """Move points: [node, 3] mm."""
-        values, centre = np.array(self.values), points.mean(axis=0)
-        turn = Rotation.from_rotvec(values[3:6], degrees=True)
-        return np.exp(values[6]) * turn.apply(points - centre) + centre + values[:3]
+    def apply(self, points: np.ndarray, centre: np.ndarray) -> np.ndarray:
+        """Move points [node, 3] mm of a heart with a centroid [3] mm."""
+        shift, turn = np.array(self.values[:3]), np.array(self.values[3:6])
+        rotation = Rotation.from_rotvec(turn, degrees=True)
+        return self.size * rotation.apply(points - centre) + centre + shift
+
+    @property
+    def size(self) -> float:
+        """By what factor the heart is larger than filed."""
+        return float(np.exp(self.values[6]))
 
     @property
     def cost(self) -> float:
         """Minus the logarithm of its probability before the recording."""
-        return float(0.5 * ((np.array(self.values) / STEPS / WIDTH) ** 2).sum())
+        return float(0.5 * ((np.array(self.values) / SD) ** 2).sum())
 
     @property
     def numbers(self) -> dict[str, float]:
@@ -66,7 +60,7 @@ class Pose:
         return found | {
             "shift_mm": float(np.linalg.norm(shift)),
             "rotation_deg": float(np.linalg.norm(turn)),
-            "size": float(np.exp(self.values[6])),
+            "size": self.size,
         }
 
 
@@ -83,7 +77,7 @@ class HeartInTorso:
     at_electrodes: sp.csr_array
     """Interpolation [electrode, torso node]."""
     to_mean: bool = False
-    """Whether the recording is against the mean of the electrodes (`cases.reference.to_mean`)."""
+    """Whether the recording is against the mean of the electrodes (`inverse.reference`)."""
 
     def at(self, pose: Pose) -> np.ndarray:
         """Transfer matrix [electrode, node].
@@ -91,12 +85,29 @@ class HeartInTorso:
         Raises:
             BadInput: the heart would leave the torso.
         """
-        moved = (pose.apply(self.heart.points), self.heart.faces)
-        torso = heart_to_torso(moved, (self.torso_points, self.torso_faces)).matrix
+        torso = self._movable.matrix(self.moved(pose), pose.size)
         found = self.at_electrodes @ torso
-        if not self.to_mean:
-            return found
-        return found - found.mean(axis=0) + self.heart.areas / self.heart.areas.sum()
+        return transfer_to_mean(found, self.heart.areas) if self.to_mean else found
+
+    def moved(self, pose: Pose) -> np.ndarray:
+        """Nodes of the heart in a pose: [node, 3] mm."""
+        shares = self.heart.areas / self.heart.areas.sum()
+        return pose.apply(self.heart.points, shares @ self.heart.points)
+
+    @cached_property
+    def _movable(self) -> MovableHeart:
+        heart = self.heart.points, self.heart.faces
+        return MovableHeart(heart, (self.torso_points, self.torso_faces))
+
+    def coarser(self, n_nodes: int) -> "HeartInTorso":
+        """The same with a heart of `n_nodes`, if it has more and is a sphere: cheaper to move."""
+        points, faces = self.heart.points, self.heart.faces
+        if len(points) <= n_nodes:
+            return self
+        try:
+            return replace(self, heart=SourceSurface(*remesh_to(points, faces, n_nodes)))
+        except StepFailed:  # of another topology: as it is, which takes longer
+            return self
 
     def changes(self, pose: Pose, here: np.ndarray) -> list[np.ndarray]:
         """Its changes with each of `STEPS`, to the side where the heart stays in the torso."""
@@ -118,81 +129,3 @@ class HeartInTorso:
                 "body: its transfer matrix is not the one given; other electrodes, another "
                 "reference, or a torso with lungs? Without `body` no pose is sought"
             )
-
-
-@dataclass(frozen=True)
-class PoseSearch:
-    """The climb to the most probable pose of one recording."""
-
-    body: HeartInTorso
-    modes: SurfaceModes
-    basis: TimeBasis
-    body_potentials: np.ndarray
-    """[electrode, time] mV."""
-    centre: Hyperparameters
-    """Of their wide prior."""
-
-    def settle(self, chosen: Hyperparameters) -> tuple[Recording, Hyperparameters, float, Pose]:
-        """The most probable pose, with hyperparameters chosen anew.
-
-        Args:
-            chosen: hyperparameters of the pose given.
-
-        Returns:
-            Recording with the transfer matrix of the pose found and its changes about it,
-            hyperparameters, their cost, and the pose.
-        """
-        pose, chosen = Pose.at_rest(), replace(chosen, model_error=0.0)
-        best = self._around(pose)
-        chosen, cost = best.choose([chosen], self.centre)
-        for _ in range(N_ROUNDS):
-            moved = self._shorten(chosen, pose, _step(best, chosen, pose))
-            if moved is None:
-                break
-            there = self._around(moved)
-            new, new_cost = there.choose([chosen], self.centre)
-            gain = cost + pose.cost - new_cost - moved.cost
-            if gain > 0:
-                best, chosen, cost, pose = there, new, new_cost, moved
-            if gain < ENOUGH:
-                break
-        # Doubt only now: with it from the start no climb would be worth while.
-        known = replace(self.centre, noise_sd=chosen.noise_sd, rest=chosen.rest, model_error=0.0)
-        doubts = [replace(start, geometry_error=1.0) for start in (chosen, *known.starts)]
-        chosen, cost = best.choose(doubts, self.centre)
-        return best, chosen, cost, pose
-
-    def _around(self, pose: Pose) -> Recording:
-        """The recording with the transfer matrix of a pose and its changes there."""
-        here = self.body.at(pose)
-        changes = self.body.changes(pose, here)
-        return Recording.of(self.modes, self.basis, here, self.body_potentials, changes)
-
-    def _cost(self, chosen: Hyperparameters, pose: Pose) -> float:
-        """Minus the logarithm of the probability of a pose, the hyperparameters left."""
-        there = Recording.of(self.modes, self.basis, self.body.at(pose), self.body_potentials)
-        return there.cost(chosen) + pose.cost
-
-    def _shorten(self, chosen: Hyperparameters, pose: Pose, step: np.ndarray) -> Pose | None:
-        """The longest of a few shares of a step that raises the probability, or None."""
-        before = self._cost(chosen, pose)
-        for share in (1.0, 0.5, 0.25, 0.1):
-            moved = pose.moved(share * step)
-            try:
-                if self._cost(chosen, moved) < before:
-                    return moved
-            except BadInput:  # the heart would leave the torso
-                continue
-        return None
-
-
-def _step(recording: Recording, chosen: Hyperparameters, pose: Pose) -> np.ndarray:
-    """Change in `STEPS` of the largest probability, if the transfer matrix changes evenly."""
-
-    def cost(change: np.ndarray) -> float:
-        return recording.changed(change).cost(chosen) + pose.moved(change).cost
-
-    simplex = np.vstack([np.zeros(len(STEPS)), 0.5 * np.eye(len(STEPS))])
-    options = {"initial_simplex": simplex, "xatol": 0.05, "fatol": 1.0, "maxfev": 250}
-    found = minimize(cost, simplex[0], method="Nelder-Mead", options=options)
-    return found.x * min(1.0, LONGEST / np.linalg.norm(found.x))

@@ -16,6 +16,9 @@ class Posterior:
     modes: SurfaceModes
     recording: Recording
     chosen: Hyperparameters
+    doubt: np.ndarray | None = None
+    """Of the geometry: square root of the covariance of the recording's changes,
+    [change, direction]; None: it is known."""
 
     @cached_property
     def bands(self) -> list[Band]:
@@ -40,10 +43,16 @@ class Posterior:
                 learned = known @ (1 / (scale * band.variances + noise))
                 left = scale * before - scale**2 * learned
                 variance[:, group] = np.clip(left, 0.0, None)[:, None]
-        return np.sqrt(variance @ self.recording.basis.matrix**2)
+        total = variance @ self.recording.basis.matrix**2
+        if self.doubt is not None:  # the law of total variance, to first order
+            total = total + sum((self._of(step).mean - self.mean) ** 2 for step in self.doubt.T)
+        return np.sqrt(total)
 
     def draw(self, generator: np.random.Generator) -> np.ndarray:
         """One draw of the potentials, by Matheron's rule: [node, time] mV."""
+        if self.doubt is not None:
+            change = self.doubt @ generator.standard_normal(self.doubt.shape[1])
+            return self._of(change).draw(generator)
         field = np.zeros((len(self.modes.wavenumber), len(self.recording.basis.matrix)))
         seen = np.zeros_like(self.recording.coefficients)
         for band, groups in zip(self.bands, self._groups):
@@ -54,6 +63,10 @@ class Posterior:
                 rest = self._unexplained(band, scale, noise)
                 seen[:, group] += rest @ generator.standard_normal((len(seen), len(group)))
         return self._back(field + self._estimate(self.recording.coefficients - seen))
+
+    def _of(self, change: np.ndarray) -> "Posterior":
+        """In a geometry that is known to be changed."""
+        return Posterior(self.modes, self.recording.changed(change), self.chosen)
 
     @property
     def _groups(self) -> list[list[np.ndarray]]:

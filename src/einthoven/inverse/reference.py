@@ -1,0 +1,18 @@
+"""The transfer matrix of a recording whose reference is the mean of the electrodes."""
+
+import numpy as np
+
+
+def transfer_to_mean(transfer: np.ndarray, areas: np.ndarray) -> np.ndarray:
+    """A' = A - mean row + a, with the shares a of the heart's area per node.
+
+    Its rows still sum to 1, and the mean of A' u over the electrodes is that of u over the heart.
+
+    Args:
+        transfer: [electrode, node], rows sum to 1.
+        areas: [node] mm^2 of the heart's nodes.
+
+    Returns:
+        [electrode, node], rows sum to 1.
+    """
+    return transfer - transfer.mean(axis=0) + areas / areas.sum()
