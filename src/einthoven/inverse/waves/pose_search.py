@@ -3,7 +3,7 @@
 A wrong pose asks for potentials on the heart that no wave makes, and the marginal likelihood says
 so; nothing measured on the heart is used. But it takes all coefficients of time for independent,
 whereas what is wrong with the forward model, and in what this beat differs from the prior's, is the
-same at all times: where nothing is misplaced, the most probable pose is off by 10 mm and the
+same at all times: where nothing is misplaced, the most probable pose is off by 10 mm, and the
 estimate gets worse (docs/inverse.md). So the likelihood counts as that of `WORTH` coefficients
 beside the pose's prior, and the heart is moved only if the gain is `DECISIVE`.
 """
@@ -24,8 +24,8 @@ WORTH = 2
 DECISIVE = 5.0
 """Logarithm of the likelihood that a pose must gain per coefficient of time above the noise.
 
-Between what hearts in place gain (at most 4.1, of nine) and what hearts 20 mm off do (6.9 and more,
-of six)."""
+Between what hearts in place gain (at most 4.1, of seven) and those 20 mm off (at least 6.9, of
+six)."""
 
 
 @dataclass(frozen=True)
