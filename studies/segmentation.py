@@ -136,8 +136,10 @@ def main():
     if arguments.picture:
         picture(arguments.picture)
     if arguments.json:
-        rows = {kind: row(spacing) for kind, spacing in KINDS.items()}
-        Path(arguments.json).write_text(json.dumps(rows, indent=1) + "\n")
+        rows = {}
+        for kind, spacing in KINDS.items():
+            rows[kind] = row(spacing)
+            Path(arguments.json).write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

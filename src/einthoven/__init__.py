@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from einthoven.prediction.new_patient import predict_new as predict
     from einthoven.prediction.pretrained import Pretrained
     from einthoven.samples.sdf import sdf_samples
+    from einthoven.segmentation.heart import segmented_heart
 
 _HOMES = {
     "Config": "config.models",
@@ -46,6 +47,7 @@ _HOMES = {
     "build_anatomy": "anatomy.body",
     "read_sheet": "imported.sheet",
     "import_patient": "imported.anatomy",
+    "segmented_heart": "segmentation.heart",
     "tetrahedralise": "mesh.tetrahedra",
     "assign_fibers": "fibers.ldrb",
     "ventricular_coordinates": "fibers.coordinates",

@@ -18,8 +18,9 @@ from helpers_label_images import (
 from scipy.spatial.transform import Rotation
 
 from einthoven.core.errors import BadInput
+from einthoven.geometry.simplex import enclosed_volume
 from einthoven.segmentation.contours import read_contours
-from einthoven.segmentation.heart import segmented_heart
+from einthoven.segmentation.heart import segmented_heart, segmented_torso
 from einthoven.segmentation.image import LabelImage, read_image
 from einthoven.segmentation.reading import Reading
 from einthoven.segmentation.regions import masks_of, regions_of
@@ -219,3 +220,21 @@ def test_a_bad_table_gets_its_one_line(tmp_path, lines, reason):
     with pytest.raises(BadInput, match=reason) as caught:
         segmented_heart(path)
     assert str(path) in str(caught.value)
+
+
+def test_the_skin_of_a_torso_label_encloses_its_lungs(tmp_path):
+    steps = OBLIQUE * [3.0, 3.0, 6.0]
+    index = np.stack(np.meshgrid(*map(np.arange, (112, 112, 56)), indexing="ij"), axis=-1)
+    places = (index - [56, 56, 28]) @ steps.T
+    radius = np.linalg.norm(places / [150.0, 100.0, 130.0], axis=-1)
+    labels = np.where(radius < 1, 5, 0)
+    labels[np.linalg.norm(places - [40, 0, 0], axis=-1) < 30] = 0  # a lung without a label
+    labels[np.linalg.norm(places + [40, 0, 0], axis=-1) < 30] = 1
+    path = write_nrrd(tmp_path / "body.nrrd", labels.astype(np.uint8),
+                      Grid(steps, places[0, 0, 0], labels.shape))  # fmt: skip
+    torso = segmented_torso(path, "torso=5 other=1")
+    inside = enclosed_volume(torso.points, torso.faces)
+    assert inside == pytest.approx(4 / 3 * np.pi * 150 * 100 * 130, rel=0.02)
+    assert np.abs(np.linalg.norm(torso.points / [150, 100, 130], axis=1) - 1).mean() < 0.01
+    with pytest.raises(BadInput, match="which label is torso"):
+        segmented_torso(path, "other=1,5")

@@ -8,6 +8,7 @@ from helpers_label_images import (
     drawn_heart,
     grid_around,
     label_image,
+    write_contours,
     write_nifti,
 )
 from scipy.spatial.transform import Rotation
@@ -18,7 +19,10 @@ from einthoven.geometry.intersections import intersecting_pairs
 from einthoven.geometry.simplex import enclosed_volume, normal_sd
 from einthoven.geometry.triangles import unique_edges
 from einthoven.segmentation.heart import segmented_heart
-from einthoven.segmentation.stack import Stack, surfaces_of
+from einthoven.segmentation.image import LabelImage
+from einthoven.segmentation.reading import Reading
+from einthoven.segmentation.regions import masks_of, regions_of
+from einthoven.segmentation.stack import Stack, stack_of, surfaces_of
 from einthoven.segmentation.volume import surface_of_mask
 
 TAGS = {"lv": Surface.LV_ENDO, "rv": Surface.RV_ENDO, "epi": Surface.EPI}
@@ -195,3 +199,20 @@ def test_a_sheared_stack_gives_the_same_heart(tmp_path):
     for name in ("lv", "rv"):
         assert to_truth(found, name).mean() < 0.3
     assert "3 mm grown outwards" in " ".join(found.notes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recovered", [SHORT_AXIS], ids=["thick"], indirect=True)
+def test_contours_of_the_labels_give_the_same_heart(tmp_path, recovered):
+    """A table of points per slice, upside down, against the image it was drawn on."""
+    heart, axes = drawn_heart()
+    grid = grid_around(heart.points, axes, SHORT_AXIS)
+    image = LabelImage(label_image(heart, grid, ALL_LABELS), grid.steps, grid.origin, "mm")
+    masks = masks_of(image, Reading.parse("acdc rv_myo=4"))
+    path = write_contours(tmp_path / "contours.csv", stack_of(regions_of(image, masks), 2).turned())
+    found = segmented_heart(path, edge_mm=EDGE_MM)
+    assert found.covariance_mm2 == pytest.approx(recovered[1].covariance_mm2, abs=1e-3)
+    for tag in TAGS.values():
+        known = TriangleTree(recovered[1].wall.points, recovered[1].wall.tagged(tag))
+        off = known.closest(found.wall.points[np.unique(found.wall.tagged(tag))]).distance
+        assert off.mean() < 0.1

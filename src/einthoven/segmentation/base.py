@@ -37,18 +37,23 @@ class Base:
 
 
 def upright(stack: Stack) -> Stack:
-    """The stack with its normal from apex to base: the LV is wider there.
+    """The stack with its normal from apex to base, where the LV is wider.
 
     Raises:
-        BadInput: the LV is wide at both ends, so that the apex is missing.
+        BadInput: the LV is wide there, too, so that the apex is missing.
     """
-    areas = [abs(sum(map(polygon_area, stack.contours["lv"][k]))) for k in stack.filled("lv")]
-    if min(areas[0], areas[-1]) > CUT_APEX * max(areas):
+    there = stack.filled("lv")
+    areas = np.array([abs(sum(map(polygon_area, stack.contours["lv"][k]))) for k in there])
+    heights = stack.heights[there]
+    # by all slices: the last one at the base may hold only a part of the cavity
+    if np.average(heights, weights=areas) < heights.mean():
+        stack, areas = stack.turned(), areas[::-1]
+    if areas[0] > CUT_APEX * areas.max():
         raise BadInput(
-            f"stack: no apex: the LV's cavity has {areas[0] / 100:.1f} and {areas[-1] / 100:.1f} "
-            "cm^2 in its first and last slice; are slices missing?"
+            f"stack: no apex: the LV's cavity has {areas[0] / 100:.1f} cm^2 in the slice farthest "
+            f"from the base, at most {areas.max() / 100:.1f}; are slices missing?"
         )
-    return stack if areas[0] < areas[-1] else stack.turned()
+    return stack
 
 
 def base_of_stack(stack: Stack) -> tuple[Base, list[str]]:
