@@ -6,14 +6,15 @@ import numpy as np
 
 from einthoven.core.errors import BadInput
 from einthoven.geometry.boundary_loops import axes_along
-from einthoven.segmentation.reading import CAVITIES
 from einthoven.segmentation.regions import Regions
 from einthoven.segmentation.stack import Stack, polygon_area, signed_distance
 
 ENCLOSED = 0.5
 """Share of the LV's contour that has muscle around it in the slice that becomes the base."""
-WHOLE_SLICE = 0.6
+WHOLE_SLICE = {"lv": 0.75, "rv": 0.6}
 """In that slice a cavity has at least this share of its area in the slice below."""
+ONE_PIECE = 0.9
+"""Share of the largest epicardial contour in a slice that shows one heart."""
 CUT_APEX = 0.5
 OPENING_QUANTILE = 0.1
 """Of an opening that is not flat, the base lies below all but this share."""
@@ -34,6 +35,10 @@ class Base:
 
     axes: np.ndarray
     origin: np.ndarray
+
+    def lowered(self, mm: float) -> "Base":
+        """The same plane, nearer to the apex."""
+        return Base(self.axes, self.origin - mm * self.axes[:, 2])
 
 
 def upright(stack: Stack) -> Stack:
@@ -82,10 +87,16 @@ def base_of_stack(stack: Stack) -> tuple[Base, list[str]]:
 
 
 def _is_whole(stack: Stack, k: int) -> bool:
-    """Whether the cavities in a slice are not much smaller than in the one below."""
-    areas = [[abs(sum(map(polygon_area, stack.contours[name][slice_])))
-              for slice_ in (k, max(k - 1, 0))] for name in CAVITIES]  # fmt: skip
-    return all(here >= WHOLE_SLICE * below for here, below in areas)
+    """Whether a slice shows one heart, its cavities not much smaller than in the slice below."""
+    outlines = sorted(abs(polygon_area(polygon)) for polygon in stack.contours["epi"][k])
+    if outlines[-1] < ONE_PIECE * sum(outlines):
+        return False
+    for name, share in WHOLE_SLICE.items():
+        here, below = (abs(sum(map(polygon_area, stack.contours[name][slice_])))
+                       for slice_ in (k, max(k - 1, 0)))  # fmt: skip
+        if here < share * below:
+            return False
+    return True
 
 
 def _enclosed(stack: Stack, k: int) -> float:

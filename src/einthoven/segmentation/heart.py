@@ -28,8 +28,9 @@ from einthoven.segmentation.stack import (
     thick_axis,
 )
 from einthoven.segmentation.volume import surface_of_mask, surfaces_of_volume
-from einthoven.segmentation.wall import EDGE_MM, MIN_WALL_MM, wall_of
+from einthoven.segmentation.wall import EDGE_MM, MIN_WALL_MM, InParts, wall_of
 
+MAX_LOWERINGS = 3
 TORSO_MM = 4.0
 """Voxels of a torso are averaged in blocks to about this size."""
 
@@ -137,7 +138,7 @@ def segmented_heart(path: str | Path, labels: str = "", edge_mm: float = EDGE_MM
             parts = _from_image(path, reading)
         check_pose(parts.base)
         rv_wall_mm = MIN_WALL_MM if parts.has_rv_wall else reading.rv_wall
-        wall, notes = wall_of(parts.meshes, parts.base, rv_wall_mm, edge_mm)
+        wall, notes = _whole_wall(parts, rv_wall_mm, edge_mm)
     except EinthovenError as error:
         prefix = "" if str(error).startswith(str(path)) else f"{path}: "
         raise BadInput(f"{prefix}{error}") from error
@@ -153,9 +154,27 @@ class _Parts:
 
     meshes: dict[str, Mesh]
     base: Base
+    step_mm: float
+    """By which the base is lowered where the heart's section is in parts."""
     covariance_mm2: np.ndarray
     has_rv_wall: bool
     notes: list[str]
+
+
+def _whole_wall(parts: _Parts, rv_wall_mm: float, edge_mm: float) -> tuple[Surfaces, list[str]]:
+    """The wall below the highest base at which the heart is in one piece, and what was done."""
+    down_mm = 0.0
+    while True:
+        try:
+            base = parts.base.lowered(down_mm)
+            wall, notes = wall_of(parts.meshes, base, rv_wall_mm, edge_mm)
+            break
+        except InParts:
+            down_mm += parts.step_mm
+            if down_mm > MAX_LOWERINGS * parts.step_mm:
+                raise
+    lower = f"base: {down_mm:.0f} mm lower, where the heart's section is in one piece"
+    return wall, [*([lower] if down_mm else []), *notes]
 
 
 def _from_contours(path: Path, reading: Reading) -> _Parts:
@@ -180,7 +199,8 @@ def _from_image(path: Path, reading: Reading) -> _Parts:
     base, base_notes = base_of_volume(regions)
     meshes = surfaces_of_volume(regions, base)
     covariance = grid_covariance(image.steps)
-    return _Parts(meshes, base, covariance, has_rv_wall, [*notes, *base_notes])
+    step_mm = 2 * float(image.spacing.max())
+    return _Parts(meshes, base, step_mm, covariance, has_rv_wall, [*notes, *base_notes])
 
 
 def _from_stack(stack: Stack, has_rv_wall: bool, notes: list[str]) -> _Parts:
@@ -188,4 +208,5 @@ def _from_stack(stack: Stack, has_rv_wall: bool, notes: list[str]) -> _Parts:
     stack = upright(stack)
     base, base_notes = base_of_stack(stack)
     notes = [*notes, *base_notes]
-    return _Parts(surfaces_of(stack), base, stack.covariance_mm2, has_rv_wall, notes)
+    half_mm = 0.5 * stack.thickness_mm
+    return _Parts(surfaces_of(stack), base, half_mm, stack.covariance_mm2, has_rv_wall, notes)

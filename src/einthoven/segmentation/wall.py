@@ -23,9 +23,14 @@ EDGE_MM = 2.5
 STEPS_PER_EDGE = 1.7
 BAND_MM = 3.0
 COARSE = 4
+FEW_POINTS = 8
 MIN_WALL_MM = 2.0
 """Muscle is made at least so thick: labels have slits and end at the outflow tract."""
 TAGS = {"epi": Surface.EPI, "lv": Surface.LV_ENDO, "rv": Surface.RV_ENDO}
+
+
+class InParts(StepFailed):
+    """The base parts the heart; further down it might not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +88,8 @@ def wall_of(
         EPI, LV_ENDO, RV_ENDO and BASE, closed, outward from the muscle; and what was thickened.
 
     Raises:
-        BadInput: a surface falls apart, or has holes.
+        InParts: the base cuts the epicardium in several pieces.
+        BadInput: a surface has holes, or cuts another.
     """
     local = {name: ((points - base.origin) @ base.axes, faces)
              for name, (points, faces) in meshes.items()}  # fmt: skip
@@ -92,6 +98,8 @@ def wall_of(
     band = rv_wall_mm + BAND_MM
     distance = {name: grid.distances(mesh, band) for name, mesh in local.items()}
     distance, notes = _thickened(distance, rv_wall_mm, grid.step)
+    if (n := _n_sections(distance["epi"][-1])) > 1:
+        raise InParts(f"at its base the heart's section is in {n} parts; are labels missing there?")
     shells = [_shell(grid, distance[name], name, edge_mm) for name in TAGS]
     wall = Surfaces.joined(shells)
     starts = np.cumsum([0, *(len(shell.points) for shell in shells)])
@@ -106,6 +114,14 @@ def wall_of(
                        "a voxel somewhere?")  # fmt: skip
     points = wall.points @ base.axes.T + base.origin
     return Surfaces(points, wall.faces, wall.face_tags), notes
+
+
+def _n_sections(distance: np.ndarray) -> int:
+    """In how many pieces a plane [y, x] is inside, without those of a few points."""
+    from scipy.ndimage import label
+
+    pieces, _ = label(distance < 0)
+    return int((np.bincount(pieces.ravel())[1:] > FEW_POINTS).sum())
 
 
 def _thickened(
