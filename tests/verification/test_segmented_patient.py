@@ -60,7 +60,8 @@ def test_a_stack_becomes_a_patient_with_lead_fields(tmp_path, body, capsys):
     anatomy = Anatomy.load(tmp_path / "out/stack/anatomy.npz")
     for part in ("lv", "rv", "myocardium"):
         assert anatomy.volumes_ml[part] == pytest.approx(body.volumes_ml[part], rel=0.05)
-    assert np.linalg.norm(anatomy.heart_origin - body.heart_origin) < 3.0
+    from_v1 = [found.heart_origin - found.site_points[3] for found in (anatomy, body)]
+    assert np.linalg.norm(from_v1[0] - from_v1[1]) < 5.0  # the base is known to half a slice
     assert anatomy.surface_sd_mm().max() == pytest.approx(8 / np.sqrt(12), rel=0.02)
     electrodes = anatomy.electrodes(0, 9)
     mesh = tetrahedralise(anatomy.surfaces, electrodes.points, CONFIG.mesh, anatomy.patient)
