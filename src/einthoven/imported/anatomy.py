@@ -16,10 +16,11 @@ from einthoven.anatomy.shape.torso import TorsoSurface
 from einthoven.config import models
 from einthoven.core.errors import BadInput, EinthovenError
 from einthoven.core.tags import Surface
-from einthoven.geometry.remeshing import remesh_closed
+from einthoven.geometry.remeshing import remesh_closed, remesh_to
 from einthoven.geometry.signed_distance import surface_distance
 from einthoven.geometry.simplex import enclosed_volume
 from einthoven.geometry.surfaces import Surfaces
+from einthoven.geometry.triangles import triangle_quality
 from einthoven.imported.defect import Defect, draw, near
 from einthoven.imported.frame import body_origin
 from einthoven.imported.inferred import inferred_torso, moved, typical_pose
@@ -44,6 +45,9 @@ TORSO_EDGE_MM = {"coarse": 22.0, "fine": 12.0}
 TOO_FINE = 0.7
 """A torso with edges below this share of `TORSO_EDGE_MM` is remeshed; volume may change by:"""
 MAX_VOLUME_CHANGE = 0.01
+LEAST_QUALITY = 0.1
+"""A torso with a triangle below this share of an equilateral one's quality is remeshed, too: no
+tetrahedron on such a triangle is good enough."""
 N_PCA = 23
 N_COEFFS = {"heart_coeffs": 10, "torso_coeffs": 10, "pose_coeffs": 6}
 SPLIT = "imported"
@@ -196,19 +200,23 @@ def _check_inside(heart: Surfaces, torso: Surfaces) -> None:
 
 
 def _coarsen(torso: Surfaces, edge_mm: float) -> tuple[Surfaces, list[str]]:
-    """A torso much finer than needed gets the edges of the atlas."""
-    had = torso.edge_mm
-    if had >= TOO_FINE * edge_mm:
+    """A torso much finer than needed gets the edges of the atlas; one with slivers, even ones."""
+    had, worst = torso.edge_mm, triangle_quality(torso.points, torso.faces).min()
+    if had < TOO_FINE * edge_mm:
+        points, faces = remesh_closed(torso.points, torso.faces, edge_mm)
+        note = f"torso: remeshed from {had:.1f} to {edge_mm:g} mm edges"
+    elif worst < LEAST_QUALITY:
+        points, faces = remesh_to(torso.points, torso.faces, len(torso.points))
+        note = f"torso: remeshed for triangles of a quality down to {worst:.2g}, as cuts leave them"
+    else:
         return torso, []
-    points, faces = remesh_closed(torso.points, torso.faces, edge_mm)
     change = enclosed_volume(points, faces) / enclosed_volume(torso.points, torso.faces) - 1
     if abs(change) > MAX_VOLUME_CHANGE:
         raise BadInput(
-            f"torso: remeshed from {had:.1f} to {edge_mm:g} mm its volume changes by {change:.1%}; "
-            "anatomy.torso_resolution: fine, or give it coarser"
+            f"{note}: its volume changes by {change:.1%}; anatomy.torso_resolution: fine, or give "
+            "it coarser and with even triangles"
         )
-    note = f"torso: remeshed from {had:.1f} to {edge_mm:g} mm edges, volume {change:+.2%}"
-    return Surfaces(points, faces, np.zeros(len(faces), int)), [note]
+    return Surfaces(points, faces, np.zeros(len(faces), int)), [f"{note}, volume {change:+.2%}"]
 
 
 def _oddities(rotation: np.ndarray) -> list[str]:
