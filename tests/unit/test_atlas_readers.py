@@ -45,6 +45,7 @@ def test_bai_shapes_are_mean_plus_scores_times_root_of_variance(bai_folder):
     assert set(model.face_tags) == {Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO}
 
 
+@pytest.mark.slow
 def test_bai_wall_is_closed_moves_with_its_surfaces_and_has_an_rv_wall(bai_folder):
     folder, points, modes, variances = bai_folder
     model = bai.read(folder, "ED", 3)
