@@ -100,6 +100,9 @@ def test_neither_torso_nor_pose_nor_axes(folder: Path) -> None:
     anatomy = imported(read_sheet(sheet_of(folder, **row))[0])
     apex = -anatomy.heart_rotation[:, 2]
     assert apex[0] > 0.2 and apex[1] < -0.2 and apex[2] < -0.2  # left, front, down
+    back = (sites.points @ turn + 500.0) @ np.array(anatomy.frame["turn"])
+    found = anatomy.site_points[: len(STANDARD_ELECTRODES)] + anatomy.frame["origin_mm"]
+    assert np.linalg.norm(found - back, axis=1).max() < 10.0
     v1, v6 = anatomy.site_points[3], anatomy.site_points[8]
     assert v6[0] > v1[0] + 100.0 and abs(v6[2] - v1[2]) < 80.0
     heart = np.unique(anatomy.faces[anatomy.face_tags != Surface.SKIN])
@@ -141,3 +144,13 @@ def test_unknown_sex_is_named(folder: Path) -> None:
     [row] = read_sheet(sheet_of(folder, **(PERSON | {"sex": "m"})))
     with pytest.raises(BadInput, match="anna: sex: 'm' is none of female, male"):
         imported(row)
+
+
+def test_names_of_drawn_bodies_are_given_once(folder: Path) -> None:
+    path = sheet_of(folder, patient="anna-body1")
+    path.write_text(path.read_text() + "anna,heart.ply,,e.csv,mm,LPS\n")
+    assert [row.patient for row in read_sheet(path)] == ["anna-body1", "anna"]
+    header, first = path.read_text().splitlines()[:2]
+    path.write_text(f"{header},bodies\n{first},\nanna,heart.ply,,e.csv,mm,LPS,2\n")
+    with pytest.raises(BadInput, match="line 3: anna-body1 is given twice"):
+        read_sheet(path)

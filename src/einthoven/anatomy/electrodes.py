@@ -57,7 +57,7 @@ def standard_ties(resolution: str) -> dict[str, SkinPoints]:
     """Where the skin of the shipped atlas has the nine electrodes and the ground, by name."""
     ties = _standard_places(resolution, "")
     names = (*STANDARD_ELECTRODES, GROUND)
-    return {name: SkinPoints(ties.vertices[[k]], ties.weights[[k]]) for k, name in enumerate(names)}
+    return {name: ties.only([k]) for k, name in enumerate(names)}
 
 
 def grid_electrodes(torso: TorsoSurface, sites: str = "front") -> np.ndarray:

@@ -19,6 +19,7 @@ from einthoven.cases.recording import Recording
 from einthoven.cases.surfaces import ClosedMesh
 from einthoven.core import check
 from einthoven.core.errors import BadInput
+from einthoven.core.files import by_suffix
 from einthoven.geometry.barycentric import SkinPoints, attach
 from einthoven.imported.read import read_points
 from einthoven.imported.sheet import csv_lines
@@ -46,8 +47,7 @@ class Electrodes:
     def only(self, kept: np.ndarray) -> "Electrodes":
         """Some of them: [electrode] bool or ids."""
         kept = np.arange(len(self))[kept]
-        sites = SkinPoints(self.sites.vertices[kept], self.sites.weights[kept])
-        return Electrodes(tuple(self.channels[k] for k in kept), sites)
+        return Electrodes(tuple(self.channels[k] for k in kept), self.sites.only(kept))
 
     def of_torso(self, values: np.ndarray) -> np.ndarray:
         """Values at the electrodes [electrode, ...] of those at the torso's nodes [node, ...]."""
@@ -80,12 +80,7 @@ def read_electrodes(path: str | Path, torso: ClosedMesh, unit: str = "mm") -> El
             off the skin, a node or channel given twice.
     """
     path = Path(path)
-    if not path.is_file():
-        raise BadInput(f"{path}: no such file")
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise BadInput(f"{path}: suffix {path.suffix!r} is none of {' '.join(READERS)}")
-    electrodes = reader(path, torso, unit)
+    electrodes = by_suffix(path, READERS)(path, torso, unit)
     check.unique(f"{path}: channels", electrodes.channels)
     if len(electrodes) < 3:
         raise BadInput(f"{path}: {len(electrodes)} electrodes; at least 3 are needed")

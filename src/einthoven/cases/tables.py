@@ -9,6 +9,7 @@ import numpy as np
 from einthoven.cases.matlab import read_matlab
 from einthoven.cases.recording import Recording
 from einthoven.core.errors import BadInput
+from einthoven.core.files import by_suffix
 from einthoven.ecg.recordings.table import read_columns
 
 
@@ -39,12 +40,7 @@ def read_recording(path: str | Path, stated: Stated = Stated()) -> Recording:  #
         BadInput: missing, unreadable, an unknown suffix, or as `Recording.of`.
     """
     path = Path(path)
-    if not path.is_file():
-        raise BadInput(f"{path}: no such file")
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise BadInput(f"{path}: suffix {path.suffix!r} is none of {' '.join(READERS)}")
-    return reader(path, stated)
+    return by_suffix(path, READERS)(path, stated)
 
 
 def _of_matlab(path: Path, stated: Stated) -> Recording:

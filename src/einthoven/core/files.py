@@ -12,7 +12,7 @@ import numpy as np
 from einthoven.core.atomic import atomic
 from einthoven.core.errors import BadInput
 
-__all__ = ["Arrays", "atomic", "load_arrays", "read_json", "save_arrays", "write_json"]
+__all__ = ["Arrays", "atomic", "by_suffix", "load_arrays", "read_json", "save_arrays", "write_json"]
 ATTRS_KEY = "__attrs__"
 SAMPLE_BYTES, WORTH_DEFLATING = 65_536, 0.85
 
@@ -24,6 +24,20 @@ class Arrays(dict[str, np.ndarray]):
         super().__init__(arrays)
         self.attrs = attrs
         self.path = path
+
+
+def by_suffix[Reader](path: Path, readers: Mapping[str, Reader]) -> Reader:
+    """What reads a file, by its suffix in lower case.
+
+    Raises:
+        BadInput: there is no such file, or nothing reads such a suffix.
+    """
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file")
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise BadInput(f"{path}: suffix {path.suffix!r} is none of {' '.join(readers)}")
+    return reader
 
 
 def save_arrays(path: str | Path, arrays: Mapping[str, Any], **attrs: Any) -> None:

@@ -1,6 +1,7 @@
 """Points tied to a triangulated skin: they keep their triangle and weights while it deforms."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,6 +21,10 @@ class SkinPoints:
 
     vertices: np.ndarray
     weights: np.ndarray
+
+    def only(self, kept: np.ndarray | list[int]) -> Self:
+        """Some of the points: [point] bool or ids."""
+        return replace(self, vertices=self.vertices[kept], weights=self.weights[kept])
 
     def on(self, points: np.ndarray) -> np.ndarray:
         """Positions [point, 3] mm on the skin with vertices `points` [vertex, 3] mm."""

@@ -78,6 +78,13 @@ def triangle_area_vectors(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return 0.5 * np.cross(b - a, c - a)
 
 
+def vertex_area_vectors(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Normals [vertex, 3] of any length: sums of the area vectors of the triangles there, mm^2."""
+    vectors = np.zeros_like(points)
+    np.add.at(vectors, faces, triangle_area_vectors(points, faces)[:, None, :])
+    return vectors
+
+
 def enclosed_volume(points: np.ndarray, faces: np.ndarray) -> float:
     """Volume inside a closed surface with outward faces, mm^3 (divergence theorem)."""
     centred = points - points[faces[0, 0]]

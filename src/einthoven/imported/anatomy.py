@@ -91,7 +91,7 @@ def _build(row: Row, config: models.Anatomy) -> Anatomy:
     covariance = files.covariance_mm2
     if files.inferred and row.pose == "typical":
         lay = rotation
-        rotation, lies = typical_pose(row, placed, files.inferred)
+        rotation, lies = typical_pose(row, placed, files.inferred, config.pose)
         lies = lies + area_centroid(files.torso.points, files.torso.faces)
         if covariance is not None:
             covariance = rotation @ lay.T @ covariance @ lay @ rotation.T
@@ -109,7 +109,8 @@ def _build(row: Row, config: models.Anatomy) -> Anatomy:
         split=SPLIT,
         latent_pca=np.full(N_PCA, np.nan),
         repairs=notes,
-        frame={"axes": row.axes, "unit": row.unit, "origin_mm": origin.tolist()},
+        frame={"axes": row.axes, "unit": row.unit, "origin_mm": origin.tolist()}
+        | ({"turn": files.turn.tolist()} if row.axes == UNKNOWN_AXES else {}),
         surface_covariance_mm2=None if covariance is None else covariance.tolist(),
     )
 
@@ -145,6 +146,8 @@ class _Files(NamedTuple):
     """What was found out about unit and torso."""
     inferred: TorsoSurface | None
     """The torso with its landmarks about its own centroid, where no file has one."""
+    turn: np.ndarray
+    """[3, 3]: patient = file @ turn, up to unit and origin."""
     covariance_mm2: np.ndarray | None
     """[3, 3] of the heart's surfaces, if it is from images."""
 
@@ -176,11 +179,12 @@ def _read(row: Row, resolution: str) -> tuple[Surfaces, _Files]:
         found = inferred_torso(row, places, cloud @ to_patient, lies, resolution)
         places = found.electrodes() | {name: place @ found.turn for name, place in places.items()}
         skin, notes = found.torso, [*notes, found.note]
+        turn = turn @ found.turn
         inferred = moved(found.torso, np.eye(3), -area_centroid(skin.points, skin.faces))
     skin = Surfaces(skin.points, skin.faces, skin.face_tags)
     notes = [*notes, *(scan.notes if scan else [])]
     covariance = scan.covariance_mm2 if scan else None
-    return heart, _Files(skin, places, notes, inferred, covariance)
+    return heart, _Files(skin, places, notes, inferred, turn, covariance)
 
 
 def _check_inside(heart: Surfaces, torso: Surfaces) -> None:

@@ -97,9 +97,15 @@ def inferred_torso(
 
 
 def typical_pose(
-    row: Row, heart: HeartSurfaces, torso: TorsoSurface
+    row: Row, heart: HeartSurfaces, torso: TorsoSurface, mean: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pose of a heart whose files do not tell it: the mean one, or a drawn one of virtual patients.
+
+    Args:
+        row: of the sheet.
+        heart: in the heart frame.
+        torso: in the patient frame.
+        mean: of `pose.MEAN_POSES`, that of the virtual patients.
 
     Returns:
         rotation [3, 3] and origin [3] mm: patient = rotation @ heart + origin.
@@ -108,14 +114,16 @@ def typical_pose(
         StepFailed: the heart does not fit.
     """
     rng = generator(SEED, "pose", row.of or row.patient, row.body)
-    for attempt in range(MAX_HEARTS):
+    if not row.body:
+        return place_heart(heart, torso, np.zeros(len(POSE)), mean)
+    reason = ""
+    for _ in range(MAX_HEARTS):
         coeffs = np.clip(rng.standard_normal(len(POSE)), -MAX_POSE_SD, MAX_POSE_SD)
         try:
-            return place_heart(heart, torso, coeffs * bool(row.body))
-        except StepFailed:
-            if attempt == MAX_HEARTS - 1 or not row.body:
-                raise
-    raise AssertionError("unreachable")
+            return place_heart(heart, torso, coeffs, mean)
+        except StepFailed as error:
+            reason = str(error)
+    raise StepFailed(f"none of {MAX_HEARTS} poses drawn has room for the heart; the last: {reason}")
 
 
 def _note(row: Row, evidence: Evidence, posterior: TorsoPosterior, torso: TorsoSurface) -> str:

@@ -110,9 +110,10 @@ def read_sheet(path: str | Path) -> list[Row]:
                 f"{path}: line {number}: patient {name!r}: lower-case letters, digits and hyphens, "
                 "a letter first; names like p0001 belong to virtual patients"
             )
-        if name in [row.patient for row in rows]:
-            raise BadInput(f"{path}: line {number}: {name} is given twice")
-        rows += _bodies(known, str(path.parent), _physiology(line, where), where)
+        added = _bodies(known, str(path.parent), _physiology(line, where), where)
+        if twice := {row.patient for row in rows} & {row.patient for row in added}:
+            raise BadInput(f"{where}: {', '.join(sorted(twice))} is given twice")
+        rows += added
     return rows
 
 

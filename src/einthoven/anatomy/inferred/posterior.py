@@ -17,6 +17,7 @@ from einthoven.anatomy.inferred.evidence import Evidence, Spread
 from einthoven.anatomy.inferred.placed_skin import PlacedSkin
 from einthoven.anatomy.inferred.skin_prior import SkinPrior, skin_prior
 from einthoven.anatomy.inferred.terms import HeartWithin, Places, SkinCloud, Term
+from einthoven.anatomy.pose import MEAN_POSES, POSE
 from einthoven.anatomy.shape.heart_check import MIN_CLEARANCE_MM
 from einthoven.anatomy.shape.model import MAX_SD
 from einthoven.anatomy.shape.torso import TorsoSurface, landmark_ties, load_atlas
@@ -32,6 +33,8 @@ NO_GAIN = 0.05
 """A step that promises less of a log posterior decides nothing."""
 MAX_DRAWS = 40
 """Bodies drawn until one is valid."""
+USUAL_CENTRE_MM = (POSE["shift_left"][0], 90.0, MEAN_POSES["imaged"].up_mm)
+"""Of the heart from ICS4, left, back and up, to start from: `terms.HeartWithin`, 9 cm deep."""
 ALL_TURNS_DEG = 45.0
 """From this `turned_deg` on, the first turn is that of the places themselves."""
 
@@ -151,8 +154,7 @@ def _ties(evidence: Evidence, resolution: str) -> tuple[list[str], SkinPoints]:
     """The places' names in the order of the evidence, and where the atlas has them."""
     electrodes, landmarks = standard_ties(resolution), landmark_ties(resolution)
     known = dict(electrodes) | {
-        name: SkinPoints(landmarks.vertices[[k]], landmarks.weights[[k]])
-        for k, name in enumerate(load_atlas().landmarks)
+        name: landmarks.only([k]) for k, name in enumerate(load_atlas().landmarks)
     }
     if unknown := [name for name in evidence.places if name not in known]:
         raise BadInput(
@@ -180,9 +182,8 @@ def _terms(
     if len(evidence.skin):
         terms.append(SkinCloud(_thinned(evidence.skin, spread.apart), spread.skin, faces))
     if len(evidence.heart):
-        landmarks = landmark_ties(resolution)
         k = list(load_atlas().landmarks).index("ICS4")
-        ics4 = SkinPoints(landmarks.vertices[[k]], landmarks.weights[[k]])
+        ics4 = landmark_ties(resolution).only([k])
         terms.append(HeartWithin(evidence.heart, ics4, faces))
     return terms
 
@@ -213,7 +214,7 @@ def _start(
         return np.eye(3), targets.mean(axis=0) - expected.mean(axis=0)
     if len(evidence.heart):
         landmarks = dict(zip(load_atlas().landmarks, landmark_ties(resolution).on(prior.mean)))
-        usual = landmarks["ICS4"] + [20.0, 90.0, -30.0]
+        usual = landmarks["ICS4"] + USUAL_CENTRE_MM
         return np.eye(3), evidence.heart.mean(axis=0) - usual
     return np.eye(3), evidence.skin.mean(axis=0) - prior.mean.mean(axis=0)
 

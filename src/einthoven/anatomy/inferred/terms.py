@@ -17,7 +17,7 @@ from einthoven.anatomy.pose import MEAN_POSES, POSE
 from einthoven.geometry.barycentric import SkinPoints, tie
 from einthoven.geometry.closest import TriangleTree
 from einthoven.geometry.signed_distance import ClosedSurface
-from einthoven.geometry.simplex import triangle_area_vectors
+from einthoven.geometry.simplex import vertex_area_vectors
 
 COUNTED_BY_RIBS = ("V1", "V2", "V3", "V4", "V5", "V6")
 
@@ -26,7 +26,7 @@ class Term(Protocol):
     """One kind of evidence."""
 
     def residuals(self, skin: PlacedSkin, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """R [k] and J [k, latent] at these latents."""
+        """Residuals r [k] and J [k, latent] at these latents."""
         ...
 
 
@@ -60,7 +60,7 @@ class Places:
 
     def _covariance(self, points: np.ndarray, upwards: np.ndarray) -> np.ndarray:
         """[3 place, 3 place] mm^2, for a skin [vertex, 3] mm and the way to its head [3]."""
-        normals = _vertex_normals(points, self.faces)
+        normals = vertex_area_vectors(points, self.faces)
         n = np.einsum("pk,pkd->pd", self.ties.weights, normals[self.ties.vertices])
         n /= np.linalg.norm(n, axis=1, keepdims=True)
         across = np.einsum("pi,pj->pij", n, n)
@@ -135,10 +135,3 @@ def _distances(
     ties = tie(vertices, faces[nearest.faces], nearest.points)
     _, derivative = skin.places(latents, ties)
     return distance, np.einsum("pd,pdl->pl", normals, derivative)
-
-
-def _vertex_normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """[vertex, 3], of any length, outwards."""
-    normals = np.zeros_like(points)
-    np.add.at(normals, faces.ravel(), np.repeat(triangle_area_vectors(points, faces), 3, axis=0))
-    return normals

@@ -6,7 +6,7 @@ import numpy as np
 
 from einthoven.anatomy.shape.heart_check import CURVED, PLANAR
 from einthoven.geometry.boundary_loops import boundary_loops, sides_of
-from einthoven.geometry.simplex import triangle_area_vectors
+from einthoven.geometry.simplex import vertex_area_vectors
 from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import follow_boundary
 
@@ -71,8 +71,7 @@ def resample(template: Surfaces, fine: Surfaces) -> Resampling:
 
 def _vertex_normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Unit normals [vertex, 3], by area, of a surface; arbitrary where it has no vertex."""
-    normals = np.zeros_like(points)
-    np.add.at(normals, faces, triangle_area_vectors(points, faces)[:, None, :])
+    normals = vertex_area_vectors(points, faces)
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
 
 

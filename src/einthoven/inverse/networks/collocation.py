@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from einthoven.geometry.simplex import vertex_area_vectors
 from einthoven.inverse.method import SourceSurface
 from einthoven.inverse.networks.architecture import SpaceTimeNetwork
 from einthoven.inverse.networks.differences import (
@@ -151,11 +152,7 @@ class AutomaticDifferentiation(Scheme):
     @cached_property
     def normals(self) -> Tensor:
         """[node, 3], outward."""
-        points, faces = self.domain.surface.points, self.domain.surface.faces
-        a, b, c = (points[faces[:, k]] for k in range(3))
-        area = np.cross(b - a, c - a)
-        normals = np.zeros_like(points)
-        np.add.at(normals, faces.ravel(), np.repeat(area, 3, axis=0))
+        normals = vertex_area_vectors(self.domain.surface.points, self.domain.surface.faces)
         normals /= np.linalg.norm(normals, axis=1, keepdims=True)
         return torch.as_tensor(normals, dtype=torch.float32)
 
