@@ -1,19 +1,21 @@
 """An operator on the incident field, trained and judged on bodies of any kind.
 
-    snakemake --cores 8 --configfile config/any_body.yaml -- dataset
+    python studies/any_body_patients.py config/any_body.yaml results
     python studies/any_body.py results/patients --config config/any_body.yaml --out OPERATOR \
-        [--others FOLDER ...] [--json OUT]
+        [--members 3] [--without CLASS] [--others FOLDER ...] [--samples FOLDER] [--json OUT]
 
-Learns from the anatomies and field samples of the patients of split train, watches those of val,
-and compares gradients in the myocardium of the test patients, and of `--others` (folders of
+Learns from the anatomies and field samples of the patients of split train, is calibrated on those
+of val, and compares gradients in the myocardium of the test patients, and of `--others` (folders of
 imported patients, of whom nothing is learned), with those of the finite elements: the operator, the
 torso without heart (its input), and the pseudo lead field. Angles are means over points and
-electrodes, in degrees; the relative error is that of the mean lengths.
+electrodes, in degrees; the relative error is that of the mean lengths. With `--without` a class of
+bodies is in neither train nor val, and all of it is judged.
 """
 
 import argparse
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,14 +23,45 @@ import torch
 from einthoven.config import load
 from einthoven.config.learning import OperatorModel
 from einthoven.config.models import Leadfield
-from einthoven.core.files import write_json
+from einthoven.core.files import atomic, write_json
 from einthoven.core.tags import Tissue
 from einthoven.leadfield.pseudo import pseudo_lead_field_grad
 from einthoven.metrics.fields import angular_error_deg
+from einthoven.metrics.reliability import bound_ratio
+from einthoven.patient.anatomy import Anatomy
 from einthoven.patient.patient import Patient
-from einthoven.surrogate.operator.network import IncidentOperator
+from einthoven.surrogate.ensemble import UNCERTAINTY_FILE
+from einthoven.surrogate.operator.calibration import calibrate_operator
+from einthoven.surrogate.operator.inputs import OperatorInputs
+from einthoven.surrogate.operator.operator import Operator
 from einthoven.surrogate.operator.train import OperatorSample, operator_sample, train_operator
 from einthoven.training.machine import Machine
+
+WAIST_OF_BMI_35_MM = 1144.0
+"""Between 0.62 m for a BMI of 16 and 1.42 m for 45 (docs/learning.md)."""
+
+
+def hypertrophied(anatomy: Anatomy) -> bool:
+    """LV wall and septum more than 1.3 times those of the shape model."""
+    return bool((anatomy.augmentation or {}).get("lv_wall", 1.0) > 1.3)
+
+
+def large_right_ventricle(anatomy: Anatomy) -> bool:
+    """Breadth of the RV more than 1.3 times that of the shape model."""
+    return bool((anatomy.augmentation or {}).get("rv_breadth", 1.0) > 1.3)
+
+
+def bmi_above_35(anatomy: Anatomy) -> bool:
+    """By the waist of the whole torso."""
+    girths = (anatomy.augmentation or {}).get("whole_torso_mm") or {}
+    return bool(girths.get("waist_girth", 0.0) > WAIST_OF_BMI_35_MM)
+
+
+CLASSES = {
+    "hypertrophied": hypertrophied,
+    "large-right-ventricle": large_right_ventricle,
+    "bmi-above-35": bmi_above_35,
+}
 
 
 def patients_in(folders: Iterable[Path]) -> list[Patient]:
@@ -36,54 +69,95 @@ def patients_in(folders: Iterable[Path]) -> list[Patient]:
     return [Patient.open(f) for f in sorted(folders) if (f / "field.npz").exists()]
 
 
-def errors(network: IncidentOperator, patient: Patient, usual: Leadfield) -> dict[str, float]:
-    """Of one patient: angles of the three, and the operator's relative error."""
-    sample, field = operator_sample(patient, usual), patient.field
-    with torch.inference_mode():
-        found = network(sample.inputs, sample.inputs).numpy()
-    inside, true = field.field_tissue == Tissue.MYOCARDIUM, sample.grad.numpy()
+def sample_of(patient: Patient, usual: Leadfield, folder: Path | None) -> OperatorSample:
+    """What the operator learns of a patient, kept in a folder: it takes a second or two."""
+    if folder is None:
+        return operator_sample(patient, usual)
+    file = folder / f"{patient.name}.pt"
+    if not file.exists():
+        sample = operator_sample(patient, usual)
+        with atomic(file) as temporary:
+            torch.save([*sample.inputs, sample.grad], temporary)
+    *inputs, grad = torch.load(file, weights_only=True)
+    return OperatorSample(OperatorInputs(*inputs), grad)
+
+
+def errors(operator: Operator, patient: Patient, sample: OperatorSample) -> dict[str, Any]:
+    """Of one patient: angles of the three, the operator's relative error, coverage and check."""
+    field, true = patient.field, sample.grad.numpy()
+    found, sd = operator.predict(sample.inputs)
+    inside = field.field_tissue == Tissue.MYOCARDIUM
     pseudo = pseudo_lead_field_grad(field.field_points[inside], field.electrode_points, 1.0)
+    pseudo = pseudo @ patient.anatomy.heart_rotation
     precordial = [k for k, name in enumerate(field.electrode_names) if str(name).startswith("V")]
-    angle = angular_error_deg(found, true)
-    return {
+    angle, check = angular_error_deg(found, true), operator.check(sample.inputs)
+    row: dict[str, Any] = {
         "angle_deg": float(angle.mean()),
         "precordial_deg": float(angle[precordial].mean()),
         "rel": float(np.linalg.norm(found - true, axis=-1).mean()
                      / np.linalg.norm(true, axis=-1).mean()),
         "torso_angle_deg": float(angular_error_deg(sample.inputs.incident.numpy(), true).mean()),
-        "pseudo_angle_deg": float(
-            angular_error_deg(pseudo @ patient.anatomy.heart_rotation, true).mean()
-        ),
+        "pseudo_angle_deg": float(angular_error_deg(pseudo, true).mean()),
     }  # fmt: skip
+    if sd is not None:
+        check = check.with_sd(float(sd.mean()), operator.usual_sd_deg)
+        bound = bound_ratio(0.9, len(operator.networks)) * sd
+        row["coverage_90"] = float((angle <= bound).mean())
+    return row | check.values | {"in_distribution": check.in_distribution}
 
 
-def main() -> None:
-    """Train, compare, print and write."""
+def trained(
+    args: argparse.Namespace, train: list[OperatorSample], validation: list[OperatorSample]
+) -> Operator:
+    """The ensemble in `args.out`, calibrated if there is more than one network."""
+    machine = Machine.from_environment()
+    for member in range(args.members):
+        config = OperatorModel(epochs=args.epochs, seed=1 + member)
+        folder = args.out / f"member{member}" if member else args.out
+        train_operator(config, train, validation, folder, machine)
+    if args.members > 1:
+        found = calibrate_operator(Operator.of_folder(args.out), validation)
+        write_json(args.out / UNCERTAINTY_FILE, found)
+    return Operator.of_folder(args.out)
+
+
+def arguments() -> argparse.Namespace:
+    """Of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
     add("patients", type=Path, help="folder with a folder of stage files per patient")
     add("--config", default="config/any_body.yaml", help="for the conductivities of all")
     add("--others", nargs="*", type=Path, default=[], help="folders of patients, only for tests")
     add("--out", type=Path, required=True, help="folder for the operator")
+    add("--members", type=int, default=1, help="networks, which differ in their seed")
     add("--epochs", type=int, default=OperatorModel().epochs)
+    add("--without", choices=CLASSES, help="a class that nothing is learned of")
+    add("--samples", type=Path, help="folder where samples are kept for further runs")
     add("--json", type=Path)
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train, calibrate, compare, print and write."""
+    args = arguments()
     usual = load(args.config).leadfield
-    patients = patients_in(args.patients.iterdir())
-    samples: dict[str, list[OperatorSample]] = {
-        split: [operator_sample(p, usual) for p in patients if p.anatomy.split == split]
-        for split in ("train", "val")
-    }
-    config = OperatorModel(epochs=args.epochs)
-    machine = Machine.from_environment()
-    network, curve = train_operator(config, samples["train"], samples["val"], args.out, machine)
-    judged = [p for p in patients if p.anatomy.split == "test"] + patients_in(args.others)
-    found = {p.name: errors(network, p, usual) for p in judged}
-    for name, row in found.items():
-        print(name, {key: round(value, 3) for key, value in row.items()})
+    left_out = CLASSES.get(args.without, lambda anatomy: False)
+    judged, samples = [], {"train": [], "val": []}
+    for patient in patients_in(args.patients.iterdir()):
+        split = patient.anatomy.split
+        if split in samples and not left_out(patient.anatomy):
+            samples[split].append(sample_of(patient, usual, args.samples))
+        elif split == "test" or left_out(patient.anatomy):
+            judged.append(patient)
+    operator = trained(args, samples["train"], samples["val"])
+    rows = {}
+    for patient in judged + patients_in(args.others):
+        row = errors(operator, patient, sample_of(patient, usual, args.samples))
+        rows[patient.name] = row | {"left_out": left_out(patient.anatomy)}
+        print(patient.name, {k: round(v, 3) for k, v in rows[patient.name].items()}, flush=True)
     if args.json:
-        about = {"n_train": len(samples["train"]), "epochs": args.epochs, "curve": curve[-1]}
-        write_json(args.json, about | {"patients": found})
+        about = {"n_train": len(samples["train"]), "epochs": args.epochs, "without": args.without}
+        write_json(args.json, about | {"patients": rows})
 
 
 if __name__ == "__main__":

@@ -13,18 +13,25 @@ from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.config.learning import OperatorModel
 from einthoven.config.models import Anatomy, Cohort, Leadfield
 from einthoven.core.errors import BadInput
+from einthoven.core.files import write_json
 from einthoven.core.tags import Tissue
 from einthoven.geometry.barycentric import cast_ray
 from einthoven.patient.patient import Patient
 from einthoven.patient.samples import FieldSamples
-from einthoven.surrogate.operator.inputs import N_LOCAL, OperatorInputs
-from einthoven.surrogate.operator.network import IncidentOperator
-from einthoven.surrogate.operator.train import (
-    OperatorSample,
-    load_operator,
-    operator_sample,
-    train_operator,
+from einthoven.surrogate.operator.calibration import calibrate_operator
+from einthoven.surrogate.operator.checkpoint import load_operator, save_operator
+from einthoven.surrogate.operator.familiarity import Familiarity, upper_limit
+from einthoven.surrogate.operator.inputs import (
+    EDGE_MM,
+    N_LOCAL,
+    N_OF_POINT,
+    HeartPoints,
+    OperatorInputs,
+    edge_of_cells,
 )
+from einthoven.surrogate.operator.network import IncidentOperator
+from einthoven.surrogate.operator.operator import POINTS_PER_BLOCK, Operator
+from einthoven.surrogate.operator.train import OperatorSample, operator_sample, train_operator
 from einthoven.training.tensors import arrays_sha256
 
 SMALL = OperatorModel(width=16, rank=4, n_frequencies=4, epochs=30, points_per_batch=32,
@@ -44,8 +51,10 @@ def trained_like(seed=0):
 
 def some_inputs(seed, n=N_POINTS):
     given = torch.Generator().manual_seed(seed)
-    return OperatorInputs(torch.randn(n, N_LOCAL, generator=given),
-                          torch.randn(N_ELECTRODES, n, 3, generator=given))  # fmt: skip
+    local = torch.randn(n, N_LOCAL, generator=given)
+    local[:, N_OF_POINT:] = local[:1, N_OF_POINT:]  # of the heart and its mesh
+    return OperatorInputs(local, torch.randn(N_ELECTRODES, n, 3, generator=given),
+                          torch.full((n,), 1 / n))  # fmt: skip
 
 
 @cache
@@ -88,7 +97,8 @@ def test_no_frame_and_no_scale_of_conductivities():
     """A patient who stands elsewhere; all conductivities twice as large; f or -f."""
     body, (points, fiber) = anatomy(), in_the_wall()
     electrodes = body.site_points[:N_ELECTRODES]
-    usual = OperatorInputs.of(body, points, fiber, electrodes, Leadfield())
+    heart = HeartPoints(points, fiber, np.ones(N_POINTS), 3.0)
+    usual = OperatorInputs.of(body, heart, electrodes, Leadfield())
     turn, shift = random_rotation(np.random.default_rng(2)), np.array([30.0, -50.0, 400.0])
 
     def moved(x):
@@ -98,7 +108,8 @@ def test_no_frame_and_no_scale_of_conductivities():
                         heart_rotation=turn @ body.heart_rotation)  # fmt: skip
     twice = {name: 2 * value for name, value in Leadfield().conductivities.items()}
     twice = Leadfield(**twice)
-    found = OperatorInputs.of(elsewhere, moved(points), -fiber @ turn.T, moved(electrodes), twice)
+    heart = heart._replace(points=moved(points), fiber=-fiber @ turn.T)
+    found = OperatorInputs.of(elsewhere, heart, moved(electrodes), twice)
     torch.testing.assert_close(found.local, usual.local, rtol=0, atol=1e-4)
     scale = usual.incident.abs().max()
     torch.testing.assert_close(found.incident / scale, usual.incident / scale, rtol=0, atol=1e-3)
@@ -126,7 +137,7 @@ def test_samples_take_the_conductivities_drawn_for_the_patient():
     expected = 0.1 * grad[:, inside] @ body.heart_rotation
     np.testing.assert_allclose(sample.grad.numpy(), expected, rtol=1e-4, atol=1e-6)
     ratios = np.log([0.6 / 0.1, 0.15 / 0.1, 0.2 / 0.1])
-    np.testing.assert_allclose(sample.inputs.local[0, -3:], ratios, rtol=1e-5)
+    np.testing.assert_allclose(sample.inputs.local[0, -4:-1], ratios, rtol=1e-5)
     with pytest.raises(BadInput, match="p0000: no field sample"):
         operator_sample(
             Patient.of(body, replace(field, field_tissue=np.full_like(tissue, Tissue.TORSO))),
@@ -157,10 +168,92 @@ def test_it_learns_and_the_same_seed_gives_the_same_bytes(tmp_path):
     train_operator(SMALL, data[:3], data[3:], tmp_path / "again")
     one, again = ((tmp_path / n / "model.safetensors").read_bytes() for n in ("one", "again"))
     assert one == again
-    loaded = load_operator(tmp_path / "one/model.safetensors")
+    loaded, familiarity = load_operator(tmp_path / "one/model.safetensors")
     weights = [
         arrays_sha256(*(t.numpy() for t in n.state_dict().values())) for n in (network, loaded)
     ]
     assert weights[0] == weights[1]
+    assert familiarity.check(data[0].inputs).values["points_sd"] == pytest.approx(1, abs=0.1)
     with pytest.raises(BadInput, match="no training patients"):
         train_operator(SMALL, [], [], tmp_path)
+
+
+@torch.inference_mode()
+def test_points_count_by_the_volume_they_stand_for():
+    """A heart whose points of one half are cut into three each of a third of the volume."""
+    network, coarse = trained_like(), some_inputs(1)
+    cut = torch.arange(N_POINTS) < N_POINTS // 2
+    parts = torch.repeat_interleave(torch.arange(N_POINTS), torch.where(cut, 3, 1))
+    share = coarse.share[parts] / torch.where(cut, 3.0, 1.0)[parts]
+    fine = OperatorInputs(coarse.local[parts], coarse.incident[:, parts], share)
+    torch.testing.assert_close(network(coarse, fine), network(coarse, coarse))
+
+
+def an_operator(n_networks, **given):
+    hearts = [some_inputs(seed) for seed in range(24)]
+    networks = tuple(trained_like(seed) for seed in range(n_networks))
+    return Operator(networks, Familiarity.of(hearts[:16], hearts[16:]), **given)
+
+
+@torch.inference_mode()
+def test_the_mean_of_networks_as_on_their_finest_mesh_and_its_deviation():
+    """In blocks, and over other points than those asked for."""
+    operator = an_operator(3, factor=2.0)
+    for network, finest in zip(operator.networks, (-0.6, -0.5, -0.7)):
+        network.finest.fill_(finest)
+    heart, field = some_inputs(1, POINTS_PER_BLOCK + 10), some_inputs(2)
+    for inputs, over in ((heart, None), (field, heart)):
+        found, sd = operator.predict(inputs, over)
+        each = torch.stack([n(inputs.as_on(n.finest), (over or inputs).as_on(n.finest))
+                            for n in operator.networks])  # fmt: skip
+        np.testing.assert_allclose(found, each.mean(dim=0), rtol=1e-3, atol=1e-4)
+        plain = replace(operator, factor=1.0).predict(inputs, over)[1]
+        np.testing.assert_allclose(sd, np.minimum(2 * plain, 2 * 90), rtol=1e-5)
+    assert an_operator(1).predict(field)[1] is None
+    with pytest.raises(BadInput, match="5 electrodes at the points, 6 over the heart"):
+        operator.predict(field.at(torch.arange(9), torch.arange(5)), heart)
+    with pytest.raises(BadInput, match="not finite"):
+        operator.predict(field._replace(local=field.local * torch.nan))
+
+
+@torch.inference_mode()
+def test_calibration_is_of_the_ensemble_and_read_back(tmp_path):
+    """Half of the errors lie within the stated median, by the factor."""
+    operator, inputs = an_operator(4), some_inputs(1)
+    asked = [(n, inputs.as_on(n.finest)) for n in (trained_like(9), trained_like(10))]
+    truths = [OperatorSample(inputs, network(seen, seen)) for network, seen in asked]
+    found = calibrate_operator(operator, truths)
+    assert found["n_members"] == 4 and found["n_patients"] == 2
+    assert found["coverage_50"] == pytest.approx(0.5, abs=0.01)
+    with pytest.raises(BadInput, match="one network"):
+        calibrate_operator(an_operator(1), truths)
+    with pytest.raises(BadInput, match="no validation"):
+        calibrate_operator(operator, [])
+    for member, folder in enumerate((tmp_path, tmp_path / "member1")):
+        network = operator.networks[member]
+        save_operator(folder / "model.safetensors", network, operator.familiarity, SMALL, "")
+    write_json(tmp_path / "uncertainty.json", found | {"n_members": 2})
+    loaded = Operator.of_folder(tmp_path)
+    assert (len(loaded.networks), loaded.factor) == (2, found["factor"])
+    assert loaded.usual_sd_deg == found["sd_deg"]
+    write_json(tmp_path / "uncertainty.json", found)
+    with pytest.raises(BadInput, match="calibrated with 4 networks, here are 2"):
+        Operator.of_folder(tmp_path)
+
+
+def test_familiar_hearts_are_below_the_limit_and_others_beyond():
+    """Features of a normal distribution; the share beyond the limit is that of its level."""
+    rng = np.random.default_rng(0)
+    beyond = [rng.normal() > np.log(upper_limit(np.exp(rng.normal(size=12)))) for _ in range(4000)]
+    assert np.mean(beyond) == pytest.approx(0.01, abs=0.005)
+    operator, other = an_operator(1), some_inputs(40)
+    assert operator.check(other).in_distribution
+    shifted = other._replace(local=other.local + 4.0)
+    assert set(operator.check(shifted).values) == {"points_sd", "heart_sd"}
+    assert not operator.check(shifted).in_distribution
+    alone = Familiarity.of([some_inputs(0), some_inputs(1)], [some_inputs(2)])
+    assert not alone.check(some_inputs(3)).in_distribution  # nothing tells the limit
+
+
+def test_the_edge_of_a_mesh_of_regular_tetrahedra():
+    assert edge_of_cells(EDGE_MM**3 / (6 * 2**0.5)) == pytest.approx(EDGE_MM)

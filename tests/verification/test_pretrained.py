@@ -25,11 +25,12 @@ from einthoven.core.files import load_arrays, read_json, save_arrays
 from einthoven.ecg.forward import forward_potential
 from einthoven.ecg.leads import twelve_lead
 from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
-from einthoven.encoders.deepsdf.out_of_distribution import OutOfDistributionCheck, distance_limit
+from einthoven.encoders.deepsdf.out_of_distribution import distance_limit
 from einthoven.encoders.imported_code import ImportedCode
 from einthoven.imported.anatomy import import_patient
 from einthoven.leadfield.conductivity import intracellular
 from einthoven.metrics.fields import angular_error_deg
+from einthoven.metrics.out_of_distribution import OutOfDistributionCheck
 from einthoven.patient.activation import Activation
 from einthoven.patient.anatomy import Pose
 from einthoven.prediction.pretrained import SHIPPED, Pretrained

@@ -10,7 +10,8 @@ from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays
 from einthoven.encoders.base import IMPORTED_SPLIT, Encoder, Latents, Paths
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
-from einthoven.encoders.deepsdf.out_of_distribution import OutOfDistributionCheck, check_code
+from einthoven.encoders.deepsdf.out_of_distribution import check_code
+from einthoven.metrics.out_of_distribution import OutOfDistributionCheck
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,8 @@ from einthoven.config.models import Ecg, Leadfield
 from einthoven.config.repolarisation import Repolarisation
 from einthoven.ecg.simulate import simulate_ecg
 from einthoven.encoders.base import Encoder, Geometry, Paths
-from einthoven.encoders.deepsdf.out_of_distribution import OutOfDistributionCheck
 from einthoven.encoders.imported_code import ImportedCode, with_imported_codes
+from einthoven.metrics.out_of_distribution import OutOfDistributionCheck
 from einthoven.patient.activation import Activation
 from einthoven.patient.anatomy import Electrodes
 from einthoven.patient.leadfields import LeadFieldGradients

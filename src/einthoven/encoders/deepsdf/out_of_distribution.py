@@ -1,57 +1,17 @@
-"""Whether an anatomy is like those that the models were trained on."""
+"""Whether an anatomy is like those that an encoder was trained on."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Self
 
 import numpy as np
 
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
+from einthoven.metrics.out_of_distribution import OutOfDistributionCheck
 
 LEVEL = 0.99
 """Share of new training-like codes whose distance is below the limit, if codes are normal."""
-MISFIT_FACTOR, SD_FACTOR = 2.0, 2.0
-"""Limits of misfit and ensemble SD, in means over validation patients."""
-
-
-@dataclass(frozen=True)
-class OutOfDistributionCheck:
-    """Measures of a patient and the limits beyond which a prediction is not to be believed.
-
-    `code_sd`: Mahalanobis distance of the code from the training codes; `misfit_{surface}_mm`:
-    error of the decoded distances near that surface; `sd_deg`: mean ensemble SD in the heart.
-    """
-
-    values: dict[str, float]
-    limits: dict[str, float]
-    reasons: list[str] = field(init=False)
-    """What exceeds its limit, in words; empty for an anatomy in distribution."""
-
-    def __post_init__(self) -> None:
-        beyond = [key for key, value in self.values.items() if not value <= self.limits[key]]
-        words = [f"{k} {self.values[k]:.1f} (limit {self.limits[k]:.1f})" for k in beyond]
-        object.__setattr__(self, "reasons", words)
-
-    @property
-    def in_distribution(self) -> bool:
-        """Nothing exceeds its limit."""
-        return not self.reasons
-
-    def with_sd(self, sd_deg: float, validation_deg: float) -> Self:
-        """The check with the mean SD of an ensemble, held against validation patients."""
-        limits = self.limits | {"sd_deg": SD_FACTOR * validation_deg}
-        return type(self)(self.values | {"sd_deg": sd_deg}, limits)
-
-    def to_json(self) -> dict[str, Any]:
-        """As it stands in metrics.json and in the attributes of code files."""
-        return {"in_distribution": self.in_distribution, "reasons": self.reasons,
-                "values": self.values, "limits": self.limits}  # fmt: skip
-
-    @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Self:
-        """What `to_json` made."""
-        return cls(dict(found["values"]), dict(found["limits"]))
+MISFIT_FACTOR = 2.0
+"""Limit of a misfit, in means over validation patients."""
 
 
 def check_code(

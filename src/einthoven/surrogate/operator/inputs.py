@@ -9,18 +9,69 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from einthoven.bem.body import Inclusion
 from einthoven.bem.incident import incident_fields
 from einthoven.bem.leadfield import BoundaryLeadFields
 from einthoven.config.models import Leadfield
 from einthoven.core.check import finite, shape
-from einthoven.core.tags import SDF_SURFACES
+from einthoven.core.errors import BadInput
+from einthoven.core.tags import LUNGS, SDF_SURFACES, Tissue
 from einthoven.geometry.signed_distance import signed_distances_and_gradients
+from einthoven.geometry.triangles import compact
 from einthoven.patient.anatomy import Anatomy
+from einthoven.patient.patient import Patient
 
 PLACE_MM, NEAR_MM, WALL_MM, DEEP_MM = 60.0, 5.0, 25.0, 20.0
 """Lengths that make place and distances of order one; to walls sharp and wide, to the skin wide."""
-N_LOCAL = 3 + 3 + 3 + 1 + 3 * len(SDF_SURFACES) + 6 + 9 + 3
-HEART = ("lv", "rv", "epi")
+EDGE_MM = 4.0
+"""Edges of meshes are told relative to it."""
+N_OF_POINT = 3 + 3 + 3 + 1 + 3 * len(SDF_SURFACES) + 6
+N_OF_HEART = 9 + 3
+N_LOCAL = N_OF_POINT + N_OF_HEART + 1
+
+
+class HeartPoints(NamedTuple):
+    """Points that stand for a heart, patient frame."""
+
+    points: np.ndarray
+    """[point, 3] mm in the myocardium."""
+    fiber: np.ndarray
+    """[point, 3] unit vectors; the sign has no meaning."""
+    volumes: np.ndarray
+    """[point] what each stands for, in any unit."""
+    edge_mm: float
+    """Of the heart's mesh, `edge_of_cells`: what finite elements make of it depends on that."""
+
+    @classmethod
+    def of_cells(cls, patient: Patient) -> Self:
+        """Centroids of all cells of a patient with mesh and fibres."""
+        heart = patient.heart
+        edge_mm = edge_of_cells(heart.volumes.mean())
+        return cls(heart.centroids, patient.fibers.f0, heart.volumes, edge_mm)
+
+    @classmethod
+    def of_samples(cls, patient: Patient) -> Self:
+        """The field samples in the myocardium, which are drawn by volume.
+
+        Raises:
+            BadInput: none lies there.
+        """
+        field = patient.field
+        inside = field.field_tissue == Tissue.MYOCARDIUM
+        if not inside.any():
+            raise BadInput(f"{patient.name}: no field sample lies in the myocardium")
+        # Cells of the myocardium come first; the largest of n numbers drawn from N is near
+        # N n / (n + 1), so the number of cells is known without the mesh.
+        n = inside.sum()
+        n_cells = (int(field.field_cell[inside].max()) + 1) * (1 + 1 / n)
+        volume_mm3 = 1000.0 * patient.anatomy.volumes_ml["myocardium"]
+        return cls(field.field_points[inside], field.field_fiber[inside], np.ones(n),
+                   edge_of_cells(volume_mm3 / n_cells))  # fmt: skip
+
+
+def edge_of_cells(mean_volume_mm3: float) -> float:
+    """Edge in mm of the regular tetrahedron of a mesh's mean cell volume, V = a^3 / (6 sqrt 2)."""
+    return float(np.cbrt(6.0 * np.sqrt(2.0) * mean_volume_mm3))
 
 
 class OperatorInputs(NamedTuple):
@@ -30,64 +81,82 @@ class OperatorInputs(NamedTuple):
     """[point, N_LOCAL]: the place first."""
     incident: Tensor
     """[electrode, point, 3] 1/mm^2: gradients without heart, times the torso's conductivity."""
+    share: Tensor
+    """[point] of the heart's volume, that each stands for; their sum is one."""
 
     def at(self, points: Tensor, electrodes: Tensor | slice = slice(None)) -> Self:
         """The same heart (not a batch) at some points, for some electrodes."""
+        share = self.share[points]
         return self._replace(
-            local=self.local[points], incident=self.incident[electrodes][:, points]
+            local=self.local[points],
+            incident=self.incident[electrodes][:, points],
+            share=share / share.sum(),
         )
+
+    def as_on(self, log_edge: Tensor) -> Self:
+        """The same heart as if on a mesh whose edge has this logarithm, relative to EDGE_MM."""
+        local = self.local.clone()
+        local[..., -1] = log_edge
+        return self._replace(local=local)
+
+    @property
+    def of_heart(self) -> Tensor:
+        """[N_OF_HEART] features that are the same at all points of the heart (not of a batch)."""
+        return self.local[0, N_OF_POINT : N_OF_POINT + N_OF_HEART]
 
     @classmethod
     def of(
-        cls,
-        anatomy: Anatomy,
-        points: np.ndarray,
-        fiber: np.ndarray,
-        electrode_points: np.ndarray,
-        sigma: Leadfield,
+        cls, anatomy: Anatomy, heart: HeartPoints, electrode_points: np.ndarray, sigma: Leadfield
     ) -> Self:
         """All that the operator needs of a patient: one solve of the torso, by boundary elements.
 
         Args:
-            anatomy: all surfaces.
-            points: [point, 3] mm in the myocardium.
-            fiber: [point, 3] unit vectors; the sign has no meaning.
+            anatomy: all surfaces; with lungs, these are in the torso that is solved.
+            heart: points in the myocardium.
             electrode_points: [electrode, 3] mm on the skin.
             sigma: conductivities.
 
         Raises:
             BadInput: shapes do not fit, values are not finite, electrodes off the skin.
         """
-        finite("points", shape("points", points, (None, 3)))
-        finite("fiber", shape("fiber", fiber, (len(points), 3)))
-        fields = torso_fields(anatomy, electrode_points, points)
+        points = finite("points", shape("points", heart.points, (None, 3)))
+        finite("fiber", shape("fiber", heart.fiber, (len(points), 3)))
+        volumes = finite("volumes", shape("volumes", heart.volumes, (len(points),)))
+        fields = torso_fields(anatomy, electrode_points, points, sigma)
         incident = fields.gradient(np.asarray(points, float)) @ anatomy.heart_rotation
-        local = local_geometry(anatomy, points, fiber, sigma)
-        return cls(*(torch.as_tensor(a.astype(np.float32)) for a in (local, incident)))
+        local = local_geometry(anatomy, heart, sigma)
+        arrays = (local, incident, volumes / volumes.sum())
+        return cls(*(torch.as_tensor(a.astype(np.float32)) for a in arrays))
 
 
 def torso_fields(
-    anatomy: Anatomy, electrode_points: np.ndarray, region: np.ndarray
+    anatomy: Anatomy, electrode_points: np.ndarray, region: np.ndarray, sigma: Leadfield
 ) -> BoundaryLeadFields:
-    """Lead fields of the patient's torso without heart, of 1 mS/mm, in a region of it."""
-    skin, region = anatomy.surfaces.closed("torso"), np.asarray(region, float)
-    return incident_fields(skin, np.asarray(electrode_points, float), region)
+    """Lead fields of the patient's torso without heart, of 1 mS/mm, in a region of it.
+
+    Lungs are inclusions of their conductivity relative to the torso's.
+    """
+    surfaces, region = anatomy.surfaces, np.asarray(region, float)
+    ratio = sigma.sigma_lung_s_per_m / sigma.sigma_torso_s_per_m
+    faces = {tag.name.lower(): surfaces.tagged(tag) for tag in LUNGS}
+    lungs = [Inclusion(*compact(surfaces.points, triangles), ratio, name)
+             for name, triangles in faces.items() if len(triangles)]  # fmt: skip
+    electrode_points = np.asarray(electrode_points, float)
+    return incident_fields(surfaces.closed("torso"), electrode_points, region, inclusions=lungs)
 
 
-def local_geometry(
-    anatomy: Anatomy, points: np.ndarray, fiber: np.ndarray, sigma: Leadfield
-) -> np.ndarray:
+def local_geometry(anatomy: Anatomy, heart: HeartPoints, sigma: Leadfield) -> np.ndarray:
     """Features [point, N_LOCAL] of order one, the same wherever the patient stands.
 
     Place, distances to cavities and epicardium (sharp and wide) and to the skin, directions to
-    all of them, f f^T, and the same for all points: extents and centre of the heart, edges of cubes
-    of its volumes, logarithms of conductivities along and across the fibres and of the blood
-    relative to the torso's.
+    all of them, f f^T; then, the same for all points, extents and centre of the heart, edges of
+    cubes of its volumes, logarithms of conductivities along and across the fibres and of the blood
+    relative to the torso's; and the logarithm of the mesh's edge.
     """
     turn, origin = anatomy.heart_rotation, anatomy.heart_origin
-    place = (points - origin) @ turn
-    distance, direction = signed_distances_and_gradients(anatomy.surfaces, points)
-    f = fiber @ turn
+    place = (heart.points - origin) @ turn
+    distance, direction = signed_distances_and_gradients(anatomy.surfaces, heart.points)
+    f = heart.fiber @ turn
     outside = (anatomy.points[np.unique(anatomy.surfaces.union("epi"))] - origin) @ turn
     volumes = [anatomy.volumes_ml[name] for name in ("lv", "rv", "myocardium")]
     middle = 0.5 * (outside.min(axis=0) + outside.max(axis=0))
@@ -97,6 +166,7 @@ def local_geometry(
     of_heart = [
         np.ptp(outside, axis=0) / (2 * PLACE_MM), middle / PLACE_MM,
         np.cbrt(np.multiply(1000, volumes)) / PLACE_MM, np.log(ratios),
+        [np.log(heart.edge_mm / EDGE_MM)],
     ]  # fmt: skip
     return np.concatenate(
         [
@@ -104,10 +174,10 @@ def local_geometry(
             np.tanh(distance[:, 1:] / NEAR_MM),
             np.tanh(distance[:, 1:] / WALL_MM),
             np.log1p(np.abs(distance[:, :1]) / DEEP_MM),
-            (direction @ turn).reshape(len(points), -1),
+            (direction @ turn).reshape(len(place), -1),
             f * f,
             f * np.roll(f, -1, axis=1),
-            np.tile(np.concatenate(of_heart), (len(points), 1)),
+            np.tile(np.concatenate(of_heart), (len(place), 1)),
         ],
         axis=1,
     )

@@ -1,6 +1,6 @@
 """A linear operator on the incident field, given by local geometry.
 
-g(x) = A(x) p(x) + sum_r T_r(x) <B_r, p>,   <B, p> = mean over the heart of B . p
+g(x) = A(x) p(x) + sum_r T_r(x) <B_r, p>,   <B, p> = mean over the heart's volume of B . p
 
 p is the gradient of the lead field of the patient's torso without heart. The heart maps it linearly
 to the true gradient g; A is what it does on the spot (all of it, for a homogeneous ellipsoid in
@@ -8,7 +8,7 @@ a uniform field), T_r and B_r are a kernel of low rank for the rest: the double-
 of the heart's surfaces, solved by a network. So g is linear in p whatever the weights are.
 """
 
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,8 @@ from einthoven.training.layers import FourierFeatures, perceptron
 
 N_HIDDEN = 4
 MUON_LR_FACTOR = 4.0
+FINE_SHARE = 0.02
+"""Share of the training's points on meshes that are finer than what predictions are asked for."""
 LEAST_SD = 0.02
 """Features that hardly vary among the training patients are not blown up."""
 
@@ -30,12 +32,18 @@ class Kernel(NamedTuple):
     modes: Tensor
     weights: Tensor
 
+    def at(self, points: slice) -> Self:
+        """At some of the points (not of a batch)."""
+        return type(self)(*(tensor[points] for tensor in self))
+
 
 class IncidentOperator(nn.Module):
     """Lead-field gradients in a heart from the incident field."""
 
     mean: Tensor
     sd: Tensor
+    finest: Tensor
+    """Logarithm of the edge of the finest meshes of the training, relative to EDGE_MM."""
 
     def __init__(self, config: OperatorModel):
         super().__init__()
@@ -49,11 +57,13 @@ class IncidentOperator(nn.Module):
             last.bias[: 9 + 3 * config.rank] = 0.0
         self.register_buffer("mean", torch.zeros(N_LOCAL))
         self.register_buffer("sd", torch.ones(N_LOCAL))
+        self.register_buffer("finest", torch.zeros(()))
 
     def fit_scales(self, local: Tensor) -> None:
         """Standardise features [point, N_LOCAL] of the training patients."""
         self.mean.copy_(local.mean(dim=0))
         self.sd.copy_(local.std(dim=0).clamp_min(LEAST_SD))
+        self.finest.copy_(local[:, -1].quantile(FINE_SHARE))
 
     def kernel(self, local: Tensor) -> Kernel:
         """What depends on the point alone: no electrode, no field."""
@@ -64,10 +74,10 @@ class IncidentOperator(nn.Module):
         refraction, modes, weights = (part.unflatten(-1, (3, -1)) for part in parts)
         return Kernel(refraction + torch.eye(3, device=local.device), modes, weights)
 
-    def excitations(self, weights: Tensor, incident: Tensor) -> Tensor:
-        """<B_r, p> [..., electrode, mode] of B and p at points that stand for the heart."""
-        product = torch.einsum("...qir,...eqi->...er", weights, incident)
-        return product / (incident.shape[-2] * self.rank**0.5)
+    def excitations(self, weights: Tensor, over: OperatorInputs) -> Tensor:
+        """<B_r, p> [..., electrode, mode] of B at points that stand for the heart, and p there."""
+        weights = weights * over.share[..., None, None]
+        return torch.einsum("...qir,...eqi->...er", weights, over.incident) / self.rank**0.5
 
     @staticmethod
     def gradient(kernel: Kernel, incident: Tensor, excitations: Tensor) -> Tensor:
@@ -79,7 +89,7 @@ class IncidentOperator(nn.Module):
         """Gradients `at` some points, the heart sampled by others: [..., electrode, point, 3]."""
         n = at.local.shape[-2]
         kernel = self.kernel(torch.cat([at.local, over.local], dim=-2))
-        excitations = self.excitations(kernel.weights[..., n:, :, :], over.incident)
+        excitations = self.excitations(kernel.weights[..., n:, :, :], over)
         here = Kernel(kernel.refraction[..., :n, :, :], kernel.modes[..., :n, :, :], kernel.weights)
         return self.gradient(here, at.incident, excitations)
 

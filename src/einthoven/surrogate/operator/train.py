@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from einthoven.config.learning import OperatorModel
-from einthoven.config.load import read_section
 from einthoven.config.models import Leadfield
 from einthoven.core.errors import BadInput
 from einthoven.core.seeds import derive_seed
@@ -17,16 +16,16 @@ from einthoven.core.tags import Tissue
 from einthoven.metrics.fields import angular_error_deg
 from einthoven.patient.patient import Patient
 from einthoven.surrogate.losses import cosine_loss, relative_error
-from einthoven.surrogate.operator.inputs import OperatorInputs
+from einthoven.surrogate.operator.checkpoint import MODEL, save_operator
+from einthoven.surrogate.operator.familiarity import Familiarity
+from einthoven.surrogate.operator.inputs import HeartPoints, OperatorInputs
 from einthoven.surrogate.operator.network import IncidentOperator
 from einthoven.training.fit import Run, fit
 from einthoven.training.machine import ONE_CORE, Machine
 from einthoven.training.resume import discard
 from einthoven.training.schedule import Schedule
 from einthoven.training.task import Task, seeded, torch_threads
-from einthoven.training.tensors import arrays_sha256, load_model, load_weights, save_model
-
-MODEL = "operator"
+from einthoven.training.tensors import arrays_sha256
 
 
 class OperatorSample(NamedTuple):
@@ -49,17 +48,10 @@ def operator_sample(patient: Patient, usual: Leadfield) -> OperatorSample:
     """
     field, anatomy = patient.field, patient.anatomy
     sigma = Leadfield(**dict(usual) | (field.conductivities or {}))
-    inside = field.field_tissue == Tissue.MYOCARDIUM
-    if not inside.any():
-        raise BadInput(f"{patient.name}: no field sample lies in the myocardium")
-    inputs = OperatorInputs.of(
-        anatomy,
-        field.field_points[inside],
-        field.field_fiber[inside],
-        field.electrode_points,
-        sigma,
-    )
-    grad = field.field_grad[:, inside] @ anatomy.heart_rotation * sigma.sigma_torso_s_per_m
+    heart = HeartPoints.of_samples(patient)
+    inputs = OperatorInputs.of(anatomy, heart, field.electrode_points, sigma)
+    grad = field.field_grad[:, field.field_tissue == Tissue.MYOCARDIUM]
+    grad = grad @ anatomy.heart_rotation * sigma.sigma_torso_s_per_m
     return OperatorSample(inputs, torch.as_tensor(grad.astype(np.float32)))
 
 
@@ -144,7 +136,8 @@ def train_operator(
 ) -> tuple[IncidentOperator, list[dict[str, float]]]:
     """Train one operator; write `model.safetensors` and `curve.csv`; return it and the curve.
 
-    Weights depend on the training patients only; validation patients are watched, not used.
+    Weights depend on the training patients only; validation patients are watched, and tell how
+    far from the training's features new patients are (`familiarity`).
 
     Raises:
         BadInput: no training patients.
@@ -158,6 +151,7 @@ def train_operator(
     section = config.model_dump(mode="json")
     with torch_threads(machine.n_threads):
         network.fit_scales(torch.cat([sample.inputs.local for sample in train]))
+        familiarity = Familiarity.of([s.inputs for s in train], [s.inputs for s in validation])
         sha256 = arrays_sha256(*(t.numpy() for s in train for t in (*s.inputs, s.grad)))
     run = Run(MODEL, derive_seed(config.seed, MODEL, "batches"), folder,
               validate_every=max(1, config.epochs // 10),
@@ -165,19 +159,6 @@ def train_operator(
     schedule = Schedule(config.epochs, config.learning_rate, config.precision)
     curve = fit(OperatorTask(network, train, validation, config), schedule, run, machine)
     with torch_threads(machine.n_threads):
-        save_model(folder / "model.safetensors", network.state_dict(), kind=MODEL, config=section,
-                   data_sha256=sha256, package="einthoven.surrogate")  # fmt: skip
+        save_operator(folder / "model.safetensors", network, familiarity, config, sha256)
     discard(folder)
     return network.eval(), curve
-
-
-def load_operator(path: str | Path) -> IncidentOperator:
-    """Read an operator that `train_operator` wrote, ready to predict.
-
-    Raises:
-        BadInput: missing, damaged, of another version, or another kind of model.
-    """
-    tensors, about = load_model(path, kind=MODEL)
-    network = IncidentOperator(read_section(OperatorModel, about["config"], str(path)))
-    load_weights(network, tensors, path)
-    return network.eval()

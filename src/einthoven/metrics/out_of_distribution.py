@@ -1,0 +1,49 @@
+"""Whether a patient is like those that a model was trained on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+SD_FACTOR = 2.0
+"""Limit of the ensemble SD, in means over validation patients."""
+
+
+@dataclass(frozen=True)
+class OutOfDistributionCheck:
+    """Measures of a patient and the limits beyond which a prediction is not to be believed.
+
+    Of a code: `code_sd`, Mahalanobis distance from the training codes; `misfit_{surface}_mm`,
+    error of the decoded distances near that surface. Of a heart that an operator sees: `points_sd`
+    and `heart_sd`, distances of its points and of its measures from those of the training.
+    Of both: `sd_deg`, mean ensemble SD in the heart.
+    """
+
+    values: dict[str, float]
+    limits: dict[str, float]
+    reasons: list[str] = field(init=False)
+    """What exceeds its limit, in words; empty for a patient in distribution."""
+
+    def __post_init__(self) -> None:
+        beyond = [key for key, value in self.values.items() if not value <= self.limits[key]]
+        words = [f"{k} {self.values[k]:.1f} (limit {self.limits[k]:.1f})" for k in beyond]
+        object.__setattr__(self, "reasons", words)
+
+    @property
+    def in_distribution(self) -> bool:
+        """Nothing exceeds its limit."""
+        return not self.reasons
+
+    def with_sd(self, sd_deg: float, validation_deg: float) -> Self:
+        """The check with the mean SD of an ensemble, held against validation patients."""
+        limits = self.limits | {"sd_deg": SD_FACTOR * validation_deg}
+        return type(self)(self.values | {"sd_deg": sd_deg}, limits)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in metrics.json and in the attributes of code files."""
+        return {"in_distribution": self.in_distribution, "reasons": self.reasons,
+                "values": self.values, "limits": self.limits}  # fmt: skip
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Self:
+        """What `to_json` made."""
+        return cls(dict(found["values"]), dict(found["limits"]))
