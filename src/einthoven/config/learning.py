@@ -111,10 +111,8 @@ class OperatorModel(Section):
     n_frequencies: Annotated[int, Field(ge=0, le=512)] = 24
     frequency_scale: Positive = 0.2
     epochs: Count = 100
-    points_per_batch: Count = 160
-    """Of each patient, at which gradients are compared."""
-    heart_points: Count = 384
-    """Of each patient, that stand for the heart."""
+    points_per_batch: Count = 384
+    """Of each patient: gradients are compared there, and they stand for the heart."""
     electrodes_per_batch: Count = 16
     batch_patients: Count = 4
     learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.003

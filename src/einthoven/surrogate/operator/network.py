@@ -85,13 +85,11 @@ class IncidentOperator(nn.Module):
         local = torch.einsum("...nij,...enj->...eni", kernel.refraction, incident)
         return local + torch.einsum("...nir,...er->...eni", kernel.modes, excitations)
 
-    def forward(self, at: OperatorInputs, over: OperatorInputs) -> Tensor:
-        """Gradients `at` some points, the heart sampled by others: [..., electrode, point, 3]."""
-        n = at.local.shape[-2]
-        kernel = self.kernel(torch.cat([at.local, over.local], dim=-2))
-        excitations = self.excitations(kernel.weights[..., n:, :, :], over)
-        here = Kernel(kernel.refraction[..., :n, :, :], kernel.modes[..., :n, :, :], kernel.weights)
-        return self.gradient(here, at.incident, excitations)
+    def forward(self, inputs: OperatorInputs) -> Tensor:
+        """Gradients at points that also stand for the heart: [..., electrode, point, 3]."""
+        kernel = self.kernel(inputs.local)
+        excitations = self.excitations(kernel.weights, inputs)
+        return self.gradient(kernel, inputs.incident, excitations)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Muon for all matrices but the last one."""

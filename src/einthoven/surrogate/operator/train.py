@@ -58,11 +58,9 @@ def operator_sample(patient: Patient, usual: Leadfield) -> OperatorSample:
 class Batch(NamedTuple):
     """Some points and electrodes of some patients."""
 
-    at: OperatorInputs
-    over: OperatorInputs
-    """Other points, that stand for the heart."""
+    inputs: OperatorInputs
     grad: Tensor
-    """[patient, electrode, point, 3] at `at`."""
+    """[patient, electrode, point, 3]."""
 
 
 class OperatorTask(Task):
@@ -92,20 +90,18 @@ class OperatorTask(Task):
             yield self._draw([self.train_samples[int(i)] for i in chosen], generator)
 
     def _draw(self, samples: list[OperatorSample], generator: torch.Generator) -> Batch:
-        at, over, grads = [], [], []
+        inputs, grads = [], []
         for sample in samples:
             n = len(sample.inputs.local)
-            here = torch.randint(n, (self.config.points_per_batch,), generator=generator)
-            heart = torch.randint(n, (self.config.heart_points,), generator=generator)
+            points = torch.randint(n, (self.config.points_per_batch,), generator=generator)
             some = torch.randperm(len(sample.grad), generator=generator)[: self.n_electrodes]
-            at.append(sample.inputs.at(here, some))
-            over.append(sample.inputs.at(heart, some))
-            grads.append(sample.grad[some][:, here])
-        return Batch(_stacked(at), _stacked(over), torch.stack(grads))
+            inputs.append(sample.inputs.at(points, some))
+            grads.append(sample.grad[some][:, points])
+        return Batch(_stacked(inputs), torch.stack(grads))
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The relative error; the cosine is watched only."""
-        predicted = self.network(batch.at, batch.over)
+        predicted = self.network(batch.inputs)
         return {"loss": relative_error(predicted, batch.grad),
                 "cosine": cosine_loss(predicted, batch.grad)}  # fmt: skip
 
@@ -114,7 +110,7 @@ class OperatorTask(Task):
         device, angles = self.network.mean.device, []
         for sample in self.validation:
             inputs = OperatorInputs(*(tensor.to(device) for tensor in sample.inputs))
-            predicted = self.network(inputs, inputs).cpu().numpy()
+            predicted = self.network(inputs).cpu().numpy()
             angles.append(angular_error_deg(predicted, sample.grad.numpy()).mean())
         return {"val_angular_error_deg": float(np.mean(angles))} if angles else {}
 
