@@ -64,8 +64,8 @@ rule anatomy:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        section=PLAN.section("anatomy"),
-        augmentation=PLAN.section("augmentation"),
+        section=PLAN.anatomy_of,
+        augmentation=PLAN.shape_augmentation,
         source=source("anatomy"),
     message:
         "Surfaces and electrodes of {wildcards.patient}"

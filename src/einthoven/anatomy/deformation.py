@@ -5,10 +5,15 @@ from typing import Any, Self
 
 import numpy as np
 
+from einthoven.anatomy.population.measures import torso_measures
+from einthoven.anatomy.shape.curved_base import BaseCurve
 from einthoven.anatomy.shape.deformed_heart import HeartDeformation
 from einthoven.anatomy.shape.deformed_torso import TorsoDeformation
+from einthoven.anatomy.shape.torso import TorsoSurface
+from einthoven.config import models
 from einthoven.config.augmentation import Augmentation
 from einthoven.core.seeds import generator
+from einthoven.geometry.simplex import enclosed_volume
 from einthoven.patient.parameters import PatientParameters
 
 DRAWN_BACK = 0.8
@@ -37,6 +42,7 @@ class Deformation:
         heart_axes = np.array([factor(config.heart_axis_scale) for _ in range(3)])
         torso_axes = np.array([factor(config.torso_axis_scale) for _ in range(3)])
         heart_warp, torso_warp, height_above, height_below, *is_cut = rng.random(6)
+        base = generator(config.seed, patient, "augmentation", attempt, "base")
         above, below = np.array(is_cut) < config.cut_share
         heart = HeartDeformation(
             lv_wall=factor(config.lv_wall),
@@ -44,6 +50,7 @@ class Deformation:
             rv_breadth=factor(config.rv_breadth),
             scale=factor(config.heart_scale) * heart_axes / np.cbrt(heart_axes.prod()),
             warp_mm=heart_warp * config.heart_warp_mm,
+            base=BaseCurve.draw(config.base_curve_mm, config.base_breadth, base),
         )
         torso = TorsoDeformation(
             scale=factor(config.torso_scale) * torso_axes,
@@ -67,8 +74,16 @@ class Deformation:
             pose_coeffs=[share * c for c in drawn.pose_coeffs],
         )
 
-    def told(self, parameters: PatientParameters) -> dict[str, Any]:
-        """What was built of the `parameters` of this attempt, for an attribute of anatomy.npz."""
+    def told(
+        self, parameters: PatientParameters, config: models.Anatomy, whole: TorsoSurface
+    ) -> dict[str, Any]:
+        """What was built, for an attribute of anatomy.npz.
+
+        Args:
+            parameters: of this attempt.
+            config: the section as this patient has it.
+            whole: the torso before it was cut.
+        """
         heart, torso = self.heart, self.torso
         return {
             "n_redraws": self.attempt,
@@ -78,8 +93,15 @@ class Deformation:
             "rv_breadth": heart.rv_breadth,
             "heart_scale": heart.scale.tolist(),
             "heart_warp_mm": heart.warp_mm,
+            "outflow_mm": heart.base.outflow_mm,
+            "base_bow_mm": heart.base.bow_mm,
+            "base_breadth": heart.base.breadth,
+            "heart_edge_mm": config.heart_edge_mm,
+            "lungs": config.lungs,
             "torso_scale": torso.scale.tolist(),
             "torso_warp_mm": torso.warp_mm,
             "cut_above": torso.above,
             "cut_below": torso.below,
+            "whole_torso_ml": enclosed_volume(whole.points, whole.faces) / 1000,
+            "whole_torso_mm": torso_measures(whole),
         }

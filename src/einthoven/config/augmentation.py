@@ -1,6 +1,6 @@
 """Bodies beyond the shape models: deformations on top of their modes, and cuts of the torso."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
@@ -16,6 +16,9 @@ SigmaRange = Annotated[
     Field(description="[low, high] S/m, or null: as in leadfield"),
 ]
 WarpMm = Annotated[float, Field(ge=0, le=60)]
+Share = Annotated[float, Field(ge=0, le=1)]
+OF_SECTIONS = {"fine_share", "fine_edge_mm", "lung_share"}
+"""Keys that change a patient's sections anatomy and mesh (`config.drawn`)."""
 
 
 class Augmentation(Section):
@@ -40,13 +43,23 @@ class Augmentation(Section):
     """Of all that lies beyond the septum, along the axis from LV to RV."""
     heart_warp_mm: WarpMm = 0.0
     """Largest quadratic mean of a smooth random displacement; uniform from 0."""
+    base_curve_mm: Annotated[float, Field(ge=0, le=40)] = 0.0
+    """Largest rise of the RV's outflow tract above a flat base; uniform from 0, with a random bow
+    of the base of up to a half of that."""
+    base_breadth: FactorRange = NO_CHANGE
+    """Below 1 the heart is widest some way beneath its base, as real ones are."""
     torso_scale: FactorRange = NO_CHANGE
     torso_axis_scale: FactorRange = NO_CHANGE
     """Of breadth, depth and height, each on its own, on top of torso_scale."""
     torso_warp_mm: WarpMm = 0.0
-    cut_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    cut_share: Share = 0.0
     """Share of torsos that end below the neck, and of those that end above the hips: anywhere
     between there and the heart."""
+    lung_share: Share = 0.0
+    """Share of torsos with lungs, where `anatomy.lungs` gives them to none."""
+    fine_share: Share = 0.0
+    """Share of hearts with triangles and tetrahedra of `fine_edge_mm`."""
+    fine_edge_mm: Annotated[float, Field(ge=0.5, le=8)] = 2.2
     sigma_il_s_per_m: SigmaRange = None
     """Lead fields and their samples keep conductivities that were drawn as an attribute."""
     sigma_it_s_per_m: SigmaRange = None
@@ -55,6 +68,7 @@ class Augmentation(Section):
     sigma_torso_s_per_m: SigmaRange = None
     sigma_blood_s_per_m: SigmaRange = None
     sigma_lung_s_per_m: SigmaRange = None
+    """Of patients with lungs."""
 
     @field_validator("*")
     @classmethod
@@ -70,15 +84,22 @@ class Augmentation(Section):
         return {name: value for name, value in named.items() if value is not None}
 
     @property
+    def of_shapes(self) -> dict[str, Any]:
+        """The keys that decide shapes, of which an anatomy is made beside its own section."""
+        conductivities = {name for name, _ in self if name.startswith("sigma_")}
+        return self.model_dump(exclude=conductivities | OF_SECTIONS)
+
+    @property
     def changes_shapes(self) -> bool:
         """Whether any body is other than that of the shape models."""
-        others = {"seed", "max_redraws", *self.conductivities}
-        return self.model_dump(exclude=others) != NO_AUGMENTATION.model_dump(exclude=others)
+        kept = {"seed", "max_redraws"}
+        usual = NO_AUGMENTATION.of_shapes
+        return any(value != usual[key] for key, value in self.of_shapes.items() if key not in kept)
 
     @property
     def changes_nothing(self) -> bool:
         """Whether the section has no say at all."""
-        return not (self.changes_shapes or self.conductivities or self.max_redraws)
+        return self.model_dump(exclude={"seed"}) == NO_AUGMENTATION.model_dump(exclude={"seed"})
 
 
 NO_AUGMENTATION = Augmentation()

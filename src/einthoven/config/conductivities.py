@@ -8,8 +8,10 @@ from einthoven.config.physiology import section_of
 from einthoven.core.seeds import generator
 
 
-def drawn_conductivities(leadfield: Leadfield, ranges: Augmentation, patient: str) -> Leadfield:
-    """The section as a patient has it.
+def drawn_conductivities(
+    leadfield: Leadfield, ranges: Augmentation, patient: str, lungs: bool = True
+) -> Leadfield:
+    """The section as a patient has it; of one without `lungs` theirs stays.
 
     A draw depends on the seed, the patient's name and the conductivity's name alone.
 
@@ -18,6 +20,8 @@ def drawn_conductivities(leadfield: Leadfield, ranges: Augmentation, patient: st
     """
     values = {}
     for name, (low, high) in ranges.conductivities.items():
+        if name == "sigma_lung_s_per_m" and not lungs:
+            continue
         rng = generator(ranges.seed, patient, "augmentation", name)
         values[name] = math.exp(rng.uniform(math.log(low), math.log(high)))
     return section_of(Leadfield, dict(leadfield) | values, f"{patient}: augmentation")

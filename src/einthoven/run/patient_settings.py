@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from einthoven.config.conductivities import drawn_conductivities
+from einthoven.config.drawn import drawn_anatomy, drawn_mesh
 from einthoven.config.models import Config
 from einthoven.config.physiology import Physiology
 from einthoven.config.section import builtins_of
@@ -36,7 +37,24 @@ class PatientSettings:
         row = self.imported.get(patient)
         return Physiology.of(self.config, patient, row.physiology if row else {})
 
+    @property
+    def shape_augmentation(self) -> dict[str, Any]:
+        """Settings of section augmentation that decide shapes."""
+        return dict(sorted(self.config.augmentation.of_shapes.items()))
+
     # What rules ask by their wildcards.
+
+    def anatomy_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of a virtual patient's surfaces."""
+        config = self.config
+        return builtins_of(drawn_anatomy(config.anatomy, config.augmentation, wildcards.patient))
+
+    def mesh_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of a patient's mesh; imported patients have those of the section."""
+        section, ranges = self.config.mesh, self.config.augmentation
+        if wildcards.patient not in self.imported:
+            section = drawn_mesh(section, ranges, wildcards.patient)
+        return builtins_of(section)
 
     def purkinje_of(self, wildcards: Any) -> dict[str, Any]:
         """Settings of a patient's Purkinje trees."""
@@ -54,7 +72,8 @@ class PatientSettings:
         """Settings of a patient's lead fields; imported patients have those of the section."""
         section, ranges = self.config.leadfield, self.config.augmentation
         if wildcards.patient not in self.imported:
-            section = drawn_conductivities(section, ranges, wildcards.patient)
+            lungs = self.anatomy_of(wildcards)["lungs"]
+            section = drawn_conductivities(section, ranges, wildcards.patient, lungs)
         unfelt = UNFELT["leadfield"]
         return {k: v for k, v in builtins_of(section).items() if k not in unfelt}
 

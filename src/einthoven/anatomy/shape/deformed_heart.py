@@ -1,9 +1,10 @@
-"""A heart of a shape model, deformed: walls, breadth of the RV, size, a smooth random warp."""
+"""A heart of a shape model, deformed: walls, breadth of the RV, size, base, a smooth warp."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from einthoven.anatomy.shape.curved_base import BaseCurve
 from einthoven.anatomy.shape.heart import HeartSurfaces, heart_axes
 from einthoven.anatomy.shape.heart_check import check_heart
 from einthoven.anatomy.shape.pieces import area_centroid
@@ -33,6 +34,7 @@ class HeartDeformation:
     """[3] factors along the axes of the heart frame."""
     warp_mm: float
     """Quadratic mean of the random displacement."""
+    base: BaseCurve = field(default_factory=BaseCurve)
 
     def apply(self, heart: HeartSurfaces, rng: np.random.Generator) -> HeartSurfaces:
         """The deformed heart in a heart frame of its own.
@@ -44,7 +46,7 @@ class HeartDeformation:
         Raises:
             StepFailed: it is no valid heart any more (`heart_check.check_heart`).
         """
-        points = heart.points + self._wall_moves(heart)
+        points = heart.points + self._wall_moves(heart) + self.base.moves(heart)
         start = points[np.unique(heart.tagged(Surface.LV_ENDO)), 0].max()
         points = self._broadened(points, start) * self.scale
         points = points + SmoothField.draw(points, self.warp_mm, WARP_WIDTH_MM, rng)(points)

@@ -1,0 +1,226 @@
+"""Stage files of a config's patients, without a start-up for each: what the workflow would write.
+
+    python studies/any_body_patients.py config/any_body.yaml results --patients 0 300
+    python studies/any_body_patients.py CONFIG results --imported
+
+Calls `main` of the workflow's scripts in one process, with the settings that the rules give them,
+so files have the bytes that `snakemake` would give them. For each patient `cohort/NAME.json`,
+`patients/NAME/anatomy.npz` and `field.npz`; meshes, fibres and lead fields are deleted after that
+(or kept by `--keep`). Test and imported patients keep them, and get Purkinje trees, activation
+and ECG.
+
+A file that is there is not made again, whatever became of the config: delete what an edit touches.
+A patient that cannot be built is told in `patients/NAME/failed.json` (stage and cause) and left
+out, until that file is deleted. `costs.csv` gets processor seconds by patient and step.
+"""
+
+import argparse
+import csv
+import importlib.util
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+from einthoven.config import load
+from einthoven.core.errors import EinthovenError
+from einthoven.core.files import write_json
+from einthoven.core.log import log_to_stderr, logger
+from einthoven.run.plan import REBUILT, Plan
+
+SCRIPTS = Path(__file__).resolve().parents[1] / "workflow/scripts"
+LARGE = ("mesh", "fibers", "leadfield_b*")
+"""Stage files that are deleted."""
+IMPORTED = "imported"
+
+
+@cache
+def script(name: str) -> ModuleType:
+    """A script of the workflow as a module."""
+    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Outputs(list[str]):
+    """The outputs of a rule: by number, and by name."""
+
+    def __init__(self, named: dict[str, str]):
+        super().__init__(named.values())
+        vars(self).update(named)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A job of the workflow."""
+
+    script: str
+    output: dict[str, str]
+    input: dict[str, Any]
+    params: dict[str, Any]
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all its files are there."""
+        return all(map(os.path.exists, self.output.values()))
+
+    def run(self) -> float:
+        """Make its files: processor seconds, those of gmsh's process included."""
+        before = sum(os.times()[:4])
+        for path in self.output.values():
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        given, params = SimpleNamespace(**self.input), SimpleNamespace(**self.params)
+        script(self.script).main(given, Outputs(self.output), params, logger)
+        return sum(os.times()[:4]) - before
+
+
+class Body:
+    """One patient: its files, and all jobs with the settings that the rules give them."""
+
+    def __init__(self, plan: Plan, results: Path, patient: str):
+        self.plan, self.results, self.patient = plan, results, patient
+        self.folder = results / "patients" / patient
+        self.failed = self.folder / "failed.json"
+        self.who = SimpleNamespace(patient=patient, imported=patient)
+        self.is_judged = plan.splits.get(patient, IMPORTED) in ("test", IMPORTED)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to do."""
+        last = ("field", "ecg") if self.is_judged else ("field",)
+        return all(map(os.path.exists, self.files(*last).values()))
+
+    def file(self, stage: str) -> str:
+        """A stage file."""
+        return str(self.folder / f"{stage}.npz")
+
+    def files(self, *stages: str) -> dict[str, Any]:
+        """Stage files by stage."""
+        return {stage: self.file(stage) for stage in stages}
+
+    def steps(self) -> Iterator[Step]:
+        """All jobs, in order."""
+        yield from self._imported() if self.patient in self.plan.imported else self._drawn()
+        yield from self._fields()
+        if self.is_judged:
+            yield from self._beats()
+
+    def _drawn(self) -> Iterator[Step]:
+        plan, cohort = self.plan, self._cohort
+        section = plan.section("cohort")
+        yield Step("cohort", cohort, {}, {"section": section, "patient": self.patient})
+        shapes = {"section": plan.anatomy_of(self.who), "augmentation": plan.shape_augmentation}
+        yield Step("anatomy", self.files("anatomy"), cohort, shapes)
+
+    def _imported(self) -> Iterator[Step]:
+        plan, picture = self.plan, str(self.folder / "import.png")
+        section = plan.part("anatomy", REBUILT)
+        params = {"row": plan.row_of(self.who), "picture": picture, "section": section}
+        yield Step("import_patient", self._cohort | self.files("anatomy"), {}, params)
+
+    def _fields(self) -> Iterator[Step]:
+        plan = self.plan
+        section = {"section": plan.mesh_of(self.who), "n_refined": plan.n_refined}
+        yield Step("mesh", self.files("mesh"), self.files("anatomy"), section)
+        section = {"section": plan.section("fibers")}
+        yield Step("fibers", self.files("fibers"), self.files("mesh"), section)
+        section = {
+            "section": plan.leadfield_of(self.who),
+            "drawn": bool(plan.config.augmentation.conductivities),
+        }
+        for batch, electrodes in plan.batches.items():
+            of_batch = section | {"batch": batch, "electrodes": electrodes}
+            made = self.files(f"leadfield_b{batch}")
+            yield Step("leadfield", made, self.files("anatomy", "mesh", "fibers"), of_batch)
+        section = {"section": plan.section("field_samples"), **self._gradient}
+        yield Step("field_samples", self.files("field"), self._solved, section)
+
+    def _beats(self) -> Iterator[Step]:
+        plan, who = self.plan, self.who
+        section = {"section": plan.purkinje_of(who)}
+        yield Step("purkinje", self.files("purkinje"), self.files("mesh", "fibers"), section)
+        section = {
+            "section": plan.activation_of(who),
+            "scenarios": plan.scenarios,
+            "definitions": plan.definitions,
+        }
+        made = self.files(*(f"activation_{name}" for name in plan.scenarios))
+        yield Step("activation", made, self.files("mesh", "fibers", "purkinje"), section)
+        section = {
+            "section": plan.section("ecg"),
+            "conductivity": plan.conductivities_of(who),
+            "repolarisation": plan.repolarisation_of(who),
+            **self._gradient,
+        }
+        needs = self._solved | {"activation": list(made.values())}
+        yield Step("ecg", self.files("ecg"), needs, section)
+
+    @property
+    def _cohort(self) -> dict[str, str]:
+        return {"cohort": str(self.results / f"cohort/{self.patient}.json")}
+
+    @property
+    def _solved(self) -> dict[str, Any]:
+        batches = [self.file(f"leadfield_b{batch}") for batch in self.plan.batches]
+        return self.files("anatomy", "mesh", "fibers") | {"leadfield": batches}
+
+    @property
+    def _gradient(self) -> dict[str, Any]:
+        kind, n = self.plan.config.leadfield.gradient, self.plan.n_electrodes
+        return {"gradient": kind, "n_electrodes": n}
+
+    def make(self) -> dict[str, float]:
+        """All missing files: processor seconds by step that ran; a step that failed is the last."""
+        seconds: dict[str, float] = {}
+        for step in self.steps():
+            if step.is_done:
+                continue
+            try:
+                seconds[step.script] = step.run()
+            except EinthovenError as error:
+                cause = f"{type(error).__name__}: {error}"
+                logger.error("%s: %s: %s", self.patient, step.script, cause)
+                self.folder.mkdir(parents=True, exist_ok=True)
+                write_json(self.failed, {"stage": step.script, "cause": cause})
+                break
+        return seconds
+
+    def tidy(self) -> None:
+        """Delete the large files."""
+        for name in LARGE:
+            for path in self.folder.glob(f"{name}.npz"):
+                path.unlink()
+
+
+def main() -> None:
+    """Make the patients that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    add = parser.add_argument
+    add("config", type=Path)
+    add("results", type=Path)
+    add("--patients", nargs=2, type=int, metavar=("FIRST", "END"), default=(0, 0))
+    add("--imported", action="store_true", help="the patients of imported.sheet, too")
+    add("--keep", action="store_true", help="meshes, fibres and lead fields of all patients")
+    args = parser.parse_args()
+    log_to_stderr()
+    plan = Plan.of(load(args.config))
+    drawn = [f"p{k:04d}" for k in range(*args.patients)]
+    names = [*filter(plan.splits.__contains__, drawn), *(plan.imported if args.imported else ())]
+    for name in names:
+        body = Body(plan, args.results, name)
+        if not body.is_done and not body.failed.exists():
+            seconds = body.make()
+            with (args.results / "costs.csv").open("a", newline="") as costs:
+                csv.writer(costs).writerows((name, *pair) for pair in seconds.items())
+            logger.info("%s: %.1f s of processor time", name, sum(seconds.values()))
+        if body.is_done and not (args.keep or body.is_judged):
+            body.tidy()
+
+
+if __name__ == "__main__":
+    main()
