@@ -181,7 +181,7 @@ class Body:
             if step.is_done:
                 continue
             try:
-                seconds[step.script] = step.run()
+                seconds[step.script] = seconds.get(step.script, 0.0) + step.run()
             except EinthovenError as error:
                 cause = f"{type(error).__name__}: {error}"
                 logger.error("%s: %s: %s", self.patient, step.script, cause)
