@@ -12,12 +12,15 @@ and ECG.
 A file that is there is not made again, whatever became of the config: delete what an edit touches.
 A patient that cannot be built is told in `patients/NAME/failed.json` (stage and cause) and left
 out, until that file is deleted. `costs.csv` gets processor seconds by patient and step.
+`--json` tells of the patients of section augmentation who was built and who is of which class
+(`anatomy.population.classes`), and the spread of walls, volumes and bodies.
 """
 
 import argparse
 import csv
 import importlib.util
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -25,16 +28,23 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import numpy as np
+
+from einthoven.anatomy.population.classes import CLASSES, body_mass_index, lv_wall_mm
 from einthoven.config import load
 from einthoven.core.errors import EinthovenError
-from einthoven.core.files import write_json
+from einthoven.core.files import read_json, write_json
 from einthoven.core.log import log_to_stderr, logger
+from einthoven.geometry.simplex import enclosed_volume
+from einthoven.patient.anatomy import Anatomy
 from einthoven.run.plan import REBUILT, Plan
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "workflow/scripts"
 LARGE = ("mesh", "fibers", "leadfield_b*")
 """Stage files that are deleted."""
 IMPORTED = "imported"
+USUAL_EDGE_MM = 4.0
+PERCENTILES = (0, 5, 50, 95, 100)
 
 
 @cache
@@ -197,6 +207,37 @@ class Body:
                 path.unlink()
 
 
+def quantities(anatomy: Anatomy) -> dict[str, float]:
+    """What the family should spread over, of one body."""
+    skin = anatomy.surfaces.closed("torso")
+    volumes = {f"{name}_ml": value for name, value in anatomy.volumes_ml.items()}
+    return volumes | {
+        "lv_wall_mm": lv_wall_mm(anatomy),
+        "bmi": body_mass_index(anatomy),
+        "torso_l": float(enclosed_volume(*skin)) * 1e-6,
+    }
+
+
+def summary(bodies: list[Body]) -> dict[str, Any]:
+    """Who was built, failures, classes, and percentiles 0, 5, 50, 95, 100."""
+    anatomies = [Anatomy.load(body.file("anatomy")) for body in bodies if body.is_done]
+    values = [quantities(anatomy) for anatomy in anatomies]
+    failed = [body for body in bodies if body.failed.exists()]
+    return {
+        "n_built": Counter(anatomy.split for anatomy in anatomies),
+        "n_fine": sum(a.augmentation["heart_edge_mm"] < USUAL_EDGE_MM for a in anatomies),
+        "n_lungs": sum(a.augmentation["lungs"] for a in anatomies),
+        "failed": {body.patient: read_json(body.failed) for body in failed},
+        "classes": {
+            name: [a.patient for a in anatomies if holds(a)] for name, holds in CLASSES.items()
+        },
+        "percentiles": {
+            name: np.percentile([row[name] for row in values], PERCENTILES).tolist()
+            for name in (values[0] if values else ())
+        },
+    }
+
+
 def main() -> None:
     """Make the patients that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -206,6 +247,7 @@ def main() -> None:
     add("--patients", nargs=2, type=int, metavar=("FIRST", "END"), default=(0, 0))
     add("--imported", action="store_true", help="the patients of imported.sheet, too")
     add("--keep", action="store_true", help="meshes, fibres and lead fields of all patients")
+    add("--json", type=Path, help="of all drawn patients that are asked for")
     args = parser.parse_args()
     log_to_stderr()
     plan = Plan.of(load(args.config))
@@ -220,6 +262,8 @@ def main() -> None:
             logger.info("%s: %.1f s of processor time", name, sum(seconds.values()))
         if body.is_done and not (args.keep or body.is_judged):
             body.tidy()
+    if args.json:
+        write_json(args.json, summary([Body(plan, args.results, n) for n in names if n in drawn]))
 
 
 if __name__ == "__main__":
