@@ -6,7 +6,7 @@ from helpers_fem import random_rotation
 from helpers_mesh import icosphere
 
 from einthoven.bem.body import Body, Inclusion
-from einthoven.bem.integrals import layers
+from einthoven.bem.integrals import FAR, layers
 from einthoven.bem.leadfield import LeadFieldProblem
 from einthoven.bem.moved_heart import MovableHeart
 from einthoven.bem.transfer import heart_to_torso
@@ -44,12 +44,12 @@ def relative(found, exact):
     return np.linalg.norm(found - exact) / np.linalg.norm(exact)
 
 
-def test_layers_of_a_triangle_are_those_of_quadrature():
-    """Gauss quadrature after Duffy's map, also at a corner and beside an edge in the plane."""
-    corners = np.array([[0, 0, 0], [3, 0, 0], [1, 2, 0.5]], float)
-    places = np.random.default_rng(0).normal(size=(5, 3)) * 3
-    places = np.vstack([places, corners[0], 0.5 * (corners[0] + corners[1]) - [0, 0.5, 0]])
-    node, weight = np.polynomial.legendre.leggauss(200)
+CORNERS = np.array([[0, 0, 0], [3, 0, 0], [1, 2, 0.5]], float)
+
+
+def layers_by_gauss(places, corners=CORNERS, n=200):
+    """Of a triangle's three hats, by Gauss quadrature after Duffy's map."""
+    node, weight = np.polynomial.legendre.leggauss(n)
     node, weight = (node + 1) / 2, weight / 2
     u, v = np.meshgrid(node, node, indexing="ij")
     hats = np.stack([1 - u, u * (1 - v), u * v], axis=-1)
@@ -59,9 +59,41 @@ def test_layers_of_a_triangle_are_those_of_quadrature():
     measure = np.outer(weight, weight) * u / (4 * np.pi)
     double = np.einsum("uv,puv,uvk->pk", measure, offset @ normal / r**3, hats)
     single = np.einsum("uv,puv,uvk->pk", measure, np.linalg.norm(normal) / r, hats)
-    found = layers(places, corners, np.array([[0, 1, 2]]))
+    return double, single
+
+
+def test_layers_of_a_near_triangle_are_those_of_quadrature():
+    """Also at a corner and beside an edge in the plane."""
+    places = np.random.default_rng(0).normal(size=(5, 3)) * 2
+    places = np.vstack([places, CORNERS[0], 0.5 * (CORNERS[0] + CORNERS[1]) - [0, 0.5, 0]])
+    double, single = layers_by_gauss(places)
+    found = layers(places, CORNERS, np.array([[0, 1, 2]]))
     np.testing.assert_allclose(found.double, double, atol=1e-13)
     np.testing.assert_allclose(found.single, single, rtol=1e-12)
+
+
+def test_layers_of_a_far_triangle_have_order_five():
+    """In the distance, relative to what the triangle could give there at most."""
+    directions = np.random.default_rng(1).normal(size=(30, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    side = np.linalg.norm(CORNERS - np.roll(CORNERS, 1, axis=0), axis=1).max()
+    area = 0.5 * np.linalg.norm(np.cross(CORNERS[1] - CORNERS[0], CORNERS[2] - CORNERS[0]))
+    errors = []
+    for distance in 1.01 * FAR * side * np.array([1, 2, 4]):
+        places = CORNERS.mean(axis=0) + distance * directions
+        found = layers(places, CORNERS, np.array([[0, 1, 2]]))
+        double, single = layers_by_gauss(places, n=40)
+        scale = area / (4 * np.pi * distance)
+        of_double = np.abs(found.double - double).max() * distance / scale
+        errors.append([of_double, np.abs(found.single - single).max() / scale])
+    orders = -np.polyfit(np.arange(3), np.log2(errors), 1)[0]
+    assert (orders > 4.7).all(), orders
+    assert np.max(errors[0]) < 3e-6
+
+
+def test_layers_do_not_depend_on_threads():
+    surface, places = icosphere(1.0, 2), np.random.default_rng(2).normal(size=(300, 3))
+    np.testing.assert_array_equal(layers(places, *surface), layers(places, *surface, threads=3))
 
 
 def test_transfer_of_concentric_spheres_has_order_two():

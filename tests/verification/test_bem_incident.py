@@ -8,7 +8,7 @@ from helpers_mesh import icosphere
 
 from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.population.cohort import draw_patient
-from einthoven.bem.body import Body
+from einthoven.bem.body import Body, Inclusion
 from einthoven.bem.incident import coarsened, incident_fields
 from einthoven.bem.leadfield import LeadFieldProblem
 from einthoven.bem.surface import Triangles
@@ -69,6 +69,22 @@ def test_a_few_sources_serve_for_all():
     inside = heart[1::2]
     assert relative(few.gradient(inside), full.gradient(inside)) < 1e-3
     assert relative(few.potential(inside), full.potential(inside)) < 1e-3
+
+
+def test_sources_are_mixed_at_the_end():
+    """Also with lungs, in other axes, and with more threads bit by bit."""
+    skin, lung = icosphere(RADIUS, 2), icosphere(15.0, 1, (0, 0, 75.0))
+    inclusions = [Inclusion(*lung, conductivity=0.05)]
+    region, axes = 0.7 * REGION, random_rotation(np.random.default_rng(6))
+    full = LeadFieldProblem(Body(skin, SIGMA, inclusions)).solve(on_skin(skin))
+    few = incident_fields(skin, on_skin(skin), region, SIGMA, inclusions)
+    found = few.gradient(region, axes)
+    assert found.dtype == np.float32
+    assert relative(found, full.gradient(region) @ axes) < 1e-3
+    mixed = np.einsum("es,spd->epd", few.strengths, few.source_gradients(region, axes))
+    np.testing.assert_allclose(mixed, found, atol=1e-5 * np.abs(found).max())
+    more = incident_fields(skin, on_skin(skin), region, SIGMA, inclusions, threads=2)
+    np.testing.assert_array_equal(more.gradient(region, axes), found)
 
 
 def test_no_frame_and_the_inverse_of_the_conductivity():

@@ -60,6 +60,8 @@ class Body:
     conductivity: float = 1.0
     """Of the torso, mS/mm."""
     inclusions: Sequence[Inclusion] = ()
+    threads: int = 1
+    """That work at once on the layers; they do not depend on it."""
 
     def __post_init__(self) -> None:
         size = float(np.ptp(self.surfaces[0].points, axis=0).max())
@@ -96,7 +98,7 @@ class Body:
     @cached_property
     def layers(self) -> list[Layers]:
         """Of each surface, at all nodes."""
-        found = [layers(self.nodes, *surface) for surface in self.surfaces]
+        found = [layers(self.nodes, *surface, self.threads) for surface in self.surfaces]
         for k, layer in enumerate(found):
             seen = layer.double.sum(axis=1)
             for other, part in enumerate(self.parts):

@@ -18,7 +18,7 @@ from einthoven.geometry.barycentric import attach
 from einthoven.geometry.remeshing import remesh_to
 from einthoven.geometry.sampling import farthest_points
 
-MAX_NODES = 1500
+MAX_NODES = 1600
 N_REGION, N_CANDIDATES = 200, 2000
 """Places that stand for the heart when sources are merged, and of how many they are chosen."""
 
@@ -29,6 +29,7 @@ def incident_fields(
     region: np.ndarray,
     conductivity: float = 1.0,
     inclusions: Sequence[Inclusion] = (),
+    threads: int = 1,
 ) -> BoundaryLeadFields:
     """Lead fields of a homogeneous torso, prepared for points in a region of it.
 
@@ -40,17 +41,18 @@ def incident_fields(
             be asked for.
         conductivity: of the torso, mS/mm; fields go with its inverse.
         inclusions: lungs, say, none of which holds a part of the region.
+        threads: that work at once, also on gradients; results do not depend on it.
 
     Returns:
-        The fields; `gradient` gives them at any points of the region, a small product of matrices
-        per electrode.
+        The fields, in single precision; `gradient` gives them at any points of the region, a small
+        product of matrices per electrode.
 
     Raises:
         BadInput: a skin that is not closed, electrodes off it, a region that is not in it.
         StepFailed: the skin is no sphere topologically and has too many nodes.
     """
     given = closed_surface("skin", skin)
-    body = Body(coarsened(given), conductivity, inclusions)
+    body = Body(coarsened(given), conductivity, inclusions, threads)
     electrodes = check.shape("electrode_points", electrode_points, (None, 3))
     if body.surfaces[0].points is not given.points:
         places = on_skin(given, electrodes).on(given.points)

@@ -23,11 +23,11 @@ References:
     of the second kind; the integral equation and its conductivities as in `bem.body`.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
+import numba
 import numpy as np
 from scipy.linalg import lu_factor, lu_solve, qr, solve_triangular
 from scipy.spatial.distance import cdist
@@ -37,12 +37,17 @@ from einthoven.bem.integrals import layers
 from einthoven.bem.surface import Triangles
 from einthoven.core import check
 from einthoven.core.errors import BadInput
-from einthoven.geometry.barycentric import SkinPoints, attach
+from einthoven.core.threads import in_blocks
+from einthoven.geometry.barycentric import SkinPoints, tie
+from einthoven.geometry.closest import TriangleTree
 from einthoven.geometry.surface_operators import lumped_areas
 
 MAX_DISTANCE_MM = 5.0
 """An electrode farther from the skin than this is taken for a mistake, as with finite elements."""
 POINTS_AT_ONCE = 1024
+TOLERANCE = 3e-5
+PLACES_PER_CHOICE = 2
+"""One of so many places tells which sources are needed; all tell how strong they are."""
 ON_EDGE = 1e-9
 """An electrode of less weight at a corner lies on the opposite edge, or in a vertex."""
 
@@ -53,16 +58,17 @@ class BoundaryLeadFields:
 
     electrodes: np.ndarray
     """[electrode, 3] mm, on the skin."""
-    own: np.ndarray
-    """[electrode] mm/mS: 1 / c, the strength of each electrode's source at itself."""
     sources: np.ndarray
-    """[source, 3] mm: nodes of all surfaces."""
+    """[source, 3] mm: nodes of all surfaces, and the electrodes."""
     strengths: np.ndarray
-    """[electrode, source] mm/mS: b."""
+    """[electrode, source] mm/mS: b, and 1 / c of each electrode's source at itself. Gradients are
+    of their precision."""
     offsets: np.ndarray
     """[electrode] kOhm."""
     box: np.ndarray
     """[2, 3] mm, minimum and maximum of the skin."""
+    threads: int = 1
+    """That work at once; results do not depend on it."""
 
     def potential(self, points: np.ndarray) -> np.ndarray:
         """Z at points [point, 3] mm inside the skin: [electrode, point] kOhm.
@@ -72,72 +78,97 @@ class BoundaryLeadFields:
         Raises:
             BadInput: NaN, or points that lie outside the body's box, on a node or an electrode.
         """
+        points = self._checked(points)
         found = np.empty((len(self.strengths), len(points)))
-        for some, places in self._pieces(points):
-            found[:, some] = self.strengths @ _inverse_distances(self.sources, places)
-            found[:, some] += self.own[:, None] * _inverse_distances(self.electrodes, places)
+
+        def fill(some: slice) -> None:
+            distance = cdist(self.sources, points[some])
+            _refuse_touching(not distance.min(initial=np.inf) > 0)
+            found[:, some] = self.strengths @ (1.0 / distance)
+
+        in_blocks(fill, len(points), POINTS_AT_ONCE, self.threads)
         return found / (4 * np.pi) + self.offsets[:, None]
 
-    def gradient(self, points: np.ndarray) -> np.ndarray:
+    def gradient(self, points: np.ndarray, axes: np.ndarray | None = None) -> np.ndarray:
         """Gradient of Z at points [point, 3] mm: [electrode, point, 3] kOhm/mm.
+
+        Args:
+            points: [point, 3] mm.
+            axes: [3, axis] orthonormal, in which to give components; by default those of x, y, z.
 
         Raises:
             BadInput: as `potential`.
         """
-        found = np.empty((len(self.strengths), len(points), 3))
-        for some, places in self._pieces(points):
-            cubed = _cube(_inverse_distances(self.sources, places))
-            own = self.own[:, None] * _cube(_inverse_distances(self.electrodes, places))
-            for d in range(3):
-                offset, own_offset = (
-                    y[:, d, None] - places[:, d] for y in (self.sources, self.electrodes)
-                )
-                found[:, some, d] = self.strengths @ (cubed * offset) + own * own_offset
-        return found / (4 * np.pi)
+        points = self._checked(points)
+        found = np.empty((len(self.strengths), 3 * len(points)), self.strengths.dtype)
 
-    def compressed(self, region: np.ndarray, tolerance: float = 1e-4) -> Self:
-        """The same fields in a region, of a few of the sources.
+        def fill(some: slice) -> None:
+            fields = self.source_gradients(points[some], axes).reshape(len(self.sources), -1)
+            np.matmul(self.strengths, fields, out=found[:, 3 * some.start : 3 * some.stop])
 
-        Far from the sources their fields there are nearly dependent: an interpolative
-        decomposition (Cheng 2005, doi:10.1137/030602678) writes all as combinations of some.
+        in_blocks(fill, len(points), POINTS_AT_ONCE, self.threads)
+        return found.reshape(len(self.strengths), len(points), 3)
+
+    def source_gradients(self, points: np.ndarray, axes: np.ndarray | None = None) -> np.ndarray:
+        """Gradients [source, point, 3] 1/mm^2 of each source with strength one, as `gradient`.
+
+        What is linear in lead fields can be done on these, and mixed by `strengths` at the end.
+        """
+        points, sources = self._checked(points), self.sources
+        if axes is not None:
+            points, sources = points @ axes, sources @ axes
+        found = np.empty((len(sources), len(points), 3), self.strengths.dtype)
+        _refuse_touching(_fill_gradients(sources, points.T.copy(), found) > 0)
+        return found
+
+    def compressed(self, region: np.ndarray, tolerance: float = TOLERANCE) -> Self:
+        """The same fields in a region, of a few of the sources and in single precision.
+
+        Far from the sources their fields there are nearly dependent: some are chosen by QR with
+        pivoting (Cheng 2005, doi:10.1137/030602678), and fitted to each electrode's field.
 
         Args:
             region: [place, 3] mm, a few hundred places that stand for the region.
-            tolerance: on the gradients of the sources at them, relative to the largest.
+            tolerance: on the gradients that sources make there, relative to the largest.
         """
-        offset = self.sources[:, None] - region
-        r = np.linalg.norm(offset, axis=2, keepdims=True)
-        fields = (offset / r**3).reshape(len(self.sources), -1).T
-        triangle, order = qr(fields, mode="r", pivoting=True, check_finite=True)
+        fields = self.source_gradients(region).reshape(len(self.sources), -1)
+        some = self.source_gradients(region[::PLACES_PER_CHOICE]).reshape(len(self.sources), -1)
+        some *= np.linalg.norm(self.strengths, axis=0)[:, None]
+        triangle, order = qr(some.T, mode="r", pivoting=True, check_finite=False)
         size = np.abs(np.diag(triangle))
-        rank = int((size > tolerance * size[0]).sum())
-        rest = solve_triangular(triangle[:rank, :rank], triangle[:rank, rank:])
-        kept, others = order[:rank], order[rank:]
-        strengths = self.strengths[:, kept] + self.strengths[:, others] @ rest.T
-        few = replace(self, sources=self.sources[kept], strengths=strengths)
+        kept = np.sort(order[: int((size > tolerance * size[0]).sum())])
+        q, r = qr(fields[kept].T, mode="economic", check_finite=False)
+        strengths = solve_triangular(r, q.T @ (fields.T @ self.strengths.T)).T
+        few = replace(self, sources=self.sources[kept], strengths=strengths.astype(np.float32))
         constant = (self.potential(region) - few.potential(region)).mean(axis=1)
         return replace(few, offsets=few.offsets + constant)
 
-    def _pieces(self, points: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-        """Where in the result, and the points that belong there."""
+    def _checked(self, points: np.ndarray) -> np.ndarray:
         points = check.finite("points", check.shape("points", points, (None, 3)))
         if (points < self.box[0]).any() or (points > self.box[1]).any():
             raise BadInput("points: some lie outside the body; another frame, or not in mm?")
-        for start in range(0, len(points), POINTS_AT_ONCE):
-            some = slice(start, min(start + POINTS_AT_ONCE, len(points)))
-            yield some, points[some]
+        return np.asarray(points, dtype=np.float64)
 
 
-def _inverse_distances(sources: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """1 / |y - x|: [source, point]."""
-    distance = cdist(sources, points)
-    if not distance.min(initial=np.inf) > 0:
+def _refuse_touching(touching: bool) -> None:
+    if touching:
         raise BadInput("points: one lies on a node of the body's surfaces, or on an electrode")
-    return 1.0 / distance
 
 
-def _cube(values: np.ndarray) -> np.ndarray:
-    return values * values * values  # many times faster than a power
+@numba.njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract"})
+def _fill_gradients(sources: np.ndarray, points: np.ndarray, found: np.ndarray) -> int:
+    """Gradients found[source, point, 3] of 1 / (4 pi r) at points [3, point]; how many touch."""
+    px, py, pz = points[0], points[1], points[2]
+    touching = 0
+    for s in range(len(sources)):
+        of_source, (sx, sy, sz) = found[s], sources[s]
+        for i in range(len(px)):
+            x, y, z = sx - px[i], sy - py[i], sz - pz[i]
+            square = x * x + y * y + z * z
+            touching += square == 0
+            cubed = 1.0 / (4 * np.pi * square * np.sqrt(square))
+            of_source[i, 0], of_source[i, 1], of_source[i, 2] = x * cubed, y * cubed, z * cubed
+    return touching
 
 
 def on_skin(skin: Triangles, electrode_points: np.ndarray) -> SkinPoints:
@@ -146,7 +177,8 @@ def on_skin(skin: Triangles, electrode_points: np.ndarray) -> SkinPoints:
     Raises:
         BadInput: an electrode is more than 5 mm off it.
     """
-    places = attach(*skin, electrode_points)
+    nearest = TriangleTree(*skin).closest(check.finite("electrode_points", electrode_points))
+    places = tie(skin.points, skin.faces[nearest.faces], nearest.points)
     gap = np.linalg.norm(places.on(skin.points) - electrode_points, axis=1)
     if gap.max(initial=0.0) > MAX_DISTANCE_MM:
         raise BadInput(
@@ -181,16 +213,17 @@ class LeadFieldProblem:
         own = 1.0 / double.sum(axis=1)
         weights = self._skin_weights
         reading = own[:, None] * (double - weights) - weights  # deflated as all other rows are
-        strengths = lu_solve(self._factor, reading.T, trans=1).T
+        of_nodes = lu_solve(self._factor, reading.T, trans=1, check_finite=False).T
         mean_inverse = self.body.layers[0].single.sum(axis=1) / self._skin_areas.sum()
         at_electrodes = single / self._skin_areas.sum()
+        at = places.on(skin.points)
         return BoundaryLeadFields(
-            electrodes=places.on(skin.points),
-            own=own,
-            sources=self.body.nodes,
-            strengths=strengths,
-            offsets=-strengths @ mean_inverse - own * at_electrodes,
+            electrodes=at,
+            sources=np.concatenate([self.body.nodes, at]),
+            strengths=np.hstack([of_nodes, np.diag(own)]),
+            offsets=-of_nodes @ mean_inverse - own * at_electrodes,
             box=np.stack([skin.points.min(axis=0), skin.points.max(axis=0)]),
+            threads=self.body.threads,
         )
 
     def _read(self, places: SkinPoints) -> tuple[np.ndarray, np.ndarray]:
@@ -201,7 +234,7 @@ class LeadFieldProblem:
             and the skin's single layer of one [place] mm.
         """
         skin, points = self.body.surfaces[0], places.on(self.body.surfaces[0].points)
-        found = [layers(points, *surface) for surface in self.body.surfaces]
+        found = [layers(points, *surface, self.body.threads) for surface in self.body.surfaces]
         parts = [step * layer.double for step, layer in zip(self.body.steps, found)]
         # The triangles on which a place lies contribute nothing there (principal value), but
         # rounding puts it on one of their sides: what they gave is taken out again.
@@ -214,7 +247,8 @@ class LeadFieldProblem:
 
     @cached_property
     def _factor(self) -> tuple[np.ndarray, np.ndarray]:
-        return lu_factor(self.body.double_layer_matrix + self._skin_weights)
+        matrix = self.body.double_layer_matrix + self._skin_weights
+        return lu_factor(matrix, overwrite_a=True, check_finite=False)
 
     @cached_property
     def _skin_areas(self) -> np.ndarray:
