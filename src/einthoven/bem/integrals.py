@@ -52,9 +52,7 @@ class Layers(NamedTuple):
     """[place, node] mm: int hat / (4 pi r) dS."""
 
 
-def layers(
-    places: np.ndarray, points: np.ndarray, faces: np.ndarray, threads: int = 1
-) -> Layers:
+def layers(places: np.ndarray, points: np.ndarray, faces: np.ndarray, threads: int = 1) -> Layers:
     """Double and single layer of all hat functions of a surface at some places.
 
     Args:
@@ -184,7 +182,7 @@ def _add_near(
 
 @numba.njit(cache=True)
 def _shape_of(points: np.ndarray, face: np.ndarray) -> tuple:
-    """Corners [3, 3], edges [3, 3] opposite to them: lengths, dot products, normal, twice the area."""
+    """Corners; edges opposite to them, their lengths and dot products; normal, twice the area."""
     corners, edge = np.empty((3, 3)), np.empty((3, 3))
     for k in range(3):
         corners[k] = points[face[k]]
