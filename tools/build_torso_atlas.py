@@ -16,7 +16,7 @@ import pyvista as pv
 import torso_bodies
 from atlas_fit import closest_coeffs, regression, shape_model
 
-from einthoven.anatomy.population.measures import section, tape
+from einthoven.anatomy.population.girths import section, tape
 from einthoven.anatomy.shape.atlas_file import TORSO_ATLAS
 from einthoven.anatomy.shape.model import ShapeModel
 from einthoven.anatomy.shape.torso_cut import EDGE_MM, Body, carrier, close_cuts, crop

@@ -11,7 +11,7 @@ import pytest
 from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.deformation import DRAWN_BACK, Deformation
 from einthoven.anatomy.population.cohort import draw_patient
-from einthoven.anatomy.population.measures import torso_measures
+from einthoven.anatomy.population.girths import torso_measures
 from einthoven.anatomy.shape.atlas_heart import heart_surfaces
 from einthoven.anatomy.shape.deformed_heart import HeartDeformation
 from einthoven.anatomy.shape.deformed_torso import (

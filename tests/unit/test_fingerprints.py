@@ -100,6 +100,7 @@ TRAINED = {"encoder", "imported_code", "predict", "reconstruct", "search", "surr
 ALL = {script.stem for script in SCRIPTS.glob("*.py")}
 REACHES = {
     "anatomy/electrodes.py": {"anatomy", "import_patient", "shapes"},
+    "anatomy/population/girths.py": {"anatomy", "import_patient", "population", "shapes"},
     "anatomy/population/measures.py": {"population"},
     "imported/read.py": {"import_patient"},
     "config/physiology.py": {"import_patient", "patient_store"},

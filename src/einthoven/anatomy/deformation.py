@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from einthoven.anatomy.population.measures import torso_measures
+from einthoven.anatomy.population.girths import torso_measures
 from einthoven.anatomy.shape.curved_base import BaseCurve
 from einthoven.anatomy.shape.deformed_heart import HeartDeformation
 from einthoven.anatomy.shape.deformed_torso import TorsoDeformation

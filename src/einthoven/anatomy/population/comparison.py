@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from einthoven.anatomy.population.cohort import draw_patient
-from einthoven.anatomy.population.measures import heart_measures, torso_measures
+from einthoven.anatomy.population.girths import torso_measures
+from einthoven.anatomy.population.measures import heart_measures
 from einthoven.anatomy.population.reference import BMI, HEART, SEXES, STATURE, TORSO, Reference
 from einthoven.anatomy.shape.atlas_heart import heart_surfaces
 from einthoven.anatomy.shape.torso import torso_surface
