@@ -52,7 +52,7 @@ def trained_like(seed=0):
 def some_inputs(seed, n=N_POINTS):
     given = torch.Generator().manual_seed(seed)
     local = torch.randn(n, N_LOCAL, generator=given)
-    local[:, N_OF_POINT:] = local[:1, N_OF_POINT:]  # of the heart and its mesh
+    local[:, N_OF_POINT:] = local[:1, N_OF_POINT:]  # conductivities and the mesh
     return OperatorInputs(local, torch.randn(N_ELECTRODES, n, 3, generator=given),
                           torch.full((n,), 1 / n))  # fmt: skip
 

@@ -14,7 +14,7 @@ class OutOfDistributionCheck:
 
     Of a code: `code_sd`, Mahalanobis distance from the training codes; `misfit_{surface}_mm`,
     error of the decoded distances near that surface. Of a heart that an operator sees: `points_sd`
-    and `heart_sd`, distances of its points and of its measures from those of the training.
+    and `heart_sd`, distances of its points and of their means from those of the training.
     Of both: `sd_deg`, mean ensemble SD in the heart.
     """
 

@@ -1,11 +1,11 @@
 """Whether a heart is like those of the training: distances of its features from theirs.
 
-Features of points (place, distances and directions to walls, fibre) and of the heart (extents,
-volumes, ratios of conductivities) each have a mean and a covariance over the training patients. The
-distance of a patient is the root mean square, over points and features, of the whitened
-residual: about one for a patient of the training. Logarithms of the distances of patients that no
-weight was fitted to, those of validation, give the limit that a share LEVEL of further ones will
-not exceed, if they are normal.
+Features of points (place, distances and directions to walls, fibre) and of the heart (their means
+over its volume, and ratios of conductivities) each have a mean and a covariance over the training
+patients. The distance of a patient is the root mean square, over points and features, of the
+whitened residual: about one for a patient of the training. Logarithms of the distances of patients
+that no weight was fitted to, those of validation, give the limit that a share LEVEL of further
+ones will not exceed, if they are normal.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from einthoven.core.errors import BadInput
 from einthoven.metrics.out_of_distribution import OutOfDistributionCheck
-from einthoven.surrogate.operator.inputs import N_OF_POINT, OperatorInputs
+from einthoven.surrogate.operator.inputs import N_OF_PATIENT, N_OF_POINT, OperatorInputs
 
 LEVEL = 0.99
 LEAST_SD = 0.02
@@ -85,7 +85,7 @@ class Familiarity:
     @classmethod
     def of(cls, train: Sequence[OperatorInputs], validation: Sequence[OperatorInputs]) -> Self:
         """Fit; without two validation patients nobody is in distribution."""
-        features = [([_of_points(i) for i in split], [i.of_heart[None] for i in split])
+        features = [([_of_points(i) for i in split], [_of_heart(i) for i in split])
                     for split in (train, validation)]  # fmt: skip
         return cls(*(Normal.of(*of_kind) for of_kind in zip(*features, strict=True)))
 
@@ -93,7 +93,7 @@ class Familiarity:
         """`points_sd` and `heart_sd` of a patient, and their limits."""
         values = {
             "points_sd": self.points.distance(_of_points(inputs)),
-            "heart_sd": self.heart.distance(inputs.of_heart[None]),
+            "heart_sd": self.heart.distance(_of_heart(inputs)),
         }
         limits = {f"{kind}_sd": float(getattr(self, kind).limit) for kind in KINDS}
         return OutOfDistributionCheck(values, limits)
@@ -122,3 +122,7 @@ class Familiarity:
 
 def _of_points(inputs: OperatorInputs) -> Tensor:
     return inputs.local[:, :N_OF_POINT]
+
+
+def _of_heart(inputs: OperatorInputs) -> Tensor:
+    return (inputs.share @ inputs.local[:, :N_OF_PATIENT])[None]

@@ -26,8 +26,9 @@ PLACE_MM, NEAR_MM, WALL_MM, DEEP_MM = 60.0, 5.0, 25.0, 20.0
 EDGE_MM = 4.0
 """Edges of meshes are told relative to it."""
 N_OF_POINT = 3 + 3 + 3 + 1 + 3 * len(SDF_SURFACES) + 6
-N_OF_HEART = 9 + 3
-N_LOCAL = N_OF_POINT + N_OF_HEART + 1
+N_OF_PATIENT = N_OF_POINT + 3
+N_LOCAL = N_OF_PATIENT + 1
+"""Features of a point, with those of the conductivities, and with that of the mesh."""
 
 
 class HeartPoints(NamedTuple):
@@ -99,11 +100,6 @@ class OperatorInputs(NamedTuple):
         local[..., -1] = log_edge
         return self._replace(local=local)
 
-    @property
-    def of_heart(self) -> Tensor:
-        """[N_OF_HEART] features that are the same at all points of the heart (not of a batch)."""
-        return self.local[0, N_OF_POINT : N_OF_POINT + N_OF_HEART]
-
     @classmethod
     def of(
         cls, anatomy: Anatomy, heart: HeartPoints, electrode_points: np.ndarray, sigma: Leadfield
@@ -149,25 +145,18 @@ def local_geometry(anatomy: Anatomy, heart: HeartPoints, sigma: Leadfield) -> np
     """Features [point, N_LOCAL] of order one, the same wherever the patient stands.
 
     Place, distances to cavities and epicardium (sharp and wide) and to the skin, directions to
-    all of them, f f^T; then, the same for all points, extents and centre of the heart, edges of
-    cubes of its volumes, logarithms of conductivities along and across the fibres and of the blood
-    relative to the torso's; and the logarithm of the mesh's edge.
+    all of them, f f^T; then, the same for all points, logarithms of conductivities along and across
+    the fibres and of the blood relative to the torso's, and of the mesh's edge. No measure of the
+    whole heart: a training knows few hearts by it, and learns errors for each.
     """
     turn, origin = anatomy.heart_rotation, anatomy.heart_origin
     place = (heart.points - origin) @ turn
     distance, direction = signed_distances_and_gradients(anatomy.surfaces, heart.points)
     f = heart.fiber @ turn
-    outside = (anatomy.points[np.unique(anatomy.surfaces.union("epi"))] - origin) @ turn
-    volumes = [anatomy.volumes_ml[name] for name in ("lv", "rv", "myocardium")]
-    middle = 0.5 * (outside.min(axis=0) + outside.max(axis=0))
     along = sigma.sigma_il_s_per_m + sigma.sigma_el_s_per_m
     across = sigma.sigma_it_s_per_m + sigma.sigma_et_s_per_m
     ratios = np.array([along, across, sigma.sigma_blood_s_per_m]) / sigma.sigma_torso_s_per_m
-    of_heart = [
-        np.ptp(outside, axis=0) / (2 * PLACE_MM), middle / PLACE_MM,
-        np.cbrt(np.multiply(1000, volumes)) / PLACE_MM, np.log(ratios),
-        [np.log(heart.edge_mm / EDGE_MM)],
-    ]  # fmt: skip
+    of_all = [*np.log(ratios), np.log(heart.edge_mm / EDGE_MM)]
     return np.concatenate(
         [
             place / PLACE_MM,
@@ -177,7 +166,7 @@ def local_geometry(anatomy: Anatomy, heart: HeartPoints, sigma: Leadfield) -> np
             (direction @ turn).reshape(len(place), -1),
             f * f,
             f * np.roll(f, -1, axis=1),
-            np.tile(np.concatenate(of_heart), (len(place), 1)),
+            np.tile(of_all, (len(place), 1)),
         ],
         axis=1,
     )
