@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from einthoven.anatomy.population.classes import CLASSES
 from einthoven.config import load
 from einthoven.config.learning import OperatorModel
 from einthoven.config.models import Leadfield
@@ -28,7 +29,6 @@ from einthoven.core.tags import Tissue
 from einthoven.leadfield.pseudo import pseudo_lead_field_grad
 from einthoven.metrics.fields import angular_error_deg
 from einthoven.metrics.reliability import bound_ratio
-from einthoven.patient.anatomy import Anatomy
 from einthoven.patient.patient import Patient
 from einthoven.surrogate.ensemble import UNCERTAINTY_FILE
 from einthoven.surrogate.operator.calibration import calibrate_operator
@@ -36,32 +36,6 @@ from einthoven.surrogate.operator.inputs import OperatorInputs
 from einthoven.surrogate.operator.operator import Operator
 from einthoven.surrogate.operator.train import OperatorSample, operator_sample, train_operator
 from einthoven.training.machine import Machine
-
-WAIST_OF_BMI_35_MM = 1144.0
-"""Between 0.62 m for a BMI of 16 and 1.42 m for 45 (docs/learning.md)."""
-
-
-def hypertrophied(anatomy: Anatomy) -> bool:
-    """LV wall and septum more than 1.3 times those of the shape model."""
-    return bool((anatomy.augmentation or {}).get("lv_wall", 1.0) > 1.3)
-
-
-def large_right_ventricle(anatomy: Anatomy) -> bool:
-    """Breadth of the RV more than 1.3 times that of the shape model."""
-    return bool((anatomy.augmentation or {}).get("rv_breadth", 1.0) > 1.3)
-
-
-def bmi_above_35(anatomy: Anatomy) -> bool:
-    """By the waist of the whole torso."""
-    girths = (anatomy.augmentation or {}).get("whole_torso_mm") or {}
-    return bool(girths.get("waist_girth", 0.0) > WAIST_OF_BMI_35_MM)
-
-
-CLASSES = {
-    "hypertrophied": hypertrophied,
-    "large-right-ventricle": large_right_ventricle,
-    "bmi-above-35": bmi_above_35,
-}
 
 
 def patients_in(folders: Iterable[Path]) -> list[Patient]:
@@ -131,7 +105,7 @@ def arguments() -> argparse.Namespace:
     add("--out", type=Path, required=True, help="folder for the operator")
     add("--members", type=int, default=1, help="networks, which differ in their seed")
     add("--epochs", type=int, default=OperatorModel().epochs)
-    add("--without", choices=CLASSES, help="a class that nothing is learned of")
+    add("--without", choices=list(CLASSES), help="a class that nothing is learned of")
     add("--samples", type=Path, help="folder where samples are kept for further runs")
     add("--json", type=Path)
     return parser.parse_args()
@@ -141,7 +115,7 @@ def main() -> None:
     """Train, calibrate, compare, print and write."""
     args = arguments()
     usual = load(args.config).leadfield
-    left_out = CLASSES.get(args.without, lambda anatomy: False)
+    left_out = CLASSES[args.without] if args.without else lambda anatomy: False
     judged, samples = [], {"train": [], "val": []}
     for patient in patients_in(args.patients.iterdir()):
         split = patient.anatomy.split
@@ -152,9 +126,9 @@ def main() -> None:
     operator = trained(args, samples["train"], samples["val"])
     rows = {}
     for patient in judged + patients_in(args.others):
-        row = errors(operator, patient, sample_of(patient, usual, args.samples))
-        rows[patient.name] = row | {"left_out": left_out(patient.anatomy)}
-        print(patient.name, {k: round(v, 3) for k, v in rows[patient.name].items()}, flush=True)
+        rows[patient.name] = errors(operator, patient, sample_of(patient, usual, args.samples))
+        rows[patient.name]["split"] = patient.anatomy.split
+        print(patient.name, rows[patient.name], flush=True)
     if args.json:
         about = {"n_train": len(samples["train"]), "epochs": args.epochs, "without": args.without}
         write_json(args.json, about | {"patients": rows})
