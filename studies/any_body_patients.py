@@ -138,7 +138,7 @@ class Body:
         section = {"section": plan.mesh_of(self.who), "n_refined": plan.n_refined}
         yield Step("mesh", self.files("mesh"), self.files("anatomy"), section)
         section = {"section": plan.section("fibers")}
-        yield Step("fibers", self.files("fibers"), self.files("mesh"), section)
+        yield Step("fibers", self.files("fibers"), self.files("mesh") | self._measured, section)
         section = {
             "section": plan.leadfield_of(self.who),
             "drawn": bool(plan.config.augmentation.conductivities),
@@ -160,7 +160,8 @@ class Body:
             "definitions": plan.definitions,
         }
         made = self.files(*(f"activation_{name}" for name in plan.scenarios))
-        yield Step("activation", made, self.files("mesh", "fibers", "purkinje"), section)
+        needs = self.files("mesh", "fibers", "purkinje") | self._measured
+        yield Step("activation", made, needs, section)
         section = {
             "section": plan.section("ecg"),
             "conductivity": plan.conductivities_of(who),
@@ -173,6 +174,12 @@ class Body:
     @property
     def _cohort(self) -> dict[str, str]:
         return {"cohort": str(self.results / f"cohort/{self.patient}.json")}
+
+    @property
+    def _measured(self) -> dict[str, Any]:
+        """The file with an imported heart's own fibres and activation, if it has any."""
+        has_own = self.plan.measured_of(self.who)
+        return {"anatomy": self.file("anatomy") if has_own else []}
 
     @property
     def _solved(self) -> dict[str, Any]:

@@ -20,11 +20,13 @@ from helpers_real_hearts import thinned, wall_with_outflow_tracts
 from einthoven.anatomy.body import build_anatomy, placed_body
 from einthoven.anatomy.population.cohort import draw_patient
 from einthoven.anatomy.shape.carry import outward
-from einthoven.config.models import Anatomy, Cohort
+from einthoven.config.models import Anatomy, Cohort, Mesh
 from einthoven.core.tags import Surface
 from einthoven.geometry.surfaces import Surfaces
 from einthoven.imported.sheet import Row
 from einthoven.imported.wall_tags import tag_wall
+from einthoven.mesh.tetrahedra import tetrahedralise
+from einthoven.patient.heart import Heart
 
 WALL = (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO, Surface.BASE)
 WORDS = {"epi": Surface.EPI, "lv": Surface.LV_ENDO, "rv": Surface.RV_ENDO, "base": Surface.BASE}
@@ -233,6 +235,39 @@ def small_holes(folder):
     return written(folder, replace(body(), heart=heart.only(np.arange(len(heart.faces)) % 997 > 0)))
 
 
+@lru_cache(maxsize=1)
+def tetrahedral_heart():
+    """Points [node, 3] and cells [cell, 4] of the muscle of the same body."""
+    anatomy = build_anatomy(draw_patient(1, Cohort()), Anatomy(heart_edge_mm=8.0))
+    config = Mesh(heart_edge_mm=8.0, torso_edge_mm=30.0)
+    heart = Heart.from_mesh(tetrahedralise(anatomy.surfaces, anatomy.site_points[:9], config))
+    return heart.points, heart.cells
+
+
+def swirl(places):
+    """A smooth field of directions [place, 3]: around a vertical axis, rising with depth."""
+    x, y, z = (places - tetrahedral_heart()[0].mean(axis=0)).T
+    field = np.stack([-y - 20, x + 3, 15 * np.sin(z / 40)], axis=1)
+    return field / np.linalg.norm(field, axis=1, keepdims=True)
+
+
+def linear_times(places):
+    """Activation that runs straight through the heart at 1 mm/ms."""
+    return places @ np.array([0.6, 0.0, 0.8])
+
+
+def measured_mesh(folder, words="fiber=own_f time=lat", change=lambda mesh: None):
+    """A tetrahedral mesh with fibres of random sign on cells and times on nodes."""
+    points, cells = tetrahedral_heart()
+    mesh = pv.UnstructuredGrid({pv.CellType.TETRA: cells}, points)
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], len(cells))
+    mesh.cell_data["own_f"] = signs[:, None] * swirl(points[cells].mean(axis=1))
+    mesh.point_data["lat"] = linear_times(points) + 7.0
+    change(mesh)
+    mesh.save(folder / "own.vtu")
+    return written(folder, body(), "own.vtu", words)
+
+
 def from_the_right_to_the_front(folder):
     """Axes of NIfTI."""
     turn = np.diag([-1.0, -1.0, 1.0])
@@ -286,6 +321,7 @@ ACCEPTED = {
     "centimetres, unstated": in_centimetres_unstated,
     "with valve caps": with_valve_caps,
     "small holes": small_holes,
+    "tetrahedra with fibres and activation": measured_mesh,
     "other axes": from_the_right_to_the_front,
     "torso cut 60 mm higher below": cut_torso(-211.0, 400.0),
     "torso cut 90 mm lower above": cut_torso(-400.0, 229.0),

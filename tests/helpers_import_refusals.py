@@ -4,7 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pyvista as pv
-from helpers_import_catalogue import WORDS, Body, body, parts, poly, scaled, untagged, written
+from helpers_import_catalogue import (
+    WORDS,
+    Body,
+    body,
+    measured_mesh,
+    parts,
+    poly,
+    scaled,
+    untagged,
+    written,
+)
 
 from einthoven.core.tags import Surface
 
@@ -184,7 +194,29 @@ def giant(folder):
     return written(folder, Body(grown, large, places))
 
 
+def in_seconds(mesh):
+    mesh.point_data["lat"] = mesh.point_data["lat"] / 1000
+
+
+def half_without_times(mesh):
+    low = mesh.points[:, 2] < np.median(mesh.points[:, 2])
+    mesh.point_data["lat"] = np.where(low, -1.0, mesh.point_data["lat"])
+
+
+def measured(words="fiber=own_f time=lat", change=lambda mesh: None):
+    return lambda folder: measured_mesh(folder, words, change)
+
+
 REFUSED = {
+    "activation in seconds": (measured(change=in_seconds), "lat: activation lasts 0.1.* in s,"),
+    "half without activation": (
+        measured(change=half_without_times), r"activation: \d+ places are up to .* from any .*near"
+    ),
+    "fibres that are not there": (measured("fiber=fibres"), "fiber=fibres: no such file, nor"),
+    "times as fibres": (measured("fiber=lat"), r"shape \(\d+,\); vectors of three"),
+    "fibres of a surface": (
+        lambda folder: written(folder, body(), tags="fiber=f"), "no tetrahedra; fibres and"
+    ),
     "no such file": (of_row(heart="none.vtp"), "none.vtp: no such file"),
     "broken file": (file_of("own.vtp"), "own.vtp: not readable|own.vtp: no triangles"),
     "unknown format": (file_of("own.step"), "suffix '.step' is none of"),
@@ -197,7 +229,7 @@ REFUSED = {
     "mirrored axes": (of_row(axes="RPS"), "mirror the body"),
     "axes named twice": (of_row(axes="LRS"), "name one line twice"),
     "another unit": (of_row(unit="cm"), "are the files in mm"),
-    "an unknown unit": (of_row(unit="inch"), "'inch' is none of"),
+    "an unknown unit": (of_row(unit="inch"), "'inch' is unknown"),
     "heart in another unit": (
         lambda folder: with_heart(folder, scaled(body().heart, 0.1)), "do all files have one unit"
     ),

@@ -59,8 +59,9 @@ def test_what_is_broken_is_refused_with_the_true_reason(tmp_path, kind):
         import_patient(write(tmp_path), picture, Anatomy(heart_edge_mm=EDGE_MM))
     told = str(caught.value)
     assert re.search(reason, told) and told.startswith("case: ") and "\n" not in told
-    if "near (" in told:
-        assert "defect.png" in told and picture.stat().st_size > 5000
+    problem, _, seen = told.rpartition("; see ")
+    assert seen == str(picture) and picture.stat().st_size > 5000
+    assert re.search(r"; |\?$", problem), "no cure in what is told"
 
 
 def test_the_catalogue_is_as_long_as_it_says():

@@ -17,11 +17,12 @@ from helpers_label_images import (
 )
 from scipy.spatial.transform import Rotation
 
+from einthoven.cli import main
 from einthoven.core.errors import BadInput
 from einthoven.geometry.simplex import enclosed_volume
 from einthoven.segmentation.contours import read_contours
 from einthoven.segmentation.heart import segmented_heart, segmented_torso
-from einthoven.segmentation.image import LabelImage, read_image
+from einthoven.segmentation.image import LabelImage, raw_labels, read_image
 from einthoven.segmentation.reading import Reading
 from einthoven.segmentation.regions import masks_of, regions_of
 from einthoven.segmentation.stack import stack_of
@@ -238,3 +239,16 @@ def test_the_skin_of_a_torso_label_encloses_its_lungs(tmp_path):
     assert np.abs(np.linalg.norm(torso.points / [150, 100, 130], axis=1) - 1).mean() < 0.01
     with pytest.raises(BadInput, match="which label is torso"):
         segmented_torso(path, "other=1,5")
+
+
+def test_a_refused_image_is_drawn_as_it_is(tmp_path, capsys):
+    """Its labels cannot be read as told, but can be seen: size, values, the slices' middle."""
+    labels, grid = good()
+    image = write_nifti(tmp_path / "swapped.nii.gz", labels, grid)
+    assert main(["import", str(image), "--labels", "lv=1 rv=9 myo=2", "--to", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert "no voxel of rv=9" in told and f"see {tmp_path / 'swapped.png'}" in told
+    assert (tmp_path / "swapped.png").stat().st_size > 5000
+    stored, spacing = raw_labels(image)
+    np.testing.assert_array_equal(stored, labels)
+    np.testing.assert_allclose(spacing, [2.5, 2.5, 8.0], rtol=1e-5)

@@ -119,7 +119,7 @@ def test_activation_script_plays_each_scenario_by_its_settings(monkeypatch):
     params = SimpleNamespace(
         section={"capture": True}, scenarios=["mine", "lbbb"], definitions=definitions
     )
-    job = SimpleNamespace(mesh="m", fibers="f", purkinje="p")
+    job = SimpleNamespace(mesh="m", fibers="f", purkinje="p", anatomy=[])
     script.main(job, ["a.npz", "b.npz"], params, LOG)
     assert played[1::2] == ["a.npz", "b.npz"]
     for (patient, scenario, capture), name in zip(played[::2], params.scenarios):

@@ -28,6 +28,7 @@ rule activation:
         mesh="results/patients/{patient}/mesh.npz",
         fibers="results/patients/{patient}/fibers.npz",
         purkinje="results/patients/{patient}/purkinje.npz",
+        anatomy=PLAN.measured_of,
     output:
         expand(
             "results/patients/{patient}/activation_{scenario}.npz",

@@ -1,6 +1,7 @@
 rule fibers:
     input:
         mesh="results/patients/{patient}/mesh.npz",
+        anatomy=PLAN.measured_of,
     output:
         "results/patients/{patient}/fibers.npz",
     log:

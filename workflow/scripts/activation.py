@@ -9,7 +9,9 @@ from einthoven.run.job import run
 
 
 def main(input, output, params, log):
-    patient = Patient.of_files(mesh=input.mesh, fibers=input.fibers, purkinje=input.purkinje)
+    patient = Patient.of_files(
+        mesh=input.mesh, fibers=input.fibers, purkinje=input.purkinje, anatomy=input.anatomy
+    )
     config = Activation.model_validate(params.section)
     for name, path in zip(params.scenarios, output, strict=True):
         scenario = scenario_of(name, read_scenario(params.definitions[name]))

@@ -79,6 +79,7 @@ def _sd(sd: "np.ndarray | None") -> str:
 def _import_scan(arguments: argparse.Namespace) -> None:
     """One heart: the whole patient if there is a torso, else the wall as heart.vtp."""
     from einthoven.core.errors import BadInput
+    from einthoven.imported.overview import refusals_drawn
     from einthoven.imported.sheet import Row
     from einthoven.segmentation.heart import segmented_heart, write_wall
 
@@ -96,8 +97,10 @@ def _import_scan(arguments: argparse.Namespace) -> None:
         raise BadInput(
             "a patient needs --torso and --electrodes; without both the heart is written"
         )
-    found = segmented_heart(source, arguments.labels)
     target = arguments.to / name / "heart.vtp"
+    row = Row(name, str(source.absolute()), "", "", unit="", axes="", tags=arguments.labels)
+    with refusals_drawn(row, arguments.to / f"{name}.png"):
+        found = segmented_heart(source, arguments.labels)
     write_wall(found, target)
     volumes = ", ".join(f"{part} {value:.0f}" for part, value in found.volumes_ml.items())
     print(f"{name}: ok, {volumes} ml{_sd(found.surface_sd_mm)}; {target} (mm, axes LPS)")

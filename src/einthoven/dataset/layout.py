@@ -196,6 +196,14 @@ def _of(group: str, *names: str) -> tuple[Variable, ...]:
     return tuple(known[name] for name in names)
 
 
+MEASURED = (
+    Variable("measured_points", "measured_node xyz", "float64", "mm", "nodes of an imported heart"),
+    Variable("measured_cells", "measured_cell vertex_of_cell", "int32", "1", "its tetrahedra"),
+    Variable("measured_fiber", "measured_node xyz", "float32", "1", "its fibres, NaN where none"),
+    Variable("measured_time", "measured_node", "float32", "ms", "its activation, NaN where none"),
+)
+"""Only of imported patients whose files have fibres or activation."""
+
 STAGE_LAYOUT: Layout = {
     "anatomy": (
         *_of("anatomy", "points", "faces", "face_tags"),
@@ -203,6 +211,7 @@ STAGE_LAYOUT: Layout = {
         Variable("site_points", "site xyz", "float64", "mm", "places on the skin"),
         *_of("anatomy", "ground_point", "heart_rotation", "heart_origin", "latent_pca"),
         *_of("anatomy", "torso_box", "landmark", "landmark_points"),
+        *MEASURED,
     ),
     "mesh": PATIENT_LAYOUT["mesh"],
     "fibers": PATIENT_LAYOUT["fibers"][:3],

@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 from einthoven.config.models import Fibers as Angles
 from einthoven.core.errors import StepFailed
 from einthoven.fibers.fields import WallFields, solve_wall_fields
+from einthoven.fibers.measured import with_measured_fibers
 from einthoven.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
 from einthoven.patient.fibers import Fibers
 from einthoven.patient.heart import Heart
@@ -23,10 +24,10 @@ FLAT = 1e-9
 
 
 def assign_fibers(patient: Patient, angles: Angles, fields: WallFields | None = None) -> Fibers:
-    """Fibre frames of a patient's heart cells (Bayer 2012, algorithm 1).
+    """Fibre frames of a patient's heart cells (Bayer 2012, algorithm 1), or about its own fibres.
 
     Args:
-        patient: with a mesh.
+        patient: with a mesh; if it has an anatomy with fibres of an imported mesh, these are taken.
         angles: fibre and sheet angles at endocardium and epicardium.
         fields: of `solve_wall_fields`, if already solved.
 
@@ -41,7 +42,11 @@ def assign_fibers(patient: Patient, angles: Angles, fields: WallFields | None = 
     values = np.stack([fields.lv, fields.rv, fields.epi])[:, heart.cells].mean(axis=2)
     frames = frames_from_fields(values, directions(heart, fields), angles)
     f0, s0, n0 = np.ascontiguousarray(np.moveaxis(frames, 2, 0), dtype=np.float32)
-    return Fibers(patient=patient.name, f0=f0, s0=s0, n0=n0)
+    fibers = Fibers(patient=patient.name, f0=f0, s0=s0, n0=n0)
+    measured = patient.anatomy.measured if patient.has("anatomy") else None
+    if measured is None or measured.fiber is None:
+        return fibers
+    return with_measured_fibers(fibers, heart, measured)
 
 
 def frames_from_fields(values: np.ndarray, directions: np.ndarray, angles: Angles) -> np.ndarray:

@@ -14,16 +14,18 @@ from einthoven.anatomy.shape.pieces import area_centroid
 from einthoven.anatomy.shape.tagged_heart import VALVE_CAPS
 from einthoven.anatomy.shape.torso import TorsoSurface
 from einthoven.config import models
-from einthoven.core.errors import BadInput, EinthovenError
+from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface
 from einthoven.geometry.remeshing import remesh_closed, remesh_to
 from einthoven.geometry.signed_distance import surface_distance
 from einthoven.geometry.simplex import enclosed_volume
 from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import triangle_quality
-from einthoven.imported.defect import Defect, draw, near
+from einthoven.imported.defect import Defect, near
 from einthoven.imported.frame import body_origin
 from einthoven.imported.inferred import inferred_torso, moved, typical_pose
+from einthoven.imported.measured import check_holes, read_measured
+from einthoven.imported.overview import refusals_drawn
 from einthoven.imported.read import read_cloud, read_heart, read_points, read_surface
 from einthoven.imported.repair import mend
 from einthoven.imported.sheet import UNKNOWN_AXES, Row
@@ -32,7 +34,8 @@ from einthoven.imported.sites import imported_sites
 from einthoven.imported.units import MM, to_patient_frame, unit_of
 from einthoven.imported.wall_tags import tag_wall
 from einthoven.imported.walls import placed_wall
-from einthoven.patient.anatomy import Anatomy
+from einthoven.patient.anatomy import HEART, Anatomy
+from einthoven.patient.measured import MeasuredTissue
 from einthoven.patient.parameters import PatientParameters
 from einthoven.segmentation.heart import (
     is_label_image,
@@ -58,7 +61,7 @@ def import_patient(row: Row, picture: Path, config: models.Anatomy) -> Anatomy:
 
     Args:
         row: of the sheet.
-        picture: where the picture of a defect goes (PNG).
+        picture: where the picture of what is refused goes (PNG).
         config: the section `anatomy`; atlases and lungs have no meaning here. A torso finer than
             `torso_resolution` is remeshed to the edges of that one of the atlas.
 
@@ -67,15 +70,10 @@ def import_patient(row: Row, picture: Path, config: models.Anatomy) -> Anatomy:
 
     Raises:
         BadInput: a file or field is wrong; the message names it, the cause and the remedy, and
-            the picture if there is a place to see.
+            the picture: of the defect, or of the files where no place is wrong.
     """
-    try:
+    with refusals_drawn(row, picture):
         return _build(row, config)
-    except Defect as defect:
-        drawn = draw(defect, picture)
-        raise BadInput(f"{row.patient}: {defect}{f'; see {picture}' if drawn else ''}") from defect
-    except EinthovenError as error:
-        raise BadInput(f"{row.patient}: {error}") from error
 
 
 def _build(row: Row, config: models.Anatomy) -> Anatomy:
@@ -86,6 +84,11 @@ def _build(row: Row, config: models.Anatomy) -> Anatomy:
         _check_inside(heart, torso)
     placed, rotation, lies, wall_notes = placed_wall(_tagged(heart), config.heart_edge_mm)
     notes = [*files.notes, *heart_notes, *torso_notes, *wall_notes]
+    if files.measured:
+        muscle = placed.only(np.isin(placed.face_tags, HEART))
+        lying = Surfaces(placed.points @ rotation.T + lies, muscle.faces, muscle.face_tags)
+        notes += check_holes(files.measured, lying)
+    measured = files.measured and files.measured.moved(rotation, -lies @ rotation)
     if not (heart.face_tags > 0).all():
         notes.append("heart: base, epicardium and ventricles found by shape")
     covariance = files.covariance_mm2
@@ -112,6 +115,7 @@ def _build(row: Row, config: models.Anatomy) -> Anatomy:
         frame={"axes": row.axes, "unit": row.unit, "origin_mm": origin.tolist()}
         | ({"turn": files.turn.tolist()} if row.axes == UNKNOWN_AXES else {}),
         surface_covariance_mm2=None if covariance is None else covariance.tolist(),
+        **(measured.moved(rotation.T, lies - origin).to_anatomy() if measured else {}),
     )
 
 
@@ -150,13 +154,16 @@ class _Files(NamedTuple):
     """[3, 3]: patient = file @ turn, up to unit and origin."""
     covariance_mm2: np.ndarray | None
     """[3, 3] of the heart's surfaces, if it is from images."""
+    measured: MeasuredTissue | None
+    """The heart's own fibres and activation, if the row names any."""
 
 
 def _read(row: Row, resolution: str) -> tuple[Surfaces, _Files]:
     """The heart's surface and all else, in mm, along the patient's axes."""
     folder = Path(row.folder)
     scan = segmented_heart(folder / row.heart, row.tags) if is_segmentation(row.heart) else None
-    heart = scan.wall if scan else read_heart(row.heart, folder, row.tags)
+    heart = scan.wall if scan else read_heart(row.heart, folder, row.surface_tags)
+    measured = None if scan else read_measured(row.heart, folder, row.measured)
     in_image = is_label_image(row.torso)
     read_skin = partial(segmented_torso, labels=row.tags) if in_image else read_surface
     torso = read_skin(folder / row.torso) if row.torso else None
@@ -184,7 +191,8 @@ def _read(row: Row, resolution: str) -> tuple[Surfaces, _Files]:
     skin = Surfaces(skin.points, skin.faces, skin.face_tags)
     notes = [*notes, *(scan.notes if scan else [])]
     covariance = scan.covariance_mm2 if scan else None
-    return heart, _Files(skin, places, notes, inferred, turn, covariance)
+    measured = measured and measured.moved(to_patient, np.zeros(3))
+    return heart, _Files(skin, places, notes, inferred, turn, covariance, measured)
 
 
 def _check_inside(heart: Surfaces, torso: Surfaces) -> None:

@@ -6,7 +6,6 @@ import numpy as np
 
 from einthoven.core.atomic import atomic
 from einthoven.core.errors import BadInput
-from einthoven.core.log import logger
 from einthoven.geometry.surfaces import Surfaces
 
 
@@ -29,37 +28,39 @@ def near(places: np.ndarray) -> str:
     return f"near ({x:.1f}, {y:.1f}, {z:.1f}) mm"
 
 
-def draw(defect: Defect, path: Path) -> bool:
-    """Write a PNG: the whole, and the first place close by. Tell whether there is one.
+def draw(defect: Defect, path: Path) -> None:
+    """Write a PNG: the whole with its size, and the first place close by."""
+    import pyvista as pv
 
-    Without a way to draw the reason must still be told, so a failure here is only logged.
-    """
-    try:
-        import pyvista as pv
+    plotter = pv.Plotter(off_screen=True, shape=(1, 2), window_size=[1100, 550], border=False)
+    size = max(surface.extent_mm for surface in defect.surfaces)
+    for column in (0, 1):
+        plotter.subplot(0, column)
+        for surface, opacity in zip(defect.surfaces, (0.55, 0.9)):
+            mesh = pv.PolyData.from_regular_faces(surface.points, surface.faces)
+            plotter.add_mesh(mesh, color="#9db4c0", opacity=opacity, show_edges=True)
+        plotter.add_mesh(
+            pv.PolyData(defect.places), color="#d1495b", point_size=14,
+            render_points_as_spheres=True,
+        )  # fmt: skip
+        plotter.camera_position = "xz"
+        plotter.add_axes(xlabel="left", ylabel="back", zlabel="head", color="black")
+    plotter.add_text(near(defect.places), position="upper_left", font_size=9, color="black")
+    plotter.camera.focal_point = defect.places[0]
+    away = defect.places[0] - defect.surfaces[0].points.mean(axis=0)
+    away = away / max(np.linalg.norm(away), 1e-9) + [0.3, -0.3, 0.2]
+    plotter.camera.position = defect.places[0] + 0.5 * size * away
+    plotter.camera.up = (0, 0, 1)
+    plotter.subplot(0, 0)
+    plotter.add_text(_sizes(defect), position="upper_left", font_size=9, color="black")
+    with atomic(path) as temporary:
+        png = temporary.with_suffix(".png")
+        plotter.screenshot(png)
+        png.replace(temporary)
+    plotter.close()
 
-        plotter = pv.Plotter(off_screen=True, shape=(1, 2), window_size=[1100, 550], border=False)
-        size = max(surface.extent_mm for surface in defect.surfaces)
-        for column in (0, 1):
-            plotter.subplot(0, column)
-            for surface, opacity in zip(defect.surfaces, (0.55, 0.9)):
-                mesh = pv.PolyData.from_regular_faces(surface.points, surface.faces)
-                plotter.add_mesh(mesh, color="#9db4c0", opacity=opacity, show_edges=True)
-            plotter.add_mesh(
-                pv.PolyData(defect.places), color="#d1495b", point_size=14,
-                render_points_as_spheres=True,
-            )  # fmt: skip
-            plotter.camera_position = "xz"
-        plotter.camera.focal_point = defect.places[0]
-        away = defect.places[0] - defect.surfaces[0].points.mean(axis=0)
-        away = away / max(np.linalg.norm(away), 1e-9) + [0.3, -0.3, 0.2]
-        plotter.camera.position = defect.places[0] + 0.5 * size * away
-        plotter.camera.up = (0, 0, 1)
-        with atomic(path) as temporary:
-            png = temporary.with_suffix(".png")
-            plotter.screenshot(png)
-            png.replace(temporary)
-        plotter.close()
-    except Exception as error:  # a machine without OpenGL, or a full disk
-        logger.warning("no picture of the defect: %s", error)
-        return False
-    return True
+
+def _sizes(defect: Defect) -> str:
+    """Sides of the bounding boxes of all surfaces of a defect, a line each."""
+    boxes = [np.ptp(s.points[np.unique(s.faces)], axis=0) for s in defect.surfaces]
+    return "\n".join("{:.0f} x {:.0f} x {:.0f} mm (left, back, head)".format(*box) for box in boxes)

@@ -46,6 +46,13 @@ def read_heart(place: str, folder: Path, tags: str = "") -> Surfaces:
     return Surfaces.joined(parts)
 
 
+def parts_of(place: str) -> dict[str, str]:
+    """Files of a heart by their words; one file alone is `heart`. Nothing is checked."""
+    if "=" not in place:
+        return {"heart": place}
+    return dict(item.partition("=")[::2] for item in place.split())
+
+
 def read_surface(path: Path) -> Surfaces:
     """Triangles of a file, or the boundary of its tetrahedra, without tags."""
     return _tagged(path, "")
@@ -85,13 +92,13 @@ def read_points(path: Path) -> dict[str, np.ndarray]:
     places: dict[str, np.ndarray] = {}
     for row in rows:
         if not (name := (row["name"] or "").strip().strip("'\"")):
-            raise BadInput(f"{path}: a line without a name")
+            raise BadInput(f"{path}: a line without a name; name the electrode, or drop it")
         try:
             place = np.array([float(row[key]) for key in columns])
         except (TypeError, ValueError) as error:
-            raise BadInput(f"{path}: {name}: not three numbers") from error
+            raise BadInput(f"{path}: {name}: not three numbers; mend the line") from error
         if name in places:
-            raise BadInput(f"{path}: {name} is given twice")
+            raise BadInput(f"{path}: {name} is given twice; keep one of the lines")
         places[name] = place
     return places
 
@@ -99,7 +106,7 @@ def read_points(path: Path) -> dict[str, np.ndarray]:
 def _path(place: str | Path, folder: Path) -> Path:
     path = folder / Path(place).expanduser()
     if not path.exists():
-        raise BadInput(f"{path}: no such file")
+        raise BadInput(f"{path}: no such file; paths of a sheet start from the sheet's folder")
     return path
 
 
@@ -111,9 +118,14 @@ def _pairs(text: str, field: str) -> dict[str, str]:
     """
     pairs = dict(item.partition("=")[::2] for item in text.split())
     if unknown := set(pairs) - set(TAG_WORDS):
-        raise BadInput(f"{field}: {', '.join(sorted(unknown))} unknown; {' '.join(TAG_WORDS)}")
+        raise BadInput(
+            f"{field}: {', '.join(sorted(unknown))} unknown; the words are {' '.join(TAG_WORDS)}"
+        )
     if missing := [word for word in NEEDED if not pairs.get(word)]:
-        raise BadInput(f"{field}: {' '.join(f'{word}=...' for word in missing)} missing")
+        raise BadInput(
+            f"{field}: {' '.join(f'{word}=...' for word in missing)} missing; a heart has "
+            f"{', '.join(NEEDED)}, a base too if its surfaces are closed"
+        )
     return pairs
 
 
@@ -152,20 +164,40 @@ def _tagged(path: Path, tags: str) -> Surfaces:
         if name in arrays:
             found = np.asarray(arrays[name])
             return Surfaces(points, faces, _translate(found, values, faces, of_vertices, path))
-    raise BadInput(f"{path}: no array {name!r}; it has {', '.join(data.array_names) or 'none'}")
+    there = [name for name in data.array_names if not name.startswith("vtkOriginal")]
+    raise BadInput(
+        f"{path}: no array {name!r}; name one that is there: {', '.join(there) or 'none is'}"
+    )
 
 
 def _vtk_data(path: Path) -> Any:
     """What VTK reads from a file."""
     if path.suffix.lower() not in VTK_SUFFIXES:
         known = " ".join((*VTK_SUFFIXES, *CARP_SUFFIXES))
-        raise BadInput(f"{path}: suffix {path.suffix!r} is none of {known}")
+        raise BadInput(f"{path}: suffix {path.suffix!r} is none of {known}; convert the file")
     import pyvista as pv
 
     try:
         return pv.read(path)
     except Exception as error:  # VTK's readers raise many types
         raise BadInput(f"{path}: not readable ({error})") from error
+
+
+def tetrahedra_of(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """Points [node, 3], tetrahedra [cell, 4] (none: [0, 4]) and all arrays of a VTK file.
+
+    Raises:
+        BadInput: not readable.
+    """
+    import pyvista as pv
+
+    data = _vtk_data(_path(path, Path()))
+    if not isinstance(data, pv.UnstructuredGrid) or pv.CellType.TETRA not in data.celltypes:
+        return np.asarray(data.points, float), np.empty((0, 4), int), {}
+    data = data.extract_cells(data.celltypes == pv.CellType.TETRA)
+    arrays = {k: np.asarray(v) for k, v in (*data.cell_data.items(), *data.point_data.items())
+              if not k.startswith("vtkOriginal")}  # fmt: skip
+    return np.asarray(data.points, float), data.cell_connectivity.reshape(-1, 4), arrays
 
 
 def boundary_of(cells: np.ndarray) -> np.ndarray:

@@ -20,6 +20,8 @@ OPTIONAL = ("tags", "skin", "pose", "bodies")
 POSES = ("given", "typical")
 UNKNOWN_AXES = "unknown"
 MAX_BODIES = 100
+MEASURED = ("fiber", "time", "scenario")
+"""Words of the column `tags` that name a mesh's own fibres and activation."""
 
 
 class Row(NamedTuple):
@@ -36,7 +38,7 @@ class Row(NamedTuple):
     axes: str
     """Three letters; `unknown`, where no torso is and the electrodes tell how the body lies."""
     tags: str = ""
-    """`ARRAY base=1 epi=2 lv=3 rv=4`, if the heart has tags of its own."""
+    """`ARRAY base=1 epi=2 lv=3 rv=4`, if the heart has tags of its own; and `MEASURED`."""
     folder: str = "."
     skin: str = ""
     """Points of the skin, for an inferred torso."""
@@ -58,11 +60,25 @@ class Row(NamedTuple):
         return self._replace(patient=f"{self.patient}-body{body}", body=body, of=self.patient)
 
     @property
+    def measured(self) -> dict[str, str]:
+        """Words of `tags` that name fibres and activation, and what they name."""
+        pairs = (word.partition("=")[::2] for word in self.tags.split())
+        return {word: value for word, value in pairs if word in MEASURED}
+
+    @property
+    def surface_tags(self) -> str:
+        """The rest of `tags`."""
+        words = self.tags.split()
+        return " ".join(word for word in words if word.partition("=")[0] not in MEASURED)
+
+    @property
     def files(self) -> list[str]:
         """All files of the patient."""
         heart = [part.partition("=")[2] for part in self.heart.split() if "=" in part]
         places = [*(heart or [self.heart]), self.torso, self.electrodes, self.skin]
         files = [Path(self.folder) / place for place in places if place]
+        named = (Path(self.folder) / value for value in self.measured.values())
+        files += [path for path in named if path.is_file()]
         # openCARP and EDGAR split a mesh: the neighbours count, too
         beside = (".pts", ".elem", ".fac", ".lon")
         more = [f.with_suffix(s) for f in files if f.suffix in beside for s in beside]

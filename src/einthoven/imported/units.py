@@ -34,7 +34,7 @@ def unit_of(stated: str, extents: dict[str, float]) -> tuple[str, list[str]]:
             raise BadInput(f"unit: {sizes} fit {' and '.join(fits) or 'no unit'}; state the unit")
         return fits[0], [f"unit: {fits[0]}, by size ({sizes})"]
     if stated not in MM:
-        raise BadInput(f"unit: {stated!r} is none of {', '.join(MM)} and auto")
+        raise BadInput(f"unit: {stated!r} is unknown; state {', '.join(MM)}, or auto")
     if wrong := _misfits(stated, extents):
         low, high = EXTENT_MM[wrong[0]]
         guess = f"; are the files in {fits[0]}?" if fits else "; do all files have one unit?"
@@ -73,6 +73,10 @@ def to_patient_frame(axes: str) -> np.ndarray:
         matrix[row, column] = sign
     determinant = round(float(np.linalg.det(matrix)))
     if determinant != 1:
-        what = "name one line twice" if determinant == 0 else "mirror the body: one is reversed"
+        what = (
+            "name one line twice; one letter each of L R, P A, S I"
+            if determinant == 0
+            else "mirror the body; one letter is to be its opposite"
+        )
         raise BadInput(f"axes: {axes!r} {what}")
     return matrix

@@ -8,6 +8,7 @@ from einthoven.anatomy.shape.heart_check import (
     MIN_WALL_MM,
     WALLS,
     BadShape,
+    BadVolume,
     ThinWall,
     thickness,
 )
@@ -60,6 +61,11 @@ def placed_wall(
             f"heart: {error.reason}, {near(error.places)}; smoother surfaces, or another "
             "heart_edge_mm?", error.places, wall,
         ) from error  # fmt: skip
+    except BadVolume as error:
+        raise BadInput(
+            f"heart: {error}, as adults have; is the unit right, and do the tags say which surface "
+            "is which?"
+        ) from error
     except StepFailed as error:
         raise BadInput(f"heart: {error}; smoother surfaces, or another heart_edge_mm?") from error
 

@@ -1,18 +1,16 @@
 """What must hold before meshing: closed, oriented, apart from each other, heart in the torso."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from einthoven.anatomy.shape.heart_check import MIN_CLEARANCE_MM
 from einthoven.core.check import between, finite, shape
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import BOUNDARY, CLOSED_SURFACES, LUNGS, Surface, Tissue
+from einthoven.geometry.closed import check_all_closed
 from einthoven.geometry.intersections import intersecting_pairs
 from einthoven.geometry.signed_distance import surface_distance
-from einthoven.geometry.simplex import enclosed_volume, triangle_area_vectors
+from einthoven.geometry.simplex import triangle_area_vectors
 from einthoven.geometry.surfaces import Surfaces
-from einthoven.geometry.triangles import face_edges
 
 REQUIRED = (Surface.SKIN, Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO)
 """Base and valve caps may be absent: then epicardium and cavities are closed by themselves. So may
@@ -30,10 +28,7 @@ def check_surfaces(surfaces: Surfaces) -> None:
     """
     _check_arrays(surfaces)
     _check_units(surfaces.only(surfaces.face_tags == Surface.SKIN).extent_mm)
-    for name, tags in CLOSED_SURFACES.items():
-        _check_closed(name, tags, surfaces)
-    for tag in lungs_in(surfaces):
-        _check_closed("lung", (tag,), surfaces)
+    check_all_closed(surfaces)
     _check_intersections(surfaces)
     _check_nesting(surfaces)
 
@@ -101,30 +96,6 @@ def _check_units(skin_mm: float) -> None:
     guess = [f"in {unit}? multiply by {factor:g}"
              for unit, factor in units if low <= skin_mm * factor <= high]  # fmt: skip
     between("points: extent of SKIN in mm", skin_mm, low, high, *guess)
-
-
-def _check_closed(name: str, tags: Sequence[Surface], surfaces: Surfaces) -> None:
-    """Each directed edge once, its opposite once, and a positive volume."""
-    points, faces = surfaces.points, surfaces.tagged(*tags)
-    label = f"surface {name} ({' + '.join(tag.name for tag in tags)})"
-    directed = face_edges(faces)
-    _, edge, n_faces = np.unique(
-        np.sort(directed, axis=1), axis=0, return_inverse=True, return_counts=True
-    )
-    n_forward = np.bincount(edge, weights=directed[:, 0] < directed[:, 1])
-    if n := int((n_faces == 1).sum()):
-        used = np.unique(faces)
-        doubled = len(used) - len(np.unique(points[used], axis=0))
-        hint = f"; {doubled} vertices are doubled, merge them" if doubled else "; a hole?"
-        raise BadInput(f"{label} is not closed: {n} open edges{hint}")
-    if n := int((n_faces > 2).sum()):
-        raise BadInput(f"{label} is not a manifold: {n} edges with three or more faces")
-    if n := int((n_forward != 1).sum()):
-        raise BadInput(
-            f"{label} is not oriented: {n} edges run the same way in both faces; flipped triangles?"
-        )
-    if enclosed_volume(points, faces) <= 0:
-        raise BadInput(f"{label} is inside out: reverse its triangles to point outwards")
 
 
 def _check_intersections(surfaces: Surfaces) -> None:

@@ -2,16 +2,20 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from einthoven.core.errors import BadInput
 from einthoven.core.tags import Surface
+from einthoven.geometry.closed import check_all_closed
 from einthoven.geometry.simplex import normal_sd
 from einthoven.geometry.surfaces import Surfaces
+from einthoven.patient.measured import MeasuredTissue
 from einthoven.patient.stage import Stage
 
-OF_SOME = ("repairs", "frame", "augmentation", "surface_covariance_mm2")
+OF_SOME = ("repairs", "frame", "augmentation", "surface_covariance_mm2", "measured_scenario")
 """Attributes that only imported or augmented patients have."""
 HEART = (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO, Surface.BASE)
 
@@ -53,6 +57,8 @@ class Anatomy(Stage):
         augmentation: what changed the shape models' body, and how often it was drawn again.
         surface_covariance_mm2: [3, 3], of where the surfaces of a heart from images lie: voxels
             and the gaps between slices (`segmentation.stack.grid_covariance`).
+        measured_points, measured_cells, measured_fiber, measured_time, measured_scenario: what
+            `measured` holds, of an imported heart with fibres or activation of its own.
     """
 
     stage = "anatomy"
@@ -75,16 +81,42 @@ class Anatomy(Stage):
     frame: Any = None
     augmentation: dict[str, Any] | None = None
     surface_covariance_mm2: list[list[float]] | None = None
+    measured_points: np.ndarray | None = None
+    measured_cells: np.ndarray | None = None
+    measured_fiber: np.ndarray | None = None
+    measured_time: np.ndarray | None = None
+    measured_scenario: str | None = None
 
     def attrs(self) -> dict[str, Any]:
         """Without what only imported or augmented patients have, for all others."""
         found = super().attrs()
         return {k: v for k, v in found.items() if v is not None or k not in OF_SOME}
 
+    def save(self, path: str | Path, *others: Stage) -> None:
+        """Write anatomy.npz.
+
+        Raises:
+            BadInput: a surface is open, or inside out.
+        """
+        try:
+            check_all_closed(self.surfaces)
+        except BadInput as error:
+            raise BadInput(f"{path}: {error}; nothing is written") from error
+        super().save(path, *others)
+
     @cached_property
     def surfaces(self) -> Surfaces:
         """All tagged surfaces."""
         return Surfaces(self.points, self.faces, self.face_tags)
+
+    @cached_property
+    def measured(self) -> MeasuredTissue | None:
+        """Fibres and activation of the imported heart's own mesh, in the patient frame."""
+        points, cells = self.measured_points, self.measured_cells
+        if points is None or cells is None:
+            return None
+        values = self.measured_fiber, self.measured_time
+        return MeasuredTissue(points, cells, *values, self.measured_scenario or "")
 
     @cached_property
     def skin(self) -> np.ndarray:

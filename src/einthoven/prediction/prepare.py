@@ -9,6 +9,7 @@ import numpy as np
 from einthoven.config.models import Config
 from einthoven.core.errors import BadInput
 from einthoven.core.names import STANDARD_ELECTRODES
+from einthoven.electrophysiology.scenarios import activate
 from einthoven.fibers.coordinates import ventricular_coordinates
 from einthoven.fibers.fields import solve_wall_fields
 from einthoven.fibers.ldrb import assign_fibers
@@ -44,6 +45,11 @@ def prepared(source: Path, to: Path, config: Config, patient: str | None = None)
             made, *others = make(found, config)
             made.save(to / f"{stage}.npz", *others)
             found = found.with_stages(made, *others)
+    measured = found.anatomy.measured
+    if measured and measured.time is not None and not found.has("activations"):
+        activation = activate(found, measured.scenario, config.activation)
+        activation.save(to / f"activation_{activation.scenario}.npz")
+        found = found.with_stages(activation)
     for activation in (found.activations if found.has("activations") else {}).values():
         if len(activation.activation_time) != len(found.heart.points):
             raise BadInput(

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from einthoven.core.atomic import atomic
+from einthoven.geometry.closed import check_all_closed, check_closed
 from einthoven.patient.patient import Patient
 from einthoven.publish.arrays import on_cells, on_nodes
 
@@ -14,12 +15,16 @@ def write_vtk(patient: Patient, folder: Path) -> list[Path]:
     """Write the stages that there are, and return the files.
 
     Units are in the names of the arrays, lengths in mm.
+
+    Raises:
+        BadInput: a surface is open, or inside out.
     """
     import pyvista as pv
 
     files = []
     if patient.has("anatomy"):
         anatomy = patient.anatomy
+        check_all_closed(anatomy.surfaces)
         surfaces = pv.PolyData.from_regular_faces(anatomy.points, anatomy.faces)
         surfaces.cell_data["face_tags"] = anatomy.face_tags
         files.append(save_vtk(surfaces, folder / "surfaces.vtp"))
@@ -43,8 +48,14 @@ def write_vtk(patient: Patient, folder: Path) -> list[Path]:
 
 
 def save_surface(points: np.ndarray, faces: np.ndarray, path: Path) -> Path:
-    """Write triangles: points [vertex, 3] mm, faces [face, 3]."""
+    """Write a closed surface: points [vertex, 3] mm, faces [face, 3].
+
+    Raises:
+        BadInput: it is open, or inside out.
+    """
     import pyvista as pv
+
+    check_closed(str(path), points, faces)
 
     return save_vtk(pv.PolyData.from_regular_faces(points, faces), path)
 

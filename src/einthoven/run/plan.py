@@ -229,6 +229,13 @@ class Plan(PatientSettings):
         row = self.imported[wildcards.imported]._asdict()
         return {key: value for key, value in row.items() if key != "physiology"}
 
+    def measured_of(self, wildcards: Any) -> str | list[str]:
+        """The file with an imported patient's own fibres and activation, if its row names any."""
+        row = self.imported.get(wildcards.patient)
+        if row is None or not row.measured:
+            return []
+        return f"results/patients/{wildcards.patient}/anatomy.npz"
+
     def electrodes_of(self, wildcards: Any) -> list[int]:
         """First and one past the last electrode of a batch."""
         return self.batches[wildcards.batch]

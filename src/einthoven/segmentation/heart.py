@@ -10,6 +10,7 @@ from einthoven.core.atomic import atomic
 from einthoven.core.errors import BadInput, EinthovenError
 from einthoven.core.tags import Surface
 from einthoven.geometry.boundary_loops import boundary_loops
+from einthoven.geometry.closed import check_closed
 from einthoven.geometry.simplex import enclosed_volume, normal_sd
 from einthoven.geometry.surfaces import Surfaces
 from einthoven.segmentation.base import Base, base_of_stack, base_of_volume, upright
@@ -69,8 +70,14 @@ class SegmentedHeart:
 
 
 def write_wall(heart: SegmentedHeart, path: Path) -> None:
-    """Write a .vtp with the array `face_tags` that the import reads: in mm, axes LPS."""
+    """Write a .vtp with the array `face_tags` that the import reads: in mm, axes LPS.
+
+    Raises:
+        BadInput: the wall is not closed, or inside out.
+    """
     import pyvista as pv
+
+    check_closed(f"{path}: the heart's wall", heart.wall.points, heart.wall.faces)
 
     mesh = pv.PolyData.from_regular_faces(heart.wall.points, heart.wall.faces)
     mesh.cell_data["face_tags"] = heart.wall.face_tags

@@ -60,14 +60,7 @@ def read_image(path: Path, reading: Reading) -> LabelImage:
         BadInput: not readable, no orientation, axes that are no axes, a 4-D image without a phase,
             values that are no labels.
     """
-    suffix = suffix_of(path)
-    try:
-        image = READERS[suffix](path)
-    except BadInput:
-        raise
-    except Exception as error:  # the readers raise many types
-        raise BadInput(f"{path}: not readable ({error}); half-written?") from error
-    image = _one_phase(path, image, reading.phase)
+    image = _one_phase(path, _stored(path), reading.phase)
     if min(image.labels.shape) < 2:
         raise BadInput(f"{path}: one slice only, {image.labels.shape} voxels; give the stack")
     labels = np.asarray(image.labels)
@@ -79,6 +72,32 @@ def read_image(path: Path, reading: Reading) -> LabelImage:
             )
         labels = labels.astype(np.int64)
     return _framed(path, replace(image, labels=labels), reading)
+
+
+def raw_labels(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """What a file holds, without any check: labels [i, j, k] and spacing [3] in its own unit.
+
+    Of a 4-D image the phase with the most labels; for pictures of what was refused.
+
+    Raises:
+        BadInput: not readable, or not of 3 or 4 dimensions.
+    """
+    image = _stored(path)
+    labels = np.asarray(image.labels)
+    if labels.ndim == 4:
+        labels = labels[..., int(np.count_nonzero(labels, axis=(0, 1, 2)).argmax())]
+    if labels.ndim != 3:
+        raise BadInput(f"{path}: {labels.ndim}-D, not 3-D or 4-D: {labels.shape}")
+    return np.nan_to_num(labels).round().astype(np.int64), image.spacing
+
+
+def _stored(path: Path) -> LabelImage:
+    try:
+        return READERS[suffix_of(path)](path)
+    except BadInput:
+        raise
+    except Exception as error:  # the readers raise many types
+        raise BadInput(f"{path}: not readable ({error}); half-written?") from error
 
 
 def suffix_of(path: Path) -> str:

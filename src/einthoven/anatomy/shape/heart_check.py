@@ -43,6 +43,10 @@ class ThinWall(BadShape):
     """A wall is thinner than `MIN_WALL_MM`."""
 
 
+class BadVolume(StepFailed):
+    """A volume of no adult's heart."""
+
+
 def heart_volumes(heart: Surfaces) -> dict[str, float]:
     """Volumes of both cavities and the myocardium in ml."""
     inside = {
@@ -62,7 +66,8 @@ def check_heart(heart: Surfaces, flat_base: bool = True) -> None:
             real base is curved, and then base and valve caps must not cut anything.
 
     Raises:
-        StepFailed: a shell is open or wrongly oriented, or a volume is outside the human range.
+        StepFailed: a shell is open or wrongly oriented.
+        BadVolume: a volume is outside the human range.
         ThinWall: a wall is thinner than 1.5 mm.
         BadShape: surfaces intersect.
     """
@@ -76,7 +81,7 @@ def check_heart(heart: Surfaces, flat_base: bool = True) -> None:
     for name, volume in heart_volumes(heart).items():
         low, high = VOLUME_RANGES_ML[name]
         if not low <= volume <= high:
-            raise StepFailed(f"{name} volume {volume:.0f} ml is outside {low} to {high} ml")
+            raise BadVolume(f"{name} volume {volume:.0f} ml is outside {low} to {high} ml")
     for inner, outer in WALLS:
         ids, apart = thickness(heart, inner, outer)
         order = np.argsort(apart)

@@ -4,11 +4,13 @@ import numpy as np
 
 from einthoven.config.activation import Activation as ActivationConfig
 from einthoven.config.section import builtins_of
+from einthoven.core.log import logger
 from einthoven.electrophysiology.capture import solve_coupled
 from einthoven.electrophysiology.eikonal import Eikonal, speed_tensor_sq
 from einthoven.electrophysiology.scenarios.kinds import built_in
 from einthoven.electrophysiology.scenarios.scenario import Scenario
 from einthoven.patient.activation import Activation
+from einthoven.patient.measured import MeasuredTissue
 from einthoven.patient.patient import Patient
 
 
@@ -17,7 +19,8 @@ def activate(patient: Patient, scenario: str | Scenario, config: ActivationConfi
 
     Args:
         patient: with mesh, fibres and, as the scenario needs them, Purkinje trees and coordinates;
-            with `config.capture` always with trees.
+            with `config.capture` always with trees. If it has an anatomy with activation times of
+            an imported mesh in this scenario, these are taken.
         scenario: a built-in one by its name, such as sinus, lbbb or crt, or any other.
         config: speeds, the solver, pacing delay, and whether the muscle captures the trees.
 
@@ -30,6 +33,9 @@ def activate(patient: Patient, scenario: str | Scenario, config: ActivationConfi
         StepFailed, NotConverged: from the eikonal solver.
     """
     beat = scenario if isinstance(scenario, Scenario) else built_in(scenario)
+    measured = patient.anatomy.measured if patient.has("anatomy") else None
+    if measured is not None and measured.time is not None and measured.scenario == beat.name:
+        return measured_activation(patient, measured, beat)
     heart, factor = patient.heart, beat.settings.muscle_speed_factor
     speeds = speed_tensor_sq(
         patient.fibers.f0,
@@ -54,4 +60,28 @@ def activate(patient: Patient, scenario: str | Scenario, config: ActivationConfi
         cycle_length_ms=float(beat.settings.cycle_length_ms),
         i_kr_factor=beat.settings.i_kr_factor,
         settings=builtins_of(config),
+    )
+
+
+def measured_activation(patient: Patient, measured: MeasuredTissue, beat: Scenario) -> Activation:
+    """Activation times that came with an imported heart, on the nodes of the patient's own mesh.
+
+    Args:
+        patient: with a mesh.
+        measured: with activation times, in the patient frame.
+        beat: that they belong to.
+    """
+    times, gap = measured.time_at(patient.heart.points)
+    times -= times.min()
+    logger.info("activation of the heart's own mesh, from at most %.1f mm away", gap.max())
+    return Activation(
+        patient=patient.name,
+        activation_time=times.astype(np.float32),
+        source_nodes=np.array([times.argmin()], np.int32),
+        source_times=np.zeros(1),
+        scenario=beat.name,
+        backend="measured",
+        total_ms=float(times.max()),
+        cycle_length_ms=float(beat.settings.cycle_length_ms),
+        i_kr_factor=beat.settings.i_kr_factor,
     )
