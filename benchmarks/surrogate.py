@@ -2,8 +2,7 @@
 
 One patient of the cohort, all heart points at once. Ours has the sizes of `--config`, the paper's
 those of `--paper`, both random weights, as time does not depend on what was learned; ours includes
-decoding the geometry at the points, once in float32 and once with its layers in bfloat16
-(`einthoven predict --fast`); the effect on the shipped model is printed too. Finite
+decoding the geometry at the points, once in float32 and once with its layers in bfloat16. Finite
 elements solve on a mesh of the same patient, of the sizes of `--config`, in the same run.
 
 Usage: python benchmarks/surrogate.py [--json OUT] [--points N] [--threads N] [--config FILE]
@@ -32,10 +31,8 @@ from einthoven.encoders.deepsdf.infer import CodePrior
 from einthoven.fibers.ldrb import assign_fibers
 from einthoven.leadfield.solve import solve_lead_fields
 from einthoven.mesh.tetrahedra import tetrahedralise
-from einthoven.metrics.fields import angular_error_deg
 from einthoven.patient.anatomy import Anatomy
 from einthoven.patient.patient import Patient
-from einthoven.prediction.pretrained import Pretrained
 from einthoven.surrogate.inputs import Inputs, patient_inputs
 from einthoven.surrogate.networks import network_class
 from einthoven.surrogate.predict import predict_gradient
@@ -90,17 +87,6 @@ class Ours:
         with bfloat16_layers(fast):
             inputs = inputs_of(self.geometry, self.anatomy, self.points, n)
             return predict_gradient(self.network, inputs)
-
-
-def off_by_bfloat16(anatomy: Anatomy, points: np.ndarray) -> dict[str, float]:
-    """Effect of bfloat16 on the shipped model, with the code of a training patient."""
-    shipped = Pretrained.load()
-    geometry = shipped.encoder.geometry_of(shipped.encoder.latents.latent[0])
-    ours = Ours(geometry, shipped.surrogate.networks[0], anatomy, points)
-    exact, fast = (ours.predict(109, fast) for fast in (False, True))
-    residual = np.linalg.norm(fast - exact, axis=-1).sum() / np.linalg.norm(exact, axis=-1).sum()
-    angle = angular_error_deg(fast, exact).mean()
-    return {"bfloat16_angle_deg": float(angle), "bfloat16_relative": float(residual)}
 
 
 def untrained(config: Config, model: str) -> tuple[Geometry, torch.nn.Module]:
@@ -163,7 +149,6 @@ def main() -> None:
     anatomy = build_anatomy(parameters, config.anatomy)
     points = heart_points(anatomy, options.points)
     found, about = networks(config, load(options.paper), anatomy, points)
-    about |= off_by_bfloat16(anatomy, points)
     found["fem"], mesh = finite_elements(config, anatomy)
     per_lead = {way: {n: 1000 * s / n for n, s in its.items()} for way, its in found.items()}
     result = {

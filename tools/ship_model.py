@@ -1,6 +1,10 @@
-"""Pack the trained pair of a finished run as the shipped model, and write its card.
+"""Pack a trained model: an operator as the shipped one, with its card, or a run's coded pair.
 
-Usage: python tools/ship_model.py [RESULTS] [--model refraction] [--config FILE] [--to FOLDER]
+Usage: python tools/ship_model.py FOLDER --config FILE --figures JSON [--to FOLDER]
+       python tools/ship_model.py RESULTS --model refraction --to FOLDER [--config FILE]
+
+FOLDER is a trained operator (results/surrogates/operator, or what `studies/any_body.py --out`
+wrote), `--config` that of its data set, `--figures` what `studies/any_body.py --json` wrote.
 """
 
 import argparse
@@ -8,18 +12,18 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import stdev
 from typing import Any
 
 from einthoven.config import as_params, load
 from einthoven.core.atomic import atomic
 from einthoven.core.errors import BadInput
 from einthoven.core.files import read_json, write_json
-from einthoven.core.names import STANDARD_ELECTRODES
-from einthoven.core.tags import SDF_SURFACES
 from einthoven.dataset.store import open_store
 from einthoven.encoders.base import LATENTS_FILE, MODEL_FILE, Latents
 from einthoven.encoders.deepsdf.encoder import VALIDATION_FILE
-from einthoven.prediction.pretrained import CARD_FILE, SHIPPED, Pretrained
+from einthoven.imported.sheet import VIRTUAL
+from einthoven.prediction.pretrained import CARD_FILE, KINDS, SHIPPED, SURROGATE, Pretrained
 from einthoven.surrogate.ensemble import UNCERTAINTY_FILE, member_files
 from einthoven.training.tensors import load_model
 
@@ -28,18 +32,48 @@ CARD = Path(__file__).resolve().parent.parent / "docs/model-card.md"
 BEGIN, END = "<!-- shipped model: begin -->\n", "<!-- shipped model: end -->\n"
 LIMIT_MB = 8.0
 """What a repository can carry."""
-ROWS = {
-    "pseudo": "pseudo lead field, eq. (11)",
-    "pseudo-scaled": "pseudo lead field, one fitted factor",
-    "deepsdf-mlp": "published network",
-}
 COLUMNS = {
-    "angular_error_deg": 2,
-    "angular_error_precordial_deg": 2,
-    "magnitude_error_rel": 3,
-    "ecg_rel_l2": 4,
+    "pseudo_angle_deg": ("pseudo lead field (°)", 1),
+    "torso_angle_deg": ("torso without heart (°)", 1),
+    "angle_deg": ("operator (°)", 2),
+    "precordial_deg": ("V1 to V6 (°)", 2),
+    "rel": ("rel. error", 3),
+    "ecg_rel_l2": ("sinus ECG (rel. ℓ2)", 3),
+    "coverage_90": ("within the stated 90 %", 2),
+    "in_distribution": ("in distribution", 2),
 }
-"""Key of metrics.json -> digits."""
+"""Key of the figures -> title and digits; what was measured on nobody has no column."""
+
+
+def pack_operator(
+    source: Path, folder: Path, config: Mapping[str, Any], figures: Mapping[str, Any]
+) -> Pretrained:
+    """Copy a trained operator, and write its card.
+
+    Args:
+        source: model.safetensors, member1/model.safetensors ..., curve.csv, uncertainty.json.
+        folder: new, empty, or with a packed model, which is replaced.
+        config: of the data set.
+        figures: `patients`: name -> errors of one that nothing was learned of, and `n_train`.
+
+    Raises:
+        BadInput: a file is missing or does not load, or `folder` holds something else.
+    """
+    about = load_model(source / MODEL_FILE, "operator")[1]
+    uncertainty = source / UNCERTAINTY_FILE
+    card = {
+        "model": "operator",
+        "config": dict(config),
+        "training": about,
+        "n_members": len(member_files(source)),
+        "validation": _last_row(source / "curve.csv"),
+        "uncertainty": read_json(uncertainty) if uncertainty.exists() else None,
+        "figures": {"n_train": figures["n_train"], "patients": dict(figures["patients"])},
+    }
+    _empty(folder)
+    _copy_networks(source, folder)
+    write_json(folder / CARD_FILE, card)
+    return Pretrained.load(folder)
 
 
 def pack(
@@ -63,9 +97,7 @@ def pack(
     encoder = results / "encoders" / ENCODER
     surrogate = results / "surrogates" / f"{ENCODER}-{model}"
     card = _card(results, encoder, surrogate, model, config or _config(results))
-    if folder.exists() and any(folder.iterdir()) and not (folder / CARD_FILE).exists():
-        raise BadInput(f"{folder}: is not empty and holds no packed model; take another folder")
-    shutil.rmtree(folder, ignore_errors=True)
+    _empty(folder)
     (folder / "encoder").mkdir(parents=True)
     for name in (MODEL_FILE, VALIDATION_FILE):
         shutil.copyfile(encoder / name, folder / "encoder" / name)
@@ -75,13 +107,32 @@ def pack(
     Latents(names, ("train",) * len(kept), train.latent[kept]).save(
         folder / f"encoder/{LATENTS_FILE}"
     )
-    files = [*member_files(surrogate), surrogate / UNCERTAINTY_FILE]
-    for file in (file for file in files if file.exists()):
-        target = folder / "surrogate" / file.relative_to(surrogate)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, target)
+    _copy_networks(surrogate, folder)
     write_json(folder / CARD_FILE, card)
     return Pretrained.load(folder)
+
+
+def _empty(folder: Path) -> None:
+    """Remove a packed model, and nothing else."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / CARD_FILE).exists():
+        raise BadInput(f"{folder}: is not empty and holds no packed model; take another folder")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copy_networks(source: Path, folder: Path) -> None:
+    """All networks of a folder and their calibration."""
+    files = [*member_files(source), source / UNCERTAINTY_FILE]
+    for file in (file for file in files if file.exists()):
+        target = folder / SURROGATE / file.relative_to(source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target)
+
+
+def _last_row(curve: Path) -> dict[str, float]:
+    """The end of a training."""
+    header, *rows = curve.read_text().splitlines()
+    last = zip(header.split(","), rows[-1].split(","))
+    return {key: float(value) for key, value in last if value}
 
 
 def _config(results: Path) -> dict[str, Any]:
@@ -100,8 +151,6 @@ def _card(
         raise BadInput(f"{results}/report/metrics.json: has no {method}; learning.models?")
     about = {"encoder": load_model(encoder / MODEL_FILE, ENCODER)[1],
              "surrogate": load_model(surrogate / MODEL_FILE, model)[1]}  # fmt: skip
-    header, *rows = (surrogate / "curve.csv").read_text().splitlines()
-    last = dict(zip(header.split(","), rows[-1].split(",")))
     splits = Latents.load(encoder / LATENTS_FILE).split
     wanted = ("pseudo", "pseudo-scaled", f"{ENCODER}-mlp", method)
     return {
@@ -112,7 +161,7 @@ def _card(
         "n_members": len(member_files(surrogate)),
         "validation": {
             "near_surface_mm": read_json(encoder / VALIDATION_FILE)["near_surface_mm"],
-            **{key: float(value) for key, value in last.items() if value},
+            **_last_row(surrogate / "curve.csv"),
         },
         "test": {
             "methods": {
@@ -129,70 +178,44 @@ def size_mb(folder: Path) -> float:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
 
 
-def spread(found: Mapping[str, float] | None, digits: int) -> str:
-    """Mean and standard deviation over patients, or a dash."""
-    if not found:
-        return "–"
-    return f"{found['mean']:.{digits}f} ± {found['std']:.{digits}f}"
-
-
 def section(model: Pretrained) -> str:
-    """The generated part of the model card."""
-    card = model.card
-    patients, test, config = card["n_patients"], card["test"]["methods"], card["config"]
-    ours = test[f"deepsdf-{card['model']}"]
-    n_test = ours["angular_error_deg"]["n_patients"]
-    about = card["training"]["surrogate"]
-    members = card["n_members"]
+    """The generated part of the model card, of an operator."""
+    card, figures = model.card, model.card["figures"]
+    training, settings, members = card["training"], card["training"]["config"], card["n_members"]
+    drawn = [name for name in figures["patients"] if VIRTUAL.match(name)]
+    others = [name for name in figures["patients"] if name not in drawn]
+    measured = set().union(*figures["patients"].values())
+    columns = {key: of for key, of in COLUMNS.items() if key in measured}
+    groups = {f"{len(drawn)} virtual bodies": drawn} | {name: [name] for name in others}
     networks = "one network" if members == 1 else f"the mean of {members} networks"
-    torso = config["leadfield"]["sigma_torso_s_per_m"]
-    grid = {"front": "on the front", "around": "on front, sides and back"}
-    where = grid[config["anatomy"]["sites"]]
-    n_electrodes = len(STANDARD_ELECTRODES) + config["electrodes"]["n_grid"]
-    code, data, weights = (about[f"{of}_sha256"][:12] for of in ("source", "data", "tensors"))
+    data, weights = (training[f"{of}_sha256"][:12] for of in ("data", "tensors"))
     lines = [
-        f"The model in `src/einthoven/prediction/data` ({size_mb(model.folder):.1f} MB): DeepSDF "
-        f"code of {model.encoder.n_latent} numbers, model `{card['model']}`, {networks}, "
-        f"{about['config']['epochs']} epochs.",
+        f"The model in `src/einthoven/prediction/data` ({size_mb(model.folder):.1f} MB): an "
+        f"operator on the incident field, {networks} of width {settings['width']} and rank "
+        f"{settings['rank']}, {settings['epochs']} epochs, trained on {figures['n_train']} virtual "
+        f"bodies of the wide family (`config/any_body.yaml`). einthoven {training['version']}, "
+        f"data `{data}`, weights `{weights}`.",
         "",
-        f"Trained on {patients['train']} virtual patients (watched on {patients['val']}), hearts "
-        f"of {config['mesh']['heart_edge_mm']:g} mm, coefficients within ± "
-        f"{config['cohort']['range_sd']:g} SD, torso {torso:g} S/m, {n_electrodes} electrodes "
-        f"{where}. einthoven "
-        f"{about['version']}, code `{code}`, data `{data}`, weights `{weights}`.",
+        "On bodies that nothing was learned of, against finite elements on their own meshes, at "
+        "the field samples in the myocardium (mean ± SD over bodies):",
         "",
-        f"On {n_test} test patients, against recovered finite-element gradients on their own "
-        "meshes (mean ± SD over patients):",
-        "",
-        "| method | angle in the heart (°) | V1 to V6 (°) | magnitude (rel.) | ECG (rel. ℓ2) |",
-        "|---|---|---|---|---|",
+        f"| bodies | {' | '.join(title for title, _ in columns.values())} |",
+        f"|---|{'---|' * len(columns)}",
     ]
-    rows = {**ROWS, f"deepsdf-{card['model']}": "**shipped model**"}
-    for method, title in rows.items():
-        if method in test:
-            cells = [spread(test[method].get(key), digits) for key, digits in COLUMNS.items()]
-            lines.append(f"| {title} | {' | '.join(cells)} |")
-    usual, chamfer = card["validation"]["near_surface_mm"], card["test"]["chamfer"]
-    decoded = ", ".join(
-        f"{name} {spread(chamfer.get(f'chamfer_surface_{name}_mm'), 2)}" for name in SDF_SURFACES
-    )
-    near = ", ".join(f"{name} {usual[name]:.2f}" for name in SDF_SURFACES)
-    lines += [
-        "",
-        f"Decoded surfaces of test patients, Chamfer distance in mm: {decoded}. Error of the "
-        f"distances near the surfaces of validation patients in mm: {near}.",
-        "",
-    ]
-    if "coverage_90" in ours:
-        half, most, rank = (
-            spread(ours[key], 2) for key in ("coverage_50", "coverage_90", "sd_rank_correlation")
-        )
-        lines += [
-            f"Stated uncertainty on test patients: {half} of the errors lie within the stated "
-            f"50 %, {most} within the stated 90 %; rank correlation of error and statement {rank}.",
-            "",
-        ]
-    return "\n".join(lines)
+    for title, names in groups.items():
+        rows = [figures["patients"][name] for name in names]
+        cells = [spread([row[key] for row in rows if key in row], digits)
+                 for key, (_, digits) in columns.items()]  # fmt: skip
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
+def spread(values: list[float], digits: int) -> str:
+    """Mean and SD over patients, the value of a single one, or a dash."""
+    if not values:
+        return "–"
+    mean = f"{sum(values) / len(values):.{digits}f}"
+    return mean if len(values) == 1 else f"{mean} ± {stdev(values):.{digits}f}"
 
 
 def write_card(model: Pretrained, path: Path) -> None:
@@ -206,21 +229,28 @@ def write_card(model: Pretrained, path: Path) -> None:
 
 
 def main() -> None:
-    """Pack, check the size, write the card."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("results", nargs="?", default="results")
-    parser.add_argument("--model", default="refraction", choices=["refraction", "mlp"])
-    parser.add_argument("--config", default="", help="of a run that has no store")
-    parser.add_argument("--to", default=str(SHIPPED))
-    parser.add_argument("--card", default=str(CARD))
+    """Pack, check the size, write the card of what is shipped."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    add = parser.add_argument
+    add("source", type=Path)
+    add("--model", default="operator", choices=list(KINDS))
+    add("--config", help="of the data set; default, of a run with a store: the store's")
+    add("--figures", type=Path, help="of an operator: what studies/any_body.py --json wrote")
+    add("--to", type=Path, default=SHIPPED)
     options = parser.parse_args()
     config = as_params(load(options.config)) if options.config else None
-    model = pack(options.results, options.to, options.model, config)
+    if options.model != "operator":
+        model = pack(options.source, options.to, options.model, config)
+    elif config is None or options.figures is None:
+        raise BadInput("an operator needs --config and --figures")
+    else:
+        model = pack_operator(options.source, options.to, config, read_json(options.figures))
     size = size_mb(model.folder)
     if size > LIMIT_MB:
         raise BadInput(f"{model.folder}: {size:.1f} MB, at most {LIMIT_MB:g}; fewer members?")
-    write_card(model, Path(options.card))
-    print(f"{model.folder}: {size:.1f} MB; {options.card}")
+    if options.to == SHIPPED:
+        write_card(model, CARD)
+    print(f"{model.folder}: {size:.1f} MB")
 
 
 if __name__ == "__main__":

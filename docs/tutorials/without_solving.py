@@ -2,23 +2,21 @@
 
 import einthoven as ei
 
-model = ei.Pretrained.load()
-settings = model.config  # what it was trained on: the published pose and conductivities
-coarse = ei.Config()  # meshes of 4 mm do here
+model, config = ei.Pretrained.load(), ei.Config()
 
-anatomy = ei.build_anatomy(ei.draw_patient(7, settings.cohort), settings.anatomy)
+anatomy = ei.build_anatomy(ei.draw_patient(7, config.cohort), config.anatomy)
 electrodes = anatomy.electrodes(0, 9)
 patient = ei.Patient.of(
-    anatomy, ei.tetrahedralise(anatomy.surfaces, electrodes.points, coarse.mesh, anatomy.patient)
+    anatomy, ei.tetrahedralise(anatomy.surfaces, electrodes.points, config.mesh, anatomy.patient)
 )
-fibers, coordinates = ei.assign_fibers(patient, coarse.fibers), ei.ventricular_coordinates(patient)
+fibers, coordinates = ei.assign_fibers(patient, config.fibers), ei.ventricular_coordinates(patient)
 patient = patient.with_stages(fibers, coordinates)
-patient = patient.with_stages(ei.grow_tree(patient, coarse.purkinje))
-activation = ei.activate(patient, "sinus", coarse.activation)
+patient = patient.with_stages(ei.grow_tree(patient, config.purkinje))
+patient = patient.with_stages(ei.activate(patient, "sinus", config.activation))
 
-lead_fields = ei.solve_lead_fields(patient, electrodes, settings.leadfield)
-solved = ei.simulate_ecg(patient, lead_fields, activation, settings.ecg, settings.leadfield)
-
-learned = patient.with_stages(activation, ei.sdf_samples(anatomy, coarse.sdf_samples))
-predicted = ei.predict(model, learned, electrodes)
+predicted = ei.predict(model, patient, electrodes, config)  # gradients, ECG, their uncertainty
 print(predicted.ecg.shape, predicted.out_of_distribution["in_distribution"])
+
+lead_fields = ei.solve_lead_fields(patient, electrodes, config.leadfield)
+settings = config.ecg, config.leadfield, config.repolarisation
+solved = ei.simulate_ecg(patient, lead_fields, patient.activation("sinus"), *settings)

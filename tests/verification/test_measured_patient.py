@@ -69,7 +69,7 @@ def test_fibres_arrive_whatever_their_signs(patient):
 def test_a_prediction_takes_them_too(patient):
     found, folder = patient
     found.mesh.save(folder / "mesh.npz")
-    ready = prepared(folder, folder, Config())
+    ready = prepared(folder, folder, Config(), ("mesh", "fibers")).patient
     assert ready.activation("sinus").backend == "measured"
     wanted = swirl(in_file(ready.heart.centroids, ready))
     assert np.median(np.abs(np.einsum("ci,ci->c", ready.fibers.f0, wanted))) > 0.998

@@ -61,7 +61,7 @@ def test_prediction_without_solving_is_near_the_solution():
     predicted, solved = found["predicted"], found["solved"]
     assert predicted.out_of_distribution["in_distribution"]
     difference = np.linalg.norm(predicted.ecg[0] - solved.ecg[0]) / np.linalg.norm(solved.ecg[0])
-    assert difference < 0.2  # the reference has a 4 mm heart, the model learned from 2.2 mm
+    assert difference < 0.15  # the reference has a 4 mm heart, the model speaks of finer ones
 
 
 def test_front_door_gives_what_it_lists_and_nothing_else():

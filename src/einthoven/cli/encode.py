@@ -9,7 +9,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("file", metavar="FILE", type=Path, help="CSV of points (surface,x,y,z in mm), or complete "
         "surfaces: anatomy.npz, as `einthoven import` writes it")  # fmt: skip
-    add("--encoder", metavar="FOLDER", help="results/encoders/deepsdf; default: the shipped one")
+    add("--encoder", metavar="FOLDER", default="results/encoders/deepsdf",
+        help="a trained one; default: %(default)s")  # fmt: skip
     add("--noise-mm", metavar="MM", type=float, default=1.0,
         help="standard deviation of the points; default: %(default)s")  # fmt: skip
     add("--free-origin", action="store_true",
@@ -31,16 +32,18 @@ def run(arguments: argparse.Namespace) -> None:
         code_from_surfaces,
     )
     from einthoven.patient.anatomy import Anatomy
-    from einthoven.prediction.pretrained import SHIPPED
     from einthoven.publish.vtk import save_surface
 
-    file, encoder = arguments.file, DeepSdfEncoder.load(arguments.encoder or SHIPPED / "encoder")
+    file = arguments.file
     if file.suffix == ".npz":
         if arguments.free_origin:
             raise BadInput(f"{file}: surfaces know their frame; --free-origin is for points")
-        encoded = code_from_surfaces(encoder, Anatomy.load(file).surfaces)
+        surfaces = Anatomy.load(file).surfaces
+        encoder = DeepSdfEncoder.load(arguments.encoder)
+        encoded = code_from_surfaces(encoder, surfaces)
     else:
         given = SurfacePoints.read(file)
+        encoder = DeepSdfEncoder.load(arguments.encoder)
         encoded = code_from_points(encoder, given, arguments.noise_mm, arguments.free_origin)
     name = arguments.name or file.stem
     encoded.save(arguments.to, name)

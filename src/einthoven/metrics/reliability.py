@@ -8,7 +8,7 @@ median, makes up for them on average.
 """
 
 import numpy as np
-from scipy.stats import norm, spearmanr
+from scipy.stats import norm, spearmanr, t
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput
@@ -29,6 +29,19 @@ def bound_ratio(level: float, n_members: int) -> float:
         raise BadInput(f"n_members = {n_members}: one network states no SD; learning.ensemble?")
     degrees = n_members - 1
     return float(np.sqrt(2 * degrees * ((1 - level) ** (-1 / degrees) - 1)))
+
+
+def normal_bound_ratio(level: float, n_members: int) -> float:
+    """Half the central interval of a share `level` of one number, over its ensemble SD.
+
+    Student's t, as the SD is estimated from the members; truth and members as above.
+
+    Raises:
+        BadInput: fewer than two networks state nothing.
+    """
+    if n_members < 2:
+        raise BadInput(f"n_members = {n_members}: one network states no SD; learning.ensemble?")
+    return float(t.ppf(0.5 + level / 2, n_members - 1))
 
 
 def calibration_factor(error: np.ndarray, sd: np.ndarray, n_members: int) -> float:

@@ -40,26 +40,34 @@ def _multiples(step: float, ends: tuple[float, float]) -> np.ndarray:
     return np.arange(np.floor(ends[0] / step), ends[1] / step + 1) * step
 
 
-def _row_levels(ecgs: Mapping[str, np.ndarray], rows: Sequence[int]) -> tuple[float, float]:
+def _row_levels(ecgs: Sequence[np.ndarray], rows: Sequence[int]) -> tuple[float, float]:
     """Ends of the mV axis of one row of leads, at full large squares (0.5 mV)."""
-    values = np.concatenate([np.asarray(ecg)[rows].ravel() for ecg in ecgs.values()])
+    values = np.concatenate([np.asarray(ecg)[rows].ravel() for ecg in ecgs])
     low, high = min(values.min(), -0.5), max(values.max(), 0.5)
     return float(np.floor(low / 0.5) * 0.5), float(np.ceil(high / 0.5) * 0.5)
 
 
 @house_style()
-def ecg_figure(time: np.ndarray, ecgs: Mapping[str, np.ndarray], title: str = "") -> Figure:
+def ecg_figure(
+    time: np.ndarray,
+    ecgs: Mapping[str, np.ndarray],
+    title: str = "",
+    bands: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None,
+) -> Figure:
     """Overlay 12-lead ECGs on ECG paper.
 
     Args:
         time: [time] ms.
         ecgs: method name (see `style.METHODS`) -> [lead, time] mV, in the order of `LEADS`.
         title: heading, e.g. patient and scenario.
+        bands: method name -> lower and upper ends of an interval about its ECG.
 
     Returns:
         A figure whose grid is the scale: small squares 40 ms by 0.1 mV, as on paper.
     """
-    levels = [_row_levels(ecgs, [LEADS.index(name) for name in names]) for names in LAYOUT]
+    bands = bands or {}
+    drawn = [*ecgs.values(), *(end for ends in bands.values() for end in ends)]
+    levels = [_row_levels(drawn, [LEADS.index(name) for name in names]) for names in LAYOUT]
     window = (float(time[0]), float(time[-1]))
     spans = [high - low for low, high in levels]
     figure = new_figure(11.0, min(13.0, 1.0 + INCHES_PER_MV * sum(spans)))
@@ -70,6 +78,9 @@ def ecg_figure(time: np.ndarray, ecgs: Mapping[str, np.ndarray], title: str = ""
         for method, ecg in ecgs.items():
             colour, line, label = look(method)
             axes.plot(time, ecg[LEADS.index(name)], color=colour, ls=line, lw=1.1, label=label)
+            if method in bands:
+                low, high = (end[LEADS.index(name)] for end in bands[method])
+                axes.fill_between(time, low, high, color=colour, alpha=0.25, lw=0)
         axes.text(0.02, 0.96, name, transform=axes.transAxes, weight="bold", va="top")
     legend_below(figure)
     scale = f"(small square 40 ms × 0.1 mV, {window[0]:g} to {window[1]:g} ms)"

@@ -1,39 +1,46 @@
-"""A patient that no training saw, by a packed model: code, prediction, ECGs, pictures."""
+"""A patient that no training saw, by a packed model: prediction, ECGs, pictures."""
 
+import time as clock
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from einthoven.config.models import Config, Leadfield
+from einthoven.config.physiology import section_of
 from einthoven.core.files import write_json
 from einthoven.core.names import STANDARD_ELECTRODES
-from einthoven.encoders.imported_code import ImportedCode
+from einthoven.metrics.reliability import normal_bound_ratio
 from einthoven.patient.anatomy import Electrodes
 from einthoven.patient.patient import Patient
 from einthoven.plots.ecg_paper import ecg_figure
 from einthoven.plots.errors import torso_map_figure
 from einthoven.prediction.prediction import Prediction
-from einthoven.prediction.predictor import Predictor, with_ecg
+from einthoven.prediction.predictor import with_ecg
 from einthoven.prediction.pretrained import Pretrained
 from einthoven.training.machine import ONE_CORE, Machine
-from einthoven.training.task import torch_threads
+
+STATED = 0.9
+"""Level of the intervals that are drawn and checked."""
 
 
 def predict_new(
     model: Pretrained,
     patient: Patient,
     electrodes: Electrodes,
-    code_file: str | Path | None = None,
+    config: Config | None = None,
     machine: Machine = ONE_CORE,
-    fast: bool = False,
+    code_file: str | Path | None = None,
 ) -> Prediction:
     """Predict a patient: lead fields in the heart, ECGs if activations are there.
 
     Args:
-        model: a packed pair.
-        patient: with anatomy, mesh and fibres, and with SDF samples if no code is given.
+        model: a packed one.
+        patient: with anatomy and the stages that the model needs.
         electrodes: on the skin.
-        code_file: a code that `einthoven encode` found; None: found here, from the SDF samples.
+        config: conductivities (those drawn for the patient come first), time axis and
+            repolarisation; None: those of the model's training.
         machine: threads.
-        fast: layers of the networks compute in bfloat16; the code does not.
+        code_file: for a coded model, a code that `einthoven encode` found; None: found here.
 
     Returns:
         The prediction; `out_of_distribution` says whether the model can know such an anatomy, and
@@ -43,37 +50,42 @@ def predict_new(
         BadInput: shapes do not fit, or a broken file.
         NotConverged: no code fits the surfaces.
     """
-    with torch_threads(machine.n_threads):
-        if code_file is None:
-            sdf = patient.sdf
-            code = ImportedCode.of_samples(model.encoder, sdf.sdf_points, sdf.sdf)
-        else:
-            code = ImportedCode.load(code_file)
-    predictor = Predictor(model.encoder, model.surrogate)
-    geometry = model.encoder.geometry_of(code.latent)
-    found = predictor.predict(patient, geometry, electrodes, machine, fast)
-    found = predictor.checked(found, code.check)
+    config = config or model.config
+    sigma = conductivities(patient, config)
+    found = model.predict(patient, electrodes, sigma, machine, code_file)
     if patient.has("activations") and set(STANDARD_ELECTRODES) <= set(electrodes.names.tolist()):
-        config, activations = model.config, list(patient.activations.values())
-        settings = config.ecg, config.leadfield, config.repolarisation
-        found = with_ecg(found, patient, activations, *settings)
+        start, activations = clock.perf_counter(), list(patient.activations.values())
+        found = with_ecg(found, patient, activations, config.ecg, sigma, config.repolarisation)
+        took = {"seconds_ecg": clock.perf_counter() - start}
+        found = replace(found, seconds=found.seconds | took)
     return found
+
+
+def conductivities(patient: Patient, config: Config) -> Leadfield:
+    """Section `leadfield`, with the conductivities that were drawn for a virtual patient."""
+    drawn = (patient.field.conductivities if patient.has("field") else None) or {}
+    return section_of(Leadfield, dict(config.leadfield) | drawn, patient.name)
 
 
 def write_prediction(prediction: Prediction, patient: Patient, to: Path) -> None:
     """Write prediction.npz, out_of_distribution.json and pictures.
 
-    Pictures: an ECG per scenario, and the body map of the uncertainty that an ensemble states.
+    Pictures: an ECG per scenario, with the interval that an ensemble states, and the body map of
+    its uncertainty.
     """
     prediction.save(to / "prediction.npz")
     check = prediction.out_of_distribution or {}
     write_json(to / "out_of_distribution.json", check | {"patient": patient.name})
     figures: dict[str, Any] = {}
     if prediction.ecg is not None:
-        time = prediction.needed("time")
-        for scenario, ecg in zip(prediction.needed("scenarios"), prediction.ecg):
-            title = f"{patient.name}, {scenario}"
-            figures[f"ecg_{scenario}.png"] = ecg_figure(time, {"surrogate": ecg}, title)
+        time, method = prediction.needed("time"), str(prediction.about["model"])
+        for k, scenario in enumerate(prediction.needed("scenarios")):
+            ecg, title, bands = prediction.ecg[k], f"{patient.name}, {scenario}", {}
+            if prediction.ecg_sd is not None:
+                half = prediction.ecg_sd[k] * normal_bound_ratio(STATED, prediction.n_members)
+                bands = {method: (ecg - half, ecg + half)}
+                title += f", {100 * STATED:.0f} % as stated"
+            figures[f"ecg_{scenario}.png"] = ecg_figure(time, {method: ecg}, title, bands)
     if prediction.heart_sd_deg is not None:
         anatomy = patient.anatomy
         figures["uncertainty.png"] = torso_map_figure(

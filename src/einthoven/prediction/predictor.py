@@ -8,19 +8,20 @@ import numpy as np
 
 from einthoven.config.models import Ecg, Leadfield
 from einthoven.config.repolarisation import Repolarisation
+from einthoven.core.names import STANDARD_ELECTRODES
 from einthoven.ecg.simulate import simulate_ecg
 from einthoven.encoders.base import Encoder, Geometry, Paths
 from einthoven.encoders.imported_code import ImportedCode, with_imported_codes
 from einthoven.metrics.out_of_distribution import OutOfDistributionCheck
 from einthoven.patient.activation import Activation
 from einthoven.patient.anatomy import Electrodes
+from einthoven.patient.ecg import Ecg as PatientEcg
 from einthoven.patient.leadfields import LeadFieldGradients
 from einthoven.patient.patient import Patient
 from einthoven.prediction.prediction import Prediction
 from einthoven.surrogate.ensemble import Surrogate
 from einthoven.surrogate.inputs import patient_inputs
 from einthoven.training.machine import ONE_CORE, Machine
-from einthoven.training.precision import bfloat16_layers
 from einthoven.training.task import torch_threads
 
 
@@ -42,7 +43,6 @@ class Predictor:
         geometry: Geometry,
         electrodes: Electrodes,
         machine: Machine = ONE_CORE,
-        fast: bool = False,
         field: bool = False,
     ) -> Prediction:
         """Gradients in the heart for all electrodes, and at the field samples if asked for.
@@ -56,14 +56,13 @@ class Predictor:
             geometry: its code and surfaces.
             electrodes: on the skin.
             machine: its threads are also those of the timing.
-            fast: layers compute in bfloat16.
             field: also predict at the field samples, for their electrodes; not timed.
 
         Raises:
             BadInput: shapes do not fit, or values are not finite.
         """
         heart, f0, pose = patient.heart, patient.fibers.f0, patient.anatomy.pose
-        with torch_threads(machine.n_threads), bfloat16_layers(fast):
+        with torch_threads(machine.n_threads):
             start = clock.perf_counter()
             inputs = patient_inputs(geometry, pose, heart.centroids, f0, electrodes.points)
             ready = clock.perf_counter()
@@ -144,17 +143,27 @@ def with_ecg(
     leadfield: Leadfield,
     repolarisation: Repolarisation,
 ) -> Prediction:
-    """The prediction with the ECGs that follow from its gradients; arguments of `simulate_ecg`."""
-    gradients = LeadFieldGradients(
-        prediction.needed("electrode_names"),
-        prediction.needed("electrode_points"),
-        prediction.heart_grad,
-    )
-    ecg = simulate_ecg(patient, gradients, activations, config, leadfield, repolarisation)
+    """The prediction with the ECGs that follow from its gradients; arguments of `simulate_ecg`.
+
+    An ensemble that tells its members' gradients states the SD of the ECG, too: ECGs are linear in
+    the gradients, so that it is the SD of the members' ECGs.
+    """
+
+    def ecg_of(names: np.ndarray, points: np.ndarray, grad: np.ndarray) -> PatientEcg:
+        gradients = LeadFieldGradients(names, points, grad)
+        return simulate_ecg(patient, gradients, activations, config, leadfield, repolarisation)
+
+    names, points = (prediction.needed(f"electrode_{key}") for key in ("names", "points"))
+    ecg, ecg_sd = ecg_of(names, points, prediction.heart_grad), None
+    if prediction.member_grad is not None:
+        nine = [names.tolist().index(name) for name in STANDARD_ELECTRODES]
+        members = [ecg_of(names[nine], points[nine], each).ecg for each in prediction.member_grad]
+        ecg_sd = np.std(members, axis=0, ddof=1)
     return replace(
         prediction,
         potential=ecg.electrode_potential,
         ecg=ecg.ecg,
+        ecg_sd=ecg_sd,
         scenarios=ecg.scenario,
         time=ecg.time,
     )

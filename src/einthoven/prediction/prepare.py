@@ -1,62 +1,89 @@
 """What a prediction needs of a patient: read from its folder, and made where it is missing."""
 
-from collections.abc import Callable
+import time as clock
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from einthoven.config.models import Config
+from einthoven.config.physiology import Physiology
 from einthoven.core.errors import BadInput
 from einthoven.core.names import STANDARD_ELECTRODES
+from einthoven.electrophysiology.purkinje.tree import grow_tree
 from einthoven.electrophysiology.scenarios import activate
+from einthoven.electrophysiology.scenarios.kinds import scenario_of
 from einthoven.fibers.coordinates import ventricular_coordinates
 from einthoven.fibers.fields import solve_wall_fields
 from einthoven.fibers.ldrb import assign_fibers
 from einthoven.imported.anatomy import import_patient
 from einthoven.imported.read import read_points
-from einthoven.imported.sheet import read_sheet
+from einthoven.imported.sheet import Row, read_sheet
 from einthoven.imported.sites import on_skin
 from einthoven.mesh.tetrahedra import tetrahedralise
 from einthoven.patient.anatomy import Anatomy, Electrodes
-from einthoven.patient.fibers import Coordinates, Fibers
-from einthoven.patient.mesh import TetMesh
 from einthoven.patient.patient import Patient
 from einthoven.samples.sdf import sdf_samples
 
 
-def prepared(source: Path, to: Path, config: Config, patient: str | None = None) -> Patient:
-    """Read a stage folder, or import a patient of a sheet; make mesh, fibres and SDF samples.
+@dataclass(frozen=True)
+class Prepared:
+    """A patient with all that a model wants of it.
+
+    Attributes:
+        patient: its stages.
+        config: with the speeds and durations that the sheet has for the patient.
+        bodies: other bodies with the same heart, that the sheet wants drawn.
+        seconds: `seconds_import` and `seconds_{stage}` of what was made.
+    """
+
+    patient: Patient
+    config: Config
+    bodies: tuple[Anatomy, ...]
+    seconds: dict[str, float]
+
+
+def prepared(
+    source: Path, to: Path, config: Config, stages: Collection[str], name: str | None = None
+) -> Prepared:
+    """Read a stage folder, or import a patient of a sheet; make what is missing.
+
+    Mesh, fibres and activation are made, if not given, as in a virtual patient: activation in the
+    scenarios of section `ecg`, with the speeds of the config or those measured in the sheet. No
+    activation is made without ventricular coordinates.
 
     Args:
         source: results/patients/{patient}, a folder that `einthoven import` wrote, or a sheet.
         to: where stage files go that are made.
         config: settings for what is made.
-        patient: which one of the sheet.
+        stages: which are made beside the activation (`Pretrained.stages`).
+        name: which patient of the sheet.
 
     Raises:
         BadInput: a file is missing or wrong, or fibres are missing and cannot be made here.
     """
+    bodies, start = list[Anatomy](), clock.perf_counter()
+    seconds = dict[str, float]()
     if not source.is_dir():
-        source = _imported(source, to, config, patient)
+        row, *drawn = chosen_rows(source, name)
+        import_patient(row, to / f"{row.patient}.png", config.anatomy).save(to / "anatomy.npz")
+        seconds["seconds_import"] = clock.perf_counter() - start
+        bodies = [import_patient(r, to / f"{r.patient}.png", config.anatomy) for r in drawn]
+        source, config = to, _as_measured(config, row)
     found = Patient.open(source)
     for stage, make in MAKERS.items():
-        if not found.has(stage):
-            made, *others = make(found, config)
-            made.save(to / f"{stage}.npz", *others)
-            found = found.with_stages(made, *others)
-    measured = found.anatomy.measured
-    if measured and measured.time is not None and not found.has("activations"):
-        activation = activate(found, measured.scenario, config.activation)
-        activation.save(to / f"activation_{activation.scenario}.npz")
-        found = found.with_stages(activation)
+        if stage in (*stages, *FOR_THE_ECG) and not _known(found, stage):
+            start = clock.perf_counter()
+            found = make(found, config, to)
+            seconds[f"seconds_{stage}"] = clock.perf_counter() - start
     for activation in (found.activations if found.has("activations") else {}).values():
         if len(activation.activation_time) != len(found.heart.points):
             raise BadInput(
                 f"{source}: activation_{activation.scenario}.npz has "
                 f"{len(activation.activation_time)} nodes, the heart {len(found.heart.points)}"
             )
-    return found
+    return Prepared(found, config, tuple(bodies), seconds)
 
 
 def chosen_electrodes(anatomy: Anatomy, n_grid: int, file: Path | None = None) -> Electrodes:
@@ -79,38 +106,105 @@ def chosen_electrodes(anatomy: Anatomy, n_grid: int, file: Path | None = None) -
     return Electrodes(np.array(list(places)), np.array(list(places.values())))
 
 
-def _imported(sheet: Path, to: Path, config: Config, patient: str | None) -> Path:
-    """Folder with the imported anatomy of one row of a sheet."""
+def chosen_rows(sheet: Path, patient: str | None) -> list[Row]:
+    """A patient of a sheet, the only one if none is named, and the bodies drawn for it.
+
+    Raises:
+        BadInput: there is no such patient, or none is named and there are several.
+    """
     rows = {row.patient: row for row in read_sheet(sheet)}
-    if patient is None and len(rows) == 1:
-        patient = next(iter(rows))
+    own = [name for name, row in rows.items() if not row.body]
+    patient = own[0] if patient is None and len(own) == 1 else patient
     if patient not in rows:
         raise BadInput(f"{sheet}: which patient? It has {', '.join(rows)}")
-    import_patient(rows[patient], to / f"{patient}.png", config.anatomy).save(to / "anatomy.npz")
-    return to
+    return [rows[patient], *(row for row in rows.values() if row.of == patient)]
 
 
-def _mesh(patient: Patient, config: Config) -> tuple[TetMesh]:
+def _as_measured(config: Config, row: Row) -> Config:
+    """The config with the speeds and durations that a row has."""
+    if not row.physiology:
+        return config
+    still = {key: 0.0 for key in dict(config.variation) if key != "seed"}
+    usual = config.model_copy(update={"variation": config.variation.model_copy(update=still)})
+    found = Physiology.of(usual, row.patient, row.physiology)
+    parts = {part.name: getattr(found, part.name) for part in fields(found)}
+    return config.model_copy(update=parts)
+
+
+def _known(patient: Patient, stage: str) -> bool:
+    """Whether a patient has a stage; a fibers.npz from elsewhere may lack the coordinates."""
+    if stage != "coordinates" or not patient.has(stage):
+        return patient.has(stage)
+    try:
+        _ = patient.coordinates
+    except BadInput:
+        return False
+    return True
+
+
+def _mesh(patient: Patient, config: Config, to: Path) -> Patient:
     refined = patient.anatomy.site_points[: len(STANDARD_ELECTRODES)]
-    return (tetrahedralise(patient.anatomy.surfaces, refined, config.mesh, patient.name),)
+    mesh = tetrahedralise(patient.anatomy.surfaces, refined, config.mesh, patient.name)
+    mesh.save(to / "mesh.npz")
+    return patient.with_stages(mesh)
 
 
-def _fibers(patient: Patient, config: Config) -> tuple[Fibers, Coordinates]:
+def _fibers(patient: Patient, config: Config, to: Path) -> Patient:
     """Fibres, and the coordinates that durations of the action potential are set in."""
     try:
         fields = solve_wall_fields(patient.heart)
         fibers = assign_fibers(patient, config.fibers, fields)
-        return fibers, ventricular_coordinates(patient, fields)
+        coordinates = ventricular_coordinates(patient, fields)
     except ImportError as error:
         raise BadInput(
             f"{patient.where}: has no fibers.npz, and fibres by rules need a solver that is not "
             f"installed ({error}); give fibers.npz with f0, s0, n0 [heart cell, 3]"
         ) from error
+    fibers.save(to / "fibers.npz", coordinates)
+    return patient.with_stages(fibers, coordinates)
 
 
-MAKERS: dict[str, Callable[[Patient, Config], tuple[Any, ...]]] = {
+def _coordinates(patient: Patient, config: Config, to: Path) -> Patient:
+    """Ventricular coordinates beside given fibres; none where no solver is installed."""
+    try:
+        return patient.with_stages(ventricular_coordinates(patient))
+    except ImportError:
+        return patient
+
+
+def _sdf(patient: Patient, config: Config, to: Path) -> Patient:
+    samples = sdf_samples(patient.anatomy, config.sdf_samples)
+    samples.save(to / "sdf.npz")
+    return patient.with_stages(samples)
+
+
+def _activations(patient: Patient, config: Config, to: Path) -> Patient:
+    """The activation that came with the heart, or that of section `ecg` from a Purkinje tree."""
+    measured = patient.anatomy.measured
+    if measured and measured.time is not None:
+        own = activate(patient, measured.scenario, config.activation)
+        own.save(to / f"activation_{own.scenario}.npz")
+        return patient.with_stages(own)
+    if not _known(patient, "coordinates"):
+        return patient
+    if not patient.has("purkinje"):
+        tree = grow_tree(patient, config.purkinje)
+        tree.save(to / "purkinje.npz")
+        patient = patient.with_stages(tree)
+    found = []
+    for name in config.ecg.scenarios:
+        scenario = scenario_of(name, config.known_scenarios[name])
+        found.append(activate(patient, scenario, config.activation))
+        found[-1].save(to / f"activation_{name}.npz")
+    return patient.with_stages(*found)
+
+
+FOR_THE_ECG = ("coordinates", "activations")
+MAKERS: dict[str, Callable[[Patient, Config, Path], Patient]] = {
     "mesh": _mesh,
     "fibers": _fibers,
-    "sdf": lambda patient, config: (sdf_samples(patient.anatomy, config.sdf_samples),),
+    "coordinates": _coordinates,
+    "sdf": _sdf,
+    "activations": _activations,
 }
-"""Stage -> what makes it and what shares its file, in order."""
+"""Stage -> what makes and writes it, in order."""

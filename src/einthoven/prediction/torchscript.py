@@ -4,7 +4,7 @@ import copy
 import io
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,11 +115,16 @@ def export_torchscript(
     """
     about = about | {"inputs": "points fiber electrodes code heart_rotation heart_origin torso_box",
                      "units": "mm, kOhm/mm", "n_latent": encoder.n_latent}  # fmt: skip
+    save_module(lambda: _scripted(encoder, networks), path, about)
+
+
+def save_module(make: Callable[[], Any], path: str | Path, about: dict[str, Any]) -> None:
+    """Write a TorchScript module with `about` as its member einthoven.json."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TorchScript calls itself old on every call
-        module = _scripted(encoder, networks)
         buffer = io.BytesIO()  # a file's name would be written into it
-        torch.jit.save(module, buffer, _extra_files={ABOUT_FILE: json.dumps(about, sort_keys=True)})
+        about_file = {ABOUT_FILE: json.dumps(about, sort_keys=True)}
+        torch.jit.save(make(), buffer, _extra_files=about_file)
     with atomic(path) as temporary:
         temporary.write_bytes(buffer.getvalue())
 
