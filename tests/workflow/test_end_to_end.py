@@ -65,7 +65,7 @@ def test_a_patient_made_again_has_the_same_bytes(finished, tmp_path):
     shutil.rmtree(project / "results/patients/p0000")
     path.unlink()
     target = str(path.relative_to(project))
-    done = snakemake(project, target, *CI)
+    done = snakemake(project, target, *CI, timeout=600)
     assert done.returncode == 0, done.stderr[-2000:]
     assert path.read_bytes() == before
 
