@@ -18,6 +18,7 @@ from einthoven.geometry.closest import TriangleTree
 from einthoven.geometry.intersections import intersecting_pairs
 from einthoven.geometry.simplex import enclosed_volume, normal_sd
 from einthoven.geometry.triangles import unique_edges
+from einthoven.segmentation.base import base_of_stack
 from einthoven.segmentation.heart import segmented_heart
 from einthoven.segmentation.image import LabelImage
 from einthoven.segmentation.reading import Reading
@@ -76,6 +77,44 @@ def test_the_surface_of_a_mask_converges_with_the_voxel():
     assert errors[-1] < 0.1  # of a voxel
     assert np.polyfit(np.log(sizes), np.log(errors), 1)[0] > 0.9  # voxels are drawn or not
     assert enclosed_volume(points, faces) == pytest.approx(4 / 3 * np.pi * 25**3, rel=2e-3)
+
+
+def clipped(centre, radius, z, slope, height):
+    """A circle in a slice at z, as far as it is below the plane height + slope x: none, or one."""
+    turn = np.linspace(0, 2 * np.pi, 240, endpoint=False)
+    circle = np.array([centre, 0.0]) + radius * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    if slope:
+        edge = (z - height) / slope
+        circle[:, 0] = (
+            np.maximum(circle[:, 0], edge) if slope > 0 else np.minimum(circle[:, 0], edge)
+        )
+    elif z > height:
+        return []
+    return [circle] if np.ptp(circle[:, 0]) > 1.0 else []
+
+
+def cylinders(slope, height, gap=8.0):
+    """Two cavities in a wall of radius 45 mm, cut by a plane; the LV at -20, the RV at 25."""
+    z = np.arange(-90.0, 30.0, gap)
+    shapes = {"epi": (0.0, 45.0), "lv": (-20.0, 18.0), "rv": (25.0, 12.0)}
+    return Stack(np.eye(3), z, {name: [clipped(*circle, k, slope, height) for k in z]
+                                for name, circle in shapes.items()}, 1.5)  # fmt: skip
+
+
+def test_an_oblique_base_is_found_between_slices():
+    heights = np.arange(-8.0, 0.0, 1.0)  # wherever slices lie against it
+    for slope in (-0.3, 0.2):
+        off, tilts = [], []
+        for height in heights:
+            base, _ = base_of_stack(cylinders(slope, height))
+            up = base.axes[:, 2] / base.axes[2, 2]
+            tilts.append(np.degrees(np.arctan(-up[0]) - np.arctan(slope)))
+            off.append(base.above(np.array([0.0, 0.0, height])))
+        assert np.abs(tilts).max() < 3.0 and abs(np.mean(tilts)) < 1.0  # degrees, slices 8 mm apart
+        assert np.abs(off).max() < 1.5 and abs(np.mean(off)) < 0.5  # mm
+    flat, notes = base_of_stack(cylinders(0.0, -3.0))
+    np.testing.assert_allclose(flat.axes[:, 2], [0, 0, 1], atol=1e-12)
+    assert flat.origin[2] == pytest.approx(-6.0) and notes == []  # half a slice above -10
 
 
 def written(folder, grid, values=ALL_LABELS, **options):

@@ -16,6 +16,16 @@ WHOLE_SLICE = {"lv": 0.75, "rv": 0.6}
 ONE_PIECE = 0.9
 """Share of the largest epicardial contour in a slice that shows one heart."""
 CUT_APEX = 0.5
+FOOT_SLICES = 2
+"""Below the topmost whole slice: whose section shows in which columns the heart goes on."""
+FOOT_STEP_MM, WITHIN_MM = 2.0, 2.0
+STAIRS = 0.45
+"""Of the distance of slices: the RMS residual of a plane through the columns' ends. Slices across
+a plane leave 0.29 (a uniform error); labels that end otherwise leave more."""
+ONE_STAIR = 2 / 3
+"""Of the least squares' slope over one stair: the mean of all slopes that leave such a stair."""
+MAX_OBLIQUE_DEG = 25.0
+LEAST_OBLIQUE_DEG = 2.0
 OPENING_QUANTILE = 0.1
 """Of an opening that is not flat, the base lies below all but this share."""
 MAX_TILT_DEG = 30.0
@@ -35,6 +45,10 @@ class Base:
 
     axes: np.ndarray
     origin: np.ndarray
+
+    def above(self, places: np.ndarray) -> np.ndarray:
+        """Height [place] mm of places [place, 3] mm above the plane."""
+        return (places - self.origin) @ self.axes[:, 2]
 
     def lowered(self, mm: float) -> "Base":
         """The same plane, nearer to the apex."""
@@ -62,7 +76,10 @@ def upright(stack: Stack) -> Stack:
 
 
 def base_of_stack(stack: Stack) -> tuple[Base, list[str]]:
-    """The upper face of the topmost slice that holds both cavities, the LV surrounded by muscle.
+    """The plane in which the labels end, or else the upper face of the topmost whole slice.
+
+    Whole is a slice that holds both cavities, the LV surrounded by muscle. Its upper face is taken
+    where labels end in one slice or in no plane.
 
     Raises:
         BadInput: there is none.
@@ -79,11 +96,56 @@ def base_of_stack(stack: Stack) -> tuple[Base, list[str]]:
         notes.append(f"base: {lv[-1] - top} slices below the LV's last, above which the RV has no "
                      "label, or muscle surrounds too little of the LV, or only a part of a "
                      "ventricle is in the slice")  # fmt: skip
-    origin = stack.axes[:, 2] * (stack.heights[top] + half)
     middle = [np.concatenate(stack.contours[name][top]).mean(axis=0) for name in ("lv", "rv")]
-    origin = origin + stack.axes[:, :2] @ middle[0]
-    return Base(axes_along(stack.axes[:, 2], stack.axes[:, :2] @ (middle[1] - middle[0])),
-                origin), notes  # fmt: skip
+    slopes, height = _plane_of_ends(stack, top) or (np.zeros(2), stack.heights[top] + half)
+    up = stack.axes @ np.append(-slopes, 1.0)
+    up /= np.linalg.norm(up)
+    if slopes.any():
+        tilt_deg = np.degrees(np.arctan(np.linalg.norm(slopes)))
+        notes = [f"base: a plane through the ends of the labels, {tilt_deg:.0f} degrees oblique to "
+                 "the slices"]  # fmt: skip
+    origin = stack.axes @ np.append(middle[0], height + slopes @ middle[0])
+    return Base(axes_along(up, stack.axes[:, :2] @ (middle[1] - middle[0])), origin), notes
+
+
+def _plane_of_ends(stack: Stack, top: int) -> tuple[np.ndarray, float] | None:
+    """The plane z = slopes @ (x, y) + height in which the heart's columns end, if it is oblique.
+
+    A column that is labelled in one slice and not in the next ends between them: least squares of
+    the middles of these intervals.
+
+    Args:
+        stack: upright.
+        top: the topmost slice that is whole.
+
+    Returns:
+        slopes [2] and height in mm; None where the columns end in one slice, or in no plane.
+    """
+    polygons, foot = stack.contours["epi"], max(top - FOOT_SLICES, 0)
+    corners = np.concatenate(polygons[foot])
+    x, y = (
+        np.arange(*ends, FOOT_STEP_MM) for ends in zip(corners.min(axis=0), corners.max(axis=0))
+    )
+    columns = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    columns = columns[signed_distance(columns, polygons[foot]) < -WITHIN_MM]
+    last, goes_on = np.full(len(columns), foot), np.ones(len(columns), bool)
+    for k in range(foot + 1, len(polygons)):
+        if not polygons[k]:
+            break
+        goes_on &= signed_distance(columns, polygons[k]) < 0
+        last[goes_on] = k
+    ends = stack.heights[last] + 0.5 * stack.thickness_mm
+    rows = np.column_stack([columns, np.ones(len(columns))])
+    plane = np.linalg.lstsq(rows, ends, rcond=None)[0]
+    residual = float(np.sqrt(np.mean((rows @ plane - ends) ** 2)))
+    if len(levels := np.unique(ends)) == 2:  # one stair: the plane may be anything from flat on
+        plane = ONE_STAIR * plane + [0.0, 0.0, (1.0 - ONE_STAIR) * levels.mean()]
+    tilt_deg = np.degrees(np.arctan(np.linalg.norm(plane[:2])))
+    if residual > STAIRS * stack.thickness_mm:
+        return None
+    if not LEAST_OBLIQUE_DEG <= tilt_deg <= MAX_OBLIQUE_DEG:
+        return None
+    return plane[:2], float(plane[2])
 
 
 def _is_whole(stack: Stack, k: int) -> bool:

@@ -216,4 +216,6 @@ def _from_stack(stack: Stack, has_rv_wall: bool, notes: list[str]) -> _Parts:
     base, base_notes = base_of_stack(stack)
     notes = [*notes, *base_notes]
     half_mm = 0.5 * stack.thickness_mm
-    return _Parts(surfaces_of(stack), base, half_mm, stack.covariance_mm2, has_rv_wall, notes)
+    oblique = base.axes[:, 2] @ stack.axes[:, 2] < 1.0 - 1e-9
+    meshes = surfaces_of(stack, base.above if oblique else None)
+    return _Parts(meshes, base, half_mm, stack.covariance_mm2, has_rv_wall, notes)

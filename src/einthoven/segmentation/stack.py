@@ -8,6 +8,7 @@ that of a paraboloid, where d has a root at the apex. So an apex between the las
 next closes by continuation instead of by a cut.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -34,6 +35,8 @@ MAX_GAP_RATIO = 1.3
 MAX_SLOPE = 0.4
 """Of a wall against the axis where it is continued beyond the last slice at the base."""
 MARGIN_MM = 6.0
+NEAR_BASE = 0.25
+"""Of the distance of slices: so far below an oblique base a slice may miss what is there."""
 THIN_QUANTILE = 0.1
 
 
@@ -146,18 +149,30 @@ def check_gaps(stack: Stack) -> None:
             )
 
 
-def surfaces_of(stack: Stack) -> dict[str, Mesh]:
+def surfaces_of(
+    stack: Stack, above: Callable[[np.ndarray], np.ndarray] | None = None
+) -> dict[str, Mesh]:
     """Closed surfaces of all regions; the base must be up (towards greater heights).
 
     They are continued above the topmost slice and end some mm above it. Below its last slice a
     cavity keeps the wall that it has there.
+
+    Args:
+        stack: upright.
+        above: of an oblique base, the height [place] mm of places [place, 3] mm above it: what a
+            slice shows there is not the heart's section, so the slices below are continued.
     """
     corners = np.concatenate([polygon for slices in stack.contours["epi"] for polygon in slices])
     low, high = corners.min(axis=0) - MARGIN_MM, corners.max(axis=0) + MARGIN_MM
     step = float(np.clip(stack.pixel_mm, 0.7, STEP_MM))
     x, y = (np.arange(low[d], high[d] + step, step) for d in range(2))
     plane = np.stack(np.meshgrid(x, y, indexing="xy"), axis=-1).reshape(-1, 2)
-    columns = {name: _Column.of(stack, name, plane) for name in REGIONS}
+    unknown = np.zeros((len(stack.heights), len(plane)), bool)
+    if above is not None:
+        for k, height in enumerate(stack.heights):
+            places = np.column_stack([plane, np.full(len(plane), height)]) @ stack.axes.T
+            unknown[k] = above(places) > -NEAR_BASE * stack.thickness_mm
+    columns = {name: _Column.of(stack, name, plane, unknown) for name in REGIONS}
     ends = np.array([column.heights[[0, -1]] for column in columns.values()])
     z = np.arange(ends[:, 0].min(), ends[:, 1].max() + step, step)
     outer = columns["epi"].at(z)
@@ -209,16 +224,22 @@ class _Column:
     radii: np.ndarray
 
     @classmethod
-    def of(cls, stack: Stack, name: str, plane: np.ndarray) -> Self:
-        """From contours, on points [point, 2] mm of the plane."""
+    def of(cls, stack: Stack, name: str, plane: np.ndarray, unknown: np.ndarray) -> Self:
+        """From contours, on points [point, 2] mm of the plane; unknown [slice, point] there."""
         there, gap = stack.filled(name), stack.thickness_mm
-        values, radii = [], []
+        values, radii = list[np.ndarray](), list[float]()
         for k in there:
             polygons = stack.contours[name][k]
             distance = signed_distance(plane, polygons)
             area = abs(sum(map(polygon_area, polygons)))
-            radii.append(max(np.sqrt(area / np.pi), -distance.min()))
+            radii.append(max(float(np.sqrt(area / np.pi)), -float(distance.min())))
+            if len(values) > 1 and unknown[k].any():
+                radii[-1] = max(radii[-1], radii[-2])  # a part of a section tells no radius
             values.append(distance * (distance + 2 * radii[-1]))
+            if len(values) > 2 and unknown[k].any():
+                bound = 2 * radii[-1] * MAX_SLOPE * gap
+                on = values[-2] + np.clip(values[-2] - values[-3], -bound, bound)
+                values[-1] = np.where(unknown[k], on, values[-1])
         g = np.array(values)
         # below the apex: on as between the last two slices, but closed before the next one
         down = np.maximum(g[0] - g[1], -1.001 * g[0].min())
