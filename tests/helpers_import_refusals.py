@@ -208,7 +208,7 @@ def measured(words="fiber=own_f time=lat", change=lambda mesh: None):
 
 
 REFUSED = {
-    "activation in seconds": (measured(change=in_seconds), "lat: activation lasts 0.1.* in s,"),
+    "activation in seconds": (measured(change=in_seconds), "lat: activation lasts 0.*; in s,"),
     "half without activation": (
         measured(change=half_without_times), r"activation: \d+ places are up to .* from any .*near"
     ),
