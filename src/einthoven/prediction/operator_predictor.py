@@ -70,7 +70,7 @@ class OperatorPredictor:
         with torch_threads(machine.n_threads):
             start = clock.perf_counter()
             heart = HeartPoints.of_cells(patient)
-            inputs = OperatorInputs.of(anatomy, heart, electrodes.points, sigma)
+            inputs = OperatorInputs.of(anatomy, heart, electrodes.points, sigma, machine.n_threads)
             begin = clock.perf_counter()
             grad, sd = self.operator.predict(inputs)
             end = clock.perf_counter()

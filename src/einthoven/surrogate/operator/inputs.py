@@ -102,7 +102,12 @@ class OperatorInputs(NamedTuple):
 
     @classmethod
     def of(
-        cls, anatomy: Anatomy, heart: HeartPoints, electrode_points: np.ndarray, sigma: Leadfield
+        cls,
+        anatomy: Anatomy,
+        heart: HeartPoints,
+        electrode_points: np.ndarray,
+        sigma: Leadfield,
+        threads: int = 1,
     ) -> Self:
         """All that the operator needs of a patient: one solve of the torso, by boundary elements.
 
@@ -111,6 +116,7 @@ class OperatorInputs(NamedTuple):
             heart: points in the myocardium.
             electrode_points: [electrode, 3] mm on the skin.
             sigma: conductivities.
+            threads: of the boundary elements.
 
         Raises:
             BadInput: shapes do not fit, values are not finite, electrodes off the skin.
@@ -118,7 +124,7 @@ class OperatorInputs(NamedTuple):
         points = finite("points", shape("points", heart.points, (None, 3)))
         finite("fiber", shape("fiber", heart.fiber, (len(points), 3)))
         volumes = finite("volumes", shape("volumes", heart.volumes, (len(points),)))
-        fields = torso_fields(anatomy, electrode_points, points, sigma)
+        fields = torso_fields(anatomy, electrode_points, points, sigma, threads)
         incident = fields.gradient(np.asarray(points, float)) @ anatomy.heart_rotation
         local = local_geometry(anatomy, heart, sigma)
         arrays = (local, incident, volumes / volumes.sum())
@@ -126,7 +132,11 @@ class OperatorInputs(NamedTuple):
 
 
 def torso_fields(
-    anatomy: Anatomy, electrode_points: np.ndarray, region: np.ndarray, sigma: Leadfield
+    anatomy: Anatomy,
+    electrode_points: np.ndarray,
+    region: np.ndarray,
+    sigma: Leadfield,
+    threads: int = 1,
 ) -> BoundaryLeadFields:
     """Lead fields of the patient's torso without heart, of 1 mS/mm, in a region of it.
 
@@ -137,8 +147,8 @@ def torso_fields(
     faces = {tag.name.lower(): surfaces.tagged(tag) for tag in LUNGS}
     lungs = [Inclusion(*compact(surfaces.points, triangles), ratio, name)
              for name, triangles in faces.items() if len(triangles)]  # fmt: skip
-    electrode_points = np.asarray(electrode_points, float)
-    return incident_fields(surfaces.closed("torso"), electrode_points, region, inclusions=lungs)
+    skin, electrode_points = surfaces.closed("torso"), np.asarray(electrode_points, float)
+    return incident_fields(skin, electrode_points, region, inclusions=lungs, threads=threads)
 
 
 def local_geometry(anatomy: Anatomy, heart: HeartPoints, sigma: Leadfield) -> np.ndarray:
