@@ -8,6 +8,9 @@ import pytest
 from helpers_workflow import CI, ORPHANS, copy_project, snakemake
 from xdist.scheduler import LoadFileScheduling
 
+NICENESS = 5
+"""Of the other workers: they get a third of what the first one gets where both could run."""
+
 
 class Files(LoadFileScheduling):
     """A file is one worker's, and all files that start a SLURM: a machine has one /etc/slurm."""
@@ -19,6 +22,12 @@ class Files(LoadFileScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log) -> Files:
     """How tests are dealt to workers, whatever --dist says."""
     return Files(config, log)
+
+
+def pytest_configure() -> None:
+    """The first worker goes first: it has the longest chain, the shared run and then the SLURM."""
+    if os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0":
+        os.nice(NICENESS)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import helpers_atlas as stand_in
 import numpy as np
 import pytest
 import pyvista as pv
+from scipy.spatial import cKDTree
 
 from einthoven.anatomy.body import build_anatomy
 from einthoven.anatomy.population.cohort import draw_patient
@@ -160,7 +161,9 @@ def test_torso_of_a_body_keeps_its_skin_and_its_landmarks_in_order(files):
     shift = data["origin"] + coeffs @ data["origin_modes"]
     _, nearest = surface.find_closest_cell(skin + shift, return_closest_point=True)
     apart = np.linalg.norm(nearest - skin - shift, axis=1)
-    assert np.quantile(apart, 0.9) < 1.0 and apart.max() < 15  # cuts and armpits are smoothed
+    # Cuts and 70 mm about the armpits are smoothed, a tenth of all; the rest is the body's skin.
+    elsewhere = cKDTree(drawn.points[drawn.cap]).query(skin)[0] > 100
+    assert elsewhere.mean() > 0.5 and apart[elsewhere].max() < 0.01 and apart.max() < 15
     mark = drawn.landmarks
     heights = [mark[name][2] for name in ("STERNAL_NOTCH", "ICS4", "XIPHOID", "NAVEL", "ILIAC_L")]
     assert heights == sorted(heights, reverse=True)

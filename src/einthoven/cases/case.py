@@ -14,6 +14,7 @@ from einthoven.cases.smoothness import Smoothness
 from einthoven.cases.surfaces import ClosedMesh, raise_if_outside
 from einthoven.core.errors import BadInput
 from einthoven.inverse.method import SourceSurface
+from einthoven.inverse.reference import less_area_mean
 
 ROUGH = 0.5
 """Bending energy, as a share of that of random orders, above which the order must be wrong."""
@@ -57,7 +58,7 @@ class HeartRecording:
 
         The reference of estimates: bodies of unknown reference say nothing of that mean.
         """
-        return self.potentials - (areas / areas.sum()) @ self.potentials
+        return less_area_mean(self.potentials, areas)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""The transfer matrix of a recording whose reference is the mean of the electrodes."""
+"""Potentials and transfer matrices against means: of the electrodes, over the heart."""
 
 import numpy as np
 
@@ -16,3 +16,8 @@ def transfer_to_mean(transfer: np.ndarray, areas: np.ndarray) -> np.ndarray:
         [electrode, node], rows sum to 1.
     """
     return transfer - transfer.mean(axis=0) + areas / areas.sum()
+
+
+def less_area_mean(values: np.ndarray, areas: np.ndarray) -> np.ndarray:
+    """Values [node, ...] less their mean over the areas [node] mm^2 of the heart's nodes."""
+    return values - (areas / areas.sum()) @ values

@@ -17,7 +17,8 @@ from einthoven.config.inverse import Inverse
 from einthoven.core.seeds import generator
 from einthoven.ecg.membrane import Membrane
 from einthoven.ecg.simulate import HOMOGENEOUS
-from einthoven.inverse.method import Method, SourceSurface
+from einthoven.inverse.method import Method
+from einthoven.inverse.reference import less_area_mean
 from einthoven.inverse.regularisation.criteria import CRITERIA
 from einthoven.inverse.regularisation.tikhonov import Tikhonov2
 from einthoven.metrics.activation_times import ActivationErrors, spatiotemporal_times
@@ -64,12 +65,7 @@ class Depolarisation:
         time, row = ecg.time[inside], ecg.scenario.tolist().index(scenario)
         body = referenced(ecg.electrode_potential[row][:, inside].astype(float))
         v_m = np.interp(time - tau[:, None], *membrane.during(activation).template)
-        return cls(scenario, time, body, tau, relative(v_m, source.surface))
-
-
-def relative(v_m: np.ndarray, surface: SourceSurface) -> np.ndarray:
-    """V_m [surface node, time] less its mean over the surface."""
-    return v_m - surface.areas @ v_m / surface.areas.sum()
+        return cls(scenario, time, body, tau, less_area_mean(v_m, source.surface.areas))
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +136,7 @@ class OperatorComparison:
         body = referenced(beat.body + rng.normal(0.0, noise, beat.body.shape))
         surface = self.source.surface
         found, diagnostics = self.method.fit(transfer, body, surface, beat.time)
-        errors = PotentialErrors.of(relative(found, surface), beat.v_m)
+        errors = PotentialErrors.of(less_area_mean(found, surface.areas), beat.v_m)
         times = diagnostics.activation_time
         if times is None:
             triangles = surface.points, surface.faces
