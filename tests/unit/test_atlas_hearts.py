@@ -161,9 +161,9 @@ def test_torso_of_a_body_keeps_its_skin_and_its_landmarks_in_order(files):
     shift = data["origin"] + coeffs @ data["origin_modes"]
     _, nearest = surface.find_closest_cell(skin + shift, return_closest_point=True)
     apart = np.linalg.norm(nearest - skin - shift, axis=1)
-    # Cuts and 70 mm about the armpits are smoothed, a tenth of all; the rest is the body's skin.
+    # Cuts, and 70 mm about the armpits, are smoothed; the rest is the body's skin.
     elsewhere = cKDTree(drawn.points[drawn.cap]).query(skin)[0] > 100
-    assert elsewhere.mean() > 0.5 and apart[elsewhere].max() < 0.01 and apart.max() < 15
+    assert elsewhere.mean() > 0.4 and apart[elsewhere].max() < 0.01 and apart.max() < 15
     mark = drawn.landmarks
     heights = [mark[name][2] for name in ("STERNAL_NOTCH", "ICS4", "XIPHOID", "NAVEL", "ILIAC_L")]
     assert heights == sorted(heights, reverse=True)

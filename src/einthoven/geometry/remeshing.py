@@ -178,6 +178,11 @@ def _isotropic(points: np.ndarray, faces: np.ndarray, edge_mm: float, **options:
     meshes = pymeshlab.MeshSet(verbose=False)
     meshes.add_mesh(pymeshlab.Mesh(np.asarray(points, float), np.asarray(faces, np.int32)))
     length = pymeshlab.PureValue(edge_mm)
-    meshes.meshing_isotropic_explicit_remeshing(targetlen=length, **options)
+    # By default the selected faces alone, if MeshLab counts any; its count was wrong once, and the
+    # surface came back as it was.
+    meshes.meshing_isotropic_explicit_remeshing(targetlen=length, selectedonly=False, **options)
     mesh = meshes.current_mesh()
-    return mesh.vertex_matrix(), mesh.face_matrix()
+    new_points, new_faces = mesh.vertex_matrix(), mesh.face_matrix()
+    if np.array_equal(new_points, points):
+        raise StepFailed(f"remeshing at {edge_mm:g} mm left the surface as it was")
+    return new_points, new_faces
