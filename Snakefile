@@ -18,6 +18,7 @@ include: "workflow/rules/ecg.smk"
 include: "workflow/rules/dataset.smk"
 include: "workflow/rules/encoders.smk"
 include: "workflow/rules/surrogate.smk"
+include: "workflow/rules/operator.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/plots.smk"
 include: "workflow/rules/inverse.smk"
@@ -60,9 +61,8 @@ rule dataset:
 rule models:
     input:
         expand(
-            "results/surrogates/{encoder}-{model}/model.safetensors",
-            encoder=PLAN.encoders,
-            model=PLAN.models,
+            "results/surrogates/{method}/model.safetensors",
+            method=PLAN.methods,
         ),
 
 

@@ -18,6 +18,7 @@ ROWS = {
     "deepsdf-mlp": "DeepSDF code, published network",
     "pca-refraction": "PCA code, refraction model *",
     "deepsdf-refraction": "**DeepSDF code, refraction model**",
+    "operator": "operator *",
 }
 COLUMNS = {
     "angular_error_deg": (1, 2),
@@ -49,6 +50,7 @@ def main(results: Path) -> None:
     lines[start:end] = [
         " | ".join([f"| {name}", *(cell(methods[method], key) for key in COLUMNS)]) + " |\n"
         for method, name in ROWS.items()
+        if method in methods
     ]
     with atomic(README) as aside:
         aside.write_text("".join(lines))

@@ -52,11 +52,11 @@ def use_gpus(project):
     profile.write_text(head + "\n".join(line.removeprefix("#") for line in lines) + "\n")
 
 
-WHOLE = {"patient": 4, "shapes": 1, "consolidate": 1, "encoder": 2, "surrogate": 4,
-         "predict": 1, "report": 1}  # fmt: skip
+WHOLE = {"patient": 4, "shapes": 1, "consolidate": 1, "encoder": 2, "surrogate": 2,
+         "operator": 1, "predict": 1, "report": 1}  # fmt: skip
 PART = {"surrogate": 1, "predict": 1, "report": 1}
 """SLURM jobs of each kind: a run from nothing, and one that has what `REMOVED` leaves."""
-REMOVED = ("surrogates/pca-mlp", "predictions/pca-mlp",
+REMOVED = ("surrogates/pca-refraction", "predictions/pca-refraction",
            "report/metrics.json", "report/curves.npz", "report/index.html")  # fmt: skip
 
 
@@ -85,9 +85,8 @@ def test_every_job_succeeds_at_its_first_attempt(complete):
 
 
 def test_trainings_and_nothing_else_have_a_gpu(run):
-    trainings = {
-        job["jobid"] for job in run.jobs if re.match("rule_(encoder|surrogate)", job["comment"])
-    }
+    pattern = "rule_(encoder|surrogate|operator_train)"
+    trainings = {job["jobid"] for job in run.jobs if re.match(pattern, job["comment"])}
     in_partition = {job["jobid"] for job in run.jobs if job["partition"] == "gpu"}
     assert in_partition == trainings == set(run.gpus)
     assert all(gpu.startswith("gpu:fake:1") for gpu in run.gpus.values())
@@ -102,7 +101,7 @@ def test_results_are_whole_and_nothing_is_left_to_do(run, capsys):
 
 def test_results_are_those_of_a_local_run(run, finished):
     weights = [path.relative_to(finished) for path in (finished / "results").rglob("*.safetensors")]
-    assert len(weights) == 6
+    assert len(weights) == 5
     for name in (DATASET, *weights):
         assert run.project.path(name).read_bytes() == (finished / name).read_bytes(), name
 

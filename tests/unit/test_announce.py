@@ -10,7 +10,7 @@ def test_the_default_run_tells_its_patients_jobs_time_and_products(tmp_path):
     text = announcement(Plan.of(Config()), 2, tmp_path)
     assert "32 virtual patients (24 train, 4 val, 4 test) with 33 electrodes" in text
     assert "\nscenarios sinus, lbbb, crt\n" in text
-    assert "256 further shapes, 5 trainings" in text and "idle cores" in text
+    assert "256 further shapes, 6 trainings" in text and "idle cores" in text
     assert "results/report/first.png" in text and "results/report/index.html" in text
 
 

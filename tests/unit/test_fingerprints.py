@@ -97,6 +97,7 @@ def test_what_is_kept_of_a_file_holds_for_its_bytes(package, monkeypatch):
 INVERSE = {"inverse_world", "inverse_operators"}
 TRAINED = {"encoder", "imported_code", "predict", "reconstruct", "search", "surrogate",
            "uncertainty"}  # fmt: skip
+OPERATOR = {"operator_train", "operator_uncertainty", "operator_predict"}
 ALL = {script.stem for script in SCRIPTS.glob("*.py")}
 REACHES = {
     "anatomy/electrodes.py": {"anatomy", "import_patient", "shapes"},
@@ -106,16 +107,25 @@ REACHES = {
     "config/physiology.py": {"import_patient", "patient_store"},
     "mesh/sliver.py": {"mesh"},
     "fibers/ldrb.py": {"fibers"},
-    "fem/laplace.py": {"fibers", "ecg", "predict", "report"} | INVERSE,
+    "fem/laplace.py": {"fibers", "ecg", "predict", "operator_predict", "report"} | INVERSE,
     "electrophysiology/purkinje/growth.py": {"purkinje"},
     "electrophysiology/hopf_lax.py": {"activation"},
     "leadfield/neumann.py": {"leadfield"} | INVERSE,
-    "ecg/leads.py": {"ecg", "predict", "inverse_operators"},
+    "ecg/leads.py": {"ecg", "predict", "operator_predict", "inverse_operators"},
     "dataset/checker.py": {"consolidate"},
     "metrics/surfaces.py": {"reconstruct"},
-    "encoders/deepsdf/auto_decoder.py": TRAINED,
-    "training/loop.py": TRAINED,
-    "surrogate/refraction.py": {"predict", "search", "surrogate", "uncertainty"},
+    "encoders/deepsdf/auto_decoder.py": TRAINED | {"operator_predict"},
+    "training/loop.py": TRAINED | OPERATOR,
+    "surrogate/refraction.py": {
+        "predict",
+        "search",
+        "surrogate",
+        "uncertainty",
+        "operator_uncertainty",
+        "operator_predict",
+    },
+    "surrogate/operator/network.py": OPERATOR,
+    "bem/incident.py": OPERATOR,
     "plots/scene.py": {"first", "report"},
     "core/files.py": ALL,
     "core/log.py": set(),

@@ -13,7 +13,9 @@ from snakemake.settings.types import MaxJobsPerTimespan
 from einthoven.config import load, validate
 from einthoven.config.scenarios import read_scenario
 from einthoven.core.errors import BadInput
+from einthoven.run.announce import announcement
 from einthoven.run.jobs import planned_jobs
+from einthoven.run.methods import Method
 from einthoven.run.plan import PLACED, REBUILT, Plan
 from einthoven.run.start import (
     check_atlases,
@@ -48,6 +50,8 @@ def test_a_config_plans_every_rule(name, n_patients, n_test):
     for rule in "cohort anatomy mesh fibers purkinje activation leadfield ecg".split():
         assert jobs[rule] == n_patients
     assert (jobs["encoder"], jobs["surrogate"], jobs["predict"]) == (2, 4, 4 * n_test)
+    n_operators = {"config": 1, "paper": 0}[name]
+    assert (jobs["operator_train"], jobs["operator_predict"]) == (n_operators, n_operators * n_test)
     assert jobs["consolidate"] == jobs["evaluate"] == jobs["report"] == jobs["population"] == 1
 
 
@@ -81,10 +85,33 @@ def test_electrodes_per_job_makes_batches_that_cover_all_electrodes():
     assert plan.electrodes_of(SimpleNamespace(batch="1")) == [10, 20]
 
 
-def test_an_ensemble_has_more_refraction_models_with_the_next_seeds():
-    plan = plan_of(learning={"ensemble": 3}, refraction={"seed": 5})
+def test_models_are_crossed_with_encoders_but_for_those_that_need_none():
+    plan = plan_of("config")
+    assert list(map(str, plan.methods)) == [
+        "pca-mlp", "pca-refraction", "deepsdf-mlp", "deepsdf-refraction", "operator",
+    ]  # fmt: skip
+    imported = ["deepsdf-mlp", "deepsdf-refraction", "operator"]
+    assert list(map(str, plan.methods_of_imported)) == imported
+    alone = plan_of(learning={"encoders": [], "models": ["operator"]})
+    assert alone.methods == [Method("operator")] and alone.inverse.prediction == "operator"
+    jobs = planned_jobs(alone)
+    trained = ("encoder", "shapes", "recipe", "surrogate", "predict", "operator_train")
+    assert [jobs[rule] for rule in trained] == [0, 0, 0, 0, 0, 1]
+    assert "1 trainings" in announcement(alone, 2, "nowhere")
+    assert plan_of("any_body").methods == alone.methods
+
+
+def test_an_ensemble_has_more_models_with_the_next_seeds():
+    plan = plan_of(learning={"ensemble": 3, "models": ["mlp", "refraction", "operator"]},
+                   refraction={"seed": 5}, operator={"seed": 7})  # fmt: skip
     jobs = planned_jobs(plan)
     assert jobs["surrogate"] == 2 + 2 * 3 and jobs["uncertainty"] == 2
+    assert jobs["operator_train"] == 3 and jobs["operator_uncertainty"] == 1
+    operators = [plan.operator_of(SimpleNamespace(member=m)) for m in plan.members("operator")]
+    assert [section["seed"] for section in operators] == [7, 8, 9]
+    assert plan.networks(Method("operator"))[1:] == [
+        f"results/surrogates/operator/member{k}/model.safetensors" for k in (1, 2)
+    ]
     assert plan.members("mlp") == [""] and planned_jobs(plan_of())["uncertainty"] == 0
     members = [SimpleNamespace(model="refraction", member=m) for m in plan.members("refraction")]
     sections = [plan.member_of(member) for member in members]
@@ -99,8 +126,10 @@ def test_a_sheet_adds_its_patients_and_nothing_else(sheet):
     more = ["field_samples", "patient_store", "reconstruct"]
     assert all(added[rule] == 2 for rule in [*per_patient.split(), *more])
     assert added["leadfield"] == 2 * 2
-    assert added["predict"] == 2 * 2  # two models, of the code that has one for them
-    for rule in ("cohort", "anatomy", "recipe", "encoder", "surrogate", "evaluate", "report"):
+    assert added["predict"] == 2  # with the code that has one for them
+    assert added["operator_predict"] == 2
+    for rule in ("cohort", "anatomy", "recipe", "encoder", "surrogate", "operator_train",
+                 "evaluate", "report"):  # fmt: skip
         assert added[rule] == 0
 
 
@@ -169,7 +198,8 @@ def parts(plan):
         "placed": plan.part("anatomy", PLACED), "rebuilt": plan.part("anatomy", REBUILT),
         "conductivities": plan.conductivities, "shape_samples": plan.shape_samples,
         "physics": plan.physics, "mlp": plan.training("mlp"), "pca": plan.training("pca"),
-        "deepsdf": plan.training("deepsdf"),
+        "deepsdf": plan.training("deepsdf"), "refraction": plan.training("refraction"),
+        "operator": plan.training("operator"),
     }  # fmt: skip
 
 
@@ -195,6 +225,8 @@ def test_parameters_are_builtins_and_equal_configs_print_equally():
         ("anatomy", {"torso_resolution": "fine"}, {"anatomy", "placed", "rebuilt", "physics"}),
         ("anatomy", {"lungs": True}, {"anatomy", "physics"}),
         ("deepsdf", {"shape_points": 500}, {"deepsdf", "shape_samples"}),
+        ("refraction", {"rank": 3}, {"refraction"}),
+        ("operator", {"rank": 3}, {"operator"}),
         ("dataset", {"lead_field": "body"}, set()),
         ("learning", {"ensemble": 2}, set()),
         ("activation", {"capture": False}, {"activation", "activation_of", "physics"}),
@@ -258,7 +290,7 @@ def test_the_wrong_torso_is_another_patients():
         inverse = plan.inverse
         assert inverse.patients == plan.of_split("test") and inverse.patient == plan.example
         assert all(name != other for name, other in inverse.neighbour.items())
-        assert inverse.prediction == "deepsdf-refraction"
+        assert inverse.prediction == "operator"
 
 
 def test_a_beat_without_activation_is_refused():

@@ -7,11 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from einthoven.config.learning import EncoderName, MlpModel, ModelName, RefractionModel
+from einthoven.config.learning import (
+    WITHOUT_ENCODER,
+    EncoderName,
+    MlpModel,
+    ModelName,
+    RefractionModel,
+)
 from einthoven.config.load import read_section
 from einthoven.core.errors import BadInput
 from einthoven.encoders.train import ENCODERS
-from einthoven.run.plan import WITHOUT_CODE
+from einthoven.run.methods import ENSEMBLED, WITHOUT_CODE
 from einthoven.surrogate.losses import FLOOR
 from einthoven.surrogate.mlp import Mlp
 from einthoven.surrogate.network import Batch
@@ -23,7 +29,8 @@ SMALL = RefractionModel(width=8, rank=2, n_frequencies=2)
 
 
 def test_registries_are_what_the_config_and_the_plan_know() -> None:
-    assert tuple(NETWORKS) == get_args(ModelName)
+    assert {*NETWORKS} | WITHOUT_ENCODER == {*get_args(ModelName)} > ENSEMBLED
+    assert not WITHOUT_ENCODER & NETWORKS.keys()
     assert tuple(ENCODERS) == get_args(EncoderName)
     assert WITHOUT_CODE == {n for n, kind in ENCODERS.items() if not kind.codes_any_shape}
     for kind in NETWORKS.values():

@@ -12,21 +12,23 @@ pytestmark = pytest.mark.workflow
 
 PATIENT_STAGES = {"anatomy", "sdf_samples", "mesh", "fibers", "purkinje", "activation", "leadfield",
                   "field_samples", "ecg", "patient_store"}  # fmt: skip
-TRAINING = {"recipe", "encoder", "surrogate"}
+TRAINING = {"recipe", "encoder", "surrogate", "operator_train"}
 FAN_IN = {"consolidate", "evaluate", "report"}
-MODELS = TRAINING | {"reconstruct", "predict"}
+MODELS = TRAINING | {"reconstruct", "predict", "operator_predict"}
 ALL = PATIENT_STAGES | FAN_IN | MODELS | {"shapes"}
 SURFACES = {"anatomy", "sdf_samples", "shapes", "encoder", "reconstruct"}
 """What surfaces alone decide."""
 
 SHEET = {"cohort_sheet": 1}
 JUDGE = {"evaluate": 1, "report": 1}
-SURROGATES = {"recipe": 4, "surrogate": 4, "predict": 4} | JUDGE
-ECGS = {"ecg": 4, "patient_store": 4, "consolidate": 1, "predict": 4} | JUDGE
+OPERATOR = {"operator_train": 1, "operator_predict": 1} | JUDGE
+SURROGATES = {"recipe": 2, "surrogate": 2, "predict": 2} | OPERATOR
+ECGS = {"ecg": 4, "patient_store": 4, "consolidate": 1, "predict": 2, "operator_predict": 1} | JUDGE
 FIELDS = {"leadfield": 8, "field_samples": 4} | ECGS | SURROGATES
-ENCODER = {"encoder": 1, "reconstruct": 1, "surrogate": 2, "predict": 2} | JUDGE
+ENCODER = {"encoder": 1, "reconstruct": 1, "surrogate": 1, "predict": 1} | JUDGE
 EDITS = {
     "refraction.learning_rate=0.003": {"recipe": 2, "surrogate": 2, "predict": 2} | JUDGE,
+    "operator.learning_rate=0.002": OPERATOR,
     "deepsdf.learning_rate=0.003": ENCODER,
     "leadfield.sigma_torso_s_per_m=0.07": FIELDS,
     "leadfield.gradient=raw": {"field_samples": 4} | ECGS | SURROGATES,
@@ -37,7 +39,7 @@ EDITS = {
     "activation.capture=false": {"activation": 4} | ECGS,
     "electrodes.n_grid=5": FIELDS | {"leadfield": 4},
     "electrodes.n_grid=10": FIELDS | {"leadfield": 8},
-    "learning.models=[mlp]": JUDGE,
+    "learning.models=[operator]": JUDGE,
     "learning.encoders=[pca]": JUDGE,
     "purkinje.seed=2": {"purkinje": 4, "activation": 4} | ECGS,
     "electrodes.n_refined=3": dict.fromkeys(ALL - SURFACES),
@@ -52,8 +54,9 @@ EDITS = {
     "cohort.sex=both": dict.fromkeys(ALL | {"cohort", "cohort_sheet"}),
 }  # fmt: skip
 """Edit -> rules that run, with their number of jobs; None: any number."""
-CORNERS = {"refraction.learning_rate=0.003", "leadfield.gradient=raw", "electrodes.n_grid=10",
-           "dataset.exclude=[p0000]", "deepsdf.n_shapes=32"}  # fmt: skip
+CORNERS = {"refraction.learning_rate=0.003", "operator.learning_rate=0.002",
+           "leadfield.gradient=raw", "electrodes.n_grid=10", "dataset.exclude=[p0000]",
+           "deepsdf.n_shapes=32"}  # fmt: skip
 """One edit for each part of the graph; the others are slow tests."""
 
 
@@ -99,7 +102,7 @@ def test_a_data_set_made_again_starts_no_training_unless_the_old_one_is_missing(
         behind = planned(project, *again)
     finally:
         aside.rename(store)
-    assert behind == {"consolidate": 1, "surrogate": 4, "predict": 4, "all": 1} | JUDGE
+    assert behind == {"consolidate": 1, "surrogate": 2, "predict": 2, "all": 1} | JUDGE
 
 
 def test_more_patients_run_the_new_ones_and_the_fan_in(project, tmp_path):
@@ -137,7 +140,7 @@ def test_an_edited_module_runs_the_rules_that_depend_on_it_and_what_follows(proj
     finally:
         path.write_text(original)
     assert set(jobs) - {"all"} == {"purkinje", "activation", "ecg", "patient_store",
-                                   "predict"} | FAN_IN  # fmt: skip
+                                   "predict", "operator_predict"} | FAN_IN  # fmt: skip
 
 
 def test_touched_files_change_nothing(project):

@@ -138,6 +138,27 @@ def test_encoder_script_hands_on_all_that_it_learns_from(monkeypatch, tmp_path):
     assert given[2:5] == [job.samples, tmp_path / "deepsdf", job.shapes]
 
 
+def test_operator_script_learns_from_training_patients_with_the_conductivities(
+    monkeypatch, tmp_path
+):
+    script, given = load("operator_train"), {}
+    monkeypatch.setattr(script.Patient, "group", lambda files: files)
+    monkeypatch.setattr(script, "operator_sample", lambda p, sigma: (p, sigma.sigma_torso_s_per_m))
+
+    def train(config, train, validation, folder, machine):
+        given.update(config=config, train=train, validation=validation, folder=folder)
+        return None, [{"loss": 1.0}]
+
+    monkeypatch.setattr(script, "train_operator", train)
+    job = SimpleNamespace(train=["p0000", "p0003"], validation=["p0001"])
+    output = SimpleNamespace(model=tmp_path / "operator/member1/model.safetensors")
+    params = SimpleNamespace(section={"seed": 4}, conductivity={"sigma_torso_s_per_m": 0.11})
+    script.main(job, output, params, LOG)
+    assert given["config"].seed == 4 and given["folder"] == tmp_path / "operator/member1"
+    assert given["train"] == [("p0000", 0.11), ("p0003", 0.11)]
+    assert given["validation"] == [("p0001", 0.11)]
+
+
 JOB = """
 from types import SimpleNamespace
 from einthoven.core.errors import StepFailed

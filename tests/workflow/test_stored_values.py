@@ -134,7 +134,7 @@ def test_leads_follow_from_the_potentials(stored, kind):
         np.testing.assert_allclose(ecg, expected[lead], atol=1e-5, err_msg=lead)
 
 
-@pytest.mark.parametrize("method", ["pca-mlp", "deepsdf-refraction"])
+@pytest.mark.parametrize("method", ["operator", "deepsdf-refraction"])
 def test_ecg_of_a_prediction_is_that_of_its_gradients(finished, stored, method):
     found = load_arrays(finished / f"results/predictions/{method}/p0002.npz")
     assert found["scenario"].tolist() == ["sinus", "lbbb"]
@@ -287,10 +287,11 @@ def test_every_rule_sees_only_its_splits(finished):
         return {f.split("/")[2] for f in inputs[rule] if f.startswith("results/patients/p")
                 and f.endswith(endings or ".npz")}  # fmt: skip
 
-    assert patients("surrogate") == SPLIT["train"] | SPLIT["val"]
+    assert patients("surrogate") == patients("operator_train") == SPLIT["train"] | SPLIT["val"]
     assert patients("evaluate", "ecg.npz", "mesh.npz", "_b0.npz") == SPLIT["test"]
     assert patients("evaluate", "field.npz") == SPLIT["test"] | SPLIT["train"]
-    assert patients("predict") == SPLIT["test"]
-    rule = (finished / "workflow/rules/surrogate.smk").read_text().split("rule uncertainty:")[1]
-    rule = rule.split("\nrule ")[0]
-    assert re.findall(r"of_split\((.*?)\)", rule) == ['"val"']
+    assert patients("predict") == patients("operator_predict") == SPLIT["test"]
+    for file, name in (("surrogate", "uncertainty"), ("operator", "operator_uncertainty")):
+        text = (finished / f"workflow/rules/{file}.smk").read_text()
+        rule = text.split(f"rule {name}:")[1].split("\nrule ")[0]
+        assert re.findall(r"of_split\((.*?)\)", rule) == ['"val"'], name

@@ -104,6 +104,11 @@ def test_who_is_an_input_of_what(inputs, plan):
     encoder = read_by(inputs, "encoders/deepsdf/model.safetensors")
     assert encoder == {(p, stage) for p in plan.patients for stage in ("anatomy", "sdf")}
     assert "results/shapes/c00.npz" in inputs["results/encoders/deepsdf/model.safetensors"]
+    for member in ("", "member1/", "member2/"):
+        operator = read_by(inputs, f"surrogates/operator/{member}model.safetensors")
+        assert operator == {(p, stage) for p in train | val for stage in ("anatomy", "field")}
+    found = read_by(inputs, "surrogates/operator/uncertainty.json")
+    assert found == {(p, stage) for p in val for stage in ("anatomy", "field")}
 
 
 def test_only_what_is_used_is_an_input_of_a_prediction(inputs):
@@ -111,9 +116,12 @@ def test_only_what_is_used_is_an_input_of_a_prediction(inputs):
     assert code in inputs["results/predictions/deepsdf-refraction/anna.npz"]
     drawn = inputs["results/predictions/deepsdf-refraction/p0002.npz"]
     assert code not in drawn and "results/surrogates/deepsdf-refraction/uncertainty.json" in drawn
-    assert not [
-        path for path in inputs if path.startswith("results/predictions/pca") and "anna" in path
-    ]
+    methods = {path.split("/")[2] for path in inputs if path.startswith("results/predictions/")
+               and path.endswith("anna.npz")}  # fmt: skip
+    assert methods == {"deepsdf-refraction", "operator"}
+    used = inputs["results/predictions/operator/anna.npz"]
+    assert not [path for path in used if "encoders" in path or "ecg" in path]
+    assert "results/surrogates/operator/member2/model.safetensors" in used
 
 
 def test_fewer_patients_run_only_what_goes_through_all(made_up):
@@ -122,7 +130,8 @@ def test_fewer_patients_run_only_what_goes_through_all(made_up):
     jobs = planned(made_up, "--configfile", "fewer.yaml")
     assert set(jobs) - {"all"} == {
         "cohort_sheet", "consolidate", "recipe", "encoder", "imported_code", "reconstruct",
-        "surrogate", "uncertainty", "predict", "evaluate", "report",
+        "surrogate", "uncertainty", "predict", "operator_train", "operator_uncertainty",
+        "operator_predict", "evaluate", "report",
     }  # fmt: skip
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 from snakemake.utils import update_config
 from einthoven.inverse.methods import module_of
 from einthoven.run.fingerprints import fingerprint
+from einthoven.run.methods import Method
 from einthoven.run.plan import PLACED, REBUILT
 from einthoven.run.start import drop_default_rate_limit, plan_or_exit
 from einthoven.run.start import typed, warn_without_metadata

@@ -14,9 +14,8 @@ rule evaluate:
             "results/patients/{patient}/field.npz", patient=PLAN.of_split("train")
         ),
         predictions=expand(
-            "results/predictions/{encoder}-{model}/{patient}.npz",
-            encoder=PLAN.encoders,
-            model=PLAN.models,
+            "results/predictions/{method}/{patient}.npz",
+            method=PLAN.methods,
             patient=PLAN.of_split("test"),
         ),
         # the sex, whose limits the ECGs are judged by
@@ -32,9 +31,8 @@ rule evaluate:
             batch=PLAN.batches,
         ),
         imported_predictions=expand(
-            "results/predictions/{encoder}-{model}/{imported}.npz",
-            encoder=PLAN.coded,
-            model=PLAN.models,
+            "results/predictions/{method}/{imported}.npz",
+            method=PLAN.methods_of_imported,
             imported=PLAN.imported,
         ),
         imported_chamfer=expand(

@@ -47,9 +47,8 @@ rule report:
         ecgs=expand("results/patients/{patient}/ecg.npz", patient=PLAN.of_split("test")),
         cohort=expand("results/cohort/{patient}.json", patient=PLAN.patients),
         predictions=expand(
-            f"results/predictions/{{encoder}}-{{model}}/{PLAN.example}.npz",
-            encoder=PLAN.encoders,
-            model=PLAN.models,
+            f"results/predictions/{{method}}/{PLAN.example}.npz",
+            method=PLAN.methods,
         ),
     output:
         report(

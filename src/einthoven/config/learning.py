@@ -8,7 +8,9 @@ from einthoven.config.section import Count, Positive, Section, Seed
 from einthoven.core.names import SHAPES_PER_CHUNK
 
 EncoderName = Literal["pca", "deepsdf"]
-ModelName = Literal["mlp", "refraction"]
+ModelName = Literal["mlp", "refraction", "operator"]
+WITHOUT_ENCODER: frozenset[ModelName] = frozenset({"operator"})
+"""Models that are given no code: each is one method, whatever encoders there are."""
 Precision = Literal[32, "bf16-mixed", "16-mixed"]
 N_POSE = 6
 """Entries of a DeepSDF code that are the heart's pose."""
@@ -120,13 +122,24 @@ class OperatorModel(Section):
 
 
 class Learning(Section):
-    """Which encoders and models are trained and compared."""
+    """Encoders and models to compare: each model with each encoder; the operator needs none."""
 
-    encoders: Annotated[list[EncoderName], Field(min_length=1)] = ["pca", "deepsdf"]
-    models: Annotated[list[ModelName], Field(min_length=1)] = ["mlp", "refraction"]
+    encoders: list[EncoderName] = ["pca", "deepsdf"]
+    """May be empty where the operator is the only model."""
+    models: Annotated[list[ModelName], Field(min_length=1)] = ["mlp", "refraction", "operator"]
     ensemble: Annotated[int, Field(ge=1, le=50)] = 1
-    """Refraction models that differ in their seed: from 2 on with uncertainty."""
+    """Refraction models, and operators, that differ in their seed: from 2 on with uncertainty."""
     chamfer_grid: Annotated[int, Field(ge=8, le=256)] = 48
     """Grid points a side at which decoded surfaces are compared with the true ones."""
     search_trials: Count = 20
     """Trainings of the optional targets results/search/{encoder}-{model}.json."""
+
+    @model_validator(mode="after")
+    def _codes_for_those_who_need_them(self) -> Self:
+        coded = [model for model in self.models if model not in WITHOUT_ENCODER]
+        if coded and not self.encoders:
+            raise ValueError(
+                f"encoders is empty, but of models {', '.join(coded)} needs one; "
+                f"{', '.join(sorted(WITHOUT_ENCODER))} does without"
+            )
+        return self

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from einthoven.config.activation import Activation
 from einthoven.config.augmentation import NO_AUGMENTATION, Augmentation
 from einthoven.config.inverse import Inverse
-from einthoven.config.learning import DeepSdf, Learning, MlpModel, RefractionModel
+from einthoven.config.learning import DeepSdf, Learning, MlpModel, OperatorModel, RefractionModel
 from einthoven.config.purkinje import Purkinje
 from einthoven.config.repolarisation import Repolarisation
 from einthoven.config.scenarios import BUILT_IN, CHOICES, AnyScenario, ScenarioName, Scenarios
@@ -250,6 +250,7 @@ class Config(Section):
     deepsdf: DeepSdf = DeepSdf()
     mlp: MlpModel = MlpModel()
     refraction: RefractionModel = RefractionModel()
+    operator: OperatorModel = OperatorModel()
     inverse: Inverse = Inverse()
 
     @model_validator(mode="after")

@@ -6,6 +6,8 @@ from einthoven.plots.errors import cdf_figure, electrode_error_figure, look, tor
 from einthoven.report.page import Picture, Section
 from einthoven.report.run import FinishedRun
 
+MAPPED = frozenset({"pseudo", "refraction", "operator"})
+"""Models of which there is a map on the torso: the last word of a method's name."""
 REGIONS = {
     "heart_deg": ("inside the heart", "angular error (degrees)", 40.0),
     "heart10_deg": ("heart and 10 mm around it", "angular error (degrees)", 40.0),
@@ -31,7 +33,7 @@ def error_section(run: FinishedRun) -> Section:
     maps = {
         look(m)[2]: np.nanmean(values, axis=0)
         for m, values in by_electrode.items()
-        if m == "pseudo" or m.endswith("refraction")
+        if m.rpartition("-")[2] in MAPPED
     }
     label = "mean angular error in the heart (degrees)"
     places = run.example.field.electrode_points

@@ -28,10 +28,15 @@ def imported_sections(metrics: Mapping[str, Any]) -> list[Section]:
         [patient, method, "yes" if its["in_distribution"] else "no", "; ".join(its["reasons"])]
         for patient, method, its in _rows(imported["out_of_distribution"])
     ]
-    reasons = " ".join(f"{name}: {why}." for name, why in imported["without_code"].items())
+    codes = {method.rpartition("-")[0] for method in metrics["methods"]}
+    reasons = "".join(
+        f" No rows of the code {name}: {why}."
+        for name, why in imported["without_code"].items()
+        if name in codes
+    )
     text = (
         "Patients from the user's own files, against the finite elements on their own meshes. They "
-        f"enter no training and no mean. No rows of the code {reasons}"
+        f"enter no training and no mean.{reasons}"
     )
     return [Section("Imported patients", text, [
         Table(["patient", "method", *COLUMNS], errors),

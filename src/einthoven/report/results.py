@@ -30,7 +30,8 @@ def results_section(run: FinishedRun) -> Section:
         "reference is the finite-element lead field on the same mesh, whose own discretisation "
         "error is given in docs/model-card.md. The pseudo lead field is eq. (11); scaled, it has "
         "one factor fitted on training hearts. Models with the PCA code are given exact distances "
-        "to the patient's surfaces."
+        "to the patient's surfaces, and so is the operator, which has no code: its torso is solved "
+        "by boundary elements."
     )
     return Section("Results", text, [by_error, *bars])
 

@@ -14,7 +14,7 @@ from einthoven.patient.ecg import Ecg
 from einthoven.patient.parameters import PatientParameters
 from einthoven.patient.patient import Patient
 
-SHOWN_FIRST = ("deepsdf-refraction", "pca-refraction", "deepsdf-mlp", "pca-mlp")
+SHOWN_FIRST = ("operator", "deepsdf-refraction", "pca-refraction", "deepsdf-mlp", "pca-mlp")
 SCENARIO_NAMES = {
     "sinus": "sinus rhythm",
     "lbbb": "left bundle branch block",

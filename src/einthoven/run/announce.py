@@ -15,6 +15,7 @@ USUAL_S: Mapping[str, float] = {
     "ecg": 4.0, "patient_store": 2.0,
     "shapes": 7.5, "consolidate": 10.0, "recipe": 0.4, "population": 22.0, "encoder": 160.0,
     "surrogate": 142.0, "predict": 10.0, "reconstruct": 8.5, "evaluate": 10.0, "report": 32.0,
+    "operator_train": 90.0, "operator_predict": 8.0,
 }  # fmt: skip
 """Seconds of a job of the default config, for a folder in which nothing ran yet."""
 CHAIN = ("encoder", "surrogate", "predict", "evaluate", "report")
@@ -32,11 +33,12 @@ def announcement(plan: Plan, cores: int, results: str | Path = "results") -> str
     seconds = {rule: measured.get(rule, USUAL_S.get(rule, 5.0)) for rule in jobs}
     work = sum(n * seconds[rule] for rule, n in jobs.items())
     # of two encoders one is read from the atlases, so that the other one takes all the time
-    alone = sum(seconds.get(rule, 0.0) for rule in CHAIN) + seconds.get("encoder", 0.0)
-    known = plan.config == Config() or measured.keys() >= set(CHAIN)
+    chain = [rule for rule in CHAIN if rule in jobs]
+    alone = sum(seconds[rule] for rule in chain) + seconds.get("encoder", 0.0)
+    known = plan.config == Config() or measured.keys() >= set(chain)
     time = f"about {duration(max(work / cores, alone))} on {cores} idle cores; " if known else ""
     sizes = ", ".join(f"{n} {split}" for split, n in plan.sizes.items())
-    networks = len(plan.coded) + jobs["surrogate"]
+    networks = len(plan.coded) + sum(len(plan.networks(method)) for method in plan.methods)
     return (
         f"{len(plan.patients)} virtual patients ({sizes}) with {plan.n_electrodes} electrodes, "
         f"{plan.config.deepsdf.n_shapes} further shapes, {networks} trainings\n"

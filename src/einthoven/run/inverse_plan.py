@@ -8,6 +8,7 @@ from typing import Any
 from einthoven.config.inverse import Inverse
 from einthoven.config.models import Config
 from einthoven.config.section import builtins_of
+from einthoven.run.methods import Method
 
 NETWORKS = frozenset({"ep-dl", "ep-dl-spatial", "ep-dl-spatiotemporal", "eand-arn"})
 SLOW = NETWORKS | {"activation", "variational"}
@@ -91,9 +92,8 @@ class InversePlan:
 
     @property
     def prediction(self) -> str:
-        """The surrogate that stands for all, of the last encoder and model of the config."""
-        learning = self.settings.learning
-        return f"{learning.encoders[-1]}-{learning.models[-1]}"
+        """The method that stands for all surrogates: the last one of the config."""
+        return str(Method.of(self.settings.learning)[-1])
 
     @property
     def neighbour(self) -> dict[str, str]:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from einthoven.run.plan import Plan
 
-GATHERING = frozenset({"consolidate", "recipe", "encoder", "surrogate", "evaluate"})
+GATHERING = frozenset(
+    {"consolidate", "recipe", "encoder", "surrogate", "operator_train", "evaluate"}
+)
 """Rules of which one job goes through all patients, so that its time grows with their number."""
 
 PER_PATIENT = ("sdf_samples", "mesh", "fibers", "purkinje", "field_samples", "ecg",
@@ -33,8 +35,9 @@ def planned_jobs(plan: Plan) -> dict[str, int]:
     """Jobs of each rule that a run from nothing has, without rules that only gather files."""
     n, n_test = len(plan.patients), len(plan.of_split("test"))
     n_imported, n_everybody = len(plan.imported), len(plan.everybody)
-    n_encoders, n_models, n_coded = len(plan.encoders), len(plan.models), len(plan.coded)
-    networks = [plan.n_members(model) for model in plan.models]
+    n_coded = len(plan.coded)
+    surrogates = [method for method in plan.methods if method.encoder]
+    operators = [method for method in plan.methods if not method.encoder]
     return dict.fromkeys(PER_PATIENT, n_everybody) | dict.fromkeys(ONCE, 1) | {
         "cohort": n,
         "anatomy": n,
@@ -43,11 +46,14 @@ def planned_jobs(plan: Plan) -> dict[str, int]:
         "imported_code": n_imported * n_coded,
         "activation": n_everybody,
         "leadfield": n_everybody * len(plan.batches),
-        "recipe": n_encoders * n_models,
-        "encoder": n_encoders,
-        "surrogate": n_encoders * sum(networks),
-        "uncertainty": n_encoders * sum(n_networks > 1 for n_networks in networks),
-        "predict": n_models * (n_encoders * n_test + n_coded * n_imported),
+        "encoder": len(plan.encoders),
+        "recipe": len(surrogates),
+        "surrogate": sum(len(plan.networks(method)) for method in surrogates),
+        "uncertainty": sum(len(plan.uncertainty(method)) for method in surrogates),
+        "predict": sum(len(plan.predicted(method)) for method in surrogates),
+        "operator_train": sum(len(plan.networks(method)) for method in operators),
+        "operator_uncertainty": sum(len(plan.uncertainty(method)) for method in operators),
+        "operator_predict": sum(len(plan.predicted(method)) for method in operators),
         "reconstruct": n_coded * (n_test + n_imported),
     }  # fmt: skip
 

@@ -15,13 +15,10 @@ from einthoven.core.errors import BadInput
 from einthoven.core.names import SHAPES_PER_CHUNK, STANDARD_ELECTRODES, chunk_name, patient_name
 from einthoven.imported.sheet import VIRTUAL, Row, read_sheet
 from einthoven.run.inverse_plan import InversePlan
+from einthoven.run.methods import ENSEMBLED, WITHOUT_CODE, Method
 from einthoven.run.patient_settings import UNFELT, PatientSettings
 
 SPLITS = ("train", "val", "test")
-ENSEMBLED = frozenset({"refraction"})
-"""Models of which an ensemble is trained; of the others there is one network."""
-WITHOUT_CODE = frozenset({"pca"})
-"""Encoders whose codes are the atlases': imported patients have none, and decoded surfaces none."""
 PLACED = ("heart_edge_mm", "torso_resolution", "heart_atlas", "torso_atlas")
 """What surfaces without electrodes depend on."""
 REBUILT = ("heart_edge_mm", "torso_resolution", "sites")
@@ -154,10 +151,19 @@ class Plan(PatientSettings):
         """Encoders with a code for any shape, from which surfaces are decoded."""
         return [name for name in self.encoders if name not in WITHOUT_CODE]
 
+    @cached_property
+    def methods(self) -> list[Method]:
+        """All that is trained and compared: a name each in rules and files."""
+        return Method.of(self.config.learning)
+
     @property
-    def models(self) -> list[str]:
-        """Surrogates that are trained with each encoder."""
-        return list(self.config.learning.models)
+    def methods_of_imported(self) -> list[Method]:
+        """Those that predict imported patients."""
+        return [method for method in self.methods if method.takes_imported]
+
+    def predicted(self, method: Method) -> list[str]:
+        """The patients that a method predicts."""
+        return [*self.of_split("test"), *(self.imported if method.takes_imported else [])]
 
     def chunks(self, encoder: str) -> list[str]:
         """Chunks of shapes from which an encoder learns beside the patients."""
@@ -172,6 +178,15 @@ class Plan(PatientSettings):
     def members(self, model: str) -> list[str]:
         """Folders of a surrogate's networks, inside its own."""
         return ["", *(f"member{k}/" for k in range(1, self.n_members(model)))]
+
+    def networks(self, method: Method) -> list[str]:
+        """Files of a method's networks."""
+        return [f"{method.folder}/{name}model.safetensors" for name in self.members(method.model)]
+
+    def uncertainty(self, method: Method) -> list[str]:
+        """The calibration of an ensemble's standard deviation; one network has none."""
+        ensemble = self.n_members(method.model) > 1
+        return [f"{method.folder}/uncertainty.json"] if ensemble else []
 
     @cached_property
     def _params(self) -> dict[str, dict[str, Any]]:
@@ -252,14 +267,11 @@ class Plan(PatientSettings):
 
     def networks_of(self, wildcards: Any) -> list[str]:
         """Files of a surrogate's networks."""
-        folder = f"results/surrogates/{wildcards.encoder}-{wildcards.model}"
-        return [f"{folder}/{name}model.safetensors" for name in self.members(wildcards.model)]
+        return self.networks(Method(wildcards.model, wildcards.encoder))
 
     def uncertainty_of(self, wildcards: Any) -> list[str]:
-        """The calibration of an ensemble's standard deviation; one network has none."""
-        if self.n_members(wildcards.model) == 1:
-            return []
-        return [f"results/surrogates/{wildcards.encoder}-{wildcards.model}/uncertainty.json"]
+        """The calibration of a surrogate's standard deviation."""
+        return self.uncertainty(Method(wildcards.model, wildcards.encoder))
 
     def encoder_of(self, wildcards: Any) -> dict[str, Any]:
         """Settings of an encoder."""
@@ -270,7 +282,15 @@ class Plan(PatientSettings):
         return self.training(wildcards.model)
 
     def member_of(self, wildcards: Any) -> dict[str, Any]:
-        """Settings of one network; further members of an ensemble have the next seeds."""
-        section = self.training(wildcards.model)
-        number = int(wildcards.member.removeprefix("member").rstrip("/") or 0)
+        """Settings of one network of a surrogate."""
+        return self._member(wildcards.model, wildcards.member)
+
+    def operator_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of one operator."""
+        return self._member("operator", wildcards.member)
+
+    def _member(self, model: str, folder: str) -> dict[str, Any]:
+        """Further members of an ensemble have the next seeds."""
+        section = self.training(model)
+        number = int(folder.removeprefix("member").rstrip("/") or 0)
         return section | {"seed": section["seed"] + number}

@@ -1,0 +1,286 @@
+"""Any body: a trained operator on bodies that nothing was trained on, and what gets in.
+
+    python benchmarks/any_body.py --operator FOLDER [--real FOLDER] [--patients FOLDER]
+        [--narrow FOLDER CONFIG] [--left-out JSON ...] [--cost FOLDER] [--imports]
+        [--image SHEET PATIENT] [--json OUT]
+
+FOLDERs of patients hold a folder of stage files for each: anatomy, mesh, fibers, lead fields, field
+samples, activation and ECG, as `studies/any_body_patients.py` or the workflow writes them. Of
+`--real` all are judged, one by one; of `--patients` and `--narrow` those of split test, as means.
+Against finite elements on each patient's own mesh: mean angle in the heart over all cells and
+electrodes (also those of V1 to V6), relative l2 error of the 12-lead ECG, share of cells and
+electrodes inside the stated 90 %; the pseudo lead field (11) of Dokuchaev 2026 beside it. No
+patient of split train or val is judged. `--left-out`: what `studies/any_body.py --without CLASS
+--json` wrote, of operators that were trained without a class and judged on the field samples of all
+patients of it. `--cost`: milliseconds per lead of 109 at 40,000 points of one patient.
+`--image`: seconds of `einthoven predict` for a row of a sheet whose heart is a label image. Both
+are processor time, which is wall time on idle cores without threads. `--imports` counts the kinds
+of input of tests/helpers_import_*.py.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from einthoven.config import load
+from einthoven.config.models import Anatomy, Ecg, Leadfield
+from einthoven.config.repolarisation import Repolarisation
+from einthoven.core.errors import BadInput
+from einthoven.core.files import read_json, write_json
+from einthoven.core.log import track
+from einthoven.evaluation.evaluate import PseudoLeadField
+from einthoven.evaluation.patient import Reference, patient_errors
+from einthoven.imported.anatomy import import_patient
+from einthoven.patient.patient import Patient
+from einthoven.prediction.operator_predictor import OperatorPredictor
+from einthoven.prediction.predictor import with_ecg
+from einthoven.surrogate.operator.inputs import HeartPoints, OperatorInputs
+from einthoven.surrogate.operator.operator import Operator
+
+ROOT = Path(__file__).resolve().parents[1]
+STAGES = ("anatomy", "mesh", "fibers", "field", "lead_fields", "activations", "ecg")
+N_LEADS, N_POINTS, REPEATS = 109, 40_000, 3
+IMPORT_EDGE_MM = 4.0
+
+
+@dataclass(frozen=True)
+class Judge:
+    """An operator, and the conductivities of patients for whom none were drawn."""
+
+    operator: Operator
+    usual: Leadfield
+
+    def row(self, patient: Patient) -> dict[str, Any]:
+        """Errors of one patient, with those of the pseudo lead field."""
+        reference = Reference.of(patient, "recovered")
+        field, ecg = patient.field, patient.ecg
+        sigma = Leadfield(**dict(self.usual) | (field.conductivities or {}))
+        found = OperatorPredictor(self.operator).predict(
+            patient, field.electrodes, sigma, field=True
+        )
+        beats = [patient.activation(scenario) for scenario in reference.scenarios]
+        step = float(ecg.time[1] - ecg.time[0])
+        axis = Ecg(start_ms=float(ecg.time[0]), duration_ms=step * len(ecg.time), dt_ms=step,
+                   scenarios=reference.scenarios)  # fmt: skip
+        durations = Repolarisation.model_validate(ecg.settings or {})
+        ours = with_ecg(found, patient, beats, axis, sigma, durations)
+        formula = PseudoLeadField(sigma.sigma_torso_s_per_m, 1.0).predictions(reference)["pseudo"]
+        errors, pseudo = (patient_errors(reference, guess).values for guess in (ours, formula))
+        check = found.out_of_distribution or {}
+        return {
+            "angle_deg": errors["angular_error_deg"],
+            "precordial_deg": errors["angular_error_precordial_deg"],
+            "ecg_rel_l2": errors["ecg_rel_l2"],
+            "pseudo_angle_deg": pseudo["angular_error_deg"],
+            "pseudo_ecg_rel_l2": pseudo["ecg_rel_l2"],
+            "in_distribution": check.get("in_distribution"),
+            "reasons": check.get("reasons"),
+            "coverage_90": errors.get("coverage_90"),
+            "mesh_edge_mm": HeartPoints.of_cells(patient).edge_mm,
+        }
+
+
+def patients_in(folder: Path, split: str | None = None) -> list[Patient]:
+    """Patients with all stages, of one split or all, by name.
+
+    Raises:
+        BadInput: no such folder, or nobody in it that can be judged.
+    """
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: no such folder of patients")
+    folders = [path for path in sorted(folder.iterdir()) if (path / "anatomy.npz").exists()]
+    found = list(map(Patient.open, folders))
+    whole = [p for p in found if all(p.has(stage) for stage in STAGES)]
+    judged = [p for p in whole if split is None or p.anatomy.split == split]
+    if not judged:
+        of_split = f" of split {split}" if split else ""
+        raise BadInput(
+            f"{folder}: of {len(found)} patients none{of_split} has {', '.join(STAGES)}; "
+            "studies/any_body_patients.py makes them"
+        )
+    return judged
+
+
+def means(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """Over patients, of all that is a number; `in_distribution` as a share."""
+    keys = [key for key, value in next(iter(rows.values())).items()
+            if isinstance(value, bool | float)]  # fmt: skip
+    return {key: float(np.mean([row[key] for row in rows.values()])) for key in keys}
+
+
+def left_out(file: Path) -> tuple[str, float]:
+    """Class, and mean angle over its patients, of an operator that knows none of it.
+
+    Raises:
+        BadInput: not the file of such a study.
+    """
+    study = read_json(file)
+    name, patients = study.get("without"), study.get("patients", {})
+    angles = [row["angle_deg"] for row in patients.values() if row.get("left_out")]
+    if not name or not angles:
+        raise BadInput(f"{file}: nobody was left out; studies/any_body.py --without CLASS --json")
+    return name, float(np.mean(angles))
+
+
+def milliseconds_per_lead(operator: Operator, patient: Patient, usual: Leadfield) -> float:
+    """Of processor time, the incident field included: 109 leads at 40,000 points of the heart."""
+    cells = HeartPoints.of_cells(patient)
+    some = np.random.default_rng(0).integers(len(cells.points), size=N_POINTS)
+    heart = cells._replace(points=cells.points[some], fiber=cells.fiber[some],
+                           volumes=np.ones(N_POINTS))  # fmt: skip
+    electrodes = patient.anatomy.electrodes(0, N_LEADS).points
+    times = []
+    for _ in range(REPEATS):
+        start = time.process_time()
+        operator.predict(OperatorInputs.of(patient.anatomy, heart, electrodes, usual))
+        times.append(time.process_time() - start)
+    return 1000 * min(times) / N_LEADS
+
+
+def imports() -> dict[str, Any]:
+    """How many kinds of input get in, and how many broken ones are refused with their reason.
+
+    Kinds made of data that is not on this machine are counted as not run.
+    """
+    sys.path.append(str(ROOT / "tests"))
+    import pytest
+    from helpers_import_catalogue import ACCEPTED
+    from helpers_import_refusals import REFUSED
+
+    counts: dict[str, Any] = {"import_accepted": 0, "import_refused_truly": 0}
+    problems, not_run = {}, []
+    kinds = [*((name, write, None) for name, write in ACCEPTED.items()),
+             *((name, *its) for name, its in REFUSED.items())]  # fmt: skip
+    for name, write, reason in track(kinds, "imports"):
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                told = told_of_import(write, Path(folder))
+        except pytest.skip.Exception:
+            not_run.append(name)
+            continue
+        if reason is None and told is None:
+            counts["import_accepted"] += 1
+        elif reason is not None and told is not None and re.search(reason, told):
+            counts["import_refused_truly"] += 1
+        else:
+            problems[name] = told or "was accepted"
+    return counts | {"import_problems": problems, "import_not_run": not_run}
+
+
+def told_of_import(write: Any, folder: Path) -> str | None:
+    """The refusal of what `write` puts into a folder; None if it gets in."""
+    try:
+        import_patient(write(folder), folder / "defect.png", Anatomy(heart_edge_mm=IMPORT_EDGE_MM))
+    except BadInput as refusal:
+        return str(refusal)
+    return None
+
+
+def seconds_image_to_ecg(sheet: Path, patient: str) -> float:
+    """Processor seconds of `einthoven predict` from a row of a sheet to the 12-lead ECG.
+
+    Raises:
+        BadInput: it failed, or there is no ECG.
+    """
+    with tempfile.TemporaryDirectory() as to:
+        command = [
+            sys.executable,
+            "-m",
+            "einthoven.cli",
+            "predict",
+            str(sheet),
+            patient,
+            "--to",
+            to,
+        ]
+        before = os.times()
+        done = subprocess.run(command, capture_output=True, text=True)
+        after = os.times()
+        if done.returncode or "ECG of" not in done.stdout:
+            raise BadInput(f"{sheet}: {patient}: {done.stderr.strip() or done.stdout.strip()}")
+    print(done.stdout.strip())
+    return (
+        after.children_user
+        + after.children_system
+        - (before.children_user + before.children_system)
+    )
+
+
+def measured(args: argparse.Namespace) -> dict[str, Any]:
+    """All that was asked for."""
+    usual = load(args.config).leadfield
+    judge = Judge(Operator.of_folder(args.operator), usual)
+    found: dict[str, Any] = {"operator": str(args.operator)}
+    if args.real:
+        found["bodies"] = rows_of(judge, patients_in(args.real))
+    narrow, its_config = args.narrow or (None, args.config)
+    of_narrow = replace(judge, usual=load(its_config).leadfield)
+    for key, folder, its in (("family", args.patients, judge), ("narrow", narrow, of_narrow)):
+        if folder:
+            rows = rows_of(its, patients_in(Path(folder), "test")[: args.at_most])
+            average = means(rows)
+            found |= {f"{key}_angle_deg": average["angle_deg"],
+                      f"{key}_ecg_rel_l2": average["ecg_rel_l2"],
+                      f"{key}_mean": average, f"{key}_patients": rows}  # fmt: skip
+    if args.left_out:
+        found["left_out"] = dict(map(left_out, args.left_out))
+    if args.cost:
+        patient = Patient.open(args.cost)
+        found["ms_per_lead"] = milliseconds_per_lead(judge.operator, patient, usual)
+    if args.imports:
+        found |= imports()
+    if args.image:
+        sheet, patient = args.image
+        found["seconds_image_to_ecg"] = seconds_image_to_ecg(Path(sheet), patient)
+    return found
+
+
+def rows_of(judge: Judge, patients: list[Patient]) -> dict[str, dict[str, Any]]:
+    """Patient -> errors; printed as they come, as each takes a while."""
+    rows = {}
+    for patient in patients:
+        rows[patient.name] = row = judge.row(patient)
+        shown = {key: round(v, 3) if isinstance(v, float) else v for key, v in row.items()}
+        print(patient.name, shown, flush=True)
+    return rows
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    add = parser.add_argument
+    add("--operator", type=Path, required=True, help="folder with model.safetensors")
+    add("--config", default="config/any_body.yaml", help="conductivities where none were drawn")
+    add("--real", type=Path, help="folder of patients, each judged for itself")
+    add("--patients", type=Path, help="folder of the wide family")
+    add("--narrow", nargs=2, metavar=("FOLDER", "CONFIG"), help="a cohort that is not augmented")
+    add("--at-most", type=int, metavar="N", help="first N test patients of a family; default: all")
+    add("--left-out", type=Path, nargs="*", default=[], metavar="JSON", help="of the study")
+    add("--cost", type=Path, metavar="PATIENT", help="folder of one with mesh and fibres")
+    add("--imports", action="store_true", help="kinds of input of the tests")
+    add("--image", nargs=2, metavar=("SHEET", "PATIENT"), help="whose heart is a label image")
+    add("--json", type=Path)
+    args = parser.parse_args()
+    try:
+        found = measured(args)
+    except BadInput as error:
+        sys.exit(f"any_body: {error}")
+    for key, value in found.items():
+        if isinstance(value, float | int):
+            print(f"{key}: {value:.4g}")
+    if args.json:
+        write_json(args.json, found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""Lead fields and ECG of one held-out patient by the operator."""
+
+from einthoven.config.models import Ecg, Leadfield
+from einthoven.config.repolarisation import Repolarisation
+from einthoven.patient.patient import Patient
+from einthoven.prediction.operator_predictor import OperatorPredictor
+from einthoven.prediction.predictor import with_ecg
+from einthoven.run.job import run
+from einthoven.surrogate.operator.operator import Operator
+from einthoven.training.machine import Machine
+
+
+def main(input, output, params, log):
+    stages = {k: getattr(input, k) for k in ("anatomy", "mesh", "fibers", "field", "activation")}
+    patient, config = Patient.of_files(**stages), Ecg.model_validate(params.section)
+    sigma = Leadfield.model_validate(params.conductivity)
+    predictor = OperatorPredictor(Operator.load(input.networks, *input.uncertainty))
+    machine, electrodes = Machine.from_environment(), patient.field.electrodes
+    found = predictor.predict(patient, electrodes, sigma, machine, field=True)
+    activations = [patient.activation(scenario) for scenario in config.scenarios]
+    durations = Repolarisation.model_validate(params.repolarisation)
+    with_ecg(found, patient, activations, config, sigma, durations).save(output[0])
+
+
+if "snakemake" in globals():
+    run(main, globals()["snakemake"])
