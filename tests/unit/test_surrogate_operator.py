@@ -193,7 +193,7 @@ def test_points_count_by_the_volume_they_stand_for():
 def an_operator(n_networks, **given):
     hearts = [some_inputs(seed) for seed in range(24)]
     networks = tuple(trained_like(seed) for seed in range(n_networks))
-    return Operator(networks, Familiarity.of(hearts[:16], hearts[16:]), **given)
+    return Operator(networks, Familiarity.of(hearts), **given)
 
 
 def as_told(network, inputs, over):
@@ -257,7 +257,7 @@ def test_familiar_hearts_are_below_the_limit_and_others_beyond():
     shifted = other._replace(local=other.local + 4.0)
     assert set(operator.check(shifted).values) == {"points_sd", "heart_sd"}
     assert not operator.check(shifted).in_distribution
-    alone = Familiarity.of([some_inputs(0), some_inputs(1)], [some_inputs(2)])
+    alone = Familiarity.of([some_inputs(seed) for seed in range(4)])
     assert not alone.check(some_inputs(3)).in_distribution  # nothing tells the limit
 
 

@@ -3,13 +3,13 @@
 Features of points (place, distances and directions to walls, fibre) and of the heart (their means
 over its volume, and ratios of conductivities) each have a mean and a covariance over the training
 patients. The distance of a patient is the root mean square, over points and features, of the
-whitened residual: about one for a patient of the training. Logarithms of the distances of patients
-that no weight was fitted to, those of validation, give the limit that a share LEVEL of further
-ones will not exceed, if they are normal.
+whitened residual: about one for a patient of the training. Distances of the training patients from
+those of the other four fifths of them give the limit that a share LEVEL of further ones will not
+exceed, if the logarithms of distances are normal.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -22,7 +22,7 @@ from einthoven.core.errors import BadInput
 from einthoven.metrics.out_of_distribution import OutOfDistributionCheck
 from einthoven.surrogate.operator.inputs import N_OF_PATIENT, N_OF_POINT, OperatorInputs
 
-LEVEL = 0.99
+LEVEL, FOLDS = 0.99, 5
 LEAST_SD = 0.02
 """Added to the covariance: features that hardly vary among the training patients."""
 KINDS = ("points", "heart")
@@ -44,17 +44,25 @@ class Normal:
     limit: Tensor
 
     @classmethod
-    def of(cls, train: Sequence[Tensor], validation: Sequence[Tensor]) -> Self:
-        """Fit to features [row, feature] of each training patient; the limit to validation."""
-        rows = torch.cat(list(train)).double()
+    def of(cls, patients: Sequence[Tensor]) -> Self:
+        """Fit to features [row, feature] of each training patient, and the limit by folds."""
+        distances = []
+        for k in range(FOLDS if len(patients) >= FOLDS else 0):
+            others = [features for i, features in enumerate(patients) if i % FOLDS != k]
+            fitted = cls.fitted(others)
+            distances += [fitted.distance(features) for features in patients[k::FOLDS]]
+        limit = upper_limit(np.array(distances))
+        return replace(cls.fitted(patients), limit=torch.tensor(limit, dtype=torch.float32))
+
+    @classmethod
+    def fitted(cls, patients: Sequence[Tensor]) -> Self:
+        """Mean and whitening alone."""
+        rows = torch.cat(list(patients)).double()
         mean, n = rows.mean(dim=0), rows.shape[1]
         residual = rows - mean
         covariance = residual.T @ residual / len(rows) + LEAST_SD**2 * torch.eye(n)
         whitening = torch.linalg.inv(torch.linalg.cholesky(covariance)).T
-        fitted = cls(mean.float(), whitening.float(), torch.tensor(torch.nan))
-        distances = np.array([fitted.distance(features) for features in validation])
-        limit = torch.tensor(upper_limit(distances), dtype=torch.float32)
-        return cls(fitted.mean, fitted.whitening, limit)
+        return cls(mean.float(), whitening.float(), torch.tensor(torch.nan))
 
     def distance(self, features: Tensor) -> float:
         """Of one patient's features [row, feature]."""
@@ -83,11 +91,10 @@ class Familiarity:
     heart: Normal
 
     @classmethod
-    def of(cls, train: Sequence[OperatorInputs], validation: Sequence[OperatorInputs]) -> Self:
-        """Fit; without two validation patients nobody is in distribution."""
-        features = [([_of_points(i) for i in split], [_of_heart(i) for i in split])
-                    for split in (train, validation)]  # fmt: skip
-        return cls(*(Normal.of(*of_kind) for of_kind in zip(*features, strict=True)))
+    def of(cls, train: Sequence[OperatorInputs]) -> Self:
+        """Fit; of fewer than FOLDS patients there is no limit, and nobody is in distribution."""
+        return cls(Normal.of([_of_points(inputs) for inputs in train]),
+                   Normal.of([_of_heart(inputs) for inputs in train]))  # fmt: skip
 
     def check(self, inputs: OperatorInputs) -> OutOfDistributionCheck:
         """`points_sd` and `heart_sd` of a patient, and their limits."""

@@ -132,8 +132,7 @@ def train_operator(
 ) -> tuple[IncidentOperator, list[dict[str, float]]]:
     """Train one operator; write `model.safetensors` and `curve.csv`; return it and the curve.
 
-    Weights depend on the training patients only; validation patients are watched, and tell how
-    far from the training's features new patients are (`familiarity`).
+    All depends on the training patients only; validation patients are watched, not used.
 
     Raises:
         BadInput: no training patients.
@@ -147,7 +146,7 @@ def train_operator(
     section = config.model_dump(mode="json")
     with torch_threads(machine.n_threads):
         network.fit_scales(torch.cat([sample.inputs.local for sample in train]))
-        familiarity = Familiarity.of([s.inputs for s in train], [s.inputs for s in validation])
+        familiarity = Familiarity.of([sample.inputs for sample in train])
         sha256 = arrays_sha256(*(t.numpy() for s in train for t in (*s.inputs, s.grad)))
     run = Run(MODEL, derive_seed(config.seed, MODEL, "batches"), folder,
               validate_every=max(1, config.epochs // 10),
