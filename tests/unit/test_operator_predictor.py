@@ -94,7 +94,7 @@ def electrodes():
 def operator(n=3):
     known = [inputs(), inputs()._replace(local=1.1 * inputs().local)]
     networks = tuple(trained_like(seed) for seed in range(n))
-    return Operator(networks, Familiarity.of(known, known), 1.7, 2.0)
+    return Operator(networks, Familiarity.of(known), 1.7, 2.0)
 
 
 @cache
