@@ -10,6 +10,7 @@ from einthoven.config.section import builtins_of
 from einthoven.core.files import save_arrays, write_json
 from einthoven.core.names import LEADS, patient_name
 from einthoven.core.seeds import generator
+from einthoven.core.tags import Surface
 from einthoven.patient.patient import Patient
 from einthoven.patient.write_store import write_store
 
@@ -26,6 +27,28 @@ def _unit(rng: np.random.Generator, n: int) -> np.ndarray:
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
+def _body() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points, faces, tags of closed surfaces: a prism between the valves in a tetrahedron."""
+    corner = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    low, high = (np.column_stack([corner, np.full(3, z)]) for z in (0.0, 1.0))
+    apices = [[0.3, 0.3, 0.3], [0.3, 0.3, 0.7]]
+    skin = [[-2.0, -2.0, -2.0], [9.0, -2.0, -2.0], [-2.0, 9.0, -2.0], [-2.0, -2.0, 9.0]]
+    sides = [[[i, j, 3 + j], [i, 3 + j, 3 + i]] for i, j in ((0, 1), (1, 2), (2, 0))]
+    faces = {
+        Surface.SKIN: [[8, 10, 9], [8, 9, 11], [9, 10, 11], [10, 8, 11]],
+        Surface.EPI: [*sides[0], *sides[1]],
+        Surface.LV_ENDO: [[0, 1, 6], [1, 2, 6], [2, 0, 6]],
+        Surface.RV_ENDO: [[4, 3, 7], [5, 4, 7], [3, 5, 7]],
+        Surface.BASE: sides[2],
+        Surface.LV_CAP: [[0, 2, 1]],
+        Surface.RV_CAP: [[3, 4, 5]],
+    }
+    tags = np.repeat(list(faces), [len(of) for of in faces.values()]).astype(np.int8)
+    points = np.concatenate([low, high, apices, skin])
+    return points, np.concatenate(list(faces.values())).astype(np.int32), tags
+
+
+BODY_POINTS, BODY_FACES, BODY_TAGS = _body()
 STAGES = ("anatomy", "mesh", "fibers", "purkinje", "ecg", "sdf", "field")
 
 
@@ -44,8 +67,8 @@ def stage_arrays(index: int, n_nodes: int = 30, n_points: int = 100) -> dict[str
     cells[0, 0] = n_heart - 1
     arrays = {
         "anatomy": dict(
-            points=normal(size=(9, 3)), faces=rng.integers(0, 9, (14, 3)).astype(np.int32),
-            face_tags=rng.integers(1, 8, 14).astype(np.int8), ground_point=normal(size=3),
+            points=BODY_POINTS + 0.02 * normal(size=BODY_POINTS.shape), faces=BODY_FACES,
+            face_tags=BODY_TAGS, ground_point=normal(size=3),
             site_names=np.array([*ELECTRODES, "A998", "A999"]), site_points=sites,
             heart_rotation=np.eye(3), heart_origin=normal(size=3), latent_pca=normal(size=23),
             torso_box=np.array([[-1.0] * 3, [1.0] * 3]), landmark_names=np.array(LANDMARKS),

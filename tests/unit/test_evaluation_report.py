@@ -332,7 +332,7 @@ def test_a_stated_uncertainty_is_judged_and_an_imported_patients_verdict_told(co
     found = imported_rows(map(Patient.open, folders), by_method(told), pseudo, "raw")
     assert found["out_of_distribution"]["p0003"] == {"deepsdf-refraction": check}
     imported = found | {"chamfer": []}
-    (section,) = imported_sections({"imported": imported})
+    (section,) = imported_sections(report | {"imported": imported})
     assert section.content[2].rows[0] == [
         "p0003",
         "deepsdf-refraction",

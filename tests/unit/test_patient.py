@@ -25,11 +25,13 @@ FILE_OF = {"coordinates": "fibers", "activation": "activation_lbbb", "leadfield"
 RULE_OF = {"coordinates": "fibers", "sdf": "sdf_samples", "field": "field_samples"}
 OPTIONAL = ("source_energy", "electrode_potential_pseudo", "ecg_pseudo", "qrs_duration",
             "qrs_amplitude", "feature", "feature_units", "ecg_features")  # fmt: skip
+MEASURED = ("measured_points", "measured_cells", "measured_fiber", "measured_time")
+"""Of hearts that were imported with fibres or activation of their own."""
 NEEDED = [
     (stage, variable.stage_name)
     for stage in KINDS
     for variable in STAGE_LAYOUT[stage]
-    if variable.stage_name not in OPTIONAL
+    if variable.stage_name not in OPTIONAL + MEASURED
 ]
 MUTED = np.dtype("S4")
 """A dtype that no array of the layout has."""
