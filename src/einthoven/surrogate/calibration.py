@@ -1,6 +1,6 @@
 """The factor on an ensemble's SD, from the heart points of validation patients."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,8 @@ from einthoven.metrics.fields import angular_error_deg
 from einthoven.metrics.reliability import calibration_factor, calibration_metrics
 from einthoven.surrogate.ensemble import Surrogate
 from einthoven.surrogate.patients import Sample
+
+ErrorAndSd = tuple[np.ndarray, np.ndarray | None]
 
 
 def calibrate(surrogate: Surrogate, samples: Iterable[Sample]) -> dict[str, Any]:
@@ -28,13 +30,22 @@ def calibrate(surrogate: Surrogate, samples: Iterable[Sample]) -> dict[str, Any]
         BadInput: no patient, or one network only.
     """
     plain = replace(surrogate, factor=1.0)
-    n_members = len(surrogate.networks)
+
+    def pairs() -> Iterator[ErrorAndSd]:
+        for sample in samples:
+            mean, sd = plain.predict(sample.inputs.at(sample.heart))
+            yield angular_error_deg(mean, sample.grad[:, sample.heart].numpy()), sd
+
+    return calibration_of(pairs(), len(surrogate.networks))
+
+
+def calibration_of(pairs: Iterable[ErrorAndSd], n_members: int) -> dict[str, Any]:
+    """`calibrate`, of angular errors and uncalibrated SDs in degrees, a pair per patient."""
     errors, sds = [], []
-    for sample in samples:
-        mean, sd = plain.predict(sample.inputs.at(sample.heart))
+    for error, sd in pairs:
         if sd is None:
             raise BadInput("calibrate: one network states no SD; learning.ensemble?")
-        errors.append(angular_error_deg(mean, sample.grad[:, sample.heart].numpy()).ravel())
+        errors.append(error.ravel())
         sds.append(sd.ravel())
     if not errors:
         raise BadInput("calibrate: no validation patients")

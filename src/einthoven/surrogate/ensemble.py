@@ -47,14 +47,7 @@ class Surrogate:
             raise BadInput("surrogate: no file of a network is given")
         if uncertainty is None:
             return cls(networks)
-        found = read_json(uncertainty)
-        if found.get("n_members") != len(networks):
-            raise BadInput(
-                f"{uncertainty}: calibrated with {found.get('n_members')} networks, here are "
-                f"{len(networks)}; run the rule uncertainty again"
-            )
-        factor = between(f"{uncertainty}: factor", found["factor"], 1e-3, 1e3)
-        return cls(networks, factor, found["sd_deg"])
+        return cls(networks, *read_calibration(uncertainty, len(networks)))
 
     @classmethod
     def of_folder(cls, folder: str | Path, model: str) -> Self:
@@ -84,6 +77,21 @@ class Surrogate:
             mean[:, block] = grads.mean(axis=0)
             sd[:, block] = self.factor * angular_deviation_deg(grads)
         return mean, sd
+
+
+def read_calibration(path: str | Path, n_members: int) -> tuple[float, float]:
+    """Factor on the SD, and the mean calibrated SD of the validation patients in degrees.
+
+    Raises:
+        BadInput: the file is missing, damaged, or of another number of networks.
+    """
+    found = read_json(path)
+    if found.get("n_members") != n_members:
+        raise BadInput(
+            f"{path}: calibrated with {found.get('n_members')} networks, here are {n_members}; "
+            "run the rule uncertainty again"
+        )
+    return between(f"{path}: factor", found["factor"], 1e-3, 1e3), found["sd_deg"]
 
 
 def angular_deviation_deg(grads: np.ndarray) -> np.ndarray:

@@ -10,11 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from einthoven.core.check import between
 from einthoven.core.errors import BadInput
-from einthoven.core.files import read_json
 from einthoven.metrics.out_of_distribution import OutOfDistributionCheck
-from einthoven.surrogate.ensemble import UNCERTAINTY_FILE, angular_deviation_deg, member_files
+from einthoven.surrogate.ensemble import (
+    UNCERTAINTY_FILE,
+    angular_deviation_deg,
+    member_files,
+    read_calibration,
+)
 from einthoven.surrogate.operator.checkpoint import load_operator
 from einthoven.surrogate.operator.familiarity import Familiarity
 from einthoven.surrogate.operator.inputs import OperatorInputs
@@ -53,14 +56,7 @@ class Operator:
         familiarity = members[0][1]  # all are of the same patients
         if uncertainty is None:
             return cls(networks, familiarity)
-        found = read_json(uncertainty)
-        if found.get("n_members") != len(networks):
-            raise BadInput(
-                f"{uncertainty}: calibrated with {found.get('n_members')} networks, here are "
-                f"{len(networks)}; calibrate again"
-            )
-        factor = between(f"{uncertainty}: factor", found["factor"], 1e-3, 1e3)
-        return cls(networks, familiarity, factor, found["sd_deg"])
+        return cls(networks, familiarity, *read_calibration(uncertainty, len(networks)))
 
     @classmethod
     def of_folder(cls, folder: str | Path) -> Self:
