@@ -44,7 +44,7 @@ from einthoven.imported.anatomy import import_patient
 from einthoven.patient.patient import Patient
 from einthoven.prediction.operator_predictor import OperatorPredictor
 from einthoven.prediction.predictor import with_ecg
-from einthoven.surrogate.operator.inputs import HeartPoints, OperatorInputs
+from einthoven.surrogate.operator.inputs import HeartPoints, OperatorInputs, conductivities_of
 from einthoven.surrogate.operator.operator import Operator
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -64,7 +64,7 @@ class Judge:
         """Errors of one patient, with those of the pseudo lead field."""
         reference = Reference.of(patient, "recovered")
         field, ecg = patient.field, patient.ecg
-        sigma = Leadfield(**dict(self.usual) | (field.conductivities or {}))
+        sigma = conductivities_of(patient, self.usual)
         found = OperatorPredictor(self.operator).predict(
             patient, field.electrodes, sigma, field=True
         )

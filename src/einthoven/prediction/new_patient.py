@@ -5,8 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from einthoven.config.models import Config, Leadfield
-from einthoven.config.physiology import section_of
+from einthoven.config.models import Config
 from einthoven.core.files import write_json
 from einthoven.core.names import STANDARD_ELECTRODES
 from einthoven.metrics.reliability import normal_bound_ratio
@@ -17,6 +16,7 @@ from einthoven.plots.errors import torso_map_figure
 from einthoven.prediction.prediction import Prediction
 from einthoven.prediction.predictor import with_ecg
 from einthoven.prediction.pretrained import Pretrained
+from einthoven.surrogate.operator.inputs import conductivities_of
 from einthoven.training.machine import ONE_CORE, Machine
 
 STATED = 0.9
@@ -51,7 +51,7 @@ def predict_new(
         NotConverged: no code fits the surfaces.
     """
     config = config or model.config
-    sigma = conductivities(patient, config)
+    sigma = conductivities_of(patient, config.leadfield)
     found = model.predict(patient, electrodes, sigma, machine, code_file)
     if patient.has("activations") and set(STANDARD_ELECTRODES) <= set(electrodes.names.tolist()):
         start, activations = clock.perf_counter(), list(patient.activations.values())
@@ -59,12 +59,6 @@ def predict_new(
         took = {"seconds_ecg": clock.perf_counter() - start}
         found = replace(found, seconds=found.seconds | took)
     return found
-
-
-def conductivities(patient: Patient, config: Config) -> Leadfield:
-    """Section `leadfield`, with the conductivities that were drawn for a virtual patient."""
-    drawn = (patient.field.conductivities if patient.has("field") else None) or {}
-    return section_of(Leadfield, dict(config.leadfield) | drawn, patient.name)
 
 
 def write_prediction(prediction: Prediction, patient: Patient, to: Path) -> None:

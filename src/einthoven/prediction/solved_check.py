@@ -18,9 +18,10 @@ from einthoven.metrics.fields import angular_error_deg, rel_l2
 from einthoven.metrics.reliability import bound_ratio, normal_bound_ratio
 from einthoven.patient.anatomy import Electrodes
 from einthoven.patient.patient import Patient
-from einthoven.prediction.new_patient import STATED, conductivities
+from einthoven.prediction.new_patient import STATED
 from einthoven.prediction.prediction import Prediction
 from einthoven.prediction.predictor import with_ecg
+from einthoven.surrogate.operator.inputs import conductivities_of
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def check_by_solving(
         BadInput: a mesh without torso, or electrodes off its skin.
         NotConverged: the linear solve failed.
     """
-    start, sigma = clock.perf_counter(), conductivities(patient, config)
+    start, sigma = clock.perf_counter(), conductivities_of(patient, config.leadfield)
     names, points = (prediction.needed(f"electrode_{k}")[rows] for k in ("names", "points"))
     solved = solve_lead_fields(patient, Electrodes(names, points), sigma)
     true = solved.gradients(patient.heart, sigma.gradient).grad

@@ -13,6 +13,7 @@ from einthoven.bem.body import Inclusion
 from einthoven.bem.incident import incident_fields
 from einthoven.bem.leadfield import BoundaryLeadFields
 from einthoven.config.models import Leadfield
+from einthoven.config.physiology import section_of
 from einthoven.core.check import finite, shape
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import LUNGS, SDF_SURFACES, Tissue
@@ -129,6 +130,16 @@ class OperatorInputs(NamedTuple):
         local = local_geometry(anatomy, heart, sigma)
         arrays = (local, incident, volumes / volumes.sum())
         return cls(*(torch.as_tensor(a.astype(np.float32)) for a in arrays))
+
+
+def conductivities_of(patient: Patient, usual: Leadfield) -> Leadfield:
+    """Section `leadfield`, with the conductivities that were drawn for a virtual patient.
+
+    Raises:
+        BadInput: those in its field samples are out of range.
+    """
+    drawn = (patient.field.conductivities if patient.has("field") else None) or {}
+    return section_of(Leadfield, dict(usual) | drawn, patient.name)
 
 
 def torso_fields(

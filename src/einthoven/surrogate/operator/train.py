@@ -18,7 +18,11 @@ from einthoven.patient.patient import Patient
 from einthoven.surrogate.losses import cosine_loss, relative_error
 from einthoven.surrogate.operator.checkpoint import MODEL, save_operator
 from einthoven.surrogate.operator.familiarity import Familiarity
-from einthoven.surrogate.operator.inputs import HeartPoints, OperatorInputs
+from einthoven.surrogate.operator.inputs import (
+    HeartPoints,
+    OperatorInputs,
+    conductivities_of,
+)
 from einthoven.surrogate.operator.network import IncidentOperator
 from einthoven.training.fit import Run, fit
 from einthoven.training.machine import ONE_CORE, Machine
@@ -47,7 +51,7 @@ def operator_sample(patient: Patient, usual: Leadfield) -> OperatorSample:
         BadInput: no sample lies in the myocardium.
     """
     field, anatomy = patient.field, patient.anatomy
-    sigma = Leadfield(**dict(usual) | (field.conductivities or {}))
+    sigma = conductivities_of(patient, usual)
     heart = HeartPoints.of_samples(patient)
     inputs = OperatorInputs.of(anatomy, heart, field.electrode_points, sigma)
     grad = field.field_grad[:, field.field_tissue == Tissue.MYOCARDIUM]
