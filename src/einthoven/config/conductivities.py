@@ -3,8 +3,8 @@
 import math
 
 from einthoven.config.augmentation import Augmentation
+from einthoven.config.load import section_of
 from einthoven.config.models import Leadfield
-from einthoven.config.physiology import section_of
 from einthoven.core.seeds import generator
 
 

@@ -1,5 +1,6 @@
 """Read and check a config before any job starts."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,19 @@ def load(path: str | Path) -> Config:
     if data is not None and not isinstance(data, dict):
         raise BadInput(f"{path}: expected sections with keys, got {type(data).__name__}")
     return validate(data)
+
+
+def section_of[S: Section](kind: type[S], values: Mapping[str, Any], where: str) -> S:
+    """A section of some values, within its own ranges.
+
+    Raises:
+        BadInput: one line of all that is wrong.
+    """
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        problems = "; ".join(explained(kind, dict(e)) for e in error.errors())
+        raise BadInput(f"{where}: {problems}") from None
 
 
 def read_section[S: Section](

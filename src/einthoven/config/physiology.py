@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
-from pydantic import ValidationError
-
 from einthoven.config.activation import Activation
-from einthoven.config.load import explained
+from einthoven.config.load import section_of
 from einthoven.config.models import Config
 from einthoven.config.purkinje import EarlySite, Purkinje
 from einthoven.config.repolarisation import TEMPLATE_APD_MS, Repolarisation
-from einthoven.config.section import Section
 from einthoven.core.errors import BadInput
 from einthoven.core.seeds import generator
 
@@ -182,12 +179,3 @@ def _unit(config: Config, patient: str, name: str, *number: int) -> float:
         return 0.0
     rng = generator(config.variation.seed, patient, "variation", name, *number)
     return rng.uniform(-1.0, 1.0)
-
-
-def section_of[S: Section](kind: type[S], values: Mapping[str, Any], where: str) -> S:
-    """A section of some values, within its own ranges."""
-    try:
-        return kind.model_validate(dict(values))
-    except ValidationError as error:
-        problems = "; ".join(explained(kind, dict(e)) for e in error.errors())
-        raise BadInput(f"{where}: {problems}") from None

@@ -12,8 +12,8 @@ from torch import Tensor
 from einthoven.bem.body import Inclusion
 from einthoven.bem.incident import incident_fields
 from einthoven.bem.leadfield import BoundaryLeadFields
+from einthoven.config.load import section_of
 from einthoven.config.models import Leadfield
-from einthoven.config.physiology import section_of
 from einthoven.core.check import finite, shape
 from einthoven.core.errors import BadInput
 from einthoven.core.tags import LUNGS, SDF_SURFACES, Tissue
