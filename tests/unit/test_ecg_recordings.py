@@ -9,7 +9,7 @@ from einthoven.core.names import LEADS
 from einthoven.ecg.beats import representative_beat
 from einthoven.ecg.delineation.delineate import delineate
 from einthoven.ecg.features import beat_features
-from einthoven.ecg.recordings.recording import Recording
+from einthoven.ecg.recordings.recording import Declared, Person, Recording
 from einthoven.ecg.recordings.table import read_csv
 from einthoven.ecg.recordings.wfdb import read_wfdb
 
@@ -39,7 +39,8 @@ def write_wfdb(folder, leads, rate=1000, form="16", extra=()):
 def test_wfdb_record(form, tmp_path):
     leads = {name.lower(): 0.4 * x for name, x in synthetic_leads(TIME).items()}
     found = read_wfdb(write_wfdb(tmp_path, leads, 500, form, ("# age: 81", "# sex: female")))
-    assert found.rate_hz == 500 and found.sex == "female" and found.name == "rec"
+    assert found.rate_hz == 500 and found.name == "rec" and found.source == tmp_path / "rec.hea"
+    assert found.person == Person(sex="female", age_years=81)
     np.testing.assert_allclose(found.ecg, 0.4 * synthetic_beat(TIME), atol=1.1 / GAIN)
 
 
@@ -82,7 +83,7 @@ def test_csv_table(delimiter, tmp_path):
     assert found.rate_hz == pytest.approx(1000.0)
     np.testing.assert_allclose(found.ecg, synthetic_beat(TIME), atol=1e-6)
     without = write_csv(tmp_path / "b.csv", synthetic_leads(TIME), None, delimiter)
-    assert read_csv(without, 250.0).rate_hz == 250.0
+    assert read_csv(without, Declared(250.0)).rate_hz == 250.0
     with pytest.raises(BadInput, match="--rate-hz"):
         read_csv(without)
 
@@ -93,7 +94,7 @@ def test_broken_csv_tables(tmp_path):
     def fault(text, match):
         path.write_text(text)
         with pytest.raises(BadInput, match=match):
-            read_csv(path, 500.0)
+            read_csv(path, Declared(500.0))
 
     fault("", "first line")
     fault("1,2,3\n4,5,6\n", "first line")

@@ -117,7 +117,7 @@ def infarction():
 
 def test_ptb_record(infarction):
     """A woman of 81 with an infero-lateral infarction; checksums of 15 signals were right."""
-    assert infarction.sex == "female" and infarction.rate_hz == 1000
+    assert infarction.person.sex == "female" and infarction.rate_hz == 1000
     lead = dict(zip(LEADS, infarction.ecg))
     np.testing.assert_allclose(lead["I"] + lead["III"], lead["II"], atol=2e-3)
     np.testing.assert_allclose(lead["aVR"] + lead["aVL"] + lead["aVF"], 0, atol=3e-3)

@@ -1,8 +1,8 @@
 """Features of ECGs against the published limits of healthy adults, the worst feature first.
 
-Takes results/patients, a patient's folder, stores (.zarr.zip), WFDB headers (.hea) and CSV tables
-in mV whose first line names the leads, or folders of these; a recording of several beats is
-averaged.
+Takes results/patients, a patient's folder, stores (.zarr.zip), and recordings: WFDB headers (.hea),
+CSV tables whose first line names the leads, arrays of twelve leads (.npy) and CardioSoft files
+(.xml), or folders of these; a recording of several beats is averaged.
 """
 
 import argparse
@@ -21,6 +21,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add("--features", metavar="OUT", type=Path, help="CSV, a row per ECG and scenario")
     add("--figure", metavar="OUT", type=Path, help="mean ECG and limits, .png, .svg or .pdf")
     add("--rate-hz", metavar="HZ", type=positive, help="of tables without a column of times")
+    add("--unit", choices=["mV", "uV", "V"], help="of tables that name none; default: mV")
     add("--sex", choices=["female", "male"], help="of all whose files do not say it")
 
 
@@ -30,12 +31,13 @@ def run(arguments: argparse.Namespace) -> None:
 
     from einthoven.core.files import write_json
     from einthoven.ecg.features import feature_table, save_table
+    from einthoven.ecg.recordings.recording import Declared
     from einthoven.evaluation.audit import audit, table
     from einthoven.evaluation.ecg_files import RECORDING, ReadOptions, read_samples
     from einthoven.evaluation.sexes import sex_table, statement
     from einthoven.report.audit import write_audit_figure
 
-    options = ReadOptions(arguments.rate_hz, arguments.sex)
+    options = ReadOptions(Declared(arguments.rate_hz, arguments.unit), arguments.sex)
     samples, unread = read_samples(arguments.paths, options)
     rows, failed = feature_table(samples)
     scenario = arguments.scenario or (

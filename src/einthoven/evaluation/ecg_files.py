@@ -1,4 +1,4 @@
-"""Beats to audit from whatever a user names: folders, stores, WFDB records, CSV tables."""
+"""Beats to audit from whatever a user names: folders, stores, recordings of others."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,9 +12,8 @@ from einthoven.dataset.layout import DATASET_FORMAT, PATIENT_FORMAT
 from einthoven.dataset.store import open_store, values_of
 from einthoven.ecg.beats import Beat, representative_beat
 from einthoven.ecg.features import Sample
-from einthoven.ecg.recordings.recording import Recording
-from einthoven.ecg.recordings.table import read_csv
-from einthoven.ecg.recordings.wfdb import read_wfdb
+from einthoven.ecg.recordings import read
+from einthoven.ecg.recordings.recording import Declared
 from einthoven.evaluation.limits import SEXES
 from einthoven.patient.parameters import PatientParameters
 from einthoven.patient.patient import Patient
@@ -31,11 +30,11 @@ class ReadOptions:
     """What files may not say themselves.
 
     Attributes:
-        rate_hz: samples per second of tables without a column of times.
+        declared: rate of tables without a column of times, and their unit.
         sex: female or male, of all whose files do not say it.
     """
 
-    rate_hz: float | None = None
+    declared: Declared = Declared()
     sex: str | None = None
 
 
@@ -90,41 +89,26 @@ class ZarrStore:
             raise BadInput(f"{path}: not a store of einthoven")
 
 
-class WfdbRecord:
-    """The header of a WFDB record."""
+class RecordingFile:
+    """A WFDB header, a table, an array or an XML file of CardioSoft."""
 
     def claims(self, path: Path) -> bool:
-        """A .hea file."""
-        return path.suffix == ".hea"
+        """A file whose suffix has a reader."""
+        return path.suffix.lower() in read.READERS
 
     def read(self, path: Path, options: ReadOptions) -> Iterator[Sample]:
         """Its representative beat."""
-        yield _sample(read_wfdb(path), path, options)
+        recording = read.read_recording(path, options.declared)
+        ecg = recording.ecg[:, : round(MAX_SECONDS * recording.rate_hz)]
+        try:
+            beat = representative_beat(ecg, recording.rate_hz)
+        except BadInput as problem:
+            raise BadInput(f"{path}: {problem}") from problem
+        yield Sample(recording.name, {RECORDING: beat}, recording.person.sex or options.sex)
 
 
-class CsvTable:
-    """A table of leads."""
-
-    def claims(self, path: Path) -> bool:
-        """A .csv file."""
-        return path.suffix.lower() == ".csv"
-
-    def read(self, path: Path, options: ReadOptions) -> Iterator[Sample]:
-        """Its representative beat."""
-        yield _sample(read_csv(path, options.rate_hz), path, options)
-
-
-READERS: tuple[Reader, ...] = (PatientFolder(), ZarrStore(), WfdbRecord(), CsvTable())
+READERS: tuple[Reader, ...] = (PatientFolder(), ZarrStore(), RecordingFile())
 """The first that claims a path reads it."""
-
-
-def _sample(recording: Recording, path: Path, options: ReadOptions) -> Sample:
-    ecg = recording.ecg[:, : round(MAX_SECONDS * recording.rate_hz)]
-    try:
-        beat = representative_beat(ecg, recording.rate_hz)
-    except BadInput as problem:
-        raise BadInput(f"{path}: {problem}") from problem
-    return Sample(recording.name, {RECORDING: beat}, recording.sex or options.sex)
 
 
 def find_files(paths: Sequence[str | Path]) -> list[tuple[Reader, Path]]:
@@ -142,7 +126,7 @@ def find_files(paths: Sequence[str | Path]) -> list[tuple[Reader, Path]]:
         readers = [(reader, one) for one in candidates if (reader := _reader(one))]
         if not readers:
             raise BadInput(f"{path}: no ECG; expected patients' folders with {ECG_FILE}, "
-                           "*.zarr.zip, WFDB headers *.hea or tables *.csv")  # fmt: skip
+                           f"*.zarr.zip, or recordings *{', *'.join(read.READERS)}")  # fmt: skip
         found += readers
     return found
 

@@ -1,1 +1,1 @@
-"""Twelve-lead recordings from files of others: WFDB records and CSV tables."""
+"""Twelve-lead recordings from files of others: WFDB records, CSV and NumPy tables, CardioSoft."""

@@ -1,33 +1,49 @@
 """CSV tables with one column per lead."""
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput
-from einthoven.ecg.recordings.recording import Recording
+from einthoven.ecg.recordings.recording import NOTHING_DECLARED, Declared, Recording
 
 TIME_COLUMNS = {"time_ms": 1e-3, "t_ms": 1e-3, "time_s": 1.0, "t_s": 1.0}
 """Names of a column of times -> seconds per unit."""
+RATE_TOLERANCE = 0.02
 
 
-def read_csv(path: str | Path, rate_hz: float | None = None) -> Recording:
-    """Read a table in mV whose header names the leads, with a column of times or a rate.
+_UNIT = re.compile(r"(?P<name>\S+?)\s*[\[(/]\s*(?P<unit>\S*?[vV])\s*[\])]?")
+"""A column `V1 (uV)`, `V1 [mV]` or `V1/mV`."""
+
+
+def read_csv(path: str | Path, declared: Declared = NOTHING_DECLARED) -> Recording:
+    """Read a table whose header names the leads, with a column of times or a rate.
 
     Args:
-        path: comma- or semicolon-separated; a first line such as `time_ms,I,II,V1,...,V6`.
-        rate_hz: samples per second, where there is no column of times.
+        path: comma- or semicolon-separated; a first line such as `time_ms,I,II,V1,...,V6`, with
+            or without units: `time_ms,I (uV),...`.
+        declared: rate where there is no column of times; unit where the header names none.
 
     Raises:
-        BadInput: as `read_columns`; no rate; leads that are missing.
+        BadInput: as `read_columns`; no rate, or one that the times contradict; a unit that is
+            none of voltage; leads that are missing.
     """
     path = Path(path)
     columns, found_hz = read_columns(path)
-    if (rate_hz := found_hz or rate_hz) is None:
+    if (rate_hz := found_hz or declared.rate_hz) is None:
         raise BadInput(f"{path}: no column time_ms or time_s; give the rate with --rate-hz")
-    return Recording.of_leads(path.stem, columns, rate_hz)
+    if declared.rate_hz and abs(rate_hz / declared.rate_hz - 1) > RATE_TOLERANCE:
+        raise BadInput(f"{path}: the times are {rate_hz:g} Hz, not {declared.rate_hz:g} Hz; "
+                       "is the column of times in another unit?")  # fmt: skip
+    leads: dict[str, np.ndarray] = {}
+    for column, values in columns.items():
+        named = _UNIT.fullmatch(column)
+        name, unit = (named["name"], named["unit"]) if named else (column, None)
+        leads[name] = values / declared.per_mv(unit, f"{path}: column {column}")
+    return Recording.of_leads(path, leads, rate_hz)
 
 
 def read_columns(path: Path) -> tuple[dict[str, np.ndarray], float | None]:

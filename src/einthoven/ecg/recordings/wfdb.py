@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from einthoven.core.errors import BadInput
-from einthoven.ecg.recordings.recording import Recording
+from einthoven.ecg.recordings.recording import NOTHING_DECLARED, PER_MV, Declared, Person, Recording
 
 DEFAULT_RATE_HZ, DEFAULT_GAIN = 250.0, 200.0
 _GAIN = re.compile(r"([-+.\deE]+)?(?:\((-?\d+)\))?(?:/(\S+))?")
-_PER_MV = {"mv": 1.0, "uv": 1e3, "v": 1e-3}
 _SEX = re.compile(r"#.*\b(?:sex|gender)\W+(female|male|f|m)\b", re.IGNORECASE)
+_AGE = re.compile(r"#.*\bage\W+(\d+)\b", re.IGNORECASE)
 
 
 def _format_212(raw: np.ndarray) -> np.ndarray:
@@ -62,23 +62,24 @@ class SignalLine:
         words += [""] * (9 - len(words))
         found = _GAIN.fullmatch(words[2])
         unit = ((found and found[3]) or "mV").lower()
-        if found is None or unit not in _PER_MV:
+        if found is None or unit not in PER_MV:
             raise BadInput(f"{path}: gain {words[2]!r} is not in units per mV, uV or V")
-        gain = float(found[1] or 0) * _PER_MV[unit] or DEFAULT_GAIN
+        gain = float(found[1] or 0) * PER_MV[unit] or DEFAULT_GAIN
         baseline = int(found[2] or words[4] or 0)
         return cls(words[0], words[1], gain, baseline, int(words[6]) if words[6] else None,
                    words[8].strip())  # fmt: skip
 
 
-def read_wfdb(path: str | Path) -> Recording:
+def read_wfdb(path: str | Path, declared: Declared = NOTHING_DECLARED) -> Recording:
     """Read a record.
 
     Args:
         path: the header, record.hea.
+        declared: a rate must be that of the header; units are in the header.
 
     Raises:
         BadInput: missing or broken files, a format or unit that is not read, a checksum that does
-            not fit the samples, leads that are missing.
+            not fit the samples, leads that are missing, a rate that is not the declared one.
     """
     path = Path(path)
     try:
@@ -97,9 +98,20 @@ def read_wfdb(path: str | Path) -> Recording:
         together = [signal for signal in signals if signal.file == file]
         for signal, counts in zip(together, _samples(path.parent / file, together, n_samples)):
             leads[signal.name] = (counts - signal.baseline) / signal.gain
-    found = next(filter(None, map(_SEX.match, text)), None)
-    sex = {"f": "female", "m": "male"}[found[1][0].lower()] if found else None
-    return Recording.of_leads(path.stem, leads, rate, sex)
+    if declared.rate_hz and declared.rate_hz != rate:
+        raise BadInput(f"{path}: the header says {rate:g} Hz, not {declared.rate_hz:g} Hz; "
+                       "leave out --rate-hz")  # fmt: skip
+    return Recording.of_leads(path, leads, rate, _person(text))
+
+
+def _person(text: list[str]) -> Person:
+    """Sex and age from the comments, as those of PTB have them."""
+    sex = next(filter(None, map(_SEX.match, text)), None)
+    age = next(filter(None, map(_AGE.match, text)), None)
+    return Person(
+        {"f": "female", "m": "male"}[sex[1][0].lower()] if sex else None,
+        float(age[1]) if age else None,
+    )
 
 
 def _rate(word: str, path: Path) -> float:

@@ -1,0 +1,126 @@
+"""The beat of a recording as simulations give theirs: 1 kHz, from a known time, at rest before."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from scipy.signal import resample_poly
+
+from einthoven.core.errors import BadInput
+from einthoven.core.names import LEADS
+from einthoven.ecg.beats import Beat, representative_beat
+from einthoven.ecg.delineation.delineate import Delineation, delineate
+from einthoven.ecg.recordings.quality import arms_look_swapped, raise_if_unusable
+from einthoven.ecg.recordings.recording import INDEPENDENT, Recording
+
+RATE_HZ = 1000
+MAX_SECONDS = 60.0
+"""So much of a recording is averaged."""
+MAX_DENOMINATOR = 1000
+"""Of the ratio of the rates; 360 Hz is 25/9."""
+FADE_MS = 60.0
+"""A cycle that ends before the window does fades into the baseline for so long."""
+QRS_MS, RATE_PER_MIN = (50.0, 260.0), (20.0, 240.0)
+"""No QRS of an adult is shorter or longer, and no heart beats less or more often."""
+
+
+@dataclass(frozen=True, eq=False)
+class AlignedBeat:
+    """One beat on the simulations' time axis.
+
+    Attributes:
+        ecg: [12, time] mV, zero at the baseline before the QRS.
+        time: [time] ms, step 1; the QRS onset is where `aligned_beat` was told to put it.
+        delineation: of the beat, with times from its steepest part.
+        rr_ms: median cycle length, None of a single beat. n_beats: that were averaged.
+        warnings: hints that do not forbid to go on, in words.
+    """
+
+    ecg: np.ndarray
+    time: np.ndarray
+    delineation: Delineation
+    rr_ms: float | None
+    n_beats: int
+    warnings: tuple[str, ...]
+
+
+def resampled(ecg: np.ndarray, rate_hz: float) -> np.ndarray:
+    """At 1 kHz, by a polyphase filter without delay that lets no alias through.
+
+    Args:
+        ecg: [lead, time]. rate_hz: of it.
+
+    Returns:
+        [lead, time at 1 kHz], the first sample at the same time.
+    """
+    ratio = Fraction(RATE_HZ / rate_hz).limit_denominator(MAX_DENOMINATOR)
+    if ratio == 1:
+        return ecg
+    # a line through the ends is taken off, so that the filter sees no step there
+    return np.asarray(
+        resample_poly(ecg, ratio.numerator, ratio.denominator, axis=1, padtype="line")
+    )
+
+
+def aligned_beat(recording: Recording, onset_ms: float = 0.0, n_times: int = 500) -> AlignedBeat:
+    """The median beat with its QRS onset at a given time; ectopic beats are left out.
+
+    In a simulation time 0 is the first activation, and the QRS onset that a delineation sees comes
+    some ms later; `onset_ms` is that delay, measured on the simulations by the same delineation.
+
+    Args:
+        recording: of one or several beats.
+        onset_ms: where to put the QRS onset. n_times: samples of the window, from 0 ms.
+
+    Raises:
+        BadInput: as `raise_if_unusable`, `representative_beat` and `delineate`; a QRS or a heart
+            rate that no adult has, which is what a wrong sampling rate gives.
+    """
+    raise_if_unusable(recording)
+    ecg = recording.ecg[:, : round(MAX_SECONDS * recording.rate_hz)]
+    try:
+        beat = representative_beat(resampled(ecg, recording.rate_hz), RATE_HZ)
+        found = delineate(beat.ecg, beat.time, beat.rr_ms)
+    except BadInput as problem:
+        raise BadInput(f"{recording.where}: {problem}") from problem
+    _raise_if_implausible(recording, beat, found)
+    time = np.arange(float(n_times))
+    from_start = beat.time - found.onset_ms + onset_ms
+    level = np.array([[found.leads[name].baseline_mv] for name in LEADS])
+    rows = np.array([np.interp(time, from_start, row) for row in beat.ecg - level])
+    end = float(from_start[-1])
+    warnings = []
+    if end < time[-1]:
+        rows *= np.clip((end - time) / FADE_MS, 0.0, 1.0)
+        warnings.append(
+            f"the beat ends {end - onset_ms:.0f} ms after its QRS onset (cycle length "
+            f"{beat.rr_ms or end:.0f} ms); what follows is drawn to the baseline"
+        )
+    if arms_look_swapped(beat.ecg - level, beat.time, found.onset_ms, found.offset_ms):
+        warnings.append(
+            "lead I runs against V6 and aVR is upright: were the arm electrodes exchanged?"
+        )
+    return AlignedBeat(_limb_leads_again(rows), time, found, beat.rr_ms, beat.n_beats,
+                       tuple(warnings))  # fmt: skip
+
+
+def _limb_leads_again(ecg: np.ndarray) -> np.ndarray:
+    """[12, time] with III and the augmented leads from I and II: medians are not additive."""
+    independent = {name: ecg[LEADS.index(name)] for name in INDEPENDENT}
+    return Recording.of_leads("median beat", independent, RATE_HZ).ecg
+
+
+def _raise_if_implausible(recording: Recording, beat: Beat, found: Delineation) -> None:
+    """A rate that is wrong by two makes a heart rate or a QRS that no adult has."""
+    per_minute = 60_000.0 / beat.rr_ms if beat.rr_ms else None
+    low, high = RATE_PER_MIN
+    wrong = []
+    if per_minute is not None and not low <= per_minute <= high:
+        wrong.append(f"a heart rate of {per_minute:.0f} per minute")
+    if not QRS_MS[0] <= found.qrs_ms <= QRS_MS[1]:
+        wrong.append(f"a QRS of {found.qrs_ms:.0f} ms")
+    if wrong:
+        raise BadInput(
+            f"{recording.where}: {' and '.join(wrong)}; is the rate of {recording.rate_hz:g} Hz "
+            "right?"
+        )
