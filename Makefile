@@ -10,13 +10,14 @@ export OMP_NUM_THREADS ?= 1
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONWARNINGS ?= ignore::FutureWarning
 
-.PHONY: help env demo test test-slow lint format lock schema clean
+.PHONY: help env demo test test-slow lint format lock schema docs clean
 
 help:
 	@echo "make demo       run the workflow on config/config.yaml -> results/report/index.html"
 	@echo "make test       lint, types and all tests but the slow ones"
 	@echo "make test-slow  the slow verification tests"
 	@echo "make env        only the environment, in .venv/"
+	@echo "make docs       the documentation site -> results/site/index.html"
 	@echo "make lock       resolve envs/requirements.in into envs/requirements.lock again"
 
 env:
@@ -53,6 +54,10 @@ lock: env
 
 schema: env
 	$(BIN)/einthoven schema > config/schema.json
+
+docs: env
+	$(BIN)/mkdocs build --quiet
+	@echo "open results/site/index.html"
 
 clean:
 	rm -rf results/* .snakemake

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "config/README.md")),
+         *sorted((ROOT / "docs").rglob("*.md"))]  # fmt: skip
 
 
 def test_data_format_is_written_from_the_layout():

@@ -109,3 +109,9 @@ def test_regions_of_the_solved_lead_fields_add_up(patient):
     found = contributions(everyone, fields, activation, regions, settings)
     scale = np.abs(patient["ecg"].ecg).max()
     np.testing.assert_allclose(found.values.sum(axis=0), patient["ecg"].ecg[0], atol=2e-6 * scale)
+
+
+def test_high_electrodes_shrink_the_r_wave_of_v1_and_v2():
+    r_wave = runpy.run_path(str(TUTORIALS / "own_electrodes.py"))["r_wave"]
+    assert np.all(r_wave["high"] < r_wave["usual"])
+    assert r_wave["usual"][1] > 0.1

@@ -178,6 +178,19 @@ def test_no_timer_is_left_by_each_job_that_has_ended(copy):
     assert done.returncode == 0 and "limit: None" in done.stdout, done.stderr
 
 
+def test_another_workflow_uses_it_as_a_module(copy, tmp_path):
+    (tmp_path / "config.yaml").write_text((copy / "config/ci.yaml").read_text())
+    (tmp_path / "Snakefile").write_text(
+        'configfile: "config.yaml"\n\n\n'
+        f'module einthoven:\n    snakefile: "{copy}/workflow/Snakefile"\n    config: config\n\n\n'
+        "use rule * from einthoven as einthoven_*\n\n\n"
+        "rule mine:\n    default_target: True\n    input:\n        rules.einthoven_dataset.input,\n"
+    )
+    jobs = planned(tmp_path)
+    assert jobs["mine"] == jobs["einthoven_consolidate"] == 1
+    assert jobs["einthoven_mesh"] == jobs["einthoven_patient_store"] > 1
+
+
 def test_lint_is_clean(copy):
     done = snakemake(copy, "--lint")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -10,6 +10,7 @@ from einthoven.run.start import typed, warn_without_metadata
 
 update_config(config, typed(dict(workflow.config_settings.config)))
 PLAN = plan_or_exit(config)
+WORKFLOW = Path(workflow.current_basedir).parent
 PATIENT = "results/patients/{patient}"
 # Trainings are tracked in one local file; set the variable to '' for none.
 os.environ.setdefault("MLFLOW_TRACKING_URI", "sqlite:///results/mlflow.db")
@@ -31,7 +32,7 @@ wildcard_constraints:
 
 def source(script, *modules):
     """Fingerprint of a script, of the library modules it imports, and of some by name."""
-    return fingerprint(f"{workflow.basedir}/workflow/scripts/{script}.py", *modules)
+    return fingerprint(f"{WORKFLOW}/scripts/{script}.py", *modules)
 
 
 def source_of_fit(wildcards):

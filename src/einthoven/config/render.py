@@ -26,7 +26,7 @@ def schema() -> str:
     return json.dumps(Config.model_json_schema(), indent=1, sort_keys=True) + "\n"
 
 
-def _hint(key: dict[str, Any]) -> str:
+def hint(key: dict[str, Any]) -> str:
     """What a key may be, by its JSON schema: choices (also those of a list), words, or a range."""
     if choices := (key.get("items") or key).get("enum"):
         return " or ".join(map(str, choices))
@@ -44,18 +44,18 @@ def render(config: Config, title: str) -> str:
         values = section.model_dump(mode="json")
         for key, its_schema in type(section).model_json_schema()["properties"].items():
             if isinstance(values[key], list) and values[key] and isinstance(values[key][0], dict):
-                rows = ("{" + ", ".join(f"{k}: {_yaml(v)}" for k, v in row.items()) + "}"
+                rows = ("{" + ", ".join(f"{k}: {yaml_value(v)}" for k, v in row.items()) + "}"
                         for row in values[key])  # fmt: skip
                 lines += [f"  {key}:", *(f"    - {row}" for row in rows)]
                 continue
-            text = f"  {key}: {_yaml(values[key])}"
-            hint = _hint(its_schema)
-            lines.append(f"{text:<34}  # {hint}" if hint else text)
+            text = f"  {key}: {yaml_value(values[key])}"
+            allowed = hint(its_schema)
+            lines.append(f"{text:<34}  # {allowed}" if allowed else text)
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _yaml(value: Any) -> str:
+def yaml_value(value: Any) -> str:
     """A number, string, list or null in YAML; 1e-06 gets the dot without which it is text."""
     if isinstance(value, float) and "e" in (text := repr(value)) and "." not in text:
         return text.replace("e", ".0e")

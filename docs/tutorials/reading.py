@@ -1,0 +1,31 @@
+"""The data set with xarray, with torch, and with numpy alone. Run by the tests.
+
+`make demo` or `snakemake dataset` makes the file; units and names are in it.
+"""
+
+import numpy as np
+import torch
+import zarr
+
+import einthoven as ei
+from einthoven.dataset.torch_loader import PatientTensors
+
+path = "results/dataset/einthoven.zarr.zip"
+
+# xarray: an opened tree has read no array yet.
+tree = ei.open_dataset(path)
+ecg = tree["ecg"]["ecg"].sel(lead="V2", scenario="sinus")  # [patient, time] mV
+print(ecg.dims, ecg.attrs["units"], float(ecg.max()))
+
+# torch: an item is a patient, read by whichever worker asks for it.
+train = PatientTensors(path, ["field/field_points", "field/field_grad"], split="train")
+for batch in torch.utils.data.DataLoader(train, batch_size=1):
+    print({name: tuple(values.shape) for name, values in batch.items()})
+
+# Without einthoven: Zarr v3 in a zip.
+root = zarr.open_group(zarr.storage.ZipStore(path, mode="r"), mode="r")
+names = root["patient"][:]
+electrodes = root["electrode/electrode_points"][0]  # [electrode, 3] mm
+gradients = root["field/field_grad"][0]  # [electrode, point, 3] kOhm/mm
+strength = np.linalg.norm(gradients, axis=-1)
+print(names[0], electrodes.shape, f"largest gradient {strength.max():.3g} kOhm/mm")

@@ -1,0 +1,16 @@
+"""The data set of a finished run is read as the tutorial reads it."""
+
+import runpy
+
+import numpy as np
+from helpers_workflow import ROOT
+
+
+def test_tutorial_of_reading(finished, monkeypatch):
+    monkeypatch.chdir(finished)
+    found = runpy.run_path(str(ROOT / "docs/tutorials/reading.py"))
+    assert found["ecg"].attrs["units"] == "mV"
+    assert found["gradients"].shape[0] == len(found["electrodes"])
+    assert np.isfinite(found["strength"]).all()
+    batch = found["batch"]["field_grad"].numpy()
+    assert batch.shape[1:] == found["gradients"].shape
