@@ -4,8 +4,6 @@ The commonest error of placement. The r wave of V1 and V2 shrinks with it, as in
 2007, doi:10.1161/CIRCULATIONAHA.106.180200).
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 import einthoven as ei
@@ -19,7 +17,7 @@ usual = anatomy.electrodes(0, 9)
 skin = TriangleTree(*anatomy.surfaces.closed("torso"))
 high = np.isin(usual.names, ["V1", "V2"])
 raised = skin.closest(usual.points + high[:, None] * np.array([0.0, 0.0, 35.0])).points
-placed = replace(usual, points=np.where(high[:, None], raised, usual.points))
+placed = ei.Electrodes(usual.names, np.where(high[:, None], raised, usual.points))
 
 everywhere = np.concatenate([usual.points, placed.points])  # meshes are refined at electrodes
 mesh = ei.tetrahedralise(anatomy.surfaces, everywhere, config.mesh, anatomy.patient)
