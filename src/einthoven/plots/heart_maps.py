@@ -11,7 +11,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, ListedColormap
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.patheffects import withStroke
 
 from einthoven.plots.heart_views import SIDES, HeartSurface, Side
@@ -69,6 +69,13 @@ class Bands:
         stride = next(s for s in (1, 2, 5, 10, 20) if len(self.edges) <= s * TICKS)
         return [edge for edge in self.edges if round(edge / width) % stride == 0]
 
+    def bar(self, figure: FigureBase, panels: Sequence[Axes], shrink: float = 0.9) -> None:
+        """A colour bar at the right of panels, with early, or little, above."""
+        scale = ScalarMappable(BoundaryNorm(self.edges, self.colours.N), self.colours)
+        bar = figure.colorbar(scale, ax=list(panels), label=self.label, ticks=self.ticks,
+                              fraction=0.03, pad=0.01, shrink=shrink)  # fmt: skip
+        bar.ax.invert_yaxis()
+
 
 @dataclass(frozen=True, eq=False)
 class HeartMap:
@@ -103,28 +110,21 @@ def heart_maps_figure(heart: HeartSurface, maps: Sequence[HeartMap]) -> Figure:
     figure = new_figure(WIDTH_INCHES, len(maps) * (cell * height / width + 0.1) + 0.35)
     panels = figure.subplots(len(maps), len(SIDES), squeeze=False)
     for row, heart_map in zip(panels, maps):
-        lines = heart.isolines(heart_map.values, heart_map.bands.edges[1:-1])
         for axes, side in zip(row, SIDES):
-            _panel(axes, heart, heart_map, lines, side)
+            draw_heart_map(axes, heart, heart_map, side)
         row[0].set_ylabel(fill(heart_map.title, TITLE_LETTERS), weight="bold")
     for axes, side in zip(panels[0], SIDES):
         axes.set_title(side.name)
     _ruler(panels[0, 0], heart)
     for bands in dict.fromkeys(heart_map.bands for heart_map in maps):
         rows = [axes for row, its in zip(panels, maps) if its.bands == bands for axes in row]
-        scale = ScalarMappable(BoundaryNorm(bands.edges, bands.colours.N), bands.colours)
-        bar = figure.colorbar(
-            scale, ax=rows, label=bands.label, ticks=bands.ticks, fraction=0.03, pad=0.01,
-            shrink=0.9 if len(rows) == len(SIDES) else 0.6,
-        )  # fmt: skip
-        bar.ax.invert_yaxis()
+        bands.bar(figure, rows, shrink=0.9 if len(rows) == len(SIDES) else 0.6)
     return figure
 
 
-def _panel(
-    axes: Axes, heart: HeartSurface, heart_map: HeartMap, lines: pv.PolyData, side: Side
-) -> None:
+def draw_heart_map(axes: Axes, heart: HeartSurface, heart_map: HeartMap, side: Side) -> None:
     """One side: picture, marks with their times, and labels of the isochrones."""
+    lines = heart.isolines(heart_map.values, heart_map.bands.edges[1:-1])
     width, height = heart.half_size
     edges, colours = heart_map.bands.edges, heart_map.bands.colours
     image = heart.image(heart_map.values, (edges[0], edges[-1]), colours, lines, side)

@@ -12,8 +12,8 @@ FLAT_SHARE = 0.01
 """Of the median lead's range: a lead that moves less carries nothing."""
 CLIPPED_SAMPLES, CLIPPED_MS, CLIPPED_MV, CLIPPED_COUNTS = 3, 5.0, 0.05, 8
 """A plateau of so many equal samples, and so long, at a lead's extreme is the end of the
-converter's range, if two samples beyond it the lead is so far off. A rounded top with a plateau of w samples
-is off by (1 + 4 / w)^2 counts there, 5.4 for w = 3."""
+converter's range, if two samples beyond it the lead is so far off. A rounded top with a plateau
+of w samples is off by (1 + 4 / w)^2 counts there, 5.4 for w = 3."""
 EINTHOVEN_SHARE = 0.2
 """Of lead II's SD that I + III may differ from it: rounding and filters are a few percent."""
 
