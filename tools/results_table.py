@@ -1,6 +1,6 @@
-"""Write the table of README.md from the metrics.json of a finished demo run.
+"""Write the table of docs/results.md from the metrics.json of a finished demo run.
 
-Usage: python tools/readme_table.py [RESULTS]
+Usage: python tools/results_table.py [RESULTS]
 """
 
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 from einthoven.core.atomic import atomic
 from einthoven.core.files import read_json
 
-README = Path(__file__).resolve().parent.parent / "README.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "results.md"
 HEADING = "| method | angle in the heart"
 ROWS = {
     "pseudo": "pseudo lead field, eq. (11)",
@@ -44,7 +44,7 @@ def cell(row: dict, key: str) -> str:
 def main(results: Path) -> None:
     """Replace the rows under the table's heading."""
     methods = read_json(results / "report/metrics.json")["methods"]
-    lines = README.read_text().splitlines(keepends=True)
+    lines = PAGE.read_text().splitlines(keepends=True)
     start = next(i for i, line in enumerate(lines) if line.startswith(HEADING)) + 2
     end = next(i for i in range(start, len(lines)) if not lines[i].startswith("|"))
     lines[start:end] = [
@@ -52,7 +52,7 @@ def main(results: Path) -> None:
         for method, name in ROWS.items()
         if method in methods
     ]
-    with atomic(README) as aside:
+    with atomic(PAGE) as aside:
         aside.write_text("".join(lines))
 
 
