@@ -13,7 +13,7 @@ SOURCE = Path(__file__).resolve().parents[2] / "src" / "einthoven"
 ORDER = (
     "core config geometry dataset training metrics plots fem bem patient anatomy atlases "
     "segmentation imported mesh fibers electrophysiology leadfield ecg samples encoders surrogate "
-    "prediction analysis evaluation inverse worlds cases publish report run cli __init__"
+    "prediction analysis evaluation inverse imaging worlds cases publish report run cli __init__"
 ).split()
 """A room imports itself and the rooms before it (docs/decisions.md); `__init__` is the root."""
 ONLY = {"core": {"core"}, "plots": {"core", "plots"}}
@@ -36,6 +36,7 @@ ONLY_IN = {
         "surrogate",
         "prediction",
         "inverse",
+        "imaging",
         "dataset/torch_loader.py",
     },
 }

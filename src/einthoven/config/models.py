@@ -10,6 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from einthoven.config.activation import Activation
 from einthoven.config.augmentation import NO_AUGMENTATION, Augmentation
+from einthoven.config.imaging_training import ImagingTraining
 from einthoven.config.inverse import Inverse
 from einthoven.config.learning import DeepSdf, Learning, MlpModel, OperatorModel, RefractionModel
 from einthoven.config.purkinje import Purkinje
@@ -252,6 +253,7 @@ class Config(Section):
     refraction: RefractionModel = RefractionModel()
     operator: OperatorModel = OperatorModel()
     inverse: Inverse = Inverse()
+    imaging_training: ImagingTraining = ImagingTraining()
 
     @model_validator(mode="after")
     def _covariates_know_the_atlas(self) -> Self:

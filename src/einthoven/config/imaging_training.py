@@ -1,0 +1,41 @@
+"""The section of the networks that image from the ECG."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from einthoven.config.section import Count, Section, Seed
+
+ImagingNetworkName = Literal["network-1", "network-2", "conditioned"]
+ImagingSplitName = Literal["anatomy", "pattern", "forward-model"]
+ForwardName = Literal["fem", "operator", "pseudo"]
+
+
+class ImagingTraining(Section):
+    """Networks that image from the ECG, `snakemake imaging`; docs/imaging.md.
+
+    Networks I and II are those of Landajuela 2022: Adam, 0.001, batches of 32, mean squared error.
+    """
+
+    seed: Seed = 1
+    networks: Annotated[list[ImagingNetworkName], Field(min_length=1)] = [
+        "network-1", "network-2", "conditioned"
+    ]  # fmt: skip
+    splits: Annotated[list[ImagingSplitName], Field(min_length=1)] = [
+        "anatomy", "pattern", "forward-model"
+    ]  # fmt: skip
+    """`anatomy` also tells the random split: 5 % of the beats of its training anatomies."""
+    curve_anatomies: list[Count] = [10, 25, 50]
+    """Trainings of the conditioned network on so many anatomies: the learning curve."""
+    left_out_pattern: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] = "lbbb"
+    """Of split pattern."""
+    forward: ForwardName = "fem"
+    """Forward model of the ECGs, but for training in split forward-model, which is pseudo."""
+    network_1_epochs: Count = 20
+    network_2_epochs: Count = 3
+    conditioned_epochs: Count = 60
+    conditioned_width: Annotated[int, Field(ge=16, le=2048)] = 384
+    shift_ms: Annotated[int, Field(ge=0, le=100)] = 0
+    """Network I: ECG and times delayed by random 0 to so many ms (40 in the authors' code)."""
+    vm_limits: Annotated[Literal["fixed", "beat"], Field(description="fixed or beat")] = "fixed"
+    """Network II: V_m in [0, 1] by -85.506 and 50 mV (authors' code) or by each beat's extremes."""

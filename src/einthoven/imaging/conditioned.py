@@ -1,0 +1,68 @@
+"""Our network: activation and duration at 75 points, conditioned on torso and heart measures."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from einthoven.config.imaging_training import ImagingTraining
+from einthoven.imaging.network import Beats, ImagingNetwork, Prediction, Scale
+from einthoven.imaging.trunk import Trunk
+
+N_POINTS = 75
+N_BLOCKS, N_COMPONENTS = 4, 192
+BETA = 0.1
+"""In SD: where squared errors turn into absolute ones."""
+
+
+class Conditioned(ImagingNetwork):
+    """`Trunk`, then times and APD90 by one linear layer, in units of their SD at each point."""
+
+    name, title = "conditioned", "ours"
+    learning_rate, batch = 3e-3, 256
+    ema_decay = 0.995
+
+    def __init__(self, config: ImagingTraining, n_measures: int):
+        super().__init__(config, n_measures)
+        self.trunk = Trunk(config.conditioned_width, N_BLOCKS, N_COMPONENTS, n_measures)
+        self.last = nn.Linear(config.conditioned_width, 2 * N_POINTS)
+        self.scale = Scale(2 * N_POINTS)
+
+    @staticmethod
+    def epochs_of(config: ImagingTraining) -> int:
+        """Epochs of its training."""
+        return config.conditioned_epochs
+
+    def fit_scales(self, beats: Beats) -> None:
+        """Principal components, and scales of measures, times and durations."""
+        self.trunk.fit(beats.ecg, beats.measures)
+        self.scale.fit(_targets(beats))
+
+    def forward(self, ecg: Tensor, measures: Tensor) -> Tensor:
+        """[beat, 12, 500] mV, [beat, measure] -> [beat, 150] without unit."""
+        return self.last(self.trunk(ecg, measures))
+
+    def loss(self, beats: Beats) -> Tensor:
+        """Squared errors near zero, absolute ones far away: errors are reported as absolute.
+
+        Durations that a trace is too short to tell (NaN) teach nothing.
+        """
+        found, target = self(beats.ecg, beats.measures), self.scale(_targets(beats))
+        known = torch.where(target.isnan(), found.detach(), target)
+        return functional.smooth_l1_loss(found, known, beta=BETA)
+
+    @torch.no_grad()
+    def predict(self, ecg: Tensor, measures: Tensor) -> Prediction:
+        """Times and durations."""
+        found = self.scale.back(self(ecg, measures)).cpu().numpy()
+        return Prediction(found[:, :N_POINTS], found[:, N_POINTS:])
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Muon for the trunk's square matrices."""
+        square, rest = self.trunk.parameter_groups()
+        return [square, rest, {"params": list(self.last.parameters())}]
+
+
+def _targets(beats: Beats) -> Tensor:
+    return torch.cat([beats.activation_time, beats.apd90], dim=1)

@@ -1,0 +1,106 @@
+"""What every imaging network is, whatever it predicts."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from einthoven.config.imaging_training import ImagingTraining
+
+
+class Beats(NamedTuple):
+    """Beats as tensors: what a network is given, and what it is to find."""
+
+    ecg: Tensor
+    """[beat, 12, 500] mV, order core.names.LEADS, 1 ms a sample."""
+    measures: Tensor
+    """[beat, measure] of torso and heart; NaN where they are not known."""
+    activation_time: Tensor
+    """[beat, 75] ms."""
+    apd90: Tensor
+    """[beat, 75] ms."""
+    v_m: Tensor
+    """[beat, 75, 500] mV; of no beat where the network does not learn from it."""
+
+
+class Prediction(NamedTuple):
+    """What a network says of beats; None of what it does not predict."""
+
+    activation_time: np.ndarray
+    """[beat, 75] ms."""
+    apd90: np.ndarray | None = None
+    """[beat, 75] ms."""
+    v_m: np.ndarray | None = None
+    """[beat, 75, 500] mV."""
+
+
+class ImagingNetwork(nn.Module, ABC):
+    """12-lead ECG -> activation at 75 points. Buffers hold all scales, so that a file is whole.
+
+    A subclass is one network with its training: name, learning rate, batch.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    learning_rate: ClassVar[float]
+    batch: ClassVar[int]
+    needs_v_m: ClassVar[bool] = False
+    ema_decay: ClassVar[float] = 0.0
+
+    def __init__(self, config: ImagingTraining, n_measures: int):
+        super().__init__()
+        self.config, self.n_measures = config, n_measures
+
+    @staticmethod
+    @abstractmethod
+    def epochs_of(config: ImagingTraining) -> int:
+        """Epochs of its training."""
+
+    @abstractmethod
+    def fit_scales(self, beats: Beats) -> None:
+        """Fill the buffers from the training beats (`v_m` may be of some of them only)."""
+
+    @abstractmethod
+    def loss(self, beats: Beats) -> Tensor:
+        """Mean squared error of what it predicts, without unit."""
+
+    @abstractmethod
+    def predict(self, ecg: Tensor, measures: Tensor) -> Prediction:
+        """In ms and mV; without gradients."""
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Of the optimiser: plain Adam."""
+        return [{"params": [p for p in self.parameters() if p.requires_grad]}]
+
+    @property
+    def n_parameters(self) -> int:
+        """Trained numbers."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+
+class Scale(nn.Module):
+    """Mean and SD, to and from."""
+
+    mean: Tensor
+    sd: Tensor
+
+    def __init__(self, *shape: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("sd", torch.ones(shape))
+
+    def fit(self, values: Tensor) -> None:
+        """[sample, *shape] without the unknown (NaN); what does not vary keeps its unit."""
+        self.mean.copy_(values.nanmean(dim=0).nan_to_num())
+        sd = (values - self.mean).square().nanmean(dim=0).nan_to_num().sqrt()
+        self.sd.copy_(torch.where(sd > 1e-6 * (1 + self.mean.abs()), sd, torch.ones_like(sd)))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Without unit."""
+        return (values - self.mean) / self.sd
+
+    def back(self, values: Tensor) -> Tensor:
+        """With its unit."""
+        return values * self.sd + self.mean
