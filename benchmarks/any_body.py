@@ -9,8 +9,8 @@ samples, activation and ECG, as `studies/any_body_patients.py` or the workflow w
 `--real` all are judged, one by one; of `--patients` and `--narrow` those of split test, as means.
 Against finite elements on each patient's own mesh: mean angle in the heart over all cells and
 electrodes (also those of V1 to V6), relative l2 error of the 12-lead ECG, share of cells and
-electrodes inside the stated 90 %; the pseudo lead field (11) of Dokuchaev 2026 beside it. No
-patient of split train or val is judged. `--left-out`: what `studies/any_body.py --without CLASS
+electrodes, and of ECG samples, inside the stated 90 %; the pseudo lead field (11) of Dokuchaev 2026
+beside it. No patient of split train or val is judged. `--left-out`: what `studies/any_body.py --without CLASS
 --json` wrote, of operators that were trained without a class and judged on the field samples of all
 patients of it. `--cost`: milliseconds per lead of 109 at 40,000 points of one patient.
 `--image`: seconds of `einthoven predict` for a row of a sheet whose heart is a label image. Both
@@ -41,9 +41,11 @@ from einthoven.core.log import track
 from einthoven.evaluation.evaluate import PseudoLeadField
 from einthoven.evaluation.patient import Reference, patient_errors
 from einthoven.imported.anatomy import import_patient
+from einthoven.metrics.reliability import normal_bound_ratio
 from einthoven.patient.patient import Patient
+from einthoven.prediction.ecg import with_ecg
 from einthoven.prediction.operator_predictor import OperatorPredictor
-from einthoven.prediction.predictor import with_ecg
+from einthoven.prediction.prediction import Prediction
 from einthoven.surrogate.operator.inputs import HeartPoints, OperatorInputs, conductivities_of
 from einthoven.surrogate.operator.operator import Operator
 
@@ -86,8 +88,17 @@ class Judge:
             "in_distribution": check.get("in_distribution"),
             "reasons": check.get("reasons"),
             "coverage_90": errors.get("coverage_90"),
+            "ecg_coverage_90": ecg_coverage(ours, ecg.ecg),
             "mesh_edge_mm": HeartPoints.of_cells(patient).edge_mm,
         }
+
+
+def ecg_coverage(prediction: Prediction, true: np.ndarray) -> float | None:
+    """Share of the samples of all leads inside the stated 90 %; None if nothing is stated."""
+    if prediction.ecg_sd is None:
+        return None
+    half = normal_bound_ratio(0.9, prediction.n_members) * prediction.ecg_sd
+    return float((np.abs(prediction.needed("ecg") - true) <= half).mean())
 
 
 def patients_in(folder: Path, split: str | None = None) -> list[Patient]:

@@ -4,16 +4,17 @@
     python studies/any_body.py results/patients --config config/any_body.yaml --out OPERATOR \
         [--members 3] [--without CLASS] [--others FOLDER ...] [--samples FOLDER] [--json OUT]
 
-Learns from the anatomies and field samples of the patients of split train, is calibrated on those
-of val, and compares gradients in the myocardium of the test patients, and of `--others` (folders of
-imported patients, of whom nothing is learned), with those of the finite elements: the operator, the
-torso without heart (its input), and the pseudo lead field. Angles are means over points and
-electrodes, in degrees; the relative error is that of the mean lengths. With `--without` a class of
-bodies is in neither train nor val, and all of it is judged.
+Learns from the anatomies and field samples of the patients of split train (also from `field_2.npz`
+and so on, of further conductivities), is calibrated on those of val, and compares gradients in the
+myocardium of the test patients, and of `--others` (folders of imported patients, of whom nothing is
+learned), with those of the finite elements: the operator, the torso without heart (its input), and
+the pseudo lead field. Angles are means over points and electrodes, in degrees; the relative error
+is that of the mean lengths. With `--without` a class of bodies is in neither train nor val, and all
+of it is judged.
 """
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from einthoven.leadfield.pseudo import pseudo_lead_field_grad
 from einthoven.metrics.fields import angular_error_deg
 from einthoven.metrics.reliability import bound_ratio
 from einthoven.patient.patient import Patient
-from einthoven.surrogate.ensemble import UNCERTAINTY_FILE
+from einthoven.surrogate.members import UNCERTAINTY_FILE
 from einthoven.surrogate.operator.calibration import calibrate_operator
 from einthoven.surrogate.operator.inputs import OperatorInputs
 from einthoven.surrogate.operator.operator import Operator
@@ -43,11 +44,21 @@ def patients_in(folders: Iterable[Path]) -> list[Patient]:
     return [Patient.open(f) for f in sorted(folders) if (f / "field.npz").exists()]
 
 
-def sample_of(patient: Patient, usual: Leadfield, folder: Path | None) -> OperatorSample:
+def with_others(patient: Patient, folder: Path) -> Iterator[tuple[str, Patient]]:
+    """The patient, and the same with each further draw of conductivities, with names of files."""
+    yield patient.name, patient
+    for file in sorted(folder.glob("field_*.npz")):
+        name = patient.name + file.stem.removeprefix("field")
+        yield name, Patient.of_files(anatomy=folder / "anatomy.npz", field=file)
+
+
+def sample_of(
+    patient: Patient, usual: Leadfield, folder: Path | None, name: str = ""
+) -> OperatorSample:
     """What the operator learns of a patient, kept in a folder: it takes a second or two."""
     if folder is None:
         return operator_sample(patient, usual)
-    file = folder / f"{patient.name}.pt"
+    file = folder / f"{name or patient.name}.pt"
     if not file.exists():
         sample = operator_sample(patient, usual)
         with atomic(file) as temporary:
@@ -120,7 +131,8 @@ def main() -> None:
     for patient in patients_in(args.patients.iterdir()):
         split = patient.anatomy.split
         if split in samples and not left_out(patient.anatomy):
-            samples[split].append(sample_of(patient, usual, args.samples))
+            for name, each in with_others(patient, args.patients / patient.name):
+                samples[split].append(sample_of(each, usual, args.samples, name))
         elif split == "test" or left_out(patient.anatomy):
             judged.append(patient)
     operator = trained(args, samples["train"], samples["val"])

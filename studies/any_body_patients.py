@@ -22,7 +22,7 @@ import importlib.util
 import os
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -37,13 +37,14 @@ from einthoven.core.files import read_json, write_json
 from einthoven.core.log import log_to_stderr, logger
 from einthoven.geometry.simplex import enclosed_volume
 from einthoven.patient.anatomy import Anatomy
-from einthoven.run.plan import REBUILT, Plan
+from einthoven.run.plan import REBUILT, SPLITS, Plan
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "workflow/scripts"
-LARGE = ("mesh", "fibers", "leadfield_b*")
+LARGE = ("mesh", "fibers", "leadfield_*")
 """Stage files that are deleted."""
 IMPORTED = "imported"
 USUAL_EDGE_MM = 4.0
+TRAINED = ("train", "val")
 PERCENTILES = (0, 5, 50, 95, 100)
 
 
@@ -92,17 +93,19 @@ class Step:
 class Body:
     """One patient: its files, and all jobs with the settings that the rules give them."""
 
-    def __init__(self, plan: Plan, results: Path, patient: str):
+    def __init__(self, plan: Plan, results: Path, patient: str, n_conductivities: int = 1):
         self.plan, self.results, self.patient = plan, results, patient
         self.folder = results / "patients" / patient
         self.failed = self.folder / "failed.json"
         self.who = SimpleNamespace(patient=patient, imported=patient)
         self.is_judged = plan.splits.get(patient, IMPORTED) in ("test", IMPORTED)
+        trained = plan.splits.get(patient) in TRAINED
+        self.further = range(2, n_conductivities + 1) if trained else range(0)
 
     @property
     def is_done(self) -> bool:
         """Whether nothing is left to do."""
-        last = ("field", "ecg") if self.is_judged else ("field",)
+        last = ["field", *(f"field_{k}" for k in self.further)] + ["ecg"] * self.is_judged
         return all(map(os.path.exists, self.files(*last).values()))
 
     def file(self, stage: str) -> str:
@@ -117,6 +120,8 @@ class Body:
         """All jobs, in order."""
         yield from self._imported() if self.patient in self.plan.imported else self._drawn()
         yield from self._fields()
+        for k in self.further:
+            yield from self._further(k)
         if self.is_judged:
             yield from self._beats()
 
@@ -149,6 +154,19 @@ class Body:
             yield Step("leadfield", made, self.files("anatomy", "mesh", "fibers"), of_batch)
         section = {"section": plan.section("field_samples"), **self._gradient}
         yield Step("field_samples", self.files("field"), self._solved, section)
+
+    def _further(self, k: int) -> Iterator[Step]:
+        """Lead fields and samples for the k-th draw of conductivities, on the same mesh."""
+        plan, config = self.plan, self.plan.config
+        ranges = config.augmentation.model_copy(update={"seed": config.augmentation.seed + k - 1})
+        other = replace(plan, config=config.model_copy(update={"augmentation": ranges}))
+        section = {"section": other.leadfield_of(self.who), "drawn": True}
+        section |= {"batch": str(k), "electrodes": [0, plan.n_electrodes]}
+        made, needs = self.files(f"leadfield_{k}"), self.files("anatomy", "mesh", "fibers")
+        yield Step("leadfield", made, needs, section)
+        section = {"section": plan.section("field_samples"), **self._gradient}
+        needs |= {"leadfield": list(made.values())}
+        yield Step("field_samples", {"field": self.file(f"field_{k}")}, needs, section)
 
     def _beats(self) -> Iterator[Step]:
         plan, who = self.plan, self.who
@@ -253,15 +271,20 @@ def main() -> None:
     add("results", type=Path)
     add("--patients", nargs=2, type=int, metavar=("FIRST", "END"), default=(0, 0))
     add("--imported", action="store_true", help="the patients of imported.sheet, too")
+    add("--splits", nargs="+", choices=SPLITS, default=SPLITS, help="of the drawn ones")
+    add("--conductivities", type=int, default=1, metavar="N", help="solves per patient")
     add("--keep", action="store_true", help="meshes, fibres and lead fields of all patients")
     add("--json", type=Path, help="of all drawn patients that are asked for")
     args = parser.parse_args()
     log_to_stderr()
     plan = Plan.of(load(args.config))
+    if args.conductivities > 1 and not plan.config.augmentation.conductivities:
+        parser.error("--conductivities: section augmentation draws none")
     drawn = [f"p{k:04d}" for k in range(*args.patients)]
-    names = [*filter(plan.splits.__contains__, drawn), *(plan.imported if args.imported else ())]
+    drawn = [name for name in drawn if plan.splits.get(name) in args.splits]
+    names = [*drawn, *(plan.imported if args.imported else ())]
     for name in names:
-        body = Body(plan, args.results, name)
+        body = Body(plan, args.results, name, args.conductivities)
         if not body.is_done and not body.failed.exists():
             seconds = body.make()
             with (args.results / "costs.csv").open("a", newline="") as costs:

@@ -32,7 +32,8 @@ from einthoven.evaluation.evaluate import PseudoLeadField
 from einthoven.evaluation.patient import PatientErrors, Reference, patient_errors
 from einthoven.evaluation.tables import method_row, spread
 from einthoven.metrics.surfaces import reconstruction_chamfer
-from einthoven.prediction.predictor import Predictor, predict_held_out, with_ecg
+from einthoven.prediction.ecg import with_ecg
+from einthoven.prediction.predictor import Predictor, predict_held_out
 from einthoven.surrogate.ensemble import Surrogate
 from einthoven.surrogate.mlp import Mlp
 from einthoven.surrogate.patients import Sample

@@ -24,7 +24,7 @@ from einthoven.encoders.base import LATENTS_FILE, MODEL_FILE, Latents
 from einthoven.encoders.deepsdf.encoder import VALIDATION_FILE
 from einthoven.imported.sheet import VIRTUAL
 from einthoven.prediction.pretrained import CARD_FILE, KINDS, SHIPPED, SURROGATE, Pretrained
-from einthoven.surrogate.ensemble import UNCERTAINTY_FILE, member_files
+from einthoven.surrogate.members import UNCERTAINTY_FILE, member_files
 from einthoven.training.tensors import load_model
 
 ENCODER = "deepsdf"

@@ -24,12 +24,12 @@ from einthoven.patient.mesh import TetMesh
 from einthoven.patient.patient import Patient
 from einthoven.patient.samples import FieldSamples
 from einthoven.prediction.bodies import BodyEcgs, moved_heart
+from einthoven.prediction.ecg import with_ecg
 from einthoven.prediction.operator_predictor import OperatorPredictor
-from einthoven.prediction.predictor import with_ecg
 from einthoven.prediction.pretrained import PackedOperator
 from einthoven.prediction.solved_check import spread_electrodes
 from einthoven.prediction.torchscript_operator import export_operator
-from einthoven.surrogate.ensemble import angular_deviation_deg
+from einthoven.surrogate.members import angular_deviation_deg
 from einthoven.surrogate.operator import operator as operator_module
 from einthoven.surrogate.operator.familiarity import Familiarity
 from einthoven.surrogate.operator.inputs import HeartPoints, OperatorInputs
@@ -94,7 +94,7 @@ def electrodes():
 def operator(n=3):
     known = [inputs(), inputs()._replace(local=1.1 * inputs().local)]
     networks = tuple(trained_like(seed) for seed in range(n))
-    return Operator(networks, Familiarity.of(known), 1.7, 2.0)
+    return Operator(networks, Familiarity.of(known), 1.7, 2.0, 1.7)
 
 
 @cache

@@ -18,6 +18,7 @@ from einthoven.core.tags import Tissue
 from einthoven.geometry.barycentric import cast_ray
 from einthoven.patient.patient import Patient
 from einthoven.patient.samples import FieldSamples
+from einthoven.surrogate.members import angular_deviation_deg
 from einthoven.surrogate.operator.calibration import calibrate_operator
 from einthoven.surrogate.operator.checkpoint import load_operator, save_operator
 from einthoven.surrogate.operator.familiarity import Familiarity, upper_limit
@@ -212,7 +213,10 @@ def test_the_mean_of_networks_as_on_their_finest_mesh_and_its_deviation():
     for inputs, over in ((heart, None), (field, heart)):
         found, sd = operator.predict(inputs, over)
         each = torch.stack([as_told(n, inputs, over or inputs) for n in operator.networks])
-        np.testing.assert_allclose(found, each.mean(dim=0), rtol=1e-3, atol=1e-4)
+        mean = each.mean(dim=0)
+        torch.testing.assert_close(torch.tensor(found), mean, rtol=0, atol=1e-5 * mean.abs().max())
+        deviation = angular_deviation_deg(each.numpy())
+        np.testing.assert_allclose(sd, 2 * deviation, rtol=1e-3)
         plain = replace(operator, factor=1.0).predict(inputs, over)[1]
         np.testing.assert_allclose(sd, np.minimum(2 * plain, 2 * 90), rtol=1e-5)
     assert an_operator(1).predict(field)[1] is None
@@ -231,6 +235,7 @@ def test_calibration_is_of_the_ensemble_and_read_back(tmp_path):
     found = calibrate_operator(operator, truths)
     assert found["n_members"] == 4 and found["n_patients"] == 2
     assert found["coverage_50"] == pytest.approx(0.5, abs=0.01)
+    assert found["ecg_factor"] == pytest.approx(1, abs=0.5)  # truths are draws as the members are
     with pytest.raises(BadInput, match="one network"):
         calibrate_operator(an_operator(1), truths)
     with pytest.raises(BadInput, match="no validation"):

@@ -19,7 +19,8 @@ from einthoven.metrics.reliability import bound_ratio, calibration_metrics, reli
 from einthoven.plots.errors import reliability_figure
 from einthoven.report.uncertainty import COLUMNS, uncertainty_sections
 from einthoven.surrogate.calibration import calibrate
-from einthoven.surrogate.ensemble import Surrogate, angular_deviation_deg, member_files
+from einthoven.surrogate.ensemble import Surrogate
+from einthoven.surrogate.members import angular_deviation_deg, member_files
 from einthoven.surrogate.patients import Patients, Sample
 from einthoven.surrogate.refraction import Refraction
 from einthoven.training.tensors import save_model

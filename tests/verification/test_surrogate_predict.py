@@ -19,8 +19,9 @@ from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
 from einthoven.leadfield.conductivity import intracellular
 from einthoven.patient.activation import Activation
 from einthoven.patient.anatomy import Pose
+from einthoven.prediction.ecg import with_ecg
 from einthoven.prediction.prediction import Prediction
-from einthoven.prediction.predictor import Predictor, with_ecg
+from einthoven.prediction.predictor import Predictor
 from einthoven.surrogate.ensemble import Surrogate
 from einthoven.surrogate.train import train_surrogate
 

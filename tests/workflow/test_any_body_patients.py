@@ -75,3 +75,27 @@ def test_failures_are_told_once_and_large_files_deleted(monkeypatch, tmp_path):
     failed.unlink()
     make(monkeypatch, tmp_path, "--patients", "0", "2", "--keep")
     assert (failed.parent / "mesh.npz").exists()
+
+
+def test_further_conductivities_of_those_to_learn_from(monkeypatch, tmp_path):
+    """On the mesh that is there: only lead fields and samples are made again."""
+    made = {}
+
+    class Noted(Pretended):
+        def main(self, files, output, params, log):
+            Path(output[0]).touch()
+            made[Path(output[0]).stem] = params
+
+    monkeypatch.setattr(study, "script", Noted)
+    config = str(CI.with_name("any_body.yaml"))
+    words = [config, str(tmp_path), "--patients", "0", "2", "--conductivities", "2"]
+    monkeypatch.setattr(sys, "argv", ["any_body_patients.py", *words, "--splits", "train"])
+    study.main()
+    left = {p.stem for p in (tmp_path / "patients/p0000").iterdir()}
+    assert left == {"anatomy", "field", "field_2"}
+    first, second = (made[name].section for name in ("leadfield_b0", "leadfield_2"))
+    drawn = {key for key in first if first[key] != second[key]}
+    assert drawn >= {f"sigma_{name}_s_per_m" for name in ("il", "it", "el", "et", "torso", "blood")}
+    assert made["field"].section == made["field_2"].section  # the same points
+    with pytest.raises(SystemExit):
+        make(monkeypatch, tmp_path, "--patients", "0", "2", "--conductivities", "2")

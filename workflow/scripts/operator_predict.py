@@ -3,8 +3,8 @@
 from einthoven.config.models import Ecg, Leadfield
 from einthoven.config.repolarisation import Repolarisation
 from einthoven.patient.patient import Patient
+from einthoven.prediction.ecg import with_ecg
 from einthoven.prediction.operator_predictor import OperatorPredictor
-from einthoven.prediction.predictor import with_ecg
 from einthoven.run.job import run
 from einthoven.surrogate.operator.operator import Operator
 from einthoven.training.machine import Machine

@@ -6,7 +6,8 @@ from einthoven.config.models import Ecg, Leadfield
 from einthoven.config.repolarisation import Repolarisation
 from einthoven.encoders.train import encoder_class
 from einthoven.patient.patient import Patient
-from einthoven.prediction.predictor import Predictor, predict_held_out, with_ecg
+from einthoven.prediction.ecg import with_ecg
+from einthoven.prediction.predictor import Predictor, predict_held_out
 from einthoven.run.job import run
 from einthoven.surrogate.ensemble import Surrogate
 from einthoven.training.machine import Machine

@@ -9,6 +9,12 @@ import numpy as np
 LEAF_FACES = 4
 CORNER_A, CORNER_B, CORNER_C, EDGE_AB, EDGE_BC, EDGE_CA, INSIDE = range(7)
 """Where in a triangle (a, b, c) its closest point lies."""
+CELLS = 1023
+"""Of a side of the cube about all queries, in Morton's order."""
+SPREAD = tuple(
+    (np.uint32(shift), np.uint32(mask))
+    for shift, mask in ((16, 0x30000FF), (8, 0x300F00F), (4, 0x30C30C3), (2, 0x9249249))
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ class TriangleTree:
         order, bounds, low, high = self._boxes
         queries = np.ascontiguousarray(queries, dtype=np.float64).reshape(-1, 3)
         square, points, rank, part = _search(
-            queries, self._corners[order], np.asarray(bounds), low, high
+            queries, along_curve(queries), self._corners[order], np.asarray(bounds), low, high
         )
         return Closest(np.sqrt(square), points, order[rank], part)
 
@@ -75,22 +81,44 @@ class TriangleTree:
         return order, starts, np.concatenate(lows), np.concatenate(highs)
 
 
-@numba.njit(cache=True)
+def along_curve(points: np.ndarray) -> np.ndarray:
+    """Order of points [point, 3] in which neighbours in space follow each other (Morton's)."""
+    low = points.min(axis=0, initial=np.inf)
+    size = np.ptp(points, axis=0).max() if len(points) else 0.0
+    code = np.zeros(len(points), np.uint32)
+    if not 0 < size < np.inf:
+        return np.arange(len(points))
+    for axis, cell in enumerate(((points - low) / size * CELLS).astype(np.uint32).T):
+        for shift, mask in SPREAD:
+            cell = (cell | (cell << shift)) & mask  # two free bits after each
+        code |= cell << np.uint32(axis)
+    return np.argsort(code, kind="stable")
+
+
+@numba.njit(cache=True, nogil=True)
 def _search(
     queries: np.ndarray,
+    order: np.ndarray,
     corners: np.ndarray,
     bounds: np.ndarray,
     low: np.ndarray,
     high: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Squared distance, point, rank and part of the closest triangle to each query."""
+    """Squared distance, point, rank and part of the closest triangle to each query.
+
+    In an order in which neighbours follow each other: the last one's triangle is near.
+    """
     n, first_leaf = len(queries), len(bounds) - 2
     square, points = np.empty(n), np.empty((n, 3))
     rank, part = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int8)
     stack, away = np.empty(128, dtype=np.int64), np.empty(128)
-    for i in range(n):
+    k = 0
+    for i in order:
         x = (queries[i, 0], queries[i, 1], queries[i, 2])
-        stack[0], away[0], top, best = 0, 0.0, 1, np.inf
+        p, part[i] = _on_triangle(x, corners[k])
+        best, rank[i] = (x[0] - p[0]) ** 2 + (x[1] - p[1]) ** 2 + (x[2] - p[2]) ** 2, k
+        points[i, 0], points[i, 1], points[i, 2] = p
+        stack[0], away[0], top = 0, 0.0, 1
         while top:
             top -= 1
             if away[top] >= best:
@@ -98,11 +126,11 @@ def _search(
             box = stack[top]
             if box >= first_leaf:
                 leaf = box - first_leaf
-                for k in range(bounds[leaf], bounds[leaf + 1]):
-                    p, where = _on_triangle(x, corners[k])
+                for t in range(bounds[leaf], bounds[leaf + 1]):
+                    p, where = _on_triangle(x, corners[t])
                     d = (x[0] - p[0]) ** 2 + (x[1] - p[1]) ** 2 + (x[2] - p[2]) ** 2
                     if d < best:
-                        best, rank[i], part[i] = d, k, where
+                        best, rank[i], part[i] = d, t, where
                         points[i, 0], points[i, 1], points[i, 2] = p
                 continue
             one, two = 2 * box + 1, 2 * box + 2
@@ -112,7 +140,7 @@ def _search(
             stack[top], away[top] = one, d_one
             stack[top + 1], away[top + 1] = two, d_two
             top += 2
-        square[i] = best
+        square[i], k = best, rank[i]
     return square, points, rank, part
 
 

@@ -10,6 +10,7 @@ from einthoven.core.check import finite, shape
 from einthoven.core.errors import BadInput
 from einthoven.core.seeds import generator
 from einthoven.core.tags import SDF_SURFACES
+from einthoven.core.threads import in_blocks
 from einthoven.geometry.closest import EDGE_AB, INSIDE, Closest, TriangleTree
 from einthoven.geometry.sampling import points_on_surface
 from einthoven.geometry.simplex import triangle_area_vectors
@@ -122,18 +123,27 @@ def signed_distances(
 
 
 def signed_distances_and_gradients(
-    surfaces: Surfaces, queries: np.ndarray
+    surfaces: Surfaces, queries: np.ndarray, threads: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """`signed_distances` [query, 4] mm, and their gradients [query, 4, 3] of length 1.
+
+    Args:
+        surfaces, queries: as there.
+        threads: that work at once, on a surface each.
 
     Raises:
         BadInput: as there.
     """
     checked = shape("queries", finite("queries", queries), (None, 3)).astype(np.float64)
-    pairs = [ClosedSurface(*surfaces.closed(name)).distance_and_gradient(checked)
-             for name in SDF_SURFACES]  # fmt: skip
-    distances, gradients = zip(*pairs)
-    return np.stack(distances, axis=1), np.stack(gradients, axis=1)
+    n = len(SDF_SURFACES)
+    distances, gradients = np.empty((len(checked), n)), np.empty((len(checked), n, 3))
+
+    def fill(some: slice) -> None:
+        surface = ClosedSurface(*surfaces.closed(SDF_SURFACES[some.start]))
+        distances[:, some.start], gradients[:, some.start] = surface.distance_and_gradient(checked)
+
+    in_blocks(fill, n, 1, threads)
+    return distances, gradients
 
 
 def surface_distance(

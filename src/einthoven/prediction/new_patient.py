@@ -13,8 +13,8 @@ from einthoven.patient.anatomy import Electrodes
 from einthoven.patient.patient import Patient
 from einthoven.plots.ecg_paper import ecg_figure
 from einthoven.plots.errors import torso_map_figure
+from einthoven.prediction.ecg import with_ecg
 from einthoven.prediction.prediction import Prediction
-from einthoven.prediction.predictor import with_ecg
 from einthoven.prediction.pretrained import Pretrained
 from einthoven.surrogate.operator.inputs import conductivities_of
 from einthoven.training.machine import ONE_CORE, Machine

@@ -108,7 +108,7 @@ class OperatorPredictor:
         alone = (replace(self.operator, networks=(n,)) for n in self.operator.networks)
         grads = np.stack([member.predict(seen)[0] for member in alone])
         mean = grads.mean(axis=0)
-        return mean + self.operator.factor * (grads - mean)
+        return mean + self.operator.ecg_factor * (grads - mean)
 
     def _at_field_samples(
         self, patient: Patient, electrodes: Electrodes, sigma: Leadfield

@@ -1,22 +1,14 @@
 """One predictor for all patients, virtual or imported: lead fields, their SD, ECGs."""
 
 import time as clock
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from einthoven.config.models import Ecg, Leadfield
-from einthoven.config.repolarisation import Repolarisation
-from einthoven.core.names import STANDARD_ELECTRODES
-from einthoven.ecg.simulate import simulate_ecg
 from einthoven.encoders.base import Encoder, Geometry, Paths
 from einthoven.encoders.imported_code import ImportedCode, with_imported_codes
 from einthoven.metrics.out_of_distribution import OutOfDistributionCheck
-from einthoven.patient.activation import Activation
 from einthoven.patient.anatomy import Electrodes
-from einthoven.patient.ecg import Ecg as PatientEcg
-from einthoven.patient.leadfields import LeadFieldGradients
 from einthoven.patient.patient import Patient
 from einthoven.prediction.prediction import Prediction
 from einthoven.surrogate.ensemble import Surrogate
@@ -133,37 +125,3 @@ def predict_held_out(
     for path in codes:
         found = predictor.checked(found, ImportedCode.load(path).check)
     return found
-
-
-def with_ecg(
-    prediction: Prediction,
-    patient: Patient,
-    activations: Sequence[Activation],
-    config: Ecg,
-    leadfield: Leadfield,
-    repolarisation: Repolarisation,
-) -> Prediction:
-    """The prediction with the ECGs that follow from its gradients; arguments of `simulate_ecg`.
-
-    An ensemble that tells its members' gradients states the SD of the ECG, too: ECGs are linear in
-    the gradients, so that it is the SD of the members' ECGs.
-    """
-
-    def ecg_of(names: np.ndarray, points: np.ndarray, grad: np.ndarray) -> PatientEcg:
-        gradients = LeadFieldGradients(names, points, grad)
-        return simulate_ecg(patient, gradients, activations, config, leadfield, repolarisation)
-
-    names, points = (prediction.needed(f"electrode_{key}") for key in ("names", "points"))
-    ecg, ecg_sd = ecg_of(names, points, prediction.heart_grad), None
-    if prediction.member_grad is not None:
-        nine = [names.tolist().index(name) for name in STANDARD_ELECTRODES]
-        members = [ecg_of(names[nine], points[nine], each).ecg for each in prediction.member_grad]
-        ecg_sd = np.std(members, axis=0, ddof=1)
-    return replace(
-        prediction,
-        potential=ecg.electrode_potential,
-        ecg=ecg.ecg,
-        ecg_sd=ecg_sd,
-        scenarios=ecg.scenario,
-        time=ecg.time,
-    )

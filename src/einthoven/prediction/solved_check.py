@@ -18,9 +18,9 @@ from einthoven.metrics.fields import angular_error_deg, rel_l2
 from einthoven.metrics.reliability import bound_ratio, normal_bound_ratio
 from einthoven.patient.anatomy import Electrodes
 from einthoven.patient.patient import Patient
+from einthoven.prediction.ecg import with_ecg
 from einthoven.prediction.new_patient import STATED
 from einthoven.prediction.prediction import Prediction
-from einthoven.prediction.predictor import with_ecg
 from einthoven.surrogate.operator.inputs import conductivities_of
 
 

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from einthoven.core.errors import BadInput
 from einthoven.core.files import atomic
 from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
-from einthoven.surrogate.ensemble import MODEL_FILE, Surrogate
+from einthoven.surrogate.ensemble import Surrogate
 from einthoven.surrogate.inputs import Inputs
+from einthoven.surrogate.members import MODEL_FILE
 from einthoven.surrogate.network import LeadFieldNetwork
 from einthoven.training.tensors import load_model
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from einthoven.prediction.torchscript import save_module
-from einthoven.surrogate.ensemble import MODEL_FILE
+from einthoven.surrogate.members import MODEL_FILE
 from einthoven.surrogate.operator.checkpoint import MODEL
 from einthoven.surrogate.operator.inputs import N_LOCAL, OperatorInputs
 from einthoven.surrogate.operator.network import IncidentOperator

@@ -8,15 +8,17 @@ from typing import Self
 
 import numpy as np
 
-from einthoven.core.check import between
 from einthoven.core.errors import BadInput
-from einthoven.core.files import read_json
 from einthoven.surrogate.inputs import Inputs
+from einthoven.surrogate.members import (
+    UNCERTAINTY_FILE,
+    angular_deviation_deg,
+    member_files,
+    read_calibration,
+)
 from einthoven.surrogate.network import LeadFieldNetwork
 from einthoven.surrogate.networks import load_network
 from einthoven.surrogate.predict import blocks, predict_gradient
-
-MODEL_FILE, UNCERTAINTY_FILE = "model.safetensors", "uncertainty.json"
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class Surrogate:
             raise BadInput("surrogate: no file of a network is given")
         if uncertainty is None:
             return cls(networks)
-        return cls(networks, *read_calibration(uncertainty, len(networks)))
+        found = read_calibration(uncertainty, len(networks))
+        return cls(networks, found.factor, found.sd_deg)
 
     @classmethod
     def of_folder(cls, folder: str | Path, model: str) -> Self:
@@ -77,44 +80,3 @@ class Surrogate:
             mean[:, block] = grads.mean(axis=0)
             sd[:, block] = self.factor * angular_deviation_deg(grads)
         return mean, sd
-
-
-def read_calibration(path: str | Path, n_members: int) -> tuple[float, float]:
-    """Factor on the SD, and the mean calibrated SD of the validation patients in degrees.
-
-    Raises:
-        BadInput: the file is missing, damaged, or of another number of networks.
-    """
-    found = read_json(path)
-    if found.get("n_members") != n_members:
-        raise BadInput(
-            f"{path}: calibrated with {found.get('n_members')} networks, here are {n_members}; "
-            "run the rule uncertainty again"
-        )
-    return between(f"{path}: factor", found["factor"], 1e-3, 1e3), found["sd_deg"]
-
-
-def angular_deviation_deg(grads: np.ndarray) -> np.ndarray:
-    """Standard deviation, per axis across the mean, of directions: [member, ..., 3] -> [...].
-
-    Degrees; small angles, so that the tangent is the angle; 90 at most.
-    """
-    mean = grads.mean(axis=0)
-    length = np.linalg.norm(mean, axis=-1)
-    unit = mean / np.maximum(length, np.finfo(np.float32).tiny)[..., None]
-    residual = grads - mean
-    along = np.einsum("m...i,...i->m...", residual, unit)[..., None] * unit
-    across = residual - along
-    variance = np.square(across).sum(axis=(0, -1)) / (2 * (len(grads) - 1))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        angle = np.degrees(np.sqrt(variance) / length)
-    return np.minimum(np.nan_to_num(angle, nan=90.0, posinf=90.0), 90.0)
-
-
-def member_files(folder: str | Path) -> list[Path]:
-    """model.safetensors, then member1/model.safetensors and so on, as far as they go."""
-    folder = Path(folder)
-    files = [folder / MODEL_FILE]
-    while (file := folder / f"member{len(files)}" / MODEL_FILE).exists():
-        files.append(file)
-    return files

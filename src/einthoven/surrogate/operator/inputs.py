@@ -117,7 +117,7 @@ class OperatorInputs(NamedTuple):
             heart: points in the myocardium.
             electrode_points: [electrode, 3] mm on the skin.
             sigma: conductivities.
-            threads: of the boundary elements.
+            threads: that work at once.
 
         Raises:
             BadInput: shapes do not fit, values are not finite, electrodes off the skin.
@@ -126,10 +126,10 @@ class OperatorInputs(NamedTuple):
         finite("fiber", shape("fiber", heart.fiber, (len(points), 3)))
         volumes = finite("volumes", shape("volumes", heart.volumes, (len(points),)))
         fields = torso_fields(anatomy, electrode_points, points, sigma, threads)
-        incident = fields.gradient(np.asarray(points, float)) @ anatomy.heart_rotation
-        local = local_geometry(anatomy, heart, sigma)
+        incident = fields.gradient(np.asarray(points, float), anatomy.heart_rotation)
+        local = local_geometry(anatomy, heart, sigma, threads)
         arrays = (local, incident, volumes / volumes.sum())
-        return cls(*(torch.as_tensor(a.astype(np.float32)) for a in arrays))
+        return cls(*(torch.as_tensor(a.astype(np.float32, copy=False)) for a in arrays))
 
 
 def conductivities_of(patient: Patient, usual: Leadfield) -> Leadfield:
@@ -162,7 +162,9 @@ def torso_fields(
     return incident_fields(skin, electrode_points, region, inclusions=lungs, threads=threads)
 
 
-def local_geometry(anatomy: Anatomy, heart: HeartPoints, sigma: Leadfield) -> np.ndarray:
+def local_geometry(
+    anatomy: Anatomy, heart: HeartPoints, sigma: Leadfield, threads: int = 1
+) -> np.ndarray:
     """Features [point, N_LOCAL] of order one, the same wherever the patient stands.
 
     Place, distances to cavities and epicardium (sharp and wide) and to the skin, directions to
@@ -172,7 +174,7 @@ def local_geometry(anatomy: Anatomy, heart: HeartPoints, sigma: Leadfield) -> np
     """
     turn, origin = anatomy.heart_rotation, anatomy.heart_origin
     place = (heart.points - origin) @ turn
-    distance, direction = signed_distances_and_gradients(anatomy.surfaces, heart.points)
+    distance, direction = signed_distances_and_gradients(anatomy.surfaces, heart.points, threads)
     f = heart.fiber @ turn
     along = sigma.sigma_il_s_per_m + sigma.sigma_el_s_per_m
     across = sigma.sigma_it_s_per_m + sigma.sigma_et_s_per_m

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -12,18 +12,14 @@ from torch import Tensor
 
 from einthoven.core.errors import BadInput
 from einthoven.metrics.out_of_distribution import OutOfDistributionCheck
-from einthoven.surrogate.ensemble import (
-    UNCERTAINTY_FILE,
-    angular_deviation_deg,
-    member_files,
-    read_calibration,
-)
+from einthoven.surrogate.members import UNCERTAINTY_FILE, member_files, read_calibration
 from einthoven.surrogate.operator.checkpoint import load_operator
 from einthoven.surrogate.operator.familiarity import Familiarity
 from einthoven.surrogate.operator.inputs import OperatorInputs
+from einthoven.surrogate.operator.mixing import mixed
 from einthoven.surrogate.operator.network import IncidentOperator, Kernel
 
-POINTS_PER_BLOCK = 4096
+POINTS_PER_BLOCK = 1024
 
 
 @dataclass(frozen=True)
@@ -35,12 +31,14 @@ class Operator:
         familiarity: of the patients they were trained on.
         factor: by which the SD is multiplied, from validation patients (1: as it is).
         usual_sd_deg: mean calibrated SD of validation patients, if known.
+        ecg_factor: as `factor`, on the SD of ECGs.
     """
 
     networks: tuple[IncidentOperator, ...]
     familiarity: Familiarity
     factor: float = 1.0
     usual_sd_deg: float = math.nan
+    ecg_factor: float = 1.0
 
     @classmethod
     def load(cls, files: Iterable[str | Path], uncertainty: str | Path | None = None) -> Self:
@@ -70,7 +68,8 @@ class Operator:
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Lead-field gradients of one patient and their angular standard deviation.
 
-        Both are as on the finest meshes of the training, whatever mesh the inputs are of. The SD
+        Both are as on the finest meshes of the training, whatever mesh the inputs are of. Works on
+        as many threads as torch. The SD
         is that of a network's direction from that of the mean, per axis across it, times the
         factor; with s its value, angles are distributed as in `metrics.reliability`.
 
@@ -89,33 +88,60 @@ class Operator:
         if over is not None and len(over.incident) != len(inputs.incident):
             raise BadInput(f"{len(inputs.incident)} electrodes at the points, "
                            f"{len(over.incident)} over the heart")  # fmt: skip
-        parts = [_evaluated(network, inputs, over) for network in self.networks]
-        size = tuple(inputs.incident.shape[:2])
+        members = [_Member.of(network, inputs, over) for network in self.networks]
+        size, threads = tuple(inputs.incident.shape[:2]), torch.get_num_threads()
         mean, sd = np.empty((*size, 3), np.float32), np.empty(size, np.float32)
-        for start in range(0, size[1], POINTS_PER_BLOCK):
-            block = slice(start, start + POINTS_PER_BLOCK)
-            incident = inputs.incident[:, block]
-            grads = [IncidentOperator.gradient(kernel.at(block), incident, excitations)
-                     for kernel, excitations in parts]  # fmt: skip
-            members = torch.stack(grads).numpy()
-            mean[:, block] = members.mean(axis=0)
-            if len(members) > 1:
-                sd[:, block] = self.factor * angular_deviation_deg(members)
+        for block, some in enumerate(_blocks(size[1])):
+            refraction = torch.stack([member.refraction(block) for member in members])
+            modes = torch.stack([member.modes(block) for member in members])
+            incident = inputs.incident[:, some].transpose(1, 2).contiguous()
+            parts = (refraction.numpy(), modes.numpy(), incident.numpy())
+            mixed(*parts, mean[:, some], sd[:, some], threads)
         if not np.isfinite(mean).all():
             raise BadInput("predicted gradients are not finite: weights or inputs out of range")
-        return mean, sd if len(self.networks) > 1 else None
+        return mean, self.factor * sd if len(self.networks) > 1 else None
 
     def check(self, inputs: OperatorInputs) -> OutOfDistributionCheck:
         """Whether the heart is like those of the training; `with_sd` adds the ensemble's."""
         return self.familiarity.check(inputs)
 
 
-def _evaluated(
-    network: IncidentOperator, inputs: OperatorInputs, over: OperatorInputs | None
-) -> tuple[Kernel, Tensor]:
-    """Kernel at the points of `inputs`, and excitations, as on the finest meshes."""
-    kernel = network.kernel(inputs.as_on(network.finest).local)
-    if over is None:
-        return kernel, network.excitations(kernel.weights, inputs)
-    weights = network.kernel(over.as_on(network.finest).local).weights
-    return kernel, network.excitations(weights, over)
+class _Member(NamedTuple):
+    """What a network says of the points it is asked for, as on the finest meshes."""
+
+    kernels: list[Kernel]
+    """Of one block of points after the other."""
+    excitations: Tensor
+    """[electrode, mode]."""
+
+    @classmethod
+    def of(
+        cls, network: IncidentOperator, inputs: OperatorInputs, over: OperatorInputs | None
+    ) -> Self:
+        """In blocks, so that what is between the network's layers stays near the processor."""
+        kernels = _kernels(network, inputs)
+        heart, its = (inputs, kernels) if over is None else (over, _kernels(network, over))
+        excitations = torch.zeros(len(heart.incident), network.rank)
+        for kernel, some in zip(its, _blocks(len(heart.local)), strict=True):
+            part = OperatorInputs(heart.local[some], heart.incident[:, some], heart.share[some])
+            excitations += network.excitations(kernel.weights, part)
+        return cls(kernels, excitations)
+
+    def refraction(self, block: int) -> Tensor:
+        """[3, 3, point], contiguous."""
+        return self.kernels[block].refraction.permute(1, 2, 0).contiguous()
+
+    def modes(self, block: int) -> Tensor:
+        """Their sum for each electrode: [electrode, 3, point] 1/mm^2."""
+        modes = self.kernels[block].modes.transpose(0, 1)
+        return (self.excitations @ modes.flatten(0, 1).T).unflatten(1, (3, -1))
+
+
+def _kernels(network: IncidentOperator, inputs: OperatorInputs) -> list[Kernel]:
+    local = inputs.as_on(network.finest).local
+    return [network.kernel(local[some]) for some in _blocks(len(local))]
+
+
+def _blocks(n_points: int) -> list[slice]:
+    starts = range(0, n_points, POINTS_PER_BLOCK)
+    return [slice(start, min(start + POINTS_PER_BLOCK, n_points)) for start in starts]
