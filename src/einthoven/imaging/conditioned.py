@@ -1,7 +1,5 @@
 """Our network: activation and duration at 75 points, conditioned on torso and heart measures."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -11,7 +9,7 @@ from einthoven.imaging.network import Beats, ImagingNetwork, Prediction, Scale
 from einthoven.imaging.trunk import Trunk
 
 N_POINTS = 75
-N_BLOCKS, N_COMPONENTS = 4, 192
+N_BLOCKS, N_COMPONENTS = 1, 96
 BETA = 0.1
 """In SD: where squared errors turn into absolute ones."""
 
@@ -20,8 +18,8 @@ class Conditioned(ImagingNetwork):
     """`Trunk`, then times and APD90 by one linear layer, in units of their SD at each point."""
 
     name, title = "conditioned", "ours"
-    learning_rate, batch = 3e-3, 256
-    ema_decay = 0.995
+    learning_rate, batch = 2e-3, 64
+    ema_decay = 0.999
 
     def __init__(self, config: ImagingTraining, n_measures: int):
         super().__init__(config, n_measures)
@@ -57,11 +55,6 @@ class Conditioned(ImagingNetwork):
         """Times and durations."""
         found = self.scale.back(self(ecg, measures)).cpu().numpy()
         return Prediction(found[:, :N_POINTS], found[:, N_POINTS:])
-
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """Muon for the trunk's square matrices."""
-        square, rest = self.trunk.parameter_groups()
-        return [square, rest, {"params": list(self.last.parameters())}]
 
 
 def _targets(beats: Beats) -> Tensor:

@@ -1,15 +1,11 @@
-"""ECG and body measures -> features: principal components, then a residual perceptron.
-
-A beat is 500 ms of few degrees of freedom, and a matrix product is what a processor does best: on
-two cores this trunk sees a beat ten times as often as a convolution does in the same time.
-"""
-
-from typing import Any
+"""ECG and body measures -> features: convolutions in time, principal components, a perceptron."""
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from einthoven.imaging.network import Scale
+from einthoven.imaging.squeezenet import Convolution, with_height
 
 INDEPENDENT = (0, 1, 6, 7, 8, 9, 10, 11)
 """Leads I, II, V1 to V6: the other four are their differences."""
@@ -17,6 +13,10 @@ NOISE_MV = 0.002
 """Components are divided by sqrt(variance + this^2): what is smaller stays small."""
 UNKNOWN = 0.2
 """Share of the training beats whose measures are hidden, so that the trunk does without, too."""
+QRS_MS, TOKEN_MS = 256, 8
+"""What convolutions look at, and the step in which they do."""
+N_CHANNELS, N_CONVOLUTIONS, N_KEPT = 64, 4, 16
+"""Channels, residual blocks in time, and what is kept of each token."""
 
 
 class Block(nn.Module):
@@ -31,46 +31,71 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[beat, width] -> the same."""
-        return x + self.second(nn.functional.silu(self.first(self.norm(x))))
+        return x + self.second(functional.silu(self.first(self.norm(x))))
+
+
+class TimeBlock(nn.Module):
+    """x + conv(silu(conv(norm(x)))) along time, [beat, channel, 1, token]."""
+
+    def __init__(self, n_channels: int):
+        super().__init__()
+        self.norm = nn.GroupNorm(1, n_channels)
+        self.first, self.second = (
+            Convolution(n_channels, n_channels, 3, padding=1) for _ in range(2)
+        )
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape."""
+        return x + self.second(functional.silu(self.first(self.norm(x))))
 
 
 class Trunk(nn.Module):
     """Features of a beat.
 
-    The components keep amplitudes, which a division by each lead's peak-to-peak throws away.
-    Measures that are NaN count as unknown and are replaced by their mean and a flag.
+    The QRS goes through residual convolutions in tokens of 8 ms, which learn times from few beats;
+    the whole beat, whose T wave is smooth, comes as principal components. Both keep amplitudes,
+    which a division by each lead's peak-to-peak throws away. A beat with a measure that is NaN
+    counts as one whose measures are unknown, which a flag tells.
 
     Args:
-        width: of the features. n_blocks: residual blocks.
-        n_components: principal components of the eight independent leads.
+        width: of the features. n_blocks: residual blocks of the perceptron.
+        n_components: principal components of the eight independent leads over 500 ms.
         n_measures: body measures; 0 for none.
-        n_times: samples of a lead that are looked at, from 0 ms.
     """
 
     basis: Tensor
     mean: Tensor
     sd: Tensor
+    lead_sd: Tensor
 
-    def __init__(
-        self, width: int, n_blocks: int, n_components: int, n_measures: int, n_times: int = 500
-    ):
+    def __init__(self, width: int, n_blocks: int, n_components: int, n_measures: int):
         super().__init__()
-        self.width, self.n_times, self.n_measures = width, n_times, n_measures
-        n_samples = len(INDEPENDENT) * n_times
+        self.width, self.n_measures = width, n_measures
+        n_samples = len(INDEPENDENT) * 500
         self.register_buffer("mean", torch.zeros(n_samples))
         self.register_buffer("basis", torch.zeros(n_samples, n_components))
         self.register_buffer("sd", torch.ones(n_components))
+        self.register_buffer("lead_sd", torch.ones(len(INDEPENDENT), 1))
         self.scale = Scale(n_measures)
-        self.enter = nn.Linear(n_components + n_measures + 1, width)
+        self.stem = Convolution(
+            len(INDEPENDENT), N_CHANNELS, 2 * TOKEN_MS, stride=TOKEN_MS, padding=TOKEN_MS // 2
+        )
+        self.times = nn.Sequential(*(TimeBlock(N_CHANNELS) for _ in range(N_CONVOLUTIONS)))
+        self.keep = Convolution(N_CHANNELS, N_KEPT, 1)
+        n_tokens = QRS_MS // TOKEN_MS
+        self.enter = nn.Linear(N_KEPT * n_tokens + n_components + n_measures + 1, width)
         self.blocks = nn.Sequential(*(Block(width) for _ in range(n_blocks)))
         self.norm = nn.LayerNorm(width)
 
     def fit(self, ecg: Tensor, measures: Tensor) -> None:
-        """Components and scales of the training beats, [beat, 12, time] mV and [beat, measure].
+        """Components and scales of the training beats, [beat, 12, 500] mV and [beat, measure].
 
         By a randomised decomposition (Halko 2011) of torch's own generator, which the caller seeds.
         """
-        samples = self._samples(ecg)
+        leads = ecg[:, INDEPENDENT]
+        self.lead_sd.copy_(leads.square().mean(dim=(0, 2)).sqrt().clamp_min(NOISE_MV)[:, None])
+        samples = leads.flatten(1)
         self.mean.copy_(samples.mean(dim=0))
         n = min(self.basis.shape[1], *samples.shape)
         _, values, vectors = torch.svd_lowrank(samples - self.mean, q=n, niter=4)
@@ -79,22 +104,15 @@ class Trunk(nn.Module):
         if self.n_measures:
             self.scale.fit(measures)
 
-    def _samples(self, ecg: Tensor) -> Tensor:
-        return ecg[:, INDEPENDENT, : self.n_times].flatten(1)
-
     def forward(self, ecg: Tensor, measures: Tensor) -> Tensor:
-        """[beat, 12, time] mV and [beat, measure] -> [beat, width]."""
-        components = (self._samples(ecg) - self.mean) @ self.basis / self.sd
+        """[beat, 12, 500] mV and [beat, measure] -> [beat, width]."""
+        leads = ecg[:, INDEPENDENT]
+        qrs = with_height(leads[:, :, :QRS_MS] / self.lead_sd)
+        tokens = self.keep(self.times(self.stem(qrs))).flatten(1)
+        components = (leads.flatten(1) - self.mean) @ self.basis / self.sd
         hidden = measures.isnan().any(dim=1, keepdim=True)
         if self.training:
             hidden = hidden | (torch.rand(len(ecg), 1, device=ecg.device) < UNKNOWN)
         known = torch.where(hidden, 0.0, self.scale(measures.nan_to_num()))
-        x = self.enter(torch.cat([components, known, hidden.to(components)], dim=1))
+        x = self.enter(torch.cat([tokens, components, known, hidden.to(tokens)], dim=1))
         return self.norm(self.blocks(x))
-
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """Muon for the square matrices, Adam for the rest."""
-        square = [p for b in self.blocks for p in (b.first.weight, b.second.weight)]
-        ids = {id(p) for p in square}
-        return [{"params": square, "muon": True},
-                {"params": [p for p in self.parameters() if id(p) not in ids]}]  # fmt: skip

@@ -1,0 +1,42 @@
+"""Names of trainings, and the table of errors with what was trained on what."""
+
+import pytest
+from helpers_imaging_corpus import corpus
+
+from einthoven.config.imaging_training import ImagingTraining
+from einthoven.core.errors import BadInput
+from einthoven.imaging.networks import NETWORKS
+from einthoven.imaging.training import train_network
+from einthoven.imaging.trainings import Training, evaluated, table, trainings
+
+CONFIG = ImagingTraining(conditioned_epochs=1, conditioned_width=16, curve_anatomies=[2])
+
+
+def test_names_go_there_and_back():
+    planned = trainings(CONFIG)
+    assert len(planned) == len(NETWORKS) * 3 + 1
+    assert [Training.of(str(training)) for training in planned] == planned
+    with pytest.raises(BadInput, match="'conditioned-anatomy': no training"):
+        Training.of("conditioned-anatomy")
+    assert not [t for t in trainings(ImagingTraining(networks=["network-1"])) if t.n_hearts]
+
+
+def test_the_table_says_what_was_trained_on_what(tmp_path):
+    made_up, folders = corpus(), []
+    for name in ("conditioned_anatomy", "conditioned_forward-model", "conditioned_anatomy_2"):
+        training = Training.of(name)
+        folders.append(tmp_path / name)
+        split = training.rows(made_up, CONFIG)
+        train_network(training.network, made_up, split, CONFIG, folders[-1])
+    metrics = evaluated(made_up, CONFIG, folders)
+    rows = metrics["networks"]["conditioned"]
+    assert set(rows) == {"random", "anatomy", "pseudo-to-fem", "pseudo-to-pseudo",
+                         "pseudo-to-fem-and-anatomy"}  # fmt: skip
+    assert rows["anatomy"]["trained_on"] == "68 beats of 3 hearts (fem)"
+    assert rows["anatomy"]["tested_on"] == "24 beats of 1 heart never seen"
+    assert rows["pseudo-to-fem"]["trained_on"] == "68 beats of 3 hearts (pseudo)"
+    assert rows["random"]["n_simulations"] == 68 and rows["random"]["n_anatomies"] == 3
+    (point,) = metrics["learning_curve"]
+    assert point["n_anatomies"] == 2 and point["test"] == "anatomy"
+    text = table(metrics)
+    assert text.count("\n") == 2 + len(rows) + 1 and "never seen" in text
