@@ -5,7 +5,9 @@ import pytest
 from helpers_encoders import sphere
 
 from einthoven.core.errors import BadInput, StepFailed
+from einthoven.geometry.closed import check_closed
 from einthoven.geometry.contouring import Grid
+from einthoven.geometry.simplex import enclosed_volume
 from einthoven.metrics.surfaces import chamfer, surface_chamfer
 
 
@@ -34,6 +36,17 @@ def test_contour_of_exact_distance_lies_on_the_sphere() -> None:
     assert surface_chamfer((points, faces), sphere(40)) < 0.1
     with pytest.raises(StepFailed, match="no zero"):
         grid.contour(np.ones(40**3))
+
+
+def test_what_leaves_the_box_is_closed_at_its_sides() -> None:
+    """Half a ball: its volume, and the disc."""
+    grid = Grid(np.array([-50.0, -50.0, 0.0]), np.array([2.5, 2.5, 1.25]), 41)
+    distance = np.linalg.norm(grid.points(), axis=1) - 40
+    with pytest.raises(BadInput, match="not closed"):
+        check_closed("half", *grid.contour(distance))
+    points, faces = grid.contour(grid.walled(distance))
+    check_closed("half", points, faces[:, ::-1])
+    assert enclosed_volume(points, faces[:, ::-1]) == pytest.approx(2 / 3 * np.pi * 40**3, rel=0.04)
 
 
 def test_chamfer_of_grid_points_counts_only_the_shell() -> None:

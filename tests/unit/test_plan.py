@@ -101,6 +101,17 @@ def test_models_are_crossed_with_encoders_but_for_those_that_need_none():
     assert plan_of("any_body").methods == alone.methods
 
 
+def test_an_activation_that_came_with_a_heart_is_of_a_scenario_of_the_run(tmp_path):
+    tags = "fiber=f time=t scenario=lbbb"
+    (tmp_path / "sheet.csv").write_text(f"{HEADER}\nanna,h.vtk,t.stl,e.csv,mm,LPS,{tags}\n")
+    for name in ("h.vtk", "t.stl", "e.csv"):
+        (tmp_path / name).touch()
+    given = {"sheet": str(tmp_path / "sheet.csv")}
+    with pytest.raises(BadInput, match="anna: .* scenario lbbb, which ecg.scenarios .sinus. lacks"):
+        plan_of(imported=given, ecg={"scenarios": ["sinus"]})
+    assert "anna" in plan_of(imported=given, ecg={"scenarios": ["sinus", "lbbb"]}).imported
+
+
 def test_an_ensemble_has_more_models_with_the_next_seeds():
     plan = plan_of(learning={"ensemble": 3, "models": ["mlp", "refraction", "operator"]},
                    refraction={"seed": 5}, operator={"seed": 7})  # fmt: skip

@@ -30,6 +30,14 @@ class Grid:
         z, y, x = np.meshgrid(axes[2], axes[1], axes[0], indexing="ij")
         return np.stack([x, y, z], axis=-1).reshape(-1, 3)
 
+    def walled(self, values: np.ndarray) -> np.ndarray:
+        """Values [n^3], but positive on the sides of the box, so that contours close there."""
+        cube = values.reshape((self.n,) * 3).copy()
+        for axis in range(3):
+            sides = np.moveaxis(cube, axis, 0)[[0, -1]]
+            np.moveaxis(cube, axis, 0)[[0, -1]] = np.maximum(sides, self.spacing.min())
+        return cube.ravel()
+
     def contour(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Zero level of values [n^3] by flying edges: points [vertex, 3] mm, faces [face, 3].
 

@@ -1,6 +1,6 @@
 """Settings of one patient, which differ from those of others by what was drawn."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from einthoven.config.conductivities import drawn_conductivities
@@ -8,11 +8,28 @@ from einthoven.config.drawn import drawn_anatomy, drawn_mesh
 from einthoven.config.models import Config
 from einthoven.config.physiology import Physiology
 from einthoven.config.section import builtins_of
+from einthoven.core.errors import BadInput
 from einthoven.imported.sheet import Row
 
 UNFELT = {"cohort": {"n_patients"}, "leadfield": {"electrodes_per_job", "gradient"}}
 """Keys that decide no array of a section's own rule: a patient does not depend on the size of the
 cohort, a potential neither on the batch of its electrode nor on the gradient taken of it later."""
+
+
+def check_measured(rows: Mapping[str, Row], scenarios: Sequence[str]) -> None:
+    """Refuse an activation that came with a heart and that no scenario of the run would use.
+
+    Raises:
+        BadInput: such a row of the sheet.
+    """
+    for name, row in rows.items():
+        scenario = row.measured.get("scenario", "sinus")
+        if "time" in row.measured and scenario not in scenarios:
+            raise BadInput(
+                f"imported.sheet: {name}: tags: its activation is of scenario {scenario}, which "
+                f"ecg.scenarios ({', '.join(scenarios)}) lacks: add it there, or name another one "
+                "by scenario="
+            )
 
 
 class PatientSettings:

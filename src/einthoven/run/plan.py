@@ -16,7 +16,7 @@ from einthoven.core.names import SHAPES_PER_CHUNK, STANDARD_ELECTRODES, chunk_na
 from einthoven.imported.sheet import VIRTUAL, Row, read_sheet
 from einthoven.run.inverse_plan import InversePlan
 from einthoven.run.methods import ENSEMBLED, WITHOUT_CODE, Method
-from einthoven.run.patient_settings import UNFELT, PatientSettings
+from einthoven.run.patient_settings import UNFELT, PatientSettings, check_measured
 
 SPLITS = ("train", "val", "test")
 PLACED = ("heart_edge_mm", "torso_resolution", "heart_atlas", "torso_atlas")
@@ -51,8 +51,8 @@ class Plan(PatientSettings):
         """The plan of a config.
 
         Raises:
-            BadInput: a bad sheet, an excluded patient of whom nobody knows, an empty split, or a
-                variation out of the range of its section.
+            BadInput: a bad sheet, an excluded patient of whom nobody knows, an empty split, a
+                measured activation of no scenario, or a variation out of the range of its section.
         """
         check_ranges(config)
         excluded, cohort = config.dataset.exclude, config.cohort
@@ -71,7 +71,9 @@ class Plan(PatientSettings):
                 f"config: cohort.n_patients: no patient of split {', '.join(sorted(lost))} is "
                 "left; more patients, or smaller blocks?"
             )
-        return cls(config, splits, {n: row for n, row in sheet.items() if n not in excluded})
+        imported = {n: row for n, row in sheet.items() if n not in excluded}
+        check_measured(imported, config.ecg.scenarios)
+        return cls(config, splits, imported)
 
     @property
     def patients(self) -> list[str]:

@@ -19,6 +19,8 @@ def decoded_surfaces(
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """The four surfaces of a code: name -> points [vertex, 3] mm, patient frame, outward faces.
 
+    All are closed; what a code far from the training lets leave its box ends there.
+
     Args:
         encoder: trained.
         latent: [latent].
@@ -45,7 +47,7 @@ def decoded_surfaces(
         fine = Grid.around(rough.points()[inside], n_grid) if inside.any() else rough
         values = _values_near_zero(fine, decode)
         for k, name in enumerate(names):
-            found[name] = _largest_surface(*fine.contour(values[:, k]))
+            found[name] = _largest_surface(*fine.contour(fine.walled(values[:, k])))
     return found
 
 
