@@ -25,7 +25,9 @@ from einthoven.core.errors import BadInput
 from einthoven.core.tags import LUNGS, Surface
 from einthoven.run.plan import Plan
 
-CONFIG = load(Path(__file__).resolve().parents[2] / "config/any_body.yaml")
+WIDE = load(Path(__file__).resolve().parents[2] / "config/any_body.yaml")
+FINE_FOR_A_PART = WIDE.augmentation.model_copy(update={"fine_share": 0.15})
+CONFIG = WIDE.model_copy(update={"augmentation": FINE_FOR_A_PART})
 PATIENTS = [f"p{k:04d}" for k in range(80)]
 BASE = (Surface.BASE, Surface.LV_CAP, Surface.RV_CAP)
 
