@@ -42,6 +42,7 @@ NO_FILE = {
     "progress": ["progress", "nothing"],
     "verify": ["verify", "nothing.zarr.zip"],
     "sensitivity": ["sensitivity", "nothing.zarr.zip"],
+    "view": ["view", "nothing"],
 }
 
 
@@ -60,7 +61,7 @@ def test_missing_file_is_named(arguments, tmp_path, monkeypatch, capsys) -> None
     assert any(word in line for word in ("nothing", "nobody-1999", "nowhere", "config/config.yaml"))
 
 
-COMMANDS_OF_FILES = ["audit", "config", "export", "verify", "encode", "import", "predict"]
+COMMANDS_OF_FILES = ["audit", "config", "export", "verify", "encode", "import", "predict", "view"]
 
 
 @pytest.mark.parametrize("command", COMMANDS_OF_FILES)

@@ -30,7 +30,11 @@ def test_report_and_metrics_are_complete(finished):
     page = (report / "index.html").read_text()
     assert page.count("<img") >= 15
     addresses = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"'>)\s]{1,40})""", page)
-    assert len(addresses) >= 15 and all(a.startswith(("data:", "#")) for a in addresses)
+    assert len(addresses) >= 15 and all(
+        a.startswith(("data:", "#")) or a == "heart.html" for a in addresses
+    )
+    view = (report / "heart.html").read_text()
+    assert '<canvas id="view"' in view and "angle_rounding_deg" in view
     words = re.sub(r"data:[^\"')]*", "", page)
     assert "http" not in words.replace("http-equiv", "")
 

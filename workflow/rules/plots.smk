@@ -51,11 +51,17 @@ rule report:
             method=PLAN.methods,
         ),
     output:
-        report(
+        page=report(
             "results/report/index.html",
             caption="../report/index.rst",
             category="Report",
             labels={"page": "virtual patients and their surrogates"},
+        ),
+        view=report(
+            "results/report/heart.html",
+            caption="../report/heart.rst",
+            category="Report",
+            labels={"page": "one patient in 3-D"},
         ),
     log:
         "results/logs/report.log",

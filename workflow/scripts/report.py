@@ -1,7 +1,7 @@
-"""The report page of a run."""
+"""The report page of a run, and the 3-D view of its example."""
 
 from einthoven.config.repolarisation import Repolarisation
-from einthoven.report.report import write_report
+from einthoven.report.report import write_report, write_run_view
 from einthoven.report.run import FinishedRun
 from einthoven.run.job import run
 
@@ -9,8 +9,9 @@ from einthoven.run.job import run
 def main(input, output, params, log):
     durations = Repolarisation.model_validate(params.repolarisation)
     finished = FinishedRun.read(input, durations)
-    write_report(output[0], finished)
-    log.info("pictures of %s", finished.method)
+    write_report(output.page, finished)
+    size = write_run_view(output.view, finished)
+    log.info("pictures of %s; %s", finished.method, size.line)
 
 
 if "snakemake" in globals():

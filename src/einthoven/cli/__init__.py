@@ -22,12 +22,13 @@ from einthoven.cli import (
     schema,
     sensitivity,
     verify,
+    view,
 )
 from einthoven.core.errors import EinthovenError
 from einthoven.core.version import __version__
 
 MODULES = (audit, check, config, costs, encode, explain, export, export_model, import_, fetch,
-           inverse, plan, predict, progress, schema, verify, sensitivity)  # fmt: skip
+           inverse, plan, predict, progress, schema, verify, sensitivity, view)  # fmt: skip
 COMMANDS = {
     module.__name__.rpartition(".")[2].strip("_").replace("_", "-"): module for module in MODULES
 }

@@ -2,14 +2,17 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from einthoven.core.files import atomic
+
+NO_LINKS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,12 @@ def write_page(
     lead: str,
     sections: Sequence[Section],
     warnings: Sequence[str] = (),
+    links: Mapping[str, str] = NO_LINKS,
 ) -> None:
     """Write the page atomically; nothing in it is loaded from elsewhere.
 
-    `lead` is one paragraph below the title; `warnings`, e.g. missing patients, are shown on top.
+    `lead` is one paragraph below the title; `warnings`, e.g. missing patients, are shown on top;
+    `links` are files beside the page and what they are called.
     """
     environment = Environment(
         loader=PackageLoader("einthoven.report", ""), autoescape=True,
@@ -68,5 +73,7 @@ def write_page(
     template = environment.get_template("page.html.j2")
     with atomic(path) as temporary:
         temporary.write_text(
-            template.render(title=title, lead=lead, sections=sections, warnings=warnings)
+            template.render(
+                title=title, lead=lead, sections=sections, warnings=warnings, links=links
+            )
         )

@@ -1,4 +1,4 @@
-"""The page of a run: its sections in order."""
+"""The pages of a run: the report with its sections in order, and the 3-D view."""
 
 from pathlib import Path
 
@@ -17,6 +17,12 @@ from einthoven.report.repolarisation import repolarisation_section
 from einthoven.report.results import encoder_section, results_section
 from einthoven.report.run import FinishedRun
 from einthoven.report.uncertainty import uncertainty_sections
+from einthoven.report.viewer.methods import ShownMethod
+from einthoven.report.viewer.page import PageSize, write_scene
+from einthoven.report.viewer.scene import scene_of
+
+VIEW = "heart.html"
+"""Name of the 3-D view, beside the report."""
 
 
 def write_report(path: str | Path, run: FinishedRun) -> None:
@@ -37,4 +43,16 @@ def write_report(path: str | Path, run: FinishedRun) -> None:
     ]
     n_test = len(run.metrics["patients"])
     lead = f"einthoven {__version__}: {len(run.cohort)} virtual patients, {n_test} held out."
-    write_page(path, "Lead-field surrogates", lead, sections, missing_lines(run.metrics))
+    links = {VIEW: f"{run.example.name} in 3-D"}
+    write_page(path, "Lead-field surrogates", lead, sections, missing_lines(run.metrics), links)
+
+
+def write_run_view(path: str | Path, run: FinishedRun) -> PageSize:
+    """Write the 3-D view of the run's example: finite elements and the method of the pictures."""
+    patient, predicted = run.example, run.predictions[run.method]
+    n_cells = len(patient.heart.cells)
+    methods = [
+        ShownMethod.of_fem(patient),
+        ShownMethod.of_prediction(run.method, predicted, n_cells),
+    ]
+    return write_scene(path, scene_of(patient, methods))

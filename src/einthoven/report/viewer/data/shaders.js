@@ -1,0 +1,107 @@
+// GLSL of the heart, the torso, the arrows and the electrodes.
+const HEAD = '#version 300 es\nprecision highp float;\n';
+const PLACE = `
+uniform mat4 modelViewMatrix, projectionMatrix;
+uniform mat3 normalMatrix;
+`;
+
+const HEART_VERTEX = `${HEAD}${PLACE}
+in vec3 position, normal;
+in float tau, value;
+out vec3 facing;
+out float at, shown;
+void main() {
+  facing = normalMatrix * normal;
+  at = tau;
+  shown = value;
+  gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0);
+}`;
+
+// Bands of activation time behind the front, or a continuous map; the front itself is a line.
+const HEART_FRAGMENT = `${HEAD}
+in vec3 facing;
+in float at, shown;
+uniform sampler2D colours;
+uniform float time, banded, low, high, firstBand, lastBand, bandWidth;
+uniform vec3 resting;
+out vec4 colour;
+void main() {
+  float light = 0.62 + 0.38 * abs(normalize(facing).z);
+  float share = clamp((shown - low) / (high - low), 0.0, 1.0), pixel = fwidth(at);
+  if (banded > 0.5) {
+    float bands = (lastBand - firstBand) / bandWidth;
+    float band = min(floor((at - firstBand) / bandWidth), bands - 1.0);
+    share = bands > 1.0 ? band / (bands - 1.0) : 0.0;
+  }
+  vec3 base = texture(colours, vec2(0.5 / 64.0 + share * 63.0 / 64.0, 0.5)).rgb;
+  if (banded > 0.5) {
+    float edge = abs(fract((at - firstBand) / bandWidth + 0.5) - 0.5) * bandWidth;
+    base *= mix(0.45, 1.0, smoothstep(0.4 * pixel, 1.3 * pixel, edge));
+    if (at > time) base = resting;
+  }
+  base *= light;
+  float front = 1.0 - smoothstep(1.2 * pixel, 2.4 * pixel, abs(at - time));
+  float rim = 1.0 - smoothstep(2.4 * pixel, 3.6 * pixel, abs(at - time));
+  base = mix(mix(base, vec3(0.0), rim), vec3(1.0), front);
+  colour = vec4(base, 1.0);
+}`;
+
+const TORSO_VERTEX = `${HEAD}${PLACE}
+in vec3 position, normal;
+out vec3 facing;
+void main() {
+  facing = normalMatrix * normal;
+  gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0);
+}`;
+
+// Glass: seen where it is looked at along its surface.
+const TORSO_FRAGMENT = `${HEAD}
+in vec3 facing;
+uniform vec3 tint;
+out vec4 colour;
+void main() {
+  float along = 1.0 - abs(normalize(facing).z);
+  colour = vec4(tint, 0.03 + 0.3 * along * along * along);
+}`;
+
+// An arrow along +z of length one, turned into the direction at its place. It is outside of the
+// surface: away from it, or ending on it.
+const ARROW_VERTEX = `${HEAD}${PLACE}
+in vec3 position, normal, place, outward, direction;
+uniform float size;
+out vec3 facing;
+void main() {
+  vec3 d = normalize(direction);
+  vec3 side = normalize(cross(abs(d.y) < 0.9 ? vec3(0, 1, 0) : vec3(1, 0, 0), d));
+  mat3 turn = mat3(side, cross(d, side), d);
+  vec3 start = place + outward * 0.08 * size - (dot(d, outward) < 0.0 ? d * size : vec3(0));
+  facing = normalMatrix * (turn * normal);
+  gl_Position = projectionMatrix * modelViewMatrix * vec4(start + turn * position * size, 1.0);
+}`;
+
+const PLAIN_FRAGMENT = `${HEAD}
+in vec3 facing;
+uniform vec3 tint;
+out vec4 colour;
+void main() { colour = vec4(tint * (0.65 + 0.35 * abs(normalize(facing).z)), 1.0); }`;
+
+const DOT_VERTEX = `${HEAD}${PLACE}
+in vec3 position;
+in float chosen;
+uniform float pixels;
+out float own;
+void main() {
+  own = chosen;
+  gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0);
+  gl_PointSize = pixels * (1.0 + 0.4 * chosen);
+}`;
+
+const DOT_FRAGMENT = `${HEAD}
+in float own;
+uniform vec3 tint, tintChosen, ring;
+out vec4 colour;
+void main() {
+  float r = length(gl_PointCoord - 0.5);
+  if (r > 0.5) discard;
+  colour = vec4(r > 0.38 ? ring : mix(tint, tintChosen, own), 1.0);
+}`;
