@@ -98,32 +98,52 @@ INVERSE = {"inverse_world", "inverse_operators"}
 TRAINED = {"encoder", "imported_code", "predict", "reconstruct", "search", "surrogate",
            "uncertainty"}  # fmt: skip
 OPERATOR = {"operator_train", "operator_uncertainty", "operator_predict"}
+SHIPPED = {"imaging_simulate"}
+"""Scripts that use the shipped model, of whatever kind it is."""
 ALL = {script.stem for script in SCRIPTS.glob("*.py")}
 REACHES = {
     "anatomy/electrodes.py": {"anatomy", "import_patient", "shapes"},
-    "anatomy/population/girths.py": {"anatomy", "import_patient", "population", "shapes"},
+    "anatomy/population/girths.py": {
+        "anatomy",
+        "import_patient",
+        "population",
+        "shapes",
+        "imaging_simulate",
+    },
     "anatomy/population/measures.py": {"population"},
     "imported/read.py": {"import_patient"},
     "config/physiology.py": {"import_patient", "patient_store"},
     "mesh/sliver.py": {"mesh"},
     "fibers/ldrb.py": {"fibers"},
-    "fem/laplace.py": {"fibers", "ecg", "predict", "operator_predict", "report"} | INVERSE,
+    "fem/laplace.py": {"fibers", "ecg", "predict", "operator_predict", "report"}
+    | INVERSE
+    | {"imaging_simulate"},
+    "imaging/points.py": {"imaging_simulate"},
     "electrophysiology/purkinje/growth.py": {"purkinje"},
-    "electrophysiology/hopf_lax.py": {"activation"},
+    "electrophysiology/hopf_lax.py": {"activation", "imaging_simulate"},
     "leadfield/neumann.py": {"leadfield"} | INVERSE,
-    "ecg/leads.py": {"ecg", "predict", "operator_predict", "inverse_operators"},
+    "ecg/leads.py": {
+        "ecg",
+        "predict",
+        "operator_predict",
+        "inverse_operators",
+        "imaging_simulate",
+    },
     "dataset/checker.py": {"consolidate"},
     "metrics/surfaces.py": {"reconstruct"},
-    "encoders/deepsdf/auto_decoder.py": TRAINED,
-    "training/loop.py": TRAINED | {"operator_train", "operator_uncertainty"},
+    "encoders/deepsdf/auto_decoder.py": TRAINED | {"operator_predict"} | SHIPPED,
+    "training/loop.py": TRAINED | OPERATOR | SHIPPED,
     "surrogate/refraction.py": {
         "predict",
         "search",
         "surrogate",
         "uncertainty",
+        "operator_uncertainty",
+        "operator_predict",
+        "imaging_simulate",
     },
-    "surrogate/operator/network.py": OPERATOR,
-    "bem/incident.py": OPERATOR,
+    "surrogate/operator/network.py": OPERATOR | SHIPPED,
+    "bem/incident.py": OPERATOR | SHIPPED,
     "plots/scene.py": {"first", "report"},
     "core/files.py": ALL,
     "core/log.py": set(),

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from einthoven.config.activation import Activation
 from einthoven.config.augmentation import NO_AUGMENTATION, Augmentation
+from einthoven.config.imaging import Imaging
 from einthoven.config.imaging_training import ImagingTraining
 from einthoven.config.inverse import Inverse
 from einthoven.config.learning import DeepSdf, Learning, MlpModel, OperatorModel, RefractionModel
@@ -253,6 +254,7 @@ class Config(Section):
     refraction: RefractionModel = RefractionModel()
     operator: OperatorModel = OperatorModel()
     inverse: Inverse = Inverse()
+    imaging: Imaging = Imaging()
     imaging_training: ImagingTraining = ImagingTraining()
 
     @model_validator(mode="after")

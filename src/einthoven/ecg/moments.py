@@ -6,14 +6,61 @@ import scipy.sparse as sp
 
 
 @numba.njit(cache=True)
+def swept_means(t: np.ndarray, s: float) -> tuple[float, float, float, float, float]:
+    """Means over a tetrahedron of its barycentric coordinates and of s - tau, where tau <= s.
+
+    They count as zero elsewhere. The part where the linear function tau is at most s is a small
+    tetrahedron at node 0, or a wedge of three tetrahedra, or all but a small tetrahedron at node 3,
+    as in `sweep.swept_share`; over each of them the mean of a linear function is that of its
+    corners. All are piecewise polynomials of s. The last is also the integral up to s of the swept
+    share.
+
+    Args:
+        t: [4] nodal values of tau, sorted; they may be equal.
+        s: level, in the unit of t.
+
+    Returns:
+        The first four without unit, in the order of t; the last in the unit of t.
+    """
+    if s < t[0]:
+        return 0.0, 0.0, 0.0, 0.0, 0.0
+    mean_t = (t[0] + t[1] + t[2] + t[3]) / 4.0
+    if s >= t[3]:
+        return 0.25, 0.25, 0.25, 0.25, s - mean_t
+    c03 = (s - t[0]) / (t[3] - t[0])  # fractions of the edges that are behind the front
+    if s < t[1]:
+        c01, c02 = (s - t[0]) / (t[1] - t[0]), (s - t[0]) / (t[2] - t[0])
+        corner = c01 * c02 * c03 / 4.0
+        rest = 4.0 - c01 - c02 - c03
+        return corner * rest, corner * c01, corner * c02, corner * c03, corner * (s - t[0])
+    c13 = (s - t[1]) / (t[3] - t[1])
+    if s < t[2]:
+        c02, c12 = (s - t[0]) / (t[2] - t[0]), (s - t[1]) / (t[2] - t[1])
+        # corners 0 1 12 13, then 0 12 13 03, then 0 03 12 02
+        one, two = c12 * c13 / 4.0, c03 * c12 * (1 - c13) / 4.0
+        three = c03 * c02 * (1 - c12) / 4.0
+        every = one + two + three
+        at_0 = every + two * (1 - c03) + three * (2 - c03 - c02)
+        at_1 = one + every * (1 - c12) + (one + two) * (1 - c13)
+        at_2 = every * c12 + three * c02
+        at_3 = (one + two) * c13 + (two + three) * c03
+        waited = one * (2.0 * s - t[0] - t[1]) + (two + three) * (s - t[0])
+        return at_0, at_1, at_2, at_3, waited
+    d23 = (t[3] - s) / (t[3] - t[2])
+    ahead = (1 - c03) * (1 - c13) * d23 / 4.0
+    at_3 = 0.25 - ahead * (1.0 + c03 + c13 + 1.0 - d23)
+    return (
+        0.25 - ahead * (1 - c03),
+        0.25 - ahead * (1 - c13),
+        0.25 - ahead * d23,
+        at_3,
+        s - mean_t + ahead * (t[3] - s),
+    )
+
+
+@numba.njit(cache=True)
 def swept_integrals(t: np.ndarray, w: np.ndarray, s: float) -> tuple[float, float]:
     """Means over a tetrahedron of w and of s - tau, each where tau <= s and zero elsewhere.
-
-    The part where the linear function tau is at most s is a small tetrahedron at node 0, or a
-    wedge of three tetrahedra, or all but a small tetrahedron at node 3, as in
-    `sweep.swept_fraction`; over each of them the mean of a linear function is that of its corners.
-    Both results are piecewise polynomials of s. The second is also the integral up to s of the
-    swept share.
 
     Args:
         t: [4] nodal values of tau, sorted; they may be equal.
@@ -21,35 +68,10 @@ def swept_integrals(t: np.ndarray, w: np.ndarray, s: float) -> tuple[float, floa
         s: level, in the unit of t.
 
     Returns:
-        In the unit of w; in the unit of t.
+        In the unit of w; in the unit of t (`swept_means`).
     """
-    if s < t[0]:
-        return 0.0, 0.0
-    mean_w, mean_t = (w[0] + w[1] + w[2] + w[3]) / 4.0, (t[0] + t[1] + t[2] + t[3]) / 4.0
-    if s >= t[3]:
-        return mean_w, s - mean_t
-    # fractions of the edges that are behind the front, and w where it cuts them
-    c03 = (s - t[0]) / (t[3] - t[0])
-    at_03 = w[0] + c03 * (w[3] - w[0])
-    if s < t[1]:
-        c01, c02 = (s - t[0]) / (t[1] - t[0]), (s - t[0]) / (t[2] - t[0])
-        at_01, at_02 = w[0] + c01 * (w[1] - w[0]), w[0] + c02 * (w[2] - w[0])
-        corner = c01 * c02 * c03 / 4.0
-        return corner * (w[0] + at_01 + at_02 + at_03), corner * (s - t[0])
-    c13 = (s - t[1]) / (t[3] - t[1])
-    at_13 = w[1] + c13 * (w[3] - w[1])
-    if s < t[2]:
-        c02, c12 = (s - t[0]) / (t[2] - t[0]), (s - t[1]) / (t[2] - t[1])
-        at_02, at_12 = w[0] + c02 * (w[2] - w[0]), w[1] + c12 * (w[2] - w[1])
-        first, second = c12 * c13 / 4.0, c03 * c12 * (1 - c13) / 4.0
-        third = c03 * c02 * (1 - c12) / 4.0
-        swept = first * (w[0] + w[1] + at_12 + at_13) + second * (w[0] + at_12 + at_13 + at_03)
-        swept += third * (w[0] + at_12 + at_03 + at_02)
-        return swept, first * (2.0 * s - t[0] - t[1]) + (second + third) * (s - t[0])
-    d23 = (t[3] - s) / (t[3] - t[2])
-    at_23 = w[3] + d23 * (w[2] - w[3])
-    ahead = (1 - c03) * (1 - c13) * d23 / 4.0
-    return mean_w - ahead * (w[3] + at_03 + at_13 + at_23), s - mean_t + ahead * (t[3] - s)
+    at_0, at_1, at_2, at_3, waited = swept_means(t, s)
+    return at_0 * w[0] + at_1 * w[1] + at_2 * w[2] + at_3 * w[3], waited
 
 
 @numba.njit(cache=True)

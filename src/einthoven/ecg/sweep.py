@@ -5,37 +5,39 @@ import numpy as np
 import scipy.sparse as sp
 
 
-@numba.guvectorize(["(float64[:], float64, float64[:])"], "(n),()->()", cache=True)
-def swept_fraction(times: np.ndarray, s: np.ndarray, share: np.ndarray) -> None:
+@numba.njit(cache=True)
+def swept_share(times: np.ndarray, s: float) -> float:
     """Share of a tetrahedron where a linear function tau is at most s.
 
     The distribution function of tau, whose density is the quadratic B-spline with knots at the
     four nodal values (Curry and Schoenberg, J. Anal. Math. 17, 1966). Written with the
     fractions at which the front cuts the edges, so that equal nodal values do no harm.
 
-    Called as a ufunc, `swept_fraction(times, s)`.
-
     Args:
-        times: [..., 4] nodal values, sorted.
-        s: [...].
+        times: [4] nodal values, sorted.
+        s: level.
 
     Returns:
-        [...] in 0 to 1; right-continuous.
+        0 to 1; right-continuous.
     """
     t0, t1, t2, t3 = times
     if s < t0:
-        share[0] = 0.0
-    elif s >= t3:
-        share[0] = 1.0
-    elif s < t1:  # a small tetrahedron at node 0
-        share[0] = (s - t0) / (t1 - t0) * ((s - t0) / (t2 - t0)) * ((s - t0) / (t3 - t0))
-    else:
-        c03, c13 = (s - t0) / (t3 - t0), (s - t1) / (t3 - t1)
-        if s < t2:  # a wedge of three tetrahedra
-            c02, c12 = (s - t0) / (t2 - t0), (s - t1) / (t2 - t1)
-            share[0] = c12 * c13 + c03 * (c12 * (1 - c13) + c02 * (1 - c12))
-        else:  # all but a small tetrahedron at node 3
-            share[0] = 1 - (1 - c03) * (1 - c13) * (1 - (s - t2) / (t3 - t2))
+        return 0.0
+    if s >= t3:
+        return 1.0
+    if s < t1:  # a small tetrahedron at node 0
+        return (s - t0) / (t1 - t0) * ((s - t0) / (t2 - t0)) * ((s - t0) / (t3 - t0))
+    c03, c13 = (s - t0) / (t3 - t0), (s - t1) / (t3 - t1)
+    if s < t2:  # a wedge of three tetrahedra
+        c02, c12 = (s - t0) / (t2 - t0), (s - t1) / (t2 - t1)
+        return c12 * c13 + c03 * (c12 * (1 - c13) + c02 * (1 - c12))
+    return 1 - (1 - c03) * (1 - c13) * (1 - (s - t2) / (t3 - t2))  # all but one at node 3
+
+
+@numba.guvectorize(["(float64[:], float64, float64[:])"], "(n),()->()", cache=True)
+def swept_fraction(times: np.ndarray, s: np.ndarray, share: np.ndarray) -> None:
+    """`swept_share` as a ufunc, `swept_fraction(times, s)`: [..., 4] and [...] give [...]."""
+    share[0] = swept_share(times, s)
 
 
 def sweep_matrix(times: np.ndarray, origin: float, step: float, n_bins: int) -> sp.csr_array:

@@ -91,6 +91,30 @@ def gradients(patient: Patient, config: Repolarisation) -> np.ndarray:
     return config.mean_ms + np.clip(smoothed, low, high)
 
 
+def gradient_fields(patient: Patient, smoothing_mm: float) -> np.ndarray:
+    """What a millisecond of each gradient adds to the durations, before they are clipped.
+
+    In the order apex to base, anterior to posterior, RV to LV, endocardium to epicardium.
+
+    Args:
+        patient: with mesh and ventricular coordinates.
+        smoothing_mm: length over which durations are levelled.
+
+    Returns:
+        [gradient, heart node], each of zero mean over the volume.
+
+    Raises:
+        BadInput, NotConverged: as `apd90_field`.
+    """
+    volumes = node_volumes(patient.heart)
+    found = []
+    for gradient in (apicobasal, anteroposterior, interventricular, transmural):
+        coordinate = gradient(patient)
+        deviation = coordinate - np.average(coordinate, weights=volumes)
+        found.append(smooth(patient.heart, deviation, smoothing_mm))
+    return np.array(found)
+
+
 FIELDS: dict[str, Field] = {"homogeneous": homogeneous, "gradients": gradients}
 """Of `config.models.RepolarisationField`."""
 

@@ -21,11 +21,15 @@ def intracellular(f0: np.ndarray, sigma: Leadfield) -> np.ndarray:
     Raises:
         BadInput: a fibre is not of unit length.
     """
-    return _transversely_isotropic(f0, sigma.sigma_il_s_per_m, sigma.sigma_it_s_per_m)
+    return transversely_isotropic(f0, sigma.sigma_il_s_per_m, sigma.sigma_it_s_per_m)
 
 
-def _transversely_isotropic(f0: np.ndarray, along: float, across: float) -> np.ndarray:
-    """Tensors [cell, 3, 3] with axes f0 [cell, 3], made of unit length to round-off."""
+def transversely_isotropic(f0: np.ndarray, along: float, across: float) -> np.ndarray:
+    """Tensors [cell, 3, 3] with axes f0 [cell, 3], made of unit length to round-off.
+
+    Raises:
+        BadInput: a fibre is not of unit length.
+    """
     f0 = check.finite("f0", check.shape("f0", f0, (None, 3))).astype(np.float64)
     length = np.linalg.norm(f0, axis=1)
     wrong = np.abs(length - 1) > 1e-3
@@ -67,7 +71,7 @@ def bulk(f0: np.ndarray, cell_tags: np.ndarray, sigma: Leadfield) -> np.ndarray:
     tensors = np.empty((len(cell_tags), 3, 3))
     along = sigma.sigma_il_s_per_m + sigma.sigma_el_s_per_m
     across = sigma.sigma_it_s_per_m + sigma.sigma_et_s_per_m
-    tensors[:heart] = _transversely_isotropic(f0, along, across)
+    tensors[:heart] = transversely_isotropic(f0, along, across)
     for tag, value in scalars.items():
         tensors[cell_tags == tag] = value * np.eye(3)
     return tensors

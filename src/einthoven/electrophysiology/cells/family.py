@@ -78,6 +78,23 @@ class Family:
         Raises:
             BadInput: NaN, or a duration outside the family.
         """
+        shorter, share = self.between(durations)
+        weights, node = np.zeros((len(shorter), len(self.apd90))), np.arange(len(shorter))
+        weights[node, shorter], weights[node, shorter + 1] = 1.0 - share, share
+        return weights
+
+    def between(self, durations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The two neighbours that a cell of some duration is between.
+
+        Args:
+            durations: [node] APD90 at this condition, ms.
+
+        Returns:
+            [node] number of the shorter one; [node] share of the longer one.
+
+        Raises:
+            BadInput: as `weights`.
+        """
         known, durations = self.apd90, check.finite("apd90", durations).astype(np.float64)
         if durations.min() < known[0] or durations.max() > known[-1]:
             raise BadInput(
@@ -85,10 +102,7 @@ class Family:
                 f"potentials has {known[0]:.0f} to {known[-1]:.0f} ms"
             )
         right = np.clip(np.searchsorted(known, durations, side="right"), 1, len(known) - 1)
-        share = (durations - known[right - 1]) / (known[right] - known[right - 1])
-        weights, node = np.zeros((len(durations), len(known))), np.arange(len(durations))
-        weights[node, right - 1], weights[node, right] = 1.0 - share, share
-        return weights
+        return right - 1, (durations - known[right - 1]) / (known[right] - known[right - 1])
 
     def mixture(self, weights: np.ndarray) -> Mixture:
         """What cells add to the member of factor one, V_m = U(t - tau) + the mixture.

@@ -1,0 +1,176 @@
+"""Many beats of one heart agree with `activate` and `simulate_ecg`, beat by beat."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from helpers_heart import activated_patient
+
+from einthoven.config.activation import Activation
+from einthoven.config.imaging import Imaging
+from einthoven.config.models import Ecg, Leadfield
+from einthoven.config.repolarisation import Repolarisation
+from einthoven.config.scenarios import BUILT_IN, Paced, PointSite
+from einthoven.core.names import STANDARD_ELECTRODES
+from einthoven.core.tags import Surface
+from einthoven.ecg.simulate import simulate_ecg
+from einthoven.electrophysiology.cells.condition import Condition
+from einthoven.electrophysiology.cells.family import family
+from einthoven.electrophysiology.repolarisation import apd90_field
+from einthoven.electrophysiology.scenarios import activate
+from einthoven.electrophysiology.scenarios.kinds import scenario_of
+from einthoven.imaging.cases import MAX_SITES, PARAMETERS, Case, draw_cases
+from einthoven.imaging.corpus import N_POINTS
+from einthoven.imaging.points import NAMES, recording_points
+from einthoven.imaging.simulations import Simulations, joined, read_corpus
+from einthoven.imaging.simulator import Simulator
+from einthoven.imaging.traces import activation_index, apd90_of
+from einthoven.leadfield.pseudo import pseudo_lead_field_grad
+from einthoven.patient.leadfields import LeadFieldGradients
+
+SECTION = Imaging(simulations_per_patient=4)
+
+
+@cache
+def patient():
+    return activated_patient()
+
+
+@cache
+def fields():
+    """Two forward models: pseudo lead fields of nine electrodes, near and far."""
+    heart = patient().heart
+    directions = np.random.default_rng(1).normal(size=(9, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    centre = heart.points.mean(axis=0)
+    return {
+        name: pseudo_lead_field_grad(heart.centroids, centre + mm * directions, 0.2)
+        for name, mm in (("near", 110.0), ("far", 180.0))
+    }
+
+
+@cache
+def simulator():
+    return Simulator.of(patient(), fields())
+
+
+def reference(case, beat):
+    """By the functions for one beat: tau, and potentials of the far electrodes."""
+    activation = Activation(
+        cv_fiber_mm_per_ms=case.cv_fiber,
+        cv_transverse_mm_per_ms=case.cv_transverse,
+        cv_lv_endocardium_mm_per_ms=case.cv_lv_endocardium,
+        cv_rv_endocardium_mm_per_ms=case.cv_rv_endocardium,
+    )
+    common = {
+        "tree_speed_factor": case.cv_tree / patient().purkinje.speed_mm_per_ms,
+        "cycle_length_ms": int(case.cycle_length_ms),
+        "i_kr_factor": case.i_kr_factor,
+    }
+    settings = BUILT_IN.get(case.pattern, Paced(sites=[PointSite(surface="epi", point_mm=[0] * 3)]))
+    settings = settings.model_copy(update=common)
+    if case.sites:
+        heart, sites = patient().heart, []
+        for site in beat.case.sites:
+            node = simulator().node(site)
+            on = next(tag for tag in (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO)
+                      if node in heart.surface_nodes(tag))  # fmt: skip
+            sites.append(PointSite(surface=on.name.lower(), time_ms=site.time_ms,
+                                   point_mm=heart.points[node].tolist()))  # fmt: skip
+        settings = settings.model_copy(update={"sites": sites})
+    known = activate(patient(), scenario_of(case.pattern, settings), activation)
+    exact = replace(known, activation_time=beat.tau)
+    repolarisation = Repolarisation(
+        mean_ms=case.apd_mean_ms,
+        apex_to_base_ms=case.apex_to_base_ms,
+        anterior_to_posterior_ms=case.anterior_to_posterior_ms,
+        rv_to_lv_ms=case.rv_to_lv_ms,
+        endo_to_epi_ms=case.endo_to_epi_ms,
+    )
+    names = np.array(STANDARD_ELECTRODES)
+    gradients = LeadFieldGradients(names, np.zeros((9, 3)), fields()["far"])
+    sigma = Leadfield(sigma_il_s_per_m=case.sigma_il, sigma_it_s_per_m=case.sigma_it)
+    config = Ecg(start_ms=0.0, duration_ms=900.0)
+    ecg = simulate_ecg(patient(), gradients, exact, config, sigma, repolarisation)
+    return known.activation_time, ecg.electrode_potential[0, :, :500]
+
+
+@pytest.mark.parametrize("number, pattern", [(0, "sinus"), (1, "lbbb"), (2, "paced-3")])
+def test_a_beat_is_that_of_activate_and_simulate_ecg(number, pattern):
+    only = SECTION.model_copy(
+        update={"patterns": [pattern], "paced_share": 1.0 if "paced" in pattern else 0.0}
+    )
+    case = draw_cases(only, "p0000", number + 1)[number]
+    sites = tuple(replace(site, rho=float(round(site.rho))) for site in case.sites)
+    case = replace(case, sites=sites)
+    beat = simulator().simulate(case)
+    tau, potential = reference(case, beat)
+    np.testing.assert_allclose(beat.tau, tau, atol=2e-4)
+    error = beat.potentials["far"] - potential
+    assert np.linalg.norm(error) < 2e-3 * np.linalg.norm(potential)
+    assert np.abs(error).max() < 1e-2 * np.abs(potential).max()
+
+
+def test_durations_are_those_of_section_repolarisation():
+    case = Case("sinus")
+    field = apd90_field(patient(), Repolarisation())
+    np.testing.assert_allclose(simulator()._durations(case), field, atol=1e-6)
+
+
+@pytest.mark.parametrize("cycle_length, i_kr", [(1000.0, 1.0), (600.0, 0.5)])
+def test_traces_rise_and_repolarise_when_the_beat_says(cycle_length, i_kr):
+    case = Case("sinus", cycle_length_ms=cycle_length, i_kr_factor=i_kr)
+    beats = Simulations.of(simulator(), [case], "train", {})
+    v_m = beats.v_m(np.array([0]))
+    assert v_m.shape == (1, N_POINTS, 500) and v_m.min() > -90 and v_m.max() < 45
+    late = activation_index(v_m) - beats.activation_time
+    assert np.all((late > -0.2) & (late < 1.2))  # the first whole millisecond above 0 mV
+    lasting = apd90_of(v_m)[0]
+    known = family(Condition(cycle_length, i_kr)).apd90
+    assert known[0] < beats.apd90.min() and beats.apd90.max() < known[-1]
+    assert np.nanmax(np.abs(lasting - beats.apd90[0])) < 4.0
+
+
+def test_the_points_lie_where_their_names_say():
+    found, heart = recording_points(patient()), patient().heart
+    assert found.names.tolist() == list(NAMES) and len(set(NAMES)) == N_POINTS
+    np.testing.assert_allclose(found.weights @ heart.points, found.points, atol=0.6)
+    np.testing.assert_allclose(found.weights.sum(axis=1), 1.0)
+    at = {name: point for name, point in zip(NAMES, found.points)}
+    for name in NAMES:
+        if name.startswith("MID_"):
+            one, two = at[name[4:]], at[f"EPI_{name[4:]}"]
+            np.testing.assert_allclose(at[name], (one + two) / 2)
+    place = patient().coordinates
+    height = found.weights @ place.uvc_z.astype(float)
+    rings = [height[:6].mean(), height[6:12].mean(), height[12:16].mean(), height[16]]
+    assert np.all(np.diff(rings) < -0.1)
+    assert [found.wall[NAMES.index(n)] for n in ("AHA01", "EPI_RV01", "MID_AHA01")] == [
+        "endo", "outer", "mid"
+    ]  # fmt: skip
+
+
+def test_more_cases_leave_the_first_as_they_are():
+    few, many = (draw_cases(SECTION, "p0001", n) for n in (3, 20))
+    assert many[:3] == few and len({case.pattern for case in many}) > 3
+    assert draw_cases(SECTION, "p0002", 3) != few
+    for case in many:
+        again = Case.of_parameters(case.pattern, case.parameters)
+        np.testing.assert_allclose(again.parameters, case.parameters, atol=1e-12)
+        assert len(case.sites) == np.isfinite(case.parameters[-6 * MAX_SITES :]).sum() // 6
+    assert len(PARAMETERS) == len(many[0].parameters)
+
+
+def test_the_same_seed_gives_the_same_bytes_and_they_are_read_back(tmp_path):
+    cases = draw_cases(SECTION, "p0000", 4)
+    for name in ("one", "two"):
+        made = Simulations.of(simulator(), cases, "val", {"torso_girth": 900.0})
+        made.save(tmp_path / name / "p0000.npz")
+    assert (tmp_path / "one/p0000.npz").read_bytes() == (tmp_path / "two/p0000.npz").read_bytes()
+    back = Simulations.load(tmp_path / "one/p0000.npz")
+    np.testing.assert_array_equal(back.ecg, made.ecg)
+    corpus = read_corpus(tmp_path / "one")
+    assert set(corpus.ecgs) == {"near", "far"} and corpus.split.tolist() == ["val"] * 4
+    two = joined([made, back])
+    np.testing.assert_array_equal(two.v_m(np.array([5, 1]))[0], two.v_m(np.array([1]))[0])

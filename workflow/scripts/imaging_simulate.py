@@ -1,0 +1,33 @@
+"""Beats of one patient by all forward models: what imaging from the ECG learns from."""
+
+import time
+
+from einthoven.config.activation import Activation
+from einthoven.config.imaging import Imaging
+from einthoven.config.models import Leadfield
+from einthoven.imaging.cases import draw_cases
+from einthoven.imaging.lead_fields import lead_fields_of
+from einthoven.imaging.measures import clinical_measures
+from einthoven.imaging.simulations import Simulations
+from einthoven.imaging.simulator import Simulator
+from einthoven.patient.patient import Patient
+from einthoven.run.job import run
+
+
+def main(input, output, params, log):
+    stages = ("anatomy", "mesh", "fibers", "purkinje", "leadfield")
+    patient = Patient.of_files(**{stage: getattr(input, stage) for stage in stages})
+    section = Imaging.model_validate(params.section)
+    sigma = Leadfield.model_validate(params.conductivity | {"gradient": params.gradient})
+    fields = lead_fields_of(patient, sigma, section.forward_models)
+    activation = Activation.model_validate(params.activation)
+    simulator = Simulator.of(patient, fields, activation, params.smoothing_mm)
+    cases = draw_cases(section, patient.name, section.simulations_per_patient)
+    start = time.process_time()
+    measures = clinical_measures(patient)
+    Simulations.of(simulator, cases, patient.anatomy.split, measures).save(output[0])
+    log.info("%.3f s a beat", (time.process_time() - start) / len(cases))
+
+
+if "snakemake" in globals():
+    run(main, globals()["snakemake"])
