@@ -19,7 +19,8 @@ from einthoven.config.scenarios import BUILT_IN
 from einthoven.ecg.transfer import Cells, Transfer
 from einthoven.electrophysiology.cells.family import family
 from einthoven.electrophysiology.endocardium import with_endocardium
-from einthoven.electrophysiology.one_pass import Graph, OnePass, contracted
+from einthoven.electrophysiology.one_pass import OnePass, contracted, graph_of
+from einthoven.electrophysiology.one_queue import Graph
 from einthoven.electrophysiology.purkinje.blocks import blocked
 from einthoven.electrophysiology.purkinje.network import JunctionDelays, Network
 from einthoven.electrophysiology.repolarisation import gradient_fields
@@ -164,7 +165,7 @@ class Simulator:
             layer = config.model_copy(update=speeds | {name: 1.0})
             network = with_endocardium(network, patient, layer)
             ends.append(len(network.edges))
-        graph, edge = Graph.of(network, len(self.muscle.points))
+        graph, edge = graph_of(network, len(self.muscle.points))
         return graph, np.searchsorted(ends, edge, side="right")
 
     def _durations(self, case: Case) -> np.ndarray:
