@@ -6,19 +6,21 @@ from helpers_imaging_corpus import corpus
 from einthoven.config.imaging_training import ImagingTraining
 from einthoven.core.errors import BadInput
 from einthoven.imaging.networks import NETWORKS
+from einthoven.imaging.splits import SPLITS
 from einthoven.imaging.training import train_network
-from einthoven.imaging.trainings import Training, evaluated, table, trainings
+from einthoven.imaging.trainings import Training, evaluated, table
 
 CONFIG = ImagingTraining(conditioned_epochs=1, conditioned_width=16, curve_anatomies=[2])
 
 
 def test_names_go_there_and_back():
-    planned = trainings(CONFIG)
-    assert len(planned) == len(NETWORKS) * 3 + 1
-    assert [Training.of(str(training)) for training in planned] == planned
+    planned = CONFIG.trainings
+    assert len(planned) == len(NETWORKS) * len(SPLITS) + 1
+    assert [str(Training.of(name)) for name in planned] == planned
     with pytest.raises(BadInput, match="'conditioned-anatomy': no training"):
         Training.of("conditioned-anatomy")
-    assert not [t for t in trainings(ImagingTraining(networks=["network-1"])) if t.n_hearts]
+    without = ImagingTraining(networks=["network-1"]).trainings
+    assert not any(Training.of(name).n_hearts for name in without)
 
 
 def test_the_table_says_what_was_trained_on_what(tmp_path):

@@ -24,7 +24,7 @@ bo-2,h.vtp,t.stl,e.csv,mm,LPS,
 CHANGES = {"imported": {"sheet": "clinic/sheet.csv"}, "learning": {"ensemble": 3},
            "dataset": {"exclude": ["bo-2"]}}  # fmt: skip
 CHANGED = ("--configfile", "changed.yaml")
-EVERYTHING = (*CHANGED, "--", "all", "inverse", "results/search/deepsdf-refraction.json")
+EVERYTHING = (*CHANGED, "--", "all", "inverse", "imaging", "results/search/deepsdf-refraction.json")
 
 
 @pytest.fixture(scope="module")

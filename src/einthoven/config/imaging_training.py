@@ -10,6 +10,9 @@ ImagingNetworkName = Literal["network-1", "network-2", "conditioned"]
 ImagingSplitName = Literal["anatomy", "pattern", "forward-model"]
 ForwardName = Literal["fem", "operator", "pseudo"]
 
+IN_CURVE: ImagingNetworkName = "conditioned"
+"""The network of the learning curve."""
+
 
 class ImagingTraining(Section):
     """Networks that image from the ECG, `snakemake imaging`; docs/imaging.md.
@@ -25,7 +28,7 @@ class ImagingTraining(Section):
         "anatomy", "pattern", "forward-model"
     ]  # fmt: skip
     """`anatomy` also tells the random split: 5 % of the beats of its training anatomies."""
-    curve_anatomies: list[Count] = [10, 25, 50]
+    curve_anatomies: list[Count] = [6, 12]
     """Trainings of the conditioned network on so many anatomies: the learning curve."""
     left_out_pattern: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] = "lbbb"
     """Of split pattern."""
@@ -39,3 +42,10 @@ class ImagingTraining(Section):
     """Network I: ECG and times delayed by random 0 to so many ms (40 in the authors' code)."""
     vm_limits: Annotated[Literal["fixed", "beat"], Field(description="fixed or beat")] = "fixed"
     """Network II: V_m in [0, 1] by -85.506 and 50 mV (authors' code) or by each beat's extremes."""
+
+    @property
+    def trainings(self) -> list[str]:
+        """Names of all trainings: every network on every split, and the learning curve."""
+        names = [f"{network}_{split}" for network in self.networks for split in self.splits]
+        curve = [f"{IN_CURVE}_anatomy_{n}" for n in self.curve_anatomies]
+        return [*names, *(curve if IN_CURVE in self.networks else [])]

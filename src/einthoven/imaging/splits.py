@@ -50,10 +50,10 @@ class Split:
 def _halves(corpus: Corpus, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the training hearts: 95 % and 5 % of the beats at random, as in the paper."""
     rows = np.flatnonzero(corpus.split == "train")
-    if len(rows) < 1 / KEPT:
-        raise BadInput(f"corpus: {len(rows)} beats of split train; at least {1 / KEPT:.0f}")
+    if len(rows) < 2:
+        raise BadInput(f"corpus: {len(rows)} beats of split train; at least two")
     order = generator(seed, "imaging", "random").permutation(rows)
-    n = round(KEPT * len(rows))
+    n = max(1, round(KEPT * len(rows)))
     return np.sort(order[n:]), np.sort(order[:n])
 
 

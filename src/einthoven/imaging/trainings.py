@@ -9,20 +9,21 @@ from typing import Any, Self
 from einthoven.config.imaging_training import ImagingTraining
 from einthoven.core.errors import BadInput
 from einthoven.core.files import read_json
+from einthoven.electrophysiology.cells.condition import Condition
 from einthoven.imaging.corpus import Corpus
+from einthoven.imaging.network import Prediction
 from einthoven.imaging.networks import NETWORKS, load_network
 from einthoven.imaging.scores import scores
+from einthoven.imaging.simulations import traces
 from einthoven.imaging.splits import SPLITS, Split, of_few_hearts
 from einthoven.imaging.training import predict, truth_of
 
 NAME = re.compile(rf"({'|'.join(NETWORKS)})_({'|'.join(SPLITS)})(?:_([0-9]+))?")
-IN_CURVE = "conditioned"
-"""The network of the learning curve."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """A network and what it is trained on; its name is that of its folder.
+    """A network and what it is trained on; its name is one of `ImagingTraining.trainings`.
 
     Attributes:
         network: name in `NETWORKS`. split: name in `SPLITS`.
@@ -58,13 +59,6 @@ class Training:
         return of_few_hearts(corpus, split, self.n_hearts) if self.n_hearts else split
 
 
-def trainings(config: ImagingTraining) -> list[Training]:
-    """Every network on every split, and the learning curve."""
-    all_of_them = [Training(n, s) for n in config.networks for s in config.splits]
-    curve = [Training(IN_CURVE, "anatomy", n) for n in config.curve_anatomies]
-    return [*all_of_them, *(curve if IN_CURVE in config.networks else [])]
-
-
 def evaluated(corpus: Corpus, config: ImagingTraining, folders: Iterable[Path]) -> dict[str, Any]:
     """Errors of trained networks on the tests of their splits.
 
@@ -88,8 +82,9 @@ def evaluated(corpus: Corpus, config: ImagingTraining, folders: Iterable[Path]) 
         card = read_json(folder / "card.json")
         network = load_network(folder / "model.safetensors", training.network)
         for name, test in training.rows(corpus, config).tests.items():
-            found = predict(network, corpus, test.rows, test.forward)
-            row = card | scores(found, truth_of(corpus, test.rows, network)).to_json()
+            found = with_traces(predict(network, corpus, test.rows, test.forward))
+            truth = truth_of(corpus, test.rows, network)
+            row = card | scores(found, truth._replace(v_m=corpus.v_m(test.rows))).to_json()
             row |= {"test": name, "tested_on": test.caption}
             if training.n_hearts:
                 curve.append(row)
@@ -97,6 +92,17 @@ def evaluated(corpus: Corpus, config: ImagingTraining, folders: Iterable[Path]) 
                 tables.setdefault(training.network, {})[name] = row
     curve.sort(key=lambda row: row["n_anatomies"])
     return {"networks": tables, "learning_curve": curve}
+
+
+def with_traces(found: Prediction) -> Prediction:
+    """V_m of a network that tells only times and durations: traces of the cell model.
+
+    Under the usual condition, 1000 ms and whole I_Kr, as the network does not tell the beat's.
+    """
+    if found.v_m is not None or found.apd90 is None:
+        return found
+    usual = [Condition()] * len(found.apd90)
+    return found._replace(v_m=traces(found.activation_time, found.apd90, usual))
 
 
 SHOWN = ("at_error_ms", "at_error_sd_ms", "vm_pearson", "apd_error_ms")

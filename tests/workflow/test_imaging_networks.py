@@ -1,0 +1,62 @@
+"""The scripts of the imaging networks, on a made-up corpus written as simulations are."""
+
+import json
+import logging
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from helpers_imaging_corpus import SPLITS, corpus
+from test_scripts import load as script
+
+from einthoven.config import load
+from einthoven.imaging.cases import PARAMETERS
+from einthoven.imaging.simulations import Simulations, read_corpus
+from helpers_workflow import ROOT
+
+pytestmark = pytest.mark.workflow
+LOG = logging.getLogger("test")
+
+
+@pytest.fixture(scope="module")
+def simulations(tmp_path_factory):
+    """Files of five hearts."""
+    made_up, folder = corpus(), tmp_path_factory.mktemp("simulations")
+    forward = ("fem", "pseudo")
+    for name, split in SPLITS.items():
+        rows = np.flatnonzero(made_up.patient == name)
+        parameters = np.full((len(rows), len(PARAMETERS)), np.nan)
+        for key, value in (("cycle_length_ms", 1000.0), ("i_kr_factor", 1.0)):
+            parameters[:, PARAMETERS.index(key)] = value
+        Simulations(
+            name, split, forward, made_up.pattern[rows],
+            np.stack([made_up.ecg(f)[rows] for f in forward], axis=1),
+            made_up.activation_time[rows], made_up.apd90[rows], parameters,
+            made_up.measures[rows[0]], made_up.measure_names,
+        ).save(folder / f"{name}.npz")  # fmt: skip
+    return folder
+
+
+def test_train_then_evaluate(simulations, tmp_path):
+    files = sorted(simulations.glob("*.npz"))
+    section = load(ROOT / "config/ci.yaml").imaging_training.model_dump(mode="json")
+    section |= {"networks": ["conditioned"]}
+    models = []
+    for name in ("conditioned_anatomy", "conditioned_anatomy_1"):
+        models.append(tmp_path / name / "model.safetensors")
+        params = SimpleNamespace(training=name, section=section)
+        script("imaging_train").main(files, SimpleNamespace(model=models[-1]), params, LOG)
+    job = SimpleNamespace(simulations=files, models=models)
+    output = [tmp_path / "metrics.json"]
+    script("imaging_evaluate").main(job, output, SimpleNamespace(section=section), LOG)
+    metrics = json.loads(output[0].read_text())
+    row = metrics["networks"]["conditioned"]["anatomy"]
+    assert row["n_anatomies"] == 3 and row["tested_on"] == "24 beats of 1 heart never seen"
+    assert -1 <= row["vm_pearson"] <= 1 and row["apd_error_ms"] > 0
+    assert metrics["learning_curve"][0]["n_anatomies"] == 1
+
+
+def test_a_corpus_reads_back(simulations):
+    found, made_up = read_corpus(simulations), corpus()
+    assert np.abs(found.ecg("pseudo") - made_up.ecg("pseudo")).max() < 0.1
+    assert np.array_equal(found.activation_time, made_up.activation_time)

@@ -1,0 +1,24 @@
+"""Train one network that images from the ECG."""
+
+from pathlib import Path
+
+from einthoven.config.imaging_training import ImagingTraining
+from einthoven.imaging.simulations import Simulations, joined
+from einthoven.imaging.training import train_network
+from einthoven.imaging.trainings import Training
+from einthoven.run.job import run
+from einthoven.training.machine import Machine
+
+
+def main(input, output, params, log):
+    config = ImagingTraining.model_validate(params.section)
+    corpus = joined([Simulations.load(file) for file in input])
+    training = Training.of(params.training)
+    split, folder = training.rows(corpus, config), Path(output.model).parent
+    machine = Machine.from_environment()
+    _, curve = train_network(training.network, corpus, split, config, folder, machine)
+    log.info("trained on %s; last epoch: %s", split.caption, curve[-1])
+
+
+if "snakemake" in globals():
+    run(main, globals()["snakemake"])
