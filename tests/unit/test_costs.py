@@ -120,7 +120,14 @@ def test_disk_counts_by_patients(tmp_path):
 def test_every_rule_of_the_workflow_is_counted_and_asks_for_resources():
     asked = asked_resources(ROOT / "workflow/rules")
     plan = Plan.of(Config())
-    own_targets = {"search", "first", "imaging_simulate", *plan.inverse.jobs}
+    own_targets = {
+        "search",
+        "first",
+        "imaging_simulate",
+        "imaging_train",
+        "imaging_evaluate",
+        *plan.inverse.jobs,
+    }
     assert set(planned_jobs(plan)) == set(asked) - own_targets and own_targets < set(asked)
     for rule, its in asked.items():
         assert its.mem_mb and its.runtime and its.threads, rule

@@ -100,6 +100,8 @@ TRAINED = {"encoder", "imported_code", "predict", "reconstruct", "search", "surr
 OPERATOR = {"operator_train", "operator_uncertainty", "operator_predict"}
 SHIPPED = {"imaging_simulate"}
 """Scripts that use the shipped model, of whatever kind it is."""
+IMAGING = {"imaging_train", "imaging_evaluate"}
+"""Scripts that read simulated beats."""
 ALL = {script.stem for script in SCRIPTS.glob("*.py")}
 REACHES = {
     "anatomy/electrodes.py": {"anatomy", "import_patient", "shapes"},
@@ -117,10 +119,12 @@ REACHES = {
     "fibers/ldrb.py": {"fibers"},
     "fem/laplace.py": {"fibers", "ecg", "predict", "operator_predict", "report"}
     | INVERSE
+    | IMAGING
     | {"imaging_simulate"},
-    "imaging/points.py": {"imaging_simulate"},
+    "imaging/points.py": {"imaging_simulate"} | IMAGING,
+    "imaging/trunk.py": IMAGING,
     "electrophysiology/purkinje/growth.py": {"purkinje"},
-    "electrophysiology/hopf_lax.py": {"activation", "imaging_simulate"},
+    "electrophysiology/hopf_lax.py": {"activation", "imaging_simulate"} | IMAGING,
     "leadfield/neumann.py": {"leadfield"} | INVERSE,
     "ecg/leads.py": {
         "ecg",
@@ -128,18 +132,17 @@ REACHES = {
         "operator_predict",
         "inverse_operators",
         "imaging_simulate",
-    },
+    }
+    | IMAGING,
     "dataset/checker.py": {"consolidate"},
     "metrics/surfaces.py": {"reconstruct"},
-    "encoders/deepsdf/auto_decoder.py": TRAINED | {"operator_predict"} | SHIPPED,
-    "training/loop.py": TRAINED | OPERATOR | SHIPPED,
+    "encoders/deepsdf/auto_decoder.py": TRAINED | SHIPPED,
+    "training/loop.py": TRAINED | (OPERATOR - {"operator_predict"}) | SHIPPED | IMAGING,
     "surrogate/refraction.py": {
         "predict",
         "search",
         "surrogate",
         "uncertainty",
-        "operator_uncertainty",
-        "operator_predict",
         "imaging_simulate",
     },
     "surrogate/operator/network.py": OPERATOR | SHIPPED,

@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from einthoven.config.imaging import ForwardName
 from einthoven.config.section import Count, Section, Seed
 
 ImagingNetworkName = Literal["network-1", "network-2", "conditioned"]
 ImagingSplitName = Literal["anatomy", "pattern", "forward-model"]
-ForwardName = Literal["fem", "operator", "pseudo"]
 
 IN_CURVE: ImagingNetworkName = "conditioned"
 """The network of the learning curve."""
