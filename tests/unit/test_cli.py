@@ -24,6 +24,7 @@ NO_FILE = {
     "explain": ["explain", "nothing"],
     "export": ["export", "nothing", "--to", "out"],
     "export-model": ["export-model", "nothing", "--to", "out.pt"],
+    "image": ["image", "nothing.csv"],
     "import": ["import", "nothing.csv"],
     "fetch": ["fetch", "nobody-1999"],
     "inverse": [
@@ -61,7 +62,9 @@ def test_missing_file_is_named(arguments, tmp_path, monkeypatch, capsys) -> None
     assert any(word in line for word in ("nothing", "nobody-1999", "nowhere", "config/config.yaml"))
 
 
-COMMANDS_OF_FILES = ["audit", "config", "export", "verify", "encode", "import", "predict", "view"]
+COMMANDS_OF_FILES = [
+    "audit", "config", "export", "image", "verify", "encode", "import", "predict", "view"
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS_OF_FILES)

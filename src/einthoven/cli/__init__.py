@@ -14,6 +14,7 @@ from einthoven.cli import (
     export,
     export_model,
     fetch,
+    image,
     import_,
     inverse,
     plan,
@@ -28,7 +29,7 @@ from einthoven.core.errors import EinthovenError
 from einthoven.core.version import __version__
 
 MODULES = (audit, check, config, costs, encode, explain, export, export_model, import_, fetch,
-           inverse, plan, predict, progress, schema, verify, sensitivity, view)  # fmt: skip
+           image, inverse, plan, predict, progress, schema, verify, sensitivity, view)  # fmt: skip
 COMMANDS = {
     module.__name__.rpartition(".")[2].strip("_").replace("_", "-"): module for module in MODULES
 }

@@ -13,7 +13,8 @@ from einthoven.ecg.delineation.delineate import Delineation, delineate
 from einthoven.ecg.recordings.quality import arms_look_swapped, raise_if_unusable
 from einthoven.ecg.recordings.recording import INDEPENDENT, Recording
 
-RATE_HZ = 1000
+RATE_HZ, N_TIMES = 1000, 500
+"""Of simulations: samples per second, samples of a beat."""
 MAX_SECONDS = 60.0
 """So much of a recording is averaged."""
 MAX_DENOMINATOR = 1000
@@ -26,11 +27,11 @@ QRS_MS, RATE_PER_MIN = (50.0, 260.0), (20.0, 240.0)
 
 @dataclass(frozen=True, eq=False)
 class AlignedBeat:
-    """One beat on the simulations' time axis.
+    """The median beat of a recording, at 1 kHz.
 
     Attributes:
-        ecg: [12, time] mV, zero at the baseline before the QRS.
-        time: [time] ms, step 1; the QRS onset is where `aligned_beat` was told to put it.
+        ecg: [12, time] mV, zero at the baseline before the QRS; the whole beat with its P wave.
+        time: [time] ms from the QRS onset, step 1.
         delineation: of the beat, with times from its steepest part.
         rr_ms: median cycle length, None of a single beat. n_beats: that were averaged.
         warnings: hints that do not forbid to go on, in words.
@@ -42,6 +43,21 @@ class AlignedBeat:
     rr_ms: float | None
     n_beats: int
     warnings: tuple[str, ...]
+
+    def window(self, onset_ms: float = 0.0, n_times: int = N_TIMES) -> np.ndarray:
+        """The beat as a simulation gives it: [12, n_times] mV, 1 ms a sample from its time 0.
+
+        In a simulation time 0 is the first activation, and the QRS onset that a delineation sees
+        comes some ms later. A beat that ends before the window does fades into the baseline.
+
+        Args:
+            onset_ms: where the QRS onset is put. n_times: samples.
+        """
+        time, end = np.arange(float(n_times)), float(self.time[-1]) + onset_ms
+        rows = np.array([np.interp(time, self.time + onset_ms, row) for row in self.ecg])
+        if end < time[-1]:
+            rows *= np.clip((end - time) / FADE_MS, 0.0, 1.0)
+        return rows
 
 
 def resampled(ecg: np.ndarray, rate_hz: float) -> np.ndarray:
@@ -62,15 +78,11 @@ def resampled(ecg: np.ndarray, rate_hz: float) -> np.ndarray:
     )
 
 
-def aligned_beat(recording: Recording, onset_ms: float = 0.0, n_times: int = 500) -> AlignedBeat:
-    """The median beat with its QRS onset at a given time; ectopic beats are left out.
-
-    In a simulation time 0 is the first activation, and the QRS onset that a delineation sees comes
-    some ms later; `onset_ms` is that delay, measured on the simulations by the same delineation.
+def aligned_beat(recording: Recording) -> AlignedBeat:
+    """The median beat of a recording from its QRS onset; ectopic beats are left out.
 
     Args:
         recording: of one or several beats.
-        onset_ms: where to put the QRS onset. n_times: samples of the window, from 0 ms.
 
     Raises:
         BadInput: as `raise_if_unusable`, `representative_beat` and `delineate`; a QRS or a heart
@@ -84,24 +96,19 @@ def aligned_beat(recording: Recording, onset_ms: float = 0.0, n_times: int = 500
     except BadInput as problem:
         raise BadInput(f"{recording.where}: {problem}") from problem
     _raise_if_implausible(recording, beat, found)
-    time = np.arange(float(n_times))
-    from_start = beat.time - found.onset_ms + onset_ms
     level = np.array([[found.leads[name].baseline_mv] for name in LEADS])
-    rows = np.array([np.interp(time, from_start, row) for row in beat.ecg - level])
-    end = float(from_start[-1])
+    rows = _limb_leads_again(beat.ecg - level)
+    time = beat.time - found.onset_ms
     warnings = []
-    if end < time[-1]:
-        rows *= np.clip((end - time) / FADE_MS, 0.0, 1.0)
-        warnings.append(
-            f"the beat ends {end - onset_ms:.0f} ms after its QRS onset (cycle length "
-            f"{beat.rr_ms or end:.0f} ms); what follows is drawn to the baseline"
-        )
-    if arms_look_swapped(beat.ecg - level, beat.time, found.onset_ms, found.offset_ms):
+    if time[-1] < N_TIMES - 1:
+        cycle = f" (cycle length {beat.rr_ms:.0f} ms)" if beat.rr_ms else ""
+        warnings.append(f"the beat ends {time[-1]:.0f} ms after its QRS onset{cycle}; "
+                        "what follows is drawn to the baseline")  # fmt: skip
+    if arms_look_swapped(rows, time, 0.0, found.qrs_ms):
         warnings.append(
             "lead I runs against V6 and aVR is upright: were the arm electrodes exchanged?"
         )
-    return AlignedBeat(_limb_leads_again(rows), time, found, beat.rr_ms, beat.n_beats,
-                       tuple(warnings))  # fmt: skip
+    return AlignedBeat(rows, time, found, beat.rr_ms, beat.n_beats, tuple(warnings))
 
 
 def _limb_leads_again(ecg: np.ndarray) -> np.ndarray:

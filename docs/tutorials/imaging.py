@@ -1,0 +1,34 @@
+"""An activation map from a 12-lead ECG, with its uncertainty, against the truth. Run by the tests.
+
+The ECG is simulated: the first sinus beat of the first of the test anatomies, of which the model
+saw nothing, with 300 ms of rest before it and noise of 5 uV. On the command line: einthoven image
+simulated_sinus.csv --to imaged
+"""
+
+from pathlib import Path
+from tempfile import mkdtemp
+
+import numpy as np
+
+from einthoven.ecg.recordings.read import read_recording
+from einthoven.imaging.image import image_ecg
+from einthoven.imaging.pretrained import ImagingModel
+
+here = Path(__file__).parent
+
+# From the file to draws of activation maps. The header names leads and units.
+recording = read_recording(here / "simulated_sinus.csv")
+found = image_ecg(ImagingModel.load(), recording)
+print(found.line(), *found.warnings, sep="\n")
+
+# Against the simulation, at 75 points.
+truth = np.genfromtxt(here / "simulated_sinus_truth.csv", delimiter=",", skip_header=1)[:, 1]
+error = np.abs(found.median - truth)
+low, high = found.interval
+inside = (low <= truth) & (truth <= high)
+print(f"error {error.mean():.1f} ms; within the 90 % intervals {inside.mean():.0%} of the points")
+
+# For a table, a map, and a page: activation.csv, .json, .npz.
+folder = Path(mkdtemp())
+found.write(folder)
+print(*(folder / "activation.csv").read_text().splitlines()[:3], sep="\n")

@@ -1,0 +1,162 @@
+"""Pack a trained imaging network as the shipped model, with all that a recorded ECG needs.
+
+Usage: python tools/ship_imaging.py NETWORK --simulations FOLDER --patients FOLDER
+
+NETWORK is a folder with a trained network (model.safetensors, card.json), `--simulations` the
+corpus with its splits (results/imaging/simulations), `--patients` the stage files. Residuals are
+those of the val hearts, figures those of the test hearts, which decide nothing.
+"""
+
+import argparse
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from einthoven.core.errors import BadInput
+from einthoven.core.files import read_json, write_json
+from einthoven.imaging.corpus import Corpus
+from einthoven.imaging.familiarity import EcgFamiliarity, from_onset
+from einthoven.imaging.heart_surface import RecordedHeart
+from einthoven.imaging.image import LEVEL
+from einthoven.imaging.network import ImagingNetwork
+from einthoven.imaging.networks import load_network
+from einthoven.imaging.pretrained import (
+    CARD_FILE,
+    FAMILIARITY_FILE,
+    HEART_FILE,
+    NETWORK_FILE,
+    RESIDUALS_FILE,
+    SHIPPED,
+    ImagingModel,
+)
+from einthoven.imaging.residuals import Residuals
+from einthoven.imaging.simulations import read_corpus
+from einthoven.patient.patient import Patient
+
+FORWARD = "fem"
+LIMIT_MB = 8.0
+"""What a repository can carry."""
+TEST_STRIDE = 8
+KNOWN = {"with_measures": True, "ecg_only": False}
+
+
+def pack(source: Path, corpus: Corpus, patients: Path, folder: Path) -> ImagingModel:
+    """Write network, residuals, familiarity, heart and card into a folder.
+
+    Args:
+        source: of the trained network. corpus: with the splits that it was trained on.
+        patients: stage files. folder: new, or with a packed model.
+
+    Raises:
+        BadInput: files are missing, or a split has no hearts.
+    """
+    rows = {name: np.flatnonzero(corpus.split == name) for name in ("train", "val", "test")}
+    if empty := [name for name, found in rows.items() if not len(found)]:
+        raise BadInput(f"corpus: no hearts of split {', '.join(empty)}")
+    folder.mkdir(parents=True, exist_ok=True)
+    about, ecg = read_json(source / "card.json"), corpus.ecg(FORWARD)
+    shutil.copyfile(source / NETWORK_FILE, folder / NETWORK_FILE)
+    network = load_network(source / NETWORK_FILE, about["network"])
+    familiarity = EcgFamiliarity.fit(ecg[rows["train"]], ecg[rows["val"]])
+    familiarity.save(folder / FAMILIARITY_FILE)
+    residuals_of(network, familiarity, corpus, rows["val"]).save(folder / RESIDUALS_FILE)
+    typical = _typical(corpus, rows["train"])
+    RecordedHeart.of(Patient.open(patients / typical)).save(folder / HEART_FILE)
+    card = about | {
+        "measures": list(corpus.measure_names),
+        "forward": FORWARD,
+        "patterns": sorted(set(map(str, corpus.pattern))),
+        "calibration_anatomies": len(np.unique(corpus.patient[rows["val"]])),
+        "heart": typical,
+    }
+    write_json(folder / CARD_FILE, card)
+    figures = test_figures(ImagingModel.load(folder), corpus, rows["test"][::TEST_STRIDE])
+    write_json(folder / CARD_FILE, card | {"figures": figures})
+    return ImagingModel.load(folder)
+
+
+def residuals_of(
+    network: ImagingNetwork, familiarity: EcgFamiliarity, corpus: Corpus, rows: np.ndarray
+) -> Residuals:
+    """Truth minus prediction, with and without measures; beats whose onset is found."""
+    beats, delays = from_onset(corpus.ecg(FORWARD)[rows])
+    rows = rows[np.isfinite(delays)]
+    inputs = torch.as_tensor(np.float32(corpus.ecg(FORWARD)[rows]))
+    measures = torch.as_tensor(np.float32(corpus.measures[rows]))
+    errors = [
+        corpus.activation_time[rows] - network.predict(inputs, given).activation_time
+        for given in (measures, torch.full_like(measures, torch.nan))
+    ]
+    return Residuals(np.array([familiarity.score(beat) for beat in beats]), *errors)
+
+
+def test_figures(model: ImagingModel, corpus: Corpus, rows: np.ndarray) -> dict[str, Any]:
+    """Errors and coverage as for a recording: the time of the first activation is not known.
+
+    Returns:
+        `with_measures`, `ecg_only` -> at_error_ms, coverage_90, interval_width_ms, n, n_anatomies.
+    """
+    found: dict[str, Any] = {}
+    for name, with_measures in KNOWN.items():
+        cells = np.array(list(_tested(model, corpus, rows, with_measures)))
+        error, inside, width = cells.mean(axis=0).tolist()
+        found[name] = {
+            "at_error_ms": error, "coverage_90": inside, "interval_width_ms": width,
+            "n": len(cells), "n_anatomies": len(np.unique(corpus.patient[rows])),
+        }  # fmt: skip
+    return {"test_anatomies": found}
+
+
+def _tested(
+    model: ImagingModel, corpus: Corpus, rows: np.ndarray, with_measures: bool
+) -> Iterator[tuple[float, float, float]]:
+    """Mean error, share within the interval, and its mean width of each beat."""
+    rest = 100
+    for row in rows:
+        beats, delays = from_onset(corpus.ecg(FORWARD)[row][None])
+        if not len(beats):
+            continue
+        onset = int(np.rint(delays[0]))
+        beat = np.pad(corpus.ecg(FORWARD)[row], ((0, 0), (rest, rest)), mode="edge")
+        candidates = np.rint(model.familiarity.onset_delays(beats[0])).astype(int)
+        starts = [rest + max(onset, 0) - candidate for candidate in candidates]
+        placed = np.array([beat[:, max(s, 0) :][:, :500] for s in starts])
+        given = dict(zip(corpus.measure_names, corpus.measures[row])) if with_measures else None
+        times = model.draw(placed, beats[0], given).activation_time
+        low, middle, high = np.quantile(times, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], axis=0)
+        truth = corpus.activation_time[row]
+        inside = (low <= truth) & (truth <= high)
+        yield float(np.abs(middle - truth).mean()), float(inside.mean()), float((high - low).mean())
+
+
+def _typical(corpus: Corpus, rows: np.ndarray) -> str:
+    """The patient whose measures are nearest to the mean, in SD."""
+    names, first = np.unique(corpus.patient[rows], return_index=True)
+    measures = corpus.measures[rows[first]]
+    sd = measures.std(axis=0)
+    off = (measures - measures.mean(axis=0)) / np.where(sd > 0, sd, 1.0)
+    return str(names[np.nanmean(off**2, axis=1).argmin()])
+
+
+def main() -> None:
+    """Pack and check the size."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    add = parser.add_argument
+    add("network", type=Path)
+    add("--simulations", type=Path, required=True)
+    add("--patients", type=Path, required=True)
+    add("--to", type=Path, default=SHIPPED)
+    given = parser.parse_args()
+    model = pack(given.network, read_corpus(given.simulations), given.patients, given.to)
+    size = sum(f.stat().st_size for f in model.folder.rglob("*") if f.is_file()) / 1e6
+    if size > LIMIT_MB:
+        raise BadInput(f"{model.folder}: {size:.1f} MB, at most {LIMIT_MB:g}; a narrower network?")
+    print(f"{model.folder}: {size:.1f} MB; {model.card['figures']}")
+
+
+if __name__ == "__main__":
+    main()
