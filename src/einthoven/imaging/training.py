@@ -102,8 +102,12 @@ def predict(network: ImagingNetwork, corpus: Corpus, rows: np.ndarray, forward: 
         inputs = (ecg[some], corpus.measures[some])
         tensors = (torch.as_tensor(np.asarray(x, np.float32), device=device) for x in inputs)
         parts.append(network.predict(*tensors))
-    columns: list[Any] = list(zip(*parts, strict=True))
-    return Prediction(*(None if c[0] is None else np.concatenate(c) for c in columns))
+
+    def joined(name: str) -> Any:
+        values = [getattr(part, name) for part in parts]
+        return None if values[0] is None else np.concatenate(values)
+
+    return Prediction(joined("activation_time"), joined("apd90"), joined("v_m"))
 
 
 def truth_of(corpus: Corpus, rows: np.ndarray, network: ImagingNetwork) -> Prediction:
