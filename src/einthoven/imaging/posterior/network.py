@@ -153,6 +153,12 @@ class PosteriorNetwork(nn.Module):
         nothing = Unknowns(activation_time, unknown, torch.zeros(shape[0], dtype=torch.long))
         return mixture.log_prob(self.coordinates(nothing))
 
+    def log_prob_of_draws(self, mixture: Mixture, n: int, seed: int) -> Tensor:
+        """[draw] the same of draws of one beat's posterior, by their components alone."""
+        values, _ = mixture.sample(n, torch.Generator().manual_seed(seed))
+        values[..., self.basis.shape[1] :] = torch.nan
+        return mixture.repeated(n).log_prob(values[0])
+
     def draw(self, mixture: Mixture, n: int, seed: int) -> Unknowns:
         """Draws [beat, draw, ...] in ms and in the parameters' units."""
         generator = torch.Generator().manual_seed(seed)

@@ -154,13 +154,12 @@ class Posterior:
         """
         maps = check.shape("activation_time", activation_time, (None, N_POINTS))
         mixture = self.network(*self._inputs(ecg, measures))
-        drawn = self.network.draw(mixture, N_DEPTH, seed=0).activation_time[0]
-        middle = drawn.median(dim=0).values
+        middle = self.network.draw(mixture, N_DEPTH, 0).activation_time[0].median(dim=0).values
         given = torch.as_tensor(check.finite("activation_time", maps).astype(np.float32))
         given = middle + (given - middle) / torch.as_tensor(self.widening, dtype=middle.dtype)
-        both = torch.cat([drawn, given])
-        density = self.network.log_prob_of_maps(mixture.repeated(len(both)), both).numpy()
-        return np.array([(density[:N_DEPTH] < value).mean() for value in density[N_DEPTH:]])
+        drawn = self.network.log_prob_of_draws(mixture, N_DEPTH, 0).numpy()
+        density = self.network.log_prob_of_maps(mixture.repeated(len(given)), given).numpy()
+        return np.array([(drawn < value).mean() for value in density])
 
     def _inputs(
         self, ecg: np.ndarray, measures: Mapping[str, float] | None
