@@ -41,6 +41,8 @@ FORWARD = "fem"
 LIMIT_MB = 8.0
 """What a repository can carry."""
 TEST_STRIDE = 8
+REST_MS = 100
+"""A beat is moved by at most so much."""
 KNOWN = {"with_measures": True, "ecg_only": False}
 
 
@@ -82,16 +84,36 @@ def pack(source: Path, corpus: Corpus, patients: Path, folder: Path) -> ImagingM
 def residuals_of(
     network: ImagingNetwork, familiarity: EcgFamiliarity, corpus: Corpus, rows: np.ndarray
 ) -> Residuals:
-    """Truth minus prediction, with and without measures; beats whose onset is found."""
-    beats, delays = from_onset(corpus.ecg(FORWARD)[rows])
-    rows = rows[np.isfinite(delays)]
-    inputs = torch.as_tensor(np.float32(corpus.ecg(FORWARD)[rows]))
+    """Truth minus prediction, with and without measures, time 0 as for a recording."""
+    rows, beats, placed = as_recorded(familiarity, corpus, rows)
+    inputs = torch.as_tensor(np.float32(placed))
     measures = torch.as_tensor(np.float32(corpus.measures[rows]))
     errors = [
         corpus.activation_time[rows] - network.predict(inputs, given).activation_time
         for given in (measures, torch.full_like(measures, torch.nan))
     ]
     return Residuals(np.array([familiarity.score(beat) for beat in beats]), *errors)
+
+
+def as_recorded(
+    familiarity: EcgFamiliarity, corpus: Corpus, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Simulated beats as if only their QRS onset were known.
+
+    Returns:
+        rows whose onset is found; [row, 12, time] mV from the onset; [row, 12, 500] mV from where
+        the first activation is thought to be.
+    """
+    ecg = corpus.ecg(FORWARD)[rows]
+    beats, delays = from_onset(ecg)
+    kept = np.isfinite(delays)
+    rest = np.pad(ecg[kept], ((0, 0), (0, 0), (REST_MS, REST_MS)), mode="edge")
+    placed = np.empty((len(beats), *ecg.shape[1:]), np.float32)
+    for one, beat, whole, delay in zip(placed, beats, rest, delays[kept]):
+        thought = np.median(familiarity.onset_delays(beat))
+        start = REST_MS + round(float(np.clip(delay - thought, -REST_MS, REST_MS)))
+        one[:] = whole[:, start : start + ecg.shape[-1]]
+    return rows[kept], beats, placed
 
 
 def test_figures(model: ImagingModel, corpus: Corpus, rows: np.ndarray) -> dict[str, Any]:
@@ -115,18 +137,9 @@ def _tested(
     model: ImagingModel, corpus: Corpus, rows: np.ndarray, with_measures: bool
 ) -> Iterator[tuple[float, float, float]]:
     """Mean error, share within the interval, and its mean width of each beat."""
-    rest = 100
-    for row in rows:
-        beats, delays = from_onset(corpus.ecg(FORWARD)[row][None])
-        if not len(beats):
-            continue
-        onset = int(np.rint(delays[0]))
-        beat = np.pad(corpus.ecg(FORWARD)[row], ((0, 0), (rest, rest)), mode="edge")
-        candidates = np.rint(model.familiarity.onset_delays(beats[0])).astype(int)
-        starts = [rest + max(onset, 0) - candidate for candidate in candidates]
-        placed = np.array([beat[:, max(s, 0) :][:, :500] for s in starts])
+    for row, beat, ecg in zip(*as_recorded(model.familiarity, corpus, rows)):
         given = dict(zip(corpus.measure_names, corpus.measures[row])) if with_measures else None
-        times = model.draw(placed, beats[0], given).activation_time
+        times = model.draw(ecg, beat, given).activation_time
         low, middle, high = np.quantile(times, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], axis=0)
         truth = corpus.activation_time[row]
         inside = (low <= truth) & (truth <= high)

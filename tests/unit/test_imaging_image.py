@@ -140,7 +140,7 @@ def test_every_point_has_a_place_in_one_bullseye():
 def test_an_imaged_recording(model, tmp_path):
     found = image_ecg(model, recording())
     low, high = found.interval
-    n = 5 * N_NEAREST
+    n = N_NEAREST
     assert found.samples.shape == (n, 75) and ((low < found.median) & (found.median < high)).all()
     np.testing.assert_allclose(found.median, TRUTH, atol=3.0)
     assert found.warnings[-1] == WARNING and "90%" in found.line() and "ms" in found.line()

@@ -129,8 +129,8 @@ def image_ecg(
     """Image a recording.
 
     A recording tells when the QRS begins, and not how long before the first muscle was activated;
-    the beat is placed at each of the delays of the simulated beats that it is most like, and the
-    draws are put together.
+    the beat is placed at the median delay of the simulated beats that it is most like, as the
+    calibration beats were, so that what is not known of the delay is in their errors.
 
     Args:
         model: shipped, or any.
@@ -143,8 +143,7 @@ def image_ecg(
     beat = aligned_beat(recording)
     from_onset = beat.window()
     delays = model.familiarity.onset_delays(from_onset)
-    placed = np.array([beat.window(float(delay)) for delay in delays])
-    drawn = model.draw(placed, from_onset, measures)
+    drawn = model.draw(beat.window(float(np.median(delays))), from_onset, measures)
     check = model.familiarity.check(from_onset)
     return ImagedEcg(
         recording, beat, delays, drawn.activation_time, drawn.apd90, check, measures is not None

@@ -75,17 +75,17 @@ class ImagingModel:
 
     @torch.no_grad()
     def draw(
-        self, placed: np.ndarray, from_onset: np.ndarray, measures: Mapping[str, float] | None
+        self, ecg: np.ndarray, from_onset: np.ndarray, measures: Mapping[str, float] | None
     ) -> Draws:
         """Draws of the activation times of one beat.
 
         Args:
-            placed: [delay, 12, 500] mV, the beat with its first activation at each candidate.
+            ecg: [12, 500] mV, the beat from where its first activation is thought to be.
             from_onset: [12, time] mV from its QRS onset.
             measures: of the body, all of the card's; None: not known.
 
         Returns:
-            As many draws per delay as residuals; APD90 at the middle delay.
+            As many draws as there are nearest residuals.
 
         Raises:
             BadInput: measures that are missing, or that the model does not take.
@@ -95,10 +95,9 @@ class ImagingModel:
             wrong = ", ".join(sorted(set(measures) ^ set(names)))
             raise BadInput(f"measures: give all that the model takes, or none; differs: {wrong}")
         row = [np.nan if measures is None else measures[name] for name in names]
-        inputs = np.asarray(placed, np.float32), np.array([row] * len(placed), np.float32)
+        inputs = np.asarray(ecg, np.float32)[None], np.array([row], np.float32)
         found = self.network.predict(*map(torch.as_tensor, inputs))
         if found.apd90 is None:
             raise BadInput(f"{self.folder}: network {self.card['network']} tells no APD90")
         errors = self.residuals.nearest(self.familiarity.score(from_onset), measures is not None)
-        times = found.activation_time[:, None].astype(float) + errors
-        return Draws(times.reshape(-1, errors.shape[1]), found.apd90[len(placed) // 2])
+        return Draws(found.activation_time.astype(float) + errors, found.apd90[0])
