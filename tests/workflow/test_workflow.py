@@ -24,7 +24,7 @@ bo-2,h.vtp,t.stl,e.csv,mm,LPS,
 CHANGES = {"imported": {"sheet": "clinic/sheet.csv"}, "learning": {"ensemble": 3},
            "dataset": {"exclude": ["bo-2"]}}  # fmt: skip
 CHANGED = ("--configfile", "changed.yaml")
-EVERYTHING = (*CHANGED, "--", "all", "inverse", "imaging", "results/search/deepsdf-refraction.json")
+EVERYTHING = (*CHANGED, "--", "all", "inverse", "results/search/deepsdf-refraction.json")
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +70,13 @@ def made_up(copy):
     done = snakemake(copy, "--touch", "--forceall", *EVERYTHING)
     assert done.returncode == 0, done.stderr
     return copy
+
+
+def test_the_target_imaging_trains_all_networks_of_the_config(copy):
+    jobs = planned(copy, "--configfile", "config/ci.yaml", "--", "imaging")
+    config = load(ROOT / "config/ci.yaml").imaging_training
+    assert jobs["imaging_train"] == len(config.trainings) and jobs["imaging_evaluate"] == 1
+    assert "report" not in jobs
 
 
 @pytest.fixture(scope="module")
