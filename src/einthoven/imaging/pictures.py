@@ -76,9 +76,13 @@ def figures_of(found: ImagedEcg, heart: RecordedHeart, whose: str) -> dict[str, 
 
 def _beat_figure(found: ImagedEcg) -> Figure:
     """The median beat from 200 ms before its QRS onset, with the P wave if there is one."""
-    beat, shown = found.beat, (found.beat.time >= FROM_MS) & (found.beat.time < TO_MS)
-    name = f"{found.recording.name}: median of {beat.n_beats} beats, 0 ms at the QRS onset"
-    return ecg_figure(beat.time[shown], {"recorded": beat.ecg[:, shown]}, name)
+    beat = found.beat
+    start = max(FROM_MS, float(np.ceil(beat.time[0])))
+    time = np.arange(start, min(TO_MS, float(beat.time[-1])))
+    ecg = np.array([np.interp(time, beat.time, row) for row in beat.ecg])
+    what = "one beat" if beat.n_beats == 1 else f"median of {beat.n_beats} beats"
+    name = f"{found.recording.name}: {what}, 0 ms at the QRS onset"
+    return ecg_figure(time, {"recorded": ecg}, name)
 
 
 def _voltages_figure(found: ImagedEcg) -> Figure:
