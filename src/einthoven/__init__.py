@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from einthoven.config.load import load as load_config
     from einthoven.config.models import Config
     from einthoven.core.errors import EinthovenError
+    from einthoven.dataset.loaders import open_tree as open
     from einthoven.dataset.loaders import open_tree as open_dataset
     from einthoven.ecg.intervals import qrs_duration
     from einthoven.ecg.simulate import simulate_ecg
@@ -60,6 +61,7 @@ _HOMES = {
     "sdf_samples": "samples.sdf",
     "Pretrained": "prediction.pretrained",
     "predict": "prediction.new_patient:predict_new",
+    "open": "dataset.loaders:open_tree",
     "open_dataset": "dataset.loaders:open_tree",
 }
 """Public name -> module, and its name there if it is another one; imported when first used, since

@@ -40,6 +40,13 @@ def source_of_fit(wildcards):
     return source("inverse_fit", module_of(wildcards.method, "inverse.methods"))
 
 
+def publication_sources():
+    """Name in the published folder -> file of the workflow that made the data."""
+    folder = Path(str(WORKFLOW))
+    made_by = [folder / "Snakefile", *sorted(folder.glob("rules/*.smk"))]
+    return {f"provenance/workflow/{p.relative_to(folder)}": str(p) for p in made_by}
+
+
 def growing(amount):
     """A resource that is multiplied by the attempt, for profiles with retries."""
 

@@ -14,6 +14,7 @@ from einthoven.config.imaging import Imaging
 from einthoven.config.imaging_training import ImagingTraining
 from einthoven.config.inverse import Inverse
 from einthoven.config.learning import DeepSdf, Learning, MlpModel, OperatorModel, RefractionModel
+from einthoven.config.publication import Publication
 from einthoven.config.purkinje import Purkinje
 from einthoven.config.repolarisation import Repolarisation
 from einthoven.config.scenarios import BUILT_IN, CHOICES, AnyScenario, ScenarioName, Scenarios
@@ -248,6 +249,7 @@ class Config(Section):
     sdf_samples: SdfSamples = SdfSamples()
     field_samples: FieldSamples = FieldSamples()
     dataset: Dataset = Dataset()
+    publication: Publication = Publication()
     learning: Learning = Learning()
     deepsdf: DeepSdf = DeepSdf()
     mlp: MlpModel = MlpModel()

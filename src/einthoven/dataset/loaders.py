@@ -13,7 +13,7 @@ threads, as dask does (the checksums then report damage in about one of five rea
 from pathlib import Path
 
 import xarray as xr
-from zarr.storage import ZipStore
+from zarr.storage import FsspecStore, LocalStore, ZipStore
 
 from einthoven.core.errors import BadInput
 from einthoven.dataset.layout import LAYOUTS
@@ -22,18 +22,43 @@ from einthoven.dataset.layout import LAYOUTS
 def open_tree(path: str | Path) -> xr.DataTree:
     """The whole store as a lazy DataTree; children inherit the patient coordinate.
 
+    Args:
+        path: a .zarr.zip file, an unzipped store (a folder .zarr), or the address of one that
+            fsspec reads, such as https://host/einthoven.zarr or s3://bucket/einthoven.zarr.
+
     Raises:
-        BadInput: missing file, no Zarr, or not a store of einthoven.
+        BadInput: nothing there, no Zarr, or not a store of einthoven.
     """
-    if not Path(path).is_file():
-        raise BadInput(f"{path}: no such file; run `snakemake dataset`")
     try:
-        tree = xr.open_datatree(ZipStore(path, mode="r"), engine="zarr", chunks={})
+        tree = xr.open_datatree(store_at(path), engine="zarr", chunks={})
+    except BadInput:
+        raise
     except Exception as error:  # xarray, zarr and zipfile raise many types for broken stores
         raise BadInput(f"{path}: not a readable Zarr store ({error})") from error
     if tree.attrs.get("format") not in LAYOUTS:
         raise BadInput(f"{path}: not a store of einthoven (foreign Zarr?)")
     return tree
+
+
+def store_at(path: str | Path) -> ZipStore | LocalStore | FsspecStore:
+    """What Zarr reads at a path or address, opened for reading.
+
+    Raises:
+        BadInput: no such file; a remote zip, which cannot be read by parts.
+    """
+    if "://" in str(path):
+        if str(path).endswith(".zip"):
+            raise BadInput(
+                f"{path}: a zip cannot be read in parts from afar; open the unzipped store beside "
+                "it (einthoven.zarr), or download the file"
+            )
+        return FsspecStore.from_url(str(path), read_only=True)
+    path = Path(path)
+    if path.is_dir():
+        return LocalStore(path, read_only=True)
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file; run `snakemake dataset`")
+    return ZipStore(path, mode="r")
 
 
 def open_group(path: str | Path, group: str, split: str | None = None) -> xr.Dataset:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from einthoven.core.atomic import is_dead, remove, temporaries
 from einthoven.core.errors import BadInput
+from einthoven.publish.folder.check import check_folder, is_published
 from einthoven.run.records import Record, faults_of, read_records
 
 FOLDERS = "cohort patients shapes dataset encoders surrogates predictions search report".split()
@@ -30,12 +31,17 @@ def check(path: Path, sweep: bool = False) -> None:
     """Check a run's files against their records, and stores: bytes, structure, values.
 
     Args:
-        path: a store, or the folder of a run; one without logs stands for every store in it.
+        path: a store, a published folder, or the folder of a run; one without logs stands for
+            every store in it.
         sweep: whether to delete what killed jobs left.
 
     Raises:
         BadInput: nothing to check, or one line per fault.
     """
+    if is_published(path):
+        found = check_folder(path)
+        print(f"{path}: ok, a published data set of {found.n_patients} patients")
+        return
     folder = _is_folder(path)
     stores = sorted(path.rglob("*.zarr.zip")) if folder else [path]
     records = read_records(path) if folder else {}

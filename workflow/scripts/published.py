@@ -1,0 +1,23 @@
+"""The folder of the data set that others get."""
+
+from pathlib import Path
+
+from einthoven.config.publication import Publication
+from einthoven.core.files import read_json
+from einthoven.publish.folder.check import check_folder
+from einthoven.publish.folder.write import publish_folder
+from einthoven.run.job import run
+
+
+def main(input, output, params, log):
+    sources = {name: Path(path) for name, path in params.sources.items()}
+    patients, metrics = [Path(path) for path in input.patients], read_json(input.metrics)
+    settings, to = Publication(**params.section), Path(output[0])
+    about = publish_folder(Path(input.store), patients, settings, sources, metrics, to)
+    check_folder(to)
+    n_bytes = sum(path.stat().st_size for path in to.rglob("*") if path.is_file())
+    log.info("%d patients, %.1f MB, checked", about.n_patients, n_bytes / 1e6)
+
+
+if "snakemake" in globals():
+    run(main, globals()["snakemake"])
