@@ -8,19 +8,20 @@ import torch
 import zarr
 
 import einthoven as ei
-from einthoven.dataset.torch_loader import PatientTensors
+from einthoven.dataset.torch_loader import Selection, Stream
 
 path = "results/dataset/einthoven.zarr.zip"
 
 # xarray: an opened tree has read no array yet.
-tree = ei.open_dataset(path)
+tree = ei.open(path)
 ecg = tree["ecg"]["ecg"].sel(lead="V2", scenario="sinus")  # [patient, time] mV
 print(ecg.dims, ecg.attrs["units"], float(ecg.max()))
 
-# torch: an item is a patient, read by whichever worker asks for it.
-train = PatientTensors(path, ["field/field_points", "field/field_grad"], split="train")
-for batch in torch.utils.data.DataLoader(train, batch_size=1):
-    print({name: tuple(values.shape) for name, values in batch.items()})
+# torch: an example is one electrode of one patient, read by whichever worker it falls to.
+fields = ["field/field_points", "field/field_grad"]
+stream = Stream(path, fields, Selection(split="train", electrodes=["V1", "V2"]), seed=1)
+for example in torch.utils.data.DataLoader(stream, batch_size=None):
+    print(example["patient"], example["electrode"], tuple(example["field_grad"].shape))
 
 # Without einthoven: Zarr v3 in a zip.
 root = zarr.open_group(zarr.storage.ZipStore(path, mode="r"), mode="r")

@@ -131,7 +131,9 @@ def test_imported_patients_are_not_published(made, tmp_path):
     shutil.copytree(made / "patients", tmp_path / "patients")
     path = tmp_path / "patients/p0001.zarr.zip"
     _edit(path, tmp_path, lambda root: _attr(root, "split", "imported"))
-    consolidate(tmp_path / STORE, sorted((tmp_path / "patients").glob("*.zip")), as_params(Config()))
+    consolidate(
+        tmp_path / STORE, sorted((tmp_path / "patients").glob("*.zip")), as_params(Config())
+    )
     with pytest.raises(BadInput, match="1 imported patients, whose data are not ours"):
         publish(tmp_path)
     assert not (tmp_path / "published").exists()

@@ -12,5 +12,5 @@ def test_tutorial_of_reading(finished, monkeypatch):
     assert found["ecg"].attrs["units"] == "mV"
     assert found["gradients"].shape[0] == len(found["electrodes"])
     assert np.isfinite(found["strength"]).all()
-    batch = found["batch"]["field_grad"].numpy()
-    assert batch.shape[1:] == found["gradients"].shape
+    example = found["example"]["field_grad"].numpy()
+    assert example.shape == found["gradients"].shape[1:]
