@@ -123,6 +123,7 @@ def test_every_rule_of_the_workflow_is_counted_and_asks_for_resources():
     own_targets = {
         "search",
         "first",
+        "published",
         "imaging_simulate",
         "imaging_train",
         "imaging_evaluate",

@@ -134,7 +134,7 @@ REACHES = {
         "imaging_simulate",
     }
     | IMAGING,
-    "dataset/checker.py": {"consolidate"},
+    "dataset/checker.py": {"consolidate", "published"},
     "metrics/surfaces.py": {"reconstruct"},
     "encoders/deepsdf/auto_decoder.py": TRAINED | SHIPPED,
     "training/loop.py": TRAINED | (OPERATOR - {"operator_predict"}) | SHIPPED | IMAGING,

@@ -166,7 +166,8 @@ def joined(parts: Sequence[Simulations]) -> Corpus:
 
     return Corpus(
         ecgs={
-            name: every(lambda part, k=k: part.ecg[:, k]) for k, name in enumerate(first.forward)
+            name: np.concatenate([part.ecg[:, k] for part in parts])
+            for k, name in enumerate(first.forward)
         },
         activation_time=every(lambda part: part.activation_time),
         apd90=every(lambda part: part.apd90),

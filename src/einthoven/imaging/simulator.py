@@ -128,8 +128,10 @@ class Simulator:
     def site_at(self, node: int, time_ms: float = 0.0) -> Site:
         """The site of a heart node."""
         at = self.patient.coordinates
-        fields = at.uvc_z, at.uvc_phi, at.uvc_rho, at.uvc_nu
-        return Site(*(float(values[node]) for values in fields), time_ms)
+        z, phi, rho, nu = (
+            float(values[node]) for values in (at.uvc_z, at.uvc_phi, at.uvc_rho, at.uvc_nu)
+        )
+        return Site(z, phi, rho, nu, time_ms)
 
     def _started(self, case: Case) -> tuple[Case, np.ndarray]:
         """The case with its sites at nodes, and when the wave starts at each node [node] ms."""

@@ -72,6 +72,7 @@ def _croissant_faults(folder: Path) -> list[str]:
         listed = {f["@id"]: f["sha256"] for f in document["distribution"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
         return [f"croissant.json: not readable ({error})"]
-    sums = dict(reversed(line.split("  ", 1)) for line in (folder / SUMS).read_text().splitlines())
+    lines = (line.partition("  ") for line in (folder / SUMS).read_text().splitlines())
+    sums = {name: total for total, _, name in lines}
     return [f"croissant.json: {name} has another sum, or is not there"
             for name, total in listed.items() if sums.get(name) != total]  # fmt: skip
