@@ -10,9 +10,10 @@ samples, activation and ECG, as `studies/any_body_patients.py` or the workflow w
 Against finite elements on each patient's own mesh: mean angle in the heart over all cells and
 electrodes (also those of V1 to V6), relative l2 error of the 12-lead ECG, share of cells and
 electrodes, and of ECG samples, inside the stated 90 %; the pseudo lead field (11) of Dokuchaev 2026
-beside it. No patient of split train or val is judged. `--left-out`: what `studies/any_body.py --without CLASS
---json` wrote, of operators that were trained without a class and judged on the field samples of all
-patients of it. `--cost`: milliseconds per lead of 109 at 40,000 points of one patient.
+beside it. No patient of split train or val is judged. `--left-out`: what
+`studies/any_body.py --without CLASS --json` wrote, of operators that were trained without a class
+and judged on the field samples of all patients of it. `--cost`: milliseconds per lead of 109 at
+40,000 points of one patient.
 `--image`: seconds of `einthoven predict` for a row of a sheet whose heart is a label image. Both
 are processor time, which is wall time on idle cores without threads. `--imports` counts the kinds
 of input of tests/helpers_import_*.py.
