@@ -105,7 +105,7 @@ def install(python):
     subprocess.run([python, "-m", "venv", str(VENV)], check=True)
     inside = str(VENV / "bin" / "python")
     install_uv(inside)
-    print("make env: installing about 230 pinned packages (8 GB on disk, 1 to 5 minutes) ...")
+    print("make env: installing about 260 pinned packages (8 GB on disk, 1 to 5 minutes) ...")
     uv = [inside, "-m", "uv", "pip", "install", "--quiet", "--python", inside, "--no-deps"]
     subprocess.run([*uv, "--require-hashes", "-r", str(LOCK)], check=True)
     subprocess.run([*uv, "-e", str(ROOT)], check=True)
