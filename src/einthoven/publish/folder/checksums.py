@@ -8,6 +8,8 @@ from einthoven.core.atomic import atomic
 from einthoven.core.errors import BadInput
 
 SUMS = "SHA256SUMS"
+MARK = ".snakemake_timestamp"
+"""What Snakemake leaves in a folder that it made."""
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
@@ -41,7 +43,7 @@ def check_sums(folder: Path) -> list[str]:
     path = folder / SUMS
     if not path.is_file():
         raise BadInput(f"{folder}: no {SUMS}; not a published data set, or not a whole one")
-    faults, named = [], {SUMS}
+    faults, named = [], {SUMS, MARK}
     for number, line in enumerate(path.read_text().splitlines(), 1):
         found = _LINE.fullmatch(line)
         if not found:
