@@ -68,30 +68,48 @@ def edge_update(
 
 
 @numba.njit(cache=True)
+def face_minimum(
+    m: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndarray, p: float, q: float
+) -> tuple[bool, float, float, float]:
+    """Where l1 p + l2 q + |c - l1 a - l2 b|_M is least: whether inside the face, l1, l2, the norm.
+
+    The stationary point is closed-form; outside the face it is of no use, and all is zero.
+
+    Args:
+        m: metric, six entries. a, b: sides of the face from its third corner, mm.
+        c: from there to the node, mm. p, q: times at the ends of a and b less the third one's, ms.
+    """
+    aa, ab, bb = inner(m, a, a), inner(m, a, b), inner(m, b, b)
+    ac, bc, cc = inner(m, a, c), inner(m, b, c), inner(m, c, c)
+    det = aa * bb - ab * ab
+    slack = 1.0 - (bb * p * p - 2.0 * ab * p * q + aa * q * q) / det
+    if slack > 0.0:
+        height_sq = cc - (bb * ac * ac - 2.0 * ab * ac * bc + aa * bc * bc) / det
+        s = np.sqrt(max(height_sq, 0.0) / slack)
+        g, h = ac - p * s, bc - q * s
+        l1, l2 = (bb * g - ab * h) / det, (aa * h - ab * g) / det
+        if l1 >= 0.0 and l2 >= 0.0 and l1 + l2 <= 1.0:
+            return True, l1, l2, s
+    return False, 0.0, 0.0, 0.0
+
+
+@numba.njit(cache=True)
 def corner_update(
     points: np.ndarray, cell: np.ndarray, m: np.ndarray, time: np.ndarray, corner: int
 ) -> float:
     """Least time at one corner x of a tetrahedron over its opposite face, with interpolated times.
 
-    The stationary point of u3 + l1 p + l2 q + sqrt(|c - l1 a - l2 b|_M^2) is closed-form; where
-    it lies outside the triangle, the function being convex, the least value is on an edge.
+    Where the stationary point (`face_minimum`) lies outside the triangle, the function being
+    convex, the least value is on an edge.
     """
     i, j, k = cell[(corner + 1) % 4], cell[(corner + 2) % 4], cell[(corner + 3) % 4]
     x, x1, x2, x3 = points[cell[corner]], points[i], points[j], points[k]
     u1, u2, u3 = time[i], time[j], time[k]
     if np.isfinite(u1) and np.isfinite(u2) and np.isfinite(u3):
-        a, b, c, p, q = x1 - x3, x2 - x3, x - x3, u1 - u3, u2 - u3
-        aa, ab, bb = inner(m, a, a), inner(m, a, b), inner(m, b, b)
-        ac, bc, cc = inner(m, a, c), inner(m, b, c), inner(m, c, c)
-        det = aa * bb - ab * ab
-        slack = 1.0 - (bb * p * p - 2.0 * ab * p * q + aa * q * q) / det
-        if slack > 0.0:
-            height_sq = cc - (bb * ac * ac - 2.0 * ab * ac * bc + aa * bc * bc) / det
-            s = np.sqrt(max(height_sq, 0.0) / slack)
-            g, h = ac - p * s, bc - q * s
-            l1, l2 = (bb * g - ab * h) / det, (aa * h - ab * g) / det
-            if l1 >= 0.0 and l2 >= 0.0 and l1 + l2 <= 1.0:
-                return u3 + l1 * p + l2 * q + s
+        p, q = u1 - u3, u2 - u3
+        inside, l1, l2, s = face_minimum(m, x1 - x3, x2 - x3, x - x3, p, q)
+        if inside:
+            return u3 + l1 * p + l2 * q + s
     return min(
         edge_update(m, x, x1, x2, u1, u2),
         edge_update(m, x, x2, x3, u2, u3),

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.sparse import csc_array, identity
 from scipy.sparse.linalg import splu
 
-from einthoven.electrophysiology.hopf_lax import Tetrahedra, inner
+from einthoven.electrophysiology.hopf_lax import Tetrahedra, face_minimum, inner
 
 NO_CELL = -1
 
@@ -59,25 +59,13 @@ def _over_edge(
 def _over_face(
     m: np.ndarray, x: np.ndarray, face: np.ndarray, u: np.ndarray
 ) -> tuple[float, np.ndarray]:
-    """Least time at x over a face ([3, 3], times [3]) and the weights of its corners.
-
-    The closed form is `hopf_lax.corner_update`'s; here the minimiser is wanted too.
-    """
+    """Least time at x over a face ([3, 3], times [3]) and the weights of its corners."""
     weights = np.zeros(3)
-    a, b, c = face[0] - face[2], face[1] - face[2], x - face[2]
     p, q = u[0] - u[2], u[1] - u[2]
-    aa, ab, bb = inner(m, a, a), inner(m, a, b), inner(m, b, b)
-    ac, bc, cc = inner(m, a, c), inner(m, b, c), inner(m, c, c)
-    det = aa * bb - ab * ab
-    slack = 1.0 - (bb * p * p - 2.0 * ab * p * q + aa * q * q) / det
-    if slack > 0.0:
-        height_sq = cc - (bb * ac * ac - 2.0 * ab * ac * bc + aa * bc * bc) / det
-        s = np.sqrt(max(height_sq, 0.0) / slack)
-        g, h = ac - p * s, bc - q * s
-        l1, l2 = (bb * g - ab * h) / det, (aa * h - ab * g) / det
-        if l1 >= 0.0 and l2 >= 0.0 and l1 + l2 <= 1.0:
-            weights[0], weights[1], weights[2] = l1, l2, 1.0 - l1 - l2
-            return u[2] + l1 * p + l2 * q + s, weights
+    inside, l1, l2, s = face_minimum(m, face[0] - face[2], face[1] - face[2], x - face[2], p, q)
+    if inside:
+        weights[0], weights[1], weights[2] = l1, l2, 1.0 - l1 - l2
+        return u[2] + l1 * p + l2 * q + s, weights
     best = np.inf
     for i in range(3):
         j = (i + 1) % 3
