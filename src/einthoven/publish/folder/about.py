@@ -2,15 +2,12 @@
 
 import json
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from einthoven.config.publication import Publication
 from einthoven.core.version import __version__
 
 LICENCE_URLS = {"CC-BY-4.0": "https://creativecommons.org/licenses/by/4.0/"}
-DATE = "2026-11-23"
-"""Of the data's version; not of the run, whose bytes the day must not change."""
 LIMITS = (
     "Simulated: shapes are those of statistical models, not of patients. Bodies stand, have no "
     "organs but the heart and optionally lungs, and are symmetric; hearts have no atria, valves, "
@@ -59,7 +56,6 @@ class About:
 
     keywords = ("electrocardiography", "lead field", "virtual patients", "finite elements",
                 "inverse ECG", "synthetic data")  # fmt: skip
-    date = DATE
 
     @property
     def title(self) -> str:
@@ -70,6 +66,11 @@ class About:
     def version(self) -> str:
         """Of the data."""
         return self.settings.version
+
+    @property
+    def date(self) -> str:
+        """Of the data's version, ISO 8601."""
+        return self.settings.date
 
     @property
     def url(self) -> str:
@@ -106,11 +107,6 @@ class About:
             "electrodes, body-surface potentials, 12-lead ECGs, signed distances and lead-field "
             f"samples. {HOW_MADE}"
         )
-
-    @cached_property
-    def seeds(self) -> dict[str, Any]:
-        """Seeds and sizes of the cohort, of the store's config."""
-        return json.loads(self.config).get("cohort", {})
 
     @property
     def citation(self) -> str:

@@ -10,8 +10,7 @@ from einthoven.dataset.layout import FORMAT_VERSION
 from einthoven.publish.folder.about import BIASES, HOW_MADE, IMPACT, LIMITS, USES, About
 
 TEMPLATE = Path(__file__).with_name("card.md")
-VERSIONS = "- 0.1.0: first version."
-SIZES = ((100, "n<1K"), (1000, "n<1K"), (10_000, "1K<n<10K"), (float("inf"), "10K<n<100K"))
+SIZES = ((1000, "n<1K"), (10_000, "1K<n<10K"), (float("inf"), "10K<n<100K"))
 
 
 def card(about: About, n_sample: int, metrics: Mapping[str, Any] | None) -> str:
@@ -24,6 +23,7 @@ def card(about: About, n_sample: int, metrics: Mapping[str, Any] | None) -> str:
     """
     size = next(name for limit, name in SIZES if about.n_patients < limit)
     counts = ", ".join(f"{n} {split}" for split, n in about.counts.items())
+    changes = about.settings.changes
     return TEMPLATE.read_text().format(
         size=size, quoted=json.dumps(about.title), title=about.title,
         description=about.description, version=about.version,
@@ -31,7 +31,8 @@ def card(about: About, n_sample: int, metrics: Mapping[str, Any] | None) -> str:
         n_sample=n_sample, counts=f"{about.n_patients} patients ({counts})",
         scenarios=", ".join(about.scenarios), n_electrodes=about.n_electrodes,
         first=about.scenarios[0], uses=USES, limits=LIMITS, biases=BIASES, how_made=HOW_MADE,
-        impact=IMPACT, baselines=baselines(metrics), changelog=VERSIONS,
+        impact=IMPACT, baselines=baselines(metrics),
+        changelog="\n".join(f"- {version}: {told}." for version, told in changes.items()),
     )  # fmt: skip
 
 

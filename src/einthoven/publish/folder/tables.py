@@ -13,38 +13,24 @@ from einthoven.publish.folder.wfdb import write_wfdb
 SPLITS, ELECTRODES, FEATURES = "splits.csv", "electrodes.csv", "features.csv"
 
 
-def write_tables(tree: xr.DataTree, folder: Path) -> list[Path]:
-    """Write splits.csv, electrodes.csv and features.csv of the consolidated store.
-
-    Returns:
-        the files.
-    """
+def write_tables(tree: xr.DataTree, folder: Path) -> None:
+    """Write splits.csv, electrodes.csv and features.csv of the consolidated store."""
     names, root = tree["patient"].values.tolist(), tree.to_dataset()
     rows = zip(names, root["split"].values.tolist(), root["sex"].values.tolist())
-    files = [_table(folder / SPLITS, ("patient", "split", "sex"), rows)]
+    _table(folder / SPLITS, ("patient", "split", "sex"), rows)
     electrode = tree["electrode"].to_dataset()
-    files.append(
-        _table(folder / ELECTRODES, ("patient", "electrode", "x_mm", "y_mm", "z_mm"),
-               _places(names, electrode))
-    )  # fmt: skip
+    place = ("patient", "electrode", "x_mm", "y_mm", "z_mm")
+    _table(folder / ELECTRODES, place, _places(names, electrode))
     ecg = tree["ecg"].to_dataset()
-    files.append(
-        _table(folder / FEATURES, ("patient", "scenario", *ecg["feature"].values.tolist()),
-               _features(names, ecg))
-    )  # fmt: skip
-    return files
+    beat = ("patient", "scenario", *ecg["feature"].values.tolist())
+    _table(folder / FEATURES, beat, _features(names, ecg))
 
 
-def write_signals(tree: xr.DataTree, folder: Path) -> list[Path]:
-    """Write each beat's 12-lead ECG as `csv/PATIENT_SCENARIO.csv` (ms, mV) and as a WFDB record.
-
-    Returns:
-        the files.
-    """
+def write_signals(tree: xr.DataTree, folder: Path) -> None:
+    """Write each beat's 12-lead ECG as `csv/PATIENT_SCENARIO.csv` (ms, mV) and as a WFDB record."""
     ecg, root = tree["ecg"].to_dataset(), tree.to_dataset()
     time, leads = ecg["time"].values, ecg["lead"].values.tolist()
     rate_hz = 1000.0 * (len(time) - 1) / (time[-1] - time[0])
-    files: list[Path] = []
     who = zip(root["patient"].values.tolist(), root["split"].values.tolist(), root["sex"].values)
     for index, (patient, split, sex) in enumerate(who):
         beats = ecg["ecg"][index].values  # [scenario, lead, time], one patient in memory
@@ -55,17 +41,14 @@ def write_signals(tree: xr.DataTree, folder: Path) -> list[Path]:
             with atomic(folder / "csv" / f"{name}.csv") as temporary:
                 head = ",".join(["time_ms", *(f"{lead}_mv" for lead in leads)])
                 temporary.write_text("\n".join([head, *table]) + "\n")
-            files.append(folder / "csv" / f"{name}.csv")
             told = [f"sex: {sex}", f"split: {split}", f"scenario: {scenario}",
                     f"simulated, from {time[0]:g} ms after the first activation"]  # fmt: skip
-            files += write_wfdb(folder / "wfdb" / f"{name}.hea", leads, signal, rate_hz, told)
-    return files
+            write_wfdb(folder / "wfdb" / f"{name}.hea", leads, signal, rate_hz, told)
 
 
-def _table(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:
+def _table(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     with atomic(path) as temporary, open(temporary, "w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([head, *rows])
-    return path
 
 
 def _places(names: list[str], electrode: xr.Dataset) -> Iterator[tuple[object, ...]]:

@@ -18,7 +18,7 @@ PER_MV = 1000.0
 
 def write_wfdb(
     path: Path, leads: np.ndarray, ecg: np.ndarray, rate_hz: float, comments: list[str]
-) -> list[Path]:
+) -> None:
     """Write one record of several leads.
 
     Args:
@@ -26,9 +26,6 @@ def write_wfdb(
         leads: [lead] names. ecg: [lead, time] mV.
         rate_hz: samples per second.
         comments: lines for the end of the header.
-
-    Returns:
-        both files.
 
     Raises:
         BadInput: NaN, shapes that do not fit, or more than 32 mV, which 16 bits cannot hold.
@@ -50,4 +47,3 @@ def write_wfdb(
         temporary.write_bytes(samples.T.tobytes())
     with atomic(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n")
-    return [path, signals]
