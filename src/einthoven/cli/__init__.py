@@ -21,6 +21,7 @@ from einthoven.cli import (
     predict,
     progress,
     schema,
+    score,
     sensitivity,
     verify,
     view,
@@ -29,7 +30,8 @@ from einthoven.core.errors import EinthovenError
 from einthoven.core.version import __version__
 
 MODULES = (audit, check, config, costs, encode, explain, export, export_model, import_, fetch,
-           image, inverse, plan, predict, progress, schema, verify, sensitivity, view)  # fmt: skip
+           image, inverse, plan, predict, progress, schema, score, verify, sensitivity,
+           view)  # fmt: skip
 COMMANDS = {
     module.__name__.rpartition(".")[2].strip("_").replace("_", "-"): module for module in MODULES
 }

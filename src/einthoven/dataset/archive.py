@@ -62,6 +62,21 @@ def _seal(path: Path) -> tuple[bytes, bytes]:
         return total.hexdigest().encode(), file.read()
 
 
+def seal_of(path: str | Path) -> str:
+    """The seal that an archive carries, which names these very bytes; `verify` compares them.
+
+    Raises:
+        BadInput: it has none.
+    """
+    length = len(_SEAL_TITLE) + _SEAL_LENGTH
+    with open(path, "rb") as file:
+        file.seek(-min(length, os.path.getsize(path)), os.SEEK_END)
+        title, seal = file.read(len(_SEAL_TITLE)), file.read()
+    if title != _SEAL_TITLE:
+        raise BadInput(f"{path}: no seal; packed by another tool?")
+    return seal.decode("ascii", "replace")
+
+
 def verify(path: str | Path) -> tuple[str, list[tuple[str, str]]]:
     """Compare every byte of an archive with its seal, and if that differs, name the members.
 
