@@ -15,7 +15,8 @@ from einthoven.core.names import LEADS, STANDARD_ELECTRODES
 from einthoven.ecg.leads import twelve_lead
 from einthoven.electrophysiology.cells.condition import Condition
 from einthoven.electrophysiology.cells.family import family
-from einthoven.electrophysiology.cells.template import ECG_STEP_MS, potential, regular_times
+from einthoven.electrophysiology.cells.front import added_by_coupling, wave_times
+from einthoven.electrophysiology.cells.template import ECG_STEP_MS, potential
 from einthoven.imaging.cases import PARAMETERS, Case
 from einthoven.imaging.corpus import N_POINTS, Corpus
 from einthoven.imaging.simulator import N_TIMES, Simulator
@@ -185,7 +186,8 @@ def traces(
 ) -> np.ndarray:
     """The transmembrane potential of cells by when they are activated and how long they last.
 
-    A duration beyond the family's is that of its nearest member.
+    The upstroke is that of a travelling wave (`electrophysiology.cells.front`). A duration beyond
+    the family's is that of its nearest member.
 
     Args:
         activation_time: [beat, point] ms. apd90: [beat, point] ms.
@@ -211,8 +213,9 @@ def traces(
 @lru_cache
 def _members(condition: Condition) -> tuple[np.ndarray, int]:
     """Potentials [member, sample] mV every `ECG_STEP_MS`, and the step at which they begin."""
-    time = regular_times(ECG_STEP_MS)
-    values = np.array([potential(time, v_m) for v_m in family(condition).v_m])
+    time = wave_times(ECG_STEP_MS)
+    front = added_by_coupling(time, condition)
+    values = np.array([potential(time, v_m) + front for v_m in family(condition).v_m])
     return values, round(time[0] / ECG_STEP_MS)
 
 
