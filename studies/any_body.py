@@ -2,7 +2,8 @@
 
     python studies/any_body_patients.py config/any_body.yaml results
     python studies/any_body.py results/patients --config config/any_body.yaml --out OPERATOR \
-        [--members 3] [--without CLASS] [--others FOLDER ...] [--samples FOLDER] [--json OUT]
+        [--members 3] [--start OPERATOR] [--without CLASS] [--others FOLDER ...]
+        [--samples FOLDER] [--json OUT]
 
 Learns from the anatomies and field samples of the patients of split train (also from `field_2.npz`
 and so on, of further conductivities), is calibrated on those of val, and compares gradients in the
@@ -31,7 +32,7 @@ from einthoven.leadfield.pseudo import pseudo_lead_field_grad
 from einthoven.metrics.fields import angular_error_deg
 from einthoven.metrics.reliability import bound_ratio
 from einthoven.patient.patient import Patient
-from einthoven.surrogate.members import UNCERTAINTY_FILE
+from einthoven.surrogate.members import UNCERTAINTY_FILE, member_files
 from einthoven.surrogate.operator.calibration import calibrate_operator
 from einthoven.surrogate.operator.inputs import OperatorInputs
 from einthoven.surrogate.operator.operator import Operator
@@ -97,9 +98,12 @@ def trained(
     """The ensemble in `args.out`, calibrated if there is more than one network."""
     machine = Machine.from_environment()
     for member in range(args.members):
-        config = OperatorModel(epochs=args.epochs, seed=1 + member)
+        config = OperatorModel(
+            epochs=args.epochs, seed=1 + member, learning_rate=args.learning_rate
+        )
         folder = args.out / f"member{member}" if member else args.out
-        train_operator(config, train, validation, folder, machine)
+        start = member_files(args.start)[member] if args.start else None
+        train_operator(config, train, validation, folder, machine, start)
     if args.members > 1:
         found = calibrate_operator(Operator.of_folder(args.out), validation)
         write_json(args.out / UNCERTAINTY_FILE, found)
@@ -116,6 +120,8 @@ def arguments() -> argparse.Namespace:
     add("--out", type=Path, required=True, help="folder for the operator")
     add("--members", type=int, default=1, help="networks, which differ in their seed")
     add("--epochs", type=int, default=OperatorModel().epochs)
+    add("--learning-rate", type=float, default=OperatorModel().learning_rate)
+    add("--start", type=Path, help="folder of an operator whose networks are trained further")
     add("--without", choices=list(CLASSES), help="a class that nothing is learned of")
     add("--samples", type=Path, help="folder where samples are kept for further runs")
     add("--json", type=Path)

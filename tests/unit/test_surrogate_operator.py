@@ -179,6 +179,21 @@ def test_it_learns_and_the_same_seed_gives_the_same_bytes(tmp_path):
         train_operator(SMALL, [], [], tmp_path)
 
 
+def test_a_training_goes_on_from_a_file(tmp_path):
+    """It begins where the file ended, keeps its scales, and refuses another shape."""
+    torch.manual_seed(0)
+    data = samples()
+    first, curve = train_operator(SMALL, data[:2], [], tmp_path / "one")
+    start = tmp_path / "one/model.safetensors"
+    more, further = train_operator(SMALL, data[2:], [], tmp_path / "two", start=start)
+    new, fresh = train_operator(SMALL, data[2:], [], tmp_path / "new")
+    assert further[0]["loss"] < fresh[0]["loss"]
+    assert torch.equal(first.mean, more.mean) and not torch.equal(new.mean, more.mean)
+    wider = SMALL.model_copy(update={"width": SMALL.width + 8})
+    with pytest.raises(BadInput, match="width, rank or frequencies"):
+        train_operator(wider, data[:2], [], tmp_path / "three", start=start)
+
+
 @torch.inference_mode()
 def test_points_count_by_the_volume_they_stand_for():
     """A heart whose points of one half are cut into three each of a third of the volume."""

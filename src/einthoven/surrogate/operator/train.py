@@ -16,7 +16,7 @@ from einthoven.core.tags import Tissue
 from einthoven.metrics.fields import angular_error_deg
 from einthoven.patient.patient import Patient
 from einthoven.surrogate.losses import cosine_loss, relative_error
-from einthoven.surrogate.operator.checkpoint import MODEL, save_operator
+from einthoven.surrogate.operator.checkpoint import MODEL, load_operator, save_operator
 from einthoven.surrogate.operator.familiarity import Familiarity
 from einthoven.surrogate.operator.inputs import (
     HeartPoints,
@@ -133,25 +133,35 @@ def train_operator(
     validation: Sequence[OperatorSample],
     folder: str | Path,
     machine: Machine = ONE_CORE,
+    start: str | Path | None = None,
 ) -> tuple[IncidentOperator, list[dict[str, float]]]:
     """Train one operator; write `model.safetensors` and `curve.csv`; return it and the curve.
 
     All depends on the training patients only; validation patients are watched, not used.
 
+    Args:
+        config: of the network and its training.
+        train: patients to learn from.
+        validation: patients to watch.
+        folder: to write into.
+        machine: what to train on.
+        start: file of an operator to go on from, with its weights and scales; what is familiar is
+            told of these patients alone. None: a new one.
+
     Raises:
-        BadInput: no training patients.
+        BadInput: no training patients, or the start is of another shape.
         StepFailed: training diverged.
     """
     if not train:
         raise BadInput("operator: no training patients")
     folder = Path(folder)
-    with seeded(config.seed, MODEL, "weights"):
-        network = IncidentOperator(config)
     section = config.model_dump(mode="json")
     with torch_threads(machine.n_threads):
-        network.fit_scales(torch.cat([sample.inputs.local for sample in train]))
+        network = _begun(config, train) if start is None else _continued(config, start)
         familiarity = Familiarity.of([sample.inputs for sample in train])
-        sha256 = arrays_sha256(*(t.numpy() for s in train for t in (*s.inputs, s.grad)))
+        begin = () if start is None else network.state_dict().values()
+        of_data = (t for s in train for t in (*s.inputs, s.grad))
+        sha256 = arrays_sha256(*(t.numpy() for t in (*of_data, *begin)))
     run = Run(MODEL, derive_seed(config.seed, MODEL, "batches"), folder,
               validate_every=max(1, config.epochs // 10),
               parameters=section | {"data_sha256": sha256})  # fmt: skip
@@ -161,3 +171,21 @@ def train_operator(
         save_operator(folder / "model.safetensors", network, familiarity, config, sha256)
     discard(folder)
     return network.eval(), curve
+
+
+def _begun(config: OperatorModel, train: Sequence[OperatorSample]) -> IncidentOperator:
+    """A network that has learnt nothing but the scales of the training patients."""
+    with seeded(config.seed, MODEL, "weights"):
+        network = IncidentOperator(config)
+    network.fit_scales(torch.cat([sample.inputs.local for sample in train]))
+    return network
+
+
+def _continued(config: OperatorModel, start: str | Path) -> IncidentOperator:
+    """The network of a file, to be trained further."""
+    network, _ = load_operator(start)
+    mine = IncidentOperator(config).state_dict()
+    its = network.state_dict()
+    if {k: v.shape for k, v in mine.items()} != {k: v.shape for k, v in its.items()}:
+        raise BadInput(f"{start}: width, rank or frequencies differ from the section's")
+    return network.train()
