@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from einthoven.imaging.cases import PARAMETERS
 from einthoven.imaging.corpus import N_POINTS, N_TIMES, Corpus
 
 TIME = np.arange(N_TIMES)
@@ -35,10 +36,15 @@ def corpus() -> Corpus:
     v_m = trace(times, durations)
     weights = rng.normal(size=(12, N_POINTS)) / N_POINTS
     fem = np.einsum("lp,bpt->blt", weights, v_m + 85).astype(np.float32) / 50
+    parameters = np.full((len(patient), len(PARAMETERS)), np.nan)
+    known = {"cv_fiber": speed, "apd_mean_ms": 200 * apd, "cycle_length_ms": 1000, "i_kr_factor": 1}
+    for name, values in known.items():
+        parameters[:, PARAMETERS.index(name)] = values
     return Corpus(
         {"fem": fem, "pseudo": 2 * fem}, times.astype(np.float32), durations.astype(np.float32),
         patient, np.where(lbbb, "lbbb", "sinus"), np.array([SPLITS[name] for name in patient]),
-        size[:, None].astype(np.float32), ("size",), lambda rows: v_m[rows],
+        size[:, None].astype(np.float32), ("size",), parameters, PARAMETERS,
+        lambda rows: v_m[rows],
     )  # fmt: skip
 
 

@@ -3,22 +3,23 @@
 Usage: python tools/ship_imaging.py NETWORK --simulations FOLDER --patients FOLDER
 
 NETWORK is a folder with a trained network (model.safetensors, card.json), `--simulations` the
-corpus with its splits (results/imaging/simulations), `--patients` the stage files. Residuals are
-those of the val hearts, figures those of the test hearts, which decide nothing.
+corpus with its splits (results/imaging/simulations), `--patients` the stage files. A network that
+does not tell its uncertainty gets the residuals of the val hearts. Figures are those of the val
+hearts, by which to choose between networks, and of the test hearts, which decide nothing.
 """
 
 import argparse
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from einthoven.core.errors import BadInput
 from einthoven.core.files import read_json, write_json
-from einthoven.imaging.corpus import Corpus
+from einthoven.imaging.corpus import RECORDED, Corpus
 from einthoven.imaging.familiarity import EcgFamiliarity, from_onset
 from einthoven.imaging.heart_surface import RecordedHeart
 from einthoven.imaging.image import LEVEL
@@ -32,15 +33,17 @@ from einthoven.imaging.pretrained import (
     RESIDUALS_FILE,
     SHIPPED,
     ImagingModel,
+    onset_ms,
 )
 from einthoven.imaging.residuals import Residuals
 from einthoven.imaging.simulations import read_corpus
+from einthoven.imaging.training import predict
 from einthoven.patient.patient import Patient
 
-FORWARD = "fem"
 LIMIT_MB = 8.0
 """What a repository can carry."""
-TEST_STRIDE = 8
+STRIDE = 8
+"""Every so many-th beat is a figure's."""
 REST_MS = 100
 """A beat is moved by at most so much."""
 KNOWN = {"with_measures": True, "ecg_only": False}
@@ -60,63 +63,74 @@ def pack(source: Path, corpus: Corpus, patients: Path, folder: Path) -> ImagingM
     if empty := [name for name, found in rows.items() if not len(found)]:
         raise BadInput(f"corpus: no hearts of split {', '.join(empty)}")
     folder.mkdir(parents=True, exist_ok=True)
-    about, ecg = read_json(source / "card.json"), corpus.ecg(FORWARD)
+    about = read_json(source / "card.json")
+    ecg = corpus.ecg(_bare(about["forward"]))
     shutil.copyfile(source / NETWORK_FILE, folder / NETWORK_FILE)
     network = load_network(source / NETWORK_FILE, about["network"])
     familiarity = EcgFamiliarity.fit(ecg[rows["train"]], ecg[rows["val"]])
     familiarity.save(folder / FAMILIARITY_FILE)
-    residuals_of(network, familiarity, corpus, rows["val"]).save(folder / RESIDUALS_FILE)
+    (folder / RESIDUALS_FILE).unlink(missing_ok=True)
+    if predict(network, corpus, rows["val"][:1], about["forward"]).samples is None:
+        place = Placing(familiarity, about["forward"])
+        residuals_of(network, place, corpus, rows["val"]).save(folder / RESIDUALS_FILE)
     typical = _typical(corpus, rows["train"])
     RecordedHeart.of(Patient.open(patients / typical)).save(folder / HEART_FILE)
     card = about | {
         "measures": list(corpus.measure_names),
-        "forward": FORWARD,
         "patterns": sorted(set(map(str, corpus.pattern))),
         "calibration_anatomies": len(np.unique(corpus.patient[rows["val"]])),
         "heart": typical,
     }
     write_json(folder / CARD_FILE, card)
-    figures = test_figures(ImagingModel.load(folder), corpus, rows["test"][::TEST_STRIDE])
+    model = ImagingModel.load(folder)
+    figures = {
+        f"{split}_anatomies": figures_of(model, corpus, rows[split][::STRIDE])
+        for split in ("val", "test")
+    }
     write_json(folder / CARD_FILE, card | {"figures": figures})
     return ImagingModel.load(folder)
 
 
+def _bare(forward: str) -> str:
+    """The forward model, of ECGs from the first activation."""
+    return forward.removesuffix(RECORDED)
+
+
+class Placing(NamedTuple):
+    """How beats of which only the QRS onset is known are given to a network."""
+
+    familiarity: EcgFamiliarity
+    forward: str
+
+    def beats(self, corpus: Corpus, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rows whose onset is found, and mV [row, 12, time] from it, [row, 12, 500] as wanted."""
+        ecg = corpus.ecg(_bare(self.forward))[rows]
+        beats, delays = from_onset(ecg)
+        kept = np.isfinite(delays)
+        rest = np.pad(ecg[kept], ((0, 0), (0, 0), (REST_MS, REST_MS)), mode="edge")
+        placed = np.empty((len(beats), *ecg.shape[1:]), np.float32)
+        for one, beat, whole, delay in zip(placed, beats, rest, delays[kept]):
+            wanted = onset_ms(self.forward, self.familiarity, beat)
+            start = REST_MS + round(float(np.clip(delay - wanted, -REST_MS, REST_MS)))
+            one[:] = whole[:, start : start + ecg.shape[-1]]
+        return rows[kept], beats, placed
+
+
 def residuals_of(
-    network: ImagingNetwork, familiarity: EcgFamiliarity, corpus: Corpus, rows: np.ndarray
+    network: ImagingNetwork, place: Placing, corpus: Corpus, rows: np.ndarray
 ) -> Residuals:
     """Truth minus prediction, with and without measures, time 0 as for a recording."""
-    rows, beats, placed = as_recorded(familiarity, corpus, rows)
+    rows, beats, placed = place.beats(corpus, rows)
     inputs = torch.as_tensor(np.float32(placed))
     measures = torch.as_tensor(np.float32(corpus.measures[rows]))
     errors = [
         corpus.activation_time[rows] - network.predict(inputs, given).activation_time
         for given in (measures, torch.full_like(measures, torch.nan))
     ]
-    return Residuals(np.array([familiarity.score(beat) for beat in beats]), *errors)
+    return Residuals(np.array([place.familiarity.score(beat) for beat in beats]), *errors)
 
 
-def as_recorded(
-    familiarity: EcgFamiliarity, corpus: Corpus, rows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Simulated beats as if only their QRS onset were known.
-
-    Returns:
-        rows whose onset is found; [row, 12, time] mV from the onset; [row, 12, 500] mV from where
-        the first activation is thought to be.
-    """
-    ecg = corpus.ecg(FORWARD)[rows]
-    beats, delays = from_onset(ecg)
-    kept = np.isfinite(delays)
-    rest = np.pad(ecg[kept], ((0, 0), (0, 0), (REST_MS, REST_MS)), mode="edge")
-    placed = np.empty((len(beats), *ecg.shape[1:]), np.float32)
-    for one, beat, whole, delay in zip(placed, beats, rest, delays[kept]):
-        thought = np.median(familiarity.onset_delays(beat))
-        start = REST_MS + round(float(np.clip(delay - thought, -REST_MS, REST_MS)))
-        one[:] = whole[:, start : start + ecg.shape[-1]]
-    return rows[kept], beats, placed
-
-
-def test_figures(model: ImagingModel, corpus: Corpus, rows: np.ndarray) -> dict[str, Any]:
+def figures_of(model: ImagingModel, corpus: Corpus, rows: np.ndarray) -> dict[str, Any]:
     """Errors and coverage as for a recording: the time of the first activation is not known.
 
     Returns:
@@ -130,14 +144,15 @@ def test_figures(model: ImagingModel, corpus: Corpus, rows: np.ndarray) -> dict[
             "at_error_ms": error, "coverage_90": inside, "interval_width_ms": width,
             "n": len(cells), "n_anatomies": len(np.unique(corpus.patient[rows])),
         }  # fmt: skip
-    return {"test_anatomies": found}
+    return found
 
 
 def _tested(
     model: ImagingModel, corpus: Corpus, rows: np.ndarray, with_measures: bool
 ) -> Iterator[tuple[float, float, float]]:
     """Mean error, share within the interval, and its mean width of each beat."""
-    for row, beat, ecg in zip(*as_recorded(model.familiarity, corpus, rows)):
+    place = Placing(model.familiarity, model.card["forward"])
+    for row, beat, ecg in zip(*place.beats(corpus, rows)):
         given = dict(zip(corpus.measure_names, corpus.measures[row])) if with_measures else None
         times = model.draw(ecg, beat, given).activation_time
         low, middle, high = np.quantile(times, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], axis=0)

@@ -74,7 +74,7 @@ def model(familiarity, heart):
     scores = rng.normal(0, 1, (400, N_COMPONENTS))
     errors = rng.normal(0, 5, (400, 75))
     residuals = Residuals(scores, errors, 2 * errors - 10.0)
-    card = {"network": "stub", "measures": ["girth"]}
+    card = {"network": "stub", "measures": ["girth"], "forward": "fem"}
     return ImagingModel(SHIPPED, card, Stub(), residuals, familiarity, heart[0])
 
 
@@ -157,6 +157,27 @@ def test_an_imaged_recording(model, tmp_path):
     known = image_ecg(model, recording(), {"girth": 0.5})
     ends = known.interval  # what the measures tell narrows the intervals, as the residuals have it
     assert known.with_measures and np.ptp(ends, axis=0).mean() < 0.6 * (high - low).mean()
+
+
+class Drawing(Stub):
+    """A network that tells its uncertainty, and wants the onset where split recorded has it."""
+
+    def predict(self, ecg, measures):
+        assert float(ecg[..., :15].abs().max()) < 0.05 < float(ecg[..., 20:60].abs().max())
+        found = super().predict(ecg, measures)
+        samples = TRUTH + np.linspace(-6, 6, 399)[None, :, None]
+        return found._replace(samples=samples, pattern=np.array([[0.75, 0.25, *[0.0] * 6]]))
+
+
+def test_a_network_with_draws_needs_no_residuals(model):
+    card = model.card | {"forward": "fem-recorded"}
+    found = image_ecg(replace(model, network=Drawing(), residuals=None, card=card), recording())
+    np.testing.assert_allclose(found.median, TRUTH, atol=0.01)
+    np.testing.assert_allclose(np.ptp(found.interval, axis=0), 0.9 * 12, atol=0.01)
+    assert found.line().endswith("; most likely sinus (0.75)")
+    assert found.to_json()["pattern_probability"]["lbbb"] == 0.25
+    with pytest.raises(BadInput, match="no residuals.npz; pack the network again"):
+        image_ecg(replace(model, residuals=None), recording())
 
 
 def test_residuals_are_of_the_nearest_calibration_beats(tmp_path):

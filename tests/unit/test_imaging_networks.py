@@ -16,7 +16,7 @@ from einthoven.imaging.traces import activation_index, apd90_of
 
 @pytest.mark.parametrize("kind, count", [(NetworkOne, 486_657), (NetworkTwo, 392_907)])
 def test_networks_have_the_published_number_of_parameters(kind, count):
-    assert kind(ImagingTraining(), 0).n_parameters == count
+    assert kind(ImagingTraining(), ()).n_parameters == count
 
 
 def test_features_are_those_of_squeezenet():
@@ -47,7 +47,7 @@ def test_leads_are_divided_by_their_peak_to_peak():
     assert extent[0, 3] == 0 and scaled[0, 3].abs().max() == 0
     assert np.allclose(np.delete(extent.flatten().numpy(), 3), 1, atol=1e-6)
     assert torch.allclose(peak_to_peak(37 * ecg), scaled, atol=1e-5)
-    network = NetworkOne(ImagingTraining(), 0).eval()
+    network = NetworkOne(ImagingTraining(), ()).eval()
     with torch.no_grad():
         assert torch.allclose(network(37 * ecg), network(ecg), atol=1e-4, rtol=1e-4)
 
@@ -76,9 +76,10 @@ def test_times_and_durations_of_traces():
 def test_limits_of_v_m_go_there_and_back():
     v_m = torch.linspace(-80, 30, 500).expand(2, 75, 500)
     for limits, expected in (("fixed", (-85.50618677, 50.0)), ("beat", (-80.0, 30.0))):
-        network = NetworkTwo(ImagingTraining(vm_limits=limits), 0)
+        network = NetworkTwo(ImagingTraining(vm_limits=limits), ())
         empty = torch.zeros(2, 0)
-        network.fit_scales(Beats(torch.zeros(2, 12, 500), empty, empty, empty, v_m))
+        others = empty, empty.long()
+        network.fit_scales(Beats(torch.zeros(2, 12, 500), empty, empty, empty, v_m, *others))
         assert np.allclose(network.limits.numpy(), expected)
 
 

@@ -3,17 +3,23 @@
 import numpy as np
 import pytest
 import torch
+from helpers_imaging_corpus import corpus
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
+from einthoven.config.imaging import PATTERNS
+from einthoven.config.imaging_training import ImagingTraining
 from einthoven.core.errors import BadInput
 from einthoven.imaging.ambiguity import most_alike
-from einthoven.imaging.posterior.calibration import coverage, sbc_ranks, uniformity, widening
+from einthoven.imaging.calibration import coverage, sbc_ranks, uniformity, widening
+from einthoven.imaging.cases import PARAMETERS
+from einthoven.imaging.network import Beats, Prediction
 from einthoven.imaging.posterior.mixture import Mixture
-from einthoven.imaging.posterior.network import PosteriorNetwork
+from einthoven.imaging.posterior.network import N_MAPS, PosteriorNetwork
 from einthoven.imaging.posterior.posterior import Posterior
-from einthoven.imaging.posterior.settings import PosteriorSettings
-from einthoven.imaging.posterior.training import Rows, SimulatedBeats, train_posterior
+from einthoven.imaging.scores import scores
+from einthoven.imaging.splits import SPLITS
+from einthoven.imaging.training import train_network
 from einthoven.imaging.twin_start import over_heart
 
 SIZES = (3, 5, 2, 4)
@@ -99,49 +105,53 @@ def test_widened_intervals_cover_what_they_say(spread: float) -> None:
         widening(draws[:5], truth[:5])
 
 
-def toy_beats(n: int) -> SimulatedBeats:
+SMALL = ImagingTraining(posterior_width=16, posterior_mixture=2, posterior_epochs=1)
+
+
+def toy_beats(n: int) -> Beats:
     """Lead I holds |x|, the measure x's sign: the map is x times a fixed one, plus noise."""
-    rng = np.random.default_rng(1)
-    x = rng.uniform(0.5, 2.0, n) * rng.choice([-1.0, 1.0], n)
-    ecg = np.zeros((n, 12, 500))
-    ecg[:, 0, :100] = np.abs(x)[:, None]
-    times = 50 + 10 * x[:, None] * np.linspace(0.5, 1, 75) + rng.standard_normal((n, 75))
-    parameters = np.stack([x + 0.1 * rng.standard_normal(n), np.where(x > 0, x, np.nan)], axis=1)
-    pattern = np.where(x > 0, "paced-1", "sinus")
-    return SimulatedBeats(ecg.astype(np.float32), np.sign(x)[:, None], times, parameters, pattern,
-                          ("heart_side",), ("speed", "site1_z"), ("sinus", "paced-1"))  # fmt: skip
+    generator = torch.Generator().manual_seed(1)
+    x = 0.5 + 1.5 * torch.rand(n, 1, generator=generator)
+    x = x * torch.where(torch.rand(n, 1, generator=generator) < 0.5, -1.0, 1.0)
+    ecg = torch.zeros(n, 12, 500)
+    ecg[:, 0, :100] = x.abs()
+    noise = torch.randn(n, 75, generator=generator)
+    times = 50 + 10 * x * torch.linspace(0.5, 1, 75) + noise
+    parameters = torch.full((n, len(PARAMETERS)), torch.nan)
+    parameters[:, 0] = x[:, 0]
+    paced = PATTERNS.index("paced-1")
+    pattern = torch.where(x[:, 0] > 0, paced, PATTERNS.index("sinus"))
+    return Beats(ecg, x.sign(), times, 300 + noise, torch.zeros(0, 75, 500), parameters, pattern)
 
 
-SMALL = PosteriorSettings(width=16, n_ecg_components=8, n_map_components=4, n_mixture=2, rank=1,
-                          epochs=1)  # fmt: skip
-
-
-def two_maps() -> Posterior:
+def two_maps() -> PosteriorNetwork:
     """A network that says of each ECG: x is 1.2 or -1.2 of `toy_beats`, each half the time."""
-    beats, rows = toy_beats(200), np.arange(200)
-    network = PosteriorNetwork(SMALL, beats.measure_names, 2, 2)
+    network = PosteriorNetwork(SMALL, ("heart_side",))
     with torch.no_grad():
-        network.fit(*beats.inputs(rows), beats.unknowns(rows))
+        network.fit_scales(toy_beats(200))
         pattern = torch.linspace(0.5, 1, 75)
         times = torch.stack([50 + sign * 12 * pattern for sign in (1.0, -1.0)])
-        scores = network.map_scale((times - network.centre) @ network.basis)
-        sides = torch.tensor([[12.0, -12.0], [-12.0, 12.0]])
-        parts = [torch.zeros(2, 1), scores, torch.zeros(2, 2), torch.full((2, 6), -3.0),
-                 torch.zeros(2, 6), -sides]  # fmt: skip
+        _, n_values, rank, n_classes = network.sizes
+        means = torch.zeros(2, n_values)
+        means[:, :N_MAPS] = network.maps(times)
+        sides = torch.full((2, n_classes), -12.0)
+        sides[[0, 1], [PATTERNS.index("paced-1"), PATTERNS.index("sinus")]] = 12.0
+        parts = [torch.zeros(2, 1), means, torch.full((2, n_values), -3.0),
+                 torch.zeros(2, n_values * rank), sides]  # fmt: skip
         network.last.weight.zero_()
         network.last.bias.copy_(torch.cat(parts, dim=1).flatten())
-    names = beats.measure_names, beats.parameter_names, beats.pattern_names
-    return Posterior(network.eval(), np.ones(75), *names)
+    return network.eval()
 
 
 def test_a_posterior_of_two_maps_holds_both_and_not_their_mean() -> None:
-    posterior, ecg = two_maps(), np.zeros((12, 500))
+    posterior, ecg = Posterior(two_maps()), np.zeros((12, 500))
     both = posterior.infer(ecg)
     last = both.samples[:, -1] - 50
     assert min((last > 6).mean(), (last < -6).mean()) > 0.4
     assert min(both.pattern_probability().values()) > 0.4
-    assert np.isnan(both.parameters[both.pattern == "sinus", 1]).all()
-    assert np.isfinite(both.parameters[both.pattern == "paced-1", 1]).all()
+    site = PARAMETERS.index("site1_z")
+    assert np.isnan(both.parameters[both.pattern == "sinus", site]).all()
+    assert np.isfinite(both.parameters[both.pattern == "paced-1", site]).all()
     low, high = both.interval(0.9)
     assert (low[-1] < 44) & (high[-1] > 56)
     maps = 50 + 12 * np.array([[1.0], [-1.0], [0.0]]) * np.linspace(0.5, 1, 75)
@@ -154,13 +164,38 @@ def test_a_posterior_of_two_maps_holds_both_and_not_their_mean() -> None:
         posterior.infer(ecg[:, :400])
 
 
-@pytest.mark.slow
+def test_calibration_widens_what_is_too_narrow() -> None:
+    network, beats = two_maps(), toy_beats(400)
+    told = [network.predict(beats.ecg, beats.measures)]
+    network.calibrate(beats)
+    told.append(network.predict(beats.ecg, beats.measures))
+    truth = Prediction(beats.activation_time.numpy(), beats.apd90.numpy())
+    before, after = (scores(found, truth) for found in told)
+    assert before.coverage_90 < 0.85 < 0.88 < after.coverage_90 < 0.92
+    assert after.interval_90_ms > before.interval_90_ms
+    assert after.at_error_ms == pytest.approx(before.at_error_ms, rel=1e-3)
+    with pytest.raises(BadInput, match="too few to calibrate"):
+        network.calibrate(Beats(*(values[:3] for values in beats)))
+
+
+def test_a_posterior_learns_from_simulations_only() -> None:
+    beats = toy_beats(20)
+    with pytest.raises(BadInput, match="without parameters, pattern or APD90"):
+        PosteriorNetwork(SMALL, ("heart_side",)).fit_scales(
+            beats._replace(pattern=beats.pattern - 9)
+        )
+
+
 def test_training_writes_what_is_loaded_again(tmp_path) -> None:
-    beats = toy_beats(400)
-    trained = train_posterior(beats, Rows(np.arange(320), np.arange(320, 400)), SMALL, tmp_path)
+    made_up = corpus()
+    split = SPLITS["anatomy"](made_up, SMALL)
+    trained, curve = train_network("posterior", made_up, split, SMALL, tmp_path)
+    assert {"loss", "val_loss", "val_at_error_ms"} <= set(curve[-1])
+    assert trained.widening.std() > 0
     loaded = Posterior.load(tmp_path)
-    for measures in (None, {"heart_side": 1.0}):
-        found = [p.infer(beats.ecg[0], measures, 50).samples for p in (trained, loaded)]
+    for measures in (None, {"size": 1.0}):
+        found = [p.infer(made_up.ecg("fem")[0], measures, 50).samples
+                 for p in (Posterior(trained), loaded)]  # fmt: skip
         assert np.array_equal(*found)
 
 

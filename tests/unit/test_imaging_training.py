@@ -107,7 +107,7 @@ def test_unknown_measures_are_allowed(made_up, trained):
 @pytest.mark.parametrize("name", ["network-1", "network-2"])
 def test_the_networks_of_the_paper_learn(made_up, name):
     kind = NETWORKS[name]
-    network = kind(CONFIG, 1)
+    network = kind(CONFIG, made_up.measure_names)
     beats = beats_of(made_up, np.arange(4), "fem", network)
     network.fit_scales(beats)
     optimizer = torch.optim.Adam(network.parameters(), kind.learning_rate)

@@ -15,7 +15,7 @@ CONFIG = ImagingTraining(conditioned_epochs=1, conditioned_width=16, curve_anato
 
 def test_names_go_there_and_back():
     planned = CONFIG.trainings
-    assert len(planned) == len(NETWORKS) * len(SPLITS) + 1
+    assert len(planned) == len(NETWORKS) * len(SPLITS) - 2 + 1, "I and II need the time"
     assert [str(Training.of(name)) for name in planned] == planned
     with pytest.raises(BadInput, match="'conditioned-anatomy': no training"):
         Training.of("conditioned-anatomy")

@@ -41,9 +41,9 @@ def simulations(tmp_path_factory):
 def test_train_then_evaluate(simulations, tmp_path):
     files = sorted(simulations.glob("*.npz"))
     section = load(ROOT / "config/ci.yaml").imaging_training.model_dump(mode="json")
-    section |= {"networks": ["conditioned"]}
+    section |= {"networks": ["conditioned", "posterior"]}
     models = []
-    for name in ("conditioned_anatomy", "conditioned_anatomy_1"):
+    for name in ("conditioned_anatomy", "conditioned_anatomy_1", "posterior_anatomy"):
         models.append(tmp_path / name / "model.safetensors")
         params = SimpleNamespace(training=name, section=section)
         script("imaging_train").main(files, SimpleNamespace(model=models[-1]), params, LOG)
@@ -54,6 +54,8 @@ def test_train_then_evaluate(simulations, tmp_path):
     row = metrics["networks"]["conditioned"]["anatomy"]
     assert row["n_anatomies"] == 3 and row["tested_on"] == "24 beats of 1 heart never seen"
     assert -1 <= row["vm_pearson"] <= 1 and row["apd_error_ms"] > 0
+    row = metrics["networks"]["posterior"]["anatomy"]
+    assert 0 < row["coverage_90"] <= 1 and row["interval_90_ms"] > 0 and row["sbc_off_percent"] > 0
     assert metrics["learning_curve"][0]["n_anatomies"] == 1
 
 

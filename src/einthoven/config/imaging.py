@@ -1,6 +1,6 @@
 """The section of imaging from the 12-lead ECG: what its simulated beats vary in."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -8,6 +8,7 @@ from einthoven.config.repolarisation import APD_MS, GradientMs
 from einthoven.config.section import Count, Section, Seed
 
 Pattern = Literal["sinus", "lbbb", "rbbb", "lafb", "lpfb", "paced-1", "paced-2", "paced-3"]
+PATTERNS: tuple[str, ...] = get_args(Pattern)
 ForwardName = Literal["fem", "operator", "pseudo"]
 Pair = Field(min_length=2, max_length=2)
 Delays = Annotated[list[Annotated[float, Field(ge=0, le=200)]], Pair]

@@ -21,9 +21,9 @@ class Conditioned(ImagingNetwork):
     learning_rate, batch = 2e-3, 64
     ema_decay = 0.999
 
-    def __init__(self, config: ImagingTraining, n_measures: int):
-        super().__init__(config, n_measures)
-        self.trunk = Trunk(config.conditioned_width, N_BLOCKS, N_COMPONENTS, n_measures)
+    def __init__(self, config: ImagingTraining, measure_names: tuple[str, ...]):
+        super().__init__(config, measure_names)
+        self.trunk = Trunk(config.conditioned_width, N_BLOCKS, N_COMPONENTS, len(measure_names))
         self.last = nn.Linear(config.conditioned_width, 2 * N_POINTS)
         self.scale = Scale(2 * N_POINTS)
 

@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput
+from einthoven.imaging.onsets import Recorded, as_recorded
 
 N_POINTS, N_TIMES = 75, 500
+RECORDED = "-recorded"
+"""After the name of a forward model: ECGs from before their QRS onset, as a recording's."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,8 @@ class Corpus:
         split: [beat] str, train, val or test by anatomy.
         measures: [beat, measure] of torso and heart; no column where none is known.
         measure_names: [measure].
+        parameters: [beat, parameter] of the simulations, NaN where a beat has none; no column where
+            they are not known. parameter_names: [parameter].
         voltages: rows -> [row, 75, 500] mV, made or read when asked for.
     """
 
@@ -35,6 +41,8 @@ class Corpus:
     split: np.ndarray
     measures: np.ndarray
     measure_names: tuple[str, ...]
+    parameters: np.ndarray
+    parameter_names: tuple[str, ...]
     voltages: Callable[[np.ndarray], np.ndarray]
 
     def __post_init__(self) -> None:
@@ -46,6 +54,7 @@ class Corpus:
         for name in ("patient", "pattern", "split"):
             check.shape(f"corpus: {name}", getattr(self, name), (n,))
         check.shape("corpus: measures", self.measures, (n, len(self.measure_names)))
+        check.shape("corpus: parameters", self.parameters, (n, len(self.parameter_names)))
 
     def __len__(self) -> int:
         return len(self.activation_time)
@@ -53,13 +62,28 @@ class Corpus:
     def ecg(self, forward: str) -> np.ndarray:
         """[beat, 12, 500] mV.
 
+        Args:
+            forward: a forward model, or one with `RECORDED`: the same from the QRS onset.
+
         Raises:
             BadInput: no beat has an ECG of this forward model.
         """
+        if forward.endswith(RECORDED):
+            return self.recorded(forward.removesuffix(RECORDED)).ecg
         if forward not in self.ecgs:
             known = ", ".join(self.ecgs)
             raise BadInput(f"corpus: no ECG of forward model {forward!r}; it has {known}")
         return self.ecgs[forward]
+
+    def recorded(self, forward: str) -> Recorded:
+        """The ECGs of a forward model as a recording gives them; errors as above."""
+        if forward not in self._recorded:
+            self._recorded[forward] = as_recorded(self.ecg(forward))
+        return self._recorded[forward]
+
+    @cached_property
+    def _recorded(self) -> dict[str, Recorded]:
+        return {}
 
     def v_m(self, rows: np.ndarray) -> np.ndarray:
         """Transmembrane potential of some beats, [row, 75, 500] mV."""

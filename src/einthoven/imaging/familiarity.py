@@ -5,7 +5,6 @@ recording tells. The first activation of muscle comes earlier, by a few ms in co
 tens of ms where a small site slowly sets out.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -16,8 +15,8 @@ from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays, save_arrays
 from einthoven.core.names import LEADS
-from einthoven.ecg.intervals import qrs_window
 from einthoven.ecg.recordings.recording import INDEPENDENT
+from einthoven.imaging.onsets import onset_delays
 from einthoven.metrics.out_of_distribution import OutOfDistributionCheck
 
 STEP_MS, LENGTH_MS = 4, 440
@@ -26,8 +25,6 @@ N_COMPONENTS = 48
 LIMIT = 0.99
 """Share of simulated ECGs of unseen anatomies that are within each limit."""
 LEAST_BEATS = 4 * N_COMPONENTS
-REST_MS = 40
-"""Of rest is put before a simulated beat, so that its onset is not cut off."""
 MAX_BEATS = 4000
 """Training ECGs that are kept, evenly spaced."""
 N_NEIGHBOURS = 50
@@ -46,21 +43,11 @@ def from_onset(ecg: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         [kept beat, 12, LENGTH_MS] mV; [beat] ms from the first activation to the onset, NaN of
         beats that are not kept, as their QRS and T wave are not told apart.
     """
-    delays = np.array(list(_onsets(ecg)))
+    delays = np.array(list(onset_delays(ecg)))
     kept = np.isfinite(delays)
     beats = np.pad(ecg[kept], ((0, 0), (0, 0), (0, LENGTH_MS)), mode="edge")
     starts = np.rint(delays[kept]).astype(int).clip(0)
     return np.array([b[:, s : s + LENGTH_MS] for b, s in zip(beats, starts)]), delays
-
-
-def _onsets(ecg: np.ndarray) -> Iterator[float]:
-    """Onset of each beat, ms; NaN where it is not found."""
-    time = np.arange(-REST_MS, ecg.shape[-1], dtype=float)
-    for beat in ecg:
-        try:
-            yield qrs_window(np.pad(beat, ((0, 0), (REST_MS, 0)), mode="edge"), time)[0]
-        except BadInput:
-            yield np.nan
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,6 +35,7 @@ class ImagedEcg:
         apd90: [75] ms, as predicted.
         check: whether the ECG is like those of the training.
         with_measures: whether the model was told measures of the body.
+        pattern: probability of each pattern of activation, where the model tells it.
     """
 
     recording: Recording
@@ -44,6 +45,7 @@ class ImagedEcg:
     apd90: np.ndarray
     check: OutOfDistributionCheck
     with_measures: bool
+    pattern: dict[str, float] | None = None
 
     @property
     def median(self) -> np.ndarray:
@@ -79,8 +81,15 @@ class ImagedEcg:
         return (
             f"{self.recording.name}: activation lasts {total:.0f} ms ({LEVEL:.0%} interval "
             f"{low:.0f} to {high:.0f}), from {NAMES[first]} to {NAMES[last]}; mean width of the "
-            f"intervals {width:.0f} ms"
+            f"intervals {width:.0f} ms{self._likely()}"
         )
+
+    def _likely(self) -> str:
+        """The most probable pattern in words; empty if the model does not tell it."""
+        if not self.pattern:
+            return ""
+        name = max(self.pattern, key=self.pattern.__getitem__)
+        return f"; most likely {name} ({self.pattern[name]:.2f})"
 
     def to_json(self) -> dict[str, Any]:
         """Of activation.json."""
@@ -95,6 +104,7 @@ class ImagedEcg:
             "level": LEVEL,
             "total_activation_ms": dict(zip(("median", "low", "high"), self.total_ms.tolist())),
             "with_measures": self.with_measures,
+            "pattern_probability": self.pattern,
             "out_of_distribution": self.check.to_json(),
             "warnings": list(self.warnings),
             "points": {
@@ -128,9 +138,10 @@ def image_ecg(
 ) -> ImagedEcg:
     """Image a recording.
 
-    A recording tells when the QRS begins, and not how long before the first muscle was activated;
-    the beat is placed at the median delay of the simulated beats that it is most like, as the
-    calibration beats were, so that what is not known of the delay is in their errors.
+    A recording tells when the QRS begins, and not how long before the first muscle was activated:
+    that is unknown to the model, too, or the beat is placed at the median delay of the simulated
+    beats that it is most like, as the calibration beats were (`ImagingModel.onset_ms`); so what is
+    not known of the delay is in the intervals.
 
     Args:
         model: shipped, or any.
@@ -143,8 +154,7 @@ def image_ecg(
     beat = aligned_beat(recording)
     from_onset = beat.window()
     delays = model.familiarity.onset_delays(from_onset)
-    drawn = model.draw(beat.window(float(np.median(delays))), from_onset, measures)
+    drawn = model.draw(beat.window(model.onset_ms(from_onset)), from_onset, measures)
     check = model.familiarity.check(from_onset)
-    return ImagedEcg(
-        recording, beat, delays, drawn.activation_time, drawn.apd90, check, measures is not None
-    )
+    return ImagedEcg(recording, beat, delays, drawn.activation_time, drawn.apd90, check,
+                     measures is not None, drawn.pattern)  # fmt: skip

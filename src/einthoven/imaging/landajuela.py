@@ -31,8 +31,8 @@ class NetworkOne(ImagingNetwork):
     name, title = "network-1", "network I"
     learning_rate, batch = 1e-3, 32
 
-    def __init__(self, config: ImagingTraining, n_measures: int):
-        super().__init__(config, n_measures)
+    def __init__(self, config: ImagingTraining, measure_names: tuple[str, ...]):
+        super().__init__(config, measure_names)
         self.features = Features(stride=2)
         self.dropout = nn.Dropout(0.1)
         self.reduce = Convolution(N_FEATURES, N_POINTS, 3, stride=2)
@@ -91,8 +91,8 @@ class NetworkTwo(ImagingNetwork):
     needs_v_m = True
     limits: Tensor
 
-    def __init__(self, config: ImagingTraining, n_measures: int):
-        super().__init__(config, n_measures)
+    def __init__(self, config: ImagingTraining, measure_names: tuple[str, ...]):
+        super().__init__(config, measure_names)
         self.features = Features(stride=1)
         self.last = Convolution(N_FEATURES, N_POINTS, 1)
         self.register_buffer("limits", torch.tensor(FIXED_MV))

@@ -73,6 +73,8 @@ def read_llnl(folder: str | Path, seed: int = 1) -> Corpus:
         split=_by_volunteer(patient, seed, Path(folder)),
         measures=np.zeros((len(found), 0), np.float32),
         measure_names=(),
+        parameters=np.zeros((len(found), 0)),
+        parameter_names=(),
         voltages=lambda rows: np.stack(
             [_read(files[row], V_M, N_POINTS) for row in np.asarray(rows)]
         ),

@@ -23,6 +23,10 @@ class Beats(NamedTuple):
     """[beat, 75] ms."""
     v_m: Tensor
     """[beat, 75, 500] mV; of no beat where the network does not learn from it."""
+    parameters: Tensor
+    """[beat, parameter] of the simulation; NaN where a beat has none."""
+    pattern: Tensor
+    """[beat] place of the pattern of activation in `config.imaging.PATTERNS`; -1 of others."""
 
 
 class Prediction(NamedTuple):
@@ -34,6 +38,10 @@ class Prediction(NamedTuple):
     """[beat, 75] ms."""
     v_m: np.ndarray | None = None
     """[beat, 75, 500] mV."""
+    samples: np.ndarray | None = None
+    """[beat, draw, 75] ms: draws of the activation time of a network that tells its uncertainty."""
+    pattern: np.ndarray | None = None
+    """[beat, pattern] probabilities, order `config.imaging.PATTERNS`."""
 
 
 class ImagingNetwork(nn.Module, ABC):
@@ -49,9 +57,9 @@ class ImagingNetwork(nn.Module, ABC):
     needs_v_m: ClassVar[bool] = False
     ema_decay: ClassVar[float] = 0.0
 
-    def __init__(self, config: ImagingTraining, n_measures: int):
+    def __init__(self, config: ImagingTraining, measure_names: tuple[str, ...]):
         super().__init__()
-        self.config, self.n_measures = config, n_measures
+        self.config, self.measure_names = config, measure_names
 
     @staticmethod
     @abstractmethod
@@ -64,11 +72,14 @@ class ImagingNetwork(nn.Module, ABC):
 
     @abstractmethod
     def loss(self, beats: Beats) -> Tensor:
-        """Mean squared error of what it predicts, without unit."""
+        """What training makes small, without unit."""
 
     @abstractmethod
     def predict(self, ecg: Tensor, measures: Tensor) -> Prediction:
         """In ms and mV; without gradients."""
+
+    def calibrate(self, beats: Beats) -> None:
+        """Mend its uncertainty by beats of hearts that it did not learn from; here it has none."""
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Of the optimiser: plain Adam."""

@@ -8,10 +8,11 @@ from einthoven.core.errors import BadInput
 from einthoven.imaging.conditioned import Conditioned
 from einthoven.imaging.landajuela import NetworkOne, NetworkTwo
 from einthoven.imaging.network import ImagingNetwork
+from einthoven.imaging.posterior.network import PosteriorNetwork
 from einthoven.training.tensors import load_model, load_weights
 
 NETWORKS: dict[str, type[ImagingNetwork]] = {
-    kind.name: kind for kind in (NetworkOne, NetworkTwo, Conditioned)
+    kind.name: kind for kind in (NetworkOne, NetworkTwo, Conditioned, PosteriorNetwork)
 }
 KIND = "imaging-"
 """Prefix of the name in a checkpoint."""
@@ -37,6 +38,6 @@ def load_network(path: str | Path, name: str) -> ImagingNetwork:
     kind = network_class(name)
     tensors, about = load_model(path, kind=KIND + name)
     config = read_section(ImagingTraining, about["config"], str(path))
-    network = kind(config, len(about["measures"]))
+    network = kind(config, tuple(about["measures"]))
     load_weights(network, tensors, path)
     return network.eval()

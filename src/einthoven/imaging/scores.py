@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from einthoven.imaging.calibration import coverage, rank_shares, sbc_ranks
 from einthoven.imaging.network import Prediction
 
 
@@ -23,6 +24,10 @@ class Scores:
         vm_pearson, vm_pearson_sd: correlation over the 500 samples of V_m.
         apd_error_ms, apd_error_sd_ms: of APD90, where the true trace is repolarised in time.
         apd_share: share of the points and beats for which that is so in both.
+        coverage_90: share of the points and beats whose activation lies in the central 90 %
+            interval of the draws. interval_90_ms: its mean width.
+        sbc_off_percent: of the ranks of the truth among the draws, all points together, in 20 bins
+            of 5 %: by how much the worst bin is off, percentage points.
     """
 
     n_beats: int
@@ -33,6 +38,9 @@ class Scores:
     apd_error_ms: float | None = None
     apd_error_sd_ms: float | None = None
     apd_share: float | None = None
+    coverage_90: float | None = None
+    interval_90_ms: float | None = None
+    sbc_off_percent: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Numbers by name."""
@@ -54,7 +62,21 @@ def scores(found: Prediction, truth: Prediction) -> Scores:
         pairs = zip(found.v_m, truth.v_m, strict=True)  # by beat: all at once is gigabytes
         correlation = np.stack([pearson(ours, true) for ours, true in pairs])
         numbers["vm_pearson"], numbers["vm_pearson_sd"] = _mean_and_sd(correlation)
+    if found.samples is not None:
+        numbers |= _uncertainty(found.samples, truth.activation_time)
     return Scores(len(time), **numbers)
+
+
+def _uncertainty(samples: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Of draws [beat, draw, 75] ms and the truth [beat, 75] ms."""
+    ends = np.array([np.quantile(one, (0.05, 0.95), axis=0) for one in samples]).swapaxes(0, 1)
+    n_draws = samples.shape[1]
+    share = rank_shares(sbc_ranks(samples, truth).ravel(), n_draws)
+    return {
+        "coverage_90": float(coverage(ends, truth).mean()),
+        "interval_90_ms": float((ends[1] - ends[0]).mean()),
+        "sbc_off_percent": float(100 * np.abs(share - 1 / len(share)).max()),
+    }
 
 
 def pearson(first: np.ndarray, second: np.ndarray) -> np.ndarray:

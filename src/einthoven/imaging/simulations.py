@@ -177,6 +177,8 @@ def joined(parts: Sequence[Simulations]) -> Corpus:
         split=np.repeat([part.split for part in parts], counts),
         measures=np.repeat([part.measures for part in parts], counts, axis=0),
         measure_names=first.measure_names,
+        parameters=every(lambda part: part.parameters),
+        parameter_names=first.parameter_names,
         voltages=voltages,
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from einthoven.config.imaging import PATTERNS
 from einthoven.config.imaging_training import ImagingTraining
 from einthoven.core.errors import BadInput
 from einthoven.core.files import write_json
@@ -59,7 +60,7 @@ class ImagingTask(Task):
         for chosen in order.split(self.network.batch)[: self.steps_per_epoch]:
             seed = int(torch.randint(2**31, (), generator=generator))
             rows = np.sort(self.split.train[chosen.numpy()])  # in the order of the files
-            yield Batch(beats_of(self.corpus, rows, self.split.forward, self.network), seed)
+            yield Batch(self._beats(rows), seed)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The network's own."""
@@ -68,13 +69,20 @@ class ImagingTask(Task):
             return {"loss": self.network.loss(batch.beats)}
 
     def validate(self) -> dict[str, float]:
-        """Error of the activation time in hearts of split val."""
+        """Loss, and error of the activation time, in hearts of split val."""
         rows = self.split.val[:: max(1, len(self.split.val) // WATCHED)]
         if not len(rows):
             return {}
+        beats, device = self._beats(rows), next(self.network.parameters()).device
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            loss = float(self.network.loss(Beats(*(values.to(device) for values in beats))))
         found = predict(self.network, self.corpus, rows, self.split.forward)
         error = scores(found, truth_of(self.corpus, rows, self.network)).at_error_ms
-        return {"val_at_error_ms": error}
+        return {"val_loss": loss, "val_at_error_ms": error}
+
+    def _beats(self, rows: np.ndarray) -> Beats:
+        return beats_of(self.corpus, rows, self.split.forward, self.network)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The network's own."""
@@ -89,8 +97,10 @@ def beats_of(
     if network.needs_v_m:
         v_m = corpus.v_m(rows[:: max(1, len(rows) // n_v_m)] if n_v_m else rows)
     arrays = (corpus.ecg(forward)[rows], corpus.measures[rows], corpus.activation_time[rows],
-              corpus.apd90[rows], v_m)  # fmt: skip
-    return Beats(*(torch.as_tensor(np.asarray(array, np.float32)) for array in arrays))
+              corpus.apd90[rows], v_m, corpus.parameters[rows])  # fmt: skip
+    pattern = [PATTERNS.index(p) if p in PATTERNS else -1 for p in corpus.pattern[rows]]
+    tensors = [torch.as_tensor(np.asarray(array, np.float32)) for array in arrays]
+    return Beats(*tensors, pattern=torch.tensor(pattern, dtype=torch.long))
 
 
 def predict(network: ImagingNetwork, corpus: Corpus, rows: np.ndarray, forward: str) -> Prediction:
@@ -107,7 +117,7 @@ def predict(network: ImagingNetwork, corpus: Corpus, rows: np.ndarray, forward: 
         values = [getattr(part, name) for part in parts]
         return None if values[0] is None else np.concatenate(values)
 
-    return Prediction(joined("activation_time"), joined("apd90"), joined("v_m"))
+    return Prediction(*(joined(name) for name in Prediction._fields))
 
 
 def truth_of(corpus: Corpus, rows: np.ndarray, network: ImagingNetwork) -> Prediction:
@@ -128,17 +138,19 @@ def train_network(
 ) -> tuple[ImagingNetwork, list[dict[str, float]]]:
     """Train one network; write `model.safetensors`, `curve.csv`, `card.json`; return it, the curve.
 
-    All depends on the training rows only; `split.val` is watched, not used.
+    Weights depend on the training rows only; `split.val` is watched, and calibrates a network that
+    tells its uncertainty.
 
     Raises:
-        BadInput: an unknown network, no training beats, or APD90 unknown where it is learned.
+        BadInput: an unknown network, no training beats, what is learned unknown, or too few of
+            `split.val` to calibrate on.
         StepFailed: training diverged.
     """
     kind, folder, started = network_class(name), Path(folder), time.monotonic()
     if not len(split.train):
         raise BadInput(f"{name}: no training beats")
     with seeded(config.seed, KIND, name, "weights"):
-        network = kind(config, len(corpus.measure_names))
+        network = kind(config, corpus.measure_names)
     with torch_threads(machine.n_threads), torch.no_grad(), seeded(config.seed, KIND, "scales"):
         network.fit_scales(beats_of(corpus, split.train, split.forward, network, SCALED))
     sha256 = arrays_sha256(corpus.activation_time[split.train], split.train)
@@ -150,12 +162,13 @@ def train_network(
     schedule = Schedule(epochs, kind.learning_rate, ema_decay=kind.ema_decay)
     curve = fit(ImagingTask(network, corpus, split), schedule, run, machine)
     with torch_threads(machine.n_threads):
+        network.eval().calibrate(beats_of(corpus, split.val, split.forward, network, SCALED))
         save_model(folder / "model.safetensors", network.state_dict(), kind=KIND + name,
                    config=section, data_sha256=sha256, package="einthoven.imaging",
                    measures=list(corpus.measure_names), trained_on=split.caption)  # fmt: skip
     write_json(folder / "card.json", _card(network, corpus, split, epochs, started))
     discard(folder)
-    return network.eval(), curve
+    return network, curve
 
 
 def _card(
@@ -170,5 +183,7 @@ def _card(
         "train_seconds": time.monotonic() - started,
         "n_simulations": len(split.train),
         "n_anatomies": len(np.unique(corpus.patient[split.train])),
+        "n_val": len(split.val),
+        "forward": split.forward,
         "trained_on": split.caption,
     }

@@ -105,13 +105,15 @@ def with_traces(found: Prediction) -> Prediction:
     return found._replace(v_m=traces(found.activation_time, found.apd90, usual))
 
 
-SHOWN = ("at_error_ms", "at_error_sd_ms", "vm_pearson", "apd_error_ms")
+SHOWN = ("at_error_ms", "at_error_sd_ms", "vm_pearson", "apd_error_ms", "coverage_90",
+         "interval_90_ms", "sbc_off_percent")  # fmt: skip
 
 
 def table(metrics: dict[str, Any]) -> str:
     """Markdown of `evaluated`: a line per network and test."""
     head = ["network", "test", "AT error, ms", "mean SD, ms", "Pearson of V_m", "APD90 error, ms",
-            "parameters", "training, s", "trained on", "tested on"]  # fmt: skip
+            "90 % intervals cover", "their width, ms", "worst bin of ranks, pp", "parameters",
+            "training, s", "trained on", "tested on"]  # fmt: skip
     lines = [head, ["---"] * len(head)]
     rows = [row for tests in metrics["networks"].values() for row in tests.values()]
     for row in [*rows, *metrics["learning_curve"]]:

@@ -59,15 +59,16 @@ class Mixture(NamedTuple):
         return Mixture(*(part.expand(n, *part.shape[1:]) for part in self))
 
     def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draws: [beat, n, coordinate], and classes [beat, n]."""
-        beats, _, n_values, rank = self.factor.shape
-        chosen = torch.multinomial(self.log_weights.exp(), n, replacement=True, generator=generator)
+        """Draws on the CPU, as its generator is: [beat, n, coordinate], and classes [beat, n]."""
+        log_weights, mean, sd, factor, log_classes = (part.cpu() for part in self)
+        beats, _, n_values, rank = factor.shape
+        chosen = torch.multinomial(log_weights.exp(), n, replacement=True, generator=generator)
         row = torch.arange(beats)[:, None]
         own = torch.randn(beats, n, n_values, generator=generator)
         common = torch.randn(beats, n, rank, 1, generator=generator)
-        values = self.mean[row, chosen] + self.sd[row, chosen] * own
-        values = values + (self.factor[row, chosen] @ common)[..., 0]
-        probability = self.log_classes.exp()[row, chosen].flatten(0, 1)
+        values = mean[row, chosen] + sd[row, chosen] * own
+        values = values + (factor[row, chosen] @ common)[..., 0]
+        probability = log_classes.exp()[row, chosen].flatten(0, 1)
         classes = torch.multinomial(probability, 1, generator=generator)
         return values, classes.reshape(beats, n)
 

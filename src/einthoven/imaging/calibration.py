@@ -39,14 +39,24 @@ def uniformity(ranks: np.ndarray, n_draws: int, n_bins: int = N_BINS) -> tuple[f
     Raises:
         BadInput: bins of unequal size, or fewer than five ranks expected per bin.
     """
-    if (n_draws + 1) % n_bins:
-        raise BadInput(f"n_draws = {n_draws}: {n_draws + 1} ranks do not fill {n_bins} bins evenly")
     if len(ranks) < 5 * n_bins:
         raise BadInput(f"ranks: {len(ranks)} for {n_bins} bins; at least {5 * n_bins}")
-    count = np.bincount(ranks * n_bins // (n_draws + 1), minlength=n_bins)
+    count = len(ranks) * rank_shares(ranks, n_draws, n_bins)
     expected = len(ranks) / n_bins
     statistic = float(((count - expected) ** 2).sum() / expected)
     return statistic, float(chi2.sf(statistic, n_bins - 1))
+
+
+def rank_shares(ranks: np.ndarray, n_draws: int, n_bins: int = N_BINS) -> np.ndarray:
+    """Share of the ranks in each of `n_bins` equal bins: [bin]; arguments as above.
+
+    Raises:
+        BadInput: bins of unequal size.
+    """
+    if (n_draws + 1) % n_bins:
+        raise BadInput(f"n_draws = {n_draws}: {n_draws + 1} ranks do not fill {n_bins} bins evenly")
+    shares: np.ndarray = np.bincount(ranks * n_bins // (n_draws + 1), minlength=n_bins) / len(ranks)
+    return shares
 
 
 def coverage(interval: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -78,7 +88,7 @@ def widening(samples: np.ndarray, truth: np.ndarray, level: float = 0.9) -> np.n
     Raises:
         BadInput: too few beats for the level.
     """
-    n = len(truth)
+    n = max(len(truth), 1)
     share = np.ceil((n + 1) * level) / n
     if share > 1:
         raise BadInput(f"truth: {n} beats are too few to calibrate intervals of level {level:g}")
