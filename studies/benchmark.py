@@ -1,0 +1,70 @@
+"""Baselines of the benchmark of lead fields: one script, one budget, a published folder alone.
+
+    python studies/benchmark.py PUBLISHED --out SUBMISSIONS [--seconds 300] [--seeds 1]
+        [--models NAME ...]
+
+Trains each model for so many seconds of processor time on one core (steps and their batches;
+reading, boundary elements and validation are not counted), keeps the weights of the best of ten
+validations, predicts the test patients once, and writes SUBMISSIONS/NAME-SEED as the benchmark
+wants them. `einthoven score SUBMISSIONS/* PUBLISHED` makes the table of docs/benchmark.md.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from benchmark_data import Published
+from benchmark_models import MODELS, Model
+from benchmark_training import Budget, Trained
+
+from einthoven.core.errors import BadInput
+from einthoven.core.version import __version__
+from einthoven.evaluation.benchmark.submission import Card, write_card, write_prediction
+from einthoven.training.task import torch_threads
+
+
+def submit(
+    model: Model, trained: Trained, published: Published, budget: Budget, folder: Path
+) -> None:
+    """Predict all test patients and write the submission."""
+    benchmark = published.benchmark
+    for name in benchmark.patients("test"):
+        grad = model.gradient(published.at_field_points(name))
+        cells = model.gradient(published.at_cells(name))
+        write_prediction(folder, benchmark.field(name), grad, cells)
+    write_card(folder, Card(
+        name=model.title, dataset=benchmark.seal, authors=["The einthoven developers"],
+        description=f"{(type(model).__doc__ or '').strip()} {trained.n_steps} steps; validation "
+                    f"{trained.val_angle_deg:.2f} deg.",
+        code=f"studies/benchmark.py of einthoven {__version__}", inputs=model.inputs,
+        n_parameters=model.n_parameters, seeds=[budget.seed] if trained.n_steps else [],
+        train_seconds=round(trained.seconds, 1), hardware="one core",
+    ))  # fmt: skip
+
+
+def main() -> None:
+    """Train and predict one model after the other."""
+    as_it_stands = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=as_it_stands)
+    parser.add_argument("published", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seconds", type=float, default=300.0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser.add_argument("--models", nargs="+", default=list(MODELS))
+    options = parser.parse_args()
+    if unknown := set(options.models) - set(MODELS):
+        raise BadInput(f"--models: {', '.join(sorted(unknown))}: none of {', '.join(MODELS)}")
+    published = Published(options.published)
+    with torch_threads(1):
+        for seed in options.seeds:
+            budget = Budget(options.seconds, seed)
+            for name in options.models:
+                model = MODELS[name]()
+                with tempfile.TemporaryDirectory(prefix="einthoven-") as scratch:
+                    trained = model.fit(published, budget, Path(scratch))
+                    submit(model, trained, published, budget, options.out / f"{name}-{seed}")
+                print(f"{name}, seed {seed}: {trained}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
