@@ -1,12 +1,12 @@
 """Baselines of the benchmark of lead fields: one script, one budget, a published folder alone.
 
     python studies/benchmark.py PUBLISHED --out SUBMISSIONS [--seconds 300] [--seeds 1]
-        [--models NAME ...]
+        [--models NAME ...] [--json OUT]
 
 Trains each model for so many seconds of processor time on one core (steps and their batches;
 reading, boundary elements and validation are not counted), keeps the weights of the best of ten
 validations, predicts the test patients once, and writes SUBMISSIONS/NAME-SEED as the benchmark
-wants them. `einthoven score SUBMISSIONS/* PUBLISHED` makes the table of docs/benchmark.md.
+wants them. The table of docs/benchmark.md is what `einthoven score SUBMISSIONS/* PUBLISHED` says.
 """
 
 import argparse
@@ -18,8 +18,15 @@ from benchmark_models import MODELS, Model
 from benchmark_training import Budget, Trained
 
 from einthoven.core.errors import BadInput
+from einthoven.core.files import write_json
 from einthoven.core.version import __version__
-from einthoven.evaluation.benchmark.submission import Card, write_card, write_prediction
+from einthoven.evaluation.benchmark.score import score, table
+from einthoven.evaluation.benchmark.submission import (
+    Card,
+    Submission,
+    write_card,
+    write_prediction,
+)
 from einthoven.training.task import torch_threads
 
 
@@ -51,10 +58,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--models", nargs="+", default=list(MODELS))
+    parser.add_argument("--json", help="all scores, after each model")
     options = parser.parse_args()
     if unknown := set(options.models) - set(MODELS):
         raise BadInput(f"--models: {', '.join(sorted(unknown))}: none of {', '.join(MODELS)}")
-    published = Published(options.published)
+    published, scored = Published(options.published), []
     with torch_threads(1):
         for seed in options.seeds:
             budget = Budget(options.seconds, seed)
@@ -64,6 +72,11 @@ def main() -> None:
                     trained = model.fit(published, budget, Path(scratch))
                     submit(model, trained, published, budget, options.out / f"{name}-{seed}")
                 print(f"{name}, seed {seed}: {trained}", flush=True)
+                submission = Submission.open(options.out / f"{name}-{seed}", published.benchmark)
+                scored.append(score(submission, published.benchmark))
+                if options.json:
+                    write_json(options.json, scored)
+    print(table(scored))
 
 
 if __name__ == "__main__":

@@ -159,7 +159,8 @@ def write_stages(
         attrs["purkinje"] |= {"settings": builtins_of(its.purkinje)}
         attrs["ecg"] = {"settings": builtins_of(its.repolarisation)}
     attrs[f"activation_{SCENARIOS[-1]}"] |= {"cycle_length_ms": 600.0, "i_kr_factor": 0.5}
-    attrs["anatomy"] = {"split": SPLITS[index % 3], "volumes_ml": {"lv": 120.0, "rv": 130.0}}
+    volumes_ml = {"lv": 120.0, "rv": 130.0, "myocardium": 9.0}
+    attrs["anatomy"] = {"split": SPLITS[index % 3], "volumes_ml": volumes_ml}
     attrs.setdefault("purkinje", {})["speed_mm_per_ms"] = 2.0
     for stage, members in arrays.items():
         more = {"patient": name or patient_name(index), "seconds": index, **attrs.get(stage, {})}
