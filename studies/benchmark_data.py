@@ -70,7 +70,7 @@ class Published:
 
     def __init__(self, folder: Path):
         self.folder, self.benchmark = folder, Benchmark.open(folder)
-        self.known: dict[str, Heart] = {}
+        self.known: dict[tuple[str, str], Heart] = {}
 
     def encoder(self, to: Path) -> Encoder:
         """The published code of every patient, with the patients' own surfaces."""
@@ -79,18 +79,20 @@ class Published:
 
     def at_field_points(self, name: str) -> Heart:
         """A patient at its field points, for all electrodes; kept."""
-        if name not in self.known:
+        if (key := (name, "field")) not in self.known:
             patient = self.benchmark.whole(name)
             points, electrodes = HeartPoints.of_samples(patient), patient.field.electrode_points
-            self.known[name] = self._heart(patient, points, electrodes)
-        return self.known[name]
+            self.known[key] = self._heart(patient, points, electrodes)
+        return self.known[key]
 
     def at_cells(self, name: str) -> Heart:
-        """A patient at all cells of its heart, for the nine electrodes of the 12-lead ECG."""
-        patient = self.benchmark.whole(name)
-        names = patient.field.electrode_names.tolist()
-        nine = patient.field.electrode_points[[names.index(n) for n in STANDARD_ELECTRODES]]
-        return self._heart(patient, HeartPoints.of_cells(patient), nine)
+        """A patient at all cells of its heart, for the nine electrodes of the ECG; kept."""
+        if (key := (name, "cells")) not in self.known:
+            patient = self.benchmark.whole(name)
+            names = patient.field.electrode_names.tolist()
+            nine = patient.field.electrode_points[[names.index(n) for n in STANDARD_ELECTRODES]]
+            self.known[key] = self._heart(patient, HeartPoints.of_cells(patient), nine)
+        return self.known[key]
 
     def truth(self, split: str) -> list[Truth]:
         """Patients of a split."""
