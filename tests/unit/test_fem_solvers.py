@@ -23,7 +23,7 @@ def spd(n=60, seed=0):
     return sp.csr_array(random @ random.T + 2 * sp.eye_array(n)), generator
 
 
-@pytest.mark.parametrize("name", ["mumps", "amg"])
+@pytest.mark.parametrize("name", ["mumps", "amg", "cg"])
 def test_many_columns_dense_and_sparse(name):
     matrix, generator = spd()
     rhs, shared = generator.normal(size=(60, 5)), generator.normal(size=60)
@@ -41,7 +41,7 @@ def test_many_columns_dense_and_sparse(name):
     assert solver.solve(np.zeros((60, 0))).x.shape == (60, 0)
 
 
-@pytest.mark.parametrize("name", ["mumps", "amg"])
+@pytest.mark.parametrize("name", ["mumps", "amg", "cg"])
 def test_residual_is_that_of_the_matrix_and_must_be_met(name, monkeypatch):
     matrix, generator = spd()
     rhs = generator.normal(size=(60, 3))
@@ -58,14 +58,14 @@ def test_residual_is_that_of_the_matrix_and_must_be_met(name, monkeypatch):
 
 
 def test_conjugate_gradients_that_do_not_end(monkeypatch):
-    monkeypatch.setattr("einthoven.fem.amg.MAX_ITERATIONS", 1)
+    monkeypatch.setattr("einthoven.fem.amg.Amg.max_iterations", 1)
     points, cells = box_mesh(6)
     solver = make_solver("amg", stiffness(points, cells, identity(cells)), 1, singular=True)
     with pytest.raises(NotConverged, match="1 iterations leave .* times the residual allowed"):
         solver.solve(points[:, :1] - points[:, 0].mean())
 
 
-@pytest.mark.parametrize("name", ["mumps", "amg"])
+@pytest.mark.parametrize("name", ["mumps", "amg", "cg"])
 def test_singular_neumann_problem(name):
     """Known up to a constant; no node is special; a net current cannot be solved for."""
     points, cells = box_mesh(4)
@@ -78,7 +78,7 @@ def test_singular_neumann_problem(name):
         solver.solve(np.ones((len(points), 1)))
 
 
-@pytest.mark.parametrize("name", ["mumps", "amg"])
+@pytest.mark.parametrize("name", ["mumps", "amg", "cg"])
 def test_singular_matrix_is_reported(name):
     points, cells = box_mesh(2)
     matrix = stiffness(points, cells, identity(cells))
@@ -88,7 +88,7 @@ def test_singular_matrix_is_reported(name):
 
 def test_multigrid_needs_few_iterations_whatever_the_mesh(monkeypatch):
     """Halving h must not double the iterations, which it does for CG with Jacobi's method."""
-    monkeypatch.setattr("einthoven.fem.amg.MAX_ITERATIONS", 18)
+    monkeypatch.setattr("einthoven.fem.amg.Amg.max_iterations", 18)
     for n in (6, 12, 24):
         points, cells = box_mesh(n)
         layers = np.where(points[cells].mean(axis=1)[:, 2] > 5.0, 10.0, 1.0)

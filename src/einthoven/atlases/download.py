@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from einthoven.atlases.catalogue import Remote
 from einthoven.core.atomic import atomic
 from einthoven.core.errors import BadInput
+from einthoven.core.extras import extra
 from einthoven.core.log import logger
 
 TIMEOUT_S = 60.0
@@ -25,8 +26,9 @@ def fetch_file(remote: Remote, folder: Path) -> None:
     Raises:
         BadInput: no address delivers it whole and unchanged; nothing is left behind.
     """
-    import pooch
-    from requests.exceptions import RequestException
+    with extra("atlases", f"fetching {remote.name}"):
+        import pooch
+        from requests.exceptions import RequestException
 
     if remote.members and all((folder / name).is_file() for name in remote.members):
         return

@@ -16,6 +16,7 @@ from einthoven.anatomy.shape.carry import outward, unit_model
 from einthoven.anatomy.shape.model import ShapeModel
 from einthoven.atlases.components import as_points, principal_components, share_of
 from einthoven.core.errors import BadInput
+from einthoven.core.extras import extra
 from einthoven.core.tags import Surface
 from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import compact
@@ -97,10 +98,8 @@ def read_template(folder: Path) -> tuple[np.ndarray, np.ndarray, int]:
 
 def _read_components(path: Path, n_points: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """MU [6 * point], COEFF as in the file, LATENT [mode] mm^2."""
-    try:
+    with extra("atlases", f"{path}: HDF5"):
         import h5py
-    except ImportError as error:
-        raise BadInput(f"{path}: reading it needs h5py; pip install h5py") from error
     if not path.is_file():
         raise BadInput(f"{path}: no such file")
     try:

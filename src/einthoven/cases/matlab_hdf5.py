@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from einthoven.core.errors import BadInput
+from einthoven.core.extras import extra
 
 
 def load_hdf5(path: Path) -> dict[str, Any]:
@@ -18,12 +19,8 @@ def load_hdf5(path: Path) -> dict[str, Any]:
     Raises:
         BadInput: unreadable, or h5py is not installed.
     """
-    try:
+    with extra("atlases", f"{path}: MATLAB 7.3 (or in MATLAB: save('NEW.mat', '-v7'))"):
         import h5py
-    except ImportError as error:
-        raise BadInput(
-            f"{path}: MATLAB 7.3 needs h5py; pip install h5py, or in MATLAB: save('NEW.mat', '-v7')"
-        ) from error
     try:
         with h5py.File(path) as file:
             return {name: _value(file[name], file) for name in file if not name.startswith("#")}

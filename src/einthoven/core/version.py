@@ -1,3 +1,3 @@
-"""The version that stands in every file of a run; `pyproject.toml` has the same."""
+"""The version of the package, which stands in every file of a run; the only place of it."""
 
 __version__ = "0.1.0"

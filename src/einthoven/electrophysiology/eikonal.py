@@ -19,6 +19,7 @@ from scipy.sparse import coo_array, csr_array
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput, NotConverged, StepFailed
+from einthoven.core.extras import extra
 from einthoven.electrophysiology.hopf_lax import Tetrahedra, best_updates, correct_labels
 from einthoven.geometry.simplex import tet_volumes
 
@@ -244,7 +245,8 @@ def _solve_own(problem: Eikonal, start: np.ndarray, labels: np.ndarray) -> tuple
 
 def _solve_fim(problem: Eikonal, start: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, int]:
     """fim-python (Grandits 2021, doi:10.21105/joss.03641), which begins anew and counts nothing."""
-    with contextlib.redirect_stdout(io.StringIO()):  # it announces the missing GPU library
+    # it announces the missing GPU library
+    with extra("backends", "backend 'fim-python'"), contextlib.redirect_stdout(io.StringIO()):
         from fimpy.solver import create_fim_solver
     seeds = np.flatnonzero(np.isfinite(start))
     points, cells, *_ = problem.mesh

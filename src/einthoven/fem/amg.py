@@ -2,67 +2,18 @@
 
 import numpy as np
 
-from einthoven.core.errors import NotConverged
+from einthoven.fem.conjugate_gradients import ConjugateGradients
 from einthoven.fem.multigrid import Multigrid
-from einthoven.fem.solvers import Columns, Solver, column_norms, dense
-
-COLUMNS_AT_ONCE = 16
-"""One pass over the matrix serves so many columns; more of them fall out of the cache."""
-
-MAX_ITERATIONS = 300
 
 
-class Amg(Solver):
-    """CG in float64, preconditioned by one V-cycle in float32; memory grows like the mesh.
+class Amg(ConjugateGradients):
+    """CG in float64, preconditioned by one V-cycle in float32; memory grows like the mesh."""
 
-    A singular matrix is left as it is and the constants are projected out of right-hand sides and
-    corrections: fixing a node would cost iterations.
-    """
+    max_iterations = 300
+    preconditioner = "multigrid"
 
     def _prepare(self) -> None:
         self._multigrid = Multigrid(self.matrix, self.singular)
 
-    def _solve(self, rhs: Columns, shared: np.ndarray) -> np.ndarray:
-        starts = range(0, rhs.shape[1], COLUMNS_AT_ONCE)
-        parts = [dense(rhs[:, k : k + COLUMNS_AT_ONCE], shared) for k in starts]
-        return np.concatenate([self._conjugate_gradients(part) for part in parts], axis=1)
-
-    def _conjugate_gradients(self, r: np.ndarray) -> np.ndarray:
-        """Each column has its own step lengths; all share the passes over the matrix."""
-        x = np.zeros_like(r)
-        self._project(r)
-        goal = 0.9 * self.tolerance * column_norms(r)
-        p = z = self._precondition(r)
-        rz = _dot(r, z)
-        for _ in range(MAX_ITERATIONS):
-            if (column_norms(r) <= goal).all():
-                return x
-            q = self.matrix @ p
-            step = _ratio(rz, _dot(p, q))
-            x += step * p
-            r -= step * q
-            z = self._precondition(r)
-            rz, before = _dot(r, z), rz
-            p = z + _ratio(rz, before) * p
-        worst = float((column_norms(r) / goal).max())
-        raise NotConverged(
-            f"CG with multigrid: {MAX_ITERATIONS} iterations leave {worst:.1e} times the residual "
-            "allowed; flat cells or a singular matrix? Take solver mumps, or improve the mesh"
-        )
-
     def _precondition(self, r: np.ndarray) -> np.ndarray:
         return self._project(self._multigrid.cycle(r).astype(np.float64))
-
-    def _project(self, columns: np.ndarray) -> np.ndarray:
-        if self.singular:
-            columns -= columns.mean(axis=0)
-        return columns
-
-
-def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.einsum("nk,nk->k", a, b)
-
-
-def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The quotient a / b, zero where a column is solved exactly."""
-    return np.divide(a, b, out=np.zeros_like(a), where=b != 0)

@@ -9,7 +9,11 @@ with suppress(ModuleNotFoundError):
 
 import numpy as np
 import scipy.sparse as sp
-from petsc4py import PETSc
+
+from einthoven.core.extras import extra
+
+with extra("solve", "solving with PETSc"):
+    from petsc4py import PETSc
 
 __all__ = ["PETSc", "petsc_matrix"]
 

@@ -10,6 +10,7 @@ from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput, NotConverged
+from einthoven.core.extras import MissingExtra
 
 type Columns = np.ndarray | sp.csc_array
 """Right-hand sides [node, k], dense or sparse."""
@@ -19,8 +20,9 @@ BACKENDS = {
     "pardiso": ("einthoven.fem.pardiso", "Pardiso"),
     "cholmod": ("einthoven.fem.cholmod", "Cholmod"),
     "amg": ("einthoven.fem.amg", "Amg"),
+    "cg": ("einthoven.fem.conjugate_gradients", "ConjugateGradients"),
 }
-"""Module and class; imported when asked for, as each needs a package of its own."""
+"""Module and class; imported when asked for, as each but the last needs a package of its own."""
 
 TOLERANCE = 1e-10
 
@@ -174,19 +176,29 @@ def make_solver(
 ) -> Solver:
     """The `Solver` that `choose` takes for a name and `n_rhs` right-hand sides to come.
 
+    Where PETSc is not installed (no extra [solve]), auto is conjugate gradients with SciPy: the
+    same solution to the tolerance, not to the last bit.
+
     Raises:
         BadInput: an unknown name, or as `Solver`.
         NotConverged: as `Solver`.
     """
     module, backend = BACKENDS[choose(name, matrix.shape[0], n_rhs)]
-    return getattr(import_module(module), backend)(matrix, tolerance, singular)
+    try:
+        found = getattr(import_module(module), backend)
+    except MissingExtra:
+        if name != "auto":
+            raise
+        module, backend = BACKENDS["cg"]
+        found = getattr(import_module(module), backend)
+    return found(matrix, tolerance, singular)
 
 
 def choose(name: str, n_nodes: int, n_rhs: int) -> str:
     """The backend that `name` stands for; auto takes the cheapest of the portable ones.
 
-    What happens to be installed, or free, plays no part: the same problem is solved in the same
-    way on every machine (docs/lead-field-engine.md has the measurements behind the numbers).
+    What else is installed, or free, plays no part: where PETSc is, the same problem is solved in
+    the same way on every machine (docs/lead-field-engine.md has the measurements behind it).
 
     Raises:
         BadInput: an unknown name.

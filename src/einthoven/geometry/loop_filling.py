@@ -6,6 +6,7 @@ import numba
 import numpy as np
 
 from einthoven.core.errors import StepFailed
+from einthoven.core.extras import extra
 from einthoven.geometry.closest import TriangleTree
 from einthoven.geometry.intersections import intersecting_pairs
 from einthoven.geometry.simplex import triangle_area_vectors
@@ -160,7 +161,8 @@ def _remeshed(
 
     A skirt at every loop, which is not selected, makes MeshLab keep the loops as they are.
     """
-    import pymeshlab
+    with extra("solve", "filling a hole of a surface"):
+        import pymeshlab
 
     n_rim, start = len(points), 0
     skirts: list[np.ndarray] = []

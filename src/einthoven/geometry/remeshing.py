@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from einthoven.core.errors import StepFailed
+from einthoven.core.extras import extra
 from einthoven.core.log import logger
 from einthoven.geometry.boundary_loops import loops_of_sphere
 from einthoven.geometry.simplex import enclosed_volume, triangle_area_vectors
@@ -173,7 +174,8 @@ def _clustered(
 
 def _isotropic(points: np.ndarray, faces: np.ndarray, edge_mm: float, **options: float) -> tuple:
     """Botsch and Kobbelt 2004 (10.1145/1057432.1057457) as in MeshLab."""
-    import pymeshlab
+    with extra("solve", "remeshing a surface"):
+        import pymeshlab
 
     meshes = pymeshlab.MeshSet(verbose=False)
     meshes.add_mesh(pymeshlab.Mesh(np.asarray(points, float), np.asarray(faces, np.int32)))

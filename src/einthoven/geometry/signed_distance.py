@@ -8,6 +8,7 @@ import numpy as np
 
 from einthoven.core.check import finite, shape
 from einthoven.core.errors import BadInput
+from einthoven.core.extras import extra
 from einthoven.core.seeds import generator
 from einthoven.core.tags import SDF_SURFACES
 from einthoven.core.threads import in_blocks
@@ -171,7 +172,8 @@ def _cloud_distance(points: np.ndarray, faces: np.ndarray, queries: np.ndarray) 
     The cloud is ours, because mesh-to-sdf draws its own from NumPy's global generator; its
     fixed seed makes the same surface give the same cloud.
     """
-    from mesh_to_sdf.surface_point_cloud import SurfacePointCloud
+    with extra("backends", "backend 'mesh-to-sdf'"):
+        from mesh_to_sdf.surface_point_cloud import SurfacePointCloud
 
     rng = generator(0, "mesh-to-sdf", len(faces))
     cloud, normals = points_on_surface(points, faces, CLOUD_POINTS, rng)

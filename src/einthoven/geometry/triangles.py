@@ -3,6 +3,7 @@
 import numpy as np
 
 from einthoven.core.errors import StepFailed
+from einthoven.core.extras import extra
 from einthoven.geometry.simplex import triangle_area_vectors, unique_sides
 from einthoven.geometry.surface_operators import cotangent_stiffness
 
@@ -78,7 +79,8 @@ def mesh_plane(loops: list[np.ndarray], edge_mm: float) -> tuple[np.ndarray, np.
     Raises:
         StepFailed: gmsh fails, or it moved or split the given boundary.
     """
-    import gmsh
+    with extra("solve", "triangulating a plane piece"):
+        import gmsh
 
     boundary = np.concatenate(loops)
     if not gmsh.isInitialized():

@@ -15,6 +15,7 @@ from einthoven.anatomy.shape.tagged_heart import VALVE_CAPS
 from einthoven.anatomy.shape.torso import TorsoSurface
 from einthoven.config import models
 from einthoven.core.errors import BadInput
+from einthoven.core.extras import MissingExtra
 from einthoven.core.tags import Surface
 from einthoven.geometry.remeshing import remesh_closed, remesh_to
 from einthoven.geometry.signed_distance import surface_distance
@@ -215,8 +216,8 @@ def _coarsen(torso: Surfaces, edge_mm: float) -> tuple[Surfaces, list[str]]:
     """A torso much finer than needed gets the edges of the atlas; one with slivers, even ones."""
     had, worst = torso.edge_mm, triangle_quality(torso.points, torso.faces).min()
     if had < TOO_FINE * edge_mm:
-        points, faces = remesh_closed(torso.points, torso.faces, edge_mm)
-        note = f"torso: remeshed from {had:.1f} to {edge_mm:g} mm edges"
+        points, faces, how = _remeshed(torso, edge_mm)
+        note = f"torso: remeshed from {had:.1f} to {edge_mm:g} mm edges{how}"
     elif worst < LEAST_QUALITY:
         points, faces = remesh_to(torso.points, torso.faces, len(torso.points))
         note = f"torso: remeshed for triangles of a quality down to {worst:.2g}, as cuts leave them"
@@ -229,6 +230,15 @@ def _coarsen(torso: Surfaces, edge_mm: float) -> tuple[Surfaces, list[str]]:
             "it coarser and with even triangles"
         )
     return Surfaces(points, faces, np.zeros(len(faces), int)), [f"{note}, volume {change:+.2%}"]
+
+
+def _remeshed(torso: Surfaces, edge_mm: float) -> tuple[np.ndarray, np.ndarray, str]:
+    """Points [vertex, 3] mm and faces [face, 3] of a coarser torso; by clusters without MeshLab."""
+    try:
+        return *remesh_closed(torso.points, torso.faces, edge_mm), ""
+    except MissingExtra:
+        n_vertices = round(len(torso.points) * (torso.edge_mm / edge_mm) ** 2)
+        return *remesh_to(torso.points, torso.faces, n_vertices), " by clusters"
 
 
 def _oddities(rotation: np.ndarray) -> list[str]:

@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from einthoven.anatomy.shape.pieces import fan, sewn
 from einthoven.core.errors import StepFailed
@@ -10,7 +12,13 @@ from einthoven.geometry.boundary_loops import boundary_loops, fill_loops, sides_
 from einthoven.geometry.intersections import intersecting_pairs
 from einthoven.geometry.simplex import enclosed_volume, triangle_area_vectors
 from einthoven.geometry.surfaces import Surfaces
-from einthoven.geometry.triangles import compact, face_edges, face_pieces, unique_edges
+from einthoven.geometry.triangles import (
+    compact,
+    face_edges,
+    face_neighbours,
+    face_pieces,
+    unique_edges,
+)
 from einthoven.imported.defect import Defect, near
 from einthoven.imported.slivers import even_out
 
@@ -143,13 +151,24 @@ def _refuse_non_manifold(name: str, surface: Surfaces) -> None:
 
 
 def _pinched(surface: Surfaces) -> np.ndarray:
-    """Whether [vertex] the triangles around a vertex form more than one fan."""
-    import pymeshlab
+    """Whether [vertex] the triangles around a vertex form more than one fan.
 
-    meshes = pymeshlab.MeshSet(verbose=False)
-    meshes.add_mesh(pymeshlab.Mesh(surface.points, surface.faces))
-    meshes.compute_selection_by_non_manifold_per_vertex()
-    return meshes.current_mesh().vertex_selection_array()
+    Corners of triangles are joined across the edges at their vertex; a fan is what hangs together.
+    """
+    faces = np.asarray(surface.faces, np.int64)
+    n, across = len(faces), face_neighbours(faces)
+    mine, side = np.nonzero(across >= 0)  # side k goes from corner k to corner k + 1
+    other = across[mine, side]
+    joined = [np.empty((0, 2), np.int64)]
+    for end in (0, 1):
+        vertex = faces[mine, (side + end) % 3]
+        corner = (faces[other] == vertex[:, None]).argmax(axis=1)
+        joined.append(np.stack([3 * mine + (side + end) % 3, 3 * other + corner], axis=1))
+    a, b = np.concatenate(joined).T
+    links = coo_array((np.ones(len(a)), (a, b)), shape=(3 * n, 3 * n))
+    of_fan = connected_components(links, directed=False)[1]
+    once = np.unique(np.stack([faces.ravel(), of_fan], axis=1), axis=0)[:, 0]
+    return np.bincount(once, minlength=len(surface.points)) > 1
 
 
 def oriented(surface: Surfaces) -> tuple[Surfaces, int]:

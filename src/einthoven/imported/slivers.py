@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from einthoven.core.extras import extra
 from einthoven.geometry.simplex import enclosed_volume
 from einthoven.geometry.surfaces import Surfaces
 from einthoven.geometry.triangles import triangle_quality, unique_edges
@@ -48,7 +49,8 @@ def _remeshed(surface: Surfaces, chosen: np.ndarray, tag: int) -> Surfaces:
 
     A result that is not closed or encloses another volume is not taken: slivers are ugly, no error.
     """
-    import pymeshlab
+    with extra("solve", "remeshing slivers of a surface"):
+        import pymeshlab
 
     edges = surface.points[unique_edges(surface.faces)[0]]
     median = float(np.median(np.linalg.norm(edges[:, 1] - edges[:, 0], axis=1)))

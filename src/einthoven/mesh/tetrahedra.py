@@ -12,6 +12,7 @@ import numpy as np
 from einthoven.config.models import Mesh
 from einthoven.core.check import between
 from einthoven.core.errors import StepFailed
+from einthoven.core.extras import extra
 from einthoven.core.tags import Tissue
 from einthoven.geometry.simplex import tet_volumes
 from einthoven.geometry.surfaces import Surfaces
@@ -45,8 +46,11 @@ def tetrahedralise(
 
     Raises:
         BadInput: the surfaces or settings are wrong.
+        MissingExtra: gmsh is not installed.
         StepFailed: gmsh failed, hung, or left cells worse than `min_quality`.
     """
+    with extra("solve", "meshing a body"):
+        import gmsh as _  # noqa: F401  # of the child process: told here what is missing there
     electrodes = np.asarray(electrode_points, float)
     between("torso_edge_mm", config.torso_edge_mm, config.heart_edge_mm, 100.0,
             "not finer than the heart, edges are in mm")  # fmt: skip

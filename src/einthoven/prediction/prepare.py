@@ -10,6 +10,8 @@ import numpy as np
 from einthoven.config.models import Config
 from einthoven.config.physiology import Physiology
 from einthoven.core.errors import BadInput
+from einthoven.core.extras import MissingExtra
+from einthoven.core.log import logger
 from einthoven.core.names import STANDARD_ELECTRODES
 from einthoven.electrophysiology.purkinje.tree import grow_tree
 from einthoven.electrophysiology.scenarios import activate
@@ -21,10 +23,14 @@ from einthoven.imported.anatomy import import_patient
 from einthoven.imported.read import read_points
 from einthoven.imported.sheet import Row, read_sheet
 from einthoven.imported.sites import on_skin
+from einthoven.mesh.lattice import lattice_mesh
 from einthoven.mesh.tetrahedra import tetrahedralise
 from einthoven.patient.anatomy import Anatomy, Electrodes
 from einthoven.patient.patient import Patient
 from einthoven.samples.sdf import sdf_samples
+
+LATTICE_EDGE_MM = 2.6
+"""Right ventricles of 3 mm are torn by coarser lattices (docs/install.md)."""
 
 
 @dataclass(frozen=True)
@@ -143,33 +149,32 @@ def _known(patient: Patient, stage: str) -> bool:
 
 
 def _mesh(patient: Patient, config: Config, to: Path) -> Patient:
-    refined = patient.anatomy.site_points[: len(STANDARD_ELECTRODES)]
-    mesh = tetrahedralise(patient.anatomy.surfaces, refined, config.mesh, patient.name)
+    """The body; where no mesher is installed, the muscle alone, of which a model needs no more."""
+    anatomy = patient.anatomy
+    refined = anatomy.site_points[: len(STANDARD_ELECTRODES)]
+    try:
+        mesh = tetrahedralise(anatomy.surfaces, refined, config.mesh, patient.name)
+    except MissingExtra as error:
+        logger.warning("%s: no mesher (%s); the muscle is meshed by a lattice", patient.name, error)
+        frame = anatomy.heart_rotation, anatomy.heart_origin
+        edge_mm = min(LATTICE_EDGE_MM, config.mesh.heart_edge_mm)
+        mesh = lattice_mesh(anatomy.surfaces, frame, edge_mm, patient.name)
     mesh.save(to / "mesh.npz")
     return patient.with_stages(mesh)
 
 
 def _fibers(patient: Patient, config: Config, to: Path) -> Patient:
     """Fibres, and the coordinates that durations of the action potential are set in."""
-    try:
-        fields = solve_wall_fields(patient.heart)
-        fibers = assign_fibers(patient, config.fibers, fields)
-        coordinates = ventricular_coordinates(patient, fields)
-    except ImportError as error:
-        raise BadInput(
-            f"{patient.where}: has no fibers.npz, and fibres by rules need a solver that is not "
-            f"installed ({error}); give fibers.npz with f0, s0, n0 [heart cell, 3]"
-        ) from error
+    fields = solve_wall_fields(patient.heart)
+    fibers = assign_fibers(patient, config.fibers, fields)
+    coordinates = ventricular_coordinates(patient, fields)
     fibers.save(to / "fibers.npz", coordinates)
     return patient.with_stages(fibers, coordinates)
 
 
 def _coordinates(patient: Patient, config: Config, to: Path) -> Patient:
-    """Ventricular coordinates beside given fibres; none where no solver is installed."""
-    try:
-        return patient.with_stages(ventricular_coordinates(patient))
-    except ImportError:
-        return patient
+    """Ventricular coordinates beside given fibres."""
+    return patient.with_stages(ventricular_coordinates(patient))
 
 
 def _sdf(patient: Patient, config: Config, to: Path) -> Patient:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from einthoven.core.errors import BadInput
+from einthoven.core.extras import extra
 from einthoven.segmentation.metaimage import read_metaimage
 from einthoven.segmentation.reading import Reading
 
@@ -150,7 +151,8 @@ def _framed(path: Path, image: LabelImage, reading: Reading) -> LabelImage:
 
 
 def _nifti(path: Path) -> LabelImage:
-    import nibabel
+    with extra("images", f"{path}: a NIfTI image"):
+        import nibabel
 
     file: Any = nibabel.load(path)
     header, affine = file.header, np.array(file.affine, float)
@@ -165,7 +167,8 @@ def _nifti(path: Path) -> LabelImage:
 
 
 def _nrrd(path: Path) -> LabelImage:
-    import nrrd
+    with extra("images", f"{path}: an NRRD image"):
+        import nrrd
 
     values, header = nrrd.read(str(path))
     directions = header.get("space directions")

@@ -16,6 +16,7 @@ import numba
 import numpy as np
 
 from einthoven.core.errors import BadInput
+from einthoven.core.extras import extra
 from einthoven.geometry.contouring import zero_level
 from einthoven.geometry.simplex import enclosed_volume
 from einthoven.geometry.triangles import compact, face_pieces
@@ -104,7 +105,8 @@ def stack_of(regions: Regions, axis: int) -> Stack:
 
     The slices of a sheared grid are shifted against each other by the shear.
     """
-    from skimage.measure import find_contours
+    with extra("images", "a label image"):
+        from skimage.measure import find_contours
 
     image = regions.image
     others = [a for a in range(3) if a != axis]

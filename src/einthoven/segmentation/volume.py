@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from einthoven.core.extras import extra
 from einthoven.geometry.contouring import zero_level
 from einthoven.segmentation.base import Base
 from einthoven.segmentation.regions import REGIONS, Regions, smoothed
@@ -31,7 +32,9 @@ def surface_of_mask(
         finest_mm: finer voxels are averaged in blocks to about this size.
     """
     from scipy import ndimage
-    from skimage.measure import block_reduce
+
+    with extra("images", "a label image"):
+        from skimage.measure import block_reduce
 
     block = np.maximum(1, np.round(finest_mm / np.linalg.norm(steps, axis=0)).astype(int))
     coarse = np.pad(block_reduce(mask.astype(np.float32), tuple(block), np.mean), PAD)

@@ -9,6 +9,7 @@ from typing import Any
 
 from einthoven.config.section import Section
 from einthoven.core.errors import BadInput
+from einthoven.core.extras import extra
 from einthoven.core.seeds import derive_seed
 
 
@@ -54,7 +55,8 @@ def search[S: Section](
     Raises:
         BadInput: an unknown key.
     """
-    import optuna
+    with extra("learn", "a search of settings"):
+        import optuna
 
     known = type(config).model_fields
     if unknown := set(space) - set(known):

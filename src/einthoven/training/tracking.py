@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from einthoven.core.errors import BadInput
+from einthoven.core.extras import extra
 from einthoven.core.log import logger
 
 EXPERIMENT = "einthoven"
@@ -45,6 +46,9 @@ def tracked(uri: str, name: str, parameters: Mapping[str, Any]) -> Iterator[Reco
     database.parent.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     from lightning.pytorch.loggers import MLFlowLogger
+
+    with extra("learn", "tracking_uri"):
+        import mlflow as _  # noqa: F401
 
     try:
         with _locked(database):
