@@ -99,7 +99,7 @@ def trained(
     machine = Machine.from_environment()
     for member in range(args.members):
         config = OperatorModel(
-            epochs=args.epochs, seed=1 + member, learning_rate=args.learning_rate
+            epochs=args.epochs, seed=args.seed + member, learning_rate=args.learning_rate
         )
         folder = args.out / f"member{member}" if member else args.out
         start = member_files(args.start)[member] if args.start else None
@@ -120,6 +120,7 @@ def arguments() -> argparse.Namespace:
     add("--out", type=Path, required=True, help="folder for the operator")
     add("--members", type=int, default=1, help="networks, which differ in their seed")
     add("--epochs", type=int, default=OperatorModel().epochs)
+    add("--seed", type=int, default=1, help="of the first network")
     add("--learning-rate", type=float, default=OperatorModel().learning_rate)
     add("--start", type=Path, help="folder of an operator whose networks are trained further")
     add("--without", choices=list(CLASSES), help="a class that nothing is learned of")
