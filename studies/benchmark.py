@@ -34,15 +34,16 @@ def submit(
     model: Model, trained: Trained, published: Published, budget: Budget, folder: Path
 ) -> None:
     """Predict all test patients and write the submission."""
-    benchmark = published.benchmark
+    benchmark, told = published.benchmark, (type(model).__doc__ or "").strip()
+    if trained.n_steps:
+        told += f" {trained.n_steps} steps; validation {trained.val_angle_deg:.2f} deg."
     for name in benchmark.patients("test"):
         grad = model.gradient(published.at_field_points(name))
         cells = model.gradient(published.at_cells(name))
         write_prediction(folder, benchmark.field(name), grad, cells)
     write_card(folder, Card(
         name=model.title, dataset=benchmark.seal, authors=["The einthoven developers"],
-        description=f"{(type(model).__doc__ or '').strip()} {trained.n_steps} steps; validation "
-                    f"{trained.val_angle_deg:.2f} deg.",
+        description=told,
         code=f"studies/benchmark.py of einthoven {__version__}", inputs=model.inputs,
         n_parameters=model.n_parameters, seeds=[budget.seed] if trained.n_steps else [],
         train_seconds=round(trained.seconds, 1), hardware="one core",

@@ -62,7 +62,7 @@ class Formula(Model):
 class ScaledFormula(Formula):
     """The same times one number, from the training patients."""
 
-    name, title = "pseudo-scaled", "the same, one factor fitted"
+    name, title = "pseudo-scaled", "pseudo lead field, one factor fitted"
 
     def fit(self, published: Published, budget: Budget, folder: Path) -> Trained:
         """Ratio of mean lengths."""
