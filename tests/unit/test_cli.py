@@ -41,6 +41,7 @@ NO_FILE = {
     "predict": ["predict", "nothing"],
     "predict by another": ["predict", "nothing", "--model", "nowhere"],
     "progress": ["progress", "nothing"],
+    "twin": ["twin", "nothing.csv", "--patient", "nobody"],
     "verify": ["verify", "nothing.zarr.zip"],
     "sensitivity": ["sensitivity", "nothing.zarr.zip"],
     "view": ["view", "nothing"],

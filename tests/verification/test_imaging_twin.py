@@ -17,8 +17,9 @@ from einthoven.electrophysiology.cells.family import action_potential
 from einthoven.electrophysiology.eikonal import Eikonal, speed_tensor_sq
 from einthoven.electrophysiology.hopf_lax import best_updates
 from einthoven.electrophysiology.scenarios import activate
-from einthoven.imaging.twin import ROWS, TwinSettings, all_leads, fit_twin, onset_modes
+from einthoven.imaging.twin import ROWS, TwinSettings, all_leads, fit_twin
 from einthoven.imaging.twin_forward import BIN_MS, ForwardModel
+from einthoven.imaging.twin_prior import onset_modes
 from einthoven.imaging.twin_routes import last_legs
 from einthoven.imaging.twin_wave import WaveModel
 from einthoven.leadfield.conductivity import intracellular
@@ -65,18 +66,19 @@ def test_potential_is_that_of_the_forward_ecg() -> None:
 
 
 def test_derivative_has_the_order_of_central_differences() -> None:
-    """Along a random direction of onsets and speeds, through wave and ECG."""
+    """Along a random direction of onsets, speeds and conductivities, through wave and ECG."""
     wave, forward, sinus = models()
     rng = np.random.default_rng(1)
     directions = onset_modes(wave.patient.heart.points, TwinSettings(n_modes=12))
     speeds = 0.05 * rng.standard_normal(4)
     at = wave.wave(sinus, directions, speeds)
-    toward = rng.standard_normal(directions.shape[1] + 4) * np.r_[np.full(12, 0.1), np.full(4, 0.1)]
-    slope = forward.potential(*at).jacobian @ toward
+    sigmas, toward = np.array([0.2, -0.3]), 0.1 * rng.standard_normal(18)
+    slope = forward.potential(*at, sigmas).jacobian @ toward
 
     def ecg(step: float) -> np.ndarray:
         onsets = sinus + step * directions @ toward[:12]
-        return forward.ecg(wave.activation_time(onsets, speeds + step * toward[12:]))
+        tau = wave.activation_time(onsets, speeds + step * toward[12:16])
+        return forward.ecg(tau, sigmas + step * toward[16:])
 
     steps = np.array([4e-3, 2e-3, 1e-3])
     errors = [

@@ -23,6 +23,7 @@ from einthoven.cli import (
     schema,
     score,
     sensitivity,
+    twin,
     verify,
     view,
 )
@@ -31,7 +32,7 @@ from einthoven.core.version import __version__
 
 MODULES = (audit, check, config, costs, encode, explain, export, export_model, import_, fetch,
            image, inverse, plan, predict, progress, schema, score, verify, sensitivity,
-           view)  # fmt: skip
+           twin, view)  # fmt: skip
 COMMANDS = {
     module.__name__.rpartition(".")[2].strip("_").replace("_", "-"): module for module in MODULES
 }

@@ -1,9 +1,8 @@
-"""The digital twin: onsets, speeds and a gain that reproduce a patient's QRS on a known heart.
+"""The digital twin: onsets, speeds and conductivities that give a patient's QRS on a known heart.
 
 Gauss-Newton steps with the exact derivatives of `twin_wave` and `twin_forward`, damped as
-Levenberg and Marquardt do, about a first map of the activation: one of the amortised posterior's,
-or any other. Onsets are that map plus a smooth random field, a Gaussian process over the muscle;
-what the ECG does not tell stays as this prior has it.
+Levenberg and Marquardt do, about a prior (`twin_prior`): a first map, such as that of a beat that
+`twin_search` found, with a smooth random field. What the ECG does not tell stays as it has it.
 """
 
 import time as clock
@@ -11,62 +10,45 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, eigh
-from scipy.spatial.distance import cdist
+from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse import csr_array
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput, EinthovenError
 from einthoven.core.names import LEADS
-from einthoven.geometry.sampling import farthest_points
-from einthoven.imaging.twin_forward import INDEPENDENT, ForwardModel
-from einthoven.imaging.twin_wave import SPEEDS, WaveModel
+from einthoven.imaging.twin_forward import INDEPENDENT, SIGMAS, ForwardModel
+from einthoven.imaging.twin_prior import AS_SET, Prior, TwinSettings
+from einthoven.imaging.twin_wave import SPEEDS, Wave, WaveModel
 
 ROWS = [LEADS.index(name) for name in INDEPENDENT]
 DAMPING = (1e-2, 0.3, 6.0)
 """First damping, its factor after a step that lowers the cost, and after one that does not."""
 MAX_REJECTED = 6
-ROUND_OFF = 1e-9
-"""Modes weaker than this share of the strongest are left out."""
-
-
-@dataclass(frozen=True)
-class TwinSettings:
-    """Of the prior and of the iteration."""
-
-    onset_sd_ms: float = 10.0
-    onset_length_mm: float = 20.0
-    """Over which onsets move together."""
-    n_modes: int = 96
-    """Of the Gaussian process, the strongest."""
-    log_speed_sd: float = 0.15
-    log_gain_sd: float = 0.4
-    """Of all amplitudes together: conductivities of heart and torso."""
-    noise_share: float = 0.01
-    """SD of noise and of what the model lacks, as a share of the ECG's peak."""
-    max_steps: int = 25
-    tolerance: float = 1e-3
-    """Relative decrease of the cost at which the iteration ends."""
+AS_USUAL = TwinSettings()
 
 
 class Parameters(NamedTuple):
-    """Of a twin's beat; a priori independent, of mean zero."""
+    """Of a twin's beat."""
 
-    modes: np.ndarray
-    """[mode] of the onsets, 1."""
+    weights: np.ndarray
+    """[direction] of the onsets."""
     log_speeds: np.ndarray
     """[4] over those of the settings."""
+    log_sigmas: np.ndarray
+    """[2] over those of the settings."""
     log_gain: float
 
     @classmethod
     def of_vector(cls, vector: np.ndarray) -> Self:
-        """[mode + 5], as `vector` gives it."""
-        n_modes = len(vector) - len(SPEEDS) - 1
-        return cls(vector[:n_modes], vector[n_modes:-1], float(vector[-1]))
+        """[direction + 7], as `vector` gives it."""
+        n = len(vector) - len(SPEEDS) - len(SIGMAS) - 1
+        weights, speeds, sigmas, gain = np.split(vector, [n, n + len(SPEEDS), len(vector) - 1])
+        return cls(weights, speeds, sigmas, float(gain[0]))
 
     @property
     def vector(self) -> np.ndarray:
-        """[mode + 5]."""
-        return np.concatenate([self.modes, self.log_speeds, [self.log_gain]])
+        """[direction + 7]."""
+        return np.concatenate([self.weights, self.log_speeds, self.log_sigmas, [self.log_gain]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +77,16 @@ class Twin:
     @property
     def activation_sd(self) -> np.ndarray:
         """[heart node] ms, in Laplace's approximation."""
-        n = self.tangent.shape[1]
-        moved = self.tangent @ self.covariance[:n, :n]
-        return np.sqrt(np.maximum((moved * self.tangent).sum(axis=1), 0.0))
+        return self._sd(self.tangent)
+
+    def sd_of(self, weights: csr_array) -> np.ndarray:
+        """[place] ms, where times are `weights` [place, heart node] times those of the nodes."""
+        return self._sd(weights @ self.tangent)
+
+    def _sd(self, tangent: np.ndarray) -> np.ndarray:
+        n = tangent.shape[1]
+        moved = tangent @ self.covariance[:n, :n]
+        return np.sqrt(np.maximum((moved * tangent).sum(axis=1), 0.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,15 +96,13 @@ class TwinProblem:
     Attributes:
         wave: of the heart. forward: with the time axis of `ecg`.
         ecg: [8, time] mV, the independent leads.
-        start: [node] ms, mean of the onsets. directions: [node, mode] ms, their modes.
-        settings: of prior and iteration.
+        prior: of the parameters. settings: of noise and iteration.
     """
 
     wave: WaveModel
     forward: ForwardModel
     ecg: np.ndarray
-    start: np.ndarray
-    directions: np.ndarray
+    prior: Prior
     settings: TwinSettings
 
     @property
@@ -124,24 +111,27 @@ class TwinProblem:
         return self.settings.noise_share * float(np.abs(self.ecg).max())
 
     @property
-    def precision(self) -> np.ndarray:
-        """[parameter] of the prior."""
-        own = self.settings
-        of_speeds = np.full(len(SPEEDS), own.log_speed_sd**-2.0)
-        return np.r_[np.ones(self.directions.shape[1]), of_speeds, own.log_gain_sd**-2.0]
-
-    @property
     def first(self) -> Parameters:
-        """The mean of the prior, with the gain that fits best."""
-        start = Parameters.of_vector(np.zeros(len(self.precision)))
-        own = self.forward.ecg(self.wave.activation_time(self.start, start.log_speeds))
+        """The mean of the prior, with the gain that fits best within two of its SD."""
+        start = Parameters.of_vector(self.prior.mean)
+        own = self.fitted(start)
         gain = float((own * self.ecg).sum() / (own * own).sum())
-        limit = 2.0 * self.settings.log_gain_sd
-        return start._replace(log_gain=float(np.clip(np.log(max(gain, 1e-3)), -limit, limit)))
+        limit = 2.0 * self.prior.sds[-1]
+        more = float(np.clip(np.log(max(gain, 1e-3)), -limit, limit))
+        return start._replace(log_gain=start.log_gain + more)
 
     def onsets(self, parameters: Parameters) -> np.ndarray:
         """[node] ms."""
-        return self.start + self.directions @ parameters.modes
+        return self.prior.start + self.prior.directions @ parameters.weights
+
+    def fitted(self, parameters: Parameters) -> np.ndarray:
+        """The ECG of a beat, [8, time] mV.
+
+        Raises:
+            BadInput, StepFailed, NotConverged: no wave can be computed.
+        """
+        time = self.wave.activation_time(self.onsets(parameters), parameters.log_speeds)
+        return np.exp(parameters.log_gain) * self.forward.ecg(time, parameters.log_sigmas)
 
     def cost(self, parameters: Parameters) -> float:
         """Minus the logarithm of the posterior density, up to a constant.
@@ -149,39 +139,22 @@ class TwinProblem:
         Infinite where no wave can be computed, as at a speed that is not physical.
         """
         try:
-            time = self.wave.activation_time(self.onsets(parameters), parameters.log_speeds)
+            residual = self.fitted(parameters) - self.ecg
         except EinthovenError:
             return np.inf
-        residual = np.exp(parameters.log_gain) * self.forward.ecg(time) - self.ecg
-        prior = self.precision @ parameters.vector**2
-        return float((residual**2).sum() / self.noise_sd**2 + prior) / 2
+        off = (parameters.vector - self.prior.mean) / self.prior.sds
+        return float((residual**2).sum() / self.noise_sd**2 + (off**2).sum()) / 2
 
-    def linearised(self, parameters: Parameters) -> tuple[np.ndarray, np.ndarray]:
-        """Residual [value] and Jacobian [value, parameter], in units of the noise."""
-        wave = self.wave.wave(self.onsets(parameters), self.directions, parameters.log_speeds)
+    def linearised(self, parameters: Parameters) -> tuple[np.ndarray, np.ndarray, Wave]:
+        """Residual [value] and Jacobian [value, parameter], in units of the noise; the wave."""
+        at = self.onsets(parameters), self.prior.directions, parameters.log_speeds
+        wave = self.wave.wave(*at)
         gain = np.exp(parameters.log_gain)
-        ecg, jacobian = self.forward.potential(*wave)
+        ecg, jacobian = self.forward.potential(*wave, parameters.log_sigmas)
         fitted = gain * ecg
         columns = np.concatenate([gain * jacobian, fitted[:, :, None]], axis=2)
         jacobian = columns.reshape(self.ecg.size, -1) / self.noise_sd
-        return (fitted - self.ecg).ravel() / self.noise_sd, jacobian
-
-
-def onset_modes(points: np.ndarray, settings: TwinSettings) -> np.ndarray:
-    """Modes of a Gaussian process with a squared-exponential covariance: [node, mode] ms.
-
-    By Nystroem's extension from points as far apart as can be, so that a sum of the modes with
-    independent standard normal weights has the covariance of the process, less what is left out.
-    """
-    length, n_sites = settings.onset_length_mm, min(3 * settings.n_modes, len(points))
-    sites = farthest_points(points, points[0], n_sites)
-    alike = np.exp(-0.5 * (cdist(sites, sites) / length) ** 2)
-    n_modes = min(settings.n_modes, n_sites)
-    values, vectors = eigh(alike, subset_by_index=(n_sites - n_modes, n_sites - 1))
-    usable = values > ROUND_OFF * values[-1]
-    to_sites = np.exp(-0.5 * (cdist(points, sites) / length) ** 2)
-    extended: np.ndarray = to_sites @ (vectors[:, usable] / np.sqrt(values[usable]))
-    return settings.onset_sd_ms * extended
+        return (fitted - self.ecg).ravel() / self.noise_sd, jacobian, wave
 
 
 def fit_twin(
@@ -189,7 +162,8 @@ def fit_twin(
     forward: ForwardModel,
     ecg: np.ndarray,
     start: np.ndarray,
-    settings: TwinSettings = TwinSettings(),
+    settings: TwinSettings = AS_USUAL,
+    logs: np.ndarray = AS_SET,
 ) -> Twin:
     """The most probable beat of a heart given its QRS.
 
@@ -199,30 +173,29 @@ def fit_twin(
         ecg: [12, time] mV in the order of `core.names.LEADS`, baseline at zero, QRS only.
         start: [heart node] ms, the first map; the mean of the onsets.
         settings: of prior and iteration.
+        logs: [7] logarithms of the first map's speeds and conductivities over those of `wave` and
+            `forward`, and of its gain; their means.
 
     Raises:
         BadInput: shapes that do not fit, NaN, or a flat ECG.
     """
     ecg = check.finite("ecg", check.shape("ecg", ecg, (len(LEADS), len(forward.time))))
-    check.shape("start", check.finite("start", start), (len(wave.patient.heart.points),))
+    prior = Prior.about(wave.patient.heart.points, start, settings, logs)
     if not np.ptp(ecg) > 0:
         raise BadInput("ecg: flat in all leads; there is no QRS to fit")
     began = clock.perf_counter()
-    target = ecg[ROWS].astype(np.float64)
-    directions = onset_modes(wave.patient.heart.points, settings)
-    problem = TwinProblem(wave, forward, target, start.astype(float), directions, settings)
+    problem = TwinProblem(wave, forward, ecg[ROWS].astype(np.float64), prior, settings)
     parameters, n_steps = minimise(problem)
-    _, jacobian = problem.linearised(parameters)
-    normal = jacobian.T @ jacobian + np.diag(problem.precision)
-    fitted = wave.wave(problem.onsets(parameters), directions, parameters.log_speeds)
-    own = np.exp(parameters.log_gain) * forward.ecg(fitted.activation_time)
+    _, jacobian, beat = problem.linearised(parameters)
+    normal = jacobian.T @ jacobian + np.diag(prior.sds**-2.0)
+    fitted = problem.fitted(parameters)
     return Twin(
         parameters,
-        fitted.activation_time,
-        all_leads(own),
-        correlation(own, target),
+        beat.activation_time,
+        all_leads(fitted),
+        correlation(fitted, problem.ecg),
         cho_solve(cho_factor(normal), np.eye(len(normal))),
-        fitted.tangent,
+        beat.tangent,
         n_steps,
         clock.perf_counter() - began,
     )
@@ -230,13 +203,14 @@ def fit_twin(
 
 def minimise(problem: TwinProblem) -> tuple[Parameters, int]:
     """Damped Gauss-Newton steps: the parameters and the number of steps."""
-    parameters = problem.first
+    parameters, prior = problem.first, problem.prior
     damping, lower, raise_ = DAMPING
     cost, n_steps = problem.cost(parameters), 0
     for n_steps in range(1, problem.settings.max_steps + 1):  # noqa: B007  (returned)
-        residual, jacobian = problem.linearised(parameters)
-        normal = jacobian.T @ jacobian + np.diag(problem.precision)
-        downhill = -(jacobian.T @ residual + problem.precision * parameters.vector)
+        residual, jacobian, _ = problem.linearised(parameters)
+        normal = jacobian.T @ jacobian + np.diag(prior.sds**-2.0)
+        off = (parameters.vector - prior.mean) / prior.sds**2
+        downhill = -(jacobian.T @ residual + off)
         for _ in range(MAX_REJECTED):
             step = cho_solve(cho_factor(normal + damping * np.diag(np.diag(normal))), downhill)
             tried = Parameters.of_vector(parameters.vector + step)

@@ -20,12 +20,15 @@ from einthoven.ecg.forward import common_grid
 from einthoven.ecg.leads import lead_matrix
 from einthoven.electrophysiology.cells.condition import BASELINE
 from einthoven.electrophysiology.cells.family import action_potential
-from einthoven.leadfield.conductivity import intracellular
+from einthoven.leadfield.conductivity import transversely_isotropic
 from einthoven.patient.leadfields import LeadFieldGradients
 from einthoven.patient.patient import Patient
 
 INDEPENDENT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 """The other four leads are sums of the first two."""
+SIGMAS = ("sigma_il", "sigma_it")
+"""Of which the logarithms are parameters, in this order; keys of section `leadfield`."""
+AS_GIVEN = np.zeros(len(SIGMAS))
 BIN_MS = 0.25
 """Of the wavefront's source; with 0.1 ms the potentials differ by less than 1e-3 of their peak."""
 TINY_MS = 1e-9
@@ -38,7 +41,7 @@ class Potential(NamedTuple):
     ecg: np.ndarray
     """[8, time] mV."""
     jacobian: np.ndarray
-    """[8, time, parameter] mV per unit of the parameter."""
+    """[8, time, parameter + 2] mV per unit: by parameters of the wave, then by log sigmas."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,13 +50,14 @@ class ForwardModel:
 
     Attributes:
         cells: [cell, 4] of the heart.
-        flow: [cell, 4, 8] |cell| G_i grad(hat_i) . grad Z of the independent leads, 1.
+        flows: [2, cell, 4, 8] |cell| G_i grad(hat_i) . grad Z of the independent leads, 1: of
+            conduction along the fibres alone, and across.
         time: [time] ms, uniform.
         template: time [sample] ms and U [sample] mV.
     """
 
     cells: np.ndarray
-    flow: np.ndarray
+    flows: np.ndarray
     time: np.ndarray
     template: tuple[np.ndarray, np.ndarray]
 
@@ -77,37 +81,50 @@ class ForwardModel:
         leads = lead_matrix(fields.electrode_names.tolist())
         rows = leads[[LEADS.index(name) for name in INDEPENDENT]]
         grad = np.einsum("le,ecd->lcd", rows, fields.grad, optimize=True)
-        sigma_i = intracellular(patient.fibers.f0, leadfield)
-        source = np.einsum("lcd,cdk,c->clk", grad, sigma_i, heart.volumes, optimize=True)
-        flow = np.einsum("clk,cik->cil", source, heart.hat_gradients, optimize=True)
+        along, across = leadfield.sigma_il_s_per_m, leadfield.sigma_it_s_per_m
+        flows = [_flow(patient, grad, sigmas) for sigmas in ((along, 0.0), (0.0, across))]
         template = action_potential(BASELINE, BIN_MS)
-        return cls(heart.cells, np.ascontiguousarray(flow), np.asarray(time, float), template)
+        return cls(heart.cells, np.stack(flows), np.asarray(time, float), template)
 
-    def ecg(self, activation_time: np.ndarray) -> np.ndarray:
-        """[8, time] mV of activation times [node] ms."""
-        return self._swept(activation_time, np.zeros((len(activation_time), 0))).ecg
+    def ecg(self, activation_time: np.ndarray, log_sigmas: np.ndarray = AS_GIVEN) -> np.ndarray:
+        """[8, time] mV of activation times [node] ms; log_sigmas: [2] over the settings'."""
+        nothing = np.zeros((len(activation_time), 0))
+        return self._swept(activation_time, nothing, self._flow(log_sigmas)).ecg
 
-    def potential(self, activation_time: np.ndarray, tangent: np.ndarray) -> Potential:
+    def potential(
+        self, activation_time: np.ndarray, tangent: np.ndarray, log_sigmas: np.ndarray = AS_GIVEN
+    ) -> Potential:
         """The ECG and its derivatives.
 
         Args:
             activation_time: [node] ms.
             tangent: [node, parameter] derivatives of the times.
+            log_sigmas: [2] logarithms of `SIGMAS` over those of the settings.
 
         Raises:
             BadInput: NaN, or shapes that do not fit.
         """
         check.shape("tangent", check.finite("tangent", tangent), (len(activation_time), None))
-        return self._swept(activation_time, tangent)
+        ecg, jacobian = self._swept(activation_time, tangent, self._flow(log_sigmas))
+        only_along = self.ecg(activation_time, np.array([log_sigmas[0], -np.inf]))
+        by_sigmas = np.stack([only_along, ecg - only_along], axis=-1)
+        return Potential(ecg, np.concatenate([jacobian, by_sigmas], axis=-1))
 
-    def _swept(self, activation_time: np.ndarray, tangent: np.ndarray) -> Potential:
+    def _flow(self, log_sigmas: np.ndarray) -> np.ndarray:
+        along, across = np.exp(log_sigmas)
+        found: np.ndarray = along * self.flows[0] + across * self.flows[1]
+        return found
+
+    def _swept(
+        self, activation_time: np.ndarray, tangent: np.ndarray, flow: np.ndarray
+    ) -> Potential:
         tau = check.finite("activation_time", activation_time).astype(np.float64)
         step, stride, slopes, first = common_grid(self.time, self.template)
         start = float(self.time[0]) - first
         origin_bin = int(np.floor((tau.min() - start) / step))
         n_bins = int(np.ceil((tau.max() - start) / step)) - origin_bin + 1
         sweep = Sweep.of(self.cells, tau, (start + origin_bin * step, step, n_bins))
-        source, band = sweep.gathered(self.flow, tangent.shape[1] > 0)
+        source, band = sweep.gathered(flow, tangent.shape[1] > 0)
         moved = _along(sweep.low, sweep.begin, band, np.ascontiguousarray(tangent), n_bins)
         k = stride * np.arange(len(self.time)) - 1 - origin_bin - np.arange(n_bins)[:, None]
         inside = (k >= 0) & (k < len(slopes))
@@ -115,6 +132,14 @@ class ForwardModel:
         jacobian = kernel.T @ moved.reshape(n_bins, -1)
         jacobian = jacobian.reshape(len(self.time), *moved.shape[1:])
         return Potential(source.T @ kernel, jacobian.transpose(1, 0, 2))
+
+
+def _flow(patient: Patient, grad: np.ndarray, sigmas: tuple[float, float]) -> np.ndarray:
+    """[cell, 4, 8] of one tensor, sigmas along and across; grad [8, cell, 3] kOhm/mm."""
+    heart, tensors = patient.heart, transversely_isotropic(patient.fibers.f0, *sigmas)
+    source = np.einsum("lcd,cdk,c->clk", grad, tensors, heart.volumes, optimize=True)
+    flow: np.ndarray = np.einsum("clk,cik->cil", source, heart.hat_gradients, optimize=True)
+    return flow
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,141 @@
+"""The digital twin of a recorded ECG on a heart that is given: the command `einthoven twin`."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from einthoven.config import Config
+from einthoven.core.errors import BadInput
+from einthoven.core.files import atomic, save_arrays, write_json
+from einthoven.core.names import STANDARD_ELECTRODES
+from einthoven.imaging.heart_twin import ABOUT, HeartTwin, TwinMaker
+from einthoven.imaging.image import ImagedEcg
+from einthoven.imaging.lead_fields import lead_fields_of
+from einthoven.imaging.points import NAMES
+from einthoven.imaging.twin_search import SearchSettings
+from einthoven.patient.patient import Patient
+
+BEFORE_MS, AFTER_MS = 10, 10
+"""Of the record before the first activation and after the QRS: what is fitted."""
+SEARCHED = SearchSettings(largest_log_gain=0.8, largest_shift_ms=8)
+"""The torso's conductivities and the time of the first activation are unknown."""
+LOG_GAIN_SD, SHIFT_SD_MS = 0.4, 2.0
+HEADER = "point,time_ms,sd_ms"
+WARNING = (
+    "Not a medical device. The twin is one of many activations with this ECG on this heart, among "
+    "those of a simulator without infarct or scar; its SD are too small."
+)
+NOT_THE_BODY = (
+    "maps are of the heart of {name}: unless it is the recorded person's, with the electrodes at "
+    "their places, the twin makes up for the difference"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedTwin:
+    """A twin and what it was fitted to.
+
+    Attributes:
+        imaged: the ECG alone, with the check of it. patient: whose heart.
+        forward: fem or operator. time: [time] ms from where the first activation is expected.
+        ecg: [12, time] mV, what was fitted. found: with times on the same axis.
+    """
+
+    imaged: ImagedEcg
+    patient: str
+    forward: str
+    time: np.ndarray
+    ecg: np.ndarray
+    found: HeartTwin
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Of the recording, its check, the geometry, and what this is not."""
+        return (*self.imaged.warnings[:-1], NOT_THE_BODY.format(name=self.patient), WARNING)
+
+    @property
+    def searched_correlation(self) -> float:
+        """About that of the best candidate's ECG: sqrt(1 - misfit^2) where its gain is the best."""
+        return float(np.sqrt(max(0.0, 1.0 - self.found.candidates[0].misfit ** 2)))
+
+    def line(self) -> str:
+        """One line."""
+        times, twin = self.found.times, self.found.twin
+        first, last = NAMES[int(times.argmin())], NAMES[int(times.argmax())]
+        return (
+            f"{self.imaged.recording.name} on the heart of {self.patient}: QRS of the twin and of "
+            f"the recording correlate by {twin.correlation:.4f}, of the best simulated beat by "
+            f"{self.searched_correlation:.4f}; activation lasts {np.ptp(times):.0f} ms, "
+            f"from {first} to {last}"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Of twin.json."""
+        twin, own = self.found.twin, self.found.twin.parameters
+        return {
+            "recording": self.imaged.recording.name,
+            "patient": self.patient,
+            "forward": self.forward,
+            "correlation": twin.correlation,
+            "searched_correlation": self.searched_correlation,
+            "pattern": self.found.candidates[0].case.pattern,
+            "n_steps": twin.n_steps,
+            "seconds": twin.seconds,
+            "log_speeds": own.log_speeds.tolist(),
+            "log_sigmas": own.log_sigmas.tolist(),
+            "log_gain": own.log_gain,
+            "out_of_distribution": self.imaged.check.to_json(),
+            "warnings": list(self.warnings),
+        }
+
+    def write(self, folder: str | Path) -> None:
+        """Write twin.csv, twin.json and twin.npz, each whole or not at all."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic(folder / "twin.csv") as temporary:
+            triples = zip(NAMES, self.found.times, self.found.sds)
+            rows = [f"{name},{at:.2f},{sd:.2f}" for name, at, sd in triples]
+            temporary.write_text("\n".join([HEADER, *rows]) + "\n")
+        write_json(folder / "twin.json", self.to_json())
+        twin = self.found.twin
+        arrays = {"time": self.time, "ecg": self.ecg, "fitted": twin.ecg,
+                  "activation_time": twin.activation_time,
+                  "activation_sd": twin.activation_sd}  # fmt: skip
+        save_arrays(folder / "twin.npz", arrays, patient=self.patient)
+
+
+def twin_of_recording(imaged: ImagedEcg, patient: Patient, config: Config) -> RecordedTwin:
+    """Fit a twin to the QRS of a recording that was imaged.
+
+    The first activation and the amplitude are unknown: the QRS onset is put at the median of its
+    delays, about which the search shifts beats, and the fit moves all times together.
+
+    Args:
+        imaged: the recording.
+        patient: with anatomy, mesh, fibres, ventricular coordinates and Purkinje trees; where it
+            has no lead fields the shipped operator predicts them.
+        config: as of `TwinMaker`.
+
+    Raises:
+        BadInput: a stage or an electrode is missing, or as `TwinMaker.fit`.
+    """
+    forward, grad = _lead_fields(patient, config)
+    delay = float(np.median(imaged.onset_delays_ms))
+    n_times = round(BEFORE_MS + delay + imaged.beat.delineation.qrs_ms + AFTER_MS)
+    time = np.arange(float(n_times)) - BEFORE_MS
+    ecg = imaged.beat.window(delay + BEFORE_MS, n_times)
+    about = replace(ABOUT, log_gain_sd=LOG_GAIN_SD, shift_sd_ms=SHIFT_SD_MS)
+    found = TwinMaker.of(patient, grad, config).fit(ecg, time, SEARCHED, about)
+    return RecordedTwin(imaged, patient.name, forward, time, ecg, found)
+
+
+def _lead_fields(patient: Patient, config: Config) -> tuple[str, np.ndarray]:
+    """By finite elements where they were solved for the nine electrodes, else by the operator."""
+    try:
+        solved = patient.lead_fields.electrode_names.tolist()
+    except BadInput:
+        solved = []
+    name = "fem" if set(STANDARD_ELECTRODES) <= set(solved) else "operator"
+    return name, lead_fields_of(patient, config.leadfield, (name,))[name]
