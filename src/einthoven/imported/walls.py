@@ -14,6 +14,7 @@ from einthoven.anatomy.shape.heart_check import (
 )
 from einthoven.anatomy.shape.tagged_heart import checked_wall, placed_heart
 from einthoven.anatomy.shape.thickening import thickened
+from einthoven.config.models import HEART_EDGE_MM
 from einthoven.core.errors import BadInput, StepFailed
 from einthoven.core.tags import Surface
 from einthoven.geometry.surfaces import Surfaces
@@ -21,6 +22,8 @@ from einthoven.imported.defect import Defect, near
 
 SPARE_EDGES = (0.0, 0.1, 0.2, 0.35)
 """Shares of the edge length by which walls are made thicker than needed, tried in turn."""
+OTHER_EDGES = (1.0, 0.97, 1.03)
+"""Of the wanted edges, tried in turn: triangles of one size may cut where walls meet narrowly."""
 LEAST_MEDIAN_MM = {Surface.LV_ENDO: 1.5, Surface.RV_ENDO: 0.3}
 """A ventricle's wall is at least so thick over half of it."""
 
@@ -50,11 +53,12 @@ def placed_wall(
         for share in SPARE_EDGES:
             thick, done = thickened(wall, MIN_WALL_MM + share * edge_mm)
             try:
-                found = placed_heart(thick, edge_mm)
+                heart, rotation, origin, told = _triangulated(thick, edge_mm)
             except ThinWall as error:
                 failure = error
                 continue
-            return *found, [f"heart: {one}, {near(one.places)}" for one in done]
+            told += [f"heart: {one}, {near(one.places)}" for one in done]
+            return heart, rotation, origin, told
         raise failure
     except BadShape as error:
         raise Defect(
@@ -68,6 +72,24 @@ def placed_wall(
         ) from error
     except StepFailed as error:
         raise BadInput(f"heart: {error}; smoother surfaces, or another heart_edge_mm?") from error
+
+
+def _triangulated(
+    wall: Surfaces, edge_mm: float
+) -> tuple[HeartSurfaces, np.ndarray, np.ndarray, list[str]]:
+    """`placed_heart` with the wanted edges, or nearly these if triangles then cut each other."""
+    told: list[str] = []
+    for factor in OTHER_EDGES:
+        tried_mm = float(np.clip(factor * edge_mm, *HEART_EDGE_MM))
+        try:
+            return *placed_heart(wall, tried_mm), told
+        except ThinWall:
+            raise
+        except BadShape as error:
+            failure = error
+            told = [f"heart: {error.reason} at edges of {tried_mm:.3g} mm, "
+                    f"{near(error.places)}: others within 3 % were taken"]  # fmt: skip
+    raise failure
 
 
 def _check_walls(wall: Surfaces) -> None:
