@@ -100,7 +100,7 @@ def beats_of(
               corpus.apd90[rows], v_m, corpus.parameters[rows])  # fmt: skip
     pattern = [PATTERNS.index(p) if p in PATTERNS else -1 for p in corpus.pattern[rows]]
     tensors = [torch.as_tensor(np.asarray(array, np.float32)) for array in arrays]
-    return Beats(*tensors, torch.tensor(pattern, dtype=torch.long))
+    return Beats._make([*tensors, torch.tensor(pattern, dtype=torch.long)])
 
 
 def predict(network: ImagingNetwork, corpus: Corpus, rows: np.ndarray, forward: str) -> Prediction:
