@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from einthoven.core.errors import EinthovenError
     from einthoven.dataset.loaders import open_tree as open
     from einthoven.dataset.loaders import open_tree as open_dataset
+    from einthoven.dataset.sample import sample
     from einthoven.ecg.intervals import qrs_duration
     from einthoven.ecg.simulate import simulate_ecg
     from einthoven.electrophysiology.purkinje.tree import grow_tree
@@ -63,6 +64,7 @@ _HOMES = {
     "predict": "prediction.new_patient:predict_new",
     "open": "dataset.loaders:open_tree",
     "open_dataset": "dataset.loaders:open_tree",
+    "sample": "dataset.sample",
 }
 """Public name -> module, and its name there if it is another one; imported when first used, since
 solvers, meshers and torch each take seconds and none is needed by all."""

@@ -150,3 +150,37 @@ build_parser().format_help()
         f"einthoven.fem.{name}" for name in ("petsc", "mumps", "amg", "multigrid")
     }
     assert all("pip install 'einthoven[solve]'" in line for line in lines)
+
+
+def test_reading_drawing_and_imaging_without_extras(tmp_path) -> None:
+    code = """
+import sys
+from pathlib import Path
+import numpy as np
+import einthoven as ei
+from einthoven.cli import main
+to = Path(sys.argv[1])
+beat = ei.open(ei.sample())["ecg"].isel(patient=2).sel(scenario="sinus")
+ei.ecg_figure(beat["time"].values, {"sample": beat["ecg"].values}).savefig(to / "ecg.png")
+np.save(to / "ecg.npy", beat["ecg"].values)
+assert main(["check", str(ei.sample())]) == 0
+assert main(["image", str(to / "ecg.npy"), "--rate-hz", "1000", "--to", str(to / "imaged")]) == 0
+"""
+    assert "ok, einthoven-dataset, 3 patients" in run_bare(code, str(tmp_path))
+    assert (tmp_path / "ecg.png").stat().st_size > 10_000
+    assert (tmp_path / "imaged" / "activation.csv").exists()
+
+
+@pytest.mark.slow
+def test_predicting_from_surfaces_without_extras(tmp_path) -> None:
+    """To the ECG; the lattice is told, and the check by finite elements names the extra."""
+    code = """
+import sys
+import einthoven as ei
+from einthoven.cli import main
+patient, to = str(ei.sample("patient")), sys.argv[1]
+assert main(["predict", patient, "--grid", "0", "--to", to]) == 0
+assert main(["predict", to, "--grid", "0", "--to", to + "/again", "--check", "2"]) == 2
+"""
+    assert "in distribution" in run_bare(code, str(tmp_path))
+    assert (tmp_path / "ecg_sinus.png").exists()

@@ -3,7 +3,8 @@
 import numpy as np
 
 from einthoven.core.errors import StepFailed
-from einthoven.core.extras import extra
+from einthoven.core.extras import MissingExtra, extra
+from einthoven.geometry.plane_lattice import plane_lattice
 from einthoven.geometry.simplex import triangle_area_vectors, unique_sides
 from einthoven.geometry.surface_operators import cotangent_stiffness
 
@@ -68,6 +69,8 @@ def compact(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def mesh_plane(loops: list[np.ndarray], edge_mm: float) -> tuple[np.ndarray, np.ndarray]:
     """Triangulate a region of the plane z = 0 bounded by fixed polygons.
 
+    By gmsh; where it is not installed, by `plane_lattice`, whose triangles are others.
+
     Args:
         loops: polygons [corner, 3] mm, the outer one first; their points are kept and come first.
         edge_mm: wanted edge length inside.
@@ -77,11 +80,13 @@ def mesh_plane(loops: list[np.ndarray], edge_mm: float) -> tuple[np.ndarray, np.
         normals along +z.
 
     Raises:
-        StepFailed: gmsh fails, or it moved or split the given boundary.
+        StepFailed: the mesher fails, or it moved or split the given boundary.
     """
-    with extra("solve", "triangulating a plane piece"):
-        import gmsh
-
+    try:
+        with extra("solve", "triangulating a plane piece"):
+            import gmsh
+    except MissingExtra:
+        return plane_lattice(loops, edge_mm)
     boundary = np.concatenate(loops)
     if not gmsh.isInitialized():
         gmsh.initialize(interruptible=False)
