@@ -10,7 +10,6 @@ from scipy.stats import multivariate_normal
 from einthoven.config.imaging import PATTERNS
 from einthoven.config.imaging_training import ImagingTraining
 from einthoven.core.errors import BadInput
-from einthoven.imaging.ambiguity import most_alike
 from einthoven.imaging.calibration import coverage, sbc_ranks, uniformity, widening
 from einthoven.imaging.cases import PARAMETERS
 from einthoven.imaging.network import Beats, Prediction
@@ -155,9 +154,14 @@ def test_a_posterior_of_two_maps_holds_both_and_not_their_mean() -> None:
     low, high = both.interval(0.9)
     assert (low[-1] < 44) & (high[-1] > 56)
     maps = 50 + 12 * np.array([[1.0], [-1.0], [0.0]]) * np.linspace(0.5, 1, 75)
+    with pytest.raises(BadInput, match="not calibrated"):
+        posterior.depth(ecg, maps)
+    beats = toy_beats(3000)
+    near = (beats.ecg[:, 0, 0] - 1.2).abs() < 0.1
+    posterior.network.calibrate(Beats(*(v[near] if len(v) else v for v in beats)))
     depth = posterior.depth(ecg, maps)
     assert depth[:2].min() > 0.5
-    assert depth[2] == 0.0
+    assert depth[2] < 0.05
     with pytest.raises(BadInput, match="other unknown; the network reads heart_side"):
         posterior.infer(ecg, {"other": 1.0})
     with pytest.raises(BadInput, match=r"ecg: shape \(12, 400\)"):
@@ -173,9 +177,34 @@ def test_calibration_widens_what_is_too_narrow() -> None:
     before, after = (scores(found, truth) for found in told)
     assert before.coverage_90 < 0.85 < 0.88 < after.coverage_90 < 0.92
     assert after.interval_90_ms > before.interval_90_ms
-    assert after.at_error_ms == pytest.approx(before.at_error_ms, rel=1e-3)
+    assert after.at_error_ms == pytest.approx(before.at_error_ms, rel=0.1)
     with pytest.raises(BadInput, match="too few to calibrate"):
         network.calibrate(Beats(*(values[:3] for values in beats)))
+
+
+def test_the_depth_of_the_truth_is_uniform() -> None:
+    """On other beats than those of the calibration."""
+    network, beats = two_maps(), toy_beats(800)
+    first, rest = (Beats(*(values[part] for values in beats))
+                   for part in (slice(None, 400), slice(400, None)))  # fmt: skip
+    network.calibrate(first)
+    with torch.no_grad():
+        depth = network.depth(network(rest.ecg, rest.measures), rest.activation_time)
+    assert [float((depth > x).float().mean()) for x in (0.1, 0.5)] == pytest.approx(
+        [0.9, 0.5], abs=0.08
+    )
+
+
+def test_calibration_makes_the_truth_likelier() -> None:
+    """Also where the network is sure of a wrong pattern."""
+    network, beats = two_maps(), toy_beats(400)
+    wrong = beats._replace(pattern=beats.pattern.roll(1))
+    before = float(network.loss(wrong))
+    network.calibrate(wrong)
+    assert float(network.loss(wrong)) < before - 5
+    assert network.sharpness[1] < 0.5 and (network.spread[0] > 1.5 or network.spread.std() > 0)
+    chances = network.predict(beats.ecg[:1], beats.measures[:1]).pattern
+    assert chances is not None and chances.sum() == pytest.approx(1.0, abs=1e-5)
 
 
 def test_a_posterior_learns_from_simulations_only() -> None:
@@ -197,19 +226,6 @@ def test_training_writes_what_is_loaded_again(tmp_path) -> None:
         found = [p.infer(made_up.ecg("fem")[0], measures, 50).samples
                  for p in (Posterior(trained), loaded)]  # fmt: skip
         assert np.array_equal(*found)
-
-
-def test_beats_with_one_ecg_and_two_maps_are_found() -> None:
-    rng = np.random.default_rng(0)
-    ecg, maps = rng.standard_normal((6, 3, 20)), 50 + 20 * rng.standard_normal((6, 75))
-    ecg[4] = ecg[1] + 0.01 * rng.standard_normal((3, 20))
-    ecg[3], maps[3] = ecg[2], maps[2] + 1.0  # one ECG, but one map too
-    pair = most_alike(ecg, maps, 10.0)
-    assert {pair.first, pair.second} == {1, 4}
-    assert pair.ecg_difference < 0.03
-    assert pair.map_difference_ms == pytest.approx(np.abs(maps[1] - maps[4]).mean())
-    with pytest.raises(BadInput, match="no two of 6 differ by 500 ms"):
-        most_alike(ecg, maps, 500.0)
 
 
 def test_a_map_at_points_is_spread_over_the_heart() -> None:

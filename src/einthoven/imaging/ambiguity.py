@@ -9,8 +9,21 @@ from typing import NamedTuple
 
 import numpy as np
 
+from einthoven.config.activation import Activation
+from einthoven.config.models import Leadfield
 from einthoven.core import check
 from einthoven.core.errors import BadInput
+from einthoven.core.names import STANDARD_ELECTRODES
+from einthoven.ecg.leads import twelve_lead
+from einthoven.imaging.simulator import Beat, Simulator
+from einthoven.imaging.twin import ROWS, TwinSettings, correlation, fit_twin
+from einthoven.imaging.twin_forward import ForwardModel
+from einthoven.imaging.twin_wave import SPEEDS, WaveModel
+from einthoven.patient.leadfields import LeadFieldGradients
+
+FORWARD = "fem"
+AFTER_QRS_MS = 15.0
+"""What is fitted ends so long after the last activation."""
 
 
 class Pair(NamedTuple):
@@ -48,3 +61,77 @@ def most_alike(ecg: np.ndarray, maps: np.ndarray, least_ms: float) -> Pair:
         raise BadInput(f"maps: no two of {len(maps)} differ by {least_ms:g} ms on average")
     return Pair(int(first), int(second), float(difference[first, second]),
                 float(between[first, second]))  # fmt: skip
+
+
+class KnownHeart(NamedTuple):
+    """A heart whose beats are simulated and fitted."""
+
+    simulator: Simulator
+    fields: LeadFieldGradients
+    """Of the nine electrodes, the simulator's forward model fem."""
+    sigma: Leadfield
+    """Settings of the lead fields."""
+
+
+class SecondMap(NamedTuple):
+    """Another activation of a heart with nearly the ECG of a beat."""
+
+    beat: Beat
+    """Of the cells and conductivities of the first beat, with another activation."""
+    ecg: np.ndarray
+    """[12, 500] mV."""
+    correlation: float
+    """Of both QRS complexes, over all leads."""
+    residual: float
+    """Norm of the difference of the QRS complexes over that of the first."""
+    map_difference_ms: float
+    """Mean absolute difference of the activation times at the 75 points."""
+    largest_difference_ms: float
+    """At one of these points."""
+    node_difference_ms: float
+    """Mean absolute difference over all nodes."""
+
+
+def second_map(heart: KnownHeart, first: Beat, other: Beat, settings: TwinSettings) -> SecondMap:
+    """A map near that of another beat whose ECG is that of the first.
+
+    The twin starts at the other beat's activation and speeds, and its prior is what keeps it there;
+    cells and conductivities are those of the first beat, so that nothing but the activation
+    differs. Noise in the settings says how well the ECG must fit: less brings the ECGs together,
+    and the maps too.
+
+    Args:
+        heart: of both beats.
+        first: whose ECG it is. other: where the map is looked for. settings: of the twin.
+
+    Raises:
+        BadInput: as `fit_twin`.
+    """
+    case, simulator = first.case, heart.simulator
+    patient = simulator.patient
+    own = {"sigma_il_s_per_m": case.sigma_il, "sigma_it_s_per_m": case.sigma_it}
+    time = np.arange(0.0, first.tau.max() + AFTER_QRS_MS)
+    forward = ForwardModel.of(patient, heart.fields, heart.sigma.model_copy(update=own), time)
+    ecg = ecg_of(first)
+    wave = WaveModel(patient, _with_speeds(simulator.activation, other))
+    twin = fit_twin(wave, forward, ecg[:, : len(time)], other.tau, settings)
+    found = simulator.beat(case, twin.activation_time)
+    qrs, fitted = (values[ROWS, : len(time)] for values in (ecg, ecg_of(found)))
+    apart = np.abs(found.activation_time - first.activation_time)
+    return SecondMap(
+        found, ecg_of(found), correlation(fitted, qrs),
+        float(np.linalg.norm(fitted - qrs) / np.linalg.norm(qrs)), float(apart.mean()),
+        float(apart.max()), float(np.abs(found.tau - first.tau).mean()),
+    )  # fmt: skip
+
+
+def ecg_of(beat: Beat) -> np.ndarray:
+    """[12, 500] mV by finite elements."""
+    return twelve_lead(STANDARD_ELECTRODES, beat.potentials[FORWARD])
+
+
+def _with_speeds(activation: Activation, beat: Beat) -> Activation:
+    """Settings with the speeds of a beat."""
+    return activation.model_copy(
+        update={f"{name}_mm_per_ms": getattr(beat.case, name) for name in SPEEDS}
+    )

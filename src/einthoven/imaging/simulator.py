@@ -113,7 +113,18 @@ class Simulator:
         his_ms = np.inf if case.sites else 0.0
         speeds = case.cv_fiber, case.cv_transverse
         tau = self.muscle.arrival(speeds, self._graph(case), start, his_ms)
-        tau -= tau.min()
+        return self.beat(case, tau - tau.min())
+
+    def beat(self, case: Case, tau: np.ndarray) -> Beat:
+        """The beat of a case's cells and conductivities when activated at given times.
+
+        Args:
+            case: whose pattern, sites and speeds do not matter.
+            tau: [node] ms.
+
+        Raises:
+            BadInput: as `simulate`.
+        """
         durations, members = self._durations(case), family()
         cells = Cells(case.sigma_il, case.sigma_it, *members.between(durations), case.condition)
         phi = np.split(self.transfer.potential(tau, cells), len(self.forward))

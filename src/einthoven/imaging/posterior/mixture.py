@@ -54,6 +54,21 @@ class Mixture(NamedTuple):
             log_joint = log_joint + self.log_classes.gather(2, each)[..., 0]
         return torch.logsumexp(log_joint, dim=1)
 
+    def tempered(self, spread: Tensor, sharpness: Tensor) -> "Mixture":
+        """With wider or narrower Gaussians, and chances nearer to or farther from even.
+
+        Args:
+            spread: [coordinate] factors of all SDs; correlations stay.
+            sharpness: [2] exponents of the weights and of the probabilities of the classes.
+        """
+        return Mixture(
+            (sharpness[0] * self.log_weights).log_softmax(dim=1),
+            self.mean,
+            spread * self.sd,
+            spread[:, None] * self.factor,
+            (sharpness[1] * self.log_classes).log_softmax(dim=2),
+        )
+
     def repeated(self, n: int) -> "Mixture":
         """The same for `n` values of one beat."""
         return Mixture(*(part.expand(n, *part.shape[1:]) for part in self))

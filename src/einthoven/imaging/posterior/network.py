@@ -26,6 +26,12 @@ NOISE_MV = 0.005
 """White noise added to each training ECG."""
 LOG_GAIN_SD = 0.1
 """Of the factor by which each training ECG is multiplied: electrodes and torsos differ."""
+TEMPER_STEPS, TEMPER_RATE = 80, 0.08
+"""Of the optimiser that mends densities on hearts that were not learned from."""
+N_COMPARED = 64
+"""Draws whose mean log-density a map's is compared with."""
+N_DEFICITS = 201
+"""Quantiles of the calibration beats' that are kept."""
 N_DRAWS = 399
 """Of a prediction; with one more, ranks fill 20 bins evenly."""
 
@@ -49,7 +55,10 @@ class PosteriorNetwork(ImagingNetwork):
     name, title = "posterior", "posterior"
     learning_rate, batch = 2e-3, 64
     ema_decay = 0.998
+    spread: Tensor
+    sharpness: Tensor
     widening: Tensor
+    deficits: Tensor
 
     def __init__(self, config: ImagingTraining, measure_names: tuple[str, ...]):
         super().__init__(config, measure_names)
@@ -61,7 +70,10 @@ class PosteriorNetwork(ImagingNetwork):
         n_values = N_MAPS + N_DURATIONS + len(PARAMETERS)
         self.sizes = (config.posterior_mixture, n_values, RANK, len(PATTERNS))
         self.last = nn.Linear(width, Mixture.n_outputs(*self.sizes))
+        self.register_buffer("spread", torch.ones(n_values))
+        self.register_buffer("sharpness", torch.ones(2))
         self.register_buffer("widening", torch.ones(N_POINTS))
+        self.register_buffer("deficits", torch.full((N_DEFICITS,), torch.nan))
         with torch.no_grad():
             self.last.weight.mul_(0.3)
 
@@ -89,7 +101,8 @@ class PosteriorNetwork(ImagingNetwork):
 
     def forward(self, ecg: Tensor, measures: Tensor) -> Mixture:
         """[beat, 12, 500] mV, [beat, measure] (NaN where unknown) -> the posterior."""
-        return Mixture.of_outputs(self.last(self.trunk(ecg, self.body(measures))), self.sizes)
+        outputs = self.last(self.trunk(ecg, self.body(measures)))
+        return Mixture.of_outputs(outputs, self.sizes).tempered(self.spread, self.sharpness)
 
     def loss(self, beats: Beats) -> Tensor:
         """Minus the mean log-density; in training of ECGs with noise and of other amplitudes."""
@@ -102,15 +115,29 @@ class PosteriorNetwork(ImagingNetwork):
 
     @torch.no_grad()
     def calibrate(self, beats: Beats) -> None:
-        """Factors for each point by which draws move away from their median.
+        """Make densities and intervals right on hearts that were not learned from.
+
+        A network that has seen its beats often is too sure of itself. First `Mixture.tempered`
+        by the factors with the largest likelihood; then a factor for each point by which draws move
+        away from their median, so that 90 % intervals cover 90 % (`calibration.widening`); and how
+        much less probable than draws the truth is (`deficit`).
 
         Raises:
             BadInput: too few beats.
         """
-        self.widening.fill_(1.0)
-        drawn = self.draw(self(beats.ecg, beats.measures), N_DRAWS).activation_time
+        for buffer in (self.spread, self.sharpness, self.widening):
+            buffer.fill_(1.0)
+        mixture = self(beats.ecg, beats.measures)
+        unknowns = Unknowns(beats.activation_time, beats.apd90, beats.parameters, beats.pattern)
+        spread, sharpness = _most_likely(mixture, self.coordinates(unknowns), beats.pattern)
+        self.spread.copy_(spread)
+        self.sharpness.copy_(sharpness)
+        mixture = mixture.tempered(spread, sharpness)
+        drawn = self.draw(mixture, N_DRAWS).activation_time
         found = widening(drawn.cpu().numpy(), beats.activation_time.cpu().numpy())
         self.widening.copy_(torch.as_tensor(found))
+        share = torch.linspace(0, 1, N_DEFICITS, device=self.widening.device)
+        self.deficits.copy_(self.deficit(mixture, beats.activation_time).quantile(share))
 
     @torch.no_grad()
     def predict(self, ecg: Tensor, measures: Tensor) -> Prediction:
@@ -131,14 +158,22 @@ class PosteriorNetwork(ImagingNetwork):
         """[beat] logarithm of the density of the coordinates and the probability of the pattern."""
         return mixture.log_prob(self.coordinates(unknowns), unknowns.pattern)
 
-    def log_prob_of_maps(self, mixture: Mixture, activation_time: Tensor) -> Tensor:
-        """[beat] logarithm of the marginal density of maps [beat, 75] ms."""
-        return mixture.log_prob(self._maps_only(self.maps(activation_time)))
+    def deficit(self, mixture: Mixture, activation_time: Tensor) -> Tensor:
+        """By how much a map's log-density is below the mean of draws': [beat].
 
-    def log_prob_of_draws(self, mixture: Mixture, n: int, seed: int = 0) -> Tensor:
-        """[draw] the same of draws of one beat's posterior, by their components alone."""
-        values, _ = mixture.sample(n, torch.Generator().manual_seed(seed))
-        return mixture.repeated(n).log_prob(self._maps_only(values[0, :, :N_MAPS]))
+        Args:
+            mixture: of each beat. activation_time: [beat, 75] ms.
+        """
+        own = mixture.log_prob(self._maps_only(self.maps(activation_time)))
+        values, _ = mixture.sample(N_COMPARED, torch.Generator().manual_seed(0))
+        drawn = values[:, :, :N_MAPS].to(own.device)
+        levels = [mixture.log_prob(self._maps_only(drawn[:, k])) for k in range(N_COMPARED)]
+        return torch.stack(levels).mean(dim=0) - own
+
+    def depth(self, mixture: Mixture, activation_time: Tensor) -> Tensor:
+        """Share of the calibration beats whose truth has a larger `deficit`: [beat], 0 to 1."""
+        found = self.deficit(mixture, activation_time)
+        return (self.deficits > found[:, None]).to(found).mean(dim=1)
 
     def _maps_only(self, scores: Tensor) -> Tensor:
         """Coordinates of which those of the map are known."""
@@ -156,3 +191,17 @@ class PosteriorNetwork(ImagingNetwork):
         times = middle + self.widening * (times - middle)
         apd90 = self.durations.back(durations, generator)
         return Unknowns(times, apd90, self.scale.back(parameters), pattern)
+
+
+@torch.enable_grad()
+def _most_likely(mixture: Mixture, values: Tensor, pattern: Tensor) -> tuple[Tensor, Tensor]:
+    """`Mixture.tempered`'s arguments with the largest mean log-density of values [beat, value]."""
+    logs = [torch.zeros(n, device=values.device, requires_grad=True) for n in (values.shape[1], 2)]
+    optimiser = torch.optim.Adam(logs, TEMPER_RATE)
+    for _ in range(TEMPER_STEPS):
+        optimiser.zero_grad()
+        loss = -mixture.tempered(*(log.exp() for log in logs)).log_prob(values, pattern).mean()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    spread, sharpness = (log.detach().exp() for log in logs)
+    return spread, sharpness
