@@ -12,6 +12,7 @@ import argparse
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -179,10 +180,16 @@ def main() -> None:
     add("--patients", type=Path, required=True)
     add("--to", type=Path, default=SHIPPED)
     given = parser.parse_args()
-    model = pack(given.network, read_corpus(given.simulations), given.patients, given.to)
-    size = sum(f.stat().st_size for f in model.folder.rglob("*") if f.is_file()) / 1e6
-    if size > LIMIT_MB:
-        raise BadInput(f"{model.folder}: {size:.1f} MB, at most {LIMIT_MB:g}; a narrower network?")
+    with TemporaryDirectory() as folder:  # what is shipped stays if the new one is too large
+        pack(given.network, read_corpus(given.simulations), given.patients, Path(folder))
+        size = sum(f.stat().st_size for f in Path(folder).rglob("*") if f.is_file()) / 1e6
+        if size > LIMIT_MB:
+            raise BadInput(f"{given.network}: packed {size:.1f} MB, at most {LIMIT_MB:g}; a "
+                           "narrower network?")  # fmt: skip
+        given.to.mkdir(parents=True, exist_ok=True)
+        (given.to / RESIDUALS_FILE).unlink(missing_ok=True)
+        shutil.copytree(folder, given.to, dirs_exist_ok=True)
+    model = ImagingModel.load(given.to)
     print(f"{model.folder}: {size:.1f} MB; {model.card['figures']}")
 
 
