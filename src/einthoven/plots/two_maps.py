@@ -42,7 +42,8 @@ class TwoMaps:
 def two_maps_figure(shown: TwoMaps, title: str = "") -> Figure:
     """Bull's-eyes of both maps, their ECGs over one another, and both within the intervals."""
     figure = new_figure(12.5, 11.5)
-    top, middle, bottom = figure.subfigures(3, 1, height_ratios=(1.25, 1.1, 1.0))
+    parts = figure.subfigures(3, 1, squeeze=False, height_ratios=(1.25, 1.1, 1.0))
+    top, middle, bottom = parts.ravel()
     axes = top.subplots(1, 2)
     for one, panel in zip(axes, shown.panels):
         draw_bullseye(one, panel)
