@@ -36,7 +36,7 @@ from einthoven.imaging.pictures import by_place
 from einthoven.imaging.posterior.posterior import ImagingPosterior, Posterior
 from einthoven.imaging.simulations import FIRST_LEADS, Simulations
 from einthoven.imaging.simulator import Beat, Simulator
-from einthoven.imaging.twin import TwinSettings
+from einthoven.imaging.twin_prior import TwinSettings
 from einthoven.patient.patient import Patient
 from einthoven.plots.bullseye import Bullseye
 from einthoven.plots.heart_maps import Bands

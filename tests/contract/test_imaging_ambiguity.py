@@ -11,7 +11,8 @@ from einthoven.imaging.ambiguity import FORWARD, KnownHeart, ecg_of, most_alike,
 from einthoven.imaging.cases import Case, Site
 from einthoven.imaging.pictures import by_place
 from einthoven.imaging.simulator import Simulator
-from einthoven.imaging.twin import ROWS, TwinSettings, correlation
+from einthoven.imaging.twin import ROWS, correlation
+from einthoven.imaging.twin_prior import TwinSettings
 from einthoven.leadfield.pseudo import pseudo_lead_field_grad
 from einthoven.patient.leadfields import LeadFieldGradients
 from einthoven.plots.bullseye import Bullseye

@@ -16,8 +16,9 @@ from einthoven.core.errors import BadInput
 from einthoven.core.names import STANDARD_ELECTRODES
 from einthoven.ecg.leads import twelve_lead
 from einthoven.imaging.simulator import Beat, Simulator
-from einthoven.imaging.twin import ROWS, TwinSettings, correlation, fit_twin
+from einthoven.imaging.twin import ROWS, correlation, fit_twin
 from einthoven.imaging.twin_forward import ForwardModel
+from einthoven.imaging.twin_prior import TwinSettings
 from einthoven.imaging.twin_wave import SPEEDS, WaveModel
 from einthoven.patient.leadfields import LeadFieldGradients
 
