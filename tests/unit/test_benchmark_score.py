@@ -134,6 +134,14 @@ def test_ecg_of_the_true_gradients_is_the_published_one():
     np.testing.assert_allclose(scores.ecg_error(0.9 * grad, whole, task), 0.1, rtol=1e-4)
 
 
+def test_gradients_at_the_cells_of_some_patients_alone_are_refused(benchmark, tmp_path):
+    folder = submit(tmp_path / "a", benchmark)
+    field = benchmark.field(benchmark.patients("test")[0])
+    write_prediction(folder, field, field.grad, np.zeros((len(STANDARD_ELECTRODES), 4, 3)))
+    with pytest.raises(BadInput, match="cell_grad missing, as in 1 of 2 patients"):
+        judged(folder, benchmark)
+
+
 def test_rows_are_in_the_order_of_errors(benchmark, tmp_path):
     found = [judged(submit(tmp_path / f"{d}", benchmark, lambda g, d=d: turned(g, d)), benchmark)
              for d in (9.0, 4.0)]  # fmt: skip

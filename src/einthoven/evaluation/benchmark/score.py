@@ -9,7 +9,8 @@ import numpy as np
 from einthoven.config.load import section_of
 from einthoven.config.models import Leadfield
 from einthoven.config.repolarisation import Repolarisation
-from einthoven.core.log import track
+from einthoven.core.errors import BadInput
+from einthoven.core.log import logger, track
 from einthoven.core.names import PRECORDIAL_ELECTRODES, STANDARD_ELECTRODES
 from einthoven.ecg.simulate import simulate_ecg
 from einthoven.evaluation.benchmark.submission import Submission
@@ -41,7 +42,7 @@ def score(submission: Submission, benchmark: Benchmark) -> dict[str, Any]:
         BadInput: one line that names the file, the field and what is wrong.
     """
     names = benchmark.patients("test")
-    with_ecg = benchmark.has_whole_patients and all(map(submission.has_cells, names))
+    with_ecg = _is_ecg_judged(submission, benchmark, names)
     rows: dict[str, dict[str, float]] = {}
     for name in track(names, "score"):
         field = benchmark.field(name)
@@ -57,6 +58,19 @@ def score(submission: Submission, benchmark: Benchmark) -> dict[str, Any]:
         "scores": {key: spread([row[key] for row in rows.values()]) for key in keys},
         "per_patient": rows,
     }
+
+
+def _is_ecg_judged(submission: Submission, benchmark: Benchmark, names: list[str]) -> bool:
+    """Whether there are gradients at all cells; of some patients alone they are refused."""
+    without = [name for name in names if not submission.has_cells(name)]
+    if 0 < len(without) < len(names):
+        raise BadInput(
+            f"{submission.folder}: {without[0]}.npz: cell_grad missing, as in {len(without)} of "
+            f"{len(names)} patients; give it for all, or for none and no ECG is judged"
+        )
+    if not without and not benchmark.has_whole_patients:
+        logger.warning("%s: no ECG is judged: the data set has no patients/", submission.folder)
+    return not without and benchmark.has_whole_patients
 
 
 def field_errors(grad: np.ndarray, field: HeartField) -> dict[str, float]:
