@@ -149,18 +149,21 @@ def test_error_agrees_with_dense_algebra() -> None:
 
 
 def test_marginal_likelihood_finds_the_sizes() -> None:
+    """In the median: a draw has few long modes, and a sphere's equal ones are a processor's own."""
     problem = two_spheres(n_time=100)
     modes = Modes.of(problem.surface, 60)
-    rng = np.random.default_rng(1)
-    scaled = np.sqrt(np.outer(modes.spectrum(12.0), cosine_spectrum(100, 8.0)))
-    field = 0.5 * modes.functions @ idct(scaled * rng.normal(size=scaled.shape), norm="ortho")
-    body = problem.transfer @ field
-    body += 0.02 * rng.normal(size=body.shape)
-    recording = Recording.of(problem.transfer, body, 40)
-    start = ErrorSizes(0.1, 0.1, 30.0, 3.0, 0.02)
-    sizes = fitted(Observed(recording, modes, problem.surface), recording.data, start).sizes
-    np.testing.assert_allclose(sizes[:4], [0.02, 0.5, 12.0, 8.0], rtol=0.25)
-    assert sizes.transfer < 0.1 * sizes.amplitude
+    found, start = [], ErrorSizes(0.1, 0.1, 30.0, 3.0, 0.02)
+    for seed in range(7):
+        rng = np.random.default_rng(seed)
+        scaled = np.sqrt(np.outer(modes.spectrum(12.0), cosine_spectrum(100, 8.0)))
+        field = 0.5 * modes.functions @ idct(scaled * rng.normal(size=scaled.shape), norm="ortho")
+        body = problem.transfer @ field
+        body += 0.02 * rng.normal(size=body.shape)
+        recording = Recording.of(problem.transfer, body, 40)
+        sizes = fitted(Observed(recording, modes, problem.surface), recording.data, start).sizes
+        found.append(sizes[:4])
+        assert sizes.transfer < 0.1 * sizes.amplitude
+    np.testing.assert_allclose(np.median(found, axis=0), [0.02, 0.5, 12.0, 8.0], rtol=0.2)
 
 
 def test_gauss_newton_gradient_is_that_of_the_cost() -> None:
