@@ -167,8 +167,9 @@ def test_pinned_numbers(stored):
     np.testing.assert_allclose(lbbb[6:9], [2.98, 4.47, 2.33], rtol=0.1)
     muscle = stored.field["field_tissue"] == 1
     size = np.linalg.norm(stored.field["field_grad"][4][muscle], axis=1).mean()
-    # 1.61e-4 on one processor, 1.47e-4 on another, whose coarse mesh is another
-    assert size == pytest.approx(1.54e-4, rel=0.1)  # kOhm/mm, V2
+    # of two processors, on each to 3 %: the last digits of a surface decide on a coarse mesh
+    known = [pytest.approx(value, rel=0.03) for value in (1.61e-4, 1.468e-4)]
+    assert size in known  # kOhm/mm, V2
 
 
 def test_field_samples_are_of_their_cells(stored):
