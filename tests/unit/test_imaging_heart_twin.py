@@ -12,7 +12,7 @@ from einthoven.config import Config
 from einthoven.config.imaging import Imaging
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays, read_json
-from einthoven.core.names import STANDARD_ELECTRODES
+from einthoven.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
 from einthoven.core.seeds import generator
 from einthoven.ecg.leads import twelve_lead
 from einthoven.ecg.recordings.read import read_recording
@@ -21,7 +21,6 @@ from einthoven.imaging.cases import PARAMETERS, Case
 from einthoven.imaging.heart_twin import ABOUT, TwinMaker
 from einthoven.imaging.image import image_ecg
 from einthoven.imaging.pretrained import ImagingModel
-from einthoven.imaging.twin import ROWS
 from einthoven.imaging.twin_search import SearchSettings, Stage, cases_of, child, search, within
 from einthoven.leadfield.pseudo import pseudo_lead_field_grad
 
@@ -56,7 +55,7 @@ def ecg_of(case: Case) -> tuple[np.ndarray, np.ndarray]:
 
 def stage(ecg: np.ndarray, settings: SearchSettings = FEW) -> Stage:
     """Of a whole ECG."""
-    return Stage(maker().simulator, "", ecg[ROWS], TIME, settings)
+    return Stage(maker().simulator, "", ecg[INDEPENDENT_ROWS], TIME, settings)
 
 
 def test_the_case_itself_is_found_among_others() -> None:

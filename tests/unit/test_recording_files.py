@@ -6,11 +6,11 @@ from helpers_ecg import synthetic_beat, synthetic_leads, time_axis
 from helpers_imported_hearts import data_file
 
 from einthoven.core.errors import BadInput
-from einthoven.core.names import LEADS
+from einthoven.core.names import INDEPENDENT_LEADS, LEADS
 from einthoven.ecg.recordings.aligned import aligned_beat, resampled
 from einthoven.ecg.recordings.quality import raise_if_unusable
 from einthoven.ecg.recordings.read import read_recording
-from einthoven.ecg.recordings.recording import INDEPENDENT, Declared, Person, Recording
+from einthoven.ecg.recordings.recording import Declared, Person, Recording
 
 RR_MS, N_BEATS = 900, 10
 
@@ -23,7 +23,7 @@ def rhythm(rate_hz=1000.0, ectopic=(), noise=0.0):
         sign, early = (-1.0, 150.0) if k in ectopic else (1.0, 0.0)
         ecg += sign * synthetic_beat(time, onset=RR_MS * k + 300.0 - early)
     noisy = ecg + np.random.default_rng(0).normal(0, noise, ecg.shape)
-    independent = {name: noisy[LEADS.index(name)] for name in INDEPENDENT}
+    independent = {name: noisy[LEADS.index(name)] for name in INDEPENDENT_LEADS}
     return Recording.of_leads("rhythm", independent, rate_hz).ecg
 
 

@@ -9,7 +9,7 @@ from helpers_heart import activated_patient
 from einthoven.config.activation import Activation
 from einthoven.config.models import Leadfield
 from einthoven.core.errors import BadInput
-from einthoven.core.names import STANDARD_ELECTRODES
+from einthoven.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
 from einthoven.ecg.forward import forward_potential
 from einthoven.ecg.leads import twelve_lead
 from einthoven.electrophysiology.cells.condition import BASELINE
@@ -17,7 +17,7 @@ from einthoven.electrophysiology.cells.family import action_potential
 from einthoven.electrophysiology.eikonal import Eikonal, speed_tensor_sq
 from einthoven.electrophysiology.hopf_lax import best_updates
 from einthoven.electrophysiology.scenarios import activate
-from einthoven.imaging.twin import ROWS, TwinSettings, all_leads, fit_twin
+from einthoven.imaging.twin import TwinSettings, all_leads, fit_twin
 from einthoven.imaging.twin_forward import BIN_MS, ForwardModel
 from einthoven.imaging.twin_prior import onset_modes
 from einthoven.imaging.twin_routes import last_legs
@@ -131,4 +131,4 @@ def test_what_cannot_be_fitted_is_refused() -> None:
 def test_leads_are_those_of_einthoven_and_goldberger() -> None:
     phi = np.random.default_rng(0).standard_normal((9, 5))
     ecg = twelve_lead(STANDARD_ELECTRODES, phi)
-    assert np.allclose(all_leads(ecg[ROWS]), ecg)
+    assert np.allclose(all_leads(ecg[INDEPENDENT_ROWS]), ecg)

@@ -11,9 +11,9 @@ from helpers_workflow import ROOT
 from test_scripts import load as script
 
 from einthoven.config import load
+from einthoven.core.names import INDEPENDENT_ROWS
 from einthoven.imaging.cases import PARAMETERS
 from einthoven.imaging.simulations import Simulations, read_corpus
-from einthoven.imaging.trunk import INDEPENDENT
 
 pytestmark = pytest.mark.workflow
 LOG = logging.getLogger("test")
@@ -61,6 +61,6 @@ def test_train_then_evaluate(simulations, tmp_path):
 
 def test_a_corpus_reads_back(simulations):
     found, made_up = read_corpus(simulations), corpus()
-    off = (found.ecg("pseudo") - made_up.ecg("pseudo"))[:, INDEPENDENT]
+    off = (found.ecg("pseudo") - made_up.ecg("pseudo"))[:, INDEPENDENT_ROWS]
     assert 0 < np.abs(off).max() < 0.00051, "whole microvolts"
     assert np.array_equal(found.activation_time, made_up.activation_time)

@@ -6,6 +6,9 @@ STANDARD_ELECTRODES = LIMB_ELECTRODES + PRECORDIAL_ELECTRODES
 """The nine independent electrodes of the 12-lead ECG (RL is the ground)."""
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+INDEPENDENT_LEADS = ("I", "II", *PRECORDIAL_ELECTRODES)
+"""The others follow from them (Einthoven, Goldberger)."""
+INDEPENDENT_ROWS = [LEADS.index(name) for name in INDEPENDENT_LEADS]
 
 SHAPES_PER_CHUNK = 16
 """Anatomies for the encoder alone that one job draws."""

@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import reverse_cuthill_mckee
 from einthoven.core import check
 from einthoven.core.errors import BadInput, NotConverged
 from einthoven.core.extras import MissingExtra
+from einthoven.core.log import logger
 
 type Columns = np.ndarray | sp.csc_array
 """Right-hand sides [node, k], dense or sparse."""
@@ -186,9 +187,10 @@ def make_solver(
     module, backend = BACKENDS[choose(name, matrix.shape[0], n_rhs)]
     try:
         found = getattr(import_module(module), backend)
-    except MissingExtra:
+    except MissingExtra as error:
         if name != "auto":
             raise
+        logger.info("solver auto: conjugate gradients, as %s", error)
         module, backend = BACKENDS["cg"]
         found = getattr(import_module(module), backend)
     return found(matrix, tolerance, singular)

@@ -4,6 +4,7 @@ import numpy as np
 
 from einthoven.core.errors import StepFailed
 from einthoven.core.extras import MissingExtra, extra
+from einthoven.core.log import logger
 from einthoven.geometry.plane_lattice import plane_lattice
 from einthoven.geometry.simplex import triangle_area_vectors, unique_sides
 from einthoven.geometry.surface_operators import cotangent_stiffness
@@ -85,7 +86,8 @@ def mesh_plane(loops: list[np.ndarray], edge_mm: float) -> tuple[np.ndarray, np.
     try:
         with extra("solve", "triangulating a plane piece"):
             import gmsh
-    except MissingExtra:
+    except MissingExtra as error:
+        logger.info("plane pieces are triangulated by a lattice, as %s", error)
         return plane_lattice(loops, edge_mm)
     boundary = np.concatenate(loops)
     if not gmsh.isInitialized():

@@ -13,10 +13,10 @@ from einthoven.config.activation import Activation
 from einthoven.config.models import Leadfield
 from einthoven.core import check
 from einthoven.core.errors import BadInput
-from einthoven.core.names import STANDARD_ELECTRODES
+from einthoven.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
 from einthoven.ecg.leads import twelve_lead
 from einthoven.imaging.simulator import Beat, Simulator
-from einthoven.imaging.twin import ROWS, correlation, fit_twin
+from einthoven.imaging.twin import correlation, fit_twin
 from einthoven.imaging.twin_forward import ForwardModel
 from einthoven.imaging.twin_prior import TwinSettings
 from einthoven.imaging.twin_wave import SPEEDS, WaveModel
@@ -117,7 +117,7 @@ def second_map(heart: KnownHeart, first: Beat, other: Beat, settings: TwinSettin
     wave = WaveModel(patient, _with_speeds(simulator.activation, other))
     twin = fit_twin(wave, forward, ecg[:, : len(time)], other.tau, settings)
     found = simulator.beat(case, twin.activation_time)
-    qrs, fitted = (values[ROWS, : len(time)] for values in (ecg, ecg_of(found)))
+    qrs, fitted = (values[INDEPENDENT_ROWS, : len(time)] for values in (ecg, ecg_of(found)))
     apart = np.abs(found.activation_time - first.activation_time)
     return SecondMap(
         found, ecg_of(found), correlation(fitted, qrs),

@@ -14,8 +14,7 @@ import numpy as np
 from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays, save_arrays
-from einthoven.core.names import LEADS
-from einthoven.ecg.recordings.recording import INDEPENDENT
+from einthoven.core.names import INDEPENDENT_ROWS, LEADS
 from einthoven.imaging.onsets import onset_delays
 from einthoven.metrics.out_of_distribution import OutOfDistributionCheck
 
@@ -30,7 +29,6 @@ MAX_BEATS = 4000
 N_NEIGHBOURS = 50
 DELAY_SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
 STORED = ("mean", "components", "sd", "scores", "delays")
-_ROWS = [LEADS.index(name) for name in INDEPENDENT]
 
 
 def from_onset(ecg: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -162,5 +160,5 @@ class EcgFamiliarity:
 
 def _features(ecg: np.ndarray) -> np.ndarray:
     """[beat, 12, time] mV -> [beat, 8 * 110] means over 4 ms of the independent leads."""
-    leads = np.asarray(ecg, float)[:, _ROWS, :LENGTH_MS]
+    leads = np.asarray(ecg, float)[:, INDEPENDENT_ROWS, :LENGTH_MS]
     return leads.reshape(len(leads), -1, STEP_MS).mean(axis=-1)

@@ -8,11 +8,11 @@ import numpy as np
 
 from einthoven.config import Config
 from einthoven.core import check
-from einthoven.core.names import LEADS, STANDARD_ELECTRODES
+from einthoven.core.names import INDEPENDENT_ROWS, LEADS, STANDARD_ELECTRODES
 from einthoven.core.seeds import generator
 from einthoven.imaging.cases import Case
 from einthoven.imaging.simulator import Simulator
-from einthoven.imaging.twin import ROWS, Twin, fit_twin
+from einthoven.imaging.twin import Twin, fit_twin
 from einthoven.imaging.twin_forward import SIGMAS, ForwardModel
 from einthoven.imaging.twin_prior import TwinSettings
 from einthoven.imaging.twin_search import Candidate, SearchSettings, Stage, search
@@ -96,7 +96,7 @@ class TwinMaker:
         section, name = self.config.imaging, self.patient.name
         drawn = [Case.draw(section, generator(searched.seed, name, "twin", k))
                  for k in range(0 if first else searched.n_first)]  # fmt: skip
-        stage = Stage(self.simulator, "", ecg[ROWS].astype(float), time, searched)
+        stage = Stage(self.simulator, "", ecg[INDEPENDENT_ROWS].astype(float), time, searched)
         found = search(stage, [*first, *drawn], section)
         nine = np.array(STANDARD_ELECTRODES)
         fields = LeadFieldGradients(nine, np.zeros((len(nine), 3)), self.grad)

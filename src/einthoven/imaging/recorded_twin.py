@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from einthoven.config import Config
-from einthoven.core.errors import BadInput
 from einthoven.core.files import atomic, save_arrays, write_json
 from einthoven.core.names import STANDARD_ELECTRODES
 from einthoven.imaging.heart_twin import ABOUT, HeartTwin, TwinMaker
@@ -133,9 +132,7 @@ def twin_of_recording(imaged: ImagedEcg, patient: Patient, config: Config) -> Re
 
 def _lead_fields(patient: Patient, config: Config) -> tuple[str, np.ndarray]:
     """By finite elements where they were solved for the nine electrodes, else by the operator."""
-    try:
-        solved = patient.lead_fields.electrode_names.tolist()
-    except BadInput:
-        solved = []
+    has = patient.has("lead_fields")
+    solved = patient.lead_fields.electrode_names.tolist() if has else []
     name = "fem" if set(STANDARD_ELECTRODES) <= set(solved) else "operator"
     return name, lead_fields_of(patient, config.leadfield, (name,))[name]

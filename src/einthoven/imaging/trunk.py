@@ -4,11 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from einthoven.core.names import INDEPENDENT_LEADS, INDEPENDENT_ROWS
 from einthoven.imaging.network import Scale
 from einthoven.imaging.squeezenet import Convolution, with_height
 
-INDEPENDENT = (0, 1, 6, 7, 8, 9, 10, 11)
-"""Leads I, II, V1 to V6: the other four are their differences."""
 NOISE_MV = 0.002
 """Components are divided by sqrt(variance + this^2): what is smaller stays small."""
 UNKNOWN = 0.2
@@ -72,14 +71,14 @@ class Trunk(nn.Module):
     def __init__(self, width: int, n_blocks: int, n_components: int, n_measures: int):
         super().__init__()
         self.width, self.n_measures = width, n_measures
-        n_samples = len(INDEPENDENT) * 500
+        n_samples = len(INDEPENDENT_LEADS) * 500
         self.register_buffer("mean", torch.zeros(n_samples))
         self.register_buffer("basis", torch.zeros(n_samples, n_components))
         self.register_buffer("sd", torch.ones(n_components))
-        self.register_buffer("lead_sd", torch.ones(len(INDEPENDENT), 1))
+        self.register_buffer("lead_sd", torch.ones(len(INDEPENDENT_LEADS), 1))
         self.scale = Scale(n_measures)
         self.stem = Convolution(
-            len(INDEPENDENT), N_CHANNELS, 2 * TOKEN_MS, stride=TOKEN_MS, padding=TOKEN_MS // 2
+            len(INDEPENDENT_LEADS), N_CHANNELS, 2 * TOKEN_MS, stride=TOKEN_MS, padding=TOKEN_MS // 2
         )
         self.times = nn.Sequential(*(TimeBlock(N_CHANNELS) for _ in range(N_CONVOLUTIONS)))
         self.keep = Convolution(N_CHANNELS, N_KEPT, 1)
@@ -93,7 +92,7 @@ class Trunk(nn.Module):
 
         By a randomised decomposition (Halko 2011) of torch's own generator, which the caller seeds.
         """
-        leads = ecg[:, INDEPENDENT]
+        leads = ecg[:, INDEPENDENT_ROWS]
         self.lead_sd.copy_(leads.square().mean(dim=(0, 2)).sqrt().clamp_min(NOISE_MV)[:, None])
         samples = leads.flatten(1)
         self.mean.copy_(samples.mean(dim=0))
@@ -106,7 +105,7 @@ class Trunk(nn.Module):
 
     def forward(self, ecg: Tensor, measures: Tensor) -> Tensor:
         """[beat, 12, 500] mV and [beat, measure] -> [beat, width]."""
-        leads = ecg[:, INDEPENDENT]
+        leads = ecg[:, INDEPENDENT_ROWS]
         qrs = with_height(leads[:, :, :QRS_MS] / self.lead_sd)
         tokens = self.keep(self.times(self.stem(qrs))).flatten(1)
         components = (leads.flatten(1) - self.mean) @ self.basis / self.sd

@@ -15,12 +15,11 @@ from scipy.sparse import csr_array
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput, EinthovenError
-from einthoven.core.names import LEADS
-from einthoven.imaging.twin_forward import INDEPENDENT, SIGMAS, ForwardModel
+from einthoven.core.names import INDEPENDENT_ROWS, LEADS
+from einthoven.imaging.twin_forward import SIGMAS, ForwardModel
 from einthoven.imaging.twin_prior import AS_SET, Prior, TwinSettings
 from einthoven.imaging.twin_wave import SPEEDS, Wave, WaveModel
 
-ROWS = [LEADS.index(name) for name in INDEPENDENT]
 DAMPING = (1e-2, 0.3, 6.0)
 """First damping, its factor after a step that lowers the cost, and after one that does not."""
 MAX_REJECTED = 6
@@ -184,7 +183,7 @@ def fit_twin(
     if not np.ptp(ecg) > 0:
         raise BadInput("ecg: flat in all leads; there is no QRS to fit")
     began = clock.perf_counter()
-    problem = TwinProblem(wave, forward, ecg[ROWS].astype(np.float64), prior, settings)
+    problem = TwinProblem(wave, forward, ecg[INDEPENDENT_ROWS].astype(np.float64), prior, settings)
     parameters, n_steps = minimise(problem)
     _, jacobian, beat = problem.linearised(parameters)
     normal = jacobian.T @ jacobian + np.diag(prior.sds**-2.0)
@@ -234,7 +233,7 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def all_leads(independent: np.ndarray) -> np.ndarray:
-    """[8, ...] of `INDEPENDENT` -> [12, ...] of `core.names.LEADS`."""
+    """[8, ...] of `core.names.INDEPENDENT_LEADS` -> [12, ...] of `core.names.LEADS`."""
     i, ii = independent[:2]
     limb = [i, ii, ii - i, -(i + ii) / 2, i - ii / 2, ii - i / 2]
     return np.concatenate([np.stack(limb), independent[2:]])

@@ -15,7 +15,7 @@ import numpy as np
 
 from einthoven.config.models import Leadfield
 from einthoven.core import check
-from einthoven.core.names import LEADS
+from einthoven.core.names import INDEPENDENT_ROWS
 from einthoven.ecg.forward import common_grid
 from einthoven.ecg.leads import lead_matrix
 from einthoven.electrophysiology.cells.condition import BASELINE
@@ -24,8 +24,6 @@ from einthoven.leadfield.conductivity import transversely_isotropic
 from einthoven.patient.leadfields import LeadFieldGradients
 from einthoven.patient.patient import Patient
 
-INDEPENDENT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
-"""The other four leads are sums of the first two."""
 SIGMAS = ("sigma_il", "sigma_it")
 """Of which the logarithms are parameters, in this order; keys of section `leadfield`."""
 AS_GIVEN = np.zeros(len(SIGMAS))
@@ -79,7 +77,7 @@ class ForwardModel:
         heart = patient.heart
         check.shape("grad", fields.grad, (len(fields.electrode_names), len(heart.cells), 3))
         leads = lead_matrix(fields.electrode_names.tolist())
-        rows = leads[[LEADS.index(name) for name in INDEPENDENT]]
+        rows = leads[INDEPENDENT_ROWS]
         grad = np.einsum("le,ecd->lcd", rows, fields.grad, optimize=True)
         along, across = leadfield.sigma_il_s_per_m, leadfield.sigma_it_s_per_m
         flows = [_flow(patient, grad, sigmas) for sigmas in ((along, 0.0), (0.0, across))]

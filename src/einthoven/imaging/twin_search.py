@@ -15,14 +15,12 @@ import numpy as np
 from einthoven.config.imaging import Imaging
 from einthoven.core import check
 from einthoven.core.errors import BadInput
-from einthoven.core.names import LEADS, STANDARD_ELECTRODES
+from einthoven.core.names import INDEPENDENT_LEADS, INDEPENDENT_ROWS, STANDARD_ELECTRODES
 from einthoven.core.seeds import generator
 from einthoven.ecg.leads import twelve_lead
 from einthoven.imaging.cases import MAX_SITES, PARAMETERS, Case
 from einthoven.imaging.simulator import Simulator
-from einthoven.imaging.twin_forward import INDEPENDENT
 
-ROWS = [LEADS.index(name) for name in INDEPENDENT]
 JITTER = {
     "cv_fiber": 0.01, "cv_transverse": 0.01, "cv_lv_endocardium": 0.02, "cv_rv_endocardium": 0.02,
     "cv_tree": 0.03, "sigma_il": 0.006, "sigma_it": 0.001,
@@ -81,7 +79,7 @@ class Stage:
     def play(self, case: Case) -> Candidate:
         """One case, with the shift and the gain that fit best."""
         beat = self.simulator.simulate(case)
-        ecg = twelve_lead(STANDARD_ELECTRODES, beat.potentials[self.forward])[ROWS]
+        ecg = twelve_lead(STANDARD_ELECTRODES, beat.potentials[self.forward])[INDEPENDENT_ROWS]
         largest, limit = self.settings.largest_shift_ms, self.settings.largest_log_gain
         best = (np.inf, 0, 0.0)
         for shift in range(-largest, largest + 1):
@@ -107,7 +105,7 @@ def search(stage: Stage, first: Sequence[Case], section: Imaging) -> list[Candid
     Raises:
         BadInput: no case, an ECG whose shape does not fit, or a flat one.
     """
-    check.shape("ecg", check.finite("ecg", stage.ecg), (len(INDEPENDENT), len(stage.time)))
+    check.shape("ecg", check.finite("ecg", stage.ecg), (len(INDEPENDENT_LEADS), len(stage.time)))
     if not np.ptp(stage.ecg) > 0:
         raise BadInput("ecg: flat in all leads; there is no QRS to fit")
     if not first:

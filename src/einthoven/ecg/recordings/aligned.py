@@ -7,11 +7,11 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from einthoven.core.errors import BadInput
-from einthoven.core.names import LEADS
+from einthoven.core.names import INDEPENDENT_LEADS, LEADS
 from einthoven.ecg.beats import Beat, representative_beat
 from einthoven.ecg.delineation.delineate import Delineation, delineate
 from einthoven.ecg.recordings.quality import arms_look_swapped, raise_if_unusable
-from einthoven.ecg.recordings.recording import INDEPENDENT, Recording
+from einthoven.ecg.recordings.recording import Recording
 
 RATE_HZ, N_TIMES = 1000, 500
 """Of simulations: samples per second, samples of a beat."""
@@ -113,7 +113,7 @@ def aligned_beat(recording: Recording) -> AlignedBeat:
 
 def _limb_leads_again(ecg: np.ndarray) -> np.ndarray:
     """[12, time] with III and the augmented leads from I and II: medians are not additive."""
-    independent = {name: ecg[LEADS.index(name)] for name in INDEPENDENT}
+    independent = {name: ecg[LEADS.index(name)] for name in INDEPENDENT_LEADS}
     return Recording.of_leads("median beat", independent, RATE_HZ).ecg
 
 

@@ -9,9 +9,8 @@ import numpy as np
 
 from einthoven.core import check
 from einthoven.core.errors import BadInput
-from einthoven.core.names import LEADS
+from einthoven.core.names import INDEPENDENT_LEADS, LEADS
 
-INDEPENDENT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 _BY_LOWER = {lead.lower(): lead for lead in LEADS}
 MAX_MV, MIN_MV = 30.0, 0.05
 """Higher and lower peaks are not millivolt: electrodes carry a few mV, drift some ten."""
@@ -107,7 +106,7 @@ class Recording:
             for given, values in leads.items()
             if given.lower() in _BY_LOWER
         }
-        if missing := [lead for lead in INDEPENDENT if lead not in known]:
+        if missing := [lead for lead in INDEPENDENT_LEADS if lead not in known]:
             there = ", ".join(leads) or "none"
             raise BadInput(f"{source}: no lead {', '.join(missing)}; the leads are {there}")
         _raise_if_not_finite(source, known, rate_hz)

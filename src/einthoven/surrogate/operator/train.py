@@ -157,7 +157,7 @@ def train_operator(
     folder = Path(folder)
     section = config.model_dump(mode="json")
     with torch_threads(machine.n_threads):
-        network = _begun(config, train) if start is None else _continued(config, start)
+        network = _begun(config, train, start)
         familiarity = Familiarity.of([sample.inputs for sample in train])
         begin = () if start is None else network.state_dict().values()
         of_data = (t for s in train for t in (*s.inputs, s.grad))
@@ -173,19 +173,17 @@ def train_operator(
     return network.eval(), curve
 
 
-def _begun(config: OperatorModel, train: Sequence[OperatorSample]) -> IncidentOperator:
-    """A network that has learnt nothing but the scales of the training patients."""
+def _begun(
+    config: OperatorModel, train: Sequence[OperatorSample], start: str | Path | None
+) -> IncidentOperator:
+    """A network that knows but the scales of the training patients, or that of a file."""
     with seeded(config.seed, MODEL, "weights"):
         network = IncidentOperator(config)
-    network.fit_scales(torch.cat([sample.inputs.local for sample in train]))
+    if start is None:
+        network.fit_scales(torch.cat([sample.inputs.local for sample in train]))
+        return network
+    try:
+        network.load_state_dict(load_operator(start)[0].state_dict())
+    except RuntimeError as error:
+        raise BadInput(f"{start}: width, rank or frequencies differ from the section's") from error
     return network
-
-
-def _continued(config: OperatorModel, start: str | Path) -> IncidentOperator:
-    """The network of a file, to be trained further."""
-    network, _ = load_operator(start)
-    mine = IncidentOperator(config).state_dict()
-    its = network.state_dict()
-    if {k: v.shape for k, v in mine.items()} != {k: v.shape for k, v in its.items()}:
-        raise BadInput(f"{start}: width, rank or frequencies differ from the section's")
-    return network.train()
