@@ -10,7 +10,14 @@ from einthoven.config.imaging_training import ImagingTraining
 from einthoven.imaging.landajuela import NetworkOne, NetworkTwo, delayed
 from einthoven.imaging.network import Beats, Prediction
 from einthoven.imaging.scores import pearson, scores
-from einthoven.imaging.squeezenet import Convolution, Features, Fire, peak_to_peak, with_height
+from einthoven.imaging.squeezenet import (
+    Convolution,
+    Features,
+    Fire,
+    Stem,
+    peak_to_peak,
+    with_height,
+)
 from einthoven.imaging.traces import activation_index, apd90_of
 
 
@@ -24,6 +31,19 @@ def test_features_are_those_of_squeezenet():
         features = Features(stride)
         assert sum(p.numel() for p in features.parameters()) == 354_432
         assert features(with_height(torch.randn(2, 12, 500))).shape == (2, 512, 1, n_times)
+
+
+def test_the_ecg_is_not_rounded_where_layers_are_in_bfloat16():
+    network = NetworkOne(ImagingTraining(), ()).eval()
+    stem, fire = network.features[0], network.features[3]
+    assert isinstance(stem, Stem) and isinstance(fire, Fire)
+    ecg, features = torch.randn(3, 12, 1, 50), torch.randn(3, 64, 1, 50)
+    exact = stem(ecg), fire(features)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = stem(ecg), fire(features)
+    assert torch.equal(rounded[0], exact[0])
+    assert rounded[1].dtype == torch.bfloat16
+    assert torch.allclose(rounded[1].float(), exact[1], atol=0.05 * exact[1].max().item())
 
 
 def test_a_convolution_is_the_one_of_torch_in_one_dimension():

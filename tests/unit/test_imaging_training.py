@@ -127,3 +127,18 @@ def test_the_same_seed_gives_the_same_bytes(made_up, tmp_path):
         train_network("conditioned", made_up, split, few, tmp_path / name)
     first, second = ((tmp_path / n / "model.safetensors").read_bytes() for n in "ab")
     assert first == second
+
+
+def test_bfloat16_learns_as_well(made_up, trained, tmp_path):
+    split, exact, *_ = trained
+    config = CONFIG.model_copy(update={"precision": "bf16-mixed"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(NETWORKS["conditioned"], "batch", 8)
+        network, _ = train_network("conditioned", made_up, split, config, tmp_path)
+    rows = split.tests["random"].rows
+    truth = truth_of(made_up, rows, network)
+    errors = [scores(predict(n, made_up, rows, "fem"), truth).at_error_ms for n in (network, exact)]
+    assert errors[0] < 1.2 * errors[1]
+    assert all(p.dtype == torch.float32 for p in network.parameters())
+    other = (a != b for a, b in zip(network.parameters(), exact.parameters()))
+    assert any(bool(values.any()) for values in other), "nothing was rounded"

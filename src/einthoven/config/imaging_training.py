@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from einthoven.config.imaging import ForwardName
+from einthoven.config.learning import Precision
 from einthoven.config.section import Count, Section, Seed
 
 ImagingNetworkName = Literal["network-1", "network-2", "conditioned", "posterior"]
@@ -52,6 +53,10 @@ class ImagingTraining(Section):
     """Network I: ECG and times delayed by random 0 to so many ms (40 in the authors' code)."""
     vm_limits: Annotated[Literal["fixed", "beat"], Field(description="fixed or beat")] = "fixed"
     """Network II: V_m in [0, 1] by -85.506 and 50 mV (authors' code) or by each beat's extremes."""
+
+    precision: Precision = 32
+    """Of the layers behind each network's first; bf16-mixed is faster where the processor has
+    instructions for it."""
 
     @property
     def trainings(self) -> list[str]:

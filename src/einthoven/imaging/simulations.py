@@ -199,16 +199,21 @@ def traces(
         [beat, point, 500] mV float32, at 0, 1, ... ms.
     """
     found = np.empty((*np.shape(activation_time), N_TIMES), np.float32)
+    every_ms = round(1.0 / ECG_STEP_MS) * np.arange(N_TIMES)
     for v_m, tau, duration, condition in zip(found, activation_time, apd90, conditions):
         known = family(condition).apd90
         shorter, share = family(condition).between(np.clip(duration, known[0], known[-1]))
-        at = (np.arange(N_TIMES) - tau[:, None].astype(float)) / ECG_STEP_MS
         table, first = _members(condition)
-        at = np.clip(at - first, 0, table.shape[1] - 1.001)
-        k, more = at.astype(int), at % 1
-        two = [(1 - more) * table[m, k] + more * table[m, k + 1]
-               for m in (shorter[:, None], shorter[:, None] + 1)]  # fmt: skip
-        v_m[:] = (1 - share[:, None]) * two[0] + share[:, None] * two[1]
+        begin = -tau.astype(float) / ECG_STEP_MS - first
+        whole = np.floor(begin)
+        sample = np.clip(whole.astype(int)[:, None] + every_ms, 0, table.shape[1] - 2)
+        sample += shorter[:, None] * table.shape[1]
+        later = begin - whole  # share of a table's step, the same at every millisecond
+        v_m[:] = sum(
+            np.float32(of_member * of_sample)[:, None] * table.ravel().take(sample + step)
+            for row, of_member in ((0, 1 - share), (table.shape[1], share))
+            for step, of_sample in ((row, 1 - later), (row + 1, later))
+        )
     return found
 
 
@@ -218,7 +223,7 @@ def _members(condition: Condition) -> tuple[np.ndarray, int]:
     time = wave_times(ECG_STEP_MS)
     front = added_by_coupling(time, condition)
     values = np.array([potential(time, v_m) + front for v_m in family(condition).v_m])
-    return values, round(time[0] / ECG_STEP_MS)
+    return values.astype(np.float32), round(time[0] / ECG_STEP_MS)
 
 
 def in_uv(ecg: np.ndarray) -> np.ndarray:

@@ -31,6 +31,18 @@ class Convolution(nn.Conv1d):
         )
 
 
+class Stem(Convolution):
+    """The first layer, which sees the ECG itself: in float32 also where others are in bfloat16.
+
+    bfloat16 keeps 8 binary digits, of which the difference of two samples 1 ms apart has few.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[batch, in, 1, time] -> [batch, out, 1, time]."""
+        with torch.autocast(x.device.type, enabled=False):
+            return super().forward(x)
+
+
 class Fire(nn.Module):
     """Squeeze to few channels, then expand by kernels of 1 and of 3 samples (Iandola 2016)."""
 
@@ -56,7 +68,7 @@ class Features(nn.Sequential):
     """
 
     def __init__(self, stride: int):
-        layers: list[nn.Module] = [Convolution(12, 64, 3, stride=stride, padding=1), nn.ReLU()]
+        layers: list[nn.Module] = [Stem(12, 64, 3, stride=stride, padding=1), nn.ReLU()]
         for number, channels in enumerate(FIRES):
             if number in POOL_BEFORE:
                 layers.append(nn.MaxPool2d((1, 3), (1, stride), (0, 1), ceil_mode=True))

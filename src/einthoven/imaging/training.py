@@ -159,7 +159,7 @@ def train_network(
     run = Run(KIND + name, derive_seed(config.seed, KIND, name, "batches"), folder,
               validate_every=max(1, epochs // 10),
               parameters=section | {"data_sha256": sha256})  # fmt: skip
-    schedule = Schedule(epochs, kind.learning_rate, ema_decay=kind.ema_decay)
+    schedule = Schedule(epochs, kind.learning_rate, config.precision, ema_decay=kind.ema_decay)
     curve = fit(ImagingTask(network, corpus, split), schedule, run, machine)
     with torch_threads(machine.n_threads):
         network.eval().calibrate(beats_of(corpus, split.val, split.forward, network, SCALED))

@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from einthoven.core.names import INDEPENDENT_LEADS, INDEPENDENT_ROWS
 from einthoven.imaging.network import Scale
-from einthoven.imaging.squeezenet import Convolution, with_height
+from einthoven.imaging.squeezenet import Convolution, Stem, with_height
 
 NOISE_MV = 0.002
 """Components are divided by sqrt(variance + this^2): what is smaller stays small."""
@@ -77,7 +77,7 @@ class Trunk(nn.Module):
         self.register_buffer("sd", torch.ones(n_components))
         self.register_buffer("lead_sd", torch.ones(len(INDEPENDENT_LEADS), 1))
         self.scale = Scale(n_measures)
-        self.stem = Convolution(
+        self.stem = Stem(
             len(INDEPENDENT_LEADS), N_CHANNELS, 2 * TOKEN_MS, stride=TOKEN_MS, padding=TOKEN_MS // 2
         )
         self.times = nn.Sequential(*(TimeBlock(N_CHANNELS) for _ in range(N_CONVOLUTIONS)))
