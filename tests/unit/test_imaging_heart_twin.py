@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers_heart import activated_patient
+from helpers_imaging_corpus import corpus
 
 from einthoven.config import Config
 from einthoven.config.imaging import Imaging
+from einthoven.config.imaging_training import ImagingTraining
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays, read_json
 from einthoven.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
@@ -20,7 +22,9 @@ from einthoven.imaging import recorded_twin
 from einthoven.imaging.cases import PARAMETERS, Case
 from einthoven.imaging.heart_twin import ABOUT, TwinMaker
 from einthoven.imaging.image import image_ecg
+from einthoven.imaging.posterior.network import PosteriorNetwork
 from einthoven.imaging.pretrained import ImagingModel
+from einthoven.imaging.training import beats_of
 from einthoven.imaging.twin_search import SearchSettings, Stage, cases_of, child, search, within
 from einthoven.leadfield.pseudo import pseudo_lead_field_grad
 
@@ -148,8 +152,27 @@ def test_a_recording_has_a_twin_with_all_that_is_to_be_told(
     assert f"{found.found.twin.correlation:.4f}" in found.line()
     found.write(tmp_path)
     told = read_json(tmp_path / "twin.json")
+    assert told["n_cases_of_posterior"] == 0
     assert -1 <= told["correlation"] <= 1 and told["forward"] == "fem"
     rows = (tmp_path / "twin.csv").read_text().splitlines()
     assert rows[0] == recorded_twin.HEADER and len(rows) == 76
     stored = load_arrays(tmp_path / "twin.npz", require=("ecg", "fitted", "activation_time"))
     assert stored["ecg"].shape == stored["fitted"].shape == (12, len(stored["time"]))
+
+
+def test_draws_of_a_posterior_begin_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    made_up, shipped = corpus(), ImagingModel.load()
+    network = PosteriorNetwork(ImagingTraining(), made_up.measure_names)
+    network.fit_scales(beats_of(made_up, np.arange(len(made_up)), "fem", network))
+    imaged = image_ecg(shipped, read_recording(RECORDING))
+    assert recorded_twin.cases_of_model(shipped, imaged, None) == []
+    posterior = replace(shipped, network=network.eval(), card=shipped.card | {"forward": "fem"})
+    found = recorded_twin.cases_of_model(posterior, imaged, None)
+    assert len(found) == recorded_twin.SEARCHED.n_first
+    again = recorded_twin.cases_of_model(posterior, imaged, None)
+    assert [case.pattern for case in again] == [case.pattern for case in found]
+    begun = []
+    monkeypatch.setattr(recorded_twin, "_lead_fields", lambda *_: ("fem", maker().grad))
+    monkeypatch.setattr(TwinMaker, "fit", lambda *given: begun.append(given[-1]))
+    twin = recorded_twin.twin_of_recording(imaged, activated_patient(), Config(), found)
+    assert begun == [found] and twin.n_drawn == len(found)

@@ -19,8 +19,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add("--to", metavar="FOLDER", type=Path, default=Path("twin"), help=shown)
     add("--rate-hz", metavar="HZ", type=positive, help="where the file does not say it")
     add("--unit", choices=["mV", "uV", "V"], help="where the file does not say it; default: mV")
-    add("--model", metavar="FOLDER", help="of imaging, whose check the ECG passes or "
-        "not; default: the shipped model")  # fmt: skip
+    add("--model", metavar="FOLDER", help="of imaging: its check of the ECG is told, and draws "
+        "of a posterior begin the search; default: the shipped model")  # fmt: skip
     add("--config", metavar="FILE", type=Path, help="speeds and conductivities; default: built in")
 
 
@@ -32,15 +32,17 @@ def run(arguments: argparse.Namespace) -> None:
     from einthoven.imaging.image import image_ecg
     from einthoven.imaging.measures import clinical_measures
     from einthoven.imaging.pretrained import SHIPPED, ImagingModel
-    from einthoven.imaging.recorded_twin import twin_of_recording
+    from einthoven.imaging.recorded_twin import cases_of_model, twin_of_recording
     from einthoven.patient.patient import Patient
 
     recording = read_recording(arguments.ecg, Declared(arguments.rate_hz, arguments.unit))
     config = load(arguments.config) if arguments.config else Config()
     patient = Patient.open(arguments.patient)
     model = ImagingModel.load(arguments.model or SHIPPED)
-    imaged = image_ecg(model, recording, clinical_measures(patient))
-    found = twin_of_recording(imaged, patient, config)
+    measures = clinical_measures(patient)
+    imaged = image_ecg(model, recording, measures)
+    first = cases_of_model(model, imaged, measures)
+    found = twin_of_recording(imaged, patient, config, first)
     found.write(arguments.to)
     print(found.line())
     for warning in found.warnings:

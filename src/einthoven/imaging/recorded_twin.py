@@ -1,5 +1,6 @@
 """The digital twin of a recorded ECG on a heart that is given: the command `einthoven twin`."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,15 @@ import numpy as np
 from einthoven.config import Config
 from einthoven.core.files import atomic, save_arrays, write_json
 from einthoven.core.names import STANDARD_ELECTRODES
+from einthoven.imaging.cases import PARAMETERS, Case
 from einthoven.imaging.heart_twin import ABOUT, HeartTwin, TwinMaker
 from einthoven.imaging.image import ImagedEcg
 from einthoven.imaging.lead_fields import lead_fields_of
 from einthoven.imaging.points import NAMES
-from einthoven.imaging.twin_search import SearchSettings
+from einthoven.imaging.posterior.network import PosteriorNetwork
+from einthoven.imaging.posterior.posterior import Posterior
+from einthoven.imaging.pretrained import ImagingModel
+from einthoven.imaging.twin_search import SearchSettings, cases_of
 from einthoven.patient.patient import Patient
 
 BEFORE_MS, AFTER_MS = 10, 10
@@ -40,6 +45,7 @@ class RecordedTwin:
         imaged: the ECG alone, with the check of it. patient: whose heart.
         forward: fem or operator. time: [time] ms from where the first activation is expected.
         ecg: [12, time] mV, what was fitted. found: with times on the same axis.
+        n_drawn: cases of a posterior that the search began with; 0: drawn from section imaging.
     """
 
     imaged: ImagedEcg
@@ -48,6 +54,7 @@ class RecordedTwin:
     time: np.ndarray
     ecg: np.ndarray
     found: HeartTwin
+    n_drawn: int = 0
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -80,6 +87,7 @@ class RecordedTwin:
             "correlation": twin.correlation,
             "searched_correlation": self.searched_correlation,
             "pattern": self.found.candidates[0].case.pattern,
+            "n_cases_of_posterior": self.n_drawn,
             "n_steps": twin.n_steps,
             "seconds": twin.seconds,
             "log_speeds": own.log_speeds.tolist(),
@@ -105,7 +113,27 @@ class RecordedTwin:
         save_arrays(folder / "twin.npz", arrays, patient=self.patient)
 
 
-def twin_of_recording(imaged: ImagedEcg, patient: Patient, config: Config) -> RecordedTwin:
+def cases_of_model(
+    model: ImagingModel, imaged: ImagedEcg, measures: Mapping[str, float] | None
+) -> list[Case]:
+    """Beats of a posterior's draws, for a search to begin with; none of another network.
+
+    Args:
+        model: of imaging. imaged: by it. measures: of the body, as it was imaged with.
+
+    Raises:
+        BadInput: as `Posterior.infer`.
+    """
+    if not isinstance(model.network, PosteriorNetwork):
+        return []
+    ecg = imaged.beat.window(model.onset_ms(imaged.beat.window()))
+    found = Posterior(model.network).infer(ecg, measures, SEARCHED.n_first)
+    return cases_of(found.pattern, found.parameters, PARAMETERS)
+
+
+def twin_of_recording(
+    imaged: ImagedEcg, patient: Patient, config: Config, first: Sequence[Case] = ()
+) -> RecordedTwin:
     """Fit a twin to the QRS of a recording that was imaged.
 
     The first activation and the amplitude are unknown: the QRS onset is put at the median of its
@@ -116,6 +144,7 @@ def twin_of_recording(imaged: ImagedEcg, patient: Patient, config: Config) -> Re
         patient: with anatomy, mesh, fibres, ventricular coordinates and Purkinje trees; where it
             has no lead fields the shipped operator predicts them.
         config: as of `TwinMaker`.
+        first: cases that the search begins with (`cases_of_model`); none: of section imaging.
 
     Raises:
         BadInput: a stage or an electrode is missing, or as `TwinMaker.fit`.
@@ -126,8 +155,8 @@ def twin_of_recording(imaged: ImagedEcg, patient: Patient, config: Config) -> Re
     time = np.arange(float(n_times)) - BEFORE_MS
     ecg = imaged.beat.window(delay + BEFORE_MS, n_times)
     about = replace(ABOUT, log_gain_sd=LOG_GAIN_SD, shift_sd_ms=SHIFT_SD_MS)
-    found = TwinMaker.of(patient, grad, config).fit(ecg, time, SEARCHED, about)
-    return RecordedTwin(imaged, patient.name, forward, time, ecg, found)
+    found = TwinMaker.of(patient, grad, config).fit(ecg, time, SEARCHED, about, first)
+    return RecordedTwin(imaged, patient.name, forward, time, ecg, found, len(first))
 
 
 def _lead_fields(patient: Patient, config: Config) -> tuple[str, np.ndarray]:

@@ -210,7 +210,7 @@ def traces(
         sample += shorter[:, None] * table.shape[1]
         later = begin - whole  # share of a table's step, the same at every millisecond
         v_m[:] = sum(
-            np.float32(of_member * of_sample)[:, None] * table.ravel().take(sample + step)
+            (of_member * of_sample).astype(np.float32)[:, None] * table.ravel().take(sample + step)
             for row, of_member in ((0, 1 - share), (table.shape[1], share))
             for step, of_sample in ((row, 1 - later), (row + 1, later))
         )
