@@ -1,5 +1,6 @@
 """Names of trainings, and the table of errors with what was trained on what."""
 
+import numpy as np
 import pytest
 from helpers_imaging_corpus import corpus
 
@@ -38,6 +39,11 @@ def test_the_table_says_what_was_trained_on_what(tmp_path):
     assert rows["anatomy"]["tested_on"] == "24 beats of 1 heart never seen"
     assert rows["pseudo-to-fem"]["trained_on"] == "68 beats of 3 hearts (pseudo)"
     assert rows["random"]["n_simulations"] == 68 and rows["random"]["n_anatomies"] == 3
+    split = SPLITS["anatomy"](made_up, CONFIG)
+    patterns, count = np.unique(made_up.pattern[split.tests["anatomy"].rows], return_counts=True)
+    of_patterns = rows["anatomy"]["at_error_by_pattern_ms"]
+    mean = np.average([of_patterns[name] for name in patterns], weights=count)
+    assert len(of_patterns) > 1 and mean == pytest.approx(rows["anatomy"]["at_error_ms"], rel=1e-5)
     (point,) = metrics["learning_curve"]
     assert point["n_anatomies"] == 2 and point["test"] == "anatomy"
     text = table(metrics)

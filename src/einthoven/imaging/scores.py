@@ -67,6 +67,16 @@ def scores(found: Prediction, truth: Prediction) -> Scores:
     return Scores(len(time), **numbers)
 
 
+def error_by_pattern(found: Prediction, truth: Prediction, pattern: np.ndarray) -> dict[str, float]:
+    """Pattern of activation -> mean absolute error of its beats' activation times, ms.
+
+    Args:
+        pattern: [beat] names.
+    """
+    error = np.abs(found.activation_time - truth.activation_time).mean(axis=1)
+    return {str(name): float(error[pattern == name].mean()) for name in np.unique(pattern)}
+
+
 def _uncertainty(samples: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Of draws [beat, draw, 75] ms and the truth [beat, 75] ms."""
     ends = np.array([np.quantile(one, (0.05, 0.95), axis=0) for one in samples]).swapaxes(0, 1)

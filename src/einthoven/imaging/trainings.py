@@ -13,7 +13,7 @@ from einthoven.electrophysiology.cells.condition import Condition
 from einthoven.imaging.corpus import Corpus
 from einthoven.imaging.network import Prediction
 from einthoven.imaging.networks import NETWORKS, load_network
-from einthoven.imaging.scores import scores
+from einthoven.imaging.scores import error_by_pattern, scores
 from einthoven.imaging.simulations import traces
 from einthoven.imaging.splits import SPLITS, Split, of_few_hearts
 from einthoven.imaging.training import predict, truth_of
@@ -68,9 +68,9 @@ def evaluated(corpus: Corpus, config: ImagingTraining, folders: Iterable[Path]) 
         folders: of trainings, named as they are, with `model.safetensors` and `card.json`.
 
     Returns:
-        `networks`: network -> test -> errors, numbers of the training, and in `trained_on` and
-        `tested_on` what it was trained and tested on; `learning_curve`: the same for each number
-        of hearts.
+        `networks`: network -> test -> errors (of each pattern, too), numbers of the training, and
+        in `trained_on` and `tested_on` what it was trained and tested on; `learning_curve`: the
+        same for each number of hearts.
 
     Raises:
         BadInput: a folder of another name, or a model or a card that cannot be read.
@@ -86,6 +86,8 @@ def evaluated(corpus: Corpus, config: ImagingTraining, folders: Iterable[Path]) 
             truth = truth_of(corpus, test.rows, network)
             row = card | scores(found, truth._replace(v_m=corpus.v_m(test.rows))).to_json()
             row |= {"test": name, "tested_on": test.caption}
+            by_pattern = error_by_pattern(found, truth, corpus.pattern[test.rows])
+            row["at_error_by_pattern_ms"] = by_pattern
             if training.n_hearts:
                 curve.append(row)
             else:
