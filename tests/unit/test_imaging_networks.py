@@ -9,7 +9,7 @@ from torch import nn
 from einthoven.config.imaging_training import ImagingTraining
 from einthoven.imaging.landajuela import NetworkOne, NetworkTwo, delayed
 from einthoven.imaging.network import Beats, Prediction
-from einthoven.imaging.scores import pearson, scores
+from einthoven.imaging.scores import Errors, pearson, scores
 from einthoven.imaging.squeezenet import (
     Convolution,
     Features,
@@ -113,6 +113,10 @@ def test_scores_of_known_errors():
     assert found.vm_pearson == pytest.approx(-1) and found.vm_pearson_sd == pytest.approx(0)
     assert found.apd_share == 0 and found.apd_error_ms is None
     assert scores(Prediction(truth), Prediction(truth)).vm_pearson is None
+    halves = [Errors.of(Prediction((truth + error)[rows], truth[rows], -v_m[rows]),
+                        Prediction(truth[rows], (truth + np.nan)[rows], v_m[rows]))
+              for rows in (slice(0, 70), slice(70, None))]  # fmt: skip
+    assert Errors.joined(halves).scores() == found
     assert pearson(np.ones(9), np.arange(9.0)) == 0
     a, b = rng.normal(size=(2, 30))
     assert pearson(a, b) == pytest.approx(np.corrcoef(a, b)[0, 1])

@@ -1,11 +1,12 @@
 """Errors of predicted activation, duration and transmembrane potential, as in Landajuela 2022."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from einthoven.imaging.calibration import coverage, rank_shares, sbc_ranks
+from einthoven.imaging.calibration import rank_shares, sbc_ranks
 from einthoven.imaging.network import Prediction
 
 
@@ -49,44 +50,76 @@ class Scores:
 
 def scores(found: Prediction, truth: Prediction) -> Scores:
     """Compare predictions with the truth; both tell times, and V_m and durations where they do."""
-    time = np.abs(found.activation_time - truth.activation_time)
-    numbers: dict[str, Any] = dict(
-        zip(("at_error_ms", "at_error_sd_ms"), _mean_and_sd(time), strict=True)
-    )
-    if found.apd90 is not None and truth.apd90 is not None:
-        error = np.abs(found.apd90 - truth.apd90)
-        numbers["apd_share"] = float(np.isfinite(error).mean())
-        if numbers["apd_share"]:
-            numbers["apd_error_ms"], numbers["apd_error_sd_ms"] = _mean_and_sd(error)
-    if found.v_m is not None and truth.v_m is not None:
-        pairs = zip(found.v_m, truth.v_m, strict=True)  # by beat: all at once is gigabytes
-        correlation = np.stack([pearson(ours, true) for ours, true in pairs])
-        numbers["vm_pearson"], numbers["vm_pearson_sd"] = _mean_and_sd(correlation)
-    if found.samples is not None:
-        numbers |= _uncertainty(found.samples, truth.activation_time)
-    return Scores(len(time), **numbers)
+    return Errors.of(found, truth).scores()
 
 
-def error_by_pattern(found: Prediction, truth: Prediction, pattern: np.ndarray) -> dict[str, float]:
-    """Pattern of activation -> mean absolute error of its beats' activation times, ms.
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """What is left of predictions of many beats, whose V_m and draws would be gigabytes.
 
-    Args:
-        pattern: [beat] names.
+    Attributes:
+        values: name -> [beat, point]: `time` and `apd` are absolute errors in ms, `pearson` is the
+            correlation of V_m; of draws `inside` the 90 % interval, its `width` in ms, and the
+            `rank` of the truth among them. What is not predicted is not there.
+        n_draws: of each beat; 0: none.
     """
-    error = np.abs(found.activation_time - truth.activation_time).mean(axis=1)
-    return {str(name): float(error[pattern == name].mean()) for name in np.unique(pattern)}
 
+    values: dict[str, np.ndarray]
+    n_draws: int = 0
 
-def _uncertainty(samples: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """Of draws [beat, draw, 75] ms and the truth [beat, 75] ms."""
-    ends = np.array([np.quantile(one, (0.05, 0.95), axis=0) for one in samples]).swapaxes(0, 1)
-    n_draws = samples.shape[1]
-    share = rank_shares(sbc_ranks(samples, truth).ravel(), n_draws)
-    return {
-        "coverage_90": float(coverage(ends, truth).mean()),
-        "interval_90_ms": float((ends[1] - ends[0]).mean()),
-        "sbc_off_percent": float(100 * np.abs(share - 1 / len(share)).max()),
-    }
+    @classmethod
+    def of(cls, found: Prediction, truth: Prediction) -> Self:
+        """Compare some beats; arguments as of `scores`."""
+        values = {"time": np.abs(found.activation_time - truth.activation_time)}
+        if found.apd90 is not None and truth.apd90 is not None:
+            values["apd"] = np.abs(found.apd90 - truth.apd90)
+        if found.v_m is not None and truth.v_m is not None:
+            pairs = zip(found.v_m, truth.v_m, strict=True)  # by beat: all at once is gigabytes
+            values["pearson"] = np.stack([pearson(ours, true) for ours, true in pairs])
+        if found.samples is None:
+            return cls(values)
+        at = truth.activation_time
+        low, high = np.array([np.quantile(one, (0.05, 0.95), axis=0) for one in found.samples]
+                             ).swapaxes(0, 1)  # fmt: skip
+        values |= {"inside": (low <= at) & (at <= high), "width": high - low,
+                   "rank": sbc_ranks(found.samples, at)}  # fmt: skip
+        return cls(values, found.samples.shape[1])
+
+    @classmethod
+    def joined(cls, parts: Iterable[Self]) -> Self:
+        """Those of several lots of beats of one network, at least one."""
+        lots = list(parts)
+        names = lots[0].values
+        values = {name: np.concatenate([lot.values[name] for lot in lots]) for name in names}
+        return cls(values, lots[0].n_draws)
+
+    def scores(self) -> Scores:
+        """Means over beats and points."""
+        values = self.values
+        numbers: dict[str, Any] = {}
+        for key, name in (("at_error", "time"), ("vm_pearson", "pearson"), ("apd_error", "apd")):
+            if name in values and np.isfinite(values[name]).any():
+                keys = (key, f"{key}_sd") if name == "pearson" else (f"{key}_ms", f"{key}_sd_ms")
+                numbers |= dict(zip(keys, _mean_and_sd(values[name]), strict=True))
+        if "apd" in values:
+            numbers["apd_share"] = float(np.isfinite(values["apd"]).mean())
+        if self.n_draws:
+            share = rank_shares(values["rank"].ravel(), self.n_draws)
+            numbers |= {
+                "coverage_90": float(values["inside"].mean()),
+                "interval_90_ms": float(values["width"].mean()),
+                "sbc_off_percent": float(100 * np.abs(share - 1 / len(share)).max()),
+            }
+        return Scores(len(values["time"]), **numbers)
+
+    def by_pattern(self, pattern: np.ndarray) -> dict[str, float]:
+        """Pattern of activation -> mean error of its beats' times, ms.
+
+        Args:
+            pattern: [beat] names.
+        """
+        error = self.values["time"].mean(axis=1)
+        return {str(name): float(error[pattern == name].mean()) for name in np.unique(pattern)}
 
 
 def pearson(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -11,13 +11,15 @@ from einthoven.core.errors import BadInput
 from einthoven.core.files import read_json
 from einthoven.electrophysiology.cells.condition import Condition
 from einthoven.imaging.corpus import Corpus
-from einthoven.imaging.network import Prediction
+from einthoven.imaging.network import ImagingNetwork, Prediction
 from einthoven.imaging.networks import NETWORKS, load_network
-from einthoven.imaging.scores import error_by_pattern, scores
+from einthoven.imaging.scores import Errors
 from einthoven.imaging.simulations import traces
-from einthoven.imaging.splits import SPLITS, Split, of_few_hearts
+from einthoven.imaging.splits import SPLITS, Split, Tested, of_few_hearts
 from einthoven.imaging.training import predict, truth_of
 
+AT_ONCE = 256
+"""Beats whose V_m and draws are in memory."""
 NAME = re.compile(rf"({'|'.join(NETWORKS)})_({'|'.join(SPLITS)})(?:_([0-9]+))?")
 
 
@@ -82,18 +84,27 @@ def evaluated(corpus: Corpus, config: ImagingTraining, folders: Iterable[Path]) 
         card = read_json(folder / "card.json")
         network = load_network(folder / "model.safetensors", training.network)
         for name, test in training.rows(corpus, config).tests.items():
-            found = with_traces(predict(network, corpus, test.rows, test.forward))
-            truth = truth_of(corpus, test.rows, network)
-            row = card | scores(found, truth._replace(v_m=corpus.v_m(test.rows))).to_json()
+            errors = _errors(network, corpus, test)
+            row = card | errors.scores().to_json()
             row |= {"test": name, "tested_on": test.caption}
-            by_pattern = error_by_pattern(found, truth, corpus.pattern[test.rows])
-            row["at_error_by_pattern_ms"] = by_pattern
+            row["at_error_by_pattern_ms"] = errors.by_pattern(corpus.pattern[test.rows])
             if training.n_hearts:
                 curve.append(row)
             else:
                 tables.setdefault(training.network, {})[name] = row
     curve.sort(key=lambda row: row["n_anatomies"])
     return {"networks": tables, "learning_curve": curve}
+
+
+def _errors(network: ImagingNetwork, corpus: Corpus, test: Tested) -> Errors:
+    """Of a test's beats, some at a time."""
+    parts = []
+    for start in range(0, len(test.rows), AT_ONCE):
+        rows = test.rows[start : start + AT_ONCE]
+        found = with_traces(predict(network, corpus, rows, test.forward))
+        truth = truth_of(corpus, rows, network)
+        parts.append(Errors.of(found, truth._replace(v_m=corpus.v_m(rows))))
+    return Errors.joined(parts)
 
 
 def with_traces(found: Prediction) -> Prediction:
