@@ -85,8 +85,8 @@ class ImagedEcg:
         )
 
     def _likely(self) -> str:
-        """The most probable pattern in words; empty if the model does not tell it."""
-        if not self.pattern:
+        """The most probable pattern in words; empty if the model does not tell or know it."""
+        if not (self.pattern and self.check.in_distribution):
             return ""
         name = max(self.pattern, key=self.pattern.__getitem__)
         return f"; most likely {name} ({self.pattern[name]:.2f})"

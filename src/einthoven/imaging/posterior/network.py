@@ -28,6 +28,8 @@ LOG_GAIN_SD = 0.1
 """Of the factor by which each training ECG is multiplied: electrodes and torsos differ."""
 TEMPER_STEPS, TEMPER_RATE = 80, 0.08
 """Of the optimiser that mends densities on hearts that were not learned from."""
+CALIBRATED_BY = 1500
+"""Beats at most, evenly spaced: all draws of all of them are in memory at once, 2 GB."""
 N_COMPARED = 64
 """Draws whose mean log-density a map's is compared with."""
 N_DEFICITS = 201
@@ -125,6 +127,8 @@ class PosteriorNetwork(ImagingNetwork):
         Raises:
             BadInput: too few beats.
         """
+        step = -(-len(beats.ecg) // CALIBRATED_BY)
+        beats = Beats(*(values[::step] for values in beats))
         for buffer in (self.spread, self.sharpness, self.widening):
             buffer.fill_(1.0)
         mixture = self(beats.ecg, beats.measures)
