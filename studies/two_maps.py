@@ -20,7 +20,7 @@ import numpy as np
 
 from einthoven.config import Config, load
 from einthoven.core.files import atomic, write_json
-from einthoven.core.names import STANDARD_ELECTRODES
+from einthoven.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
 from einthoven.imaging.ambiguity import (
     FORWARD,
     KnownHeart,
@@ -34,7 +34,7 @@ from einthoven.imaging.ambiguity import (
 from einthoven.imaging.cases import Case
 from einthoven.imaging.pictures import by_place
 from einthoven.imaging.posterior.posterior import ImagingPosterior, Posterior
-from einthoven.imaging.simulations import FIRST_LEADS, Simulations
+from einthoven.imaging.simulations import Simulations
 from einthoven.imaging.simulator import Beat, Simulator
 from einthoven.imaging.twin_prior import TwinSettings
 from einthoven.patient.patient import Patient
@@ -73,7 +73,7 @@ def candidates(folder: Path, least_ms: float, n: int) -> list[Candidate]:
     for file in sorted(folder.glob("*.npz")):
         beats = Simulations.load(file)
         if beats.split == "test":
-            ecg = beats.ecg[:, beats.forward.index(FORWARD)][:, FIRST_LEADS, :QRS_MS]
+            ecg = beats.ecg[:, beats.forward.index(FORWARD)][:, INDEPENDENT_ROWS, :QRS_MS]
             found.append(Candidate(beats, most_alike(ecg, beats.activation_time, least_ms)))
     return sorted(found, key=lambda one: one.pair.ecg_difference)[:n]
 
@@ -112,7 +112,9 @@ def figures(found: Found) -> dict[str, Any]:
     return {
         "patient": beats.patient,
         "patterns": [str(beats.pattern[k]) for k in pair[:2]],
-        "pair_correlation": correlation(*(beats.ecg[k, 0][FIRST_LEADS, :QRS_MS] for k in pair[:2])),
+        "pair_correlation": correlation(
+            *(beats.ecg[k, 0][INDEPENDENT_ROWS, :QRS_MS] for k in pair[:2])
+        ),
         "pair_map_difference_ms": float(start.mean()),
         "ecg_correlation": found.second.correlation,
         "ecg_rel_l2": found.second.residual,

@@ -11,7 +11,7 @@ import numpy as np
 from einthoven.core import check
 from einthoven.core.errors import BadInput
 from einthoven.core.files import load_arrays, save_arrays
-from einthoven.core.names import LEADS, STANDARD_ELECTRODES
+from einthoven.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
 from einthoven.ecg.leads import twelve_lead
 from einthoven.electrophysiology.cells.condition import Condition
 from einthoven.electrophysiology.cells.family import family
@@ -23,10 +23,6 @@ from einthoven.imaging.simulator import N_TIMES, Simulator
 
 MAX_UV = 32_767
 STORED = ("pattern", "ecg_uv", "activation_time", "apd90", "parameters", "measures")
-FIRST_LEADS = np.array(
-    [LEADS.index(lead) for lead in ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")]
-)
-"""The others are sums of these."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +71,7 @@ class Simulations:
             split=split,
             forward=simulator.forward,
             pattern=np.array([case.pattern for case in cases]),
-            ecg=in_mv(in_uv(np.array(ecgs)[:, :, FIRST_LEADS])),
+            ecg=in_mv(in_uv(np.array(ecgs)[:, :, INDEPENDENT_ROWS])),
             activation_time=np.array([beat.activation_time for beat in beats], np.float32),
             apd90=np.array([beat.apd90 for beat in beats], np.float32),
             parameters=np.array([beat.case.parameters for beat in beats]),
@@ -99,7 +95,7 @@ class Simulations:
             BadInput: an ECG beyond 32 mV.
         """
         arrays = {name: getattr(self, name) for name in STORED if name != "ecg_uv"}
-        arrays["ecg_uv"] = in_uv(self.ecg[:, :, FIRST_LEADS])
+        arrays["ecg_uv"] = in_uv(self.ecg[:, :, INDEPENDENT_ROWS])
         names = {"parameter_names": list(self.parameter_names),
                  "measure_names": list(self.measure_names)}  # fmt: skip
         about = {"patient": self.patient, "split": self.split, "forward": list(self.forward)}
@@ -115,7 +111,7 @@ class Simulations:
         arrays = load_arrays(path, require=STORED)
         n, attrs = len(arrays["pattern"]), arrays.attrs
         check.shape(f"{path}: activation_time", arrays["activation_time"], (n, N_POINTS))
-        shape = (n, len(attrs["forward"]), len(FIRST_LEADS), N_TIMES)
+        shape = (n, len(attrs["forward"]), len(INDEPENDENT_ROWS), N_TIMES)
         ecg = in_mv(check.shape(f"{path}: ecg_uv", arrays.pop("ecg_uv"), shape))
         return cls(
             patient=attrs["patient"], split=attrs["split"], forward=tuple(attrs["forward"]),
