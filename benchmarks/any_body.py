@@ -16,7 +16,7 @@ and judged on the field samples of all patients of it. `--cost`: milliseconds pe
 40,000 points of one patient.
 `--image`: seconds of `einthoven predict` for a row of a sheet whose heart is a label image. Both
 are processor time, which is wall time on idle cores without threads. `--imports` counts the kinds
-of input of tests/helpers_import_*.py.
+of input of tests/helpers/import_*.py.
 """
 
 import argparse
@@ -33,22 +33,26 @@ from typing import Any
 
 import numpy as np
 
-from einthoven.config import load
-from einthoven.config.models import Anatomy, Ecg, Leadfield
-from einthoven.config.repolarisation import Repolarisation
-from einthoven.core.errors import BadInput
-from einthoven.core.files import read_json, write_json
-from einthoven.core.log import track
-from einthoven.evaluation.evaluate import PseudoLeadField
-from einthoven.evaluation.patient import Reference, patient_errors
-from einthoven.imported.anatomy import import_patient
-from einthoven.metrics.reliability import normal_bound_ratio
-from einthoven.patient.patient import Patient
-from einthoven.prediction.ecg import with_ecg
-from einthoven.prediction.operator_predictor import OperatorPredictor
-from einthoven.prediction.prediction import Prediction
-from einthoven.surrogate.operator.inputs import HeartPoints, OperatorInputs, conductivities_of
-from einthoven.surrogate.operator.operator import Operator
+from einthoven.app.evaluation.evaluate import PseudoLeadField
+from einthoven.app.evaluation.patient import Reference, patient_errors
+from einthoven.base.config import load
+from einthoven.base.config.models import Anatomy, Ecg, Leadfield
+from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import read_json, write_json
+from einthoven.base.core.log import track
+from einthoven.base.metrics.reliability import normal_bound_ratio
+from einthoven.body.imported.anatomy import import_patient
+from einthoven.data.patient.patient import Patient
+from einthoven.learning.prediction.ecg import with_ecg
+from einthoven.learning.prediction.operator_predictor import OperatorPredictor
+from einthoven.learning.prediction.prediction import Prediction
+from einthoven.learning.surrogate.operator.inputs import (
+    HeartPoints,
+    OperatorInputs,
+    conductivities_of,
+)
+from einthoven.learning.surrogate.operator.operator import Operator
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("anatomy", "mesh", "fibers", "field", "lead_fields", "activations", "ecg")
@@ -166,8 +170,8 @@ def imports() -> dict[str, Any]:
     """
     sys.path.append(str(ROOT / "tests"))
     import pytest
-    from helpers_import_catalogue import ACCEPTED
-    from helpers_import_refusals import REFUSED
+    from helpers.import_catalogue import ACCEPTED
+    from helpers.import_refusals import REFUSED
 
     counts: dict[str, Any] = {"import_accepted": 0, "import_refused_truly": 0}
     problems, not_run = {}, []
@@ -208,7 +212,7 @@ def seconds_image_to_ecg(sheet: Path, patient: str) -> float:
         command = [
             sys.executable,
             "-m",
-            "einthoven.cli",
+            "einthoven.app.cli",
             "predict",
             str(sheet),
             patient,

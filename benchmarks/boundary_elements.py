@@ -15,16 +15,16 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import ConvexHull
 
-from einthoven.bem.body import Body
-from einthoven.bem.integrals import layers
-from einthoven.bem.leadfield import LeadFieldProblem
-from einthoven.bem.transfer import heart_to_torso
-from einthoven.config.models import Leadfield
-from einthoven.core.files import write_json
-from einthoven.core.seeds import generator
-from einthoven.geometry.simplex import triangle_area_vectors
-from einthoven.patient.patient import Patient
-from einthoven.worlds.fem_transfer import fem_transfer
+from einthoven.base.config.models import Leadfield
+from einthoven.base.core.files import write_json
+from einthoven.base.core.seeds import generator
+from einthoven.base.geometry.simplex import triangle_area_vectors
+from einthoven.data.patient.patient import Patient
+from einthoven.inverse.synthetic.fem_transfer import fem_transfer
+from einthoven.numerics.bem.body import Body
+from einthoven.numerics.bem.integrals import layers
+from einthoven.numerics.bem.leadfield import LeadFieldProblem
+from einthoven.numerics.bem.transfer import heart_to_torso
 
 INNER, OUTER = 40.0, 100.0
 SIZES = ((274, 88), (547, 176), (1094, 352))

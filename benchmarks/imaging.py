@@ -18,10 +18,10 @@ from typing import Any
 from imaging_simulation import simulation_seconds
 from imaging_twin import twin_figures
 
-from einthoven.config import load
-from einthoven.core.files import write_json
-from einthoven.imaging.simulations import read_corpus
-from einthoven.imaging.trainings import evaluated, table
+from einthoven.base.config import load
+from einthoven.base.core.files import write_json
+from einthoven.imaging.corpus.simulations import read_corpus
+from einthoven.imaging.networks.trainings import evaluated, table
 
 
 def measurements(options: argparse.Namespace) -> Iterator[tuple[str, Any]]:

@@ -10,13 +10,13 @@ import argparse
 import time
 from pathlib import Path
 
-from einthoven.config import Config
-from einthoven.core.files import write_json
-from einthoven.imaging.cases import draw_cases
-from einthoven.imaging.lead_fields import lead_fields_of
-from einthoven.imaging.simulations import Simulations
-from einthoven.imaging.simulator import Simulator
-from einthoven.patient.patient import Patient
+from einthoven.base.config import Config
+from einthoven.base.core.files import write_json
+from einthoven.data.patient.patient import Patient
+from einthoven.imaging.corpus.cases import draw_cases
+from einthoven.imaging.corpus.simulations import Simulations
+from einthoven.imaging.corpus.simulator import Simulator
+from einthoven.imaging.inputs.lead_fields import lead_fields_of
 
 
 def simulation_seconds(folder: str | Path, n: int = 20) -> dict[str, float]:

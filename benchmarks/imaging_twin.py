@@ -14,18 +14,18 @@ from pathlib import Path
 
 import numpy as np
 
-from einthoven.config import Config
-from einthoven.core.files import write_json
-from einthoven.core.names import STANDARD_ELECTRODES
-from einthoven.core.seeds import generator
-from einthoven.ecg.intervals import qrs_window
-from einthoven.ecg.leads import twelve_lead
-from einthoven.electrophysiology.purkinje.tree import grow_tree
-from einthoven.imaging.cases import Case
-from einthoven.imaging.heart_twin import TwinMaker
-from einthoven.imaging.lead_fields import lead_fields_of
-from einthoven.imaging.simulator import Simulator
-from einthoven.patient.patient import Patient
+from einthoven.base.config import Config
+from einthoven.base.core.files import write_json
+from einthoven.base.core.names import STANDARD_ELECTRODES
+from einthoven.base.core.seeds import generator
+from einthoven.data.patient.patient import Patient
+from einthoven.imaging.corpus.cases import Case
+from einthoven.imaging.corpus.simulator import Simulator
+from einthoven.imaging.inputs.lead_fields import lead_fields_of
+from einthoven.imaging.twin.heart_twin import TwinMaker
+from einthoven.physics.ecg.intervals import qrs_window
+from einthoven.physics.ecg.leads import twelve_lead
+from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
 
 Z_90 = 1.645
 BEFORE_MS, AFTER_MS = 40, 10

@@ -16,18 +16,18 @@ from pathlib import Path
 
 import numpy as np
 
-from einthoven.anatomy.body import build_anatomy
-from einthoven.anatomy.electrodes import grid_electrodes, standard_electrodes
-from einthoven.anatomy.population.cohort import draw_patient
-from einthoven.anatomy.shape.torso import torso_surface
-from einthoven.bem.body import Body, Inclusion
-from einthoven.bem.incident import incident_fields
-from einthoven.bem.leadfield import LeadFieldProblem
-from einthoven.config.models import Anatomy, Cohort, Leadfield, Mesh
-from einthoven.core.files import write_json
-from einthoven.core.seeds import generator
-from einthoven.geometry.gradient_recovery import apply_operator, gradient_operator
-from einthoven.metrics.fields import angular_error_deg
+from einthoven.base.config.models import Anatomy, Cohort, Leadfield, Mesh
+from einthoven.base.core.files import write_json
+from einthoven.base.core.seeds import generator
+from einthoven.base.geometry.gradient_recovery import apply_operator, gradient_operator
+from einthoven.base.metrics.fields import angular_error_deg
+from einthoven.body.anatomy.body import build_anatomy
+from einthoven.body.anatomy.electrodes import grid_electrodes, standard_electrodes
+from einthoven.body.anatomy.population.cohort import draw_patient
+from einthoven.body.anatomy.shape.torso import torso_surface
+from einthoven.numerics.bem.body import Body, Inclusion
+from einthoven.numerics.bem.incident import incident_fields
+from einthoven.numerics.bem.leadfield import LeadFieldProblem
 
 N_ELECTRODES, N_POINTS = 109, 40_000
 CENTRE_MM, RADII_MM = np.array([20.0, -30.0, 95.0]), np.array([50.0, 45.0, 55.0])
@@ -87,9 +87,9 @@ def lungs() -> Sequence[Inclusion]:
 
 def finite_elements() -> dict[str, float]:
     """Of a drawn patient's torso without heart, by both methods."""
-    from einthoven.leadfield.neumann import NeumannProblem
-    from einthoven.leadfield.skin import electrode_weights, skin_faces
-    from einthoven.mesh.tetrahedra import tetrahedralise
+    from einthoven.body.mesh.tetrahedra import tetrahedralise
+    from einthoven.physics.leadfield.neumann import NeumannProblem
+    from einthoven.physics.leadfield.skin import electrode_weights, skin_faces
 
     anatomy = build_anatomy(draw_patient(0, Cohort()), Anatomy(sites="around"))
     electrodes, config = anatomy.electrodes(0, N_ELECTRODES), Leadfield()

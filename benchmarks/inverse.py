@@ -19,25 +19,25 @@ from pathlib import Path
 
 from boundary_elements import spheres
 
-from einthoven.bem.transfer import Transfer
-from einthoven.cases.case import InverseCase, prepare
-from einthoven.cases.electrodes import read_channel_nodes, read_electrodes
-from einthoven.cases.reconstruction import Choice, forward_model, reconstruct
-from einthoven.cases.surfaces import read_closed_surface
-from einthoven.cases.tables import Stated, read_recording
-from einthoven.config.inverse import Inverse
-from einthoven.config.models import Ecg, Leadfield
-from einthoven.config.repolarisation import Repolarisation
-from einthoven.core.files import write_json
-from einthoven.geometry.remeshing import remesh_to
-from einthoven.inverse.methods import METHODS, method_class
-from einthoven.patient.patient import Patient
-from einthoven.worlds.comparison import by_error, trials
-from einthoven.worlds.ingredients import method_for
-from einthoven.worlds.paper import paper_world
-from einthoven.worlds.planned import PlannedWorld
-from einthoven.worlds.trials import Trial, summary
-from einthoven.worlds.world import World
+from einthoven.base.config.inverse import Inverse
+from einthoven.base.config.models import Ecg, Leadfield
+from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.core.files import write_json
+from einthoven.base.geometry.remeshing import remesh_to
+from einthoven.data.patient.patient import Patient
+from einthoven.inverse.measured.case import InverseCase, prepare
+from einthoven.inverse.measured.electrodes import read_channel_nodes, read_electrodes
+from einthoven.inverse.measured.reconstruction import Choice, forward_model, reconstruct
+from einthoven.inverse.measured.surfaces import read_closed_surface
+from einthoven.inverse.measured.tables import Stated, read_recording
+from einthoven.inverse.problem.registry import METHODS, method_class
+from einthoven.inverse.synthetic.comparison import by_error, trials
+from einthoven.inverse.synthetic.ingredients import method_for
+from einthoven.inverse.synthetic.paper import paper_world
+from einthoven.inverse.synthetic.planned import PlannedWorld
+from einthoven.inverse.synthetic.trials import Trial, summary
+from einthoven.inverse.synthetic.world import World
+from einthoven.numerics.bem.transfer import Transfer
 
 CLASSICAL = ("tikhonov-0", "tikhonov-1", "tikhonov-2", "tsvd", "stre", "mfs")
 N_HEART, N_TORSO = 1094, 352

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from leadfield_mesh import build_patient
 
-from einthoven.patient.patient import Patient
+from einthoven.data.patient.patient import Patient
 
 CASES = Path(__file__).with_name("leadfield_cases.py")
 LEADS = 109

@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from einthoven.config import Config
-from einthoven.fem.solvers import choose, make_solver
-from einthoven.leadfield.conductivity import bulk
-from einthoven.leadfield.neumann import NeumannProblem
-from einthoven.leadfield.skin import electrode_weights, skin_faces
-from einthoven.leadfield.solve import ELECTRODES_AT_ONCE, solve_lead_fields
-from einthoven.patient.patient import Patient
+from einthoven.base.config import Config
+from einthoven.data.patient.patient import Patient
+from einthoven.numerics.fem.solvers import choose, make_solver
+from einthoven.physics.leadfield.conductivity import bulk
+from einthoven.physics.leadfield.neumann import NeumannProblem
+from einthoven.physics.leadfield.skin import electrode_weights, skin_faces
+from einthoven.physics.leadfield.solve import ELECTRODES_AT_ONCE, solve_lead_fields
 
 SECTION = Config().leadfield
 GAMG = {
@@ -136,7 +136,7 @@ class _Dolfinx:
     """Mesh, spaces and forms of eq. (4), with the electrode as a sum over vertices."""
 
     def __init__(self, patient: Patient):
-        import einthoven.fem.petsc  # noqa: F401, I001  # must come before dolfinx
+        import einthoven.numerics.fem.petsc  # noqa: F401, I001  # must come before dolfinx
         import basix.ufl
         import dolfinx
         import ufl
@@ -177,7 +177,7 @@ class _Dolfinx:
         """What a tutorial makes anew for each right-hand side."""
         from dolfinx.fem.petsc import LinearProblem
 
-        from einthoven.fem.petsc import PETSc
+        from einthoven.numerics.fem.petsc import PETSc
 
         self.place(electrode)
         problem = LinearProblem(self.a, self.L, petsc_options_prefix="naive_", petsc_options=GAMG)

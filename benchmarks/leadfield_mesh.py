@@ -5,15 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from einthoven.anatomy.body import build_anatomy
-from einthoven.anatomy.population.cohort import draw_patient
-from einthoven.config import load
-from einthoven.fibers.ldrb import assign_fibers
-from einthoven.mesh.tetrahedra import tetrahedralise
-from einthoven.patient.anatomy import Anatomy
-from einthoven.patient.fibers import Fibers
-from einthoven.patient.mesh import TetMesh
-from einthoven.patient.patient import Patient
+from einthoven.base.config import load
+from einthoven.body.anatomy.body import build_anatomy
+from einthoven.body.anatomy.population.cohort import draw_patient
+from einthoven.body.fibers.ldrb import assign_fibers
+from einthoven.body.mesh.tetrahedra import tetrahedralise
+from einthoven.data.patient.anatomy import Anatomy
+from einthoven.data.patient.fibers import Fibers
+from einthoven.data.patient.mesh import TetMesh
+from einthoven.data.patient.patient import Patient
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "studies"))
 from subdivision import subdivide  # noqa: E402

@@ -17,8 +17,8 @@ import numpy as np
 from leadfield import run_case
 from leadfield_mesh import build_patient
 
-from einthoven.fem.solvers import choose
-from einthoven.patient.patient import Patient
+from einthoven.data.patient.patient import Patient
+from einthoven.numerics.fem.solvers import choose
 
 SIZES = (15_000, 30_000, 60_000, 117_000, 220_000, 400_000, 600_000)
 COUNTS = (1, 9, 109, 1000)
@@ -107,7 +107,7 @@ def table(result: dict) -> str:
 
 def plot(result: dict, file: str) -> None:
     """Total cost by number of electrodes, and the cost of one electrode beside its limits."""
-    from einthoven.plots.style import new_figure
+    from einthoven.base.plots.style import new_figure
 
     rows = result["sizes"]
     nodes = [row["nodes"] for row in rows]

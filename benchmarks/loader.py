@@ -19,9 +19,9 @@ import h5py
 import numpy as np
 import zarr
 
-from einthoven.core.files import write_json
-from einthoven.dataset.loaders import store_at
-from einthoven.dataset.torch_loader import Selection, Stream
+from einthoven.base.core.files import write_json
+from einthoven.data.dataset.loaders import store_at
+from einthoven.data.dataset.torch_loader import Selection, Stream
 
 VARIABLES = ("field/field_points", "field/field_grad")
 

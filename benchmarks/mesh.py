@@ -20,20 +20,20 @@ from typing import Any
 
 import numpy as np
 
-from einthoven.anatomy.body import build_anatomy
-from einthoven.anatomy.population.cohort import draw_patient
-from einthoven.config import load
-from einthoven.config.models import Mesh
-from einthoven.core.errors import EinthovenError
-from einthoven.core.files import write_json
-from einthoven.core.names import STANDARD_ELECTRODES
-from einthoven.core.tags import Tissue
-from einthoven.geometry.simplex import tet_volumes
-from einthoven.geometry.surfaces import Surfaces
-from einthoven.mesh.quality import gamma_quality
-from einthoven.mesh.refine import refine_skin
-from einthoven.mesh.surfaces import tissue_volumes
-from einthoven.mesh.tetrahedra import tetrahedralise
+from einthoven.base.config import load
+from einthoven.base.config.models import Mesh
+from einthoven.base.core.errors import EinthovenError
+from einthoven.base.core.files import write_json
+from einthoven.base.core.names import STANDARD_ELECTRODES
+from einthoven.base.core.tags import Tissue
+from einthoven.base.geometry.simplex import tet_volumes
+from einthoven.base.geometry.surfaces import Surfaces
+from einthoven.body.anatomy.body import build_anatomy
+from einthoven.body.anatomy.population.cohort import draw_patient
+from einthoven.body.mesh.quality import gamma_quality
+from einthoven.body.mesh.refine import refine_skin
+from einthoven.body.mesh.surfaces import tissue_volumes
+from einthoven.body.mesh.tetrahedra import tetrahedralise
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
 FILES = {"demo": "config.yaml", "paper": "paper.yaml", "fine": "fine.yaml"}
@@ -91,8 +91,8 @@ def plain_job(job_path: Path, result_path: Path) -> None:
     """As gmsh comes: Algorithm3D 1, Optimize 1, one thread."""
     import gmsh
 
-    from einthoven.mesh.gmsh_worker import add_surfaces, read_cells, set_sizes
-    from einthoven.mesh.sizing import SIZE_RATIO, size_grids
+    from einthoven.body.mesh.gmsh_worker import add_surfaces, read_cells, set_sizes
+    from einthoven.body.mesh.sizing import SIZE_RATIO, size_grids
 
     with np.load(job_path) as job:
         surfaces = Surfaces(job["points"], job["faces"], job["face_tags"])

@@ -24,13 +24,13 @@ from typing import Any
 from physiology_patients import Made, Task, make, tasks_of
 from tabulate import tabulate
 
-from einthoven.config import Config, load
-from einthoven.core.errors import BadInput, StepFailed
-from einthoven.core.files import write_json
-from einthoven.evaluation.audit import table
-from einthoven.evaluation.goals import Cohort, goals_table, judge
-from einthoven.evaluation.sexes import sex_table, statement
-from einthoven.report.audit import write_audit_figure
+from einthoven.app.evaluation.audit import table
+from einthoven.app.evaluation.goals import Cohort, goals_table, judge
+from einthoven.app.evaluation.sexes import sex_table, statement
+from einthoven.app.report.audit import write_audit_figure
+from einthoven.base.config import Config, load
+from einthoven.base.core.errors import BadInput, StepFailed
+from einthoven.base.core.files import write_json
 
 SHOWN = {
     "anatomy": ("anatomy",),

@@ -12,28 +12,28 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from einthoven.analysis.breakthroughs import EpicardialArrival, epicardial_arrival
-from einthoven.anatomy.body import build_anatomy
-from einthoven.anatomy.population.cohort import draw_patient
-from einthoven.config import Config
-from einthoven.config.load import validate
-from einthoven.config.physiology import Physiology
-from einthoven.core.files import read_json, write_json
-from einthoven.core.names import STANDARD_ELECTRODES
-from einthoven.ecg.features import FeatureRow, Sample, feature_table
-from einthoven.ecg.simulate import simulate_ecg
-from einthoven.electrophysiology.purkinje.tree import grow_tree
-from einthoven.electrophysiology.scenarios import activate
-from einthoven.electrophysiology.scenarios.kinds import scenario_of
-from einthoven.evaluation.goals import SINUS
-from einthoven.fibers.coordinates import ventricular_coordinates
-from einthoven.fibers.fields import solve_wall_fields
-from einthoven.fibers.ldrb import assign_fibers
-from einthoven.leadfield.solve import solve_lead_fields
-from einthoven.mesh.tetrahedra import tetrahedralise
-from einthoven.patient.parameters import PatientParameters
-from einthoven.patient.patient import Patient
-from einthoven.run.fingerprints import ROOT, fingerprint
+from einthoven.app.analysis.breakthroughs import EpicardialArrival, epicardial_arrival
+from einthoven.app.evaluation.goals import SINUS
+from einthoven.app.run.fingerprints import ROOT, fingerprint
+from einthoven.base.config import Config
+from einthoven.base.config.load import validate
+from einthoven.base.config.physiology import Physiology
+from einthoven.base.core.files import read_json, write_json
+from einthoven.base.core.names import STANDARD_ELECTRODES
+from einthoven.body.anatomy.body import build_anatomy
+from einthoven.body.anatomy.population.cohort import draw_patient
+from einthoven.body.fibers.coordinates import ventricular_coordinates
+from einthoven.body.fibers.fields import solve_wall_fields
+from einthoven.body.fibers.ldrb import assign_fibers
+from einthoven.body.mesh.tetrahedra import tetrahedralise
+from einthoven.data.patient.parameters import PatientParameters
+from einthoven.data.patient.patient import Patient
+from einthoven.physics.ecg.features import FeatureRow, Sample, feature_table
+from einthoven.physics.ecg.simulate import simulate_ecg
+from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
+from einthoven.physics.electrophysiology.scenarios import activate
+from einthoven.physics.electrophysiology.scenarios.kinds import scenario_of
+from einthoven.physics.leadfield.solve import solve_lead_fields
 
 SCENARIOS = (SINUS, "lbbb", "rbbb", "crt")
 """Those that goals are of; the config's others come on top."""

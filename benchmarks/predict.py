@@ -25,10 +25,10 @@ from typing import Any
 
 import numpy as np
 
-from einthoven.core.errors import BadInput
-from einthoven.core.files import write_json
-from einthoven.core.log import track
-from einthoven.dataset.sample import sample
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import write_json
+from einthoven.base.core.log import track
+from einthoven.data.dataset.sample import sample
 
 HIDDEN = ("gmsh", "pymeshlab", "petsc4py", "dolfinx", "dolfinx_solver")
 WITHOUT = f"""
@@ -36,7 +36,7 @@ import sys
 for name in {HIDDEN}:
     sys.modules[name] = None
 """
-COMMAND = "import sys\nfrom einthoven.cli import main\nsys.exit(main(sys.argv[1:]))"
+COMMAND = "import sys\nfrom einthoven.app.cli import main\nsys.exit(main(sys.argv[1:]))"
 
 
 def measured(folder: Path, bare: bool) -> dict[str, Any]:

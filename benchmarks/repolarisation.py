@@ -11,11 +11,11 @@ import statistics
 import time
 from pathlib import Path
 
-from einthoven.config.models import Ecg, Leadfield
-from einthoven.config.repolarisation import Repolarisation
-from einthoven.core.files import write_json
-from einthoven.ecg.simulate import reference_ecg
-from einthoven.patient.patient import Patient
+from einthoven.base.config.models import Ecg, Leadfield
+from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.core.files import write_json
+from einthoven.data.patient.patient import Patient
+from einthoven.physics.ecg.simulate import reference_ecg
 
 SETTINGS = {
     "homogeneous": Repolarisation(field="homogeneous"),

@@ -20,23 +20,23 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from einthoven.anatomy.body import build_anatomy
-from einthoven.anatomy.population.cohort import draw_patient
-from einthoven.config import Config, load
-from einthoven.core.tags import Surface
-from einthoven.encoders.base import Geometry, Latents
-from einthoven.encoders.deepsdf.branches import new_decoder
-from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
-from einthoven.encoders.deepsdf.infer import CodePrior
-from einthoven.fibers.ldrb import assign_fibers
-from einthoven.leadfield.solve import solve_lead_fields
-from einthoven.mesh.tetrahedra import tetrahedralise
-from einthoven.patient.anatomy import Anatomy
-from einthoven.patient.patient import Patient
-from einthoven.surrogate.inputs import Inputs, patient_inputs
-from einthoven.surrogate.networks import network_class
-from einthoven.surrogate.predict import predict_gradient
-from einthoven.training.precision import bfloat16_layers
+from einthoven.base.config import Config, load
+from einthoven.base.core.tags import Surface
+from einthoven.body.anatomy.body import build_anatomy
+from einthoven.body.anatomy.population.cohort import draw_patient
+from einthoven.body.fibers.ldrb import assign_fibers
+from einthoven.body.mesh.tetrahedra import tetrahedralise
+from einthoven.data.patient.anatomy import Anatomy
+from einthoven.data.patient.patient import Patient
+from einthoven.learning.encoders.base import Geometry, Latents
+from einthoven.learning.encoders.deepsdf.branches import new_decoder
+from einthoven.learning.encoders.deepsdf.encoder import DeepSdfEncoder
+from einthoven.learning.encoders.deepsdf.infer import CodePrior
+from einthoven.learning.surrogate.inputs import Inputs, patient_inputs
+from einthoven.learning.surrogate.networks import network_class
+from einthoven.learning.surrogate.predict import predict_gradient
+from einthoven.numerics.training.precision import bfloat16_layers
+from einthoven.physics.leadfield.solve import solve_lead_fields
 
 ELECTRODES = (1, 9, 109, 1000)
 REPEATS = 5

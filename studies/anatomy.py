@@ -19,18 +19,18 @@ from typing import Any
 import numpy as np
 import pymeshlab
 
-from einthoven.anatomy.body import build_anatomy
-from einthoven.anatomy.population.cohort import draw_patient
-from einthoven.anatomy.population.comparison import compare_with_population
-from einthoven.anatomy.pose import Pose
-from einthoven.config import Config, load
-from einthoven.core.errors import EinthovenError
-from einthoven.core.files import write_json
-from einthoven.core.tags import CLOSED_SURFACES, Surface
-from einthoven.geometry.signed_distance import surface_distance
-from einthoven.geometry.simplex import enclosed_volume
-from einthoven.geometry.triangles import face_edges
-from einthoven.patient.anatomy import Anatomy
+from einthoven.base.config import Config, load
+from einthoven.base.core.errors import EinthovenError
+from einthoven.base.core.files import write_json
+from einthoven.base.core.tags import CLOSED_SURFACES, Surface
+from einthoven.base.geometry.signed_distance import surface_distance
+from einthoven.base.geometry.simplex import enclosed_volume
+from einthoven.base.geometry.triangles import face_edges
+from einthoven.body.anatomy.body import build_anatomy
+from einthoven.body.anatomy.population.cohort import draw_patient
+from einthoven.body.anatomy.population.comparison import compare_with_population
+from einthoven.body.anatomy.pose import Pose
+from einthoven.data.patient.anatomy import Anatomy
 
 CONFIG = Path(__file__).resolve().parents[1] / "config" / "config.yaml"
 SLACK_MM = 0.1

@@ -22,22 +22,26 @@ from typing import Any
 import numpy as np
 import torch
 
-from einthoven.anatomy.population.classes import CLASSES
-from einthoven.config import load
-from einthoven.config.learning import OperatorModel
-from einthoven.config.models import Leadfield
-from einthoven.core.files import atomic, write_json
-from einthoven.core.tags import Tissue
-from einthoven.leadfield.pseudo import pseudo_lead_field_grad
-from einthoven.metrics.fields import angular_error_deg
-from einthoven.metrics.reliability import bound_ratio
-from einthoven.patient.patient import Patient
-from einthoven.surrogate.members import UNCERTAINTY_FILE, member_files
-from einthoven.surrogate.operator.calibration import calibrate_operator
-from einthoven.surrogate.operator.inputs import OperatorInputs
-from einthoven.surrogate.operator.operator import Operator
-from einthoven.surrogate.operator.train import OperatorSample, operator_sample, train_operator
-from einthoven.training.machine import Machine
+from einthoven.base.config import load
+from einthoven.base.config.learning import OperatorModel
+from einthoven.base.config.models import Leadfield
+from einthoven.base.core.files import atomic, write_json
+from einthoven.base.core.tags import Tissue
+from einthoven.base.metrics.fields import angular_error_deg
+from einthoven.base.metrics.reliability import bound_ratio
+from einthoven.body.anatomy.population.classes import CLASSES
+from einthoven.data.patient.patient import Patient
+from einthoven.learning.surrogate.members import UNCERTAINTY_FILE, member_files
+from einthoven.learning.surrogate.operator.calibration import calibrate_operator
+from einthoven.learning.surrogate.operator.inputs import OperatorInputs
+from einthoven.learning.surrogate.operator.operator import Operator
+from einthoven.learning.surrogate.operator.train import (
+    OperatorSample,
+    operator_sample,
+    train_operator,
+)
+from einthoven.numerics.training.machine import Machine
+from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
 
 def patients_in(folders: Iterable[Path]) -> list[Patient]:

@@ -30,14 +30,14 @@ from typing import Any
 
 import numpy as np
 
-from einthoven.anatomy.population.classes import CLASSES, body_mass_index, lv_wall_mm
-from einthoven.config import load
-from einthoven.core.errors import EinthovenError
-from einthoven.core.files import read_json, write_json
-from einthoven.core.log import log_to_stderr, logger
-from einthoven.geometry.simplex import enclosed_volume
-from einthoven.patient.anatomy import Anatomy
-from einthoven.run.plan import REBUILT, SPLITS, Plan
+from einthoven.app.run.plan import REBUILT, SPLITS, Plan
+from einthoven.base.config import load
+from einthoven.base.core.errors import EinthovenError
+from einthoven.base.core.files import read_json, write_json
+from einthoven.base.core.log import log_to_stderr, logger
+from einthoven.base.geometry.simplex import enclosed_volume
+from einthoven.body.anatomy.population.classes import CLASSES, body_mass_index, lv_wall_mm
+from einthoven.data.patient.anatomy import Anatomy
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "workflow/scripts"
 LARGE = ("mesh", "fibers", "leadfield_*")

@@ -17,17 +17,17 @@ from benchmark_data import Published
 from benchmark_models import MODELS, Model
 from benchmark_training import Budget, Trained
 
-from einthoven.core.errors import BadInput
-from einthoven.core.files import write_json
-from einthoven.core.version import __version__
-from einthoven.evaluation.benchmark.score import score, table
-from einthoven.evaluation.benchmark.submission import (
+from einthoven.app.evaluation.benchmark.score import score, table
+from einthoven.app.evaluation.benchmark.submission import (
     Card,
     Submission,
     write_card,
     write_prediction,
 )
-from einthoven.training.task import torch_threads
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import write_json
+from einthoven.base.core.version import __version__
+from einthoven.numerics.training.task import torch_threads
 
 
 def submit(

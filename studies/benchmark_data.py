@@ -9,18 +9,22 @@ import torch
 from benchmark_networks import GeometryInputs
 from torch import Tensor
 
-from einthoven.config.section import Section
-from einthoven.core.names import STANDARD_ELECTRODES
-from einthoven.core.seeds import generator
-from einthoven.encoders.base import Encoder, surfaces_of_stores
-from einthoven.encoders.pca import PcaEncoder
-from einthoven.encoders.train import train_encoder
-from einthoven.evaluation.benchmark.task import PATIENTS, Benchmark
-from einthoven.geometry.sampling import farthest_points, points_on_surface
-from einthoven.leadfield.pseudo import pseudo_lead_field_grad
-from einthoven.patient.anatomy import Anatomy, Pose
-from einthoven.patient.patient import Patient
-from einthoven.surrogate.operator.inputs import HeartPoints, OperatorInputs, conductivities_of
+from einthoven.app.evaluation.benchmark.task import PATIENTS, Benchmark
+from einthoven.base.config.section import Section
+from einthoven.base.core.names import STANDARD_ELECTRODES
+from einthoven.base.core.seeds import generator
+from einthoven.base.geometry.sampling import farthest_points, points_on_surface
+from einthoven.data.patient.anatomy import Anatomy, Pose
+from einthoven.data.patient.patient import Patient
+from einthoven.learning.encoders.base import Encoder, surfaces_of_stores
+from einthoven.learning.encoders.pca import PcaEncoder
+from einthoven.learning.encoders.train import train_encoder
+from einthoven.learning.surrogate.operator.inputs import (
+    HeartPoints,
+    OperatorInputs,
+    conductivities_of,
+)
+from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
 N_SKIN, N_TOKENS, N_CANDIDATES = 64, 96, 2000
 """Places on the skin and in the heart that geometry networks see, and of how many chosen."""

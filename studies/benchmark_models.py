@@ -10,15 +10,15 @@ from benchmark_networks import GeometryNetwork, GraphOperator, Transformer
 from benchmark_training import Budget, GeometryTask, Trained, inputs_of, predict, train_for
 from torch import nn
 
-from einthoven.config.learning import MlpModel, OperatorModel
-from einthoven.surrogate.inputs import patient_inputs
-from einthoven.surrogate.mlp import Mlp
-from einthoven.surrogate.operator.network import IncidentOperator
-from einthoven.surrogate.operator.train import OperatorSample, OperatorTask
-from einthoven.surrogate.patients import Patients
-from einthoven.surrogate.predict import predict_gradient
-from einthoven.surrogate.train import SurrogateTask
-from einthoven.training.task import seeded
+from einthoven.base.config.learning import MlpModel, OperatorModel
+from einthoven.learning.surrogate.inputs import patient_inputs
+from einthoven.learning.surrogate.mlp import Mlp
+from einthoven.learning.surrogate.operator.network import IncidentOperator
+from einthoven.learning.surrogate.operator.train import OperatorSample, OperatorTask
+from einthoven.learning.surrogate.patients import Patients
+from einthoven.learning.surrogate.predict import predict_gradient
+from einthoven.learning.surrogate.train import SurrogateTask
+from einthoven.numerics.training.task import seeded
 
 
 class Model(ABC):

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
-from einthoven.surrogate.operator.inputs import N_LOCAL, PLACE_MM
-from einthoven.training.layers import FourierFeatures, perceptron
+from einthoven.learning.surrogate.operator.inputs import N_LOCAL, PLACE_MM
+from einthoven.numerics.training.layers import FourierFeatures, perceptron
 
 N_PAIR, N_SKIN = 8, 10
 BODY_MM, SOFTENING_MM = 100.0, 5.0

@@ -11,12 +11,12 @@ from benchmark_data import Heart, Truth
 from benchmark_networks import GeometryInputs, GeometryNetwork
 from torch import Tensor
 
-from einthoven.core.log import logger
-from einthoven.metrics.fields import angular_error_deg
-from einthoven.surrogate.losses import relative_error
-from einthoven.training.muon import Muon
-from einthoven.training.schedule import Schedule
-from einthoven.training.task import Task
+from einthoven.base.core.log import logger
+from einthoven.base.metrics.fields import angular_error_deg
+from einthoven.learning.surrogate.losses import relative_error
+from einthoven.numerics.training.muon import Muon
+from einthoven.numerics.training.schedule import Schedule
+from einthoven.numerics.training.task import Task
 
 CLIP_NORM = 1.0
 N_VALIDATIONS = 10

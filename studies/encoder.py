@@ -23,20 +23,20 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from einthoven.anatomy.body import PlacedBody, placed_body
-from einthoven.config import load
-from einthoven.config.models import SdfSamples
-from einthoven.core.seeds import derive_seed, generator
-from einthoven.core.tags import SDF_SURFACES, Surface
-from einthoven.encoders.deepsdf.decoded import decoded_surfaces
-from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
-from einthoven.encoders.deepsdf.from_points import SurfacePoints, code_from_points
-from einthoven.geometry.sampling import points_on_surface
-from einthoven.geometry.surfaces import Surfaces
-from einthoven.metrics.surfaces import surface_chamfer
-from einthoven.plots.style import house_style, new_figure
-from einthoven.samples.sdf import sample_sdf
-from einthoven.samples.shapes import shape_parameters
+from einthoven.base.config import load
+from einthoven.base.config.models import SdfSamples
+from einthoven.base.core.seeds import derive_seed, generator
+from einthoven.base.core.tags import SDF_SURFACES, Surface
+from einthoven.base.geometry.sampling import points_on_surface
+from einthoven.base.geometry.surfaces import Surfaces
+from einthoven.base.metrics.surfaces import surface_chamfer
+from einthoven.base.plots.style import house_style, new_figure
+from einthoven.body.anatomy.body import PlacedBody, placed_body
+from einthoven.learning.encoders.deepsdf.decoded import decoded_surfaces
+from einthoven.learning.encoders.deepsdf.encoder import DeepSdfEncoder
+from einthoven.learning.encoders.deepsdf.from_points import SurfacePoints, code_from_points
+from einthoven.learning.samples.sdf import sample_sdf
+from einthoven.learning.samples.shapes import shape_parameters
 
 SLICES, TORSO_POINTS, NOISES_MM = (12, 8, 6, 4), (50, 20, 10, 0), (0.0, 1.0, 2.0, 4.0)
 USUAL_SLICES, USUAL_TORSO_POINTS, USUAL_NOISE_MM = 8, 20, 1.0

@@ -28,18 +28,18 @@ import torch
 from learning import WHOLE, train
 from learning_data import Run, belt
 
-from einthoven.anatomy.body import placed_body
-from einthoven.config import load
-from einthoven.core.files import write_json
-from einthoven.core.names import PRECORDIAL_ELECTRODES
-from einthoven.core.seeds import generator
-from einthoven.encoders.deepsdf.decoded import decoded_surfaces
-from einthoven.metrics.fields import angular_error_deg
-from einthoven.patient.parameters import PatientParameters
-from einthoven.surrogate.networks import load_network
-from einthoven.surrogate.patients import Sample
-from einthoven.surrogate.predict import predict_gradient
-from einthoven.surrogate.refraction import Refraction
+from einthoven.base.config import load
+from einthoven.base.core.files import write_json
+from einthoven.base.core.names import PRECORDIAL_ELECTRODES
+from einthoven.base.core.seeds import generator
+from einthoven.base.metrics.fields import angular_error_deg
+from einthoven.body.anatomy.body import placed_body
+from einthoven.data.patient.parameters import PatientParameters
+from einthoven.learning.encoders.deepsdf.decoded import decoded_surfaces
+from einthoven.learning.surrogate.networks import load_network
+from einthoven.learning.surrogate.patients import Sample
+from einthoven.learning.surrogate.predict import predict_gradient
+from einthoven.learning.surrogate.refraction import Refraction
 
 SIZES = (10, 25, 50, 100)
 BELT_DEG = np.arange(0, 360, 30)

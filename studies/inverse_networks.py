@@ -20,36 +20,36 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from einthoven.cases.surfaces import read_closed_surface
-from einthoven.core.files import write_json
-from einthoven.electrophysiology.aliev_panfilov import AlievPanfilov
-from einthoven.geometry.remeshing import remesh_to
-from einthoven.inverse.method import Diagnostics, Estimate, Method
-from einthoven.inverse.networks.architecture import NETWORKS, Architecture
-from einthoven.inverse.networks.fit import Recipe
-from einthoven.inverse.networks.initialisation import initialisations
-from einthoven.inverse.networks.method import (
+from einthoven.base.core.files import write_json
+from einthoven.base.geometry.remeshing import remesh_to
+from einthoven.base.plots.heart_views import SIDES
+from einthoven.base.plots.inverse_maps import (
+    Panel,
+    PotentialScale,
+    closed_surface,
+    method_maps_figure,
+)
+from einthoven.base.plots.inverse_traces import TracePanel, method_errors_figure, traces_figure
+from einthoven.inverse.baselines.networks.architecture import NETWORKS, Architecture
+from einthoven.inverse.baselines.networks.fit import Recipe
+from einthoven.inverse.baselines.networks.initialisation import initialisations
+from einthoven.inverse.baselines.networks.method import (
     EandArn,
     EpDl,
     EpDlSpatial,
     EpDlSpatiotemporal,
     NetworkMethod,
 )
-from einthoven.inverse.regularisation.criteria import RobustGcv
-from einthoven.inverse.regularisation.stre import Stre
-from einthoven.inverse.regularisation.tikhonov import Tikhonov2
-from einthoven.plots.heart_views import SIDES
-from einthoven.plots.inverse_maps import (
-    Panel,
-    PotentialScale,
-    closed_surface,
-    method_maps_figure,
-)
-from einthoven.plots.inverse_traces import TracePanel, method_errors_figure, traces_figure
-from einthoven.worlds.paper import APEX, N_HEART, paper_world
-from einthoven.worlds.scores import Scores
-from einthoven.worlds.trials import Trial, summary
-from einthoven.worlds.world import World
+from einthoven.inverse.baselines.stre import Stre
+from einthoven.inverse.measured.surfaces import read_closed_surface
+from einthoven.inverse.methods.regularisation.criteria import RobustGcv
+from einthoven.inverse.methods.regularisation.tikhonov import Tikhonov2
+from einthoven.inverse.problem.method import Diagnostics, Estimate, Method
+from einthoven.inverse.synthetic.paper import APEX, N_HEART, paper_world
+from einthoven.inverse.synthetic.scores import Scores
+from einthoven.inverse.synthetic.trials import Trial, summary
+from einthoven.inverse.synthetic.world import World
+from einthoven.physics.electrophysiology.aliev_panfilov import AlievPanfilov
 
 NOISES = (0.01, 0.05, 0.1)
 NEURONS = (5, 10, 15, 20)

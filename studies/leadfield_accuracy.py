@@ -23,22 +23,22 @@ from typing import Any
 import numpy as np
 from nested_meshes import Level, Nest, regions
 
-from einthoven.anatomy.body import build_anatomy
-from einthoven.anatomy.population.cohort import draw_patient
-from einthoven.config import Config, load
-from einthoven.config.models import Activation
-from einthoven.config.purkinje import Purkinje
-from einthoven.core.names import STANDARD_ELECTRODES
-from einthoven.ecg.forward import forward_potential
-from einthoven.ecg.leads import twelve_lead
-from einthoven.electrophysiology.cells.template import template
-from einthoven.electrophysiology.purkinje.tree import grow_tree
-from einthoven.electrophysiology.scenarios import activate
-from einthoven.fibers.coordinates import ventricular_coordinates
-from einthoven.mesh.tetrahedra import tetrahedralise
-from einthoven.metrics import fields as metrics
-from einthoven.patient.mesh import TetMesh
-from einthoven.patient.patient import Patient
+from einthoven.base.config import Config, load
+from einthoven.base.config.models import Activation
+from einthoven.base.config.purkinje import Purkinje
+from einthoven.base.core.names import STANDARD_ELECTRODES
+from einthoven.base.metrics import fields as metrics
+from einthoven.body.anatomy.body import build_anatomy
+from einthoven.body.anatomy.population.cohort import draw_patient
+from einthoven.body.fibers.coordinates import ventricular_coordinates
+from einthoven.body.mesh.tetrahedra import tetrahedralise
+from einthoven.data.patient.mesh import TetMesh
+from einthoven.data.patient.patient import Patient
+from einthoven.physics.ecg.forward import forward_potential
+from einthoven.physics.ecg.leads import twelve_lead
+from einthoven.physics.electrophysiology.cells.template import template
+from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
+from einthoven.physics.electrophysiology.scenarios import activate
 
 ROOT = Path(__file__).resolve().parents[1]
 SUBDIVISIONS = {"demo": 2, "paper": 1, "ci": 1}

@@ -24,25 +24,25 @@ from learning_data import Run
 from learning_variants import PUBLISHED, VARIANTS, WHOLE, Adam, Variant
 from other_mesh import Meshes
 
-from einthoven.config import load
-from einthoven.core.errors import BadInput
-from einthoven.core.files import write_json
-from einthoven.core.seeds import derive_seed
-from einthoven.evaluation.evaluate import PseudoLeadField
-from einthoven.evaluation.patient import PatientErrors, Reference, patient_errors
-from einthoven.evaluation.tables import method_row, spread
-from einthoven.metrics.surfaces import reconstruction_chamfer
-from einthoven.prediction.ecg import with_ecg
-from einthoven.prediction.predictor import Predictor, predict_held_out
-from einthoven.surrogate.ensemble import Surrogate
-from einthoven.surrogate.mlp import Mlp
-from einthoven.surrogate.patients import Sample
-from einthoven.surrogate.refraction import Refraction
-from einthoven.training.fit import Run as Training
-from einthoven.training.fit import fit, write_curve
-from einthoven.training.machine import Machine
-from einthoven.training.task import seeded
-from einthoven.training.tensors import arrays_sha256, save_model
+from einthoven.app.evaluation.evaluate import PseudoLeadField
+from einthoven.app.evaluation.patient import PatientErrors, Reference, patient_errors
+from einthoven.app.evaluation.tables import method_row, spread
+from einthoven.base.config import load
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import write_json
+from einthoven.base.core.seeds import derive_seed
+from einthoven.base.metrics.surfaces import reconstruction_chamfer
+from einthoven.learning.prediction.ecg import with_ecg
+from einthoven.learning.prediction.predictor import Predictor, predict_held_out
+from einthoven.learning.surrogate.ensemble import Surrogate
+from einthoven.learning.surrogate.mlp import Mlp
+from einthoven.learning.surrogate.patients import Sample
+from einthoven.learning.surrogate.refraction import Refraction
+from einthoven.numerics.training.fit import Run as Training
+from einthoven.numerics.training.fit import fit, write_curve
+from einthoven.numerics.training.machine import Machine
+from einthoven.numerics.training.task import seeded
+from einthoven.numerics.training.tensors import arrays_sha256, save_model
 
 ADAM_RATE = 0.005
 """The best of 0.003, 0.005 and 0.008 for Adam on this model."""
@@ -159,7 +159,7 @@ def keep(
     arrays = [t.numpy() for sample in train_set for t in (*sample.inputs, sample.grad)]
     save_model(out / "model.safetensors", network.state_dict(), kind="refraction",
                config=run.config.refraction.model_dump(), data_sha256=arrays_sha256(*arrays),
-               package="einthoven.surrogate", n_latent=len(network.latent_mean),
+               package="einthoven.learning.surrogate", n_latent=len(network.latent_mean),
                encoder="deepsdf")  # fmt: skip
     write_curve(out / "curve.csv", curve)
     names = {WHOLE: "deepsdf-refraction", PUBLISHED: "deepsdf-mlp"}

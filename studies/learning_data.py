@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from einthoven.core.files import load_arrays
-from einthoven.core.tags import Surface, Tissue
-from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
-from einthoven.fibers.fields import solve_wall_fields
-from einthoven.leadfield.solve import solve_lead_fields
-from einthoven.patient.anatomy import Electrodes
-from einthoven.patient.patient import Patient
-from einthoven.surrogate.inputs import Inputs, patient_inputs
-from einthoven.surrogate.patients import Sample
+from einthoven.base.core.files import load_arrays
+from einthoven.base.core.tags import Surface, Tissue
+from einthoven.body.fibers.fields import solve_wall_fields
+from einthoven.data.patient.anatomy import Electrodes
+from einthoven.data.patient.patient import Patient
+from einthoven.learning.encoders.deepsdf.encoder import DeepSdfEncoder
+from einthoven.learning.surrogate.inputs import Inputs, patient_inputs
+from einthoven.learning.surrogate.patients import Sample
+from einthoven.physics.leadfield.solve import solve_lead_fields
 
 N_ELSEWHERE = 1024
 """Points outside the myocardium that are kept, so that a hundred patients fit into memory."""

@@ -5,9 +5,9 @@ import math
 import torch
 from torch import Tensor
 
-from einthoven.config.learning import RefractionModel
-from einthoven.surrogate.inputs import Inputs
-from einthoven.surrogate.refraction import (
+from einthoven.base.config.learning import RefractionModel
+from einthoven.learning.surrogate.inputs import Inputs
+from einthoven.learning.surrogate.refraction import (
     BODY_MM,
     HEART_MM,
     NEAR_MM,
@@ -15,7 +15,7 @@ from einthoven.surrogate.refraction import (
     WIDE_MM,
     Refraction,
 )
-from einthoven.training.layers import perceptron
+from einthoven.numerics.training.layers import perceptron
 
 STATION_MM = 30.0
 """Distance of the outer stations from the heart's origin."""

@@ -8,12 +8,12 @@ from learning_data import Run
 from learning_operators import BentOnly, CurlFree, Kernel, KernelOnly, Wide
 from torch import Tensor
 
-from einthoven.config.learning import RefractionModel
-from einthoven.surrogate.inputs import Inputs
-from einthoven.surrogate.network import Batch
-from einthoven.surrogate.patients import Sample
-from einthoven.surrogate.refraction import Refraction
-from einthoven.surrogate.train import SurrogateTask
+from einthoven.base.config.learning import RefractionModel
+from einthoven.learning.surrogate.inputs import Inputs
+from einthoven.learning.surrogate.network import Batch
+from einthoven.learning.surrogate.patients import Sample
+from einthoven.learning.surrogate.refraction import Refraction
+from einthoven.learning.surrogate.train import SurrogateTask
 
 CODE_NOISE = 0.3
 """Standard deviations of the code that augmentation adds."""

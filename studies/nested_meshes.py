@@ -5,19 +5,19 @@ import scipy.sparse as sp
 from scipy.spatial import cKDTree
 from subdivision import Subdivision, subdivide
 
-from einthoven.config import Config
-from einthoven.core.tags import Tissue
-from einthoven.fem.assembly import stiffness
-from einthoven.fem.solvers import make_solver
-from einthoven.fibers.ldrb import assign_fibers
-from einthoven.geometry.gradient_recovery import apply_operator, recovery_operator
-from einthoven.geometry.simplex import cell_gradient, p1_gradients
-from einthoven.geometry.surface_operators import lumped_areas
-from einthoven.leadfield.conductivity import bulk, intracellular
-from einthoven.leadfield.skin import electrode_weights, skin_faces
-from einthoven.metrics import fields as metrics
-from einthoven.patient.mesh import TetMesh
-from einthoven.patient.patient import Patient
+from einthoven.base.config import Config
+from einthoven.base.core.tags import Tissue
+from einthoven.base.geometry.gradient_recovery import apply_operator, recovery_operator
+from einthoven.base.geometry.simplex import cell_gradient, p1_gradients
+from einthoven.base.geometry.surface_operators import lumped_areas
+from einthoven.base.metrics import fields as metrics
+from einthoven.body.fibers.ldrb import assign_fibers
+from einthoven.data.patient.mesh import TetMesh
+from einthoven.data.patient.patient import Patient
+from einthoven.numerics.fem.assembly import stiffness
+from einthoven.numerics.fem.solvers import make_solver
+from einthoven.physics.leadfield.conductivity import bulk, intracellular
+from einthoven.physics.leadfield.skin import electrode_weights, skin_faces
 
 NEAR_ELECTRODE_MM = 30.0
 CELLS_AT_ONCE = 100_000

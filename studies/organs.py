@@ -13,24 +13,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from einthoven.anatomy.body import build_anatomy
-from einthoven.anatomy.population.cohort import draw_patient
-from einthoven.config import Config
-from einthoven.config.models import Anatomy
-from einthoven.config.purkinje import Purkinje
-from einthoven.core.files import write_json
-from einthoven.core.names import LEADS, STANDARD_ELECTRODES
-from einthoven.ecg.forward import forward_potential
-from einthoven.ecg.leads import twelve_lead
-from einthoven.electrophysiology.cells.template import template
-from einthoven.electrophysiology.purkinje.tree import grow_tree
-from einthoven.electrophysiology.scenarios import activate
-from einthoven.fibers.coordinates import ventricular_coordinates
-from einthoven.fibers.ldrb import assign_fibers
-from einthoven.leadfield.conductivity import intracellular
-from einthoven.leadfield.solve import solve_lead_fields
-from einthoven.mesh.tetrahedra import tetrahedralise
-from einthoven.patient.patient import Patient
+from einthoven.base.config import Config
+from einthoven.base.config.models import Anatomy
+from einthoven.base.config.purkinje import Purkinje
+from einthoven.base.core.files import write_json
+from einthoven.base.core.names import LEADS, STANDARD_ELECTRODES
+from einthoven.body.anatomy.body import build_anatomy
+from einthoven.body.anatomy.population.cohort import draw_patient
+from einthoven.body.fibers.coordinates import ventricular_coordinates
+from einthoven.body.fibers.ldrb import assign_fibers
+from einthoven.body.mesh.tetrahedra import tetrahedralise
+from einthoven.data.patient.patient import Patient
+from einthoven.physics.ecg.forward import forward_potential
+from einthoven.physics.ecg.leads import twelve_lead
+from einthoven.physics.electrophysiology.cells.template import template
+from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
+from einthoven.physics.electrophysiology.scenarios import activate
+from einthoven.physics.leadfield.conductivity import intracellular
+from einthoven.physics.leadfield.solve import solve_lead_fields
 
 CONFIG = Config()
 LUNG, BLOOD = CONFIG.leadfield.sigma_lung_s_per_m, 0.7
@@ -95,7 +95,7 @@ class Subject:
 
 def plot(pairs: Mapping[str, tuple[Solution, Solution]], path: Path) -> None:
     """The QRS of some leads, without (grey) and with (black) the organ: a row per case."""
-    from einthoven.plots.style import house_style, new_figure
+    from einthoven.base.plots.style import house_style, new_figure
 
     figure = new_figure(10, 2.1 * len(pairs))
     with house_style():

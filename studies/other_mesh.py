@@ -8,12 +8,12 @@ import numpy as np
 from learning_data import Run
 from nested_meshes import Level
 
-from einthoven.ecg.forward import forward_potential
-from einthoven.ecg.leads import twelve_lead
-from einthoven.ecg.simulate import time_axis
-from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
-from einthoven.mesh.tetrahedra import tetrahedralise
-from einthoven.metrics import fields as metrics
+from einthoven.base.metrics import fields as metrics
+from einthoven.body.mesh.tetrahedra import tetrahedralise
+from einthoven.physics.ecg.forward import forward_potential
+from einthoven.physics.ecg.leads import twelve_lead
+from einthoven.physics.ecg.simulate import time_axis
+from einthoven.physics.electrophysiology.cells.template import ECG_STEP_MS, template
 
 FACTORS = (0.95, 1.05, 0.9)
 """Edge lengths of the other meshes, as multiples of those of the original mesh."""

@@ -18,17 +18,17 @@ from pathlib import Path
 import numpy as np
 import optuna
 
-from einthoven.config import Config, load
-from einthoven.config.purkinje import EarlySite, Purkinje
-from einthoven.config.repolarisation import Repolarisation
-from einthoven.core.files import write_json
-from einthoven.ecg.features import Sample, feature_row
-from einthoven.ecg.simulate import simulate_ecg
-from einthoven.electrophysiology.purkinje.tree import grow_tree
-from einthoven.electrophysiology.scenarios import activate
-from einthoven.patient.activation import Activation
-from einthoven.patient.leadfields import LeadFieldGradients, LeadFields
-from einthoven.patient.patient import Patient
+from einthoven.base.config import Config, load
+from einthoven.base.config.purkinje import EarlySite, Purkinje
+from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.core.files import write_json
+from einthoven.data.patient.activation import Activation
+from einthoven.data.patient.leadfields import LeadFieldGradients, LeadFields
+from einthoven.data.patient.patient import Patient
+from einthoven.physics.ecg.features import Sample, feature_row
+from einthoven.physics.ecg.simulate import simulate_ecg
+from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
+from einthoven.physics.electrophysiology.scenarios import activate
 
 type Ranges = Mapping[str, tuple[float, float, float]]
 """Feature -> lowest, highest, and the excess that costs one."""

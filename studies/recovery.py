@@ -26,11 +26,11 @@ import numpy as np
 import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from helpers_faults import Project, kill_tree, kill_writer, wait_for  # noqa: E402
-from helpers_workflow import copy_project, environment  # noqa: E402
+from helpers.faults import Project, kill_tree, kill_writer, wait_for  # noqa: E402
+from helpers.workflow import copy_project, environment  # noqa: E402
 
-from einthoven.cli import main as einthoven  # noqa: E402
-from einthoven.run.records import read_records  # noqa: E402
+from einthoven.app.cli import main as einthoven  # noqa: E402
+from einthoven.app.run.records import read_records  # noqa: E402
 
 PATIENTS = ("p0000", "p0001", "p0002", "p0003")
 LATEST = 0.9
@@ -133,7 +133,7 @@ def faults_now(project: Project, by_command: bool = False) -> list[str]:
     """The lines of faults that `einthoven check results` prints."""
     if by_command:
         done = subprocess.run(
-            [sys.executable, "-m", "einthoven.cli", "check", "results"],
+            [sys.executable, "-m", "einthoven.app.cli", "check", "results"],
             cwd=project.folder,
             env=environment(project.folder),
             capture_output=True,

@@ -17,12 +17,12 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from helpers_label_images import drawn_heart, grid_around, label_image, write_nifti  # noqa: E402
+from helpers.label_images import drawn_heart, grid_around, label_image, write_nifti  # noqa: E402
 
-from einthoven.core.tags import Surface  # noqa: E402
-from einthoven.geometry.closest import TriangleTree  # noqa: E402
-from einthoven.geometry.simplex import enclosed_volume, normal_sd  # noqa: E402
-from einthoven.segmentation.heart import segmented_heart  # noqa: E402
+from einthoven.base.core.tags import Surface  # noqa: E402
+from einthoven.base.geometry.closest import TriangleTree  # noqa: E402
+from einthoven.base.geometry.simplex import enclosed_volume, normal_sd  # noqa: E402
+from einthoven.body.segmentation.heart import segmented_heart  # noqa: E402
 
 KINDS = {
     "1.25 iso": (1.25,) * 3,

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from einthoven.core import check
-from einthoven.core.tags import Tissue
-from einthoven.geometry.simplex import TET_EDGES, tet_volumes
-from einthoven.geometry.sparse_rows import sparse_rows
-from einthoven.patient.mesh import TetMesh
+from einthoven.base.core import check
+from einthoven.base.core.tags import Tissue
+from einthoven.base.geometry.simplex import TET_EDGES, tet_volumes
+from einthoven.base.geometry.sparse_rows import sparse_rows
+from einthoven.data.patient.mesh import TetMesh
 
 CORNERS = ((0, 4, 5, 6), (4, 1, 7, 8), (5, 7, 2, 9), (6, 8, 9, 3))
 """Children at the corners; 0 to 3 are the parent's nodes, 4 to 9 the midpoints of `TET_EDGES`."""

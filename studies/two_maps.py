@@ -6,7 +6,7 @@ RESULTS has patients/ with all stages and imaging/simulations/ of a run of `snak
 FOLDER is a trained posterior, such as RESULTS/imaging/networks/posterior_anatomy. For each of the
 test hearts with the best pairs: the two simulated beats with the most alike ECGs whose maps differ
 by `--least` ms; a twin fitted to the ECG of the first from the map of the second
-(`imaging.ambiguity.second_map`); what the posterior says of both maps, given the ECG and the body's
+(`twin.ambiguity.second_map`); what the posterior says of both maps, given the ECG and the body's
 measures. Cells and conductivities of both beats are then the same, and their ECGs by one forward
 model.
 """
@@ -18,10 +18,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from einthoven.config import Config, load
-from einthoven.core.files import atomic, write_json
-from einthoven.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
-from einthoven.imaging.ambiguity import (
+from einthoven.base.config import Config, load
+from einthoven.base.core.files import atomic, write_json
+from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
+from einthoven.base.plots.bullseye import Bullseye
+from einthoven.base.plots.heart_maps import Bands
+from einthoven.base.plots.two_maps import TwoMaps, two_maps_figure
+from einthoven.data.patient.patient import Patient
+from einthoven.imaging.corpus.cases import Case
+from einthoven.imaging.corpus.simulations import Simulations
+from einthoven.imaging.corpus.simulator import Beat, Simulator
+from einthoven.imaging.model.pictures import by_place
+from einthoven.imaging.model.posterior import ImagingPosterior, Posterior
+from einthoven.imaging.twin.ambiguity import (
     FORWARD,
     KnownHeart,
     Pair,
@@ -31,16 +40,7 @@ from einthoven.imaging.ambiguity import (
     most_alike,
     second_map,
 )
-from einthoven.imaging.cases import Case
-from einthoven.imaging.pictures import by_place
-from einthoven.imaging.posterior.posterior import ImagingPosterior, Posterior
-from einthoven.imaging.simulations import Simulations
-from einthoven.imaging.simulator import Beat, Simulator
-from einthoven.imaging.twin_prior import TwinSettings
-from einthoven.patient.patient import Patient
-from einthoven.plots.bullseye import Bullseye
-from einthoven.plots.heart_maps import Bands
-from einthoven.plots.two_maps import TwoMaps, two_maps_figure
+from einthoven.imaging.twin.prior import TwinSettings
 
 QRS_MS = 220
 """Of the ECGs that are compared in the search."""

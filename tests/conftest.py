@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from helpers_workflow import CI, ORPHANS, copy_project, snakemake
+from helpers.workflow import CI, ORPHANS, copy_project, snakemake
 from xdist.scheduler import LoadFileScheduling
 
 NICENESS = 5

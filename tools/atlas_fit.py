@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from einthoven.anatomy.population.covariates import Body, CovariateRegression
-from einthoven.anatomy.shape.model import ShapeModel
-from einthoven.core.check import finite, shape
-from einthoven.core.errors import BadInput
+from einthoven.base.core.check import finite, shape
+from einthoven.base.core.errors import BadInput
+from einthoven.body.anatomy.population.covariates import Body, CovariateRegression
+from einthoven.body.anatomy.shape.model import ShapeModel
 
 
 def shape_model(samples: np.ndarray, n_modes: int, faces: np.ndarray) -> ShapeModel:

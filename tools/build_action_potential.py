@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from einthoven.core.files import save_arrays
-from einthoven.electrophysiology.cells.template import DATA
-from einthoven.electrophysiology.cells.ttp06 import CELL_TYPES, REST, pace
+from einthoven.base.core.files import save_arrays
+from einthoven.physics.electrophysiology.cells.template import DATA
+from einthoven.physics.electrophysiology.cells.ttp06 import CELL_TYPES, REST, pace
 
 CYCLE_MS, STEP_MS = 1000.0, 0.02
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from build_action_potential_family import conductances
 
-from einthoven.core.files import load_arrays, save_arrays
-from einthoven.electrophysiology.cells.cable import Cable
-from einthoven.electrophysiology.cells.condition import BASELINE, CONDITIONS, Condition
-from einthoven.electrophysiology.cells.family import family
-from einthoven.electrophysiology.cells.front import DATA, FADED_MS, FOOT_MS
-from einthoven.electrophysiology.cells.template import potential, table
+from einthoven.base.core.files import load_arrays, save_arrays
+from einthoven.physics.electrophysiology.cells.cable import Cable
+from einthoven.physics.electrophysiology.cells.condition import BASELINE, CONDITIONS, Condition
+from einthoven.physics.electrophysiology.cells.family import family
+from einthoven.physics.electrophysiology.cells.front import DATA, FADED_MS, FOOT_MS
+from einthoven.physics.electrophysiology.cells.template import potential, table
 
 FADING_MS = 20.0
 """From here on the difference fades."""

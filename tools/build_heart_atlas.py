@@ -13,17 +13,17 @@ import numpy as np
 from atlas_fit import closest_coeffs, regression, shape_model
 from heart_samples import carry_template, heart_size, parameters_from
 
-from einthoven.anatomy.population.covariates import Body
-from einthoven.anatomy.population.reference import SEXES
-from einthoven.anatomy.shape.atlas_file import HEART_ATLAS
-from einthoven.anatomy.shape.heart import SHIPPED_EDGES_MM
-from einthoven.anatomy.shape.heart_template import build_template
-from einthoven.anatomy.shape.parametric_heart import PARAMETERS, mean_parameters
-from einthoven.anatomy.shape.resampling import resample
-from einthoven.core.errors import StepFailed
-from einthoven.core.files import save_arrays
-from einthoven.core.log import log_to_stderr, logger, track
-from einthoven.geometry.triangles import triangle_quality
+from einthoven.base.core.errors import StepFailed
+from einthoven.base.core.files import save_arrays
+from einthoven.base.core.log import log_to_stderr, logger, track
+from einthoven.base.geometry.triangles import triangle_quality
+from einthoven.body.anatomy.population.covariates import Body
+from einthoven.body.anatomy.population.reference import SEXES
+from einthoven.body.anatomy.shape.atlas_file import HEART_ATLAS
+from einthoven.body.anatomy.shape.heart import SHIPPED_EDGES_MM
+from einthoven.body.anatomy.shape.heart_template import build_template
+from einthoven.body.anatomy.shape.parametric_heart import PARAMETERS, mean_parameters
+from einthoven.body.anatomy.shape.resampling import resample
 
 FINE_EDGE_MM = 2.7
 N_MODES = 10

@@ -11,7 +11,7 @@ from pathlib import Path
 
 OGL, ESBUILD = "1.0.11", "0.28.2"
 PARTS = "Renderer, Camera, Transform, Geometry, Program, Mesh, Texture, Vec3"
-TARGET = Path(__file__).parents[1] / "src/einthoven/report/viewer/data/ogl.min.js"
+TARGET = Path(__file__).parents[1] / "src/einthoven/app/report/viewer/data/ogl.min.js"
 HEADER = (
     f"/* OGL {OGL} ({PARTS}), github.com/oframe/ogl, Nathan Gordon and others; The Unlicense "
     "(public domain). Made by tools/build_ogl.py. */\n"

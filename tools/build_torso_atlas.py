@@ -16,14 +16,14 @@ import pyvista as pv
 import torso_bodies
 from atlas_fit import closest_coeffs, regression, shape_model
 
-from einthoven.anatomy.population.girths import section, tape
-from einthoven.anatomy.shape.atlas_file import TORSO_ATLAS
-from einthoven.anatomy.shape.model import ShapeModel
-from einthoven.anatomy.shape.torso_cut import EDGE_MM, Body, carrier, close_cuts, crop
-from einthoven.core.files import save_arrays
-from einthoven.core.seeds import generator
-from einthoven.geometry.barycentric import cast_ray
-from einthoven.geometry.remeshing import remesh_closed
+from einthoven.base.core.files import save_arrays
+from einthoven.base.core.seeds import generator
+from einthoven.base.geometry.barycentric import cast_ray
+from einthoven.base.geometry.remeshing import remesh_closed
+from einthoven.body.anatomy.population.girths import section, tape
+from einthoven.body.anatomy.shape.atlas_file import TORSO_ATLAS
+from einthoven.body.anatomy.shape.model import ShapeModel
+from einthoven.body.anatomy.shape.torso_cut import EDGE_MM, Body, carrier, close_cuts, crop
 
 SEED = 1
 N_MODES = 10

@@ -5,20 +5,20 @@ Only the making of the heart atlas needs this (`build_heart_atlas.py`).
 
 import numpy as np
 
-from einthoven.anatomy.population.reference import BMI, STATURE
-from einthoven.anatomy.shape.heart_check import PLANAR
-from einthoven.anatomy.shape.heart_template import SHELL_TAGS
-from einthoven.anatomy.shape.parametric_heart import (
+from einthoven.base.core.check import shape
+from einthoven.base.core.errors import NotConverged
+from einthoven.base.geometry.surfaces import Surfaces
+from einthoven.base.geometry.triangles import follow_boundary, unique_edges
+from einthoven.body.anatomy.population.reference import BMI, STATURE
+from einthoven.body.anatomy.shape.heart_check import PLANAR
+from einthoven.body.anatomy.shape.heart_template import SHELL_TAGS
+from einthoven.body.anatomy.shape.parametric_heart import (
     PARAMETERS,
     Parameters,
     level,
     level_gradient,
     project,
 )
-from einthoven.core.check import shape
-from einthoven.core.errors import NotConverged
-from einthoven.geometry.surfaces import Surfaces
-from einthoven.geometry.triangles import follow_boundary, unique_edges
 
 LENGTHS = ("lv_diameter", "lv_length", "lv_wall", "rv_diameter", "rv_wall")
 """Parameters in mm, which grow with the body; the others are ratios, exponents and an angle."""

@@ -9,10 +9,10 @@ import numpy as np
 import pyvista as pv
 
 import einthoven as ei
-from einthoven.core.files import atomic
-from einthoven.core.tags import Surface
-from einthoven.patient.anatomy import Anatomy
-from einthoven.plots.scene import grid_figure, new_plotter, render, surface
+from einthoven.base.core.files import atomic
+from einthoven.base.core.tags import Surface
+from einthoven.base.plots.scene import grid_figure, new_plotter, render, surface
+from einthoven.data.patient.anatomy import Anatomy
 
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "pictures" / "electrodes.png"
 VIEWS = {"from the front": (0.0, -1.0, 0.0), "from the left and front": (0.8, -0.6, 0.1)}

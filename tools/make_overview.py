@@ -10,17 +10,17 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 
-from einthoven.core.files import atomic, load_arrays, read_json
-from einthoven.patient.anatomy import Anatomy
-from einthoven.patient.patient import Patient
-from einthoven.plots.ecg_paper import ecg_figure
-from einthoven.plots.scene import grid_figure
-from einthoven.plots.style import new_figure
-from einthoven.report.cohort import body_image
-from einthoven.report.ecg import QRS_WINDOW_MS
-from einthoven.report.lead_field import ELECTRODE, streamline_figure
-from einthoven.report.page import png_bytes
-from einthoven.report.run import shown_method
+from einthoven.app.report.cohort import body_image
+from einthoven.app.report.ecg import QRS_WINDOW_MS
+from einthoven.app.report.lead_field import ELECTRODE, streamline_figure
+from einthoven.app.report.page import png_bytes
+from einthoven.app.report.run import shown_method
+from einthoven.base.core.files import atomic, load_arrays, read_json
+from einthoven.base.plots.ecg_paper import ecg_figure
+from einthoven.base.plots.scene import grid_figure
+from einthoven.base.plots.style import new_figure
+from einthoven.data.patient.anatomy import Anatomy
+from einthoven.data.patient.patient import Patient
 
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "pictures" / "overview.png"
 SCENARIO, SHOWN = "sinus", 4

@@ -11,7 +11,7 @@ from pathlib import Path
 import networkx as nx
 from matplotlib.figure import Figure
 
-from einthoven.core.files import atomic
+from einthoven.base.core.files import atomic
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs" / "pictures" / "rules.png"

@@ -6,8 +6,8 @@ Usage: python tools/results_table.py [RESULTS]
 import sys
 from pathlib import Path
 
-from einthoven.core.atomic import atomic
-from einthoven.core.files import read_json
+from einthoven.base.core.atomic import atomic
+from einthoven.base.core.files import read_json
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "results.md"
 HEADING = "| method | angle in the heart"

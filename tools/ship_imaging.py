@@ -18,15 +18,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from einthoven.core.errors import BadInput
-from einthoven.core.files import read_json, write_json
-from einthoven.imaging.corpus import RECORDED, Corpus
-from einthoven.imaging.familiarity import EcgFamiliarity, from_onset
-from einthoven.imaging.heart_surface import RecordedHeart
-from einthoven.imaging.image import LEVEL
-from einthoven.imaging.network import ImagingNetwork
-from einthoven.imaging.networks import load_network
-from einthoven.imaging.pretrained import (
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import read_json, write_json
+from einthoven.data.patient.patient import Patient
+from einthoven.imaging.corpus.corpus import RECORDED, Corpus
+from einthoven.imaging.corpus.simulations import read_corpus
+from einthoven.imaging.inputs.heart_surface import RecordedHeart
+from einthoven.imaging.model.familiarity import EcgFamiliarity, from_onset
+from einthoven.imaging.model.image import LEVEL
+from einthoven.imaging.model.pretrained import (
     CARD_FILE,
     FAMILIARITY_FILE,
     HEART_FILE,
@@ -36,10 +36,10 @@ from einthoven.imaging.pretrained import (
     ImagingModel,
     onset_ms,
 )
-from einthoven.imaging.residuals import Residuals
-from einthoven.imaging.simulations import read_corpus
-from einthoven.imaging.training import predict
-from einthoven.patient.patient import Patient
+from einthoven.imaging.model.residuals import Residuals
+from einthoven.imaging.networks.network import ImagingNetwork
+from einthoven.imaging.networks.registry import load_network
+from einthoven.imaging.networks.training import predict
 
 LIMIT_MB = 8.0
 """What a repository can carry."""

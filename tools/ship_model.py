@@ -15,17 +15,23 @@ from pathlib import Path
 from statistics import stdev
 from typing import Any
 
-from einthoven.config import as_params, load
-from einthoven.core.atomic import atomic
-from einthoven.core.errors import BadInput
-from einthoven.core.files import read_json, write_json
-from einthoven.dataset.store import open_store
-from einthoven.encoders.base import LATENTS_FILE, MODEL_FILE, Latents
-from einthoven.encoders.deepsdf.encoder import VALIDATION_FILE
-from einthoven.imported.sheet import VIRTUAL
-from einthoven.prediction.pretrained import CARD_FILE, KINDS, SHIPPED, SURROGATE, Pretrained
-from einthoven.surrogate.members import UNCERTAINTY_FILE, member_files
-from einthoven.training.tensors import load_model
+from einthoven.base.config import as_params, load
+from einthoven.base.core.atomic import atomic
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import read_json, write_json
+from einthoven.body.imported.sheet import VIRTUAL
+from einthoven.data.dataset.store import open_store
+from einthoven.learning.encoders.base import LATENTS_FILE, MODEL_FILE, Latents
+from einthoven.learning.encoders.deepsdf.encoder import VALIDATION_FILE
+from einthoven.learning.prediction.pretrained import (
+    CARD_FILE,
+    KINDS,
+    SHIPPED,
+    SURROGATE,
+    Pretrained,
+)
+from einthoven.learning.surrogate.members import UNCERTAINTY_FILE, member_files
+from einthoven.numerics.training.tensors import load_model
 
 ENCODER = "deepsdf"
 CARD = Path(__file__).resolve().parent.parent / "docs/model-card.md"
@@ -190,8 +196,8 @@ def section(model: Pretrained) -> str:
     networks = "one network" if members == 1 else f"the mean of {members} networks"
     data, weights = (training[f"{of}_sha256"][:12] for of in ("data", "tensors"))
     lines = [
-        f"The model in `src/einthoven/prediction/data` ({size_mb(model.folder):.1f} MB): an "
-        f"operator on the incident field, {networks} of width {settings['width']} and rank "
+        f"The model in `src/einthoven/learning/prediction/data` ({size_mb(model.folder):.1f} MB): "
+        f"an operator on the incident field, {networks} of width {settings['width']} and rank "
         f"{settings['rank']}, {settings['epochs']} epochs, trained on {figures['n_train']} virtual "
         f"bodies of the wide family (`config/any_body.yaml`). einthoven {training['version']}, "
         f"data `{data}`, weights `{weights}`.",

@@ -10,8 +10,8 @@ import argparse
 import shutil
 from pathlib import Path
 
-from einthoven.dataset.sample import sample
-from einthoven.patient.anatomy import Anatomy
+from einthoven.data.dataset.sample import sample
+from einthoven.data.patient.anatomy import Anatomy
 
 
 def main() -> None:

@@ -26,10 +26,13 @@ COPIES = {
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """List the rooms under the last entry of `nav`."""
-    rooms: list[Any] = [{room.name: f"reference/{room.name}.md"} for room in _rooms()]
+    """List the rooms of all wings under the last entry of `nav`."""
+    wings: list[Any] = [
+        {wing.name: [{room.name: f"reference/{room.name}.md"} for room in _folders(wing)]}
+        for wing in _folders(SOURCE)
+    ]
     assert config.nav is not None
-    config.nav[-1] = {"Reference": ["reference/index.md", *rooms]}
+    config.nav[-1] = {"Reference": ["reference/index.md", *wings]}
     return config
 
 
@@ -58,8 +61,12 @@ def on_page_markdown(markdown: str, page: Any, config: MkDocsConfig, files: File
     return re.sub(outside, r"\1 (`\2`)", markdown)
 
 
-def _rooms() -> list[Path]:
-    return sorted(folder for folder in SOURCE.iterdir() if (folder / "__init__.py").exists())
+def _folders(path: Path) -> list[Path]:
+    return sorted(folder for folder in path.iterdir() if (folder / "__init__.py").exists())
+
+
+def _docstring(folder: Path) -> str:
+    return ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
 
 
 def _tutorials() -> Iterator[tuple[str, str]]:
@@ -80,16 +87,18 @@ def _tutorials() -> Iterator[tuple[str, str]]:
 def _reference() -> Iterator[tuple[str, str]]:
     """The front door, and a page a room with its modules."""
     doors = [
-        "# The front door\n\n::: einthoven\n    options: {show_root_heading: false}\n\n## Rooms\n"
+        "# The front door\n\n::: einthoven\n    options: {show_root_heading: false}\n\n## Wings\n"
     ]
-    for room in _rooms():
-        what = ast.get_docstring(ast.parse((room / "__init__.py").read_text())) or ""
-        doors.append(f"- [`{room.name}`]({room.name}.md): {what.partition(chr(10))[0]}")
-        modules = [
-            ".".join(["einthoven", *path.relative_to(SOURCE).with_suffix("").parts])
-            for path in sorted(room.rglob("*.py"))
-            if path.name != "__init__.py"
-        ]
-        blocks = "\n\n".join(f"::: {module}" for module in modules)
-        yield f"reference/{room.name}.md", f"# {room.name}\n\n{what}\n\n{blocks}\n"
+    for wing in _folders(SOURCE):
+        doors.append(f"\n### {wing.name}\n\n{_docstring(wing)}\n")
+        for room in _folders(wing):
+            what = _docstring(room)
+            doors.append(f"- [`{room.name}`]({room.name}.md): {what.partition(chr(10))[0]}")
+            modules = [
+                ".".join(["einthoven", *path.relative_to(SOURCE).with_suffix("").parts])
+                for path in sorted(room.rglob("*.py"))
+                if path.name != "__init__.py"
+            ]
+            blocks = "\n\n".join(f"::: {module}" for module in modules)
+            yield f"reference/{room.name}.md", f"# {room.name}\n\n{what}\n\n{blocks}\n"
     yield "reference/index.md", "\n".join(doors) + "\n"

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from einthoven.anatomy.population.covariates import Body
-from einthoven.core.errors import BadInput, StepFailed
-from einthoven.geometry.simplex import enclosed_volume
+from einthoven.base.core.errors import BadInput, StepFailed
+from einthoven.base.geometry.simplex import enclosed_volume
+from einthoven.body.anatomy.population.covariates import Body
 
 NIPPLE_VERTICES = {"NIPPLE_R": 1783, "NIPPLE_L": 8439}
 """Template vertices that `nipple-size-incr` moves most."""

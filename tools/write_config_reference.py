@@ -9,10 +9,10 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from einthoven.config.models import Config
-from einthoven.config.render import hint, yaml_value
-from einthoven.config.section import Section
-from einthoven.core.files import atomic
+from einthoven.base.config.models import Config
+from einthoven.base.config.render import hint, yaml_value
+from einthoven.base.config.section import Section
+from einthoven.base.core.files import atomic
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "config" / "README.md"
 HEAD = """\

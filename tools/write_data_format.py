@@ -5,8 +5,8 @@ Usage: python tools/write_data_format.py
 
 from pathlib import Path
 
-from einthoven.core.files import atomic
-from einthoven.publish.folder.layout_page import document
+from einthoven.base.core.files import atomic
+from einthoven.data.publish.folder.layout_page import document
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "data-format.md"
 

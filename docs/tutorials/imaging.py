@@ -10,9 +10,9 @@ from tempfile import mkdtemp
 
 import numpy as np
 
-from einthoven.ecg.recordings.read import read_recording
-from einthoven.imaging.image import image_ecg
-from einthoven.imaging.pretrained import ImagingModel
+from einthoven.imaging.model.image import image_ecg
+from einthoven.imaging.model.pretrained import ImagingModel
+from einthoven.physics.ecg.recordings.read import read_recording
 
 here = Path(__file__).parent
 

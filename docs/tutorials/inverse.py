@@ -10,12 +10,12 @@ from tempfile import mkdtemp
 import numpy as np
 import pyvista as pv
 
-from einthoven.bem.transfer import heart_to_torso
-from einthoven.cases.case import prepare
-from einthoven.cases.electrodes import read_electrodes
-from einthoven.cases.reconstruction import Choice, forward_model, reconstruct
-from einthoven.cases.surfaces import read_closed_surface
-from einthoven.cases.tables import read_recording
+from einthoven.inverse.measured.case import prepare
+from einthoven.inverse.measured.electrodes import read_electrodes
+from einthoven.inverse.measured.reconstruction import Choice, forward_model, reconstruct
+from einthoven.inverse.measured.surfaces import read_closed_surface
+from einthoven.inverse.measured.tables import read_recording
+from einthoven.numerics.bem.transfer import heart_to_torso
 
 # Files: an ellipsoidal heart in an ellipsoidal body, and a wave from the apex to the base.
 folder, rng = Path(mkdtemp()), np.random.default_rng(1)

@@ -7,7 +7,7 @@ The commonest error of placement. The r wave of V1 and V2 shrinks with it, as in
 import numpy as np
 
 import einthoven as ei
-from einthoven.geometry.closest import TriangleTree
+from einthoven.base.geometry.closest import TriangleTree
 
 config = ei.Config()
 anatomy = ei.build_anatomy(ei.draw_patient(7, config.cohort), config.anatomy)

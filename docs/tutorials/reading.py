@@ -8,7 +8,7 @@ import torch
 import zarr
 
 import einthoven as ei
-from einthoven.dataset.torch_loader import Selection, Stream
+from einthoven.data.dataset.torch_loader import Selection, Stream
 
 path = "results/dataset/einthoven.zarr.zip"
 

@@ -5,22 +5,22 @@
 
 from pathlib import Path
 
-from einthoven.config.learning import MlpModel
-from einthoven.config.section import Section
-from einthoven.encoders.base import surfaces_of_stores
-from einthoven.encoders.pca import PcaEncoder
-from einthoven.encoders.train import train_encoder
-from einthoven.evaluation.benchmark.score import score, table
-from einthoven.evaluation.benchmark.submission import (
+from einthoven.app.evaluation.benchmark.score import score, table
+from einthoven.app.evaluation.benchmark.submission import (
     Card,
     Submission,
     write_card,
     write_prediction,
 )
-from einthoven.evaluation.benchmark.task import Benchmark
-from einthoven.surrogate.ensemble import Surrogate
-from einthoven.surrogate.patients import Patients
-from einthoven.surrogate.train import train_surrogate
+from einthoven.app.evaluation.benchmark.task import Benchmark
+from einthoven.base.config.learning import MlpModel
+from einthoven.base.config.section import Section
+from einthoven.learning.encoders.base import surfaces_of_stores
+from einthoven.learning.encoders.pca import PcaEncoder
+from einthoven.learning.encoders.train import train_encoder
+from einthoven.learning.surrogate.ensemble import Surrogate
+from einthoven.learning.surrogate.patients import Patients
+from einthoven.learning.surrogate.train import train_surrogate
 
 published, trained = Path("results/published"), Path("results/trained")
 benchmark = Benchmark.open(published)

@@ -10,61 +10,61 @@ patient's left, y to the back and z to the head. See docs/notation.md.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from einthoven.core.version import __version__
+from einthoven.base.core.version import __version__
 
 if TYPE_CHECKING:
-    from einthoven.anatomy.body import build_anatomy
-    from einthoven.anatomy.population.cohort import draw_patient
-    from einthoven.config.load import load as load_config
-    from einthoven.config.models import Config
-    from einthoven.core.errors import EinthovenError
-    from einthoven.dataset.loaders import open_tree as open
-    from einthoven.dataset.loaders import open_tree as open_dataset
-    from einthoven.dataset.sample import sample
-    from einthoven.ecg.intervals import qrs_duration
-    from einthoven.ecg.simulate import simulate_ecg
-    from einthoven.electrophysiology.purkinje.tree import grow_tree
-    from einthoven.electrophysiology.scenarios import activate
-    from einthoven.fibers.coordinates import ventricular_coordinates
-    from einthoven.fibers.ldrb import assign_fibers
-    from einthoven.imported.anatomy import import_patient
-    from einthoven.imported.sheet import read_sheet
-    from einthoven.leadfield.solve import solve_lead_fields
-    from einthoven.mesh.tetrahedra import tetrahedralise
-    from einthoven.patient.anatomy import Electrodes
-    from einthoven.patient.patient import Patient
-    from einthoven.plots.ecg_paper import ecg_figure
-    from einthoven.prediction.new_patient import predict_new as predict
-    from einthoven.prediction.pretrained import Pretrained
-    from einthoven.samples.sdf import sdf_samples
-    from einthoven.segmentation.heart import segmented_heart
+    from einthoven.base.config.load import load as load_config
+    from einthoven.base.config.models import Config
+    from einthoven.base.core.errors import EinthovenError
+    from einthoven.base.plots.ecg_paper import ecg_figure
+    from einthoven.body.anatomy.body import build_anatomy
+    from einthoven.body.anatomy.population.cohort import draw_patient
+    from einthoven.body.fibers.coordinates import ventricular_coordinates
+    from einthoven.body.fibers.ldrb import assign_fibers
+    from einthoven.body.imported.anatomy import import_patient
+    from einthoven.body.imported.sheet import read_sheet
+    from einthoven.body.mesh.tetrahedra import tetrahedralise
+    from einthoven.body.segmentation.heart import segmented_heart
+    from einthoven.data.dataset.loaders import open_tree as open
+    from einthoven.data.dataset.loaders import open_tree as open_dataset
+    from einthoven.data.dataset.sample import sample
+    from einthoven.data.patient.anatomy import Electrodes
+    from einthoven.data.patient.patient import Patient
+    from einthoven.learning.prediction.new_patient import predict_new as predict
+    from einthoven.learning.prediction.pretrained import Pretrained
+    from einthoven.learning.samples.sdf import sdf_samples
+    from einthoven.physics.ecg.intervals import qrs_duration
+    from einthoven.physics.ecg.simulate import simulate_ecg
+    from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
+    from einthoven.physics.electrophysiology.scenarios import activate
+    from einthoven.physics.leadfield.solve import solve_lead_fields
 
 _HOMES = {
-    "Config": "config.models",
-    "load_config": "config.load:load",
-    "EinthovenError": "core.errors",
-    "Patient": "patient.patient",
-    "Electrodes": "patient.anatomy",
-    "draw_patient": "anatomy.population.cohort",
-    "build_anatomy": "anatomy.body",
-    "read_sheet": "imported.sheet",
-    "import_patient": "imported.anatomy",
-    "segmented_heart": "segmentation.heart",
-    "tetrahedralise": "mesh.tetrahedra",
-    "assign_fibers": "fibers.ldrb",
-    "ventricular_coordinates": "fibers.coordinates",
-    "grow_tree": "electrophysiology.purkinje.tree",
-    "activate": "electrophysiology.scenarios",
-    "solve_lead_fields": "leadfield.solve",
-    "simulate_ecg": "ecg.simulate",
-    "qrs_duration": "ecg.intervals",
-    "ecg_figure": "plots.ecg_paper",
-    "sdf_samples": "samples.sdf",
-    "Pretrained": "prediction.pretrained",
-    "predict": "prediction.new_patient:predict_new",
-    "open": "dataset.loaders:open_tree",
-    "open_dataset": "dataset.loaders:open_tree",
-    "sample": "dataset.sample",
+    "Config": "base.config.models",
+    "load_config": "base.config.load:load",
+    "EinthovenError": "base.core.errors",
+    "Patient": "data.patient.patient",
+    "Electrodes": "data.patient.anatomy",
+    "draw_patient": "body.anatomy.population.cohort",
+    "build_anatomy": "body.anatomy.body",
+    "read_sheet": "body.imported.sheet",
+    "import_patient": "body.imported.anatomy",
+    "segmented_heart": "body.segmentation.heart",
+    "tetrahedralise": "body.mesh.tetrahedra",
+    "assign_fibers": "body.fibers.ldrb",
+    "ventricular_coordinates": "body.fibers.coordinates",
+    "grow_tree": "physics.electrophysiology.purkinje.tree",
+    "activate": "physics.electrophysiology.scenarios",
+    "solve_lead_fields": "physics.leadfield.solve",
+    "simulate_ecg": "physics.ecg.simulate",
+    "qrs_duration": "physics.ecg.intervals",
+    "ecg_figure": "base.plots.ecg_paper",
+    "sdf_samples": "learning.samples.sdf",
+    "Pretrained": "learning.prediction.pretrained",
+    "predict": "learning.prediction.new_patient:predict_new",
+    "open": "data.dataset.loaders:open_tree",
+    "open_dataset": "data.dataset.loaders:open_tree",
+    "sample": "data.dataset.sample",
 }
 """Public name -> module, and its name there if it is another one; imported when first used, since
 solvers, meshers and torch each take seconds and none is needed by all."""

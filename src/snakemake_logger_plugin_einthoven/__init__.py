@@ -20,9 +20,9 @@ from typing import Any
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from einthoven.core.files import atomic
-from einthoven.run.monitor.page import clock, failure_text, line, summary
-from einthoven.run.monitor.state import Job, Run, save
+from einthoven.app.run.monitor.page import clock, failure_text, line, summary
+from einthoven.app.run.monitor.state import Job, Run, save
+from einthoven.base.core.files import atomic
 
 RESULTS = "results"
 TO_LOOK_AT = (".png", ".html")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from helpers_workflow import CI, ROOT, copy_project, environment
+from helpers.workflow import CI, ROOT, copy_project, environment
 
 PROFILE = ("--profile", "slurm")
 IMPATIENT = Path(__file__).with_name("impatient.py")

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import zarr
 from controller import Project
-from helpers_workflow import CI, planned
+from helpers.workflow import CI, planned
 
-from einthoven.cli import main as einthoven
-from einthoven.dataset.store import open_store
+from einthoven.app.cli import main as einthoven
+from einthoven.data.dataset.store import open_store
 from slurm import ask, job_table
 
 pytestmark = [pytest.mark.slurm, pytest.mark.workflow]

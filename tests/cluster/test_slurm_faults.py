@@ -10,7 +10,7 @@ import signal
 import psutil
 import pytest
 from controller import PROFILE, Project
-from helpers_workflow import CI, snakemake
+from helpers.workflow import CI, snakemake
 
 from slurm import ask, job_table, wait_until
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from helpers_heart import heart_patient
+from helpers.heart import heart_patient
 
-from einthoven.config.models import Fibers
-from einthoven.core.seeds import generator
-from einthoven.core.tags import Surface
-from einthoven.fibers.ldrb import assign_fibers, frames_from_fields
+from einthoven.base.config.models import Fibers
+from einthoven.base.core.seeds import generator
+from einthoven.base.core.tags import Surface
+from einthoven.body.fibers.ldrb import assign_fibers, frames_from_fields
 
 pytest.importorskip("dolfinx_solver")
 calculus = pytest.importorskip("ldrb.calculus")

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from helpers_mesh import cubes_body, spheres_body
+from helpers.mesh import cubes_body, spheres_body
 
-from einthoven.core.seeds import generator
-from einthoven.core.tags import SDF_SURFACES
-from einthoven.geometry.signed_distance import signed_distances, signed_distances_and_gradients
-from einthoven.geometry.surfaces import Surfaces
+from einthoven.base.core.seeds import generator
+from einthoven.base.core.tags import SDF_SURFACES
+from einthoven.base.geometry.signed_distance import signed_distances, signed_distances_and_gradients
+from einthoven.base.geometry.surfaces import Surfaces
 
 BODIES = {"spheres": spheres_body(), "cubes": cubes_body()[:3]}
 N_QUERIES = 500

@@ -4,13 +4,13 @@ import contextlib
 import io
 
 import numpy as np
-from helpers_heart import ball, heart_patient
+from helpers.heart import ball, heart_patient
 
-from einthoven.config.purkinje import Purkinje
-from einthoven.core.seeds import generator
-from einthoven.core.tags import Surface
-from einthoven.electrophysiology.eikonal import solve_eikonal, speed_tensor_sq
-from einthoven.electrophysiology.purkinje.growth import Root, grow
+from einthoven.base.config.purkinje import Purkinje
+from einthoven.base.core.seeds import generator
+from einthoven.base.core.tags import Surface
+from einthoven.physics.electrophysiology.eikonal import solve_eikonal, speed_tensor_sq
+from einthoven.physics.electrophysiology.purkinje.growth import Root, grow
 
 
 def test_eikonal_backends_agree_for_turning_fibres_and_staggered_sources():

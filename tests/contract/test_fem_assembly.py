@@ -1,16 +1,16 @@
 """The assembly agrees with DOLFINx's from the weak form, on a shuffled mesh."""
 
-import einthoven.fem.petsc  # noqa: F401, I001  # must come before dolfinx
+import einthoven.numerics.fem.petsc  # noqa: F401, I001  # must come before dolfinx
 import basix.ufl
 import dolfinx.fem
 import dolfinx.mesh
 import numpy as np
 import scipy.sparse as sp
 import ufl
-from helpers_fem import ball_in_ball
+from helpers.fem import ball_in_ball
 from mpi4py import MPI
 
-from einthoven.fem.assembly import stiffness
+from einthoven.numerics.fem.assembly import stiffness
 
 
 def dolfinx_stiffness(points, cells, conductivity):

@@ -6,21 +6,21 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from helpers_fem import ball_in_ball, electrodes_at, muscle_of, unit, with_fibers, without_heart
+from helpers.fem import ball_in_ball, electrodes_at, muscle_of, unit, with_fibers, without_heart
 
-from einthoven.config.models import Leadfield
-from einthoven.leadfield.solve import solve_lead_fields
-from einthoven.patient.leadfields import LeadFields
+from einthoven.base.config.models import Leadfield
+from einthoven.data.patient.leadfields import LeadFields
+from einthoven.physics.leadfield.solve import solve_lead_fields
 
 ELECTRODES = electrodes_at(100.0 * unit(np.random.default_rng(8).normal(size=(5, 3))))
 PACKAGES = {"pardiso": "pypardiso", "cholmod": "sksparse", "amg": "petsc4py"}
 IN_ITS_OWN_PROCESS = """
 import sys
-from einthoven.config.models import Leadfield
-from einthoven.leadfield.solve import solve_lead_fields
-from einthoven.patient.anatomy import Electrodes
-from einthoven.patient.leadfields import LeadFields
-from einthoven.patient.patient import Patient
+from einthoven.base.config.models import Leadfield
+from einthoven.physics.leadfield.solve import solve_lead_fields
+from einthoven.data.patient.anatomy import Electrodes
+from einthoven.data.patient.leadfields import LeadFields
+from einthoven.data.patient.patient import Patient
 mesh, fibers, places, target, config = sys.argv[1:]
 given = LeadFields.load(places)
 electrodes = Electrodes(given.electrode_names, given.electrode_points)

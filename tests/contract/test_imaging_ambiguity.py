@@ -2,22 +2,22 @@
 
 import numpy as np
 import pytest
-from helpers_heart import activated_patient
+from helpers.heart import activated_patient
 
-from einthoven.config.models import Leadfield
-from einthoven.core.errors import BadInput
-from einthoven.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
-from einthoven.imaging.ambiguity import FORWARD, KnownHeart, ecg_of, most_alike, second_map
-from einthoven.imaging.cases import Case, Site
-from einthoven.imaging.pictures import by_place
-from einthoven.imaging.simulator import Simulator
-from einthoven.imaging.twin import correlation
-from einthoven.imaging.twin_prior import TwinSettings
-from einthoven.leadfield.pseudo import pseudo_lead_field_grad
-from einthoven.patient.leadfields import LeadFieldGradients
-from einthoven.plots.bullseye import Bullseye
-from einthoven.plots.heart_maps import Bands
-from einthoven.plots.two_maps import TwoMaps, two_maps_figure
+from einthoven.base.config.models import Leadfield
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
+from einthoven.base.plots.bullseye import Bullseye
+from einthoven.base.plots.heart_maps import Bands
+from einthoven.base.plots.two_maps import TwoMaps, two_maps_figure
+from einthoven.data.patient.leadfields import LeadFieldGradients
+from einthoven.imaging.corpus.cases import Case, Site
+from einthoven.imaging.corpus.simulator import Simulator
+from einthoven.imaging.model.pictures import by_place
+from einthoven.imaging.twin.ambiguity import FORWARD, KnownHeart, ecg_of, most_alike, second_map
+from einthoven.imaging.twin.prior import TwinSettings
+from einthoven.imaging.twin.wave_twin import correlation
+from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
 
 def test_beats_with_one_ecg_and_two_maps_are_found():

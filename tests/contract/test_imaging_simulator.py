@@ -5,29 +5,29 @@ from functools import cache
 
 import numpy as np
 import pytest
-from helpers_heart import activated_patient
+from helpers.heart import activated_patient
 
-from einthoven.config.activation import Activation
-from einthoven.config.imaging import Imaging
-from einthoven.config.models import Ecg, Leadfield
-from einthoven.config.repolarisation import Repolarisation
-from einthoven.config.scenarios import BUILT_IN, Paced, PointSite
-from einthoven.core.names import STANDARD_ELECTRODES
-from einthoven.core.tags import Surface
-from einthoven.ecg.simulate import simulate_ecg
-from einthoven.electrophysiology.cells.condition import Condition
-from einthoven.electrophysiology.cells.family import family
-from einthoven.electrophysiology.repolarisation import apd90_field
-from einthoven.electrophysiology.scenarios import activate
-from einthoven.electrophysiology.scenarios.kinds import scenario_of
-from einthoven.imaging.cases import MAX_SITES, PARAMETERS, Case, draw_cases
-from einthoven.imaging.corpus import N_POINTS
-from einthoven.imaging.points import NAMES, recording_points
-from einthoven.imaging.simulations import Simulations, joined, read_corpus
-from einthoven.imaging.simulator import Simulator
-from einthoven.imaging.traces import activation_index, apd90_of
-from einthoven.leadfield.pseudo import pseudo_lead_field_grad
-from einthoven.patient.leadfields import LeadFieldGradients
+from einthoven.base.config.activation import Activation
+from einthoven.base.config.imaging import Imaging
+from einthoven.base.config.models import Ecg, Leadfield
+from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.config.scenarios import BUILT_IN, Paced, PointSite
+from einthoven.base.core.names import STANDARD_ELECTRODES
+from einthoven.base.core.tags import Surface
+from einthoven.data.patient.leadfields import LeadFieldGradients
+from einthoven.imaging.corpus.cases import MAX_SITES, PARAMETERS, Case, draw_cases
+from einthoven.imaging.corpus.corpus import N_POINTS
+from einthoven.imaging.corpus.simulations import Simulations, joined, read_corpus
+from einthoven.imaging.corpus.simulator import Simulator
+from einthoven.imaging.inputs.points import NAMES, recording_points
+from einthoven.imaging.inputs.traces import activation_index, apd90_of
+from einthoven.physics.ecg.simulate import simulate_ecg
+from einthoven.physics.electrophysiology.cells.condition import Condition
+from einthoven.physics.electrophysiology.cells.family import family
+from einthoven.physics.electrophysiology.repolarisation import apd90_field
+from einthoven.physics.electrophysiology.scenarios import activate
+from einthoven.physics.electrophysiology.scenarios.kinds import scenario_of
+from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
 SECTION = Imaging(simulations_per_patient=4)
 

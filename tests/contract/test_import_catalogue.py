@@ -4,17 +4,17 @@ import re
 
 import numpy as np
 import pytest
-from helpers_import_catalogue import ACCEPTED
-from helpers_import_refusals import REFUSED
+from helpers.import_catalogue import ACCEPTED
+from helpers.import_refusals import REFUSED
 
-from einthoven.config.models import Anatomy, Mesh
-from einthoven.core.errors import BadInput
-from einthoven.core.tags import CLOSED_SURFACES, Tissue
-from einthoven.geometry.simplex import enclosed_volume, tet_volumes
-from einthoven.geometry.triangles import unique_edges
-from einthoven.imported.anatomy import import_patient
-from einthoven.mesh.surfaces import check_surfaces
-from einthoven.mesh.tetrahedra import tetrahedralise
+from einthoven.base.config.models import Anatomy, Mesh
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.tags import CLOSED_SURFACES, Tissue
+from einthoven.base.geometry.simplex import enclosed_volume, tet_volumes
+from einthoven.base.geometry.triangles import unique_edges
+from einthoven.body.imported.anatomy import import_patient
+from einthoven.body.mesh.surfaces import check_surfaces
+from einthoven.body.mesh.tetrahedra import tetrahedralise
 
 EDGE_MM, FINER_MM = 6.0, 4.0
 """Outflow tracts of 8 mm radius and real bases need the edges of the default config."""

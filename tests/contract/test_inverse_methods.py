@@ -6,35 +6,35 @@ from functools import cache
 
 import numpy as np
 import pytest
-from helpers_inverse import InverseProblem, two_spheres
+from helpers.inverse import InverseProblem, two_spheres
 
-from einthoven.core.errors import BadInput
-from einthoven.inverse.activation.fastest_route import FastestRoute
-from einthoven.inverse.activation.method import Activation
-from einthoven.inverse.bayes.method import Map
-from einthoven.inverse.bayes.training import GivenBeats
-from einthoven.inverse.fundamental_solutions import FundamentalSolutions
-from einthoven.inverse.method import Estimate, Method
-from einthoven.inverse.methods import METHODS, method_class
-from einthoven.inverse.networks.architecture import Architecture
-from einthoven.inverse.networks.fit import Recipe
-from einthoven.inverse.networks.method import (
+from einthoven.base.core.errors import BadInput
+from einthoven.inverse.baselines.bayes.method import Map
+from einthoven.inverse.baselines.bayes.training import GivenBeats
+from einthoven.inverse.baselines.networks.architecture import Architecture
+from einthoven.inverse.baselines.networks.fit import Recipe
+from einthoven.inverse.baselines.networks.method import (
     EandArn,
     EpDl,
     EpDlSpatial,
     EpDlSpatiotemporal,
     NetworkMethod,
 )
-from einthoven.inverse.regularisation.l1 import L1Normal, TotalVariation
-from einthoven.inverse.regularisation.stre import Stre
-from einthoven.inverse.regularisation.tikhonov import (
+from einthoven.inverse.baselines.stre import Stre
+from einthoven.inverse.methods.activation.fastest_route import FastestRoute
+from einthoven.inverse.methods.activation.method import Activation
+from einthoven.inverse.methods.fundamental_solutions import FundamentalSolutions
+from einthoven.inverse.methods.regularisation.l1 import L1Normal, TotalVariation
+from einthoven.inverse.methods.regularisation.tikhonov import (
     Tikhonov0,
     Tikhonov1,
     Tikhonov2,
     TruncatedSvd,
 )
-from einthoven.inverse.variational.method import Variational
-from einthoven.inverse.waves.method import Waves
+from einthoven.inverse.methods.variational.method import Variational
+from einthoven.inverse.methods.waves.method import Waves
+from einthoven.inverse.problem.method import Estimate, Method
+from einthoven.inverse.problem.registry import METHODS, method_class
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from einthoven.core.seeds import generator
-from einthoven.geometry.simplex import tet_volumes
-from einthoven.mesh.quality import gamma_quality
+from einthoven.base.core.seeds import generator
+from einthoven.base.geometry.simplex import tet_volumes
+from einthoven.body.mesh.quality import gamma_quality
 
 
 def test_gamma_agrees_with_gmsh():

@@ -8,20 +8,20 @@ import zipfile
 import numpy as np
 import pytest
 import zarr
-from helpers_dataset import write_patient
+from helpers.dataset import write_patient
 
 import einthoven as ei
-from einthoven.config.models import Config
-from einthoven.config.publication import Publication
-from einthoven.config.render import as_params
-from einthoven.core.errors import BadInput
-from einthoven.dataset.archive import pack
-from einthoven.dataset.consolidate import consolidate
-from einthoven.ecg.recordings.wfdb import read_wfdb
-from einthoven.publish.folder.checksums import SUMS, sha256_of, write_sums
-from einthoven.publish.folder.wfdb import write_wfdb
-from einthoven.publish.folder.write import publish_folder
-from einthoven.run.check import check
+from einthoven.app.run.check import check
+from einthoven.base.config.models import Config
+from einthoven.base.config.publication import Publication
+from einthoven.base.config.render import as_params
+from einthoven.base.core.errors import BadInput
+from einthoven.data.dataset.archive import pack
+from einthoven.data.dataset.consolidate import consolidate
+from einthoven.data.publish.folder.checksums import SUMS, sha256_of, write_sums
+from einthoven.data.publish.folder.wfdb import write_wfdb
+from einthoven.data.publish.folder.write import publish_folder
+from einthoven.physics.ecg.recordings.wfdb import read_wfdb
 
 STORE, PATIENT, SAMPLE = (
     "einthoven.zarr.zip",

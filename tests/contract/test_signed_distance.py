@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from helpers_mesh import cubes_body, icosphere, spheres_body
+from helpers.mesh import cubes_body, icosphere, spheres_body
 
-from einthoven.core.seeds import generator
-from einthoven.core.tags import CLOSED_SURFACES
-from einthoven.geometry import signed_distance as distance
-from einthoven.geometry.simplex import triangle_area_vectors
-from einthoven.geometry.surfaces import Surfaces
+from einthoven.base.core.seeds import generator
+from einthoven.base.core.tags import CLOSED_SURFACES
+from einthoven.base.geometry import signed_distance as distance
+from einthoven.base.geometry.simplex import triangle_area_vectors
+from einthoven.base.geometry.surfaces import Surfaces
 
 CLOUD_POINTS = 60_000
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers_dataset import BODY_FACES, BODY_POINTS, BODY_TAGS, CONFIG, ELECTRODES, write_patient
+from helpers.dataset import BODY_FACES, BODY_POINTS, BODY_TAGS, CONFIG, ELECTRODES, write_patient
 
-from einthoven.config.render import as_params
-from einthoven.core.seeds import generator
-from einthoven.core.tags import Surface
-from einthoven.dataset.consolidate import consolidate
-from einthoven.evaluation.benchmark.task import STORE
-from einthoven.geometry.sampling import points_on_surface
+from einthoven.app.evaluation.benchmark.task import STORE
+from einthoven.base.config.render import as_params
+from einthoven.base.core.seeds import generator
+from einthoven.base.core.tags import Surface
+from einthoven.base.geometry.sampling import points_on_surface
+from einthoven.data.dataset.consolidate import consolidate
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "studies"))
@@ -92,7 +92,7 @@ def test_every_model_of_the_study_trains_on_it(study, tmp_path):
 def test_formulas_of_the_study_are_those_of_the_house(study):
     from benchmark_models import Formula, WithoutHeart
 
-    from einthoven.leadfield.pseudo import pseudo_lead_field_grad
+    from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
     heart, sigma = study.at_field_points("p0002"), CONFIG.leadfield.sigma_torso_s_per_m
     expected = pseudo_lead_field_grad(heart.points.points, heart.electrodes, sigma)
@@ -107,7 +107,7 @@ def test_a_turned_patient_is_the_same_to_the_networks(study):
     from dataclasses import replace
 
     from benchmark_data import general_inputs
-    from helpers_surrogate import rotation_of
+    from helpers.surrogate import rotation_of
 
     anatomy, heart = study.benchmark.whole("p0002").anatomy, study.at_field_points("p0002")
     turn, shift = rotation_of(generator(4)), np.array([30.0, -20.0, 10.0])

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers_browser import CHROMIUM, Page, browser
-from helpers_view import SLOPES, SPEED_MM_PER_MS, prediction_of, seen_patient
+from helpers.browser import CHROMIUM, Page, browser
+from helpers.view import SLOPES, SPEED_MM_PER_MS, prediction_of, seen_patient
 from PIL import Image
 
-from einthoven.core.names import STANDARD_ELECTRODES
-from einthoven.report.viewer.page import write_view
+from einthoven.app.report.viewer.page import write_view
+from einthoven.base.core.names import STANDARD_ELECTRODES
 
 pytestmark = [
     pytest.mark.slow,  # drawing in software

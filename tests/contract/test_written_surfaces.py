@@ -6,24 +6,24 @@ from functools import lru_cache
 import numpy as np
 import pytest
 import pyvista as pv
-from helpers_import_catalogue import ACCEPTED, body, written
-from helpers_label_images import SHORT_AXIS, drawn_heart, grid_around, label_image, write_nifti
+from helpers.import_catalogue import ACCEPTED, body, written
+from helpers.label_images import SHORT_AXIS, drawn_heart, grid_around, label_image, write_nifti
 
-from einthoven.anatomy.body import build_anatomy
-from einthoven.anatomy.population.cohort import draw_patient
-from einthoven.cli import main
-from einthoven.config.models import Anatomy as Config
-from einthoven.config.models import Cohort
-from einthoven.core.errors import BadInput
-from einthoven.core.tags import CLOSED_SURFACES, LUNGS
-from einthoven.geometry.simplex import enclosed_volume
-from einthoven.geometry.surfaces import Surfaces
-from einthoven.geometry.triangles import face_edges
-from einthoven.imported.anatomy import import_patient
-from einthoven.patient.anatomy import Anatomy
-from einthoven.patient.patient import Patient
-from einthoven.publish.vtk import save_surface, write_vtk
-from einthoven.segmentation.heart import SegmentedHeart, write_wall
+from einthoven.app.cli import main
+from einthoven.base.config.models import Anatomy as Config
+from einthoven.base.config.models import Cohort
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.tags import CLOSED_SURFACES, LUNGS
+from einthoven.base.geometry.simplex import enclosed_volume
+from einthoven.base.geometry.surfaces import Surfaces
+from einthoven.base.geometry.triangles import face_edges
+from einthoven.body.anatomy.body import build_anatomy
+from einthoven.body.anatomy.population.cohort import draw_patient
+from einthoven.body.imported.anatomy import import_patient
+from einthoven.body.segmentation.heart import SegmentedHeart, write_wall
+from einthoven.data.patient.anatomy import Anatomy
+from einthoven.data.patient.patient import Patient
+from einthoven.data.publish.vtk import save_surface, write_vtk
 
 CONFIG = Config(heart_edge_mm=8.0)
 

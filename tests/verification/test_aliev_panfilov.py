@@ -7,14 +7,14 @@ import scipy.sparse as sp
 from scipy.integrate import solve_ivp
 from scipy.spatial.transform import Rotation
 
-from einthoven.core.errors import BadInput
-from einthoven.electrophysiology.aliev_panfilov import AlievPanfilov, Stimulus, simulate
-from einthoven.geometry.surface_operators import (
+from einthoven.base.core.errors import BadInput
+from einthoven.base.geometry.surface_operators import (
     cotangent_laplacian,
     lumped_areas,
     neighbour_laplacian,
 )
-from einthoven.metrics.activation_times import crossing_times
+from einthoven.base.metrics.activation_times import crossing_times
+from einthoven.physics.electrophysiology.aliev_panfilov import AlievPanfilov, Stimulus, simulate
 
 PAPER = AlievPanfilov()
 FRONT_ONLY = AlievPanfilov(e0=0.0, mu1=0.0)

@@ -2,16 +2,16 @@
 
 import numpy as np
 import pytest
-from helpers_fem import random_rotation
-from helpers_mesh import icosphere
+from helpers.fem import random_rotation
+from helpers.mesh import icosphere
 
-from einthoven.bem.body import Body, Inclusion
-from einthoven.bem.integrals import FAR, layers
-from einthoven.bem.leadfield import LeadFieldProblem
-from einthoven.bem.moved_heart import MovableHeart
-from einthoven.bem.transfer import heart_to_torso
-from einthoven.core.errors import BadInput
-from einthoven.geometry.surface_operators import lumped_areas
+from einthoven.base.core.errors import BadInput
+from einthoven.base.geometry.surface_operators import lumped_areas
+from einthoven.numerics.bem.body import Body, Inclusion
+from einthoven.numerics.bem.integrals import FAR, layers
+from einthoven.numerics.bem.leadfield import LeadFieldProblem
+from einthoven.numerics.bem.moved_heart import MovableHeart
+from einthoven.numerics.bem.transfer import heart_to_torso
 
 OUTER, INNER = 100.0, 40.0
 HARMONICS = {1: lambda x, y, z: z, 2: lambda x, y, z: x * y, 3: lambda x, y, z: x * y * z}

@@ -2,27 +2,27 @@
 
 import numpy as np
 import pytest
-from helpers_closed_forms import ball_lead_field_grad
-from helpers_fem import random_rotation
-from helpers_mesh import icosphere
+from helpers.closed_forms import ball_lead_field_grad
+from helpers.fem import random_rotation
+from helpers.mesh import icosphere
 
-from einthoven.anatomy.body import build_anatomy
-from einthoven.anatomy.population.cohort import draw_patient
-from einthoven.bem.body import Body, Inclusion
-from einthoven.bem.incident import coarsened, incident_fields
-from einthoven.bem.leadfield import LeadFieldProblem
-from einthoven.bem.surface import Triangles
-from einthoven.config.models import Anatomy, Cohort, Leadfield, Mesh
-from einthoven.core.errors import BadInput
-from einthoven.core.tags import Tissue
-from einthoven.geometry.barycentric import attach
-from einthoven.geometry.gradient_recovery import apply_operator, gradient_operator
-from einthoven.geometry.simplex import enclosed_volume
-from einthoven.leadfield.neumann import NeumannProblem
-from einthoven.leadfield.skin import electrode_weights, skin_faces
-from einthoven.mesh.tetrahedra import tetrahedralise
-from einthoven.metrics.fields import angular_error_deg
-from einthoven.surrogate.operator.inputs import torso_fields
+from einthoven.base.config.models import Anatomy, Cohort, Leadfield, Mesh
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.tags import Tissue
+from einthoven.base.geometry.barycentric import attach
+from einthoven.base.geometry.gradient_recovery import apply_operator, gradient_operator
+from einthoven.base.geometry.simplex import enclosed_volume
+from einthoven.base.metrics.fields import angular_error_deg
+from einthoven.body.anatomy.body import build_anatomy
+from einthoven.body.anatomy.population.cohort import draw_patient
+from einthoven.body.mesh.tetrahedra import tetrahedralise
+from einthoven.learning.surrogate.operator.inputs import torso_fields
+from einthoven.numerics.bem.body import Body, Inclusion
+from einthoven.numerics.bem.incident import coarsened, incident_fields
+from einthoven.numerics.bem.leadfield import LeadFieldProblem
+from einthoven.numerics.bem.surface import Triangles
+from einthoven.physics.leadfield.neumann import NeumannProblem
+from einthoven.physics.leadfield.skin import electrode_weights, skin_faces
 
 RADIUS, SIGMA = 100.0, 0.2
 

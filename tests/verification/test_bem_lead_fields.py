@@ -2,19 +2,19 @@
 
 import numpy as np
 import pytest
-from helpers_closed_forms import (
+from helpers.closed_forms import (
     ball_lead_field,
     ball_lead_field_grad,
     nested_ball_lead_field,
     nested_ball_lead_field_grad,
 )
-from helpers_fem import random_rotation
-from helpers_mesh import icosphere
+from helpers.fem import random_rotation
+from helpers.mesh import icosphere
 
-from einthoven.bem.body import Body, Inclusion
-from einthoven.bem.integrals import layers
-from einthoven.bem.leadfield import LeadFieldProblem
-from einthoven.core.errors import BadInput
+from einthoven.base.core.errors import BadInput
+from einthoven.numerics.bem.body import Body, Inclusion
+from einthoven.numerics.bem.integrals import layers
+from einthoven.numerics.bem.leadfield import LeadFieldProblem
 
 RADIUS, CORE = 100.0, 50.0
 SIGMA, SIGMA_CORE = 0.2, 0.6

@@ -5,23 +5,23 @@ from functools import cache
 
 import numpy as np
 import pytest
-from helpers_heart import HOMOGENEOUS, activated_patient, durations
+from helpers.heart import HOMOGENEOUS, activated_patient, durations
 
-from einthoven.config.activation import Activation as ActivationConfig
-from einthoven.config.models import Ecg, Leadfield
-from einthoven.core.errors import BadInput
-from einthoven.core.names import STANDARD_ELECTRODES
-from einthoven.ecg.delineation.delineate import delineate
-from einthoven.ecg.forward import forward_potential, source_energy
-from einthoven.ecg.membrane import Membrane
-from einthoven.ecg.simulate import simulate_ecg
-from einthoven.electrophysiology.cells.condition import CONDITIONS, Condition
-from einthoven.electrophysiology.cells.family import family
-from einthoven.electrophysiology.cells.template import potential, template
-from einthoven.electrophysiology.repolarisation import apd90_field
-from einthoven.electrophysiology.scenarios import activate
-from einthoven.leadfield.pseudo import pseudo_lead_field_grad
-from einthoven.patient.leadfields import LeadFieldGradients
+from einthoven.base.config.activation import Activation as ActivationConfig
+from einthoven.base.config.models import Ecg, Leadfield
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.names import STANDARD_ELECTRODES
+from einthoven.data.patient.leadfields import LeadFieldGradients
+from einthoven.physics.ecg.delineation.delineate import delineate
+from einthoven.physics.ecg.forward import forward_potential, source_energy
+from einthoven.physics.ecg.membrane import Membrane
+from einthoven.physics.ecg.simulate import simulate_ecg
+from einthoven.physics.electrophysiology.cells.condition import CONDITIONS, Condition
+from einthoven.physics.electrophysiology.cells.family import family
+from einthoven.physics.electrophysiology.cells.template import potential, template
+from einthoven.physics.electrophysiology.repolarisation import apd90_field
+from einthoven.physics.electrophysiology.scenarios import activate
+from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
 LEADFIELD = Leadfield()
 PLACES = 110.0 * np.array(

@@ -4,16 +4,16 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
-from helpers_imported_hearts import data_file
+from helpers.imported_hearts import data_file
 
-from einthoven.core.names import LEADS
-from einthoven.ecg.beats import representative_beat
-from einthoven.ecg.delineation.axes import KORS, KORS_LEADS
-from einthoven.ecg.delineation.delineate import delineate
-from einthoven.ecg.features import beat_features
-from einthoven.ecg.intervals import qrs_window
-from einthoven.ecg.recordings.recording import Recording
-from einthoven.ecg.recordings.wfdb import read_wfdb
+from einthoven.base.core.names import LEADS
+from einthoven.physics.ecg.beats import representative_beat
+from einthoven.physics.ecg.delineation.axes import KORS, KORS_LEADS
+from einthoven.physics.ecg.delineation.delineate import delineate
+from einthoven.physics.ecg.features import beat_features
+from einthoven.physics.ecg.intervals import qrs_window
+from einthoven.physics.ecg.recordings.recording import Recording
+from einthoven.physics.ecg.recordings.wfdb import read_wfdb
 
 UV_PER_STEP, STEP_MS = 5.0, 2.0
 

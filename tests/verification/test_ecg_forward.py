@@ -5,18 +5,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers_fem import ball_in_ball, bare_heart, box_mesh, muscle_of, random_rotation, unit
+from helpers.fem import ball_in_ball, bare_heart, box_mesh, muscle_of, random_rotation, unit
 
-from einthoven.config.models import Leadfield
-from einthoven.core.errors import BadInput
-from einthoven.core.names import STANDARD_ELECTRODES
-from einthoven.ecg.forward import forward_potential, forward_potential_vm, transfer_matrix
-from einthoven.ecg.intervals import qrs_window
-from einthoven.ecg.leads import twelve_lead
-from einthoven.ecg.sweep import sweep_matrix, swept_fraction
-from einthoven.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
-from einthoven.leadfield.conductivity import intracellular
-from einthoven.leadfield.pseudo import pseudo_lead_field_grad
+from einthoven.base.config.models import Leadfield
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.names import STANDARD_ELECTRODES
+from einthoven.base.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
+from einthoven.physics.ecg.forward import forward_potential, forward_potential_vm, transfer_matrix
+from einthoven.physics.ecg.intervals import qrs_window
+from einthoven.physics.ecg.leads import twelve_lead
+from einthoven.physics.ecg.sweep import sweep_matrix, swept_fraction
+from einthoven.physics.leadfield.conductivity import intracellular
+from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
 TIME = np.arange(-20.0, 400.0, 1.0)
 

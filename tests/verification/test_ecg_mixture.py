@@ -6,27 +6,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers_fem import ball_in_ball, bare_heart, box_mesh, muscle_of
-from helpers_heart import HOMOGENEOUS, activated_patient, durations
+from helpers.fem import ball_in_ball, bare_heart, box_mesh, muscle_of
+from helpers.heart import HOMOGENEOUS, activated_patient, durations
 
-from einthoven.config.models import Leadfield
-from einthoven.core.errors import BadInput
-from einthoven.ecg.forward import (
+from einthoven.base.config.models import Leadfield
+from einthoven.base.core.errors import BadInput
+from einthoven.base.geometry.simplex import cell_gradient, p1_gradients
+from einthoven.physics.ecg.forward import (
     forward_potential,
     forward_potential_vm,
     source_energy,
     transfer_matrix,
 )
-from einthoven.ecg.membrane import Membrane
-from einthoven.ecg.mixture import mixture_energy, mixture_potential
-from einthoven.ecg.moments import moment_matrices, swept_integrals
-from einthoven.ecg.sweep import sweep_matrix, swept_fraction
-from einthoven.electrophysiology.cells.family import Mixture, family
-from einthoven.electrophysiology.cells.template import potential as cell_potential
-from einthoven.electrophysiology.cells.template import template
-from einthoven.geometry.simplex import cell_gradient, p1_gradients
-from einthoven.leadfield.conductivity import intracellular
-from einthoven.leadfield.pseudo import pseudo_lead_field_grad
+from einthoven.physics.ecg.membrane import Membrane
+from einthoven.physics.ecg.mixture import mixture_energy, mixture_potential
+from einthoven.physics.ecg.moments import moment_matrices, swept_integrals
+from einthoven.physics.ecg.sweep import sweep_matrix, swept_fraction
+from einthoven.physics.electrophysiology.cells.family import Mixture, family
+from einthoven.physics.electrophysiology.cells.template import potential as cell_potential
+from einthoven.physics.electrophysiology.cells.template import template
+from einthoven.physics.leadfield.conductivity import intracellular
+from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "studies"))
 from subdivision import subdivide  # noqa: E402

@@ -11,16 +11,16 @@ from itertools import permutations, product
 import networkx as nx
 import numpy as np
 import pytest
-from helpers_heart import activated_patient
+from helpers.heart import activated_patient
 
-from einthoven.config.activation import Activation
-from einthoven.config.scenarios import Crt, Rhythm
-from einthoven.core.seeds import generator
-from einthoven.electrophysiology.capture import GAIN_MS, Sources, solve_coupled
-from einthoven.electrophysiology.eikonal import Eikonal, speed_tensor_sq
-from einthoven.electrophysiology.purkinje.network import JunctionDelays, Links, Network
-from einthoven.electrophysiology.scenarios import activate
-from einthoven.electrophysiology.scenarios.kinds import built_in, scenario_of
+from einthoven.base.config.activation import Activation
+from einthoven.base.config.scenarios import Crt, Rhythm
+from einthoven.base.core.seeds import generator
+from einthoven.physics.electrophysiology.capture import GAIN_MS, Sources, solve_coupled
+from einthoven.physics.electrophysiology.eikonal import Eikonal, speed_tensor_sq
+from einthoven.physics.electrophysiology.purkinje.network import JunctionDelays, Links, Network
+from einthoven.physics.electrophysiology.scenarios import activate
+from einthoven.physics.electrophysiology.scenarios.kinds import built_in, scenario_of
 
 SPEED = 0.5
 WALL = Activation(

@@ -8,9 +8,9 @@ round-off.
 
 import numpy as np
 import pytest
-from helpers_heart import ball
+from helpers.heart import ball
 
-from einthoven.electrophysiology.eikonal import solve_eikonal
+from einthoven.physics.electrophysiology.eikonal import solve_eikonal
 
 ISOTROPIC = np.diag([0.36, 0.36, 0.36])
 TILT = np.linalg.qr(np.array([[1.0, 2, 3], [2, -1, 1], [0, 1, -1]]))[0]

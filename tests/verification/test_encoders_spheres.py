@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 import pyvista
 import torch
-from helpers_encoders import BODY_MM, CONFIG, nested_spheres, sphere_distances, sphere_samples
+from helpers.encoders import BODY_MM, CONFIG, nested_spheres, sphere_distances, sphere_samples
 
-from einthoven.cli import main
-from einthoven.core.errors import BadInput
-from einthoven.core.files import load_arrays
-from einthoven.encoders.deepsdf.decoded import decoded_surfaces
-from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
-from einthoven.encoders.deepsdf.from_points import (
+from einthoven.app.cli import main
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import load_arrays
+from einthoven.base.geometry.contouring import Grid
+from einthoven.base.geometry.simplex import enclosed_volume
+from einthoven.learning.encoders.deepsdf.decoded import decoded_surfaces
+from einthoven.learning.encoders.deepsdf.encoder import DeepSdfEncoder
+from einthoven.learning.encoders.deepsdf.from_points import (
     SurfacePoints,
     code_from_points,
     code_from_surfaces,
 )
-from einthoven.geometry.contouring import Grid
-from einthoven.geometry.simplex import enclosed_volume
 
 RADII = [38.0, 41.0, 44.0, 47.0, 50.0, 53.0, 56.0, 45.5, 52.0]
 SPLITS = ["train"] * 7 + ["val", "test"]

@@ -5,17 +5,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers_heart import activated_patient
+from helpers.heart import activated_patient
 from scipy.spatial import Delaunay
 
-from einthoven.config.activation import Activation
-from einthoven.core.seeds import generator
-from einthoven.core.tags import Surface
-from einthoven.electrophysiology.capture import Sources, solve_coupled
-from einthoven.electrophysiology.eikonal import Eikonal, speed_tensor_sq
-from einthoven.electrophysiology.endocardium import with_endocardium
-from einthoven.electrophysiology.purkinje.network import Network
-from einthoven.electrophysiology.scenarios import activate
+from einthoven.base.config.activation import Activation
+from einthoven.base.core.seeds import generator
+from einthoven.base.core.tags import Surface
+from einthoven.physics.electrophysiology.capture import Sources, solve_coupled
+from einthoven.physics.electrophysiology.eikonal import Eikonal, speed_tensor_sq
+from einthoven.physics.electrophysiology.endocardium import with_endocardium
+from einthoven.physics.electrophysiology.purkinje.network import Network
+from einthoven.physics.electrophysiology.scenarios import activate
 
 SPEED = 1.6
 LAYERS = Activation(cv_lv_endocardium_mm_per_ms=SPEED, cv_rv_endocardium_mm_per_ms=0.0)

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from helpers_fem import bare_heart, box_mesh
+from helpers.fem import bare_heart, box_mesh
 
-from einthoven.ecg.forward import forward_potential, forward_potential_vm, source_energy
-from einthoven.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
-from einthoven.metrics.bounds import Bound, activation_bound
+from einthoven.base.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
+from einthoven.base.metrics.bounds import Bound, activation_bound
+from einthoven.physics.ecg.forward import forward_potential, forward_potential_vm, source_energy
 
 
 def cauchy_schwarz(source, volume, grad_error, potential_error) -> Bound:

@@ -4,17 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers_fem import ball_in_ball, boundary_faces, box_mesh, heart_first
+from helpers.fem import ball_in_ball, boundary_faces, box_mesh, heart_first
 
-from einthoven.bem.body import Inclusion
-from einthoven.bem.surface import closed_surface
-from einthoven.bem.transfer import heart_to_torso
-from einthoven.config.models import Leadfield
-from einthoven.core.errors import BadInput
-from einthoven.core.tags import Surface, Tissue
-from einthoven.geometry.simplex import triangle_area_vectors
-from einthoven.geometry.triangles import compact
-from einthoven.worlds.fem_transfer import fem_transfer
+from einthoven.base.config.models import Leadfield
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.tags import Surface, Tissue
+from einthoven.base.geometry.simplex import triangle_area_vectors
+from einthoven.base.geometry.triangles import compact
+from einthoven.inverse.synthetic.fem_transfer import fem_transfer
+from einthoven.numerics.bem.body import Inclusion
+from einthoven.numerics.bem.surface import closed_surface
+from einthoven.numerics.bem.transfer import heart_to_torso
 
 OUTER, INNER, BOX = 100.0, 40.0, 240.0
 SIGMA = Leadfield(sigma_torso_s_per_m=0.2, sigma_lung_s_per_m=0.05)

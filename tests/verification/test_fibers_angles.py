@@ -6,12 +6,12 @@ closed-form; cells near a surface must show the angle that was asked for there.
 
 import numpy as np
 import pytest
-from helpers_heart import LV_INNER, LV_OUTER, heart_patient
+from helpers.heart import LV_INNER, LV_OUTER, heart_patient
 
-from einthoven.config.models import Fibers
-from einthoven.core.tags import Surface
-from einthoven.fibers.fields import solve_wall_fields
-from einthoven.fibers.ldrb import assign_fibers, directions, frames_from_fields
+from einthoven.base.config.models import Fibers
+from einthoven.base.core.tags import Surface
+from einthoven.body.fibers.fields import solve_wall_fields
+from einthoven.body.fibers.ldrb import assign_fibers, directions, frames_from_fields
 
 
 def helix_angle(centre, fiber, radii):

@@ -10,23 +10,23 @@ from itertools import permutations, product
 import numba
 import numpy as np
 import pytest
-from helpers_heart import activated_patient
+from helpers.heart import activated_patient
 
-from einthoven.config.activation import Activation
-from einthoven.config.models import Leadfield
-from einthoven.ecg.forward import forward_potential
-from einthoven.electrophysiology.cells.condition import BASELINE
-from einthoven.electrophysiology.cells.family import family
-from einthoven.electrophysiology.cells.front import added_by_coupling, wave_times
-from einthoven.electrophysiology.cells.template import potential, table
-from einthoven.electrophysiology.cells.ttp06 import CELL_TYPES, Conductances, advance
-from einthoven.electrophysiology.scenarios import activate
-from einthoven.fem.assembly import stiffness
-from einthoven.geometry.simplex import tet_volumes
-from einthoven.imaging.simulations import traces
-from einthoven.imaging.traces import activation_index
-from einthoven.leadfield.conductivity import intracellular
-from einthoven.leadfield.pseudo import pseudo_lead_field_grad
+from einthoven.base.config.activation import Activation
+from einthoven.base.config.models import Leadfield
+from einthoven.base.geometry.simplex import tet_volumes
+from einthoven.imaging.corpus.simulations import traces
+from einthoven.imaging.inputs.traces import activation_index
+from einthoven.numerics.fem.assembly import stiffness
+from einthoven.physics.ecg.forward import forward_potential
+from einthoven.physics.electrophysiology.cells.condition import BASELINE
+from einthoven.physics.electrophysiology.cells.family import family
+from einthoven.physics.electrophysiology.cells.front import added_by_coupling, wave_times
+from einthoven.physics.electrophysiology.cells.template import potential, table
+from einthoven.physics.electrophysiology.cells.ttp06 import CELL_TYPES, Conductances, advance
+from einthoven.physics.electrophysiology.scenarios import activate
+from einthoven.physics.leadfield.conductivity import intracellular
+from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
 EDGE_MM, N_CUBES, STEP_MS, END_MS = 0.05, 180, 0.0025, 36.0
 DIFFUSION = 0.08  # mm^2/ms, for a speed as that along fibres here

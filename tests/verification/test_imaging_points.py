@@ -3,17 +3,17 @@
 from functools import cache
 
 import numpy as np
-from helpers_heart import boundary_facets
-from helpers_imported_hearts import data_file
+from helpers.heart import boundary_facets
+from helpers.imported_hearts import data_file
 
-from einthoven.core.tags import Surface, Tissue
-from einthoven.fibers.coordinates import ventricular_coordinates
-from einthoven.geometry.closest import TriangleTree
-from einthoven.imaging.points import NAMES, RecordingPoints, recording_points
-from einthoven.imported.read import read_points
-from einthoven.imported.wall_tags import tag_wall
-from einthoven.patient.mesh import TetMesh
-from einthoven.patient.patient import Patient
+from einthoven.base.core.tags import Surface, Tissue
+from einthoven.base.geometry.closest import TriangleTree
+from einthoven.body.fibers.coordinates import ventricular_coordinates
+from einthoven.body.imported.read import read_points
+from einthoven.body.imported.wall_tags import tag_wall
+from einthoven.data.patient.mesh import TetMesh
+from einthoven.data.patient.patient import Patient
+from einthoven.imaging.inputs.points import NAMES, RecordingPoints, recording_points
 
 
 @cache

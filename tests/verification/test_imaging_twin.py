@@ -4,27 +4,27 @@ from functools import cache
 
 import numpy as np
 import pytest
-from helpers_heart import activated_patient
+from helpers.heart import activated_patient
 
-from einthoven.config.activation import Activation
-from einthoven.config.models import Leadfield
-from einthoven.core.errors import BadInput
-from einthoven.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
-from einthoven.ecg.forward import forward_potential
-from einthoven.ecg.leads import twelve_lead
-from einthoven.electrophysiology.cells.condition import BASELINE
-from einthoven.electrophysiology.cells.family import action_potential
-from einthoven.electrophysiology.eikonal import Eikonal, speed_tensor_sq
-from einthoven.electrophysiology.hopf_lax import best_updates
-from einthoven.electrophysiology.scenarios import activate
-from einthoven.imaging.twin import TwinSettings, all_leads, fit_twin
-from einthoven.imaging.twin_forward import BIN_MS, ForwardModel
-from einthoven.imaging.twin_prior import onset_modes
-from einthoven.imaging.twin_routes import last_legs
-from einthoven.imaging.twin_wave import WaveModel
-from einthoven.leadfield.conductivity import intracellular
-from einthoven.leadfield.pseudo import pseudo_lead_field_grad
-from einthoven.patient.leadfields import LeadFieldGradients
+from einthoven.base.config.activation import Activation
+from einthoven.base.config.models import Leadfield
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
+from einthoven.data.patient.leadfields import LeadFieldGradients
+from einthoven.imaging.twin.forward import BIN_MS, ForwardModel
+from einthoven.imaging.twin.prior import onset_modes
+from einthoven.imaging.twin.routes import last_legs
+from einthoven.imaging.twin.wave import WaveModel
+from einthoven.imaging.twin.wave_twin import TwinSettings, all_leads, fit_twin
+from einthoven.physics.ecg.forward import forward_potential
+from einthoven.physics.ecg.leads import twelve_lead
+from einthoven.physics.electrophysiology.cells.condition import BASELINE
+from einthoven.physics.electrophysiology.cells.family import action_potential
+from einthoven.physics.electrophysiology.eikonal import Eikonal, speed_tensor_sq
+from einthoven.physics.electrophysiology.hopf_lax import best_updates
+from einthoven.physics.electrophysiology.scenarios import activate
+from einthoven.physics.leadfield.conductivity import intracellular
+from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
 TIME = np.arange(0.0, 130.0)
 ELECTRODES = 110.0 * np.array(

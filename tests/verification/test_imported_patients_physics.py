@@ -2,26 +2,26 @@
 
 import numpy as np
 import pytest
-from helpers_imported_hearts import (
+from helpers.imported_hearts import (
     boundary_of_a_tetrahedral_heart,
     mean_of_a_real_atlas,
     write_dalhousie_patient,
 )
 
-from einthoven.config import Config
-from einthoven.config.models import Anatomy
-from einthoven.core.tags import Surface, Tissue
-from einthoven.ecg.intervals import qrs_duration
-from einthoven.ecg.simulate import simulate_ecg
-from einthoven.electrophysiology.purkinje.tree import grow_tree
-from einthoven.electrophysiology.scenarios import activate
-from einthoven.fibers.coordinates import ventricular_coordinates
-from einthoven.fibers.ldrb import assign_fibers
-from einthoven.geometry.simplex import tet_volumes
-from einthoven.imported.anatomy import import_patient
-from einthoven.leadfield.solve import solve_lead_fields
-from einthoven.mesh.tetrahedra import tetrahedralise
-from einthoven.patient.patient import Patient
+from einthoven.base.config import Config
+from einthoven.base.config.models import Anatomy
+from einthoven.base.core.tags import Surface, Tissue
+from einthoven.base.geometry.simplex import tet_volumes
+from einthoven.body.fibers.coordinates import ventricular_coordinates
+from einthoven.body.fibers.ldrb import assign_fibers
+from einthoven.body.imported.anatomy import import_patient
+from einthoven.body.mesh.tetrahedra import tetrahedralise
+from einthoven.data.patient.patient import Patient
+from einthoven.physics.ecg.intervals import qrs_duration
+from einthoven.physics.ecg.simulate import simulate_ecg
+from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
+from einthoven.physics.electrophysiology.scenarios import activate
+from einthoven.physics.leadfield.solve import solve_lead_fields
 
 CONFIG = Config()
 MUSCLE_ML = {"bai": 144.8, "llnl": 108.9}

@@ -5,17 +5,17 @@ from functools import cache
 
 import numpy as np
 import pytest
-from helpers_inverse import InverseProblem, sphere, two_spheres
+from helpers.inverse import InverseProblem, sphere, two_spheres
 
-from einthoven.core.errors import BadInput, NotConverged
-from einthoven.geometry.geodesic import geodesic_distances
-from einthoven.geometry.laplacian_modes import laplacian_modes
-from einthoven.inverse.activation.beat import N_COMMON, Beat, Recording
-from einthoven.inverse.activation.fastest_route import FastestRoute
-from einthoven.inverse.activation.gauss_newton import GaussNewton
-from einthoven.inverse.activation.method import Activation
-from einthoven.inverse.activation.waveform import Waveform
-from einthoven.inverse.method import Estimate
+from einthoven.base.core.errors import BadInput, NotConverged
+from einthoven.base.geometry.geodesic import geodesic_distances
+from einthoven.base.geometry.laplacian_modes import laplacian_modes
+from einthoven.inverse.methods.activation.beat import N_COMMON, Beat, Recording
+from einthoven.inverse.methods.activation.fastest_route import FastestRoute
+from einthoven.inverse.methods.activation.gauss_newton import GaussNewton
+from einthoven.inverse.methods.activation.method import Activation
+from einthoven.inverse.methods.activation.waveform import Waveform
+from einthoven.inverse.problem.method import Estimate
 
 TIME = np.arange(0.0, 400.0, 4.0)
 N_MODES = 49

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers_inverse import sphere
+from helpers.inverse import sphere
 from scipy.spatial import ConvexHull
 from scipy.special import sph_harm_y
 
-from einthoven.core.errors import BadInput
-from einthoven.inverse.fundamental_solutions import FundamentalSolutions, node_normals
-from einthoven.inverse.method import SourceSurface
-from einthoven.inverse.regularisation.criteria import Fixed
+from einthoven.base.core.errors import BadInput
+from einthoven.inverse.methods.fundamental_solutions import FundamentalSolutions, node_normals
+from einthoven.inverse.methods.regularisation.criteria import Fixed
+from einthoven.inverse.problem.method import SourceSurface
 
 HEART, BODY = 45.0, 100.0
 CENTRE = np.array([30.0, -20.0, 10.0])

@@ -5,15 +5,15 @@ from functools import cache
 
 import numpy as np
 import pytest
-from helpers_inverse import two_spheres
+from helpers.inverse import two_spheres
 from scipy.optimize import minimize
 
-from einthoven.core.errors import BadInput, NotConverged
-from einthoven.inverse.method import SourceSurface
-from einthoven.inverse.regularisation.l1 import GroupL1Method, L1Normal, TotalVariation
-from einthoven.inverse.regularisation.penalties import DensePenalty, Penalty
-from einthoven.inverse.regularisation.splitting import GroupL1, Splitting
-from einthoven.inverse.regularisation.standard_form import StandardForm
+from einthoven.base.core.errors import BadInput, NotConverged
+from einthoven.inverse.methods.regularisation.l1 import GroupL1Method, L1Normal, TotalVariation
+from einthoven.inverse.methods.regularisation.penalties import DensePenalty, Penalty
+from einthoven.inverse.methods.regularisation.splitting import GroupL1, Splitting
+from einthoven.inverse.methods.regularisation.standard_form import StandardForm
+from einthoven.inverse.problem.method import SourceSurface
 
 PROBLEM = cache(two_spheres)
 

@@ -4,14 +4,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from helpers_inverse import sphere, two_spheres
+from helpers.inverse import sphere, two_spheres
 
-from einthoven.core.errors import BadInput
-from einthoven.inverse.bayes.beats import ActionPotentials, Electrograms
-from einthoven.inverse.bayes.method import Map
-from einthoven.inverse.bayes.separable import Scales, SeparablePosterior, SeparablePrior
-from einthoven.inverse.bayes.training import GivenBeats
-from einthoven.inverse.double_layer import double_layer
+from einthoven.base.core.errors import BadInput
+from einthoven.inverse.baselines.bayes.beats import ActionPotentials, Electrograms
+from einthoven.inverse.baselines.bayes.method import Map
+from einthoven.inverse.baselines.bayes.separable import Scales, SeparablePosterior, SeparablePrior
+from einthoven.inverse.baselines.bayes.training import GivenBeats
+from einthoven.inverse.problem.double_layer import double_layer
 
 N_NODE, N_TIME, N_ELECTRODE = 12, 9, 7
 TRUE = Scales(3.0, 0.2, 0.3)

@@ -5,24 +5,24 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from helpers_closed_forms import ball_lead_field_grad
-from helpers_fem import ball_in_ball, boundary_faces, electrodes_at, unit, with_fibers
-from helpers_heart import heart_patient
+from helpers.closed_forms import ball_lead_field_grad
+from helpers.fem import ball_in_ball, boundary_faces, electrodes_at, unit, with_fibers
+from helpers.heart import heart_patient
 
-from einthoven.config.inverse import OperatorName
-from einthoven.config.models import Leadfield
-from einthoven.core.errors import BadInput
-from einthoven.core.tags import Surface
-from einthoven.ecg.forward import transfer_matrix
-from einthoven.fem.laplace import solve_laplace
-from einthoven.geometry.simplex import enclosed_volume
-from einthoven.inverse.method import SourceSurface
-from einthoven.leadfield.solve import solve_lead_fields
-from einthoven.patient.anatomy import Anatomy
-from einthoven.patient.leadfields import LeadFieldGradients
-from einthoven.worlds.operators import HALF_SPACE, OPERATORS, Known
-from einthoven.worlds.other_torsos import MovedSkin, with_skin
-from einthoven.worlds.transmembrane import SurfaceSource, closed_surface, referenced
+from einthoven.base.config.inverse import OperatorName
+from einthoven.base.config.models import Leadfield
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.tags import Surface
+from einthoven.base.geometry.simplex import enclosed_volume
+from einthoven.data.patient.anatomy import Anatomy
+from einthoven.data.patient.leadfields import LeadFieldGradients
+from einthoven.inverse.problem.method import SourceSurface
+from einthoven.inverse.synthetic.operators import HALF_SPACE, OPERATORS, Known
+from einthoven.inverse.synthetic.other_torsos import MovedSkin, with_skin
+from einthoven.inverse.synthetic.transmembrane import SurfaceSource, closed_surface, referenced
+from einthoven.numerics.fem.laplace import solve_laplace
+from einthoven.physics.ecg.forward import transfer_matrix
+from einthoven.physics.leadfield.solve import solve_lead_fields
 
 SIGMA = 0.2
 ALIKE = Leadfield(

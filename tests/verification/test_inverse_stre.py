@@ -4,14 +4,14 @@ from functools import cache
 
 import numpy as np
 import pytest
-from helpers_inverse import two_spheres
+from helpers.inverse import two_spheres
 
-from einthoven.core.errors import BadInput
-from einthoven.inverse.regularisation import stre
-from einthoven.inverse.regularisation.criteria import Criterion, Evidence, Fixed, Gcv
-from einthoven.inverse.regularisation.penalties import beltrami_penalty, neighbour_penalty
-from einthoven.inverse.regularisation.stre import Stre, modal_problem, temporal_modes
-from einthoven.inverse.regularisation.tikhonov import Tikhonov2
+from einthoven.base.core.errors import BadInput
+from einthoven.inverse.baselines import stre
+from einthoven.inverse.baselines.stre import Stre, modal_problem, temporal_modes
+from einthoven.inverse.methods.regularisation.criteria import Criterion, Evidence, Fixed, Gcv
+from einthoven.inverse.methods.regularisation.penalties import beltrami_penalty, neighbour_penalty
+from einthoven.inverse.methods.regularisation.tikhonov import Tikhonov2
 
 PROBLEM = cache(two_spheres)
 

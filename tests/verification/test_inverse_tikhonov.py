@@ -4,11 +4,11 @@ from functools import cache
 
 import numpy as np
 import pytest
-from helpers_inverse import sphere, two_spheres
+from helpers.inverse import sphere, two_spheres
 
-from einthoven.core.errors import BadInput, NotConverged
-from einthoven.geometry.surface_operators import cotangent_stiffness, surface_gradient
-from einthoven.inverse.regularisation.criteria import (
+from einthoven.base.core.errors import BadInput, NotConverged
+from einthoven.base.geometry.surface_operators import cotangent_stiffness, surface_gradient
+from einthoven.inverse.methods.regularisation.criteria import (
     CRITERIA,
     Creso,
     Criterion,
@@ -19,15 +19,15 @@ from einthoven.inverse.regularisation.criteria import (
     LCurve,
     RobustGcv,
 )
-from einthoven.inverse.regularisation.spectrum import TikhonovSpectrum, TruncatedSpectrum
-from einthoven.inverse.regularisation.standard_form import StandardForm
-from einthoven.inverse.regularisation.tikhonov import (
+from einthoven.inverse.methods.regularisation.standard_form import StandardForm
+from einthoven.inverse.methods.regularisation.tikhonov import (
     SpectralMethod,
     Tikhonov0,
     Tikhonov1,
     Tikhonov2,
     TruncatedSvd,
 )
+from einthoven.inverse.problem.spectrum import TikhonovSpectrum, TruncatedSpectrum
 
 PROBLEM = cache(two_spheres)
 SMOOTH = [Tikhonov0(), Tikhonov1(), Tikhonov2(), Tikhonov2(laplacian="neighbour")]

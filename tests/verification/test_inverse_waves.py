@@ -5,19 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from helpers_inverse import sphere, two_spheres
+from helpers.inverse import sphere, two_spheres
 
-from einthoven.bem.transfer import heart_to_torso
-from einthoven.core.errors import BadInput
-from einthoven.inverse.method import SourceSurface
-from einthoven.inverse.waves.evidence import Hyperparameters, Recording
-from einthoven.inverse.waves.local_cosines import local_cosines
-from einthoven.inverse.waves.method import Waves
-from einthoven.inverse.waves.pose import HeartInTorso, Pose
-from einthoven.inverse.waves.pose_search import DECISIVE
-from einthoven.inverse.waves.posterior import Posterior
-from einthoven.inverse.waves.prior import WavePrior, surface_modes
-from einthoven.inverse.waves.scoring import Slopes
+from einthoven.base.core.errors import BadInput
+from einthoven.inverse.methods.waves.evidence import Hyperparameters, Recording
+from einthoven.inverse.methods.waves.local_cosines import local_cosines
+from einthoven.inverse.methods.waves.method import Waves
+from einthoven.inverse.methods.waves.pose import HeartInTorso, Pose
+from einthoven.inverse.methods.waves.pose_search import DECISIVE
+from einthoven.inverse.methods.waves.posterior import Posterior
+from einthoven.inverse.methods.waves.prior import WavePrior, surface_modes
+from einthoven.inverse.methods.waves.scoring import Slopes
+from einthoven.inverse.problem.method import SourceSurface
+from einthoven.numerics.bem.transfer import heart_to_torso
 
 NAMES = ("wavenumber", "speed", "smoothness", "noise_sd", "rest", "model_error")
 CHOSEN = Hyperparameters(0.03, 1.0, 1.0, noise_sd=0.02, rest=0.0)

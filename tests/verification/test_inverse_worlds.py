@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers_fem import (
+from helpers.fem import (
     ball_in_ball,
     boundary_faces,
     electrodes_at,
@@ -13,27 +13,27 @@ from helpers_fem import (
     unit,
     with_fibers,
 )
-from helpers_mesh import icosphere
+from helpers.mesh import icosphere
 
-from einthoven.config.models import Leadfield
-from einthoven.core.errors import BadInput
-from einthoven.core.tags import Surface
-from einthoven.ecg.body_potentials import body_potential, source_loads
-from einthoven.ecg.membrane import Membrane
-from einthoven.electrophysiology.aliev_panfilov import AlievPanfilov
-from einthoven.geometry.remeshing import remesh_to
-from einthoven.geometry.simplex import enclosed_volume
-from einthoven.geometry.triangles import unique_edges
-from einthoven.inverse.method import Diagnostics, Estimate
-from einthoven.leadfield.conductivity import intracellular
-from einthoven.leadfield.solve import solve_lead_fields
-from einthoven.patient.activation import Activation
-from einthoven.worlds.fem_transfer import fem_transfer
-from einthoven.worlds.misfit import Misfit
-from einthoven.worlds.paper import Experiment, paper_world
-from einthoven.worlds.patient import Beat, BodySetting, Recording, patient_world
-from einthoven.worlds.scores import Scores
-from einthoven.worlds.world import World
+from einthoven.base.config.models import Leadfield
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.tags import Surface
+from einthoven.base.geometry.remeshing import remesh_to
+from einthoven.base.geometry.simplex import enclosed_volume
+from einthoven.base.geometry.triangles import unique_edges
+from einthoven.data.patient.activation import Activation
+from einthoven.inverse.problem.method import Diagnostics, Estimate
+from einthoven.inverse.synthetic.fem_transfer import fem_transfer
+from einthoven.inverse.synthetic.misfit import Misfit
+from einthoven.inverse.synthetic.paper import Experiment, paper_world
+from einthoven.inverse.synthetic.patient import Beat, BodySetting, Recording, patient_world
+from einthoven.inverse.synthetic.scores import Scores
+from einthoven.inverse.synthetic.world import World
+from einthoven.physics.ecg.body_potentials import body_potential, source_loads
+from einthoven.physics.ecg.membrane import Membrane
+from einthoven.physics.electrophysiology.aliev_panfilov import AlievPanfilov
+from einthoven.physics.leadfield.conductivity import intracellular
+from einthoven.physics.leadfield.solve import solve_lead_fields
 
 SIGMA = Leadfield()
 TIME = np.arange(-5.0, 120.0, 5.0)

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers_closed_forms import ball_lead_field, ball_lead_field_grad, nested_ball_lead_field
-from helpers_fem import (
+from helpers.closed_forms import ball_lead_field, ball_lead_field_grad, nested_ball_lead_field
+from helpers.fem import (
     ball_in_ball,
     electrodes_at,
     muscle_of,
@@ -15,21 +15,21 @@ from helpers_fem import (
     without_heart,
 )
 
-from einthoven.config.models import Leadfield
-from einthoven.core.errors import BadInput
-from einthoven.core.tags import Tissue
-from einthoven.ecg.forward import forward_potential_vm
-from einthoven.fem.assembly import stiffness
-from einthoven.fem.mumps import Mumps
-from einthoven.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
-from einthoven.geometry.surface_operators import lumped_areas
-from einthoven.leadfield.conductivity import bulk, intracellular
-from einthoven.leadfield.direct import direct_potential
-from einthoven.leadfield.electrogram import inside_weights
-from einthoven.leadfield.neumann import NeumannProblem
-from einthoven.leadfield.pseudo import pseudo_lead_field_grad
-from einthoven.leadfield.skin import electrode_weights, skin_faces
-from einthoven.leadfield.solve import fields_of_loads, solve_lead_fields
+from einthoven.base.config.models import Leadfield
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.tags import Tissue
+from einthoven.base.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
+from einthoven.base.geometry.surface_operators import lumped_areas
+from einthoven.numerics.fem.assembly import stiffness
+from einthoven.numerics.fem.mumps import Mumps
+from einthoven.physics.ecg.forward import forward_potential_vm
+from einthoven.physics.leadfield.conductivity import bulk, intracellular
+from einthoven.physics.leadfield.direct import direct_potential
+from einthoven.physics.leadfield.electrogram import inside_weights
+from einthoven.physics.leadfield.neumann import NeumannProblem
+from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
+from einthoven.physics.leadfield.skin import electrode_weights, skin_faces
+from einthoven.physics.leadfield.solve import fields_of_loads, solve_lead_fields
 
 SIGMA = Leadfield(sigma_torso_s_per_m=0.06, sigma_blood_s_per_m=0.06)
 RADIUS = 100.0

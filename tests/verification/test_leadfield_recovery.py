@@ -5,12 +5,12 @@ Sizes are cube roots of mean cell volumes, errors mean angles over cells weighte
 
 import numpy as np
 import pytest
-from helpers_closed_forms import (
+from helpers.closed_forms import (
     ball_lead_field_grad,
     nested_ball_lead_field,
     nested_ball_lead_field_grad,
 )
-from helpers_fem import (
+from helpers.fem import (
     ball_in_ball,
     boundary_faces,
     electrodes_at,
@@ -21,11 +21,11 @@ from helpers_fem import (
     without_heart,
 )
 
-from einthoven.config.models import Leadfield
-from einthoven.fem.laplace import solve_laplace
-from einthoven.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
-from einthoven.leadfield.solve import solve_lead_fields
-from einthoven.metrics.fields import angular_error_deg
+from einthoven.base.config.models import Leadfield
+from einthoven.base.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
+from einthoven.base.metrics.fields import angular_error_deg
+from einthoven.numerics.fem.laplace import solve_laplace
+from einthoven.physics.leadfield.solve import solve_lead_fields
 
 RADIUS, CORE = 100.0, 40.0
 ELECTRODES = RADIUS * unit(np.random.default_rng(5).normal(size=(6, 3)))

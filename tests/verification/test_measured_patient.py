@@ -2,17 +2,17 @@
 
 import numpy as np
 import pytest
-from helpers_import_catalogue import linear_times, measured_mesh, swirl
+from helpers.import_catalogue import linear_times, measured_mesh, swirl
 
-from einthoven.config.activation import Activation
-from einthoven.config.models import Anatomy, Config, Fibers, Mesh
-from einthoven.electrophysiology.scenarios import activate
-from einthoven.fibers.ldrb import assign_fibers
-from einthoven.imported.anatomy import import_patient
-from einthoven.mesh.tetrahedra import tetrahedralise
-from einthoven.patient.anatomy import Anatomy as Stage
-from einthoven.patient.patient import Patient
-from einthoven.prediction.prepare import prepared
+from einthoven.base.config.activation import Activation
+from einthoven.base.config.models import Anatomy, Config, Fibers, Mesh
+from einthoven.body.fibers.ldrb import assign_fibers
+from einthoven.body.imported.anatomy import import_patient
+from einthoven.body.mesh.tetrahedra import tetrahedralise
+from einthoven.data.patient.anatomy import Anatomy as Stage
+from einthoven.data.patient.patient import Patient
+from einthoven.learning.prediction.prepare import prepared
+from einthoven.physics.electrophysiology.scenarios import activate
 
 pytestmark = pytest.mark.slow
 ANATOMY = Anatomy(heart_edge_mm=8.0)

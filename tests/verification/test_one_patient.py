@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import einthoven as ei
-from einthoven.analysis.contributions import EcgSettings, contributions
-from einthoven.core.names import LEADS
-from einthoven.patient.segments import (
+from einthoven.app.analysis.contributions import EcgSettings, contributions
+from einthoven.base.core.names import LEADS
+from einthoven.data.patient.segments import (
     AHA_SEGMENTS,
     LEVELS,
     SEGMENTS,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from einthoven.evaluation.goals import GOALS
+from einthoven.app.evaluation.goals import GOALS
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = {

@@ -10,30 +10,30 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from helpers_fem import bare_heart
-from helpers_pretrained import COARSE, write_run
+from helpers.fem import bare_heart
+from helpers.pretrained import COARSE, write_run
 
-from einthoven.anatomy.body import build_anatomy
-from einthoven.anatomy.population.cohort import draw_patient
-from einthoven.cli import main
-from einthoven.config.models import Anatomy, Cohort, Leadfield
-from einthoven.core.errors import BadInput
-from einthoven.core.files import load_arrays, read_json
-from einthoven.ecg.forward import forward_potential
-from einthoven.ecg.leads import twelve_lead
-from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
-from einthoven.encoders.deepsdf.out_of_distribution import distance_limit
-from einthoven.leadfield.conductivity import intracellular
-from einthoven.leadfield.solve import solve_lead_fields
-from einthoven.metrics.fields import angular_error_deg
-from einthoven.metrics.out_of_distribution import OutOfDistributionCheck
-from einthoven.patient.anatomy import Electrodes, Pose
-from einthoven.patient.patient import Patient
-from einthoven.prediction.pretrained import SHIPPED, Pretrained
-from einthoven.prediction.torchscript import ABOUT_FILE
-from einthoven.samples.sdf import sdf_samples
-from einthoven.surrogate.inputs import patient_inputs
-from einthoven.surrogate.operator.inputs import HeartPoints, OperatorInputs
+from einthoven.app.cli import main
+from einthoven.base.config.models import Anatomy, Cohort, Leadfield
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import load_arrays, read_json
+from einthoven.base.metrics.fields import angular_error_deg
+from einthoven.base.metrics.out_of_distribution import OutOfDistributionCheck
+from einthoven.body.anatomy.body import build_anatomy
+from einthoven.body.anatomy.population.cohort import draw_patient
+from einthoven.data.patient.anatomy import Electrodes, Pose
+from einthoven.data.patient.patient import Patient
+from einthoven.learning.encoders.deepsdf.out_of_distribution import distance_limit
+from einthoven.learning.prediction.pretrained import SHIPPED, Pretrained
+from einthoven.learning.prediction.torchscript import ABOUT_FILE
+from einthoven.learning.samples.sdf import sdf_samples
+from einthoven.learning.surrogate.inputs import patient_inputs
+from einthoven.learning.surrogate.operator.inputs import HeartPoints, OperatorInputs
+from einthoven.physics.ecg.forward import forward_potential
+from einthoven.physics.ecg.leads import twelve_lead
+from einthoven.physics.electrophysiology.cells.template import ECG_STEP_MS, template
+from einthoven.physics.leadfield.conductivity import intracellular
+from einthoven.physics.leadfield.solve import solve_lead_fields
 
 
 def _tool():

@@ -4,22 +4,22 @@ Its modes cannot be had offline: smooth fields with the published shares of vari
 variation move it, so that amplitudes are those of the real atlas.
 """
 
-import helpers_atlas as stand_in
+import helpers.atlas as stand_in
 import numpy as np
 import pytest
-from helpers_imported_hearts import data_file
+from helpers.imported_hearts import data_file
 
-from einthoven.anatomy.body import build_anatomy
-from einthoven.anatomy.population.cohort import draw_patient
-from einthoven.anatomy.shape.atlas_file import model_arrays, save_atlas
-from einthoven.anatomy.shape.atlas_heart import heart_surfaces, meshed
-from einthoven.anatomy.shape.carry import unit_model
-from einthoven.anatomy.shape.heart_check import heart_volumes
-from einthoven.atlases import schuler
-from einthoven.config.models import Anatomy, Cohort, Mesh
-from einthoven.geometry.simplex import enclosed_volume, tet_volumes
-from einthoven.mesh.surfaces import check_surfaces
-from einthoven.mesh.tetrahedra import tetrahedralise
+from einthoven.base.config.models import Anatomy, Cohort, Mesh
+from einthoven.base.geometry.simplex import enclosed_volume, tet_volumes
+from einthoven.body.anatomy.body import build_anatomy
+from einthoven.body.anatomy.population.cohort import draw_patient
+from einthoven.body.anatomy.shape.atlas_file import model_arrays, save_atlas
+from einthoven.body.anatomy.shape.atlas_heart import heart_surfaces, meshed
+from einthoven.body.anatomy.shape.carry import unit_model
+from einthoven.body.anatomy.shape.heart_check import heart_volumes
+from einthoven.body.atlases import schuler
+from einthoven.body.mesh.surfaces import check_surfaces
+from einthoven.body.mesh.tetrahedra import tetrahedralise
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers_label_images import (
+from helpers.label_images import (
     SHORT_AXIS,
     Grid,
     drawn_heart,
@@ -13,18 +13,18 @@ from helpers_label_images import (
 )
 from scipy.spatial.transform import Rotation
 
-from einthoven.core.tags import Surface
-from einthoven.geometry.closest import TriangleTree
-from einthoven.geometry.intersections import intersecting_pairs
-from einthoven.geometry.simplex import enclosed_volume, normal_sd
-from einthoven.geometry.triangles import unique_edges
-from einthoven.segmentation.base import base_of_stack
-from einthoven.segmentation.heart import segmented_heart
-from einthoven.segmentation.image import LabelImage
-from einthoven.segmentation.reading import Reading
-from einthoven.segmentation.regions import masks_of, regions_of
-from einthoven.segmentation.stack import Stack, stack_of, surfaces_of
-from einthoven.segmentation.volume import surface_of_mask
+from einthoven.base.core.tags import Surface
+from einthoven.base.geometry.closest import TriangleTree
+from einthoven.base.geometry.intersections import intersecting_pairs
+from einthoven.base.geometry.simplex import enclosed_volume, normal_sd
+from einthoven.base.geometry.triangles import unique_edges
+from einthoven.body.segmentation.base import base_of_stack
+from einthoven.body.segmentation.heart import segmented_heart
+from einthoven.body.segmentation.image import LabelImage
+from einthoven.body.segmentation.reading import Reading
+from einthoven.body.segmentation.regions import masks_of, regions_of
+from einthoven.body.segmentation.stack import Stack, stack_of, surfaces_of
+from einthoven.body.segmentation.volume import surface_of_mask
 
 TAGS = {"lv": Surface.LV_ENDO, "rv": Surface.RV_ENDO, "epi": Surface.EPI}
 ALL_LABELS = {"rv": 1, "myo": 2, "lv": 3, "rv_myo": 4}

@@ -3,23 +3,23 @@
 import numpy as np
 import pytest
 import pyvista as pv
-from helpers_label_images import SHORT_AXIS, grid_around, label_image, write_nifti
+from helpers.label_images import SHORT_AXIS, grid_around, label_image, write_nifti
 
-from einthoven.anatomy.body import build_anatomy
-from einthoven.anatomy.population.cohort import draw_patient
-from einthoven.cli import main
-from einthoven.config import Config
-from einthoven.config.models import Anatomy as AnatomyConfig
-from einthoven.config.models import Cohort
-from einthoven.core.tags import Surface, Tissue
-from einthoven.fibers.coordinates import ventricular_coordinates
-from einthoven.fibers.ldrb import assign_fibers
-from einthoven.geometry.simplex import tet_volumes
-from einthoven.geometry.surfaces import Surfaces
-from einthoven.leadfield.solve import solve_lead_fields
-from einthoven.mesh.tetrahedra import tetrahedralise
-from einthoven.patient.anatomy import Anatomy
-from einthoven.patient.patient import Patient
+from einthoven.app.cli import main
+from einthoven.base.config import Config
+from einthoven.base.config.models import Anatomy as AnatomyConfig
+from einthoven.base.config.models import Cohort
+from einthoven.base.core.tags import Surface, Tissue
+from einthoven.base.geometry.simplex import tet_volumes
+from einthoven.base.geometry.surfaces import Surfaces
+from einthoven.body.anatomy.body import build_anatomy
+from einthoven.body.anatomy.population.cohort import draw_patient
+from einthoven.body.fibers.coordinates import ventricular_coordinates
+from einthoven.body.fibers.ldrb import assign_fibers
+from einthoven.body.mesh.tetrahedra import tetrahedralise
+from einthoven.data.patient.anatomy import Anatomy
+from einthoven.data.patient.patient import Patient
+from einthoven.physics.leadfield.solve import solve_lead_fields
 
 CONFIG = Config()
 PLACE = np.array([12.0, -340.0, 55.0])

@@ -3,27 +3,27 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
-import helpers_surrogate as balls
+import helpers.surrogate as balls
 import numpy as np
 import pytest
-from helpers_fem import bare_heart, electrodes_at
-from helpers_heart import HOMOGENEOUS
+from helpers.fem import bare_heart, electrodes_at
+from helpers.heart import HOMOGENEOUS
 
-from einthoven.config.learning import MlpModel, RefractionModel
-from einthoven.config.models import Ecg, Leadfield
-from einthoven.core.errors import BadInput
-from einthoven.core.names import STANDARD_ELECTRODES
-from einthoven.ecg.forward import forward_potential
-from einthoven.ecg.leads import twelve_lead
-from einthoven.electrophysiology.cells.template import ECG_STEP_MS, template
-from einthoven.leadfield.conductivity import intracellular
-from einthoven.patient.activation import Activation
-from einthoven.patient.anatomy import Pose
-from einthoven.prediction.ecg import with_ecg
-from einthoven.prediction.prediction import Prediction
-from einthoven.prediction.predictor import Predictor
-from einthoven.surrogate.ensemble import Surrogate
-from einthoven.surrogate.train import train_surrogate
+from einthoven.base.config.learning import MlpModel, RefractionModel
+from einthoven.base.config.models import Ecg, Leadfield
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.names import STANDARD_ELECTRODES
+from einthoven.data.patient.activation import Activation
+from einthoven.data.patient.anatomy import Pose
+from einthoven.learning.prediction.ecg import with_ecg
+from einthoven.learning.prediction.prediction import Prediction
+from einthoven.learning.prediction.predictor import Predictor
+from einthoven.learning.surrogate.ensemble import Surrogate
+from einthoven.learning.surrogate.train import train_surrogate
+from einthoven.physics.ecg.forward import forward_potential
+from einthoven.physics.ecg.leads import twelve_lead
+from einthoven.physics.electrophysiology.cells.template import ECG_STEP_MS, template
+from einthoven.physics.leadfield.conductivity import intracellular
 
 COMMON = dict(width=32, n_frequencies=4, epochs=2, points_per_batch=64, electrodes_per_batch=0,
               batch_patients=2)  # fmt: skip

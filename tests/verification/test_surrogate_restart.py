@@ -7,20 +7,20 @@ import sys
 import time
 from pathlib import Path
 
-import helpers_surrogate as balls
+import helpers.surrogate as balls
 import numpy as np
 import pytest
 import torch
 
-from einthoven.config.learning import RefractionModel
-from einthoven.surrogate import patients
-from einthoven.surrogate import train as training
-from einthoven.surrogate.patients import Patients
-from einthoven.surrogate.train import SurrogateTask, train_surrogate
-from einthoven.training import loop
-from einthoven.training.machine import Machine
-from einthoven.training.resume import FILE
-from einthoven.training.tensors import load_model
+from einthoven.base.config.learning import RefractionModel
+from einthoven.learning.surrogate import patients
+from einthoven.learning.surrogate import train as training
+from einthoven.learning.surrogate.patients import Patients
+from einthoven.learning.surrogate.train import SurrogateTask, train_surrogate
+from einthoven.numerics.training import loop
+from einthoven.numerics.training.machine import Machine
+from einthoven.numerics.training.resume import FILE
+from einthoven.numerics.training.tensors import load_model
 
 CONFIG = RefractionModel(width=32, rank=8, n_frequencies=8, code_at_electrodes=True, epochs=12,
                          points_per_batch=32, batch_patients=2, learning_rate=0.005,
@@ -97,8 +97,9 @@ def test_killed_where_you_like_it_ends_with_the_same_bytes(
 def test_kill_9_in_mid_training_costs_no_byte(cohort, undisturbed, tmp_path) -> None:
     path, _ = cohort
     code = (
-        "import sys, time; import helpers_surrogate as balls; import test_surrogate_restart as t\n"
-        "from einthoven.training import loop; from einthoven.surrogate import train\n"
+        "import sys, time; import helpers.surrogate as balls; import test_surrogate_restart as t\n"
+        "from einthoven.numerics.training import loop\n"
+        "from einthoven.learning.surrogate import train\n"
         "loop.CHECKPOINT_S = 0.0; losses = train.SurrogateTask.losses\n"
         "def slow(self, batch): time.sleep(0.2); return losses(self, batch)\n"
         "train.SurrogateTask.losses = slow\n"

@@ -1,21 +1,21 @@
 """Training on closed-form lead fields: what is learned, and what it depends on."""
 
-import helpers_surrogate as balls
+import helpers.surrogate as balls
 import numpy as np
 import pytest
 import torch
 
-from einthoven.config.learning import MlpModel, RefractionModel
-from einthoven.core.errors import BadInput
-from einthoven.metrics.fields import angular_error_deg, magnitude_error_rel
-from einthoven.surrogate.networks import NETWORKS, load_network
-from einthoven.surrogate.patients import Patients
-from einthoven.surrogate.predict import predict_gradient
-from einthoven.surrogate.refraction import Refraction
-from einthoven.surrogate.train import SurrogateTask, search_surrogate, train_surrogate
-from einthoven.training.fit import Run, fit
-from einthoven.training.machine import ONE_CORE
-from einthoven.training.schedule import Schedule
+from einthoven.base.config.learning import MlpModel, RefractionModel
+from einthoven.base.core.errors import BadInput
+from einthoven.base.metrics.fields import angular_error_deg, magnitude_error_rel
+from einthoven.learning.surrogate.networks import NETWORKS, load_network
+from einthoven.learning.surrogate.patients import Patients
+from einthoven.learning.surrogate.predict import predict_gradient
+from einthoven.learning.surrogate.refraction import Refraction
+from einthoven.learning.surrogate.train import SurrogateTask, search_surrogate, train_surrogate
+from einthoven.numerics.training.fit import Run, fit
+from einthoven.numerics.training.machine import ONE_CORE
+from einthoven.numerics.training.schedule import Schedule
 
 COMMON = dict(width=48, n_frequencies=8, epochs=3, points_per_batch=64, electrodes_per_batch=0,
               batch_patients=4)  # fmt: skip
@@ -150,7 +150,7 @@ def test_nan_in_a_target_names_the_patient(cohort, tmp_path) -> None:
 
 
 def test_a_store_of_another_kind_is_refused(cohort, tmp_path) -> None:
-    from einthoven.dataset.store import new_store
+    from einthoven.data.dataset.store import new_store
 
     path = tmp_path / "other.zarr.zip"
     with new_store(path, {}) as root:

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers_imported_hearts import data_file
+from helpers.imported_hearts import data_file
 
-from einthoven.cases.case import prepare
-from einthoven.cases.electrodes import read_channel_nodes, read_electrodes
-from einthoven.cases.reconstruction import Choice, forward_model, reconstruct
-from einthoven.cases.surfaces import read_closed_surface
-from einthoven.cases.tables import Stated, read_recording
-from einthoven.core.errors import BadInput
+from einthoven.base.core.errors import BadInput
+from einthoven.inverse.measured.case import prepare
+from einthoven.inverse.measured.electrodes import read_channel_nodes, read_electrodes
+from einthoven.inverse.measured.reconstruction import Choice, forward_model, reconstruct
+from einthoven.inverse.measured.surfaces import read_closed_surface
+from einthoven.inverse.measured.tables import Stated, read_recording
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from einthoven.core.errors import StepFailed
-from einthoven.core.files import read_json
+from einthoven.base.core.errors import StepFailed
+from einthoven.base.core.files import read_json
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "studies"))
 import any_body_patients as study

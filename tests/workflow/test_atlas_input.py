@@ -1,10 +1,10 @@
 """An atlas named in the config is an input of the anatomy: another file makes patients anew."""
 
-import helpers_atlas as stand_in
+import helpers.atlas as stand_in
 import pytest
-from helpers_workflow import CI, copy_project, planned, snakemake
+from helpers.workflow import CI, copy_project, planned, snakemake
 
-from einthoven.atlases import fetch
+from einthoven.body.atlases import fetch
 
 TARGET = ("--cores", "1", "results/patients/p0000/anatomy.npz")
 

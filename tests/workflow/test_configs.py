@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from einthoven.cli import main
-from einthoven.config import Config, as_params, load, validate
-from einthoven.config.render import render, schema
-from einthoven.core.errors import BadInput
+from einthoven.app.cli import main
+from einthoven.base.config import Config, as_params, load, validate
+from einthoven.base.config.render import render, schema
+from einthoven.base.core.errors import BadInput
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ("config", "paper", "fine", "ci", "any_body")
@@ -120,7 +120,7 @@ def test_a_defined_scenario_survives_the_completed_config():
 def test_wrong_use_exits_with_2(tmp_path):
     for arguments in (["check", "nowhere"], ["config", "nowhere.yaml"], ["nonsense"]):
         done = subprocess.run(
-            [sys.executable, "-m", "einthoven.cli", *arguments], capture_output=True, text=True
+            [sys.executable, "-m", "einthoven.app.cli", *arguments], capture_output=True, text=True
         )
         assert done.returncode == 2
         assert "Traceback" not in done.stderr

@@ -6,11 +6,11 @@ import shutil
 
 import numpy as np
 import pytest
-from helpers_workflow import CI, ORPHANS, planned, snakemake
+from helpers.workflow import CI, ORPHANS, planned, snakemake
 
-from einthoven.cli import main as einthoven
-from einthoven.core.files import load_arrays
-from einthoven.dataset.loaders import open_group
+from einthoven.app.cli import main as einthoven
+from einthoven.base.core.files import load_arrays
+from einthoven.data.dataset.loaders import open_group
 
 pytestmark = pytest.mark.workflow
 LARGEST_DEG = {"refraction": 35, "operator": 15, "pseudo": 18, "scaled": 18}

@@ -8,10 +8,10 @@ import subprocess
 
 import psutil
 import pytest
-from helpers_faults import Project, kill_tree, kill_writer, wait_for
-from helpers_workflow import CI, planned
+from helpers.faults import Project, kill_tree, kill_writer, wait_for
+from helpers.workflow import CI, planned
 
-from einthoven.cli import main as einthoven
+from einthoven.app.cli import main as einthoven
 
 pytestmark = pytest.mark.workflow
 STORE = "results/dataset/patients/p0000.zarr.zip"

@@ -6,14 +6,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers_imaging_corpus import SPLITS, corpus
-from helpers_workflow import ROOT
+from helpers.imaging_corpus import SPLITS, corpus
+from helpers.workflow import ROOT
 from test_scripts import load as script
 
-from einthoven.config import load
-from einthoven.core.names import INDEPENDENT_ROWS
-from einthoven.imaging.cases import PARAMETERS
-from einthoven.imaging.simulations import Simulations, read_corpus
+from einthoven.base.config import load
+from einthoven.base.core.names import INDEPENDENT_ROWS
+from einthoven.imaging.corpus.cases import PARAMETERS
+from einthoven.imaging.corpus.simulations import Simulations, read_corpus
 
 pytestmark = pytest.mark.workflow
 LOG = logging.getLogger("test")

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 import yaml
-from helpers_workflow import CI, ROOT, copy_project, planned, snakemake
+from helpers.workflow import CI, ROOT, copy_project, planned, snakemake
 
 pytestmark = pytest.mark.workflow
 
@@ -130,7 +130,7 @@ def test_style_of_the_config_and_the_machine_change_nothing(project, tmp_path):
 
 def test_an_edited_module_runs_the_rules_that_depend_on_it_and_what_follows(project):
     """Which scripts depend on which modules is asked in tests/unit/test_fingerprints.py."""
-    path = project / "src/einthoven/electrophysiology/purkinje/growth.py"
+    path = project / "src/einthoven/physics/electrophysiology/purkinje/growth.py"
     original = path.read_text()
     try:
         path.write_text(original.replace('"""', '"""Said otherwise. ', 1) + "\n# a comment\n")

@@ -5,11 +5,11 @@ import logging
 from types import SimpleNamespace
 
 import pytest
-from helpers_workflow import CI, ROOT, planned
+from helpers.workflow import CI, ROOT, planned
 from test_scripts import load as script
 
-from einthoven.config import load
-from einthoven.run.plan import Plan
+from einthoven.app.run.plan import Plan
+from einthoven.base.config import load
 
 pytestmark = pytest.mark.workflow
 LOG = logging.getLogger("test")

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers_workflow import ROOT, environment, snakemake
+from helpers.workflow import ROOT, environment, snakemake
 
-from einthoven.cli import main
-from einthoven.run.monitor.state import Run, load
+from einthoven.app.cli import main
+from einthoven.app.run.monitor.state import Run, load
 
 pytestmark = pytest.mark.workflow
 

@@ -3,7 +3,7 @@
 import runpy
 
 import numpy as np
-from helpers_workflow import ROOT
+from helpers.workflow import ROOT
 
 
 def test_tutorial_of_reading(finished, monkeypatch):

@@ -9,11 +9,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from helpers_dataset import SCENARIOS, write_patient_store, write_stages
+from helpers.dataset import SCENARIOS, write_patient_store, write_stages
 
-from einthoven.core.files import read_json, write_json
-from einthoven.dataset.checker import check_store
-from einthoven.dataset.store import open_store
+from einthoven.base.core.files import read_json, write_json
+from einthoven.data.dataset.checker import check_store
+from einthoven.data.dataset.store import open_store
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted((ROOT / "workflow/scripts").glob("*.py"))
@@ -81,8 +81,8 @@ def test_cohort_script_does_not_depend_on_the_size_of_the_cohort(tmp_path):
     script = load("cohort")
     params = SimpleNamespace(section=section, patient="p0005")
     script.main(SimpleNamespace(), [tmp_path / "p0005.json"], params, LOG)
-    from einthoven.anatomy.population.cohort import draw_patient
-    from einthoven.config.models import Cohort
+    from einthoven.base.config.models import Cohort
+    from einthoven.body.anatomy.population.cohort import draw_patient
 
     assert read_json(tmp_path / "p0005.json") == vars(draw_patient(5, Cohort(**section)))
 
@@ -161,8 +161,8 @@ def test_operator_script_learns_from_training_patients_with_the_conductivities(
 
 JOB = """
 from types import SimpleNamespace
-from einthoven.core.errors import StepFailed
-from einthoven.run.job import run
+from einthoven.base.core.errors import StepFailed
+from einthoven.app.run.job import run
 
 def main(input, output, params, log):
     log.info("begin")
@@ -193,7 +193,7 @@ def test_step_writes_everything_to_its_log(tmp_path, body, status, last):
 
 
 def test_einthoven_check_names_unfinished_patients(tmp_path, capsys):
-    from einthoven.cli import main
+    from einthoven.app.cli import main
 
     write_patient_store(
         tmp_path / "dataset/patients/p0000.zarr.zip", **write_stages(tmp_path / "s", 0)

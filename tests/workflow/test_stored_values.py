@@ -11,17 +11,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers_fem import recovered_gradient
-from helpers_stored import ACROSS, ACROSS_I, ALONG, ALONG_I, FOUR_PI, TORSO, Stored, angles, job_of
-from helpers_workflow import CI, snakemake
+from helpers.fem import recovered_gradient
+from helpers.stored import ACROSS, ACROSS_I, ALONG, ALONG_I, FOUR_PI, TORSO, Stored, angles, job_of
+from helpers.workflow import CI, snakemake
 
-from einthoven.config import load
-from einthoven.core.files import load_arrays
-from einthoven.core.names import LEADS
-from einthoven.core.tags import Surface
-from einthoven.electrophysiology.cells.template import template
-from einthoven.geometry.signed_distance import signed_distances
-from einthoven.geometry.surfaces import Surfaces
+from einthoven.base.config import load
+from einthoven.base.core.files import load_arrays
+from einthoven.base.core.names import LEADS
+from einthoven.base.core.tags import Surface
+from einthoven.base.geometry.signed_distance import signed_distances
+from einthoven.base.geometry.surfaces import Surfaces
+from einthoven.physics.electrophysiology.cells.template import template
 
 pytestmark = pytest.mark.workflow
 

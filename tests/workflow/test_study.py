@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from einthoven.analysis.reciprocity import verify
-from einthoven.analysis.sensitivity import Chain
-from einthoven.cli import main as einthoven
-from einthoven.config import load
-from einthoven.config.models import CONDUCTIVITY_RANGES
-from einthoven.core.errors import BadInput
-from einthoven.patient.patient import Patient
-from einthoven.patient.segments import SEGMENTS, ventricular_segments
+from einthoven.app.analysis.reciprocity import verify
+from einthoven.app.analysis.sensitivity import Chain
+from einthoven.app.cli import main as einthoven
+from einthoven.base.config import load
+from einthoven.base.config.models import CONDUCTIVITY_RANGES
+from einthoven.base.core.errors import BadInput
+from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.segments import SEGMENTS, ventricular_segments
 
 pytestmark = pytest.mark.workflow
 

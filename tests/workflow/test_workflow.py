@@ -1,6 +1,6 @@
 """The workflow as a whole, without running a job: plans, lint, who is an input of what, refusals.
 
-What can be asked of `einthoven.run.plan.Plan` is asked there (tests/unit/test_plan.py).
+What can be asked of `einthoven.app.run.plan.Plan` is asked there (tests/unit/test_plan.py).
 """
 
 import base64
@@ -10,11 +10,11 @@ import sys
 
 import pytest
 import yaml
-from helpers_workflow import CI, ROOT, copy_project, planned, snakemake
+from helpers.workflow import CI, ROOT, copy_project, planned, snakemake
 
-from einthoven.config import load, validate
-from einthoven.run.jobs import planned_jobs
-from einthoven.run.plan import Plan
+from einthoven.app.run.jobs import planned_jobs
+from einthoven.app.run.plan import Plan
+from einthoven.base.config import load, validate
 
 pytestmark = pytest.mark.workflow
 SHEET = """patient,heart,torso,electrodes,unit,axes,tags

@@ -1,12 +1,12 @@
 import os
 from pathlib import Path
 from snakemake.utils import update_config
-from einthoven.inverse.methods import module_of
-from einthoven.run.fingerprints import fingerprint
-from einthoven.run.methods import Method
-from einthoven.run.plan import PLACED, REBUILT
-from einthoven.run.start import drop_default_rate_limit, plan_or_exit
-from einthoven.run.start import typed, warn_without_metadata
+from einthoven.inverse.problem.registry import module_of
+from einthoven.app.run.fingerprints import fingerprint
+from einthoven.app.run.methods import Method
+from einthoven.app.run.plan import PLACED, REBUILT
+from einthoven.app.run.start import drop_default_rate_limit, plan_or_exit
+from einthoven.app.run.start import typed, warn_without_metadata
 
 update_config(config, typed(dict(workflow.config_settings.config)))
 PLAN = plan_or_exit(config)

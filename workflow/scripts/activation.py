@@ -1,11 +1,11 @@
 """Activation times of one patient in all scenarios."""
 
-from einthoven.config.activation import Activation
-from einthoven.config.scenarios import read_scenario
-from einthoven.electrophysiology.scenarios import activate
-from einthoven.electrophysiology.scenarios.kinds import scenario_of
-from einthoven.patient.patient import Patient
-from einthoven.run.job import run
+from einthoven.app.run.job import run
+from einthoven.base.config.activation import Activation
+from einthoven.base.config.scenarios import read_scenario
+from einthoven.data.patient.patient import Patient
+from einthoven.physics.electrophysiology.scenarios import activate
+from einthoven.physics.electrophysiology.scenarios.kinds import scenario_of
 
 
 def main(input, output, params, log):

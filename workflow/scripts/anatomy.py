@@ -1,10 +1,10 @@
 """Surfaces, electrodes and pose of one patient."""
 
-from einthoven.anatomy.body import build_anatomy
-from einthoven.config.augmentation import Augmentation
-from einthoven.config.models import Anatomy
-from einthoven.patient.parameters import PatientParameters
-from einthoven.run.job import run
+from einthoven.app.run.job import run
+from einthoven.base.config.augmentation import Augmentation
+from einthoven.base.config.models import Anatomy
+from einthoven.body.anatomy.body import build_anatomy
+from einthoven.data.patient.parameters import PatientParameters
 
 
 def main(input, output, params, log):

@@ -1,8 +1,8 @@
 """Parameters and split of one patient."""
 
-from einthoven.anatomy.population.cohort import draw_patient
-from einthoven.config.models import Cohort
-from einthoven.run.job import run
+from einthoven.app.run.job import run
+from einthoven.base.config.models import Cohort
+from einthoven.body.anatomy.population.cohort import draw_patient
 
 
 def main(input, output, params, log):

@@ -1,8 +1,8 @@
 """The sheet of all patients: bodies, and the physiology that each one got."""
 
-from einthoven.patient.parameters import PatientParameters
-from einthoven.patient.sheet import write_cohort_sheet
-from einthoven.run.job import run
+from einthoven.app.run.job import run
+from einthoven.data.patient.parameters import PatientParameters
+from einthoven.data.patient.sheet import write_cohort_sheet
 
 
 def main(input, output, params, log):

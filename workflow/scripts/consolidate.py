@@ -1,8 +1,8 @@
 """The consolidated store of all patients."""
 
-from einthoven.dataset.checker import check_store
-from einthoven.dataset.consolidate import consolidate
-from einthoven.run.job import run
+from einthoven.app.run.job import run
+from einthoven.data.dataset.checker import check_store
+from einthoven.data.dataset.consolidate import consolidate
 
 
 def main(input, output, params, log):

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from einthoven.config.models import Ecg, Leadfield
-from einthoven.config.repolarisation import Repolarisation
-from einthoven.ecg.simulate import reference_ecg
-from einthoven.patient.leadfields import LeadFields
-from einthoven.patient.patient import Patient
-from einthoven.run.job import run
+from einthoven.app.run.job import run
+from einthoven.base.config.models import Ecg, Leadfield
+from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.data.patient.leadfields import LeadFields
+from einthoven.data.patient.patient import Patient
+from einthoven.physics.ecg.simulate import reference_ecg
 
 
 def main(input, output, params, log):

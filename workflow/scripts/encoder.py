@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from einthoven.encoders.train import encoder_class, train_encoder
-from einthoven.run.job import run
-from einthoven.training.machine import Machine
+from einthoven.app.run.job import run
+from einthoven.learning.encoders.train import encoder_class, train_encoder
+from einthoven.numerics.training.machine import Machine
 
 
 def main(input, output, params, log):

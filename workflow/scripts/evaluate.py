@@ -1,13 +1,13 @@
 """Errors of all encoders and models on the test patients."""
 
-from einthoven.config.models import Leadfield
-from einthoven.evaluation.audit import cohort_audit
-from einthoven.evaluation.evaluate import PseudoLeadField, by_method, evaluate
-from einthoven.evaluation.imported import chamfer_rows, imported_rows
-from einthoven.evaluation.tables import encoder_rows
-from einthoven.patient.patient import Patient
-from einthoven.patient.samples import FieldSamples
-from einthoven.run.job import run
+from einthoven.app.evaluation.audit import cohort_audit
+from einthoven.app.evaluation.evaluate import PseudoLeadField, by_method, evaluate
+from einthoven.app.evaluation.imported import chamfer_rows, imported_rows
+from einthoven.app.evaluation.tables import encoder_rows
+from einthoven.app.run.job import run
+from einthoven.base.config.models import Leadfield
+from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.samples import FieldSamples
 
 
 def main(input, output, params, log):

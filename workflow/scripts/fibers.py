@@ -1,11 +1,11 @@
 """Fibres and ventricular coordinates of one patient."""
 
-from einthoven.config.models import Fibers
-from einthoven.fibers.coordinates import ventricular_coordinates
-from einthoven.fibers.fields import solve_wall_fields
-from einthoven.fibers.ldrb import assign_fibers
-from einthoven.patient.patient import Patient
-from einthoven.run.job import run
+from einthoven.app.run.job import run
+from einthoven.base.config.models import Fibers
+from einthoven.body.fibers.coordinates import ventricular_coordinates
+from einthoven.body.fibers.fields import solve_wall_fields
+from einthoven.body.fibers.ldrb import assign_fibers
+from einthoven.data.patient.patient import Patient
 
 
 def main(input, output, params, log):

@@ -1,10 +1,10 @@
 """Samples of the lead-field gradient of one patient, for training."""
 
-from einthoven.config.models import FieldSamples
-from einthoven.patient.leadfields import LeadFields
-from einthoven.patient.patient import Patient
-from einthoven.run.job import run
-from einthoven.samples.field import field_samples
+from einthoven.app.run.job import run
+from einthoven.base.config.models import FieldSamples
+from einthoven.data.patient.leadfields import LeadFields
+from einthoven.data.patient.patient import Patient
+from einthoven.learning.samples.field import field_samples
 
 
 def main(input, output, params, log):

@@ -1,9 +1,9 @@
 """The first picture of a run: activation and Purkinje trees of one patient."""
 
-from einthoven.core.atomic import atomic
-from einthoven.patient.patient import Patient
-from einthoven.report.patient import tree_figure
-from einthoven.run.job import run
+from einthoven.app.report.patient import tree_figure
+from einthoven.app.run.job import run
+from einthoven.base.core.atomic import atomic
+from einthoven.data.patient.patient import Patient
 
 
 def main(input, output, params, log):

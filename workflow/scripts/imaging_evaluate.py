@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from einthoven.config.imaging_training import ImagingTraining
-from einthoven.core.files import write_json
-from einthoven.imaging.simulations import Simulations, joined
-from einthoven.imaging.trainings import evaluated, table
-from einthoven.run.job import run
+from einthoven.app.run.job import run
+from einthoven.base.config.imaging_training import ImagingTraining
+from einthoven.base.core.files import write_json
+from einthoven.imaging.corpus.simulations import Simulations, joined
+from einthoven.imaging.networks.trainings import evaluated, table
 
 
 def main(input, output, params, log):

@@ -1,15 +1,15 @@
 """Beats of one patient by all forward models: what imaging from the ECG learns from."""
 
-from einthoven.config.activation import Activation
-from einthoven.config.imaging import Imaging
-from einthoven.config.models import Leadfield
-from einthoven.imaging.cases import draw_cases
-from einthoven.imaging.lead_fields import lead_fields_of
-from einthoven.imaging.measures import clinical_measures
-from einthoven.imaging.simulations import Simulations
-from einthoven.imaging.simulator import Simulator
-from einthoven.patient.patient import Patient
-from einthoven.run.job import run
+from einthoven.app.run.job import run
+from einthoven.base.config.activation import Activation
+from einthoven.base.config.imaging import Imaging
+from einthoven.base.config.models import Leadfield
+from einthoven.data.patient.patient import Patient
+from einthoven.imaging.corpus.cases import draw_cases
+from einthoven.imaging.corpus.simulations import Simulations
+from einthoven.imaging.corpus.simulator import Simulator
+from einthoven.imaging.inputs.lead_fields import lead_fields_of
+from einthoven.imaging.inputs.measures import clinical_measures
 
 
 def main(input, output, params, log):

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from einthoven.config.imaging_training import ImagingTraining
-from einthoven.imaging.simulations import Simulations, joined
-from einthoven.imaging.training import train_network
-from einthoven.imaging.trainings import Training
-from einthoven.run.job import run
-from einthoven.training.machine import Machine
+from einthoven.app.run.job import run
+from einthoven.base.config.imaging_training import ImagingTraining
+from einthoven.imaging.corpus.simulations import Simulations, joined
+from einthoven.imaging.networks.training import train_network
+from einthoven.imaging.networks.trainings import Training
+from einthoven.numerics.training.machine import Machine
 
 
 def main(input, output, params, log):

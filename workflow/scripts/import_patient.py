@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from einthoven.config.models import Anatomy
-from einthoven.imported.anatomy import cohort_entry, import_patient
-from einthoven.imported.sheet import Row
-from einthoven.run.job import run
+from einthoven.app.run.job import run
+from einthoven.base.config.models import Anatomy
+from einthoven.body.imported.anatomy import cohort_entry, import_patient
+from einthoven.body.imported.sheet import Row
 
 
 def main(input, output, params, log):

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from einthoven.encoders.deepsdf.encoder import DeepSdfEncoder
-from einthoven.encoders.imported_code import ImportedCode
-from einthoven.patient.samples import SdfSamples
-from einthoven.run.job import run
+from einthoven.app.run.job import run
+from einthoven.data.patient.samples import SdfSamples
+from einthoven.learning.encoders.deepsdf.encoder import DeepSdfEncoder
+from einthoven.learning.encoders.imported_code import ImportedCode
 
 
 def main(input, output, params, log):

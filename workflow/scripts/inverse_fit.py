@@ -1,11 +1,11 @@
 """One inverse method on some noises of one problem."""
 
-from einthoven.config.inverse import Inverse
-from einthoven.run.job import run
-from einthoven.worlds.comparison import trials
-from einthoven.worlds.ingredients import method_for
-from einthoven.worlds.trials import save_trials
-from einthoven.worlds.world import World
+from einthoven.app.run.job import run
+from einthoven.base.config.inverse import Inverse
+from einthoven.inverse.synthetic.comparison import trials
+from einthoven.inverse.synthetic.ingredients import method_for
+from einthoven.inverse.synthetic.trials import save_trials
+from einthoven.inverse.synthetic.world import World
 
 
 def main(input, output, params, log):

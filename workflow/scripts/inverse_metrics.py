@@ -1,9 +1,9 @@
 """Mean and SD of all reconstructions: metrics.json and the page."""
 
-from einthoven.core.files import write_json
-from einthoven.report.inverse import write_inverse_page
-from einthoven.run.job import run
-from einthoven.worlds.trials import load_trials, summary
+from einthoven.app.report.inverse import write_inverse_page
+from einthoven.app.run.job import run
+from einthoven.base.core.files import write_json
+from einthoven.inverse.synthetic.trials import load_trials, summary
 
 
 def main(input, output, params, log):

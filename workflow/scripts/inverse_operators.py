@@ -1,14 +1,14 @@
 """V_m of one patient, reconstructed with lead fields of several origins."""
 
-from einthoven.config.inverse import Inverse
-from einthoven.config.models import Leadfield
-from einthoven.patient.anatomy import Anatomy
-from einthoven.patient.patient import Patient
-from einthoven.prediction.prediction import Prediction
-from einthoven.run.job import run
-from einthoven.worlds.operator_comparison import OperatorComparison
-from einthoven.worlds.operators import Known
-from einthoven.worlds.trials import save_trials
+from einthoven.app.run.job import run
+from einthoven.base.config.inverse import Inverse
+from einthoven.base.config.models import Leadfield
+from einthoven.data.patient.anatomy import Anatomy
+from einthoven.data.patient.patient import Patient
+from einthoven.inverse.synthetic.operator_comparison import OperatorComparison
+from einthoven.inverse.synthetic.operators import Known
+from einthoven.inverse.synthetic.trials import save_trials
+from einthoven.learning.prediction.prediction import Prediction
 
 
 def main(input, output, params, log):

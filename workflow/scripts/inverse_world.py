@@ -1,10 +1,10 @@
 """An inverse problem with known answer, in the body of a patient."""
 
-from einthoven.config.models import Ecg, Leadfield
-from einthoven.config.repolarisation import Repolarisation
-from einthoven.patient.patient import Patient
-from einthoven.run.job import run
-from einthoven.worlds.planned import PlannedWorld
+from einthoven.app.run.job import run
+from einthoven.base.config.models import Ecg, Leadfield
+from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.data.patient.patient import Patient
+from einthoven.inverse.synthetic.planned import PlannedWorld
 
 
 def main(input, output, params, log):

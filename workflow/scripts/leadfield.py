@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from einthoven.config.models import Leadfield
-from einthoven.leadfield.solve import solve_lead_fields
-from einthoven.patient.patient import Patient
-from einthoven.run.job import run
+from einthoven.app.run.job import run
+from einthoven.base.config.models import Leadfield
+from einthoven.data.patient.patient import Patient
+from einthoven.physics.leadfield.solve import solve_lead_fields
 
 
 def main(input, output, params, log):

@@ -1,9 +1,9 @@
 """Tetrahedra of one patient."""
 
-from einthoven.config.models import Mesh
-from einthoven.mesh.tetrahedra import tetrahedralise
-from einthoven.patient.anatomy import Anatomy
-from einthoven.run.job import run
+from einthoven.app.run.job import run
+from einthoven.base.config.models import Mesh
+from einthoven.body.mesh.tetrahedra import tetrahedralise
+from einthoven.data.patient.anatomy import Anatomy
 
 
 def main(input, output, params, log):

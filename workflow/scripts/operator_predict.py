@@ -1,13 +1,13 @@
 """Lead fields and ECG of one held-out patient by the operator."""
 
-from einthoven.config.models import Ecg, Leadfield
-from einthoven.config.repolarisation import Repolarisation
-from einthoven.patient.patient import Patient
-from einthoven.prediction.ecg import with_ecg
-from einthoven.prediction.operator_predictor import OperatorPredictor
-from einthoven.run.job import run
-from einthoven.surrogate.operator.operator import Operator
-from einthoven.training.machine import Machine
+from einthoven.app.run.job import run
+from einthoven.base.config.models import Ecg, Leadfield
+from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.data.patient.patient import Patient
+from einthoven.learning.prediction.ecg import with_ecg
+from einthoven.learning.prediction.operator_predictor import OperatorPredictor
+from einthoven.learning.surrogate.operator.operator import Operator
+from einthoven.numerics.training.machine import Machine
 
 
 def main(input, output, params, log):

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from einthoven.config.learning import OperatorModel
-from einthoven.config.models import Leadfield
-from einthoven.patient.patient import Patient
-from einthoven.run.job import run
-from einthoven.surrogate.operator.train import operator_sample, train_operator
-from einthoven.training.machine import Machine
+from einthoven.app.run.job import run
+from einthoven.base.config.learning import OperatorModel
+from einthoven.base.config.models import Leadfield
+from einthoven.data.patient.patient import Patient
+from einthoven.learning.surrogate.operator.train import operator_sample, train_operator
+from einthoven.numerics.training.machine import Machine
 
 
 def main(input, output, params, log):

@@ -1,12 +1,12 @@
 """Calibration of the SD of an ensemble of operators on validation patients."""
 
-from einthoven.config.models import Leadfield
-from einthoven.core.files import write_json
-from einthoven.patient.patient import Patient
-from einthoven.run.job import run
-from einthoven.surrogate.operator.calibration import calibrate_operator
-from einthoven.surrogate.operator.operator import Operator
-from einthoven.surrogate.operator.train import operator_sample
+from einthoven.app.run.job import run
+from einthoven.base.config.models import Leadfield
+from einthoven.base.core.files import write_json
+from einthoven.data.patient.patient import Patient
+from einthoven.learning.surrogate.operator.calibration import calibrate_operator
+from einthoven.learning.surrogate.operator.operator import Operator
+from einthoven.learning.surrogate.operator.train import operator_sample
 
 
 def main(input, output, params, log):

@@ -1,8 +1,8 @@
 """The closed store of one patient."""
 
-from einthoven.patient.patient import Patient
-from einthoven.patient.write_store import write_store
-from einthoven.run.job import run
+from einthoven.app.run.job import run
+from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.write_store import write_store
 
 STAGES = ("cohort", "anatomy", "mesh", "fibers", "purkinje", "activation", "leadfield", "ecg",
           "sdf", "field")  # fmt: skip

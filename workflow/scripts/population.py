@@ -1,8 +1,8 @@
 """The shipped shape models against measured people."""
 
-from einthoven.anatomy.population.comparison import compare_with_population
-from einthoven.core.files import write_json
-from einthoven.run.job import run
+from einthoven.app.run.job import run
+from einthoven.base.core.files import write_json
+from einthoven.body.anatomy.population.comparison import compare_with_population
 
 
 def main(input, output, params, log):

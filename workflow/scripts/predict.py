@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from einthoven.config.models import Ecg, Leadfield
-from einthoven.config.repolarisation import Repolarisation
-from einthoven.encoders.train import encoder_class
-from einthoven.patient.patient import Patient
-from einthoven.prediction.ecg import with_ecg
-from einthoven.prediction.predictor import Predictor, predict_held_out
-from einthoven.run.job import run
-from einthoven.surrogate.ensemble import Surrogate
-from einthoven.training.machine import Machine
+from einthoven.app.run.job import run
+from einthoven.base.config.models import Ecg, Leadfield
+from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.data.patient.patient import Patient
+from einthoven.learning.encoders.train import encoder_class
+from einthoven.learning.prediction.ecg import with_ecg
+from einthoven.learning.prediction.predictor import Predictor, predict_held_out
+from einthoven.learning.surrogate.ensemble import Surrogate
+from einthoven.numerics.training.machine import Machine
 
 
 def main(input, output, params, log):

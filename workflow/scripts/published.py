@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from einthoven.config.publication import Publication
-from einthoven.core.files import read_json
-from einthoven.publish.folder.check import check_folder
-from einthoven.publish.folder.write import publish_folder
-from einthoven.run.job import run
+from einthoven.app.run.job import run
+from einthoven.base.config.publication import Publication
+from einthoven.base.core.files import read_json
+from einthoven.data.publish.folder.check import check_folder
+from einthoven.data.publish.folder.write import publish_folder
 
 
 def main(input, output, params, log):

@@ -1,9 +1,9 @@
 """Purkinje trees of one patient."""
 
-from einthoven.config.purkinje import Purkinje
-from einthoven.electrophysiology.purkinje.tree import grow_tree
-from einthoven.patient.patient import Patient
-from einthoven.run.job import run
+from einthoven.app.run.job import run
+from einthoven.base.config.purkinje import Purkinje
+from einthoven.data.patient.patient import Patient
+from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
 
 
 def main(input, output, params, log):

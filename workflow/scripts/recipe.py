@@ -3,8 +3,8 @@
 import hashlib
 from pathlib import Path
 
-from einthoven.core.files import write_json
-from einthoven.run.job import run
+from einthoven.app.run.job import run
+from einthoven.base.core.files import write_json
 
 
 def main(input, output, params, log):

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from einthoven.core.files import write_json
-from einthoven.encoders.imported_code import with_imported_codes
-from einthoven.encoders.train import encoder_class
-from einthoven.evaluation.reconstruction import chamfer_of
-from einthoven.patient.anatomy import Anatomy
-from einthoven.run.job import run
+from einthoven.app.evaluation.reconstruction import chamfer_of
+from einthoven.app.run.job import run
+from einthoven.base.core.files import write_json
+from einthoven.data.patient.anatomy import Anatomy
+from einthoven.learning.encoders.imported_code import with_imported_codes
+from einthoven.learning.encoders.train import encoder_class
 
 
 def main(input, output, params, log):

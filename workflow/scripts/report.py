@@ -1,9 +1,9 @@
 """The report page of a run, and the 3-D view of its example."""
 
-from einthoven.config.repolarisation import Repolarisation
-from einthoven.report.report import write_report, write_run_view
-from einthoven.report.run import FinishedRun
-from einthoven.run.job import run
+from einthoven.app.report.report import write_report, write_run_view
+from einthoven.app.report.run import FinishedRun
+from einthoven.app.run.job import run
+from einthoven.base.config.repolarisation import Repolarisation
 
 
 def main(input, output, params, log):

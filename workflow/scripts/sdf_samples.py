@@ -1,9 +1,9 @@
 """Points around the surfaces of one patient with their signed distances."""
 
-from einthoven.config.models import SdfSamples
-from einthoven.patient.anatomy import Anatomy
-from einthoven.run.job import run
-from einthoven.samples.sdf import sdf_samples
+from einthoven.app.run.job import run
+from einthoven.base.config.models import SdfSamples
+from einthoven.data.patient.anatomy import Anatomy
+from einthoven.learning.samples.sdf import sdf_samples
 
 
 def main(input, output, params, log):

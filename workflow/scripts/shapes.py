@@ -1,9 +1,9 @@
 """Surfaces of further anatomies for the encoder, as samples of their signed distances."""
 
-from einthoven.config.models import Anatomy, Cohort, SdfSamples
-from einthoven.core.files import save_arrays
-from einthoven.run.job import run
-from einthoven.samples.shapes import draw_chunk
+from einthoven.app.run.job import run
+from einthoven.base.config.models import Anatomy, Cohort, SdfSamples
+from einthoven.base.core.files import save_arrays
+from einthoven.learning.samples.shapes import draw_chunk
 
 
 def main(input, output, params, log):

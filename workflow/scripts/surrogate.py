@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from einthoven.encoders.base import surfaces_of_files
-from einthoven.encoders.train import encoder_class
-from einthoven.run.job import run
-from einthoven.surrogate.networks import network_class
-from einthoven.surrogate.train import train_surrogate
-from einthoven.training.machine import Machine
+from einthoven.app.run.job import run
+from einthoven.learning.encoders.base import surfaces_of_files
+from einthoven.learning.encoders.train import encoder_class
+from einthoven.learning.surrogate.networks import network_class
+from einthoven.learning.surrogate.train import train_surrogate
+from einthoven.numerics.training.machine import Machine
 
 
 def main(input, output, params, log):

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from einthoven.core.files import write_json
-from einthoven.encoders.base import surfaces_of_files
-from einthoven.encoders.train import encoder_class
-from einthoven.run.job import run
-from einthoven.surrogate.calibration import calibrate
-from einthoven.surrogate.ensemble import Surrogate
-from einthoven.surrogate.patients import Patients
+from einthoven.app.run.job import run
+from einthoven.base.core.files import write_json
+from einthoven.learning.encoders.base import surfaces_of_files
+from einthoven.learning.encoders.train import encoder_class
+from einthoven.learning.surrogate.calibration import calibrate
+from einthoven.learning.surrogate.ensemble import Surrogate
+from einthoven.learning.surrogate.patients import Patients
 
 
 def main(input, output, params, log):

@@ -1,1 +1,5 @@
-"""Imaging from the 12-lead ECG: activation maps and transmembrane potentials at 75 points."""
+"""Activation maps of the whole muscle from the 12-lead ECG.
+
+Imports from all wings above but `inverse`. Rooms, each importing only from those before it:
+`inputs`, `corpus`, `networks`, `model`, `twin`.
+"""

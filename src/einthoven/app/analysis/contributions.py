@@ -1,0 +1,219 @@
+"""Which part of the heart makes which deflection: contributions of regions to the 12-lead ECG.
+
+Eq. (3) of Dokuchaev 2026 is an integral over the heart, so it is a sum over the regions of any
+partition. The part of a region is the ECG by a lead field that is zero outside of it: the same
+`simulate_ecg`, and nothing of it written twice.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from einthoven.base.config.load import read_section
+from einthoven.base.config.models import Config, Ecg, Leadfield
+from einthoven.base.config.physiology import Physiology
+from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.core import check
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.names import LEADS, STANDARD_ELECTRODES
+from einthoven.base.core.tags import Surface
+from einthoven.data.patient.activation import Activation
+from einthoven.data.patient.heart import Heart
+from einthoven.data.patient.leadfields import LeadFieldGradients, LeadFields
+from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.segments import Regions
+from einthoven.physics.ecg.leads import twelve_lead
+from einthoven.physics.ecg.simulate import HOMOGENEOUS, simulate_ecg
+
+WHOLE = "whole wall"
+REGIONS_PER_SWEEP = 8
+"""Regions that one sweep of the wave serves; bounds the memory, [9 * 9, heart cell, 3] numbers."""
+SURFACES = {
+    "LV endocardium": Surface.LV_ENDO,
+    "RV endocardium": Surface.RV_ENDO,
+    "epicardium": Surface.EPI,
+}
+"""On these the activation of a region is summarised: the septum's two sides, endo- and epicardium
+of the free walls. A few nodes of the septum at the grooves are epicardial."""
+
+
+@dataclass(frozen=True)
+class EcgSettings:
+    """What `simulate_ecg` takes beside patient, lead fields and activation.
+
+    Attributes:
+        ecg: the time axis.
+        leadfield: intracellular conductivities, and how gradients of nodal fields are taken.
+        repolarisation: duration of the action potential over the heart.
+    """
+
+    ecg: Ecg
+    leadfield: Leadfield
+    repolarisation: Repolarisation = HOMOGENEOUS
+
+    @classmethod
+    def of(cls, config: Config, patient: Patient) -> Self:
+        """Those of a run.
+
+        Durations are those that the patient's stored ECG was made with; where there is none, or
+        one of an earlier version, those that the config gives the patient.
+        """
+        stored = patient.ecg.settings if patient.has("ecg") else None
+        if stored is None:
+            durations = Physiology.of(config, patient.name).repolarisation
+        else:
+            where, cure = f"{patient.where}: ecg", "re-run the rule ecg"
+            durations = read_section(Repolarisation, dict(stored), where, cure)
+        return cls(config.ecg, config.leadfield, durations)
+
+
+@dataclass(frozen=True, eq=False)
+class Contributions:
+    """What each region adds to each lead; the sum over regions is the ECG.
+
+    Attributes:
+        regions: [region] names.
+        time: [time] ms from the first activation.
+        values: [region, lead, time] mV, leads in the order of `core.names.LEADS`.
+        ecg: [lead, time] mV of the whole heart, from the same sweep.
+    """
+
+    regions: tuple[str, ...]
+    time: np.ndarray
+    values: np.ndarray
+    ecg: np.ndarray
+
+    def at(self, lead: str, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """A lead at some times, linear between the samples.
+
+        Args:
+            lead: of `core.names.LEADS`.
+            times: [moment] ms.
+
+        Returns:
+            Contributions [region, moment] and the lead itself [moment], mV.
+
+        Raises:
+            BadInput: no such lead, or a time outside the time axis.
+        """
+        if lead not in LEADS:
+            raise BadInput(f"no lead {lead!r}; there are {', '.join(LEADS)}")
+        first, last = float(self.time[0]), float(self.time[-1])
+        for moment in times:
+            check.between("time (ms)", float(moment), first, last, "see ecg.duration_ms")
+        row = LEADS.index(lead)
+        parts = np.array([np.interp(times, self.time, part) for part in self.values[:, row]])
+        return parts, np.interp(times, self.time, self.ecg[row])
+
+
+@dataclass(frozen=True)
+class RegionActivation:
+    """When a part of a region is activated.
+
+    Attributes:
+        region: its name. part: `WHOLE`, or one of `SURFACES`.
+        n_nodes: how many nodes it has.
+        first, median, last: activation time of its nodes, ms.
+    """
+
+    region: str
+    part: str
+    n_nodes: int
+    first: float
+    median: float
+    last: float
+
+
+def contributions(
+    patient: Patient,
+    lead_fields: LeadFields | LeadFieldGradients,
+    activation: Activation,
+    regions: Regions,
+    settings: EcgSettings,
+) -> Contributions:
+    """Contribution of each region to the 12 leads, of depolarisation and of repolarisation.
+
+    Args:
+        patient: with mesh and fibres; for gradients of duration also with coordinates.
+        lead_fields: of the nine electrodes of the 12-lead ECG and any others.
+        activation: of any scenario.
+        regions: a partition of the heart's cells.
+        settings: of `simulate_ecg`, whose ECG this divides.
+
+    Raises:
+        BadInput: an electrode is missing, or shapes that do not fit.
+        NotConverged: of the linear solver that smooths the durations.
+    """
+    check.shape("cell_region", regions.cell_region, (len(patient.heart.cells),))
+    how = settings.ecg, settings.leadfield, settings.repolarisation
+    fields = _nine(lead_fields.gradients(patient.heart, settings.leadfield.gradient))
+    values = []
+    for first in range(0, len(regions.names), REGIONS_PER_SWEEP):
+        numbers = np.arange(len(regions.names))[first : first + REGIONS_PER_SWEEP]
+        restricted = _restricted(fields, regions.cell_region == numbers[:, None])
+        ecg = simulate_ecg(patient, restricted, activation, *how)
+        n_nine = len(STANDARD_ELECTRODES)
+        of_regions = ecg.electrode_potential[0, n_nine:].astype(float)
+        of_regions = of_regions.reshape(len(numbers), n_nine, len(ecg.time))
+        values.append(twelve_lead(STANDARD_ELECTRODES, of_regions))
+    return Contributions(regions.names, ecg.time, np.concatenate(values), ecg.ecg[0].astype(float))
+
+
+def _nine(fields: LeadFieldGradients) -> LeadFieldGradients:
+    """Gradients of the nine electrodes of the 12-lead ECG, in their order."""
+    names = [str(name) for name in fields.electrode_names]
+    if missing := [name for name in STANDARD_ELECTRODES if name not in names]:
+        raise BadInput(f"lead fields of {', '.join(missing)} are missing; the 12 leads need them")
+    rows = [names.index(name) for name in STANDARD_ELECTRODES]
+    return LeadFieldGradients(
+        fields.electrode_names[rows], fields.electrode_points[rows], fields.grad[rows]
+    )
+
+
+def _restricted(fields: LeadFieldGradients, inside: np.ndarray) -> LeadFieldGradients:
+    """The lead fields, and after them, for each region, those that are zero outside of it.
+
+    Args:
+        fields: of some electrodes.
+        inside: [region, heart cell].
+    """
+    n_regions = len(inside)
+    parts = inside[:, None, :, None] * fields.grad  # [region, electrode, heart cell, 3]
+    names = [f"{name} of {k}" for k in range(n_regions) for name in fields.electrode_names]
+    return LeadFieldGradients(
+        np.array([*fields.electrode_names, *names]),
+        np.tile(fields.electrode_points, (1 + n_regions, 1)),
+        np.concatenate([fields.grad, *parts]),
+    )
+
+
+def activation_by_region(
+    heart: Heart, activation: Activation, regions: Regions
+) -> list[RegionActivation]:
+    """First, median and last activation of each region: of its whole wall, then by surface.
+
+    The septum's left side is its LV endocardium and its right side its RV endocardium.
+
+    Raises:
+        BadInput: shapes that do not fit.
+    """
+    tau = check.shape("activation_time", activation.activation_time, (len(heart.points),))
+    check.shape("node_region", regions.node_region, tau.shape)
+    return [
+        RegionActivation(
+            region, part, len(nodes), float(tau[nodes].min()), float(np.median(tau[nodes])),
+            float(tau[nodes].max()),
+        )
+        for region in regions.names
+        for part, nodes in _parts(heart, regions.nodes(region))
+        if len(nodes)
+    ]  # fmt: skip
+
+
+def _parts(heart: Heart, nodes: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Nodes of the whole wall and on each surface."""
+    yield WHOLE, nodes
+    for part, tag in SURFACES.items():
+        yield part, np.intersect1d(nodes, heart.surface_nodes(tag))

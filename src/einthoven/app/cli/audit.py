@@ -1,0 +1,64 @@
+"""Features of ECGs against the published limits of healthy adults, the worst feature first.
+
+Takes results/patients, a patient's folder, stores (.zarr.zip), and recordings: WFDB headers (.hea),
+CSV tables whose first line names the leads, arrays of twelve leads (.npy) and CardioSoft files
+(.xml), or folders of these; a recording of several beats is averaged.
+"""
+
+import argparse
+from pathlib import Path
+
+from einthoven.app.cli.numbers import positive
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    add = command.add_argument
+    add("paths", metavar="STORE|FOLDER|FILE", nargs="+")
+    add("--scenario", metavar="NAME", help="to judge; default: sinus, of files of others the "
+        "recording")  # fmt: skip
+    add("--json", metavar="OUT", type=Path, help="write all figures to this file, too")
+    add("--features", metavar="OUT", type=Path, help="CSV, a row per ECG and scenario")
+    add("--figure", metavar="OUT", type=Path, help="mean ECG and limits, .png, .svg or .pdf")
+    add("--rate-hz", metavar="HZ", type=positive, help="of tables without a column of times")
+    add("--unit", choices=["mV", "uV", "V"], help="of tables that name none; default: mV")
+    add("--sex", choices=["female", "male"], help="of all whose files do not say it")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print the table; write JSON and figure."""
+    from tabulate import tabulate
+
+    from einthoven.app.evaluation.audit import audit, table
+    from einthoven.app.evaluation.ecg_files import RECORDING, ReadOptions, read_samples
+    from einthoven.app.evaluation.sexes import sex_table, statement
+    from einthoven.app.report.audit import write_audit_figure
+    from einthoven.base.core.files import write_json
+    from einthoven.physics.ecg.features import feature_table, save_table
+    from einthoven.physics.ecg.recordings.recording import Declared
+
+    options = ReadOptions(Declared(arguments.rate_hz, arguments.unit), arguments.sex)
+    samples, unread = read_samples(arguments.paths, options)
+    rows, failed = feature_table(samples)
+    scenario = arguments.scenario or (
+        RECORDING if {row.scenario for row in rows} == {RECORDING} else "sinus"
+    )
+    found = audit(rows, scenario, unread | failed)
+    header, lines = table(found)
+    print(tabulate(lines, header, disable_numparse=True))
+    for name, share in found.items():
+        if name.endswith("share") or name.startswith("share"):
+            print(f"{name}: {'none' if share is None else format(share, '.3f')}")
+    print(f"n: {found['n']}, pairs of patient and feature with percentiles: {found['n_pairs']}")
+    if differences := found["sex_differences"]:
+        header, lines = sex_table(differences)
+        print(tabulate(lines, header, disable_numparse=True))
+        print(statement(differences))
+    for name, why in found["failed"].items():
+        print(f"left out: {name}: {why}")
+    if arguments.json:
+        write_json(arguments.json, found)
+    if arguments.features:
+        save_table(arguments.features, rows)
+    if arguments.figure:
+        write_audit_figure(arguments.figure, rows, found)

@@ -1,0 +1,29 @@
+"""Check a config file; with --full print it with all defaults and comments."""
+
+import argparse
+from pathlib import Path
+
+from einthoven.base.config import Config, load
+from einthoven.base.config.render import render
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    add = command.add_argument
+    add("file", metavar="FILE", nargs="?", type=Path, help="default: the built-in defaults")
+    add("--full", action="store_true", help="print the completed config")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print the completed config, or one line on a file that is valid."""
+    file = arguments.file
+    if file is None:
+        print(render(Config(), "The default: laptop size."), end="")
+        return
+    checked = load(file)
+    if arguments.full:
+        first = file.read_text().partition("\n")[0]
+        title = first.lstrip("# ") if first.startswith("#") else file.stem
+        print(render(checked, title), end="")
+    else:
+        print(f"{file}: ok, {checked.cohort.n_patients} patients")

@@ -1,0 +1,64 @@
+"""Say which region of the heart makes which deflection of an ECG, and when it is activated.
+
+Contributions of regions add up to the lead exactly.
+"""
+
+import argparse
+from pathlib import Path
+
+from einthoven.app.cli.numbers import number, positive
+from einthoven.base.core.names import LEADS
+
+LEADS_SHOWN = ("I", "aVF", "V1", "V6")
+MOMENTS_MS = (10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 50.0, 60.0, 70.0, 80.0)
+AFTER_MS = 30.0
+"""The picture ends this long after the last activation, unless it is told otherwise."""
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    add, shown = command.add_argument, "default: %(default)s"
+    add("patient", metavar="FOLDER|STORE", help="results/patients/p0000, or a patient's store")
+    add("--scenario", default="sinus", help=shown)
+    add("--leads", metavar="LEAD", nargs="+", choices=LEADS, default=list(LEADS_SHOWN),
+        help=f"of {', '.join(LEADS)}; default: {' '.join(LEADS_SHOWN)}")  # fmt: skip
+    add("--at", metavar="MS", nargs="+", type=number, default=list(MOMENTS_MS),
+        help="columns of the table, ms after the first activation")  # fmt: skip
+    add("--regions", default="coarse", choices=["coarse", "segments"],
+        help="walls by level, or the 17 AHA segments and 13 of the RV; " + shown)  # fmt: skip
+    add("--until", metavar="MS", type=positive, help="end of the picture; "
+        f"default: {AFTER_MS:g} ms after the last activation")  # fmt: skip
+    add("--out", metavar="FOLDER", type=Path, default=Path("explained"), help=shown)
+    add("--config", metavar="FILE", default="config/config.yaml",
+        help="of the run that made the patient; " + shown)  # fmt: skip
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print a table per lead and the activation times; draw the picture."""
+    from einthoven.app.analysis.contributions import (
+        EcgSettings,
+        activation_by_region,
+        contributions,
+    )
+    from einthoven.app.analysis.explanation import Explanation
+    from einthoven.base.config import load
+    from einthoven.base.core.names import STANDARD_ELECTRODES
+    from einthoven.data.patient.patient import Patient
+    from einthoven.data.patient.segments import DIVISIONS
+
+    config, patient = load(arguments.config), Patient.open(arguments.patient)
+    activation = patient.activation(arguments.scenario)
+    regions = DIVISIONS[arguments.regions](patient)
+    fields = patient.lead_fields.of_electrodes(STANDARD_ELECTRODES)
+    settings = EcgSettings.of(config, patient)
+    parts = contributions(patient, fields, activation, regions, settings)
+    times = activation_by_region(patient.heart, activation, regions)
+    explanation = Explanation(f"{patient.name}, {arguments.scenario}", parts, times)
+    for lead in arguments.leads:
+        print(explanation.lead_table(lead, arguments.at), end="\n\n")
+    print(explanation.activation_table(), end="\n\n")
+    if patient.has("ecg"):
+        print(explanation.stored_line(patient.ecg, arguments.scenario))
+    name = f"{patient.name}_{arguments.scenario}_{arguments.regions}.png"
+    until = arguments.until or float(activation.activation_time.max()) + AFTER_MS
+    print(explanation.write_picture(arguments.out / name, arguments.leads, until))

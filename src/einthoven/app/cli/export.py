@@ -1,0 +1,27 @@
+"""Write a patient's stages as VTK or openCARP files."""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    add = command.add_argument
+    add("patient", metavar="FOLDER|STORE", help="results/patients/p0000")
+    add("--to", metavar="FOLDER", required=True, type=Path)
+    add("--format", choices=["vtk", "carp"], default="vtk", help="default: %(default)s")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write the files and print their names."""
+    from einthoven.base.core.errors import BadInput
+    from einthoven.data.patient.patient import Patient
+    from einthoven.data.publish.carp import write_carp_files
+    from einthoven.data.publish.vtk import write_vtk
+
+    write = {"vtk": write_vtk, "carp": write_carp_files}[arguments.format]
+    files = write(Patient.open(arguments.patient), arguments.to)
+    if not files:
+        raise BadInput(f"{arguments.patient}: holds neither anatomy nor mesh nor Purkinje trees")
+    for file in files:
+        print(file)

@@ -1,0 +1,30 @@
+"""Write a trained model as one TorchScript file."""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    add = command.add_argument
+    add("surrogate", metavar="FOLDER", nargs="?",
+        help="results/surrogates/operator or deepsdf-MODEL; default: the shipped")  # fmt: skip
+    add("--to", metavar="FILE", required=True)
+    add("--encoder", metavar="FOLDER", help="of deepsdf-MODEL; default: of the same run")
+    add("--format", choices=["torchscript"], default="torchscript", help="default: %(default)s")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write the file and print its name."""
+    from einthoven.learning.prediction.pretrained import Pretrained
+    from einthoven.learning.prediction.torchscript import export_folder
+    from einthoven.learning.prediction.torchscript_operator import export_operator_folder
+
+    folder = arguments.surrogate
+    if folder and Path(folder).resolve().name == "operator":
+        export_operator_folder(folder, arguments.to)
+    elif folder:
+        export_folder(folder, arguments.to, arguments.encoder)
+    else:
+        Pretrained.load().export(arguments.to)
+    print(arguments.to)

@@ -1,0 +1,108 @@
+"""Check and repair imported patients of a sheet, or one heart from a label image or contours."""
+
+import argparse
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from einthoven.body.imported.sheet import Row
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    add, shown = command.add_argument, "default: %(default)s"
+    add("source", metavar="SHEET|IMAGE", help="a sheet (CSV, see docs/imported-patients.md); or a "
+        "label image (.nii, .nii.gz, .nrrd, .mha) or contours (.csv) of one heart")  # fmt: skip
+    add("patients", metavar="PATIENT", nargs="*", help="of the sheet; default: all")
+    add("--to", metavar="FOLDER", type=Path, default=Path("imported"), help=shown)
+    add("--config", metavar="FILE", default="config/config.yaml", help=f"edge lengths; {shown}")
+    image = command.add_argument_group("of an image or contours")
+    add = image.add_argument
+    add("--labels", metavar="TEXT", default="", help="acdc, mms, mmwhs or 'lv=3 rv=1 myo=2'; more "
+        "words: rv_myo=, torso=, other=, phase=, unit=, axes=, rv_wall=, pixel=")  # fmt: skip
+    add("--torso", metavar="FILE", help="without it only the heart's wall is written")
+    add("--electrodes", metavar="FILE", help="CSV with name,x,y,z, as in a sheet")
+    add("--unit", default="mm", help=f"of torso and electrodes; {shown}")
+    add("--axes", default="LPS", help=f"of torso and electrodes; {shown}")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Import every patient asked for; raise BadInput with a line for each that failed."""
+    from einthoven.base.core.errors import BadInput
+    from einthoven.body.imported.sheet import read_sheet
+    from einthoven.body.segmentation.heart import is_scan
+
+    source = arguments.source
+    if is_scan(Path(source)):
+        _import_scan(arguments)
+        return
+    rows = {row.patient: row for row in read_sheet(source)}
+    if unknown := [name for name in arguments.patients if name not in rows]:
+        raise BadInput(f"{source}: no patient {', '.join(unknown)}; it has {', '.join(rows)}")
+    failed = []
+    for name in arguments.patients or rows:
+        try:
+            _import_row(rows[name], arguments)
+        except BadInput as error:
+            failed.append(str(error))
+    if failed:
+        raise BadInput("\n".join(failed))
+
+
+def _import_row(row: "Row", arguments: argparse.Namespace) -> None:
+    """Write the anatomy of one patient and tell what was done."""
+    from einthoven.base.config import load
+    from einthoven.body.imported.anatomy import import_patient
+
+    target = arguments.to / row.patient
+    config = load(arguments.config).anatomy
+    anatomy = import_patient(row, target.with_suffix(".png"), config)
+    anatomy.save(target / "anatomy.npz")
+    volumes = ", ".join(f"{part} {value:.0f}" for part, value in anatomy.volumes_ml.items())
+    print(
+        f"{row.patient}: ok, {volumes} ml{_sd(anatomy.surface_sd_mm())}; {target / 'anatomy.npz'}"
+    )
+    for line in anatomy.repairs or ():
+        print(f"  {line}")
+
+
+def _sd(sd: "np.ndarray | None") -> str:
+    """The mean and the largest SD [face] mm of surfaces from images, in words."""
+    if sd is None:
+        return ""
+    return f", surfaces known to {sd.mean():.1f} mm (SD, up to {sd.max():.1f})"
+
+
+def _import_scan(arguments: argparse.Namespace) -> None:
+    """One heart: the whole patient if there is a torso, else the wall as heart.vtp."""
+    from einthoven.base.core.errors import BadInput
+    from einthoven.body.imported.overview import refusals_drawn
+    from einthoven.body.imported.sheet import Row
+    from einthoven.body.segmentation.heart import segmented_heart, write_wall
+
+    source, places = Path(arguments.source), (arguments.torso, arguments.electrodes)
+    name = re.sub(r"[^a-z0-9]+", "-", source.name.lower().partition(".")[0]).strip("-")
+    name = name if name[:1].isalpha() else f"heart-{name}"
+    if arguments.patients:
+        raise BadInput(f"{source}: is one heart; {' '.join(arguments.patients)} cannot be chosen")
+    if all(places):
+        heart, torso, electrodes = (str(Path(place).absolute()) for place in (source, *places))
+        given = arguments.unit, arguments.axes, arguments.labels
+        _import_row(Row(name, heart, torso, electrodes, *given), arguments)
+        return
+    if any(places):
+        raise BadInput(
+            "a patient needs --torso and --electrodes; without both the heart is written"
+        )
+    target = arguments.to / name / "heart.vtp"
+    row = Row(name, str(source.absolute()), "", "", unit="", axes="", tags=arguments.labels)
+    with refusals_drawn(row, arguments.to / f"{name}.png"):
+        found = segmented_heart(source, arguments.labels)
+    write_wall(found, target)
+    volumes = ", ".join(f"{part} {value:.0f}" for part, value in found.volumes_ml.items())
+    print(f"{name}: ok, {volumes} ml{_sd(found.surface_sd_mm)}; {target} (mm, axes LPS)")
+    for line in found.notes:
+        print(f"  {line}")

@@ -1,0 +1,125 @@
+"""Reconstruct the potentials on a heart from recorded body-surface potentials (inverse ECG).
+
+Surfaces are .pts with .fac (faces from 1), .mat, .vtp, .vtk, .vtu, .stl, .ply or .obj, closed, the
+heart inside the torso. Electrodes are .channels (lines `node channel`), .leadlinks (`lead node`),
+.pts (`x y z`, one per row of the recording) or .csv (`name,node` or `name,x,y,z`; nodes count
+from 1).
+Potentials are .mat (a struct with potvals, such as those of EDGAR), .csv (a column per
+channel), .npy [channel, time] or .npz (potentials, time, channels, unit). Bad leads, baseline,
+reference and the order of the electrodes are checked first; what was found is printed.
+
+FOLDER gets potentials.npz (its attribute `layout` has the dimension and unit of each array),
+activation.csv, maps.png, activation.png, traces.png, and index.html with all. The forward model is
+a homogeneous torso by boundary elements. Potentials are relative to their mean over the heart.
+Times count from the start of the beat. An SD of activation times from left-out electrodes holds
+noise, not the errors of geometry and method; docs/inverse.md says when to believe what.
+"""
+
+import argparse
+from pathlib import Path
+
+from einthoven.app.cli.numbers import natural, number, positive
+
+DEFAULT_METHOD = "tikhonov-1"
+"""With its L-curve the best blind choice on a simulated patient whose heart lies 5 mm off: errors
+of the forward model are smooth, and other criteria take them for signal (docs/inverse.md)."""
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    add, shown = command.add_argument, "default: %(default)s"
+    add("--heart", metavar="FILE", required=True, help="closed surface around the heart")
+    add("--torso", metavar="FILE", required=True, help="closed surface of the body")
+    add("--electrodes", metavar="FILE", required=True, help="where the channels are on the torso")
+    add("--potentials", metavar="FILE", required=True, help="recorded potentials")
+    add("--method", metavar="NAME", default=DEFAULT_METHOD, help=f"of inverse.methods; {shown}")
+    add("--criterion", metavar="NAME", default="", help="what chooses the weight of a method "
+        "that has one: l-curve, creso, gcv, robust-gcv, evidence; default: its own")  # fmt: skip
+    add("--to", metavar="FOLDER", type=Path, default=Path("inverse"), help=shown)
+    add("--unit", default="mm", help=f"of surfaces and places: mm, cm, m, um; {shown}")
+    add("--potential-unit", default="", help="mV, uV or V; default: the file's, or by size")
+    add("--rate-hz", metavar="HZ", type=positive, help="samples per second, if no file says it")
+    add("--entry", metavar="NAME", default="", help="struct or array of the file of potentials")
+    add("--rows", metavar="FIRST-LAST", type=_range, help="rows of the electrodes, from 1")
+    add("--window", metavar=("START", "END"), type=number, nargs=2,
+        help="ms of the recording; default: its first complete beat")  # fmt: skip
+    add("--baseline", default="auto", metavar="auto|none|START-END", type=_baseline,
+        help=f"isoelectric segment, ms, whose level is subtracted; {shown}")  # fmt: skip
+    add("--bad-leads", default="drop", choices=["drop", "interpolate", "keep"], help=shown)
+    add("--heart-channels", metavar="FILE",
+        help=".channels of electrodes on the heart in the same recording, to judge by")  # fmt: skip
+    add("--sd-groups", metavar="N", type=natural, default=8,
+        help=f"regions of electrodes left out in turn for the SD of times; {shown}")  # fmt: skip
+    add("--axes", default="LPS", help="where x, y and z point, for the pictures: letters of "
+        f"L R P A S I; {shown}")  # fmt: skip
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Check the input, solve, write all files and print one line of numbers."""
+    from einthoven.app.report.reconstruction import write_reconstruction
+    from einthoven.body.imported.units import to_patient_frame
+    from einthoven.inverse.measured.pictures import figures_of, write_figures
+    from einthoven.inverse.measured.reconstruction import Choice, forward_model, reconstruct
+
+    to_patient = to_patient_frame(arguments.axes)
+    case = _case(arguments)
+    for note in case.notes:
+        print(f"  {note}")
+    forward = forward_model(case)
+    choice = Choice(arguments.method, arguments.criterion)
+    found = reconstruct(case, choice, forward, arguments.sd_groups)
+    found.save(arguments.to / "potentials.npz")
+    found.save_times(arguments.to / "activation.csv")
+    figures = figures_of(found, to_patient)
+    write_figures(figures, arguments.to)
+    write_reconstruction(arguments.to / "index.html", found, figures)
+    print(found.summary)
+    if (judged := found.judged) is not None:
+        print(judged)
+    print(f"{arguments.to}: index.html, potentials.npz, activation.csv, {', '.join(figures)}")
+
+
+def _case(arguments: argparse.Namespace):  # noqa: ANN202
+    """The files of the command line as one case."""
+    from einthoven.inverse.measured.case import Preparation, prepare
+    from einthoven.inverse.measured.electrodes import (
+        in_rows,
+        read_channel_nodes,
+        read_electrodes,
+    )
+    from einthoven.inverse.measured.surfaces import read_closed_surface
+    from einthoven.inverse.measured.tables import Stated, read_recording
+
+    stated = Stated(arguments.potential_unit, arguments.rate_hz, arguments.entry)
+    recording = read_recording(arguments.potentials, stated)
+    heart = read_closed_surface(arguments.heart, "heart", arguments.unit)
+    torso = read_closed_surface(arguments.torso, "torso", arguments.unit)
+    electrodes = read_electrodes(arguments.electrodes, torso, arguments.unit)
+    on_heart = None
+    if arguments.heart_channels:
+        on_heart = read_channel_nodes(arguments.heart_channels, len(heart.points))
+    window = tuple(arguments.window) if arguments.window else None
+    how = Preparation(arguments.bad_leads, arguments.baseline, window)
+    electrodes = in_rows(electrodes, recording, arguments.rows)
+    return prepare(heart, torso, electrodes, recording, how, on_heart)
+
+
+def _range(text: str) -> tuple[int, int]:
+    """`1-192` -> 1, 192."""
+    first, dash, last = text.partition("-")
+    if not (dash and first.isdigit() and last.isdigit()):
+        raise argparse.ArgumentTypeError(f"expected FIRST-LAST, such as 1-192, not {text!r}")
+    return int(first), int(last)
+
+
+def _baseline(text: str) -> str | tuple[float, float]:
+    """`auto`, `none` or `120-140`."""
+    if text in ("auto", "none"):
+        return text
+    start, _, end = text.partition("-")
+    try:
+        return number(start), number(end)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(
+            f"expected auto, none or START-END, not {text!r}"
+        ) from error

@@ -1,0 +1,32 @@
+"""Score submissions to the benchmark of lead fields: their errors on the test patients.
+
+Prints one row of a table for each (docs/benchmark.md). A submission that breaks a rule is refused
+with the file, the field and the cause.
+"""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    add = command.add_argument
+    add("submissions", metavar="SUBMISSION", type=Path, nargs="+", help="folder with card.json")
+    add("dataset", metavar="DATASET", type=Path, help="the published folder, or its "
+        "einthoven.zarr.zip alone: without patients/ ECGs are not scored")  # fmt: skip
+    add("--json", metavar="OUT", type=Path, help="write all scores, patient by patient, too")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print the table; with one submission also write its scores, with several a list of them."""
+    from einthoven.app.evaluation.benchmark.score import score, table
+    from einthoven.app.evaluation.benchmark.submission import Submission
+    from einthoven.app.evaluation.benchmark.task import Benchmark
+    from einthoven.base.core.files import write_json
+
+    benchmark = Benchmark.open(arguments.dataset)
+    opened = [Submission.open(folder, benchmark) for folder in arguments.submissions]
+    scored = [score(submission, benchmark) for submission in opened]
+    if arguments.json:
+        write_json(arguments.json, scored[0] if len(scored) == 1 else scored)
+    print(table(scored))

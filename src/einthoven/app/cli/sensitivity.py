@@ -1,0 +1,33 @@
+"""How much a patient's ECG moves with electrodes, conductivities and fiber angles."""
+
+import argparse
+
+from einthoven.app.cli import verify
+from einthoven.app.cli.numbers import positive
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    verify.add_arguments(command)
+    add, shown = command.add_argument, "default: %(default)s"
+    add("--electrodes", metavar="NAME", nargs="+", help="default: V1 to V6")
+    add("--shift-mm", metavar="MM", type=positive, default=10.0, help=shown)
+    add("--scenario", default="sinus", help=shown)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print a table with one row per change."""
+    from tabulate import tabulate
+
+    from einthoven.app.analysis.sensitivity import Chain
+    from einthoven.base.config import load
+    from einthoven.base.core.names import PRECORDIAL_ELECTRODES
+    from einthoven.data.patient.patient import Patient
+
+    config = load(arguments.config)
+    chain = Chain(Patient.open(arguments.store), config, arguments.scenario)
+    names = arguments.electrodes or list(PRECORDIAL_ELECTRODES)
+    rows = [*chain.of_electrodes(names, arguments.shift_mm), *chain.of_conductivities(1.1),
+            *chain.of_fibers(10.0)]  # fmt: skip
+    headers = ["change", "lead that moves most", "its change (rel.)", "its peak (mV)", "all leads"]
+    print(tabulate([vars(row).values() for row in rows], headers, floatfmt=".3f"))

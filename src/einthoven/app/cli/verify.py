@@ -1,0 +1,28 @@
+"""Check on one patient the theorems that a lead field obeys: reciprocity, symmetry."""
+
+import argparse
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    command.add_argument("store", metavar="STORE", help="results/dataset/patients/p0000.zarr.zip")
+    command.add_argument("--config", metavar="FILE", default="config/config.yaml",
+                         help="of the run that made it; default: %(default)s")  # fmt: skip
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print a line per theorem; raise BadInput if one is broken."""
+    from einthoven.app.analysis.reciprocity import verify
+    from einthoven.base.config import load
+    from einthoven.base.core.errors import BadInput
+    from einthoven.data.patient.patient import Patient
+
+    patient = Patient.open(arguments.store)
+    broken = []
+    for found in verify(patient, load(arguments.config).leadfield):
+        line = f"{found.theorem}: off by {found.deviation:.1e}, limit {found.limit:.0e}"
+        print(f"{'holds ' if found.holds else 'BROKEN'}  {line}", flush=True)
+        broken += [] if found.holds else [f"{arguments.store}: {line}"]
+    if broken:
+        cure = "made with another config (see --config)? otherwise run its leadfield rule again"
+        raise BadInput("\n".join([*broken, cure]))

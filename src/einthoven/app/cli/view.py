@@ -1,0 +1,25 @@
+"""Interactive 3-D page of a patient: heart in torso, lead fields, activation and ECG.
+
+One HTML file that a browser opens without server or network. With a prediction of the same
+patient (`einthoven predict`), it shows finite elements, surrogate and error beside each other.
+"""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    add, shown = command.add_argument, "default: %(default)s"
+    add("patient", metavar="FOLDER|STORE", help="results/patients/p0000, with mesh and activation")
+    add("--prediction", metavar="FILE", type=Path, help="prediction.npz of the same patient")
+    add("--to", metavar="FILE", type=Path, default=Path("heart.html"), help=shown)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write the page and print where it is and how large."""
+    from einthoven.app.report.viewer.page import write_view
+    from einthoven.data.patient.patient import Patient
+
+    size = write_view(arguments.to, Patient.open(arguments.patient), arguments.prediction)
+    print(f"{arguments.to}: {size.line}")

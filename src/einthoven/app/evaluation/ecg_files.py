@@ -1,0 +1,158 @@
+"""Beats to audit from whatever a user names: folders, stores, recordings of others."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from einthoven.app.evaluation.limits import SEXES
+from einthoven.base.core.errors import BadInput
+from einthoven.data.dataset.layout import DATASET_FORMAT, PATIENT_FORMAT
+from einthoven.data.dataset.store import open_store, values_of
+from einthoven.data.patient.parameters import PatientParameters
+from einthoven.data.patient.patient import Patient
+from einthoven.physics.ecg.beats import Beat, representative_beat
+from einthoven.physics.ecg.features import Sample
+from einthoven.physics.ecg.recordings import read
+from einthoven.physics.ecg.recordings.recording import Declared
+
+RECORDING = "recording"
+"""Scenario of a file that is no simulation of ours."""
+MAX_SECONDS = 60.0
+"""So much of a recording is averaged."""
+ECG_FILE = "ecg.npz"
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What files may not say themselves.
+
+    Attributes:
+        declared: rate of tables without a column of times, and their unit.
+        sex: female or male, of all whose files do not say it.
+    """
+
+    declared: Declared = Declared()
+    sex: str | None = None
+
+
+class Reader(Protocol):
+    """One kind of file."""
+
+    def claims(self, path: Path) -> bool:
+        """Whether a path is of this kind, by its name."""
+
+    def read(self, path: Path, options: ReadOptions) -> Iterator[Sample]:
+        """All that is in it."""
+
+
+class PatientFolder:
+    """results/patients/p0000; the sex is in results/cohort/p0000.json."""
+
+    def claims(self, path: Path) -> bool:
+        """A folder with an ECG."""
+        return (path / ECG_FILE).is_file()
+
+    def read(self, path: Path, options: ReadOptions) -> Iterator[Sample]:
+        """Its scenarios."""
+        sheet = path.parent.parent / "cohort" / f"{path.name}.json"
+        sex = PatientParameters.load(sheet).sex if sheet.is_file() else None
+        yield Sample.of_ecg(Patient.of_files(ecg=path / ECG_FILE).ecg, sex or options.sex)
+
+
+class ZarrStore:
+    """The store of a patient, or the consolidated one; both hold the sex."""
+
+    def claims(self, path: Path) -> bool:
+        """A .zarr.zip file."""
+        return path.name.endswith(".zarr.zip")
+
+    def read(self, path: Path, options: ReadOptions) -> Iterator[Sample]:
+        """Its patients, one after the other."""
+        with open_store(path) as root:
+            kind = root.attrs.get("format")
+            if kind == DATASET_FORMAT:
+                names, sexes, time, scenarios = (
+                    values_of(root, key) for key in ("patient", "sex", "ecg/time", "ecg/scenario")
+                )
+                signals = values_of(root, "ecg/ecg")
+        if kind == PATIENT_FORMAT:
+            patient = Patient.open(path)
+            yield Sample.of_ecg(patient.ecg, patient.parameters.sex or options.sex)
+        elif kind == DATASET_FORMAT:
+            for name, sex, ecg in zip(names, sexes, np.asarray(signals, np.float64)):
+                beats = {str(s): Beat(row, time, None, 1) for s, row in zip(scenarios, ecg)}
+                yield Sample(str(name), beats, str(sex) if sex in SEXES else options.sex)
+        else:
+            raise BadInput(f"{path}: not a store of einthoven")
+
+
+class RecordingFile:
+    """A WFDB header, a table, an array or an XML file of CardioSoft."""
+
+    def claims(self, path: Path) -> bool:
+        """A file whose suffix has a reader."""
+        return path.suffix.lower() in read.READERS
+
+    def read(self, path: Path, options: ReadOptions) -> Iterator[Sample]:
+        """Its representative beat."""
+        recording = read.read_recording(path, options.declared)
+        ecg = recording.ecg[:, : round(MAX_SECONDS * recording.rate_hz)]
+        try:
+            beat = representative_beat(ecg, recording.rate_hz)
+        except BadInput as problem:
+            raise BadInput(f"{path}: {problem}") from problem
+        yield Sample(recording.name, {RECORDING: beat}, recording.person.sex or options.sex)
+
+
+READERS: tuple[Reader, ...] = (PatientFolder(), ZarrStore(), RecordingFile())
+"""The first that claims a path reads it."""
+
+
+def find_files(paths: Sequence[str | Path]) -> list[tuple[Reader, Path]]:
+    """Who reads what of the paths; a folder stands for all that is in it.
+
+    Raises:
+        BadInput: a path does not exist, or nothing in it is an ECG.
+    """
+    found: list[tuple[Reader, Path]] = []
+    for path in map(Path, paths):
+        if not path.exists():
+            raise BadInput(f"{path}: no such file or folder")
+        inner = path / "patients" if (path / "patients").is_dir() else path
+        candidates = [path] if _reader(path) or not path.is_dir() else sorted(inner.iterdir())
+        readers = [(reader, one) for one in candidates if (reader := _reader(one))]
+        if not readers:
+            raise BadInput(f"{path}: no ECG; expected patients' folders with {ECG_FILE}, "
+                           f"*.zarr.zip, or recordings *{', *'.join(read.READERS)}")  # fmt: skip
+        found += readers
+    return found
+
+
+def _reader(path: Path) -> Reader | None:
+    return next((reader for reader in READERS if reader.claims(path)), None)
+
+
+def read_samples(
+    paths: Sequence[str | Path], options: ReadOptions
+) -> tuple[list[Sample], dict[str, str]]:
+    """Beats of all files.
+
+    Returns:
+        samples; file -> why it could not be read.
+
+    Raises:
+        BadInput: a path holds no ECG, or the only file cannot be read.
+    """
+    files = find_files(paths)
+    samples, failed = list[Sample](), dict[str, str]()
+    for reader, path in files:
+        try:
+            samples += reader.read(path, options)
+        except BadInput as problem:
+            if len(files) == 1:
+                raise
+            failed[str(path)] = str(problem)
+    return samples, failed

@@ -1,0 +1,150 @@
+"""Whether the ECGs of women and men differ as those of people do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import ttest_ind
+
+from einthoven.physics.ecg.features import FeatureRow, unit_of
+
+FEWEST = 3
+"""So many of each sex are needed to say anything."""
+AS_IN_PEOPLE, REVERSED, UNDECIDED = "as in people", "the other way round", "not told apart"
+STRONGER, WEAKER = "stronger than in people", "weaker than in people"
+
+
+@dataclass(frozen=True)
+class Published:
+    """A difference that healthy people show.
+
+    Attributes:
+        female, male: mean or median; None where only the sign was read.
+        source: of it.
+    """
+
+    female: float | None
+    male: float | None
+    source: str
+
+
+_SIMONSON = "Simonson 1960, 566 people (abstract)"
+SMALLER_IN_WOMEN: Mapping[str, Published] = {
+    "qrs_ms": Published(86, 92, "ELSA-Brasil, Pinto-Filho 2017 (abstract)"),
+    "t_mv_v5": Published(0.317, 0.444, "Haarmark 2010 (abstract)"),
+    "t_mv_v3": Published(None, None, "Gambill 1995, by a fifth (abstract)"),
+    "r_mv_v5": Published(None, None, _SIMONSON),
+    "s_mv_v2": Published(None, None, _SIMONSON),
+}
+"""Features that are smaller in healthy women than in healthy men."""
+
+
+@dataclass(frozen=True)
+class SexDifference:
+    """Women against men in one feature.
+
+    Attributes:
+        female, male: medians. n_female, n_male: how many.
+        difference: mean of women minus mean of men.
+        interval: its 95 % confidence interval (Welch's).
+        verdict: by the interval; as in people, or where numbers are published and outside of
+            it, stronger or weaker than in people; the other way round; not told apart.
+        published: in people, if known as numbers: [female, male].
+        source: of what is known of people.
+    """
+
+    female: float
+    male: float
+    n_female: int
+    n_male: int
+    difference: float
+    interval: tuple[float, float]
+    verdict: str
+    published: tuple[float, float] | None
+    source: str
+
+
+def sex_differences(rows: Sequence[FeatureRow], scenario: str) -> dict[str, dict[str, Any]]:
+    """What is smaller in healthy women, in a cohort of both sexes.
+
+    In simulations the speeds of conduction are drawn without regard to sex, so a difference comes
+    from the shape, size and place of hearts and torsos.
+
+    Args:
+        rows: of `ecg.features.feature_table`.
+        scenario: which beats are compared.
+
+    Returns:
+        feature -> `SexDifference` as a mapping; none of features that fewer than `FEWEST` women
+        or men have.
+    """
+    found = {}
+    for feature, published in SMALLER_IN_WOMEN.items():
+        women, men = (_values(rows, scenario, sex, feature) for sex in ("female", "male"))
+        if min(len(women), len(men)) >= FEWEST:
+            found[feature] = asdict(_difference(women, men, published))
+    return found
+
+
+def _values(rows: Sequence[FeatureRow], scenario: str, sex: str, feature: str) -> np.ndarray:
+    some = [row.values.get(feature, np.nan) for row in rows
+            if (row.scenario, row.sex) == (scenario, sex)]  # fmt: skip
+    values = np.array(some, float)
+    return values[np.isfinite(values)]
+
+
+def _difference(women: np.ndarray, men: np.ndarray, published: Published) -> SexDifference:
+    difference = float(women.mean() - men.mean())
+    low = high = difference
+    if np.ptp(women) > 0 or np.ptp(men) > 0:
+        interval = ttest_ind(women, men, equal_var=False).confidence_interval(0.95)
+        low, high = float(interval.low), float(interval.high)
+    known = None
+    if published.female is not None and published.male is not None:
+        known = (published.female, published.male)
+    expected = None if known is None else known[0] - known[1]
+    return SexDifference(
+        female=float(np.median(women)), male=float(np.median(men)),
+        n_female=len(women), n_male=len(men), difference=difference, interval=(low, high),
+        verdict=_verdict(low, high, expected),
+        published=known, source=published.source,
+    )  # fmt: skip
+
+
+def _verdict(low: float, high: float, expected: float | None) -> str:
+    """In words, whether a negative difference was found; `expected` is that of people."""
+    if high >= 0:
+        return REVERSED if low > 0 else UNDECIDED
+    if expected is None or low <= expected <= high:
+        return AS_IN_PEOPLE
+    return STRONGER if high < expected else WEAKER
+
+
+def statement(differences: Mapping[str, Mapping[str, Any]]) -> str:
+    """One sentence: whether women's QRS is shorter and their T waves smaller; empty if unknown."""
+    named = {"qrs_ms": "the QRS of women is shorter", "t_mv_v5": "their T wave in V5 is smaller"}
+    told = []
+    for feature, text in named.items():
+        if its := differences.get(feature):
+            low, high = its["interval"]
+            told.append(
+                f"{text}: {its['verdict']} ({its['difference']:+.3g} {unit_of(feature)}, "
+                f"{low:.3g} to {high:.3g})"
+            )
+    return f"At equal conduction {'; '.join(told)}." if told else ""
+
+
+def sex_table(differences: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of text."""
+    header = ["feature", "women", "men", "difference", "95 %", "in people", "verdict", "source"]
+    rows = []
+    for feature, its in differences.items():
+        low, high = its["interval"]
+        people = "smaller" if its["published"] is None else "{:g}, {:g}".format(*its["published"])
+        rows.append([
+            feature, f"{its['female']:.3g} (n {its['n_female']})",
+            f"{its['male']:.3g} (n {its['n_male']})", f"{its['difference']:+.3g}",
+            f"{low:.3g} to {high:.3g}", people, its["verdict"], its["source"],
+        ])  # fmt: skip
+    return header, rows

@@ -1,0 +1,48 @@
+"""Section with the 12-lead ECGs of one patient."""
+
+from einthoven.app.report.page import Picture, Section, Table
+from einthoven.app.report.run import SCENARIO_NAMES, FinishedRun
+from einthoven.base.plots.ecg_paper import ecg_figure
+from einthoven.base.plots.ecg_print import ecg_print_figure
+
+QRS_WINDOW_MS = (-20.0, 220.0)
+
+
+def ecg_section(run: FinishedRun) -> Section:
+    """Of each scenario a print, and the QRS of FEM, one surrogate and pseudo lead field."""
+    ecg, predicted = run.example.ecg, run.predictions[run.method]["ecg"]
+    time = ecg.time
+    qrs = (time >= QRS_WINDOW_MS[0]) & (time <= QRS_WINDOW_MS[1])
+    content: list[Table | Picture] = []
+    for k, scenario in enumerate(map(str, ecg.scenario)):
+        traces = {
+            "pseudo": ecg.needed("ecg_pseudo")[k][:, qrs],
+            "fem": ecg.ecg[k][:, qrs],
+            run.method: predicted[k][:, qrs],
+        }
+        title = f"{ecg.patient}, {SCENARIO_NAMES.get(scenario, scenario)}"
+        caption = f"{title}: QRS duration by FEM {float(ecg.needed('qrs_duration')[k]):.0f} ms."
+        content.append(_print(run, k))
+        content.append(Picture(ecg_figure(time[qrs], traces, title), caption))
+    whole = {"fem": ecg.ecg[0], run.method: predicted[0]}
+    caption = "The whole beat by finite elements and by the method."
+    if run.repolarisation.field == "homogeneous":
+        caption += (
+            " With one action potential everywhere (V_m = U(t − τ), as in the paper) the T wave "
+            "runs against the QRS complex; real T waves need gradients of duration."
+        )
+    content.append(Picture(ecg_figure(time, whole, f"{ecg.patient}, whole beat"), caption))
+    return Section("12-lead ECG", "", content)
+
+
+def _print(run: FinishedRun, k: int) -> Picture:
+    """The beat of a scenario as a print of ten seconds."""
+    ecg, scenario = run.example.ecg, str(run.example.ecg.scenario[k])
+    cycle_ms = run.example.activation(scenario).cycle_length_ms
+    rr_ms = max(cycle_ms, float(ecg.time[-1] - ecg.time[0]))
+    title = f"{ecg.patient}, {SCENARIO_NAMES.get(scenario, scenario)}"
+    caption = (
+        f"{title}, by finite elements, as an electrocardiograph prints it: 25 mm/s, 10 mm/mV. One "
+        "simulated beat is repeated; atria are not simulated, so there is no P wave."
+    )
+    return Picture(ecg_print_figure(ecg.time, ecg.ecg[k], title, rr_ms), caption)

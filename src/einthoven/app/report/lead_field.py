@@ -1,0 +1,59 @@
+"""Section on the lead field of one electrode: streamlines of its gradient."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from einthoven.app.report.page import Picture, Section
+from einthoven.app.report.run import FinishedRun
+from einthoven.base.core.tags import Surface
+from einthoven.base.plots.heart import streamline_image, streamlines
+from einthoven.base.plots.scene import grid_figure
+from einthoven.data.patient.patient import Patient
+
+ELECTRODE = "LA"
+N_SEEDS = 140
+TORSO_MM, HEART_MM = 160.0, 120.0
+"""Largest length of a streamline to each side."""
+
+
+def field_section(run: FinishedRun) -> Section:
+    """Streamlines by finite elements and by the method of the pictures."""
+    row = run.example.field.electrode_names.tolist().index(ELECTRODE)
+    predicted = run.predictions[run.method]["heart_grad"][row]
+    caption = (
+        f"Streamlines of the lead-field gradient of electrode {ELECTRODE}; they bend where they "
+        "enter the anisotropic, better conducting muscle."
+    )
+    figure = streamline_figure(run.example, predicted, run.method)
+    return Section("Lead field", "", [Picture(figure, caption)])
+
+
+def streamline_figure(patient: Patient, predicted: np.ndarray, method: str) -> Figure:
+    """Streamlines of the lead field of `ELECTRODE` (Figs. 2 and 5 of Dokuchaev 2026).
+
+    Args:
+        patient: with mesh and lead fields; gradients are recovered in each tissue.
+        predicted: [heart cell, 3] kOhm/mm.
+        method: by which.
+    """
+    mesh, heart, fields = patient.mesh, patient.heart, patient.lead_fields
+    k = fields.row(ELECTRODE)
+    row: dict[str, Any] = {name: values[k : k + 1] for name, values in fields.arrays().items()}
+    one = replace(fields, **row)
+    gradient = one.gradients_at(mesh, np.arange(len(mesh.cells)))[0]
+    seeds = heart.centroids[:: max(1, len(heart.cells) // N_SEEDS)]
+    in_torso = streamlines(mesh.points, mesh.cells, gradient, seeds[::2], TORSO_MM)
+    in_heart, guess = (
+        streamlines(heart.points, heart.cells, values, seeds, HEART_MM)
+        for values in (gradient[: len(heart.cells)], predicted)
+    )
+    faces = mesh.surfaces.tagged(Surface.EPI, Surface.BASE)
+    images = [
+        streamline_image(lines, heart.points, faces, colour)
+        for lines, colour in ((in_torso, "#555555"), (in_heart, "black"), (guess, "#0072B2"))
+    ]
+    titles = ["FEM, through the torso", "FEM, in the myocardium", f"{method}, in the myocardium"]
+    return grid_figure(images, titles, 3)

@@ -1,0 +1,101 @@
+"""Section on the stages of one patient: mesh, fibers, Purkinje trees and activation."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from einthoven.app.analysis.breakthroughs import epicardial_arrival
+from einthoven.app.report.page import Picture, Section
+from einthoven.app.report.run import SCENARIO_NAMES, FinishedRun
+from einthoven.base.core.tags import Surface
+from einthoven.base.plots.body import mesh_image
+from einthoven.base.plots.heart import Colouring, direction_lines, heart_image
+from einthoven.base.plots.heart_maps import Bands, HeartMap, heart_maps_figure
+from einthoven.base.plots.heart_views import HeartSurface
+from einthoven.base.plots.scene import LEFT_BACK, RIGHT_FRONT, coloured_figure, grid_figure
+from einthoven.base.plots.style import EARLY_IS_BRIGHT
+from einthoven.data.patient.patient import Patient
+
+VIEWS = {"from the left": LEFT_BACK, "from the right": RIGHT_FRONT}
+OUTSIDE, INSIDE = (Surface.EPI, Surface.BASE), (Surface.LV_ENDO, Surface.RV_ENDO)
+
+
+def patient_section(run: FinishedRun) -> Section:
+    """Pictures of each stage."""
+    patient = run.example
+    mesh, heart = patient.mesh, patient.heart
+    cut = mesh_image(mesh.points, mesh.cells, mesh.cell_tags, heart.points.mean(axis=0))
+    return Section(f"One patient: {patient.name}", "", [
+        Picture(grid_figure([cut], [f"{patient.name}: tetrahedra behind a frontal cut"], 1),
+                "Myocardium (red), LV and RV blood (orange, blue), torso."),
+        Picture(fiber_figure(patient), "Rule-based fibers (Bayer 2012) at the epicardium."),
+        Picture(tree_figure(patient),
+                "Purkinje trees on both endocardia over the activation time of the first "
+                "scenario."),
+        Picture(activation_figure(patient),
+                "Activation of the epicardium in each scenario, isochrones every 10 ms; stars: "
+                "breakthroughs, where the wave reaches it. Grey: base and endocardia. Each "
+                "scenario has its own colour scale. R, L, A, P: the patient's right, left, front "
+                "and back; the head is up, and in the posteroinferior view one looks from behind "
+                "and below."),
+    ])  # fmt: skip
+
+
+def fiber_figure(patient: Patient) -> Figure:
+    """Fiber directions of epicardial cells as short lines, from the left (LV) and right (RV)."""
+    heart = patient.heart
+    on_epicardium = np.isin(heart.cells, heart.surface_nodes(Surface.EPI)).sum(axis=1) >= 3
+    outer = np.flatnonzero(on_epicardium)
+    middle = heart.points[heart.cells].mean(axis=(0, 1))
+    lines = direction_lines(heart.centroids[outer], patient.fibers.f0[outer], middle)
+    faces = patient.mesh.surfaces.tagged(*OUTSIDE)
+    blank, plain = np.zeros(len(heart.points)), Colouring((-1, 2.5), "Reds")
+    images = [
+        heart_image(heart.points, faces, blank, plain, view, lines) for view in VIEWS.values()
+    ]
+    return grid_figure(images, list(VIEWS), 2)
+
+
+def tree_figure(patient: Patient) -> Figure:
+    """Both Purkinje trees over the activation time of the first scenario."""
+    tau = next(iter(patient.activations.values())).activation_time
+    lines = (patient.purkinje.tree_points, patient.purkinje.tree_edges)
+    faces = patient.mesh.surfaces.tagged(*INSIDE)
+    colouring = Colouring((0, float(tau.max())), EARLY_IS_BRIGHT, opacity=0.6)
+    images = [
+        heart_image(patient.heart.points, faces, tau, colouring, view, lines)
+        for view in VIEWS.values()
+    ]
+    return coloured_figure(images, list(VIEWS), colouring.limits, "activation time (ms)")
+
+
+def activation_figure(patient: Patient) -> Figure:
+    """Isochrones of the epicardium from four sides, a row and a colour scale per scenario.
+
+    Stars are the breakthroughs of `analysis.breakthroughs`.
+
+    Args:
+        patient: with mesh, ventricular coordinates and activations.
+    """
+    heart = heart_surface(patient)
+    maps = []
+    for name, activation in patient.activations.items():
+        stars = [place.node for place in epicardial_arrival(patient, activation).breakthroughs]
+        times, title = activation.activation_time, SCENARIO_NAMES.get(name, name)
+        maps.append(epicardial_map(heart, title, times, "activation time (ms)", stars))
+    return heart_maps_figure(heart, maps)
+
+
+def heart_surface(patient: Patient) -> HeartSurface:
+    """The epicardium of a patient, with base and endocardia in grey."""
+    heart = patient.heart
+    inner = [heart.surface(tag) for tag in (Surface.BASE, *INSIDE)]
+    return HeartSurface(heart.points, heart.surface(Surface.EPI), np.concatenate(inner))
+
+
+def epicardial_map(
+    heart: HeartSurface, title: str, values: np.ndarray, label: str, stars: Sequence[int] = ()
+) -> HeartMap:
+    """Times at the heart's nodes, [node] ms, in bands of their own; stars at some nodes."""
+    return HeartMap(title, values, Bands.of(label, values[heart.nodes]), stars)

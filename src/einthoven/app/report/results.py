@@ -1,0 +1,48 @@
+"""Sections on the results of all methods and encoders."""
+
+from collections.abc import Mapping
+
+from einthoven.app.evaluation.tables import table
+from einthoven.app.report.page import Picture, Section, Table
+from einthoven.app.report.run import FinishedRun
+from einthoven.base.plots.errors import comparison_figure, look
+
+ANGLE, ECG_ERROR = "angular_error_deg", "ecg_rel_l2"
+
+
+def results_section(run: FinishedRun) -> Section:
+    """The table of all methods and the two bars that matter most."""
+    methods = run.metrics["methods"]
+    order = sorted(methods, key=lambda method: methods[method][ANGLE]["mean"])
+    header, rows = table(run.metrics)
+    cells = {row[0]: row[1:] for row in rows}
+    by_error = Table(header, [[look(method)[2], *cells[method]] for method in order])
+    bars: list[Table | Picture] = []
+    for key, label in (
+        (ANGLE, "mean angular error in the heart (degrees)"),
+        (ECG_ERROR, "relative ℓ2 error of the 12-lead ECG (1)"),
+    ):
+        means = {m: (methods[m][key]["mean"], methods[m][key]["std"]) for m in order}
+        caption = f"{label}: mean and standard deviation over held-out patients"
+        bars.append(Picture(comparison_figure(means, label), caption))
+    text = (
+        "Every number is a mean ± standard deviation over test patients that no training saw; the "
+        "reference is the finite-element lead field on the same mesh, whose own discretisation "
+        "error is given in docs/model-card.md. The pseudo lead field is eq. (11); scaled, it has "
+        "one factor fitted on training hearts. Models with the PCA code are given exact distances "
+        "to the patient's surfaces, and so is the operator, which has no code: its torso is solved "
+        "by boundary elements."
+    )
+    return Section("Results", text, [by_error, *bars])
+
+
+def encoder_section(run: FinishedRun) -> Section:
+    """Chamfer distance of each encoder and surface."""
+    rows = []
+    for encoder, values in run.metrics.get("encoders", {}).items():
+        for key, found in sorted(values.items()):
+            if isinstance(found, Mapping) and "mean" in found:
+                rows.append([encoder, key, f"{found['mean']:.3g} ± {found['std']:.2g}",
+                             str(found["n_patients"])])  # fmt: skip
+    text = "Chamfer distance between the decoded and the true surface of test patients, in mm."
+    return Section("Shape codes", text, [Table(["encoder", "quantity", "value", "patients"], rows)])

@@ -1,0 +1,163 @@
+"""Files against the records of their jobs, stores also by what they hold."""
+
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from einthoven.app.run.records import Record, faults_of, read_records
+from einthoven.base.core.atomic import is_dead, remove, temporaries
+from einthoven.base.core.errors import BadInput
+from einthoven.data.publish.folder.check import check_folder, is_published
+
+FOLDERS = "cohort patients shapes dataset encoders surrogates predictions search report".split()
+NOT_OF_A_JOB = "snakemake.html"
+"""Snakemake's own report, which `make demo` adds."""
+OF_A_TRAINING = "checkpoint"
+"""Folder of a training that runs or was killed; the next attempt goes on from it."""
+DATASET = "dataset/einthoven.zarr.zip"
+ABANDONED_S = 3600.0
+"""A temporary of another host to which nobody has written for so long is not in use."""
+REPAIR = "snakemake --profile local --force"
+AFTERWARDS = "then the command of the run again; both with the --configfile of the run, if any"
+SHOWN = 10
+"""So many files without a record are named; results of an older einthoven have none at all."""
+_PATIENT = re.compile(r"p[0-9]{4}")
+
+Faults = dict[Path, str]
+
+
+def check(path: Path, sweep: bool = False) -> None:
+    """Check a run's files against their records, and stores: bytes, structure, values.
+
+    Args:
+        path: a store, a published folder, or the folder of a run; one without logs stands for
+            every store in it.
+        sweep: whether to delete what killed jobs left.
+
+    Raises:
+        BadInput: nothing to check, or one line per fault.
+    """
+    if is_published(path):
+        found = check_folder(path)
+        print(f"{path}: ok, a published data set of {found.n_patients} patients")
+        return
+    folder = _is_folder(path)
+    stores = sorted(path.rglob("*.zarr.zip")) if folder else [path]
+    records = read_records(path) if folder else {}
+    if not stores and not records:
+        raise BadInput(f"{path}: holds no .zarr.zip store; run `snakemake dataset`")
+    # the fault of a store names its variable, so it replaces that of the record
+    faults = faults_of(records) | _faults_of_stores(stores)
+    if folder:
+        inside = _patients_of_dataset(path / DATASET, faults)
+        faults = {f: its for f, its in faults.items() if not _was_removed(f, path, inside)}
+        _tell_patients(path, stores, inside)
+        _tell_records(path, records, faults)
+        _tell_temporaries(path, sweep)
+    if faults:
+        raise BadInput("\n".join(_lines(faults, records)))
+
+
+def _is_folder(path: Path) -> bool:
+    """A folder that is not itself a Zarr store."""
+    return path.is_dir() and not (path / "zarr.json").exists() and not (path / ".zgroup").exists()
+
+
+def _faults_of_stores(stores: Iterable[Path]) -> Faults:
+    """Check stores; print a line for each that is sound."""
+    from einthoven.data.dataset.checker import check_store
+
+    faults = {}
+    for store in stores:
+        try:
+            found = check_store(store)
+            print(f"{store}: ok, {found.kind}, {found.n_patients} patients, {found.n_bytes} bytes")
+        except BadInput as error:
+            faults[store] = str(error).removeprefix(f"{store}: ")
+    return faults
+
+
+def _patients_of_dataset(dataset: Path, faults: Faults) -> set[str] | None:
+    """Names in the data set; None if there is none, or none that is sound."""
+    from einthoven.data.dataset.store import open_store, values_of
+
+    if not dataset.exists() or dataset in faults:
+        return None
+    with open_store(dataset) as root:
+        return set(map(str, values_of(root, "patient")))
+
+
+def _was_removed(file: Path, results: Path, inside: set[str] | None) -> bool:
+    """Whether a file is gone together with its patient, whom the data set does not hold."""
+    patients = set(_PATIENT.findall(str(file.relative_to(results))))
+    return inside is not None and not file.exists() and not patients <= inside
+
+
+def _tell_patients(results: Path, stores: Sequence[Path], inside: set[str] | None) -> None:
+    """Print which patients have no store, and whose files no data set holds."""
+    drawn = {p.stem for p in results.glob("cohort/*.json")}
+    stored = {store.name.partition(".")[0] for store in stores}
+    if unfinished := drawn - stored:
+        names = ", ".join(sorted(unfinished))
+        print(f"without a store: {names}; to go on without them: dataset.exclude: [{names}]")
+    here = stored | {p.parent.name for p in results.glob("patients/*/*")} - unfinished
+    if inside is not None and (left := {p for p in here if _PATIENT.fullmatch(p)} - inside):
+        print(f"not in the data set, so nothing reads their files: {', '.join(sorted(left))}")
+
+
+def _tell_records(results: Path, records: Mapping[Path, Record], faults: Faults) -> None:
+    """Print how many files agree with their records, and which have none."""
+    good = [file for file in records if file not in faults and file.exists()]
+    if good:
+        size = sum(records[file].size for file in good)
+        print(f"{len(good)} files as their jobs recorded them, {size} bytes")
+    building = {p for name in FOLDERS for p in _temporaries(results / name)}
+    files = [p for name in FOLDERS for p in sorted((results / name).rglob("*")) if p.is_file()]
+    unknown = [f for f in files if f not in records and not building & {f, *f.parents}]
+    unknown = [f for f in unknown if f.name != NOT_OF_A_JOB and OF_A_TRAINING not in f.parts]
+    if not records:  # stores alone carry their own sums
+        unknown = [f for f in unknown if not f.name.endswith(".zarr.zip")]
+    for file in unknown[:SHOWN]:
+        print(f"{file}: unverifiable, no log has its record; {_cure(file, records)}")
+    if len(unknown) > SHOWN:
+        print(f"and {len(unknown) - SHOWN} more files without a record")
+
+
+def _temporaries(folder: Path) -> list[Path]:
+    """All temporaries in a folder and in those below."""
+    return [found for place in [folder, *folder.rglob("*/")] for found in temporaries(place)]
+
+
+def _tell_temporaries(results: Path, sweep: bool) -> None:
+    """Print, or delete, what killed jobs left; leave alone what a job may be writing."""
+    for temporary in _temporaries(results):
+        idle = time.time() - temporary.stat().st_mtime
+        if not is_dead(temporary) and idle < ABANDONED_S:
+            print(f"{temporary}: being written")
+        elif sweep:
+            remove(temporary)
+            print(f"{temporary}: deleted")
+        else:
+            print(f"{temporary}: left by a killed job; --sweep deletes it")
+
+
+def _lines(faults: Faults, records: Mapping[Path, Record]) -> list[str]:
+    """One line for each fault, with the rule and the repair; then what to do after it."""
+    if not records:
+        return [f"{file}: {fault}" for file, fault in faults.items()]
+    lines = [f"{file}: {fault}; {_cure(file, records)}" for file, fault in faults.items()]
+    remedies = dict.fromkeys(records[file].remedy for file in faults if file in records)
+    if len(remedies) > 1:
+        lines.append(f"repair all at once: {REPAIR} {' '.join(remedies)}")
+    return [*lines, AFTERWARDS]
+
+
+def _cure(file: Path, records: Mapping[Path, Record]) -> str:
+    """Rule and command that make a file, from its own record or from that of another patient."""
+    record = records.get(file)
+    if record:
+        return f"rule {record.rule}; repair: {REPAIR} {record.remedy}"
+    kind = _PATIENT.sub("p", str(file))
+    rule = next((its.rule for f, its in records.items() if _PATIENT.sub("p", str(f)) == kind), "")
+    return f"{f'rule {rule}; ' if rule else ''}make it anew: {REPAIR} {file}"

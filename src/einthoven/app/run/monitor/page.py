@@ -1,0 +1,139 @@
+"""A run as text: one line for a log, one screen to follow, one page at the end."""
+
+import time
+from pathlib import Path
+
+from tabulate import tabulate
+
+from einthoven.app.run.monitor.state import Failure, Run, lost, seconds_left
+
+WIDTH = 24
+N_SHOWN = 20
+"""Failures and running jobs that are listed; of more, the number is told."""
+PRODUCTS = {
+    "data set": "dataset/einthoven.zarr.zip",
+    "report": "report/index.html",
+}
+
+
+def duration(seconds: float) -> str:
+    """34 s, 5 min, 2 h 10 min, 3 d 4 h."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    hours = round(seconds / 3600)
+    if hours < 48:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{hours // 24} d {hours % 24} h"
+
+
+def counts(run: Run, rule: str = "") -> tuple[int, int, int]:
+    """Jobs done, jobs at work, and all jobs, of one rule or of the run.
+
+    What a group has finished inside counts as done.
+    """
+    rules = [run.rules[rule]] if rule else list(run.rules.values())
+    jobs = [job for job in run.running.values() if rule in ("", job.rule)]
+    done = sum(its.done for its in rules) + sum(job.written for job in jobs)
+    return done, sum(job.at_work for job in jobs), sum(its.total for its in rules)
+
+
+def line(run: Run, now: float) -> str:
+    """How far the run is, in one line."""
+    done, working, total = counts(run)
+    waiting = sum(not job.working for job in run.running.values())
+    parts = [
+        f"{done} of {total} jobs ({done / max(total, 1):.0%})",
+        f"{working} running" + (f", {waiting} in the queue" if waiting else ""),
+        f"{len(run.failures)} failed",
+    ]
+    left = seconds_left(run, now) if run.state == "running" else None
+    if left is not None:
+        parts.append(f"{'about' if left[1] else 'at least'} {duration(left[0])} left")
+    ago = duration(now - run.started)
+    return ", ".join([*parts, f"{ago} so far" if run.state == "running" else f"after {ago}"])
+
+
+def screen(run: Run, now: float) -> str:
+    """The run at this moment: failures first, then every rule, then the jobs at work."""
+    state = run.state
+    if reason := lost(run, now):
+        state, now = f"KILLED, {reason}; the same command goes on\nwas", run.updated
+    elif state != "running":
+        now = run.updated
+    working = sorted(
+        (job for job in run.running.values() if job.at_work), key=lambda job: job.working or now
+    )
+    rows = [(job.rule, job.name, duration(now - (job.working or now))) for job in working]
+    table = tabulate(rows[:N_SHOWN], ("running now", "", "for"), disable_numparse=True)
+    return _page(run, state, now, table + _more(len(rows)) if rows else "")
+
+
+def summary(run: Run, results: str | Path) -> str:
+    """The page at the end of a run: failures first, then every rule, then what was made.
+
+    A product of an earlier run is not named unless this run found it to be up to date.
+    """
+    since = 0.0 if run.state == "finished" else run.started
+    products = {name: Path(results) / path for name, path in PRODUCTS.items()}
+    made = [
+        f"{name:<10}{path}"
+        for name, path in products.items()
+        if path.exists() and path.stat().st_mtime >= since
+    ]
+    if run.state != "finished":
+        made.append(f"{'go on':<10}{run.command}")
+    return _page(run, run.state, run.updated, "\n".join(made))
+
+
+def _page(run: Run, state: str, now: float, end: str) -> str:
+    failures = [failure_text(failure) for failure in run.failures.values()]
+    parts = [f"{state}: {line(run, now)}\n{run.command}", rules_table(run), end]
+    if failures:
+        shown = "\n".join(failures[:N_SHOWN]) + _more(len(failures))
+        parts.insert(1, f"FAILED: {len(failures)}\n{shown}")
+    return "\n\n".join(filter(None, parts))
+
+
+def failure_text(failure: Failure) -> str:
+    """A failure in three lines: what and why, where to read on, how to run it again."""
+    return (
+        f"  {failure.rule} {failure.name}: {failure.reason}\n"
+        f"    log    {failure.log or '-'}\n"
+        f"    again  {failure.again}"
+    )
+
+
+def _more(n: int) -> str:
+    return f"\n  and {n - N_SHOWN} more" if n > N_SHOWN else ""
+
+
+def rules_table(run: Run) -> str:
+    """Bars and counts of every rule, with its mean seconds a job and largest memory."""
+    rows = []
+    for name, rule in run.rules.items():
+        done, working, total = counts(run, name)
+        failed = sum(failure.rule == name for failure in run.failures.values())
+        typical = f"{rule.seconds / rule.done:.1f}" if rule.done else ""
+        memory = "" if rule.memory_mb is None else f"{rule.memory_mb:.0f}"
+        signs = bar(done, working, failed, total)
+        some = [number or "" for number in (working, failed, rule.retried)]
+        rows.append([name, signs, f"{done}/{total}", *some, typical, memory])
+    headings = ("rule", "", "done", "running", "failed", "retried", "s a job", "max MB")
+    align = ("left", "left", *["right"] * 6)
+    return tabulate(rows, headings, disable_numparse=True, colalign=align)
+
+
+def bar(done: int, working: int, failed: int, total: int) -> str:
+    """[####>x...]: done, at work, failed, not yet; whatever is there shows at least one sign."""
+    signs = {"#": done, ">": working, "x": failed}
+    widths = {sign: max(int(WIDTH * n / max(total, 1)), n > 0) for sign, n in signs.items()}
+    text = "".join(sign * width for sign, width in reversed(widths.items()))
+    return "[" + text[-WIDTH:][::-1].ljust(WIDTH, ".") + "]"
+
+
+def clock(now: float) -> str:
+    """Local time of day."""
+    return time.strftime("%H:%M:%S", time.localtime(now))

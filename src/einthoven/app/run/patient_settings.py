@@ -1,0 +1,104 @@
+"""Settings of one patient, which differ from those of others by what was drawn."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from einthoven.base.config.conductivities import drawn_conductivities
+from einthoven.base.config.drawn import drawn_anatomy, drawn_mesh
+from einthoven.base.config.models import Config
+from einthoven.base.config.physiology import Physiology
+from einthoven.base.config.section import builtins_of
+from einthoven.base.core.errors import BadInput
+from einthoven.body.imported.sheet import Row
+
+UNFELT = {"cohort": {"n_patients"}, "leadfield": {"electrodes_per_job", "gradient"}}
+"""Keys that decide no array of a section's own rule: a patient does not depend on the size of the
+cohort, a potential neither on the batch of its electrode nor on the gradient taken of it later."""
+
+
+def check_measured(rows: Mapping[str, Row], scenarios: Sequence[str]) -> None:
+    """Refuse an activation that came with a heart and that no scenario of the run would use.
+
+    Raises:
+        BadInput: such a row of the sheet.
+    """
+    for name, row in rows.items():
+        scenario = row.measured.get("scenario", "sinus")
+        if "time" in row.measured and scenario not in scenarios:
+            raise BadInput(
+                f"imported.sheet: {name}: tags: its activation is of scenario {scenario}, which "
+                f"ecg.scenarios ({', '.join(scenarios)}) lacks: add it there, or name another one "
+                "by scenario="
+            )
+
+
+class PatientSettings:
+    """The part of `run.plan.Plan` that tells a patient's settings."""
+
+    config: Config
+    splits: Mapping[str, str]
+    imported: Mapping[str, Row]
+
+    @property
+    def everybody(self) -> list[str]:
+        """Virtual and imported patients."""
+        return [*self.splits, *self.imported]
+
+    @property
+    def physiology_columns(self) -> dict[str, dict[str, float]]:
+        """Patient -> speeds and durations by column, after the draw."""
+        return {name: self.physiology(name).columns for name in self.everybody}
+
+    def physiology(self, patient: str) -> Physiology:
+        """Purkinje trees, activation and repolarisation as a patient has them."""
+        row = self.imported.get(patient)
+        return Physiology.of(self.config, patient, row.physiology if row else {})
+
+    @property
+    def shape_augmentation(self) -> dict[str, Any]:
+        """Settings of section augmentation that decide shapes."""
+        return dict(sorted(self.config.augmentation.of_shapes.items()))
+
+    # What rules ask by their wildcards.
+
+    def anatomy_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of a virtual patient's surfaces."""
+        config = self.config
+        return builtins_of(drawn_anatomy(config.anatomy, config.augmentation, wildcards.patient))
+
+    def mesh_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of a patient's mesh; imported patients have those of the section."""
+        section, ranges = self.config.mesh, self.config.augmentation
+        if wildcards.patient not in self.imported:
+            section = drawn_mesh(section, ranges, wildcards.patient)
+        return builtins_of(section)
+
+    def purkinje_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of a patient's Purkinje trees."""
+        return builtins_of(self.physiology(wildcards.patient).purkinje)
+
+    def activation_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of a patient's activation."""
+        return builtins_of(self.physiology(wildcards.patient).activation)
+
+    def sheet_of(self, wildcards: Any) -> dict[str, dict[str, float]]:
+        """What the cohort's sheet tells of everybody's physiology; only its own job asks."""
+        return self.physiology_columns
+
+    def leadfield_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of a patient's lead fields; imported patients have those of the section."""
+        section, ranges = self.config.leadfield, self.config.augmentation
+        if wildcards.patient not in self.imported:
+            lungs = self.anatomy_of(wildcards)["lungs"]
+            section = drawn_conductivities(section, ranges, wildcards.patient, lungs)
+        unfelt = UNFELT["leadfield"]
+        return {k: v for k, v in builtins_of(section).items() if k not in unfelt}
+
+    def conductivities_of(self, wildcards: Any) -> dict[str, Any]:
+        """A patient's conductivities."""
+        section = self.leadfield_of(wildcards)
+        return {k: v for k, v in section.items() if k.startswith("sigma_")}
+
+    def repolarisation_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of a patient's repolarisation."""
+        return builtins_of(self.physiology(wildcards.patient).repolarisation)

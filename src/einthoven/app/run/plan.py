@@ -1,0 +1,303 @@
+"""The plan of a run: who takes part, what is made for whom, and what of the config decides it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+from einthoven.app.run.inverse_plan import InversePlan
+from einthoven.app.run.methods import ENSEMBLED, WITHOUT_CODE, Method
+from einthoven.app.run.patient_settings import UNFELT, PatientSettings, check_measured
+from einthoven.base.config.models import Config
+from einthoven.base.config.physiology import check_ranges
+from einthoven.base.config.render import as_params
+from einthoven.base.config.section import builtins_of
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.names import (
+    SHAPES_PER_CHUNK,
+    STANDARD_ELECTRODES,
+    chunk_name,
+    patient_name,
+)
+from einthoven.body.anatomy.population.splits import block_splits
+from einthoven.body.imported.sheet import VIRTUAL, Row, read_sheet
+
+SPLITS = ("train", "val", "test")
+PLACED = ("heart_edge_mm", "torso_resolution", "heart_atlas", "torso_atlas")
+"""What surfaces without electrodes depend on."""
+REBUILT = ("heart_edge_mm", "torso_resolution", "sites")
+"""What an imported patient's surfaces and electrodes depend on."""
+PHYSICS = ("cohort", "anatomy", "electrodes", "mesh", "fibers", "purkinje", "activation",
+           "scenarios", "repolarisation", "variation", "ecg", "sdf_samples",
+           "field_samples")  # fmt: skip
+"""Sections that the data set keeps beside the lead field's."""
+N_SHOWN = 7
+
+
+@dataclass(frozen=True)
+class Plan(PatientSettings):
+    """A checked config as names, counts and parameters; `Plan.of` makes it.
+
+    Parameters are builtins with sorted keys, because Snakemake compares them by their text.
+
+    Attributes:
+        config: all settings.
+        splits: virtual patient -> train, val or test, without the excluded ones.
+        imported: imported patient -> its row of the sheet, without the excluded ones.
+    """
+
+    config: Config
+    splits: Mapping[str, str]
+    imported: Mapping[str, Row]
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """The plan of a config.
+
+        Raises:
+            BadInput: a bad sheet, an excluded patient of whom nobody knows, an empty split, a
+                measured activation of no scenario, or a variation out of the range of its section.
+        """
+        check_ranges(config)
+        excluded, cohort = config.dataset.exclude, config.cohort
+        rows = read_sheet(config.imported.sheet) if config.imported.sheet else []
+        sheet = {row.patient: row for row in rows}
+        if nobody := [n for n in excluded if n not in sheet and not VIRTUAL.fullmatch(n)]:
+            raise BadInput(
+                f"config: dataset.exclude: {', '.join(nobody)}: neither p0000 to p9999 nor a "
+                "patient of imported.sheet"
+            )
+        block = block_splits(cohort)
+        drawn = {patient_name(k): block[k % len(block)] for k in range(cohort.n_patients)}
+        splits = {name: split for name, split in drawn.items() if name not in excluded}
+        if lost := set(SPLITS) - set(splits.values()):
+            raise BadInput(
+                f"config: cohort.n_patients: no patient of split {', '.join(sorted(lost))} is "
+                "left; more patients, or smaller blocks?"
+            )
+        imported = {n: row for n, row in sheet.items() if n not in excluded}
+        check_measured(imported, config.ecg.scenarios)
+        return cls(config, splits, imported)
+
+    @property
+    def patients(self) -> list[str]:
+        """Virtual patients."""
+        return list(self.splits)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Number of virtual patients of each split."""
+        return dict(Counter(self.splits.values()))
+
+    @property
+    def atlases(self) -> dict[str, str]:
+        """Keys of the section anatomy that name an atlas file -> the file."""
+        keys = ("heart_atlas", "torso_atlas")
+        return {key: path for key in keys if (path := getattr(self.config.anatomy, key))}
+
+    def of_split(self, *splits: str) -> list[str]:
+        """Virtual patients of some splits, one split after the other."""
+        return [name for split in splits for name, its in self.splits.items() if its == split]
+
+    @property
+    def example(self) -> str:
+        """The test patient whose fields the report draws."""
+        return min(self.of_split("test"))
+
+    @property
+    def shown(self) -> list[str]:
+        """Patients whose surfaces the report draws."""
+        return sorted({*self.patients[:N_SHOWN], self.example})
+
+    @property
+    def patient_pattern(self) -> str:
+        """Regular expression of all patients."""
+        return "|".join(["p[0-9]{4}", *self.imported])
+
+    @property
+    def imported_pattern(self) -> str:
+        """Regular expression of imported patients; without any it matches nothing."""
+        return "|".join(self.imported) or "(?!)"
+
+    @property
+    def n_electrodes(self) -> int:
+        """The electrodes of the 12-lead ECG and those of the grid."""
+        return len(STANDARD_ELECTRODES) + self.config.electrodes.n_grid
+
+    @property
+    def n_refined(self) -> int:
+        """Electrodes at which meshes are refined."""
+        return len(STANDARD_ELECTRODES) + self.config.electrodes.n_refined
+
+    @cached_property
+    def batches(self) -> dict[str, list[int]]:
+        """Batch -> first and one past the last electrode of the job; 0 per job: all in one."""
+        n, size = self.n_electrodes, self.config.leadfield.electrodes_per_job
+        starts = range(0, n, size or n)
+        return {str(k): [start, min(start + (size or n), n)] for k, start in enumerate(starts)}
+
+    @property
+    def scenarios(self) -> list[str]:
+        """Activation scenarios."""
+        return list(self.config.ecg.scenarios)
+
+    @cached_property
+    def definitions(self) -> dict[str, Any]:
+        """Scenario -> its settings, built in or of section scenarios."""
+        known = self.config.known_scenarios
+        return {name: builtins_of(known[name]) for name in sorted(self.scenarios)}
+
+    @property
+    def encoders(self) -> list[str]:
+        """Encoders that are trained."""
+        return list(self.config.learning.encoders)
+
+    @property
+    def coded(self) -> list[str]:
+        """Encoders with a code for any shape, from which surfaces are decoded."""
+        return [name for name in self.encoders if name not in WITHOUT_CODE]
+
+    @cached_property
+    def methods(self) -> list[Method]:
+        """All that is trained and compared: a name each in rules and files."""
+        return Method.of(self.config.learning)
+
+    @property
+    def methods_of_imported(self) -> list[Method]:
+        """Those that predict imported patients."""
+        return [method for method in self.methods if method.takes_imported]
+
+    def predicted(self, method: Method) -> list[str]:
+        """The patients that a method predicts."""
+        return [*self.of_split("test"), *(self.imported if method.takes_imported else [])]
+
+    def chunks(self, encoder: str) -> list[str]:
+        """Chunks of shapes from which an encoder learns beside the patients."""
+        if encoder != "deepsdf":
+            return []
+        return [chunk_name(k) for k in range(self.config.deepsdf.n_shapes // SHAPES_PER_CHUNK)]
+
+    def n_members(self, model: str) -> int:
+        """Networks of a surrogate: one, or those of an ensemble."""
+        return self.config.learning.ensemble if model in ENSEMBLED else 1
+
+    def members(self, model: str) -> list[str]:
+        """Folders of a surrogate's networks, inside its own."""
+        return ["", *(f"member{k}/" for k in range(1, self.n_members(model)))]
+
+    def networks(self, method: Method) -> list[str]:
+        """Files of a method's networks."""
+        return [f"{method.folder}/{name}model.safetensors" for name in self.members(method.model)]
+
+    def uncertainty(self, method: Method) -> list[str]:
+        """The calibration of an ensemble's standard deviation; one network has none."""
+        ensemble = self.n_members(method.model) > 1
+        return [f"{method.folder}/uncertainty.json"] if ensemble else []
+
+    @cached_property
+    def _params(self) -> dict[str, dict[str, Any]]:
+        return as_params(self.config)
+
+    def section(self, name: str) -> dict[str, Any]:
+        """A section without the keys that do not decide what its rule makes."""
+        return {k: v for k, v in self._params[name].items() if k not in UNFELT.get(name, ())}
+
+    def part(self, name: str, keys: Sequence[str]) -> dict[str, Any]:
+        """Some keys of a section."""
+        return {key: self._params[name][key] for key in sorted(keys)}
+
+    @property
+    def conductivities(self) -> dict[str, Any]:
+        """The lead field's conductivities."""
+        return {k: v for k, v in self._params["leadfield"].items() if k.startswith("sigma_")}
+
+    @property
+    def shape_samples(self) -> dict[str, Any]:
+        """Signed distances about the shapes of which only the encoder learns."""
+        return self.section("sdf_samples") | {"n_points": self.config.deepsdf.shape_points}
+
+    @property
+    def example_repolarisation(self) -> dict[str, Any]:
+        """Settings of the repolarisation of the patient that the report draws."""
+        return builtins_of(self.physiology(self.example).repolarisation)
+
+    @property
+    def physics(self) -> dict[str, Any]:
+        """What the data set tells of its making."""
+        lead_field = self.section("leadfield") | {"gradient": self.config.leadfield.gradient}
+        sections = {name: self._params[name] for name in PHYSICS}
+        if not self.config.augmentation.changes_nothing:
+            sections["augmentation"] = self._params["augmentation"]
+        return sections | {"leadfield": lead_field}
+
+    @cached_property
+    def inverse(self) -> InversePlan:
+        """What the target inverse makes."""
+        return InversePlan(self.config, self.splits)
+
+    def training(self, name: str) -> dict[str, Any]:
+        """Settings of an encoder or a model; the PCA has none."""
+        return self._params.get(name, {})
+
+    # What rules ask by their wildcards: files and settings of one job.
+
+    def files_of(self, wildcards: Any) -> list[str]:
+        """The user's files of an imported patient."""
+        return self.imported[wildcards.imported].files
+
+    def row_of(self, wildcards: Any) -> dict[str, str]:
+        """The row of the sheet of an imported patient: all that its surfaces depend on."""
+        row = self.imported[wildcards.imported]._asdict()
+        return {key: value for key, value in row.items() if key != "physiology"}
+
+    def measured_of(self, wildcards: Any) -> str | list[str]:
+        """The file with an imported patient's own fibres and activation, if its row names any."""
+        row = self.imported.get(wildcards.patient)
+        if row is None or not row.measured:
+            return []
+        return f"results/patients/{wildcards.patient}/anatomy.npz"
+
+    def electrodes_of(self, wildcards: Any) -> list[int]:
+        """First and one past the last electrode of a batch."""
+        return self.batches[wildcards.batch]
+
+    def shapes_of(self, wildcards: Any) -> list[str]:
+        """Files of the shapes from which an encoder learns beside the patients."""
+        return [f"results/shapes/{chunk}.npz" for chunk in self.chunks(wildcards.encoder)]
+
+    def codes_of(self, wildcards: Any) -> list[str]:
+        """The file with the code of a patient who is no part of the cohort."""
+        if wildcards.patient not in self.imported:
+            return []
+        return [f"results/encoders/{wildcards.encoder}/codes/{wildcards.patient}.npz"]
+
+    def networks_of(self, wildcards: Any) -> list[str]:
+        """Files of a surrogate's networks."""
+        return self.networks(Method(wildcards.model, wildcards.encoder))
+
+    def uncertainty_of(self, wildcards: Any) -> list[str]:
+        """The calibration of a surrogate's standard deviation."""
+        return self.uncertainty(Method(wildcards.model, wildcards.encoder))
+
+    def encoder_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of an encoder."""
+        return self.training(wildcards.encoder)
+
+    def model_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of a surrogate."""
+        return self.training(wildcards.model)
+
+    def member_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of one network of a surrogate."""
+        return self._member(wildcards.model, wildcards.member)
+
+    def operator_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of one operator."""
+        return self._member("operator", wildcards.member)
+
+    def _member(self, model: str, folder: str) -> dict[str, Any]:
+        """Further members of an ensemble have the next seeds."""
+        section = self.training(model)
+        number = int(folder.removeprefix("member").rstrip("/") or 0)
+        return section | {"seed": section["seed"] + number}

@@ -1,0 +1,78 @@
+"""What must hold before a run starts: a valid config, its files, results with their metadata."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from einthoven.app.run.plan import Plan
+from einthoven.base.config import validate
+from einthoven.base.core.errors import BadInput
+
+DEFAULT_RATE_LIMIT = (100, 1)
+"""Job starts per seconds if nobody asks for another limit."""
+EMBEDDED = Path(__file__).resolve().parents[2] / "body" / "anatomy" / "shape" / "data"
+"""The two atlases of the package."""
+
+
+def typed(value: Any) -> Any:
+    """The values of --config, which Snakemake leaves as text inside a section, read as YAML."""
+    if isinstance(value, dict):
+        return {key: typed(its) for key, its in value.items()}
+    if isinstance(value, list):
+        return [typed(its) for its in value]
+    return yaml.safe_load(value) if isinstance(value, str) else value
+
+
+def plan_or_exit(settings: Mapping[str, Any]) -> Plan:
+    """The plan of unchecked settings, or the end with status 2 and one line that tells why."""
+    try:
+        plan = Plan.of(validate(dict(settings)))
+        check_atlases(plan)
+    except BadInput as error:
+        print(f"einthoven: {error}", file=sys.stderr)
+        sys.exit(2)
+    return plan
+
+
+def check_atlases(plan: Plan, embedded: Path = EMBEDDED) -> None:
+    """The atlases of the package and those of the config.
+
+    Raises:
+        BadInput: one of them is missing.
+    """
+    for name in ("torso", "heart"):
+        path = embedded / f"{name}_atlas.npz"
+        if not path.is_file():
+            cure = f"restore it with git, or run python tools/build_{name}_atlas.py"
+            raise BadInput(f"{path}: the {name} atlas is missing; {cure}")
+    for key, file in plan.atlases.items():
+        if not Path(file).is_file():
+            raise BadInput(
+                f"config: anatomy.{key}: {file}: no such file; `einthoven fetch` makes it"
+            )
+
+
+def warn_without_metadata(folder: Path) -> None:
+    """Tell the user if results came to a folder without what Snakemake knows of their making."""
+    known = any((folder / ".snakemake" / "metadata").glob("*"))
+    if (folder / "results" / "patients").is_dir() and not known:
+        print(
+            "einthoven: results/ came without .snakemake/metadata, so edits of the config made "
+            "before now go unnoticed; copy that folder too, or run with --forceall",
+            file=sys.stderr,
+        )
+
+
+def drop_default_rate_limit(scheduler: Any) -> None:
+    """Take Snakemake's default limit of job starts per second from its scheduler.
+
+    While there is a limit, every look for ready jobs starts a timer for the next one, and so does
+    every finished job (its issue 3804): after 200 jobs Snakemake looks 200 times a second, which
+    takes a quarter of a core.
+    """
+    limit = scheduler.job_rate_limiter
+    if limit is not None and (limit.max_jobs, limit.timespan) == DEFAULT_RATE_LIMIT:
+        scheduler.job_rate_limiter = None

@@ -1,0 +1,27 @@
+"""The conductivities of one patient: those of section leadfield, or drawn by augmentation."""
+
+import math
+
+from einthoven.base.config.augmentation import Augmentation
+from einthoven.base.config.load import section_of
+from einthoven.base.config.models import Leadfield
+from einthoven.base.core.seeds import generator
+
+
+def drawn_conductivities(
+    leadfield: Leadfield, ranges: Augmentation, patient: str, lungs: bool = True
+) -> Leadfield:
+    """The section as a patient has it; of one without `lungs` theirs stays.
+
+    A draw depends on the seed, the patient's name and the conductivity's name alone.
+
+    Raises:
+        BadInput: a value is outside the range of section leadfield.
+    """
+    values = {}
+    for name, (low, high) in ranges.conductivities.items():
+        if name == "sigma_lung_s_per_m" and not lungs:
+            continue
+        rng = generator(ranges.seed, patient, "augmentation", name)
+        values[name] = math.exp(rng.uniform(math.log(low), math.log(high)))
+    return section_of(Leadfield, dict(leadfield) | values, f"{patient}: augmentation")

@@ -1,0 +1,145 @@
+"""Sections of the encoders and surrogates."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from einthoven.base.config.section import Count, Positive, Section, Seed
+from einthoven.base.core.names import SHAPES_PER_CHUNK
+
+EncoderName = Literal["pca", "deepsdf"]
+ModelName = Literal["mlp", "refraction", "operator"]
+WITHOUT_ENCODER: frozenset[ModelName] = frozenset({"operator"})
+"""Models that are given no code: each is one method, whatever encoders there are."""
+Precision = Literal[32, "bf16-mixed", "16-mixed"]
+N_POSE = 6
+"""Entries of a DeepSDF code that are the heart's pose."""
+
+
+class DeepSdf(Section):
+    """Auto-decoder of four signed distances (Dokuchaev 2026, section 2.5).
+
+    The paper's own settings: n_shapes 0, network joint, n_latent 16, width 256, activation relu,
+    pose false, relative_mm 0, epochs 2000, learning_rate 0.001.
+    """
+
+    seed: Seed = 1
+    n_shapes: Annotated[int, Field(ge=0, multiple_of=SHAPES_PER_CHUNK)] = 256
+    """Further anatomies from which the encoder alone learns; 0: the cohort's."""
+    shape_points: Annotated[int, Field(ge=100)] = 8192
+    """Samples about each of them."""
+    network: Literal["split", "joint"] = "split"
+    """One network for the torso and one for the heart, or the paper's one for both."""
+    n_latent: Annotated[int, Field(ge=1, le=256)] = 32
+    width: Annotated[int, Field(ge=8, le=2048)] = 128
+    n_frequencies: Annotated[int, Field(ge=0, le=512)] = 24
+    frequency_scale: Positive = 0.5
+    activation: Literal["silu", "relu"] = "silu"
+    pose: bool = True
+    """Six code entries turn and shift the heart's coordinates."""
+    epochs: Count = 300
+    points_per_batch: Count = 64
+    """Of each patient, for each network."""
+    batch_patients: Count = 64
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.004
+    halve_after_epochs: Annotated[int, Field(ge=0)] = 0
+    """0: warm-up and cosine."""
+    relative_mm: Annotated[float, Field(ge=0)] = 4.0
+    """Errors are divided by |s| + relative_mm (torso: 5 times as much); 0: plain squares."""
+    lambda_prior: Annotated[float, Field(ge=0)] = 0.0001
+    lambda_lipschitz: Annotated[float, Field(ge=0)] = 1e-7
+    lambda_mahalanobis: Annotated[float, Field(ge=0)] = 3e-5
+    infer_steps: Count = 200
+    infer_points: Annotated[int, Field(ge=16)] = 1024
+
+    @model_validator(mode="after")
+    def _room_for_a_shape(self) -> Self:
+        if self.pose and self.n_latent <= N_POSE:
+            raise ValueError(
+                f"n_latent = {self.n_latent}: with pose, six entries are the heart's pose; take "
+                f"at least {N_POSE + 1} or set pose to false"
+            )
+        return self
+
+
+class MlpModel(Section):
+    """The network of Dokuchaev 2026, section 2.3; `epochs` visit every training patient once."""
+
+    seed: Seed = 1
+    width: Annotated[int, Field(ge=8, le=2048)] = 256
+    n_frequencies: Annotated[int, Field(ge=0, le=512)] = 32
+    frequency_scale: Positive = 0.5
+    lambda_cos: Annotated[float, Field(ge=0)] = 20.0
+    """Not stated in the paper; in units of the mean gradient in the heart."""
+    epochs: Count = 800
+    points_per_batch: Count = 128
+    electrodes_per_batch: Annotated[int, Field(ge=0)] = 2
+    """Random electrodes of each patient in a batch; 0: all."""
+    batch_patients: Count = 6
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.003
+    halve_after_epochs: Annotated[int, Field(ge=0)] = 0
+    """The paper's schedule (400 of 800 epochs); 0: warm-up and cosine."""
+    precision: Precision = 32
+
+
+class RefractionModel(Section):
+    """Refraction tensor on the incident field, and modes of low rank."""
+
+    seed: Seed = 1
+    width: Annotated[int, Field(ge=8, le=2048)] = 256
+    rank: Count = 48
+    n_frequencies: Annotated[int, Field(ge=0, le=512)] = 48
+    frequency_scale: Positive = 0.5
+    code_at_electrodes: bool = False
+    """What an electrode weighs depends on the code, too: better with many anatomies."""
+    epochs: Count = 400
+    points_per_batch: Count = 64
+    electrodes_per_batch: Annotated[int, Field(ge=0)] = 0
+    """0: all electrodes, which cost little more than one."""
+    batch_patients: Count = 6
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.003
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Average weights over about 1 / (1 - ema_decay) steps; 0: take the last ones."""
+    precision: Precision = 32
+    """Of the layers, not of the geometry around them; 16-mixed needs a GPU."""
+
+
+class OperatorModel(Section):
+    """Linear operator on the incident field, from local geometry alone (surrogate.operator)."""
+
+    seed: Seed = 1
+    width: Annotated[int, Field(ge=8, le=2048)] = 192
+    rank: Count = 32
+    n_frequencies: Annotated[int, Field(ge=0, le=512)] = 24
+    frequency_scale: Positive = 0.2
+    epochs: Count = 100
+    points_per_batch: Count = 384
+    """Of each patient: gradients are compared there, and they stand for the heart."""
+    electrodes_per_batch: Count = 16
+    batch_patients: Count = 4
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.003
+    precision: Precision = 32
+
+
+class Learning(Section):
+    """Encoders and models to compare: each model with each encoder; the operator needs none."""
+
+    encoders: list[EncoderName] = ["pca", "deepsdf"]
+    """May be empty where the operator is the only model."""
+    models: Annotated[list[ModelName], Field(min_length=1)] = ["mlp", "refraction", "operator"]
+    ensemble: Annotated[int, Field(ge=1, le=50)] = 1
+    """Refraction models, and operators, that differ in their seed: from 2 on with uncertainty."""
+    chamfer_grid: Annotated[int, Field(ge=8, le=256)] = 48
+    """Grid points a side at which decoded surfaces are compared with the true ones."""
+    search_trials: Count = 20
+    """Trainings of the optional targets results/search/{encoder}-{model}.json."""
+
+    @model_validator(mode="after")
+    def _codes_for_those_who_need_them(self) -> Self:
+        coded = [model for model in self.models if model not in WITHOUT_ENCODER]
+        if coded and not self.encoders:
+            raise ValueError(
+                f"encoders is empty, but of models {', '.join(coded)} needs one; "
+                f"{', '.join(sorted(WITHOUT_ENCODER))} does without"
+            )
+        return self

@@ -1,0 +1,105 @@
+"""Read and check a config before any job starts."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from einthoven.base.config.models import Config
+from einthoven.base.config.section import Section
+from einthoven.base.core.errors import BadInput
+
+
+def _keys_at(kind: type[Section], path: tuple[Any, ...]) -> list[str]:
+    """Keys of the section at a path; none below a mapping, whose values are of several kinds."""
+    model: Any = kind
+    for step in path:
+        fields = getattr(model, "model_fields", {})
+        model = fields[step].annotation if step in fields else None
+    return list(getattr(model, "model_fields", []))
+
+
+def explained(kind: type[Section], error: dict[str, Any]) -> str:
+    """One line for one pydantic error: the key, what is wrong, the cure."""
+    import difflib
+
+    path, message = error["loc"], error["msg"].removeprefix("Value error, ")
+    if not path:  # of several sections: the message names them
+        return message
+    key = ".".join(map(str, path))
+    if error["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(str(path[-1]), _keys_at(kind, path[:-1]), n=1, cutoff=0.5)
+        return f"{key}: unknown key" + (f"; did you mean '{close[0]}'?" if close else "")
+    value = error.get("input")
+    if isinstance(value, str) and error["type"] in ("float_type", "int_type"):
+        return f"{key}: '{value}' is text, not a number; YAML needs a dot in exponents (1.0e-3)"
+    return f"{key}: {message} (got {value!r})"
+
+
+def validate(data: dict[str, Any] | None) -> Config:
+    """Check a config mapping; missing sections and keys take their defaults.
+
+    Raises:
+        BadInput: one line per wrong key, with the cure.
+    """
+    try:
+        return Config.model_validate(data or {})
+    except ValidationError as error:
+        lines = [explained(Config, dict(e)) for e in error.errors()]
+        raise BadInput("config: " + "; ".join(lines)) from None
+
+
+def load(path: str | Path) -> Config:
+    """Read a YAML config file.
+
+    Raises:
+        BadInput: the file is missing, is not YAML, or has wrong keys.
+    """
+    try:
+        data = yaml.safe_load(Path(path).read_text())
+    except FileNotFoundError as error:
+        raise BadInput(f"{path}: no such config file") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: not YAML ({' '.join(str(error).split())})") from error
+    if data is not None and not isinstance(data, dict):
+        raise BadInput(f"{path}: expected sections with keys, got {type(data).__name__}")
+    return validate(data)
+
+
+def section_of[S: Section](kind: type[S], values: Mapping[str, Any], where: str) -> S:
+    """A section of some values, within its own ranges.
+
+    Raises:
+        BadInput: one line of all that is wrong.
+    """
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        problems = "; ".join(explained(kind, dict(e)) for e in error.errors())
+        raise BadInput(f"{where}: {problems}") from None
+
+
+def read_section[S: Section](
+    kind: type[S], data: dict[str, Any], where: str, cure: str = "train again"
+) -> S:
+    """A section as the file of a result states it: every key, none by default.
+
+    Args:
+        kind: of section.
+        data: its keys.
+        where: the file, for the message.
+        cure: what makes the result again; that of a trained model by default.
+
+    Raises:
+        BadInput: a key is missing, unknown or wrong: a file of another version of einthoven.
+    """
+    if missing := sorted(kind.model_fields.keys() - data.keys()):
+        problem = f"key {', '.join(missing)} is missing"
+    else:
+        try:
+            return kind.model_validate(data)
+        except ValidationError as error:
+            problem = "; ".join(explained(kind, dict(e)) for e in error.errors())
+    raise BadInput(f"{where}: of another version of einthoven, {problem}; {cure}")

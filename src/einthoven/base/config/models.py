@@ -1,0 +1,305 @@
+"""One model per config section; a rule's `params` is one such section as a plain dict.
+
+Keys carry unit suffixes. Ranges are physical; a value off by a power of ten gets a message
+that asks for the likely slip.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from einthoven.base.config.activation import Activation
+from einthoven.base.config.augmentation import NO_AUGMENTATION, Augmentation
+from einthoven.base.config.imaging import Imaging
+from einthoven.base.config.imaging_training import ImagingTraining
+from einthoven.base.config.inverse import Inverse
+from einthoven.base.config.learning import (
+    DeepSdf,
+    Learning,
+    MlpModel,
+    OperatorModel,
+    RefractionModel,
+)
+from einthoven.base.config.publication import Publication
+from einthoven.base.config.purkinje import Purkinje
+from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.config.scenarios import BUILT_IN, CHOICES, AnyScenario, ScenarioName, Scenarios
+from einthoven.base.config.section import Count, Positive, Section, Seed
+from einthoven.base.config.variation import BY_DEFAULT, Variation
+
+MAX_MODES = 10
+"""Of the heart's and the torso's embedded atlas."""
+MAX_GRID = 1000
+"""Places for electrodes of a grid."""
+HEART_EDGE_MM = (0.5, 8.0)
+
+SiteCount = Annotated[int, Field(ge=0, le=MAX_GRID)]
+HeightRange = Annotated[
+    list[Annotated[float, Field(ge=135, le=205)]], Field(min_length=2, max_length=2)
+]
+BmiRange = Annotated[list[Annotated[float, Field(ge=12, le=42)]], Field(min_length=2, max_length=2)]
+HeartEdge = Annotated[float, Field(ge=HEART_EDGE_MM[0], le=HEART_EDGE_MM[1])]
+AtlasPath = Annotated[str, Field(description="path of an atlas file, or empty")]
+PatientName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+SheetPath = Annotated[str, Field(description="path of a sheet of imported patients, or empty")]
+SolverName = Literal["auto", "mumps", "pardiso", "cholmod", "amg"]
+
+
+class Cohort(Section):
+    """Latin hypercube in +-1 SD, drawn in blocks so that growing it moves nobody."""
+
+    seed: Seed = 1
+    n_patients: Annotated[int, Field(ge=3)] = 32
+    block_size: Annotated[int, Field(ge=3)] = 32
+    val_per_block: Count = 4
+    test_per_block: Count = 4
+    n_heart_modes: Annotated[int, Field(ge=1, le=MAX_MODES)] = MAX_MODES
+    n_torso_modes: Annotated[int, Field(ge=1, le=MAX_MODES)] = MAX_MODES
+    range_sd: Annotated[float, Field(gt=0, le=3)] = 1.0
+    sex: Literal["any", "female", "male", "both"] = "any"
+    """any: one population of both, without covariates; the others move hearts and torsos."""
+    height_cm: Annotated[HeightRange | None, Field(description="[low, high], with a sex")] = None
+    """null: as range_sd tells, around the mean of the sex."""
+    bmi: Annotated[BmiRange | None, Field(description="[low, high], with a sex")] = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for name in ("height_cm", "bmi"):
+            ends = getattr(self, name)
+            if ends and self.sex == "any":
+                raise ValueError(f"{name} needs cohort.sex: female, male or both")
+            if ends and ends[0] > ends[1]:
+                raise ValueError(f"{name}: {ends[0]:g} is more than {ends[1]:g}; [low, high]")
+        if self.val_per_block + self.test_per_block >= self.block_size:
+            raise ValueError(
+                "val_per_block + test_per_block must leave training patients in block_size"
+            )
+        return self
+
+
+class Imported(Section):
+    """Imported patients (external validation), beside the drawn ones; docs/imported-patients.md."""
+
+    sheet: SheetPath = ""
+
+
+class Anatomy(Section):
+    """Surfaces of a patient."""
+
+    heart_edge_mm: HeartEdge = 4.0
+    torso_resolution: Literal["coarse", "fine"] = "coarse"
+    pose: Literal["imaged", "engblom"] = "imaged"
+    """Where the mean heart lies and points to (`anatomy.pose.MEAN_POSES`)."""
+    lungs: bool = False
+    """Whether the torso has lungs, with a conductivity of their own."""
+    heart_atlas: AtlasPath = ""
+    """Path of an atlas file that `einthoven fetch` made; "" is the embedded atlas."""
+    torso_atlas: AtlasPath = ""
+    sites: Literal["front", "around"] = "front"
+    """Where the grid electrodes are: on the front, or on front, sides and back."""
+
+
+class Electrodes(Section):
+    """A grid on the torso beside the nine of the 12-lead ECG; more electrodes keep the first."""
+
+    n_grid: SiteCount = 24
+    n_refined: SiteCount = 24
+    """Meshes are refined at the first so many sites; more of these make all meshes new."""
+
+
+class Mesh(Section):
+    """Tetrahedra; sizes are mean edge lengths."""
+
+    heart_edge_mm: HeartEdge = 4.0
+    torso_edge_mm: Annotated[float, Field(ge=4, le=40)] = 22.0
+    electrode_edge_mm: Annotated[float, Field(ge=1, le=40)] = 8.0
+    grading: Annotated[float, Field(gt=0, le=1)] = 0.35
+    min_quality: Annotated[float, Field(gt=0, lt=0.5)] = 0.08
+    algorithm: Literal["hxt", "delaunay"] = "hxt"
+    timeout_s: Positive = 300.0
+
+
+class Fibers(Section):
+    """Rule-based fibre and sheet angles (Bayer 2012)."""
+
+    alpha_endo_deg: Annotated[float, Field(ge=-90, le=90)] = 40.0
+    alpha_epi_deg: Annotated[float, Field(ge=-90, le=90)] = -50.0
+    beta_endo_deg: Annotated[float, Field(ge=-90, le=90)] = -65.0
+    beta_epi_deg: Annotated[float, Field(ge=-90, le=90)] = 25.0
+
+
+CONDUCTIVITY_RANGES = {
+    "sigma_il_s_per_m": (0.05, 1.0),
+    "sigma_it_s_per_m": (0.005, 0.2),
+    "sigma_el_s_per_m": (0.05, 1.0),
+    "sigma_et_s_per_m": (0.02, 1.0),
+    "sigma_torso_s_per_m": (0.01, 0.5),
+    "sigma_blood_s_per_m": (0.01, 1.5),
+    "sigma_lung_s_per_m": (0.01, 0.3),
+}
+"""Wide around what is measured, narrow enough to notice a factor of ten."""
+CONDUCTIVITY_SLIPS = ((0.1, "mS/cm (1 mS/cm = 0.1 S/m)"), (0.001, "mS/m"), (100.0, "S/cm"),
+                      (10.0, "dS/m"))  # fmt: skip
+"""Factors to S/m from what a value may have been meant in."""
+
+
+class Leadfield(Section):
+    """Conductivities in S/m: muscle of Dokuchaev 2026 (its mS/cm divided by 10), torso 0.2.
+
+    Its torso and blood, 0.06, give S waves in V1 that are twice too deep; 0.2 is usual for a
+    homogeneous torso (docs/physiology.md). Blood has the torso's value, as in the paper, not the
+    0.6 that are measured.
+    Lungs: inflated, 10 Hz, by the four Cole-Cole terms of Gabriel 1996,
+    doi:10.1088/0031-9155/41/11/003.
+    """
+
+    sigma_il_s_per_m: float = 0.3
+    sigma_it_s_per_m: float = 0.03
+    sigma_el_s_per_m: float = 0.3
+    sigma_et_s_per_m: float = 0.12
+    sigma_torso_s_per_m: float = 0.2
+    sigma_blood_s_per_m: float = 0.2
+    sigma_lung_s_per_m: float = 0.0389
+    solver: SolverName = "auto"
+    """auto takes mumps or amg by size; pardiso and cholmod are optional extras."""
+    solver_tolerance: Annotated[float, Field(ge=1e-13, le=1e-6)] = 1e-10
+    """Largest relative residual of a lead field."""
+    gradient: Literal["recovered", "raw"] = "recovered"
+    """Of samples, ECGs and references: quadratic fits within a tissue, or the elements' own."""
+    electrodes_per_job: Annotated[int, Field(ge=0)] = 0
+    """0: all electrodes in one job (one factorisation)."""
+
+    @property
+    def conductivities(self) -> dict[str, float]:
+        """Name -> S/m."""
+        return {name: getattr(self, name) for name in CONDUCTIVITY_RANGES}
+
+    @field_validator(*CONDUCTIVITY_RANGES)
+    @classmethod
+    def _conductivity(cls, value: float, info: ValidationInfo) -> float:
+        low, high = CONDUCTIVITY_RANGES[str(info.field_name)]
+        if not low <= value <= high:
+            slips = [f"; off by {1 / factor:g}, as in {unit}?" for factor, unit
+                     in CONDUCTIVITY_SLIPS if low <= value * factor <= high]  # fmt: skip
+            hint = slips[0] if slips else ""
+            raise ValueError(f"{value:g} is outside {low:g} to {high:g} S/m (= mS/mm){hint}")
+        return value
+
+
+class Ecg(Section):
+    """Time axis and action potential of the forward ECG."""
+
+    start_ms: Annotated[float, Field(ge=-200, le=0)] = -20.0
+    duration_ms: Annotated[float, Field(ge=50, le=2000)] = 600.0
+    dt_ms: Annotated[float, Field(gt=0, le=5)] = 1.0
+    scenarios: Annotated[list[ScenarioName], Field(min_length=1, description=CHOICES)] = [
+        "sinus",
+        "lbbb",
+        "crt",
+    ]
+
+    @field_validator("scenarios")
+    @classmethod
+    def _once(cls, value: list[str]) -> list[str]:
+        if len(set(value)) != len(value):
+            raise ValueError("a scenario is given more than once")
+        return value
+
+
+class SdfSamples(Section):
+    """Points around all surfaces with four signed distances."""
+
+    seed: Seed = 1
+    backend: Literal["einthoven", "vtk", "mesh-to-sdf"] = "einthoven"
+    n_points: Annotated[int, Field(ge=100)] = 16384
+    near_fraction: Annotated[float, Field(ge=0, le=1)] = 0.8
+    near_mm: Positive = 10.0
+
+
+class FieldSamples(Section):
+    """Points in the body at which grad Z is stored; most near the skin and the heart surface."""
+
+    seed: Seed = 1
+    n_points: Annotated[int, Field(ge=100)] = 8192
+    near_fraction: Annotated[float, Field(ge=0, le=1)] = 0.8
+    near_mm: Positive = 10.0
+    heart_share: Annotated[float, Field(ge=0, le=1)] = 0.75
+
+
+class Dataset(Section):
+    """The consolidated data set."""
+
+    exclude: list[PatientName] = []
+    """Patients that could not be made; the data set and the metrics say that they are missing."""
+    lead_field: Literal["heart", "body"] = "heart"
+    """What a patient's store keeps: the heart, 10 mm around it and the skin, or all nodes."""
+
+
+class Config(Section):
+    """The whole config.yaml."""
+
+    cohort: Cohort = Cohort()
+    augmentation: Augmentation = NO_AUGMENTATION
+    imported: Imported = Imported()
+    anatomy: Anatomy = Anatomy()
+    electrodes: Electrodes = Electrodes()
+    mesh: Mesh = Mesh()
+    fibers: Fibers = Fibers()
+    purkinje: Purkinje = Purkinje()
+    activation: Activation = Activation()
+    scenarios: Scenarios = Scenarios()
+    leadfield: Leadfield = Leadfield()
+    repolarisation: Repolarisation = Repolarisation()
+    variation: Variation = BY_DEFAULT
+    ecg: Ecg = Ecg()
+    sdf_samples: SdfSamples = SdfSamples()
+    field_samples: FieldSamples = FieldSamples()
+    dataset: Dataset = Dataset()
+    publication: Publication = Publication()
+    learning: Learning = Learning()
+    deepsdf: DeepSdf = DeepSdf()
+    mlp: MlpModel = MlpModel()
+    refraction: RefractionModel = RefractionModel()
+    operator: OperatorModel = OperatorModel()
+    inverse: Inverse = Inverse()
+    imaging: Imaging = Imaging()
+    imaging_training: ImagingTraining = ImagingTraining()
+
+    @model_validator(mode="after")
+    def _covariates_know_the_atlas(self) -> Self:
+        for name in ("heart_atlas", "torso_atlas"):
+            if getattr(self.anatomy, name) and self.cohort.sex != "any":
+                raise ValueError(
+                    f"cohort.sex moves the embedded atlases only; sex: any with anatomy.{name}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _conductivities_are_in_range(self) -> Self:
+        for name, (low, high) in self.augmentation.conductivities.items():
+            least, most = CONDUCTIVITY_RANGES[name]
+            if not least <= low <= high <= most:
+                raise ValueError(
+                    f"augmentation.{name}: {low:g} to {high:g} is not within {least:g} to "
+                    f"{most:g} S/m (= mS/mm)"
+                )
+        return self
+
+    @property
+    def known_scenarios(self) -> dict[str, AnyScenario]:
+        """All scenarios by name: the built-in ones and those of section scenarios."""
+        return BUILT_IN | self.scenarios.defined
+
+    @model_validator(mode="after")
+    def _scenarios_are_known(self) -> Self:
+        if unknown := sorted(set(self.ecg.scenarios) - self.known_scenarios.keys()):
+            raise ValueError(
+                f"ecg.scenarios: unknown {', '.join(unknown)}; known are "
+                f"{', '.join(self.known_scenarios)}; define others in section scenarios"
+            )
+        if missing := sorted(set(self.inverse.scenarios or []) - set(self.ecg.scenarios)):
+            raise ValueError(
+                f"inverse.scenarios: {', '.join(missing)} must be in ecg.scenarios, too: that "
+                "makes their activation"
+            )
+        return self

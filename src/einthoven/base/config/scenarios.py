@@ -1,0 +1,163 @@
+"""Where a beat starts and what conducts it: settings of scenarios, and the built-in ones by name.
+
+A scenario is data; `electrophysiology.scenarios` has the class that plays each kind.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, field_validator
+
+from einthoven.base.config.section import Section
+
+ScenarioName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+"""Part of file names (activation_{scenario}.npz) and of keys of the metrics."""
+Block = Literal["left-bundle", "right-bundle", "left-anterior-fascicle", "left-posterior-fascicle"]
+SurfaceName = Literal["lv_endo", "rv_endo", "epi"]
+Factor = Annotated[float, Field(ge=0.2, le=3)]
+Delay = Annotated[float, Field(ge=-100, le=100)]
+I_KR_FACTORS = (0.0, 0.5, 1.0)
+"""For which there are action potentials (electrophysiology.cells.condition)."""
+
+
+class Site(Section):
+    """A node of a heart surface that is stimulated `time_ms` after the first one."""
+
+    surface: SurfaceName
+    time_ms: Annotated[float, Field(ge=0, le=300)] = 0.0
+
+
+class ApexSite(Site):
+    """The lowest node of a surface along the heart's long axis."""
+
+    at: Literal["apex"] = "apex"
+
+
+class CoordinateSite(Site):
+    """The node nearest to a height and an angle of the ventricular coordinates."""
+
+    at: Literal["coordinates"] = "coordinates"
+    z: Annotated[float, Field(ge=0, le=1)]
+    """0 apex, 1 base."""
+    phi_deg: Annotated[float, Field(ge=-180, le=180)]
+    """0 mid-septum, 90 anterior, +-180 lateral, -90 inferior."""
+    nu: Literal[-1, 1] | None = None
+    """Only nodes of the LV with the septum (-1), or of the RV's free wall (1)."""
+
+
+class SegmentSite(Site):
+    """The node of a surface nearest to the middle of a segment on it."""
+
+    at: Literal["segment"] = "segment"
+    segment: str
+    """Of the AHA, or of the RV's free wall (`patient.segments`), such as "basal anterior"."""
+
+
+class PointSite(Site):
+    """The node nearest to a point in the patient's frame."""
+
+    at: Literal["point"] = "point"
+    point_mm: Annotated[list[float], Field(min_length=3, max_length=3)]
+
+
+AnySite = Annotated[ApexSite | CoordinateSite | SegmentSite | PointSite, Field(discriminator="at")]
+
+
+class Scenario(Section):
+    """What all kinds have: blocked parts of the trees, speeds of the wave, and the cells' state."""
+
+    blocks: list[Block] = []
+    """Where the conduction system is cut, for waves in either direction."""
+    distal: bool = True
+    """What is behind a block conducts nothing, and its muscle is reached from cell to cell; false:
+    only the bundle or the fascicle is cut, and the muscle may capture the tree behind it."""
+    muscle_speed_factor: Factor = 1.0
+    """Times the muscle's speeds of section activation."""
+    tree_speed_factor: Factor = 1.0
+    """Times the speed in the bundles and the Purkinje trees."""
+    cycle_length_ms: Literal[600, 1000] = 1000
+    """Of the train whose last beat the ECG shows; cells repolarise as they do at that rate."""
+    i_kr_factor: Annotated[float, Field(json_schema_extra={"enum": list(I_KR_FACTORS)})] = 1.0
+    """On the conductance of I_Kr in all cells: whole, half, blocked."""
+
+    @field_validator("blocks")
+    @classmethod
+    def _once(cls, value: list[str]) -> list[str]:
+        if len(set(value)) != len(value):
+            raise ValueError("a block is given more than once")
+        return value
+
+    @field_validator("i_kr_factor")
+    @classmethod
+    def _computed(cls, value: float) -> float:
+        if value not in I_KR_FACTORS:
+            raise ValueError("must be 1.0 (whole), 0.5 (half) or 0.0 (blocked)")
+        return value
+
+
+class Rhythm(Scenario):
+    """A supraventricular beat: the wave leaves the His bundle."""
+
+    kind: Literal["rhythm"] = "rhythm"
+
+
+class Paced(Scenario):
+    """Stimuli or an ectopic beat: the wave leaves sites on the heart's surface."""
+
+    kind: Literal["paced"] = "paced"
+    sites: Annotated[list[AnySite], Field(min_length=1)]
+
+
+class Crt(Scenario):
+    """Resynchronisation: one lead for each ventricle."""
+
+    kind: Literal["crt"] = "crt"
+    rv_site: AnySite = ApexSite(surface="rv_endo")
+    lv_site: AnySite = CoordinateSite(surface="epi", z=0.5, phi_deg=180.0)
+    vv_delay_ms: Delay | None = None
+    """How much later the LV is paced than the RV (negative: LV first); null: as section
+    activation has it."""
+
+
+AnyScenario = Annotated[Rhythm | Paced | Crt, Field(discriminator="kind")]
+
+BUILT_IN: dict[str, Rhythm | Paced | Crt] = {
+    "sinus": Rhythm(),
+    "lbbb": Rhythm(blocks=["left-bundle"]),
+    "rbbb": Rhythm(blocks=["right-bundle"]),
+    "lafb": Rhythm(blocks=["left-anterior-fascicle"]),
+    "lpfb": Rhythm(blocks=["left-posterior-fascicle"]),
+    "crt": Crt(blocks=["left-bundle"], muscle_speed_factor=0.68),
+    "rv-pacing": Paced(sites=[ApexSite(surface="rv_endo")]),
+    "pvc-rvot": Paced(sites=[CoordinateSite(surface="rv_endo", z=0.9, phi_deg=40.0, nu=1)]),
+    "pvc-lv": Paced(sites=[CoordinateSite(surface="lv_endo", z=0.3, phi_deg=-120.0, nu=-1)]),
+    "sinus-600": Rhythm(cycle_length_ms=600),
+    "sinus-ikr-half": Rhythm(i_kr_factor=0.5),
+    "sinus-ikr-blocked": Rhythm(i_kr_factor=0.0),
+}
+"""Scenarios that every config knows by name."""
+CHOICES = f"{', '.join(BUILT_IN)}, or of section scenarios"
+
+
+class Scenarios(Section):
+    """Further scenarios by name, for ecg.scenarios; docs/physiology.md."""
+
+    defined: Annotated[
+        dict[ScenarioName, AnyScenario],
+        Field(description="name -> kind (rhythm, paced or crt) and its settings"),
+    ] = {}
+
+    @field_validator("defined")
+    @classmethod
+    def _new_names(cls, value: dict[str, Scenario]) -> dict[str, Scenario]:
+        if taken := sorted(value.keys() & BUILT_IN.keys()):
+            raise ValueError(f"{', '.join(taken)}: built in, choose other names")
+        return value
+
+
+def read_scenario(data: dict[str, Any]) -> AnyScenario:
+    """Settings of a scenario as the parameters of a rule have them.
+
+    Raises:
+        ValidationError: of another version of einthoven.
+    """
+    return TypeAdapter(AnyScenario).validate_python(data)

@@ -1,0 +1,48 @@
+"""By how much the electrophysiology differs between patients."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from einthoven.base.config.section import Section, Seed
+
+Share = Annotated[float, Field(ge=0, le=0.5, description="share of the speed, >= 0, <= 0.5")]
+WidthMs = Annotated[float, Field(ge=0, le=100)]
+
+
+class Variation(Section):
+    """Half-widths of uniform ranges about purkinje, activation, repolarisation, by patient.
+
+    Draws depend on the seed, the patient's name and the key alone (`config.physiology`); with 0
+    everybody has the value of the section. Sources: docs/physiology.md.
+    """
+
+    seed: Seed = 1
+    cv_fiber: Share = 0.0
+    """Of activation.cv_fiber_mm_per_ms."""
+    cv_transverse: Share = 0.0
+    """Of activation.cv_transverse_mm_per_ms."""
+    cv_lv_endocardium: Share = 0.0
+    """Of activation.cv_lv_endocardium_mm_per_ms, the fast layer; likewise the RV's."""
+    cv_rv_endocardium: Share = 0.0
+    purkinje_speed: Share = 0.0
+    """Of purkinje.speed_mm_per_ms."""
+    apd_mean_ms: WidthMs = 0.0
+    """Of repolarisation.mean_ms; this and the gradients count where the field has gradients."""
+    apd_apex_to_base_ms: WidthMs = 0.0
+    apd_anterior_to_posterior_ms: WidthMs = 0.0
+    apd_rv_to_lv_ms: WidthMs = 0.0
+    apd_endo_to_epi_ms: WidthMs = 0.0
+    site_z: Annotated[float, Field(ge=0, le=0.3)] = 0.0
+    """Of each of purkinje.early_sites on its own, in apicobasal coordinate."""
+    site_phi_deg: Annotated[float, Field(ge=0, le=60)] = 0.0
+    site_time_ms: Annotated[float, Field(ge=0, le=20)] = 0.0
+
+
+BY_DEFAULT = Variation(
+    cv_fiber=0.08, cv_transverse=0.08, cv_lv_endocardium=0.08, cv_rv_endocardium=0.08,
+    purkinje_speed=0.08, apd_mean_ms=12.0, apd_apex_to_base_ms=5.0,
+    apd_anterior_to_posterior_ms=3.0, apd_rv_to_lv_ms=4.0, apd_endo_to_epi_ms=4.0, site_z=0.02,
+    site_phi_deg=6.0, site_time_ms=1.0,
+)  # fmt: skip
+"""Of a config without the section; one with it varies in what it names."""

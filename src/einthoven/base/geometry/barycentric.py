@@ -1,0 +1,123 @@
+"""Points tied to a triangulated skin: they keep their triangle and weights while it deforms."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from einthoven.base.core.check import finite, shape
+from einthoven.base.core.errors import BadInput
+
+
+@dataclass(frozen=True)
+class SkinPoints:
+    """Barycentric places on one topology.
+
+    Attributes:
+        vertices: [point, 3] vertex ids of each point's triangle.
+        weights: [point, 3], non-negative, each row sums to one.
+    """
+
+    vertices: np.ndarray
+    weights: np.ndarray
+
+    def only(self, kept: np.ndarray | list[int]) -> Self:
+        """Some of the points: [point] bool or ids."""
+        return replace(self, vertices=self.vertices[kept], weights=self.weights[kept])
+
+    def on(self, points: np.ndarray) -> np.ndarray:
+        """Positions [point, 3] mm on the skin with vertices `points` [vertex, 3] mm."""
+        return np.einsum("pk,pkd->pd", self.weights, points[self.vertices])
+
+
+def attach(points: np.ndarray, faces: np.ndarray, targets: np.ndarray) -> SkinPoints:
+    """Tie each target [point, 3] mm to the nearest place of the skin (`points`, `faces`).
+
+    Meant for hundreds of targets: loading a compiled search takes longer than this.
+    """
+    targets = finite("targets", shape("targets", targets, (None, 3))).astype(float)
+    corners = np.asarray(points, float)[faces]
+    centres = corners.mean(axis=1)
+    radii = np.linalg.norm(corners - centres[:, None], axis=2).max(axis=1)
+    found, nearest = np.empty(len(targets), dtype=np.int64), np.empty((len(targets), 3))
+    for i, target in enumerate(targets):
+        away = np.linalg.norm(centres - target, axis=1)
+        near = np.flatnonzero(away - radii <= away.min())  # no other can hold the nearest place
+        places = _nearest_places(corners[near], target)
+        best = np.linalg.norm(places - target, axis=1).argmin()
+        found[i], nearest[i] = near[best], places[best]
+    return tie(points, faces[found], nearest)
+
+
+def tie(points: np.ndarray, triangles: np.ndarray, places: np.ndarray) -> SkinPoints:
+    """Tie places [point, 3] mm to the triangles [point, 3] of the skin that they lie in."""
+    corners = np.asarray(points, float)[triangles]
+    weights = np.clip(_barycentric(corners, places), 0.0, 1.0)
+    return SkinPoints(triangles, weights / weights.sum(axis=1, keepdims=True))
+
+
+def cast_ray(
+    points: np.ndarray, faces: np.ndarray, origin: ArrayLike, direction: ArrayLike
+) -> np.ndarray:
+    """Where a ray first meets the skin (Moeller and Trumbore 1997, 10.1080/10867651.1997.10487468).
+
+    Args:
+        points: [vertex, 3] mm.
+        faces: [face, 3].
+        origin: [3] mm.
+        direction: [3], any length but zero.
+
+    Returns:
+        [3] mm.
+
+    Raises:
+        BadInput: the ray misses.
+    """
+    start, along = np.asarray(origin, float), np.asarray(direction, float)
+    corner = points[faces[:, 0]].astype(float)
+    edge_1, edge_2 = points[faces[:, 1]] - corner, points[faces[:, 2]] - corner
+    normal = np.cross(along, edge_2)
+    det = np.einsum("fd,fd->f", edge_1, normal)
+    det = np.where(np.abs(det) < 1e-12, np.nan, det)  # parallel: comparisons below are false
+    to_start = start - corner
+    u = np.einsum("fd,fd->f", to_start, normal) / det
+    crossed = np.cross(to_start, edge_1)
+    v = crossed @ along / det
+    t = np.einsum("fd,fd->f", edge_2, crossed) / det
+    slack = 1e-9  # a ray through an edge must not slip between its two triangles
+    hit = (u >= -slack) & (v >= -slack) & (u + v <= 1 + slack) & (t > 1e-9)
+    if not hit.any():
+        raise BadInput(f"ray from {start.round(1)} along {along.round(3)} misses the skin")
+    return start + t[hit].min() * along
+
+
+def _nearest_places(triangles: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The place [face, 3] in each of triangles [face, 3, 3] that is nearest to a target [3]."""
+    a, b, c = np.moveaxis(triangles, 1, 0)
+    normal = np.cross(a - c, b - c)
+    height = _dot(normal, target - b) / _dot(normal, normal)
+    above = target - height[:, None] * normal
+    inside = (_barycentric(triangles, above) >= 0).all(axis=1)
+    along = np.roll(triangles, -1, axis=1) - triangles
+    share = np.clip(_dot(target - triangles, along) / _dot(along, along), 0.0, 1.0)
+    on_edges = triangles + share[..., None] * along
+    edge = np.linalg.norm(on_edges - target, axis=2).argmin(axis=1)
+    return np.where(inside[:, None], above, on_edges[np.arange(len(edge)), edge])
+
+
+def _barycentric(triangles: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Weights [point, 3] of places [point, 3] in the planes of triangles [point, 3, 3]."""
+    e_1, e_2 = triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]
+    to_place = places - triangles[:, 0]
+    d_11, d_12, d_22 = (
+        np.einsum("pd,pd->p", a, b) for a, b in ((e_1, e_1), (e_1, e_2), (e_2, e_2))
+    )
+    d_1, d_2 = np.einsum("pd,pd->p", to_place, e_1), np.einsum("pd,pd->p", to_place, e_2)
+    det = d_11 * d_22 - d_12**2
+    w_1, w_2 = (d_22 * d_1 - d_12 * d_2) / det, (d_11 * d_2 - d_12 * d_1) / det
+    return np.stack([1 - w_1 - w_2, w_1, w_2], axis=1)
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1] + a[..., 2] * b[..., 2]

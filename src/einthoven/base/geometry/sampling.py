@@ -1,0 +1,48 @@
+"""Points on triangulated surfaces, at random or as far from one another as can be."""
+
+import numpy as np
+
+from einthoven.base.geometry.simplex import triangle_area_vectors
+
+
+def points_on_surface(
+    points: np.ndarray, faces: np.ndarray, count: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points uniform by area, and the unit normals of their triangles.
+
+    Args:
+        points: [vertex, 3] mm.
+        faces: [face, 3].
+        count: how many points.
+        rng: where they come from.
+
+    Returns:
+        points [count, 3] mm and normals [count, 3].
+    """
+    area_vectors = triangle_area_vectors(points, faces)
+    area = np.linalg.norm(area_vectors, axis=1)
+    chosen = rng.choice(len(faces), size=count, p=area / area.sum())
+    u, v = rng.uniform(size=(2, count, 1))
+    outside = u + v > 1.0
+    u, v = np.where(outside, 1.0 - u, u), np.where(outside, 1.0 - v, v)
+    a, b, c = (points[faces[chosen, k]] for k in range(3))
+    return a + u * (b - a) + v * (c - a), area_vectors[chosen] / area[chosen, None]
+
+
+def farthest_points(candidates: np.ndarray, start: np.ndarray, n: int) -> np.ndarray:
+    """Farthest-point sampling (Gonzalez 1985, 10.1016/0304-3975(85)90224-5).
+
+    Args:
+        candidates: [candidate, 3] mm.
+        start: [3] mm; the candidate nearest to it is the first.
+        n: how many; a larger number keeps the first ones.
+
+    Returns:
+        [n, 3] mm.
+    """
+    chosen = [int(np.linalg.norm(candidates - start, axis=1).argmin())]
+    distance = np.linalg.norm(candidates - candidates[chosen[0]], axis=1)
+    while len(chosen) < n:
+        chosen.append(int(distance.argmax()))
+        distance = np.minimum(distance, np.linalg.norm(candidates - candidates[chosen[-1]], axis=1))
+    return candidates[chosen]

@@ -1,0 +1,81 @@
+"""Local minima of a function on a triangle mesh, by prominence and distance."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from einthoven.base.core import check
+from einthoven.base.geometry.triangles import unique_edges
+
+
+@dataclass(frozen=True, eq=False)
+class Minima:
+    """Local minima of a function on a surface, the lowest first.
+
+    Attributes:
+        nodes: [minimum] row of `points`.
+        values: [minimum].
+        prominence: [minimum] height of the lowest pass to a lower minimum above it; infinite for
+            the lowest of a connected surface.
+    """
+
+    nodes: np.ndarray
+    values: np.ndarray
+    prominence: np.ndarray
+
+    def kept(self, flags: np.ndarray) -> Self:
+        """Some of them."""
+        return type(self)(self.nodes[flags], self.values[flags], self.prominence[flags])
+
+
+def surface_minima(triangles: np.ndarray, values: np.ndarray) -> Minima:
+    """All local minima along the edges of a surface, with their prominences.
+
+    Nodes are added from the lowest to the highest; where two basins meet, the one with the
+    higher minimum ends (persistence of dimension zero of the sublevel sets; Edelsbrunner, Letscher
+    and Zomorodian 2002, doi:10.1007/s00454-002-2885-2).
+
+    Args:
+        triangles: [triangle, 3] rows of `values`.
+        values: [node]; those of nodes outside the triangles have no say.
+    """
+    check.finite("values", values[np.unique(triangles)])
+    edges = unique_edges(np.asarray(triangles))[0]
+    rank = np.empty(len(values), np.int64)
+    rank[np.argsort(values, kind="stable")] = np.arange(len(values))
+    # an edge joins basins when its later node is reached
+    later = rank[edges].max(axis=1)
+    basin = {int(node): int(node) for node in np.unique(edges)}
+    pass_value = dict.fromkeys(basin, np.inf)
+
+    def lowest(node: int) -> int:
+        while basin[node] != node:
+            basin[node] = basin[basin[node]]
+            node = basin[node]
+        return node
+
+    for k in np.argsort(later, kind="stable"):
+        first, second = sorted((lowest(int(edges[k, 0])), lowest(int(edges[k, 1]))),
+                               key=lambda node: rank[node])  # fmt: skip
+        if first != second:
+            basin[second] = first
+            pass_value[second] = float(values[edges[k]].max())
+    # a node that joined a basin when it was reached was no minimum
+    minima = [n for n in sorted(basin, key=lambda n: rank[n]) if _is_minimum(n, pass_value, values)]
+    nodes = np.array(minima, np.int64)
+    return Minima(nodes, values[nodes], np.array([pass_value[n] for n in minima]) - values[nodes])
+
+
+def _is_minimum(node: int, pass_value: dict[int, float], values: np.ndarray) -> bool:
+    return pass_value[node] > values[node]
+
+
+def apart(minima: Minima, points: np.ndarray, radius_mm: float) -> Minima:
+    """Without those nearer than a radius to a lower one that is kept; points [node, 3] mm."""
+    kept: list[int] = []
+    for k, node in enumerate(minima.nodes):
+        distance = np.linalg.norm(points[minima.nodes[kept]] - points[node], axis=1)
+        if (distance >= radius_mm).all():
+            kept.append(k)
+    return minima.kept(np.array(kept, np.int64))

@@ -1,0 +1,179 @@
+"""Triangle surfaces: neighbours, planar pieces with a fixed boundary."""
+
+import numpy as np
+
+from einthoven.base.core.errors import StepFailed
+from einthoven.base.core.extras import MissingExtra, extra
+from einthoven.base.core.log import logger
+from einthoven.base.geometry.plane_lattice import plane_lattice
+from einthoven.base.geometry.simplex import triangle_area_vectors, unique_sides
+from einthoven.base.geometry.surface_operators import cotangent_stiffness
+
+N_STEPS = 4
+"""Of `follow_boundary`."""
+
+
+def face_edges(faces: np.ndarray) -> np.ndarray:
+    """Directed edges of all triangles: [3 * face, 2]."""
+    return np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+
+
+def unique_edges(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Undirected edges [edge, 2] (sorted) and how many triangles hold each [edge]."""
+    return unique_sides(face_edges(faces))
+
+
+def face_neighbours(faces: np.ndarray) -> np.ndarray:
+    """Faces across the three edges of each face: [face, 3]; -1 across a boundary.
+
+    Of an edge with more than two triangles, an arbitrary pair is taken.
+    """
+    edges = np.sort(face_edges(faces), axis=1)
+    order = np.lexsort(edges.T)
+    first = np.flatnonzero((edges[order[1:]] == edges[order[:-1]]).all(axis=1))
+    one, other = order[first], order[first + 1]
+    across = np.full(len(edges), -1)
+    across[one], across[other] = other % len(faces), one % len(faces)
+    return across.reshape(3, -1).T
+
+
+def face_pieces(faces: np.ndarray, tags: np.ndarray | None = None) -> list[np.ndarray]:
+    """Face ids of every connected piece (across edges), of one tag each if tags are given."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    columns = face_neighbours(faces).ravel()
+    rows = np.repeat(np.arange(len(faces)), 3)
+    joined = columns >= 0
+    if tags is not None:
+        joined &= tags[rows] == tags[columns]
+    links = (np.ones(joined.sum()), (rows[joined], columns[joined]))
+    graph = coo_array(links, shape=(len(faces), len(faces)))
+    _, piece = connected_components(graph, directed=False)
+    return np.split(np.argsort(piece, kind="stable"), np.cumsum(np.bincount(piece))[:-1])
+
+
+def triangle_quality(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Area over squared edge lengths, 1 for an equilateral triangle: [face]."""
+    corners = points[faces]
+    sides = corners - np.roll(corners, -1, axis=1)
+    area = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1) / 2
+    return 4 * np.sqrt(3) * area / (sides**2).sum(axis=(1, 2))
+
+
+def compact(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The points [vertex, 3] that triangles use, in float64, and these in their numbering."""
+    used, faces = np.unique(faces, return_inverse=True)
+    return np.asarray(points, np.float64)[used], faces.reshape(-1, 3).astype(np.int32)
+
+
+def mesh_plane(loops: list[np.ndarray], edge_mm: float) -> tuple[np.ndarray, np.ndarray]:
+    """Triangulate a region of the plane z = 0 bounded by fixed polygons.
+
+    By gmsh; where it is not installed, by `plane_lattice`, whose triangles are others.
+
+    Args:
+        loops: polygons [corner, 3] mm, the outer one first; their points are kept and come first.
+        edge_mm: wanted edge length inside.
+
+    Returns:
+        points [vertex, 3] (the loops' points in order, then new ones) and faces [face, 3] with
+        normals along +z.
+
+    Raises:
+        StepFailed: the mesher fails, or it moved or split the given boundary.
+    """
+    try:
+        with extra("solve", "triangulating a plane piece"):
+            import gmsh
+    except MissingExtra as error:
+        logger.info("plane pieces are triangulated by a lattice, as %s", error)
+        return plane_lattice(loops, edge_mm)
+    boundary = np.concatenate(loops)
+    if not gmsh.isInitialized():
+        gmsh.initialize(interruptible=False)
+    gmsh.option.setNumber("General.Verbosity", 0)
+    settings = {"Mesh.Algorithm": 6, "Mesh.MeshSizeMax": edge_mm}
+    before = {name: gmsh.option.getNumber(name) for name in settings}
+    for name, value in settings.items():
+        gmsh.option.setNumber(name, value)
+    gmsh.model.add("plane")
+    try:
+        geo, curve_loops, n_before = gmsh.model.geo, [], 0
+        for loop in loops:
+            ids = [geo.addPoint(*point, edge_mm, n_before + i + 1) for i, point in enumerate(loop)]
+            n_before += len(loop)
+            lines = [geo.addLine(a, b) for a, b in zip(ids, ids[1:] + ids[:1])]
+            for line in lines:
+                geo.mesh.setTransfiniteCurve(line, 2)
+            curve_loops.append(geo.addCurveLoop(lines))
+        geo.addPlaneSurface(curve_loops, 1)
+        geo.synchronize()
+        gmsh.model.mesh.generate(2)
+        tags, coordinates, _ = gmsh.model.mesh.getNodes()
+        _, _, triangles = gmsh.model.mesh.getElements(2, 1)
+    except Exception as error:  # gmsh raises bare Exceptions
+        raise StepFailed(f"planar mesh of {len(loops)} loops: gmsh says {error}") from error
+    finally:
+        gmsh.model.remove()
+        for name, value in before.items():
+            gmsh.option.setNumber(name, value)
+    order = np.argsort(tags)
+    points = coordinates.reshape(-1, 3)[order]
+    if len(triangles) == 0 or not np.allclose(points[: len(boundary)], boundary):
+        raise StepFailed("planar mesh: gmsh did not keep the boundary")
+    faces = np.searchsorted(tags[order], triangles[0]).reshape(-1, 3)
+    down = triangle_area_vectors(points, faces)[:, 2] < 0
+    faces[down] = faces[down][:, ::-1]
+    return points, faces
+
+
+def follow_boundary(
+    points: np.ndarray, faces: np.ndarray, fixed: np.ndarray, targets: np.ndarray
+) -> np.ndarray:
+    """Deform a surface so that some vertices reach their targets and the others follow.
+
+    In steps, each with the harmonic displacement on the surface as it then is: one step folds
+    triangles beside corners that move.
+
+    Args:
+        points: [vertex, 3] mm.
+        faces: [face, 3], the surface.
+        fixed: [vertex] bool, which have targets; vertices neither fixed nor on `faces` stay.
+        targets: [vertex, 3] mm.
+
+    Returns:
+        [vertex, 3] mm.
+    """
+    step = np.where(fixed[:, None], targets - points, 0.0) / N_STEPS
+    moved = np.array(points, dtype=float)
+    for _ in range(N_STEPS):
+        moved += extend_harmonically(moved, faces, fixed, step)
+    return moved
+
+
+def extend_harmonically(
+    points: np.ndarray, faces: np.ndarray, fixed: np.ndarray, values: np.ndarray
+) -> np.ndarray:
+    """Fill a surface from values on some vertices by solving Laplace's equation (P1).
+
+    Exact for functions that are linear in the plane of a flat surface.
+
+    Args:
+        points: [vertex, 3] mm.
+        faces: [face, 3], the surface; vertices that it does not use keep their values.
+        fixed: [vertex] bool, where `values` hold.
+        values: [vertex, component].
+
+    Returns:
+        [vertex, component].
+    """
+    from scipy.sparse.linalg import splu
+
+    ids, local = np.unique(faces, return_inverse=True)
+    held = fixed[ids]
+    rows = cotangent_stiffness(points[ids], local.reshape(-1, 3))[~held]
+    filled = np.array(values, dtype=float)
+    load = -rows[:, held] @ filled[ids[held]]
+    filled[ids[~held]] = splu(rows[:, ~held].tocsc()).solve(load)
+    return filled

@@ -1,0 +1,126 @@
+"""Errors of reconstructed heart potentials [node, time]: RE, CC and MSE of Zhu 2025, and others.
+
+Zhu, Bilchick, Xie, Sci Rep 15:31747 (2025), doi:10.1038/s41598-025-15687-1, equations (19) to (21).
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from einthoven.base.core import check
+from einthoven.base.core.errors import BadInput
+
+
+@dataclass(frozen=True)
+class PotentialErrors:
+    """Errors of an estimate of the potentials of a heart.
+
+    Attributes:
+        re: relative error, eq. (19).
+        cc: correlation coefficient, eq. (20).
+        mse: mean squared error, eq. (21), squared unit of the potentials.
+        spatial_cc: median over time of the correlation across nodes.
+        temporal_cc: median over nodes of the correlation along time.
+    """
+
+    re: float
+    cc: float
+    mse: float
+    spatial_cc: float
+    temporal_cc: float
+
+    @classmethod
+    def of(cls, predicted: np.ndarray, reference: np.ndarray) -> Self:
+        """All of them.
+
+        Args:
+            predicted, reference: [node, time], the same unit.
+
+        Raises:
+            BadInput: shapes differ, NaN, or a reference that does not vary.
+        """
+        return cls(
+            relative_error(predicted, reference),
+            correlation_coefficient(predicted, reference),
+            mean_squared_error(predicted, reference),
+            float(np.median(spatial_correlation(predicted, reference))),
+            float(np.median(temporal_correlation(predicted, reference))),
+        )
+
+
+def relative_error(predicted: np.ndarray, reference: np.ndarray) -> float:
+    """RE of eq. (19): norm of the difference over the norm of the reference, both [node, time].
+
+    Raises:
+        BadInput: shapes differ, NaN, or a reference that is zero.
+    """
+    predicted, reference = _pair(predicted, reference)
+    norm = np.linalg.norm(reference)
+    if norm == 0.0:
+        raise BadInput("reference: all potentials are zero, so there is no relative error")
+    return float(np.linalg.norm(predicted - reference) / norm)
+
+
+def correlation_coefficient(predicted: np.ndarray, reference: np.ndarray) -> float:
+    """CC of eq. (20), both [node, time]: one for all, with the mean over time of each node off.
+
+    So a constant at a node, which a unipolar electrogram does not know, has no say. An estimate
+    that varies nowhere has no correlation: 0.
+
+    Raises:
+        BadInput: shapes differ, NaN, or a reference that does not vary in time.
+    """
+    predicted, reference = (p - p.mean(axis=1, keepdims=True) for p in _pair(predicted, reference))
+    if not reference.any():
+        raise BadInput("reference: no node's potential varies in time, so nothing correlates")
+    both = np.linalg.norm(predicted) * np.linalg.norm(reference)
+    return float((predicted * reference).sum() / both) if both > 0 else 0.0
+
+
+def mean_squared_error(predicted: np.ndarray, reference: np.ndarray) -> float:
+    """MSE of eq. (21), both [node, time]; squared unit of the potentials.
+
+    Raises:
+        BadInput: shapes differ or NaN.
+    """
+    predicted, reference = _pair(predicted, reference)
+    return float(np.square(predicted - reference).mean())
+
+
+def temporal_correlation(predicted: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Pearson's correlation along time of each node whose reference varies: [at most node].
+
+    An estimate that does not vary has correlation 0.
+
+    Args:
+        predicted, reference: [node, time].
+
+    Raises:
+        BadInput: shapes differ, NaN, or no reference varies.
+    """
+    predicted, reference = (p - p.mean(axis=1, keepdims=True) for p in _pair(predicted, reference))
+    lengths = np.linalg.norm(reference, axis=1)
+    varies = lengths > 1e-12 * lengths.max(initial=0.0)
+    if not varies.any():
+        raise BadInput("reference: no signal varies, so nothing correlates")
+    both = lengths[varies] * np.linalg.norm(predicted[varies], axis=1)
+    products = np.einsum("nt,nt->n", predicted[varies], reference[varies])
+    return np.divide(products, both, out=np.zeros_like(both), where=both > 0)
+
+
+def spatial_correlation(predicted: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Pearson's correlation across nodes at each time at which the reference varies.
+
+    Arguments, errors and estimates that do not vary: as for `temporal_correlation`.
+
+    Returns:
+        [at most time].
+    """
+    return temporal_correlation(np.transpose(predicted), np.transpose(reference))
+
+
+def _pair(predicted: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    reference = check.finite("reference", check.shape("reference", reference, (None, None)))
+    predicted = check.finite("predicted", check.shape("predicted", predicted, reference.shape))
+    return predicted.astype(np.float64), reference.astype(np.float64)

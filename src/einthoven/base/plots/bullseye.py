@@ -1,0 +1,177 @@
+"""Bull's-eyes of both ventricles: the 17 AHA segments, and 13 places of the RV beside them.
+
+The LV as Cerqueira et al. print it (Circulation 105:539, 2002, doi:10.1161/hc0402.102975): basal
+segments outside, the apex in the middle, anterior above, the septum at the left. The RV, to which
+no standard gives segments, has the 13 recording points of Landajuela et al. (Computing in
+Cardiology 2022) in the same way: the free wall at the left, the septum, which is the LV's, at the
+right.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Wedge
+
+from einthoven.base.core import check
+from einthoven.base.plots.heart_maps import Bands
+from einthoven.base.plots.style import house_style, new_figure
+
+_LV_RINGS = ((3.0, 4.0, 6), (2.0, 3.0, 6), (1.0, 2.0, 4), (0.0, 1.0, 1))
+"""Inner radius, outer radius, number of segments: basal, mid, apical, and the apex."""
+_RV_WALLS = (90.0, 150.0, 210.0, 270.0, 360.0, 450.0)
+_RV_RINGS = (
+    (2.6, 3.5, _RV_WALLS),
+    (1.7, 2.6, _RV_WALLS),
+    (0.0, 1.7, (90.0, 180.0, 270.0, 450.0)),
+)
+"""Inner radius, outer radius, degrees of the limits: the free wall's places from anterior to
+inferior, then those of the septum from inferior to anterior."""
+RV_CENTRE = -8.3
+WORDS = (
+    ("anterior", 0.0, 4.4), ("inferior", 0.0, -4.4), ("lateral", 4.3, 0.0), ("septal", -4.4, 0.0),
+    ("anterior", RV_CENTRE, 3.9), ("inferior", RV_CENTRE, -3.9),
+    ("free wall", RV_CENTRE - 3.9, 0.0),
+)  # fmt: skip
+"""What is written beside the discs, and where."""
+UNCERTAIN = "magma_r"
+"""Of widths of intervals: dark is uncertain."""
+INCHES, UNITS = 0.36, (16.6, 9.5)
+"""Per unit of the radius; units that a panel is wide and high."""
+NO_VALUE = {"facecolor": "white", "hatch": "////"}
+
+
+@dataclass(frozen=True)
+class SegmentPlace:
+    """Where one segment is drawn.
+
+    Attributes:
+        centre: x of the disc. inner, outer: radii. start, end: degrees from the right, rising.
+        name: number in the LV, R and number in the RV.
+    """
+
+    centre: float
+    inner: float
+    outer: float
+    start: float
+    end: float
+    name: str
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Where its value is written; the apex' is the disc's centre."""
+        if self.end - self.start >= 360:
+            return self.centre, 0.0
+        angle = np.deg2rad((self.start + self.end) / 2)
+        radius = 0.64 * self.outer if self.inner == 0 else (self.inner + self.outer) / 2
+        return self.centre + radius * float(np.cos(angle)), radius * float(np.sin(angle))
+
+
+def segment_places() -> tuple[SegmentPlace, ...]:
+    """Places of AHA segments 1 to 17 and of the RV's points 1 to 13."""
+    return (*_lv_places(), *_rv_places())
+
+
+def _lv_places() -> Iterator[SegmentPlace]:
+    number = 0
+    for inner, outer, n in _LV_RINGS:
+        width = 360.0 / n
+        for k in range(n):
+            number += 1
+            middle = 90.0 + k * width  # the anterior wall is centred above
+            yield SegmentPlace(
+                0.0, inner, outer, middle - width / 2, middle + width / 2, str(number)
+            )
+
+
+def _rv_places() -> Iterator[SegmentPlace]:
+    number = 0
+    for inner, outer, limits in _RV_RINGS:
+        for start, end in pairwise(limits):
+            number += 1
+            yield SegmentPlace(RV_CENTRE, inner, outer, start, end, f"R{number}")
+
+
+@dataclass(frozen=True, eq=False)
+class Bullseye:
+    """One bull's-eye.
+
+    Attributes:
+        title: such as endocardium.
+        values: [30] ms, AHA segments, then RV points; NaN where there is no value.
+        bands: colours; panels that share one share its colour bar.
+    """
+
+    title: str
+    values: np.ndarray
+    bands: Bands
+
+
+@house_style()
+def bullseye_figure(panels: Sequence[Bullseye], columns: int = 2) -> Figure:
+    """Bull's-eyes side by side, every value written into its segment.
+
+    Lightness alone tells early from late, so they are read in grey and by the colour-blind.
+
+    Args:
+        panels: such as activation times and widths of their intervals.
+        columns: at most so many in a row.
+
+    Raises:
+        BadInput: not 30 values.
+    """
+    columns = min(columns, len(panels))
+    rows = -(-len(panels) // columns)
+    width, height = (UNITS[0] + 2.2) * INCHES, (UNITS[1] + 0.6) * INCHES
+    figure = new_figure(columns * width, rows * height)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[len(panels) :]:
+        axes.set_axis_off()
+    for axes, panel in zip(grid, panels):
+        draw_bullseye(axes, panel)
+    for bands in dict.fromkeys(panel.bands for panel in panels):
+        shown = [axes for axes, panel in zip(grid, panels) if panel.bands == bands]
+        bands.bar(figure, shown, shrink=0.85)
+    return figure
+
+
+def draw_bullseye(axes: Axes, panel: Bullseye) -> None:
+    """Draw one bull's-eye into axes.
+
+    Raises:
+        BadInput: not 30 values.
+    """
+    places = segment_places()
+    values = check.shape("values", np.asarray(panel.values, float), (len(places),))
+    edges, colours = panel.bands.edges, panel.bands.colours
+    for place, value in zip(places, values):
+        known = bool(np.isfinite(value))
+        band = int(np.clip(np.searchsorted(edges, value, side="right") - 1, 0, colours.N - 1))
+        colour = to_rgb(colours(band)) if known else (1.0, 1.0, 1.0)
+        axes.add_patch(
+            Wedge((place.centre, 0.0), place.outer, place.start, place.end,
+                  width=place.outer - place.inner, edgecolor="black" if known else "#888888",
+                  linewidth=0.8, **({"facecolor": colour} if known else NO_VALUE))
+        )  # fmt: skip
+        _write(axes, place, f"{value:.0f}" if known else "", colour)
+    for text, x, y in WORDS:
+        axes.text(x, y, text, ha="center", va="center", rotation=0 if y else 90, size=7,
+                  color="#444444")  # fmt: skip
+    for text, x in (("RV", RV_CENTRE - 3.0), ("LV", -3.4)):
+        axes.text(x, 4.0, text, ha="center", va="center", size=9, weight="bold")
+    axes.set(xlim=(RV_CENTRE - 4.2, 4.6), ylim=(-4.75, 4.75), xticks=[], yticks=[])
+    axes.set_aspect("equal")
+    axes.spines[:].set_visible(False)
+    axes.set_title(panel.title)
+
+
+def _write(axes: Axes, place: SegmentPlace, text: str, colour: tuple[float, ...]) -> None:
+    """The value, and small above it the segment's number, in black or white."""
+    ink = "black" if np.dot(colour, (0.299, 0.587, 0.114)) > 0.5 else "white"
+    x, y = place.middle
+    axes.text(x, y - 0.12, text, ha="center", va="center", size=8, weight="bold", color=ink)
+    axes.text(x, y + 0.3, place.name, ha="center", va="center", size=6, color=ink)

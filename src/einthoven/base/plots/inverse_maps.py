@@ -1,0 +1,208 @@
+"""Potentials on heart and torso at an instant, and activation times with their SD.
+
+One lightness per potential throughout, so that maps can be read in grey and by the colour-blind;
+isolines at the edges of the bands, that of zero drawn thick.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from einthoven.base.plots.heart_maps import Bands, HeartMap, heart_maps_figure
+from einthoven.base.plots.heart_views import SIDES, HeartSurface, Side
+from einthoven.base.plots.inverse_looks import label_of
+from einthoven.base.plots.style import SEQUENTIAL, house_style, new_figure
+
+FRONT, BACK = SIDES[0], Side("posterior", (0.0, 1.0, 0.0), ("L", "R"))
+N_BANDS = 10
+PANEL_INCHES = 1.75
+UNCERTAIN = "magma_r"
+"""Of standard deviations: dark is uncertain."""
+
+
+@dataclass(frozen=True)
+class PotentialScale:
+    """A colour scale in bands.
+
+    Attributes:
+        edges: of the bands, in the unit of `label`. label: of the colour bar, with the unit.
+    """
+
+    edges: tuple[float, ...]
+    label: str = "potential (mV)"
+
+    @classmethod
+    def of(cls, values: np.ndarray, label: str = "potential (mV)") -> Self:
+        """About `N_BANDS` bands with round edges that hold all values of any shape."""
+        low, high = float(np.min(values)), float(np.max(values))
+        if high - low < 1e-9 * max(abs(low), abs(high), 1e-30):
+            low, high = low - 0.5, high + 0.5
+        ticks = MaxNLocator(N_BANDS, steps=[1, 2, 5, 10]).tick_values(low, high)
+        return cls(tuple(map(float, ticks)), label)
+
+    @property
+    def colours(self) -> ListedColormap:
+        """One per band."""
+        return ListedColormap(colormaps[SEQUENTIAL](np.linspace(0, 1, len(self.edges) - 1)))
+
+    @property
+    def norm(self) -> BoundaryNorm:
+        """For points coloured like the surface."""
+        return BoundaryNorm(self.edges, self.colours.N)
+
+    @property
+    def mappable(self) -> ScalarMappable:
+        """For a colour bar."""
+        return ScalarMappable(self.norm, self.colours)
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One map: values [node], and what is written under it, such as its errors."""
+
+    values: np.ndarray
+    caption: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Electrodes:
+    """Measured values drawn on a torso's map in the same colours.
+
+    Attributes:
+        points: [electrode, 3] mm. values: [electrode].
+    """
+
+    points: np.ndarray
+    values: np.ndarray
+
+
+def closed_surface(points: np.ndarray, faces: np.ndarray) -> HeartSurface:
+    """A closed surface, heart or torso, all of which carries values."""
+    return HeartSurface(np.asarray(points, float), faces, np.empty((0, 3), np.int64))
+
+
+def draw_map(
+    axes: Axes, surface: HeartSurface, panel: Panel, scale: PotentialScale, side: Side,
+    electrodes: Electrodes | None = None,
+) -> None:  # fmt: skip
+    """One surface from one side, with isolines, the ends of the picture, and electrodes."""
+    width, height = surface.half_size
+    lines = surface.isolines(panel.values, scale.edges[1:-1])
+    limits = scale.edges[0], scale.edges[-1]
+    clipped = np.clip(panel.values, *limits)
+    image = surface.image(clipped, limits, scale.colours, lines, side)
+    axes.imshow(image, extent=(-width, width, -height, height))
+    if electrodes is not None:
+        seen = [surface.is_visible(point, side) for point in electrodes.points]
+        x, y = surface.place(electrodes.points[seen], side).T
+        axes.scatter(x, y, c=electrodes.values[seen], s=16, cmap=scale.colours, edgecolors="white",
+                     norm=scale.norm, linewidths=0.7)  # fmt: skip
+    for place, letter in zip((0.02, 0.98), side.ends):
+        axes.text(place, 0.02, letter, transform=axes.transAxes, color="#666666", size=7,
+                  ha="left" if place < 0.5 else "right")  # fmt: skip
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel(panel.caption, size=7)
+
+
+@house_style()
+def method_maps_figure(
+    heart: HeartSurface,
+    reference: np.ndarray | None,
+    grid: Mapping[str, Mapping[str, Panel]],
+    scale: PotentialScale,
+    sides: Sequence[Side] = (FRONT, BACK),
+) -> Figure:
+    """Maps of several methods under several conditions, as figure 10 of Zhu 2025.
+
+    Args:
+        heart: the surface.
+        reference: [node] the true values, drawn first; None: unknown.
+        grid: method -> condition (noise level) -> map; all methods have the same conditions.
+        scale: shared by all.
+        sides: a block of panels for each.
+    """
+    conditions = list(next(iter(grid.values())))
+    n_columns = len(conditions) + (reference is not None)
+    ratio = heart.half_size[1] / heart.half_size[0]
+    cell = PANEL_INCHES * max(ratio, 0.8) + 0.22
+    width = PANEL_INCHES * n_columns * len(sides) + 1.3
+    figure = new_figure(width, cell * len(grid) + 0.6)
+    blocks = figure.subfigures(1, len(sides), squeeze=False)[0]
+    for block, side in zip(blocks, sides):
+        block.suptitle(f"{side.name} view", weight="bold")
+        panels = block.subplots(len(grid), n_columns, squeeze=False)
+        if reference is not None:
+            for axes in panels[:, 0]:
+                axes.set_axis_off()
+            first = panels[0, 0]
+            first.set_axis_on()
+            draw_map(first, heart, Panel(reference), scale, side)
+            first.set_title("reference")
+        for row, (method, maps) in zip(panels[:, -len(conditions) :], grid.items()):
+            for axes, condition in zip(row, conditions):
+                draw_map(axes, heart, maps[condition], scale, side)
+                if axes in panels[0]:
+                    axes.set_title(condition)
+            row[0].set_ylabel(label_of(method))
+    last = block.axes
+    block.colorbar(scale.mappable, ax=last, label=scale.label, shrink=0.6, fraction=0.05)
+    return figure
+
+
+@house_style()
+def body_and_heart_figure(
+    surfaces: tuple[HeartSurface, HeartSurface],
+    panels: tuple[Panel, Panel],
+    electrodes: Electrodes,
+    title: str,
+) -> Figure:
+    """Potentials at an instant on torso and heart, each from the front and from the back.
+
+    Args:
+        surfaces: torso and heart.
+        panels: their values [node] mV: on the torso those that follow from the heart's.
+        electrodes: measured values, mV, in the colours of the torso's map: the nearer to what
+            surrounds them, the better the fit.
+        title: such as the instant.
+    """
+    figure = new_figure(10.5, 4.5)
+    measured = np.r_[panels[0].values, electrodes.values]
+    scales = PotentialScale.of(measured), PotentialScale.of(panels[1].values)
+    blocks = figure.subfigures(1, 2, squeeze=False)[0]
+    for k, (surface, panel, scale) in enumerate(zip(surfaces, panels, scales)):
+        blocks[k].suptitle(f"{('torso', 'heart')[k]}, {title}", weight="bold")
+        both = blocks[k].subplots(1, 2)
+        for axes, side in zip(both, (FRONT, BACK)):
+            draw_map(axes, surface, panel, scale, side, None if k else electrodes)
+            axes.set_title(side.name)
+        blocks[k].colorbar(scale.mappable, ax=list(both), label=scale.label, location="bottom",
+                        shrink=0.8, aspect=30)  # fmt: skip
+    return figure
+
+
+def activation_figure(
+    heart: HeartSurface, activation_time: np.ndarray, activation_sd: np.ndarray | None
+) -> Figure:
+    """Activation times from four sides and, where known, their standard deviations.
+
+    Args:
+        heart: the surface. activation_time: [node] ms, marked where it is earliest.
+        activation_sd: [node] ms.
+    """
+    times = Bands.of("activation time (ms)", activation_time)
+    earliest = (int(activation_time.argmin()),)
+    rows = [HeartMap("activation time", activation_time, times, earliest)]
+    if activation_sd is not None:
+        found = Bands.of("SD of the activation time (ms)", activation_sd)
+        bands = Bands(found.label, found.edges, UNCERTAIN)
+        rows.append(HeartMap("standard deviation", activation_sd, bands))
+    return heart_maps_figure(heart, rows)

@@ -1,0 +1,191 @@
+"""Mean ECG of a cohort and its 2 to 98 % band beside published limits, on the grid of ECG paper."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from einthoven.base.core.names import LEADS
+from einthoven.base.plots.ecg_paper import LARGE_MS, LARGE_MV, LAYOUT, paper_grid
+from einthoven.base.plots.style import house_style, new_figure
+
+WIDTH_INCHES, INCHES_PER_MV, MAX_HEIGHT_INCHES = 11.0, 0.75, 8.0
+BAND = (2.0, 98.0)
+BAND_COLOUR = "#7F7F7F"
+SEX_LINES: dict[str | None, Any] = {None: "-", "male": "-", "female": (0, (3.5, 1.3))}
+PEOPLE: dict[str | None, str] = {None: "adults", "male": "men", "female": "women"}
+KIND_LOOKS = {
+    "percentile": ("#0072B2", "2nd to 98th percentile of healthy adults"),
+    "clinical": ("#D55E00", "limits of textbooks"),
+}
+EDGE_SHARE = 0.05
+"""Of a large square; nothing is numbered nearer to where panels meet."""
+CAP_MS, SEX_SHIFT_MS = 9.0, 7.0
+"""Half the width of a bracket's ends; how far brackets of men and women stand from the peak."""
+
+
+@dataclass(frozen=True)
+class WaveLimits:
+    """What is published about one wave, drawn where the cohort has it.
+
+    Attributes:
+        lead: of `core.names.LEADS`.
+        time: of the wave's peak, ms.
+        low, high: limits of its amplitude with its sign, mV; None where not published.
+        centre: median or mean of healthy people, mV, or None.
+        kind: percentile or clinical.
+        sex: female, male, or None for both.
+    """
+
+    lead: str
+    time: float
+    low: float | None
+    high: float | None
+    centre: float | None
+    kind: str
+    sex: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class CohortEcg:
+    """ECGs of a cohort.
+
+    Attributes:
+        time: [time] ms from the QRS onset.
+        traces: [patient, 12, time] mV; NaN where a record ends.
+        sexes: [patient] female, male or None.
+        limits: published ones.
+    """
+
+    time: np.ndarray
+    traces: np.ndarray
+    sexes: Sequence[str | None]
+    limits: Sequence[WaveLimits] = ()
+
+    @property
+    def means(self) -> dict[str | None, np.ndarray]:
+        """Of women and of men where both are there, else of all: [12, time] mV."""
+        sexes = np.array(self.sexes, dtype=object)
+        if {"female", "male"} <= set(self.sexes):
+            return {sex: self.traces[sexes == sex].mean(axis=0) for sex in ("male", "female")}
+        return {None: self.traces.mean(axis=0)}
+
+    def shown(self) -> "CohortEcg":
+        """Only the times that all records have."""
+        known = np.isfinite(self.traces).all(axis=(0, 1))
+        return CohortEcg(self.time[known], self.traces[:, :, known], self.sexes, self.limits)
+
+
+@house_style()
+def mean_ecg_figure(cohort: CohortEcg, title: str = "") -> Figure:
+    """Twelve leads: band in grey, mean in black (women dashed), published limits as brackets."""
+    cohort = cohort.shown()
+    figure = new_figure(WIDTH_INCHES, panels_height(cohort) + 1.3)
+    draw_mean_ecg(figure, cohort)
+    figure.suptitle(title, size=10)
+    return figure
+
+
+def panels_height(cohort: CohortEcg) -> float:
+    """Height of the twelve panels, inches."""
+    span = sum(high - low for low, high in _levels(cohort.shown()))
+    return min(MAX_HEIGHT_INCHES, INCHES_PER_MV * span)
+
+
+def draw_mean_ecg(figure: Figure | SubFigure, cohort: CohortEcg) -> None:
+    """`mean_ecg_figure` on a figure or a part of one."""
+    cohort = cohort.shown()
+    levels = _levels(cohort)
+    window = (float(cohort.time[0]), float(cohort.time[-1]))
+    grid = {"wspace": 0.0, "hspace": 0.0, "height_ratios": [high - low for low, high in levels]}
+    panels = figure.subplots(3, 4, gridspec_kw=grid)
+    bands = np.percentile(cohort.traces, BAND, axis=0)
+    for row, names, level in zip(panels, LAYOUT, levels):
+        for axes, lead in zip(row, names):
+            k = LEADS.index(lead)
+            paper_grid(axes, window, level)
+            axes.fill_between(cohort.time, *bands[:, k], color=BAND_COLOUR, alpha=0.45, lw=0)
+            for sex, mean in cohort.means.items():
+                axes.plot(cohort.time, mean[k], color="black", ls=SEX_LINES[sex], lw=1.2)
+            for limits in cohort.limits:
+                if limits.lead == lead:
+                    _bracket(axes, limits)
+            axes.text(
+                0.97, 0.96, lead, transform=axes.transAxes, weight="bold", ha="right", va="top"
+            )
+        _number(row[0].yaxis, level, LARGE_MV)
+        row[0].set_ylabel("mV")
+    for axes in panels[-1]:
+        _number(axes.xaxis, window, LARGE_MS)
+        axes.set_xlabel("from the QRS onset (ms)")
+    figure.legend(handles=_legend(cohort), loc="outside lower center", ncols=3)
+
+
+def _levels(cohort: CohortEcg) -> list[tuple[float, float]]:
+    """Ends of the mV axis of each row, at full large squares, that hold band and limits."""
+    found = []
+    for names in LAYOUT:
+        values = [np.percentile(cohort.traces[:, LEADS.index(n)], BAND, axis=0) for n in names]
+        values += [np.array([v for v in (its.low, its.high, its.centre) if v is not None])
+                   for its in cohort.limits if its.lead in names]  # fmt: skip
+        every = np.concatenate([v.ravel() for v in values])
+        low, high = min(every.min(), -LARGE_MV), max(every.max(), LARGE_MV)
+        ends = np.floor(low / LARGE_MV - 1e-9), np.ceil(high / LARGE_MV + 1e-9)
+        found.append((float(ends[0]) * LARGE_MV, float(ends[1]) * LARGE_MV))
+    return found
+
+
+def _number(axis: Axis, ends: tuple[float, float], step: float) -> None:
+    """Numbers at the large squares, without those at the very ends, where panels meet."""
+    ticks = np.arange(np.ceil(ends[0] / step), np.floor(ends[1] / step) + 1) * step
+    margin = EDGE_SHARE * step
+    axis.set_ticks([t for t in ticks if ends[0] + margin < t < ends[1] - margin])
+    axis.set_tick_params(length=0, labelsize=7)
+
+
+def _bracket(axes: Axes, limits: WaveLimits) -> None:
+    """A vertical line with ends at the limits, and a diamond at the centre."""
+    colour, line = KIND_LOOKS[limits.kind][0], SEX_LINES[limits.sex]
+    x = limits.time + {None: 0.0, "male": -SEX_SHIFT_MS, "female": SEX_SHIFT_MS}[limits.sex]
+    if limits.low is not None and limits.high is not None:
+        axes.plot([x, x], [limits.low, limits.high], color=colour, ls=line, lw=1.3)
+        for level in (limits.low, limits.high):
+            axes.plot([x - CAP_MS, x + CAP_MS], [level, level], color=colour, lw=1.6)
+    if limits.centre is not None:
+        filled = "white" if limits.sex == "female" else colour
+        axes.plot(x, limits.centre, "D", mec=colour, mfc=filled, ms=4.5, mew=1.1)
+
+
+def _legend(cohort: CohortEcg) -> list[Artist]:
+    """What is drawn, and only that."""
+    n = len(cohort.traces)
+    entries: list[Artist] = [
+        Line2D(
+            [],
+            [],
+            color="black",
+            ls=SEX_LINES[sex],
+            label=f"mean, {PEOPLE[sex]}" if sex else "mean",
+        )
+        for sex in cohort.means
+    ]
+    entries.append(Patch(color=BAND_COLOUR, alpha=0.45, lw=0, label=f"2 to 98 % of {n} patients"))
+    for kind, (colour, label) in KIND_LOOKS.items():
+        some = [its for its in cohort.limits if its.kind == kind]
+        if any(its.low is not None and its.high is not None for its in some):
+            entries.append(Line2D([], [], color=colour, marker="_", ms=9, mew=1.6, label=label))
+        for sex in (None, "male", "female"):
+            if any(its.centre is not None and its.sex == sex for its in some):
+                filled = "white" if sex == "female" else colour
+                label = f"median or mean of healthy {PEOPLE[sex]}"
+                mark = Line2D([], [], ls="none", marker="D", mec=colour, mfc=filled, ms=4.5)
+                mark.set_label(label)
+                entries.append(mark)
+    return entries

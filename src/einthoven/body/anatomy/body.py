@@ -1,0 +1,172 @@
+"""One patient's body: torso, heart in its place, electrodes."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from einthoven.base.config import models
+from einthoven.base.config.augmentation import NO_AUGMENTATION, Augmentation
+from einthoven.base.core.errors import StepFailed
+from einthoven.base.core.log import logger
+from einthoven.base.core.names import grid_electrode_name
+from einthoven.base.geometry.signed_distance import surface_distance
+from einthoven.base.geometry.surfaces import Surfaces
+from einthoven.body.anatomy.deformation import Deformation
+from einthoven.body.anatomy.electrodes import Sites, grid_electrodes, standard_electrodes
+from einthoven.body.anatomy.placement import place_heart
+from einthoven.body.anatomy.shape.atlas_heart import heart_surfaces
+from einthoven.body.anatomy.shape.deformed_torso import cut_torso, moved_sites
+from einthoven.body.anatomy.shape.heart import HeartSurfaces
+from einthoven.body.anatomy.shape.heart_check import MIN_CLEARANCE_MM
+from einthoven.body.anatomy.shape.lungs import lung_surfaces
+from einthoven.body.anatomy.shape.torso import TorsoSurface, torso_surface
+from einthoven.data.patient.anatomy import Anatomy
+from einthoven.data.patient.parameters import PatientParameters
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedBody[Skin: Surfaces]:
+    """A torso in the patient frame, and a heart with its pose in it.
+
+    Attributes:
+        torso: skin in the patient frame.
+        heart: heart frame.
+        rotation: [3, 3]: patient = rotation @ heart + origin.
+        origin: [3] mm.
+    """
+
+    torso: Skin
+    heart: HeartSurfaces
+    rotation: np.ndarray
+    origin: np.ndarray
+
+    def surfaces(self) -> list[Surfaces]:
+        """The heart's surfaces in the patient frame, and the skin."""
+        placed = self.heart.points @ self.rotation.T + self.origin
+        heart = Surfaces(placed, self.heart.faces, self.heart.face_tags)
+        return [heart, self.torso]
+
+    def anatomy(self, sites: Sites, *lungs: Surfaces, **known: Any) -> Anatomy:
+        """The stage, of this body with electrode sites, and what else is `known` of the patient."""
+        surfaces = Surfaces.joined([*self.surfaces(), *lungs])
+        landmarks = np.array(list(self.heart.landmarks.values()))
+        skin = self.torso.points
+        return Anatomy(
+            points=surfaces.points,
+            faces=surfaces.faces,
+            face_tags=surfaces.face_tags,
+            site_names=np.array(sites.names),
+            site_points=sites.points,
+            ground_point=sites.ground,
+            heart_rotation=self.rotation,
+            heart_origin=self.origin,
+            torso_box=np.stack([skin.min(axis=0), skin.max(axis=0)]),
+            landmark_names=np.array(list(self.heart.landmarks)),
+            landmark_points=landmarks @ self.rotation.T + self.origin,
+            volumes_ml=self.heart.volumes_ml,
+            **known,
+        )
+
+
+def build_anatomy(
+    parameters: PatientParameters,
+    config: models.Anatomy,
+    augmentation: Augmentation = NO_AUGMENTATION,
+) -> Anatomy:
+    """Surfaces of one patient in the patient frame, and all places for electrodes.
+
+    The places do not depend on how many electrodes are used, so using more changes no anatomy.
+
+    Args:
+        parameters: what `cohort.draw_patient` returns.
+        config: the section `anatomy`.
+        augmentation: the section of that name. A body that is not valid is drawn again as often
+            as it says; which attempt was taken stands in the anatomy's attribute `augmentation`.
+
+    Raises:
+        BadInput: wrong coefficients, or no such atlas.
+        StepFailed: heart or lungs are not valid or do not fit, nor those of any other attempt.
+    """
+    if not (augmentation.changes_shapes or augmentation.max_redraws):
+        return _anatomy(parameters, config)
+    for attempt in range(augmentation.max_redraws + 1):
+        deformation = Deformation.draw(parameters.patient, attempt, augmentation)
+        try:
+            return _anatomy(deformation.parameters(parameters), config, deformation)
+        except StepFailed as error:
+            logger.info("attempt %d: %s", attempt, error)
+            last = error
+    raise StepFailed(
+        f"{last}; none of {attempt + 1} attempts gave a body: narrower ranges in augmentation, or "
+        "more max_redraws"
+    ) from last
+
+
+def _anatomy(
+    parameters: PatientParameters, config: models.Anatomy, deformation: Deformation | None = None
+) -> Anatomy:
+    """One attempt at `build_anatomy`."""
+    body = placed_body(parameters, config, deformation)
+    try:
+        lungs = [lung_surfaces(body.torso, body.surfaces()[0])] if config.lungs else []
+        sites = _sites(body.torso, config)
+        known: dict[str, Any] = {}
+        if deformation:
+            known["augmentation"] = deformation.told(parameters, config, body.torso)
+            body, sites = _cut(body, sites, lungs, deformation)
+    except StepFailed as error:
+        raise StepFailed(f"{parameters.patient}: {error}") from error
+    angles = parameters.pose_coeffs[:3]
+    return body.anatomy(
+        sites,
+        *lungs,
+        patient=parameters.patient,
+        split=parameters.split,
+        latent_pca=np.concatenate([parameters.heart_coeffs, parameters.torso_coeffs, angles]),
+        **known,
+    )
+
+
+def _sites(torso: TorsoSurface, config: models.Anatomy) -> Sites:
+    names, nine, ground = standard_electrodes(torso)
+    grid = grid_electrodes(torso, config.sites)
+    names += [grid_electrode_name(k, config.sites) for k in range(len(grid))]
+    return Sites(names, np.concatenate([nine, grid]), ground)
+
+
+def _cut(
+    body: PlacedBody[Any], sites: Sites, lungs: list[Surfaces], deformation: Deformation
+) -> tuple[PlacedBody[Any], Sites]:
+    """The body and its electrodes after the cuts of the torso, if it has any."""
+    heart, torso = body.surfaces()
+    organs = np.concatenate([heart.points, *(part.points for part in lungs)])
+    ends = deformation.torso.ends(torso, organs)
+    if not np.isfinite(ends).any():
+        return body, sites
+    cut = cut_torso(torso, *ends)
+    gap = -surface_distance(cut.points, cut.faces, organs).max()
+    if gap < MIN_CLEARANCE_MM:
+        raise StepFailed(f"organs are {gap:.1f} mm from the skin, less than {MIN_CLEARANCE_MM:g}")
+    precordial = sites.points[[sites.names.index(f"V{k}") for k in range(1, 7)], 2]
+    anchors = precordial.min(), precordial.max()
+    points = moved_sites(np.vstack([sites.points, sites.ground]), anchors, ends, cut)
+    return replace(body, torso=cut), Sites(sites.names, points[:-1], points[-1])
+
+
+def placed_body(
+    parameters: PatientParameters, config: models.Anatomy, deformation: Deformation | None = None
+) -> PlacedBody[TorsoSurface]:
+    """Torso, heart and pose of one patient; see `build_anatomy`."""
+    torso = torso_surface(parameters.torso_coeffs, config.torso_resolution, config.torso_atlas)
+    try:
+        heart = heart_surfaces(
+            np.array(parameters.heart_coeffs), config.heart_edge_mm, config.heart_atlas
+        )
+        if deformation:
+            heart = deformation.heart.apply(heart, deformation.rng("heart"))
+            torso = deformation.torso.apply(torso, deformation.rng("torso"))
+        coeffs = np.array(parameters.pose_coeffs)
+        return PlacedBody(torso, heart, *place_heart(heart, torso, coeffs, config.pose))
+    except StepFailed as error:
+        raise StepFailed(f"{parameters.patient}: {error}") from error

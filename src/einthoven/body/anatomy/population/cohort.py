@@ -1,0 +1,87 @@
+"""Who is in the cohort: shape and pose coefficients and the split, one patient at a time."""
+
+import numpy as np
+
+from einthoven.base.config.models import MAX_MODES, Cohort
+from einthoven.base.core.check import between
+from einthoven.base.core.names import patient_name
+from einthoven.base.core.seeds import generator
+from einthoven.body.anatomy.population.covariates import Body, load_regression
+from einthoven.body.anatomy.population.reference import SEXES
+from einthoven.body.anatomy.population.splits import block_splits
+from einthoven.body.anatomy.pose import POSE
+from einthoven.body.anatomy.shape.atlas_file import HEART_ATLAS, TORSO_ATLAS
+from einthoven.data.patient.parameters import PatientParameters
+
+
+def draw_patient(index: int, config: Cohort) -> PatientParameters:
+    """Parameters of patient number `index`.
+
+    Patients come in blocks, each a Latin hypercube of its own generator, so a larger cohort
+    leaves everybody as they were; so do other numbers of modes. A Latin hypercube of the whole
+    cohort (Dokuchaev 2026, section 2.1) would change with every added patient. Another
+    `block_size` draws another cohort. A sex moves the mean of heart and torso; the hypercube
+    gives what is left.
+
+    Args:
+        index: 0, 1, ...; `n_patients` has no say.
+        config: the section `cohort`.
+
+    Returns:
+        The parameters, coefficients [10], [10] and [6] in SD.
+
+    Raises:
+        BadInput: a negative index, or a height or BMI that nobody of that sex has.
+    """
+    between("index", index, 0, np.inf)
+    block, row = divmod(int(index), config.block_size)
+    size = config.block_size
+    rng = generator(config.seed, "cohort", size, block)
+    unit = latin_hypercube(size, 2 * MAX_MODES + len(POSE), rng)
+    coeffs = config.range_sd * (2 * unit[row] - 1)
+    heart, torso, pose = np.split(coeffs, [MAX_MODES, 2 * MAX_MODES])
+    rng = generator(config.seed, "cohort-body", size, block)
+    body = draw_body(latin_hypercube(size, 3, rng)[row], config)
+    if body:
+        heart = load_regression(HEART_ATLAS).coeffs(body, heart)
+        torso = load_regression(TORSO_ATLAS).coeffs(body, torso)
+    heart[config.n_heart_modes :] = 0.0
+    torso[config.n_torso_modes :] = 0.0
+    return PatientParameters(
+        patient=patient_name(index),
+        split=block_splits(config)[row],
+        index=int(index),
+        heart_coeffs=heart.tolist(),
+        torso_coeffs=torso.tolist(),
+        pose_coeffs=pose.tolist(),
+        **(vars(body) if body else {}),
+    )
+
+
+def draw_body(unit: np.ndarray, config: Cohort) -> Body | None:
+    """One body, or None if the cohort is of any sex.
+
+    Args:
+        unit: [3] uniform numbers in 0 to 1, for sex, height and BMI.
+        config: height and BMI without a range of their own are uniform in +-range_sd.
+    """
+    if config.sex == "any":
+        return None
+    sex = SEXES[int(unit[0] * len(SEXES))] if config.sex == "both" else config.sex
+    usual = Body.from_sds(sex, *(config.range_sd * (2 * unit[1:] - 1)))
+    values = [
+        ends[0] + u * (ends[1] - ends[0]) if ends else value
+        for u, ends, value in zip(
+            unit[1:], (config.height_cm, config.bmi), (usual.height_cm, usual.bmi), strict=True
+        )
+    ]
+    return Body(sex, *map(float, values))
+
+
+def latin_hypercube(n: int, n_dimensions: int, rng: np.random.Generator) -> np.ndarray:
+    """Points [n, n_dimensions] in the unit cube, one in each of n slices of every axis.
+
+    Not scipy's, which deals the slices in another order: all cohorts would be others.
+    """
+    slices = rng.permuted(np.tile(np.arange(n)[:, None], (1, n_dimensions)), axis=0)
+    return (slices + rng.random((n, n_dimensions))) / n

@@ -1,0 +1,180 @@
+"""Rule-based fibres from Laplace-Dirichlet fields.
+
+Vectorised form of Bayer, Blake, Plank and Trayanova, "A novel rule-based algorithm for assigning
+myocardial fiber orientation to computational heart models", Ann. Biomed. Eng. 40:2243 (2012),
+doi:10.1007/s10439-012-0593-5. `axis`, `orient` and `bislerp` are its functions of these names;
+here each works on a stack of points at once. A frame is [.., 3, 3] with the columns
+circumferential, apicobasal, transmural before `orient`, and fibre, sheet, sheet-normal after.
+"""
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from einthoven.base.config.models import Fibers as Angles
+from einthoven.base.core.errors import StepFailed
+from einthoven.base.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
+from einthoven.body.fibers.fields import WallFields, solve_wall_fields
+from einthoven.body.fibers.measured import with_measured_fibers
+from einthoven.data.patient.fibers import Fibers
+from einthoven.data.patient.heart import Heart
+from einthoven.data.patient.patient import Patient
+
+FLAT = 1e-9
+"""A gradient below this fraction of the field's median one has no direction."""
+
+
+def assign_fibers(patient: Patient, angles: Angles, fields: WallFields | None = None) -> Fibers:
+    """Fibre frames of a patient's heart cells (Bayer 2012, algorithm 1), or about its own fibres.
+
+    Args:
+        patient: with a mesh; if it has an anatomy with fibres of an imported mesh, these are taken.
+        angles: fibre and sheet angles at endocardium and epicardium.
+        fields: of `solve_wall_fields`, if already solved.
+
+    Returns:
+        `Fibers`, one frame per heart cell, in the mesh's frame.
+
+    Raises:
+        StepFailed: a field has no gradient somewhere.
+    """
+    heart = patient.heart
+    fields = fields or solve_wall_fields(heart)
+    values = np.stack([fields.lv, fields.rv, fields.epi])[:, heart.cells].mean(axis=2)
+    frames = frames_from_fields(values, directions(heart, fields), angles)
+    f0, s0, n0 = np.ascontiguousarray(np.moveaxis(frames, 2, 0), dtype=np.float32)
+    fibers = Fibers(patient=patient.name, f0=f0, s0=s0, n0=n0)
+    measured = patient.anatomy.measured if patient.has("anatomy") else None
+    if measured is None or measured.fiber is None:
+        return fibers
+    return with_measured_fibers(fibers, heart, measured)
+
+
+def frames_from_fields(values: np.ndarray, directions: np.ndarray, angles: Angles) -> np.ndarray:
+    """Bayer's rule at points where the fields and their directions are known.
+
+    Args:
+        values: [3, point] phi of LV, RV and epicardium.
+        directions: [4, point, 3] apicobasal direction (grad psi), and the transmural ones of
+            LV, RV and epicardium.
+        angles: fibre and sheet angles.
+
+    Returns:
+        [point, 3, 3] with columns f0, s0, n0.
+    """
+    lv, rv, epi = values
+    grad_psi, grad_lv, grad_rv, grad_epi = directions
+    alpha_endo, alpha_epi, beta_endo, beta_epi = np.radians(
+        [angles.alpha_endo_deg, angles.alpha_epi_deg, angles.beta_endo_deg, angles.beta_epi_deg]
+    )
+    # On the epicardium both endocardial fields vanish; their ratio then has no weight.
+    depth = np.divide(rv, lv + rv, out=np.full_like(rv, 0.5), where=lv + rv > 1e-12)
+    # Through the septum the angles run from +endo at the LV to -endo at the RV side,
+    # through a free wall from endo to epi (Bayer's alpha_s, beta_s and alpha_w, beta_w).
+    alpha_s, beta_s = alpha_endo * (1 - 2 * depth), beta_endo * (1 - 2 * depth)
+    alpha_w = alpha_endo * (1 - epi) + alpha_epi * epi
+    beta_w = beta_endo * (1 - epi) + beta_epi * epi
+    frame_lv = orient(axis(grad_psi, -grad_lv), alpha_s, beta_s)
+    frame_rv = orient(axis(grad_psi, grad_rv), alpha_s, beta_s)
+    frame_epi = orient(axis(grad_psi, grad_epi), alpha_w, beta_w)
+    frame_endo = bislerp(frame_lv, frame_rv, depth)
+    return bislerp(frame_endo, frame_epi, epi)
+
+
+def axis(psi: np.ndarray, phi: np.ndarray) -> np.ndarray:
+    """Right-handed frame whose second column is `psi`, its third `phi` made perpendicular to it.
+
+    Args:
+        psi: [point, 3] apicobasal direction.
+        phi: [point, 3] transmural direction. Where it is zero or parallel to `psi` (at the apex)
+            any perpendicular is taken, for there is no circumferential direction.
+
+    Returns:
+        [point, 3, 3].
+    """
+    e1 = psi / np.linalg.norm(psi, axis=1, keepdims=True)
+    scale = np.linalg.norm(phi, axis=1, keepdims=True)
+    phi = np.divide(phi, scale, out=np.zeros_like(phi), where=scale > 0)
+    e2 = _perpendicular_part(phi, e1)
+    lost = np.linalg.norm(e2, axis=1) < 1e-8
+    e2[lost] = _perpendicular_part(np.eye(3)[np.abs(e1[lost]).argmin(axis=1)], e1[lost])
+    e2 /= np.linalg.norm(e2, axis=1, keepdims=True)
+    return np.stack([np.cross(e1, e2), e1, e2], axis=2)
+
+
+def orient(frame: np.ndarray, alpha: np.ndarray, beta: np.ndarray) -> np.ndarray:
+    """Turn frames by the fibre angle about the transmural axis, then the sheet angle about f0.
+
+    Args:
+        frame: [point, 3, 3] of `axis`.
+        alpha: [point] rad.
+        beta: [point] rad.
+
+    Returns:
+        [point, 3, 3] with columns f0, s0, n0.
+    """
+    zero, one = np.zeros_like(alpha), np.ones_like(alpha)
+    ca, sa, cb, sb = np.cos(alpha), np.sin(alpha), np.cos(beta), np.sin(beta)
+    about_transmural = np.array([[ca, -sa, zero], [sa, ca, zero], [zero, zero, one]])
+    about_fiber = np.array([[one, zero, zero], [zero, cb, sb], [zero, -sb, cb]])
+    return np.einsum("pij,jkp,klp->pil", frame, about_transmural, about_fiber, optimize=True)
+
+
+def bislerp(frame_a: np.ndarray, frame_b: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """Spherical interpolation from frame a (t = 0) to b (t = 1), blind to the sign of the axes.
+
+    Of the four right-handed frames that share the axes of a up to sign, the one nearest to b is
+    the start.
+
+    Args:
+        frame_a: [point, 3, 3].
+        frame_b: [point, 3, 3].
+        t: [point] in 0 to 1.
+
+    Returns:
+        [point, 3, 3].
+    """
+    x, y, z, w = Rotation.from_matrix(frame_a).as_quat().T
+    end = Rotation.from_matrix(frame_b).as_quat()
+    # The frame times a half turn about its first, second or third axis.
+    same_axes = np.array([[x, y, z, w], [w, z, -y, -x], [-z, w, x, -y], [y, -x, w, -z]])
+    dot = np.einsum("kqp,pq->kp", same_axes, end)
+    nearest, point = np.abs(dot).argmax(axis=0), np.arange(len(t))
+    start, dot = same_axes[nearest, :, point], dot[nearest, point]
+    end = np.where(dot < 0, -1.0, 1.0)[:, None] * end
+    angle = np.arccos(np.clip(np.abs(dot), 0.0, 1.0))
+    # sin((1 - t) angle) / sin(angle) in a form that is finite at angle = 0.
+    from_start = (1 - t) * np.sinc((1 - t) * angle / np.pi) / np.sinc(angle / np.pi)
+    from_end = t * np.sinc(t * angle / np.pi) / np.sinc(angle / np.pi)
+    between = from_start[:, None] * start + from_end[:, None] * end
+    return Rotation.from_quat(between).as_matrix()
+
+
+def directions(heart: Heart, fields: WallFields) -> np.ndarray:
+    """Gradients of apicobasal, LV, RV and epicardial field in each cell: [4, cell, 3] 1/mm.
+
+    A cell with all four nodes on one surface (common where the wall is one cell thick) has a zero
+    gradient; it takes the volume-weighted mean of the cells around it.
+
+    Raises:
+        StepFailed: the apicobasal field is flat even around a cell.
+    """
+    gradients = p1_gradients(heart.points, heart.cells)
+    stacked = np.stack([fields.apicobasal, fields.lv, fields.rv, fields.epi])
+    grads = cell_gradient(gradients, heart.cells, stacked)
+    volumes = tet_volumes(heart.points, heart.cells)
+    for grad in grads:
+        norm = np.linalg.norm(grad, axis=1)
+        flat = norm <= FLAT * np.median(norm)
+        if np.any(flat) and np.any(norm > 0):
+            nodal = np.zeros_like(heart.points)
+            for corner in heart.cells.T:
+                np.add.at(nodal, corner, volumes[:, None] * grad)
+            grad[flat] = nodal[heart.cells[flat]].sum(axis=1)
+    n_flat = int((np.linalg.norm(grads[0], axis=1) == 0).sum())
+    if n_flat:
+        raise StepFailed(f"fibres: the apicobasal field is flat in {n_flat} cells; check the base")
+    return grads
+
+
+def _perpendicular_part(vector: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    return vector - np.einsum("pi,pi->p", vector, unit)[:, None] * unit

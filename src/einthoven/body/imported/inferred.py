@@ -1,0 +1,143 @@
+"""A torso for a patient without one: inferred from the row's electrodes, skin points and person."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from einthoven.base.core.errors import StepFailed
+from einthoven.base.core.seeds import generator
+from einthoven.body.anatomy.electrodes import GROUND, standard_electrodes, standard_ties
+from einthoven.body.anatomy.inferred.evidence import Evidence
+from einthoven.body.anatomy.inferred.posterior import TorsoPosterior, infer_torso
+from einthoven.body.anatomy.placement import place_heart
+from einthoven.body.anatomy.population.covariates import Body
+from einthoven.body.anatomy.pose import POSE
+from einthoven.body.anatomy.shape.heart import HeartSurfaces
+from einthoven.body.anatomy.shape.torso import TorsoSurface, load_atlas
+from einthoven.body.imported.sheet import UNKNOWN_AXES, Row
+
+SEED = 0
+"""Of the bodies drawn; with the patient's name it gives every one of them its own generator."""
+MAX_POSE_SD = 2.5
+MAX_HEARTS = 20
+"""Poses drawn until one has room for the heart."""
+N_HEART_POINTS = 500
+UPRIGHT_DEG, FREE_DEG = 4.0, 90.0
+"""SD of the body's turn against stated axes, and against unknown ones."""
+
+
+@dataclass(frozen=True)
+class InferredTorso:
+    """The torso of a row that has none.
+
+    Attributes:
+        torso: skin along the patient's axes.
+        turn: [3, 3] from the axes of the evidence to those: patient = evidence @ turn; the
+            identity, where the row states its axes.
+        note: one line for the user: from what, and how far it may be off.
+    """
+
+    torso: TorsoSurface
+    turn: np.ndarray
+    note: str
+
+    def electrodes(self) -> dict[str, np.ndarray]:
+        """The nine electrodes and the ground where the rules have them on this skin."""
+        sites = standard_electrodes(self.torso)
+        return dict(zip(sites.names, sites.points)) | {GROUND: sites.ground}
+
+
+def moved(torso: TorsoSurface, turn: np.ndarray, shift: np.ndarray) -> TorsoSurface:
+    """The torso at points @ turn + shift."""
+    landmarks = {name: place @ turn + shift for name, place in torso.landmarks.items()}
+    return replace(torso, points=torso.points @ turn + shift, landmarks=landmarks)
+
+
+def person_of(row: Row) -> Body | None:
+    """Sex, height and BMI, if the row has them."""
+    if not row.sex:
+        return None
+    return Body(row.sex, float(row.height_cm), float(row.weight_kg) / (row.height_cm / 100) ** 2)
+
+
+def inferred_torso(
+    row: Row,
+    places: dict[str, np.ndarray],
+    skin: np.ndarray,
+    heart: np.ndarray,
+    resolution: str = "coarse",
+) -> InferredTorso:
+    """The most likely torso of a row (`row.body` 0), or the so-manieth drawn one.
+
+    Args:
+        row: of the sheet.
+        places: name -> [3] mm; what is neither an electrode of the 12-lead ECG nor a landmark is
+            a point of the skin.
+        skin: [point, 3] mm, more points of it.
+        heart: [vertex, 3] mm; none, if the files do not tell where it lies.
+        resolution: of the torso atlas.
+
+    Raises:
+        BadInput: nothing tells where the body is.
+        StepFailed: no valid body is found.
+    """
+    known = {*standard_ties(resolution), *load_atlas().landmarks}
+    named = {name: place for name, place in places.items() if name in known}
+    others = [place for name, place in places.items() if name not in known]
+    cloud = np.concatenate([np.reshape(others, (-1, 3)), skin])
+    every = max(1, len(heart) // N_HEART_POINTS)
+    turned = UPRIGHT_DEG if row.axes != UNKNOWN_AXES else FREE_DEG
+    evidence = Evidence(named, cloud, heart[::every], person_of(row), turned)
+    posterior = infer_torso(evidence, resolution)
+    rng = generator(SEED, "torso", row.of or row.patient, row.body)
+    torso = posterior.draw(rng) if row.body else posterior.most_likely()
+    turn = np.eye(3) if row.axes != UNKNOWN_AXES else posterior.skin.turn(posterior.latents)
+    torso = moved(torso, turn, np.zeros(3))
+    return InferredTorso(torso, turn, _note(row, evidence, posterior, torso))
+
+
+def typical_pose(
+    row: Row, heart: HeartSurfaces, torso: TorsoSurface, mean: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pose of a heart whose files do not tell it: the mean one, or a drawn one of virtual patients.
+
+    Args:
+        row: of the sheet.
+        heart: in the heart frame.
+        torso: in the patient frame.
+        mean: of `pose.MEAN_POSES`, that of the virtual patients.
+
+    Returns:
+        rotation [3, 3] and origin [3] mm: patient = rotation @ heart + origin.
+
+    Raises:
+        StepFailed: the heart does not fit.
+    """
+    rng = generator(SEED, "pose", row.of or row.patient, row.body)
+    if not row.body:
+        return place_heart(heart, torso, np.zeros(len(POSE)), mean)
+    reason = ""
+    for _ in range(MAX_HEARTS):
+        coeffs = np.clip(rng.standard_normal(len(POSE)), -MAX_POSE_SD, MAX_POSE_SD)
+        try:
+            return place_heart(heart, torso, coeffs, mean)
+        except StepFailed as error:
+            reason = str(error)
+    raise StepFailed(f"none of {MAX_HEARTS} poses drawn has room for the heart; the last: {reason}")
+
+
+def _note(row: Row, evidence: Evidence, posterior: TorsoPosterior, torso: TorsoSurface) -> str:
+    """What the torso was inferred from, and how far it may be off."""
+    seen = [
+        f"{len(evidence.places)} electrodes and landmarks" if evidence.places else "",
+        f"{len(evidence.skin)} points of the skin" if len(evidence.skin) else "",
+        "the heart's place" if len(evidence.heart) else "",
+        f"a {row.sex} of {row.height_cm:g} cm and {row.weight_kg:g} kg" if row.sex else "",
+    ]
+    front = torso.points[:, 1] < np.median(torso.points[:, 1])
+    sd = posterior.skin_sd_mm
+    which = f"body {row.body} drawn" if row.body else "the most likely one"
+    return (
+        f"torso: inferred from {', '.join(filter(None, seen))}; {which}; SD of the skin "
+        f"{sd[front].mean():.0f} mm in front, {sd[~front].mean():.0f} mm at the back"
+    )

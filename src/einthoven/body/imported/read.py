@@ -1,0 +1,236 @@
+"""Surfaces, tetrahedral hearts and electrodes from files of many formats."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.tags import Surface
+from einthoven.base.geometry.carp import read_carp
+from einthoven.base.geometry.surfaces import Surfaces
+from einthoven.body.imported.sheet import csv_lines
+
+VTK_SUFFIXES = (".vtp", ".vtu", ".vtk", ".stl", ".ply", ".obj")
+CARP_SUFFIXES = (".pts", ".elem", ".fac")
+TAG_WORDS = {
+    "epi": Surface.EPI, "lv": Surface.LV_ENDO, "rv": Surface.RV_ENDO, "base": Surface.BASE,
+    "lv_cap": Surface.LV_CAP, "rv_cap": Surface.RV_CAP, "rv_septum": Surface.RV_ENDO,
+}  # fmt: skip
+NEEDED = ("epi", "lv", "rv")
+OWN_ARRAY = "face_tags"
+
+
+def read_heart(place: str, folder: Path, tags: str = "") -> Surfaces:
+    """The wall of a heart: one tagged or flat-based surface or mesh, or a file for each part.
+
+    Args:
+        place: path; or `epi=FILE lv=FILE rv=FILE base=FILE`; without a base they are shells.
+        folder: that relative paths start from.
+        tags: `ARRAY base=1 epi=2 lv=3 rv=4`: an array on vertices or cells and its values. Empty:
+            the array face_tags with the values of core.tags, if there is one.
+
+    Returns:
+        The surface in the file's unit and axes; tags are zero where none are known.
+
+    Raises:
+        BadInput: a file is missing or unreadable, or the tags are not as described.
+    """
+    if "=" not in place:
+        return _tagged(_path(place, folder), tags)
+    parts = []
+    for word, file in _pairs(place, "heart").items():
+        piece = read_surface(_path(file, folder))
+        parts.append(replace(piece, face_tags=np.full(len(piece.faces), TAG_WORDS[word])))
+    return Surfaces.joined(parts)
+
+
+def parts_of(place: str) -> dict[str, str]:
+    """Files of a heart by their words; one file alone is `heart`. Nothing is checked."""
+    if "=" not in place:
+        return {"heart": place}
+    return dict(item.partition("=")[::2] for item in place.split())
+
+
+def read_surface(path: Path) -> Surfaces:
+    """Triangles of a file, or the boundary of its tetrahedra, without tags."""
+    return _tagged(path, "")
+
+
+def read_cloud(path: Path) -> np.ndarray:
+    """Points [point, 3] of a CSV with the columns x, y, z, or the vertices of any other file.
+
+    Raises:
+        BadInput: unreadable, or without points.
+    """
+    path = _path(path, Path())
+    if path.suffix.lower() == ".csv":
+        lines = [{(k or "").strip().lower(): v for k, v in row.items()} for row in csv_lines(path)]
+        try:
+            return np.array([[float(line[key]) for key in "xyz"] for line in lines]).reshape(-1, 3)
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadInput(f"{path}: not three numbers in the columns x, y, z: {error}") from error
+    if path.suffix.lower() in CARP_SUFFIXES:
+        return read_carp(path).points
+    return np.asarray(_vtk_data(path).points, float)
+
+
+def read_points(path: Path) -> dict[str, np.ndarray]:
+    """Named places [3] from a CSV with the columns name, x, y, z (in any order and case).
+
+    Raises:
+        BadInput: unreadable, a column or a name is missing, or a name occurs twice.
+    """
+    lines = csv_lines(_path(path, Path()))
+    rows = [{(key or "").strip().lower(): text for key, text in line.items()} for line in lines]
+    columns = ("x", "y", "z")
+    if rows and "points:0" in rows[0]:  # as ParaView writes them
+        columns = ("points:0", "points:1", "points:2")
+    if missing := [key for key in ("name", *columns) if not rows or key not in rows[0]]:
+        raise BadInput(f"{path}: no column {', '.join(missing)}; a line is name,x,y,z")
+    places: dict[str, np.ndarray] = {}
+    for row in rows:
+        if not (name := (row["name"] or "").strip().strip("'\"")):
+            raise BadInput(f"{path}: a line without a name; name the electrode, or drop it")
+        try:
+            place = np.array([float(row[key]) for key in columns])
+        except (TypeError, ValueError) as error:
+            raise BadInput(f"{path}: {name}: not three numbers; mend the line") from error
+        if name in places:
+            raise BadInput(f"{path}: {name} is given twice; keep one of the lines")
+        places[name] = place
+    return places
+
+
+def _path(place: str | Path, folder: Path) -> Path:
+    path = folder / Path(place).expanduser()
+    if not path.exists():
+        raise BadInput(f"{path}: no such file; paths of a sheet start from the sheet's folder")
+    return path
+
+
+def _pairs(text: str, field: str) -> dict[str, str]:
+    """`epi=a lv=b` -> words and values.
+
+    Raises:
+        BadInput: an unknown word, or one that is missing.
+    """
+    pairs = dict(item.partition("=")[::2] for item in text.split())
+    if unknown := set(pairs) - set(TAG_WORDS):
+        raise BadInput(
+            f"{field}: {', '.join(sorted(unknown))} unknown; the words are {' '.join(TAG_WORDS)}"
+        )
+    if missing := [word for word in NEEDED if not pairs.get(word)]:
+        raise BadInput(
+            f"{field}: {' '.join(f'{word}=...' for word in missing)} missing; a heart has "
+            f"{', '.join(NEEDED)}, a base too if its surfaces are closed"
+        )
+    return pairs
+
+
+def _tagged(path: Path, tags: str) -> Surfaces:
+    if path.suffix.lower() in CARP_SUFFIXES:
+        if tags:
+            raise BadInput(f"{path}: tags {tags!r} name an array, which openCARP's files have not")
+        mesh = read_carp(path)
+        if mesh.cells.shape[1] == 4:
+            faces = boundary_of(mesh.cells)
+            return Surfaces(mesh.points, faces, np.zeros(len(faces), int))
+        return Surfaces(mesh.points, mesh.cells, _own_tags(mesh.tags))
+    import pyvista as pv
+
+    data = _vtk_data(path)
+    if isinstance(data, pv.UnstructuredGrid) and pv.CellType.TETRA in data.celltypes:
+        data = data.extract_cells(data.celltypes == pv.CellType.TETRA)
+        faces, cell_values = boundary_of(data.cell_connectivity.reshape(-1, 4)), {}
+    else:
+        data = data.extract_surface(algorithm="dataset_surface").triangulate()
+        faces, cell_values = data.regular_faces, data.cell_data
+    if data.n_points == 0 or len(faces) == 0:
+        raise BadInput(f"{path}: no triangles or tetrahedra; half-written, or another format?")
+    points = np.asarray(data.points, float)
+    if n := int((~np.isfinite(points[np.unique(faces)]).all(axis=1)).sum()):
+        raise BadInput(f"{path}: {n} of {len(points)} vertices are no numbers; write it anew")
+    if not tags:
+        found = cell_values[OWN_ARRAY] if OWN_ARRAY in cell_values else np.zeros(len(faces), int)
+        return Surfaces(points, faces, _own_tags(np.asarray(found)))
+    name, _, rest = tags.partition(" ")
+    try:
+        values = {word: float(value) for word, value in _pairs(rest, "tags").items()}
+    except ValueError as error:
+        raise BadInput(f"tags: {error}; after each word stands a number, as in lv=3") from error
+    for arrays, of_vertices in ((cell_values, False), (data.point_data, True)):
+        if name in arrays:
+            found = np.asarray(arrays[name])
+            return Surfaces(points, faces, _translate(found, values, faces, of_vertices, path))
+    there = [name for name in data.array_names if not name.startswith("vtkOriginal")]
+    raise BadInput(
+        f"{path}: no array {name!r}; name one that is there: {', '.join(there) or 'none is'}"
+    )
+
+
+def _vtk_data(path: Path) -> Any:
+    """What VTK reads from a file."""
+    if path.suffix.lower() not in VTK_SUFFIXES:
+        known = " ".join((*VTK_SUFFIXES, *CARP_SUFFIXES))
+        raise BadInput(f"{path}: suffix {path.suffix!r} is none of {known}; convert the file")
+    import pyvista as pv
+
+    try:
+        return pv.read(path)
+    except Exception as error:  # VTK's readers raise many types
+        raise BadInput(f"{path}: not readable ({error})") from error
+
+
+def tetrahedra_of(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """Points [node, 3], tetrahedra [cell, 4] (none: [0, 4]) and all arrays of a VTK file.
+
+    Raises:
+        BadInput: not readable.
+    """
+    import pyvista as pv
+
+    data = _vtk_data(_path(path, Path()))
+    if not isinstance(data, pv.UnstructuredGrid) or pv.CellType.TETRA not in data.celltypes:
+        return np.asarray(data.points, float), np.empty((0, 4), int), {}
+    data = data.extract_cells(data.celltypes == pv.CellType.TETRA)
+    arrays = {k: np.asarray(v) for k, v in (*data.cell_data.items(), *data.point_data.items())
+              if not k.startswith("vtkOriginal")}  # fmt: skip
+    return np.asarray(data.points, float), data.cell_connectivity.reshape(-1, 4), arrays
+
+
+def boundary_of(cells: np.ndarray) -> np.ndarray:
+    """Triangles [face, 3] that belong to one tetrahedron only, in no particular orientation."""
+    sides = np.concatenate([cells[:, [1, 2, 3]], cells[:, [0, 3, 2]],
+                            cells[:, [0, 1, 3]], cells[:, [0, 2, 1]]])  # fmt: skip
+    _, first, counts = np.unique(
+        np.sort(sides, axis=1), axis=0, return_index=True, return_counts=True
+    )
+    return sides[np.sort(first[counts == 1])]
+
+
+def _own_tags(values: np.ndarray) -> np.ndarray:
+    """Tags of core.tags; anything else counts as none."""
+    known = np.isin(values, [*TAG_WORDS.values()])
+    return np.where(known.all(), values, 0).astype(int)
+
+
+def _translate(
+    values: np.ndarray, words: dict[str, float], faces: np.ndarray, of_vertices: bool, path: Path
+) -> np.ndarray:
+    """Tags [face] from an array.
+
+    Of vertices, the base wins: it is often one vertex wide. Otherwise the majority does.
+    """
+    tags = np.zeros(len(values), int)
+    for word, value in words.items():
+        tags[values == value] = TAG_WORDS[word]
+    if (tags == 0).any():
+        strange = np.unique(values[tags == 0])[:5].tolist()
+        raise BadInput(f"{path}: tags: the array also holds {strange}; name every value")
+    if not of_vertices:
+        return tags
+    corners = tags[faces]
+    on_base = (corners == Surface.BASE).any(axis=1)
+    return np.where(on_base, Surface.BASE, np.sort(corners, axis=1)[:, 1])

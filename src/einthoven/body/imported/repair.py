@@ -1,0 +1,269 @@
+"""Mend what can be mended without guessing; refuse the rest with the place of the defect."""
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from einthoven.base.core.errors import StepFailed
+from einthoven.base.geometry.boundary_loops import boundary_loops, fill_loops, sides_of
+from einthoven.base.geometry.intersections import intersecting_pairs
+from einthoven.base.geometry.simplex import enclosed_volume, triangle_area_vectors
+from einthoven.base.geometry.surfaces import Surfaces
+from einthoven.base.geometry.triangles import (
+    compact,
+    face_edges,
+    face_neighbours,
+    face_pieces,
+    unique_edges,
+)
+from einthoven.body.anatomy.shape.pieces import fan, sewn
+from einthoven.body.imported.defect import Defect, near
+from einthoven.body.imported.slivers import even_out
+
+MERGE_SHARE = 1e-6
+"""Vertices closer than this share of the surface's extent are one."""
+SMALL_PIECE = 0.01
+"""Loose pieces with at most this share of the area are dropped."""
+SMALL_HOLE = 0.2
+"""Holes with a boundary up to this share of the surface's extent are closed, or of four edges."""
+MAX_TANGLED = 0.03
+"""So large a share of the triangles may intersect others and be smoothed."""
+MAX_MOVED_EDGES = 3.0
+UNTANGLING_ROUNDS = 12
+
+
+def mend(name: str, surface: Surfaces) -> tuple[Surfaces, list[str]]:
+    """Make a surface closed, simple and oriented outwards.
+
+    Args:
+        name: heart or torso, for messages.
+        surface: as read, in mm.
+
+    Returns:
+        The mended surface and a line for every repair.
+
+    Raises:
+        Defect: what cannot be mended safely, with its place.
+    """
+    surface, notes = mend_open(name, surface)
+    _refuse_non_manifold(name, surface)
+    surface, flipped = oriented(surface)
+    surface, note = _close(name, surface)
+    notes += [f"{name}: {note}"] if note else []
+    if enclosed_volume(surface.points, surface.faces) < 0:
+        surface = replace(surface, faces=surface.faces[:, ::-1])
+        flipped = len(surface.faces) - flipped
+    if flipped:
+        notes.append(f"{name}: {flipped} of {len(surface.faces)} triangles turned to face outwards")
+    surface, note = even_out(surface)
+    notes += [f"{name}: {note}"] if note else []
+    surface, note = _untangle(name, surface)
+    notes += [f"{name}: {note}"] if note else []
+    points, faces = compact(surface.points, surface.faces)
+    return Surfaces(points, faces, surface.face_tags), notes
+
+
+def mend_open(name: str, surface: Surfaces) -> tuple[Surfaces, list[str]]:
+    """What can be mended of a surface that need not be closed: no copies, fins and crumbs."""
+    notes: list[str] = []
+    for step in (_merge, _drop_useless, _drop_fins, _drop_crumbs):
+        surface, note = step(surface)
+        notes += [f"{name}: {note}"] if note else []
+    return surface, notes
+
+
+def _merge(surface: Surfaces) -> tuple[Surfaces, str]:
+    """Vertices at one place become one (STL doubles all of them)."""
+    step = MERGE_SHARE * surface.extent_mm
+    grid = np.round(surface.points / step).astype(np.int64)
+    _, first, inverse = np.unique(grid, axis=0, return_index=True, return_inverse=True)
+    merged = replace(surface, points=surface.points[first], faces=inverse.ravel()[surface.faces])
+    n = len(np.unique(surface.faces)) - len(np.unique(merged.faces))
+    return merged, f"{n} doubled vertices merged" if n else ""
+
+
+def _drop_useless(surface: Surfaces) -> tuple[Surfaces, str]:
+    """Triangles with a vertex twice, and copies of others."""
+    corners = np.sort(surface.faces, axis=1)
+    proper = (corners[:, 0] != corners[:, 1]) & (corners[:, 1] != corners[:, 2])
+    _, first = np.unique(corners, axis=0, return_index=True)
+    proper &= np.isin(np.arange(len(corners)), first)
+    n = int((~proper).sum())
+    return surface.only(proper), f"{n} triangles without area or given twice dropped" if n else ""
+
+
+def _drop_fins(surface: Surfaces) -> tuple[Surfaces, str]:
+    """Triangles that stand on an edge of two others with a free edge of their own."""
+    n_before = len(surface.faces)
+    while True:
+        _, edge_of, counts = np.unique(
+            np.sort(face_edges(surface.faces), axis=1),
+            axis=0, return_inverse=True, return_counts=True,
+        )  # fmt: skip
+        shared = counts[edge_of.ravel()].reshape(3, -1)
+        fins = (shared == 1).any(axis=0) & (shared > 2).any(axis=0)
+        if not fins.any():
+            break
+        surface = surface.only(~fins)
+    n = n_before - len(surface.faces)
+    return surface, f"{n} triangles that stand off the surface dropped" if n else ""
+
+
+def _drop_crumbs(surface: Surfaces) -> tuple[Surfaces, str]:
+    """Small pieces apart from the largest one."""
+    pieces = sorted(face_pieces(surface.faces), key=len, reverse=True)
+    size = np.linalg.norm(triangle_area_vectors(surface.points, surface.faces), axis=1)
+    loose = [piece for piece in pieces[1:] if size[piece].sum() <= SMALL_PIECE * size.sum()]
+    if not loose:
+        return surface, ""
+    kept = ~np.isin(np.arange(len(size)), np.concatenate(loose))
+    return surface.only(kept), f"{len(loose)} loose pieces dropped"
+
+
+def _refuse_non_manifold(name: str, surface: Surfaces) -> None:
+    points, faces = surface.points, surface.faces
+    edges, counts = unique_edges(faces)
+    if (counts > 2).any():
+        places = points[edges[counts > 2]].mean(axis=1)
+        raise Defect(
+            f"{name}: not a manifold: {len(places)} edges with three or more triangles, "
+            f"{near(places)}; remove inner walls, or keep only the outer surface",
+            places,
+            surface,
+        )
+    pieces = sorted(face_pieces(faces), key=len)
+    if len(pieces) > 1:
+        places = points[faces[pieces[-2]]].mean(axis=1)
+        raise Defect(
+            f"{name}: {len(pieces)} separate surfaces, the second {near(places)}; give one",
+            places,
+            surface,
+        )
+    if len(places := points[_pinched(surface)]):
+        raise Defect(
+            f"{name}: not a manifold: the surface touches itself in {len(places)} vertices, "
+            f"{near(places)}; split these vertices and part the two sides",
+            places,
+            surface,
+        )
+
+
+def _pinched(surface: Surfaces) -> np.ndarray:
+    """Whether [vertex] the triangles around a vertex form more than one fan.
+
+    Corners of triangles are joined across the edges at their vertex; a fan is what hangs together.
+    """
+    faces = np.asarray(surface.faces, np.int64)
+    n, across = len(faces), face_neighbours(faces)
+    mine, side = np.nonzero(across >= 0)  # side k goes from corner k to corner k + 1
+    other = across[mine, side]
+    joined = [np.empty((0, 2), np.int64)]
+    for end in (0, 1):
+        vertex = faces[mine, (side + end) % 3]
+        corner = (faces[other] == vertex[:, None]).argmax(axis=1)
+        joined.append(np.stack([3 * mine + (side + end) % 3, 3 * other + corner], axis=1))
+    a, b = np.concatenate(joined).T
+    links = coo_array((np.ones(len(a)), (a, b)), shape=(3 * n, 3 * n))
+    of_fan = connected_components(links, directed=False)[1]
+    once = np.unique(np.stack([faces.ravel(), of_fan], axis=1), axis=0)[:, 0]
+    return np.bincount(once, minlength=len(surface.points)) > 1
+
+
+def oriented(surface: Surfaces) -> tuple[Surfaces, int]:
+    """Turn triangles against their neighbours; how many (the smaller share)."""
+    import pyvista as pv
+
+    normals = pv.PolyData.from_regular_faces(surface.points, surface.faces).compute_normals(
+        cell_normals=True, point_normals=False, consistent_normals=True,
+        auto_orient_normals=False, split_vertices=False,
+    )  # fmt: skip
+    faces = np.asarray(normals.regular_faces)
+    before = triangle_area_vectors(surface.points, surface.faces)
+    after = triangle_area_vectors(surface.points, faces)
+    flipped = np.einsum("ij,ij->i", before, after) < 0
+    if flipped.sum() > len(faces) / 2:
+        faces, flipped = faces[:, ::-1], ~flipped
+    return replace(surface, faces=faces), int(flipped.sum())
+
+
+def _close(name: str, surface: Surfaces) -> tuple[Surfaces, str]:
+    """Close small holes with the tag of their surroundings."""
+    try:
+        loops = boundary_loops(surface.faces)
+    except StepFailed as error:
+        message = f"{name}: {error}; no side is outside everywhere"
+        raise Defect(message, surface.points[:1], surface) from error
+    longest = 0.0
+    for loop in loops:
+        corners = surface.points[loop]
+        length_mm = float(sides_of(corners).sum())
+        longest = max(longest, length_mm)
+        if is_wide(surface, loop):
+            raise Defect(
+                f"{name}: not closed: {len(loops)} holes, one with a boundary of "
+                f"{length_mm:.0f} mm ({len(loop)} edges) {near(corners)}; close it in the program "
+                "that made it",
+                corners,
+                surface,
+            )
+        surface = _patch(surface, loop)
+    note = f"{len(loops)} holes closed, the longest boundary {longest:.1f} mm" if loops else ""
+    return surface, note
+
+
+def is_wide(surface: Surfaces, loop: np.ndarray) -> bool:
+    """Whether a boundary loop is too long for a hole that may be closed without being asked."""
+    length_mm = float(sides_of(surface.points[loop]).sum())
+    return length_mm > SMALL_HOLE * surface.extent_mm and len(loop) > 4
+
+
+def _patch(surface: Surfaces, loop: np.ndarray) -> Surfaces:
+    """Triangulate one hole; by a fan where its boundary cannot be seen from one side."""
+    corners = surface.points[loop[::-1]]
+    try:
+        piece = fill_loops([corners], surface.edge_mm)
+    except StepFailed:
+        piece = fan(corners)
+    around = surface.face_tags[np.isin(surface.faces, loop).any(axis=1)]
+    values, counts = np.unique(around, return_counts=True)
+    return sewn(surface, [loop[::-1]], piece, values[counts.argmax()])
+
+
+def _untangle(name: str, surface: Surfaces) -> tuple[Surfaces, str]:
+    """Smooth a few triangles that cut others, and those around, until none does."""
+    points, faces = surface.points.copy(), surface.faces
+    pairs = intersecting_pairs(points, faces)
+    first_pairs = pairs
+    edges = unique_edges(faces)[0]
+    for _ in range(UNTANGLING_ROUNDS):
+        tangled = np.unique(pairs)
+        if len(tangled) == 0 or len(tangled) > max(40, MAX_TANGLED * len(faces)):
+            break
+        loose = np.unique(faces[tangled])
+        ring = np.unique(edges[np.isin(edges, loose).any(axis=1)])
+        for _ in range(5):
+            points[ring] = _neighbour_mean(points, edges)[ring]
+        pairs = intersecting_pairs(points, faces)
+    moved = np.linalg.norm(points - surface.points, axis=1)
+    if len(pairs) or moved.max() > MAX_MOVED_EDGES * surface.edge_mm:
+        places = surface.points[faces[np.unique(first_pairs)]].mean(axis=1)
+        raise Defect(
+            f"{name}: cuts itself: {len(first_pairs)} pairs of triangles, {near(places)}; "
+            "smooth or remesh it there",
+            places,
+            surface,
+        )
+    n = len(np.unique(first_pairs))
+    note = f"{n} triangles that cut others smoothed, moved up to {moved.max():.1f} mm" if n else ""
+    return replace(surface, points=points), note
+
+
+def _neighbour_mean(points: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Mean of each vertex' neighbours [vertex, 3]; a vertex without neighbours stays."""
+    both = np.concatenate([edges, edges[:, ::-1]])
+    total = np.zeros_like(points)
+    np.add.at(total, both[:, 0], points[both[:, 1]])
+    counts = np.bincount(both[:, 0], minlength=len(points))[:, None]
+    return np.where(counts > 0, total / np.maximum(counts, 1), points)

@@ -1,0 +1,207 @@
+"""The sheet of imported patients: a CSV with a line for each."""
+
+import csv
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+from einthoven.base.config.physiology import COLUMNS
+from einthoven.base.core.errors import BadInput
+
+NAME = r"[a-z][a-z0-9-]*"
+VIRTUAL = re.compile(r"p[0-9]{4}")
+REQUIRED = ("patient", "heart", "unit", "axes")
+OF_TORSO = ("torso", "electrodes")
+PERSON = ("sex", "height_cm", "weight_kg")
+OPTIONAL = ("tags", "skin", "pose", "bodies")
+POSES = ("given", "typical")
+UNKNOWN_AXES = "unknown"
+MAX_BODIES = 100
+MEASURED = ("fiber", "time", "scenario")
+"""Words of the column `tags` that name a mesh's own fibres and activation."""
+
+
+class Row(NamedTuple):
+    """One patient of the sheet; paths are relative to `folder`."""
+
+    patient: str
+    heart: str
+    """A file, or `epi=FILE lv=FILE rv=FILE base=FILE`."""
+    torso: str
+    """A file; empty: the torso is inferred (`imported.inferred`)."""
+    electrodes: str
+    """CSV with name, x, y, z: electrodes, and landmarks for those that are missing."""
+    unit: str
+    axes: str
+    """Three letters; `unknown`, where no torso is and the electrodes tell how the body lies."""
+    tags: str = ""
+    """`ARRAY base=1 epi=2 lv=3 rv=4`, if the heart has tags of its own; and `MEASURED`."""
+    folder: str = "."
+    skin: str = ""
+    """Points of the skin, for an inferred torso."""
+    sex: str = ""
+    """Of a person whose torso is inferred: female or male, with height and weight; or empty."""
+    height_cm: float = 0.0
+    weight_kg: float = 0.0
+    pose: str = "given"
+    """given: the heart lies where its file has it. typical: as in virtual patients."""
+    body: int = 0
+    """Of an inferred torso: 0 is the most likely one, 1, 2, ... are drawn."""
+    of: str = ""
+    """The patient that a drawn body belongs to."""
+    physiology: Mapping[str, float] = MappingProxyType({})
+    """Measured speeds and durations, by the columns of the cohort's sheet (`COLUMNS`)."""
+
+    def drawn(self, body: int) -> "Row":
+        """The same patient in the so-manieth body that is drawn."""
+        return self._replace(patient=f"{self.patient}-body{body}", body=body, of=self.patient)
+
+    @property
+    def measured(self) -> dict[str, str]:
+        """Words of `tags` that name fibres and activation, and what they name."""
+        pairs = (word.partition("=")[::2] for word in self.tags.split())
+        return {word: value for word, value in pairs if word in MEASURED}
+
+    @property
+    def surface_tags(self) -> str:
+        """The rest of `tags`."""
+        words = self.tags.split()
+        return " ".join(word for word in words if word.partition("=")[0] not in MEASURED)
+
+    @property
+    def files(self) -> list[str]:
+        """All files of the patient."""
+        heart = [part.partition("=")[2] for part in self.heart.split() if "=" in part]
+        places = [*(heart or [self.heart]), self.torso, self.electrodes, self.skin]
+        files = [Path(self.folder) / place for place in places if place]
+        named = (Path(self.folder) / value for value in self.measured.values())
+        files += [path for path in named if path.is_file()]
+        # openCARP and EDGAR split a mesh: the neighbours count, too
+        beside = (".pts", ".elem", ".fac", ".lon")
+        more = [f.with_suffix(s) for f in files if f.suffix in beside for s in beside]
+        return [str(f) for f in dict.fromkeys([*files, *(m for m in more if m.exists())])]
+
+
+def csv_lines(path: Path) -> list[dict[str, str]]:
+    """Lines of a CSV file, each by column.
+
+    Raises:
+        BadInput: it is none.
+    """
+    try:
+        with path.open(newline="") as file:
+            return list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadInput(f"{path}: not a CSV file ({error})") from error
+
+
+def read_sheet(path: str | Path) -> list[Row]:
+    """All imported patients.
+
+    Raises:
+        BadInput: the sheet is missing or lacks a column, a field is empty, or a name is wrong or
+            given twice.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise BadInput(f"imported.sheet: {path}: no such file")
+    rows: list[Row] = []
+    for number, line in enumerate(csv_lines(path), start=2):
+        where = f"{path}: line {number}"
+        known = {
+            k: (v or "").strip() for k, v in line.items()
+            if k in (*REQUIRED, *OF_TORSO, *PERSON, *OPTIONAL)
+        }  # fmt: skip
+        needed = (*REQUIRED, *OF_TORSO) if known.get("torso") else REQUIRED
+        if empty := [key for key in needed if not known.get(key)]:
+            raise BadInput(f"{where}: {', '.join(empty)} missing; the columns are "
+                           f"{', '.join((*REQUIRED, *OF_TORSO, 'tags'))}, and without a torso "
+                           f"{', '.join((*PERSON, *OPTIONAL[1:]))}")  # fmt: skip
+        name = known["patient"]
+        if not re.fullmatch(NAME, name) or VIRTUAL.match(name):
+            raise BadInput(
+                f"{path}: line {number}: patient {name!r}: lower-case letters, digits and hyphens, "
+                "a letter first; names like p0001 belong to virtual patients"
+            )
+        added = _bodies(known, str(path.parent), _physiology(line, where), where)
+        if twice := {row.patient for row in rows} & {row.patient for row in added}:
+            raise BadInput(f"{where}: {', '.join(sorted(twice))} is given twice")
+        rows += added
+    return rows
+
+
+def _bodies(
+    known: Mapping[str, str], folder: str, physiology: Mapping[str, float], where: str
+) -> list[Row]:
+    """The row of a line, and one for each further body that is to be drawn.
+
+    Raises:
+        BadInput: fields that contradict each other, or numbers that are none.
+    """
+    _check_torso(known, where)
+    text = {key: known.get(key) or "0" for key in ("height_cm", "weight_kg", "bodies")}
+    try:
+        height, weight, bodies = (
+            float(text["height_cm"]),
+            float(text["weight_kg"]),
+            int(text["bodies"]),
+        )
+    except ValueError as error:
+        raise BadInput(f"{where}: {', '.join(text)}: {error}") from error
+    if known.get("sex") and not (100 <= height <= 230 and 25 <= weight <= 300):
+        raise BadInput(
+            f"{where}: height_cm {height:g}, weight_kg {weight:g}: no adult's; in m or in pounds?"
+        )
+    if not 0 <= bodies <= MAX_BODIES:
+        raise BadInput(f"{where}: bodies {bodies}: 0 to {MAX_BODIES} are drawn")
+    text = {key: known.get(key, "") for key in (*REQUIRED, *OF_TORSO, "tags", "skin", "sex")}
+    text |= {"folder": folder, "pose": known.get("pose") or POSES[0]}
+    row = Row(physiology=physiology, height_cm=height, weight_kg=weight, **text)  # type: ignore[arg-type]
+    return [row, *(row.drawn(k + 1) for k in range(bodies))]
+
+
+def _check_torso(known: Mapping[str, str], where: str) -> None:
+    """What only a patient without a torso may state, and how completely.
+
+    Raises:
+        BadInput: it is not so.
+    """
+    inferred, pose = not known.get("torso"), known.get("pose") or POSES[0]
+    if pose not in POSES:
+        raise BadInput(f"{where}: pose: {pose!r} is none of {', '.join(POSES)}")
+    if not inferred:
+        meant = [key for key in (*PERSON, "skin", "bodies") if known.get(key)]
+        meant += ["pose"] if pose != POSES[0] else []
+        if meant:
+            raise BadInput(f"{where}: {', '.join(meant)}: only for patients without a torso")
+    person = [key for key in PERSON if known.get(key)]
+    if person and len(person) < len(PERSON):
+        raise BadInput(f"{where}: {', '.join(person)} alone; a person has {', '.join(PERSON)}")
+    if inferred and not (person or known.get("electrodes") or known.get("skin")):
+        raise BadInput(
+            f"{where}: torso missing; give one, or what it is inferred from: electrodes, skin, "
+            f"{', '.join(PERSON)}"
+        )
+    if known["axes"] == UNKNOWN_AXES and (not inferred or pose == POSES[0]):
+        raise BadInput(f"{where}: axes: unknown ones need an inferred torso and pose: typical")
+
+
+def _physiology(line: Mapping[str, str | None], where: str) -> Mapping[str, float]:
+    """Column -> value of those columns of the cohort's sheet that are filled in.
+
+    Raises:
+        BadInput: no number.
+    """
+    found: dict[str, float] = {}
+    for column in COLUMNS:
+        if text := (line.get(column) or "").strip():
+            try:
+                found[column] = float(text)
+            except ValueError:
+                found[column] = math.nan
+            if not math.isfinite(found[column]):
+                raise BadInput(f"{where}: {column}: {text!r} is not a number")
+    return MappingProxyType(found)

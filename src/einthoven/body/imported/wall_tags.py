@@ -1,0 +1,198 @@
+"""Tags for a heart's wall that comes without, with a base of any shape and any openings."""
+
+import numpy as np
+
+from einthoven.base.core.errors import BadInput, StepFailed
+from einthoven.base.core.tags import Surface
+from einthoven.base.geometry.boundary_loops import boundary_loops, loop_area
+from einthoven.base.geometry.simplex import triangle_area_vectors
+from einthoven.base.geometry.triangles import face_edges, face_neighbours, unique_edges
+from einthoven.body.anatomy.shape.carry import outward
+from einthoven.body.imported.cavities import STEP_MM, find_pockets
+
+SMOOTHING_MM = 3.0
+"""Normals are averaged over about so much before creases are looked for."""
+CREASE_MM = 8.0
+"""The sharper a crease is than a radius of so much, the less a cut along it costs."""
+FARTHEST_EPI_MM = 40.0
+OPPOSITE = 0.8
+LEAST_COST = 0.02
+"""Of a cut along a sharp crease, as a share of its length."""
+COST_PER_MM = 0.005
+"""Of taking one mm^2, so that of two creases the first one is cut."""
+CAPACITY, LARGE = 1000, 2**24
+LEAST_BASE_MM = 2.0
+CLEAR_RATIO = 1.2
+GIVE_TAGS = "give a tag for every triangle or vertex"
+
+
+def tag_wall(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Tags of a closed wall by its shape.
+
+    Deep in the cavities it is endocardium, and opposite to that epicardium. From there each of the
+    three reaches to the shortest cut along a convex crease (isolating minimum cuts, Dahlhaus et
+    al. 1994, 10.1137/S0097539792225297), and what is left between them is the base: annuli of
+    valves, flat or curved. `is_left` tells the ventricles apart.
+
+    Args:
+        points: [vertex, 3] mm.
+        faces: [face, 3], closed, without valve caps.
+
+    Returns:
+        [face] int8 (core.tags.Surface).
+
+    Raises:
+        BadInput: there are no two ventricles, or they cannot be told apart.
+    """
+    faces = outward(points, faces)
+    normals = _smooth_normals(points, faces)
+    seeds = _seeds(points, faces, normals)
+    between, capacity = _links(points, faces, normals)
+    area = np.linalg.norm(triangle_area_vectors(points, faces), axis=1)
+    held = np.rint(CAPACITY * COST_PER_MM * area).astype(np.int32) + 1
+    tags = np.full(len(faces), Surface.BASE, np.int8)
+    for tag in (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO):
+        held_back = np.where((seeds > 0) & (seeds != tag), LARGE, held)
+        tags[_reached(seeds == tag, held_back, between, capacity)] = tag
+    tags = _parted(points, faces, tags)
+    lv, rv, epi = (faces[tags == t] for t in (Surface.LV_ENDO, Surface.RV_ENDO, Surface.EPI))
+    try:
+        first_is_left = is_left(points, lv, rv, epi)
+    except StepFailed as error:
+        raise BadInput(f"heart wall: {error} in the tags found by shape; {GIVE_TAGS}") from error
+    if first_is_left:
+        return tags
+    swapped = tags.copy()
+    swapped[tags == Surface.LV_ENDO] = Surface.RV_ENDO
+    swapped[tags == Surface.RV_ENDO] = Surface.LV_ENDO
+    return swapped
+
+
+def _smooth_normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Unit normals [face, 3], averaged by area with neighbours, so that slivers have one too."""
+    area = triangle_area_vectors(points, faces)
+    neighbours = face_neighbours(faces)
+    step_mm = np.sqrt(np.median(np.linalg.norm(area, axis=1)))
+    for _ in range(max(1, round((SMOOTHING_MM / step_mm) ** 2 / 3))):
+        area = 0.5 * area + area[neighbours].sum(axis=1) / 6
+    return area / np.maximum(np.linalg.norm(area, axis=1, keepdims=True), 1e-12)
+
+
+def _seeds(points: np.ndarray, faces: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """Tags [face] of faces that are sure; 0 elsewhere. Which cavity is the left one is not."""
+    from scipy.spatial import cKDTree
+
+    pockets = find_pockets(points, faces)
+    centres = points[faces].mean(axis=1)
+    ahead = np.stack([pockets.at(centres + k * STEP_MM * normals) for k in (1, 2)])
+    cavity = np.maximum(ahead.max(axis=0), 0)
+    endo = np.flatnonzero(cavity)
+    outer = np.flatnonzero((cavity == 0) & pockets.sees_out(centres, normals))
+    apart, at = cKDTree(centres[endo]).query(centres[outer])
+    facing = np.einsum("ij,ij->i", centres[outer] - centres[endo[at]], normals[outer])
+    opposite = np.einsum("ij,ij->i", normals[outer], normals[endo[at]])
+    sure = (facing > OPPOSITE * apart) & (opposite < -OPPOSITE) & (apart < FARTHEST_EPI_MM)
+    seeds = np.array([0, Surface.LV_ENDO, Surface.RV_ENDO])[cavity]
+    seeds[outer[sure]] = Surface.EPI
+    return seeds
+
+
+def _links(
+    points: np.ndarray, faces: np.ndarray, normals: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of faces [link, 2] and what a cut between them costs [link]: length, if no crease."""
+    neighbours = face_neighbours(faces)
+    face, side = np.nonzero(neighbours >= 0)
+    other = neighbours[face, side]
+    once = face < other
+    face, side, other = face[once], side[once], other[once]
+    edges = face_edges(faces).reshape(3, -1, 2)[side, face]
+    length = np.linalg.norm(points[edges[:, 1]] - points[edges[:, 0]], axis=1)
+    centres = points[faces].mean(axis=1)
+    across = centres[other] - centres[face]
+    bend = np.einsum("ij,ij->i", normals[other] - normals[face], across)
+    curvature = np.maximum(bend, 0) / np.maximum((across**2).sum(axis=1), 1e-6)  # 1/mm, convex
+    cost = length * np.maximum(np.exp(-CREASE_MM * curvature), LEAST_COST)
+    return np.stack([face, other], axis=1), np.rint(CAPACITY * cost).astype(np.int32) + 1
+
+
+def _reached(
+    sources: np.ndarray, held_back: np.ndarray, between: np.ndarray, capacity: np.ndarray
+) -> np.ndarray:
+    """Faces [face] bool on the sources' side of the smallest cut; taking a face costs, too."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import breadth_first_order, maximum_flow
+
+    n = len(sources)
+    start, end = n, n + 1
+    source, sink = np.flatnonzero(sources), np.flatnonzero(~sources)
+    rows = np.concatenate([between[:, 0], between[:, 1], np.full(len(source), start), sink])
+    columns = np.concatenate([between[:, 1], between[:, 0], source, np.full(len(sink), end)])
+    values = np.concatenate([capacity, capacity, np.full(len(source), LARGE), held_back[sink]])
+    graph = csr_array((values.astype(np.int32), (rows, columns)), shape=(n + 2, n + 2))
+    left = graph - maximum_flow(graph, start, end).flow
+    left.data = (left.data > 0).astype(np.int32)
+    left.eliminate_zeros()
+    order = breadth_first_order(left, start, return_predecessors=False)
+    reached = np.zeros(n + 2, bool)
+    reached[order] = True
+    return reached[:n]
+
+
+def _parted(points: np.ndarray, faces: np.ndarray, tags: np.ndarray) -> np.ndarray:
+    """Tags with a base at least some mm wide, also along a ridge that is round or sharp."""
+    from scipy.spatial import cKDTree
+
+    endo = faces[np.isin(tags, (Surface.LV_ENDO, Surface.RV_ENDO))]
+    edges, counts = unique_edges(endo)
+    apart, _ = cKDTree(points[np.unique(edges[counts == 1])]).query(points)
+    wide = tags.copy()
+    wide[(tags == Surface.EPI) & (apart[faces] < LEAST_BASE_MM).any(axis=1)] = Surface.BASE
+    return wide
+
+
+def is_left(points: np.ndarray, endo: np.ndarray, other_endo: np.ndarray, epi: np.ndarray) -> bool:
+    """Whether `endo` is the left ventricle's: its free wall is thicker, its cavity rounder.
+
+    Roundness is the volume as a share of the convex hull's: the RV is wrapped around the LV.
+
+    Args:
+        points: [vertex, 3] mm.
+        endo: [face, 3], an open cavity; other_endo: likewise; epi: [face, 3].
+
+    Raises:
+        BadInput: the two criteria disagree, or hardly see a difference.
+    """
+    wall = _free_wall(points, endo, other_endo, epi) / _free_wall(points, other_endo, endo, epi)
+    roundness = _roundness(points, endo) / _roundness(points, other_endo)
+    thicker, rounder = wall > 1, roundness > 1
+    score = wall * roundness
+    if thicker != rounder or max(score, 1 / score) < CLEAR_RATIO:
+        raise BadInput(
+            f"heart wall: which ventricle is the left one? their free walls differ by the factor "
+            f"{wall:.2f}, their roundness by {roundness:.2f}; {GIVE_TAGS}"
+        )
+    return bool(rounder)
+
+
+def _free_wall(points: np.ndarray, endo: np.ndarray, other: np.ndarray, epi: np.ndarray) -> float:
+    """Median distance in mm to the epicardium, where the other cavity is farther away."""
+    from scipy.spatial import cKDTree
+
+    own = points[np.unique(endo)]
+    to_epi, _ = cKDTree(points[np.unique(epi)]).query(own)
+    to_other, _ = cKDTree(points[np.unique(other)]).query(own)
+    free = to_epi < to_other
+    return float(np.median(to_epi[free])) if free.any() else 0.0
+
+
+def _roundness(points: np.ndarray, endo: np.ndarray) -> float:
+    """Volume of an open cavity, closed to the centre of its opening, over its convex hull's."""
+    from scipy.spatial import ConvexHull
+
+    # the cone over the boundary adds nothing when its tip lies in its plane
+    loops = boundary_loops(endo)
+    tip = np.mean([loop_area(points[loop])[1] for loop in loops], axis=0)
+    a, b, c = (points[endo[:, k]] - tip for k in range(3))
+    volume = abs(np.einsum("ij,ij->", a, np.cross(b, c))) / 6
+    return volume / ConvexHull(points[np.unique(endo)]).volume

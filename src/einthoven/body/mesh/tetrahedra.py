@@ -1,0 +1,140 @@
+"""Conforming tetrahedra of myocardium, blood and torso from their surfaces."""
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from einthoven.base.config.models import Mesh
+from einthoven.base.core.check import between
+from einthoven.base.core.errors import StepFailed
+from einthoven.base.core.extras import extra
+from einthoven.base.core.tags import Tissue
+from einthoven.base.geometry.simplex import tet_volumes
+from einthoven.base.geometry.surfaces import Surfaces
+from einthoven.base.geometry.triangles import compact, triangle_quality
+from einthoven.body.mesh.quality import gamma_quality, quality_summary
+from einthoven.body.mesh.refine import refine_skin
+from einthoven.body.mesh.surfaces import check_electrodes, check_surfaces, tissue_volumes
+from einthoven.data.patient.mesh import TetMesh
+
+VOLUME_TOLERANCE = 1e-9
+
+
+def tetrahedralise(
+    surfaces: Surfaces, electrode_points: np.ndarray, config: Mesh, patient: str = ""
+) -> TetMesh:
+    """Mesh the body; the surface triangles become facets of the mesh.
+
+    Skin triangles are split in their own planes next to electrodes, where coarse ones would keep
+    the volume coarse too.
+    The wall has edges of `heart_edge_mm` throughout; outside it they grow by `grading` per mm of
+    distance up to `torso_edge_mm`, and shrink again towards the electrodes. Inner nodes of bad
+    cells are moved; slivers on a surface are removed by flipping a diagonal of that surface, so a
+    few facets may differ from the faces given.
+    gmsh runs in a child process on one thread: the same input gives the same mesh.
+
+    Args:
+        surfaces: oriented as in core.tags.
+        electrode_points: [electrode, 3] mm, on the skin.
+        config: mean edges, least quality, algorithm.
+        patient: name.
+
+    Raises:
+        BadInput: the surfaces or settings are wrong.
+        MissingExtra: gmsh is not installed.
+        StepFailed: gmsh failed, hung, or left cells worse than `min_quality`.
+    """
+    with extra("solve", "meshing a body"):
+        import gmsh as _  # noqa: F401  # of the child process: told here what is missing there
+    electrodes = np.asarray(electrode_points, float)
+    between("torso_edge_mm", config.torso_edge_mm, config.heart_edge_mm, 100.0,
+            "not finer than the heart, edges are in mm")  # fmt: skip
+    check_surfaces(surfaces)
+    check_electrodes(surfaces, electrodes)
+    points, faces = compact(surfaces.points, surfaces.faces)
+    surfaces = refine_skin(Surfaces(points, faces, surfaces.face_tags), electrodes, config)
+    job = vars(surfaces) | {"electrode_points": electrodes, "config": config.model_dump_json()}
+    settings = (
+        f"heart {config.heart_edge_mm:g} mm, torso {config.torso_edge_mm:g} mm, {config.algorithm}"
+    )
+    mesh = _number(_run_gmsh(job, config.timeout_s, settings), surfaces.face_tags, patient)
+    _check_mesh(mesh, config.min_quality, settings)
+    return mesh
+
+
+def _run_gmsh(job: dict[str, Any], timeout_s: float, settings: str) -> dict[str, np.ndarray]:
+    """Run the worker in a process of its own and end it when the time is up."""
+    with TemporaryDirectory(prefix="einthoven-mesh-") as folder:
+        job_path, result_path = Path(folder, "job.npz"), Path(folder, "result.npz")
+        np.savez(job_path, **job)
+        command: list[str | Path] = [sys.executable, "-m", "einthoven.body.mesh.gmsh_worker"]
+        command += [job_path, result_path]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s)
+        except subprocess.TimeoutExpired as error:
+            raise StepFailed(
+                f"meshing took longer than timeout_s = {timeout_s:g} s ({settings}) and was ended; "
+                "coarser edges or more time?"
+            ) from error
+        if done.returncode < 0:
+            raise StepFailed(f"gmsh crashed with signal {-done.returncode} ({settings})")
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or ["no message"]
+            raise StepFailed(f"gmsh failed ({settings}): {lines[-1]}")
+        with np.load(result_path) as result:
+            return {name: result[name] for name in result.files}
+
+
+def _number(result: dict[str, np.ndarray], face_tags: np.ndarray, patient: str) -> TetMesh:
+    """Myocardium's nodes and cells first, positive cells, gmsh's order otherwise."""
+    points, cells, cell_tags = result["points"], result["cells"], result["cell_tags"]
+    order = np.argsort(cell_tags, kind="stable")  # MYOCARDIUM is the smallest tag
+    cells, cell_tags = cells[order], cell_tags[order]
+    inverted = tet_volumes(points, cells) < 0
+    cells[inverted] = cells[inverted][:, [0, 2, 1, 3]]
+    rank = np.full(len(points), 2)
+    rank[cells] = 1
+    rank[cells[cell_tags == Tissue.MYOCARDIUM]] = 0
+    kept = np.argsort(rank, kind="stable")[: int((rank < 2).sum())]
+    new_id = np.empty(len(points), dtype=np.int32)
+    new_id[kept] = np.arange(len(kept), dtype=np.int32)
+    points, cells, facets = points[kept], new_id[cells], new_id[result["faces"]]
+    quality = quality_summary("quality", gamma_quality(points, cells))
+    quality |= quality_summary("surface_quality", triangle_quality(points, facets))
+    return TetMesh(
+        patient=patient,
+        points=points,
+        cells=cells,
+        cell_tags=cell_tags.astype(np.int8),
+        facets=facets,
+        facet_tags=face_tags.astype(np.int8),
+        n_heart_nodes=int((rank == 0).sum()),
+        n_heart_cells=int((cell_tags == Tissue.MYOCARDIUM).sum()),
+        quality=quality,
+        n_flips=int(result["n_flips"]),
+        n_moved=int(result["n_moved"]),
+    )
+
+
+def _check_mesh(mesh: TetMesh, min_quality: float, settings: str) -> None:
+    """Judge what gmsh made: quality, and each tissue as large as its surfaces enclose."""
+    worst = mesh.quality["quality_min"]
+    if worst < min_quality:
+        quality = gamma_quality(mesh.points, mesh.cells)
+        raise StepFailed(
+            f"{int((quality < min_quality).sum())} cells are worse than min_quality = "
+            f"{min_quality:g} (worst {worst:.3g}) after {mesh.n_flips} flipped "
+            f"diagonals ({settings}); another heart_edge_mm, or smoother surfaces?"
+        )
+    volumes = tet_volumes(mesh.points, mesh.cells)
+    for tissue, wanted in tissue_volumes(mesh.surfaces).items():
+        have = math.fsum(volumes[mesh.cell_tags == tissue])
+        if abs(have - wanted) > VOLUME_TOLERANCE * wanted:
+            raise StepFailed(
+                f"{tissue.name} has {have:.6g} mm^3, its surfaces enclose {wanted:.6g} ({settings})"
+            )

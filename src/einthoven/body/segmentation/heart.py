@@ -1,0 +1,221 @@
+"""One segmented heart from a file: surfaces that can be imported, and how well they are known."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from einthoven.base.core.atomic import atomic
+from einthoven.base.core.errors import BadInput, EinthovenError
+from einthoven.base.core.tags import Surface
+from einthoven.base.geometry.boundary_loops import boundary_loops
+from einthoven.base.geometry.closed import check_closed
+from einthoven.base.geometry.simplex import enclosed_volume, normal_sd
+from einthoven.base.geometry.surfaces import Surfaces
+from einthoven.body.anatomy.shape.pieces import fan, sewn
+from einthoven.body.segmentation.base import Base, base_of_stack, base_of_volume, upright
+from einthoven.body.segmentation.contours import is_contour_table, read_contours
+from einthoven.body.segmentation.image import read_image, suffix_of
+from einthoven.body.segmentation.plausible import check_labels, check_pose, check_regions
+from einthoven.body.segmentation.reading import NEEDED, Reading
+from einthoven.body.segmentation.regions import filled, largest_piece, masks_of, regions_of
+from einthoven.body.segmentation.stack import (
+    Mesh,
+    Stack,
+    check_gaps,
+    grid_covariance,
+    stack_of,
+    surfaces_of,
+    thick_axis,
+)
+from einthoven.body.segmentation.volume import surface_of_mask, surfaces_of_volume
+from einthoven.body.segmentation.wall import EDGE_MM, MIN_WALL_MM, InParts, wall_of
+
+MAX_LOWERINGS = 3
+TORSO_MM = 4.0
+"""Voxels of a torso are averaged in blocks to about this size."""
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentedHeart:
+    """A heart from a label image or a contour stack.
+
+    Attributes:
+        wall: EPI, LV_ENDO, RV_ENDO, BASE in LPS mm (the patient's axes, the scanner's origin);
+            closed, outward from the muscle, without valve caps.
+        covariance_mm2: [3, 3], of where its surfaces lie: see `grid_covariance`.
+        notes: what was assumed, dropped or thickened.
+    """
+
+    wall: Surfaces
+    covariance_mm2: np.ndarray
+    notes: list[str]
+
+    @property
+    def surface_sd_mm(self) -> np.ndarray:
+        """SD [face] mm of each triangle along its normal."""
+        return normal_sd(self.wall.points, self.wall.faces, self.covariance_mm2)
+
+    @property
+    def volumes_ml(self) -> dict[str, float]:
+        """Volumes of the cavities below the base, and of the myocardium."""
+        found = {}
+        for name, tag in (("lv", Surface.LV_ENDO), ("rv", Surface.RV_ENDO)):
+            cavity = self.wall.only(self.wall.face_tags == tag)
+            for loop in boundary_loops(cavity.faces):
+                cavity = sewn(cavity, [loop[::-1]], fan(cavity.points[loop[::-1]]), tag)
+            found[name] = -enclosed_volume(cavity.points, cavity.faces) / 1000
+        myocardium = enclosed_volume(self.wall.points, self.wall.faces) / 1000
+        return {**found, "myocardium": myocardium}
+
+
+def write_wall(heart: SegmentedHeart, path: Path) -> None:
+    """Write a .vtp with the array `face_tags` that the import reads: in mm, axes LPS.
+
+    Raises:
+        BadInput: the wall is not closed, or inside out.
+    """
+    import pyvista as pv
+
+    check_closed(f"{path}: the heart's wall", heart.wall.points, heart.wall.faces)
+
+    mesh = pv.PolyData.from_regular_faces(heart.wall.points, heart.wall.faces)
+    mesh.cell_data["face_tags"] = heart.wall.face_tags
+    mesh.cell_data["surface_sd_mm"] = heart.surface_sd_mm
+    with atomic(path) as temporary:
+        vtp = temporary.with_suffix(".vtp")
+        mesh.save(vtp)
+        vtp.replace(temporary)
+
+
+def is_label_image(place: str) -> bool:
+    """Whether a file is a label image, by its name."""
+    return bool(suffix_of(Path(place)))
+
+
+def is_segmentation(place: str) -> bool:
+    """Whether a heart is a label image or a table of contours, by its name."""
+    return is_label_image(place) or Path(place).suffix.lower() == ".csv"
+
+
+def is_scan(path: Path) -> bool:
+    """Whether a file on its own is a label image or contours, and no sheet."""
+    return is_label_image(path.name) or is_contour_table(path)
+
+
+def segmented_torso(path: Path, labels: str) -> Surfaces:
+    """The skin in LPS mm, without tags: around all labels, with the torso's among them.
+
+    Raises:
+        BadInput: as `segmented_heart`.
+    """
+    reading = Reading.parse(labels)
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file")
+    image = read_image(path, reading)
+    reading.needs("torso")
+    check_labels(image, reading)
+    body = filled(largest_piece(image.labels != 0))
+    points, faces = surface_of_mask(body, image.steps, image.origin, finest_mm=TORSO_MM)
+    return Surfaces(points, faces, np.zeros(len(faces), int))
+
+
+def segmented_heart(path: str | Path, labels: str = "", edge_mm: float = EDGE_MM) -> SegmentedHeart:
+    """The wall of both ventricles from a label image (NIfTI, NRRD, MetaImage) or contours (CSV).
+
+    Args:
+        path: the file.
+        labels: `PRESET KEY=VALUE ...` as in docs/imported-patients.md; contours need none.
+        edge_mm: wanted mean edge length of the surfaces.
+
+    Returns:
+        The heart, its base a plane: across the slices of a stack with thick ones, else across
+        the LV's axis.
+
+    Raises:
+        BadInput: the file, its labels or its frame are wrong; says what and how to mend it.
+    """
+    path, reading = Path(path), Reading.parse(labels)
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file")
+    try:
+        if path.suffix.lower() == ".csv":
+            parts = _from_contours(path, reading)
+        else:
+            parts = _from_image(path, reading)
+        check_pose(parts.base)
+        rv_wall_mm = MIN_WALL_MM if parts.has_rv_wall else reading.rv_wall
+        wall, notes = _whole_wall(parts, rv_wall_mm, edge_mm)
+    except EinthovenError as error:
+        prefix = "" if str(error).startswith(str(path)) else f"{path}: "
+        raise BadInput(f"{prefix}{error}") from error
+    if not parts.has_rv_wall:
+        grown = f"RV wall: no label of it; {rv_wall_mm:g} mm grown outwards (rv_wall=)"
+        notes = [grown, *notes]
+    return SegmentedHeart(wall, parts.covariance_mm2, [*parts.notes, *notes])
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """Closed surfaces of all regions, the base that cuts them, and what is known of them."""
+
+    meshes: dict[str, Mesh]
+    base: Base
+    step_mm: float
+    """By which the base is lowered where the heart's section is in parts."""
+    covariance_mm2: np.ndarray
+    has_rv_wall: bool
+    notes: list[str]
+
+
+def _whole_wall(parts: _Parts, rv_wall_mm: float, edge_mm: float) -> tuple[Surfaces, list[str]]:
+    """The wall below the highest base at which the heart is in one piece, and what was done."""
+    down_mm = 0.0
+    while True:
+        try:
+            base = parts.base.lowered(down_mm)
+            wall, notes = wall_of(parts.meshes, base, rv_wall_mm, edge_mm)
+            break
+        except InParts:
+            down_mm += parts.step_mm
+            if down_mm > MAX_LOWERINGS * parts.step_mm:
+                raise
+    lower = f"base: {down_mm:.0f} mm lower, where the heart's section is in one piece"
+    return wall, [*([lower] if down_mm else []), *notes]
+
+
+def _from_contours(path: Path, reading: Reading) -> _Parts:
+    stack, has_rv_wall = read_contours(path, reading)
+    note = f"contours: on images with pixels of {reading.pixel:g} mm (pixel=)"
+    return _from_stack(stack, has_rv_wall, [note])
+
+
+def _from_image(path: Path, reading: Reading) -> _Parts:
+    image = read_image(path, reading)
+    reading.needs(*NEEDED)
+    check_labels(image, reading)
+    masks = masks_of(image, reading)
+    has_rv_wall = check_regions(image, masks, reading)
+    regions = regions_of(image, masks)
+    notes = list(regions.notes)
+    if not (image.unit or reading.unit):
+        notes.append("labels: the header states no unit; mm taken, by the size of the heart")
+    axis = thick_axis(image)
+    if axis is not None:
+        return _from_stack(stack_of(regions, axis), has_rv_wall, notes)
+    base, base_notes = base_of_volume(regions)
+    meshes = surfaces_of_volume(regions, base)
+    covariance = grid_covariance(image.steps)
+    step_mm = 2 * float(image.spacing.max())
+    return _Parts(meshes, base, step_mm, covariance, has_rv_wall, [*notes, *base_notes])
+
+
+def _from_stack(stack: Stack, has_rv_wall: bool, notes: list[str]) -> _Parts:
+    check_gaps(stack)
+    stack = upright(stack)
+    base, base_notes = base_of_stack(stack)
+    notes = [*notes, *base_notes]
+    half_mm = 0.5 * stack.thickness_mm
+    oblique = base.axes[:, 2] @ stack.axes[:, 2] < 1.0 - 1e-9
+    meshes = surfaces_of(stack, base.above if oblique else None)
+    return _Parts(meshes, base, half_mm, stack.covariance_mm2, has_rv_wall, notes)

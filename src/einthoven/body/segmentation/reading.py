@@ -1,0 +1,98 @@
+"""How a segmentation is to be read: which label is what, which phase, which frame."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from einthoven.base.core.errors import BadInput
+
+CAVITIES = ("lv", "rv")
+ROLES = (*CAVITIES, "myo", "rv_myo", "torso")
+"""LV cavity, RV cavity, myocardium (of the LV or of both), RV myocardium, torso."""
+NEEDED = (*CAVITIES, "myo")
+PRESETS: dict[str, str] = {
+    "acdc": "rv=1 myo=2 lv=3",
+    "mms": "lv=1 myo=2 rv=3",
+    "mmwhs": "lv=500 rv=600 myo=205 other=420,550,820,850",
+}
+"""ACDC (doi:10.1109/TMI.2018.2837502), M&Ms (doi:10.1109/TMI.2021.3090082), MM-WHS
+(doi:10.1016/j.media.2019.101537)."""
+NUMBERS = {"phase": int, "rv_wall": float, "pixel": float}
+KEYS = (*ROLES, "other", "unit", "axes", *NUMBERS)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How to read one file.
+
+    Attributes:
+        labels: role -> its values in the image.
+        other: values that are background.
+        phase: of a 4-D image; None where it is 3-D.
+        unit: of the header where that states none: mm, cm, m, um.
+        axes: where the image's first, second and third index run, a letter each of L R P A S I,
+            instead of the header's directions.
+        rv_wall: mm, of the RV's free wall where it has no label.
+        pixel: mm, of the images on which contours were drawn.
+    """
+
+    labels: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    other: tuple[int, ...] = ()
+    phase: int | None = None
+    unit: str = ""
+    axes: str = ""
+    rv_wall: float = 3.0
+    pixel: float = 1.5
+
+    @classmethod
+    def parse(cls, text: str) -> "Reading":
+        """From `PRESET KEY=VALUE ...`; of a role and `other`, values are parted by commas.
+
+        Raises:
+            BadInput: an unknown preset or key, or a value that is not a number.
+        """
+        words = text.split()
+        preset = words.pop(0) if words and "=" not in words[0] else ""
+        if preset and preset not in PRESETS:
+            raise BadInput(f"labels: {preset!r} is no preset; there are {', '.join(PRESETS)}, or "
+                           "name each label: lv=1 myo=2 rv=3")  # fmt: skip
+        given = [word.partition("=")[::2] for word in (*PRESETS.get(preset, "").split(), *words)]
+        if unknown := [key for key, _ in given if key not in KEYS]:
+            raise BadInput(f"labels: {', '.join(unknown)} unknown; there are {' '.join(KEYS)}")
+        values = dict(given)
+        roles = {key: _integers(key, values[key]) for key in (*ROLES, "other") if key in values}
+        other = roles.pop("other", ())
+        owner: dict[int, str] = {}
+        for role, numbers in roles.items():
+            for number in numbers:
+                if owner.setdefault(number, role) != role:
+                    raise BadInput(f"labels: {number} is both {owner[number]} and {role}")
+        unit, axes = values.get("unit", ""), values.get("axes", "")
+        return cls(roles, other, unit=unit, axes=axes, **_numbers(values))
+
+    def needs(self, *roles: str) -> None:
+        """Raise BadInput if the label of a role was not named."""
+        if missing := [role for role in roles if role not in self.labels]:
+            raise BadInput(
+                f"labels: which label is {' '.join(missing)}? give a preset ({', '.join(PRESETS)}) "
+                "or name them: lv=1 myo=2 rv=3"
+            )
+
+
+def _integers(key: str, text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(number) for number in text.split(","))
+    except ValueError as error:
+        raise BadInput(f"labels: {key}={text}: not integers parted by commas") from error
+
+
+def _numbers(values: dict[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key in NUMBERS.keys() & values.keys():
+        try:
+            found[key] = NUMBERS[key](values[key])
+        except ValueError as error:
+            raise BadInput(f"labels: {key}={values[key]}: not a number") from error
+    for key, low, high in (("rv_wall", 1.5, 12.0), ("pixel", 0.1, 5.0)):
+        if not low <= found.get(key, low) <= high:
+            raise BadInput(f"labels: {key}={found[key]:g} is outside {low:g} to {high:g} mm")
+    return found

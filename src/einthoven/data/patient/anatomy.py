@@ -1,0 +1,143 @@
+"""Surfaces, electrode sites and pose of a patient: anatomy.npz."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.tags import Surface
+from einthoven.base.geometry.closed import check_all_closed
+from einthoven.base.geometry.simplex import normal_sd
+from einthoven.base.geometry.surfaces import Surfaces
+from einthoven.data.patient.measured import MeasuredTissue
+from einthoven.data.patient.stage import Stage
+
+OF_SOME = ("repairs", "frame", "augmentation", "surface_covariance_mm2", "measured_scenario")
+"""Attributes that only imported or augmented patients have."""
+HEART = (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO, Surface.BASE)
+
+
+class Electrodes(NamedTuple):
+    """Names [electrode] and points [electrode, 3] mm on the skin."""
+
+    names: np.ndarray
+    points: np.ndarray
+
+
+class Pose(NamedTuple):
+    """Where the heart is in the torso."""
+
+    heart_rotation: np.ndarray
+    """[3, 3]: patient = rotation @ heart + origin."""
+    heart_origin: np.ndarray
+    """[3] mm."""
+    torso_box: np.ndarray
+    """[2, 3] mm, minimum and maximum of the skin."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Anatomy(Stage):
+    """A body in the patient frame, mm.
+
+    Attributes:
+        points: [vertex, 3]. faces: [face, 3]. face_tags: [face] core.tags.Surface.
+        site_names: [site] places for electrodes; the first so many of them carry one.
+        site_points: [site, 3] on the skin. ground_point: [3] RL.
+        heart_rotation: [3, 3], patient = rotation @ heart + origin. heart_origin: [3].
+        latent_pca: [pca] SD; NaN for imported patients, who are of no atlas.
+        torso_box: [2, 3] minimum and maximum of the skin.
+        landmark_names: [landmark]. landmark_points: [landmark, 3].
+        volumes_ml: lv, rv, myocardium.
+        split: train, val, test or imported.
+        repairs: what was mended in an imported patient's files.
+        frame: how an imported patient's frame was found.
+        augmentation: what changed the shape models' body, and how often it was drawn again.
+        surface_covariance_mm2: [3, 3], of where the surfaces of a heart from images lie: voxels
+            and the gaps between slices (`segmentation.stack.grid_covariance`).
+        measured_points, measured_cells, measured_fiber, measured_time, measured_scenario: what
+            `measured` holds, of an imported heart with fibres or activation of its own.
+    """
+
+    stage = "anatomy"
+
+    points: np.ndarray
+    faces: np.ndarray
+    face_tags: np.ndarray
+    site_names: np.ndarray
+    site_points: np.ndarray
+    ground_point: np.ndarray
+    heart_rotation: np.ndarray
+    heart_origin: np.ndarray
+    latent_pca: np.ndarray
+    torso_box: np.ndarray
+    landmark_names: np.ndarray
+    landmark_points: np.ndarray
+    volumes_ml: dict[str, float] = field(default_factory=dict)
+    split: str
+    repairs: list[str] | None = None
+    frame: Any = None
+    augmentation: dict[str, Any] | None = None
+    surface_covariance_mm2: list[list[float]] | None = None
+    measured_points: np.ndarray | None = None
+    measured_cells: np.ndarray | None = None
+    measured_fiber: np.ndarray | None = None
+    measured_time: np.ndarray | None = None
+    measured_scenario: str | None = None
+
+    def attrs(self) -> dict[str, Any]:
+        """Without what only imported or augmented patients have, for all others."""
+        found = super().attrs()
+        return {k: v for k, v in found.items() if v is not None or k not in OF_SOME}
+
+    def save(self, path: str | Path, *others: Stage) -> None:
+        """Write anatomy.npz.
+
+        Raises:
+            BadInput: a surface is open, or inside out.
+        """
+        try:
+            check_all_closed(self.surfaces)
+        except BadInput as error:
+            raise BadInput(f"{path}: {error}; nothing is written") from error
+        super().save(path, *others)
+
+    @cached_property
+    def surfaces(self) -> Surfaces:
+        """All tagged surfaces."""
+        return Surfaces(self.points, self.faces, self.face_tags)
+
+    @cached_property
+    def measured(self) -> MeasuredTissue | None:
+        """Fibres and activation of the imported heart's own mesh, in the patient frame."""
+        points, cells = self.measured_points, self.measured_cells
+        if points is None or cells is None:
+            return None
+        values = self.measured_fiber, self.measured_time
+        return MeasuredTissue(points, cells, *values, self.measured_scenario or "")
+
+    @cached_property
+    def skin(self) -> np.ndarray:
+        """Triangles of the skin: [face, 3]."""
+        return self.surfaces.tagged(Surface.SKIN)
+
+    def surface_sd_mm(self) -> np.ndarray | None:
+        """SD [face] mm of each triangle of the heart along its normal, sqrt(n C n).
+
+        None where the heart is not from images. What observers differ by is not in it.
+        """
+        if self.surface_covariance_mm2 is None:
+            return None
+        heart = self.surfaces.tagged(*HEART)
+        return normal_sd(self.points, heart, np.array(self.surface_covariance_mm2))
+
+    @property
+    def pose(self) -> Pose:
+        """The heart's frame and the torso's box."""
+        return Pose(self.heart_rotation, self.heart_origin, self.torso_box)
+
+    def electrodes(self, first: int, last: int) -> Electrodes:
+        """The electrodes at sites number `first` to one before `last`."""
+        return Electrodes(self.site_names[first:last], self.site_points[first:last])

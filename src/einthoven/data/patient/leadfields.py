@@ -1,0 +1,179 @@
+"""Lead fields of a patient: leadfield_b{batch}.npz, and their gradients."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from einthoven.base.core import check
+from einthoven.base.core.errors import BadInput
+from einthoven.base.geometry.gradient_recovery import apply_operator, gradient_operator
+from einthoven.data.patient.anatomy import Electrodes
+from einthoven.data.patient.heart import Heart
+from einthoven.data.patient.mesh import TetMesh
+from einthoven.data.patient.stage import Stage
+
+POSITION_TOLERANCE_MM = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class LeadFieldGradients:
+    """Gradients in the heart, whoever says so: finite elements, a surrogate, a formula.
+
+    Attributes:
+        electrode_names: [electrode]. electrode_points: [electrode, 3] mm.
+        grad: [electrode, heart cell, 3] kOhm/mm at the centroids.
+    """
+
+    electrode_names: np.ndarray
+    electrode_points: np.ndarray
+    grad: np.ndarray
+
+    def gradients(self, heart: Heart, kind: str = "recovered") -> Self:
+        """These."""
+        check.shape("grad", self.grad, (len(self.electrode_names), len(heart.cells), 3))
+        return self
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LeadFields(Stage):
+    """Nodal lead fields of some electrodes.
+
+    Attributes:
+        lead_field: [electrode, node] kOhm, zero mean on the skin; of a store only at `kept_nodes`.
+        electrode_names: [electrode]. electrode_points: [electrode, 3] mm.
+        residual: [electrode] relative residual of the solve.
+        batch: number of the batch of electrodes. solver: which solved it.
+        kept_nodes: ids of the mesh's nodes, the heart's first; None for all.
+        conductivities: name in section leadfield -> S/m, where they were drawn for this patient.
+    """
+
+    stage = "leadfield"
+
+    lead_field: np.ndarray
+    electrode_names: np.ndarray
+    electrode_points: np.ndarray
+    residual: np.ndarray
+    batch: int = 0
+    solver: str = ""
+    kept_nodes: np.ndarray | None = None
+    conductivities: dict[str, float] | None = None
+
+    def attrs(self) -> dict[str, Any]:
+        """The kept nodes are no attribute; a file has all nodes."""
+        left_out = {"kept_nodes"} | ({"conductivities"} if self.conductivities is None else set())
+        return {key: value for key, value in super().attrs().items() if key not in left_out}
+
+    @property
+    def electrodes(self) -> Electrodes:
+        """Names and points."""
+        return Electrodes(self.electrode_names, self.electrode_points)
+
+    def row(self, electrode: str) -> int:
+        """Where an electrode stands.
+
+        Raises:
+            BadInput: there is no such electrode.
+        """
+        names = self.electrode_names.tolist()
+        if electrode not in names:
+            raise BadInput(f"{self.patient}: no electrode {electrode!r}; there are {names}")
+        return names.index(electrode)
+
+    def of_electrodes(self, names: Sequence[str]) -> Self:
+        """Lead fields of some electrodes, in the order given.
+
+        Raises:
+            BadInput: there is no such electrode.
+        """
+        rows = [self.row(name) for name in names]
+        arrays: dict[str, Any] = {name: values[rows] for name, values in self.arrays().items()}
+        return replace(self, **arrays)
+
+    def gradients(self, heart: Heart, kind: str = "recovered") -> LeadFieldGradients:
+        """Gradients at the centroids of the heart's cells.
+
+        Args:
+            heart: of the same mesh.
+            kind: 'recovered' (second order) or 'raw' (of the linear elements).
+        """
+        operator = gradient_operator(kind, heart.points, heart.cells)
+        grad = apply_operator(operator, self.lead_field[:, : len(heart.points)])
+        return LeadFieldGradients(self.electrode_names, self.electrode_points, grad)
+
+    def gradients_at(self, mesh: TetMesh, cells: np.ndarray, kind: str = "recovered") -> np.ndarray:
+        """Gradients at the centroids of some cells, each from the nodes of its own tissue only.
+
+        Args:
+            mesh: of the same patient.
+            cells: [place] ids of cells.
+            kind: as in `gradients`.
+
+        Returns:
+            [electrode, place, 3] kOhm/mm, float32.
+
+        Raises:
+            BadInput: the lead field is not kept at all nodes.
+        """
+        check.shape("lead_field", self.lead_field, (None, len(mesh.points)))
+        grad = np.empty((len(self.lead_field), len(cells), 3), np.float32)
+        for tissue in np.unique(mesh.cell_tags[cells]):
+            ids = np.flatnonzero(mesh.cell_tags == tissue)
+            places = np.flatnonzero(mesh.cell_tags[cells] == tissue)
+            which = np.searchsorted(ids, cells[places])
+            operator = gradient_operator(kind, mesh.points, mesh.cells[ids], which)
+            grad[:, places] = apply_operator(operator, self.lead_field)
+        return grad
+
+    @classmethod
+    def gather(cls, paths: Sequence[str | Path], electrodes: Electrodes | None = None) -> Self:
+        """Put batch files together by electrode name, whatever their order.
+
+        Args:
+            paths: `leadfield_b*.npz` files of one patient.
+            electrodes: those wanted, in the order wanted, and where they should be; None for all
+                as they come.
+
+        Raises:
+            BadInput: an electrode is missing, or in two files, or elsewhere than it should be; the
+                files differ in patient or number of nodes.
+        """
+        if not paths:
+            raise BadInput("no lead-field files to gather; run the leadfield rule")
+        where = f"{paths[0]}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''}"
+        batches = [cls.load(path) for path in paths]
+        sizes = sorted({batch.lead_field.shape[1] for batch in batches})
+        patients = sorted({batch.patient for batch in batches})
+        if len(sizes) > 1 or len(patients) > 1:
+            raise BadInput(
+                f"{where}: different patients or meshes (nodes {sizes}, patients {patients})"
+            )
+        found = [str(name) for batch in batches for name in batch.electrode_names]
+        check.unique(f"{where}: electrodes", found)
+        wanted = found if electrodes is None else [str(name) for name in electrodes.names]
+        check.unique("electrode_names", wanted)
+        if missing := [name for name in wanted if name not in set(found)]:
+            raise BadInput(f"{where}: lacks {', '.join(missing[:8])}; stale batch files?")
+        order = [found.index(name) for name in wanted]
+        arrays: dict[str, Any] = {name: np.concatenate([b.arrays()[name] for b in batches])[order]
+                  for name in batches[0].arrays()}  # fmt: skip
+        first = batches[0]
+        if any(batch.conductivities != first.conductivities for batch in batches):
+            raise BadInput(f"{where}: different conductivities; re-run the leadfield rule")
+        fields = cls(**arrays, patient=patients[0], solver=first.solver,
+                     conductivities=first.conductivities)  # fmt: skip
+        if electrodes is not None:
+            fields._check_places(electrodes.points, where)
+        return fields
+
+    def _check_places(self, electrode_points: np.ndarray, where: str) -> None:
+        """Electrodes are where the anatomy has them."""
+        distance = np.linalg.norm(self.electrode_points - electrode_points, axis=1)
+        if distance.max(initial=0.0) > POSITION_TOLERANCE_MM:
+            worst = int(np.argmax(distance))
+            raise BadInput(
+                f"{where}: electrode {self.electrode_names[worst]} is {distance[worst]:.3g} mm "
+                "from where the anatomy has it; re-run the leadfield rule"
+            )

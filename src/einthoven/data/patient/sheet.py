@@ -1,0 +1,31 @@
+"""The cohort's sheet: a line per patient with what is known of the body and the physiology."""
+
+import csv
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from einthoven.base.core.atomic import atomic
+from einthoven.data.patient.parameters import PatientParameters
+
+BODY = ("patient", "split", "sex", "height_cm", "bmi")
+
+
+def write_cohort_sheet(
+    path: str | Path,
+    patients: Iterable[PatientParameters],
+    physiology: Mapping[str, Mapping[str, float]],
+) -> None:
+    """Write a CSV with `BODY` and the physiology; a body of which nothing is known is empty.
+
+    Args:
+        path: of the CSV.
+        patients: in the order of the lines.
+        physiology: patient -> column -> value, after the draw.
+    """
+    with atomic(path) as temporary, temporary.open("w", newline="") as file:
+        columns = dict.fromkeys(column for its in physiology.values() for column in its)
+        sheet = csv.DictWriter(file, [*BODY, *columns], lineterminator="\n")
+        sheet.writeheader()
+        for one in patients:
+            body = {key: getattr(one, key) for key in BODY}
+            sheet.writerow(body | dict(physiology[one.patient]))

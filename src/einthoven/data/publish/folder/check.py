@@ -1,0 +1,78 @@
+"""Whether a published folder is whole and says the truth about itself."""
+
+import csv
+import json
+from pathlib import Path
+
+from einthoven.base.core.errors import BadInput
+from einthoven.data.dataset.checker import Summary, check_store
+from einthoven.data.dataset.loaders import open_tree
+from einthoven.data.publish.folder.checksums import SUMS, check_sums
+from einthoven.data.publish.folder.tables import SPLITS
+from einthoven.data.publish.folder.write import STORE
+
+N_TOLD = 5
+
+
+def is_published(path: Path) -> bool:
+    """Whether a folder is, or was meant to be, a published data set."""
+    return path.is_dir() and ((path / SUMS).exists() or (path / "croissant.json").exists())
+
+
+def check_folder(folder: Path) -> Summary:
+    """Every file against its sum, every store against the layout, tables against the store.
+
+    Raises:
+        BadInput: one line that names each file at fault.
+    """
+    faults = check_sums(folder)
+    stores = [folder / STORE, folder / "sample" / STORE]
+    stores += sorted(folder.glob("patients/*.zarr.zip"))
+    summary = None
+    for store in stores:
+        try:
+            found = check_store(store)
+            summary = summary or found
+        except BadInput as error:
+            faults.append(str(error).removeprefix(f"{folder}/"))
+    if not faults:
+        faults += _splits_faults(folder) + _patients_faults(folder) + _croissant_faults(folder)
+    if faults or summary is None:
+        more = f"; and {len(faults) - N_TOLD} more" if len(faults) > N_TOLD else ""
+        raise BadInput(f"{folder}: {'; '.join(faults[:N_TOLD])}{more}")
+    return summary
+
+
+def _splits_faults(folder: Path) -> list[str]:
+    """Patients of whom splits.csv says another split than the store, or none."""
+    tree = open_tree(folder / STORE)
+    stored = dict(zip(tree["patient"].values.tolist(), tree["split"].values.tolist()))
+    with open(folder / SPLITS, newline="") as file:
+        told = {row["patient"]: row["split"] for row in csv.DictReader(file)}
+    return [f"{SPLITS}: {name} is {told.get(name)}, in the store {stored.get(name)}"
+            for name in sorted(stored.keys() | told.keys())
+            if told.get(name) != stored.get(name)]  # fmt: skip
+
+
+def _patients_faults(folder: Path) -> list[str]:
+    """Patients without a store of their own, or stores of nobody."""
+    tree = open_tree(folder / STORE)
+    named = set(tree["patient"].values.tolist())
+    there = {p.name.removesuffix(".zarr.zip") for p in folder.glob("patients/*.zarr.zip")}
+    faults = [f"patients/{name}.zarr.zip: missing" for name in sorted(named - there)]
+    return faults + [
+        f"patients/{name}.zarr.zip: not in the store" for name in sorted(there - named)
+    ]
+
+
+def _croissant_faults(folder: Path) -> list[str]:
+    """Files whose sum in croissant.json is not that of SHA256SUMS."""
+    try:
+        document = json.loads((folder / "croissant.json").read_text())
+        listed = {f["@id"]: f["sha256"] for f in document["distribution"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return [f"croissant.json: not readable ({error})"]
+    lines = (line.partition("  ") for line in (folder / SUMS).read_text().splitlines())
+    sums = {name: total for total, _, name in lines}
+    return [f"croissant.json: {name} has another sum, or is not there"
+            for name, total in listed.items() if sums.get(name) != total]  # fmt: skip

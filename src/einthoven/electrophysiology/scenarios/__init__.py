@@ -1,5 +1,0 @@
-"""Scenarios: where a beat starts and what conducts it; each kind is one small class."""
-
-from einthoven.electrophysiology.scenarios.activation import activate
-
-__all__ = ["activate"]

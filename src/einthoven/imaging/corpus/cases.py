@@ -1,0 +1,149 @@
+"""What differs between simulated beats of one heart: pattern, sites, tissue."""
+
+import math
+from dataclasses import dataclass, fields, replace
+from typing import Self
+
+import numpy as np
+
+from einthoven.base.config.imaging import Imaging
+from einthoven.base.config.scenarios import BUILT_IN
+from einthoven.base.core.seeds import generator
+from einthoven.physics.electrophysiology.cells.condition import (
+    CYCLE_LENGTHS_MS,
+    I_KR_FACTORS,
+    Condition,
+)
+
+MAX_SITES = 3
+LV_SHARE = 0.65
+"""Of sites: about the LV's share, with the septum, of the muscle."""
+DEPTHS = (0.0, 0.5, 1.0)
+"""Endocardium, mid-wall, epicardium; in the septum the last is the RV's side."""
+LOWEST_Z, HIGHEST_Z = 0.05, 0.95
+RV_HALF_WIDTH = 1.2
+"""rad; the RV's free wall is about so wide to either side, and a site beyond is at its edge."""
+SITE_COLUMNS = ("z", "cos", "sin", "rho", "nu", "time_ms")
+"""Of a site in `Case.parameters`: z, the angle on the unit circle, depth, side, when."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where and when muscle is stimulated, in ventricular coordinates (`patient.fibers`)."""
+
+    z: float
+    phi: float
+    rho: float
+    nu: float
+    time_ms: float = 0.0
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> Self:
+        """Somewhere in the ventricles, at once."""
+        in_lv = rng.random() < LV_SHARE
+        width = math.pi if in_lv else RV_HALF_WIDTH
+        z, phi = rng.uniform(LOWEST_Z, HIGHEST_Z), rng.uniform(-width, width)
+        return cls(z, phi, float(rng.choice(DEPTHS)), -1.0 if in_lv else 1.0)
+
+    @property
+    def columns(self) -> tuple[float, ...]:
+        """In the order of `SITE_COLUMNS`."""
+        place = self.z, math.cos(self.phi), math.sin(self.phi), self.rho, self.nu
+        return (*place, self.time_ms)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One beat; speeds in mm/ms, conductivities in S/m.
+
+    Attributes:
+        pattern: sinus, a block of `config.scenarios.BUILT_IN`, or paced-1 to paced-3.
+        sites: as many as a paced pattern says.
+        cv_fiber, cv_transverse, cv_lv_endocardium, cv_rv_endocardium, cv_tree: speeds.
+        sigma_il, sigma_it: intracellular conductivities.
+        i_kr_factor, cycle_length_ms: what the cells beat under.
+        apd_mean_ms, apex_to_base_ms, anterior_to_posterior_ms, rv_to_lv_ms, endo_to_epi_ms:
+            APD90 as in section repolarisation.
+    """
+
+    pattern: str
+    sites: tuple[Site, ...] = ()
+    cv_fiber: float = 0.45
+    cv_transverse: float = 0.3
+    cv_lv_endocardium: float = 0.87
+    cv_rv_endocardium: float = 0.88
+    cv_tree: float = 1.45
+    sigma_il: float = 0.3
+    sigma_it: float = 0.03
+    i_kr_factor: float = 1.0
+    cycle_length_ms: float = 1000.0
+    apd_mean_ms: float = 308.0
+    apex_to_base_ms: float = 64.0
+    anterior_to_posterior_ms: float = -13.0
+    rv_to_lv_ms: float = 3.0
+    endo_to_epi_ms: float = -26.0
+
+    @classmethod
+    def draw(cls, section: Imaging, rng: np.random.Generator) -> Self:
+        """One case by the section's ranges."""
+        paced = rng.random() < section.paced_share
+        choices = [name for name in section.patterns if (name not in BUILT_IN) == paced]
+        pattern = str(rng.choice(choices))
+        low, high = np.array(list(section.ranges.values())).T
+        drawn = dict(zip(section.ranges, rng.uniform(low, high).tolist()))
+        shortest, longest = section.site_delay_ms
+        delays = [0.0, *np.sort(rng.uniform(shortest, longest, MAX_SITES - 1)).tolist()]
+        sites = tuple(replace(Site.draw(rng), time_ms=delay) for delay in delays)
+        slowest, fastest = section.cv_endocardium_mm_per_ms
+        cv_fiber = drawn["cv_fiber_mm_per_ms"]
+        return cls(
+            pattern,
+            sites[: int(pattern[-1])] if paced else (),
+            cv_fiber=cv_fiber,
+            cv_transverse=cv_fiber * drawn["transverse_ratio"],
+            cv_lv_endocardium=drawn["cv_endocardium_mm_per_ms"],
+            cv_rv_endocardium=rng.uniform(slowest, fastest),
+            cv_tree=drawn["cv_tree_mm_per_ms"],
+            sigma_il=drawn["sigma_il_s_per_m"],
+            sigma_it=drawn["sigma_it_s_per_m"],
+            i_kr_factor=float(rng.choice(I_KR_FACTORS)),
+            cycle_length_ms=float(rng.choice(CYCLE_LENGTHS_MS)),
+            **{name: drawn[name] for name in DURATIONS},
+        )
+
+    @property
+    def condition(self) -> Condition:
+        """What the cells beat under."""
+        return Condition(self.cycle_length_ms, self.i_kr_factor)
+
+    @property
+    def parameters(self) -> np.ndarray:
+        """[parameter] in the order of `PARAMETERS`; NaN where the pattern has no such site."""
+        sites = [site.columns for site in self.sites]
+        sites += [(math.nan,) * len(SITE_COLUMNS)] * (MAX_SITES - len(sites))
+        return np.array([getattr(self, name) for name in TISSUE] + [x for s in sites for x in s])
+
+    @classmethod
+    def of_parameters(cls, pattern: str, parameters: np.ndarray) -> Self:
+        """The case of a pattern with `parameters`."""
+        tissue = dict(zip(TISSUE, map(float, parameters)))
+        rows = np.asarray(parameters[len(TISSUE) :], float).reshape(MAX_SITES, -1)
+        sites = tuple(
+            Site(float(z), math.atan2(sin, cos), float(rho), float(nu), float(time))
+            for z, cos, sin, rho, nu, time in rows[np.isfinite(rows).all(axis=1)]
+        )
+        return cls(pattern, sites, **tissue)
+
+
+TISSUE = tuple(field.name for field in fields(Case) if field.name not in ("pattern", "sites"))
+DURATIONS = tuple(name for name in TISSUE if name.endswith("_ms") and name != "cycle_length_ms")
+PARAMETERS = (
+    *TISSUE,
+    *(f"site{k + 1}_{name}" for k in range(MAX_SITES) for name in SITE_COLUMNS),
+)
+"""Names of `Case.parameters`."""
+
+
+def draw_cases(section: Imaging, patient: str, n: int) -> list[Case]:
+    """The first cases of a patient; more of them leave these as they are."""
+    return [Case.draw(section, generator(section.seed, patient, "imaging", k)) for k in range(n)]

@@ -1,0 +1,90 @@
+"""Beats of many hearts with their ECGs: what networks learn from, ours or published ones."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from einthoven.base.core import check
+from einthoven.base.core.errors import BadInput
+from einthoven.imaging.inputs.onsets import Recorded, as_recorded
+
+N_POINTS, N_TIMES = 75, 500
+RECORDED = "-recorded"
+"""After the name of a forward model: ECGs from before their QRS onset, as a recording's."""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """All beats in one order; time is 0 to 499 ms after the first activation.
+
+    Attributes:
+        ecgs: forward model (fem, operator, pseudo) -> [beat, 12, 500] mV, order core.names.LEADS.
+        activation_time: [beat, 75] ms.
+        apd90: [beat, 75] ms; NaN where it is not known.
+        patient: [beat] str, whose heart.
+        pattern: [beat] str, of activation.
+        split: [beat] str, train, val or test by anatomy.
+        measures: [beat, measure] of torso and heart; no column where none is known.
+        measure_names: [measure].
+        parameters: [beat, parameter] of the simulations, NaN where a beat has none; no column where
+            they are not known. parameter_names: [parameter].
+        voltages: rows -> [row, 75, 500] mV, made or read when asked for.
+    """
+
+    ecgs: Mapping[str, np.ndarray]
+    activation_time: np.ndarray
+    apd90: np.ndarray
+    patient: np.ndarray
+    pattern: np.ndarray
+    split: np.ndarray
+    measures: np.ndarray
+    measure_names: tuple[str, ...]
+    parameters: np.ndarray
+    parameter_names: tuple[str, ...]
+    voltages: Callable[[np.ndarray], np.ndarray]
+
+    def __post_init__(self) -> None:
+        n = len(self.activation_time)
+        for forward, ecg in self.ecgs.items():
+            check.shape(f"corpus: ecg of {forward}", ecg, (n, 12, N_TIMES))
+        for name in ("activation_time", "apd90"):
+            check.shape(f"corpus: {name}", getattr(self, name), (n, N_POINTS))
+        for name in ("patient", "pattern", "split"):
+            check.shape(f"corpus: {name}", getattr(self, name), (n,))
+        check.shape("corpus: measures", self.measures, (n, len(self.measure_names)))
+        check.shape("corpus: parameters", self.parameters, (n, len(self.parameter_names)))
+
+    def __len__(self) -> int:
+        return len(self.activation_time)
+
+    def ecg(self, forward: str) -> np.ndarray:
+        """[beat, 12, 500] mV.
+
+        Args:
+            forward: a forward model, or one with `RECORDED`: the same from the QRS onset.
+
+        Raises:
+            BadInput: no beat has an ECG of this forward model.
+        """
+        if forward.endswith(RECORDED):
+            return self.recorded(forward.removesuffix(RECORDED)).ecg
+        if forward not in self.ecgs:
+            known = ", ".join(self.ecgs)
+            raise BadInput(f"corpus: no ECG of forward model {forward!r}; it has {known}")
+        return self.ecgs[forward]
+
+    def recorded(self, forward: str) -> Recorded:
+        """The ECGs of a forward model as a recording gives them; errors as above."""
+        if forward not in self._recorded:
+            self._recorded[forward] = as_recorded(self.ecg(forward))
+        return self._recorded[forward]
+
+    @cached_property
+    def _recorded(self) -> dict[str, Recorded]:
+        return {}
+
+    def v_m(self, rows: np.ndarray) -> np.ndarray:
+        """Transmembrane potential of some beats, [row, 75, 500] mV."""
+        return self.voltages(rows)

@@ -1,0 +1,201 @@
+"""One beat of one heart in a few hundredths of a second: activation, V_m at 75 points, ECGs.
+
+What `electrophysiology.scenarios.activate` and `ecg.simulate_ecg` compute, for thousands of beats
+of one heart (`tests/contract/test_imaging_simulator.py` holds them together): what depends on the
+heart alone is made once, first arrival takes one pass, and all forward models share one sweep.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from einthoven.base.config.activation import Activation
+from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.config.scenarios import BUILT_IN
+from einthoven.data.patient.patient import Patient
+from einthoven.imaging.corpus.cases import Case, Site
+from einthoven.imaging.inputs.points import RecordingPoints, recording_points
+from einthoven.physics.ecg.transfer import Cells, Transfer
+from einthoven.physics.electrophysiology.cells.family import family
+from einthoven.physics.electrophysiology.endocardium import with_endocardium
+from einthoven.physics.electrophysiology.one_pass import OnePass, contracted, graph_of
+from einthoven.physics.electrophysiology.one_queue import Graph
+from einthoven.physics.electrophysiology.purkinje.blocks import blocked
+from einthoven.physics.electrophysiology.purkinje.network import JunctionDelays, Network
+from einthoven.physics.electrophysiology.repolarisation import gradient_fields
+
+AS_USUAL, SMOOTHING_MM = Activation(), Repolarisation().smoothing_mm
+N_TIMES = 500
+"""0 to 499 ms after the first activation, every millisecond."""
+SITE_MM = (90.0, 30.0, 30.0, 10.0, 200.0)
+"""What z, the cosine and sine of phi, rho and nu count for, in mm of a usual heart, to find a site;
+nu more than all others, so that a site is in the ventricle that it names."""
+
+
+@dataclass(frozen=True, eq=False)
+class Beat:
+    """What a case does in a heart.
+
+    Attributes:
+        case: with its sites where they are: at nodes of the heart.
+        tau: [node] ms, activation times; the least is zero.
+        activation_time: [75] ms, tau at the recording points.
+        apd90: [75] ms.
+        potentials: forward model -> [9, 500] mV of `core.names.STANDARD_ELECTRODES`.
+    """
+
+    case: Case
+    tau: np.ndarray
+    activation_time: np.ndarray
+    apd90: np.ndarray
+    potentials: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Simulator:
+    """One heart, ready to beat."""
+
+    patient: Patient
+    points: RecordingPoints
+    muscle: OnePass
+    transfer: Transfer
+    forward: tuple[str, ...]
+    activation: Activation
+    durations: np.ndarray
+    """[gradient, node] ms of APD90 per ms of each gradient."""
+    _graphs: dict[tuple[str, ...], tuple[Graph, np.ndarray]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        patient: Patient,
+        lead_fields: Mapping[str, np.ndarray],
+        activation: Activation = AS_USUAL,
+        smoothing_mm: float = SMOOTHING_MM,
+    ) -> Self:
+        """A heart that any case can be played on.
+
+        Args:
+            patient: with mesh, fibres, ventricular coordinates and Purkinje trees.
+            lead_fields: forward model -> gradients [9, cell, 3] kOhm/mm, in the order of
+                `core.names.STANDARD_ELECTRODES`.
+            activation: delays of the junctions, capture and how far the fast layers reach; speeds
+                are the case's.
+            repolarisation: over what length durations are levelled; the rest is the case's.
+
+        Raises:
+            BadInput: stages that are missing or do not fit each other.
+            NotConverged: of the linear solver that levels durations.
+        """
+        heart, f0 = patient.heart, patient.fibers.f0
+        everywhere = np.concatenate([lead_fields[name] for name in lead_fields])
+        return cls(
+            patient=patient,
+            points=recording_points(patient),
+            muscle=OnePass.of(heart.points, heart.cells, f0),
+            transfer=Transfer.of(heart, f0, everywhere, N_TIMES),
+            forward=tuple(lead_fields),
+            activation=activation,
+            durations=gradient_fields(patient, smoothing_mm),
+        )
+
+    def simulate(self, case: Case) -> Beat:
+        """Play one case.
+
+        Raises:
+            BadInput: a cycle length or a factor on I_Kr for which there are no action potentials.
+        """
+        case, start = self._started(case)
+        his_ms = np.inf if case.sites else 0.0
+        speeds = case.cv_fiber, case.cv_transverse
+        tau = self.muscle.arrival(speeds, self._graph(case), start, his_ms)
+        return self.beat(case, tau - tau.min())
+
+    def beat(self, case: Case, tau: np.ndarray) -> Beat:
+        """The beat of a case's cells and conductivities when activated at given times.
+
+        Args:
+            case: whose pattern, sites and speeds do not matter.
+            tau: [node] ms.
+
+        Raises:
+            BadInput: as `simulate`.
+        """
+        durations, members = self._durations(case), family()
+        cells = Cells(case.sigma_il, case.sigma_it, *members.between(durations), case.condition)
+        phi = np.split(self.transfer.potential(tau, cells), len(self.forward))
+        at = self.points.weights
+        apd90 = np.interp(at @ durations, members.apd90, family(case.condition).apd90)
+        return Beat(case, tau, at @ tau, apd90, dict(zip(self.forward, phi)))
+
+    def node(self, site: Site) -> int:
+        """The heart node of a site, at any depth of the wall."""
+        return int(self._tree.query(_place(*site.columns[:5]))[1])
+
+    def site_at(self, node: int, time_ms: float = 0.0) -> Site:
+        """The site of a heart node."""
+        at = self.patient.coordinates
+        z, phi, rho, nu = (
+            float(values[node]) for values in (at.uvc_z, at.uvc_phi, at.uvc_rho, at.uvc_nu)
+        )
+        return Site(z, phi, rho, nu, time_ms)
+
+    def _started(self, case: Case) -> tuple[Case, np.ndarray]:
+        """The case with its sites at nodes, and when the wave starts at each node [node] ms."""
+        start = np.full(len(self.muscle.points), np.inf)
+        nodes = [self.node(site) for site in case.sites]
+        for node, site in zip(nodes, case.sites):
+            start[node] = min(start[node], site.time_ms)
+        sites = tuple(self.site_at(n, site.time_ms) for n, site in zip(nodes, case.sites))
+        return replace(case, sites=sites), start
+
+    def _graph(self, case: Case) -> Graph:
+        blocks = () if case.sites else tuple(BUILT_IN[case.pattern].blocks)
+        uses_trees = self.activation.capture or not case.sites
+        if (key := (*blocks, str(uses_trees))) not in self._graphs:
+            self._graphs[key] = self._unit_graph(blocks, uses_trees)
+        graph, kind = self._graphs[key]
+        speeds = np.array([case.cv_tree, case.cv_lv_endocardium, case.cv_rv_endocardium])
+        return graph._replace(delay=graph.delay / speeds[kind])
+
+    def _unit_graph(self, blocks: tuple[str, ...], uses_trees: bool) -> tuple[Graph, np.ndarray]:
+        """Trees and fast layers at 1 mm/ms; each edge end's kind: 0 tree, 1 LV's layer, 2 RV's."""
+        patient, config = self.patient, self.activation
+        network = Network.without_trees()
+        if uses_trees:
+            retrograde = config.pmj_retrograde_ms if config.capture else np.inf
+            delays = JunctionDelays(config.pmj_antegrade_ms, retrograde)
+            tree = patient.purkinje
+            network = Network.of(patient, delays, speed_factor=1.0 / tree.speed_mm_per_ms)
+            network = contracted(blocked(network, tree, blocks, distal=True))
+        ends = [len(network.edges)]
+        speeds = dict.fromkeys(("cv_lv_endocardium_mm_per_ms", "cv_rv_endocardium_mm_per_ms"), 0.0)
+        for name in speeds:  # the LV's first
+            layer = config.model_copy(update=speeds | {name: 1.0})
+            network = with_endocardium(network, patient, layer)
+            ends.append(len(network.edges))
+        graph, edge = graph_of(network, len(self.muscle.points))
+        return graph, np.searchsorted(ends, edge, side="right")
+
+    def _durations(self, case: Case) -> np.ndarray:
+        """APD90 [node] ms at the baseline, within the range of the family."""
+        gradients = (case.apex_to_base_ms, case.anterior_to_posterior_ms, case.rv_to_lv_ms,
+                     case.endo_to_epi_ms)  # fmt: skip
+        known = family().apd90
+        return np.clip(case.apd_mean_ms + np.array(gradients) @ self.durations, known[0], known[-1])
+
+    @cached_property
+    def _tree(self) -> cKDTree:
+        at = self.patient.coordinates
+        angle = at.uvc_phi.astype(float)
+        places = _place(at.uvc_z, np.cos(angle), np.sin(angle), at.uvc_rho, at.uvc_nu)
+        return cKDTree(places.T)
+
+
+def _place(*coordinates: np.ndarray | float) -> np.ndarray:
+    """Coordinates on a common scale: [5] or [5, node] mm."""
+    return np.stack([mm * np.asarray(values, float) for mm, values in zip(SITE_MM, coordinates)])

@@ -1,0 +1,78 @@
+"""Lead fields of the nine electrodes by several forward models, for the same beats."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from einthoven.base.config.models import Leadfield
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.names import STANDARD_ELECTRODES
+from einthoven.data.patient.anatomy import Electrodes
+from einthoven.data.patient.patient import Patient
+from einthoven.learning.prediction.pretrained import Pretrained
+from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
+
+SPHERE_MM = 100.0
+"""Distance of Landajuela's electrodes from the centre of the heart's mesh."""
+
+
+def lead_fields_of(
+    patient: Patient, sigma: Leadfield, forward_models: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Gradients of the nine electrodes, in the order of `core.names.STANDARD_ELECTRODES`.
+
+    Args:
+        patient: with anatomy and mesh; with lead fields for fem, with fibres for operator.
+        sigma: the patient's conductivities, and how gradients of nodal fields are taken.
+        forward_models: of `FORWARD_MODELS`.
+
+    Returns:
+        forward model -> [9, heart cell, 3] kOhm/mm.
+
+    Raises:
+        BadInput: a stage or an electrode is missing.
+    """
+    return {name: FORWARD_MODELS[name](patient, sigma) for name in forward_models}
+
+
+def fem(patient: Patient, sigma: Leadfield) -> np.ndarray:
+    """By finite elements, as the rule leadfield solved them."""
+    nine = patient.lead_fields.of_electrodes(STANDARD_ELECTRODES)
+    return nine.gradients(patient.heart, sigma.gradient).grad
+
+
+def operator(patient: Patient, sigma: Leadfield) -> np.ndarray:
+    """By the shipped operator, without any solve in the body."""
+    found = Pretrained.load().predict(patient, nine_electrodes(patient), sigma)
+    return found.heart_grad
+
+
+def pseudo(patient: Patient, sigma: Leadfield) -> np.ndarray:
+    """In an infinite medium, from electrodes 100 mm from the centre of the heart."""
+    heart = patient.heart
+    centre = heart.points.mean(axis=0)
+    offset = nine_electrodes(patient).points - centre
+    sphere = centre + SPHERE_MM * offset / np.linalg.norm(offset, axis=1, keepdims=True)
+    return pseudo_lead_field_grad(heart.centroids, sphere, sigma.sigma_torso_s_per_m)
+
+
+def nine_electrodes(patient: Patient) -> Electrodes:
+    """Electrodes of the 12-lead ECG, as the anatomy places them.
+
+    Raises:
+        BadInput: the anatomy lacks one.
+    """
+    anatomy = patient.anatomy
+    names = anatomy.site_names.tolist()
+    if missing := [name for name in STANDARD_ELECTRODES if name not in names]:
+        raise BadInput(f"{patient.name}: site_names: no {', '.join(missing)}; the ECG needs them")
+    rows = [names.index(name) for name in STANDARD_ELECTRODES]
+    return Electrodes(anatomy.site_names[rows], anatomy.site_points[rows].astype(float))
+
+
+FORWARD_MODELS: dict[str, Callable[[Patient, Leadfield], np.ndarray]] = {
+    "fem": fem,
+    "operator": operator,
+    "pseudo": pseudo,
+}
+"""Of `config.imaging.ForwardName`."""

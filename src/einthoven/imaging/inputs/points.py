@@ -1,0 +1,172 @@
+"""The 75 recording points of Landajuela 2022, on any heart with ventricular coordinates.
+
+17 on the LV's endocardium, one to an AHA segment, and 13 on the RV's: eight of its free wall and
+five of the septum, across from AHA segments 2, 3, 8, 9 and 14. The epicardium next to 12 of the
+first and 8 of the second, the 20 points halfway between, and five halfway through the septum.
+Names and order are those of the published points, which were chosen by hand; heights and angles
+here are rules that come near to them (docs/imaging.md states how near).
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from einthoven.base.core.tags import Surface
+from einthoven.base.geometry.closest import TriangleTree
+from einthoven.base.geometry.tet_places import TetPlaces
+from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.segments import AHA_SEGMENTS, Limits
+
+N_POINTS = 75
+LV_HEIGHTS, RV_HEIGHTS = (0.15, 0.42, 0.73), (0.12, 0.32, 0.56)
+"""Basal, mid and apical ring: shares of the length of the LV's cavity below the base. These and
+`RV_FREE` are the published points' own on Landajuela's mesh; angles of the LV are the AHA's."""
+RV_FREE = ((1, 0.28), (2, 0.61), (3, 0.83), (6, 0.28), (7, 0.61), (8, 0.83), (11, 0.3), (12, 0.74))
+"""Number of a point of the RV's free wall -> share of the way from its anterior to its inferior
+edge."""
+RV_LEVEL = (0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2)
+SEPTAL = ((2, 5), (3, 4), (8, 10), (9, 9), (14, 13))
+"""AHA segment and the RV's point across from it."""
+OUTER_AHA = (1, 4, 5, 6, 7, 10, 11, 12, 13, 15, 16, 17)
+LATTICE = 8
+"""Parts into which an edge is cut to find a place by its coordinates: half a millimetre."""
+NAMES = (
+    *(f"AHA{k:02d}" for k in range(1, 18)),
+    *(f"RV{k:02d}" for k in range(1, 14)),
+    *(f"{wall}_AHA{k:02d}" for wall in ("EPI",) for k in OUTER_AHA),
+    *(f"EPI_RV{k:02d}" for k, _ in RV_FREE),
+    *(f"MID_AHA{k:02d}" for k in OUTER_AHA),
+    *(f"MID_RV{k:02d}" for k, _ in RV_FREE),
+    *(f"SEPTM_AHA{aha:02d}_RV{rv:02d}" for aha, rv in SEPTAL),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class RecordingPoints:
+    """Where the transmembrane potential is recorded.
+
+    Attributes:
+        names: [75] as Landajuela's.
+        points: [75, 3] mm, patient frame.
+        wall: [75] endo, outer or mid.
+        segment: [75] AHA segment of the LV (also of septal points), or the RV's point's name.
+        weights: [75, heart node] P1 interpolation.
+    """
+
+    names: np.ndarray
+    points: np.ndarray
+    wall: np.ndarray
+    segment: np.ndarray
+    weights: csr_array
+
+
+def recording_points(patient: Patient) -> RecordingPoints:
+    """The points of a patient with mesh and ventricular coordinates.
+
+    Raises:
+        BadInput: no right ventricle, or coordinates of another mesh.
+    """
+    heart, places = patient.heart, _Endocardia.of(patient)
+    inner = np.stack([*(places.lv(k) for k in range(1, 18)), *(places.rv(k) for k in range(1, 14))])
+    rows = {name: row for row, name in enumerate(NAMES)}
+    partners = [name.removeprefix("EPI_") for name in NAMES if name.startswith("EPI_")]
+    of_outer = inner[[rows[name] for name in partners]]
+    outer = TriangleTree(heart.points, heart.surface(Surface.EPI)).closest(of_outer).points
+    septal = [(inner[a - 1] + inner[16 + rv]) / 2 for a, rv in SEPTAL]
+    points = np.concatenate([inner, outer, (of_outer + outer) / 2, septal])
+    found = TetPlaces.of(heart.points, heart.cells, points)
+    entries = np.repeat(np.arange(N_POINTS), 4), found.nodes.ravel()
+    weights = csr_array((found.weights.ravel(), entries), shape=(N_POINTS, len(heart.points)))
+    return RecordingPoints(
+        np.array(NAMES), points, np.array([_wall(name) for name in NAMES]),
+        np.array([_segment(name) for name in NAMES]), weights,
+    )  # fmt: skip
+
+
+def _wall(name: str) -> str:
+    return {"EPI": "outer", "MID": "mid", "SEPTM": "mid"}.get(name.split("_")[0], "endo")
+
+
+def _segment(name: str) -> str:
+    at = next(part for part in name.split("_") if part.startswith(("AHA", "RV")))
+    return AHA_SEGMENTS[int(at[3:]) - 1] if at.startswith("AHA") else at
+
+
+@dataclass(frozen=True, eq=False)
+class _Endocardia:
+    """Places on both endocardia by height and angle."""
+
+    patient: Patient
+    limits: Limits
+
+    @classmethod
+    def of(cls, patient: Patient) -> Self:
+        return cls(patient, Limits.of(patient.heart, patient.coordinates))
+
+    def lv(self, segment: int) -> np.ndarray:
+        """Of an AHA segment, 1 to 17: [3] mm."""
+        heart = self.patient.heart
+        if segment == len(AHA_SEGMENTS):
+            return heart.points[heart.lv_apex]
+        return self._nearest(self._left, *_aha_place(segment, self.limits))
+
+    def rv(self, number: int) -> np.ndarray:
+        """Of a point of the RV, 1 to 13: [3] mm."""
+        free = dict(RV_FREE)
+        if number not in free:
+            across = {rv: aha for aha, rv in SEPTAL}[number]
+            return self._nearest(self._septal, *_aha_place(across, self.limits))
+        level = RV_LEVEL[number - 1]
+        anterior, inferior = self.limits.rv_edges[level]
+        phi = anterior + free[number] * (inferior - anterior)
+        return self._nearest(self._free, _height(RV_HEIGHTS[level], self.limits), phi)
+
+    def _nearest(self, lattice: tuple[np.ndarray, ...], z: float, phi: float) -> np.ndarray:
+        points, at_z, at_phi = lattice
+        angle = np.angle(np.exp(1j * (at_phi - phi)))
+        return points[np.hypot(3.0 * (at_z - z), angle).argmin()]
+
+    @cached_property
+    def _left(self) -> tuple[np.ndarray, ...]:
+        return self._lattice(self.patient.heart.surface(Surface.LV_ENDO))
+
+    @cached_property
+    def _septal(self) -> tuple[np.ndarray, ...]:
+        return self._lattice(self._rv_faces(free=False))
+
+    @cached_property
+    def _free(self) -> tuple[np.ndarray, ...]:
+        return self._lattice(self._rv_faces(free=True))
+
+    def _rv_faces(self, free: bool) -> np.ndarray:
+        faces = self.patient.heart.surface(Surface.RV_ENDO)
+        on_free = (self.patient.coordinates.uvc_nu[faces] > 0).all(axis=1)
+        return faces[on_free == free]
+
+    def _lattice(self, faces: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Points [place, 3] mm of a lattice on triangles, with height and angle [place] of each."""
+        i, j = np.divmod(np.arange((LATTICE + 1) ** 2), LATTICE + 1)
+        keep = i + j <= LATTICE
+        corners = np.stack([i, j, LATTICE - i - j], axis=1)[keep] / LATTICE
+        place = self.patient.coordinates
+        direction = np.exp(1j * place.uvc_phi.astype(float))
+
+        def on(values: np.ndarray) -> np.ndarray:
+            mixed = np.einsum("lk,fk...->fl...", corners, values[faces])
+            return mixed.reshape(-1, *values.shape[1:])
+
+        return on(self.patient.heart.points), on(place.uvc_z.astype(float)), np.angle(on(direction))
+
+
+def _height(share: float, limits: Limits) -> float:
+    return 1.0 - share * (1.0 - limits.apex_z)
+
+
+def _aha_place(segment: int, limits: Limits) -> tuple[float, float]:
+    """Height and angle (rad) of the middle of an AHA segment, 1 to 16."""
+    level = min((segment - 1) // 6, 2)
+    n, position = (6, 6, 4)[level], segment - (1, 7, 13)[level]
+    return _height(LV_HEIGHTS[level], limits), np.pi / 2 - 2 * np.pi * position / n

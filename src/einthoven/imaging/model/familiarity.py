@@ -1,0 +1,164 @@
+"""What simulated ECGs an ECG is like: whether it is like any, and how late their onset is seen.
+
+All ECGs here have their QRS onset, as `ecg.intervals.qrs_window` finds it, at 0 ms: that is what a
+recording tells. The first activation of muscle comes earlier, by a few ms in conducted beats and by
+tens of ms where a small site slowly sets out.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from einthoven.base.core import check
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import load_arrays, save_arrays
+from einthoven.base.core.names import INDEPENDENT_ROWS, LEADS
+from einthoven.base.metrics.out_of_distribution import OutOfDistributionCheck
+from einthoven.imaging.inputs.onsets import onset_delays
+
+STEP_MS, LENGTH_MS = 4, 440
+"""Of the samples and of the window from the QRS onset."""
+N_COMPONENTS = 48
+LIMIT = 0.99
+"""Share of simulated ECGs of unseen anatomies that are within each limit."""
+LEAST_BEATS = 4 * N_COMPONENTS
+MAX_BEATS = 4000
+"""Training ECGs that are kept, evenly spaced."""
+N_NEIGHBOURS = 50
+DELAY_SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
+STORED = ("mean", "components", "sd", "scores", "delays")
+
+
+def from_onset(ecg: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Simulated beats with their QRS onset at 0 ms.
+
+    Args:
+        ecg: [beat, 12, time] mV, 1 ms a sample from the first activation.
+
+    Returns:
+        [kept beat, 12, LENGTH_MS] mV; [beat] ms from the first activation to the onset, NaN of
+        beats that are not kept, as their QRS and T wave are not told apart.
+    """
+    delays = np.array(list(onset_delays(ecg)))
+    kept = np.isfinite(delays)
+    beats = np.pad(ecg[kept], ((0, 0), (0, 0), (0, LENGTH_MS)), mode="edge")
+    starts = np.rint(delays[kept]).astype(int).clip(0)
+    return np.array([b[:, s : s + LENGTH_MS] for b, s in zip(beats, starts)]), delays
+
+
+@dataclass(frozen=True, eq=False)
+class EcgFamiliarity:
+    """Principal components of the training ECGs, and what ECGs of unseen anatomies reach.
+
+    Attributes:
+        mean: [feature] mV. components: [component, feature] orthonormal rows.
+        sd: [component] mV of the training ECGs.
+        scores: [beat, component] of training ECGs in units of `sd`.
+        delays: [beat] ms from their first activation to their QRS onset.
+        limits: of `values`.
+    """
+
+    mean: np.ndarray
+    components: np.ndarray
+    sd: np.ndarray
+    scores: np.ndarray
+    delays: np.ndarray
+    limits: dict[str, float]
+
+    @classmethod
+    def fit(cls, train: np.ndarray, unseen: np.ndarray) -> Self:
+        """From simulated ECGs, 1 ms a sample from the first activation.
+
+        Args:
+            train: [beat, 12, 500] mV of the training. unseen: [beat, 12, 500] mV of other hearts.
+
+        Raises:
+            BadInput: too few beats for the components.
+        """
+        beats, delays = from_onset(train[:: -(-len(train) // MAX_BEATS)])
+        if len(beats) < LEAST_BEATS:
+            raise BadInput(f"train: {len(beats)} beats, at least {LEAST_BEATS} are needed")
+        x = _features(beats)
+        mean = x.mean(axis=0)
+        _, values, rows = np.linalg.svd(x - mean, full_matrices=False)
+        sd = np.maximum(values[:N_COMPONENTS] / np.sqrt(len(x)), 1e-9)
+        rows = rows[:N_COMPONENTS]
+        fitted = cls(mean, rows, sd, (x - mean) @ rows.T / sd, delays[np.isfinite(delays)], {})
+        reached = [
+            fitted.values(ecg) for ecg in from_onset(unseen[:: -(-len(unseen) // MAX_BEATS)])[0]
+        ]
+        limits = {
+            key: float(np.quantile([values[key] for values in reached], LIMIT))
+            for key in reached[0]
+        }
+        return cls(mean, rows, sd, fitted.scores, fitted.delays, limits)
+
+    def score(self, ecg: np.ndarray) -> np.ndarray:
+        """[component] of an ECG, 1 SD of the training each; arguments and errors as of `values`."""
+        return self._split(ecg)[0]
+
+    def _split(self, ecg: np.ndarray) -> tuple[np.ndarray, float]:
+        """[component] in units of `sd`; percent of the norm that no component has."""
+        check.shape("ecg", check.finite("ecg", ecg), (len(LEADS), None))
+        x = _features(ecg[None])[0]
+        scores = self.components @ (x - self.mean)
+        rest = x - self.mean - scores @ self.components
+        norm = max(float(np.linalg.norm(x)), 1e-12)
+        return scores / self.sd, 100 * float(np.linalg.norm(rest)) / norm
+
+    def values(self, ecg: np.ndarray) -> dict[str, float]:
+        """How far an ECG is from those of the training.
+
+        `ecg_sd` is the Mahalanobis distance within the components, root mean square, so that it is
+        1 in the training; `ecg_residual_percent` the share of the ECG's norm that no component
+        has.
+
+        Args:
+            ecg: [12, time] mV, 1 ms a sample from the QRS onset.
+
+        Raises:
+            BadInput: shape or NaN.
+        """
+        scores, residual = self._split(ecg)
+        return {"ecg_sd": float(np.sqrt(np.mean(scores**2))), "ecg_residual_percent": residual}
+
+    def check(self, ecg: np.ndarray) -> OutOfDistributionCheck:
+        """The values against their limits; arguments as of `values`."""
+        return OutOfDistributionCheck(self.values(ecg), self.limits)
+
+    def onset_delays(self, ecg: np.ndarray) -> np.ndarray:
+        """When the first activation may have been: quantiles over the nearest training ECGs.
+
+        Args:
+            ecg: [12, time] mV, 1 ms a sample from the QRS onset.
+
+        Returns:
+            [5] ms before the QRS onset, at `DELAY_SHARES`.
+        """
+        distance = np.linalg.norm(self.scores - self.score(ecg), axis=1)
+        nearest = np.argsort(distance, kind="stable")[:N_NEIGHBOURS]
+        return np.quantile(self.delays[nearest], DELAY_SHARES)
+
+    def save(self, path: str | Path) -> None:
+        """Write one .npz file; scores in half precision."""
+        arrays = {name: np.float32(getattr(self, name)) for name in STORED}
+        save_arrays(path, arrays | {"scores": np.float16(self.scores)}, limits=self.limits)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            BadInput: missing or damaged.
+        """
+        arrays = load_arrays(path, require=STORED)
+        found = {name: arrays[name].astype(float) for name in STORED}
+        return cls(**found, limits=arrays.attrs["limits"])
+
+
+def _features(ecg: np.ndarray) -> np.ndarray:
+    """[beat, 12, time] mV -> [beat, 8 * 110] means over 4 ms of the independent leads."""
+    leads = np.asarray(ecg, float)[:, INDEPENDENT_ROWS, :LENGTH_MS]
+    return leads.reshape(len(leads), -1, STEP_MS).mean(axis=-1)

@@ -1,0 +1,160 @@
+"""The activation map of a recorded 12-lead ECG, with its uncertainty and a warning."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from einthoven.base.core.files import atomic, save_arrays, write_json
+from einthoven.base.metrics.out_of_distribution import OutOfDistributionCheck
+from einthoven.imaging.inputs.points import NAMES
+from einthoven.imaging.model.pretrained import ImagingModel
+from einthoven.physics.ecg.recordings.aligned import AlignedBeat, aligned_beat
+from einthoven.physics.ecg.recordings.recording import Recording
+
+LEVEL = 0.9
+HEADER = "point,median_ms,low_ms,high_ms,apd90_ms"
+"""Of activation.csv."""
+WARNING = (
+    "Not a medical device. The map is what a network that learned from simulated ECGs of "
+    "ventricles of healthy shape, without infarct or scar, takes for likely; nobody has measured "
+    "it. Its intervals were calibrated on such simulations only."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ImagedEcg:
+    """What a model says of a recording.
+
+    Attributes:
+        recording: as read. beat: its median beat.
+        onset_delays_ms: [delay] by which the first activation may have come before that.
+        samples: [draw, 75] ms from the first activation, all delays of the onset together.
+        apd90: [75] ms, as predicted.
+        check: whether the ECG is like those of the training.
+        with_measures: whether the model was told measures of the body.
+        pattern: probability of each pattern of activation, where the model tells it.
+    """
+
+    recording: Recording
+    beat: AlignedBeat
+    onset_delays_ms: np.ndarray
+    samples: np.ndarray
+    apd90: np.ndarray
+    check: OutOfDistributionCheck
+    with_measures: bool
+    pattern: dict[str, float] | None = None
+
+    @property
+    def median(self) -> np.ndarray:
+        """[75] ms."""
+        return np.median(self.samples, axis=0)
+
+    @property
+    def interval(self) -> np.ndarray:
+        """Ends of the central intervals of `LEVEL`, [2, 75] ms."""
+        return np.quantile(self.samples, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+
+    @property
+    def total_ms(self) -> np.ndarray:
+        """Median and ends of the interval of the last point's activation, [3] ms."""
+        last = self.samples.max(axis=1)
+        return np.quantile(last, [0.5, (1 - LEVEL) / 2, (1 + LEVEL) / 2])
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Hints about the recording, the check, and what this is not."""
+        words = ", ".join(self.check.reasons)
+        outside = (
+            f"OUT OF DISTRIBUTION: {words}; this ECG is unlike those of the training, so neither "
+            "the map nor its intervals are to be believed"
+        )
+        return (*self.beat.warnings, *(() if self.check.in_distribution else (outside,)), WARNING)
+
+    def line(self) -> str:
+        """One line with the uncertainty."""
+        total, low, high = self.total_ms
+        first, last = int(self.median.argmin()), int(self.median.argmax())
+        width = float(np.diff(self.interval, axis=0).mean())
+        return (
+            f"{self.recording.name}: activation lasts {total:.0f} ms ({LEVEL:.0%} interval "
+            f"{low:.0f} to {high:.0f}), from {NAMES[first]} to {NAMES[last]}; mean width of the "
+            f"intervals {width:.0f} ms{self._likely()}"
+        )
+
+    def _likely(self) -> str:
+        """The most probable pattern in words; empty if the model does not tell or know it."""
+        if not (self.pattern and self.check.in_distribution):
+            return ""
+        name = max(self.pattern, key=self.pattern.__getitem__)
+        return f"; most likely {name} ({self.pattern[name]:.2f})"
+
+    def to_json(self) -> dict[str, Any]:
+        """Of activation.json."""
+        found = self.beat.delineation
+        return {
+            "recording": self.recording.name,
+            "source": str(self.recording.source),
+            "n_beats": self.beat.n_beats,
+            "rr_ms": self.beat.rr_ms,
+            "qrs_ms": found.qrs_ms,
+            "onset_delays_ms": self.onset_delays_ms.tolist(),
+            "level": LEVEL,
+            "total_activation_ms": dict(zip(("median", "low", "high"), self.total_ms.tolist())),
+            "with_measures": self.with_measures,
+            "pattern_probability": self.pattern,
+            "out_of_distribution": self.check.to_json(),
+            "warnings": list(self.warnings),
+            "points": {
+                name: {"median_ms": median, "low_ms": low, "high_ms": high, "apd90_ms": apd90}
+                for name, median, low, high, apd90 in self._rows()
+            },
+        }
+
+    def write(self, folder: str | Path) -> None:
+        """Write activation.csv, activation.json and activation.npz, each whole or not at all."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic(folder / "activation.csv") as temporary:
+            rows = [",".join([name, *(f"{x:.2f}" for x in row)]) for name, *row in self._rows()]
+            temporary.write_text("\n".join([HEADER, *rows]) + "\n")
+        write_json(folder / "activation.json", self.to_json())
+        beat = {"ecg": self.beat.ecg, "time": self.beat.time}
+        maps = {"samples": self.samples, "median": self.median, "interval": self.interval,
+                "apd90": self.apd90}  # fmt: skip
+        arrays = beat | maps | {"names": np.array(NAMES)}
+        save_arrays(folder / "activation.npz", arrays, recording=self.recording.name, level=LEVEL)
+
+    def _rows(self) -> list[tuple[str, float, float, float, float]]:
+        """Name, median, ends of the interval and APD90 of each point."""
+        low, high = self.interval.tolist()
+        return list(zip(NAMES, self.median.tolist(), low, high, self.apd90.tolist()))
+
+
+def image_ecg(
+    model: ImagingModel, recording: Recording, measures: Mapping[str, float] | None = None
+) -> ImagedEcg:
+    """Image a recording.
+
+    A recording tells when the QRS begins, and not how long before the first muscle was activated:
+    that is unknown to the model, too, or the beat is placed at the median delay of the simulated
+    beats that it is most like, as the calibration beats were (`ImagingModel.onset_ms`); so what is
+    not known of the delay is in the intervals.
+
+    Args:
+        model: shipped, or any.
+        recording: of one or several beats.
+        measures: of the body, all that the model takes; None: not known.
+
+    Raises:
+        BadInput: as `aligned_beat` and `ImagingModel.draw`.
+    """
+    beat = aligned_beat(recording)
+    from_onset = beat.window()
+    delays = model.familiarity.onset_delays(from_onset)
+    drawn = model.draw(beat.window(model.onset_ms(from_onset)), from_onset, measures)
+    check = model.familiarity.check(from_onset)
+    return ImagedEcg(recording, beat, delays, drawn.activation_time, drawn.apd90, check,
+                     measures is not None, drawn.pattern)  # fmt: skip

@@ -1,0 +1,98 @@
+"""Whether a posterior says the truth about its uncertainty: ranks, coverage, and their mending.
+
+References:
+    Talts et al. 2018, arXiv:1804.06788 (simulation-based calibration: ranks of the truth among
+    draws are uniform if, averaged over the prior, the posterior is right); Romano et al. 2019,
+    arXiv:1905.03222 (conformalised intervals).
+"""
+
+import numpy as np
+from scipy.stats import chi2
+
+from einthoven.base.core import check
+from einthoven.base.core.errors import BadInput
+
+N_BINS = 20
+
+
+def sbc_ranks(samples: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Rank of the truth among the draws.
+
+    Args:
+        samples: [beat, draw, value]. truth: [beat, value]; NaN has the rank -1.
+
+    Returns:
+        [beat, value] 0 to the number of draws.
+    """
+    check.shape("truth", truth, (samples.shape[0], samples.shape[2]))
+    ranks = (samples < truth[:, None]).sum(axis=1)
+    return np.where(np.isnan(truth), -1, ranks)
+
+
+def uniformity(ranks: np.ndarray, n_draws: int, n_bins: int = N_BINS) -> tuple[float, float]:
+    """Pearson's chi-square of ranks against the uniform distribution: statistic, p-value.
+
+    Args:
+        ranks: [beat] of independent beats, 0 to `n_draws`.
+        n_draws: draws per beat; one more must be a multiple of `n_bins`.
+
+    Raises:
+        BadInput: bins of unequal size, or fewer than five ranks expected per bin.
+    """
+    if len(ranks) < 5 * n_bins:
+        raise BadInput(f"ranks: {len(ranks)} for {n_bins} bins; at least {5 * n_bins}")
+    count = len(ranks) * rank_shares(ranks, n_draws, n_bins)
+    expected = len(ranks) / n_bins
+    statistic = float(((count - expected) ** 2).sum() / expected)
+    return statistic, float(chi2.sf(statistic, n_bins - 1))
+
+
+def rank_shares(ranks: np.ndarray, n_draws: int, n_bins: int = N_BINS) -> np.ndarray:
+    """Share of the ranks in each of `n_bins` equal bins: [bin]; arguments as above.
+
+    Raises:
+        BadInput: bins of unequal size.
+    """
+    if (n_draws + 1) % n_bins:
+        raise BadInput(f"n_draws = {n_draws}: {n_draws + 1} ranks do not fill {n_bins} bins evenly")
+    shares: np.ndarray = np.bincount(ranks * n_bins // (n_draws + 1), minlength=n_bins) / len(ranks)
+    return shares
+
+
+def coverage(interval: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Share of beats whose truth lies in the interval: [value].
+
+    Args:
+        interval: [2, beat, value] lower and upper ends. truth: [beat, value]; NaN is left out.
+    """
+    known = ~np.isnan(truth)
+    inside = (interval[0] <= truth) & (truth <= interval[1]) & known
+    return inside.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+
+
+def widening(samples: np.ndarray, truth: np.ndarray, level: float = 0.9) -> np.ndarray:
+    """Factors by which draws move away from their median so that intervals cover `level`.
+
+    The conformal score of a beat is how far the truth lies from the median in half-widths of the
+    interval on its side; the factor is the score's `level`-quantile, with the correction for a
+    finite number of beats. Whole anatomies must be left out of the training for it to hold on
+    other anatomies.
+
+    Args:
+        samples: [beat, draw, value]. truth: [beat, value]; NaN is left out.
+        level: of the central interval.
+
+    Returns:
+        [value].
+
+    Raises:
+        BadInput: too few beats for the level.
+    """
+    n = max(len(truth), 1)
+    share = np.ceil((n + 1) * level) / n
+    if share > 1:
+        raise BadInput(f"truth: {n} beats are too few to calibrate intervals of level {level:g}")
+    low, middle, high = np.quantile(samples, [(1 - level) / 2, 0.5, (1 + level) / 2], axis=1)
+    half = np.where(truth < middle, middle - low, high - middle)
+    scores = np.abs(truth - middle) / np.maximum(half, 1e-12)
+    return np.nanquantile(scores, share, axis=0, method="higher")

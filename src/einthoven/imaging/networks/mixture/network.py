@@ -1,0 +1,211 @@
+"""The network of the amortised posterior: features of a beat -> mixture over the unknowns."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from einthoven.base.config.imaging import PATTERNS
+from einthoven.base.config.imaging_training import ImagingTraining
+from einthoven.base.core.errors import BadInput
+from einthoven.imaging.corpus.cases import PARAMETERS
+from einthoven.imaging.corpus.corpus import N_POINTS
+from einthoven.imaging.networks.calibration import widening
+from einthoven.imaging.networks.mixture.body import BodyMeasures
+from einthoven.imaging.networks.mixture.components import Components
+from einthoven.imaging.networks.mixture.mixture import Mixture
+from einthoven.imaging.networks.network import Beats, ImagingNetwork, Prediction, Scale
+from einthoven.imaging.networks.trunk import Trunk
+
+N_BLOCKS, N_ECG_COMPONENTS = 1, 96
+N_MAPS, N_DURATIONS = 40, 10
+"""Components of the activation maps and of the maps of APD90."""
+RANK = 6
+"""Of the covariance of each Gaussian, beside its diagonal."""
+NOISE_MV = 0.005
+"""White noise added to each training ECG."""
+LOG_GAIN_SD = 0.1
+"""Of the factor by which each training ECG is multiplied: electrodes and torsos differ."""
+TEMPER_STEPS, TEMPER_RATE = 80, 0.08
+"""Of the optimiser that mends densities on hearts that were not learned from."""
+CALIBRATED_BY = 1500
+"""Beats at most, evenly spaced: all draws of all of them are in memory at once, 2 GB."""
+N_COMPARED = 64
+"""Draws whose mean log-density a map's is compared with."""
+N_DEFICITS = 201
+"""Quantiles of the calibration beats' that are kept."""
+N_DRAWS = 399
+"""Of a prediction; with one more, ranks fill 20 bins evenly."""
+
+
+class Unknowns(NamedTuple):
+    """What a beat's posterior is about."""
+
+    activation_time: Tensor
+    """[beat, 75] ms."""
+    apd90: Tensor
+    """[beat, 75] ms."""
+    parameters: Tensor
+    """[beat, parameter] in their units, order `measured.PARAMETERS`; NaN where a beat has none."""
+    pattern: Tensor
+    """[beat] place in `config.imaging.PATTERNS`."""
+
+
+class PosteriorNetwork(ImagingNetwork):
+    """12-lead ECG and, if known, body measures -> `Mixture` over maps, parameters and patterns."""
+
+    name, title = "posterior", "posterior"
+    learning_rate, batch = 2e-3, 64
+    ema_decay = 0.998
+    spread: Tensor
+    sharpness: Tensor
+    widening: Tensor
+    deficits: Tensor
+
+    def __init__(self, config: ImagingTraining, measure_names: tuple[str, ...]):
+        super().__init__(config, measure_names)
+        self.body = BodyMeasures(measure_names)
+        width = config.posterior_width
+        self.trunk = Trunk(width, N_BLOCKS, N_ECG_COMPONENTS, self.body.n_outputs)
+        self.maps, self.durations = Components(N_MAPS), Components(N_DURATIONS)
+        self.scale = Scale(len(PARAMETERS))
+        n_values = N_MAPS + N_DURATIONS + len(PARAMETERS)
+        self.sizes = (config.posterior_mixture, n_values, RANK, len(PATTERNS))
+        self.last = nn.Linear(width, Mixture.n_outputs(*self.sizes))
+        self.register_buffer("spread", torch.ones(n_values))
+        self.register_buffer("sharpness", torch.ones(2))
+        self.register_buffer("widening", torch.ones(N_POINTS))
+        self.register_buffer("deficits", torch.full((N_DEFICITS,), torch.nan))
+        with torch.no_grad():
+            self.last.weight.mul_(0.3)
+
+    @staticmethod
+    def epochs_of(config: ImagingTraining) -> int:
+        """Epochs of its training."""
+        return config.posterior_epochs
+
+    def fit_scales(self, beats: Beats) -> None:
+        """Components and scales of the training beats.
+
+        Raises:
+            BadInput: beats of which parameters, pattern or durations are not known.
+        """
+        known = beats.parameters.shape[1] == len(PARAMETERS) and bool((beats.pattern >= 0).all())
+        if not known or bool(beats.apd90.isnan().any()):
+            raise BadInput("posterior: beats without parameters, pattern or APD90; it learns from "
+                           "simulations of snakemake imaging only")  # fmt: skip
+        self.body.fit(beats.measures)
+        self.trunk.fit(beats.ecg, self.body.eval()(beats.measures))
+        self.body.train()
+        self.maps.fit(beats.activation_time)
+        self.durations.fit(beats.apd90)
+        self.scale.fit(beats.parameters)
+
+    def forward(self, ecg: Tensor, measures: Tensor) -> Mixture:
+        """[beat, 12, 500] mV, [beat, measure] (NaN where unknown) -> the posterior."""
+        outputs = self.last(self.trunk(ecg, self.body(measures)))
+        return Mixture.of_outputs(outputs, self.sizes).tempered(self.spread, self.sharpness)
+
+    def loss(self, beats: Beats) -> Tensor:
+        """Minus the mean log-density; in training of ECGs with noise and of other amplitudes."""
+        ecg = beats.ecg
+        if self.training:
+            gain = torch.exp(LOG_GAIN_SD * torch.randn(len(ecg), 1, 1, device=ecg.device))
+            ecg = gain * ecg + NOISE_MV * torch.randn_like(ecg)
+        unknowns = Unknowns(beats.activation_time, beats.apd90, beats.parameters, beats.pattern)
+        return -self.log_prob(self(ecg, beats.measures), unknowns).mean()
+
+    @torch.no_grad()
+    def calibrate(self, beats: Beats) -> None:
+        """Make densities and intervals right on hearts that were not learned from.
+
+        A network that has seen its beats often is too sure of itself. First `Mixture.tempered`
+        by the factors with the largest likelihood; then a factor for each point by which draws move
+        away from their median, so that 90 % intervals cover 90 % (`calibration.widening`); and how
+        much less probable than draws the truth is (`deficit`).
+
+        Raises:
+            BadInput: too few beats.
+        """
+        step = -(-len(beats.ecg) // CALIBRATED_BY)
+        beats = Beats(*(values[::step] for values in beats))
+        for buffer in (self.spread, self.sharpness, self.widening):
+            buffer.fill_(1.0)
+        mixture = self(beats.ecg, beats.measures)
+        unknowns = Unknowns(beats.activation_time, beats.apd90, beats.parameters, beats.pattern)
+        spread, sharpness = _most_likely(mixture, self.coordinates(unknowns), beats.pattern)
+        self.spread.copy_(spread)
+        self.sharpness.copy_(sharpness)
+        mixture = mixture.tempered(spread, sharpness)
+        drawn = self.draw(mixture, N_DRAWS).activation_time
+        found = widening(drawn.cpu().numpy(), beats.activation_time.cpu().numpy())
+        self.widening.copy_(torch.as_tensor(found))
+        share = torch.linspace(0, 1, N_DEFICITS, device=self.widening.device)
+        self.deficits.copy_(self.deficit(mixture, beats.activation_time).quantile(share))
+
+    @torch.no_grad()
+    def predict(self, ecg: Tensor, measures: Tensor) -> Prediction:
+        """Medians, draws of the times, and the probabilities of the patterns."""
+        mixture = self(ecg, measures)
+        drawn = self.draw(mixture, N_DRAWS)
+        middle = [values.median(dim=1).values.cpu().numpy() for values in drawn[:2]]
+        pattern = (mixture.log_weights[:, :, None] + mixture.log_classes).exp().sum(dim=1)
+        samples = drawn.activation_time.cpu().numpy()
+        return Prediction(middle[0], middle[1], samples=samples, pattern=pattern.cpu().numpy())
+
+    def coordinates(self, unknowns: Unknowns) -> Tensor:
+        """[beat, coordinate] without unit; NaN where a parameter is not known."""
+        parts = [self.maps(unknowns.activation_time), self.durations(unknowns.apd90)]
+        return torch.cat([*parts, self.scale(unknowns.parameters)], dim=1)
+
+    def log_prob(self, mixture: Mixture, unknowns: Unknowns) -> Tensor:
+        """[beat] logarithm of the density of the coordinates and the probability of the pattern."""
+        return mixture.log_prob(self.coordinates(unknowns), unknowns.pattern)
+
+    def deficit(self, mixture: Mixture, activation_time: Tensor) -> Tensor:
+        """By how much a map's log-density is below the mean of draws': [beat].
+
+        Args:
+            mixture: of each beat. activation_time: [beat, 75] ms.
+        """
+        own = mixture.log_prob(self._maps_only(self.maps(activation_time)))
+        values, _ = mixture.sample(N_COMPARED, torch.Generator().manual_seed(0))
+        drawn = values[:, :, :N_MAPS].to(own.device)
+        levels = [mixture.log_prob(self._maps_only(drawn[:, k])) for k in range(N_COMPARED)]
+        return torch.stack(levels).mean(dim=0) - own
+
+    def depth(self, mixture: Mixture, activation_time: Tensor) -> Tensor:
+        """Share of the calibration beats whose truth has a larger `deficit`: [beat], 0 to 1."""
+        found = self.deficit(mixture, activation_time)
+        return (self.deficits > found[:, None]).to(found).mean(dim=1)
+
+    def _maps_only(self, scores: Tensor) -> Tensor:
+        """Coordinates of which those of the map are known."""
+        unknown = scores.new_full((len(scores), self.sizes[1] - N_MAPS), torch.nan)
+        return torch.cat([scores, unknown], dim=1)
+
+    def draw(self, mixture: Mixture, n: int, seed: int = 0) -> Unknowns:
+        """Draws [beat, draw, ...] in ms and the parameters' units, times with calibrated spread."""
+        generator = torch.Generator().manual_seed(seed)
+        values, pattern = mixture.sample(n, generator)
+        widths = [N_MAPS, N_DURATIONS, len(PARAMETERS)]
+        maps, durations, parameters = values.to(self.widening.device).split(widths, dim=2)
+        times = self.maps.back(maps, generator)
+        middle = times.median(dim=1, keepdim=True).values
+        times = middle + self.widening * (times - middle)
+        apd90 = self.durations.back(durations, generator)
+        return Unknowns(times, apd90, self.scale.back(parameters), pattern)
+
+
+@torch.enable_grad()
+def _most_likely(mixture: Mixture, values: Tensor, pattern: Tensor) -> tuple[Tensor, Tensor]:
+    """`Mixture.tempered`'s arguments with the largest mean log-density of values [beat, value]."""
+    logs = [torch.zeros(n, device=values.device, requires_grad=True) for n in (values.shape[1], 2)]
+    optimiser = torch.optim.Adam(logs, TEMPER_RATE)
+    for _ in range(TEMPER_STEPS):
+        optimiser.zero_grad()
+        loss = -mixture.tempered(*(log.exp() for log in logs)).log_prob(values, pattern).mean()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    spread, sharpness = (log.detach().exp() for log in logs)
+    return spread, sharpness

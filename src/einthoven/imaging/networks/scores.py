@@ -1,0 +1,139 @@
+"""Errors of predicted activation, duration and transmembrane potential, as in Landajuela 2022."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from einthoven.imaging.networks.calibration import rank_shares, sbc_ranks
+from einthoven.imaging.networks.network import Prediction
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Means over recording points and beats, and the mean over points of the SD over beats.
+
+    The paper (section 3) states "an error of 1.66 ms over all 75 recording points in the
+    validation set with a mean standard deviation of 1.49 ms" and does not define it; here the
+    error is absolute, and its SD over the beats is taken at each point and then averaged. None:
+    the network does not predict it.
+
+    Attributes:
+        n_beats: that were compared.
+        at_error_ms, at_error_sd_ms: of the activation time.
+        vm_pearson, vm_pearson_sd: correlation over the 500 samples of V_m.
+        apd_error_ms, apd_error_sd_ms: of APD90, where the true trace is repolarised in time.
+        apd_share: share of the points and beats for which that is so in both.
+        coverage_90: share of the points and beats whose activation lies in the central 90 %
+            interval of the draws. interval_90_ms: its mean width.
+        sbc_off_percent: of the ranks of the truth among the draws, all points together, in 20 bins
+            of 5 %: by how much the worst bin is off, percentage points.
+    """
+
+    n_beats: int
+    at_error_ms: float
+    at_error_sd_ms: float
+    vm_pearson: float | None = None
+    vm_pearson_sd: float | None = None
+    apd_error_ms: float | None = None
+    apd_error_sd_ms: float | None = None
+    apd_share: float | None = None
+    coverage_90: float | None = None
+    interval_90_ms: float | None = None
+    sbc_off_percent: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Numbers by name."""
+        return dict(vars(self))
+
+
+def scores(found: Prediction, truth: Prediction) -> Scores:
+    """Compare predictions with the truth; both tell times, and V_m and durations where they do."""
+    return Errors.of(found, truth).scores()
+
+
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """What is left of predictions of many beats, whose V_m and draws would be gigabytes.
+
+    Attributes:
+        values: name -> [beat, point]: `time` and `apd` are absolute errors in ms, `pearson` is the
+            correlation of V_m; of draws `inside` the 90 % interval, its `width` in ms, and the
+            `rank` of the truth among them. What is not predicted is not there.
+        n_draws: of each beat; 0: none.
+    """
+
+    values: dict[str, np.ndarray]
+    n_draws: int = 0
+
+    @classmethod
+    def of(cls, found: Prediction, truth: Prediction) -> Self:
+        """Compare some beats; arguments as of `scores`."""
+        values = {"time": np.abs(found.activation_time - truth.activation_time)}
+        if found.apd90 is not None and truth.apd90 is not None:
+            values["apd"] = np.abs(found.apd90 - truth.apd90)
+        if found.v_m is not None and truth.v_m is not None:
+            pairs = zip(found.v_m, truth.v_m, strict=True)  # by beat: all at once is gigabytes
+            values["pearson"] = np.stack([pearson(ours, true) for ours, true in pairs])
+        if found.samples is None:
+            return cls(values)
+        at = truth.activation_time
+        low, high = np.array([np.quantile(one, (0.05, 0.95), axis=0) for one in found.samples]
+                             ).swapaxes(0, 1)  # fmt: skip
+        values |= {"inside": (low <= at) & (at <= high), "width": high - low,
+                   "rank": sbc_ranks(found.samples, at)}  # fmt: skip
+        return cls(values, found.samples.shape[1])
+
+    @classmethod
+    def joined(cls, parts: Iterable[Self]) -> Self:
+        """Those of several lots of beats of one network, at least one."""
+        lots = list(parts)
+        names = lots[0].values
+        values = {name: np.concatenate([lot.values[name] for lot in lots]) for name in names}
+        return cls(values, lots[0].n_draws)
+
+    def scores(self) -> Scores:
+        """Means over beats and points."""
+        values = self.values
+        numbers: dict[str, Any] = {}
+        for key, name in (("at_error", "time"), ("vm_pearson", "pearson"), ("apd_error", "apd")):
+            if name in values and np.isfinite(values[name]).any():
+                keys = (key, f"{key}_sd") if name == "pearson" else (f"{key}_ms", f"{key}_sd_ms")
+                numbers |= dict(zip(keys, _mean_and_sd(values[name]), strict=True))
+        if "apd" in values:
+            numbers["apd_share"] = float(np.isfinite(values["apd"]).mean())
+        if self.n_draws:
+            share = rank_shares(values["rank"].ravel(), self.n_draws)
+            numbers |= {
+                "coverage_90": float(values["inside"].mean()),
+                "interval_90_ms": float(values["width"].mean()),
+                "sbc_off_percent": float(100 * np.abs(share - 1 / len(share)).max()),
+            }
+        return Scores(len(values["time"]), **numbers)
+
+    def by_pattern(self, pattern: np.ndarray) -> dict[str, float]:
+        """Pattern of activation -> mean error of its beats' times, ms.
+
+        Args:
+            pattern: [beat] names.
+        """
+        error = self.values["time"].mean(axis=1)
+        return {str(name): float(error[pattern == name].mean()) for name in np.unique(pattern)}
+
+
+def pearson(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Correlation along the last axis; 0 where one of the two does not vary."""
+    first, second = (x - x.mean(axis=-1, keepdims=True) for x in (first, second))
+    scale = np.linalg.norm(first, axis=-1) * np.linalg.norm(second, axis=-1)
+    return (first * second).sum(axis=-1) / np.where(scale > 0, scale, np.inf)
+
+
+def _mean_and_sd(values: np.ndarray) -> tuple[float, float]:
+    """Over [beat, point]: the mean, and the SD over beats averaged over points; without NaN.
+
+    A point that no beat tells counts in neither.
+    """
+    told = np.isfinite(values).sum(axis=0) > 0
+    values = values[:, told]
+    return float(np.nanmean(values)), float(np.nanstd(values, axis=0).mean())

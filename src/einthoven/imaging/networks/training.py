@@ -1,0 +1,189 @@
+"""Training of an imaging network on a corpus, and its predictions."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from einthoven.base.config.imaging import PATTERNS
+from einthoven.base.config.imaging_training import ImagingTraining
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import write_json
+from einthoven.base.core.seeds import derive_seed
+from einthoven.imaging.corpus.corpus import N_POINTS, N_TIMES, Corpus
+from einthoven.imaging.corpus.splits import Split
+from einthoven.imaging.inputs.traces import activation_index, apd90_of
+from einthoven.imaging.networks.network import Beats, ImagingNetwork, Prediction
+from einthoven.imaging.networks.registry import KIND, network_class
+from einthoven.imaging.networks.scores import scores
+from einthoven.numerics.training.fit import Run, fit
+from einthoven.numerics.training.machine import ONE_CORE, Machine
+from einthoven.numerics.training.resume import discard
+from einthoven.numerics.training.schedule import Schedule
+from einthoven.numerics.training.task import Task, seeded, torch_threads
+from einthoven.numerics.training.tensors import arrays_sha256, save_model
+
+WATCHED = 256
+"""Validation beats, evenly spaced, whose error is in the curve."""
+SCALED = 256
+"""Training beats whose V_m sets its limits."""
+AT_ONCE = 64
+"""Beats of one prediction."""
+
+
+class Batch(NamedTuple):
+    """Beats, and the seed of what is random about them (dropout, delays, hidden measures)."""
+
+    beats: Beats
+    seed: int
+
+
+class ImagingTask(Task):
+    """One pass over all training beats is one epoch."""
+
+    def __init__(self, network: ImagingNetwork, corpus: Corpus, split: Split):
+        super().__init__()
+        self.network, self.corpus, self.split = network, corpus, split
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Every beat occurs once in an epoch; what is left of the last batch is dropped."""
+        return max(1, len(self.split.train) // self.network.batch)
+
+    def batches(self, generator: torch.Generator) -> Iterator[Batch]:
+        """Beats in random order."""
+        order = torch.randperm(len(self.split.train), generator=generator)
+        for chosen in order.split(self.network.batch)[: self.steps_per_epoch]:
+            seed = int(torch.randint(2**31, (), generator=generator))
+            rows = np.sort(self.split.train[chosen.numpy()])  # in the order of the files
+            yield Batch(self._beats(rows), seed)
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """The network's own."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(batch.seed)
+            return {"loss": self.network.loss(batch.beats)}
+
+    def validate(self) -> dict[str, float]:
+        """Loss, and error of the activation time, in hearts of split val."""
+        rows = self.split.val[:: max(1, len(self.split.val) // WATCHED)]
+        if not len(rows):
+            return {}
+        beats, device = self._beats(rows), next(self.network.parameters()).device
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            loss = float(self.network.loss(Beats(*(values.to(device) for values in beats))))
+        found = predict(self.network, self.corpus, rows, self.split.forward)
+        error = scores(found, truth_of(self.corpus, rows, self.network)).at_error_ms
+        return {"val_loss": loss, "val_at_error_ms": error}
+
+    def _beats(self, rows: np.ndarray) -> Beats:
+        return beats_of(self.corpus, rows, self.split.forward, self.network)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """The network's own."""
+        return self.network.parameter_groups()
+
+
+def beats_of(
+    corpus: Corpus, rows: np.ndarray, forward: str, network: ImagingNetwork, n_v_m: int = 0
+) -> Beats:
+    """Beats of a corpus as tensors; V_m where the network learns it, of about `n_v_m` or all."""
+    v_m = np.zeros((0, N_POINTS, N_TIMES), np.float32)
+    if network.needs_v_m:
+        v_m = corpus.v_m(rows[:: max(1, len(rows) // n_v_m)] if n_v_m else rows)
+    arrays = (corpus.ecg(forward)[rows], corpus.measures[rows], corpus.activation_time[rows],
+              corpus.apd90[rows], v_m, corpus.parameters[rows])  # fmt: skip
+    pattern = [PATTERNS.index(p) if p in PATTERNS else -1 for p in corpus.pattern[rows]]
+    tensors = [torch.as_tensor(np.asarray(array, np.float32)) for array in arrays]
+    return Beats._make([*tensors, torch.tensor(pattern, dtype=torch.long)])
+
+
+def predict(network: ImagingNetwork, corpus: Corpus, rows: np.ndarray, forward: str) -> Prediction:
+    """What a network says of some beats."""
+    ecg, device = corpus.ecg(forward), next(network.parameters()).device
+    parts = []
+    for start in range(0, len(rows), AT_ONCE):
+        some = rows[start : start + AT_ONCE]
+        inputs = (ecg[some], corpus.measures[some])
+        tensors = (torch.as_tensor(np.asarray(x, np.float32), device=device) for x in inputs)
+        parts.append(network.predict(*tensors))
+
+    def joined(name: str) -> Any:
+        values = [getattr(part, name) for part in parts]
+        return None if values[0] is None else np.concatenate(values)
+
+    return Prediction(*(joined(name) for name in Prediction._fields))
+
+
+def truth_of(corpus: Corpus, rows: np.ndarray, network: ImagingNetwork) -> Prediction:
+    """The truth in the terms of a network: read from V_m where it predicts V_m."""
+    if not network.needs_v_m:
+        return Prediction(corpus.activation_time[rows], corpus.apd90[rows])
+    v_m = corpus.v_m(rows)
+    return Prediction(activation_index(v_m), apd90_of(v_m), v_m)
+
+
+def train_network(
+    name: str,
+    corpus: Corpus,
+    split: Split,
+    config: ImagingTraining,
+    folder: str | Path,
+    machine: Machine = ONE_CORE,
+) -> tuple[ImagingNetwork, list[dict[str, float]]]:
+    """Train one network; write `model.safetensors`, `curve.csv`, `card.json`; return it, the curve.
+
+    Weights depend on the training rows only; `split.val` is watched, and calibrates a network that
+    tells its uncertainty.
+
+    Raises:
+        BadInput: an unknown network, no training beats, what is learned unknown, or too few of
+            `split.val` to calibrate on.
+        StepFailed: training diverged.
+    """
+    kind, folder, started = network_class(name), Path(folder), time.monotonic()
+    if not len(split.train):
+        raise BadInput(f"{name}: no training beats")
+    with seeded(config.seed, KIND, name, "weights"):
+        network = kind(config, corpus.measure_names)
+    with torch_threads(machine.n_threads), torch.no_grad(), seeded(config.seed, KIND, "scales"):
+        network.fit_scales(beats_of(corpus, split.train, split.forward, network, SCALED))
+    sha256 = arrays_sha256(corpus.activation_time[split.train], split.train)
+    section = config.model_dump(mode="json")
+    epochs = kind.epochs_of(config)
+    run = Run(KIND + name, derive_seed(config.seed, KIND, name, "batches"), folder,
+              validate_every=max(1, epochs // 10),
+              parameters=section | {"data_sha256": sha256})  # fmt: skip
+    schedule = Schedule(epochs, kind.learning_rate, config.precision, ema_decay=kind.ema_decay)
+    curve = fit(ImagingTask(network, corpus, split), schedule, run, machine)
+    with torch_threads(machine.n_threads):
+        network.eval().calibrate(beats_of(corpus, split.val, split.forward, network, SCALED))
+        save_model(folder / "model.safetensors", network.state_dict(), kind=KIND + name,
+                   config=section, data_sha256=sha256, package="einthoven.imaging",
+                   measures=list(corpus.measure_names), trained_on=split.caption)  # fmt: skip
+    write_json(folder / "card.json", _card(network, corpus, split, epochs, started))
+    discard(folder)
+    return network, curve
+
+
+def _card(
+    network: ImagingNetwork, corpus: Corpus, split: Split, epochs: int, started: float
+) -> dict[str, Any]:
+    """What the table of results says of a training."""
+    return {
+        "network": network.name,
+        "title": network.title,
+        "parameters": network.n_parameters,
+        "epochs": epochs,
+        "train_seconds": time.monotonic() - started,
+        "n_simulations": len(split.train),
+        "n_anatomies": len(np.unique(corpus.patient[split.train])),
+        "n_val": len(split.val),
+        "forward": split.forward,
+        "trained_on": split.caption,
+    }

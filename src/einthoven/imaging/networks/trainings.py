@@ -1,0 +1,137 @@
+"""Which networks are trained on which split, and the table of their errors."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from einthoven.base.config.imaging_training import ImagingTraining
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import read_json
+from einthoven.imaging.corpus.corpus import Corpus
+from einthoven.imaging.corpus.simulations import traces
+from einthoven.imaging.corpus.splits import SPLITS, Split, Tested, of_few_hearts
+from einthoven.imaging.networks.network import ImagingNetwork, Prediction
+from einthoven.imaging.networks.registry import NETWORKS, load_network
+from einthoven.imaging.networks.scores import Errors
+from einthoven.imaging.networks.training import predict, truth_of
+from einthoven.physics.electrophysiology.cells.condition import Condition
+
+AT_ONCE = 256
+"""Beats whose V_m and draws are in memory."""
+NAME = re.compile(rf"({'|'.join(NETWORKS)})_({'|'.join(SPLITS)})(?:_([0-9]+))?")
+
+
+@dataclass(frozen=True)
+class Training:
+    """A network and what it is trained on; its name is one of `ImagingTraining.trainings`.
+
+    Attributes:
+        network: name in `NETWORKS`. split: name in `SPLITS`.
+        n_hearts: only the first so many training hearts; 0: all.
+    """
+
+    network: str
+    split: str
+    n_hearts: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.network}_{self.split}" + (f"_{self.n_hearts}" if self.n_hearts else "")
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        """That of a name.
+
+        Raises:
+            BadInput: it is none.
+        """
+        if (found := NAME.fullmatch(name)) is None:
+            raise BadInput(f"{name!r}: no training; expected NETWORK_SPLIT or NETWORK_SPLIT_N of "
+                           f"{', '.join(NETWORKS)} and {', '.join(SPLITS)}")  # fmt: skip
+        return cls(found[1], found[2], int(found[3] or 0))
+
+    def rows(self, corpus: Corpus, config: ImagingTraining) -> Split:
+        """Its rows of a corpus.
+
+        Raises:
+            BadInput: the corpus lacks a forward model, a pattern or hearts.
+        """
+        split = SPLITS[self.split](corpus, config)
+        return of_few_hearts(corpus, split, self.n_hearts) if self.n_hearts else split
+
+
+def evaluated(corpus: Corpus, config: ImagingTraining, folders: Iterable[Path]) -> dict[str, Any]:
+    """Errors of trained networks on the tests of their splits.
+
+    Args:
+        corpus: the one of the trainings.
+        config: the same.
+        folders: of trainings, named as they are, with `model.safetensors` and `card.json`.
+
+    Returns:
+        `networks`: network -> test -> errors (of each pattern, too), numbers of the training, and
+        in `trained_on` and `tested_on` what it was trained and tested on; `learning_curve`: the
+        same for each number of hearts.
+
+    Raises:
+        BadInput: a folder of another name, or a model or a card that cannot be read.
+    """
+    tables: dict[str, dict[str, Any]] = {}
+    curve: list[dict[str, Any]] = []
+    for folder in folders:
+        training = Training.of(folder.name)
+        card = read_json(folder / "card.json")
+        network = load_network(folder / "model.safetensors", training.network)
+        for name, test in training.rows(corpus, config).tests.items():
+            errors = _errors(network, corpus, test)
+            row = card | errors.scores().to_json()
+            row |= {"test": name, "tested_on": test.caption}
+            row["at_error_by_pattern_ms"] = errors.by_pattern(corpus.pattern[test.rows])
+            if training.n_hearts:
+                curve.append(row)
+            else:
+                tables.setdefault(training.network, {})[name] = row
+    curve.sort(key=lambda row: row["n_anatomies"])
+    return {"networks": tables, "learning_curve": curve}
+
+
+def _errors(network: ImagingNetwork, corpus: Corpus, test: Tested) -> Errors:
+    """Of a test's beats, some at a time."""
+    parts = []
+    for start in range(0, len(test.rows), AT_ONCE):
+        rows = test.rows[start : start + AT_ONCE]
+        found = with_traces(predict(network, corpus, rows, test.forward))
+        truth = truth_of(corpus, rows, network)
+        parts.append(Errors.of(found, truth._replace(v_m=corpus.v_m(rows))))
+    return Errors.joined(parts)
+
+
+def with_traces(found: Prediction) -> Prediction:
+    """V_m of a network that tells only times and durations: traces of the cell model.
+
+    Under the usual condition, 1000 ms and whole I_Kr, as the network does not tell the beat's.
+    """
+    if found.v_m is not None or found.apd90 is None:
+        return found
+    usual = [Condition()] * len(found.apd90)
+    return found._replace(v_m=traces(found.activation_time, found.apd90, usual))
+
+
+SHOWN = ("at_error_ms", "at_error_sd_ms", "vm_pearson", "apd_error_ms", "coverage_90",
+         "interval_90_ms", "sbc_off_percent")  # fmt: skip
+
+
+def table(metrics: dict[str, Any]) -> str:
+    """Markdown of `evaluated`: a line per network and test."""
+    head = ["network", "test", "AT error, ms", "mean SD, ms", "Pearson of V_m", "APD90 error, ms",
+            "90 % intervals cover", "their width, ms", "worst bin of ranks, pp", "parameters",
+            "training, s", "trained on", "tested on"]  # fmt: skip
+    lines = [head, ["---"] * len(head)]
+    rows = [row for tests in metrics["networks"].values() for row in tests.values()]
+    for row in [*rows, *metrics["learning_curve"]]:
+        numbers = ["-" if row[key] is None else f"{row[key]:.4g}" for key in SHOWN]
+        costs = [f"{row['parameters']:,}", f"{row['train_seconds']:.0f}"]
+        words = [row["trained_on"], row["tested_on"]]
+        lines.append([row["title"], row["test"], *numbers, *costs, *words])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"

@@ -1,0 +1,280 @@
+"""The ECG of a wave and its exact derivatives: eq. (3) of Dokuchaev 2026 with V_m = U(t - tau).
+
+As in `ecg.forward` the potential is the convolution of U' with the source that the wavefront meets,
+q(s) = sum over cells of |cell| (G_i grad tau . grad Z) p_cell(s), integrated over bins in closed
+form. Its derivative by a nodal time moves the strength, which is linear in tau, and the share of a
+cell that a bin sweeps, a piecewise cubic polynomial of the nodal times: both are done exactly, so
+that the derivative is that of the discrete potential to round-off.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+import numba
+import numpy as np
+
+from einthoven.base.config.models import Leadfield
+from einthoven.base.core import check
+from einthoven.base.core.names import INDEPENDENT_ROWS
+from einthoven.data.patient.leadfields import LeadFieldGradients
+from einthoven.data.patient.patient import Patient
+from einthoven.physics.ecg.forward import common_grid
+from einthoven.physics.ecg.leads import lead_matrix
+from einthoven.physics.electrophysiology.cells.condition import BASELINE
+from einthoven.physics.electrophysiology.cells.family import action_potential
+from einthoven.physics.leadfield.conductivity import transversely_isotropic
+
+SIGMAS = ("sigma_il", "sigma_it")
+"""Of which the logarithms are parameters, in this order; keys of section `leadfield`."""
+AS_GIVEN = np.zeros(len(SIGMAS))
+BIN_MS = 0.25
+"""Of the wavefront's source; with 0.1 ms the potentials differ by less than 1e-3 of their peak."""
+TINY_MS = 1e-9
+"""Nodal times of a cell are told apart by at least this much."""
+
+
+class Potential(NamedTuple):
+    """A 12-lead ECG by its independent leads, and its derivatives."""
+
+    ecg: np.ndarray
+    """[8, time] mV."""
+    jacobian: np.ndarray
+    """[8, time, parameter + 2] mV per unit: by parameters of the wave, then by log sigmas."""
+
+
+@dataclass(frozen=True, eq=False)
+class ForwardModel:
+    """What turns activation times of a heart into its ECG.
+
+    Attributes:
+        cells: [cell, 4] of the heart.
+        flows: [2, cell, 4, 8] |cell| G_i grad(hat_i) . grad Z of the independent leads, 1: of
+            conduction along the fibres alone, and across.
+        time: [time] ms, uniform.
+        template: time [sample] ms and U [sample] mV.
+    """
+
+    cells: np.ndarray
+    flows: np.ndarray
+    time: np.ndarray
+    template: tuple[np.ndarray, np.ndarray]
+
+    @classmethod
+    def of(
+        cls, patient: Patient, fields: LeadFieldGradients, leadfield: Leadfield, time: np.ndarray
+    ) -> Self:
+        """Of a patient with mesh and fibres.
+
+        Args:
+            patient: whose heart it is.
+            fields: of the nine electrodes and any others.
+            leadfield: intracellular conductivities.
+            time: [time] ms, uniform.
+
+        Raises:
+            BadInput: an electrode is missing, or shapes that do not fit.
+        """
+        heart = patient.heart
+        check.shape("grad", fields.grad, (len(fields.electrode_names), len(heart.cells), 3))
+        leads = lead_matrix(fields.electrode_names.tolist())
+        rows = leads[INDEPENDENT_ROWS]
+        grad = np.einsum("le,ecd->lcd", rows, fields.grad, optimize=True)
+        along, across = leadfield.sigma_il_s_per_m, leadfield.sigma_it_s_per_m
+        flows = [_flow(patient, grad, sigmas) for sigmas in ((along, 0.0), (0.0, across))]
+        template = action_potential(BASELINE, BIN_MS)
+        return cls(heart.cells, np.stack(flows), np.asarray(time, float), template)
+
+    def ecg(self, activation_time: np.ndarray, log_sigmas: np.ndarray = AS_GIVEN) -> np.ndarray:
+        """[8, time] mV of activation times [node] ms; log_sigmas: [2] over the settings'."""
+        nothing = np.zeros((len(activation_time), 0))
+        return self._swept(activation_time, nothing, self._flow(log_sigmas)).ecg
+
+    def potential(
+        self, activation_time: np.ndarray, tangent: np.ndarray, log_sigmas: np.ndarray = AS_GIVEN
+    ) -> Potential:
+        """The ECG and its derivatives.
+
+        Args:
+            activation_time: [node] ms.
+            tangent: [node, parameter] derivatives of the times.
+            log_sigmas: [2] logarithms of `SIGMAS` over those of the settings.
+
+        Raises:
+            BadInput: NaN, or shapes that do not fit.
+        """
+        check.shape("tangent", check.finite("tangent", tangent), (len(activation_time), None))
+        ecg, jacobian = self._swept(activation_time, tangent, self._flow(log_sigmas))
+        only_along = self.ecg(activation_time, np.array([log_sigmas[0], -np.inf]))
+        by_sigmas = np.stack([only_along, ecg - only_along], axis=-1)
+        return Potential(ecg, np.concatenate([jacobian, by_sigmas], axis=-1))
+
+    def _flow(self, log_sigmas: np.ndarray) -> np.ndarray:
+        along, across = np.exp(log_sigmas)
+        found: np.ndarray = along * self.flows[0] + across * self.flows[1]
+        return found
+
+    def _swept(
+        self, activation_time: np.ndarray, tangent: np.ndarray, flow: np.ndarray
+    ) -> Potential:
+        tau = check.finite("activation_time", activation_time).astype(np.float64)
+        step, stride, slopes, first = common_grid(self.time, self.template)
+        start = float(self.time[0]) - first
+        origin_bin = int(np.floor((tau.min() - start) / step))
+        n_bins = int(np.ceil((tau.max() - start) / step)) - origin_bin + 1
+        sweep = Sweep.of(self.cells, tau, (start + origin_bin * step, step, n_bins))
+        source, band = sweep.gathered(flow, tangent.shape[1] > 0)
+        moved = _along(sweep.low, sweep.begin, band, np.ascontiguousarray(tangent), n_bins)
+        k = stride * np.arange(len(self.time)) - 1 - origin_bin - np.arange(n_bins)[:, None]
+        inside = (k >= 0) & (k < len(slopes))
+        kernel = np.where(inside, slopes[np.clip(k, 0, len(slopes) - 1)], 0.0)  # [bin, time]
+        jacobian = kernel.T @ moved.reshape(n_bins, -1)
+        jacobian = jacobian.reshape(len(self.time), *moved.shape[1:])
+        return Potential(source.T @ kernel, jacobian.transpose(1, 0, 2))
+
+
+def _flow(patient: Patient, grad: np.ndarray, sigmas: tuple[float, float]) -> np.ndarray:
+    """[cell, 4, 8] of one tensor, sigmas along and across; grad [8, cell, 3] kOhm/mm."""
+    heart, tensors = patient.heart, transversely_isotropic(patient.fibers.f0, *sigmas)
+    source = np.einsum("lcd,cdk,c->clk", grad, tensors, heart.volumes, optimize=True)
+    flow: np.ndarray = np.einsum("clk,cik->cil", source, heart.hat_gradients, optimize=True)
+    return flow
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """Cells with their nodes in the order of activation, and the bins that they touch.
+
+    Attributes:
+        order: [cell, 4] of the nodes in the cell. nodes: [cell, 4] in that order.
+        times: [cell, 4] ms, rising. grid: origin ms, step ms and number of bins.
+        first: [cell] and last: [cell] bins that a cell touches.
+        low: [node] first bin of the cells around a node.
+        begin: [node + 1] where the bins of a node begin when all are put in one row.
+    """
+
+    order: np.ndarray
+    nodes: np.ndarray
+    times: np.ndarray
+    grid: tuple[float, float, int]
+    first: np.ndarray
+    last: np.ndarray
+    low: np.ndarray
+    begin: np.ndarray
+
+    @classmethod
+    def of(cls, cells: np.ndarray, tau: np.ndarray, grid: tuple[float, float, int]) -> Self:
+        """Of activation times [node] ms."""
+        origin, step, n_bins = grid
+        order = np.argsort(tau[cells], axis=1, kind="stable")
+        nodes = np.take_along_axis(cells, order, axis=1)
+        times = tau[nodes]
+        bins = np.floor((times[:, [0, 3]] - origin) / step).astype(np.int64)
+        first, last = np.clip(bins, 0, n_bins - 1).T
+        low, high = np.full(len(tau), n_bins), np.zeros(len(tau), np.int64)
+        for corner in nodes.T:
+            np.minimum.at(low, corner, first)
+            np.maximum.at(high, corner, last + 1)
+        begin = np.concatenate([[0], np.cumsum(np.maximum(high - low, 0))])
+        return cls(order, nodes, times, grid, first.copy(), last.copy(), low, begin)
+
+    def gathered(self, flow: np.ndarray, with_band: bool) -> tuple[np.ndarray, np.ndarray]:
+        """The source [bin, lead], and its derivatives by nodal times [bin of a node, lead]."""
+        flow = np.take_along_axis(flow, self.order[:, :, None], axis=1)
+        strength = np.einsum("ci,cil->cl", self.times, flow)
+        apart = self.times + TINY_MS * np.arange(4)
+        source = np.zeros((self.grid[2], flow.shape[2]))
+        rows = np.zeros((self.begin[-1] if with_band else 0, flow.shape[2]))
+        places = self.begin[self.nodes] - self.low[self.nodes]
+        ends = self.grid[0] + self.grid[1] * np.arange(1, self.grid[2] + 1)
+        _gather(apart, (self.first, self.last), ends, (flow, strength, places), (source, rows))
+        return source, rows
+
+
+@numba.njit(cache=True)
+def swept_share(t: np.ndarray, s: float, slope: np.ndarray) -> float:
+    """Share of a tetrahedron where a linear function tau is at most s, and its derivatives.
+
+    Args:
+        t: [4] nodal values, sorted, no two equal.
+        s: level.
+        slope: [4], written: derivatives of the share by the nodal values.
+    """
+    slope[:] = 0.0
+    if s < t[0]:
+        return 0.0
+    if s >= t[3]:
+        return 1.0
+    if s < t[1]:  # product over k of c_0k = (s - t0) / (tk - t0)
+        share = 1.0
+        for k in range(1, 4):
+            share *= (s - t[0]) / (t[k] - t[0])
+        for k in range(1, 4):
+            slope[k] = -share / (t[k] - t[0])
+            slope[0] += share * (1.0 / (t[k] - t[0]))
+        cut = (s - t[0]) ** 2 / ((t[1] - t[0]) * (t[2] - t[0]) * (t[3] - t[0]))
+        slope[0] -= 3.0 * cut
+        return share
+    if s < t[2]:
+        c03, c13 = (s - t[0]) / (t[3] - t[0]), (s - t[1]) / (t[3] - t[1])
+        c02, c12 = (s - t[0]) / (t[2] - t[0]), (s - t[1]) / (t[2] - t[1])
+        by02 = c03 * (1.0 - c12)
+        by12 = c13 - c03 * c02 + c03 * (1.0 - c13)
+        by03, by13 = c12 * (1.0 - c13) + c02 * (1.0 - c12), c12 * (1.0 - c03)
+        slope[0] = -by02 * (1.0 - c02) / (t[2] - t[0]) - by03 * (1.0 - c03) / (t[3] - t[0])
+        slope[1] = -by12 * (1.0 - c12) / (t[2] - t[1]) - by13 * (1.0 - c13) / (t[3] - t[1])
+        slope[2] = -by02 * c02 / (t[2] - t[0]) - by12 * c12 / (t[2] - t[1])
+        slope[3] = -by03 * c03 / (t[3] - t[0]) - by13 * c13 / (t[3] - t[1])
+        return c12 * c13 + c03 * (c12 * (1.0 - c13) + c02 * (1.0 - c12))
+    ahead = 1.0  # product over k of d_k3 = (t3 - s) / (t3 - tk)
+    for k in range(3):
+        ahead *= (t[3] - s) / (t[3] - t[k])
+    for k in range(3):
+        slope[k] = -ahead / (t[3] - t[k])
+        slope[3] += ahead / (t[3] - t[k])
+    cut = (t[3] - s) ** 2 / ((t[3] - t[0]) * (t[3] - t[1]) * (t[3] - t[2]))
+    slope[3] -= 3.0 * cut
+    return 1.0 - ahead
+
+
+@numba.njit(cache=True)
+def _gather(times, bins, ends, cell_data, out):  # type: ignore[no-untyped-def]
+    """Add up the cells' sources by bin, and their derivatives by bin of a node (`Sweep`)."""
+    flow, strength, places = cell_data
+    source, rows = out
+    slope, before = np.zeros(4), np.zeros(4)
+    for c in range(len(times)):
+        first, last = bins[0][c], bins[1][c]
+        share_before = 0.0
+        before[:] = 0.0
+        for b in range(first, last + 1):
+            share = 1.0
+            slope[:] = 0.0
+            if b < last:  # the last bin ends after the last node
+                share = swept_share(times[c], ends[b], slope)
+            for lead in range(flow.shape[2]):
+                source[b, lead] += (share - share_before) * strength[c, lead]
+                if len(rows):
+                    for i in range(4):
+                        by_flow = (share - share_before) * flow[c, i, lead]
+                        by_sweep = (slope[i] - before[i]) * strength[c, lead]
+                        rows[places[c, i] + b, lead] += by_flow + by_sweep
+            share_before = share
+            before[:] = slope
+
+
+@numba.njit(cache=True)
+def _along(low, begin, rows, tangent, n_bins):  # type: ignore[no-untyped-def]
+    """Derivatives of the source by parameters: [bin, lead, parameter]."""
+    n_leads, n_parameters = rows.shape[1], tangent.shape[1]
+    moved = np.zeros((n_bins, n_leads, n_parameters))
+    if n_parameters == 0:
+        return moved
+    for node in range(len(low)):
+        for p in range(n_parameters):
+            by_parameter = tangent[node, p]
+            if by_parameter == 0.0:
+                continue
+            for row in range(begin[node], begin[node + 1]):
+                for lead in range(n_leads):
+                    moved[low[node] + row - begin[node], lead, p] += by_parameter * rows[row, lead]
+    return moved

@@ -1,0 +1,116 @@
+"""A twin of an ECG on a heart, from nothing but both: a search in the simulator's family, a fit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from einthoven.base.config import Config
+from einthoven.base.core import check
+from einthoven.base.core.names import INDEPENDENT_ROWS, LEADS, STANDARD_ELECTRODES
+from einthoven.base.core.seeds import generator
+from einthoven.data.patient.leadfields import LeadFieldGradients
+from einthoven.data.patient.patient import Patient
+from einthoven.imaging.corpus.cases import Case
+from einthoven.imaging.corpus.simulator import Simulator
+from einthoven.imaging.twin.forward import SIGMAS, ForwardModel
+from einthoven.imaging.twin.prior import TwinSettings
+from einthoven.imaging.twin.search import Candidate, SearchSettings, Stage, search
+from einthoven.imaging.twin.wave import SPEEDS, WaveModel
+from einthoven.imaging.twin.wave_twin import Twin, fit_twin
+
+ABOUT = TwinSettings(onset_sd_ms=2.0, log_speed_sd=0.1, log_sigma_sd=0.1, log_gain_sd=0.05,
+                     max_steps=10)  # fmt: skip
+"""About the best beat of the search; chosen on beats of validation hearts."""
+MODEL_SD_MS = 1.5
+"""Of what all candidates share, such as trees that are not the patient's; chosen likewise."""
+SEARCHED = SearchSettings()
+
+
+@dataclass(frozen=True, eq=False)
+class HeartTwin:
+    """A twin and the beats of the search.
+
+    Attributes:
+        twin: fitted about the first candidate. candidates: best first.
+        times: [75] ms of the twin at the recording points.
+        sds: [75] ms: Laplace's, the SD of the candidates, and `MODEL_SD_MS`, as independent; too
+            small where the true pattern is not among the candidates.
+    """
+
+    twin: Twin
+    candidates: tuple[Candidate, ...]
+    times: np.ndarray
+    sds: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class TwinMaker:
+    """A heart whose twins are wanted.
+
+    Attributes:
+        patient: with anatomy, mesh, fibres, ventricular coordinates and Purkinje trees.
+        grad: [9, cell, 3] kOhm/mm, in the order of `core.names.STANDARD_ELECTRODES`.
+        config: sections activation, leadfield (about which those of the twin lie) and imaging (of
+            what the search draws).
+        simulator: of the heart.
+    """
+
+    patient: Patient
+    grad: np.ndarray
+    config: Config
+    simulator: Simulator
+
+    @classmethod
+    def of(cls, patient: Patient, grad: np.ndarray, config: Config) -> Self:
+        """Ready to search.
+
+        Raises:
+            BadInput: a stage is missing, or shapes that do not fit.
+        """
+        return cls(patient, grad, config, Simulator.of(patient, {"": grad}, config.activation))
+
+    def fit(
+        self,
+        ecg: np.ndarray,
+        time: np.ndarray,
+        searched: SearchSettings = SEARCHED,
+        about: TwinSettings = ABOUT,
+        first: Sequence[Case] = (),
+    ) -> HeartTwin:
+        """The twin of one QRS.
+
+        Args:
+            ecg: [12, time] mV in the order of `core.names.LEADS`, baseline at zero, QRS only.
+            time: [time] whole ms, step 1; the first activation is at zero, but for what the
+                settings let it be off.
+            searched: of the search. about: of the fit about its best beat.
+            first: cases the search begins with, such as a posterior's (`twin_search.cases_of`);
+                none: drawn from section imaging.
+
+        Raises:
+            BadInput: shapes that do not fit, NaN, or a flat ECG.
+        """
+        check.shape("ecg", check.finite("ecg", ecg), (len(LEADS), len(time)))
+        section, name = self.config.imaging, self.patient.name
+        drawn = [Case.draw(section, generator(searched.seed, name, "twin", k))
+                 for k in range(0 if first else searched.n_first)]  # fmt: skip
+        stage = Stage(self.simulator, "", ecg[INDEPENDENT_ROWS].astype(float), time, searched)
+        found = search(stage, [*first, *drawn], section)
+        nine = np.array(STANDARD_ELECTRODES)
+        fields = LeadFieldGradients(nine, np.zeros((len(nine), 3)), self.grad)
+        forward = ForwardModel.of(self.patient, fields, self.config.leadfield, time)
+        wave = WaveModel(self.patient, self.config.activation)
+        twin = fit_twin(wave, forward, ecg, found[0].tau, about, self._logs(found[0]))
+        weights = self.simulator.points.weights
+        among = np.std([one.times for one in found], axis=0, ddof=1)
+        sds = np.sqrt(twin.sd_of(weights) ** 2 + among**2 + MODEL_SD_MS**2)
+        return HeartTwin(twin, tuple(found), weights @ twin.activation_time, sds)
+
+    def _logs(self, found: Candidate) -> np.ndarray:
+        """[7] logarithms of speeds and sigmas over the settings', and of the gain."""
+        own = [getattr(self.config.activation, f"{name}_mm_per_ms") for name in SPEEDS]
+        own += [getattr(self.config.leadfield, f"{name}_s_per_m") for name in SIGMAS]
+        values = [getattr(found.case, name) for name in (*SPEEDS, *SIGMAS)]
+        return np.r_[np.log(np.array(values) / own), found.log_gain]

@@ -1,0 +1,167 @@
+"""The digital twin of a recorded ECG on a heart that is given: the command `einthoven twin`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from einthoven.base.config import Config
+from einthoven.base.core.files import atomic, save_arrays, write_json
+from einthoven.base.core.names import STANDARD_ELECTRODES
+from einthoven.data.patient.patient import Patient
+from einthoven.imaging.corpus.cases import PARAMETERS, Case
+from einthoven.imaging.inputs.lead_fields import lead_fields_of
+from einthoven.imaging.inputs.points import NAMES
+from einthoven.imaging.model.image import ImagedEcg
+from einthoven.imaging.model.posterior import Posterior
+from einthoven.imaging.model.pretrained import ImagingModel
+from einthoven.imaging.networks.mixture.network import PosteriorNetwork
+from einthoven.imaging.twin.heart_twin import ABOUT, HeartTwin, TwinMaker
+from einthoven.imaging.twin.search import SearchSettings, cases_of
+
+BEFORE_MS, AFTER_MS = 10, 10
+"""Of the record before the first activation and after the QRS: what is fitted."""
+SEARCHED = SearchSettings(largest_log_gain=0.8, largest_shift_ms=8)
+"""The torso's conductivities and the time of the first activation are unknown."""
+LOG_GAIN_SD, SHIFT_SD_MS = 0.4, 2.0
+HEADER = "point,time_ms,sd_ms"
+WARNING = (
+    "Not a medical device. The twin is one of many activations with this ECG on this heart, among "
+    "those of a simulator without infarct or scar; its SD are too small."
+)
+NOT_THE_BODY = (
+    "maps are of the heart of {name}: unless it is the recorded person's, with the electrodes at "
+    "their places, the twin makes up for the difference"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedTwin:
+    """A twin and what it was fitted to.
+
+    Attributes:
+        imaged: the ECG alone, with the check of it. patient: whose heart.
+        forward: fem or operator. time: [time] ms from where the first activation is expected.
+        ecg: [12, time] mV, what was fitted. found: with times on the same axis.
+        n_drawn: cases of a posterior that the search began with; 0: drawn from section imaging.
+    """
+
+    imaged: ImagedEcg
+    patient: str
+    forward: str
+    time: np.ndarray
+    ecg: np.ndarray
+    found: HeartTwin
+    n_drawn: int = 0
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Of the recording, its check, the geometry, and what this is not."""
+        return (*self.imaged.warnings[:-1], NOT_THE_BODY.format(name=self.patient), WARNING)
+
+    @property
+    def searched_correlation(self) -> float:
+        """About that of the best candidate's ECG: sqrt(1 - misfit^2) where its gain is the best."""
+        return float(np.sqrt(max(0.0, 1.0 - self.found.candidates[0].misfit ** 2)))
+
+    def line(self) -> str:
+        """One line."""
+        times, twin = self.found.times, self.found.twin
+        first, last = NAMES[int(times.argmin())], NAMES[int(times.argmax())]
+        return (
+            f"{self.imaged.recording.name} on the heart of {self.patient}: QRS of the twin and of "
+            f"the recording correlate by {twin.correlation:.4f}, of the best simulated beat by "
+            f"{self.searched_correlation:.4f}; activation lasts {np.ptp(times):.0f} ms, "
+            f"from {first} to {last}"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Of twin.json."""
+        twin, own = self.found.twin, self.found.twin.parameters
+        return {
+            "recording": self.imaged.recording.name,
+            "patient": self.patient,
+            "forward": self.forward,
+            "correlation": twin.correlation,
+            "searched_correlation": self.searched_correlation,
+            "pattern": self.found.candidates[0].case.pattern,
+            "n_cases_of_posterior": self.n_drawn,
+            "n_steps": twin.n_steps,
+            "seconds": twin.seconds,
+            "log_speeds": own.log_speeds.tolist(),
+            "log_sigmas": own.log_sigmas.tolist(),
+            "log_gain": own.log_gain,
+            "out_of_distribution": self.imaged.check.to_json(),
+            "warnings": list(self.warnings),
+        }
+
+    def write(self, folder: str | Path) -> None:
+        """Write twin.csv, twin.json and twin.npz, each whole or not at all."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic(folder / "twin.csv") as temporary:
+            triples = zip(NAMES, self.found.times, self.found.sds)
+            rows = [f"{name},{at:.2f},{sd:.2f}" for name, at, sd in triples]
+            temporary.write_text("\n".join([HEADER, *rows]) + "\n")
+        write_json(folder / "twin.json", self.to_json())
+        twin = self.found.twin
+        arrays = {"time": self.time, "ecg": self.ecg, "fitted": twin.ecg,
+                  "activation_time": twin.activation_time,
+                  "activation_sd": twin.activation_sd}  # fmt: skip
+        save_arrays(folder / "twin.npz", arrays, patient=self.patient)
+
+
+def cases_of_model(
+    model: ImagingModel, imaged: ImagedEcg, measures: Mapping[str, float] | None
+) -> list[Case]:
+    """Beats of a posterior's draws, for a search to begin with; none of another network.
+
+    Args:
+        model: of imaging. imaged: by it. measures: of the body, as it was imaged with.
+
+    Raises:
+        BadInput: as `Posterior.infer`.
+    """
+    if not isinstance(model.network, PosteriorNetwork):
+        return []
+    ecg = imaged.beat.window(model.onset_ms(imaged.beat.window()))
+    found = Posterior(model.network).infer(ecg, measures, SEARCHED.n_first)
+    return cases_of(found.pattern, found.parameters, PARAMETERS)
+
+
+def twin_of_recording(
+    imaged: ImagedEcg, patient: Patient, config: Config, first: Sequence[Case] = ()
+) -> RecordedTwin:
+    """Fit a twin to the QRS of a recording that was imaged.
+
+    The first activation and the amplitude are unknown: the QRS onset is put at the median of its
+    delays, about which the search shifts beats, and the fit moves all times together.
+
+    Args:
+        imaged: the recording.
+        patient: with anatomy, mesh, fibres, ventricular coordinates and Purkinje trees; where it
+            has no lead fields the shipped operator predicts them.
+        config: as of `TwinMaker`.
+        first: cases that the search begins with (`cases_of_model`); none: of section imaging.
+
+    Raises:
+        BadInput: a stage or an electrode is missing, or as `TwinMaker.fit`.
+    """
+    forward, grad = _lead_fields(patient, config)
+    delay = float(np.median(imaged.onset_delays_ms))
+    n_times = round(BEFORE_MS + delay + imaged.beat.delineation.qrs_ms + AFTER_MS)
+    time = np.arange(float(n_times)) - BEFORE_MS
+    ecg = imaged.beat.window(delay + BEFORE_MS, n_times)
+    about = replace(ABOUT, log_gain_sd=LOG_GAIN_SD, shift_sd_ms=SHIFT_SD_MS)
+    found = TwinMaker.of(patient, grad, config).fit(ecg, time, SEARCHED, about, first)
+    return RecordedTwin(imaged, patient.name, forward, time, ecg, found, len(first))
+
+
+def _lead_fields(patient: Patient, config: Config) -> tuple[str, np.ndarray]:
+    """By finite elements where they were solved for the nine electrodes, else by the operator."""
+    has = patient.has("lead_fields")
+    solved = patient.lead_fields.electrode_names.tolist() if has else []
+    name = "fem" if set(STANDARD_ELECTRODES) <= set(solved) else "operator"
+    return name, lead_fields_of(patient, config.leadfield, (name,))[name]

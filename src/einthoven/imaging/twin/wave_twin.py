@@ -1,0 +1,239 @@
+"""The digital twin: onsets, speeds and conductivities that give a patient's QRS on a known heart.
+
+Gauss-Newton steps with the exact derivatives of `twin_wave` and `twin_forward`, damped as
+Levenberg and Marquardt do, about a prior (`twin_prior`): a first map, such as that of a beat that
+`twin_search` found, with a smooth random field. What the ECG does not tell stays as it has it.
+"""
+
+import time as clock
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse import csr_array
+
+from einthoven.base.core import check
+from einthoven.base.core.errors import BadInput, EinthovenError
+from einthoven.base.core.names import INDEPENDENT_ROWS, LEADS
+from einthoven.imaging.twin.forward import SIGMAS, ForwardModel
+from einthoven.imaging.twin.prior import AS_SET, Prior, TwinSettings
+from einthoven.imaging.twin.wave import SPEEDS, Wave, WaveModel
+
+DAMPING = (1e-2, 0.3, 6.0)
+"""First damping, its factor after a step that lowers the cost, and after one that does not."""
+MAX_REJECTED = 6
+AS_USUAL = TwinSettings()
+
+
+class Parameters(NamedTuple):
+    """Of a twin's beat."""
+
+    weights: np.ndarray
+    """[direction] of the onsets."""
+    log_speeds: np.ndarray
+    """[4] over those of the settings."""
+    log_sigmas: np.ndarray
+    """[2] over those of the settings."""
+    log_gain: float
+
+    @classmethod
+    def of_vector(cls, vector: np.ndarray) -> Self:
+        """[direction + 7], as `vector` gives it."""
+        n = len(vector) - len(SPEEDS) - len(SIGMAS) - 1
+        weights, speeds, sigmas, gain = np.split(vector, [n, n + len(SPEEDS), len(vector) - 1])
+        return cls(weights, speeds, sigmas, float(gain[0]))
+
+    @property
+    def vector(self) -> np.ndarray:
+        """[direction + 7]."""
+        return np.concatenate([self.weights, self.log_speeds, self.log_sigmas, [self.log_gain]])
+
+
+@dataclass(frozen=True, eq=False)
+class Twin:
+    """A fitted beat.
+
+    Attributes:
+        parameters: of the beat.
+        activation_time: [heart node] ms, on the ECG's time axis.
+        ecg: [12, time] mV.
+        correlation: of fitted and given ECG, over all leads and times.
+        covariance: [parameter, parameter], in Laplace's approximation.
+        tangent: [heart node, parameter] derivatives of the activation times.
+        n_steps: Gauss-Newton steps. seconds: that they took.
+    """
+
+    parameters: Parameters
+    activation_time: np.ndarray
+    ecg: np.ndarray
+    correlation: float
+    covariance: np.ndarray
+    tangent: np.ndarray
+    n_steps: int
+    seconds: float
+
+    @property
+    def activation_sd(self) -> np.ndarray:
+        """[heart node] ms, in Laplace's approximation."""
+        return self._sd(self.tangent)
+
+    def sd_of(self, weights: csr_array) -> np.ndarray:
+        """[place] ms, where times are `weights` [place, heart node] times those of the nodes."""
+        return self._sd(weights @ self.tangent)
+
+    def _sd(self, tangent: np.ndarray) -> np.ndarray:
+        n = tangent.shape[1]
+        moved = tangent @ self.covariance[:n, :n]
+        return np.sqrt(np.maximum((moved * tangent).sum(axis=1), 0.0))
+
+
+@dataclass(frozen=True, eq=False)
+class TwinProblem:
+    """A heart, its forward model and a recorded QRS.
+
+    Attributes:
+        wave: of the heart. forward: with the time axis of `ecg`.
+        ecg: [8, time] mV, the independent leads.
+        prior: of the parameters. settings: of noise and iteration.
+    """
+
+    wave: WaveModel
+    forward: ForwardModel
+    ecg: np.ndarray
+    prior: Prior
+    settings: TwinSettings
+
+    @property
+    def noise_sd(self) -> float:
+        """Of noise and of what the model lacks, mV."""
+        return self.settings.noise_share * float(np.abs(self.ecg).max())
+
+    @property
+    def first(self) -> Parameters:
+        """The mean of the prior, with the gain that fits best within two of its SD."""
+        start = Parameters.of_vector(self.prior.mean)
+        own = self.fitted(start)
+        gain = float((own * self.ecg).sum() / (own * own).sum())
+        limit = 2.0 * self.prior.sds[-1]
+        more = float(np.clip(np.log(max(gain, 1e-3)), -limit, limit))
+        return start._replace(log_gain=start.log_gain + more)
+
+    def onsets(self, parameters: Parameters) -> np.ndarray:
+        """[node] ms."""
+        return self.prior.start + self.prior.directions @ parameters.weights
+
+    def fitted(self, parameters: Parameters) -> np.ndarray:
+        """The ECG of a beat, [8, time] mV.
+
+        Raises:
+            BadInput, StepFailed, NotConverged: no wave can be computed.
+        """
+        time = self.wave.activation_time(self.onsets(parameters), parameters.log_speeds)
+        return np.exp(parameters.log_gain) * self.forward.ecg(time, parameters.log_sigmas)
+
+    def cost(self, parameters: Parameters) -> float:
+        """Minus the logarithm of the posterior density, up to a constant.
+
+        Infinite where no wave can be computed, as at a speed that is not physical.
+        """
+        try:
+            residual = self.fitted(parameters) - self.ecg
+        except EinthovenError:
+            return np.inf
+        off = (parameters.vector - self.prior.mean) / self.prior.sds
+        return float((residual**2).sum() / self.noise_sd**2 + (off**2).sum()) / 2
+
+    def linearised(self, parameters: Parameters) -> tuple[np.ndarray, np.ndarray, Wave]:
+        """Residual [value] and Jacobian [value, parameter], in units of the noise; the wave."""
+        at = self.onsets(parameters), self.prior.directions, parameters.log_speeds
+        wave = self.wave.wave(*at)
+        gain = np.exp(parameters.log_gain)
+        ecg, jacobian = self.forward.potential(*wave, parameters.log_sigmas)
+        fitted = gain * ecg
+        columns = np.concatenate([gain * jacobian, fitted[:, :, None]], axis=2)
+        jacobian = columns.reshape(self.ecg.size, -1) / self.noise_sd
+        return (fitted - self.ecg).ravel() / self.noise_sd, jacobian, wave
+
+
+def fit_twin(
+    wave: WaveModel,
+    forward: ForwardModel,
+    ecg: np.ndarray,
+    start: np.ndarray,
+    settings: TwinSettings = AS_USUAL,
+    logs: np.ndarray = AS_SET,
+) -> Twin:
+    """The most probable beat of a heart given its QRS.
+
+    Args:
+        wave: of the heart.
+        forward: of the same heart, with the time axis of `ecg`.
+        ecg: [12, time] mV in the order of `core.names.LEADS`, baseline at zero, QRS only.
+        start: [heart node] ms, the first map; the mean of the onsets.
+        settings: of prior and iteration.
+        logs: [7] logarithms of the first map's speeds and conductivities over those of `wave` and
+            `forward`, and of its gain; their means.
+
+    Raises:
+        BadInput: shapes that do not fit, NaN, or a flat ECG.
+    """
+    ecg = check.finite("ecg", check.shape("ecg", ecg, (len(LEADS), len(forward.time))))
+    prior = Prior.about(wave.patient.heart.points, start, settings, logs)
+    if not np.ptp(ecg) > 0:
+        raise BadInput("ecg: flat in all leads; there is no QRS to fit")
+    began = clock.perf_counter()
+    problem = TwinProblem(wave, forward, ecg[INDEPENDENT_ROWS].astype(np.float64), prior, settings)
+    parameters, n_steps = minimise(problem)
+    _, jacobian, beat = problem.linearised(parameters)
+    normal = jacobian.T @ jacobian + np.diag(prior.sds**-2.0)
+    fitted = problem.fitted(parameters)
+    return Twin(
+        parameters,
+        beat.activation_time,
+        all_leads(fitted),
+        correlation(fitted, problem.ecg),
+        cho_solve(cho_factor(normal), np.eye(len(normal))),
+        beat.tangent,
+        n_steps,
+        clock.perf_counter() - began,
+    )
+
+
+def minimise(problem: TwinProblem) -> tuple[Parameters, int]:
+    """Damped Gauss-Newton steps: the parameters and the number of steps."""
+    parameters, prior = problem.first, problem.prior
+    damping, lower, raise_ = DAMPING
+    cost, n_steps = problem.cost(parameters), 0
+    for n_steps in range(1, problem.settings.max_steps + 1):  # noqa: B007  (returned)
+        residual, jacobian, _ = problem.linearised(parameters)
+        normal = jacobian.T @ jacobian + np.diag(prior.sds**-2.0)
+        off = (parameters.vector - prior.mean) / prior.sds**2
+        downhill = -(jacobian.T @ residual + off)
+        for _ in range(MAX_REJECTED):
+            step = cho_solve(cho_factor(normal + damping * np.diag(np.diag(normal))), downhill)
+            tried = Parameters.of_vector(parameters.vector + step)
+            new_cost = problem.cost(tried)
+            if new_cost < cost:
+                break
+            damping *= raise_
+        else:
+            break
+        gained, parameters, cost = cost - new_cost, tried, new_cost
+        damping *= lower
+        if gained < problem.settings.tolerance * new_cost:
+            break
+    return parameters, n_steps
+
+
+def correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Pearson's, over all leads and times together."""
+    a, b = a - a.mean(), b - b.mean()
+    return float((a * b).sum() / (np.linalg.norm(a) * np.linalg.norm(b)))
+
+
+def all_leads(independent: np.ndarray) -> np.ndarray:
+    """[8, ...] of `core.names.INDEPENDENT_LEADS` -> [12, ...] of `core.names.LEADS`."""
+    i, ii = independent[:2]
+    limb = [i, ii, ii - i, -(i + ii) / 2, i - ii / 2, ii - i / 2]
+    return np.concatenate([np.stack(limb), independent[2:]])

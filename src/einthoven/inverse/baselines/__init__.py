@@ -1,0 +1,1 @@
+"""Published inverse methods, to compare with: STRE, neural networks, maximum a posteriori."""

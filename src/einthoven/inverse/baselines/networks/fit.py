@@ -1,0 +1,193 @@
+"""How a network is trained: a start from a regularised solution, then Gauss-Newton steps.
+
+From random weights gradient steps on L_D + lambda L_EP take tens of thousands to find the wave.
+Here the network is first fitted to a wave with the times of a regularised solution (`start`), which
+small batches of single points do in seconds, and then follows damped Gauss-Newton steps on both
+losses, ever shorter ones, so that the end is that of all samples and not of the last one.
+"""
+
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from einthoven.base.core.log import track
+from einthoven.inverse.baselines.networks.architecture import SpaceTimeNetwork
+from einthoven.inverse.baselines.networks.collocation import Point, Sampler, Scheme, SpaceTime
+from einthoven.inverse.baselines.networks.gauss_newton import GaussNewton, Residuals
+from einthoven.inverse.baselines.networks.jacobian import jacobian, projected_jacobian, traced
+from einthoven.inverse.baselines.networks.loss import DataLoss, ep_residuals
+from einthoven.physics.electrophysiology.aliev_panfilov import AlievPanfilov
+
+N_CHECK = 20_000
+"""Uniform collocation points at which the final L_EP is estimated."""
+ADAM_RATE = 5e-3
+V_WEIGHT = 0.25
+"""Of v in the start's regression: v has twice the range of u and is only derived from it."""
+REFRESH = 20
+"""Steps between new densities of the collocation points."""
+HALVING = 2
+"""Steps in which their length falls to a half; it is 1 at first, and then falls as 1/k."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Lengths and sizes of a training.
+
+    Attributes:
+        start_steps: Adam steps on the start.
+        start_points: points of each of them.
+        steps: Gauss-Newton steps.
+        seconds: stop after this many, even before `steps`; the same seed then gives the same
+            bytes only if the machine is as fast.
+        n_points: collocation points per step.
+        n_instants: instants of body potentials per step.
+        memory: see `GaussNewton`.
+        uniform: share of the collocation points drawn uniformly; the others where u changes fast,
+            with weights that leave eq. (9) unbiased.
+        half_width: of the scaled inputs, see `SpaceTimeNetwork.set_domain`.
+    """
+
+    start_steps: int = 1500
+    start_points: int = 4000
+    steps: int = 20
+    seconds: float | None = None
+    n_points: int = 1200
+    n_instants: int = 16
+    memory: float = 0.9
+    uniform: float = 0.4
+    half_width: float = 2.0
+
+
+@dataclass(frozen=True)
+class Objective:
+    """L_total = L_D + lambda L_EP, eq. (4), of a network."""
+
+    network: SpaceTimeNetwork
+    scheme: Scheme
+    data: DataLoss
+    model: AlievPanfilov
+    ep_weight: float
+
+    @property
+    def domain(self) -> SpaceTime:
+        """Surface and instants."""
+        return self.scheme.domain
+
+    def u(self, instants: Tensor) -> Tensor:
+        """Outputs at all nodes: [instant, node, 2]."""
+        node = torch.arange(len(self.domain.points)).expand(len(instants), -1)
+        return self.network(self.domain.at(self.network, node, instants[:, None].expand_as(node)))
+
+    def ep(self, point: Point) -> list[Tensor]:
+        """Residuals whose squares sum to L_EP."""
+        outputs = self.network(self.scheme.inputs(self.network, point), self.scheme.jet)
+        return ep_residuals(self.scheme.derivatives(outputs, point), point, self.model)
+
+
+@dataclass(frozen=True)
+class Sample(Residuals):
+    """Both losses on some collocation points and instants."""
+
+    objective: Objective
+    point: Point
+    instants: Tensor
+
+    def values(self) -> Tensor:
+        """[row]."""
+        data = self.objective.data.residuals(self.objective.u(self.instants)[..., 0], self.instants)
+        root = self.objective.ep_weight**0.5
+        return torch.cat([data, *(root * r for r in self.objective.ep(self.point))])
+
+    def linearised(self) -> tuple[Tensor, Tensor]:
+        """[row], [row, parameter]."""
+        data, root = self.objective.data, self.objective.ep_weight**0.5
+        with traced(self.objective.network) as trace:
+            outputs = self.objective.u(self.instants)
+        values = [data.residuals(outputs[..., 0], self.instants)]
+        projection = data.scale(len(self.instants)) * data.projection
+        columns = [projected_jacobian(trace, outputs, projection)]
+        with traced(self.objective.network) as trace:
+            values += [root * r for r in self.objective.ep(self.point)]
+        columns += [jacobian(trace, r) for r in values[1:]]
+        return torch.cat(values).detach(), torch.cat(columns)
+
+
+def evaluate(network: SpaceTimeNetwork, domain: SpaceTime) -> np.ndarray:
+    """U and v at all nodes and instants: [2, node, time]."""
+    instants, parts = torch.arange(len(domain.time)), []
+    with torch.no_grad():
+        for node in torch.arange(len(domain.points)).split(128):
+            index = node[:, None].expand(-1, len(instants))
+            parts.append(network(domain.at(network, index, instants.expand_as(index))))
+    return torch.cat(parts).permute(2, 0, 1).double().numpy()
+
+
+def regress(
+    network: SpaceTimeNetwork,
+    domain: SpaceTime,
+    target: np.ndarray,
+    recipe: Recipe,
+    generator: torch.Generator,
+) -> None:
+    """Fit u, v to values at all nodes and instants by Adam on batches of single points.
+
+    Args:
+        network: changed in place.
+        domain: surface and instants.
+        target: u, v: [2, node, time].
+        recipe: number of steps, over which the rate falls to zero along a cosine, and of points.
+        generator: of the points.
+    """
+    sampler = Sampler(domain, generator)
+    sampler.follow(target[0], recipe.uniform)
+    values = torch.as_tensor(target, dtype=torch.float32)
+    weights = torch.tensor([1.0, V_WEIGHT])
+    optimiser = torch.optim.Adam(network.parameters(), ADAM_RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(recipe.start_steps, 1))
+    for _ in range(recipe.start_steps):
+        point = sampler.points(recipe.start_points)
+        outputs = network(domain.at(network, point.node, point.instant))
+        error = (outputs - values[:, point.node, point.instant].T).square() @ weights
+        loss = (point.weight * error).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+
+
+def train(objective: Objective, recipe: Recipe, generator: torch.Generator) -> int:
+    """Gauss-Newton steps on the total loss.
+
+    Args:
+        objective: its network is changed in place.
+        recipe: sizes.
+        generator: of collocation points and instants.
+
+    Returns:
+        Steps done.
+    """
+    started = perf_counter()
+    optimiser = GaussNewton(objective.network, recipe.memory)
+    sampler = Sampler(objective.domain, generator)
+    for step in track(range(recipe.steps), "Gauss-Newton"):
+        if recipe.seconds is not None and perf_counter() - started > recipe.seconds:
+            return step
+        if step % REFRESH == 0:
+            sampler.follow(evaluate(objective.network, objective.domain)[0], recipe.uniform)
+        point, instants = sampler.points(recipe.n_points), sampler.instants(recipe.n_instants)
+        optimiser.step(Sample(objective, point, instants), HALVING / (HALVING + step))
+    return recipe.steps
+
+
+def losses(objective: Objective, generator: torch.Generator) -> tuple[float, float]:
+    """L_D of all instants, and L_EP at uniform points."""
+    point = Sampler(objective.domain, generator).points(N_CHECK)
+    with torch.no_grad():
+        ep = sum(r.square().sum().item() for r in objective.ep(point))
+        u = torch.as_tensor(evaluate(objective.network, objective.domain)[0], dtype=torch.float32)
+        every = torch.arange(u.shape[1])
+        data = objective.data.residuals(u.T, every).square().sum().item()
+    return data + objective.data.constant, float(ep)

@@ -1,0 +1,63 @@
+"""Bad initialisations of Zhu 2025, section IV-B: one loss dominates the other before training.
+
+The paper gives no factor; here a loss dominates when its contribution to L_total, eq. (4), is more
+than `DOMINATES` times the other's.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from einthoven.inverse.baselines.networks.collocation import SpaceTime
+from einthoven.inverse.baselines.networks.fit import losses
+from einthoven.inverse.baselines.networks.method import NetworkMethod
+from einthoven.inverse.problem.method import SourceSurface
+
+DOMINATES = 10.0
+
+
+@dataclass(frozen=True)
+class Initialisation:
+    """Contributions to L_total of a network that is not trained."""
+
+    data: float
+    """L_D."""
+    ep: float
+    """Lambda L_EP."""
+
+    @property
+    def imbalance(self) -> float:
+        """Lambda L_EP / L_D: above 1 where the model dominates, below where the data do."""
+        return self.ep / self.data
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether one dominates the other."""
+        return max(self.imbalance, 1 / self.imbalance) > DOMINATES
+
+
+def initialisations(
+    method: NetworkMethod,
+    transfer: np.ndarray,
+    body_potentials: np.ndarray,
+    space_time: tuple[SourceSurface, np.ndarray],
+    n_seeds: int = 30,
+) -> list[Initialisation]:
+    """Losses at the start for the seeds 0 to n_seeds - 1 (30 in table II).
+
+    Args:
+        method: its seed is not used.
+        transfer: [electrode, node].
+        body_potentials: [electrode, time] mV.
+        space_time: surface, and instants [time] ms.
+        n_seeds: number.
+    """
+    surface, time = space_time
+    domain = SpaceTime(surface, time / method.ms_per_unit)
+    found = []
+    for seed in range(n_seeds):
+        seeded = replace(method, seed=seed)
+        objective = seeded.objective(transfer, body_potentials / method.mv_per_unit, domain)
+        data, ep = losses(objective, seeded.generator("check"))
+        found.append(Initialisation(data, method.ep_weight * ep))
+    return found

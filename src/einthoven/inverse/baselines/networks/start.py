@@ -1,0 +1,66 @@
+"""Where a training starts: the model's own wave at the activation times of a regularised solution.
+
+A front of a regularised solution is several times as wide as that of the model. A network that is
+fitted to it has to sharpen its fronts afterwards, and moves them as it does. So only the times are
+taken from that solution, and the action potential from the model.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import scipy.sparse as sp
+
+from einthoven.base.metrics.activation_times import crossing_times
+from einthoven.physics.electrophysiology.aliev_panfilov import (
+    AlievPanfilov,
+    Stimulus,
+    Wave,
+    simulate,
+)
+
+HALF = 0.5
+"""Of u, whose first crossing is the activation."""
+N_CELLS, STIMULATED, SEEN = 60, 4, 40
+"""Nodes of the cable, those stimulated at its end, and the one whose action potential is taken:
+far from both ends, at which the wave is another."""
+CELL_STEP = 0.6
+"""Between nodes of the cable, in units of sqrt(8 D / k), which is the width of its front."""
+
+
+def plane_wave(time: np.ndarray, model: AlievPanfilov) -> Wave:
+    """Action potential and recovery of a plane wave far from where it began: [1, time].
+
+    Args:
+        time: [time] uniform, relative to the activation (u = 1/2); before it as at rest.
+        model: parameters; diffusion stretches the cable alone.
+    """
+    unit = replace(model, diffusion=1.0)
+    h = CELL_STEP * np.sqrt(8 / model.k)
+    chain = sp.diags_array([1.0, -2.0, 1.0], offsets=[-1, 0, 1], shape=(N_CELLS, N_CELLS)).tolil()
+    chain[0, 0] = chain[-1, -1] = -1.0  # no flux
+    arrival = 2 * SEEN * h / unit.front_speed  # the wave is slower where it begins
+    step = float(time[1] - time[0])
+    axis = step * np.arange(int((arrival + max(time[-1], 0)) / step) + 2)
+    cable = simulate(sp.csr_array(chain) / h**2, [Stimulus(np.arange(STIMULATED))], axis, unit)
+    u, v = cable.u[SEEN], cable.v[SEEN]
+    since = time + crossing_times(u[None], axis, HALF)[0]
+    return Wave(*(np.interp(since, axis, values, left=0.0)[None] for values in (u, v)))
+
+
+def start_of(potentials: np.ndarray, time: np.ndarray, model: AlievPanfilov) -> np.ndarray:
+    """U and v to which a network is fitted at first: [2, node, time].
+
+    Nodes at which the solution does not reach one half stay at rest.
+
+    Args:
+        potentials: [node, time] of a regularised solution, in units of the model.
+        time: [time] uniform, in units of the model.
+        model: parameters.
+    """
+    activation = crossing_times(potentials, time, HALF)
+    activation = np.where(np.isnan(activation), np.inf, activation)
+    span = time[-1] - time[0]
+    axis = np.arange(-span, span + (time[1] - time[0]), time[1] - time[0])
+    wave = plane_wave(axis, model)
+    since = (time[None] - activation[:, None]).clip(axis[0])
+    return np.stack([np.interp(since, axis, values[0], left=0.0) for values in wave])

@@ -1,0 +1,204 @@
+"""Which channel of a recording is which place on the torso.
+
+Files number channels and nodes from 1, as the EDGAR collection's do:
+
+- `.channels` (map3d): a line `node channel`; the channel is a row of the recording.
+- `.leadlinks` (map3d): a line `lead node`; the lead is a row of the recording.
+- `.pts`: a place `x y z` per electrode; electrode k is row k.
+- `.csv`: columns `name` and `node`, or `name`, `x`, `y`, `z`; the name is that of a channel.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+
+from einthoven.base.core import check
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import by_suffix
+from einthoven.base.geometry.barycentric import SkinPoints, attach
+from einthoven.body.imported.read import read_points
+from einthoven.body.imported.sheet import csv_lines
+from einthoven.body.imported.units import MM
+from einthoven.inverse.measured.recording import Recording
+from einthoven.inverse.measured.surfaces import ClosedMesh
+
+FAR_MM = 15.0
+"""Electrodes farther from the skin than this are not on it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Electrodes:
+    """Electrodes on the torso.
+
+    Attributes:
+        channels: of the recording, one per electrode.
+        sites: their places on the torso's triangles.
+    """
+
+    channels: tuple[str, ...]
+    sites: SkinPoints
+
+    def __len__(self) -> int:
+        return len(self.channels)
+
+    def only(self, kept: np.ndarray) -> "Electrodes":
+        """Some of them: [electrode] bool or ids."""
+        kept = np.arange(len(self))[kept]
+        return Electrodes(tuple(self.channels[k] for k in kept), self.sites.only(kept))
+
+    def of_torso(self, values: np.ndarray) -> np.ndarray:
+        """Values at the electrodes [electrode, ...] of those at the torso's nodes [node, ...]."""
+        corners = np.asarray(values)[self.sites.vertices]
+        return np.einsum("ek,ek...->e...", self.sites.weights, corners)
+
+    def interpolation(self, n_nodes: int) -> sp.csr_array:
+        """`of_torso` as a matrix: [electrode, torso node]."""
+        vertices, weights = self.sites.vertices, self.sites.weights
+        rows = np.repeat(np.arange(len(self)), 3)
+        return sp.csr_array((weights.ravel(), (rows, vertices.ravel())), (len(self), n_nodes))
+
+    @classmethod
+    def at_nodes(cls, channels: tuple[str, ...], nodes: np.ndarray) -> "Electrodes":
+        """Electrodes at nodes of the torso, from 0: [electrode]."""
+        weights = np.tile([1.0, 0.0, 0.0], (len(nodes), 1))
+        return cls(channels, SkinPoints(np.repeat(np.asarray(nodes)[:, None], 3, axis=1), weights))
+
+
+def read_electrodes(path: str | Path, torso: ClosedMesh, unit: str = "mm") -> Electrodes:
+    """Read the electrodes; formats as above.
+
+    Args:
+        path: .channels, .leadlinks, .pts or .csv.
+        torso: that they are on.
+        unit: of places: mm, cm, m or um.
+
+    Raises:
+        BadInput: missing, unreadable, an unknown suffix, nodes that the torso does not have, places
+            off the skin, a node or channel given twice.
+    """
+    path = Path(path)
+    electrodes = by_suffix(path, READERS)(path, torso, unit)
+    check.unique(f"{path}: channels", electrodes.channels)
+    if len(electrodes) < 3:
+        raise BadInput(f"{path}: {len(electrodes)} electrodes; at least 3 are needed")
+    return electrodes
+
+
+def in_rows(
+    electrodes: Electrodes, recording: Recording, rows: tuple[int, int] | None
+) -> Electrodes:
+    """Electrodes that are numbered along, 1, 2, ..., with the channels of some rows.
+
+    Args:
+        electrodes: those that have names of their own keep them unless `rows` are given.
+        recording: whose channels they are.
+        rows: first and last row of the electrodes, from 1; None: all rows of the recording.
+
+    Raises:
+        BadInput: not as many rows as electrodes.
+    """
+    n, n_rows = len(electrodes), len(recording.channels)
+    if rows is None and electrodes.channels != tuple(map(str, range(1, n + 1))):
+        return electrodes
+    first, last = rows or (1, n_rows)
+    if not 1 <= first <= last <= n_rows or last - first + 1 != n:
+        raise BadInput(
+            f"{recording.name}: rows {first} to {last} of {n_rows} for {n} electrodes: which rows "
+            f"are electrodes? State them as 1-{n}, or name channels in a .channels or .csv file"
+        )
+    return Electrodes(recording.channels[first - 1 : last], electrodes.sites)
+
+
+def read_channel_nodes(path: str | Path, n_nodes: int) -> tuple[tuple[str, ...], np.ndarray]:
+    """Channels and their nodes, from 0, of a .channels or .leadlinks file.
+
+    Raises:
+        BadInput: not pairs of numbers, or nodes that a surface of `n_nodes` nodes does not have.
+    """
+    path = Path(path)
+    pairs = _numbers(path, 2).astype(np.int64)
+    nodes, rows = pairs.T if path.suffix.lower() == ".channels" else pairs.T[::-1]
+    return tuple(map(str, rows)), _from_zero(path, nodes, n_nodes)
+
+
+def _of_pairs(path: Path, torso: ClosedMesh, unit: str) -> Electrodes:
+    return Electrodes.at_nodes(*read_channel_nodes(path, len(torso.points)))
+
+
+def _of_pts(path: Path, torso: ClosedMesh, unit: str) -> Electrodes:
+    places = _numbers(path, 3)
+    return _on_skin(path, tuple(map(str, range(1, len(places) + 1))), places, torso, unit)
+
+
+def _of_csv(path: Path, torso: ClosedMesh, unit: str) -> Electrodes:
+    lines = csv_lines(path)
+    if not lines or "node" not in lines[0]:
+        places = read_points(path)
+        return _on_skin(path, tuple(places), np.stack([*places.values()]), torso, unit)
+    try:
+        names = tuple(line["name"].strip() for line in lines)
+        nodes = np.array([int(line["node"]) for line in lines])
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInput(f"{path}: a line is name,node or name,x,y,z ({error})") from error
+    return Electrodes.at_nodes(names, _from_zero(path, nodes, len(torso.points)))
+
+
+READERS: dict[str, Callable[[Path, ClosedMesh, str], Electrodes]] = {
+    ".channels": _of_pairs,
+    ".leadlinks": _of_pairs,
+    ".pts": _of_pts,
+    ".csv": _of_csv,
+}
+
+
+def _numbers(path: Path, n_columns: int) -> np.ndarray:
+    """[line, column] of a text whose first line may be a count such as `128 leads`."""
+    try:
+        lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read as text ({error})") from error
+    if lines and (len(lines[0]) == 1 or lines[0][1].isalpha()):
+        lines = lines[1:]
+    try:
+        return np.array([line[:n_columns] for line in lines], float).reshape(-1, n_columns)
+    except ValueError as error:
+        raise BadInput(f"{path}: not {n_columns} numbers in every line ({error})") from error
+
+
+def _from_zero(path: Path, nodes: np.ndarray, n_nodes: int) -> np.ndarray:
+    """Nodes counted from 0, of nodes counted from 1."""
+    if len(nodes) and (nodes.min() < 1 or nodes.max() > n_nodes):
+        hint = "; do they count from 0?" if nodes.min() == 0 else "; of another mesh?"
+        raise BadInput(f"{path}: nodes {nodes.min()} to {nodes.max()}, but they count from 1 and "
+                       f"there are {n_nodes}{hint}")  # fmt: skip
+    if len(np.unique(nodes)) < len(nodes):
+        raise BadInput(f"{path}: a node is given twice")
+    return nodes - 1
+
+
+def _on_skin(
+    path: Path, names: tuple[str, ...], places: np.ndarray, torso: ClosedMesh, unit: str
+) -> Electrodes:
+    """Electrodes at places in `unit`, each at the nearest place of the skin."""
+    places = places * MM[unit]
+    sites = attach(torso.points, torso.faces, places)
+    off = np.linalg.norm(sites.on(torso.points) - places, axis=1)
+    if (off > FAR_MM).any():
+        k = int(off.argmax())
+        fits = [name for name, factor in MM.items() if name != unit and _fits(
+            torso, places * (factor / MM[unit]))]  # fmt: skip
+        raise BadInput(
+            f"{path}: {(off > FAR_MM).sum()} of {len(off)} electrodes are more than {FAR_MM:g} mm "
+            f"off the torso (electrode {names[k]} {off[k]:.0f} mm): "
+            + (f"are they in {' or '.join(fits)}?" if fits else "another frame or torso?")
+        )
+    return Electrodes(names, sites)
+
+
+def _fits(torso: ClosedMesh, places: np.ndarray) -> bool:
+    """Whether places [electrode, 3] mm fill a good part of the torso's bounding box."""
+    ratio = np.ptp(places, axis=0).max() / np.ptp(torso.points, axis=0).max()
+    return bool(0.2 < ratio < 1.1)

@@ -1,0 +1,121 @@
+"""MATLAB files as the EDGAR collection has them: structs with `potvals`, geometries.
+
+A time signal is a struct, often named `ts` or by its run, with `potvals` [channel, time] and, where
+the maker cared, `unit`, `samplefrequency`, `label` and `leadinfo` (1 marks a bad lead, as PFEIFER
+writes it). A geometry is a struct with `node` or `pts` and `face` or `fac`, counted from one.
+
+References:
+    Aras et al., J Electrocardiol 48:975 (2015), doi:10.1016/j.jelectrocard.2015.08.008.
+    Rodenhauser et al., PFEIFER, J Open Source Softw 3:472 (2018), doi:10.21105/joss.00472.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from einthoven.base.core.errors import BadInput
+from einthoven.inverse.measured.matlab_hdf5 import load_hdf5
+from einthoven.inverse.measured.recording import Recording
+
+SIGNAL, SAMPLE_RATES = "potvals", ("samplefrequency", "samplingfrequency", "sampling_rate",
+                                   "samplerate", "fs", "rate_hz")  # fmt: skip
+NODES, FACES = ("node", "pts", "vertices", "points"), ("face", "fac", "faces", "cells")
+
+
+def read_matlab(
+    path: str | Path, unit: str = "", rate_hz: float | None = None, entry: str = ""
+) -> Recording:
+    """Read the time signal of a file; what the caller states wins over what the file says.
+
+    Args:
+        path: .mat of any version.
+        unit: as `Recording.of`. rate_hz: samples per second.
+        entry: name of the struct, such as `onerun` or `runs.2`; empty: the only one.
+
+    Raises:
+        BadInput: unreadable, without a time signal or with several, or as `Recording.of`.
+    """
+    path = Path(path)
+    content = _load(path)
+    signals = {name: struct for name, struct in _structs(content, "") if SIGNAL in struct}
+    if not signals:  # a bare matrix will do if it is the only one
+        tables = {k: v for k, v in content.items() if isinstance(v, np.ndarray) and v.ndim == 2}
+        signals = {name: {SIGNAL: values} for name, values in tables.items()}
+    chosen = [name for name in signals if not entry or name == entry]
+    if len(chosen) != 1:
+        what = f"no {entry!r}" if entry else f"{len(chosen)} time signals"
+        raise BadInput(f"{path}: {what}; structs with {SIGNAL} or matrices in it: "
+                       f"{', '.join(signals) or 'none'}; name one")  # fmt: skip
+    struct = {key.lower(): value for key, value in signals[chosen[0]].items()}
+    stated = next((struct[key] for key in SAMPLE_RATES if np.size(struct.get(key, ())) == 1), None)
+    if rate_hz is None and stated is not None:
+        rate_hz = float(stated)
+    values = np.asarray(struct[SIGNAL], float)
+    recording = Recording.of(path.stem, values, unit or str(struct.get("unit", "")), rate_hz)
+    marks = np.asarray(struct.get("leadinfo", ())).ravel()
+    if len(marks) == len(values):
+        bad = tuple(name for name, mark in zip(recording.channels, marks) if mark)
+        recording = replace(recording, flagged=bad)
+    return recording
+
+
+def read_matlab_surface(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    """Points [node, 3] in the file's unit and faces [face, 3] from 0 of the file's one geometry.
+
+    Raises:
+        BadInput: unreadable, or no or several geometries.
+    """
+    path = Path(path)
+    found = []
+    for name, struct in _structs(_load(path), ""):
+        keys = {key.lower(): key for key in struct}
+        node_key, face_key = (next((keys[k] for k in names if k in keys), None)
+                              for names in (NODES, FACES))  # fmt: skip
+        if node_key and face_key:
+            found.append((name, struct[node_key], struct[face_key]))
+    if len(found) != 1:
+        raise BadInput(f"{path}: {len(found)} geometries; one struct with {' or '.join(NODES)} and "
+                       f"{' or '.join(FACES)} is needed")  # fmt: skip
+    name, nodes, triangles = found[0]
+    faces = _columns(f"{path}: {name}", triangles).astype(np.int64) - 1
+    return _columns(f"{path}: {name}", nodes), faces
+
+
+def _load(path: Path) -> dict[str, Any]:
+    from scipy.io import loadmat
+
+    if not path.exists():
+        raise BadInput(f"{path}: no such file")
+    try:
+        content = loadmat(path, simplify_cells=True)
+    except NotImplementedError:  # scipy's way to say HDF5
+        return load_hdf5(path)
+    except Exception as error:  # scipy raises many types for broken files
+        raise BadInput(f"{path}: not readable as .mat ({error})") from error
+    return {name: value for name, value in content.items() if not name.startswith("__")}
+
+
+def _structs(value: object, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """All structs in a file with their names; those of arrays are counted from 1."""
+    if isinstance(value, dict):
+        if name:
+            yield name, value
+        items = list(value.items())
+    elif isinstance(value, list) or (isinstance(value, np.ndarray) and value.dtype == object):
+        items = [(str(k), part) for k, part in enumerate(value, start=1)]
+    else:
+        return
+    for key, part in items:
+        if not isinstance(part, str):
+            yield from _structs(part, f"{name}.{key}" if name else key)
+
+
+def _columns(name: str, table: object) -> np.ndarray:
+    """[row, 3] of a table that may lie on its side."""
+    values = np.asarray(table, float)
+    if values.ndim != 2 or 3 not in values.shape:
+        raise BadInput(f"{name}: shape {values.shape} is no list of triples")
+    return values if values.shape[1] == 3 else values.T

@@ -1,0 +1,92 @@
+"""Recordings of all formats by suffix: .mat, .csv, .npy, .npz."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import by_suffix
+from einthoven.inverse.measured.matlab import read_matlab
+from einthoven.inverse.measured.recording import Recording
+from einthoven.physics.ecg.recordings.table import read_columns
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What the user says of a file; it wins over what the file says.
+
+    Attributes:
+        unit: mV, uV or V; empty: as the file says, or by size.
+        rate_hz: samples per second. entry: name of the array or struct in the file.
+    """
+
+    unit: str = ""
+    rate_hz: float | None = None
+    entry: str = ""
+
+
+def read_recording(path: str | Path, stated: Stated = Stated()) -> Recording:  # noqa: B008
+    """Read potentials.
+
+    Args:
+        path: .mat (`matlab.read_matlab`); .csv with a column per channel named in the first line
+            and, where known, a column time_ms or time_s; .npy [channel, time]; .npz with
+            `potentials` and, where known, `time` [time] ms, `channels` [channel] and `unit`.
+        stated: what the caller knows better.
+
+    Raises:
+        BadInput: missing, unreadable, an unknown suffix, or as `Recording.of`.
+    """
+    path = Path(path)
+    return by_suffix(path, READERS)(path, stated)
+
+
+def _of_matlab(path: Path, stated: Stated) -> Recording:
+    return read_matlab(path, stated.unit, stated.rate_hz, stated.entry)
+
+
+def _of_csv(path: Path, stated: Stated) -> Recording:
+    columns, rate = read_columns(path)
+    values = np.stack(list(columns.values()))
+    return Recording.of(path.stem, values, stated.unit, stated.rate_hz or rate, [*columns])
+
+
+def _of_npy(path: Path, stated: Stated) -> Recording:
+    return Recording.of(path.stem, _load(path)[""], stated.unit, stated.rate_hz)
+
+
+def _of_npz(path: Path, stated: Stated) -> Recording:
+    arrays, name = _load(path), stated.entry or "potentials"
+    if name not in arrays:
+        raise BadInput(f"{path}: no array {name!r}; it has {', '.join(arrays)}")
+    rate, time = stated.rate_hz, np.asarray(arrays.get("time", ()), float)
+    if rate is None and len(time) == arrays[name].shape[-1] > 1:
+        steps = np.diff(time)
+        if not steps.min() > 0 or np.ptp(steps) > 1e-3 * steps.mean():
+            raise BadInput(f"{path}: time does not rise in equal steps; resample the recording")
+        rate = 1000.0 / float(steps.mean())
+    channels = [str(name) for name in arrays["channels"]] if "channels" in arrays else None
+    unit = stated.unit or str(arrays.get("unit", ""))
+    return Recording.of(path.stem, arrays[name], unit, rate, channels)
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    """Arrays of a file by name; the one of a .npy has none."""
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return {"": loaded}
+        with loaded:
+            return {name: loaded[name] for name in loaded.files}
+    except Exception as error:  # numpy and zipfile raise many types for broken files
+        raise BadInput(f"{path}: not readable ({error})") from error
+
+
+READERS: dict[str, Callable[[Path, Stated], Recording]] = {
+    ".mat": _of_matlab,
+    ".csv": _of_csv,
+    ".npy": _of_npy,
+    ".npz": _of_npz,
+}

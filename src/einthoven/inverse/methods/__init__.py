@@ -1,0 +1,1 @@
+"""Inverse methods that we recommend, or that those are made of."""

@@ -1,0 +1,101 @@
+"""Activation-based inverse ECG: times of activation and recovery from body potentials."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from einthoven.base.core import check
+from einthoven.inverse.methods.activation.beat import Recording
+from einthoven.inverse.methods.activation.fastest_route import FastestRoute
+from einthoven.inverse.methods.activation.gauss_newton import GaussNewton, Posterior
+from einthoven.inverse.problem.method import Diagnostics, Estimate, Method, SourceSurface
+
+
+@dataclass(frozen=True)
+class Activation(Method):
+    """One action potential at every node, u = a S(t - tau), shifted in time and of own duration.
+
+    Unknown are the activation time and the duration of each node, and, common to all, amplitude
+    and three widths of the waveform (`Waveform`). First guess: `FastestRoute`; then `GaussNewton`,
+    with the weights of the two roughness penalties and the noise level by marginal likelihood.
+    Standard deviations are those of Laplace's approximation: of the times, and of the potentials
+    by the waveform's slopes.
+    """
+
+    name: ClassVar[str] = "activation"
+    potential_of_source: np.ndarray | None = None
+    """[node, node], potential of a unit action potential at a node; None: it is the action
+    potential itself that `transfer` carries to the skin, as in the worlds of Zhu 2025."""
+    n_modes: int = 300
+    """Smoothest functions on the heart in which activation and duration are sought."""
+    start: FastestRoute = field(default_factory=FastestRoute)
+    iteration: GaussNewton = field(default_factory=GaussNewton)
+
+    def solve(
+        self,
+        transfer: np.ndarray,
+        body_potentials: np.ndarray,
+        surface: SourceSurface,
+        time: np.ndarray,
+    ) -> Estimate:
+        """See `Method.solve`."""
+        mixing = self._mixing(len(surface.points))
+        of_sources = transfer if mixing is None else transfer @ mixing
+        first = self.start.beat(of_sources, body_potentials, surface, time)
+        recording = Recording.of(of_sources, body_potentials, surface, time, self.n_modes)
+        posterior = self.iteration.run(recording, first)
+        beat = posterior.beat
+        sources = beat.sources(time)
+        potentials = sources if mixing is None else mixing @ sources
+        diagnostics = Diagnostics(
+            reg_weight=posterior.weights.activation,
+            criterion="marginal likelihood",
+            sd=None if mixing is not None else source_sd(posterior, recording),
+            activation_time=beat.activation,
+            activation_sd=np.sqrt(nodal_covariance(posterior, recording)[0]),
+            numbers=numbers(posterior),
+        )
+        return Estimate(potentials, diagnostics)
+
+    def _mixing(self, n: int) -> np.ndarray | None:
+        if self.potential_of_source is None:
+            return None
+        name = "potential_of_source"
+        return check.finite(name, check.shape(name, self.potential_of_source, (n, n)))
+
+
+def nodal_covariance(posterior: Posterior, recording: Recording) -> np.ndarray:
+    """Of each node's activation and duration: variances and covariance [3, node] ms^2."""
+    modes = recording.modes.functions
+    k = modes.shape[1]
+    covariance = posterior.covariance
+    blocks = [
+        covariance[a * k : (a + 1) * k, b * k : (b + 1) * k] for a, b in ((0, 0), (1, 1), (0, 1))
+    ]
+    return np.stack(
+        [np.einsum("ik,kl,il->i", modes, block, modes, optimize=True) for block in blocks]
+    )
+
+
+def source_sd(posterior: Posterior, recording: Recording) -> np.ndarray:
+    """SD of the action potentials by those of activation and duration: [node, time] mV."""
+    by_activation, by_duration = posterior.beat.slopes(recording.time)
+    activation, duration, both = nodal_covariance(posterior, recording)[:, :, None]
+    variance = activation * by_activation**2 + duration * by_duration**2
+    return np.sqrt(np.maximum(variance + 2 * both * by_activation * by_duration, 0.0))
+
+
+def numbers(posterior: Posterior) -> dict[str, float]:
+    """What the page of a reconstruction lists."""
+    waveform = posterior.beat.waveform
+    return {
+        "n_steps": posterior.n_steps,
+        "n_effective": posterior.n_effective,
+        "noise_sd_mv": posterior.weights.noise_sd,
+        "amplitude_mv": posterior.beat.amplitude,
+        "upstroke_ms": waveform.upstroke,
+        "downstroke_ms": waveform.downstroke,
+        "plateau_ms": waveform.plateau,
+        "reg_weight_duration": posterior.weights.duration,
+    }

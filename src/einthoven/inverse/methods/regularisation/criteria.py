@@ -1,0 +1,186 @@
+"""Choice of the regularisation weight: one small object per criterion.
+
+References:
+    Hansen, Discrete Inverse Problems, SIAM 2010, ch. 5, doi:10.1137/1.9780898718836.
+    Karoui, Bear, Migerditichan, Zemzemi, Front Physiol 9:1708 (2018),
+    doi:10.3389/fphys.2018.01708.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+
+from einthoven.base.core import check
+from einthoven.base.core.errors import NotConverged
+from einthoven.inverse.methods.regularisation.l_curve import LCurve
+from einthoven.inverse.problem.criterion import Criterion, Minimum
+from einthoven.inverse.problem.spectrum import Spectrum
+
+
+@dataclass(frozen=True)
+class Fixed(Criterion):
+    """The weight given."""
+
+    name = "fixed"
+    weight: float
+    """In the unit of the method's weight."""
+
+    def choose(self, spectrum: Spectrum) -> float:
+        """The weight given.
+
+        Raises:
+            BadInput: it is negative or not a number.
+        """
+        return check.between("weight", self.weight, 0.0, np.finfo(float).max)
+
+
+@dataclass(frozen=True)
+class Creso(Criterion):
+    """Composite residual and smoothing operator: first maximum of C(t), t = lambda^2.
+
+    C = d/dt (t |L u|^2) - d/dt |y - A u|^2 = sum of s^2 c^2 (s^2 - 3 t) / (s^2 + t)^3, with the
+    smallest t > 0 at which it has a relative maximum.
+
+    References:
+        Colli Franzone et al., Math Biosci 77:353 (1985), doi:10.1016/0025-5564(85)90106-3;
+        Rudy and Messinger-Rapport, Crit Rev Biomed Eng 16:215 (1988).
+    """
+
+    name = "creso"
+
+    def slope(self, spectrum: Spectrum, t: np.ndarray) -> np.ndarray:
+        """dC/dt: [t]."""
+        s_sq, t = spectrum.singular_values**2, np.atleast_1d(t)[:, None]
+        return (s_sq * (6 * t - 6 * s_sq) / (s_sq + t) ** 4) @ spectrum.power
+
+    def choose(self, spectrum: Spectrum) -> float:
+        """The weight lambda = sqrt(t).
+
+        Raises:
+            NotConverged: C has no relative maximum in the range.
+        """
+        spectrum = spectrum.smoothed()
+        t = spectrum.weights() ** 2
+        slope = self.slope(spectrum, t)
+        falls = np.flatnonzero((slope[:-1] > 0) & (slope[1:] <= 0))
+        if not len(falls):
+            raise NotConverged(
+                f"criterion creso: no relative maximum between the weights {t[0] ** 0.5:.2e} and "
+                f"{t[-1] ** 0.5:.2e}: take robust-gcv, or give the weight"
+            )
+        k = falls[0]
+        return float(brentq(lambda x: self.slope(spectrum, x).item(), t[k], t[k + 1]) ** 0.5)
+
+
+@dataclass(frozen=True)
+class Gcv(Minimum):
+    """Generalised cross-validation: misfit / (n - tr H)^2 (Golub, Heath, Wahba 1979).
+
+    References:
+        doi:10.1080/00401706.1979.10489751.
+    """
+
+    name = "gcv"
+
+    def score(self, spectrum: Spectrum, weights: np.ndarray) -> np.ndarray:
+        """V, up to a factor: [weight]."""
+        unused = spectrum.n_data - spectrum.n_free - spectrum.counts.sum()
+        free = unused + spectrum.remainders(weights) @ spectrum.counts
+        # With as many modes as data nothing is left over at weight 0: 0/0 there, so not tried.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            score = spectrum.misfit_sq(weights) / free**2
+        return np.where(free > 1e-8 * spectrum.n_data, score, np.inf)
+
+
+@dataclass(frozen=True)
+class RobustGcv(Minimum):
+    """Robust GCV: V (gamma + (1 - gamma) tr H^2 / n) (Lukas 2006).
+
+    gamma = 1 is GCV; the smaller gamma, the less likely is too small a weight. Barnes and Johnston
+    2016 found that 0 will do in the inverse problem of electrocardiology; but then the score
+    of a penalty without null space goes to 0 at large weights, where no signal is left.
+
+    References:
+        Lukas, Inverse Problems 22:1883 (2006), doi:10.1088/0266-5611/22/5/021;
+        Barnes and Johnston, Comput Biol Med 69:213 (2016), doi:10.1016/j.compbiomed.2015.12.011.
+    """
+
+    name = "robust-gcv"
+    gamma: float = 0.1
+
+    def score(self, spectrum: Spectrum, weights: np.ndarray) -> np.ndarray:
+        """[weight].
+
+        Raises:
+            BadInput: gamma outside 0 to 1.
+        """
+        check.between("gamma", self.gamma, 0.0, 1.0)
+        hat_sq = spectrum.n_free + spectrum.filters(weights) ** 2 @ spectrum.counts
+        robust = self.gamma + (1 - self.gamma) * hat_sq / spectrum.n_data
+        return Gcv().score(spectrum, weights) * robust
+
+
+@dataclass(frozen=True)
+class Evidence(Minimum):
+    """Restricted marginal likelihood of c ~ N(0, sd^2 (1 + s^2 / lambda^2)), sd profiled.
+
+    The weight is the ratio of the noise's deviation to that of the whitened source; the part
+    without penalty has an improper prior and costs degrees of freedom only (Wahba 1985).
+
+    References:
+        doi:10.1214/aos/1176349743.
+    """
+
+    name = "evidence"
+
+    def score(self, spectrum: Spectrum, weights: np.ndarray) -> np.ndarray:
+        """Twice the negative logarithm of the likelihood, up to a constant: [weight]."""
+        left = spectrum.smoothed().remainders(weights)  # lambda^2 / (s^2 + lambda^2)
+        misfit = left @ spectrum.power + spectrum.residual_sq
+        n = spectrum.n_data - spectrum.n_free
+        return n * np.log(misfit) - np.log(left) @ spectrum.counts
+
+
+@dataclass(frozen=True)
+class Discrepancy(Criterion):
+    """Morozov: the misfit equals the noise, |y - A u|^2 = safety^2 noise_sd^2 n."""
+
+    name = "discrepancy"
+    noise_sd: float
+    """Of one electrode at one instant, mV."""
+    safety: float = 1.0
+
+    def choose(self, spectrum: Spectrum) -> float:
+        """The largest weight whose misfit does not exceed the noise.
+
+        Raises:
+            BadInput: the noise is not positive.
+            NotConverged: the noise is below the least or above the largest possible misfit.
+        """
+        check.between("noise_sd", self.noise_sd, 1e-300, np.inf)
+        n = spectrum.n_data
+        goal = (self.safety * self.noise_sd) ** 2 * n
+        weights = spectrum.weights()
+        excess = spectrum.misfit_sq(weights) - goal
+        if excess[0] > 0 or excess[-1] < 0:
+            least, most = np.sqrt((excess[[0, -1]] + goal) / n)
+            raise NotConverged(
+                f"criterion discrepancy: noise_sd = {self.noise_sd:g} is outside the root mean "
+                f"square misfits {least:.2e} to {most:.2e} that these data allow (mV against uV?)"
+            )
+        if not spectrum.smooth:
+            return float(weights[excess <= 0][-1])
+
+        def misfit(log: float) -> float:
+            return spectrum.misfit_sq(np.exp(log)).item() - goal
+
+        k = int(np.flatnonzero(excess <= 0)[-1])
+        low, high = np.log(weights[[k, min(k + 1, len(weights) - 1)]])
+        return float(np.exp(brentq(misfit, low, high) if excess[k] < 0 else low))
+
+
+CRITERIA: dict[str, type[Criterion]] = {
+    c.name: c for c in (LCurve, Creso, Gcv, RobustGcv, Evidence, Discrepancy, Fixed)
+}
+"""Name -> class."""

@@ -1,0 +1,169 @@
+"""Gauss-Newton iterations of 4D-Var: the control of largest posterior density, and its spread."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from einthoven.inverse.methods.variational.control import (
+    CONSTANTS,
+    PER_SOURCE,
+    POSES,
+    TAIL,
+    Control,
+)
+from einthoven.inverse.methods.variational.model_error import ModelError
+from einthoven.inverse.methods.variational.trajectory import Dynamics
+
+LARGEST_MOVE = np.array([0.3, 6.0, 1.0, 0.3])
+"""In one step: of a log constant or coefficient, a centre (mm), an onset, a log width."""
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Independent Gaussians; flat for centres and onsets."""
+
+    constants_sd: np.ndarray
+    """[4] of the logarithms."""
+    diffusion_sd: np.ndarray
+    """[mode] of the coefficients of log D."""
+    log_width: float
+    gain: float
+    """Of the first guess; half of it is the SD of the gain, a fifth of it that of the rest."""
+    log_width_sd: float = 0.5
+    pose_sd: float = 1e-3
+    """mm."""
+
+    def precision(self, control: Control) -> np.ndarray:
+        """[control]."""
+        source = [0.0, 0.0, 0.0, self.log_width_sd**-2]
+        return np.concatenate(
+            [
+                self.constants_sd**-2,
+                self.diffusion_sd**-2,
+                np.tile(source, len(control.sources)),
+                np.array([0.5 * self.gain, 0.2 * self.gain]) ** -2.0,
+                np.full(POSES, self.pose_sd**-2.0),
+            ]
+        )
+
+    def deviation(self, control: Control) -> np.ndarray:
+        """From the centre; 0 where the prior is flat: [control]."""
+        local = np.zeros((len(control.sources), PER_SOURCE))
+        local[:, 3] = control.sources.log_widths - self.log_width
+        linear = [control.gain - self.gain, control.rest, *control.pose]
+        return np.concatenate([control.log_constants, control.log_diffusion, local.ravel(), linear])
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A control with the model error's covariance that weighs its misfit."""
+
+    dynamics: Dynamics
+    control: Control
+    prior: Prior
+    error: ModelError
+
+    @cached_property
+    def solution(self) -> np.ndarray:
+        """u: [node, time]."""
+        return self.dynamics.solution(self.control)
+
+    @property
+    def modelled(self) -> np.ndarray:
+        """Potentials on the heart without the error field: [node, time]."""
+        return self.control.rest + self.control.gain * self.solution
+
+    @cached_property
+    def residual(self) -> np.ndarray:
+        """Of the recording: [component, time]."""
+        observed = self.error.observed
+        transfer = observed.recording.reduced + np.tensordot(
+            self.control.pose, observed.displaced, axes=1
+        )
+        return observed.recording.data - transfer @ self.modelled
+
+    @cached_property
+    def cost(self) -> float:
+        """Minus log of the posterior density but for a constant."""
+        deviation = self.prior.deviation(self.control)
+        penalty = np.sum(self.prior.precision(self.control) * deviation**2)
+        return 0.5 * float(np.sum(self.error.whitened(self.residual) ** 2) + penalty)
+
+    @cached_property
+    def sensitivity(self) -> np.ndarray:
+        """Of the recording's components to the controls: [control, component, time]."""
+        observed = self.error.observed
+        pose, displaced = self.control.pose, observed.displaced
+        transfer = observed.recording.reduced + np.tensordot(pose, displaced, axes=1)
+        blocks = np.empty((self.control.size, *observed.recording.data.shape))
+        for snapshot in self.dynamics.run(self.control, tangent=True):
+            wave = self.control.gain * (transfer @ snapshot.tangent)
+            blocks[:-TAIL, :, snapshot.sample] = wave.T
+            blocks[-TAIL, :, snapshot.sample] = transfer @ snapshot.u
+        blocks[-TAIL + 1] = transfer.sum(axis=1)[:, None]
+        blocks[-POSES:] = displaced @ self.modelled
+        return blocks
+
+    @cached_property
+    def jacobian(self) -> np.ndarray:
+        """Of the whitened recording: [component * time, control]."""
+        return self.error.whitened(self.sensitivity).reshape(self.control.size, -1).T
+
+    @cached_property
+    def hessian(self) -> np.ndarray:
+        """Gauss-Newton's, with the prior: [control, control]."""
+        return self.jacobian.T @ self.jacobian + np.diag(self.prior.precision(self.control))
+
+    @cached_property
+    def covariance(self) -> np.ndarray:
+        """Of the controls: [control, control]; what no data touch has the prior's or none."""
+        return np.linalg.pinv(self.hessian, hermitian=True, rcond=1e-13)
+
+    def covariance_given(self, error: ModelError) -> np.ndarray:
+        """Of the controls found with this analysis' weights when the errors are those of `error`.
+
+        H^-1 (J' R J + P) H^-1, J and H of the weights used, R of the errors, P of the prior.
+        """
+        turned, variance = error.diagonal(self.sensitivity)
+        # white weights are the same in every orthonormal basis
+        weight = self.error.sizes.noise**-2
+        rows = turned.reshape(self.control.size, -1) * np.sqrt(variance).ravel() * weight
+        prior = np.diag(self.prior.precision(self.control))
+        return self.covariance @ (rows @ rows.T + prior) @ self.covariance
+
+    def step(self, damping: float) -> np.ndarray:
+        """Levenberg-Marquardt step, shortened to LARGEST_MOVE: [control]."""
+        gradient = self.jacobian.T @ self.error.whitened(self.residual).ravel()
+        gradient -= self.prior.precision(self.control) * self.prior.deviation(self.control)
+        scale = np.diag(self.hessian)
+        damped = self.hessian + np.diag(damping * scale + 1e-12 * scale.max())
+        step = np.linalg.solve(damped, gradient)
+        fields = CONSTANTS + self.control.modes.shape[1]
+        local = step[fields:-TAIL].reshape(-1, PER_SOURCE)
+        sizes = [
+            np.abs(step[:fields]).max(),
+            np.linalg.norm(local[:, :2], axis=1).max(),
+            np.abs(local[:, 2]).max(),
+            np.abs(local[:, 3]).max(),
+        ]
+        return step * min(1.0, float(np.min(LARGEST_MOVE / np.maximum(sizes, 1e-12))))
+
+    def descended(self, n_iterations: int, tolerance: float = 1e-3) -> "Analysis":
+        """After Gauss-Newton steps, until the cost falls by less than `tolerance` of itself."""
+        here, damping = self, 1e-6
+        for _ in range(n_iterations):
+            while True:
+                control = here.control.moved(here.step(damping))
+                there = replace(here, control=control)
+                if there.cost < here.cost:
+                    damping = max(damping / 10, 1e-8)
+                    break
+                damping *= 10
+                if damping > 1e3:
+                    return here
+            gone = here.cost - there.cost
+            here = there
+            if gone < tolerance * here.cost:
+                break
+        return here

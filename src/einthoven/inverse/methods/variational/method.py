@@ -1,0 +1,251 @@
+"""The inverse method of this package: a wave of the equation plus a Gaussian model error."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from einthoven.base.core import check
+from einthoven.inverse.methods.variational.control import (
+    CONSTANTS,
+    PER_SOURCE,
+    POSES,
+    Control,
+    Sources,
+)
+from einthoven.inverse.methods.variational.gauss_newton import Analysis, Prior
+from einthoven.inverse.methods.variational.model_error import (
+    ErrorSizes,
+    ModelError,
+    Modes,
+    Observed,
+    Recording,
+    fitted,
+)
+from einthoven.inverse.methods.variational.posterior import Posterior
+from einthoven.inverse.methods.variational.search import Guess, Library, Search
+from einthoven.inverse.methods.variational.trajectory import Dynamics
+from einthoven.inverse.problem.method import Diagnostics, Estimate, Method, SourceSurface
+
+LONGEST_RECORD = 1000.0
+"""Time units; a beat takes some 60."""
+N_DESCENT = 5
+"""Gauss-Newton steps at most between two estimates of the error's sizes."""
+
+
+@dataclass(frozen=True)
+class Variational(Method):
+    """4D-Var with the Aliev-Panfilov equation: weights by marginal likelihood, none by hand.
+
+    u = rest + gain * u_AP(controls) + e. Controls: where and when waves start, D, k, a and the
+    rate of recovery, a smooth map of log D, and displacements of the heart against the transfer
+    matrix; e is the model error (`model_error`). The wave is fitted by least squares: weights by
+    the estimated covariance of the residual were tried, and drew the constants far off where the
+    geometry was wrong. Given the wave, e and the spread of the controls follow from that
+    covariance. The sizes of map and displacements are decided by their own evidence (MacKay,
+    Neural Comput. 4:415, 1992, doi:10.1162/neco.1992.4.3.415).
+
+    The priors below say how far the constants may lie from those given (a factor of e^0.3 is
+    one standard deviation); the settings with n_ say how finely things are resolved.
+    """
+
+    name: ClassVar[str] = "variational"
+
+    diffusion: float = 10.0
+    """Centre of the prior of D, mm^2 per time unit."""
+    excitation: float = 8.0
+    """k."""
+    threshold: float = 0.1
+    """a."""
+    ms_per_unit: float = 1.0
+    """The model's unit of time: 12.9 (`MS_PER_UNIT`) where `time` is in ms."""
+    constants_sd: float = 0.3
+    """Of log D, log k, log a and log of the recovery's rate."""
+    pose_sd: float = 5.0
+    """Of the heart's displacement, mm: where the estimate of its size starts."""
+    laplacian: Literal["neighbour", "cotangent"] = "neighbour"
+    """Operator of the equation: Zhu 2025, eq. (15), or P1 elements."""
+    n_components: int = 100
+    """Left singular vectors of the transfer matrix in which wave and data are compared."""
+    n_modes: int = 300
+    """Of the model error."""
+    n_diffusion_modes: int = 0
+    """Of the map of log D; none by default, as a map absorbs the errors of a wrong geometry."""
+    n_candidates: int = 50
+    """Nodes from which the search starts waves."""
+    max_sources: int = 6
+    n_rounds: int = 2
+    """Estimates of the error's sizes, each followed by Gauss-Newton steps."""
+
+    def solve(
+        self,
+        transfer: np.ndarray,
+        body_potentials: np.ndarray,
+        surface: SourceSurface,
+        time: np.ndarray,
+    ) -> Estimate:
+        """See `Method.fit`.
+
+        Raises:
+            BadInput: the record is too short, or its length in time units shows that
+                `ms_per_unit` is wrong.
+        """
+        check.between(
+            "length of the record in time units of the model", np.ptp(time) / self.ms_per_unit,
+            2 * (time[1] - time[0]) / self.ms_per_unit if len(time) > 1 else 1.0, LONGEST_RECORD,
+            "is ms_per_unit that of `time`?",
+        )  # fmt: skip
+        laplacian = getattr(surface, LAPLACIANS[self.laplacian])
+        dynamics = Dynamics(laplacian, time / self.ms_per_unit)
+        recording = Recording.of(transfer, body_potentials, self.n_components)
+        observed = Observed(recording, Modes.of(surface, self.n_modes), surface)
+        search = Search(self._library(dynamics, surface), recording)
+        analysis = self._fewest_sources(search, observed)
+        return self._reported(self._refined(analysis))
+
+    def _library(self, dynamics: Dynamics, surface: SourceSurface) -> Library:
+        """Waves with the constants of the prior's centre, from sources a node wide."""
+        width = float(np.sqrt(surface.areas.mean()))
+        sources = Sources(surface.points[:1], np.zeros(1), np.log([width]))
+        none = np.zeros((len(surface.points), 0))
+        base = np.array([self.diffusion, self.excitation, self.threshold, 1.0])
+        control = Control(surface, base, np.zeros(4), none, np.zeros(0), sources)
+        return Library(dynamics, control, self.n_candidates)
+
+    def _fewest_sources(self, search: Search, observed: Observed) -> Analysis:
+        """Waves fitted with white errors; a source is added while the evidence rises by it.
+
+        One source is enough where the residual is no larger than the noise, which is known from
+        what no source on the surface can cause.
+        """
+        guess = search.first()
+        best, evidence = self._fitted(search, observed, guess), -np.inf
+        cost = 0.5 * PER_SOURCE * np.log(observed.recording.data.size)
+        noise = observed.recording.noise
+        while best.error.sizes.noise > 1.05 * noise and len(guess.onsets) < self.max_sources:
+            if evidence == -np.inf:
+                evidence = log_evidence(best)
+            guess = search.one_more(guess._replace(speed=relative_speed(best.control)))
+            if len(guess.onsets) == len(best.control.sources):
+                break
+            more = self._fitted(search, observed, guess)
+            risen = log_evidence(more)
+            if risen < evidence + cost:
+                break
+            best, evidence = more, risen
+        return best
+
+    def _fitted(self, search: Search, observed: Observed, guess: Guess) -> Analysis:
+        library = search.library
+        control = library.control
+        width = np.full(len(guess.onsets), control.sources.log_widths[0])
+        sources = Sources(library.centres[list(guess.candidates)], np.array(guess.onsets), width)
+        control = replace(
+            control,
+            log_constants=np.array([2 * np.log(guess.speed), 0, 0, 0]),
+            sources=sources,
+            gain=guess.gain,
+        )
+        prior = Prior(np.full(4, self.constants_sd), np.zeros(0), width[0], guess.gain)
+        error = ModelError(observed, ErrorSizes(1.0, 0.0, 1.0, 1.0))
+        analysis = Analysis(library.dynamics, control, prior, error)
+        return with_white_error(with_white_error(analysis).descended(N_DESCENT))
+
+    def _refined(self, analysis: Analysis) -> Analysis:
+        """With map and displacements, whose sizes are estimated in turn."""
+        analysis = self._with_map(analysis)
+        for _ in range(self.n_rounds):
+            analysis = with_prior_sizes(with_white_error(analysis.descended(N_DESCENT)))
+        return analysis.descended(N_DESCENT)
+
+    def _with_map(self, analysis: Analysis) -> Analysis:
+        modes = analysis.error.modes
+        n = min(self.n_diffusion_modes, modes.functions.shape[1] - 1)
+        control = replace(
+            analysis.control,
+            modes=modes.functions[:, 1 : n + 1],
+            log_diffusion=np.zeros(n),
+        )
+        spectrum = modes.spectrum(1 / np.sqrt(modes.eigenvalues[1]))[1 : n + 1]
+        sd = self.constants_sd / 3 * np.sqrt(spectrum / spectrum.sum())
+        prior = replace(analysis.prior, diffusion_sd=sd, pose_sd=self.pose_sd)
+        return replace(analysis, control=control, prior=prior)
+
+    def _reported(self, analysis: Analysis) -> Estimate:
+        observed = analysis.error.observed
+        error = fitted(observed, analysis.residual, starting_sizes(observed))
+        posterior = Posterior.of(analysis, error)
+        control, sizes = analysis.control, error.sizes
+        d, k, a, r = control.base * np.exp(control.log_constants)
+        numbers = {
+            "noise": sizes.noise,
+            "model_error": sizes.amplitude,
+            "model_error_mm": sizes.length,
+            "model_error_samples": sizes.duration,
+            "transfer_error": sizes.transfer,
+            "diffusion": d,
+            "excitation": k,
+            "threshold": a,
+            "recovery": r,
+            "log_diffusion_sd": float(np.sqrt(np.sum(analysis.prior.diffusion_sd**2))),
+            "pose_sd_mm": analysis.prior.pose_sd,
+            "gain": control.gain,
+            "rest": control.rest,
+            "n_sources": float(len(control.sources)),
+        }
+        diagnostics = Diagnostics(
+            criterion="marginal likelihood",
+            sd=posterior.sd,
+            activation_time=posterior.activation_time * self.ms_per_unit,
+            activation_sd=posterior.activation_sd * self.ms_per_unit,
+            numbers=numbers,
+        )
+        return Estimate(posterior.potentials, diagnostics)
+
+
+def with_white_error(analysis: Analysis) -> Analysis:
+    """With an error that is white and as large as the residual."""
+    rms = float(np.sqrt(np.mean(analysis.residual**2)))
+    sizes = ErrorSizes(rms, 0.0, 1.0, 1.0)
+    return replace(analysis, error=replace(analysis.error, sizes=sizes))
+
+
+def log_evidence(analysis: Analysis) -> float:
+    """Of the residual with the model error that suits it best."""
+    observed = analysis.error.observed
+    return fitted(observed, analysis.residual, starting_sizes(observed)).log_evidence(
+        analysis.residual
+    )
+
+
+def relative_speed(control: Control) -> float:
+    """Of a plane wave, over that with the constants of the prior's centre."""
+    before, now = control.base, control.base * np.exp(control.log_constants)
+    speeds = [np.sqrt(d * k) * max(1 - 2 * a, 0.1) for d, k, a, _ in (before, now)]
+    return float(speeds[1] / speeds[0])
+
+
+LAPLACIANS = {"neighbour": "neighbour_laplacian", "cotangent": "laplacian"}
+
+
+def starting_sizes(observed: Observed) -> ErrorSizes:
+    """Where the search for the sizes starts."""
+    noise, length = observed.recording.noise, 1 / np.sqrt(observed.modes.eigenvalues[4])
+    return ErrorSizes(noise, noise, float(length), 20.0, noise)
+
+
+def with_prior_sizes(analysis: Analysis) -> Analysis:
+    """MacKay's update of the priors of the map of log D and of the displacements."""
+    prior, variances = analysis.prior, np.diag(analysis.covariance)
+    deviation, precision = prior.deviation(analysis.control), prior.precision(analysis.control)
+
+    def factor(part: slice) -> float:
+        determined = np.sum(1 - precision[part] * variances[part])
+        scaled = np.sum(precision[part] * deviation[part] ** 2)
+        return float(np.clip(np.sqrt(scaled / max(determined, 0.1)), 0.1, 10.0))
+
+    fields = slice(CONSTANTS, CONSTANTS + len(prior.diffusion_sd))
+    diffusion_sd = prior.diffusion_sd * factor(fields)
+    pose_sd = prior.pose_sd * factor(slice(-POSES, None))
+    sizes = replace(prior, diffusion_sd=diffusion_sd, pose_sd=pose_sd)
+    return replace(analysis, prior=sizes)

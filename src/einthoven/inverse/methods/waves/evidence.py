@@ -1,0 +1,284 @@
+"""Marginal likelihood of recordings under the wave prior, and what follows from it: mean, SD.
+
+In the basis of local cosines the coefficients of time are independent. Those of one window and
+octave share the variance a, and the spectrum S of their octave, so that for each of them
+
+    y ~ N(0, a (C + m^2 (c_1 C)^(1/2)) + (sd^2 + r^2 power) I),  C = B S B',
+
+B = A Phi the transfer of the surface's modes, sd the noise, r the share of a recording's mean power
+that is white too. The square root, c_1 the largest eigenvalue, is for errors of the forward model
+("approximation errors", Kaipio and Somersalo 2007, doi:10.1016/j.cam.2005.09.027): they mix strong
+patterns into weak ones, so that they fall off more slowly than the signal; without it the weak
+patterns are believed and the heart's potentials get rough. All are those of the largest marginal
+likelihood (MacKay 1992, doi:10.1162/neco.1992.4.3.415), within the bounds of
+`Hyperparameters.within`. The level, a constant on the heart, is left free: S is that of the other
+modes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
+from functools import cached_property
+from typing import NamedTuple, Self
+
+import numpy as np
+from scipy.optimize import minimize
+
+from einthoven.base.core.errors import NotConverged
+from einthoven.inverse.methods.waves.local_cosines import TimeBasis
+from einthoven.inverse.methods.waves.prior import SurfaceModes, WavePrior
+
+NEGLIGIBLE = 1e-4
+"""Singular values of the transfer below this share of the largest carry nothing but noise."""
+FLAT = 1e3
+"""Variance of the level, that of the rest is 1: nothing is known of it beforehand."""
+N_TRIALS = 1000
+"""Evaluations that a search may take."""
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """What the marginal likelihood chooses, besides the variance of each window and octave."""
+
+    wavenumber: float
+    speed: float
+    smoothness: float
+    noise_sd: float
+    """White noise, in the unit of the recording."""
+    rest: float
+    """r, 1."""
+    model_error: float = 0.0
+    """m, 1."""
+
+    def within(self, start: "Hyperparameters") -> "Hyperparameters":
+        """The nearest ones that mean something; `start` gives the scale of heart and recording.
+
+        Beyond these bounds fields are constant, or white on the mesh, or all is error: a tenth for
+        the model's own is what coarse meshes do to a transfer matrix.
+        """
+        return Hyperparameters(
+            wavenumber=float(np.clip(self.wavenumber / start.wavenumber, 0.5, 10))
+            * start.wavenumber,
+            speed=float(np.clip(self.speed / start.speed, 0.01, 10)) * start.speed,
+            smoothness=float(np.clip(self.smoothness, 0.5, 20)),
+            noise_sd=self.noise_sd,
+            rest=min(self.rest, 0.3),
+            model_error=min(self.model_error, 0.1),
+        )
+
+    @property
+    def starts(self) -> tuple["Hyperparameters", ...]:
+        """Of searches: rough fields of long waves, smooth ones of short waves, a right transfer."""
+        short = replace(self, wavenumber=6 * self.wavenumber, smoothness=8.0)
+        exact = replace(self, model_error=0.0)
+        return (self, short, exact) if self.model_error > 0 else (self, short)
+
+    def improbability(self, start: "Hyperparameters") -> float:
+        """Minus the logarithm of a wide prior about `start`, which keeps flat directions still.
+
+        Log-normal, of a factor e^2 (smoothness: e).
+        """
+        ratios = [
+            np.log(self.wavenumber / start.wavenumber) / 2,
+            np.log(self.speed / start.speed) / 2,
+            np.log(self.smoothness / start.smoothness),
+        ]
+        return 0.5 * float(np.square(ratios).sum())
+
+    @property
+    def prior(self) -> WavePrior:
+        """The wave prior."""
+        return WavePrior(self.wavenumber, self.speed, self.smoothness)
+
+
+class Band(NamedTuple):
+    """One octave: the eigenvectors of its covariance and the data's powers along them."""
+
+    spectrum: np.ndarray
+    """[mode]."""
+    variances: np.ndarray
+    """[observation] of signal and errors, of a unit variance of the field; without noise."""
+    vectors: np.ndarray
+    """[observation, observation]."""
+    powers: np.ndarray
+    """[group, observation] sums over the coefficients."""
+    scale: np.ndarray
+    """[group] variance a of the field, mV^2."""
+    noise: np.ndarray
+    """[group] variance of noise and rest, mV^2."""
+    cost: float
+    """Minus the logarithm of the marginal likelihood, but for a constant."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Body potentials in the basis of time and in the range of the transfer matrix."""
+
+    wavenumber: np.ndarray
+    """[mode] 1/mm."""
+    basis: TimeBasis
+    gains: np.ndarray
+    """Of the modes: [observation, mode]."""
+    gain_changes: tuple[np.ndarray, ...]
+    """[observation, mode] each, with small changes of the geometry."""
+    coefficients: np.ndarray
+    """[observation, coefficient] mV."""
+    outside: tuple[float, int]
+    """Energy (mV^2) and number of the data that no potential on the heart explains."""
+    has_level: bool
+    """Whether a constant on the heart is seen; else potentials of zero mean are sought."""
+
+    @classmethod
+    def of(
+        cls,
+        modes: SurfaceModes,
+        basis: TimeBasis,
+        transfer: np.ndarray,
+        body_potentials: np.ndarray,
+        changes: Sequence[np.ndarray] = (),
+    ) -> Self:
+        """Reduce body potentials to what a potential on the heart can explain.
+
+        Args:
+            modes: of the surface.
+            basis: of the samples.
+            transfer: [electrode, node].
+            body_potentials: [electrode, time] mV.
+            changes: [electrode, node] each, of the transfer matrix with the geometry.
+        """
+        left, values, _ = np.linalg.svd(np.hstack([transfer, *changes]), full_matrices=False)
+        kept = left[:, values > NEGLIGIBLE * values[0]]
+        return cls.in_patterns(kept, modes, basis, [transfer, *changes], body_potentials)
+
+    @classmethod
+    def in_patterns(
+        cls,
+        patterns: np.ndarray,
+        modes: SurfaceModes,
+        basis: TimeBasis,
+        transfer_and_changes: Sequence[np.ndarray],
+        body_potentials: np.ndarray,
+    ) -> Self:
+        """As `of`, of patterns on the electrodes: [electrode, observation], orthonormal."""
+        transfer, *changes = transfer_and_changes
+        coefficients = patterns.T @ body_potentials @ basis.matrix.T
+        energy = float((body_potentials**2).sum() - (coefficients**2).sum())
+        number = (len(transfer) - patterns.shape[1]) * body_potentials.shape[1]
+        gains, *others = (patterns.T @ matrix @ modes.shapes for matrix in (transfer, *changes))
+        outside = max(energy, 0.0), number
+        constant, largest = np.linalg.norm(gains[:, 0]), np.linalg.norm(gains, axis=0).max()
+        seen = bool(constant > NEGLIGIBLE * largest)
+        return cls(modes.wavenumber, basis, gains, tuple(others), coefficients, outside, seen)
+
+    def changed(self, change: np.ndarray) -> Self:
+        """With the geometry changed a little, in units of the changes given."""
+        return replace(self, gains=self.gains + np.tensordot(change, self.gain_changes, 1))
+
+    @cached_property
+    def octaves(self) -> list[tuple[float, list[np.ndarray]]]:
+        """Frequency of each octave, rad/ms, and the coefficients of each of its groups."""
+        basis, found = self.basis, []
+        for band, frequency in enumerate(basis.angular_frequency):
+            groups = np.unique(basis.group[basis.band == band])
+            found.append((frequency, [np.flatnonzero(basis.group == group) for group in groups]))
+        return found
+
+    def bands(self, chosen: Hyperparameters) -> list[Band]:
+        """All octaves under these hyperparameters."""
+        return [self._band(chosen, *octave) for octave in self.octaves]
+
+    def _band(self, chosen: Hyperparameters, frequency: float, groups: list[np.ndarray]) -> Band:
+        spectrum, variances, vectors = self.unit_covariance(chosen, frequency)
+        rotated = (vectors.T @ self.coefficients) ** 2
+        powers = np.stack([rotated[:, group].sum(axis=1) for group in groups])
+        number = np.array([len(group) for group in groups])
+        noise = chosen.noise_sd**2 + chosen.rest**2 * powers.mean(axis=1) / number
+        scale, cost = _best_scale(variances, powers / number[:, None], noise)
+        total = float((number * cost).sum())
+        return Band(spectrum, variances, vectors, powers, scale, noise, total)
+
+    def unit_covariance(
+        self, chosen: Hyperparameters, frequency: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of signal and errors, of a unit variance of the field, at a frequency (rad/ms).
+
+        Returns:
+            Spectrum [mode], eigenvalues [observation] and eigenvectors [observation, observation].
+        """
+        spectrum = chosen.prior.spectrum(self.wavenumber, frequency)
+        spectrum[0] = FLAT if self.has_level else 0.0
+        covariance = (self.gains * spectrum) @ self.gains.T
+        variances, vectors = np.linalg.eigh(covariance)
+        variances = np.clip(variances, 0.0, None)
+        strongest = variances[-2] if self.has_level else variances[-1]
+        mixed = np.minimum(variances, strongest)
+        variances += chosen.model_error**2 * np.sqrt(strongest * mixed)
+        return spectrum, variances, vectors
+
+    def cost(self, chosen: Hyperparameters) -> float:
+        """Minus the logarithm of the marginal likelihood, but for a constant."""
+        energy, number = self.outside
+        rest = 0.5 * energy / chosen.noise_sd**2 + number * np.log(chosen.noise_sd)
+        return float(rest + sum(band.cost for band in self.bands(chosen)))
+
+    def choose(
+        self, starts: Sequence[Hyperparameters], centre: Hyperparameters
+    ) -> tuple[Hyperparameters, float]:
+        """The most probable hyperparameters, and minus the logarithm of their probability.
+
+        Args:
+            starts: of searches, the best of which counts; what is 0 there stays 0.
+            centre: of the wide prior, `Hyperparameters.improbability`.
+
+        Raises:
+            NotConverged: a search did not end.
+        """
+        found = [self._search(start, centre) for start in starts]
+        return min(found, key=lambda one: one[1])
+
+    def _search(
+        self, start: Hyperparameters, centre: Hyperparameters
+    ) -> tuple[Hyperparameters, float]:
+        used = np.array(astuple(start)) > 0
+
+        def of(logs: np.ndarray) -> Hyperparameters:
+            values = np.zeros(len(used))
+            values[used] = np.exp(np.clip(logs, -30, 30))
+            return Hyperparameters(*values)
+
+        def cost(logs: np.ndarray) -> float:
+            tried = of(logs)
+            return self.cost(tried.within(centre)) + tried.improbability(centre)
+
+        first = np.log(np.array(astuple(start))[used])
+        simplex = np.vstack([first, first + 0.7 * np.eye(len(first))])
+        # 1 is a likelihood ratio of e: a finer choice means nothing
+        options = {"initial_simplex": simplex, "xatol": 0.2, "fatol": 1.0, "maxfev": N_TRIALS}
+        found = minimize(cost, first, method="Nelder-Mead", options=options)
+        if not found.success:
+            raise NotConverged(f"waves: no largest marginal likelihood in {N_TRIALS} evaluations")
+        return of(found.x).within(centre), float(found.fun)
+
+
+def _best_scale(
+    variances: np.ndarray, powers: np.ndarray, noise: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Variance of the field of the largest marginal likelihood, and the cost per coefficient.
+
+    Args:
+        variances: [observation], of a unit variance.
+        powers: [group, observation] mean over the coefficients, mV^2.
+        noise: [group] variance, mV^2.
+
+    Returns:
+        [group] mV^2 and [group].
+    """
+    typical = powers.sum(axis=1) / variances.sum()
+    logs = np.linspace(-14, 14, 57)[None].repeat(len(powers), axis=0)
+    for width in (0.5, 0.05):  # a grid, and a finer one around its best
+        scale = typical[:, None] * np.exp(logs)
+        total = scale[..., None] * variances + noise[:, None, None]
+        cost = 0.5 * (powers[:, None] / total + np.log(total)).sum(axis=2)
+        best = np.argmin(cost, axis=1)[:, None]
+        centre = np.take_along_axis(logs, best, axis=1)
+        logs = centre + width * np.linspace(-1, 1, 21)
+    return np.take_along_axis(scale, best, axis=1)[:, 0], np.take_along_axis(cost, best, 1)[:, 0]

@@ -1,0 +1,221 @@
+"""A recording as seen from any pose of the heart, cheaply, and the climb to the most probable one.
+
+Pose and hyperparameters are sought together by Fisher scoring with Levenberg's damping. Sought one
+after the other, the hyperparameters of a wrong pose hold it where it is.
+"""
+
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+
+import numpy as np
+
+from einthoven.base.core.errors import BadInput
+from einthoven.inverse.methods.waves.evidence import Hyperparameters, Recording
+from einthoven.inverse.methods.waves.local_cosines import TimeBasis
+from einthoven.inverse.methods.waves.pose import SD, STEPS, HeartInTorso, Pose
+from einthoven.inverse.methods.waves.prior import SurfaceModes, surface_modes
+from einthoven.inverse.methods.waves.scoring import Slopes
+
+NEGLIGIBLE = 1e-3
+"""Patterns on the skin below this share of the largest are left out."""
+N_ROUNDS = 40
+N_TRIALS = 8
+"""Damped steps that a round may try."""
+ENOUGH = 1.0
+"""A round that gains less in the logarithm of the likelihood is the last one."""
+FARTHEST = 2.0, 1.5
+"""Of a step: of the pose, in `STEPS`, and of the logarithms of the hyperparameters."""
+PROBE = 0.02
+"""Of `STEPS`, for differences."""
+
+
+@dataclass(frozen=True, eq=False)
+class MovingRecording:
+    """In the patterns on the electrodes that hearts of poses nearby can make."""
+
+    body: HeartInTorso
+    basis: TimeBasis
+    body_potentials: np.ndarray
+    """[electrode, time] mV."""
+
+    def gains(self, pose: Pose) -> np.ndarray:
+        """[observation, mode].
+
+        Raises:
+            BadInput: the heart would leave the torso.
+        """
+        return self._patterns.T @ self.body.at(pose) @ self._modes.shapes
+
+    def changes(self, pose: Pose, gains: np.ndarray) -> list[np.ndarray]:
+        """Of the gains with each of `STEPS`, to the side where the heart stays in the torso."""
+        found = []
+        for step in PROBE * np.eye(len(STEPS)):
+            try:
+                found.append((self.gains(pose.moved(step)) - gains) / PROBE)
+            except BadInput:
+                found.append((gains - self.gains(pose.moved(-step))) / PROBE)
+        return found
+
+    @cached_property
+    def filed(self) -> Recording:
+        """Seen from the pose at rest."""
+        matrix = [self.body.at(Pose.at_rest())]
+        return Recording.in_patterns(
+            self._patterns, self._modes, self.basis, matrix, self.body_potentials
+        )
+
+    @cached_property
+    def _modes(self) -> SurfaceModes:
+        return surface_modes(self.body.heart)
+
+    @cached_property
+    def _patterns(self) -> np.ndarray:
+        """[electrode, observation], orthonormal."""
+        matrices = [self.body.at(Pose.at_rest())]
+        for change in 2 * np.vstack([np.eye(len(STEPS)), -np.eye(len(STEPS))]):
+            try:
+                matrices.append(self.body.at(Pose.at_rest().moved(change)))
+            except BadInput:  # the heart would leave the torso
+                continue
+        left, values, _ = np.linalg.svd(np.hstack(matrices), full_matrices=False)
+        return left[:, values > NEGLIGIBLE * values[0]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Pose and hyperparameters, with the recording as seen from there."""
+
+    pose: Pose
+    chosen: Hyperparameters
+    recording: Recording
+    likelihood_cost: float
+    """Minus the logarithm of the marginal likelihood."""
+    cost: float
+    """With the priors of pose and hyperparameters."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Hyperparameters that are sought: what is 0 stays 0."""
+        every = [field.name for field in fields(Hyperparameters)]
+        return tuple(name for name in every if getattr(self.chosen, name) > 0)
+
+    @property
+    def n_seen(self) -> int:
+        """Coefficients of time with more signal than noise."""
+        pairs = zip(self.recording.octaves, self.recording.bands(self.chosen))
+        # the largest variance may be that of the level, which is free
+        return sum(
+            len(group)
+            for (_, groups), band in pairs
+            for group, scale, noise in zip(groups, band.scale, band.noise)
+            if scale * band.variances[-2] > noise
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Climb:
+    """To the most probable pose, or only to hyperparameters."""
+
+    moving: MovingRecording
+    centre: Hyperparameters
+    """Of their wide prior."""
+    prior_weight: float | None = None
+    """Of the pose's prior against the likelihood; None: the pose stays."""
+
+    def place(
+        self, pose: Pose, chosen: Hyperparameters, recording: Recording | None = None
+    ) -> Place:
+        """A place; `recording` is that of the pose, if it is known."""
+        if recording is None:
+            recording = replace(self.moving.filed, gains=self.moving.gains(pose))
+        likelihood = recording.cost(chosen)
+        priors = (self.prior_weight or 0.0) * pose.cost + chosen.improbability(self.centre)
+        return Place(pose, chosen, recording, likelihood, likelihood + priors)
+
+    def run(self, place: Place) -> Place:
+        """The maximum that is reached from a place; it ends where no damped step gains."""
+        damping = 1e-3
+        for _ in range(N_ROUNDS):
+            found = self._round(place, damping)
+            if found is None:
+                break
+            gain, (place, damping) = place.cost - found[0].cost, found
+            if gain < ENOUGH:
+                break
+        return place
+
+    def doubt(self, place: Place) -> np.ndarray:
+        """Square root of the pose's covariance at the maximum: [number, direction] in `STEPS`."""
+        if self.prior_weight is None:
+            raise ValueError("the pose stays")
+        _, information, free = self._slopes(place)
+        known = np.linalg.inv(information[np.ix_(free, free)])
+        return np.linalg.cholesky(self.prior_weight * known[: len(STEPS), : len(STEPS)])
+
+    def _slopes(self, place: Place) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Gradient, information, and what is free: [parameter], [parameter, parameter], bool."""
+        changes = []
+        if self.prior_weight is not None:
+            changes = self.moving.changes(place.pose, place.recording.gains)
+        slopes = Slopes(place.recording, place.chosen, changes, place.names)
+        gradient, information = slopes.gradient_and_information()
+        self._add_priors(place, gradient, information)
+        return gradient, information, self._free(place, gradient)
+
+    def _round(self, place: Place, damping: float) -> tuple[Place, float] | None:
+        """A better place and the next damping, or None."""
+        gradient, information, free = self._slopes(place)
+        information = information[np.ix_(free, free)]
+        for _ in range(N_TRIALS):
+            damped = information + damping * np.diag(np.diag(information))
+            step = np.zeros(len(gradient))
+            step[free] = -np.linalg.solve(damped, gradient[free])
+            new = self._moved(place, step)
+            if new is not None and new.cost < place.cost:
+                return new, max(damping / 10, 1e-4)
+            damping = max(10 * damping, 1e-2)
+        return None
+
+    def _moved(self, place: Place, step: np.ndarray) -> Place | None:
+        """After a step, shortened if it is long; None where the heart would leave the torso."""
+        names = place.names
+        of_pose, of_names = np.split(step, [len(step) - len(names)])
+        sizes = np.linalg.norm(of_pose), np.abs(of_names).max()
+        longest = max(1.0, *(size / far for size, far in zip(sizes, FARTHEST)))
+        factors = np.exp(of_names / longest)
+        new = {name: getattr(place.chosen, name) * f for name, f in zip(names, factors)}
+        chosen = replace(place.chosen, **new).within(self.centre)
+        if not len(of_pose):
+            return self.place(place.pose, chosen, place.recording)
+        try:
+            return self.place(place.pose.moved(of_pose / longest), chosen)
+        except BadInput:
+            return None
+
+    def _free(self, place: Place, gradient: np.ndarray) -> np.ndarray:
+        """Parameters that no bound of theirs holds: [parameter] bool."""
+        free = np.ones(len(gradient), bool)
+        for k, name in enumerate(place.names, start=len(gradient) - len(place.names)):
+            value = getattr(place.chosen, name)
+            tried = replace(place.chosen, **{name: value * np.exp(-1e-3 * np.sign(gradient[k]))})
+            kept = getattr(tried.within(self.centre), name)
+            free[k] = gradient[k] == 0 or not np.isclose(kept, value, rtol=1e-5)
+        return free
+
+    def _add_priors(self, place: Place, gradient: np.ndarray, information: np.ndarray) -> None:
+        """Of pose and hyperparameters; of the latter by differences."""
+        n_pose, width = len(gradient) - len(place.names), 1e-3
+        if self.prior_weight is not None:
+            weight = self.prior_weight * (STEPS / SD) ** 2
+            gradient[:n_pose] += weight * np.array(place.pose.values) / STEPS
+            information[:n_pose, :n_pose] += np.diag(weight)
+        here = place.chosen.improbability(self.centre)
+        for k, name in enumerate(place.names, start=n_pose):
+            value = getattr(place.chosen, name)
+            low, high = (
+                replace(place.chosen, **{name: value * np.exp(side)}).improbability(self.centre)
+                for side in (-width, width)
+            )
+            gradient[k] += (high - low) / (2 * width)
+            # a little more, as some have no prior and may not be seen
+            information[k, k] += max((low + high - 2 * here) / width**2, 0.0) + 1e-3

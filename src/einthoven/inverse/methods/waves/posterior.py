@@ -1,0 +1,96 @@
+"""Mean, standard deviation and draws of the heart's potentials, given recordings and choices."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from einthoven.inverse.methods.waves.evidence import Band, Hyperparameters, Recording
+from einthoven.inverse.methods.waves.prior import SurfaceModes
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Of the wave prior with the hyperparameters chosen."""
+
+    modes: SurfaceModes
+    recording: Recording
+    chosen: Hyperparameters
+    doubt: np.ndarray | None = None
+    """Of the geometry: square root of the covariance of the recording's changes,
+    [change, direction]; None: it is known."""
+
+    @cached_property
+    def bands(self) -> list[Band]:
+        """All octaves."""
+        return self.recording.bands(self.chosen)
+
+    @cached_property
+    def mean(self) -> np.ndarray:
+        """[node, time] mV."""
+        return self._back(self._estimate(self.recording.coefficients))
+
+    @cached_property
+    def sd(self) -> np.ndarray:
+        """Standard deviation: [node, time] mV."""
+        shapes, n = self.modes.shapes, self.recording.basis.matrix.shape[0]
+        variance = np.zeros((len(shapes), n))
+        for band, groups in zip(self.bands, self._groups):
+            spread = shapes * band.spectrum
+            before = (spread * shapes).sum(axis=1)
+            known = (spread @ (self.recording.gains.T @ band.vectors)) ** 2
+            for group, scale, noise in zip(groups, band.scale, band.noise):
+                learned = known @ (1 / (scale * band.variances + noise))
+                left = scale * before - scale**2 * learned
+                variance[:, group] = np.clip(left, 0.0, None)[:, None]
+        total = variance @ self.recording.basis.matrix**2
+        if self.doubt is not None:  # the law of total variance, to first order
+            total = total + sum((self._of(step).mean - self.mean) ** 2 for step in self.doubt.T)
+        return np.sqrt(total)
+
+    def draw(self, generator: np.random.Generator) -> np.ndarray:
+        """One draw of the potentials, by Matheron's rule: [node, time] mV."""
+        if self.doubt is not None:
+            change = self.doubt @ generator.standard_normal(self.doubt.shape[1])
+            return self._of(change).draw(generator)
+        field = np.zeros((len(self.modes.wavenumber), len(self.recording.basis.matrix)))
+        seen = np.zeros_like(self.recording.coefficients)
+        for band, groups in zip(self.bands, self._groups):
+            for group, scale, noise in zip(groups, band.scale, band.noise):
+                unit = generator.standard_normal((len(field), len(group)))
+                field[:, group] = np.sqrt(scale * band.spectrum)[:, None] * unit
+                seen[:, group] = self.recording.gains @ field[:, group]
+                rest = self._unexplained(band, scale, noise)
+                seen[:, group] += rest @ generator.standard_normal((len(seen), len(group)))
+        return self._back(field + self._estimate(self.recording.coefficients - seen))
+
+    def _of(self, change: np.ndarray) -> "Posterior":
+        """In a geometry that is known to be changed."""
+        return Posterior(self.modes, self.recording.changed(change), self.chosen)
+
+    @property
+    def _groups(self) -> list[list[np.ndarray]]:
+        return [groups for _, groups in self.recording.octaves]
+
+    def _unexplained(self, band: Band, scale: float, noise: float) -> np.ndarray:
+        """Square root of the covariance of noise and errors: [observation, observation]."""
+        gains = self.recording.gains
+        signal = scale * (gains * band.spectrum) @ gains.T
+        total = (band.vectors * (scale * band.variances + noise)) @ band.vectors.T
+        values, vectors = np.linalg.eigh(total - signal)
+        return vectors * np.sqrt(np.clip(values, 0.0, None))
+
+    def _estimate(self, coefficients: np.ndarray) -> np.ndarray:
+        """Conditional mean of the modes: [mode, coefficient] mV."""
+        found = np.zeros((len(self.modes.wavenumber), coefficients.shape[1]))
+        for band, groups in zip(self.bands, self._groups):
+            back = band.spectrum[:, None] * self.recording.gains.T @ band.vectors
+            for group, scale, noise in zip(groups, band.scale, band.noise):
+                weights = scale / (scale * band.variances + noise)
+                found[:, group] = back @ (
+                    weights[:, None] * (band.vectors.T @ coefficients[:, group])
+                )
+        return found
+
+    def _back(self, field: np.ndarray) -> np.ndarray:
+        return self.modes.shapes @ field @ self.recording.basis.matrix

@@ -1,0 +1,51 @@
+"""All inverse methods by name; the module of one is imported when it is asked for."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from einthoven.base.core.errors import BadInput
+
+if TYPE_CHECKING:  # numba and scipy, which every start of Snakemake would wait for
+    from einthoven.inverse.problem.method import Method
+
+_PACKAGE = "einthoven.inverse"
+METHODS = {
+    "tikhonov-0": "methods.regularisation.tikhonov:Tikhonov0",
+    "tikhonov-1": "methods.regularisation.tikhonov:Tikhonov1",
+    "tikhonov-2": "methods.regularisation.tikhonov:Tikhonov2",
+    "tsvd": "methods.regularisation.tikhonov:TruncatedSvd",
+    "mfs": "methods.fundamental_solutions:FundamentalSolutions",
+    "stre": "baselines.stre:Stre",
+    "total-variation": "methods.regularisation.l1:TotalVariation",
+    "l1-normal": "methods.regularisation.l1:L1Normal",
+    "ep-dl": "baselines.networks.method:EpDl",
+    "ep-dl-spatial": "baselines.networks.method:EpDlSpatial",
+    "ep-dl-spatiotemporal": "baselines.networks.method:EpDlSpatiotemporal",
+    "eand-arn": "baselines.networks.method:EandArn",
+    "activation": "methods.activation.method:Activation",
+    "variational": "methods.variational.method:Variational",
+    "map": "baselines.bayes.method:Map",
+    "waves": "methods.waves.method:Waves",
+}
+"""Name -> module of this wing, and class. No import, so that an edit of one method runs its own
+fits again and no others (`run.fingerprints`), and classical ones do not wait for torch."""
+
+
+def module_of(name: str, field: str = "method") -> str:
+    """Full name of the module of a method; `field` is where its name was given.
+
+    Raises:
+        BadInput: there is no such method.
+    """
+    if name not in METHODS:
+        raise BadInput(f"{field}: unknown {name}; known are {', '.join(METHODS)}")
+    return f"{_PACKAGE}.{METHODS[name].partition(':')[0]}"
+
+
+def method_class(name: str, field: str = "method") -> "type[Method]":
+    """The class of a method's name; `field` is where the name was given.
+
+    Raises:
+        BadInput: there is no such method.
+    """
+    return getattr(import_module(module_of(name, field)), METHODS[name].partition(":")[2])

@@ -1,0 +1,95 @@
+"""Numbers of many reconstructions, and their mean and SD over the repeats."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from einthoven.base.core.errors import BadInput, EinthovenError
+from einthoven.base.core.files import read_json, write_json
+from einthoven.base.core.log import logger
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One reconstruction, and what it was worth.
+
+    Attributes:
+        world: whose potentials were sought.
+        method: which sought them; or the forward operator, where operators are compared.
+        noise: SD of the noise on the body, in the world's unit.
+        repeat: number of the noise.
+        numbers: errors and seconds by name, units in the names.
+        reason: of a failure; empty where it succeeded.
+    """
+
+    world: str
+    method: str
+    noise: float
+    repeat: int
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+
+    def of(self, reconstruct: Callable[[], Mapping[str, float]]) -> Self:
+        """With the numbers of a reconstruction, or with the reason why there are none."""
+        try:
+            return replace(self, numbers=dict(reconstruct()))
+        except EinthovenError as error:
+            logger.warning("%s in %s, noise %g: %s", self.method, self.world, self.noise, error)
+            return replace(self, reason=f"{type(error).__name__}: {error}")
+
+
+def save_trials(path: str | Path, trials: Iterable[Trial]) -> None:
+    """Write trials as JSON."""
+    write_json(path, [asdict(trial) for trial in trials])
+
+
+def load_trials(paths: Iterable[str | Path]) -> list[Trial]:
+    """Trials of several files, in their order.
+
+    Raises:
+        BadInput: a file holds something else.
+    """
+    found = []
+    for path in paths:
+        try:
+            found += [Trial(**row) for row in read_json(path)]
+        except TypeError as error:
+            raise BadInput(f"{path}: no trials of inverse methods ({error})") from error
+    return found
+
+
+def summary(trials: Iterable[Trial]) -> dict[str, Any]:
+    """World -> method -> noise -> mean and SD of each number, number of repeats and of failures.
+
+    A reconstruction that failed has no part in the means, and is counted.
+    """
+    groups: dict[str, dict[str, dict[str, list[Trial]]]] = {}
+    for trial in trials:
+        methods = groups.setdefault(trial.world, {})
+        methods.setdefault(trial.method, {}).setdefault(f"{trial.noise:g}", []).append(trial)
+    return {
+        world: {
+            method: {noise: _row(group) for noise, group in levels.items()}
+            for method, levels in methods.items()
+        }
+        for world, methods in groups.items()
+    }
+
+
+def _row(group: list[Trial]) -> dict[str, Any]:
+    good = [trial for trial in group if not trial.reason]
+    names = dict.fromkeys(name for trial in good for name in trial.numbers)
+    row: dict[str, Any] = {"repeats": len(good)}
+    if len(good) < len(group):
+        row |= {
+            "failures": len(group) - len(good),
+            "reasons": sorted({trial.reason for trial in group} - {""}),
+        }
+    for name in names:
+        values = np.array([trial.numbers[name] for trial in good if name in trial.numbers])
+        sd = float(values.std(ddof=1)) if len(values) > 1 else None
+        row[name] = {"mean": float(values.mean()), "sd": sd}
+    return row

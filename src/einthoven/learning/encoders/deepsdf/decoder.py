@@ -1,0 +1,212 @@
+"""The DeepSDF decoder: (point, code) -> four signed distances (Dokuchaev 2026, section 2.5).
+
+Five hidden layers, a skip of the coordinates after the third, Fourier features
+(Tancik et al. 2020, arXiv 2006.10739), Lipschitz layers, four outputs.
+
+Two things are ours and can be switched off. *Pose*: the first six entries of the code turn and
+shift the coordinates in which the network sees the heart, so that few training anatomies
+suffice to know that a heart may stand elsewhere. *Smooth activations*: the gradient of a signed
+distance is the surface normal, which steps from face to face with ReLU.
+"""
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from einthoven.base.config.learning import N_POSE, DeepSdf
+from einthoven.base.core.tags import SDF_SURFACES
+
+N_SURFACES = len(SDF_SURFACES)
+N_HIDDEN = 5
+SKIP_AFTER = 3
+POSE_SHIFT_MM = 10.0
+"""Shift for a code entry of 1."""
+POSE_ROTATION_RAD = 0.2
+"""Rotation for a code entry of 1."""
+ACTIVATIONS = {"relu": F.relu, "silu": F.silu}
+SLOPED = {"relu": lambda x: (F.relu(x), (x > 0).to(x)), "silu": lambda x: _silu_sloped(x)}
+"""The activations and their derivatives."""
+
+
+class SurfaceDecoder(nn.Module, ABC):
+    """Signed distances in mm, at points in mm in the patient frame.
+
+    Buffers set by `normalise` from training data alone: `body_mm` (scale of torso coordinates),
+    `heart_centre`, `heart_mm` (centre and scale of heart coordinates), and per surface
+    `output_mm` (scale) and `radius_mm` (of the sphere that the network bends).
+    """
+
+    parts: tuple[slice, ...]
+    """Surfaces that one network decodes, in order."""
+    near_share: float
+    """Share of a training batch that is near the surfaces of the network."""
+    body_mm: Tensor
+    heart_mm: Tensor
+    heart_centre: Tensor
+    output_mm: Tensor
+    radius_mm: Tensor
+
+    def __init__(self, config: DeepSdf):
+        super().__init__()
+        self.config = config
+        for name, value in (("body_mm", 200.0), ("heart_mm", 50.0)):
+            self.register_buffer(name, torch.tensor(value))
+        self.register_buffer("heart_centre", torch.zeros(3))
+        self.register_buffer("output_mm", torch.full((N_SURFACES,), 50.0))
+        self.register_buffer("radius_mm", torch.full((N_SURFACES,), 50.0))
+
+    @abstractmethod
+    def decode_part(self, part: int, points: Tensor, latent: Tensor) -> Tensor:
+        """[patient, point, 3] mm, [patient, latent] -> [patient, point, surface of the part]."""
+
+    def matrices(self) -> list[Tensor]:
+        """Weights between features, for orthogonalised steps; none by default."""
+        return []
+
+    def lipschitz_product(self) -> Tensor:
+        """The regularisation L_Lip of eq. (6); zero without learned bounds."""
+        return self.body_mm.new_zeros(())
+
+    def forward(self, points: Tensor, latent: Tensor) -> Tensor:
+        """[patient, point, 3] mm, [patient, latent] -> [patient, point, surface] mm."""
+        parts = [self.decode_part(k, points, latent) for k in range(len(self.parts))]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
+
+    def with_gradients(self, points: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """Of one body: distances [point, surface] mm and their gradients [point, surface, 3].
+
+        At points [point, 3] mm, by the code [latent].
+        """
+        # a caller may be inside no_grad or inference_mode, as Lightning's validation is
+        plain = torch.autocast(points.device.type, enabled=False)
+        with plain, torch.inference_mode(False), torch.enable_grad():
+            x = points.clone().requires_grad_(True)
+            sdf = self(x[None], latent.clone()[None])[0]
+            rows = [torch.autograd.grad(s.sum(), x, retain_graph=True)[0] for s in sdf.T]
+        return sdf.detach(), torch.stack(rows, dim=1)
+
+    def heart_coordinates(self, points: Tensor, latent: Tensor) -> Tensor:
+        """Coordinates in which the heart lies as the mean one: [patient, point, 3], no unit."""
+        heart = points - self.heart_centre
+        if self.config.pose:
+            heart = heart - POSE_SHIFT_MM * latent[:, None, 3:N_POSE]
+            heart = torch.einsum("pni,pij->pnj", heart, heart_rotation(latent))
+        return heart / self.heart_mm
+
+    def shape_code(self, latent: Tensor) -> Tensor:
+        """The code's entries that are not the heart's pose."""
+        return latent[:, N_POSE:] if self.config.pose else latent
+
+    def spheres(self, body: Tensor, heart: Tensor) -> Tensor:
+        """Distances to spheres about the body's and the heart's centre, which the network bends.
+
+        So even a hardly trained decoder has all four surfaces, and the far field is right. From
+        coordinates of the body and `heart_coordinates`, without unit: [patient, point, surface] mm.
+        """
+        torso, heart = (smooth_norm(body * self.body_mm), smooth_norm(heart * self.heart_mm))
+        return torch.cat([torso, *[heart] * (N_SURFACES - 1)], dim=-1) - self.radius_mm
+
+
+class LipschitzLinear(nn.Module):
+    """y = W x + b with each row of W scaled so that its absolute sum is at most softplus(c).
+
+    The map is then softplus(c)-Lipschitz in the maximum norm; c is learned and penalised (Liu et
+    al. 2022, DOI 10.1145/3528233.3530713).
+    """
+
+    def __init__(self, n_in: int, n_out: int):
+        super().__init__()
+        plain = nn.Linear(n_in, n_out)
+        self.weight, self.bias = plain.weight, plain.bias
+        largest = self.weight.detach().abs().sum(dim=1).max()
+        # softplus(raw_bound) = largest row sum: the layer starts as a plain linear one
+        self.raw_bound = nn.Parameter(torch.log(torch.expm1(largest)))
+
+    def bound(self) -> Tensor:
+        """The layer's Lipschitz bound in the maximum norm."""
+        return F.softplus(self.raw_bound)
+
+    def normalised_weight(self) -> Tensor:
+        """W with its rows scaled down to the bound: [n_out, n_in]."""
+        row_sums = self.weight.abs().sum(dim=1, keepdim=True)
+        return self.weight * torch.clamp(self.bound() / row_sums, max=1.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., n_in] -> [..., n_out]."""
+        return F.linear(x, self.normalised_weight(), self.bias)
+
+
+class Decoder(SurfaceDecoder):
+    """One network for all four surfaces, of Lipschitz layers: the paper's."""
+
+    parts = (slice(0, N_SURFACES),)
+    near_share = 0.0
+    frequencies: Tensor
+
+    def __init__(self, config: DeepSdf):
+        super().__init__(config)
+        n_shape = config.n_latent - (N_POSE if config.pose else 0)
+        n_coords = 6 + 4 * config.n_frequencies
+        width = config.width
+        self.first = LipschitzLinear(n_coords + n_shape, width)
+        self.hidden = nn.ModuleList(
+            LipschitzLinear(width + (n_coords if layer == SKIP_AFTER else 0), width)
+            for layer in range(1, N_HIDDEN)
+        )
+        self.last = LipschitzLinear(width, N_SURFACES)
+        self.register_buffer("frequencies", torch.randn(6, config.n_frequencies))
+
+    def decode_part(self, part: int, points: Tensor, latent: Tensor) -> Tensor:
+        """[patient, point, 3] mm, [patient, latent] -> [patient, point, surface] mm."""
+        activate = ACTIVATIONS[self.config.activation]
+        body, heart = points / self.body_mm, self.heart_coordinates(points, latent)
+        scale = self.config.frequency_scale
+        torso_waves = waves(body, scale * self.frequencies[:3])
+        heart_waves = waves(heart, scale * self.frequencies[3:])
+        coords = torch.cat([body, heart, torso_waves, heart_waves], dim=-1)
+        # the code is the same at all points of a patient: multiply it once, not per point
+        weight = self.first.normalised_weight()
+        n_coords = coords.shape[-1]
+        h = F.linear(coords, weight[:, :n_coords], self.first.bias)
+        h = activate(h + F.linear(self.shape_code(latent), weight[:, n_coords:])[:, None])
+        for layer, linear in enumerate(self.hidden, start=1):
+            h = activate(linear(torch.cat([h, coords], dim=-1) if layer == SKIP_AFTER else h))
+        return self.spheres(body, heart) + self.last(h) * self.output_mm
+
+    def lipschitz_product(self) -> Tensor:
+        """Product of the layers' bounds: the regularisation of Liu 2022, L_Lip in eq. (6)."""
+        layers = (self.first, *self.hidden, self.last)
+        return torch.stack([layer.bound() for layer in layers]).prod()
+
+
+def waves(coords: Tensor, frequencies: Tensor) -> Tensor:
+    """Fourier features: [..., 3] without unit, [3, frequency] -> [..., 2 frequency]."""
+    phase = coords @ (2 * math.pi * frequencies)
+    return torch.cat([phase.sin(), phase.cos()], dim=-1)
+
+
+def smooth_norm(vector: Tensor) -> Tensor:
+    """Length of [..., 3] mm, smooth at zero: [..., 1] mm."""
+    return torch.sqrt(vector.square().sum(dim=-1, keepdim=True) + 1.0)
+
+
+def heart_rotation(latent: Tensor) -> Tensor:
+    """How the pose rotates the heart, from its mean to the patient's: [..., 3, 3]."""
+    return rotation(POSE_ROTATION_RAD * latent[..., :3])
+
+
+def rotation(vector: Tensor) -> Tensor:
+    """Rotation matrices of rotation vectors (Rodrigues): [..., 3] rad -> [..., 3, 3]."""
+    x, y, z = vector.unbind(-1)
+    zero = torch.zeros_like(x)
+    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1)
+    return torch.linalg.matrix_exp(cross.reshape(*vector.shape[:-1], 3, 3))
+
+
+def _silu_sloped(x: Tensor) -> tuple[Tensor, Tensor]:
+    gate = torch.sigmoid(x)
+    value = x * gate
+    return value, torch.addcmul(value, gate, 1 - value)

@@ -1,0 +1,50 @@
+"""ECGs of predicted lead fields."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from einthoven.base.config.models import Ecg, Leadfield
+from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.core.names import STANDARD_ELECTRODES
+from einthoven.data.patient.activation import Activation
+from einthoven.data.patient.ecg import Ecg as PatientEcg
+from einthoven.data.patient.leadfields import LeadFieldGradients
+from einthoven.data.patient.patient import Patient
+from einthoven.learning.prediction.prediction import Prediction
+from einthoven.physics.ecg.simulate import simulate_ecg
+
+
+def with_ecg(
+    prediction: Prediction,
+    patient: Patient,
+    activations: Sequence[Activation],
+    config: Ecg,
+    leadfield: Leadfield,
+    repolarisation: Repolarisation,
+) -> Prediction:
+    """The prediction with the ECGs that follow from its gradients; arguments of `simulate_ecg`.
+
+    An ensemble that tells its members' gradients states the SD of the ECG, too: ECGs are linear in
+    the gradients, so that it is the SD of the members' ECGs.
+    """
+
+    def ecg_of(names: np.ndarray, points: np.ndarray, grad: np.ndarray) -> PatientEcg:
+        gradients = LeadFieldGradients(names, points, grad)
+        return simulate_ecg(patient, gradients, activations, config, leadfield, repolarisation)
+
+    names, points = (prediction.needed(f"electrode_{key}") for key in ("names", "points"))
+    ecg, ecg_sd = ecg_of(names, points, prediction.heart_grad), None
+    if prediction.member_grad is not None:
+        nine = [names.tolist().index(name) for name in STANDARD_ELECTRODES]
+        members = [ecg_of(names[nine], points[nine], each).ecg for each in prediction.member_grad]
+        ecg_sd = np.std(members, axis=0, ddof=1)
+    return replace(
+        prediction,
+        potential=ecg.electrode_potential,
+        ecg=ecg.ecg,
+        ecg_sd=ecg_sd,
+        scenarios=ecg.scenario,
+        time=ecg.time,
+    )

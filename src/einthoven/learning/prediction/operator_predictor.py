@@ -1,0 +1,152 @@
+"""Lead fields of any patient by an operator: no code, no encoder, no finite elements.
+
+The incident field, that of the patient's torso without heart, is solved by boundary elements; the
+operator says what the heart makes of it. Gradients come back in the patient frame and in kOhm/mm.
+"""
+
+import time as clock
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from einthoven.base.config.models import Leadfield
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.names import STANDARD_ELECTRODES
+from einthoven.base.core.tags import Tissue
+from einthoven.data.patient.anatomy import Anatomy, Electrodes
+from einthoven.data.patient.patient import Patient
+from einthoven.learning.prediction.prediction import Prediction
+from einthoven.learning.surrogate.operator.inputs import HeartPoints, OperatorInputs
+from einthoven.learning.surrogate.operator.operator import Operator
+from einthoven.numerics.bem.body import Body
+from einthoven.numerics.bem.incident import coarsened
+from einthoven.numerics.bem.leadfield import BoundaryLeadFields, LeadFieldProblem
+from einthoven.numerics.bem.surface import closed_surface
+from einthoven.numerics.training.machine import ONE_CORE, Machine
+from einthoven.numerics.training.task import torch_threads
+
+WITHIN_BOX = 1e-6
+"""mm; a skin triangulated anew may cut off the outermost points, which are moved into its box."""
+
+
+@dataclass(frozen=True)
+class OperatorPredictor:
+    """A trained operator, as a predictor of patients.
+
+    Attributes:
+        operator: one network or an ensemble, which also states its uncertainty.
+    """
+
+    operator: Operator
+
+    def predict(
+        self,
+        patient: Patient,
+        electrodes: Electrodes,
+        sigma: Leadfield,
+        machine: Machine = ONE_CORE,
+        field: bool = False,
+    ) -> Prediction:
+        """Gradients in the heart for all electrodes, and at the field samples if asked for.
+
+        `seconds_inputs` is the incident field and the geometry about each point,
+        `seconds_network` the operator; `seconds_per_lead` shares both among all electrodes.
+
+        Args:
+            patient: with anatomy, mesh and fibres, and with field samples if `field`.
+            electrodes: on the skin.
+            sigma: the patient's conductivities.
+            machine: its threads are also those of the timing.
+            field: also predict at the field samples, for the same electrodes. Outside of the
+                myocardium, of which the operator knows nothing, the gradients are those of the
+                torso without heart and lungs. Not timed.
+
+        Raises:
+            BadInput: shapes do not fit, values are not finite, electrodes off the skin, or field
+                samples of other electrodes.
+        """
+        anatomy = patient.anatomy
+        with torch_threads(machine.n_threads):
+            start = clock.perf_counter()
+            heart = HeartPoints.of_cells(patient)
+            inputs = OperatorInputs.of(anatomy, heart, electrodes.points, sigma, machine.n_threads)
+            begin = clock.perf_counter()
+            grad, sd = self.operator.predict(inputs)
+            end = clock.perf_counter()
+            check = self.operator.check(inputs)
+            wanted = patient.has("activations") and len(self.operator.networks) > 1
+            members = self._members(inputs, electrodes.names.tolist()) if wanted else None
+            field_grad = self._at_field_samples(patient, electrodes, sigma) if field else None
+        if sd is not None:
+            check = check.with_sd(float(sd.mean()), self.operator.usual_sd_deg)
+        frame = _Frame.of(anatomy, sigma)
+        return Prediction(
+            heart_grad=frame.patient(grad),
+            field_grad=field_grad,
+            electrode_names=np.asarray(electrodes.names),
+            electrode_points=electrodes.points,
+            heart_sd_deg=sd,
+            member_grad=None if members is None else frame.patient(members),
+            seconds={
+                "seconds_inputs": begin - start,
+                "seconds_network": end - begin,
+                "seconds_per_lead": (end - start) / len(grad),
+            },
+            n_members=len(self.operator.networks),
+            out_of_distribution=check.to_json(),
+            about={"patient": patient.name, "model": "operator", "n_points": len(heart.points),
+                   "threads": machine.n_threads},
+        )  # fmt: skip
+
+    def _members(self, inputs: OperatorInputs, names: list[str]) -> np.ndarray | None:
+        """`Prediction.member_grad`, in the operator's frame and unit."""
+        if not set(STANDARD_ELECTRODES) <= set(names):
+            return None
+        nine = torch.tensor([names.index(name) for name in STANDARD_ELECTRODES])
+        seen = inputs._replace(incident=inputs.incident[nine])
+        alone = (replace(self.operator, networks=(n,)) for n in self.operator.networks)
+        grads = np.stack([member.predict(seen)[0] for member in alone])
+        mean = grads.mean(axis=0)
+        return mean + self.operator.ecg_factor * (grads - mean)
+
+    def _at_field_samples(
+        self, patient: Patient, electrodes: Electrodes, sigma: Leadfield
+    ) -> np.ndarray:
+        """Gradients [electrode, point, 3] kOhm/mm at the points of the field samples."""
+        field, anatomy, heart = patient.field, patient.anatomy, HeartPoints.of_samples(patient)
+        if not np.array_equal(field.electrode_names, electrodes.names):
+            raise BadInput(f"{patient.name}: the field samples are of other electrodes")
+        inside = field.field_tissue == Tissue.MYOCARDIUM
+        inputs = OperatorInputs.of(anatomy, heart, electrodes.points, sigma)
+        found = np.empty((*field.field_grad.shape[:2], 3), np.float32)
+        found[:, inside] = _Frame.of(anatomy, sigma).patient(self.operator.predict(inputs)[0])
+        torso = _torso_without_heart(anatomy, electrodes.points)
+        box = torso.box + WITHIN_BOX * np.array([[1.0], [-1.0]])
+        elsewhere = np.clip(field.field_points[~inside].astype(float), *box)
+        found[:, ~inside] = torso.gradient(elsewhere) / sigma.sigma_torso_s_per_m
+        return found
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """From the operator's frame and unit, heart and 1/mm^2, to the patient's and kOhm/mm."""
+
+    rotation: np.ndarray
+    sigma_torso: float
+
+    @classmethod
+    def of(cls, anatomy: Anatomy, sigma: Leadfield) -> "_Frame":
+        """Of a patient."""
+        return cls(anatomy.heart_rotation, sigma.sigma_torso_s_per_m)
+
+    def patient(self, grad: np.ndarray) -> np.ndarray:
+        """Gradients [..., 3] in the patient frame."""
+        turned = grad @ (self.rotation.T / self.sigma_torso).astype(np.float32)
+        return turned.astype(np.float32, copy=False)
+
+
+def _torso_without_heart(anatomy: Anatomy, electrode_points: np.ndarray) -> BoundaryLeadFields:
+    """Lead fields of the homogeneous torso of 1 mS/mm, for points anywhere in it."""
+    skin = coarsened(closed_surface("skin", anatomy.surfaces.closed("torso")))
+    return LeadFieldProblem(Body(skin)).solve(np.asarray(electrode_points, float))

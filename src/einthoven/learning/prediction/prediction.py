@@ -1,0 +1,95 @@
+"""What a method says about a patient: prediction.npz."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import load_arrays, save_arrays
+from einthoven.data.patient.anatomy import Electrodes
+
+ARRAYS = {"heart_grad": "heart_grad", "field_grad": "field_grad",
+          "electrode_potential": "potential", "ecg": "ecg", "ecg_sd": "ecg_sd",
+          "scenario": "scenarios",
+          "electrode_names": "electrode_names", "electrode_points": "electrode_points",
+          "time": "time", "heart_sd_deg": "heart_sd_deg", "latent": "latent"}  # fmt: skip
+"""Names in the file -> fields."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Prediction:
+    """Gradients of lead fields and what follows from them; None for what was not asked.
+
+    Attributes:
+        heart_grad: [electrode, heart cell, 3] kOhm/mm at the centroids.
+        field_grad: [electrode, point, 3] kOhm/mm at the points of the field samples.
+        potential: [scenario, electrode, time] mV. ecg: [scenario, lead, time] mV.
+        ecg_sd: [scenario, lead, time] mV, calibrated SD of the ECG, of an ensemble of operators.
+        scenarios: [scenario]. time: [time] ms.
+        electrode_names: [electrode]. electrode_points: [electrode, 3] mm.
+        heart_sd_deg: [electrode, heart cell] calibrated SD of the direction, of an ensemble.
+        member_grad: [member, electrode, heart cell, 3] kOhm/mm of the nine electrodes of the
+            12-lead ECG: gradients about the mean whose SD is the calibrated one. In no file.
+        latent: [latent] the code that was used.
+        seconds: keys that begin with seconds_; empty where nothing was timed.
+        n_members: of the ensemble.
+        out_of_distribution: the check of an imported patient as JSON.
+        about: patient, encoder, model, threads ...
+    """
+
+    heart_grad: np.ndarray
+    field_grad: np.ndarray | None = None
+    potential: np.ndarray | None = None
+    ecg: np.ndarray | None = None
+    ecg_sd: np.ndarray | None = None
+    scenarios: np.ndarray | None = None
+    electrode_names: np.ndarray | None = None
+    electrode_points: np.ndarray | None = None
+    time: np.ndarray | None = None
+    heart_sd_deg: np.ndarray | None = None
+    member_grad: np.ndarray | None = None
+    latent: np.ndarray | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    n_members: int = 1
+    out_of_distribution: dict[str, Any] | None = None
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def save(self, path: str | Path) -> None:
+        """Write the arrays that there are, and all else as attributes."""
+        arrays = {name: getattr(self, key) for name, key in ARRAYS.items()}
+        given = {name: values for name, values in arrays.items() if values is not None}
+        save_arrays(path, given, n_members=self.n_members,
+                    out_of_distribution=self.out_of_distribution,
+                    **self.seconds, **self.about)  # fmt: skip
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a prediction.
+
+        Raises:
+            BadInput: a missing, broken or foreign file.
+        """
+        found = load_arrays(path, ["heart_grad", "electrode_names"])
+        attrs = dict(found.attrs)
+        known: dict[str, Any] = {key: found[name] for name, key in ARRAYS.items() if name in found}
+        known |= {k: attrs.pop(k) for k in ("n_members", "out_of_distribution") if k in attrs}
+        seconds = {k: attrs.pop(k) for k in list(attrs) if k.startswith("seconds_")}
+        return cls(**known, seconds=seconds, about=attrs)
+
+    @property
+    def electrodes(self) -> Electrodes:
+        """Names and points."""
+        return Electrodes(*(self.needed(f"electrode_{key}") for key in Electrodes._fields))
+
+    def needed(self, name: str) -> np.ndarray:
+        """An array that may not be there.
+
+        Raises:
+            BadInput: it is not.
+        """
+        values: np.ndarray | None = getattr(self, name)
+        if values is None:
+            raise BadInput(f"prediction of {self.about.get('patient', '?')}: has no {name}")
+        return values

@@ -1,0 +1,215 @@
+"""What a prediction needs of a patient: read from its folder, and made where it is missing."""
+
+import time as clock
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from einthoven.base.config.models import Config
+from einthoven.base.config.physiology import Physiology
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.extras import MissingExtra
+from einthoven.base.core.log import logger
+from einthoven.base.core.names import STANDARD_ELECTRODES
+from einthoven.body.fibers.coordinates import ventricular_coordinates
+from einthoven.body.fibers.fields import solve_wall_fields
+from einthoven.body.fibers.ldrb import assign_fibers
+from einthoven.body.imported.anatomy import import_patient
+from einthoven.body.imported.read import read_points
+from einthoven.body.imported.sheet import Row, read_sheet
+from einthoven.body.imported.sites import on_skin
+from einthoven.body.mesh.lattice import lattice_mesh
+from einthoven.body.mesh.tetrahedra import tetrahedralise
+from einthoven.data.patient.anatomy import Anatomy, Electrodes
+from einthoven.data.patient.patient import Patient
+from einthoven.learning.samples.sdf import sdf_samples
+from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
+from einthoven.physics.electrophysiology.scenarios import activate
+from einthoven.physics.electrophysiology.scenarios.kinds import scenario_of
+
+LATTICE_EDGE_MM = 2.6
+"""Right ventricles of 3 mm are torn by coarser lattices (docs/install.md)."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A patient with all that a model wants of it.
+
+    Attributes:
+        patient: its stages.
+        config: with the speeds and durations that the sheet has for the patient.
+        bodies: other bodies with the same heart, that the sheet wants drawn.
+        seconds: `seconds_import` and `seconds_{stage}` of what was made.
+    """
+
+    patient: Patient
+    config: Config
+    bodies: tuple[Anatomy, ...]
+    seconds: dict[str, float]
+
+
+def prepared(
+    source: Path, to: Path, config: Config, stages: Collection[str], name: str | None = None
+) -> Prepared:
+    """Read a stage folder, or import a patient of a sheet; make what is missing.
+
+    Mesh, fibres and activation are made, if not given, as in a virtual patient: activation in the
+    scenarios of section `ecg`, with the speeds of the config or those measured in the sheet. No
+    activation is made without ventricular coordinates.
+
+    Args:
+        source: results/patients/{patient}, a folder that `einthoven import` wrote, or a sheet.
+        to: where stage files go that are made.
+        config: settings for what is made.
+        stages: which are made beside the activation (`Pretrained.stages`).
+        name: which patient of the sheet.
+
+    Raises:
+        BadInput: a file is missing or wrong, or fibres are missing and cannot be made here.
+    """
+    bodies, start = list[Anatomy](), clock.perf_counter()
+    seconds = dict[str, float]()
+    if not source.is_dir():
+        row, *drawn = chosen_rows(source, name)
+        import_patient(row, to / f"{row.patient}.png", config.anatomy).save(to / "anatomy.npz")
+        seconds["seconds_import"] = clock.perf_counter() - start
+        bodies = [import_patient(r, to / f"{r.patient}.png", config.anatomy) for r in drawn]
+        source, config = to, _as_measured(config, row)
+    found = Patient.open(source)
+    for stage, make in MAKERS.items():
+        if stage in (*stages, *FOR_THE_ECG) and not _known(found, stage):
+            start = clock.perf_counter()
+            found = make(found, config, to)
+            seconds[f"seconds_{stage}"] = clock.perf_counter() - start
+    for activation in (found.activations if found.has("activations") else {}).values():
+        if len(activation.activation_time) != len(found.heart.points):
+            raise BadInput(
+                f"{source}: activation_{activation.scenario}.npz has "
+                f"{len(activation.activation_time)} nodes, the heart {len(found.heart.points)}"
+            )
+    return Prepared(found, config, tuple(bodies), seconds)
+
+
+def chosen_electrodes(anatomy: Anatomy, n_grid: int, file: Path | None = None) -> Electrodes:
+    """The nine of the 12-lead ECG and `n_grid` further sites, or those of a file.
+
+    Args:
+        anatomy: of the patient.
+        n_grid: number of further sites.
+        file: CSV with name, x, y, z in mm in the patient frame, within 15 mm of the skin.
+
+    Raises:
+        BadInput: a broken file, or electrodes off the skin.
+    """
+    if file is None:
+        return anatomy.electrodes(0, len(STANDARD_ELECTRODES) + n_grid)
+    try:
+        places = on_skin(anatomy.points, anatomy.skin, read_points(file))[0]
+    except BadInput as error:
+        raise BadInput(f"{file}: {error}") from error
+    return Electrodes(np.array(list(places)), np.array(list(places.values())))
+
+
+def chosen_rows(sheet: Path, patient: str | None) -> list[Row]:
+    """A patient of a sheet, the only one if none is named, and the bodies drawn for it.
+
+    Raises:
+        BadInput: there is no such patient, or none is named and there are several.
+    """
+    rows = {row.patient: row for row in read_sheet(sheet)}
+    own = [name for name, row in rows.items() if not row.body]
+    patient = own[0] if patient is None and len(own) == 1 else patient
+    if patient not in rows:
+        raise BadInput(f"{sheet}: which patient? It has {', '.join(rows)}")
+    return [rows[patient], *(row for row in rows.values() if row.of == patient)]
+
+
+def _as_measured(config: Config, row: Row) -> Config:
+    """The config with the speeds and durations that a row has."""
+    if not row.physiology:
+        return config
+    still = {key: 0.0 for key in dict(config.variation) if key != "seed"}
+    usual = config.model_copy(update={"variation": config.variation.model_copy(update=still)})
+    found = Physiology.of(usual, row.patient, row.physiology)
+    parts = {part.name: getattr(found, part.name) for part in fields(found)}
+    return config.model_copy(update=parts)
+
+
+def _known(patient: Patient, stage: str) -> bool:
+    """Whether a patient has a stage; a fibers.npz from elsewhere may lack the coordinates."""
+    if stage != "coordinates" or not patient.has(stage):
+        return patient.has(stage)
+    try:
+        _ = patient.coordinates
+    except BadInput:
+        return False
+    return True
+
+
+def _mesh(patient: Patient, config: Config, to: Path) -> Patient:
+    """The body; where no mesher is installed, the muscle alone, of which a model needs no more."""
+    anatomy = patient.anatomy
+    refined = anatomy.site_points[: len(STANDARD_ELECTRODES)]
+    try:
+        mesh = tetrahedralise(anatomy.surfaces, refined, config.mesh, patient.name)
+    except MissingExtra as error:
+        logger.warning("%s: no mesher (%s); the muscle is meshed by a lattice", patient.name, error)
+        frame = anatomy.heart_rotation, anatomy.heart_origin
+        edge_mm = min(LATTICE_EDGE_MM, config.mesh.heart_edge_mm)
+        mesh = lattice_mesh(anatomy.surfaces, frame, edge_mm, patient.name)
+    mesh.save(to / "mesh.npz")
+    return patient.with_stages(mesh)
+
+
+def _fibers(patient: Patient, config: Config, to: Path) -> Patient:
+    """Fibres, and the coordinates that durations of the action potential are set in."""
+    fields = solve_wall_fields(patient.heart)
+    fibers = assign_fibers(patient, config.fibers, fields)
+    coordinates = ventricular_coordinates(patient, fields)
+    fibers.save(to / "fibers.npz", coordinates)
+    return patient.with_stages(fibers, coordinates)
+
+
+def _coordinates(patient: Patient, config: Config, to: Path) -> Patient:
+    """Ventricular coordinates beside given fibres."""
+    return patient.with_stages(ventricular_coordinates(patient))
+
+
+def _sdf(patient: Patient, config: Config, to: Path) -> Patient:
+    samples = sdf_samples(patient.anatomy, config.sdf_samples)
+    samples.save(to / "sdf.npz")
+    return patient.with_stages(samples)
+
+
+def _activations(patient: Patient, config: Config, to: Path) -> Patient:
+    """The activation that came with the heart, or that of section `ecg` from a Purkinje tree."""
+    measured = patient.anatomy.measured
+    if measured and measured.time is not None:
+        own = activate(patient, measured.scenario, config.activation)
+        own.save(to / f"activation_{own.scenario}.npz")
+        return patient.with_stages(own)
+    if not _known(patient, "coordinates"):
+        return patient
+    if not patient.has("purkinje"):
+        tree = grow_tree(patient, config.purkinje)
+        tree.save(to / "purkinje.npz")
+        patient = patient.with_stages(tree)
+    found = []
+    for name in config.ecg.scenarios:
+        scenario = scenario_of(name, config.known_scenarios[name])
+        found.append(activate(patient, scenario, config.activation))
+        found[-1].save(to / f"activation_{name}.npz")
+    return patient.with_stages(*found)
+
+
+FOR_THE_ECG = ("coordinates", "activations")
+MAKERS: dict[str, Callable[[Patient, Config, Path], Patient]] = {
+    "mesh": _mesh,
+    "fibers": _fibers,
+    "coordinates": _coordinates,
+    "sdf": _sdf,
+    "activations": _activations,
+}
+"""Stage -> what makes and writes it, in order."""

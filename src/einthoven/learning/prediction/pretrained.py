@@ -1,0 +1,193 @@
+"""A trained model in one folder, with a card of where it comes from: an operator, or a coded pair.
+
+`data/` beside this file holds the model that is shipped; `tools/ship_model.py` packs it, or another
+one, from trained files. All tensors are safetensors files, so that nothing is executed by loading.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from einthoven.base.config import Config, validate
+from einthoven.base.config.models import Leadfield
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import read_json
+from einthoven.data.patient.anatomy import Electrodes
+from einthoven.data.patient.patient import Patient
+from einthoven.learning.encoders.deepsdf.encoder import DeepSdfEncoder
+from einthoven.learning.encoders.imported_code import ImportedCode
+from einthoven.learning.prediction.operator_predictor import OperatorPredictor
+from einthoven.learning.prediction.prediction import Prediction
+from einthoven.learning.prediction.predictor import Predictor
+from einthoven.learning.surrogate.ensemble import Surrogate
+from einthoven.learning.surrogate.operator.operator import Operator
+from einthoven.numerics.training.machine import ONE_CORE, Machine
+from einthoven.numerics.training.task import torch_threads
+
+SHIPPED = Path(__file__).parent / "data"
+CARD_FILE = "card.json"
+ENCODER, SURROGATE = "encoder", "surrogate"
+"""Folders of a packed model; an operator has no encoder."""
+
+
+@dataclass(frozen=True)
+class Pretrained(ABC):
+    """A packed model of any kind.
+
+    Attributes:
+        folder: where it lies.
+        card: `model`, `config` of the data set, and what it learned from and what it can do.
+    """
+
+    folder: Path
+    card: dict[str, Any]
+    stages: ClassVar[tuple[str, ...]] = ("mesh", "fibers")
+    """What it must know of a patient beside the anatomy."""
+
+    @staticmethod
+    def load(folder: str | Path = SHIPPED) -> "Pretrained":
+        """The shipped model, or one that was packed elsewhere.
+
+        Raises:
+            BadInput: no model there, or files that are damaged or of another version.
+        """
+        folder = Path(folder)
+        if not (folder / CARD_FILE).exists():
+            raise BadInput(f"{folder}: no packed model; python tools/ship_model.py --help")
+        card = read_json(folder / CARD_FILE)
+        if card.get("model") not in KINDS:
+            raise BadInput(
+                f"{folder / CARD_FILE}: model {card.get('model')!r} is none of {', '.join(KINDS)}"
+            )
+        return KINDS[card["model"]].of_folder(folder, card)
+
+    @classmethod
+    @abstractmethod
+    def of_folder(cls, folder: Path, card: dict[str, Any]) -> Self:
+        """Read the model's files."""
+
+    @cached_property
+    def config(self) -> Config:
+        """Settings of the data set that it was trained on: conductivities, meshes, time axis."""
+        return validate(self.card["config"])
+
+    @abstractmethod
+    def predict(
+        self,
+        patient: Patient,
+        electrodes: Electrodes,
+        sigma: Leadfield,
+        machine: Machine = ONE_CORE,
+        code_file: str | Path | None = None,
+    ) -> Prediction:
+        """Gradients in the heart, with the out-of-distribution check.
+
+        Args:
+            patient: with anatomy and `stages`.
+            electrodes: on the skin.
+            sigma: the patient's conductivities.
+            machine: threads.
+            code_file: the anatomy's code, as `einthoven encode` wrote it; None: found here.
+
+        Raises:
+            BadInput: what does not fit the patient or the model.
+            NotConverged: no code fits the surfaces.
+        """
+
+    @abstractmethod
+    def export(self, path: str | Path) -> None:
+        """Write it as one TorchScript file."""
+
+    def about(self) -> dict[str, Any]:
+        """What an exported file says of it."""
+        return {"model": self.card["model"], "config": self.card["config"]}
+
+
+@dataclass(frozen=True)
+class PackedOperator(Pretrained):
+    """An operator on the incident field: any body, any conductivities, no code."""
+
+    operator: Operator
+
+    @classmethod
+    def of_folder(cls, folder: Path, card: dict[str, Any]) -> Self:
+        """Read the networks, the training patients' features and the calibration."""
+        return cls(folder, card, Operator.of_folder(folder / SURROGATE))
+
+    def predict(
+        self,
+        patient: Patient,
+        electrodes: Electrodes,
+        sigma: Leadfield,
+        machine: Machine = ONE_CORE,
+        code_file: str | Path | None = None,
+    ) -> Prediction:
+        """See `Pretrained.predict`."""
+        if code_file is not None:
+            raise BadInput(f"{code_file}: the model in {self.folder} takes no code of the anatomy")
+        return OperatorPredictor(self.operator).predict(patient, electrodes, sigma, machine)
+
+    def export(self, path: str | Path) -> None:
+        """Write kernel and contraction; see `torchscript_operator.OperatorModule`."""
+        from einthoven.learning.prediction.torchscript_operator import export_operator
+
+        export_operator(path, self.operator.networks, self.about())
+
+
+@dataclass(frozen=True)
+class PackedPair(Pretrained):
+    """A DeepSDF encoder and a surrogate that takes its code; conductivities as in its training.
+
+    Attributes:
+        encoder: with the codes of its training patients.
+        surrogate: one network or an ensemble.
+    """
+
+    encoder: DeepSdfEncoder
+    surrogate: Surrogate
+    stages: ClassVar[tuple[str, ...]] = ("mesh", "fibers", "sdf")
+
+    @classmethod
+    def of_folder(cls, folder: Path, card: dict[str, Any]) -> Self:
+        """Read encoder and networks."""
+        surrogate = Surrogate.of_folder(folder / SURROGATE, card["model"])
+        return cls(folder, card, DeepSdfEncoder.load(folder / ENCODER), surrogate)
+
+    def predict(
+        self,
+        patient: Patient,
+        electrodes: Electrodes,
+        sigma: Leadfield,
+        machine: Machine = ONE_CORE,
+        code_file: str | Path | None = None,
+    ) -> Prediction:
+        """See `Pretrained.predict`."""
+        known = self.config.leadfield.conductivities
+        if sigma.conductivities != known:
+            raise BadInput(f"the model in {self.folder} knows the conductivities {known} alone")
+        with torch_threads(machine.n_threads):
+            if code_file is None:
+                sdf = patient.sdf
+                code = ImportedCode.of_samples(self.encoder, sdf.sdf_points, sdf.sdf)
+            else:
+                code = ImportedCode.load(code_file)
+        predictor = Predictor(self.encoder, self.surrogate)
+        geometry = self.encoder.geometry_of(code.latent)
+        found = predictor.predict(patient, geometry, electrodes, machine)
+        return predictor.checked(found, code.check)
+
+    def export(self, path: str | Path) -> None:
+        """Write networks and decoder; see `torchscript.LeadFieldModel`."""
+        from einthoven.learning.prediction.torchscript import export_torchscript
+
+        export_torchscript(path, self.encoder, self.surrogate.networks, self.about())
+
+
+KINDS: dict[str, type[Pretrained]] = {
+    "operator": PackedOperator,
+    "refraction": PackedPair,
+    "mlp": PackedPair,
+}
+"""`model` of the card -> kind."""

@@ -1,0 +1,82 @@
+"""A trained surrogate: one network, or an ensemble of them that differ in their seed."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from einthoven.base.core.errors import BadInput
+from einthoven.learning.surrogate.inputs import Inputs
+from einthoven.learning.surrogate.members import (
+    UNCERTAINTY_FILE,
+    angular_deviation_deg,
+    member_files,
+    read_calibration,
+)
+from einthoven.learning.surrogate.network import LeadFieldNetwork
+from einthoven.learning.surrogate.networks import load_network
+from einthoven.learning.surrogate.predict import blocks, predict_gradient
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """The mean of its networks is the prediction; their SD, calibrated, its uncertainty.
+
+    Args:
+        networks: one or more.
+        factor: by which the SD is multiplied, from validation patients (1: as it is).
+        usual_sd_deg: mean calibrated SD of validation patients, if known.
+    """
+
+    networks: Sequence[LeadFieldNetwork]
+    factor: float = 1.0
+    usual_sd_deg: float = math.nan
+
+    @classmethod
+    def load(
+        cls, files: Iterable[str | Path], model: str, uncertainty: str | Path | None = None
+    ) -> Self:
+        """Read networks, and the factor from the file that the rule `uncertainty` wrote.
+
+        Raises:
+            BadInput: a file is missing, damaged, or of another number of networks.
+        """
+        networks = tuple(load_network(path, model) for path in files)
+        if not networks:
+            raise BadInput("surrogate: no file of a network is given")
+        if uncertainty is None:
+            return cls(networks)
+        found = read_calibration(uncertainty, len(networks))
+        return cls(networks, found.factor, found.sd_deg)
+
+    @classmethod
+    def of_folder(cls, folder: str | Path, model: str) -> Self:
+        """All networks of results/surrogates/{encoder}-{model}."""
+        folder = Path(folder)
+        uncertainty = folder / UNCERTAINTY_FILE
+        return cls.load(member_files(folder), model, uncertainty if uncertainty.exists() else None)
+
+    def predict(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray | None]:
+        """Lead-field gradients of one patient and their angular standard deviation.
+
+        The SD is that of a network's direction from that of the mean, per axis
+        across it, times the factor; with s its value, angles are distributed as in
+        `metrics.reliability`.
+
+        Returns:
+            [electrode, point, 3] float32 in kOhm/mm, and [electrode, point] float32 in degrees,
+            or None with a single network.
+        """
+        if len(self.networks) == 1:
+            return predict_gradient(self.networks[0], inputs), None
+        size = (len(inputs.electrodes), len(inputs.points))
+        mean, sd = np.empty((*size, 3), np.float32), np.empty(size, np.float32)
+        for block in blocks(LeadFieldNetwork.pairs_per_block, *size):
+            part = inputs.at(block)
+            grads = np.stack([predict_gradient(network, part) for network in self.networks])
+            mean[:, block] = grads.mean(axis=0)
+            sd[:, block] = self.factor * angular_deviation_deg(grads)
+        return mean, sd

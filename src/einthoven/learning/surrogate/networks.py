@@ -1,0 +1,37 @@
+"""All networks by name: a new one, and one that was trained."""
+
+from pathlib import Path
+
+from einthoven.base.config.load import read_section
+from einthoven.base.core.errors import BadInput
+from einthoven.learning.surrogate.mlp import Mlp
+from einthoven.learning.surrogate.network import LeadFieldNetwork
+from einthoven.learning.surrogate.refraction import Refraction
+from einthoven.numerics.training.tensors import load_model, load_weights
+
+NETWORKS: dict[str, type[LeadFieldNetwork]] = {kind.name: kind for kind in (Mlp, Refraction)}
+
+
+def network_class(model: str) -> type[LeadFieldNetwork]:
+    """The class of a model's name.
+
+    Raises:
+        BadInput: there is no such model.
+    """
+    if model not in NETWORKS:
+        raise BadInput(f"model = {model!r}: expected one of {', '.join(NETWORKS)}")
+    return NETWORKS[model]
+
+
+def load_network(path: str | Path, model: str) -> LeadFieldNetwork:
+    """Read a network that `train_surrogate` wrote, ready to predict.
+
+    Raises:
+        BadInput: missing, damaged, of another version, or another kind of model.
+    """
+    kind = network_class(model)
+    tensors, about = load_model(path, kind=model)
+    config = read_section(kind.config_class, about["config"], str(path))
+    network = kind(config, about["n_latent"])
+    load_weights(network, tensors, path)
+    return network.eval()

@@ -1,0 +1,43 @@
+"""An operator's file: weights, and what it was trained on."""
+
+from pathlib import Path
+
+from einthoven.base.config.learning import OperatorModel
+from einthoven.base.config.load import read_section
+from einthoven.learning.surrogate.operator.familiarity import Familiarity
+from einthoven.learning.surrogate.operator.network import IncidentOperator
+from einthoven.numerics.training.tensors import load_model, load_weights, save_model
+
+MODEL = "operator"
+NETWORK, FAMILIARITY = "network.", "familiarity."
+"""Prefixes of the names of tensors."""
+
+
+def save_operator(
+    path: str | Path,
+    network: IncidentOperator,
+    familiarity: Familiarity,
+    config: OperatorModel,
+    data_sha256: str,
+) -> None:
+    """Write `model.safetensors`; the same content gives the same bytes."""
+    tensors = {NETWORK + name: tensor for name, tensor in network.state_dict().items()}
+    tensors |= {FAMILIARITY + name: t for name, t in familiarity.state_dict().items()}
+    save_model(path, tensors, kind=MODEL, config=config.model_dump(mode="json"),
+               data_sha256=data_sha256, package="einthoven.learning.surrogate")  # fmt: skip
+
+
+def load_operator(path: str | Path) -> tuple[IncidentOperator, Familiarity]:
+    """Read what `save_operator` wrote, ready to predict.
+
+    Raises:
+        BadInput: missing, damaged, of another version, or another kind of model.
+    """
+    tensors, about = load_model(path, kind=MODEL)
+    network = IncidentOperator(read_section(OperatorModel, about["config"], str(path)))
+    of_network, of_familiarity = (
+        {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
+        for prefix in (NETWORK, FAMILIARITY)
+    )
+    load_weights(network, of_network, path)
+    return network.eval(), Familiarity.from_state_dict(of_familiarity, path)

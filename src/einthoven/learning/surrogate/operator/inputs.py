@@ -1,0 +1,195 @@
+"""What the operator sees of a heart: its geometry about each point, and the incident field there.
+
+No code of the whole body, no electrode: two bodies that look alike from a point are alike to it.
+"""
+
+from typing import NamedTuple, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from einthoven.base.config.load import section_of
+from einthoven.base.config.models import Leadfield
+from einthoven.base.core.check import finite, shape
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.tags import LUNGS, SDF_SURFACES, Tissue
+from einthoven.base.geometry.signed_distance import signed_distances_and_gradients
+from einthoven.base.geometry.triangles import compact
+from einthoven.data.patient.anatomy import Anatomy
+from einthoven.data.patient.patient import Patient
+from einthoven.numerics.bem.body import Inclusion
+from einthoven.numerics.bem.incident import incident_fields
+from einthoven.numerics.bem.leadfield import BoundaryLeadFields
+
+PLACE_MM, NEAR_MM, WALL_MM, DEEP_MM = 60.0, 5.0, 25.0, 20.0
+"""Lengths that make place and distances of order one; to walls sharp and wide, to the skin wide."""
+EDGE_MM = 4.0
+"""Edges of meshes are told relative to it."""
+N_OF_POINT = 3 + 3 + 3 + 1 + 3 * len(SDF_SURFACES) + 6
+N_OF_PATIENT = N_OF_POINT + 3
+N_LOCAL = N_OF_PATIENT + 1
+"""Features of a point, with those of the conductivities, and with that of the mesh."""
+
+
+class HeartPoints(NamedTuple):
+    """Points that stand for a heart, patient frame."""
+
+    points: np.ndarray
+    """[point, 3] mm in the myocardium."""
+    fiber: np.ndarray
+    """[point, 3] unit vectors; the sign has no meaning."""
+    volumes: np.ndarray
+    """[point] what each stands for, in any unit."""
+    edge_mm: float
+    """Of the heart's mesh, `edge_of_cells`: what finite elements make of it depends on that."""
+
+    @classmethod
+    def of_cells(cls, patient: Patient) -> Self:
+        """Centroids of all cells of a patient with mesh and fibres."""
+        heart = patient.heart
+        edge_mm = edge_of_cells(heart.volumes.mean())
+        return cls(heart.centroids, patient.fibers.f0, heart.volumes, edge_mm)
+
+    @classmethod
+    def of_samples(cls, patient: Patient) -> Self:
+        """The field samples in the myocardium, which are drawn by volume.
+
+        Raises:
+            BadInput: none lies there.
+        """
+        field = patient.field
+        inside = field.field_tissue == Tissue.MYOCARDIUM
+        if not inside.any():
+            raise BadInput(f"{patient.name}: no field sample lies in the myocardium")
+        # Cells of the myocardium come first; the largest of n numbers drawn from N is near
+        # N n / (n + 1), so the number of cells is known without the mesh.
+        n = inside.sum()
+        n_cells = (int(field.field_cell[inside].max()) + 1) * (1 + 1 / n)
+        volume_mm3 = 1000.0 * patient.anatomy.volumes_ml["myocardium"]
+        return cls(field.field_points[inside], field.field_fiber[inside], np.ones(n),
+                   edge_of_cells(volume_mm3 / n_cells))  # fmt: skip
+
+
+def edge_of_cells(mean_volume_mm3: float) -> float:
+    """Edge in mm of the regular tetrahedron of a mesh's mean cell volume, V = a^3 / (6 sqrt 2)."""
+    return float(np.cbrt(6.0 * np.sqrt(2.0) * mean_volume_mm3))
+
+
+class OperatorInputs(NamedTuple):
+    """Tensors of one heart, or of a batch with one leading dimension more; heart frame, float32."""
+
+    local: Tensor
+    """[point, N_LOCAL]: the place first."""
+    incident: Tensor
+    """[electrode, point, 3] 1/mm^2: gradients without heart, times the torso's conductivity."""
+    share: Tensor
+    """[point] of the heart's volume, that each stands for; their sum is one."""
+
+    def at(self, points: Tensor, electrodes: Tensor | slice = slice(None)) -> Self:
+        """The same heart (not a batch) at some points, for some electrodes."""
+        share = self.share[points]
+        return self._replace(
+            local=self.local[points],
+            incident=self.incident[electrodes][:, points],
+            share=share / share.sum(),
+        )
+
+    def as_on(self, log_edge: Tensor) -> Self:
+        """The same heart as if on a mesh whose edge has this logarithm, relative to EDGE_MM."""
+        local = self.local.clone()
+        local[..., -1] = log_edge
+        return self._replace(local=local)
+
+    @classmethod
+    def of(
+        cls,
+        anatomy: Anatomy,
+        heart: HeartPoints,
+        electrode_points: np.ndarray,
+        sigma: Leadfield,
+        threads: int = 1,
+    ) -> Self:
+        """All that the operator needs of a patient: one solve of the torso, by boundary elements.
+
+        Args:
+            anatomy: all surfaces; with lungs, these are in the torso that is solved.
+            heart: points in the myocardium.
+            electrode_points: [electrode, 3] mm on the skin.
+            sigma: conductivities.
+            threads: that work at once.
+
+        Raises:
+            BadInput: shapes do not fit, values are not finite, electrodes off the skin.
+        """
+        points = finite("points", shape("points", heart.points, (None, 3)))
+        finite("fiber", shape("fiber", heart.fiber, (len(points), 3)))
+        volumes = finite("volumes", shape("volumes", heart.volumes, (len(points),)))
+        fields = torso_fields(anatomy, electrode_points, points, sigma, threads)
+        incident = fields.gradient(np.asarray(points, float), anatomy.heart_rotation)
+        local = local_geometry(anatomy, heart, sigma, threads)
+        arrays = (local, incident, volumes / volumes.sum())
+        return cls(*(torch.as_tensor(a.astype(np.float32, copy=False)) for a in arrays))
+
+
+def conductivities_of(patient: Patient, usual: Leadfield) -> Leadfield:
+    """Section `leadfield`, with the conductivities that were drawn for a virtual patient.
+
+    Raises:
+        BadInput: those in its field samples are out of range.
+    """
+    drawn = (patient.field.conductivities if patient.has("field") else None) or {}
+    return section_of(Leadfield, dict(usual) | drawn, patient.name)
+
+
+def torso_fields(
+    anatomy: Anatomy,
+    electrode_points: np.ndarray,
+    region: np.ndarray,
+    sigma: Leadfield,
+    threads: int = 1,
+) -> BoundaryLeadFields:
+    """Lead fields of the patient's torso without heart, of 1 mS/mm, in a region of it.
+
+    Lungs are inclusions of their conductivity relative to the torso's.
+    """
+    surfaces, region = anatomy.surfaces, np.asarray(region, float)
+    ratio = sigma.sigma_lung_s_per_m / sigma.sigma_torso_s_per_m
+    faces = {tag.name.lower(): surfaces.tagged(tag) for tag in LUNGS}
+    lungs = [Inclusion(*compact(surfaces.points, triangles), ratio, name)
+             for name, triangles in faces.items() if len(triangles)]  # fmt: skip
+    skin, electrode_points = surfaces.closed("torso"), np.asarray(electrode_points, float)
+    return incident_fields(skin, electrode_points, region, inclusions=lungs, threads=threads)
+
+
+def local_geometry(
+    anatomy: Anatomy, heart: HeartPoints, sigma: Leadfield, threads: int = 1
+) -> np.ndarray:
+    """Features [point, N_LOCAL] of order one, the same wherever the patient stands.
+
+    Place, distances to cavities and epicardium (sharp and wide) and to the skin, directions to
+    all of them, f f^T; then, the same for all points, logarithms of conductivities along and across
+    the fibres and of the blood relative to the torso's, and of the mesh's edge. No measure of the
+    whole heart: a training knows few hearts by it, and learns errors for each.
+    """
+    turn, origin = anatomy.heart_rotation, anatomy.heart_origin
+    place = (heart.points - origin) @ turn
+    distance, direction = signed_distances_and_gradients(anatomy.surfaces, heart.points, threads)
+    f = heart.fiber @ turn
+    along = sigma.sigma_il_s_per_m + sigma.sigma_el_s_per_m
+    across = sigma.sigma_it_s_per_m + sigma.sigma_et_s_per_m
+    ratios = np.array([along, across, sigma.sigma_blood_s_per_m]) / sigma.sigma_torso_s_per_m
+    of_all = [*np.log(ratios), np.log(heart.edge_mm / EDGE_MM)]
+    return np.concatenate(
+        [
+            place / PLACE_MM,
+            np.tanh(distance[:, 1:] / NEAR_MM),
+            np.tanh(distance[:, 1:] / WALL_MM),
+            np.log1p(np.abs(distance[:, :1]) / DEEP_MM),
+            (direction @ turn).reshape(len(place), -1),
+            f * f,
+            f * np.roll(f, -1, axis=1),
+            np.tile(of_all, (len(place), 1)),
+        ],
+        axis=1,
+    )

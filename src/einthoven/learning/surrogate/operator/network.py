@@ -1,0 +1,101 @@
+"""A linear operator on the incident field, given by local geometry.
+
+g(x) = A(x) p(x) + sum_r T_r(x) <B_r, p>,   <B, p> = mean over the heart's volume of B . p
+
+p is the gradient of the lead field of the patient's torso without heart. The heart maps it linearly
+to the true gradient g; A is what it does on the spot (all of it, for a homogeneous ellipsoid in
+a uniform field), T_r and B_r are a kernel of low rank for the rest: the double-layer equation
+of the heart's surfaces, solved by a network. So g is linear in p whatever the weights are.
+"""
+
+from typing import Any, NamedTuple, Self, cast
+
+import torch
+from torch import Tensor, nn
+
+from einthoven.base.config.learning import OperatorModel
+from einthoven.learning.surrogate.operator.inputs import N_LOCAL, OperatorInputs
+from einthoven.numerics.training.layers import FourierFeatures, perceptron
+
+N_HIDDEN = 4
+MUON_LR_FACTOR = 4.0
+FINE_SHARE = 0.02
+"""Share of the training's points on meshes that are finer than what predictions are asked for."""
+LEAST_SD = 0.02
+"""Features that hardly vary among the training patients are not blown up."""
+
+
+class Kernel(NamedTuple):
+    """What the network says of points: A [..., point, 3, 3]; T and B [..., point, 3, mode]."""
+
+    refraction: Tensor
+    modes: Tensor
+    weights: Tensor
+
+    def at(self, points: slice) -> Self:
+        """At some of the points (not of a batch)."""
+        return type(self)(*(tensor[points] for tensor in self))
+
+
+class IncidentOperator(nn.Module):
+    """Lead-field gradients in a heart from the incident field."""
+
+    mean: Tensor
+    sd: Tensor
+    finest: Tensor
+    """Logarithm of the edge of the finest meshes of the training, relative to EDGE_MM."""
+
+    def __init__(self, config: OperatorModel):
+        super().__init__()
+        self.rank = config.rank
+        self.fourier = FourierFeatures(3, config.n_frequencies, config.frequency_scale)
+        n_inputs = N_LOCAL - 3 + self.fourier.n_outputs
+        self.trunk = perceptron(n_inputs, config.width, 9 + 6 * config.rank, N_HIDDEN)
+        with torch.no_grad():  # it starts as the identity: the torso without heart
+            last = cast(nn.Linear, self.trunk[-1])
+            last.weight[: 9 + 3 * config.rank] = 0.0
+            last.bias[: 9 + 3 * config.rank] = 0.0
+        self.register_buffer("mean", torch.zeros(N_LOCAL))
+        self.register_buffer("sd", torch.ones(N_LOCAL))
+        self.register_buffer("finest", torch.zeros(()))
+
+    def fit_scales(self, local: Tensor) -> None:
+        """Standardise features [point, N_LOCAL] of the training patients."""
+        self.mean.copy_(local.mean(dim=0))
+        self.sd.copy_(local.std(dim=0).clamp_min(LEAST_SD))
+        self.finest.copy_(local[:, -1].quantile(FINE_SHARE))
+
+    def kernel(self, local: Tensor) -> Kernel:
+        """What depends on the point alone: no electrode, no field."""
+        features = torch.cat(
+            [self.fourier(local[..., :3]), ((local - self.mean) / self.sd)[..., 3:]], dim=-1
+        )
+        parts = self.trunk(features).split([9, 3 * self.rank, 3 * self.rank], dim=-1)
+        refraction, modes, weights = (part.unflatten(-1, (3, -1)) for part in parts)
+        return Kernel(refraction + torch.eye(3, device=local.device), modes, weights)
+
+    def excitations(self, weights: Tensor, over: OperatorInputs) -> Tensor:
+        """<B_r, p> [..., electrode, mode] of B at points that stand for the heart, and p there."""
+        weights = weights * over.share[..., None, None]
+        return torch.einsum("...qir,...eqi->...er", weights, over.incident) / self.rank**0.5
+
+    @staticmethod
+    def gradient(kernel: Kernel, incident: Tensor, excitations: Tensor) -> Tensor:
+        """[..., electrode, point, 3] 1/mm^2."""
+        local = torch.einsum("...nij,...enj->...eni", kernel.refraction, incident)
+        return local + torch.einsum("...nir,...er->...eni", kernel.modes, excitations)
+
+    def forward(self, inputs: OperatorInputs) -> Tensor:
+        """Gradients at points that also stand for the heart: [..., electrode, point, 3]."""
+        kernel = self.kernel(inputs.local)
+        excitations = self.excitations(kernel.weights, inputs)
+        return self.gradient(kernel, inputs.incident, excitations)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Muon for all matrices but the last one."""
+        last = cast(nn.Linear, self.trunk[-1]).weight
+        groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+        for parameter in self.parameters():
+            groups[parameter.ndim == 2 and parameter is not last].append(parameter)
+        return [{"params": groups[True], "muon": True, "lr_factor": MUON_LR_FACTOR},
+                {"params": groups[False]}]  # fmt: skip

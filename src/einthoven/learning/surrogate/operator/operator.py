@@ -1,0 +1,147 @@
+"""A trained operator: one network, or an ensemble of them that differ in their seed."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from einthoven.base.core.errors import BadInput
+from einthoven.base.metrics.out_of_distribution import OutOfDistributionCheck
+from einthoven.learning.surrogate.members import UNCERTAINTY_FILE, member_files, read_calibration
+from einthoven.learning.surrogate.operator.checkpoint import load_operator
+from einthoven.learning.surrogate.operator.familiarity import Familiarity
+from einthoven.learning.surrogate.operator.inputs import OperatorInputs
+from einthoven.learning.surrogate.operator.mixing import mixed
+from einthoven.learning.surrogate.operator.network import IncidentOperator, Kernel
+
+POINTS_PER_BLOCK = 1024
+
+
+@dataclass(frozen=True)
+class Operator:
+    """The mean of its networks is the prediction; their SD, calibrated, its uncertainty.
+
+    Args:
+        networks: one or more.
+        familiarity: of the patients they were trained on.
+        factor: by which the SD is multiplied, from validation patients (1: as it is).
+        usual_sd_deg: mean calibrated SD of validation patients, if known.
+        ecg_factor: as `factor`, on the SD of ECGs.
+    """
+
+    networks: tuple[IncidentOperator, ...]
+    familiarity: Familiarity
+    factor: float = 1.0
+    usual_sd_deg: float = math.nan
+    ecg_factor: float = 1.0
+
+    @classmethod
+    def load(cls, files: Iterable[str | Path], uncertainty: str | Path | None = None) -> Self:
+        """Read networks, and the factor from the file that calibration wrote.
+
+        Raises:
+            BadInput: a file is missing, damaged, or of another number of networks.
+        """
+        members = [load_operator(path) for path in files]
+        if not members:
+            raise BadInput("operator: no file of a network is given")
+        networks = tuple(network for network, _ in members)
+        familiarity = members[0][1]  # all are of the same patients
+        if uncertainty is None:
+            return cls(networks, familiarity)
+        return cls(networks, familiarity, *read_calibration(uncertainty, len(networks)))
+
+    @classmethod
+    def of_folder(cls, folder: str | Path) -> Self:
+        """All networks of a folder: model.safetensors, member1/model.safetensors and so on."""
+        uncertainty = Path(folder) / UNCERTAINTY_FILE
+        return cls.load(member_files(folder), uncertainty if uncertainty.exists() else None)
+
+    @torch.inference_mode()
+    def predict(
+        self, inputs: OperatorInputs, over: OperatorInputs | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Lead-field gradients of one patient and their angular standard deviation.
+
+        Both are as on the finest meshes of the training, whatever mesh the inputs are of. Works on
+        as many threads as torch. The SD
+        is that of a network's direction from that of the mean, per axis across it, times the
+        factor; with s its value, angles are distributed as in `metrics.reliability`.
+
+        Args:
+            inputs: where gradients are wanted.
+            over: points that stand for the whole heart, with the fields of the same electrodes;
+                None if `inputs` do, as all cells of a mesh or all field samples.
+
+        Returns:
+            [electrode, point, 3] float32 in 1/mm^2, heart frame, times the torso's conductivity;
+            and [electrode, point] float32 in degrees, or None with a single network.
+
+        Raises:
+            BadInput: of other electrodes, or not finite.
+        """
+        if over is not None and len(over.incident) != len(inputs.incident):
+            raise BadInput(f"{len(inputs.incident)} electrodes at the points, "
+                           f"{len(over.incident)} over the heart")  # fmt: skip
+        members = [_Member.of(network, inputs, over) for network in self.networks]
+        size, threads = tuple(inputs.incident.shape[:2]), torch.get_num_threads()
+        mean, sd = np.empty((*size, 3), np.float32), np.empty(size, np.float32)
+        for block, some in enumerate(_blocks(size[1])):
+            refraction = torch.stack([member.refraction(block) for member in members])
+            modes = torch.stack([member.modes(block) for member in members])
+            incident = inputs.incident[:, some].transpose(1, 2).contiguous()
+            parts = (refraction.numpy(), modes.numpy(), incident.numpy())
+            mixed(*parts, mean[:, some], sd[:, some], threads)
+        if not np.isfinite(mean).all():
+            raise BadInput("predicted gradients are not finite: weights or inputs out of range")
+        return mean, self.factor * sd if len(self.networks) > 1 else None
+
+    def check(self, inputs: OperatorInputs) -> OutOfDistributionCheck:
+        """Whether the heart is like those of the training; `with_sd` adds the ensemble's."""
+        return self.familiarity.check(inputs)
+
+
+class _Member(NamedTuple):
+    """What a network says of the points it is asked for, as on the finest meshes."""
+
+    kernels: list[Kernel]
+    """Of one block of points after the other."""
+    excitations: Tensor
+    """[electrode, mode]."""
+
+    @classmethod
+    def of(
+        cls, network: IncidentOperator, inputs: OperatorInputs, over: OperatorInputs | None
+    ) -> Self:
+        """In blocks, so that what is between the network's layers stays near the processor."""
+        kernels = _kernels(network, inputs)
+        heart, its = (inputs, kernels) if over is None else (over, _kernels(network, over))
+        excitations = torch.zeros(len(heart.incident), network.rank)
+        for kernel, some in zip(its, _blocks(len(heart.local)), strict=True):
+            part = OperatorInputs(heart.local[some], heart.incident[:, some], heart.share[some])
+            excitations += network.excitations(kernel.weights, part)
+        return cls(kernels, excitations)
+
+    def refraction(self, block: int) -> Tensor:
+        """[3, 3, point], contiguous."""
+        return self.kernels[block].refraction.permute(1, 2, 0).contiguous()
+
+    def modes(self, block: int) -> Tensor:
+        """Their sum for each electrode: [electrode, 3, point] 1/mm^2."""
+        modes = self.kernels[block].modes.transpose(0, 1)
+        return (self.excitations @ modes.flatten(0, 1).T).unflatten(1, (3, -1))
+
+
+def _kernels(network: IncidentOperator, inputs: OperatorInputs) -> list[Kernel]:
+    local = inputs.as_on(network.finest).local
+    return [network.kernel(local[some]) for some in _blocks(len(local))]
+
+
+def _blocks(n_points: int) -> list[slice]:
+    starts = range(0, n_points, POINTS_PER_BLOCK)
+    return [slice(start, min(start + POINTS_PER_BLOCK, n_points)) for start in starts]

@@ -1,0 +1,189 @@
+"""Training of the operator on patients' stage files: anatomy.npz and field.npz."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from einthoven.base.config.learning import OperatorModel
+from einthoven.base.config.models import Leadfield
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.seeds import derive_seed
+from einthoven.base.core.tags import Tissue
+from einthoven.base.metrics.fields import angular_error_deg
+from einthoven.data.patient.patient import Patient
+from einthoven.learning.surrogate.losses import cosine_loss, relative_error
+from einthoven.learning.surrogate.operator.checkpoint import MODEL, load_operator, save_operator
+from einthoven.learning.surrogate.operator.familiarity import Familiarity
+from einthoven.learning.surrogate.operator.inputs import (
+    HeartPoints,
+    OperatorInputs,
+    conductivities_of,
+)
+from einthoven.learning.surrogate.operator.network import IncidentOperator
+from einthoven.numerics.training.fit import Run, fit
+from einthoven.numerics.training.machine import ONE_CORE, Machine
+from einthoven.numerics.training.resume import discard
+from einthoven.numerics.training.schedule import Schedule
+from einthoven.numerics.training.task import Task, seeded, torch_threads
+from einthoven.numerics.training.tensors import arrays_sha256
+
+
+class OperatorSample(NamedTuple):
+    """One patient's myocardium at its sampled points."""
+
+    inputs: OperatorInputs
+    grad: Tensor
+    """[electrode, point, 3] 1/mm^2: true gradients, times the torso's conductivity; heart frame."""
+
+
+def operator_sample(patient: Patient, usual: Leadfield) -> OperatorSample:
+    """What the operator learns of a patient with anatomy and field samples.
+
+    Args:
+        patient: its samples tell the conductivities if these were drawn for it.
+        usual: those of everybody else.
+
+    Raises:
+        BadInput: no sample lies in the myocardium.
+    """
+    field, anatomy = patient.field, patient.anatomy
+    sigma = conductivities_of(patient, usual)
+    heart = HeartPoints.of_samples(patient)
+    inputs = OperatorInputs.of(anatomy, heart, field.electrode_points, sigma)
+    grad = field.field_grad[:, field.field_tissue == Tissue.MYOCARDIUM]
+    grad = grad @ anatomy.heart_rotation * sigma.sigma_torso_s_per_m
+    return OperatorSample(inputs, torch.as_tensor(grad.astype(np.float32)))
+
+
+class Batch(NamedTuple):
+    """Some points and electrodes of some patients."""
+
+    inputs: OperatorInputs
+    grad: Tensor
+    """[patient, electrode, point, 3]."""
+
+
+class OperatorTask(Task):
+    """Some electrodes at some points of a few patients at a time."""
+
+    def __init__(
+        self,
+        network: IncidentOperator,
+        train: Sequence[OperatorSample],
+        validation: Sequence[OperatorSample],
+        config: OperatorModel,
+    ):
+        super().__init__()
+        self.network, self.train_samples, self.validation = network, train, validation
+        self.config = config
+        self.n_electrodes = min(config.electrodes_per_batch, *(len(s.grad) for s in train))
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Every training patient occurs once in an epoch."""
+        return -(-len(self.train_samples) // self.config.batch_patients)
+
+    def batches(self, generator: torch.Generator) -> Iterator[Batch]:
+        """Random points of patients in random order."""
+        order = torch.randperm(len(self.train_samples), generator=generator)
+        for chosen in order.split(self.config.batch_patients):
+            yield self._draw([self.train_samples[int(i)] for i in chosen], generator)
+
+    def _draw(self, samples: list[OperatorSample], generator: torch.Generator) -> Batch:
+        inputs, grads = [], []
+        for sample in samples:
+            n = len(sample.inputs.local)
+            points = torch.randint(n, (self.config.points_per_batch,), generator=generator)
+            some = torch.randperm(len(sample.grad), generator=generator)[: self.n_electrodes]
+            inputs.append(sample.inputs.at(points, some))
+            grads.append(sample.grad[some][:, points])
+        return Batch(_stacked(inputs), torch.stack(grads))
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """The relative error; the cosine is watched only."""
+        predicted = self.network(batch.inputs)
+        return {"loss": relative_error(predicted, batch.grad),
+                "cosine": cosine_loss(predicted, batch.grad)}  # fmt: skip
+
+    def validate(self) -> dict[str, float]:
+        """Mean angle at all points of the validation patients."""
+        device, angles = self.network.mean.device, []
+        for sample in self.validation:
+            inputs = OperatorInputs(*(tensor.to(device) for tensor in sample.inputs))
+            predicted = self.network(inputs).cpu().numpy()
+            angles.append(angular_error_deg(predicted, sample.grad.numpy()).mean())
+        return {"val_angular_error_deg": float(np.mean(angles))} if angles else {}
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """The network's own."""
+        return self.network.parameter_groups()
+
+
+def _stacked(patients: list[OperatorInputs]) -> OperatorInputs:
+    return OperatorInputs(*(torch.stack(tensors) for tensors in zip(*patients, strict=True)))
+
+
+def train_operator(
+    config: OperatorModel,
+    train: Sequence[OperatorSample],
+    validation: Sequence[OperatorSample],
+    folder: str | Path,
+    machine: Machine = ONE_CORE,
+    start: str | Path | None = None,
+) -> tuple[IncidentOperator, list[dict[str, float]]]:
+    """Train one operator; write `model.safetensors` and `curve.csv`; return it and the curve.
+
+    All depends on the training patients only; validation patients are watched, not used.
+
+    Args:
+        config: of the network and its training.
+        train: patients to learn from.
+        validation: patients to watch.
+        folder: to write into.
+        machine: what to train on.
+        start: file of an operator to go on from, with its weights and scales; what is familiar is
+            told of these patients alone. None: a new one.
+
+    Raises:
+        BadInput: no training patients, or the start is of another shape.
+        StepFailed: training diverged.
+    """
+    if not train:
+        raise BadInput("operator: no training patients")
+    folder = Path(folder)
+    section = config.model_dump(mode="json")
+    with torch_threads(machine.n_threads):
+        network = _begun(config, train, start)
+        familiarity = Familiarity.of([sample.inputs for sample in train])
+        begin = () if start is None else network.state_dict().values()
+        of_data = (t for s in train for t in (*s.inputs, s.grad))
+        sha256 = arrays_sha256(*(t.numpy() for t in (*of_data, *begin)))
+    run = Run(MODEL, derive_seed(config.seed, MODEL, "batches"), folder,
+              validate_every=max(1, config.epochs // 10),
+              parameters=section | {"data_sha256": sha256})  # fmt: skip
+    schedule = Schedule(config.epochs, config.learning_rate, config.precision)
+    curve = fit(OperatorTask(network, train, validation, config), schedule, run, machine)
+    with torch_threads(machine.n_threads):
+        save_operator(folder / "model.safetensors", network, familiarity, config, sha256)
+    discard(folder)
+    return network.eval(), curve
+
+
+def _begun(
+    config: OperatorModel, train: Sequence[OperatorSample], start: str | Path | None
+) -> IncidentOperator:
+    """A network that knows but the scales of the training patients, or that of a file."""
+    with seeded(config.seed, MODEL, "weights"):
+        network = IncidentOperator(config)
+    if start is None:
+        network.fit_scales(torch.cat([sample.inputs.local for sample in train]))
+        return network
+    try:
+        network.load_state_dict(load_operator(start)[0].state_dict())
+    except RuntimeError as error:
+        raise BadInput(f"{start}: width, rank or frequencies differ from the section's") from error
+    return network

@@ -1,0 +1,148 @@
+"""The double-layer equations of a piecewise homogeneous body, constants treated exactly.
+
+Green's identity in every compartment, each times its conductivity, summed, at a node x of any of
+the surfaces k with conductivities in_k and out_k on their two sides (Geselowitz 1967):
+
+    [sum_k (in_k - out_k) w_k(x)] phi(x) - sum_k (in_k - out_k) (1 / 4 pi) int_k phi dOmega = b(x),
+
+w_k the fraction of 4 pi under which surface k is seen from x, and b the potential that sources
+would make in an unbounded body of 1 mS/mm. With w from the row sums of the discrete double layer
+("automatic solid angles") a constant potential gives b = 0 to round-off.
+
+References:
+    Geselowitz, Biophys J 7:1 (1967), doi:10.1016/S0006-3495(67)86571-8.
+    Barr, Ramsey, Spach, IEEE Trans Biomed Eng 24:1 (1977), doi:10.1109/TBME.1977.326201.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+
+from einthoven.base.core import check
+from einthoven.base.core.errors import BadInput
+from einthoven.base.geometry.intersections import intersecting_pairs
+from einthoven.numerics.bem.integrals import Layers, layers
+from einthoven.numerics.bem.surface import Triangles, closed_surface
+
+SEEN = 1e-6
+"""Of the whole sphere: more than rounding, less than a node that lies inside or on a surface."""
+
+
+@dataclass(frozen=True)
+class Inclusion:
+    """A closed surface inside the torso, and the conductivity inside it."""
+
+    points: np.ndarray
+    """[node, 3] mm."""
+    faces: np.ndarray
+    """[face, 3]."""
+    conductivity: float
+    """mS/mm; 0 is an insulator."""
+    name: str = "inclusion"
+    """In messages."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """An insulated torso with inclusions, none inside another: lungs, or a heart.
+
+    Raises:
+        BadInput: a surface is not as `surface.closed_surface` wants it, an inclusion does not lie
+            inside the skin and outside the others, the torso is not 50 to 5000 mm large, or a
+            conductivity is negative.
+    """
+
+    skin: tuple[np.ndarray, np.ndarray]
+    """points [node, 3] mm and faces [face, 3]."""
+    conductivity: float = 1.0
+    """Of the torso, mS/mm."""
+    inclusions: Sequence[Inclusion] = ()
+    threads: int = 1
+    """That work at once on the layers; they do not depend on it."""
+
+    def __post_init__(self) -> None:
+        size = float(np.ptp(self.surfaces[0].points, axis=0).max())
+        check.between("size of the torso in mm", size, 50, 5000, "are the points in m or cm?")
+        inside = [inclusion.conductivity for inclusion in self.inclusions]
+        if not self.conductivity > 0 or min(inside, default=0.0) < 0:
+            raise BadInput("conductivity: must be positive in the torso, and nowhere negative")
+        _ = self.layers  # checks how the surfaces lie to each other, by their nodes
+        for k, other in combinations(range(len(self.surfaces)), 2):
+            if _cross(self.surfaces[k], self.surfaces[other]):
+                raise BadInput(self._misplaced(k, other))
+
+    @cached_property
+    def surfaces(self) -> list[Triangles]:
+        """Skin first."""
+        pairs = [self.skin, *((part.points, part.faces) for part in self.inclusions)]
+        return [closed_surface(name, pair) for name, pair in zip(self._names, pairs)]
+
+    @property
+    def _names(self) -> list[str]:
+        return ["skin", *(part.name for part in self.inclusions)]
+
+    @cached_property
+    def nodes(self) -> np.ndarray:
+        """Of all surfaces, skin first: [node, 3] mm."""
+        return np.concatenate([surface.points for surface in self.surfaces])
+
+    @cached_property
+    def parts(self) -> list[slice]:
+        """Each surface's nodes among all nodes."""
+        ends = np.cumsum([0, *(len(surface.points) for surface in self.surfaces)])
+        return [slice(start, end) for start, end in zip(ends, ends[1:])]
+
+    @cached_property
+    def layers(self) -> list[Layers]:
+        """Of each surface, at all nodes."""
+        found = [layers(self.nodes, *surface, self.threads) for surface in self.surfaces]
+        for k, layer in enumerate(found):
+            seen = layer.double.sum(axis=1)
+            for other, part in enumerate(self.parts):
+                # all inclusions are inside the skin, and nothing is inside an inclusion
+                expected = float(k == 0 and other > 0)
+                if other != k and np.abs(seen[part] - expected).max() > SEEN:
+                    raise BadInput(self._misplaced(k, other))
+        return found
+
+    @property
+    def steps(self) -> np.ndarray:
+        """Conductivity inside less that outside of each surface: [surface] mS/mm."""
+        inside = [self.conductivity, *(part.conductivity for part in self.inclusions)]
+        return np.array(inside) - [0.0, *(self.conductivity for _ in self.inclusions)]
+
+    @cached_property
+    def double_layer_matrix(self) -> np.ndarray:
+        """K of K phi = b: [node, node] mS/mm; its rows sum to zero."""
+        matrix = -np.hstack([step * layer.double for step, layer in zip(self.steps, self.layers)])
+        np.fill_diagonal(matrix, 0.0)
+        np.fill_diagonal(matrix, -matrix.sum(axis=1))
+        return matrix
+
+    def _misplaced(self, k: int, other: int) -> str:
+        if k == 0:
+            return f"{self._names[other]}: crosses, touches or leaves the skin"
+        return f"{self._names[other]}: a part lies in or on {self._names[k]}, or crosses it"
+
+
+def _cross(one: Triangles, other: Triangles) -> bool:
+    """Whether edges pierce triangles of the other surface, which no node needs to show."""
+    for _ in range(2):  # only what lies in the other's box; twice, as that makes it smaller
+        one, other = _within(one, other), _within(other, one)
+        if not len(one.faces) or not len(other.faces):
+            return False
+    points = np.concatenate([one.points, other.points])
+    faces = np.concatenate([one.faces, other.faces + len(one.points)])
+    pairs = intersecting_pairs(points, faces) < len(one.faces)
+    return bool((pairs[:, 0] != pairs[:, 1]).any())
+
+
+def _within(surface: Triangles, other: Triangles) -> Triangles:
+    """Those triangles whose boxes meet the box of the other's."""
+    corners, box = surface.points[surface.faces], other.points[other.faces].reshape(-1, 3)
+    below = (corners.min(axis=1) <= box.max(axis=0)).all(axis=1)
+    above = (corners.max(axis=1) >= box.min(axis=0)).all(axis=1)
+    return Triangles(surface.points, surface.faces[below & above])

@@ -1,0 +1,60 @@
+"""From potentials on the heart's surface to those on the skin: the direct boundary elements.
+
+Barr 1977 (see `bem.body`), with linear instead of constant potentials and normal derivatives:
+the heart, whatever is in it, is cut out of the torso; on its surface the potential is given and
+the normal derivative unknown, on the insulated skin the reverse.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import solve
+
+from einthoven.numerics.bem.body import Body, Inclusion
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """The potential outside a heart, as linear maps of that on its surface."""
+
+    matrix: np.ndarray
+    """[torso node, heart node] 1; rows sum to one."""
+    normal_derivative: np.ndarray
+    """du/dn on the heart, out of the heart: [heart node, heart node] 1/mm; rows sum to zero."""
+
+
+def heart_to_torso(
+    heart: tuple[np.ndarray, np.ndarray],
+    torso: tuple[np.ndarray, np.ndarray],
+    inclusions: Sequence[Inclusion] = (),
+    conductivity: float = 1.0,
+) -> Transfer:
+    """Potentials on the skin of an insulated torso from those on a closed surface in it.
+
+    All sources lie inside the heart's surface. In a homogeneous torso the conductivity plays no
+    part.
+
+    Args:
+        heart: points [heart node, 3] mm and faces [face, 3] of a closed surface.
+        torso: points [torso node, 3] mm and faces [face, 3] of the skin.
+        inclusions: lungs, say, inside the torso and outside the heart.
+        conductivity: of the torso, mS/mm; only its ratio to the inclusions' counts.
+
+    Returns:
+        The transfer matrix, and that of the normal derivative.
+
+    Raises:
+        BadInput: surfaces that are not closed, or not inside each other; see `bem.body.Body`.
+    """
+    cavity = Inclusion(
+        *heart, conductivity=0.0, name="heart"
+    )  # what is inside is no part of the torso
+    body = Body(torso, conductivity, [*inclusions, cavity])
+    held, single = body.parts[-1], conductivity * body.layers[-1].single
+    matrix = body.double_layer_matrix
+    n_free = held.start
+    # K phi = -sigma V du/dn: unknown are phi on skin and inclusions, du/dn on the heart
+    system = np.hstack([matrix[:, :n_free], single])
+    found = solve(system, -matrix[:, held], overwrite_a=True, overwrite_b=True)
+    return Transfer(found[body.parts[0]], found[n_free:])

@@ -1,0 +1,40 @@
+"""What the machine decides about a training and a prediction, and no config."""
+
+import os
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from einthoven.base.core.check import between
+
+Device = Literal["cpu", "gpu", "auto"]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Threads, device and tracking.
+
+    Attributes:
+        n_threads: of torch; the result is bitwise reproducible for a given number.
+        device: `cpu` is deterministic; `auto` takes a GPU if there is one.
+        tracking_uri: "" for no tracking, or MLflow's, e.g. `sqlite:///results/mlflow.db`.
+    """
+
+    n_threads: int = 1
+    device: Device = "cpu"
+    tracking_uri: str = ""
+
+    def __post_init__(self) -> None:
+        between("n_threads", self.n_threads, 1, 4096)
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """That of a job: Snakemake hands its threads on in OMP_NUM_THREADS.
+
+        MLFLOW_TRACKING_URI says where trainings are tracked; unset or empty for nowhere.
+        """
+        n_threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
+        return cls(n_threads, "auto", os.environ.get("MLFLOW_TRACKING_URI", ""))
+
+
+ONE_CORE = Machine()
+"""One thread of the processor, not tracked."""

@@ -1,0 +1,62 @@
+"""What is trained: a `Task` is a torch module with its network, its data and its losses.
+
+Data are buffers, so that they move to the GPU with the network; a task draws its own batches.
+`training.fit.fit` trains it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from einthoven.base.core.seeds import derive_seed
+
+
+class Task(nn.Module, ABC):
+    """Network, data and losses of one training; data are non-persistent buffers."""
+
+    @property
+    @abstractmethod
+    def steps_per_epoch(self) -> int:
+        """Number of batches that `batches` yields."""
+
+    @abstractmethod
+    def batches(self, generator: torch.Generator) -> Iterable[Any]:
+        """Batches of one epoch, of CPU tensors, drawn only from `generator`, in another thread."""
+
+    @abstractmethod
+    def losses(self, batch: Any) -> dict[str, Tensor]:
+        """Scalar loss terms; `loss` is minimised."""
+
+    def validate(self) -> dict[str, float]:
+        """Errors on the validation patients, called without gradients; empty if there are none."""
+        return {}
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """The optimiser's parameter groups.
+
+        `lr_factor` scales the learning rate of a group; `muon` asks for orthogonalised steps.
+        """
+        return [{"params": [p for p in self.parameters() if p.requires_grad], "lr_factor": 1.0}]
+
+
+@contextmanager
+def seeded(seed: int, *keys: str | int) -> Iterator[None]:
+    """Seed torch's global generator (layer initialisation uses it), and restore it after."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, *keys))
+        yield
+
+
+@contextmanager
+def torch_threads(n_threads: int) -> Iterator[None]:
+    """Run torch on `n_threads` cores; sums, and so the last bits, depend on this number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

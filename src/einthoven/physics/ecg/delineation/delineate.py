@@ -1,0 +1,172 @@
+"""One averaged or simulated beat in twelve leads, delineated."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from einthoven.base.core import check
+from einthoven.base.core.names import LEADS
+from einthoven.physics.ecg.delineation.axes import frontal_axis_deg, spatial_angle_deg
+from einthoven.physics.ecg.delineation.signal import areas, mean_between, value_at, vertex
+from einthoven.physics.ecg.delineation.t_wave import TWave, t_wave, tangent_end
+from einthoven.physics.ecg.delineation.waves import Wave, qrs_waves
+from einthoven.physics.ecg.intervals import qrs_window
+
+BASELINE_MS = 10.0
+"""The level at the QRS onset is the mean of so long a time before it."""
+ST_DELAY_MS = 60.0
+T_AFTER_J_MS = 40.0
+"""The peak of the T wave is sought from here on."""
+MAX_QT_MS = 700.0
+
+
+@dataclass(frozen=True)
+class LeadBeat:
+    """One lead; amplitudes from the level at the QRS onset, mV.
+
+    Attributes:
+        baseline_mv: that level in the record.
+        waves: of the QRS, in the order of time.
+        j_mv, st60_mv: at the J point and 60 ms later; NaN where the record ends before.
+        t: the T wave, None where there is none.
+    """
+
+    lead: str
+    baseline_mv: float
+    waves: tuple[Wave, ...]
+    j_mv: float
+    st60_mv: float
+    t: TWave | None
+
+    def wave(self, *names: str) -> Wave | None:
+        """The first wave with one of the names; None where there is none."""
+        return next((wave for wave in self.waves if wave.name in names), None)
+
+    @property
+    def r_mv(self) -> float:
+        """Highest R wave, zero where there is none."""
+        return max([0.0, *(wave.amplitude_mv for wave in self.waves)])
+
+    @property
+    def s_mv(self) -> float:
+        """Depth of the deepest S wave or of the QS complex, zero or positive."""
+        return max([0.0, *(-wave.amplitude_mv for wave in self.waves if "S" in wave.name)])
+
+    @property
+    def r_fraction(self) -> float:
+        """R / (R + S): 1/2 where R = S, 0 for QS, 1 without S; NaN where both are absent."""
+        total = self.r_mv + self.s_mv
+        return self.r_mv / total if total else float("nan")
+
+
+@dataclass(frozen=True)
+class Delineation:
+    """One beat in twelve leads.
+
+    Attributes:
+        onset_ms, offset_ms: of the QRS over all leads; the offset is the J point.
+        t_peak_ms, t_end_ms: of the root mean square over leads; NaN where there is no T wave.
+        qrs_axis_deg, t_axis_deg: frontal. qrs_t_angle_deg: in space, between mean vectors.
+        leads: lead -> what was found in it.
+    """
+
+    onset_ms: float
+    offset_ms: float
+    t_peak_ms: float
+    t_end_ms: float
+    qrs_axis_deg: float
+    t_axis_deg: float
+    qrs_t_angle_deg: float
+    leads: Mapping[str, LeadBeat]
+
+    @property
+    def qrs_ms(self) -> float:
+        """QRS duration."""
+        return self.offset_ms - self.onset_ms
+
+    @property
+    def qt_ms(self) -> float:
+        """From the QRS onset to the end of the T wave."""
+        return self.t_end_ms - self.onset_ms
+
+    @property
+    def t_peak_to_end_ms(self) -> float:
+        """From the peak to the end of the T wave, of the root mean square over leads."""
+        return self.t_end_ms - self.t_peak_ms
+
+    @property
+    def transition(self) -> float:
+        """Where R = S first in the precordial leads: 3.5 is half way from V3 to V4.
+
+        1 where R exceeds S in V1 already, 7 where it never does.
+        """
+        share = np.array([self.leads[f"V{k}"].r_fraction for k in range(1, 7)]) - 0.5
+        share = np.nan_to_num(share, nan=-0.5)  # a lead without R and without S
+        if not (share >= 0).any():
+            return 7.0
+        k = int(np.argmax(share >= 0))
+        return 1.0 if k == 0 else k + float(share[k - 1] / (share[k - 1] - share[k]))
+
+
+def delineate(ecg: np.ndarray, time: np.ndarray, rr_ms: float | None = None) -> Delineation:
+    """Delineate one beat.
+
+    Args:
+        ecg: [12, time] mV in the order of core.names.LEADS, one beat, at rest before the QRS.
+        time: [time] ms, uniform, step at most 5 ms.
+        rr_ms: cycle length; the T wave is sought before the next P wave may begin.
+
+    Returns:
+        Times in ms on the axis `time`.
+
+    Raises:
+        BadInput: shapes, NaN, a flat signal, a QRS that is cut off or is not told from the T wave.
+    """
+    check.shape("ecg", ecg, (len(LEADS), len(time)))
+    onset, offset = qrs_window(ecg, time)
+    baseline = mean_between(time, ecg, onset - BASELINE_MS, onset)
+    x = np.asarray(ecg, dtype=np.float64) - baseline[:, None]
+    stop = min(time[-1], onset + (MAX_QT_MS if rr_ms is None else min(MAX_QT_MS, 0.7 * rr_ms)))
+    t_peak, t_end = _global_t(time, x, offset, stop)
+    start = _t_start(offset, t_peak)
+    leads = {
+        name: LeadBeat(
+            lead=name,
+            baseline_mv=float(level),
+            waves=qrs_waves(time, row, onset, offset),
+            j_mv=value_at(time, row, offset),
+            st60_mv=value_at(time, row, offset + ST_DELAY_MS),
+            t=None if np.isnan(t_peak) else t_wave(time, row, start, stop),
+        )
+        for name, row, level in zip(LEADS, x, baseline)
+    }
+    return Delineation(onset, offset, t_peak, t_end, *_angles(time, x, onset, offset, t_end), leads)
+
+
+def _global_t(time: np.ndarray, x: np.ndarray, offset: float, stop: float) -> tuple[float, float]:
+    """Peak and end of the T wave of the root mean square over leads; NaN where there is none."""
+    inside = (time >= offset + T_AFTER_J_MS) & (time <= stop)
+    t, rms = time[inside], np.sqrt((x[:, inside] ** 2).mean(axis=0))
+    turns = 1 + np.flatnonzero((rms[1:-1] > rms[:-2]) & (rms[1:-1] >= rms[2:]))
+    if len(turns) == 0:
+        return float("nan"), float("nan")
+    peak = int(turns[np.argmax(rms[turns])])
+    return vertex(t, rms, peak)[0], tangent_end(t, rms, peak)
+
+
+def _t_start(offset: float, t_peak: float) -> float:
+    """Half way from J to the peak, and never long before it: the ST segment is no T wave."""
+    return max(offset + 20.0, min((offset + t_peak) / 2, t_peak - 60.0))
+
+
+def _angles(
+    time: np.ndarray, x: np.ndarray, onset: float, offset: float, t_end: float
+) -> tuple[float, float, float]:
+    """QRS axis, T axis, and the angle between QRS and T in space, degrees."""
+    qrs = dict(zip(LEADS, areas(time, x, onset, offset)))
+    axis = frontal_axis_deg(qrs["I"], qrs["aVF"])
+    if np.isnan(t_end):
+        return axis, float("nan"), float("nan")
+    t = dict(zip(LEADS, areas(time, x, offset, min(t_end, time[-1]))))
+    return axis, frontal_axis_deg(t["I"], t["aVF"]), spatial_angle_deg(qrs, t)

@@ -1,0 +1,244 @@
+"""Features of delineated beats: a flat table with the units in the names.
+
+`q_ms_v1` is the duration of the Q wave in V1, `t_mv_v5` the amplitude of the T wave in V5. Depths
+of Q and S are positive, as electrocardiographs print them; times count from the QRS onset. A wave
+that is absent has amplitude and duration zero (so do the normal limits of Rijnbeek 2014 count
+it); what cannot be measured is NaN.
+"""
+
+import csv
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import atomic
+from einthoven.base.core.names import LEADS
+from einthoven.data.patient.ecg import Ecg
+from einthoven.physics.ecg.beats import Beat
+from einthoven.physics.ecg.delineation.delineate import Delineation, LeadBeat, delineate
+
+Q_LEADS = ("I", "II", "V4", "V5", "V6")
+"""Leads in which a wide Q wave is looked for."""
+UPRIGHT_T_LEADS = ("I", "II", "V3", "V4", "V5", "V6")
+"""Leads in which the T wave of a healthy adult is upright; in aVR it is inverted."""
+
+
+TRACE_MS = np.arange(-50.0, 501.0, 2.0)
+"""Times of a trace, from the QRS onset."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Beats of one patient, or of one file.
+
+    Attributes:
+        name: p0000, or the name of the file.
+        beats: scenario (sinus, lbbb, ...; recording of a file) -> twelve leads, mV.
+        sex: female or male, None where it is not known.
+    """
+
+    name: str
+    beats: Mapping[str, Beat]
+    sex: str | None = None
+
+    @classmethod
+    def of_ecg(cls, ecg: Ecg, sex: str | None = None) -> Self:
+        """The simulated beats of a patient."""
+        return cls(ecg.patient, {
+            str(scenario): Beat(np.asarray(signal, np.float64), ecg.time, None, 1)
+            for scenario, signal in zip(ecg.scenario, ecg.ecg)
+        }, sex)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureRow:
+    """Features of one beat.
+
+    Attributes:
+        name, scenario, sex: as in `Sample`.
+        values: feature with its unit -> value, NaN where it cannot be measured.
+        trace: [12, time] mV from the level at the QRS onset, at `TRACE_MS`; NaN outside the record.
+    """
+
+    name: str
+    scenario: str
+    values: dict[str, float]
+    sex: str | None
+    trace: np.ndarray
+
+
+def _amplitude(*names: str) -> Callable[[LeadBeat], float]:
+    def value(lead: LeadBeat) -> float:
+        wave = lead.wave(*names)
+        return abs(wave.amplitude_mv) if wave else 0.0
+
+    return value
+
+
+def _duration(*names: str) -> Callable[[LeadBeat], float]:
+    def value(lead: LeadBeat) -> float:
+        wave = lead.wave(*names)
+        return wave.duration_ms if wave else 0.0
+
+    return value
+
+
+LEAD_FEATURES: dict[str, Callable[[LeadBeat], float]] = {
+    "q_mv": _amplitude("Q", "QS"),
+    "q_ms": _duration("Q", "QS"),
+    "r_mv": _amplitude("R"),
+    "r_ms": _duration("R"),
+    "s_mv": _amplitude("S", "QS"),
+    "s_ms": _duration("S", "QS"),
+    "r2_mv": _amplitude("R'"),
+    "s2_mv": _amplitude("S'"),
+    "r_fraction": lambda lead: lead.r_fraction,
+    "j_mv": lambda lead: lead.j_mv,
+    "st60_mv": lambda lead: lead.st60_mv,
+    "t_mv": lambda lead: lead.t.amplitude_mv if lead.t else 0.0,
+    "t2_mv": lambda lead: lead.t.second_mv if lead.t else 0.0,
+}
+"""Of each lead; the name of the feature ends in that of the lead."""
+
+
+def feature_name(kind: str, lead: str) -> str:
+    """Name of a feature of one lead: t_mv_v5."""
+    return f"{kind}_{lead.lower()}"
+
+
+def _sokolow_lyon(found: Delineation) -> float:
+    """S in V1 + the higher R of V5 and V6, mV."""
+    leads = found.leads
+    return leads["V1"].s_mv + max(leads["V5"].r_mv, leads["V6"].r_mv)
+
+
+BEAT_FEATURES: dict[str, Callable[[Delineation], float]] = {
+    "qrs_ms": lambda found: found.qrs_ms,
+    "qt_ms": lambda found: found.qt_ms,
+    "t_peak_to_end_ms": lambda found: found.t_peak_to_end_ms,
+    "qrs_axis_deg": lambda found: found.qrs_axis_deg,
+    "t_axis_deg": lambda found: found.t_axis_deg,
+    "qrs_t_angle_deg": lambda found: found.qrs_t_angle_deg,
+    "transition": lambda found: found.transition,
+    "sokolow_lyon_mv": _sokolow_lyon,
+    "q_widest_ms": lambda found: max(_duration("Q", "QS")(found.leads[lead]) for lead in Q_LEADS),
+}
+"""Of all leads together."""
+T_TIMES = ("t_peak_ms", "t_end_ms", "t_peak_to_end_ms")
+"""Of each lead, from the QRS onset."""
+FEATURES = (
+    *BEAT_FEATURES,
+    *(feature_name(kind, lead) for lead in LEADS for kind in (*LEAD_FEATURES, *T_TIMES)),
+)
+"""Names of all features in their order."""
+UNITS = {"ms": "ms", "mv": "mV", "deg": "deg"}
+"""Part of a feature's name -> its unit; the others have none."""
+
+
+def unit_of(feature: str) -> str:
+    """Unit of a feature, 1 where it has none."""
+    return next((UNITS[part] for part in feature.split("_") if part in UNITS), "1")
+
+
+def beat_features(found: Delineation) -> dict[str, float]:
+    """All features of one beat, in the order of `FEATURES`."""
+    values = {name: of(found) for name, of in BEAT_FEATURES.items()}
+    for lead in LEADS:
+        beat = found.leads[lead]
+        values |= {feature_name(kind, lead): of(beat) for kind, of in LEAD_FEATURES.items()}
+        values |= _t_times(found, beat)
+    return values
+
+
+def measured(ecg: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """Features of simulated beats: [scenario, feature], NaN where not measurable.
+
+    A beat that cannot be delineated at all is NaN throughout.
+
+    Args:
+        ecg: [scenario, 12, time] mV. time: [time] ms.
+    """
+    values = np.full((len(ecg), len(FEATURES)), np.nan)
+    for row, beat in zip(values, np.asarray(ecg, np.float64)):
+        with suppress(BadInput):
+            row[:] = list(beat_features(delineate(beat, time)).values())
+    return values
+
+
+def _t_times(found: Delineation, beat: LeadBeat) -> dict[str, float]:
+    """Peak, end and their distance of a lead's T wave, from the QRS onset."""
+    peak = beat.t.peak_ms - found.onset_ms if beat.t else math.nan
+    end = beat.t.end_ms - found.onset_ms if beat.t else math.nan
+    times = zip(T_TIMES, (peak, end, end - peak), strict=True)
+    return {feature_name(kind, beat.lead): value for kind, value in times}
+
+
+def has_normal_r_in_v1(values: dict[str, float]) -> bool:
+    """Whether V1 starts with an r wave that its S wave exceeds."""
+    return values["q_mv_v1"] == 0 and values["r_mv_v1"] > 0 and values["r_fraction_v1"] < 0.5
+
+
+def has_concordant_t(values: dict[str, float]) -> bool:
+    """Whether the T wave is upright in I, II and V3 to V6, and inverted in aVR."""
+    upright = all(values[feature_name("t_mv", lead)] > 0 for lead in UPRIGHT_T_LEADS)
+    return upright and values["t_mv_avr"] < 0
+
+
+def feature_row(sample: Sample, scenario: str) -> FeatureRow:
+    """Features and trace of one beat of a sample.
+
+    Raises:
+        BadInput: as `delineate`.
+    """
+    beat = sample.beats[scenario]
+    found = delineate(beat.ecg, beat.time, beat.rr_ms)
+    from_onset = beat.time - found.onset_ms
+    trace = [
+        np.interp(TRACE_MS, from_onset, lead, left=np.nan, right=np.nan)
+        - found.leads[name].baseline_mv
+        for name, lead in zip(LEADS, beat.ecg)
+    ]
+    return FeatureRow(sample.name, scenario, beat_features(found), sample.sex, np.array(trace))
+
+
+def feature_table(
+    samples: Iterable[Sample], scenarios: Sequence[str] | None = None
+) -> tuple[list[FeatureRow], dict[str, str]]:
+    """Features of all beats of all samples.
+
+    Args:
+        samples: of patients or files.
+        scenarios: default: all that there are.
+
+    Returns:
+        rows; "name, scenario" -> why it could not be delineated.
+    """
+    rows, failed = list[FeatureRow](), dict[str, str]()
+    for sample in samples:
+        for scenario in sample.beats:
+            if scenarios is not None and scenario not in scenarios:
+                continue
+            try:
+                rows.append(feature_row(sample, scenario))
+            except BadInput as problem:
+                failed[f"{sample.name}, {scenario}"] = str(problem)
+    return rows, failed
+
+
+def save_table(path: str | Path, rows: Sequence[FeatureRow]) -> None:
+    """Write the table as CSV, atomically: patient, scenario, sex, then a column per feature.
+
+    What cannot be measured is an empty cell.
+    """
+    with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["patient", "scenario", "sex", *(rows[0].values if rows else ())])
+        for row in rows:
+            cells = ["" if math.isnan(v) else f"{v:.6g}" for v in row.values.values()]
+            writer.writerow([row.name, row.scenario, row.sex or "", *cells])

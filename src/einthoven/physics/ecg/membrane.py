@@ -1,0 +1,108 @@
+"""The sources of a heart: what eq. (3) of Dokuchaev 2026 needs beside lead field and activation."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+
+from einthoven.base.config.models import Leadfield
+from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.data.patient.activation import Activation
+from einthoven.data.patient.heart import Heart
+from einthoven.data.patient.patient import Patient
+from einthoven.physics.ecg.forward import forward_potential, source_energy
+from einthoven.physics.ecg.mixture import mixture_energy, mixture_potential
+from einthoven.physics.electrophysiology.cells.condition import BASELINE, Condition
+from einthoven.physics.electrophysiology.cells.family import Mixture, action_potential, family
+from einthoven.physics.electrophysiology.cells.template import ECG_STEP_MS
+from einthoven.physics.electrophysiology.repolarisation import (
+    apd90_field,
+    condition_of,
+    template_apd90,
+)
+from einthoven.physics.leadfield.conductivity import intracellular
+
+
+@dataclass(frozen=True, eq=False)
+class Membrane:
+    """Cells and their coupling in one heart.
+
+    Attributes:
+        heart: its nodes and cells.
+        sigma_i: [cell, 3, 3] intracellular conductivity, mS/mm.
+        shares: [node, member] of the family of cells; None where all are of factor one.
+        condition: under which they beat.
+    """
+
+    heart: Heart
+    sigma_i: np.ndarray
+    shares: np.ndarray | None = None
+    condition: Condition = BASELINE
+
+    @classmethod
+    def of(cls, patient: Patient, leadfield: Leadfield, repolarisation: Repolarisation) -> Self:
+        """Of a patient with mesh, fibres and, for a field of durations, ventricular coordinates.
+
+        Raises:
+            BadInput: stages that are missing or do not fit.
+            NotConverged: of the linear solver that smooths the durations.
+        """
+        sigma_i = intracellular(patient.fibers.f0, leadfield)
+        durations = apd90_field(patient, repolarisation)
+        # alone the template needs no family
+        alike = np.array_equal(durations, np.full_like(durations, template_apd90()))
+        return cls(patient.heart, sigma_i, None if alike else family().weights(durations))
+
+    def during(self, activation: Activation) -> Self:
+        """The same cells at the rate and with the I_Kr of an activation's scenario.
+
+        Raises:
+            BadInput: as `condition_of`.
+        """
+        return replace(self, condition=condition_of(activation))
+
+    @cached_property
+    def template(self) -> tuple[np.ndarray, np.ndarray]:
+        """Time [sample] ms and U [sample] mV."""
+        return action_potential(self.condition, ECG_STEP_MS)
+
+    @cached_property
+    def mixture(self) -> Mixture | None:
+        """What cells of other durations add to V_m = U(t - tau); None where there are none.
+
+        Then one sweep is all, to the bit.
+        """
+        return None if self.shares is None else family(self.condition).mixture(self.shares)
+
+    def last_repolarisation(self, tau: np.ndarray) -> float:
+        """When all cells are 90 % repolarised, ms; tau [node] ms."""
+        members = family(self.condition)
+        alone = members.apd90[members.template]
+        return float(np.max(tau + (alone if self.shares is None else self.shares @ members.apd90)))
+
+    def potential(self, tau: np.ndarray, grad: np.ndarray, time: np.ndarray) -> np.ndarray:
+        """Electrode potentials [electrode, time] mV of one activation.
+
+        Args:
+            tau: [node] ms.
+            grad: [electrode, cell, 3] kOhm/mm.
+            time: [time] ms, uniform.
+
+        Raises:
+            BadInput: shapes that do not fit, or NaN.
+        """
+        phi = forward_potential(self.heart, self.sigma_i, tau, grad, time, self.template)
+        if self.mixture is not None:
+            phi += mixture_potential(self.heart, self.sigma_i, tau, grad, time, self.mixture)
+        return phi
+
+    def energy(self, tau: np.ndarray) -> float:
+        """C_Vm, the constant of the error bound of section 2.6; tau [node] ms.
+
+        Returns:
+            mS^2 mV^2 ms / mm.
+        """
+        if self.mixture is None:
+            return source_energy(self.heart, self.sigma_i, tau, self.template)
+        return mixture_energy(self.heart, self.sigma_i, tau, self.template, self.mixture)

@@ -1,0 +1,146 @@
+"""The ECG of a patient: one function for every lead field, whoever gives it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from einthoven.base.config.models import Ecg as EcgConfig
+from einthoven.base.config.models import Leadfield
+from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.config.section import builtins_of
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.names import LEADS
+from einthoven.data.patient.activation import Activation
+from einthoven.data.patient.ecg import Ecg
+from einthoven.data.patient.leadfields import LeadFieldGradients, LeadFields
+from einthoven.data.patient.patient import Patient
+from einthoven.physics.ecg.features import FEATURES, measured, unit_of
+from einthoven.physics.ecg.intervals import qrs_amplitude, qrs_duration
+from einthoven.physics.ecg.leads import twelve_lead
+from einthoven.physics.ecg.membrane import Membrane
+from einthoven.physics.electrophysiology.cells.condition import BASELINE
+from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
+
+HOMOGENEOUS = Repolarisation(field="homogeneous")
+
+
+def simulate_ecg(
+    patient: Patient,
+    lead_fields: LeadFields | LeadFieldGradients,
+    activations: Activation | Sequence[Activation],
+    config: EcgConfig,
+    leadfield: Leadfield,
+    repolarisation: Repolarisation = HOMOGENEOUS,
+) -> Ecg:
+    """Potentials and 12-lead ECG by eq. (3) of Dokuchaev 2026.
+
+    Args:
+        patient: with mesh and fibres; for gradients of duration also with coordinates.
+        lead_fields: of the nine electrodes of the 12-lead ECG and any others.
+        activations: of one scenario or several.
+        config: the time axis.
+        leadfield: intracellular conductivities, and how gradients of nodal fields are taken.
+        repolarisation: duration of the action potential over the heart.
+
+    Returns:
+        mV; the scenarios in the order of `activations`.
+
+    Raises:
+        BadInput: an electrode is missing, shapes that do not fit, or a record that ends before
+            the repolarisation that another rate or a drug is about.
+    """
+    activations = [activations] if isinstance(activations, Activation) else activations
+    fields = lead_fields.gradients(patient.heart, leadfield.gradient)
+    names = fields.electrode_names
+    membrane = Membrane.of(patient, leadfield, repolarisation)
+    ecg = _ecgs(membrane, patient, names, fields.grad, activations, config)[0]
+    return replace(ecg, settings=builtins_of(repolarisation))
+
+
+def reference_ecg(
+    patient: Patient,
+    lead_fields: LeadFields,
+    activations: Sequence[Activation],
+    config: EcgConfig,
+    leadfield: Leadfield,
+    repolarisation: Repolarisation = HOMOGENEOUS,
+) -> Ecg:
+    """`simulate_ecg` by finite elements, with the same by the pseudo lead field, eq. (11).
+
+    Also the QRS, all features of the beats, and the constant of the error bound of section 2.6.
+    """
+    heart, names = patient.heart, lead_fields.electrode_names
+    fem = lead_fields.gradients(heart, leadfield.gradient).grad
+    pseudo = pseudo_lead_field_grad(
+        heart.centroids, lead_fields.electrode_points, leadfield.sigma_torso_s_per_m
+    )
+    both = np.concatenate([fem, pseudo])
+    membrane = Membrane.of(patient, leadfield, repolarisation)
+    by_fem, by_pseudo = _ecgs(membrane, patient, names, both, activations, config)
+    energy = [membrane.during(a).energy(a.activation_time) for a in activations]
+    return replace(
+        by_fem,
+        electrode_potential_pseudo=by_pseudo.electrode_potential,
+        ecg_pseudo=by_pseudo.ecg,
+        source_energy=np.array(energy),
+        qrs_duration=np.array([qrs_duration(ecg, by_fem.time) for ecg in by_fem.ecg]),
+        qrs_amplitude=np.stack([qrs_amplitude(ecg, by_fem.time) for ecg in by_fem.ecg]),
+        feature=np.array(FEATURES),
+        feature_units=np.array([unit_of(name) for name in FEATURES]),
+        ecg_features=measured(by_fem.ecg, by_fem.time),
+        settings=builtins_of(repolarisation),
+    )
+
+
+def time_axis(config: EcgConfig) -> np.ndarray:
+    """[time] ms from the first activation."""
+    return config.start_ms + np.arange(0, config.duration_ms, config.dt_ms)
+
+
+def _potential(
+    membrane: Membrane, activation: Activation, grad: np.ndarray, time: np.ndarray
+) -> np.ndarray:
+    """Of one scenario [k electrode, time] mV, checked to show its repolarisation.
+
+    At the baseline a record may end where it likes (by default it cuts the T wave of CRT): a short
+    one is for the QRS. Scenarios of another condition are about repolarisation alone.
+    """
+    tau = activation.activation_time
+    if membrane.condition != BASELINE and (last := membrane.last_repolarisation(tau)) > time[-1]:
+        raise BadInput(
+            f"scenario {activation.scenario} ({membrane.condition}): the last cell repolarises "
+            f"{last:.0f} ms after the first activation, the record ends at {time[-1]:.0f} ms; "
+            f"set ecg.duration_ms to {np.ceil((last - time[0]) / 50 + 1) * 50:.0f} or more"
+        )
+    return membrane.potential(tau, grad, time)
+
+
+def _ecgs(
+    membrane: Membrane,
+    patient: Patient,
+    names: np.ndarray,
+    grad: np.ndarray,
+    activations: Sequence[Activation],
+    config: EcgConfig,
+) -> list[Ecg]:
+    """One ECG per lead field of the electrodes in `grad` [k electrode, heart cell, 3] kOhm/mm.
+
+    One sweep of the wave serves them all.
+    """
+    time = time_axis(config)
+    potentials = np.stack(
+        [_potential(membrane.during(beat), beat, grad, time) for beat in activations]
+    )  # [scenario, k electrode, time]
+    return [
+        Ecg(
+            patient=patient.name,
+            time=time,
+            scenario=np.array([activation.scenario for activation in activations]),
+            electrode_names=names,
+            lead=np.array(LEADS),
+            electrode_potential=potential.astype(np.float32),
+            ecg=twelve_lead(names.tolist(), potential).astype(np.float32),
+        )
+        for potential in np.split(potentials, len(grad) // len(names), axis=1)
+    ]

@@ -1,0 +1,51 @@
+"""What the cells of a heart beat under: cycle length, and how much of I_Kr a drug leaves."""
+
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from einthoven.base.core.errors import BadInput
+
+DATA = Path(__file__).parent / "data"
+CYCLE_LENGTHS_MS, I_KR_FACTORS = (1000.0, 600.0), (1.0, 0.5, 0.0)
+"""For which there are tables: those of Landajuela 2022 (Computing in Cardiology 49)."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The same for all cells of a heart.
+
+    Attributes:
+        cycle_length_ms: between two beats of the train whose last one is the ECG's.
+        i_kr_factor: on the conductance of I_Kr; 0 is blocked.
+
+    Raises:
+        BadInput: no action potentials were computed for it.
+    """
+
+    cycle_length_ms: float = 1000.0
+    i_kr_factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, known in (("cycle_length_ms", CYCLE_LENGTHS_MS), ("i_kr_factor", I_KR_FACTORS)):
+            if (value := getattr(self, name)) not in known:
+                choices = ", ".join(f"{k:g}" for k in known)
+                raise BadInput(f"{name} = {value:g}: there are action potentials for {choices}")
+
+    @property
+    def name(self) -> str:
+        """Part of a file's name, such as 600ms_50ikr."""
+        return f"{self.cycle_length_ms:.0f}ms_{100 * self.i_kr_factor:.0f}ikr"
+
+    @property
+    def path(self) -> Path:
+        """The table of a family that is not the baseline's."""
+        return DATA / f"ttp06_family_{self.name}.npz"
+
+    def __str__(self) -> str:
+        return f"cycle_length_ms {self.cycle_length_ms:g}, i_kr_factor {self.i_kr_factor:g}"
+
+
+CONDITIONS = tuple(Condition(*both) for both in product(CYCLE_LENGTHS_MS, I_KR_FACTORS))
+BASELINE = CONDITIONS[0]
+"""At which the template, and the durations of section repolarisation, are what they are."""

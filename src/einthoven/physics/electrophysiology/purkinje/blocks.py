@@ -1,0 +1,49 @@
+"""Places where the conduction system can be cut: bundles and fascicles."""
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+
+from einthoven.base.core.errors import StepFailed
+from einthoven.data.patient.activation import PurkinjeTree
+from einthoven.physics.electrophysiology.purkinje.network import Network
+from einthoven.physics.electrophysiology.purkinje.paths import first_arrival
+
+FASCICLES_OF: Mapping[str, tuple[str, ...]] = {
+    "left-bundle": ("anterior", "septal", "posterior"),
+    "right-bundle": ("right",),
+    "left-anterior-fascicle": ("anterior",),
+    "left-posterior-fascicle": ("posterior",),
+}
+"""Name in `config.scenarios.Block` -> the fascicles that it cuts off the His bundle."""
+
+
+def blocked(
+    network: Network, tree: PurkinjeTree, blocks: Collection[str], *, distal: bool
+) -> Network:
+    """The network of some trees with some of `FASCICLES_OF` cut off.
+
+    Args:
+        network: of these trees.
+        tree: with the fascicle of each root.
+        blocks: what is cut off the His bundle.
+        distal: nothing behind a block conducts; otherwise the muscle may capture it.
+
+    Raises:
+        StepFailed: the trees have no such fascicle.
+    """
+    roots = network.tree_node(tree.tree_roots)
+    from_his = (network.edges == network.his).any(axis=1)
+    for block in blocks:
+        cut = np.isin(tree.root_fascicle, FASCICLES_OF[block])
+        if not cut.any():
+            raise StepFailed(f"purkinje: block {block}: the trees have no such fascicle")
+        at_root = np.isin(network.edges, roots[cut]).any(axis=1)
+        if distal:
+            start = np.full(network.n_nodes, np.inf)
+            start[roots[cut]] = 0.0
+            reached = first_arrival(network.delays[~from_his], network.edges[~from_his], start)
+            network = network.without_nodes(np.isfinite(reached))
+        else:
+            network = network.without(from_his & at_root)
+    return network

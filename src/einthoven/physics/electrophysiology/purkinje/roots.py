@@ -1,0 +1,54 @@
+"""Where the fascicles reach the endocardia, in ventricular coordinates."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from einthoven.base.config.purkinje import EarlySite
+from einthoven.base.core.errors import StepFailed
+from einthoven.data.patient.fibers import Coordinates
+from einthoven.data.patient.heart import Heart
+from einthoven.physics.electrophysiology.purkinje.growth import Root
+from einthoven.physics.electrophysiology.purkinje.paths import SIDES
+
+DOWN = 0.25
+"""A trunk heads for the place that is lower by this much of z: strands run towards the apex."""
+LEAST_Z = 0.05
+TRUNK_MM, FASCICLE_MM, ANGLES_RAD = 3.0, 3.0, (-0.6, 0.5)
+"""Short: the muscle around a site is reached within some milliseconds."""
+
+
+class EarlyRoot(NamedTuple):
+    """A root of a tree and the site that it stands for."""
+
+    root: Root
+    site: EarlySite
+
+
+def early_roots(
+    heart: Heart, coordinates: Coordinates, sites: list[EarlySite]
+) -> dict[int, list[EarlyRoot]]:
+    """Roots on both endocardia: {-1: LV, +1: RV}, in the order of the sites.
+
+    The right bundle reaches the muscle on the free wall, over the moderator band.
+
+    Raises:
+        StepFailed: an endocardium has no node to start from.
+    """
+    found: dict[int, list[EarlyRoot]] = {side: [] for side in SIDES}
+    for site in sites:
+        side = 1 if site.fascicle == "right" else -1
+        nodes = heart.surface_nodes(SIDES[side])
+        nodes = np.setdiff1d(nodes, heart.surface_nodes(SIDES[-side]))
+        nodes = nodes[coordinates.uvc_nu[nodes] == side]
+        if len(nodes) == 0:
+            raise StepFailed(f"purkinje: {SIDES[side].name} has no node; check the surfaces")
+        angle = float(np.radians(site.phi_deg))
+        places = [(site.z, angle), (max(site.z - DOWN, LEAST_Z), angle)]
+        ends = [nodes[coordinates.distance(nodes, *place).argmin()] for place in places]
+        if ends[0] == ends[1]:
+            raise StepFailed(f"purkinje: no way down from the early site {site}; is z too low?")
+        point, towards = heart.points[ends]
+        root = Root(point, towards, TRUNK_MM, FASCICLE_MM, ANGLES_RAD)
+        found[side].append(EarlyRoot(root, site))
+    return found

@@ -1,0 +1,158 @@
+"""Purkinje trees on both endocardia and the times at which they reach the muscle.
+
+Trees grow by the fractal rule of Sahli Costabal, Hurtado, Kuhl, "Generating Purkinje networks in
+the human heart", J. Biomech. 49:2455 (2016), doi:10.1016/j.jbiomech.2015.12.025, from the sites at
+which human hearts are activated first. A junction with the muscle (PMJ) is an end of a tree, a tip
+or a root; its time is that of the root plus the path along the tree over the conduction speed.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from einthoven.base.config.purkinje import Purkinje
+from einthoven.base.config.section import builtins_of
+from einthoven.base.core import check
+from einthoven.base.core.errors import StepFailed
+from einthoven.base.core.log import logger
+from einthoven.base.core.seeds import derive_seed
+from einthoven.base.geometry.triangles import compact
+from einthoven.data.patient.activation import PurkinjeTree
+from einthoven.data.patient.patient import Patient
+from einthoven.physics.electrophysiology.purkinje.growth import grow
+from einthoven.physics.electrophysiology.purkinje.paths import (
+    SIDES,
+    end_vertices,
+    ends_of,
+    first_arrival,
+)
+from einthoven.physics.electrophysiology.purkinje.roots import EarlyRoot, early_roots
+
+
+def grow_tree(patient: Patient, config: Purkinje) -> PurkinjeTree:
+    """Grow the left and the right trees of a patient.
+
+    The fascicles are insulated ways from the His bundle to the early sites; from each a tree grows,
+    all of one side at once, below the height at which the Purkinje fibres end.
+
+    Args:
+        patient: with mesh and ventricular coordinates.
+        config: of the sites, the branches, the speed and the coverage; its seed and the patient's
+            name are all that the trees depend on by chance.
+
+    Raises:
+        BadInput: a segment is longer than a branch.
+        StepFailed: no draw covers the endocardium, or a root is off the surface.
+    """
+    check.between("segment_mm", config.segment_mm, 0.1, config.branch_length_mm, "below a branch")
+    heart, seed = patient.heart, derive_seed(config.seed, patient.name, "purkinje")
+    tops = {-1: config.lv_top_z, 1: config.rv_top_z}
+    sides = []
+    for side, roots in early_roots(heart, patient.coordinates, config.early_sites).items():
+        surface = _below(patient, side, tops[side])
+        grown = _draw(surface, roots, config, derive_seed(seed, "tree", side))
+        near = heart.surface_nodes(SIDES[side])
+        nodes, times = _junctions(grown, roots, heart.points[near], config.speed_mm_per_ms)
+        sides.append(_Side(side, grown, roots, near[nodes], times))
+        logger.info(
+            "Purkinje %s: %d junctions, gap %.1f mm", SIDES[side].name, len(nodes), grown.gap_mm
+        )
+    return _joined(patient.name, sides, config)
+
+
+class _Grown(NamedTuple):
+    """The trees of one side."""
+
+    points: np.ndarray
+    """[node, 3] mm."""
+    edges: np.ndarray
+    roots: np.ndarray
+    """[root] nodes."""
+    gap_mm: float
+    draws: int
+
+
+class _Side(NamedTuple):
+    """One side of a `PurkinjeTree`."""
+
+    side: int
+    grown: _Grown
+    roots: list[EarlyRoot]
+    pmj_nodes: np.ndarray
+    pmj_times: np.ndarray
+
+
+def _below(patient: Patient, side: int, top_z: float) -> tuple[np.ndarray, np.ndarray]:
+    """Points and triangles of an endocardium up to a height."""
+    heart = patient.heart
+    faces = heart.surface(SIDES[side])
+    return compact(heart.points, faces[patient.coordinates.uvc_z[faces].max(axis=1) <= top_z])
+
+
+def _draw(
+    surface: tuple[np.ndarray, np.ndarray], roots: list[EarlyRoot], config: Purkinje, seed: int
+) -> _Grown:
+    """Draw trees until they cover the surface."""
+    gaps = []
+    for draw in range(config.max_draws):
+        starts = [root.root for root in roots]
+        points, edges, nodes = grow(*surface, starts, config, derive_seed(seed, draw))
+        gap = coverage_gap(points[ends_of(edges, len(points))], surface[0])
+        if gap <= config.max_coverage_gap_mm:
+            return _Grown(points, edges, nodes, gap, draw + 1)
+        gaps.append(f"{gap:.0f}")
+    raise StepFailed(
+        f"purkinje: {config.max_draws} trees leave gaps of {', '.join(gaps)} mm, more than "
+        f"max_coverage_gap_mm = {config.max_coverage_gap_mm:g}; raise n_generations "
+        f"({config.n_generations}) or branch_length_mm ({config.branch_length_mm:g})"
+    )
+
+
+def coverage_gap(junctions: np.ndarray, surface_points: np.ndarray) -> float:
+    """Largest distance from a surface point to its nearest junction, mm."""
+    return float(cKDTree(junctions).query(surface_points)[0].max())
+
+
+def _junctions(
+    grown: _Grown, roots: list[EarlyRoot], surface_points: np.ndarray, speed: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Surface point nearest to each end, once each, and when the wave from the His is there."""
+    points, edges, *_ = grown
+    ends = ends_of(edges, len(points))
+    nodes, group = np.unique(end_vertices(points[ends], surface_points), return_inverse=True)
+    first = np.full(len(points), np.inf)
+    first[grown.roots] = [root.site.time_ms for root in roots]
+    steps = np.linalg.norm(points[edges[:, 1]] - points[edges[:, 0]], axis=1)
+    reached = first_arrival(steps / speed, edges, first)
+    if cut_off := int(np.isinf(reached).sum()):
+        raise StepFailed(f"purkinje: {cut_off} tree nodes are cut off the roots")
+    times = np.full(len(nodes), np.inf)
+    np.minimum.at(times, group, reached[ends])
+    return nodes, times
+
+
+def _joined(patient: str, sides: list[_Side], config: Purkinje) -> PurkinjeTree:
+    grown = [side.grown for side in sides]
+    shift = np.cumsum([0, *(len(its.points) for its in grown[:-1])])
+    sites = [root.site for side in sides for root in side.roots]
+    return PurkinjeTree(
+        patient=patient,
+        tree_points=np.concatenate([its.points for its in grown]),
+        tree_edges=np.concatenate([its.edges + s for its, s in zip(grown, shift)]),
+        tree_side=_of_side(sides, [its.points for its in grown]),
+        tree_roots=np.concatenate([its.roots + s for its, s in zip(grown, shift)]),
+        root_times=np.array([site.time_ms for site in sites]),
+        root_fascicle=np.array([site.fascicle for site in sites]),
+        pmj_nodes=np.concatenate([side.pmj_nodes for side in sides]),
+        pmj_times=np.concatenate([side.pmj_times for side in sides]),
+        pmj_side=_of_side(sides, [side.pmj_nodes for side in sides]),
+        speed_mm_per_ms=config.speed_mm_per_ms,
+        coverage_gap_mm=[its.gap_mm for its in grown],
+        draws=[its.draws for its in grown],
+        settings=builtins_of(config),
+    )
+
+
+def _of_side(sides: list[_Side], parts: list[np.ndarray]) -> np.ndarray:
+    return np.repeat([side.side for side in sides], list(map(len, parts))).astype(np.int8)

@@ -1,0 +1,181 @@
+"""Action-potential duration over the heart: what gives the T wave its direction.
+
+Where all cells are alike, repolarisation follows activation and every T wave is opposite to its
+QRS. In people it follows the local duration instead (Ramanathan et al., Proc. Natl. Acad. Sci.
+103:6309, 2006, doi:10.1073/pnas.0601533103). The field is a sum of four gradients in ventricular
+coordinates, as Camps et al. fit to T waves (Med. Image Anal. 100:103361, 2024,
+doi:10.1016/j.media.2024.103361), smoothed as coupled cells level their durations.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import scipy.sparse as sp
+
+from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.tags import Surface
+from einthoven.data.patient.activation import Activation
+from einthoven.data.patient.heart import Heart
+from einthoven.data.patient.patient import Patient
+from einthoven.numerics.fem.assembly import stiffness
+from einthoven.numerics.fem.laplace import solve_laplace
+from einthoven.numerics.fem.solvers import make_solver
+from einthoven.physics.electrophysiology.cells.condition import BASELINE, Condition
+from einthoven.physics.electrophysiology.cells.family import apd90, family
+from einthoven.physics.electrophysiology.cells.template import table
+
+type Field = Callable[[Patient, Repolarisation], np.ndarray]
+"""Patient and settings -> APD90 [heart node] ms."""
+
+
+def apd90_field(
+    patient: Patient, config: Repolarisation, condition: Condition = BASELINE
+) -> np.ndarray:
+    """APD90 of each heart node, ms.
+
+    Args:
+        patient: with a mesh; for gradients also with ventricular coordinates.
+        config: which field, and its gradients; both are durations at the baseline.
+        condition: under which the same cells beat.
+
+    Raises:
+        BadInput: no coordinates, surfaces that do not fit, or an unknown condition.
+        NotConverged: of the linear solver.
+    """
+    durations = FIELDS[config.field](patient, config)
+    if condition == BASELINE:
+        return durations
+    return np.interp(durations, family().apd90, family(condition).apd90)
+
+
+def condition_of(activation: Activation) -> Condition:
+    """What the cells beat under in the activation's scenario.
+
+    Raises:
+        BadInput: no action potentials were computed for it.
+    """
+    try:
+        return Condition(activation.cycle_length_ms, activation.i_kr_factor)
+    except BadInput as error:
+        raise BadInput(f"scenario {activation.scenario}: {error}") from None
+
+
+def template_apd90() -> float:
+    """Of the template, ms."""
+    return apd90(table()["time"], table()["v_m"])
+
+
+def homogeneous(patient: Patient, config: Repolarisation) -> np.ndarray:
+    """The template's duration everywhere."""
+    return np.full(len(patient.heart.points), template_apd90())
+
+
+def gradients(patient: Patient, config: Repolarisation) -> np.ndarray:
+    """The mean plus four gradients, each of zero mean, smoothed, within the range of the family."""
+    heart, members = patient.heart, family().apd90
+    volumes = node_volumes(heart)
+    deviation = np.zeros(len(heart.points))
+    for gradient, difference_ms in (
+        (apicobasal, config.apex_to_base_ms),
+        (anteroposterior, config.anterior_to_posterior_ms),
+        (interventricular, config.rv_to_lv_ms),
+        (transmural, config.endo_to_epi_ms),
+    ):
+        if difference_ms:
+            coordinate = gradient(patient)
+            deviation += difference_ms * (coordinate - np.average(coordinate, weights=volumes))
+    low, high = members[0] - config.mean_ms, members[-1] - config.mean_ms
+    # clipped twice: diffusion keeps the range only where no tetrahedron is obtuse
+    smoothed = smooth(heart, np.clip(deviation, low, high), config.smoothing_mm)
+    return config.mean_ms + np.clip(smoothed, low, high)
+
+
+def gradient_fields(patient: Patient, smoothing_mm: float) -> np.ndarray:
+    """What a millisecond of each gradient adds to the durations, before they are clipped.
+
+    In the order apex to base, anterior to posterior, RV to LV, endocardium to epicardium.
+
+    Args:
+        patient: with mesh and ventricular coordinates.
+        smoothing_mm: length over which durations are levelled.
+
+    Returns:
+        [gradient, heart node], each of zero mean over the volume.
+
+    Raises:
+        BadInput, NotConverged: as `apd90_field`.
+    """
+    volumes = node_volumes(patient.heart)
+    found = []
+    for gradient in (apicobasal, anteroposterior, interventricular, transmural):
+        coordinate = gradient(patient)
+        deviation = coordinate - np.average(coordinate, weights=volumes)
+        found.append(smooth(patient.heart, deviation, smoothing_mm))
+    return np.array(found)
+
+
+FIELDS: dict[str, Field] = {"homogeneous": homogeneous, "gradients": gradients}
+"""Of `config.models.RepolarisationField`."""
+
+
+def apicobasal(patient: Patient) -> np.ndarray:
+    """0 at the apex, 1 at the base: [heart node]."""
+    return patient.coordinates.uvc_z.astype(float)
+
+
+def anteroposterior(patient: Patient) -> np.ndarray:
+    """From 0 on the anterior to 1 on the posterior (inferior) wall of the LV: [heart node].
+
+    The angle about the long axis turns from the septum to the anterior wall. Its sine is taken
+    times the distance from the axis, as it has no value on the axis itself.
+    """
+    heart = patient.heart
+    offset = heart.points - heart.lv_base_centre
+    radius = np.linalg.norm(offset - heart.height[:, None] * heart.long_axis, axis=1)
+    in_lv = patient.coordinates.uvc_nu < 0
+    anterior = radius * np.sin(patient.coordinates.uvc_phi) / radius[in_lv].max()
+    return (1.0 - np.clip(anterior, -1.0, 1.0)) / 2.0
+
+
+def interventricular(patient: Patient) -> np.ndarray:
+    """0 in the RV's free wall, 1 in the LV with the septum: [heart node]."""
+    return (1.0 - patient.coordinates.uvc_nu.astype(float)) / 2.0
+
+
+def transmural(patient: Patient) -> np.ndarray:
+    """Harmonic, 0 on both endocardia, 1 on the epicardium, so near 0 in the septum: [heart node].
+
+    `uvc_rho` is one on the RV's side of the septum, where cells are endocardial too.
+    """
+    heart = patient.heart
+    endo = np.union1d(heart.surface_nodes(Surface.LV_ENDO), heart.surface_nodes(Surface.RV_ENDO))
+    epi = heart.surface_nodes(Surface.EPI)
+    return solve_laplace(heart.points, heart.cells, [[(endo, 0.0), (epi, 1.0)]])[0]
+
+
+def smooth(heart: Heart, values: np.ndarray, length_mm: float) -> np.ndarray:
+    """One implicit step of diffusion, u - L^2 div grad u = `values` with no flux on the surface.
+
+    Of a step between two tissues it makes (1 - exp(-|x| / L) / 2), as electrotonic coupling does
+    of a step in ionic currents; L is its length. The volume integral stays.
+
+    Args:
+        heart: its nodes and cells.
+        values: [node], any unit. length_mm: L; 0 changes nothing.
+
+    Raises:
+        NotConverged: of the linear solver.
+    """
+    if length_mm == 0 or not values.any():
+        return values
+    mass = sp.diags_array(node_volumes(heart))
+    squared_length = np.broadcast_to(length_mm**2 * np.eye(3), (len(heart.cells), 3, 3))
+    matrix = sp.csr_array(mass + stiffness(heart.points, heart.cells, squared_length))
+    return make_solver("auto", matrix, 1).solve((mass @ values)[:, None]).x[:, 0]
+
+
+def node_volumes(heart: Heart) -> np.ndarray:
+    """A quarter of each adjoining tetrahedron: [node] mm^3."""
+    quarters = np.repeat(heart.volumes / 4.0, 4)
+    return np.bincount(heart.cells.ravel(), quarters, minlength=len(heart.points))

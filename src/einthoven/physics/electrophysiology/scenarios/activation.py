@@ -1,0 +1,87 @@
+"""Activation of a heart in one scenario."""
+
+import numpy as np
+
+from einthoven.base.config.activation import Activation as ActivationConfig
+from einthoven.base.config.section import builtins_of
+from einthoven.base.core.log import logger
+from einthoven.data.patient.activation import Activation
+from einthoven.data.patient.measured import MeasuredTissue
+from einthoven.data.patient.patient import Patient
+from einthoven.physics.electrophysiology.capture import solve_coupled
+from einthoven.physics.electrophysiology.eikonal import Eikonal, speed_tensor_sq
+from einthoven.physics.electrophysiology.scenarios.kinds import built_in
+from einthoven.physics.electrophysiology.scenarios.scenario import Scenario
+
+
+def activate(patient: Patient, scenario: str | Scenario, config: ActivationConfig) -> Activation:
+    """Activation times of a patient's heart in one scenario.
+
+    Args:
+        patient: with mesh, fibres and, as the scenario needs them, Purkinje trees and coordinates;
+            with `config.capture` always with trees. If it has an anatomy with activation times of
+            an imported mesh in this scenario, these are taken.
+        scenario: a built-in one by its name, such as sinus, lbbb or crt, or any other.
+        config: speeds, the solver, pacing delay, and whether the muscle captures the trees.
+
+    Returns:
+        Activation times; the earliest is zero. Sources are those of the scenario and, with
+        capture, the junctions at which a tree is earlier than the muscle.
+
+    Raises:
+        BadInput: unknown scenario, or stages that do not fit each other.
+        StepFailed, NotConverged: from the eikonal solver.
+    """
+    beat = scenario if isinstance(scenario, Scenario) else built_in(scenario)
+    measured = patient.anatomy.measured if patient.has("anatomy") else None
+    if measured is not None and measured.time is not None and measured.scenario == beat.name:
+        return measured_activation(patient, measured, beat)
+    heart, factor = patient.heart, beat.settings.muscle_speed_factor
+    speeds = speed_tensor_sq(
+        patient.fibers.f0,
+        cv_fiber=config.cv_fiber_mm_per_ms * factor,
+        cv_transverse=config.cv_transverse_mm_per_ms * factor,
+    )
+    eikonal = Eikonal.of(heart.points, heart.cells, speeds, config.backend)
+    network = beat.network(patient, config)
+    wave = solve_coupled(eikonal, network, beat.sources(patient, config))
+    arrival, sources = wave.arrival, wave.sources
+    first = arrival.activation_time.min()
+    return Activation(
+        patient=patient.name,
+        activation_time=(arrival.activation_time - first).astype(np.float32),
+        source_nodes=sources.nodes.astype(np.int32),
+        source_times=sources.times - first,
+        scenario=beat.name,
+        backend=config.backend,
+        residual_ms=arrival.residual_ms,
+        n_updates=arrival.n_updates,
+        total_ms=float(arrival.activation_time.max() - first),
+        cycle_length_ms=float(beat.settings.cycle_length_ms),
+        i_kr_factor=beat.settings.i_kr_factor,
+        settings=builtins_of(config),
+    )
+
+
+def measured_activation(patient: Patient, measured: MeasuredTissue, beat: Scenario) -> Activation:
+    """Activation times that came with an imported heart, on the nodes of the patient's own mesh.
+
+    Args:
+        patient: with a mesh.
+        measured: with activation times, in the patient frame.
+        beat: that they belong to.
+    """
+    times, gap = measured.time_at(patient.heart.points)
+    times -= times.min()
+    logger.info("activation of the heart's own mesh, from at most %.1f mm away", gap.max())
+    return Activation(
+        patient=patient.name,
+        activation_time=times.astype(np.float32),
+        source_nodes=np.array([times.argmin()], np.int32),
+        source_times=np.zeros(1),
+        scenario=beat.name,
+        backend="measured",
+        total_ms=float(times.max()),
+        cycle_length_ms=float(beat.settings.cycle_length_ms),
+        i_kr_factor=beat.settings.i_kr_factor,
+    )

@@ -1,0 +1,76 @@
+"""The kinds of scenarios and their registry.
+
+To add a kind: a section with its settings in `config.scenarios`, as a member of `AnyScenario`, and
+here a class with `sources`, named in `KINDS`. A scenario of a known kind is a few config lines.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from einthoven.base.config.activation import Activation as ActivationConfig
+from einthoven.base.config.scenarios import BUILT_IN, Crt, Paced, Rhythm
+from einthoven.base.config.scenarios import Scenario as ScenarioSettings
+from einthoven.base.core.errors import BadInput
+from einthoven.data.patient.patient import Patient
+from einthoven.physics.electrophysiology.capture import Sources
+from einthoven.physics.electrophysiology.scenarios.scenario import Scenario
+from einthoven.physics.electrophysiology.scenarios.sites import site_node
+
+
+class FromHis(Scenario[Rhythm]):
+    """The wave leaves the His bundle and reaches the muscle at the junctions behind no block.
+
+    Sinus rhythm is the first case of Dokuchaev 2026, section 2.7; LBBB is its figure 8B.
+    """
+
+    from_his = True
+
+    def sources(self, patient: Patient, config: ActivationConfig) -> Sources:
+        """The His bundle, at zero."""
+        return Sources(np.empty(0, np.int64), np.empty(0), his_ms=0.0)
+
+
+class AtSites(Scenario[Paced]):
+    """The wave leaves sites of the heart's surface: pacing, ectopic beats."""
+
+    def sources(self, patient: Patient, config: ActivationConfig) -> Sources:
+        """The sites in their order, with their times."""
+        sites = self.settings.sites
+        nodes = np.array([site_node(site, patient) for site in sites], np.int64)
+        return Sources(nodes, np.array([site.time_ms for site in sites]))
+
+
+class Resynchronised(Scenario[Crt]):
+    """The wave leaves a lead in the RV and one on the LV: the second case of section 2.7."""
+
+    def sources(self, patient: Patient, config: ActivationConfig) -> Sources:
+        """The RV's lead at zero, then the LV's."""
+        settings, delay = self.settings, self.settings.vv_delay_ms
+        sites = (settings.rv_site, settings.lv_site)
+        nodes = np.array([site_node(site, patient) for site in sites], np.int64)
+        return Sources(nodes, np.array([0.0, config.crt_vv_delay_ms if delay is None else delay]))
+
+
+KINDS: Mapping[type[ScenarioSettings], type[Scenario]] = {
+    Rhythm: FromHis,
+    Paced: AtSites,
+    Crt: Resynchronised,
+}
+"""Settings -> the class that plays them."""
+
+
+def scenario_of(name: str, settings: ScenarioSettings) -> Scenario:
+    """The scenario of some settings."""
+    return KINDS[type(settings)](name, settings)
+
+
+def built_in(name: str) -> Scenario:
+    """A scenario that every config knows.
+
+    Raises:
+        BadInput: there is none of that name.
+    """
+    if name not in BUILT_IN:
+        raise BadInput(f"scenario = {name!r}: choose one of {', '.join(BUILT_IN)}")
+    return scenario_of(name, BUILT_IN[name])

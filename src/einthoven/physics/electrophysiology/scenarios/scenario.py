@@ -1,0 +1,48 @@
+"""What every scenario answers: where the wave starts, and what conducts it besides the muscle."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from einthoven.base.config.activation import Activation as ActivationConfig
+from einthoven.base.config.scenarios import Scenario as ScenarioSettings
+from einthoven.data.patient.patient import Patient
+from einthoven.physics.electrophysiology.capture import Sources
+from einthoven.physics.electrophysiology.endocardium import with_endocardium
+from einthoven.physics.electrophysiology.purkinje.blocks import blocked
+from einthoven.physics.electrophysiology.purkinje.network import JunctionDelays, Network
+
+
+@dataclass(frozen=True)
+class Scenario[S: ScenarioSettings](ABC):
+    """A beat under a name that stands in files and tables."""
+
+    name: str
+    settings: S
+    from_his: ClassVar[bool] = False
+    """Whether the wave comes down the bundles."""
+
+    @abstractmethod
+    def sources(self, patient: Patient, config: ActivationConfig) -> Sources:
+        """Where and when the wave starts; the earliest need not be at zero.
+
+        Raises:
+            BadInput: a stage is missing, or a place is not on this heart.
+        """
+
+    def network(self, patient: Patient, config: ActivationConfig) -> Network:
+        """What conducts besides the wall: trees without what is blocked, fast endocardia.
+
+        Without capture no wave enters a tree from the muscle, and a beat that does not come from
+        the His bundle needs none.
+        """
+        settings, network = self.settings, Network.without_trees()
+        if config.capture or self.from_his:
+            retrograde = config.pmj_retrograde_ms if config.capture else np.inf
+            delays = JunctionDelays(config.pmj_antegrade_ms, retrograde)
+            network = Network.of(patient, delays, settings.tree_speed_factor)
+            distal = settings.distal
+            network = blocked(network, patient.purkinje, settings.blocks, distal=distal)
+        return with_endocardium(network, patient, config, settings.muscle_speed_factor)

@@ -1,0 +1,108 @@
+"""The command line: help for every command, one clear line and status 2 on bad input."""
+
+import pytest
+
+from einthoven.app.cli import COMMANDS, main
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)], ids=" ".join)
+def test_every_command_has_help(command, capsys) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([*command, "--help"])
+    assert stop.value.code == 0
+    assert f"usage: {' '.join(['einthoven', *command])}" in capsys.readouterr().out
+
+
+NO_FILE = {
+    "audit": ["audit", "nothing"],
+    "check": ["check", "nothing"],
+    "config": ["config", "nothing.yaml"],
+    "costs": ["costs", "nothing"],
+    "encode points": ["encode", "nothing.csv"],
+    "encode surfaces": ["encode", "nothing.npz"],
+    "encode by another": ["encode", "nothing.csv", "--encoder", "nowhere"],
+    "explain": ["explain", "nothing"],
+    "export": ["export", "nothing", "--to", "out"],
+    "export-model": ["export-model", "nothing", "--to", "out.pt"],
+    "image": ["image", "nothing.csv"],
+    "import": ["import", "nothing.csv"],
+    "fetch": ["fetch", "nobody-1999"],
+    "inverse": [
+        "inverse",
+        "--heart",
+        "nothing.vtp",
+        "--torso",
+        "t.vtp",
+        "--electrodes",
+        "e.csv",
+        "--potentials",
+        "nothing.mat",
+    ],
+    "predict": ["predict", "nothing"],
+    "predict by another": ["predict", "nothing", "--model", "nowhere"],
+    "progress": ["progress", "nothing"],
+    "twin": ["twin", "nothing.csv", "--patient", "nobody"],
+    "verify": ["verify", "nothing.zarr.zip"],
+    "sensitivity": ["sensitivity", "nothing.zarr.zip"],
+    "view": ["view", "nothing"],
+}
+
+
+def one_line(arguments: list[str], capsys) -> str:
+    """The line that a command with bad input writes."""
+    assert main(arguments) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if "einthoven:" in line]
+    assert len(lines) == 1
+    return lines[0]
+
+
+@pytest.mark.parametrize("arguments", NO_FILE.values(), ids=NO_FILE)
+def test_missing_file_is_named(arguments, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = one_line(arguments, capsys)
+    assert any(word in line for word in ("nothing", "nobody-1999", "nowhere", "config/config.yaml"))
+
+
+COMMANDS_OF_FILES = [
+    "audit", "config", "export", "image", "verify", "encode", "import", "predict", "view"
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS_OF_FILES)
+@pytest.mark.parametrize("suffix", [".yaml", ".npz", ".csv", ".zarr.zip"])
+def test_file_of_nonsense_is_named(command, suffix, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/config.yaml").write_text("{}")
+    (tmp_path / f"bad{suffix}").write_bytes(b"\x93 what is that? \xff\n")
+    more = ["--to", "out"] if command == "export" else []
+    assert "bad" in one_line([command, f"bad{suffix}", *more], capsys)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["predict", "p0000", "--threads", "0"],
+        ["predict", "p0000", "--grid", "-1"],
+        ["plan", "--cores", "0"],
+        ["sensitivity", "p0000.zarr.zip", "--shift-mm", "nan"],
+        ["explain", "p0000", "--leads", "V7"],
+        ["explain", "p0000", "--at", "nan"],
+        ["export", "p0000", "--to", "out", "--format", "stl"],
+        ["export", "p0000"],
+        ["nonsense"],
+        [],
+    ],
+    ids=" ".join,
+)
+def test_wrong_use_says_what_is_wanted(arguments, capsys) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert "einthoven" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_file_that_cannot_be_read_is_named(tmp_path, monkeypatch, capsys) -> None:
+    (tmp_path / "folder.yaml").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert "folder.yaml" in one_line(["config", "folder.yaml"], capsys)

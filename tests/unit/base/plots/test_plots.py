@@ -1,0 +1,141 @@
+"""Figures show what they are given; the report is one file that loads nothing."""
+
+import re
+
+import numpy as np
+import pytest
+
+from einthoven.app.report.page import Picture, Section, Table, png_bytes, write_page
+from einthoven.app.report.run import shown_method
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.names import LEADS
+from einthoven.base.plots.ecg_paper import LAYOUT, ecg_figure
+from einthoven.base.plots.ecg_print import ecg_print_figure
+from einthoven.base.plots.errors import (
+    cdf_figure,
+    comparison_figure,
+    electrode_error_figure,
+    torso_map_figure,
+)
+from einthoven.body.anatomy.electrodes import grid_electrodes
+from einthoven.body.anatomy.shape.torso import torso_surface
+
+TIME = np.arange(-20.0, 200.0)
+
+
+def beat(amplitude: float) -> np.ndarray:
+    shape = np.exp(-(((TIME - 40) / 10) ** 2))
+    return np.stack([amplitude * (k + 1) * shape for k in range(len(LEADS))])
+
+
+def test_each_lead_stands_in_its_panel():
+    figure = ecg_figure(TIME, {"fem": beat(0.1), "pseudo": beat(0.2)})
+    panels = [axes for axes in figure.axes if axes.lines]
+    names = [name for row in LAYOUT for name in row]
+    assert len(panels) == 12
+    for axes, name in zip(panels, names):
+        assert axes.texts[0].get_text() == name
+        fem, pseudo = axes.lines
+        np.testing.assert_allclose(fem.get_ydata(), beat(0.1)[LEADS.index(name)])
+        np.testing.assert_allclose(pseudo.get_ydata(), beat(0.2)[LEADS.index(name)])
+        low, high = axes.get_ylim()
+        assert low <= fem.get_ydata().min() and pseudo.get_ydata().max() <= high
+
+
+def test_methods_differ_in_line_style_not_only_in_colour():
+    figure = ecg_figure(TIME, {"fem": beat(0.1), "pseudo": beat(0.2), "pca-mlp": beat(0.3)})
+    lines = next(axes for axes in figure.axes if axes.lines).lines
+    assert len({repr(line.get_linestyle()) + repr(line._dash_pattern) for line in lines}) == 3
+
+
+def test_a_print_is_to_scale():
+    """25 mm/s and 10 mm/mV in the axes, which are in mm, and on paper."""
+    time, peak = np.arange(-20.0, 500.0), 40.0
+    ecg = np.outer(0.1 * np.arange(1, 13), np.exp(-(((time - peak) / 10) ** 2)))
+    figure = ecg_print_figure(time, ecg, "p0000", rr_ms=800.0)
+    axes = figure.axes[0]
+    size_mm = 25.4 * figure.get_size_inches()
+    np.testing.assert_allclose(size_mm, [axes.get_xlim()[1], axes.get_ylim()[1]])
+    pulses = [line.get_xydata() for line in axes.lines if len(line.get_xdata()) == 6]
+    traces = [line.get_xydata() for line in axes.lines if len(line.get_xdata()) > 6]
+    assert len(pulses) == 4 and len(traces) == 13
+    for pulse in pulses:  # 1 mV for 200 ms
+        np.testing.assert_allclose(np.ptp(pulse, axis=0), [10.0, 10.0])
+        np.testing.assert_allclose(pulse[3] - pulse[2], [5.0, 0.0])
+    names = [text.get_text() for text in axes.texts][:13]
+    assert names == [*np.ravel(LAYOUT), "II"]
+    baselines = np.append(np.repeat([pulse[0, 1] for pulse in pulses[:3]], 4), pulses[3][0, 1])
+    for name, trace, baseline in zip(names, traces, baselines):
+        millivolts = 0.1 * (LEADS.index(name) + 1)
+        assert trace[:, 1].max() - baseline == pytest.approx(10 * millivolts, rel=1e-3)
+        assert baseline % 5 == 0
+    strip = traces[-1]
+    peaks = strip[np.isclose(strip[:, 1], strip[:, 1].max()), 0]
+    np.testing.assert_allclose(np.diff(peaks), 0.8 * 25)
+    assert np.ptp(strip[:, 0]) == pytest.approx(250)
+    ecg[6, -1] = 0.5  # V1 is cut off in the middle of a wave
+    cut = ecg_print_figure(time, ecg, rr_ms=800.0).axes[0]
+    blank = [np.isnan(line.get_ydata()).any() for line in cut.lines if len(line.get_xdata()) > 6]
+    assert [name for name, gap in zip(names, blank) if gap] == ["V1"]
+    with pytest.raises(BadInput, match="rr_ms = 300: the record of 519 ms is longer"):
+        ecg_print_figure(time, np.zeros((12, len(time))), rr_ms=300.0)
+
+
+def test_error_figures_have_units_and_every_method():
+    levels = np.linspace(0, 40, 50)
+    share = np.clip(levels / 20, 0, 1)[None].repeat(3, axis=0)
+    panel = {"heart": {"pseudo": (levels, share), "pca-mlp": (levels, share)}}
+    figure = cdf_figure(panel, {"heart": "angular error (degrees)"}, {"heart": 40.0})
+    assert figure.axes[0].get_xlabel() == "angular error (degrees)"
+    assert len([x for x in figure.axes[0].lines if x.get_linestyle() != "None"]) >= 2
+    errors = {"pseudo": np.arange(6.0).reshape(2, 3)}
+    figure = electrode_error_figure(errors, ["V1", "V2", "RA"], ["p0", "p1"])
+    labels = [t.get_text() for t in figure.axes[0].get_xticklabels()]
+    assert labels == ["V1", "V2", "RA"]  # sorted by the mean error
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), errors["pseudo"])
+    errors["pca-mlp"] = np.array([[6.0, 4.0, 0.0], [np.nan] * 3])  # a patient is missing
+    figure = electrode_error_figure(errors, ["V1", "V2", "RA"], ["p0", "p1"])
+    assert [t.get_text() for t in figure.axes[1].get_xticklabels()] == ["RA", "V2", "V1"]
+    bars = comparison_figure({"pseudo": (15.0, 1.0), "pca-mlp": (5.0, 0.5)}, "error (degrees)")
+    widths = [patch.get_width() for patch in bars.axes[0].patches]
+    assert widths == pytest.approx([15.0, 5.0])
+
+
+def test_a_torso_map_shows_each_electrode_once_from_the_side_where_it_is():
+    body = torso_surface([], "coarse")
+    for sites, n_views in (("front", 1), ("around", 2)):
+        points = grid_electrodes(body, sites)[:40]
+        value = np.arange(40.0)
+        figure = torso_map_figure(body.points, body.faces, points, {"pseudo": value}, "error (°)")
+        panels = [axes for axes in figure.axes if axes.get_ylabel() == "z, to the head (mm)"]
+        assert len(panels) == n_views
+        shown = [np.asarray(axes.collections[-1].get_array()) for axes in panels]
+        np.testing.assert_array_equal(np.sort(np.concatenate(shown)), value)
+        low, high = panels[0].get_xlim()
+        assert low < high  # the patient's left is at the right
+    low, high = panels[1].get_xlim()
+    assert low > high  # and at the left from behind
+    behind = points[shown[1].astype(int)]
+    assert behind[:, 1].min() > np.median(points[:, 1])
+
+
+def test_report_is_self_contained_escaped_and_reproducible(tmp_path):
+    figure = comparison_figure({"pseudo": (15.0, 1.0)}, "error (degrees)")
+    section = Section("Results", "a < b", [Table(["m", "x"], [["<i>", "1"]]), Picture(figure, "c")])
+    for name in ("a.html", "b.html"):
+        write_page(tmp_path / name, "Title", "lead", [section], ["p0003 is missing"])
+    page = (tmp_path / "a.html").read_text()
+    assert page == (tmp_path / "b.html").read_text()
+    sources = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert all(s.startswith(("data:image/png;base64,", "#")) for s in sources)
+    assert "&lt;i&gt;" in page and "a &lt; b" in page and "p0003 is missing" in page
+    assert png_bytes(figure)[:4] == b"\x89PNG"
+
+
+def test_pictures_show_a_fixed_method_whatever_the_test_errors():
+    def metrics(**errors):
+        return {"methods": {m: {"angular_error_deg": {"mean": e}} for m, e in errors.items()}}
+
+    worse = metrics(**{"pca-mlp": 1.0, "deepsdf-refraction": 9.0, "pseudo": 0.1})
+    assert shown_method(worse) == "deepsdf-refraction"
+    assert shown_method(metrics(**{"pca-mlp": 1.0, "pseudo": 0.1})) == "pca-mlp"

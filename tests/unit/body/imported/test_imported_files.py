@@ -1,0 +1,268 @@
+"""Files of imported patients: formats, units, axes, tags, electrodes, the sheet."""
+
+import csv
+
+import numpy as np
+import pytest
+import pyvista as pv
+from helpers.imported_hearts import data_file, wall_of_the_embedded_atlas
+
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.names import STANDARD_ELECTRODES
+from einthoven.base.core.tags import Surface
+from einthoven.base.geometry.carp import read_carp, write_carp
+from einthoven.base.geometry.simplex import enclosed_volume
+from einthoven.body.anatomy.electrodes import RULE_LANDMARKS, standard_electrodes
+from einthoven.body.anatomy.shape.torso import torso_surface
+from einthoven.body.imported.anatomy import cohort_entry
+from einthoven.body.imported.read import boundary_of, read_heart, read_points, read_surface
+from einthoven.body.imported.sheet import read_sheet
+from einthoven.body.imported.sites import imported_sites
+from einthoven.body.imported.units import to_patient_frame, unit_of
+
+
+def box():
+    """A box of 10 x 20 x 30 mm: points, faces."""
+    surface = pv.Box((0, 10, 0, 20, 0, 30)).triangulate()
+    return np.asarray(surface.points, float), surface.regular_faces
+
+
+def volume_of(surface):
+    """Unsigned by the larger of both orientations; the file's vertices may be doubled."""
+    return abs(enclosed_volume(surface.points, surface.faces))
+
+
+@pytest.mark.parametrize("suffix", [".vtp", ".vtk", ".stl", ".ply", ".obj"])
+def test_surfaces_of_every_format(tmp_path, suffix):
+    points, faces = box()
+    pv.PolyData.from_regular_faces(points, faces).save(tmp_path / f"box{suffix}")
+    found = read_surface(tmp_path / f"box{suffix}")
+    assert len(found.faces) == len(faces)
+    assert volume_of(found) == pytest.approx(6000, rel=1e-6)
+
+
+def test_tetrahedra_give_their_boundary(tmp_path):
+    grid = pv.ImageData(dimensions=(4, 4, 4)).to_tetrahedra()
+    cells = grid.cell_connectivity.reshape(-1, 4)
+    faces = boundary_of(cells)
+    assert len(faces) == 6 * 9 * 2
+    grid.save(tmp_path / "cube.vtu")
+    write_carp(tmp_path / "cube", grid.points, cells, np.ones(len(cells), int))
+    for name in ("cube.vtu", "cube.elem", "cube.pts"):
+        found = read_surface(tmp_path / name)
+        extent = np.ptp(found.points[np.unique(found.faces)], axis=0)
+        assert np.allclose(extent, 3.0 if name == "cube.vtu" else 3000.0)  # CARP: micrometres
+
+
+def test_carp_comes_back(tmp_path):
+    rng = np.random.default_rng(2)
+    points, cells = rng.normal(size=(9, 3)), rng.integers(0, 9, (5, 4))
+    tags, fibers = rng.integers(0, 5, 5), rng.normal(size=(5, 6))
+    write_carp(tmp_path / "mesh", points, cells, tags, fibers)
+    found = read_carp(tmp_path / "mesh.elem")
+    np.testing.assert_allclose(1e-3 * found.points, points, atol=1e-6)
+    np.testing.assert_array_equal(found.cells, cells)
+    np.testing.assert_array_equal(found.tags, tags)
+    written = np.loadtxt(tmp_path / "mesh.lon", skiprows=1)
+    np.testing.assert_allclose(written, fibers, atol=1e-6)
+    (tmp_path / "mesh.elem").write_text("1\nTt 0 1 2 99 1\n")
+    with pytest.raises(BadInput, match="vertex 99"):
+        read_carp(tmp_path / "mesh.pts")
+    (tmp_path / "mesh.elem").write_text("1\nTt 0 1 2\n")
+    with pytest.raises(BadInput, match="not 'Tt 4 vertices tag'"):
+        read_carp(tmp_path / "mesh.pts")
+    (tmp_path / "mesh.elem").rename(tmp_path / "mesh.old")
+    (tmp_path / "mesh.fac").write_text("")
+    with pytest.raises(BadInput, match="no triangles"):
+        read_carp(tmp_path / "mesh.pts")
+
+
+def test_edgar_counts_from_one():
+    mesh = read_carp(data_file("dalhousie/daltorso.pts"))
+    assert mesh.points.shape == (352, 3) and mesh.cells.shape == (700, 3)
+    assert (mesh.cells.min(), mesh.cells.max()) == (0, 351)
+    assert abs(enclosed_volume(mesh.points, mesh.cells)) / 1e6 == pytest.approx(22, abs=0.5)
+
+
+def test_a_heart_in_four_files_or_with_tags(tmp_path):
+    points, faces, tags = wall_of_the_embedded_atlas()
+    words = {"epi": 2, "lv": 3, "rv": 4, "base": 5}
+    for word, tag in words.items():
+        piece = pv.PolyData.from_regular_faces(points, faces[tags == tag]).clean()
+        piece.save(tmp_path / f"{word}.stl")
+    place = " ".join(f"{word}={word}.stl" for word in words)
+    whole = pv.PolyData.from_regular_faces(points, faces)
+    whole.cell_data["part"] = 10 * tags
+    whole.point_data["kind"] = np.where(np.isin(np.arange(len(points)), faces[tags == 5]), 1, 0)
+    whole.save(tmp_path / "heart.vtp")
+    mapping = "part epi=20 lv=30 rv=40 base=50"
+    for found in (read_heart(place, tmp_path), read_heart("heart.vtp", tmp_path, mapping)):
+        assert [(found.face_tags == tag).sum() for tag in words.values()] == [
+            (tags == tag).sum() for tag in words.values()
+        ]
+    for wrong, reason in (
+        ("part epi=20 lv=30", "rv=... missing"),
+        ("part epi=20 lv=30 rv=40 base=51", r"also holds \[50"),
+        ("parts epi=20 lv=30 rv=40 base=50", "no array 'parts'; name one that is there: .*part"),
+        ("part epi=20 lv=30 rv=40 base=50 atrium=9", "atrium unknown"),
+        ("part epi=20 lv=30 rv=40 base=top", "tags: could not convert .*'top'"),
+    ):
+        with pytest.raises(BadInput, match=reason):
+            read_heart("heart.vtp", tmp_path, wrong)
+    assert not read_heart("heart.vtp", tmp_path).face_tags.any()
+
+
+def test_tags_named_for_a_file_without_arrays_are_refused(tmp_path):
+    write_carp(tmp_path / "heart", np.eye(3), np.array([[0, 1, 2]]), np.array([Surface.EPI]))
+    assert read_heart("heart.elem", tmp_path).face_tags.tolist() == [Surface.EPI]
+    with pytest.raises(BadInput, match="heart.elem: tags 'part epi=20' name an array"):
+        read_heart("heart.elem", tmp_path, "part epi=20")
+
+
+def test_of_vertices_the_base_wins(tmp_path):
+    strip = pv.PolyData.from_regular_faces(
+        np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 2, 0.0]]),
+        np.array([[0, 1, 2], [1, 3, 2], [2, 3, 4]]),
+    )
+    strip.point_data["class"] = [2, 3, 3, 4, 1]
+    strip.save(tmp_path / "strip.vtp")
+    found = read_heart("strip.vtp", tmp_path, "class base=1 epi=2 lv=3 rv=4")
+    assert found.face_tags.tolist() == [Surface.LV_ENDO, Surface.LV_ENDO, Surface.BASE]
+
+
+def test_unreadable_files(tmp_path):
+    (tmp_path / "broken.vtp").write_text("no surface")
+    (tmp_path / "heart.xyz").write_text("")
+    for name, reason in (
+        ("broken.vtp", "broken.vtp"),
+        ("heart.xyz", "suffix"),
+        ("no.stl", "no such"),
+    ):
+        with pytest.raises(BadInput, match=reason):
+            read_heart(name, tmp_path)
+
+
+@pytest.mark.parametrize("axes", ["LPS", "RAS", "LIP", "PLI", "SLP"])
+def test_axes_turn_into_the_patient_frame(axes):
+    matrix = to_patient_frame(axes)
+    assert np.linalg.det(matrix) == pytest.approx(1)
+    towards = {"L": [1, 0, 0], "R": [-1, 0, 0], "P": [0, 1, 0], "A": [0, -1, 0], "S": [0, 0, 1],
+               "I": [0, 0, -1]}  # fmt: skip
+    for axis, letter in zip(np.eye(3), axes):
+        np.testing.assert_array_equal(axis @ matrix, towards[letter])
+
+
+@pytest.mark.parametrize(
+    "axes, reason", [("LPX", "three letters"), ("LRS", "one line twice"), ("RPS", "mirror")]
+)
+def test_impossible_axes(axes, reason):
+    with pytest.raises(BadInput, match=reason):
+        to_patient_frame(axes)
+
+
+def test_units_are_checked_by_size():
+    human = {"heart": 110.0, "torso": 600.0}
+    assert unit_of("mm", human) == ("mm", [])
+    for unit, mm in (("cm", 10.0), ("m", 1000.0), ("um", 1e-3)):
+        sizes = {name: size / mm for name, size in human.items()}
+        assert unit_of("auto", sizes)[0] == unit
+        assert unit_of(unit, sizes) == (unit, [])
+        with pytest.raises(BadInput, match=f"are the files in {unit}"):
+            unit_of("mm", sizes)
+    with pytest.raises(BadInput, match="inch.*unknown; state mm"):
+        unit_of("inch", human)
+    with pytest.raises(BadInput, match="fit no unit; state"):
+        unit_of("auto", {"heart": 110.0, "torso": 60.0})
+
+
+def torso_with_marks(n_modes=3):
+    torso = torso_surface(np.full(n_modes, 0.5), "coarse")
+    return torso, {name: torso.landmarks[name] for name in RULE_LANDMARKS}
+
+
+def test_rules_find_the_electrodes_of_the_atlas():
+    torso, marks = torso_with_marks(0)
+    sites, notes = imported_sites(torso.points, torso.faces, marks)
+    _, wanted, ground = standard_electrodes(torso)
+    apart = np.linalg.norm(sites.points[:9] - wanted, axis=1)
+    assert apart.max() < 12.0 and np.median(apart) < 4.0  # the atlas' rules see its fine skin
+    assert np.linalg.norm(sites.ground - ground) < 12.0
+    assert "placed by rules" in notes[0]
+    assert sites.names[:9] == list(STANDARD_ELECTRODES) and sites.names[9] == "A000"
+    front = sites.points[9:33]
+    gaps = np.linalg.norm(front[:, None] - front[None], axis=2)[np.triu_indices(24, 1)]
+    assert gaps.min() > 35.0
+    around, _ = imported_sites(torso.points, torso.faces, marks, "around")
+    assert around.names[9] == "B000" and len(around.names) == len(sites.names)
+    depth = [grid.points[9:89, 1] - torso.points[:, 1].mean() for grid in (sites, around)]
+    assert (depth[0] > 40).mean() < 0.05 and 0.2 < (depth[1] > 40).mean() < 0.6
+
+
+def test_given_electrodes_stay_and_others_are_asked_for():
+    torso, marks = torso_with_marks()
+    names, points, _ = standard_electrodes(torso)
+    given = dict(zip(names, points))
+    sites, notes = imported_sites(
+        torso.points, torso.faces, given | {"E7": points[4] + [8.0, 0, 0]}
+    )
+    np.testing.assert_allclose(sites.points[:9], points, atol=1e-6)
+    assert sites.names[-1] == "E7" and "mirror image" in " ".join(notes)
+    del given["V4"]
+    with pytest.raises(BadInput, match="V4 missing; give them, or the landmarks ICS4"):
+        imported_sites(torso.points, torso.faces, given)
+    sites, _ = imported_sites(torso.points, torso.faces, given | marks)
+    np.testing.assert_allclose(sites.points[3], points[3], atol=1e-6)  # V1 as given
+    with pytest.raises(BadInput, match="V1 lie up to 5. mm off the torso"):
+        imported_sites(torso.points, torso.faces, given | {"V1": points[3] - [0, 60.0, 0]})
+
+
+def test_points_by_name(tmp_path):
+    file = tmp_path / "places.csv"
+    file.write_text("Name,X,Y,Z\nV1,1,2,3\n V2 ,4,5,6\n")
+    places = read_points(file)
+    assert list(places) == ["V1", "V2"] and places["V2"].tolist() == [4, 5, 6]
+    assert len(read_points(data_file("llnl-recording-points/points.csv"))) == 75
+    for text, reason in (
+        ("name,x,y\nV1,1,2\n", "no column z"),
+        ("name,x,y,z\nV1,1,2,a\n", "V1: not three numbers"),
+        ("name,x,y,z\nV1,1,2,3\nV1,1,2,3\n", "V1 is given twice"),
+        ("x,y,z,name\n1,2,3\n", "without a name"),
+        ("name,x,y,z\nVorhof \xfc,1,2,3\n", "not a CSV file"),
+    ):
+        file.write_text(text, encoding="latin-1")
+        with pytest.raises(BadInput, match=reason):
+            read_points(file)
+
+
+def write_sheet(path, **changes):
+    row = dict(patient="anna", heart="h.vtp", torso="t.stl", electrodes="e.csv", unit="mm",
+               axes="LPS") | changes  # fmt: skip
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(row))
+        writer.writeheader()
+        writer.writerow(row)
+    return path
+
+
+def test_a_sheet_names_all_files(tmp_path):
+    for name in ("t.pts", "t.fac", "a.stl"):
+        (tmp_path / name).touch()
+    heart = "epi=a.stl lv=b.stl rv=c.stl base=d.stl"
+    [row] = read_sheet(write_sheet(tmp_path / "sheet.csv", torso="t.pts", heart=heart))
+    files = {file.removeprefix(f"{tmp_path}/") for file in row.files}
+    assert files == {"a.stl", "b.stl", "c.stl", "d.stl", "t.pts", "t.fac", "e.csv"}
+    assert cohort_entry(row.patient).heart_coeffs == [None] * 10
+
+
+@pytest.mark.parametrize(
+    "changes, reason",
+    [
+        ({"patient": "p0001"}, "belong to virtual"),
+        ({"patient": "Anna B"}, "lower-case"),
+        ({"unit": ""}, "line 2: unit missing"),
+        ({"axes": " "}, "axes missing"),
+    ],
+)
+def test_bad_sheets(tmp_path, changes, reason):
+    with pytest.raises(BadInput, match=reason):
+        read_sheet(write_sheet(tmp_path / "sheet.csv", **changes))

@@ -1,0 +1,186 @@
+"""What is installed with which extra: every import is declared, and what lacks one says so."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from einthoven.base.core.extras import MissingExtra, extra
+
+ROOT = Path(__file__).resolve().parents[3]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+MODULES_OF = {
+    "pyyaml": {"yaml"},
+    "dolfinx-solver-real": {"dolfinx", "dolfinx_solver", "petsc4py", "mpi4py", "ufl", "basix"},
+    "pynrrd": {"nrrd"},
+    "scikit-image": {"skimage"},
+    "fim-python": {"fimpy"},
+    "scikit-sparse": {"sksparse"},
+    "pyvista": {"pyvista", "vtkmodules"},
+}
+"""Distribution -> what is imported of it, where that is not its name."""
+WITH_SNAKEMAKE = "snakemake_logger_plugin_einthoven"
+"""Imported by Snakemake alone."""
+
+
+def distributions(requirements: list[str]) -> set[str]:
+    """Names of requirements, those of other extras of ours followed."""
+    found = set()
+    for requirement in requirements:
+        name = re.split(r"[^A-Za-z0-9_-]", requirement)[0].lower()
+        if name == "einthoven":
+            for other in requirement.partition("[")[2].rstrip("]").split(","):
+                found |= distributions(PROJECT["optional-dependencies"][other])
+        else:
+            found.add(name)
+    return found
+
+
+def modules(requirements: list[str]) -> set[str]:
+    names = distributions(requirements)
+    return set().union(*(MODULES_OF.get(name, {name.replace("-", "_")}) for name in names))
+
+
+BARE = modules(PROJECT["dependencies"])
+EXTRAS = {name: modules(these) for name, these in PROJECT["optional-dependencies"].items()}
+
+
+def imports(node: ast.AST, within: str | None = None, told: bool = False):
+    """(package, extra of the `with` around it, whether an ImportError is told) below a node."""
+    for child in ast.iter_child_nodes(node):
+        its, says = within, told
+        if isinstance(child, ast.With):
+            for item in child.items:
+                call = item.context_expr
+                if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "extra":
+                    its = call.args[0].value
+        if isinstance(child, ast.Try):
+            says = any("ImportError" in ast.dump(h.type) for h in child.handlers if h.type)
+        if isinstance(child, ast.With) and "suppress" in ast.dump(child.items[0]):
+            says = True
+        names = []
+        if isinstance(child, ast.Import):
+            names = [alias.name for alias in child.names]
+        if isinstance(child, ast.ImportFrom):
+            names = [child.module]
+        for name in names:
+            yield name.partition(".")[0], its, says
+        yield from imports(child, its, says)
+
+
+def test_every_import_is_declared() -> None:
+    """Outside of `with extra(...)` only the bare install, and what the file has below one."""
+    wrong = []
+    for path in sorted((ROOT / "src" / "einthoven").rglob("*.py")):
+        if path.name == "gmsh_worker.py":  # a child of `tetrahedralise`, which looks first
+            continue
+        found = list(imports(ast.parse(path.read_text())))
+        below_one = {package for package, its, _ in found if its}
+        for package, its, told in found:
+            ours = package in sys.stdlib_module_names or package == "einthoven"
+            allowed = BARE | (EXTRAS[its] if its else below_one)
+            if told:
+                allowed = allowed.union(*EXTRAS.values())
+            if not ours and package not in allowed:
+                wrong.append(f"{path.relative_to(ROOT)}: {package}")
+    assert not wrong, "declare it in pyproject.toml, or put it below `with extra(...)`"
+
+
+def test_all_has_all() -> None:
+    """But for the direct solvers that bring gigabytes or compile."""
+    rest = set().union(*EXTRAS.values()) - EXTRAS["all"]
+    assert rest == EXTRAS["pardiso"] | EXTRAS["cholmod"]
+
+
+def test_the_lock_has_all_of_it() -> None:
+    locked = set(
+        re.findall(r"^([a-z0-9_-]+)==", (ROOT / "envs/requirements.lock").read_text(), re.M)
+    )
+    assert not distributions([*PROJECT["dependencies"], "einthoven[all]"]) - locked
+
+
+def test_a_missing_package_names_the_extra() -> None:
+    with pytest.raises(MissingExtra, match=r"meshing needs .*no_such_mesher.*'einthoven\[solve\]'"):
+        with extra("solve", "meshing"):
+            import no_such_mesher  # noqa: F401
+
+
+HIDDEN = set().union(*EXTRAS.values()) - BARE - {"pooch", "requests"}
+"""Of the bare install only PyVista's own pooch and its requests come along."""
+BARE_INSTALL = f"""
+import sys
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {sorted(HIDDEN)}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Hidden())
+"""
+
+
+def run_bare(code: str, *arguments: str) -> str:
+    """Standard output of a process that sees the bare install alone."""
+    command = [sys.executable, "-c", BARE_INSTALL + code, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def test_all_modules_and_the_command_line_load_without_extras() -> None:
+    code = """
+import importlib, pkgutil
+import einthoven
+for module in pkgutil.walk_packages(einthoven.__path__, "einthoven."):
+    if module.name.rpartition(".")[2] in ("__main__", "gmsh_worker"):
+        continue
+    try:
+        importlib.import_module(module.name)
+    except einthoven.base.core.extras.MissingExtra as error:
+        print(module.name, error)
+for name in einthoven.__all__:
+    getattr(einthoven, name)
+from einthoven.app.cli import COMMANDS, build_parser
+build_parser().format_help()
+"""
+    lines = run_bare(code).splitlines()
+    assert {line.partition(" ")[0] for line in lines} == {
+        f"einthoven.numerics.fem.{name}" for name in ("petsc", "mumps", "amg", "multigrid")
+    }
+    assert all("pip install 'einthoven[solve]'" in line for line in lines)
+
+
+def test_reading_drawing_and_imaging_without_extras(tmp_path) -> None:
+    code = """
+import sys
+from pathlib import Path
+import numpy as np
+import einthoven as ei
+from einthoven.app.cli import main
+to = Path(sys.argv[1])
+beat = ei.open(ei.sample())["ecg"].isel(patient=2).sel(scenario="sinus")
+ei.ecg_figure(beat["time"].values, {"sample": beat["ecg"].values}).savefig(to / "ecg.png")
+np.save(to / "ecg.npy", beat["ecg"].values)
+assert main(["check", str(ei.sample())]) == 0
+assert main(["image", str(to / "ecg.npy"), "--rate-hz", "1000", "--to", str(to / "imaged")]) == 0
+"""
+    assert "ok, einthoven-dataset, 3 patients" in run_bare(code, str(tmp_path))
+    assert (tmp_path / "ecg.png").stat().st_size > 10_000
+    assert (tmp_path / "imaged" / "activation.csv").exists()
+
+
+@pytest.mark.slow
+def test_predicting_from_surfaces_without_extras(tmp_path) -> None:
+    """To the ECG; the lattice is told, and the check by finite elements names the extra."""
+    code = """
+import sys
+import einthoven as ei
+from einthoven.app.cli import main
+patient, to = str(ei.sample("patient")), sys.argv[1]
+assert main(["predict", patient, "--grid", "0", "--to", to]) == 0
+assert main(["predict", to, "--grid", "0", "--to", to + "/again", "--check", "2"]) == 2
+"""
+    assert "in distribution" in run_bare(code, str(tmp_path))
+    assert (tmp_path / "ecg_sinus.png").exists()

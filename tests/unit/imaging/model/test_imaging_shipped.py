@@ -1,0 +1,52 @@
+"""The shipped imaging model: what its card states, the tutorial, and two real recordings."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.imported_hearts import data_file
+
+from einthoven.imaging.model.image import WARNING, image_ecg
+from einthoven.imaging.model.pretrained import SHIPPED, ImagingModel
+from einthoven.physics.ecg.recordings.read import read_recording
+
+ROOT = Path(__file__).resolve().parents[4]
+MAX_MB = 8.0
+KNOWN = ("with_measures", "ecg_only")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return ImagingModel.load()
+
+
+def test_the_card_says_on_what_it_learned_and_what_it_can_do(model):
+    size = sum(file.stat().st_size for file in SHIPPED.rglob("*") if file.is_file())
+    assert size < MAX_MB * 1e6
+    assert model.card["n_anatomies"] >= 100 and model.card["n_simulations"] >= 40_000
+    assert "sinus" in model.card["patterns"] and model.card["forward"] == "fem-recorded"
+    page = (ROOT / "docs/imaging.md").read_text()
+    for known in KNOWN:
+        figures = model.card["figures"]["test_anatomies"][known]
+        assert {"at_error_ms", "coverage_90", "interval_width_ms", "n"} <= set(figures)
+        assert 0.88 <= figures["coverage_90"] <= 0.92
+        assert f"{figures['at_error_ms']:.1f} | {figures['coverage_90']:.3f}" in page
+
+
+def test_the_tutorial_runs():
+    """On an anatomy that the model never saw, by the ECG alone."""
+    found = runpy.run_path(str(ROOT / "docs/tutorials/imaging.py"))
+    assert found["error"].mean() < 15.0 and found["inside"].mean() > 0.6
+    assert found["found"].check.in_distribution
+
+
+@pytest.mark.parametrize("name", ["example-XML1.xml", "s0010_re.hea"])
+def test_real_recordings_are_imaged_with_their_uncertainty_and_the_warning(model, name):
+    """What is held: everything is stated. Whether it is true nobody knows."""
+    found = image_ecg(model, read_recording(data_file(f"ecg/{name}")))
+    low, high = found.interval
+    assert (high - low).min() > 2.0 and np.isfinite(found.samples).all()
+    assert found.warnings[-1] == WARNING
+    assert found.check.in_distribution or "OUT OF DISTRIBUTION" in found.warnings[-2]
+    assert 40 < found.total_ms[0] < 250

@@ -1,0 +1,122 @@
+"""Networks I and II are those of Landajuela 2022; what is read from traces; errors."""
+
+import numpy as np
+import pytest
+import torch
+from helpers.imaging_corpus import trace
+from torch import nn
+
+from einthoven.base.config.imaging_training import ImagingTraining
+from einthoven.imaging.inputs.traces import activation_index, apd90_of
+from einthoven.imaging.networks.landajuela import NetworkOne, NetworkTwo, delayed
+from einthoven.imaging.networks.network import Beats, Prediction
+from einthoven.imaging.networks.scores import Errors, pearson, scores
+from einthoven.imaging.networks.squeezenet import (
+    Convolution,
+    Features,
+    Fire,
+    Stem,
+    peak_to_peak,
+    with_height,
+)
+
+
+@pytest.mark.parametrize("kind, count", [(NetworkOne, 486_657), (NetworkTwo, 392_907)])
+def test_networks_have_the_published_number_of_parameters(kind, count):
+    assert kind(ImagingTraining(), ()).n_parameters == count
+
+
+def test_features_are_those_of_squeezenet():
+    for stride, n_times in ((2, 33), (1, 500)):
+        features = Features(stride)
+        assert sum(p.numel() for p in features.parameters()) == 354_432
+        assert features(with_height(torch.randn(2, 12, 500))).shape == (2, 512, 1, n_times)
+
+
+def test_the_ecg_is_not_rounded_where_layers_are_in_bfloat16():
+    network = NetworkOne(ImagingTraining(), ()).eval()
+    stem, fire = network.features[0], network.features[3]
+    assert isinstance(stem, Stem) and isinstance(fire, Fire)
+    ecg, features = torch.randn(3, 12, 1, 50), torch.randn(3, 64, 1, 50)
+    exact = stem(ecg), fire(features)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = stem(ecg), fire(features)
+    assert torch.equal(rounded[0], exact[0])
+    assert rounded[1].dtype == torch.bfloat16
+    assert torch.allclose(rounded[1].float(), exact[1], atol=0.05 * exact[1].max().item())
+
+
+def test_a_convolution_is_the_one_of_torch_in_one_dimension():
+    x = torch.randn(3, 12, 50)
+    for stride, padding in ((1, 0), (2, 1)):
+        ours = Convolution(12, 7, 3, stride=stride, padding=padding)
+        plain = nn.Conv1d(12, 7, 3, stride=stride, padding=padding)
+        plain.load_state_dict(ours.state_dict())
+        assert torch.allclose(ours(with_height(x)).squeeze(2), plain(x), atol=1e-5)
+    fire = Fire(12, 4, 5)
+    squeezed = torch.relu(nn.functional.conv1d(x, fire.squeeze.weight, fire.squeeze.bias))
+    wide = nn.functional.conv1d(squeezed, fire.expand3.weight, fire.expand3.bias, padding=1)
+    assert torch.allclose(fire(with_height(x)).squeeze(2)[:, 5:], torch.relu(wide), atol=1e-5)
+
+
+def test_leads_are_divided_by_their_peak_to_peak():
+    ecg = torch.randn(4, 12, 500)
+    ecg[0, 3] = 0.2  # flat
+    scaled = peak_to_peak(ecg)
+    extent = scaled.amax(-1) - scaled.amin(-1)
+    assert extent[0, 3] == 0 and scaled[0, 3].abs().max() == 0
+    assert np.allclose(np.delete(extent.flatten().numpy(), 3), 1, atol=1e-6)
+    assert torch.allclose(peak_to_peak(37 * ecg), scaled, atol=1e-5)
+    network = NetworkOne(ImagingTraining(), ()).eval()
+    with torch.no_grad():
+        assert torch.allclose(network(37 * ecg), network(ecg), atol=1e-4, rtol=1e-4)
+
+
+def test_a_delay_moves_the_ecg_and_tells_by_how_much():
+    ecg = torch.randn(50, 12, 500)
+    moved, delay = delayed(ecg, 40)
+    assert 0 <= delay.min() < delay.max() <= 40
+    for beat, ms in enumerate(delay.int().tolist()):
+        assert not moved[beat, :, :ms].any()
+        assert torch.allclose(moved[beat, :, ms:], ecg[beat, :, : 500 - ms], atol=1e-5)
+
+
+def test_times_and_durations_of_traces():
+    rng = np.random.default_rng(0)
+    times, durations = rng.uniform(0, 120, (4, 75)), rng.uniform(150, 300, (4, 75))
+    v_m = trace(times, durations)
+    assert np.array_equal(activation_index(v_m), np.ceil(times))
+    # from the first sample, and of the largest sample, which is at most 1 ms of the fall late
+    assert np.abs(apd90_of(v_m) - (durations - (np.ceil(times) - times))).max() < 1.0
+    never = np.full((1, 500), -80.0)
+    assert activation_index(never) == 500 and np.isnan(apd90_of(never))
+    assert np.isnan(apd90_of(trace(np.array([300.0]), np.array([400.0]))))
+
+
+def test_limits_of_v_m_go_there_and_back():
+    v_m = torch.linspace(-80, 30, 500).expand(2, 75, 500)
+    for limits, expected in (("fixed", (-85.50618677, 50.0)), ("beat", (-80.0, 30.0))):
+        network = NetworkTwo(ImagingTraining(vm_limits=limits), ())
+        empty = torch.zeros(2, 0)
+        others = empty, empty.long()
+        network.fit_scales(Beats(torch.zeros(2, 12, 500), empty, empty, empty, v_m, *others))
+        assert np.allclose(network.limits.numpy(), expected)
+
+
+def test_scores_of_known_errors():
+    rng = np.random.default_rng(1)
+    truth = rng.uniform(0, 100, (200, 75))
+    error = np.where(np.arange(200) % 2, 3.0, 1.0)[:, None]
+    v_m = rng.normal(size=(200, 75, 50))
+    found = scores(Prediction(truth + error, truth, -v_m), Prediction(truth, truth + np.nan, v_m))
+    assert found.at_error_ms == pytest.approx(2) and found.at_error_sd_ms == pytest.approx(1)
+    assert found.vm_pearson == pytest.approx(-1) and found.vm_pearson_sd == pytest.approx(0)
+    assert found.apd_share == 0 and found.apd_error_ms is None
+    assert scores(Prediction(truth), Prediction(truth)).vm_pearson is None
+    halves = [Errors.of(Prediction((truth + error)[rows], truth[rows], -v_m[rows]),
+                        Prediction(truth[rows], (truth + np.nan)[rows], v_m[rows]))
+              for rows in (slice(0, 70), slice(70, None))]  # fmt: skip
+    assert Errors.joined(halves).scores() == found
+    assert pearson(np.ones(9), np.arange(9.0)) == 0
+    a, b = rng.normal(size=(2, 30))
+    assert pearson(a, b) == pytest.approx(np.corrcoef(a, b)[0, 1])

@@ -1,0 +1,116 @@
+"""Every method of the registry can be made for a problem, and the plans name methods that are."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+from helpers.inverse import two_spheres
+
+from einthoven.app.run.inverse_plan import SLOW
+from einthoven.base.config import load
+from einthoven.base.config.inverse import CriterionName, Inverse
+from einthoven.base.core.errors import BadInput
+from einthoven.inverse.baselines.bayes.beats import ActionPotentials, Electrograms
+from einthoven.inverse.methods.regularisation.criteria import Creso
+from einthoven.inverse.problem.ingredients import FIELDS
+from einthoven.inverse.problem.method import Diagnostics, Estimate
+from einthoven.inverse.problem.registry import METHODS, method_class
+from einthoven.inverse.synthetic.comparison import by_error, trials
+from einthoven.inverse.synthetic.ingredients import method_for
+from einthoven.inverse.synthetic.scores import Scores
+from einthoven.inverse.synthetic.trials import summary
+from einthoven.inverse.synthetic.world import World
+from einthoven.physics.electrophysiology.aliev_panfilov import MS_PER_UNIT
+
+CONFIG = Path(__file__).resolve().parents[4] / "config"
+
+
+def world():
+    problem = two_spheres(noise=0.0)
+    return World(
+        name="spheres", heart_points=problem.surface.points, heart_faces=problem.surface.faces,
+        torso_points=problem.torso.points, torso_faces=problem.torso.faces,
+        electrode_points=1.001 * problem.torso.points[problem.electrodes],
+        transfer=problem.transfer, time=problem.time, body_potentials=problem.body_potentials,
+        potentials=problem.potentials, transmembrane=True, sites=np.empty((0, 3)),
+        activation_time=40.0 + problem.surface.points[:, 2],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_can_be_made(name):
+    method = method_for(name, world(), Inverse(criterion="creso", network_steps=7), seed=3)
+    assert method.name == name
+    if name.startswith("tikhonov"):
+        assert isinstance(method.criterion, Creso)
+    if name == "eand-arn":
+        assert (method.recipe.steps, method.seed, method.ms_per_unit) == (7, 3, MS_PER_UNIT)
+
+
+@pytest.mark.parametrize("name", get_args(CriterionName))
+def test_every_criterion_of_the_config_can_be_made(name):
+    made = method_for("tikhonov-0", world(), Inverse(criterion=name))
+    assert made.criterion.name == name
+    own = method_for("tikhonov-0", world(), Inverse())
+    assert own == method_class("tikhonov-0")()
+
+
+def test_what_is_given_is_wanted_by_some_method():
+    known = {field for name in METHODS for field in method_class(name).__dataclass_fields__}
+    assert set(FIELDS) <= known
+
+
+def test_methods_seek_the_kind_of_potential_that_is_there():
+    inside, outside = world(), replace(world(), transmembrane=False)
+    assert isinstance(method_for("map", inside, Inverse()).training, ActionPotentials)
+    assert isinstance(method_for("map", outside, Inverse()).training, Electrograms)
+    assert method_for("activation", inside, Inverse()).potential_of_source is None
+    assert method_for("activation", outside, Inverse()).potential_of_source.shape == (162, 162)
+    assert not method_for("waves", inside, Inverse()).falling
+    assert method_for("waves", outside, Inverse()).falling
+
+
+def test_electrodes_are_nodes_of_the_torso_that_methods_see():
+    problem = world()
+    made = method_for("mfs", problem, Inverse())
+    np.testing.assert_array_equal(made.torso_points[made.electrode_nodes], problem.electrode_points)
+    few = replace(problem, torso_points=problem.torso_points[:60])
+    with pytest.raises(BadInput, match="81 electrodes on a torso of 60 nodes share nodes"):
+        method_for("mfs", few, Inverse())
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(BadInput, match=r"inverse\.methods: unknown tikhonov; known are tikhonov-0"):
+        method_for("tikhonov", world(), Inverse())
+
+
+def test_all_methods_see_the_same_noise_and_are_put_in_order():
+    problem = world()
+    found = []
+    for name in ("tikhonov-0", "tikhonov-2"):
+        method = method_for(name, problem, Inverse(criterion="gcv"))
+        found += trials(problem, method, [(0.01, 0), (0.01, 1)], seed=1)
+    rows = summary(found)["spheres"]
+    assert {row["0.01"]["repeats"] for row in rows.values()} == {2}
+    assert by_error(rows, "0.01") == sorted(
+        rows, key=lambda name: -rows[name]["0.01"]["re"]["mean"]
+    )
+    again = next(trials(problem, method, [(0.01, 1)], seed=1))
+    assert again.numbers["re"] == found[-1].numbers["re"] != found[-2].numbers["re"]
+
+
+def test_a_node_without_a_time_is_not_covered():
+    """4D-Var states none where its wave does not come."""
+    problem = world()
+    times = np.where(np.arange(162) < 81, np.nan, problem.activation_time)
+    said = Diagnostics(activation_time=times, activation_sd=np.ones(162))
+    scores = Scores.of(problem, Estimate(problem.potentials, said))
+    assert scores.at_coverage_90 == pytest.approx(0.5) and scores.at_error == 0.0
+
+
+@pytest.mark.parametrize("name", ["config", "paper", "fine", "ci", "study"])
+def test_configs_name_methods_that_are_known(name):
+    assert set(load(CONFIG / f"{name}.yaml").inverse.methods) <= set(METHODS)
+    assert set(METHODS) >= SLOW

@@ -1,0 +1,177 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers.heart import activated_patient
+
+from einthoven.base.config.purkinje import Purkinje
+from einthoven.base.core.errors import StepFailed
+from einthoven.base.core.tags import Surface
+from einthoven.data.patient.patient import Patient
+from einthoven.physics.electrophysiology.purkinje.growth import Root, grow
+from einthoven.physics.electrophysiology.purkinje.paths import first_arrival
+from einthoven.physics.electrophysiology.purkinje.tree import coverage_gap, grow_tree
+
+SIDES = {-1: Surface.LV_ENDO, 1: Surface.RV_ENDO}
+
+
+CONFIG = Purkinje()
+SITES = CONFIG.early_sites
+SMALL = Purkinje(n_generations=6, max_coverage_gap_mm=60, max_draws=1, rv_top_z=0.6, lv_top_z=0.8)
+"""Trees that need not cover anything, grown at once."""
+
+
+@pytest.fixture(scope="module")
+def patient():
+    return activated_patient()
+
+
+@pytest.fixture(scope="module")
+def tree(patient):
+    return patient.purkinje
+
+
+@pytest.fixture(scope="module")
+def small(patient):
+    return grow_tree(patient, SMALL)
+
+
+def test_each_root_has_one_tree(tree):
+    import networkx as nx
+
+    graph = nx.Graph(tree.tree_edges.tolist())
+    assert nx.is_forest(graph) and len(graph) == len(tree.tree_points)
+    parts = list(nx.connected_components(graph))
+    assert len(parts) == len(tree.tree_roots) == 4
+    for part in parts:
+        assert len(part & set(tree.tree_roots.tolist())) == 1
+        assert len(set(tree.tree_side[list(part)])) == 1
+
+
+def test_roots_are_at_the_early_sites_in_their_order(patient, tree):
+    place, heart = patient.coordinates, patient.heart
+    for site, fascicle, node, ms in zip(
+        SITES, tree.root_fascicle, tree.tree_roots, tree.root_times, strict=True
+    ):
+        assert (fascicle, ms) == (site.fascicle, site.time_ms)
+        side = 1 if fascicle == "right" else -1
+        assert tree.tree_side[node] == side
+        near = np.linalg.norm(heart.points - tree.tree_points[node], axis=1).argmin()
+        assert place.uvc_nu[near] == side and near in heart.surface_nodes(SIDES[side])
+        assert abs(place.uvc_z[near] - site.z) < 0.08
+        turn = np.exp(1j * (place.uvc_phi[near] - np.radians(site.phi_deg)))
+        assert abs(np.angle(turn)) < 0.3
+        assert ms in tree.pmj_times[tree.pmj_nodes == near]
+
+
+def test_trees_lie_on_their_endocardia(patient, tree):
+    import pyvista as pv
+
+    heart = patient.heart
+    for side, tag in SIDES.items():
+        surface = pv.PolyData.from_regular_faces(heart.points, heart.surface(tag))
+        nodes = pv.PolyData(tree.tree_points[tree.tree_side == side])
+        distance = np.abs(nodes.compute_implicit_distance(surface)["implicit_distance"])
+        assert distance.max() < 0.5
+
+
+def test_junctions_are_endocardial_nodes_once_each_with_causal_times(patient, tree):
+    heart = patient.heart
+    for side, tag in SIDES.items():
+        of_side = tree.pmj_side == side
+        nodes, times = tree.pmj_nodes[of_side], tree.pmj_times[of_side]
+        assert len(nodes) > 150 and len(np.unique(nodes)) == len(nodes)
+        assert np.all(np.isin(nodes, heart.surface_nodes(tag)))
+        # A junction is at most one mesh edge from its tip.
+        ways = [
+            ms * tree.speed_mm_per_ms
+            + np.linalg.norm(heart.points[nodes] - tree.tree_points[root], axis=1)
+            for root, ms in zip(tree.tree_roots, tree.root_times)
+            if tree.tree_side[root] == side
+        ]
+        assert np.all(times * tree.speed_mm_per_ms > np.min(ways, axis=0) - 5.0)
+
+
+def test_endocardia_are_covered_within_the_limit(patient, tree):
+    heart = patient.heart
+    for (side, tag), gap in zip(SIDES.items(), tree.coverage_gap_mm):
+        assert gap <= 30
+        points, top = heart.surface_nodes(tag), {-1: CONFIG.lv_top_z, 1: CONFIG.rv_top_z}[side]
+        points = heart.points[points[patient.coordinates.uvc_z[points] <= top]]
+        junctions = heart.points[tree.pmj_nodes[tree.pmj_side == side]]
+        assert coverage_gap(junctions, points) == pytest.approx(gap, abs=4)
+
+
+def test_trees_end_at_their_tops(patient, tree):
+    z = patient.coordinates.uvc_z[tree.pmj_nodes]
+    for side, top in ((-1, CONFIG.lv_top_z), (1, CONFIG.rv_top_z)):
+        assert top - 0.15 < z[tree.pmj_side == side].max() < top + 0.1
+
+
+def test_muscle_is_reached_in_the_order_of_human_hearts(tree):
+    """Durrer 1970: the left ventricle at 0 to 5 ms in three areas, the right one 5 to 15 later."""
+    first = [tree.pmj_times[tree.pmj_side == side].min() for side in SIDES]
+    assert first[0] <= 5 and 5 <= first[1] - first[0] <= 15
+    assert sorted(tree.root_fascicle) == ["anterior", "posterior", "right", "septal"]
+    assert tree.root_times[tree.root_fascicle != "right"].max() <= 5
+
+
+def test_same_seed_same_tree_whatever_the_global_state(patient, small):
+    np.random.seed(123)  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    again = grow_tree(patient, SMALL)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+    for name, values in small.arrays().items():
+        np.testing.assert_array_equal(again.arrays()[name], values)
+
+
+def test_another_seed_and_another_name_give_another_tree(patient, small):
+    mesh, coordinates = (
+        replace(its, patient="p0001") for its in (patient.mesh, patient.coordinates)
+    )
+    namesake = grow_tree(Patient.of(mesh, coordinates), SMALL)
+    other = grow_tree(patient, SMALL.model_copy(update={"seed": 2}))
+    for tree in (namesake, other):
+        assert not np.array_equal(tree.tree_points, small.tree_points)
+
+
+def test_faster_trees_give_proportionally_shorter_ways(patient):
+    sites = [site.model_copy(update={"time_ms": 0.0}) for site in SITES]
+    slow, fast = (
+        grow_tree(
+            patient, SMALL.model_copy(update={"speed_mm_per_ms": speed, "early_sites": sites})
+        )
+        for speed in (1.5, 3.0)
+    )
+    np.testing.assert_allclose(fast.pmj_times * 2, slow.pmj_times)
+
+
+def test_early_sites_of_one_side_alone_are_refused():
+    with pytest.raises(ValueError, match="one site of the right bundle and one of the left"):
+        Purkinje(early_sites=SITES[:3])
+
+
+def test_an_early_site_above_the_trees_is_refused():
+    with pytest.raises(ValueError, match="right at z = 0.35 is above rv_top_z = 0.2"):
+        Purkinje(rv_top_z=0.2)
+
+
+def test_a_tree_that_cannot_cover_is_a_failure_with_its_figures(patient):
+    config = Purkinje(n_generations=1, max_draws=2)
+    with pytest.raises(StepFailed, match=r"2 trees leave gaps of \d+, \d+ mm.*raise n_generations"):
+        grow_tree(patient, config)
+
+
+def test_a_root_off_the_surface_is_a_failure():
+    points = np.array([[0.0, 0, 0], [10, 0, 0], [0, 10, 0]])
+    root = np.array([-50.0, -50, 0])
+    with pytest.raises(StepFailed, match="off the endocardium"):
+        grow(points, np.array([[0, 1, 2]]), [Root(root, points[1])], Purkinje(), seed=1)
+
+
+def test_first_arrival_in_a_small_graph():
+    edges, delays = np.array([[0, 1], [1, 2], [0, 3], [3, 4]]), np.array([3.0, 4, 5, np.inf])
+    first = np.array([1.0, np.inf, 2.0, np.inf, np.inf])
+    np.testing.assert_allclose(first_arrival(delays, edges, first), [1, 4, 2, 6, np.inf])
+    nowhere = np.full(5, np.inf)
+    np.testing.assert_array_equal(first_arrival(delays, edges, nowhere), nowhere)
