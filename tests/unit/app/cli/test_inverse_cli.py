@@ -5,7 +5,7 @@ import runpy
 import numpy as np
 import pytest
 from helpers.recordings import RATE_HZ, beat_of_a_dipole, heart_and_torso, write_pts_fac
-from test_docs import ROOT
+from helpers.workflow import ROOT
 
 from einthoven.app.cli import main
 from einthoven.base.core.files import load_arrays

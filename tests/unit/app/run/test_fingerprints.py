@@ -18,12 +18,14 @@ def package(tmp_path, monkeypatch):
     root = tmp_path / "einthoven"
     files = {
         "__init__.py": "",
-        "core/__init__.py": "",
-        "core/check.py": "def check(): return 1\n",
-        "mesh/__init__.py": "",
-        "mesh/quality.py": "from einthoven.base.core import check\n",
-        "fibers/__init__.py": "",
-        "fibers/ldrb.py": "def f():\n    from einthoven.body.mesh.quality import x\n",
+        "base/__init__.py": "",
+        "body/__init__.py": "",
+        "base/core/__init__.py": "",
+        "base/core/check.py": "def check(): return 1\n",
+        "body/mesh/__init__.py": "",
+        "body/mesh/quality.py": "from einthoven.base.core import check\n",
+        "body/fibers/__init__.py": "",
+        "body/fibers/ldrb.py": "def f():\n    from einthoven.body.mesh.quality import x\n",
     }
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -48,10 +50,10 @@ def forget():
 @pytest.mark.parametrize(
     "edited, changed",
     [
-        ("fibers/ldrb.py", {"fibers"}),
-        ("mesh/quality.py", {"mesh", "fibers"}),
-        ("core/check.py", {"mesh", "fibers"}),
-        ("mesh/__init__.py", {"mesh", "fibers"}),
+        ("body/fibers/ldrb.py", {"fibers"}),
+        ("body/mesh/quality.py", {"mesh", "fibers"}),
+        ("base/core/check.py", {"mesh", "fibers"}),
+        ("body/mesh/__init__.py", {"mesh", "fibers"}),
     ],
 )
 def test_an_edit_reaches_those_who_import_it(package, edited, changed):
@@ -67,15 +69,15 @@ def test_comments_and_docstrings_do_not_count(package):
     root, prints = package
     before = prints()
     text = '"""Doc."""\n# comment\ndef check():\n    """Doc."""\n    return 1\n'
-    (root / "core/check.py").write_text(text)
+    (root / "base/core/check.py").write_text(text)
     assert prints() == before
 
 
 def test_data_of_a_room_counts(package):
     root, prints = package
     before = prints()
-    (root / "fibers/data").mkdir()
-    (root / "fibers/data/atlas.npz").write_bytes(b"1")
+    (root / "body/fibers/data").mkdir()
+    (root / "body/fibers/data/atlas.npz").write_bytes(b"1")
     after = prints()
     assert before["mesh"] == after["mesh"] and before["fibers"] != after["fibers"]
 
@@ -85,7 +87,7 @@ def test_what_is_kept_of_a_file_holds_for_its_bytes(package, monkeypatch):
     monkeypatch.setattr("sys.dont_write_bytecode", False)
     before = prints()
     kept = sorted(root.rglob("*.fingerprint"))
-    assert root / "core/__pycache__/check.fingerprint" in kept
+    assert root / "base/core/__pycache__/check.fingerprint" in kept
     with monkeypatch.context() as patch:
         patch.setattr(fingerprints, "_parsed", None)  # nobody parses again
         assert prints() == before
@@ -104,29 +106,29 @@ IMAGING = {"imaging_train", "imaging_evaluate"}
 """Scripts that read simulated beats."""
 ALL = {script.stem for script in SCRIPTS.glob("*.py")}
 REACHES = {
-    "anatomy/electrodes.py": {"anatomy", "import_patient", "shapes"},
-    "anatomy/population/girths.py": {
+    "body/anatomy/electrodes.py": {"anatomy", "import_patient", "shapes"},
+    "body/anatomy/population/girths.py": {
         "anatomy",
         "import_patient",
         "population",
         "shapes",
         "imaging_simulate",
     },
-    "anatomy/population/measures.py": {"population"},
-    "imported/read.py": {"import_patient"},
-    "config/physiology.py": {"import_patient", "patient_store"},
-    "mesh/sliver.py": {"mesh"},
-    "fibers/ldrb.py": {"fibers"},
-    "fem/laplace.py": {"fibers", "ecg", "predict", "operator_predict", "report"}
+    "body/anatomy/population/measures.py": {"population"},
+    "body/imported/read.py": {"import_patient"},
+    "base/config/physiology.py": {"import_patient", "patient_store"},
+    "body/mesh/sliver.py": {"mesh"},
+    "body/fibers/ldrb.py": {"fibers"},
+    "numerics/fem/laplace.py": {"fibers", "ecg", "predict", "operator_predict", "report"}
     | INVERSE
     | IMAGING
     | {"imaging_simulate"},
-    "imaging/points.py": {"imaging_simulate"} | IMAGING,
-    "imaging/trunk.py": IMAGING,
-    "electrophysiology/purkinje/growth.py": {"purkinje"},
-    "electrophysiology/hopf_lax.py": {"activation", "imaging_simulate"} | IMAGING,
-    "leadfield/neumann.py": {"leadfield"} | INVERSE,
-    "ecg/leads.py": {
+    "imaging/inputs/points.py": {"imaging_simulate"} | IMAGING,
+    "imaging/networks/trunk.py": IMAGING,
+    "physics/electrophysiology/purkinje/growth.py": {"purkinje"},
+    "physics/electrophysiology/hopf_lax.py": {"activation", "imaging_simulate"} | IMAGING,
+    "physics/leadfield/neumann.py": {"leadfield"} | INVERSE,
+    "physics/ecg/leads.py": {
         "ecg",
         "predict",
         "operator_predict",
@@ -134,25 +136,25 @@ REACHES = {
         "imaging_simulate",
     }
     | IMAGING,
-    "dataset/checker.py": {"consolidate", "published"},
-    "metrics/surfaces.py": {"reconstruct"},
-    "encoders/deepsdf/auto_decoder.py": TRAINED | SHIPPED,
-    "training/loop.py": TRAINED | (OPERATOR - {"operator_predict"}) | SHIPPED | IMAGING,
-    "surrogate/refraction.py": {
+    "data/dataset/checker.py": {"consolidate", "published"},
+    "base/metrics/surfaces.py": {"reconstruct"},
+    "learning/encoders/deepsdf/auto_decoder.py": TRAINED | SHIPPED,
+    "numerics/training/loop.py": TRAINED | (OPERATOR - {"operator_predict"}) | SHIPPED | IMAGING,
+    "learning/surrogate/refraction.py": {
         "predict",
         "search",
         "surrogate",
         "uncertainty",
         "imaging_simulate",
     },
-    "surrogate/operator/network.py": OPERATOR | SHIPPED,
-    "bem/incident.py": OPERATOR | SHIPPED,
-    "plots/scene.py": {"first", "report"},
-    "core/files.py": ALL,
-    "core/log.py": set(),
-    "run/job.py": set(),
-    "run/records.py": set(),
-    "cli/__init__.py": set(),
+    "learning/surrogate/operator/network.py": OPERATOR | SHIPPED,
+    "numerics/bem/incident.py": OPERATOR | SHIPPED,
+    "base/plots/scene.py": {"first", "report"},
+    "base/core/files.py": ALL,
+    "base/core/log.py": set(),
+    "app/run/job.py": set(),
+    "app/run/records.py": set(),
+    "app/cli/__init__.py": set(),
 }
 """Edited module -> scripts with another fingerprint; Snakemake runs these, and what follows."""
 
@@ -168,7 +170,7 @@ def test_a_module_reaches_the_scripts_that_use_it(module):
 
 
 def test_data_of_the_atlases_reach_the_anatomies():
-    data = fingerprints.ROOT / "anatomy/shape/data"
+    data = fingerprints.ROOT / "body/anatomy/shape/data"
     for script in ("anatomy", "shapes", "import_patient"):
         files = fingerprints.dependencies(SCRIPTS / f"{script}.py").values()
         assert data in {path.parent / "data" for path in files}
@@ -177,11 +179,11 @@ def test_data_of_the_atlases_reach_the_anatomies():
 @pytest.mark.parametrize(
     "edited, reached",
     [
-        ("inverse/waves/prior.py", {"waves"}),
-        ("inverse/networks/fit.py", set(METHODS) & NETWORKS),
-        ("inverse/fundamental_solutions.py", {"mfs"}),
-        ("inverse/method.py", set(METHODS)),
-        ("worlds/scores.py", set(METHODS)),
+        ("inverse/methods/waves/prior.py", {"waves"}),
+        ("inverse/baselines/networks/fit.py", set(METHODS) & NETWORKS),
+        ("inverse/methods/fundamental_solutions.py", {"mfs"}),
+        ("inverse/problem/method.py", set(METHODS)),
+        ("inverse/synthetic/scores.py", set(METHODS)),
     ],
 )
 def test_an_edit_of_one_inverse_method_reaches_its_own_fits(edited, reached):

@@ -19,9 +19,9 @@ from einthoven.imaging.corpus.cases import PARAMETERS, Case
 from einthoven.imaging.model.image import image_ecg
 from einthoven.imaging.model.pretrained import ImagingModel
 from einthoven.imaging.networks.conditioned import Conditioned
+from einthoven.imaging.twin import recorded_twin
 from einthoven.imaging.twin.heart_twin import ABOUT, TwinMaker
 from einthoven.imaging.twin.search import SearchSettings, Stage, cases_of, child, search, within
-from einthoven.imaging.twin.wave_twin import recorded_twin
 from einthoven.physics.ecg.leads import twelve_lead
 from einthoven.physics.ecg.recordings.read import read_recording
 from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad

@@ -9,7 +9,7 @@ import torch
 from helpers.closed_forms import ball_lead_field_grad
 from helpers.fem import boundary_faces, box_mesh, electrodes_at, random_rotation
 from helpers.mesh import spheres_body
-from test_surrogate_operator import SMALL, trained_like
+from helpers.operator import SMALL, trained_like
 
 from einthoven.base.config import Config
 from einthoven.base.config.models import Ecg, Leadfield

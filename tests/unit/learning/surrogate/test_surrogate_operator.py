@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 from helpers.fem import random_rotation
+from helpers.operator import SMALL, trained_like
 
-from einthoven.base.config.learning import OperatorModel
 from einthoven.base.config.models import Anatomy, Cohort, Leadfield
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import write_json
@@ -39,19 +39,7 @@ from einthoven.learning.surrogate.operator.train import (
 )
 from einthoven.numerics.training.tensors import arrays_sha256
 
-SMALL = OperatorModel(width=16, rank=4, n_frequencies=4, epochs=40, points_per_batch=64,
-                      batch_patients=2, electrodes_per_batch=4)  # fmt: skip
 N_POINTS, N_ELECTRODES = 50, 6
-
-
-def trained_like(seed=0):
-    """A network whose last layer is not at its start any more."""
-    torch.manual_seed(seed)
-    network = IncidentOperator(SMALL)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter))
-    return network.eval()
 
 
 def some_inputs(seed, n=N_POINTS):
