@@ -34,10 +34,10 @@ from typing import Any
 import numpy as np
 
 from einthoven.app.evaluation.evaluate import PseudoLeadField
-from einthoven.app.evaluation.patient import Reference, patient_errors
+from einthoven.app.evaluation.patient_errors import ReferenceFields, patient_errors
 from einthoven.base.config import load
-from einthoven.base.config.models import Anatomy, Ecg, Leadfield
-from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.config.models import AnatomySettings, EcgSettings, LeadFieldSettings
+from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json, write_json
 from einthoven.base.core.log import track
@@ -52,7 +52,7 @@ from einthoven.learning.surrogate.operator.inputs import (
     OperatorInputs,
     conductivities_of,
 )
-from einthoven.learning.surrogate.operator.operator import Operator
+from einthoven.learning.surrogate.operator.operator import OperatorEnsemble
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("anatomy", "mesh", "fibers", "field", "lead_fields", "activations", "ecg")
@@ -64,12 +64,12 @@ IMPORT_EDGE_MM = 4.0
 class Judge:
     """An operator, and the conductivities of patients for whom none were drawn."""
 
-    operator: Operator
-    usual: Leadfield
+    operator: OperatorEnsemble
+    usual: LeadFieldSettings
 
     def row(self, patient: Patient) -> dict[str, Any]:
         """Errors of one patient, with those of the pseudo lead field."""
-        reference = Reference.of(patient, "recovered")
+        reference = ReferenceFields.of(patient, "recovered")
         field, ecg = patient.field, patient.ecg
         sigma = conductivities_of(patient, self.usual)
         found = OperatorPredictor(self.operator).predict(
@@ -77,9 +77,11 @@ class Judge:
         )
         beats = [patient.activation(scenario) for scenario in reference.scenarios]
         step = float(ecg.time[1] - ecg.time[0])
-        axis = Ecg(start_ms=float(ecg.time[0]), duration_ms=step * len(ecg.time), dt_ms=step,
-                   scenarios=reference.scenarios)  # fmt: skip
-        durations = Repolarisation.model_validate(ecg.settings or {})
+        axis = EcgSettings(
+            start_ms=float(ecg.time[0]), duration_ms=step * len(ecg.time), dt_ms=step,
+            scenarios=reference.scenarios,
+        )  # fmt: skip
+        durations = RepolarisationSettings.model_validate(ecg.settings or {})
         ours = with_ecg(found, patient, beats, axis, sigma, durations)
         formula = PseudoLeadField(sigma.sigma_torso_s_per_m, 1.0).predictions(reference)["pseudo"]
         errors, pseudo = (patient_errors(reference, guess).values for guess in (ours, formula))
@@ -148,7 +150,9 @@ def left_out(file: Path) -> tuple[str, float]:
     return name, float(np.mean(angles))
 
 
-def milliseconds_per_lead(operator: Operator, patient: Patient, usual: Leadfield) -> float:
+def milliseconds_per_lead(
+    operator: OperatorEnsemble, patient: Patient, usual: LeadFieldSettings
+) -> float:
     """Of processor time, the incident field included: 109 leads at 40,000 points of the heart."""
     cells = HeartPoints.of_cells(patient)
     some = np.random.default_rng(0).integers(len(cells.points), size=N_POINTS)
@@ -196,7 +200,9 @@ def imports() -> dict[str, Any]:
 def told_of_import(write: Any, folder: Path) -> str | None:
     """The refusal of what `write` puts into a folder; None if it gets in."""
     try:
-        import_patient(write(folder), folder / "defect.png", Anatomy(heart_edge_mm=IMPORT_EDGE_MM))
+        import_patient(
+            write(folder), folder / "defect.png", AnatomySettings(heart_edge_mm=IMPORT_EDGE_MM)
+        )
     except BadInput as refusal:
         return str(refusal)
     return None
@@ -235,7 +241,7 @@ def seconds_image_to_ecg(sheet: Path, patient: str) -> float:
 def measured(args: argparse.Namespace) -> dict[str, Any]:
     """All that was asked for."""
     usual = load(args.config).leadfield
-    judge = Judge(Operator.of_folder(args.operator), usual)
+    judge = Judge(OperatorEnsemble.of_folder(args.operator), usual)
     found: dict[str, Any] = {"operator": str(args.operator)}
     if args.real:
         found["bodies"] = rows_of(judge, patients_in(args.real))

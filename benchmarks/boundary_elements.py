@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import ConvexHull
 
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.files import write_json
 from einthoven.base.core.seeds import generator
 from einthoven.base.geometry.simplex import triangle_area_vectors
 from einthoven.data.patient.patient import Patient
 from einthoven.inverse.synthetic.fem_transfer import fem_transfer
-from einthoven.numerics.bem.body import Body
+from einthoven.numerics.bem.bem_body import BemBody
 from einthoven.numerics.bem.integrals import layers
 from einthoven.numerics.bem.leadfield import LeadFieldProblem
 from einthoven.numerics.bem.transfer import heart_to_torso
@@ -90,7 +90,7 @@ def with_finite_elements(patient: Patient) -> dict:
     """Transfer matrices of one patient by both."""
     skin = patient.mesh.surfaces.closed("torso")
     start = time.process_time()
-    fem = fem_transfer(patient.mesh, skin[0], Leadfield())
+    fem = fem_transfer(patient.mesh, skin[0], LeadFieldSettings())
     middle = time.process_time()
     heart = fem.surface.points, fem.surface.faces
     bem = heart_to_torso(heart, skin).matrix
@@ -110,7 +110,7 @@ def dipoles(heart: tuple, skin: tuple) -> tuple[np.ndarray, np.ndarray]:
     random, middle = generator(0, "dipoles"), heart[0].mean(axis=0)
     places = middle + 0.7 * (random.choice(heart[0], N_DIPOLES) - middle)
     moments = random.normal(size=(N_DIPOLES, 3))
-    fields = LeadFieldProblem(Body(skin)).solve(skin[0])
+    fields = LeadFieldProblem(BemBody(skin)).solve(skin[0])
     on_skin = np.einsum("epd,pd->ep", fields.gradient(places), moments)
     offset = heart[0][:, None] - places
     cubed = np.linalg.norm(offset, axis=2) ** 3

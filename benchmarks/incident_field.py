@@ -16,7 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from einthoven.base.config.models import Anatomy, Cohort, Leadfield, Mesh
+from einthoven.base.config.models import (
+    AnatomySettings,
+    CohortSettings,
+    LeadFieldSettings,
+    MeshSettings,
+)
 from einthoven.base.core.files import write_json
 from einthoven.base.core.seeds import generator
 from einthoven.base.geometry.gradient_recovery import apply_operator, gradient_operator
@@ -25,7 +30,7 @@ from einthoven.body.anatomy.body import build_anatomy
 from einthoven.body.anatomy.electrodes import grid_electrodes, standard_electrodes
 from einthoven.body.anatomy.population.cohort import draw_patient
 from einthoven.body.anatomy.shape.torso import torso_surface
-from einthoven.numerics.bem.body import Body, Inclusion
+from einthoven.numerics.bem.bem_body import BemBody, Inclusion
 from einthoven.numerics.bem.incident import incident_fields
 from einthoven.numerics.bem.leadfield import LeadFieldProblem
 
@@ -56,7 +61,7 @@ def measure(with_lungs: bool) -> dict[str, float]:
         found[f"gradient_cpu_seconds{suffix}"] = time.process_time() - prepared
         found[f"cpu_ms_per_lead{suffix}"] = 1000 * (time.process_time() - cpu) / N_ELECTRODES
         found[f"ms_per_lead{suffix}"] = 1000 * (time.perf_counter() - wall) / N_ELECTRODES
-    body = Body(skin, 1.0, inclusions)
+    body = BemBody(skin, 1.0, inclusions)
     expected = LeadFieldProblem(body).solve(fields.electrodes).gradient(points[::20])
     apart = angular_error_deg(merged[:, ::20], expected)
     return found | {
@@ -91,9 +96,9 @@ def finite_elements() -> dict[str, float]:
     from einthoven.physics.leadfield.neumann import NeumannProblem
     from einthoven.physics.leadfield.skin import electrode_weights, skin_faces
 
-    anatomy = build_anatomy(draw_patient(0, Cohort()), Anatomy(sites="around"))
-    electrodes, config = anatomy.electrodes(0, N_ELECTRODES), Leadfield()
-    mesh = tetrahedralise(anatomy.surfaces, electrodes.points, Mesh())
+    anatomy = build_anatomy(draw_patient(0, CohortSettings()), AnatomySettings(sites="around"))
+    electrodes, config = anatomy.electrodes(0, N_ELECTRODES), LeadFieldSettings()
+    mesh = tetrahedralise(anatomy.surfaces, electrodes.points, MeshSettings())
     conductivity = config.sigma_torso_s_per_m
     points = mesh.points[: mesh.n_heart_nodes]
     cells = mesh.cells[: mesh.n_heart_cells]

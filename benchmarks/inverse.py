@@ -19,16 +19,16 @@ from pathlib import Path
 
 from boundary_elements import spheres
 
-from einthoven.base.config.inverse import Inverse
-from einthoven.base.config.models import Ecg, Leadfield
-from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.config.inverse import InverseSettings
+from einthoven.base.config.models import EcgSettings, LeadFieldSettings
+from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.core.files import write_json
 from einthoven.base.geometry.remeshing import remesh_to
 from einthoven.data.patient.patient import Patient
 from einthoven.inverse.measured.case import InverseCase, prepare
 from einthoven.inverse.measured.electrodes import read_channel_nodes, read_electrodes
 from einthoven.inverse.measured.reconstruction import Choice, forward_model, reconstruct
-from einthoven.inverse.measured.surfaces import read_closed_surface
+from einthoven.inverse.measured.surface_files import read_closed_surface
 from einthoven.inverse.measured.tables import Stated, read_recording
 from einthoven.inverse.problem.registry import METHODS, method_class
 from einthoven.inverse.synthetic.comparison import by_error, trials
@@ -37,7 +37,7 @@ from einthoven.inverse.synthetic.paper import paper_world
 from einthoven.inverse.synthetic.planned import PlannedWorld
 from einthoven.inverse.synthetic.trials import Trial, summary
 from einthoven.inverse.synthetic.world import World
-from einthoven.numerics.bem.transfer import Transfer
+from einthoven.numerics.bem.transfer import BemTransfer
 
 CLASSICAL = ("tikhonov-0", "tikhonov-1", "tikhonov-2", "tsvd", "stre", "mfs")
 N_HEART, N_TORSO = 1094, 352
@@ -64,12 +64,12 @@ def planned(patient: Patient, scenario: str | None, heart_mm: float) -> World:
         name=scenario or "paper", seed=1, n_heart_nodes=N_HEART, n_torso_nodes=N_TORSO,
         scenario=scenario, heart_mm=heart_mm, **special,
     )  # fmt: skip
-    return plan.make(patient, Ecg(), Leadfield(), Repolarisation())
+    return plan.make(patient, EcgSettings(), LeadFieldSettings(), RepolarisationSettings())
 
 
 def of_world(world: World, args: argparse.Namespace) -> dict:
     """All methods on one problem."""
-    config = Inverse(criterion=args.criterion, network_steps=args.network_steps)
+    config = InverseSettings(criterion=args.criterion, network_steps=args.network_steps)
     found: list[Trial] = []
     for name in args.methods:
         for noise in args.noise:
@@ -111,7 +111,9 @@ def of_tank(case: InverseCase, args: argparse.Namespace) -> dict:
     return {name: {"measured": next(iter(row.values()))} for name, row in rows.items()}
 
 
-def errors_of(case: InverseCase, name: str, criterion: str, forward: Transfer) -> dict[str, float]:
+def errors_of(
+    case: InverseCase, name: str, criterion: str, forward: BemTransfer
+) -> dict[str, float]:
     """Of a reconstruction, at the electrodes on the heart."""
     takes = any(field.name == "criterion" for field in fields(method_class(name)))
     found = reconstruct(case, Choice(name, criterion if takes else ""), forward, WITHOUT_SD)

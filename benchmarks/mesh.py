@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from einthoven.base.config import load
-from einthoven.base.config.models import Mesh
+from einthoven.base.config.models import MeshSettings
 from einthoven.base.core.errors import EinthovenError
 from einthoven.base.core.files import write_json
 from einthoven.base.core.names import STANDARD_ELECTRODES
@@ -58,7 +58,7 @@ def timed(action: Callable[..., Row], *args: Any) -> Row:
     return row
 
 
-def by_us(surfaces: Surfaces, sites: np.ndarray, config: Mesh) -> Row:
+def by_us(surfaces: Surfaces, sites: np.ndarray, config: MeshSettings) -> Row:
     mesh = tetrahedralise(surfaces, sites, config)
     cells = mesh.cells[: mesh.n_heart_cells]
     wanted = tissue_volumes(surfaces)[Tissue.MYOCARDIUM]
@@ -71,7 +71,7 @@ def by_us(surfaces: Surfaces, sites: np.ndarray, config: Mesh) -> Row:
     }
 
 
-def by_plain_gmsh(surfaces: Surfaces, sites: np.ndarray, config: Mesh) -> Row:
+def by_plain_gmsh(surfaces: Surfaces, sites: np.ndarray, config: MeshSettings) -> Row:
     """In a child process too, with the same splits of the skin near electrodes."""
     job = vars(refine_skin(surfaces, sites, config)) | {"sites": sites}
     job |= {"config": config.model_dump_json()}
@@ -96,7 +96,7 @@ def plain_job(job_path: Path, result_path: Path) -> None:
 
     with np.load(job_path) as job:
         surfaces = Surfaces(job["points"], job["faces"], job["face_tags"])
-        config, sites = Mesh.model_validate_json(str(job["config"])), job["sites"]
+        config, sites = MeshSettings.model_validate_json(str(job["config"])), job["sites"]
     gmsh.initialize(readConfigFiles=False, interruptible=False)
     gmsh.option.setNumber("General.Verbosity", 0)
     add_surfaces(surfaces)

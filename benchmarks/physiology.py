@@ -25,7 +25,7 @@ from physiology_patients import Made, Task, make, tasks_of
 from tabulate import tabulate
 
 from einthoven.app.evaluation.audit import table
-from einthoven.app.evaluation.goals import Cohort, goals_table, judge
+from einthoven.app.evaluation.goals import CohortFeatures, goals_table, judge
 from einthoven.app.evaluation.sexes import sex_table, statement
 from einthoven.app.report.audit import write_audit_figure
 from einthoven.base.config import Config, load
@@ -74,7 +74,7 @@ def settings_of(options: argparse.Namespace) -> Config:
 def results(patients: list[Made], failed: dict[str, str]) -> dict[str, Any]:
     """All that is written as JSON."""
     rows = [row for its in patients for row in its.rows]
-    cohort = Cohort(rows, {its.parameters.patient: its.epicardium for its in patients})
+    cohort = CohortFeatures(rows, {its.parameters.patient: its.epicardium for its in patients})
     seconds = {name: statistics.median(sum(its.seconds[step] for step in steps)
                                        for its in patients)
                for name, steps in SHOWN.items()}  # fmt: skip

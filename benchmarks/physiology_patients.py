@@ -28,7 +28,7 @@ from einthoven.body.fibers.ldrb import assign_fibers
 from einthoven.body.mesh.tetrahedra import tetrahedralise
 from einthoven.data.patient.parameters import PatientParameters
 from einthoven.data.patient.patient import Patient
-from einthoven.physics.ecg.features import FeatureRow, Sample, feature_table
+from einthoven.physics.ecg.features import EcgSample, FeatureRow, feature_table
 from einthoven.physics.ecg.simulate import simulate_ecg
 from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
 from einthoven.physics.electrophysiology.scenarios import activate
@@ -196,7 +196,7 @@ def make(task: Task) -> Made:
     maker = Maker(task)
     maker.run()
     patient = maker.patient("mesh", "fibers", "activation", "ecg")
-    rows, failed = feature_table([Sample.of_ecg(patient.ecg, maker.parameters.sex)])
+    rows, failed = feature_table([EcgSample.of_ecg(patient.ecg, maker.parameters.sex)])
     arrival = epicardial_arrival(patient, patient.activation(SINUS))
     return Made(maker.parameters, rows, failed, arrival, maker.seconds)
 

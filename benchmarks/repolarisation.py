@@ -11,22 +11,22 @@ import statistics
 import time
 from pathlib import Path
 
-from einthoven.base.config.models import Ecg, Leadfield
-from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.config.models import EcgSettings, LeadFieldSettings
+from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.core.files import write_json
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.ecg.simulate import reference_ecg
 
 SETTINGS = {
-    "homogeneous": Repolarisation(field="homogeneous"),
-    "gradients": Repolarisation(
+    "homogeneous": RepolarisationSettings(field="homogeneous"),
+    "gradients": RepolarisationSettings(
         field="gradients", mean_ms=280.0, apex_to_base_ms=40.0, anterior_to_posterior_ms=20.0,
         rv_to_lv_ms=30.0, endo_to_epi_ms=-30.0,
     ),
 }  # fmt: skip
 
 
-def seconds(folder: Path, repolarisation: Repolarisation, n_repeats: int) -> float:
+def seconds(folder: Path, repolarisation: RepolarisationSettings, n_repeats: int) -> float:
     """The least time of some repeats, CPU seconds; reading the files is not in it."""
     taken = []
     for _ in range(n_repeats):
@@ -34,7 +34,9 @@ def seconds(folder: Path, repolarisation: Repolarisation, n_repeats: int) -> flo
         stages = patient.fibers, patient.coordinates, patient.lead_fields
         activations = list(patient.activations.values())
         start = time.process_time()
-        reference_ecg(patient, stages[2], activations, Ecg(), Leadfield(), repolarisation)
+        reference_ecg(
+            patient, stages[2], activations, EcgSettings(), LeadFieldSettings(), repolarisation
+        )
         taken.append(time.process_time() - start)
     return min(taken)
 

@@ -29,7 +29,7 @@ from einthoven.base.geometry.triangles import face_edges
 from einthoven.body.anatomy.body import build_anatomy
 from einthoven.body.anatomy.population.cohort import draw_patient
 from einthoven.body.anatomy.population.comparison import compare_with_population
-from einthoven.body.anatomy.pose import Pose
+from einthoven.body.anatomy.pose import PhysicalPose
 from einthoven.data.patient.anatomy import Anatomy
 
 CONFIG = Path(__file__).resolve().parents[1] / "config" / "config.yaml"
@@ -71,7 +71,7 @@ def one(index: int, config: Config) -> dict[str, Any]:
     except EinthovenError as error:
         return {"ok": False, "seconds": time.process_time() - start, "faults": [str(error)]}
     seconds = time.process_time() - start
-    faults = faults_of(anatomy, Pose.from_coeffs(patient.pose_coeffs).clearance)
+    faults = faults_of(anatomy, PhysicalPose.from_coeffs(patient.pose_coeffs).clearance)
     return {"ok": not faults, "seconds": seconds, "faults": faults}
 
 

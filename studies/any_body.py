@@ -23,8 +23,8 @@ import numpy as np
 import torch
 
 from einthoven.base.config import load
-from einthoven.base.config.learning import OperatorModel
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.learning import OperatorSettings
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.files import atomic, write_json
 from einthoven.base.core.tags import Tissue
 from einthoven.base.metrics.fields import angular_error_deg
@@ -34,7 +34,7 @@ from einthoven.data.patient.patient import Patient
 from einthoven.learning.surrogate.members import UNCERTAINTY_FILE, member_files
 from einthoven.learning.surrogate.operator.calibration import calibrate_operator
 from einthoven.learning.surrogate.operator.inputs import OperatorInputs
-from einthoven.learning.surrogate.operator.operator import Operator
+from einthoven.learning.surrogate.operator.operator import OperatorEnsemble
 from einthoven.learning.surrogate.operator.train import (
     OperatorSample,
     operator_sample,
@@ -58,7 +58,7 @@ def with_others(patient: Patient, folder: Path) -> Iterator[tuple[str, Patient]]
 
 
 def sample_of(
-    patient: Patient, usual: Leadfield, folder: Path | None, name: str = ""
+    patient: Patient, usual: LeadFieldSettings, folder: Path | None, name: str = ""
 ) -> OperatorSample:
     """What the operator learns of a patient, kept in a folder: it takes a second or two."""
     if folder is None:
@@ -72,7 +72,7 @@ def sample_of(
     return OperatorSample(OperatorInputs(*inputs), grad)
 
 
-def errors(operator: Operator, patient: Patient, sample: OperatorSample) -> dict[str, Any]:
+def errors(operator: OperatorEnsemble, patient: Patient, sample: OperatorSample) -> dict[str, Any]:
     """Of one patient: angles of the three, the operator's relative error, coverage and check."""
     field, true = patient.field, sample.grad.numpy()
     found, sd = operator.predict(sample.inputs)
@@ -98,20 +98,20 @@ def errors(operator: Operator, patient: Patient, sample: OperatorSample) -> dict
 
 def trained(
     args: argparse.Namespace, train: list[OperatorSample], validation: list[OperatorSample]
-) -> Operator:
+) -> OperatorEnsemble:
     """The ensemble in `args.out`, calibrated if there is more than one network."""
     machine = Machine.from_environment()
     for member in range(args.members):
-        config = OperatorModel(
+        config = OperatorSettings(
             epochs=args.epochs, seed=args.seed + member, learning_rate=args.learning_rate
         )
         folder = args.out / f"member{member}" if member else args.out
         start = member_files(args.start)[member] if args.start else None
         train_operator(config, train, validation, folder, machine, start)
     if args.members > 1:
-        found = calibrate_operator(Operator.of_folder(args.out), validation)
+        found = calibrate_operator(OperatorEnsemble.of_folder(args.out), validation)
         write_json(args.out / UNCERTAINTY_FILE, found)
-    return Operator.of_folder(args.out)
+    return OperatorEnsemble.of_folder(args.out)
 
 
 def arguments() -> argparse.Namespace:
@@ -123,9 +123,9 @@ def arguments() -> argparse.Namespace:
     add("--others", nargs="*", type=Path, default=[], help="folders of patients, only for tests")
     add("--out", type=Path, required=True, help="folder for the operator")
     add("--members", type=int, default=1, help="networks, which differ in their seed")
-    add("--epochs", type=int, default=OperatorModel().epochs)
+    add("--epochs", type=int, default=OperatorSettings().epochs)
     add("--seed", type=int, default=1, help="of the first network")
-    add("--learning-rate", type=float, default=OperatorModel().learning_rate)
+    add("--learning-rate", type=float, default=OperatorSettings().learning_rate)
     add("--start", type=Path, help="folder of an operator whose networks are trained further")
     add("--without", choices=list(CLASSES), help="a class that nothing is learned of")
     add("--samples", type=Path, help="folder where samples are kept for further runs")

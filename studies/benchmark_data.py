@@ -9,7 +9,7 @@ import torch
 from benchmark_networks import GeometryInputs
 from torch import Tensor
 
-from einthoven.app.evaluation.benchmark.task import PATIENTS, Benchmark
+from einthoven.app.evaluation.benchmark.task import PATIENTS, BenchmarkTask
 from einthoven.base.config.section import Section
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.core.seeds import generator
@@ -73,7 +73,7 @@ class Published:
     """A published folder: its patients at field points and at cells."""
 
     def __init__(self, folder: Path):
-        self.folder, self.benchmark = folder, Benchmark.open(folder)
+        self.folder, self.benchmark = folder, BenchmarkTask.open(folder)
         self.known: dict[tuple[str, str], Heart] = {}
 
     def encoder(self, to: Path) -> Encoder:

@@ -10,10 +10,10 @@ from benchmark_networks import GeometryNetwork, GraphOperator, Transformer
 from benchmark_training import Budget, GeometryTask, Trained, inputs_of, predict, train_for
 from torch import nn
 
-from einthoven.base.config.learning import MlpModel, OperatorModel
+from einthoven.base.config.learning import MlpSettings, OperatorSettings
 from einthoven.learning.surrogate.inputs import patient_inputs
 from einthoven.learning.surrogate.mlp import Mlp
-from einthoven.learning.surrogate.operator.network import IncidentOperator
+from einthoven.learning.surrogate.operator.operator_network import IncidentOperator
 from einthoven.learning.surrogate.operator.train import OperatorSample, OperatorTask
 from einthoven.learning.surrogate.patients import Patients
 from einthoven.learning.surrogate.predict import predict_gradient
@@ -97,7 +97,7 @@ class Published001(Model):
 
     def fit(self, published: Published, budget: Budget, folder: Path) -> Trained:
         """By its own loss."""
-        config, store = MlpModel(seed=budget.seed), published.benchmark.store
+        config, store = MlpSettings(seed=budget.seed), published.benchmark.store
         self.encoder = published.encoder(folder / "pca")
         train, val = (Patients(store, self.encoder, s, folder / s) for s in ("train", "val"))
         with seeded(budget.seed, self.name, "weights"):
@@ -121,7 +121,7 @@ class Ours(Model):
 
     def fit(self, published: Published, budget: Budget, folder: Path) -> Trained:
         """As `surrogate.operator.train` does, for the time of the budget."""
-        config = OperatorModel(seed=budget.seed)
+        config = OperatorSettings(seed=budget.seed)
         train, val = ([OperatorSample(heart.exact, grad) for heart, grad in published.truth(split)]
                       for split in ("train", "val"))  # fmt: skip
         with seeded(budget.seed, self.name, "weights"):

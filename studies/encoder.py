@@ -24,7 +24,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from einthoven.base.config import load
-from einthoven.base.config.models import SdfSamples
+from einthoven.base.config.models import SdfSampleSettings
 from einthoven.base.core.seeds import derive_seed, generator
 from einthoven.base.core.tags import SDF_SURFACES, Surface
 from einthoven.base.geometry.sampling import points_on_surface
@@ -118,7 +118,7 @@ def code_of(
         return encoder.prior.mean.astype(np.float32), 0.0
     surfaces = Surfaces.joined(body.surfaces())
     n_points = encoder.config.infer_points
-    config = SdfSamples(**samples | {"n_points": n_points})
+    config = SdfSampleSettings(**samples | {"n_points": n_points})
     points, sdf = sample_sdf(surfaces, rng, config)
     start = time.perf_counter()
     return encoder.infer(points, sdf), time.perf_counter() - start

@@ -37,7 +37,7 @@ from einthoven.body.anatomy.body import placed_body
 from einthoven.data.patient.parameters import PatientParameters
 from einthoven.learning.encoders.deepsdf.decoded import decoded_surfaces
 from einthoven.learning.surrogate.networks import load_network
-from einthoven.learning.surrogate.patients import Sample
+from einthoven.learning.surrogate.patients import PatientSample
 from einthoven.learning.surrogate.predict import predict_gradient
 from einthoven.learning.surrogate.refraction import Refraction
 
@@ -51,7 +51,7 @@ BOX_GRID = 49
 PARTS = ("curve", "electrodes", "given", "extremes", "meshes")
 
 
-def errors(network: Refraction, samples: list[Sample]) -> list[float]:
+def errors(network: Refraction, samples: list[PatientSample]) -> list[float]:
     """Mean angular error in each patient's heart, degrees."""
     found = []
     for sample in samples:
@@ -62,7 +62,7 @@ def errors(network: Refraction, samples: list[Sample]) -> list[float]:
     return found
 
 
-def errors_of(network: Refraction, sample: Sample, chest: list[int]) -> list[float]:
+def errors_of(network: Refraction, sample: PatientSample, chest: list[int]) -> list[float]:
     """Mean angular error in the heart over all electrodes and over some, degrees."""
     predicted = predict_gradient(network, sample.inputs.at(sample.heart))
     angle = angular_error_deg(predicted, sample.grad[:, sample.heart].numpy()).mean(axis=1)
@@ -87,7 +87,7 @@ class Study:
         self.names = [str(name) for name in first["electrode_names"]]
         self.whole = self.trained(self.samples["train"])
 
-    def trained(self, samples: list[Sample]) -> Refraction:
+    def trained(self, samples: list[PatientSample]) -> Refraction:
         """A model of some patients, with as many optimiser steps whatever their number."""
         epochs = max(1, self.steps // len(samples))
         section = self.config.refraction.model_copy(update={"epochs": epochs})

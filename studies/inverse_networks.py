@@ -33,7 +33,7 @@ from einthoven.base.plots.inverse_traces import TracePanel, method_errors_figure
 from einthoven.inverse.baselines.networks.architecture import NETWORKS, Architecture
 from einthoven.inverse.baselines.networks.fit import Recipe
 from einthoven.inverse.baselines.networks.initialisation import initialisations
-from einthoven.inverse.baselines.networks.method import (
+from einthoven.inverse.baselines.networks.network_methods import (
     EandArn,
     EpDl,
     EpDlSpatial,
@@ -41,12 +41,12 @@ from einthoven.inverse.baselines.networks.method import (
     NetworkMethod,
 )
 from einthoven.inverse.baselines.stre import Stre
-from einthoven.inverse.measured.surfaces import read_closed_surface
+from einthoven.inverse.measured.surface_files import read_closed_surface
 from einthoven.inverse.methods.regularisation.criteria import RobustGcv
 from einthoven.inverse.methods.regularisation.tikhonov import Tikhonov2
 from einthoven.inverse.problem.method import Diagnostics, Estimate, Method
 from einthoven.inverse.synthetic.paper import APEX, N_HEART, paper_world
-from einthoven.inverse.synthetic.scores import Scores
+from einthoven.inverse.synthetic.scores import InverseScores
 from einthoven.inverse.synthetic.trials import Trial, summary
 from einthoven.inverse.synthetic.world import World
 from einthoven.physics.electrophysiology.aliev_panfilov import AlievPanfilov
@@ -197,7 +197,7 @@ class Study:
 
 def numbers(world: World, estimate: Estimate) -> dict[str, float]:
     """Errors, seconds and losses of one fit."""
-    scores = asdict(Scores.of(world, estimate)) | dict(estimate.diagnostics.numbers)
+    scores = asdict(InverseScores.of(world, estimate)) | dict(estimate.diagnostics.numbers)
     return {name: float(value) for name, value in scores.items() if value is not None}
 
 

@@ -24,8 +24,8 @@ import numpy as np
 from nested_meshes import Level, Nest, regions
 
 from einthoven.base.config import Config, load
-from einthoven.base.config.models import Activation
-from einthoven.base.config.purkinje import Purkinje
+from einthoven.base.config.models import ActivationSettings
+from einthoven.base.config.purkinje import PurkinjeSettings
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.metrics import fields as metrics
 from einthoven.body.anatomy.body import build_anatomy
@@ -82,8 +82,8 @@ def patient_mesh(index: int, config: Config) -> tuple[TetMesh, np.ndarray]:
 def sinus_beat(coarse: Level) -> np.ndarray:
     """Activation times of the coarse heart's nodes, ms."""
     stages = (coarse.mesh, coarse.patient.fibers, ventricular_coordinates(coarse.patient))
-    tree = grow_tree(Patient.of(*stages), Purkinje(seed=1))
-    return activate(Patient.of(*stages, tree), "sinus", Activation()).activation_time
+    tree = grow_tree(Patient.of(*stages), PurkinjeSettings(seed=1))
+    return activate(Patient.of(*stages, tree), "sinus", ActivationSettings()).activation_time
 
 
 def sinus_ecg(level: Level, tau: np.ndarray, gradient: np.ndarray) -> np.ndarray:

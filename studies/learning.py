@@ -25,7 +25,7 @@ from learning_variants import PUBLISHED, VARIANTS, WHOLE, Adam, Variant
 from other_mesh import Meshes
 
 from einthoven.app.evaluation.evaluate import PseudoLeadField
-from einthoven.app.evaluation.patient import PatientErrors, Reference, patient_errors
+from einthoven.app.evaluation.patient_errors import PatientErrors, ReferenceFields, patient_errors
 from einthoven.app.evaluation.tables import method_row, spread
 from einthoven.base.config import load
 from einthoven.base.core.errors import BadInput
@@ -34,11 +34,11 @@ from einthoven.base.core.seeds import derive_seed
 from einthoven.base.metrics.surfaces import reconstruction_chamfer
 from einthoven.learning.prediction.ecg import with_ecg
 from einthoven.learning.prediction.predictor import Predictor, predict_held_out
-from einthoven.learning.surrogate.ensemble import Surrogate
+from einthoven.learning.surrogate.ensemble import SurrogateEnsemble
 from einthoven.learning.surrogate.mlp import Mlp
-from einthoven.learning.surrogate.patients import Sample
+from einthoven.learning.surrogate.patients import PatientSample
 from einthoven.learning.surrogate.refraction import Refraction
-from einthoven.numerics.training.fit import Run as Training
+from einthoven.numerics.training.fit import TrainingRun as Training
 from einthoven.numerics.training.fit import fit, write_curve
 from einthoven.numerics.training.machine import Machine
 from einthoven.numerics.training.task import seeded
@@ -52,7 +52,7 @@ SHOWN = ("angular_error_deg", "angular_error_precordial_deg", "magnitude_error_r
 
 
 def train(
-    name: str, samples: Mapping[str, Sequence[Sample]], config: Any, seed: int, threads: int
+    name: str, samples: Mapping[str, Sequence[PatientSample]], config: Any, seed: int, threads: int
 ) -> tuple[Refraction | Mlp, list[dict[str, float]], dict[str, float]]:
     """One training: the network, its curve, its validation errors and its cost."""
     latent = len(samples["train"][0].inputs.latent)
@@ -75,7 +75,7 @@ def train(
 
 def test_errors(run: Run, network: Refraction | Mlp, threads: int) -> list[PatientErrors]:
     """Errors of section 2.6 of Dokuchaev 2026 for every test patient."""
-    predictor, config = Predictor(run.encoder, Surrogate([network])), run.config
+    predictor, config = Predictor(run.encoder, SurrogateEnsemble([network])), run.config
     errors = []
     for name in run.names("test"):
         patient = run.patient(name)
@@ -98,9 +98,9 @@ def pseudo_errors(run: Run) -> dict[str, list[PatientErrors]]:
     return rows
 
 
-def reference_of(run: Run, patient: str) -> Reference:
+def reference_of(run: Run, patient: str) -> ReferenceFields:
     """A patient's finite-element solution."""
-    return Reference.of(run.patient(patient), run.config.leadfield.gradient)
+    return ReferenceFields.of(run.patient(patient), run.config.leadfield.gradient)
 
 
 def floor_deg(run: Run, patient: str, subdivisions: int) -> float:
@@ -148,7 +148,7 @@ def chamfer_rows(run: Run) -> dict[str, dict[str, float | int]]:
 def keep(
     folder: Path,
     run: Run,
-    train_set: Sequence[Sample],
+    train_set: Sequence[PatientSample],
     network: Refraction | Mlp,
     curve: list[dict[str, float]],
     tested: Mapping[str, list[list[PatientErrors]]],

@@ -14,7 +14,7 @@ from einthoven.data.patient.anatomy import Electrodes
 from einthoven.data.patient.patient import Patient
 from einthoven.learning.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.learning.surrogate.inputs import Inputs, patient_inputs
-from einthoven.learning.surrogate.patients import Sample
+from einthoven.learning.surrogate.patients import PatientSample
 from einthoven.physics.leadfield.solve import solve_lead_fields
 
 N_ELSEWHERE = 1024
@@ -59,7 +59,7 @@ class Run:
         pose = self.patient(patient).anatomy.pose
         return patient_inputs(geometry, pose, points, fiber, electrodes)
 
-    def sample(self, patient: str, code: np.ndarray | None = None) -> Sample:
+    def sample(self, patient: str, code: np.ndarray | None = None) -> PatientSample:
         """Field samples of a patient: all in the myocardium, some of the others."""
         field = self.stage(patient, "field")
         inside = field["field_tissue"] == Tissue.MYOCARDIUM
@@ -69,13 +69,13 @@ class Run:
                              field["electrode_points"], code)  # fmt: skip
         grad = torch.as_tensor(field["field_grad"][:, used].astype(np.float32))
         n = len(heart)
-        return Sample(inputs, grad, torch.arange(n), torch.arange(n, len(used)))
+        return PatientSample(inputs, grad, torch.arange(n), torch.arange(n, len(used)))
 
-    def samples(self, split: str) -> list[Sample]:
+    def samples(self, split: str) -> list[PatientSample]:
         """Samples of all patients of a split."""
         return [self.sample(patient) for patient in self.names(split)]
 
-    def changed(self, samples: Mapping[str, Sequence[Sample]], data: Any) -> dict[str, Any]:
+    def changed(self, samples: Mapping[str, Sequence[PatientSample]], data: Any) -> dict[str, Any]:
         """The samples of each split after `data` (learning_variants)."""
         return {
             split: [data(self, split, *pair) for pair in zip(self.names(split), theirs)]

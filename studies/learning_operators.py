@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from einthoven.base.config.learning import RefractionModel
+from einthoven.base.config.learning import RefractionSettings
 from einthoven.learning.surrogate.inputs import Inputs
 from einthoven.learning.surrogate.refraction import (
     BODY_MM,
@@ -91,7 +91,7 @@ class Kernel(Refraction):
     stations: Tensor
     with_kernel, with_harmonics = True, True
 
-    def __init__(self, config: RefractionModel, n_latent: int):
+    def __init__(self, config: RefractionSettings, n_latent: int):
         stations, width, rank = self.station_points(), config.width, config.rank
         # the trunk gives G as further modes
         changed = {"rank": rank + 3 * len(stations), "code_at_electrodes": True}
@@ -158,7 +158,7 @@ class BentOnly(Kernel):
 class Wide(Kernel):
     """What is left to gain: twice the width and rank, and a Green kernel at 64 stations."""
 
-    def __init__(self, config: RefractionModel, n_latent: int):
+    def __init__(self, config: RefractionSettings, n_latent: int):
         wider = {"width": 2 * config.width, "rank": 2 * config.rank}
         super().__init__(config.model_copy(update=wider), n_latent)
 
@@ -179,7 +179,7 @@ class CurlFree(Kernel):
     signed distances and code only, whose derivatives are known; not normals and fibres.
     """
 
-    def __init__(self, config: RefractionModel, n_latent: int):
+    def __init__(self, config: RefractionSettings, n_latent: int):
         super().__init__(config, n_latent)
         n_inputs = self.fourier.n_outputs + 3 + 8 + n_latent
         self.trunk = perceptron(n_inputs, config.width, self.rank + 4, n_hidden=4)

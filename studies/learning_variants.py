@@ -8,11 +8,11 @@ from learning_data import Run
 from learning_operators import BentOnly, CurlFree, Kernel, KernelOnly, Wide
 from torch import Tensor
 
-from einthoven.base.config.learning import RefractionModel
+from einthoven.base.config.learning import RefractionSettings
 from einthoven.learning.surrogate.inputs import Inputs
-from einthoven.learning.surrogate.network import Batch
-from einthoven.learning.surrogate.patients import Sample
+from einthoven.learning.surrogate.patients import PatientSample
 from einthoven.learning.surrogate.refraction import Refraction
+from einthoven.learning.surrogate.surrogate_network import PointBatch
 from einthoven.learning.surrogate.train import SurrogateTask
 
 CODE_NOISE = 0.3
@@ -22,7 +22,7 @@ CODE_NOISE = 0.3
 class OtherBranch(Refraction):
     """The code where the electrode enters, if the config has none there, and the other way."""
 
-    def __init__(self, config: RefractionModel, n_latent: int):
+    def __init__(self, config: RefractionSettings, n_latent: int):
         other = {"code_at_electrodes": not config.code_at_electrodes}
         super().__init__(config.model_copy(update=other), n_latent)
 
@@ -68,7 +68,7 @@ def blind(*names: str) -> type[Refraction]:
 class Squares(Refraction):
     """Squared relative errors and the cosine loss in place of relative lengths."""
 
-    def loss(self, predicted: Tensor, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, predicted: Tensor, batch: PointBatch) -> dict[str, Tensor]:
         """As before this model: squares relative to the length, softened by 0.3 of the mean."""
         weight = 1 / (batch.grad.norm(dim=-1, keepdim=True) + 0.3 * self.scale)
         size = ((predicted - batch.grad) * weight).square().sum(-1).mean()
@@ -87,7 +87,7 @@ class Adam(Refraction):
 class WallCoordinates(Refraction):
     """Also sees the three transmural and the apicobasal Laplace fields of the fibre rule."""
 
-    def __init__(self, config: RefractionModel, n_latent: int):
+    def __init__(self, config: RefractionSettings, n_latent: int):
         super().__init__(config, n_latent)
         self.trunk[0] = torch.nn.Linear(self.trunk[0].in_features + 4, config.width)
 
@@ -100,7 +100,7 @@ class WallCoordinates(Refraction):
 class NoisyCode(SurrogateTask):
     """Augmentation through the code."""
 
-    def _draw(self, samples: list[Sample], generator: torch.Generator) -> Batch:
+    def _draw(self, samples: list[PatientSample], generator: torch.Generator) -> PointBatch:
         """Other codes near the patients' own."""
         batch = super()._draw(samples, generator)
         latent = batch.inputs.latent
@@ -108,11 +108,11 @@ class NoisyCode(SurrogateTask):
         return batch._replace(inputs=batch.inputs._replace(latent=latent + CODE_NOISE * noise))
 
 
-Data = Callable[[Run, str, str, Sample], Sample]
+Data = Callable[[Run, str, str, PatientSample], PatientSample]
 """Changes a sample; arguments: run, split, patient, sample."""
 
 
-def raw_targets(run: Run, split: str, patient: str, sample: Sample) -> Sample:
+def raw_targets(run: Run, split: str, patient: str, sample: PatientSample) -> PatientSample:
     """Learn from the linear elements' own gradients; validation stays recovered."""
     if split != "train":
         return sample
@@ -121,7 +121,7 @@ def raw_targets(run: Run, split: str, patient: str, sample: Sample) -> Sample:
     return sample._replace(grad=grad)
 
 
-def wall_coordinates(run: Run, split: str, patient: str, sample: Sample) -> Sample:
+def wall_coordinates(run: Run, split: str, patient: str, sample: PatientSample) -> PatientSample:
     """Four Laplace fields in the heart, zero elsewhere, behind the distances."""
     fields = torch.zeros(len(sample.inputs.points), 4)
     fields[sample.heart] = torch.as_tensor(run.wall_fields(patient))

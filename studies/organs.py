@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from einthoven.base.config import Config
-from einthoven.base.config.models import Anatomy
-from einthoven.base.config.purkinje import Purkinje
+from einthoven.base.config.models import AnatomySettings
+from einthoven.base.config.purkinje import PurkinjeSettings
 from einthoven.base.core.files import write_json
 from einthoven.base.core.names import LEADS, STANDARD_ELECTRODES
 from einthoven.body.anatomy.body import build_anatomy
@@ -55,13 +55,13 @@ class Subject:
     """One patient with lungs, a sinus beat, and all that does not depend on conductivities."""
 
     def __init__(self, index: int):
-        body = build_anatomy(draw_patient(index, CONFIG.cohort), Anatomy(lungs=True))
+        body = build_anatomy(draw_patient(index, CONFIG.cohort), AnatomySettings(lungs=True))
         self.electrodes = body.electrodes(0, NINE)
         refined = body.site_points[: NINE + CONFIG.electrodes.n_refined]
         mesh = tetrahedralise(body.surfaces, refined, CONFIG.mesh, body.patient)
         bare = Patient.of(mesh)
         stages = (mesh, assign_fibers(bare, CONFIG.fibers), ventricular_coordinates(bare))
-        tree = grow_tree(Patient.of(*stages), Purkinje(seed=7))
+        tree = grow_tree(Patient.of(*stages), PurkinjeSettings(seed=7))
         self.patient = Patient.of(*stages, tree)
         beat = activate(self.patient, "sinus", CONFIG.activation)
         self.tau, self.volume = beat.activation_time, self.patient.heart.volumes

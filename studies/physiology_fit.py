@@ -19,13 +19,13 @@ import numpy as np
 import optuna
 
 from einthoven.base.config import Config, load
-from einthoven.base.config.purkinje import EarlySite, Purkinje
-from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.config.purkinje import EarlySiteSettings, PurkinjeSettings
+from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.core.files import write_json
 from einthoven.data.patient.activation import Activation
 from einthoven.data.patient.leadfields import LeadFieldGradients, LeadFields
 from einthoven.data.patient.patient import Patient
-from einthoven.physics.ecg.features import Sample, feature_row
+from einthoven.physics.ecg.features import EcgSample, feature_row
 from einthoven.physics.ecg.simulate import simulate_ecg
 from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
 from einthoven.physics.electrophysiology.scenarios import activate
@@ -72,18 +72,20 @@ class Subject:
         fields = LeadFields.gather(sorted(folder.glob("leadfield_b*.npz")))
         self.fields: LeadFieldGradients = fields.gradients(self.bare.heart)
 
-    def with_tree(self, purkinje: Purkinje) -> Patient:
+    def with_tree(self, purkinje: PurkinjeSettings) -> Patient:
         """The patient with trees."""
         return self.bare.with_stages(grow_tree(self.bare, purkinje))
 
-    def features(self, patient: Patient, beat: Activation, durations: Repolarisation) -> dict:
+    def features(
+        self, patient: Patient, beat: Activation, durations: RepolarisationSettings
+    ) -> dict:
         """Features of one beat."""
         config = self.config
         ecg = simulate_ecg(patient, self.fields, beat, config.ecg, config.leadfield, durations)
-        return dict(feature_row(Sample.of_ecg(ecg), beat.scenario).values)
+        return dict(feature_row(EcgSample.of_ecg(ecg), beat.scenario).values)
 
 
-def early_sites(trial: optuna.Trial) -> list[EarlySite]:
+def early_sites(trial: optuna.Trial) -> list[EarlySiteSettings]:
     """Sites within the areas that Durrer 1970 found."""
     f = trial.suggest_float
     areas = {
@@ -93,7 +95,7 @@ def early_sites(trial: optuna.Trial) -> list[EarlySite]:
         "right": (0.2, 0.6, 0, 65, 4, 17),
     }
     return [
-        EarlySite.model_validate({
+        EarlySiteSettings.model_validate({
             "fascicle": name,
             "z": f(f"{name}_z", z0, z1),
             "phi_deg": f(f"{name}_phi_deg", phi0, phi1),
@@ -134,7 +136,7 @@ def of_activation(trial: optuna.Trial, subjects: list[Subject], config: Config) 
 def of_repolarisation(trial: optuna.Trial, beats: list[tuple[Subject, Patient, Activation]]):
     """Mean cost of the T wave in sinus rhythm."""
     f = trial.suggest_float
-    durations = Repolarisation(
+    durations = RepolarisationSettings(
         field="gradients",
         mean_ms=f("mean_ms", 270, 325),
         apex_to_base_ms=f("apex_to_base_ms", -40, 90),

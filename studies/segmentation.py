@@ -22,7 +22,7 @@ from helpers.label_images import drawn_heart, grid_around, label_image, write_ni
 from einthoven.base.core.tags import Surface  # noqa: E402
 from einthoven.base.geometry.closest import TriangleTree  # noqa: E402
 from einthoven.base.geometry.simplex import enclosed_volume, normal_sd  # noqa: E402
-from einthoven.body.segmentation.heart import segmented_heart  # noqa: E402
+from einthoven.body.segmentation.segmented_heart import segmented_heart  # noqa: E402
 
 KINDS = {
     "1.25 iso": (1.25,) * 3,

@@ -27,13 +27,13 @@ from einthoven.base.plots.two_maps import TwoMaps, two_maps_figure
 from einthoven.data.patient.patient import Patient
 from einthoven.imaging.corpus.cases import Case
 from einthoven.imaging.corpus.simulations import Simulations
-from einthoven.imaging.corpus.simulator import Beat, Simulator
+from einthoven.imaging.corpus.simulator import SimulatedBeat, Simulator
+from einthoven.imaging.model.beat_posterior import BeatPosterior, ImagingPosterior
 from einthoven.imaging.model.pictures import by_place
-from einthoven.imaging.model.posterior import ImagingPosterior, Posterior
 from einthoven.imaging.twin.ambiguity import (
     FORWARD,
+    AmbiguousPair,
     KnownHeart,
-    Pair,
     SecondMap,
     correlation,
     ecg_of,
@@ -53,15 +53,15 @@ class Candidate(NamedTuple):
     """Two beats of one heart."""
 
     beats: Simulations
-    pair: Pair
+    pair: AmbiguousPair
 
 
 class Found(NamedTuple):
     """Both maps, and the posterior given the ECG of the first."""
 
     candidate: Candidate
-    first: Beat
-    other: Beat
+    first: SimulatedBeat
+    other: SimulatedBeat
     second: SecondMap
     posterior: ImagingPosterior
     depth: np.ndarray
@@ -80,7 +80,7 @@ def candidates(folder: Path, least_ms: float, n: int) -> list[Candidate]:
 
 def examined(options: argparse.Namespace, config: Config) -> Iterator[Found]:
     """Both maps of each heart."""
-    posterior = Posterior.load(options.network)
+    posterior = BeatPosterior.load(options.network)
     chosen = candidates(options.results / "imaging/simulations", options.least, options.hearts)
     for candidate in chosen:
         beats = candidate.beats

@@ -9,7 +9,7 @@ import numpy as np
 
 from einthoven.base.core.check import finite, shape
 from einthoven.base.core.errors import BadInput
-from einthoven.body.anatomy.population.covariates import Body, CovariateRegression
+from einthoven.body.anatomy.population.covariates import BodySize, CovariateRegression
 from einthoven.body.anatomy.shape.model import ShapeModel
 
 
@@ -46,7 +46,7 @@ def closest_coeffs(model: ShapeModel, points: np.ndarray) -> np.ndarray:
     return np.divide(scores, model.sds, out=np.zeros_like(scores), where=model.sds > 0)
 
 
-def regression(coeffs: np.ndarray, bodies: Sequence[Body]) -> CovariateRegression:
+def regression(coeffs: np.ndarray, bodies: Sequence[BodySize]) -> CovariateRegression:
     """Least squares over the people an atlas was made of.
 
     Args:

@@ -17,10 +17,10 @@ from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.files import save_arrays
 from einthoven.base.core.log import log_to_stderr, logger, track
 from einthoven.base.geometry.triangles import triangle_quality
-from einthoven.body.anatomy.population.covariates import Body
+from einthoven.body.anatomy.population.covariates import BodySize
 from einthoven.body.anatomy.population.reference import SEXES
 from einthoven.body.anatomy.shape.atlas_file import HEART_ATLAS
-from einthoven.body.anatomy.shape.heart import SHIPPED_EDGES_MM
+from einthoven.body.anatomy.shape.heart_shape import SHIPPED_EDGES_MM
 from einthoven.body.anatomy.shape.heart_template import build_template
 from einthoven.body.anatomy.shape.parametric_heart import PARAMETERS, mean_parameters
 from einthoven.body.anatomy.shape.resampling import resample
@@ -39,13 +39,13 @@ def draw_normal(n_samples: int, n_dimensions: int, seed: int) -> np.ndarray:
     return truncnorm.ppf(uniform, -TRUNCATE_SD, TRUNCATE_SD)
 
 
-def draw_hearts(n_samples: int, seed: int) -> tuple[list[Body], list[dict[str, float]]]:
+def draw_hearts(n_samples: int, seed: int) -> tuple[list[BodySize], list[dict[str, float]]]:
     """Bodies and the parameters of their hearts; a Latin hypercube for each sex."""
     bodies, hearts = [], []
     for index, sex in enumerate(SEXES):
         normal = draw_normal(n_samples // 2, 2 + len(PARAMETERS[sex]), len(SEXES) * seed + index)
         for row in normal:
-            body = Body.from_sds(sex, *row[:2])
+            body = BodySize.from_sds(sex, *row[:2])
             size = heart_size(sex, body.height_cm, body.bmi)
             bodies.append(body)
             hearts.append(parameters_from(row[2:], sex, size))

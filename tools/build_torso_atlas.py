@@ -23,7 +23,13 @@ from einthoven.base.geometry.remeshing import remesh_closed
 from einthoven.body.anatomy.population.girths import section, tape
 from einthoven.body.anatomy.shape.atlas_file import TORSO_ATLAS
 from einthoven.body.anatomy.shape.model import ShapeModel
-from einthoven.body.anatomy.shape.torso_cut import EDGE_MM, Body, carrier, close_cuts, crop
+from einthoven.body.anatomy.shape.torso_cut import (
+    EDGE_MM,
+    WholeBodyModel,
+    carrier,
+    close_cuts,
+    crop,
+)
 
 SEED = 1
 N_MODES = 10
@@ -35,7 +41,7 @@ ROUND_MM = 1e-3
 """Stored to a micrometre: the last bits of a sum then cannot change the file."""
 
 
-def whole(bodies: torso_bodies.Bodies) -> Body:
+def whole(bodies: torso_bodies.Bodies) -> WholeBodyModel:
     """The mean body, and where it is cut at neck, arms and hips."""
     joints, mean = bodies.joints, bodies.points.mean(axis=0)
     axis = joints["head"] - joints["neck01"]
@@ -45,7 +51,7 @@ def whole(bodies: torso_bodies.Bodies) -> Body:
     shoulders, elbows = (
         np.array([joints[f"{bone}01.{side}"] for side in "RL"]) for bone in ("upperarm", "lowerarm")
     )
-    return Body(
+    return WholeBodyModel(
         model=ShapeModel(mean, np.empty((0, *mean.shape)), np.empty(0), bodies.faces),
         arm=bodies.arm,
         neck=joints["neck01"],

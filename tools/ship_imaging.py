@@ -36,8 +36,8 @@ from einthoven.imaging.model.pretrained import (
     ImagingModel,
     onset_ms,
 )
-from einthoven.imaging.model.residuals import Residuals
-from einthoven.imaging.networks.network import ImagingNetwork
+from einthoven.imaging.model.residuals import CalibrationErrors
+from einthoven.imaging.networks.imaging_network import ImagingNetwork
 from einthoven.imaging.networks.registry import load_network
 from einthoven.imaging.networks.training import predict
 
@@ -119,7 +119,7 @@ class Placing(NamedTuple):
 
 def residuals_of(
     network: ImagingNetwork, place: Placing, corpus: Corpus, rows: np.ndarray
-) -> Residuals:
+) -> CalibrationErrors:
     """Truth minus prediction, with and without measures, time 0 as for a recording."""
     rows, beats, placed = place.beats(corpus, rows)
     inputs = torch.as_tensor(np.float32(placed))
@@ -128,7 +128,7 @@ def residuals_of(
         corpus.activation_time[rows] - network.predict(inputs, given).activation_time
         for given in (measures, torch.full_like(measures, torch.nan))
     ]
-    return Residuals(np.array([place.familiarity.score(beat) for beat in beats]), *errors)
+    return CalibrationErrors(np.array([place.familiarity.score(beat) for beat in beats]), *errors)
 
 
 def figures_of(model: ImagingModel, corpus: Corpus, rows: np.ndarray) -> dict[str, Any]:

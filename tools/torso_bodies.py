@@ -16,7 +16,7 @@ import numpy as np
 
 from einthoven.base.core.errors import BadInput, StepFailed
 from einthoven.base.geometry.simplex import enclosed_volume
-from einthoven.body.anatomy.population.covariates import Body
+from einthoven.body.anatomy.population.covariates import BodySize
 
 NIPPLE_VERTICES = {"NIPPLE_R": 1783, "NIPPLE_L": 8439}
 """Template vertices that `nipple-size-incr` moves most."""
@@ -88,7 +88,7 @@ class Bodies:
     faces: np.ndarray
     joints: dict[str, np.ndarray]
     arm: np.ndarray
-    people: list[Body]
+    people: list[BodySize]
 
 
 def sample_bodies(n: int, rng: np.random.Generator, batch: int = 40) -> Bodies:
@@ -122,11 +122,11 @@ def sample_bodies(n: int, rng: np.random.Generator, batch: int = 40) -> Bodies:
     used = np.unique(faces)
     height = np.ptp(points[:, used, 2], axis=1)
     bulk = [enclosed_volume(body, faces) for body in points] / height**2
-    people: list[Body] = [None] * n
+    people: list[BodySize] = [None] * n
     for sex, of_sex in (("male", ~female), ("female", female)):
         for i in np.flatnonzero(of_sex):
             z = [(v[i] - v[of_sex].mean()) / v[of_sex].std() for v in (height, bulk)]
-            people[i] = Body.from_sds(sex, *z)
+            people[i] = BodySize.from_sds(sex, *z)
     scale = (np.array([10 * person.height_cm for person in people]) / height)[:, None, None]
     names = list(model.bone_labels)
     mean_joints = dict(zip(names, (joints * scale).mean(axis=0)))

@@ -13,7 +13,7 @@ import pyvista as pv
 from einthoven.inverse.measured.case import prepare
 from einthoven.inverse.measured.electrodes import read_electrodes
 from einthoven.inverse.measured.reconstruction import Choice, forward_model, reconstruct
-from einthoven.inverse.measured.surfaces import read_closed_surface
+from einthoven.inverse.measured.surface_files import read_closed_surface
 from einthoven.inverse.measured.tables import read_recording
 from einthoven.numerics.bem.transfer import heart_to_torso
 

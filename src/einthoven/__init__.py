@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from einthoven.body.imported.anatomy import import_patient
     from einthoven.body.imported.sheet import read_sheet
     from einthoven.body.mesh.tetrahedra import tetrahedralise
-    from einthoven.body.segmentation.heart import segmented_heart
+    from einthoven.body.segmentation.segmented_heart import segmented_heart
     from einthoven.data.dataset.loaders import open_tree as open
     from einthoven.data.dataset.loaders import open_tree as open_dataset
     from einthoven.data.dataset.sample import sample
@@ -49,7 +49,7 @@ _HOMES = {
     "build_anatomy": "body.anatomy.body",
     "read_sheet": "body.imported.sheet",
     "import_patient": "body.imported.anatomy",
-    "segmented_heart": "body.segmentation.heart",
+    "segmented_heart": "body.segmentation.segmented_heart",
     "tetrahedralise": "body.mesh.tetrahedra",
     "assign_fibers": "body.fibers.ldrb",
     "ventricular_coordinates": "body.fibers.coordinates",

@@ -20,8 +20,8 @@ from typing import Any
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from einthoven.app.run.monitor.page import clock, failure_text, line, summary
-from einthoven.app.run.monitor.state import Job, Run, save
+from einthoven.app.run.monitor.monitor_page import clock, failure_text, line, summary
+from einthoven.app.run.monitor.state import Job, WorkflowRun, save
 from einthoven.base.core.files import atomic
 
 RESULTS = "results"
@@ -58,7 +58,7 @@ class LogHandler(LogHandlerBase):
                 its.quiet, its.debug_dag, its.verbose, its.dryrun, its.printshellcmds
             ),
         )
-        self.run: Run | None = None
+        self.run: WorkflowRun | None = None
         self.remote = False
         self.off = its.dryrun or not {"--touch", "-t"}.isdisjoint(sys.argv)
         self.silent = any(str(level).endswith("ALL") for level in its.quiet or ())
@@ -112,19 +112,21 @@ class LogHandler(LogHandlerBase):
 
     def _begin(self, stats: dict[str, int]) -> None:
         self.results = Path(RESULTS).resolve()
-        self.run = Run(shlex.join(["snakemake", *sys.argv[1:]]))
+        self.run = WorkflowRun(shlex.join(["snakemake", *sys.argv[1:]]))
         self.run.plan({k: n for k, n in stats.items() if k != "total"}, self.results)
         self.next_line = time.time() + LINE_S
         threading.Thread(target=self._beat, name="einthoven-progress", daemon=True).start()
 
-    def _finished(self, run: Run, jobid: str) -> None:
+    def _finished(self, run: WorkflowRun, jobid: str) -> None:
         """Tell what there is to look at already."""
         job = run.running.get(jobid)
         run.finish(jobid)
         if job and job.output and job.output.endswith(TO_LOOK_AT):
             self._say(f"{clock(time.time())} made {job.output}")
 
-    def _failed(self, run: Run, jobs: list[dict], message: str | None, logs: list[str]) -> None:
+    def _failed(
+        self, run: WorkflowRun, jobs: list[dict], message: str | None, logs: list[str]
+    ) -> None:
         for failure in run.fail([str(job["jobid"]) for job in jobs], message or "", logs):
             self._say(f"{clock(time.time())} FAILED\n{failure_text(failure)}")
 
@@ -136,7 +138,7 @@ class LogHandler(LogHandlerBase):
                     return
                 self._guarded(self._refresh, self.run)
 
-    def _refresh(self, run: Run) -> None:
+    def _refresh(self, run: WorkflowRun) -> None:
         now = time.time()
         if now >= self.next_write:
             run.observe()
@@ -149,11 +151,11 @@ class LogHandler(LogHandlerBase):
             self._say(f"{clock(now)} {line(run, now)}")
             self.next_line = now + LINE_S
 
-    def _write(self, run: Run) -> None:
+    def _write(self, run: WorkflowRun) -> None:
         run.updated = time.time()
         save(run, self.results)
 
-    def _conclude(self, run: Run) -> None:
+    def _conclude(self, run: WorkflowRun) -> None:
         run.end()
         self._write(run)
         page = summary(run, self.results)

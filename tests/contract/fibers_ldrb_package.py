@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers.heart import heart_patient
 
-from einthoven.base.config.models import Fibers
+from einthoven.base.config.models import FiberSettings
 from einthoven.base.core.seeds import generator
 from einthoven.base.core.tags import Surface
 from einthoven.body.fibers.ldrb import assign_fibers, frames_from_fields
@@ -24,7 +24,7 @@ def test_rule_agrees_point_by_point_for_any_fields():
     grads = rng.normal(size=(4, n, 3))
     angles = (40.0, -50.0, -65.0, 25.0)
     names = ("alpha_endo_deg", "alpha_epi_deg", "beta_endo_deg", "beta_epi_deg")
-    ours = frames_from_fields(values, grads, Fibers(**dict(zip(names, angles))))
+    ours = frames_from_fields(values, grads, FiberSettings(**dict(zip(names, angles))))
     f0, s0, n0 = (np.zeros(3 * n) for _ in range(3))
     point = np.arange(n)
     psi, lv, rv, epi = (grad.ravel().copy() for grad in grads)
@@ -40,7 +40,7 @@ def test_rule_agrees_point_by_point_for_any_fields():
 
 def test_whole_pipeline_agrees_on_a_heart():
     heart = heart_patient().heart
-    ours = assign_fibers(heart_patient(), Fibers())
+    ours = assign_fibers(heart_patient(), FiberSettings())
     theirs, order = package_fibers(heart)
     along = same_axes(ours.f0[order], theirs)
     centre = heart.points[heart.cells].mean(axis=1)[order]

@@ -6,7 +6,7 @@ import io
 import numpy as np
 from helpers.heart import ball, heart_patient
 
-from einthoven.base.config.purkinje import Purkinje
+from einthoven.base.config.purkinje import PurkinjeSettings
 from einthoven.base.core.seeds import generator
 from einthoven.base.core.tags import Surface
 from einthoven.physics.electrophysiology.eikonal import solve_eikonal, speed_tensor_sq
@@ -38,7 +38,7 @@ def test_tree_is_the_package_s_own_for_the_same_seed():
     root = points[np.argmin(np.linalg.norm(points - [23, 0, 0], axis=1))]
     towards = points[np.argmin(np.linalg.norm(points - [20, 0, -30], axis=1))]
     trunk = [Root(root, towards)]
-    ours, edges, _ = grow(points, faces, trunk, Purkinje(n_generations=4), seed=7)
+    ours, edges, _ = grow(points, faces, trunk, PurkinjeSettings(n_generations=4), seed=7)
     parameters = FractalTreeParameters(
         second_node=towards, init_length=8.0, N_it=4, length=4.0, branch_angle=0.25,
         repulsitivity=0.1, l_segment=1.0, fascicles_angles=(-0.6, 0.5),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers.fem import ball_in_ball, electrodes_at, muscle_of, unit, with_fibers, without_heart
 
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.data.patient.leadfields import LeadFields
 from einthoven.physics.leadfield.solve import solve_lead_fields
 
@@ -34,13 +34,13 @@ def body(kind):
     """A homogeneous ball; or an anisotropic core with turning fibres, 10 to 1 along and across."""
     if kind == "ball":
         mesh = without_heart(ball_in_ball(h_outer=18.0, h_inner=18.0, inner=50.0))
-        return with_fibers(mesh, np.zeros((0, 3))), Leadfield(solver="mumps")
+        return with_fibers(mesh, np.zeros((0, 3))), LeadFieldSettings(solver="mumps")
     mesh = ball_in_ball(h_outer=22.0, h_inner=9.0, centre=(10.0, -20.0, 15.0))
     x, y, z = muscle_of(mesh).centroids.T
     f0 = unit(np.stack([-y + 0.3 * z, x, 0.5 * z + 5.0], axis=1))
     sigma = dict(sigma_il_s_per_m=0.5, sigma_el_s_per_m=0.5)
     sigma |= dict(sigma_it_s_per_m=0.05, sigma_et_s_per_m=0.05)
-    return with_fibers(mesh, f0), Leadfield(solver="mumps", **sigma)
+    return with_fibers(mesh, f0), LeadFieldSettings(solver="mumps", **sigma)
 
 
 def solved(patient, config, folder):

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from helpers.heart import activated_patient
 
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
 from einthoven.base.plots.bullseye import Bullseye
 from einthoven.base.plots.heart_maps import Bands
 from einthoven.base.plots.two_maps import TwoMaps, two_maps_figure
 from einthoven.data.patient.leadfields import LeadFieldGradients
-from einthoven.imaging.corpus.cases import Case, Site
+from einthoven.imaging.corpus.cases import Case, StimulusSite
 from einthoven.imaging.corpus.simulator import Simulator
 from einthoven.imaging.model.pictures import by_place
 from einthoven.imaging.twin.ambiguity import FORWARD, KnownHeart, ecg_of, most_alike, second_map
@@ -41,14 +41,14 @@ def heart():
     electrodes = patient.heart.points.mean(axis=0) + 110.0 * directions
     grad = pseudo_lead_field_grad(patient.heart.centroids, electrodes, 0.2)
     fields = LeadFieldGradients(np.array(STANDARD_ELECTRODES), electrodes, grad)
-    return KnownHeart(Simulator.of(patient, {FORWARD: grad}), fields, Leadfield())
+    return KnownHeart(Simulator.of(patient, {FORWARD: grad}), fields, LeadFieldSettings())
 
 
 def test_another_map_takes_the_ecg_of_the_first(heart):
     """Cells and conductivities are those of the first; the activation is not."""
-    case = Case("paced-1", (Site(0.5, 0.3, 0.0, -1.0),), sigma_il=0.25)
+    case = Case("paced-1", (StimulusSite(0.5, 0.3, 0.0, -1.0),), sigma_il=0.25)
     first = heart.simulator.simulate(case)
-    other = heart.simulator.simulate(Case("paced-1", (Site(0.55, 0.5, 0.5, -1.0),)))
+    other = heart.simulator.simulate(Case("paced-1", (StimulusSite(0.55, 0.5, 0.5, -1.0),)))
     found = second_map(heart, first, other, TwinSettings(n_modes=24, max_steps=4))
     begun = heart.simulator.beat(case, other.tau)
     ecgs = [ecg_of(beat)[INDEPENDENT_ROWS, :150] for beat in (first, begun, found.beat)]

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from helpers.heart import activated_patient
 
-from einthoven.base.config.activation import Activation
-from einthoven.base.config.imaging import Imaging
-from einthoven.base.config.models import Ecg, Leadfield
-from einthoven.base.config.repolarisation import Repolarisation
-from einthoven.base.config.scenarios import BUILT_IN, Paced, PointSite
+from einthoven.base.config.activation import ActivationSettings
+from einthoven.base.config.imaging import ImagingSettings
+from einthoven.base.config.models import EcgSettings, LeadFieldSettings
+from einthoven.base.config.repolarisation import RepolarisationSettings
+from einthoven.base.config.scenarios import BUILT_IN, PacedSettings, PointSiteSettings
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.core.tags import Surface
 from einthoven.data.patient.leadfields import LeadFieldGradients
@@ -29,7 +29,7 @@ from einthoven.physics.electrophysiology.scenarios import activate
 from einthoven.physics.electrophysiology.scenarios.kinds import scenario_of
 from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
-SECTION = Imaging(simulations_per_patient=4)
+SECTION = ImagingSettings(simulations_per_patient=4)
 
 
 @cache
@@ -57,7 +57,7 @@ def simulator():
 
 def reference(case, beat):
     """By the functions for one beat: tau, and potentials of the far electrodes."""
-    activation = Activation(
+    activation = ActivationSettings(
         cv_fiber_mm_per_ms=case.cv_fiber,
         cv_transverse_mm_per_ms=case.cv_transverse,
         cv_lv_endocardium_mm_per_ms=case.cv_lv_endocardium,
@@ -68,7 +68,9 @@ def reference(case, beat):
         "cycle_length_ms": int(case.cycle_length_ms),
         "i_kr_factor": case.i_kr_factor,
     }
-    settings = BUILT_IN.get(case.pattern, Paced(sites=[PointSite(surface="epi", point_mm=[0] * 3)]))
+    settings = BUILT_IN.get(
+        case.pattern, PacedSettings(sites=[PointSiteSettings(surface="epi", point_mm=[0] * 3)])
+    )
     settings = settings.model_copy(update=common)
     if case.sites:
         heart, sites = patient().heart, []
@@ -76,12 +78,12 @@ def reference(case, beat):
             node = simulator().node(site)
             on = next(tag for tag in (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO)
                       if node in heart.surface_nodes(tag))  # fmt: skip
-            sites.append(PointSite(surface=on.name.lower(), time_ms=site.time_ms,
+            sites.append(PointSiteSettings(surface=on.name.lower(), time_ms=site.time_ms,
                                    point_mm=heart.points[node].tolist()))  # fmt: skip
         settings = settings.model_copy(update={"sites": sites})
     known = activate(patient(), scenario_of(case.pattern, settings), activation)
     exact = replace(known, activation_time=beat.tau)
-    repolarisation = Repolarisation(
+    repolarisation = RepolarisationSettings(
         mean_ms=case.apd_mean_ms,
         apex_to_base_ms=case.apex_to_base_ms,
         anterior_to_posterior_ms=case.anterior_to_posterior_ms,
@@ -90,8 +92,8 @@ def reference(case, beat):
     )
     names = np.array(STANDARD_ELECTRODES)
     gradients = LeadFieldGradients(names, np.zeros((9, 3)), fields()["far"])
-    sigma = Leadfield(sigma_il_s_per_m=case.sigma_il, sigma_it_s_per_m=case.sigma_it)
-    config = Ecg(start_ms=0.0, duration_ms=900.0)
+    sigma = LeadFieldSettings(sigma_il_s_per_m=case.sigma_il, sigma_it_s_per_m=case.sigma_it)
+    config = EcgSettings(start_ms=0.0, duration_ms=900.0)
     ecg = simulate_ecg(patient(), gradients, exact, config, sigma, repolarisation)
     return known.activation_time, ecg.electrode_potential[0, :, :500]
 
@@ -114,7 +116,7 @@ def test_a_beat_is_that_of_activate_and_simulate_ecg(number, pattern):
 
 def test_durations_are_those_of_section_repolarisation():
     case = Case("sinus")
-    field = apd90_field(patient(), Repolarisation())
+    field = apd90_field(patient(), RepolarisationSettings())
     np.testing.assert_allclose(simulator()._durations(case), field, atol=1e-6)
 
 

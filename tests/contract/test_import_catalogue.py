@@ -7,7 +7,7 @@ import pytest
 from helpers.import_catalogue import ACCEPTED
 from helpers.import_refusals import REFUSED
 
-from einthoven.base.config.models import Anatomy, Mesh
+from einthoven.base.config.models import AnatomySettings, MeshSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import CLOSED_SURFACES, Tissue
 from einthoven.base.geometry.simplex import enclosed_volume, tet_volumes
@@ -33,7 +33,7 @@ def slow_but(quick, kinds):
 def test_what_people_have_gets_in(tmp_path, kind):
     row = ACCEPTED[kind](tmp_path)
     edge_mm = FINER_MM if kind.startswith(("four openings", "real")) else EDGE_MM
-    anatomy = import_patient(row, tmp_path / "defect.png", Anatomy(heart_edge_mm=edge_mm))
+    anatomy = import_patient(row, tmp_path / "defect.png", AnatomySettings(heart_edge_mm=edge_mm))
     surfaces = anatomy.surfaces
     check_surfaces(surfaces)
     for name in CLOSED_SURFACES:
@@ -45,7 +45,7 @@ def test_what_people_have_gets_in(tmp_path, kind):
         )
     if kind in QUICK:
         return
-    config = Mesh(heart_edge_mm=edge_mm, torso_edge_mm=25.0)
+    config = MeshSettings(heart_edge_mm=edge_mm, torso_edge_mm=25.0)
     mesh = tetrahedralise(surfaces, anatomy.site_points[:9], config)
     muscle = tet_volumes(mesh.points, mesh.cells)[mesh.cell_tags == Tissue.MYOCARDIUM].sum()
     assert muscle / 1000 == pytest.approx(anatomy.volumes_ml["myocardium"], rel=0.01)
@@ -56,7 +56,7 @@ def test_what_is_broken_is_refused_with_the_true_reason(tmp_path, kind):
     write, reason = REFUSED[kind]
     picture = tmp_path / "defect.png"
     with pytest.raises(BadInput) as caught:
-        import_patient(write(tmp_path), picture, Anatomy(heart_edge_mm=EDGE_MM))
+        import_patient(write(tmp_path), picture, AnatomySettings(heart_edge_mm=EDGE_MM))
     told = str(caught.value)
     assert re.search(reason, told) and told.startswith("case: ") and "\n" not in told
     problem, _, seen = told.rpartition("; see ")

@@ -9,11 +9,11 @@ import pytest
 from helpers.inverse import InverseProblem, two_spheres
 
 from einthoven.base.core.errors import BadInput
-from einthoven.inverse.baselines.bayes.method import Map
+from einthoven.inverse.baselines.bayes.map_method import Map
 from einthoven.inverse.baselines.bayes.training import GivenBeats
 from einthoven.inverse.baselines.networks.architecture import Architecture
 from einthoven.inverse.baselines.networks.fit import Recipe
-from einthoven.inverse.baselines.networks.method import (
+from einthoven.inverse.baselines.networks.network_methods import (
     EandArn,
     EpDl,
     EpDlSpatial,
@@ -21,8 +21,8 @@ from einthoven.inverse.baselines.networks.method import (
     NetworkMethod,
 )
 from einthoven.inverse.baselines.stre import Stre
+from einthoven.inverse.methods.activation.activation_method import ActivationMethod
 from einthoven.inverse.methods.activation.fastest_route import FastestRoute
-from einthoven.inverse.methods.activation.method import Activation
 from einthoven.inverse.methods.fundamental_solutions import FundamentalSolutions
 from einthoven.inverse.methods.regularisation.l1 import L1Normal, TotalVariation
 from einthoven.inverse.methods.regularisation.tikhonov import (
@@ -31,8 +31,8 @@ from einthoven.inverse.methods.regularisation.tikhonov import (
     Tikhonov2,
     TruncatedSvd,
 )
-from einthoven.inverse.methods.variational.method import Variational
-from einthoven.inverse.methods.waves.method import Waves
+from einthoven.inverse.methods.variational.variational_method import Variational
+from einthoven.inverse.methods.waves.wave_method import Waves
 from einthoven.inverse.problem.method import Estimate, Method
 from einthoven.inverse.problem.registry import METHODS, method_class
 
@@ -77,9 +77,9 @@ def learned(problem: InverseProblem) -> Map:
     return Map(training=GivenBeats(beats, "eight round waves"))
 
 
-def activation(problem: InverseProblem) -> Activation:
+def activation(problem: InverseProblem) -> ActivationMethod:
     """Foci are tried at nodes chosen by their order, so another order is another start."""
-    return Activation(n_modes=25, start=FastestRoute(n_sites=12, max_foci=1))
+    return ActivationMethod(n_modes=25, start=FastestRoute(n_sites=12, max_foci=1))
 
 
 def variational(problem: InverseProblem) -> Variational:

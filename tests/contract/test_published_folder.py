@@ -11,9 +11,9 @@ import zarr
 from helpers.dataset import write_patient
 
 import einthoven as ei
-from einthoven.app.run.check import check
+from einthoven.app.run.run_check import check
 from einthoven.base.config.models import Config
-from einthoven.base.config.publication import Publication
+from einthoven.base.config.publication import PublicationSettings
 from einthoven.base.config.render import as_params
 from einthoven.base.core.errors import BadInput
 from einthoven.data.dataset.archive import pack
@@ -37,7 +37,7 @@ def publish(folder, name="published", **settings):
     snakefile = folder / "Snakefile"
     snakefile.write_text("rule all:\n")
     sources = {"provenance/workflow/Snakefile": snakefile}
-    to, said = folder / name, Publication(sample_patients=1, **settings)
+    to, said = folder / name, PublicationSettings(sample_patients=1, **settings)
     publish_folder(folder / STORE, stores, said, sources, METRICS, to)
     return to
 

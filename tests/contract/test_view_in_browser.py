@@ -12,7 +12,7 @@ from helpers.browser import CHROMIUM, Page, browser
 from helpers.view import SLOPES, SPEED_MM_PER_MS, prediction_of, seen_patient
 from PIL import Image
 
-from einthoven.app.report.viewer.page import write_view
+from einthoven.app.report.viewer.viewer_page import write_view
 from einthoven.base.core.names import STANDARD_ELECTRODES
 
 pytestmark = [

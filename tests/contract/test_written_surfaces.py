@@ -10,8 +10,8 @@ from helpers.import_catalogue import ACCEPTED, body, written
 from helpers.label_images import SHORT_AXIS, drawn_heart, grid_around, label_image, write_nifti
 
 from einthoven.app.cli import main
-from einthoven.base.config.models import Anatomy as Config
-from einthoven.base.config.models import Cohort
+from einthoven.base.config.models import AnatomySettings as Config
+from einthoven.base.config.models import CohortSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import CLOSED_SURFACES, LUNGS
 from einthoven.base.geometry.simplex import enclosed_volume
@@ -20,7 +20,7 @@ from einthoven.base.geometry.triangles import face_edges
 from einthoven.body.anatomy.body import build_anatomy
 from einthoven.body.anatomy.population.cohort import draw_patient
 from einthoven.body.imported.anatomy import import_patient
-from einthoven.body.segmentation.heart import SegmentedHeart, write_wall
+from einthoven.body.segmentation.segmented_heart import SegmentedHeart, write_wall
 from einthoven.data.patient.anatomy import Anatomy
 from einthoven.data.patient.patient import Patient
 from einthoven.data.publish.vtk import save_surface, write_vtk
@@ -31,7 +31,7 @@ CONFIG = Config(heart_edge_mm=8.0)
 @lru_cache(maxsize=1)
 def virtual():
     """A virtual patient with lungs."""
-    return build_anatomy(draw_patient(1, Cohort()), Config(heart_edge_mm=8.0, lungs=True))
+    return build_anatomy(draw_patient(1, CohortSettings()), Config(heart_edge_mm=8.0, lungs=True))
 
 
 def of_stage(path):

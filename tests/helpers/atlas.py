@@ -10,7 +10,7 @@ from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.signed_distance import surface_distance
 from einthoven.base.geometry.simplex import enclosed_volume
 from einthoven.base.geometry.triangles import compact
-from einthoven.body.anatomy.shape.heart import load_atlas
+from einthoven.body.anatomy.shape.heart_shape import load_atlas
 
 SHARES = np.repeat([0.45, 0.38 / 4, 0.09 / 5, 0.05 / 10, 0.03 / 8], [1, 4, 5, 10, 8])
 """Of the variance by mode: 45, 83, 92 and 97 % in 1, 5, 10 and 20 modes, as in Bai 2015."""

@@ -3,13 +3,13 @@
 import numpy as np
 import pyvista
 
-from einthoven.base.config.learning import DeepSdf
+from einthoven.base.config.learning import DeepSdfSettings
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.learning.encoders.deepsdf.cohort import SdfCohort
 
 BODY_MM = 150.0
-CONFIG = DeepSdf(
+CONFIG = DeepSdfSettings(
     seed=1,
     network="split",
     n_latent=10,

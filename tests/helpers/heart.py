@@ -4,9 +4,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from einthoven.base.config.models import Fibers
-from einthoven.base.config.purkinje import Purkinje
-from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.config.models import FiberSettings
+from einthoven.base.config.purkinje import PurkinjeSettings
+from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.core.tags import Surface, Tissue
 from einthoven.base.geometry.simplex import tet_volumes, triangle_area_vectors
 from einthoven.body.fibers.coordinates import ventricular_coordinates
@@ -16,7 +16,7 @@ from einthoven.data.patient.mesh import TetMesh
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
 
-HOMOGENEOUS = Repolarisation(field="homogeneous")
+HOMOGENEOUS = RepolarisationSettings(field="homogeneous")
 
 
 def durations(**settings):
@@ -24,7 +24,7 @@ def durations(**settings):
     zero = dict.fromkeys(
         ("apex_to_base_ms", "anterior_to_posterior_ms", "rv_to_lv_ms", "endo_to_epi_ms"), 0.0
     )
-    return Repolarisation(**{"field": "gradients", "mean_ms": 300.0, **zero, **settings})
+    return RepolarisationSettings(**{"field": "gradients", "mean_ms": 300.0, **zero, **settings})
 
 
 LV_OUTER, LV_INNER = (33.0, 33.0, 72.0), (23.0, 23.0, 62.0)
@@ -139,10 +139,10 @@ def activated_patient():
     fields = solve_wall_fields(bare.heart)
     stages = [
         bare.mesh,
-        assign_fibers(bare, Fibers(), fields),
+        assign_fibers(bare, FiberSettings(), fields),
         ventricular_coordinates(bare, fields),
     ]
-    return Patient.of(*stages, grow_tree(Patient.of(*stages), Purkinje()))
+    return Patient.of(*stages, grow_tree(Patient.of(*stages), PurkinjeSettings()))
 
 
 @lru_cache

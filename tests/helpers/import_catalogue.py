@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 import pyvista as pv
 
-from einthoven.base.config.models import Anatomy, Cohort, Mesh
+from einthoven.base.config.models import AnatomySettings, CohortSettings, MeshSettings
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.body.anatomy.body import build_anatomy, placed_body
@@ -44,7 +44,7 @@ class Body:
 
 @lru_cache(maxsize=1)
 def body():
-    anatomy = build_anatomy(draw_patient(1, Cohort()), Anatomy())
+    anatomy = build_anatomy(draw_patient(1, CohortSettings()), AnatomySettings())
     tags = anatomy.face_tags
     heart = Surfaces(anatomy.points, anatomy.faces, tags).only(np.isin(tags, WALL))
     used = int(heart.faces.max()) + 1
@@ -58,7 +58,7 @@ def body():
 @lru_cache(maxsize=1)
 def body_with_outflow_tracts():
     """The same body with a heart of four annuli in the place of its own; tags as found by shape."""
-    placed = placed_body(draw_patient(1, Cohort()), Anatomy())
+    placed = placed_body(draw_patient(1, CohortSettings()), AnatomySettings())
     points, faces = wall_with_outflow_tracts()
     whole = Surfaces(points @ placed.rotation.T + placed.origin, faces, tag_wall(points, faces))
     return replace(body(), heart=whole)
@@ -223,7 +223,7 @@ def in_centimetres_unstated(folder):
 
 
 def with_valve_caps(folder):
-    anatomy = build_anatomy(draw_patient(1, Cohort()), Anatomy())
+    anatomy = build_anatomy(draw_patient(1, CohortSettings()), AnatomySettings())
     whole = Surfaces(anatomy.points, anatomy.faces, anatomy.face_tags)
     kept = whole.only(whole.face_tags != Surface.SKIN)
     poly(kept).clean().save(folder / "own.vtp")
@@ -238,8 +238,8 @@ def small_holes(folder):
 @lru_cache(maxsize=1)
 def tetrahedral_heart():
     """Points [node, 3] and cells [cell, 4] of the muscle of the same body."""
-    anatomy = build_anatomy(draw_patient(1, Cohort()), Anatomy(heart_edge_mm=8.0))
-    config = Mesh(heart_edge_mm=8.0, torso_edge_mm=30.0)
+    anatomy = build_anatomy(draw_patient(1, CohortSettings()), AnatomySettings(heart_edge_mm=8.0))
+    config = MeshSettings(heart_edge_mm=8.0, torso_edge_mm=30.0)
     heart = Heart.from_mesh(tetrahedralise(anatomy.surfaces, anatomy.site_points[:9], config))
     return heart.points, heart.cells
 

@@ -71,7 +71,7 @@ def write_dalhousie_patient(folder, heart):
     from einthoven.base.geometry.barycentric import cast_ray
     from einthoven.base.geometry.carp import read_carp
     from einthoven.base.geometry.surfaces import Surfaces
-    from einthoven.body.anatomy.pose import Pose
+    from einthoven.body.anatomy.pose import PhysicalPose
     from einthoven.body.anatomy.shape.tagged_heart import placed_heart
     from einthoven.body.imported.sheet import Row
     from einthoven.body.imported.units import to_patient_frame
@@ -87,7 +87,7 @@ def write_dalhousie_patient(folder, heart):
     points, faces, tags = heart
     known = tag_wall(points, faces) if tags is None else tags
     own, rotation, origin = placed_heart(Surfaces(points, faces, known), 6.0)
-    pose = Pose.from_coeffs(np.zeros(6)).rotation
+    pose = PhysicalPose.from_coeffs(np.zeros(6)).rotation
     in_heart = (points - origin) @ rotation - own.centre
     centre = (epi.points @ turn).mean(axis=0)
     placed = (in_heart @ pose.T + centre) @ turn.T

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from einthoven.base.geometry.surfaces import Surfaces
-from einthoven.body.anatomy.pose import Pose
+from einthoven.body.anatomy.pose import PhysicalPose
 from einthoven.body.anatomy.shape.atlas_heart import heart_surfaces
 
 ACDC = {"rv": 1, "myo": 2, "lv": 3}
@@ -27,7 +27,7 @@ class Grid(NamedTuple):
 def drawn_heart(coeffs=(), edge_mm=2.2):
     """A heart of the embedded atlas as it lies in the mean pose: surfaces, axes [3, 3]."""
     heart = heart_surfaces(np.array(coeffs, float), edge_mm)
-    rotation = Pose.from_coeffs(np.zeros(6)).rotation
+    rotation = PhysicalPose.from_coeffs(np.zeros(6)).rotation
     return Surfaces(heart.points @ rotation.T, heart.faces, heart.face_tags), rotation
 
 

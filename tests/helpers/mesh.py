@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from einthoven.base.config.models import Mesh
+from einthoven.base.config.models import MeshSettings
 from einthoven.base.core.tags import Surface, Tissue
 
 VOXEL_MM = 10.0
-COARSE = Mesh(
+COARSE = MeshSettings(
     heart_edge_mm=8.0, torso_edge_mm=30.0, electrode_edge_mm=12.0, grading=0.5, timeout_s=120.0
 )
 

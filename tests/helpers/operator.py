@@ -2,10 +2,10 @@
 
 import torch
 
-from einthoven.base.config.learning import OperatorModel
-from einthoven.learning.surrogate.operator.network import IncidentOperator
+from einthoven.base.config.learning import OperatorSettings
+from einthoven.learning.surrogate.operator.operator_network import IncidentOperator
 
-SMALL = OperatorModel(width=16, rank=4, n_frequencies=4, epochs=40, points_per_batch=64,
+SMALL = OperatorSettings(width=16, rank=4, n_frequencies=4, epochs=40, points_per_batch=64,
                       batch_patients=2, electrodes_per_batch=4)  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import json
 import torch
 
 from einthoven.base.config import Config
-from einthoven.base.config.learning import DeepSdf, RefractionModel
+from einthoven.base.config.learning import DeepSdfSettings, RefractionSettings
 from einthoven.base.core.files import write_json
 from einthoven.data.dataset.store import new_store
 from einthoven.learning.encoders.deepsdf.encoder import DeepSdfEncoder
@@ -28,10 +28,10 @@ def write_run(results, n_members=2):
         config[name] |= changes
     encoder = DeepSdfEncoder.of_samples(
         sphere_samples([40.0, 44.0, 48.0, 46.0], ["train"] * 3 + ["val"], n=400),
-        DeepSdf(**CODE), results / "encoders/deepsdf",
+        DeepSdfSettings(**CODE), results / "encoders/deepsdf",
     )  # fmt: skip
     encoder.save(results / "encoders/deepsdf")
-    section = RefractionModel(**NETWORK)
+    section = RefractionSettings(**NETWORK)
     folder = results / "surrogates/deepsdf-refraction"
     for k in range(n_members):
         torch.manual_seed(k)

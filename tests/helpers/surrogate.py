@@ -12,7 +12,7 @@ from einthoven.data.dataset.store import new_store
 from einthoven.data.patient.anatomy import Pose
 from einthoven.learning.encoders.base import Encoder, Geometry
 from einthoven.learning.surrogate.inputs import Inputs, patient_inputs
-from einthoven.learning.surrogate.patients import Sample
+from einthoven.learning.surrogate.patients import PatientSample
 
 SIGMA = 0.06
 HEART_MM = 45.0
@@ -91,11 +91,11 @@ def inputs_of(index, patient, encoder=None, **changed) -> Inputs:
     return patient_inputs(encoder.geometry(name), pose, *arrays)
 
 
-def sample_of(index, patient) -> Sample:
+def sample_of(index, patient) -> PatientSample:
     inside = patient["tissue"] == 1
     heart, elsewhere = (torch.as_tensor(np.flatnonzero(ids)) for ids in (inside, ~inside))
     grad = torch.as_tensor(patient["grad"], dtype=torch.float32)
-    return Sample(inputs_of(index, patient), grad, heart, elsewhere)
+    return PatientSample(inputs_of(index, patient), grad, heart, elsewhere)
 
 
 def batch_of(indices, patients) -> Inputs:

@@ -7,7 +7,7 @@ from helpers.mesh import icosphere
 
 from einthoven.base.core.errors import BadInput
 from einthoven.base.geometry.surface_operators import lumped_areas
-from einthoven.numerics.bem.body import Body, Inclusion
+from einthoven.numerics.bem.bem_body import BemBody, Inclusion
 from einthoven.numerics.bem.integrals import FAR, layers
 from einthoven.numerics.bem.leadfield import LeadFieldProblem
 from einthoven.numerics.bem.moved_heart import MovableHeart
@@ -131,7 +131,7 @@ def test_constants_are_exact():
         transfer = heart_to_torso(heart, torso, inclusions)
         np.testing.assert_allclose(transfer.matrix.sum(axis=1), 1.0, atol=1e-12)
         np.testing.assert_allclose(transfer.normal_derivative.sum(axis=1), 0.0, atol=1e-12)
-        rows = Body(torso, 1.0, inclusions).double_layer_matrix.sum(axis=1)
+        rows = BemBody(torso, 1.0, inclusions).double_layer_matrix.sum(axis=1)
         np.testing.assert_allclose(rows, 0.0, atol=1e-12)
 
 
@@ -173,7 +173,7 @@ def test_a_dipoles_potential_on_the_heart_gives_that_on_the_skin():
         skin = skin[0] * [1.3, 0.9, 1.5] + bend, skin[1]
         heart = heart[0] * [0.8, 1.0, 1.2] + [20, -25, 10], heart[1]
         place, moment = np.array([[30.0, -35.0, 0.0]]), np.array([1.0, -2.0, 1.0])
-        on_skin = LeadFieldProblem(Body(skin)).solve(skin[0]).gradient(place)[:, 0] @ moment
+        on_skin = LeadFieldProblem(BemBody(skin)).solve(skin[0]).gradient(place)[:, 0] @ moment
         offset = heart[0] - place
         unbounded = offset @ moment / (4 * np.pi * np.linalg.norm(offset, axis=1) ** 3)
         on_heart = unbounded + layers(heart[0], *skin).double @ on_skin

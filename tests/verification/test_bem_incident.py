@@ -6,7 +6,12 @@ from helpers.closed_forms import ball_lead_field_grad
 from helpers.fem import random_rotation
 from helpers.mesh import icosphere
 
-from einthoven.base.config.models import Anatomy, Cohort, Leadfield, Mesh
+from einthoven.base.config.models import (
+    AnatomySettings,
+    CohortSettings,
+    LeadFieldSettings,
+    MeshSettings,
+)
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Tissue
 from einthoven.base.geometry.barycentric import attach
@@ -17,7 +22,7 @@ from einthoven.body.anatomy.body import build_anatomy
 from einthoven.body.anatomy.population.cohort import draw_patient
 from einthoven.body.mesh.tetrahedra import tetrahedralise
 from einthoven.learning.surrogate.operator.inputs import torso_fields
-from einthoven.numerics.bem.body import Body, Inclusion
+from einthoven.numerics.bem.bem_body import BemBody, Inclusion
 from einthoven.numerics.bem.incident import coarsened, incident_fields
 from einthoven.numerics.bem.leadfield import LeadFieldProblem
 from einthoven.numerics.bem.surface import Triangles
@@ -63,7 +68,7 @@ def test_electrodes_between_nodes_of_a_ball():
 def test_a_few_sources_serve_for_all():
     skin = icosphere(RADIUS, 3)
     heart = 60.0 * directions(400, 2) * np.linspace(0.1, 1, 400)[:, None] ** (1 / 3)
-    full = LeadFieldProblem(Body(skin, SIGMA)).solve(on_skin(skin))
+    full = LeadFieldProblem(BemBody(skin, SIGMA)).solve(on_skin(skin))
     few = full.compressed(heart[::2])
     assert len(few.sources) < 0.5 * len(full.sources)
     inside = heart[1::2]
@@ -76,7 +81,7 @@ def test_sources_are_mixed_at_the_end():
     skin, lung = icosphere(RADIUS, 2), icosphere(15.0, 1, (0, 0, 75.0))
     inclusions = [Inclusion(*lung, conductivity=0.05)]
     region, axes = 0.7 * REGION, random_rotation(np.random.default_rng(6))
-    full = LeadFieldProblem(Body(skin, SIGMA, inclusions)).solve(on_skin(skin))
+    full = LeadFieldProblem(BemBody(skin, SIGMA, inclusions)).solve(on_skin(skin))
     few = incident_fields(skin, on_skin(skin), region, SIGMA, inclusions)
     found = few.gradient(region, axes)
     assert found.dtype == np.float32
@@ -125,9 +130,11 @@ def test_bad_places_are_refused():
 @pytest.mark.parametrize("lungs", [False, True])
 def test_finite_elements_of_a_patient_without_heart(lungs):
     """As far apart as the elements' own error: 0.4 degrees at these sizes, 0.6 with lungs."""
-    anatomy = build_anatomy(draw_patient(0, Cohort()), Anatomy(sites="around", lungs=lungs))
-    electrodes, config = anatomy.electrodes(0, 24), Leadfield()
-    mesh = tetrahedralise(anatomy.surfaces, electrodes.points, Mesh())
+    anatomy = build_anatomy(
+        draw_patient(0, CohortSettings()), AnatomySettings(sites="around", lungs=lungs)
+    )
+    electrodes, config = anatomy.electrodes(0, 24), LeadFieldSettings()
+    mesh = tetrahedralise(anatomy.surfaces, electrodes.points, MeshSettings())
     in_lung = mesh.cell_tags == Tissue.LUNG
     assert in_lung.any() == lungs
     sigma = np.where(in_lung, config.sigma_lung_s_per_m, config.sigma_torso_s_per_m)

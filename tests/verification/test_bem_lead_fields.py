@@ -12,7 +12,7 @@ from helpers.fem import random_rotation
 from helpers.mesh import icosphere
 
 from einthoven.base.core.errors import BadInput
-from einthoven.numerics.bem.body import Body, Inclusion
+from einthoven.numerics.bem.bem_body import BemBody, Inclusion
 from einthoven.numerics.bem.integrals import layers
 from einthoven.numerics.bem.leadfield import LeadFieldProblem
 
@@ -25,7 +25,7 @@ POINTS = np.random.default_rng(3).uniform(-20.0, 20.0, size=(40, 3))
 
 def solved(n_split, core=None):
     inclusions = [] if core is None else [Inclusion(*icosphere(CORE, n_split), conductivity=core)]
-    body = Body(icosphere(RADIUS, n_split), SIGMA, inclusions)
+    body = BemBody(icosphere(RADIUS, n_split), SIGMA, inclusions)
     return LeadFieldProblem(body).solve(ELECTRODES)
 
 
@@ -65,7 +65,7 @@ def test_gradient_is_that_of_the_potential():
 
 def test_reciprocity_with_dipoles():
     """p . grad Z is the potential of a dipole p, solved for on the skin, to round-off."""
-    body = Body(icosphere(RADIUS, 1), SIGMA, [Inclusion(*icosphere(20, 1, (0, 0, 60)), 0.05)])
+    body = BemBody(icosphere(RADIUS, 1), SIGMA, [Inclusion(*icosphere(20, 1, (0, 0, 60)), 0.05)])
     moments = np.random.default_rng(4).normal(size=POINTS.shape)
     offset = body.nodes[:, None] - POINTS
     r = np.linalg.norm(offset, axis=2)
@@ -88,14 +88,14 @@ def test_off_centre_dipole_in_a_ball():
     place, moment = np.array([[10.0, -20.0, 20.0]]), np.array([1.0, 2.0, -0.5])
     skin = icosphere(RADIUS, 3)
     some = skin[0][::16]
-    found = LeadFieldProblem(Body(skin, SIGMA)).solve(some).gradient(place)[:, 0] @ moment
+    found = LeadFieldProblem(BemBody(skin, SIGMA)).solve(some).gradient(place)[:, 0] @ moment
     exact = [ball_lead_field_grad(place, e, RADIUS, SIGMA)[0] @ moment for e in some]
     assert relative(found, np.array(exact)) < 0.006
 
 
 def test_greens_formula_gives_the_same_lead_field():
     """Direct: Z on the skin for a current spread over a node's hat, then Z inside from it."""
-    body = Body(icosphere(RADIUS, 2), SIGMA)
+    body = BemBody(icosphere(RADIUS, 2), SIGMA)
     problem, points = LeadFieldProblem(body), body.nodes
     places, weights = layers(POINTS, *body.surfaces[0]), problem._skin_weights
     areas = weights * problem._skin_areas.sum()
@@ -111,7 +111,7 @@ def test_greens_formula_gives_the_same_lead_field():
 def test_lead_fields_know_no_frame():
     turn, shift = random_rotation(np.random.default_rng(1)), np.array([30.0, -500.0, 7.0])
     points, faces = icosphere(RADIUS, 1)
-    moved = LeadFieldProblem(Body((points @ turn.T + shift, faces), SIGMA))
+    moved = LeadFieldProblem(BemBody((points @ turn.T + shift, faces), SIGMA))
     found = moved.solve(ELECTRODES @ turn.T + shift)
     here, there = solved(1), POINTS @ turn.T + shift
     np.testing.assert_allclose(found.potential(there), here.potential(POINTS), atol=1e-10)
@@ -119,7 +119,7 @@ def test_lead_fields_know_no_frame():
 
 
 def test_bad_places_are_refused():
-    problem = LeadFieldProblem(Body(icosphere(RADIUS, 1), SIGMA))
+    problem = LeadFieldProblem(BemBody(icosphere(RADIUS, 1), SIGMA))
     with pytest.raises(BadInput, match="electrode 1 is .* off the skin"):
         problem.solve(np.array([ELECTRODES[0], 1.1 * ELECTRODES[1]]))
     fields = problem.solve(ELECTRODES)

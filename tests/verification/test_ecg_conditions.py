@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from helpers.heart import HOMOGENEOUS, activated_patient, durations
 
-from einthoven.base.config.activation import Activation as ActivationConfig
-from einthoven.base.config.models import Ecg, Leadfield
+from einthoven.base.config.activation import ActivationSettings as ActivationConfig
+from einthoven.base.config.models import EcgSettings, LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.data.patient.leadfields import LeadFieldGradients
@@ -23,13 +23,13 @@ from einthoven.physics.electrophysiology.repolarisation import apd90_field
 from einthoven.physics.electrophysiology.scenarios import activate
 from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
-LEADFIELD = Leadfield()
+LEADFIELD = LeadFieldSettings()
 PLACES = 110.0 * np.array(
     [[0.8, 0.3, 0.6], [-0.8, 0.3, 0.6], [-0.3, 0.2, -1.0], [0.9, 0.5, 0.1], [0.6, 0.8, 0.0],
      [0.3, 1.0, -0.1], [0.0, 1.0, -0.2], [-0.5, 0.9, -0.2], [-0.9, 0.5, -0.2]]
 )  # fmt: skip
 """RA, LA, LL and V1 to V6 in the frame of the idealised heart, mm."""
-LONG = Ecg(duration_ms=700.0)
+LONG = EcgSettings(duration_ms=700.0)
 GRADIENTS = durations(mean_ms=290.0, apex_to_base_ms=30.0,
                            endo_to_epi_ms=-20.0)  # fmt: skip
 
@@ -106,7 +106,7 @@ def test_a_homogeneous_heart_reads_no_family(monkeypatch):
 
     for module in ("ecg.membrane", "electrophysiology.repolarisation"):
         monkeypatch.setattr(f"einthoven.{module}.family", read)
-    simulate_ecg(activated_patient(), fields(), beat(), Ecg(duration_ms=100.0), LEADFIELD)
+    simulate_ecg(activated_patient(), fields(), beat(), EcgSettings(duration_ms=100.0), LEADFIELD)
 
 
 def test_a_scenario_hands_its_settings_to_the_ecg():
@@ -127,11 +127,11 @@ def test_a_record_that_ends_too_early_is_refused():
         r"4\d\d ms after the first activation, the record ends at 379 ms; set ecg.duration_ms to"
     )
     with pytest.raises(BadInput, match=told) as error:
-        simulate_ecg(patient, fields(), blocked, Ecg(duration_ms=400.0), LEADFIELD)
-    enough = Ecg(duration_ms=float(str(error.value).split()[-3]))
+        simulate_ecg(patient, fields(), blocked, EcgSettings(duration_ms=400.0), LEADFIELD)
+    enough = EcgSettings(duration_ms=float(str(error.value).split()[-3]))
     simulate_ecg(patient, fields(), blocked, enough, LEADFIELD)
     # at the baseline a record of the QRS alone is nobody's mistake
-    simulate_ecg(patient, fields(), beat(), Ecg(duration_ms=200.0), LEADFIELD)
+    simulate_ecg(patient, fields(), beat(), EcgSettings(duration_ms=200.0), LEADFIELD)
 
 
 def test_an_unknown_condition_is_refused_by_its_scenario():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from helpers.fem import ball_in_ball, bare_heart, box_mesh, muscle_of, random_rotation, unit
 
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
@@ -36,7 +36,7 @@ def heart():
     tau = 40 + np.linalg.norm(muscle.points - [0, 40.0, 0], axis=1)
     return {
         "heart": muscle,
-        "sigma_i": intracellular(f0, Leadfield()),
+        "sigma_i": intracellular(f0, LeadFieldSettings()),
         "tau": tau,
         "grad": grad,
     }

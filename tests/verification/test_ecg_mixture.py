@@ -9,7 +9,7 @@ import pytest
 from helpers.fem import ball_in_ball, bare_heart, box_mesh, muscle_of
 from helpers.heart import HOMOGENEOUS, activated_patient, durations
 
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.geometry.simplex import cell_gradient, p1_gradients
 from einthoven.physics.ecg.forward import (
@@ -22,7 +22,7 @@ from einthoven.physics.ecg.membrane import Membrane
 from einthoven.physics.ecg.mixture import mixture_energy, mixture_potential
 from einthoven.physics.ecg.moments import moment_matrices, swept_integrals
 from einthoven.physics.ecg.sweep import sweep_matrix, swept_fraction
-from einthoven.physics.electrophysiology.cells.family import Mixture, family
+from einthoven.physics.electrophysiology.cells.family import PotentialMixture, family
 from einthoven.physics.electrophysiology.cells.template import potential as cell_potential
 from einthoven.physics.electrophysiology.cells.template import template
 from einthoven.physics.leadfield.conductivity import intracellular
@@ -49,7 +49,7 @@ def heart():
     electrodes = 100.0 * np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.6, 0.8]])
     return {
         "heart": muscle,
-        "sigma_i": intracellular(f0, Leadfield()),
+        "sigma_i": intracellular(f0, LeadFieldSettings()),
         "tau": 40 + np.linalg.norm(muscle.points - [0, 40.0, 0], axis=1),
         "grad": pseudo_lead_field_grad(muscle.centroids, electrodes, 0.06),
     }
@@ -114,24 +114,24 @@ def test_moment_matrices_have_the_sums_of_the_whole():
 
 def test_weight_one_is_the_forward_potential(heart):
     t, u = template(0.5)
-    alone = Mixture(np.ones((len(heart["tau"]), 1)), t, u[None])
+    alone = PotentialMixture(np.ones((len(heart["tau"]), 1)), t, u[None])
     expected = forward_potential(*heart.values(), TIME, (t, u))
     scale = np.abs(expected).max()
     np.testing.assert_allclose(potential(heart, alone), expected, atol=1e-11 * scale)
     # the same action potential in three members, whose shares sum to one
-    three = Mixture(shares(heart), t, np.stack([u, u, u]))
+    three = PotentialMixture(shares(heart), t, np.stack([u, u, u]))
     np.testing.assert_allclose(potential(heart, three), expected, atol=1e-11 * scale)
 
 
 def test_members_and_weights_add(heart):
     (t, a), (_, b) = wave(20.0), wave(30.0, 300.0)
     w = shares(heart, 2)
-    both = potential(heart, Mixture(w, t, np.stack([a, b])))
-    one, other = (potential(heart, Mixture(w[:, [k]], t, [a, b][k][None])) for k in (0, 1))
+    both = potential(heart, PotentialMixture(w, t, np.stack([a, b])))
+    one, other = (potential(heart, PotentialMixture(w[:, [k]], t, [a, b][k][None])) for k in (0, 1))
     np.testing.assert_allclose(both, one + other, atol=1e-12 * np.abs(both).max())
-    twice = potential(heart, Mixture(2 * w[:, :1], t, a[None]))
+    twice = potential(heart, PotentialMixture(2 * w[:, :1], t, a[None]))
     np.testing.assert_allclose(twice, 2 * one, atol=1e-12 * np.abs(one).max())
-    assert not potential(heart, Mixture(w[:, :0], t, np.empty((0, len(t))))).any()
+    assert not potential(heart, PotentialMixture(w[:, :0], t, np.empty((0, len(t))))).any()
 
 
 def test_all_at_once_is_the_transfer_matrix(heart):
@@ -141,7 +141,7 @@ def test_all_at_once_is_the_transfer_matrix(heart):
     w = shares(heart, 2)[:, :1]
     matrix = transfer_matrix(heart["heart"], heart["sigma_i"], heart["grad"])
     expected = matrix @ w * (np.interp(TIME - 33.3, t, u) - u[0])
-    found = potential(still, Mixture(w, t, u[None]))
+    found = potential(still, PotentialMixture(w, t, u[None]))
     np.testing.assert_allclose(found, expected, atol=1e-10 * np.abs(expected).max())
 
 
@@ -149,7 +149,7 @@ def test_exact_for_one_ramp(heart):
     """D = c t while the wave is inside: V_m = w c (t - tau), a product of two P1 functions."""
     t = np.array([-400.0, 0.0, 400.0])
     w, time = shares(heart, 2)[:, :1], np.array([50.0, 60.0])
-    phi = potential(heart, Mixture(w, t, 2.0 * t[None]), time)
+    phi = potential(heart, PotentialMixture(w, t, 2.0 * t[None]), time)
     muscle, tau = heart["heart"], heart["tau"]
     hats = p1_gradients(muscle.points, muscle.cells)
     slope_w, slope_tau = (cell_gradient(hats, muscle.cells, v) for v in (w[:, 0], tau))
@@ -171,7 +171,7 @@ def test_against_fine_quadrature(heart):
     few = {"heart": muscle, "sigma_i": heart["sigma_i"][:6], "tau": heart["tau"],
            "grad": heart["grad"][:, :6]}  # fmt: skip
     w = shares(heart, 2)[:, 0]
-    phi = potential(few, Mixture(w[:, None], t, u[None]))
+    phi = potential(few, PotentialMixture(w[:, None], t, u[None]))
     n = 60
     grid = np.array([(i, j, k) for i in range(n) for j in range(n - i) for k in range(n - i - j)])
     barycentric = np.column_stack([grid, n - 1 - grid.sum(axis=1)]) / (n - 1) * (1 - 4 / n) + 1 / n
@@ -195,7 +195,7 @@ def test_nodal_v_m_on_finer_meshes_comes_to_it_with_order_two(heart):
     """Halving all cells, P1 tau and w stay what they are; nodal V_m then errs by h^2."""
     (t, a), (_, b) = wave(20.0), wave(15.0, 300.0)
     w, mesh = shares(heart, 2), ball_in_ball()
-    exact = potential(heart, Mixture(w, t, np.stack([a, b])))
+    exact = potential(heart, PotentialMixture(w, t, np.stack([a, b])))
     tau, errors = heart["tau"], []
     sigma_i, grad = heart["sigma_i"], heart["grad"]
     for level in range(3):
@@ -217,7 +217,7 @@ def test_nodal_v_m_on_finer_meshes_comes_to_it_with_order_two(heart):
 
 def test_the_beat_ends_and_a_later_wave_gives_the_same(heart):
     t, u = wave(15.0)
-    mixture = Mixture(shares(heart, 2), t, np.stack([u, 0.5 * u]))
+    mixture = PotentialMixture(shares(heart, 2), t, np.stack([u, 0.5 * u]))
     time = np.arange(-250.0, 1200.0, 2.0)
     phi = potential(heart, mixture, time)
     scale = np.abs(phi).max()
@@ -236,11 +236,11 @@ def test_area_under_the_ecg_is_that_of_the_durations(heart):
     """
     t, u = wave(15.0)
     w, time = shares(heart, 2)[:, :1], np.arange(-300.0, 1300.0, 1.0)
-    area = potential(heart, Mixture(w, t, u[None]), time).sum(axis=1)
+    area = potential(heart, PotentialMixture(w, t, u[None]), time).sum(axis=1)
     matrix = transfer_matrix(heart["heart"], heart["sigma_i"], heart["grad"])
     expected = matrix @ w[:, 0] * u.sum()
     np.testing.assert_allclose(area, expected, atol=1e-5 * np.abs(expected).max())
-    even = potential(heart, Mixture(np.ones_like(w), t, u[None]), time)
+    even = potential(heart, PotentialMixture(np.ones_like(w), t, u[None]), time)
     assert np.abs(even.sum(axis=1)).max() < 1e-6 * np.abs(even).sum(axis=1).max()
 
 
@@ -263,7 +263,7 @@ def test_longer_cells_where_the_wave_starts_turn_the_t_wave_upright(heart):
 
 def test_equal_durations_give_the_bytes_of_one_cell():
     """Gradients of zero at the template's duration: no member is used, and nothing is added."""
-    patient, leadfield = activated_patient(), Leadfield()
+    patient, leadfield = activated_patient(), LeadFieldSettings()
     members = family()
     own = durations(mean_ms=members.apd90[members.template])
     places = np.array([[0.0, -120.0, 0.0], [150.0, 0.0, 0.0]])
@@ -298,7 +298,7 @@ def test_energy_is_that_of_the_gradient():
     u = -80 + np.interp(t, *wave(15.0))
     d = np.interp(t, *wave(10.0, 300.0)) - 2.0
     w = np.random.default_rng(5).uniform(size=(len(points), 1))
-    mixture = Mixture(w, t, d[None])
+    mixture = PotentialMixture(w, t, d[None])
     corners = 0.13819660112501052  # the quadrature of degree two: four points
     barycentric = np.full((4, 4), corners) + (1 - 4 * corners) * np.eye(4)
     hats = p1_gradients(points, cells)
@@ -313,14 +313,14 @@ def test_energy_is_that_of_the_gradient():
             total += box.volumes[c] / 4 * (slope**2).sum() * dt
     found = mixture_energy(box, sigma_i, tau, (t, u), mixture)
     assert found == pytest.approx(total, rel=1e-9)
-    none = Mixture(w[:, :0], t, np.empty((0, len(t))))
+    none = PotentialMixture(w[:, :0], t, np.empty((0, len(t))))
     alone = mixture_energy(box, sigma_i, tau, (t, u), none)
     assert alone == pytest.approx(source_energy(box, sigma_i, tau, (t, u)), rel=1e-12)
 
 
 def test_bad_input(heart):
     t, u = wave(20.0)
-    mixture = Mixture(shares(heart, 2)[:, :1], t, u[None])
+    mixture = PotentialMixture(shares(heart, 2)[:, :1], t, u[None])
     with pytest.raises(BadInput, match="weights"):
         potential(heart, replace(mixture, weights=mixture.weights[:-1]))
     with pytest.raises(BadInput, match="NaN"):

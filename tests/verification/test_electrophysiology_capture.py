@@ -13,17 +13,21 @@ import numpy as np
 import pytest
 from helpers.heart import activated_patient
 
-from einthoven.base.config.activation import Activation
-from einthoven.base.config.scenarios import Crt, Rhythm
+from einthoven.base.config.activation import ActivationSettings
+from einthoven.base.config.scenarios import CrtSettings, RhythmSettings
 from einthoven.base.core.seeds import generator
-from einthoven.physics.electrophysiology.capture import GAIN_MS, Sources, solve_coupled
+from einthoven.physics.electrophysiology.capture import GAIN_MS, WaveSources, solve_coupled
 from einthoven.physics.electrophysiology.eikonal import Eikonal, speed_tensor_sq
-from einthoven.physics.electrophysiology.purkinje.network import JunctionDelays, Links, Network
+from einthoven.physics.electrophysiology.purkinje.purkinje_network import (
+    JunctionDelays,
+    Links,
+    Network,
+)
 from einthoven.physics.electrophysiology.scenarios import activate
 from einthoven.physics.electrophysiology.scenarios.kinds import built_in, scenario_of
 
 SPEED = 0.5
-WALL = Activation(
+WALL = ActivationSettings(
     capture=False,
     pmj_antegrade_ms=0.0,
     pmj_retrograde_ms=0.0,
@@ -62,8 +66,8 @@ PROXIMAL = {"lbbb": ["left-bundle"], "rbbb": ["right-bundle"], "lafb": ["left-an
 def beat_of(name):
     """A scenario; a block is one of the bundle alone, so that the muscle may capture the tree."""
     if name in PROXIMAL:
-        return scenario_of(name, Rhythm(blocks=PROXIMAL[name], distal=False))
-    return scenario_of(name, Crt()) if name == "crt" else built_in(name)
+        return scenario_of(name, RhythmSettings(blocks=PROXIMAL[name], distal=False))
+    return scenario_of(name, CrtSettings()) if name == "crt" else built_in(name)
 
 
 def bypass(points, enter, leave, delay, junctions=NO_DELAY):
@@ -79,7 +83,7 @@ def bypass(points, enter, leave, delay, junctions=NO_DELAY):
 def test_a_fast_bypass_of_a_strand_gives_the_least_of_two_lines(delays, backend):
     eikonal = on_strand(backend)
     x, delays = eikonal.mesh.points[:, 0], JunctionDelays(*delays)
-    first = Sources(np.flatnonzero(x == 0), np.zeros(4))
+    first = WaveSources(np.flatnonzero(x == 0), np.zeros(4))
     found = solve_coupled(eikonal, bypass(eikonal.mesh.points, 10, 50, 8.0, delays), first)
     around = 10 / SPEED + delays.retrograde + 8.0 + delays.antegrade
     exact = np.minimum(x / SPEED, around + np.abs(x - 50) / SPEED)
@@ -95,7 +99,7 @@ def test_a_wave_goes_through_a_bypass_in_either_direction():
     network = bypass(points, 10, 50, 8.0)
     times = []
     for end, x in ((0, points[:, 0]), (60, 60 - points[:, 0])):
-        first = Sources(np.flatnonzero(points[:, 0] == end), np.zeros(4))
+        first = WaveSources(np.flatnonzero(points[:, 0] == end), np.zeros(4))
         found = solve_coupled(eikonal, network, first).arrival.activation_time
         times.append(found[np.lexsort((points[:, 2], points[:, 1], x))])
     np.testing.assert_allclose(times[0], times[1], atol=1e-9)
@@ -106,7 +110,7 @@ def test_the_his_bundle_and_the_muscle_start_one_wave():
     x = eikonal.mesh.points[:, 0]
     whole = bypass(eikonal.mesh.points, 10, 50, 8.0)
     joined = replace(whole, edges=np.array([[1, 2], [0, 2]]), delays=np.array([8.0, 5.0]))
-    first = Sources(np.flatnonzero(x == 0), np.zeros(4), his_ms=20.0)
+    first = WaveSources(np.flatnonzero(x == 0), np.zeros(4), his_ms=20.0)
     found = solve_coupled(eikonal, joined, first)
     exact = np.minimum.reduce([x / SPEED, 25 + np.abs(x - 50) / SPEED, 33 + np.abs(x - 10) / SPEED])
     np.testing.assert_allclose(found.arrival.activation_time, exact, atol=1e-9)
@@ -131,7 +135,7 @@ def test_pacing_at_a_junction_gives_the_times_of_the_tree():
     """Tips of one junction are joined there: the muscle lets the wave over from one to another."""
     network = Network.of(patient(), NO_DELAY)
     node, links = network.links.heart[7], network.links
-    found = solve_coupled(muscle(STILL), network, Sources(np.array([node]), np.zeros(1)))
+    found = solve_coupled(muscle(STILL), network, WaveSources(np.array([node]), np.zeros(1)))
     graph = nx.Graph()
     graph.add_weighted_edges_from(
         (int(a), int(b), float(delay)) for (a, b), delay in zip(network.edges, network.delays)

@@ -4,8 +4,8 @@ import numba
 import numpy as np
 import pytest
 
-from einthoven.base.config.models import Activation
-from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.config.models import ActivationSettings
+from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.physics.electrophysiology.cells.family import apd90
 from einthoven.physics.electrophysiology.cells.ttp06 import CELL_TYPES, REST, Conductances, advance
 
@@ -57,8 +57,10 @@ def test_the_default_length_is_that_of_a_cable():
         return np.linalg.lstsq(columns, duration[inner], rcond=None)[1][0]
 
     along = lengths[np.argmin([residual(length) for length in lengths])]
-    speeds = Activation(cv_fiber_mm_per_ms=0.6, cv_transverse_mm_per_ms=0.25)  # the published ones
+    speeds = ActivationSettings(
+        cv_fiber_mm_per_ms=0.6, cv_transverse_mm_per_ms=0.25
+    )  # the published ones
     across = along * speeds.cv_transverse_mm_per_ms / speeds.cv_fiber_mm_per_ms
     print(f"L along {along:.2f}, across {across:.2f} mm, {np.ptp(duration):.0f} ms apart")
     mean = (along * across**2) ** (1 / 3)
-    assert Repolarisation().smoothing_mm == pytest.approx(mean, abs=0.5)
+    assert RepolarisationSettings().smoothing_mm == pytest.approx(mean, abs=0.5)

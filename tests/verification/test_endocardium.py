@@ -8,17 +8,17 @@ import pytest
 from helpers.heart import activated_patient
 from scipy.spatial import Delaunay
 
-from einthoven.base.config.activation import Activation
+from einthoven.base.config.activation import ActivationSettings
 from einthoven.base.core.seeds import generator
 from einthoven.base.core.tags import Surface
-from einthoven.physics.electrophysiology.capture import Sources, solve_coupled
+from einthoven.physics.electrophysiology.capture import WaveSources, solve_coupled
 from einthoven.physics.electrophysiology.eikonal import Eikonal, speed_tensor_sq
 from einthoven.physics.electrophysiology.endocardium import with_endocardium
-from einthoven.physics.electrophysiology.purkinje.network import Network
+from einthoven.physics.electrophysiology.purkinje.purkinje_network import Network
 from einthoven.physics.electrophysiology.scenarios import activate
 
 SPEED = 1.6
-LAYERS = Activation(cv_lv_endocardium_mm_per_ms=SPEED, cv_rv_endocardium_mm_per_ms=0.0)
+LAYERS = ActivationSettings(cv_lv_endocardium_mm_per_ms=SPEED, cv_rv_endocardium_mm_per_ms=0.0)
 
 
 def plate(n):
@@ -59,7 +59,7 @@ def test_no_layer_above_its_top_and_none_without_speed():
 
 @cache
 def paced(**section):
-    config = Activation(capture=False).model_copy(update=section)
+    config = ActivationSettings(capture=False).model_copy(update=section)
     return activate(activated_patient(), "rv-pacing", config).activation_time
 
 
@@ -77,7 +77,7 @@ def test_still_muscle_takes_the_layer_s_times_and_the_free_wall_its_thickness():
     heart, left = patient.heart, patient.heart.surface_nodes(Surface.LV_ENDO)
     still = Eikonal.of(heart.points, heart.cells, speed_tensor_sq(patient.fibers.f0, 0.05, 0.05))
     layer = with_endocardium(Network.without_trees(), patient, LAYERS)
-    first = Sources(left[:1], np.zeros(1))
+    first = WaveSources(left[:1], np.zeros(1))
     found = solve_coupled(still, layer, first)
     start = np.full(len(heart.points), np.inf)
     start[left[0]] = 0.0
@@ -93,4 +93,4 @@ def test_still_muscle_takes_the_layer_s_times_and_the_free_wall_its_thickness():
 @pytest.mark.parametrize("name", ["cv_lv_endocardium_mm_per_ms", "cv_rv_endocardium_mm_per_ms"])
 def test_an_absurd_speed_is_refused(name):
     with pytest.raises(ValueError, match=name):
-        Activation.model_validate({name: 60.0})
+        ActivationSettings.model_validate({name: 60.0})

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 from helpers.fem import ball_in_ball, boundary_faces, box_mesh, heart_first
 
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Surface, Tissue
 from einthoven.base.geometry.simplex import triangle_area_vectors
 from einthoven.base.geometry.triangles import compact
 from einthoven.inverse.synthetic.fem_transfer import fem_transfer
-from einthoven.numerics.bem.body import Inclusion
+from einthoven.numerics.bem.bem_body import Inclusion
 from einthoven.numerics.bem.surface import closed_surface
 from einthoven.numerics.bem.transfer import heart_to_torso
 
 OUTER, INNER, BOX = 100.0, 40.0, 240.0
-SIGMA = Leadfield(sigma_torso_s_per_m=0.2, sigma_lung_s_per_m=0.05)
+SIGMA = LeadFieldSettings(sigma_torso_s_per_m=0.2, sigma_lung_s_per_m=0.05)
 
 
 def with_epicardium(mesh):

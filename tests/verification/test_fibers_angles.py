@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers.heart import LV_INNER, LV_OUTER, heart_patient
 
-from einthoven.base.config.models import Fibers
+from einthoven.base.config.models import FiberSettings
 from einthoven.base.core.tags import Surface
 from einthoven.body.fibers.fields import solve_wall_fields
 from einthoven.body.fibers.ldrb import assign_fibers, directions, frames_from_fields
@@ -30,7 +30,7 @@ def depth_and_angle(**angles):
     patient = heart_patient(4.0, with_rv=False)
     heart, centre = patient.heart, patient.heart.centroids
     fields = solve_wall_fields(heart)
-    fibers = assign_fibers(patient, Fibers(**angles), fields)
+    fibers = assign_fibers(patient, FiberSettings(**angles), fields)
     depth = fields.epi[heart.cells].mean(axis=1)
     radii = np.add(LV_INNER, depth[:, None] * np.subtract(LV_OUTER, LV_INNER))
     middle = (centre[:, 2] > -40) & (centre[:, 2] < 8)
@@ -60,7 +60,7 @@ def test_surfaces_show_the_angle_asked_for_with_bayer_s_sheets(tag, values, radi
     centre = heart.points[heart.cells[on_surface]].mean(axis=1)
     grads = directions(heart, solve_wall_fields(heart))[:, on_surface]
     on = np.repeat(np.array(values, dtype=float)[:, None], len(centre), axis=1)
-    frames = frames_from_fields(on, grads, Fibers())
+    frames = frames_from_fields(on, grads, FiberSettings())
     angle = helix_angle(centre, frames[:, :, 0], radii)
     middle = (centre[:, 2] > -40) & (centre[:, 2] < 8)
     assert middle.sum() > 100
@@ -72,7 +72,7 @@ def test_fibres_lie_in_the_wall():
     patient = heart_patient(4.0, with_rv=False)
     heart, centre = patient.heart, patient.heart.centroids
     fields = solve_wall_fields(heart)
-    fibers = assign_fibers(patient, Fibers(beta_endo_deg=0, beta_epi_deg=0), fields)
+    fibers = assign_fibers(patient, FiberSettings(beta_endo_deg=0, beta_epi_deg=0), fields)
     depth = fields.epi[heart.cells].mean(axis=1)
     outward = centre / np.add(LV_INNER, depth[:, None] * np.subtract(LV_OUTER, LV_INNER)) ** 2
     outward /= np.linalg.norm(outward, axis=1, keepdims=True)

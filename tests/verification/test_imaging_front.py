@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from helpers.heart import activated_patient
 
-from einthoven.base.config.activation import Activation
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.activation import ActivationSettings
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.geometry.simplex import tet_volumes
 from einthoven.imaging.corpus.simulations import traces
 from einthoven.imaging.inputs.traces import activation_index
@@ -123,10 +123,10 @@ def test_an_ecg_would_hardly_change():
     electrodes = heart.points.mean(axis=0) + 110.0 * directions / np.linalg.norm(
         directions, axis=1, keepdims=True)  # fmt: skip
     grad = pseudo_lead_field_grad(heart.centroids, electrodes, 0.2)
-    sigma, at = intracellular(patient.fibers.f0, Leadfield()), wave_times(0.1)
+    sigma, at = intracellular(patient.fibers.f0, LeadFieldSettings()), wave_times(0.1)
     waves = potential(at), potential(at) + added_by_coupling(at, BASELINE)
     for beat in ("sinus", "lbbb"):
-        tau = activate(patient, beat, Activation()).activation_time.astype(float)
+        tau = activate(patient, beat, ActivationSettings()).activation_time.astype(float)
         cell, front = (forward_potential(heart, sigma, tau, grad, time, (at, u)) for u in waves)
         assert 0.005 < np.linalg.norm(front - cell) / np.linalg.norm(cell) < 0.04
         assert np.corrcoef(front.ravel(), cell.ravel())[0, 1] > 0.9995

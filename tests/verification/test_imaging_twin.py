@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from helpers.heart import activated_patient
 
-from einthoven.base.config.activation import Activation
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.activation import ActivationSettings
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
 from einthoven.data.patient.leadfields import LeadFieldGradients
@@ -39,9 +39,9 @@ def models() -> tuple[WaveModel, ForwardModel, np.ndarray]:
     patient = activated_patient()
     grad = pseudo_lead_field_grad(patient.heart.centroids, ELECTRODES, 0.2)
     fields = LeadFieldGradients(np.array(STANDARD_ELECTRODES), ELECTRODES, grad)
-    config = Activation()
+    config = ActivationSettings()
     sinus = activate(patient, "sinus", config).activation_time.astype(float)
-    forward = ForwardModel.of(patient, fields, Leadfield(), TIME)
+    forward = ForwardModel.of(patient, fields, LeadFieldSettings(), TIME)
     return WaveModel(patient, config), forward, sinus
 
 
@@ -60,7 +60,9 @@ def test_potential_is_that_of_the_forward_ecg() -> None:
     heart, f0 = wave.patient.heart, wave.patient.fibers.f0
     grad = pseudo_lead_field_grad(heart.centroids, ELECTRODES, 0.2)
     template = action_potential(BASELINE, BIN_MS)
-    phi = forward_potential(heart, intracellular(f0, Leadfield()), sinus, grad, TIME, template)
+    phi = forward_potential(
+        heart, intracellular(f0, LeadFieldSettings()), sinus, grad, TIME, template
+    )
     ecg = twelve_lead(STANDARD_ELECTRODES, phi)
     assert np.abs(all_leads(forward.ecg(sinus)) - ecg).max() < 1e-7 * np.abs(ecg).max()
 
@@ -107,7 +109,7 @@ def test_slope_of_one_node() -> None:
 def test_a_beat_is_found_again() -> None:
     """Another beat's ECG, from a map that is off by a smooth random field of 8 ms."""
     wave, forward, sinus = models()
-    truth = activate(wave.patient, "lbbb", Activation()).activation_time.astype(float)
+    truth = activate(wave.patient, "lbbb", ActivationSettings()).activation_time.astype(float)
     modes = onset_modes(wave.patient.heart.points, TwinSettings(onset_sd_ms=8.0, n_modes=20))
     start = truth + modes @ np.random.default_rng(0).standard_normal(20)
     ecg = all_leads(forward.ecg(truth))

@@ -9,7 +9,7 @@ from helpers.imported_hearts import (
 )
 
 from einthoven.base.config import Config
-from einthoven.base.config.models import Anatomy
+from einthoven.base.config.models import AnatomySettings
 from einthoven.base.core.tags import Surface, Tissue
 from einthoven.base.geometry.simplex import tet_volumes
 from einthoven.body.fibers.coordinates import ventricular_coordinates
@@ -36,7 +36,7 @@ def patient(request, tmp_path_factory):
     }[request.param]()
     folder = tmp_path_factory.mktemp(request.param)
     row = write_dalhousie_patient(folder, heart)
-    return request.param, import_patient(row, folder / "defect.png", Anatomy())
+    return request.param, import_patient(row, folder / "defect.png", AnatomySettings())
 
 
 def test_import_keeps_the_muscle_and_finds_all_electrodes(patient):

@@ -10,10 +10,10 @@ from helpers.inverse import InverseProblem, sphere, two_spheres
 from einthoven.base.core.errors import BadInput, NotConverged
 from einthoven.base.geometry.geodesic import geodesic_distances
 from einthoven.base.geometry.laplacian_modes import laplacian_modes
-from einthoven.inverse.methods.activation.beat import N_COMMON, Beat, Recording
+from einthoven.inverse.methods.activation.activation_method import ActivationMethod
+from einthoven.inverse.methods.activation.beat import N_COMMON, ActivationWave, BeatProblem
 from einthoven.inverse.methods.activation.fastest_route import FastestRoute
-from einthoven.inverse.methods.activation.gauss_newton import GaussNewton
-from einthoven.inverse.methods.activation.method import Activation
+from einthoven.inverse.methods.activation.gauss_newton import GaussNewtonSettings
 from einthoven.inverse.methods.activation.waveform import Waveform
 from einthoven.inverse.problem.method import Estimate
 
@@ -23,12 +23,12 @@ AMPLITUDE = 2.0
 
 
 @cache
-def planted() -> tuple[InverseProblem, Beat]:
+def planted() -> tuple[InverseProblem, ActivationWave]:
     """A beat from one focus whose front is not round and whose durations vary."""
     problem = two_spheres()
     x = problem.surface.points / 40.0
     activation = 30 + 45 * np.arccos(np.clip(x[:, 2], -1, 1)) / np.pi * (2 + 0.3 * x[:, 0])
-    beat = Beat(activation, 210 - 15 * x[:, 1], Waveform(6.0, 10.0, 40.0), AMPLITUDE)
+    beat = ActivationWave(activation, 210 - 15 * x[:, 1], Waveform(6.0, 10.0, 40.0), AMPLITUDE)
     return replace(problem, time=TIME, potentials=beat.sources(TIME)), beat
 
 
@@ -38,7 +38,7 @@ def recorded(noise: float, seed: int = 0) -> np.ndarray:
     return body + noise * np.random.default_rng(seed).normal(size=body.shape)
 
 
-METHOD = Activation(n_modes=N_MODES, start=FastestRoute(n_sites=24, max_foci=2))
+METHOD = ActivationMethod(n_modes=N_MODES, start=FastestRoute(n_sites=24, max_foci=2))
 
 
 @cache
@@ -73,7 +73,7 @@ def test_waveform_derivatives_against_differences() -> None:
 def test_normal_equations_against_a_jacobian_by_differences() -> None:
     problem, beat = planted()
     body = recorded(0.05)
-    recording = Recording.of(problem.transfer, body, problem.surface, TIME, 6)
+    recording = BeatProblem.of(problem.transfer, body, problem.surface, TIME, 6)
     beat = recording.in_modes(replace(beat, amplitude=1.5))
     n, h = 2 * 6 + N_COMMON, 1e-4
     modes = recording.modes.functions
@@ -99,7 +99,7 @@ def test_normal_equations_against_a_jacobian_by_differences() -> None:
 def test_misfit_counts_what_no_source_reaches() -> None:
     problem, beat = planted()
     body = recorded(0.05)
-    recording = Recording.of(problem.transfer, body, problem.surface, TIME, 6)
+    recording = BeatProblem.of(problem.transfer, body, problem.surface, TIME, 6)
     all_electrodes = body - problem.transfer @ beat.sources(TIME)
     assert recording.misfit(beat) == pytest.approx(np.sum(all_electrodes**2), rel=1e-3)
 
@@ -144,7 +144,7 @@ def test_sources_of_another_kind_are_mixed() -> None:
 
 def test_too_few_steps_raise() -> None:
     problem, _ = planted()
-    hasty = replace(METHOD, iteration=GaussNewton(max_steps=2))
+    hasty = replace(METHOD, iteration=GaussNewtonSettings(max_steps=2))
     with pytest.raises(NotConverged, match="standard deviations"):
         hasty.fit(problem.transfer, recorded(0.05), problem.surface, TIME)
 

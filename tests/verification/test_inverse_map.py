@@ -8,7 +8,7 @@ from helpers.inverse import sphere, two_spheres
 
 from einthoven.base.core.errors import BadInput
 from einthoven.inverse.baselines.bayes.beats import ActionPotentials, Electrograms
-from einthoven.inverse.baselines.bayes.method import Map
+from einthoven.inverse.baselines.bayes.map_method import Map
 from einthoven.inverse.baselines.bayes.separable import Scales, SeparablePosterior, SeparablePrior
 from einthoven.inverse.baselines.bayes.training import GivenBeats
 from einthoven.inverse.problem.double_layer import double_layer

@@ -10,7 +10,7 @@ from helpers.fem import ball_in_ball, boundary_faces, electrodes_at, unit, with_
 from helpers.heart import heart_patient
 
 from einthoven.base.config.inverse import OperatorName
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.simplex import enclosed_volume
@@ -25,7 +25,7 @@ from einthoven.physics.ecg.forward import transfer_matrix
 from einthoven.physics.leadfield.solve import solve_lead_fields
 
 SIGMA = 0.2
-ALIKE = Leadfield(
+ALIKE = LeadFieldSettings(
     sigma_il_s_per_m=0.1, sigma_it_s_per_m=0.1, sigma_el_s_per_m=0.1, sigma_et_s_per_m=0.1,
     sigma_torso_s_per_m=SIGMA, sigma_blood_s_per_m=SIGMA,
 )  # fmt: skip

@@ -9,7 +9,12 @@ from helpers.inverse import two_spheres
 from einthoven.base.core.errors import BadInput
 from einthoven.inverse.baselines import stre
 from einthoven.inverse.baselines.stre import Stre, modal_problem, temporal_modes
-from einthoven.inverse.methods.regularisation.criteria import Criterion, Evidence, Fixed, Gcv
+from einthoven.inverse.methods.regularisation.criteria import (
+    Criterion,
+    Fixed,
+    Gcv,
+    RestrictedLikelihood,
+)
 from einthoven.inverse.methods.regularisation.penalties import beltrami_penalty, neighbour_penalty
 from einthoven.inverse.methods.regularisation.tikhonov import Tikhonov2
 
@@ -96,12 +101,12 @@ def test_evidence_is_the_density_of_all_data(monkeypatch: pytest.MonkeyPatch) ->
         covariance, y = basis.T @ covariance @ basis, basis.T @ y
         quadratic = y @ np.linalg.solve(covariance, y)
         density = len(y) * np.log(quadratic) + np.linalg.slogdet(covariance)[1]
-        found = Evidence().score(problem.spectrum(ratio), np.array([weight])).item()
+        found = RestrictedLikelihood().score(problem.spectrum(ratio), np.array([weight])).item()
         differences.append(density - found)
     assert differences[0] == pytest.approx(differences[1], abs=1e-3)
 
 
-@pytest.mark.parametrize("criterion", [Evidence(), Gcv()], ids=lambda c: c.name)
+@pytest.mark.parametrize("criterion", [RestrictedLikelihood(), Gcv()], ids=lambda c: c.name)
 def test_blind_weights_beat_tikhonov_with_the_same_criterion(criterion: Criterion) -> None:
     p = two_spheres(noise=0.1, n_time=60)
     given = (p.transfer, p.body_potentials, p.surface, p.time)

@@ -8,14 +8,14 @@ import scipy.sparse as sp
 from helpers.inverse import sphere, two_spheres
 
 from einthoven.base.core.errors import BadInput
-from einthoven.inverse.methods.waves.evidence import Hyperparameters, Recording
+from einthoven.inverse.methods.waves.evidence import Hyperparameters, WaveData
 from einthoven.inverse.methods.waves.local_cosines import local_cosines
-from einthoven.inverse.methods.waves.method import Waves
-from einthoven.inverse.methods.waves.pose import HeartInTorso, Pose
+from einthoven.inverse.methods.waves.pose import HeartInTorso, HeartPose
 from einthoven.inverse.methods.waves.pose_search import DECISIVE
-from einthoven.inverse.methods.waves.posterior import Posterior
 from einthoven.inverse.methods.waves.prior import WavePrior, surface_modes
 from einthoven.inverse.methods.waves.scoring import Slopes
+from einthoven.inverse.methods.waves.wave_method import Waves
+from einthoven.inverse.methods.waves.wave_posterior import WavePosterior
 from einthoven.inverse.problem.method import SourceSurface
 from einthoven.numerics.bem.transfer import heart_to_torso
 
@@ -60,14 +60,14 @@ def test_faster_in_time_is_finer_in_space():
     assert prior.spectrum(wavenumber, 0.1).sum() == pytest.approx(1)
 
 
-def _small() -> tuple[Recording, np.ndarray, np.ndarray]:
+def _small() -> tuple[WaveData, np.ndarray, np.ndarray]:
     """A recording of two spheres, its transfer matrix and body potentials."""
     problem = two_spheres(noise=0.02)
     basis = local_cosines(len(problem.time), 4.0, 1)
     modes = surface_modes(problem.surface)
     changes = [0.1 * np.roll(problem.transfer, k, axis=0) for k in (1, 2)]
     args = (modes, basis, problem.transfer, problem.body_potentials, changes)
-    return Recording.of(*args), problem.transfer, problem.body_potentials
+    return WaveData.of(*args), problem.transfer, problem.body_potentials
 
 
 @pytest.mark.parametrize("chosen", [CHOSEN, replace(CHOSEN, rest=0.1, model_error=0.2)])
@@ -75,7 +75,7 @@ def test_posterior_is_the_conditional_gaussian(chosen):
     """Mean and SD against the dense conditioning of one coefficient; likelihood too."""
     recording, _, _ = _small()
     modes = surface_modes(two_spheres().surface)
-    posterior, total = Posterior(modes, recording, chosen), 0.0
+    posterior, total = WavePosterior(modes, recording, chosen), 0.0
     spread = np.zeros((len(modes.shapes), len(recording.basis.matrix)))
     mean = np.zeros_like(spread)
     for band, (_, groups) in zip(posterior.bands, recording.octaves):
@@ -103,7 +103,7 @@ def test_posterior_is_the_conditional_gaussian(chosen):
 
 def test_draws_have_the_mean_and_deviation_of_the_posterior():
     recording, _, _ = _small()
-    posterior = Posterior(surface_modes(two_spheres().surface), recording, CHOSEN)
+    posterior = WavePosterior(surface_modes(two_spheres().surface), recording, CHOSEN)
     generator = np.random.default_rng(0)
     draws = np.array([posterior.draw(generator) for _ in range(300)])
     error = np.abs(draws.mean(axis=0) - posterior.mean) / posterior.sd
@@ -115,7 +115,7 @@ def test_doubt_of_the_geometry_widens_mean_and_draws_alike():
     recording, _, _ = _small()
     modes = surface_modes(two_spheres().surface)
     doubt = np.array([[0.1, 0.0], [0.05, 0.1]])
-    known, doubtful = (Posterior(modes, recording, CHOSEN, root) for root in (None, doubt))
+    known, doubtful = (WavePosterior(modes, recording, CHOSEN, root) for root in (None, doubt))
     assert (doubtful.sd >= known.sd).all()
     generator = np.random.default_rng(0)
     draws = np.array([doubtful.draw(generator) for _ in range(60)])
@@ -165,10 +165,10 @@ def test_intervals_hold_waves_of_the_model():
 
 def test_a_coarser_heart_is_moved_alike():
     body, *_ = _shifted(np.zeros(3))
-    coarse, pose = body.coarser(100), Pose((8.0, -5.0, 4.0, 10.0, 20.0, -5.0, 0.1))
+    coarse, pose = body.coarser(100), HeartPose((8.0, -5.0, 4.0, 10.0, 20.0, -5.0, 0.1))
     assert len(coarse.heart.points) == 100
-    field = [b.at(pose) @ b.moved(Pose.at_rest()) for b in (body, coarse)]
-    filed = body.at(Pose.at_rest()) @ body.heart.points
+    field = [b.at(pose) @ b.moved(HeartPose.at_rest()) for b in (body, coarse)]
+    filed = body.at(HeartPose.at_rest()) @ body.heart.points
     assert np.linalg.norm(field[1] - field[0]) < 0.1 * np.linalg.norm(field[0] - filed)
 
 
@@ -191,7 +191,7 @@ def _shifted(shift: np.ndarray) -> tuple[HeartInTorso, np.ndarray, np.ndarray, n
 @pytest.mark.parametrize("shift", [[-6.0, 5.0, 6.0], [-12.0, 10.0, 12.0]])
 def test_the_pose_is_found_from_body_potentials_alone(shift):
     body, measured, potentials, time = _shifted(np.array(shift))
-    filed = body.at(Pose.at_rest())
+    filed = body.at(HeartPose.at_rest())
     without, _ = Waves().fit(filed, measured, body.heart, time)
     found, told = Waves(body=body).fit(filed, measured, body.heart, time)
     moved = np.array([told.numbers[f"shift_{axis}_mm"] for axis in "xyz"])
@@ -207,7 +207,7 @@ def test_the_pose_is_found_from_body_potentials_alone(shift):
 @pytest.mark.slow
 def test_a_heart_that_is_where_it_is_filed_stays_there():
     body, measured, _, time = _shifted(np.zeros(3))
-    filed = body.at(Pose.at_rest())
+    filed = body.at(HeartPose.at_rest())
     without, _ = Waves().fit(filed, measured, body.heart, time)
     found, told = Waves(body=body).fit(filed, measured, body.heart, time)
     np.testing.assert_array_equal(found, without)
@@ -217,6 +217,6 @@ def test_a_heart_that_is_where_it_is_filed_stays_there():
 
 def test_a_body_with_another_transfer_matrix_is_refused():
     body, measured, _, time = _shifted(np.zeros(3))
-    filed = body.at(Pose.at_rest())
+    filed = body.at(HeartPose.at_rest())
     with pytest.raises(BadInput, match="not the one given"):
         Waves(body=body).fit(filed - filed.mean(axis=0), measured, body.heart, time)

@@ -15,7 +15,7 @@ from helpers.fem import (
 )
 from helpers.mesh import icosphere
 
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.remeshing import remesh_to
@@ -26,8 +26,13 @@ from einthoven.inverse.problem.method import Diagnostics, Estimate
 from einthoven.inverse.synthetic.fem_transfer import fem_transfer
 from einthoven.inverse.synthetic.misfit import Misfit
 from einthoven.inverse.synthetic.paper import Experiment, paper_world
-from einthoven.inverse.synthetic.patient import Beat, BodySetting, Recording, patient_world
-from einthoven.inverse.synthetic.scores import Scores
+from einthoven.inverse.synthetic.patient_problem import (
+    BodyBeat,
+    BodySetting,
+    RecordedBody,
+    patient_world,
+)
+from einthoven.inverse.synthetic.scores import InverseScores
 from einthoven.inverse.synthetic.world import World
 from einthoven.physics.ecg.body_potentials import body_potential, source_loads
 from einthoven.physics.ecg.membrane import Membrane
@@ -35,9 +40,9 @@ from einthoven.physics.electrophysiology.aliev_panfilov import AlievPanfilov
 from einthoven.physics.leadfield.conductivity import intracellular
 from einthoven.physics.leadfield.solve import solve_lead_fields
 
-SIGMA = Leadfield()
+SIGMA = LeadFieldSettings()
 TIME = np.arange(-5.0, 120.0, 5.0)
-SMALL = Recording(n_heart=200, n_torso=200, n_electrodes=40)
+SMALL = RecordedBody(n_heart=200, n_torso=200, n_electrodes=40)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +63,7 @@ def beat():
     )  # fmt: skip
     membrane = Membrane(muscle, intracellular(patient.fibers.f0, SIGMA))
     potential = body_potential(patient, membrane, activation, TIME, SIGMA)
-    return Beat(patient, activation, TIME, potential, np.array([start])), membrane
+    return BodyBeat(patient, activation, TIME, potential, np.array([start])), membrane
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +125,7 @@ def test_the_surface_of_a_heart_without_cavities_is_its_epicardium(beat):
     muscle = BodySetting(beat.patient, replace(SMALL, surface="myocardium"))
     np.testing.assert_array_equal(shell.heart[0], muscle.heart[0])
     with pytest.raises(BadInput, match="epicardium or myocardium"):
-        Recording(surface="endocardium")
+        RecordedBody(surface="endocardium")
 
 
 def test_a_saved_world_comes_back_and_its_noise_too(paper, tmp_path):
@@ -174,17 +179,17 @@ def test_scores_of_the_truth_and_of_a_wrong_answer(paper):
     sd = np.full(paper.potentials.shape, 0.05)
     rng = np.random.default_rng(1)
     found = paper.potentials + 0.05 * rng.standard_normal(paper.potentials.shape)
-    scores = Scores.of(paper, Estimate(found, Diagnostics(sd=sd, seconds=2.0)))
+    scores = InverseScores.of(paper, Estimate(found, Diagnostics(sd=sd, seconds=2.0)))
     assert scores.coverage_90 == pytest.approx(0.9, abs=0.01) and scores.seconds == 2.0
     assert scores.mse == pytest.approx(0.05**2, rel=0.05)
-    perfect = Scores.of(paper, Estimate(paper.potentials, Diagnostics()))
+    perfect = InverseScores.of(paper, Estimate(paper.potentials, Diagnostics()))
     assert perfect.re == 0 and perfect.cc == pytest.approx(1) and perfect.coverage_90 is None
     assert perfect.at_error < 0.5 and perfect.at_cc > 0.99 and perfect.site_error_mm < 5
     assert perfect.n_breakthroughs == perfect.n_breakthroughs_true == 1
     told = Diagnostics(activation_time=paper.activation_time + 1.0, activation_sd=sd[:, 0])
-    own = Scores.of(paper, Estimate(paper.potentials, told))
+    own = InverseScores.of(paper, Estimate(paper.potentials, told))
     assert own.at_error == pytest.approx(1.0) and own.at_coverage_90 == 0.0
-    upside_down = Scores.of(paper, Estimate(-paper.potentials, Diagnostics()))
+    upside_down = InverseScores.of(paper, Estimate(-paper.potentials, Diagnostics()))
     assert upside_down.re == pytest.approx(2) and upside_down.cc == pytest.approx(-1)
 
 
@@ -192,10 +197,10 @@ def test_caps_have_no_activation_and_no_say(paper):
     times = np.where(paper.heart_points[:, 2] > 13, np.nan, paper.activation_time)
     capped = replace(paper, activation_time=times)
     estimate = Estimate(paper.potentials, Diagnostics(activation_time=paper.activation_time))
-    scores = Scores.of(capped, estimate)
+    scores = InverseScores.of(capped, estimate)
     assert scores.at_error == 0.0 and scores.at_cc == pytest.approx(1.0)
     told = np.where(np.isnan(times), -100.0, times)  # an early cap is no site
-    early = Scores.of(capped, Estimate(paper.potentials, Diagnostics(activation_time=told)))
+    early = InverseScores.of(capped, Estimate(paper.potentials, Diagnostics(activation_time=told)))
     assert early.site_error_mm == scores.site_error_mm
     assert early.n_breakthroughs == scores.n_breakthroughs == scores.n_breakthroughs_true
 

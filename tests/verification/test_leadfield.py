@@ -15,7 +15,7 @@ from helpers.fem import (
     without_heart,
 )
 
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Tissue
 from einthoven.base.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
@@ -31,7 +31,7 @@ from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 from einthoven.physics.leadfield.skin import electrode_weights, skin_faces
 from einthoven.physics.leadfield.solve import fields_of_loads, solve_lead_fields
 
-SIGMA = Leadfield(sigma_torso_s_per_m=0.06, sigma_blood_s_per_m=0.06)
+SIGMA = LeadFieldSettings(sigma_torso_s_per_m=0.06, sigma_blood_s_per_m=0.06)
 RADIUS = 100.0
 ELECTRODES = RADIUS * unit(np.random.default_rng(5).normal(size=(6, 3)))
 PLACES = electrodes_at(ELECTRODES)
@@ -106,7 +106,7 @@ def test_ball_converges_with_order_one_in_the_gradient():
 
 def test_current_bends_into_a_better_conducting_core():
     """An isotropic heart of 0.4 mS/mm in a torso of 0.06: the series solution."""
-    isotropic = Leadfield(
+    isotropic = LeadFieldSettings(
         sigma_il_s_per_m=0.1, sigma_it_s_per_m=0.1, sigma_el_s_per_m=0.3, sigma_et_s_per_m=0.3,
         sigma_torso_s_per_m=0.06, sigma_blood_s_per_m=0.06,
     )  # fmt: skip

@@ -21,7 +21,7 @@ from helpers.fem import (
     without_heart,
 )
 
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
 from einthoven.base.metrics.fields import angular_error_deg
 from einthoven.numerics.fem.laplace import solve_laplace
@@ -29,8 +29,8 @@ from einthoven.physics.leadfield.solve import solve_lead_fields
 
 RADIUS, CORE = 100.0, 40.0
 ELECTRODES = RADIUS * unit(np.random.default_rng(5).normal(size=(6, 3)))
-SIGMA = Leadfield()
-ISOTROPIC = Leadfield(
+SIGMA = LeadFieldSettings()
+ISOTROPIC = LeadFieldSettings(
     sigma_il_s_per_m=0.1, sigma_it_s_per_m=0.1, sigma_el_s_per_m=0.2, sigma_et_s_per_m=0.2
 )
 SERIES = ((CORE, RADIUS), (0.3, SIGMA.sigma_torso_s_per_m))

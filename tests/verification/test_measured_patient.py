@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from helpers.import_catalogue import linear_times, measured_mesh, swirl
 
-from einthoven.base.config.activation import Activation
-from einthoven.base.config.models import Anatomy, Config, Fibers, Mesh
+from einthoven.base.config.activation import ActivationSettings
+from einthoven.base.config.models import AnatomySettings, Config, FiberSettings, MeshSettings
 from einthoven.body.fibers.ldrb import assign_fibers
 from einthoven.body.imported.anatomy import import_patient
 from einthoven.body.mesh.tetrahedra import tetrahedralise
@@ -15,8 +15,8 @@ from einthoven.learning.prediction.prepare import prepared
 from einthoven.physics.electrophysiology.scenarios import activate
 
 pytestmark = pytest.mark.slow
-ANATOMY = Anatomy(heart_edge_mm=8.0)
-MESH = Mesh(heart_edge_mm=7.0, torso_edge_mm=30.0)
+ANATOMY = AnatomySettings(heart_edge_mm=8.0)
+MESH = MeshSettings(heart_edge_mm=7.0, torso_edge_mm=30.0)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_what_was_done_is_told(patient):
 
 def test_a_linear_activation_arrives_to_first_order(patient):
     found, _ = patient
-    times = activate(found, "sinus", Activation()).activation_time
+    times = activate(found, "sinus", ActivationSettings()).activation_time
     wanted = linear_times(in_file(found.heart.points, found))
     shift = np.median(times - wanted)
     gap = found.anatomy.measured.time_at(found.heart.points)[1]
@@ -54,7 +54,7 @@ def test_a_linear_activation_arrives_to_first_order(patient):
 
 def test_fibres_arrive_whatever_their_signs(patient):
     found, folder = patient
-    fibers = assign_fibers(found, Fibers())
+    fibers = assign_fibers(found, FiberSettings())
     wanted = swirl(in_file(found.heart.centroids, found))
     cosine = np.abs(np.einsum("ci,ci->c", fibers.f0, wanted))
     assert np.degrees(np.arccos(np.clip(np.median(cosine), 0, 1))) < 3.0
@@ -63,7 +63,7 @@ def test_fibres_arrive_whatever_their_signs(patient):
     turned = np.asarray(signs * found.anatomy.measured_fiber, np.float32)
     other = Patient.of(Stage.of(found.anatomy.arrays() | {"measured_fiber": turned},
                                 found.anatomy.attrs(), "memory"), found.mesh)  # fmt: skip
-    np.testing.assert_allclose(assign_fibers(other, Fibers()).f0, fibers.f0, atol=1e-4)
+    np.testing.assert_allclose(assign_fibers(other, FiberSettings()).f0, fibers.f0, atol=1e-4)
 
 
 def test_a_prediction_takes_them_too(patient):

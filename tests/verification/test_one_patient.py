@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import einthoven as ei
-from einthoven.app.analysis.contributions import EcgSettings, contributions
+from einthoven.app.analysis.contributions import LeadSettings, contributions
 from einthoven.base.core.names import LEADS
 from einthoven.data.patient.segments import (
     AHA_SEGMENTS,
@@ -103,7 +103,7 @@ def test_segments_of_a_wall_have_similar_sizes(patient):
 
 
 def test_regions_of_the_solved_lead_fields_add_up(patient):
-    everyone, settings = patient["patient"], EcgSettings(*patient["settings"])
+    everyone, settings = patient["patient"], LeadSettings(*patient["settings"])
     regions = ventricular_walls(everyone)
     fields, activation = patient["lead_fields"], patient["activation"]
     found = contributions(everyone, fields, activation, regions, settings)

@@ -14,7 +14,7 @@ from helpers.fem import bare_heart
 from helpers.pretrained import COARSE, write_run
 
 from einthoven.app.cli import main
-from einthoven.base.config.models import Anatomy, Cohort, Leadfield
+from einthoven.base.config.models import AnatomySettings, CohortSettings, LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import load_arrays, read_json
 from einthoven.base.metrics.fields import angular_error_deg
@@ -68,8 +68,8 @@ def config(tmp_path_factory):
 def folder(tmp_path_factory):
     """A patient with nothing but surfaces."""
     path = tmp_path_factory.mktemp("patient")
-    settings = Anatomy(**COARSE["anatomy"])
-    build_anatomy(draw_patient(500, Cohort()), settings).save(path / "anatomy.npz")
+    settings = AnatomySettings(**COARSE["anatomy"])
+    build_anatomy(draw_patient(500, CohortSettings()), settings).save(path / "anatomy.npz")
     return path
 
 
@@ -104,13 +104,13 @@ def test_the_ecg_is_that_of_solved_lead_fields(predicted, patient):
     assert sorted(out["scenario"]) == ["lbbb", "sinus"] and out["ecg_sd"].min() >= 0
     electrodes = Electrodes(names, patient.anatomy.site_points[:10])
     assert out["electrode_names"].tolist() == names.tolist()
-    solved = solve_lead_fields(patient, electrodes, Leadfield())
+    solved = solve_lead_fields(patient, electrodes, LeadFieldSettings())
     true = solved.gradients(patient.heart).grad
     assert angular_error_deg(out["heart_grad"], true).mean() < 4  # on 6 mm hearts
     tau = patient.activation("sinus").activation_time
     muscle = bare_heart(patient.heart.points, patient.heart.cells)
-    potential = forward_potential(muscle, intracellular(patient.fibers.f0, Leadfield()), tau, true,
-                                  out["time"], template(ECG_STEP_MS))  # fmt: skip
+    sigma = intracellular(patient.fibers.f0, LeadFieldSettings())
+    potential = forward_potential(muscle, sigma, tau, true, out["time"], template(ECG_STEP_MS))
     leads = twelve_lead(names.tolist(), potential)
     found = out["ecg"][out["scenario"].tolist().index("sinus")]
     assert np.corrcoef(found.ravel(), leads.ravel())[0, 1] > 0.99
@@ -125,10 +125,10 @@ def test_the_ecg_is_that_of_solved_lead_fields(predicted, patient):
 def test_gradients_sd_and_check_are_those_of_the_model(predicted, patient, shipped):
     out, electrodes = load_arrays(predicted / "prediction.npz"), patient.anatomy.site_points[:10]
     inputs = OperatorInputs.of(
-        patient.anatomy, HeartPoints.of_cells(patient), electrodes, Leadfield()
+        patient.anatomy, HeartPoints.of_cells(patient), electrodes, LeadFieldSettings()
     )
     grad, sd = shipped.operator.predict(inputs)
-    grad = grad @ patient.anatomy.heart_rotation.T / Leadfield().sigma_torso_s_per_m
+    grad = grad @ patient.anatomy.heart_rotation.T / LeadFieldSettings().sigma_torso_s_per_m
     np.testing.assert_allclose(out["heart_grad"], grad, rtol=0, atol=1e-5 * np.abs(grad).max())
     np.testing.assert_allclose(out["heart_sd_deg"], sd, rtol=1e-3)
     check = out.attrs["out_of_distribution"]
@@ -206,7 +206,7 @@ def test_a_pair_is_asked_for_the_same_patient(pair, patient):
     np.testing.assert_array_equal(found.heart_sd_deg, sd)
     assert found.out_of_distribution["values"]["sd_deg"] == pytest.approx(sd.mean())
     with pytest.raises(BadInput, match="knows the conductivities .* alone"):
-        pair.predict(known, electrodes, Leadfield(sigma_torso_s_per_m=0.1))
+        pair.predict(known, electrodes, LeadFieldSettings(sigma_torso_s_per_m=0.1))
 
 
 def test_a_torchscript_file_gives_the_same_gradients(run, pair, folder, tmp_path, capsys):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers.imported_hearts import data_file
 
-from einthoven.base.config.models import Anatomy, Cohort, Mesh
+from einthoven.base.config.models import AnatomySettings, CohortSettings, MeshSettings
 from einthoven.base.geometry.simplex import enclosed_volume, tet_volumes
 from einthoven.body.anatomy.body import build_anatomy
 from einthoven.body.anatomy.population.cohort import draw_patient
@@ -50,8 +50,10 @@ def test_real_mean_keeps_its_volume_and_its_individuals_are_hearts(atlas):
 def test_patient_with_a_real_heart_in_our_torso_is_meshed(atlas):
     path, _ = atlas
     for index in range(2):
-        body = build_anatomy(draw_patient(index, Cohort()), Anatomy(heart_atlas=path))
+        body = build_anatomy(
+            draw_patient(index, CohortSettings()), AnatomySettings(heart_atlas=path)
+        )
         check_surfaces(body.surfaces)
-        mesh = tetrahedralise(body.surfaces, body.site_points[:9], Mesh())
+        mesh = tetrahedralise(body.surfaces, body.site_points[:9], MeshSettings())
         heart = tet_volumes(mesh.points, mesh.cells[: mesh.n_heart_cells]).sum() / 1000
         assert heart == pytest.approx(body.volumes_ml["myocardium"], rel=0.01)

@@ -19,10 +19,10 @@ from einthoven.base.geometry.intersections import intersecting_pairs
 from einthoven.base.geometry.simplex import enclosed_volume, normal_sd
 from einthoven.base.geometry.triangles import unique_edges
 from einthoven.body.segmentation.base import base_of_stack
-from einthoven.body.segmentation.heart import segmented_heart
 from einthoven.body.segmentation.image import LabelImage
 from einthoven.body.segmentation.reading import Reading
 from einthoven.body.segmentation.regions import masks_of, regions_of
+from einthoven.body.segmentation.segmented_heart import segmented_heart
 from einthoven.body.segmentation.stack import Stack, stack_of, surfaces_of
 from einthoven.body.segmentation.volume import surface_of_mask
 

@@ -7,8 +7,8 @@ from helpers.label_images import SHORT_AXIS, grid_around, label_image, write_nif
 
 from einthoven.app.cli import main
 from einthoven.base.config import Config
-from einthoven.base.config.models import Anatomy as AnatomyConfig
-from einthoven.base.config.models import Cohort
+from einthoven.base.config.models import AnatomySettings as AnatomyConfig
+from einthoven.base.config.models import CohortSettings
 from einthoven.base.core.tags import Surface, Tissue
 from einthoven.base.geometry.simplex import tet_volumes
 from einthoven.base.geometry.surfaces import Surfaces
@@ -28,7 +28,7 @@ PLACE = np.array([12.0, -340.0, 55.0])
 
 @pytest.fixture(scope="module")
 def body():
-    return build_anatomy(draw_patient(1, Cohort()), AnatomyConfig())
+    return build_anatomy(draw_patient(1, CohortSettings()), AnatomyConfig())
 
 
 def write_patient(folder, body):

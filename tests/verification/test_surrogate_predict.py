@@ -9,8 +9,8 @@ import pytest
 from helpers.fem import bare_heart, electrodes_at
 from helpers.heart import HOMOGENEOUS
 
-from einthoven.base.config.learning import MlpModel, RefractionModel
-from einthoven.base.config.models import Ecg, Leadfield
+from einthoven.base.config.learning import MlpSettings, RefractionSettings
+from einthoven.base.config.models import EcgSettings, LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.data.patient.activation import Activation
@@ -18,7 +18,7 @@ from einthoven.data.patient.anatomy import Pose
 from einthoven.learning.prediction.ecg import with_ecg
 from einthoven.learning.prediction.prediction import Prediction
 from einthoven.learning.prediction.predictor import Predictor
-from einthoven.learning.surrogate.ensemble import Surrogate
+from einthoven.learning.surrogate.ensemble import SurrogateEnsemble
 from einthoven.learning.surrogate.train import train_surrogate
 from einthoven.physics.ecg.forward import forward_potential
 from einthoven.physics.ecg.leads import twelve_lead
@@ -27,8 +27,8 @@ from einthoven.physics.leadfield.conductivity import intracellular
 
 COMMON = dict(width=32, n_frequencies=4, epochs=2, points_per_batch=64, electrodes_per_batch=0,
               batch_patients=2)  # fmt: skip
-CONFIGS = {"mlp": MlpModel(**COMMON), "refraction": RefractionModel(**COMMON, rank=8)}
-TIMES = Ecg(start_ms=-10.0, duration_ms=60.0, dt_ms=2.0)
+CONFIGS = {"mlp": MlpSettings(**COMMON), "refraction": RefractionSettings(**COMMON, rank=8)}
+TIMES = EcgSettings(start_ms=-10.0, duration_ms=60.0, dt_ms=2.0)
 
 
 def cube(patient) -> SimpleNamespace:
@@ -54,7 +54,7 @@ def case(request, tmp_path_factory):
     splits = ["train", "train", "train", "test"]
     encoder = balls.write_ball_store(root / "store.zarr.zip", patients, splits)
     train_surrogate(model, CONFIGS[model], encoder, root / "store.zarr.zip", root / "model")
-    predictor = Predictor(encoder, Surrogate.of_folder(root / "model", model))
+    predictor = Predictor(encoder, SurrogateEnsemble.of_folder(root / "model", model))
     return predictor, cube(patients[3]), electrodes_at(patients[3]["electrode_points"],
                                                        STANDARD_ELECTRODES)  # fmt: skip
 
@@ -74,10 +74,10 @@ def test_ecg_is_the_forward_ecg_of_the_predicted_gradient(case, predicted) -> No
                    activation_time=heart.points[:, axis] - heart.points[:, axis].min())
         for name, axis in (("sinus", 0), ("lbbb", 2))
     ]  # fmt: skip
-    found = with_ecg(predicted, patient, activations, TIMES, Leadfield(), HOMOGENEOUS)
+    found = with_ecg(predicted, patient, activations, TIMES, LeadFieldSettings(), HOMOGENEOUS)
     assert found.heart_grad.shape == (9, 6, 3) and found.field_grad.shape == (9, 120, 3)
     assert list(found.scenarios) == ["sinus", "lbbb"]
-    sigma_i = intracellular(patient.fibers.f0, Leadfield())
+    sigma_i = intracellular(patient.fibers.f0, LeadFieldSettings())
     for k, activation in enumerate(activations):
         tau, beat = activation.activation_time, template(ECG_STEP_MS)
         potential = forward_potential(heart, sigma_i, tau, found.heart_grad, found.time, beat)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from einthoven.base.config.learning import RefractionModel
+from einthoven.base.config.learning import RefractionSettings
 from einthoven.learning.surrogate import patients
 from einthoven.learning.surrogate import train as training
 from einthoven.learning.surrogate.patients import Patients
@@ -22,7 +22,7 @@ from einthoven.numerics.training.machine import Machine
 from einthoven.numerics.training.resume import FILE
 from einthoven.numerics.training.tensors import load_model
 
-CONFIG = RefractionModel(width=32, rank=8, n_frequencies=8, code_at_electrodes=True, epochs=12,
+CONFIG = RefractionSettings(width=32, rank=8, n_frequencies=8, code_at_electrodes=True, epochs=12,
                          points_per_batch=32, batch_patients=2, learning_rate=0.005,
                          ema_decay=0.9)  # fmt: skip
 OUTPUTS = ("model.safetensors", "curve.csv")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from einthoven.base.config.learning import MlpModel, RefractionModel
+from einthoven.base.config.learning import MlpSettings, RefractionSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.metrics.fields import angular_error_deg, magnitude_error_rel
 from einthoven.learning.surrogate.networks import NETWORKS, load_network
@@ -13,14 +13,14 @@ from einthoven.learning.surrogate.patients import Patients
 from einthoven.learning.surrogate.predict import predict_gradient
 from einthoven.learning.surrogate.refraction import Refraction
 from einthoven.learning.surrogate.train import SurrogateTask, search_surrogate, train_surrogate
-from einthoven.numerics.training.fit import Run, fit
+from einthoven.numerics.training.fit import TrainingRun, fit
 from einthoven.numerics.training.machine import ONE_CORE
 from einthoven.numerics.training.schedule import Schedule
 
 COMMON = dict(width=48, n_frequencies=8, epochs=3, points_per_batch=64, electrodes_per_batch=0,
               batch_patients=4)  # fmt: skip
-CONFIGS = {"mlp": MlpModel(**COMMON, lambda_cos=1.0),
-           "refraction": RefractionModel(**COMMON, rank=8, code_at_electrodes=True)}  # fmt: skip
+CONFIGS = {"mlp": MlpSettings(**COMMON, lambda_cos=1.0),
+           "refraction": RefractionSettings(**COMMON, rank=8, code_at_electrodes=True)}  # fmt: skip
 MODELS = ("mlp", "refraction")
 BEND = np.array([[0.9, 0.2, 0.0], [-0.1, 0.5, 0.15], [0.1, 0.0, 0.3]])
 
@@ -77,7 +77,7 @@ def test_can_overfit_one_batch(model: str, steps: int, bound_deg: float, tmp_pat
     task = SurrogateTask(net, one, one, config)
     with torch.no_grad():
         before = task.validate()["val_angular_error_deg"]
-    fit(task, Schedule(steps, 0.003), Run("overfit", seed=0, validate_every=0))
+    fit(task, Schedule(steps, 0.003), TrainingRun("overfit", seed=0, validate_every=0))
     after = angular_error_deg(predict_gradient(net, one[0].inputs), one[0].grad.numpy()).mean()
     assert after < bound_deg and after < before / 5
 

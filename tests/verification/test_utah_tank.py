@@ -10,7 +10,7 @@ from einthoven.base.core.errors import BadInput
 from einthoven.inverse.measured.case import prepare
 from einthoven.inverse.measured.electrodes import read_channel_nodes, read_electrodes
 from einthoven.inverse.measured.reconstruction import Choice, forward_model, reconstruct
-from einthoven.inverse.measured.surfaces import read_closed_surface
+from einthoven.inverse.measured.surface_files import read_closed_surface
 from einthoven.inverse.measured.tables import Stated, read_recording
 
 

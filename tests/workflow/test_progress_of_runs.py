@@ -10,7 +10,7 @@ import pytest
 from helpers.workflow import ROOT, environment, snakemake
 
 from einthoven.app.cli import main
-from einthoven.app.run.monitor.state import Run, load
+from einthoven.app.run.monitor.state import WorkflowRun, load
 
 pytestmark = pytest.mark.workflow
 
@@ -62,7 +62,7 @@ def ran(project: Path, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def running(project: Path) -> Run:
+def running(project: Path) -> WorkflowRun:
     """The state as soon as jobs run."""
     deadline = time.time() + 60
     while time.time() < deadline:

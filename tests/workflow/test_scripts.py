@@ -81,10 +81,10 @@ def test_cohort_script_does_not_depend_on_the_size_of_the_cohort(tmp_path):
     script = load("cohort")
     params = SimpleNamespace(section=section, patient="p0005")
     script.main(SimpleNamespace(), [tmp_path / "p0005.json"], params, LOG)
-    from einthoven.base.config.models import Cohort
+    from einthoven.base.config.models import CohortSettings
     from einthoven.body.anatomy.population.cohort import draw_patient
 
-    assert read_json(tmp_path / "p0005.json") == vars(draw_patient(5, Cohort(**section)))
+    assert read_json(tmp_path / "p0005.json") == vars(draw_patient(5, CohortSettings(**section)))
 
 
 def test_store_scripts_make_stores_that_pass_their_check(tmp_path):

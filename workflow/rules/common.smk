@@ -3,7 +3,7 @@ from pathlib import Path
 from snakemake.utils import update_config
 from einthoven.inverse.problem.registry import module_of
 from einthoven.app.run.fingerprints import fingerprint
-from einthoven.app.run.methods import Method
+from einthoven.app.run.methods import SurrogateMethod
 from einthoven.app.run.plan import PLACED, REBUILT
 from einthoven.app.run.start import drop_default_rate_limit, plan_or_exit
 from einthoven.app.run.start import typed, warn_without_metadata

@@ -1,4 +1,4 @@
-OPERATOR = Method("operator")
+OPERATOR = SurrogateMethod("operator")
 
 
 # From stage files, as encoders: it needs no code, so it waits for no encoder and no store.

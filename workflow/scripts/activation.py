@@ -1,7 +1,7 @@
 """Activation times of one patient in all scenarios."""
 
 from einthoven.app.run.job import run
-from einthoven.base.config.activation import Activation
+from einthoven.base.config.activation import ActivationSettings
 from einthoven.base.config.scenarios import read_scenario
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.electrophysiology.scenarios import activate
@@ -12,7 +12,7 @@ def main(input, output, params, log):
     patient = Patient.of_files(
         mesh=input.mesh, fibers=input.fibers, purkinje=input.purkinje, anatomy=input.anatomy
     )
-    config = Activation.model_validate(params.section)
+    config = ActivationSettings.model_validate(params.section)
     for name, path in zip(params.scenarios, output, strict=True):
         scenario = scenario_of(name, read_scenario(params.definitions[name]))
         activation = activate(patient, scenario, config)

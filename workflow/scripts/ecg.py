@@ -3,8 +3,8 @@
 import numpy as np
 
 from einthoven.app.run.job import run
-from einthoven.base.config.models import Ecg, Leadfield
-from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.config.models import EcgSettings, LeadFieldSettings
+from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.data.patient.leadfields import LeadFields
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.ecg.simulate import reference_ecg
@@ -16,10 +16,12 @@ def main(input, output, params, log):
     )
     electrodes = patient.anatomy.electrodes(0, params.n_electrodes)
     fields = LeadFields.gather(input.leadfield, electrodes)
-    config = Ecg.model_validate(params.section)
-    leadfield = Leadfield.model_validate(params.conductivity | {"gradient": params.gradient})
+    config = EcgSettings.model_validate(params.section)
+    leadfield = LeadFieldSettings.model_validate(
+        params.conductivity | {"gradient": params.gradient}
+    )
     activations = [patient.activation(scenario) for scenario in config.scenarios]
-    durations = Repolarisation.model_validate(params.repolarisation)
+    durations = RepolarisationSettings.model_validate(params.repolarisation)
     ecg = reference_ecg(patient, fields, activations, config, leadfield, durations)
     ecg.save(output[0])
     log.info("QRS %s ms", np.round(ecg.qrs_duration, 1))

@@ -5,13 +5,13 @@ from einthoven.app.evaluation.evaluate import PseudoLeadField, by_method, evalua
 from einthoven.app.evaluation.imported import chamfer_rows, imported_rows
 from einthoven.app.evaluation.tables import encoder_rows
 from einthoven.app.run.job import run
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.data.patient.patient import Patient
 from einthoven.data.patient.samples import FieldSamples
 
 
 def main(input, output, params, log):
-    sigma = Leadfield.model_validate(params.conductivity).sigma_torso_s_per_m
+    sigma = LeadFieldSettings.model_validate(params.conductivity).sigma_torso_s_per_m
     pseudo = PseudoLeadField.fitted(map(FieldSamples.load, input.train), sigma)
     patients = Patient.group([*input.patients, *input.leadfield])
     found = evaluate(patients, by_method(input.predictions), pseudo, params.gradient)

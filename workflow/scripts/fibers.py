@@ -1,7 +1,7 @@
 """Fibres and ventricular coordinates of one patient."""
 
 from einthoven.app.run.job import run
-from einthoven.base.config.models import Fibers
+from einthoven.base.config.models import FiberSettings
 from einthoven.body.fibers.coordinates import ventricular_coordinates
 from einthoven.body.fibers.fields import solve_wall_fields
 from einthoven.body.fibers.ldrb import assign_fibers
@@ -11,7 +11,7 @@ from einthoven.data.patient.patient import Patient
 def main(input, output, params, log):
     patient = Patient.of_files(mesh=input.mesh, anatomy=input.anatomy)
     fields = solve_wall_fields(patient.heart)
-    fibers = assign_fibers(patient, Fibers.model_validate(params.section), fields)
+    fibers = assign_fibers(patient, FiberSettings.model_validate(params.section), fields)
     fibers.save(output[0], ventricular_coordinates(patient, fields))
     log.info("%d fibres", len(fibers.f0))
 

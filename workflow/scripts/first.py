@@ -1,6 +1,6 @@
 """The first picture of a run: activation and Purkinje trees of one patient."""
 
-from einthoven.app.report.patient import tree_figure
+from einthoven.app.report.patient_page import tree_figure
 from einthoven.app.run.job import run
 from einthoven.base.core.atomic import atomic
 from einthoven.data.patient.patient import Patient

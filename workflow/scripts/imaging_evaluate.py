@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from einthoven.app.run.job import run
-from einthoven.base.config.imaging_training import ImagingTraining
+from einthoven.base.config.imaging_training import ImagingTrainingSettings
 from einthoven.base.core.files import write_json
 from einthoven.imaging.corpus.simulations import Simulations, joined
 from einthoven.imaging.networks.trainings import evaluated, table
 
 
 def main(input, output, params, log):
-    config = ImagingTraining.model_validate(params.section)
+    config = ImagingTrainingSettings.model_validate(params.section)
     folders = [Path(model).parent for model in input.models]
     corpus = joined([Simulations.load(file) for file in input.simulations])
     metrics = evaluated(corpus, config, folders)

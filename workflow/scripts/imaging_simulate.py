@@ -1,9 +1,9 @@
 """Beats of one patient by all forward models: what imaging from the ECG learns from."""
 
 from einthoven.app.run.job import run
-from einthoven.base.config.activation import Activation
-from einthoven.base.config.imaging import Imaging
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.activation import ActivationSettings
+from einthoven.base.config.imaging import ImagingSettings
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.data.patient.patient import Patient
 from einthoven.imaging.corpus.cases import draw_cases
 from einthoven.imaging.corpus.simulations import Simulations
@@ -15,10 +15,10 @@ from einthoven.imaging.inputs.measures import clinical_measures
 def main(input, output, params, log):
     stages = ("anatomy", "mesh", "fibers", "purkinje", "leadfield")
     patient = Patient.of_files(**{stage: getattr(input, stage) for stage in stages})
-    section = Imaging.model_validate(params.section)
-    sigma = Leadfield.model_validate(params.conductivity | {"gradient": params.gradient})
+    section = ImagingSettings.model_validate(params.section)
+    sigma = LeadFieldSettings.model_validate(params.conductivity | {"gradient": params.gradient})
     fields = lead_fields_of(patient, sigma, section.forward_models)
-    activation = Activation.model_validate(params.activation)
+    activation = ActivationSettings.model_validate(params.activation)
     simulator = Simulator.of(patient, fields, activation, params.smoothing_mm)
     cases = draw_cases(section, patient.name, section.simulations_per_patient)
     measures = clinical_measures(patient)

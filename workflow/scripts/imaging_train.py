@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from einthoven.app.run.job import run
-from einthoven.base.config.imaging_training import ImagingTraining
+from einthoven.base.config.imaging_training import ImagingTrainingSettings
 from einthoven.imaging.corpus.simulations import Simulations, joined
 from einthoven.imaging.networks.training import train_network
 from einthoven.imaging.networks.trainings import Training
@@ -11,7 +11,7 @@ from einthoven.numerics.training.machine import Machine
 
 
 def main(input, output, params, log):
-    config = ImagingTraining.model_validate(params.section)
+    config = ImagingTrainingSettings.model_validate(params.section)
     corpus = joined([Simulations.load(file) for file in input])
     training = Training.of(params.training)
     split, folder = training.rows(corpus, config), Path(output.model).parent

@@ -1,7 +1,7 @@
 """One inverse method on some noises of one problem."""
 
 from einthoven.app.run.job import run
-from einthoven.base.config.inverse import Inverse
+from einthoven.base.config.inverse import InverseSettings
 from einthoven.inverse.synthetic.comparison import trials
 from einthoven.inverse.synthetic.ingredients import method_for
 from einthoven.inverse.synthetic.trials import save_trials
@@ -9,7 +9,7 @@ from einthoven.inverse.synthetic.world import World
 
 
 def main(input, output, params, log):
-    world, config = World.load(input[0]), Inverse.model_validate(params.section)
+    world, config = World.load(input[0]), InverseSettings.model_validate(params.section)
     found = []
     for noise, repeat in params.cases:
         method = method_for(params.method, world, config, config.seed + repeat)

@@ -1,8 +1,8 @@
 """V_m of one patient, reconstructed with lead fields of several origins."""
 
 from einthoven.app.run.job import run
-from einthoven.base.config.inverse import Inverse
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.inverse import InverseSettings
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.data.patient.anatomy import Anatomy
 from einthoven.data.patient.patient import Patient
 from einthoven.inverse.synthetic.operator_comparison import OperatorComparison
@@ -14,9 +14,9 @@ from einthoven.learning.prediction.prediction import Prediction
 def main(input, output, params, log):
     stages = ("anatomy", "mesh", "fibers", "ecg", "activation", "leadfield")
     patient = Patient.of_files(**{stage: getattr(input, stage) for stage in stages})
-    leadfield = Leadfield.model_validate(params.leadfield | {"gradient": params.gradient})
+    leadfield = LeadFieldSettings.model_validate(params.leadfield | {"gradient": params.gradient})
     prediction, other = Prediction.load(input.prediction), Anatomy.load(input.neighbour)
-    config = Inverse.model_validate(params.section)
+    config = InverseSettings.model_validate(params.section)
     known = Known(patient, leadfield, prediction, other)
     comparison = OperatorComparison.of(known, config.scenarios, config)
     found = list(comparison.trials(config.operators))

@@ -1,8 +1,8 @@
 """An inverse problem with known answer, in the body of a patient."""
 
 from einthoven.app.run.job import run
-from einthoven.base.config.models import Ecg, Leadfield
-from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.config.models import EcgSettings, LeadFieldSettings
+from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.data.patient.patient import Patient
 from einthoven.inverse.synthetic.planned import PlannedWorld
 
@@ -11,8 +11,11 @@ def main(input, output, params, log):
     files = {"mesh": input.mesh, "fibers": input.fibers, "activation": input.activation}
     patient = Patient.of_files(**files)
     planned = PlannedWorld(name=params.name, **params.world)
-    ecg, leadfield = Ecg.model_validate(params.ecg), Leadfield.model_validate(params.leadfield)
-    repolarisation = Repolarisation.model_validate(params.repolarisation)
+    ecg, leadfield = (
+        EcgSettings.model_validate(params.ecg),
+        LeadFieldSettings.model_validate(params.leadfield),
+    )
+    repolarisation = RepolarisationSettings.model_validate(params.repolarisation)
     world = planned.make(patient, ecg, leadfield, repolarisation)
     world.save(output[0])
     sizes = len(world.transfer), len(world.heart_points), len(world.time)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from einthoven.app.run.job import run
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.leadfield.solve import solve_lead_fields
 
@@ -11,7 +11,7 @@ from einthoven.physics.leadfield.solve import solve_lead_fields
 def main(input, output, params, log):
     patient = Patient.of_files(anatomy=input.anatomy, mesh=input.mesh, fibers=input.fibers)
     electrodes = patient.anatomy.electrodes(*params.electrodes)
-    config = Leadfield.model_validate(params.section)
+    config = LeadFieldSettings.model_validate(params.section)
     fields = solve_lead_fields(patient, electrodes, config, dtype="float32")
     conductivities = config.conductivities if params.drawn else None
     replace(fields, batch=int(params.batch), conductivities=conductivities).save(output[0])

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from einthoven.app.run.job import run
-from einthoven.base.config.models import Ecg, Leadfield
-from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.config.models import EcgSettings, LeadFieldSettings
+from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.data.patient.patient import Patient
 from einthoven.learning.encoders.train import encoder_class
 from einthoven.learning.prediction.ecg import with_ecg
 from einthoven.learning.prediction.predictor import Predictor, predict_held_out
-from einthoven.learning.surrogate.ensemble import Surrogate
+from einthoven.learning.surrogate.ensemble import SurrogateEnsemble
 from einthoven.numerics.training.machine import Machine
 
 
@@ -17,12 +17,12 @@ def main(input, output, params, log):
     stages = {k: getattr(input, k) for k in ("anatomy", "mesh", "fibers", "field", "activation")}
     patient, folder = Patient.of_files(**stages), Path(input.encoder).parent
     encoder = encoder_class(params.encoder).load(folder, lambda _: patient.anatomy.surfaces)
-    surrogate = Surrogate.load(input.surrogate, params.model, *input.uncertainty)
-    machine, config = Machine.from_environment(), Ecg.model_validate(params.section)
+    surrogate = SurrogateEnsemble.load(input.surrogate, params.model, *input.uncertainty)
+    machine, config = Machine.from_environment(), EcgSettings.model_validate(params.section)
     found = predict_held_out(Predictor(encoder, surrogate), patient, input.codes, machine)
-    sigma = Leadfield.model_validate(params.conductivity)
+    sigma = LeadFieldSettings.model_validate(params.conductivity)
     activations = [patient.activation(scenario) for scenario in config.scenarios]
-    durations = Repolarisation.model_validate(params.repolarisation)
+    durations = RepolarisationSettings.model_validate(params.repolarisation)
     with_ecg(found, patient, activations, config, sigma, durations).save(output[0])
 
 

@@ -1,14 +1,14 @@
 """Purkinje trees of one patient."""
 
 from einthoven.app.run.job import run
-from einthoven.base.config.purkinje import Purkinje
+from einthoven.base.config.purkinje import PurkinjeSettings
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
 
 
 def main(input, output, params, log):
     patient = Patient.of_files(mesh=input.mesh, fibers=input.fibers)
-    tree = grow_tree(patient, Purkinje.model_validate(params.section))
+    tree = grow_tree(patient, PurkinjeSettings.model_validate(params.section))
     tree.save(output[0])
     log.info("%d junctions", len(tree.pmj_nodes))
 

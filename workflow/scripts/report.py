@@ -3,11 +3,11 @@
 from einthoven.app.report.report import write_report, write_run_view
 from einthoven.app.report.run import FinishedRun
 from einthoven.app.run.job import run
-from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.config.repolarisation import RepolarisationSettings
 
 
 def main(input, output, params, log):
-    durations = Repolarisation.model_validate(params.repolarisation)
+    durations = RepolarisationSettings.model_validate(params.repolarisation)
     finished = FinishedRun.read(input, durations)
     write_report(output.page, finished)
     size = write_run_view(output.view, finished)

@@ -1,7 +1,7 @@
 """Surfaces of further anatomies for the encoder, as samples of their signed distances."""
 
 from einthoven.app.run.job import run
-from einthoven.base.config.models import Anatomy, Cohort, SdfSamples
+from einthoven.base.config.models import AnatomySettings, CohortSettings, SdfSampleSettings
 from einthoven.base.core.files import save_arrays
 from einthoven.learning.samples.shapes import draw_chunk
 
@@ -10,9 +10,9 @@ def main(input, output, params, log):
     chunk = int(params.chunk.lstrip("c"))
     arrays = draw_chunk(
         chunk,
-        Cohort.model_validate(params.cohort),
-        Anatomy.model_validate(params.anatomy),
-        SdfSamples.model_validate(params.sdf_samples),
+        CohortSettings.model_validate(params.cohort),
+        AnatomySettings.model_validate(params.anatomy),
+        SdfSampleSettings.model_validate(params.sdf_samples),
     )
     save_arrays(output[0], arrays, chunk=params.chunk)
     log.info("%d shapes of %d samples", *arrays["sdf"].shape[:2])

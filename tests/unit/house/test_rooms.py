@@ -4,11 +4,15 @@ import ast
 import os
 import subprocess
 import sys
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
 import networkx
 import pytest
+
+from einthoven.base.config.models import Config  # noqa: F401  (it imports all sections)
+from einthoven.base.config.section import Section
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = ROOT / "src" / "einthoven"
@@ -218,3 +222,32 @@ def test_learning_half_imports_without_the_solvers() -> None:
     loaded = set(done.stdout.split())
     missing = {m for m, name in MODULES.items() if room_of(name) in LEARNING_HALF} - loaded
     assert not missing
+
+
+MAX_NAMESAKES = 3
+"""Files of one name; from four on a name must say its noun without its folder."""
+
+
+def test_a_class_name_means_one_thing() -> None:
+    """No two classes share a name, and a section of the config is called `...Settings`."""
+    homes: dict[str, list[str]] = {}
+    for name in FILES:
+        for node in ast.walk(tree(name)):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(name)
+    assert not {name: files for name, files in homes.items() if len(files) > 1}
+    sections = {cls.__name__ for cls in descendants(Section)}
+    assert {name for name in sections if not name.endswith("Settings")} == {"Config"}
+
+
+def descendants(base: type) -> set[type]:
+    """All classes of the library that inherit from one."""
+    found = {cls for cls in base.__subclasses__() if cls.__module__.startswith("einthoven")}
+    return found.union(*(descendants(cls) for cls in found))
+
+
+def test_a_file_says_its_noun() -> None:
+    counts = Counter(Path(name).name for name in FILES)
+    assert not {
+        name: n for name, n in counts.items() if n > MAX_NAMESAKES and name != "__init__.py"
+    }

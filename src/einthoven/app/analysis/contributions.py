@@ -12,9 +12,9 @@ from typing import Self
 import numpy as np
 
 from einthoven.base.config.load import read_section
-from einthoven.base.config.models import Config, Ecg, Leadfield
+from einthoven.base.config.models import Config, EcgSettings, LeadFieldSettings
 from einthoven.base.config.physiology import Physiology
-from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import LEADS, STANDARD_ELECTRODES
@@ -40,7 +40,7 @@ of the free walls. A few nodes of the septum at the grooves are epicardial."""
 
 
 @dataclass(frozen=True)
-class EcgSettings:
+class LeadSettings:
     """What `simulate_ecg` takes beside patient, lead fields and activation.
 
     Attributes:
@@ -49,9 +49,9 @@ class EcgSettings:
         repolarisation: duration of the action potential over the heart.
     """
 
-    ecg: Ecg
-    leadfield: Leadfield
-    repolarisation: Repolarisation = HOMOGENEOUS
+    ecg: EcgSettings
+    leadfield: LeadFieldSettings
+    repolarisation: RepolarisationSettings = HOMOGENEOUS
 
     @classmethod
     def of(cls, config: Config, patient: Patient) -> Self:
@@ -65,7 +65,7 @@ class EcgSettings:
             durations = Physiology.of(config, patient.name).repolarisation
         else:
             where, cure = f"{patient.where}: ecg", "re-run the rule ecg"
-            durations = read_section(Repolarisation, dict(stored), where, cure)
+            durations = read_section(RepolarisationSettings, dict(stored), where, cure)
         return cls(config.ecg, config.leadfield, durations)
 
 
@@ -131,7 +131,7 @@ def contributions(
     lead_fields: LeadFields | LeadFieldGradients,
     activation: Activation,
     regions: Regions,
-    settings: EcgSettings,
+    settings: LeadSettings,
 ) -> Contributions:
     """Contribution of each region to the 12 leads, of depolarisation and of repolarisation.
 

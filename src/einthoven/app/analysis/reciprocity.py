@@ -12,7 +12,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 from scipy.special import expit
 
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.seeds import generator
 from einthoven.data.patient.anatomy import Electrodes
 from einthoven.data.patient.patient import Patient
@@ -41,7 +41,7 @@ class Finding:
         return bool(self.deviation <= self.limit)
 
 
-def verify(patient: Patient, config: Leadfield) -> Iterator[Finding]:
+def verify(patient: Patient, config: LeadFieldSettings) -> Iterator[Finding]:
     """Check a patient's stored lead fields; costs two factorisations and the direct solve's.
 
     Args:

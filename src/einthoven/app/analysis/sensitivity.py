@@ -10,7 +10,12 @@ from functools import cached_property
 
 import numpy as np
 
-from einthoven.base.config.models import CONDUCTIVITY_RANGES, Config, Fibers, Leadfield
+from einthoven.base.config.models import (
+    CONDUCTIVITY_RANGES,
+    Config,
+    FiberSettings,
+    LeadFieldSettings,
+)
 from einthoven.base.config.physiology import Physiology
 from einthoven.base.core.names import LEADS
 from einthoven.base.core.tags import Tissue
@@ -67,7 +72,7 @@ class Chain:
         """The unchanged ECG [lead, time] mV."""
         return self.ecg(self.patient, self.config.leadfield)
 
-    def ecg(self, patient: Patient, leadfield: Leadfield) -> np.ndarray:
+    def ecg(self, patient: Patient, leadfield: LeadFieldSettings) -> np.ndarray:
         """The ECG [lead, time] mV of a changed patient or of changed conductivities."""
         solved = solve_lead_fields(patient, self.electrodes, leadfield)
         settings = self.config.ecg, leadfield, self.repolarisation
@@ -119,7 +124,7 @@ class Chain:
             words = f"fibres at the {key.split('_')[1]}cardium {degrees:+g} degrees"
             yield self.influence(words, self._ecg_of_angles(changed), base)
 
-    def _ecg_of_angles(self, angles: Fibers) -> np.ndarray:
+    def _ecg_of_angles(self, angles: FiberSettings) -> np.ndarray:
         mesh, coordinates = self.patient.mesh, self.patient.coordinates
         changed = Patient.of(mesh, assign_fibers(self.patient, angles), coordinates)
         return self.ecg(changed, self.config.leadfield)

@@ -6,7 +6,7 @@ Without logs beside it, a folder stands for every store in it.
 import argparse
 from pathlib import Path
 
-from einthoven.app.run.check import check
+from einthoven.app.run.run_check import check
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:

@@ -14,7 +14,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the page; write its numbers."""
-    from einthoven.app.run.costs.page import costs_report
+    from einthoven.app.run.costs.costs_page import costs_report
     from einthoven.base.core.files import write_json
 
     text, data = costs_report(arguments.results, arguments.config, arguments.patients)

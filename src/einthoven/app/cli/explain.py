@@ -36,7 +36,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Print a table per lead and the activation times; draw the picture."""
     from einthoven.app.analysis.contributions import (
-        EcgSettings,
+        LeadSettings,
         activation_by_region,
         contributions,
     )
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
     activation = patient.activation(arguments.scenario)
     regions = DIVISIONS[arguments.regions](patient)
     fields = patient.lead_fields.of_electrodes(STANDARD_ELECTRODES)
-    settings = EcgSettings.of(config, patient)
+    settings = LeadSettings.of(config, patient)
     parts = contributions(patient, fields, activation, regions, settings)
     times = activation_by_region(patient.heart, activation, regions)
     explanation = Explanation(f"{patient.name}, {arguments.scenario}", parts, times)

@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Import every patient asked for; raise BadInput with a line for each that failed."""
     from einthoven.base.core.errors import BadInput
     from einthoven.body.imported.sheet import read_sheet
-    from einthoven.body.segmentation.heart import is_scan
+    from einthoven.body.segmentation.segmented_heart import is_scan
 
     source = arguments.source
     if is_scan(Path(source)):
@@ -81,7 +81,7 @@ def _import_scan(arguments: argparse.Namespace) -> None:
     from einthoven.base.core.errors import BadInput
     from einthoven.body.imported.overview import refusals_drawn
     from einthoven.body.imported.sheet import Row
-    from einthoven.body.segmentation.heart import segmented_heart, write_wall
+    from einthoven.body.segmentation.segmented_heart import segmented_heart, write_wall
 
     source, places = Path(arguments.source), (arguments.torso, arguments.electrodes)
     name = re.sub(r"[^a-z0-9]+", "-", source.name.lower().partition(".")[0]).strip("-")

@@ -87,7 +87,7 @@ def _case(arguments: argparse.Namespace):  # noqa: ANN202
         read_channel_nodes,
         read_electrodes,
     )
-    from einthoven.inverse.measured.surfaces import read_closed_surface
+    from einthoven.inverse.measured.surface_files import read_closed_surface
     from einthoven.inverse.measured.tables import Stated, read_recording
 
     stated = Stated(arguments.potential_unit, arguments.rate_hz, arguments.entry)

@@ -18,7 +18,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print one screen, or one after the other."""
-    from einthoven.app.run.monitor.page import clock, line, screen
+    from einthoven.app.run.monitor.monitor_page import clock, line, screen
     from einthoven.app.run.monitor.state import load, lost
 
     state, now = load(arguments.results), time.time()

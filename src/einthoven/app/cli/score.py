@@ -21,10 +21,10 @@ def run(arguments: argparse.Namespace) -> None:
     """Print the table; with one submission also write its scores, with several a list of them."""
     from einthoven.app.evaluation.benchmark.score import score, table
     from einthoven.app.evaluation.benchmark.submission import Submission
-    from einthoven.app.evaluation.benchmark.task import Benchmark
+    from einthoven.app.evaluation.benchmark.task import BenchmarkTask
     from einthoven.base.core.files import write_json
 
-    benchmark = Benchmark.open(arguments.dataset)
+    benchmark = BenchmarkTask.open(arguments.dataset)
     opened = [Submission.open(folder, benchmark) for folder in arguments.submissions]
     scored = [score(submission, benchmark) for submission in opened]
     if arguments.json:

@@ -18,7 +18,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the page and print where it is and how large."""
-    from einthoven.app.report.viewer.page import write_view
+    from einthoven.app.report.viewer.viewer_page import write_view
     from einthoven.data.patient.patient import Patient
 
     size = write_view(arguments.to, Patient.open(arguments.patient), arguments.prediction)

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from einthoven.app.evaluation.limits import SEXES, Limits, limits_for
+from einthoven.app.evaluation.limits import SEXES, FeatureLimits, limits_for
 from einthoven.app.evaluation.sexes import sex_differences
 from einthoven.base.core.errors import BadInput
 from einthoven.data.patient.parameters import PatientParameters
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.ecg.features import (
+    EcgSample,
     FeatureRow,
-    Sample,
     feature_table,
     has_concordant_t,
     has_normal_r_in_v1,
@@ -31,7 +31,7 @@ class Judged:
 
     values: np.ndarray
     sexes: Sequence[str | None]
-    limits: Sequence[Limits | None]
+    limits: Sequence[FeatureLimits | None]
 
     @classmethod
     def of(cls, feature: str, rows: Sequence[FeatureRow]) -> "Judged":
@@ -135,7 +135,7 @@ def cohort_audit(
         scenario: as of `audit`.
     """
     sexes = {sheet.patient: sheet.sex for sheet in map(PatientParameters.load, sheets)}
-    samples = [Sample.of_ecg(patient.ecg, sexes[patient.name]) for patient in patients]
+    samples = [EcgSample.of_ecg(patient.ecg, sexes[patient.name]) for patient in patients]
     rows, failed = feature_table(samples)
     if any(row.scenario == scenario for row in rows):
         return audit(rows, scenario, failed)

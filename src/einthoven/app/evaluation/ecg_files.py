@@ -13,8 +13,8 @@ from einthoven.data.dataset.layout import DATASET_FORMAT, PATIENT_FORMAT
 from einthoven.data.dataset.store import open_store, values_of
 from einthoven.data.patient.parameters import PatientParameters
 from einthoven.data.patient.patient import Patient
-from einthoven.physics.ecg.beats import Beat, representative_beat
-from einthoven.physics.ecg.features import Sample
+from einthoven.physics.ecg.beats import AveragedBeat, representative_beat
+from einthoven.physics.ecg.features import EcgSample
 from einthoven.physics.ecg.recordings import read
 from einthoven.physics.ecg.recordings.recording import Declared
 
@@ -44,7 +44,7 @@ class Reader(Protocol):
     def claims(self, path: Path) -> bool:
         """Whether a path is of this kind, by its name."""
 
-    def read(self, path: Path, options: ReadOptions) -> Iterator[Sample]:
+    def read(self, path: Path, options: ReadOptions) -> Iterator[EcgSample]:
         """All that is in it."""
 
 
@@ -55,11 +55,11 @@ class PatientFolder:
         """A folder with an ECG."""
         return (path / ECG_FILE).is_file()
 
-    def read(self, path: Path, options: ReadOptions) -> Iterator[Sample]:
+    def read(self, path: Path, options: ReadOptions) -> Iterator[EcgSample]:
         """Its scenarios."""
         sheet = path.parent.parent / "cohort" / f"{path.name}.json"
         sex = PatientParameters.load(sheet).sex if sheet.is_file() else None
-        yield Sample.of_ecg(Patient.of_files(ecg=path / ECG_FILE).ecg, sex or options.sex)
+        yield EcgSample.of_ecg(Patient.of_files(ecg=path / ECG_FILE).ecg, sex or options.sex)
 
 
 class ZarrStore:
@@ -69,7 +69,7 @@ class ZarrStore:
         """A .zarr.zip file."""
         return path.name.endswith(".zarr.zip")
 
-    def read(self, path: Path, options: ReadOptions) -> Iterator[Sample]:
+    def read(self, path: Path, options: ReadOptions) -> Iterator[EcgSample]:
         """Its patients, one after the other."""
         with open_store(path) as root:
             kind = root.attrs.get("format")
@@ -80,11 +80,11 @@ class ZarrStore:
                 signals = values_of(root, "ecg/ecg")
         if kind == PATIENT_FORMAT:
             patient = Patient.open(path)
-            yield Sample.of_ecg(patient.ecg, patient.parameters.sex or options.sex)
+            yield EcgSample.of_ecg(patient.ecg, patient.parameters.sex or options.sex)
         elif kind == DATASET_FORMAT:
             for name, sex, ecg in zip(names, sexes, np.asarray(signals, np.float64)):
-                beats = {str(s): Beat(row, time, None, 1) for s, row in zip(scenarios, ecg)}
-                yield Sample(str(name), beats, str(sex) if sex in SEXES else options.sex)
+                beats = {str(s): AveragedBeat(row, time, None, 1) for s, row in zip(scenarios, ecg)}
+                yield EcgSample(str(name), beats, str(sex) if sex in SEXES else options.sex)
         else:
             raise BadInput(f"{path}: not a store of einthoven")
 
@@ -96,7 +96,7 @@ class RecordingFile:
         """A file whose suffix has a reader."""
         return path.suffix.lower() in read.READERS
 
-    def read(self, path: Path, options: ReadOptions) -> Iterator[Sample]:
+    def read(self, path: Path, options: ReadOptions) -> Iterator[EcgSample]:
         """Its representative beat."""
         recording = read.read_recording(path, options.declared)
         ecg = recording.ecg[:, : round(MAX_SECONDS * recording.rate_hz)]
@@ -104,7 +104,7 @@ class RecordingFile:
             beat = representative_beat(ecg, recording.rate_hz)
         except BadInput as problem:
             raise BadInput(f"{path}: {problem}") from problem
-        yield Sample(recording.name, {RECORDING: beat}, recording.person.sex or options.sex)
+        yield EcgSample(recording.name, {RECORDING: beat}, recording.person.sex or options.sex)
 
 
 READERS: tuple[Reader, ...] = (PatientFolder(), ZarrStore(), RecordingFile())
@@ -137,7 +137,7 @@ def _reader(path: Path) -> Reader | None:
 
 def read_samples(
     paths: Sequence[str | Path], options: ReadOptions
-) -> tuple[list[Sample], dict[str, str]]:
+) -> tuple[list[EcgSample], dict[str, str]]:
     """Beats of all files.
 
     Returns:
@@ -147,7 +147,7 @@ def read_samples(
         BadInput: a path holds no ECG, or the only file cannot be read.
     """
     files = find_files(paths)
-    samples, failed = list[Sample](), dict[str, str]()
+    samples, failed = list[EcgSample](), dict[str, str]()
     for reader, path in files:
         try:
             samples += reader.read(path, options)

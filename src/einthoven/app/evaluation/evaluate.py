@@ -7,11 +7,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from einthoven.app.evaluation.patient import (
+from einthoven.app.evaluation.patient_errors import (
     ANGLE_LEVELS,
     MAGNITUDE_LEVELS,
     PatientErrors,
-    Reference,
+    ReferenceFields,
     load_prediction,
     patient_errors,
 )
@@ -58,7 +58,7 @@ class PseudoLeadField:
             raise BadInput("pseudo lead field: no training patients to fit its factor to")
         return cls(sigma_torso, float(np.mean(true) / np.mean(formula)))
 
-    def predictions(self, reference: Reference) -> dict[str, Prediction]:
+    def predictions(self, reference: ReferenceFields) -> dict[str, Prediction]:
         """Both rows of the tables for a patient."""
         ecg, field = reference.ecg, reference.field
         sigma = _sigma(field, self.sigma_torso)
@@ -129,7 +129,7 @@ def evaluate(
     names: list[str] = []
     electrodes: list[str] = []
     for patient in track(patients, "evaluate"):
-        reference = Reference.of(patient, gradient)
+        reference = ReferenceFields.of(patient, gradient)
         names.append(reference.name)
         electrodes = electrodes or reference.electrode_names
         if reference.electrode_names != electrodes:
@@ -150,7 +150,7 @@ def evaluate(
 
 
 def errors_of_methods(
-    reference: Reference,
+    reference: ReferenceFields,
     predictions: Mapping[str, Mapping[str, str | Path]],
     pseudo: PseudoLeadField,
 ) -> tuple[dict[str, tuple[PatientErrors, Prediction]], dict[str, str]]:

@@ -17,7 +17,7 @@ Predicate = Callable[[dict[str, float]], bool]
 
 
 @dataclass(frozen=True, eq=False)
-class Cohort:
+class CohortFeatures:
     """Features of all scenarios, and the epicardium in sinus rhythm, of a cohort.
 
     Attributes:
@@ -79,11 +79,11 @@ def _r_exceeds_s(values: dict[str, float]) -> bool:
     return values["r_fraction_v5"] > 0.5 and values["r_fraction_v6"] > 0.5
 
 
-def _n_breakthroughs(cohort: Cohort) -> list[int]:
+def _n_breakthroughs(cohort: CohortFeatures) -> list[int]:
     return [len(arrival.breakthroughs) for arrival in cohort.epicardium.values()]
 
 
-def _first_anterior_rv(cohort: Cohort) -> float | None:
+def _first_anterior_rv(cohort: CohortFeatures) -> float | None:
     times = [arrival.first_anterior_rv_ms for arrival in cohort.epicardium.values()]
     known = [time for time in times if time is not None]
     return float(np.median(known)) if known else None
@@ -102,10 +102,10 @@ class Goal:
     name: str
     low: float | None
     high: float | None
-    of: Callable[[Cohort], float | None]
+    of: Callable[[CohortFeatures], float | None]
     about: str
 
-    def judged(self, cohort: Cohort) -> dict[str, Any]:
+    def judged(self, cohort: CohortFeatures) -> dict[str, Any]:
         """value, low, high, met (None where there is no value), about."""
         value = self.of(cohort)
         met = None if value is None else bool(
@@ -192,7 +192,7 @@ def _median_of(values: Sequence[float]) -> float | None:
     return float(np.median(values)) if values else None
 
 
-def judge(cohort: Cohort) -> dict[str, dict[str, Any]]:
+def judge(cohort: CohortFeatures) -> dict[str, dict[str, Any]]:
     """Goal -> value, low, high, met, about."""
     return {goal.name: goal.judged(cohort) for goal in GOALS}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from einthoven.app.evaluation.evaluate import PseudoLeadField, errors_of_methods
-from einthoven.app.evaluation.patient import Reference
+from einthoven.app.evaluation.patient_errors import ReferenceFields
 from einthoven.base.core.files import read_json
 from einthoven.data.patient.patient import Patient
 
@@ -35,7 +35,7 @@ def imported_rows(
     missing: dict[str, dict[str, str]] = {}
     checks: dict[str, dict[str, Any]] = {}
     for patient in patients:
-        reference = Reference.of(patient, gradient)
+        reference = ReferenceFields.of(patient, gradient)
         found, problems = errors_of_methods(reference, predictions, pseudo)
         rows[patient.name] = {method: errors.values for method, (errors, _) in found.items()}
         for method, (_, prediction) in found.items():

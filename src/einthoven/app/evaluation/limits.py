@@ -13,7 +13,7 @@ NORMAL_P98 = 2.0537
 
 
 @dataclass(frozen=True)
-class Limits:
+class FeatureLimits:
     """What is published about one feature.
 
     Attributes:
@@ -54,7 +54,7 @@ class Limits:
 class _Row:
     feature: str
     sex: str
-    limits: Limits
+    limits: FeatureLimits
 
 
 @cache
@@ -66,7 +66,7 @@ def _rows() -> tuple[_Row, ...]:
 
     with TABLE.open(newline="", encoding="utf-8") as file:
         return tuple(
-            _Row(row["feature"], row["sex"], Limits(
+            _Row(row["feature"], row["sex"], FeatureLimits(
                 number(row["low"]), number(row["high"]), number(row["centre"]), number(row["sd"]),
                 row["kind"], (row["source"],),
             ))
@@ -80,7 +80,7 @@ def features_with_limits() -> list[str]:
 
 
 @cache
-def limits_for(feature: str, sex: str | None) -> Limits | None:
+def limits_for(feature: str, sex: str | None) -> FeatureLimits | None:
     """What the table says for a sex; None if nothing.
 
     Rows of the sex go before rows of both. Where the sex is not known, rows of both go before the
@@ -91,7 +91,7 @@ def limits_for(feature: str, sex: str | None) -> Limits | None:
         sex: female, male or None.
     """
 
-    def of(kind: str | None) -> list[Limits]:
+    def of(kind: str | None) -> list[FeatureLimits]:
         return [row.limits for row in _rows() if (row.feature, row.sex) == (feature, kind)]
 
     if sex is not None:
@@ -100,7 +100,7 @@ def limits_for(feature: str, sex: str | None) -> Limits | None:
     return _merged([*of("any"), *([_union(by_sex)] if by_sex else [])])
 
 
-def _merged(rows: Sequence[Limits]) -> Limits | None:
+def _merged(rows: Sequence[FeatureLimits]) -> FeatureLimits | None:
     """Limits, centre and SD, each of the first row that has it."""
     if not rows:
         return None
@@ -117,12 +117,12 @@ def _merged(rows: Sequence[Limits]) -> Limits | None:
     )
 
 
-def _union(rows: Sequence[Limits]) -> Limits:
+def _union(rows: Sequence[FeatureLimits]) -> FeatureLimits:
     """One row for several sexes."""
     bounds = [row.bounds for row in rows if row.bounds]
     centres = [row.centre for row in rows if row.centre is not None]
     spreads = [row.sd for row in rows if row.sd is not None]
-    return Limits(
+    return FeatureLimits(
         low=min((low for low, _ in bounds), default=None),
         high=max((high for _, high in bounds), default=None),
         centre=sum(centres) / len(centres) if centres else None,

@@ -16,7 +16,7 @@ STRONGER, WEAKER = "stronger than in people", "weaker than in people"
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedDifference:
     """A difference that healthy people show.
 
     Attributes:
@@ -30,12 +30,12 @@ class Published:
 
 
 _SIMONSON = "Simonson 1960, 566 people (abstract)"
-SMALLER_IN_WOMEN: Mapping[str, Published] = {
-    "qrs_ms": Published(86, 92, "ELSA-Brasil, Pinto-Filho 2017 (abstract)"),
-    "t_mv_v5": Published(0.317, 0.444, "Haarmark 2010 (abstract)"),
-    "t_mv_v3": Published(None, None, "Gambill 1995, by a fifth (abstract)"),
-    "r_mv_v5": Published(None, None, _SIMONSON),
-    "s_mv_v2": Published(None, None, _SIMONSON),
+SMALLER_IN_WOMEN: Mapping[str, PublishedDifference] = {
+    "qrs_ms": PublishedDifference(86, 92, "ELSA-Brasil, Pinto-Filho 2017 (abstract)"),
+    "t_mv_v5": PublishedDifference(0.317, 0.444, "Haarmark 2010 (abstract)"),
+    "t_mv_v3": PublishedDifference(None, None, "Gambill 1995, by a fifth (abstract)"),
+    "r_mv_v5": PublishedDifference(None, None, _SIMONSON),
+    "s_mv_v2": PublishedDifference(None, None, _SIMONSON),
 }
 """Features that are smaller in healthy women than in healthy men."""
 
@@ -94,7 +94,9 @@ def _values(rows: Sequence[FeatureRow], scenario: str, sex: str, feature: str) -
     return values[np.isfinite(values)]
 
 
-def _difference(women: np.ndarray, men: np.ndarray, published: Published) -> SexDifference:
+def _difference(
+    women: np.ndarray, men: np.ndarray, published: PublishedDifference
+) -> SexDifference:
     difference = float(women.mean() - men.mean())
     low = high = difference
     if np.ptp(women) > 0 or np.ptp(men) > 0:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from einthoven.app.evaluation.patient import PatientErrors
+from einthoven.app.evaluation.patient_errors import PatientErrors
 from einthoven.base.core.files import read_json
 
 COLUMNS = {

@@ -9,7 +9,7 @@ import numpy as np
 from einthoven.app.evaluation.audit import table, worst_first
 from einthoven.app.evaluation.limits import limits_for
 from einthoven.app.evaluation.sexes import sex_table, statement
-from einthoven.app.report.page import Picture, Section, Table
+from einthoven.app.report.page import PageSection, Picture, Table
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import atomic
 from einthoven.base.core.names import LEADS
@@ -27,7 +27,7 @@ MEAN_CAPTION = (
 )
 
 
-def audit_sections(metrics: Mapping[str, Any], rows: Sequence[FeatureRow]) -> list[Section]:
+def audit_sections(metrics: Mapping[str, Any], rows: Sequence[FeatureRow]) -> list[PageSection]:
     """Mean ECG, table and picture; nothing where the metrics hold no audit.
 
     Args:
@@ -61,7 +61,7 @@ def audit_sections(metrics: Mapping[str, Any], rows: Sequence[FeatureRow]) -> li
         content.append(Picture(limits_figure(positions, audit_labels(found)), caption))
     if differences := found["sex_differences"]:
         content.append(Table(*sex_table(differences), caption=statement(differences)))
-    return [Section("Electrocardiograms against published limits", text, content)]
+    return [PageSection("Electrocardiograms against published limits", text, content)]
 
 
 def audit_positions(found: Mapping[str, Any]) -> dict[str, list[float]]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from einthoven.app.report.page import Picture, Section
+from einthoven.app.report.page import PageSection, Picture
 from einthoven.app.report.run import FinishedRun
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.core.tags import Tissue
@@ -12,7 +12,7 @@ from einthoven.base.plots.scene import grid_figure
 from einthoven.data.patient.anatomy import Anatomy
 
 
-def cohort_section(run: FinishedRun) -> Section:
+def cohort_section(run: FinishedRun) -> PageSection:
     """Pictures of patients, of the design and of the samples of one patient."""
     sdf, field = run.example.sdf, run.example.field
     heart, torso, pose = (
@@ -25,7 +25,7 @@ def cohort_section(run: FinishedRun) -> Section:
     present = np.unique(field.field_tissue)
     tissues = {int(t): t.name.lower().replace("_", " ") for t in Tissue if t in present}
     points = (sdf.sdf_points, sdf.sdf, field.field_points, field.field_tissue)
-    return Section("Virtual patients", "", [
+    return PageSection("Virtual patients", "", [
         Picture(grid_figure(images, titles),
                 "Virtual patients from the front: LV (orange) and RV (blue) cavities, myocardium "
                 "(red), electrodes of the 12-lead ECG (black) and of the grid (grey)."),

@@ -1,6 +1,6 @@
 """Section with the 12-lead ECGs of one patient."""
 
-from einthoven.app.report.page import Picture, Section, Table
+from einthoven.app.report.page import PageSection, Picture, Table
 from einthoven.app.report.run import SCENARIO_NAMES, FinishedRun
 from einthoven.base.plots.ecg_paper import ecg_figure
 from einthoven.base.plots.ecg_print import ecg_print_figure
@@ -8,7 +8,7 @@ from einthoven.base.plots.ecg_print import ecg_print_figure
 QRS_WINDOW_MS = (-20.0, 220.0)
 
 
-def ecg_section(run: FinishedRun) -> Section:
+def ecg_section(run: FinishedRun) -> PageSection:
     """Of each scenario a print, and the QRS of FEM, one surrogate and pseudo lead field."""
     ecg, predicted = run.example.ecg, run.predictions[run.method]["ecg"]
     time = ecg.time
@@ -32,7 +32,7 @@ def ecg_section(run: FinishedRun) -> Section:
             "runs against the QRS complex; real T waves need gradients of duration."
         )
     content.append(Picture(ecg_figure(time, whole, f"{ecg.patient}, whole beat"), caption))
-    return Section("12-lead ECG", "", content)
+    return PageSection("12-lead ECG", "", content)
 
 
 def _print(run: FinishedRun, k: int) -> Picture:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from einthoven.app.report.page import Picture, Section
+from einthoven.app.report.page import PageSection, Picture
 from einthoven.app.report.run import FinishedRun
 from einthoven.base.plots.errors import cdf_figure, electrode_error_figure, look, torso_map_figure
 
@@ -17,7 +17,7 @@ REGIONS = {
 }
 
 
-def error_section(run: FinishedRun) -> Section:
+def error_section(run: FinishedRun) -> PageSection:
     """CDFs, errors by electrode and their map on the torso (Figs. 6 to 8 of Dokuchaev 2026)."""
     curves, anatomy = run.curves, run.example.anatomy
     methods = [str(m) for m in curves["methods"] if m != "pseudo-scaled"]
@@ -37,7 +37,7 @@ def error_section(run: FinishedRun) -> Section:
     }
     label = "mean angular error in the heart (degrees)"
     places = run.example.field.electrode_points
-    return Section("Errors of the lead field", "", [
+    return PageSection("Errors of the lead field", "", [
         Picture(cdf_figure(panels, labels, limits),
                 "Error distributions over test patients; marks at the median and at 95 %."),
         Picture(electrode_error_figure(by_electrode, names, patients),

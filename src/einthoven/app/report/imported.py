@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from einthoven.app.report.page import Section, Table
+from einthoven.app.report.page import PageSection, Table
 
 COLUMNS = {
     "angle in the heart (°)": "angular_error_deg",
@@ -14,7 +14,7 @@ COLUMNS = {
 SURFACES = ("torso", "lv", "rv", "epi")
 
 
-def imported_sections(metrics: Mapping[str, Any]) -> list[Section]:
+def imported_sections(metrics: Mapping[str, Any]) -> list[PageSection]:
     """Errors of each method on each imported patient; nothing where there are none."""
     if "imported" not in metrics:
         return []
@@ -38,7 +38,7 @@ def imported_sections(metrics: Mapping[str, Any]) -> list[Section]:
         "Patients from the user's own files, against the finite elements on their own meshes. They "
         f"enter no training and no mean.{reasons}"
     )
-    return [Section("Imported patients", text, [
+    return [PageSection("Imported patients", text, [
         Table(["patient", "method", *COLUMNS], errors),
         Table(["patient", "code", *SURFACES], decoded,
               "Chamfer distance between decoded and true surface in mm."),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from einthoven.app.report.page import Picture, Section, Table, write_page
+from einthoven.app.report.page import PageSection, Picture, Table, write_page
 from einthoven.base.plots.inverse_errors import errors_figure
 
 Problems = Mapping[str, Mapping[str, Mapping[str, Mapping[str, Any]]]]
@@ -41,14 +41,14 @@ def write_inverse_page(
         operators: origins of lead fields.
     """
     sections = [
-        Section(
+        PageSection(
             f"Methods, in the body of {patient}",
             "paper: the problem of Zhu 2025, made with the equation and matrix that methods are "
             "given; physics: its speed is off by so many per cent; heart: misplaced by so many mm; "
             "the others are beats made by finite elements.",
             contents(worlds, "method", "relative error of the potentials"),
         ),
-        Section("Forward operators", OPERATORS,
+        PageSection("Forward operators", OPERATORS,
                 contents(operators, "lead fields", "relative error of V_m")),
     ]  # fmt: skip
     write_page(path, "Inverse ECG", LEAD, sections, failures(worlds) + failures(operators))

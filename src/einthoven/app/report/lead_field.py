@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from einthoven.app.report.page import Picture, Section
+from einthoven.app.report.page import PageSection, Picture
 from einthoven.app.report.run import FinishedRun
 from einthoven.base.core.tags import Surface
 from einthoven.base.plots.heart import streamline_image, streamlines
@@ -19,7 +19,7 @@ TORSO_MM, HEART_MM = 160.0, 120.0
 """Largest length of a streamline to each side."""
 
 
-def field_section(run: FinishedRun) -> Section:
+def field_section(run: FinishedRun) -> PageSection:
     """Streamlines by finite elements and by the method of the pictures."""
     row = run.example.field.electrode_names.tolist().index(ELECTRODE)
     predicted = run.predictions[run.method]["heart_grad"][row]
@@ -28,7 +28,7 @@ def field_section(run: FinishedRun) -> Section:
         "enter the anisotropic, better conducting muscle."
     )
     figure = streamline_figure(run.example, predicted, run.method)
-    return Section("Lead field", "", [Picture(figure, caption)])
+    return PageSection("Lead field", "", [Picture(figure, caption)])
 
 
 def streamline_figure(patient: Patient, predicted: np.ndarray, method: str) -> Figure:

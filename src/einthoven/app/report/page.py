@@ -38,7 +38,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Section:
+class PageSection:
     """A heading with text, tables and pictures in order."""
 
     title: str
@@ -57,7 +57,7 @@ def write_page(
     path: str | Path,
     title: str,
     lead: str,
-    sections: Sequence[Section],
+    sections: Sequence[PageSection],
     warnings: Sequence[str] = (),
     links: Mapping[str, str] = NO_LINKS,
 ) -> None:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from einthoven.app.report.page import Section, Table
+from einthoven.app.report.page import PageSection, Table
 
 SEXES = {"male": "men", "female": "women"}
 
 
-def population_section(comparison: Mapping[str, Any]) -> Section:
+def population_section(comparison: Mapping[str, Any]) -> PageSection:
     """Mean and SD of each quantity in the population and in our draws, by sex."""
     header = ["quantity"]
     for people in SEXES.values():
@@ -31,7 +31,7 @@ def population_section(comparison: Mapping[str, Any]) -> Section:
         "Stature and body mass index are those asked for; all else is measured on surfaces. "
         + " ".join(notes)
     )
-    return Section("Shape models and people", text, [Table([*header, "source"], rows)])
+    return PageSection("Shape models and people", text, [Table([*header, "source"], rows)])
 
 
 def _spread(values: list[float]) -> str:

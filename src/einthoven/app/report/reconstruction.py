@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from einthoven.app.report.page import Picture, Section, Table, write_page
+from einthoven.app.report.page import PageSection, Picture, Table, write_page
 from einthoven.base.plots.style import Figure
 from einthoven.inverse.measured.reconstruction import Reconstruction
 
@@ -57,11 +57,11 @@ def write_reconstruction(
         numbers["judged"] = found.judged
     input_rows = [note.partition(": ")[::2] for note in case.notes]
     sections = [
-        Section("Result", TEXT, [
+        PageSection("Result", TEXT, [
             Table(["", "value"], [list(row) for row in numbers.items()]),
             *(Picture(figure, CAPTIONS[name]) for name, figure in figures.items()),
         ]),
-        Section("Input", "What was found in the files, and done.", [
+        PageSection("Input", "What was found in the files, and done.", [
             Table(["what", "finding"], [list(row) for row in input_rows]),
         ]),
     ]  # fmt: skip

@@ -3,15 +3,15 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from einthoven.app.report.page import Picture, Section
-from einthoven.app.report.patient import epicardial_map, heart_surface
+from einthoven.app.report.page import PageSection, Picture
+from einthoven.app.report.patient_page import epicardial_map, heart_surface
 from einthoven.app.report.run import SCENARIO_NAMES, FinishedRun
 from einthoven.base.plots.heart_maps import heart_maps_figure
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.electrophysiology.repolarisation import apd90_field, condition_of
 
 
-def repolarisation_section(run: FinishedRun) -> Section:
+def repolarisation_section(run: FinishedRun) -> PageSection:
     """Map of the first scenario."""
     patient = run.example
     scenario = next(iter(patient.activations))
@@ -26,7 +26,7 @@ def repolarisation_section(run: FinishedRun) -> Section:
             f" APD90 is {apd90[0]:.0f} ms everywhere, so this is the order of activation, and T "
             "waves run against their QRS (docs/physiology.md)."
         )
-    return Section("Repolarisation", "", [
+    return PageSection("Repolarisation", "", [
         Picture(repolarisation_figure(patient, apd90, scenario), caption),
     ])  # fmt: skip
 

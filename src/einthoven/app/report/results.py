@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 
 from einthoven.app.evaluation.tables import table
-from einthoven.app.report.page import Picture, Section, Table
+from einthoven.app.report.page import PageSection, Picture, Table
 from einthoven.app.report.run import FinishedRun
 from einthoven.base.plots.errors import comparison_figure, look
 
 ANGLE, ECG_ERROR = "angular_error_deg", "ecg_rel_l2"
 
 
-def results_section(run: FinishedRun) -> Section:
+def results_section(run: FinishedRun) -> PageSection:
     """The table of all methods and the two bars that matter most."""
     methods = run.metrics["methods"]
     order = sorted(methods, key=lambda method: methods[method][ANGLE]["mean"])
@@ -33,10 +33,10 @@ def results_section(run: FinishedRun) -> Section:
         "to the patient's surfaces, and so is the operator, which has no code: its torso is solved "
         "by boundary elements."
     )
-    return Section("Results", text, [by_error, *bars])
+    return PageSection("Results", text, [by_error, *bars])
 
 
-def encoder_section(run: FinishedRun) -> Section:
+def encoder_section(run: FinishedRun) -> PageSection:
     """Chamfer distance of each encoder and surface."""
     rows = []
     for encoder, values in run.metrics.get("encoders", {}).items():
@@ -45,4 +45,6 @@ def encoder_section(run: FinishedRun) -> Section:
                 rows.append([encoder, key, f"{found['mean']:.3g} ± {found['std']:.2g}",
                              str(found["n_patients"])])  # fmt: skip
     text = "Chamfer distance between the decoded and the true surface of test patients, in mm."
-    return Section("Shape codes", text, [Table(["encoder", "quantity", "value", "patients"], rows)])
+    return PageSection(
+        "Shape codes", text, [Table(["encoder", "quantity", "value", "patients"], rows)]
+    )

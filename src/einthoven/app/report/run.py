@@ -6,13 +6,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.core.files import Arrays, load_arrays, read_json
 from einthoven.data.patient.anatomy import Anatomy
 from einthoven.data.patient.ecg import Ecg
 from einthoven.data.patient.parameters import PatientParameters
 from einthoven.data.patient.patient import Patient
-from einthoven.physics.ecg.features import FeatureRow, Sample, feature_table
+from einthoven.physics.ecg.features import EcgSample, FeatureRow, feature_table
 
 SHOWN_FIRST = ("operator", "deepsdf-refraction", "pca-refraction", "deepsdf-mlp", "pca-mlp")
 SCENARIO_NAMES = {
@@ -52,11 +52,11 @@ class FinishedRun:
     anatomies: Sequence[Anatomy]
     example: Patient
     predictions: Mapping[str, Arrays]
-    repolarisation: Repolarisation
+    repolarisation: RepolarisationSettings
     beats: Sequence[FeatureRow]
 
     @classmethod
-    def read(cls, files: Any, repolarisation: Repolarisation) -> Self:
+    def read(cls, files: Any, repolarisation: RepolarisationSettings) -> Self:
         """Read the inputs of the rule `report`, one attribute each.
 
         Raises:
@@ -67,7 +67,7 @@ class FinishedRun:
         sexes = {sheet.patient: sheet.sex for sheet in cohort}
         metrics = read_json(files.metrics)
         judged = [audit["scenario"]] if (audit := metrics.get("ecg_audit")) else []
-        samples = (Sample.of_ecg(ecg, sexes[ecg.patient]) for ecg in map(Ecg.load, files.ecgs))
+        samples = (EcgSample.of_ecg(ecg, sexes[ecg.patient]) for ecg in map(Ecg.load, files.ecgs))
         return cls(
             metrics=metrics,
             curves=load_arrays(files.curves),

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from einthoven.app.report.page import Picture, Section, Table
+from einthoven.app.report.page import PageSection, Picture, Table
 from einthoven.base.plots.errors import reliability_figure
 from einthoven.base.plots.style import look
 
@@ -21,7 +21,7 @@ PREFIX = "reliability/"
 
 def uncertainty_sections(
     metrics: Mapping[str, Any], curves: Mapping[str, np.ndarray]
-) -> list[Section]:
+) -> list[PageSection]:
     """How well the SD of the ensembles states their errors on test patients."""
     known = {k.removeprefix(PREFIX): v for k, v in curves.items() if k.startswith(PREFIX)}
     if not known:
@@ -41,4 +41,4 @@ def uncertainty_sections(
         "median. Thin: one test patient; on the grey line the statement is right."
     )
     picture = Picture(reliability_figure(known), caption)
-    return [Section("Uncertainty", text, [Table(["method", *COLUMNS], rows), picture])]
+    return [PageSection("Uncertainty", text, [Table(["method", *COLUMNS], rows), picture])]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from einthoven.app.run.costs.benchmarks import usual_seconds
 from einthoven.app.run.jobs import planned_jobs
-from einthoven.app.run.monitor.page import duration
+from einthoven.app.run.monitor.monitor_page import duration
 from einthoven.app.run.plan import Plan
 from einthoven.base.config.models import Config
 

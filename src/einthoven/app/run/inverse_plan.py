@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from einthoven.app.run.methods import Method
-from einthoven.base.config.inverse import Inverse
+from einthoven.app.run.methods import SurrogateMethod
+from einthoven.base.config.inverse import InverseSettings
 from einthoven.base.config.models import Config
 from einthoven.base.config.section import builtins_of
 
@@ -32,7 +32,7 @@ class InversePlan:
     splits: Mapping[str, str]
 
     @property
-    def config(self) -> Inverse:
+    def config(self) -> InverseSettings:
         """The section."""
         return self.settings.inverse
 
@@ -93,7 +93,7 @@ class InversePlan:
     @property
     def prediction(self) -> str:
         """The method that stands for all surrogates: the last one of the config."""
-        return str(Method.of(self.settings.learning)[-1])
+        return str(SurrogateMethod.of(self.settings.learning)[-1])
 
     @property
     def neighbour(self) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from einthoven.base.config.learning import WITHOUT_ENCODER, Learning
+from einthoven.base.config.learning import WITHOUT_ENCODER, LearningSettings
 
 ENSEMBLED = frozenset({"refraction", "operator"})
 """Models of which an ensemble is trained; of the others there is one network."""
@@ -12,7 +12,7 @@ WITHOUT_CODE = frozenset({"pca"})
 
 
 @dataclass(frozen=True)
-class Method:
+class SurrogateMethod:
     """A model, and the encoder whose codes it is given.
 
     Attributes:
@@ -38,7 +38,7 @@ class Method:
         return self.encoder not in WITHOUT_CODE
 
     @classmethod
-    def of(cls, learning: Learning) -> list[Self]:
+    def of(cls, learning: LearningSettings) -> list[Self]:
         """All methods of a config: models with every encoder, then those that need none."""
         coded = [model for model in learning.models if model not in WITHOUT_ENCODER]
         alone = [model for model in learning.models if model in WITHOUT_ENCODER]

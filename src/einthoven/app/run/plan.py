@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Self
 
 from einthoven.app.run.inverse_plan import InversePlan
-from einthoven.app.run.methods import ENSEMBLED, WITHOUT_CODE, Method
+from einthoven.app.run.methods import ENSEMBLED, WITHOUT_CODE, SurrogateMethod
 from einthoven.app.run.patient_settings import UNFELT, PatientSettings, check_measured
 from einthoven.base.config.models import Config
 from einthoven.base.config.physiology import check_ranges
@@ -159,16 +159,16 @@ class Plan(PatientSettings):
         return [name for name in self.encoders if name not in WITHOUT_CODE]
 
     @cached_property
-    def methods(self) -> list[Method]:
+    def methods(self) -> list[SurrogateMethod]:
         """All that is trained and compared: a name each in rules and files."""
-        return Method.of(self.config.learning)
+        return SurrogateMethod.of(self.config.learning)
 
     @property
-    def methods_of_imported(self) -> list[Method]:
+    def methods_of_imported(self) -> list[SurrogateMethod]:
         """Those that predict imported patients."""
         return [method for method in self.methods if method.takes_imported]
 
-    def predicted(self, method: Method) -> list[str]:
+    def predicted(self, method: SurrogateMethod) -> list[str]:
         """The patients that a method predicts."""
         return [*self.of_split("test"), *(self.imported if method.takes_imported else [])]
 
@@ -186,11 +186,11 @@ class Plan(PatientSettings):
         """Folders of a surrogate's networks, inside its own."""
         return ["", *(f"member{k}/" for k in range(1, self.n_members(model)))]
 
-    def networks(self, method: Method) -> list[str]:
+    def networks(self, method: SurrogateMethod) -> list[str]:
         """Files of a method's networks."""
         return [f"{method.folder}/{name}model.safetensors" for name in self.members(method.model)]
 
-    def uncertainty(self, method: Method) -> list[str]:
+    def uncertainty(self, method: SurrogateMethod) -> list[str]:
         """The calibration of an ensemble's standard deviation; one network has none."""
         ensemble = self.n_members(method.model) > 1
         return [f"{method.folder}/uncertainty.json"] if ensemble else []
@@ -274,11 +274,11 @@ class Plan(PatientSettings):
 
     def networks_of(self, wildcards: Any) -> list[str]:
         """Files of a surrogate's networks."""
-        return self.networks(Method(wildcards.model, wildcards.encoder))
+        return self.networks(SurrogateMethod(wildcards.model, wildcards.encoder))
 
     def uncertainty_of(self, wildcards: Any) -> list[str]:
         """The calibration of a surrogate's standard deviation."""
-        return self.uncertainty(Method(wildcards.model, wildcards.encoder))
+        return self.uncertainty(SurrogateMethod(wildcards.model, wildcards.encoder))
 
     def encoder_of(self, wildcards: Any) -> dict[str, Any]:
         """Settings of an encoder."""

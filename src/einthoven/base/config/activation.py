@@ -10,7 +10,7 @@ LayerSpeed = Annotated[float, Field(ge=0, le=5)]
 JunctionDelay = Annotated[float, Field(ge=0, le=20)]
 
 
-class Activation(Section):
+class ActivationSettings(Section):
     """Anisotropic eikonal equation (9), (10) of Dokuchaev 2026."""
 
     backend: Literal["einthoven", "fim-python"] = "einthoven"

@@ -21,7 +21,7 @@ OF_SECTIONS = {"fine_share", "fine_edge_mm", "lung_share"}
 """Keys that change a patient's sections anatomy and mesh (`config.drawn`)."""
 
 
-class Augmentation(Section):
+class AugmentationSettings(Section):
     """What is drawn for each patient on top of coefficients and pose; by default nothing.
 
     Factors and conductivities are log-uniform in their ranges. Draws depend on the seed, the
@@ -102,4 +102,4 @@ class Augmentation(Section):
         return self.model_dump(exclude={"seed"}) == NO_AUGMENTATION.model_dump(exclude={"seed"})
 
 
-NO_AUGMENTATION = Augmentation()
+NO_AUGMENTATION = AugmentationSettings()

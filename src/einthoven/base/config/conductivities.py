@@ -2,15 +2,15 @@
 
 import math
 
-from einthoven.base.config.augmentation import Augmentation
+from einthoven.base.config.augmentation import AugmentationSettings
 from einthoven.base.config.load import section_of
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.seeds import generator
 
 
 def drawn_conductivities(
-    leadfield: Leadfield, ranges: Augmentation, patient: str, lungs: bool = True
-) -> Leadfield:
+    leadfield: LeadFieldSettings, ranges: AugmentationSettings, patient: str, lungs: bool = True
+) -> LeadFieldSettings:
     """The section as a patient has it; of one without `lungs` theirs stays.
 
     A draw depends on the seed, the patient's name and the conductivity's name alone.
@@ -24,4 +24,4 @@ def drawn_conductivities(
             continue
         rng = generator(ranges.seed, patient, "augmentation", name)
         values[name] = math.exp(rng.uniform(math.log(low), math.log(high)))
-    return section_of(Leadfield, dict(leadfield) | values, f"{patient}: augmentation")
+    return section_of(LeadFieldSettings, dict(leadfield) | values, f"{patient}: augmentation")

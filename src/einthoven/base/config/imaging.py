@@ -19,7 +19,7 @@ Durations = Annotated[list[Annotated[float, Field(ge=APD_MS[0], le=APD_MS[1])]],
 Gradients = Annotated[list[GradientMs], Pair]
 
 
-class Imaging(Section):
+class ImagingSettings(Section):
     """Imaging from the 12-lead ECG, `snakemake imaging`: its simulated beats; docs/imaging.md.
 
     Each beat draws from the [low, high] below, uniformly and by itself; I_Kr is whole, half or

@@ -18,7 +18,7 @@ TIMELESS: tuple[ImagingNetworkName, ...] = ("conditioned", "posterior")
 """The networks of split recorded."""
 
 
-class ImagingTraining(Section):
+class ImagingTrainingSettings(Section):
     """Networks that image from the ECG, `snakemake imaging`; docs/imaging.md.
 
     Networks I and II are those of Landajuela 2022: Adam, 0.001, batches of 32, mean squared error.

@@ -17,7 +17,7 @@ Share = Annotated[float, Field(gt=-0.9, le=2)]
 Distance = Annotated[float, Field(gt=0, le=40)]
 
 
-class Inverse(Section):
+class InverseSettings(Section):
     """Inverse ECG, `snakemake inverse`: methods on problems with known answer; docs/inverse.md.
 
     The problems are those of Zhu 2025 on the surfaces of a test patient, and beats of that patient

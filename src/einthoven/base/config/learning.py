@@ -16,7 +16,7 @@ N_POSE = 6
 """Entries of a DeepSDF code that are the heart's pose."""
 
 
-class DeepSdf(Section):
+class DeepSdfSettings(Section):
     """Auto-decoder of four signed distances (Dokuchaev 2026, section 2.5).
 
     The paper's own settings: n_shapes 0, network joint, n_latent 16, width 256, activation relu,
@@ -62,7 +62,7 @@ class DeepSdf(Section):
         return self
 
 
-class MlpModel(Section):
+class MlpSettings(Section):
     """The network of Dokuchaev 2026, section 2.3; `epochs` visit every training patient once."""
 
     seed: Seed = 1
@@ -82,7 +82,7 @@ class MlpModel(Section):
     precision: Precision = 32
 
 
-class RefractionModel(Section):
+class RefractionSettings(Section):
     """Refraction tensor on the incident field, and modes of low rank."""
 
     seed: Seed = 1
@@ -104,7 +104,7 @@ class RefractionModel(Section):
     """Of the layers, not of the geometry around them; 16-mixed needs a GPU."""
 
 
-class OperatorModel(Section):
+class OperatorSettings(Section):
     """Linear operator on the incident field, from local geometry alone (surrogate.operator)."""
 
     seed: Seed = 1
@@ -121,7 +121,7 @@ class OperatorModel(Section):
     precision: Precision = 32
 
 
-class Learning(Section):
+class LearningSettings(Section):
     """Encoders and models to compare: each model with each encoder; the operator needs none."""
 
     encoders: list[EncoderName] = ["pca", "deepsdf"]

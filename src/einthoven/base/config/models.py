@@ -8,24 +8,30 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from einthoven.base.config.activation import Activation
-from einthoven.base.config.augmentation import NO_AUGMENTATION, Augmentation
-from einthoven.base.config.imaging import Imaging
-from einthoven.base.config.imaging_training import ImagingTraining
-from einthoven.base.config.inverse import Inverse
+from einthoven.base.config.activation import ActivationSettings
+from einthoven.base.config.augmentation import NO_AUGMENTATION, AugmentationSettings
+from einthoven.base.config.imaging import ImagingSettings
+from einthoven.base.config.imaging_training import ImagingTrainingSettings
+from einthoven.base.config.inverse import InverseSettings
 from einthoven.base.config.learning import (
-    DeepSdf,
-    Learning,
-    MlpModel,
-    OperatorModel,
-    RefractionModel,
+    DeepSdfSettings,
+    LearningSettings,
+    MlpSettings,
+    OperatorSettings,
+    RefractionSettings,
 )
-from einthoven.base.config.publication import Publication
-from einthoven.base.config.purkinje import Purkinje
-from einthoven.base.config.repolarisation import Repolarisation
-from einthoven.base.config.scenarios import BUILT_IN, CHOICES, AnyScenario, ScenarioName, Scenarios
+from einthoven.base.config.publication import PublicationSettings
+from einthoven.base.config.purkinje import PurkinjeSettings
+from einthoven.base.config.repolarisation import RepolarisationSettings
+from einthoven.base.config.scenarios import (
+    BUILT_IN,
+    CHOICES,
+    AnyScenario,
+    ScenarioName,
+    ScenariosSettings,
+)
 from einthoven.base.config.section import Count, Positive, Section, Seed
-from einthoven.base.config.variation import BY_DEFAULT, Variation
+from einthoven.base.config.variation import BY_DEFAULT, VariationSettings
 
 MAX_MODES = 10
 """Of the heart's and the torso's embedded atlas."""
@@ -45,7 +51,7 @@ SheetPath = Annotated[str, Field(description="path of a sheet of imported patien
 SolverName = Literal["auto", "mumps", "pardiso", "cholmod", "amg"]
 
 
-class Cohort(Section):
+class CohortSettings(Section):
     """Latin hypercube in +-1 SD, drawn in blocks so that growing it moves nobody."""
 
     seed: Seed = 1
@@ -77,13 +83,13 @@ class Cohort(Section):
         return self
 
 
-class Imported(Section):
+class ImportSettings(Section):
     """Imported patients (external validation), beside the drawn ones; docs/imported-patients.md."""
 
     sheet: SheetPath = ""
 
 
-class Anatomy(Section):
+class AnatomySettings(Section):
     """Surfaces of a patient."""
 
     heart_edge_mm: HeartEdge = 4.0
@@ -99,7 +105,7 @@ class Anatomy(Section):
     """Where the grid electrodes are: on the front, or on front, sides and back."""
 
 
-class Electrodes(Section):
+class ElectrodeSettings(Section):
     """A grid on the torso beside the nine of the 12-lead ECG; more electrodes keep the first."""
 
     n_grid: SiteCount = 24
@@ -107,7 +113,7 @@ class Electrodes(Section):
     """Meshes are refined at the first so many sites; more of these make all meshes new."""
 
 
-class Mesh(Section):
+class MeshSettings(Section):
     """Tetrahedra; sizes are mean edge lengths."""
 
     heart_edge_mm: HeartEdge = 4.0
@@ -119,7 +125,7 @@ class Mesh(Section):
     timeout_s: Positive = 300.0
 
 
-class Fibers(Section):
+class FiberSettings(Section):
     """Rule-based fibre and sheet angles (Bayer 2012)."""
 
     alpha_endo_deg: Annotated[float, Field(ge=-90, le=90)] = 40.0
@@ -143,7 +149,7 @@ CONDUCTIVITY_SLIPS = ((0.1, "mS/cm (1 mS/cm = 0.1 S/m)"), (0.001, "mS/m"), (100.
 """Factors to S/m from what a value may have been meant in."""
 
 
-class Leadfield(Section):
+class LeadFieldSettings(Section):
     """Conductivities in S/m: muscle of Dokuchaev 2026 (its mS/cm divided by 10), torso 0.2.
 
     Its torso and blood, 0.06, give S waves in V1 that are twice too deep; 0.2 is usual for a
@@ -186,7 +192,7 @@ class Leadfield(Section):
         return value
 
 
-class Ecg(Section):
+class EcgSettings(Section):
     """Time axis and action potential of the forward ECG."""
 
     start_ms: Annotated[float, Field(ge=-200, le=0)] = -20.0
@@ -206,7 +212,7 @@ class Ecg(Section):
         return value
 
 
-class SdfSamples(Section):
+class SdfSampleSettings(Section):
     """Points around all surfaces with four signed distances."""
 
     seed: Seed = 1
@@ -216,7 +222,7 @@ class SdfSamples(Section):
     near_mm: Positive = 10.0
 
 
-class FieldSamples(Section):
+class FieldSampleSettings(Section):
     """Points in the body at which grad Z is stored; most near the skin and the heart surface."""
 
     seed: Seed = 1
@@ -226,7 +232,7 @@ class FieldSamples(Section):
     heart_share: Annotated[float, Field(ge=0, le=1)] = 0.75
 
 
-class Dataset(Section):
+class DatasetSettings(Section):
     """The consolidated data set."""
 
     exclude: list[PatientName] = []
@@ -238,32 +244,32 @@ class Dataset(Section):
 class Config(Section):
     """The whole config.yaml."""
 
-    cohort: Cohort = Cohort()
-    augmentation: Augmentation = NO_AUGMENTATION
-    imported: Imported = Imported()
-    anatomy: Anatomy = Anatomy()
-    electrodes: Electrodes = Electrodes()
-    mesh: Mesh = Mesh()
-    fibers: Fibers = Fibers()
-    purkinje: Purkinje = Purkinje()
-    activation: Activation = Activation()
-    scenarios: Scenarios = Scenarios()
-    leadfield: Leadfield = Leadfield()
-    repolarisation: Repolarisation = Repolarisation()
-    variation: Variation = BY_DEFAULT
-    ecg: Ecg = Ecg()
-    sdf_samples: SdfSamples = SdfSamples()
-    field_samples: FieldSamples = FieldSamples()
-    dataset: Dataset = Dataset()
-    publication: Publication = Publication()
-    learning: Learning = Learning()
-    deepsdf: DeepSdf = DeepSdf()
-    mlp: MlpModel = MlpModel()
-    refraction: RefractionModel = RefractionModel()
-    operator: OperatorModel = OperatorModel()
-    inverse: Inverse = Inverse()
-    imaging: Imaging = Imaging()
-    imaging_training: ImagingTraining = ImagingTraining()
+    cohort: CohortSettings = CohortSettings()
+    augmentation: AugmentationSettings = NO_AUGMENTATION
+    imported: ImportSettings = ImportSettings()
+    anatomy: AnatomySettings = AnatomySettings()
+    electrodes: ElectrodeSettings = ElectrodeSettings()
+    mesh: MeshSettings = MeshSettings()
+    fibers: FiberSettings = FiberSettings()
+    purkinje: PurkinjeSettings = PurkinjeSettings()
+    activation: ActivationSettings = ActivationSettings()
+    scenarios: ScenariosSettings = ScenariosSettings()
+    leadfield: LeadFieldSettings = LeadFieldSettings()
+    repolarisation: RepolarisationSettings = RepolarisationSettings()
+    variation: VariationSettings = BY_DEFAULT
+    ecg: EcgSettings = EcgSettings()
+    sdf_samples: SdfSampleSettings = SdfSampleSettings()
+    field_samples: FieldSampleSettings = FieldSampleSettings()
+    dataset: DatasetSettings = DatasetSettings()
+    publication: PublicationSettings = PublicationSettings()
+    learning: LearningSettings = LearningSettings()
+    deepsdf: DeepSdfSettings = DeepSdfSettings()
+    mlp: MlpSettings = MlpSettings()
+    refraction: RefractionSettings = RefractionSettings()
+    operator: OperatorSettings = OperatorSettings()
+    inverse: InverseSettings = InverseSettings()
+    imaging: ImagingSettings = ImagingSettings()
+    imaging_training: ImagingTrainingSettings = ImagingTrainingSettings()
 
     @model_validator(mode="after")
     def _covariates_know_the_atlas(self) -> Self:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
-from einthoven.base.config.activation import Activation
+from einthoven.base.config.activation import ActivationSettings
 from einthoven.base.config.load import section_of
 from einthoven.base.config.models import Config
-from einthoven.base.config.purkinje import EarlySite, Purkinje
-from einthoven.base.config.repolarisation import TEMPLATE_APD_MS, Repolarisation
+from einthoven.base.config.purkinje import EarlySiteSettings, PurkinjeSettings
+from einthoven.base.config.repolarisation import TEMPLATE_APD_MS, RepolarisationSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.seeds import generator
 
@@ -68,9 +68,9 @@ SITE_KEYS = ("z", "phi_deg", "time_ms")
 class Physiology:
     """Settings of one patient's Purkinje trees, activation and repolarisation."""
 
-    purkinje: Purkinje
-    activation: Activation
-    repolarisation: Repolarisation
+    purkinje: PurkinjeSettings
+    activation: ActivationSettings
+    repolarisation: RepolarisationSettings
 
     @classmethod
     def of(cls, config: Config, patient: str, given: Mapping[str, float] = NONE) -> Self:
@@ -111,9 +111,9 @@ class Physiology:
             BadInput: a key is unknown or wrong; `where` is for the message.
         """
         return cls(
-            purkinje=section_of(Purkinje, sections["purkinje"], where),
-            activation=section_of(Activation, sections["activation"], where),
-            repolarisation=section_of(Repolarisation, sections["repolarisation"], where),
+            purkinje=section_of(PurkinjeSettings, sections["purkinje"], where),
+            activation=section_of(ActivationSettings, sections["activation"], where),
+            repolarisation=section_of(RepolarisationSettings, sections["repolarisation"], where),
         )
 
     @property
@@ -147,12 +147,12 @@ def check_ranges(config: Config) -> None:
     widths, purkinje, where = config.variation, config.purkinje, "purkinje.early_sites"
     for site in purkinje.early_sites:
         latest = dict(site) | {"time_ms": site.time_ms + 2 * widths.site_time_ms}
-        section_of(EarlySite, latest, f"config: variation.site_time_ms: {where}")
+        section_of(EarlySiteSettings, latest, f"config: variation.site_time_ms: {where}")
     for unit in (-1.0, 1.0):  # also the tops of the trees have a say
         height = unit * widths.site_z
         places = [dict(site) | {"z": site.z + height} for site in purkinje.early_sites]
         moved = dict(purkinje) | {"early_sites": places}
-        section_of(Purkinje, moved, f"config: variation.site_z: {where}")
+        section_of(PurkinjeSettings, moved, f"config: variation.site_z: {where}")
 
 
 def _early_sites(config: Config, patient: str) -> dict[str, Any]:

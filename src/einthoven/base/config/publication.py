@@ -9,7 +9,7 @@ from einthoven.base.config.section import Section
 Version = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
 
 
-class Publication(Section):
+class PublicationSettings(Section):
     """The published folder of the data set (target publish); docs/publishing.md."""
 
     title: Annotated[str, Field(min_length=3)] = "Virtual patients, their ECG lead fields and ECGs"

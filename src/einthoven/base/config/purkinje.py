@@ -10,7 +10,7 @@ Fascicle = Literal["anterior", "septal", "posterior", "right"]
 """The left bundle's three, and the right bundle."""
 
 
-class EarlySite(Section):
+class EarlySiteSettings(Section):
     """Where a fascicle reaches an endocardium: of the RV on its free wall, otherwise of the LV."""
 
     fascicle: Fascicle
@@ -22,15 +22,15 @@ class EarlySite(Section):
     """After the wave has left the His bundle, but for what all sites share."""
 
 
-class Purkinje(Section):
+class PurkinjeSettings(Section):
     """Early sites (Durrer 1970) and the fractal trees that grow from them (Sahli Costabal 2016)."""
 
     seed: Seed = 1
-    early_sites: list[EarlySite] = [
-        EarlySite(fascicle="anterior", z=0.63, phi_deg=41.0, time_ms=2.6),
-        EarlySite(fascicle="septal", z=0.5, phi_deg=18.0, time_ms=0.0),
-        EarlySite(fascicle="posterior", z=0.36, phi_deg=-49.0, time_ms=2.8),
-        EarlySite(fascicle="right", z=0.35, phi_deg=29.0, time_ms=12.4),
+    early_sites: list[EarlySiteSettings] = [
+        EarlySiteSettings(fascicle="anterior", z=0.63, phi_deg=41.0, time_ms=2.6),
+        EarlySiteSettings(fascicle="septal", z=0.5, phi_deg=18.0, time_ms=0.0),
+        EarlySiteSettings(fascicle="posterior", z=0.36, phi_deg=-49.0, time_ms=2.8),
+        EarlySiteSettings(fascicle="right", z=0.35, phi_deg=29.0, time_ms=12.4),
     ]
     lv_top_z: Annotated[float, Field(gt=0, le=1)] = 1.0
     """No tree above; 0 apex, 1 base."""
@@ -45,7 +45,7 @@ class Purkinje(Section):
 
     @field_validator("early_sites")
     @classmethod
-    def _both_sides(cls, value: list[EarlySite]) -> list[EarlySite]:
+    def _both_sides(cls, value: list[EarlySiteSettings]) -> list[EarlySiteSettings]:
         fascicles = {site.fascicle for site in value}
         if "right" not in fascicles or len(fascicles) < 2:
             raise ValueError("one site of the right bundle and one of the left are needed at least")

@@ -13,7 +13,7 @@ TEMPLATE_APD_MS = 300.889
 GradientMs = Annotated[float, Field(ge=-150, le=150)]
 
 
-class Repolarisation(Section):
+class RepolarisationSettings(Section):
     """Duration of the action potential (APD90) over the heart; docs/physiology.md."""
 
     field: Literal["homogeneous", "gradients"] = "gradients"

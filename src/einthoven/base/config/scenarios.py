@@ -19,20 +19,20 @@ I_KR_FACTORS = (0.0, 0.5, 1.0)
 """For which there are action potentials (electrophysiology.cells.condition)."""
 
 
-class Site(Section):
+class SiteSettings(Section):
     """A node of a heart surface that is stimulated `time_ms` after the first one."""
 
     surface: SurfaceName
     time_ms: Annotated[float, Field(ge=0, le=300)] = 0.0
 
 
-class ApexSite(Site):
+class ApexSiteSettings(SiteSettings):
     """The lowest node of a surface along the heart's long axis."""
 
     at: Literal["apex"] = "apex"
 
 
-class CoordinateSite(Site):
+class CoordinateSiteSettings(SiteSettings):
     """The node nearest to a height and an angle of the ventricular coordinates."""
 
     at: Literal["coordinates"] = "coordinates"
@@ -44,7 +44,7 @@ class CoordinateSite(Site):
     """Only nodes of the LV with the septum (-1), or of the RV's free wall (1)."""
 
 
-class SegmentSite(Site):
+class SegmentSiteSettings(SiteSettings):
     """The node of a surface nearest to the middle of a segment on it."""
 
     at: Literal["segment"] = "segment"
@@ -52,17 +52,20 @@ class SegmentSite(Site):
     """Of the AHA, or of the RV's free wall (`patient.segments`), such as "basal anterior"."""
 
 
-class PointSite(Site):
+class PointSiteSettings(SiteSettings):
     """The node nearest to a point in the patient's frame."""
 
     at: Literal["point"] = "point"
     point_mm: Annotated[list[float], Field(min_length=3, max_length=3)]
 
 
-AnySite = Annotated[ApexSite | CoordinateSite | SegmentSite | PointSite, Field(discriminator="at")]
+AnySite = Annotated[
+    ApexSiteSettings | CoordinateSiteSettings | SegmentSiteSettings | PointSiteSettings,
+    Field(discriminator="at"),
+]
 
 
-class Scenario(Section):
+class ScenarioSettings(Section):
     """What all kinds have: blocked parts of the trees, speeds of the wave, and the cells' state."""
 
     blocks: list[Block] = []
@@ -94,51 +97,55 @@ class Scenario(Section):
         return value
 
 
-class Rhythm(Scenario):
+class RhythmSettings(ScenarioSettings):
     """A supraventricular beat: the wave leaves the His bundle."""
 
     kind: Literal["rhythm"] = "rhythm"
 
 
-class Paced(Scenario):
+class PacedSettings(ScenarioSettings):
     """Stimuli or an ectopic beat: the wave leaves sites on the heart's surface."""
 
     kind: Literal["paced"] = "paced"
     sites: Annotated[list[AnySite], Field(min_length=1)]
 
 
-class Crt(Scenario):
+class CrtSettings(ScenarioSettings):
     """Resynchronisation: one lead for each ventricle."""
 
     kind: Literal["crt"] = "crt"
-    rv_site: AnySite = ApexSite(surface="rv_endo")
-    lv_site: AnySite = CoordinateSite(surface="epi", z=0.5, phi_deg=180.0)
+    rv_site: AnySite = ApexSiteSettings(surface="rv_endo")
+    lv_site: AnySite = CoordinateSiteSettings(surface="epi", z=0.5, phi_deg=180.0)
     vv_delay_ms: Delay | None = None
     """How much later the LV is paced than the RV (negative: LV first); null: as section
     activation has it."""
 
 
-AnyScenario = Annotated[Rhythm | Paced | Crt, Field(discriminator="kind")]
+AnyScenario = Annotated[RhythmSettings | PacedSettings | CrtSettings, Field(discriminator="kind")]
 
-BUILT_IN: dict[str, Rhythm | Paced | Crt] = {
-    "sinus": Rhythm(),
-    "lbbb": Rhythm(blocks=["left-bundle"]),
-    "rbbb": Rhythm(blocks=["right-bundle"]),
-    "lafb": Rhythm(blocks=["left-anterior-fascicle"]),
-    "lpfb": Rhythm(blocks=["left-posterior-fascicle"]),
-    "crt": Crt(blocks=["left-bundle"], muscle_speed_factor=0.68),
-    "rv-pacing": Paced(sites=[ApexSite(surface="rv_endo")]),
-    "pvc-rvot": Paced(sites=[CoordinateSite(surface="rv_endo", z=0.9, phi_deg=40.0, nu=1)]),
-    "pvc-lv": Paced(sites=[CoordinateSite(surface="lv_endo", z=0.3, phi_deg=-120.0, nu=-1)]),
-    "sinus-600": Rhythm(cycle_length_ms=600),
-    "sinus-ikr-half": Rhythm(i_kr_factor=0.5),
-    "sinus-ikr-blocked": Rhythm(i_kr_factor=0.0),
+BUILT_IN: dict[str, RhythmSettings | PacedSettings | CrtSettings] = {
+    "sinus": RhythmSettings(),
+    "lbbb": RhythmSettings(blocks=["left-bundle"]),
+    "rbbb": RhythmSettings(blocks=["right-bundle"]),
+    "lafb": RhythmSettings(blocks=["left-anterior-fascicle"]),
+    "lpfb": RhythmSettings(blocks=["left-posterior-fascicle"]),
+    "crt": CrtSettings(blocks=["left-bundle"], muscle_speed_factor=0.68),
+    "rv-pacing": PacedSettings(sites=[ApexSiteSettings(surface="rv_endo")]),
+    "pvc-rvot": PacedSettings(
+        sites=[CoordinateSiteSettings(surface="rv_endo", z=0.9, phi_deg=40.0, nu=1)]
+    ),
+    "pvc-lv": PacedSettings(
+        sites=[CoordinateSiteSettings(surface="lv_endo", z=0.3, phi_deg=-120.0, nu=-1)]
+    ),
+    "sinus-600": RhythmSettings(cycle_length_ms=600),
+    "sinus-ikr-half": RhythmSettings(i_kr_factor=0.5),
+    "sinus-ikr-blocked": RhythmSettings(i_kr_factor=0.0),
 }
 """Scenarios that every config knows by name."""
 CHOICES = f"{', '.join(BUILT_IN)}, or of section scenarios"
 
 
-class Scenarios(Section):
+class ScenariosSettings(Section):
     """Further scenarios by name, for ecg.scenarios; docs/physiology.md."""
 
     defined: Annotated[
@@ -148,7 +155,7 @@ class Scenarios(Section):
 
     @field_validator("defined")
     @classmethod
-    def _new_names(cls, value: dict[str, Scenario]) -> dict[str, Scenario]:
+    def _new_names(cls, value: dict[str, ScenarioSettings]) -> dict[str, ScenarioSettings]:
         if taken := sorted(value.keys() & BUILT_IN.keys()):
             raise ValueError(f"{', '.join(taken)}: built in, choose other names")
         return value

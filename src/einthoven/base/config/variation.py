@@ -10,7 +10,7 @@ Share = Annotated[float, Field(ge=0, le=0.5, description="share of the speed, >=
 WidthMs = Annotated[float, Field(ge=0, le=100)]
 
 
-class Variation(Section):
+class VariationSettings(Section):
     """Half-widths of uniform ranges about purkinje, activation, repolarisation, by patient.
 
     Draws depend on the seed, the patient's name and the key alone (`config.physiology`); with 0
@@ -39,7 +39,7 @@ class Variation(Section):
     site_time_ms: Annotated[float, Field(ge=0, le=20)] = 0.0
 
 
-BY_DEFAULT = Variation(
+BY_DEFAULT = VariationSettings(
     cv_fiber=0.08, cv_transverse=0.08, cv_lv_endocardium=0.08, cv_rv_endocardium=0.08,
     purkinje_speed=0.08, apd_mean_ms=12.0, apd_apex_to_base_ms=5.0,
     apd_anterior_to_posterior_ms=3.0, apd_rv_to_lv_ms=4.0, apd_endo_to_epi_ms=4.0, site_z=0.02,

@@ -14,7 +14,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.patheffects import withStroke
 
-from einthoven.base.plots.heart_views import SIDES, HeartSurface, Side
+from einthoven.base.plots.heart_views import SIDES, HeartView, Side
 from einthoven.base.plots.style import EARLY_IS_BRIGHT, house_style, new_figure
 
 WIDTHS_MS = (10.0, 5.0, 2.0, 1.0)
@@ -95,7 +95,7 @@ class HeartMap:
 
 
 @house_style()
-def heart_maps_figure(heart: HeartSurface, maps: Sequence[HeartMap]) -> Figure:
+def heart_maps_figure(heart: HeartView, maps: Sequence[HeartMap]) -> Figure:
     """A row per map: anterior, left lateral, posterior, right lateral, all at the same distance.
 
     Args:
@@ -122,7 +122,7 @@ def heart_maps_figure(heart: HeartSurface, maps: Sequence[HeartMap]) -> Figure:
     return figure
 
 
-def draw_heart_map(axes: Axes, heart: HeartSurface, heart_map: HeartMap, side: Side) -> None:
+def draw_heart_map(axes: Axes, heart: HeartView, heart_map: HeartMap, side: Side) -> None:
     """One side: picture, marks with their times, and labels of the isochrones."""
     lines = heart.isolines(heart_map.values, heart_map.bands.edges[1:-1])
     width, height = heart.half_size
@@ -149,7 +149,7 @@ def draw_heart_map(axes: Axes, heart: HeartSurface, heart_map: HeartMap, side: S
 
 
 def _labels(
-    heart: HeartSurface, bands: Bands, lines: pv.PolyData, side: Side, taken: list[np.ndarray]
+    heart: HeartView, bands: Bands, lines: pv.PolyData, side: Side, taken: list[np.ndarray]
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Text and place of the label of each isochrone, where it faces the camera most and is free."""
     if not lines.n_points:
@@ -166,7 +166,7 @@ def _labels(
                 break
 
 
-def _ruler(axes: Axes, heart: HeartSurface) -> None:
+def _ruler(axes: Axes, heart: HeartView) -> None:
     """A bar of 20 mm in the first panel; it holds in all of them."""
     width, height = heart.half_size
     x, y = width - RULER_MM - 2.0, height - 3.0

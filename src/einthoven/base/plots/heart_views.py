@@ -50,7 +50,7 @@ SIDES = (
 
 
 @dataclass(frozen=True, eq=False)
-class HeartSurface:
+class HeartView:
     """What is seen of a heart.
 
     Attributes:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure, SubFigure
 from einthoven.base.core.names import LEADS
 from einthoven.base.plots.ecg_paper import LAYOUT
 from einthoven.base.plots.heart_maps import Bands, HeartMap, draw_heart_map
-from einthoven.base.plots.heart_views import SIDES, HeartSurface
+from einthoven.base.plots.heart_views import SIDES, HeartView
 from einthoven.base.plots.imaging_traces import VoltageTrace, draw_error_boxes, draw_voltage
 from einthoven.base.plots.style import house_style, legend_below, new_figure
 
@@ -30,7 +30,7 @@ class ImagedCase:
 
     ecg: np.ndarray
     time: np.ndarray
-    heart: HeartSurface
+    heart: HeartView
     reference: np.ndarray
     estimate: np.ndarray
 

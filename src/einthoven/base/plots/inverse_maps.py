@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from einthoven.base.plots.heart_maps import Bands, HeartMap, heart_maps_figure
-from einthoven.base.plots.heart_views import SIDES, HeartSurface, Side
+from einthoven.base.plots.heart_views import SIDES, HeartView, Side
 from einthoven.base.plots.inverse_looks import label_of
 from einthoven.base.plots.style import SEQUENTIAL, house_style, new_figure
 
@@ -73,7 +73,7 @@ class Panel:
 
 
 @dataclass(frozen=True, eq=False)
-class Electrodes:
+class ElectrodeMarks:
     """Measured values drawn on a torso's map in the same colours.
 
     Attributes:
@@ -84,14 +84,14 @@ class Electrodes:
     values: np.ndarray
 
 
-def closed_surface(points: np.ndarray, faces: np.ndarray) -> HeartSurface:
+def closed_surface(points: np.ndarray, faces: np.ndarray) -> HeartView:
     """A closed surface, heart or torso, all of which carries values."""
-    return HeartSurface(np.asarray(points, float), faces, np.empty((0, 3), np.int64))
+    return HeartView(np.asarray(points, float), faces, np.empty((0, 3), np.int64))
 
 
 def draw_map(
-    axes: Axes, surface: HeartSurface, panel: Panel, scale: PotentialScale, side: Side,
-    electrodes: Electrodes | None = None,
+    axes: Axes, surface: HeartView, panel: Panel, scale: PotentialScale, side: Side,
+    electrodes: ElectrodeMarks | None = None,
 ) -> None:  # fmt: skip
     """One surface from one side, with isolines, the ends of the picture, and electrodes."""
     width, height = surface.half_size
@@ -115,7 +115,7 @@ def draw_map(
 
 @house_style()
 def method_maps_figure(
-    heart: HeartSurface,
+    heart: HeartView,
     reference: np.ndarray | None,
     grid: Mapping[str, Mapping[str, Panel]],
     scale: PotentialScale,
@@ -160,9 +160,9 @@ def method_maps_figure(
 
 @house_style()
 def body_and_heart_figure(
-    surfaces: tuple[HeartSurface, HeartSurface],
+    surfaces: tuple[HeartView, HeartView],
     panels: tuple[Panel, Panel],
-    electrodes: Electrodes,
+    electrodes: ElectrodeMarks,
     title: str,
 ) -> Figure:
     """Potentials at an instant on torso and heart, each from the front and from the back.
@@ -190,7 +190,7 @@ def body_and_heart_figure(
 
 
 def activation_figure(
-    heart: HeartSurface, activation_time: np.ndarray, activation_sd: np.ndarray | None
+    heart: HeartView, activation_time: np.ndarray, activation_sd: np.ndarray | None
 ) -> Figure:
     """Activation times from four sides and, where known, their standard deviations.
 

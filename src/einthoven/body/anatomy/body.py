@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from einthoven.base.config import models
-from einthoven.base.config.augmentation import NO_AUGMENTATION, Augmentation
+from einthoven.base.config.augmentation import NO_AUGMENTATION, AugmentationSettings
 from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.log import logger
 from einthoven.base.core.names import grid_electrode_name
@@ -17,8 +17,8 @@ from einthoven.body.anatomy.electrodes import Sites, grid_electrodes, standard_e
 from einthoven.body.anatomy.placement import place_heart
 from einthoven.body.anatomy.shape.atlas_heart import heart_surfaces
 from einthoven.body.anatomy.shape.deformed_torso import cut_torso, moved_sites
-from einthoven.body.anatomy.shape.heart import HeartSurfaces
 from einthoven.body.anatomy.shape.heart_check import MIN_CLEARANCE_MM
+from einthoven.body.anatomy.shape.heart_shape import HeartSurfaces
 from einthoven.body.anatomy.shape.lungs import lung_surfaces
 from einthoven.body.anatomy.shape.torso import TorsoSurface, torso_surface
 from einthoven.data.patient.anatomy import Anatomy
@@ -71,8 +71,8 @@ class PlacedBody[Skin: Surfaces]:
 
 def build_anatomy(
     parameters: PatientParameters,
-    config: models.Anatomy,
-    augmentation: Augmentation = NO_AUGMENTATION,
+    config: models.AnatomySettings,
+    augmentation: AugmentationSettings = NO_AUGMENTATION,
 ) -> Anatomy:
     """Surfaces of one patient in the patient frame, and all places for electrodes.
 
@@ -104,7 +104,9 @@ def build_anatomy(
 
 
 def _anatomy(
-    parameters: PatientParameters, config: models.Anatomy, deformation: Deformation | None = None
+    parameters: PatientParameters,
+    config: models.AnatomySettings,
+    deformation: Deformation | None = None,
 ) -> Anatomy:
     """One attempt at `build_anatomy`."""
     body = placed_body(parameters, config, deformation)
@@ -128,7 +130,7 @@ def _anatomy(
     )
 
 
-def _sites(torso: TorsoSurface, config: models.Anatomy) -> Sites:
+def _sites(torso: TorsoSurface, config: models.AnatomySettings) -> Sites:
     names, nine, ground = standard_electrodes(torso)
     grid = grid_electrodes(torso, config.sites)
     names += [grid_electrode_name(k, config.sites) for k in range(len(grid))]
@@ -155,7 +157,9 @@ def _cut(
 
 
 def placed_body(
-    parameters: PatientParameters, config: models.Anatomy, deformation: Deformation | None = None
+    parameters: PatientParameters,
+    config: models.AnatomySettings,
+    deformation: Deformation | None = None,
 ) -> PlacedBody[TorsoSurface]:
     """Torso, heart and pose of one patient; see `build_anatomy`."""
     torso = torso_surface(parameters.torso_coeffs, config.torso_resolution, config.torso_atlas)

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from einthoven.base.config import models
-from einthoven.base.config.augmentation import Augmentation
+from einthoven.base.config.augmentation import AugmentationSettings
 from einthoven.base.core.seeds import generator
 from einthoven.base.geometry.simplex import enclosed_volume
 from einthoven.body.anatomy.population.girths import torso_measures
@@ -32,7 +32,7 @@ class Deformation:
     torso: TorsoDeformation
 
     @classmethod
-    def draw(cls, patient: str, attempt: int, config: Augmentation) -> Self:
+    def draw(cls, patient: str, attempt: int, config: AugmentationSettings) -> Self:
         """Depends on the seed, the patient's name and the number of the attempt alone."""
         rng = generator(config.seed, patient, "augmentation", attempt)
 
@@ -75,7 +75,7 @@ class Deformation:
         )
 
     def told(
-        self, parameters: PatientParameters, config: models.Anatomy, whole: TorsoSurface
+        self, parameters: PatientParameters, config: models.AnatomySettings, whole: TorsoSurface
     ) -> dict[str, Any]:
         """What was built, for an attribute of anatomy.npz.
 

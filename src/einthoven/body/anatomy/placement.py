@@ -4,8 +4,8 @@ import numpy as np
 
 from einthoven.base.core.errors import StepFailed
 from einthoven.base.geometry.signed_distance import ClosedSurface
-from einthoven.body.anatomy.pose import Pose
-from einthoven.body.anatomy.shape.heart import HeartSurfaces
+from einthoven.body.anatomy.pose import PhysicalPose
+from einthoven.body.anatomy.shape.heart_shape import HeartSurfaces
 from einthoven.body.anatomy.shape.torso import TorsoSurface
 
 SCAN_STEP_MM = 4.0
@@ -33,7 +33,7 @@ def place_heart(
         BadInput: wrong coefficients.
         StepFailed: the heart does not fit with that clearance.
     """
-    pose = Pose.from_coeffs(pose_coeffs, mean)
+    pose = PhysicalPose.from_coeffs(pose_coeffs, mean)
     rotation = pose.rotation
     landmark = torso.landmarks["ICS4"]
     outside = (heart.epi_points - heart.centre) @ rotation.T

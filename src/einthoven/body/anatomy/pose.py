@@ -58,7 +58,7 @@ frontal plane, 46 +- 7 degrees in front of the left in the transverse plane."""
 
 
 @dataclass(frozen=True)
-class Pose:
+class PhysicalPose:
     """Pose in physical units: angles in degrees, lengths in mm (see `POSE`)."""
 
     alpha_x: float

@@ -24,7 +24,7 @@ class Remote:
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedAtlas:
     """One atlas.
 
     Attributes:
@@ -79,7 +79,7 @@ _UKB_TEMPLATE = _UKB_ATLAS + "raw/main/src/ukb/data/biv-me/"
 _MPII = "http://datasets.d2.mpi-inf.mpg.de/humanshape/"
 
 _ATLASES = (
-    Published(
+    PublishedAtlas(
         name="bai-2015",
         kind="heart",
         reader="bai",
@@ -90,7 +90,7 @@ _ATLASES = (
         files=_BAI_FILES,
         phases=("ED", "ES"),
     ),
-    Published(
+    PublishedAtlas(
         name="schuler-loewe-2021",
         kind="heart",
         reader="schuler",
@@ -108,7 +108,7 @@ _ATLASES = (
             *_BAI_FILES,
         ),
     ),
-    Published(
+    PublishedAtlas(
         name="uk-biobank",
         kind="heart",
         reader="ukb",
@@ -137,7 +137,7 @@ _ATLASES = (
         ),
         phases=("ED", "ES"),
     ),
-    Published(
+    PublishedAtlas(
         name="mpii-human-shape",
         kind="torso",
         reader="mpii",

@@ -11,9 +11,9 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.core.log import logger
 from einthoven.body.anatomy.shape.atlas_file import model_arrays, save_atlas
 from einthoven.body.anatomy.shape.atlas_heart import edge_key, meshed
-from einthoven.body.anatomy.shape.heart import SHIPPED_EDGES_MM
+from einthoven.body.anatomy.shape.heart_shape import SHIPPED_EDGES_MM
 from einthoven.body.anatomy.shape.torso_cut import torso_arrays
-from einthoven.body.atlases.catalogue import CATALOGUE, Published
+from einthoven.body.atlases.catalogue import CATALOGUE, PublishedAtlas
 from einthoven.body.atlases.components import share_of
 from einthoven.body.atlases.download import fetch_file, sha256, unpack
 
@@ -62,7 +62,7 @@ def fetch(name: str, source: Path | None, to: Path, phase: str = "ED", n_modes: 
     return out
 
 
-def download(atlas: Published, folder: Path) -> None:
+def download(atlas: PublishedAtlas, folder: Path) -> None:
     """Fetch the files of an atlas into a folder.
 
     Raises:
@@ -78,7 +78,7 @@ def download(atlas: Published, folder: Path) -> None:
             ) from error
 
 
-def convert(atlas: Published, folder: Path, out: Path, phase: str, n_modes: int) -> None:
+def convert(atlas: PublishedAtlas, folder: Path, out: Path, phase: str, n_modes: int) -> None:
     """Read an atlas' files in a folder and write the atlas file."""
     reader = import_module(f"{__package__}.{atlas.reader}")
     found = reader.read(folder, phase, n_modes)

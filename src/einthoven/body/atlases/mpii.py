@@ -15,7 +15,7 @@ from einthoven.base.core.check import between
 from einthoven.base.core.errors import BadInput
 from einthoven.base.geometry.simplex import enclosed_volume
 from einthoven.body.anatomy.shape.model import ShapeModel
-from einthoven.body.anatomy.shape.torso_cut import Body
+from einthoven.body.anatomy.shape.torso_cut import WholeBodyModel
 from einthoven.body.atlases.components import principal_components
 
 MEAN, VECTORS, VALUES, MODEL = "meanShape.mat", "evectors.mat", "evalues.mat", "model.dat"
@@ -28,7 +28,7 @@ NECK_SHARE = 0.4
 FOOT_MM = 60.0
 
 
-def read(folder: Path, phase: str, n_modes: int) -> Body:
+def read(folder: Path, phase: str, n_modes: int) -> WholeBodyModel:
     """The body's shape model and the joints at which it is cut.
 
     Args:
@@ -55,7 +55,7 @@ def read(folder: Path, phase: str, n_modes: int) -> Body:
     shoulders = joints[list(SHOULDERS)]
     low = shoulders.mean(axis=0)
     axis = joints[NECK] - joints[CHEST]
-    return Body(
+    return WholeBodyModel(
         model=ShapeModel(mean, modes, sds, faces),
         arm=arm,
         neck=low + NECK_SHARE * (joints[NECK] - low),

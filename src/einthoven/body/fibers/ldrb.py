@@ -10,7 +10,7 @@ circumferential, apicobasal, transmural before `orient`, and fibre, sheet, sheet
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from einthoven.base.config.models import Fibers as Angles
+from einthoven.base.config.models import FiberSettings as Angles
 from einthoven.base.core.errors import StepFailed
 from einthoven.base.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
 from einthoven.body.fibers.fields import WallFields, solve_wall_fields

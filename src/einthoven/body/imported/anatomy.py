@@ -35,7 +35,7 @@ from einthoven.body.imported.sites import imported_sites
 from einthoven.body.imported.units import MM, to_patient_frame, unit_of
 from einthoven.body.imported.wall_tags import tag_wall
 from einthoven.body.imported.walls import placed_wall
-from einthoven.body.segmentation.heart import (
+from einthoven.body.segmentation.segmented_heart import (
     is_label_image,
     is_segmentation,
     segmented_heart,
@@ -57,7 +57,7 @@ N_COEFFS = {"heart_coeffs": 10, "torso_coeffs": 10, "pose_coeffs": 6}
 SPLIT = "imported"
 
 
-def import_patient(row: Row, picture: Path, config: models.Anatomy) -> Anatomy:
+def import_patient(row: Row, picture: Path, config: models.AnatomySettings) -> Anatomy:
     """Read, check, mend and triangulate one patient.
 
     Args:
@@ -77,7 +77,7 @@ def import_patient(row: Row, picture: Path, config: models.Anatomy) -> Anatomy:
         return _build(row, config)
 
 
-def _build(row: Row, config: models.Anatomy) -> Anatomy:
+def _build(row: Row, config: models.AnatomySettings) -> Anatomy:
     heart, files = _read(row, config.torso_resolution)
     heart, heart_notes = _mended(heart)
     torso, torso_notes = mend("torso", files.torso)

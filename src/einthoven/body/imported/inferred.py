@@ -7,12 +7,12 @@ import numpy as np
 from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.seeds import generator
 from einthoven.body.anatomy.electrodes import GROUND, standard_electrodes, standard_ties
-from einthoven.body.anatomy.inferred.evidence import Evidence
-from einthoven.body.anatomy.inferred.posterior import TorsoPosterior, infer_torso
+from einthoven.body.anatomy.inferred.evidence import TorsoEvidence
+from einthoven.body.anatomy.inferred.shape_posterior import TorsoPosterior, infer_torso
 from einthoven.body.anatomy.placement import place_heart
-from einthoven.body.anatomy.population.covariates import Body
+from einthoven.body.anatomy.population.covariates import BodySize
 from einthoven.body.anatomy.pose import POSE
-from einthoven.body.anatomy.shape.heart import HeartSurfaces
+from einthoven.body.anatomy.shape.heart_shape import HeartSurfaces
 from einthoven.body.anatomy.shape.torso import TorsoSurface, load_atlas
 from einthoven.body.imported.sheet import UNKNOWN_AXES, Row
 
@@ -53,11 +53,13 @@ def moved(torso: TorsoSurface, turn: np.ndarray, shift: np.ndarray) -> TorsoSurf
     return replace(torso, points=torso.points @ turn + shift, landmarks=landmarks)
 
 
-def person_of(row: Row) -> Body | None:
+def person_of(row: Row) -> BodySize | None:
     """Sex, height and BMI, if the row has them."""
     if not row.sex:
         return None
-    return Body(row.sex, float(row.height_cm), float(row.weight_kg) / (row.height_cm / 100) ** 2)
+    return BodySize(
+        row.sex, float(row.height_cm), float(row.weight_kg) / (row.height_cm / 100) ** 2
+    )
 
 
 def inferred_torso(
@@ -87,7 +89,7 @@ def inferred_torso(
     cloud = np.concatenate([np.reshape(others, (-1, 3)), skin])
     every = max(1, len(heart) // N_HEART_POINTS)
     turned = UPRIGHT_DEG if row.axes != UNKNOWN_AXES else FREE_DEG
-    evidence = Evidence(named, cloud, heart[::every], person_of(row), turned)
+    evidence = TorsoEvidence(named, cloud, heart[::every], person_of(row), turned)
     posterior = infer_torso(evidence, resolution)
     rng = generator(SEED, "torso", row.of or row.patient, row.body)
     torso = posterior.draw(rng) if row.body else posterior.most_likely()
@@ -126,7 +128,7 @@ def typical_pose(
     raise StepFailed(f"none of {MAX_HEARTS} poses drawn has room for the heart; the last: {reason}")
 
 
-def _note(row: Row, evidence: Evidence, posterior: TorsoPosterior, torso: TorsoSurface) -> str:
+def _note(row: Row, evidence: TorsoEvidence, posterior: TorsoPosterior, torso: TorsoSurface) -> str:
     """What the torso was inferred from, and how far it may be off."""
     seen = [
         f"{len(evidence.places)} electrodes and landmarks" if evidence.places else "",

@@ -14,8 +14,8 @@ from einthoven.body.imported.defect import Defect, draw
 from einthoven.body.imported.read import parts_of, read_cloud, read_points, read_surface
 from einthoven.body.imported.sheet import Row
 from einthoven.body.imported.units import DIRECTIONS, MM
-from einthoven.body.segmentation.heart import is_label_image
 from einthoven.body.segmentation.image import raw_labels
+from einthoven.body.segmentation.segmented_heart import is_label_image
 
 WORDS = {"L": "left", "R": "right", "P": "back", "A": "front", "S": "head", "I": "feet"}
 

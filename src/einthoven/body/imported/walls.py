@@ -6,7 +6,6 @@ from einthoven.base.config.models import HEART_EDGE_MM
 from einthoven.base.core.errors import BadInput, StepFailed
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.surfaces import Surfaces
-from einthoven.body.anatomy.shape.heart import HeartSurfaces
 from einthoven.body.anatomy.shape.heart_check import (
     CURVED,
     MIN_WALL_MM,
@@ -16,6 +15,7 @@ from einthoven.body.anatomy.shape.heart_check import (
     ThinWall,
     thickness,
 )
+from einthoven.body.anatomy.shape.heart_shape import HeartSurfaces
 from einthoven.body.anatomy.shape.tagged_heart import checked_wall, placed_heart
 from einthoven.body.anatomy.shape.thickening import thickened
 from einthoven.body.imported.defect import Defect, near

@@ -11,7 +11,7 @@ from pathlib import Path
 import gmsh
 import numpy as np
 
-from einthoven.base.config.models import Mesh
+from einthoven.base.config.models import MeshSettings
 from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.tags import BOUNDARY, Tissue
 from einthoven.base.geometry.surfaces import Surfaces
@@ -25,7 +25,7 @@ UNBOUNDED = 1e22
 
 
 def mesh_volumes(
-    surfaces: Surfaces, electrode_points: np.ndarray, config: Mesh, folder: Path
+    surfaces: Surfaces, electrode_points: np.ndarray, config: MeshSettings, folder: Path
 ) -> dict[str, np.ndarray | int]:
     """Mesh all tissues at once, and move inner nodes of bad cells until these are good.
 
@@ -157,7 +157,7 @@ def main(job_path: str, result_path: str) -> int:
     with np.load(job_path) as job:
         arrays = {name: job[name] for name in job.files}
     # A second guard: if the parent is killed, nobody is left to end a gmsh that hangs.
-    config = Mesh.model_validate_json(str(arrays["config"]))
+    config = MeshSettings.model_validate_json(str(arrays["config"]))
     signal.alarm(int(np.ceil(config.timeout_s)) + 5)
     gmsh.initialize(readConfigFiles=False, interruptible=False)
     gmsh.option.setNumber("General.Verbosity", 0)

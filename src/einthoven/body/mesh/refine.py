@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.spatial import cKDTree
 
-from einthoven.base.config.models import Mesh
+from einthoven.base.config.models import MeshSettings
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.surfaces import Surfaces
 
@@ -12,7 +12,7 @@ OVERSIZE = 1.4
 """An edge longer than this times the wanted length is halved: 0.7 to 1.4 of it remain."""
 
 
-def refine_skin(surfaces: Surfaces, electrode_points: np.ndarray, config: Mesh) -> Surfaces:
+def refine_skin(surfaces: Surfaces, electrode_points: np.ndarray, config: MeshSettings) -> Surfaces:
     """Halve skin edges longer than wanted: `electrode_edge_mm` at one plus `grading` per mm.
 
     Cells cannot be much smaller than the surface triangle that they stand on, so the volume

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.spatial import cKDTree
 
-from einthoven.base.config.models import Mesh
+from einthoven.base.config.models import MeshSettings
 from einthoven.base.core.tags import LUNGS, Surface
 from einthoven.base.geometry.surfaces import Surfaces
 
@@ -13,13 +13,15 @@ Delaunay fill a wall meshed with surface triangles of edge h by edges of 1.25 h 
 0.65 h the mean is within 6 % of h (hearts at 4 and 2.2 mm)."""
 
 
-def scaled(config: Mesh, factor: float) -> Mesh:
+def scaled(config: MeshSettings, factor: float) -> MeshSettings:
     """All edges times a factor, same grading."""
     names = ("heart_edge_mm", "torso_edge_mm", "electrode_edge_mm")
     return config.model_copy(update={name: factor * getattr(config, name) for name in names})
 
 
-def size_grids(surfaces: Surfaces, electrode_points: np.ndarray, config: Mesh) -> list[bytes]:
+def size_grids(
+    surfaces: Surfaces, electrode_points: np.ndarray, config: MeshSettings
+) -> list[bytes]:
     """A coarse grid over the torso and a fine one over the heart, as gmsh's `Structured` fields.
 
     Both hold min(torso, heart + grading * distance to any heart surface, electrode + grading *
@@ -39,7 +41,7 @@ def size_grids(surfaces: Surfaces, electrode_points: np.ndarray, config: Mesh) -
 
 
 def _grid(
-    cloud: np.ndarray, step: float, sources: list[tuple[cKDTree, float]], config: Mesh
+    cloud: np.ndarray, step: float, sources: list[tuple[cKDTree, float]], config: MeshSettings
 ) -> bytes:
     """Graded sizes on a grid that covers the points by one step more on each side.
 

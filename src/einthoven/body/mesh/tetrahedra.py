@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from einthoven.base.config.models import Mesh
+from einthoven.base.config.models import MeshSettings
 from einthoven.base.core.check import between
 from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.extras import extra
@@ -26,7 +26,7 @@ VOLUME_TOLERANCE = 1e-9
 
 
 def tetrahedralise(
-    surfaces: Surfaces, electrode_points: np.ndarray, config: Mesh, patient: str = ""
+    surfaces: Surfaces, electrode_points: np.ndarray, config: MeshSettings, patient: str = ""
 ) -> TetMesh:
     """Mesh the body; the surface triangles become facets of the mesh.
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from einthoven.base.core.errors import BadInput
 from einthoven.base.geometry.boundary_loops import axes_along
-from einthoven.body.segmentation.regions import Regions
+from einthoven.body.segmentation.regions import VentricleMasks
 from einthoven.body.segmentation.stack import Stack, polygon_area, signed_distance
 
 ENCLOSED = 0.5
@@ -170,7 +170,7 @@ def _enclosed(stack: Stack, k: int) -> float:
     return float((depth > 0.5 * stack.pixel_mm).mean())
 
 
-def base_of_volume(regions: Regions) -> tuple[Base, list[str]]:
+def base_of_volume(regions: VentricleMasks) -> tuple[Base, list[str]]:
     """The plane through the opening of the LV's cavity, as high as both ventricles reach.
 
     Open are the faces of cavity voxels beside which there is neither muscle nor the RV.
@@ -208,7 +208,7 @@ def base_of_volume(regions: Regions) -> tuple[Base, list[str]]:
     return Base(axes, centre + (height - centre @ up) * up), notes
 
 
-def _opening(regions: Regions) -> np.ndarray:
+def _opening(regions: VentricleMasks) -> np.ndarray:
     """Centres [face, 3] mm of faces of LV voxels that have no region beside them."""
     lv, outside = regions.masks["lv"], np.pad(~regions.masks["epi"], 1, constant_values=True)
     found = []

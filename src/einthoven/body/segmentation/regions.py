@@ -15,7 +15,7 @@ LOOSE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Regions:
+class VentricleMasks:
     """Masks [i, j, k] on the grid of an image: `lv`, `rv`, and `epi`, which holds both."""
 
     image: LabelImage
@@ -29,7 +29,7 @@ def masks_of(image: LabelImage, reading: Reading) -> dict[str, np.ndarray]:
             for role in ROLES if role in reading.labels}  # fmt: skip
 
 
-def regions_of(image: LabelImage, masks: dict[str, np.ndarray]) -> Regions:
+def regions_of(image: LabelImage, masks: dict[str, np.ndarray]) -> VentricleMasks:
     """Cavities without loose pieces and holes, and what the epicardium encloses."""
     notes: list[str] = []
     found: dict[str, np.ndarray] = {}
@@ -47,7 +47,7 @@ def regions_of(image: LabelImage, masks: dict[str, np.ndarray]) -> Regions:
     low, high = box_of(found["epi"], 2)
     cut = tuple(slice(a, b) for a, b in zip(low, high))
     smaller = LabelImage(image.labels[cut], image.steps, image.place(low), image.unit)
-    return Regions(smaller, {name: mask[cut] for name, mask in found.items()}, notes)
+    return VentricleMasks(smaller, {name: mask[cut] for name, mask in found.items()}, notes)
 
 
 def largest_piece(mask: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from einthoven.base.geometry.simplex import enclosed_volume
 from einthoven.base.geometry.triangles import compact, face_pieces
 from einthoven.body.segmentation.image import LabelImage
 from einthoven.body.segmentation.reading import CAVITIES
-from einthoven.body.segmentation.regions import REGIONS, Regions, smoothed
+from einthoven.body.segmentation.regions import REGIONS, VentricleMasks, smoothed
 
 Mesh = tuple[np.ndarray, np.ndarray]
 """Points [vertex, 3] mm, faces [face, 3], closed and outward."""
@@ -100,7 +100,7 @@ def thick_axis(image: LabelImage) -> int | None:
     return int(order[2]) if thick else None
 
 
-def stack_of(regions: Regions, axis: int) -> Stack:
+def stack_of(regions: VentricleMasks, axis: int) -> Stack:
     """Contours of masks, slice by slice along an index.
 
     The slices of a sheared grid are shifted against each other by the shear.

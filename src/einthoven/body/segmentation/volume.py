@@ -5,7 +5,7 @@ import numpy as np
 from einthoven.base.core.extras import extra
 from einthoven.base.geometry.contouring import zero_level
 from einthoven.body.segmentation.base import Base
-from einthoven.body.segmentation.regions import REGIONS, Regions, smoothed
+from einthoven.body.segmentation.regions import REGIONS, VentricleMasks, smoothed
 from einthoven.body.segmentation.stack import Mesh, outward_piece
 
 SMOOTHING_VOXELS = 0.8
@@ -55,7 +55,7 @@ def surface_of_mask(
     return outward_piece(points @ steps.T + start, faces)
 
 
-def surfaces_of_volume(regions: Regions, base: Base) -> dict[str, Mesh]:
+def surfaces_of_volume(regions: VentricleMasks, base: Base) -> dict[str, Mesh]:
     """Closed surfaces of all regions, which end a little above the base."""
     image = regions.image
     return {name: surface_of_mask(regions.masks[name], image.steps, image.origin, base)

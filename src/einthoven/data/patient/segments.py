@@ -114,7 +114,7 @@ def ventricular_segments(patient: Patient) -> Regions:
     """
     place = patient.coordinates
     check.shape("uvc_z", place.uvc_z, (len(patient.heart.points),))
-    limits, cells = Limits.of(patient.heart, place), patient.heart.cells
+    limits, cells = SegmentLimits.of(patient.heart, place), patient.heart.cells
     right = place.uvc_nu > 0
     direction = np.exp(1j * place.uvc_phi.astype(float))[cells].mean(axis=1)
     of_cells = limits.segment(
@@ -148,7 +148,7 @@ def _wall_of(segment: str) -> str:
 
 
 @dataclass(frozen=True)
-class Limits:
+class SegmentLimits:
     """What of a heart's own size the limits of its segments depend on.
 
     Attributes:

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from einthoven.base.config.imaging import Imaging
+from einthoven.base.config.imaging import ImagingSettings
 from einthoven.base.config.scenarios import BUILT_IN
 from einthoven.base.core.seeds import generator
 from einthoven.physics.electrophysiology.cells.condition import (
@@ -28,7 +28,7 @@ SITE_COLUMNS = ("z", "cos", "sin", "rho", "nu", "time_ms")
 
 
 @dataclass(frozen=True)
-class Site:
+class StimulusSite:
     """Where and when muscle is stimulated, in ventricular coordinates (`patient.fibers`)."""
 
     z: float
@@ -67,7 +67,7 @@ class Case:
     """
 
     pattern: str
-    sites: tuple[Site, ...] = ()
+    sites: tuple[StimulusSite, ...] = ()
     cv_fiber: float = 0.45
     cv_transverse: float = 0.3
     cv_lv_endocardium: float = 0.87
@@ -84,7 +84,7 @@ class Case:
     endo_to_epi_ms: float = -26.0
 
     @classmethod
-    def draw(cls, section: Imaging, rng: np.random.Generator) -> Self:
+    def draw(cls, section: ImagingSettings, rng: np.random.Generator) -> Self:
         """One case by the section's ranges."""
         paced = rng.random() < section.paced_share
         choices = [name for name in section.patterns if (name not in BUILT_IN) == paced]
@@ -93,7 +93,7 @@ class Case:
         drawn = dict(zip(section.ranges, rng.uniform(low, high).tolist()))
         shortest, longest = section.site_delay_ms
         delays = [0.0, *np.sort(rng.uniform(shortest, longest, MAX_SITES - 1)).tolist()]
-        sites = tuple(replace(Site.draw(rng), time_ms=delay) for delay in delays)
+        sites = tuple(replace(StimulusSite.draw(rng), time_ms=delay) for delay in delays)
         slowest, fastest = section.cv_endocardium_mm_per_ms
         cv_fiber = drawn["cv_fiber_mm_per_ms"]
         return cls(
@@ -129,7 +129,7 @@ class Case:
         tissue = dict(zip(TISSUE, map(float, parameters)))
         rows = np.asarray(parameters[len(TISSUE) :], float).reshape(MAX_SITES, -1)
         sites = tuple(
-            Site(float(z), math.atan2(sin, cos), float(rho), float(nu), float(time))
+            StimulusSite(float(z), math.atan2(sin, cos), float(rho), float(nu), float(time))
             for z, cos, sin, rho, nu, time in rows[np.isfinite(rows).all(axis=1)]
         )
         return cls(pattern, sites, **tissue)
@@ -144,6 +144,6 @@ PARAMETERS = (
 """Names of `Case.parameters`."""
 
 
-def draw_cases(section: Imaging, patient: str, n: int) -> list[Case]:
+def draw_cases(section: ImagingSettings, patient: str, n: int) -> list[Case]:
     """The first cases of a patient; more of them leave these as they are."""
     return [Case.draw(section, generator(section.seed, patient, "imaging", k)) for k in range(n)]

@@ -28,7 +28,7 @@ TESTED, VALIDATED = 0.15, 0.1
 
 
 @dataclass(frozen=True)
-class Pair:
+class LlnlPair:
     """Two files of one simulation, and what their names tell."""
 
     ecg: Path
@@ -81,7 +81,7 @@ def read_llnl(folder: str | Path, seed: int = 1) -> Corpus:
     )
 
 
-def _pairs(folder: Path) -> Iterator[Pair]:
+def _pairs(folder: Path) -> Iterator[LlnlPair]:
     if not folder.is_dir():
         raise BadInput(f"{folder}: no such folder; unpack doi 10.6075/J0SN094N there")
     files = {word: {_key(path, word): path for path in sorted(folder.rglob(f"*{word}*.npy"))}
@@ -98,7 +98,7 @@ def _pairs(folder: Path) -> Iterator[Pair]:
             raise BadInput(f"{path}: the name lacks volunteer.vN or pattern.P; renamed? without "
                            "them no volunteer can be left out")  # fmt: skip
         volunteer, pattern = (match[1] for match in names if match)
-        yield Pair(path, files[V_M][key], volunteer, f"pattern-{pattern}")
+        yield LlnlPair(path, files[V_M][key], volunteer, f"pattern-{pattern}")
 
 
 def _key(path: Path, word: str) -> tuple[Path, str]:

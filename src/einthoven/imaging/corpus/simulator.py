@@ -13,22 +13,22 @@ from typing import Self
 import numpy as np
 from scipy.spatial import cKDTree
 
-from einthoven.base.config.activation import Activation
-from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.config.activation import ActivationSettings
+from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.config.scenarios import BUILT_IN
 from einthoven.data.patient.patient import Patient
-from einthoven.imaging.corpus.cases import Case, Site
+from einthoven.imaging.corpus.cases import Case, StimulusSite
 from einthoven.imaging.inputs.points import RecordingPoints, recording_points
-from einthoven.physics.ecg.transfer import Cells, Transfer
+from einthoven.physics.ecg.transfer import Cells, ElectrodeTransfer
 from einthoven.physics.electrophysiology.cells.family import family
 from einthoven.physics.electrophysiology.endocardium import with_endocardium
 from einthoven.physics.electrophysiology.one_pass import OnePass, contracted, graph_of
 from einthoven.physics.electrophysiology.one_queue import Graph
 from einthoven.physics.electrophysiology.purkinje.blocks import blocked
-from einthoven.physics.electrophysiology.purkinje.network import JunctionDelays, Network
+from einthoven.physics.electrophysiology.purkinje.purkinje_network import JunctionDelays, Network
 from einthoven.physics.electrophysiology.repolarisation import gradient_fields
 
-AS_USUAL, SMOOTHING_MM = Activation(), Repolarisation().smoothing_mm
+AS_USUAL, SMOOTHING_MM = ActivationSettings(), RepolarisationSettings().smoothing_mm
 N_TIMES = 500
 """0 to 499 ms after the first activation, every millisecond."""
 SITE_MM = (90.0, 30.0, 30.0, 10.0, 200.0)
@@ -37,7 +37,7 @@ nu more than all others, so that a site is in the ventricle that it names."""
 
 
 @dataclass(frozen=True, eq=False)
-class Beat:
+class SimulatedBeat:
     """What a case does in a heart.
 
     Attributes:
@@ -62,9 +62,9 @@ class Simulator:
     patient: Patient
     points: RecordingPoints
     muscle: OnePass
-    transfer: Transfer
+    transfer: ElectrodeTransfer
     forward: tuple[str, ...]
-    activation: Activation
+    activation: ActivationSettings
     durations: np.ndarray
     """[gradient, node] ms of APD90 per ms of each gradient."""
     _graphs: dict[tuple[str, ...], tuple[Graph, np.ndarray]] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class Simulator:
         cls,
         patient: Patient,
         lead_fields: Mapping[str, np.ndarray],
-        activation: Activation = AS_USUAL,
+        activation: ActivationSettings = AS_USUAL,
         smoothing_mm: float = SMOOTHING_MM,
     ) -> Self:
         """A heart that any case can be played on.
@@ -97,13 +97,13 @@ class Simulator:
             patient=patient,
             points=recording_points(patient),
             muscle=OnePass.of(heart.points, heart.cells, f0),
-            transfer=Transfer.of(heart, f0, everywhere, N_TIMES),
+            transfer=ElectrodeTransfer.of(heart, f0, everywhere, N_TIMES),
             forward=tuple(lead_fields),
             activation=activation,
             durations=gradient_fields(patient, smoothing_mm),
         )
 
-    def simulate(self, case: Case) -> Beat:
+    def simulate(self, case: Case) -> SimulatedBeat:
         """Play one case.
 
         Raises:
@@ -115,7 +115,7 @@ class Simulator:
         tau = self.muscle.arrival(speeds, self._graph(case), start, his_ms)
         return self.beat(case, tau - tau.min())
 
-    def beat(self, case: Case, tau: np.ndarray) -> Beat:
+    def beat(self, case: Case, tau: np.ndarray) -> SimulatedBeat:
         """The beat of a case's cells and conductivities when activated at given times.
 
         Args:
@@ -130,19 +130,19 @@ class Simulator:
         phi = np.split(self.transfer.potential(tau, cells), len(self.forward))
         at = self.points.weights
         apd90 = np.interp(at @ durations, members.apd90, family(case.condition).apd90)
-        return Beat(case, tau, at @ tau, apd90, dict(zip(self.forward, phi)))
+        return SimulatedBeat(case, tau, at @ tau, apd90, dict(zip(self.forward, phi)))
 
-    def node(self, site: Site) -> int:
+    def node(self, site: StimulusSite) -> int:
         """The heart node of a site, at any depth of the wall."""
         return int(self._tree.query(_place(*site.columns[:5]))[1])
 
-    def site_at(self, node: int, time_ms: float = 0.0) -> Site:
+    def site_at(self, node: int, time_ms: float = 0.0) -> StimulusSite:
         """The site of a heart node."""
         at = self.patient.coordinates
         z, phi, rho, nu = (
             float(values[node]) for values in (at.uvc_z, at.uvc_phi, at.uvc_rho, at.uvc_nu)
         )
-        return Site(z, phi, rho, nu, time_ms)
+        return StimulusSite(z, phi, rho, nu, time_ms)
 
     def _started(self, case: Case) -> tuple[Case, np.ndarray]:
         """The case with its sites at nodes, and when the wave starts at each node [node] ms."""

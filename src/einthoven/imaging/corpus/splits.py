@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from einthoven.base.config.imaging_training import ImagingTraining
+from einthoven.base.config.imaging_training import ImagingTrainingSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.seeds import generator
 from einthoven.imaging.corpus.corpus import RECORDED, Corpus
@@ -66,7 +66,7 @@ def _rows_of(corpus: Corpus, split: str) -> np.ndarray:
     return np.flatnonzero(corpus.split == split)
 
 
-def by_anatomy(corpus: Corpus, config: ImagingTraining) -> Split:
+def by_anatomy(corpus: Corpus, config: ImagingTrainingSettings) -> Split:
     """Trained on 95 % of the beats of the training hearts; random: the rest; anatomy: test hearts.
 
     One training serves both, and the random split is harder than the paper's only in that its
@@ -83,7 +83,7 @@ def by_anatomy(corpus: Corpus, config: ImagingTraining) -> Split:
     )  # fmt: skip
 
 
-def by_pattern(corpus: Corpus, config: ImagingTraining) -> Split:
+def by_pattern(corpus: Corpus, config: ImagingTrainingSettings) -> Split:
     """Without one pattern of activation in training: tested on it, in hearts seen and unseen.
 
     Raises:
@@ -108,7 +108,7 @@ def by_pattern(corpus: Corpus, config: ImagingTraining) -> Split:
     return Split(train, val, forward, caption, tests)
 
 
-def by_forward_model(corpus: Corpus, config: ImagingTraining) -> Split:
+def by_forward_model(corpus: Corpus, config: ImagingTrainingSettings) -> Split:
     """Trained on the pseudo-ECG of the paper, tested on the ECG of finite elements.
 
     Raises:
@@ -130,7 +130,7 @@ def by_forward_model(corpus: Corpus, config: ImagingTraining) -> Split:
     )  # fmt: skip
 
 
-def by_recording(corpus: Corpus, config: ImagingTraining) -> Split:
+def by_recording(corpus: Corpus, config: ImagingTrainingSettings) -> Split:
     """By anatomy, and of ECGs that count from the QRS onset: the first activation is not known."""
     forward, split = config.forward + RECORDED, by_anatomy(corpus, config)
     told = np.isfinite(corpus.recorded(config.forward).delay)
@@ -142,7 +142,7 @@ def by_recording(corpus: Corpus, config: ImagingTraining) -> Split:
                  {"recorded": Tested(test, forward, words)})  # fmt: skip
 
 
-SPLITS: dict[str, Callable[[Corpus, ImagingTraining], Split]] = {
+SPLITS: dict[str, Callable[[Corpus, ImagingTrainingSettings], Split]] = {
     "anatomy": by_anatomy,
     "pattern": by_pattern,
     "forward-model": by_forward_model,

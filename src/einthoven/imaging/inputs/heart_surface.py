@@ -11,7 +11,7 @@ from scipy.interpolate import RBFInterpolator
 from einthoven.base.core import check
 from einthoven.base.core.files import load_arrays, save_arrays
 from einthoven.base.core.tags import Surface
-from einthoven.base.plots.heart_views import HeartSurface
+from einthoven.base.plots.heart_views import HeartView
 from einthoven.data.patient.patient import Patient
 from einthoven.imaging.inputs.points import N_POINTS, recording_points
 
@@ -49,9 +49,9 @@ class RecordedHeart:
                    recording_points(patient).points)  # fmt: skip
 
     @property
-    def surface(self) -> HeartSurface:
+    def surface(self) -> HeartView:
         """For pictures."""
-        return HeartSurface(self.points, self.faces, self.plain_faces)
+        return HeartView(self.points, self.faces, self.plain_faces)
 
     @cached_property
     def _weights(self) -> np.ndarray:

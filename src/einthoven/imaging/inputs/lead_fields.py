@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.data.patient.anatomy import Electrodes
@@ -17,7 +17,7 @@ SPHERE_MM = 100.0
 
 
 def lead_fields_of(
-    patient: Patient, sigma: Leadfield, forward_models: Sequence[str]
+    patient: Patient, sigma: LeadFieldSettings, forward_models: Sequence[str]
 ) -> dict[str, np.ndarray]:
     """Gradients of the nine electrodes, in the order of `core.names.STANDARD_ELECTRODES`.
 
@@ -35,19 +35,19 @@ def lead_fields_of(
     return {name: FORWARD_MODELS[name](patient, sigma) for name in forward_models}
 
 
-def fem(patient: Patient, sigma: Leadfield) -> np.ndarray:
+def fem(patient: Patient, sigma: LeadFieldSettings) -> np.ndarray:
     """By finite elements, as the rule leadfield solved them."""
     nine = patient.lead_fields.of_electrodes(STANDARD_ELECTRODES)
     return nine.gradients(patient.heart, sigma.gradient).grad
 
 
-def operator(patient: Patient, sigma: Leadfield) -> np.ndarray:
+def operator(patient: Patient, sigma: LeadFieldSettings) -> np.ndarray:
     """By the shipped operator, without any solve in the body."""
     found = Pretrained.load().predict(patient, nine_electrodes(patient), sigma)
     return found.heart_grad
 
 
-def pseudo(patient: Patient, sigma: Leadfield) -> np.ndarray:
+def pseudo(patient: Patient, sigma: LeadFieldSettings) -> np.ndarray:
     """In an infinite medium, from electrodes 100 mm from the centre of the heart."""
     heart = patient.heart
     centre = heart.points.mean(axis=0)
@@ -70,7 +70,7 @@ def nine_electrodes(patient: Patient) -> Electrodes:
     return Electrodes(anatomy.site_names[rows], anatomy.site_points[rows].astype(float))
 
 
-FORWARD_MODELS: dict[str, Callable[[Patient, Leadfield], np.ndarray]] = {
+FORWARD_MODELS: dict[str, Callable[[Patient, LeadFieldSettings], np.ndarray]] = {
     "fem": fem,
     "operator": operator,
     "pseudo": pseudo,

@@ -18,7 +18,7 @@ from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.closest import TriangleTree
 from einthoven.base.geometry.tet_places import TetPlaces
 from einthoven.data.patient.patient import Patient
-from einthoven.data.patient.segments import AHA_SEGMENTS, Limits
+from einthoven.data.patient.segments import AHA_SEGMENTS, SegmentLimits
 
 N_POINTS = 75
 LV_HEIGHTS, RV_HEIGHTS = (0.15, 0.42, 0.73), (0.12, 0.32, 0.56)
@@ -100,11 +100,11 @@ class _Endocardia:
     """Places on both endocardia by height and angle."""
 
     patient: Patient
-    limits: Limits
+    limits: SegmentLimits
 
     @classmethod
     def of(cls, patient: Patient) -> Self:
-        return cls(patient, Limits.of(patient.heart, patient.coordinates))
+        return cls(patient, SegmentLimits.of(patient.heart, patient.coordinates))
 
     def lv(self, segment: int) -> np.ndarray:
         """Of an AHA segment, 1 to 17: [3] mm."""
@@ -161,11 +161,11 @@ class _Endocardia:
         return on(self.patient.heart.points), on(place.uvc_z.astype(float)), np.angle(on(direction))
 
 
-def _height(share: float, limits: Limits) -> float:
+def _height(share: float, limits: SegmentLimits) -> float:
     return 1.0 - share * (1.0 - limits.apex_z)
 
 
-def _aha_place(segment: int, limits: Limits) -> tuple[float, float]:
+def _aha_place(segment: int, limits: SegmentLimits) -> tuple[float, float]:
     """Height and angle (rad) of the middle of an AHA segment, 1 to 16."""
     level = min((segment - 1) // 6, 2)
     n, position = (6, 6, 4)[level], segment - (1, 7, 13)[level]

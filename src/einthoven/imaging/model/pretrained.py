@@ -19,8 +19,8 @@ from einthoven.imaging.corpus.corpus import RECORDED
 from einthoven.imaging.inputs.heart_surface import RecordedHeart
 from einthoven.imaging.inputs.onsets import LEAD_IN_MS
 from einthoven.imaging.model.familiarity import EcgFamiliarity
-from einthoven.imaging.model.residuals import Residuals
-from einthoven.imaging.networks.network import ImagingNetwork
+from einthoven.imaging.model.residuals import CalibrationErrors
+from einthoven.imaging.networks.imaging_network import ImagingNetwork
 from einthoven.imaging.networks.registry import load_network
 
 SHIPPED = Path(__file__).parent / "data"
@@ -73,7 +73,7 @@ class ImagingModel:
     folder: Path
     card: dict[str, Any]
     network: ImagingNetwork
-    residuals: Residuals | None
+    residuals: CalibrationErrors | None
     familiarity: EcgFamiliarity
     heart: RecordedHeart
 
@@ -93,7 +93,7 @@ class ImagingModel:
         residuals = folder / RESIDUALS_FILE
         return cls(
             folder, card, load_network(folder / NETWORK_FILE, card["network"]),
-            Residuals.load(residuals) if residuals.exists() else None,
+            CalibrationErrors.load(residuals) if residuals.exists() else None,
             EcgFamiliarity.load(folder / FAMILIARITY_FILE), RecordedHeart.load(folder / HEART_FILE),
         )  # fmt: skip
 

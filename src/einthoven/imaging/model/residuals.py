@@ -22,7 +22,7 @@ STORED = ("scores", "known", "unknown")
 
 
 @dataclass(frozen=True, eq=False)
-class Residuals:
+class CalibrationErrors:
     """Errors of a network on calibration beats.
 
     Attributes:

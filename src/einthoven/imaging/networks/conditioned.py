@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from einthoven.base.config.imaging_training import ImagingTraining
-from einthoven.imaging.networks.network import Beats, ImagingNetwork, Prediction, Scale
+from einthoven.base.config.imaging_training import ImagingTrainingSettings
+from einthoven.imaging.networks.imaging_network import Beats, ImagingNetwork, MapPrediction, Scale
 from einthoven.imaging.networks.trunk import Trunk
 
 N_POINTS = 75
@@ -21,14 +21,14 @@ class Conditioned(ImagingNetwork):
     learning_rate, batch = 2e-3, 64
     ema_decay = 0.999
 
-    def __init__(self, config: ImagingTraining, measure_names: tuple[str, ...]):
+    def __init__(self, config: ImagingTrainingSettings, measure_names: tuple[str, ...]):
         super().__init__(config, measure_names)
         self.trunk = Trunk(config.conditioned_width, N_BLOCKS, N_COMPONENTS, len(measure_names))
         self.last = nn.Linear(config.conditioned_width, 2 * N_POINTS)
         self.scale = Scale(2 * N_POINTS)
 
     @staticmethod
-    def epochs_of(config: ImagingTraining) -> int:
+    def epochs_of(config: ImagingTrainingSettings) -> int:
         """Epochs of its training."""
         return config.conditioned_epochs
 
@@ -51,10 +51,10 @@ class Conditioned(ImagingNetwork):
         return functional.smooth_l1_loss(found, known, beta=BETA)
 
     @torch.no_grad()
-    def predict(self, ecg: Tensor, measures: Tensor) -> Prediction:
+    def predict(self, ecg: Tensor, measures: Tensor) -> MapPrediction:
         """Times and durations."""
         found = self.scale.back(self(ecg, measures)).cpu().numpy()
-        return Prediction(found[:, :N_POINTS], found[:, N_POINTS:])
+        return MapPrediction(found[:, :N_POINTS], found[:, N_POINTS:])
 
 
 def _targets(beats: Beats) -> Tensor:

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from einthoven.base.config.imaging_training import ImagingTraining
+from einthoven.base.config.imaging_training import ImagingTrainingSettings
 from einthoven.imaging.inputs.traces import activation_index, apd90_of
-from einthoven.imaging.networks.network import Beats, ImagingNetwork, Prediction, Scale
+from einthoven.imaging.networks.imaging_network import Beats, ImagingNetwork, MapPrediction, Scale
 from einthoven.imaging.networks.squeezenet import (
     N_FEATURES,
     Convolution,
@@ -31,7 +31,7 @@ class NetworkOne(ImagingNetwork):
     name, title = "network-1", "network I"
     learning_rate, batch = 1e-3, 32
 
-    def __init__(self, config: ImagingTraining, measure_names: tuple[str, ...]):
+    def __init__(self, config: ImagingTrainingSettings, measure_names: tuple[str, ...]):
         super().__init__(config, measure_names)
         self.features = Features(stride=2)
         self.dropout = nn.Dropout(0.1)
@@ -41,7 +41,7 @@ class NetworkOne(ImagingNetwork):
         initialise(self)
 
     @staticmethod
-    def epochs_of(config: ImagingTraining) -> int:
+    def epochs_of(config: ImagingTrainingSettings) -> int:
         """Epochs of its training."""
         return config.network_1_epochs
 
@@ -62,9 +62,9 @@ class NetworkOne(ImagingNetwork):
         return functional.mse_loss(self(ecg), self.time(beats.activation_time + delay[:, None]))
 
     @torch.no_grad()
-    def predict(self, ecg: Tensor, measures: Tensor) -> Prediction:
+    def predict(self, ecg: Tensor, measures: Tensor) -> MapPrediction:
         """Times alone."""
-        return Prediction(self.time.back(self(ecg)).cpu().numpy())
+        return MapPrediction(self.time.back(self(ecg)).cpu().numpy())
 
 
 def delayed(ecg: Tensor, most_ms: int) -> tuple[Tensor, Tensor]:
@@ -91,7 +91,7 @@ class NetworkTwo(ImagingNetwork):
     needs_v_m = True
     limits: Tensor
 
-    def __init__(self, config: ImagingTraining, measure_names: tuple[str, ...]):
+    def __init__(self, config: ImagingTrainingSettings, measure_names: tuple[str, ...]):
         super().__init__(config, measure_names)
         self.features = Features(stride=1)
         self.last = Convolution(N_FEATURES, N_POINTS, 1)
@@ -99,7 +99,7 @@ class NetworkTwo(ImagingNetwork):
         initialise(self)
 
     @staticmethod
-    def epochs_of(config: ImagingTraining) -> int:
+    def epochs_of(config: ImagingTrainingSettings) -> int:
         """Epochs of its training."""
         return config.network_2_epochs
 
@@ -118,11 +118,11 @@ class NetworkTwo(ImagingNetwork):
         return functional.mse_loss(self(beats.ecg), (beats.v_m - low) / (high - low))
 
     @torch.no_grad()
-    def predict(self, ecg: Tensor, measures: Tensor) -> Prediction:
+    def predict(self, ecg: Tensor, measures: Tensor) -> MapPrediction:
         """V_m, and the times and durations that its traces tell."""
         low, high = self.limits
         v_m = (low + (high - low) * self(ecg)).cpu().numpy()
-        return Prediction(activation_index(v_m), apd90_of(v_m), v_m)
+        return MapPrediction(activation_index(v_m), apd90_of(v_m), v_m)
 
 
 def _extremes(v_m: Tensor) -> tuple[Tensor, Tensor]:

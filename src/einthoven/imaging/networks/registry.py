@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from einthoven.base.config.imaging_training import ImagingTraining
+from einthoven.base.config.imaging_training import ImagingTrainingSettings
 from einthoven.base.config.load import read_section
 from einthoven.base.core.errors import BadInput
 from einthoven.imaging.networks.conditioned import Conditioned
+from einthoven.imaging.networks.imaging_network import ImagingNetwork
 from einthoven.imaging.networks.landajuela import NetworkOne, NetworkTwo
-from einthoven.imaging.networks.mixture.network import PosteriorNetwork
-from einthoven.imaging.networks.network import ImagingNetwork
+from einthoven.imaging.networks.mixture.mixture_network import PosteriorNetwork
 from einthoven.numerics.training.tensors import load_model, load_weights
 
 NETWORKS: dict[str, type[ImagingNetwork]] = {
@@ -37,7 +37,7 @@ def load_network(path: str | Path, name: str) -> ImagingNetwork:
     """
     kind = network_class(name)
     tensors, about = load_model(path, kind=KIND + name)
-    config = read_section(ImagingTraining, about["config"], str(path))
+    config = read_section(ImagingTrainingSettings, about["config"], str(path))
     network = kind(config, tuple(about["measures"]))
     load_weights(network, tensors, path)
     return network.eval()

@@ -7,11 +7,11 @@ from typing import Any, Self
 import numpy as np
 
 from einthoven.imaging.networks.calibration import rank_shares, sbc_ranks
-from einthoven.imaging.networks.network import Prediction
+from einthoven.imaging.networks.imaging_network import MapPrediction
 
 
 @dataclass(frozen=True)
-class Scores:
+class MapScores:
     """Means over recording points and beats, and the mean over points of the SD over beats.
 
     The paper (section 3) states "an error of 1.66 ms over all 75 recording points in the
@@ -48,7 +48,7 @@ class Scores:
         return dict(vars(self))
 
 
-def scores(found: Prediction, truth: Prediction) -> Scores:
+def scores(found: MapPrediction, truth: MapPrediction) -> MapScores:
     """Compare predictions with the truth; both tell times, and V_m and durations where they do."""
     return Errors.of(found, truth).scores()
 
@@ -68,7 +68,7 @@ class Errors:
     n_draws: int = 0
 
     @classmethod
-    def of(cls, found: Prediction, truth: Prediction) -> Self:
+    def of(cls, found: MapPrediction, truth: MapPrediction) -> Self:
         """Compare some beats; arguments as of `scores`."""
         values = {"time": np.abs(found.activation_time - truth.activation_time)}
         if found.apd90 is not None and truth.apd90 is not None:
@@ -93,7 +93,7 @@ class Errors:
         values = {name: np.concatenate([lot.values[name] for lot in lots]) for name in names}
         return cls(values, lots[0].n_draws)
 
-    def scores(self) -> Scores:
+    def scores(self) -> MapScores:
         """Means over beats and points."""
         values = self.values
         numbers: dict[str, Any] = {}
@@ -110,7 +110,7 @@ class Errors:
                 "interval_90_ms": float(values["width"].mean()),
                 "sbc_off_percent": float(100 * np.abs(share - 1 / len(share)).max()),
             }
-        return Scores(len(values["time"]), **numbers)
+        return MapScores(len(values["time"]), **numbers)
 
     def by_pattern(self, pattern: np.ndarray) -> dict[str, float]:
         """Pattern of activation -> mean error of its beats' times, ms.

@@ -10,17 +10,17 @@ import torch
 from torch import Tensor
 
 from einthoven.base.config.imaging import PATTERNS
-from einthoven.base.config.imaging_training import ImagingTraining
+from einthoven.base.config.imaging_training import ImagingTrainingSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import write_json
 from einthoven.base.core.seeds import derive_seed
 from einthoven.imaging.corpus.corpus import N_POINTS, N_TIMES, Corpus
 from einthoven.imaging.corpus.splits import Split
 from einthoven.imaging.inputs.traces import activation_index, apd90_of
-from einthoven.imaging.networks.network import Beats, ImagingNetwork, Prediction
+from einthoven.imaging.networks.imaging_network import Beats, ImagingNetwork, MapPrediction
 from einthoven.imaging.networks.registry import KIND, network_class
 from einthoven.imaging.networks.scores import scores
-from einthoven.numerics.training.fit import Run, fit
+from einthoven.numerics.training.fit import TrainingRun, fit
 from einthoven.numerics.training.machine import ONE_CORE, Machine
 from einthoven.numerics.training.resume import discard
 from einthoven.numerics.training.schedule import Schedule
@@ -35,7 +35,7 @@ AT_ONCE = 64
 """Beats of one prediction."""
 
 
-class Batch(NamedTuple):
+class BeatBatch(NamedTuple):
     """Beats, and the seed of what is random about them (dropout, delays, hidden measures)."""
 
     beats: Beats
@@ -54,15 +54,15 @@ class ImagingTask(Task):
         """Every beat occurs once in an epoch; what is left of the last batch is dropped."""
         return max(1, len(self.split.train) // self.network.batch)
 
-    def batches(self, generator: torch.Generator) -> Iterator[Batch]:
+    def batches(self, generator: torch.Generator) -> Iterator[BeatBatch]:
         """Beats in random order."""
         order = torch.randperm(len(self.split.train), generator=generator)
         for chosen in order.split(self.network.batch)[: self.steps_per_epoch]:
             seed = int(torch.randint(2**31, (), generator=generator))
             rows = np.sort(self.split.train[chosen.numpy()])  # in the order of the files
-            yield Batch(self._beats(rows), seed)
+            yield BeatBatch(self._beats(rows), seed)
 
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
+    def losses(self, batch: BeatBatch) -> dict[str, Tensor]:
         """The network's own."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(batch.seed)
@@ -103,7 +103,9 @@ def beats_of(
     return Beats._make([*tensors, torch.tensor(pattern, dtype=torch.long)])
 
 
-def predict(network: ImagingNetwork, corpus: Corpus, rows: np.ndarray, forward: str) -> Prediction:
+def predict(
+    network: ImagingNetwork, corpus: Corpus, rows: np.ndarray, forward: str
+) -> MapPrediction:
     """What a network says of some beats."""
     ecg, device = corpus.ecg(forward), next(network.parameters()).device
     parts = []
@@ -117,22 +119,22 @@ def predict(network: ImagingNetwork, corpus: Corpus, rows: np.ndarray, forward: 
         values = [getattr(part, name) for part in parts]
         return None if values[0] is None else np.concatenate(values)
 
-    return Prediction(*(joined(name) for name in Prediction._fields))
+    return MapPrediction(*(joined(name) for name in MapPrediction._fields))
 
 
-def truth_of(corpus: Corpus, rows: np.ndarray, network: ImagingNetwork) -> Prediction:
+def truth_of(corpus: Corpus, rows: np.ndarray, network: ImagingNetwork) -> MapPrediction:
     """The truth in the terms of a network: read from V_m where it predicts V_m."""
     if not network.needs_v_m:
-        return Prediction(corpus.activation_time[rows], corpus.apd90[rows])
+        return MapPrediction(corpus.activation_time[rows], corpus.apd90[rows])
     v_m = corpus.v_m(rows)
-    return Prediction(activation_index(v_m), apd90_of(v_m), v_m)
+    return MapPrediction(activation_index(v_m), apd90_of(v_m), v_m)
 
 
 def train_network(
     name: str,
     corpus: Corpus,
     split: Split,
-    config: ImagingTraining,
+    config: ImagingTrainingSettings,
     folder: str | Path,
     machine: Machine = ONE_CORE,
 ) -> tuple[ImagingNetwork, list[dict[str, float]]]:
@@ -156,7 +158,7 @@ def train_network(
     sha256 = arrays_sha256(corpus.activation_time[split.train], split.train)
     section = config.model_dump(mode="json")
     epochs = kind.epochs_of(config)
-    run = Run(KIND + name, derive_seed(config.seed, KIND, name, "batches"), folder,
+    run = TrainingRun(KIND + name, derive_seed(config.seed, KIND, name, "batches"), folder,
               validate_every=max(1, epochs // 10),
               parameters=section | {"data_sha256": sha256})  # fmt: skip
     schedule = Schedule(epochs, kind.learning_rate, config.precision, ema_decay=kind.ema_decay)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from einthoven.base.config.imaging_training import ImagingTraining
+from einthoven.base.config.imaging_training import ImagingTrainingSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json
 from einthoven.imaging.corpus.corpus import Corpus
 from einthoven.imaging.corpus.simulations import traces
 from einthoven.imaging.corpus.splits import SPLITS, Split, Tested, of_few_hearts
-from einthoven.imaging.networks.network import ImagingNetwork, Prediction
+from einthoven.imaging.networks.imaging_network import ImagingNetwork, MapPrediction
 from einthoven.imaging.networks.registry import NETWORKS, load_network
 from einthoven.imaging.networks.scores import Errors
 from einthoven.imaging.networks.training import predict, truth_of
@@ -25,7 +25,7 @@ NAME = re.compile(rf"({'|'.join(NETWORKS)})_({'|'.join(SPLITS)})(?:_([0-9]+))?")
 
 @dataclass(frozen=True)
 class Training:
-    """A network and what it is trained on; its name is one of `ImagingTraining.trainings`.
+    """A network and what it is trained on; its name is one of `ImagingTrainingSettings.trainings`.
 
     Attributes:
         network: name in `NETWORKS`. split: name in `SPLITS`.
@@ -51,7 +51,7 @@ class Training:
                            f"{', '.join(NETWORKS)} and {', '.join(SPLITS)}")  # fmt: skip
         return cls(found[1], found[2], int(found[3] or 0))
 
-    def rows(self, corpus: Corpus, config: ImagingTraining) -> Split:
+    def rows(self, corpus: Corpus, config: ImagingTrainingSettings) -> Split:
         """Its rows of a corpus.
 
         Raises:
@@ -61,7 +61,9 @@ class Training:
         return of_few_hearts(corpus, split, self.n_hearts) if self.n_hearts else split
 
 
-def evaluated(corpus: Corpus, config: ImagingTraining, folders: Iterable[Path]) -> dict[str, Any]:
+def evaluated(
+    corpus: Corpus, config: ImagingTrainingSettings, folders: Iterable[Path]
+) -> dict[str, Any]:
     """Errors of trained networks on the tests of their splits.
 
     Args:
@@ -107,7 +109,7 @@ def _errors(network: ImagingNetwork, corpus: Corpus, test: Tested) -> Errors:
     return Errors.joined(parts)
 
 
-def with_traces(found: Prediction) -> Prediction:
+def with_traces(found: MapPrediction) -> MapPrediction:
     """V_m of a network that tells only times and durations: traces of the cell model.
 
     Under the usual condition, 1000 ms and whole I_Kr, as the network does not tell the beat's.

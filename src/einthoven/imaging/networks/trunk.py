@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from einthoven.base.core.names import INDEPENDENT_LEADS, INDEPENDENT_ROWS
-from einthoven.imaging.networks.network import Scale
+from einthoven.imaging.networks.imaging_network import Scale
 from einthoven.imaging.networks.squeezenet import Convolution, Stem, with_height
 
 NOISE_MV = 0.002

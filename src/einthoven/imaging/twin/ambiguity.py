@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from einthoven.base.config.activation import Activation
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.activation import ActivationSettings
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
 from einthoven.data.patient.leadfields import LeadFieldGradients
-from einthoven.imaging.corpus.simulator import Beat, Simulator
+from einthoven.imaging.corpus.simulator import SimulatedBeat, Simulator
 from einthoven.imaging.twin.forward import ForwardModel
 from einthoven.imaging.twin.prior import TwinSettings
 from einthoven.imaging.twin.wave import SPEEDS, WaveModel
@@ -27,7 +27,7 @@ AFTER_QRS_MS = 15.0
 """What is fitted ends so long after the last activation."""
 
 
-class Pair(NamedTuple):
+class AmbiguousPair(NamedTuple):
     """Two beats of one heart."""
 
     first: int
@@ -38,7 +38,7 @@ class Pair(NamedTuple):
     """Mean absolute difference of the activation times."""
 
 
-def most_alike(ecg: np.ndarray, maps: np.ndarray, least_ms: float) -> Pair:
+def most_alike(ecg: np.ndarray, maps: np.ndarray, least_ms: float) -> AmbiguousPair:
     """The two beats with the most similar ECGs among those whose maps differ by `least_ms`.
 
     Args:
@@ -60,7 +60,7 @@ def most_alike(ecg: np.ndarray, maps: np.ndarray, least_ms: float) -> Pair:
     first, second = np.unravel_index(difference.argmin(), difference.shape)
     if not np.isfinite(difference[first, second]):
         raise BadInput(f"maps: no two of {len(maps)} differ by {least_ms:g} ms on average")
-    return Pair(int(first), int(second), float(difference[first, second]),
+    return AmbiguousPair(int(first), int(second), float(difference[first, second]),
                 float(between[first, second]))  # fmt: skip
 
 
@@ -70,14 +70,14 @@ class KnownHeart(NamedTuple):
     simulator: Simulator
     fields: LeadFieldGradients
     """Of the nine electrodes, the simulator's forward model fem."""
-    sigma: Leadfield
+    sigma: LeadFieldSettings
     """Settings of the lead fields."""
 
 
 class SecondMap(NamedTuple):
     """Another activation of a heart with nearly the ECG of a beat."""
 
-    beat: Beat
+    beat: SimulatedBeat
     """Of the cells and conductivities of the first beat, with another activation."""
     ecg: np.ndarray
     """[12, 500] mV."""
@@ -93,7 +93,9 @@ class SecondMap(NamedTuple):
     """Mean absolute difference over all nodes."""
 
 
-def second_map(heart: KnownHeart, first: Beat, other: Beat, settings: TwinSettings) -> SecondMap:
+def second_map(
+    heart: KnownHeart, first: SimulatedBeat, other: SimulatedBeat, settings: TwinSettings
+) -> SecondMap:
     """A map near that of another beat whose ECG is that of the first.
 
     The twin starts at the other beat's activation and speeds, and its prior is what keeps it there;
@@ -126,12 +128,12 @@ def second_map(heart: KnownHeart, first: Beat, other: Beat, settings: TwinSettin
     )  # fmt: skip
 
 
-def ecg_of(beat: Beat) -> np.ndarray:
+def ecg_of(beat: SimulatedBeat) -> np.ndarray:
     """[12, 500] mV by finite elements."""
     return twelve_lead(STANDARD_ELECTRODES, beat.potentials[FORWARD])
 
 
-def _with_speeds(activation: Activation, beat: Beat) -> Activation:
+def _with_speeds(activation: ActivationSettings, beat: SimulatedBeat) -> ActivationSettings:
     """Settings with the speeds of a beat."""
     return activation.model_copy(
         update={f"{name}_mm_per_ms": getattr(beat.case, name) for name in SPEEDS}

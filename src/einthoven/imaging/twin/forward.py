@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 import numba
 import numpy as np
 
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core import check
 from einthoven.base.core.names import INDEPENDENT_ROWS
 from einthoven.data.patient.leadfields import LeadFieldGradients
@@ -61,7 +61,11 @@ class ForwardModel:
 
     @classmethod
     def of(
-        cls, patient: Patient, fields: LeadFieldGradients, leadfield: Leadfield, time: np.ndarray
+        cls,
+        patient: Patient,
+        fields: LeadFieldGradients,
+        leadfield: LeadFieldSettings,
+        time: np.ndarray,
     ) -> Self:
         """Of a patient with mesh and fibres.
 

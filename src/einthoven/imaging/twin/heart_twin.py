@@ -16,7 +16,7 @@ from einthoven.imaging.corpus.cases import Case
 from einthoven.imaging.corpus.simulator import Simulator
 from einthoven.imaging.twin.forward import SIGMAS, ForwardModel
 from einthoven.imaging.twin.prior import TwinSettings
-from einthoven.imaging.twin.search import Candidate, SearchSettings, Stage, search
+from einthoven.imaging.twin.search import Candidate, SearchSettings, TwinTarget, search
 from einthoven.imaging.twin.wave import SPEEDS, WaveModel
 from einthoven.imaging.twin.wave_twin import Twin, fit_twin
 
@@ -96,7 +96,7 @@ class TwinMaker:
         section, name = self.config.imaging, self.patient.name
         drawn = [Case.draw(section, generator(searched.seed, name, "twin", k))
                  for k in range(0 if first else searched.n_first)]  # fmt: skip
-        stage = Stage(self.simulator, "", ecg[INDEPENDENT_ROWS].astype(float), time, searched)
+        stage = TwinTarget(self.simulator, "", ecg[INDEPENDENT_ROWS].astype(float), time, searched)
         found = search(stage, [*first, *drawn], section)
         nine = np.array(STANDARD_ELECTRODES)
         fields = LeadFieldGradients(nine, np.zeros((len(nine), 3)), self.grad)

@@ -51,7 +51,7 @@ class TwinSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class Prior:
+class TwinPrior:
     """A Gaussian over weights of directions, logarithms of speeds and sigmas, and of the gain.
 
     Attributes:

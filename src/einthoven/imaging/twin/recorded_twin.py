@@ -14,10 +14,10 @@ from einthoven.data.patient.patient import Patient
 from einthoven.imaging.corpus.cases import PARAMETERS, Case
 from einthoven.imaging.inputs.lead_fields import lead_fields_of
 from einthoven.imaging.inputs.points import NAMES
+from einthoven.imaging.model.beat_posterior import BeatPosterior
 from einthoven.imaging.model.image import ImagedEcg
-from einthoven.imaging.model.posterior import Posterior
 from einthoven.imaging.model.pretrained import ImagingModel
-from einthoven.imaging.networks.mixture.network import PosteriorNetwork
+from einthoven.imaging.networks.mixture.mixture_network import PosteriorNetwork
 from einthoven.imaging.twin.heart_twin import ABOUT, HeartTwin, TwinMaker
 from einthoven.imaging.twin.search import SearchSettings, cases_of
 
@@ -122,12 +122,12 @@ def cases_of_model(
         model: of imaging. imaged: by it. measures: of the body, as it was imaged with.
 
     Raises:
-        BadInput: as `Posterior.infer`.
+        BadInput: as `BeatPosterior.infer`.
     """
     if not isinstance(model.network, PosteriorNetwork):
         return []
     ecg = imaged.beat.window(model.onset_ms(imaged.beat.window()))
-    found = Posterior(model.network).infer(ecg, measures, SEARCHED.n_first)
+    found = BeatPosterior(model.network).infer(ecg, measures, SEARCHED.n_first)
     return cases_of(found.pattern, found.parameters, PARAMETERS)
 
 

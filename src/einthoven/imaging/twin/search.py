@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from einthoven.base.config.imaging import Imaging
+from einthoven.base.config.imaging import ImagingSettings
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import INDEPENDENT_LEADS, INDEPENDENT_ROWS, STANDARD_ELECTRODES
@@ -61,7 +61,7 @@ class Candidate(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
+class TwinTarget:
     """A heart and the ECG that its beats are compared with.
 
     Attributes:
@@ -94,7 +94,7 @@ class Stage:
                          beat.activation_time + shift, log_gain)  # fmt: skip
 
 
-def search(stage: Stage, first: Sequence[Case], section: Imaging) -> list[Candidate]:
+def search(stage: TwinTarget, first: Sequence[Case], section: ImagingSettings) -> list[Candidate]:
     """The best beats, best first.
 
     Args:
@@ -128,7 +128,7 @@ def cases_of(pattern: np.ndarray, parameters: np.ndarray, names: tuple[str, ...]
 
     Args:
         pattern: [draw] names. parameters: [draw, parameter], NaN where a pattern has no such site.
-        names: [parameter], those of `measured.PARAMETERS` in any order.
+        names: [parameter], those of `cases.PARAMETERS` in any order.
 
     Raises:
         BadInput: a parameter is missing.
@@ -144,7 +144,7 @@ def cases_of(pattern: np.ndarray, parameters: np.ndarray, names: tuple[str, ...]
     return [Case.of_parameters(str(name), row) for name, row in zip(pattern, values)]
 
 
-def child(parents: Sequence[Case], section: Imaging, rng: np.random.Generator) -> Case:
+def child(parents: Sequence[Case], section: ImagingSettings, rng: np.random.Generator) -> Case:
     """A parent moved along the difference of two others of its pattern, and a little at random."""
     one = parents[int(rng.integers(len(parents)))]
     alike = [case.parameters for case in parents if case.pattern == one.pattern]
@@ -156,7 +156,7 @@ def child(parents: Sequence[Case], section: Imaging, rng: np.random.Generator) -
     return within(Case.of_parameters(one.pattern, values + step), section)
 
 
-def within(case: Case, section: Imaging) -> Case:
+def within(case: Case, section: ImagingSettings) -> Case:
     """The case with speeds, conductivities and sites inside the section's ranges."""
     values = dict(zip(PARAMETERS, case.parameters))
     fiber = _held(case.cv_fiber, section.cv_fiber_mm_per_ms)

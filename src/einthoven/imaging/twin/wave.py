@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from einthoven.base.config.activation import Activation as ActivationConfig
+from einthoven.base.config.activation import ActivationSettings as ActivationConfig
 from einthoven.data.patient.patient import Patient
 from einthoven.imaging.twin.routes import NO_CELL, last_legs, solve_tangents
-from einthoven.physics.electrophysiology.capture import Sources, solve_coupled
+from einthoven.physics.electrophysiology.capture import WaveSources, solve_coupled
 from einthoven.physics.electrophysiology.eikonal import Eikonal, speed_tensor_sq
 from einthoven.physics.electrophysiology.endocardium import with_endocardium
-from einthoven.physics.electrophysiology.purkinje.network import Network
+from einthoven.physics.electrophysiology.purkinje.purkinje_network import Network
 
 SPEEDS = ("cv_fiber", "cv_transverse", "cv_lv_endocardium", "cv_rv_endocardium")
 """Of which the logarithms are parameters, in this order; keys of section `activation`."""
@@ -27,7 +27,7 @@ ROUND_OFF_MS = 1e-6
 """Of the solver: an onset this near to a node's time is where its wave starts."""
 
 
-class Wave(NamedTuple):
+class TwinWave(NamedTuple):
     """Activation times and their derivatives."""
 
     activation_time: np.ndarray
@@ -84,11 +84,11 @@ class WaveModel:
             StepFailed, NotConverged: of the eikonal solver.
         """
         starts = np.flatnonzero(np.isfinite(onsets))
-        sources = Sources(starts, onsets[starts])
+        sources = WaveSources(starts, onsets[starts])
         network = self._network(log_speeds)
         return solve_coupled(self._eikonal(log_speeds), network, sources).arrival.activation_time
 
-    def wave(self, onsets: np.ndarray, directions: np.ndarray, log_speeds: np.ndarray) -> Wave:
+    def wave(self, onsets: np.ndarray, directions: np.ndarray, log_speeds: np.ndarray) -> TwinWave:
         """Activation times with their exact derivatives; errors as above.
 
         Where two routes take equally long there are two one-sided derivatives; one is given.
@@ -113,7 +113,7 @@ class WaveModel:
         starts = np.flatnonzero(onsets <= np.minimum(best, time + ROUND_OFF_MS))
         weights[starts], own[starts] = 0.0, 0.0
         own[starts, :n] = directions[starts]
-        return Wave(time, solve_tangents(time, parents, weights, own))
+        return TwinWave(time, solve_tangents(time, parents, weights, own))
 
     def _eikonal(self, log_speeds: np.ndarray) -> Eikonal:
         """Of the wall, without straight-line starts, which no derivative is known of."""

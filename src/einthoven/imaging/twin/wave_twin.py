@@ -17,8 +17,8 @@ from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput, EinthovenError
 from einthoven.base.core.names import INDEPENDENT_ROWS, LEADS
 from einthoven.imaging.twin.forward import SIGMAS, ForwardModel
-from einthoven.imaging.twin.prior import AS_SET, Prior, TwinSettings
-from einthoven.imaging.twin.wave import SPEEDS, Wave, WaveModel
+from einthoven.imaging.twin.prior import AS_SET, TwinPrior, TwinSettings
+from einthoven.imaging.twin.wave import SPEEDS, TwinWave, WaveModel
 
 DAMPING = (1e-2, 0.3, 6.0)
 """First damping, its factor after a step that lowers the cost, and after one that does not."""
@@ -101,7 +101,7 @@ class TwinProblem:
     wave: WaveModel
     forward: ForwardModel
     ecg: np.ndarray
-    prior: Prior
+    prior: TwinPrior
     settings: TwinSettings
 
     @property
@@ -144,7 +144,7 @@ class TwinProblem:
         off = (parameters.vector - self.prior.mean) / self.prior.sds
         return float((residual**2).sum() / self.noise_sd**2 + (off**2).sum()) / 2
 
-    def linearised(self, parameters: Parameters) -> tuple[np.ndarray, np.ndarray, Wave]:
+    def linearised(self, parameters: Parameters) -> tuple[np.ndarray, np.ndarray, TwinWave]:
         """Residual [value] and Jacobian [value, parameter], in units of the noise; the wave."""
         at = self.onsets(parameters), self.prior.directions, parameters.log_speeds
         wave = self.wave.wave(*at)
@@ -179,7 +179,7 @@ def fit_twin(
         BadInput: shapes that do not fit, NaN, or a flat ECG.
     """
     ecg = check.finite("ecg", check.shape("ecg", ecg, (len(LEADS), len(forward.time))))
-    prior = Prior.about(wave.patient.heart.points, start, settings, logs)
+    prior = TwinPrior.about(wave.patient.heart.points, start, settings, logs)
     if not np.ptp(ecg) > 0:
         raise BadInput("ecg: flat in all leads; there is no QRS to fit")
     began = clock.perf_counter()

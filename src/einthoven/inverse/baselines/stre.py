@@ -9,7 +9,11 @@ import scipy.linalg
 from scipy.optimize import minimize_scalar
 
 from einthoven.base.core.errors import BadInput, NotConverged
-from einthoven.inverse.methods.regularisation.criteria import Criterion, Evidence, Minimum
+from einthoven.inverse.methods.regularisation.criteria import (
+    Criterion,
+    Minimum,
+    RestrictedLikelihood,
+)
 from einthoven.inverse.methods.regularisation.standard_form import constant_is_observable, without
 from einthoven.inverse.problem.method import Diagnostics, Estimate, Method, SourceSurface
 from einthoven.inverse.problem.spectrum import TikhonovSpectrum
@@ -46,7 +50,7 @@ class Stre(Method):
     """
 
     name: ClassVar[str] = "stre"
-    criterion: Criterion = field(default_factory=Evidence)
+    criterion: Criterion = field(default_factory=RestrictedLikelihood)
     """Chooses both weights, or lambda_s alone if `ratio` is given."""
     window: int = 2
     """Steps to each side of an instant to which it is compared."""

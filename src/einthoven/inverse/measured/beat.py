@@ -23,7 +23,7 @@ AFTER_SHARES = (0.35, 0.75)
 
 
 @dataclass(frozen=True)
-class Beat:
+class BeatWindow:
     """Part of a recording, ms from its first sample.
 
     Attributes:
@@ -39,7 +39,7 @@ class Beat:
     n_beats: int
 
 
-def first_beat(potentials: np.ndarray, rate_hz: float) -> Beat:
+def first_beat(potentials: np.ndarray, rate_hz: float) -> BeatWindow:
     """The first complete beat with an isoelectric segment before it; of one beat, the whole.
 
     Args:
@@ -54,7 +54,7 @@ def first_beat(potentials: np.ndarray, rate_hz: float) -> Beat:
     if len(peaks) == 1:
         baseline = isoelectric(potentials, rate_hz, int(peaks[0]))
         start = 0.0 if baseline is None else baseline[0]
-        return Beat(start, potentials.shape[1] * step, baseline, 1)
+        return BeatWindow(start, potentials.shape[1] * step, baseline, 1)
     cycle = float(np.median(np.diff(peaks)))
     for peak in peaks:
         baseline = isoelectric(potentials, rate_hz, int(peak))
@@ -63,8 +63,8 @@ def first_beat(potentials: np.ndarray, rate_hz: float) -> Beat:
             level = level_of(potentials, rate_hz, baseline)[:, None]
             rms = np.sqrt(((potentials - level) ** 2).mean(axis=0))
             end = low + int(_mean(rms[low:high], step).argmin())
-            return Beat(baseline[0], end * step + WINDOW_MS, baseline, len(peaks))
-    return Beat(0.0, potentials.shape[1] * step, None, len(peaks))
+            return BeatWindow(baseline[0], end * step + WINDOW_MS, baseline, len(peaks))
+    return BeatWindow(0.0, potentials.shape[1] * step, None, len(peaks))
 
 
 def isoelectric(potentials: np.ndarray, rate_hz: float, peak: int) -> tuple[float, float] | None:
@@ -115,7 +115,7 @@ def level_of(potentials: np.ndarray, rate_hz: float, segment_ms: tuple[float, fl
     return part.mean(axis=1)
 
 
-def drift_of(potentials: np.ndarray, rate_hz: float, beat: Beat) -> float:
+def drift_of(potentials: np.ndarray, rate_hz: float, beat: BeatWindow) -> float:
     """Change of level from before to after the beat as a share of its highest RMS value, 1.
 
     Level after: the last WINDOW_MS of the beat; isoelectric where `first_beat` found its end.

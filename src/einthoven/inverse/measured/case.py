@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from einthoven.base.core.errors import BadInput
-from einthoven.inverse.measured.beat import Beat, drift_of, first_beat, level_of
-from einthoven.inverse.measured.electrodes import Electrodes
+from einthoven.inverse.measured.beat import BeatWindow, drift_of, first_beat, level_of
+from einthoven.inverse.measured.electrodes import MeasuredElectrodes
 from einthoven.inverse.measured.leads import MOST, contradicted_leads, dead_leads
-from einthoven.inverse.measured.recording import Recording
-from einthoven.inverse.measured.reference import Reference, detect_reference, to_mean
+from einthoven.inverse.measured.recording import ChannelRecording
+from einthoven.inverse.measured.reference import PotentialReference, detect_reference, to_mean
 from einthoven.inverse.measured.smoothness import Smoothness
-from einthoven.inverse.measured.surfaces import ClosedMesh, raise_if_outside
+from einthoven.inverse.measured.surface_files import ClosedMesh, raise_if_outside
 from einthoven.inverse.problem.method import SourceSurface
 from einthoven.inverse.problem.reference import less_area_mean
 
@@ -80,11 +80,11 @@ class InverseCase:
 
     heart: SourceSurface
     torso: ClosedMesh
-    electrodes: Electrodes
+    electrodes: MeasuredElectrodes
     potentials: np.ndarray
     time: np.ndarray
-    reference: Reference
-    beat: Beat
+    reference: PotentialReference
+    beat: BeatWindow
     bad_leads: Mapping[str, str] = field(default_factory=dict)
     measured: HeartRecording | None = None
     notes: tuple[str, ...] = ()
@@ -111,8 +111,8 @@ class InverseCase:
 def prepare(
     heart: ClosedMesh,
     torso: ClosedMesh,
-    electrodes: Electrodes,
-    recording: Recording,
+    electrodes: MeasuredElectrodes,
+    recording: ChannelRecording,
     how: Preparation = Preparation(),  # noqa: B008
     on_heart: tuple[tuple[str, ...], np.ndarray] | None = None,
 ) -> InverseCase:
@@ -165,7 +165,9 @@ def prepare(
     )  # fmt: skip
 
 
-def _beat(body: Recording, good: np.ndarray, how: Preparation) -> tuple[Beat, np.ndarray]:
+def _beat(
+    body: ChannelRecording, good: np.ndarray, how: Preparation
+) -> tuple[BeatWindow, np.ndarray]:
     """The part to take, and the potentials [electrode, time] mV in it without their baseline."""
     rate = float(body.rate_hz or 0)
     whole = body.potentials.shape[1] * 1000.0 / rate
@@ -177,17 +179,17 @@ def _beat(body: Recording, good: np.ndarray, how: Preparation) -> tuple[Beat, np
         start, segment = max(how.window_ms[0], 0.0), inner.baseline_ms
         if segment is not None:
             segment = (segment[0] + start, segment[1] + start)
-        beat = Beat(start, min(how.window_ms[1], whole), segment, inner.n_beats)
+        beat = BeatWindow(start, min(how.window_ms[1], whole), segment, inner.n_beats)
     if isinstance(how.baseline, tuple):
-        beat = Beat(beat.start_ms, beat.end_ms, how.baseline, beat.n_beats)
+        beat = BeatWindow(beat.start_ms, beat.end_ms, how.baseline, beat.n_beats)
     elif how.baseline == "none":
-        beat = Beat(beat.start_ms, beat.end_ms, None, beat.n_beats)
+        beat = BeatWindow(beat.start_ms, beat.end_ms, None, beat.n_beats)
     elif how.baseline != "auto":
         raise BadInput(f"baseline: {how.baseline!r} is none of auto, none, START-END")
     return beat, _cut(body, beat)
 
 
-def _cut(recording: Recording, beat: Beat) -> np.ndarray:
+def _cut(recording: ChannelRecording, beat: BeatWindow) -> np.ndarray:
     """Potentials of the beat without the level of its isoelectric segment; NaN stays."""
     part = recording.between(beat.start_ms, beat.end_ms).potentials
     if beat.baseline_ms is None:
@@ -196,7 +198,9 @@ def _cut(recording: Recording, beat: Beat) -> np.ndarray:
     return part - level[:, None]
 
 
-def _told(body: Recording, good: np.ndarray, beat: Beat, how: Preparation) -> list[str]:
+def _told(
+    body: ChannelRecording, good: np.ndarray, beat: BeatWindow, how: Preparation
+) -> list[str]:
     """What was found of beat, baseline and drift."""
     notes = [f"beat: {beat.start_ms:.0f} to {beat.end_ms:.0f} ms of a recording with "
              f"{beat.n_beats} QRS"]  # fmt: skip

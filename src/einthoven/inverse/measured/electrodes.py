@@ -22,15 +22,15 @@ from einthoven.base.geometry.barycentric import SkinPoints, attach
 from einthoven.body.imported.read import read_points
 from einthoven.body.imported.sheet import csv_lines
 from einthoven.body.imported.units import MM
-from einthoven.inverse.measured.recording import Recording
-from einthoven.inverse.measured.surfaces import ClosedMesh
+from einthoven.inverse.measured.recording import ChannelRecording
+from einthoven.inverse.measured.surface_files import ClosedMesh
 
 FAR_MM = 15.0
 """Electrodes farther from the skin than this are not on it."""
 
 
 @dataclass(frozen=True, eq=False)
-class Electrodes:
+class MeasuredElectrodes:
     """Electrodes on the torso.
 
     Attributes:
@@ -44,10 +44,10 @@ class Electrodes:
     def __len__(self) -> int:
         return len(self.channels)
 
-    def only(self, kept: np.ndarray) -> "Electrodes":
+    def only(self, kept: np.ndarray) -> "MeasuredElectrodes":
         """Some of them: [electrode] bool or ids."""
         kept = np.arange(len(self))[kept]
-        return Electrodes(tuple(self.channels[k] for k in kept), self.sites.only(kept))
+        return MeasuredElectrodes(tuple(self.channels[k] for k in kept), self.sites.only(kept))
 
     def of_torso(self, values: np.ndarray) -> np.ndarray:
         """Values at the electrodes [electrode, ...] of those at the torso's nodes [node, ...]."""
@@ -61,13 +61,13 @@ class Electrodes:
         return sp.csr_array((weights.ravel(), (rows, vertices.ravel())), (len(self), n_nodes))
 
     @classmethod
-    def at_nodes(cls, channels: tuple[str, ...], nodes: np.ndarray) -> "Electrodes":
+    def at_nodes(cls, channels: tuple[str, ...], nodes: np.ndarray) -> "MeasuredElectrodes":
         """Electrodes at nodes of the torso, from 0: [electrode]."""
         weights = np.tile([1.0, 0.0, 0.0], (len(nodes), 1))
         return cls(channels, SkinPoints(np.repeat(np.asarray(nodes)[:, None], 3, axis=1), weights))
 
 
-def read_electrodes(path: str | Path, torso: ClosedMesh, unit: str = "mm") -> Electrodes:
+def read_electrodes(path: str | Path, torso: ClosedMesh, unit: str = "mm") -> MeasuredElectrodes:
     """Read the electrodes; formats as above.
 
     Args:
@@ -88,8 +88,8 @@ def read_electrodes(path: str | Path, torso: ClosedMesh, unit: str = "mm") -> El
 
 
 def in_rows(
-    electrodes: Electrodes, recording: Recording, rows: tuple[int, int] | None
-) -> Electrodes:
+    electrodes: MeasuredElectrodes, recording: ChannelRecording, rows: tuple[int, int] | None
+) -> MeasuredElectrodes:
     """Electrodes that are numbered along, 1, 2, ..., with the channels of some rows.
 
     Args:
@@ -109,7 +109,7 @@ def in_rows(
             f"{recording.name}: rows {first} to {last} of {n_rows} for {n} electrodes: which rows "
             f"are electrodes? State them as 1-{n}, or name channels in a .channels or .csv file"
         )
-    return Electrodes(recording.channels[first - 1 : last], electrodes.sites)
+    return MeasuredElectrodes(recording.channels[first - 1 : last], electrodes.sites)
 
 
 def read_channel_nodes(path: str | Path, n_nodes: int) -> tuple[tuple[str, ...], np.ndarray]:
@@ -124,16 +124,16 @@ def read_channel_nodes(path: str | Path, n_nodes: int) -> tuple[tuple[str, ...],
     return tuple(map(str, rows)), _from_zero(path, nodes, n_nodes)
 
 
-def _of_pairs(path: Path, torso: ClosedMesh, unit: str) -> Electrodes:
-    return Electrodes.at_nodes(*read_channel_nodes(path, len(torso.points)))
+def _of_pairs(path: Path, torso: ClosedMesh, unit: str) -> MeasuredElectrodes:
+    return MeasuredElectrodes.at_nodes(*read_channel_nodes(path, len(torso.points)))
 
 
-def _of_pts(path: Path, torso: ClosedMesh, unit: str) -> Electrodes:
+def _of_pts(path: Path, torso: ClosedMesh, unit: str) -> MeasuredElectrodes:
     places = _numbers(path, 3)
     return _on_skin(path, tuple(map(str, range(1, len(places) + 1))), places, torso, unit)
 
 
-def _of_csv(path: Path, torso: ClosedMesh, unit: str) -> Electrodes:
+def _of_csv(path: Path, torso: ClosedMesh, unit: str) -> MeasuredElectrodes:
     lines = csv_lines(path)
     if not lines or "node" not in lines[0]:
         places = read_points(path)
@@ -143,10 +143,10 @@ def _of_csv(path: Path, torso: ClosedMesh, unit: str) -> Electrodes:
         nodes = np.array([int(line["node"]) for line in lines])
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput(f"{path}: a line is name,node or name,x,y,z ({error})") from error
-    return Electrodes.at_nodes(names, _from_zero(path, nodes, len(torso.points)))
+    return MeasuredElectrodes.at_nodes(names, _from_zero(path, nodes, len(torso.points)))
 
 
-READERS: dict[str, Callable[[Path, ClosedMesh, str], Electrodes]] = {
+READERS: dict[str, Callable[[Path, ClosedMesh, str], MeasuredElectrodes]] = {
     ".channels": _of_pairs,
     ".leadlinks": _of_pairs,
     ".pts": _of_pts,
@@ -181,7 +181,7 @@ def _from_zero(path: Path, nodes: np.ndarray, n_nodes: int) -> np.ndarray:
 
 def _on_skin(
     path: Path, names: tuple[str, ...], places: np.ndarray, torso: ClosedMesh, unit: str
-) -> Electrodes:
+) -> MeasuredElectrodes:
     """Electrodes at places in `unit`, each at the nearest place of the skin."""
     places = places * MM[unit]
     sites = attach(torso.points, torso.faces, places)
@@ -195,7 +195,7 @@ def _on_skin(
             f"off the torso (electrode {names[k]} {off[k]:.0f} mm): "
             + (f"are they in {' or '.join(fits)}?" if fits else "another frame or torso?")
         )
-    return Electrodes(names, sites)
+    return MeasuredElectrodes(names, sites)
 
 
 def _fits(torso: ClosedMesh, places: np.ndarray) -> bool:

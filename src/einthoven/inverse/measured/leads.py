@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from einthoven.inverse.measured.recording import Recording
+from einthoven.inverse.measured.recording import ChannelRecording
 from einthoven.inverse.measured.smoothness import Smoothness
 
 FLAT = 1e-3
@@ -23,7 +23,7 @@ MOST = 0.3
 """Of the electrodes may be dropped as contradicted; more is no lead's fault but the order's."""
 
 
-def dead_leads(recording: Recording) -> Mapping[str, str]:
+def dead_leads(recording: ChannelRecording) -> Mapping[str, str]:
     """Channel -> what is wrong: marked in the file, NaN, flat or saturated."""
     moved = np.nan_to_num(np.nanmax(recording.potentials, axis=1, initial=-np.inf)
                           - np.nanmin(recording.potentials, axis=1, initial=np.inf),

@@ -18,7 +18,7 @@ import numpy as np
 
 from einthoven.base.core.errors import BadInput
 from einthoven.inverse.measured.matlab_hdf5 import load_hdf5
-from einthoven.inverse.measured.recording import Recording
+from einthoven.inverse.measured.recording import ChannelRecording
 
 SIGNAL, SAMPLE_RATES = "potvals", ("samplefrequency", "samplingfrequency", "sampling_rate",
                                    "samplerate", "fs", "rate_hz")  # fmt: skip
@@ -27,16 +27,16 @@ NODES, FACES = ("node", "pts", "vertices", "points"), ("face", "fac", "faces", "
 
 def read_matlab(
     path: str | Path, unit: str = "", rate_hz: float | None = None, entry: str = ""
-) -> Recording:
+) -> ChannelRecording:
     """Read the time signal of a file; what the caller states wins over what the file says.
 
     Args:
         path: .mat of any version.
-        unit: as `Recording.of`. rate_hz: samples per second.
+        unit: as `ChannelRecording.of`. rate_hz: samples per second.
         entry: name of the struct, such as `onerun` or `runs.2`; empty: the only one.
 
     Raises:
-        BadInput: unreadable, without a time signal or with several, or as `Recording.of`.
+        BadInput: unreadable, without a time signal or with several, or as `ChannelRecording.of`.
     """
     path = Path(path)
     content = _load(path)
@@ -54,7 +54,7 @@ def read_matlab(
     if rate_hz is None and stated is not None:
         rate_hz = float(stated)
     values = np.asarray(struct[SIGNAL], float)
-    recording = Recording.of(path.stem, values, unit or str(struct.get("unit", "")), rate_hz)
+    recording = ChannelRecording.of(path.stem, values, unit or str(struct.get("unit", "")), rate_hz)
     marks = np.asarray(struct.get("leadinfo", ())).ravel()
     if len(marks) == len(values):
         bad = tuple(name for name, mark in zip(recording.channels, marks) if mark)

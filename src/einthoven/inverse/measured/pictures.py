@@ -8,7 +8,7 @@ import numpy as np
 from einthoven.base.core.atomic import atomic
 from einthoven.base.plots.inverse_looks import look_of
 from einthoven.base.plots.inverse_maps import (
-    Electrodes,
+    ElectrodeMarks,
     Panel,
     activation_figure,
     body_and_heart_figure,
@@ -57,7 +57,7 @@ def _maps(found: Reconstruction, to_patient: np.ndarray) -> Figure:
     heart = Panel(found.estimate.potentials[:, k], look_of(found.method).label)
     return body_and_heart_figure(
         (surfaces[0], surfaces[1]), (torso, heart),
-        Electrodes(places, found.body_potentials[:, k]),
+        ElectrodeMarks(places, found.body_potentials[:, k]),
         f"{case.time[k]:.0f} ms",
     )  # fmt: skip
 

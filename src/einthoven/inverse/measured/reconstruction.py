@@ -19,7 +19,7 @@ from einthoven.inverse.methods.waves.pose import HeartInTorso
 from einthoven.inverse.problem.ingredients import Ingredients
 from einthoven.inverse.problem.method import Diagnostics, Estimate, Method, SourceSurface
 from einthoven.inverse.problem.registry import method_class
-from einthoven.numerics.bem.transfer import Transfer, heart_to_torso
+from einthoven.numerics.bem.transfer import BemTransfer, heart_to_torso
 from einthoven.physics.electrophysiology.aliev_panfilov import MS_PER_UNIT
 
 SMOOTH_MS = 2.0
@@ -160,7 +160,7 @@ LAYOUT = {
 """Array of `Reconstruction.save` -> dimensions and unit."""
 
 
-def forward_model(case: InverseCase) -> Transfer:
+def forward_model(case: InverseCase) -> BemTransfer:
     """The transfer matrix of a case in a homogeneous torso, by boundary elements.
 
     Raises:
@@ -179,7 +179,7 @@ def forward_model(case: InverseCase) -> Transfer:
 
 
 def reconstruct(
-    case: InverseCase, choice: Choice, forward: Transfer, n_groups: int = 8
+    case: InverseCase, choice: Choice, forward: BemTransfer, n_groups: int = 8
 ) -> Reconstruction:
     """Estimate potentials and activation times.
 
@@ -215,7 +215,7 @@ def reconstruct(
     return Reconstruction(case, choice.method, estimate, times, sd, torso, body)
 
 
-def _of_found_heart(case: InverseCase, diagnostics: Diagnostics, filed: Transfer) -> Transfer:
+def _of_found_heart(case: InverseCase, diagnostics: Diagnostics, filed: BemTransfer) -> BemTransfer:
     """The transfer matrix of the heart where the method found it, if it moved it."""
     if diagnostics.heart_points is None:
         return filed
@@ -223,7 +223,7 @@ def _of_found_heart(case: InverseCase, diagnostics: Diagnostics, filed: Transfer
     return forward_model(replace(case, heart=heart))
 
 
-def method_for(choice: Choice, case: InverseCase, forward: Transfer) -> Method:
+def method_for(choice: Choice, case: InverseCase, forward: BemTransfer) -> Method:
     """A method with its default settings and what it needs of the case's geometry.
 
     Args:
@@ -264,7 +264,7 @@ def _body(case: InverseCase) -> HeartInTorso:
     return HeartInTorso(case.heart, torso.points, torso.faces, at_electrodes, to_mean=True)
 
 
-def _fit(case: InverseCase, choice: Choice, forward: Transfer) -> Estimate:
+def _fit(case: InverseCase, choice: Choice, forward: BemTransfer) -> Estimate:
     """The method on a case."""
     transfer, body = case.referenced(forward.matrix)
     return method_for(choice, case, forward).fit(transfer, body, case.heart, case.time)

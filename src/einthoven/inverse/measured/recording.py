@@ -16,7 +16,7 @@ PEAK_MV = (0.03, 100.0)
 
 
 @dataclass(frozen=True, eq=False)
-class Recording:
+class ChannelRecording:
     """Channels that were sampled together.
 
     Attributes:

@@ -19,7 +19,7 @@ MEAN_SHARE = 0.02
 """Below this part of the RMS the mean of the electrodes counts as zero."""
 
 
-class Reference(StrEnum):
+class PotentialReference(StrEnum):
     """What a recording's potentials are measured against."""
 
     MEAN = "mean of the electrodes"
@@ -27,7 +27,7 @@ class Reference(StrEnum):
     UNKNOWN = "unknown"
 
 
-def detect_reference(potentials: np.ndarray, channels: tuple[str, ...]) -> Reference:
+def detect_reference(potentials: np.ndarray, channels: tuple[str, ...]) -> PotentialReference:
     """The reference, as far as potentials tell.
 
     Args:
@@ -40,8 +40,8 @@ def detect_reference(potentials: np.ndarray, channels: tuple[str, ...]) -> Refer
 
     limbs = [k for k, name in enumerate(channels) if name.upper() in LIMB_ELECTRODES]
     if len(limbs) == len(LIMB_ELECTRODES) and is_zero(potentials[limbs]):
-        return Reference.WILSON
-    return Reference.MEAN if is_zero(potentials) else Reference.UNKNOWN
+        return PotentialReference.WILSON
+    return PotentialReference.MEAN if is_zero(potentials) else PotentialReference.UNKNOWN
 
 
 def to_mean(

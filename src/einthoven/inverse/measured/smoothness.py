@@ -14,8 +14,8 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import splu
 
 from einthoven.base.geometry.surface_operators import cotangent_stiffness, lumped_areas
-from einthoven.inverse.measured.electrodes import Electrodes
-from einthoven.inverse.measured.surfaces import ClosedMesh
+from einthoven.inverse.measured.electrodes import MeasuredElectrodes
+from einthoven.inverse.measured.surface_files import ClosedMesh
 
 CONSTANT = 1e-6
 """Weight of the mean against the lowest bending, so that constants are fixed and cost nothing."""
@@ -26,7 +26,7 @@ class Smoothness:
     """The bending energy of potentials at electrodes on a torso."""
 
     torso: ClosedMesh
-    electrodes: Electrodes
+    electrodes: MeasuredElectrodes
 
     @cached_property
     def energy(self) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import by_suffix
 from einthoven.inverse.measured.matlab import read_matlab
-from einthoven.inverse.measured.recording import Recording
+from einthoven.inverse.measured.recording import ChannelRecording
 from einthoven.physics.ecg.recordings.table import read_columns
 
 
@@ -27,7 +27,7 @@ class Stated:
     entry: str = ""
 
 
-def read_recording(path: str | Path, stated: Stated = Stated()) -> Recording:  # noqa: B008
+def read_recording(path: str | Path, stated: Stated = Stated()) -> ChannelRecording:  # noqa: B008
     """Read potentials.
 
     Args:
@@ -37,27 +37,27 @@ def read_recording(path: str | Path, stated: Stated = Stated()) -> Recording:  #
         stated: what the caller knows better.
 
     Raises:
-        BadInput: missing, unreadable, an unknown suffix, or as `Recording.of`.
+        BadInput: missing, unreadable, an unknown suffix, or as `ChannelRecording.of`.
     """
     path = Path(path)
     return by_suffix(path, READERS)(path, stated)
 
 
-def _of_matlab(path: Path, stated: Stated) -> Recording:
+def _of_matlab(path: Path, stated: Stated) -> ChannelRecording:
     return read_matlab(path, stated.unit, stated.rate_hz, stated.entry)
 
 
-def _of_csv(path: Path, stated: Stated) -> Recording:
+def _of_csv(path: Path, stated: Stated) -> ChannelRecording:
     columns, rate = read_columns(path)
     values = np.stack(list(columns.values()))
-    return Recording.of(path.stem, values, stated.unit, stated.rate_hz or rate, [*columns])
+    return ChannelRecording.of(path.stem, values, stated.unit, stated.rate_hz or rate, [*columns])
 
 
-def _of_npy(path: Path, stated: Stated) -> Recording:
-    return Recording.of(path.stem, _load(path)[""], stated.unit, stated.rate_hz)
+def _of_npy(path: Path, stated: Stated) -> ChannelRecording:
+    return ChannelRecording.of(path.stem, _load(path)[""], stated.unit, stated.rate_hz)
 
 
-def _of_npz(path: Path, stated: Stated) -> Recording:
+def _of_npz(path: Path, stated: Stated) -> ChannelRecording:
     arrays, name = _load(path), stated.entry or "potentials"
     if name not in arrays:
         raise BadInput(f"{path}: no array {name!r}; it has {', '.join(arrays)}")
@@ -69,7 +69,7 @@ def _of_npz(path: Path, stated: Stated) -> Recording:
         rate = 1000.0 / float(steps.mean())
     channels = [str(name) for name in arrays["channels"]] if "channels" in arrays else None
     unit = stated.unit or str(arrays.get("unit", ""))
-    return Recording.of(path.stem, arrays[name], unit, rate, channels)
+    return ChannelRecording.of(path.stem, arrays[name], unit, rate, channels)
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:
@@ -84,7 +84,7 @@ def _load(path: Path) -> dict[str, np.ndarray]:
         raise BadInput(f"{path}: not readable ({error})") from error
 
 
-READERS: dict[str, Callable[[Path, Stated], Recording]] = {
+READERS: dict[str, Callable[[Path, Stated], ChannelRecording]] = {
     ".mat": _of_matlab,
     ".csv": _of_csv,
     ".npy": _of_npy,

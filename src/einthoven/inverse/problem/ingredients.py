@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from einthoven.base.core.errors import BadInput
 from einthoven.inverse.problem.criterion import Criterion
 from einthoven.inverse.problem.double_layer import double_layer
-from einthoven.numerics.bem.transfer import Transfer, heart_to_torso
+from einthoven.numerics.bem.transfer import BemTransfer, heart_to_torso
 
 FIELDS = ("criterion", "electrode_nodes", "falling", "ms_per_unit", "normal_derivative",
           "potential_of_source", "seed", "torso_faces", "torso_points")  # fmt: skip
@@ -42,7 +42,7 @@ class Ingredients:
     criterion: Criterion | None = None
     network_steps: int | None = None
     seed: int = 0
-    forward: Transfer | None = None
+    forward: BemTransfer | None = None
 
     def fill(self, kind: Any, **others: Any) -> Any:
         """Make a method: its fields of `FIELDS` from here, some from `others`, the rest by default.

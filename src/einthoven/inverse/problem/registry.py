@@ -18,14 +18,14 @@ METHODS = {
     "stre": "baselines.stre:Stre",
     "total-variation": "methods.regularisation.l1:TotalVariation",
     "l1-normal": "methods.regularisation.l1:L1Normal",
-    "ep-dl": "baselines.networks.method:EpDl",
-    "ep-dl-spatial": "baselines.networks.method:EpDlSpatial",
-    "ep-dl-spatiotemporal": "baselines.networks.method:EpDlSpatiotemporal",
-    "eand-arn": "baselines.networks.method:EandArn",
-    "activation": "methods.activation.method:Activation",
-    "variational": "methods.variational.method:Variational",
-    "map": "baselines.bayes.method:Map",
-    "waves": "methods.waves.method:Waves",
+    "ep-dl": "baselines.networks.network_methods:EpDl",
+    "ep-dl-spatial": "baselines.networks.network_methods:EpDlSpatial",
+    "ep-dl-spatiotemporal": "baselines.networks.network_methods:EpDlSpatiotemporal",
+    "eand-arn": "baselines.networks.network_methods:EandArn",
+    "activation": "methods.activation.activation_method:ActivationMethod",
+    "variational": "methods.variational.variational_method:Variational",
+    "map": "baselines.bayes.map_method:Map",
+    "waves": "methods.waves.wave_method:Waves",
 }
 """Name -> module of this wing, and class. No import, so that an edit of one method runs its own
 fits again and no others (`run.fingerprints`), and classical ones do not wait for torch."""

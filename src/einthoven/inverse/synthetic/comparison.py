@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from einthoven.inverse.problem.method import Method
-from einthoven.inverse.synthetic.scores import Scores
+from einthoven.inverse.synthetic.scores import InverseScores
 from einthoven.inverse.synthetic.trials import Trial
 from einthoven.inverse.synthetic.world import World
 from einthoven.physics.electrophysiology.aliev_panfilov import MS_PER_UNIT
@@ -34,7 +34,9 @@ def trials(
 
 def _numbers(world: World, method: Method, body: np.ndarray) -> dict[str, float]:
     estimate = method.fit(world.transfer, body, world.surface, world.time)
-    found = {k: float(v) for k, v in asdict(Scores.of(world, estimate)).items() if v is not None}
+    found = {
+        k: float(v) for k, v in asdict(InverseScores.of(world, estimate)).items() if v is not None
+    }
     found["at_error_ms"] = found.pop("at_error") * (1.0 if world.time_unit == "ms" else MS_PER_UNIT)
     return found | {"residual_rel": estimate.diagnostics.residual_rel}
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import BOUNDARY, CLOSED_SURFACES, Surface, Tissue
 from einthoven.base.geometry.simplex import unique_sides
@@ -26,7 +26,7 @@ BLOOD = (Tissue.LV_BLOOD, Tissue.RV_BLOOD)
 
 
 @dataclass(frozen=True)
-class HeartSurface:
+class PotentialSurface:
     """Which of the tagged surfaces hold the potential, and the tissues that lie inside them."""
 
     sides: Mapping[Surface, int]
@@ -40,10 +40,10 @@ class HeartSurface:
 
 
 HEART_SURFACES = {
-    "epicardium": HeartSurface(
+    "epicardium": PotentialSurface(
         dict.fromkeys(CLOSED_SURFACES["epi"], 1), (Tissue.MYOCARDIUM, *BLOOD)
     ),
-    "myocardium": HeartSurface(BOUNDARY[Tissue.MYOCARDIUM], (Tissue.MYOCARDIUM,)),
+    "myocardium": PotentialSurface(BOUNDARY[Tissue.MYOCARDIUM], (Tissue.MYOCARDIUM,)),
 }
 """epicardium: one shell of epicardium, base and the caps that close the valves. myocardium: epi-
 and endocardium with the base between them; the blood is part of the conductor outside."""
@@ -60,7 +60,10 @@ class FemTransfer:
 
 
 def fem_transfer(
-    mesh: TetMesh, electrode_points: np.ndarray, config: Leadfield, heart: str = "epicardium"
+    mesh: TetMesh,
+    electrode_points: np.ndarray,
+    config: LeadFieldSettings,
+    heart: str = "epicardium",
 ) -> FemTransfer:
     """Potentials at skin electrodes from those on the heart's surface, P1 elements.
 
@@ -98,7 +101,7 @@ def fem_transfer(
     return FemTransfer(-(rows[:, held].T @ found).T, surface)
 
 
-def _conductivity(tags: np.ndarray, config: Leadfield) -> np.ndarray:
+def _conductivity(tags: np.ndarray, config: LeadFieldSettings) -> np.ndarray:
     """[cell, 3, 3] mS/mm of tissues without muscle."""
     sigma = {
         Tissue.TORSO: config.sigma_torso_s_per_m,

@@ -1,6 +1,6 @@
 """A method for a problem with known answer, by the choices of the config."""
 
-from einthoven.base.config.inverse import Inverse
+from einthoven.base.config.inverse import InverseSettings
 from einthoven.inverse.methods.regularisation.criteria import CRITERIA
 from einthoven.inverse.problem.ingredients import Ingredients
 from einthoven.inverse.problem.method import Method
@@ -9,7 +9,7 @@ from einthoven.inverse.synthetic.world import World
 from einthoven.physics.electrophysiology.aliev_panfilov import MS_PER_UNIT
 
 
-def method_for(name: str, world: World, config: Inverse, seed: int = 0) -> Method:
+def method_for(name: str, world: World, config: InverseSettings, seed: int = 0) -> Method:
     """A method with all that it needs.
 
     Args:

@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-from einthoven.base.config.inverse import Inverse
+from einthoven.base.config.inverse import InverseSettings
 from einthoven.base.core.seeds import generator
 from einthoven.base.metrics.activation_times import ActivationErrors, spatiotemporal_times
 from einthoven.base.metrics.potentials import PotentialErrors
@@ -91,7 +91,7 @@ class OperatorComparison:
     seed: int
 
     @classmethod
-    def of(cls, known: Known, scenarios: Sequence[str], config: Inverse) -> Self:
+    def of(cls, known: Known, scenarios: Sequence[str], config: InverseSettings) -> Self:
         """By Tikhonov's method of second order, its weight by the config's criterion or its own.
 
         Raises:

@@ -11,14 +11,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.data.patient.anatomy import Anatomy
 from einthoven.data.patient.leadfields import LeadFieldGradients, LeadFields
 from einthoven.data.patient.patient import Patient
 from einthoven.inverse.synthetic.other_torsos import MovedSkin, with_skin
 from einthoven.learning.prediction.prediction import Prediction
-from einthoven.numerics.bem.body import Body
+from einthoven.numerics.bem.bem_body import BemBody
 from einthoven.numerics.bem.leadfield import LeadFieldProblem
 from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 from einthoven.physics.leadfield.solve import solve_lead_fields
@@ -39,7 +39,7 @@ class Known:
     """
 
     patient: Patient
-    config: Leadfield
+    config: LeadFieldSettings
     prediction: Prediction | None = None
     other: Anatomy | None = None
 
@@ -54,7 +54,7 @@ class Known:
         return LeadFieldGradients(names, points, grad)
 
 
-class Operator(ABC):
+class LeadFieldSource(ABC):
     """Gives lead fields; the subclasses have no settings but those in `Known`."""
 
     name: ClassVar[str]
@@ -69,38 +69,38 @@ class Operator(ABC):
         """
 
 
-class FiniteElements(Operator):
+class FiniteElements(LeadFieldSource):
     """Those that the body potentials were simulated with."""
 
     name = "fem"
 
     def gradients(self, known: Known) -> LeadFieldGradients:
-        """See `Operator`."""
+        """See `LeadFieldSource`."""
         return known.lead_fields.gradients(known.patient.heart, known.config.gradient)
 
 
-class BoundaryElements(Operator):
+class BoundaryElements(LeadFieldSource):
     """A torso of one conductivity, without blood and without the muscle's fibres."""
 
     name = "bem"
 
     def gradients(self, known: Known) -> LeadFieldGradients:
-        """See `Operator`."""
+        """See `LeadFieldSource`."""
         anatomy, patient = known.patient.anatomy, known.patient
         vertices, faces = np.unique(anatomy.skin, return_inverse=True)
         skin = anatomy.points[vertices], faces.reshape(-1, 3)
-        problem = LeadFieldProblem(Body(skin, known.config.sigma_torso_s_per_m))
+        problem = LeadFieldProblem(BemBody(skin, known.config.sigma_torso_s_per_m))
         fields = problem.solve(known.lead_fields.electrode_points)
         return known.gradients(fields.gradient(patient.heart.centroids))
 
 
-class Surrogate(Operator):
+class SurrogateLeadFields(LeadFieldSource):
     """The network's prediction of a patient that no training saw."""
 
     name = "surrogate"
 
     def gradients(self, known: Known) -> LeadFieldGradients:
-        """See `Operator`."""
+        """See `LeadFieldSource`."""
         if known.prediction is None:
             raise BadInput(f"{known.patient.name}: no prediction of a surrogate")
         names = known.prediction.needed("electrode_names")
@@ -109,19 +109,19 @@ class Surrogate(Operator):
         return known.gradients(known.prediction.heart_grad)
 
 
-class Pseudo(Operator):
+class Pseudo(LeadFieldSource):
     """Eq. (11) of Dokuchaev 2026, doubled for the insulated skin."""
 
     name = "pseudo"
 
     def gradients(self, known: Known) -> LeadFieldGradients:
-        """See `Operator`."""
+        """See `LeadFieldSource`."""
         centroids, points = known.patient.heart.centroids, known.lead_fields.electrode_points
         grad = pseudo_lead_field_grad(centroids, points, known.config.sigma_torso_s_per_m)
         return known.gradients(HALF_SPACE * grad)
 
 
-class WrongTorso(Operator):
+class WrongTorso(LeadFieldSource):
     """Finite elements, the heart and its place as they are, in another torso."""
 
     @abstractmethod
@@ -129,7 +129,7 @@ class WrongTorso(Operator):
         """The wrong one."""
 
     def gradients(self, known: Known) -> LeadFieldGradients:
-        """See `Operator`."""
+        """See `LeadFieldSource`."""
         moved = self.skin(known)
         names, points = known.lead_fields.electrodes
         patient = with_skin(known.patient, moved)
@@ -170,12 +170,12 @@ class OtherTorso(WrongTorso):
         return MovedSkin.of_other(known.patient.anatomy, known.other)
 
 
-OPERATORS: dict[str, Operator] = {
+OPERATORS: dict[str, LeadFieldSource] = {
     operator.name: operator
     for operator in (
         FiniteElements(),
         BoundaryElements(),
-        Surrogate(),
+        SurrogateLeadFields(),
         Pseudo(),
         SmallerTorso(),
         LargerTorso(),

@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from einthoven.base.config.models import Ecg, Leadfield
-from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.config.models import EcgSettings, LeadFieldSettings
+from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.geometry.remeshing import remesh_to
 from einthoven.data.patient.patient import Patient
 from einthoven.inverse.synthetic.misfit import Misfit
 from einthoven.inverse.synthetic.paper import Experiment, paper_world
-from einthoven.inverse.synthetic.patient import Beat, Recording, patient_world
+from einthoven.inverse.synthetic.patient_problem import BodyBeat, RecordedBody, patient_world
 from einthoven.inverse.synthetic.world import World
 from einthoven.physics.electrophysiology.aliev_panfilov import AlievPanfilov
 
@@ -48,7 +48,11 @@ class PlannedWorld:
     scenario: str | None = None
 
     def make(
-        self, patient: Patient, ecg: Ecg, leadfield: Leadfield, repolarisation: Repolarisation
+        self,
+        patient: Patient,
+        ecg: EcgSettings,
+        leadfield: LeadFieldSettings,
+        repolarisation: RepolarisationSettings,
     ) -> World:
         """The problem.
 
@@ -66,8 +70,8 @@ class PlannedWorld:
             return replace(self._of_paper(patient), name=self.name)
         time = ecg.start_ms + np.arange(0.0, ecg.duration_ms, self.beat_step_ms)
         activation = patient.activation(self.scenario)
-        beat = Beat.of(patient, activation, time, leadfield, repolarisation)
-        recording = Recording(
+        beat = BodyBeat.of(patient, activation, time, leadfield, repolarisation)
+        recording = RecordedBody(
             n_heart=self.n_heart_nodes,
             n_torso=max(self.n_torso_nodes, NODES_PER_ELECTRODE * self.n_electrodes),
             n_electrodes=self.n_electrodes,

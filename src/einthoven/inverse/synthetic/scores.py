@@ -24,7 +24,7 @@ RADIUS_MM = 15.0
 
 
 @dataclass(frozen=True)
-class Scores:
+class InverseScores:
     """Errors of one estimate; None where a world or a method does not state the quantity.
 
     Attributes:

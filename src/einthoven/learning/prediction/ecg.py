@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from einthoven.base.config.models import Ecg, Leadfield
-from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.config.models import EcgSettings, LeadFieldSettings
+from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.data.patient.activation import Activation
 from einthoven.data.patient.ecg import Ecg as PatientEcg
@@ -20,9 +20,9 @@ def with_ecg(
     prediction: Prediction,
     patient: Patient,
     activations: Sequence[Activation],
-    config: Ecg,
-    leadfield: Leadfield,
-    repolarisation: Repolarisation,
+    config: EcgSettings,
+    leadfield: LeadFieldSettings,
+    repolarisation: RepolarisationSettings,
 ) -> Prediction:
     """The prediction with the ECGs that follow from its gradients; arguments of `simulate_ecg`.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.core.tags import Tissue
@@ -18,8 +18,8 @@ from einthoven.data.patient.anatomy import Anatomy, Electrodes
 from einthoven.data.patient.patient import Patient
 from einthoven.learning.prediction.prediction import Prediction
 from einthoven.learning.surrogate.operator.inputs import HeartPoints, OperatorInputs
-from einthoven.learning.surrogate.operator.operator import Operator
-from einthoven.numerics.bem.body import Body
+from einthoven.learning.surrogate.operator.operator import OperatorEnsemble
+from einthoven.numerics.bem.bem_body import BemBody
 from einthoven.numerics.bem.incident import coarsened
 from einthoven.numerics.bem.leadfield import BoundaryLeadFields, LeadFieldProblem
 from einthoven.numerics.bem.surface import closed_surface
@@ -38,13 +38,13 @@ class OperatorPredictor:
         operator: one network or an ensemble, which also states its uncertainty.
     """
 
-    operator: Operator
+    operator: OperatorEnsemble
 
     def predict(
         self,
         patient: Patient,
         electrodes: Electrodes,
-        sigma: Leadfield,
+        sigma: LeadFieldSettings,
         machine: Machine = ONE_CORE,
         field: bool = False,
     ) -> Prediction:
@@ -111,7 +111,7 @@ class OperatorPredictor:
         return mean + self.operator.ecg_factor * (grads - mean)
 
     def _at_field_samples(
-        self, patient: Patient, electrodes: Electrodes, sigma: Leadfield
+        self, patient: Patient, electrodes: Electrodes, sigma: LeadFieldSettings
     ) -> np.ndarray:
         """Gradients [electrode, point, 3] kOhm/mm at the points of the field samples."""
         field, anatomy, heart = patient.field, patient.anatomy, HeartPoints.of_samples(patient)
@@ -136,7 +136,7 @@ class _Frame:
     sigma_torso: float
 
     @classmethod
-    def of(cls, anatomy: Anatomy, sigma: Leadfield) -> "_Frame":
+    def of(cls, anatomy: Anatomy, sigma: LeadFieldSettings) -> "_Frame":
         """Of a patient."""
         return cls(anatomy.heart_rotation, sigma.sigma_torso_s_per_m)
 
@@ -149,4 +149,4 @@ class _Frame:
 def _torso_without_heart(anatomy: Anatomy, electrode_points: np.ndarray) -> BoundaryLeadFields:
     """Lead fields of the homogeneous torso of 1 mS/mm, for points anywhere in it."""
     skin = coarsened(closed_surface("skin", anatomy.surfaces.closed("torso")))
-    return LeadFieldProblem(Body(skin)).solve(np.asarray(electrode_points, float))
+    return LeadFieldProblem(BemBody(skin)).solve(np.asarray(electrode_points, float))

@@ -11,7 +11,7 @@ from einthoven.data.patient.patient import Patient
 from einthoven.learning.encoders.base import Encoder, Geometry, Paths
 from einthoven.learning.encoders.imported_code import ImportedCode, with_imported_codes
 from einthoven.learning.prediction.prediction import Prediction
-from einthoven.learning.surrogate.ensemble import Surrogate
+from einthoven.learning.surrogate.ensemble import SurrogateEnsemble
 from einthoven.learning.surrogate.inputs import patient_inputs
 from einthoven.numerics.training.machine import ONE_CORE, Machine
 from einthoven.numerics.training.task import torch_threads
@@ -27,7 +27,7 @@ class Predictor:
     """
 
     encoder: Encoder
-    surrogate: Surrogate
+    surrogate: SurrogateEnsemble
 
     def predict(
         self,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from einthoven.base.config import Config, validate
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json
 from einthoven.data.patient.anatomy import Electrodes
@@ -21,8 +21,8 @@ from einthoven.learning.encoders.imported_code import ImportedCode
 from einthoven.learning.prediction.operator_predictor import OperatorPredictor
 from einthoven.learning.prediction.prediction import Prediction
 from einthoven.learning.prediction.predictor import Predictor
-from einthoven.learning.surrogate.ensemble import Surrogate
-from einthoven.learning.surrogate.operator.operator import Operator
+from einthoven.learning.surrogate.ensemble import SurrogateEnsemble
+from einthoven.learning.surrogate.operator.operator import OperatorEnsemble
 from einthoven.numerics.training.machine import ONE_CORE, Machine
 from einthoven.numerics.training.task import torch_threads
 
@@ -78,7 +78,7 @@ class Pretrained(ABC):
         self,
         patient: Patient,
         electrodes: Electrodes,
-        sigma: Leadfield,
+        sigma: LeadFieldSettings,
         machine: Machine = ONE_CORE,
         code_file: str | Path | None = None,
     ) -> Prediction:
@@ -109,18 +109,18 @@ class Pretrained(ABC):
 class PackedOperator(Pretrained):
     """An operator on the incident field: any body, any conductivities, no code."""
 
-    operator: Operator
+    operator: OperatorEnsemble
 
     @classmethod
     def of_folder(cls, folder: Path, card: dict[str, Any]) -> Self:
         """Read the networks, the training patients' features and the calibration."""
-        return cls(folder, card, Operator.of_folder(folder / SURROGATE))
+        return cls(folder, card, OperatorEnsemble.of_folder(folder / SURROGATE))
 
     def predict(
         self,
         patient: Patient,
         electrodes: Electrodes,
-        sigma: Leadfield,
+        sigma: LeadFieldSettings,
         machine: Machine = ONE_CORE,
         code_file: str | Path | None = None,
     ) -> Prediction:
@@ -146,20 +146,20 @@ class PackedPair(Pretrained):
     """
 
     encoder: DeepSdfEncoder
-    surrogate: Surrogate
+    surrogate: SurrogateEnsemble
     stages: ClassVar[tuple[str, ...]] = ("mesh", "fibers", "sdf")
 
     @classmethod
     def of_folder(cls, folder: Path, card: dict[str, Any]) -> Self:
         """Read encoder and networks."""
-        surrogate = Surrogate.of_folder(folder / SURROGATE, card["model"])
+        surrogate = SurrogateEnsemble.of_folder(folder / SURROGATE, card["model"])
         return cls(folder, card, DeepSdfEncoder.load(folder / ENCODER), surrogate)
 
     def predict(
         self,
         patient: Patient,
         electrodes: Electrodes,
-        sigma: Leadfield,
+        sigma: LeadFieldSettings,
         machine: Machine = ONE_CORE,
         code_file: str | Path | None = None,
     ) -> Prediction:

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import atomic
 from einthoven.learning.encoders.deepsdf.encoder import DeepSdfEncoder
-from einthoven.learning.surrogate.ensemble import Surrogate
+from einthoven.learning.surrogate.ensemble import SurrogateEnsemble
 from einthoven.learning.surrogate.inputs import Inputs
 from einthoven.learning.surrogate.members import MODEL_FILE
-from einthoven.learning.surrogate.network import LeadFieldNetwork
+from einthoven.learning.surrogate.surrogate_network import LeadFieldNetwork
 from einthoven.numerics.training.tensors import load_model
 
 ABOUT_FILE = "einthoven.json"
@@ -149,7 +149,7 @@ def export_folder(
         raise BadInput(f"{folder}: expected results/surrogates/deepsdf-MODEL, whose code decodes")
     found = DeepSdfEncoder.load(encoder or folder.parents[1] / "encoders" / name)
     _, about = load_model(folder / MODEL_FILE, model)
-    networks = Surrogate.of_folder(folder, model).networks
+    networks = SurrogateEnsemble.of_folder(folder, model).networks
     export_torchscript(path, found, networks, {"model": model, "config": about["config"]})
 
 

@@ -12,8 +12,8 @@ from einthoven.learning.prediction.torchscript import save_module
 from einthoven.learning.surrogate.members import MODEL_FILE
 from einthoven.learning.surrogate.operator.checkpoint import MODEL
 from einthoven.learning.surrogate.operator.inputs import N_LOCAL, OperatorInputs
-from einthoven.learning.surrogate.operator.network import IncidentOperator
-from einthoven.learning.surrogate.operator.operator import Operator
+from einthoven.learning.surrogate.operator.operator import OperatorEnsemble
+from einthoven.learning.surrogate.operator.operator_network import IncidentOperator
 from einthoven.numerics.training.tensors import load_model
 
 
@@ -72,5 +72,5 @@ def export_operator_folder(folder: str | Path, path: str | Path) -> None:
         BadInput: there is none.
     """
     _, about = load_model(Path(folder) / MODEL_FILE, MODEL)
-    networks = Operator.of_folder(folder).networks
+    networks = OperatorEnsemble.of_folder(folder).networks
     export_operator(path, networks, {"model": MODEL, "config": about["config"]})

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from einthoven.base.config.models import FieldSamples as FieldConfig
+from einthoven.base.config.models import FieldSampleSettings as FieldConfig
 from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.seeds import generator
 from einthoven.base.core.tags import Tissue

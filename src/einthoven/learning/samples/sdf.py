@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from einthoven.base.config.models import SdfSamples as SdfConfig
+from einthoven.base.config.models import SdfSampleSettings as SdfConfig
 from einthoven.base.core.seeds import generator
 from einthoven.base.core.tags import SDF_SURFACES
 from einthoven.base.geometry.sampling import points_on_surface

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from einthoven.base.config.models import Anatomy, Cohort, SdfSamples
+from einthoven.base.config.models import AnatomySettings, CohortSettings, SdfSampleSettings
 from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.log import logger
 from einthoven.base.core.names import SHAPES_PER_CHUNK
@@ -21,7 +21,7 @@ from einthoven.learning.samples.sdf import sample_sdf
 
 
 def draw_chunk(
-    chunk: int, cohort: Cohort, anatomy: Anatomy, sdf_samples: SdfSamples
+    chunk: int, cohort: CohortSettings, anatomy: AnatomySettings, sdf_samples: SdfSampleSettings
 ) -> dict[str, np.ndarray]:
     """Samples about the surfaces of the shapes of one chunk, a Latin hypercube of its own.
 
@@ -53,7 +53,7 @@ def draw_chunk(
     return {"shape": np.array(list(samples)), "sdf_points": points, "sdf": sdf}
 
 
-def shape_parameters(index: int, cohort: Cohort) -> PatientParameters:
+def shape_parameters(index: int, cohort: CohortSettings) -> PatientParameters:
     """Parameters of shape number `index`, as `cohort.draw_patient` gives those of a patient."""
     apart = {"seed": derive_seed(cohort.seed, "shapes"), "block_size": SHAPES_PER_CHUNK,
              "val_per_block": 0, "test_per_block": 0}  # fmt: skip

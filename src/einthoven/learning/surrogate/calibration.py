@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 from einthoven.base.metrics.fields import angular_error_deg
-from einthoven.learning.surrogate.ensemble import Surrogate
+from einthoven.learning.surrogate.ensemble import SurrogateEnsemble
 from einthoven.learning.surrogate.members import ErrorAndSd, calibration_of
-from einthoven.learning.surrogate.patients import Sample
+from einthoven.learning.surrogate.patients import PatientSample
 
 
-def calibrate(surrogate: Surrogate, samples: Iterable[Sample]) -> dict[str, Any]:
+def calibrate(surrogate: SurrogateEnsemble, samples: Iterable[PatientSample]) -> dict[str, Any]:
     """What `uncertainty.json` holds.
 
     Args:

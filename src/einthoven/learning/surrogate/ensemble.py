@@ -16,13 +16,13 @@ from einthoven.learning.surrogate.members import (
     member_files,
     read_calibration,
 )
-from einthoven.learning.surrogate.network import LeadFieldNetwork
 from einthoven.learning.surrogate.networks import load_network
 from einthoven.learning.surrogate.predict import blocks, predict_gradient
+from einthoven.learning.surrogate.surrogate_network import LeadFieldNetwork
 
 
 @dataclass(frozen=True)
-class Surrogate:
+class SurrogateEnsemble:
     """The mean of its networks is the prediction; their SD, calibrated, its uncertainty.
 
     Args:

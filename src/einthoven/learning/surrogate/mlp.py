@@ -4,10 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, relu
 
-from einthoven.base.config.learning import MlpModel
+from einthoven.base.config.learning import MlpSettings
 from einthoven.learning.surrogate.inputs import Inputs
 from einthoven.learning.surrogate.losses import cosine_loss, scaled_squares
-from einthoven.learning.surrogate.network import Batch, LeadFieldNetwork
+from einthoven.learning.surrogate.surrogate_network import LeadFieldNetwork, PointBatch
 from einthoven.numerics.training.layers import FourierFeatures
 from einthoven.numerics.training.schedule import Schedule
 from einthoven.numerics.training.search import Span
@@ -25,12 +25,12 @@ class Mlp(LeadFieldNetwork):
     way, only two would). The first two layers do not see the electrode and run once for all.
     """
 
-    name, drawn_as, config_class = "mlp", "paper", MlpModel
+    name, drawn_as, config_class = "mlp", "paper", MlpSettings
     pairs_per_block = 2**13
     """Hidden layers are per pair: 8 MB each, in cache; with 2^18 pairs it takes twice as long."""
     search_space = LeadFieldNetwork.search_space | {"lambda_cos": Span(0.1, 30.0, log=True)}
 
-    def __init__(self, config: MlpModel, n_latent: int):
+    def __init__(self, config: MlpSettings, n_latent: int):
         super().__init__(config, n_latent)
         width, self.lambda_cos = config.width, config.lambda_cos
         self.fourier = FourierFeatures(3, config.n_frequencies, config.frequency_scale)
@@ -42,12 +42,12 @@ class Mlp(LeadFieldNetwork):
         self.last = nn.Linear(width, 3)
 
     @staticmethod
-    def schedule(config: MlpModel) -> Schedule:
+    def schedule(config: MlpSettings) -> Schedule:
         """Constant, then half; or warm-up and cosine."""
         return Schedule(config.epochs, config.learning_rate, config.precision,
                         halve_after_epochs=config.halve_after_epochs)  # fmt: skip
 
-    def loss(self, predicted: Tensor, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, predicted: Tensor, batch: PointBatch) -> dict[str, Tensor]:
         """Eq. (5): squares in units of the scale, and lambda_cos (1 - cos)."""
         cosine = cosine_loss(predicted, batch.grad)
         size = scaled_squares(predicted, batch.grad, self.scale)

@@ -5,8 +5,8 @@ from pathlib import Path
 from einthoven.base.config.load import read_section
 from einthoven.base.core.errors import BadInput
 from einthoven.learning.surrogate.mlp import Mlp
-from einthoven.learning.surrogate.network import LeadFieldNetwork
 from einthoven.learning.surrogate.refraction import Refraction
+from einthoven.learning.surrogate.surrogate_network import LeadFieldNetwork
 from einthoven.numerics.training.tensors import load_model, load_weights
 
 NETWORKS: dict[str, type[LeadFieldNetwork]] = {kind.name: kind for kind in (Mlp, Refraction)}

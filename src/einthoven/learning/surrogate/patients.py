@@ -29,7 +29,7 @@ OF_POINT = ("points", "fiber", "distance", "normal")
 """Inputs that depend on the point."""
 
 
-class Sample(NamedTuple):
+class PatientSample(NamedTuple):
     """One patient's inputs and targets at all of its sampled points, as views of a file."""
 
     inputs: Inputs
@@ -41,7 +41,7 @@ class Sample(NamedTuple):
     """Ids of all other points."""
 
 
-def packed(sample: Sample) -> dict[str, Tensor]:
+def packed(sample: PatientSample) -> dict[str, Tensor]:
     """A sample as few tensors: all that depends on the point is `rows` [point, n]."""
     tensors = sample.inputs._asdict()
     of_point = [tensors.pop(name).flatten(1) for name in OF_POINT]
@@ -50,13 +50,13 @@ def packed(sample: Sample) -> dict[str, Tensor]:
             "heart": sample.heart, "elsewhere": sample.elsewhere}  # fmt: skip
 
 
-def unpacked(tensors: dict[str, Tensor]) -> Sample:
+def unpacked(tensors: dict[str, Tensor]) -> PatientSample:
     """The sample again, as views of `tensors`."""
     points, fiber, distance, normal, grad = tensors["rows"].tensor_split([3, 6, 10, 22], dim=1)
     of_point = (points, fiber, distance, normal.unflatten(1, (-1, 3)))
     named = tensors | dict(zip(OF_POINT, of_point))
     inputs = Inputs(*(named[name] for name in Inputs._fields))
-    return Sample(inputs, grad.unflatten(1, (-1, 3)).transpose(0, 1), tensors["heart"],
+    return PatientSample(inputs, grad.unflatten(1, (-1, 3)).transpose(0, 1), tensors["heart"],
                   tensors["elsewhere"])  # fmt: skip
 
 
@@ -89,15 +89,15 @@ class Patients:
         self.names = [names[row] for row in self.rows]
         self.sums = [""] * len(self.rows)
         """SHA-256 of the samples that have a file."""
-        self.mapped: dict[int, Sample] = {}
+        self.mapped: dict[int, PatientSample] = {}
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __iter__(self) -> Iterator[Sample]:
+    def __iter__(self) -> Iterator[PatientSample]:
         return (self[i] for i in range(len(self)))
 
-    def __getitem__(self, position: int) -> Sample:
+    def __getitem__(self, position: int) -> PatientSample:
         self._ensure(position)
         if position not in self.mapped:
             self.mapped[position] = unpacked(load_mapped(self._file(position))[0])
@@ -132,7 +132,7 @@ class Patients:
         made_of = arrays_sha256(sums, geometry.latent, *geometry.distances(probe))
         return f"{made_of} {source_sha256(str(__package__))}"
 
-    def _read(self, position: int) -> Sample:
+    def _read(self, position: int) -> PatientSample:
         row, name = self.rows[position], self.names[position]
         with open_store(self.path) as root:
             field = {k: np.asarray(array_of(root, f"field/field_{k}")[row])
@@ -153,4 +153,4 @@ class Patients:
         if not inside.any() or inside.all():
             raise BadInput(f"{name}: field points lie all inside or all outside the myocardium")
         ids = (torch.as_tensor(np.flatnonzero(where)) for where in (inside, ~inside))
-        return Sample(inputs, torch.as_tensor(grad.astype(np.float32)), *ids)
+        return PatientSample(inputs, torch.as_tensor(grad.astype(np.float32)), *ids)

@@ -7,7 +7,7 @@ import torch
 
 from einthoven.base.core.errors import BadInput
 from einthoven.learning.surrogate.inputs import Inputs
-from einthoven.learning.surrogate.network import LeadFieldNetwork
+from einthoven.learning.surrogate.surrogate_network import LeadFieldNetwork
 from einthoven.numerics.training.precision import autocast_only, perceptrons
 
 MAX_POINTS = 8192

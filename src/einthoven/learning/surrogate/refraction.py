@@ -6,11 +6,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from einthoven.base.config.learning import RefractionModel
+from einthoven.base.config.learning import RefractionSettings
 from einthoven.learning.surrogate.inputs import Inputs
 from einthoven.learning.surrogate.losses import cosine_loss, relative_error
-from einthoven.learning.surrogate.network import Batch, LeadFieldNetwork
-from einthoven.learning.surrogate.patients import Sample
+from einthoven.learning.surrogate.patients import PatientSample
+from einthoven.learning.surrogate.surrogate_network import LeadFieldNetwork, PointBatch
 from einthoven.numerics.training.layers import FourierFeatures, perceptron
 from einthoven.numerics.training.schedule import Schedule
 
@@ -39,13 +39,13 @@ class Refraction(LeadFieldNetwork):
     what a network says of other codes grows without bound, while local geometry keeps its sense.
     """
 
-    name, drawn_as, config_class = "refraction", "refraction", RefractionModel
+    name, drawn_as, config_class = "refraction", "refraction", RefractionSettings
     gain: Tensor
     """Makes the incident field as long as the gradient in the hearts of the training."""
     latent_reach: Tensor
     """Length of the farthest training code in standard deviations."""
 
-    def __init__(self, config: RefractionModel, n_latent: int):
+    def __init__(self, config: RefractionSettings, n_latent: int):
         super().__init__(config, n_latent)
         width, rank = config.width, config.rank
         self.rank, self.code_at_electrodes = rank, config.code_at_electrodes
@@ -63,12 +63,12 @@ class Refraction(LeadFieldNetwork):
         self.register_buffer("latent_reach", torch.tensor(float("inf")))
 
     @staticmethod
-    def schedule(config: RefractionModel) -> Schedule:
+    def schedule(config: RefractionSettings) -> Schedule:
         """Warm-up and cosine, with an average of the weights if the section says so."""
         return Schedule(config.epochs, config.learning_rate, config.precision,
                         ema_decay=config.ema_decay)  # fmt: skip
 
-    def fit_scales(self, samples: Iterable[Sample]) -> None:
+    def fit_scales(self, samples: Iterable[PatientSample]) -> None:
         """Also the gain, and how far the codes reach."""
         super().fit_scales(samples)
         incident = [
@@ -79,7 +79,7 @@ class Refraction(LeadFieldNetwork):
         codes = torch.stack([sample.inputs.latent for sample in samples])
         self.latent_reach.copy_(self.standardised(codes).norm(dim=-1).max())
 
-    def loss(self, predicted: Tensor, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, predicted: Tensor, batch: PointBatch) -> dict[str, Tensor]:
         """The relative error; the cosine is watched only."""
         return {"loss": relative_error(predicted, batch.grad),
                 "cosine": cosine_loss(predicted, batch.grad)}  # fmt: skip

@@ -14,10 +14,14 @@ from einthoven.base.core.seeds import derive_seed
 from einthoven.base.metrics.fields import angular_error_deg
 from einthoven.learning.encoders.base import Encoder
 from einthoven.learning.surrogate.inputs import Inputs
-from einthoven.learning.surrogate.network import Batch, LeadFieldNetwork, NetworkConfig
 from einthoven.learning.surrogate.networks import network_class
-from einthoven.learning.surrogate.patients import Patients, Sample
-from einthoven.numerics.training.fit import Run, fit
+from einthoven.learning.surrogate.patients import Patients, PatientSample
+from einthoven.learning.surrogate.surrogate_network import (
+    LeadFieldNetwork,
+    NetworkConfig,
+    PointBatch,
+)
+from einthoven.numerics.training.fit import TrainingRun, fit
 from einthoven.numerics.training.machine import ONE_CORE, Machine
 from einthoven.numerics.training.resume import FOLDER, discard
 from einthoven.numerics.training.search import Found, search
@@ -49,13 +53,13 @@ class SurrogateTask(Task):
         """Every training patient occurs once in an epoch."""
         return -(-len(self.train_patients) // self.batch_patients)
 
-    def batches(self, generator: torch.Generator) -> Iterator[Batch]:
+    def batches(self, generator: torch.Generator) -> Iterator[PointBatch]:
         """Random points of patients in random order."""
         order = torch.randperm(len(self.train_patients), generator=generator)
         for chosen in order.split(self.batch_patients):
             yield self._draw([self.train_patients[int(i)] for i in chosen], generator)
 
-    def _draw(self, samples: list[Sample], generator: torch.Generator) -> Batch:
+    def _draw(self, samples: list[PatientSample], generator: torch.Generator) -> PointBatch:
         n_heart = round(HEART_SHARE * self.points)
         inputs, grads = [], []
         for sample in samples:
@@ -68,9 +72,9 @@ class SurrogateTask(Task):
             some = some[: self.electrodes or n_electrodes]
             inputs.append(sample.inputs.at(points).seen_from(some))
             grads.append(sample.grad[some[:, None], points])
-        return Batch(Inputs.stack(inputs), torch.stack(grads))
+        return PointBatch(Inputs.stack(inputs), torch.stack(grads))
 
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
+    def losses(self, batch: PointBatch) -> dict[str, Tensor]:
         """The network's own."""
         return self.network.loss(self.network(batch.inputs), batch)
 
@@ -131,7 +135,7 @@ def train_surrogate(
     with torch_threads(machine.n_threads):
         network.fit_scales(train)
         data = {"data_sha256": train.sha256(), "validation_sha256": validation.sha256()}
-    run = Run(f"{encoder.name}-{model}", derive_seed(config.seed, key, "batches"), out,
+    run = TrainingRun(f"{encoder.name}-{model}", derive_seed(config.seed, key, "batches"), out,
               validate_every=max(1, config.epochs // 10), parameters=section | data)  # fmt: skip
     task = SurrogateTask(network, train, validation, config)
     curve = fit(task, kind.schedule(config), run, machine)

@@ -14,7 +14,7 @@ from einthoven.base.core import check
 from einthoven.base.geometry.barycentric import attach
 from einthoven.base.geometry.remeshing import remesh_to
 from einthoven.base.geometry.sampling import farthest_points
-from einthoven.numerics.bem.body import Body, Inclusion
+from einthoven.numerics.bem.bem_body import BemBody, Inclusion
 from einthoven.numerics.bem.leadfield import BoundaryLeadFields, LeadFieldProblem, on_skin
 from einthoven.numerics.bem.surface import Triangles, closed_surface
 
@@ -52,7 +52,7 @@ def incident_fields(
         StepFailed: the skin is no sphere topologically and has too many nodes.
     """
     given = closed_surface("skin", skin)
-    body = Body(coarsened(given), conductivity, inclusions, threads)
+    body = BemBody(coarsened(given), conductivity, inclusions, threads)
     electrodes = check.shape("electrode_points", electrode_points, (None, 3))
     if body.surfaces[0].points is not given.points:
         places = on_skin(given, electrodes).on(given.points)

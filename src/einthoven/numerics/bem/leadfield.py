@@ -38,7 +38,7 @@ from einthoven.base.core.threads import in_blocks
 from einthoven.base.geometry.barycentric import SkinPoints, tie
 from einthoven.base.geometry.closest import TriangleTree
 from einthoven.base.geometry.surface_operators import lumped_areas
-from einthoven.numerics.bem.body import Body
+from einthoven.numerics.bem.bem_body import BemBody
 from einthoven.numerics.bem.integrals import layers
 from einthoven.numerics.bem.surface import Triangles
 
@@ -192,7 +192,7 @@ def on_skin(skin: Triangles, electrode_points: np.ndarray) -> SkinPoints:
 class LeadFieldProblem:
     """A body, prepared once for lead fields of many electrodes."""
 
-    body: Body
+    body: BemBody
 
     def solve(self, electrode_points: np.ndarray) -> BoundaryLeadFields:
         """Lead fields of unit currents into the skin that leave evenly over it.

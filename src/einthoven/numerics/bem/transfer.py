@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve
 
-from einthoven.numerics.bem.body import Body, Inclusion
+from einthoven.numerics.bem.bem_body import BemBody, Inclusion
 
 
 @dataclass(frozen=True)
-class Transfer:
+class BemTransfer:
     """The potential outside a heart, as linear maps of that on its surface."""
 
     matrix: np.ndarray
@@ -29,7 +29,7 @@ def heart_to_torso(
     torso: tuple[np.ndarray, np.ndarray],
     inclusions: Sequence[Inclusion] = (),
     conductivity: float = 1.0,
-) -> Transfer:
+) -> BemTransfer:
     """Potentials on the skin of an insulated torso from those on a closed surface in it.
 
     All sources lie inside the heart's surface. In a homogeneous torso the conductivity plays no
@@ -45,16 +45,16 @@ def heart_to_torso(
         The transfer matrix, and that of the normal derivative.
 
     Raises:
-        BadInput: surfaces that are not closed, or not inside each other; see `bem.body.Body`.
+        BadInput: surfaces that are not closed, or not inside each other; see `bem.bem_body.Body`.
     """
     cavity = Inclusion(
         *heart, conductivity=0.0, name="heart"
     )  # what is inside is no part of the torso
-    body = Body(torso, conductivity, [*inclusions, cavity])
+    body = BemBody(torso, conductivity, [*inclusions, cavity])
     held, single = body.parts[-1], conductivity * body.layers[-1].single
     matrix = body.double_layer_matrix
     n_free = held.start
     # K phi = -sigma V du/dn: unknown are phi on skin and inclusions, du/dn on the heart
     system = np.hstack([matrix[:, :n_free], single])
     found = solve(system, -matrix[:, held], overwrite_a=True, overwrite_b=True)
-    return Transfer(found[body.parts[0]], found[n_free:])
+    return BemTransfer(found[body.parts[0]], found[n_free:])

@@ -24,7 +24,7 @@ from einthoven.numerics.training.tracking import tracked
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainingRun:
     """What a training is called, and where it leaves its files.
 
     Attributes:
@@ -45,7 +45,7 @@ class Run:
 
 
 def fit(
-    task: Task, schedule: Schedule, run: Run, machine: Machine = ONE_CORE
+    task: Task, schedule: Schedule, run: TrainingRun, machine: Machine = ONE_CORE
 ) -> list[dict[str, float]]:
     """Train a task and return one row of losses and validation errors per epoch.
 
@@ -87,7 +87,7 @@ def fit(
     return progress.rows
 
 
-def _key(task: Task, schedule: Schedule, run: Run, machine: Machine) -> str:
+def _key(task: Task, schedule: Schedule, run: TrainingRun, machine: Machine) -> str:
     """Hash of all that a training's result depends on: a checkpoint of another one is refused.
 
     The weights at the start say much of it: seed, architecture, scales of the data.

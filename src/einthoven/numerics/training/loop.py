@@ -21,7 +21,7 @@ from einthoven.numerics.training.averaging import Ema
 from einthoven.numerics.training.machine import Device
 from einthoven.numerics.training.muon import Muon
 from einthoven.numerics.training.precision import autocast_only, perceptrons
-from einthoven.numerics.training.resume import PATIENCE, Progress, Snapshot
+from einthoven.numerics.training.resume import PATIENCE, Progress, TrainingSnapshot
 from einthoven.numerics.training.schedule import Schedule
 from einthoven.numerics.training.task import Task
 
@@ -168,7 +168,7 @@ class Loop(lightning.LightningModule):
                        "rate", bad["loss"], bad["epoch"], snapshot.epoch)  # fmt: skip
         self.restore(snapshot)
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> TrainingSnapshot:
         """A copy of all that changes."""
         states = {
             "weights": self.task.state_dict(),
@@ -177,15 +177,15 @@ class Loop(lightning.LightningModule):
             "batches": self.batches.generator.get_state(),
             "precision": self.trainer.precision_plugin.state_dict(),
         }
-        return Snapshot(self.progress.epoch, deepcopy(states))
+        return TrainingSnapshot(self.progress.epoch, deepcopy(states))
 
-    def take(self, snapshot: Snapshot) -> None:
+    def take(self, snapshot: TrainingSnapshot) -> None:
         """Weights and their means of a snapshot."""
         self.task.load_state_dict(snapshot.states["weights"])
         self.ema = Ema(self.task, self.schedule.ema_decay)
         self.ema.averaged.load_state_dict(snapshot.states["means"])
 
-    def restore(self, snapshot: Snapshot) -> None:
+    def restore(self, snapshot: TrainingSnapshot) -> None:
         """Be again as `snapshot` was."""
         self.take(snapshot)
         optimizer = deepcopy(snapshot.states["optimizer"])  # its tensors are changed in place

@@ -30,7 +30,7 @@ JUMP = 3.0
 MAX_RESTARTS = 3
 
 
-class Snapshot(NamedTuple):
+class TrainingSnapshot(NamedTuple):
     """A training at the end of an epoch: states of all that changes, by what it is."""
 
     epoch: int
@@ -47,9 +47,9 @@ class Progress:
     folder: Path | None = None
     key: str = ""
     rows: list[dict[str, float]] = field(default_factory=list)
-    snapshots: list[Snapshot] = field(default_factory=list)
+    snapshots: list[TrainingSnapshot] = field(default_factory=list)
     restarts: int = 0
-    last: Snapshot | None = None
+    last: TrainingSnapshot | None = None
     """Where to go on."""
 
     @property
@@ -57,7 +57,7 @@ class Progress:
         """Epochs done."""
         return len(self.rows)
 
-    def keep(self, snapshot: Snapshot) -> None:
+    def keep(self, snapshot: TrainingSnapshot) -> None:
         """Remember a snapshot, and one before it."""
         self.snapshots = [*self.snapshots[-1:], snapshot]
 
@@ -74,7 +74,7 @@ class Progress:
         usual = statistics.median(before) if len(before) == BEFORE else 0.0
         return usual > 0 and min(losses[-PATIENCE:]) > JUMP * usual
 
-    def roll_back(self) -> Snapshot | None:
+    def roll_back(self) -> TrainingSnapshot | None:
         """Roll back to the last snapshot before the jump; None if that was done too often.
 
         With snapshots every PATIENCE epochs there is exactly one in the bad ones.
@@ -86,7 +86,7 @@ class Progress:
         self.rows, self.snapshots = self.rows[: good[-1].epoch], good[-1:]
         return good[-1]
 
-    def save(self, now: Snapshot) -> None:
+    def save(self, now: TrainingSnapshot) -> None:
         """Write all of it with the present state, atomically."""
         self.last = now
         if self.folder is None:
@@ -118,7 +118,7 @@ class Progress:
             logger.warning("%s: of other settings, data, code or threads; the training begins anew",
                            path)  # fmt: skip
             return beginning
-        *snapshots, last = (Snapshot(*snapshot) for snapshot in found["snapshots"])
+        *snapshots, last = (TrainingSnapshot(*snapshot) for snapshot in found["snapshots"])
         logger.info("%s: the training goes on after epoch %d", path, last.epoch)
         return cls(folder, key, found["rows"], snapshots, found["restarts"], last)
 

@@ -21,7 +21,7 @@ MIN_CORRELATION = 0.9
 
 
 @dataclass(frozen=True, eq=False)
-class Beat:
+class AveragedBeat:
     """One representative beat.
 
     Attributes:
@@ -35,7 +35,7 @@ class Beat:
     n_beats: int
 
 
-def representative_beat(ecg: np.ndarray, rate_hz: float) -> Beat:
+def representative_beat(ecg: np.ndarray, rate_hz: float) -> AveragedBeat:
     """The median beat of a recording; a recording of one beat is returned as it is.
 
     Beats are aligned by correlation; the drift, a line from level to level before the QRS, is
@@ -53,7 +53,7 @@ def representative_beat(ecg: np.ndarray, rate_hz: float) -> Beat:
     peaks = qrs_peaks(ecg, step)
     if len(peaks) < 2:
         time = step * (np.arange(ecg.shape[1]) - peaks[0])
-        return Beat(ecg, time, None, 1)
+        return AveragedBeat(ecg, time, None, 1)
     rr = float(np.median(np.diff(peaks)) * step)
     level = _drift(ecg, peaks, step)
     before = round(min(BEFORE_R_MS, BEFORE_SHARE * rr) / step)
@@ -64,7 +64,7 @@ def representative_beat(ecg: np.ndarray, rate_hz: float) -> Beat:
     if 2 * len(alike) < len(beats):
         raise BadInput(f"ecg: only {len(alike)} of {len(beats)} beats are alike; too noisy?")
     time = step * (np.arange(before + after) - before)
-    return Beat(np.median(alike, axis=0), time, rr, len(alike))
+    return AveragedBeat(np.median(alike, axis=0), time, rr, len(alike))
 
 
 def qrs_peaks(ecg: np.ndarray, step_ms: float) -> np.ndarray:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.data.patient.activation import Activation
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.ecg.membrane import Membrane
@@ -24,7 +24,7 @@ def body_potential(
     membrane: Membrane,
     activation: Activation,
     time: np.ndarray,
-    config: Leadfield,
+    config: LeadFieldSettings,
 ) -> np.ndarray:
     """Extracellular potential at all nodes of the body, eq. (1) and (2) of Dokuchaev 2026.
 

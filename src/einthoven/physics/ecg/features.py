@@ -20,7 +20,7 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import atomic
 from einthoven.base.core.names import LEADS
 from einthoven.data.patient.ecg import Ecg
-from einthoven.physics.ecg.beats import Beat
+from einthoven.physics.ecg.beats import AveragedBeat
 from einthoven.physics.ecg.delineation.delineate import Delineation, LeadBeat, delineate
 
 Q_LEADS = ("I", "II", "V4", "V5", "V6")
@@ -34,7 +34,7 @@ TRACE_MS = np.arange(-50.0, 501.0, 2.0)
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class EcgSample:
     """Beats of one patient, or of one file.
 
     Attributes:
@@ -44,14 +44,14 @@ class Sample:
     """
 
     name: str
-    beats: Mapping[str, Beat]
+    beats: Mapping[str, AveragedBeat]
     sex: str | None = None
 
     @classmethod
     def of_ecg(cls, ecg: Ecg, sex: str | None = None) -> Self:
         """The simulated beats of a patient."""
         return cls(ecg.patient, {
-            str(scenario): Beat(np.asarray(signal, np.float64), ecg.time, None, 1)
+            str(scenario): AveragedBeat(np.asarray(signal, np.float64), ecg.time, None, 1)
             for scenario, signal in zip(ecg.scenario, ecg.ecg)
         }, sex)  # fmt: skip
 
@@ -61,7 +61,7 @@ class FeatureRow:
     """Features of one beat.
 
     Attributes:
-        name, scenario, sex: as in `Sample`.
+        name, scenario, sex: as in `EcgSample`.
         values: feature with its unit -> value, NaN where it cannot be measured.
         trace: [12, time] mV from the level at the QRS onset, at `TRACE_MS`; NaN outside the record.
     """
@@ -190,7 +190,7 @@ def has_concordant_t(values: dict[str, float]) -> bool:
     return upright and values["t_mv_avr"] < 0
 
 
-def feature_row(sample: Sample, scenario: str) -> FeatureRow:
+def feature_row(sample: EcgSample, scenario: str) -> FeatureRow:
     """Features and trace of one beat of a sample.
 
     Raises:
@@ -208,7 +208,7 @@ def feature_row(sample: Sample, scenario: str) -> FeatureRow:
 
 
 def feature_table(
-    samples: Iterable[Sample], scenarios: Sequence[str] | None = None
+    samples: Iterable[EcgSample], scenarios: Sequence[str] | None = None
 ) -> tuple[list[FeatureRow], dict[str, str]]:
     """Features of all beats of all samples.
 

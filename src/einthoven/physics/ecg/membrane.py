@@ -6,15 +6,19 @@ from typing import Self
 
 import numpy as np
 
-from einthoven.base.config.models import Leadfield
-from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.config.models import LeadFieldSettings
+from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.data.patient.activation import Activation
 from einthoven.data.patient.heart import Heart
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.ecg.forward import forward_potential, source_energy
 from einthoven.physics.ecg.mixture import mixture_energy, mixture_potential
 from einthoven.physics.electrophysiology.cells.condition import BASELINE, Condition
-from einthoven.physics.electrophysiology.cells.family import Mixture, action_potential, family
+from einthoven.physics.electrophysiology.cells.family import (
+    PotentialMixture,
+    action_potential,
+    family,
+)
 from einthoven.physics.electrophysiology.cells.template import ECG_STEP_MS
 from einthoven.physics.electrophysiology.repolarisation import (
     apd90_field,
@@ -41,7 +45,9 @@ class Membrane:
     condition: Condition = BASELINE
 
     @classmethod
-    def of(cls, patient: Patient, leadfield: Leadfield, repolarisation: Repolarisation) -> Self:
+    def of(
+        cls, patient: Patient, leadfield: LeadFieldSettings, repolarisation: RepolarisationSettings
+    ) -> Self:
         """Of a patient with mesh, fibres and, for a field of durations, ventricular coordinates.
 
         Raises:
@@ -68,7 +74,7 @@ class Membrane:
         return action_potential(self.condition, ECG_STEP_MS)
 
     @cached_property
-    def mixture(self) -> Mixture | None:
+    def mixture(self) -> PotentialMixture | None:
         """What cells of other durations add to V_m = U(t - tau); None where there are none.
 
         Then one sweep is all, to the bit.

@@ -28,7 +28,7 @@ from einthoven.base.core import check
 from einthoven.data.patient.heart import Heart
 from einthoven.physics.ecg.forward import CELLS_PER_BLOCK, check_sources, common_grid, flow_of
 from einthoven.physics.ecg.moments import moment_matrices
-from einthoven.physics.electrophysiology.cells.family import Mixture
+from einthoven.physics.electrophysiology.cells.family import PotentialMixture
 
 
 def mixture_potential(
@@ -37,7 +37,7 @@ def mixture_potential(
     activation_time: np.ndarray,
     grad: np.ndarray,
     time: np.ndarray,
-    mixture: Mixture,
+    mixture: PotentialMixture,
 ) -> np.ndarray:
     """Electrode potentials of V_m = sum over k of w_k(x) D_k(t - tau(x)), exactly for P1 tau and w.
 
@@ -123,7 +123,7 @@ def mixture_energy(
     sigma_i: np.ndarray,
     activation_time: np.ndarray,
     template: tuple[np.ndarray, np.ndarray],
-    mixture: Mixture,
+    mixture: PotentialMixture,
 ) -> float:
     """C_Vm = int |G_i grad V_m|^2 dx dt of V_m = U(t - tau) + the mixture; see `source_energy`.
 

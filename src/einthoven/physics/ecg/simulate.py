@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from einthoven.base.config.models import Ecg as EcgConfig
-from einthoven.base.config.models import Leadfield
-from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.config.models import EcgSettings as EcgConfig
+from einthoven.base.config.models import LeadFieldSettings
+from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.config.section import builtins_of
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import LEADS
@@ -22,7 +22,7 @@ from einthoven.physics.ecg.membrane import Membrane
 from einthoven.physics.electrophysiology.cells.condition import BASELINE
 from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
-HOMOGENEOUS = Repolarisation(field="homogeneous")
+HOMOGENEOUS = RepolarisationSettings(field="homogeneous")
 
 
 def simulate_ecg(
@@ -30,8 +30,8 @@ def simulate_ecg(
     lead_fields: LeadFields | LeadFieldGradients,
     activations: Activation | Sequence[Activation],
     config: EcgConfig,
-    leadfield: Leadfield,
-    repolarisation: Repolarisation = HOMOGENEOUS,
+    leadfield: LeadFieldSettings,
+    repolarisation: RepolarisationSettings = HOMOGENEOUS,
 ) -> Ecg:
     """Potentials and 12-lead ECG by eq. (3) of Dokuchaev 2026.
 
@@ -63,8 +63,8 @@ def reference_ecg(
     lead_fields: LeadFields,
     activations: Sequence[Activation],
     config: EcgConfig,
-    leadfield: Leadfield,
-    repolarisation: Repolarisation = HOMOGENEOUS,
+    leadfield: LeadFieldSettings,
+    repolarisation: RepolarisationSettings = HOMOGENEOUS,
 ) -> Ecg:
     """`simulate_ecg` by finite elements, with the same by the pseudo lead field, eq. (11).
 

@@ -48,7 +48,7 @@ class Cells(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Transfer:
+class ElectrodeTransfer:
     """One heart seen by electrodes."""
 
     heart: Heart

@@ -99,7 +99,7 @@ class Stimulus:
     time: float = 0.0
 
 
-class Wave(NamedTuple):
+class SimulatedWave(NamedTuple):
     """What `simulate` returns."""
 
     u: np.ndarray
@@ -114,7 +114,7 @@ def simulate(
     time: np.ndarray,
     model: AlievPanfilov = AlievPanfilov(),
     step: float | None = None,
-) -> Wave:
+) -> SimulatedWave:
     """Integrate from rest by the classical Runge-Kutta method, in equal steps between samples.
 
     Args:
@@ -151,7 +151,7 @@ def simulate(
         u[:, sample], v[:, sample] = state
         if sample < len(time) - 1:
             state = _advance(state, laplacian, model, spacing / n_steps, n_steps)
-    return Wave(u, v)
+    return SimulatedWave(u, v)
 
 
 def _advance(

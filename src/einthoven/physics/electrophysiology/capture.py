@@ -14,14 +14,14 @@ import numpy as np
 
 from einthoven.base.core.errors import BadInput, NotConverged
 from einthoven.physics.electrophysiology.eikonal import TOLERANCE_MS, Arrival, Eikonal
-from einthoven.physics.electrophysiology.purkinje.network import Network
+from einthoven.physics.electrophysiology.purkinje.purkinje_network import Network
 
 GAIN_MS = 1e-6
 """A tree that brings the wave by less before the muscle does is no source."""
 MAX_ROUNDS = 200
 
 
-class Sources(NamedTuple):
+class WaveSources(NamedTuple):
     """Where and when the wave starts."""
 
     nodes: np.ndarray
@@ -38,7 +38,7 @@ class Coupled(NamedTuple):
     arrival: Arrival
     network_time: np.ndarray
     """[network node] ms, infinite where a block keeps the wave out."""
-    sources: Sources
+    sources: WaveSources
     """The given sources, and the junctions at which a tree is earlier than the muscle."""
     n_rounds: int
     """Times that the muscle was solved."""
@@ -46,7 +46,7 @@ class Coupled(NamedTuple):
     """Largest gain that is left at a junction; below `GAIN_MS`."""
 
 
-def solve_coupled(eikonal: Eikonal, network: Network, given: Sources) -> Coupled:
+def solve_coupled(eikonal: Eikonal, network: Network, given: WaveSources) -> Coupled:
     """First arrival in muscle and trees.
 
     Args:
@@ -86,11 +86,11 @@ def solve_coupled(eikonal: Eikonal, network: Network, given: Sources) -> Coupled
     return Coupled(arrival, tree, _sources(given, best, time), n_rounds, gap_ms)
 
 
-def _sources(given: Sources, best: np.ndarray, time: np.ndarray) -> Sources:
+def _sources(given: WaveSources, best: np.ndarray, time: np.ndarray) -> WaveSources:
     """The given sources, and the junctions that fired: `best` [heart node] ms is when.
 
     A junction that fired early on may have been overtaken by the muscle since.
     """
     fired = np.setdiff1d(np.flatnonzero(best <= time + TOLERANCE_MS), given.nodes)
     nodes, times = np.concatenate([given.nodes, fired]), np.concatenate([given.times, time[fired]])
-    return Sources(nodes, times, given.his_ms)
+    return WaveSources(nodes, times, given.his_ms)

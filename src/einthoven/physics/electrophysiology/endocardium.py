@@ -8,11 +8,11 @@ whole cells of a 4 mm mesh would be all of the right ventricle's wall.
 import numpy as np
 from scipy.sparse import csr_array
 
-from einthoven.base.config.activation import Activation as ActivationConfig
+from einthoven.base.config.activation import ActivationSettings as ActivationConfig
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.triangles import unique_edges
 from einthoven.data.patient.patient import Patient
-from einthoven.physics.electrophysiology.purkinje.network import Network
+from einthoven.physics.electrophysiology.purkinje.purkinje_network import Network
 
 
 def with_endocardium(

@@ -21,7 +21,7 @@ from einthoven.physics.electrophysiology.one_queue import (
     Rings,
     first_arrival_of,
 )
-from einthoven.physics.electrophysiology.purkinje.network import Network
+from einthoven.physics.electrophysiology.purkinje.purkinje_network import Network
 
 
 def graph_of(network: Network, n_heart: int) -> tuple[Graph, np.ndarray]:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import scipy.sparse as sp
 
-from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Surface
 from einthoven.data.patient.activation import Activation
@@ -25,12 +25,12 @@ from einthoven.physics.electrophysiology.cells.condition import BASELINE, Condit
 from einthoven.physics.electrophysiology.cells.family import apd90, family
 from einthoven.physics.electrophysiology.cells.template import table
 
-type Field = Callable[[Patient, Repolarisation], np.ndarray]
+type Field = Callable[[Patient, RepolarisationSettings], np.ndarray]
 """Patient and settings -> APD90 [heart node] ms."""
 
 
 def apd90_field(
-    patient: Patient, config: Repolarisation, condition: Condition = BASELINE
+    patient: Patient, config: RepolarisationSettings, condition: Condition = BASELINE
 ) -> np.ndarray:
     """APD90 of each heart node, ms.
 
@@ -66,12 +66,12 @@ def template_apd90() -> float:
     return apd90(table()["time"], table()["v_m"])
 
 
-def homogeneous(patient: Patient, config: Repolarisation) -> np.ndarray:
+def homogeneous(patient: Patient, config: RepolarisationSettings) -> np.ndarray:
     """The template's duration everywhere."""
     return np.full(len(patient.heart.points), template_apd90())
 
 
-def gradients(patient: Patient, config: Repolarisation) -> np.ndarray:
+def gradients(patient: Patient, config: RepolarisationSettings) -> np.ndarray:
     """The mean plus four gradients, each of zero mean, smoothed, within the range of the family."""
     heart, members = patient.heart, family().apd90
     volumes = node_volumes(heart)

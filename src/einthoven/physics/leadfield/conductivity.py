@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Tissue
 
 
-def intracellular(f0: np.ndarray, sigma: Leadfield) -> np.ndarray:
+def intracellular(f0: np.ndarray, sigma: LeadFieldSettings) -> np.ndarray:
     """G_i = sigma_it I + (sigma_il - sigma_it) f0 (x) f0, section 2.1.
 
     Args:
@@ -39,7 +39,7 @@ def transversely_isotropic(f0: np.ndarray, along: float, across: float) -> np.nd
     return across * np.eye(3) + (along - across) * f0[:, :, None] * f0[:, None, :]
 
 
-def bulk(f0: np.ndarray, cell_tags: np.ndarray, sigma: Leadfield) -> np.ndarray:
+def bulk(f0: np.ndarray, cell_tags: np.ndarray, sigma: LeadFieldSettings) -> np.ndarray:
     """G = G_i + G_e in the myocardium, G_0 = sigma I of torso, blood or lungs elsewhere.
 
     Args:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core import check
 from einthoven.data.patient.patient import Patient
 from einthoven.numerics.fem.assembly import stiffness
@@ -10,7 +10,7 @@ from einthoven.physics.leadfield.conductivity import bulk, intracellular
 from einthoven.physics.leadfield.neumann import NeumannProblem
 
 
-def direct_potential(patient: Patient, v_m: np.ndarray, config: Leadfield) -> np.ndarray:
+def direct_potential(patient: Patient, v_m: np.ndarray, config: LeadFieldSettings) -> np.ndarray:
     """Solve -div(G grad phi) = div(G_i grad V_m) in the insulated body, eq. (1), (2).
 
     Args:

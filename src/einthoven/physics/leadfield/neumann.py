@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.geometry.surface_operators import lumped_areas
@@ -26,7 +26,9 @@ class NeumannProblem:
         NotConverged: the mesh falls into unconnected parts.
     """
 
-    def __init__(self, mesh: TetMesh, conductivity: np.ndarray, n_loads: int, config: Leadfield):
+    def __init__(
+        self, mesh: TetMesh, conductivity: np.ndarray, n_loads: int, config: LeadFieldSettings
+    ):
         size = float(np.ptp(mesh.points, axis=0).max())
         check.between("size of the body in mm", size, 50, 5000, "are the points in m or cm?")
         self.matrix = stiffness(mesh.points, mesh.cells, conductivity)

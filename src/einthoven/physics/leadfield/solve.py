@@ -4,7 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import DTypeLike
 
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.data.patient.anatomy import Electrodes
 from einthoven.data.patient.leadfields import LeadFields
 from einthoven.data.patient.patient import Patient
@@ -18,7 +18,10 @@ ELECTRODES_AT_ONCE = 64
 
 
 def solve_lead_fields(
-    patient: Patient, electrodes: Electrodes, config: Leadfield, dtype: DTypeLike = np.float64
+    patient: Patient,
+    electrodes: Electrodes,
+    config: LeadFieldSettings,
+    dtype: DTypeLike = np.float64,
 ) -> LeadFields:
     """Solve eq. (4) for all electrodes with one factorisation.
 
@@ -55,7 +58,7 @@ def solve_lead_fields(
 
 
 def fields_of_loads(
-    patient: Patient, delta: sp.csr_array, config: Leadfield, dtype: DTypeLike = np.float64
+    patient: Patient, delta: sp.csr_array, config: LeadFieldSettings, dtype: DTypeLike = np.float64
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lead fields of unit currents that enter anywhere and leave evenly over the skin.
 

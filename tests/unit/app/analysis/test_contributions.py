@@ -13,14 +13,14 @@ from helpers.heart import activated_patient, durations
 from einthoven.app.analysis.contributions import (
     REGIONS_PER_SWEEP,
     WHOLE,
-    EcgSettings,
+    LeadSettings,
     activation_by_region,
     contributions,
 )
 from einthoven.app.cli import main
 from einthoven.base.config.load import load
-from einthoven.base.config.models import Activation as ActivationConfig
-from einthoven.base.config.models import Ecg, Leadfield
+from einthoven.base.config.models import ActivationSettings as ActivationConfig
+from einthoven.base.config.models import EcgSettings, LeadFieldSettings
 from einthoven.base.config.physiology import Physiology
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import LEADS, STANDARD_ELECTRODES
@@ -38,8 +38,8 @@ from einthoven.physics.electrophysiology.scenarios.activation import activate
 from einthoven.physics.leadfield.conductivity import intracellular
 from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
-CONFIG, LEADFIELD = Ecg(duration_ms=150.0), Leadfield()
-SETTINGS = EcgSettings(CONFIG, LEADFIELD)
+CONFIG, LEADFIELD = EcgSettings(duration_ms=150.0), LeadFieldSettings()
+SETTINGS = LeadSettings(CONFIG, LEADFIELD)
 DURATIONS = durations(mean_ms=280, apex_to_base_ms=40, rv_to_lv_ms=10, endo_to_epi_ms=-30)
 PLACES = 110.0 * np.array(
     [[0.8, 0.3, 0.6], [-0.8, 0.3, 0.6], [-0.3, 0.2, -1.0], [0.9, 0.5, 0.1], [0.6, 0.8, 0.0],
@@ -100,7 +100,7 @@ def test_regions_add_up_to_the_ecg(division, scenario):
 
 def test_regions_add_up_to_the_t_wave_of_durations_that_differ():
     patient, fields = activated_patient(), pseudo_fields(activated_patient())
-    settings = EcgSettings(Ecg(duration_ms=500.0, dt_ms=5.0), LEADFIELD, DURATIONS)
+    settings = LeadSettings(EcgSettings(duration_ms=500.0, dt_ms=5.0), LEADFIELD, DURATIONS)
     regions = random_regions(3)
     found = contributions(patient, fields, beat(), regions, settings)
     ecg = simulate_ecg(patient, fields, beat(), settings.ecg, LEADFIELD, DURATIONS)
@@ -257,7 +257,7 @@ def test_the_command_explains_the_repolarisation_of_the_stored_ecg(folder, tmp_p
     out = capsys.readouterr().out
     assert "difference from the stored ECG" in out and "another config" not in out
     replace(ecg, settings=None).save(own / "ecg.npz")  # of an earlier version
-    settings = EcgSettings.of(config, Patient.open(own))
+    settings = LeadSettings.of(config, Patient.open(own))
     drawn = Physiology.of(config, patient.name).repolarisation
     assert settings.repolarisation == drawn != DURATIONS
 

@@ -20,7 +20,7 @@ from einthoven.app.evaluation.benchmark.submission import (
     write_card,
     write_prediction,
 )
-from einthoven.app.evaluation.benchmark.task import STORE, Benchmark
+from einthoven.app.evaluation.benchmark.task import STORE, BenchmarkTask
 from einthoven.base.config.render import as_params
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import STANDARD_ELECTRODES
@@ -42,7 +42,7 @@ def dataset(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def benchmark(dataset):
-    return Benchmark.open(dataset)
+    return BenchmarkTask.open(dataset)
 
 
 def submit(folder, benchmark, change=lambda grad: grad, names=None):
@@ -129,7 +129,7 @@ def test_ecg_of_the_true_gradients_is_the_published_one():
     ecg = replace(simulate_ecg(patient, fields, beat, *settings), scenario=np.array(["sinus"]))
     whole = patient.with_stages(beat, ecg)
     whole._read["field"] = SimpleNamespace(conductivities=None)
-    task = Benchmark(STORE, {}, (), as_params(config))
+    task = BenchmarkTask(STORE, {}, (), as_params(config))
     assert scores.ecg_error(grad, whole, task) < 1e-6
     np.testing.assert_allclose(scores.ecg_error(0.9 * grad, whole, task), 0.1, rtol=1e-4)
 
@@ -281,12 +281,12 @@ def test_a_data_set_without_test_patients_is_told(dataset, tmp_path):
     stores = sorted((dataset / "stages").glob("p0000.zarr.zip"))
     consolidate(tmp_path / STORE, stores, as_params(CONFIG))
     with pytest.raises(BadInput, match="no patient of split test"):
-        Benchmark.open(tmp_path)
+        BenchmarkTask.open(tmp_path)
 
 
 def test_a_patients_store_is_no_data_set(dataset):
     with pytest.raises(BadInput, match="not the store of a data set"):
-        Benchmark.open(dataset / "stages/p0000.zarr.zip")
+        BenchmarkTask.open(dataset / "stages/p0000.zarr.zip")
 
 
 def test_card_reads_back(tmp_path):

@@ -20,11 +20,11 @@ from einthoven.data.dataset.consolidate import consolidate
 from einthoven.data.patient.ecg import Ecg
 from einthoven.data.patient.parameters import PatientParameters
 from einthoven.data.patient.patient import Patient
-from einthoven.physics.ecg.beats import Beat
+from einthoven.physics.ecg.beats import AveragedBeat
 from einthoven.physics.ecg.features import (
     FEATURES,
+    EcgSample,
     FeatureRow,
-    Sample,
     feature_table,
     measured,
     unit_of,
@@ -44,7 +44,9 @@ def test_every_limit_has_a_source_and_its_order():
         if row["low"]:
             assert float(row["low"]) <= float(row["high"])
         assert row["low"] or row["centre"]
-    known = feature_table([Sample("a", {"sinus": Beat(synthetic_beat(TIME), TIME, None, 1)})])[0]
+    known = feature_table(
+        [EcgSample("a", {"sinus": AveragedBeat(synthetic_beat(TIME), TIME, None, 1)})]
+    )[0]
     assert set(features_with_limits()) <= set(known[0].values)
 
 
@@ -92,7 +94,8 @@ def test_share_and_difference_of_known_values():
 def samples(n=6):
     """Beats that grow; women are even."""
     return [
-        Sample(f"p{k:04d}", {"sinus": Beat((0.7 + 0.1 * k) * synthetic_beat(TIME), TIME, None, 1)},
+        EcgSample(f"p{k:04d}",
+               {"sinus": AveragedBeat((0.7 + 0.1 * k) * synthetic_beat(TIME), TIME, None, 1)},
                "female" if k % 2 == 0 else "male")
         for k in range(n)
     ]  # fmt: skip
@@ -123,7 +126,7 @@ def test_audit_of_synthetic_beats():
     header, lines = table(found)
     assert all(len(line) == len(header) for line in lines)
     assert [line[0] for line in lines] == list(worst_first(found))
-    upside_down = [Sample("a", {"sinus": Beat(-synthetic_beat(TIME), TIME, None, 1)})]
+    upside_down = [EcgSample("a", {"sinus": AveragedBeat(-synthetic_beat(TIME), TIME, None, 1)})]
     worse = audit(feature_table(upside_down)[0], "sinus")
     assert worse["r_v1_share"] == worse["t_concordant_share"] == worse["axis_normal_share"] == 0
     assert worse["share_inside"] < found["share_inside"]
@@ -132,7 +135,7 @@ def test_audit_of_synthetic_beats():
 def test_features_as_an_array_are_those_of_the_table():
     beats = np.stack([synthetic_beat(TIME), np.zeros((12, len(TIME)))])
     found = measured(beats, TIME)
-    row = feature_table([Sample("a", {"sinus": Beat(beats[0], TIME, None, 1)})])[0][0]
+    row = feature_table([EcgSample("a", {"sinus": AveragedBeat(beats[0], TIME, None, 1)})])[0][0]
     assert tuple(row.values) == FEATURES and len(set(FEATURES)) == len(FEATURES)
     np.testing.assert_array_equal(found[0], list(row.values.values()))
     assert np.isnan(found[1]).all()
@@ -145,7 +148,7 @@ def test_features_as_an_array_are_those_of_the_table():
 
 
 def test_what_cannot_be_delineated_is_named():
-    flat = Sample("flat", {"sinus": Beat(np.zeros((12, len(TIME))), TIME, None, 1)})
+    flat = EcgSample("flat", {"sinus": AveragedBeat(np.zeros((12, len(TIME))), TIME, None, 1)})
     rows, failed = feature_table([*samples(2), flat])
     assert len(rows) == 2 and list(failed) == ["flat, sinus"]
     assert "flat in all leads" in audit(rows, "sinus", failed)["failed"]["flat, sinus"]

@@ -9,7 +9,12 @@ from helpers.fem import oriented
 
 from einthoven.app.evaluation.evaluate import PseudoLeadField, by_method, evaluate
 from einthoven.app.evaluation.imported import imported_rows
-from einthoven.app.evaluation.patient import ANGLE_LEVELS, Prediction, Reference, patient_errors
+from einthoven.app.evaluation.patient_errors import (
+    ANGLE_LEVELS,
+    Prediction,
+    ReferenceFields,
+    patient_errors,
+)
 from einthoven.app.evaluation.tables import spread, table
 from einthoven.app.report.imported import imported_sections
 from einthoven.base.core.errors import BadInput, StepFailed
@@ -238,7 +243,7 @@ def test_every_error_against_plain_loops() -> None:
         lead=np.array(LEADS), electrode_potential=potential(), ecg=beat(),
         source_energy=np.array([ENERGY, ENERGY]),
     )  # fmt: skip
-    reference = Reference(Heart(points, cells, none, none[:, 0]), field, measured, true)
+    reference = ReferenceFields(Heart(points, cells, none, none[:, 0]), field, measured, true)
     prediction = Prediction(
         heart_grad=guess, field_grad=body_guess, ecg=ecg, potential=potential(1.01)
     )

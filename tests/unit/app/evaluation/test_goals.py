@@ -5,9 +5,9 @@ import pytest
 from helpers.ecg import COMPLEXES, synthetic_beat, time_axis
 
 from einthoven.app.analysis.breakthroughs import Breakthrough, EpicardialArrival
-from einthoven.app.evaluation.goals import GOALS, Cohort, goals_table, judge
-from einthoven.physics.ecg.beats import Beat
-from einthoven.physics.ecg.features import Sample, feature_table
+from einthoven.app.evaluation.goals import GOALS, CohortFeatures, goals_table, judge
+from einthoven.physics.ecg.beats import AveragedBeat
+from einthoven.physics.ecg.features import EcgSample, feature_table
 
 TIME = time_axis()
 LBBB = {
@@ -22,7 +22,7 @@ RBBB = COMPLEXES | {
 
 
 def beat(**changes):
-    return Beat(synthetic_beat(TIME, **changes), TIME, None, 1)
+    return AveragedBeat(synthetic_beat(TIME, **changes), TIME, None, 1)
 
 
 def arrival(n, first=17.0, latest=77.0, z=0.9):
@@ -32,10 +32,10 @@ def arrival(n, first=17.0, latest=77.0, z=0.9):
 
 
 def cohort(**beats):
-    samples = [Sample(f"p{k:04d}", beats, sex) for k, sex in enumerate(("female", "male"))]
+    samples = [EcgSample(f"p{k:04d}", beats, sex) for k, sex in enumerate(("female", "male"))]
     rows, failed = feature_table(samples)
     assert not failed
-    return Cohort(rows, {"p0000": arrival(4), "p0001": arrival(6, 30.0)})
+    return CohortFeatures(rows, {"p0000": arrival(4), "p0001": arrival(6, 30.0)})
 
 
 def test_names_are_unique_and_ranges_in_order():
@@ -68,7 +68,7 @@ def test_a_normal_beat_has_no_bundle_branch_block_and_an_upside_down_one_nothing
     normal = judge(cohort(sinus=beat(), lbbb=beat(), rbbb=beat()))
     for name in ("lbbb_v6_share", "rbbb_v1_share", "rbbb_v6_share"):
         assert normal[name]["value"] == 0, name
-    wrong = judge(cohort(sinus=Beat(-beat().ecg, TIME, None, 1), lbbb=beat(complexes=RBBB)))
+    wrong = judge(cohort(sinus=AveragedBeat(-beat().ecg, TIME, None, 1), lbbb=beat(complexes=RBBB)))
     for name in ("axis", "r_v1", "r_over_s_v5_v6", "q_width", "t_concordant", "t_v5"):
         assert wrong[f"{name}_share"]["met"] is False, name
     assert wrong["lbbb_v1_share"]["value"] == 0

@@ -15,13 +15,13 @@ from hypothesis.extra import numpy as arrays_of
 from einthoven.app.cli import main
 from einthoven.app.report.report import write_run_view
 from einthoven.app.report.run import FinishedRun
-from einthoven.app.report.viewer import page as page_module
+from einthoven.app.report.viewer import viewer_page as page_module
 from einthoven.app.report.viewer.methods import shown_methods
 from einthoven.app.report.viewer.packing import Packed
-from einthoven.app.report.viewer.page import write_scene, write_view
 from einthoven.app.report.viewer.scene import OHM, PATIENT_BYTES, scene_of
 from einthoven.app.report.viewer.surface import HeartShown, thinned
-from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.app.report.viewer.viewer_page import write_scene, write_view
+from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import load_arrays
 from einthoven.base.geometry.triangles import unique_edges
@@ -203,7 +203,7 @@ def test_the_report_of_a_run_shows_its_example(patient, tmp_path) -> None:
         metrics={"methods": {"operator": {}, "pca-mlp": {}}},
         example=patient,
         predictions={"operator": found},
-        repolarisation=Repolarisation(),
+        repolarisation=RepolarisationSettings(),
         **none,
     )
     size = write_run_view(tmp_path / "heart.html", run)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from einthoven.app.cli import main
-from einthoven.app.run.costs.benchmarks import Benchmark, read_benchmarks
+from einthoven.app.run.costs.benchmarks import JobBenchmark, read_benchmarks
 from einthoven.app.run.costs.estimate import bytes_per_patient, forecast, rule_costs
 from einthoven.app.run.jobs import Asked, asked_resources, planned_jobs
 from einthoven.app.run.plan import Plan
@@ -57,7 +57,7 @@ def costs_of(results):
 
 def test_jobs_shorter_than_a_sample_have_time_only(results):
     [short] = read_benchmarks(results)["cohort"]
-    assert short == Benchmark(0.2, None, None)
+    assert short == JobBenchmark(0.2, None, None)
     cost = costs_of(results)["cohort"]
     assert cost.memory_mb is None and cost.advised_mem_mb is None and cost.efficiency is None
     assert cost.advised_runtime_min == 5
@@ -85,7 +85,7 @@ def test_costs_of_rules(results):
 
 
 def test_recorded_threads_replace_the_rules(results):
-    measured = {"encoder": [Benchmark(100.0, 1.0, 100.0, threads=2)]}
+    measured = {"encoder": [JobBenchmark(100.0, 1.0, 100.0, threads=2)]}
     [cost] = rule_costs(measured, {"encoder": Asked(threads=4)})
     assert cost.core_hours == pytest.approx(200 / 3600) and cost.efficiency == pytest.approx(0.5)
 

@@ -147,7 +147,7 @@ REACHES = {
         "uncertainty",
         "imaging_simulate",
     },
-    "learning/surrogate/operator/network.py": OPERATOR | SHIPPED,
+    "learning/surrogate/operator/operator_network.py": OPERATOR | SHIPPED,
     "numerics/bem/incident.py": OPERATOR | SHIPPED,
     "base/plots/scene.py": {"first", "report"},
     "base/core/files.py": ALL,

@@ -12,7 +12,7 @@ from snakemake.settings.types import MaxJobsPerTimespan
 
 from einthoven.app.run.announce import announcement
 from einthoven.app.run.jobs import planned_jobs
-from einthoven.app.run.methods import Method
+from einthoven.app.run.methods import SurrogateMethod
 from einthoven.app.run.plan import PLACED, REBUILT, Plan
 from einthoven.app.run.start import (
     check_atlases,
@@ -93,7 +93,7 @@ def test_models_are_crossed_with_encoders_but_for_those_that_need_none():
     imported = ["deepsdf-mlp", "deepsdf-refraction", "operator"]
     assert list(map(str, plan.methods_of_imported)) == imported
     alone = plan_of(learning={"encoders": [], "models": ["operator"]})
-    assert alone.methods == [Method("operator")] and alone.inverse.prediction == "operator"
+    assert alone.methods == [SurrogateMethod("operator")] and alone.inverse.prediction == "operator"
     jobs = planned_jobs(alone)
     trained = ("encoder", "shapes", "recipe", "surrogate", "predict", "operator_train")
     assert [jobs[rule] for rule in trained] == [0, 0, 0, 0, 0, 1]
@@ -120,7 +120,7 @@ def test_an_ensemble_has_more_models_with_the_next_seeds():
     assert jobs["operator_train"] == 3 and jobs["operator_uncertainty"] == 1
     operators = [plan.operator_of(SimpleNamespace(member=m)) for m in plan.members("operator")]
     assert [section["seed"] for section in operators] == [7, 8, 9]
-    assert plan.networks(Method("operator"))[1:] == [
+    assert plan.networks(SurrogateMethod("operator"))[1:] == [
         f"results/surrogates/operator/member{k}/model.safetensors" for k in (1, 2)
     ]
     assert plan.members("mlp") == [""] and planned_jobs(plan_of())["uncertainty"] == 0

@@ -13,8 +13,8 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from einthoven.app.cli import main
 from einthoven.app.run.costs.benchmarks import last_lines
-from einthoven.app.run.monitor.page import N_SHOWN, bar, duration, line, screen, summary
-from einthoven.app.run.monitor.state import Job, Run, again, load, lost, save, seconds_left
+from einthoven.app.run.monitor.monitor_page import N_SHOWN, bar, duration, line, screen, summary
+from einthoven.app.run.monitor.state import Job, WorkflowRun, again, load, lost, save, seconds_left
 from snakemake_logger_plugin_einthoven import LogHandler
 
 HEADER = "s\th:m:s\tmax_rss\tcpu_time\n"
@@ -24,7 +24,7 @@ HEADER = "s\th:m:s\tmax_rss\tcpu_time\n"
 def run(tmp_path, monkeypatch):
     """A run of three patients that has just begun, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    run = Run("snakemake --profile local")
+    run = WorkflowRun("snakemake --profile local")
     run.plan({"mesh": 3, "ecg": 3, "all": 1}, "results")
     return run
 
@@ -49,7 +49,7 @@ def write(path: str, text: str) -> None:
         file.write(text)
 
 
-def ends(run: Run, jobid: str, seconds: float, memory: float = 100.0) -> None:
+def ends(run: WorkflowRun, jobid: str, seconds: float, memory: float = 100.0) -> None:
     """A job ends and leaves its benchmark file."""
     write(run.running[jobid].benchmark, f"{HEADER}{seconds}\t0:00:01\t{memory}\t1\n")
     run.finish(jobid)
@@ -313,7 +313,7 @@ def test_an_error_in_the_plugin_is_told_once_and_hides_nothing(handler, monkeypa
         raise OSError("disk full")
 
     send(handler, LogEvent.RUN_INFO, stats={"mesh": 2, "total": 2}, msg="Job stats")
-    monkeypatch.setattr(Run, "finish", broken)
+    monkeypatch.setattr(WorkflowRun, "finish", broken)
     for jobid in (1, 2):
         send(handler, LogEvent.JOB_FINISHED, job_id=jobid, msg=f"Finished jobid: {jobid}")
     handler.close()
@@ -337,4 +337,4 @@ def test_plugin_is_cheap_with_many_jobs(handler):
 
 
 def test_this_host_and_process_are_recorded():
-    assert (Run("x").host, Run("x").pid) == (socket.gethostname(), os.getpid())
+    assert (WorkflowRun("x").host, WorkflowRun("x").pid) == (socket.gethostname(), os.getpid())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers.mesh import cubes_body, icosphere, spheres_body, winding_number
 
-from einthoven.base.config.models import SdfSamples
+from einthoven.base.config.models import SdfSampleSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.seeds import generator
 from einthoven.base.core.tags import CLOSED_SURFACES, SDF_SURFACES, Surface
@@ -70,7 +70,7 @@ def test_distance_moves_with_the_body():
 
 
 def sample(n=4000, fraction=0.8, near=10.0, seed=1):
-    config = SdfSamples(n_points=n, near_fraction=fraction, near_mm=near)
+    config = SdfSampleSettings(n_points=n, near_fraction=fraction, near_mm=near)
     return sample_sdf(Surfaces(*CUBES), generator(seed, "sdf"), config)
 
 

@@ -6,7 +6,7 @@ import pyvista as pv
 from matplotlib.colors import to_rgb
 
 from einthoven.base.plots.heart_maps import Bands, HeartMap, heart_maps_figure
-from einthoven.base.plots.heart_views import SIDES, HeartSurface
+from einthoven.base.plots.heart_views import SIDES, HeartView
 
 ENDS = {"R": (-1, 0, 0), "L": (1, 0, 0), "A": (0, -1, 0), "P": (0, 1, 0)}
 CENTRE, RADIUS = np.array([40.0, -70.0, 15.0]), 35.0
@@ -15,7 +15,7 @@ CENTRE, RADIUS = np.array([40.0, -70.0, 15.0]), 35.0
 @pytest.fixture(scope="module")
 def ball():
     mesh = pv.Icosphere(radius=RADIUS, center=CENTRE, nsub=4)
-    return HeartSurface(np.asarray(mesh.points), mesh.regular_faces, np.zeros((0, 3), int))
+    return HeartView(np.asarray(mesh.points), mesh.regular_faces, np.zeros((0, 3), int))
 
 
 @pytest.mark.parametrize("side", SIDES, ids=lambda side: side.name)

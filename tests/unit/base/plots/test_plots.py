@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from einthoven.app.report.page import Picture, Section, Table, png_bytes, write_page
+from einthoven.app.report.page import PageSection, Picture, Table, png_bytes, write_page
 from einthoven.app.report.run import shown_method
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import LEADS
@@ -121,7 +121,9 @@ def test_a_torso_map_shows_each_electrode_once_from_the_side_where_it_is():
 
 def test_report_is_self_contained_escaped_and_reproducible(tmp_path):
     figure = comparison_figure({"pseudo": (15.0, 1.0)}, "error (degrees)")
-    section = Section("Results", "a < b", [Table(["m", "x"], [["<i>", "1"]]), Picture(figure, "c")])
+    section = PageSection(
+        "Results", "a < b", [Table(["m", "x"], [["<i>", "1"]]), Picture(figure, "c")]
+    )
     for name in ("a.html", "b.html"):
         write_page(tmp_path / name, "Title", "lead", [section], ["p0003 is missing"])
     page = (tmp_path / "a.html").read_text()

@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgb
 from einthoven.base.plots.inverse_looks import LOOKS, look_of
 from einthoven.base.plots.inverse_maps import (
     FRONT,
-    Electrodes,
+    ElectrodeMarks,
     Panel,
     PotentialScale,
     body_and_heart_figure,
@@ -63,7 +63,7 @@ def test_maps_of_methods():
 
 def test_electrodes_are_drawn_where_they_are_seen():
     at = np.abs(POINTS[:, 1]) > 20
-    electrodes = Electrodes(POINTS[at] * 1.001, POINTS[at, 2])
+    electrodes = ElectrodeMarks(POINTS[at] * 1.001, POINTS[at, 2])
     panel = Panel(POINTS[:, 2])
     figure = body_and_heart_figure((HEART, HEART), (panel, panel), electrodes, "50 ms")
     dots = [axes.collections[0].get_offsets() for axes in figure.axes if axes.collections

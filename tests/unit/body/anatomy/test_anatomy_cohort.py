@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from einthoven.base.config.models import Cohort
+from einthoven.base.config.models import CohortSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.body.anatomy.population.cohort import draw_patient, latin_hypercube
 from einthoven.body.anatomy.population.splits import block_splits
 
-SECTION = Cohort(
+SECTION = CohortSettings(
     seed=1,
     n_patients=12,
     block_size=6,
@@ -20,7 +20,7 @@ COEFFS = ("heart_coeffs", "torso_coeffs", "pose_coeffs")
 
 
 def draw(n, **changes):
-    config = Cohort(**dict(SECTION) | changes)
+    config = CohortSettings(**dict(SECTION) | changes)
     return [draw_patient(index, config) for index in range(n)]
 
 
@@ -57,7 +57,7 @@ def test_blocks_seeds_and_coordinates_differ():
     "size,val,test", [(3, 1, 1), (6, 1, 1), (32, 4, 4), (10, 2, 3), (128, 8, 20)]
 )
 def test_splits_of_a_block(size, val, test):
-    splits = block_splits(Cohort(block_size=size, val_per_block=val, test_per_block=test))
+    splits = block_splits(CohortSettings(block_size=size, val_per_block=val, test_per_block=test))
     assert [splits.count(s) for s in ("train", "val", "test")] == [size - val - test, val, test]
     for n in range(1, size + 1):
         for name, total in (("val", val), ("test", test)):
@@ -82,4 +82,4 @@ def test_nonsense_is_refused():
     with pytest.raises(BadInput, match="index"):
         draw_patient(-1, SECTION)
     with pytest.raises(ValueError, match="leave training patients"):
-        Cohort(block_size=3, val_per_block=2, test_per_block=1)
+        CohortSettings(block_size=3, val_per_block=2, test_per_block=1)

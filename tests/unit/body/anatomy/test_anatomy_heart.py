@@ -17,14 +17,14 @@ from einthoven.base.geometry.triangles import (
     unique_edges,
 )
 from einthoven.body.anatomy.population.reference import BMI, SEXES, STATURE
-from einthoven.body.anatomy.shape import heart
+from einthoven.body.anatomy.shape import heart_shape as heart
 from einthoven.body.anatomy.shape.atlas_heart import heart_surfaces
-from einthoven.body.anatomy.shape.heart import SHIPPED_EDGES_MM, load_atlas
 from einthoven.body.anatomy.shape.heart_check import (
     check_heart,
     heart_volumes,
     min_wall,
 )
+from einthoven.body.anatomy.shape.heart_shape import SHIPPED_EDGES_MM, load_atlas
 from einthoven.body.anatomy.shape.heart_template import build_template
 from einthoven.body.anatomy.shape.model import ShapeModel
 from einthoven.body.anatomy.shape.parametric_heart import (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers.mesh import COARSE, icosphere, join, spheres_body
 
-from einthoven.base.config.models import Anatomy, Cohort
+from einthoven.base.config.models import AnatomySettings, CohortSettings
 from einthoven.base.core.errors import BadInput, StepFailed
 from einthoven.base.core.tags import LUNGS, Surface, Tissue
 from einthoven.base.geometry.intersections import intersecting_pairs
@@ -24,7 +24,7 @@ from einthoven.data.patient.parameters import PatientParameters
 
 
 def body_of(index, **anatomy):
-    return build_anatomy(draw_patient(index, Cohort()), Anatomy(**anatomy))
+    return build_anatomy(draw_patient(index, CohortSettings()), AnatomySettings(**anatomy))
 
 
 def closed(body, name):
@@ -85,7 +85,7 @@ def test_lungs_grow_with_the_chest():
     for coeff in (-1.0, 1.0):
         patient = PatientParameters("p0000", "test", heart_coeffs=[0.0] * 10,
                                     torso_coeffs=[coeff], pose_coeffs=[0.0] * 6)  # fmt: skip
-        body = build_anatomy(patient, Anatomy(lungs=True))
+        body = build_anatomy(patient, AnatomySettings(lungs=True))
         breadths.append(np.ptp(body.torso_box[:, 0]))
         litres.append(sum(check_lungs(body)))
     small, large = np.argsort(breadths)

@@ -9,7 +9,7 @@ from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.tags import Surface
 from einthoven.body.anatomy.population import girths, measures
 from einthoven.body.anatomy.shape.atlas_heart import heart_surfaces
-from einthoven.body.anatomy.shape.heart import HeartSurfaces
+from einthoven.body.anatomy.shape.heart_shape import HeartSurfaces
 from einthoven.body.anatomy.shape.torso import TorsoSurface
 
 

@@ -7,11 +7,15 @@ import numpy as np
 import pytest
 
 from einthoven.app.report.population import population_section
-from einthoven.base.config.models import Cohort
+from einthoven.base.config.models import CohortSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import save_arrays
 from einthoven.body.anatomy.population import cohort, comparison
-from einthoven.body.anatomy.population.covariates import Body, CovariateRegression, load_regression
+from einthoven.body.anatomy.population.covariates import (
+    BodySize,
+    CovariateRegression,
+    load_regression,
+)
 from einthoven.body.anatomy.population.reference import BMI, HEART, SEXES, TORSO
 from einthoven.data.patient.parameters import PatientParameters
 
@@ -23,19 +27,19 @@ SECTION = dict(seed=1, n_patients=24, block_size=12, val_per_block=1, test_per_b
 
 
 def draw(index, **changes):
-    return cohort.draw_patient(index, Cohort(**SECTION | changes))
+    return cohort.draw_patient(index, CohortSettings(**SECTION | changes))
 
 
 def test_a_planted_regression_is_found():
     rng = np.random.default_rng(0)
     weights, root = rng.normal(size=(4, 3)), np.diag([0.3, 1.0, 0.6])
-    bodies = [Body.from_sds(SEXES[i % 2], *rng.normal(size=2)) for i in range(4000)]
+    bodies = [BodySize.from_sds(SEXES[i % 2], *rng.normal(size=2)) for i in range(4000)]
     design = np.array([body.covariates() for body in bodies])
     coeffs = design @ weights + rng.normal(size=(4000, 3)) @ root
     regression = fitted(coeffs, bodies)
     np.testing.assert_allclose(regression.weights, weights, atol=0.08)
     np.testing.assert_allclose(regression.residual, root, atol=0.05)
-    man = Body.from_sds("male", 1.0, -2.0)
+    man = BodySize.from_sds("male", 1.0, -2.0)
     np.testing.assert_allclose(
         regression.coeffs(man, np.zeros(3)), [1, 0, 1, -2] @ regression.weights, atol=1e-9
     )
@@ -45,12 +49,12 @@ def test_a_planted_regression_is_found():
 
 def test_bodies_that_nobody_has_are_refused():
     regression = CovariateRegression(np.zeros((4, 2)), np.eye(2))
-    regression.coeffs(Body.from_sds("female", 2.9, -2.9), np.zeros(2))
-    for body in (Body("female", 190.0, 25.0), Body("male", 176.0, np.nan)):
+    regression.coeffs(BodySize.from_sds("female", 2.9, -2.9), np.zeros(2))
+    for body in (BodySize("female", 190.0, 25.0), BodySize("male", 176.0, np.nan)):
         with pytest.raises(BadInput, match="3 SD"):
             regression.coeffs(body, np.zeros(2))
     with pytest.raises(BadInput, match="woman"):
-        Body("woman", 165.0, 24.0).covariates()
+        BodySize("woman", 165.0, 24.0).covariates()
 
 
 def test_an_atlas_without_regression_is_named(tmp_path):
@@ -96,7 +100,7 @@ def mean_people():
     people = {}
     for sex in SEXES:
         for name, sds in {"mean": (0, 0), "tall": (1.5, 0), "stout": (0, 1.5)}.items():
-            body = Body.from_sds(sex, *sds)
+            body = BodySize.from_sds(sex, *sds)
             heart, torso = (its.coeffs(body, np.zeros(10)) for its in regression)
             people[sex, name] = comparison.measures_of(
                 PatientParameters("p", "train", None, *vars(body).values(), heart, torso)

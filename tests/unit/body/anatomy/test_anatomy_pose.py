@@ -3,14 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from einthoven.base.config.models import Anatomy
+from einthoven.base.config.models import AnatomySettings
 from einthoven.base.core.errors import BadInput, StepFailed
 from einthoven.base.core.files import write_json
 from einthoven.base.core.tags import CLOSED_SURFACES, Surface
 from einthoven.base.geometry.signed_distance import surface_distance
 from einthoven.body.anatomy.body import build_anatomy
 from einthoven.body.anatomy.placement import place_heart
-from einthoven.body.anatomy.pose import POSE, Pose, rotation_about
+from einthoven.body.anatomy.pose import POSE, PhysicalPose, rotation_about
 from einthoven.body.anatomy.shape.atlas_heart import heart_surfaces
 from einthoven.body.anatomy.shape.torso import torso_surface
 from einthoven.data.patient.parameters import PatientParameters
@@ -36,31 +36,31 @@ def parameters(**changes):
 def test_rotations_are_right_handed_and_compose():
     rng = np.random.default_rng(0)
     for coeffs in rng.uniform(-2, 2, (20, 6)):
-        rotation = Pose.from_coeffs(coeffs).rotation
+        rotation = PhysicalPose.from_coeffs(coeffs).rotation
         np.testing.assert_allclose(rotation.T @ rotation, np.eye(3), atol=1e-12)
         assert np.linalg.det(rotation) == pytest.approx(1.0)
     np.testing.assert_allclose(rotation_about(2, 90) @ [1, 0, 0], [0, 1, 0], atol=1e-12)
 
 
 def test_mean_pose_apex_left_front_down_and_rv_right_front():
-    rotation = Pose.from_coeffs(np.zeros(6)).rotation
+    rotation = PhysicalPose.from_coeffs(np.zeros(6)).rotation
     to_apex, to_rv = -rotation[:, 2], rotation[:, 0]
     assert to_apex @ LEFT > 0.3 and to_apex @ FRONT > 0.3 and to_apex @ UP < -0.3
     assert to_rv @ LEFT < -0.3 and to_rv @ FRONT > 0.3
 
 
 def test_each_angle_turns_about_its_axis_and_means_what_it_says():
-    mean = Pose.from_coeffs(np.zeros(6)).rotation
+    mean = PhysicalPose.from_coeffs(np.zeros(6)).rotation
     for k in range(3):
-        turned = Pose.from_coeffs(np.eye(6)[k]).rotation
+        turned = PhysicalPose.from_coeffs(np.eye(6)[k]).rotation
         np.testing.assert_allclose(turned[:, k], mean[:, k], atol=1e-12)
         angle = np.degrees(np.arccos((np.trace(mean.T @ turned) - 1) / 2))
         assert angle == pytest.approx(list(POSE.values())[k][1])
-    apex_x = -Pose.from_coeffs([1, 0, 0, 0, 0, 0]).rotation[:, 2]
+    apex_x = -PhysicalPose.from_coeffs([1, 0, 0, 0, 0, 0]).rotation[:, 2]
     assert apex_x @ UP > -mean[:, 2] @ UP  # alpha_x raises the apex
-    apex_y = -Pose.from_coeffs([0, 1, 0, 0, 0, 0]).rotation[:, 2]
+    apex_y = -PhysicalPose.from_coeffs([0, 1, 0, 0, 0, 0]).rotation[:, 2]
     assert apex_y @ LEFT > -mean[:, 2] @ LEFT  # alpha_y turns it to the left
-    rv_z = Pose.from_coeffs([0, 0, 1, 0, 0, 0]).rotation[:, 0]
+    rv_z = PhysicalPose.from_coeffs([0, 0, 1, 0, 0, 0]).rotation[:, 0]
     assert rv_z @ UP > mean[:, 0] @ UP  # alpha_z turns the RV upwards
 
 
@@ -68,7 +68,7 @@ def test_the_long_axis_has_the_mean_and_spread_of_healthy_adults():
     """Engblom 2005: 38 +- 10 degrees in the frontal plane, 46 +- 7 in the transverse plane."""
     rng = np.random.default_rng(0)
     coeffs = rng.normal(size=(2000, 6)).clip(-4, 4)
-    to_apex = -np.stack([Pose.from_coeffs(c, "engblom").rotation[:, 2] for c in coeffs])
+    to_apex = -np.stack([PhysicalPose.from_coeffs(c, "engblom").rotation[:, 2] for c in coeffs])
     frontal = np.degrees(np.arctan2(-to_apex[:, 2], to_apex @ LEFT))
     transverse = np.degrees(np.arctan2(to_apex @ FRONT, to_apex @ LEFT))
     for found, mean, sd in ((frontal, 38, 10), (transverse, 46, 7)):
@@ -77,11 +77,11 @@ def test_the_long_axis_has_the_mean_and_spread_of_healthy_adults():
 
 
 def test_the_imaged_mean_is_that_of_five_hearts():
-    pose = Pose.from_coeffs(np.zeros(6))
+    pose = PhysicalPose.from_coeffs(np.zeros(6))
     to_apex = -pose.rotation[:, 2]
     hearts = 0.43 * LEFT + 0.68 * FRONT - 0.56 * UP
     assert to_apex @ hearts / np.linalg.norm(hearts) > np.cos(np.radians(2))
-    assert pose.up_mm < Pose.from_coeffs(np.zeros(6), "engblom").up_mm
+    assert pose.up_mm < PhysicalPose.from_coeffs(np.zeros(6), "engblom").up_mm
 
 
 def test_clearance_and_shifts_are_kept(heart, torso):
@@ -122,7 +122,7 @@ def test_anatomy_follows_the_contract():
         heart_coeffs=scores[:10].tolist(), torso_coeffs=scores[10:20].tolist(),
         pose_coeffs=scores[20:].tolist(), split="val",
     )  # fmt: skip
-    anatomy = build_anatomy(changed, Anatomy())
+    anatomy = build_anatomy(changed, AnatomySettings())
     assert anatomy.split == "val" and set(anatomy.volumes_ml) == {"lv", "rv", "myocardium"}
     assert anatomy.faces.dtype == np.int32 and anatomy.face_tags.dtype == np.int8
     assert set(anatomy.face_tags) == set(Surface) - {Surface.LUNG_L, Surface.LUNG_R}

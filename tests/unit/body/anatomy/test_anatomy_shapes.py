@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from einthoven.base.config.models import Anatomy, Cohort, SdfSamples
+from einthoven.base.config.models import AnatomySettings, CohortSettings, SdfSampleSettings
 from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.names import SHAPES_PER_CHUNK
 from einthoven.base.geometry.signed_distance import signed_distances
@@ -12,9 +12,9 @@ from einthoven.body.anatomy.body import build_anatomy, placed_body
 from einthoven.body.anatomy.population.cohort import draw_patient
 from einthoven.learning.samples import shapes
 
-COHORT = Cohort()
-ANATOMY = Anatomy(heart_edge_mm=8.0)
-SAMPLES = SdfSamples(n_points=200)
+COHORT = CohortSettings()
+ANATOMY = AnatomySettings(heart_edge_mm=8.0)
+SAMPLES = SdfSampleSettings(n_points=200)
 COEFFS = ("heart_coeffs", "torso_coeffs", "pose_coeffs")
 
 
@@ -24,14 +24,14 @@ def coeffs(parameters):
 
 @pytest.mark.parametrize("block_size", [32, 11])
 def test_no_shape_is_a_patient(block_size):
-    section = Cohort(block_size=block_size, val_per_block=2, test_per_block=1)
+    section = CohortSettings(block_size=block_size, val_per_block=2, test_per_block=1)
     patients = np.array([coeffs(draw_patient(i, section)) for i in range(200)])
     drawn = np.array([coeffs(shapes.shape_parameters(i, section)) for i in range(200)])
     assert np.abs(patients[:, None] - drawn[None]).max(axis=2).min() > 0.1
 
 
 def test_a_chunk_is_a_latin_hypercube_of_the_cohorts_range():
-    section = Cohort(range_sd=1.5)
+    section = CohortSettings(range_sd=1.5)
     for chunk in (0, 3):
         start = chunk * SHAPES_PER_CHUNK
         drawn = [

@@ -10,9 +10,9 @@ import pytest
 
 from einthoven.app.run.plan import Plan
 from einthoven.base.config import load, validate
-from einthoven.base.config.augmentation import Augmentation
+from einthoven.base.config.augmentation import AugmentationSettings
 from einthoven.base.config.conductivities import drawn_conductivities
-from einthoven.base.config.models import Anatomy, Cohort, Leadfield
+from einthoven.base.config.models import AnatomySettings, CohortSettings, LeadFieldSettings
 from einthoven.base.core.errors import BadInput, StepFailed
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.barycentric import attach
@@ -63,10 +63,12 @@ def volume(surfaces, name="torso"):
 
 
 def test_by_default_nothing_changes(tmp_path):
-    patient = draw_patient(0, Cohort())
-    usual = build_anatomy(patient, Anatomy())
+    patient = draw_patient(0, CohortSettings())
+    usual = build_anatomy(patient, AnatomySettings())
     usual.save(tmp_path / "usual.npz")
-    build_anatomy(patient, Anatomy(), Augmentation(seed=7)).save(tmp_path / "same.npz")
+    build_anatomy(patient, AnatomySettings(), AugmentationSettings(seed=7)).save(
+        tmp_path / "same.npz"
+    )
     assert (tmp_path / "usual.npz").read_bytes() == (tmp_path / "same.npz").read_bytes()
     assert "augmentation" not in usual.attrs()
 
@@ -199,7 +201,7 @@ def first_torso(index):
 
 
 def test_conductivities_are_drawn_per_patient_and_kept_in_range():
-    section = Leadfield()
+    section = LeadFieldSettings()
     drawn = [drawn_conductivities(section, WIDE, f"p{k:04d}") for k in range(20)]
     assert drawn[3] == drawn_conductivities(section, WIDE, "p0003") != drawn[4]
     for name, (low, high) in WIDE.conductivities.items():
@@ -207,7 +209,7 @@ def test_conductivities_are_drawn_per_patient_and_kept_in_range():
         assert low <= min(values) < np.sqrt(low * high) < max(values) <= high
     without = drawn_conductivities(section, WIDE, "p0000", lungs=False)
     assert without.sigma_lung_s_per_m == section.sigma_lung_s_per_m
-    assert drawn_conductivities(section, Augmentation(), "p0000") == section
+    assert drawn_conductivities(section, AugmentationSettings(), "p0000") == section
 
 
 def test_what_the_rules_are_told():

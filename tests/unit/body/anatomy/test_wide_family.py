@@ -10,8 +10,8 @@ import pytest
 
 from einthoven.app.run.plan import Plan
 from einthoven.base.config import load
-from einthoven.base.config.augmentation import Augmentation
-from einthoven.base.config.models import Anatomy, Cohort, Config
+from einthoven.base.config.augmentation import AugmentationSettings
+from einthoven.base.config.models import AnatomySettings, CohortSettings, Config
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import LUNGS, Surface
 from einthoven.body.anatomy.body import build_anatomy
@@ -39,7 +39,7 @@ def mean_heart():
 
 def edited(**changes) -> Config:
     """The config with other keys in its section augmentation."""
-    section = Augmentation.model_validate(CONFIG.augmentation.model_dump() | changes)
+    section = AugmentationSettings.model_validate(CONFIG.augmentation.model_dump() | changes)
     return CONFIG.model_copy(update={"augmentation": section})
 
 
@@ -128,8 +128,8 @@ def test_hearts_with_such_bases_are_hearts():
 
 
 def body(**changes):
-    section = Augmentation(max_redraws=0, **changes)
-    return build_anatomy(draw_patient(1, Cohort(range_sd=1e-6)), Anatomy(), section)
+    section = AugmentationSettings(max_redraws=0, **changes)
+    return build_anatomy(draw_patient(1, CohortSettings(range_sd=1e-6)), AnatomySettings(), section)
 
 
 def test_an_anatomy_tells_what_was_drawn():

@@ -8,7 +8,7 @@ import pytest
 import pyvista as pv
 from scipy.spatial import cKDTree
 
-from einthoven.base.config.models import Anatomy, Cohort
+from einthoven.base.config.models import AnatomySettings, CohortSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Surface
 from einthoven.body.anatomy.body import build_anatomy
@@ -19,7 +19,7 @@ from einthoven.body.anatomy.shape.torso import torso_surface
 from einthoven.body.atlases import fetch, ukb
 from einthoven.body.mesh.surfaces import check_surfaces
 
-COHORT = Cohort(seed=3, block_size=8, val_per_block=1, test_per_block=1,
+COHORT = CohortSettings(seed=3, block_size=8, val_per_block=1, test_per_block=1,
               n_heart_modes=5, n_torso_modes=4, range_sd=1.0)  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def test_patients_of_converted_atlases_pass_the_checks(files):
     topologies = set()
     for index in range(3):
         anatomy = build_anatomy(
-            draw_patient(index, COHORT), Anatomy(heart_atlas=heart, torso_atlas=torso)
+            draw_patient(index, COHORT), AnatomySettings(heart_atlas=heart, torso_atlas=torso)
         )
         check_surfaces(anatomy.surfaces)
         topologies.add(anatomy.faces.tobytes())

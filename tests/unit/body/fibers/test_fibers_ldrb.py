@@ -5,7 +5,7 @@ import pytest
 from helpers.heart import heart_mesh, heart_patient
 from scipy.spatial.transform import Rotation
 
-from einthoven.base.config.models import Fibers
+from einthoven.base.config.models import FiberSettings
 from einthoven.base.core.seeds import generator
 from einthoven.body.fibers.ldrb import assign_fibers, axis, bislerp, orient
 from einthoven.data.patient.patient import Patient
@@ -57,7 +57,7 @@ def test_bislerp_turns_at_constant_rate_and_ignores_flipped_axes():
 
 
 def test_frames_of_a_heart_are_orthonormal_and_right_handed():
-    fibers = assign_fibers(heart_patient(), Fibers())
+    fibers = assign_fibers(heart_patient(), FiberSettings())
     frames = np.stack([fibers.f0, fibers.s0, fibers.n0], axis=2).astype(float)
     gram = frames.transpose(0, 2, 1) @ frames
     assert np.abs(gram - np.eye(3)).max() < 1e-6
@@ -68,7 +68,7 @@ def test_fibres_turn_with_the_heart():
     mesh = heart_mesh()
     turn = Rotation.from_euler("xyz", [20, -35, 50], degrees=True).as_matrix()
     turned = Patient.of(replace(mesh, points=mesh.points @ turn.T + [10.0, -20, 30]))
-    plain, after = (assign_fibers(its, Fibers()) for its in (heart_patient(), turned))
+    plain, after = (assign_fibers(its, FiberSettings()) for its in (heart_patient(), turned))
     for axis_name in ("f0", "s0", "n0"):
         vector, expected = (getattr(its, axis_name) for its in (after, plain))
         along = np.abs(np.einsum("ci,ci->c", vector, expected @ turn.T))
@@ -78,7 +78,7 @@ def test_fibres_turn_with_the_heart():
 
 def test_zero_angles_are_zero_and_not_a_default():
     patient = heart_patient(with_rv=False)
-    fibers = assign_fibers(patient, Fibers(alpha_endo_deg=0, alpha_epi_deg=0))
+    fibers = assign_fibers(patient, FiberSettings(alpha_endo_deg=0, alpha_epi_deg=0))
     centre = patient.heart.centroids
     middle = (centre[:, 2] > -30) & (centre[:, 2] < 10)
     assert np.abs(fibers.f0[middle, 2]).mean() < 0.05

@@ -11,7 +11,7 @@ import pytest
 import pyvista as pv
 from scipy.spatial import cKDTree
 
-from einthoven.base.config.models import Anatomy, Cohort
+from einthoven.base.config.models import AnatomySettings, CohortSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.triangles import unique_edges
@@ -44,7 +44,7 @@ class Body(NamedTuple):
 
 @lru_cache(maxsize=1)
 def good():
-    anatomy = build_anatomy(draw_patient(1, Cohort()), Anatomy())
+    anatomy = build_anatomy(draw_patient(1, CohortSettings()), AnatomySettings())
     points, faces, tags = anatomy.points, anatomy.faces, anatomy.face_tags
     wall = np.isin(tags, WALL)
     n_heart = faces[tags != Surface.SKIN].max() + 1
@@ -64,7 +64,7 @@ def imported(folder, body, unit="mm"):
     lines = [f"{name},{x},{y},{z}" for name, (x, y, z) in rows]
     (folder / "sites.csv").write_text("\n".join(["name,x,y,z", *lines]))
     row = Row("case", "heart.vtp", "torso.ply", "sites.csv", unit, "LPS", folder=str(folder))
-    return import_patient(row, folder / "case.png", Anatomy(heart_edge_mm=EDGE_MM))
+    return import_patient(row, folder / "case.png", AnatomySettings(heart_edge_mm=EDGE_MM))
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import pyvista as pv
 
-from einthoven.base.config.models import Anatomy, Cohort
+from einthoven.base.config.models import AnatomySettings, CohortSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.body.anatomy.body import placed_body
 from einthoven.body.anatomy.population.cohort import draw_patient
@@ -17,7 +17,7 @@ def bodies():
     """Skin and heart's centre of virtual patients, whose frame is what is to be found again."""
     found = []
     for index in range(8):
-        body = placed_body(draw_patient(index, Cohort()), Anatomy())
+        body = placed_body(draw_patient(index, CohortSettings()), AnatomySettings())
         centre = body.rotation @ body.heart.centre + body.origin
         found.append((body.torso.points, body.torso.faces, centre))
     return found

@@ -8,13 +8,13 @@ import pytest
 import pyvista as pv
 from helpers.imported_hearts import wall_of_the_embedded_atlas
 
-from einthoven.base.config.models import Anatomy as Config
+from einthoven.base.config.models import AnatomySettings as Config
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.signed_distance import ClosedSurface
 from einthoven.body.anatomy.electrodes import standard_electrodes
-from einthoven.body.anatomy.pose import Pose
+from einthoven.body.anatomy.pose import PhysicalPose
 from einthoven.body.anatomy.shape.torso import torso_surface
 from einthoven.body.imported.anatomy import import_patient
 from einthoven.body.imported.inferred import inferred_torso
@@ -38,7 +38,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clinic")
     points, faces, _ = wall_of_the_embedded_atlas()
     centre = TORSO.landmarks["ICS4"] + [20.0, 85.0, -30.0]
-    placed = (points - points.mean(axis=0)) @ Pose.from_coeffs(np.zeros(6)).rotation.T + centre
+    placed = (points - points.mean(axis=0)) @ PhysicalPose.from_coeffs(
+        np.zeros(6)
+    ).rotation.T + centre
     pv.PolyData.from_regular_faces(placed, faces).save(folder / "heart.ply")
     sites = standard_electrodes(TORSO)
     write_places(folder / "e.csv", dict(zip(sites.names, sites.points)))

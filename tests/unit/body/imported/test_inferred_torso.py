@@ -9,14 +9,14 @@ from scipy.spatial.transform import Rotation
 from einthoven.base.core.errors import BadInput
 from einthoven.base.geometry.signed_distance import ClosedSurface
 from einthoven.body.anatomy.electrodes import standard_electrodes
-from einthoven.body.anatomy.inferred.evidence import Evidence
+from einthoven.body.anatomy.inferred.evidence import TorsoEvidence
 from einthoven.body.anatomy.inferred.placed_skin import PlacedSkin
-from einthoven.body.anatomy.inferred.posterior import TorsoPosterior, infer_torso
+from einthoven.body.anatomy.inferred.shape_posterior import TorsoPosterior, infer_torso
 from einthoven.body.anatomy.inferred.skin_prior import DEPARTURE_MM, skin_prior
-from einthoven.body.anatomy.population.covariates import Body
+from einthoven.body.anatomy.population.covariates import BodySize
 from einthoven.body.anatomy.shape.torso import TorsoSurface, landmark_ties, torso_surface
 
-MAN = Body("male", 182.0, 27.0)
+MAN = BodySize("male", 182.0, 27.0)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def nine(torso: TorsoSurface) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def found(nine: dict[str, np.ndarray]) -> TorsoPosterior:
-    return infer_torso(Evidence(places=nine, person=MAN))
+    return infer_torso(TorsoEvidence(places=nine, person=MAN))
 
 
 def off(posterior: TorsoPosterior, torso: TorsoSurface) -> np.ndarray:
@@ -86,7 +86,7 @@ def test_more_of_the_skin_leaves_less_doubt(
     torso: TorsoSurface, nine: dict[str, np.ndarray], found: TorsoPosterior
 ) -> None:
     some = torso.points[::12]
-    more = infer_torso(Evidence(places=nine, person=MAN, skin=some))
+    more = infer_torso(TorsoEvidence(places=nine, person=MAN, skin=some))
     assert off(more, torso).mean() < 0.5 * off(found, torso).mean()
     assert off(more, torso).mean() < 3.0
     assert (more.skin_sd_mm <= found.skin_sd_mm + 0.5).all()
@@ -95,7 +95,7 @@ def test_more_of_the_skin_leaves_less_doubt(
 def test_follows_the_frame(nine: dict[str, np.ndarray], found: TorsoPosterior) -> None:
     """A camera's frame: other axes and another origin."""
     turn = Rotation.from_euler("xyz", [100.0, -40.0, 65.0], degrees=True).as_matrix()
-    free = Evidence(places=nine, person=MAN, turned_deg=90.0)
+    free = TorsoEvidence(places=nine, person=MAN, turned_deg=90.0)
     moved = replace(free, places={k: turn @ p + [300.0, -50.0, 20.0] for k, p in nine.items()})
     here, there = infer_torso(free).most_likely(), infer_torso(moved).most_likely()
     np.testing.assert_allclose(there.points, here.points @ turn.T + [300.0, -50.0, 20.0], atol=0.05)
@@ -116,7 +116,7 @@ def test_the_heart_alone_tells_where_the_chest_is(torso: TorsoSurface) -> None:
     centre = torso.landmarks["ICS4"] + [20.0, 80.0, -30.0]
     ball = np.random.default_rng(2).standard_normal((200, 3))
     heart = centre + 45.0 * ball / np.linalg.norm(ball, axis=1, keepdims=True)
-    likely = infer_torso(Evidence(heart=heart, person=MAN)).most_likely()
+    likely = infer_torso(TorsoEvidence(heart=heart, person=MAN)).most_likely()
     depth = -ClosedSurface(likely.points, likely.faces).distance(heart)
     assert 15.0 < depth.min() < 45.0
     assert np.linalg.norm(likely.landmarks["ICS4"] - torso.landmarks["ICS4"]) < 35.0
@@ -124,8 +124,10 @@ def test_the_heart_alone_tells_where_the_chest_is(torso: TorsoSurface) -> None:
 
 def test_large_people_are_large(nine: dict[str, np.ndarray]) -> None:
     girths = [
-        np.ptp(infer_torso(Evidence(heart=np.zeros((1, 3)), person=body)).most_likely().points, 0)
-        for body in (Body("female", 160.0, 18.0), Body("female", 160.0, 40.0))
+        np.ptp(
+            infer_torso(TorsoEvidence(heart=np.zeros((1, 3)), person=body)).most_likely().points, 0
+        )
+        for body in (BodySize("female", 160.0, 18.0), BodySize("female", 160.0, 40.0))
     ]
     assert (girths[1][:2] > girths[0][:2] + 40.0).all()
 
@@ -142,4 +144,4 @@ def test_large_people_are_large(nine: dict[str, np.ndarray]) -> None:
 )
 def test_bad_evidence_is_refused(evidence: dict, words: str) -> None:
     with pytest.raises(BadInput, match=words):
-        infer_torso(Evidence(**evidence))
+        infer_torso(TorsoEvidence(**evidence))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers.mesh import icosphere, join, spheres_body
 
-from einthoven.base.config.models import Mesh
+from einthoven.base.config.models import MeshSettings
 from einthoven.base.core.seeds import generator
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.intersections import intersecting_pairs
@@ -88,7 +88,7 @@ def test_each_triangle_is_flipped_once_a_round():
 def test_split_skin_is_the_same_surface_with_short_edges_at_the_electrode():
     points, faces, tags = spheres_body()
     electrode = np.array([[0.0, 0.0, 120.0]])
-    config = Mesh(electrode_edge_mm=4.0, grading=0.35)
+    config = MeshSettings(electrode_edge_mm=4.0, grading=0.35)
     split = refine_skin(Surfaces(points, faces, tags), electrode, config)
     new_points, new_faces, new_tags = split.points, split.faces, split.face_tags
     assert np.array_equal(new_points[: len(points)], points)
@@ -115,7 +115,7 @@ def test_split_skin_is_the_same_surface_with_short_edges_at_the_electrode():
 def test_split_keeps_half_of_the_smallest_angle():
     points, faces, tags = spheres_body()
     electrode = np.array([[0.0, 0.0, 120.0]])
-    config = Mesh(electrode_edge_mm=2.0, grading=0.35)
+    config = MeshSettings(electrode_edge_mm=2.0, grading=0.35)
     split = refine_skin(Surfaces(points, faces, tags), electrode, config)
     new_points, new_faces, new_tags = split.points, split.faces, split.face_tags
 

@@ -21,10 +21,10 @@ from einthoven.app.cli import main
 from einthoven.base.core.errors import BadInput
 from einthoven.base.geometry.simplex import enclosed_volume
 from einthoven.body.segmentation.contours import read_contours
-from einthoven.body.segmentation.heart import segmented_heart, segmented_torso
 from einthoven.body.segmentation.image import LabelImage, raw_labels, read_image
 from einthoven.body.segmentation.reading import Reading
 from einthoven.body.segmentation.regions import masks_of, regions_of
+from einthoven.body.segmentation.segmented_heart import segmented_heart, segmented_torso
 from einthoven.body.segmentation.stack import stack_of
 
 READING = Reading.parse("acdc")

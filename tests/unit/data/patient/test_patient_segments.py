@@ -11,8 +11,8 @@ from einthoven.data.patient.segments import (
     LEVELS,
     RV_SEGMENTS,
     SEGMENTS,
-    Limits,
     Regions,
+    SegmentLimits,
     ventricular_segments,
     ventricular_walls,
 )
@@ -91,7 +91,7 @@ def test_levels_are_thirds_of_the_cavity_and_the_apex_is_beyond_it(heart, segmen
 
 def test_a_mirrored_angle_names_the_mirrored_wall():
     """Anterior and inferior are each other's mirror images, in both ventricles."""
-    limits = Limits(0.1, np.array([[1.2, -1.2]] * 3))
+    limits = SegmentLimits(0.1, np.array([[1.2, -1.2]] * 3))
     draw = np.random.default_rng(1).uniform
     z, phi, right = draw(0, 1, 4000), draw(-np.pi, np.pi, 4000), draw(0, 1, 4000) < 0.4
     swap = {
@@ -129,7 +129,7 @@ def test_a_mirrored_angle_names_the_mirrored_wall():
     ],
 )
 def test_places_with_known_names(z, degrees, right, name):
-    limits = Limits(0.1, np.radians([[60.0, -60.0]] * 3))
+    limits = SegmentLimits(0.1, np.radians([[60.0, -60.0]] * 3))
     found = limits.segment(np.array([z]), np.radians([degrees]), np.array([right]))
     assert SEGMENTS[found[0]] == name
 

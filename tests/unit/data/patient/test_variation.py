@@ -16,7 +16,7 @@ from einthoven.base.config.models import Config
 from einthoven.base.config.physiology import COLUMNS, VARIED, Physiology, check_ranges
 from einthoven.base.config.repolarisation import TEMPLATE_APD_MS
 from einthoven.base.config.section import builtins_of
-from einthoven.base.config.variation import Variation
+from einthoven.base.config.variation import VariationSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.body.imported.sheet import read_sheet
 from einthoven.data.dataset.consolidate import consolidate
@@ -103,7 +103,7 @@ def test_without_widths_rules_get_the_sections_to_the_letter():
         job = SimpleNamespace(patient="p0007")
         for name in ("purkinje", "activation", "repolarisation"):
             assert repr(getattr(plan, f"{name}_of")(job)) == repr(plan.section(name))
-    widths = Variation().model_dump(exclude={"seed"})
+    widths = VariationSettings().model_dump(exclude={"seed"})
     assert widths.keys() == WIDTHS.keys() | SITE_WIDTHS.keys()
     assert not any(widths.values())
 

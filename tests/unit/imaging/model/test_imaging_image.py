@@ -18,8 +18,8 @@ from einthoven.imaging.model.familiarity import N_COMPONENTS, EcgFamiliarity, fr
 from einthoven.imaging.model.image import HEADER, WARNING, image_ecg
 from einthoven.imaging.model.pictures import by_place, figures_of, write_figures
 from einthoven.imaging.model.pretrained import CARD_FILE, SHIPPED, ImagingModel
-from einthoven.imaging.model.residuals import N_NEAREST, Residuals
-from einthoven.imaging.networks.network import Prediction
+from einthoven.imaging.model.residuals import N_NEAREST, CalibrationErrors
+from einthoven.imaging.networks.imaging_network import MapPrediction
 from einthoven.physics.ecg.recordings.recording import Recording
 
 TIME = np.arange(500.0)
@@ -62,7 +62,7 @@ class Stub:
     def predict(self, ecg, measures):
         assert ecg.shape[1:] == (12, 500) and float(ecg[..., 0].abs().max()) < 0.05
         late = 10.0 * np.isnan(measures[:, 0].numpy())
-        return Prediction(TRUTH + late[:, None], np.full((len(ecg), 75), 280.0))
+        return MapPrediction(TRUTH + late[:, None], np.full((len(ecg), 75), 280.0))
 
 
 TRUTH = np.linspace(5, 90, 75)
@@ -73,7 +73,7 @@ def model(familiarity, heart):
     rng = np.random.default_rng(0)
     scores = rng.normal(0, 1, (400, N_COMPONENTS))
     errors = rng.normal(0, 5, (400, 75))
-    residuals = Residuals(scores, errors, 2 * errors - 10.0)
+    residuals = CalibrationErrors(scores, errors, 2 * errors - 10.0)
     card = {"network": "stub", "measures": ["girth"], "forward": "fem"}
     return ImagingModel(SHIPPED, card, Stub(), residuals, familiarity, heart[0])
 
@@ -185,14 +185,14 @@ def test_residuals_are_of_the_nearest_calibration_beats(tmp_path):
     rng = np.random.default_rng(0)
     scores = rng.normal(0, 1, (1000, 3))
     errors = np.where(scores[:, :1] > 0, 10.0, 1.0) * rng.normal(0, 1, (1000, 75))
-    residuals = Residuals(scores, errors, errors)
+    residuals = CalibrationErrors(scores, errors, errors)
     spread = [residuals.nearest(np.array([x, 0, 0]), True).std() for x in (2.0, -2.0)]
     assert spread == pytest.approx([10.0, 1.0], rel=0.1)
     residuals.save(tmp_path / "r.npz")
-    again = Residuals.load(tmp_path / "r.npz").nearest(np.array([2.0, 0, 0]), False)
+    again = CalibrationErrors.load(tmp_path / "r.npz").nearest(np.array([2.0, 0, 0]), False)
     assert again.std() == pytest.approx(spread[0], rel=0.02)
     with pytest.raises(BadInput, match="at least"):
-        Residuals(scores[:50], errors[:50], errors[:50])
+        CalibrationErrors(scores[:50], errors[:50], errors[:50])
 
 
 def test_a_recording_of_another_kind_is_told(model):

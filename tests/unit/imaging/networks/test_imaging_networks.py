@@ -6,10 +6,10 @@ import torch
 from helpers.imaging_corpus import trace
 from torch import nn
 
-from einthoven.base.config.imaging_training import ImagingTraining
+from einthoven.base.config.imaging_training import ImagingTrainingSettings
 from einthoven.imaging.inputs.traces import activation_index, apd90_of
+from einthoven.imaging.networks.imaging_network import Beats, MapPrediction
 from einthoven.imaging.networks.landajuela import NetworkOne, NetworkTwo, delayed
-from einthoven.imaging.networks.network import Beats, Prediction
 from einthoven.imaging.networks.scores import Errors, pearson, scores
 from einthoven.imaging.networks.squeezenet import (
     Convolution,
@@ -23,7 +23,7 @@ from einthoven.imaging.networks.squeezenet import (
 
 @pytest.mark.parametrize("kind, count", [(NetworkOne, 486_657), (NetworkTwo, 392_907)])
 def test_networks_have_the_published_number_of_parameters(kind, count):
-    assert kind(ImagingTraining(), ()).n_parameters == count
+    assert kind(ImagingTrainingSettings(), ()).n_parameters == count
 
 
 def test_features_are_those_of_squeezenet():
@@ -34,7 +34,7 @@ def test_features_are_those_of_squeezenet():
 
 
 def test_the_ecg_is_not_rounded_where_layers_are_in_bfloat16():
-    network = NetworkOne(ImagingTraining(), ()).eval()
+    network = NetworkOne(ImagingTrainingSettings(), ()).eval()
     stem, fire = network.features[0], network.features[3]
     assert isinstance(stem, Stem) and isinstance(fire, Fire)
     ecg, features = torch.randn(3, 12, 1, 50), torch.randn(3, 64, 1, 50)
@@ -67,7 +67,7 @@ def test_leads_are_divided_by_their_peak_to_peak():
     assert extent[0, 3] == 0 and scaled[0, 3].abs().max() == 0
     assert np.allclose(np.delete(extent.flatten().numpy(), 3), 1, atol=1e-6)
     assert torch.allclose(peak_to_peak(37 * ecg), scaled, atol=1e-5)
-    network = NetworkOne(ImagingTraining(), ()).eval()
+    network = NetworkOne(ImagingTrainingSettings(), ()).eval()
     with torch.no_grad():
         assert torch.allclose(network(37 * ecg), network(ecg), atol=1e-4, rtol=1e-4)
 
@@ -96,7 +96,7 @@ def test_times_and_durations_of_traces():
 def test_limits_of_v_m_go_there_and_back():
     v_m = torch.linspace(-80, 30, 500).expand(2, 75, 500)
     for limits, expected in (("fixed", (-85.50618677, 50.0)), ("beat", (-80.0, 30.0))):
-        network = NetworkTwo(ImagingTraining(vm_limits=limits), ())
+        network = NetworkTwo(ImagingTrainingSettings(vm_limits=limits), ())
         empty = torch.zeros(2, 0)
         others = empty, empty.long()
         network.fit_scales(Beats(torch.zeros(2, 12, 500), empty, empty, empty, v_m, *others))
@@ -108,13 +108,15 @@ def test_scores_of_known_errors():
     truth = rng.uniform(0, 100, (200, 75))
     error = np.where(np.arange(200) % 2, 3.0, 1.0)[:, None]
     v_m = rng.normal(size=(200, 75, 50))
-    found = scores(Prediction(truth + error, truth, -v_m), Prediction(truth, truth + np.nan, v_m))
+    found = scores(
+        MapPrediction(truth + error, truth, -v_m), MapPrediction(truth, truth + np.nan, v_m)
+    )
     assert found.at_error_ms == pytest.approx(2) and found.at_error_sd_ms == pytest.approx(1)
     assert found.vm_pearson == pytest.approx(-1) and found.vm_pearson_sd == pytest.approx(0)
     assert found.apd_share == 0 and found.apd_error_ms is None
-    assert scores(Prediction(truth), Prediction(truth)).vm_pearson is None
-    halves = [Errors.of(Prediction((truth + error)[rows], truth[rows], -v_m[rows]),
-                        Prediction(truth[rows], (truth + np.nan)[rows], v_m[rows]))
+    assert scores(MapPrediction(truth), MapPrediction(truth)).vm_pearson is None
+    halves = [Errors.of(MapPrediction((truth + error)[rows], truth[rows], -v_m[rows]),
+                        MapPrediction(truth[rows], (truth + np.nan)[rows], v_m[rows]))
               for rows in (slice(0, 70), slice(70, None))]  # fmt: skip
     assert Errors.joined(halves).scores() == found
     assert pearson(np.ones(9), np.arange(9.0)) == 0

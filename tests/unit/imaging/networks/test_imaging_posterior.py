@@ -8,15 +8,15 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
 from einthoven.base.config.imaging import PATTERNS
-from einthoven.base.config.imaging_training import ImagingTraining
+from einthoven.base.config.imaging_training import ImagingTrainingSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.imaging.corpus.cases import PARAMETERS
 from einthoven.imaging.corpus.splits import SPLITS
-from einthoven.imaging.model.posterior import Posterior
+from einthoven.imaging.model.beat_posterior import BeatPosterior
 from einthoven.imaging.networks.calibration import coverage, sbc_ranks, uniformity, widening
-from einthoven.imaging.networks.mixture.mixture import Mixture
-from einthoven.imaging.networks.mixture.network import N_MAPS, PosteriorNetwork
-from einthoven.imaging.networks.network import Beats, Prediction
+from einthoven.imaging.networks.imaging_network import Beats, MapPrediction
+from einthoven.imaging.networks.mixture.mixture import GaussianMixture
+from einthoven.imaging.networks.mixture.mixture_network import N_MAPS, PosteriorNetwork
 from einthoven.imaging.networks.scores import scores
 from einthoven.imaging.networks.training import train_network
 from einthoven.imaging.twin.start import over_heart
@@ -25,11 +25,11 @@ SIZES = (3, 5, 2, 4)
 """Components, coordinates, rank, classes."""
 
 
-def mixture(n_beats: int = 2) -> Mixture:
+def mixture(n_beats: int = 2) -> GaussianMixture:
     generator = torch.Generator().manual_seed(0)
-    n = Mixture.n_outputs(*SIZES)
-    return Mixture.of_outputs(torch.randn(n_beats, n, generator=generator, dtype=torch.float64),
-                              SIZES)  # fmt: skip
+    n = GaussianMixture.n_outputs(*SIZES)
+    outputs = torch.randn(n_beats, n, generator=generator, dtype=torch.float64)
+    return GaussianMixture.of_outputs(outputs, SIZES)
 
 
 @pytest.mark.parametrize("unknown", [(), (1,), (0, 3, 4), (0, 1, 2, 3, 4)])
@@ -56,7 +56,7 @@ def test_density_is_that_of_dense_gaussians_on_what_is_known(unknown: tuple[int,
 
 
 def test_draws_have_the_moments_of_the_mixture() -> None:
-    found = Mixture(*(part.float() for part in mixture(1)))
+    found = GaussianMixture(*(part.float() for part in mixture(1)))
     values, classes = found.sample(40_000, torch.Generator().manual_seed(1))
     weight = found.log_weights.exp()[0]
     mean = (weight[:, None] * found.mean[0]).sum(dim=0)
@@ -104,7 +104,7 @@ def test_widened_intervals_cover_what_they_say(spread: float) -> None:
         widening(draws[:5], truth[:5])
 
 
-SMALL = ImagingTraining(posterior_width=16, posterior_mixture=2, posterior_epochs=1)
+SMALL = ImagingTrainingSettings(posterior_width=16, posterior_mixture=2, posterior_epochs=1)
 
 
 def toy_beats(n: int, seed: int = 1) -> Beats:
@@ -143,7 +143,7 @@ def two_maps() -> PosteriorNetwork:
 
 
 def test_a_posterior_of_two_maps_holds_both_and_not_their_mean() -> None:
-    posterior, ecg = Posterior(two_maps()), np.zeros((12, 500))
+    posterior, ecg = BeatPosterior(two_maps()), np.zeros((12, 500))
     both = posterior.infer(ecg)
     last = both.samples[:, -1] - 50
     assert min((last > 6).mean(), (last < -6).mean()) > 0.4
@@ -173,7 +173,7 @@ def test_calibration_widens_what_is_too_narrow() -> None:
     told = [network.predict(beats.ecg, beats.measures)]
     network.calibrate(beats)
     told.append(network.predict(beats.ecg, beats.measures))
-    truth = Prediction(beats.activation_time.numpy(), beats.apd90.numpy())
+    truth = MapPrediction(beats.activation_time.numpy(), beats.apd90.numpy())
     before, after = (scores(found, truth) for found in told)
     assert before.coverage_90 < 0.85 < 0.88 < after.coverage_90 < 0.92
     assert after.interval_90_ms > before.interval_90_ms
@@ -221,10 +221,10 @@ def test_training_writes_what_is_loaded_again(tmp_path) -> None:
     trained, curve = train_network("posterior", made_up, split, SMALL, tmp_path)
     assert {"loss", "val_loss", "val_at_error_ms"} <= set(curve[-1])
     assert trained.widening.std() > 0
-    loaded = Posterior.load(tmp_path)
+    loaded = BeatPosterior.load(tmp_path)
     for measures in (None, {"size": 1.0}):
         found = [p.infer(made_up.ecg("fem")[0], measures, 50).samples
-                 for p in (Posterior(trained), loaded)]  # fmt: skip
+                 for p in (BeatPosterior(trained), loaded)]  # fmt: skip
         assert np.array_equal(*found)
 
 

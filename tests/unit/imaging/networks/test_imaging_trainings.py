@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from helpers.imaging_corpus import corpus
 
-from einthoven.base.config.imaging_training import ImagingTraining
+from einthoven.base.config.imaging_training import ImagingTrainingSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.imaging.corpus.splits import SPLITS
 from einthoven.imaging.networks.registry import NETWORKS
 from einthoven.imaging.networks.training import train_network
 from einthoven.imaging.networks.trainings import Training, evaluated, table
 
-CONFIG = ImagingTraining(conditioned_epochs=1, conditioned_width=16, curve_anatomies=[2])
+CONFIG = ImagingTrainingSettings(conditioned_epochs=1, conditioned_width=16, curve_anatomies=[2])
 
 
 def test_names_go_there_and_back():
@@ -20,7 +20,7 @@ def test_names_go_there_and_back():
     assert [str(Training.of(name)) for name in planned] == planned
     with pytest.raises(BadInput, match="'conditioned-anatomy': no training"):
         Training.of("conditioned-anatomy")
-    without = ImagingTraining(networks=["network-1"]).trainings
+    without = ImagingTrainingSettings(networks=["network-1"]).trainings
     assert not any(Training.of(name).n_hearts for name in without)
 
 

@@ -9,8 +9,8 @@ import pytest
 from helpers.heart import activated_patient
 
 from einthoven.base.config import Config
-from einthoven.base.config.imaging import Imaging
-from einthoven.base.config.imaging_training import ImagingTraining
+from einthoven.base.config.imaging import ImagingSettings
+from einthoven.base.config.imaging_training import ImagingTrainingSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import load_arrays, read_json
 from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
@@ -21,13 +21,20 @@ from einthoven.imaging.model.pretrained import ImagingModel
 from einthoven.imaging.networks.conditioned import Conditioned
 from einthoven.imaging.twin import recorded_twin
 from einthoven.imaging.twin.heart_twin import ABOUT, TwinMaker
-from einthoven.imaging.twin.search import SearchSettings, Stage, cases_of, child, search, within
+from einthoven.imaging.twin.search import (
+    SearchSettings,
+    TwinTarget,
+    cases_of,
+    child,
+    search,
+    within,
+)
 from einthoven.physics.ecg.leads import twelve_lead
 from einthoven.physics.ecg.recordings.read import read_recording
 from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
 RECORDING = Path(__file__).parents[4] / "docs/tutorials/simulated_sinus.csv"
-SECTION = Imaging()
+SECTION = ImagingSettings()
 FEW = SearchSettings(n_first=24, n_generations=2, n_children=12, n_kept=6)
 TIME = np.arange(120.0)
 
@@ -55,9 +62,9 @@ def ecg_of(case: Case) -> tuple[np.ndarray, np.ndarray]:
     return ecg[:, : len(TIME)], beat.activation_time
 
 
-def stage(ecg: np.ndarray, settings: SearchSettings = FEW) -> Stage:
+def stage(ecg: np.ndarray, settings: SearchSettings = FEW) -> TwinTarget:
     """Of a whole ECG."""
-    return Stage(maker().simulator, "", ecg[INDEPENDENT_ROWS], TIME, settings)
+    return TwinTarget(maker().simulator, "", ecg[INDEPENDENT_ROWS], TIME, settings)
 
 
 def test_the_case_itself_is_found_among_others() -> None:
@@ -161,7 +168,7 @@ def test_a_recording_has_a_twin_with_all_that_is_to_be_told(
 def test_draws_of_a_posterior_begin_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
     shipped = ImagingModel.load()
     imaged = image_ecg(shipped, read_recording(RECORDING))
-    one_map = Conditioned(ImagingTraining(), tuple(shipped.card["measures"]))
+    one_map = Conditioned(ImagingTrainingSettings(), tuple(shipped.card["measures"]))
     assert recorded_twin.cases_of_model(replace(shipped, network=one_map), imaged, None) == []
     found = recorded_twin.cases_of_model(shipped, imaged, None)
     assert len(found) == recorded_twin.SEARCHED.n_first

@@ -21,11 +21,15 @@ from einthoven.inverse.baselines.networks.differences import (
     time_derivative,
 )
 from einthoven.inverse.baselines.networks.fit import evaluate, losses
-from einthoven.inverse.baselines.networks.gauss_newton import GaussNewton, Residuals, gram_of
+from einthoven.inverse.baselines.networks.gauss_newton import (
+    NetworkGaussNewton,
+    NetworkResiduals,
+    gram_of,
+)
 from einthoven.inverse.baselines.networks.initialisation import Initialisation, initialisations
 from einthoven.inverse.baselines.networks.jacobian import jacobian, projected_jacobian, traced
 from einthoven.inverse.baselines.networks.loss import DataLoss, ep_residuals, r_u, r_v
-from einthoven.inverse.baselines.networks.method import EandArn
+from einthoven.inverse.baselines.networks.network_methods import EandArn
 from einthoven.inverse.baselines.networks.start import plane_wave, start_of
 from einthoven.inverse.problem.method import SourceSurface
 from einthoven.numerics.training.task import seeded
@@ -225,7 +229,7 @@ def test_start_has_the_times_of_the_solution_and_the_wave_of_the_model() -> None
     assert not u[3].any() and not v[3].any()
 
 
-class Lines(Residuals):
+class Lines(NetworkResiduals):
     """A linear network, so that one undamped step ends at the least-squares solution."""
 
     def __init__(self, layer: torch.nn.Linear, seed: int = 0):
@@ -243,7 +247,7 @@ class Lines(Residuals):
 def test_gauss_newton_ends_at_the_least_squares_solution() -> None:
     with seeded(0):
         lines = Lines(torch.nn.Linear(3, 1))
-    optimiser = GaussNewton(lines.layer, memory=0.9, damping=1e-3)
+    optimiser = NetworkGaussNewton(lines.layer, memory=0.9, damping=1e-3)
     first = optimiser.step(lines)
     assert optimiser.damping < 1e-3
     optimiser.step(lines)
@@ -259,7 +263,7 @@ def test_steps_as_1_over_k_end_at_the_solution_of_all_samples() -> None:
     with seeded(0):
         layer = torch.nn.Linear(3, 1)
     samples = [Lines(layer, seed) for seed in range(12)]
-    optimiser = GaussNewton(layer, memory=0.0, damping=1e-8)
+    optimiser = NetworkGaussNewton(layer, memory=0.0, damping=1e-8)
     for k, sample in enumerate(samples):
         optimiser.step(sample, length=1 / (k + 1))
     matrix = torch.cat([sample.linearised()[1] for sample in samples])

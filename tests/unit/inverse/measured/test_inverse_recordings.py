@@ -9,11 +9,11 @@ from scipy.io import savemat
 
 from einthoven.base.core.errors import BadInput
 from einthoven.inverse.measured.case import Preparation, prepare
-from einthoven.inverse.measured.electrodes import Electrodes, read_electrodes
-from einthoven.inverse.measured.recording import Recording
-from einthoven.inverse.measured.reference import Reference, detect_reference, to_mean
+from einthoven.inverse.measured.electrodes import MeasuredElectrodes, read_electrodes
+from einthoven.inverse.measured.recording import ChannelRecording
+from einthoven.inverse.measured.reference import PotentialReference, detect_reference, to_mean
 from einthoven.inverse.measured.smoothness import Smoothness
-from einthoven.inverse.measured.surfaces import (
+from einthoven.inverse.measured.surface_files import (
     closed_mesh,
     raise_if_outside,
     read_closed_surface,
@@ -27,9 +27,9 @@ RNG = np.random.default_rng(3)
 )
 NODES = np.sort(RNG.permutation(len(TORSO.points))[:64])
 NAMES = tuple(f"E{k:02d}" for k in range(64))
-ELECTRODES = Electrodes.at_nodes(NAMES, NODES)
+ELECTRODES = MeasuredElectrodes.at_nodes(NAMES, NODES)
 POTENTIALS = beat_of_a_dipole(TORSO.points[NODES], RNG, n_beats=2)
-RECORDING = Recording.of("rec", POTENTIALS, "mV", RATE_HZ, NAMES)
+RECORDING = ChannelRecording.of("rec", POTENTIALS, "mV", RATE_HZ, NAMES)
 
 
 def case_of(change, how=Preparation()):  # noqa: B008
@@ -95,7 +95,7 @@ def test_the_order_of_electrodes_is_judged():
     with pytest.raises(BadInput, match="order of the electrodes"):
         case_of(permuted)
     along = np.lexsort((TORSO.points[NODES, 0], np.round(TORSO.points[NODES, 2] / 40)))
-    electrodes = Electrodes.at_nodes(NAMES, NODES[along])
+    electrodes = MeasuredElectrodes.at_nodes(NAMES, NODES[along])
     shifted = replace(RECORDING, potentials=np.roll(POTENTIALS[along], 1, axis=0))
     with pytest.raises(BadInput, match="row after its own"):
         prepare(HEART, TORSO, electrodes, shifted)
@@ -129,24 +129,26 @@ def test_interpolation_is_exact_for_what_bends_least():
 
 
 def test_units_are_found_or_refused():
-    assert Recording.of("r", POTENTIALS * 1e3).unit == "uV"
-    assert Recording.of("r", POTENTIALS).unit == "mV"
-    np.testing.assert_allclose(Recording.of("r", POTENTIALS * 1e3, "uV").potentials, POTENTIALS)
+    assert ChannelRecording.of("r", POTENTIALS * 1e3).unit == "uV"
+    assert ChannelRecording.of("r", POTENTIALS).unit == "mV"
+    np.testing.assert_allclose(
+        ChannelRecording.of("r", POTENTIALS * 1e3, "uV").potentials, POTENTIALS
+    )
     for values, unit, guess in ((1e3, "mV", "are they uV"), (1e-3, "mV", "are they V")):
         with pytest.raises(BadInput, match=guess):
-            Recording.of("r", POTENTIALS * values, unit)
+            ChannelRecording.of("r", POTENTIALS * values, unit)
     with pytest.raises(BadInput, match="none of mV, uV, V"):
-        Recording.of("r", POTENTIALS, "counts")
+        ChannelRecording.of("r", POTENTIALS, "counts")
     with pytest.raises(BadInput, match="flat or NaN"):
-        Recording.of("r", np.full((4, 9), np.nan))
+        ChannelRecording.of("r", np.full((4, 9), np.nan))
 
 
 def test_references():
     body = POTENTIALS[:, 40:]
-    assert detect_reference(body, NAMES) is Reference.UNKNOWN
-    assert detect_reference(body - body.mean(axis=0), NAMES) is Reference.MEAN
+    assert detect_reference(body, NAMES) is PotentialReference.UNKNOWN
+    assert detect_reference(body - body.mean(axis=0), NAMES) is PotentialReference.MEAN
     limbs = ("RA", "LA", "LL", *NAMES[3:])
-    assert detect_reference(body - body[:3].mean(axis=0), limbs) is Reference.WILSON
+    assert detect_reference(body - body[:3].mean(axis=0), limbs) is PotentialReference.WILSON
 
 
 def test_any_reference_gives_the_same_case_and_fixes_the_constant():
@@ -227,7 +229,7 @@ def test_an_electrode_between_nodes_takes_the_linear_interpolation():
     np.testing.assert_allclose(found, TORSO.points[NODES])
     from einthoven.base.geometry.barycentric import attach
 
-    one = Electrodes(("x",), attach(TORSO.points, TORSO.faces, middle[None]))
+    one = MeasuredElectrodes(("x",), attach(TORSO.points, TORSO.faces, middle[None]))
     np.testing.assert_allclose(one.of_torso(TORSO.points)[0], middle, atol=1e-9)
 
 

@@ -10,22 +10,22 @@ from scipy.fft import idct
 from scipy.stats import multivariate_normal
 
 from einthoven.base.core.errors import BadInput
-from einthoven.inverse.methods.variational.control import Control, Sources
-from einthoven.inverse.methods.variational.gauss_newton import Analysis, Prior
-from einthoven.inverse.methods.variational.method import Variational
+from einthoven.inverse.methods.variational.control import Control, StimulusSources
+from einthoven.inverse.methods.variational.gauss_newton import Analysis, ControlPrior
 from einthoven.inverse.methods.variational.model_error import (
     ErrorSizes,
     ModelError,
     Modes,
     Observed,
-    Recording,
+    ProjectedPotentials,
     cosine_spectrum,
     displaced,
     fitted,
 )
-from einthoven.inverse.methods.variational.posterior import first_crossing
 from einthoven.inverse.methods.variational.search import best_shift
 from einthoven.inverse.methods.variational.trajectory import Dynamics
+from einthoven.inverse.methods.variational.variational_method import Variational
+from einthoven.inverse.methods.variational.variational_posterior import first_crossing
 from einthoven.inverse.problem.method import Estimate
 
 BASE = np.array([100.0, 8.0, 0.1, 1.0])
@@ -44,7 +44,7 @@ def control(n_modes: int = 3, onset: float = 1.0) -> Control:
     pole = heart().points[[5]]
     return Control(
         heart(), BASE, np.array([0.1, -0.1, 0.05, 0.1]), modes, np.linspace(0.1, 0.2, n_modes),
-        Sources(pole, np.array([onset]), np.log([17.0])), gain=2.0, rest=0.3,
+        StimulusSources(pole, np.array([onset]), np.log([17.0])), gain=2.0, rest=0.3,
     )  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def test_tangent_run_follows_the_run() -> None:
 def model_error(n_time: int = 12) -> tuple[ModelError, np.ndarray]:
     """An error, and its covariance of [component, time] flattened, by dense algebra."""
     problem = two_spheres(n_time=n_time)
-    recording = Recording.of(problem.transfer, problem.body_potentials, 6)
+    recording = ProjectedPotentials.of(problem.transfer, problem.body_potentials, 6)
     modes = Modes.of(problem.surface, 40)
     error = ModelError(
         Observed(recording, modes, problem.surface), ErrorSizes(0.03, 0.5, 15.0, 3.0)
@@ -159,7 +159,7 @@ def test_marginal_likelihood_finds_the_sizes() -> None:
         field = 0.5 * modes.functions @ idct(scaled * rng.normal(size=scaled.shape), norm="ortho")
         body = problem.transfer @ field
         body += 0.02 * rng.normal(size=body.shape)
-        recording = Recording.of(problem.transfer, body, 40)
+        recording = ProjectedPotentials.of(problem.transfer, body, 40)
         sizes = fitted(Observed(recording, modes, problem.surface), recording.data, start).sizes
         found.append(sizes[:4])
         assert sizes.transfer < 0.1 * sizes.amplitude
@@ -168,11 +168,11 @@ def test_marginal_likelihood_finds_the_sizes() -> None:
 
 def test_gauss_newton_gradient_is_that_of_the_cost() -> None:
     problem, _, body = twin()
-    recording = Recording.of(problem.transfer, body, 20)
+    recording = ProjectedPotentials.of(problem.transfer, body, 20)
     error = ModelError(
         Observed(recording, Modes.of(heart(), 40), heart()), ErrorSizes(0.05, 0.1, 20, 5.0)
     )
-    prior = Prior(np.full(4, 0.3), np.full(3, 0.1), np.log(17.0), gain=1.0)
+    prior = ControlPrior(np.full(4, 0.3), np.full(3, 0.1), np.log(17.0), gain=1.0)
     analysis = Analysis(dynamics(61), control(), prior, error)
     direction = np.random.default_rng(5).normal(size=analysis.control.size)
     direction[[7, 8]] = 0  # the centre, as it is put back onto the surface

@@ -10,7 +10,7 @@ from helpers.inverse import two_spheres
 
 from einthoven.app.run.inverse_plan import SLOW
 from einthoven.base.config import load
-from einthoven.base.config.inverse import CriterionName, Inverse
+from einthoven.base.config.inverse import CriterionName, InverseSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.inverse.baselines.bayes.beats import ActionPotentials, Electrograms
 from einthoven.inverse.methods.regularisation.criteria import Creso
@@ -19,7 +19,7 @@ from einthoven.inverse.problem.method import Diagnostics, Estimate
 from einthoven.inverse.problem.registry import METHODS, method_class
 from einthoven.inverse.synthetic.comparison import by_error, trials
 from einthoven.inverse.synthetic.ingredients import method_for
-from einthoven.inverse.synthetic.scores import Scores
+from einthoven.inverse.synthetic.scores import InverseScores
 from einthoven.inverse.synthetic.trials import summary
 from einthoven.inverse.synthetic.world import World
 from einthoven.physics.electrophysiology.aliev_panfilov import MS_PER_UNIT
@@ -41,7 +41,7 @@ def world():
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_can_be_made(name):
-    method = method_for(name, world(), Inverse(criterion="creso", network_steps=7), seed=3)
+    method = method_for(name, world(), InverseSettings(criterion="creso", network_steps=7), seed=3)
     assert method.name == name
     if name.startswith("tikhonov"):
         assert isinstance(method.criterion, Creso)
@@ -51,9 +51,9 @@ def test_every_method_can_be_made(name):
 
 @pytest.mark.parametrize("name", get_args(CriterionName))
 def test_every_criterion_of_the_config_can_be_made(name):
-    made = method_for("tikhonov-0", world(), Inverse(criterion=name))
+    made = method_for("tikhonov-0", world(), InverseSettings(criterion=name))
     assert made.criterion.name == name
-    own = method_for("tikhonov-0", world(), Inverse())
+    own = method_for("tikhonov-0", world(), InverseSettings())
     assert own == method_class("tikhonov-0")()
 
 
@@ -64,33 +64,36 @@ def test_what_is_given_is_wanted_by_some_method():
 
 def test_methods_seek_the_kind_of_potential_that_is_there():
     inside, outside = world(), replace(world(), transmembrane=False)
-    assert isinstance(method_for("map", inside, Inverse()).training, ActionPotentials)
-    assert isinstance(method_for("map", outside, Inverse()).training, Electrograms)
-    assert method_for("activation", inside, Inverse()).potential_of_source is None
-    assert method_for("activation", outside, Inverse()).potential_of_source.shape == (162, 162)
-    assert not method_for("waves", inside, Inverse()).falling
-    assert method_for("waves", outside, Inverse()).falling
+    assert isinstance(method_for("map", inside, InverseSettings()).training, ActionPotentials)
+    assert isinstance(method_for("map", outside, InverseSettings()).training, Electrograms)
+    assert method_for("activation", inside, InverseSettings()).potential_of_source is None
+    assert method_for("activation", outside, InverseSettings()).potential_of_source.shape == (
+        162,
+        162,
+    )
+    assert not method_for("waves", inside, InverseSettings()).falling
+    assert method_for("waves", outside, InverseSettings()).falling
 
 
 def test_electrodes_are_nodes_of_the_torso_that_methods_see():
     problem = world()
-    made = method_for("mfs", problem, Inverse())
+    made = method_for("mfs", problem, InverseSettings())
     np.testing.assert_array_equal(made.torso_points[made.electrode_nodes], problem.electrode_points)
     few = replace(problem, torso_points=problem.torso_points[:60])
     with pytest.raises(BadInput, match="81 electrodes on a torso of 60 nodes share nodes"):
-        method_for("mfs", few, Inverse())
+        method_for("mfs", few, InverseSettings())
 
 
 def test_an_unknown_method_is_refused():
     with pytest.raises(BadInput, match=r"inverse\.methods: unknown tikhonov; known are tikhonov-0"):
-        method_for("tikhonov", world(), Inverse())
+        method_for("tikhonov", world(), InverseSettings())
 
 
 def test_all_methods_see_the_same_noise_and_are_put_in_order():
     problem = world()
     found = []
     for name in ("tikhonov-0", "tikhonov-2"):
-        method = method_for(name, problem, Inverse(criterion="gcv"))
+        method = method_for(name, problem, InverseSettings(criterion="gcv"))
         found += trials(problem, method, [(0.01, 0), (0.01, 1)], seed=1)
     rows = summary(found)["spheres"]
     assert {row["0.01"]["repeats"] for row in rows.values()} == {2}
@@ -106,7 +109,7 @@ def test_a_node_without_a_time_is_not_covered():
     problem = world()
     times = np.where(np.arange(162) < 81, np.nan, problem.activation_time)
     said = Diagnostics(activation_time=times, activation_sd=np.ones(162))
-    scores = Scores.of(problem, Estimate(problem.potentials, said))
+    scores = InverseScores.of(problem, Estimate(problem.potentials, said))
     assert scores.at_coverage_90 == pytest.approx(0.5) and scores.at_error == 0.0
 
 

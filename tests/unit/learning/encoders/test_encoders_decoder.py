@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from einthoven.base.config.learning import DeepSdf
+from einthoven.base.config.learning import DeepSdfSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.learning.encoders.deepsdf.branches import SplitDecoder
 from einthoven.learning.encoders.deepsdf.decoder import (
@@ -34,8 +34,10 @@ def test_layer_starts_linear_and_keeps_its_bound() -> None:
     assert (change <= bound * (x[:250] - x[250:]).abs().amax(1) * (1 + 1e-5)).all()
 
 
-def decoder_config(n_latent: int, activation: str = "silu", pose: bool = True) -> DeepSdf:
-    return DeepSdf(n_latent=n_latent, width=16, n_frequencies=4, activation=activation, pose=pose)
+def decoder_config(n_latent: int, activation: str = "silu", pose: bool = True) -> DeepSdfSettings:
+    return DeepSdfSettings(
+        n_latent=n_latent, width=16, n_frequencies=4, activation=activation, pose=pose
+    )
 
 
 @pytest.mark.parametrize("activation", ["relu", "silu"])

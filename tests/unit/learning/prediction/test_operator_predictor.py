@@ -12,8 +12,8 @@ from helpers.mesh import spheres_body
 from helpers.operator import SMALL, trained_like
 
 from einthoven.base.config import Config
-from einthoven.base.config.models import Ecg, Leadfield
-from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.config.models import EcgSettings, LeadFieldSettings
+from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.core.tags import Surface, Tissue
@@ -33,10 +33,10 @@ from einthoven.learning.surrogate.members import angular_deviation_deg
 from einthoven.learning.surrogate.operator import operator as operator_module
 from einthoven.learning.surrogate.operator.familiarity import Familiarity
 from einthoven.learning.surrogate.operator.inputs import HeartPoints, OperatorInputs
-from einthoven.learning.surrogate.operator.network import IncidentOperator
-from einthoven.learning.surrogate.operator.operator import Operator
+from einthoven.learning.surrogate.operator.operator import OperatorEnsemble
+from einthoven.learning.surrogate.operator.operator_network import IncidentOperator
 
-SIGMA = Leadfield()
+SIGMA = LeadFieldSettings()
 PLACE = np.array([8.0, -22.0, 24.0])
 """Of the heart's cells, a cube in the myocardium."""
 RADIUS = 120.0
@@ -94,7 +94,7 @@ def electrodes():
 def operator(n=3):
     known = [inputs(), inputs()._replace(local=1.1 * inputs().local)]
     networks = tuple(trained_like(seed) for seed in range(n))
-    return Operator(networks, Familiarity.of(known), 1.7, 2.0, 1.7)
+    return OperatorEnsemble(networks, Familiarity.of(known), 1.7, 2.0, 1.7)
 
 
 @cache
@@ -152,8 +152,8 @@ def test_a_patient_who_stands_elsewhere_has_turned_gradients_and_the_same_ecg():
         elsewhere, elsewhere.anatomy.electrodes(0, 12), SIGMA
     )
     assert_near(found.heart_grad, predicted().heart_grad @ turn.T, 2e-3)
-    config = Config(repolarisation=Repolarisation(field="homogeneous"),
-                    ecg=Ecg(duration_ms=100.0, dt_ms=5.0))  # fmt: skip
+    config = Config(repolarisation=RepolarisationSettings(field="homogeneous"),
+                    ecg=EcgSettings(duration_ms=100.0, dt_ms=5.0))  # fmt: skip
     model = PackedOperator(None, {"config": {}}, operator())
     ecgs = BodyEcgs.of(model, patient(), [elsewhere.anatomy], config)
     assert ecgs.bodies == ["p0001", "p0001"] and ecgs.ecg.shape[:3] == (2, 1, 12)
@@ -167,7 +167,7 @@ def test_electrodes_are_independent_and_conductivities_scale():
     """Any order of any electrodes; all tissues twice as conductive halve the lead field."""
     rows = np.array([7, 0, 10])
     some = electrodes_at(electrodes().points[rows], electrodes().names[rows])
-    twice = Leadfield(**{k: 2 * v for k, v in SIGMA.conductivities.items()})
+    twice = LeadFieldSettings(**{k: 2 * v for k, v in SIGMA.conductivities.items()})
     found = OperatorPredictor(operator()).predict(patient(), some, twice)
     assert_near(2 * found.heart_grad, predicted().heart_grad[rows], 1e-3)
 
@@ -176,7 +176,11 @@ def test_the_stated_ecg_is_that_of_members_whose_spread_is_the_stated_one():
     members = predicted().member_grad
     sd = predicted().heart_sd_deg[:9]
     np.testing.assert_allclose(angular_deviation_deg(members), sd, rtol=2e-3)
-    settings = Ecg(duration_ms=100.0, dt_ms=5.0), SIGMA, Repolarisation(field="homogeneous")
+    settings = (
+        EcgSettings(duration_ms=100.0, dt_ms=5.0),
+        SIGMA,
+        RepolarisationSettings(field="homogeneous"),
+    )
     beats = list(patient().activations.values())
     found = with_ecg(predicted(), patient(), beats, *settings)
     alone = [

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from einthoven.base.config.models import FieldSamples
+from einthoven.base.config.models import FieldSampleSettings
 from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.seeds import generator
 from einthoven.base.core.tags import Surface, Tissue
@@ -63,7 +63,9 @@ CENTROIDS = BOX.points[BOX.cells].mean(axis=1)
 
 
 def sample(n=700, fraction=0.8, share=0.75, seed=1):
-    config = FieldSamples(n_points=n, near_fraction=fraction, heart_share=share, near_mm=10.0)
+    config = FieldSampleSettings(
+        n_points=n, near_fraction=fraction, heart_share=share, near_mm=10.0
+    )
     return sample_cells(BOX, generator(seed, "field"), config)
 
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from einthoven.base.config.learning import MlpModel, RefractionModel
+from einthoven.base.config.learning import MlpSettings, RefractionSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.learning.surrogate.inputs import Inputs
 from einthoven.learning.surrogate.networks import NETWORKS, network_class
 from einthoven.learning.surrogate.predict import predict_gradient
 from einthoven.learning.surrogate.refraction import Refraction, source_factors
 
-CONFIGS = {"mlp": MlpModel(width=32, n_frequencies=8), "refraction": RefractionModel(
+CONFIGS = {"mlp": MlpSettings(width=32, n_frequencies=8), "refraction": RefractionSettings(
     width=32, rank=6, n_frequencies=8, code_at_electrodes=True)}  # fmt: skip
 MODELS = ("mlp", "refraction")
 

@@ -11,21 +11,21 @@ from einthoven.app.run.methods import ENSEMBLED, WITHOUT_CODE
 from einthoven.base.config.learning import (
     WITHOUT_ENCODER,
     EncoderName,
-    MlpModel,
+    MlpSettings,
     ModelName,
-    RefractionModel,
+    RefractionSettings,
 )
 from einthoven.base.config.load import read_section
 from einthoven.base.core.errors import BadInput
 from einthoven.learning.encoders.train import ENCODERS
 from einthoven.learning.surrogate.losses import FLOOR
 from einthoven.learning.surrogate.mlp import Mlp
-from einthoven.learning.surrogate.network import Batch
 from einthoven.learning.surrogate.networks import NETWORKS, load_network
 from einthoven.learning.surrogate.refraction import Refraction
+from einthoven.learning.surrogate.surrogate_network import PointBatch
 from einthoven.numerics.training.tensors import save_model
 
-SMALL = RefractionModel(width=8, rank=2, n_frequencies=2)
+SMALL = RefractionSettings(width=8, rank=2, n_frequencies=2)
 
 
 def test_registries_are_what_the_config_and_the_plan_know() -> None:
@@ -45,13 +45,13 @@ COSINES = (25 / (5 * 34**0.5), -1.0)
 
 def loss_of(network) -> dict[str, float]:
     """Of one patient, one electrode, two points."""
-    batch = Batch(None, TRUE[None, None])
+    batch = PointBatch(None, TRUE[None, None])
     return {k: float(v) for k, v in network.loss(PREDICTED[None, None], batch).items()}
 
 
 def test_mlp_loss_is_squares_in_units_of_the_scale_and_the_cosine() -> None:
     """Eq. (5) of Dokuchaev 2026."""
-    network = Mlp(MlpModel(width=8, n_frequencies=2, lambda_cos=3.0), 5)
+    network = Mlp(MlpSettings(width=8, n_frequencies=2, lambda_cos=3.0), 5)
     network.scale.fill_(2.0)
     found, cosine = loss_of(network), 1 - np.mean(COSINES)
     assert found["size"] == pytest.approx((9 / 4 + 16 / 4) / 2)
@@ -99,4 +99,4 @@ def test_a_section_of_another_version_is_one_clear_line(change, problem, tmp_pat
                data_sha256="", package="einthoven.learning.surrogate", n_latent=5)  # fmt: skip
     with pytest.raises(BadInput, match=f"model.safetensors: .*{problem}.*train again"):
         load_network(path, "refraction")
-    assert read_section(RefractionModel, SMALL.model_dump(), "x") == SMALL
+    assert read_section(RefractionSettings, SMALL.model_dump(), "x") == SMALL

@@ -9,7 +9,7 @@ import torch
 from helpers.fem import random_rotation
 from helpers.operator import SMALL, trained_like
 
-from einthoven.base.config.models import Anatomy, Cohort, Leadfield
+from einthoven.base.config.models import AnatomySettings, CohortSettings, LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import write_json
 from einthoven.base.core.tags import Tissue
@@ -30,8 +30,8 @@ from einthoven.learning.surrogate.operator.inputs import (
     OperatorInputs,
     edge_of_cells,
 )
-from einthoven.learning.surrogate.operator.network import IncidentOperator
-from einthoven.learning.surrogate.operator.operator import POINTS_PER_BLOCK, Operator
+from einthoven.learning.surrogate.operator.operator import POINTS_PER_BLOCK, OperatorEnsemble
+from einthoven.learning.surrogate.operator.operator_network import IncidentOperator
 from einthoven.learning.surrogate.operator.train import (
     OperatorSample,
     operator_sample,
@@ -52,7 +52,7 @@ def some_inputs(seed, n=N_POINTS):
 
 @cache
 def anatomy():
-    return build_anatomy(draw_patient(0, Cohort()), Anatomy(sites="around"))
+    return build_anatomy(draw_patient(0, CohortSettings()), AnatomySettings(sites="around"))
 
 
 @cache
@@ -91,7 +91,7 @@ def test_no_frame_and_no_scale_of_conductivities():
     body, (points, fiber) = anatomy(), in_the_wall()
     electrodes = body.site_points[:N_ELECTRODES]
     heart = HeartPoints(points, fiber, np.ones(N_POINTS), 3.0)
-    usual = OperatorInputs.of(body, heart, electrodes, Leadfield())
+    usual = OperatorInputs.of(body, heart, electrodes, LeadFieldSettings())
     turn, shift = random_rotation(np.random.default_rng(2)), np.array([30.0, -50.0, 400.0])
 
     def moved(x):
@@ -99,8 +99,8 @@ def test_no_frame_and_no_scale_of_conductivities():
 
     elsewhere = replace(body, points=moved(body.points), heart_origin=moved(body.heart_origin),
                         heart_rotation=turn @ body.heart_rotation)  # fmt: skip
-    twice = {name: 2 * value for name, value in Leadfield().conductivities.items()}
-    twice = Leadfield(**twice)
+    twice = {name: 2 * value for name, value in LeadFieldSettings().conductivities.items()}
+    twice = LeadFieldSettings(**twice)
     heart = heart._replace(points=moved(points), fiber=-fiber @ turn.T)
     found = OperatorInputs.of(elsewhere, heart, moved(electrodes), twice)
     torch.testing.assert_close(found.local, usual.local, rtol=0, atol=1e-4)
@@ -117,7 +117,7 @@ def test_samples_take_the_conductivities_drawn_for_the_patient():
     tissue = np.full(N_POINTS, Tissue.MYOCARDIUM, np.int8)
     tissue[::5] = Tissue.TORSO
     grad = np.random.default_rng(1).normal(size=(N_ELECTRODES, N_POINTS, 3)).astype(np.float32)
-    drawn = Leadfield().conductivities | {"sigma_torso_s_per_m": 0.1}
+    drawn = LeadFieldSettings().conductivities | {"sigma_torso_s_per_m": 0.1}
     field = FieldSamples(
         patient="p0000", field_points=points.astype("f4"), field_fiber=fiber.astype("f4"),
         field_cell=np.arange(N_POINTS, dtype=np.int32), field_tissue=tissue, field_grad=grad,
@@ -125,7 +125,7 @@ def test_samples_take_the_conductivities_drawn_for_the_patient():
         electrode_points=body.site_points[:N_ELECTRODES],
         electrode_names=body.site_names[:N_ELECTRODES],
     )  # fmt: skip
-    sample = operator_sample(Patient.of(body, field), Leadfield())
+    sample = operator_sample(Patient.of(body, field), LeadFieldSettings())
     inside = tissue == Tissue.MYOCARDIUM
     expected = 0.1 * grad[:, inside] @ body.heart_rotation
     np.testing.assert_allclose(sample.grad.numpy(), expected, rtol=1e-4, atol=1e-6)
@@ -134,7 +134,7 @@ def test_samples_take_the_conductivities_drawn_for_the_patient():
     with pytest.raises(BadInput, match="p0000: no field sample"):
         operator_sample(
             Patient.of(body, replace(field, field_tissue=np.full_like(tissue, Tissue.TORSO))),
-            Leadfield(),
+            LeadFieldSettings(),
         )
 
 
@@ -201,7 +201,7 @@ def test_points_count_by_the_volume_they_stand_for():
 def an_operator(n_networks, **given):
     hearts = [some_inputs(seed) for seed in range(24)]
     networks = tuple(trained_like(seed) for seed in range(n_networks))
-    return Operator(networks, Familiarity.of(hearts), **given)
+    return OperatorEnsemble(networks, Familiarity.of(hearts), **given)
 
 
 def as_told(network, inputs, over):
@@ -251,12 +251,12 @@ def test_calibration_is_of_the_ensemble_and_read_back(tmp_path):
         network = operator.networks[member]
         save_operator(folder / "model.safetensors", network, operator.familiarity, SMALL, "")
     write_json(tmp_path / "uncertainty.json", found | {"n_members": 2})
-    loaded = Operator.of_folder(tmp_path)
+    loaded = OperatorEnsemble.of_folder(tmp_path)
     assert (len(loaded.networks), loaded.factor) == (2, found["factor"])
     assert loaded.usual_sd_deg == found["sd_deg"]
     write_json(tmp_path / "uncertainty.json", found)
     with pytest.raises(BadInput, match="calibrated with 4 networks, here are 2"):
-        Operator.of_folder(tmp_path)
+        OperatorEnsemble.of_folder(tmp_path)
 
 
 def test_familiar_hearts_are_below_the_limit_and_others_beyond():

@@ -12,20 +12,20 @@ from helpers.surrogate import ball_patient, inputs_of, write_ball_store
 from torch import nn
 
 from einthoven.app.report.uncertainty import COLUMNS, uncertainty_sections
-from einthoven.base.config.learning import RefractionModel
+from einthoven.base.config.learning import RefractionSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json, write_json
 from einthoven.base.metrics.fields import angular_error_deg
 from einthoven.base.metrics.reliability import bound_ratio, calibration_metrics, reliability
 from einthoven.base.plots.errors import reliability_figure
 from einthoven.learning.surrogate.calibration import calibrate
-from einthoven.learning.surrogate.ensemble import Surrogate
+from einthoven.learning.surrogate.ensemble import SurrogateEnsemble
 from einthoven.learning.surrogate.members import angular_deviation_deg, member_files
-from einthoven.learning.surrogate.patients import Patients, Sample
+from einthoven.learning.surrogate.patients import Patients, PatientSample
 from einthoven.learning.surrogate.refraction import Refraction
 from einthoven.numerics.training.tensors import save_model
 
-CONFIG = RefractionModel(width=8, rank=2)
+CONFIG = RefractionSettings(width=8, rank=2)
 
 
 class Tilted(nn.Module):
@@ -52,7 +52,7 @@ def sample_of(index, seed):
     truth = Tilted(seed)(type(inputs).stack([inputs.at(heart)]))[0]
     grad = torch.zeros(4, 300, 3)
     grad[:, heart] = truth
-    return Sample(inputs, grad, heart, heart[:0])
+    return PatientSample(inputs, grad, heart, heart[:0])
 
 
 def test_deviation_is_the_angle_per_axis_and_knows_no_length():
@@ -80,11 +80,11 @@ def test_bounds_hold_for_truths_that_are_one_more_draw(n_members):
 
 
 def test_calibration_finds_a_hidden_factor_and_serves_new_patients():
-    members = Surrogate([Tilted(seed, 0.02) for seed in (1, 2, 3, 4)])
+    members = SurrogateEnsemble([Tilted(seed, 0.02) for seed in (1, 2, 3, 4)])
     found = calibrate(members, [sample_of(i, seed=100 + i) for i in range(3)])
     assert found["factor"] == pytest.approx(2.5 * np.sqrt((1 + 0.16 / 4) / 1), rel=0.1)
     assert found["coverage_50"] == pytest.approx(0.5, abs=1e-3)
-    calibrated = Surrogate(members.networks, found["factor"])
+    calibrated = SurrogateEnsemble(members.networks, found["factor"])
     new = sample_of(7, seed=300)
     mean, sd = calibrated.predict(new.inputs.at(new.heart))
     error = angular_error_deg(mean, new.grad[:, new.heart].numpy())
@@ -109,16 +109,16 @@ def test_one_network_states_no_uncertainty():
     with pytest.raises(BadInput, match="one network states no SD"):
         bound_ratio(0.5, 1)
     with pytest.raises(BadInput, match="one network states no SD"):
-        calibrate(Surrogate([Tilted(1)]), [sample_of(0, 1)])
+        calibrate(SurrogateEnsemble([Tilted(1)]), [sample_of(0, 1)])
     inputs = inputs_of(0, ball_patient(0, n_points=20))
-    assert Surrogate([Tilted(1)]).predict(inputs)[1] is None
+    assert SurrogateEnsemble([Tilted(1)]).predict(inputs)[1] is None
 
 
 def test_an_ensemble_comes_from_its_folder_with_its_factor(tmp_path):
     with pytest.raises(BadInput, match="no such model"):
-        Surrogate.of_folder(tmp_path, "refraction")
+        SurrogateEnsemble.of_folder(tmp_path, "refraction")
     with pytest.raises(BadInput, match="no file of a network"):
-        Surrogate.load([], "refraction")
+        SurrogateEnsemble.load([], "refraction")
     for folder in (tmp_path, tmp_path / "member1", tmp_path / "member3"):
         network = Refraction(CONFIG, 5)
         save_model(folder / "model.safetensors", network.state_dict(), kind="refraction",
@@ -126,10 +126,10 @@ def test_an_ensemble_comes_from_its_folder_with_its_factor(tmp_path):
                    package="einthoven.learning.surrogate", n_latent=5, encoder="balls")  # fmt: skip
     assert len(member_files(tmp_path)) == 2  # member2 is not there
     write_json(tmp_path / "uncertainty.json", {"n_members": 2, "factor": 2.0, "sd_deg": 1})
-    assert Surrogate.of_folder(tmp_path, "refraction").factor == 2.0
+    assert SurrogateEnsemble.of_folder(tmp_path, "refraction").factor == 2.0
     write_json(tmp_path / "uncertainty.json", {"n_members": 3, "factor": 2.0})
     with pytest.raises(BadInput, match="calibrated with 3 networks, here are 2"):
-        Surrogate.of_folder(tmp_path, "refraction")
+        SurrogateEnsemble.of_folder(tmp_path, "refraction")
 
 
 def test_report_has_the_section_only_where_something_is_stated():
@@ -157,9 +157,9 @@ def test_script_calibrates_on_validation_patients_alone(tmp_path, monkeypatch):
     spec = importlib.util.spec_from_file_location("uncertainty_script", path)
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    members = Surrogate([Tilted(seed) for seed in (1, 2, 3)])
+    members = SurrogateEnsemble([Tilted(seed) for seed in (1, 2, 3)])
     monkeypatch.setattr(script, "encoder_class", lambda _: SimpleNamespace(load=lambda *_: encoder))
-    monkeypatch.setattr(script, "Surrogate", SimpleNamespace(load=lambda *_: members))
+    monkeypatch.setattr(script, "SurrogateEnsemble", SimpleNamespace(load=lambda *_: members))
     files = SimpleNamespace(
         anatomies=["patients/p0001/anatomy.npz"], encoder="encoders/balls/model.safetensors",
         surrogate=[], store=tmp_path / "store.zarr.zip",

@@ -5,7 +5,7 @@ import pytest
 from helpers.mesh import icosphere
 
 from einthoven.base.core.errors import BadInput
-from einthoven.numerics.bem.body import Body, Inclusion
+from einthoven.numerics.bem.bem_body import BemBody, Inclusion
 from einthoven.numerics.bem.surface import closed_surface
 from einthoven.numerics.bem.transfer import heart_to_torso
 
@@ -79,8 +79,8 @@ def test_surfaces_that_cross_without_a_node_in_each_other_are_refused():
 
 def test_wrong_units_and_conductivities_are_refused():
     with pytest.raises(BadInput, match="m or cm"):
-        Body((POINTS / 1000, FACES))
+        BemBody((POINTS / 1000, FACES))
     with pytest.raises(BadInput, match="conductivity"):
-        Body((POINTS, FACES), conductivity=0.0)
+        BemBody((POINTS, FACES), conductivity=0.0)
     with pytest.raises(BadInput, match="conductivity"):
-        Body((POINTS, FACES), inclusions=[Inclusion(*icosphere(40.0, 1), conductivity=-1.0)])
+        BemBody((POINTS, FACES), inclusions=[Inclusion(*icosphere(40.0, 1), conductivity=-1.0)])

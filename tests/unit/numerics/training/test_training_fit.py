@@ -9,7 +9,7 @@ import torch
 
 from einthoven.base.config.section import Section
 from einthoven.base.core.errors import BadInput, StepFailed
-from einthoven.numerics.training.fit import Run, fit
+from einthoven.numerics.training.fit import TrainingRun, fit
 from einthoven.numerics.training.machine import Machine
 from einthoven.numerics.training.schedule import Schedule
 from einthoven.numerics.training.search import Span, search
@@ -76,7 +76,7 @@ class Line(Task):
 
 def test_fit_converges_writes_its_curve_and_restores_threads(tmp_path) -> None:
     task, before = Line(), torch.get_num_threads()
-    rows = fit(task, Schedule(60, 0.1), Run("line", seed=1, folder=tmp_path))
+    rows = fit(task, Schedule(60, 0.1), TrainingRun("line", seed=1, folder=tmp_path))
     assert task.weight.item() == pytest.approx(2.0, abs=0.05)
     assert len((tmp_path / "curve.csv").read_text().splitlines()) == 1 + len(rows) == 61
     assert torch.get_num_threads() == before
@@ -84,7 +84,7 @@ def test_fit_converges_writes_its_curve_and_restores_threads(tmp_path) -> None:
 
 def test_fit_stops_when_the_loss_is_not_a_number() -> None:
     with pytest.raises(StepFailed, match="learning_rate"):
-        fit(Line(float("nan")), Schedule(2, 0.1), Run("line", seed=1))
+        fit(Line(float("nan")), Schedule(2, 0.1), TrainingRun("line", seed=1))
 
 
 def test_paper_schedule_halves_once() -> None:
@@ -127,4 +127,4 @@ def test_two_trainings_share_one_tracking_database(tmp_path) -> None:
 def test_tracking_elsewhere_than_sqlite_is_refused() -> None:
     machine = Machine(tracking_uri="http://somewhere")
     with pytest.raises(BadInput, match="tracking_uri"):
-        fit(Line(), Schedule(1, 0.1), Run("line", seed=1), machine)
+        fit(Line(), Schedule(1, 0.1), TrainingRun("line", seed=1), machine)

@@ -7,7 +7,7 @@ import torch
 from einthoven.base.core.errors import BadInput, StepFailed
 from einthoven.numerics.training import loop
 from einthoven.numerics.training.averaging import Ema
-from einthoven.numerics.training.fit import Run, fit
+from einthoven.numerics.training.fit import TrainingRun, fit
 from einthoven.numerics.training.loop import Batches
 from einthoven.numerics.training.machine import Machine
 from einthoven.numerics.training.precision import autocast_only, perceptrons
@@ -49,7 +49,7 @@ class Brittle(Task):
 def train(task, folder=None, epochs=60):
     # a schedule that halves after the end: constant
     schedule = Schedule(epochs, 0.1, halve_after_epochs=epochs + 1)
-    return fit(task, schedule, Run("brittle", seed=1, folder=folder))
+    return fit(task, schedule, TrainingRun("brittle", seed=1, folder=folder))
 
 
 # --- jumps and restarts ---------------------------------------------------------------------
@@ -176,7 +176,7 @@ def test_averaged_training_ends_with_the_average_of_its_weights() -> None:
     last, averaged = Brittle(1.0), Brittle(1.0)
     train(last)
     schedule = Schedule(60, 0.1, halve_after_epochs=61, ema_decay=0.9)
-    fit(averaged, schedule, Run("brittle", seed=1))
+    fit(averaged, schedule, TrainingRun("brittle", seed=1))
     assert (last.weight - averaged.weight).item() == pytest.approx(9 * 0.1, rel=0.05)
 
 
@@ -211,7 +211,7 @@ def test_what_a_machine_cannot_do_is_refused() -> None:
     with pytest.raises(BadInput, match="n_threads = 0"):
         Machine(n_threads=0)
     with pytest.raises(BadInput, match="16-mixed needs a GPU"):
-        fit(Brittle(1.0), Schedule(1, 0.1, precision="16-mixed"), Run("b", seed=1))
+        fit(Brittle(1.0), Schedule(1, 0.1, precision="16-mixed"), TrainingRun("b", seed=1))
 
 
 def test_the_machine_is_what_the_environment_says(monkeypatch) -> None:

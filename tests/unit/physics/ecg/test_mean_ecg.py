@@ -8,8 +8,8 @@ from einthoven.app.report.audit import cohort_ecg
 from einthoven.base.core.names import LEADS
 from einthoven.base.plots.ecg_paper import LAYOUT
 from einthoven.base.plots.mean_ecg import CohortEcg, WaveLimits, mean_ecg_figure
-from einthoven.physics.ecg.beats import Beat
-from einthoven.physics.ecg.features import Sample, feature_table
+from einthoven.physics.ecg.beats import AveragedBeat
+from einthoven.physics.ecg.features import EcgSample, feature_table
 
 TIME = np.arange(-20.0, 400.0, 2.0)
 
@@ -70,8 +70,8 @@ def test_limits_stand_where_they_are_told_and_are_never_cut_off():
 
 def test_published_limits_are_at_the_peaks_of_the_cohort():
     time = time_axis()
-    beats = {"sinus": Beat(synthetic_beat(time), time, None, 1)}
-    rows, _ = feature_table([Sample("a", beats, "female"), Sample("b", beats, "male")])
+    beats = {"sinus": AveragedBeat(synthetic_beat(time), time, None, 1)}
+    rows, _ = feature_table([EcgSample("a", beats, "female"), EcgSample("b", beats, "male")])
     found = {(its.lead, its.sex, its.high): its for its in cohort_ecg(rows).limits}
     r = found["V5", None, 2.5]  # the same for both sexes
     trace = rows[0].trace[LEADS.index("V5")]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from einthoven.base.config.scenarios import BUILT_IN, Rhythm
+from einthoven.base.config.scenarios import BUILT_IN, RhythmSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import load_arrays
 from einthoven.physics.electrophysiology.cells.condition import (
@@ -117,12 +117,14 @@ def test_unknown_conditions_are_refused():
 def test_settings_of_scenarios_are_conditions():
     for cycle in CYCLE_LENGTHS_MS:
         for i_kr in I_KR_FACTORS:
-            made = Rhythm.model_validate({"cycle_length_ms": int(cycle), "i_kr_factor": i_kr})
+            made = RhythmSettings.model_validate(
+                {"cycle_length_ms": int(cycle), "i_kr_factor": i_kr}
+            )
             assert Condition(made.cycle_length_ms, made.i_kr_factor) in CONDITIONS
     for wrong in ({"cycle_length_ms": 800}, {"i_kr_factor": 0.7}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
-            Rhythm.model_validate(wrong)
-    default = Rhythm()
+            RhythmSettings.model_validate(wrong)
+    default = RhythmSettings()
     assert Condition(default.cycle_length_ms, default.i_kr_factor) == BASELINE
     conditions = {name: Condition(s.cycle_length_ms, s.i_kr_factor) for name, s in BUILT_IN.items()}
     assert {n: c.name for n, c in conditions.items() if c != BASELINE} == {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers.heart import activated_patient
 
-from einthoven.base.config.purkinje import Purkinje
+from einthoven.base.config.purkinje import PurkinjeSettings
 from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.tags import Surface
 from einthoven.data.patient.patient import Patient
@@ -15,9 +15,11 @@ from einthoven.physics.electrophysiology.purkinje.tree import coverage_gap, grow
 SIDES = {-1: Surface.LV_ENDO, 1: Surface.RV_ENDO}
 
 
-CONFIG = Purkinje()
+CONFIG = PurkinjeSettings()
 SITES = CONFIG.early_sites
-SMALL = Purkinje(n_generations=6, max_coverage_gap_mm=60, max_draws=1, rv_top_z=0.6, lv_top_z=0.8)
+SMALL = PurkinjeSettings(
+    n_generations=6, max_coverage_gap_mm=60, max_draws=1, rv_top_z=0.6, lv_top_z=0.8
+)
 """Trees that need not cover anything, grown at once."""
 
 
@@ -148,16 +150,16 @@ def test_faster_trees_give_proportionally_shorter_ways(patient):
 
 def test_early_sites_of_one_side_alone_are_refused():
     with pytest.raises(ValueError, match="one site of the right bundle and one of the left"):
-        Purkinje(early_sites=SITES[:3])
+        PurkinjeSettings(early_sites=SITES[:3])
 
 
 def test_an_early_site_above_the_trees_is_refused():
     with pytest.raises(ValueError, match="right at z = 0.35 is above rv_top_z = 0.2"):
-        Purkinje(rv_top_z=0.2)
+        PurkinjeSettings(rv_top_z=0.2)
 
 
 def test_a_tree_that_cannot_cover_is_a_failure_with_its_figures(patient):
-    config = Purkinje(n_generations=1, max_draws=2)
+    config = PurkinjeSettings(n_generations=1, max_draws=2)
     with pytest.raises(StepFailed, match=r"2 trees leave gaps of \d+, \d+ mm.*raise n_generations"):
         grow_tree(patient, config)
 
@@ -166,7 +168,7 @@ def test_a_root_off_the_surface_is_a_failure():
     points = np.array([[0.0, 0, 0], [10, 0, 0], [0, 10, 0]])
     root = np.array([-50.0, -50, 0])
     with pytest.raises(StepFailed, match="off the endocardium"):
-        grow(points, np.array([[0, 1, 2]]), [Root(root, points[1])], Purkinje(), seed=1)
+        grow(points, np.array([[0, 1, 2]]), [Root(root, points[1])], PurkinjeSettings(), seed=1)
 
 
 def test_first_arrival_in_a_small_graph():

@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 from helpers.heart import activated_patient, heart_mesh, heart_patient
 
-from einthoven.base.config.models import Activation
+from einthoven.base.config.models import ActivationSettings
 from einthoven.base.config.scenarios import (
-    ApexSite,
-    CoordinateSite,
-    Crt,
-    Paced,
-    PointSite,
-    Rhythm,
-    SegmentSite,
+    ApexSiteSettings,
+    CoordinateSiteSettings,
+    CrtSettings,
+    PacedSettings,
+    PointSiteSettings,
+    RhythmSettings,
+    SegmentSiteSettings,
 )
 from einthoven.base.core.errors import BadInput, StepFailed
 from einthoven.base.core.tags import Surface
@@ -25,7 +25,7 @@ from einthoven.physics.electrophysiology.scenarios.sites import site_node
 
 
 def sources(patient, scenario, **section):
-    return built_in(scenario).sources(patient, Activation(**section))
+    return built_in(scenario).sources(patient, ActivationSettings(**section))
 
 
 WALL = {
@@ -41,7 +41,7 @@ NO_DELAY = {"pmj_antegrade_ms": 0.0, "pmj_retrograde_ms": 0.0}
 
 @cache
 def beat(scenario, **section):
-    return activate(activated_patient(), scenario, Activation(**WALL | section))
+    return activate(activated_patient(), scenario, ActivationSettings(**WALL | section))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def heart():
 
 def test_durations_are_physiological():
     total = {
-        name: activate(activated_patient(), name, Activation()).total_ms
+        name: activate(activated_patient(), name, ActivationSettings()).total_ms
         for name in ("sinus", "lbbb", "rbbb", "crt")
     }
     assert 65 < total["sinus"] < 110
@@ -75,8 +75,10 @@ def test_the_wave_is_fast_along_the_fibres_and_slow_across_them(heart):
     straight = Fibers(patient="ideal", f0=f0, s0=np.roll(f0, 1, 1), n0=np.roll(f0, 2, 1))
     shared = activated_patient()
     patient = Patient.of(shared.mesh, straight, shared.coordinates)
-    config = Activation(**WALL | {"cv_fiber_mm_per_ms": 0.8, "cv_transverse_mm_per_ms": 0.2})
-    time = activate(patient, scenario_of("crt", Crt()), config).activation_time
+    config = ActivationSettings(
+        **WALL | {"cv_fiber_mm_per_ms": 0.8, "cv_transverse_mm_per_ms": 0.2}
+    )
+    time = activate(patient, scenario_of("crt", CrtSettings()), config).activation_time
     leads = heart.points[sources(shared, "crt").nodes]
     slowness = 1 / np.array([0.8, 0.2, 0.2])
     exact = np.linalg.norm((heart.points[:, None] - leads) * slowness, axis=2).min(axis=1)
@@ -120,23 +122,23 @@ def test_delay_between_leads_shifts_the_second_one(delay):
 def test_bad_input_is_refused_by_name():
     patient = activated_patient()
     with pytest.raises(BadInput, match="sinus, lbbb, rbbb"):
-        activate(patient, "bundle", Activation())
+        activate(patient, "bundle", ActivationSettings())
     f0 = patient.fibers.f0[:-1]
     short = replace(patient.fibers, f0=f0, s0=f0, n0=f0)
     whole = (patient.mesh, patient.coordinates, patient.purkinje)
     with pytest.raises(BadInput, match="fibres for"):
-        activate(Patient.of(*whole, short), "sinus", Activation())
+        activate(Patient.of(*whole, short), "sinus", ActivationSettings())
     right = patient.purkinje.root_fascicle == "right"
     lone = replace(patient.purkinje, root_fascicle=np.where(right, "right", "septal"))
     with pytest.raises(StepFailed, match="left-anterior-fascicle: the trees have no such"):
-        activate(patient.with_stages(lone), "lafb", Activation())
+        activate(patient.with_stages(lone), "lafb", ActivationSettings())
     with pytest.raises(BadInput, match="has no coordinates"):
         sources(Patient.of(heart_mesh()), "crt")
     with pytest.raises(BadInput, match="RV_ENDO"):
         sources(heart_patient(with_rv=False), "crt")
     with pytest.raises(BadInput, match="nothing is excited"):
-        everything = Rhythm(blocks=["left-bundle", "right-bundle"])
-        activate(patient, scenario_of("none", everything), Activation())
+        everything = RhythmSettings(blocks=["left-bundle", "right-bundle"])
+        activate(patient, scenario_of("none", everything), ActivationSettings())
 
 
 def test_right_bundle_branch_block_is_the_mirror_of_the_left_one(heart):
@@ -167,10 +169,10 @@ def test_all_ways_to_name_a_site_find_it(heart):
     node = int(epi[np.abs(place.uvc_z[epi] - 0.6).argmin()])
     z, phi = float(place.uvc_z[node]), float(np.degrees(place.uvc_phi[node]))
     nu = int(place.uvc_nu[node])
-    at = CoordinateSite(surface="epi", z=z, phi_deg=phi, nu=nu)
-    point = PointSite(surface="epi", point_mm=(heart.points[node] + [0.1, 0, 0]).tolist())
+    at = CoordinateSiteSettings(surface="epi", z=z, phi_deg=phi, nu=nu)
+    point = PointSiteSettings(surface="epi", point_mm=(heart.points[node] + [0.1, 0, 0]).tolist())
     assert site_node(at, patient) == site_node(point, patient) == node
-    apex = site_node(ApexSite(surface="lv_endo"), patient)
+    apex = site_node(ApexSiteSettings(surface="lv_endo"), patient)
     assert apex in heart.surface_nodes(Surface.LV_ENDO) and heart.height[apex] < -70
 
 
@@ -181,7 +183,7 @@ def test_a_segment_names_the_node_nearest_to_its_middle(heart):
     epi = heart.surface_nodes(Surface.EPI)
     for segment in ("basal anterior", "mid inferolateral", "apex"):
         assert segment in AHA_SEGMENTS
-        node = site_node(SegmentSite(surface="epi", segment=segment), patient)
+        node = site_node(SegmentSiteSettings(surface="epi", segment=segment), patient)
         inside = np.intersect1d(epi, regions.nodes(segment))
         middle = heart.points[inside].mean(axis=0)
         assert node == inside[np.linalg.norm(heart.points[inside] - middle, axis=1).argmin()]
@@ -190,10 +192,16 @@ def test_a_segment_names_the_node_nearest_to_its_middle(heart):
 @pytest.mark.parametrize(
     ("site", "message"),
     [
-        (SegmentSite(surface="epi", segment="basal nowhere"), "basal nowhere"),
-        (SegmentSite(surface="rv_endo", segment="mid anterolateral"), "no node on RV_ENDO"),
-        (PointSite(surface="epi", point_mm=[0.0, 0.0, 900.0]), "is it in the patient's frame"),
-        (CoordinateSite(surface="lv_endo", z=0.5, phi_deg=0.0, nu=1), "no node with nu = 1"),
+        (SegmentSiteSettings(surface="epi", segment="basal nowhere"), "basal nowhere"),
+        (SegmentSiteSettings(surface="rv_endo", segment="mid anterolateral"), "no node on RV_ENDO"),
+        (
+            PointSiteSettings(surface="epi", point_mm=[0.0, 0.0, 900.0]),
+            "is it in the patient's frame",
+        ),
+        (
+            CoordinateSiteSettings(surface="lv_endo", z=0.5, phi_deg=0.0, nu=1),
+            "no node with nu = 1",
+        ),
     ],
 )
 def test_a_site_that_is_not_there_is_refused(site, message):
@@ -203,25 +211,31 @@ def test_a_site_that_is_not_there_is_refused(site, message):
 
 def test_a_paced_beat_starts_at_its_sites_in_their_order():
     sites = [
-        ApexSite(surface="rv_endo", time_ms=12.0),
-        CoordinateSite(surface="epi", z=0.5, phi_deg=180.0, time_ms=5.0),
+        ApexSiteSettings(surface="rv_endo", time_ms=12.0),
+        CoordinateSiteSettings(surface="epi", z=0.5, phi_deg=180.0, time_ms=5.0),
     ]
-    its = activate(activated_patient(), scenario_of("two", Paced(sites=sites)), Activation(**WALL))
+    its = activate(
+        activated_patient(),
+        scenario_of("two", PacedSettings(sites=sites)),
+        ActivationSettings(**WALL),
+    )
     np.testing.assert_allclose(its.source_times, [7.0, 0.0])
-    same = scenario_of("crt", Crt(vv_delay_ms=-7.0))
-    twin = activate(activated_patient(), same, Activation(**WALL | {"crt_vv_delay_ms": 50.0}))
+    same = scenario_of("crt", CrtSettings(vv_delay_ms=-7.0))
+    twin = activate(
+        activated_patient(), same, ActivationSettings(**WALL | {"crt_vv_delay_ms": 50.0})
+    )
     np.testing.assert_array_equal(its.activation_time, twin.activation_time)
 
 
 def test_slow_conduction_scales_all_times():
     """Half the speed of muscle and trees: the same map in twice the time."""
-    slow = scenario_of("slow", Rhythm(muscle_speed_factor=0.5, tree_speed_factor=0.5))
+    slow = scenario_of("slow", RhythmSettings(muscle_speed_factor=0.5, tree_speed_factor=0.5))
     for capture in (False, True):
-        config = Activation(**WALL | {"capture": capture, **NO_DELAY})
+        config = ActivationSettings(**WALL | {"capture": capture, **NO_DELAY})
         usual, late = (activate(activated_patient(), s, config) for s in ("sinus", slow))
         np.testing.assert_allclose(late.activation_time, 2 * usual.activation_time, atol=2e-4)
-    muscle = scenario_of("muscle", Rhythm(muscle_speed_factor=0.5))
-    late = activate(activated_patient(), muscle, Activation(**WALL))
+    muscle = scenario_of("muscle", RhythmSettings(muscle_speed_factor=0.5))
+    late = activate(activated_patient(), muscle, ActivationSettings(**WALL))
     times = dict(zip(late.source_nodes.tolist(), late.source_times))
     for node, time in zip(beat("sinus").source_nodes.tolist(), beat("sinus").source_times):
         assert times[node] == pytest.approx(time, abs=1e-6)

@@ -5,12 +5,12 @@ import pytest
 from helpers.fem import unit
 from pydantic import ValidationError
 
-from einthoven.base.config.models import CONDUCTIVITY_RANGES, Leadfield
+from einthoven.base.config.models import CONDUCTIVITY_RANGES, LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Tissue
 from einthoven.physics.leadfield.conductivity import bulk, intracellular
 
-SIGMA = Leadfield(sigma_torso_s_per_m=0.06, sigma_blood_s_per_m=0.06)
+SIGMA = LeadFieldSettings(sigma_torso_s_per_m=0.06, sigma_blood_s_per_m=0.06)
 
 
 def test_eigenvalues_and_fibre_axis():
@@ -22,7 +22,7 @@ def test_eigenvalues_and_fibre_axis():
 
 
 def test_bulk_puts_each_tissue_in_its_place():
-    sigma = Leadfield(sigma_blood_s_per_m=0.7)
+    sigma = LeadFieldSettings(sigma_blood_s_per_m=0.7)
     tags = np.array([1, Tissue.TORSO, Tissue.LUNG, Tissue.LV_BLOOD, Tissue.RV_BLOOD])
     tensors = bulk(np.array([[0.0, 0.0, 1.0]]), tags, sigma)
     np.testing.assert_allclose(tensors[0], np.diag([0.15, 0.15, 0.6]))  # G_i + G_e
@@ -38,7 +38,7 @@ def test_slips_of_units_are_named(name, factor, hint):
         factor = 30  # ten times the paper's value is the usual value for blood
         hint = ""
     with pytest.raises(ValidationError, match=f"(?s){name}.*{hint}"):
-        Leadfield.model_validate({name: getattr(SIGMA, name) * factor})
+        LeadFieldSettings.model_validate({name: getattr(SIGMA, name) * factor})
 
 
 def test_fibres_that_do_not_fit():

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from einthoven.app.evaluation.benchmark.submission import Submission
-from einthoven.app.evaluation.benchmark.task import Benchmark, HeartField
+from einthoven.app.evaluation.benchmark.task import BenchmarkTask, HeartField
 from einthoven.app.evaluation.tables import spread
 from einthoven.base.config.load import section_of
-from einthoven.base.config.models import Leadfield
-from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.config.models import LeadFieldSettings
+from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.log import logger, track
 from einthoven.base.core.names import PRECORDIAL_ELECTRODES, STANDARD_ELECTRODES
@@ -30,7 +30,7 @@ COLUMNS = {
 """Key of a patient's scores -> heading; the first decides the order of the table."""
 
 
-def score(submission: Submission, benchmark: Benchmark) -> dict[str, Any]:
+def score(submission: Submission, benchmark: BenchmarkTask) -> dict[str, Any]:
     """All errors of a submission.
 
     The ECG is judged if every patient has gradients at all cells and the data set has its patients.
@@ -60,7 +60,7 @@ def score(submission: Submission, benchmark: Benchmark) -> dict[str, Any]:
     }
 
 
-def _is_ecg_judged(submission: Submission, benchmark: Benchmark, names: list[str]) -> bool:
+def _is_ecg_judged(submission: Submission, benchmark: BenchmarkTask, names: list[str]) -> bool:
     """Whether there are gradients at all cells; of some patients alone they are refused."""
     without = [name for name in names if not submission.has_cells(name)]
     if 0 < len(without) < len(names):
@@ -95,7 +95,7 @@ def field_errors(grad: np.ndarray, field: HeartField) -> dict[str, float]:
     return {key: float(value) for key, value in found.items()}
 
 
-def ecg_error(cell_grad: np.ndarray, patient: Patient, benchmark: Benchmark) -> float:
+def ecg_error(cell_grad: np.ndarray, patient: Patient, benchmark: BenchmarkTask) -> float:
     """Relative l2 of the 12-lead ECG, mean over leads and scenarios, against the published one.
 
     Args:
@@ -107,8 +107,8 @@ def ecg_error(cell_grad: np.ndarray, patient: Patient, benchmark: Benchmark) -> 
     names, config = np.array(STANDARD_ELECTRODES), benchmark.ecg
     fields = LeadFieldGradients(names, np.zeros((len(names), 3)), cell_grad)
     drawn = patient.field.conductivities or {}
-    sigma = section_of(Leadfield, dict(benchmark.leadfield) | drawn, patient.name)
-    durations = section_of(Repolarisation, true.settings or {}, patient.name)
+    sigma = section_of(LeadFieldSettings, dict(benchmark.leadfield) | drawn, patient.name)
+    durations = section_of(RepolarisationSettings, true.settings or {}, patient.name)
     beats = [patient.activation(str(scenario)) for scenario in true.scenario]
     found = simulate_ecg(patient, fields, beats, config, sigma, durations)
     return float(metrics.rel_l2(found.ecg, true.ecg).mean())

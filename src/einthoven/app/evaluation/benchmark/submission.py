@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from einthoven.app.evaluation.benchmark.task import FRAME, UNITS, Benchmark, HeartField
+from einthoven.app.evaluation.benchmark.task import FRAME, UNITS, BenchmarkTask, HeartField
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json, save_arrays, write_json
@@ -32,7 +32,7 @@ class Card:
 
     Attributes:
         name: of the method, as in the table.
-        dataset: seal of the store that it was made for (`Benchmark.seal`).
+        dataset: seal of the store that it was made for (`BenchmarkTask.seal`).
         authors, description, code: who, what, where (an address, or empty).
         trained_on: splits whose gradients decided weights; validation may decide choices.
         inputs: what is given at prediction, in words.
@@ -117,7 +117,7 @@ class Submission:
     card: Card
 
     @classmethod
-    def open(cls, folder: str | Path, benchmark: Benchmark) -> Self:
+    def open(cls, folder: str | Path, benchmark: BenchmarkTask) -> Self:
         """Check what can be checked without reading an array.
 
         Raises:

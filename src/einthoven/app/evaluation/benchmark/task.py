@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from einthoven.base.config.load import section_of
-from einthoven.base.config.models import Ecg, Leadfield
+from einthoven.base.config.models import EcgSettings, LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Tissue
 from einthoven.data.dataset.archive import seal_of
@@ -46,7 +46,7 @@ class HeartField:
 
 
 @dataclass(frozen=True)
-class Benchmark:
+class BenchmarkTask:
     """A published data set as a task.
 
     Attributes:
@@ -119,11 +119,11 @@ class Benchmark:
         return (self.store.parent / PATIENTS).is_dir()
 
     @property
-    def leadfield(self) -> Leadfield:
+    def leadfield(self) -> LeadFieldSettings:
         """Conductivities, for patients who have none of their own."""
-        return section_of(Leadfield, self.config["leadfield"], str(self.store))
+        return section_of(LeadFieldSettings, self.config["leadfield"], str(self.store))
 
     @property
-    def ecg(self) -> Ecg:
+    def ecg(self) -> EcgSettings:
         """The time axis of the ECGs."""
-        return section_of(Ecg, self.config["ecg"], str(self.store))
+        return section_of(EcgSettings, self.config["ecg"], str(self.store))

@@ -21,7 +21,7 @@ N_USUAL = 20
 
 
 @dataclass(frozen=True)
-class Benchmark:
+class JobBenchmark:
     """One job: wall time, largest resident memory, processor time, and threads if recorded."""
 
     seconds: float
@@ -40,7 +40,7 @@ def _files_of_rules(results: str | Path) -> dict[str, list[Path]]:
     return files
 
 
-def read_benchmarks(results: str | Path) -> dict[str, list[Benchmark]]:
+def read_benchmarks(results: str | Path) -> dict[str, list[JobBenchmark]]:
     """Measured jobs of each rule of a run; `results` is its folder, with `logs/` too.
 
     Raises:
@@ -61,7 +61,7 @@ def usual_seconds(results: str | Path) -> dict[str, float]:
     }
 
 
-def read_benchmark(path: Path) -> Benchmark:
+def read_benchmark(path: Path) -> JobBenchmark:
     """The job of a benchmark file.
 
     Raises:
@@ -72,7 +72,7 @@ def read_benchmark(path: Path) -> Benchmark:
             row = next(csv.DictReader(file, delimiter="\t"))
         cpu_seconds, memory_mb = _counted(_log_of(path))
         threads = _number(row.get("threads"))
-        return Benchmark(
+        return JobBenchmark(
             seconds=float(row["s"]),
             memory_mb=_larger(_number(row.get("max_rss")), memory_mb),
             cpu_seconds=_larger(_number(row.get("cpu_time")), cpu_seconds),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from einthoven.app.run.costs.benchmarks import Benchmark
+from einthoven.app.run.costs.benchmarks import JobBenchmark
 from einthoven.app.run.jobs import GATHERING, Asked
 
 MEMORY_FACTOR = 1.5
@@ -64,7 +64,7 @@ class Forecast:
 
 
 def rule_costs(
-    measured: Mapping[str, Sequence[Benchmark]], asked: Mapping[str, Asked]
+    measured: Mapping[str, Sequence[JobBenchmark]], asked: Mapping[str, Asked]
 ) -> list[RuleCost]:
     """Costs of every measured rule, the most expensive one first; `asked` may lack a rule."""
     wanted = {rule: asked.get(rule, Asked()) for rule in measured}
@@ -73,12 +73,14 @@ def rule_costs(
     return sorted(costs, key=lambda cost: -cost.core_hours)
 
 
-def _core_hours(jobs: Sequence[Benchmark], asked: Asked) -> float:
+def _core_hours(jobs: Sequence[JobBenchmark], asked: Asked) -> float:
     """Wall time by threads: those recorded, or else what the rule asks for."""
     return sum(job.seconds * (job.threads or asked.threads) for job in jobs) / 3600
 
 
-def _rule_cost(rule: str, jobs: Sequence[Benchmark], asked: Asked, total_hours: float) -> RuleCost:
+def _rule_cost(
+    rule: str, jobs: Sequence[JobBenchmark], asked: Asked, total_hours: float
+) -> RuleCost:
     seconds, hours = [job.seconds for job in jobs], _core_hours(jobs, asked)
     memory = max((job.memory_mb for job in jobs if job.memory_mb is not None), default=None)
     timed = [job for job in jobs if job.cpu_seconds is not None]

@@ -1,8 +1,8 @@
 """How far a run is: jobs of each rule, done, running and failed, and an estimate of the rest.
 
-A `Run` is told what happens to jobs and keeps counts, not histories, so that it stays small for
-any number of jobs. Jobs of a group start and end together for the controller of the workflow;
-what goes on inside is seen from their logs and benchmark files.
+A `WorkflowRun` is told what happens to jobs and keeps counts, not histories, so that it stays
+small for any number of jobs. Jobs of a group start and end together for the controller of the
+workflow; what goes on inside is seen from their logs and benchmark files.
 """
 
 import os
@@ -88,7 +88,7 @@ class Failure:
 
 
 @dataclass
-class Run:
+class WorkflowRun:
     """One run of the workflow, as its controller sees it."""
 
     command: str
@@ -200,18 +200,18 @@ def again(command: str, output: str | None) -> str:
     return f"{options} -- {shlex.quote(output)}" if output else command
 
 
-def save(run: Run, results: str | Path) -> None:
+def save(run: WorkflowRun, results: str | Path) -> None:
     """Write `results`/progress.json; rules as a list, in the order of the plan."""
     data = asdict(run)
     data["rules"] = [{"name": name, **its} for name, its in data["rules"].items()]
     write_json(Path(results) / FILE, data)
 
 
-def load(results: str | Path) -> Run:
+def load(results: str | Path) -> WorkflowRun:
     """The run that last wrote `results`/progress.json.
 
     Raises:
-        BadInput: there is none, or it is not what `Run` writes.
+        BadInput: there is none, or it is not what `WorkflowRun` writes.
     """
     path = Path(results) / FILE
     if not path.exists():
@@ -221,12 +221,12 @@ def load(results: str | Path) -> Run:
         rules = {its.pop("name"): Rule(**its) for its in data.pop("rules")}
         running = {key: Job(**its) for key, its in data.pop("running").items()}
         failures = {key: Failure(**its) for key, its in data.pop("failures").items()}
-        return Run(**data, rules=rules, running=running, failures=failures)
+        return WorkflowRun(**data, rules=rules, running=running, failures=failures)
     except (KeyError, TypeError, AttributeError) as error:
         raise BadInput(f"{path}: of another version ({error!r}); delete it") from error
 
 
-def lost(run: Run, now: float) -> str | None:
+def lost(run: WorkflowRun, now: float) -> str | None:
     """Why a run that says it is running cannot be; None if it may."""
     if run.state != "running":
         return None
@@ -237,7 +237,7 @@ def lost(run: Run, now: float) -> str | None:
     return None
 
 
-def seconds_left(run: Run, now: float) -> tuple[float, bool] | None:
+def seconds_left(run: WorkflowRun, now: float) -> tuple[float, bool] | None:
     """Estimate of the time that remains; None before any job has ended.
 
     Rules are taken one after the other, each at the parallelism seen so far but never faster

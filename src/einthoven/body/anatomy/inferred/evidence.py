@@ -7,7 +7,7 @@ import numpy as np
 
 from einthoven.base.core.check import finite, shape
 from einthoven.base.core.errors import BadInput
-from einthoven.body.anatomy.population.covariates import Body
+from einthoven.body.anatomy.population.covariates import BodySize
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class TorsoEvidence:
     """All in one frame, with axes to the left, the back and the head, mm.
 
     Attributes:
@@ -49,7 +49,7 @@ class Evidence:
     places: Mapping[str, np.ndarray] = field(default_factory=dict)
     skin: np.ndarray = field(default_factory=lambda: np.empty((0, 3)))
     heart: np.ndarray = field(default_factory=lambda: np.empty((0, 3)))
-    person: Body | None = None
+    person: BodySize | None = None
     turned_deg: float = 4.0
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ from einthoven.base.geometry.barycentric import tie
 from einthoven.base.geometry.closest import TriangleTree
 from einthoven.base.geometry.laplacian_modes import laplacian_modes
 from einthoven.base.geometry.surface_operators import lumped_areas
-from einthoven.body.anatomy.population.covariates import Body, load_regression
+from einthoven.body.anatomy.population.covariates import BodySize, load_regression
 from einthoven.body.anatomy.shape.atlas_file import TORSO_ATLAS
 from einthoven.body.anatomy.shape.torso import load_atlas
 
@@ -56,7 +56,7 @@ class SkinPrior:
         return self.coeffs_mean + self.coeffs_root @ latents[: len(self.coeffs_mean)]
 
 
-def skin_prior(person: Body | None, resolution: str) -> SkinPrior:
+def skin_prior(person: BodySize | None, resolution: str) -> SkinPrior:
     """Of a person, or of anybody, in the topology of one resolution of the shipped atlas.
 
     Height and BMI may lie beyond what a cohort may ask for: the regression is then an

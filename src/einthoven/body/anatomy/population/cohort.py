@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from einthoven.base.config.models import MAX_MODES, Cohort
+from einthoven.base.config.models import MAX_MODES, CohortSettings
 from einthoven.base.core.check import between
 from einthoven.base.core.names import patient_name
 from einthoven.base.core.seeds import generator
-from einthoven.body.anatomy.population.covariates import Body, load_regression
+from einthoven.body.anatomy.population.covariates import BodySize, load_regression
 from einthoven.body.anatomy.population.reference import SEXES
 from einthoven.body.anatomy.population.splits import block_splits
 from einthoven.body.anatomy.pose import POSE
@@ -14,7 +14,7 @@ from einthoven.body.anatomy.shape.atlas_file import HEART_ATLAS, TORSO_ATLAS
 from einthoven.data.patient.parameters import PatientParameters
 
 
-def draw_patient(index: int, config: Cohort) -> PatientParameters:
+def draw_patient(index: int, config: CohortSettings) -> PatientParameters:
     """Parameters of patient number `index`.
 
     Patients come in blocks, each a Latin hypercube of its own generator, so a larger cohort
@@ -58,7 +58,7 @@ def draw_patient(index: int, config: Cohort) -> PatientParameters:
     )
 
 
-def draw_body(unit: np.ndarray, config: Cohort) -> Body | None:
+def draw_body(unit: np.ndarray, config: CohortSettings) -> BodySize | None:
     """One body, or None if the cohort is of any sex.
 
     Args:
@@ -68,14 +68,14 @@ def draw_body(unit: np.ndarray, config: Cohort) -> Body | None:
     if config.sex == "any":
         return None
     sex = SEXES[int(unit[0] * len(SEXES))] if config.sex == "both" else config.sex
-    usual = Body.from_sds(sex, *(config.range_sd * (2 * unit[1:] - 1)))
+    usual = BodySize.from_sds(sex, *(config.range_sd * (2 * unit[1:] - 1)))
     values = [
         ends[0] + u * (ends[1] - ends[0]) if ends else value
         for u, ends, value in zip(
             unit[1:], (config.height_cm, config.bmi), (usual.height_cm, usual.bmi), strict=True
         )
     ]
-    return Body(sex, *map(float, values))
+    return BodySize(sex, *map(float, values))
 
 
 def latin_hypercube(n: int, n_dimensions: int, rng: np.random.Generator) -> np.ndarray:

@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from einthoven.base.config.models import Cohort
+from einthoven.base.config.models import CohortSettings
 from einthoven.body.anatomy.population.cohort import draw_patient
 from einthoven.body.anatomy.population.girths import torso_measures
 from einthoven.body.anatomy.population.measures import heart_measures
-from einthoven.body.anatomy.population.reference import BMI, HEART, SEXES, STATURE, TORSO, Reference
+from einthoven.body.anatomy.population.reference import BMI, HEART, SEXES, STATURE, TORSO, AdultNorm
 from einthoven.body.anatomy.shape.atlas_heart import heart_surfaces
 from einthoven.body.anatomy.shape.torso import torso_surface
 from einthoven.data.patient.parameters import PatientParameters
 
-QUANTITIES: dict[str, Reference] = {"stature": STATURE, "bmi": BMI} | TORSO | HEART
+QUANTITIES: dict[str, AdultNorm] = {"stature": STATURE, "bmi": BMI} | TORSO | HEART
 EDGE_MM = 4.0
 
 
@@ -58,6 +58,6 @@ def compare_with_population(n_draws: int) -> dict[str, Any]:
     block = {"block_size": n_draws, "val_per_block": 1, "test_per_block": 1}
     measured = {}
     for sex in SEXES:
-        config = Cohort.model_validate(block | {"sex": sex})
+        config = CohortSettings.model_validate(block | {"sex": sex})
         measured[sex] = [measures_of(draw_patient(index, config)) for index in range(n_draws)]
-    return {"n_draws": n_draws, "seed": Cohort().seed, "quantities": compare(measured)}
+    return {"n_draws": n_draws, "seed": CohortSettings().seed, "quantities": compare(measured)}

@@ -16,7 +16,7 @@ MAX_SD = 3.0
 
 
 @dataclass(frozen=True)
-class Body:
+class BodySize:
     """One person: sex (female, male), height in cm, BMI in kg/m2."""
 
     sex: str
@@ -46,7 +46,7 @@ class Body:
 
 @dataclass(frozen=True)
 class CovariateRegression:
-    """Linear regression of an atlas' coefficients on `Body.covariates`, and what it leaves.
+    """Linear regression of an atlas' coefficients on `BodySize.covariates`, and what it leaves.
 
     Attributes:
         weights: [4, mode] SD of the atlas.
@@ -57,7 +57,7 @@ class CovariateRegression:
     weights: np.ndarray
     residual: np.ndarray
 
-    def coeffs(self, body: Body, free: np.ndarray) -> np.ndarray:
+    def coeffs(self, body: BodySize, free: np.ndarray) -> np.ndarray:
         """Coefficients [mode] in SD of a person of this body; `free` [mode] SD is the rest.
 
         Raises:

@@ -10,7 +10,7 @@ import numpy as np
 
 from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.tags import Surface
-from einthoven.body.anatomy.shape.heart import HeartSurfaces
+from einthoven.body.anatomy.shape.heart_shape import HeartSurfaces
 
 MYOCARDIUM_G_PER_ML = 1.05
 BELOW_BASE = (0.20, 0.225, 0.25, 0.275, 0.30)

@@ -1,9 +1,9 @@
 """Which patients of a block are for training, validation and test."""
 
-from einthoven.base.config.models import Cohort
+from einthoven.base.config.models import CohortSettings
 
 
-def block_splits(config: Cohort) -> list[str]:
+def block_splits(config: CohortSettings) -> list[str]:
     """Split of each patient of a block, interleaved so that every prefix is nearly balanced.
 
     Each place goes to the split that lags most behind its share; ties go to train, val, test.

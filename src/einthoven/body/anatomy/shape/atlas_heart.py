@@ -11,8 +11,8 @@ from einthoven.base.core.errors import StepFailed
 from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.body.anatomy.shape.atlas_file import load_atlas_file, model_from, usable_coeffs
 from einthoven.body.anatomy.shape.carry import carry
-from einthoven.body.anatomy.shape.heart import HeartSurfaces, embedded_heart, heart_axes
 from einthoven.body.anatomy.shape.heart_check import check_heart
+from einthoven.body.anatomy.shape.heart_shape import HeartSurfaces, embedded_heart, heart_axes
 from einthoven.body.anatomy.shape.model import MAX_SD, ShapeModel
 from einthoven.body.anatomy.shape.tagged_heart import heart_frame, placed_heart
 

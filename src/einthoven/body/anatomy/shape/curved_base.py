@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 
 from einthoven.base.core.tags import Surface
-from einthoven.body.anatomy.shape.heart import HeartSurfaces
+from einthoven.body.anatomy.shape.heart_shape import HeartSurfaces
 
 OUTFLOW_WIDTH_MM = 22.0
 SHOULDER_MM = 22.0

@@ -9,8 +9,8 @@ from einthoven.base.geometry.closest import TriangleTree
 from einthoven.base.geometry.smooth_field import SmoothField
 from einthoven.base.geometry.triangles import unique_edges
 from einthoven.body.anatomy.shape.curved_base import BaseCurve
-from einthoven.body.anatomy.shape.heart import HeartSurfaces, heart_axes
 from einthoven.body.anatomy.shape.heart_check import check_heart
+from einthoven.body.anatomy.shape.heart_shape import HeartSurfaces, heart_axes
 from einthoven.body.anatomy.shape.pieces import area_centroid
 
 WARP_WIDTH_MM = 30.0

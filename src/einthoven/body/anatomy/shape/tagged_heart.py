@@ -14,8 +14,8 @@ from einthoven.base.geometry.simplex import triangle_area_vectors
 from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.base.geometry.triangles import compact, face_neighbours, face_pieces, unique_edges
 from einthoven.body.anatomy.shape.carry import outward
-from einthoven.body.anatomy.shape.heart import HeartSurfaces, heart_axes
 from einthoven.body.anatomy.shape.heart_check import CURVED, BadShape, check_heart
+from einthoven.body.anatomy.shape.heart_shape import HeartSurfaces, heart_axes
 from einthoven.body.anatomy.shape.pieces import filled
 
 VALVE_CAPS = {Surface.LV_ENDO: Surface.LV_CAP, Surface.RV_ENDO: Surface.RV_CAP}

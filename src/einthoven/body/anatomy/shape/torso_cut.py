@@ -36,7 +36,7 @@ ILIAC_ABOVE_HIP_MM = 72.0
 
 
 @dataclass(frozen=True)
-class Body:
+class WholeBodyModel:
     """A shape model of whole bodies, with what is needed to cut it.
 
     Attributes:
@@ -57,7 +57,7 @@ class Body:
     above_neck_mm: float = 0.0
 
 
-def torso_arrays(body: Body) -> dict[str, np.ndarray]:
+def torso_arrays(body: WholeBodyModel) -> dict[str, np.ndarray]:
     """The arrays of a torso atlas file (docs/atlases.md) of the body's torso.
 
     Beside what every torso has: `origin` [3] mm and `origin_modes` [mode, 3] mm per SD, where a
@@ -93,7 +93,7 @@ def torso_arrays(body: Body) -> dict[str, np.ndarray]:
     }
 
 
-def crop(body: Body) -> tuple[np.ndarray, np.ndarray]:
+def crop(body: WholeBodyModel) -> tuple[np.ndarray, np.ndarray]:
     """The torso's open skin: points [vertex, 3] mm and faces [face, 3].
 
     The arm planes count only for vertices that an arm bone moves: an infinite plane would also

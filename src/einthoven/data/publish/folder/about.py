@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from einthoven.base.config.publication import Publication
+from einthoven.base.config.publication import PublicationSettings
 from einthoven.base.core.version import __version__
 
 LICENCE_URLS = {"CC-BY-4.0": "https://creativecommons.org/licenses/by/4.0/"}
@@ -47,7 +47,7 @@ class About:
         config: the physics that the store's root names, JSON.
     """
 
-    settings: Publication
+    settings: PublicationSettings
     licence: str
     counts: dict[str, int]
     scenarios: tuple[str, ...]

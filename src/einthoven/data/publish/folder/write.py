@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from einthoven.base.config.publication import Publication
+from einthoven.base.config.publication import PublicationSettings
 from einthoven.base.core.atomic import parts_of
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import write_json
@@ -40,7 +40,7 @@ SPLITS = ("train", "val", "test")
 def publish_folder(
     store: Path,
     patients: Sequence[Path],
-    settings: Publication,
+    settings: PublicationSettings,
     sources: Mapping[str, Path],
     metrics: Mapping[str, Any] | None,
     to: Path,
@@ -85,7 +85,7 @@ def publish_folder(
     return about
 
 
-def _about(store: Path, settings: Publication) -> About:
+def _about(store: Path, settings: PublicationSettings) -> About:
     """Of the consolidated store.
 
     Raises:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from einthoven.imaging.corpus.corpus import N_POINTS
-from einthoven.imaging.networks.network import Scale
+from einthoven.imaging.networks.imaging_network import Scale
 
 
 class Components(nn.Module):

@@ -10,7 +10,7 @@ LEAST_SD = 0.03
 """Of a coordinate's own part, in its unit: a discrete one would else have an infinite density."""
 
 
-class Mixture(NamedTuple):
+class GaussianMixture(NamedTuple):
     """sum over k of w_k N(mean_k, diag(sd_k^2) + F_k F_k^T) Cat_k; all without unit."""
 
     log_weights: Tensor
@@ -54,14 +54,14 @@ class Mixture(NamedTuple):
             log_joint = log_joint + self.log_classes.gather(2, each)[..., 0]
         return torch.logsumexp(log_joint, dim=1)
 
-    def tempered(self, spread: Tensor, sharpness: Tensor) -> "Mixture":
+    def tempered(self, spread: Tensor, sharpness: Tensor) -> "GaussianMixture":
         """With wider or narrower Gaussians, and chances nearer to or farther from even.
 
         Args:
             spread: [coordinate] factors of all SDs; correlations stay.
             sharpness: [2] exponents of the weights and of the probabilities of the classes.
         """
-        return Mixture(
+        return GaussianMixture(
             (sharpness[0] * self.log_weights).log_softmax(dim=1),
             self.mean,
             spread * self.sd,
@@ -69,9 +69,9 @@ class Mixture(NamedTuple):
             (sharpness[1] * self.log_classes).log_softmax(dim=2),
         )
 
-    def repeated(self, n: int) -> "Mixture":
+    def repeated(self, n: int) -> "GaussianMixture":
         """The same for `n` values of one beat."""
-        return Mixture(*(part.expand(n, *part.shape[1:]) for part in self))
+        return GaussianMixture(*(part.expand(n, *part.shape[1:]) for part in self))
 
     def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draws on the CPU, as its generator is: [beat, n, coordinate], and classes [beat, n]."""
@@ -93,7 +93,7 @@ class Mixture(NamedTuple):
         return n_components * (1 + n_values * (2 + rank) + n_classes)
 
     @classmethod
-    def of_outputs(cls, outputs: Tensor, sizes: tuple[int, int, int, int]) -> "Mixture":
+    def of_outputs(cls, outputs: Tensor, sizes: tuple[int, int, int, int]) -> "GaussianMixture":
         """From a network's outputs [beat, `n_outputs`]; sizes: as its arguments."""
         n_components, n_values, rank, n_classes = sizes
         parts = outputs.unflatten(1, (n_components, -1))

@@ -16,7 +16,7 @@ from torch import Tensor
 from einthoven.base.core.log import track
 from einthoven.inverse.baselines.networks.architecture import SpaceTimeNetwork
 from einthoven.inverse.baselines.networks.collocation import Point, Sampler, Scheme, SpaceTime
-from einthoven.inverse.baselines.networks.gauss_newton import GaussNewton, Residuals
+from einthoven.inverse.baselines.networks.gauss_newton import NetworkGaussNewton, NetworkResiduals
 from einthoven.inverse.baselines.networks.jacobian import jacobian, projected_jacobian, traced
 from einthoven.inverse.baselines.networks.loss import DataLoss, ep_residuals
 from einthoven.physics.electrophysiology.aliev_panfilov import AlievPanfilov
@@ -44,7 +44,7 @@ class Recipe:
             bytes only if the machine is as fast.
         n_points: collocation points per step.
         n_instants: instants of body potentials per step.
-        memory: see `GaussNewton`.
+        memory: see `NetworkGaussNewton`.
         uniform: share of the collocation points drawn uniformly; the others where u changes fast,
             with weights that leave eq. (9) unbiased.
         half_width: of the scaled inputs, see `SpaceTimeNetwork.set_domain`.
@@ -88,7 +88,7 @@ class Objective:
 
 
 @dataclass(frozen=True)
-class Sample(Residuals):
+class CollocationSample(NetworkResiduals):
     """Both losses on some collocation points and instants."""
 
     objective: Objective
@@ -170,7 +170,7 @@ def train(objective: Objective, recipe: Recipe, generator: torch.Generator) -> i
         Steps done.
     """
     started = perf_counter()
-    optimiser = GaussNewton(objective.network, recipe.memory)
+    optimiser = NetworkGaussNewton(objective.network, recipe.memory)
     sampler = Sampler(objective.domain, generator)
     for step in track(range(recipe.steps), "Gauss-Newton"):
         if recipe.seconds is not None and perf_counter() - started > recipe.seconds:
@@ -178,7 +178,7 @@ def train(objective: Objective, recipe: Recipe, generator: torch.Generator) -> i
         if step % REFRESH == 0:
             sampler.follow(evaluate(objective.network, objective.domain)[0], recipe.uniform)
         point, instants = sampler.points(recipe.n_points), sampler.instants(recipe.n_instants)
-        optimiser.step(Sample(objective, point, instants), HALVING / (HALVING + step))
+        optimiser.step(CollocationSample(objective, point, instants), HALVING / (HALVING + step))
     return recipe.steps
 
 

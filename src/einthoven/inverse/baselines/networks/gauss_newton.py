@@ -30,7 +30,7 @@ N_BLOCKS = 8
 """Of columns; of a symmetric product only blocks on and above the diagonal are computed."""
 
 
-class Residuals(ABC):
+class NetworkResiduals(ABC):
     """A sample of residuals as a function of the network's weights."""
 
     @abstractmethod
@@ -42,7 +42,7 @@ class Residuals(ABC):
         """Values [row] and Jacobian [row, parameter]."""
 
 
-class GaussNewton:
+class NetworkGaussNewton:
     """Weights of a network, the moving average H, and the damping mu.
 
     Args:
@@ -57,7 +57,7 @@ class GaussNewton:
         self.damping = damping
         self.gram: Tensor | None = None
 
-    def step(self, residuals: Residuals, length: float = 1.0) -> float:
+    def step(self, residuals: NetworkResiduals, length: float = 1.0) -> float:
         """One step; the weights stay where they are if no damping lowers the loss of the sample.
 
         Args:

@@ -10,7 +10,7 @@ import numpy as np
 
 from einthoven.inverse.baselines.networks.collocation import SpaceTime
 from einthoven.inverse.baselines.networks.fit import losses
-from einthoven.inverse.baselines.networks.method import NetworkMethod
+from einthoven.inverse.baselines.networks.network_methods import NetworkMethod
 from einthoven.inverse.problem.method import SourceSurface
 
 DOMINATES = 10.0

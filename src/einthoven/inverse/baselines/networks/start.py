@@ -13,8 +13,8 @@ import scipy.sparse as sp
 from einthoven.base.metrics.activation_times import crossing_times
 from einthoven.physics.electrophysiology.aliev_panfilov import (
     AlievPanfilov,
+    SimulatedWave,
     Stimulus,
-    Wave,
     simulate,
 )
 
@@ -27,7 +27,7 @@ CELL_STEP = 0.6
 """Between nodes of the cable, in units of sqrt(8 D / k), which is the width of its front."""
 
 
-def plane_wave(time: np.ndarray, model: AlievPanfilov) -> Wave:
+def plane_wave(time: np.ndarray, model: AlievPanfilov) -> SimulatedWave:
     """Action potential and recovery of a plane wave far from where it began: [1, time].
 
     Args:
@@ -44,7 +44,7 @@ def plane_wave(time: np.ndarray, model: AlievPanfilov) -> Wave:
     cable = simulate(sp.csr_array(chain) / h**2, [Stimulus(np.arange(STIMULATED))], axis, unit)
     u, v = cable.u[SEEN], cable.v[SEEN]
     since = time + crossing_times(u[None], axis, HALF)[0]
-    return Wave(*(np.interp(since, axis, values, left=0.0)[None] for values in (u, v)))
+    return SimulatedWave(*(np.interp(since, axis, values, left=0.0)[None] for values in (u, v)))
 
 
 def start_of(potentials: np.ndarray, time: np.ndarray, model: AlievPanfilov) -> np.ndarray:

@@ -19,7 +19,7 @@ N_TIMES_HESSIAN = 160
 
 
 @dataclass(frozen=True)
-class Beat:
+class ActivationWave:
     """A wave over the heart: u(i, t) = amplitude S(t - activation_i, duration_i)."""
 
     activation: np.ndarray
@@ -50,7 +50,7 @@ class Beat:
 
 
 @dataclass(frozen=True)
-class Recording:
+class BeatProblem:
     """Body potentials, what links them to the sources on the heart, and a basis on the heart.
 
     Unknowns, in this order: coefficients [mode] of activation and of duration, `N_COMMON`.
@@ -104,7 +104,7 @@ class Recording:
         """Of a function on the heart [node] in the modes: [mode]."""
         return self.modes.functions.T @ (self.areas * values)
 
-    def in_modes(self, beat: Beat) -> Beat:
+    def in_modes(self, beat: ActivationWave) -> ActivationWave:
         """The beat with its times projected on the modes."""
         functions = self.modes.functions
         activation = functions @ self.coefficients(beat.activation)
@@ -112,15 +112,15 @@ class Recording:
             beat, activation=activation, duration=functions @ self.coefficients(beat.duration)
         )
 
-    def residual(self, beat: Beat) -> np.ndarray:
+    def residual(self, beat: ActivationWave) -> np.ndarray:
         """Measured minus predicted: [component, time] mV."""
         return self.body - self.transfer @ beat.sources(self.time)
 
-    def misfit(self, beat: Beat) -> float:
+    def misfit(self, beat: ActivationWave) -> float:
         """Sum of squares of the residual over electrodes and samples, mV^2."""
         return float(np.sum(self.residual(beat) ** 2)) + self.unreachable
 
-    def normal_equations(self, beat: Beat) -> tuple[np.ndarray, np.ndarray]:
+    def normal_equations(self, beat: ActivationWave) -> tuple[np.ndarray, np.ndarray]:
         """J' r and J' J of the prediction's Jacobian J at `beat`.
 
         The Jacobian [component * time, unknown] itself is never stored: a node's column is the
@@ -148,7 +148,7 @@ class Recording:
         normal[2 * k :, 2 * k :] = common @ common.T
         return gradient, normal
 
-    def _by_common(self, beat: Beat) -> np.ndarray:
+    def _by_common(self, beat: ActivationWave) -> np.ndarray:
         """Columns of the Jacobian of the common unknowns: [N_COMMON, component * time]."""
         by = beat.waveform.by_widths(self.time, beat.activation, beat.duration)
         sources = np.concatenate([beat.sources(self.time)[None], beat.amplitude * by])

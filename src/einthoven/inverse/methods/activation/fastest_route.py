@@ -13,7 +13,7 @@ from scipy.spatial.distance import cdist
 from einthoven.base.core.errors import BadInput
 from einthoven.base.geometry.geodesic import geodesic_distances
 from einthoven.base.geometry.sampling import farthest_points
-from einthoven.inverse.methods.activation.beat import Beat
+from einthoven.inverse.methods.activation.beat import ActivationWave
 from einthoven.inverse.methods.activation.waveform import Waveform
 from einthoven.inverse.problem.method import SourceSurface
 
@@ -42,7 +42,7 @@ class Route:
     """Waves from foci, all of one speed."""
 
     foci: tuple[int, ...]
-    """Rows of `Search.distances`."""
+    """Rows of `RouteSearch.distances`."""
     onsets: tuple[float, ...]
     """ms."""
     speed: float
@@ -62,7 +62,7 @@ class Route:
 
 
 @dataclass(frozen=True)
-class Search:
+class RouteSearch:
     """Body potentials in their strongest components, and all distances that are needed."""
 
     transfer: np.ndarray
@@ -157,7 +157,7 @@ class FastestRoute:
 
     def beat(
         self, transfer: np.ndarray, body: np.ndarray, surface: SourceSurface, time: np.ndarray
-    ) -> Beat:
+    ) -> ActivationWave:
         """First guess.
 
         Raises:
@@ -188,11 +188,11 @@ class FastestRoute:
             route, geodesic_distances(surface.points, surface.faces, of_foci)
         )
         duration = np.full(len(activation), route.duration)
-        return Beat(activation, duration, search.waveform(route), amplitude)
+        return ActivationWave(activation, duration, search.waveform(route), amplitude)
 
     def search(
         self, transfer: np.ndarray, body: np.ndarray, surface: SourceSurface, time: np.ndarray
-    ) -> Search:
+    ) -> RouteSearch:
         """The reduced problem that all routes are tried on."""
         directions, _, _ = np.linalg.svd(body, full_matrices=False)
         strongest = directions[:, :N_COMPONENTS]
@@ -204,7 +204,7 @@ class FastestRoute:
         patch = cdist(points, centres).argmin(axis=1)
         together = sp.csr_array((np.ones(len(points)), (np.arange(len(points)), patch)))
         at_centres = cdist(centres, points).argmin(axis=1)
-        return Search(
+        return RouteSearch(
             (strongest.T @ transfer) @ together,
             strongest.T @ body[:, ::stride],
             time[::stride],
@@ -218,7 +218,7 @@ def first_arrival(route: Route, distances: np.ndarray) -> np.ndarray:
     return (np.array(route.onsets)[:, None] + distances / route.speed).min(axis=0)
 
 
-def first_routes(search: Search, sites: Iterable[int]) -> Iterable[Route]:
+def first_routes(search: RouteSearch, sites: Iterable[int]) -> Iterable[Route]:
     """A coarse grid of single foci, speeds, durations and onsets."""
     across = float(search.distances.max())
     for k, span, duration, onset in product(sites, SPANS, DURATIONS, ONSETS):

@@ -21,7 +21,7 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 from einthoven.base.core.errors import NotConverged
 from einthoven.base.core.seeds import generator
-from einthoven.inverse.methods.activation.beat import N_COMMON, Beat, Recording
+from einthoven.inverse.methods.activation.beat import N_COMMON, ActivationWave, BeatProblem
 
 SUFFICIENT = 1e-4
 """Share of the predicted decrease that a step must bring (Armijo)."""
@@ -53,10 +53,10 @@ class Weights(NamedTuple):
     """mm^2/ms^2."""
 
 
-class Posterior(NamedTuple):
+class LaplacePosterior(NamedTuple):
     """The most probable beat and the inverse of the Hessian there (Laplace's approximation)."""
 
-    beat: Beat
+    beat: ActivationWave
     covariance: np.ndarray
     """[unknown, unknown]."""
     weights: Weights
@@ -66,17 +66,17 @@ class Posterior(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Prior:
+class ActivationPrior:
     """Smooth activation and duration; a mean duration and common unknowns near the first guess."""
 
-    first: Beat
+    first: ActivationWave
     roughness: np.ndarray
     """[mode] 1/mm^4, squares of the eigenvalues."""
     pull: float
     """Precision of durations about their first guess, 1/(ms^2 mm^2)."""
 
     @classmethod
-    def about(cls, first: Beat, recording: Recording) -> "Prior":
+    def about(cls, first: ActivationWave, recording: BeatProblem) -> "ActivationPrior":
         """The prior of a recording whose first guess is `first`."""
         spread = SPREAD_OF_DURATION * first.duration.mean()
         pull = 1.0 / (recording.areas.sum() * spread**2)
@@ -88,7 +88,7 @@ class Prior:
         of_common = np.full(N_COMMON, SPREAD_OF_COMMON**-2.0)
         return np.r_[weights.activation * self.roughness, of_duration, of_common]
 
-    def deviation(self, beat: Beat, recording: Recording) -> np.ndarray:
+    def deviation(self, beat: ActivationWave, recording: BeatProblem) -> np.ndarray:
         """Unknowns against those of the prior's mean: [unknown]."""
         widths = beat.waveform.widths / self.first.waveform.widths
         return np.r_[
@@ -99,21 +99,21 @@ class Prior:
 
 
 @dataclass(frozen=True)
-class GaussNewton:
+class GaussNewtonSettings:
     """Settings of the iteration."""
 
     tolerance: float = 0.1
     """RMS size of the last step in posterior standard deviations of what the data determine."""
     max_steps: int = 100
 
-    def run(self, recording: Recording, first: Beat) -> Posterior:
+    def run(self, recording: BeatProblem, first: ActivationWave) -> LaplacePosterior:
         """From a first guess to the most probable beat.
 
         Raises:
             NotConverged: no step lowers the cost, or `max_steps` were not enough.
         """
         first = recording.in_modes(first)
-        prior = Prior.about(first, recording)
+        prior = ActivationPrior.about(first, recording)
         modes = recording.modes.functions
         beat, weights = first, first_weights(prior, first, recording)
         for k in range(self.max_steps):
@@ -132,14 +132,14 @@ class GaussNewton:
             size = np.sqrt(float(step @ downhill) / n_effective)
             settled = abs(np.log(weights.noise_sd / old.noise_sd)) < SETTLED
             if size < self.tolerance and settled:
-                return Posterior(beat, covariance, weights, k + 1, n_effective)
+                return LaplacePosterior(beat, covariance, weights, k + 1, n_effective)
         raise NotConverged(
             f"activation: after {self.max_steps} Gauss-Newton steps the unknowns still change by "
             f"{size:.2g} of their standard deviations; allow more steps or another start"
         )
 
 
-def first_weights(prior: Prior, beat: Beat, recording: Recording) -> Weights:
+def first_weights(prior: ActivationPrior, beat: ActivationWave, recording: BeatProblem) -> Weights:
     """Noise from the misfit of the first guess, weights as if it were a draw of the prior."""
     noise = float(np.sqrt(recording.misfit(beat) / recording.n_values))
     rough = prior.roughness @ recording.coefficients(beat.activation) ** 2
@@ -148,12 +148,12 @@ def first_weights(prior: Prior, beat: Beat, recording: Recording) -> Weights:
 
 
 def local_cost(
-    prior: Prior, recording: Recording, weights: Weights, slope: np.ndarray
-) -> Callable[[Beat], float]:
+    prior: ActivationPrior, recording: BeatProblem, weights: Weights, slope: np.ndarray
+) -> Callable[[ActivationWave], float]:
     """Minus the logarithm of the evidence around a beat, up to a constant."""
     precision = prior.precision(weights)
 
-    def cost(beat: Beat) -> float:
+    def cost(beat: ActivationWave) -> float:
         deviation = prior.deviation(beat, recording)
         fit = recording.misfit(beat) / weights.noise_sd**2
         return fit / 2 + float(precision @ deviation**2) / 2 + float(slope @ deviation)
@@ -162,7 +162,7 @@ def local_cost(
 
 
 def log_determinant_slope(
-    beat: Beat, factor: np.ndarray, recording: Recording, noise_sd: float
+    beat: ActivationWave, factor: np.ndarray, recording: BeatProblem, noise_sd: float
 ) -> np.ndarray:
     """Derivative of log(det Hessian) / 2 by the widths, 0 for all other unknowns: [unknown].
 
@@ -188,7 +188,11 @@ def log_determinant_slope(
 
 
 def updated_weights(
-    prior: Prior, beat: Beat, covariance: np.ndarray, recording: Recording, weights: Weights
+    prior: ActivationPrior,
+    beat: ActivationWave,
+    covariance: np.ndarray,
+    recording: BeatProblem,
+    weights: Weights,
 ) -> tuple[Weights, float]:
     """One step of MacKay's fixed-point equations, and the number of determined coefficients."""
     k = len(prior.roughness)
@@ -207,8 +211,11 @@ def updated_weights(
 
 
 def line_search(
-    cost: Callable[[Beat], float], beat: Beat, move: tuple[np.ndarray, np.ndarray], slope: float
-) -> Beat:
+    cost: Callable[[ActivationWave], float],
+    beat: ActivationWave,
+    move: tuple[np.ndarray, np.ndarray],
+    slope: float,
+) -> ActivationWave:
     """The beat after the first length 1, 1/2, 1/4 ... of a step that lowers the cost enough.
 
     The step is first shortened so that no width and no amplitude changes by more than `MAX_LOG`:

@@ -122,7 +122,7 @@ class RobustGcv(Minimum):
 
 
 @dataclass(frozen=True)
-class Evidence(Minimum):
+class RestrictedLikelihood(Minimum):
     """Restricted marginal likelihood of c ~ N(0, sd^2 (1 + s^2 / lambda^2)), sd profiled.
 
     The weight is the ratio of the noise's deviation to that of the whitened source; the part
@@ -181,6 +181,6 @@ class Discrepancy(Criterion):
 
 
 CRITERIA: dict[str, type[Criterion]] = {
-    c.name: c for c in (LCurve, Creso, Gcv, RobustGcv, Evidence, Discrepancy, Fixed)
+    c.name: c for c in (LCurve, Creso, Gcv, RobustGcv, RestrictedLikelihood, Discrepancy, Fixed)
 }
 """Name -> class."""

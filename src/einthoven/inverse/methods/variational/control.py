@@ -24,7 +24,7 @@ DURATION = 0.3
 
 
 @dataclass(frozen=True)
-class Sources:
+class StimulusSources:
     """Gaussian stimuli on the surface."""
 
     centres: np.ndarray
@@ -51,7 +51,7 @@ class Control:
     """[node, mode] on which log D may vary."""
     log_diffusion: np.ndarray
     """[mode] coefficients."""
-    sources: Sources
+    sources: StimulusSources
     gain: float = 1.0
     """Potential of u = 1 over that of u = 0."""
     rest: float = 0.0
@@ -124,7 +124,7 @@ class Control:
         c, m, j = CONSTANTS, self.modes.shape[1], len(self.sources)
         local = step[c + m : -TAIL].reshape(j, PER_SOURCE)
         centres = self.sources.centres + np.einsum("jk,jkx->jx", local[:, :2], self.frames)
-        sources = Sources(
+        sources = StimulusSources(
             TriangleTree(self.surface.points, self.surface.faces).closest(centres).points,
             self.sources.onsets + local[:, 2],
             self.sources.log_widths + local[:, 3],

@@ -20,7 +20,7 @@ LARGEST_MOVE = np.array([0.3, 6.0, 1.0, 0.3])
 
 
 @dataclass(frozen=True)
-class Prior:
+class ControlPrior:
     """Independent Gaussians; flat for centres and onsets."""
 
     constants_sd: np.ndarray
@@ -61,7 +61,7 @@ class Analysis:
 
     dynamics: Dynamics
     control: Control
-    prior: Prior
+    prior: ControlPrior
     error: ModelError
 
     @cached_property

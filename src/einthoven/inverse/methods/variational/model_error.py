@@ -79,7 +79,7 @@ class ErrorSizes(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Recording:
+class ProjectedPotentials:
     """Body potentials in the basis of the transfer matrix' left singular vectors."""
 
     left: np.ndarray
@@ -94,7 +94,7 @@ class Recording:
     """Values it sums."""
 
     @classmethod
-    def of(cls, transfer: np.ndarray, body: np.ndarray, n_components: int) -> "Recording":
+    def of(cls, transfer: np.ndarray, body: np.ndarray, n_components: int) -> "ProjectedPotentials":
         """Of y [electrode, time] and A, by the largest singular values."""
         left = np.linalg.svd(transfer, full_matrices=False)[0][:, :n_components]
         data = left.T @ body
@@ -112,7 +112,7 @@ class Recording:
 class Observed:
     """The modes as a recording sees them."""
 
-    recording: Recording
+    recording: ProjectedPotentials
     modes: Modes
     surface: SourceSurface
 
@@ -177,7 +177,7 @@ class ModelError:
     sizes: ErrorSizes
 
     @property
-    def recording(self) -> Recording:
+    def recording(self) -> ProjectedPotentials:
         """What was recorded."""
         return self.observed.recording
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.signal
 
-from einthoven.inverse.methods.variational.control import DURATION, Control, Sources
-from einthoven.inverse.methods.variational.model_error import Recording
+from einthoven.inverse.methods.variational.control import DURATION, Control, StimulusSources
+from einthoven.inverse.methods.variational.model_error import ProjectedPotentials
 from einthoven.inverse.methods.variational.stepping import heun
 from einthoven.inverse.methods.variational.trajectory import LARGEST_STEP, Dynamics
 
@@ -72,7 +72,7 @@ class Library:
         dt = min(LARGEST_STEP, self.dynamics.interval / self.dynamics.steps(self.control))
         n = len(self.centres)
         width = np.full(n, self.control.sources.log_widths[0])
-        maps = replace(self.control, sources=Sources(self.centres, np.zeros(n), width)).maps
+        maps = replace(self.control, sources=StimulusSources(self.centres, np.zeros(n), width)).maps
         u, v, arrival = np.zeros_like(maps), np.zeros_like(maps), np.full(maps.shape, np.inf)
         for q in range(int(self._longest / dt)):
             courses = [np.exp(-0.5 * ((q + k) * dt / DURATION - 6) ** 2) for k in (0, 1)]
@@ -119,11 +119,11 @@ class Library:
 
 
 @dataclass(frozen=True)
-class Search:
+class LibrarySearch:
     """A recording on a coarse time grid against a library."""
 
     library: Library
-    recording: Recording
+    recording: ProjectedPotentials
 
     @cached_property
     def _coarse(self) -> tuple[np.ndarray, np.ndarray]:

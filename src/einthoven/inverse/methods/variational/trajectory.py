@@ -17,7 +17,7 @@ LEAD_IN = 6 * DURATION
 """A stimulus is followed from this long before its onset."""
 
 
-class Snapshot(NamedTuple):
+class SolutionSnapshot(NamedTuple):
     """The solution at one recorded time."""
 
     sample: int
@@ -57,7 +57,7 @@ class Dynamics:
         fastest = np.max(control.parameters[DIFFUSION] * np.abs(self.laplacian.diagonal()))
         return int(np.ceil(self.interval / min(LARGEST_STEP, 0.8 / fastest) - 1e-9))
 
-    def run(self, control: Control, tangent: bool = False) -> Iterator[Snapshot]:
+    def run(self, control: Control, tangent: bool = False) -> Iterator[SolutionSnapshot]:
         """The solution for one control at all recorded times, in order."""
         n = len(self.laplacian.indptr) - 1
         u, v = np.zeros((n, 1)), np.zeros((n, 1))
@@ -73,7 +73,7 @@ class Dynamics:
         factors = control.factors(grid)
         for q in range(n_all + 1):
             if q >= before and (q - before) % n_steps == 0:
-                yield Snapshot((q - before) // n_steps, u[:, 0], tangents[0])
+                yield SolutionSnapshot((q - before) // n_steps, u[:, 0], tangents[0])
             if q == n_all:
                 break
             pair = np.ascontiguousarray(stimulus[q : q + 2, :, None])

@@ -110,7 +110,7 @@ class Band(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Recording:
+class WaveData:
     """Body potentials in the basis of time and in the range of the transfer matrix."""
 
     wavenumber: np.ndarray

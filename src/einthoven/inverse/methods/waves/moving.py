@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 
 from einthoven.base.core.errors import BadInput
-from einthoven.inverse.methods.waves.evidence import Hyperparameters, Recording
+from einthoven.inverse.methods.waves.evidence import Hyperparameters, WaveData
 from einthoven.inverse.methods.waves.local_cosines import TimeBasis
-from einthoven.inverse.methods.waves.pose import SD, STEPS, HeartInTorso, Pose
+from einthoven.inverse.methods.waves.pose import SD, STEPS, HeartInTorso, HeartPose
 from einthoven.inverse.methods.waves.prior import SurfaceModes, surface_modes
 from einthoven.inverse.methods.waves.scoring import Slopes
 
@@ -38,7 +38,7 @@ class MovingRecording:
     body_potentials: np.ndarray
     """[electrode, time] mV."""
 
-    def gains(self, pose: Pose) -> np.ndarray:
+    def gains(self, pose: HeartPose) -> np.ndarray:
         """[observation, mode].
 
         Raises:
@@ -46,7 +46,7 @@ class MovingRecording:
         """
         return self._patterns.T @ self.body.at(pose) @ self._modes.shapes
 
-    def changes(self, pose: Pose, gains: np.ndarray) -> list[np.ndarray]:
+    def changes(self, pose: HeartPose, gains: np.ndarray) -> list[np.ndarray]:
         """Of the gains with each of `STEPS`, to the side where the heart stays in the torso."""
         found = []
         for step in PROBE * np.eye(len(STEPS)):
@@ -57,10 +57,10 @@ class MovingRecording:
         return found
 
     @cached_property
-    def filed(self) -> Recording:
+    def filed(self) -> WaveData:
         """Seen from the pose at rest."""
-        matrix = [self.body.at(Pose.at_rest())]
-        return Recording.in_patterns(
+        matrix = [self.body.at(HeartPose.at_rest())]
+        return WaveData.in_patterns(
             self._patterns, self._modes, self.basis, matrix, self.body_potentials
         )
 
@@ -71,10 +71,10 @@ class MovingRecording:
     @cached_property
     def _patterns(self) -> np.ndarray:
         """[electrode, observation], orthonormal."""
-        matrices = [self.body.at(Pose.at_rest())]
+        matrices = [self.body.at(HeartPose.at_rest())]
         for change in 2 * np.vstack([np.eye(len(STEPS)), -np.eye(len(STEPS))]):
             try:
-                matrices.append(self.body.at(Pose.at_rest().moved(change)))
+                matrices.append(self.body.at(HeartPose.at_rest().moved(change)))
             except BadInput:  # the heart would leave the torso
                 continue
         left, values, _ = np.linalg.svd(np.hstack(matrices), full_matrices=False)
@@ -85,9 +85,9 @@ class MovingRecording:
 class Place:
     """Pose and hyperparameters, with the recording as seen from there."""
 
-    pose: Pose
+    pose: HeartPose
     chosen: Hyperparameters
-    recording: Recording
+    recording: WaveData
     likelihood_cost: float
     """Minus the logarithm of the marginal likelihood."""
     cost: float
@@ -123,7 +123,7 @@ class Climb:
     """Of the pose's prior against the likelihood; None: the pose stays."""
 
     def place(
-        self, pose: Pose, chosen: Hyperparameters, recording: Recording | None = None
+        self, pose: HeartPose, chosen: Hyperparameters, recording: WaveData | None = None
     ) -> Place:
         """A place; `recording` is that of the pose, if it is known."""
         if recording is None:

@@ -22,19 +22,19 @@ SAME = 0.01
 
 
 @dataclass(frozen=True)
-class Pose:
+class HeartPose:
     """Shift (mm), rotation vector (degrees) and size (logarithm) about the centroid by area."""
 
     values: tuple[float, ...]
 
     @classmethod
-    def at_rest(cls) -> "Pose":
+    def at_rest(cls) -> "HeartPose":
         """The pose given."""
         return cls((0.0,) * len(STEPS))
 
-    def moved(self, change: np.ndarray) -> "Pose":
+    def moved(self, change: np.ndarray) -> "HeartPose":
         """By a change in `STEPS`."""
-        return Pose(tuple(np.array(self.values) + change * STEPS))
+        return HeartPose(tuple(np.array(self.values) + change * STEPS))
 
     def apply(self, points: np.ndarray, centre: np.ndarray) -> np.ndarray:
         """Move points [node, 3] mm of a heart with a centroid [3] mm."""
@@ -79,7 +79,7 @@ class HeartInTorso:
     to_mean: bool = False
     """Whether the recording is against the mean of the electrodes (`inverse.reference`)."""
 
-    def at(self, pose: Pose) -> np.ndarray:
+    def at(self, pose: HeartPose) -> np.ndarray:
         """Transfer matrix [electrode, node].
 
         Raises:
@@ -89,7 +89,7 @@ class HeartInTorso:
         found = self.at_electrodes @ torso
         return transfer_to_mean(found, self.heart.areas) if self.to_mean else found
 
-    def moved(self, pose: Pose) -> np.ndarray:
+    def moved(self, pose: HeartPose) -> np.ndarray:
         """Nodes of the heart in a pose: [node, 3] mm."""
         shares = self.heart.areas / self.heart.areas.sum()
         return pose.apply(self.heart.points, shares @ self.heart.points)
@@ -109,7 +109,7 @@ class HeartInTorso:
         except StepFailed:  # of another topology: as it is, which takes longer
             return self
 
-    def changes(self, pose: Pose, here: np.ndarray) -> list[np.ndarray]:
+    def changes(self, pose: HeartPose, here: np.ndarray) -> list[np.ndarray]:
         """Its changes with each of `STEPS`, to the side where the heart stays in the torso."""
         found = []
         for k in range(len(STEPS)):
@@ -122,7 +122,7 @@ class HeartInTorso:
 
     def raise_if_other(self, transfer: np.ndarray) -> None:
         """Raise BadInput where a transfer matrix is not that of this body."""
-        own = self.at(Pose.at_rest())
+        own = self.at(HeartPose.at_rest())
         same = own.shape == transfer.shape
         if not same or np.linalg.norm(own - transfer) > SAME * np.linalg.norm(own):
             raise BadInput(

@@ -15,7 +15,7 @@ import numpy as np
 from einthoven.inverse.methods.waves.evidence import Hyperparameters
 from einthoven.inverse.methods.waves.local_cosines import TimeBasis
 from einthoven.inverse.methods.waves.moving import Climb, MovingRecording
-from einthoven.inverse.methods.waves.pose import HeartInTorso, Pose
+from einthoven.inverse.methods.waves.pose import HeartInTorso, HeartPose
 
 N_NODES = 200
 """Of the heart while its pose is sought."""
@@ -32,7 +32,7 @@ six)."""
 class FoundPose:
     """What a search ended with."""
 
-    pose: Pose
+    pose: HeartPose
     """The most probable one."""
     chosen: Hyperparameters
     """There."""
@@ -63,7 +63,7 @@ class PoseSearch:
         coarse = self.body.coarser(N_NODES)
         moving = MovingRecording(coarse, self.basis, self.body_potentials)
         stay = Climb(moving, self.centre)
-        ends = [stay.run(stay.place(Pose.at_rest(), start)) for start in self.centre.starts]
+        ends = [stay.run(stay.place(HeartPose.at_rest(), start)) for start in self.centre.starts]
         filed = min(ends, key=lambda place: place.cost)
         n_seen = max(filed.n_seen, WORTH)
         climb = Climb(moving, self.centre, n_seen / WORTH)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from einthoven.inverse.methods.waves.evidence import Band, Hyperparameters, Recording
+from einthoven.inverse.methods.waves.evidence import Band, Hyperparameters, WaveData
 
 WIDTH = 1e-3
 """Of differences in the logarithm of a hyperparameter."""
@@ -25,7 +25,7 @@ CHANGE = 1e-3
 class Slopes:
     """Of minus the logarithm of the marginal likelihood, at one place."""
 
-    recording: Recording
+    recording: WaveData
     chosen: Hyperparameters
     changes: Sequence[np.ndarray]
     """[observation, mode] of the gains, with each of the first parameters."""
@@ -60,7 +60,7 @@ class Slopes:
     def _of_unit_covariance(self, frequency: float, band: Band) -> np.ndarray:
         """In the eigenvectors of the band: [parameter, observation, observation]."""
 
-        def at(recording: Recording, chosen: Hyperparameters) -> np.ndarray:
+        def at(recording: WaveData, chosen: Hyperparameters) -> np.ndarray:
             _, variances, vectors = recording.unit_covariance(chosen, frequency)
             turned = band.vectors.T @ vectors
             return (turned * variances) @ turned.T

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from einthoven.base.config.learning import DeepSdf
+from einthoven.base.config.learning import DeepSdfSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.seeds import derive_seed
 from einthoven.base.core.tags import SDF_SURFACES
@@ -15,7 +15,7 @@ from einthoven.learning.encoders.deepsdf.branches import new_decoder
 from einthoven.learning.encoders.deepsdf.cohort import Samples
 from einthoven.learning.encoders.deepsdf.decoder import SurfaceDecoder
 from einthoven.learning.encoders.deepsdf.infer import CodePrior, residuals
-from einthoven.numerics.training.fit import Run, fit
+from einthoven.numerics.training.fit import TrainingRun, fit
 from einthoven.numerics.training.machine import Machine
 from einthoven.numerics.training.schedule import Schedule
 from einthoven.numerics.training.task import Task, seeded
@@ -52,7 +52,7 @@ class AutoDecoder(Task):
     points: Tensor
     sdf: Tensor
 
-    def __init__(self, config: DeepSdf, points: Tensor, sdf: Tensor):
+    def __init__(self, config: DeepSdfSettings, points: Tensor, sdf: Tensor):
         super().__init__()
         self.decoder = new_decoder(config)
         self.latents = nn.Parameter(CODE_START_SD * torch.randn(len(points), config.n_latent))
@@ -150,7 +150,7 @@ def normalise(decoder: SurfaceDecoder, points: Tensor, sdf: Tensor) -> None:
 
 
 def train_decoder(
-    samples: Samples, config: DeepSdf, folder: str | Path, machine: Machine
+    samples: Samples, config: DeepSdfSettings, folder: str | Path, machine: Machine
 ) -> tuple[SurfaceDecoder, CodePrior, str]:
     """Minimise eq. (6) over decoder and codes of these anatomies; write `curve.csv`.
 
@@ -169,6 +169,6 @@ def train_decoder(
     schedule = Schedule(config.epochs, config.learning_rate,
                         halve_after_epochs=config.halve_after_epochs)  # fmt: skip
     parameters = config.model_dump(mode="json") | {"data_sha256": data_sha256}
-    run = Run(NAME, derive_seed(config.seed, NAME, "batches"), Path(folder), 0, parameters)
+    run = TrainingRun(NAME, derive_seed(config.seed, NAME, "batches"), Path(folder), 0, parameters)
     fit(task, schedule, run, machine)
     return task.decoder, CodePrior.from_codes(task.latents.detach().numpy()), data_sha256

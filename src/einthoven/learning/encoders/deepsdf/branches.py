@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from einthoven.base.config.learning import DeepSdf
+from einthoven.base.config.learning import DeepSdfSettings
 from einthoven.learning.encoders.deepsdf.decoder import (
     ACTIVATIONS,
     N_POSE,
@@ -36,12 +36,12 @@ START = 0.3
 """Share of the usual initial weights of the modulation: codes start as small changes."""
 
 
-class Branch(nn.Module):
+class CodeBranch(nn.Module):
     """`n_out` values at points of one frame, by the `n_code` entries of its part of the code."""
 
     frequencies: Tensor
 
-    def __init__(self, n_code: int, n_out: int, config: DeepSdf):
+    def __init__(self, n_code: int, n_out: int, config: DeepSdfSettings):
         super().__init__()
         width, n_coords = config.width, 3 + 2 * config.n_frequencies
         self.activate, self.sloped = ACTIVATIONS[config.activation], SLOPED[config.activation]
@@ -116,12 +116,12 @@ class SplitDecoder(SurfaceDecoder):
     parts = (slice(0, 1), slice(1, N_SURFACES))
     near_share = 0.7
 
-    def __init__(self, config: DeepSdf):
+    def __init__(self, config: DeepSdfSettings):
         super().__init__(config)
         n_shape = config.n_latent - (N_POSE if config.pose else 0)
         self.n_torso = n_shape // 2
-        self.torso = Branch(self.n_torso, 1, config)
-        self.heart = Branch(n_shape - self.n_torso, N_SURFACES - 1, config)
+        self.torso = CodeBranch(self.n_torso, 1, config)
+        self.heart = CodeBranch(n_shape - self.n_torso, N_SURFACES - 1, config)
 
     def decode_part(self, part: int, points: Tensor, latent: Tensor) -> Tensor:
         """Distances of the torso (part 0) or of the heart's surfaces (part 1) in mm."""
@@ -132,7 +132,7 @@ class SplitDecoder(SurfaceDecoder):
 
     def _part(
         self, part: int, points: Tensor, latent: Tensor
-    ) -> tuple[Branch, Tensor, Tensor, Tensor]:
+    ) -> tuple[CodeBranch, Tensor, Tensor, Tensor]:
         """Branch, coordinates, their scale in mm, and part of the code."""
         code = self.shape_code(latent)
         if part == 0:
@@ -165,6 +165,6 @@ class SplitDecoder(SurfaceDecoder):
 DECODERS: dict[str, type[SurfaceDecoder]] = {"split": SplitDecoder, "joint": Decoder}
 
 
-def new_decoder(config: DeepSdf) -> SurfaceDecoder:
+def new_decoder(config: DeepSdfSettings) -> SurfaceDecoder:
     """An untrained decoder; weights come from torch's global generator."""
     return DECODERS[config.network](config)

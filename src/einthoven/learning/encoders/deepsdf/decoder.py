@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from einthoven.base.config.learning import N_POSE, DeepSdf
+from einthoven.base.config.learning import N_POSE, DeepSdfSettings
 from einthoven.base.core.tags import SDF_SURFACES
 
 N_SURFACES = len(SDF_SURFACES)
@@ -49,7 +49,7 @@ class SurfaceDecoder(nn.Module, ABC):
     output_mm: Tensor
     radius_mm: Tensor
 
-    def __init__(self, config: DeepSdf):
+    def __init__(self, config: DeepSdfSettings):
         super().__init__()
         self.config = config
         for name, value in (("body_mm", 200.0), ("heart_mm", 50.0)):
@@ -146,7 +146,7 @@ class Decoder(SurfaceDecoder):
     near_share = 0.0
     frequencies: Tensor
 
-    def __init__(self, config: DeepSdf):
+    def __init__(self, config: DeepSdfSettings):
         super().__init__(config)
         n_shape = config.n_latent - (N_POSE if config.pose else 0)
         n_coords = 6 + 4 * config.n_frequencies

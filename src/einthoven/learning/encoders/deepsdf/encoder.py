@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from einthoven.base.config.learning import DeepSdf
+from einthoven.base.config.learning import DeepSdfSettings
 from einthoven.base.config.load import read_section
 from einthoven.base.core import check
 from einthoven.base.core.files import read_json, write_json
@@ -55,7 +55,7 @@ class DeepSdfEncoder(Encoder):
         validation: `n_patients`, and `near_surface_mm` of the validation patients by surface.
     """
 
-    name, config_class = NAME, DeepSdf
+    name, config_class = NAME, DeepSdfSettings
     codes_any_shape = True
 
     def __init__(
@@ -63,7 +63,7 @@ class DeepSdfEncoder(Encoder):
         decoder: SurfaceDecoder,
         latents: Latents,
         prior: CodePrior,
-        config: DeepSdf,
+        config: DeepSdfSettings,
         data_sha256: str,
     ):
         check.shape("latents", latents.latent, (None, config.n_latent))
@@ -142,7 +142,12 @@ class DeepSdfEncoder(Encoder):
 
     @classmethod
     def train(
-        cls, config: DeepSdf, source: Source, folder: str | Path, shapes: Paths, machine: Machine
+        cls,
+        config: DeepSdfSettings,
+        source: Source,
+        folder: str | Path,
+        shapes: Paths,
+        machine: Machine,
     ) -> Self:
         """Train on a store's training patients and on shapes; see `of_samples`."""
         return cls.of_samples(SdfCohort.read(source), config, folder, read_shapes(shapes), machine)
@@ -151,7 +156,7 @@ class DeepSdfEncoder(Encoder):
     def of_samples(
         cls,
         cohort: SdfCohort,
-        config: DeepSdf,
+        config: DeepSdfSettings,
         folder: str | Path,
         shapes: Samples | None = None,
         machine: Machine = ONE_CORE,
@@ -203,7 +208,7 @@ class DeepSdfEncoder(Encoder):
         tensors, about = load_model(path, cls.name)
         mean, covariance = (tensors.pop(f"prior.{k}").numpy() for k in ("mean", "covariance"))
         prior = CodePrior(mean, covariance, about.get("n_codes", 0))
-        config = read_section(DeepSdf, about["config"], str(path))
+        config = read_section(DeepSdfSettings, about["config"], str(path))
         decoder = new_decoder(config)
         load_weights(decoder, {k.removeprefix("decoder."): v for k, v in tensors.items()}, path)
         latents = Latents.load(Path(folder) / LATENTS_FILE)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from einthoven.base.config.models import SdfSamples
+from einthoven.base.config.models import SdfSampleSettings
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.seeds import generator
@@ -82,7 +82,7 @@ def code_from_surfaces(encoder: DeepSdfEncoder, surfaces: Surfaces) -> ImportedC
         BadInput: a surface is missing or broken.
         NotConverged: no code fits.
     """
-    config = SdfSamples(n_points=max(encoder.config.infer_points, MIN_SAMPLES))
+    config = SdfSampleSettings(n_points=max(encoder.config.infer_points, MIN_SAMPLES))
     samples = sample_sdf(surfaces, generator(0, "encode"), config)
     return replace(ImportedCode.of_samples(encoder, *samples), origin=np.zeros(3))
 

@@ -15,7 +15,7 @@ import numpy as np
 from einthoven.base.metrics.fields import angular_error_deg
 from einthoven.base.metrics.reliability import normal_bound_ratio
 from einthoven.learning.surrogate.members import ErrorAndSd, calibration_of
-from einthoven.learning.surrogate.operator.operator import Operator
+from einthoven.learning.surrogate.operator.operator import OperatorEnsemble
 from einthoven.learning.surrogate.operator.train import OperatorSample
 
 LEVEL = 0.9
@@ -26,7 +26,9 @@ DIRECTIONS = np.array([d for d in product((-1, 0, 1), repeat=3) if d > (0, 0, 0)
 """Axes of a cube, of its faces and of its diagonals, in the heart frame."""
 
 
-def calibrate_operator(operator: Operator, samples: Iterable[OperatorSample]) -> dict[str, Any]:
+def calibrate_operator(
+    operator: OperatorEnsemble, samples: Iterable[OperatorSample]
+) -> dict[str, Any]:
     """What `uncertainty.json` holds.
 
     Args:
@@ -55,7 +57,7 @@ def calibrate_operator(operator: Operator, samples: Iterable[OperatorSample]) ->
     return found | {"ecg_factor": float(ecg_factor)}
 
 
-def _ecg_ratios(operator: Operator, sample: OperatorSample) -> np.ndarray:
+def _ecg_ratios(operator: OperatorEnsemble, sample: OperatorSample) -> np.ndarray:
     """Errors of potentials over their SD among the networks: [front, electrode]."""
     alone = (replace(operator, networks=(network,)) for network in operator.networks)
     members = np.stack([_potentials(m.predict(sample.inputs)[0], sample) for m in alone])

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from einthoven.base.config.learning import OperatorModel
+from einthoven.base.config.learning import OperatorSettings
 from einthoven.base.config.load import read_section
 from einthoven.learning.surrogate.operator.familiarity import Familiarity
-from einthoven.learning.surrogate.operator.network import IncidentOperator
+from einthoven.learning.surrogate.operator.operator_network import IncidentOperator
 from einthoven.numerics.training.tensors import load_model, load_weights, save_model
 
 MODEL = "operator"
@@ -17,7 +17,7 @@ def save_operator(
     path: str | Path,
     network: IncidentOperator,
     familiarity: Familiarity,
-    config: OperatorModel,
+    config: OperatorSettings,
     data_sha256: str,
 ) -> None:
     """Write `model.safetensors`; the same content gives the same bytes."""
@@ -34,7 +34,7 @@ def load_operator(path: str | Path) -> tuple[IncidentOperator, Familiarity]:
         BadInput: missing, damaged, of another version, or another kind of model.
     """
     tensors, about = load_model(path, kind=MODEL)
-    network = IncidentOperator(read_section(OperatorModel, about["config"], str(path)))
+    network = IncidentOperator(read_section(OperatorSettings, about["config"], str(path)))
     of_network, of_familiarity = (
         {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
         for prefix in (NETWORK, FAMILIARITY)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from einthoven.base.config.load import section_of
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.check import finite, shape
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import LUNGS, SDF_SURFACES, Tissue
@@ -18,7 +18,7 @@ from einthoven.base.geometry.signed_distance import signed_distances_and_gradien
 from einthoven.base.geometry.triangles import compact
 from einthoven.data.patient.anatomy import Anatomy
 from einthoven.data.patient.patient import Patient
-from einthoven.numerics.bem.body import Inclusion
+from einthoven.numerics.bem.bem_body import Inclusion
 from einthoven.numerics.bem.incident import incident_fields
 from einthoven.numerics.bem.leadfield import BoundaryLeadFields
 
@@ -107,7 +107,7 @@ class OperatorInputs(NamedTuple):
         anatomy: Anatomy,
         heart: HeartPoints,
         electrode_points: np.ndarray,
-        sigma: Leadfield,
+        sigma: LeadFieldSettings,
         threads: int = 1,
     ) -> Self:
         """All that the operator needs of a patient: one solve of the torso, by boundary elements.
@@ -132,21 +132,21 @@ class OperatorInputs(NamedTuple):
         return cls(*(torch.as_tensor(a.astype(np.float32, copy=False)) for a in arrays))
 
 
-def conductivities_of(patient: Patient, usual: Leadfield) -> Leadfield:
+def conductivities_of(patient: Patient, usual: LeadFieldSettings) -> LeadFieldSettings:
     """Section `leadfield`, with the conductivities that were drawn for a virtual patient.
 
     Raises:
         BadInput: those in its field samples are out of range.
     """
     drawn = (patient.field.conductivities if patient.has("field") else None) or {}
-    return section_of(Leadfield, dict(usual) | drawn, patient.name)
+    return section_of(LeadFieldSettings, dict(usual) | drawn, patient.name)
 
 
 def torso_fields(
     anatomy: Anatomy,
     electrode_points: np.ndarray,
     region: np.ndarray,
-    sigma: Leadfield,
+    sigma: LeadFieldSettings,
     threads: int = 1,
 ) -> BoundaryLeadFields:
     """Lead fields of the patient's torso without heart, of 1 mS/mm, in a region of it.
@@ -163,7 +163,7 @@ def torso_fields(
 
 
 def local_geometry(
-    anatomy: Anatomy, heart: HeartPoints, sigma: Leadfield, threads: int = 1
+    anatomy: Anatomy, heart: HeartPoints, sigma: LeadFieldSettings, threads: int = 1
 ) -> np.ndarray:
     """Features [point, N_LOCAL] of order one, the same wherever the patient stands.
 

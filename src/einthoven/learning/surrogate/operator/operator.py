@@ -17,13 +17,13 @@ from einthoven.learning.surrogate.operator.checkpoint import load_operator
 from einthoven.learning.surrogate.operator.familiarity import Familiarity
 from einthoven.learning.surrogate.operator.inputs import OperatorInputs
 from einthoven.learning.surrogate.operator.mixing import mixed
-from einthoven.learning.surrogate.operator.network import IncidentOperator, Kernel
+from einthoven.learning.surrogate.operator.operator_network import IncidentOperator, Kernel
 
 POINTS_PER_BLOCK = 1024
 
 
 @dataclass(frozen=True)
-class Operator:
+class OperatorEnsemble:
     """The mean of its networks is the prediction; their SD, calibrated, its uncertainty.
 
     Args:

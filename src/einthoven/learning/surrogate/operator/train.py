@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from einthoven.base.config.learning import OperatorModel
-from einthoven.base.config.models import Leadfield
+from einthoven.base.config.learning import OperatorSettings
+from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.seeds import derive_seed
 from einthoven.base.core.tags import Tissue
@@ -23,8 +23,8 @@ from einthoven.learning.surrogate.operator.inputs import (
     OperatorInputs,
     conductivities_of,
 )
-from einthoven.learning.surrogate.operator.network import IncidentOperator
-from einthoven.numerics.training.fit import Run, fit
+from einthoven.learning.surrogate.operator.operator_network import IncidentOperator
+from einthoven.numerics.training.fit import TrainingRun, fit
 from einthoven.numerics.training.machine import ONE_CORE, Machine
 from einthoven.numerics.training.resume import discard
 from einthoven.numerics.training.schedule import Schedule
@@ -40,7 +40,7 @@ class OperatorSample(NamedTuple):
     """[electrode, point, 3] 1/mm^2: true gradients, times the torso's conductivity; heart frame."""
 
 
-def operator_sample(patient: Patient, usual: Leadfield) -> OperatorSample:
+def operator_sample(patient: Patient, usual: LeadFieldSettings) -> OperatorSample:
     """What the operator learns of a patient with anatomy and field samples.
 
     Args:
@@ -59,7 +59,7 @@ def operator_sample(patient: Patient, usual: Leadfield) -> OperatorSample:
     return OperatorSample(inputs, torch.as_tensor(grad.astype(np.float32)))
 
 
-class Batch(NamedTuple):
+class ElectrodeBatch(NamedTuple):
     """Some points and electrodes of some patients."""
 
     inputs: OperatorInputs
@@ -75,7 +75,7 @@ class OperatorTask(Task):
         network: IncidentOperator,
         train: Sequence[OperatorSample],
         validation: Sequence[OperatorSample],
-        config: OperatorModel,
+        config: OperatorSettings,
     ):
         super().__init__()
         self.network, self.train_samples, self.validation = network, train, validation
@@ -87,13 +87,13 @@ class OperatorTask(Task):
         """Every training patient occurs once in an epoch."""
         return -(-len(self.train_samples) // self.config.batch_patients)
 
-    def batches(self, generator: torch.Generator) -> Iterator[Batch]:
+    def batches(self, generator: torch.Generator) -> Iterator[ElectrodeBatch]:
         """Random points of patients in random order."""
         order = torch.randperm(len(self.train_samples), generator=generator)
         for chosen in order.split(self.config.batch_patients):
             yield self._draw([self.train_samples[int(i)] for i in chosen], generator)
 
-    def _draw(self, samples: list[OperatorSample], generator: torch.Generator) -> Batch:
+    def _draw(self, samples: list[OperatorSample], generator: torch.Generator) -> ElectrodeBatch:
         inputs, grads = [], []
         for sample in samples:
             n = len(sample.inputs.local)
@@ -101,9 +101,9 @@ class OperatorTask(Task):
             some = torch.randperm(len(sample.grad), generator=generator)[: self.n_electrodes]
             inputs.append(sample.inputs.at(points, some))
             grads.append(sample.grad[some][:, points])
-        return Batch(_stacked(inputs), torch.stack(grads))
+        return ElectrodeBatch(_stacked(inputs), torch.stack(grads))
 
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
+    def losses(self, batch: ElectrodeBatch) -> dict[str, Tensor]:
         """The relative error; the cosine is watched only."""
         predicted = self.network(batch.inputs)
         return {"loss": relative_error(predicted, batch.grad),
@@ -128,7 +128,7 @@ def _stacked(patients: list[OperatorInputs]) -> OperatorInputs:
 
 
 def train_operator(
-    config: OperatorModel,
+    config: OperatorSettings,
     train: Sequence[OperatorSample],
     validation: Sequence[OperatorSample],
     folder: str | Path,
@@ -162,7 +162,7 @@ def train_operator(
         begin = () if start is None else network.state_dict().values()
         of_data = (t for s in train for t in (*s.inputs, s.grad))
         sha256 = arrays_sha256(*(t.numpy() for t in (*of_data, *begin)))
-    run = Run(MODEL, derive_seed(config.seed, MODEL, "batches"), folder,
+    run = TrainingRun(MODEL, derive_seed(config.seed, MODEL, "batches"), folder,
               validate_every=max(1, config.epochs // 10),
               parameters=section | {"data_sha256": sha256})  # fmt: skip
     schedule = Schedule(config.epochs, config.learning_rate, config.precision)
@@ -174,7 +174,7 @@ def train_operator(
 
 
 def _begun(
-    config: OperatorModel, train: Sequence[OperatorSample], start: str | Path | None
+    config: OperatorSettings, train: Sequence[OperatorSample], start: str | Path | None
 ) -> IncidentOperator:
     """A network that knows but the scales of the training patients, or that of a file."""
     with seeded(config.seed, MODEL, "weights"):

@@ -10,7 +10,7 @@ from einthoven.base.core.names import LEADS
 from einthoven.physics.ecg.delineation.axes import frontal_axis_deg, spatial_angle_deg
 from einthoven.physics.ecg.delineation.signal import areas, mean_between, value_at, vertex
 from einthoven.physics.ecg.delineation.t_wave import TWave, t_wave, tangent_end
-from einthoven.physics.ecg.delineation.waves import Wave, qrs_waves
+from einthoven.physics.ecg.delineation.waves import QrsWave, qrs_waves
 from einthoven.physics.ecg.intervals import qrs_window
 
 BASELINE_MS = 10.0
@@ -34,12 +34,12 @@ class LeadBeat:
 
     lead: str
     baseline_mv: float
-    waves: tuple[Wave, ...]
+    waves: tuple[QrsWave, ...]
     j_mv: float
     st60_mv: float
     t: TWave | None
 
-    def wave(self, *names: str) -> Wave | None:
+    def wave(self, *names: str) -> QrsWave | None:
         """The first wave with one of the names; None where there is none."""
         return next((wave for wave in self.waves if wave.name in names), None)
 

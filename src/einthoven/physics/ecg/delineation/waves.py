@@ -22,7 +22,7 @@ DOWN_NAMES = ("S", "S'", "S''")
 
 
 @dataclass(frozen=True)
-class Wave:
+class QrsWave:
     """One wave of a QRS complex.
 
     Attributes:
@@ -45,7 +45,7 @@ class Wave:
 
 def qrs_waves(
     time: np.ndarray, x: np.ndarray, onset_ms: float, offset_ms: float
-) -> tuple[Wave, ...]:
+) -> tuple[QrsWave, ...]:
     """The waves of one lead in the order of time; none where the lead is flat.
 
     Args:
@@ -56,7 +56,7 @@ def qrs_waves(
     inside = np.flatnonzero((time > onset_ms) & (time < offset_ms))
     sign = np.sign(np.where(np.abs(x[inside]) < LEVEL_MV, 0.0, x[inside]))
     runs = np.split(inside, np.flatnonzero(np.diff(sign)) + 1)
-    found: list[Wave] = []
+    found: list[QrsWave] = []
     for run in runs:
         wave = _wave(time, x, run, (onset_ms, offset_ms))
         if _is_wave(time, x, run, wave):
@@ -67,13 +67,13 @@ def qrs_waves(
     return _named(found)
 
 
-def _wave(time: np.ndarray, x: np.ndarray, run: np.ndarray, ends: tuple[float, float]) -> Wave:
+def _wave(time: np.ndarray, x: np.ndarray, run: np.ndarray, ends: tuple[float, float]) -> QrsWave:
     """A run of samples of one sign as a wave that ends where the level is crossed."""
     k = run[np.argmax(np.abs(x[run]))]
     peak_ms, amplitude = vertex(time, x, int(k))
     start = max(_crossing(time, x, run[0] - 1), ends[0])
     end = min(_crossing(time, x, run[-1]), ends[1])
-    return Wave("", amplitude, peak_ms, start, end)
+    return QrsWave("", amplitude, peak_ms, start, end)
 
 
 def _crossing(time: np.ndarray, x: np.ndarray, left: int) -> float:
@@ -85,25 +85,25 @@ def _crossing(time: np.ndarray, x: np.ndarray, left: int) -> float:
     return float(time[left] + share * (time[left + 1] - time[left]))
 
 
-def _is_wave(time: np.ndarray, x: np.ndarray, run: np.ndarray, wave: Wave) -> bool:
+def _is_wave(time: np.ndarray, x: np.ndarray, run: np.ndarray, wave: QrsWave) -> bool:
     """Whether amplitude and duration are those of a wave."""
     step = (time[-1] - time[0]) / (len(time) - 1)
     above_ms = step * np.count_nonzero(np.abs(x[run]) >= MIN_AMPLITUDE_MV)
     return bool(above_ms >= MIN_TIME_ABOVE_MS and wave.duration_ms >= MIN_DURATION_MS)
 
 
-def _joined(first: Wave, second: Wave) -> Wave:
+def _joined(first: QrsWave, second: QrsWave) -> QrsWave:
     """Two waves of one sign, parted by something too small to be a wave."""
     higher = max(first, second, key=lambda wave: abs(wave.amplitude_mv))
     return replace(higher, start_ms=first.start_ms, end_ms=second.end_ms)
 
 
-def _falls_back(wave: Wave, last_mv: float) -> bool:
+def _falls_back(wave: QrsWave, last_mv: float) -> bool:
     """Whether the last wave turns before the QRS ends; if not, it belongs to the ST segment."""
     return abs(wave.amplitude_mv - last_mv) >= MIN_AMPLITUDE_MV
 
 
-def _named(waves: Sequence[Wave]) -> tuple[Wave, ...]:
+def _named(waves: Sequence[QrsWave]) -> tuple[QrsWave, ...]:
     """The waves with their names; further than R'' and S'' there is none."""
     up = [wave for wave in waves if wave.amplitude_mv > 0]
     if not up:

@@ -8,7 +8,7 @@ from scipy.signal import resample_poly
 
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import INDEPENDENT_LEADS, LEADS
-from einthoven.physics.ecg.beats import Beat, representative_beat
+from einthoven.physics.ecg.beats import AveragedBeat, representative_beat
 from einthoven.physics.ecg.delineation.delineate import Delineation, delineate
 from einthoven.physics.ecg.recordings.quality import arms_look_swapped, raise_if_unusable
 from einthoven.physics.ecg.recordings.recording import Recording
@@ -117,7 +117,7 @@ def _limb_leads_again(ecg: np.ndarray) -> np.ndarray:
     return Recording.of_leads("median beat", independent, RATE_HZ).ecg
 
 
-def _raise_if_implausible(recording: Recording, beat: Beat, found: Delineation) -> None:
+def _raise_if_implausible(recording: Recording, beat: AveragedBeat, found: Delineation) -> None:
     """A rate that is wrong by two makes a heart rate or a QRS that no adult has."""
     per_minute = 60_000.0 / beat.rr_ms if beat.rr_ms else None
     low, high = RATE_PER_MIN

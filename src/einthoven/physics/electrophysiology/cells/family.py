@@ -35,7 +35,7 @@ REPOLARISATION_STEP_MS = 1.0
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture:
+class PotentialMixture:
     """The sum over k of w_k(x) D_k(t - tau(x)), which many cells add to V_m of one.
 
     Attributes:
@@ -109,7 +109,7 @@ class Family:
         right = np.clip(np.searchsorted(known, durations, side="right"), 1, len(known) - 1)
         return right - 1, (durations - known[right - 1]) / (known[right] - known[right - 1])
 
-    def mixture(self, weights: np.ndarray) -> Mixture:
+    def mixture(self, weights: np.ndarray) -> PotentialMixture:
         """What cells add to the member of factor one, V_m = U(t - tau) + the mixture.
 
         Args:
@@ -121,7 +121,7 @@ class Family:
         one = potential(time, self.v_m[self.template])
         differences = [potential(time, v_m) - one for v_m in self.v_m[used]]
         v_m = np.array(differences).reshape(-1, len(time))
-        return Mixture(weights[:, used], time, v_m)
+        return PotentialMixture(weights[:, used], time, v_m)
 
 
 @lru_cache

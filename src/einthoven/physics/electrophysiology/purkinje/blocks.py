@@ -6,8 +6,8 @@ import numpy as np
 
 from einthoven.base.core.errors import StepFailed
 from einthoven.data.patient.activation import PurkinjeTree
-from einthoven.physics.electrophysiology.purkinje.network import Network
 from einthoven.physics.electrophysiology.purkinje.paths import first_arrival
+from einthoven.physics.electrophysiology.purkinje.purkinje_network import Network
 
 FASCICLES_OF: Mapping[str, tuple[str, ...]] = {
     "left-bundle": ("anterior", "septal", "posterior"),

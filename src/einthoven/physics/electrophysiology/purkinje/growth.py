@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from einthoven.base.config.purkinje import Purkinje
+from einthoven.base.config.purkinje import PurkinjeSettings
 from einthoven.base.core.errors import StepFailed
 from einthoven.physics.electrophysiology.purkinje.branch import (
     Sheet,
@@ -40,7 +40,7 @@ class Root(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Branch:
+class PurkinjeBranch:
     """One branch: its nodes, the first one being that of its mother."""
 
     nodes: list[int]
@@ -69,21 +69,21 @@ class Tree:
         self._nodes[start : self.count] = points
         return list(range(start, self.count))
 
-    def grow(self, tip: Tip, shoot: Shoot, excluded: list[int]) -> Branch:
+    def grow(self, tip: Tip, shoot: Shoot, excluded: list[int]) -> PurkinjeBranch:
         """Grow one branch."""
         path, direction, face, growing = grow_path(
             self.sheet, self.nodes, np.array(excluded), tip, shoot
         )
         nodes = [tip.node, *self.add(path[1:])]
         self.edges += zip(nodes[:-1], nodes[1:])
-        return Branch(nodes, Tip(nodes[-1], direction, face), growing)
+        return PurkinjeBranch(nodes, Tip(nodes[-1], direction, face), growing)
 
 
 def grow(
     surface_points: np.ndarray,
     surface_faces: np.ndarray,
     roots: Sequence[Root],
-    config: Purkinje,
+    config: PurkinjeSettings,
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Grow a tree from each of one or more roots, all at once, so that they share the surface.
@@ -103,7 +103,7 @@ def grow(
     """
     tree = Tree(Sheet.of(surface_points, surface_faces))
     rng = np.random.RandomState(seed % 2**32)  # noqa: NPY002  (the package's generator)
-    starts, growing = [], list[Branch]()
+    starts, growing = [], list[PurkinjeBranch]()
     for root in roots:
         start, fascicles = _start(tree, root, config)
         starts.append(start)
@@ -113,7 +113,7 @@ def grow(
     return tree.nodes.copy(), np.array(tree.edges, dtype=np.int64), np.array(starts)
 
 
-def _start(tree: Tree, root: Root, config: Purkinje) -> tuple[int, list[Branch]]:
+def _start(tree: Tree, root: Root, config: PurkinjeSettings) -> tuple[int, list[PurkinjeBranch]]:
     """Number of a root, and its two fascicles behind a trunk."""
     point = root.point
     face = project(tree.sheet, np.array(point, dtype=float))[1]
@@ -135,8 +135,8 @@ def _start(tree: Tree, root: Root, config: Purkinje) -> tuple[int, list[Branch]]
 
 
 def _generation(
-    tree: Tree, mothers: list[Branch], config: Purkinje, rng: np.random.RandomState
-) -> list[Branch]:
+    tree: Tree, mothers: list[PurkinjeBranch], config: PurkinjeSettings, rng: np.random.RandomState
+) -> list[PurkinjeBranch]:
     """Two branches from each tip, in random order: those that can grow on."""
     mean, n_segments = config.branch_length_mm, int(config.branch_length_mm / config.segment_mm)
     choices = 2 * rng.randint(2, size=len(mothers)) - 1
@@ -144,7 +144,7 @@ def _generation(
     lengths = np.maximum(mean + extra, LEAST_LENGTH * mean)
     order = list(range(len(mothers)))
     rng.shuffle(order)
-    daughters: list[Branch] = []
+    daughters: list[PurkinjeBranch] = []
     for k, index in enumerate(order):
         mother = mothers[index]
         sister: list[int] = []

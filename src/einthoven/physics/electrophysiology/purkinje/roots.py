@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from einthoven.base.config.purkinje import EarlySite
+from einthoven.base.config.purkinje import EarlySiteSettings
 from einthoven.base.core.errors import StepFailed
 from einthoven.data.patient.fibers import Coordinates
 from einthoven.data.patient.heart import Heart
@@ -22,11 +22,11 @@ class EarlyRoot(NamedTuple):
     """A root of a tree and the site that it stands for."""
 
     root: Root
-    site: EarlySite
+    site: EarlySiteSettings
 
 
 def early_roots(
-    heart: Heart, coordinates: Coordinates, sites: list[EarlySite]
+    heart: Heart, coordinates: Coordinates, sites: list[EarlySiteSettings]
 ) -> dict[int, list[EarlyRoot]]:
     """Roots on both endocardia: {-1: LV, +1: RV}, in the order of the sites.
 

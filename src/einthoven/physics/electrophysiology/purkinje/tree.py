@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial import cKDTree
 
-from einthoven.base.config.purkinje import Purkinje
+from einthoven.base.config.purkinje import PurkinjeSettings
 from einthoven.base.config.section import builtins_of
 from einthoven.base.core import check
 from einthoven.base.core.errors import StepFailed
@@ -30,7 +30,7 @@ from einthoven.physics.electrophysiology.purkinje.paths import (
 from einthoven.physics.electrophysiology.purkinje.roots import EarlyRoot, early_roots
 
 
-def grow_tree(patient: Patient, config: Purkinje) -> PurkinjeTree:
+def grow_tree(patient: Patient, config: PurkinjeSettings) -> PurkinjeTree:
     """Grow the left and the right trees of a patient.
 
     The fascicles are insulated ways from the His bundle to the early sites; from each a tree grows,
@@ -91,7 +91,10 @@ def _below(patient: Patient, side: int, top_z: float) -> tuple[np.ndarray, np.nd
 
 
 def _draw(
-    surface: tuple[np.ndarray, np.ndarray], roots: list[EarlyRoot], config: Purkinje, seed: int
+    surface: tuple[np.ndarray, np.ndarray],
+    roots: list[EarlyRoot],
+    config: PurkinjeSettings,
+    seed: int,
 ) -> _Grown:
     """Draw trees until they cover the surface."""
     gaps = []
@@ -132,7 +135,7 @@ def _junctions(
     return nodes, times
 
 
-def _joined(patient: str, sides: list[_Side], config: Purkinje) -> PurkinjeTree:
+def _joined(patient: str, sides: list[_Side], config: PurkinjeSettings) -> PurkinjeTree:
     grown = [side.grown for side in sides]
     shift = np.cumsum([0, *(len(its.points) for its in grown[:-1])])
     sites = [root.site for side in sides for root in side.roots]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from einthoven.base.config.activation import Activation as ActivationConfig
+from einthoven.base.config.activation import ActivationSettings as ActivationConfig
 from einthoven.base.config.section import builtins_of
 from einthoven.base.core.log import logger
 from einthoven.data.patient.activation import Activation

@@ -8,17 +8,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from einthoven.base.config.activation import Activation as ActivationConfig
-from einthoven.base.config.scenarios import BUILT_IN, Crt, Paced, Rhythm
-from einthoven.base.config.scenarios import Scenario as ScenarioSettings
+from einthoven.base.config.activation import ActivationSettings as ActivationConfig
+from einthoven.base.config.scenarios import BUILT_IN, CrtSettings, PacedSettings, RhythmSettings
+from einthoven.base.config.scenarios import ScenarioSettings as ScenarioSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.data.patient.patient import Patient
-from einthoven.physics.electrophysiology.capture import Sources
+from einthoven.physics.electrophysiology.capture import WaveSources
 from einthoven.physics.electrophysiology.scenarios.scenario import Scenario
 from einthoven.physics.electrophysiology.scenarios.sites import site_node
 
 
-class FromHis(Scenario[Rhythm]):
+class FromHis(Scenario[RhythmSettings]):
     """The wave leaves the His bundle and reaches the muscle at the junctions behind no block.
 
     Sinus rhythm is the first case of Dokuchaev 2026, section 2.7; LBBB is its figure 8B.
@@ -26,36 +26,38 @@ class FromHis(Scenario[Rhythm]):
 
     from_his = True
 
-    def sources(self, patient: Patient, config: ActivationConfig) -> Sources:
+    def sources(self, patient: Patient, config: ActivationConfig) -> WaveSources:
         """The His bundle, at zero."""
-        return Sources(np.empty(0, np.int64), np.empty(0), his_ms=0.0)
+        return WaveSources(np.empty(0, np.int64), np.empty(0), his_ms=0.0)
 
 
-class AtSites(Scenario[Paced]):
+class AtSites(Scenario[PacedSettings]):
     """The wave leaves sites of the heart's surface: pacing, ectopic beats."""
 
-    def sources(self, patient: Patient, config: ActivationConfig) -> Sources:
+    def sources(self, patient: Patient, config: ActivationConfig) -> WaveSources:
         """The sites in their order, with their times."""
         sites = self.settings.sites
         nodes = np.array([site_node(site, patient) for site in sites], np.int64)
-        return Sources(nodes, np.array([site.time_ms for site in sites]))
+        return WaveSources(nodes, np.array([site.time_ms for site in sites]))
 
 
-class Resynchronised(Scenario[Crt]):
+class Resynchronised(Scenario[CrtSettings]):
     """The wave leaves a lead in the RV and one on the LV: the second case of section 2.7."""
 
-    def sources(self, patient: Patient, config: ActivationConfig) -> Sources:
+    def sources(self, patient: Patient, config: ActivationConfig) -> WaveSources:
         """The RV's lead at zero, then the LV's."""
         settings, delay = self.settings, self.settings.vv_delay_ms
         sites = (settings.rv_site, settings.lv_site)
         nodes = np.array([site_node(site, patient) for site in sites], np.int64)
-        return Sources(nodes, np.array([0.0, config.crt_vv_delay_ms if delay is None else delay]))
+        return WaveSources(
+            nodes, np.array([0.0, config.crt_vv_delay_ms if delay is None else delay])
+        )
 
 
 KINDS: Mapping[type[ScenarioSettings], type[Scenario]] = {
-    Rhythm: FromHis,
-    Paced: AtSites,
-    Crt: Resynchronised,
+    RhythmSettings: FromHis,
+    PacedSettings: AtSites,
+    CrtSettings: Resynchronised,
 }
 """Settings -> the class that plays them."""
 

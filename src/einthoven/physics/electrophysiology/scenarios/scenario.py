@@ -6,13 +6,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from einthoven.base.config.activation import Activation as ActivationConfig
-from einthoven.base.config.scenarios import Scenario as ScenarioSettings
+from einthoven.base.config.activation import ActivationSettings as ActivationConfig
+from einthoven.base.config.scenarios import ScenarioSettings as ScenarioSettings
 from einthoven.data.patient.patient import Patient
-from einthoven.physics.electrophysiology.capture import Sources
+from einthoven.physics.electrophysiology.capture import WaveSources
 from einthoven.physics.electrophysiology.endocardium import with_endocardium
 from einthoven.physics.electrophysiology.purkinje.blocks import blocked
-from einthoven.physics.electrophysiology.purkinje.network import JunctionDelays, Network
+from einthoven.physics.electrophysiology.purkinje.purkinje_network import JunctionDelays, Network
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Scenario[S: ScenarioSettings](ABC):
     """Whether the wave comes down the bundles."""
 
     @abstractmethod
-    def sources(self, patient: Patient, config: ActivationConfig) -> Sources:
+    def sources(self, patient: Patient, config: ActivationConfig) -> WaveSources:
         """Where and when the wave starts; the earliest need not be at zero.
 
         Raises:

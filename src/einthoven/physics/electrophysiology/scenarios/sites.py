@@ -7,8 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from einthoven.base.config.scenarios import ApexSite, CoordinateSite, PointSite, SegmentSite
-from einthoven.base.config.scenarios import Site as SiteSettings
+from einthoven.base.config.scenarios import (
+    ApexSiteSettings,
+    CoordinateSiteSettings,
+    PointSiteSettings,
+    SegmentSiteSettings,
+)
+from einthoven.base.config.scenarios import SiteSettings as SiteSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Surface
 from einthoven.data.patient.patient import Patient
@@ -45,7 +50,7 @@ class Site[S: SiteSettings](ABC):
         """How far surface nodes [node] are from the place; the least is taken."""
 
 
-class Apex(Site[ApexSite]):
+class Apex(Site[ApexSiteSettings]):
     """Lowest along the long axis."""
 
     def distance(self, patient: Patient, nodes: np.ndarray) -> np.ndarray:
@@ -53,7 +58,7 @@ class Apex(Site[ApexSite]):
         return patient.heart.height[nodes]
 
 
-class AtCoordinates(Site[CoordinateSite]):
+class AtCoordinates(Site[CoordinateSiteSettings]):
     """Nearest in ventricular coordinates."""
 
     def distance(self, patient: Patient, nodes: np.ndarray) -> np.ndarray:
@@ -66,7 +71,7 @@ class AtCoordinates(Site[CoordinateSite]):
         return np.where(usable, distance, np.inf)
 
 
-class InSegment(Site[SegmentSite]):
+class InSegment(Site[SegmentSiteSettings]):
     """Nearest to the mean of the segment's nodes on the surface, and of that segment."""
 
     def distance(self, patient: Patient, nodes: np.ndarray) -> np.ndarray:
@@ -79,7 +84,7 @@ class InSegment(Site[SegmentSite]):
         return np.where(inside, distance, np.inf)
 
 
-class AtPoint(Site[PointSite]):
+class AtPoint(Site[PointSiteSettings]):
     """Nearest to a point in the patient's frame."""
 
     def distance(self, patient: Patient, nodes: np.ndarray) -> np.ndarray:
@@ -94,10 +99,10 @@ class AtPoint(Site[PointSite]):
 
 
 SITES: Mapping[type[SiteSettings], type[Site]] = {
-    ApexSite: Apex,
-    CoordinateSite: AtCoordinates,
-    SegmentSite: InSegment,
-    PointSite: AtPoint,
+    ApexSiteSettings: Apex,
+    CoordinateSiteSettings: AtCoordinates,
+    SegmentSiteSettings: InSegment,
+    PointSiteSettings: AtPoint,
 }
 """Settings -> the class that finds the node."""
 

@@ -6,15 +6,15 @@ import torch
 from torch import Tensor, nn
 
 from einthoven.base.config.imaging import PATTERNS
-from einthoven.base.config.imaging_training import ImagingTraining
+from einthoven.base.config.imaging_training import ImagingTrainingSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.imaging.corpus.cases import PARAMETERS
 from einthoven.imaging.corpus.corpus import N_POINTS
 from einthoven.imaging.networks.calibration import widening
-from einthoven.imaging.networks.mixture.body import BodyMeasures
+from einthoven.imaging.networks.imaging_network import Beats, ImagingNetwork, MapPrediction, Scale
 from einthoven.imaging.networks.mixture.components import Components
-from einthoven.imaging.networks.mixture.mixture import Mixture
-from einthoven.imaging.networks.network import Beats, ImagingNetwork, Prediction, Scale
+from einthoven.imaging.networks.mixture.mixture import GaussianMixture
+from einthoven.imaging.networks.mixture.mixture_body import BodyMeasures
 from einthoven.imaging.networks.trunk import Trunk
 
 N_BLOCKS, N_ECG_COMPONENTS = 1, 96
@@ -46,13 +46,13 @@ class Unknowns(NamedTuple):
     apd90: Tensor
     """[beat, 75] ms."""
     parameters: Tensor
-    """[beat, parameter] in their units, order `measured.PARAMETERS`; NaN where a beat has none."""
+    """[beat, parameter] in their units, order `cases.PARAMETERS`; NaN where a beat has none."""
     pattern: Tensor
     """[beat] place in `config.imaging.PATTERNS`."""
 
 
 class PosteriorNetwork(ImagingNetwork):
-    """12-lead ECG and, if known, body measures -> `Mixture` over maps, parameters and patterns."""
+    """12-lead ECG and body measures, if known -> `GaussianMixture` of maps and parameters."""
 
     name, title = "posterior", "posterior"
     learning_rate, batch = 2e-3, 64
@@ -62,7 +62,7 @@ class PosteriorNetwork(ImagingNetwork):
     widening: Tensor
     deficits: Tensor
 
-    def __init__(self, config: ImagingTraining, measure_names: tuple[str, ...]):
+    def __init__(self, config: ImagingTrainingSettings, measure_names: tuple[str, ...]):
         super().__init__(config, measure_names)
         self.body = BodyMeasures(measure_names)
         width = config.posterior_width
@@ -71,7 +71,7 @@ class PosteriorNetwork(ImagingNetwork):
         self.scale = Scale(len(PARAMETERS))
         n_values = N_MAPS + N_DURATIONS + len(PARAMETERS)
         self.sizes = (config.posterior_mixture, n_values, RANK, len(PATTERNS))
-        self.last = nn.Linear(width, Mixture.n_outputs(*self.sizes))
+        self.last = nn.Linear(width, GaussianMixture.n_outputs(*self.sizes))
         self.register_buffer("spread", torch.ones(n_values))
         self.register_buffer("sharpness", torch.ones(2))
         self.register_buffer("widening", torch.ones(N_POINTS))
@@ -80,7 +80,7 @@ class PosteriorNetwork(ImagingNetwork):
             self.last.weight.mul_(0.3)
 
     @staticmethod
-    def epochs_of(config: ImagingTraining) -> int:
+    def epochs_of(config: ImagingTrainingSettings) -> int:
         """Epochs of its training."""
         return config.posterior_epochs
 
@@ -101,10 +101,10 @@ class PosteriorNetwork(ImagingNetwork):
         self.durations.fit(beats.apd90)
         self.scale.fit(beats.parameters)
 
-    def forward(self, ecg: Tensor, measures: Tensor) -> Mixture:
+    def forward(self, ecg: Tensor, measures: Tensor) -> GaussianMixture:
         """[beat, 12, 500] mV, [beat, measure] (NaN where unknown) -> the posterior."""
         outputs = self.last(self.trunk(ecg, self.body(measures)))
-        return Mixture.of_outputs(outputs, self.sizes).tempered(self.spread, self.sharpness)
+        return GaussianMixture.of_outputs(outputs, self.sizes).tempered(self.spread, self.sharpness)
 
     def loss(self, beats: Beats) -> Tensor:
         """Minus the mean log-density; in training of ECGs with noise and of other amplitudes."""
@@ -119,10 +119,11 @@ class PosteriorNetwork(ImagingNetwork):
     def calibrate(self, beats: Beats) -> None:
         """Make densities and intervals right on hearts that were not learned from.
 
-        A network that has seen its beats often is too sure of itself. First `Mixture.tempered`
-        by the factors with the largest likelihood; then a factor for each point by which draws move
-        away from their median, so that 90 % intervals cover 90 % (`calibration.widening`); and how
-        much less probable than draws the truth is (`deficit`).
+        A network that has seen its beats often is too sure of itself. First
+        `GaussianMixture.tempered` by the factors with the largest likelihood; then a factor
+        for each point by which draws move away from their median, so that 90 % intervals
+        cover 90 % (`calibration.widening`); and how much less probable than draws the truth
+        is (`deficit`).
 
         Raises:
             BadInput: too few beats.
@@ -144,25 +145,25 @@ class PosteriorNetwork(ImagingNetwork):
         self.deficits.copy_(self.deficit(mixture, beats.activation_time).quantile(share))
 
     @torch.no_grad()
-    def predict(self, ecg: Tensor, measures: Tensor) -> Prediction:
+    def predict(self, ecg: Tensor, measures: Tensor) -> MapPrediction:
         """Medians, draws of the times, and the probabilities of the patterns."""
         mixture = self(ecg, measures)
         drawn = self.draw(mixture, N_DRAWS)
         middle = [values.median(dim=1).values.cpu().numpy() for values in drawn[:2]]
         pattern = (mixture.log_weights[:, :, None] + mixture.log_classes).exp().sum(dim=1)
         samples = drawn.activation_time.cpu().numpy()
-        return Prediction(middle[0], middle[1], samples=samples, pattern=pattern.cpu().numpy())
+        return MapPrediction(middle[0], middle[1], samples=samples, pattern=pattern.cpu().numpy())
 
     def coordinates(self, unknowns: Unknowns) -> Tensor:
         """[beat, coordinate] without unit; NaN where a parameter is not known."""
         parts = [self.maps(unknowns.activation_time), self.durations(unknowns.apd90)]
         return torch.cat([*parts, self.scale(unknowns.parameters)], dim=1)
 
-    def log_prob(self, mixture: Mixture, unknowns: Unknowns) -> Tensor:
+    def log_prob(self, mixture: GaussianMixture, unknowns: Unknowns) -> Tensor:
         """[beat] logarithm of the density of the coordinates and the probability of the pattern."""
         return mixture.log_prob(self.coordinates(unknowns), unknowns.pattern)
 
-    def deficit(self, mixture: Mixture, activation_time: Tensor) -> Tensor:
+    def deficit(self, mixture: GaussianMixture, activation_time: Tensor) -> Tensor:
         """By how much a map's log-density is below the mean of draws': [beat].
 
         Args:
@@ -174,7 +175,7 @@ class PosteriorNetwork(ImagingNetwork):
         levels = [mixture.log_prob(self._maps_only(drawn[:, k])) for k in range(N_COMPARED)]
         return torch.stack(levels).mean(dim=0) - own
 
-    def depth(self, mixture: Mixture, activation_time: Tensor) -> Tensor:
+    def depth(self, mixture: GaussianMixture, activation_time: Tensor) -> Tensor:
         """Share of the calibration beats whose truth has a larger `deficit`: [beat], 0 to 1."""
         found = self.deficit(mixture, activation_time)
         return (self.deficits > found[:, None]).to(found).mean(dim=1)
@@ -184,7 +185,7 @@ class PosteriorNetwork(ImagingNetwork):
         unknown = scores.new_full((len(scores), self.sizes[1] - N_MAPS), torch.nan)
         return torch.cat([scores, unknown], dim=1)
 
-    def draw(self, mixture: Mixture, n: int, seed: int = 0) -> Unknowns:
+    def draw(self, mixture: GaussianMixture, n: int, seed: int = 0) -> Unknowns:
         """Draws [beat, draw, ...] in ms and the parameters' units, times with calibrated spread."""
         generator = torch.Generator().manual_seed(seed)
         values, pattern = mixture.sample(n, generator)
@@ -198,8 +199,10 @@ class PosteriorNetwork(ImagingNetwork):
 
 
 @torch.enable_grad()
-def _most_likely(mixture: Mixture, values: Tensor, pattern: Tensor) -> tuple[Tensor, Tensor]:
-    """`Mixture.tempered`'s arguments with the largest mean log-density of values [beat, value]."""
+def _most_likely(
+    mixture: GaussianMixture, values: Tensor, pattern: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Arguments of `GaussianMixture.tempered` with the largest mean log-density of values."""
     logs = [torch.zeros(n, device=values.device, requires_grad=True) for n in (values.shape[1], 2)]
     optimiser = torch.optim.Adam(logs, TEMPER_RATE)
     for _ in range(TEMPER_STEPS):

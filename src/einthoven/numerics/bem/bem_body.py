@@ -46,7 +46,7 @@ class Inclusion:
 
 
 @dataclass(frozen=True)
-class Body:
+class BemBody:
     """An insulated torso with inclusions, none inside another: lungs, or a heart.
 
     Raises:

@@ -7,16 +7,16 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from einthoven.base.config.learning import MlpModel, RefractionModel
+from einthoven.base.config.learning import MlpSettings, RefractionSettings
 from einthoven.learning.surrogate.inputs import Inputs
-from einthoven.learning.surrogate.patients import Sample
+from einthoven.learning.surrogate.patients import PatientSample
 from einthoven.numerics.training.schedule import Schedule
 from einthoven.numerics.training.search import Space, Span
 
-type NetworkConfig = MlpModel | RefractionModel
+type NetworkConfig = MlpSettings | RefractionSettings
 
 
-class Batch(NamedTuple):
+class PointBatch(NamedTuple):
     """Some points of some patients and what the network should say there."""
 
     inputs: Inputs
@@ -65,10 +65,10 @@ class LeadFieldNetwork(nn.Module, ABC):
         """Lead-field gradients [batch, electrode, point, 3] in kOhm/mm, patient frame."""
 
     @abstractmethod
-    def loss(self, predicted: Tensor, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, predicted: Tensor, batch: PointBatch) -> dict[str, Tensor]:
         """Scalar terms for the curve; `loss` is minimised."""
 
-    def fit_scales(self, samples: Iterable[Sample]) -> None:
+    def fit_scales(self, samples: Iterable[PatientSample]) -> None:
         """Set the scales from the training patients; codes are standardised."""
         latent = torch.stack([sample.inputs.latent for sample in samples])
         sd = latent.std(dim=0, correction=0)

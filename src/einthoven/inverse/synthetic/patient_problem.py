@@ -14,8 +14,8 @@ from typing import Self
 import numpy as np
 import scipy.sparse as sp
 
-from einthoven.base.config.models import Leadfield
-from einthoven.base.config.repolarisation import Repolarisation
+from einthoven.base.config.models import LeadFieldSettings
+from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.geometry.barycentric import SkinPoints, attach
@@ -33,12 +33,12 @@ from einthoven.physics.ecg.body_potentials import body_potential
 from einthoven.physics.ecg.membrane import Membrane
 from einthoven.physics.leadfield.skin import electrode_weights
 
-CONDUCTIVITIES, DURATIONS = Leadfield(), Repolarisation()
+CONDUCTIVITIES, DURATIONS = LeadFieldSettings(), RepolarisationSettings()
 """The defaults of their sections."""
 
 
 @dataclass(frozen=True, eq=False)
-class Beat:
+class BodyBeat:
     """A beat of a patient with its potential in the whole body.
 
     Attributes:
@@ -59,8 +59,8 @@ class Beat:
         patient: Patient,
         activation: Activation,
         time: np.ndarray,
-        leadfield: Leadfield = CONDUCTIVITIES,
-        repolarisation: Repolarisation = DURATIONS,
+        leadfield: LeadFieldSettings = CONDUCTIVITIES,
+        repolarisation: RepolarisationSettings = DURATIONS,
         paced: Sequence[int] = (),
     ) -> Self:
         """Solve for the potential; about 20 s for 4,600 heart nodes and 500 samples on one core.
@@ -82,7 +82,7 @@ class Beat:
 
 
 @dataclass(frozen=True)
-class Recording:
+class RecordedBody:
     """What is known of a body in which a beat is recorded.
 
     Attributes:
@@ -110,7 +110,7 @@ class Recording:
             check.between(name, getattr(self, name), least, 20_000)
 
 
-def patient_world(beat: Beat, recording: Recording = Recording()) -> World:
+def patient_world(beat: BodyBeat, recording: RecordedBody = RecordedBody()) -> World:
     """The inverse problem of a beat.
 
     Args:
@@ -159,7 +159,7 @@ class BodySetting:
     """Surfaces and electrodes of a patient in place, and where they are in the mesh."""
 
     patient: Patient
-    recording: Recording
+    recording: RecordedBody
 
     @cached_property
     def heart(self) -> tuple[np.ndarray, np.ndarray]:

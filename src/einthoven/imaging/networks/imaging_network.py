@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from einthoven.base.config.imaging_training import ImagingTraining
+from einthoven.base.config.imaging_training import ImagingTrainingSettings
 
 
 class Beats(NamedTuple):
@@ -29,7 +29,7 @@ class Beats(NamedTuple):
     """[beat] place of the pattern of activation in `config.imaging.PATTERNS`; -1 of others."""
 
 
-class Prediction(NamedTuple):
+class MapPrediction(NamedTuple):
     """What a network says of beats; None of what it does not predict."""
 
     activation_time: np.ndarray
@@ -57,13 +57,13 @@ class ImagingNetwork(nn.Module, ABC):
     needs_v_m: ClassVar[bool] = False
     ema_decay: ClassVar[float] = 0.0
 
-    def __init__(self, config: ImagingTraining, measure_names: tuple[str, ...]):
+    def __init__(self, config: ImagingTrainingSettings, measure_names: tuple[str, ...]):
         super().__init__()
         self.config, self.measure_names = config, measure_names
 
     @staticmethod
     @abstractmethod
-    def epochs_of(config: ImagingTraining) -> int:
+    def epochs_of(config: ImagingTrainingSettings) -> int:
         """Epochs of its training."""
 
     @abstractmethod
@@ -75,7 +75,7 @@ class ImagingNetwork(nn.Module, ABC):
         """What training makes small, without unit."""
 
     @abstractmethod
-    def predict(self, ecg: Tensor, measures: Tensor) -> Prediction:
+    def predict(self, ecg: Tensor, measures: Tensor) -> MapPrediction:
         """In ms and mV; without gradients."""
 
     def calibrate(self, beats: Beats) -> None:

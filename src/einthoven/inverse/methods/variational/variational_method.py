@@ -11,20 +11,20 @@ from einthoven.inverse.methods.variational.control import (
     PER_SOURCE,
     POSES,
     Control,
-    Sources,
+    StimulusSources,
 )
-from einthoven.inverse.methods.variational.gauss_newton import Analysis, Prior
+from einthoven.inverse.methods.variational.gauss_newton import Analysis, ControlPrior
 from einthoven.inverse.methods.variational.model_error import (
     ErrorSizes,
     ModelError,
     Modes,
     Observed,
-    Recording,
+    ProjectedPotentials,
     fitted,
 )
-from einthoven.inverse.methods.variational.posterior import Posterior
-from einthoven.inverse.methods.variational.search import Guess, Library, Search
+from einthoven.inverse.methods.variational.search import Guess, Library, LibrarySearch
 from einthoven.inverse.methods.variational.trajectory import Dynamics
+from einthoven.inverse.methods.variational.variational_posterior import VariationalPosterior
 from einthoven.inverse.problem.method import Diagnostics, Estimate, Method, SourceSurface
 
 LONGEST_RECORD = 1000.0
@@ -97,22 +97,22 @@ class Variational(Method):
         )  # fmt: skip
         laplacian = getattr(surface, LAPLACIANS[self.laplacian])
         dynamics = Dynamics(laplacian, time / self.ms_per_unit)
-        recording = Recording.of(transfer, body_potentials, self.n_components)
+        recording = ProjectedPotentials.of(transfer, body_potentials, self.n_components)
         observed = Observed(recording, Modes.of(surface, self.n_modes), surface)
-        search = Search(self._library(dynamics, surface), recording)
+        search = LibrarySearch(self._library(dynamics, surface), recording)
         analysis = self._fewest_sources(search, observed)
         return self._reported(self._refined(analysis))
 
     def _library(self, dynamics: Dynamics, surface: SourceSurface) -> Library:
         """Waves with the constants of the prior's centre, from sources a node wide."""
         width = float(np.sqrt(surface.areas.mean()))
-        sources = Sources(surface.points[:1], np.zeros(1), np.log([width]))
+        sources = StimulusSources(surface.points[:1], np.zeros(1), np.log([width]))
         none = np.zeros((len(surface.points), 0))
         base = np.array([self.diffusion, self.excitation, self.threshold, 1.0])
         control = Control(surface, base, np.zeros(4), none, np.zeros(0), sources)
         return Library(dynamics, control, self.n_candidates)
 
-    def _fewest_sources(self, search: Search, observed: Observed) -> Analysis:
+    def _fewest_sources(self, search: LibrarySearch, observed: Observed) -> Analysis:
         """Waves fitted with white errors; a source is added while the evidence rises by it.
 
         One source is enough where the residual is no larger than the noise, which is known from
@@ -135,18 +135,20 @@ class Variational(Method):
             best, evidence = more, risen
         return best
 
-    def _fitted(self, search: Search, observed: Observed, guess: Guess) -> Analysis:
+    def _fitted(self, search: LibrarySearch, observed: Observed, guess: Guess) -> Analysis:
         library = search.library
         control = library.control
         width = np.full(len(guess.onsets), control.sources.log_widths[0])
-        sources = Sources(library.centres[list(guess.candidates)], np.array(guess.onsets), width)
+        sources = StimulusSources(
+            library.centres[list(guess.candidates)], np.array(guess.onsets), width
+        )
         control = replace(
             control,
             log_constants=np.array([2 * np.log(guess.speed), 0, 0, 0]),
             sources=sources,
             gain=guess.gain,
         )
-        prior = Prior(np.full(4, self.constants_sd), np.zeros(0), width[0], guess.gain)
+        prior = ControlPrior(np.full(4, self.constants_sd), np.zeros(0), width[0], guess.gain)
         error = ModelError(observed, ErrorSizes(1.0, 0.0, 1.0, 1.0))
         analysis = Analysis(library.dynamics, control, prior, error)
         return with_white_error(with_white_error(analysis).descended(N_DESCENT))
@@ -174,7 +176,7 @@ class Variational(Method):
     def _reported(self, analysis: Analysis) -> Estimate:
         observed = analysis.error.observed
         error = fitted(observed, analysis.residual, starting_sizes(observed))
-        posterior = Posterior.of(analysis, error)
+        posterior = VariationalPosterior.of(analysis, error)
         control, sizes = analysis.control, error.sizes
         d, k, a, r = control.base * np.exp(control.log_constants)
         numbers = {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from einthoven.app.run.monitor.state import Failure, Run, lost, seconds_left
+from einthoven.app.run.monitor.state import Failure, WorkflowRun, lost, seconds_left
 
 WIDTH = 24
 N_SHOWN = 20
@@ -29,7 +29,7 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
-def counts(run: Run, rule: str = "") -> tuple[int, int, int]:
+def counts(run: WorkflowRun, rule: str = "") -> tuple[int, int, int]:
     """Jobs done, jobs at work, and all jobs, of one rule or of the run.
 
     What a group has finished inside counts as done.
@@ -40,7 +40,7 @@ def counts(run: Run, rule: str = "") -> tuple[int, int, int]:
     return done, sum(job.at_work for job in jobs), sum(its.total for its in rules)
 
 
-def line(run: Run, now: float) -> str:
+def line(run: WorkflowRun, now: float) -> str:
     """How far the run is, in one line."""
     done, working, total = counts(run)
     waiting = sum(not job.working for job in run.running.values())
@@ -56,7 +56,7 @@ def line(run: Run, now: float) -> str:
     return ", ".join([*parts, f"{ago} so far" if run.state == "running" else f"after {ago}"])
 
 
-def screen(run: Run, now: float) -> str:
+def screen(run: WorkflowRun, now: float) -> str:
     """The run at this moment: failures first, then every rule, then the jobs at work."""
     state = run.state
     if reason := lost(run, now):
@@ -71,7 +71,7 @@ def screen(run: Run, now: float) -> str:
     return _page(run, state, now, table + _more(len(rows)) if rows else "")
 
 
-def summary(run: Run, results: str | Path) -> str:
+def summary(run: WorkflowRun, results: str | Path) -> str:
     """The page at the end of a run: failures first, then every rule, then what was made.
 
     A product of an earlier run is not named unless this run found it to be up to date.
@@ -88,7 +88,7 @@ def summary(run: Run, results: str | Path) -> str:
     return _page(run, run.state, run.updated, "\n".join(made))
 
 
-def _page(run: Run, state: str, now: float, end: str) -> str:
+def _page(run: WorkflowRun, state: str, now: float, end: str) -> str:
     failures = [failure_text(failure) for failure in run.failures.values()]
     parts = [f"{state}: {line(run, now)}\n{run.command}", rules_table(run), end]
     if failures:
@@ -110,7 +110,7 @@ def _more(n: int) -> str:
     return f"\n  and {n - N_SHOWN} more" if n > N_SHOWN else ""
 
 
-def rules_table(run: Run) -> str:
+def rules_table(run: WorkflowRun) -> str:
     """Bars and counts of every rule, with its mean seconds a job and largest memory."""
     rows = []
     for name, rule in run.rules.items():

@@ -6,18 +6,18 @@ from typing import ClassVar
 import numpy as np
 
 from einthoven.base.core import check
-from einthoven.inverse.methods.activation.beat import Recording
+from einthoven.inverse.methods.activation.beat import BeatProblem
 from einthoven.inverse.methods.activation.fastest_route import FastestRoute
-from einthoven.inverse.methods.activation.gauss_newton import GaussNewton, Posterior
+from einthoven.inverse.methods.activation.gauss_newton import GaussNewtonSettings, LaplacePosterior
 from einthoven.inverse.problem.method import Diagnostics, Estimate, Method, SourceSurface
 
 
 @dataclass(frozen=True)
-class Activation(Method):
+class ActivationMethod(Method):
     """One action potential at every node, u = a S(t - tau), shifted in time and of own duration.
 
     Unknown are the activation time and the duration of each node, and, common to all, amplitude
-    and three widths of the waveform (`Waveform`). First guess: `FastestRoute`; then `GaussNewton`,
+    and three widths of the waveform (`Waveform`). First guess: `FastestRoute`; then Gauss-Newton,
     with the weights of the two roughness penalties and the noise level by marginal likelihood.
     Standard deviations are those of Laplace's approximation: of the times, and of the potentials
     by the waveform's slopes.
@@ -30,7 +30,7 @@ class Activation(Method):
     n_modes: int = 300
     """Smoothest functions on the heart in which activation and duration are sought."""
     start: FastestRoute = field(default_factory=FastestRoute)
-    iteration: GaussNewton = field(default_factory=GaussNewton)
+    iteration: GaussNewtonSettings = field(default_factory=GaussNewtonSettings)
 
     def solve(
         self,
@@ -43,7 +43,7 @@ class Activation(Method):
         mixing = self._mixing(len(surface.points))
         of_sources = transfer if mixing is None else transfer @ mixing
         first = self.start.beat(of_sources, body_potentials, surface, time)
-        recording = Recording.of(of_sources, body_potentials, surface, time, self.n_modes)
+        recording = BeatProblem.of(of_sources, body_potentials, surface, time, self.n_modes)
         posterior = self.iteration.run(recording, first)
         beat = posterior.beat
         sources = beat.sources(time)
@@ -65,7 +65,7 @@ class Activation(Method):
         return check.finite(name, check.shape(name, self.potential_of_source, (n, n)))
 
 
-def nodal_covariance(posterior: Posterior, recording: Recording) -> np.ndarray:
+def nodal_covariance(posterior: LaplacePosterior, recording: BeatProblem) -> np.ndarray:
     """Of each node's activation and duration: variances and covariance [3, node] ms^2."""
     modes = recording.modes.functions
     k = modes.shape[1]
@@ -78,7 +78,7 @@ def nodal_covariance(posterior: Posterior, recording: Recording) -> np.ndarray:
     )
 
 
-def source_sd(posterior: Posterior, recording: Recording) -> np.ndarray:
+def source_sd(posterior: LaplacePosterior, recording: BeatProblem) -> np.ndarray:
     """SD of the action potentials by those of activation and duration: [node, time] mV."""
     by_activation, by_duration = posterior.beat.slopes(recording.time)
     activation, duration, both = nodal_covariance(posterior, recording)[:, :, None]
@@ -86,7 +86,7 @@ def source_sd(posterior: Posterior, recording: Recording) -> np.ndarray:
     return np.sqrt(np.maximum(variance + 2 * both * by_activation * by_duration, 0.0))
 
 
-def numbers(posterior: Posterior) -> dict[str, float]:
+def numbers(posterior: LaplacePosterior) -> dict[str, float]:
     """What the page of a reconstruction lists."""
     waveform = posterior.beat.waveform
     return {

@@ -5,16 +5,16 @@ from functools import cached_property
 
 import numpy as np
 
-from einthoven.inverse.methods.waves.evidence import Band, Hyperparameters, Recording
+from einthoven.inverse.methods.waves.evidence import Band, Hyperparameters, WaveData
 from einthoven.inverse.methods.waves.prior import SurfaceModes
 
 
 @dataclass(frozen=True)
-class Posterior:
+class WavePosterior:
     """Of the wave prior with the hyperparameters chosen."""
 
     modes: SurfaceModes
-    recording: Recording
+    recording: WaveData
     chosen: Hyperparameters
     doubt: np.ndarray | None = None
     """Of the geometry: square root of the covariance of the recording's changes,
@@ -64,9 +64,9 @@ class Posterior:
                 seen[:, group] += rest @ generator.standard_normal((len(seen), len(group)))
         return self._back(field + self._estimate(self.recording.coefficients - seen))
 
-    def _of(self, change: np.ndarray) -> "Posterior":
+    def _of(self, change: np.ndarray) -> "WavePosterior":
         """In a geometry that is known to be changed."""
-        return Posterior(self.modes, self.recording.changed(change), self.chosen)
+        return WavePosterior(self.modes, self.recording.changed(change), self.chosen)
 
     @property
     def _groups(self) -> list[list[np.ndarray]]:

@@ -27,7 +27,7 @@ MAGNITUDE_LEVELS = np.linspace(0.0, 1.5, 601)
 
 
 @dataclass(frozen=True)
-class Reference:
+class ReferenceFields:
     """What the finite elements say about a patient."""
 
     heart: Heart
@@ -74,7 +74,7 @@ class Reference:
         return inside | (surface_mm <= HEART_MARGIN_MM)
 
 
-def load_prediction(path: str | Path, reference: Reference) -> Prediction:
+def load_prediction(path: str | Path, reference: ReferenceFields) -> Prediction:
     """A prediction of the same electrodes and scenarios as the reference.
 
     Raises:
@@ -102,7 +102,7 @@ class PatientErrors:
     """[2, group] stated and measured median error, where an uncertainty is stated."""
 
 
-def patient_errors(reference: Reference, predicted: Prediction) -> PatientErrors:
+def patient_errors(reference: ReferenceFields, predicted: Prediction) -> PatientErrors:
     """All errors of section 2.6: plain means over points and electrodes (leads, scenarios).
 
     Angular errors without a region are those at all cell centroids of the myocardium.
@@ -147,7 +147,7 @@ def patient_errors(reference: Reference, predicted: Prediction) -> PatientErrors
     return PatientErrors(plain, heart.mean(axis=1), distributions, curve)
 
 
-def _bound(reference: Reference, predicted: Prediction) -> Bound:
+def _bound(reference: ReferenceFields, predicted: Prediction) -> Bound:
     """The Cauchy-Schwarz bound of section 2.6 for every scenario and electrode.
 
     Raises:
@@ -169,7 +169,7 @@ def _bound(reference: Reference, predicted: Prediction) -> Bound:
     return bound
 
 
-def _ecg_errors(ecg: np.ndarray, reference: Reference) -> dict[str, float]:
+def _ecg_errors(ecg: np.ndarray, reference: ReferenceFields) -> dict[str, float]:
     """Waveform errors per lead, then the mean over leads and scenarios; QRS likewise."""
     true, time = reference.ecg.ecg, reference.ecg.time
     relative = metrics.rel_l2(ecg, true)  # [scenario, lead]

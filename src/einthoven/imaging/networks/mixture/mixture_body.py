@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from einthoven.imaging.networks.network import Scale
+from einthoven.imaging.networks.imaging_network import Scale
 
 N_COMPONENTS = 8
 """Of each group of measures."""

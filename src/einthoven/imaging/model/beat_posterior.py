@@ -16,7 +16,7 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import LEADS
 from einthoven.imaging.corpus.cases import PARAMETERS
 from einthoven.imaging.corpus.corpus import N_POINTS, N_TIMES
-from einthoven.imaging.networks.mixture.network import PosteriorNetwork
+from einthoven.imaging.networks.mixture.mixture_network import PosteriorNetwork
 from einthoven.imaging.networks.registry import load_network
 
 FILE = "model.safetensors"
@@ -28,7 +28,7 @@ class ImagingPosterior:
 
     Attributes:
         samples: [draw, 75] activation times, ms.
-        parameters: [draw, parameter] in the units of their names, order `measured.PARAMETERS`; of
+        parameters: [draw, parameter] in the units of their names, order `cases.PARAMETERS`; of
             sites that a draw's pattern has not, NaN.
         pattern: [draw] names.
     """
@@ -58,7 +58,7 @@ class ImagingPosterior:
 
 
 @dataclass(frozen=True, eq=False)
-class Posterior:
+class BeatPosterior:
     """A trained network, in eval mode, and questions about one beat."""
 
     network: PosteriorNetwork

@@ -9,7 +9,7 @@ from einthoven.inverse.methods.variational.gauss_newton import Analysis
 from einthoven.inverse.methods.variational.model_error import ModelError
 
 
-class Posterior(NamedTuple):
+class VariationalPosterior(NamedTuple):
     """Potentials and activation with their spread, to first order in the controls."""
 
     potentials: np.ndarray
@@ -22,7 +22,7 @@ class Posterior(NamedTuple):
     """[node]."""
 
     @classmethod
-    def of(cls, analysis: Analysis, error: ModelError) -> "Posterior":
+    def of(cls, analysis: Analysis, error: ModelError) -> "VariationalPosterior":
         """Modelled wave plus error field; their spreads add (their correlation is left out).
 
         Args:

@@ -7,12 +7,12 @@ import numpy as np
 
 from einthoven.base.core.seeds import generator
 from einthoven.base.metrics.activation_times import downslope_times, upstroke_times
-from einthoven.inverse.methods.waves.evidence import Hyperparameters, Recording
+from einthoven.inverse.methods.waves.evidence import Hyperparameters, WaveData
 from einthoven.inverse.methods.waves.local_cosines import SHORTEST, local_cosines
-from einthoven.inverse.methods.waves.pose import HeartInTorso, Pose
+from einthoven.inverse.methods.waves.pose import HeartInTorso, HeartPose
 from einthoven.inverse.methods.waves.pose_search import DECISIVE, PoseSearch
-from einthoven.inverse.methods.waves.posterior import Posterior
 from einthoven.inverse.methods.waves.prior import SurfaceModes, surface_modes
+from einthoven.inverse.methods.waves.wave_posterior import WavePosterior
 from einthoven.inverse.problem.method import Diagnostics, Estimate, Method, SourceSurface
 
 N_DRAWS = 24
@@ -22,7 +22,7 @@ N_DRAWS = 24
 class Seen(NamedTuple):
     """A recording and what was chosen for it."""
 
-    recording: Recording
+    recording: WaveData
     chosen: Hyperparameters
     cost: float
     """Minus the logarithm of their probability."""
@@ -31,7 +31,7 @@ class Seen(NamedTuple):
     heart_points: np.ndarray | None = None
     """[node, 3] mm of that heart."""
     doubt: np.ndarray | None = None
-    """Of its pose, see `Posterior`."""
+    """Of its pose, see `WavePosterior`."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Waves(Method):
             self.body.raise_if_other(transfer)
             moved, numbers = self._moved(self.body, body, modes, time, centre)
         seen = moved or self._choose(transfer, body, modes, time, centre)
-        posterior = Posterior(modes, seen.recording, seen.chosen, seen.doubt)
+        posterior = WavePosterior(modes, seen.recording, seen.chosen, seen.doubt)
         times, times_sd = self._activation(posterior, time)
         diagnostics = Diagnostics(
             criterion="marginal likelihood",
@@ -103,7 +103,7 @@ class Waves(Method):
             if len(time) < SHORTEST * n_windows and found:
                 continue
             basis = local_cosines(len(time), step, n_windows)
-            recording = Recording.of(modes, basis, transfer, body)
+            recording = WaveData.of(modes, basis, transfer, body)
             starts = [found[-1].chosen] if found else centre.starts
             found.append(Seen(recording, *recording.choose(starts, centre)))
         return min(found, key=lambda one: one.cost)
@@ -121,15 +121,17 @@ class Waves(Method):
         found = PoseSearch(filed, basis, body, centre).find()
         numbers = {"pose_gain": found.gain}
         if found.gain <= self.decisive:
-            return None, numbers | Pose.at_rest().numbers
+            return None, numbers | HeartPose.at_rest().numbers
         transfer = filed.at(found.pose)
         changes = filed.changes(found.pose, transfer)
-        recording = Recording.of(modes, basis, transfer, body, changes)
+        recording = WaveData.of(modes, basis, transfer, body, changes)
         cost, points = recording.cost(found.chosen), filed.moved(found.pose)
         seen = Seen(recording, found.chosen, cost, transfer, points, found.doubt)
         return seen, numbers | found.pose.numbers
 
-    def _activation(self, posterior: Posterior, time: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _activation(
+        self, posterior: WavePosterior, time: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Activation times of the mean and their deviation: [node] ms each."""
         read = downslope_times if self.falling else upstroke_times
         draws = generator(self.seed, self.name, "draws")

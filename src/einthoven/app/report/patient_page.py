@@ -6,13 +6,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from einthoven.app.analysis.breakthroughs import epicardial_arrival
-from einthoven.app.report.page import Picture, Section
+from einthoven.app.report.page import PageSection, Picture
 from einthoven.app.report.run import SCENARIO_NAMES, FinishedRun
 from einthoven.base.core.tags import Surface
 from einthoven.base.plots.body import mesh_image
 from einthoven.base.plots.heart import Colouring, direction_lines, heart_image
 from einthoven.base.plots.heart_maps import Bands, HeartMap, heart_maps_figure
-from einthoven.base.plots.heart_views import HeartSurface
+from einthoven.base.plots.heart_views import HeartView
 from einthoven.base.plots.scene import LEFT_BACK, RIGHT_FRONT, coloured_figure, grid_figure
 from einthoven.base.plots.style import EARLY_IS_BRIGHT
 from einthoven.data.patient.patient import Patient
@@ -21,12 +21,12 @@ VIEWS = {"from the left": LEFT_BACK, "from the right": RIGHT_FRONT}
 OUTSIDE, INSIDE = (Surface.EPI, Surface.BASE), (Surface.LV_ENDO, Surface.RV_ENDO)
 
 
-def patient_section(run: FinishedRun) -> Section:
+def patient_section(run: FinishedRun) -> PageSection:
     """Pictures of each stage."""
     patient = run.example
     mesh, heart = patient.mesh, patient.heart
     cut = mesh_image(mesh.points, mesh.cells, mesh.cell_tags, heart.points.mean(axis=0))
-    return Section(f"One patient: {patient.name}", "", [
+    return PageSection(f"One patient: {patient.name}", "", [
         Picture(grid_figure([cut], [f"{patient.name}: tetrahedra behind a frontal cut"], 1),
                 "Myocardium (red), LV and RV blood (orange, blue), torso."),
         Picture(fiber_figure(patient), "Rule-based fibers (Bayer 2012) at the epicardium."),
@@ -87,15 +87,15 @@ def activation_figure(patient: Patient) -> Figure:
     return heart_maps_figure(heart, maps)
 
 
-def heart_surface(patient: Patient) -> HeartSurface:
+def heart_surface(patient: Patient) -> HeartView:
     """The epicardium of a patient, with base and endocardia in grey."""
     heart = patient.heart
     inner = [heart.surface(tag) for tag in (Surface.BASE, *INSIDE)]
-    return HeartSurface(heart.points, heart.surface(Surface.EPI), np.concatenate(inner))
+    return HeartView(heart.points, heart.surface(Surface.EPI), np.concatenate(inner))
 
 
 def epicardial_map(
-    heart: HeartSurface, title: str, values: np.ndarray, label: str, stars: Sequence[int] = ()
+    heart: HeartView, title: str, values: np.ndarray, label: str, stars: Sequence[int] = ()
 ) -> HeartMap:
     """Times at the heart's nodes, [node] ms, in bands of their own; stars at some nodes."""
     return HeartMap(title, values, Bands.of(label, values[heart.nodes]), stars)

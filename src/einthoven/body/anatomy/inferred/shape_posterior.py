@@ -18,7 +18,7 @@ from einthoven.base.geometry.barycentric import SkinPoints
 from einthoven.base.geometry.intersections import intersecting_pairs
 from einthoven.base.geometry.signed_distance import ClosedSurface
 from einthoven.body.anatomy.electrodes import standard_ties
-from einthoven.body.anatomy.inferred.evidence import Evidence, Spread
+from einthoven.body.anatomy.inferred.evidence import Spread, TorsoEvidence
 from einthoven.body.anatomy.inferred.placed_skin import PlacedSkin
 from einthoven.body.anatomy.inferred.skin_prior import SkinPrior, skin_prior
 from einthoven.body.anatomy.inferred.terms import HeartWithin, Places, SkinCloud, Term
@@ -128,7 +128,7 @@ class TorsoPosterior:
 
 
 def infer_torso(
-    evidence: Evidence, resolution: str = "coarse", spread: Spread | None = None
+    evidence: TorsoEvidence, resolution: str = "coarse", spread: Spread | None = None
 ) -> TorsoPosterior:
     """The torso of a person from what is known.
 
@@ -150,7 +150,7 @@ def infer_torso(
     return TorsoPosterior(skin, latents, precision, evidence.heart, resolution)
 
 
-def _ties(evidence: Evidence, resolution: str) -> tuple[list[str], SkinPoints]:
+def _ties(evidence: TorsoEvidence, resolution: str) -> tuple[list[str], SkinPoints]:
     """The places' names in the order of the evidence, and where the atlas has them."""
     electrodes, landmarks = standard_ties(resolution), landmark_ties(resolution)
     known = dict(electrodes) | {
@@ -169,7 +169,7 @@ def _ties(evidence: Evidence, resolution: str) -> tuple[list[str], SkinPoints]:
 
 
 def _terms(
-    evidence: Evidence, places: tuple[list[str], SkinPoints], spread: Spread, resolution: str
+    evidence: TorsoEvidence, places: tuple[list[str], SkinPoints], spread: Spread, resolution: str
 ) -> list[Term]:
     faces = load_atlas().models[resolution].faces
     names, ties = places
@@ -198,7 +198,7 @@ def _thinned(cloud: np.ndarray, apart_mm: float) -> np.ndarray:
 
 
 def _start(
-    evidence: Evidence, prior: SkinPrior, ties: SkinPoints, resolution: str
+    evidence: TorsoEvidence, prior: SkinPrior, ties: SkinPoints, resolution: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Turn [3, 3] and shift [3] mm from which the search starts."""
     targets = np.array(list(evidence.places.values()), float).reshape(-1, 3)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Self, cast
 import torch
 from torch import Tensor, nn
 
-from einthoven.base.config.learning import OperatorModel
+from einthoven.base.config.learning import OperatorSettings
 from einthoven.learning.surrogate.operator.inputs import N_LOCAL, OperatorInputs
 from einthoven.numerics.training.layers import FourierFeatures, perceptron
 
@@ -45,7 +45,7 @@ class IncidentOperator(nn.Module):
     finest: Tensor
     """Logarithm of the edge of the finest meshes of the training, relative to EDGE_MM."""
 
-    def __init__(self, config: OperatorModel):
+    def __init__(self, config: OperatorSettings):
         super().__init__()
         self.rank = config.rank
         self.fourier = FourierFeatures(3, config.n_frequencies, config.frequency_scale)
