@@ -13,7 +13,6 @@ intervals of each method that states an SD.
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
@@ -31,12 +30,11 @@ from einthoven.inverse.measured.reconstruction import Choice, forward_model, rec
 from einthoven.inverse.measured.surface_files import read_closed_surface
 from einthoven.inverse.measured.tables import Stated, read_recording
 from einthoven.inverse.problem.registry import METHODS, method_class
-from einthoven.inverse.synthetic.comparison import by_error, trials
-from einthoven.inverse.synthetic.ingredients import method_for
-from einthoven.inverse.synthetic.paper import paper_world
-from einthoven.inverse.synthetic.planned import PlannedWorld
+from einthoven.inverse.synthetic.comparison import by_error, method_for, trials
+from einthoven.inverse.synthetic.known_problem import KnownProblem
+from einthoven.inverse.synthetic.paper import paper_problem
+from einthoven.inverse.synthetic.planned import PlannedProblem
 from einthoven.inverse.synthetic.trials import Trial, summary
-from einthoven.inverse.synthetic.world import World
 from einthoven.numerics.bem.transfer import BemTransfer
 
 CLASSICAL = ("tikhonov-0", "tikhonov-1", "tikhonov-2", "tsvd", "stre", "mfs")
@@ -46,36 +44,36 @@ WITHOUT_SD = 0
 """Groups of electrodes that are left out: the errors need no SD."""
 
 
-def dalhousie(data: Path) -> World | None:
+def dalhousie(data: Path) -> KnownProblem | None:
     """The paper's problem in the torso of its challenge; None: the files are not there."""
     folder = data / "dalhousie"
     if not folder.is_dir():
         return None
     heart = read_closed_surface(folder / "dalepi.pts", "heart")
     torso = read_closed_surface(folder / "daltorso.pts", "torso")
-    return paper_world(remesh_to(heart.points, heart.faces, N_HEART), (torso.points, torso.faces))
+    return paper_problem(remesh_to(heart.points, heart.faces, N_HEART), (torso.points, torso.faces))
 
 
-def planned(patient: Patient, scenario: str | None, heart_mm: float) -> World:
+def planned(patient: Patient, scenario: str | None, heart_mm: float) -> KnownProblem:
     """The paper's problem in a patient, or a beat of the patient."""
     special = {"n_electrodes": 128, "beat_step_ms": 2.0} if scenario else {}
     special |= {} if scenario else {"n_times": 661, "time_step": 0.1}
-    plan = PlannedWorld(
+    plan = PlannedProblem(
         name=scenario or "paper", seed=1, n_heart_nodes=N_HEART, n_torso_nodes=N_TORSO,
         scenario=scenario, heart_mm=heart_mm, **special,
     )  # fmt: skip
     return plan.make(patient, EcgSettings(), LeadFieldSettings(), RepolarisationSettings())
 
 
-def of_world(world: World, args: argparse.Namespace) -> dict:
+def of_problem(problem: KnownProblem, args: argparse.Namespace) -> dict:
     """All methods on one problem."""
     config = InverseSettings(criterion=args.criterion, network_steps=args.network_steps)
     found: list[Trial] = []
     for name in args.methods:
         for noise in args.noise:
             for repeat in range(args.repeats):
-                method = method_for(name, world, config, repeat)
-                found += trials(world, method, [(noise, repeat)], config.seed)
+                method = method_for(name, problem, config, repeat)
+                found += trials(problem, method, [(noise, repeat)], config.seed)
                 told(found[-1])
     return next(iter(summary(found).values()))
 
@@ -84,7 +82,7 @@ def told(trial: Trial) -> None:
     """One line of a reconstruction."""
     shown = ("re", "cc", "at_error_ms", "seconds")
     numbers = {key: round(value, 3) for key, value in trial.numbers.items() if key in shown}
-    print(trial.world, trial.method, trial.noise, trial.reason or numbers, flush=True)
+    print(trial.problem, trial.method, trial.noise, trial.reason or numbers, flush=True)
 
 
 def utah_tank(data: Path) -> InverseCase | None:
@@ -115,7 +113,7 @@ def errors_of(
     case: InverseCase, name: str, criterion: str, forward: BemTransfer
 ) -> dict[str, float]:
     """Of a reconstruction, at the electrodes on the heart."""
-    takes = any(field.name == "criterion" for field in fields(method_class(name)))
+    takes = method_class(name).takes_criterion
     found = reconstruct(case, Choice(name, criterion if takes else ""), forward, WITHOUT_SD)
     potentials, times = found.errors
     return {
@@ -130,11 +128,11 @@ def measurements(args: argparse.Namespace) -> Iterator[tuple[str, object]]:
     patient = Patient.open(args.patient)
     paper = dalhousie(args.data) if args.data else None
     yield "paper_geometry", "Dalhousie" if paper else patient.name
-    rows = of_world(paper or planned(patient, None, 0.0), args)
+    rows = of_problem(paper or planned(patient, None, 0.0), args)
     yield "paper", rows
     yield "paper_order", {f"{noise:g}": by_error(rows, f"{noise:g}") for noise in args.noise}
     beat = planned(patient, args.scenario, args.heart_mm)
-    rows = of_world(beat, args)
+    rows = of_problem(beat, args)
     yield "no_crime", rows
     yield "no_crime_problem", {"patient": patient.name, "transfer_rel": beat.forward_error}
     yield (

@@ -45,10 +45,10 @@ from einthoven.inverse.measured.surface_files import read_closed_surface
 from einthoven.inverse.methods.regularisation.criteria import RobustGcv
 from einthoven.inverse.methods.regularisation.tikhonov import Tikhonov2
 from einthoven.inverse.problem.method import Diagnostics, Estimate, Method
-from einthoven.inverse.synthetic.paper import APEX, N_HEART, paper_world
+from einthoven.inverse.synthetic.known_problem import KnownProblem
+from einthoven.inverse.synthetic.paper import APEX, N_HEART, paper_problem
 from einthoven.inverse.synthetic.scores import InverseScores
 from einthoven.inverse.synthetic.trials import Trial, summary
-from einthoven.inverse.synthetic.world import World
 from einthoven.physics.electrophysiology.aliev_panfilov import AlievPanfilov
 
 NOISES = (0.01, 0.05, 0.1)
@@ -100,7 +100,7 @@ class Known(Method):
     name: ClassVar[str] = "known"
     potentials: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
 
-    def solve(self, transfer, body_potentials, surface, time):
+    def solve(self, problem):
         """The solution."""
         return Estimate(self.potentials, Diagnostics())
 
@@ -109,7 +109,7 @@ class Known(Method):
 class Study:
     """The problem, and the fits that several experiments share."""
 
-    world: World
+    problem: KnownProblem
     model: AlievPanfilov
     args: argparse.Namespace
     found: dict[Any, tuple[dict[str, float], np.ndarray | None]] = field(default_factory=dict)
@@ -123,27 +123,27 @@ class Study:
         model = AlievPanfilov(diffusion=AlievPanfilov().diffusion * N_HEART / args.nodes)
         surface = remesh_to(heart.points, heart.faces, args.nodes)
         experiment = replace(APEX, model=model)
-        return cls(paper_world(surface, (torso.points, torso.faces), experiment), model, args)
+        return cls(paper_problem(surface, (torso.points, torso.faces), experiment), model, args)
 
     @cached_property
     def shown(self) -> tuple[int, int]:
         """Node and instant of the figures: half of the heart is activated; the front is there."""
-        times = self.world.activation_time
+        times = self.problem.activation_time
         node = int(np.argsort(times)[len(times) // 2])
-        return node, int(np.searchsorted(self.world.time, times[node]))
+        return node, int(np.searchsorted(self.problem.time, times[node]))
 
     def fit(self, method: Method, noise: float, repeat: int) -> Estimate:
         """Of one noise."""
-        world = self.world
-        body = world.noisy(noise, SEED + repeat)
-        return method.fit(world.transfer, body, world.surface, world.time)
+        problem = self.problem
+        body = problem.noisy(noise, SEED + repeat)
+        return method.fit(problem.problem(body))
 
     def classical(self, name: str, noise: float, repeat: int) -> np.ndarray:
         """Potentials of a method that trains nothing, once per noise."""
         key = name, noise, repeat
         if key not in self.found:
             estimate = self.fit(CLASSICAL[name], noise, repeat)
-            self.found[key] = numbers(self.world, estimate), estimate.potentials
+            self.found[key] = numbers(self.problem, estimate), estimate.potentials
         return self.found[key][1]
 
     def method(self, run: Run, noise: float, repeat: int) -> NetworkMethod:
@@ -164,7 +164,7 @@ class Study:
         if key not in self.found:
             estimate = self.fit(self.method(run, run.noise, repeat), run.noise, repeat)
             kept = estimate.potentials if repeat == 0 else None
-            self.found[key] = numbers(self.world, estimate), kept
+            self.found[key] = numbers(self.problem, estimate), kept
         return self.found[key][0]
 
     def trials(self) -> Iterator[Trial]:
@@ -182,11 +182,13 @@ class Study:
 
     def bad_initialisations(self) -> dict[str, dict[str, int]]:
         """Of 30 seeds, where one loss contributes more than ten times what the other does."""
-        world, rows = self.world, {}
-        body = world.noisy(NOISES[0], SEED)
+        problem, rows = self.problem, {}
+        body = problem.noisy(NOISES[0], SEED)
         for name, run in experiments()["architecture"].items():
             method = self.method(run, NOISES[0], 0)
-            starts = initialisations(method, world.transfer, body, (world.surface, world.time))
+            starts = initialisations(
+                method, problem.transfer, body, (problem.surface, problem.time)
+            )
             rows[name] = {
                 "bad": sum(start.is_bad for start in starts),
                 "ep_dominates": sum(start.is_bad and start.imbalance > 1 for start in starts),
@@ -195,9 +197,9 @@ class Study:
         return rows
 
 
-def numbers(world: World, estimate: Estimate) -> dict[str, float]:
+def numbers(problem: KnownProblem, estimate: Estimate) -> dict[str, float]:
     """Errors, seconds and losses of one fit."""
-    scores = asdict(InverseScores.of(world, estimate)) | dict(estimate.diagnostics.numbers)
+    scores = asdict(InverseScores.of(problem, estimate)) | dict(estimate.diagnostics.numbers)
     return {name: float(value) for name, value in scores.items() if value is not None}
 
 
@@ -214,19 +216,19 @@ def estimates_of(study: Study) -> dict[str, dict[float, np.ndarray]]:
 
 def figures(study: Study, rows: dict[str, Any], folder: Path) -> None:
     """Errors (figure 9), maps (10) and traces (11); the latter two of the first repeat."""
-    world, estimates = study.world, estimates_of(study)
+    problem, estimates = study.problem, estimates_of(study)
     node, instant = study.shown
     titles = {noise: f"noise {noise:g}" for noise in NOISES}
     maps = {
         method: {titles[noise]: Panel(u[:, instant]) for noise, u in by_noise.items()}
         for method, by_noise in estimates.items()
     }
-    heart = closed_surface(world.heart_points, world.heart_faces)
-    reference = world.potentials[:, instant]
+    heart = closed_surface(problem.heart_points, problem.heart_faces)
+    reference = problem.potentials[:, instant]
     scale = PotentialScale.of(np.r_[-0.2, 1.2], "potential (1)")
     panels = [
         TracePanel(title, {name: u[noise][node] for name, u in estimates.items()},
-                   world.potentials[node])
+                   problem.potentials[node])
         for noise, title in titles.items()
     ]  # fmt: skip
     errors = {
@@ -241,7 +243,7 @@ def figures(study: Study, rows: dict[str, Any], folder: Path) -> None:
     made = {
         "errors": method_errors_figure(errors),
         "maps": method_maps_figure(heart, reference, maps, scale, (SIDES[0], SIDES[1])),
-        "traces": traces_figure(world.time, panels, ("time (1)", "potential (1)")),
+        "traces": traces_figure(problem.time, panels, ("time (1)", "potential (1)")),
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, figure in made.items():
@@ -258,7 +260,7 @@ def told(trial: Trial) -> Trial:
     """One line of a fit."""
     shown = ("re", "cc", "at_error", "seconds", "loss_data", "loss_ep")
     numbers = {key: float(f"{trial.numbers[key]:.4g}") for key in shown if key in trial.numbers}
-    print(trial.world, trial.method, trial.repeat, trial.reason or numbers, flush=True)
+    print(trial.problem, trial.method, trial.repeat, trial.reason or numbers, flush=True)
     return trial
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyvista as pv
 from scipy.special import eval_legendre
 
-from einthoven.inverse.problem.method import SourceSurface
+from einthoven.inverse.problem.inverse_problem import SourceSurface
 
 N_DEGREES = 9
 """Of the series: 162 nodes carry harmonics of degree 0 to 8."""

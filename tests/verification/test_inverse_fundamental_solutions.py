@@ -11,7 +11,7 @@ from scipy.special import sph_harm_y
 from einthoven.base.core.errors import BadInput
 from einthoven.inverse.methods.fundamental_solutions import FundamentalSolutions, node_normals
 from einthoven.inverse.methods.regularisation.criteria import Fixed
-from einthoven.inverse.problem.method import SourceSurface
+from einthoven.inverse.problem.inverse_problem import SourceSurface
 
 HEART, BODY = 45.0, 100.0
 CENTRE = np.array([30.0, -20.0, 10.0])

@@ -13,7 +13,7 @@ from einthoven.inverse.methods.regularisation.l1 import GroupL1Method, L1Normal,
 from einthoven.inverse.methods.regularisation.penalties import DensePenalty, Penalty
 from einthoven.inverse.methods.regularisation.splitting import GroupL1, Splitting
 from einthoven.inverse.methods.regularisation.standard_form import StandardForm
-from einthoven.inverse.problem.method import SourceSurface
+from einthoven.inverse.problem.inverse_problem import SourceSurface
 
 PROBLEM = cache(two_spheres)
 

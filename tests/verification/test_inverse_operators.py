@@ -16,7 +16,7 @@ from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.simplex import enclosed_volume
 from einthoven.data.patient.anatomy import Anatomy
 from einthoven.data.patient.leadfields import LeadFieldGradients
-from einthoven.inverse.problem.method import SourceSurface
+from einthoven.inverse.problem.inverse_problem import SourceSurface
 from einthoven.inverse.synthetic.operators import HALF_SPACE, OPERATORS, Known
 from einthoven.inverse.synthetic.other_torsos import MovedSkin, with_skin
 from einthoven.inverse.synthetic.transmembrane import SurfaceSource, closed_surface, referenced

@@ -16,7 +16,7 @@ from einthoven.inverse.methods.waves.prior import WavePrior, surface_modes
 from einthoven.inverse.methods.waves.scoring import Slopes
 from einthoven.inverse.methods.waves.wave_method import Waves
 from einthoven.inverse.methods.waves.wave_posterior import WavePosterior
-from einthoven.inverse.problem.method import SourceSurface
+from einthoven.inverse.problem.inverse_problem import SourceSurface
 from einthoven.numerics.bem.transfer import heart_to_torso
 
 NAMES = ("wavenumber", "speed", "smoothness", "noise_sd", "rest", "model_error")

@@ -24,29 +24,29 @@ def test_snakemake_plans_the_jobs_of_the_target(finished, plan):
     assert planned(finished, *CI, "--", "inverse") == plan.inverse.jobs | {"inverse": 1}
 
 
-def made_world(name, plan, results, to):
+def made_problem(name, plan, results, to):
     """The file of a problem, by its script."""
-    inverse, job = plan.inverse, SimpleNamespace(world=name)
+    inverse, job = plan.inverse, SimpleNamespace(problem=name)
     patient = results / "patients" / inverse.patient
     files = SimpleNamespace(
         mesh=patient / "mesh.npz", fibers=patient / "fibers.npz",
         activation=[results.parent / path for path in inverse.activation_of(job)],
     )  # fmt: skip
     params = SimpleNamespace(
-        name=name, world=inverse.world_of(job), ecg=plan.section("ecg"),
+        name=name, problem=inverse.problem_of(job), ecg=plan.section("ecg"),
         leadfield=plan.section("leadfield"), repolarisation=plan.example_repolarisation,
     )  # fmt: skip
-    script("inverse_world").main(files, [to / f"{name}.npz"], params, LOG)
+    script("inverse_problem").main(files, [to / f"{name}.npz"], params, LOG)
     return to / f"{name}.npz"
 
 
-def fitted(world, method, plan, to):
+def fitted(problem, method, plan, to):
     """The file of a method's fits, by its script."""
-    job, path = SimpleNamespace(method=method, batch="0"), to / f"{world.stem}_{method}.json"
+    job, path = SimpleNamespace(method=method, batch="0"), to / f"{problem.stem}_{method}.json"
     params = SimpleNamespace(
         method=method, section=plan.inverse.method_of(job), cases=plan.inverse.batch_of(job)
     )
-    script("inverse_fit").main([world], [path], params, LOG)
+    script("inverse_fit").main([problem], [path], params, LOG)
     return path
 
 
@@ -75,17 +75,17 @@ def test_scripts_of_the_target_make_its_metrics(finished, plan, tmp_path):
 
 
 def check_scripts(plan, results, to):
-    worlds = [made_world(name, plan, results, to) for name in ("paper", "lbbb")]
+    problems = [made_problem(name, plan, results, to) for name in ("paper", "lbbb")]
     methods = plan.inverse.config.methods
-    fits = [fitted(world, method, plan, to) for world in worlds for method in methods]
+    fits = [fitted(problem, method, plan, to) for problem in problems for method in methods]
     output = SimpleNamespace(metrics=to / "metrics.json", page=to / "index.html")
     files = SimpleNamespace(fits=fits, operators=[compared(plan, results, to)])
     params = SimpleNamespace(patient=plan.inverse.patient)
     script("inverse_metrics").main(files, output, params, LOG)
     metrics = json.loads(output.metrics.read_text())
-    for world, (best, worst) in {"paper": (0.1, 0.5), "lbbb": (0.3, 0.99)}.items():
+    for problem, (best, worst) in {"paper": (0.1, 0.5), "lbbb": (0.3, 0.99)}.items():
         for method in methods:
-            [row] = metrics["worlds"][world][method].values()
+            [row] = metrics["problems"][problem][method].values()
             assert row["repeats"] == plan.inverse.config.repeats and "failures" not in row
             assert best < row["re"]["mean"] < worst and row["seconds"]["mean"] > 0
             assert row["at_error_ms"]["mean"] > 0 and row["re"]["sd"] is not None
@@ -98,5 +98,5 @@ def check_scripts(plan, results, to):
     page = output.page.read_text()
     assert page.count("<img") == 2 and page.count("<table") == 2 + len(plan.inverse.scenarios)
     assert all(f">{method}<" in page for method in methods)
-    again = made_world("paper", plan, results, to).read_bytes()
-    assert again == worlds[0].read_bytes()
+    again = made_problem("paper", plan, results, to).read_bytes()
+    assert again == problems[0].read_bytes()

@@ -142,18 +142,18 @@ def test_fewer_patients_run_only_what_goes_through_all(made_up):
     }  # fmt: skip
 
 
-WORLDS = {"inverse_world": 3, "inverse_fit": 6}
+PROBLEMS = {"inverse_problem": 3, "inverse_fit": 6}
 INVERSE = {
     "criterion=gcv": {"inverse_fit": 6, "inverse_operators": 1},
     "methods=[tikhonov-0, tsvd]": {"inverse_fit": 3},
     "network_steps=4": {},
-    "n_heart_nodes=400": WORLDS,
-    "n_electrodes=30": {"inverse_world": 2, "inverse_fit": 4},
+    "n_heart_nodes=400": PROBLEMS,
+    "n_electrodes=30": {"inverse_problem": 2, "inverse_fit": 4},
     "source_edge_mm=10.0": {"inverse_operators": 1},
-    "seed=2": WORLDS | {"inverse_operators": 1},
+    "seed=2": PROBLEMS | {"inverse_operators": 1},
     "noise=[0.02, 0.1]": {"inverse_fit": 6},
     "repeats=3": {"inverse_fit": 6, "inverse_operators": 1},
-    "physics_off=[0.1]": {"inverse_world": 1, "inverse_fit": 2},
+    "physics_off=[0.1]": {"inverse_problem": 1, "inverse_fit": 2},
 }
 """Edit of section inverse -> jobs of its target, beside the metrics."""
 

@@ -26,7 +26,7 @@ wildcard_constraints:
     encoder="[a-z]+",
     model="[a-z]+",
     member="(member[1-9][0-9]*/)?",
-    world="[a-z0-9-]+",
+    problem="[a-z0-9-]+",
     method="[a-z0-9-]+",
 
 

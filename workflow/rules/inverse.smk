@@ -1,17 +1,17 @@
 INVERSE = PLAN.inverse
 
 
-rule inverse_world:
+rule inverse_problem:
     input:
         mesh=f"results/patients/{INVERSE.patient}/mesh.npz",
         fibers=f"results/patients/{INVERSE.patient}/fibers.npz",
         activation=INVERSE.activation_of,
     output:
-        "results/inverse/worlds/{world}.npz",
+        "results/inverse/problems/{problem}.npz",
     log:
-        "results/logs/inverse_world/{world}.log",
+        "results/logs/inverse_problem/{problem}.log",
     benchmark:
-        "results/benchmarks/inverse_world/{world}.tsv"
+        "results/benchmarks/inverse_problem/{problem}.tsv"
     conda:
         "../../envs/fem.yaml"
     threads: 1
@@ -19,27 +19,27 @@ rule inverse_world:
         mem_mb=growing(4000),
         runtime=growing(20),
     params:
-        name="{world}",
-        world=INVERSE.world_of,
+        name="{problem}",
+        problem=INVERSE.problem_of,
         ecg=PLAN.section("ecg"),
         leadfield=PLAN.section("leadfield"),
         repolarisation=PLAN.example_repolarisation,
-        source=source("inverse_world"),
+        source=source("inverse_problem"),
     message:
-        "Inverse problem {wildcards.world}"
+        "Inverse problem {wildcards.problem}"
     script:
-        "../scripts/inverse_world.py"
+        "../scripts/inverse_problem.py"
 
 
 rule inverse_fit:
     input:
-        "results/inverse/worlds/{world}.npz",
+        "results/inverse/problems/{problem}.npz",
     output:
-        "results/inverse/fits/{world}/{method}_b{batch}.json",
+        "results/inverse/fits/{problem}/{method}_b{batch}.json",
     log:
-        "results/logs/inverse_fit/{world}/{method}_b{batch}.log",
+        "results/logs/inverse_fit/{problem}/{method}_b{batch}.log",
     benchmark:
-        "results/benchmarks/inverse_fit/{world}/{method}_b{batch}.tsv"
+        "results/benchmarks/inverse_fit/{problem}/{method}_b{batch}.tsv"
     conda:
         "../../envs/learning.yaml"
     threads: 1
@@ -52,7 +52,7 @@ rule inverse_fit:
         cases=INVERSE.batch_of,
         source=source_of_fit,
     message:
-        "Reconstruct {wildcards.world} by {wildcards.method}, batch {wildcards.batch}"
+        "Reconstruct {wildcards.problem} by {wildcards.method}, batch {wildcards.batch}"
     script:
         "../scripts/inverse_fit.py"
 

@@ -2,18 +2,17 @@
 
 from einthoven.app.run.job import run
 from einthoven.base.config.inverse import InverseSettings
-from einthoven.inverse.synthetic.comparison import trials
-from einthoven.inverse.synthetic.ingredients import method_for
+from einthoven.inverse.synthetic.comparison import method_for, trials
+from einthoven.inverse.synthetic.known_problem import KnownProblem
 from einthoven.inverse.synthetic.trials import save_trials
-from einthoven.inverse.synthetic.world import World
 
 
 def main(input, output, params, log):
-    world, config = World.load(input[0]), InverseSettings.model_validate(params.section)
+    problem, config = KnownProblem.load(input[0]), InverseSettings.model_validate(params.section)
     found = []
     for noise, repeat in params.cases:
-        method = method_for(params.method, world, config, config.seed + repeat)
-        found += trials(world, method, [(noise, repeat)], config.seed)
+        method = method_for(params.method, problem, config, config.seed + repeat)
+        found += trials(problem, method, [(noise, repeat)], config.seed)
         log.info("noise %g, repeat %d: %s", noise, repeat, found[-1].reason or found[-1].numbers)
     save_trials(output[0], found)
 

@@ -7,11 +7,11 @@ from einthoven.inverse.synthetic.trials import load_trials, summary
 
 
 def main(input, output, params, log):
-    worlds, operators = summary(load_trials(input.fits)), summary(load_trials(input.operators))
-    metrics = {"patient": params.patient, "worlds": worlds, "operators": operators}
+    problems, operators = summary(load_trials(input.fits)), summary(load_trials(input.operators))
+    metrics = {"patient": params.patient, "problems": problems, "operators": operators}
     write_json(output.metrics, metrics)
-    write_inverse_page(output.page, params.patient, worlds, operators)
-    log.info("%d problems, %d files of fits", len(worlds), len(input.fits))
+    write_inverse_page(output.page, params.patient, problems, operators)
+    log.info("%d problems, %d files of fits", len(problems), len(input.fits))
 
 
 if "snakemake" in globals():

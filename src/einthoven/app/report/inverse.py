@@ -30,14 +30,14 @@ OPERATORS = (
 
 
 def write_inverse_page(
-    path: str | Path, patient: str, worlds: Problems, operators: Problems
+    path: str | Path, patient: str, problems: Problems, operators: Problems
 ) -> None:
     """Write the page.
 
     Args:
         path: of the HTML file.
         patient: in whose body the problems are.
-        worlds: methods.
+        problems: methods.
         operators: origins of lead fields.
     """
     sections = [
@@ -46,12 +46,12 @@ def write_inverse_page(
             "paper: the problem of Zhu 2025, made with the equation and matrix that methods are "
             "given; physics: its speed is off by so many per cent; heart: misplaced by so many mm; "
             "the others are beats made by finite elements.",
-            contents(worlds, "method", "relative error of the potentials"),
+            contents(problems, "method", "relative error of the potentials"),
         ),
         PageSection("Forward operators", OPERATORS,
                 contents(operators, "lead fields", "relative error of V_m")),
     ]  # fmt: skip
-    write_page(path, "Inverse ECG", LEAD, sections, failures(worlds) + failures(operators))
+    write_page(path, "Inverse ECG", LEAD, sections, failures(problems) + failures(operators))
 
 
 def contents(problems: Problems, who: str, what: str) -> list[Table | Picture]:

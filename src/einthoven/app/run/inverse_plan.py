@@ -56,7 +56,7 @@ class InversePlan:
         return {key: value for key, value in builtins_of(self.config).items() if key in keys}
 
     @cached_property
-    def worlds(self) -> dict[str, dict[str, Any]]:
+    def problems(self) -> dict[str, dict[str, Any]]:
         """Problem -> what is special about it."""
         config, paper = self.config, {"paper": dict[str, Any]()}
         off = {
@@ -68,8 +68,8 @@ class InversePlan:
         }
         beats = {scenario: {"scenario": scenario} for scenario in self.scenarios}
         moved = {
-            f"{world}-{name}": its | how
-            for world, its in (paper | beats).items()
+            f"{problem}-{name}": its | how
+            for problem, its in (paper | beats).items()
             for name, how in off.items()
         }
         return paper | physics | beats | moved
@@ -78,8 +78,8 @@ class InversePlan:
     def fits(self) -> list[str]:
         """Files of all fits."""
         return [
-            f"{FOLDER}/fits/{world}/{method}_b{batch}.json"
-            for world in self.worlds
+            f"{FOLDER}/fits/{problem}/{method}_b{batch}.json"
+            for problem in self.problems
             for method in self.config.methods
             for batch in range(len(self.batches(method)))
         ]
@@ -106,7 +106,7 @@ class InversePlan:
     def jobs(self) -> dict[str, int]:
         """Jobs of each rule of the target."""
         return {
-            "inverse_world": len(self.worlds),
+            "inverse_problem": len(self.problems),
             "inverse_fit": len(self.fits),
             "inverse_operators": len(self.patients),
             "inverse_metrics": 1,
@@ -114,14 +114,14 @@ class InversePlan:
 
     # What rules ask by their wildcards.
 
-    def world_of(self, wildcards: Any) -> dict[str, Any]:
+    def problem_of(self, wildcards: Any) -> dict[str, Any]:
         """Settings of a problem."""
-        special = self.worlds[wildcards.world]
+        special = self.problems[wildcards.problem]
         return self.part(*(BEAT if "scenario" in special else PAPER)) | special
 
     def activation_of(self, wildcards: Any) -> list[str]:
         """The activation that a problem is made of; those of Zhu 2025 need none."""
-        special = self.worlds[wildcards.world]
+        special = self.problems[wildcards.problem]
         if "scenario" not in special:
             return []
         return [f"results/patients/{self.patient}/activation_{special['scenario']}.npz"]

@@ -15,7 +15,8 @@ from einthoven.inverse.methods.regularisation.criteria import (
     RestrictedLikelihood,
 )
 from einthoven.inverse.methods.regularisation.standard_form import constant_is_observable, without
-from einthoven.inverse.problem.method import Diagnostics, Estimate, Method, SourceSurface
+from einthoven.inverse.problem.inverse_problem import InverseProblem, SourceSurface
+from einthoven.inverse.problem.method import CriterionMethod, Diagnostics, Estimate
 from einthoven.inverse.problem.spectrum import TikhonovSpectrum
 
 RANK = 1e-9
@@ -29,7 +30,7 @@ weights are chosen; the solution uses each with its own."""
 
 
 @dataclass(frozen=True)
-class Stre(Method):
+class Stre(CriterionMethod):
     """Smooth in space and in time.
 
     min sum over t of |y_t - A u_t|^2 + lambda_s^2 |Laplacian u_t|^2
@@ -58,31 +59,25 @@ class Stre(Method):
     """lambda_t^2 / lambda_s^2 in mm^-4; None: by the criterion, which then is a `Minimum`."""
     laplacian: Literal["beltrami", "neighbour"] = "beltrami"
 
-    def solve(
-        self,
-        transfer: np.ndarray,
-        body_potentials: np.ndarray,
-        surface: SourceSurface,
-        time: np.ndarray,
-    ) -> Estimate:
+    def solve(self, problem: InverseProblem) -> Estimate:
         """As `Method.fit`; `reg_weight` is lambda_s, `numbers` has temporal_weight, lambda_t.
 
         Raises:
             NotConverged: the criterion finds no weight for any ratio.
             BadInput: an unknown Laplacian, or a criterion without a score for the ratio.
         """
-        problem = modal_problem(transfer, body_potentials, surface, self)
+        modal = modal_problem(problem.transfer, problem.body_potentials, problem.surface, self)
         if self.ratio is None:
             if not isinstance(self.criterion, Minimum):
                 raise BadInput(
                     f"stre: criterion {self.criterion.name} has no score that two pairs of weights "
                     "could be compared by: take evidence, gcv or robust-gcv, or give the ratio"
                 )
-            ratio = chosen_ratio(self.criterion, problem)
+            ratio = chosen_ratio(self.criterion, modal)
         else:
             ratio = self.ratio
-        weight = self.criterion.choose(problem.spectrum(ratio))
-        potentials = problem.solution(ratio, weight)
+        weight = self.criterion.choose(modal.spectrum(ratio))
+        potentials = modal.solution(ratio, weight)
         return Estimate(
             potentials,
             Diagnostics(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from einthoven.base.core.errors import BadInput
+from einthoven.base.geometry.sparse_rows import sparse_rows
 from einthoven.inverse.measured.beat import BeatWindow, drift_of, first_beat, level_of
 from einthoven.inverse.measured.electrodes import MeasuredElectrodes
 from einthoven.inverse.measured.leads import MOST, contradicted_leads, dead_leads
@@ -13,8 +14,9 @@ from einthoven.inverse.measured.recording import ChannelRecording
 from einthoven.inverse.measured.reference import PotentialReference, detect_reference, to_mean
 from einthoven.inverse.measured.smoothness import Smoothness
 from einthoven.inverse.measured.surface_files import ClosedMesh, raise_if_outside
-from einthoven.inverse.problem.method import SourceSurface
+from einthoven.inverse.problem.inverse_problem import InverseProblem, SourceSurface
 from einthoven.inverse.problem.reference import less_area_mean
+from einthoven.numerics.bem.transfer import BemTransfer
 
 ROUGH = 0.5
 """Bending energy, as a share of that of random orders, above which the order must be wrong."""
@@ -95,8 +97,29 @@ class InverseCase:
             self, electrodes=self.electrodes.only(kept), potentials=self.potentials[kept]
         )
 
+    def problem(self, forward: BemTransfer) -> InverseProblem:
+        """What a method is given, against the mean of the electrodes.
+
+        Args:
+            forward: linear maps from the heart to the torso.
+        """
+        transfer, body = self.referenced(forward.matrix)
+        torso, sites = self.torso, self.electrodes.sites
+        return InverseProblem(
+            transfer,
+            body,
+            self.heart,
+            self.time,
+            torso=SourceSurface(torso.points, torso.faces),
+            electrode_points=self.electrodes.of_torso(torso.points),
+            forward=forward,
+            at_electrodes=sparse_rows(sites.vertices, sites.weights, len(torso.points)),
+            to_mean=True,
+            pose_known=False,
+        )
+
     def referenced(self, torso_transfer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Transfer [electrode, node] and potentials [electrode, time] mV for `Method.fit`.
+        """Transfer [electrode, node] and potentials [electrode, time] mV.
 
         Both are against the mean of the electrodes; potentials on the heart then have zero mean
         over its area.

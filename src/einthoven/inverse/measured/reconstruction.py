@@ -1,6 +1,6 @@
 """From a measured case to potentials and activation times on the heart, with their uncertainty."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,18 +9,15 @@ from scipy.cluster.vq import kmeans2
 from einthoven.base.core.atomic import atomic
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import save_arrays
-from einthoven.base.geometry.sparse_rows import sparse_rows
 from einthoven.base.metrics.activation_times import ActivationErrors, downslope_times
 from einthoven.base.metrics.potentials import PotentialErrors
 from einthoven.inverse.measured.beat import qrs_of
 from einthoven.inverse.measured.case import HeartRecording, InverseCase
 from einthoven.inverse.methods.regularisation.criteria import CRITERIA
-from einthoven.inverse.methods.waves.pose import HeartInTorso
-from einthoven.inverse.problem.ingredients import Ingredients
-from einthoven.inverse.problem.method import Diagnostics, Estimate, Method, SourceSurface
+from einthoven.inverse.problem.inverse_problem import InverseProblem, SourceSurface
+from einthoven.inverse.problem.method import Diagnostics, Estimate, Method, MethodChoices
 from einthoven.inverse.problem.registry import method_class
 from einthoven.numerics.bem.transfer import BemTransfer, heart_to_torso
-from einthoven.physics.electrophysiology.aliev_panfilov import MS_PER_UNIT
 
 SMOOTH_MS = 2.0
 """SD of the Gaussian by whose derivative the steepest downslope is read."""
@@ -223,12 +220,8 @@ def _of_found_heart(case: InverseCase, diagnostics: Diagnostics, filed: BemTrans
     return forward_model(replace(case, heart=heart))
 
 
-def method_for(choice: Choice, case: InverseCase, forward: BemTransfer) -> Method:
-    """A method with its default settings and what it needs of the case's geometry.
-
-    Args:
-        choice: method and criterion.
-        case, forward: of which the method gets its ingredients.
+def method_for(choice: Choice, problem: InverseProblem) -> Method:
+    """The method that a user chose, for a problem.
 
     Raises:
         BadInput: an unknown name, or a criterion that the method has no use for or that needs more
@@ -237,37 +230,17 @@ def method_for(choice: Choice, case: InverseCase, forward: BemTransfer) -> Metho
     name, criterion = choice.method, None
     kind = method_class(name)
     if choice.criterion:
-        takes = any(field.name == "criterion" for field in fields(kind))  # type: ignore
-        if choice.criterion not in BLIND or not takes:
-            known = ", ".join(BLIND) if takes else "that it does not take"
+        if choice.criterion not in BLIND or not kind.takes_criterion:
+            known = ", ".join(BLIND) if kind.takes_criterion else "that it does not take"
             raise BadInput(f"method {name!r}: criterion {choice.criterion!r} is none of {known}")
         criterion = CRITERIA[choice.criterion]()
-    ingredients = Ingredients(
-        heart=(case.heart.points, case.heart.faces),
-        torso=(case.torso.points, case.torso.faces),
-        electrode_points=case.electrodes.of_torso(case.torso.points),
-        transmembrane=False,
-        ms_per_unit=MS_PER_UNIT,
-        criterion=criterion,
-        forward=forward,
-    )
-    method = kind.of(ingredients)
-    if any(field.name == "body" for field in fields(kind)):  # type: ignore
-        return replace(method, body=_body(case))  # type: ignore
-    return method
-
-
-def _body(case: InverseCase) -> HeartInTorso:
-    """What transfer matrices of a heart that is moved are made of."""
-    torso, sites = case.torso, case.electrodes.sites
-    at_electrodes = sparse_rows(sites.vertices, sites.weights, len(torso.points))
-    return HeartInTorso(case.heart, torso.points, torso.faces, at_electrodes, to_mean=True)
+    return kind.of(problem, MethodChoices(criterion))
 
 
 def _fit(case: InverseCase, choice: Choice, forward: BemTransfer) -> Estimate:
     """The method on a case."""
-    transfer, body = case.referenced(forward.matrix)
-    return method_for(choice, case, forward).fit(transfer, body, case.heart, case.time)
+    problem = case.problem(forward)
+    return method_for(choice, problem).fit(problem)
 
 
 def _times(case: InverseCase, estimate: Estimate) -> np.ndarray:

@@ -17,7 +17,7 @@ from einthoven.base.core.tags import BOUNDARY, CLOSED_SURFACES, Surface, Tissue
 from einthoven.base.geometry.simplex import unique_sides
 from einthoven.base.geometry.triangles import compact
 from einthoven.data.patient.mesh import TetMesh
-from einthoven.inverse.problem.method import SourceSurface
+from einthoven.inverse.problem.inverse_problem import SourceSurface
 from einthoven.numerics.fem.assembly import stiffness
 from einthoven.numerics.fem.solvers import make_solver
 from einthoven.physics.leadfield.skin import electrode_weights, skin_faces

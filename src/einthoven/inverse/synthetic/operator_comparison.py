@@ -20,6 +20,7 @@ from einthoven.base.metrics.potentials import PotentialErrors
 from einthoven.data.patient.patient import Patient
 from einthoven.inverse.methods.regularisation.criteria import CRITERIA
 from einthoven.inverse.methods.regularisation.tikhonov import Tikhonov2
+from einthoven.inverse.problem.inverse_problem import InverseProblem
 from einthoven.inverse.problem.method import Method
 from einthoven.inverse.problem.reference import less_area_mean
 from einthoven.inverse.synthetic.operators import OPERATORS, Known
@@ -135,7 +136,8 @@ class OperatorComparison:
         rng = generator(self.seed, self.known.patient.name, beat.scenario, str(noise), repeat)
         body = referenced(beat.body + rng.normal(0.0, noise, beat.body.shape))
         surface = self.source.surface
-        found, diagnostics = self.method.fit(transfer, body, surface, beat.time)
+        problem = InverseProblem(transfer, body, surface, beat.time, transmembrane=True)
+        found, diagnostics = self.method.fit(problem)
         errors = PotentialErrors.of(less_area_mean(found, surface.areas), beat.v_m)
         times = diagnostics.activation_time
         if times is None:

@@ -1,7 +1,7 @@
 """The inverse problem of Zhu 2025: an Aliev-Panfilov wave on the heart's surface, seen through it.
 
 The same surface and transfer matrix make the data and are given to the method, and a method that
-knows the equation may know it exactly: numbers of this world are upper bounds of what can be done.
+knows the equation may know it exactly: figures of this problem are upper bounds.
 `Experiment` can take the crime back in parts: other parameters than the method assumes, another
 Laplacian, geometry that is off.
 
@@ -24,8 +24,8 @@ from einthoven.base.geometry.surface_operators import (
     neighbour_laplacian,
 )
 from einthoven.base.metrics.activation_times import crossing_times
+from einthoven.inverse.synthetic.known_problem import KnownProblem
 from einthoven.inverse.synthetic.misfit import Misfit
-from einthoven.inverse.synthetic.world import World
 from einthoven.numerics.bem.transfer import heart_to_torso
 from einthoven.physics.electrophysiology.aliev_panfilov import AlievPanfilov, Stimulus, simulate
 
@@ -82,12 +82,12 @@ APEX = Experiment()
 """The paper's parameters, one site."""
 
 
-def paper_world(
+def paper_problem(
     heart: Surface,
     torso: Surface,
     experiment: Experiment = APEX,
     time: np.ndarray | None = None,
-) -> World:
+) -> KnownProblem:
     """The paper's problem on a heart and a torso.
 
     Args:
@@ -117,7 +117,7 @@ def paper_world(
     skin, electrodes = misfit.torso(skin, skin)
     moved = heart[0] + misfit.shift
     off = misfit.heart_mm != 0 or misfit.torso_mm != 0
-    return World(
+    return KnownProblem(
         name="paper",
         heart_points=moved,
         heart_faces=heart[1],

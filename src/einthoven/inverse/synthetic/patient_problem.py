@@ -26,8 +26,8 @@ from einthoven.base.geometry.triangles import compact
 from einthoven.data.patient.activation import Activation
 from einthoven.data.patient.patient import Patient
 from einthoven.inverse.synthetic.fem_transfer import HEART_SURFACES
+from einthoven.inverse.synthetic.known_problem import KnownProblem
 from einthoven.inverse.synthetic.misfit import Misfit
-from einthoven.inverse.synthetic.world import World
 from einthoven.numerics.bem.transfer import heart_to_torso
 from einthoven.physics.ecg.body_potentials import body_potential
 from einthoven.physics.ecg.membrane import Membrane
@@ -110,7 +110,7 @@ class RecordedBody:
             check.between(name, getattr(self, name), least, 20_000)
 
 
-def patient_world(beat: BodyBeat, recording: RecordedBody = RecordedBody()) -> World:
+def patient_problem(beat: BodyBeat, recording: RecordedBody = RecordedBody()) -> KnownProblem:
     """The inverse problem of a beat.
 
     Args:
@@ -133,7 +133,7 @@ def patient_world(beat: BodyBeat, recording: RecordedBody = RecordedBody()) -> W
     transfer = sparse_rows(places.vertices, places.weights, len(believed)) @ to_torso
     activation = beat.activation
     name = f"{beat.patient.name}-{activation.scenario}"
-    return World(
+    return KnownProblem(
         name=name,
         heart_points=moved,
         heart_faces=heart[1],

@@ -8,10 +8,10 @@ from einthoven.base.config.models import EcgSettings, LeadFieldSettings
 from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.geometry.remeshing import remesh_to
 from einthoven.data.patient.patient import Patient
+from einthoven.inverse.synthetic.known_problem import KnownProblem
 from einthoven.inverse.synthetic.misfit import Misfit
-from einthoven.inverse.synthetic.paper import Experiment, paper_world
-from einthoven.inverse.synthetic.patient_problem import BodyBeat, RecordedBody, patient_world
-from einthoven.inverse.synthetic.world import World
+from einthoven.inverse.synthetic.paper import Experiment, paper_problem
+from einthoven.inverse.synthetic.patient_problem import BodyBeat, RecordedBody, patient_problem
 from einthoven.physics.electrophysiology.aliev_panfilov import AlievPanfilov
 
 NODES_PER_ELECTRODE = 5
@@ -19,7 +19,7 @@ NODES_PER_ELECTRODE = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlannedWorld:
+class PlannedProblem:
     """One problem in the body of a patient.
 
     Attributes:
@@ -53,7 +53,7 @@ class PlannedWorld:
         ecg: EcgSettings,
         leadfield: LeadFieldSettings,
         repolarisation: RepolarisationSettings,
-    ) -> World:
+    ) -> KnownProblem:
         """The problem.
 
         Args:
@@ -77,9 +77,9 @@ class PlannedWorld:
             n_electrodes=self.n_electrodes,
             misfit=self._misfit,
         )
-        return replace(patient_world(beat, recording), name=self.name)
+        return replace(patient_problem(beat, recording), name=self.name)
 
-    def _of_paper(self, patient: Patient) -> World:
+    def _of_paper(self, patient: Patient) -> KnownProblem:
         surfaces = patient.mesh.surfaces
         heart = remesh_to(*surfaces.closed("epi"), self.n_heart_nodes)
         torso = remesh_to(*surfaces.closed("torso"), self.n_torso_nodes)
@@ -87,7 +87,7 @@ class PlannedWorld:
         factor = 1.0 + self.physics_off
         model = replace(usual, diffusion=factor * usual.diffusion, k=factor * usual.k)
         experiment = Experiment(model=model, misfit=self._misfit)
-        return paper_world(heart, torso, experiment, self.time_step * np.arange(self.n_times))
+        return paper_problem(heart, torso, experiment, self.time_step * np.arange(self.n_times))
 
     @property
     def _misfit(self) -> Misfit:

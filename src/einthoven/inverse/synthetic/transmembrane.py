@@ -20,7 +20,7 @@ from einthoven.base.geometry.closest import TriangleTree
 from einthoven.base.geometry.remeshing import remesh_closed
 from einthoven.data.patient.heart import Heart
 from einthoven.data.patient.leadfields import LeadFieldGradients
-from einthoven.inverse.problem.method import SourceSurface
+from einthoven.inverse.problem.inverse_problem import SourceSurface
 from einthoven.numerics.fem.assembly import stiffness
 from einthoven.numerics.fem.solvers import make_solver
 from einthoven.physics.ecg.forward import transfer_matrix

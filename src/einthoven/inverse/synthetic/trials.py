@@ -17,15 +17,15 @@ class Trial:
     """One reconstruction, and what it was worth.
 
     Attributes:
-        world: whose potentials were sought.
+        problem: whose potentials were sought.
         method: which sought them; or the forward operator, where operators are compared.
-        noise: SD of the noise on the body, in the world's unit.
+        noise: SD of the noise on the body, in the problem's unit.
         repeat: number of the noise.
         numbers: errors and seconds by name, units in the names.
         reason: of a failure; empty where it succeeded.
     """
 
-    world: str
+    problem: str
     method: str
     noise: float
     repeat: int
@@ -37,7 +37,7 @@ class Trial:
         try:
             return replace(self, numbers=dict(reconstruct()))
         except EinthovenError as error:
-            logger.warning("%s in %s, noise %g: %s", self.method, self.world, self.noise, error)
+            logger.warning("%s in %s, noise %g: %s", self.method, self.problem, self.noise, error)
             return replace(self, reason=f"{type(error).__name__}: {error}")
 
 
@@ -62,20 +62,20 @@ def load_trials(paths: Iterable[str | Path]) -> list[Trial]:
 
 
 def summary(trials: Iterable[Trial]) -> dict[str, Any]:
-    """World -> method -> noise -> mean and SD of each number, number of repeats and of failures.
+    """Problem -> method -> noise -> mean and SD of each number, counts of repeats and failures.
 
     A reconstruction that failed has no part in the means, and is counted.
     """
     groups: dict[str, dict[str, dict[str, list[Trial]]]] = {}
     for trial in trials:
-        methods = groups.setdefault(trial.world, {})
+        methods = groups.setdefault(trial.problem, {})
         methods.setdefault(trial.method, {}).setdefault(f"{trial.noise:g}", []).append(trial)
     return {
-        world: {
+        problem: {
             method: {noise: _row(group) for noise, group in levels.items()}
             for method, levels in methods.items()
         }
-        for world, methods in groups.items()
+        for problem, methods in groups.items()
     }
 
 

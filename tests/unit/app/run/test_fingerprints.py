@@ -96,7 +96,7 @@ def test_what_is_kept_of_a_file_holds_for_its_bytes(package, monkeypatch):
     assert prints() == before
 
 
-INVERSE = {"inverse_world", "inverse_operators"}
+INVERSE = {"inverse_problem", "inverse_operators"}
 TRAINED = {"encoder", "imported_code", "predict", "reconstruct", "search", "surrogate",
            "uncertainty"}  # fmt: skip
 OPERATOR = {"operator_train", "operator_uncertainty", "operator_predict"}

@@ -278,7 +278,7 @@ def test_inverse_problems_and_their_fits():
                "fits_per_job": 4, "physics_off": [0.2], "geometry_off_mm": [2.5],
                "scenarios": None}  # fmt: skip
     plan = plan_of(inverse=inverse).inverse
-    assert list(plan.worlds) == [
+    assert list(plan.problems) == [
         "paper", "paper-physics-20", "sinus", "lbbb",
         "paper-heart-2p5mm", "sinus-heart-2p5mm", "lbbb-heart-2p5mm",
     ]  # fmt: skip
@@ -286,11 +286,11 @@ def test_inverse_problems_and_their_fits():
     assert [len(batch) for batch in batches] == [4, 2] and len(plan.batches("eand-arn")) == 6
     assert sum(batches, []) == sum(plan.batches("eand-arn"), [])
     assert plan.jobs["inverse_fit"] == len(set(plan.fits)) == 7 * (2 + 6)
-    moved = plan.world_of(SimpleNamespace(world="lbbb-heart-2p5mm"))
+    moved = plan.problem_of(SimpleNamespace(problem="lbbb-heart-2p5mm"))
     assert (moved["scenario"], moved["heart_mm"]) == ("lbbb", 2.5) and "n_times" not in moved
-    assert "physics_off" in plan.world_of(SimpleNamespace(world="paper-physics-20"))
-    assert plan.activation_of(SimpleNamespace(world="paper")) == []
-    assert plan.activation_of(SimpleNamespace(world="sinus")) == [
+    assert "physics_off" in plan.problem_of(SimpleNamespace(problem="paper-physics-20"))
+    assert plan.activation_of(SimpleNamespace(problem="paper")) == []
+    assert plan.activation_of(SimpleNamespace(problem="sinus")) == [
         f"results/patients/{plan.patient}/activation_sinus.npz"
     ]
     assert set(plan.method_of(SimpleNamespace(method="eand-arn"))) == {"seed", "network_steps"}

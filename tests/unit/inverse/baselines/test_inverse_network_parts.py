@@ -14,7 +14,7 @@ from einthoven.inverse.baselines.networks.differences import (
     windows,
 )
 from einthoven.inverse.baselines.networks.jets import VALUES
-from einthoven.inverse.problem.method import SourceSurface
+from einthoven.inverse.problem.inverse_problem import SourceSurface
 
 # -- architecture
 

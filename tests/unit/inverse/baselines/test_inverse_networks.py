@@ -31,7 +31,7 @@ from einthoven.inverse.baselines.networks.jacobian import jacobian, projected_ja
 from einthoven.inverse.baselines.networks.loss import DataLoss, ep_residuals, r_u, r_v
 from einthoven.inverse.baselines.networks.network_methods import EandArn
 from einthoven.inverse.baselines.networks.start import plane_wave, start_of
-from einthoven.inverse.problem.method import SourceSurface
+from einthoven.inverse.problem.inverse_problem import SourceSurface
 from einthoven.numerics.training.task import seeded
 from einthoven.physics.electrophysiology.aliev_panfilov import AlievPanfilov
 

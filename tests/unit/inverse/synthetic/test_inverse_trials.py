@@ -9,7 +9,7 @@ from einthoven.base.core.files import write_json
 from einthoven.inverse.synthetic.trials import Trial, load_trials, save_trials, summary
 
 
-def test_mean_and_sd_of_the_repeats_by_world_method_and_noise(tmp_path):
+def test_mean_and_sd_of_the_repeats_by_problem_method_and_noise(tmp_path):
     trials = [
         Trial("paper", method, noise, k).of(lambda re=(k + 1) * noise: {"re": re})
         for method in ("tikhonov-0", "stre") for noise in (0.01, 0.1) for k in range(3)

@@ -17,7 +17,7 @@ from einthoven.base.geometry.laplacian_modes import laplacian_modes
 from einthoven.inverse.baselines.bayes.training import TrainingSet
 from einthoven.inverse.methods.activation.waveform import Waveform
 from einthoven.inverse.problem.double_layer import double_layer
-from einthoven.inverse.problem.method import SourceSurface
+from einthoven.inverse.problem.inverse_problem import SourceSurface
 
 N_SITES = 200
 """Places of foci."""
@@ -103,7 +103,7 @@ class DrawnBeats(TrainingSet):
 
 @dataclass(frozen=True)
 class ActionPotentials(DrawnBeats):
-    """Transmembrane potentials, 1 mV high: what the Aliev-Panfilov worlds call u."""
+    """Transmembrane potentials, 1 mV high: what the Aliev-Panfilov problems call u."""
 
     @property
     def kind(self) -> str:

@@ -1,16 +1,13 @@
 """Bayesian maximum a posteriori estimate with a learned prior."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
-import numpy as np
-
-from einthoven.base.core.errors import BadInput
 from einthoven.inverse.baselines.bayes.beats import ActionPotentials, Electrograms
 from einthoven.inverse.baselines.bayes.separable import SeparablePosterior, SeparablePrior
 from einthoven.inverse.baselines.bayes.training import TrainingSet
-from einthoven.inverse.problem.ingredients import Ingredients
-from einthoven.inverse.problem.method import Diagnostics, Estimate, Method, SourceSurface
+from einthoven.inverse.problem.inverse_problem import InverseProblem
+from einthoven.inverse.problem.method import Diagnostics, Estimate, Method
 
 
 @dataclass(frozen=True)
@@ -24,42 +21,28 @@ class Map(Method):
 
     name: ClassVar[str] = "map"
     training: TrainingSet | None = None
-    """Beats on this heart; without them there is no prior, and `fit` refuses."""
+    """Beats on this heart; None: drawn, of the kind of potential that is sought."""
     least_model_error: float = 0.0
     """Known error of the forward model, as a share of the body potentials' RMS: a lower bound on
     what the evidence finds, which takes errors that look like signals for signals."""
     in_time: bool = True
     """Learn a covariance in time too; else every instant stands by itself."""
 
-    @classmethod
-    def of(cls, ingredients: Ingredients) -> Self:
-        """With beats drawn on the heart, of the kind of potential that is sought."""
-        kind = ActionPotentials if ingredients.transmembrane else Electrograms
-        return ingredients.fill(cls, training=kind())
-
-    def solve(
-        self,
-        transfer: np.ndarray,
-        body_potentials: np.ndarray,
-        surface: SourceSurface,
-        time: np.ndarray,
-    ) -> Estimate:
+    def solve(self, problem: InverseProblem) -> Estimate:
         """See `Method.solve`.
 
         Raises:
-            BadInput: no training set, or one of another heart.
+            BadInput: a training set of another heart.
         """
-        if self.training is None:
-            raise BadInput(
-                "map: no training set; give measured beats (bayes.training.GivenBeats) or draw "
-                "some (bayes.beats.ActionPotentials, or Electrograms for extracellular potentials)"
-            )
-        prior = SeparablePrior.learned(self.training.beats(surface, time), self.in_time)
-        posterior = SeparablePosterior(prior, transfer, body_potentials)
+        training = self.training
+        if training is None:
+            training = ActionPotentials() if problem.transmembrane else Electrograms()
+        prior = SeparablePrior.learned(training.beats(problem.surface, problem.time), self.in_time)
+        posterior = SeparablePosterior(prior, problem.transfer, problem.body_potentials)
         scales = posterior.most_likely_scales(self.least_model_error)
         diagnostics = Diagnostics(
             reg_weight=scales.noise_sd / scales.amplitude,
-            criterion=f"marginal likelihood, prior of {self.training.description}",
+            criterion=f"marginal likelihood, prior of {training.description}",
             sd=posterior.sd(scales),
             numbers={
                 "amplitude": scales.amplitude,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from einthoven.base.core import check
-from einthoven.inverse.problem.method import SourceSurface
+from einthoven.inverse.problem.inverse_problem import SourceSurface
 
 
 class TrainingSet(ABC):

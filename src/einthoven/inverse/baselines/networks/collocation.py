@@ -22,7 +22,7 @@ from einthoven.inverse.baselines.networks.differences import (
     windows,
 )
 from einthoven.inverse.baselines.networks.jets import Jet
-from einthoven.inverse.problem.method import SourceSurface
+from einthoven.inverse.problem.inverse_problem import SourceSurface
 
 
 class Point(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from einthoven.base.core.errors import BadInput
-from einthoven.inverse.problem.method import SourceSurface
+from einthoven.inverse.problem.inverse_problem import SourceSurface
 
 WINDOW = 5
 """Points of every formula."""

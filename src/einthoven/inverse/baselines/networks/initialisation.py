@@ -11,7 +11,7 @@ import numpy as np
 from einthoven.inverse.baselines.networks.collocation import SpaceTime
 from einthoven.inverse.baselines.networks.fit import losses
 from einthoven.inverse.baselines.networks.network_methods import NetworkMethod
-from einthoven.inverse.problem.method import SourceSurface
+from einthoven.inverse.problem.inverse_problem import SourceSurface
 
 DOMINATES = 10.0
 

@@ -33,8 +33,8 @@ from einthoven.inverse.baselines.networks.fit import (
 from einthoven.inverse.baselines.networks.loss import DataLoss
 from einthoven.inverse.baselines.networks.start import start_of
 from einthoven.inverse.baselines.stre import Stre
-from einthoven.inverse.problem.ingredients import Ingredients
-from einthoven.inverse.problem.method import Diagnostics, Estimate, Method, SourceSurface
+from einthoven.inverse.problem.inverse_problem import InverseProblem
+from einthoven.inverse.problem.method import OWN, Diagnostics, Estimate, Method, MethodChoices
 from einthoven.numerics.training.task import torch_threads
 from einthoven.physics.electrophysiology.aliev_panfilov import AlievPanfilov
 
@@ -54,8 +54,6 @@ class NetworkMethod(Method):
     architecture: Architecture = Architecture(layers=10)
     """`networks.architecture.NETWORKS` has those of table I."""
     model: AlievPanfilov = AlievPanfilov()
-    ms_per_unit: float = 1.0
-    """The model's unit of time."""
     mv_per_unit: float = 1.0
     """The model's unit of potential."""
     start: Method | None = field(default_factory=Stre)
@@ -67,35 +65,30 @@ class NetworkMethod(Method):
     threads: int = 1
 
     @classmethod
-    def of(cls, ingredients: Ingredients) -> Self:
-        """Trained as long as asked for."""
-        steps = ingredients.network_steps
-        return ingredients.fill(cls, recipe=Recipe() if steps is None else Recipe(steps=steps))
+    def of(cls, problem: InverseProblem, choices: MethodChoices = OWN) -> Self:
+        """See `Method.of`; trained as long as asked for."""
+        steps = choices.network_steps
+        recipe = Recipe() if steps is None else Recipe(steps=steps)
+        return cls(recipe=recipe, seed=choices.seed)
 
     def __post_init__(self) -> None:
-        for name in ("ep_weight", "ms_per_unit", "mv_per_unit"):
+        for name in ("ep_weight", "mv_per_unit"):
             if not getattr(self, name) > 0:
                 raise BadInput(f"{name} = {getattr(self, name):g} must be positive")
         check.between("threads", self.threads, 1, 1024)
 
-    def solve(
-        self,
-        transfer: np.ndarray,
-        body_potentials: np.ndarray,
-        surface: SourceSurface,
-        time: np.ndarray,
-    ) -> Estimate:
+    def solve(self, problem: InverseProblem) -> Estimate:
         """As `Method.fit`; `numbers` has the losses, and the steps done.
 
         Raises:
             BadInput: fewer than five instants.
         """
-        domain = SpaceTime(surface, time / self.ms_per_unit)
-        body = body_potentials / self.mv_per_unit
+        domain = SpaceTime(problem.surface, problem.time / problem.ms_per_unit)
+        body = problem.body_potentials / self.mv_per_unit
         with torch_threads(self.threads):
-            objective = self.objective(transfer, body, domain)
+            objective = self.objective(problem.transfer, body, domain)
             if self.start is not None:
-                first = self.start.fit(transfer, body_potentials, surface, time).potentials
+                first = self.start.fit(problem).potentials
                 target = start_of(first / self.mv_per_unit, domain.time, self.model)
                 generator = self.generator("start")
                 regress(objective.network, domain, target, self.recipe, generator)

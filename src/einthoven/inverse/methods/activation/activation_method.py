@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from einthoven.base.core import check
 from einthoven.inverse.methods.activation.beat import BeatProblem
 from einthoven.inverse.methods.activation.fastest_route import FastestRoute
 from einthoven.inverse.methods.activation.gauss_newton import GaussNewtonSettings, LaplacePosterior
-from einthoven.inverse.problem.method import Diagnostics, Estimate, Method, SourceSurface
+from einthoven.inverse.problem.inverse_problem import InverseProblem
+from einthoven.inverse.problem.method import Diagnostics, Estimate, Method
 
 
 @dataclass(frozen=True)
@@ -24,23 +24,15 @@ class ActivationMethod(Method):
     """
 
     name: ClassVar[str] = "activation"
-    potential_of_source: np.ndarray | None = None
-    """[node, node], potential of a unit action potential at a node; None: it is the action
-    potential itself that `transfer` carries to the skin, as in the worlds of Zhu 2025."""
     n_modes: int = 300
     """Smoothest functions on the heart in which activation and duration are sought."""
     start: FastestRoute = field(default_factory=FastestRoute)
     iteration: GaussNewtonSettings = field(default_factory=GaussNewtonSettings)
 
-    def solve(
-        self,
-        transfer: np.ndarray,
-        body_potentials: np.ndarray,
-        surface: SourceSurface,
-        time: np.ndarray,
-    ) -> Estimate:
+    def solve(self, problem: InverseProblem) -> Estimate:
         """See `Method.solve`."""
-        mixing = self._mixing(len(surface.points))
+        transfer, body_potentials = problem.transfer, problem.body_potentials
+        surface, time, mixing = problem.surface, problem.time, problem.potential_of_source
         of_sources = transfer if mixing is None else transfer @ mixing
         first = self.start.beat(of_sources, body_potentials, surface, time)
         recording = BeatProblem.of(of_sources, body_potentials, surface, time, self.n_modes)
@@ -57,12 +49,6 @@ class ActivationMethod(Method):
             numbers=numbers(posterior),
         )
         return Estimate(potentials, diagnostics)
-
-    def _mixing(self, n: int) -> np.ndarray | None:
-        if self.potential_of_source is None:
-            return None
-        name = "potential_of_source"
-        return check.finite(name, check.shape(name, self.potential_of_source, (n, n)))
 
 
 def nodal_covariance(posterior: LaplacePosterior, recording: BeatProblem) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from einthoven.base.geometry.laplacian_modes import LaplacianModes, laplacian_modes
 from einthoven.inverse.methods.activation.waveform import Waveform
-from einthoven.inverse.problem.method import SourceSurface
+from einthoven.inverse.problem.inverse_problem import SourceSurface
 
 N_COMMON = 4
 """Unknowns that all nodes share: logarithms of the amplitude and of the widths."""

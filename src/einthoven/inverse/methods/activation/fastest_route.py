@@ -15,7 +15,7 @@ from einthoven.base.geometry.geodesic import geodesic_distances
 from einthoven.base.geometry.sampling import farthest_points
 from einthoven.inverse.methods.activation.beat import ActivationWave
 from einthoven.inverse.methods.activation.waveform import Waveform
-from einthoven.inverse.problem.method import SourceSurface
+from einthoven.inverse.problem.inverse_problem import SourceSurface
 
 SPANS = (0.1, 0.2, 0.4, 0.7)
 """Time to cross the heart, tried as shares of the recording."""

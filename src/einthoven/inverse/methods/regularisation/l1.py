@@ -13,14 +13,15 @@ from einthoven.inverse.methods.regularisation.criteria import Criterion, LCurve
 from einthoven.inverse.methods.regularisation.penalties import DensePenalty, GradientPenalty
 from einthoven.inverse.methods.regularisation.splitting import GroupL1, Splitting
 from einthoven.inverse.methods.regularisation.standard_form import StandardForm
-from einthoven.inverse.problem.method import Diagnostics, Estimate, Method, SourceSurface
+from einthoven.inverse.problem.inverse_problem import InverseProblem
+from einthoven.inverse.problem.method import CriterionMethod, Diagnostics, Estimate
 
 ROW_SUM = 1e-2
 """Largest sum of a row of a normal derivative, relative to the sum of its absolute values."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class GroupL1Method(Method):
+class GroupL1Method(CriterionMethod):
     """min 1/2 |y - A u|^2 + lambda R(u), R an integral of |L u|, at each instant.
 
     lambda is chosen blind from the quadratic problem with the same L: the criterion gives its
@@ -37,19 +38,14 @@ class GroupL1Method(Method):
     max_iterations: int = 3000
 
     @abstractmethod
-    def group_l1(self, surface: SourceSurface) -> GroupL1:
-        """R on a surface."""
+    def group_l1(self, problem: InverseProblem) -> GroupL1:
+        """R on the surface of a problem."""
 
-    def solve(
-        self,
-        transfer: np.ndarray,
-        body_potentials: np.ndarray,
-        surface: SourceSurface,
-        time: np.ndarray,
-    ) -> Estimate:
+    def solve(self, problem: InverseProblem) -> Estimate:
         """As `Method.fit`; `reg_weight` is lambda."""
-        group_l1 = self.group_l1(surface)
-        form = StandardForm.of(transfer, group_l1.penalty, surface.areas)
+        transfer, body_potentials = problem.transfer, problem.body_potentials
+        group_l1 = self.group_l1(problem)
+        form = StandardForm.of(transfer, group_l1.penalty, problem.surface.areas)
         spectrum = form.spectrum(body_potentials)
         quadratic = self.criterion.choose(spectrum)
         start = form.solution(body_potentials, spectrum.filters(np.array([quadratic])).T)
@@ -79,8 +75,9 @@ class TotalVariation(GroupL1Method):
 
     name: ClassVar[str] = "total-variation"
 
-    def group_l1(self, surface: SourceSurface) -> GroupL1:
+    def group_l1(self, problem: InverseProblem) -> GroupL1:
         """Gradients of the faces times the roots of their areas, in threes."""
+        surface = problem.surface
         areas = np.linalg.norm(triangle_area_vectors(surface.points, surface.faces), axis=1)
         return GroupL1(GradientPenalty(surface), np.sqrt(areas))
 
@@ -97,18 +94,16 @@ class L1Normal(GroupL1Method):
     """
 
     name: ClassVar[str] = "l1-normal"
-    normal_derivative: np.ndarray
-    """[node, node] du/dn outward of the heart of a unit potential at a node, 1/mm."""
 
-    def group_l1(self, surface: SourceSurface) -> GroupL1:
+    def group_l1(self, problem: InverseProblem) -> GroupL1:
         """Normal derivatives times the roots of the nodes' areas.
 
         Raises:
             BadInput: a matrix of another surface, or rows that do not sum to zero.
         """
-        n = len(surface.points)
+        surface, n = problem.surface, len(problem.surface.points)
         matrix = check.finite(
-            "normal_derivative", check.shape("normal_derivative", self.normal_derivative, (n, n))
+            "normal_derivative", check.shape("normal_derivative", problem.normal_derivative, (n, n))
         )
         sums, sizes = matrix.sum(axis=1), np.abs(matrix).sum(axis=1)
         if (worst := float(np.abs(sums / sizes).max())) > ROW_SUM:

@@ -11,7 +11,7 @@ from scipy.sparse.linalg import splu
 
 from einthoven.base.geometry.simplex import triangle_area_vectors
 from einthoven.base.geometry.surface_operators import surface_gradient
-from einthoven.inverse.problem.method import SourceSurface
+from einthoven.inverse.problem.inverse_problem import SourceSurface
 
 
 class Penalty(ABC):

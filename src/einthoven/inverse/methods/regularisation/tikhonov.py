@@ -17,7 +17,8 @@ from einthoven.inverse.methods.regularisation.penalties import (
     neighbour_penalty,
 )
 from einthoven.inverse.methods.regularisation.standard_form import StandardForm
-from einthoven.inverse.problem.method import Diagnostics, Estimate, Method, SourceSurface
+from einthoven.inverse.problem.inverse_problem import InverseProblem, SourceSurface
+from einthoven.inverse.problem.method import CriterionMethod, Diagnostics, Estimate
 from einthoven.inverse.problem.spectrum import Spectrum, TruncatedSpectrum
 
 FAR_WEIGHT = 30.0
@@ -25,7 +26,7 @@ FAR_WEIGHT = 30.0
 
 
 @dataclass(frozen=True)
-class SpectralMethod(Method):
+class SpectralMethod(CriterionMethod):
     """min |y - A u|^2 + lambda^2 |L u|^2 at each instant, or another filter of the same modes."""
 
     criterion: Criterion = field(default_factory=LCurve)
@@ -44,15 +45,12 @@ class SpectralMethod(Method):
         """The spectrum with this method's filter factors."""
         return spectrum
 
-    def solve(
-        self,
-        transfer: np.ndarray,
-        body_potentials: np.ndarray,
-        surface: SourceSurface,
-        time: np.ndarray,
-    ) -> Estimate:
+    def solve(self, problem: InverseProblem) -> Estimate:
         """As `Method.fit`; `reg_weight` is lambda (its median, if per instant)."""
-        form = StandardForm.of(transfer, self.penalty(surface), surface.areas)
+        body_potentials = problem.body_potentials
+        form = StandardForm.of(
+            problem.transfer, self.penalty(problem.surface), problem.surface.areas
+        )
         instants = np.arange(body_potentials.shape[1])
         groups = np.split(instants, len(instants)) if self.per_instant else [instants]
         spectra = [self.filtered(form.spectrum(body_potentials[:, group])) for group in groups]

@@ -7,7 +7,7 @@ import numpy as np
 
 from einthoven.base.geometry.closest import TriangleTree
 from einthoven.inverse.methods.variational.stepping import DIFFUSION, STIMULUS
-from einthoven.inverse.problem.method import SourceSurface
+from einthoven.inverse.problem.inverse_problem import SourceSurface
 
 CONSTANTS = 4
 """log D, log k, log a, log r; the first controls."""

@@ -19,7 +19,7 @@ import scipy.optimize
 import scipy.sparse as sp
 
 from einthoven.base.geometry.laplacian_modes import laplacian_modes
-from einthoven.inverse.problem.method import SourceSurface
+from einthoven.inverse.problem.inverse_problem import SourceSurface
 
 
 class Modes(NamedTuple):

@@ -25,7 +25,8 @@ from einthoven.inverse.methods.variational.model_error import (
 from einthoven.inverse.methods.variational.search import Guess, Library, LibrarySearch
 from einthoven.inverse.methods.variational.trajectory import Dynamics
 from einthoven.inverse.methods.variational.variational_posterior import VariationalPosterior
-from einthoven.inverse.problem.method import Diagnostics, Estimate, Method, SourceSurface
+from einthoven.inverse.problem.inverse_problem import InverseProblem, SourceSurface
+from einthoven.inverse.problem.method import Diagnostics, Estimate, Method
 
 LONGEST_RECORD = 1000.0
 """Time units; a beat takes some 60."""
@@ -57,8 +58,6 @@ class Variational(Method):
     """k."""
     threshold: float = 0.1
     """a."""
-    ms_per_unit: float = 1.0
-    """The model's unit of time: 12.9 (`MS_PER_UNIT`) where `time` is in ms."""
     constants_sd: float = 0.3
     """Of log D, log k, log a and log of the recovery's rate."""
     pose_sd: float = 5.0
@@ -77,31 +76,28 @@ class Variational(Method):
     n_rounds: int = 2
     """Estimates of the error's sizes, each followed by Gauss-Newton steps."""
 
-    def solve(
-        self,
-        transfer: np.ndarray,
-        body_potentials: np.ndarray,
-        surface: SourceSurface,
-        time: np.ndarray,
-    ) -> Estimate:
+    def solve(self, problem: InverseProblem) -> Estimate:
         """See `Method.fit`.
 
         Raises:
             BadInput: the record is too short, or its length in time units shows that
                 `ms_per_unit` is wrong.
         """
+        surface, time, unit = problem.surface, problem.time, problem.ms_per_unit
         check.between(
-            "length of the record in time units of the model", np.ptp(time) / self.ms_per_unit,
-            2 * (time[1] - time[0]) / self.ms_per_unit if len(time) > 1 else 1.0, LONGEST_RECORD,
+            "length of the record in time units of the model", np.ptp(time) / unit,
+            2 * (time[1] - time[0]) / unit if len(time) > 1 else 1.0, LONGEST_RECORD,
             "is ms_per_unit that of `time`?",
         )  # fmt: skip
         laplacian = getattr(surface, LAPLACIANS[self.laplacian])
-        dynamics = Dynamics(laplacian, time / self.ms_per_unit)
-        recording = ProjectedPotentials.of(transfer, body_potentials, self.n_components)
+        dynamics = Dynamics(laplacian, time / unit)
+        recording = ProjectedPotentials.of(
+            problem.transfer, problem.body_potentials, self.n_components
+        )
         observed = Observed(recording, Modes.of(surface, self.n_modes), surface)
         search = LibrarySearch(self._library(dynamics, surface), recording)
         analysis = self._fewest_sources(search, observed)
-        return self._reported(self._refined(analysis))
+        return self._reported(self._refined(analysis), unit)
 
     def _library(self, dynamics: Dynamics, surface: SourceSurface) -> Library:
         """Waves with the constants of the prior's centre, from sources a node wide."""
@@ -173,7 +169,7 @@ class Variational(Method):
         prior = replace(analysis.prior, diffusion_sd=sd, pose_sd=self.pose_sd)
         return replace(analysis, control=control, prior=prior)
 
-    def _reported(self, analysis: Analysis) -> Estimate:
+    def _reported(self, analysis: Analysis, ms_per_unit: float) -> Estimate:
         observed = analysis.error.observed
         error = fitted(observed, analysis.residual, starting_sizes(observed))
         posterior = VariationalPosterior.of(analysis, error)
@@ -198,8 +194,8 @@ class Variational(Method):
         diagnostics = Diagnostics(
             criterion="marginal likelihood",
             sd=posterior.sd,
-            activation_time=posterior.activation_time * self.ms_per_unit,
-            activation_sd=posterior.activation_sd * self.ms_per_unit,
+            activation_time=posterior.activation_time * ms_per_unit,
+            activation_sd=posterior.activation_sd * ms_per_unit,
             numbers=numbers,
         )
         return Estimate(posterior.potentials, diagnostics)

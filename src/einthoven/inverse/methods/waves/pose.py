@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -9,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from einthoven.base.core.errors import BadInput, StepFailed
 from einthoven.base.geometry.remeshing import remesh_to
-from einthoven.inverse.problem.method import SourceSurface
+from einthoven.inverse.problem.inverse_problem import InverseProblem, SourceSurface
 from einthoven.inverse.problem.reference import transfer_to_mean
 from einthoven.numerics.bem.moved_heart import MovableHeart
 
@@ -77,7 +78,21 @@ class HeartInTorso:
     at_electrodes: sp.csr_array
     """Interpolation [electrode, torso node]."""
     to_mean: bool = False
-    """Whether the recording is against the mean of the electrodes (`inverse.reference`)."""
+    """Whether the recording is against the mean of the electrodes (`problem.reference`)."""
+
+    @classmethod
+    def of(cls, problem: InverseProblem) -> Self:
+        """Heart and torso of a problem.
+
+        Raises:
+            BadInput: it has no torso, or no interpolation from the torso to the electrodes.
+        """
+        if problem.torso is None or problem.at_electrodes is None:
+            raise BadInput("a heart's pose is sought: give `torso` and `at_electrodes`")
+        torso = problem.torso
+        return cls(
+            problem.surface, torso.points, torso.faces, problem.at_electrodes, problem.to_mean
+        )
 
     def at(self, pose: HeartPose) -> np.ndarray:
         """Transfer matrix [electrode, node].
@@ -126,6 +141,6 @@ class HeartInTorso:
         same = own.shape == transfer.shape
         if not same or np.linalg.norm(own - transfer) > SAME * np.linalg.norm(own):
             raise BadInput(
-                "body: its transfer matrix is not the one given; other electrodes, another "
-                "reference, or a torso with lungs? Without `body` no pose is sought"
+                "the transfer matrix is not that of heart and torso; other electrodes, another "
+                "reference, or a torso with lungs? With `pose_known` no pose is sought"
             )

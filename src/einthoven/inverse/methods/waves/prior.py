@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from einthoven.base.geometry.laplacian_modes import laplacian_modes
-from einthoven.inverse.problem.method import SourceSurface
+from einthoven.inverse.problem.inverse_problem import SourceSurface
 
 
 class SurfaceModes(NamedTuple):

@@ -1,7 +1,8 @@
 """The inverse method for a user who knows nothing: no weight is set by hand."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -13,7 +14,8 @@ from einthoven.inverse.methods.waves.pose import HeartInTorso, HeartPose
 from einthoven.inverse.methods.waves.pose_search import DECISIVE, PoseSearch
 from einthoven.inverse.methods.waves.prior import SurfaceModes, surface_modes
 from einthoven.inverse.methods.waves.wave_posterior import WavePosterior
-from einthoven.inverse.problem.method import Diagnostics, Estimate, Method, SourceSurface
+from einthoven.inverse.problem.inverse_problem import InverseProblem
+from einthoven.inverse.problem.method import OWN, Diagnostics, Estimate, Method, MethodChoices
 
 N_DRAWS = 24
 """Of the posterior, for the deviation of the activation times."""
@@ -40,43 +42,41 @@ class Waves(Method):
 
     Space and time are tied by a speed (`prior.WavePrior`), how strong the field is may change from
     window to window and from octave to octave (`local_cosines`), and noise, model error, speed,
-    length and smoothness are those that make the recording most probable (`evidence`). With a
-    `body` also the heart's place, direction and size are sought (`pose_search`); only where the
-    recording is decisively against those filed the heart is moved, and what stays unknown of its
-    pose widens the intervals.
+    length and smoothness are those that make the recording most probable (`evidence`). Where the
+    problem's pose is not known, the heart's place, direction and size are sought, too
+    (`pose_search`). The heart is moved only where the recording is decisively against the pose
+    given, and what stays unknown of the pose widens the intervals.
     """
 
     name: ClassVar[str] = "waves"
     windows: tuple[int, ...] = (1,)
     """Numbers of windows of time to choose from; with more of them the share of model error
     gets harder to tell from the heart (docs/inverse.md)."""
-    body: HeartInTorso | None = None
-    """Heart and torso, if the heart's pose is to be estimated too."""
     decisive: float = DECISIVE
     """The heart is moved only if `pose_gain` is more; see `pose_search`."""
-    falling: bool = True
-    """Activation is the steepest downslope (electrograms); false: upstroke (transmembrane)."""
     seed: int = 0
-    """Of the draws behind `activation_sd`."""
+    """Seed of the draws behind `activation_sd`."""
 
-    def solve(
-        self,
-        transfer: np.ndarray,
-        body_potentials: np.ndarray,
-        surface: SourceSurface,
-        time: np.ndarray,
-    ) -> Estimate:
+    @classmethod
+    def of(cls, problem: InverseProblem, choices: MethodChoices = OWN) -> Self:
+        """See `Method.of`."""
+        return cls(seed=choices.seed)
+
+    def solve(self, problem: InverseProblem) -> Estimate:
         """As `Method.fit`."""
-        rms = float(np.sqrt((body_potentials**2).mean()))
-        modes, body = surface_modes(surface), body_potentials / rms
+        transfer, time = problem.transfer, problem.time
+        rms = float(np.sqrt((problem.body_potentials**2).mean()))
+        modes, body = surface_modes(problem.surface), problem.body_potentials / rms
         centre = _start(modes, time)
         moved, numbers = None, dict[str, float]()
-        if self.body is not None:
-            self.body.raise_if_other(transfer)
-            moved, numbers = self._moved(self.body, body, modes, time, centre)
+        if not problem.pose_known:
+            given = HeartInTorso.of(problem)
+            given.raise_if_other(transfer)
+            moved, numbers = self._moved(given, body, modes, time, centre)
         seen = moved or self._choose(transfer, body, modes, time, centre)
         posterior = WavePosterior(modes, seen.recording, seen.chosen, seen.doubt)
-        times, times_sd = self._activation(posterior, time)
+        read = upstroke_times if problem.transmembrane else downslope_times
+        times, times_sd = self._activation(posterior, time, read)
         diagnostics = Diagnostics(
             criterion="marginal likelihood",
             sd=posterior.sd * rms,
@@ -130,10 +130,15 @@ class Waves(Method):
         return seen, numbers | found.pose.numbers
 
     def _activation(
-        self, posterior: WavePosterior, time: np.ndarray
+        self,
+        posterior: WavePosterior,
+        time: np.ndarray,
+        read: Callable[[np.ndarray, np.ndarray], np.ndarray],
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Activation times of the mean and their deviation: [node] ms each."""
-        read = downslope_times if self.falling else upstroke_times
+        """Activation times of the mean and their deviation: [node] ms each.
+
+        Activation is the steepest downslope of electrograms, and upstroke of action potentials.
+        """
         draws = generator(self.seed, self.name, "draws")
         times = [read(posterior.draw(draws), time) for _ in range(N_DRAWS)]
         return read(posterior.mean, time), np.std(times, axis=0)

@@ -4,23 +4,23 @@ from einthoven.app.run.job import run
 from einthoven.base.config.models import EcgSettings, LeadFieldSettings
 from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.data.patient.patient import Patient
-from einthoven.inverse.synthetic.planned import PlannedWorld
+from einthoven.inverse.synthetic.planned import PlannedProblem
 
 
 def main(input, output, params, log):
     files = {"mesh": input.mesh, "fibers": input.fibers, "activation": input.activation}
     patient = Patient.of_files(**files)
-    planned = PlannedWorld(name=params.name, **params.world)
+    planned = PlannedProblem(name=params.name, **params.problem)
     ecg, leadfield = (
         EcgSettings.model_validate(params.ecg),
         LeadFieldSettings.model_validate(params.leadfield),
     )
     repolarisation = RepolarisationSettings.model_validate(params.repolarisation)
-    world = planned.make(patient, ecg, leadfield, repolarisation)
-    world.save(output[0])
-    sizes = len(world.transfer), len(world.heart_points), len(world.time)
+    problem = planned.make(patient, ecg, leadfield, repolarisation)
+    problem.save(output[0])
+    sizes = len(problem.transfer), len(problem.heart_points), len(problem.time)
     log.info("%d electrodes, %d nodes, %d samples", *sizes)
-    log.info("error of the transfer matrix itself: %.3f", world.forward_error)
+    log.info("error of the transfer matrix itself: %.3f", problem.forward_error)
 
 
 if "snakemake" in globals():

@@ -12,7 +12,8 @@ from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import load_arrays, save_arrays
 from einthoven.base.core.seeds import generator
-from einthoven.inverse.problem.method import SourceSurface
+from einthoven.inverse.problem.inverse_problem import InverseProblem, SourceSurface
+from einthoven.physics.electrophysiology.aliev_panfilov import MS_PER_UNIT
 
 ARRAYS = (
     "heart_points", "heart_faces", "torso_points", "torso_faces", "electrode_points", "transfer",
@@ -21,7 +22,7 @@ ARRAYS = (
 
 
 @dataclass(frozen=True, eq=False)
-class World:
+class KnownProblem:
     """A heart in a body, as the method knows it, with the potentials that were really there.
 
     Where the geometry is off, surfaces, electrodes and transfer are the wrong ones; the truth is
@@ -74,6 +75,25 @@ class World:
     def surface(self) -> SourceSurface:
         """Where the potentials are sought."""
         return SourceSurface(self.heart_points, self.heart_faces)
+
+    def problem(self, body_potentials: np.ndarray, noise_sd: float | None = None) -> InverseProblem:
+        """What a method is given: all but the answer.
+
+        Args:
+            body_potentials: [electrode, time] in `unit`, as `noisy` makes them.
+            noise_sd: SD of their noise in `unit`, if the method may know it.
+        """
+        return InverseProblem(
+            self.transfer,
+            body_potentials,
+            self.surface,
+            self.time,
+            torso=SourceSurface(self.torso_points, self.torso_faces),
+            electrode_points=self.electrode_points,
+            transmembrane=self.transmembrane,
+            ms_per_unit=MS_PER_UNIT if self.time_unit == "ms" else 1.0,
+            noise_sd=noise_sd,
+        )
 
     @property
     def forward_error(self) -> float:

@@ -6,6 +6,8 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from einthoven.inverse.problem.ingredients import FIELDS
+from einthoven.inverse.synthetic.ingredients import method_for
 from helpers.inverse import two_spheres
 
 from einthoven.app.run.inverse_plan import SLOW
@@ -14,22 +16,20 @@ from einthoven.base.config.inverse import CriterionName, InverseSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.inverse.baselines.bayes.beats import ActionPotentials, Electrograms
 from einthoven.inverse.methods.regularisation.criteria import Creso
-from einthoven.inverse.problem.ingredients import FIELDS
 from einthoven.inverse.problem.method import Diagnostics, Estimate
 from einthoven.inverse.problem.registry import METHODS, method_class
 from einthoven.inverse.synthetic.comparison import by_error, trials
-from einthoven.inverse.synthetic.ingredients import method_for
+from einthoven.inverse.synthetic.known_problem import KnownProblem
 from einthoven.inverse.synthetic.scores import InverseScores
 from einthoven.inverse.synthetic.trials import summary
-from einthoven.inverse.synthetic.world import World
 from einthoven.physics.electrophysiology.aliev_panfilov import MS_PER_UNIT
 
 CONFIG = Path(__file__).resolve().parents[4] / "config"
 
 
-def world():
+def known():
     problem = two_spheres(noise=0.0)
-    return World(
+    return KnownProblem(
         name="spheres", heart_points=problem.surface.points, heart_faces=problem.surface.faces,
         torso_points=problem.torso.points, torso_faces=problem.torso.faces,
         electrode_points=1.001 * problem.torso.points[problem.electrodes],
@@ -41,7 +41,7 @@ def world():
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_can_be_made(name):
-    method = method_for(name, world(), InverseSettings(criterion="creso", network_steps=7), seed=3)
+    method = method_for(name, known(), InverseSettings(criterion="creso", network_steps=7), seed=3)
     assert method.name == name
     if name.startswith("tikhonov"):
         assert isinstance(method.criterion, Creso)
@@ -51,9 +51,9 @@ def test_every_method_can_be_made(name):
 
 @pytest.mark.parametrize("name", get_args(CriterionName))
 def test_every_criterion_of_the_config_can_be_made(name):
-    made = method_for("tikhonov-0", world(), InverseSettings(criterion=name))
+    made = method_for("tikhonov-0", known(), InverseSettings(criterion=name))
     assert made.criterion.name == name
-    own = method_for("tikhonov-0", world(), InverseSettings())
+    own = method_for("tikhonov-0", known(), InverseSettings())
     assert own == method_class("tikhonov-0")()
 
 
@@ -63,7 +63,7 @@ def test_what_is_given_is_wanted_by_some_method():
 
 
 def test_methods_seek_the_kind_of_potential_that_is_there():
-    inside, outside = world(), replace(world(), transmembrane=False)
+    inside, outside = known(), replace(known(), transmembrane=False)
     assert isinstance(method_for("map", inside, InverseSettings()).training, ActionPotentials)
     assert isinstance(method_for("map", outside, InverseSettings()).training, Electrograms)
     assert method_for("activation", inside, InverseSettings()).potential_of_source is None
@@ -76,7 +76,7 @@ def test_methods_seek_the_kind_of_potential_that_is_there():
 
 
 def test_electrodes_are_nodes_of_the_torso_that_methods_see():
-    problem = world()
+    problem = known()
     made = method_for("mfs", problem, InverseSettings())
     np.testing.assert_array_equal(made.torso_points[made.electrode_nodes], problem.electrode_points)
     few = replace(problem, torso_points=problem.torso_points[:60])
@@ -86,11 +86,11 @@ def test_electrodes_are_nodes_of_the_torso_that_methods_see():
 
 def test_an_unknown_method_is_refused():
     with pytest.raises(BadInput, match=r"inverse\.methods: unknown tikhonov; known are tikhonov-0"):
-        method_for("tikhonov", world(), InverseSettings())
+        method_for("tikhonov", known(), InverseSettings())
 
 
 def test_all_methods_see_the_same_noise_and_are_put_in_order():
-    problem = world()
+    problem = known()
     found = []
     for name in ("tikhonov-0", "tikhonov-2"):
         method = method_for(name, problem, InverseSettings(criterion="gcv"))
@@ -106,7 +106,7 @@ def test_all_methods_see_the_same_noise_and_are_put_in_order():
 
 def test_a_node_without_a_time_is_not_covered():
     """4D-Var states none where its wave does not come."""
-    problem = world()
+    problem = known()
     times = np.where(np.arange(162) < 81, np.nan, problem.activation_time)
     said = Diagnostics(activation_time=times, activation_sd=np.ones(162))
     scores = InverseScores.of(problem, Estimate(problem.potentials, said))

@@ -24,16 +24,16 @@ from einthoven.base.geometry.triangles import unique_edges
 from einthoven.data.patient.activation import Activation
 from einthoven.inverse.problem.method import Diagnostics, Estimate
 from einthoven.inverse.synthetic.fem_transfer import fem_transfer
+from einthoven.inverse.synthetic.known_problem import KnownProblem
 from einthoven.inverse.synthetic.misfit import Misfit
-from einthoven.inverse.synthetic.paper import Experiment, paper_world
+from einthoven.inverse.synthetic.paper import Experiment, paper_problem
 from einthoven.inverse.synthetic.patient_problem import (
     BodyBeat,
     BodySetting,
     RecordedBody,
-    patient_world,
+    patient_problem,
 )
 from einthoven.inverse.synthetic.scores import InverseScores
-from einthoven.inverse.synthetic.world import World
 from einthoven.physics.ecg.body_potentials import body_potential, source_loads
 from einthoven.physics.ecg.membrane import Membrane
 from einthoven.physics.electrophysiology.aliev_panfilov import AlievPanfilov
@@ -69,7 +69,7 @@ def beat():
 @pytest.fixture(scope="module")
 def paper():
     heart, torso = icosphere(20.0, 2), icosphere(60.0, 2)
-    return paper_world(heart, torso, time=np.arange(0.0, 30.0, 0.5))
+    return paper_problem(heart, torso, time=np.arange(0.0, 30.0, 0.5))
 
 
 def test_potential_in_the_body_is_that_of_lead_fields(beat):
@@ -100,22 +100,22 @@ def test_elements_outside_the_heart_carry_its_potential_to_the_skin_exactly(beat
     )
 
 
-def test_world_of_a_patient_is_not_made_by_its_transfer_matrix(beat):
+def test_problem_of_a_patient_is_not_made_by_its_transfer_matrix(beat):
     beat, _ = beat
-    world = patient_world(beat, SMALL)
-    assert world.heart_points.shape == (200, 3) and world.transfer.shape == (40, 200)
-    np.testing.assert_allclose(world.transfer.sum(axis=1), 1.0, atol=1e-9)
-    assert 1e-3 < world.forward_error < 0.25
-    exact = np.linalg.norm(world.heart_points - world.sites, axis=1) / 0.8
-    np.testing.assert_allclose(world.activation_time, exact, atol=4.0)  # P1, 12 mm
-    wrong = patient_world(beat, replace(SMALL, misfit=Misfit(10.0, 10.0, seed=1)))
-    assert wrong.forward_error > 1.5 * world.forward_error
-    np.testing.assert_array_equal(wrong.potentials, world.potentials)
-    np.testing.assert_array_equal(wrong.body_potentials, world.body_potentials)
-    moved = wrong.heart_points - world.heart_points
+    problem = patient_problem(beat, SMALL)
+    assert problem.heart_points.shape == (200, 3) and problem.transfer.shape == (40, 200)
+    np.testing.assert_allclose(problem.transfer.sum(axis=1), 1.0, atol=1e-9)
+    assert 1e-3 < problem.forward_error < 0.25
+    exact = np.linalg.norm(problem.heart_points - problem.sites, axis=1) / 0.8
+    np.testing.assert_allclose(problem.activation_time, exact, atol=4.0)  # P1, 12 mm
+    wrong = patient_problem(beat, replace(SMALL, misfit=Misfit(10.0, 10.0, seed=1)))
+    assert wrong.forward_error > 1.5 * problem.forward_error
+    np.testing.assert_array_equal(wrong.potentials, problem.potentials)
+    np.testing.assert_array_equal(wrong.body_potentials, problem.body_potentials)
+    moved = wrong.heart_points - problem.heart_points
     np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 10.0)
-    np.testing.assert_allclose(wrong.sites - world.sites, moved[:1])
-    off = np.linalg.norm(wrong.electrode_points - world.electrode_points, axis=1)
+    np.testing.assert_allclose(wrong.sites - problem.sites, moved[:1])
+    off = np.linalg.norm(wrong.electrode_points - problem.electrode_points, axis=1)
     assert np.sqrt(np.square(off).mean()) == pytest.approx(10.0)
 
 
@@ -128,9 +128,9 @@ def test_the_surface_of_a_heart_without_cavities_is_its_epicardium(beat):
         RecordedBody(surface="endocardium")
 
 
-def test_a_saved_world_comes_back_and_its_noise_too(paper, tmp_path):
-    paper.save(tmp_path / "world.npz")
-    again = World.load(tmp_path / "world.npz")
+def test_a_saved_problem_comes_back_and_its_noise_too(paper, tmp_path):
+    paper.save(tmp_path / "problem.npz")
+    again = KnownProblem.load(tmp_path / "problem.npz")
     for name, value in paper.__dict__.items():
         if isinstance(value, np.ndarray):
             np.testing.assert_array_equal(getattr(again, name), value)
@@ -145,10 +145,10 @@ def test_a_saved_world_comes_back_and_its_noise_too(paper, tmp_path):
     np.testing.assert_array_equal(paper.noisy(0.0, 4), paper.body_potentials)
     np.savez(tmp_path / "other.npz", points=np.ones(3))
     with pytest.raises(BadInput, match="lacks"):
-        World.load(tmp_path / "other.npz")
+        KnownProblem.load(tmp_path / "other.npz")
 
 
-def test_paper_world_is_a_wave_from_the_site_seen_through_its_matrix(paper):
+def test_paper_problem_is_a_wave_from_the_site_seen_through_its_matrix(paper):
     assert paper.forward_error == 0.0
     np.testing.assert_allclose(paper.transfer.sum(axis=1), 1.0, atol=1e-9)
     angle = np.arccos(np.clip(paper.heart_points @ paper.sites[0] / 400, -1, 1))
@@ -159,20 +159,20 @@ def test_paper_world_is_a_wave_from_the_site_seen_through_its_matrix(paper):
 def test_what_an_experiment_changes(paper):
     heart, torso = (paper.heart_points, paper.heart_faces), (paper.torso_points, paper.torso_faces)
     time = paper.time
-    wrong = paper_world(heart, torso, Experiment(misfit=Misfit(5.0, 0.0, seed=2)), time)
+    wrong = paper_problem(heart, torso, Experiment(misfit=Misfit(5.0, 0.0, seed=2)), time)
     np.testing.assert_array_equal(wrong.body_potentials, paper.body_potentials)
     assert 0.003 < wrong.forward_error < 0.2
-    slow = paper_world(heart, torso, Experiment(model=AlievPanfilov(diffusion=7.0)), time)
+    slow = paper_problem(heart, torso, Experiment(model=AlievPanfilov(diffusion=7.0)), time)
     ratio = slow.activation_time.max() / paper.activation_time.max()
     assert ratio == pytest.approx(np.sqrt(10 / 7), rel=0.06)
     two = Experiment(n_sites=2, seed=7)
-    assert len(paper_world(heart, torso, two, time).sites) == 2
+    assert len(paper_problem(heart, torso, two, time).sites) == 2
     np.testing.assert_array_equal(two.sites(heart), Experiment(n_sites=2, seed=7).sites(heart))
     for bad in ({"laplacian": "graph"}, {"n_sites": 2}, {"radius_mm": 0.0}):
         with pytest.raises(BadInput, match="laplacian|seed|radius_mm"):
             Experiment(**bad)
     with pytest.raises(BadInput, match="ends before"):
-        paper_world(heart, torso, time=time[:10])
+        paper_problem(heart, torso, time=time[:10])
 
 
 def test_scores_of_the_truth_and_of_a_wrong_answer(paper):
