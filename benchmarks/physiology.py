@@ -21,11 +21,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from physiology_goals import CohortFeatures, goals_table, judge
 from physiology_patients import Made, Task, make, tasks_of
 from tabulate import tabulate
 
 from einthoven.app.evaluation.audit import table
-from einthoven.app.evaluation.goals import CohortFeatures, goals_table, judge
 from einthoven.app.evaluation.sexes import sex_table, statement
 from einthoven.app.report.audit import write_audit_figure
 from einthoven.base.config import Config, load

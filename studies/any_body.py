@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from body_classes import CLASSES
 
 from einthoven.base.config import load
 from einthoven.base.config.learning import OperatorSettings
@@ -29,7 +30,6 @@ from einthoven.base.core.files import atomic, write_json
 from einthoven.base.core.tags import Tissue
 from einthoven.base.metrics.fields import angular_error_deg
 from einthoven.base.metrics.reliability import bound_ratio
-from einthoven.body.anatomy.population.classes import CLASSES
 from einthoven.data.patient.patient import Patient
 from einthoven.learning.surrogate.members import UNCERTAINTY_FILE, member_files
 from einthoven.learning.surrogate.operator.calibration import calibrate_operator

@@ -29,6 +29,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
+from body_classes import CLASSES, body_mass_index, lv_wall_mm
 
 from einthoven.app.run.plan import REBUILT, SPLITS, Plan
 from einthoven.base.config import load
@@ -36,7 +37,6 @@ from einthoven.base.core.errors import EinthovenError
 from einthoven.base.core.files import read_json, write_json
 from einthoven.base.core.log import log_to_stderr, logger
 from einthoven.base.geometry.simplex import enclosed_volume
-from einthoven.body.anatomy.population.classes import CLASSES, body_mass_index, lv_wall_mm
 from einthoven.data.patient.anatomy import Anatomy
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "workflow/scripts"

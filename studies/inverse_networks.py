@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from initialisations import initialisations
+from method_figures import method_errors_figure, method_maps_figure
 
 from einthoven.base.core.files import write_json
 from einthoven.base.geometry.remeshing import remesh_to
@@ -27,12 +29,10 @@ from einthoven.base.plots.inverse_maps import (
     Panel,
     PotentialScale,
     closed_surface,
-    method_maps_figure,
 )
-from einthoven.base.plots.inverse_traces import TracePanel, method_errors_figure, traces_figure
+from einthoven.base.plots.inverse_traces import TracePanel, traces_figure
 from einthoven.inverse.baselines.networks.architecture import NETWORKS, Architecture
 from einthoven.inverse.baselines.networks.fit import Recipe
-from einthoven.inverse.baselines.networks.initialisation import initialisations
 from einthoven.inverse.baselines.networks.network_methods import (
     EandArn,
     EpDl,

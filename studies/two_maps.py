@@ -17,20 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-
-from einthoven.base.config import Config, load
-from einthoven.base.core.files import atomic, write_json
-from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
-from einthoven.base.plots.bullseye import Bullseye
-from einthoven.base.plots.heart_maps import Bands
-from einthoven.base.plots.two_maps import TwoMaps, two_maps_figure
-from einthoven.data.patient.patient import Patient
-from einthoven.imaging.corpus.cases import Case
-from einthoven.imaging.corpus.simulations import Simulations
-from einthoven.imaging.corpus.simulator import SimulatedBeat, Simulator
-from einthoven.imaging.model.beat_posterior import BeatPosterior, ImagingPosterior
-from einthoven.imaging.model.pictures import by_place
-from einthoven.imaging.twin.ambiguity import (
+from ambiguity import (
     FORWARD,
     AmbiguousPair,
     KnownHeart,
@@ -40,6 +27,19 @@ from einthoven.imaging.twin.ambiguity import (
     most_alike,
     second_map,
 )
+from two_maps_figure import TwoMaps, two_maps_figure
+
+from einthoven.base.config import Config, load
+from einthoven.base.core.files import atomic, write_json
+from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
+from einthoven.base.plots.bullseye import Bullseye
+from einthoven.base.plots.heart_maps import Bands
+from einthoven.data.patient.patient import Patient
+from einthoven.imaging.corpus.cases import Case
+from einthoven.imaging.corpus.simulations import Simulations
+from einthoven.imaging.corpus.simulator import SimulatedBeat, Simulator
+from einthoven.imaging.model.beat_posterior import BeatPosterior, ImagingPosterior
+from einthoven.imaging.model.pictures import by_place
 from einthoven.imaging.twin.prior import TwinSettings
 
 QRS_MS = 220

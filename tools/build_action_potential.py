@@ -4,10 +4,10 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from ttp06 import CELL_TYPES, REST, pace
 
 from einthoven.base.core.files import save_arrays
 from einthoven.physics.electrophysiology.cells.template import DATA
-from einthoven.physics.electrophysiology.cells.ttp06 import CELL_TYPES, REST, pace
 
 CYCLE_MS, STEP_MS = 1000.0, 0.02
 

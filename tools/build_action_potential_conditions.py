@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 from build_action_potential_family import FACTORS, STEP_MS, aligned, conductances
+from ttp06 import STATES, Conductances, pace
 
 from einthoven.base.core.errors import NotConverged, StepFailed
 from einthoven.base.core.files import save_arrays
 from einthoven.physics.electrophysiology.cells.condition import CONDITIONS, Condition
 from einthoven.physics.electrophysiology.cells.family import apd90
 from einthoven.physics.electrophysiology.cells.template import table
-from einthoven.physics.electrophysiology.cells.ttp06 import STATES, Conductances, pace
 
 RECORD_MS = 1000.0
 """The beat that is kept is the last of its train: it ends at rest, not in the next upstroke."""

@@ -9,11 +9,11 @@ from multiprocessing import Pool
 from pathlib import Path
 
 import numpy as np
+from ttp06 import CELL_TYPES, REST, Conductances, pace
 
 from einthoven.base.core.files import save_arrays
 from einthoven.physics.electrophysiology.cells.family import FAMILY_DATA, apd90
 from einthoven.physics.electrophysiology.cells.template import monotone_cubic, table
-from einthoven.physics.electrophysiology.cells.ttp06 import CELL_TYPES, REST, Conductances, pace
 
 CYCLE_MS, STEP_MS, N_BEATS = 1000.0, 0.02, 500
 FACTORS = (

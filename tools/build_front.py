@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 from build_action_potential_family import conductances
+from cable import Cable
 
 from einthoven.base.core.files import load_arrays, save_arrays
-from einthoven.physics.electrophysiology.cells.cable import Cable
 from einthoven.physics.electrophysiology.cells.condition import BASELINE, CONDITIONS, Condition
 from einthoven.physics.electrophysiology.cells.family import family
 from einthoven.physics.electrophysiology.cells.front import DATA, FADED_MS, FOOT_MS

@@ -3,11 +3,11 @@
 import numba
 import numpy as np
 import pytest
+from ttp06 import CELL_TYPES, REST, Conductances, advance
 
 from einthoven.base.config.models import ActivationSettings
 from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.physics.electrophysiology.cells.family import apd90
-from einthoven.physics.electrophysiology.cells.ttp06 import CELL_TYPES, REST, Conductances, advance
 
 DIFFUSIVITY = 0.154
 """mm^2/ms along fibres, which gives this cell 0.7 mm/ms (ten Tusscher and Panfilov 2006)."""

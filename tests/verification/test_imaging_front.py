@@ -11,6 +11,7 @@ import numba
 import numpy as np
 import pytest
 from helpers.heart import activated_patient
+from ttp06 import CELL_TYPES, Conductances, advance
 
 from einthoven.base.config.activation import ActivationSettings
 from einthoven.base.config.models import LeadFieldSettings
@@ -23,7 +24,6 @@ from einthoven.physics.electrophysiology.cells.condition import BASELINE
 from einthoven.physics.electrophysiology.cells.family import family
 from einthoven.physics.electrophysiology.cells.front import added_by_coupling, wave_times
 from einthoven.physics.electrophysiology.cells.template import potential, table
-from einthoven.physics.electrophysiology.cells.ttp06 import CELL_TYPES, Conductances, advance
 from einthoven.physics.electrophysiology.scenarios import activate
 from einthoven.physics.leadfield.conductivity import intracellular
 from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad

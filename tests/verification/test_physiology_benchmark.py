@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from einthoven.app.evaluation.goals import GOALS
+from physiology_goals import GOALS
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = {

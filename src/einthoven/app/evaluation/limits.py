@@ -74,11 +74,6 @@ def _rows() -> tuple[_Row, ...]:
         )  # fmt: skip
 
 
-def features_with_limits() -> list[str]:
-    """Names of all features of the table, in its order."""
-    return list(dict.fromkeys(row.feature for row in _rows()))
-
-
 @cache
 def limits_for(feature: str, sex: str | None) -> FeatureLimits | None:
     """What the table says for a sex; None if nothing.

@@ -1,6 +1,6 @@
-"""Transmembrane voltages at recording points, and errors at points as box-and-whisker plots."""
+"""Transmembrane voltages at recording points."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,39 +55,4 @@ def voltages_figure(traces: Sequence[VoltageTrace], title: str = "") -> Figure:
         axes.label_outer()
     legend_below(figure)
     figure.suptitle(title, size=10)
-    return figure
-
-
-def draw_error_boxes(axes: Axes, errors: Mapping[str, np.ndarray]) -> None:
-    """One box per recording point, as panel c of figure 3 of Landajuela et al. 2022.
-
-    Boxes are quartiles with the median, whiskers end at the last value within 1.5 times the
-    interquartile range, what lies beyond is a dot.
-
-    Args:
-        axes: to draw into.
-        errors: point -> [case] ms, estimate minus reference.
-    """
-    ink = {"color": "black", "linewidth": 0.9}
-    axes.boxplot(
-        [np.asarray(values, float) for values in errors.values()], widths=0.6, patch_artist=True,
-        boxprops={"facecolor": "#9ecae1", **ink}, medianprops={**ink, "linewidth": 1.6},
-        whiskerprops=ink, capprops=ink,
-        flierprops={"marker": ".", "ms": 3, "mec": "none", "mfc": "#555555", "alpha": 0.5},
-    )  # fmt: skip
-    axes.axhline(0, color="#999999", lw=0.7, zorder=0)
-    axes.set_xticks(range(1, len(errors) + 1), list(errors), rotation=60, ha="right", size=7,
-                    rotation_mode="anchor")  # fmt: skip
-    n = {len(values) for values in errors.values()}
-    cases = f"{min(n)}" if len(n) == 1 else f"{min(n)} to {max(n)}"
-    axes.set(xlabel=f"recording point ({cases} cases)", ylabel="error of activation time (ms)")
-
-
-@house_style()
-def error_boxes_figure(errors: Mapping[str, np.ndarray], title: str = "") -> Figure:
-    """Errors at a selection of points; arguments as of `draw_error_boxes`."""
-    figure = new_figure(0.45 * len(errors) + 1.4, 3.4)
-    axes = figure.subplots()
-    draw_error_boxes(axes, errors)
-    axes.set_title(title)
     return figure

@@ -40,8 +40,3 @@ LOOKS: dict[str, Look] = {
 def look_of(method: str) -> Look:
     """The look of a method; unknown ones are drawn thin and named as given."""
     return LOOKS.get(method, Look("#CC79A7", (0, (2, 1)), ".", method))
-
-
-def label_of(method: str) -> str:
-    """The name of a method in figures."""
-    return look_of(method).label

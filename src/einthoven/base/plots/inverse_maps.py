@@ -4,7 +4,6 @@ One lightness per potential throughout, so that maps can be read in grey and by 
 isolines at the edges of the bands, that of zero drawn thick.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -18,12 +17,10 @@ from matplotlib.ticker import MaxNLocator
 
 from einthoven.base.plots.heart_maps import Bands, HeartMap, heart_maps_figure
 from einthoven.base.plots.heart_views import SIDES, HeartView, Side
-from einthoven.base.plots.inverse_looks import label_of
 from einthoven.base.plots.style import SEQUENTIAL, house_style, new_figure
 
 FRONT, BACK = SIDES[0], Side("posterior", (0.0, 1.0, 0.0), ("L", "R"))
 N_BANDS = 10
-PANEL_INCHES = 1.75
 UNCERTAIN = "magma_r"
 """Of standard deviations: dark is uncertain."""
 
@@ -111,51 +108,6 @@ def draw_map(
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     axes.set_xlabel(panel.caption, size=7)
-
-
-@house_style()
-def method_maps_figure(
-    heart: HeartView,
-    reference: np.ndarray | None,
-    grid: Mapping[str, Mapping[str, Panel]],
-    scale: PotentialScale,
-    sides: Sequence[Side] = (FRONT, BACK),
-) -> Figure:
-    """Maps of several methods under several conditions, as figure 10 of Zhu 2025.
-
-    Args:
-        heart: the surface.
-        reference: [node] the true values, drawn first; None: unknown.
-        grid: method -> condition (noise level) -> map; all methods have the same conditions.
-        scale: shared by all.
-        sides: a block of panels for each.
-    """
-    conditions = list(next(iter(grid.values())))
-    n_columns = len(conditions) + (reference is not None)
-    ratio = heart.half_size[1] / heart.half_size[0]
-    cell = PANEL_INCHES * max(ratio, 0.8) + 0.22
-    width = PANEL_INCHES * n_columns * len(sides) + 1.3
-    figure = new_figure(width, cell * len(grid) + 0.6)
-    blocks = figure.subfigures(1, len(sides), squeeze=False)[0]
-    for block, side in zip(blocks, sides):
-        block.suptitle(f"{side.name} view", weight="bold")
-        panels = block.subplots(len(grid), n_columns, squeeze=False)
-        if reference is not None:
-            for axes in panels[:, 0]:
-                axes.set_axis_off()
-            first = panels[0, 0]
-            first.set_axis_on()
-            draw_map(first, heart, Panel(reference), scale, side)
-            first.set_title("reference")
-        for row, (method, maps) in zip(panels[:, -len(conditions) :], grid.items()):
-            for axes, condition in zip(row, conditions):
-                draw_map(axes, heart, maps[condition], scale, side)
-                if axes in panels[0]:
-                    axes.set_title(condition)
-            row[0].set_ylabel(label_of(method))
-    last = block.axes
-    block.colorbar(scale.mappable, ax=last, label=scale.label, shrink=0.6, fraction=0.05)
-    return figure
 
 
 @house_style()

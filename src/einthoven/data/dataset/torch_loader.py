@@ -1,6 +1,6 @@
-"""Torch data sets over the consolidated store: whole patients by number, or a stream of examples.
+"""A stream of examples from the consolidated store for torch.
 
-Neither imports a solver; both open the store once per worker process.
+It imports no solver, and opens the store once per worker process.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 import zarr
-from torch.utils.data import Dataset, IterableDataset, get_worker_info
+from torch.utils.data import IterableDataset, get_worker_info
 
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.seeds import generator
@@ -23,42 +23,6 @@ from einthoven.data.dataset.store import array_of, values_of
 EXAMPLES = ("electrode", "scenario")
 """Dimensions along which a patient is cut into examples; variables without them are repeated."""
 TISSUES, POINTS = "field/field_tissue", "point"
-
-
-class PatientTensors(Dataset[dict[str, torch.Tensor]]):
-    """Patients of one split; reads lazily and opens the archive once per worker process.
-
-    Args:
-        path: the consolidated store, zipped, unzipped or an address (`dataset.loaders`).
-        variables: such as `field/field_grad`; the last part is the key of the item.
-        split: train, val, test, or None for all.
-
-    Raises:
-        BadInput: an unknown variable or an empty split.
-    """
-
-    def __init__(self, path: str | Path, variables: Sequence[str], split: str | None = None):
-        self.path, self.variables = str(path), tuple(variables)
-        root = _opened(self.path, self.variables)
-        splits, names = values_of(root, "split"), values_of(root, "patient")
-        self.rows = np.flatnonzero(splits == split if split else np.full(len(names), True))
-        self.patients = [str(names[i]) for i in self.rows]
-        if not self.patients:
-            raise BadInput(f"{path}: no patient in split {split!r}")
-        self._root: zarr.Group | None = None
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        if self._root is None:
-            self._root = _opened(self.path, ())
-        row = int(self.rows[index])
-        arrays = {v: np.asarray(array_of(self._root, v)[row]) for v in self.variables}
-        return {v.rsplit("/", 1)[-1]: torch.from_numpy(array) for v, array in arrays.items()}
-
-    def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_root": None}  # an open archive does not travel to workers
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 Lead fields give the potential at some electrodes at all times; this gives it at all nodes, and so
 also on the heart. Both solve the same discrete equation: with the linear elements' own gradients
-they agree to round-off (reciprocity, `leadfield.electrogram`).
+they agree to round-off (reciprocity).
 """
 
 from dataclasses import replace

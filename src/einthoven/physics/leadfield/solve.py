@@ -64,8 +64,8 @@ def fields_of_loads(
 
     Args:
         patient: with mesh and fibres.
-        delta: [electrode, node], rows sum to one: `skin.electrode_weights`,
-            `electrogram.inside_weights`.
+        delta: [electrode, node], rows sum to one: `skin.electrode_weights`, or P1
+            weights of places inside the body (`geometry.tet_places`), for electrograms.
         config: conductivities and solver.
         dtype: of the lead field.
 

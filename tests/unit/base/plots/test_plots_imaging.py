@@ -1,23 +1,16 @@
-"""Bull's-eyes, traces, error boxes and the paper's figures: what stands where."""
+"""Bull's-eyes and traces: what stands where."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.recordings import ellipsoid
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Wedge
 
 from einthoven.base.core.errors import BadInput
 from einthoven.base.plots.bullseye import UNCERTAIN, Bullseye, bullseye_figure, segment_places
 from einthoven.base.plots.heart_maps import Bands
-from einthoven.base.plots.imaging_paper import (
-    ImagedCase,
-    activation_paper_figure,
-    voltage_paper_figure,
-)
-from einthoven.base.plots.imaging_traces import VoltageTrace, error_boxes_figure, voltages_figure
-from einthoven.base.plots.inverse_maps import closed_surface
+from einthoven.base.plots.imaging_traces import VoltageTrace, voltages_figure
 from einthoven.data.patient.segments import AHA_SEGMENTS
 
 TIME = np.arange(500.0)
@@ -86,31 +79,8 @@ def trace(k):
     return VoltageTrace(f"point {k}", TIME, voltage, voltage + 1, (voltage - 5, voltage + 5))
 
 
-def test_traces_and_boxes():
+def test_traces_are_side_by_side():
     figure = voltages_figure([trace(k) for k in (1, 17, 67)], "a case")
     assert [axes.get_title() for axes in figure.axes] == ["point 1", "point 17", "point 67"]
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["90 % interval", "simulated", "from the ECG"]
-    errors = {f"p{k}": np.arange(101.0) - 50 + k for k in range(15)}
-    axes = error_boxes_figure(errors).axes[0]
-    boxes = [patch.get_path().vertices[:, 1] for patch in axes.patches]
-    assert [(b.min(), b.max()) for b in boxes] == [(k - 25, k + 25) for k in range(15)]
-    assert "101 cases" in axes.get_xlabel() and "(ms)" in axes.get_ylabel()
-
-
-def test_figures_of_the_paper():
-    points, faces = ellipsoid(1, (40.0, 35.0, 45.0))
-    times = points[:, 2] - points[:, 2].min()
-    ecg = np.sin(TIME / 30) * np.arange(1, 13)[:, None] / 12
-    case = ImagedCase(ecg, TIME, closed_surface(points, faces), times, times + 12.0)
-    assert np.ptp(np.diff(case.bands.edges)) < 1e-9 and case.bands.edges[1] == 10.0
-    assert case.bands.edges[-1] >= times.max() + 12
-    errors = {f"AHA{k:02d}": np.arange(9.0) for k in range(1, 16)}
-    three = activation_paper_figure(case, errors, "network I")
-    assert sum(bool(axes.images) for axes in three.axes) == 4
-    lead = next(a for a in three.axes if any(t.get_text() == "V4" for t in a.texts))
-    np.testing.assert_array_equal(lead.lines[0].get_ydata(), ecg[9])
-    four = voltage_paper_figure(case, [trace(k) for k in (1, 17, 67)], errors, "network II")
-    titles = [axes.get_title() for axes in four.axes]
-    assert titles[:4] == ["(a) point 1", "(b) point 17", "(c) point 67",
-                          "(d) errors of times read from $V_m$"]  # fmt: skip

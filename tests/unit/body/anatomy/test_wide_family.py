@@ -1,6 +1,5 @@
-"""Real bases, finer hearts and lungs for a part of the family; what an edit reaches; classes."""
+"""Real bases, finer hearts and lungs for a part of the family; what an edit reaches."""
 
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,14 +11,8 @@ from einthoven.app.run.plan import Plan
 from einthoven.base.config import load
 from einthoven.base.config.augmentation import AugmentationSettings
 from einthoven.base.config.models import AnatomySettings, CohortSettings, Config
-from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import LUNGS, Surface
 from einthoven.body.anatomy.body import build_anatomy
-from einthoven.body.anatomy.population.classes import (
-    body_mass_index,
-    classes_of,
-    lv_wall_mm,
-)
 from einthoven.body.anatomy.population.cohort import draw_patient
 from einthoven.body.anatomy.shape.atlas_heart import heart_surfaces
 from einthoven.body.anatomy.shape.curved_base import BaseCurve
@@ -139,17 +132,3 @@ def test_an_anatomy_tells_what_was_drawn():
     assert told["heart_edge_mm"] == 4.0 and told["lungs"] is False
     assert 800 < told["whole_torso_mm"]["waist_girth"] < 1000
     assert not set(anatomy.face_tags.tolist()) & set(LUNGS)
-
-
-def test_classes_are_read_off_the_anatomy():
-    usual = body(base_curve_mm=1e-9)
-    assert classes_of(usual) == set()
-    thick = body(lv_wall=[1.59, 1.6], heart_scale=[1.15, 1.16])
-    assert lv_wall_mm(thick) == pytest.approx(1.6 * 1.15 * lv_wall_mm(usual), rel=0.08)
-    assert "hypertrophied" in classes_of(thick)
-    stout = replace(usual, augmentation={"whole_torso_mm": {"waist_girth": 1150.0}})
-    assert 24.0 < body_mass_index(usual) < 30.0 and classes_of(stout) == {"bmi-over-35"}
-    large = replace(usual, volumes_ml=usual.volumes_ml | {"rv": 260.0})
-    assert classes_of(large) == {"large-rv"}
-    with pytest.raises(BadInput, match="section augmentation"):
-        body_mass_index(replace(usual, augmentation=None))

@@ -139,18 +139,6 @@ def test_open_group_selects_a_split(dataset):
         open_group(dataset, "ecg", split="tset")
 
 
-def test_torch_loader_reads_rows(dataset):
-    torch = pytest.importorskip("torch")
-    from einthoven.data.dataset.torch_loader import PatientTensors
-
-    data = PatientTensors(dataset, ["field/field_grad", "sdf/sdf"], split="test")
-    assert len(data) == 1 and data.patients == ["p0002"]
-    want = torch.from_numpy(stage_arrays(2)["field"]["field_grad"])
-    assert torch.equal(data[0]["field_grad"], want)
-    with pytest.raises(BadInput, match="field/nothing"):
-        PatientTensors(dataset, ["field/nothing"])
-
-
 def test_both_stores_pass_their_check(stores, dataset):
     assert check_store(stores[0]).kind == "einthoven-patient"
     summary = check_store(dataset)

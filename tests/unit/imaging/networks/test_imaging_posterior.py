@@ -19,7 +19,6 @@ from einthoven.imaging.networks.mixture.mixture import GaussianMixture
 from einthoven.imaging.networks.mixture.mixture_network import N_MAPS, PosteriorNetwork
 from einthoven.imaging.networks.scores import scores
 from einthoven.imaging.networks.training import train_network
-from einthoven.imaging.twin.start import over_heart
 
 SIZES = (3, 5, 2, 4)
 """Components, coordinates, rank, classes."""
@@ -226,13 +225,3 @@ def test_training_writes_what_is_loaded_again(tmp_path) -> None:
         found = [p.infer(made_up.ecg("fem")[0], measures, 50).samples
                  for p in (BeatPosterior(trained), loaded)]  # fmt: skip
         assert np.array_equal(*found)
-
-
-def test_a_map_at_points_is_spread_over_the_heart() -> None:
-    rng = np.random.default_rng(0)
-    points, heart = rng.uniform(0, 80, (75, 3)), rng.uniform(20, 60, (400, 3))
-    slowness = np.array([1.0, -0.5, 0.3])
-    found = over_heart(points, points @ slowness, heart)
-    assert np.abs(found - heart @ slowness).mean() < 1.5
-    with pytest.raises(BadInput, match="times"):
-        over_heart(points, np.zeros(3), heart)

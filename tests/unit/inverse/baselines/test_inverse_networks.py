@@ -20,13 +20,11 @@ from einthoven.inverse.baselines.networks.collocation import (
 from einthoven.inverse.baselines.networks.differences import (
     time_derivative,
 )
-from einthoven.inverse.baselines.networks.fit import evaluate, losses
 from einthoven.inverse.baselines.networks.gauss_newton import (
     NetworkGaussNewton,
     NetworkResiduals,
     gram_of,
 )
-from einthoven.inverse.baselines.networks.initialisation import Initialisation, initialisations
 from einthoven.inverse.baselines.networks.jacobian import jacobian, projected_jacobian, traced
 from einthoven.inverse.baselines.networks.loss import DataLoss, ep_residuals, r_u, r_v
 from einthoven.inverse.baselines.networks.network_methods import EandArn
@@ -282,19 +280,3 @@ def test_settings_that_cannot_work_are_refused() -> None:
         EandArn(ep_weight=0.0)
     with pytest.raises(BadInput, match="threads"):
         EandArn(threads=0)
-
-
-def test_initialisation_is_bad_where_one_loss_dominates(domain: SpaceTime) -> None:
-    n = len(domain.surface.points)
-    transfer = np.full((3, n), 1 / n) + np.eye(3, n)
-    body = transfer @ np.sin(domain.time + np.arange(n)[:, None])
-    method = EandArn(ep_weight=1.0)
-    found = initialisations(method, transfer, body, (domain.surface, domain.time), n_seeds=3)
-    assert len({start.data for start in found}) == 3
-    objective = method.objective(transfer, body, domain)
-    data, ep = losses(objective, method.generator("check"))
-    assert found[0] == Initialisation(data, ep)
-    u = evaluate(objective.network, domain)[0]
-    assert data == pytest.approx(((body - transfer @ u) ** 2).mean(), rel=1e-4)
-    assert Initialisation(1.0, 11.0).is_bad and Initialisation(11.0, 1.0).is_bad
-    assert not Initialisation(1.0, 9.0).is_bad

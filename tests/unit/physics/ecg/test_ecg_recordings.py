@@ -44,6 +44,20 @@ def test_wfdb_record(form, tmp_path):
     np.testing.assert_allclose(found.ecg, 0.4 * synthetic_beat(TIME), atol=1.1 / GAIN)
 
 
+def test_a_gap_of_a_wfdb_record_is_told(tmp_path):
+    """The lowest number of 16 bits is a missing sample, not -16 mV."""
+    header = write_wfdb(tmp_path, synthetic_leads(TIME))
+    counts = np.fromfile(tmp_path / "rec.dat", "<i2").reshape(-1, 8)
+    counts[500, 0] = -(2**15)
+    counts.tofile(tmp_path / "rec.dat")
+    lines = header.read_text().splitlines()
+    words = lines[1].split()
+    lines[1] = " ".join([*words[:6], str(int(counts[:, 0].sum()) % 65536), *words[7:]])
+    header.write_text("\n".join(lines) + "\n")
+    with pytest.raises(BadInput, match="lead I: 1 of .* the first at 0.500 s"):
+        read_wfdb(header)
+
+
 def test_broken_wfdb_records(tmp_path):
     header = write_wfdb(tmp_path, synthetic_leads(TIME))
     text, data = header.read_text(), (tmp_path / "rec.dat").read_bytes()
@@ -58,10 +72,15 @@ def test_broken_wfdb_records(tmp_path):
     fault("promises")
     (tmp_path / "rec.dat").unlink()
     fault("rec.dat: cannot be read")
-    header.write_text(text.replace(".dat 16", ".dat 310"))
-    fault("format 310")
+    (tmp_path / "rec.dat").write_bytes(data)
+    header.write_text(text.replace(".dat 16", ".dat 999"))
+    fault("999")
     header.write_text(text.replace("/mV", "/mmHg"))
-    fault("gain")
+    fault("unit 'mmHg' of the gain")
+    header.write_text(text.replace("8 1000 ", "8 often "))
+    fault("'often' is not a number")
+    header.write_text("rec 0 500 1000\n")
+    fault("with signals")
     header.write_text("rec/3 12 500\n")
     fault("not the header")
     header.write_text("what is that?\n")

@@ -1,18 +1,13 @@
 """The shipped family: one cell with other I_Ks, the template among its members to the bit."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from build_action_potential_family import FACTORS, conductances, member
 
 from einthoven.base.config.repolarisation import APD_MS
 from einthoven.base.core.errors import BadInput
 from einthoven.physics.electrophysiology.cells.family import FAMILY_DATA, Family, apd90, family
 from einthoven.physics.electrophysiology.cells.template import potential, table, template
-
-sys.path.insert(0, str(Path(__file__).parents[4] / "tools"))
-from build_action_potential_family import FACTORS, conductances, member  # noqa: E402
 
 
 def test_members_span_the_durations_of_the_config_in_small_steps():

@@ -1,10 +1,9 @@
 """Cells at other rates and with less I_Kr: periodic, and as such cells are known to be."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from build_action_potential_conditions import SLOW, TOLERANCE, beat, periodic_state
+from build_action_potential_family import aligned, conductances
 
 from einthoven.base.config.scenarios import BUILT_IN, RhythmSettings
 from einthoven.base.core.errors import BadInput
@@ -18,10 +17,6 @@ from einthoven.physics.electrophysiology.cells.condition import (
 )
 from einthoven.physics.electrophysiology.cells.family import action_potential, apd90, family
 from einthoven.physics.electrophysiology.cells.template import potential, table, template
-
-sys.path.insert(0, str(Path(__file__).parents[4] / "tools"))
-from build_action_potential_conditions import SLOW, TOLERANCE, beat, periodic_state  # noqa: E402
-from build_action_potential_family import aligned, conductances  # noqa: E402
 
 OTHERS = CONDITIONS[1:]
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 from scipy.interpolate import PchipInterpolator
+from ttp06 import CELL_TYPES, REST, STATES, pace
 
 from einthoven.base.core.errors import BadInput
 from einthoven.physics.electrophysiology.cells.template import potential, table, template
-from einthoven.physics.electrophysiology.cells.ttp06 import CELL_TYPES, REST, STATES, pace
 
 
 def apd90(time, v_m):

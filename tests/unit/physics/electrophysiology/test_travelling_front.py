@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
+from cable import Cable
+from ttp06 import CELL_TYPES
 
 from einthoven.base.core.errors import StepFailed
-from einthoven.physics.electrophysiology.cells.cable import Cable
 from einthoven.physics.electrophysiology.cells.condition import BASELINE, CONDITIONS
 from einthoven.physics.electrophysiology.cells.family import action_potential, apd90, family
 from einthoven.physics.electrophysiology.cells.front import FADED_MS, added_by_coupling, wave_times
 from einthoven.physics.electrophysiology.cells.template import potential, table
-from einthoven.physics.electrophysiology.cells.ttp06 import CELL_TYPES
 
 AT = np.arange(-3.0, 8.0, 0.02)
 LEVEL = float(potential(np.zeros(1))[0])

@@ -1,7 +1,7 @@
 """The template action potential U of V_m(x, t) = U(t - tau(x)) (Dokuchaev 2026, section 2.7).
 
 It is the epicardial cell of ten Tusscher and Panfilov (2006) after 500 beats at 1000 ms, shipped
-as a table (`tools/build_action_potential.py` makes it, `cells.ttp06` holds the equations).
+as a table (`tools/build_action_potential.py` makes it from the equations in `tools/ttp06.py`).
 """
 
 from functools import lru_cache

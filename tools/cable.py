@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numba
 import numpy as np
+from ttp06 import Conductances, advance
 
 from einthoven.base.core.errors import StepFailed
-from einthoven.physics.electrophysiology.cells.ttp06 import Conductances, advance
 
 STIMULUS, STIMULUS_MS = -52.0, 1.0
 """pA/pF, as `ttp06.pace` gives it."""

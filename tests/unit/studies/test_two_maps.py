@@ -2,19 +2,19 @@
 
 import numpy as np
 import pytest
+from ambiguity import FORWARD, KnownHeart, ecg_of, most_alike, second_map
 from helpers.heart import activated_patient
+from two_maps_figure import TwoMaps, two_maps_figure
 
 from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
 from einthoven.base.plots.bullseye import Bullseye
 from einthoven.base.plots.heart_maps import Bands
-from einthoven.base.plots.two_maps import TwoMaps, two_maps_figure
 from einthoven.data.patient.leadfields import LeadFieldGradients
 from einthoven.imaging.corpus.cases import Case, StimulusSite
 from einthoven.imaging.corpus.simulator import Simulator
 from einthoven.imaging.model.pictures import by_place
-from einthoven.imaging.twin.ambiguity import FORWARD, KnownHeart, ecg_of, most_alike, second_map
 from einthoven.imaging.twin.prior import TwinSettings
 from einthoven.imaging.twin.wave_twin import correlation
 from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad

@@ -66,12 +66,3 @@ CLASSES: MappingProxyType[str, Callable[[Anatomy], bool]] = MappingProxyType(
     }
 )
 """Name -> whether a body of section augmentation belongs to the class."""
-
-
-def classes_of(anatomy: Anatomy) -> frozenset[str]:
-    """The classes of a body; most have none.
-
-    Raises:
-        BadInput: not a body of section augmentation.
-    """
-    return frozenset(name for name, holds in CLASSES.items() if holds(anatomy))
