@@ -6,12 +6,10 @@ than `DOMINATES` times the other's.
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from einthoven.inverse.baselines.networks.collocation import SpaceTime
 from einthoven.inverse.baselines.networks.fit import losses
 from einthoven.inverse.baselines.networks.network_methods import NetworkMethod
-from einthoven.inverse.problem.inverse_problem import SourceSurface
+from einthoven.inverse.problem.inverse_problem import InverseProblem
 
 DOMINATES = 10.0
 
@@ -38,26 +36,22 @@ class Initialisation:
 
 def initialisations(
     method: NetworkMethod,
-    transfer: np.ndarray,
-    body_potentials: np.ndarray,
-    space_time: tuple[SourceSurface, np.ndarray],
+    problem: InverseProblem,
     n_seeds: int = 30,
 ) -> list[Initialisation]:
     """Losses at the start for the seeds 0 to n_seeds - 1 (30 in table II).
 
     Args:
         method: its seed is not used.
-        transfer: [electrode, node].
-        body_potentials: [electrode, time] mV.
-        space_time: surface, and instants [time] ms.
+        problem: with body potentials.
         n_seeds: number.
     """
-    surface, time = space_time
-    domain = SpaceTime(surface, time / method.ms_per_unit)
+    domain = SpaceTime(problem.surface, problem.time / problem.ms_per_unit)
+    body = problem.body_potentials / method.mv_per_unit
     found = []
     for seed in range(n_seeds):
         seeded = replace(method, seed=seed)
-        objective = seeded.objective(transfer, body_potentials / method.mv_per_unit, domain)
+        objective = seeded.objective(problem.transfer, body, domain)
         data, ep = losses(objective, seeded.generator("check"))
         found.append(Initialisation(data, method.ep_weight * ep))
     return found

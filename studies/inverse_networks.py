@@ -186,9 +186,7 @@ class Study:
         body = problem.noisy(NOISES[0], SEED)
         for name, run in experiments()["architecture"].items():
             method = self.method(run, NOISES[0], 0)
-            starts = initialisations(
-                method, problem.transfer, body, (problem.surface, problem.time)
-            )
+            starts = initialisations(method, problem.problem(body))
             rows[name] = {
                 "bad": sum(start.is_bad for start in starts),
                 "ep_dominates": sum(start.is_bad and start.imbalance > 1 for start in starts),

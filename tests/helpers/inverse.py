@@ -1,19 +1,21 @@
 """A small inverse problem with a transfer matrix in closed form: two concentric spheres."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyvista as pv
 from scipy.special import eval_legendre
 
-from einthoven.inverse.problem.inverse_problem import SourceSurface
+from einthoven.inverse.problem.inverse_problem import InverseProblem, SourceSurface
+from einthoven.numerics.bem.transfer import BemTransfer
 
 N_DEGREES = 9
 """Of the series: 162 nodes carry harmonics of degree 0 to 8."""
 
 
 @dataclass(frozen=True)
-class InverseProblem:
+class TwoSpheres:
     """Of a homogeneous shell between a heart of radius 40 mm and an insulated body of 80 mm."""
 
     surface: SourceSurface
@@ -31,7 +33,17 @@ class InverseProblem:
     time: np.ndarray
     """[time] ms."""
 
-    def with_electrodes(self, order: np.ndarray) -> "InverseProblem":
+    def given(self, **changes: Any) -> InverseProblem:
+        """What a method gets; `changes` are fields of `InverseProblem`."""
+        known = {
+            "transfer": self.transfer, "body_potentials": self.body_potentials,
+            "surface": self.surface, "time": self.time, "torso": self.torso,
+            "electrode_points": self.torso.points[self.electrodes], "transmembrane": True,
+            "ms_per_unit": 1.0, "forward": BemTransfer(np.empty((0, 0)), self.normal_derivative),
+        }  # fmt: skip
+        return InverseProblem(**known | changes)
+
+    def with_electrodes(self, order: np.ndarray) -> "TwoSpheres":
         """The same with electrodes in another order."""
         return replace(
             self,
@@ -40,7 +52,7 @@ class InverseProblem:
             body_potentials=self.body_potentials[order],
         )
 
-    def with_nodes(self, order: np.ndarray) -> "InverseProblem":
+    def with_nodes(self, order: np.ndarray) -> "TwoSpheres":
         """The same with nodes of the heart in another order."""
         faces = np.argsort(order)[self.surface.faces]
         return replace(
@@ -79,7 +91,7 @@ def shell_operator(
     return matrix + (constant - matrix.sum(axis=1, keepdims=True)) * share
 
 
-def two_spheres(noise: float = 0.01, n_time: int = 24, seed: int = 0) -> InverseProblem:
+def two_spheres(noise: float = 0.01, n_time: int = 24, seed: int = 0) -> TwoSpheres:
     """A wave of 1 mV that starts at one pole and has crossed the heart after 80 ms."""
     a, b = 40.0, 80.0
     heart, torso = sphere(a, 2), sphere(b, 2)
@@ -98,4 +110,4 @@ def two_spheres(noise: float = 0.01, n_time: int = 24, seed: int = 0) -> Inverse
     potentials = 1 / (1 + np.exp(-(time - arrival[:, None]) / 6.0))
     body = transfer @ potentials
     body = body + noise * np.random.default_rng(seed).normal(size=body.shape)
-    return InverseProblem(heart, torso, electrodes, transfer, normal, potentials, body, time)
+    return TwoSpheres(heart, torso, electrodes, transfer, normal, potentials, body, time)

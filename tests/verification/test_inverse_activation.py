@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from helpers.inverse import InverseProblem, sphere, two_spheres
+from helpers.inverse import TwoSpheres, sphere, two_spheres
 
 from einthoven.base.core.errors import BadInput, NotConverged
 from einthoven.base.geometry.geodesic import geodesic_distances
@@ -23,7 +23,7 @@ AMPLITUDE = 2.0
 
 
 @cache
-def planted() -> tuple[InverseProblem, ActivationWave]:
+def planted() -> tuple[TwoSpheres, ActivationWave]:
     """A beat from one focus whose front is not round and whose durations vary."""
     problem = two_spheres()
     x = problem.surface.points / 40.0
@@ -44,7 +44,7 @@ METHOD = ActivationMethod(n_modes=N_MODES, start=FastestRoute(n_sites=24, max_fo
 @cache
 def estimate(noise: float) -> Estimate:
     problem, _ = planted()
-    return METHOD.fit(problem.transfer, recorded(noise), problem.surface, TIME)
+    return METHOD.fit(problem.given(body_potentials=recorded(noise)))
 
 
 def test_waveform_derivatives_against_differences() -> None:
@@ -134,10 +134,11 @@ def test_sources_of_another_kind_are_mixed() -> None:
     problem, _ = planted()
     n = len(problem.surface.points)
     mixing = 0.6 * np.eye(n) + np.full((n, n), 0.4 / n)
-    method = replace(METHOD, potential_of_source=mixing)
     body = problem.transfer @ (mixing @ problem.potentials)
     body += 0.05 * np.random.default_rng(3).normal(size=body.shape)
-    u, _ = method.fit(problem.transfer, body, problem.surface, TIME)
+    given = problem.given(body_potentials=body)
+    given.__dict__["potential_of_source"] = mixing  # where the cached property keeps its own
+    u, _ = METHOD.fit(given)
     expected = mixing @ problem.potentials
     assert np.linalg.norm(u - expected) < 0.1 * np.linalg.norm(expected)
 
@@ -146,7 +147,7 @@ def test_too_few_steps_raise() -> None:
     problem, _ = planted()
     hasty = replace(METHOD, iteration=GaussNewtonSettings(max_steps=2))
     with pytest.raises(NotConverged, match="standard deviations"):
-        hasty.fit(problem.transfer, recorded(0.05), problem.surface, TIME)
+        hasty.fit(problem.given(body_potentials=recorded(0.05)))
 
 
 def test_potentials_of_the_wrong_sign_are_refused() -> None:

@@ -13,7 +13,7 @@ from einthoven.inverse.methods.regularisation.l1 import GroupL1Method, L1Normal,
 from einthoven.inverse.methods.regularisation.penalties import DensePenalty, Penalty
 from einthoven.inverse.methods.regularisation.splitting import GroupL1, Splitting
 from einthoven.inverse.methods.regularisation.standard_form import StandardForm
-from einthoven.inverse.problem.inverse_problem import SourceSurface
+from einthoven.numerics.bem.transfer import BemTransfer
 
 PROBLEM = cache(two_spheres)
 
@@ -59,7 +59,7 @@ def test_shrinkage_of_groups_is_the_proximal_map() -> None:
 def smoothed_minimum(method: GroupL1Method, weight: float, eps: float) -> np.ndarray:
     """The same problem at one instant with |x| -> (|x|^2 + eps^2)^(1/2), by L-BFGS."""
     p = PROBLEM()
-    group = method.group_l1(p.surface)
+    group = method.group_l1(p.given())
     operator, y = group.penalty.operator, p.body_potentials[:, 12]
 
     def objective(u: np.ndarray) -> tuple[float, np.ndarray]:
@@ -70,22 +70,22 @@ def smoothed_minimum(method: GroupL1Method, weight: float, eps: float) -> np.nda
         gradient = p.transfer.T @ residual + weight * (operator.T @ slope.ravel())
         return 0.5 * residual @ residual + weight * group.sizes @ length, gradient
 
-    start = method.fit(p.transfer, p.body_potentials, p.surface, p.time).potentials[:, 12]
+    start = method.fit(p.given()).potentials[:, 12]
     options = {"maxiter": 1500, "maxfun": 3000, "ftol": 1e-14, "gtol": 1e-9}
     found = minimize(objective, 0.9 * start, jac=True, method="L-BFGS-B", options=options)
     return np.asarray(found.x)
 
 
 def methods() -> list[GroupL1Method]:
-    p = PROBLEM()
-    return [TotalVariation(), L1Normal(normal_derivative=p.normal_derivative)]
+    return [TotalVariation(), L1Normal()]
 
 
 @pytest.mark.parametrize("k", [0, 1], ids=["total-variation", "l1-normal"])
 def test_agrees_with_a_smoothed_problem_by_another_algorithm(k: int) -> None:
     p, weight = PROBLEM(), 2e-4
     method = replace(methods()[k], weight=weight, tolerance=1e-4, max_iterations=5000)
-    u = method.fit(p.transfer, p.body_potentials[:, [12, 13]], p.surface, p.time[:2]).potentials
+    given = p.given(body_potentials=p.body_potentials[:, [12, 13]], time=p.time[:2])
+    u = method.fit(given).potentials
     other = smoothed_minimum(replace(method, tolerance=1e-3), weight, 1e-3)
     assert np.linalg.norm(u[:, 0] - other) < 0.01 * np.linalg.norm(other)
 
@@ -95,7 +95,7 @@ def test_a_large_weight_leaves_the_constant(k: int) -> None:
     p = PROBLEM()
     u = (
         replace(methods()[k], weight=1e4, tolerance=1e-7, max_iterations=5000)
-        .fit(p.transfer, p.body_potentials, p.surface, p.time)
+        .fit(p.given())
         .potentials
     )
     response = p.transfer.sum(axis=1)
@@ -106,22 +106,22 @@ def test_a_large_weight_leaves_the_constant(k: int) -> None:
 def test_an_iteration_that_is_cut_short_says_so() -> None:
     p = PROBLEM()
     with pytest.raises(NotConverged, match="after 3 iterations"):
-        TotalVariation(max_iterations=3).fit(p.transfer, p.body_potentials, p.surface, p.time)
+        TotalVariation(max_iterations=3).fit(p.given())
 
 
 def test_a_matrix_that_is_no_normal_derivative_is_refused() -> None:
     p = PROBLEM()
-    given = (p.transfer, p.body_potentials, p.surface, p.time)
-    with pytest.raises(BadInput, match="rows sum"):
-        L1Normal(normal_derivative=np.eye(len(p.surface.points))).fit(*given)
-    with pytest.raises(BadInput, match="normal_derivative: shape"):
-        L1Normal(normal_derivative=p.normal_derivative[1:]).fit(*given)
+    for matrix, message in (
+        (np.eye(len(p.surface.points)), "rows sum"),
+        (p.normal_derivative[1:], "normal_derivative: shape"),
+    ):
+        with pytest.raises(BadInput, match=message):
+            L1Normal().fit(p.given(forward=BemTransfer(np.empty((0, 0)), matrix)))
 
 
 def test_dense_penalty_inverts_its_matrix_up_to_constants() -> None:
     p = PROBLEM()
-    surface: SourceSurface = p.surface
-    matrix = L1Normal(normal_derivative=p.normal_derivative).group_l1(surface).penalty.operator
+    matrix = L1Normal().group_l1(p.given()).penalty.operator
     penalty = DensePenalty(np.asarray(matrix))
     u = p.potentials
     back = penalty.unwhiten(matrix @ u)

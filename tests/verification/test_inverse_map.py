@@ -113,9 +113,8 @@ def test_without_time_instants_stand_by_themselves() -> None:
     problem = two_spheres()
     training = ActionPotentials(n_beats=10)
     method = Map(training=training, in_time=False)
-    surface, time = problem.surface, problem.time
-    u = method.fit(problem.transfer, problem.body_potentials, surface, time).potentials
-    turned = method.fit(problem.transfer, problem.body_potentials[:, ::-1], surface, time)
+    u = method.fit(problem.given()).potentials
+    turned = method.fit(problem.given(body_potentials=problem.body_potentials[:, ::-1]))
     np.testing.assert_allclose(turned.potentials[:, ::-1], u, atol=1e-6)
 
 
@@ -123,9 +122,7 @@ def test_drawn_beats_are_a_prior_that_helps() -> None:
     """Beats of unknown foci on the user's own surface; a constant guess would have an RE of 0.5."""
     problem = two_spheres()
     training = ActionPotentials(n_beats=80, duration=(2.0, 3.0))
-    u, diagnostics = Map(training=training).fit(
-        problem.transfer, problem.body_potentials, problem.surface, problem.time
-    )
+    u, diagnostics = Map(training=training).fit(problem.given())
     assert np.linalg.norm(u - problem.potentials) < 0.15 * np.linalg.norm(problem.potentials)
     assert diagnostics.criterion is not None
     assert "80 drawn beats (action potentials, seed 0)" in diagnostics.criterion
@@ -167,14 +164,12 @@ def test_electrogram_falls_when_the_wave_arrives() -> None:
 
 def test_what_cannot_be_learned_from_is_refused() -> None:
     problem = two_spheres()
-    arguments = problem.transfer, problem.body_potentials, problem.surface, problem.time
     one = problem.potentials[None]
     for training, message in (
-        (None, "no training set"),
         (GivenBeats(one, "a beat"), "two beats at least"),
         (GivenBeats(np.repeat(one, 3, axis=0), "a beat"), "do not differ"),
         (GivenBeats(one[:, 1:], "another heart"), r"training beats \(another heart\): shape"),
         (ActionPotentials(n_beats=1), "n_beats"),
     ):
         with pytest.raises(BadInput, match=message):
-            replace(Map(), training=training).fit(*arguments)
+            replace(Map(), training=training).fit(problem.given())

@@ -36,9 +36,7 @@ def pairs(n_time: int, window: int) -> np.ndarray:
 def test_normal_equations(laplacian: str) -> None:
     """A'A U + ls^2 L'L U + lt^2 M U D'D = A' Y for the solution that was found mode by mode."""
     p, window, weight, ratio = PROBLEM(), 2, 0.7, 1e-4
-    u = Stre(Fixed(weight), window, ratio, laplacian).fit(
-        p.transfer, p.body_potentials, p.surface, p.time
-    )
+    u = Stre(Fixed(weight), window, ratio, laplacian).fit(p.given())
     penalty = (beltrami_penalty if laplacian == "beltrami" else neighbour_penalty)(p.surface)
     mass = p.surface.areas[:, None] if laplacian == "beltrami" else 1.0
     d = pairs(len(p.time), window)
@@ -52,18 +50,18 @@ def test_normal_equations(laplacian: str) -> None:
 
 def test_without_temporal_weight_it_is_tikhonov() -> None:
     p, weight = PROBLEM(), 0.7
-    given = (p.transfer, p.body_potentials, p.surface, p.time)
-    one = Stre(Fixed(weight), ratio=1e-12).fit(*given).potentials
-    other = Tikhonov2(Fixed(weight)).fit(*given).potentials
+    given = p.given()
+    one = Stre(Fixed(weight), ratio=1e-12).fit(given).potentials
+    other = Tikhonov2(Fixed(weight)).fit(given).potentials
     assert np.linalg.norm(one - other) < 1e-5 * np.linalg.norm(other)
 
 
 def test_constants_in_space_and_time_pass_whatever_the_weights() -> None:
     p = PROBLEM()
     body = 3.0 + p.body_potentials
-    given = (p.surface, p.time)
-    one = Stre(Fixed(5.0), ratio=0.1).fit(p.transfer, p.body_potentials, *given).potentials
-    other = Stre(Fixed(5.0), ratio=0.1).fit(p.transfer, body, *given).potentials
+    method = Stre(Fixed(5.0), ratio=0.1)
+    one = method.fit(p.given()).potentials
+    other = method.fit(p.given(body_potentials=body)).potentials
     np.testing.assert_allclose(other, one + 3.0, atol=1e-9)
 
 
@@ -109,9 +107,9 @@ def test_evidence_is_the_density_of_all_data(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("criterion", [RestrictedLikelihood(), Gcv()], ids=lambda c: c.name)
 def test_blind_weights_beat_tikhonov_with_the_same_criterion(criterion: Criterion) -> None:
     p = two_spheres(noise=0.1, n_time=60)
-    given = (p.transfer, p.body_potentials, p.surface, p.time)
+    given = p.given()
     errors = [
-        np.linalg.norm(method.fit(*given).potentials - p.potentials)
+        np.linalg.norm(method.fit(given).potentials - p.potentials)
         for method in (Stre(criterion), Tikhonov2(criterion))
     ]
     assert errors[0] < 0.9 * errors[1]
@@ -119,12 +117,12 @@ def test_blind_weights_beat_tikhonov_with_the_same_criterion(criterion: Criterio
 
 def test_bad_settings_are_refused() -> None:
     p = PROBLEM()
-    given = (p.transfer, p.body_potentials, p.surface, p.time)
+    given = p.given()
     with pytest.raises(BadInput, match="window"):
-        Stre(window=0).fit(*given)
+        Stre(window=0).fit(given)
     with pytest.raises(BadInput, match="laplacian"):
-        Stre(laplacian="cubic").fit(*given)  # type: ignore[arg-type]
+        Stre(laplacian="cubic").fit(given)  # type: ignore[arg-type]
     with pytest.raises(BadInput, match="no score"):
-        Stre(Fixed(1.0)).fit(*given)
+        Stre(Fixed(1.0)).fit(given)
     with pytest.raises(BadInput, match="single"):
-        Stre().fit(p.transfer, p.body_potentials[:, :1], p.surface, p.time[:1])
+        Stre().fit(p.given(body_potentials=p.body_potentials[:, :1], time=p.time[:1]))

@@ -44,8 +44,7 @@ CHOOSING = [
 
 def estimate(method: SpectralMethod, **changes: np.ndarray) -> np.ndarray:
     p = PROBLEM()
-    given = {"transfer": p.transfer, "body_potentials": p.body_potentials} | changes
-    return method.fit(**given, surface=p.surface, time=p.time).potentials
+    return method.fit(p.given(**changes)).potentials
 
 
 def with_weight(method: SpectralMethod, weight: float, per_instant: bool = False):
@@ -271,6 +270,6 @@ def test_far_weights_of_single_instants_are_replaced() -> None:
     """An L-curve per instant has corners among the smallest singular values: not used."""
     p = PROBLEM()
     method = Tikhonov2(criterion=LCurve(), per_instant=True)
-    found = method.fit(p.transfer, p.body_potentials, p.surface, p.time)
+    found = method.fit(p.given())
     assert 0 < found.diagnostics.numbers["n_replaced_weights"] < len(p.time) / 2
     assert np.linalg.norm(found.potentials - p.potentials) < 0.2 * np.linalg.norm(p.potentials)

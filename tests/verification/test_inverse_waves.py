@@ -16,7 +16,7 @@ from einthoven.inverse.methods.waves.prior import WavePrior, surface_modes
 from einthoven.inverse.methods.waves.scoring import Slopes
 from einthoven.inverse.methods.waves.wave_method import Waves
 from einthoven.inverse.methods.waves.wave_posterior import WavePosterior
-from einthoven.inverse.problem.inverse_problem import SourceSurface
+from einthoven.inverse.problem.inverse_problem import InverseProblem, SourceSurface
 from einthoven.numerics.bem.transfer import heart_to_torso
 
 NAMES = ("wavenumber", "speed", "smoothness", "noise_sd", "rest", "model_error")
@@ -155,7 +155,7 @@ def test_intervals_hold_waves_of_the_model():
     body = problem.transfer @ potentials
     body = body + 0.01 * generator.standard_normal(body.shape)
     found, told = Waves(windows=(1,)).fit(
-        problem.transfer, body, problem.surface, 2.0 * np.arange(64)
+        problem.given(body_potentials=body, time=2.0 * np.arange(64), transmembrane=False)
     )
     held = np.abs(found - potentials) < 1.645 * told.sd
     assert 0.86 < held.mean() < 0.94
@@ -170,6 +170,15 @@ def test_a_coarser_heart_is_moved_alike():
     field = [b.at(pose) @ b.moved(HeartPose.at_rest()) for b in (body, coarse)]
     filed = body.at(HeartPose.at_rest()) @ body.heart.points
     assert np.linalg.norm(field[1] - field[0]) < 0.1 * np.linalg.norm(field[0] - filed)
+
+
+def sought(body: HeartInTorso, transfer, measured, time) -> InverseProblem:
+    """The problem of a heart that may lie elsewhere."""
+    torso = SourceSurface(body.torso_points, body.torso_faces)
+    return InverseProblem(
+        transfer, measured, body.heart, time, torso=torso, at_electrodes=body.at_electrodes,
+        pose_known=False,
+    )  # fmt: skip
 
 
 def _shifted(shift: np.ndarray) -> tuple[HeartInTorso, np.ndarray, np.ndarray, np.ndarray]:
@@ -192,8 +201,9 @@ def _shifted(shift: np.ndarray) -> tuple[HeartInTorso, np.ndarray, np.ndarray, n
 def test_the_pose_is_found_from_body_potentials_alone(shift):
     body, measured, potentials, time = _shifted(np.array(shift))
     filed = body.at(HeartPose.at_rest())
-    without, _ = Waves().fit(filed, measured, body.heart, time)
-    found, told = Waves(body=body).fit(filed, measured, body.heart, time)
+    problem = sought(body, filed, measured, time)
+    without, _ = Waves().fit(replace(problem, pose_known=True))
+    found, told = Waves().fit(problem)
     moved = np.array([told.numbers[f"shift_{axis}_mm"] for axis in "xyz"])
     assert np.linalg.norm(moved + shift) < 0.6 * np.linalg.norm(shift)
     errors = [np.linalg.norm(one - potentials) for one in (found, without)]
@@ -208,8 +218,9 @@ def test_the_pose_is_found_from_body_potentials_alone(shift):
 def test_a_heart_that_is_where_it_is_filed_stays_there():
     body, measured, _, time = _shifted(np.zeros(3))
     filed = body.at(HeartPose.at_rest())
-    without, _ = Waves().fit(filed, measured, body.heart, time)
-    found, told = Waves(body=body).fit(filed, measured, body.heart, time)
+    problem = sought(body, filed, measured, time)
+    without, _ = Waves().fit(replace(problem, pose_known=True))
+    found, told = Waves().fit(problem)
     np.testing.assert_array_equal(found, without)
     assert told.heart_points is None and told.numbers["shift_mm"] == 0
     assert 0 < told.numbers["pose_gain"] < DECISIVE
@@ -218,5 +229,6 @@ def test_a_heart_that_is_where_it_is_filed_stays_there():
 def test_a_body_with_another_transfer_matrix_is_refused():
     body, measured, _, time = _shifted(np.zeros(3))
     filed = body.at(HeartPose.at_rest())
-    with pytest.raises(BadInput, match="not the one given"):
-        Waves(body=body).fit(filed - filed.mean(axis=0), measured, body.heart, time)
+    problem = sought(body, filed - filed.mean(axis=0), measured, time)
+    with pytest.raises(BadInput, match="not that of heart and torso"):
+        Waves().fit(problem)

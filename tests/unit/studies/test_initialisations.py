@@ -8,7 +8,7 @@ from initialisations import Initialisation, initialisations
 from einthoven.inverse.baselines.networks.collocation import SpaceTime
 from einthoven.inverse.baselines.networks.fit import evaluate, losses
 from einthoven.inverse.baselines.networks.network_methods import EandArn
-from einthoven.inverse.problem.method import SourceSurface
+from einthoven.inverse.problem.inverse_problem import InverseProblem, SourceSurface
 
 
 def test_initialisation_is_bad_where_one_loss_dominates() -> None:
@@ -17,7 +17,8 @@ def test_initialisation_is_bad_where_one_loss_dominates() -> None:
     transfer = np.full((3, n), 1 / n) + np.eye(3, n)
     body = transfer @ np.sin(domain.time + np.arange(n)[:, None])
     method = EandArn(ep_weight=1.0)
-    found = initialisations(method, transfer, body, (domain.surface, domain.time), n_seeds=3)
+    problem = InverseProblem(transfer, body, domain.surface, domain.time, ms_per_unit=1.0)
+    found = initialisations(method, problem, n_seeds=3)
     assert len({start.data for start in found}) == 3
     objective = method.objective(transfer, body, domain)
     data, ep = losses(objective, method.generator("check"))

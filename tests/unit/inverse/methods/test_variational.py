@@ -65,7 +65,7 @@ def twin(noise: float = 0.02):  # noqa: ANN201
 @cache
 def estimate() -> Estimate:
     problem, _, body = twin()
-    return SETTINGS.fit(problem.transfer, body, problem.surface, dynamics(61).times)
+    return SETTINGS.fit(problem.given(body_potentials=body, time=dynamics(61).times))
 
 
 def test_heun_has_order_two() -> None:
@@ -216,7 +216,7 @@ def test_crossing_is_interpolated_and_may_be_missing() -> None:
 def test_a_wrong_unit_of_time_is_named() -> None:
     problem, _, body = twin()
     with pytest.raises(BadInput, match="ms_per_unit"):
-        SETTINGS.fit(problem.transfer, body, problem.surface, 1e3 * dynamics(61).times)
+        SETTINGS.fit(problem.given(body_potentials=body, time=1e3 * dynamics(61).times))
 
 
 def test_displaced_transfer_is_its_derivative_along_the_surface() -> None:
