@@ -45,8 +45,9 @@ class InverseSettings(Section):
     noise: Annotated[list[Noise], Field(min_length=1)] = [0.01, 0.1]
     repeats: Count = 3
     methods: Annotated[list[MethodName], Field(min_length=1)] = [
-        "tikhonov-0", "tikhonov-1", "tikhonov-2", "tsvd", "stre", "mfs", "map", "variational"
+        "tikhonov-0", "tikhonov-1", "tikhonov-2", "tsvd", "mfs", "waves", "variational"
     ]  # fmt: skip
+    """Baselines (stre, map, the networks) are in config/paper.yaml."""
     criterion: Annotated[
         CriterionName | None,
         Field(description="l-curve, creso, gcv, robust-gcv, evidence"),
