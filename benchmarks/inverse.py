@@ -26,7 +26,7 @@ from einthoven.base.geometry.remeshing import remesh_to
 from einthoven.data.patient.patient import Patient
 from einthoven.inverse.measured.case import InverseCase, prepare
 from einthoven.inverse.measured.electrodes import read_channel_nodes, read_electrodes
-from einthoven.inverse.measured.reconstruction import Choice, forward_model, reconstruct
+from einthoven.inverse.measured.reconstruction import Choice, forward_model, reconstruct_case
 from einthoven.inverse.measured.surface_files import read_closed_surface
 from einthoven.inverse.measured.tables import Stated, read_recording
 from einthoven.inverse.problem.registry import METHODS, method_class
@@ -114,7 +114,7 @@ def errors_of(
 ) -> dict[str, float]:
     """Of a reconstruction, at the electrodes on the heart."""
     takes = method_class(name).takes_criterion
-    found = reconstruct(case, Choice(name, criterion if takes else ""), forward, WITHOUT_SD)
+    found = reconstruct_case(case, Choice(name, criterion if takes else ""), forward, WITHOUT_SD)
     potentials, times = found.errors
     return {
         "re": potentials.re, "cc": potentials.cc, "mse": potentials.mse,

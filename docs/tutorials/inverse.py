@@ -12,7 +12,7 @@ import pyvista as pv
 
 from einthoven.inverse.measured.case import prepare
 from einthoven.inverse.measured.electrodes import read_electrodes
-from einthoven.inverse.measured.reconstruction import Choice, forward_model, reconstruct
+from einthoven.inverse.measured.reconstruction import Choice, forward_model, reconstruct_case
 from einthoven.inverse.measured.surface_files import read_closed_surface
 from einthoven.inverse.measured.tables import read_recording
 from einthoven.numerics.bem.transfer import heart_to_torso
@@ -47,7 +47,7 @@ surfaces = [read_closed_surface(folder / f"{part}.vtp", part) for part in ("hear
 electrodes = read_electrodes(folder / "electrodes.csv", surfaces[1])
 case = prepare(*surfaces, electrodes, read_recording(folder / "potentials.csv"))
 print(*case.notes, sep="\n")
-found = reconstruct(case, Choice("tikhonov-1"), forward_model(case))
+found = reconstruct_case(case, Choice("tikhonov-1"), forward_model(case))
 found.save(folder / "found.npz")
 
 print(found.summary)

@@ -9,7 +9,7 @@ from helpers.imported_hearts import data_file
 from einthoven.base.core.errors import BadInput
 from einthoven.inverse.measured.case import prepare
 from einthoven.inverse.measured.electrodes import read_channel_nodes, read_electrodes
-from einthoven.inverse.measured.reconstruction import Choice, forward_model, reconstruct
+from einthoven.inverse.measured.reconstruction import Choice, forward_model, reconstruct_case
 from einthoven.inverse.measured.surface_files import read_closed_surface
 from einthoven.inverse.measured.tables import Stated, read_recording
 
@@ -68,7 +68,7 @@ def test_the_sock_foretells_the_tank(judged):
 
 
 def test_a_blind_reconstruction_is_judged_by_the_sock(judged):
-    found = reconstruct(judged[0], Choice("tikhonov-2", "l-curve"), judged[1], n_groups=4)
+    found = reconstruct_case(judged[0], Choice("tikhonov-2", "l-curve"), judged[1], n_groups=4)
     relative_error = float(found.judged.split("RE ")[1].split(",")[0])
     assert 0.5 < relative_error < 0.9, found.judged
     assert found.activation_sd.shape == (128,) and found.activation_sd.max() > 0

@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
     from einthoven.app.report.reconstruction import write_reconstruction
     from einthoven.body.imported.units import to_patient_frame
     from einthoven.inverse.measured.pictures import figures_of, write_figures
-    from einthoven.inverse.measured.reconstruction import Choice, forward_model, reconstruct
+    from einthoven.inverse.measured.reconstruction import Choice, forward_model, reconstruct_case
 
     to_patient = to_patient_frame(arguments.axes)
     case = _case(arguments)
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"  {note}")
     forward = forward_model(case)
     choice = Choice(arguments.method, arguments.criterion)
-    found = reconstruct(case, choice, forward, arguments.sd_groups)
+    found = reconstruct_case(case, choice, forward, arguments.sd_groups)
     found.save(arguments.to / "potentials.npz")
     found.save_times(arguments.to / "activation.csv")
     figures = figures_of(found, to_patient)

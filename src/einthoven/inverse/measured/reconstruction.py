@@ -175,8 +175,8 @@ def forward_model(case: InverseCase) -> BemTransfer:
     )
 
 
-def reconstruct(
-    case: InverseCase, choice: Choice, forward: BemTransfer, n_groups: int = 8
+def reconstruct_case(
+    case: InverseCase, choice: Choice, forward: BemTransfer | None = None, n_groups: int = 8
 ) -> Reconstruction:
     """Estimate potentials and activation times.
 
@@ -191,12 +191,13 @@ def reconstruct(
     Args:
         case: measured.
         choice: method and criterion.
-        forward: of `forward_model`.
+        forward: linear maps from the heart to the torso; None: those of `forward_model`.
         n_groups: of electrodes, each of which is left out once; 0: no SD.
 
     Raises:
         BadInput: as `method_for`.
     """
+    forward = forward or forward_model(case)
     estimate = _fit(case, choice, forward)
     diagnostics = estimate.diagnostics
     times, sd = _times(case, estimate), diagnostics.activation_sd

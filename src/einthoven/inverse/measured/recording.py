@@ -8,8 +8,9 @@ import numpy as np
 
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
+from einthoven.physics.ecg.recordings.recording import PER_MV
 
-MV: dict[str, float] = {"mV": 1.0, "uV": 1e-3, "V": 1e3}
+MV = {unit: 1.0 / PER_MV[unit.lower()] for unit in ("mV", "uV", "V")}
 """Millivolt in one unit."""
 PEAK_MV = (0.03, 100.0)
 """Highest value of body or heart potentials: from a weak electrode on the skin upwards."""
@@ -135,11 +136,10 @@ def _unit(name: str, stated: str, peak: float) -> tuple[str, tuple[str, ...]]:
             raise BadInput(f"{name}: no unit is given and a highest value of {peak:.4g} may be "
                            f"{' or '.join(fits) or 'none of mV, uV, V'}; state it")  # fmt: skip
         return fits[0], (f"unit {fits[0]}, by a highest value of {peak:.4g}",)
-    known = {unit.lower(): unit for unit in MV} | {"microvolt": "uV", "millivolt": "mV",
-             "volt": "V", "\N{MICRO SIGN}v": "uV", "\N{GREEK SMALL LETTER MU}v": "uV"}  # fmt: skip
-    unit = known.get(stated.strip().lower().removesuffix("s"))
-    if unit is None:
+    per_mv = PER_MV.get(stated.strip().lower().removesuffix("s"))
+    if per_mv is None:
         raise BadInput(f"{name}: unit {stated!r} is none of {', '.join(MV)}")
+    unit = next(unit for unit in MV if PER_MV[unit.lower()] == per_mv)
     if unit not in fits:
         guess = f"; are they {' or '.join(fits)}?" if fits else "; were they scaled?"
         raise BadInput(

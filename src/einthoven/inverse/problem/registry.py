@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from einthoven.base.core.errors import BadInput
 
 if TYPE_CHECKING:  # numba and scipy, which every start of Snakemake would wait for
-    from einthoven.inverse.problem.method import Method
+    from einthoven.inverse.problem.inverse_problem import InverseProblem
+    from einthoven.inverse.problem.method import Estimate, Method, MethodChoices
 
 _PACKAGE = "einthoven.inverse"
 METHODS = {
@@ -49,3 +50,24 @@ def method_class(name: str, field: str = "method") -> "type[Method]":
         BadInput: there is no such method.
     """
     return getattr(import_module(module_of(name, field)), METHODS[name].partition(":")[2])
+
+
+def reconstruct(
+    problem: "InverseProblem", method: str = "waves", choices: "MethodChoices | None" = None
+) -> "Estimate":
+    """Estimate the potentials on the heart by a method's name.
+
+    Args:
+        problem: what is known.
+        method: key of `METHODS`; `waves` needs no setting and states its uncertainty.
+        choices: criterion, length of a training, seed; None: the method's own.
+
+    Returns:
+        Potentials [node, time] mV and diagnostics.
+
+    Raises:
+        BadInput: there is no such method, or the problem lacks what it needs.
+        NotConverged: an iteration ended without reaching its tolerance.
+    """
+    kind = method_class(method)
+    return (kind.of(problem) if choices is None else kind.of(problem, choices)).fit(problem)

@@ -14,8 +14,9 @@ from einthoven.base.config.inverse import CriterionName, InverseSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.inverse.baselines.bayes.map_method import Map
 from einthoven.inverse.methods.regularisation.criteria import Creso
-from einthoven.inverse.problem.method import Diagnostics, Estimate
-from einthoven.inverse.problem.registry import METHODS, method_class
+from einthoven.inverse.methods.regularisation.tikhonov import Tikhonov1
+from einthoven.inverse.problem.method import Diagnostics, Estimate, MethodChoices
+from einthoven.inverse.problem.registry import METHODS, method_class, reconstruct
 from einthoven.inverse.synthetic.comparison import by_error, method_for, trials
 from einthoven.inverse.synthetic.known_problem import KnownProblem
 from einthoven.inverse.synthetic.scores import InverseScores
@@ -115,3 +116,11 @@ def test_a_node_without_a_time_is_not_covered():
 def test_configs_name_methods_that_are_known(name):
     assert set(load(CONFIG / f"{name}.yaml").inverse.methods) <= set(METHODS)
     assert set(METHODS) >= SLOW
+
+
+def test_reconstruct_is_the_method_of_that_name():
+    problem = known().problem(known().body_potentials)
+    found = reconstruct(problem, "tikhonov-1", MethodChoices(Creso()))
+    np.testing.assert_array_equal(found.potentials, Tikhonov1(Creso()).fit(problem).potentials)
+    with pytest.raises(BadInput, match="unknown guess"):
+        reconstruct(problem, "guess")

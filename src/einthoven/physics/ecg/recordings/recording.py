@@ -14,7 +14,10 @@ from einthoven.base.core.names import INDEPENDENT_LEADS, LEADS
 _BY_LOWER = {lead.lower(): lead for lead in LEADS}
 MAX_MV, MIN_MV = 30.0, 0.05
 """Higher and lower peaks are not millivolt: electrodes carry a few mV, drift some ten."""
-PER_MV = {"mv": 1.0, "uv": 1e3, "µv": 1e3, "μv": 1e3, "v": 1e-3}
+PER_MV = {
+    "mv": 1.0, "uv": 1e3, "µv": 1e3, "μv": 1e3, "v": 1e-3,
+    "millivolt": 1.0, "microvolt": 1e3, "volt": 1e-3,
+}  # fmt: skip
 """Unit in lower case (micro as u, micro sign or Greek mu) -> so many of it per mV."""
 
 
