@@ -7,7 +7,9 @@ A topic is {"title", "intro", "tables"}, a table {"caption", "command", "date", 
 the machine. The first sentence of a caption is the table's heading.
 """
 
+import re
 import sys
+import textwrap
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from einthoven.base.core.atomic import atomic
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json
 
+WIDTH = 120
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "results"
 TOPIC_KEYS = ("title", "intro", "tables")
 TABLE_KEYS = ("caption", "command", "date", "on", "columns", "rows")
@@ -31,7 +34,7 @@ def document(source: Path) -> str:
     topic = read_json(source)
     _check_keys(topic, TOPIC_KEYS, str(source))
     head = f"<!-- Made by tools/write_results.py from docs/results/{source.name}: edit that. -->\n"
-    parts = [head, f"# {topic['title']}\n", f"{topic['intro']}\n"]
+    parts = [head, f"# {topic['title']}\n", f"{_wrapped(topic['intro'])}\n"]
     for number, table in enumerate(topic["tables"], start=1):
         where = f"{source}: table {number}"
         _check_keys(table, TABLE_KEYS, where)
@@ -64,10 +67,20 @@ def _table(table: dict[str, Any], where: str) -> str:
         raise BadInput(f"{where}: row {uneven[0]} has not the {len(columns)} cells of the columns")
     heading, _, rest = table["caption"].partition(". ")
     lines = [f"## {heading.removesuffix('.')}\n"]
-    lines += [f"{rest}\n"] if rest else []
+    lines += [f"{_wrapped(rest)}\n"] if rest else []
     lines += [_row(columns), "|" + "---|" * len(columns), *map(_row, rows)]
     lines.append(f"\n{table['date']}, {table['on']}: `{table['command']}`\n")
     return "\n".join(lines)
+
+
+def _wrapped(text: str) -> str:
+    """Paragraphs in lines of at most `WIDTH`, where no line then begins like a list."""
+    paragraphs = []
+    for paragraph in text.split("\n\n"):
+        lines = textwrap.wrap(paragraph, WIDTH, break_long_words=False, break_on_hyphens=False)
+        as_it_is = "\n" in paragraph or any(re.match(r"([-+*>|#]|\d+[.)])", x) for x in lines[1:])
+        paragraphs.append(paragraph if as_it_is else "\n".join(lines))
+    return "\n\n".join(paragraphs)
 
 
 def _row(cells: list[Any]) -> str:
