@@ -18,12 +18,12 @@ MAX_LINES = 150
 MAY_BE_LONG = ("reference", "results", "data-format.md")
 """Lists to look things up in, and pages that are generated."""
 NOT_THE_FIELDS_WORDS = re.compile(
-    r"\b(own patients?|cups?|lids?|rims?|insulated ways?|so[- ]manyth|farthest off|gullet|verdicts?|"
-    r"familiar(?:ity)?|strange|judgements?|told|mend(?:s|ed|ing)?)\b",
+    r"\b(own patients?|cups?|lids?|rims?|insulated ways?|so[- ]manyth|farthest off|gullet|"
+    r"verdicts?|familiar(?:ity)?|strange|judgements?|told|mend(?:s|ed|ing)?)\b",
     re.IGNORECASE,
 )
 """Words for which the field has others: imported patients, shells, valve caps, annuli, bundle
-length, stride, farthest-point sampling, oesophagus, (out of) distribution, calibration, repaired."""
+length, stride, farthest-point sampling, oesophagus, in distribution, calibration, repaired."""
 
 
 def tool(name):
