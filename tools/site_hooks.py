@@ -158,8 +158,8 @@ def _front_door() -> Iterator[str]:
         yield f"\n## {group}\n\n| name | what it is |\n|---|---|"
         for name, home in names.items():
             module, _, there = home.partition(":")
-            target = f"einthoven.{module}.{there or name}"
-            yield f"| [`ei.{name}`][{target}] | {_first_line(module, there or name)} |"
+            defined, what = _defined(module, there or name)
+            yield f"| [`ei.{name}`][einthoven.{defined}.{there or name}] | {what} |"
 
 
 def _groups() -> dict[str, dict[str, str]]:
@@ -173,10 +173,13 @@ def _groups() -> dict[str, dict[str, str]]:
     return found.get("FRONT_DOOR") or {"Public names": found["_HOMES"]}
 
 
-def _first_line(module: str, name: str) -> str:
-    """The first line of a function's or class's docstring."""
-    path = SOURCE.joinpath(*module.split(".")).with_suffix(".py")
+def _defined(module: str, name: str) -> tuple[str, str]:
+    """The module that defines a name, which others may re-export, and its docstring's first line."""
+    path = SOURCE.joinpath(*module.split("."))
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
-            return (ast.get_docstring(node) or "").partition("\n")[0].replace("|", "\\|")
-    return ""
+            return module, (ast.get_docstring(node) or "").partition("\n")[0].replace("|", "\\|")
+        if isinstance(node, ast.ImportFrom) and name in {alias.name for alias in node.names}:
+            return _defined((node.module or "").removeprefix("einthoven."), name)
+    return module, ""

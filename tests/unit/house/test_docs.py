@@ -18,7 +18,7 @@ MAX_LINES = 150
 MAY_BE_LONG = ("reference", "results", "data-format.md")
 """Lists to look things up in, and pages that are generated."""
 NOT_THE_FIELDS_WORDS = re.compile(
-    r"\b(own patients?|cups?|lids?|rims?|insulated ways?|so[- ]manyth|farthest off|gullet|"
+    r"\b((?<!your )own patients?|cups|lids|rims|insulated ways?|so[- ]manyth|farthest off|gullet|"
     r"verdicts?|familiar(?:ity)?|strange|judgements?|told|mend(?:s|ed|ing)?)\b",
     re.IGNORECASE,
 )
