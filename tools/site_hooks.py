@@ -8,6 +8,7 @@ docs/ become file names, as the site holds no sources.
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -105,14 +106,19 @@ def _contents(folder: str) -> str:
         text = re.sub(r"<!--.*?-->", "", path.read_text(), flags=re.S).strip()
         head, _, rest = text.partition("\n")
         first = rest.strip().split("\n\n")[0].replace("\n", " ")
-        prose = first[:1].isalnum() or first[:1] in "`*["
-        sentence = re.split(r"(?<=[.:;]) ", first)[0].rstrip(":;") if prose else ""
-        lines.append(f"- [{head.removeprefix('# ')}]({path.name}). {sentence}".rstrip(". ") + ".")
+        sentence = re.split(r"(?<=[.?]) (?=[A-Z`*\[])", first)[0]
+        prose = sentence[:3] != "```" and sentence[:1] not in "|!-#"
+        lines.append(f"- [{head.removeprefix('# ')}]({path.name})" + f": {sentence}" * prose)
     return "\n".join(lines) + "\n"
 
 
 def _rooms(path: Path) -> list[Path]:
-    return sorted(folder for folder in path.iterdir() if (folder / "__init__.py").exists())
+    """Wings of the library, or rooms of a wing; each imports only from those before it."""
+    container = ".".join(["einthoven", *path.relative_to(SOURCE).parts])
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (layers,) = (c["layers"] for c in contracts["contracts"] if c.get("containers") == [container])
+    names = [name.strip() for layer in reversed(layers) for name in layer.split("|")]
+    return [path / name for name in names]
 
 
 def _docstring(folder: Path) -> str:
@@ -174,7 +180,7 @@ def _groups() -> dict[str, dict[str, str]]:
 
 
 def _defined(module: str, name: str) -> tuple[str, str]:
-    """The module that defines a name, which others may re-export, and its docstring's first line."""
+    """The module that defines a name, which others may re-export, and the docstring's start."""
     path = SOURCE.joinpath(*module.split("."))
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     for node in ast.parse(path.read_text()).body:
