@@ -106,7 +106,7 @@ def _contents(folder: str) -> str:
         text = re.sub(r"<!--.*?-->", "", path.read_text(), flags=re.S).strip()
         head, _, rest = text.partition("\n")
         first = rest.strip().split("\n\n")[0].replace("\n", " ")
-        sentence = re.split(r"(?<=[.?]) (?=[A-Z`*\[])", first)[0]
+        sentence = re.split(r"(?<=[.?]) (?=[A-Z`*\[])", first)[0].rstrip(":")
         prose = sentence[:3] != "```" and sentence[:1] not in "|!-#"
         lines.append(f"- [{head.removeprefix('# ')}]({path.name})" + f": {sentence}" * prose)
     return "\n".join(lines) + "\n"
