@@ -1,16 +1,17 @@
-"""Write the table of docs/results.md from the metrics.json of a finished demo run.
+"""Write the first table of docs/results/demo.json from the metrics.json of a finished demo run.
 
-Usage: python tools/results_table.py [RESULTS]
+Usage: python tools/results_table.py [RESULTS], then python tools/write_results.py
 """
 
+import json
 import sys
+from datetime import date
 from pathlib import Path
 
 from einthoven.base.core.atomic import atomic
 from einthoven.base.core.files import read_json
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "results.md"
-HEADING = "| method | angle in the heart"
+TOPIC = Path(__file__).resolve().parent.parent / "docs" / "results" / "demo.json"
 ROWS = {
     "pseudo": "pseudo lead field, eq. (11)",
     "pseudo-scaled": "pseudo lead field, one fitted factor",
@@ -42,18 +43,19 @@ def cell(row: dict, key: str) -> str:
 
 
 def main(results: Path) -> None:
-    """Replace the rows under the table's heading."""
-    methods = read_json(results / "report/metrics.json")["methods"]
-    lines = PAGE.read_text().splitlines(keepends=True)
-    start = next(i for i, line in enumerate(lines) if line.startswith(HEADING)) + 2
-    end = next(i for i in range(start, len(lines)) if not lines[i].startswith("|"))
-    lines[start:end] = [
-        " | ".join([f"| {name}", *(cell(methods[method], key) for key in COLUMNS)]) + " |\n"
+    """Replace the rows and the date of the topic's first table."""
+    metrics = results / "report/metrics.json"
+    methods = read_json(metrics)["methods"]
+    topic = read_json(TOPIC)
+    table = topic["tables"][0]
+    table["date"] = date.fromtimestamp(metrics.stat().st_mtime).isoformat()
+    table["rows"] = [
+        [name, *(cell(methods[method], key) for key in COLUMNS)]
         for method, name in ROWS.items()
         if method in methods
     ]
-    with atomic(PAGE) as aside:
-        aside.write_text("".join(lines))
+    with atomic(TOPIC) as aside:
+        aside.write_text(json.dumps(topic, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import einthoven
+
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = ROOT / "src" / "einthoven"
 
@@ -42,6 +44,24 @@ def test_every_module_has_its_reference(site):
             assert f'id="einthoven.{".".join(parts)}"' in pages[parts[1]], path
 
 
+def test_written_pages_do_not_hide_those_of_rooms():
+    rooms = {room.parent.name for room in SOURCE.glob("*/*/__init__.py")} | {"index"}
+    assert not rooms & {page.stem for page in (ROOT / "docs/reference").glob("*.md")}
+
+
+def test_the_api_page_links_every_public_name(site):
+    page = (site / "reference/index.html").read_text()
+    for name in set(einthoven.__all__) - {"__version__"}:
+        assert re.search(rf'href="\w+\.html#einthoven[^"]*"><code>ei\.{name}</code>', page), name
+
+
+def test_every_page_is_in_the_contents_of_its_folder(site):
+    for folder in ("how-to", "explanation", "results", "studies"):
+        contents = (site / folder / "index.html").read_text()
+        for page in (ROOT / "docs" / folder).glob("*.md"):
+            assert f'href="{page.stem}.html"' in contents, page
+
+
 def test_tutorials_are_shown_as_the_tests_run_them(site):
     for path in (ROOT / "docs/tutorials").glob("*.py"):
         shown = re.sub(r"<[^>]*>", "", (site / f"tutorials/{path.stem}.html").read_text())
@@ -65,7 +85,7 @@ def _exists(name: str) -> bool:
 
 def test_theory_names_functions_that_exist():
     page, rooms = (
-        (ROOT / "docs/theory.md").read_text(),
+        (ROOT / "docs/reference/theory.md").read_text(),
         {p.parent.name for p in SOURCE.glob("*/*/__init__.py")},
     )
     names = [n for n in re.findall(r"`([a-z_]+(?:\.[A-Za-z_]+)+)`", page)
