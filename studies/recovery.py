@@ -2,7 +2,8 @@
 
 Each kill (of a job, of the controller, of a job in the middle of a write) is followed by the
 commands of docs/how-to/recover-a-run.md; the data set must then be byte for byte that of the
-undisturbed run. Each flipped bit must be found by `einthoven check`, with its file and its rule and nothing else.
+undisturbed run. Each flipped bit must be found by `einthoven check`, with its file and its rule and
+nothing else.
 
 Usage: python studies/recovery.py [--json OUT] [--kills 30] [--flips 100] [--seed 1]
 """
