@@ -5,8 +5,9 @@
 109 electrodes around the mean torso of the atlas, 40,000 points in the place of its heart: CPU and
 wall time per lead on one and on two threads, and by how much fields of merged sources differ from
 those of all. With `--elements` also the CPU time per lead of finite elements for as many leads of
-a torso without heart (its mesh not counted; they are the less accurate, docs/lead-field-engine.md),
-how many times longer that is, and how far their gradients in the heart are from these.
+a torso without heart (its mesh not counted; they are the less accurate,
+docs/explanation/incident-field.md), how many times longer that is, and how far their gradients in
+the heart are from these.
 """
 
 import argparse

@@ -6,7 +6,8 @@
 Trains each model for so many seconds of processor time on one core (steps and their batches;
 reading, boundary elements and validation are not counted), keeps the weights of the best of ten
 validations, predicts the test patients once, and writes SUBMISSIONS/NAME-SEED as the benchmark
-wants them. The table of docs/benchmark.md is what `einthoven score SUBMISSIONS/* PUBLISHED` says.
+wants them. The table of docs/results/benchmark.md is what `einthoven score SUBMISSIONS/*
+PUBLISHED` says.
 """
 
 import argparse

@@ -5,7 +5,7 @@ computed anew): the solution on the finest mesh is the reference. Parts are solv
 the subspace of functions that stay linear on the coarse cells of one region: the difference is
 that region's part, without any remeshing. Gradients are compared at the centroids of the coarse
 heart cells (angles: means over volume and the nine electrodes), ECGs for one sinus beat of the
-coarse mesh. docs/lead-field-accuracy.md explains the figures.
+coarse mesh. docs/explanation/lead-field-accuracy.md explains the figures.
 
 Usage: python studies/leadfield_accuracy.py [--presets demo paper] [--patient 7] [--json OUT]
            [--picture PNG]

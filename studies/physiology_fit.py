@@ -4,8 +4,8 @@
 endocardia and wall conduct; `repolarisation` searches the gradients of the action potential's
 duration for the config's activation. Both ask for the least sum of squared excesses over ranges of
 normal features, mean over the patients, by tree-structured Parzen estimators (optuna). The
-defaults of the sections purkinje, activation and repolarisation began here; docs/physiology.md
-says what was changed by hand since.
+defaults of the sections purkinje, activation and repolarisation began here;
+docs/studies/2026-11-23-physiology-fit.md says what was changed by hand since.
 
 Usage: python studies/physiology_fit.py activation|repolarisation RESULTS --patients p0000 ...
        [--trials N] [--seed S] [--json OUT] [--config FILE]

@@ -1,8 +1,9 @@
 """Nothing is lost: a run is killed at random moments, and bits of its files are flipped.
 
 Each kill (of a job, of the controller, of a job in the middle of a write) is followed by the
-commands of docs/recovery.md; the data set must then be byte for byte that of the undisturbed run.
-Each flipped bit must be found by `einthoven check`, with its file and its rule and nothing else.
+commands of docs/how-to/recover-a-run.md; the data set must then be byte for byte that of the
+undisturbed run. Each flipped bit must be found by `einthoven check`, with its file and its rule and
+nothing else.
 
 Usage: python studies/recovery.py [--json OUT] [--kills 30] [--flips 100] [--seed 1]
 """
