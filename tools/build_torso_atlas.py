@@ -1,4 +1,4 @@
-"""Build anatomy/shape/data/torso_atlas.npz (see docs/torso-atlas.md and torso_bodies.py).
+"""Build anatomy/shape/data/torso_atlas.npz (see docs/reference/torso-atlas.md and torso_bodies.py).
 
     PYTHONPATH=/tmp/anny python tools/build_torso_atlas.py [--bodies 400] [--out FILE]
 

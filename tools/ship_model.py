@@ -34,7 +34,7 @@ from einthoven.learning.surrogate.members import UNCERTAINTY_FILE, member_files
 from einthoven.numerics.training.tensors import load_model
 
 ENCODER = "deepsdf"
-CARD = Path(__file__).resolve().parent.parent / "docs/model-card.md"
+CARD = Path(__file__).resolve().parent.parent / "docs/reference/model-card.md"
 BEGIN, END = "<!-- shipped model: begin -->\n", "<!-- shipped model: end -->\n"
 LIMIT_MB = 8.0
 """What a repository can carry."""

@@ -26,7 +26,7 @@ the defaults below, an unknown key or a value out of range is an error before an
 `einthoven config FILE` tells both without a run. Editors check a file against
 `config/schema.json`. Science is in the config, machines (cores, memory, partitions) are in
 `profiles/`. An edit makes again what depends on it, and nothing else
-([which edit runs what](../docs/re-runs.md)).
+([which edit runs what](../docs/reference/re-runs.md)).
 
 | file | what for |
 |---|---|

@@ -4,7 +4,7 @@
 
 gives the path from a draw to an ECG and to a prediction; what is listed in `__all__` is public and
 stays, all else may change. Units are mm, ms, mV, mS inside; the patient frame has x to the
-patient's left, y to the back and z to the head. See docs/notation.md.
+patient's left, y to the back and z to the head. See docs/reference/notation.md.
 """
 
 from importlib import import_module

@@ -107,7 +107,8 @@ def test_results_are_those_of_a_local_run(run, finished):
 
 
 def test_electrodes_in_jobs_of_their_own_give_the_same_store(slurm, finished, tmp_path):
-    """As docs/cluster.md tells, but four electrodes a step: one costs a start of its own.
+    """As docs/how-to/run-on-slurm.md tells, but four electrodes a step: one costs a start of its
+    own.
 
     Of a single electrode tests/verification/test_leadfield.py asks the same.
     """

@@ -1,4 +1,4 @@
-"""Tiny stage files in the format of docs/contracts.md."""
+"""Tiny stage files in the format of docs/reference/files-of-a-run.md."""
 
 from pathlib import Path
 

@@ -1,4 +1,5 @@
-"""What re-runs after which edit: the table of docs/re-runs.md, row by row, on a finished run."""
+"""What re-runs after which edit: the table of docs/reference/re-runs.md, row by row, on a finished
+run."""
 
 import os
 import random

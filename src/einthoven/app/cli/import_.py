@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """What the command takes."""
     add, shown = command.add_argument, "default: %(default)s"
-    add("source", metavar="SHEET|IMAGE", help="a sheet (CSV, see docs/imported-patients.md); or a "
+    add("source", metavar="SHEET|IMAGE", help="a sheet (CSV, docs/reference/import-sheet.md); or a "
         "label image (.nii, .nii.gz, .nrrd, .mha) or contours (.csv) of one heart")  # fmt: skip
     add("patients", metavar="PATIENT", nargs="*", help="of the sheet; default: all")
     add("--to", metavar="FOLDER", type=Path, default=Path("imported"), help=shown)

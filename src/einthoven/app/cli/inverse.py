@@ -12,7 +12,8 @@ FOLDER gets potentials.npz (its attribute `layout` has the dimension and unit of
 activation.csv, maps.png, activation.png, traces.png, and index.html with all. The forward model is
 a homogeneous torso by boundary elements. Potentials are relative to their mean over the heart.
 Times count from the start of the beat. An SD of activation times from left-out electrodes holds
-noise, not the errors of geometry and method; docs/inverse.md says when to believe what.
+noise, not the errors of geometry and method; docs/explanation/inverse-methods.md says when to
+believe what.
 """
 
 import argparse
@@ -22,7 +23,8 @@ from einthoven.app.cli.numbers import natural, number, positive
 
 DEFAULT_METHOD = "tikhonov-1"
 """With its L-curve the best blind choice on a simulated patient whose heart lies 5 mm off: errors
-of the forward model are smooth, and other criteria take them for signal (docs/inverse.md)."""
+of the forward model are smooth, and other criteria take them for signal
+(docs/explanation/inverse-methods.md)."""
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:

@@ -1,7 +1,7 @@
 """Score submissions to the benchmark of lead fields: their errors on the test patients.
 
-Prints one row of a table for each (docs/benchmark.md). A submission that breaks a rule is refused
-with the file, the field and the cause.
+Prints one row of a table for each (docs/how-to/submit-to-the-benchmark.md). A submission that
+breaks a rule is refused with the file, the field and the cause.
 """
 
 import argparse

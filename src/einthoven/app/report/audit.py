@@ -48,7 +48,7 @@ def audit_sections(metrics: Mapping[str, Any], rows: Sequence[FeatureRow]) -> li
         f"that S exceeds in V1: {_percent(found['r_v1_share'])}; T waves upright in I, II, V3 to "
         f"V6 and inverted in aVR: {_percent(found['t_concordant_share'])}. SMD: standardised mean "
         "difference. The worst feature is first. The limits and their sources are in "
-        "docs/physiology.md."
+        "docs/explanation/normal-ecgs.md."
     )
     content: list[Table | Picture] = []
     if judged := [row for row in rows if row.scenario == found["scenario"]]:

@@ -24,7 +24,7 @@ def repolarisation_section(run: FinishedRun) -> PageSection:
     if not np.ptp(apd90):
         caption += (
             f" APD90 is {apd90[0]:.0f} ms everywhere, so this is the order of activation, and T "
-            "waves run against their QRS (docs/physiology.md)."
+            "waves run against their QRS (docs/explanation/repolarisation.md)."
         )
     return PageSection("Repolarisation", "", [
         Picture(repolarisation_figure(patient, apd90, scenario), caption),

@@ -28,10 +28,10 @@ def results_section(run: FinishedRun) -> PageSection:
     text = (
         "Every number is a mean ± standard deviation over test patients that no training saw; the "
         "reference is the finite-element lead field on the same mesh, whose own discretisation "
-        "error is given in docs/model-card.md. The pseudo lead field is eq. (11); scaled, it has "
-        "one factor fitted on training hearts. Models with the PCA code are given exact distances "
-        "to the patient's surfaces, and so is the operator, which has no code: its torso is solved "
-        "by boundary elements."
+        "error is given in docs/reference/model-card.md. The pseudo lead field is eq. (11); "
+        "scaled, it has one factor fitted on training hearts. Models with the PCA code are given "
+        "exact distances to the patient's surfaces, and so is the operator, which has no code: its "
+        "torso is solved by boundary elements."
     )
     return PageSection("Results", text, [by_error, *bars])
 

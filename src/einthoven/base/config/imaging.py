@@ -20,7 +20,7 @@ Gradients = Annotated[list[GradientMs], Pair]
 
 
 class ImagingSettings(Section):
-    """Imaging from the 12-lead ECG, `snakemake imaging`: its simulated beats; docs/imaging.md.
+    """Simulated beats of `snakemake imaging`; docs/explanation/simulated-beats.md.
 
     Each beat draws from the [low, high] below, uniformly and by itself; I_Kr is whole, half or
     blocked and the cycle length 600 or 1000 ms, as in Landajuela 2022.

@@ -19,7 +19,7 @@ TIMELESS: tuple[ImagingNetworkName, ...] = ("conditioned", "posterior")
 
 
 class ImagingTrainingSettings(Section):
-    """Networks that image from the ECG, `snakemake imaging`; docs/imaging.md.
+    """Networks that image from the ECG, `snakemake imaging`; docs/how-to/train-imaging-networks.md.
 
     Networks I and II are those of Landajuela 2022: Adam, 0.001, batches of 32, mean squared error.
     `conditioned` and `posterior` are ours: one map, and a distribution of all that was simulated.

@@ -18,7 +18,9 @@ Distance = Annotated[float, Field(gt=0, le=40)]
 
 
 class InverseSettings(Section):
-    """Inverse ECG, `snakemake inverse`: methods on problems with known answer; docs/inverse.md.
+    """Inverse ECG, `snakemake inverse`; docs/how-to/compare-inverse-methods.md.
+
+    Methods are compared on problems with known answer.
 
     The problems are those of Zhu 2025 on the surfaces of a test patient, and beats of that patient
     that finite elements made. Noise is in units of the action potential in the first, in mV in the

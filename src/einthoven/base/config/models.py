@@ -84,7 +84,7 @@ class CohortSettings(Section):
 
 
 class ImportSettings(Section):
-    """Imported patients (external validation), beside the drawn ones; docs/imported-patients.md."""
+    """Imported patients, for external validation; docs/how-to/import-a-patient.md."""
 
     sheet: SheetPath = ""
 
@@ -153,10 +153,9 @@ class LeadFieldSettings(Section):
     """Conductivities in S/m: muscle of Dokuchaev 2026 (its mS/cm divided by 10), torso 0.2.
 
     Its torso and blood, 0.06, give S waves in V1 that are twice too deep; 0.2 is usual for a
-    homogeneous torso (docs/physiology.md). Blood has the torso's value, as in the paper, not the
-    0.6 that are measured.
-    Lungs: inflated, 10 Hz, by the four Cole-Cole terms of Gabriel 1996,
-    doi:10.1088/0031-9155/41/11/003.
+    homogeneous torso (docs/explanation/activation.md). Blood has the torso's value, as in the
+    paper, not the 0.6 that are measured. Lungs: inflated, 10 Hz, by the four Cole-Cole terms of
+    Gabriel 1996, doi:10.1088/0031-9155/41/11/003.
     """
 
     sigma_il_s_per_m: float = 0.3

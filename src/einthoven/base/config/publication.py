@@ -10,7 +10,7 @@ Version = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
 
 
 class PublicationSettings(Section):
-    """The published folder of the data set (target publish); docs/publishing.md."""
+    """The published folder of the data set (target publish); docs/how-to/publish-a-data-set.md."""
 
     title: Annotated[str, Field(min_length=3)] = "Virtual patients, their ECG lead fields and ECGs"
     version: Version = "0.1.0"

@@ -14,7 +14,7 @@ GradientMs = Annotated[float, Field(ge=-150, le=150)]
 
 
 class RepolarisationSettings(Section):
-    """Duration of the action potential (APD90) over the heart; docs/physiology.md."""
+    """APD90 over the heart; docs/how-to/set-action-potential-durations.md."""
 
     field: Literal["homogeneous", "gradients"] = "gradients"
     """homogeneous: the template everywhere, as in Dokuchaev 2026; gradients: what follows."""

@@ -146,7 +146,7 @@ CHOICES = f"{', '.join(BUILT_IN)}, or of section scenarios"
 
 
 class ScenariosSettings(Section):
-    """Further scenarios by name, for ecg.scenarios; docs/physiology.md."""
+    """Further scenarios by name, for ecg.scenarios; docs/how-to/define-a-scenario.md."""
 
     defined: Annotated[
         dict[ScenarioName, AnyScenario],

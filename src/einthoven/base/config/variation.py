@@ -14,7 +14,7 @@ class VariationSettings(Section):
     """Half-widths of uniform ranges about purkinje, activation, repolarisation, by patient.
 
     Draws depend on the seed, the patient's name and the key alone (`config.physiology`); with 0
-    everybody has the value of the section. Sources: docs/physiology.md.
+    everybody has the value of the section. Sources: docs/explanation/variation-between-patients.md.
     """
 
     seed: Seed = 1

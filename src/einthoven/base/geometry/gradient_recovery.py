@@ -20,7 +20,7 @@ the fibres turn."""
 DEEP_WIDTH = 1.2
 """The same three cells or more from the border, where patches have two layers: only wide fits
 average the solver's error so much that the order is two, and only walls of six cells and more
-resolve what is in them well enough for wide fits. docs/lead-field-accuracy.md has the numbers."""
+resolve what is in them well enough for wide fits (docs/explanation/gradient-recovery.md)."""
 FACES = ((1, 2, 3), (0, 2, 3), (0, 1, 3), (0, 1, 2))
 QUADRATIC = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 RIDGE = 1e-15

@@ -25,7 +25,7 @@ from einthoven.body.anatomy.shape.torso import TorsoSurface, load_atlas, torso_s
 GROUND = "RL"
 RULE_LANDMARKS = ("ICS4", "NIPPLE_L", "CLAVICLE_L", "CLAVICLE_R", "SHOULDER_L", "SHOULDER_R",
                   "ILIAC_L", "ILIAC_R")  # fmt: skip
-"""What `sites_by_rules` starts from; docs/imported-patients.md tells where they lie."""
+"""What `sites_by_rules` starts from; docs/reference/electrodes.md tells where they lie."""
 
 PARASTERNAL_MM = 25.0
 """V1 and V2 beside the sternum: half its width and the radius of an electrode."""

@@ -125,7 +125,7 @@ def segmented_heart(path: str | Path, labels: str = "", edge_mm: float = EDGE_MM
 
     Args:
         path: the file.
-        labels: `PRESET KEY=VALUE ...` as in docs/imported-patients.md; contours need none.
+        labels: `PRESET KEY=VALUE ...` as in docs/how-to/import-images.md; contours need none.
         edge_mm: wanted mean edge length of the surfaces.
 
     Returns:

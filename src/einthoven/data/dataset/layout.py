@@ -114,7 +114,9 @@ ELECTRODE = Variable("electrode", "electrode", "str", "1", "electrode name", "el
 SCENARIO = Variable("scenario", "scenario", "str", "1", "activation scenario")
 LEAD = Variable("lead", "lead", "str", "1", "lead of the 12-lead ECG")
 TIME = Variable("time", "time", "float64", "ms", "time from the first activation")
-FEATURE = Variable("feature", "feature", "str", "1", "feature of a beat (docs/physiology.md)")
+FEATURE = Variable(
+    "feature", "feature", "str", "1", "feature of a beat (docs/reference/ecg-features.md)"
+)
 FEATURE_UNITS = Variable("feature_units", "feature", "str", "1", "unit of a feature")
 SURFACE = Variable("surface", "surface", "str", "1", "closed surface")
 PATIENT = Variable("patient", "patient", "str", "1", "patient name")

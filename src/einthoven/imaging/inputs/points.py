@@ -4,7 +4,7 @@
 five of the septum, across from AHA segments 2, 3, 8, 9 and 14. The epicardium next to 12 of the
 first and 8 of the second, the 20 points halfway between, and five halfway through the septum.
 Names and order are those of the published points, which were chosen by hand; heights and angles
-here are rules that come near to them (docs/imaging.md states how near).
+here are rules that come near to them (docs/explanation/simulated-beats.md states how near).
 """
 
 from dataclasses import dataclass

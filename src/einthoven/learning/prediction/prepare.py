@@ -30,7 +30,7 @@ from einthoven.physics.electrophysiology.scenarios import activate
 from einthoven.physics.electrophysiology.scenarios.kinds import scenario_of
 
 LATTICE_EDGE_MM = 2.6
-"""Right ventricles of 3 mm are torn by coarser lattices (docs/install.md)."""
+"""Right ventricles of 3 mm are torn by coarser lattices (docs/explanation/without-a-mesher.md)."""
 
 
 @dataclass(frozen=True)

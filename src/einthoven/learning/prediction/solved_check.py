@@ -1,7 +1,7 @@
 """The true error of a prediction: some of its electrodes solved by finite elements.
 
 The reference is the finite elements' on the patient's own mesh, whose error is in the difference:
-on hearts of 4 mm about 2 degrees of its own (docs/lead-field-accuracy.md).
+on hearts of 4 mm about 2 degrees of its own (docs/explanation/lead-field-accuracy.md).
 """
 
 import time as clock

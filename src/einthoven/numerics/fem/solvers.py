@@ -29,7 +29,7 @@ TOLERANCE = 1e-10
 
 NODES_PER_RHS = 2000
 """A factorisation pays from one right-hand side for so many nodes on: it costs N^1.9, and CG
-with multigrid N for each right-hand side (docs/lead-field-engine.md)."""
+with multigrid N for each right-hand side (docs/explanation/lead-field-solvers.md)."""
 
 MIN_NODES_AMG, MAX_NODES_DIRECT = 50_000, 700_000
 """Below, a factorisation takes a second; above, it needs more than some 7 GB."""
@@ -200,7 +200,8 @@ def choose(name: str, n_nodes: int, n_rhs: int) -> str:
     """The backend that `name` stands for; auto takes the cheapest of the portable ones.
 
     What else is installed, or free, plays no part: where PETSc is, the same problem is solved in
-    the same way on every machine (docs/lead-field-engine.md has the measurements behind it).
+    the same way on every machine (docs/explanation/lead-field-solvers.md has the measurements
+    behind it).
 
     Raises:
         BadInput: an unknown name.

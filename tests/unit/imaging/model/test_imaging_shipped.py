@@ -26,7 +26,7 @@ def test_the_card_says_on_what_it_learned_and_what_it_can_do(model):
     assert size < MAX_MB * 1e6
     assert model.card["n_anatomies"] >= 100 and model.card["n_simulations"] >= 40_000
     assert "sinus" in model.card["patterns"] and model.card["forward"] == "fem-recorded"
-    page = (ROOT / "docs/imaging.md").read_text()
+    page = (ROOT / "docs/results/imaging.md").read_text()
     for known in KNOWN:
         figures = model.card["figures"]["test_anatomies"][known]
         assert {"at_error_ms", "coverage_90", "interval_width_ms", "n"} <= set(figures)

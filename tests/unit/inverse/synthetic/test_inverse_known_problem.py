@@ -119,7 +119,7 @@ def test_configs_name_methods_that_are_known(name):
 
 
 def test_reconstruct_is_the_method_of_that_name():
-    problem = known().problem(known().body_potentials)
+    problem = known().problem(known().noisy(0.01, seed=1))
     found = reconstruct(problem, "tikhonov-1", MethodChoices(Gcv()))
     np.testing.assert_array_equal(found.potentials, Tikhonov1(Gcv()).fit(problem).potentials)
     with pytest.raises(BadInput, match="unknown guess"):

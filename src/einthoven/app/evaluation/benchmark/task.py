@@ -1,4 +1,6 @@
-"""What is asked: gradients of lead fields in hearts that no training saw (docs/benchmark.md).
+"""What is asked: gradients of lead fields in hearts that no training saw.
+
+The rules: docs/how-to/submit-to-the-benchmark.md.
 
 Given of a patient: surfaces of heart and torso, fibres, electrodes and conductivities. Asked for:
 grad Z, kOhm/mm in the patient frame, of every electrode at every published field point in the
@@ -71,7 +73,9 @@ class BenchmarkTask:
         store = Path(dataset) / STORE if Path(dataset).is_dir() else Path(dataset)
         with open_store(store) as root:
             if root.attrs.get("format") != DATASET_FORMAT:
-                raise BadInput(f"{store}: not the store of a data set; see docs/publishing.md")
+                raise BadInput(
+                    f"{store}: not the store of a data set; see docs/how-to/publish-a-data-set.md"
+                )
             names, splits = (values_of(root, key).tolist() for key in ("patient", "split"))
             electrodes = values_of(root, "electrode/electrode").tolist()
             config = json.loads(str(root.attrs["config"]))

@@ -102,7 +102,7 @@ def forecast_page(
         f"Disk: {sum(disk.values()) / GIGABYTE:.1f} GB ({sizes}).",
         "Core-hours are reserved time, CPU-hours the work in it; starts of Snakemake come on top.",
         "Assumed: mesh sizes, electrodes and trainings as in the measured run; for others, measure",
-        "one patient with that config: docs/costs.md.",
+        "one patient with that config: docs/how-to/estimate-costs.md.",
     ]
     if gathering:
         lines.append(f"Grown with the number of patients: a job of {gathering}.")

@@ -1,4 +1,4 @@
-"""The one format of atlas files: a mean, modes and SDs in one .npz (docs/atlases.md)."""
+"""The format of atlas files: mean, modes and SDs in one .npz (docs/reference/atlas-files.md)."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -38,7 +38,8 @@ PARAMETERS: dict[str, dict[str, tuple[float, float]]] = {
     sex: {name: laws[k] for name, laws in LAWS.items()} for k, sex in enumerate(("male", "female"))
 }
 """Mean and SD by sex, of a body of mean size. The means are fitted to what `measures` reads on the
-atlas' hearts and `reference.HEART` demands; docs/heart-atlas.md tells what constrains the SDs."""
+atlas' hearts and `reference.HEART` demands; docs/reference/heart-atlas.md tells what constrains
+the SDs."""
 
 RV_BLEND_MM, EPI_BLEND_MM = 12.0, 6.0
 APEX_WALL = 0.6

@@ -1,7 +1,7 @@
 """The torso's skin from an atlas, the shipped one or a converted one, in two resolutions.
 
-`tools/build_torso_atlas.py` makes the shipped atlas; docs/torso-atlas.md tells how and from what.
-`einthoven fetch` converts published ones (docs/atlases.md).
+`tools/build_torso_atlas.py` makes the shipped atlas; docs/reference/torso-atlas.md tells how and
+from what. `einthoven fetch` converts published ones (docs/how-to/use-a-published-atlas.md).
 """
 
 from dataclasses import dataclass

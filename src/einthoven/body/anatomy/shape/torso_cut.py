@@ -58,7 +58,7 @@ class WholeBodyModel:
 
 
 def torso_arrays(body: WholeBodyModel) -> dict[str, np.ndarray]:
-    """The arrays of a torso atlas file (docs/atlases.md) of the body's torso.
+    """The arrays of a torso atlas file (docs/reference/atlas-files.md) of the body's torso.
 
     Beside what every torso has: `origin` [3] mm and `origin_modes` [mode, 3] mm per SD, where a
     torso's origin lies in the frame of the bodies.

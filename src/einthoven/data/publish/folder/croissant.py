@@ -83,7 +83,7 @@ def _records(folder: Path, table: str) -> dict[str, Any]:
     fields = [
         {
             "@type": "cr:Field", "@id": f"{stem}/{column}", "name": column,
-            "description": MEANINGS.get(column, f"feature {column}; units in docs/physiology.md"),
+            "description": MEANINGS.get(column, f"{column}; docs/reference/ecg-features.md"),
             "dataType": "sc:Text" if column in TEXT_COLUMNS else "sc:Float",
             "source": {"fileObject": {"@id": table}, "extract": {"column": column}},
         }

@@ -31,10 +31,10 @@ field = xr.open_zarr(store, group="field")
 torch data set, and `einthoven.Patient.open(STORE)` gives a patient's stages as objects. Unzipped
 with any tool, the folder is an ordinary Zarr v3 store.
 
-Features of every beat (QRS, QT, axes, and in each lead the Q, R, S, ST and T waves; definitions in
-[physiology.md](physiology.md)) lie beside the ECGs under their names. What cannot be measured, such
-as the end of a T wave that is not there, is NaN; no other array but unknown coefficients of
-imported patients has NaN.
+Features of every beat (QRS, QT, axes, and in each lead the Q, R, S, ST and T waves) lie beside the
+ECGs under their names ([definitions](reference/ecg-features.md)). What cannot be measured, such as
+the end of a T wave that is not there, is NaN; no other array but unknown coefficients of imported
+patients has NaN.
 
 ```python
 ecg = einthoven.open_dataset("results/dataset/einthoven.zarr.zip")["ecg"]
@@ -53,7 +53,7 @@ tree["physiology"].value.sel(setting="cv_fiber_mm_per_ms")          # [patient] 
 
 Patients are `p0000`, electrodes have names (`RA`, `V1`, `A017`), splits are by patient (coordinate
 `split`), and so is the sex (`sex`; the attribute of a patient's store is null where it is unknown).
-Frames, signs and symbols: [notation.md](notation.md).
+Frames, signs and symbols: [notation](reference/notation.md).
 """
 
 

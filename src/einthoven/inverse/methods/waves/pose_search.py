@@ -4,8 +4,9 @@ A wrong pose asks for potentials on the heart that no wave makes, and the margin
 so; nothing measured on the heart is used. But it takes all coefficients of time for independent,
 whereas what is wrong with the forward model, and in what this beat differs from the prior's, is the
 same at all times: where nothing is misplaced, the most probable pose is off by 10 mm, and the
-estimate gets worse (docs/inverse.md). So the likelihood counts as that of `WORTH` coefficients
-beside the pose's prior, and the heart is moved only if the gain is `DECISIVE`.
+estimate gets worse (docs/studies/2026-11-23-heart-pose.md). So the likelihood counts as that of
+`WORTH` coefficients beside the pose's prior, and the heart is moved only if the gain is
+`DECISIVE`.
 """
 
 from dataclasses import dataclass

@@ -51,7 +51,7 @@ class Waves(Method):
     name: ClassVar[str] = "waves"
     windows: tuple[int, ...] = (1,)
     """Numbers of windows of time to choose from; with more of them the share of model error
-    gets harder to tell from the heart (docs/inverse.md)."""
+    gets harder to tell from the heart (docs/explanation/inverse-methods.md)."""
     decisive: float = DECISIVE
     """The heart is moved only if `pose_gain` is more; see `pose_search`."""
     seed: int = 0

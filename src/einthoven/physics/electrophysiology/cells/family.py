@@ -2,9 +2,9 @@
 
 All members are the epicardial cell of ten Tusscher and Panfilov (2006) with I_Ks multiplied by a
 factor, each paced 500 times at 1000 ms like the template, which is the member of factor one
-(`tools/build_action_potential_family.py` makes the table; docs/physiology.md tells the factors).
-Between two members the potential is mixed linearly by duration. A cell of its own I_Ks differs
-from that mixture by at most a quarter of what `tests/unit/test_action_potential_family.py`
+(`tools/build_action_potential_family.py` makes the table; docs/explanation/activation.md tells the
+factors). Between two members the potential is mixed linearly by duration. A cell of its own I_Ks
+differs from that mixture by at most a quarter of what `tests/unit/test_action_potential_family.py`
 finds when every second member is left out.
 
 At another rate, or with less I_Kr, every cell keeps its I_Ks and has another potential: the same

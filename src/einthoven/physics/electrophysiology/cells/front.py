@@ -2,8 +2,8 @@
 
 The tables of `template` and `family` are of single cells, stimulated; in a wave that travels, the
 neighbours ahead draw current from a cell that fires: its foot is slower, its upstroke about half
-as steep, and the overshoot lacks its peak (docs/imaging.md has the figures). `added_by_coupling`
-is the difference, from a cable of the cell of factor one at each condition
+as steep, and the overshoot lacks its peak (docs/explanation/simulated-beats.md has the figures).
+`added_by_coupling` is the difference, from a cable of the cell of factor one at each condition
 (`tools/build_front.py`); the other members of a family, whose I_Ks is hardly open by then, take
 the same. It fades out until 50 ms: what is left then, about a millivolt, changes no duration.
 
