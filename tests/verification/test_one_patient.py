@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import einthoven as ei
-from einthoven.app.analysis.contributions import LeadSettings, contributions
+from einthoven.app.analysis.contributions import contributions
 from einthoven.base.core.names import LEADS
 from einthoven.data.patient.segments import (
     AHA_SEGMENTS,
@@ -50,7 +50,7 @@ def test_r_waves_progress_and_have_the_size_of_real_ones(patient):
 def test_silent_left_tree_widens_the_qrs_beyond_120_ms(patient):
     everyone, config = patient["patient"], patient["config"]
     blocked = ei.activate(everyone, "lbbb", config.activation)
-    ecg = ei.simulate_ecg(everyone, patient["lead_fields"], blocked, *patient["settings"])
+    ecg = ei.simulate_ecg(everyone, patient["lead_fields"], blocked, patient["settings"])
     assert ei.qrs_duration(ecg.ecg[0], ecg.time) > 120
     r, s = precordial(ecg.ecg[0], ecg.time)
     assert s[0] > r[0] and r[5] > s[5]  # deep S in V1, broad R in V6
@@ -103,7 +103,7 @@ def test_segments_of_a_wall_have_similar_sizes(patient):
 
 
 def test_regions_of_the_solved_lead_fields_add_up(patient):
-    everyone, settings = patient["patient"], LeadSettings(*patient["settings"])
+    everyone, settings = patient["patient"], patient["settings"]
     regions = ventricular_walls(everyone)
     fields, activation = patient["lead_fields"], patient["activation"]
     found = contributions(everyone, fields, activation, regions, settings)

@@ -36,7 +36,6 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Print a table per lead and the activation times; draw the picture."""
     from einthoven.app.analysis.contributions import (
-        LeadSettings,
         activation_by_region,
         contributions,
     )
@@ -45,12 +44,13 @@ def run(arguments: argparse.Namespace) -> None:
     from einthoven.base.core.names import STANDARD_ELECTRODES
     from einthoven.data.patient.patient import Patient
     from einthoven.data.patient.segments import DIVISIONS
+    from einthoven.physics.ecg.simulate import SimulationSettings
 
     config, patient = load(arguments.config), Patient.open(arguments.patient)
     activation = patient.activation(arguments.scenario)
     regions = DIVISIONS[arguments.regions](patient)
     fields = patient.lead_fields.of_electrodes(STANDARD_ELECTRODES)
-    settings = LeadSettings.of(config, patient)
+    settings = SimulationSettings.of_run(config, patient)
     parts = contributions(patient, fields, activation, regions, settings)
     times = activation_by_region(patient.heart, activation, regions)
     explanation = Explanation(f"{patient.name}, {arguments.scenario}", parts, times)

@@ -27,7 +27,7 @@ from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.core.seeds import generator
 from einthoven.data.dataset.consolidate import consolidate
 from einthoven.data.patient.leadfields import LeadFieldGradients
-from einthoven.physics.ecg.simulate import simulate_ecg
+from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 
 
 @pytest.fixture(scope="module")
@@ -125,8 +125,8 @@ def test_ecg_of_the_true_gradients_is_the_published_one():
     grad = rng.normal(size=(9, len(patient.heart.cells), 3)) * 1e-3
     beat = ei.activate(patient, "sinus", config.activation)
     fields = LeadFieldGradients(names, np.zeros((9, 3)), grad)
-    settings = (config.ecg, config.leadfield, config.repolarisation)
-    ecg = replace(simulate_ecg(patient, fields, beat, *settings), scenario=np.array(["sinus"]))
+    settings = SimulationSettings.of(config)
+    ecg = replace(simulate_ecg(patient, fields, beat, settings), scenario=np.array(["sinus"]))
     whole = patient.with_stages(beat, ecg)
     whole._read["field"] = SimpleNamespace(conductivities=None)
     task = BenchmarkTask(STORE, {}, (), as_params(config))
