@@ -7,16 +7,14 @@ The commonest error of placement. The r wave of V1 and V2 shrinks with it, as in
 import numpy as np
 
 import einthoven as ei
-from einthoven.base.geometry.closest import TriangleTree
 
 config = ei.Config()
 anatomy = ei.build_anatomy(ei.draw_patient(7, config.cohort), config.anatomy)
 usual = anatomy.electrodes(0, 9)
 
 # 35 mm up, then back onto the skin; names say which lead an electrode belongs to.
-skin = TriangleTree(*anatomy.surfaces.closed("torso"))
 high = np.isin(usual.names, ["V1", "V2"])
-raised = skin.closest(usual.points + high[:, None] * np.array([0.0, 0.0, 35.0])).points
+raised = anatomy.on_skin(usual.points + high[:, None] * np.array([0.0, 0.0, 35.0]))
 placed = ei.Electrodes(usual.names, np.where(high[:, None], raised, usual.points))
 
 everywhere = np.concatenate([usual.points, placed.points])  # meshes are refined at electrodes

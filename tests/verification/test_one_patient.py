@@ -64,13 +64,6 @@ def test_prediction_without_solving_is_near_the_solution():
     assert difference < 0.15  # the reference has a 4 mm heart, the model speaks of finer ones
 
 
-def test_front_door_gives_what_it_lists_and_nothing_else():
-    for name in ei.__all__:
-        assert getattr(ei, name) is not None
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = ei.nothing
-
-
 def test_segments_lie_where_a_cardiologist_looks_for_them(patient):
     """In the patient's frame, x to the left, y to the back, z to the head; no coordinate used."""
     heart = patient["patient"].heart
