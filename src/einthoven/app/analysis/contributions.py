@@ -10,6 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from einthoven.base.config.load import read_section
+from einthoven.base.config.models import Config
+from einthoven.base.config.physiology import Physiology
+from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import LEADS, STANDARD_ELECTRODES
@@ -123,6 +127,21 @@ def contributions(
         of_regions = of_regions.reshape(len(numbers), n_nine, len(ecg.time))
         values.append(twelve_lead(STANDARD_ELECTRODES, of_regions))
     return Contributions(regions.names, ecg.time, np.concatenate(values), ecg.ecg[0].astype(float))
+
+
+def settings_of_run(config: Config, patient: Patient) -> SimulationSettings:
+    """Settings with which a run made the ECG of a patient.
+
+    Durations are those that the patient's stored ECG was made with; where there is none, or one of
+    an earlier version, those that the config gives the patient.
+    """
+    stored = patient.ecg.settings if patient.has("ecg") else None
+    if stored is None:
+        durations = Physiology.of(config, patient.name).repolarisation
+    else:
+        where, cure = f"{patient.where}: ecg", "re-run the rule ecg"
+        durations = read_section(RepolarisationSettings, dict(stored), where, cure)
+    return SimulationSettings(config.ecg, config.leadfield, durations)
 
 
 def _nine(fields: LeadFieldGradients) -> LeadFieldGradients:

@@ -38,19 +38,19 @@ def run(arguments: argparse.Namespace) -> None:
     from einthoven.app.analysis.contributions import (
         activation_by_region,
         contributions,
+        settings_of_run,
     )
     from einthoven.app.analysis.explanation import Explanation
     from einthoven.base.config import load
     from einthoven.base.core.names import STANDARD_ELECTRODES
     from einthoven.data.patient.patient import Patient
     from einthoven.data.patient.segments import DIVISIONS
-    from einthoven.physics.ecg.simulate import SimulationSettings
 
     config, patient = load(arguments.config), Patient.open(arguments.patient)
     activation = patient.activation(arguments.scenario)
     regions = DIVISIONS[arguments.regions](patient)
     fields = patient.lead_fields.of_electrodes(STANDARD_ELECTRODES)
-    settings = SimulationSettings.of_run(config, patient)
+    settings = settings_of_run(config, patient)
     parts = contributions(patient, fields, activation, regions, settings)
     times = activation_by_region(patient.heart, activation, regions)
     explanation = Explanation(f"{patient.name}, {arguments.scenario}", parts, times)

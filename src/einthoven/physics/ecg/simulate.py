@@ -6,9 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from einthoven.base.config.load import read_section
 from einthoven.base.config.models import Config, EcgSettings, LeadFieldSettings
-from einthoven.base.config.physiology import Physiology
 from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.config.section import builtins_of
 from einthoven.base.core.errors import BadInput
@@ -45,21 +43,6 @@ class SimulationSettings:
     def of(cls, config: Config, leadfield: LeadFieldSettings | None = None) -> Self:
         """Sections of a config; `leadfield` instead of its own, if a patient has others."""
         return cls(config.ecg, leadfield or config.leadfield, config.repolarisation)
-
-    @classmethod
-    def of_run(cls, config: Config, patient: Patient) -> Self:
-        """Those of a patient of a run.
-
-        Durations are those that the patient's stored ECG was made with; where there is none, or
-        one of an earlier version, those that the config gives the patient.
-        """
-        stored = patient.ecg.settings if patient.has("ecg") else None
-        if stored is None:
-            durations = Physiology.of(config, patient.name).repolarisation
-        else:
-            where, cure = f"{patient.where}: ecg", "re-run the rule ecg"
-            durations = read_section(RepolarisationSettings, dict(stored), where, cure)
-        return cls(config.ecg, config.leadfield, durations)
 
     @classmethod
     def of_params(cls, section: Any, conductivity: Mapping[str, Any], repolarisation: Any) -> Self:

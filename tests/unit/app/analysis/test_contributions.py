@@ -15,6 +15,7 @@ from einthoven.app.analysis.contributions import (
     WHOLE,
     activation_by_region,
     contributions,
+    settings_of_run,
 )
 from einthoven.app.cli import main
 from einthoven.base.config.load import load
@@ -261,7 +262,7 @@ def test_the_command_explains_the_repolarisation_of_the_stored_ecg(folder, tmp_p
     out = capsys.readouterr().out
     assert "difference from the stored ECG" in out and "another config" not in out
     replace(ecg, settings=None).save(own / "ecg.npz")  # of an earlier version
-    settings = SimulationSettings.of_run(config, Patient.open(own))
+    settings = settings_of_run(config, Patient.open(own))
     drawn = Physiology.of(config, patient.name).repolarisation
     assert settings.repolarisation == drawn != DURATIONS
 
