@@ -53,6 +53,7 @@ from einthoven.learning.surrogate.operator.inputs import (
     conductivities_of,
 )
 from einthoven.learning.surrogate.operator.operator import OperatorEnsemble
+from einthoven.physics.ecg.simulate import SimulationSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("anatomy", "mesh", "fibers", "field", "lead_fields", "activations", "ecg")
@@ -82,7 +83,7 @@ class Judge:
             scenarios=reference.scenarios,
         )  # fmt: skip
         durations = RepolarisationSettings.model_validate(ecg.settings or {})
-        ours = with_ecg(found, patient, beats, axis, sigma, durations)
+        ours = with_ecg(found, patient, beats, SimulationSettings(axis, sigma, durations))
         formula = PseudoLeadField(sigma.sigma_torso_s_per_m, 1.0).predictions(reference)["pseudo"]
         errors, pseudo = (patient_errors(reference, guess).values for guess in (ours, formula))
         check = found.out_of_distribution or {}

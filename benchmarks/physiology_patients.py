@@ -30,7 +30,7 @@ from einthoven.body.mesh.tetrahedra import tetrahedralise
 from einthoven.data.patient.parameters import PatientParameters
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.ecg.features import EcgSample, FeatureRow, feature_table
-from einthoven.physics.ecg.simulate import simulate_ecg
+from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
 from einthoven.physics.electrophysiology.scenarios import activate
 from einthoven.physics.electrophysiology.scenarios.kinds import scenario_of
@@ -176,8 +176,9 @@ class Maker:
         config = self.config
         patient = self.patient("anatomy", "mesh", "fibers", "activation", "leadfield")
         activations = [patient.activation(name) for name in self.scenarios]
-        sections = config.ecg, config.leadfield, self.physiology.repolarisation
-        ecg = simulate_ecg(patient, patient.lead_fields, activations, *sections)
+        durations = self.physiology.repolarisation
+        settings = SimulationSettings(config.ecg, config.leadfield, durations)
+        ecg = simulate_ecg(patient, patient.lead_fields, activations, settings)
         ecg.save(self.folder / "ecg.npz")
 
 

@@ -15,7 +15,7 @@ from einthoven.base.config.models import EcgSettings, LeadFieldSettings
 from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.core.files import write_json
 from einthoven.data.patient.patient import Patient
-from einthoven.physics.ecg.simulate import reference_ecg
+from einthoven.physics.ecg.simulate import SimulationSettings, reference_ecg
 
 SETTINGS = {
     "homogeneous": RepolarisationSettings(field="homogeneous"),
@@ -34,9 +34,8 @@ def seconds(folder: Path, repolarisation: RepolarisationSettings, n_repeats: int
         stages = patient.fibers, patient.coordinates, patient.lead_fields
         activations = list(patient.activations.values())
         start = time.process_time()
-        reference_ecg(
-            patient, stages[2], activations, EcgSettings(), LeadFieldSettings(), repolarisation
-        )
+        settings = SimulationSettings(EcgSettings(), LeadFieldSettings(), repolarisation)
+        reference_ecg(patient, stages[2], activations, settings)
         taken.append(time.process_time() - start)
     return min(taken)
 

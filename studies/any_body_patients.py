@@ -129,7 +129,8 @@ class Body:
         plan, cohort = self.plan, self._cohort
         section = plan.section("cohort")
         yield Step("cohort", cohort, {}, {"section": section, "patient": self.patient})
-        shapes = {"section": plan.anatomy_of(self.who), "augmentation": plan.shape_augmentation}
+        own = plan.settings
+        shapes = {"section": own.anatomy_of(self.who), "augmentation": own.shape_augmentation}
         yield Step("anatomy", self.files("anatomy"), cohort, shapes)
 
     def _imported(self) -> Iterator[Step]:
@@ -140,12 +141,12 @@ class Body:
 
     def _fields(self) -> Iterator[Step]:
         plan = self.plan
-        section = {"section": plan.mesh_of(self.who), "n_refined": plan.n_refined}
+        section = {"section": plan.settings.mesh_of(self.who), "n_refined": plan.n_refined}
         yield Step("mesh", self.files("mesh"), self.files("anatomy"), section)
         section = {"section": plan.section("fibers")}
         yield Step("fibers", self.files("fibers"), self.files("mesh") | self._measured, section)
         section = {
-            "section": plan.leadfield_of(self.who),
+            "section": plan.settings.leadfield_of(self.who),
             "drawn": bool(plan.config.augmentation.conductivities),
         }
         for batch, electrodes in plan.batches.items():
@@ -160,7 +161,7 @@ class Body:
         plan, config = self.plan, self.plan.config
         ranges = config.augmentation.model_copy(update={"seed": config.augmentation.seed + k - 1})
         other = replace(plan, config=config.model_copy(update={"augmentation": ranges}))
-        section = {"section": other.leadfield_of(self.who), "drawn": True}
+        section = {"section": other.settings.leadfield_of(self.who), "drawn": True}
         section |= {"batch": str(k), "electrodes": [0, plan.n_electrodes]}
         made, needs = self.files(f"leadfield_{k}"), self.files("anatomy", "mesh", "fibers")
         yield Step("leadfield", made, needs, section)
@@ -170,10 +171,10 @@ class Body:
 
     def _beats(self) -> Iterator[Step]:
         plan, who = self.plan, self.who
-        section = {"section": plan.purkinje_of(who)}
+        section = {"section": plan.settings.purkinje_of(who)}
         yield Step("purkinje", self.files("purkinje"), self.files("mesh", "fibers"), section)
         section = {
-            "section": plan.activation_of(who),
+            "section": plan.settings.activation_of(who),
             "scenarios": plan.scenarios,
             "definitions": plan.definitions,
         }
@@ -182,8 +183,8 @@ class Body:
         yield Step("activation", made, needs, section)
         section = {
             "section": plan.section("ecg"),
-            "conductivity": plan.conductivities_of(who),
-            "repolarisation": plan.repolarisation_of(who),
+            "conductivity": plan.settings.conductivities_of(who),
+            "repolarisation": plan.settings.repolarisation_of(who),
             **self._gradient,
         }
         needs = self._solved | {"activation": list(made.values())}

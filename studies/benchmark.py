@@ -19,12 +19,7 @@ from benchmark_models import MODELS, Model
 from benchmark_training import Budget, Trained
 
 from einthoven.app.evaluation.benchmark.score import score, table
-from einthoven.app.evaluation.benchmark.submission import (
-    Card,
-    Submission,
-    write_card,
-    write_prediction,
-)
+from einthoven.app.evaluation.benchmark.submission import Submission
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import write_json
 from einthoven.base.core.version import __version__
@@ -38,17 +33,17 @@ def submit(
     benchmark, told = published.benchmark, (type(model).__doc__ or "").strip()
     if trained.n_steps:
         told += f" {trained.n_steps} steps; validation {trained.val_angle_deg:.2f} deg."
-    for name in benchmark.patients("test"):
-        grad = model.gradient(published.at_field_points(name))
-        cells = model.gradient(published.at_cells(name))
-        write_prediction(folder, benchmark.field(name), grad, cells)
-    write_card(folder, Card(
-        name=model.title, dataset=benchmark.seal, authors=["The einthoven developers"],
+    submission = Submission.begin(
+        folder, benchmark, name=model.title, authors=["The einthoven developers"],
         description=told,
         code=f"studies/benchmark.py of einthoven {__version__}", inputs=model.inputs,
         n_parameters=model.n_parameters, seeds=[budget.seed] if trained.n_steps else [],
         train_seconds=round(trained.seconds, 1), hardware="one core",
-    ))  # fmt: skip
+    )  # fmt: skip
+    for name in benchmark.patients("test"):
+        grad = model.gradient(published.at_field_points(name))
+        cells = model.gradient(published.at_cells(name))
+        submission.add(benchmark.field(name), grad, cells)
 
 
 def main() -> None:

@@ -9,14 +9,14 @@ import torch
 from benchmark_networks import GeometryInputs
 from torch import Tensor
 
-from einthoven.app.evaluation.benchmark.task import PATIENTS, BenchmarkTask
+from einthoven.app.evaluation.benchmark.task import BenchmarkTask
 from einthoven.base.config.section import Section
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.core.seeds import generator
 from einthoven.base.geometry.sampling import farthest_points, points_on_surface
 from einthoven.data.patient.anatomy import Anatomy, Pose
 from einthoven.data.patient.patient import Patient
-from einthoven.learning.encoders.base import Encoder, surfaces_of_stores
+from einthoven.learning.encoders.base import Encoder
 from einthoven.learning.encoders.pca import PcaEncoder
 from einthoven.learning.encoders.train import train_encoder
 from einthoven.learning.surrogate.operator.inputs import (
@@ -79,7 +79,7 @@ class Published:
     def encoder(self, to: Path) -> Encoder:
         """The published code of every patient, with the patients' own surfaces."""
         train_encoder(PcaEncoder.name, Section(), self.benchmark.store, to)
-        return PcaEncoder.load(to, surfaces_of_stores(self.folder / PATIENTS))
+        return PcaEncoder.load(to, self.benchmark.surfaces)
 
     def at_field_points(self, name: str) -> Heart:
         """A patient at its field points, for all electrodes; kept."""

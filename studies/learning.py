@@ -43,6 +43,7 @@ from einthoven.numerics.training.fit import fit, write_curve
 from einthoven.numerics.training.machine import Machine
 from einthoven.numerics.training.task import seeded
 from einthoven.numerics.training.tensors import arrays_sha256, save_model
+from einthoven.physics.ecg.simulate import SimulationSettings
 
 ADAM_RATE = 0.005
 """The best of 0.003, 0.005 and 0.008 for Adam on this model."""
@@ -81,7 +82,7 @@ def test_errors(run: Run, network: Refraction | Mlp, threads: int) -> list[Patie
         patient = run.patient(name)
         found = predict_held_out(predictor, patient, machine=Machine(threads))
         activations = [patient.activation(scenario) for scenario in config.ecg.scenarios]
-        found = with_ecg(found, patient, activations, config.ecg, config.leadfield)
+        found = with_ecg(found, patient, activations, SimulationSettings.of(config))
         errors.append(patient_errors(reference_of(run, name), found))
     return errors
 

@@ -26,7 +26,7 @@ from einthoven.data.patient.activation import Activation
 from einthoven.data.patient.leadfields import LeadFieldGradients, LeadFields
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.ecg.features import EcgSample, feature_row
-from einthoven.physics.ecg.simulate import simulate_ecg
+from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
 from einthoven.physics.electrophysiology.scenarios import activate
 
@@ -80,8 +80,8 @@ class Subject:
         self, patient: Patient, beat: Activation, durations: RepolarisationSettings
     ) -> dict:
         """Features of one beat."""
-        config = self.config
-        ecg = simulate_ecg(patient, self.fields, beat, config.ecg, config.leadfield, durations)
+        settings = SimulationSettings(self.config.ecg, self.config.leadfield, durations)
+        ecg = simulate_ecg(patient, self.fields, beat, settings)
         return dict(feature_row(EcgSample.of_ecg(ecg), beat.scenario).values)
 
 

@@ -10,15 +10,13 @@ from tempfile import mkdtemp
 
 import numpy as np
 
-from einthoven.imaging.model.image import image_ecg
-from einthoven.imaging.model.pretrained import ImagingModel
-from einthoven.physics.ecg.recordings.read import read_recording
+import einthoven as ei
 
 here = Path(__file__).parent
 
 # From the file to draws of activation maps. The header names leads and units.
-recording = read_recording(here / "simulated_sinus.csv")
-found = image_ecg(ImagingModel.load(), recording)
+recording = ei.read_ecg(here / "simulated_sinus.csv")
+found = ei.image(ei.ImagingModel.load(), recording)
 print(found.line(), *found.warnings, sep="\n")
 
 # Against the simulation, at 75 points.

@@ -10,12 +10,7 @@ from tempfile import mkdtemp
 import numpy as np
 import pyvista as pv
 
-from einthoven.inverse.measured.case import prepare
-from einthoven.inverse.measured.electrodes import read_electrodes
-from einthoven.inverse.measured.reconstruction import Choice, forward_model, reconstruct_case
-from einthoven.inverse.measured.surface_files import read_closed_surface
-from einthoven.inverse.measured.tables import read_recording
-from einthoven.numerics.bem.transfer import heart_to_torso
+import einthoven as ei
 
 # Files: an ellipsoidal heart in an ellipsoidal body, and a wave from the apex to the base.
 folder, rng = Path(mkdtemp()), np.random.default_rng(1)
@@ -33,7 +28,7 @@ time = np.arange(0.0, 520.0, 2.0)
 activation = 100.0 + (heart.points[:, 2] - heart.points[:, 2].min()) / 0.9  # ms, at 0.9 mm/ms
 fall = 10.0 / (1 + np.exp((activation[:, None] - time) / 3.0))  # mV, the downslope is activation
 true = 10.0 / (1 + np.exp((420.0 - time) / 15.0)) - fall  # and all recover at once
-transfer = heart_to_torso(
+transfer = ei.heart_to_torso(
     (np.asarray(heart.points, float), heart.regular_faces),
     (np.asarray(torso.points, float), torso.regular_faces),
 ).matrix
@@ -43,11 +38,11 @@ np.savetxt(folder / "potentials.csv", table, delimiter=",", header=",".join(["ti
            comments="")  # fmt: skip
 
 # From the files to the potentials on the heart.
-surfaces = [read_closed_surface(folder / f"{part}.vtp", part) for part in ("heart", "torso")]
-electrodes = read_electrodes(folder / "electrodes.csv", surfaces[1])
-case = prepare(*surfaces, electrodes, read_recording(folder / "potentials.csv"))
+surfaces = [ei.read_surface(folder / f"{part}.vtp", part) for part in ("heart", "torso")]
+electrodes = ei.read_electrodes(folder / "electrodes.csv", surfaces[1])
+case = ei.prepare_inverse(*surfaces, electrodes, ei.read_potentials(folder / "potentials.csv"))
 print(*case.notes, sep="\n")
-found = reconstruct_case(case, Choice("tikhonov-1"), forward_model(case))
+found = ei.reconstruct_case(case, ei.InverseChoice("tikhonov-1"))
 found.save(folder / "found.npz")
 
 print(found.summary)

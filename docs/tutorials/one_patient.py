@@ -14,7 +14,7 @@ patient = patient.with_stages(ei.grow_tree(patient, config.purkinje))
 activation = ei.activate(patient, "sinus", config.activation)
 
 lead_fields = ei.solve_lead_fields(patient, electrodes, config.leadfield)  # [electrode, node] kOhm
-settings = config.ecg, config.leadfield, config.repolarisation
-ecg = ei.simulate_ecg(patient, lead_fields, activation, *settings)
+settings = ei.SimulationSettings.of(config)
+ecg = ei.simulate_ecg(patient, lead_fields, activation, settings)
 qrs = ei.qrs_duration(ecg.ecg[0], ecg.time)
 print(f"{len(mesh.points)} nodes, QRS {qrs:.0f} ms, R in V5 {ecg.ecg[0, 10].max():.1f} mV")

@@ -7,16 +7,14 @@ The commonest error of placement. The r wave of V1 and V2 shrinks with it, as in
 import numpy as np
 
 import einthoven as ei
-from einthoven.base.geometry.closest import TriangleTree
 
 config = ei.Config()
 anatomy = ei.build_anatomy(ei.draw_patient(7, config.cohort), config.anatomy)
 usual = anatomy.electrodes(0, 9)
 
 # 35 mm up, then back onto the skin; names say which lead an electrode belongs to.
-skin = TriangleTree(*anatomy.surfaces.closed("torso"))
 high = np.isin(usual.names, ["V1", "V2"])
-raised = skin.closest(usual.points + high[:, None] * np.array([0.0, 0.0, 35.0])).points
+raised = anatomy.on_skin(usual.points + high[:, None] * np.array([0.0, 0.0, 35.0]))
 placed = ei.Electrodes(usual.names, np.where(high[:, None], raised, usual.points))
 
 everywhere = np.concatenate([usual.points, placed.points])  # meshes are refined at electrodes
@@ -27,10 +25,10 @@ patient = patient.with_stages(fibers, coordinates)
 patient = patient.with_stages(ei.grow_tree(patient, config.purkinje))
 beat = ei.activate(patient, "sinus", config.activation)
 
-settings = config.ecg, config.leadfield, config.repolarisation
+settings = ei.SimulationSettings.of(config)
 r_wave = {}
 for name, electrodes in (("usual", usual), ("high", placed)):
     lead_fields = ei.solve_lead_fields(patient, electrodes, config.leadfield)
-    ecg = ei.simulate_ecg(patient, lead_fields, beat, *settings)
+    ecg = ei.simulate_ecg(patient, lead_fields, beat, settings)
     r_wave[name] = ecg.ecg[0, 6:8, ecg.time < 60.0].max(axis=0)  # V1, V2, mV
     print(f"{name}: r in V1 {r_wave[name][0]:.2f} mV, in V2 {r_wave[name][1]:.2f} mV")

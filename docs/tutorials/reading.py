@@ -8,18 +8,17 @@ import torch
 import zarr
 
 import einthoven as ei
-from einthoven.data.dataset.torch_loader import Selection, Stream
 
 path = "results/dataset/einthoven.zarr.zip"
 
 # xarray: an opened tree has read no array yet.
-tree = ei.open(path)
+tree = ei.open_dataset(path)
 ecg = tree["ecg"]["ecg"].sel(lead="V2", scenario="sinus")  # [patient, time] mV
 print(ecg.dims, ecg.attrs["units"], float(ecg.max()))
 
 # torch: an example is one electrode of one patient, read by whichever worker it falls to.
 fields = ["field/field_points", "field/field_grad"]
-stream = Stream(path, fields, Selection(split="train", electrodes=["V1", "V2"]), seed=1)
+stream = ei.Stream(path, fields, ei.Selection(split="train", electrodes=["V1", "V2"]), seed=1)
 for example in torch.utils.data.DataLoader(stream, batch_size=None):
     print(example["patient"], example["electrode"], tuple(example["field_grad"].shape))
 

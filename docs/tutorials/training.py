@@ -5,44 +5,32 @@
 
 from pathlib import Path
 
-from einthoven.app.evaluation.benchmark.score import score, table
-from einthoven.app.evaluation.benchmark.submission import (
-    Card,
-    Submission,
-    write_card,
-    write_prediction,
-)
-from einthoven.app.evaluation.benchmark.task import BenchmarkTask
-from einthoven.base.config.learning import MlpSettings
-from einthoven.base.config.section import Section
-from einthoven.learning.encoders.base import surfaces_of_stores
-from einthoven.learning.encoders.pca import PcaEncoder
-from einthoven.learning.encoders.train import train_encoder
-from einthoven.learning.surrogate.ensemble import SurrogateEnsemble
-from einthoven.learning.surrogate.patients import Patients
-from einthoven.learning.surrogate.train import train_surrogate
+import einthoven as ei
 
 published, trained = Path("results/published"), Path("results/trained")
-benchmark = BenchmarkTask.open(published)
+benchmark = ei.BenchmarkTask.open(published)
 print({split: len(benchmark.patients(split)) for split in ("train", "val", "test")})
 
 # The code of a patient: the 23 coefficients that it was drawn from, which the store holds.
-train_encoder("pca", Section(), benchmark.store, trained / "pca")
-encoder = PcaEncoder.load(trained / "pca", surfaces_of_stores(published / "patients"))
+ei.train_encoder("pca", None, benchmark.store, trained / "pca")
+encoder = ei.PcaEncoder.load(trained / "pca", benchmark.surfaces)
 
 # The published network: point, code and electrode in, gradient of the lead field out.
-config = MlpSettings(epochs=100)
-curve = train_surrogate("mlp", config, encoder, benchmark.store, trained / "mlp")
+config = ei.Config(mlp={"epochs": 100}).mlp
+curve = ei.train_surrogate("mlp", config, encoder, benchmark.store, trained / "mlp")
 print(f"validation: {curve[-1]['val_angular_error_deg']:.1f} degrees")
 
 # A submission: gradients at the field points in the hearts of the test patients, and a card.
-network, folder = SurrogateEnsemble.of_folder(trained / "mlp", "mlp"), trained / "submission"
-test = Patients(benchmark.store, encoder, "test")
+network = ei.SurrogateEnsemble.of_folder(trained / "mlp", "mlp")
+submission = ei.Submission.begin(
+    trained / "submission", benchmark, name="my network", authors=["me"]
+)
+test = ei.Patients(benchmark.store, encoder, "test")
 for name, sample in zip(test.names, test):
     grad, _ = network.predict(sample.inputs.at(sample.heart))  # [electrode, point, 3] kOhm/mm
-    write_prediction(folder, benchmark.field(name), grad)
-write_card(folder, Card(name="my network", dataset=benchmark.seal, authors=["me"]))
+    submission.add(benchmark.field(name), grad)
 
-# What `einthoven score results/trained/submission results/published` prints.
-scores = score(Submission.open(folder, benchmark), benchmark)
-print(table([scores]))
+# As `einthoven score results/trained/submission results/published` does.
+scores = ei.score(ei.Submission.open(submission.folder, benchmark), benchmark)
+for key, its in scores["scores"].items():
+    print(f"{key} {its['mean']:.3g} ± {its['std']:.2g}")

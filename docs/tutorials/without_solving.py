@@ -18,5 +18,5 @@ predicted = ei.predict(model, patient, electrodes, config)  # gradients, ECG, th
 print(predicted.ecg.shape, predicted.out_of_distribution["in_distribution"])
 
 lead_fields = ei.solve_lead_fields(patient, electrodes, config.leadfield)
-settings = config.ecg, config.leadfield, config.repolarisation
-solved = ei.simulate_ecg(patient, lead_fields, patient.activation("sinus"), *settings)
+settings = ei.SimulationSettings.of(config)
+solved = ei.simulate_ecg(patient, lead_fields, patient.activation("sinus"), settings)

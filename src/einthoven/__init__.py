@@ -2,9 +2,10 @@
 
     import einthoven as ei
 
-gives the path from a draw to an ECG and to a prediction; what is listed in `__all__` is public and
-stays, all else may change. Units are mm, ms, mV, mS inside; the patient frame has x to the
-patient's left, y to the back and z to the head. See docs/reference/notation.md.
+gives the path from a draw to an ECG, to a prediction, and back from an ECG to the heart. What is
+listed in `FRONT_DOOR` is public and stays, all else may change. Units are mm, ms, mV, mS inside;
+the patient frame has x to the patient's left, y to the back and z to the head. See
+docs/reference/notation.md.
 """
 
 from importlib import import_module
@@ -13,6 +14,10 @@ from typing import TYPE_CHECKING, Any
 from einthoven.base.core.version import __version__
 
 if TYPE_CHECKING:
+    from einthoven.app.evaluation.benchmark.score import score
+    from einthoven.app.evaluation.benchmark.submission import Submission
+    from einthoven.app.evaluation.benchmark.task import BenchmarkTask
+    from einthoven.app.report.viewer.viewer_page import write_view
     from einthoven.base.config.load import load as load_config
     from einthoven.base.config.models import Config
     from einthoven.base.core.errors import EinthovenError
@@ -25,51 +30,113 @@ if TYPE_CHECKING:
     from einthoven.body.imported.sheet import read_sheet
     from einthoven.body.mesh.tetrahedra import tetrahedralise
     from einthoven.body.segmentation.segmented_heart import segmented_heart
-    from einthoven.data.dataset.loaders import open_tree as open
-    from einthoven.data.dataset.loaders import open_tree as open_dataset
+    from einthoven.data.dataset.loaders import open_dataset
     from einthoven.data.dataset.sample import sample
+    from einthoven.data.dataset.torch_loader import Selection, Stream
     from einthoven.data.patient.anatomy import Electrodes
     from einthoven.data.patient.patient import Patient
+    from einthoven.imaging.model.image import image_ecg as image
+    from einthoven.imaging.model.pretrained import ImagingModel
+    from einthoven.imaging.twin.recorded_twin import twin_of_recording as fit_twin
+    from einthoven.inverse.measured.case import prepare as prepare_inverse
+    from einthoven.inverse.measured.electrodes import read_electrodes
+    from einthoven.inverse.measured.reconstruction import Choice as InverseChoice
+    from einthoven.inverse.measured.reconstruction import reconstruct_case
+    from einthoven.inverse.measured.surface_files import read_closed_surface as read_surface
+    from einthoven.inverse.measured.tables import read_recording as read_potentials
+    from einthoven.inverse.problem.inverse_problem import InverseProblem
+    from einthoven.inverse.problem.registry import reconstruct
+    from einthoven.learning.encoders.pca import PcaEncoder
+    from einthoven.learning.encoders.train import train_encoder
     from einthoven.learning.prediction.new_patient import predict_new as predict
     from einthoven.learning.prediction.pretrained import Pretrained
     from einthoven.learning.samples.sdf import sdf_samples
+    from einthoven.learning.surrogate.ensemble import SurrogateEnsemble
+    from einthoven.learning.surrogate.patients import Patients
+    from einthoven.learning.surrogate.train import train_surrogate
+    from einthoven.numerics.bem.transfer import heart_to_torso
     from einthoven.physics.ecg.intervals import qrs_duration
-    from einthoven.physics.ecg.simulate import simulate_ecg
+    from einthoven.physics.ecg.recordings.read import read_recording as read_ecg
+    from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
     from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
     from einthoven.physics.electrophysiology.scenarios import activate
     from einthoven.physics.leadfield.solve import solve_lead_fields
 
-_HOMES = {
-    "Config": "base.config.models",
-    "load_config": "base.config.load:load",
-    "EinthovenError": "base.core.errors",
-    "Patient": "data.patient.patient",
-    "Electrodes": "data.patient.anatomy",
-    "draw_patient": "body.anatomy.population.cohort",
-    "build_anatomy": "body.anatomy.body",
-    "read_sheet": "body.imported.sheet",
-    "import_patient": "body.imported.anatomy",
-    "segmented_heart": "body.segmentation.segmented_heart",
-    "tetrahedralise": "body.mesh.tetrahedra",
-    "assign_fibers": "body.fibers.ldrb",
-    "ventricular_coordinates": "body.fibers.coordinates",
-    "grow_tree": "physics.electrophysiology.purkinje.tree",
-    "activate": "physics.electrophysiology.scenarios",
-    "solve_lead_fields": "physics.leadfield.solve",
-    "simulate_ecg": "physics.ecg.simulate",
-    "qrs_duration": "physics.ecg.intervals",
-    "ecg_figure": "base.plots.ecg_paper",
-    "sdf_samples": "learning.samples.sdf",
-    "Pretrained": "learning.prediction.pretrained",
-    "predict": "learning.prediction.new_patient:predict_new",
-    "open": "data.dataset.loaders:open_tree",
-    "open_dataset": "data.dataset.loaders:open_tree",
-    "sample": "data.dataset.sample",
+FRONT_DOOR: dict[str, dict[str, str]] = {
+    "Make a patient": {
+        "Config": "base.config.models",
+        "load_config": "base.config.load:load",
+        "EinthovenError": "base.core.errors",
+        "draw_patient": "body.anatomy.population.cohort",
+        "build_anatomy": "body.anatomy.body",
+        "tetrahedralise": "body.mesh.tetrahedra",
+        "Patient": "data.patient.patient",
+        "assign_fibers": "body.fibers.ldrb",
+        "ventricular_coordinates": "body.fibers.coordinates",
+        "grow_tree": "physics.electrophysiology.purkinje.tree",
+    },
+    "Bring your own": {
+        "read_sheet": "body.imported.sheet",
+        "import_patient": "body.imported.anatomy",
+        "segmented_heart": "body.segmentation.segmented_heart",
+        "Electrodes": "data.patient.anatomy",
+        "read_ecg": "physics.ecg.recordings.read:read_recording",
+    },
+    "Physics": {
+        "activate": "physics.electrophysiology.scenarios",
+        "solve_lead_fields": "physics.leadfield.solve",
+        "SimulationSettings": "physics.ecg.simulate",
+        "simulate_ecg": "physics.ecg.simulate",
+        "qrs_duration": "physics.ecg.intervals",
+    },
+    "Learn and predict": {
+        "Pretrained": "learning.prediction.pretrained",
+        "predict": "learning.prediction.new_patient:predict_new",
+        "sdf_samples": "learning.samples.sdf",
+        "train_encoder": "learning.encoders.train",
+        "PcaEncoder": "learning.encoders.pca",
+        "Patients": "learning.surrogate.patients",
+        "train_surrogate": "learning.surrogate.train",
+        "SurrogateEnsemble": "learning.surrogate.ensemble",
+        "BenchmarkTask": "app.evaluation.benchmark.task",
+        "Submission": "app.evaluation.benchmark.submission",
+        "score": "app.evaluation.benchmark.score",
+    },
+    "Inverse ECG": {
+        "read_surface": "inverse.measured.surface_files:read_closed_surface",
+        "read_electrodes": "inverse.measured.electrodes",
+        "read_potentials": "inverse.measured.tables:read_recording",
+        "prepare_inverse": "inverse.measured.case:prepare",
+        "heart_to_torso": "numerics.bem.transfer",
+        "InverseChoice": "inverse.measured.reconstruction:Choice",
+        "reconstruct_case": "inverse.measured.reconstruction",
+        "InverseProblem": "inverse.problem.inverse_problem",
+        "reconstruct": "inverse.problem.registry",
+    },
+    "Image from the 12-lead ECG": {
+        "ImagingModel": "imaging.model.pretrained",
+        "image": "imaging.model.image:image_ecg",
+        "fit_twin": "imaging.twin.recorded_twin:twin_of_recording",
+    },
+    "Data": {
+        "open_dataset": "data.dataset.loaders",
+        "sample": "data.dataset.sample",
+        "Stream": "data.dataset.torch_loader",
+        "Selection": "data.dataset.torch_loader",
+    },
+    "Look": {
+        "ecg_figure": "base.plots.ecg_paper",
+        "write_view": "app.report.viewer.viewer_page",
+    },
 }
-"""Public name -> module, and its name there if it is another one; imported when first used, since
-solvers, meshers and torch each take seconds and none is needed by all."""
+"""What one wants -> public name -> module, and its name there if it is another one.
 
-__all__ = ["__version__", *_HOMES]
+Imported when first used, since solvers, meshers and torch each take seconds and none is needed by
+all."""
+
+_HOMES = {name: home for group in FRONT_DOOR.values() for name, home in group.items()}
+
+__all__ = ["FRONT_DOOR", "__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:

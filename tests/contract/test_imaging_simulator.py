@@ -21,7 +21,7 @@ from einthoven.imaging.corpus.simulations import Simulations, joined, read_corpu
 from einthoven.imaging.corpus.simulator import Simulator
 from einthoven.imaging.inputs.points import NAMES, recording_points
 from einthoven.imaging.inputs.traces import activation_index, apd90_of
-from einthoven.physics.ecg.simulate import simulate_ecg
+from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 from einthoven.physics.electrophysiology.cells.condition import Condition
 from einthoven.physics.electrophysiology.cells.family import family
 from einthoven.physics.electrophysiology.repolarisation import apd90_field
@@ -93,8 +93,9 @@ def reference(case, beat):
     names = np.array(STANDARD_ELECTRODES)
     gradients = LeadFieldGradients(names, np.zeros((9, 3)), fields()["far"])
     sigma = LeadFieldSettings(sigma_il_s_per_m=case.sigma_il, sigma_it_s_per_m=case.sigma_it)
-    config = EcgSettings(start_ms=0.0, duration_ms=900.0)
-    ecg = simulate_ecg(patient(), gradients, exact, config, sigma, repolarisation)
+    axis = EcgSettings(start_ms=0.0, duration_ms=900.0)
+    settings = SimulationSettings(axis, sigma, repolarisation)
+    ecg = simulate_ecg(patient(), gradients, exact, settings)
     return known.activation_time, ecg.electrode_potential[0, :, :500]
 
 

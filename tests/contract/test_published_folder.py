@@ -69,16 +69,16 @@ def test_the_same_run_publishes_the_same_bytes(made, published):
 
 
 def test_unzipped_and_zipped_store_are_one(published):
-    trees = [ei.open(published / name) for name in (STORE, STORE.removesuffix(".zip"))]
-    trees.append(ei.open(f"file://{published}/einthoven.zarr"))
+    trees = [ei.open_dataset(published / name) for name in (STORE, STORE.removesuffix(".zip"))]
+    trees.append(ei.open_dataset(f"file://{published}/einthoven.zarr"))
     for tree in trees[1:]:
         assert tree.identical(trees[0])
     with pytest.raises(BadInput, match="open the unzipped store beside"):
-        ei.open("https://example.org/einthoven.zarr.zip")
+        ei.open_dataset("https://example.org/einthoven.zarr.zip")
 
 
 def test_records_read_back_as_the_store_has_them(published):
-    tree = ei.open(published / STORE)
+    tree = ei.open_dataset(published / STORE)
     stored = tree["ecg"]["ecg"].sel(patient="p0002", scenario="lbbb").values
     found = read_wfdb(published / "ecg/wfdb/p0002_lbbb.hea")
     measured = [0, 1, *range(6, 12)]  # the other limb leads follow from I and II

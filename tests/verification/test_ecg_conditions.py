@@ -15,7 +15,7 @@ from einthoven.data.patient.leadfields import LeadFieldGradients
 from einthoven.physics.ecg.delineation.delineate import delineate
 from einthoven.physics.ecg.forward import forward_potential, source_energy
 from einthoven.physics.ecg.membrane import Membrane
-from einthoven.physics.ecg.simulate import simulate_ecg
+from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 from einthoven.physics.electrophysiology.cells.condition import CONDITIONS, Condition
 from einthoven.physics.electrophysiology.cells.family import family
 from einthoven.physics.electrophysiology.cells.template import potential, template
@@ -32,6 +32,10 @@ PLACES = 110.0 * np.array(
 LONG = EcgSettings(duration_ms=700.0)
 GRADIENTS = durations(mean_ms=290.0, apex_to_base_ms=30.0,
                            endo_to_epi_ms=-20.0)  # fmt: skip
+
+
+def axis(**times):
+    return SimulationSettings(EcgSettings(**times), LEADFIELD)
 
 
 @cache
@@ -52,7 +56,9 @@ def under(condition):
 
 def ecgs(repolarisation, config=LONG):
     beats = [under(c) for c in CONDITIONS]
-    return simulate_ecg(activated_patient(), fields(), beats, config, LEADFIELD, repolarisation)
+    return simulate_ecg(
+        activated_patient(), fields(), beats, SimulationSettings(config, LEADFIELD, repolarisation)
+    )
 
 
 def test_the_baseline_keeps_its_bytes_beside_other_conditions():
@@ -105,8 +111,9 @@ def test_a_homogeneous_heart_reads_no_family(monkeypatch):
         raise AssertionError("the family was read")
 
     for module in ("ecg.membrane", "electrophysiology.repolarisation"):
-        monkeypatch.setattr(f"einthoven.{module}.family", read)
-    simulate_ecg(activated_patient(), fields(), beat(), EcgSettings(duration_ms=100.0), LEADFIELD)
+        monkeypatch.setattr(f"einthoven.physics.{module}.family", read)
+    found = simulate_ecg(activated_patient(), fields(), beat(), axis(duration_ms=100.0))
+    assert np.isfinite(found.ecg).all()
 
 
 def test_a_scenario_hands_its_settings_to_the_ecg():
@@ -115,8 +122,8 @@ def test_a_scenario_hands_its_settings_to_the_ecg():
     assert beat("sinus-ikr-blocked").i_kr_factor == 0.0
     np.testing.assert_array_equal(slow.activation_time, quick.activation_time)
     patient = activated_patient()
-    one = simulate_ecg(patient, fields(), quick, LONG, LEADFIELD)
-    same = simulate_ecg(patient, fields(), under(Condition(600.0)), LONG, LEADFIELD)
+    one = simulate_ecg(patient, fields(), quick, axis(duration_ms=700.0))
+    same = simulate_ecg(patient, fields(), under(Condition(600.0)), axis(duration_ms=700.0))
     assert one.ecg.tobytes() == same.ecg.tobytes()
 
 
@@ -127,14 +134,16 @@ def test_a_record_that_ends_too_early_is_refused():
         r"4\d\d ms after the first activation, the record ends at 379 ms; set ecg.duration_ms to"
     )
     with pytest.raises(BadInput, match=told) as error:
-        simulate_ecg(patient, fields(), blocked, EcgSettings(duration_ms=400.0), LEADFIELD)
-    enough = EcgSettings(duration_ms=float(str(error.value).split()[-3]))
-    simulate_ecg(patient, fields(), blocked, enough, LEADFIELD)
+        simulate_ecg(patient, fields(), blocked, axis(duration_ms=400.0))
+    enough = float(str(error.value).split()[-3])
+    found = simulate_ecg(patient, fields(), blocked, axis(duration_ms=enough))
+    assert found.time[-1] < enough
     # at the baseline a record of the QRS alone is nobody's mistake
-    simulate_ecg(patient, fields(), beat(), EcgSettings(duration_ms=200.0), LEADFIELD)
+    qrs = simulate_ecg(patient, fields(), beat(), axis(duration_ms=200.0))
+    assert len(qrs.time) == 200
 
 
 def test_an_unknown_condition_is_refused_by_its_scenario():
     odd = replace(beat(), scenario="sinus-800", cycle_length_ms=800.0)
     with pytest.raises(BadInput, match="scenario sinus-800: cycle_length_ms = 800"):
-        simulate_ecg(activated_patient(), fields(), odd, LONG, LEADFIELD)
+        simulate_ecg(activated_patient(), fields(), odd, axis(duration_ms=700.0))

@@ -18,7 +18,7 @@ from einthoven.body.imported.anatomy import import_patient
 from einthoven.body.mesh.tetrahedra import tetrahedralise
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.ecg.intervals import qrs_duration
-from einthoven.physics.ecg.simulate import simulate_ecg
+from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
 from einthoven.physics.electrophysiology.scenarios import activate
 from einthoven.physics.leadfield.solve import solve_lead_fields
@@ -67,7 +67,7 @@ def test_ecg_of_a_real_heart_in_a_real_torso(patient):
     beat = activate(whole, "sinus", CONFIG.activation)
     fields = solve_lead_fields(whole, electrodes, CONFIG.leadfield)
     assert fields.residual.max() < 1e-8
-    found = simulate_ecg(whole, fields, beat, CONFIG.ecg, CONFIG.leadfield)
+    found = simulate_ecg(whole, fields, beat, SimulationSettings(CONFIG.ecg, CONFIG.leadfield))
     ecg = found.ecg[0]
     assert np.isfinite(ecg).all()
     assert 70 < qrs_duration(ecg, found.time) < 120

@@ -22,6 +22,7 @@ from einthoven.learning.surrogate.ensemble import SurrogateEnsemble
 from einthoven.learning.surrogate.train import train_surrogate
 from einthoven.physics.ecg.forward import forward_potential
 from einthoven.physics.ecg.leads import twelve_lead
+from einthoven.physics.ecg.simulate import SimulationSettings
 from einthoven.physics.electrophysiology.cells.template import ECG_STEP_MS, template
 from einthoven.physics.leadfield.conductivity import intracellular
 
@@ -74,7 +75,8 @@ def test_ecg_is_the_forward_ecg_of_the_predicted_gradient(case, predicted) -> No
                    activation_time=heart.points[:, axis] - heart.points[:, axis].min())
         for name, axis in (("sinus", 0), ("lbbb", 2))
     ]  # fmt: skip
-    found = with_ecg(predicted, patient, activations, TIMES, LeadFieldSettings(), HOMOGENEOUS)
+    settings = SimulationSettings(TIMES, LeadFieldSettings(), HOMOGENEOUS)
+    found = with_ecg(predicted, patient, activations, settings)
     assert found.heart_grad.shape == (9, 6, 3) and found.field_grad.shape == (9, 120, 3)
     assert list(found.scenarios) == ["sinus", "lbbb"]
     sigma_i = intracellular(patient.fibers.f0, LeadFieldSettings())

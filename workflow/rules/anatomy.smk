@@ -38,7 +38,7 @@ rule cohort_sheet:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        physiology=PLAN.sheet_of,
+        physiology=PLAN.settings.sheet_of,
         source=source("cohort_sheet"),
     message:
         "Sheet of the cohort"
@@ -64,8 +64,8 @@ rule anatomy:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        section=PLAN.anatomy_of,
-        augmentation=PLAN.shape_augmentation,
+        section=PLAN.settings.anatomy_of,
+        augmentation=PLAN.settings.shape_augmentation,
         source=source("anatomy"),
     message:
         "Surfaces and electrodes of {wildcards.patient}"

@@ -15,7 +15,7 @@ rule purkinje:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        section=PLAN.purkinje_of,
+        section=PLAN.settings.purkinje_of,
         source=source("purkinje"),
     message:
         "Purkinje trees of {wildcards.patient}"
@@ -46,7 +46,7 @@ rule activation:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        section=PLAN.activation_of,
+        section=PLAN.settings.activation_of,
         scenarios=PLAN.scenarios,
         definitions=PLAN.definitions,
         source=source("activation"),

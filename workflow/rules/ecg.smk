@@ -27,8 +27,8 @@ rule ecg:
         runtime=growing(15),
     params:
         section=PLAN.section("ecg"),
-        conductivity=PLAN.conductivities_of,
-        repolarisation=PLAN.repolarisation_of,
+        conductivity=PLAN.settings.conductivities_of,
+        repolarisation=PLAN.settings.repolarisation_of,
         gradient=PLAN.config.leadfield.gradient,
         n_electrodes=PLAN.n_electrodes,
         source=source("ecg"),

@@ -23,7 +23,7 @@ rule imaging_simulate:
         runtime=growing(20),
     params:
         section=PLAN.section("imaging"),
-        conductivity=PLAN.conductivities_of,
+        conductivity=PLAN.settings.conductivities_of,
         gradient=PLAN.config.leadfield.gradient,
         activation=PLAN.part(
             "activation",

@@ -16,7 +16,7 @@ rule leadfield:
         mem_mb=growing(2500),
         runtime=growing(15),
     params:
-        section=PLAN.leadfield_of,
+        section=PLAN.settings.leadfield_of,
         drawn=bool(PLAN.config.augmentation.conductivities),
         electrodes=PLAN.electrodes_of,
         batch="{batch}",

@@ -14,7 +14,7 @@ rule mesh:
         mem_mb=growing(1500),
         runtime=growing(35),
     params:
-        section=PLAN.mesh_of,
+        section=PLAN.settings.mesh_of,
         n_refined=PLAN.n_refined,
         source=source("mesh"),
     message:

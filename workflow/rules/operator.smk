@@ -94,8 +94,8 @@ rule operator_predict:
         runtime=growing(30),
     params:
         section=PLAN.section("ecg"),
-        conductivity=PLAN.conductivities_of,
-        repolarisation=PLAN.repolarisation_of,
+        conductivity=PLAN.settings.conductivities_of,
+        repolarisation=PLAN.settings.repolarisation_of,
         source=source("operator_predict"),
     message:
         "Predict {wildcards.patient} with the operator"

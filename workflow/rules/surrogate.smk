@@ -158,8 +158,8 @@ rule predict:
         runtime=growing(30),
     params:
         section=PLAN.section("ecg"),
-        conductivity=PLAN.conductivities_of,
-        repolarisation=PLAN.repolarisation_of,
+        conductivity=PLAN.settings.conductivities_of,
+        repolarisation=PLAN.settings.repolarisation_of,
         encoder="{encoder}",
         model="{model}",
         source=source("predict"),

@@ -3,11 +3,9 @@
 import numpy as np
 
 from einthoven.app.run.job import run
-from einthoven.base.config.models import EcgSettings, LeadFieldSettings
-from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.data.patient.leadfields import LeadFields
 from einthoven.data.patient.patient import Patient
-from einthoven.physics.ecg.simulate import reference_ecg
+from einthoven.physics.ecg.simulate import SimulationSettings, reference_ecg
 
 
 def main(input, output, params, log):
@@ -16,13 +14,10 @@ def main(input, output, params, log):
     )
     electrodes = patient.anatomy.electrodes(0, params.n_electrodes)
     fields = LeadFields.gather(input.leadfield, electrodes)
-    config = EcgSettings.model_validate(params.section)
-    leadfield = LeadFieldSettings.model_validate(
-        params.conductivity | {"gradient": params.gradient}
-    )
-    activations = [patient.activation(scenario) for scenario in config.scenarios]
-    durations = RepolarisationSettings.model_validate(params.repolarisation)
-    ecg = reference_ecg(patient, fields, activations, config, leadfield, durations)
+    leadfield = params.conductivity | {"gradient": params.gradient}
+    settings = SimulationSettings.of_params(params.section, leadfield, params.repolarisation)
+    activations = [patient.activation(scenario) for scenario in settings.ecg.scenarios]
+    ecg = reference_ecg(patient, fields, activations, settings)
     ecg.save(output[0])
     log.info("QRS %s ms", np.round(ecg.qrs_duration, 1))
 

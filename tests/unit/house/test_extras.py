@@ -160,7 +160,7 @@ import numpy as np
 import einthoven as ei
 from einthoven.app.cli import main
 to = Path(sys.argv[1])
-beat = ei.open(ei.sample())["ecg"].isel(patient=2).sel(scenario="sinus")
+beat = ei.open_dataset(ei.sample())["ecg"].isel(patient=2).sel(scenario="sinus")
 ei.ecg_figure(beat["time"].values, {"sample": beat["ecg"].values}).savefig(to / "ecg.png")
 np.save(to / "ecg.npy", beat["ecg"].values)
 assert main(["check", str(ei.sample())]) == 0

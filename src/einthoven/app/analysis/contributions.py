@@ -7,12 +7,11 @@ partition. The part of a region is the ECG by a lead field that is zero outside 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
 from einthoven.base.config.load import read_section
-from einthoven.base.config.models import Config, EcgSettings, LeadFieldSettings
+from einthoven.base.config.models import Config
 from einthoven.base.config.physiology import Physiology
 from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.core import check
@@ -25,7 +24,7 @@ from einthoven.data.patient.leadfields import LeadFieldGradients, LeadFields
 from einthoven.data.patient.patient import Patient
 from einthoven.data.patient.segments import Regions
 from einthoven.physics.ecg.leads import twelve_lead
-from einthoven.physics.ecg.simulate import HOMOGENEOUS, simulate_ecg
+from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 
 WHOLE = "whole wall"
 REGIONS_PER_SWEEP = 8
@@ -37,36 +36,6 @@ SURFACES = {
 }
 """On these the activation of a region is summarised: the septum's two sides, endo- and epicardium
 of the free walls. A few nodes of the septum at the grooves are epicardial."""
-
-
-@dataclass(frozen=True)
-class LeadSettings:
-    """What `simulate_ecg` takes beside patient, lead fields and activation.
-
-    Attributes:
-        ecg: the time axis.
-        leadfield: intracellular conductivities, and how gradients of nodal fields are taken.
-        repolarisation: duration of the action potential over the heart.
-    """
-
-    ecg: EcgSettings
-    leadfield: LeadFieldSettings
-    repolarisation: RepolarisationSettings = HOMOGENEOUS
-
-    @classmethod
-    def of(cls, config: Config, patient: Patient) -> Self:
-        """Those of a run.
-
-        Durations are those that the patient's stored ECG was made with; where there is none, or
-        one of an earlier version, those that the config gives the patient.
-        """
-        stored = patient.ecg.settings if patient.has("ecg") else None
-        if stored is None:
-            durations = Physiology.of(config, patient.name).repolarisation
-        else:
-            where, cure = f"{patient.where}: ecg", "re-run the rule ecg"
-            durations = read_section(RepolarisationSettings, dict(stored), where, cure)
-        return cls(config.ecg, config.leadfield, durations)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +100,7 @@ def contributions(
     lead_fields: LeadFields | LeadFieldGradients,
     activation: Activation,
     regions: Regions,
-    settings: LeadSettings,
+    settings: SimulationSettings,
 ) -> Contributions:
     """Contribution of each region to the 12 leads, of depolarisation and of repolarisation.
 
@@ -147,18 +116,32 @@ def contributions(
         NotConverged: of the linear solver that smooths the durations.
     """
     check.shape("cell_region", regions.cell_region, (len(patient.heart.cells),))
-    how = settings.ecg, settings.leadfield, settings.repolarisation
     fields = _nine(lead_fields.gradients(patient.heart, settings.leadfield.gradient))
     values = []
     for first in range(0, len(regions.names), REGIONS_PER_SWEEP):
         numbers = np.arange(len(regions.names))[first : first + REGIONS_PER_SWEEP]
         restricted = _restricted(fields, regions.cell_region == numbers[:, None])
-        ecg = simulate_ecg(patient, restricted, activation, *how)
+        ecg = simulate_ecg(patient, restricted, activation, settings)
         n_nine = len(STANDARD_ELECTRODES)
         of_regions = ecg.electrode_potential[0, n_nine:].astype(float)
         of_regions = of_regions.reshape(len(numbers), n_nine, len(ecg.time))
         values.append(twelve_lead(STANDARD_ELECTRODES, of_regions))
     return Contributions(regions.names, ecg.time, np.concatenate(values), ecg.ecg[0].astype(float))
+
+
+def settings_of_run(config: Config, patient: Patient) -> SimulationSettings:
+    """Settings with which a run made the ECG of a patient.
+
+    Durations are those that the patient's stored ECG was made with; where there is none, or one of
+    an earlier version, those that the config gives the patient.
+    """
+    stored = patient.ecg.settings if patient.has("ecg") else None
+    if stored is None:
+        durations = Physiology.of(config, patient.name).repolarisation
+    else:
+        where, cure = f"{patient.where}: ecg", "re-run the rule ecg"
+        durations = read_section(RepolarisationSettings, dict(stored), where, cure)
+    return SimulationSettings(config.ecg, config.leadfield, durations)
 
 
 def _nine(fields: LeadFieldGradients) -> LeadFieldGradients:

@@ -23,7 +23,7 @@ from einthoven.body.fibers.ldrb import assign_fibers
 from einthoven.data.patient.anatomy import Electrodes
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.ecg.leads import twelve_lead
-from einthoven.physics.ecg.simulate import simulate_ecg
+from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 from einthoven.physics.leadfield.skin import electrode_weights, skin_faces
 from einthoven.physics.leadfield.solve import solve_lead_fields
 
@@ -75,8 +75,8 @@ class Chain:
     def ecg(self, patient: Patient, leadfield: LeadFieldSettings) -> np.ndarray:
         """The ECG [lead, time] mV of a changed patient or of changed conductivities."""
         solved = solve_lead_fields(patient, self.electrodes, leadfield)
-        settings = self.config.ecg, leadfield, self.repolarisation
-        return simulate_ecg(patient, solved, self.activation, *settings).ecg[0]
+        settings = SimulationSettings(self.config.ecg, leadfield, self.repolarisation)
+        return simulate_ecg(patient, solved, self.activation, settings).ecg[0]
 
     def of_electrodes(self, names: Sequence[str], shift_mm: float) -> Iterator[Influence]:
         """Electrodes moved along the skin, each to the left, right, head and feet.
@@ -94,8 +94,8 @@ class Chain:
         fixed, everywhere = self.electrodes, np.concatenate([self.electrodes.points, places])
         both = Electrodes(np.concatenate([fixed.names, numbers]), everywhere)
         solved = solve_lead_fields(patient, both, leadfield)
-        settings = self.config.ecg, leadfield, self.repolarisation
-        ecg = simulate_ecg(patient, solved, self.activation, *settings)
+        settings = SimulationSettings(self.config.ecg, leadfield, self.repolarisation)
+        ecg = simulate_ecg(patient, solved, self.activation, settings)
         phi, phi_moved = np.split(ecg.electrode_potential[0], [len(fixed.names)])
         potentials = iter(phi_moved)
         for row, ways in zip(rows, moved):

@@ -36,9 +36,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Print a table per lead and the activation times; draw the picture."""
     from einthoven.app.analysis.contributions import (
-        LeadSettings,
         activation_by_region,
         contributions,
+        settings_of_run,
     )
     from einthoven.app.analysis.explanation import Explanation
     from einthoven.base.config import load
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
     activation = patient.activation(arguments.scenario)
     regions = DIVISIONS[arguments.regions](patient)
     fields = patient.lead_fields.of_electrodes(STANDARD_ELECTRODES)
-    settings = LeadSettings.of(config, patient)
+    settings = settings_of_run(config, patient)
     parts = contributions(patient, fields, activation, regions, settings)
     times = activation_by_region(patient.heart, activation, regions)
     explanation = Explanation(f"{patient.name}, {arguments.scenario}", parts, times)

@@ -1,6 +1,7 @@
 """Settings of one patient, which differ from those of others by what was drawn."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from einthoven.base.config.conductivities import drawn_conductivities
@@ -32,22 +33,24 @@ def check_measured(rows: Mapping[str, Row], scenarios: Sequence[str]) -> None:
             )
 
 
+@dataclass(frozen=True)
 class PatientSettings:
-    """The part of `run.plan.Plan` that tells a patient's settings."""
+    """Settings of every patient of a run, as builtins with sorted keys (see `run.plan.Plan`).
+
+    Attributes:
+        config: what they are drawn from.
+        patients: virtual and imported ones.
+        imported: imported patient -> its row of the sheet.
+    """
 
     config: Config
-    splits: Mapping[str, str]
+    patients: Sequence[str]
     imported: Mapping[str, Row]
-
-    @property
-    def everybody(self) -> list[str]:
-        """Virtual and imported patients."""
-        return [*self.splits, *self.imported]
 
     @property
     def physiology_columns(self) -> dict[str, dict[str, float]]:
         """Patient -> speeds and durations by column, after the draw."""
-        return {name: self.physiology(name).columns for name in self.everybody}
+        return {name: self.physiology(name).columns for name in self.patients}
 
     def physiology(self, patient: str) -> Physiology:
         """Purkinje trees, activation and repolarisation as a patient has them."""

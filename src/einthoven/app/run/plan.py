@@ -36,7 +36,7 @@ N_SHOWN = 7
 
 
 @dataclass(frozen=True)
-class Plan(PatientSettings):
+class Plan:
     """A checked config as names, counts and parameters; `Plan.of` makes it.
 
     Parameters are builtins with sorted keys, because Snakemake compares them by their text.
@@ -84,6 +84,16 @@ class Plan(PatientSettings):
     def patients(self) -> list[str]:
         """Virtual patients."""
         return list(self.splits)
+
+    @property
+    def everybody(self) -> list[str]:
+        """Virtual and imported patients."""
+        return [*self.splits, *self.imported]
+
+    @cached_property
+    def settings(self) -> PatientSettings:
+        """Settings of one patient's jobs."""
+        return PatientSettings(self.config, self.everybody, self.imported)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -220,7 +230,7 @@ class Plan(PatientSettings):
     @property
     def example_repolarisation(self) -> dict[str, Any]:
         """Settings of the repolarisation of the patient that the report draws."""
-        return builtins_of(self.physiology(self.example).repolarisation)
+        return builtins_of(self.settings.physiology(self.example).repolarisation)
 
     @property
     def physics(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from einthoven.base.core.errors import BadInput
 from einthoven.data.dataset.layout import LAYOUTS
 
 
-def open_tree(path: str | Path) -> xr.DataTree:
+def open_dataset(path: str | Path) -> xr.DataTree:
     """The whole store as a lazy DataTree; children inherit the patient coordinate.
 
     Args:
@@ -72,7 +72,7 @@ def open_group(path: str | Path, group: str, split: str | None = None) -> xr.Dat
     Raises:
         BadInput: no such group or split.
     """
-    tree = open_tree(path)
+    tree = open_dataset(path)
     if group not in tree.children:
         raise BadInput(f"{path}: no group {group!r}; it has {', '.join(sorted(tree.children))}")
     root = tree.to_dataset()

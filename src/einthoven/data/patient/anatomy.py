@@ -10,6 +10,7 @@ import numpy as np
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.closed import check_all_closed
+from einthoven.base.geometry.closest import TriangleTree
 from einthoven.base.geometry.simplex import normal_sd
 from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.data.patient.measured import MeasuredTissue
@@ -122,6 +123,10 @@ class Anatomy(Stage):
     def skin(self) -> np.ndarray:
         """Triangles of the skin: [face, 3]."""
         return self.surfaces.tagged(Surface.SKIN)
+
+    def on_skin(self, places: np.ndarray) -> np.ndarray:
+        """The nearest points [place, 3] mm of the skin to some places [place, 3] mm."""
+        return TriangleTree(*self.surfaces.closed("torso")).closest(places).points
 
     def surface_sd_mm(self) -> np.ndarray | None:
         """SD [face] mm of each triangle of the heart along its normal, sqrt(n C n).

@@ -44,11 +44,6 @@ def surfaces_of_files(paths: Iterable[str | Path]) -> SurfaceProvider:
     return provide
 
 
-def surfaces_of_stores(folder: str | Path) -> SurfaceProvider:
-    """Surfaces from the stores {folder}/{patient}.zarr.zip of a published data set."""
-    return lambda name: Patient.open(Path(folder) / f"{name}.zarr.zip").anatomy.surfaces
-
-
 def virtual_patients(
     source: Source, stage: str, *arrays: str
 ) -> tuple[Names, Names, list[np.ndarray]]:

@@ -27,7 +27,7 @@ def encoder_class(name: str) -> type[Encoder]:
 
 def train_encoder(
     name: str,
-    config: Section,
+    config: Section | None,
     source: Source,
     out_dir: str | Path,
     shapes: Paths = (),
@@ -40,7 +40,7 @@ def train_encoder(
 
     Args:
         name: of `ENCODERS`.
-        config: its section (`config_class`).
+        config: its section (`config_class`); None: its defaults.
         source: the data set.
         out_dir: folder of the encoder.
         shapes: files of anatomies beside the cohort, for encoders that learn from them.
@@ -49,7 +49,8 @@ def train_encoder(
     Raises:
         BadInput: unknown name, unreadable store.
     """
-    encoder = encoder_class(name).train(config, source, out_dir, shapes, machine)
+    kind = encoder_class(name)
+    encoder = kind.train(config or kind.config_class(), source, out_dir, shapes, machine)
     with torch_threads(machine.n_threads):
         encoder.save(out_dir)
     discard(out_dir)

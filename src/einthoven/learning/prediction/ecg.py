@@ -5,24 +5,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from einthoven.base.config.models import EcgSettings, LeadFieldSettings
-from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.data.patient.activation import Activation
 from einthoven.data.patient.ecg import Ecg as PatientEcg
 from einthoven.data.patient.leadfields import LeadFieldGradients
 from einthoven.data.patient.patient import Patient
 from einthoven.learning.prediction.prediction import Prediction
-from einthoven.physics.ecg.simulate import simulate_ecg
+from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 
 
 def with_ecg(
     prediction: Prediction,
     patient: Patient,
     activations: Sequence[Activation],
-    config: EcgSettings,
-    leadfield: LeadFieldSettings,
-    repolarisation: RepolarisationSettings,
+    settings: SimulationSettings,
 ) -> Prediction:
     """The prediction with the ECGs that follow from its gradients; arguments of `simulate_ecg`.
 
@@ -32,7 +28,7 @@ def with_ecg(
 
     def ecg_of(names: np.ndarray, points: np.ndarray, grad: np.ndarray) -> PatientEcg:
         gradients = LeadFieldGradients(names, points, grad)
-        return simulate_ecg(patient, gradients, activations, config, leadfield, repolarisation)
+        return simulate_ecg(patient, gradients, activations, settings)
 
     names, points = (prediction.needed(f"electrode_{key}") for key in ("names", "points"))
     ecg, ecg_sd = ecg_of(names, points, prediction.heart_grad), None

@@ -18,6 +18,7 @@ from einthoven.learning.prediction.prediction import Prediction
 from einthoven.learning.prediction.pretrained import Pretrained
 from einthoven.learning.surrogate.operator.inputs import conductivities_of
 from einthoven.numerics.training.machine import ONE_CORE, Machine
+from einthoven.physics.ecg.simulate import SimulationSettings
 
 STATED = 0.9
 """Level of the intervals that are drawn and checked."""
@@ -55,7 +56,7 @@ def predict_new(
     found = model.predict(patient, electrodes, sigma, machine, code_file)
     if patient.has("activations") and set(STANDARD_ELECTRODES) <= set(electrodes.names.tolist()):
         start, activations = clock.perf_counter(), list(patient.activations.values())
-        found = with_ecg(found, patient, activations, config.ecg, sigma, config.repolarisation)
+        found = with_ecg(found, patient, activations, SimulationSettings.of(config, sigma))
         took = {"seconds_ecg": clock.perf_counter() - start}
         found = replace(found, seconds=found.seconds | took)
     return found

@@ -21,6 +21,7 @@ from einthoven.learning.prediction.ecg import with_ecg
 from einthoven.learning.prediction.new_patient import STATED
 from einthoven.learning.prediction.prediction import Prediction
 from einthoven.learning.surrogate.operator.inputs import conductivities_of
+from einthoven.physics.ecg.simulate import SimulationSettings
 from einthoven.physics.leadfield.solve import solve_lead_fields
 
 
@@ -130,8 +131,8 @@ def check_by_solving(
     if prediction.ecg is not None and set(STANDARD_ELECTRODES) <= set(names.tolist()):
         alone = Prediction(heart_grad=true, electrode_names=names, electrode_points=points)
         activations = list(patient.activations.values())
-        settings = config.ecg, sigma, config.repolarisation
-        reference = with_ecg(alone, patient, activations, *settings).needed("ecg")
+        settings = SimulationSettings.of(config, sigma)
+        reference = with_ecg(alone, patient, activations, settings).needed("ecg")
         errors = rel_l2(prediction.ecg, reference).mean(axis=1)
         ecg_errors = dict(zip(prediction.needed("scenarios").tolist(), errors.tolist()))
         if prediction.ecg_sd is not None:

@@ -1,12 +1,12 @@
 """The ECG of a patient: one function for every lead field, whoever gives it."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 
-from einthoven.base.config.models import EcgSettings as EcgConfig
-from einthoven.base.config.models import LeadFieldSettings
+from einthoven.base.config.models import Config, EcgSettings, LeadFieldSettings
 from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.config.section import builtins_of
 from einthoven.base.core.errors import BadInput
@@ -25,13 +25,40 @@ from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 HOMOGENEOUS = RepolarisationSettings(field="homogeneous")
 
 
+@dataclass(frozen=True)
+class SimulationSettings:
+    """What an ECG depends on beside patient, lead fields and activation.
+
+    Attributes:
+        ecg: the time axis.
+        leadfield: intracellular conductivities, and how gradients of nodal fields are taken.
+        repolarisation: duration of the action potential over the heart.
+    """
+
+    ecg: EcgSettings
+    leadfield: LeadFieldSettings
+    repolarisation: RepolarisationSettings = HOMOGENEOUS
+
+    @classmethod
+    def of(cls, config: Config, leadfield: LeadFieldSettings | None = None) -> Self:
+        """Sections of a config; `leadfield` instead of its own, if a patient has others."""
+        return cls(config.ecg, leadfield or config.leadfield, config.repolarisation)
+
+    @classmethod
+    def of_params(cls, section: Any, conductivity: Mapping[str, Any], repolarisation: Any) -> Self:
+        """Those that a rule states: sections ecg, leadfield (or a part of it), repolarisation."""
+        return cls(
+            EcgSettings.model_validate(section),
+            LeadFieldSettings.model_validate(conductivity),
+            RepolarisationSettings.model_validate(repolarisation),
+        )
+
+
 def simulate_ecg(
     patient: Patient,
     lead_fields: LeadFields | LeadFieldGradients,
     activations: Activation | Sequence[Activation],
-    config: EcgConfig,
-    leadfield: LeadFieldSettings,
-    repolarisation: RepolarisationSettings = HOMOGENEOUS,
+    settings: SimulationSettings,
 ) -> Ecg:
     """Potentials and 12-lead ECG by eq. (3) of Dokuchaev 2026.
 
@@ -39,9 +66,7 @@ def simulate_ecg(
         patient: with mesh and fibres; for gradients of duration also with coordinates.
         lead_fields: of the nine electrodes of the 12-lead ECG and any others.
         activations: of one scenario or several.
-        config: the time axis.
-        leadfield: intracellular conductivities, and how gradients of nodal fields are taken.
-        repolarisation: duration of the action potential over the heart.
+        settings: time axis, conductivities and durations.
 
     Returns:
         mV; the scenarios in the order of `activations`.
@@ -51,33 +76,32 @@ def simulate_ecg(
             the repolarisation that another rate or a drug is about.
     """
     activations = [activations] if isinstance(activations, Activation) else activations
-    fields = lead_fields.gradients(patient.heart, leadfield.gradient)
+    fields = lead_fields.gradients(patient.heart, settings.leadfield.gradient)
     names = fields.electrode_names
-    membrane = Membrane.of(patient, leadfield, repolarisation)
-    ecg = _ecgs(membrane, patient, names, fields.grad, activations, config)[0]
-    return replace(ecg, settings=builtins_of(repolarisation))
+    membrane = Membrane.of(patient, settings.leadfield, settings.repolarisation)
+    ecg = _ecgs(membrane, patient, names, fields.grad, activations, settings.ecg)[0]
+    return replace(ecg, settings=builtins_of(settings.repolarisation))
 
 
 def reference_ecg(
     patient: Patient,
     lead_fields: LeadFields,
     activations: Sequence[Activation],
-    config: EcgConfig,
-    leadfield: LeadFieldSettings,
-    repolarisation: RepolarisationSettings = HOMOGENEOUS,
+    settings: SimulationSettings,
 ) -> Ecg:
     """`simulate_ecg` by finite elements, with the same by the pseudo lead field, eq. (11).
 
     Also the QRS, all features of the beats, and the constant of the error bound of section 2.6.
     """
     heart, names = patient.heart, lead_fields.electrode_names
+    leadfield, repolarisation = settings.leadfield, settings.repolarisation
     fem = lead_fields.gradients(heart, leadfield.gradient).grad
     pseudo = pseudo_lead_field_grad(
         heart.centroids, lead_fields.electrode_points, leadfield.sigma_torso_s_per_m
     )
     both = np.concatenate([fem, pseudo])
     membrane = Membrane.of(patient, leadfield, repolarisation)
-    by_fem, by_pseudo = _ecgs(membrane, patient, names, both, activations, config)
+    by_fem, by_pseudo = _ecgs(membrane, patient, names, both, activations, settings.ecg)
     energy = [membrane.during(a).energy(a.activation_time) for a in activations]
     return replace(
         by_fem,
@@ -93,7 +117,7 @@ def reference_ecg(
     )
 
 
-def time_axis(config: EcgConfig) -> np.ndarray:
+def time_axis(config: EcgSettings) -> np.ndarray:
     """[time] ms from the first activation."""
     return config.start_ms + np.arange(0, config.duration_ms, config.dt_ms)
 
@@ -122,7 +146,7 @@ def _ecgs(
     names: np.ndarray,
     grad: np.ndarray,
     activations: Sequence[Activation],
-    config: EcgConfig,
+    config: EcgSettings,
 ) -> list[Ecg]:
     """One ECG per lead field of the electrodes in `grad` [k electrode, heart cell, 3] kOhm/mm.
 

@@ -13,9 +13,9 @@ from helpers.heart import activated_patient, durations
 from einthoven.app.analysis.contributions import (
     REGIONS_PER_SWEEP,
     WHOLE,
-    LeadSettings,
     activation_by_region,
     contributions,
+    settings_of_run,
 )
 from einthoven.app.cli import main
 from einthoven.base.config.load import load
@@ -32,14 +32,20 @@ from einthoven.data.patient.patient import Patient
 from einthoven.data.patient.segments import DIVISIONS, Regions
 from einthoven.physics.ecg.forward import forward_potential
 from einthoven.physics.ecg.leads import twelve_lead
-from einthoven.physics.ecg.simulate import reference_ecg, simulate_ecg, time_axis
+from einthoven.physics.ecg.simulate import (
+    HOMOGENEOUS,
+    SimulationSettings,
+    reference_ecg,
+    simulate_ecg,
+    time_axis,
+)
 from einthoven.physics.electrophysiology.cells.template import ECG_STEP_MS, template
 from einthoven.physics.electrophysiology.scenarios.activation import activate
 from einthoven.physics.leadfield.conductivity import intracellular
 from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
 CONFIG, LEADFIELD = EcgSettings(duration_ms=150.0), LeadFieldSettings()
-SETTINGS = LeadSettings(CONFIG, LEADFIELD)
+SETTINGS = SimulationSettings(CONFIG, LEADFIELD)
 DURATIONS = durations(mean_ms=280, apex_to_base_ms=40, rv_to_lv_ms=10, endo_to_epi_ms=-30)
 PLACES = 110.0 * np.array(
     [[0.8, 0.3, 0.6], [-0.8, 0.3, 0.6], [-0.3, 0.2, -1.0], [0.9, 0.5, 0.1], [0.6, 0.8, 0.0],
@@ -86,7 +92,7 @@ def test_regions_add_up_to_the_ecg(division, scenario):
     made = {"strewn": lambda _: random_regions(REGIONS_PER_SWEEP + 3),
             "one": lambda _: random_regions(2)}  # fmt: skip
     found = divided((made | DIVISIONS)[division](patient), scenario)
-    ecg = simulate_ecg(patient, pseudo_fields(patient), beat(scenario), CONFIG, LEADFIELD)
+    ecg = simulate_ecg(patient, pseudo_fields(patient), beat(scenario), SETTINGS)
     scale = np.abs(ecg.ecg).max()
     assert scale > 0.1
     np.testing.assert_allclose(found.values.sum(axis=0), ecg.ecg[0], atol=2e-6 * scale)
@@ -100,11 +106,11 @@ def test_regions_add_up_to_the_ecg(division, scenario):
 
 def test_regions_add_up_to_the_t_wave_of_durations_that_differ():
     patient, fields = activated_patient(), pseudo_fields(activated_patient())
-    settings = LeadSettings(EcgSettings(duration_ms=500.0, dt_ms=5.0), LEADFIELD, DURATIONS)
+    settings = SimulationSettings(EcgSettings(duration_ms=500.0, dt_ms=5.0), LEADFIELD, DURATIONS)
     regions = random_regions(3)
     found = contributions(patient, fields, beat(), regions, settings)
-    ecg = simulate_ecg(patient, fields, beat(), settings.ecg, LEADFIELD, DURATIONS)
-    alike = simulate_ecg(patient, fields, beat(), settings.ecg, LEADFIELD)
+    ecg = simulate_ecg(patient, fields, beat(), settings)
+    alike = simulate_ecg(patient, fields, beat(), replace(settings, repolarisation=HOMOGENEOUS))
     scale = np.abs(ecg.ecg).max()
     t_wave = found.time > beat().activation_time.max() + 100
     assert np.abs(ecg.ecg - alike.ecg)[0][:, t_wave].max() > 0.1 * scale
@@ -249,15 +255,14 @@ def test_the_command_explains_the_repolarisation_of_the_stored_ecg(folder, tmp_p
     """Durations of the patient's own, whatever the config has."""
     patient, config = Patient.open(folder), load(CONFIG_FILE[1])
     own = folder_with(tmp_path / "own", folder)
-    ecg = reference_ecg(
-        patient, patient.lead_fields, [beat()], config.ecg, config.leadfield, DURATIONS
-    )
+    settings = SimulationSettings(config.ecg, config.leadfield, DURATIONS)
+    ecg = reference_ecg(patient, patient.lead_fields, [beat()], settings)
     ecg.save(own / "ecg.npz")
     assert explain(own, tmp_path / "out", "--leads", "V1", "--at", "20", "300") == 0
     out = capsys.readouterr().out
     assert "difference from the stored ECG" in out and "another config" not in out
     replace(ecg, settings=None).save(own / "ecg.npz")  # of an earlier version
-    settings = LeadSettings.of(config, Patient.open(own))
+    settings = settings_of_run(config, Patient.open(own))
     drawn = Physiology.of(config, patient.name).repolarisation
     assert settings.repolarisation == drawn != DURATIONS
 

@@ -17,8 +17,6 @@ from einthoven.app.evaluation.benchmark.score import field_errors, row, score, t
 from einthoven.app.evaluation.benchmark.submission import (
     Card,
     Submission,
-    write_card,
-    write_prediction,
 )
 from einthoven.app.evaluation.benchmark.task import STORE, BenchmarkTask
 from einthoven.base.config.render import as_params
@@ -27,7 +25,7 @@ from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.core.seeds import generator
 from einthoven.data.dataset.consolidate import consolidate
 from einthoven.data.patient.leadfields import LeadFieldGradients
-from einthoven.physics.ecg.simulate import simulate_ecg
+from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +46,11 @@ def benchmark(dataset):
 def submit(folder, benchmark, change=lambda grad: grad, names=None):
     """A submission of the truth, changed."""
     folder.mkdir()
-    card = Card(name="truth", dataset=benchmark.seal, authors=["nobody"], n_parameters=7)
-    write_card(folder, card)
+    about = {"name": "truth", "authors": ["nobody"], "n_parameters": 7}
+    submission = Submission.begin(folder, benchmark, **about)
     for name in names or benchmark.patients("test"):
         field = benchmark.field(name)
-        write_prediction(folder, field, change(field.grad))
+        submission.add(field, change(field.grad))
     return folder
 
 
@@ -106,7 +104,7 @@ def test_order_of_files_does_not_matter(benchmark, tmp_path):
 def test_one_turned_patient_counts_as_one_of_all(benchmark, tmp_path):
     folder, name = submit(tmp_path / "a", benchmark), benchmark.patients("test")[1]
     field = benchmark.field(name)
-    write_prediction(folder, field, turned(field.grad, 10.0))
+    Submission.open(folder, benchmark).add(field, turned(field.grad, 10.0))
     found = judged(folder, benchmark)["scores"]["angular_error_deg"]
     np.testing.assert_allclose([found["mean"], found["std"]], [5.0, 5.0], rtol=1e-4)
 
@@ -125,8 +123,8 @@ def test_ecg_of_the_true_gradients_is_the_published_one():
     grad = rng.normal(size=(9, len(patient.heart.cells), 3)) * 1e-3
     beat = ei.activate(patient, "sinus", config.activation)
     fields = LeadFieldGradients(names, np.zeros((9, 3)), grad)
-    settings = (config.ecg, config.leadfield, config.repolarisation)
-    ecg = replace(simulate_ecg(patient, fields, beat, *settings), scenario=np.array(["sinus"]))
+    settings = SimulationSettings.of(config)
+    ecg = replace(simulate_ecg(patient, fields, beat, settings), scenario=np.array(["sinus"]))
     whole = patient.with_stages(beat, ecg)
     whole._read["field"] = SimpleNamespace(conductivities=None)
     task = BenchmarkTask(STORE, {}, (), as_params(config))
@@ -137,7 +135,8 @@ def test_ecg_of_the_true_gradients_is_the_published_one():
 def test_gradients_at_the_cells_of_some_patients_alone_are_refused(benchmark, tmp_path):
     folder = submit(tmp_path / "a", benchmark)
     field = benchmark.field(benchmark.patients("test")[0])
-    write_prediction(folder, field, field.grad, np.zeros((len(STANDARD_ELECTRODES), 4, 3)))
+    cells = np.zeros((len(STANDARD_ELECTRODES), 4, 3))
+    Submission.open(folder, benchmark).add(field, field.grad, cells)
     with pytest.raises(BadInput, match="cell_grad missing, as in 1 of 2 patients"):
         judged(folder, benchmark)
 
@@ -218,7 +217,8 @@ def _without(key):
 
 
 def _of_train(folder, benchmark):
-    write_prediction(folder, field := benchmark.field("p0000"), field.grad)
+    field = benchmark.field("p0000")
+    Submission.open(folder, benchmark).add(field, field.grad)
 
 
 BROKEN = {
@@ -291,5 +291,5 @@ def test_a_patients_store_is_no_data_set(dataset):
 
 def test_card_reads_back(tmp_path):
     card = Card(name="x", dataset="0" * 64, authors=["a", "b"], seeds=[1, 2], train_seconds=3.5)
-    write_card(tmp_path, card)
+    card.save(tmp_path)
     assert asdict(Card.read(tmp_path / "card.json")) == asdict(card)

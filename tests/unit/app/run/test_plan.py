@@ -201,10 +201,10 @@ SPEED = {"activation", "activation_of", "sheet", "physics"}
 def parts(plan):
     """Everything that rules take from a plan as parameters."""
     sections = "cohort anatomy mesh fibers purkinje activation leadfield ecg sdf_samples"
-    one = SimpleNamespace(patient="p0001")
+    one, own = SimpleNamespace(patient="p0001"), plan.settings
     return {name: plan.section(name) for name in sections.split()} | {
-        "purkinje_of": plan.purkinje_of(one), "activation_of": plan.activation_of(one),
-        "repolarisation_of": plan.repolarisation_of(one), "sheet": plan.physiology_columns,
+        "purkinje_of": own.purkinje_of(one), "activation_of": own.activation_of(one),
+        "repolarisation_of": own.repolarisation_of(one), "sheet": own.physiology_columns,
         "definitions": plan.definitions,
         "placed": plan.part("anatomy", PLACED), "rebuilt": plan.part("anatomy", REBUILT),
         "conductivities": plan.conductivities, "shape_samples": plan.shape_samples,

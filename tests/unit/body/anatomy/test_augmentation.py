@@ -215,8 +215,8 @@ def test_conductivities_are_drawn_per_patient_and_kept_in_range():
 def test_what_the_rules_are_told():
     plan = Plan.of(CONFIG)
     one, other = (SimpleNamespace(patient=name) for name in ("p0000", "p0001"))
-    assert plan.conductivities_of(one) != plan.conductivities_of(other)
-    assert plan.conductivities_of(one).items() <= plan.leadfield_of(one).items()
+    assert plan.settings.conductivities_of(one) != plan.settings.conductivities_of(other)
+    assert plan.settings.conductivities_of(one).items() <= plan.settings.leadfield_of(one).items()
     assert plan.physics["augmentation"]["lv_wall"] == WIDE.lv_wall
     usual = Plan.of(validate({}))
     assert usual.leadfield_of(one) == usual.section("leadfield")

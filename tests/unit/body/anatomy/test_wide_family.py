@@ -41,9 +41,11 @@ def settings(config: Config) -> dict[str, list]:
     plan = Plan.of(config)
     who = [SimpleNamespace(patient=name) for name in PATIENTS]
     return {
-        "anatomy": [(plan.anatomy_of(one), plan.shape_augmentation) for one in who],
-        "mesh": [plan.mesh_of(one) for one in who],
-        "leadfield": [plan.leadfield_of(one) for one in who],
+        "anatomy": [
+            (plan.settings.anatomy_of(one), plan.settings.shape_augmentation) for one in who
+        ],
+        "mesh": [plan.settings.mesh_of(one) for one in who],
+        "leadfield": [plan.settings.leadfield_of(one) for one in who],
     }
 
 

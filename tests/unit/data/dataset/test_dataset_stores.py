@@ -23,7 +23,7 @@ from einthoven.base.core.tags import Surface
 from einthoven.data.dataset.checker import check_store
 from einthoven.data.dataset.consolidate import consolidate
 from einthoven.data.dataset.layout import DATASET_LAYOUT, PATIENT_LAYOUT
-from einthoven.data.dataset.loaders import open_group, open_tree
+from einthoven.data.dataset.loaders import open_dataset, open_group
 from einthoven.data.patient.mesh import TetMesh
 from einthoven.data.patient.write_store import region_of_interest
 
@@ -44,7 +44,7 @@ def dataset(stores):
 
 
 def test_patient_store_gives_back_the_stage_files(stores):
-    tree, arrays = open_tree(stores[1]), stage_arrays(1)
+    tree, arrays = open_dataset(stores[1]), stage_arrays(1)
     for group, stage in (("mesh", "mesh"), ("anatomy", "anatomy"), ("field", "field")):
         for variable in PATIENT_LAYOUT[group]:
             if variable.stage_name not in arrays[stage]:
@@ -56,7 +56,7 @@ def test_patient_store_gives_back_the_stage_files(stores):
 
 
 def test_batches_and_scenarios_are_joined_in_order(stores):
-    tree, arrays = open_tree(stores[2]), stage_arrays(2)
+    tree, arrays = open_dataset(stores[2]), stage_arrays(2)
     assert list(tree["leadfield"].electrode.values) == list(ELECTRODES)
     places = stage_arrays(2)["anatomy"]["site_points"][: len(ELECTRODES)]
     np.testing.assert_array_equal(tree["anatomy"].electrode_points.values, places)
@@ -72,7 +72,7 @@ def test_batches_and_scenarios_are_joined_in_order(stores):
 
 
 def test_dataset_holds_each_patient_in_its_row(dataset):
-    tree = open_tree(dataset)
+    tree = open_dataset(dataset)
     assert list(tree.patient.values) == ["p0000", "p0001", "p0002"]
     assert list(tree.split.values) == ["train", "val", "test"]
     assert list(tree.sex.values) == ["female", "male", "unknown"]
@@ -97,7 +97,7 @@ def test_features_are_found_by_scenario_and_name(dataset):
 
 
 def test_dataset_attributes_tell_config_and_exclusions(dataset):
-    attrs = open_tree(dataset).attrs
+    attrs = open_dataset(dataset).attrs
     assert json.loads(attrs["config"]) == CONFIG
     assert attrs["excluded"] == ["p0003"]
     assert attrs["licence"] and attrs["title"] and attrs["einthoven_version"]
@@ -224,6 +224,6 @@ def test_the_lead_field_is_kept_in_the_heart_around_it_and_on_the_skin(tmp_path)
     assert kept.tolist() == [0, 1, 2, 3, 4, 5, 6, 17, 18, 19]
     path = tmp_path / "all.zarr.zip"
     write_patient_store(path, **write_stages(tmp_path, 1), whole_body=True)
-    whole = open_tree(path)["leadfield"]
+    whole = open_dataset(path)["leadfield"]
     assert np.array_equal(whole.kept_nodes.values, np.arange(whole.sizes["kept_node"]))
     assert whole.sizes["kept_node"] == len(stage_arrays(1)["mesh"]["points"])

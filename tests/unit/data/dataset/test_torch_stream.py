@@ -10,7 +10,7 @@ from helpers.dataset import ELECTRODES, SCENARIOS, write_patient
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Tissue
 from einthoven.data.dataset.consolidate import consolidate
-from einthoven.data.dataset.loaders import open_tree
+from einthoven.data.dataset.loaders import open_dataset
 from einthoven.data.dataset.torch_loader import Selection, Stream
 
 FIELD = ("field/field_points", "field/field_grad")
@@ -46,14 +46,14 @@ def test_order_is_that_of_seed_and_epoch(dataset):
 
 
 def test_an_example_is_what_the_store_has(dataset):
-    tree = open_tree(dataset)["field"]
+    tree = open_dataset(dataset)["field"]
     for example in Stream(dataset, FIELD, Selection(patients=["p0002"], electrodes=["V2", "RA"])):
         stored = tree["field_grad"].sel(patient="p0002", electrode=example["electrode"]).values
         assert np.array_equal(example["field_grad"].numpy(), stored)
 
 
 def test_points_of_one_tissue(dataset):
-    field = open_tree(dataset)["field"].sel(patient="p0001")
+    field = open_dataset(dataset)["field"].sel(patient="p0001")
     inside = field["field_tissue"].values == Tissue.MYOCARDIUM
     assert 0 < inside.sum() < len(inside)
     select = Selection(patients=["p0001"], electrodes=["V1"], tissue=Tissue.MYOCARDIUM)

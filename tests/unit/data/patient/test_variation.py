@@ -102,7 +102,7 @@ def test_without_widths_rules_get_the_sections_to_the_letter():
         plan = Plan.of(config({}, repolarisation))
         job = SimpleNamespace(patient="p0007")
         for name in ("purkinje", "activation", "repolarisation"):
-            assert repr(getattr(plan, f"{name}_of")(job)) == repr(plan.section(name))
+            assert repr(getattr(plan.settings, f"{name}_of")(job)) == repr(plan.section(name))
     widths = VariationSettings().model_dump(exclude={"seed"})
     assert widths.keys() == WIDTHS.keys() | SITE_WIDTHS.keys()
     assert not any(widths.values())
@@ -115,7 +115,9 @@ def test_an_edit_reaches_the_rules_that_it_changes_something_for():
     def felt(widths, repolarisation=DURATIONS) -> list[str]:
         plan = Plan.of(config(widths, repolarisation))
         names = ("purkinje_of", "activation_of", "repolarisation_of")
-        return [repr(getattr(plan, name)(job)) for name in names] + [repr(plan.physiology_columns)]
+        return [repr(getattr(plan.settings, name)(job)) for name in names] + [
+            repr(plan.settings.physiology_columns)
+        ]
 
     def changed(before, after):
         return [a != b for a, b in zip(before, after, strict=True)]
@@ -236,7 +238,7 @@ def test_imported_patients_vary_unless_their_sheet_gives_a_value(tmp_path):
     sheet = sheet_of(tmp_path, "anna,h,t,e,mm,LPS,,0.5,260", "bo,h,t,e,mm,LPS,,,",
                      more=",cv_fiber_mm_per_ms,apd_mean_ms")  # fmt: skip
     plan = Plan.of(config(imported=sheet))
-    anna, bo = (plan.physiology_columns[name] for name in ("anna", "bo"))
+    anna, bo = (plan.settings.physiology_columns[name] for name in ("anna", "bo"))
     assert (anna["cv_fiber_mm_per_ms"], anna["apd_mean_ms"]) == (0.5, 260.0)
     drawn_anna = Physiology.of(plan.config, "anna").columns
     assert [anna[c] == drawn_anna[c] for c in anna].count(False) == 2
@@ -288,10 +290,10 @@ def test_sheet_and_data_set_tell_what_was_used(tmp_path):
         assert whole.activation("lbbb").settings == builtins_of(mine.activation)
         assert whole.ecg.settings == builtins_of(mine.repolarisation)
     plan = Plan.of(settings)
-    write_cohort_sheet(tmp_path / "cohort.csv", people, plan.physiology_columns)
+    write_cohort_sheet(tmp_path / "cohort.csv", people, plan.settings.physiology_columns)
     with (tmp_path / "cohort.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    columns = list(plan.physiology("p0000").columns)
+    columns = list(plan.settings.physiology("p0000").columns)
     assert list(rows[0]) == [*BODY, *columns]
     assert [row["sex"] for row in rows] == ["female", "male", ""]
     assert columns[: len(COLUMNS)] == list(COLUMNS) and columns[-1] == "site4_time_ms"

@@ -35,6 +35,7 @@ from einthoven.learning.surrogate.operator.familiarity import Familiarity
 from einthoven.learning.surrogate.operator.inputs import HeartPoints, OperatorInputs
 from einthoven.learning.surrogate.operator.operator import OperatorEnsemble
 from einthoven.learning.surrogate.operator.operator_network import IncidentOperator
+from einthoven.physics.ecg.simulate import SimulationSettings
 
 SIGMA = LeadFieldSettings()
 PLACE = np.array([8.0, -22.0, 24.0])
@@ -176,16 +177,16 @@ def test_the_stated_ecg_is_that_of_members_whose_spread_is_the_stated_one():
     members = predicted().member_grad
     sd = predicted().heart_sd_deg[:9]
     np.testing.assert_allclose(angular_deviation_deg(members), sd, rtol=2e-3)
-    settings = (
+    settings = SimulationSettings(
         EcgSettings(duration_ms=100.0, dt_ms=5.0),
         SIGMA,
         RepolarisationSettings(field="homogeneous"),
     )
     beats = list(patient().activations.values())
-    found = with_ecg(predicted(), patient(), beats, *settings)
+    found = with_ecg(predicted(), patient(), beats, settings)
     alone = [
         with_ecg(replace(predicted(), heart_grad=np.concatenate([m, m[:3]]), member_grad=None),
-                 patient(), beats, *settings).ecg
+                 patient(), beats, settings).ecg
         for m in members
     ]  # fmt: skip
     assert_near(np.mean(alone, axis=0), found.ecg, 1e-3)

@@ -18,7 +18,7 @@ from einthoven.base.core.names import PRECORDIAL_ELECTRODES, STANDARD_ELECTRODES
 from einthoven.base.metrics import fields as metrics
 from einthoven.data.patient.leadfields import LeadFieldGradients
 from einthoven.data.patient.patient import Patient
-from einthoven.physics.ecg.simulate import simulate_ecg
+from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 
 COLUMNS = {
     "angular_error_deg": "angle in the heart (°)",
@@ -104,13 +104,14 @@ def ecg_error(cell_grad: np.ndarray, patient: Patient, benchmark: BenchmarkTask)
         benchmark: time axis and conductivities.
     """
     true = patient.ecg
-    names, config = np.array(STANDARD_ELECTRODES), benchmark.ecg
+    names = np.array(STANDARD_ELECTRODES)
     fields = LeadFieldGradients(names, np.zeros((len(names), 3)), cell_grad)
     drawn = patient.field.conductivities or {}
     sigma = section_of(LeadFieldSettings, dict(benchmark.leadfield) | drawn, patient.name)
     durations = section_of(RepolarisationSettings, true.settings or {}, patient.name)
     beats = [patient.activation(str(scenario)) for scenario in true.scenario]
-    found = simulate_ecg(patient, fields, beats, config, sigma, durations)
+    settings = SimulationSettings(benchmark.ecg, sigma, durations)
+    found = simulate_ecg(patient, fields, beats, settings)
     return float(metrics.rel_l2(found.ecg, true.ecg).mean())
 
 

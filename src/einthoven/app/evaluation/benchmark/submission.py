@@ -88,6 +88,10 @@ class Card:
             raise BadInput(f"{path}: trained_on {', '.join(wrong)}: only train and val may be")
         return card
 
+    def save(self, folder: Path) -> None:
+        """Write card.json into a folder."""
+        write_json(folder / CARD, asdict(self))
+
 
 def _of_types(kind: type[Card], data: Mapping[str, Any], path: Path) -> Any:
     """A card of values that are text, numbers and lists where they should be.
@@ -115,6 +119,27 @@ class Submission:
 
     folder: Path
     card: Card
+
+    @classmethod
+    def begin(cls, folder: str | Path, benchmark: BenchmarkTask, **about: Any) -> Self:
+        """Write the card of a new one; `about` are attributes of `Card` besides `dataset`."""
+        card = Card(dataset=benchmark.seal, **about)
+        card.save(Path(folder))
+        return cls(Path(folder), card)
+
+    def add(self, field: HeartField, grad: np.ndarray, cell_grad: np.ndarray | None = None) -> None:
+        """Write one patient's file.
+
+        Args:
+            field: the patient's points and electrodes (`BenchmarkTask.field`).
+            grad: [electrode, heart point, 3] kOhm/mm, patient frame.
+            cell_grad: [standard electrode, heart cell, 3] kOhm/mm, for the score of the ECG.
+        """
+        arrays: dict[str, Any] = {"electrodes": np.array(field.electrodes)}
+        arrays["grad"] = np.asarray(grad, np.float32)
+        if cell_grad is not None:
+            arrays["cell_grad"] = np.asarray(cell_grad, np.float32)
+        save_arrays(self.folder / f"{field.patient}.npz", arrays)
 
     @classmethod
     def open(cls, folder: str | Path, benchmark: BenchmarkTask) -> Self:
@@ -178,22 +203,6 @@ class Submission:
         path = self.folder / f"{patient}.npz"
         shape = (len(STANDARD_ELECTRODES), n_cells, 3)
         return _read(path, {"cell_grad": shape})["cell_grad"].astype(np.float64)
-
-
-def write_prediction(
-    folder: Path, field: HeartField, grad: np.ndarray, cell_grad: np.ndarray | None = None
-) -> None:
-    """Write one patient's file of a submission; arguments as `Submission` reads them."""
-    arrays: dict[str, Any] = {"electrodes": np.array(field.electrodes)}
-    arrays["grad"] = np.asarray(grad, np.float32)
-    if cell_grad is not None:
-        arrays["cell_grad"] = np.asarray(cell_grad, np.float32)
-    save_arrays(folder / f"{field.patient}.npz", arrays)
-
-
-def write_card(folder: Path, card: Card) -> None:
-    """Write card.json."""
-    write_json(folder / CARD, asdict(card))
 
 
 def _few(names: list[str]) -> str:

@@ -20,6 +20,7 @@ from einthoven.base.config.load import section_of
 from einthoven.base.config.models import EcgSettings, LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Tissue
+from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.data.dataset.archive import seal_of
 from einthoven.data.dataset.layout import DATASET_FORMAT
 from einthoven.data.dataset.store import array_of, open_store, values_of
@@ -116,6 +117,10 @@ class BenchmarkTask:
             BadInput: it is not there.
         """
         return Patient.open(self.store.parent / PATIENTS / f"{patient}.zarr.zip")
+
+    def surfaces(self, patient: str) -> Surfaces:
+        """Surfaces of a patient, for encoders that decode none; raises as `whole`."""
+        return self.whole(patient).anatomy.surfaces
 
     @property
     def has_whole_patients(self) -> bool:

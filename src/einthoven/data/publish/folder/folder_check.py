@@ -6,7 +6,7 @@ from pathlib import Path
 
 from einthoven.base.core.errors import BadInput
 from einthoven.data.dataset.checker import Summary, check_store
-from einthoven.data.dataset.loaders import open_tree
+from einthoven.data.dataset.loaders import open_dataset
 from einthoven.data.publish.folder.checksums import SUMS, check_sums
 from einthoven.data.publish.folder.tables import SPLITS
 from einthoven.data.publish.folder.write import STORE
@@ -45,7 +45,7 @@ def check_folder(folder: Path) -> Summary:
 
 def _splits_faults(folder: Path) -> list[str]:
     """Patients of whom splits.csv says another split than the store, or none."""
-    tree = open_tree(folder / STORE)
+    tree = open_dataset(folder / STORE)
     stored = dict(zip(tree["patient"].values.tolist(), tree["split"].values.tolist()))
     with open(folder / SPLITS, newline="") as file:
         told = {row["patient"]: row["split"] for row in csv.DictReader(file)}
@@ -56,7 +56,7 @@ def _splits_faults(folder: Path) -> list[str]:
 
 def _patients_faults(folder: Path) -> list[str]:
     """Patients without a store of their own, or stores of nobody."""
-    tree = open_tree(folder / STORE)
+    tree = open_dataset(folder / STORE)
     named = set(tree["patient"].values.tolist())
     there = {p.name.removesuffix(".zarr.zip") for p in folder.glob("patients/*.zarr.zip")}
     faults = [f"patients/{name}.zarr.zip: missing" for name in sorted(named - there)]

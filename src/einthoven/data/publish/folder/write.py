@@ -15,7 +15,7 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import write_json
 from einthoven.base.core.log import logger
 from einthoven.data.dataset.consolidate import LICENCE, consolidate
-from einthoven.data.dataset.loaders import open_tree
+from einthoven.data.dataset.loaders import open_dataset
 from einthoven.data.publish.folder.about import About
 from einthoven.data.publish.folder.card import card
 from einthoven.data.publish.folder.checksums import sha256_of, write_sums
@@ -70,7 +70,7 @@ def publish_folder(
             _copy(source, aside / name)
         about = _about(store, settings)
         write_json(aside / CONFIG, json.loads(about.config))
-        tree = open_tree(store)
+        tree = open_dataset(store)
         write_tables(tree, aside)
         write_signals(tree, aside / "ecg")
         n_sample = _write_sample(patients, tree, about, aside / SAMPLE)
@@ -91,7 +91,7 @@ def _about(store: Path, settings: PublicationSettings) -> About:
     Raises:
         BadInput: it holds imported patients.
     """
-    tree = open_tree(store)
+    tree = open_dataset(store)
     counts = Counter(tree["split"].values.tolist())
     if tree.attrs["licence"] != LICENCE or set(counts) - set(SPLITS):
         raise BadInput(
@@ -123,7 +123,7 @@ def _write_sample(patients: Sequence[Path], tree: Any, about: About, folder: Pat
     consolidate(folder / STORE, [by_name[name] for name in chosen], json.loads(about.config))
     for name in chosen:
         _copy(by_name[name], folder / "patients" / by_name[name].name)
-    few = open_tree(folder / STORE)
+    few = open_dataset(folder / STORE)
     write_tables(few, folder)
     write_signals(few, folder / "ecg")
     size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
