@@ -21,21 +21,20 @@ import torch
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json, write_json
 from einthoven.data.patient.patient import Patient
-from einthoven.imaging.corpus.corpus import RECORDED, Corpus
+from einthoven.imaging.corpus.corpus import Corpus, EcgOrigin
 from einthoven.imaging.corpus.simulations import read_corpus
 from einthoven.imaging.inputs.heart_surface import RecordedHeart
 from einthoven.imaging.model.familiarity import EcgFamiliarity, from_onset
-from einthoven.imaging.model.image import LEVEL
-from einthoven.imaging.model.pretrained import (
+from einthoven.imaging.model.imaged_ecg import LEVEL
+from einthoven.imaging.model.imaging_model import (
     CARD_FILE,
     FAMILIARITY_FILE,
     HEART_FILE,
-    NETWORK_FILE,
-    RESIDUALS_FILE,
     SHIPPED,
     ImagingModel,
     onset_ms,
 )
+from einthoven.imaging.model.predictors import NETWORK_FILE, RESIDUALS_FILE, PlacedBeat
 from einthoven.imaging.model.residuals import CalibrationErrors
 from einthoven.imaging.networks.imaging_network import ImagingNetwork
 from einthoven.imaging.networks.registry import load_network
@@ -94,7 +93,7 @@ def pack(source: Path, corpus: Corpus, patients: Path, folder: Path) -> ImagingM
 
 def _bare(forward: str) -> str:
     """The forward model, of ECGs from the first activation."""
-    return forward.removesuffix(RECORDED)
+    return EcgOrigin.of(forward).forward
 
 
 class Placing(NamedTuple):
@@ -155,7 +154,8 @@ def _tested(
     place = Placing(model.familiarity, model.card["forward"])
     for row, beat, ecg in zip(*place.beats(corpus, rows)):
         given = dict(zip(corpus.measure_names, corpus.measures[row])) if with_measures else None
-        times = model.draw(ecg, beat, given).activation_time
+        placed = PlacedBeat(ecg, beat, model.measures_row(given))
+        times = model.predictor.draw(placed).activation_time
         low, middle, high = np.quantile(times, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], axis=0)
         truth = corpus.activation_time[row]
         inside = (low <= truth) & (truth <= high)

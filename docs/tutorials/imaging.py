@@ -16,7 +16,7 @@ here = Path(__file__).parent
 
 # From the file to draws of activation maps. The header names leads and units.
 recording = ei.read_ecg(here / "simulated_sinus.csv")
-found = ei.image(ei.ImagingModel.load(), recording)
+found = ei.image(recording)
 print(found.line(), *found.warnings, sep="\n")
 
 # Against the simulation, at 75 points.

@@ -35,9 +35,8 @@ if TYPE_CHECKING:
     from einthoven.data.dataset.torch_loader import Selection, Stream
     from einthoven.data.patient.anatomy import Electrodes
     from einthoven.data.patient.patient import Patient
-    from einthoven.imaging.model.image import image_ecg as image
-    from einthoven.imaging.model.pretrained import ImagingModel
-    from einthoven.imaging.twin.recorded_twin import twin_of_recording as fit_twin
+    from einthoven.imaging.model.imaging_model import ImagingModel, image
+    from einthoven.imaging.twin.recorded_twin import fit_recorded_twin as fit_twin
     from einthoven.inverse.measured.case import prepare as prepare_inverse
     from einthoven.inverse.measured.electrodes import read_electrodes
     from einthoven.inverse.measured.reconstruction import Choice as InverseChoice
@@ -114,9 +113,9 @@ FRONT_DOOR: dict[str, dict[str, str]] = {
         "reconstruct": "inverse.problem.registry",
     },
     "Image from the 12-lead ECG": {
-        "ImagingModel": "imaging.model.pretrained",
-        "image": "imaging.model.image:image_ecg",
-        "fit_twin": "imaging.twin.recorded_twin:twin_of_recording",
+        "ImagingModel": "imaging.model.imaging_model",
+        "image": "imaging.model.imaging_model",
+        "fit_twin": "imaging.twin.recorded_twin:fit_recorded_twin",
     },
     "Data": {
         "open_dataset": "data.dataset.loaders",

@@ -27,9 +27,9 @@ def run(arguments: argparse.Namespace) -> None:
     from einthoven.data.patient.patient import Patient
     from einthoven.imaging.inputs.heart_surface import RecordedHeart
     from einthoven.imaging.inputs.measures import clinical_measures
-    from einthoven.imaging.model.image import image_ecg
+    from einthoven.imaging.model.imaging_model import SHIPPED, ImagingModel
     from einthoven.imaging.model.pictures import figures_of, write_figures
-    from einthoven.imaging.model.pretrained import SHIPPED, ImagingModel
+    from einthoven.physics.ecg.recordings.aligned import aligned_beat
     from einthoven.physics.ecg.recordings.read import read_recording
     from einthoven.physics.ecg.recordings.recording import Declared
 
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
     model = ImagingModel.load(arguments.model or SHIPPED)
     patient = Patient.open(arguments.patient) if arguments.patient else None
     measures = clinical_measures(patient) if patient else None
-    found = image_ecg(model, recording, measures)
+    found = model.image(aligned_beat(recording), measures)
     heart = RecordedHeart.of(patient) if patient else model.heart
     whose = patient.name if patient else "a heart of the training"
     found.write(arguments.to)

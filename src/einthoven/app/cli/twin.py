@@ -28,10 +28,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Write twin.csv, .json and .npz; print one line and the warnings."""
     from einthoven.base.config import Config, load
     from einthoven.data.patient.patient import Patient
-    from einthoven.imaging.inputs.measures import clinical_measures
-    from einthoven.imaging.model.image import image_ecg
-    from einthoven.imaging.model.pretrained import SHIPPED, ImagingModel
-    from einthoven.imaging.twin.recorded_twin import cases_of_model, twin_of_recording
+    from einthoven.imaging.model.imaging_model import SHIPPED, ImagingModel
+    from einthoven.imaging.twin.recorded_twin import fit_recorded_twin
     from einthoven.physics.ecg.recordings.read import read_recording
     from einthoven.physics.ecg.recordings.recording import Declared
 
@@ -39,10 +37,7 @@ def run(arguments: argparse.Namespace) -> None:
     config = load(arguments.config) if arguments.config else Config()
     patient = Patient.open(arguments.patient)
     model = ImagingModel.load(arguments.model or SHIPPED)
-    measures = clinical_measures(patient)
-    imaged = image_ecg(model, recording, measures)
-    first = cases_of_model(model, imaged, measures)
-    found = twin_of_recording(imaged, patient, config, first)
+    found = fit_recorded_twin(recording, patient, config, model)
     found.write(arguments.to)
     print(found.line())
     for warning in found.warnings:

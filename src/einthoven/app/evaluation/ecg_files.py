@@ -13,15 +13,14 @@ from einthoven.data.dataset.layout import DATASET_FORMAT, PATIENT_FORMAT
 from einthoven.data.dataset.store import open_store, values_of
 from einthoven.data.patient.parameters import PatientParameters
 from einthoven.data.patient.patient import Patient
-from einthoven.physics.ecg.beats import AveragedBeat, representative_beat
+from einthoven.physics.ecg.beats import AveragedBeat
 from einthoven.physics.ecg.features import EcgSample
 from einthoven.physics.ecg.recordings import read
+from einthoven.physics.ecg.recordings.aligned import averaged_beat
 from einthoven.physics.ecg.recordings.recording import Declared
 
 RECORDING = "recording"
 """Scenario of a file that is no simulation of ours."""
-MAX_SECONDS = 60.0
-"""So much of a recording is averaged."""
 ECG_FILE = "ecg.npz"
 
 
@@ -99,11 +98,7 @@ class RecordingFile:
     def read(self, path: Path, options: ReadOptions) -> Iterator[EcgSample]:
         """Its representative beat."""
         recording = read.read_recording(path, options.declared)
-        ecg = recording.ecg[:, : round(MAX_SECONDS * recording.rate_hz)]
-        try:
-            beat = representative_beat(ecg, recording.rate_hz)
-        except BadInput as problem:
-            raise BadInput(f"{path}: {problem}") from problem
+        beat = averaged_beat(recording)
         yield EcgSample(recording.name, {RECORDING: beat}, recording.person.sex or options.sex)
 
 

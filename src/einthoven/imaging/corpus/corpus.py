@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 
@@ -11,8 +12,29 @@ from einthoven.base.core.errors import BadInput
 from einthoven.imaging.inputs.onsets import Recorded, as_recorded
 
 N_POINTS, N_TIMES = 75, 500
-RECORDED = "-recorded"
-"""After the name of a forward model: ECGs from before their QRS onset, as a recording's."""
+
+
+@dataclass(frozen=True)
+class EcgOrigin:
+    """What ECGs come from, and when their time 0 is: `fem`, or `fem-recorded` in files.
+
+    Attributes:
+        forward: the forward model.
+        is_onset: whether time 0 is set by the QRS onset, as in a recording, or is that of the
+            first activation.
+    """
+
+    forward: str
+    is_onset: bool = False
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        """From its name in files."""
+        forward, mark, _ = name.partition("-recorded")
+        return cls(forward, bool(mark))
+
+    def __str__(self) -> str:
+        return self.forward + "-recorded" * self.is_onset
 
 
 @dataclass(frozen=True)
@@ -63,13 +85,14 @@ class Corpus:
         """[beat, 12, 500] mV.
 
         Args:
-            forward: a forward model, or one with `RECORDED`: the same from the QRS onset.
+            forward: name of an `EcgOrigin`.
 
         Raises:
             BadInput: no beat has an ECG of this forward model.
         """
-        if forward.endswith(RECORDED):
-            return self.recorded(forward.removesuffix(RECORDED)).ecg
+        origin = EcgOrigin.of(forward)
+        if origin.is_onset:
+            return self.recorded(origin.forward).ecg
         if forward not in self.ecgs:
             known = ", ".join(self.ecgs)
             raise BadInput(f"corpus: no ECG of forward model {forward!r}; it has {known}")

@@ -8,7 +8,7 @@ import numpy as np
 from einthoven.base.config.imaging_training import ImagingTrainingSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.seeds import generator
-from einthoven.imaging.corpus.corpus import RECORDED, Corpus
+from einthoven.imaging.corpus.corpus import Corpus, EcgOrigin
 
 KEPT = 0.05
 """Share of the beats that the random split keeps for testing, as the paper."""
@@ -132,7 +132,7 @@ def by_forward_model(corpus: Corpus, config: ImagingTrainingSettings) -> Split:
 
 def by_recording(corpus: Corpus, config: ImagingTrainingSettings) -> Split:
     """By anatomy, and of ECGs that count from the QRS onset: the first activation is not known."""
-    forward, split = config.forward + RECORDED, by_anatomy(corpus, config)
+    forward, split = str(EcgOrigin(config.forward, is_onset=True)), by_anatomy(corpus, config)
     told = np.isfinite(corpus.recorded(config.forward).delay)
     train, val, test = (
         rows[told[rows]] for rows in (split.train, split.val, split.tests["anatomy"].rows)

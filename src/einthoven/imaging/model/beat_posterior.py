@@ -89,7 +89,12 @@ class BeatPosterior:
         Raises:
             BadInput: shapes that do not fit, NaN, or a measure that the network does not know.
         """
-        drawn = self.network.draw(self.network(*self._inputs(ecg, measures)), n_samples)
+        return self.of(*self._inputs(ecg, measures), n_samples)
+
+    @torch.no_grad()
+    def of(self, ecg: Tensor, measures: Tensor, n_samples: int) -> ImagingPosterior:
+        """`infer` of a batch of one: [1, 12, 500] mV, [1, measure]."""
+        drawn = self.network.draw(self.network(ecg, measures), n_samples)
         pattern = np.array(PATTERNS)[drawn.pattern[0].numpy()]
         parameters = drawn.parameters[0].numpy().astype(float)
         _hide_absent_sites(parameters, pattern)

@@ -15,7 +15,7 @@ from einthoven.base.plots.style import Figure
 from einthoven.imaging.corpus.simulations import traces
 from einthoven.imaging.inputs.heart_surface import RecordedHeart
 from einthoven.imaging.inputs.points import NAMES
-from einthoven.imaging.model.image import LEVEL, ImagedEcg
+from einthoven.imaging.model.imaged_ecg import LEVEL, ImagedEcg
 from einthoven.physics.electrophysiology.cells.condition import BASELINE
 
 N_AHA = 17

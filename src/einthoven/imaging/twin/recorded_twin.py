@@ -1,6 +1,6 @@
 """The digital twin of a recorded ECG on a heart that is given: the command `einthoven twin`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,14 @@ from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.data.patient.patient import Patient
 from einthoven.imaging.corpus.cases import PARAMETERS, Case
 from einthoven.imaging.inputs.lead_fields import lead_fields_of
+from einthoven.imaging.inputs.measures import clinical_measures
 from einthoven.imaging.inputs.points import NAMES
-from einthoven.imaging.model.beat_posterior import BeatPosterior
-from einthoven.imaging.model.image import ImagedEcg
-from einthoven.imaging.model.pretrained import ImagingModel
-from einthoven.imaging.networks.mixture.mixture_network import PosteriorNetwork
+from einthoven.imaging.model.imaged_ecg import ImagedEcg
+from einthoven.imaging.model.imaging_model import ImagingModel
 from einthoven.imaging.twin.heart_twin import ABOUT, HeartTwin, TwinMaker
 from einthoven.imaging.twin.search import SearchSettings, cases_of
+from einthoven.physics.ecg.recordings.aligned import aligned_beat
+from einthoven.physics.ecg.recordings.recording import Recording
 
 BEFORE_MS, AFTER_MS = 10, 10
 """Of the record before the first activation and after the QRS: what is fitted."""
@@ -113,25 +114,31 @@ class RecordedTwin:
         save_arrays(folder / "twin.npz", arrays, patient=self.patient)
 
 
-def cases_of_model(
-    model: ImagingModel, imaged: ImagedEcg, measures: Mapping[str, float] | None
-) -> list[Case]:
-    """Beats of a posterior's draws, for a search to begin with; none of another network.
+def fit_recorded_twin(
+    recording: Recording, patient: Patient, config: Config, model: ImagingModel | None = None
+) -> RecordedTwin:
+    """Image a recording, and fit a twin on a heart to its QRS.
 
     Args:
-        model: of imaging. imaged: by it. measures: of the body, as it was imaged with.
+        recording: see `ei.read_ecg`.
+        patient: with anatomy, mesh, fibres, ventricular coordinates and Purkinje trees; where it
+            has no lead fields the shipped operator predicts them.
+        config: as of `TwinMaker`.
+        model: of imaging, whose check of the ECG is stated; draws of a posterior begin the search.
+            None: the shipped one.
 
     Raises:
-        BadInput: as `BeatPosterior.infer`.
+        BadInput: a stage or an electrode is missing, or as `ImagingModel.image` and
+            `TwinMaker.fit`.
     """
-    if not isinstance(model.network, PosteriorNetwork):
-        return []
-    ecg = imaged.beat.window(model.onset_ms(imaged.beat.window()))
-    found = BeatPosterior(model.network).infer(ecg, measures, SEARCHED.n_first)
-    return cases_of(found.pattern, found.parameters, PARAMETERS)
+    model = model or ImagingModel.load()
+    beat, measures = aligned_beat(recording), clinical_measures(patient)
+    imaged = model.image(beat, measures)
+    patterns, parameters = model.beat_parameters(beat, measures, SEARCHED.n_first)
+    return twin_of_beat(imaged, patient, config, cases_of(patterns, parameters, PARAMETERS))
 
 
-def twin_of_recording(
+def twin_of_beat(
     imaged: ImagedEcg, patient: Patient, config: Config, first: Sequence[Case] = ()
 ) -> RecordedTwin:
     """Fit a twin to the QRS of a recording that was imaged.
@@ -144,7 +151,7 @@ def twin_of_recording(
         patient: with anatomy, mesh, fibres, ventricular coordinates and Purkinje trees; where it
             has no lead fields the shipped operator predicts them.
         config: as of `TwinMaker`.
-        first: cases that the search begins with (`cases_of_model`); none: of section imaging.
+        first: cases that the search begins with; none: of section imaging.
 
     Raises:
         BadInput: a stage or an electrode is missing, or as `TwinMaker.fit`.

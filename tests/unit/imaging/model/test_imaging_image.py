@@ -15,9 +15,10 @@ from einthoven.base.core.names import LEADS
 from einthoven.imaging.inputs.heart_surface import RecordedHeart
 from einthoven.imaging.inputs.points import NAMES
 from einthoven.imaging.model.familiarity import N_COMPONENTS, EcgFamiliarity, from_onset
-from einthoven.imaging.model.image import HEADER, WARNING, image_ecg
+from einthoven.imaging.model.imaged_ecg import HEADER, WARNING
+from einthoven.imaging.model.imaging_model import CARD_FILE, SHIPPED, ImagingModel, image
 from einthoven.imaging.model.pictures import by_place, figures_of, write_figures
-from einthoven.imaging.model.pretrained import CARD_FILE, SHIPPED, ImagingModel
+from einthoven.imaging.model.predictors import PosteriorPredictor, ResidualPredictor
 from einthoven.imaging.model.residuals import N_NEAREST, CalibrationErrors
 from einthoven.imaging.networks.imaging_network import MapPrediction
 from einthoven.physics.ecg.recordings.recording import Recording
@@ -75,7 +76,8 @@ def model(familiarity, heart):
     errors = rng.normal(0, 5, (400, 75))
     residuals = CalibrationErrors(scores, errors, 2 * errors - 10.0)
     card = {"network": "stub", "measures": ["girth"], "forward": "fem"}
-    return ImagingModel(SHIPPED, card, Stub(), residuals, familiarity, heart[0])
+    predictor = ResidualPredictor(Stub(), residuals, familiarity)
+    return ImagingModel(SHIPPED, card, predictor, familiarity, heart[0])
 
 
 def recording(ecg=None):
@@ -138,7 +140,7 @@ def test_every_point_has_a_place_in_one_bullseye():
 
 
 def test_an_imaged_recording(model, tmp_path):
-    found = image_ecg(model, recording())
+    found = image(recording(), model=model)
     low, high = found.interval
     n = N_NEAREST
     assert found.samples.shape == (n, 75) and ((low < found.median) & (found.median < high)).all()
@@ -153,8 +155,8 @@ def test_an_imaged_recording(model, tmp_path):
     with np.load(tmp_path / "activation.npz") as arrays:
         assert arrays["samples"].shape == (n, 75)
     with pytest.raises(BadInput, match="differs: girth, weight"):
-        image_ecg(model, recording(), {"weight": 70.0})
-    known = image_ecg(model, recording(), {"girth": 0.5})
+        image(recording(), {"weight": 70.0}, model)
+    known = image(recording(), {"girth": 0.5}, model)
     ends = known.interval  # what the measures tell narrows the intervals, as the residuals have it
     assert known.with_measures and np.ptp(ends, axis=0).mean() < 0.6 * (high - low).mean()
 
@@ -171,13 +173,17 @@ class Drawing(Stub):
 
 def test_a_network_with_draws_needs_no_residuals(model):
     card = model.card | {"forward": "fem-recorded"}
-    found = image_ecg(replace(model, network=Drawing(), residuals=None, card=card), recording())
+    drawing = replace(model, predictor=PosteriorPredictor(Drawing()), card=card)
+    found = image(recording(), model=drawing)
     np.testing.assert_allclose(found.median, TRUTH, atol=0.01)
     np.testing.assert_allclose(np.ptp(found.interval, axis=0), 0.9 * 12, atol=0.01)
     assert found.line().endswith("; most likely sinus (0.75)")
     assert found.to_json()["pattern_probability"]["lbbb"] == 0.25
+
+
+def test_a_network_without_draws_is_packed_with_its_residuals(familiarity, tmp_path):
     with pytest.raises(BadInput, match="no residuals.npz; pack the network again"):
-        image_ecg(replace(model, residuals=None), recording())
+        ResidualPredictor.load(tmp_path, "conditioned", familiarity)
 
 
 def test_residuals_are_of_the_nearest_calibration_beats(tmp_path):
@@ -198,7 +204,7 @@ def test_residuals_are_of_the_nearest_calibration_beats(tmp_path):
 def test_a_recording_of_another_kind_is_told(model):
     model = replace(model, familiarity=replace(model.familiarity, limits={"ecg_sd": 0.01,
                     "ecg_residual_percent": 0.01}))  # fmt: skip
-    assert "OUT OF DISTRIBUTION" in image_ecg(model, recording()).warnings[0]
+    assert "OUT OF DISTRIBUTION" in image(recording(), model=model).warnings[0]
 
 
 def test_command(model, tmp_path, capsys, monkeypatch):
@@ -216,7 +222,7 @@ def test_command(model, tmp_path, capsys, monkeypatch):
 
 @pytest.mark.slow
 def test_pictures(model, tmp_path):
-    figures = figures_of(image_ecg(model, recording()), model.heart, "an ellipsoid")
+    figures = figures_of(image(recording(), model=model), model.heart, "an ellipsoid")
     write_figures(figures, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == set(figures)
     labels = {axes.get_ylabel() for axes in figures["bullseye.png"].axes}

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from helpers.imported_hearts import data_file
 
-from einthoven.imaging.model.image import WARNING, image_ecg
-from einthoven.imaging.model.pretrained import SHIPPED, ImagingModel
+from einthoven.imaging.model.imaged_ecg import WARNING
+from einthoven.imaging.model.imaging_model import SHIPPED, ImagingModel, image
 from einthoven.physics.ecg.recordings.read import read_recording
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -44,7 +44,7 @@ def test_the_tutorial_runs():
 @pytest.mark.parametrize("name", ["example-XML1.xml", "s0010_re.hea"])
 def test_real_recordings_are_imaged_with_their_uncertainty_and_the_warning(model, name):
     """What is held: everything is stated. Whether it is true nobody knows."""
-    found = image_ecg(model, read_recording(data_file(f"ecg/{name}")))
+    found = image(read_recording(data_file(f"ecg/{name}")), model=model)
     low, high = found.interval
     assert (high - low).min() > 2.0 and np.isfinite(found.samples).all()
     assert found.warnings[-1] == WARNING

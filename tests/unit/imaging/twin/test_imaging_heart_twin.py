@@ -16,8 +16,8 @@ from einthoven.base.core.files import load_arrays, read_json
 from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
 from einthoven.base.core.seeds import generator
 from einthoven.imaging.corpus.cases import PARAMETERS, Case
-from einthoven.imaging.model.image import image_ecg
-from einthoven.imaging.model.pretrained import ImagingModel
+from einthoven.imaging.model.imaging_model import ImagingModel, image
+from einthoven.imaging.model.predictors import ResidualPredictor
 from einthoven.imaging.networks.conditioned import Conditioned
 from einthoven.imaging.twin import recorded_twin
 from einthoven.imaging.twin.heart_twin import ABOUT, TwinMaker
@@ -30,6 +30,7 @@ from einthoven.imaging.twin.search import (
     within,
 )
 from einthoven.physics.ecg.leads import twelve_lead
+from einthoven.physics.ecg.recordings.aligned import aligned_beat
 from einthoven.physics.ecg.recordings.read import read_recording
 from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
@@ -150,8 +151,8 @@ def test_a_recording_has_a_twin_with_all_that_is_to_be_told(
     monkeypatch.setattr(recorded_twin, "SEARCHED", replace(recorded_twin.SEARCHED, n_first=12,
                         n_generations=1, n_children=6, n_kept=4))  # fmt: skip
     monkeypatch.setattr(recorded_twin, "_lead_fields", lambda *_: ("fem", maker().grad))
-    imaged = image_ecg(ImagingModel.load(), read_recording(RECORDING))
-    found = recorded_twin.twin_of_recording(imaged, activated_patient(), Config())
+    imaged = image(read_recording(RECORDING))
+    found = recorded_twin.twin_of_beat(imaged, activated_patient(), Config())
     assert found.warnings[-1] == recorded_twin.WARNING
     assert "heart of ideal" in found.warnings[-2]
     assert f"{found.found.twin.correlation:.4f}" in found.line()
@@ -166,15 +167,18 @@ def test_a_recording_has_a_twin_with_all_that_is_to_be_told(
 
 
 def test_draws_of_a_posterior_begin_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    shipped = ImagingModel.load()
-    imaged = image_ecg(shipped, read_recording(RECORDING))
+    shipped, recording = ImagingModel.load(), read_recording(RECORDING)
+    beat = aligned_beat(recording)
+    patterns, parameters = shipped.beat_parameters(beat, None, 7)
+    assert patterns.shape == (7,) and parameters.shape == (7, len(PARAMETERS))
+    again = shipped.beat_parameters(beat, None, 7)[1]
+    np.testing.assert_array_equal(parameters, again, "the same draws")
     one_map = Conditioned(ImagingTrainingSettings(), tuple(shipped.card["measures"]))
-    assert recorded_twin.cases_of_model(replace(shipped, network=one_map), imaged, None) == []
-    found = recorded_twin.cases_of_model(shipped, imaged, None)
-    assert len(found) == recorded_twin.SEARCHED.n_first
-    assert recorded_twin.cases_of_model(shipped, imaged, None) == found, "the same draws"
+    without = ResidualPredictor(one_map, None, shipped.familiarity)
+    assert [len(x) for x in without.beat_parameters(shipped.placed(beat, None), 7)] == [0, 0]
     begun = []
     monkeypatch.setattr(recorded_twin, "_lead_fields", lambda *_: ("fem", maker().grad))
+    monkeypatch.setattr(recorded_twin, "clinical_measures", lambda _: None)
     monkeypatch.setattr(TwinMaker, "fit", lambda *given: begun.append(given[-1]))
-    twin = recorded_twin.twin_of_recording(imaged, activated_patient(), Config(), found)
-    assert begun == [found] and twin.n_drawn == len(found)
+    twin = recorded_twin.fit_recorded_twin(recording, activated_patient(), Config(), shipped)
+    assert [len(first) for first in begun] == [recorded_twin.SEARCHED.n_first] == [twin.n_drawn]

@@ -30,6 +30,7 @@ class AlignedBeat:
     """The median beat of a recording, at 1 kHz.
 
     Attributes:
+        recording: that it is of.
         ecg: [12, time] mV, zero at the baseline before the QRS; the whole beat with its P wave.
         time: [time] ms from the QRS onset, step 1.
         delineation: of the beat, with times from its steepest part.
@@ -37,6 +38,7 @@ class AlignedBeat:
         warnings: hints that do not forbid to go on, in words.
     """
 
+    recording: Recording
     ecg: np.ndarray
     time: np.ndarray
     delineation: Delineation
@@ -78,6 +80,20 @@ def resampled(ecg: np.ndarray, rate_hz: float) -> np.ndarray:
     )
 
 
+def averaged_beat(recording: Recording) -> AveragedBeat:
+    """The median beat of a recording's first minute, at 1 kHz; ectopic beats are left out.
+
+    Raises:
+        BadInput: as `raise_if_unusable` and `representative_beat`.
+    """
+    raise_if_unusable(recording)
+    ecg = recording.ecg[:, : round(MAX_SECONDS * recording.rate_hz)]
+    try:
+        return representative_beat(resampled(ecg, recording.rate_hz), RATE_HZ)
+    except BadInput as problem:
+        raise BadInput(f"{recording.where}: {problem}") from problem
+
+
 def aligned_beat(recording: Recording) -> AlignedBeat:
     """The median beat of a recording from its QRS onset; ectopic beats are left out.
 
@@ -85,13 +101,11 @@ def aligned_beat(recording: Recording) -> AlignedBeat:
         recording: of one or several beats.
 
     Raises:
-        BadInput: as `raise_if_unusable`, `representative_beat` and `delineate`; a QRS or a heart
+        BadInput: as `averaged_beat` and `delineate`; a QRS or a heart
             rate that no adult has, which is what a wrong sampling rate gives.
     """
-    raise_if_unusable(recording)
-    ecg = recording.ecg[:, : round(MAX_SECONDS * recording.rate_hz)]
+    beat = averaged_beat(recording)
     try:
-        beat = representative_beat(resampled(ecg, recording.rate_hz), RATE_HZ)
         found = delineate(beat.ecg, beat.time, beat.rr_ms)
     except BadInput as problem:
         raise BadInput(f"{recording.where}: {problem}") from problem
@@ -108,7 +122,7 @@ def aligned_beat(recording: Recording) -> AlignedBeat:
         warnings.append(
             "lead I runs against V6 and aVR is upright: were the arm electrodes exchanged?"
         )
-    return AlignedBeat(rows, time, found, beat.rr_ms, beat.n_beats, tuple(warnings))
+    return AlignedBeat(recording, rows, time, found, beat.rr_ms, beat.n_beats, tuple(warnings))
 
 
 def _limb_leads_again(ecg: np.ndarray) -> np.ndarray:

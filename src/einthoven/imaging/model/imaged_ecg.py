@@ -1,6 +1,5 @@
 """The activation map of a recorded 12-lead ECG, with its uncertainty and a warning."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,7 @@ import numpy as np
 from einthoven.base.core.files import atomic, save_arrays, write_json
 from einthoven.base.metrics.out_of_distribution import OutOfDistributionCheck
 from einthoven.imaging.inputs.points import NAMES
-from einthoven.imaging.model.pretrained import ImagingModel
-from einthoven.physics.ecg.recordings.aligned import AlignedBeat, aligned_beat
+from einthoven.physics.ecg.recordings.aligned import AlignedBeat
 from einthoven.physics.ecg.recordings.recording import Recording
 
 LEVEL = 0.9
@@ -29,23 +27,27 @@ class ImagedEcg:
     """What a model says of a recording.
 
     Attributes:
-        recording: as read. beat: its median beat.
-        onset_delays_ms: [delay] by which the first activation may have come before that.
+        beat: the median beat of a recording.
+        onset_delays_ms: [delay] by which the first activation may have come before its QRS onset.
         samples: [draw, 75] ms from the first activation, all delays of the onset together.
         apd90: [75] ms, as predicted.
         check: whether the ECG is like those of the training.
-        with_measures: whether the model was told measures of the body.
-        pattern: probability of each pattern of activation, where the model tells it.
+        with_measures: whether the model was given measures of the body.
+        pattern: probability of each pattern of activation; empty if the model does not state it.
     """
 
-    recording: Recording
     beat: AlignedBeat
     onset_delays_ms: np.ndarray
     samples: np.ndarray
     apd90: np.ndarray
     check: OutOfDistributionCheck
     with_measures: bool
-    pattern: dict[str, float] | None = None
+    pattern: dict[str, float]
+
+    @property
+    def recording(self) -> Recording:
+        """The recording that the beat is of."""
+        return self.beat.recording
 
     @property
     def median(self) -> np.ndarray:
@@ -85,7 +87,7 @@ class ImagedEcg:
         )
 
     def _likely(self) -> str:
-        """The most probable pattern in words; empty if the model does not tell or know it."""
+        """The most probable pattern in words; empty if the model does not state or know it."""
         if not (self.pattern and self.check.in_distribution):
             return ""
         name = max(self.pattern, key=self.pattern.__getitem__)
@@ -104,7 +106,7 @@ class ImagedEcg:
             "level": LEVEL,
             "total_activation_ms": dict(zip(("median", "low", "high"), self.total_ms.tolist())),
             "with_measures": self.with_measures,
-            "pattern_probability": self.pattern,
+            "pattern_probability": self.pattern or None,
             "out_of_distribution": self.check.to_json(),
             "warnings": list(self.warnings),
             "points": {
@@ -131,30 +133,3 @@ class ImagedEcg:
         """Name, median, ends of the interval and APD90 of each point."""
         low, high = self.interval.tolist()
         return list(zip(NAMES, self.median.tolist(), low, high, self.apd90.tolist()))
-
-
-def image_ecg(
-    model: ImagingModel, recording: Recording, measures: Mapping[str, float] | None = None
-) -> ImagedEcg:
-    """Image a recording.
-
-    A recording tells when the QRS begins, and not how long before the first muscle was activated:
-    that is unknown to the model, too, or the beat is placed at the median delay of the simulated
-    beats that it is most like, as the calibration beats were (`ImagingModel.onset_ms`); so what is
-    not known of the delay is in the intervals.
-
-    Args:
-        model: shipped, or any.
-        recording: of one or several beats.
-        measures: of the body, all that the model takes; None: not known.
-
-    Raises:
-        BadInput: as `aligned_beat` and `ImagingModel.draw`.
-    """
-    beat = aligned_beat(recording)
-    from_onset = beat.window()
-    delays = model.familiarity.onset_delays(from_onset)
-    drawn = model.draw(beat.window(model.onset_ms(from_onset)), from_onset, measures)
-    check = model.familiarity.check(from_onset)
-    return ImagedEcg(recording, beat, delays, drawn.activation_time, drawn.apd90, check,
-                     measures is not None, drawn.pattern)  # fmt: skip
