@@ -1,4 +1,4 @@
-"""What stands behind an imaging model: a network whose draws are its own, or those of its errors."""
+"""What stands behind an imaging model: a network that draws maps, or one with known errors."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass

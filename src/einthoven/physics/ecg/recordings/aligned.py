@@ -84,9 +84,8 @@ def averaged_beat(recording: Recording) -> AveragedBeat:
     """The median beat of a recording's first minute, at 1 kHz; ectopic beats are left out.
 
     Raises:
-        BadInput: as `raise_if_unusable` and `representative_beat`.
+        BadInput: as `representative_beat`.
     """
-    raise_if_unusable(recording)
     ecg = recording.ecg[:, : round(MAX_SECONDS * recording.rate_hz)]
     try:
         return representative_beat(resampled(ecg, recording.rate_hz), RATE_HZ)
@@ -101,9 +100,10 @@ def aligned_beat(recording: Recording) -> AlignedBeat:
         recording: of one or several beats.
 
     Raises:
-        BadInput: as `averaged_beat` and `delineate`; a QRS or a heart
+        BadInput: as `raise_if_unusable`, `averaged_beat` and `delineate`; a QRS or a heart
             rate that no adult has, which is what a wrong sampling rate gives.
     """
+    raise_if_unusable(recording)
     beat = averaged_beat(recording)
     try:
         found = delineate(beat.ecg, beat.time, beat.rr_ms)
