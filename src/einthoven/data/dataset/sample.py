@@ -16,7 +16,7 @@ def sample(name: str = "dataset") -> Path:
     samples (`tools/ship_sample.py`): to try the software with, not to learn or conclude from.
 
     Args:
-        name: `dataset`, a store for `einthoven.open` with ECGs, lead fields at samples and
+        name: `dataset`, a store for `einthoven.open_dataset` with ECGs, lead fields at samples and
             distances of three patients; or `patient`, a folder with surfaces and electrodes of
             its test patient alone (anatomy.npz), for `einthoven predict`.
 
