@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from fem_transfer import fem_transfer
 from scipy.spatial import ConvexHull
 
 from einthoven.base.config.models import LeadFieldSettings
@@ -20,7 +21,6 @@ from einthoven.base.core.files import write_json
 from einthoven.base.core.seeds import generator
 from einthoven.base.geometry.simplex import triangle_area_vectors
 from einthoven.data.patient.patient import Patient
-from einthoven.inverse.synthetic.fem_transfer import fem_transfer
 from einthoven.numerics.bem.bem_body import BemBody
 from einthoven.numerics.bem.integrals import layers
 from einthoven.numerics.bem.leadfield import LeadFieldProblem

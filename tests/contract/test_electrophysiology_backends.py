@@ -4,12 +4,13 @@ import contextlib
 import io
 
 import numpy as np
+from helpers.eikonal import solve_eikonal
 from helpers.heart import ball, heart_patient
 
 from einthoven.base.config.purkinje import PurkinjeSettings
 from einthoven.base.core.seeds import generator
 from einthoven.base.core.tags import Surface
-from einthoven.physics.electrophysiology.eikonal import solve_eikonal, speed_tensor_sq
+from einthoven.physics.electrophysiology.eikonal import speed_tensor_sq
 from einthoven.physics.electrophysiology.purkinje.growth import Root, grow
 
 

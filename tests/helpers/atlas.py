@@ -10,6 +10,7 @@ from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.signed_distance import surface_distance
 from einthoven.base.geometry.simplex import enclosed_volume
 from einthoven.base.geometry.triangles import compact
+from einthoven.body.anatomy.shape.heart_check import WALLS, thickness
 from einthoven.body.anatomy.shape.heart_shape import load_atlas
 
 SHARES = np.repeat([0.45, 0.38 / 4, 0.09 / 5, 0.05 / 10, 0.03 / 8], [1, 4, 5, 10, 8])
@@ -198,3 +199,12 @@ def write_mpii(folder):
     lines += [f"{key} 1 0 0 {x} {y} {z} 1" for key, (x, y, z) in JOINTS.items()]
     (folder / "model.dat").write_text("\n".join(lines) + "\n")
     return points, faces, modes, spread
+
+
+def min_wall(heart):
+    """Least distance in mm across a wall: cavities to epicardium, and LV to RV.
+
+    Without sign, which is not defined beside the boundary of an open surface: a cavity that sticks
+    out cuts the other surface, which `intersecting_pairs` finds.
+    """
+    return min(float(thickness(heart, *wall)[1].min()) for wall in WALLS)

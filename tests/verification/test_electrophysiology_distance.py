@@ -8,9 +8,8 @@ round-off.
 
 import numpy as np
 import pytest
+from helpers.eikonal import solve_eikonal
 from helpers.heart import ball
-
-from einthoven.physics.electrophysiology.eikonal import solve_eikonal
 
 ISOTROPIC = np.diag([0.36, 0.36, 0.36])
 TILT = np.linalg.qr(np.array([[1.0, 2, 3], [2, -1, 1], [0, 1, -1]]))[0]

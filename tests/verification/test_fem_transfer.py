@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from fem_transfer import fem_transfer
 from helpers.fem import ball_in_ball, boundary_faces, box_mesh, heart_first
 
 from einthoven.base.config.models import LeadFieldSettings
@@ -11,7 +12,6 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Surface, Tissue
 from einthoven.base.geometry.simplex import triangle_area_vectors
 from einthoven.base.geometry.triangles import compact
-from einthoven.inverse.synthetic.fem_transfer import fem_transfer
 from einthoven.numerics.bem.bem_body import Inclusion
 from einthoven.numerics.bem.surface import closed_surface
 from einthoven.numerics.bem.transfer import heart_to_torso

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from fem_transfer import fem_transfer
 from helpers.fem import (
     ball_in_ball,
     boundary_faces,
@@ -23,7 +24,6 @@ from einthoven.base.geometry.simplex import enclosed_volume
 from einthoven.base.geometry.triangles import unique_edges
 from einthoven.data.patient.activation import Activation
 from einthoven.inverse.problem.method import Diagnostics, Estimate
-from einthoven.inverse.synthetic.fem_transfer import fem_transfer
 from einthoven.inverse.synthetic.known_problem import KnownProblem
 from einthoven.inverse.synthetic.misfit import Misfit
 from einthoven.inverse.synthetic.paper import Experiment, paper_problem

@@ -45,7 +45,6 @@ LARGEST_ROOM = 0.16
 MAX_LINES = 400
 MAX_ARGUMENTS = 6
 MANY_ARGUMENTS = {
-    "physics/electrophysiology/eikonal.py: solve_eikonal",
     "learning/prediction/torchscript.py: forward",
 }
 """Functions that still take more; the list only gets shorter."""

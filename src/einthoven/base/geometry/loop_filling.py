@@ -146,14 +146,6 @@ def _cheapest(
     return cost, split
 
 
-def _forbidden(polygon: np.ndarray, loops: list[np.ndarray], n_points: int) -> np.ndarray:
-    """Which chords [n, n] of a polygon join a vertex to itself or lie on a side of a loop."""
-    sides = np.concatenate([np.stack([loop, np.roll(loop, -1)], axis=1) for loop in loops])
-    a, b = np.sort(sides, axis=1).T
-    low, high = np.minimum.outer(polygon, polygon), np.maximum.outer(polygon, polygon)
-    return (low == high) | np.isin(low * n_points + high, a * n_points + b)
-
-
 def _remeshed(
     points: np.ndarray, faces: np.ndarray, loops: list[np.ndarray], edge_mm: float
 ) -> tuple[np.ndarray, np.ndarray]:

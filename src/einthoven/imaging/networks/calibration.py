@@ -7,7 +7,6 @@ References:
 """
 
 import numpy as np
-from scipy.stats import chi2
 
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
@@ -27,24 +26,6 @@ def sbc_ranks(samples: np.ndarray, truth: np.ndarray) -> np.ndarray:
     check.shape("truth", truth, (samples.shape[0], samples.shape[2]))
     ranks = (samples < truth[:, None]).sum(axis=1)
     return np.where(np.isnan(truth), -1, ranks)
-
-
-def uniformity(ranks: np.ndarray, n_draws: int, n_bins: int = N_BINS) -> tuple[float, float]:
-    """Pearson's chi-square of ranks against the uniform distribution: statistic, p-value.
-
-    Args:
-        ranks: [beat] of independent beats, 0 to `n_draws`.
-        n_draws: draws per beat; one more must be a multiple of `n_bins`.
-
-    Raises:
-        BadInput: bins of unequal size, or fewer than five ranks expected per bin.
-    """
-    if len(ranks) < 5 * n_bins:
-        raise BadInput(f"ranks: {len(ranks)} for {n_bins} bins; at least {5 * n_bins}")
-    count = len(ranks) * rank_shares(ranks, n_draws, n_bins)
-    expected = len(ranks) / n_bins
-    statistic = float(((count - expected) ** 2).sum() / expected)
-    return statistic, float(chi2.sf(statistic, n_bins - 1))
 
 
 def rank_shares(ranks: np.ndarray, n_draws: int, n_bins: int = N_BINS) -> np.ndarray:

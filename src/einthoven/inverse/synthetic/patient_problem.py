@@ -25,7 +25,7 @@ from einthoven.base.geometry.sparse_rows import sparse_rows
 from einthoven.base.geometry.triangles import compact
 from einthoven.data.patient.activation import Activation
 from einthoven.data.patient.patient import Patient
-from einthoven.inverse.synthetic.fem_transfer import HEART_SURFACES
+from einthoven.inverse.synthetic.heart_surfaces import HEART_SURFACES
 from einthoven.inverse.synthetic.known_problem import KnownProblem
 from einthoven.inverse.synthetic.misfit import Misfit
 from einthoven.numerics.bem.transfer import heart_to_torso
@@ -86,7 +86,7 @@ class RecordedBody:
     """What is known of a body in which a beat is recorded.
 
     Attributes:
-        surface: of `synthetic.fem_transfer.HEART_SURFACES`: epicardium, base and valve caps, so
+        surface: of `synthetic.heart_surfaces.HEART_SURFACES`: epicardium, base and valve caps, so
             that muscle and blood, and with them all sources, are inside; or that of the myocardium,
             with the endocardia: the blood is outside, and conducts as the torso does.
         n_heart: nodes of the heart's surface. n_torso: of the skin.

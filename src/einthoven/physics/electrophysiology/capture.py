@@ -55,7 +55,7 @@ def solve_coupled(eikonal: Eikonal, network: Network, given: WaveSources) -> Cou
         given: sources in the muscle, which may be junctions of the network, and the His bundle.
 
     Raises:
-        BadInput, StepFailed: as `solve_eikonal`; also where nothing starts.
+        BadInput, StepFailed: as `Eikonal.arrival`; also where nothing starts.
         NotConverged: also if junctions still gain after `MAX_ROUNDS`.
     """
     heart, n_updates = network.links.heart, 0

@@ -64,38 +64,6 @@ def speed_tensor_sq(f0: np.ndarray, cv_fiber: float, cv_transverse: float) -> np
     return cv_transverse**2 * np.eye(3) + (cv_fiber**2 - cv_transverse**2) * along
 
 
-def solve_eikonal(
-    points: np.ndarray,
-    cells: np.ndarray,
-    speed_tensor_sq: np.ndarray,
-    source_nodes: np.ndarray,
-    source_times: np.ndarray,
-    backend: Backend = "einthoven",
-    near_rings: int = NEAR_RINGS,
-) -> Arrival:
-    """First arrival at each node from sources that start at given times.
-
-    Args:
-        points: [node, 3] mm.
-        cells: [cell, 4].
-        speed_tensor_sq: [cell, 3, 3] mm^2/ms^2, symmetric positive definite.
-        source_nodes: [source] node ids.
-        source_times: [source] ms; a source that the wave reaches earlier has no effect.
-        backend: our own numba solver or fim-python.
-        near_rings: 0 switches the straight-line start off.
-
-    Returns:
-        `Arrival`.
-
-    Raises:
-        BadInput: malformed arrays, unknown sources or backend, tensor not positive definite.
-        StepFailed: nodes that no source reaches.
-        NotConverged: the fixed point was missed by more than `TOLERANCE_MS`.
-    """
-    eikonal = Eikonal.of(points, cells, speed_tensor_sq, backend, near_rings)
-    return eikonal.arrival(source_nodes, source_times)
-
-
 @dataclass(frozen=True, eq=False)
 class Eikonal:
     """The discrete equation on one mesh, to be solved for several sets of sources."""
@@ -115,7 +83,14 @@ class Eikonal:
         backend: Backend = "einthoven",
         near_rings: int = NEAR_RINGS,
     ) -> Self:
-        """Arguments as for `solve_eikonal`.
+        """The equation on a mesh.
+
+        Args:
+            points: [node, 3] mm.
+            cells: [cell, 4].
+            speed_tensor_sq: [cell, 3, 3] mm^2/ms^2, symmetric positive definite.
+            backend: our own numba solver or fim-python.
+            near_rings: 0 switches the straight-line start off.
 
         Raises:
             BadInput: malformed arrays, unknown backend, tensor not positive definite.
@@ -130,7 +105,17 @@ class Eikonal:
         return cls(mesh, np.asarray(speed_tensor_sq, dtype=float), backend, near_rings)
 
     def arrival(self, source_nodes: np.ndarray, source_times: np.ndarray) -> Arrival:
-        """First arrival from some sources; arguments and errors as for `solve_eikonal`."""
+        """First arrival at each node from sources that start at given times.
+
+        Args:
+            source_nodes: [source] node ids.
+            source_times: [source] ms; a source that the wave reaches earlier has no effect.
+
+        Raises:
+            BadInput: unknown sources, or times that are not finite or of another number.
+            StepFailed: nodes that no source reaches.
+            NotConverged: the fixed point was missed by more than `TOLERANCE_MS`.
+        """
         start = self.start(source_nodes, source_times)
         time, n_updates = self.solve(start)
         return self.checked(time, start, n_updates)

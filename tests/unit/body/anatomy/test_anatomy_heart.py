@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.atlas import min_wall
 
 from einthoven.base.core.errors import BadInput, StepFailed
 from einthoven.base.core.tags import Surface
@@ -22,7 +23,6 @@ from einthoven.body.anatomy.shape.atlas_heart import heart_surfaces
 from einthoven.body.anatomy.shape.heart_check import (
     check_heart,
     heart_volumes,
-    min_wall,
 )
 from einthoven.body.anatomy.shape.heart_shape import SHIPPED_EDGES_MM, load_atlas
 from einthoven.body.anatomy.shape.heart_template import build_template

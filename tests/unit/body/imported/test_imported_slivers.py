@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import pyvista as pv
+from helpers.atlas import min_wall
 from helpers.imported_hearts import wall_of_the_embedded_atlas
 
 from einthoven.base.core.tags import Surface
@@ -14,7 +15,6 @@ from einthoven.base.geometry.simplex import enclosed_volume
 from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.base.geometry.triangles import triangle_quality
 from einthoven.body.anatomy.shape.carry import outward
-from einthoven.body.anatomy.shape.heart_check import min_wall
 from einthoven.body.anatomy.shape.tagged_heart import placed_heart
 from einthoven.body.imported.repair import mend
 from einthoven.body.imported.slivers import even_out

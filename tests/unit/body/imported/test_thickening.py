@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from helpers.atlas import min_wall
 from helpers.imported_hearts import wall_of_the_embedded_atlas
 from helpers.real_hearts import thinned
 
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.intersections import intersecting_pairs
 from einthoven.base.geometry.surfaces import Surfaces
-from einthoven.body.anatomy.shape.heart_check import min_wall, thickness
+from einthoven.body.anatomy.shape.heart_check import thickness
 from einthoven.body.anatomy.shape.tagged_heart import checked_wall
 from einthoven.body.anatomy.shape.thickening import thickened
 

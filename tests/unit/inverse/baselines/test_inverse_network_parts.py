@@ -3,18 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from helpers.inverse import two_spheres
 
 from einthoven.base.core.errors import BadInput
 from einthoven.inverse.baselines.networks.architecture import NETWORKS, AdapResBlock, Architecture
 from einthoven.inverse.baselines.networks.differences import (
     TWELVE_TAU,
-    boundary_flux,
     time_derivative,
     windows,
 )
 from einthoven.inverse.baselines.networks.jets import VALUES
-from einthoven.inverse.problem.inverse_problem import SourceSurface
 
 # -- architecture
 
@@ -90,19 +87,3 @@ def test_time_derivative_is_banded_and_needs_five_instants() -> None:
     assert np.abs(matrix.row - matrix.col).max() == 4 and matrix.nnz <= 5 * 50
     with pytest.raises(BadInput, match="needs 5"):
         windows(4)
-
-
-def test_no_flux_at_an_open_boundary() -> None:
-    """N . grad of a linear function is its slope; a closed surface has no boundary."""
-    x, y = np.meshgrid(np.arange(4.0), np.arange(3.0), indexing="ij")
-    points = np.column_stack([x.ravel(), y.ravel(), 0 * x.ravel()])
-    lower = np.array(
-        [[3 * i + j, 3 * i + j + 3, 3 * i + j + 4] for i in range(3) for j in range(2)]
-    )
-    upper = lower[:, [0, 2, 2]] - [0, 0, 3]
-    flux = boundary_flux(SourceSurface(points, np.concatenate([lower, upper])))
-    assert flux.shape == (10, 12)
-    assert sorted(np.round(flux @ (2 * points[:, 0] + 5 * points[:, 1]), 9)) == sorted(
-        [2.0] * 2 + [-2.0] * 2 + [5.0] * 3 + [-5.0] * 3
-    )
-    assert boundary_flux(two_spheres().surface).shape[0] == 0

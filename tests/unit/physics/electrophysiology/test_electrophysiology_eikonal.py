@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+from helpers.eikonal import solve_eikonal
 from helpers.heart import ball
 
 from einthoven.base.core.errors import BadInput, StepFailed
 from einthoven.base.core.seeds import generator
-from einthoven.physics.electrophysiology.eikonal import residual_ms, solve_eikonal, speed_tensor_sq
+from einthoven.physics.electrophysiology.eikonal import residual_ms, speed_tensor_sq
 
 
 def random_problem(seed=1):

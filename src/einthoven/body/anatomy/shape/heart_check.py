@@ -120,15 +120,6 @@ def _check_plane(points: np.ndarray, planar: np.ndarray, curved: np.ndarray) -> 
         raise StepFailed("the heart reaches above its base plane")
 
 
-def min_wall(heart: Surfaces) -> float:
-    """Least distance in mm across a wall: cavities to epicardium, and LV to RV.
-
-    Without sign, which is not defined beside the boundary of an open surface: a cavity that sticks
-    out cuts the other surface, which `intersecting_pairs` finds.
-    """
-    return min(float(thickness(heart, *wall)[1].min()) for wall in WALLS)
-
-
 def thickness(heart: Surfaces, inner: Surface, outer: Surface) -> tuple[np.ndarray, np.ndarray]:
     """Vertices of an endocardium [vertex] and the distance [vertex] mm from each to a surface."""
     ids = np.unique(heart.tagged(inner))

@@ -1,4 +1,4 @@
-"""Numerical differentiation of Zhu 2025: eqs. (17), (18) in time, no flux (8) at an open boundary.
+"""Numerical differentiation of Zhu 2025: eqs. (17), (18) in time.
 
 The Laplacian of eq. (15) is `SourceSurface.neighbour_laplacian`.
 
@@ -10,7 +10,6 @@ import numpy as np
 import scipy.sparse as sp
 
 from einthoven.base.core.errors import BadInput
-from einthoven.inverse.problem.inverse_problem import SourceSurface
 
 WINDOW = 5
 """Points of every formula."""
@@ -56,30 +55,3 @@ def time_derivative(n_times: int, tau: float) -> sp.csr_array:
     matrix = sp.csr_array((values, (rows, columns.ravel())), shape=(n_times, n_times))
     matrix.eliminate_zeros()
     return matrix
-
-
-def boundary_flux(surface: SourceSurface) -> sp.csr_array:
-    """F with F u = n . grad u on each boundary edge of an open surface (eq. 8), by P1 elements.
-
-    n is the outward normal of the edge within its triangle. A closed surface has no boundary, so
-    the residual r_b of eq. (8) has no points there and F no rows.
-
-    Returns:
-        [boundary edge, node], 1/mm.
-    """
-    points, faces = surface.points, surface.faces
-    sides = np.stack([np.roll(faces, -k, axis=1)[:, :2] for k in range(3)])  # [3, face, 2]
-    codes = np.sort(sides, axis=2) @ np.array([len(points), 1])
-    _, inverse, counts = np.unique(codes, return_inverse=True, return_counts=True)
-    k, face = np.nonzero(counts[inverse.reshape(codes.shape)] == 1)
-    a, b, c = (faces[face, (k + j) % 3] for j in range(3))  # edge a b, apex c
-    along = points[b] - points[a]
-    length = np.linalg.norm(along, axis=1, keepdims=True)
-    along /= length
-    share = np.einsum("ij,ij->i", points[c] - points[a], along) / length[:, 0]  # foot of c on ab
-    foot = points[a] + share[:, None] * length * along
-    height = np.linalg.norm(points[c] - foot, axis=1)
-    rows = np.arange(len(face))
-    values = np.concatenate([(1 - share) / height, share / height, -1 / height])
-    entries = (values, (np.tile(rows, 3), np.concatenate([a, b, c])))
-    return sp.csr_array(sp.coo_array(entries, shape=(len(face), len(points))))

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from helpers.imaging_corpus import write_llnl
+from llnl import read_llnl
 
 from einthoven.base.core.errors import BadInput
-from einthoven.imaging.corpus.llnl import read_llnl
 
 
 @pytest.fixture
