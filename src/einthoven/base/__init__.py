@@ -1,5 +1,5 @@
-"""What everything stands on: errors and files, settings, geometry, metrics, figures of arrays.
+"""Foundations: errors and files, settings, geometry, metrics, figures of arrays.
 
-Imports nothing else of einthoven. Rooms, each importing only from those before it: `core`,
-`config`, `geometry`, `metrics`, `plots` (which knows nothing but `core`).
+The wing imports nothing else of einthoven. Rooms, each importing only from those before it: `core`,
+`config`, `geometry`, `metrics`, `plots` (which imports `core` only).
 """

@@ -1,5 +1,5 @@
-"""A patient as data: the Zarr store, the stages of a patient as classes, formats of others.
+"""A patient as data: the Zarr store, the stages of a patient as classes, other formats.
 
 Imports from `base`. Rooms, each importing only from those before it: `dataset` (the only one that
-knows Zarr), `patient` (the only one that knows the names of a patient's files), `publish`.
+uses Zarr), `patient` (the only one that knows the names of a patient's files), `publish`.
 """

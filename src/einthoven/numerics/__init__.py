@@ -1,4 +1,4 @@
 """Equations without a heart: finite elements, boundary elements, and the training of networks.
 
-Imports from `base`. Rooms: `fem`, `bem`, `training`, which do not know each other's patients.
+The wing imports from `base`. Its rooms `fem`, `bem` and `training` do not import one another.
 """

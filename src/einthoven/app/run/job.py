@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from einthoven.app.run.records import record_lines
-from einthoven.base.core.atomic import published, told_if_full
+from einthoven.base.core.atomic import published, raise_if_disk_full
 from einthoven.base.core.errors import EinthovenError
 from einthoven.base.core.log import USED, log_to_stderr, logger
 
@@ -34,7 +34,7 @@ def run(main: Main, job: Any) -> None:
     log_to_stderr()
     try:
         main(job.input, job.output, job.params, logger)
-        with told_if_full(Path(job.log[0])), open(job.log[0], "a") as log:
+        with raise_if_disk_full(Path(job.log[0])), open(job.log[0], "a") as log:
             log.write(record_lines([*job.output, *published]))
         seconds = sum(os.times()[:4])  # user and system, ours and of children that ended
         logger.info(USED, seconds, peak_memory_mb())

@@ -1,4 +1,4 @@
-"""The frozen pydantic models that are the only source of config.yaml and schema.json."""
+"""Frozen pydantic models, the only source of config.yaml and schema.json."""
 
 from einthoven.base.config.load import load, validate
 from einthoven.base.config.models import Config

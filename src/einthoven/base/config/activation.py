@@ -17,13 +17,14 @@ class ActivationSettings(Section):
     cv_fiber_mm_per_ms: float = 0.45
     cv_transverse_mm_per_ms: float = 0.3
     cv_lv_endocardium_mm_per_ms: LayerSpeed = 0.87
-    """Along the endocardium, a thin layer that conducts faster; 0: no such layer."""
+    """Speed in a thin, faster layer along the endocardium; 0: no such layer."""
     cv_rv_endocardium_mm_per_ms: LayerSpeed = 0.88
     endocardium_top_z: Annotated[float, Field(ge=0, le=1)] = 1.0
-    """No such layer above; 0 apex, 1 base."""
+    """Upper end of that layer; 0 apex, 1 base."""
     crt_vv_delay_ms: Annotated[float, Field(ge=-100, le=100)] = 0.0
     capture: bool = True
-    """Whether a wave in the muscle enters the Purkinje trees at junctions and leaves elsewhere."""
+    """Whether a wave in the muscle enters the Purkinje trees at junctions and leaves them
+    elsewhere."""
     pmj_antegrade_ms: JunctionDelay = 5.0
     """Delay of a wave that leaves a tree at a junction."""
     pmj_retrograde_ms: JunctionDelay = 2.0

@@ -1,4 +1,4 @@
-"""Bodies beyond the shape models: deformations on top of their modes, and cuts of the torso."""
+"""Bodies beyond the shape models: deformations on top of their modes, and truncated torsos."""
 
 from typing import Annotated, Any
 
@@ -22,53 +22,53 @@ OF_SECTIONS = {"fine_share", "fine_edge_mm", "lung_share"}
 
 
 class AugmentationSettings(Section):
-    """What is drawn for each patient on top of coefficients and pose; by default nothing.
+    """Random changes of each patient on top of shape coefficients and pose; by default none.
 
-    Factors and conductivities are log-uniform in their ranges. Draws depend on the seed, the
-    patient's name and the number of the attempt alone. A body that is not valid (surfaces that
-    intersect, a wall that is too thin, a volume outside the human range, a heart that does not fit)
-    is drawn again, its coefficients nearer to the mean by a fifth each time; `anatomy.npz` tells
-    what was built.
+    Factors and conductivities are log-uniform in their ranges. A draw depends only on the seed, the
+    patient's name and the number of the attempt. An invalid body (surfaces that intersect, a wall
+    that is too thin, a volume outside the human range, a heart that does not fit) is drawn again,
+    with its coefficients a fifth nearer to the mean each time. `anatomy.npz` records what was
+    built.
     """
 
     seed: Seed = 1
     max_redraws: Annotated[int, Field(ge=0, le=50)] = 0
     heart_scale: FactorRange = NO_CHANGE
     heart_axis_scale: FactorRange = NO_CHANGE
-    """Of each axis of the heart on its own, the volume kept."""
+    """Scale of each axis of the heart, drawn independently, at constant volume."""
     lv_wall: FactorRange = NO_CHANGE
-    """Thickness of the LV's wall and the septum, the epicardium kept: thin to hypertrophied."""
+    """Thickness of the LV's wall and the septum at constant epicardium: thin to hypertrophied."""
     rv_wall: FactorRange = NO_CHANGE
     rv_breadth: FactorRange = NO_CHANGE
-    """Of all that lies beyond the septum, along the axis from LV to RV."""
+    """Breadth of the RV, i.e. of all that lies beyond the septum, along the axis from LV to RV."""
     heart_warp_mm: WarpMm = 0.0
-    """Largest quadratic mean of a smooth random displacement; uniform from 0."""
+    """Largest RMS of a smooth random displacement; uniform from 0."""
     base_curve_mm: Annotated[float, Field(ge=0, le=40)] = 0.0
-    """Largest rise of the RV's outflow tract above a flat base; uniform from 0, with a random bow
-    of the base of up to a half of that."""
+    """Largest rise of the RV's outflow tract above a flat base, uniform from 0; the base is also
+    bowed at random by up to half of it."""
     base_breadth: FactorRange = NO_CHANGE
-    """Below 1 the heart is widest some way beneath its base, as real ones are."""
+    """Breadth of the base; below 1 the heart is widest beneath its base, as real hearts are."""
     torso_scale: FactorRange = NO_CHANGE
     torso_axis_scale: FactorRange = NO_CHANGE
-    """Of breadth, depth and height, each on its own, on top of torso_scale."""
+    """Breadth, depth and height of the torso, drawn independently, on top of torso_scale."""
     torso_warp_mm: WarpMm = 0.0
     cut_share: Share = 0.0
-    """Share of torsos that end below the neck, and of those that end above the hips: anywhere
-    between there and the heart."""
+    """Share of torsos that end below the neck, and of those that end above the hips; the cut is
+    anywhere between there and the heart."""
     lung_share: Share = 0.0
-    """Share of torsos with lungs, where `anatomy.lungs` gives them to none."""
+    """Share of torsos with lungs, if `anatomy.lungs` is false."""
     fine_share: Share = 0.0
-    """Share of hearts with triangles and tetrahedra of `fine_edge_mm`."""
+    """Share of hearts whose triangles and tetrahedra have edges of `fine_edge_mm`."""
     fine_edge_mm: Annotated[float, Field(ge=0.5, le=8)] = 2.2
     sigma_il_s_per_m: SigmaRange = None
-    """Lead fields and their samples keep conductivities that were drawn as an attribute."""
+    """Drawn conductivities; lead fields and their samples store them as an attribute."""
     sigma_it_s_per_m: SigmaRange = None
     sigma_el_s_per_m: SigmaRange = None
     sigma_et_s_per_m: SigmaRange = None
     sigma_torso_s_per_m: SigmaRange = None
     sigma_blood_s_per_m: SigmaRange = None
     sigma_lung_s_per_m: SigmaRange = None
-    """Of patients with lungs."""
+    """Conductivity of lungs, for patients who have them."""
 
     @field_validator("*")
     @classmethod
@@ -79,26 +79,26 @@ class AugmentationSettings(Section):
 
     @property
     def conductivities(self) -> dict[str, list[float]]:
-        """Name of section leadfield -> [low, high] of those that are drawn."""
+        """Name in section leadfield -> [low, high] of the conductivities that are drawn."""
         named = {name: value for name, value in self if name.startswith("sigma_")}
         return {name: value for name, value in named.items() if value is not None}
 
     @property
     def of_shapes(self) -> dict[str, Any]:
-        """The keys that decide shapes, of which an anatomy is made beside its own section."""
+        """Keys that change shapes, which an anatomy depends on beside its own section."""
         conductivities = {name for name, _ in self if name.startswith("sigma_")}
         return self.model_dump(exclude=conductivities | OF_SECTIONS)
 
     @property
     def changes_shapes(self) -> bool:
-        """Whether any body is other than that of the shape models."""
+        """Whether any body differs from that of the shape models."""
         kept = {"seed", "max_redraws"}
         usual = NO_AUGMENTATION.of_shapes
         return any(value != usual[key] for key, value in self.of_shapes.items() if key not in kept)
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether the section has no say at all."""
+        """Whether the section has no effect."""
         return self.model_dump(exclude={"seed"}) == NO_AUGMENTATION.model_dump(exclude={"seed"})
 
 

@@ -1,4 +1,4 @@
-"""The conductivities of one patient: those of section leadfield, or drawn by augmentation."""
+"""The conductivities of one patient: from section leadfield, or drawn by augmentation."""
 
 import math
 
@@ -11,9 +11,9 @@ from einthoven.base.core.seeds import generator
 def drawn_conductivities(
     leadfield: LeadFieldSettings, ranges: AugmentationSettings, patient: str, lungs: bool = True
 ) -> LeadFieldSettings:
-    """The section as a patient has it; of one without `lungs` theirs stays.
+    """The section leadfield for one patient; without `lungs`, the lungs' value is not drawn.
 
-    A draw depends on the seed, the patient's name and the conductivity's name alone.
+    A draw depends only on the seed, the patient's name and the conductivity's name.
 
     Raises:
         BadInput: a value is outside the range of section leadfield.

@@ -1,4 +1,4 @@
-"""The sections anatomy and mesh of one virtual patient: as they are, or finer, or with lungs."""
+"""The sections anatomy and mesh of one virtual patient: unchanged, or finer, or with lungs."""
 
 from einthoven.base.config.augmentation import AugmentationSettings
 from einthoven.base.config.models import AnatomySettings, MeshSettings
@@ -8,9 +8,9 @@ from einthoven.base.core.seeds import generator
 def drawn_anatomy(
     section: AnatomySettings, ranges: AugmentationSettings, patient: str
 ) -> AnatomySettings:
-    """The section as a patient has it: lungs, and edges of the heart's surfaces.
+    """The section anatomy for one patient: lungs, and edge lengths of the heart's surfaces.
 
-    Of a larger share are all of a smaller one.
+    The patients of a smaller share are a subset of those of a larger one.
     """
     lungs = section.lungs or _is_of(ranges.lung_share, "lung_share", ranges, patient)
     edge_mm = _heart_edge_mm(section.heart_edge_mm, ranges, patient)
@@ -18,7 +18,7 @@ def drawn_anatomy(
 
 
 def drawn_mesh(section: MeshSettings, ranges: AugmentationSettings, patient: str) -> MeshSettings:
-    """The section as a patient has it: edges of the heart's tetrahedra, as fine as its surfaces."""
+    """The section mesh for one patient: its heart's tetrahedra are as fine as its surfaces."""
     edge_mm = _heart_edge_mm(section.heart_edge_mm, ranges, patient)
     return section.model_copy(update={"heart_edge_mm": edge_mm})
 
@@ -29,5 +29,5 @@ def _heart_edge_mm(usual: float, ranges: AugmentationSettings, patient: str) -> 
 
 
 def _is_of(share: float, name: str, ranges: AugmentationSettings, patient: str) -> bool:
-    """Whether a patient is of a share; depends on the seed and both names alone."""
+    """Whether a patient belongs to a share; depends only on the seed and both names."""
     return generator(ranges.seed, patient, "augmentation", name).random() < share

@@ -1,4 +1,4 @@
-"""The section of imaging from the 12-lead ECG: what its simulated beats vary in."""
+"""The section imaging: ranges of the simulated beats for imaging from the 12-lead ECG."""
 
 from typing import Annotated, Literal, Self, get_args
 
@@ -22,8 +22,8 @@ Gradients = Annotated[list[GradientMs], Pair]
 class ImagingSettings(Section):
     """Simulated beats of `snakemake imaging`; docs/explanation/simulated-beats.md.
 
-    Each beat draws from the [low, high] below, uniformly and by itself; I_Kr is whole, half or
-    blocked and the cycle length 600 or 1000 ms, as in Landajuela 2022.
+    Each beat draws from the [low, high] below, uniformly and independently. I_Kr is normal, halved
+    or blocked and the cycle length 600 or 1000 ms, as in Landajuela 2022.
     """
 
     seed: Seed = 1
@@ -32,35 +32,35 @@ class ImagingSettings(Section):
         "sinus", "lbbb", "rbbb", "lafb", "lpfb", "paced-1", "paced-2", "paced-3"
     ]  # fmt: skip
     paced_share: Annotated[float, Field(ge=0, le=1)] = 0.6
-    """Of beats that leave one, two or three sites of either ventricle, at any depth of the wall."""
+    """Share of beats that start at one, two or three sites of either ventricle, at any depth."""
     forward_models: Annotated[list[ForwardName], Field(min_length=1)] = [
         "fem",
         "operator",
         "pseudo",
     ]
-    """Lead fields by finite elements and by the shipped operator, and Landajuela's pseudo-ECG."""
+    """Lead fields by finite elements or by the shipped operator, or Landajuela's pseudo-ECG."""
     site_delay_ms: Delays = [0.0, 60.0]
-    """After the first site."""
+    """Delay after the first site."""
     cv_fiber_mm_per_ms: Speeds = [0.36, 0.68]
-    """Taggart 2000, doi:10.1006/jmcc.2000.1105, in human ventricles: 0.65 along and 0.5 across on
-    the epicardium; slower in disease."""
+    """Human ventricles: 0.65 along and 0.5 across fibres on the epicardium (Taggart 2000,
+    doi:10.1006/jmcc.2000.1105); slower in disease."""
     transverse_ratio: Ratios = [0.45, 0.75]
-    """Speed across over speed along the fibres."""
+    """Speed across fibres over speed along fibres."""
     cv_endocardium_mm_per_ms: Speeds = [0.6, 1.2]
-    """Of each endocardium; Durrer 1970, doi:10.1161/01.CIR.41.6.899: about 1."""
+    """Speed along each endocardium; about 1 in Durrer 1970, doi:10.1161/01.CIR.41.6.899."""
     cv_tree_mm_per_ms: Speeds = [1.2, 2.4]
-    """Of bundles and Purkinje trees."""
+    """Speed in bundles and Purkinje trees."""
     sigma_il_s_per_m: Sigmas = [0.17, 0.34]
     """Three measurements, 0.17, 0.28 and 0.34, compared by Roth 1997, doi:10.1109/10.563303."""
     sigma_it_s_per_m: Sigmas = [0.019, 0.06]
-    """The same: 0.019, 0.026 and 0.06."""
+    """From the same comparison: 0.019, 0.026 and 0.06."""
     apd_mean_ms: Durations = [285.0, 325.0]
-    """At 1000 ms and with I_Kr whole; the gradients likewise."""
+    """At 1000 ms and with normal I_Kr, as are the gradients."""
     apex_to_base_ms: Gradients = [0.0, 90.0]
     anterior_to_posterior_ms: Gradients = [-30.0, 10.0]
     rv_to_lv_ms: Gradients = [-10.0, 20.0]
     endo_to_epi_ms: Gradients = [-50.0, 0.0]
-    """Glukhov 2010, doi:10.1161/CIRCRESAHA.109.204891, in human wedges."""
+    """In human wedges: Glukhov 2010, doi:10.1161/CIRCRESAHA.109.204891."""
 
     @model_validator(mode="after")
     def _lists_are_sane(self) -> Self:
@@ -74,7 +74,7 @@ class ImagingSettings(Section):
         paced = [pattern.startswith("paced") for pattern in self.patterns]
         if (self.paced_share > 0 and not any(paced)) or (self.paced_share < 1 and all(paced)):
             raise ValueError(
-                f"imaging.paced_share = {self.paced_share:g}: patterns has none of the others"
+                f"imaging.paced_share = {self.paced_share:g}: patterns has no other beats"
             )
         return self
 

@@ -1,4 +1,4 @@
-"""The section of inverse ECG."""
+"""The section of inverse electrocardiography."""
 
 from typing import Annotated, Literal
 
@@ -23,25 +23,26 @@ class InverseSettings(Section):
     Methods are compared on problems with known answer.
 
     The problems are those of Zhu 2025 on the surfaces of a test patient, and beats of that patient
-    that finite elements made. Noise is in units of the action potential in the first, in mV in the
-    others.
+    simulated with finite elements. The noise of the former is in units of the action potential,
+    that of the latter in mV.
     """
 
     seed: Seed = 1
     n_heart_nodes: Annotated[int, Field(ge=50, le=20_000)] = 1094
     n_torso_nodes: Annotated[int, Field(ge=50, le=20_000)] = 352
     n_electrodes: Annotated[int, Field(ge=3, le=2000)] = 128
-    """On the skin of the patient's beats; in the problems of Zhu 2025 each node is one."""
+    """Electrodes for the patient's beats; in the problems of Zhu 2025 each skin node is an
+    electrode."""
     n_times: Annotated[int, Field(ge=20, le=5000)] = 661
-    """In the problems of Zhu 2025, `time_step` apart; the wave must have time for the heart."""
+    """Time steps in the problems of Zhu 2025; the wave must have time to cross the heart."""
     time_step: Annotated[float, Field(gt=0, le=2)] = 0.1
-    """Without unit."""
+    """Dimensionless time between these steps."""
     beat_step_ms: Annotated[float, Field(gt=0, le=10)] = 2.0
-    """Of the patient's beats, on the time axis of section ecg."""
+    """Time step of the patient's beats, whose time axis is that of section ecg."""
     physics_off: list[Share] = [0.2]
-    """Problems whose diffusion and reaction are off by these shares of what the methods assume."""
+    """Model errors: diffusion and reaction of a problem differ by this share from those assumed."""
     geometry_off_mm: list[Distance] = [10.0]
-    """Problems whose heart is so far from where the methods believe it."""
+    """Geometry errors: distance of the heart from its assumed position."""
     scenarios: Annotated[list[ScenarioName] | None, Field(description="of ecg.scenarios")] = None
     """Beats of the patient; null: all of ecg.scenarios."""
     noise: Annotated[list[Noise], Field(min_length=1)] = [0.01, 0.1]
@@ -54,14 +55,16 @@ class InverseSettings(Section):
         CriterionName | None,
         Field(description="l-curve, creso, gcv, robust-gcv, evidence"),
     ] = None
-    """Of all methods that have a weight; null: each method's own."""
+    """Criterion for the regularisation weight in all methods that have one; null: each method's
+    own."""
     network_steps: Count = 20
     fits_per_job: Count = 30
-    """Of methods that take seconds; of those that take minutes a job is one fit."""
+    """Fits per job for methods that take seconds; a method that takes minutes has one fit per job.
+    """
     operators: Annotated[list[OperatorName], Field(min_length=1)] = [
         "fem", "bem", "surrogate", "pseudo", "torso-smaller", "torso-larger", "torso-other"
     ]  # fmt: skip
     """Lead fields compared in one reconstruction of V_m."""
     operator_noise_mv: Annotated[list[Noise], Field(min_length=1)] = [0.01]
     source_edge_mm: Annotated[float, Field(ge=3, le=30)] = 7.0
-    """Of the surface on which V_m is sought."""
+    """Edge length of the surface on which V_m is estimated."""

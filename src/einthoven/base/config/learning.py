@@ -10,40 +10,40 @@ from einthoven.base.core.names import SHAPES_PER_CHUNK
 EncoderName = Literal["pca", "deepsdf"]
 ModelName = Literal["mlp", "refraction", "operator"]
 WITHOUT_ENCODER: frozenset[ModelName] = frozenset({"operator"})
-"""Models that are given no code: each is one method, whatever encoders there are."""
+"""Models that need no code, and so are trained once, whatever the encoders."""
 Precision = Literal[32, "bf16-mixed", "16-mixed"]
 N_POSE = 6
-"""Entries of a DeepSDF code that are the heart's pose."""
+"""Entries of a DeepSDF code that hold the heart's pose."""
 
 
 class DeepSdfSettings(Section):
     """Auto-decoder of four signed distances (Dokuchaev 2026, section 2.5).
 
-    The paper's own settings: n_shapes 0, network joint, n_latent 16, width 256, activation relu,
+    Settings of Dokuchaev 2026: n_shapes 0, network joint, n_latent 16, width 256, activation relu,
     pose false, relative_mm 0, epochs 2000, learning_rate 0.001.
     """
 
     seed: Seed = 1
     n_shapes: Annotated[int, Field(ge=0, multiple_of=SHAPES_PER_CHUNK)] = 256
-    """Further anatomies from which the encoder alone learns; 0: the cohort's."""
+    """Further anatomies from which only the encoder learns; 0: only the cohort's."""
     shape_points: Annotated[int, Field(ge=100)] = 8192
-    """Samples about each of them."""
+    """Samples around each of them."""
     network: Literal["split", "joint"] = "split"
-    """One network for the torso and one for the heart, or the paper's one for both."""
+    """One network each for torso and heart, or one for both (Dokuchaev 2026)."""
     n_latent: Annotated[int, Field(ge=1, le=256)] = 32
     width: Annotated[int, Field(ge=8, le=2048)] = 128
     n_frequencies: Annotated[int, Field(ge=0, le=512)] = 24
     frequency_scale: Positive = 0.5
     activation: Literal["silu", "relu"] = "silu"
     pose: bool = True
-    """Six code entries turn and shift the heart's coordinates."""
+    """Whether six code entries rotate and shift the heart's coordinates."""
     epochs: Count = 300
     points_per_batch: Count = 64
-    """Of each patient, for each network."""
+    """Points of each patient for each network."""
     batch_patients: Count = 64
     learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.004
     halve_after_epochs: Annotated[int, Field(ge=0)] = 0
-    """0: warm-up and cosine."""
+    """Epochs after which the learning rate is halved; 0: warm-up and cosine."""
     relative_mm: Annotated[float, Field(ge=0)] = 4.0
     """Errors are divided by |s| + relative_mm (torso: 5 times as much); 0: plain squares."""
     lambda_prior: Annotated[float, Field(ge=0)] = 0.0001
@@ -63,27 +63,28 @@ class DeepSdfSettings(Section):
 
 
 class MlpSettings(Section):
-    """The network of Dokuchaev 2026, section 2.3; `epochs` visit every training patient once."""
+    """Network of Dokuchaev 2026, section 2.3; each epoch visits every training patient once."""
 
     seed: Seed = 1
     width: Annotated[int, Field(ge=8, le=2048)] = 256
     n_frequencies: Annotated[int, Field(ge=0, le=512)] = 32
     frequency_scale: Positive = 0.5
     lambda_cos: Annotated[float, Field(ge=0)] = 20.0
-    """Not stated in the paper; in units of the mean gradient in the heart."""
+    """Weight of the cosine loss, not stated by Dokuchaev 2026; in units of the heart's mean
+    gradient."""
     epochs: Count = 800
     points_per_batch: Count = 128
     electrodes_per_batch: Annotated[int, Field(ge=0)] = 2
-    """Random electrodes of each patient in a batch; 0: all."""
+    """Random electrodes of each patient per batch; 0: all."""
     batch_patients: Count = 6
     learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.003
     halve_after_epochs: Annotated[int, Field(ge=0)] = 0
-    """The paper's schedule (400 of 800 epochs); 0: warm-up and cosine."""
+    """Schedule of Dokuchaev 2026 (400 of 800 epochs); 0: warm-up and cosine."""
     precision: Precision = 32
 
 
 class RefractionSettings(Section):
-    """Refraction tensor on the incident field, and modes of low rank."""
+    """Refraction tensor on the incident field, with low-rank modes."""
 
     seed: Seed = 1
     width: Annotated[int, Field(ge=8, le=2048)] = 256
@@ -91,21 +92,22 @@ class RefractionSettings(Section):
     n_frequencies: Annotated[int, Field(ge=0, le=512)] = 48
     frequency_scale: Positive = 0.5
     code_at_electrodes: bool = False
-    """What an electrode weighs depends on the code, too: better with many anatomies."""
+    """Whether an electrode's weights also depend on the code, which is better with many anatomies.
+    """
     epochs: Count = 400
     points_per_batch: Count = 64
     electrodes_per_batch: Annotated[int, Field(ge=0)] = 0
-    """0: all electrodes, which cost little more than one."""
+    """Electrodes per batch; 0: all, which cost little more than one."""
     batch_patients: Count = 6
     learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.003
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Average weights over about 1 / (1 - ema_decay) steps; 0: take the last ones."""
+    """Average of the weights over about 1 / (1 - ema_decay) steps; 0: the last weights."""
     precision: Precision = 32
-    """Of the layers, not of the geometry around them; 16-mixed needs a GPU."""
+    """Precision of the layers, not of the geometry around them; 16-mixed needs a GPU."""
 
 
 class OperatorSettings(Section):
-    """Linear operator on the incident field, from local geometry alone (surrogate.operator)."""
+    """Linear operator on the incident field, from local geometry only (surrogate.operator)."""
 
     seed: Seed = 1
     width: Annotated[int, Field(ge=8, le=2048)] = 192
@@ -114,7 +116,7 @@ class OperatorSettings(Section):
     frequency_scale: Positive = 0.2
     epochs: Count = 100
     points_per_batch: Count = 384
-    """Of each patient: gradients are compared there, and they stand for the heart."""
+    """Points of each patient at which gradients are compared; they also represent the heart."""
     electrodes_per_batch: Count = 16
     batch_patients: Count = 4
     learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.003
@@ -125,12 +127,13 @@ class LearningSettings(Section):
     """Encoders and models to compare: each model with each encoder; the operator needs none."""
 
     encoders: list[EncoderName] = ["pca", "deepsdf"]
-    """May be empty where the operator is the only model."""
+    """Encoders; the list may be empty if the operator is the only model."""
     models: Annotated[list[ModelName], Field(min_length=1)] = ["mlp", "refraction", "operator"]
     ensemble: Annotated[int, Field(ge=1, le=50)] = 1
-    """Refraction models, and operators, that differ in their seed: from 2 on with uncertainty."""
+    """Number of refraction models and operators that differ in their seed; 2 or more give
+    uncertainty."""
     chamfer_grid: Annotated[int, Field(ge=8, le=256)] = 48
-    """Grid points a side at which decoded surfaces are compared with the true ones."""
+    """Grid points per side for the comparison of decoded and true surfaces."""
     search_trials: Count = 20
     """Trainings of the optional targets results/search/{encoder}-{model}.json."""
 
@@ -139,7 +142,7 @@ class LearningSettings(Section):
         coded = [model for model in self.models if model not in WITHOUT_ENCODER]
         if coded and not self.encoders:
             raise ValueError(
-                f"encoders is empty, but of models {', '.join(coded)} needs one; "
-                f"{', '.join(sorted(WITHOUT_ENCODER))} does without"
+                f"encoders is empty, but of the models {', '.join(coded)} needs one; "
+                f"{', '.join(sorted(WITHOUT_ENCODER))} needs none"
             )
         return self

@@ -13,7 +13,7 @@ from einthoven.base.core.errors import BadInput
 
 
 def _keys_at(kind: type[Section], path: tuple[Any, ...]) -> list[str]:
-    """Keys of the section at a path; none below a mapping, whose values are of several kinds."""
+    """Keys of the section at a path; none below a mapping, whose values have several types."""
     model: Any = kind
     for step in path:
         fields = getattr(model, "model_fields", {})
@@ -69,10 +69,10 @@ def load(path: str | Path) -> Config:
 
 
 def section_of[S: Section](kind: type[S], values: Mapping[str, Any], where: str) -> S:
-    """A section of some values, within its own ranges.
+    """Build a section from values, within its ranges.
 
     Raises:
-        BadInput: one line of all that is wrong.
+        BadInput: one line that lists all faults.
     """
     try:
         return kind.model_validate(dict(values))
@@ -84,16 +84,16 @@ def section_of[S: Section](kind: type[S], values: Mapping[str, Any], where: str)
 def read_section[S: Section](
     kind: type[S], data: dict[str, Any], where: str, cure: str = "train again"
 ) -> S:
-    """A section as the file of a result states it: every key, none by default.
+    """Build a section as a result file states it: every key is required.
 
     Args:
-        kind: of section.
+        kind: class of the section.
         data: its keys.
         where: the file, for the message.
-        cure: what makes the result again; that of a trained model by default.
+        cure: how to make the result again; by default, that of a trained model.
 
     Raises:
-        BadInput: a key is missing, unknown or wrong: a file of another version of einthoven.
+        BadInput: a key is missing, unknown or wrong: the file is from another version of einthoven.
     """
     if missing := sorted(kind.model_fields.keys() - data.keys()):
         problem = f"key {', '.join(missing)} is missing"
@@ -102,4 +102,4 @@ def read_section[S: Section](
             return kind.model_validate(data)
         except ValidationError as error:
             problem = "; ".join(explained(kind, dict(e)) for e in error.errors())
-    raise BadInput(f"{where}: of another version of einthoven, {problem}; {cure}")
+    raise BadInput(f"{where}: from another version of einthoven, {problem}; {cure}")

@@ -1,7 +1,7 @@
 """One model per config section; a rule's `params` is one such section as a plain dict.
 
-Keys carry unit suffixes. Ranges are physical; a value off by a power of ten gets a message
-that asks for the likely slip.
+Keys carry unit suffixes. Ranges are physical. If a value is off by a power of ten, the message
+names the likely unit error.
 """
 
 from typing import Annotated, Literal, Self
@@ -34,9 +34,9 @@ from einthoven.base.config.section import Count, Positive, Section, Seed
 from einthoven.base.config.variation import BY_DEFAULT, VariationSettings
 
 MAX_MODES = 10
-"""Of the heart's and the torso's embedded atlas."""
+"""Number of modes of the embedded heart and torso atlases."""
 MAX_GRID = 1000
-"""Places for electrodes of a grid."""
+"""Number of electrode sites of a grid."""
 HEART_EDGE_MM = (0.5, 8.0)
 
 SiteCount = Annotated[int, Field(ge=0, le=MAX_GRID)]
@@ -52,7 +52,7 @@ SolverName = Literal["auto", "mumps", "pardiso", "cholmod", "amg"]
 
 
 class CohortSettings(Section):
-    """Latin hypercube in +-1 SD, drawn in blocks so that growing it moves nobody."""
+    """Latin hypercube in +-1 SD, drawn in blocks so that growing it keeps its patients."""
 
     seed: Seed = 1
     n_patients: Annotated[int, Field(ge=3)] = 32
@@ -63,9 +63,9 @@ class CohortSettings(Section):
     n_torso_modes: Annotated[int, Field(ge=1, le=MAX_MODES)] = MAX_MODES
     range_sd: Annotated[float, Field(gt=0, le=3)] = 1.0
     sex: Literal["any", "female", "male", "both"] = "any"
-    """any: one population of both, without covariates; the others move hearts and torsos."""
+    """any: one population of both sexes, without covariates; the others shift hearts and torsos."""
     height_cm: Annotated[HeightRange | None, Field(description="[low, high], with a sex")] = None
-    """null: as range_sd tells, around the mean of the sex."""
+    """Heights; null: from range_sd, around the mean of the sex."""
     bmi: Annotated[BmiRange | None, Field(description="[low, high], with a sex")] = None
 
     @model_validator(mode="after")
@@ -95,22 +95,22 @@ class AnatomySettings(Section):
     heart_edge_mm: HeartEdge = 4.0
     torso_resolution: Literal["coarse", "fine"] = "coarse"
     pose: Literal["imaged", "engblom"] = "imaged"
-    """Where the mean heart lies and points to (`anatomy.pose.MEAN_POSES`)."""
+    """Position and orientation of the mean heart (`anatomy.pose.MEAN_POSES`)."""
     lungs: bool = False
-    """Whether the torso has lungs, with a conductivity of their own."""
+    """Whether the torso has lungs, with their own conductivity."""
     heart_atlas: AtlasPath = ""
-    """Path of an atlas file that `einthoven fetch` made; "" is the embedded atlas."""
+    """Path of an atlas file made by `einthoven fetch`; "" is the embedded atlas."""
     torso_atlas: AtlasPath = ""
     sites: Literal["front", "around"] = "front"
-    """Where the grid electrodes are: on the front, or on front, sides and back."""
+    """Sites of the grid electrodes: the front, or front, sides and back."""
 
 
 class ElectrodeSettings(Section):
-    """A grid on the torso beside the nine of the 12-lead ECG; more electrodes keep the first."""
+    """A grid on the torso beside the nine electrodes of the 12-lead ECG."""
 
     n_grid: SiteCount = 24
     n_refined: SiteCount = 24
-    """Meshes are refined at the first so many sites; more of these make all meshes new."""
+    """Number of sites at which meshes are refined; more of them change all meshes."""
 
 
 class MeshSettings(Section):
@@ -143,10 +143,10 @@ CONDUCTIVITY_RANGES = {
     "sigma_blood_s_per_m": (0.01, 1.5),
     "sigma_lung_s_per_m": (0.01, 0.3),
 }
-"""Wide around what is measured, narrow enough to notice a factor of ten."""
+"""Wide around the measured values, but narrow enough to detect a factor of ten."""
 CONDUCTIVITY_SLIPS = ((0.1, "mS/cm (1 mS/cm = 0.1 S/m)"), (0.001, "mS/m"), (100.0, "S/cm"),
                       (10.0, "dS/m"))  # fmt: skip
-"""Factors to S/m from what a value may have been meant in."""
+"""Factors to S/m from units in which a value may have been given by mistake."""
 
 
 class LeadFieldSettings(Section):
@@ -166,13 +166,14 @@ class LeadFieldSettings(Section):
     sigma_blood_s_per_m: float = 0.2
     sigma_lung_s_per_m: float = 0.0389
     solver: SolverName = "auto"
-    """auto takes mumps or amg by size; pardiso and cholmod are optional extras."""
+    """Linear solver; auto takes mumps or amg by size; pardiso and cholmod are optional extras."""
     solver_tolerance: Annotated[float, Field(ge=1e-13, le=1e-6)] = 1e-10
     """Largest relative residual of a lead field."""
     gradient: Literal["recovered", "raw"] = "recovered"
-    """Of samples, ECGs and references: quadratic fits within a tissue, or the elements' own."""
+    """Gradients for samples, ECGs and references: quadratic fits within a tissue, or element-wise.
+    """
     electrodes_per_job: Annotated[int, Field(ge=0)] = 0
-    """0: all electrodes in one job (one factorisation)."""
+    """Electrodes per job; 0: all in one job (one factorisation)."""
 
     @property
     def conductivities(self) -> dict[str, float]:
@@ -235,9 +236,9 @@ class DatasetSettings(Section):
     """The consolidated data set."""
 
     exclude: list[PatientName] = []
-    """Patients that could not be made; the data set and the metrics say that they are missing."""
+    """Patients that could not be made; the data set and the metrics list them as missing."""
     lead_field: Literal["heart", "body"] = "heart"
-    """What a patient's store keeps: the heart, 10 mm around it and the skin, or all nodes."""
+    """Nodes in a patient's store: the heart, 10 mm around it and the skin, or all nodes."""
 
 
 class Config(Section):
@@ -300,11 +301,11 @@ class Config(Section):
         if unknown := sorted(set(self.ecg.scenarios) - self.known_scenarios.keys()):
             raise ValueError(
                 f"ecg.scenarios: unknown {', '.join(unknown)}; known are "
-                f"{', '.join(self.known_scenarios)}; define others in section scenarios"
+                f"{', '.join(self.known_scenarios)}; section scenarios defines others"
             )
         if missing := sorted(set(self.inverse.scenarios or []) - set(self.ecg.scenarios)):
             raise ValueError(
-                f"inverse.scenarios: {', '.join(missing)} must be in ecg.scenarios, too: that "
-                "makes their activation"
+                f"inverse.scenarios: {', '.join(missing)} must also be in ecg.scenarios, "
+                "which makes their activation"
             )
         return self

@@ -1,4 +1,4 @@
-"""The electrophysiology of one patient: the sections, moved within the ranges of `variation`."""
+"""The electrophysiology of one patient: sections varied within the ranges of `variation`."""
 
 import itertools
 import math
@@ -23,20 +23,20 @@ class Varied(NamedTuple):
     """A setting that differs between patients."""
 
     name: str
-    """Key of the section variation that holds the half-width."""
+    """Key of section variation that holds the half-width."""
     section: str
     key: str
-    """What varies."""
+    """Key of the setting that varies."""
     relative: bool = False
     """Whether the half-width is a share of the setting."""
 
     @property
     def column(self) -> str:
-        """Name in sheets and stores, with the unit."""
+        """Name in sheets and stores, with unit."""
         return f"{self.name}_mm_per_ms" if self.relative else self.name
 
     def value(self, config: Config, unit: float) -> float:
-        """The setting at `unit` in -1 to 1 of its range; half-width zero gives it to the bit."""
+        """The setting at `unit` in -1 to 1 of its range; half-width zero keeps it unchanged."""
         usual = getattr(getattr(config, self.section), self.key)
         change = getattr(config.variation, self.name) * unit
         return usual * (1.0 + change) if self.relative else usual + change
@@ -58,10 +58,10 @@ VARIED = (
     Varied("apd_rv_to_lv_ms", "repolarisation", "rv_to_lv_ms"),
     Varied("apd_endo_to_epi_ms", "repolarisation", "endo_to_epi_ms"),
 )
-"""To let another one vary: a line here and a half-width in `config.variation`."""
+"""Settings that vary: to add one, add a line here and a half-width in `config.variation`."""
 COLUMNS = tuple(varied.column for varied in VARIED)
 SITE_KEYS = ("z", "phi_deg", "time_ms")
-"""What varies of each early site, each by its own draw: variation.site_z and so on."""
+"""Coordinates of each early site, drawn independently: variation.site_z and so on."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +74,15 @@ class Physiology:
 
     @classmethod
     def of(cls, config: Config, patient: str, given: Mapping[str, float] = NONE) -> Self:
-        """What a patient has by a config.
+        """The settings of a patient by a config.
 
         Args:
-            config: the sections, and the ranges about them.
+            config: sections, and the ranges about them.
             patient: name; a draw depends on nothing else of the patient.
-            given: column -> measured value, in place of a draw (a sheet of imported patients).
+            given: column -> measured value, used instead of a draw (sheet of imported patients).
 
         Raises:
-            BadInput: a value is outside the range of its section; a duration is given, but
+            BadInput: a value is outside the range of its section, or a duration is given although
                 repolarisation.field is homogeneous.
         """
         durations = config.repolarisation.field != "homogeneous"
@@ -105,7 +105,7 @@ class Physiology:
 
     @classmethod
     def read(cls, sections: Mapping[str, Mapping[str, Any]], where: str) -> Self:
-        """From values of the three sections, such as the stages of a patient keep.
+        """Build the settings from the three sections, such as a patient's stages store them.
 
         Raises:
             BadInput: a key is unknown or wrong; `where` is for the message.
@@ -118,9 +118,9 @@ class Physiology:
 
     @property
     def columns(self) -> dict[str, float]:
-        """Column -> value that counts, `COLUMNS` and then those of the early sites.
+        """Column -> effective value: `COLUMNS`, then those of the early sites.
 
-        Of a homogeneous heart the durations are those of its one template.
+        The durations of a homogeneous heart are those of its one template.
         """
         values = {v.column: float(getattr(getattr(self, v.section), v.key)) for v in VARIED}
         if self.repolarisation.field == "homogeneous":
@@ -134,7 +134,7 @@ class Physiology:
 
 
 def check_ranges(config: Config) -> None:
-    """Refuse a half-width that leads out of the range of its section, whoever is drawn.
+    """Refuse a half-width that can leave the range of its section.
 
     Raises:
         BadInput: names the half-width and the range.
@@ -148,7 +148,7 @@ def check_ranges(config: Config) -> None:
     for site in purkinje.early_sites:
         latest = dict(site) | {"time_ms": site.time_ms + 2 * widths.site_time_ms}
         section_of(EarlySiteSettings, latest, f"config: variation.site_time_ms: {where}")
-    for unit in (-1.0, 1.0):  # also the tops of the trees have a say
+    for unit in (-1.0, 1.0):  # the upper limits of the trees are checked as well
         height = unit * widths.site_z
         places = [dict(site) | {"z": site.z + height} for site in purkinje.early_sites]
         moved = dict(purkinje) | {"early_sites": places}
@@ -156,7 +156,7 @@ def check_ranges(config: Config) -> None:
 
 
 def _early_sites(config: Config, patient: str) -> dict[str, Any]:
-    """Early sites of a patient; all come later if one would be early, as only differences count."""
+    """Early sites of a patient, shifted if one would be negative: only differences matter."""
     sites = [dict(site) for site in config.purkinje.early_sites]
     for key, (number, site) in itertools.product(SITE_KEYS, enumerate(sites)):
         name = f"site_{key}"
@@ -164,16 +164,16 @@ def _early_sites(config: Config, patient: str) -> dict[str, Any]:
     shift = max(0.0, *(-site["time_ms"] for site in sites))
     for site in sites:
         site["time_ms"] += shift
-        if abs(site["phi_deg"]) > HALF_TURN_DEG:  # an angle beyond the lateral wall
+        if abs(site["phi_deg"]) > HALF_TURN_DEG:  # an angle beyond the lateral wall wraps around
             site["phi_deg"] -= math.copysign(2 * HALF_TURN_DEG, site["phi_deg"])
     return {"early_sites": sites}
 
 
 def _unit(config: Config, patient: str, name: str, *number: int) -> float:
-    """Uniform in -1 to 1; 0 where the half-width is, of which no draw is needed.
+    """Uniform draw in -1 to 1; 0 if the half-width is 0.
 
-    The generator is derived from the seed, the patient and the name of what varies, so neither
-    other patients nor other settings have a say.
+    The generator is derived from the seed, the patient and the setting's name, so other patients
+    and other settings do not matter.
     """
     if getattr(config.variation, name) == 0:
         return 0.0

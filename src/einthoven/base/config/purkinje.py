@@ -1,4 +1,4 @@
-"""Settings of the Purkinje trees and of the sites where the wave first reaches the muscle."""
+"""Settings of the Purkinje trees and of the sites of earliest ventricular activation."""
 
 from typing import Annotated, Literal, Self
 
@@ -7,19 +7,19 @@ from pydantic import Field, field_validator, model_validator
 from einthoven.base.config.section import Section, Seed
 
 Fascicle = Literal["anterior", "septal", "posterior", "right"]
-"""The left bundle's three, and the right bundle."""
+"""Three fascicles of the left bundle, and the right bundle."""
 
 
 class EarlySiteSettings(Section):
-    """Where a fascicle reaches an endocardium: of the RV on its free wall, otherwise of the LV."""
+    """Site where a fascicle reaches the endocardium: on the RV's free wall, or in the LV."""
 
     fascicle: Fascicle
     z: Annotated[float, Field(ge=0, le=1)]
-    """0 apex, 1 base."""
+    """Apicobasal coordinate: 0 apex, 1 base."""
     phi_deg: Annotated[float, Field(ge=-180, le=180)]
-    """0 mid-septum, 90 anterior, +-180 lateral, -90 inferior."""
+    """Angle: 0 mid-septum, 90 anterior, +-180 lateral, -90 inferior."""
     time_ms: Annotated[float, Field(ge=0, le=60)]
-    """After the wave has left the His bundle, but for what all sites share."""
+    """Time after the His bundle, up to a constant that all sites share."""
 
 
 class PurkinjeSettings(Section):
@@ -33,7 +33,7 @@ class PurkinjeSettings(Section):
         EarlySiteSettings(fascicle="right", z=0.35, phi_deg=29.0, time_ms=12.4),
     ]
     lv_top_z: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """No tree above; 0 apex, 1 base."""
+    """Upper end of the trees; 0 apex, 1 base."""
     rv_top_z: Annotated[float, Field(gt=0, le=1)] = 1.0
     branch_length_mm: Annotated[float, Field(ge=0.5, le=30)] = 4.0
     segment_mm: Annotated[float, Field(ge=0.1, le=5)] = 1.0
@@ -48,7 +48,7 @@ class PurkinjeSettings(Section):
     def _both_sides(cls, value: list[EarlySiteSettings]) -> list[EarlySiteSettings]:
         fascicles = {site.fascicle for site in value}
         if "right" not in fascicles or len(fascicles) < 2:
-            raise ValueError("one site of the right bundle and one of the left are needed at least")
+            raise ValueError("at least one site of the right bundle and one of the left are needed")
         return value
 
     @model_validator(mode="after")

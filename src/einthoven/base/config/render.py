@@ -17,7 +17,7 @@ _BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusive
 
 
 def as_params(config: Config) -> dict[str, Any]:
-    """The whole config as `builtins_of` has it."""
+    """The whole config as plain builtins."""
     return builtins_of(config)
 
 
@@ -27,7 +27,7 @@ def schema() -> str:
 
 
 def hint(key: dict[str, Any]) -> str:
-    """What a key may be, by its JSON schema: choices (also those of a list), words, or a range."""
+    """Allowed values of a key, by its JSON schema: choices (also of a list), words, or a range."""
     if choices := (key.get("items") or key).get("enum"):
         return " or ".join(map(str, choices))
     bounds = [f"{sign} {key[name]:g}" for name, sign in _BOUNDS.items() if name in key]
@@ -35,7 +35,7 @@ def hint(key: dict[str, Any]) -> str:
 
 
 def render(config: Config, title: str) -> str:
-    """A complete config file with what each section means and which values it takes."""
+    """A complete config file that explains each section and the values it takes."""
     lines = [HEADER.format(title=title)]
     for name in Config.model_fields:
         section = getattr(config, name)
@@ -56,7 +56,7 @@ def render(config: Config, title: str) -> str:
 
 
 def yaml_value(value: Any) -> str:
-    """A number, string, list or null in YAML; 1e-06 gets the dot without which it is text."""
+    """A number, string, list or null in YAML; 1e-06 gets a point, or YAML reads it as text."""
     if isinstance(value, float) and "e" in (text := repr(value)) and "." not in text:
         return text.replace("e", ".0e")
     plain = isinstance(value, str) and re.fullmatch(r"[A-Za-z][\w./-]*", value)

@@ -1,6 +1,6 @@
-"""Where a beat starts and what conducts it: settings of scenarios, and the built-in ones by name.
+"""Where a beat starts and how it is conducted: settings of scenarios, and the built-in scenarios.
 
-A scenario is data; `electrophysiology.scenarios` has the class that plays each kind.
+A scenario is data; `electrophysiology.scenarios` has a class for each kind.
 """
 
 from typing import Annotated, Any, Literal
@@ -16,7 +16,7 @@ SurfaceName = Literal["lv_endo", "rv_endo", "epi"]
 Factor = Annotated[float, Field(ge=0.2, le=3)]
 Delay = Annotated[float, Field(ge=-100, le=100)]
 I_KR_FACTORS = (0.0, 0.5, 1.0)
-"""For which there are action potentials (electrophysiology.cells.condition)."""
+"""Values for which there are action potentials (electrophysiology.cells.condition)."""
 
 
 class SiteSettings(Section):
@@ -37,9 +37,9 @@ class CoordinateSiteSettings(SiteSettings):
 
     at: Literal["coordinates"] = "coordinates"
     z: Annotated[float, Field(ge=0, le=1)]
-    """0 apex, 1 base."""
+    """Apicobasal coordinate: 0 apex, 1 base."""
     phi_deg: Annotated[float, Field(ge=-180, le=180)]
-    """0 mid-septum, 90 anterior, +-180 lateral, -90 inferior."""
+    """Angle: 0 mid-septum, 90 anterior, +-180 lateral, -90 inferior."""
     nu: Literal[-1, 1] | None = None
     """Only nodes of the LV with the septum (-1), or of the RV's free wall (1)."""
 
@@ -49,7 +49,8 @@ class SegmentSiteSettings(SiteSettings):
 
     at: Literal["segment"] = "segment"
     segment: str
-    """Of the AHA, or of the RV's free wall (`patient.segments`), such as "basal anterior"."""
+    """AHA segment, or segment of the RV's free wall (`patient.segments`), such as "basal anterior".
+    """
 
 
 class PointSiteSettings(SiteSettings):
@@ -66,21 +67,22 @@ AnySite = Annotated[
 
 
 class ScenarioSettings(Section):
-    """What all kinds have: blocked parts of the trees, speeds of the wave, and the cells' state."""
+    """Settings of all kinds: blocks of conduction, speeds, and the state of the cells."""
 
     blocks: list[Block] = []
-    """Where the conduction system is cut, for waves in either direction."""
+    """Where the conduction system is blocked, in both directions."""
     distal: bool = True
-    """What is behind a block conducts nothing, and its muscle is reached from cell to cell; false:
-    only the bundle or the fascicle is cut, and the muscle may capture the tree behind it."""
+    """Whether everything distal to a block stops conducting, so that its muscle is activated from
+    cell to cell; false: only the bundle or fascicle is cut, and the muscle may capture the tree
+    behind it."""
     muscle_speed_factor: Factor = 1.0
-    """Times the muscle's speeds of section activation."""
+    """Factor on the muscle's speeds of section activation."""
     tree_speed_factor: Factor = 1.0
-    """Times the speed in the bundles and the Purkinje trees."""
+    """Factor on the speed in the bundles and the Purkinje trees."""
     cycle_length_ms: Literal[600, 1000] = 1000
-    """Of the train whose last beat the ECG shows; cells repolarise as they do at that rate."""
+    """Cycle length of the pacing train whose last beat is simulated; it sets the repolarisation."""
     i_kr_factor: Annotated[float, Field(json_schema_extra={"enum": list(I_KR_FACTORS)})] = 1.0
-    """On the conductance of I_Kr in all cells: whole, half, blocked."""
+    """Factor on the conductance of I_Kr in all cells: normal, halved, blocked."""
 
     @field_validator("blocks")
     @classmethod
@@ -93,32 +95,31 @@ class ScenarioSettings(Section):
     @classmethod
     def _computed(cls, value: float) -> float:
         if value not in I_KR_FACTORS:
-            raise ValueError("must be 1.0 (whole), 0.5 (half) or 0.0 (blocked)")
+            raise ValueError("must be 1.0 (normal), 0.5 (halved) or 0.0 (blocked)")
         return value
 
 
 class RhythmSettings(ScenarioSettings):
-    """A supraventricular beat: the wave leaves the His bundle."""
+    """A supraventricular beat: the wave starts at the His bundle."""
 
     kind: Literal["rhythm"] = "rhythm"
 
 
 class PacedSettings(ScenarioSettings):
-    """Stimuli or an ectopic beat: the wave leaves sites on the heart's surface."""
+    """Stimuli or an ectopic beat: the wave starts at sites on the heart's surface."""
 
     kind: Literal["paced"] = "paced"
     sites: Annotated[list[AnySite], Field(min_length=1)]
 
 
 class CrtSettings(ScenarioSettings):
-    """Resynchronisation: one lead for each ventricle."""
+    """Resynchronisation: one pacing lead in each ventricle."""
 
     kind: Literal["crt"] = "crt"
     rv_site: AnySite = ApexSiteSettings(surface="rv_endo")
     lv_site: AnySite = CoordinateSiteSettings(surface="epi", z=0.5, phi_deg=180.0)
     vv_delay_ms: Delay | None = None
-    """How much later the LV is paced than the RV (negative: LV first); null: as section
-    activation has it."""
+    """Delay of the LV after the RV (negative: LV first); null: as in section activation."""
 
 
 AnyScenario = Annotated[RhythmSettings | PacedSettings | CrtSettings, Field(discriminator="kind")]
@@ -141,7 +142,7 @@ BUILT_IN: dict[str, RhythmSettings | PacedSettings | CrtSettings] = {
     "sinus-ikr-half": RhythmSettings(i_kr_factor=0.5),
     "sinus-ikr-blocked": RhythmSettings(i_kr_factor=0.0),
 }
-"""Scenarios that every config knows by name."""
+"""Built-in scenarios by name."""
 CHOICES = f"{', '.join(BUILT_IN)}, or of section scenarios"
 
 
@@ -157,14 +158,14 @@ class ScenariosSettings(Section):
     @classmethod
     def _new_names(cls, value: dict[str, ScenarioSettings]) -> dict[str, ScenarioSettings]:
         if taken := sorted(value.keys() & BUILT_IN.keys()):
-            raise ValueError(f"{', '.join(taken)}: built in, choose other names")
+            raise ValueError(f"{', '.join(taken)}: these names are built in; choose others")
         return value
 
 
 def read_scenario(data: dict[str, Any]) -> AnyScenario:
-    """Settings of a scenario as the parameters of a rule have them.
+    """Settings of a scenario from the parameters of a rule.
 
     Raises:
-        ValidationError: of another version of einthoven.
+        ValidationError: they are from another version of einthoven.
     """
     return TypeAdapter(AnyScenario).validate_python(data)

@@ -1,4 +1,4 @@
-"""What the models of all sections share."""
+"""Base class of all sections."""
 
 import json
 from typing import Annotated, Any
@@ -11,11 +11,11 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class Section(BaseModel):
-    """Frozen, strict: unknown keys and text instead of numbers are errors."""
+    """Frozen and strict model: unknown keys and text instead of numbers are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 def builtins_of(section: Section) -> dict[str, Any]:
-    """Settings as builtins with sorted keys, so that equal ones print equally."""
+    """Settings as builtins with sorted keys, so that equal settings print equally."""
     return json.loads(json.dumps(section.model_dump(mode="json"), sort_keys=True))

@@ -1,1 +1,1 @@
-"""Units, names, validators, seeds, errors and atomic files: what every room may import."""
+"""Units, names, validators, seeds, errors and atomic files, which every room may import."""

@@ -1,7 +1,7 @@
-"""A file or folder under construction: temporary beside its target, and nothing if it fails.
+"""Atomic writes: a temporary beside the target, renamed on success and removed on failure.
 
-A process that is killed with -9 cannot clean up. Its temporaries carry its host and process id, so
-that the next writer of the same target removes them, and never those of a writer that is alive.
+A process that is killed with SIGKILL cannot clean up. Its temporaries carry its host and process
+id, so the next writer of the same target removes them, but never those of a live writer.
 """
 
 import errno
@@ -28,20 +28,20 @@ def atomic(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it onto `path` if the block succeeds.
 
     Raises:
-        StepFailed: the disk is full; nothing is left behind, and an old file stays as it was.
+        StepFailed: the disk is full; nothing is left behind, and an existing file is unchanged.
     """
     path = Path(path)
     with _place_for(path, "tmp") as temporary:
         yield temporary
         with open(temporary, "rb") as file:
-            os.fsync(file)  # after a power cut the name must not stand for an empty file
+            os.fsync(file)  # after a power failure the name must not refer to an empty file
         os.replace(temporary, path)
         published.append(path)
 
 
 @contextmanager
 def parts_of(path: str | Path) -> Iterator[Path]:
-    """Yield an empty temporary folder beside `path` for the parts of which it is made.
+    """Yield an empty temporary folder beside `path` for the parts of a file.
 
     Raises:
         StepFailed: the disk is full.
@@ -59,15 +59,15 @@ def _place_for(path: Path, kind: str) -> Iterator[Path]:
             remove(leftover)
     temporary = path.with_name(f".{path.name}.{HOST}.{os.getpid()}.{kind}")
     try:
-        with told_if_full(path):
+        with raise_if_disk_full(path):
             yield temporary
     finally:
         remove(temporary)
 
 
 @contextmanager
-def told_if_full(path: Path) -> Iterator[None]:
-    """While a file is written: a full disk is one clear line.
+def raise_if_disk_full(path: Path) -> Iterator[None]:
+    """Turn the error of a full disk into a one-line message.
 
     Raises:
         StepFailed: the disk is full.
@@ -84,7 +84,7 @@ def told_if_full(path: Path) -> Iterator[None]:
 
 
 def _disk_was_full(error: BaseException | None) -> bool:
-    """Whether an error, or one before it, says so; safetensors has only a text for it."""
+    """Whether an error, or its cause, means a full disk; safetensors only says so in its text."""
     while error is not None:
         if getattr(error, "errno", None) in _FULL or "No space left on device" in str(error):
             return True
@@ -93,12 +93,12 @@ def _disk_was_full(error: BaseException | None) -> bool:
 
 
 def temporaries(folder: Path) -> list[Path]:
-    """All temporaries in a folder, of live writers and of dead ones."""
+    """All temporaries in a folder, of live and of dead writers."""
     return [path for path in folder.glob(".*") if _TEMPORARY.fullmatch(path.name)]
 
 
 def is_dead(temporary: Path) -> bool:
-    """Whether its writer was on this host and is gone; False if that cannot be known."""
+    """Whether its writer ran on this host and has ended; False if that cannot be known."""
     found = _TEMPORARY.fullmatch(temporary.name)
     if found is None or found["host"] != HOST:
         return False
@@ -106,13 +106,13 @@ def is_dead(temporary: Path) -> bool:
         os.kill(int(found["pid"]), 0)
     except ProcessLookupError:
         return True
-    except PermissionError:  # somebody else's process: alive
+    except PermissionError:  # a process of another user: alive
         pass
     return False
 
 
 def remove(temporary: Path) -> None:
-    """Delete a temporary file or folder, if it is there."""
+    """Delete a temporary file or folder if it exists."""
     if temporary.is_dir():
         shutil.rmtree(temporary)
     else:

@@ -1,8 +1,8 @@
-"""The errors that a user may see: one line that names the cause and the cure."""
+"""Errors shown to the user: one line that names the cause and the cure."""
 
 
 class EinthovenError(Exception):
-    """Base of every error that is explained to the user without a traceback."""
+    """Base of every error that is shown to the user without a traceback."""
 
 
 class BadInput(EinthovenError):
@@ -10,7 +10,7 @@ class BadInput(EinthovenError):
 
 
 class StepFailed(EinthovenError):
-    """A step could not do its job for this patient; the message gives reason and parameters."""
+    """A step failed for this patient; the message gives the reason and parameters."""
 
 
 class NotConverged(StepFailed):

@@ -1,4 +1,4 @@
-"""What `pip install einthoven` leaves out, and what to install where it is missed."""
+"""Optional dependencies, and what to install where one is missing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,14 +12,14 @@ class MissingExtra(BadInput, ImportError):
 
 @contextmanager
 def extra(name: str, what: str) -> Iterator[None]:
-    """Imports in this block belong to an extra of pyproject.toml.
+    """Context for imports that belong to an extra of pyproject.toml.
 
         with extra("solve", "meshing a body"):
             import gmsh
 
     Args:
-        name: of the extra.
-        what: is done with it, for the message.
+        name: name of the extra.
+        what: what needs it, for the message.
 
     Raises:
         MissingExtra: an import in the block fails.
@@ -28,7 +28,7 @@ def extra(name: str, what: str) -> Iterator[None]:
         yield
     except ImportError as error:
         raise MissingExtra(
-            f"{what} needs what is not installed here ({error}). Cure: pip install "
+            f"{what} needs an optional package that is not installed ({error}). Cure: pip install "
             f"'einthoven[{name}]' (docs/install.md)",
             name=error.name,
         ) from error

@@ -1,4 +1,4 @@
-"""Atomic, deterministic files: written under a temporary name beside the target, then renamed."""
+"""Deterministic files, written atomically."""
 
 import json
 import zipfile
@@ -27,10 +27,10 @@ class Arrays(dict[str, np.ndarray]):
 
 
 def by_suffix[Reader](path: Path, readers: Mapping[str, Reader]) -> Reader:
-    """What reads a file, by its suffix in lower case.
+    """The reader for a file, by its suffix in lower case.
 
     Raises:
-        BadInput: there is no such file, or nothing reads such a suffix.
+        BadInput: the file does not exist, or there is no reader for its suffix.
     """
     if not path.is_file():
         raise BadInput(f"{path}: no such file")
@@ -56,10 +56,10 @@ def save_arrays(path: str | Path, arrays: Mapping[str, Any], **attrs: Any) -> No
 
 
 def _shrinks(array: np.ndarray) -> bool:
-    """Whether a sample of the array shrinks enough to be worth the time.
+    """Whether a sample of the array compresses enough to be worth the time.
 
-    Ids and tags shrink to a half or less; results in floats lose 5 to 10 % and take 30 ms a MB,
-    longer than it takes to solve for them.
+    Ids and tags compress to half or less. Floating-point results lose 5 to 10 % and take 30 ms per
+    MB, longer than solving for them.
     """
     sample = array.reshape(-1)[: SAMPLE_BYTES // max(array.itemsize, 1)].tobytes()
     return len(zlib.compress(sample, 1)) < WORTH_DEFLATING * len(sample)
@@ -78,12 +78,12 @@ def load_arrays(path: str | Path, require: Sequence[str] = ()) -> Arrays:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except Exception as error:  # numpy and zipfile raise many types for broken archives
-        raise BadInput(
-            f"{path}: not readable ({error}); half-written? delete and re-run"
-        ) from error
+        raise BadInput(f"{path}: not readable ({error}); incomplete? delete and re-run") from error
     missing = [name for name in require if name not in arrays]
     if missing or ATTRS_KEY not in arrays:
-        raise BadInput(f"{path}: lacks {', '.join(missing) or 'attributes'}; made by another tool?")
+        raise BadInput(
+            f"{path}: lacks {', '.join(missing) or 'attributes'}; written by another tool?"
+        )
     attrs = json.loads(arrays.pop(ATTRS_KEY).tobytes().decode())
     return Arrays(arrays, attrs, path)
 
@@ -97,7 +97,7 @@ def read_attrs(path: str | Path) -> dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return json.loads(archive[ATTRS_KEY].tobytes().decode())
-    except Exception:  # let the reader of the whole file say what is wrong with it
+    except Exception:  # the reader of the whole file explains what is wrong
         return load_arrays(path).attrs
 
 
@@ -118,4 +118,4 @@ def read_json(path: str | Path) -> Any:
     except FileNotFoundError as error:
         raise BadInput(f"{path}: no such file; run the rule that makes it") from error
     except ValueError as error:  # not JSON, or not even text
-        raise BadInput(f"{path}: not JSON ({error}); half-written? delete and re-run") from error
+        raise BadInput(f"{path}: not JSON ({error}); incomplete? delete and re-run") from error

@@ -1,4 +1,4 @@
-"""One logger, and progress bars that are quiet when nobody watches."""
+"""One logger, and progress bars that are silent without a terminal."""
 
 import logging
 import sys

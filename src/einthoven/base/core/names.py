@@ -3,15 +3,15 @@
 LIMB_ELECTRODES = ("RA", "LA", "LL")
 PRECORDIAL_ELECTRODES = ("V1", "V2", "V3", "V4", "V5", "V6")
 STANDARD_ELECTRODES = LIMB_ELECTRODES + PRECORDIAL_ELECTRODES
-"""The nine independent electrodes of the 12-lead ECG (RL is the ground)."""
+"""Nine independent electrodes of the 12-lead ECG (RL is the ground)."""
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 INDEPENDENT_LEADS = ("I", "II", *PRECORDIAL_ELECTRODES)
-"""The others follow from them (Einthoven, Goldberger)."""
+"""Independent leads; the others follow from them (Einthoven, Goldberger)."""
 INDEPENDENT_ROWS = [LEADS.index(name) for name in INDEPENDENT_LEADS]
 
 SHAPES_PER_CHUNK = 16
-"""Anatomies for the encoder alone that one job draws."""
+"""Anatomies for the encoder that one job draws."""
 
 
 def patient_name(index: int) -> str:
@@ -20,7 +20,7 @@ def patient_name(index: int) -> str:
 
 
 GRID_LETTERS = {"front": "A", "around": "B"}
-"""First letter of the names of grid electrodes, by where they are (`anatomy.sites`)."""
+"""First letter of the names of grid electrodes, by their sites (`anatomy.sites`)."""
 
 
 def grid_electrode_name(index: int, sites: str) -> str:

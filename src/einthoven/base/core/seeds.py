@@ -1,4 +1,4 @@
-"""Random generators derived from one seed and the names of what they are for."""
+"""Random generators derived from one seed and the names of their purpose."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""The one enum of tissues (cells) and the one enum of surfaces (facets)."""
+"""The enum of tissues (cells) and the enum of surfaces (facets)."""
 
 from enum import IntEnum
 
@@ -40,10 +40,10 @@ CLOSED_SURFACES: dict[str, tuple[Surface, ...]] = {
     "rv": (Surface.RV_ENDO, Surface.RV_CAP),
     "epi": (Surface.EPI, Surface.BASE, Surface.LV_CAP, Surface.RV_CAP),
 }
-"""Each signed distance belongs to the closed union of these tagged surfaces."""
+"""Tagged surfaces whose closed union defines each signed distance."""
 
 LUNGS = (Surface.LUNG_L, Surface.LUNG_R)
-"""Each is closed by itself, inside the torso and outside the heart; a body may have none."""
+"""Lung surfaces, each closed, inside the torso and outside the heart; a body may have none."""
 
 BOUNDARY: dict[Tissue, dict[Surface, int]] = {
     Tissue.MYOCARDIUM: {
@@ -57,4 +57,4 @@ BOUNDARY: dict[Tissue, dict[Surface, int]] = {
     },
     Tissue.LUNG: {Surface.LUNG_L: 1, Surface.LUNG_R: 1},
 }  # fmt: skip
-"""The surfaces around each tissue, and whether their triangles point out of it (+1) or in."""
+"""Surfaces around each tissue, and whether their triangles point out of it (+1) or into it (-1)."""

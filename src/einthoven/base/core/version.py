@@ -1,3 +1,3 @@
-"""The version of the package, which stands in every file of a run; the only place of it."""
+"""Version of the package, recorded in every file of a run and defined only here."""
 
 __version__ = "0.1.0"

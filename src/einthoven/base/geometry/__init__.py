@@ -1,1 +1,1 @@
-"""Triangles, tetrahedra and distances: no heart in it, no settings."""
+"""Triangles, tetrahedra and distances, without any heart or settings."""

@@ -1,4 +1,4 @@
-"""Points tied to a triangulated skin: they keep their triangle and weights while it deforms."""
+"""Points attached to a triangulated skin: they keep triangle and weights while it deforms."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -12,7 +12,7 @@ from einthoven.base.core.errors import BadInput
 
 @dataclass(frozen=True)
 class SkinPoints:
-    """Barycentric places on one topology.
+    """Barycentric coordinates of points on one topology.
 
     Attributes:
         vertices: [point, 3] vertex ids of each point's triangle.
@@ -23,7 +23,7 @@ class SkinPoints:
     weights: np.ndarray
 
     def only(self, kept: np.ndarray | list[int]) -> Self:
-        """Some of the points: [point] bool or ids."""
+        """A subset of the points: [point] bool or ids."""
         return replace(self, vertices=self.vertices[kept], weights=self.weights[kept])
 
     def on(self, points: np.ndarray) -> np.ndarray:
@@ -32,9 +32,9 @@ class SkinPoints:
 
 
 def attach(points: np.ndarray, faces: np.ndarray, targets: np.ndarray) -> SkinPoints:
-    """Tie each target [point, 3] mm to the nearest place of the skin (`points`, `faces`).
+    """Attach each target [point, 3] mm to the nearest point of the skin (`points`, `faces`).
 
-    Meant for hundreds of targets: loading a compiled search takes longer than this.
+    Intended for hundreds of targets, for which a compiled search takes longer to load than this.
     """
     targets = finite("targets", shape("targets", targets, (None, 3))).astype(float)
     corners = np.asarray(points, float)[faces]
@@ -43,7 +43,7 @@ def attach(points: np.ndarray, faces: np.ndarray, targets: np.ndarray) -> SkinPo
     found, nearest = np.empty(len(targets), dtype=np.int64), np.empty((len(targets), 3))
     for i, target in enumerate(targets):
         away = np.linalg.norm(centres - target, axis=1)
-        near = np.flatnonzero(away - radii <= away.min())  # no other can hold the nearest place
+        near = np.flatnonzero(away - radii <= away.min())  # no other can hold the nearest point
         places = _nearest_places(corners[near], target)
         best = np.linalg.norm(places - target, axis=1).argmin()
         found[i], nearest[i] = near[best], places[best]
@@ -51,7 +51,7 @@ def attach(points: np.ndarray, faces: np.ndarray, targets: np.ndarray) -> SkinPo
 
 
 def tie(points: np.ndarray, triangles: np.ndarray, places: np.ndarray) -> SkinPoints:
-    """Tie places [point, 3] mm to the triangles [point, 3] of the skin that they lie in."""
+    """Attach points [point, 3] mm to given triangles [point, 3] of the skin in which they lie."""
     corners = np.asarray(points, float)[triangles]
     weights = np.clip(_barycentric(corners, places), 0.0, 1.0)
     return SkinPoints(triangles, weights / weights.sum(axis=1, keepdims=True))
@@ -60,7 +60,7 @@ def tie(points: np.ndarray, triangles: np.ndarray, places: np.ndarray) -> SkinPo
 def cast_ray(
     points: np.ndarray, faces: np.ndarray, origin: ArrayLike, direction: ArrayLike
 ) -> np.ndarray:
-    """Where a ray first meets the skin (Moeller and Trumbore 1997, 10.1080/10867651.1997.10487468).
+    """First hit of a ray on the skin (Moeller and Trumbore 1997, 10.1080/10867651.1997.10487468).
 
     Args:
         points: [vertex, 3] mm.
@@ -93,7 +93,7 @@ def cast_ray(
 
 
 def _nearest_places(triangles: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The place [face, 3] in each of triangles [face, 3, 3] that is nearest to a target [3]."""
+    """Point [face, 3] of each triangle [face, 3, 3] that is nearest to a target [3]."""
     a, b, c = np.moveaxis(triangles, 1, 0)
     normal = np.cross(a - c, b - c)
     height = _dot(normal, target - b) / _dot(normal, normal)

@@ -1,4 +1,4 @@
-"""The closed curves along which pieces of a surface end, and new triangles between them."""
+"""Boundary loops of pieces of a surface, and new triangles between them."""
 
 import numpy as np
 
@@ -22,16 +22,16 @@ def boundary_loops(faces: np.ndarray) -> list[np.ndarray]:
         faces: [face, 3], consistently oriented.
 
     Returns:
-        Vertex ids [corner] in order, a loop each; the one with the smallest id first.
+        Vertex ids [corner] in order, one array per loop; the loop with the smallest id first.
 
     Raises:
-        StepFailed: edges with three triangles, triangles of two orientations, or a boundary that
-            touches itself.
+        StepFailed: edges with three triangles, inconsistent orientation, or a boundary that touches
+            itself.
     """
     edges = face_edges(faces)
     forward = set(map(tuple, edges.tolist()))
     if len(forward) != len(edges) or unique_edges(faces)[1].max() > 2:
-        raise StepFailed("edges with three triangles, or triangles of two orientations")
+        raise StepFailed("edges with three triangles, or inconsistent orientation")
     edges_once = [(a, b) for a, b in forward if (b, a) not in forward]
     follows = dict(edges_once)
     if len(follows) != len(edges_once):
@@ -46,7 +46,7 @@ def boundary_loops(faces: np.ndarray) -> list[np.ndarray]:
 
 
 def loops_of_sphere(faces: np.ndarray, n_loops: int) -> list[np.ndarray]:
-    """As `boundary_loops`, of a sphere with `n_loops` holes."""
+    """Boundary loops of a sphere with `n_loops` holes, in the form of `boundary_loops`."""
     loops = boundary_loops(faces)
     euler = len(np.unique(faces)) - len(unique_edges(faces)[0]) + len(faces)
     if len(loops) != n_loops or euler != 2 - n_loops:
@@ -60,8 +60,8 @@ def loops_of_sphere(faces: np.ndarray, n_loops: int) -> list[np.ndarray]:
 def smooth_loop(corners: np.ndarray, edge_mm: float) -> np.ndarray:
     """A closed polygon without features shorter than `edge_mm`, finely sampled.
 
-    The filter 2 G - G^2 (G: Gaussian of half an edge) takes the teeth off a boundary of labels and
-    leaves curves as they are to fourth order, where G alone would shrink them.
+    The filter 2 G - G^2 (G: Gaussian of half an edge) removes the staircase of a label boundary and
+    keeps curves to fourth order, where G alone would shrink them.
 
     Args:
         corners: [corner, 3] mm in order.
@@ -114,20 +114,20 @@ def loop_area(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def fill_loops(
     loops: list[np.ndarray], edge_mm: float, like: tuple[np.ndarray, np.ndarray] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Triangulate what lies between boundary loops.
+    """Triangulate the region between boundary loops.
 
-    As seen along the normal of the first one, where so no loops cross and none is seen from the
-    side; otherwise in space (`fill_in_space`).
+    Loops are projected along the normal of the first one if they neither cross nor appear edge-on;
+    otherwise the region is triangulated in space (`fill_in_space`).
 
     Args:
-        loops: polygons [corner, 3] mm, whose points are kept and come first. The first runs round
-            the piece, the others are holes in it and run the other way round.
+        loops: polygons [corner, 3] mm, whose points are kept and come first. The first is the outer
+            boundary, the others are holes and run in the opposite direction.
         edge_mm: wanted edge length inside.
-        like: points [vertex, 3] mm and faces [face, 3] of the surface to follow
-            between the loops. Without, heights are harmonic: as smooth as the boundary allows.
+        like: points [vertex, 3] mm and faces [face, 3] of a surface to follow between the loops. By
+            default, heights are harmonic: as smooth as the boundary allows.
 
     Returns:
-        points [vertex, 3] mm and faces [face, 3], counter-clockwise as the first loop.
+        points [vertex, 3] mm and faces [face, 3], oriented as the first loop.
 
     Raises:
         StepFailed: the loops cross.
@@ -161,7 +161,7 @@ def _seen_from_the_side(loop: np.ndarray, area: np.ndarray) -> bool:
 
 
 def _nested(loops: list[np.ndarray]) -> bool:
-    """Whether polygons [corner, 2] are simple and apart, and all lie inside the first one."""
+    """Whether polygons [corner, 2] are simple and disjoint, and all lie inside the first one."""
     start = np.concatenate(loops)
     end = np.concatenate([np.roll(loop, -1, axis=0) for loop in loops])
     sides = np.stack([_twice_area(start[:, None], end[:, None], x[None]) for x in (start, end)])
@@ -183,7 +183,7 @@ def _twice_area(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
 
 
 def axes_along(z: np.ndarray, towards: np.ndarray) -> np.ndarray:
-    """Right-handed axes [3, 3] as columns: the third along `z`, the first as near `towards`."""
+    """Right-handed axes [3, 3] as columns: the third along `z`, the first nearest to `towards`."""
     z = z / np.linalg.norm(z)
     x = towards - (towards @ z) * z
     x /= np.linalg.norm(x)

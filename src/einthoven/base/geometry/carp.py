@@ -1,7 +1,7 @@
 """Meshes of openCARP: .pts (micrometres), .elem (cells with a tag), .lon (fibres, written only).
 
 Formats as in the openCARP manual, section "File formats". The torso files of the EDGAR collection
-use .pts and .fac without a count, counting vertices from one; they are read here, too.
+use .pts and .fac without a count and with 1-based vertices; they can be read, too.
 """
 
 from pathlib import Path
@@ -17,10 +17,10 @@ CORNERS = {"Tt": 4, "Tr": 3}
 
 
 class CarpMesh(NamedTuple):
-    """Cells of one kind, vertices counted from zero."""
+    """Cells of one kind with 0-based vertices."""
 
     points: np.ndarray
-    """[node, 3] in the file's unit: micrometres if the file keeps to the standard."""
+    """[node, 3] in the file's unit: micrometres if the file follows the standard."""
     cells: np.ndarray
     """[cell, 4] tetrahedra or [cell, 3] triangles."""
     tags: np.ndarray
@@ -66,7 +66,7 @@ def write_carp(
 def read_carp(path: str | Path) -> CarpMesh:
     """Read a mesh from its .pts, .elem or .fac; the other files lie beside it.
 
-    Tetrahedra win over other elements of the file; without, triangles.
+    If the file has tetrahedra, they are read; otherwise triangles.
 
     Raises:
         BadInput: a file is missing, or is not what its suffix says.
@@ -84,7 +84,7 @@ def read_carp(path: str | Path) -> CarpMesh:
         cells = _table(cells_path, 3).astype(np.int64)
         tags = np.zeros(len(cells), np.int64)
     if not len(cells):
-        raise BadInput(f"{cells_path}: no triangles; half-written?")
+        raise BadInput(f"{cells_path}: no triangles; incomplete?")
     if cells.min() >= 1 and cells.max() == len(points):
         cells = cells - 1
     if cells.min() < 0 or cells.max() >= len(points):
@@ -93,7 +93,7 @@ def read_carp(path: str | Path) -> CarpMesh:
 
 
 def _numbers(array: np.ndarray, decimals: int) -> str:
-    """One line for each row."""
+    """One line of text per row."""
     return "".join(" ".join(f"{x:.{decimals}f}" for x in row) + "\n" for row in array.tolist())
 
 

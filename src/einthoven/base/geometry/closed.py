@@ -1,4 +1,4 @@
-"""What every surface must be that is written or meshed: closed, a manifold, oriented outwards."""
+"""Requirements on every surface that is written or meshed: closed, manifold, oriented outwards."""
 
 import numpy as np
 
@@ -10,15 +10,15 @@ from einthoven.base.geometry.triangles import face_edges
 
 
 def check_closed(label: str, points: np.ndarray, faces: np.ndarray) -> None:
-    """Each directed edge once, its opposite once, and a positive volume.
+    """Check that each directed edge and its opposite occur once, and that the volume is positive.
 
     Args:
-        label: of the surface, for messages.
+        label: name of the surface, for messages.
         points: [vertex, 3] mm.
         faces: [face, 3].
 
     Raises:
-        BadInput: it is not so.
+        BadInput: a condition is violated.
     """
     directed = face_edges(faces)
     _, edge, n_faces = np.unique(
@@ -41,7 +41,7 @@ def check_closed(label: str, points: np.ndarray, faces: np.ndarray) -> None:
 
 
 def check_all_closed(surfaces: Surfaces) -> None:
-    """Skin, epicardium and cavities with their base and caps, and the lungs that there are.
+    """Check skin, epicardium and cavities with their base and caps, and lungs if there are any.
 
     Raises:
         BadInput: one of them is missing, open, folded or inside out.

@@ -1,4 +1,4 @@
-"""Closest points of triangles, by a tree of boxes."""
+"""Closest points of triangles, by a bounding-box tree."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,9 +8,9 @@ import numpy as np
 
 LEAF_FACES = 4
 CORNER_A, CORNER_B, CORNER_C, EDGE_AB, EDGE_BC, EDGE_CA, INSIDE = range(7)
-"""Where in a triangle (a, b, c) its closest point lies."""
+"""Feature of a triangle (a, b, c) on which its closest point lies."""
 CELLS = 1023
-"""Of a side of the cube about all queries, in Morton's order."""
+"""Cells per side of the cube around all queries, in Morton order."""
 SPREAD = tuple(
     (np.uint32(shift), np.uint32(mask))
     for shift, mask in ((16, 0x30000FF), (8, 0x300F00F), (4, 0x30C30C3), (2, 0x9249249))
@@ -26,14 +26,14 @@ class Closest:
     points: np.ndarray
     """[query, 3] mm."""
     faces: np.ndarray
-    """[query] the triangle that holds the point; of several, any."""
+    """[query] the triangle with the closest point; if several, any of them."""
     part: np.ndarray
-    """[query] where in that triangle: a corner, an edge or INSIDE."""
+    """[query] feature of that triangle: a corner, an edge or INSIDE."""
 
 
 @dataclass(frozen=True)
 class TriangleTree:
-    """Triangles, open or closed, that can be asked for their closest points."""
+    """Search tree over triangles, open or closed, for their closest points."""
 
     vertices: np.ndarray
     """[vertex, 3] mm."""
@@ -57,8 +57,8 @@ class TriangleTree:
     def _boxes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Order of the triangles, bounds of the leaves in it, and the corners of all boxes.
 
-        A complete binary tree: box i holds boxes 2 i + 1 and 2 i + 2; halves are cut across the
-        longest side of each box at the median.
+        The tree is a complete binary one: box i holds boxes 2 i + 1 and 2 i + 2, split at the
+        median across the longest side of each box.
         """
         n = len(self.faces)
         depth = max(0, int(np.ceil(np.log2(n / LEAF_FACES))))
@@ -82,7 +82,7 @@ class TriangleTree:
 
 
 def along_curve(points: np.ndarray) -> np.ndarray:
-    """Order of points [point, 3] in which neighbours in space follow each other (Morton's)."""
+    """Morton order of points [point, 3], in which spatial neighbours follow each other."""
     low = points.min(axis=0, initial=np.inf)
     size = np.ptp(points, axis=0).max() if len(points) else 0.0
     code = np.zeros(len(points), np.uint32)
@@ -104,9 +104,9 @@ def _search(
     low: np.ndarray,
     high: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Squared distance, point, rank and part of the closest triangle to each query.
+    """Squared distance, point, rank and feature of the closest triangle to each query.
 
-    In an order in which neighbours follow each other: the last one's triangle is near.
+    Queries are ordered such that neighbours follow each other: the previous result is a good start.
     """
     n, first_leaf = len(queries), len(bounds) - 2
     square, points = np.empty(n), np.empty((n, 3))

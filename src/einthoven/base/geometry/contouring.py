@@ -1,4 +1,4 @@
-"""Zero levels of functions on regular grids."""
+"""Zero level sets of functions on regular grids."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -31,7 +31,7 @@ class Grid:
         return np.stack([x, y, z], axis=-1).reshape(-1, 3)
 
     def walled(self, values: np.ndarray) -> np.ndarray:
-        """Values [n^3], but positive on the sides of the box, so that contours close there."""
+        """Values [n^3], made positive on the sides of the box, so that contours close there."""
         cube = values.reshape((self.n,) * 3).copy()
         for axis in range(3):
             sides = np.moveaxis(cube, axis, 0)[[0, -1]]
@@ -39,7 +39,7 @@ class Grid:
         return cube.ravel()
 
     def contour(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Zero level of values [n^3] by flying edges: points [vertex, 3] mm, faces [face, 3].
+        """Zero level set of values [n^3] by flying edges: points [vertex, 3] mm, faces [face, 3].
 
         Raises:
             StepFailed: the values do not change sign.
@@ -50,7 +50,7 @@ class Grid:
 def zero_level(
     values: np.ndarray, low: np.ndarray, spacing: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Zero level of values [z, y, x] on a grid by flying edges.
+    """Zero level set of values [z, y, x] on a grid by flying edges.
 
     Args:
         values: [z, y, x].
@@ -70,7 +70,7 @@ def zero_level(
     image = pyvista.ImageData(
         dimensions=values.shape[::-1], spacing=tuple(spacing), origin=tuple(low)
     )
-    # a zero on a grid point would give triangles without area
+    # a zero at a grid point would give triangles without area
     tiny = 1e-5 * np.abs(values).max()
     scalars = np.where(np.abs(values) < tiny, tiny, values).astype(np.float64)
     mesh = image.contour([0.0], scalars=scalars.ravel())

@@ -1,9 +1,9 @@
-"""Gradients of P1 fields to second order, within one material.
+"""Second-order gradients of P1 fields, within one material.
 
-The gradient of a linear element is wrong by a term of the order of its size. Nodal values are
-better than that: a quadratic polynomial fitted to those around a place has a gradient of second
-order there (polynomial-preserving recovery: Zhang and Naga 2005, doi:10.1137/S1064827503402837).
-Across an interface the gradient jumps, so every fit sees the nodes of one material only.
+The gradient of a linear element has an error of first order in its size. Nodal values are more
+accurate: a quadratic polynomial fitted to those around a point has a second-order gradient there
+(polynomial-preserving recovery: Zhang and Naga 2005, doi:10.1137/S1064827503402837). Across an
+interface the gradient jumps, so each fit uses the nodes of one material only.
 """
 
 import numpy as np
@@ -15,16 +15,17 @@ from einthoven.base.geometry.simplex import TET_EDGES, p1_gradients, unique_side
 from einthoven.base.geometry.sparse_rows import sparse_rows
 
 WIDTH = 0.8
-"""A node at distance r weighs exp(-(r / (WIDTH edge))^2): narrow, for thin, bent walls in which
-the fibres turn."""
+"""A node at distance r has weight exp(-(r / (WIDTH edge))^2): narrow, for thin curved walls in
+which the fibres rotate."""
 DEEP_WIDTH = 1.2
-"""The same three cells or more from the border, where patches have two layers: only wide fits
-average the solver's error so much that the order is two, and only walls of six cells and more
-resolve what is in them well enough for wide fits (docs/explanation/gradient-recovery.md)."""
+"""Width for places three or more cells from the border, where patches have two layers. Only wide
+fits average the solver's error enough for second order, and only walls of six or more cells resolve
+the field well enough for them. Figures: docs/explanation/gradient-recovery.md."""
 FACES = ((1, 2, 3), (0, 2, 3), (0, 1, 3), (0, 1, 2))
 QUADRATIC = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 RIDGE = 1e-15
-"""Of the largest entry, so that a patch without a unique fit fails the check, not the solver."""
+"""Ridge relative to the largest entry: a patch without a unique fit fails the check, not the
+solver."""
 MAX_MISFIT = 1e-8
 MAX_AMPLIFICATION = 100.0
 """Largest sum of |weights| times the width. Linear elements of good shape have 2 to 8."""
@@ -36,10 +37,10 @@ PLACES_PER_BLOCK = 4096
 def gradient_operator(
     gradient: str, points: np.ndarray, cells: np.ndarray, chosen: np.ndarray | None = None
 ) -> sp.csr_array:
-    """The matrix from nodal values to gradients at centroids, of the kind that the config names.
+    """Matrix from nodal values to gradients at centroids, of the kind that the config names.
 
     Args:
-        gradient: 'recovered' (`recovery_operator`) or 'raw' (the linear elements' own).
+        gradient: 'recovered' (`recovery_operator`) or 'raw' (of the linear elements).
         points: [node, 3] mm.
         cells: [cell, 4] of one material.
         chosen: [place] the cells wanted; None for all.
@@ -63,7 +64,7 @@ def apply_operator(operator: sp.csr_array, values: np.ndarray) -> np.ndarray:
     """Gradients [electrode, place, 3] of nodal values [electrode, node].
 
     Raises:
-        BadInput: values that are not finite, or of another number of nodes.
+        BadInput: values that are not finite, or a wrong number of nodes.
     """
     check.finite("values", check.shape("values", values, (None, operator.shape[1])))
     columns = np.ascontiguousarray(values.T, dtype=np.float64)
@@ -74,17 +75,17 @@ def apply_operator(operator: sp.csr_array, values: np.ndarray) -> np.ndarray:
 def recovery_operator(
     points: np.ndarray, cells: np.ndarray, at: str = "cells", chosen: np.ndarray | None = None
 ) -> sp.csr_array:
-    """The matrix from nodal values to recovered gradients.
+    """Matrix from nodal values to recovered gradients.
 
-    A row belongs to the gradient, at a cell's centroid or at a node, of the quadratic polynomial
-    with the least weighted squares to the values at the nodes of all cells that touch that cell
-    or node; three cells or more from the border of the material, of one more layer. Where these do
-    not determine a polynomial (corners, walls of one cell), the patch grows by a layer and the
-    weights by half their width. The matrix depends on the geometry only.
+    Each gradient, at a cell's centroid or at a node, is that of the quadratic polynomial with the
+    least weighted squared difference from the values at the nodes of all cells that touch that cell
+    or node, plus one more layer if it is three or more cells from the border of the material. Where
+    these do not determine a polynomial (corners, walls of one cell), the patch grows by a layer and
+    the weights by half their width. The matrix depends on the geometry only.
 
     Args:
         points: [node, 3] mm.
-        cells: [cell, 4] of one material; a node of none of them is in no patch.
+        cells: [cell, 4] of one material; other nodes are in no patch.
         at: 'cells' (centroids) or 'nodes'.
         chosen: [place] the cells or nodes wanted; None for all.
 
@@ -93,7 +94,7 @@ def recovery_operator(
         successive rows.
 
     Raises:
-        BadInput: malformed arrays, or no patch about a place determines a quadratic.
+        BadInput: malformed arrays, or no patch around a place determines a quadratic.
     """
     points = check.finite("points", check.shape("points", points, (None, 3))).astype(np.float64)
     cells = check.shape("cells", cells, (None, 4)).astype(np.int64)
@@ -122,7 +123,7 @@ def _growing_fits(
     """Weights [3 place, node]; patches that determine no polynomial grow until they do.
 
     Raises:
-        BadInput: some never do.
+        BadInput: a patch never does.
     """
     todo = np.arange(len(centres))
     parts, rows = [], []
@@ -175,7 +176,7 @@ def _grown(patches: sp.csr_array, some: np.ndarray, neighbours: sp.csr_array) ->
 def _fit(
     points: np.ndarray, centres: np.ndarray, scales: np.ndarray, patches: sp.csr_array
 ) -> tuple[sp.csr_array, np.ndarray]:
-    """Weights [3 place, node] of the fits on `patches` [place, node], and which are good."""
+    """Weights [3 place, node] of the fits on `patches` [place, node], and which fits are good."""
     sizes = np.diff(patches.indptr)
     values = np.zeros((3, patches.nnz))
     good = np.zeros(len(sizes), dtype=bool)

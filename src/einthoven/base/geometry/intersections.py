@@ -1,4 +1,4 @@
-"""Pairs of surface triangles that cut each other."""
+"""Pairs of surface triangles that intersect."""
 
 import numba
 import numpy as np
@@ -6,10 +6,10 @@ from scipy.spatial import cKDTree
 
 
 def intersecting_pairs(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """All pairs of triangles of which an edge of one pierces the other.
+    """All pairs of triangles in which an edge of one pierces the other.
 
     Triangles that share a vertex may only meet there. Coplanar overlaps are not reported: they
-    have no volume between them for a mesher to fail on silently.
+    enclose no volume on which a mesher could fail silently.
 
     Args:
         points: [node, 3] mm.
@@ -35,9 +35,9 @@ def _close_pairs(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def _near_pairs(centres: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Pairs [pair, 2] of balls that overlap, and some more; the smaller number first.
+    """Candidate pairs [pair, 2] of overlapping balls, the smaller number first.
 
-    By classes of size, so that one long sliver is not a neighbour of everything.
+    Balls are grouped by size, so that one long sliver is not a neighbour of everything.
     """
     size = np.ceil(np.log2(np.maximum(radii, 1e-9 * radii.max()))).astype(int)
     classes = [np.flatnonzero(size == k) for k in np.unique(size)]
@@ -68,10 +68,10 @@ def _cut(points: np.ndarray, faces: np.ndarray, pairs: np.ndarray) -> np.ndarray
 
 @numba.njit(cache=True)
 def _straddles(points: np.ndarray, one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether triangle `one` touches or crosses the plane of `other`; rounding says yes.
+    """Whether triangle `one` touches or crosses the plane of `other`, including rounding.
 
-    An edge that pierces a triangle on one of its own edges leaves that triangle on one side of the
-    plane of the edge's, so that touching must count.
+    An edge can pierce a triangle on one of the triangle's own edges; then that triangle lies on one
+    side of the plane of the edge's triangle, so touching must count.
     """
     a, b, c = points[other[0]], points[other[1]], points[other[2]]
     below, above = np.inf, -np.inf

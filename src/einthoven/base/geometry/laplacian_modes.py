@@ -10,7 +10,7 @@ from scipy.sparse.linalg import eigsh
 from einthoven.base.geometry.surface_operators import cotangent_stiffness, lumped_areas
 
 DENSE_SHARE = 0.3
-"""From this share of all modes on, the dense solver is the faster one."""
+"""Above this share of all modes the dense solver is faster."""
 
 
 class LaplacianModes(NamedTuple):
@@ -23,7 +23,7 @@ class LaplacianModes(NamedTuple):
 
 
 def laplacian_modes(points: np.ndarray, faces: np.ndarray, n_modes: int) -> LaplacianModes:
-    """The `n_modes` smoothest modes; all, where the surface has no more vertices."""
+    """The `n_modes` smoothest modes, or all if the surface has fewer vertices."""
     stiffness = cotangent_stiffness(points, faces)
     areas = lumped_areas(points, faces)
     n, k = len(points), min(n_modes, len(points))
@@ -34,9 +34,9 @@ def laplacian_modes(points: np.ndarray, faces: np.ndarray, n_modes: int) -> Lapl
         )
         vectors = vectors / root[:, None]
     else:
-        # the shift lies below zero, where K + |shift| M is definite
+        # the shift is below zero, where K + |shift| M is definite
         shift = -1.0 / areas.sum()
-        start = np.ones(n)  # ARPACK's own start is random
+        start = np.ones(n)  # ARPACK's default start is random
         mass = sp.diags_array(areas, format="csc")
         values, vectors = eigsh(stiffness.tocsc(), k, mass, sigma=shift, v0=start)
         order = np.argsort(values)

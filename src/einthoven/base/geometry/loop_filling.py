@@ -1,4 +1,4 @@
-"""Triangles between boundary loops in space, where no direction shows them without crossings."""
+"""Triangles between boundary loops in space that no plane projection separates."""
 
 import math
 
@@ -13,8 +13,7 @@ from einthoven.base.geometry.simplex import triangle_area_vectors
 from einthoven.base.geometry.triangles import extend_harmonically, face_neighbours, unique_edges
 
 COMPACTNESS = 0.05
-"""Weight of squared edge lengths beside the area: among flat triangulations, that of short edges.
-"""
+"""Weight of squared edge lengths relative to the area; it prefers short edges in flat regions."""
 N_REMESHING = 10
 FOLDED_COSINE = -0.99
 N_TRIALS = 8
@@ -23,17 +22,16 @@ N_TRIALS = 8
 def fill_in_space(
     loops: list[np.ndarray], edge_mm: float, like: tuple[np.ndarray, np.ndarray] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Triangulate what lies between boundary loops that no plane shows without crossings.
+    """Triangulate the region between boundary loops that no plane projection separates.
 
-    The loops are bridged to one polygon along the shortest connections between them. Of all its
-    triangulations the one of least area is found by dynamic programming (Barequet and Sharir
-    1995, 10.1016/0167-8396(94)00011-G; Liepa 2003, 10.2312/SGP/SGP03/200-206), then its inside is
-    remeshed (Botsch and Kobbelt 2004) and made harmonic, or drawn onto the surface to follow.
+    The loops are bridged to one polygon along the shortest connections. Its triangulation of least
+    area is found by dynamic programming (Barequet and Sharir 1995, 10.1016/0167-8396(94)00011-G;
+    Liepa 2003, 10.2312/SGP/SGP03/200-206). Its inside is remeshed (Botsch and Kobbelt 2004) and
+    made harmonic, or projected onto the surface to follow.
 
     Args:
-        loops: polygons [corner, 3] mm, the boundary of the piece in the direction of its
-            triangles: the first one round it, the others, holes, the other way round. Their
-            points are kept and come first.
+        loops: polygons [corner, 3] mm in the direction of the triangles: the outer boundary first,
+            then holes in the opposite direction. Their points are kept and come first.
         edge_mm: wanted edge length inside.
         like: points [vertex, 3] mm and faces [face, 3] of the surface to follow.
 
@@ -41,7 +39,7 @@ def fill_in_space(
         points [vertex, 3] mm and faces [face, 3], in the direction of the loops.
 
     Raises:
-        StepFailed: the loops cross, or bridged so leave no triangulation that is a manifold.
+        StepFailed: the loops cross, or the bridged polygon has no manifold triangulation.
     """
     points = np.concatenate(loops)
     starts = np.cumsum([0, *map(len, loops)])
@@ -62,9 +60,7 @@ def fill_in_space(
 
 
 def _bridged(points: np.ndarray, loops: list[np.ndarray]) -> np.ndarray:
-    """One closed polygon of vertex ids through all loops, over the shortest bridges; ids at the
-    ends of a bridge occur twice.
-    """
+    """One polygon [corner] through all loops by the shortest bridges, whose ends occur twice."""
     polygon, rest = loops[0], list(loops[1:])
     while rest:
         twice = np.flatnonzero(np.bincount(polygon) > 1)
@@ -81,11 +77,11 @@ def _bridged(points: np.ndarray, loops: list[np.ndarray]) -> np.ndarray:
 def _least_triangulation(
     points: np.ndarray, polygon: np.ndarray, followed: TriangleTree | None
 ) -> np.ndarray:
-    """Triangles [n - 2, 3] of vertex ids with the least cost over all of a polygon [n]."""
+    """Triangles [n - 2, 3] of vertex ids with the least total cost, for a polygon [n]."""
     n, corners = len(polygon), points[polygon]
     squared = ((corners[:, None] - corners) ** 2).sum(axis=2)
     chord = COMPACTNESS * squared
-    if followed is not None:  # chords that leave the surface cost
+    if followed is not None:  # chords that leave the surface cost more
         i, j = np.triu_indices(n, 2)
         off = followed.closest(0.5 * (corners[i] + corners[j])).distance
         chord[i, j] += 2.0 * np.sqrt(squared[i, j]) * off
@@ -151,7 +147,7 @@ def _remeshed(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Near-uniform triangles inside; the loops' points stay and come first.
 
-    A skirt at every loop, which is not selected, makes MeshLab keep the loops as they are.
+    An unselected skirt at every loop makes MeshLab keep the loops.
     """
     with extra("solve", "filling a hole of a surface"):
         import pymeshlab
@@ -184,7 +180,7 @@ def _remeshed(
 def _rim_first(
     rim: np.ndarray, points: np.ndarray, faces: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Renumber so that the rim's points come first, in their order."""
+    """Renumber so that the boundary's points come first, in their order."""
     from scipy.spatial import cKDTree
 
     used = np.unique(faces)
@@ -201,7 +197,7 @@ def _rim_first(
 
 
 def _n_folds(points: np.ndarray, faces: np.ndarray) -> int:
-    """Pairs of neighbours that lie on one another, which do not pierce each other."""
+    """Number of neighbouring triangles that lie on one another, which do not pierce each other."""
     neighbours = face_neighbours(faces)
     normals = triangle_area_vectors(points, faces)
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
@@ -211,7 +207,7 @@ def _n_folds(points: np.ndarray, faces: np.ndarray) -> int:
 
 
 def _unfolded(points: np.ndarray, moved: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """The moved points, but where triangles turned over the old ones."""
+    """The moved points, except where triangles turned over: there the old ones."""
     before = triangle_area_vectors(points, faces)
     for _ in range(10):
         after = triangle_area_vectors(moved, faces)

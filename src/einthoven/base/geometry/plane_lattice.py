@@ -1,4 +1,4 @@
-"""Triangles of a region of the plane from a lattice, where gmsh is not installed."""
+"""Triangles of a plane region from a lattice, if gmsh is not installed."""
 
 import numpy as np
 from scipy.spatial import Delaunay, cKDTree
@@ -7,13 +7,13 @@ from einthoven.base.core.errors import StepFailed
 from einthoven.base.geometry.simplex import unique_sides
 
 CLEARANCE = 0.6
-"""Of an edge, between lattice points and the boundary."""
+"""Minimum distance between lattice points and the boundary, in edges."""
 SAMPLES = 6
-"""Of a side of the boundary, for that distance."""
+"""Samples per side of the boundary for that distance."""
 
 
 def plane_lattice(loops: list[np.ndarray], edge_mm: float) -> tuple[np.ndarray, np.ndarray]:
-    """Delaunay triangles of the boundary's points and a hexagonal lattice inside of it.
+    """Delaunay triangles of the boundary's points and a hexagonal lattice inside it.
 
     Args:
         loops: polygons [corner, 3] mm in the plane z = 0, the outer one first; their points are
@@ -24,8 +24,8 @@ def plane_lattice(loops: list[np.ndarray], edge_mm: float) -> tuple[np.ndarray, 
         points [vertex, 3] mm and faces [face, 3] with normals along +z.
 
     Raises:
-        StepFailed: a side of the boundary is no edge of these triangles: its points are too far
-            apart for how near another loop comes.
+        StepFailed: a side of the boundary is not an edge of these triangles, because its points are
+            too far apart relative to the distance of another loop.
     """
     boundary = np.concatenate(loops)[:, :2]
     sides = np.concatenate([np.stack([loop, np.roll(loop, -1, axis=0)], 1) for loop in loops])
@@ -62,7 +62,7 @@ def _inside(sides: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def _check(loops: list[np.ndarray], faces: np.ndarray) -> None:
-    """The boundary of the triangles is the loops."""
+    """Check that the boundary of the triangles is the loops."""
     ends = np.cumsum([0, *map(len, loops)])
     given = np.concatenate(
         [np.stack([np.arange(a, b), np.r_[a + 1 : b, a]], 1) for a, b in zip(ends, ends[1:])]

@@ -1,4 +1,4 @@
-"""Near-uniform triangles on a given surface, with the result's topology checked."""
+"""Near-uniform triangles on a given surface, with a check of the topology."""
 
 import math
 import warnings
@@ -14,28 +14,28 @@ from einthoven.base.geometry.simplex import enclosed_volume, triangle_area_vecto
 from einthoven.base.geometry.triangles import compact, unique_edges
 
 SMOOTHING_ROUNDS = 30
-"""Of `relaxed`."""
+"""Iterations of `relaxed`."""
 
 
 def remesh_open(
     points: np.ndarray, faces: np.ndarray, edge_mm: float, n_loops: int, on_surface: bool = False
 ) -> tuple:
-    """Near-uniform triangles on an open surface, with the result's topology checked.
+    """Near-uniform triangles on an open surface, with a check of the topology.
 
-    Tries pyacvd, whose triangles are the more even, then isotropic remeshing (pymeshlab).
+    Tries pyacvd, whose triangles are more even, then isotropic remeshing (pymeshlab).
 
     Args:
         points: [vertex, 3] mm.
         faces: [face, 3], a sphere with holes.
         edge_mm: wanted mean edge length.
         n_loops: number of holes.
-        on_surface: move the points of pyacvd, centres of patches, onto the surface; slow.
+        on_surface: project the points of pyacvd, which are cluster centres, onto the surface; slow.
 
     Returns:
         points [vertex, 3], faces [face, 3] and its boundary loops, each [corner] in order.
 
     Raises:
-        StepFailed: neither gives a sphere with so many holes.
+        StepFailed: neither method gives a sphere with that number of holes.
     """
     methods = {
         "acvd": partial(_acvd, on_surface=on_surface),
@@ -93,13 +93,13 @@ def remesh_to(
         n_vertices: of the new surface, at least 12.
 
     Returns:
-        points [n_vertices, 3] mm, on the given surface, and faces [2 n_vertices - 4, 3] int32,
-        outward: those of a sphere.
+        points [n_vertices, 3] mm on the given surface, and faces [2 n_vertices - 4, 3] int32 of a
+        sphere, oriented outwards.
 
     Raises:
-        StepFailed: the result is no sphere of so many vertices; take a few more or fewer.
+        StepFailed: the result is not a sphere with that number of vertices.
     """
-    # each subdivision gives four times the vertices, of which clusters of twenty or more are made
+    # each subdivision quadruples the vertices, which are clustered by twenty or more
     n_subdivisions = max(0, math.ceil(math.log(20 * n_vertices / len(points), 4)))
     points, faces = compact(*_clustered(points, faces, n_vertices, n_subdivisions, True))
     edges, count = unique_edges(faces)
@@ -107,7 +107,7 @@ def remesh_to(
     if len(points) != n_vertices or not sphere:
         raise StepFailed(
             f"remeshing to {n_vertices} vertices: {len(points)} vertices and {len(faces)} "
-            "triangles, no sphere; take a few more or fewer"
+            "triangles, not a sphere; try a few more or fewer"
         )
     return points, faces if enclosed_volume(points, faces) > 0 else faces[:, ::-1]
 
@@ -115,12 +115,12 @@ def remesh_to(
 def relaxed(
     points: np.ndarray, faces: np.ndarray, fixed: np.ndarray, onto: tuple[np.ndarray, np.ndarray]
 ) -> np.ndarray:
-    """Even out triangles: vertices slide on a surface.
+    """Even out triangles by sliding vertices on a surface.
 
     Args:
         points: [vertex, 3] mm.
         faces: [face, 3].
-        fixed: ids of vertices that stay.
+        fixed: ids of vertices that do not move.
         onto: points [vertex, 3] mm and faces [face, 3] of the surface.
 
     Returns:
@@ -153,19 +153,19 @@ def _acvd(points: np.ndarray, faces: np.ndarray, edge_mm: float, on_surface: boo
 def _clustered(
     points: np.ndarray, faces: np.ndarray, n_vertices: int, n_subdivisions: int, on_surface: bool
 ) -> tuple:
-    """Valette and Chassery 2004 (10.1111/j.1467-8659.2004.00769.x) as in pyacvd."""
+    """Clusters of Valette and Chassery 2004 (10.1111/j.1467-8659.2004.00769.x) as in pyacvd."""
     import pyacvd
     import pyvista as pv
 
     surface = pv.PolyData.from_regular_faces(points, faces)
-    with warnings.catch_warnings(action="ignore"):  # pyacvd uses pyvista's old names
+    with warnings.catch_warnings(action="ignore"):  # pyacvd uses deprecated names of pyvista
         try:
             clustering = pyacvd.Clustering(surface)
             if n_subdivisions:
                 clustering.subdivide(n_subdivisions)
             clustering.cluster(n_vertices)
             mesh = clustering.create_mesh(moveclus=on_surface)
-        except (IndexError, ValueError, RuntimeError) as error:  # of a few or scattered triangles
+        except (IndexError, ValueError, RuntimeError) as error:  # with few or scattered triangles
             raise StepFailed(
                 f"pyacvd on {len(faces)} triangles: {type(error).__name__}: {error}"
             ) from error
@@ -173,15 +173,15 @@ def _clustered(
 
 
 def _isotropic(points: np.ndarray, faces: np.ndarray, edge_mm: float, **options: float) -> tuple:
-    """Botsch and Kobbelt 2004 (10.1145/1057432.1057457) as in MeshLab."""
+    """Isotropic remeshing of Botsch and Kobbelt 2004 (10.1145/1057432.1057457) as in MeshLab."""
     with extra("solve", "remeshing a surface"):
         import pymeshlab
 
     meshes = pymeshlab.MeshSet(verbose=False)
     meshes.add_mesh(pymeshlab.Mesh(np.asarray(points, float), np.asarray(faces, np.int32)))
     length = pymeshlab.PureValue(edge_mm)
-    # By default the selected faces alone, if MeshLab counts any; its count was wrong once, and the
-    # surface came back as it was.
+    # By default only selected faces are remeshed, if MeshLab counts any; a wrong count has left the
+    # surface unchanged.
     meshes.meshing_isotropic_explicit_remeshing(targetlen=length, selectedonly=False, **options)
     mesh = meshes.current_mesh()
     new_points, new_faces = mesh.vertex_matrix(), mesh.face_matrix()

@@ -1,4 +1,4 @@
-"""Points on triangulated surfaces, at random or as far from one another as can be."""
+"""Points on triangulated surfaces, random or by farthest-point sampling."""
 
 import numpy as np
 
@@ -13,8 +13,8 @@ def points_on_surface(
     Args:
         points: [vertex, 3] mm.
         faces: [face, 3].
-        count: how many points.
-        rng: where they come from.
+        count: number of points.
+        rng: random generator.
 
     Returns:
         points [count, 3] mm and normals [count, 3].
@@ -34,8 +34,8 @@ def farthest_points(candidates: np.ndarray, start: np.ndarray, n: int) -> np.nda
 
     Args:
         candidates: [candidate, 3] mm.
-        start: [3] mm; the candidate nearest to it is the first.
-        n: how many; a larger number keeps the first ones.
+        start: [3] mm; the nearest candidate is the first point.
+        n: number of points; a larger number keeps the first ones.
 
     Returns:
         [n, 3] mm.

@@ -19,9 +19,9 @@ from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.base.geometry.triangles import compact
 
 CLOUD_POINTS = 500_000
-"""Surface points for mesh-to-sdf: 1 to 2 mm apart on a torso, which is its error there."""
+"""Surface points for mesh-to-sdf: 1 to 2 mm apart on a torso, which is also the error there."""
 ON_SURFACE_MM = 1e-6
-"""Below this distance the direction to the closest point is noise: the normal is taken."""
+"""Below this distance the direction to the closest point is noise, and the normal is used."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class ClosedSurface:
     """[face, 3]."""
 
     def distance(self, queries: np.ndarray) -> np.ndarray:
-        """[query, 3] mm -> [query] mm."""
+        """Signed distances [query] mm of points [query, 3] mm."""
         nearest, _, sign = self._nearest(queries)
         return sign * nearest.distance
 
     def distance_and_gradient(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """[query, 3] mm -> [query] mm and [query, 3] of length 1; on the surface its normal."""
+        """Signed distances [query] mm and unit gradients [query, 3]; on the surface, its normal."""
         nearest, normals, sign = self._nearest(queries)
         outward = (queries - nearest.points) * sign[:, None]
         gradient = np.where(nearest.distance[:, None] < ON_SURFACE_MM, normals, outward)
@@ -105,10 +105,10 @@ def signed_distances(
     """Signed distances in the order of core.tags.SDF_SURFACES (Dokuchaev 2026, section 2.5).
 
     Args:
-        surfaces: of a body.
+        surfaces: surfaces of a body.
         queries: [query, 3] mm.
         backend: 'einthoven' or 'vtk' (exact distance to the triangles), or 'mesh-to-sdf' (to a
-            dense cloud of points on them, as in the paper; slow).
+            dense cloud of points on them, as in Dokuchaev 2026; slow).
 
     Returns:
         [query, 4] mm, negative inside.
@@ -126,14 +126,14 @@ def signed_distances(
 def signed_distances_and_gradients(
     surfaces: Surfaces, queries: np.ndarray, threads: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`signed_distances` [query, 4] mm, and their gradients [query, 4, 3] of length 1.
+    """Signed distances [query, 4] mm, and their unit gradients [query, 4, 3].
 
     Args:
-        surfaces, queries: as there.
-        threads: that work at once, on a surface each.
+        surfaces, queries: as in `signed_distances`.
+        threads: number of threads, each on one surface.
 
     Raises:
-        BadInput: as there.
+        BadInput: as `signed_distances`.
     """
     checked = shape("queries", finite("queries", queries), (None, 3)).astype(np.float64)
     n = len(SDF_SURFACES)
@@ -167,10 +167,10 @@ def _vtk_distance(points: np.ndarray, faces: np.ndarray, queries: np.ndarray) ->
 
 
 def _cloud_distance(points: np.ndarray, faces: np.ndarray, queries: np.ndarray) -> np.ndarray:
-    """Distance to the closest of many surface points; sign by the vote of 11 normals.
+    """Distance to the closest of many surface points; sign by the majority of 11 normals.
 
-    The cloud is ours, because mesh-to-sdf draws its own from NumPy's global generator; its
-    fixed seed makes the same surface give the same cloud.
+    The cloud is sampled here, because mesh-to-sdf uses NumPy's global generator; a fixed seed gives
+    the same cloud for the same surface.
     """
     with extra("backends", "backend 'mesh-to-sdf'"):
         from mesh_to_sdf.surface_point_cloud import SurfacePointCloud

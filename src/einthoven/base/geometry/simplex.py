@@ -10,22 +10,21 @@ TET_EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 def unique_sides(sides: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Each edge or face once, whatever the order of its nodes, and how often it occurs.
 
-    Sorts one number per side instead of rows: forty times faster than `np.unique(axis=0)`.
+    One number per side is sorted instead of rows, forty times faster than `np.unique(axis=0)`.
 
     Args:
         sides: [side, 2 or 3] nodes.
 
     Returns:
-        Nodes [unique, 2 or 3], sorted within a side and the sides among themselves; counts
-        [unique].
+        Nodes [unique, 2 or 3], sorted within and between sides; counts [unique].
 
     Raises:
-        BadInput: more than 2 million nodes in faces, which one number cannot tell apart.
+        BadInput: faces with more than 2 million nodes, which one number cannot encode.
     """
     sides = np.sort(np.asarray(sides, np.int64), axis=1)
     base = int(sides.max(initial=0)) + 1
     if base ** sides.shape[1] > np.iinfo(np.int64).max:
-        raise BadInput(f"{base} nodes are too many to tell their faces apart by one number")
+        raise BadInput(f"{base} nodes are too many to encode their faces by one number")
     place = base ** np.arange(sides.shape[1])[::-1]
     numbers, count = np.unique(sides @ place, return_counts=True)
     return numbers[:, None] // place % base, count
@@ -79,7 +78,7 @@ def triangle_area_vectors(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def vertex_area_vectors(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Normals [vertex, 3] of any length: sums of the area vectors of the triangles there, mm^2."""
+    """Vertex normals [vertex, 3] mm^2, not of unit length: sums of triangle area vectors."""
     vectors = np.zeros_like(points)
     np.add.at(vectors, faces, triangle_area_vectors(points, faces)[:, None, :])
     return vectors
@@ -93,7 +92,7 @@ def enclosed_volume(points: np.ndarray, faces: np.ndarray) -> float:
 
 
 def normal_sd(points: np.ndarray, faces: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """SD [face] mm along the normals n of triangles of places with a covariance C: sqrt(n C n).
+    """SD [face] mm along the triangle normals n, for positions with covariance C: sqrt(n C n).
 
     Args:
         points: [vertex, 3] mm.

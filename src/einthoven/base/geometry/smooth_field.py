@@ -1,4 +1,4 @@
-"""Smooth random displacements: sums of Gaussians with random places and directions."""
+"""Smooth random displacements: sums of Gaussians with random centres and directions."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class SmoothField:
     def draw(
         cls, points: np.ndarray, rms_mm: float, width_mm: float, rng: np.random.Generator
     ) -> "SmoothField":
-        """A random field whose length is `rms_mm` in the quadratic mean over `points` [point, 3].
+        """A random field with root-mean-square length `rms_mm` over `points` [point, 3].
 
         Centres are uniform in the box of the points, weights normal.
         """

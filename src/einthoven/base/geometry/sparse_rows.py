@@ -1,4 +1,4 @@
-"""Sparse matrices of a few weights a row: interpolation, averages, gradients."""
+"""Sparse matrices with a few weights per row: interpolation, averages, gradients."""
 
 import numpy as np
 import scipy.sparse as sp

@@ -25,20 +25,20 @@ class Minima:
     prominence: np.ndarray
 
     def kept(self, flags: np.ndarray) -> Self:
-        """Some of them."""
+        """A subset of the minima."""
         return type(self)(self.nodes[flags], self.values[flags], self.prominence[flags])
 
 
 def surface_minima(triangles: np.ndarray, values: np.ndarray) -> Minima:
     """All local minima along the edges of a surface, with their prominences.
 
-    Nodes are added from the lowest to the highest; where two basins meet, the one with the
-    higher minimum ends (persistence of dimension zero of the sublevel sets; Edelsbrunner, Letscher
-    and Zomorodian 2002, doi:10.1007/s00454-002-2885-2).
+    Nodes are added from the lowest to the highest; where two basins meet, the one with the higher
+    minimum ends (persistence of dimension zero of the sublevel sets; Edelsbrunner, Letscher and
+    Zomorodian 2002, doi:10.1007/s00454-002-2885-2).
 
     Args:
         triangles: [triangle, 3] rows of `values`.
-        values: [node]; those of nodes outside the triangles have no say.
+        values: [node]; nodes outside the triangles are ignored.
     """
     check.finite("values", values[np.unique(triangles)])
     edges = unique_edges(np.asarray(triangles))[0]
@@ -72,7 +72,7 @@ def _is_minimum(node: int, pass_value: dict[int, float], values: np.ndarray) -> 
 
 
 def apart(minima: Minima, points: np.ndarray, radius_mm: float) -> Minima:
-    """Without those nearer than a radius to a lower one that is kept; points [node, 3] mm."""
+    """The minima without those nearer than a radius to a lower one kept; points [node, 3] mm."""
     kept: list[int] = []
     for k, node in enumerate(minima.nodes):
         distance = np.linalg.norm(points[minima.nodes[kept]] - points[node], axis=1)

@@ -1,4 +1,4 @@
-"""Differential operators of functions on triangle meshes: P1 elements and mean differences."""
+"""Differential operators on triangle meshes: P1 elements and mean differences."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -54,9 +54,9 @@ def cotangent_laplacian(points: np.ndarray, faces: np.ndarray) -> sp.csr_array:
 def neighbour_laplacian(points: np.ndarray, faces: np.ndarray) -> sp.csr_array:
     """Mean difference to the neighbours at equal distance, eq. (15) of Zhu 2025 with its square.
 
-    L u_i = 4 / (r_i n_i) sum over neighbours j of (u_j - u_i) / d_ij, where r_i is the mean of
-    the distances d_ij: exact for the square grid of eq. (12), where all d are equal. Eq. (14)
-    writes 4 / r_i where 4 / r_i^2 is meant: with (13) put in, that is (15).
+    L u_i = 4 / (r_i n_i) sum over neighbours j of (u_j - u_i) / d_ij, where r_i is the mean of the
+    distances d_ij. It is exact for the square grid of eq. (12), where all d are equal. Eq. (14) has
+    4 / r_i instead of 4 / r_i^2, which inserting (13) gives, and which is (15).
 
     Returns:
         [vertex, vertex], 1/mm^2; rows sum to zero.

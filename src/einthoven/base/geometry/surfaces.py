@@ -41,21 +41,21 @@ class Surfaces:
         return faces
 
     def closed(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """The same with vertices of its own: points [vertex, 3] mm, faces [face, 3]."""
+        """One closed surface with its own vertices: points [vertex, 3] mm, faces [face, 3]."""
         return compact(self.points, self.union(name))
 
     def only(self, kept: np.ndarray) -> Self:
-        """Some of the faces: [face] bool or ids."""
+        """A subset of the faces: [face] bool or ids."""
         return replace(self, faces=self.faces[kept], face_tags=self.face_tags[kept])
 
     @property
     def extent_mm(self) -> float:
-        """Longest side of the bounding box."""
+        """Longest side of the bounding box, mm."""
         return float(np.ptp(self.points[np.unique(self.faces)], axis=0).max())
 
     @property
     def edge_mm(self) -> float:
-        """Mean length of edges."""
+        """Mean edge length, mm."""
         ends = self.points[unique_edges(self.faces)[0]]
         return float(np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1).mean())
 

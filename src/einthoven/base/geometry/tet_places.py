@@ -1,4 +1,4 @@
-"""Where places lie in a tetrahedral mesh, for linear interpolation of what its nodes have."""
+"""Linear interpolation of nodal values at points in a tetrahedral mesh."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -8,12 +8,12 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class TetPlaces:
-    """Places as barycentric combinations of nodes; those outside take the nearest point inside.
+    """Points as barycentric combinations of nodes; points outside take the nearest point inside.
 
     Attributes:
         nodes: [place, 4].
-        weights: [place, 4], sum 1; from 0 to 1 but for a tolerance of 0.1 %.
-        gap: [place] mm, from the mesh; zero inside.
+        weights: [place, 4], sum 1; from 0 to 1 within 0.1 %.
+        gap: [place] mm, distance from the mesh; zero inside.
     """
 
     nodes: np.ndarray
@@ -22,7 +22,7 @@ class TetPlaces:
 
     @classmethod
     def of(cls, points: np.ndarray, cells: np.ndarray, places: np.ndarray) -> Self:
-        """Find them.
+        """Locate points in the cells of a mesh.
 
         Args:
             points: [node, 3] mm.
@@ -41,7 +41,7 @@ class TetPlaces:
         sides = np.moveaxis(corners[:, 1:] - corners[:, :1], 1, 2)
         others = np.linalg.solve(sides, (nearest - corners[:, 0])[..., None])[..., 0]
         weights = np.column_stack([1.0 - others.sum(axis=1), others])
-        # VTK's cell holds a place but for a tolerance: unclipped it stays linear
+        # VTK accepts points slightly outside a cell; unclipped weights stay linear
         weights = np.where((within >= 0)[:, None], weights, np.clip(weights, 0.0, None))
         weights /= weights.sum(axis=1, keepdims=True)
         return cls(nodes, weights, np.linalg.norm(places - nearest, axis=1))

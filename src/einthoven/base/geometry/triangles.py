@@ -1,4 +1,4 @@
-"""Triangle surfaces: neighbours, planar pieces with a fixed boundary."""
+"""Triangle surfaces: neighbours, and planar regions with a fixed boundary."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from einthoven.base.geometry.simplex import triangle_area_vectors, unique_sides
 from einthoven.base.geometry.surface_operators import cotangent_stiffness
 
 N_STEPS = 4
-"""Of `follow_boundary`."""
+"""Steps of `follow_boundary`."""
 
 
 def face_edges(faces: np.ndarray) -> np.ndarray:
@@ -26,7 +26,7 @@ def unique_edges(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def face_neighbours(faces: np.ndarray) -> np.ndarray:
     """Faces across the three edges of each face: [face, 3]; -1 across a boundary.
 
-    Of an edge with more than two triangles, an arbitrary pair is taken.
+    At an edge with more than two triangles, an arbitrary pair is taken.
     """
     edges = np.sort(face_edges(faces), axis=1)
     order = np.lexsort(edges.T)
@@ -38,7 +38,7 @@ def face_neighbours(faces: np.ndarray) -> np.ndarray:
 
 
 def face_pieces(faces: np.ndarray, tags: np.ndarray | None = None) -> list[np.ndarray]:
-    """Face ids of every connected piece (across edges), of one tag each if tags are given."""
+    """Face ids of every component connected across edges, each of one tag if tags are given."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -62,7 +62,7 @@ def triangle_quality(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def compact(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The points [vertex, 3] that triangles use, in float64, and these in their numbering."""
+    """The points [vertex, 3] that triangles use, in float64, and the triangles renumbered."""
     used, faces = np.unique(faces, return_inverse=True)
     return np.asarray(points, np.float64)[used], faces.reshape(-1, 3).astype(np.int32)
 
@@ -70,7 +70,7 @@ def compact(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def mesh_plane(loops: list[np.ndarray], edge_mm: float) -> tuple[np.ndarray, np.ndarray]:
     """Triangulate a region of the plane z = 0 bounded by fixed polygons.
 
-    By gmsh; where it is not installed, by `plane_lattice`, whose triangles are others.
+    Uses gmsh, or `plane_lattice`, with different triangles, if gmsh is not installed.
 
     Args:
         loops: polygons [corner, 3] mm, the outer one first; their points are kept and come first.
@@ -87,7 +87,7 @@ def mesh_plane(loops: list[np.ndarray], edge_mm: float) -> tuple[np.ndarray, np.
         with extra("solve", "triangulating a plane piece"):
             import gmsh
     except MissingExtra as error:
-        logger.info("plane pieces are triangulated by a lattice, as %s", error)
+        logger.info("plane regions are triangulated by a lattice: %s", error)
         return plane_lattice(loops, edge_mm)
     boundary = np.concatenate(loops)
     if not gmsh.isInitialized():
@@ -133,13 +133,13 @@ def follow_boundary(
 ) -> np.ndarray:
     """Deform a surface so that some vertices reach their targets and the others follow.
 
-    In steps, each with the harmonic displacement on the surface as it then is: one step folds
-    triangles beside corners that move.
+    Each of several steps solves for the harmonic displacement on the current surface; a single step
+    folds triangles beside moving corners.
 
     Args:
         points: [vertex, 3] mm.
         faces: [face, 3], the surface.
-        fixed: [vertex] bool, which have targets; vertices neither fixed nor on `faces` stay.
+        fixed: [vertex] bool, vertices with targets; vertices neither fixed nor on `faces` stay.
         targets: [vertex, 3] mm.
 
     Returns:
@@ -157,12 +157,12 @@ def extend_harmonically(
 ) -> np.ndarray:
     """Fill a surface from values on some vertices by solving Laplace's equation (P1).
 
-    Exact for functions that are linear in the plane of a flat surface.
+    The result is exact for linear functions on a flat surface.
 
     Args:
         points: [vertex, 3] mm.
         faces: [face, 3], the surface; vertices that it does not use keep their values.
-        fixed: [vertex] bool, where `values` hold.
+        fixed: [vertex] bool, where `values` are given.
         values: [vertex, component].
 
     Returns:

@@ -1,7 +1,7 @@
-"""Activation times read from potentials on a heart, and their errors.
+"""Activation times from potentials on a heart, and their errors.
 
 Transmembrane potentials rise when a cell is activated; unipolar electrograms fall. Times are in ms
-(dimensionless in the problems of Aliev and Panfilov); a tie goes to the earliest.
+(dimensionless in the Aliev-Panfilov problems); among equal extrema the earliest counts.
 """
 
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ def spatiotemporal_times(
     smooth: float = 0.0,
     falling: bool = True,
 ) -> np.ndarray:
-    """Time at which the downslope times the length of the gradient on the surface is largest.
+    """Time at which the downslope times the surface gradient's length is largest.
 
     A wavefront is steep in time and in space, a far-field deflection in time only: Erem et al.,
     EMBC 2011, doi:10.1109/IEMBS.2011.6091455.
@@ -93,7 +93,7 @@ def spatiotemporal_times(
 
 
 def gradient_lengths(points: np.ndarray, faces: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Root mean square, by area over the triangles of a node, of the P1 surface gradient.
+    """Area-weighted RMS, over the triangles at a node, of the P1 surface gradient.
 
     Args:
         points: [node, 3] mm.
@@ -120,10 +120,10 @@ def gradient_lengths(points: np.ndarray, faces: np.ndarray, values: np.ndarray) 
 
 
 def slopes(potentials: np.ndarray, time: np.ndarray, smooth: float) -> np.ndarray:
-    """d/dt of potentials [node, time], by a Gaussian's derivative of SD `smooth` ms or differences.
+    """Time derivative of potentials [node, time], by a Gaussian's derivative or by differences.
 
     Raises:
-        BadInput: shapes that do not fit, NaN, or a time that does not run evenly.
+        BadInput: shapes that do not fit, NaN, or times that are not uniform.
     """
     potentials, time = _checked(potentials, time)
     steps = np.diff(time)
@@ -136,7 +136,7 @@ def slopes(potentials: np.ndarray, time: np.ndarray, smooth: float) -> np.ndarra
 
 
 def _peak_times(values: np.ndarray, time: np.ndarray) -> np.ndarray:
-    """Where each row of [node, time] is largest, by a parabola through three samples: [node]."""
+    """Time of each row's maximum, by a parabola through three samples: [node, time] -> [node]."""
     top = values.argmax(axis=1)
     node = np.arange(len(values))
     inner = (top > 0) & (top < len(time) - 1)
@@ -161,8 +161,8 @@ class ActivationErrors:
 
     Attributes:
         mean_absolute: mean of |estimate - truth|, ms.
-        correlation: Pearson's across nodes; 0 where the estimate does not vary.
-        n_missing: nodes at which the estimate has no time (NaN); they have no part in the others.
+        correlation: Pearson's across nodes; 0 if the estimate does not vary.
+        n_missing: nodes at which the estimate has no time (NaN); they are excluded from the others.
     """
 
     mean_absolute: float
@@ -171,7 +171,7 @@ class ActivationErrors:
 
     @classmethod
     def of(cls, predicted: np.ndarray, reference: np.ndarray) -> Self:
-        """Of activation times [node] ms; the reference is complete.
+        """Errors of activation times [node] ms; the reference is complete.
 
         Raises:
             BadInput: shapes differ, NaN or no variation in the reference, or no node has a time.
@@ -191,11 +191,11 @@ class ActivationErrors:
 def earliest_site(
     surface: tuple[np.ndarray, np.ndarray], activation_time: np.ndarray, window: float = 0.0
 ) -> np.ndarray:
-    """The site of a paced or ectopic beat: the centroid by area of the earliest region.
+    """Origin of a paced or ectopic beat: the area centroid of the earliest region.
 
-    The region is the connected part, about the earliest node, of the nodes that are activated
-    within `window` ms of it; with 0 it is that node. Of a noisy map, a window of a few ms gives a
-    site that does not hang on one node.
+    The region is the connected part, around the earliest node, of the nodes activated within
+    `window` ms of it; with 0 it is that node. For a noisy map, a window of a few ms gives a site
+    that does not depend on one node.
 
     Args:
         surface: points [node, 3] mm and faces [face, 3].
@@ -203,7 +203,7 @@ def earliest_site(
         window: ms.
 
     Returns:
-        [3] mm; of a curved region, a little below the surface.
+        [3] mm; slightly below the surface if the region is curved.
 
     Raises:
         BadInput: no node is activated.
@@ -244,10 +244,10 @@ def breakthroughs(
     prominence: float,
     radius_mm: float,
 ) -> np.ndarray:
-    """Nodes at which the wave comes to the surface, the earliest first.
+    """Epicardial (or surface) breakthroughs of the wave, the earliest first.
 
-    Local minima that are `prominence` earlier than any way to an earlier one and `radius_mm` away
-    from those, as `analysis.breakthroughs` counts them on the epicardium of a patient.
+    They are local minima at least `prominence` earlier than any path to an earlier one and at least
+    `radius_mm` from those, as `analysis.breakthroughs` counts them on a patient's epicardium.
 
     Args:
         surface: points [node, 3] mm and faces [face, 3].

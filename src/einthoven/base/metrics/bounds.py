@@ -1,4 +1,4 @@
-"""The bound on the ECG error by the gradient error (Dokuchaev 2026, section 2.6), as numbers."""
+"""Bound on the ECG error by the gradient error (Dokuchaev 2026, section 2.6), as numbers."""
 
 from dataclasses import dataclass
 

@@ -20,9 +20,9 @@ def _pair(predicted: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.
 def angular_error_deg(predicted: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Angle between two gradients, degrees: [..., 3] -> [...].
 
-    The arc cosine of section 2.6, computed as atan2(|a x b|, a . b), which keeps its digits at
-    small angles, where the cosine is 1 to round-off. The angle to a vector of length zero is 90
-    degrees, as the paper's epsilon in the denominator has it.
+    The arc cosine of section 2.6 is computed as atan2(|a x b|, a . b), which is accurate at small
+    angles, where the cosine is 1 to round-off. The angle to a zero vector is 90 degrees, as the
+    epsilon in the denominator of Dokuchaev 2026 implies.
 
     Raises:
         BadInput: shapes differ or a value is not finite.

@@ -1,27 +1,27 @@
-"""Whether a patient is like those that a model was trained on."""
+"""Out-of-distribution check: whether a patient resembles those of the training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 SD_FACTOR = 2.0
-"""Limit of the ensemble SD, in means over validation patients."""
+"""Limit of the ensemble SD, as a multiple of the mean over validation patients."""
 
 
 @dataclass(frozen=True)
 class OutOfDistributionCheck:
-    """Measures of a patient and the limits beyond which a prediction is not to be believed.
+    """Measures of a patient and the limits beyond which a prediction is unreliable.
 
-    Of a code: `code_sd`, Mahalanobis distance from the training codes; `misfit_{surface}_mm`,
-    error of the decoded distances near that surface. Of a heart that an operator sees: `points_sd`
-    and `heart_sd`, distances of its points and of their means from those of the training.
-    Of both: `sd_deg`, mean ensemble SD in the heart.
+    For a code: `code_sd`, Mahalanobis distance from the training codes; `misfit_{surface}_mm`,
+    error of the decoded distances near that surface. For a heart seen by an operator: `points_sd`
+    and `heart_sd`, distances of its points and of their means from those of the training. For both:
+    `sd_deg`, mean ensemble SD in the heart.
     """
 
     values: dict[str, float]
     limits: dict[str, float]
     reasons: list[str] = field(init=False)
-    """What exceeds its limit, in words; empty for a patient in distribution."""
+    """Measures that exceed their limit, in words; empty for a patient in distribution."""
 
     def __post_init__(self) -> None:
         beyond = [key for key, value in self.values.items() if not value <= self.limits[key]]
@@ -30,20 +30,20 @@ class OutOfDistributionCheck:
 
     @property
     def in_distribution(self) -> bool:
-        """Nothing exceeds its limit."""
+        """Whether no measure exceeds its limit."""
         return not self.reasons
 
     def with_sd(self, sd_deg: float, validation_deg: float) -> Self:
-        """The check with the mean SD of an ensemble, held against validation patients."""
+        """The check extended by the mean SD of an ensemble, relative to validation patients."""
         limits = self.limits | {"sd_deg": SD_FACTOR * validation_deg}
         return type(self)(self.values | {"sd_deg": sd_deg}, limits)
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in metrics.json and in the attributes of code files."""
+        """The entry of metrics.json and of the attributes of code files."""
         return {"in_distribution": self.in_distribution, "reasons": self.reasons,
                 "values": self.values, "limits": self.limits}  # fmt: skip
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Self:
-        """What `to_json` made."""
+        """Inverse of `to_json`."""
         return cls(dict(found["values"]), dict(found["limits"]))

@@ -32,7 +32,7 @@ class PotentialErrors:
 
     @classmethod
     def of(cls, predicted: np.ndarray, reference: np.ndarray) -> Self:
-        """All of them.
+        """All errors of an estimate.
 
         Args:
             predicted, reference: [node, time], the same unit.
@@ -63,17 +63,17 @@ def relative_error(predicted: np.ndarray, reference: np.ndarray) -> float:
 
 
 def correlation_coefficient(predicted: np.ndarray, reference: np.ndarray) -> float:
-    """CC of eq. (20), both [node, time]: one for all, with the mean over time of each node off.
+    """CC of eq. (20) over all nodes and times [node, time], after removing each node's mean.
 
-    So a constant at a node, which a unipolar electrogram does not know, has no say. An estimate
-    that varies nowhere has no correlation: 0.
+    A constant at a node, which a unipolar electrogram does not determine, does not matter. An
+    estimate that varies nowhere has correlation 0.
 
     Raises:
         BadInput: shapes differ, NaN, or a reference that does not vary in time.
     """
     predicted, reference = (p - p.mean(axis=1, keepdims=True) for p in _pair(predicted, reference))
     if not reference.any():
-        raise BadInput("reference: no node's potential varies in time, so nothing correlates")
+        raise BadInput("reference: no node's potential varies in time, so there is no correlation")
     both = np.linalg.norm(predicted) * np.linalg.norm(reference)
     return float((predicted * reference).sum() / both) if both > 0 else 0.0
 
@@ -103,7 +103,7 @@ def temporal_correlation(predicted: np.ndarray, reference: np.ndarray) -> np.nda
     lengths = np.linalg.norm(reference, axis=1)
     varies = lengths > 1e-12 * lengths.max(initial=0.0)
     if not varies.any():
-        raise BadInput("reference: no signal varies, so nothing correlates")
+        raise BadInput("reference: no signal varies, so there is no correlation")
     both = lengths[varies] * np.linalg.norm(predicted[varies], axis=1)
     products = np.einsum("nt,nt->n", predicted[varies], reference[varies])
     return np.divide(products, both, out=np.zeros_like(both), where=both > 0)

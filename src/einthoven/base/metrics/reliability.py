@@ -1,10 +1,10 @@
-"""Stated uncertainty against true errors (deep ensembles, Lakshminarayanan 2017).
+"""Calibration: predicted uncertainty against true errors (deep ensembles, Lakshminarayanan 2017).
 
-Let s be the angular standard deviation that an ensemble of M networks states, per axis across
-the field. If truth and networks are draws of one normal distribution, (angle / s)^2 / 2 follows
-Fisher's F(2, 2(M - 1)), whose quantiles have a closed form. Errors that all networks share are
-not in their SD; one factor on s, such that half the validation errors lie within the stated
-median, makes up for them on average.
+Let s be the angular standard deviation that an ensemble of M networks predicts, per axis across the
+field. If truth and networks are draws of one normal distribution, (angle / s)^2 / 2 follows
+Fisher's F(2, 2(M - 1)), whose quantiles have a closed form. The SD does not contain errors that all
+networks share. One factor on s, chosen so that half the validation errors lie within the predicted
+median, corrects for them on average.
 """
 
 import numpy as np
@@ -14,46 +14,46 @@ from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 
 LEVELS = (0.5, 0.9)
-"""Nominal coverages that are compared with the measured ones."""
+"""Nominal coverages that are compared with measured ones."""
 N_BINS = 10
-"""Groups of equal size by the stated uncertainty."""
+"""Groups of equal size by predicted uncertainty."""
 
 
 def bound_ratio(level: float, n_members: int) -> float:
-    """Angle below which a share `level` of the errors is stated to lie, over the stated SD.
+    """Angle below which a share `level` of the errors should lie, over the predicted SD.
 
     Raises:
-        BadInput: fewer than two networks state nothing.
+        BadInput: fewer than two networks, which have no SD.
     """
     if n_members < 2:
-        raise BadInput(f"n_members = {n_members}: one network states no SD; learning.ensemble?")
+        raise BadInput(f"n_members = {n_members}: one network has no SD; check learning.ensemble")
     degrees = n_members - 1
     return float(np.sqrt(2 * degrees * ((1 - level) ** (-1 / degrees) - 1)))
 
 
 def normal_bound_ratio(level: float, n_members: int) -> float:
-    """Half the central interval of a share `level` of one number, over its ensemble SD.
+    """Half the central interval with a share `level` of one number, over its ensemble SD.
 
-    Student's t, as the SD is estimated from the members; truth and members as above.
+    Student's t, because the SD is estimated from the members, under the same assumption.
 
     Raises:
-        BadInput: fewer than two networks state nothing.
+        BadInput: fewer than two networks, which have no SD.
     """
     if n_members < 2:
-        raise BadInput(f"n_members = {n_members}: one network states no SD; learning.ensemble?")
+        raise BadInput(f"n_members = {n_members}: one network has no SD; check learning.ensemble")
     return float(t.ppf(0.5 + level / 2, n_members - 1))
 
 
 def calibration_factor(error: np.ndarray, sd: np.ndarray, n_members: int) -> float:
-    """Factor on an ensemble's SD, so that half the errors lie in its median; [any] in degrees."""
+    """Factor on an ensemble's SD so that half the errors lie in its median; [any] degrees."""
     return float(np.median(error / np.maximum(sd, 1e-6))) / bound_ratio(0.5, n_members)
 
 
 def calibration_metrics(error: np.ndarray, sd: np.ndarray, n_members: int) -> dict[str, float]:
-    """How well a stated SD tells the errors, both [any] in degrees.
+    """Calibration metrics of a predicted SD, both [any] in degrees.
 
     Returns:
-        mean `sd_deg`, `coverage_50` and `coverage_90`: shares of errors below the stated bounds,
+        mean `sd_deg`, `coverage_50` and `coverage_90`: shares of errors below the predicted bounds,
         Spearman's `sd_rank_correlation` of error and SD.
     """
     found = {"sd_deg": float(sd.mean())}
@@ -65,7 +65,7 @@ def calibration_metrics(error: np.ndarray, sd: np.ndarray, n_members: int) -> di
 
 
 def reliability(error: np.ndarray, sd: np.ndarray, n_members: int) -> np.ndarray:
-    """Stated and measured median error, in groups of equal size by the stated SD.
+    """Predicted and measured median error, in groups of equal size by the predicted SD.
 
     Errors and SDs are [any] in degrees, the medians [2, N_BINS].
     """

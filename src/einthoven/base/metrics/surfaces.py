@@ -1,7 +1,7 @@
 """Errors between surfaces: Chamfer distances in mm (Dokuchaev 2026, eq. (8)).
 
-Two readings. *Interior*: the paper's, between the grid points inside either shape; most points
-are shared and count zero, so that it flatters. *Surface*: between points on the two surfaces.
+Two definitions. *Interior*, of Dokuchaev 2026: between the grid points inside either shape. Most
+points are shared and count zero, so it underestimates. *Surface*: between points on both surfaces.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ N_SURFACE_POINTS = 5_000
 
 
 def chamfer(first: np.ndarray, second: np.ndarray) -> float:
-    """Eq. (8): mean distance to the closest point of the other cloud, both ways, halved.
+    """Mean distance to the closest point of the other cloud, both ways, halved: eq. (8).
 
     Args:
         first, second: [point, 3] mm.
@@ -43,12 +43,12 @@ def chamfer(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def surface_chamfer(first: Triangles, second: Triangles) -> float:
-    """Eq. (8) between two surfaces: points uniform on each, exact distance to the other."""
+    """Eq. (8) between surfaces: uniform points on each, exact distance to the other."""
     return (_mean_distance(first, second) + _mean_distance(second, first)) / 2
 
 
 def _mean_distance(one: Triangles, other: Triangles) -> float:
-    """From points of one surface to the other, mm; the same points for the same surface."""
+    """Mean distance of points of one surface to the other, mm; deterministic per surface."""
     queries, _ = points_on_surface(*one, N_SURFACE_POINTS, generator(0, "chamfer"))
     return float(TriangleTree(*other).closest(queries).distance.mean())
 
@@ -58,12 +58,12 @@ def reconstruction_chamfer(
 ) -> dict[str, dict[str, float]]:
     """Chamfer distances of a decoded anatomy to the true one.
 
-    The torso is compared on a grid over the body, the heart's surfaces on a finer one over
-    the heart (the paper: 128 points per side over the body).
+    The torso is compared on a grid over the body, the heart's surfaces on a finer one over the
+    heart (Dokuchaev 2026: 128 points per side over the body).
 
     Args:
         truth: the patient's surfaces.
-        decoded: points [point, 3] mm -> signed distances [point, surface] mm to judge.
+        decoded: points [point, 3] mm -> signed distances [point, surface] mm.
         n_grid: grid points per side.
 
     Returns:

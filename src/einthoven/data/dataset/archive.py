@@ -1,9 +1,8 @@
-"""Deterministic zip archives of Zarr stores, sealed with the SHA-256 of all their bytes.
+"""Deterministic zip archives of Zarr stores, sealed with a SHA-256 of all their bytes.
 
-Members are stored without compression in sorted order with fixed dates, so the same store
-gives the same bytes. The seal, at the end of the zip's comment and so of the file, is the sum of
-all bytes before it, headers too: it tells that something differs. Which member differs is told by
-the CRC-32 and the headers of the zip.
+Members are stored uncompressed in sorted order with fixed dates, so the same store gives the same
+bytes. The seal is the hash of all bytes before it, headers included, and ends the zip's comment and
+thus the file. It shows that something differs; the members' CRC-32 and headers show where.
 """
 
 import hashlib
@@ -19,8 +18,8 @@ from einthoven.base.core.files import atomic
 
 _SEAL_TITLE = b"einthoven-seal sha256 "
 _SEAL_LENGTH = 64
-# What zipfile raises for damaged headers; RuntimeError: unknown version or compression, or the bit
-# for encryption.
+# Errors that zipfile raises for damaged headers; RuntimeError: unknown version or compression, or
+# the encryption bit.
 _DAMAGE = (
     zipfile.BadZipFile,
     EOFError,
@@ -38,7 +37,7 @@ def pack(directory: Path, path: str | Path) -> None:
     with atomic(path) as temporary:
         with zipfile.ZipFile(temporary, "w") as archive:
             for name, part in sorted(parts.items()):
-                # nothing in the header depends on machine, user or time
+                # the header does not depend on machine, user or time
                 info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
                 info.create_system = 3  # Unix, whatever the platform
                 info.external_attr = 0o644 << 16
@@ -53,7 +52,7 @@ def pack(directory: Path, path: str | Path) -> None:
 
 
 def _seal(path: Path) -> tuple[bytes, bytes]:
-    """The seal that fits a file, and the one that it has."""
+    """The seal computed from a file, and the one it carries."""
     total, left = hashlib.sha256(), os.path.getsize(path) - _SEAL_LENGTH
     with open(path, "rb") as file:
         while left > 0 and (block := file.read(min(left, 1 << 20))):
@@ -63,7 +62,7 @@ def _seal(path: Path) -> tuple[bytes, bytes]:
 
 
 def seal_of(path: str | Path) -> str:
-    """The seal that an archive carries, which names these very bytes; `verify` compares them.
+    """The seal that an archive carries; it identifies these bytes, and `verify` checks it.
 
     Raises:
         BadInput: it has none.
@@ -73,15 +72,16 @@ def seal_of(path: str | Path) -> str:
         file.seek(-min(length, os.path.getsize(path)), os.SEEK_END)
         title, seal = file.read(len(_SEAL_TITLE)), file.read()
     if title != _SEAL_TITLE:
-        raise BadInput(f"{path}: no seal; packed by another tool?")
+        raise BadInput(f"{path}: no seal; was it packed by another tool?")
     return seal.decode("ascii", "replace")
 
 
 def verify(path: str | Path) -> tuple[str, list[tuple[str, str]]]:
-    """Compare every byte of an archive with its seal, and if that differs, name the members.
+    """Compare every byte of an archive with its seal and, if they differ, name the damaged members.
 
     Returns:
-        what is wrong with the seal, and (member, what is wrong) pairs; both empty if all is well.
+        a message about the seal, and pairs of member and message; both empty if the archive is
+        intact.
 
     Raises:
         BadInput: no such file, not a zip archive, or truncated.
@@ -101,7 +101,7 @@ def verify(path: str | Path) -> tuple[str, list[tuple[str, str]]]:
     with archive:
         members = archive.infolist()
         damaged = [(m.filename, fault) for m in members if (fault := _damage(archive, m))]
-    if len(damaged) == len(members):  # none is where the end of the zip says
+    if len(damaged) == len(members):  # no directory where the end of the zip says
         damaged = []
     if archive.comment.startswith(_SEAL_TITLE):
         return "truncated or damaged, the seal does not fit", damaged
@@ -109,7 +109,7 @@ def verify(path: str | Path) -> tuple[str, list[tuple[str, str]]]:
 
 
 def _damage(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> str:
-    """Why a member cannot be read, or differs from its CRC-32; empty if neither."""
+    """Reason why a member cannot be read or differs from its CRC-32; empty if it is intact."""
     try:
         with archive.open(member) as stream:
             while stream.read(1 << 20):

@@ -27,12 +27,12 @@ _UNIT_TOLERANCE = 1e-3
 _METADATA = "zarr.json"
 
 Fault = tuple[str, str]
-"""Variable (or what else it is) and what is wrong with it."""
+"""Variable (or other item) and what is wrong with it."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a store that passed holds."""
+    """Contents of a store that passed."""
 
     kind: str
     n_patients: int
@@ -40,7 +40,7 @@ class Summary:
 
 
 def _variable_of(member: str) -> str:
-    """The variable to which a member of the archive belongs: `field/sdf/c/0/0` -> `field/sdf`."""
+    """Variable to which a member of the archive belongs: `field/sdf/c/0/0` -> `field/sdf`."""
     return member.split("/c/")[0].removesuffix("/c").removesuffix(_METADATA).strip("/") or "root"
 
 
@@ -66,7 +66,7 @@ def _check_arrays(root: zarr.Group, variables: Mapping[str, Variable]) -> Iterat
 
 
 def _check_members(path: Path, root: zarr.Group, keys: Iterable[str]) -> Iterator[Fault]:
-    """Members that are missing (Zarr takes such a chunk for zeros), or that no variable has."""
+    """Members that are missing (Zarr reads such a chunk as zeros), or belong to no variable."""
     expected = {_METADATA}
     for key in keys:
         array, group = array_of(root, key), key.rpartition("/")[0]
@@ -85,17 +85,17 @@ def _check_members(path: Path, root: zarr.Group, keys: Iterable[str]) -> Iterato
 
 
 def _check_values(root: zarr.Group, variables: Mapping[str, Variable]) -> Iterator[Fault]:
-    """Chunks that do not decode, NaN, infinity, directions that are no unit vectors."""
+    """Chunks that cannot be decoded, NaN, infinity, and directions without unit length."""
     for key, variable in variables.items():
         try:
             if fault := _value_fault(array_of(root, key), variable):
                 yield key, fault
-        except Exception as error:  # each codec has its own way to say that bytes are damaged
+        except Exception as error:  # each codec raises its own error for damaged bytes
             yield key, f"not decodable ({error})"
 
 
 def _value_fault(array: zarr.Array, variable: Variable) -> str:
-    """What is wrong with the numbers of one array, read patient by patient; empty if nothing."""
+    """Fault in the values of one array, read patient by patient; empty if there is none."""
     by_patient = variable.dims[0] == "patient" and array.ndim > 1
     rows: Iterable[Any] = range(array.shape[0]) if by_patient else [...]
     for row in rows:
@@ -128,10 +128,10 @@ def _check_split(root: zarr.Group) -> Iterator[Fault]:
 
 def _refuse_any(path: Path, faults: Iterable[Fault]) -> None:
     """Raise one line for all faults, if there are any."""
-    told = [f"{variable}: {fault}" for variable, fault in faults]
-    if told:
-        more = f"; and {len(told) - 5} more" if len(told) > 5 else ""
-        raise BadInput(f"{path}: {'; '.join(told[:5])}{more}")
+    lines = [f"{variable}: {fault}" for variable, fault in faults]
+    if lines:
+        more = f"; and {len(lines) - 5} more" if len(lines) > 5 else ""
+        raise BadInput(f"{path}: {'; '.join(lines[:5])}{more}")
 
 
 def check_store(path: str | Path) -> Summary:

@@ -33,25 +33,25 @@ def _find(patient: zarr.Group, key: str) -> zarr.Array[Any]:
     """The patient's array for one of the consolidated store: in the same group, or in `anatomy`.
 
     Raises:
-        BadInput: the patient store lacks it.
+        BadInput: the patient store does not have it.
     """
     elsewhere = f"anatomy/{key.partition('/')[2]}"
     return array_of(patient, elsewhere if key not in patient and elsewhere in patient else key)
 
 
 def _is_shared(variable: Variable) -> bool:
-    """Whether it is the same for all patients, as coordinates are."""
+    """Whether a variable is the same for all patients, as coordinates are."""
     return variable.dims[0] != "patient"
 
 
 def _create_groups(root: zarr.Group, first: zarr.Group, n_patients: int) -> None:
-    """All groups, what they share (written) and per-patient arrays (empty)."""
+    """Create all groups with shared arrays (written) and per-patient arrays (empty)."""
     for key, variable in _IN_GROUPS.items():
         source, group = _find(first, key), root.require_group(key.partition("/")[0])
         if _is_shared(variable):
             write(group, variable, np.asarray(source[...]))
         else:
-            # An electrode's field is a chunk of its own; the patient's shard is one file.
+            # An electrode's field is one chunk; the patient's shard is one file.
             n_chunked = 2 if "electrode" in variable.dims[:2] and len(variable.dims) == 4 else 1
             create(group, variable, (n_patients, *source.shape), n_chunked)
 
@@ -107,7 +107,8 @@ def consolidate(
     Args:
         path: the .zarr.zip file to write.
         stores: patient stores, in the order wanted.
-        config, excluded: the config's physics and whom it leaves out, for the root attributes.
+        config, excluded: physics sections and excluded patients of the config, for the root
+            attributes.
 
     Raises:
         BadInput: no stores, a foreign or broken one, or patients of different configs.

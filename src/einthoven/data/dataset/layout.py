@@ -1,9 +1,9 @@
-"""The specification of all formats as data: groups, variables, dimensions, dtypes, units.
+"""Specification of all formats as data: groups, variables, dimensions, dtypes, units.
 
 Writers, readers, the checker and docs/data-format.md read these tables; nothing else defines the
-formats: the stage files of a patient, its store, and the consolidated store of all patients.
-A dimension has one length in the whole store. `patient` leads every variable of the
-consolidated store and is left out of the patient store.
+formats: the stage files of a patient, its store, and the consolidated store of all patients. A
+dimension has one length in the whole store. `patient` leads every variable of the consolidated
+store and is absent from the patient store.
 """
 
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ DATASET_FORMAT = "einthoven-dataset"
 SCORES = ("heart_coeffs", "torso_coeffs", "pose_coeffs", "latent_pca")
 """Coefficients of the shape models."""
 PARTLY_KNOWN = ("ecg_features",)
-"""Measured where they can be: a lead may have no T wave."""
+"""Measured where possible: a lead may have no T wave."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Variable:
         return tuple(self.axes.split())
 
     def is_known(self, values: np.ndarray) -> bool:
-        """Whether all is finite; scores of imported patients, who are of no atlas, are all NaN,
-        and some features of an ECG cannot be measured.
+        """Whether all values are finite. Scores of imported patients, who have no atlas
+        coefficients, are all NaN, and some features of an ECG cannot be measured.
         """
         if self.name in PARTLY_KNOWN:
             return not bool(np.isinf(values).any())
@@ -50,7 +50,7 @@ class Variable:
         return unknown or bool(np.isfinite(values).all())
 
     def length_fault(self, shape: tuple[int, ...], sizes: dict[str, int]) -> str:
-        """How a shape contradicts the lengths of dimensions in `sizes`, which learns new ones."""
+        """Conflict of a shape with the dimensions' lengths in `sizes`; new ones are added."""
         for dim, size in zip(self.dims, shape):
             if sizes.setdefault(dim, size) != size:
                 return f"{dim} has length {size}, elsewhere {sizes[dim]}"
@@ -65,8 +65,8 @@ def by_key(layout: Layout) -> dict[str, Variable]:
     return {f"{group}/{v.name}".lstrip("/"): v for group, its in layout.items() for v in its}
 
 
-# Variables that both stores hold. The patient store has them as they are, the consolidated
-# store with `patient` in front.
+# Variables of both stores. The patient store has them as they are, the consolidated store
+# with `patient` in front.
 COHORT = (
     Variable("heart_coeffs", "heart_mode", "float64", "SD", "heart shape coefficients"),
     Variable("torso_coeffs", "torso_mode", "float64", "SD", "torso shape coefficients"),
@@ -109,7 +109,7 @@ ECG = (
              "features of the delineated beat (FEM), NaN where not measurable"),
 )  # fmt: skip
 
-# Coordinates: they share the name of their dimension.
+# Coordinates have the name of their dimension.
 ELECTRODE = Variable("electrode", "electrode", "str", "1", "electrode name", "electrode_names")
 SCENARIO = Variable("scenario", "scenario", "str", "1", "activation scenario")
 LEAD = Variable("lead", "lead", "str", "1", "lead of the 12-lead ECG")
@@ -123,7 +123,7 @@ PATIENT = Variable("patient", "patient", "str", "1", "patient name")
 SPLIT = Variable("split", "patient", "str", "1", "train, val, test or imported")
 SEX = Variable("sex", "patient", "str", "1", "female, male or unknown")
 UNKNOWN_SEX = "unknown"
-"""In the consolidated store; in a patient's store the attribute is null."""
+"""Value in the consolidated store; in a patient's store the attribute is null."""
 
 PATIENT_LAYOUT: Layout = {
     "cohort": COHORT[:3],
@@ -193,7 +193,7 @@ PATIENT_LAYOUT: Layout = {
 
 
 def _of(group: str, *names: str) -> tuple[Variable, ...]:
-    """Variables of a group of the patient store by their names."""
+    """Variables of a group of the patient store, by their names."""
     known = {v.name: v for v in PATIENT_LAYOUT[group]}
     return tuple(known[name] for name in names)
 
@@ -243,7 +243,7 @@ STAGE_LAYOUT: Layout = {
 """Arrays of a patient's stage files (.npz), in the order in which they are written."""
 STAGE_SIZES = {"xyz": 3, "axis": 3, "bound": 2, "corner": 3, "vertex_of_cell": 4, "end": 2,
                "surface": 4}  # fmt: skip
-"""Lengths of the dimensions that are the same for everybody."""
+"""Lengths of the dimensions that are the same for all patients."""
 
 
 def _per_patient(variables: tuple[Variable, ...]) -> tuple[Variable, ...]:

@@ -1,13 +1,13 @@
 """Open the stores with xarray: lazy, chunked by patient (and electrode), read through the zip.
 
-Without einthoven the same is
+The equivalent without einthoven is
 
     store = zarr.storage.ZipStore("einthoven.zarr.zip", mode="r")
     xarray.open_datatree(store, engine="zarr", chunks={})
     xarray.open_zarr(store, group="field")
 
-Not the address "zip::einthoven.zarr.zip": fsspec's zip files are not safe to read from several
-threads, as dask does (the checksums then report damage in about one of five reads).
+Do not use the address "zip::einthoven.zarr.zip": fsspec's zip files are not safe for several
+threads, such as dask's; about one read in five then fails its checksum.
 """
 
 from pathlib import Path
@@ -27,7 +27,7 @@ def open_dataset(path: str | Path) -> xr.DataTree:
             fsspec reads, such as https://host/einthoven.zarr or s3://bucket/einthoven.zarr.
 
     Raises:
-        BadInput: nothing there, no Zarr, or not a store of einthoven.
+        BadInput: nothing there, not Zarr, or not a store of einthoven.
     """
     try:
         tree = xr.open_datatree(store_at(path), engine="zarr", chunks={})
@@ -41,15 +41,15 @@ def open_dataset(path: str | Path) -> xr.DataTree:
 
 
 def store_at(path: str | Path) -> ZipStore | LocalStore | FsspecStore:
-    """What Zarr reads at a path or address, opened for reading.
+    """The Zarr store at a path or address, opened for reading.
 
     Raises:
-        BadInput: no such file; a remote zip, which cannot be read by parts.
+        BadInput: no such file; a remote zip, which cannot be read in parts.
     """
     if "://" in str(path):
         if str(path).endswith(".zip"):
             raise BadInput(
-                f"{path}: a zip cannot be read in parts from afar; open the unzipped store beside "
+                f"{path}: a remote zip cannot be read in parts; open the unzipped store beside "
                 "it (einthoven.zarr), or download the file"
             )
         return FsspecStore.from_url(str(path), read_only=True)

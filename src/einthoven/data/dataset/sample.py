@@ -1,4 +1,4 @@
-"""The sample that comes with the package: three coarse virtual patients, for first steps."""
+"""Sample that comes with the package: three coarse virtual patients, for first steps."""
 
 from pathlib import Path
 
@@ -6,19 +6,20 @@ from einthoven.base.core.errors import BadInput
 
 FOLDER = Path(__file__).parent / "data"
 SAMPLES = {"dataset": "einthoven.zarr.zip", "patient": "patient"}
-"""Name -> what it is in `FOLDER`."""
+"""Name -> file or folder in `FOLDER`."""
 
 
 def sample(name: str = "dataset") -> Path:
-    """Where a sample lies on this disk; nothing is fetched.
+    """Path of a sample on this disk; nothing is downloaded.
 
-    Made by the workflow at the demo's sizes but for the number of patients, electrodes and field
-    samples (`tools/ship_sample.py`): to try the software with, not to learn or conclude from.
+    The workflow made it at the demo's sizes, with fewer patients, electrodes and field samples
+    (`tools/ship_sample.py`). It is for trying the software, not for training or conclusions.
 
     Args:
-        name: `dataset`, a store for `einthoven.open_dataset` with ECGs, lead fields at samples and
-            distances of three patients; or `patient`, a folder with surfaces and electrodes of
-            its test patient alone (anatomy.npz), for `einthoven predict`.
+        name: `dataset`, a store for `einthoven.open_dataset` with ECGs, sampled lead fields and
+        distances
+            of three patients; or `patient`, a folder with surfaces and electrodes of its test
+            patient (anatomy.npz), for `einthoven predict`.
 
     Raises:
         BadInput: an unknown name.

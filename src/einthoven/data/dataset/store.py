@@ -1,4 +1,4 @@
-"""Zarr v3 arrays as the layout asks for them: checksummed, named, with units."""
+"""Zarr v3 arrays as the layout defines them: checksummed, named, with units."""
 
 import json
 import warnings
@@ -14,7 +14,7 @@ from einthoven.base.core.errors import BadInput
 from einthoven.data.dataset.archive import pack
 from einthoven.data.dataset.layout import Variable
 
-if TYPE_CHECKING:  # half a second, which jobs without a store need not pay
+if TYPE_CHECKING:  # takes half a second, which jobs without a store need not pay
     import zarr
 
 
@@ -30,14 +30,16 @@ def new_store(path: str | Path, attrs: dict[str, Any]) -> Iterator["zarr.Group"]
 
 
 def _consolidate_metadata(directory: Path) -> None:
-    """Copy all metadata into the root, sorted: one read opens the store, and quietly.
+    """Copy all metadata into the root, sorted, so that one read opens the store.
 
     Without it Zarr lists the whole archive to open it.
     """
     import zarr
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # consolidated metadata is an extension of the v3 text
+        warnings.simplefilter(
+            "ignore"
+        )  # consolidated metadata is an extension of the v3 specification
         zarr.consolidate_metadata(directory)
     root = directory / "zarr.json"
     data = json.loads(root.read_text())
@@ -51,8 +53,8 @@ def create(
 ) -> "zarr.Array":
     """Create an empty array in a group.
 
-    The `n_chunked` leading axes are cut into chunks of length 1; if they are more than one, all
-    chunks of an index on the first axis share one shard, hence one file.
+    The first `n_chunked` axes have chunks of length 1. If there are several, all chunks of an index
+    on the first axis share one shard, hence one file.
     """
     from zarr.codecs import Crc32cCodec, ZstdCodec
 
@@ -67,7 +69,7 @@ def create(
         compressors=[ZstdCodec(level=3), Crc32cCodec()],
         dimension_names=variable.dims,
         attributes={"units": variable.units, "long_name": variable.long_name},
-        # a chunk of zeros must be written too: a file that is missing is then always a fault
+        # chunks of zeros are written, too, so that a missing file is always an error
         config={"write_empty_chunks": True},
     )
 
@@ -103,7 +105,7 @@ def array_of(group: "zarr.Group", key: str) -> "zarr.Array[Any]":
     """The array at `key`, not yet read.
 
     Raises:
-        BadInput: there is none.
+        BadInput: it does not exist.
     """
     import zarr
 
@@ -115,10 +117,10 @@ def array_of(group: "zarr.Group", key: str) -> "zarr.Array[Any]":
 
 
 def values_of(group: "zarr.Group", key: str) -> np.ndarray:
-    """The whole array at `key`; names as fixed-length text, which a stage file can hold.
+    """The whole array at `key`; names as fixed-length text, which a stage file can store.
 
     Raises:
-        BadInput: there is none.
+        BadInput: it does not exist.
     """
     values = np.asarray(array_of(group, key)[...])
     return np.array(values.tolist(), str) if values.dtype.kind == "T" else values
@@ -129,7 +131,7 @@ def open_store(path: str | Path) -> Iterator["zarr.Group"]:
     """Open a zipped store for reading with plain Zarr.
 
     Raises:
-        BadInput: the file is missing, truncated or no Zarr.
+        BadInput: the file is missing, truncated or not Zarr.
     """
     import zarr
     from zarr.storage import ZipStore

@@ -1,1 +1,1 @@
-"""The data model: a patient, the heart, and each stage of the making as a frozen class."""
+"""Data model: a patient, the heart, and each stage of the workflow as a frozen class."""

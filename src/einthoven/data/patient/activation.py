@@ -12,7 +12,7 @@ from einthoven.data.patient.stage import Stage
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class PurkinjeTree(Stage):
-    """The trees of both sides and their junctions with the muscle (PMJ)."""
+    """Purkinje trees of both ventricles and their junctions with the muscle (PMJ)."""
 
     stage = "purkinje"
 
@@ -23,35 +23,35 @@ class PurkinjeTree(Stage):
     tree_side: np.ndarray
     """[tree_node] -1 LV, +1 RV."""
     tree_roots: np.ndarray
-    """[tree_root] tree nodes at which the fascicles end and the trees begin."""
+    """[tree_root] tree nodes at which the fascicles end and the trees start."""
     root_times: np.ndarray
-    """[tree_root] ms after the impulse leaves the His bundle."""
+    """[tree_root] ms after the His bundle."""
     root_fascicle: np.ndarray
     """[tree_root] anterior, septal or posterior of the left bundle, or right."""
     pmj_nodes: np.ndarray
     """[pmj] heart nodes, sorted within a side."""
     pmj_times: np.ndarray
-    """[pmj] ms after the impulse leaves the His bundle."""
+    """[pmj] ms after the His bundle."""
     pmj_side: np.ndarray
     """[pmj] -1 LV, +1 RV."""
     speed_mm_per_ms: float
-    """Along the trees."""
+    """Speed along the trees."""
     coverage_gap_mm: Sequence[float] = (math.nan, math.nan)
     """LV, RV: largest distance from the endocardium to its nearest junction."""
     draws: Sequence[int] = (1, 1)
-    """LV, RV: how many trees were drawn."""
+    """LV, RV: number of trees drawn until one was valid."""
     settings: Mapping[str, Any] | None = None
-    """The section `purkinje` as this patient has it."""
+    """The section `purkinje` for this patient."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Activation(Stage):
-    """When the wave arrives, and where it starts."""
+    """Activation times of the heart, and where the wave starts."""
 
     stage = "activation"
 
     activation_time: np.ndarray
-    """[heart node] tau, ms; the least is zero."""
+    """[heart node] tau, ms; the smallest is zero."""
     source_nodes: np.ndarray
     """[source] heart nodes."""
     source_times: np.ndarray
@@ -59,13 +59,13 @@ class Activation(Stage):
     scenario: str
     backend: str = ""
     residual_ms: float = math.nan
-    """Of the eikonal equation."""
+    """Residual of the eikonal equation, ms."""
     n_updates: int = 0
     total_ms: float = math.nan
-    """Last activation."""
+    """Time of the last activation, ms."""
     settings: Mapping[str, Any] | None = None
-    """The section `activation` as this patient has it."""
+    """The section `activation` for this patient."""
     cycle_length_ms: float = 1000.0
-    """Of the train whose last beat this is."""
+    """Cycle length of the pacing train whose last beat this is."""
     i_kr_factor: float = 1.0
-    """On the conductance of I_Kr in all cells; 0 is blocked."""
+    """Factor on the conductance of I_Kr in all cells; 0 is blocked."""

@@ -29,7 +29,7 @@ class Electrodes(NamedTuple):
 
 
 class Pose(NamedTuple):
-    """Where the heart is in the torso."""
+    """Position and orientation of the heart in the torso."""
 
     heart_rotation: np.ndarray
     """[3, 3]: patient = rotation @ heart + origin."""
@@ -45,21 +45,21 @@ class Anatomy(Stage):
 
     Attributes:
         points: [vertex, 3]. faces: [face, 3]. face_tags: [face] core.tags.Surface.
-        site_names: [site] places for electrodes; the first so many of them carry one.
+        site_names: [site] electrode sites, of which the first ones carry an electrode.
         site_points: [site, 3] on the skin. ground_point: [3] RL.
         heart_rotation: [3, 3], patient = rotation @ heart + origin. heart_origin: [3].
-        latent_pca: [pca] SD; NaN for imported patients, who are of no atlas.
+        latent_pca: [pca] SD; NaN for imported patients, who have no atlas coefficients.
         torso_box: [2, 3] minimum and maximum of the skin.
         landmark_names: [landmark]. landmark_points: [landmark, 3].
         volumes_ml: lv, rv, myocardium.
         split: train, val, test or imported.
-        repairs: what was mended in an imported patient's files.
+        repairs: repairs of an imported patient's files.
         frame: how an imported patient's frame was found.
-        augmentation: what changed the shape models' body, and how often it was drawn again.
-        surface_covariance_mm2: [3, 3], of where the surfaces of a heart from images lie: voxels
-            and the gaps between slices (`segmentation.stack.grid_covariance`).
-        measured_points, measured_cells, measured_fiber, measured_time, measured_scenario: what
-            `measured` holds, of an imported heart with fibres or activation of its own.
+        augmentation: changes to the shape models' body, and how often it was drawn again.
+        surface_covariance_mm2: [3, 3], positional covariance of the surfaces of a heart from
+            images: voxels and the gaps between slices (`segmentation.stack.grid_covariance`).
+        measured_points, measured_cells, measured_fiber, measured_time, measured_scenario: arrays of
+            `measured`, for an imported heart with its own fibres or activation.
     """
 
     stage = "anatomy"
@@ -89,7 +89,7 @@ class Anatomy(Stage):
     measured_scenario: str | None = None
 
     def attrs(self) -> dict[str, Any]:
-        """Without what only imported or augmented patients have, for all others."""
+        """Attributes, without those that only imported or augmented patients have."""
         found = super().attrs()
         return {k: v for k, v in found.items() if v is not None or k not in OF_SOME}
 
@@ -97,7 +97,7 @@ class Anatomy(Stage):
         """Write anatomy.npz.
 
         Raises:
-            BadInput: a surface is open, or inside out.
+            BadInput: a surface is open or inside out.
         """
         try:
             check_all_closed(self.surfaces)
@@ -131,7 +131,7 @@ class Anatomy(Stage):
     def surface_sd_mm(self) -> np.ndarray | None:
         """SD [face] mm of each triangle of the heart along its normal, sqrt(n C n).
 
-        None where the heart is not from images. What observers differ by is not in it.
+        None if the heart is not from images. It does not include observer variability.
         """
         if self.surface_covariance_mm2 is None:
             return None
@@ -140,9 +140,9 @@ class Anatomy(Stage):
 
     @property
     def pose(self) -> Pose:
-        """The heart's frame and the torso's box."""
+        """Heart frame and torso box."""
         return Pose(self.heart_rotation, self.heart_origin, self.torso_box)
 
     def electrodes(self, first: int, last: int) -> Electrodes:
-        """The electrodes at sites number `first` to one before `last`."""
+        """Electrodes at sites `first` to one before `last`."""
         return Electrodes(self.site_names[first:last], self.site_points[first:last])

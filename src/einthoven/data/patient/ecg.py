@@ -12,7 +12,8 @@ from einthoven.data.patient.stage import Stage
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Ecg(Stage):
-    """Potentials by one lead field; a reference also has those by the pseudo lead field.
+    """Electrode potentials and ECGs by one lead field; a reference also has the pseudo lead
+    field's.
 
     Attributes:
         time: [time] ms. scenario: [scenario]. electrode_names: [electrode]. lead: [lead].
@@ -23,7 +24,7 @@ class Ecg(Stage):
         qrs_duration: [scenario] ms. qrs_amplitude: [scenario, lead] mV, peak to peak.
         feature, feature_units: [feature] names and units, of `einthoven.physics.ecg.features`.
         ecg_features: [scenario, feature] of the delineated beats, NaN where not measurable.
-        settings: the section `repolarisation` as this patient has it.
+        settings: the section `repolarisation` for this patient.
     """
 
     stage = "ecg"
@@ -48,7 +49,7 @@ class Ecg(Stage):
         """An array that only the reference of the finite elements has.
 
         Raises:
-            BadInput: this is none.
+            BadInput: this ECG is not a reference.
         """
         values: np.ndarray | None = getattr(self, name)
         if values is None:
@@ -59,7 +60,7 @@ class Ecg(Stage):
         """Features of one scenario's beat by name, NaN where not measurable.
 
         Raises:
-            BadInput: there is no such scenario, or this is no reference.
+            BadInput: there is no such scenario, or this is not a reference.
         """
         names, values = self.needed("feature"), self.needed("ecg_features")
         known = self.scenario.tolist()

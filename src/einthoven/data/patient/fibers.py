@@ -35,9 +35,9 @@ class Coordinates(Stage):
     """-1 left ventricle with the septum, +1 free wall of the right ventricle."""
 
     def distance(self, nodes: np.ndarray, z: float, phi_rad: float) -> np.ndarray:
-        """How far heart nodes [node] are from a height and an angle, in units of both.
+        """Distance of heart nodes [node] from a height and an angle, in units of both.
 
-        Heights count three times, as a heart is about three radii high.
+        Heights are weighted by three, because a heart is about three radii high.
         """
         angle = np.angle(np.exp(1j * (self.uvc_phi[nodes] - phi_rad)))
         return np.hypot(3.0 * (self.uvc_z[nodes] - z), angle)

@@ -33,7 +33,7 @@ class Heart:
 
     @classmethod
     def from_mesh(cls, mesh: TetMesh) -> Self:
-        """Take the myocardium out of a mesh.
+        """The myocardium of a mesh.
 
         Raises:
             BadInput: the myocardium does not come first, a tetrahedron is not positively oriented,
@@ -58,22 +58,22 @@ class Heart:
             if not np.any(heart.facet_tags == tag):
                 raise BadInput(f"facet_tags: no triangle is tagged {tag.name}")
         if facets.max() >= n_nodes:
-            raise BadInput("facets: a heart surface has nodes that are not of the myocardium")
+            raise BadInput("facets: a heart surface has nodes outside the myocardium")
         return heart
 
     @cached_property
     def centroids(self) -> np.ndarray:
-        """[heart cell, 3] mm."""
+        """Centroids [heart cell, 3] mm."""
         return self.points[self.cells].mean(axis=1)
 
     @cached_property
     def volumes(self) -> np.ndarray:
-        """[heart cell] mm^3."""
+        """Volumes [heart cell] mm^3."""
         return tet_volumes(self.points, self.cells)
 
     @cached_property
     def hat_gradients(self) -> np.ndarray:
-        """[heart cell, 4, 3] 1/mm: gradients of the barycentric coordinates."""
+        """Gradients of the barycentric coordinates: [heart cell, 4, 3] 1/mm."""
         return p1_gradients(self.points, self.cells)
 
     def surface(self, tag: Surface) -> np.ndarray:
@@ -86,7 +86,7 @@ class Heart:
 
     @property
     def has_rv(self) -> bool:
-        """False for a left ventricle alone (idealised test problems)."""
+        """Whether there is a right ventricle; idealised test problems have none."""
         return bool(np.any(self.facet_tags == Surface.RV_ENDO))
 
     @cached_property
@@ -104,7 +104,7 @@ class Heart:
 
     @cached_property
     def lv_base_centre(self) -> np.ndarray:
-        """[3] mm: centroid of the nodes of the LV's annulus."""
+        """Centroid [3] mm of the nodes of the LV's annulus."""
         return self.points[self.lv_annulus].mean(axis=0)
 
     @cached_property
@@ -116,20 +116,20 @@ class Heart:
 
     @cached_property
     def long_axis(self) -> np.ndarray:
-        """[3] unit vector from the LV's endocardial apex to the centre of its base."""
+        """Unit vector [3] from the LV's endocardial apex to the centre of its base."""
         axis = self.lv_base_centre - self.points[self.lv_apex]
         return axis / np.linalg.norm(axis)
 
     @cached_property
     def height(self) -> np.ndarray:
-        """[heart node] mm along the long axis, zero at the LV's base centre, negative below."""
+        """Height [heart node] mm along the long axis, zero at the LV's base centre."""
         return (self.points - self.lv_base_centre) @ self.long_axis
 
     @cached_property
     def apex(self) -> int:
         """Epicardial node under the LV's apex: the lowest within the annulus' radius of the axis.
 
-        The limit keeps an RV that reaches below the LV from taking the apex.
+        The radius keeps the apex on the LV if the RV reaches further down.
         """
         offset = self.points - self.lv_base_centre
         radius = np.linalg.norm(offset - self.height[:, None] * self.long_axis, axis=1)

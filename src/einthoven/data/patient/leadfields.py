@@ -20,7 +20,7 @@ POSITION_TOLERANCE_MM = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class LeadFieldGradients:
-    """Gradients in the heart, whoever says so: finite elements, a surrogate, a formula.
+    """Gradients in the heart by any method: finite elements, a surrogate, a formula.
 
     Attributes:
         electrode_names: [electrode]. electrode_points: [electrode, 3] mm.
@@ -32,7 +32,7 @@ class LeadFieldGradients:
     grad: np.ndarray
 
     def gradients(self, heart: Heart, kind: str = "recovered") -> Self:
-        """These."""
+        """The gradients themselves; the same interface as `LeadFields.gradients`."""
         check.shape("grad", self.grad, (len(self.electrode_names), len(heart.cells), 3))
         return self
 
@@ -42,10 +42,10 @@ class LeadFields(Stage):
     """Nodal lead fields of some electrodes.
 
     Attributes:
-        lead_field: [electrode, node] kOhm, zero mean on the skin; of a store only at `kept_nodes`.
+        lead_field: [electrode, node] kOhm, zero mean on the skin; in a store only at `kept_nodes`.
         electrode_names: [electrode]. electrode_points: [electrode, 3] mm.
         residual: [electrode] relative residual of the solve.
-        batch: number of the batch of electrodes. solver: which solved it.
+        batch: number of the batch of electrodes. solver: name of the solver.
         kept_nodes: ids of the mesh's nodes, the heart's first; None for all.
         conductivities: name in section leadfield -> S/m, where they were drawn for this patient.
     """
@@ -62,17 +62,17 @@ class LeadFields(Stage):
     conductivities: dict[str, float] | None = None
 
     def attrs(self) -> dict[str, Any]:
-        """The kept nodes are no attribute; a file has all nodes."""
+        """Attributes without the kept nodes; a file has all nodes."""
         left_out = {"kept_nodes"} | ({"conductivities"} if self.conductivities is None else set())
         return {key: value for key, value in super().attrs().items() if key not in left_out}
 
     @property
     def electrodes(self) -> Electrodes:
-        """Names and points."""
+        """Names and points of the electrodes."""
         return Electrodes(self.electrode_names, self.electrode_points)
 
     def row(self, electrode: str) -> int:
-        """Where an electrode stands.
+        """Index of an electrode.
 
         Raises:
             BadInput: there is no such electrode.
@@ -96,7 +96,7 @@ class LeadFields(Stage):
         """Gradients at the centroids of the heart's cells.
 
         Args:
-            heart: of the same mesh.
+            heart: heart of the same mesh.
             kind: 'recovered' (second order) or 'raw' (of the linear elements).
         """
         operator = gradient_operator(kind, heart.points, heart.cells)
@@ -107,7 +107,7 @@ class LeadFields(Stage):
         """Gradients at the centroids of some cells, each from the nodes of its own tissue only.
 
         Args:
-            mesh: of the same patient.
+            mesh: mesh of the same patient.
             cells: [place] ids of cells.
             kind: as in `gradients`.
 
@@ -115,7 +115,7 @@ class LeadFields(Stage):
             [electrode, place, 3] kOhm/mm, float32.
 
         Raises:
-            BadInput: the lead field is not kept at all nodes.
+            BadInput: the lead field is not stored at all nodes.
         """
         check.shape("lead_field", self.lead_field, (None, len(mesh.points)))
         grad = np.empty((len(self.lead_field), len(cells), 3), np.float32)
@@ -129,16 +129,15 @@ class LeadFields(Stage):
 
     @classmethod
     def gather(cls, paths: Sequence[str | Path], electrodes: Electrodes | None = None) -> Self:
-        """Put batch files together by electrode name, whatever their order.
+        """Combine batch files by electrode name, whatever their order.
 
         Args:
             paths: `leadfield_b*.npz` files of one patient.
-            electrodes: those wanted, in the order wanted, and where they should be; None for all
-                as they come.
+            electrodes: the electrodes wanted, in order, and their positions; None for all.
 
         Raises:
-            BadInput: an electrode is missing, or in two files, or elsewhere than it should be; the
-                files differ in patient or number of nodes.
+            BadInput: an electrode is missing, duplicate, or at another position; the files differ
+                in patient or number of nodes.
         """
         if not paths:
             raise BadInput("no lead-field files to gather; run the leadfield rule")
@@ -169,11 +168,11 @@ class LeadFields(Stage):
         return fields
 
     def _check_places(self, electrode_points: np.ndarray, where: str) -> None:
-        """Electrodes are where the anatomy has them."""
+        """Check that electrodes are at the positions of the anatomy."""
         distance = np.linalg.norm(self.electrode_points - electrode_points, axis=1)
         if distance.max(initial=0.0) > POSITION_TOLERANCE_MM:
             worst = int(np.argmax(distance))
             raise BadInput(
                 f"{where}: electrode {self.electrode_names[worst]} is {distance[worst]:.3g} mm "
-                "from where the anatomy has it; re-run the leadfield rule"
+                "from its position in the anatomy; re-run the leadfield rule"
             )

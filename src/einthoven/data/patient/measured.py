@@ -1,4 +1,4 @@
-"""What was measured or computed elsewhere in an imported heart: its own fibres and activation."""
+"""Fibres and activation of an imported heart, measured or computed elsewhere."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -10,14 +10,14 @@ from einthoven.base.geometry.tet_places import TetPlaces
 
 @dataclass(frozen=True, eq=False)
 class MeasuredTissue:
-    """Values on the nodes of a heart's own tetrahedra, in any one frame.
+    """Values on the nodes of a heart's own tetrahedra, in any frame.
 
     Attributes:
         points: [node, 3] mm.
         cells: [cell, 4].
-        fiber: [node, 3] unit, of either sign; NaN where there is none. Or None.
-        time: [node] ms, activation; NaN where there is none. Or None.
-        scenario: whose activation it is.
+        fiber: [node, 3] unit, of either sign, NaN where unknown; or None.
+        time: [node] ms, activation, NaN where unknown; or None.
+        scenario: scenario of this activation.
     """
 
     points: np.ndarray
@@ -27,10 +27,11 @@ class MeasuredTissue:
     scenario: str = ""
 
     def fiber_at(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Fibres [place, 3] at places [place, 3] mm, and how far in mm they come from [place].
+        """Fibres [place, 3] at places [place, 3] mm, and the distance [place] mm they come from.
 
-        Of f f^T, interpolated linearly, the direction of the largest eigenvalue: so the sign of a
-        fibre means nothing. Outside and in holes it is that of the nearest point.
+        The tensor f f^T is interpolated linearly and its principal direction is taken, so the sign
+        of a fibre does not matter. Outside the mesh and in gaps it is the value at the nearest
+        point.
         """
         if self.fiber is None:
             raise ValueError("no fibres were measured")
@@ -39,14 +40,14 @@ class MeasuredTissue:
         return np.linalg.eigh(tensors)[1][:, :, 2], at.gap
 
     def time_at(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Activation times [place] ms, linear in each tetrahedron, and as in `fiber_at`."""
+        """Activation times [place] ms, linear in each tetrahedron; distances as in `fiber_at`."""
         if self.time is None:
             raise ValueError("no activation was measured")
         at = self._places(np.isfinite(self.time), places)
         return at.on(np.nan_to_num(self.time)), at.gap
 
     def moved(self, matrix: np.ndarray, shift: np.ndarray) -> Self:
-        """The same at points @ matrix + shift; matrix [3, 3] a rotation times a scale."""
+        """The tissue at points @ matrix + shift; matrix [3, 3] is a rotation times a scale."""
         fiber = self.fiber
         if fiber is not None:
             fiber = (fiber @ matrix / np.cbrt(abs(np.linalg.det(matrix)))).astype(np.float32)
@@ -63,5 +64,5 @@ class MeasuredTissue:
         }
 
     def _places(self, known: np.ndarray, places: np.ndarray) -> TetPlaces:
-        """In those tetrahedra all of whose nodes have a value [node] bool."""
+        """Interpolation in those tetrahedra whose nodes all have a value [node] bool."""
         return TetPlaces.of(self.points, self.cells[known[self.cells].all(axis=1)], places)

@@ -41,7 +41,7 @@ class TetMesh(Stage):
     quality: dict[str, float] = field(default_factory=dict)
 
     def attrs(self) -> dict[str, Any]:
-        """The figures of quality stand beside the other attributes."""
+        """Attributes, with the mesh quality measures among them."""
         found = super().attrs()
         return found | found.pop("quality")
 
@@ -49,7 +49,7 @@ class TetMesh(Stage):
     def of(
         cls, arrays: Mapping[str, np.ndarray], attrs: Mapping[str, Any], where: str | Path
     ) -> Self:
-        """As for all stages; the heart's numbers follow from the tags where they are not given."""
+        """The stage from arrays; the heart's counts follow from the tags if not given."""
         quality = {k: v for k, v in attrs.items() if "quality_" in k}
         uncounted = {"n_heart_nodes": -1, "n_heart_cells": -1}
         mesh = super().of(arrays, {**uncounted, **attrs, "quality": quality}, where)

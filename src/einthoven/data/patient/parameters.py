@@ -1,4 +1,4 @@
-"""Who a patient is, before anything is built: results/cohort/{patient}.json."""
+"""Parameters of a patient, before anything is built: results/cohort/{patient}.json."""
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,11 +10,11 @@ from einthoven.base.core.files import read_json, write_json
 
 @dataclass(frozen=True)
 class PatientParameters:
-    """Shape and pose coefficients in SD; entries are None where nothing is known (imported).
+    """Shape and pose coefficients in SD; None if unknown (imported patients).
 
     Attributes:
         patient: name. index: number in the cohort. split: train, val, test or imported.
-        sex, height_cm, bmi: None where the cohort is of any sex.
+        sex, height_cm, bmi: None if the cohort is not split by sex.
         heart_coeffs, torso_coeffs: [mode]. pose_coeffs: [pose].
     """
 
@@ -43,5 +43,5 @@ class PatientParameters:
         keys = set(cls.__dataclass_fields__)
         if not isinstance(found, dict) or set(found) != keys:
             wrong = sorted(keys ^ set(found)) if isinstance(found, dict) else "no object"
-            raise BadInput(f"{path}: missing or unknown keys {wrong}; made by another version?")
+            raise BadInput(f"{path}: missing or unknown keys {wrong}; written by another version?")
         return cls(**found)

@@ -1,4 +1,4 @@
-"""One patient, each stage read when it is asked for."""
+"""One patient, whose stages are read on demand."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
@@ -28,11 +28,11 @@ from einthoven.data.patient.store import (
 
 _ONE_EACH = (Anatomy, TetMesh, Fibers, Coordinates, PurkinjeTree, Ecg, SdfSamples, FieldSamples)
 SINGLE: dict[str, type[Stage]] = {kind.stage: kind for kind in _ONE_EACH}
-"""Stages of which a patient has one."""
+"""Stages of which a patient has exactly one."""
 
 
 class _Part[T]:
-    """An attribute of a patient that is read when it is asked for."""
+    """An attribute of a patient that is read on demand."""
 
     def __init__(self, doc: str):
         self.__doc__ = doc
@@ -45,11 +45,11 @@ class _Part[T]:
 
 
 class Patient:
-    """Stages of one patient, wherever they are; read once, when asked for.
+    """Stages of one patient from any source; each is read once, on demand.
 
     Args:
         name: p0000 ...
-        stages: name of the stage -> what gives it; `activations` is a mapping by scenario.
+        stages: name of the stage -> its source; `activations` is a mapping by scenario.
         where: for messages.
     """
 
@@ -76,7 +76,7 @@ class Patient:
 
     @classmethod
     def group(cls, paths: Iterable[str | Path]) -> Iterator[Self]:
-        """Patients of files that lie in a folder per patient, one after the other."""
+        """Patients of files that lie in one folder per patient, one after the other."""
         folders: dict[Path, list[Path]] = {}
         for path in map(Path, paths):
             folders.setdefault(path.parent, []).append(path)
@@ -85,7 +85,7 @@ class Patient:
 
     @classmethod
     def of_files(cls, **files: Any) -> Self:
-        """A patient from the files of some of its stages, and from no other ones.
+        """A patient from the files of some of its stages, and no others.
 
         Args:
             files: stage -> path; `activation` and `leadfield` -> paths; `cohort` -> JSON.
@@ -108,13 +108,15 @@ class Patient:
             for file in [given] if isinstance(given, str | Path) else given:
                 names.setdefault(str(read_attrs(file).get("patient")), Path(file))
         if len(names) != 1:
-            raise BadInput(f"{', '.join(map(str, names.values()))}: of patients {sorted(names)}")
+            raise BadInput(
+                f"{', '.join(map(str, names.values()))}: files of several patients, {sorted(names)}"
+            )
         name, file = names.popitem()
         return cls(name, stages, file.parent)
 
     @classmethod
     def of(cls, *stages: Stage | PatientParameters) -> Self:
-        """A patient from stages in memory; activations of several scenarios go together."""
+        """A patient from stages in memory; activations of several scenarios are grouped."""
         known: dict[type, str] = {kind: name for name, kind in SINGLE.items()}
         known |= {LeadFields: "lead_fields", PatientParameters: "parameters"}
         found: dict[str, Any] = {known[type(s)]: s for s in stages if type(s) in known}
@@ -124,7 +126,7 @@ class Patient:
         return patient
 
     def with_stages(self, *stages: Stage) -> Self:
-        """The same patient with further stages, or others, in memory."""
+        """The same patient with additional or replaced stages in memory."""
         merged = type(self)(self.name, self._stages, self.where)
         merged._read = self._read | type(self).of(*stages)._read
         return merged
@@ -141,7 +143,7 @@ class Patient:
         return cls(name, stages, path)
 
     def has(self, stage: str) -> bool:
-        """Whether a stage is there; read or not."""
+        """Whether the patient has a stage, read or not."""
         return stage in self._stages or stage in self._read
 
     def _stage(self, stage: str) -> Any:
@@ -173,13 +175,13 @@ class Patient:
         """Fibre frames, as many as the heart has cells.
 
         Raises:
-            BadInput: of another mesh.
+            BadInput: they belong to another mesh.
         """
         fibers: Fibers = self._stage("fibers")
         if self.has("mesh") and len(fibers.f0) != self.mesh.n_heart_cells:
             raise BadInput(
-                f"{self.where}: {len(fibers.f0)} fibres for {self.mesh.n_heart_cells} heart cells; "
-                "of different runs?"
+                f"{self.where}: {len(fibers.f0)} fibres for {self.mesh.n_heart_cells} heart "
+                "cells; are they from different runs?"
             )
         return fibers
 
@@ -196,7 +198,7 @@ class Patient:
 
 
 def _stage_files(paths: Sequence[Path]) -> dict[str, Any]:
-    """Stage -> file, by their names; batches of lead fields in the order of their numbers."""
+    """Stage -> file, by name; batches of lead fields in numerical order."""
     files: dict[str, Any] = {path.stem: path for path in paths if path.stem in SINGLE}
     batches = [path for path in paths if path.stem.startswith("leadfield_b")]
     batches.sort(key=lambda path: int(path.stem.removeprefix("leadfield_b")))

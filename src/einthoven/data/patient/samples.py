@@ -1,4 +1,4 @@
-"""What is sampled of a patient for learning: sdf.npz and field.npz."""
+"""Samples of a patient for learning: sdf.npz and field.npz."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from einthoven.data.patient.stage import Stage
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SdfSamples(Stage):
-    """Points about the surfaces.
+    """Points around the surfaces.
 
     Attributes:
         sdf_points: [sample, 3] mm. sdf: [sample, surface] mm, negative inside, in the order of
@@ -52,11 +52,11 @@ class FieldSamples(Stage):
     conductivities: dict[str, float] | None = None
 
     def attrs(self) -> dict[str, Any]:
-        """Conductivities only where they were drawn."""
+        """Attributes, with conductivities only if they were drawn."""
         found = super().attrs()
         return {k: v for k, v in found.items() if v is not None or k != "conductivities"}
 
     @property
     def electrodes(self) -> Electrodes:
-        """Names and points."""
+        """Names and points of the electrodes."""
         return Electrodes(self.electrode_names, self.electrode_points)

@@ -1,15 +1,15 @@
-"""Regions of the ventricles by the names that a cardiologist writes, from ventricular coordinates.
+"""Regions of the ventricles by their clinical names, from ventricular coordinates.
 
 The left ventricle has the 17 segments of the American Heart Association (Cerqueira et al.,
 Circulation 105:539, 2002, doi:10.1161/hc0402.102975): thirds of the cavity's length, six walls of
 60 degrees in the basal and the mid third, four of 90 degrees in the apical one, and the apex beyond
-the end of the cavity. The septum is centred on phi = 0; phi rises towards the anterior wall,
-because it turns from the septum right-handed about the axis from apex to base.
+the end of the cavity. The septum is centred on phi = 0. phi rises towards the anterior wall,
+because it rotates right-handed about the axis from apex to base.
 
-No standard divides the free wall of the right ventricle. Landajuela et al. (Computing in
-Cardiology 2022) record at 17 + 13 points, the 13 chosen by hand at places that they do not state;
-here they are five angular bands at the basal and the mid level and three at the apical one, each
-of equal width between the edges of the wall.
+No standard divides the free wall of the right ventricle. Landajuela et al. (Computing in Cardiology
+2022) record at 17 + 13 points, with the 13 chosen by hand at unpublished positions. Here they are
+five angular bands at the basal and the mid level and three at the apical one, each of equal width
+between the edges of the wall.
 """
 
 from collections.abc import Callable, Sequence
@@ -46,8 +46,8 @@ SEGMENTS = AHA_SEGMENTS + RV_SEGMENTS
 WALLS = ("septum", "LV free wall", "RV free wall")
 
 RV_EDGE_PERCENT = 2.0
-"""Share of a level's nodes of the RV's free wall beyond each of the edges between which its
-bands lie, so that no single node at a groove sets them."""
+"""Percentage of a level's RV free-wall nodes beyond each edge of its bands, so that no single node
+at a groove determines an edge."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +71,10 @@ class Regions:
                 raise BadInput(f"{name}: numbers from 0 to {len(self.names) - 1} are wanted")
 
     def number(self, name: str) -> int:
-        """Which region has a name; capitals do not matter.
+        """Number of the region with a name; case does not matter.
 
         Raises:
-            BadInput: no region has it.
+            BadInput: there is no such region.
         """
         known = [other.casefold() for other in self.names]
         if name.casefold() not in known:
@@ -90,7 +90,7 @@ class Regions:
         return np.flatnonzero(self.cell_region == self.number(name))
 
     def merged(self, wholes: Sequence[str], whole_of: Callable[[str], str]) -> Self:
-        """Put regions together.
+        """Union of regions.
 
         Args:
             wholes: names of the new regions.
@@ -103,14 +103,14 @@ class Regions:
 def ventricular_segments(patient: Patient) -> Regions:
     """The 17 AHA segments of the LV and the 13 of the RV's free wall.
 
-    A cell is where its centroid's coordinates are (phi by the mean direction, the side by the
-    majority of its nodes).
+    A cell belongs to the segment of its centroid's coordinates (phi by the mean direction, the
+    ventricle by the majority of its nodes).
 
     Args:
         patient: with mesh and ventricular coordinates.
 
     Raises:
-        BadInput: the coordinates are of another mesh, or know no RV.
+        BadInput: the coordinates belong to another mesh, or have no RV.
     """
     place = patient.coordinates
     check.shape("uvc_z", place.uvc_z, (len(patient.heart.points),))
@@ -137,7 +137,7 @@ DIVISIONS: dict[str, Callable[[Patient], Regions]] = {
     "coarse": ventricular_walls,
     "segments": ventricular_segments,
 }
-"""Ways to divide a heart, by name."""
+"""Divisions of a heart, by name."""
 
 
 def _wall_of(segment: str) -> str:
@@ -149,7 +149,7 @@ def _wall_of(segment: str) -> str:
 
 @dataclass(frozen=True)
 class SegmentLimits:
-    """What of a heart's own size the limits of its segments depend on.
+    """Limits of segments that depend on the heart.
 
     Attributes:
         apex_z: apicobasal coordinate at the end of the LV's cavity.
@@ -163,8 +163,8 @@ class SegmentLimits:
     def of(cls, heart: Heart, place: Coordinates) -> Self:
         """The limits of a heart.
 
-        `uvc_z` is a relative height, so the cavity ends at the relative height of its apex; the
-        level set that touches the apex from outside would leave a cap of a few cells.
+        `uvc_z` is a relative height, so the cavity ends at the relative height of its apex. The
+        level set that touches the apex from outside would leave an apical cap of only a few cells.
 
         Raises:
             BadInput: no node is in the RV's free wall.
@@ -180,7 +180,7 @@ class SegmentLimits:
         return cls(apex_z, np.array([np.percentile(ring, ends) for ring in rings]))
 
     def segment(self, z: np.ndarray, phi: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """Numbers in `SEGMENTS` of places.
+        """Numbers in `SEGMENTS` of some points.
 
         Args:
             z, phi: [place] apicobasal coordinate, and angle in rad.
@@ -198,14 +198,14 @@ class SegmentLimits:
 
 
 def _level(z: np.ndarray, apex_z: float) -> np.ndarray:
-    """0 basal, 1 mid, 2 apical third of the cavity's length, 3 beyond its end."""
+    """Level: 0 basal, 1 mid, 2 apical third of the cavity's length, 3 beyond its end."""
     return np.clip(np.floor(3 * (1 - z) / (1 - apex_z)).astype(int), 0, len(LEVELS))
 
 
 def _aha_segment(level: np.ndarray, phi: np.ndarray) -> np.ndarray:
     n, first = _ring_sizes(_LV_WALLS, np.minimum(level, len(LEVELS) - 1))
     width = 2 * np.pi / n
-    # the anterior wall, which comes first, is centred a quarter turn from the middle of the septum
+    # the first wall, the anterior one, is centred 90 degrees from the middle of the septum
     wall = np.floor((np.pi / 2 + width / 2 - phi) / width).astype(int) % n
     return np.where(level == len(LEVELS), len(AHA_SEGMENTS) - 1, first + wall)
 
@@ -213,6 +213,6 @@ def _aha_segment(level: np.ndarray, phi: np.ndarray) -> np.ndarray:
 def _ring_sizes(
     walls: tuple[tuple[str, ...], ...], level: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How many segments the level of each place has, and the number of its first one."""
+    """Number of segments at the level of each point, and the number of its first segment."""
     n = np.array([len(ring) for ring in walls])
     return n[level], (np.cumsum(n) - n)[level]

@@ -1,4 +1,4 @@
-"""The cohort's sheet: a line per patient with what is known of the body and the physiology."""
+"""Cohort sheet: one line per patient with what is known of the body and the physiology."""
 
 import csv
 from collections.abc import Iterable, Mapping
@@ -15,10 +15,10 @@ def write_cohort_sheet(
     patients: Iterable[PatientParameters],
     physiology: Mapping[str, Mapping[str, float]],
 ) -> None:
-    """Write a CSV with `BODY` and the physiology; a body of which nothing is known is empty.
+    """Write a CSV with `BODY` and the physiology; unknown entries of the body are empty.
 
     Args:
-        path: of the CSV.
+        path: path of the CSV.
         patients: in the order of the lines.
         physiology: patient -> column -> value, after the draw.
     """

@@ -1,4 +1,4 @@
-"""What all stages of a patient share: arrays as the layout names them, one `save`, one `load`."""
+"""Base class of a patient's stages: arrays as in the layout, one `save`, one `load`."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
@@ -25,13 +25,13 @@ class Stage:
 
     stage: ClassVar[str]
     rule: ClassVar[str] = ""
-    """The rule to run again where something is missing, if it has not the stage's name."""
+    """Rule to run again if something is missing, if its name differs from the stage's."""
 
     patient: str
     """Name, p0000 ..."""
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The arrays that there are, in the order of the file."""
+        """Arrays that are present, in the order of the file."""
         found = {v.stage_name: getattr(self, v.stage_name) for v in STAGE_LAYOUT[self.stage]}
         return {name: values for name, values in found.items() if values is not None}
 
@@ -44,7 +44,7 @@ class Stage:
         """Write the stage, and others that share its file, atomically.
 
         Raises:
-            BadInput: an array does not fit the layout, as in `load`.
+            BadInput: an array does not fit the layout.
         """
         sizes = dict(STAGE_SIZES)
         arrays, attrs = dict[str, np.ndarray](), dict[str, Any]()
@@ -60,7 +60,7 @@ class Stage:
 
         Raises:
             BadInput: the file is missing or broken, or lacks an array or an attribute, or an
-                array has another type or shape than the layout says; names all of them.
+                array's type or shape differs from the layout; all of them are named.
         """
         found = load_arrays(path)
         return cls.of(found, found.attrs, path)

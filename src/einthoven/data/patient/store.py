@@ -1,4 +1,4 @@
-"""Stages from the closed store of one patient."""
+"""Stages from the store of one patient."""
 
 import math
 from dataclasses import replace
@@ -16,16 +16,16 @@ from einthoven.data.patient.parameters import PatientParameters
 from einthoven.data.patient.stage import Stage
 
 CONDITION = {"cycle_length": 1000.0, "i_kr_factor": 1.0}
-"""What cells beat under, and the values where nothing was said."""
+"""Conditions of the cells, and their defaults."""
 FILE_OF = {"coordinates": "fibers"}
-"""Stages that lie in the file, or in the group of a store, of another one."""
+"""Stages that share the file, or the group of a store, of another one."""
 
 
 def name_in(path: Path) -> str:
-    """Name of the patient whose store it is.
+    """Name of the patient of a store.
 
     Raises:
-        BadInput: not the store of one patient.
+        BadInput: it is not the store of one patient.
     """
     with open_store(path) as root:
         if root.attrs.get("format") != PATIENT_FORMAT:
@@ -34,7 +34,7 @@ def name_in(path: Path) -> str:
 
 
 def read_parameters(path: Path) -> PatientParameters:
-    """Split, sex and coefficients, None for each that is unknown; the store has nothing else."""
+    """Split, sex and coefficients, None for each unknown one; the store has no other parameters."""
     with open_store(path) as root:
         stored = {v.name: values_of(root, f"cohort/{v.name}") for v in PATIENT_LAYOUT["cohort"]}
         coeffs: dict[str, Any] = {
@@ -51,7 +51,7 @@ def read_parameters(path: Path) -> PatientParameters:
 
 
 def read_stage[S: Stage](path: Path, kind: type[S]) -> S:
-    """A stage from a patient's store; sites for electrodes are the electrodes themselves."""
+    """A stage from a patient's store; electrode sites are the electrodes themselves."""
     group = FILE_OF.get(kind.stage, kind.stage)
     stored = {v.stage_name: v.name for v in PATIENT_LAYOUT[group]}
     stored |= {"site_names": "electrode", "site_points": "electrode_points"}
@@ -75,7 +75,7 @@ def read_activations(path: Path) -> dict[str, Activation]:
         }
         n_scenarios, name = len(found["scenario"]), str(root.attrs["patient"])
         for key, baseline in CONDITION.items():
-            # before format 4 there was nothing else
+            # stores before format 4 have no conditions
             old = root.attrs.get("format_version") in (1, 2, 3)
             found[key] = (
                 np.full(n_scenarios, baseline) if old else values_of(root, f"activation/{key}")
@@ -95,7 +95,7 @@ def read_activations(path: Path) -> dict[str, Activation]:
 
 
 def read_lead_fields(path: Path) -> LeadFields:
-    """Lead fields of all electrodes at the nodes at which the store keeps them."""
+    """Lead fields of all electrodes at the nodes that the store keeps."""
     fields = read_stage(path, LeadFields)
     with open_store(path) as root:
         return replace(fields, kept_nodes=values_of(root, "leadfield/kept_nodes"))

@@ -1,4 +1,4 @@
-"""Writer of one patient's closed, checksummed store."""
+"""Writer of one patient's checksummed store."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,10 +23,10 @@ from einthoven.data.patient.mesh import TetMesh
 from einthoven.data.patient.patient import Patient
 
 SHELL_MM = 10.0
-"""Around the heart, for plots and electrograms close to it."""
+"""Shell around the heart, for plots and electrograms close to it."""
 
 RULE_OF = {"repolarisation": "ecg"}
-"""Rule that reads a section of another name."""
+"""Rule that reads a section with another name."""
 Group = dict[str, np.ndarray]
 """Arrays by their names in the stage files."""
 
@@ -63,10 +63,10 @@ def write_store(path: str | Path, patient: Patient, whole_body: bool = False) ->
 
 
 def region_of_interest(mesh: TetMesh) -> np.ndarray:
-    """The nodes at which a store keeps the lead field: heart, all within 10 mm of it, and skin.
+    """Nodes at which a store keeps the lead field: heart, all within 10 mm of it, and skin.
 
-    Elsewhere Z is smooth and says nothing about sources; of a paper-size mesh two thirds of the
-    nodes are left.
+    Elsewhere Z is smooth and tells nothing about sources. For a full-resolution mesh two thirds of
+    the nodes remain.
 
     Returns:
         node ids, ascending; the first `n_heart_nodes` are the heart.
@@ -89,7 +89,7 @@ def _groups(patient: Patient, whole_body: bool) -> dict[str, Group]:
     return {
         "cohort": {v.name: np.array(getattr(parameters, v.name), float)
                    for v in PATIENT_LAYOUT["cohort"]},
-        # of all places on the skin, those that carry an electrode
+        # only the skin sites that carry an electrode
         "anatomy": patient.anatomy.arrays() | electrodes,
         "mesh": mesh.arrays(),
         "fibers": patient.fibers.arrays() | patient.coordinates.arrays(),
@@ -116,7 +116,7 @@ def _physiology(patient: Patient) -> Group:
     """Speeds and durations, from the settings that the stages were made with.
 
     Raises:
-        BadInput: a stage of another version has none.
+        BadInput: a stage from another version has no settings.
     """
     sections = {
         "purkinje": patient.purkinje.settings,
@@ -132,7 +132,7 @@ def _physiology(patient: Patient) -> Group:
 
 
 def _check_groups(groups: Mapping[str, Group]) -> None:
-    """All variables of the layout, with the same lengths, electrodes and scenarios everywhere.
+    """Check that all variables of the layout are there, with consistent lengths and names.
 
     Raises:
         BadInput: names the group, and the variable that is missing or differs.

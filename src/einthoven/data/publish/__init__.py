@@ -1,1 +1,1 @@
-"""Patients in the formats of others."""
+"""Patients in other formats."""

@@ -1,4 +1,4 @@
-"""What a patient has on the nodes and cells of the whole mesh, named with its unit."""
+"""Arrays of a patient on the nodes and cells of the whole mesh, named with unit."""
 
 import numpy as np
 
@@ -34,7 +34,7 @@ def _padded(values: np.ndarray, n: int, nodes: np.ndarray | None = None) -> np.n
 
 
 def on_cells(patient: Patient) -> dict[str, np.ndarray]:
-    """Fiber, sheet and normal direction [cell, 3] float32, zero outside the myocardium.
+    """Fibre, sheet and normal direction [cell, 3] float32, zero outside the myocardium.
 
     Raises:
         BadInput: the patient has no mesh.

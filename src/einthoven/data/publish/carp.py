@@ -11,14 +11,14 @@ from einthoven.data.publish.arrays import on_cells, on_nodes
 
 
 def write_carp_files(patient: Patient, folder: Path) -> list[Path]:
-    """Write the mesh in micrometres with tissue tags and fibers, and data on its nodes.
+    """Write the mesh in micrometres with tissue tags and fibres, and data on its nodes.
 
-    Fibers and sheets are zero outside the myocardium, as openCARP wants them in a bath; a .dat
-    has one value per node, NaN where it is not defined. openCARP has no files of surfaces: the
-    tags of the cells define them. Returns the files.
+    Fibres and sheets are zero outside the myocardium, as openCARP requires in a bath. A .dat file
+    has one value per node, NaN where undefined. openCARP has no surface files: the cell tags define
+    the surfaces. Returns the files.
 
     Raises:
-        BadInput: the patient has no mesh yet.
+        BadInput: the patient has no mesh.
     """
     mesh, axes = patient.mesh, on_cells(patient)
     fibers = np.concatenate([axes["f0"], axes["s0"]], axis=1) if axes else None

@@ -12,12 +12,12 @@ from einthoven.data.publish.arrays import on_cells, on_nodes
 
 
 def write_vtk(patient: Patient, folder: Path) -> list[Path]:
-    """Write the stages that there are, and return the files.
+    """Write the stages that exist, and return the files.
 
     Units are in the names of the arrays, lengths in mm.
 
     Raises:
-        BadInput: a surface is open, or inside out.
+        BadInput: a surface is open or inside out.
     """
     import pyvista as pv
 
@@ -51,7 +51,7 @@ def save_surface(points: np.ndarray, faces: np.ndarray, path: Path) -> Path:
     """Write a closed surface: points [vertex, 3] mm, faces [face, 3].
 
     Raises:
-        BadInput: it is open, or inside out.
+        BadInput: it is open or inside out.
     """
     import pyvista as pv
 
@@ -61,7 +61,7 @@ def save_surface(points: np.ndarray, faces: np.ndarray, path: Path) -> Path:
 
 
 def save_vtk(data: Any, path: Path) -> Path:
-    """VTK chooses the format by the suffix, so the temporary file needs it, too."""
+    """Write VTK data; its format depends on the suffix, so the temporary file has it, too."""
     with atomic(path) as temporary:
         with_suffix = temporary.with_name(temporary.name + path.suffix)
         data.save(with_suffix)

@@ -1,4 +1,5 @@
-"""Boundary elements: potentials of closed surfaces in piecewise homogeneous bodies.
+"""Boundary elements: potentials on closed surfaces in piecewise homogeneous bodies.
 
-Linear functions on flat triangles, collocation at the vertices, all integrals in closed form.
+Potentials are linear on flat triangles. Collocation is at the vertices, and all integrals are in
+closed form.
 """

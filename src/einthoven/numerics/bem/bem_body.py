@@ -1,12 +1,12 @@
-"""The double-layer equations of a piecewise homogeneous body, constants treated exactly.
+"""Double-layer equations of a piecewise homogeneous body, exact for constant potentials.
 
-Green's identity in every compartment, each times its conductivity, summed, at a node x of any of
-the surfaces k with conductivities in_k and out_k on their two sides (Geselowitz 1967):
+Green's identity in every compartment, multiplied by its conductivity and summed, gives at a node x
+of any surface k with conductivities in_k and out_k on its two sides (Geselowitz 1967)
 
     [sum_k (in_k - out_k) w_k(x)] phi(x) - sum_k (in_k - out_k) (1 / 4 pi) int_k phi dOmega = b(x),
 
-w_k the fraction of 4 pi under which surface k is seen from x, and b the potential that sources
-would make in an unbounded body of 1 mS/mm. With w from the row sums of the discrete double layer
+where w_k is the fraction of 4 pi under which surface k is seen from x, and b is the potential of
+the sources in an unbounded body of 1 mS/mm. With w from the row sums of the discrete double layer
 ("automatic solid angles") a constant potential gives b = 0 to round-off.
 
 References:
@@ -28,7 +28,8 @@ from einthoven.numerics.bem.integrals import Layers, layers
 from einthoven.numerics.bem.surface import Triangles, closed_surface
 
 SEEN = 1e-6
-"""Of the whole sphere: more than rounding, less than a node that lies inside or on a surface."""
+"""Solid angle, as a share of the whole sphere, above which a surface is seen from a node: more than
+rounding, and less than a node inside or on a surface sees."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,12 @@ class Inclusion:
     conductivity: float
     """mS/mm; 0 is an insulator."""
     name: str = "inclusion"
-    """In messages."""
+    """Name used in messages."""
 
 
 @dataclass(frozen=True)
 class BemBody:
-    """An insulated torso with inclusions, none inside another: lungs, or a heart.
+    """An insulated torso with disjoint inclusions, e.g. lungs or a heart.
 
     Raises:
         BadInput: a surface is not as `surface.closed_surface` wants it, an inclusion does not lie
@@ -58,10 +59,10 @@ class BemBody:
     skin: tuple[np.ndarray, np.ndarray]
     """points [node, 3] mm and faces [face, 3]."""
     conductivity: float = 1.0
-    """Of the torso, mS/mm."""
+    """Conductivity of the torso, mS/mm."""
     inclusions: Sequence[Inclusion] = ()
     threads: int = 1
-    """That work at once on the layers; they do not depend on it."""
+    """Number of threads that compute the layers; results do not depend on it."""
 
     def __post_init__(self) -> None:
         size = float(np.ptp(self.surfaces[0].points, axis=0).max())
@@ -76,7 +77,7 @@ class BemBody:
 
     @cached_property
     def surfaces(self) -> list[Triangles]:
-        """Skin first."""
+        """All surfaces, the skin first."""
         pairs = [self.skin, *((part.points, part.faces) for part in self.inclusions)]
         return [closed_surface(name, pair) for name, pair in zip(self._names, pairs)]
 
@@ -86,18 +87,18 @@ class BemBody:
 
     @cached_property
     def nodes(self) -> np.ndarray:
-        """Of all surfaces, skin first: [node, 3] mm."""
+        """Nodes of all surfaces, the skin's first: [node, 3] mm."""
         return np.concatenate([surface.points for surface in self.surfaces])
 
     @cached_property
     def parts(self) -> list[slice]:
-        """Each surface's nodes among all nodes."""
+        """Index range of each surface's nodes among all nodes."""
         ends = np.cumsum([0, *(len(surface.points) for surface in self.surfaces)])
         return [slice(start, end) for start, end in zip(ends, ends[1:])]
 
     @cached_property
     def layers(self) -> list[Layers]:
-        """Of each surface, at all nodes."""
+        """Layer potentials of each surface at all nodes."""
         found = [layers(self.nodes, *surface, self.threads) for surface in self.surfaces]
         for k, layer in enumerate(found):
             seen = layer.double.sum(axis=1)
@@ -110,13 +111,13 @@ class BemBody:
 
     @property
     def steps(self) -> np.ndarray:
-        """Conductivity inside less that outside of each surface: [surface] mS/mm."""
+        """Conductivity inside minus outside, per surface: [surface] mS/mm."""
         inside = [self.conductivity, *(part.conductivity for part in self.inclusions)]
         return np.array(inside) - [0.0, *(self.conductivity for _ in self.inclusions)]
 
     @cached_property
     def double_layer_matrix(self) -> np.ndarray:
-        """K of K phi = b: [node, node] mS/mm; its rows sum to zero."""
+        """Matrix K of K phi = b: [node, node] mS/mm; its rows sum to zero."""
         matrix = -np.hstack([step * layer.double for step, layer in zip(self.steps, self.layers)])
         np.fill_diagonal(matrix, 0.0)
         np.fill_diagonal(matrix, -matrix.sum(axis=1))
@@ -129,8 +130,8 @@ class BemBody:
 
 
 def _cross(one: Triangles, other: Triangles) -> bool:
-    """Whether edges pierce triangles of the other surface, which no node needs to show."""
-    for _ in range(2):  # only what lies in the other's box; twice, as that makes it smaller
+    """Whether edges of one surface pierce triangles of the other, which the nodes need not show."""
+    for _ in range(2):  # keep what lies in the other's box, which the first pass shrinks
         one, other = _within(one, other), _within(other, one)
         if not len(one.faces) or not len(other.faces):
             return False
@@ -141,7 +142,7 @@ def _cross(one: Triangles, other: Triangles) -> bool:
 
 
 def _within(surface: Triangles, other: Triangles) -> Triangles:
-    """Those triangles whose boxes meet the box of the other's."""
+    """Triangles of a surface whose boxes meet the box of the other surface."""
     corners, box = surface.points[surface.faces], other.points[other.faces].reshape(-1, 3)
     below = (corners.min(axis=1) <= box.max(axis=0)).all(axis=1)
     above = (corners.max(axis=1) >= box.min(axis=0)).all(axis=1)

@@ -1,9 +1,10 @@
-"""The field that meets the heart: lead fields of a torso of the patient's own skin without heart.
+"""The incident field: lead fields of the patient's torso as if it held no heart.
 
-Fine skins are triangulated anew with fewer nodes: the matrix takes memory by the square of their
-number and time by its cube, and the heart lies deep. Against a skin of 5,000 nodes, with electrodes
-all around and points in the whole heart, a torso of the atlas (1,300 nodes, the same triangles) is
-0.1 degrees and 0.5 % off; remeshed to 1,000 nodes 0.4 degrees and 1.3 %, to 700 0.5 and 2.1 %.
+A fine skin is remeshed with fewer nodes, because the memory of the matrix grows with the square of
+their number and its time with the cube. Reference for the errors: a skin of 5,000 nodes, electrodes
+all around, points in the whole heart. The atlas torso (1,300 nodes, the same triangles) is 0.1
+degrees and 0.5 % off; remeshed to 1,000 nodes it is 0.4 degrees and 1.3 % off, to 700 nodes 0.5
+degrees and 2.1 %.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,8 @@ from einthoven.numerics.bem.surface import Triangles, closed_surface
 
 MAX_NODES = 1600
 N_REGION, N_CANDIDATES = 200, 2000
-"""Places that stand for the heart when sources are merged, and of how many they are chosen."""
+"""Points that represent the heart when sources are merged, and the candidates they are chosen from.
+"""
 
 
 def incident_fields(
@@ -34,22 +36,21 @@ def incident_fields(
     """Lead fields of a homogeneous torso, prepared for points in a region of it.
 
     Args:
-        skin: points [node, 3] mm and faces [face, 3] of a closed surface; of more than
-            `MAX_NODES` nodes it is triangulated anew.
+        skin: points [node, 3] mm and faces [face, 3] of a closed surface; it is remeshed if it has
+            more than `MAX_NODES` nodes.
         electrode_points: [electrode, 3] mm, on the skin.
-        region: [place, 3] mm, places all over the heart: elsewhere the fields are not meant to
-            be asked for.
-        conductivity: of the torso, mS/mm; fields go with its inverse.
-        inclusions: lungs, say, none of which holds a part of the region.
-        threads: that work at once, also on gradients; results do not depend on it.
+        region: [place, 3] mm, points all over the heart; the fields are valid only in this region.
+        conductivity: of the torso, mS/mm; fields are inversely proportional to it.
+        inclusions: bodies such as lungs; none may contain a part of the region.
+        threads: number of threads, also for gradients; results do not depend on it.
 
     Returns:
-        The fields, in single precision; `gradient` gives them at any points of the region, a small
-        product of matrices per electrode.
+        The fields in single precision. `gradient` evaluates them at any points of the region, with
+        a small matrix product per electrode.
 
     Raises:
-        BadInput: a skin that is not closed, electrodes off it, a region that is not in it.
-        StepFailed: the skin is no sphere topologically and has too many nodes.
+        BadInput: the skin is not closed, an electrode is off it, or the region is not inside it.
+        StepFailed: the skin has too many nodes and is not a topological sphere.
     """
     given = closed_surface("skin", skin)
     body = BemBody(coarsened(given), conductivity, inclusions, threads)
@@ -65,7 +66,7 @@ def incident_fields(
 
 
 def coarsened(skin: Triangles, max_nodes: int = MAX_NODES) -> Triangles:
-    """The skin itself, or one of `max_nodes` nodes on it that encloses its volume."""
+    """The skin itself, or a skin of `max_nodes` nodes that encloses the same volume."""
     if len(skin.points) <= max_nodes:
         return skin
     return Triangles(*remesh_to(*skin, max_nodes))

@@ -1,17 +1,17 @@
 """Layer potentials of linear functions on flat triangles: near in closed form, far by quadrature.
 
-With the plane's unit normal n, h = n . (y - x), in-plane offsets rho from the projection of x,
-edges k of outward in-plane normal m_k, and L_k the integral of 1/r along an edge, the divergence
+Let n be the plane's unit normal, h = n . (y - x), rho in-plane offsets from the projection of x,
+m_k the outward in-plane normal of edge k, and L_k the integral of 1/r along it. The divergence
 theorem in the plane gives
 
     int h / r^3 dS = Omega (Van Oosterom and Strackee 1983),  int rho / r^3 dS = - sum_k m_k L_k,
     int 1 / r dS = sum_k t_k L_k - h Omega,                   int rho / r dS = sum_k m_k J_k,
 
-t_k the distance of the edge's line from the projection, J_k the integral of r along the edge. The
-double layer of the hat functions is that of de Munck 1992. All are exact for every x, also for
-the triangle's own vertices. Places more than `FAR` longest sides off a triangle's centroid see it
-by Radon's rule of seven points and degree five: relative to its share there the error falls with
-the fifth power of the distance, from 3e-6 on.
+where t_k is the distance of the edge's line from the projection and J_k the integral of r along the
+edge. The double layer of the hat functions follows de Munck 1992. All are exact for every x, also
+at the triangle's own vertices. Points farther from a triangle's centroid than `FAR` longest sides
+use Radon's rule (seven points, degree five). Relative to the triangle's contribution, its error
+falls with the fifth power of the distance and is 3e-6 at the start.
 
 References:
     Van Oosterom, Strackee, IEEE Trans Biomed Eng 30:125 (1983), doi:10.1109/TBME.1983.325207.
@@ -28,9 +28,9 @@ from einthoven.base.core.threads import in_blocks
 
 FAR = 3.0
 TOUCHING = 1e-12
-"""An x with r_1 + r_2 below (1 + this) times an edge's length lies on that edge."""
+"""A point x lies on an edge if r_1 + r_2 is below (1 + this) times the edge's length."""
 TILE = 128
-"""Places at once; a constant, so that the compiler makes vectors of them."""
+"""Points per tile; a constant, so that the compiler can vectorise the loops."""
 _A, _C = (6 - 15**0.5) / 21, (6 + 15**0.5) / 21
 HATS = np.array(
     [[1 / 3, 1 / 3, 1 / 3]]
@@ -38,32 +38,32 @@ HATS = np.array(
     + [np.roll([1 - 2 * _C, _C, _C], k) for k in range(3)]
 )
 WEIGHTS = np.array([270.0] + 3 * [155 - 15**0.5] + 3 * [155 + 15**0.5]) / 1200
-"""Radon's seven points: barycentric coordinates [7, 3], and shares of the area [7]."""
+"""Radon's seven points: barycentric coordinates [7, 3] and weights as shares of the area [7]."""
 
 
 class Layers(NamedTuple):
     """Layer potentials of the hat functions of one surface."""
 
     double: np.ndarray
-    """[place, node] 1: (1 / 4 pi) int hat dOmega; of an outward surface it is positive inside.
+    """[place, node] 1: (1 / 4 pi) int hat dOmega; positive inside an outward-oriented surface.
 
-    The triangles around a vertex contribute nothing there (principal value)."""
+    The triangles around a vertex contribute nothing at that vertex (principal value)."""
     single: np.ndarray
     """[place, node] mm: int hat / (4 pi r) dS."""
 
 
 def layers(places: np.ndarray, points: np.ndarray, faces: np.ndarray, threads: int = 1) -> Layers:
-    """Double and single layer of all hat functions of a surface at some places.
+    """Double and single layer of all hat functions of a surface at some points.
 
     Args:
         places: [place, 3] mm.
         points: [node, 3] mm.
         faces: [face, 3]; the double layer changes its sign with their orientation.
-        threads: how many work at once; the result does not depend on it.
+        threads: number of threads; the result does not depend on it.
 
     Returns:
-        Both layers. Rows of the double layer sum to the fraction of 4 pi under which the surface
-        is seen.
+        Both layers. Rows of the double layer sum to the fraction of 4 pi under which the surface is
+        seen.
     """
     # [node, place]: inner loops run over places
     result = Layers(*(np.zeros((len(points), len(places))) for _ in range(2)))
@@ -128,7 +128,7 @@ def _far(tile: np.ndarray, shape: tuple, found: np.ndarray) -> None:
         for q in range(7):
             x, y = at[q, 0] - tile[i], at[q, 1] - tile[TILE + i]
             z = at[q, 2] - tile[2 * TILE + i]
-            inverse = 1.0 / np.sqrt(x * x + y * y + z * z + near)  # near ones never divide by 0
+            inverse = 1.0 / np.sqrt(x * x + y * y + z * z + near)  # no division by 0
             single = WEIGHTS[q] * inverse
             double = (normal[0] * x + normal[1] * y + normal[2] * z) * single * inverse * inverse
             d_0 += HATS[q, 0] * double
@@ -202,11 +202,11 @@ def _integrate_edges(
     line: np.ndarray,
     line_r: np.ndarray,
 ) -> None:
-    """Integrals of 1 / r and of r along the three edges: `line`, `line_r`."""
+    """Integrals of 1 / r and of r along the three edges, into `line` and `line_r`."""
     for k in range(3):
         a, b = (k + 1) % 3, (k + 2) % 3
         around = r[a] + r[b]
-        # On an edge its integral is infinite, and all that it is multiplied by is zero.
+        # On an edge its integral is infinite, and every factor of it is zero.
         touches = around - length[k] <= TOUCHING * length[k]
         line[k] = 0.0 if touches else np.log((around + length[k]) / (around - length[k]))
         start, end = _dot(corner[a], edge[k]) / length[k], _dot(corner[b], edge[k]) / length[k]
@@ -227,7 +227,7 @@ def _weight(normal: np.ndarray, corner: np.ndarray, k: int) -> float:
 
 @numba.njit(cache=True)
 def _solid_angle(corner: np.ndarray, r: np.ndarray) -> float:
-    """Positive where x is behind the triangle; 0 at its corners."""
+    """Solid angle of a triangle: positive where x is behind it, 0 at its corners."""
     if min(r[0], r[1], r[2]) == 0.0:
         return 0.0
     a, b, c = corner[0], corner[1], corner[2]

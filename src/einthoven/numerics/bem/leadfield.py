@@ -1,26 +1,26 @@
 """Lead fields of skin electrodes in a piecewise homogeneous torso, by reciprocity.
 
-The potential of a unit current that enters at x inside and leaves evenly over the skin solves
-K phi = g(y) = 1 / (4 pi |y - x|) - V(y), with K of `bem.body` and V the mean over the skin of
-1 / (4 pi |y - y'|). It is made unique by its zero mean on the skin: K -> K + 1 w', w the skin's
-area weights (deflation, Barnard 1967). By reciprocity phi at electrode e is the lead field of e at
-x. It is read by the integral equation itself, put up at e (iterated collocation, Sloan 1976):
-c phi(e) = g(e) + sum_y d(y) phi(y), d the double layer at e and c the sum of d. So with the row b
-of the inverse for d / c, deflated and against the skin's mean,
+A unit current enters at x inside the body and leaves evenly over the skin. Its potential solves K
+phi = g(y) = 1 / (4 pi |y - x|) - V(y), with K of `bem.bem_body` and V the mean over the skin of 1 /
+(4 pi |y - y'|). A zero mean on the skin makes it unique: K -> K + 1 w', with w the area weights of
+the skin (deflation, Barnard 1967). By reciprocity, phi at electrode e is the lead field of e at x.
+It is evaluated by the integral equation at e (iterated collocation, Sloan 1976): c phi(e) = g(e) +
+sum_y d(y) phi(y), with d the double layer at e and c the sum of d. With b the row of the inverse
+for d / c, deflated and relative to the mean on the skin,
 
     Z(x, e) = 1 / (4 pi c |e - x|) + sum_y b(y) / (4 pi |y - x|) + constant:
 
-a point source at the electrode itself, and a smooth rest from the nodes. Linear interpolation of
-phi between nodes, where the source is near, is several times less accurate.
+a point source at the electrode and a smooth remainder from the nodes. Linear interpolation of phi
+between nodes is several times less accurate, because the source is near.
 
-b costs one back-substitution per electrode. The error falls with the square of the edges' lengths
-where x is more than about an edge away from every surface; nearer, point sources at the nodes
-show, and a finer surface is needed.
+Each electrode costs one back-substitution for b. The error falls with the square of the edge length
+where x is more than about one edge away from every surface. Nearer, the point sources at the nodes
+become visible and a finer surface is needed.
 
 References:
     Barnard, Duck, Lynn, Timlake, Biophys J 7:463 (1967), doi:10.1016/S0006-3495(67)86599-8;
     Sloan, Math Comp 30:758 (1976), doi:10.1090/S0025-5718-1976-0428762-8, for integral equations
-    of the second kind; the integral equation and its conductivities as in `bem.body`.
+    of the second kind; the integral equation and its conductivities as in `bem.bem_body`.
 """
 
 from dataclasses import dataclass, replace
@@ -43,40 +43,42 @@ from einthoven.numerics.bem.integrals import layers
 from einthoven.numerics.bem.surface import Triangles
 
 MAX_DISTANCE_MM = 5.0
-"""An electrode farther from the skin than this is taken for a mistake, as with finite elements."""
+"""An electrode farther from the skin than this is rejected as a mistake, as with finite elements.
+"""
 POINTS_AT_ONCE = 1024
 TOLERANCE = 3e-5
 PLACES_PER_CHOICE = 2
-"""One of so many places tells which sources are needed; all tell how strong they are."""
+"""One in this many points chooses the sources; all points determine their strengths."""
 ON_EDGE = 1e-9
-"""An electrode of less weight at a corner lies on the opposite edge, or in a vertex."""
+"""An electrode with less barycentric weight than this at a corner lies on the opposite edge, or in
+a vertex."""
 
 
 @dataclass(frozen=True)
 class BoundaryLeadFields:
-    """Lead fields of some electrodes, anywhere inside a body, as those of point sources."""
+    """Lead fields of some electrodes, anywhere inside a body, as sums of point sources."""
 
     electrodes: np.ndarray
     """[electrode, 3] mm, on the skin."""
     sources: np.ndarray
     """[source, 3] mm: nodes of all surfaces, and the electrodes."""
     strengths: np.ndarray
-    """[electrode, source] mm/mS: b, and 1 / c of each electrode's source at itself. Gradients are
-    of their precision."""
+    """[electrode, source] mm/mS: b, and 1 / c for each electrode's source at itself. Gradients have
+    the precision of this array."""
     offsets: np.ndarray
     """[electrode] kOhm."""
     box: np.ndarray
     """[2, 3] mm, minimum and maximum of the skin."""
     threads: int = 1
-    """That work at once; results do not depend on it."""
+    """Number of threads; results do not depend on it."""
 
     def potential(self, points: np.ndarray) -> np.ndarray:
         """Z at points [point, 3] mm inside the skin: [electrode, point] kOhm.
 
-        Its mean on the skin is zero; it is largest at its electrode.
+        Its mean on the skin is zero. It is largest at its electrode.
 
         Raises:
-            BadInput: NaN, or points that lie outside the body's box, on a node or an electrode.
+            BadInput: a point is NaN, outside the body's box, or on a node or an electrode.
         """
         points = self._checked(points)
         found = np.empty((len(self.strengths), len(points)))
@@ -112,7 +114,8 @@ class BoundaryLeadFields:
     def source_gradients(self, points: np.ndarray, axes: np.ndarray | None = None) -> np.ndarray:
         """Gradients [source, point, 3] 1/mm^2 of each source with strength one, as `gradient`.
 
-        What is linear in lead fields can be done on these, and mixed by `strengths` at the end.
+        Linear operations on lead fields can be done on these first and combined by `strengths`
+        after.
         """
         points, sources = self._checked(points), self.sources
         if axes is not None:
@@ -122,14 +125,14 @@ class BoundaryLeadFields:
         return found
 
     def compressed(self, region: np.ndarray, tolerance: float = TOLERANCE) -> Self:
-        """The same fields in a region, of a few of the sources and in single precision.
+        """The same fields in a region, by a subset of the sources and in single precision.
 
-        Far from the sources their fields there are nearly dependent: some are chosen by QR with
-        pivoting (Cheng 2005, doi:10.1137/030602678), and fitted to each electrode's field.
+        Far from the sources their fields are nearly dependent. A subset is chosen by QR with
+        pivoting (Cheng 2005, doi:10.1137/030602678) and fitted to each electrode's field.
 
         Args:
-            region: [place, 3] mm, a few hundred places that stand for the region.
-            tolerance: on the gradients that sources make there, relative to the largest.
+            region: [place, 3] mm, a few hundred points that represent the region.
+            tolerance: on the gradients of the sources there, relative to the largest.
         """
         fields = self.source_gradients(region).reshape(len(self.sources), -1)
         some = self.source_gradients(region[::PLACES_PER_CHOICE]).reshape(len(self.sources), -1)
@@ -146,7 +149,9 @@ class BoundaryLeadFields:
     def _checked(self, points: np.ndarray) -> np.ndarray:
         points = check.finite("points", check.shape("points", points, (None, 3)))
         if (points < self.box[0]).any() or (points > self.box[1]).any():
-            raise BadInput("points: some lie outside the body; another frame, or not in mm?")
+            raise BadInput(
+                "points: some lie outside the body; is the frame another one, or the unit not mm?"
+            )
         return np.asarray(points, dtype=np.float64)
 
 
@@ -157,7 +162,7 @@ def _refuse_touching(touching: bool) -> None:
 
 @numba.njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract"})
 def _fill_gradients(sources: np.ndarray, points: np.ndarray, found: np.ndarray) -> int:
-    """Gradients found[source, point, 3] of 1 / (4 pi r) at points [3, point]; how many touch."""
+    """Fill found[source, point, 3] with gradients of 1 / (4 pi r); count points on a source."""
     px, py, pz = points[0], points[1], points[2]
     touching = 0
     for s in range(len(sources)):
@@ -172,10 +177,10 @@ def _fill_gradients(sources: np.ndarray, points: np.ndarray, found: np.ndarray) 
 
 
 def on_skin(skin: Triangles, electrode_points: np.ndarray) -> SkinPoints:
-    """The nearest places on the skin.
+    """Nearest points on the skin.
 
     Raises:
-        BadInput: an electrode is more than 5 mm off it.
+        BadInput: an electrode is more than 5 mm off the skin.
     """
     nearest = TriangleTree(*skin).closest(check.finite("electrode_points", electrode_points))
     places = tie(skin.points, skin.faces[nearest.faces], nearest.points)
@@ -190,7 +195,7 @@ def on_skin(skin: Triangles, electrode_points: np.ndarray) -> SkinPoints:
 
 @dataclass(frozen=True)
 class LeadFieldProblem:
-    """A body, prepared once for lead fields of many electrodes."""
+    """A body, prepared once for the lead fields of many electrodes."""
 
     body: BemBody
 
@@ -212,7 +217,7 @@ class LeadFieldProblem:
         double, single = self._read(places)
         own = 1.0 / double.sum(axis=1)
         weights = self._skin_weights
-        reading = own[:, None] * (double - weights) - weights  # deflated as all other rows are
+        reading = own[:, None] * (double - weights) - weights  # deflated like all other rows
         of_nodes = lu_solve(self._factor, reading.T, trans=1, check_finite=False).T
         mean_inverse = self.body.layers[0].single.sum(axis=1) / self._skin_areas.sum()
         at_electrodes = single / self._skin_areas.sum()
@@ -227,17 +232,17 @@ class LeadFieldProblem:
         )
 
     def _read(self, places: SkinPoints) -> tuple[np.ndarray, np.ndarray]:
-        """The integral equation at places on the skin.
+        """The integral equation at points on the skin.
 
         Returns:
-            double layers of all surfaces, times their steps of conductivity [place, node] mS/mm,
-            and the skin's single layer of one [place] mm.
+            Double layers of all surfaces times their conductivity steps [place, node] mS/mm, and
+            the skin's single layer of the constant 1 [place] mm.
         """
         skin, points = self.body.surfaces[0], places.on(self.body.surfaces[0].points)
         found = [layers(points, *surface, self.body.threads) for surface in self.body.surfaces]
         parts = [step * layer.double for step, layer in zip(self.body.steps, found)]
-        # The triangles on which a place lies contribute nothing there (principal value), but
-        # rounding puts it on one of their sides: what they gave is taken out again.
+        # Triangles on which a point lies contribute nothing there (principal value). Rounding puts
+        # the point on one of their sides, so their contribution is removed again.
         for row, (vertices, weights) in enumerate(zip(places.vertices, places.weights)):
             touched = [(skin.faces == v).any(axis=1) for v in vertices[weights > ON_EDGE]]
             own = skin.faces[np.all(touched, axis=0)]
@@ -256,7 +261,7 @@ class LeadFieldProblem:
 
     @cached_property
     def _skin_weights(self) -> np.ndarray:
-        """w: [node], the mean over the skin of functions on all surfaces."""
+        """Area weights w [node]: w . u is the mean over the skin of a function on all nodes."""
         weights = np.zeros(len(self.body.nodes))
         weights[self.body.parts[0]] = self._skin_areas / self._skin_areas.sum()
         return weights

@@ -1,4 +1,4 @@
-"""Closed triangle surfaces, checked: what boundary elements ask of them."""
+"""Closed triangle surfaces, checked as boundary elements need them."""
 
 from typing import NamedTuple
 
@@ -11,11 +11,11 @@ from einthoven.base.geometry.simplex import enclosed_volume, triangle_area_vecto
 from einthoven.base.geometry.triangles import face_edges, face_pieces, unique_edges
 
 FLAT = 1e-10
-"""A triangle of less area than this times its largest side squared has no normal."""
+"""A triangle with less area than this times its longest side squared has no normal."""
 
 
 class Triangles(NamedTuple):
-    """A closed surface; any pair (points, faces) stands for one."""
+    """A closed surface; any pair (points, faces) can be passed for one."""
 
     points: np.ndarray
     """[node, 3] mm."""
@@ -24,18 +24,18 @@ class Triangles(NamedTuple):
 
 
 def closed_surface(name: str, surface: tuple[np.ndarray, np.ndarray]) -> Triangles:
-    """A surface fit for boundary elements; if all its triangles point inwards they are turned.
+    """A surface fit for boundary elements; one whose triangles all point inwards is reoriented.
 
     Args:
-        name: for messages.
+        name: used in messages.
         surface: points [node, 3] mm and faces [face, 3].
 
     Returns:
-        The surface in float64, outward.
+        The surface in float64, oriented outwards.
 
     Raises:
-        BadInput: it is open, in pieces, not consistently oriented, or degenerate; nodes are used
-            by no triangle or coincide.
+        BadInput: it is open, disconnected, inconsistently oriented, or degenerate; a node coincides
+            with another or belongs to no triangle.
     """
     points, faces = (np.asarray(array) for array in surface)
     check.finite(f"{name}: points", check.shape(f"{name}: points", points, (None, 3)))
@@ -43,8 +43,7 @@ def closed_surface(name: str, surface: tuple[np.ndarray, np.ndarray]) -> Triangl
     points = points.astype(np.float64)
     if len(faces) == 0 or faces.min() < 0 or faces.max() >= len(points):
         raise BadInput(
-            f"{name}: faces are empty or name a node outside 0 to {len(points) - 1}; do they "
-            "count from 1?"
+            f"{name}: faces are empty or name a node outside 0 to {len(points) - 1}; is it 1-based?"
         )
     if unused := len(points) - len(np.unique(faces)):
         raise BadInput(f"{name}: {unused} nodes belong to no triangle; leave them out")
@@ -52,13 +51,13 @@ def closed_surface(name: str, surface: tuple[np.ndarray, np.ndarray]) -> Triangl
         raise BadInput(f"{name}: {twice} nodes coincide with others; merge them")
     _check_triangles(name, points, faces)
     if enclosed_volume(points, faces) < 0:
-        logger.info("%s: its triangles point inwards, and are turned", name)
+        logger.info("%s: its triangles point inwards and were reoriented", name)
         faces = faces[:, ::-1]
     return Triangles(points, faces)
 
 
 def _check_triangles(name: str, points: np.ndarray, faces: np.ndarray) -> None:
-    """Closed, of one piece, of one orientation, none flat."""
+    """Check that it is closed, connected and consistently oriented, with no flat triangle."""
     ends, count = unique_edges(faces)
     sides = np.linalg.norm(points[ends[:, 0]] - points[ends[:, 1]], axis=1)
     area = np.linalg.norm(triangle_area_vectors(points, faces), axis=1)
@@ -72,4 +71,4 @@ def _check_triangles(name: str, points: np.ndarray, faces: np.ndarray) -> None:
     if len(np.unique(face_edges(faces), axis=0)) < 3 * len(faces):
         raise BadInput(f"{name}: neighbouring triangles are oriented against each other")
     if (n := len(face_pieces(faces))) > 1:
-        raise BadInput(f"{name}: it falls into {n} pieces; give each as a surface of its own")
+        raise BadInput(f"{name}: it has {n} connected components; pass each as a separate surface")

@@ -1,8 +1,8 @@
-"""From potentials on the heart's surface to those on the skin: the direct boundary elements.
+"""Transfer from potentials on the heart's surface to the skin: direct boundary elements.
 
-Barr 1977 (see `bem.body`), with linear instead of constant potentials and normal derivatives:
-the heart, whatever is in it, is cut out of the torso; on its surface the potential is given and
-the normal derivative unknown, on the insulated skin the reverse.
+The method of Barr 1977 (see `bem.bem_body`) with linear instead of constant potentials and normal
+derivatives. The heart is cut out of the torso, whatever is inside it. On its surface the potential
+is given and the normal derivative unknown; on the insulated skin it is the other way round.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,13 @@ from einthoven.numerics.bem.bem_body import BemBody, Inclusion
 
 @dataclass(frozen=True)
 class BemTransfer:
-    """The potential outside a heart, as linear maps of that on its surface."""
+    """The potential outside a heart, as linear maps of the potential on its surface."""
 
     matrix: np.ndarray
     """[torso node, heart node] 1; rows sum to one."""
     normal_derivative: np.ndarray
-    """du/dn on the heart, out of the heart: [heart node, heart node] 1/mm; rows sum to zero."""
+    """du/dn on the heart, along the heart's outward normal: [heart node, heart node] 1/mm; rows sum
+    to zero."""
 
 
 def heart_to_torso(
@@ -32,29 +33,29 @@ def heart_to_torso(
 ) -> BemTransfer:
     """Potentials on the skin of an insulated torso from those on a closed surface in it.
 
-    All sources lie inside the heart's surface. In a homogeneous torso the conductivity plays no
-    part.
+    All sources lie inside the heart's surface. In a homogeneous torso the conductivity cancels.
 
     Args:
         heart: points [heart node, 3] mm and faces [face, 3] of a closed surface.
         torso: points [torso node, 3] mm and faces [face, 3] of the skin.
-        inclusions: lungs, say, inside the torso and outside the heart.
-        conductivity: of the torso, mS/mm; only its ratio to the inclusions' counts.
+        inclusions: bodies such as lungs, inside the torso and outside the heart.
+        conductivity: of the torso, mS/mm; only its ratio to the inclusions' values matters.
 
     Returns:
-        The transfer matrix, and that of the normal derivative.
+        The transfer matrix and the matrix of the normal derivative.
 
     Raises:
-        BadInput: surfaces that are not closed, or not inside each other; see `bem.bem_body.Body`.
+        BadInput: surfaces that are not closed, or not inside each other; see
+            `bem.bem_body.BemBody`.
     """
     cavity = Inclusion(
         *heart, conductivity=0.0, name="heart"
-    )  # what is inside is no part of the torso
+    )  # what is inside the heart is not part of the torso
     body = BemBody(torso, conductivity, [*inclusions, cavity])
     held, single = body.parts[-1], conductivity * body.layers[-1].single
     matrix = body.double_layer_matrix
     n_free = held.start
-    # K phi = -sigma V du/dn: unknown are phi on skin and inclusions, du/dn on the heart
+    # K phi = -sigma V du/dn; unknowns are phi on skin and inclusions, and du/dn on the heart
     system = np.hstack([matrix[:, :n_free], single])
     found = solve(system, -matrix[:, held], overwrite_a=True, overwrite_b=True)
     return BemTransfer(found[body.parts[0]], found[n_free:])

@@ -7,7 +7,7 @@ from einthoven.numerics.fem.multigrid import Multigrid
 
 
 class Amg(ConjugateGradients):
-    """CG in float64, preconditioned by one V-cycle in float32; memory grows like the mesh."""
+    """CG in float64, preconditioned by one V-cycle in float32; memory is linear in mesh size."""
 
     max_iterations = 300
     preconditioner = "multigrid"

@@ -12,9 +12,10 @@ from einthoven.base.core.errors import BadInput
 def stiffness(points: np.ndarray, cells: np.ndarray, conductivity: np.ndarray) -> sp.csr_array:
     """Assemble the matrix of `int_Omega (G grad u) . grad v dx` for P1 u, v and DG0 tensor G.
 
-    Gradients of hat functions are constant in a cell, so an entry is V (G grad_a) . grad_b; the
-    six edges of each cell are enough, as rows sum to zero. (DOLFINx builds topology and dof maps
-    for the same matrix and takes three times as long; a contract test compares the two.)
+    Gradients of hat functions are constant in a cell, so an entry is V (G grad_a) . grad_b. Only
+    the six edges of each cell are computed, because rows sum to zero. DOLFINx takes three times as
+    long for the same matrix, because it builds topology and dof maps; a contract test compares the
+    two.
 
     Args:
         points: [node, 3] mm; every node belongs to a cell.
@@ -25,8 +26,8 @@ def stiffness(points: np.ndarray, cells: np.ndarray, conductivity: np.ndarray) -
         [node, node] mS (kOhm^-1), symmetric, rows sum to zero, in the numbering of `points`.
 
     Raises:
-        BadInput: a shape, a NaN, an unused node, a flat cell, or a tensor that is not symmetric
-            positive.
+        BadInput: a wrong shape, a NaN, an unused node, a flat cell, or a tensor that is not
+            symmetric positive definite.
     """
     points, cells = _checked_mesh(points, cells)
     conductivity = _checked_tensor(conductivity, len(cells))

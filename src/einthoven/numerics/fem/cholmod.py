@@ -8,7 +8,7 @@ from einthoven.numerics.fem.solvers import Columns, Solver, dense, not_factorise
 
 
 class Cholmod(Solver):
-    """Supernodal L L^T, made once."""
+    """Supernodal L L^T factorisation, computed once."""
 
     def _prepare(self) -> None:
         try:

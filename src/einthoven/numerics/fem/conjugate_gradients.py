@@ -1,4 +1,4 @@
-"""Conjugate gradients for many right-hand sides at once; by itself it needs SciPy alone."""
+"""Conjugate gradients for many right-hand sides at once, with SciPy alone."""
 
 import numpy as np
 
@@ -6,15 +6,15 @@ from einthoven.base.core.errors import NotConverged
 from einthoven.numerics.fem.solvers import Columns, Solver, column_norms, dense
 
 COLUMNS_AT_ONCE = 16
-"""One pass over the matrix serves so many columns; more of them fall out of the cache."""
+"""Columns per pass over the matrix; more would fall out of the cache."""
 
 
 class ConjugateGradients(Solver):
     """CG in float64 with the diagonal as preconditioner (Jacobi): the backend without PETSc.
 
-    A singular matrix is left as it is and the constants are projected out of right-hand sides and
-    corrections: fixing a node would cost iterations. The number of iterations grows like the number
-    of edges across the mesh, so that this is for hearts rather than for bodies.
+    A singular matrix is left unchanged, and constants are projected out of right-hand sides and
+    corrections, because fixing a node would cost iterations. The number of iterations grows with
+    the number of edges across the mesh, so this backend suits hearts rather than whole bodies.
     """
 
     max_iterations = 3000
@@ -35,7 +35,7 @@ class ConjugateGradients(Solver):
         return np.concatenate([self._conjugate_gradients(part) for part in parts], axis=1)
 
     def _conjugate_gradients(self, r: np.ndarray) -> np.ndarray:
-        """Each column has its own step lengths; all share the passes over the matrix."""
+        """Solve with step lengths per column; columns share the passes over the matrix."""
         x = np.zeros_like(r)
         self._project(r)
         goal = 0.9 * self.tolerance * column_norms(r)

@@ -1,4 +1,4 @@
-"""Laplace problems with prescribed values on sets of nodes."""
+"""Laplace problems with prescribed values on node sets."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from einthoven.numerics.fem.assembly import stiffness
 from einthoven.numerics.fem.solvers import make_solver
 
 DirichletSets = Sequence[tuple[np.ndarray, float | np.ndarray]]
-"""Node ids and the value on them (one number, or one a node)."""
+"""Node ids, and the value on them (one number, or one per node)."""
 
 
 def solve_laplace(
@@ -26,15 +26,15 @@ def solve_laplace(
     Args:
         points: [node, 3] mm.
         cells: [cell, 4].
-        problems: of each, pairs of node ids and values.
+        problems: for each problem, pairs of node ids and values.
         conductivity: [cell, 3, 3] mS/mm; None stands for the identity.
 
     Returns:
         [problem, node] u, in the unit of the values.
 
     Raises:
-        BadInput: bad mesh; no, unknown, or contradicting prescribed nodes.
-        NotConverged: a part of the mesh is tied to no prescribed node.
+        BadInput: the mesh is bad; prescribed nodes are missing, unknown, or contradict each other.
+        NotConverged: a connected part of the mesh has no prescribed node.
     """
     if conductivity is None:
         conductivity = np.broadcast_to(np.eye(3), (len(cells), 3, 3))
@@ -80,6 +80,6 @@ def _merge_sets(sets: DirichletSets, n_nodes: int) -> tuple[np.ndarray, np.ndarr
     if clash.any():
         raise BadInput(
             f"dirichlet: {len(np.unique(nodes[clash]))} nodes get two values, e.g. node "
-            f"{nodes[clash][0]}; take the nodes of a shared annulus out of one of the sets"
+            f"{nodes[clash][0]}; remove the nodes of a shared annulus from one of the sets"
         )
     return unique, values[first].astype(np.float64)

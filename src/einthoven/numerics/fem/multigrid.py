@@ -1,4 +1,4 @@
-"""A multigrid V-cycle on a hierarchy that PETSc's GAMG has built."""
+"""A multigrid V-cycle on a hierarchy built by PETSc's GAMG."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,21 +13,21 @@ OPTIONS: dict[str, str | float] = {
     "mg_levels_ksp_type": "richardson",
     "mg_levels_pc_type": "jacobi",
 }
-"""Smoothed aggregation; the smoothers are PETSc's cheapest, as they stay unused."""
+"""Smoothed aggregation; PETSc's smoothers are the cheapest ones, because they are not used."""
 
 SMOOTHED_BAND = 0.1
-"""Chebyshev smoothing damps eigenvalues from this share of the largest one upwards."""
+"""Chebyshev smoothing damps eigenvalues above this share of the largest one."""
 
 
 class Multigrid:
     """M ~ A^-1 for blocks of columns: V(1, 1) with Chebyshev-Jacobi smoothing of degree 2.
 
-    Matrices are scaled to a unit diagonal, which turns Jacobi's method into Richardson's, and
-    kept in float32: a preconditioner need not be exact, and its cost is memory traffic.
+    Matrices are scaled to a unit diagonal, which makes Jacobi's method Richardson's. They are kept
+    in float32: a preconditioner need not be exact, and its cost is memory traffic.
 
     Args:
         matrix: [node, node] symmetric positive (semi)definite.
-        singular: the constants are its null vectors.
+        singular: whether the constants are its null vectors.
     """
 
     def __init__(self, matrix: sp.csr_array, singular: bool):
@@ -58,7 +58,7 @@ class Multigrid:
 
 
 class _Level:
-    """A matrix with unit diagonal, and its smoother: x = a b - c A b, from zero."""
+    """A matrix with unit diagonal and its smoother x = a b - c A b, started from zero."""
 
     def __init__(self, matrix: sp.csr_array, root: np.ndarray):
         inverse = sp.diags_array(1 / root)
@@ -113,7 +113,7 @@ def _float32(matrix: sp.csr_array) -> sp.csr_array:
 
 
 def _largest_eigenvalue(matrix: sp.csr_array, n_steps: int = 20) -> float:
-    """By power iteration, a few per cent low: [1, 4] for a stiffness matrix of unit diagonal."""
+    """Largest eigenvalue by power iteration, a few per cent low; [1, 4] for unit diagonals."""
     v = generator(0, "multigrid").normal(size=(matrix.shape[0], 1)).astype(np.float32)
     norm = 1.0
     for _ in range(n_steps):

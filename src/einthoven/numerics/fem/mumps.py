@@ -1,4 +1,4 @@
-"""MUMPS through PETSc: the portable direct solver, in every FEniCSx installation."""
+"""MUMPS through PETSc: the portable direct solver, part of every FEniCSx installation."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -10,11 +10,11 @@ ORDERING, METIS = 7, 5
 """ICNTL(7): nested dissection has less fill than MUMPS' default on tetrahedra."""
 
 BLOCK, COLUMNS_AT_ONCE = 27, 64
-"""ICNTL(27): right-hand sides that one pass over the factor serves."""
+"""ICNTL(27): number of right-hand sides that one pass over the factor serves."""
 
 
 class Mumps(Solver):
-    """L L^T, made once. Sparse right-hand sides visit only the part of L that they reach."""
+    """L L^T, computed once. Sparse right-hand sides visit only the part of L they reach."""
 
     def _prepare(self) -> None:
         self._last: tuple[np.ndarray, np.ndarray] | None = None
@@ -35,9 +35,9 @@ class Mumps(Solver):
 
     @property
     def n_factor_entries(self) -> int:
-        """Entries of L: a solve reads them twice."""
+        """Number of entries of L, each of which a solve reads twice."""
         entries = self._factor.getMumpsInfog(29)
-        return entries if entries >= 0 else -1_000_000 * entries  # MUMPS' way to say millions
+        return entries if entries >= 0 else -1_000_000 * entries  # negative means millions
 
     def _solve(self, rhs: Columns, shared: np.ndarray) -> np.ndarray:
         if isinstance(rhs, np.ndarray):
@@ -50,7 +50,7 @@ class Mumps(Solver):
         return solution
 
     def _solve_shared(self, shared: np.ndarray) -> np.ndarray:
-        """A^-1 shared [node, 1], kept for the next block of columns, which often shares it too."""
+        """A^-1 shared [node, 1], cached because the next block of columns often shares it."""
         if self._last is None or not np.array_equal(self._last[0], shared):
             columns = np.asfortranarray(shared[:, None])
             self._last = shared.copy(), self._with_factor(_wrapped(columns))
@@ -66,7 +66,7 @@ class Mumps(Solver):
 
 
 def _wrapped(columns: np.ndarray) -> PETSc.Mat:
-    """A PETSc matrix that works in the memory of a Fortran-ordered array."""
+    """A PETSc matrix that shares the memory of a Fortran-ordered array."""
     matrix = PETSc.Mat().createDense(columns.shape, array=columns, comm=PETSc.COMM_SELF)  # type: ignore[arg-type]
     matrix.assemble()
     return matrix

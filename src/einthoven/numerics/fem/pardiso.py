@@ -9,12 +9,12 @@ from einthoven.numerics.fem.solvers import Columns, Solver, dense, not_factorise
 SYMMETRIC_POSITIVE_DEFINITE = 2
 
 SETTINGS = {1: 1, 2: 2}
-"""iparm: take what is set here, and METIS; with MKL's own defaults solves take three times as
-long, for iterative refinement that the residuals do not need."""
+"""iparm: use the values set here, and METIS ordering. MKL's defaults make solves three times as
+slow, because of iterative refinement that the residuals do not need."""
 
 
 class Pardiso(Solver):
-    """L L^T by MKL, made once; as many threads as MKL_NUM_THREADS or OMP_NUM_THREADS says."""
+    """L L^T factorisation by MKL, computed once, on MKL_NUM_THREADS or OMP_NUM_THREADS threads."""
 
     def _prepare(self) -> None:
         try:
@@ -37,5 +37,5 @@ class Pardiso(Solver):
         return self._pardiso.solve(self._upper, dense(rhs, shared))
 
     def __del__(self):
-        if hasattr(self, "_pardiso"):  # MKL's memory is not Python's
+        if hasattr(self, "_pardiso"):  # MKL's memory is not released by Python
             self._pardiso.free_memory(everything=True)

@@ -1,8 +1,8 @@
-"""PETSc, from whichever package brings it: `from einthoven.numerics.fem.petsc import PETSc`."""
+"""PETSc from whichever package provides it: `from einthoven.numerics.fem.petsc import PETSc`."""
 
 from contextlib import suppress
 
-# The wheel `dolfinx-solver-real` brings PETSc and MPI and must be imported before petsc4py;
+# The wheel `dolfinx-solver-real` provides PETSc and MPI and must be imported before petsc4py;
 # conda's `fenics-dolfinx` has no such module and needs none.
 with suppress(ModuleNotFoundError):
     import dolfinx_solver  # noqa: F401

@@ -23,16 +23,17 @@ BACKENDS = {
     "amg": ("einthoven.numerics.fem.amg", "Amg"),
     "cg": ("einthoven.numerics.fem.conjugate_gradients", "ConjugateGradients"),
 }
-"""Module and class; imported when asked for, as each but the last needs a package of its own."""
+"""Module and class, imported on demand: each but the last needs an extra package."""
 
 TOLERANCE = 1e-10
 
 NODES_PER_RHS = 2000
-"""A factorisation pays from one right-hand side for so many nodes on: it costs N^1.9, and CG
-with multigrid N for each right-hand side (docs/explanation/lead-field-solvers.md)."""
+"""A factorisation pays from one right-hand side per this many nodes: it costs N^1.9, and CG with
+multigrid costs N per right-hand side (docs/explanation/lead-field-solvers.md)."""
 
 MIN_NODES_AMG, MAX_NODES_DIRECT = 50_000, 700_000
-"""Below, a factorisation takes a second; above, it needs more than some 7 GB."""
+"""Below the first, a factorisation takes about a second; above the second, it needs more than 7 GB.
+"""
 
 
 class Solution(NamedTuple):
@@ -43,7 +44,7 @@ class Solution(NamedTuple):
 
 
 class Solver(ABC):
-    """Solves A x = b for many b, after preparing A once.
+    """Solver of A x = b for many b, with A prepared once.
 
     Args:
         matrix: [node, node] sparse, symmetric, positive definite; or, with `singular`, positive
@@ -53,7 +54,7 @@ class Solver(ABC):
             solutions, which differ by a constant.
 
     Raises:
-        BadInput: the matrix is not square or not finite; the backend is not installed.
+        BadInput: the matrix is not square or not finite, or the backend is not installed.
         NotConverged: the matrix cannot be factorised.
     """
 
@@ -62,8 +63,8 @@ class Solver(ABC):
             raise BadInput(f"matrix: shape {matrix.shape} is not square")
         check.finite("matrix", matrix.data)
         matrix = sp.csr_array(matrix, dtype=np.float64)
-        # neighbours in the mesh become neighbours in memory: products with blocks of columns
-        # take a third of the time, for a tenth of a second
+        # nodes that are neighbours in the mesh become neighbours in memory: products with blocks of
+        # columns take a third of the time; the renumbering takes a tenth of a second
         self._order = reverse_cuthill_mckee(sp.csr_matrix(matrix), symmetric_mode=True)
         self._place = np.argsort(self._order)
         self.matrix = matrix[self._order][:, self._order]
@@ -81,7 +82,7 @@ class Solver(ABC):
         """A x = rhs + shared[:, None] for the renumbered A, unchecked: [node, k]."""
 
     def solve(self, rhs: Columns, shared: np.ndarray | None = None) -> Solution:
-        """Solve for all columns at once, and check every one.
+        """Solve for all columns at once, and check each residual.
 
         Args:
             rhs: [node, k]; sparse columns may be solved faster than dense ones.
@@ -121,9 +122,9 @@ class Solver(ABC):
     def _pinned(self) -> sp.csr_array:
         """A positive definite matrix with the same solutions, for solvers that factorise.
 
-        A + a e e^T on one node p (A's largest diagonal entry, doubled). Columns of A sum to zero,
-        so the sum of all equations of A x + a x_p e_p = b reads a x_p = sum(b) = 0: exact, not a
-        penalty.
+        It is A + a e e^T at one node p, with a the largest diagonal entry of A. Columns of A sum to
+        zero, so the sum of all equations of A x + a x_p e_p = b reads a x_p = sum(b) = 0. This is
+        exact, not a penalty.
         """
         if not self.singular:
             return self.matrix
@@ -134,7 +135,7 @@ class Solver(ABC):
 
 
 def not_factorised(solver: str, why: object) -> NotConverged:
-    """What a direct solver raises."""
+    """Error that a direct solver raises if it cannot factorise."""
     return NotConverged(
         f"{solver} could not factorise the matrix ({why}): not positive definite, or out of "
         "memory; coarsen the mesh, add memory, or take solver amg"
@@ -144,7 +145,7 @@ def not_factorised(solver: str, why: object) -> NotConverged:
 def relative_residual(
     matrix: sp.csr_array, x: np.ndarray, rhs: Columns, shared: np.ndarray
 ) -> np.ndarray:
-    """|A x - b| / |b| of each column, b = rhs + shared (|A x| where b = 0): [k]."""
+    """Relative residual |A x - b| / |b| per column, b = rhs + shared (|A x| where b = 0): [k]."""
     difference = matrix @ x
     difference -= shared[:, None]
     if isinstance(rhs, np.ndarray):
@@ -157,12 +158,12 @@ def relative_residual(
 
 
 def column_norms(columns: np.ndarray) -> np.ndarray:
-    """2-norms of the columns of [node, k]: [k]."""
+    """2-norms [k] of the columns of an array [node, k]."""
     return np.sqrt(np.einsum("nk,nk->k", columns, columns))
 
 
 def dense(rhs: Columns, shared: np.ndarray) -> np.ndarray:
-    """The sum rhs + shared[:, None], in an array of its own with the columns side by side."""
+    """The sum rhs + shared[:, None] in a new array in column order."""
     columns = rhs.astype(np.float64) if isinstance(rhs, np.ndarray) else rhs.toarray(order="C")
     columns += shared[:, None]
     return columns
@@ -175,10 +176,10 @@ def make_solver(
     tolerance: float = TOLERANCE,
     singular: bool = False,
 ) -> Solver:
-    """The `Solver` that `choose` takes for a name and `n_rhs` right-hand sides to come.
+    """The `Solver` that `choose` selects for a name and `n_rhs` expected right-hand sides.
 
-    Where PETSc is not installed (no extra [solve]), auto is conjugate gradients with SciPy: the
-    same solution to the tolerance, not to the last bit.
+    Without PETSc (extra [solve]), `auto` is conjugate gradients with SciPy: the same solution to
+    the tolerance, but not bitwise.
 
     Raises:
         BadInput: an unknown name, or as `Solver`.
@@ -197,11 +198,11 @@ def make_solver(
 
 
 def choose(name: str, n_nodes: int, n_rhs: int) -> str:
-    """The backend that `name` stands for; auto takes the cheapest of the portable ones.
+    """The backend that `name` stands for; `auto` takes the cheapest of the portable ones.
 
-    What else is installed, or free, plays no part: where PETSc is, the same problem is solved in
-    the same way on every machine (docs/explanation/lead-field-solvers.md has the measurements
-    behind it).
+    Other installed packages and free memory do not matter: wherever PETSc is installed, a problem
+    is solved in the same way (docs/explanation/lead-field-solvers.md has the measurements behind
+    the choice).
 
     Raises:
         BadInput: an unknown name.

@@ -1,4 +1,4 @@
-"""Exponential moving average (EMA) of weights: often better than the last ones, and never far."""
+"""Exponential moving average (EMA) of weights: often better than the last, never much worse."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ from torch.optim.swa_utils import AveragedModel
 
 
 class Ema:
-    """torch's averaged model of the trainable weights alone, as a task also holds its data.
+    """torch's averaged model of the trainable weights only, because a task also holds its data.
 
-    mean <- d mean + (1 - d) weight after each step, d = min(decay, n / (9 + n)) in the n-th step,
-    so that the first steps are forgotten. With decay 0 nothing is averaged.
+    After each step mean <- d mean + (1 - d) weight, with d = min(decay, n / (9 + n)) in the n-th
+    step, so that the first steps are forgotten. With decay 0 nothing is averaged.
     """
 
     def __init__(self, module: nn.Module, decay: float):
@@ -24,20 +24,20 @@ class Ema:
             torch._foreach_lerp_(means, latest, 1 - min(decay, int(n) / (9 + int(n))))
 
         self.averaged = AveragedModel(self.weights, multi_avg_fn=follow)
-        self.update()  # the first one copies
+        self.update()  # the first call copies
 
     def update(self) -> None:
-        """Follow the weights after a step."""
+        """Update the averages after a step."""
         if self.weights:
             self.averaged.update_parameters(self.weights)
 
     def into_weights(self) -> None:
-        """Let the module have the means for good."""
+        """Replace the module's weights by the averages."""
         self.weights.load_state_dict(self.averaged.module.state_dict())
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """Let the module have the means for a while."""
+        """Use the averages as the module's weights within the block."""
         latest = deepcopy(self.weights.state_dict())
         self.into_weights()
         try:

@@ -1,4 +1,4 @@
-"""One training of any task: from its start, or from where it was killed, to weights and a curve."""
+"""Training of any task, from its start or from a checkpoint, to weights and a learning curve."""
 
 import csv
 import hashlib
@@ -25,16 +25,16 @@ from einthoven.numerics.training.tracking import tracked
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """What a training is called, and where it leaves its files.
+    """Name, seed and files of a training.
 
     Attributes:
-        name: for the log and the tracker.
-        seed: of the batches; the task's weights are seeded by whoever builds it (`seeded`).
-        folder: for `curve.csv`, the rows (no wall times, so that it is reproducible), and for
-            the checkpoint, which the caller discards (`resume.discard`) when all is written.
+        name: used by the log and the tracker.
+        seed: seed of the batches; the caller that builds the task seeds its weights (`seeded`).
+        folder: holds `curve.csv` (no wall times, so that it is reproducible) and the checkpoint,
+            which the caller discards (`resume.discard`) once all outputs are written.
         validate_every: epochs between calls of `task.validate`; 0 for never.
-        parameters: settings and checksums of the data: what the tracker records beside the
-            curves, and what a checkpoint must agree with.
+        parameters: settings and checksums of the data; the tracker records them, and a checkpoint
+            must have the same.
     """
 
     name: str
@@ -49,8 +49,9 @@ def fit(
 ) -> list[dict[str, float]]:
     """Train a task and return one row of losses and validation errors per epoch.
 
-    A training that was killed goes on from its checkpoint in `run.folder`, to the same bytes on a
-    CPU. A loss that jumps and does not return is undone, with half the learning rate from there.
+    An interrupted training resumes from its checkpoint in `run.folder`, with bitwise the same
+    result on a CPU. If the loss jumps and does not return, the training rolls back and halves the
+    learning rate.
 
     Args:
         task: network, data and losses; trained in place and left on the CPU in eval mode.
@@ -60,12 +61,12 @@ def fit(
 
     Raises:
         BadInput: the tracker cannot be opened (before any training), or 16-mixed on a CPU.
-        StepFailed: the loss is not a number or jumps again and again.
+        StepFailed: the loss is not finite or jumps repeatedly.
     """
     on_cpu = machine.device == "cpu" or not torch.cuda.is_available()
-    if schedule.precision == "16-mixed" and on_cpu:  # Lightning would take bf16-mixed
-        raise BadInput("precision = 16-mixed needs a GPU; take 32 or bf16-mixed on a CPU")
-    # Lightning takes seconds to import, which predictions and decoders need not pay.
+    if schedule.precision == "16-mixed" and on_cpu:  # Lightning would fall back to bf16-mixed
+        raise BadInput("precision = 16-mixed needs a GPU; use 32 or bf16-mixed on a CPU")
+    # Lightning takes seconds to import, which predictions and decoders should not pay.
     from einthoven.numerics.training.loop import Batches, Loop, trainer
 
     progress = Progress.load(run.folder, _key(task, schedule, run, machine))
@@ -88,9 +89,9 @@ def fit(
 
 
 def _key(task: Task, schedule: Schedule, run: TrainingRun, machine: Machine) -> str:
-    """Hash of all that a training's result depends on: a checkpoint of another one is refused.
+    """Hash of all that a training's result depends on; other checkpoints are refused.
 
-    The weights at the start say much of it: seed, architecture, scales of the data.
+    The initial weights stand for seed, architecture and scales of the data.
     """
     start = [tensor.detach().cpu().numpy() for tensor in task.state_dict().values()]
     packages = {type(task).__module__.rpartition(".")[0], "einthoven.numerics.training"}
@@ -106,7 +107,7 @@ def _key(task: Task, schedule: Schedule, run: TrainingRun, machine: Machine) -> 
 
 
 def write_curve(path: str | Path, rows: list[dict[str, float]]) -> None:
-    """Write one CSV line per epoch; validation columns stay empty where they were not computed."""
+    """Write one CSV line per epoch; validation columns are empty where they were not computed."""
     names = dict.fromkeys(name for row in rows for name in row)
     with atomic(path) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.DictWriter(file, list(names), restval="", lineterminator="\n")

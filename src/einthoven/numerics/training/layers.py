@@ -1,4 +1,4 @@
-"""Parts of networks: Fourier features, a perceptron."""
+"""Building blocks of networks: Fourier features and a perceptron."""
 
 import math
 
@@ -17,7 +17,7 @@ class FourierFeatures(nn.Module):
         self.n_outputs = n_inputs + 2 * n_frequencies
 
     def forward(self, x: Tensor) -> Tensor:
-        """[..., n_inputs] -> [..., n_outputs]."""
+        """Map [..., n_inputs] to [..., n_outputs]."""
         phase = 2 * math.pi * (x @ self.frequencies)
         return torch.cat([x, phase.sin(), phase.cos()], dim=-1)
 

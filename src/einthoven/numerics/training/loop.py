@@ -1,4 +1,4 @@
-"""The one Lightning loop behind `fit`: batches, optimiser, schedule, restarts, curve."""
+"""The Lightning loop behind `fit`: batches, optimiser, schedule, restarts, curve."""
 
 import logging
 import sys
@@ -27,16 +27,16 @@ from einthoven.numerics.training.task import Task
 
 CLIP_NORM = 1.0
 AHEAD = 2
-"""Batches that are made while one is learned from."""
+"""Number of batches prepared while one is in use."""
 CHECKPOINT_S = 300.0
-"""A training that is killed loses at most this many seconds, and the epoch that was under way."""
+"""Seconds between checkpoints; an interrupted training loses at most this and the current epoch."""
 
 
 class Batches:
     """Re-iterable view of a task's batches: one pass is one epoch.
 
-    A thread of its own draws them, in order and none of the next epoch, so that between epochs
-    the generator's state says all.
+    A separate thread draws them, in order and never beyond the epoch, so that between epochs the
+    state of the generator is complete.
     """
 
     def __init__(self, task: Task, generator: torch.Generator):
@@ -55,7 +55,7 @@ class Batches:
 
 
 class Loop(lightning.LightningModule):
-    """The one Lightning module. Epochs are those of `progress`, which may be rolled back."""
+    """The only Lightning module. `progress` counts its epochs and may be rolled back."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Loop(lightning.LightningModule):
         self.reduced = list(perceptrons(task))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam, or Muon if a group asks for it."""
+        """Adam, or Muon if a parameter group asks for it."""
         groups = self.task.parameter_groups()
         for group in groups:
             group["lr"] = self.schedule.learning_rate * group.pop("lr_factor", 1.0)
@@ -82,7 +82,7 @@ class Loop(lightning.LightningModule):
         return torch.optim.Adam(groups, foreach=True)
 
     def on_train_start(self) -> None:
-        """Go on where `progress` is."""
+        """Start or resume from `progress`."""
         self.saved = time.monotonic()
         self.ema = Ema(self.task, self.schedule.ema_decay)
         if self.progress.last is None:
@@ -91,13 +91,13 @@ class Loop(lightning.LightningModule):
             self.restore(self.progress.last)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """The learning rate is a function of the step and of the restarts, and has no state."""
+        """Set the learning rate, a function of the step and of the restarts without any state."""
         factor = self.factor(batch_idx)
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = group["initial_lr"] * factor
 
     def training_step(self, batch: Any, _index: int) -> Tensor:
-        """Loss of one batch; its terms are summed for the curve."""
+        """Loss of one batch; its terms are summed for the learning curve."""
         with autocast_only(self.reduced, self.device.type):
             terms = self.task.losses(batch)
         for name, value in terms.items():
@@ -105,14 +105,14 @@ class Loop(lightning.LightningModule):
         return terms["loss"]
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Average the weights."""
+        """Update the averaged weights."""
         self.ema.update()
 
     def on_train_epoch_end(self) -> None:
-        """Add a row to the curve, validate and save when it is time, or roll back.
+        """Add a row to the curve; validate and save when due, or roll back.
 
         Raises:
-            StepFailed: the loss jumped, or is not a number, once too often.
+            StepFailed: the loss jumped, or was not finite, too often.
         """
         progress, last_step = self.progress, self.task.steps_per_epoch - 1
         rate = self.schedule.learning_rate * self.factor(last_step)
@@ -144,7 +144,7 @@ class Loop(lightning.LightningModule):
         return {name: float(value) / self.task.steps_per_epoch for name, value in sums.items()}
 
     def validated(self) -> dict[str, float]:
-        """Errors on the validation patients, of the averaged weights if there are."""
+        """Errors on the validation patients, with the averaged weights if there are any."""
         self.task.eval()
         with torch.no_grad(), self.ema.in_place():
             errors = self.task.validate()
@@ -152,11 +152,7 @@ class Loop(lightning.LightningModule):
         return {name: float(error) for name, error in errors.items()}
 
     def roll_back(self) -> None:
-        """Undo a jump of the loss, and go on with half the learning rate.
-
-        Raises:
-            StepFailed: it was done too often.
-        """
+        """Roll back after a jump of the loss, and halve the learning rate."""
         bad, rate = self.progress.rows[-1], self.schedule.learning_rate
         snapshot = self.progress.roll_back()
         if snapshot is None:

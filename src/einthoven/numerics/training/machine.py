@@ -1,4 +1,4 @@
-"""What the machine decides about a training and a prediction, and no config."""
+"""Settings of a training or prediction that depend on the machine and not on the config."""
 
 import os
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ class Machine:
     """Threads, device and tracking.
 
     Attributes:
-        n_threads: of torch; the result is bitwise reproducible for a given number.
-        device: `cpu` is deterministic; `auto` takes a GPU if there is one.
-        tracking_uri: "" for no tracking, or MLflow's, e.g. `sqlite:///results/mlflow.db`.
+        n_threads: torch threads; the result is bitwise reproducible for a given number.
+        device: `cpu` is deterministic; `auto` uses a GPU if there is one.
+        tracking_uri: "" for no tracking, or an MLflow URI such as `sqlite:///results/mlflow.db`.
     """
 
     n_threads: int = 1
@@ -28,13 +28,13 @@ class Machine:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """That of a job: Snakemake hands its threads on in OMP_NUM_THREADS.
+        """Settings of a job: Snakemake passes its threads in OMP_NUM_THREADS.
 
-        MLFLOW_TRACKING_URI says where trainings are tracked; unset or empty for nowhere.
+        MLFLOW_TRACKING_URI says where trainings are tracked; unset or empty means no tracking.
         """
         n_threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
         return cls(n_threads, "auto", os.environ.get("MLFLOW_TRACKING_URI", ""))
 
 
 ONE_CORE = Machine()
-"""One thread of the processor, not tracked."""
+"""One CPU thread, no tracking."""

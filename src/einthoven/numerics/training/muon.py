@@ -1,4 +1,4 @@
-"""Muon for the weights between hidden layers, Adam for all else, as one optimiser."""
+"""One optimiser: Muon for the weights between hidden layers, Adam for all others."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,17 +10,17 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients of the quintic iteration (Jordan 2024): steepest at zero, not exact at one."""
 N_ITERATIONS = 5
 RMS = 0.2
-"""Root mean square of a step in units of the learning rate, as Adam's (Liu 2025)."""
+"""Root mean square of a step in units of the learning rate, as for Adam (Liu 2025)."""
 MOMENTUM = 0.95
-"""Of the matrices (Nesterov)."""
+"""Nesterov momentum of the matrices."""
 BETAS, EPS = (0.9, 0.95), 1e-8
-"""Adam's."""
+"""Parameters of Adam."""
 
 
 def orthogonalise(matrix: Tensor) -> Tensor:
-    """Nearly U V^T of the singular value decomposition U S V^T, by matrix products alone.
+    """Approximation of U V^T of the singular value decomposition U S V^T, by matrix products alone.
 
-    Singular values end between about 0.7 and 1.2, which is all that a direction of descent needs.
+    Singular values end between about 0.7 and 1.2, which is sufficient for a descent direction.
     """
     a, b, c = NEWTON_SCHULZ
     wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
@@ -34,18 +34,18 @@ def orthogonalise(matrix: Tensor) -> Tensor:
 class Muon(torch.optim.Optimizer):
     """Momentum, orthogonalised (Jordan 2024), for groups with `muon`; Adam for the others.
 
-    A step along U V^T changes all directions of a layer's input alike, while Adam's steps are of
-    low rank: on lead fields it needs about a tenth of the steps. Single precision throughout:
+    A step along U V^T changes all directions of a layer's input alike, while Adam's steps have low
+    rank. On lead fields Muon needs about a tenth of the steps. It runs in single precision:
     `torch.optim.Muon` is the same method in bfloat16, whose path differs by 0.4 % and whose steps
-    take 33 times as long on a processor that does not multiply bfloat16 (1.26 against 0.038 s for
-    six matrices of this network, torch 2.15), and it takes no group that is not matrices.
+    take 33 times as long on a CPU without bfloat16 products (1.26 against 0.038 s for six matrices
+    of this network, torch 2.15). It also accepts matrices only.
 
     Args:
         groups: parameter groups; those with `muon` true hold matrices only.
-        lr: learning rate of groups that have none.
+        lr: learning rate of groups that set none.
 
     Raises:
-        ValueError: a group with `muon` holds something else than a matrix.
+        ValueError: a group with `muon` holds something other than a matrix.
     """
 
     def __init__(self, groups: list[dict[str, Any]], lr: float = 1e-3):
@@ -56,7 +56,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """One step of all groups; `closure` computes the loss again, as torch has it."""
+        """Take one step for all groups; `closure` recomputes the loss, as in torch."""
         with torch.enable_grad():
             loss = closure() if closure else None
         for group in self.param_groups:

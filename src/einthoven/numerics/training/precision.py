@@ -1,7 +1,7 @@
-"""Reduced precision where it does no harm: in perceptrons, not in the geometry around them.
+"""Reduced precision where it is harmless: in perceptrons, not in the geometry around them.
 
-bfloat16 has 8 binary digits: half a millimetre in a torso, a quarter of a degree in a vector. So
-what is multiplied outside the layers of a network (poses, incident fields) stays in float32.
+bfloat16 has 8 significant bits: half a millimetre in a torso, a quarter of a degree in a vector.
+Products outside the layers of a network (poses, incident fields) therefore stay in float32.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,18 +12,18 @@ from torch import Tensor, nn
 
 
 def bfloat16_layers(on: bool) -> torch.autocast:
-    """Within it, predictions on the CPU compute their layers in bfloat16."""
+    """Context in which predictions on the CPU compute their layers in bfloat16."""
     return torch.autocast("cpu", torch.bfloat16, enabled=on)
 
 
 def layer_dtype(x: Tensor) -> torch.dtype:
-    """What layers compute in: the precision of torch.autocast within it, else that of `x`."""
+    """Type in which layers compute: that of torch.autocast if it is active, else that of `x`."""
     device = x.device.type
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
 
 
 def perceptrons(module: nn.Module) -> Iterator[nn.Module]:
-    """The largest parts of a module that are plain chains of layers."""
+    """The largest submodules that are plain chains of layers."""
     for child in module.children():
         if isinstance(child, nn.Sequential | nn.Linear):
             yield child
@@ -33,7 +33,7 @@ def perceptrons(module: nn.Module) -> Iterator[nn.Module]:
 
 @contextmanager
 def autocast_only(parts: Sequence[nn.Module], device: str) -> Iterator[None]:
-    """Within torch.autocast: keep its precision for `parts`, and float32 for everything else."""
+    """Within torch.autocast, keep its precision for `parts` and float32 for everything else."""
     if not torch.is_autocast_enabled(device):
         yield
         return

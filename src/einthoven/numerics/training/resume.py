@@ -1,7 +1,7 @@
-"""What a training has come to: its curve, its state, and whether its loss has jumped away.
+"""Progress of a training: its curve, its state, and whether its loss has diverged.
 
-All that is needed to resume, or to roll back, is here and in one file, so that a
-training that was killed ends with the bytes of one that was not.
+One file holds all that is needed to resume or to roll back, so that an interrupted training ends
+with the same bytes as an uninterrupted one.
 """
 
 import io
@@ -19,19 +19,19 @@ from einthoven.base.core.files import atomic
 from einthoven.base.core.log import logger
 
 FOLDER = "checkpoint"
-"""Beside the outputs of a training, and none of them; gone when they are written."""
+"""Folder beside the outputs of a training; it is deleted when they are written."""
 FILE = Path(FOLDER) / "training.pt"
 PATIENCE = 10
-"""This many epochs in a row must be bad: single ones of up to 12 times the median do return."""
+"""Number of consecutive bad epochs; single epochs of up to 12 times the median do recover."""
 BEFORE = 20
-"""The median is over this many epochs before them."""
+"""Number of epochs before them over which the median is taken."""
 JUMP = 3.0
-"""Bad is more than this many medians. Trainings that went well had at most 1.4 over PATIENCE."""
+"""An epoch is bad above this many medians; good trainings had at most 1.4 over PATIENCE epochs."""
 MAX_RESTARTS = 3
 
 
 class TrainingSnapshot(NamedTuple):
-    """A training at the end of an epoch: states of all that changes, by what it is."""
+    """States of a training at the end of an epoch, by name."""
 
     epoch: int
     states: dict[str, Any]
@@ -39,7 +39,7 @@ class TrainingSnapshot(NamedTuple):
 
 @dataclass
 class Progress:
-    """The curve so far, snapshots to roll back to (oldest first), and how often it was done.
+    """The curve so far, snapshots to roll back to (oldest first), and the number of restarts.
 
     It is kept in `folder` under the training's `key`; without a folder, in memory only.
     """
@@ -50,22 +50,22 @@ class Progress:
     snapshots: list[TrainingSnapshot] = field(default_factory=list)
     restarts: int = 0
     last: TrainingSnapshot | None = None
-    """Where to go on."""
+    """Snapshot from which to resume."""
 
     @property
     def epoch(self) -> int:
-        """Epochs done."""
+        """Number of completed epochs."""
         return len(self.rows)
 
     def keep(self, snapshot: TrainingSnapshot) -> None:
-        """Remember a snapshot, and one before it."""
+        """Keep this snapshot and the one before it."""
         self.snapshots = [*self.snapshots[-1:], snapshot]
 
     def diverged(self) -> bool:
-        """Whether the loss is no number, or has jumped and does not return.
+        """Whether the loss is not finite, or has jumped without recovering.
 
-        It depends on the curve alone. Losses that may be negative have no factor, so that of
-        them only those that are no number are noticed.
+        The answer depends on the curve alone. A loss that may be negative has no meaningful ratio,
+        so only values that are not finite are noticed.
         """
         losses = [row["loss"] for row in self.rows]
         if not math.isfinite(losses[-1]):
@@ -77,7 +77,7 @@ class Progress:
     def roll_back(self) -> TrainingSnapshot | None:
         """Roll back to the last snapshot before the jump; None if that was done too often.
 
-        With snapshots every PATIENCE epochs there is exactly one in the bad ones.
+        With a snapshot every PATIENCE epochs, exactly one lies within the bad epochs.
         """
         if self.restarts == MAX_RESTARTS:
             return None
@@ -87,11 +87,11 @@ class Progress:
         return good[-1]
 
     def save(self, now: TrainingSnapshot) -> None:
-        """Write all of it with the present state, atomically."""
+        """Write everything together with the present state, atomically."""
         self.last = now
         if self.folder is None:
             return
-        file = io.BytesIO()  # a full disk is no error of torch's
+        file = io.BytesIO()  # a full disk is then not a torch error
         snapshots = [tuple(snapshot) for snapshot in (*self.snapshots, now)]
         torch.save({"key": self.key, "rows": self.rows, "restarts": self.restarts,
                     "snapshots": snapshots}, file)  # fmt: skip
@@ -100,9 +100,9 @@ class Progress:
 
     @classmethod
     def load(cls, folder: Path | None, key: str) -> Self:
-        """What a training of this key left in `folder`, or a beginning.
+        """The progress that a training with this key left in `folder`, or a new one.
 
-        A file of another key (settings, data, code, threads) is of no use, as the log tells.
+        A file with another key (settings, data, code, threads) is ignored, with a log message.
         """
         beginning = cls(folder, key)
         if folder is None or not (path := folder / FILE).exists():
@@ -110,19 +110,19 @@ class Progress:
         try:
             if damaged := zipfile.ZipFile(path).testzip():  # torch compares no checksum
                 raise ValueError(f"{damaged} is damaged")
-            found = torch.load(path, map_location="cpu", weights_only=True)  # nothing is executed
+            found = torch.load(path, map_location="cpu", weights_only=True)  # loads no code
         except Exception as error:  # torch and zipfile raise many types
-            logger.warning("%s: not readable (%s): the training begins anew", path, error)
+            logger.warning("%s: not readable (%s): the training starts anew", path, error)
             return beginning
         if found["key"] != key:
-            logger.warning("%s: of other settings, data, code or threads; the training begins anew",
+            logger.warning("%s: other settings, data, code or threads; the training starts anew",
                            path)  # fmt: skip
             return beginning
         *snapshots, last = (TrainingSnapshot(*snapshot) for snapshot in found["snapshots"])
-        logger.info("%s: the training goes on after epoch %d", path, last.epoch)
+        logger.info("%s: the training resumes after epoch %d", path, last.epoch)
         return cls(folder, key, found["rows"], snapshots, found["restarts"], last)
 
 
 def discard(folder: str | Path) -> None:
-    """Delete what a training left to be resumed from; call it when the outputs are written."""
+    """Delete the checkpoint of a training; call it when the outputs are written."""
     shutil.rmtree(Path(folder) / FOLDER, ignore_errors=True)

@@ -15,9 +15,9 @@ FLOOR = 0.005
 class Schedule:
     """Length, learning rate, averaging and precision of a training.
 
-    `halve_after_epochs` > 0 is the paper's schedule (constant, then half, section 2.8);
-    0 is a short linear warm-up followed by a cosine, which needs far fewer epochs.
-    `ema_decay` > 0 yields the moving average of the weights, not the last ones.
+    `halve_after_epochs` > 0 is a constant learning rate, halved once (section 2.8 of Dokuchaev
+    2026). 0 is a short linear warm-up followed by a cosine, which needs far fewer epochs.
+    `ema_decay` > 0 yields the moving average of the weights instead of the last ones.
     """
 
     epochs: int

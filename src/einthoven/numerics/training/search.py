@@ -1,6 +1,6 @@
 """Hyper-parameter search over a config section with Optuna, for any task.
 
-It is an optional target, never part of the default run: the config holds what it found.
+It is an optional target and never part of the default run; the config holds its result.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from einthoven.base.core.seeds import derive_seed
 
 @dataclass(frozen=True)
 class Span:
-    """Interval of a key."""
+    """Search interval of a key."""
 
     low: float
     high: float
@@ -28,14 +28,14 @@ Space = dict[str, Span | list[Any]]
 
 @dataclass(frozen=True)
 class Found[S: Section]:
-    """Best section, its value, and one row (value and keys) per trial."""
+    """Best section, its objective value, and one row (value and keys) per trial."""
 
     config: S
     value: float
     trials: list[dict[str, Any]]
 
     def to_json(self) -> dict[str, Any]:
-        """For the file of a search."""
+        """Content of the file of a search."""
         section = self.config.model_dump(mode="json")
         return {"section": section, "value": self.value, "trials": self.trials}
 
@@ -47,10 +47,10 @@ def search[S: Section](
 
     Args:
         objective: trains with a section and returns a *validation* error; never a test error.
-        config: the values that are not searched.
-        space: what is searched.
+        config: values that are not searched.
+        space: keys that are searched.
         n_trials: number of trainings.
-        seed: of the sampler.
+        seed: seed of the sampler.
 
     Raises:
         BadInput: an unknown key.

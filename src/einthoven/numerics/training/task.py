@@ -1,6 +1,6 @@
-"""What is trained: a `Task` is a torch module with its network, its data and its losses.
+"""A `Task` to be trained: a torch module with its network, its data and its losses.
 
-Data are buffers, so that they move to the GPU with the network; a task draws its own batches.
+Data are buffers, so that they move to the GPU with the network. A task draws its own batches, and
 `training.fit.fit` trains it.
 """
 
@@ -25,18 +25,18 @@ class Task(nn.Module, ABC):
 
     @abstractmethod
     def batches(self, generator: torch.Generator) -> Iterable[Any]:
-        """Batches of one epoch, of CPU tensors, drawn only from `generator`, in another thread."""
+        """Batches of one epoch: CPU tensors, drawn only from `generator`, in another thread."""
 
     @abstractmethod
     def losses(self, batch: Any) -> dict[str, Tensor]:
-        """Scalar loss terms; `loss` is minimised."""
+        """Scalar loss terms, of which `loss` is minimised."""
 
     def validate(self) -> dict[str, float]:
-        """Errors on the validation patients, called without gradients; empty if there are none."""
+        """Errors on the validation patients, without gradients; empty if there are none."""
         return {}
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """The optimiser's parameter groups.
+        """Parameter groups of the optimiser.
 
         `lr_factor` scales the learning rate of a group; `muon` asks for orthogonalised steps.
         """
@@ -45,7 +45,7 @@ class Task(nn.Module, ABC):
 
 @contextmanager
 def seeded(seed: int, *keys: str | int) -> Iterator[None]:
-    """Seed torch's global generator (layer initialisation uses it), and restore it after."""
+    """Seed torch's global generator, which initialises layers, and restore it afterwards."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, *keys))
         yield
@@ -53,7 +53,7 @@ def seeded(seed: int, *keys: str | int) -> Iterator[None]:
 
 @contextmanager
 def torch_threads(n_threads: int) -> Iterator[None]:
-    """Run torch on `n_threads` cores; sums, and so the last bits, depend on this number."""
+    """Run torch on `n_threads` cores; the last bits of results depend on this number."""
     before = torch.get_num_threads()
     torch.set_num_threads(n_threads)
     try:

@@ -1,4 +1,4 @@
-"""Checkpoints: safetensors files that know their configuration, data and code, and their hash."""
+"""Checkpoints: safetensors files with their configuration, data and code checksums, and a hash."""
 
 import hashlib
 import importlib
@@ -19,11 +19,11 @@ from einthoven.base.core.version import __version__
 
 DTYPES = {"F32": torch.float32, "I64": torch.int64}
 KEY = "einthoven"
-"""One metadata entry: safetensors writes several in an order that changes from run to run."""
+"""The one metadata entry; safetensors writes several in an order that changes from run to run."""
 
 
 def arrays_sha256(*arrays: np.ndarray) -> str:
-    """SHA-256 of arrays with their shapes and types: the checksum of what was trained on."""
+    """SHA-256 of arrays with their shapes and types: the checksum of training data."""
     digest = hashlib.sha256()
     for array in arrays:
         array = np.ascontiguousarray(array)
@@ -33,7 +33,7 @@ def arrays_sha256(*arrays: np.ndarray) -> str:
 
 
 def source_sha256(package: str) -> str:
-    """SHA-256 of the sources of a package and its sub-packages, as `einthoven.imaging.model`."""
+    """SHA-256 of the sources of a package and its sub-packages, e.g. `einthoven.imaging.model`."""
     folder = Path(importlib.import_module(package).__path__[0])
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
@@ -57,13 +57,14 @@ def save_model(
 ) -> None:
     """Write a network's tensors atomically; the same content gives the same bytes.
 
-    Trainings call it with the threads of torch that they had, as their last bits depend on these.
+    Call it with the same number of torch threads as the training, because the last bits depend on
+    it.
 
     Args:
         path: a `.safetensors` file.
         tensors: name -> tensor, e.g. a `state_dict`.
-        kind: what `load_model` asks for, the name of a model.
-        config: the config section that it was trained with (JSON types).
+        kind: name of the model, which `load_model` checks.
+        config: the config section of the training (JSON types).
         data_sha256: `arrays_sha256` of the training data.
         package: package of the code; its sources are hashed.
         extra: more JSON entries for the metadata.
@@ -103,21 +104,22 @@ def load_model(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict[str
     except Exception as error:  # safetensors raises its own and built-in types
         raise BadInput(f"{path}: not a readable checkpoint ({error}); train again") from error
     if not isinstance(about, dict) or "kind" not in about:
-        raise BadInput(f"{path}: has no einthoven metadata; made by another tool?")
+        raise BadInput(f"{path}: has no einthoven metadata; was it written by another tool?")
     if about["kind"] != kind:
         raise BadInput(f"{path}: holds a {about['kind']} model, expected {kind}")
     if about["tensors_sha256"] != _tensors_sha256(tensors):
-        raise BadInput(f"{path}: weights do not match their checksum; copied badly? train again")
+        raise BadInput(f"{path}: weights do not match their checksum; train again")
     return tensors, about
 
 
 def load_mapped(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The same as views of the file: what is never touched is never read, and nothing is checked.
+    """The same as views of the file: only accessed pages are read, and nothing is checked.
 
-    safetensors maps files too, but has the kernel read ahead: at random rows 17 times as much.
+    safetensors also maps files, but with kernel read-ahead, which reads 17 times as much for random
+    rows.
 
     Args:
-        path: a file that `save_model` wrote, of float32 and int64 tensors.
+        path: a file of float32 and int64 tensors, written by `save_model`.
     """
     with open(path, "rb") as file:
         view = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)

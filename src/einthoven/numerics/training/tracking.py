@@ -1,7 +1,7 @@
-"""Experiment tracking with MLflow in a local SQLite file, or none: the caller decides.
+"""Experiment tracking with MLflow in a local SQLite file, if the caller wants it.
 
-MLflow creates its tables on first use and SQLite takes one writer at a time, so each access
-holds a lock file beside the database: any number of trainings may share it.
+MLflow creates its tables on first use, and SQLite takes one writer at a time. Each access holds a
+lock file beside the database, so any number of trainings may share it.
 """
 
 import fcntl
@@ -19,23 +19,23 @@ from einthoven.base.core.log import logger
 EXPERIMENT = "einthoven"
 PREFIX = "sqlite:///"
 BATCH = 1000
-"""Metrics that MLflow takes at a time."""
+"""Number of metrics that MLflow takes per call."""
 
 
 type Record = Callable[[list[dict[str, float]], float], None]
-"""Takes all rows of the curves, and the wall time in s."""
+"""Function of all rows of the curves and the wall time in s."""
 
 
 @contextmanager
 def tracked(uri: str, name: str, parameters: Mapping[str, Any]) -> Iterator[Record]:
     """One MLflow run by Lightning's logger: parameters at the start, all curves at the end.
 
-    It is marked as failed if the block raises. A failure to *open* raises, before any training. A
-    failure to *record* afterwards is logged as a warning: the curves are in the CSV file, and a
-    trained model is worth more. The empty URI records nothing.
+    The run is marked as failed if the block raises. A failure to *open* raises before any training.
+    A failure to *record* afterwards is only logged, because the curves are also in the CSV file and
+    the trained model must not be lost. The empty URI records nothing.
 
     Raises:
-        BadInput: the URI is not SQLite's or cannot be opened.
+        BadInput: the URI is not an SQLite one or cannot be opened.
     """
     if not uri:
         yield lambda rows, seconds: None
@@ -57,7 +57,7 @@ def tracked(uri: str, name: str, parameters: Mapping[str, Any]) -> Iterator[Reco
             mlflow.log_hyperparams(dict(parameters))
     except Exception as error:  # MLflow, SQLAlchemy and the file system raise many types
         raise BadInput(
-            f"tracking_uri = {uri!r}: cannot open ({error}); set it to '' to go without"
+            f"tracking_uri = {uri!r}: cannot open ({error}); set it to '' for no tracking"
         ) from error
 
     status = "failed"
@@ -70,7 +70,7 @@ def tracked(uri: str, name: str, parameters: Mapping[str, Any]) -> Iterator[Reco
 
 
 def _record(mlflow: Any, database: Path, rows: list[dict[str, float]], seconds: float) -> None:
-    """Record rows by their epoch, faster than the logger, whose 800 transactions take 13 s."""
+    """Record rows by epoch with one batch call; the logger's 800 transactions take 13 s."""
     from mlflow.entities import Metric
 
     metrics = [
@@ -86,7 +86,7 @@ def _record(mlflow: Any, database: Path, rows: list[dict[str, float]], seconds: 
 
 @contextmanager
 def _tried(database: Path) -> Iterator[None]:
-    """With the database locked; what fails is a warning."""
+    """Lock the database for the block; a failure is logged as a warning."""
     try:
         with _locked(database):
             yield

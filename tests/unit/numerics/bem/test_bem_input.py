@@ -23,7 +23,7 @@ def flipped(faces, some):
     [
         ((POINTS, FACES[1:]), "3 of 120 edges do not have two triangles"),
         ((POINTS, flipped(FACES, slice(0, 3))), "oriented against each other"),
-        ((POINTS, FACES + 1), "count from 1"),
+        ((POINTS, FACES + 1), "1-based"),
         ((np.vstack([POINTS, POINTS[:1] + 1]), FACES), "1 nodes belong to no triangle"),
         ((np.vstack([POINTS, POINTS]), np.vstack([FACES, FACES + 42])), "42 nodes coincide"),
         ((np.vstack([POINTS, 2 * POINTS]), np.vstack([FACES, FACES + 42])), "2 pieces"),

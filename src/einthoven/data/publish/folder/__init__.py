@@ -1,1 +1,1 @@
-"""The published folder of a data set: stores, tables, signals, and what machines read of them."""
+"""The published folder of a data set: stores, tables, signals, and machine-readable metadata."""

@@ -1,4 +1,4 @@
-"""What a published data set says of itself, once for its card, Croissant and RO-Crate."""
+"""Metadata of a published data set, shared by its card, Croissant and RO-Crate."""
 
 import json
 from dataclasses import dataclass
@@ -38,13 +38,13 @@ HOW_MADE = (
 
 @dataclass(frozen=True)
 class About:
-    """A data set's title page.
+    """Title page of a data set.
 
     Attributes:
         settings: section `publication`.
         licence: SPDX name.
-        counts: number of patients of each split. scenarios: their names. n_electrodes: of each.
-        config: the physics that the store's root names, JSON.
+        counts: number of patients per split. scenarios: their names. n_electrodes: per patient.
+        config: physics sections from the store's root, JSON.
     """
 
     settings: PublicationSettings
@@ -59,47 +59,47 @@ class About:
 
     @property
     def title(self) -> str:
-        """Of the section."""
+        """Title from the section."""
         return self.settings.title
 
     @property
     def version(self) -> str:
-        """Of the data."""
+        """Version of the data."""
         return self.settings.version
 
     @property
     def date(self) -> str:
-        """Of the data's version, ISO 8601."""
+        """Date of the data's version, ISO 8601."""
         return self.settings.date
 
     @property
     def url(self) -> str:
-        """Where it is, or empty."""
+        """Address of the data set; may be empty."""
         return self.settings.url
 
     @property
     def creators(self) -> list[str]:
-        """Of the section."""
+        """Creators from the section."""
         return self.settings.creators
 
     @property
     def slug(self) -> str:
-        """A name without spaces."""
+        """Name without spaces."""
         return "einthoven-virtual-patients"
 
     @property
     def licence_url(self) -> str:
-        """Address of the licence's text."""
+        """Address of the licence text."""
         return LICENCE_URLS[self.licence]
 
     @property
     def n_patients(self) -> int:
-        """Of all splits."""
+        """Number of patients in all splits."""
         return sum(self.counts.values())
 
     @property
     def description(self) -> str:
-        """Two sentences."""
+        """Description in two sentences."""
         beats = ", ".join(self.scenarios)
         return (
             f"{self.n_patients} virtual patients (a bi-ventricular heart in a torso) with meshes, "
@@ -110,7 +110,7 @@ class About:
 
     @property
     def citation(self) -> str:
-        """BibTeX."""
+        """BibTeX entry."""
         authors = " and ".join(f"{{{name}}}" for name in self.creators)
         key = self.slug.replace("-", "_")
         return (
@@ -132,7 +132,7 @@ class About:
 
     @property
     def responsible_ai(self) -> dict[str, Any]:
-        """Minimal fields of Croissant RAI, and where the data come from in PROV-O."""
+        """Minimal fields of Croissant RAI, and the provenance of the data in PROV-O."""
         return {
             "rai:dataCollection": HOW_MADE,
             "rai:dataCollectionType": ["Software Collection"],

@@ -14,12 +14,12 @@ SIZES = ((1000, "n<1K"), (10_000, "1K<n<10K"), (float("inf"), "10K<n<100K"))
 
 
 def card(about: About, n_sample: int, metrics: Mapping[str, Any] | None) -> str:
-    """The text of README.md.
+    """Text of README.md.
 
     Args:
-        about: what the data set says of itself.
+        about: metadata of the data set.
         n_sample: patients in the sample.
-        metrics: of the run's report, for the baselines; None: it has none.
+        metrics: metrics of the run's report, for the baselines; None: it has none.
     """
     size = next(name for limit, name in SIZES if about.n_patients < limit)
     counts = ", ".join(f"{n} {split}" for split, n in about.counts.items())
@@ -37,7 +37,7 @@ def card(about: About, n_sample: int, metrics: Mapping[str, Any] | None) -> str:
 
 
 def baselines(metrics: Mapping[str, Any] | None) -> str:
-    """A table of the methods of a report, on its test patients."""
+    """Table of the methods of a report, on its test patients."""
     if metrics is None:
         return "This run trained no model."
     rows = ["| method | angle in the heart (deg) | ECG rel. l2 |", "|---|---|---|"]

@@ -1,4 +1,4 @@
-"""SHA-256 of every file of a folder, as `sha256sum -c SHA256SUMS` reads them."""
+"""SHA-256 of every file of a folder, in the format of `sha256sum -c SHA256SUMS`."""
 
 import hashlib
 import re
@@ -9,12 +9,12 @@ from einthoven.base.core.errors import BadInput
 
 SUMS = "SHA256SUMS"
 MARK = ".snakemake_timestamp"
-"""What Snakemake leaves in a folder that it made."""
+"""File that Snakemake leaves in a folder that it made."""
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
 def sha256_of(path: Path) -> str:
-    """Of one file, as 64 hex digits."""
+    """SHA-256 of one file, as 64 hex digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -23,8 +23,8 @@ def write_sums(folder: Path, known: dict[str, str]) -> Path:
     """Write SHA256SUMS of all files below a folder.
 
     Args:
-        folder: complete but for this file.
-        known: name in the folder -> sum, of files that need not be read again.
+        folder: complete except for this file.
+        known: name in the folder -> sum, for files that need not be read again.
     """
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     lines = [f"{known.get(name) or sha256_of(folder / name)}  {name}\n" for name in names
@@ -35,14 +35,14 @@ def write_sums(folder: Path, known: dict[str, str]) -> Path:
 
 
 def check_sums(folder: Path) -> list[str]:
-    """One line for each file that is missing, differs, or of which the sums do not know.
+    """One line for each file that is missing, differs, or is not listed.
 
     Raises:
-        BadInput: no SHA256SUMS, or a line of it is none or leads out of the folder.
+        BadInput: no SHA256SUMS, or a line of it is malformed or names a path outside the folder.
     """
     path = folder / SUMS
     if not path.is_file():
-        raise BadInput(f"{folder}: no {SUMS}; not a published data set, or not a whole one")
+        raise BadInput(f"{folder}: no {SUMS}; not a published data set, or incomplete")
     faults, named = [], {SUMS, MARK}
     for number, line in enumerate(path.read_text().splitlines(), 1):
         found = _LINE.fullmatch(line)

@@ -1,8 +1,8 @@
 """Croissant 1.1 metadata of a published data set, with the fields of its RAI vocabulary.
 
 https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html and croissant-rai-spec.html. Files
-are listed with their sums. Croissant cannot describe arrays inside a Zarr store, so record sets are
-those of the tables, and the stores are files whose layout docs/data-format.md tells.
+are listed with their sums. Croissant cannot describe arrays inside a Zarr store, so the record sets
+are the tables, and the stores are files whose layout docs/data-format.md describes.
 """
 
 import csv
@@ -42,9 +42,9 @@ def croissant(about: About, folder: Path, sums: dict[str, str]) -> dict[str, Any
     """The JSON-LD document.
 
     Args:
-        about: what the data set says of itself.
+        about: metadata of the data set.
         folder: with the tables in it.
-        sums: name in the folder -> SHA-256, of each file to list.
+        sums: name in the folder -> SHA-256, for each file to list.
     """
     return {
         "@context": CONTEXT,
@@ -76,7 +76,7 @@ def _file(path: Path, name: str, total: str) -> dict[str, Any]:
 
 
 def _records(folder: Path, table: str) -> dict[str, Any]:
-    """A table as a record set: one field a column."""
+    """A table as a record set: one field per column."""
     stem = table.removesuffix(".csv")
     with open(folder / table, newline="") as file:
         columns = next(csv.reader(file))

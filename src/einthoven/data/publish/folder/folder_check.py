@@ -1,4 +1,4 @@
-"""Whether a published folder is whole and says the truth about itself."""
+"""Check that a published folder is complete and consistent."""
 
 import csv
 import json
@@ -20,7 +20,7 @@ def is_published(path: Path) -> bool:
 
 
 def check_folder(folder: Path) -> Summary:
-    """Every file against its sum, every store against the layout, tables against the store.
+    """Check every file against its sum, every store against the layout, tables against the store.
 
     Raises:
         BadInput: one line that names each file at fault.
@@ -44,7 +44,7 @@ def check_folder(folder: Path) -> Summary:
 
 
 def _splits_faults(folder: Path) -> list[str]:
-    """Patients of whom splits.csv says another split than the store, or none."""
+    """Patients whose split in splits.csv differs from the store's or is missing."""
     tree = open_dataset(folder / STORE)
     stored = dict(zip(tree["patient"].values.tolist(), tree["split"].values.tolist()))
     with open(folder / SPLITS, newline="") as file:
@@ -55,7 +55,7 @@ def _splits_faults(folder: Path) -> list[str]:
 
 
 def _patients_faults(folder: Path) -> list[str]:
-    """Patients without a store of their own, or stores of nobody."""
+    """Patients without a store, and stores without a patient."""
     tree = open_dataset(folder / STORE)
     named = set(tree["patient"].values.tolist())
     there = {p.name.removesuffix(".zarr.zip") for p in folder.glob("patients/*.zarr.zip")}
@@ -66,7 +66,7 @@ def _patients_faults(folder: Path) -> list[str]:
 
 
 def _croissant_faults(folder: Path) -> list[str]:
-    """Files whose sum in croissant.json is not that of SHA256SUMS."""
+    """Files whose sum in croissant.json differs from that in SHA256SUMS."""
     try:
         document = json.loads((folder / "croissant.json").read_text())
         listed = {f["@id"]: f["sha256"] for f in document["distribution"]}

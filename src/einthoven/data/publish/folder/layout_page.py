@@ -1,4 +1,4 @@
-"""The layout of all formats as a page, from the tables that writers and checker use."""
+"""Page on the layout of all formats, from the tables that writers and checker use."""
 
 from collections.abc import Iterable, Iterator
 

@@ -1,7 +1,7 @@
 """RO-Crate 1.1 of a run in the profile Workflow Run Crate 0.5: which workflow and config made what.
 
-https://w3id.org/ro/wfrun/workflow/0.5. The action has no times: the same config and seed give the
-same bytes, whenever.
+https://w3id.org/ro/wfrun/workflow/0.5. The action has no times, so that the same config and seed
+give the same bytes.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ def ro_crate(about: About, sums: dict[str, str]) -> dict[str, Any]:
     """The JSON-LD document of ro-crate-metadata.json.
 
     Args:
-        about: what the data set says of itself.
+        about: metadata of the data set.
         sums: name in the folder -> SHA-256 of each file.
     """
     files = [_file(name, total) for name, total in sums.items() if name != WORKFLOW]

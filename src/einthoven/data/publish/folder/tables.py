@@ -1,4 +1,4 @@
-"""Tables of a data set for those who read neither Zarr nor Python: splits, features, ECGs."""
+"""Tables of a data set for users without Zarr or Python: splits, features, ECGs."""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -52,7 +52,7 @@ def _table(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) ->
 
 
 def _places(names: list[str], electrode: xr.Dataset) -> Iterator[tuple[object, ...]]:
-    """One row an electrode of a patient, mm in the patient frame."""
+    """One row per electrode of a patient, mm in the patient frame."""
     electrodes = electrode["electrode"].values.tolist()
     for patient, points in zip(names, electrode["electrode_points"].values):
         for name, point in zip(electrodes, points):
@@ -60,7 +60,7 @@ def _places(names: list[str], electrode: xr.Dataset) -> Iterator[tuple[object, .
 
 
 def _features(names: list[str], ecg: xr.Dataset) -> Iterator[tuple[object, ...]]:
-    """One row a beat; empty where a feature cannot be measured."""
+    """One row per beat; empty where a feature cannot be measured."""
     values = ecg["ecg_features"].values
     for patient, beats in zip(names, values):
         for scenario, row in zip(ecg["scenario"].values.tolist(), beats):

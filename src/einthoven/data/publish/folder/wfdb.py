@@ -13,7 +13,7 @@ from einthoven.base.core.atomic import atomic
 from einthoven.base.core.errors import BadInput
 
 PER_MV = 1000.0
-"""Units of the converter per mV: one is a microvolt."""
+"""Digital units per mV: one is a microvolt."""
 
 
 def write_wfdb(

@@ -1,4 +1,4 @@
-"""The published folder of a data set, whole or not there at all."""
+"""Writer of the published folder of a data set, complete or not at all."""
 
 import json
 import os
@@ -45,21 +45,21 @@ def publish_folder(
     metrics: Mapping[str, Any] | None,
     to: Path,
 ) -> About:
-    """Write the folder that others get: stores, tables, signals, sample, sums, cards.
+    """Write the published folder: stores, tables, signals, sample, sums, cards.
 
     Args:
         store: the consolidated store. patients: those of its patients.
         settings: section `publication`.
         sources: name in the folder -> file to copy: the workflow.
         metrics: of the run's report, for the card's baselines.
-        to: the folder; an old one is replaced when the new one is whole.
+        to: the folder; an old one is replaced when the new one is complete.
 
     Returns:
-        what it says of itself.
+        the metadata.
 
     Raises:
-        BadInput: imported patients among them, whose data are theirs to license; no ECGs; a sample
-            that is too large.
+        BadInput: there are imported patients, whose data need their owners' licence; no ECGs; a
+            sample that is too large.
     """
     with parts_of(to) as aside:
         _copy(store, aside / STORE)
@@ -86,7 +86,7 @@ def publish_folder(
 
 
 def _about(store: Path, settings: PublicationSettings) -> About:
-    """Of the consolidated store.
+    """Metadata of the consolidated store.
 
     Raises:
         BadInput: it holds imported patients.
@@ -110,7 +110,7 @@ def _about(store: Path, settings: PublicationSettings) -> About:
 
 
 def _write_sample(patients: Sequence[Path], tree: Any, about: About, folder: Path) -> int:
-    """The same layout with few patients, of the test split first.
+    """Write the same layout with few patients, of the test split first.
 
     Raises:
         BadInput: it is too large for a sample.
@@ -137,7 +137,7 @@ def _write_sample(patients: Sequence[Path], tree: Any, about: About, folder: Pat
 
 
 def _describe(about: About, folder: Path) -> None:
-    """Croissant and RO-Crate of all files, then the sums of them all."""
+    """Write Croissant and RO-Crate of all files, then the sums of all files."""
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     unzipped = STORE.removesuffix(".zip") + "/"
     sums = {name: sha256_of(folder / name) for name in names}
@@ -149,7 +149,7 @@ def _describe(about: About, folder: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """A hard link where the disk allows one: a published folder is as large as the stores."""
+    """Copy a file, by a hard link where the disk allows it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)
@@ -158,10 +158,10 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _unzip(store: Path, folder: Path) -> None:
-    """The members of a store as files; none may leave the folder.
+    """Extract the members of a store as files.
 
     Raises:
-        BadInput: a member's name leads out of it.
+        BadInput: a member's name leads out of the folder.
     """
     with zipfile.ZipFile(store) as archive:
         for member in archive.namelist():
