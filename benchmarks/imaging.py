@@ -21,7 +21,7 @@ from imaging_twin import twin_figures
 from einthoven.base.config import load
 from einthoven.base.core.files import write_json
 from einthoven.imaging.corpus.simulations import read_corpus
-from einthoven.imaging.networks.trainings import evaluated, table
+from einthoven.imaging.networks.error_table import evaluated, table
 
 
 def measurements(options: argparse.Namespace) -> Iterator[tuple[str, Any]]:

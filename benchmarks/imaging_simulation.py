@@ -13,7 +13,7 @@ from pathlib import Path
 from einthoven.base.config import Config
 from einthoven.base.core.files import write_json
 from einthoven.data.patient.patient import Patient
-from einthoven.imaging.corpus.cases import draw_cases
+from einthoven.imaging.corpus.beat_parameters import draw_beats
 from einthoven.imaging.corpus.simulations import Simulations
 from einthoven.imaging.corpus.simulator import Simulator
 from einthoven.imaging.inputs.lead_fields import lead_fields_of
@@ -31,7 +31,7 @@ def simulation_seconds(folder: str | Path, n: int = 20) -> dict[str, float]:
     fields = lead_fields_of(patient, config.leadfield, config.imaging.forward_models)
     simulator = Simulator.of(patient, fields, config.activation)
     at_once = time.process_time() - start
-    cases = draw_cases(config.imaging, patient.name, n)
+    cases = draw_beats(config.imaging, patient.name, n)
     Simulations.of(simulator, cases, "train", {})
     start = time.process_time()
     Simulations.of(simulator, cases, "train", {})

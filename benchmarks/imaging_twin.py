@@ -19,7 +19,7 @@ from einthoven.base.core.files import write_json
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.core.seeds import generator
 from einthoven.data.patient.patient import Patient
-from einthoven.imaging.corpus.cases import Case
+from einthoven.imaging.corpus.beat_parameters import BeatParameters
 from einthoven.imaging.corpus.simulator import Simulator
 from einthoven.imaging.inputs.lead_fields import lead_fields_of
 from einthoven.imaging.twin.heart_twin import TwinMaker
@@ -57,7 +57,7 @@ def _of_patient(patient: Patient, n_beats: int) -> list[dict[str, float]]:
     rows = []
     for k in range(n_beats):
         rng = generator(config.imaging.seed, patient.name, "benchmark of the twin", k)
-        beat = simulator.simulate(Case.draw(config.imaging, rng))
+        beat = simulator.simulate(BeatParameters.draw(config.imaging, rng))
         ecg = twelve_lead(STANDARD_ELECTRODES, beat.potentials["fem"])
         end = _qrs_end(ecg)
         start = time.process_time()

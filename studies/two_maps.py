@@ -35,7 +35,7 @@ from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
 from einthoven.base.plots.bullseye import Bullseye
 from einthoven.base.plots.heart_maps import Bands
 from einthoven.data.patient.patient import Patient
-from einthoven.imaging.corpus.cases import Case
+from einthoven.imaging.corpus.beat_parameters import BeatParameters
 from einthoven.imaging.corpus.simulations import Simulations
 from einthoven.imaging.corpus.simulator import SimulatedBeat, Simulator
 from einthoven.imaging.model.beat_posterior import BeatPosterior, ImagingPosterior
@@ -90,7 +90,7 @@ def examined(options: argparse.Namespace, config: Config) -> Iterator[Found]:
         smoothing = config.repolarisation.smoothing_mm
         simulator = Simulator.of(patient, {FORWARD: fields.grad}, config.activation, smoothing)
         first, other = (
-            simulator.simulate(Case.of_parameters(str(beats.pattern[k]), beats.parameters[k]))
+            simulator.simulate(BeatParameters.of_row(str(beats.pattern[k]), beats.parameters[k]))
             for k in candidate.pair[:2]
         )
         settings = TwinSettings(noise_share=options.noise, log_gain_sd=NO_GAIN_SD)

@@ -37,8 +37,8 @@ from einthoven.imaging.model.imaging_model import (
 from einthoven.imaging.model.predictors import NETWORK_FILE, RESIDUALS_FILE, PlacedBeat
 from einthoven.imaging.model.residuals import CalibrationErrors
 from einthoven.imaging.networks.imaging_network import ImagingNetwork
+from einthoven.imaging.networks.imaging_task import predict
 from einthoven.imaging.networks.registry import load_network
-from einthoven.imaging.networks.training import predict
 
 LIMIT_MB = 8.0
 """What a repository can carry."""

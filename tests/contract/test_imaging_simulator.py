@@ -15,7 +15,12 @@ from einthoven.base.config.scenarios import BUILT_IN, PacedSettings, PointSiteSe
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.core.tags import Surface
 from einthoven.data.patient.leadfields import LeadFieldGradients
-from einthoven.imaging.corpus.cases import MAX_SITES, PARAMETERS, Case, draw_cases
+from einthoven.imaging.corpus.beat_parameters import (
+    MAX_SITES,
+    PARAMETERS,
+    BeatParameters,
+    draw_beats,
+)
 from einthoven.imaging.corpus.corpus import N_POINTS
 from einthoven.imaging.corpus.simulations import Simulations, joined, read_corpus
 from einthoven.imaging.corpus.simulator import Simulator
@@ -104,7 +109,7 @@ def test_a_beat_is_that_of_activate_and_simulate_ecg(number, pattern):
     only = SECTION.model_copy(
         update={"patterns": [pattern], "paced_share": 1.0 if "paced" in pattern else 0.0}
     )
-    case = draw_cases(only, "p0000", number + 1)[number]
+    case = draw_beats(only, "p0000", number + 1)[number]
     sites = tuple(replace(site, rho=float(round(site.rho))) for site in case.sites)
     case = replace(case, sites=sites)
     beat = simulator().simulate(case)
@@ -116,14 +121,14 @@ def test_a_beat_is_that_of_activate_and_simulate_ecg(number, pattern):
 
 
 def test_durations_are_those_of_section_repolarisation():
-    case = Case("sinus")
+    case = BeatParameters("sinus")
     field = apd90_field(patient(), RepolarisationSettings())
     np.testing.assert_allclose(simulator()._durations(case), field, atol=1e-6)
 
 
 @pytest.mark.parametrize("cycle_length, i_kr", [(1000.0, 1.0), (600.0, 0.5)])
 def test_traces_rise_and_repolarise_when_the_beat_says(cycle_length, i_kr):
-    case = Case("sinus", cycle_length_ms=cycle_length, i_kr_factor=i_kr)
+    case = BeatParameters("sinus", cycle_length_ms=cycle_length, i_kr_factor=i_kr)
     beats = Simulations.of(simulator(), [case], "train", {})
     v_m = beats.v_m(np.array([0]))
     assert v_m.shape == (1, N_POINTS, 500) and v_m.min() > -90 and v_m.max() < 45
@@ -155,18 +160,18 @@ def test_the_points_lie_where_their_names_say():
 
 
 def test_more_cases_leave_the_first_as_they_are():
-    few, many = (draw_cases(SECTION, "p0001", n) for n in (3, 20))
+    few, many = (draw_beats(SECTION, "p0001", n) for n in (3, 20))
     assert many[:3] == few and len({case.pattern for case in many}) > 3
-    assert draw_cases(SECTION, "p0002", 3) != few
+    assert draw_beats(SECTION, "p0002", 3) != few
     for case in many:
-        again = Case.of_parameters(case.pattern, case.parameters)
-        np.testing.assert_allclose(again.parameters, case.parameters, atol=1e-12)
-        assert len(case.sites) == np.isfinite(case.parameters[-6 * MAX_SITES :]).sum() // 6
+        again = BeatParameters.of_row(case.pattern, case.row)
+        np.testing.assert_allclose(again.row, case.row, atol=1e-12)
+        assert len(case.sites) == np.isfinite(case.row[-6 * MAX_SITES :]).sum() // 6
     assert len(PARAMETERS) == len(many[0].parameters)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_they_are_read_back(tmp_path):
-    cases = draw_cases(SECTION, "p0000", 4)
+    cases = draw_beats(SECTION, "p0000", 4)
     for name in ("one", "two"):
         made = Simulations.of(simulator(), cases, "val", {"torso_girth": 900.0})
         made.save(tmp_path / name / "p0000.npz")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from einthoven.imaging.corpus.cases import PARAMETERS
+from einthoven.imaging.corpus.beat_parameters import PARAMETERS
 from einthoven.imaging.corpus.corpus import N_POINTS, N_TIMES, Corpus
 
 TIME = np.arange(N_TIMES)

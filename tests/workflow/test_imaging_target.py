@@ -12,7 +12,7 @@ from test_scripts import load as script
 
 from einthoven.base.config import load
 from einthoven.base.core.names import INDEPENDENT_ROWS
-from einthoven.imaging.corpus.cases import PARAMETERS
+from einthoven.imaging.corpus.beat_parameters import PARAMETERS
 from einthoven.imaging.corpus.simulations import Simulations, read_corpus
 
 pytestmark = pytest.mark.workflow

@@ -6,7 +6,7 @@ from einthoven.app.run.job import run
 from einthoven.base.config.imaging_training import ImagingTrainingSettings
 from einthoven.base.core.files import write_json
 from einthoven.imaging.corpus.simulations import Simulations, joined
-from einthoven.imaging.networks.trainings import evaluated, table
+from einthoven.imaging.networks.error_table import evaluated, table
 
 
 def main(input, output, params, log):

@@ -5,7 +5,7 @@ from einthoven.base.config.activation import ActivationSettings
 from einthoven.base.config.imaging import ImagingSettings
 from einthoven.base.config.models import LeadFieldSettings
 from einthoven.data.patient.patient import Patient
-from einthoven.imaging.corpus.cases import draw_cases
+from einthoven.imaging.corpus.beat_parameters import draw_beats
 from einthoven.imaging.corpus.simulations import Simulations
 from einthoven.imaging.corpus.simulator import Simulator
 from einthoven.imaging.inputs.lead_fields import lead_fields_of
@@ -20,7 +20,7 @@ def main(input, output, params, log):
     fields = lead_fields_of(patient, sigma, section.forward_models)
     activation = ActivationSettings.model_validate(params.activation)
     simulator = Simulator.of(patient, fields, activation, params.smoothing_mm)
-    cases = draw_cases(section, patient.name, section.simulations_per_patient)
+    cases = draw_beats(section, patient.name, section.simulations_per_patient)
     measures = clinical_measures(patient)
     Simulations.of(simulator, cases, patient.anatomy.split, measures).save(output[0])
     log.info("%d beats", len(cases))

@@ -12,7 +12,7 @@ from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
 from einthoven.base.plots.bullseye import Bullseye
 from einthoven.base.plots.heart_maps import Bands
 from einthoven.data.patient.leadfields import LeadFieldGradients
-from einthoven.imaging.corpus.cases import Case, StimulusSite
+from einthoven.imaging.corpus.beat_parameters import BeatParameters, StimulusSite
 from einthoven.imaging.corpus.simulator import Simulator
 from einthoven.imaging.model.pictures import by_place
 from einthoven.imaging.twin.prior import TwinSettings
@@ -46,9 +46,11 @@ def heart():
 
 def test_another_map_takes_the_ecg_of_the_first(heart):
     """Cells and conductivities are those of the first; the activation is not."""
-    case = Case("paced-1", (StimulusSite(0.5, 0.3, 0.0, -1.0),), sigma_il=0.25)
+    case = BeatParameters("paced-1", (StimulusSite(0.5, 0.3, 0.0, -1.0),), sigma_il=0.25)
     first = heart.simulator.simulate(case)
-    other = heart.simulator.simulate(Case("paced-1", (StimulusSite(0.55, 0.5, 0.5, -1.0),)))
+    other = heart.simulator.simulate(
+        BeatParameters("paced-1", (StimulusSite(0.55, 0.5, 0.5, -1.0),))
+    )
     found = second_map(heart, first, other, TwinSettings(n_modes=24, max_steps=4))
     begun = heart.simulator.beat(case, other.tau)
     ecgs = [ecg_of(beat)[INDEPENDENT_ROWS, :150] for beat in (first, begun, found.beat)]

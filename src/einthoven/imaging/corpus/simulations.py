@@ -12,7 +12,7 @@ from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import load_arrays, save_arrays
 from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
-from einthoven.imaging.corpus.cases import PARAMETERS, Case
+from einthoven.imaging.corpus.beat_parameters import PARAMETERS, BeatParameters
 from einthoven.imaging.corpus.corpus import N_POINTS, Corpus
 from einthoven.imaging.corpus.simulator import N_TIMES, Simulator
 from einthoven.physics.ecg.leads import twelve_lead
@@ -54,7 +54,11 @@ class Simulations:
 
     @classmethod
     def of(
-        cls, simulator: Simulator, cases: Sequence[Case], split: str, measures: dict[str, float]
+        cls,
+        simulator: Simulator,
+        cases: Sequence[BeatParameters],
+        split: str,
+        measures: dict[str, float],
     ) -> Self:
         """Play cases on one heart.
 
@@ -74,7 +78,7 @@ class Simulations:
             ecg=in_mv(in_uv(np.array(ecgs)[:, :, INDEPENDENT_ROWS])),
             activation_time=np.array([beat.activation_time for beat in beats], np.float32),
             apd90=np.array([beat.apd90 for beat in beats], np.float32),
-            parameters=np.array([beat.case.parameters for beat in beats]),
+            parameters=np.array([beat.case.row for beat in beats]),
             measures=np.array(list(measures.values())),
             measure_names=tuple(measures),
         )

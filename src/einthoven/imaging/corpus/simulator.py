@@ -17,7 +17,7 @@ from einthoven.base.config.activation import ActivationSettings
 from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.config.scenarios import BUILT_IN
 from einthoven.data.patient.patient import Patient
-from einthoven.imaging.corpus.cases import Case, StimulusSite
+from einthoven.imaging.corpus.beat_parameters import BeatParameters, StimulusSite
 from einthoven.imaging.inputs.points import RecordingPoints, recording_points
 from einthoven.physics.ecg.transfer import Cells, ElectrodeTransfer
 from einthoven.physics.electrophysiology.cells.family import family
@@ -48,7 +48,7 @@ class SimulatedBeat:
         potentials: forward model -> [9, 500] mV of `core.names.STANDARD_ELECTRODES`.
     """
 
-    case: Case
+    case: BeatParameters
     tau: np.ndarray
     activation_time: np.ndarray
     apd90: np.ndarray
@@ -103,7 +103,7 @@ class Simulator:
             durations=gradient_fields(patient, smoothing_mm),
         )
 
-    def simulate(self, case: Case) -> SimulatedBeat:
+    def simulate(self, case: BeatParameters) -> SimulatedBeat:
         """Play one case.
 
         Raises:
@@ -115,7 +115,7 @@ class Simulator:
         tau = self.muscle.arrival(speeds, self._graph(case), start, his_ms)
         return self.beat(case, tau - tau.min())
 
-    def beat(self, case: Case, tau: np.ndarray) -> SimulatedBeat:
+    def beat(self, case: BeatParameters, tau: np.ndarray) -> SimulatedBeat:
         """The beat of a case's cells and conductivities when activated at given times.
 
         Args:
@@ -144,7 +144,7 @@ class Simulator:
         )
         return StimulusSite(z, phi, rho, nu, time_ms)
 
-    def _started(self, case: Case) -> tuple[Case, np.ndarray]:
+    def _started(self, case: BeatParameters) -> tuple[BeatParameters, np.ndarray]:
         """The case with its sites at nodes, and when the wave starts at each node [node] ms."""
         start = np.full(len(self.muscle.points), np.inf)
         nodes = [self.node(site) for site in case.sites]
@@ -153,7 +153,7 @@ class Simulator:
         sites = tuple(self.site_at(n, site.time_ms) for n, site in zip(nodes, case.sites))
         return replace(case, sites=sites), start
 
-    def _graph(self, case: Case) -> Graph:
+    def _graph(self, case: BeatParameters) -> Graph:
         blocks = () if case.sites else tuple(BUILT_IN[case.pattern].blocks)
         uses_trees = self.activation.capture or not case.sites
         if (key := (*blocks, str(uses_trees))) not in self._graphs:
@@ -181,7 +181,7 @@ class Simulator:
         graph, edge = graph_of(network, len(self.muscle.points))
         return graph, np.searchsorted(ends, edge, side="right")
 
-    def _durations(self, case: Case) -> np.ndarray:
+    def _durations(self, case: BeatParameters) -> np.ndarray:
         """APD90 [node] ms at the baseline, within the range of the family."""
         gradients = (case.apex_to_base_ms, case.anterior_to_posterior_ms, case.rv_to_lv_ms,
                      case.endo_to_epi_ms)  # fmt: skip

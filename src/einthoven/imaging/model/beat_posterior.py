@@ -14,7 +14,7 @@ from einthoven.base.config.imaging import PATTERNS
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import LEADS
-from einthoven.imaging.corpus.cases import PARAMETERS
+from einthoven.imaging.corpus.beat_parameters import PARAMETERS
 from einthoven.imaging.corpus.corpus import N_POINTS, N_TIMES
 from einthoven.imaging.networks.mixture.mixture_network import PosteriorNetwork
 from einthoven.imaging.networks.registry import load_network
@@ -28,7 +28,7 @@ class ImagingPosterior:
 
     Attributes:
         samples: [draw, 75] activation times, ms.
-        parameters: [draw, parameter] in the units of their names, order `cases.PARAMETERS`; of
+        parameters: [draw, parameter] in the units of their names, order `PARAMETERS`; of
             sites that a draw's pattern has not, NaN.
         pattern: [draw] names.
     """

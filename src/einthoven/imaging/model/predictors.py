@@ -11,7 +11,7 @@ from torch import Tensor
 
 from einthoven.base.config.imaging import PATTERNS
 from einthoven.base.core.errors import BadInput
-from einthoven.imaging.corpus.cases import PARAMETERS
+from einthoven.imaging.corpus.beat_parameters import PARAMETERS
 from einthoven.imaging.model.beat_posterior import BeatPosterior
 from einthoven.imaging.model.familiarity import EcgFamiliarity
 from einthoven.imaging.model.residuals import CalibrationErrors
@@ -79,7 +79,7 @@ class MapPredictor(ABC):
         """Draws of what a simulation of the beat takes; none where the network has no posterior.
 
         Returns:
-            [draw] names of patterns; [draw, parameter] in the order of `cases.PARAMETERS`.
+            [draw] names of patterns; [draw, parameter] in the order of `PARAMETERS`.
         """
         return np.empty(0, np.str_), np.empty((0, len(PARAMETERS)))
 

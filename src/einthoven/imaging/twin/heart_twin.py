@@ -12,11 +12,11 @@ from einthoven.base.core.names import INDEPENDENT_ROWS, LEADS, STANDARD_ELECTROD
 from einthoven.base.core.seeds import generator
 from einthoven.data.patient.leadfields import LeadFieldGradients
 from einthoven.data.patient.patient import Patient
-from einthoven.imaging.corpus.cases import Case
+from einthoven.imaging.corpus.beat_parameters import BeatParameters
 from einthoven.imaging.corpus.simulator import Simulator
+from einthoven.imaging.twin.beat_search import Candidate, SearchSettings, TwinTarget, search
 from einthoven.imaging.twin.forward import SIGMAS, ForwardModel
 from einthoven.imaging.twin.prior import TwinSettings
-from einthoven.imaging.twin.search import Candidate, SearchSettings, TwinTarget, search
 from einthoven.imaging.twin.wave import SPEEDS, WaveModel
 from einthoven.imaging.twin.wave_twin import Twin, fit_twin
 
@@ -77,7 +77,7 @@ class TwinMaker:
         time: np.ndarray,
         searched: SearchSettings = SEARCHED,
         about: TwinSettings = ABOUT,
-        first: Sequence[Case] = (),
+        first: Sequence[BeatParameters] = (),
     ) -> HeartTwin:
         """The twin of one QRS.
 
@@ -86,7 +86,7 @@ class TwinMaker:
             time: [time] whole ms, step 1; the first activation is at zero, but for what the
                 settings let it be off.
             searched: of the search. about: of the fit about its best beat.
-            first: cases the search begins with, such as a posterior's (`twin_search.cases_of`);
+            first: beats the search begins with, such as those of `posterior_beats`;
                 none: drawn from section imaging.
 
         Raises:
@@ -94,7 +94,7 @@ class TwinMaker:
         """
         check.shape("ecg", check.finite("ecg", ecg), (len(LEADS), len(time)))
         section, name = self.config.imaging, self.patient.name
-        drawn = [Case.draw(section, generator(searched.seed, name, "twin", k))
+        drawn = [BeatParameters.draw(section, generator(searched.seed, name, "twin", k))
                  for k in range(0 if first else searched.n_first)]  # fmt: skip
         stage = TwinTarget(self.simulator, "", ecg[INDEPENDENT_ROWS].astype(float), time, searched)
         found = search(stage, [*first, *drawn], section)

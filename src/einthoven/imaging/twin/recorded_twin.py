@@ -11,14 +11,14 @@ from einthoven.base.config import Config
 from einthoven.base.core.files import atomic, save_arrays, write_json
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.data.patient.patient import Patient
-from einthoven.imaging.corpus.cases import PARAMETERS, Case
+from einthoven.imaging.corpus.beat_parameters import PARAMETERS, BeatParameters
 from einthoven.imaging.inputs.lead_fields import lead_fields_of
 from einthoven.imaging.inputs.measures import clinical_measures
 from einthoven.imaging.inputs.points import NAMES
 from einthoven.imaging.model.imaged_ecg import ImagedEcg
 from einthoven.imaging.model.imaging_model import ImagingModel
+from einthoven.imaging.twin.beat_search import SearchSettings, posterior_beats
 from einthoven.imaging.twin.heart_twin import ABOUT, HeartTwin, TwinMaker
-from einthoven.imaging.twin.search import SearchSettings, cases_of
 from einthoven.physics.ecg.recordings.aligned import aligned_beat
 from einthoven.physics.ecg.recordings.recording import Recording
 
@@ -135,11 +135,11 @@ def fit_recorded_twin(
     beat, measures = aligned_beat(recording), clinical_measures(patient)
     imaged = model.image(beat, measures)
     patterns, parameters = model.beat_parameters(beat, measures, SEARCHED.n_first)
-    return twin_of_beat(imaged, patient, config, cases_of(patterns, parameters, PARAMETERS))
+    return twin_of_beat(imaged, patient, config, posterior_beats(patterns, parameters, PARAMETERS))
 
 
 def twin_of_beat(
-    imaged: ImagedEcg, patient: Patient, config: Config, first: Sequence[Case] = ()
+    imaged: ImagedEcg, patient: Patient, config: Config, first: Sequence[BeatParameters] = ()
 ) -> RecordedTwin:
     """Fit a twin to the QRS of a recording that was imaged.
 

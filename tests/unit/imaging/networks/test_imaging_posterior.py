@@ -10,15 +10,15 @@ from scipy.stats import chisquare, multivariate_normal
 from einthoven.base.config.imaging import PATTERNS
 from einthoven.base.config.imaging_training import ImagingTrainingSettings
 from einthoven.base.core.errors import BadInput
-from einthoven.imaging.corpus.cases import PARAMETERS
+from einthoven.imaging.corpus.beat_parameters import PARAMETERS
 from einthoven.imaging.corpus.splits import SPLITS
 from einthoven.imaging.model.beat_posterior import BeatPosterior
 from einthoven.imaging.networks.calibration import coverage, rank_shares, sbc_ranks, widening
 from einthoven.imaging.networks.imaging_network import Beats, MapPrediction
+from einthoven.imaging.networks.imaging_task import train_network
 from einthoven.imaging.networks.mixture.mixture import GaussianMixture
 from einthoven.imaging.networks.mixture.mixture_network import N_MAPS, PosteriorNetwork
 from einthoven.imaging.networks.scores import scores
-from einthoven.imaging.networks.training import train_network
 
 SIZES = (3, 5, 2, 4)
 """Components, coordinates, rank, classes."""

@@ -10,9 +10,9 @@ from helpers.imaging_corpus import corpus
 from einthoven.base.config.imaging_training import ImagingTrainingSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.imaging.corpus.splits import SPLITS, of_few_hearts
+from einthoven.imaging.networks.imaging_task import beats_of, predict, train_network, truth_of
 from einthoven.imaging.networks.registry import NETWORKS, load_network
 from einthoven.imaging.networks.scores import scores
-from einthoven.imaging.networks.training import beats_of, predict, train_network, truth_of
 
 CONFIG = ImagingTrainingSettings(
     conditioned_epochs=24, conditioned_width=64, network_1_epochs=1, network_2_epochs=1

@@ -15,20 +15,20 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import load_arrays, read_json
 from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
 from einthoven.base.core.seeds import generator
-from einthoven.imaging.corpus.cases import PARAMETERS, Case
+from einthoven.imaging.corpus.beat_parameters import PARAMETERS, BeatParameters
 from einthoven.imaging.model.imaging_model import ImagingModel, image
 from einthoven.imaging.model.predictors import ResidualPredictor
 from einthoven.imaging.networks.conditioned import Conditioned
 from einthoven.imaging.twin import recorded_twin
-from einthoven.imaging.twin.heart_twin import ABOUT, TwinMaker
-from einthoven.imaging.twin.search import (
+from einthoven.imaging.twin.beat_search import (
     SearchSettings,
     TwinTarget,
-    cases_of,
     child,
+    posterior_beats,
     search,
     within,
 )
+from einthoven.imaging.twin.heart_twin import ABOUT, TwinMaker
 from einthoven.physics.ecg.leads import twelve_lead
 from einthoven.physics.ecg.recordings.aligned import aligned_beat
 from einthoven.physics.ecg.recordings.read import read_recording
@@ -51,12 +51,12 @@ def maker() -> TwinMaker:
     return TwinMaker.of(activated_patient(), grad, Config())
 
 
-def drawn(n: int, seed: int) -> list[Case]:
+def drawn(n: int, seed: int) -> list[BeatParameters]:
     """Cases of the family."""
-    return [Case.draw(SECTION, generator(seed, k)) for k in range(n)]
+    return [BeatParameters.draw(SECTION, generator(seed, k)) for k in range(n)]
 
 
-def ecg_of(case: Case) -> tuple[np.ndarray, np.ndarray]:
+def ecg_of(case: BeatParameters) -> tuple[np.ndarray, np.ndarray]:
     """The first 120 ms of its ECG [12, time] mV, and its times at the recording points."""
     beat = maker().simulator.simulate(case)
     ecg = twelve_lead(STANDARD_ELECTRODES, beat.potentials[""])
@@ -100,8 +100,8 @@ def test_shift_and_gain_are_found() -> None:
 
 def test_children_keep_to_the_ranges_and_to_a_pattern_of_their_parents() -> None:
     parents, rng = drawn(12, 7), np.random.default_rng(0)
-    wild = dict(zip(PARAMETERS, parents[0].parameters)) | {"cv_fiber": 3.0, "sigma_it": -1.0}
-    tame = within(Case.of_parameters(parents[0].pattern, np.array(list(wild.values()))), SECTION)
+    wild = dict(zip(PARAMETERS, parents[0].row)) | {"cv_fiber": 3.0, "sigma_it": -1.0}
+    tame = within(BeatParameters.of_row(parents[0].pattern, np.array(list(wild.values()))), SECTION)
     assert tame.cv_fiber == SECTION.cv_fiber_mm_per_ms[1]
     assert tame.sigma_it == SECTION.sigma_it_s_per_m[0]
     for _ in range(60):
@@ -116,14 +116,14 @@ def test_children_keep_to_the_ranges_and_to_a_pattern_of_their_parents() -> None
 
 def test_cases_of_draws_are_played_like_any() -> None:
     case = drawn(3, 8)[2]
-    values = np.array([case.parameters])
+    values = np.array([case.row])
     columns = np.random.default_rng(0).permutation(len(PARAMETERS))
     names = tuple(PARAMETERS[k] for k in columns)
-    (found,) = cases_of(np.array([case.pattern]), values[:, columns], names)
+    (found,) = posterior_beats(np.array([case.pattern]), values[:, columns], names)
     assert found.pattern == case.pattern and len(found.sites) == len(case.sites)
     assert found.cv_fiber == case.cv_fiber and found.cycle_length_ms == 1000.0
     with pytest.raises(BadInput, match="no cv_fiber"):
-        cases_of(np.array([case.pattern]), values[:, 1:], PARAMETERS[1:])
+        posterior_beats(np.array([case.pattern]), values[:, 1:], PARAMETERS[1:])
 
 
 def test_a_twin_from_nothing_but_heart_and_ecg() -> None:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from einthoven.base.config.imaging import PATTERNS
 from einthoven.base.config.imaging_training import ImagingTrainingSettings
 from einthoven.base.core.errors import BadInput
-from einthoven.imaging.corpus.cases import PARAMETERS
+from einthoven.imaging.corpus.beat_parameters import PARAMETERS
 from einthoven.imaging.corpus.corpus import N_POINTS
 from einthoven.imaging.networks.calibration import widening
 from einthoven.imaging.networks.imaging_network import Beats, ImagingNetwork, MapPrediction, Scale
@@ -46,7 +46,7 @@ class Unknowns(NamedTuple):
     apd90: Tensor
     """[beat, 75] ms."""
     parameters: Tensor
-    """[beat, parameter] in their units, order `cases.PARAMETERS`; NaN where a beat has none."""
+    """[beat, parameter] in their units, order `PARAMETERS`; NaN where a beat has none."""
     pattern: Tensor
     """[beat] place in `config.imaging.PATTERNS`."""
 

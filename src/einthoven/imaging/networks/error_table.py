@@ -1,64 +1,22 @@
-"""Which networks are trained on which split, and the table of their errors."""
+"""Errors of trained networks on the tests of their splits, and their table."""
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from einthoven.base.config.imaging_training import ImagingTrainingSettings
-from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json
 from einthoven.imaging.corpus.corpus import Corpus
 from einthoven.imaging.corpus.simulations import traces
-from einthoven.imaging.corpus.splits import SPLITS, Split, Tested, of_few_hearts
+from einthoven.imaging.corpus.splits import Tested
 from einthoven.imaging.networks.imaging_network import ImagingNetwork, MapPrediction
-from einthoven.imaging.networks.registry import NETWORKS, load_network
+from einthoven.imaging.networks.imaging_task import Training, predict, truth_of
+from einthoven.imaging.networks.registry import load_network
 from einthoven.imaging.networks.scores import Errors
-from einthoven.imaging.networks.training import predict, truth_of
 from einthoven.physics.electrophysiology.cells.condition import Condition
 
 AT_ONCE = 256
 """Beats whose V_m and draws are in memory."""
-NAME = re.compile(rf"({'|'.join(NETWORKS)})_({'|'.join(SPLITS)})(?:_([0-9]+))?")
-
-
-@dataclass(frozen=True)
-class Training:
-    """A network and what it is trained on; its name is one of `ImagingTrainingSettings.trainings`.
-
-    Attributes:
-        network: name in `NETWORKS`. split: name in `SPLITS`.
-        n_hearts: only the first so many training hearts; 0: all.
-    """
-
-    network: str
-    split: str
-    n_hearts: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.network}_{self.split}" + (f"_{self.n_hearts}" if self.n_hearts else "")
-
-    @classmethod
-    def of(cls, name: str) -> Self:
-        """That of a name.
-
-        Raises:
-            BadInput: it is none.
-        """
-        if (found := NAME.fullmatch(name)) is None:
-            raise BadInput(f"{name!r}: no training; expected NETWORK_SPLIT or NETWORK_SPLIT_N of "
-                           f"{', '.join(NETWORKS)} and {', '.join(SPLITS)}")  # fmt: skip
-        return cls(found[1], found[2], int(found[3] or 0))
-
-    def rows(self, corpus: Corpus, config: ImagingTrainingSettings) -> Split:
-        """Its rows of a corpus.
-
-        Raises:
-            BadInput: the corpus lacks a forward model, a pattern or hearts.
-        """
-        split = SPLITS[self.split](corpus, config)
-        return of_few_hearts(corpus, split, self.n_hearts) if self.n_hearts else split
 
 
 def evaluated(

@@ -24,7 +24,7 @@ LOWEST_Z, HIGHEST_Z = 0.05, 0.95
 RV_HALF_WIDTH = 1.2
 """rad; the RV's free wall is about so wide to either side, and a site beyond is at its edge."""
 SITE_COLUMNS = ("z", "cos", "sin", "rho", "nu", "time_ms")
-"""Of a site in `Case.parameters`: z, the angle on the unit circle, depth, side, when."""
+"""Of a site in `BeatParameters.row`: z, the angle on the unit circle, depth, side, when."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class StimulusSite:
 
 
 @dataclass(frozen=True)
-class Case:
+class BeatParameters:
     """One beat; speeds in mm/ms, conductivities in S/m.
 
     Attributes:
@@ -117,17 +117,17 @@ class Case:
         return Condition(self.cycle_length_ms, self.i_kr_factor)
 
     @property
-    def parameters(self) -> np.ndarray:
+    def row(self) -> np.ndarray:
         """[parameter] in the order of `PARAMETERS`; NaN where the pattern has no such site."""
         sites = [site.columns for site in self.sites]
         sites += [(math.nan,) * len(SITE_COLUMNS)] * (MAX_SITES - len(sites))
         return np.array([getattr(self, name) for name in TISSUE] + [x for s in sites for x in s])
 
     @classmethod
-    def of_parameters(cls, pattern: str, parameters: np.ndarray) -> Self:
-        """The case of a pattern with `parameters`."""
-        tissue = dict(zip(TISSUE, map(float, parameters)))
-        rows = np.asarray(parameters[len(TISSUE) :], float).reshape(MAX_SITES, -1)
+    def of_row(cls, pattern: str, row: np.ndarray) -> Self:
+        """The beat of a pattern with `row`; a site with a NaN is none."""
+        tissue = dict(zip(TISSUE, map(float, row)))
+        rows = np.asarray(row[len(TISSUE) :], float).reshape(MAX_SITES, -1)
         sites = tuple(
             StimulusSite(float(z), math.atan2(sin, cos), float(rho), float(nu), float(time))
             for z, cos, sin, rho, nu, time in rows[np.isfinite(rows).all(axis=1)]
@@ -135,15 +135,20 @@ class Case:
         return cls(pattern, sites, **tissue)
 
 
-TISSUE = tuple(field.name for field in fields(Case) if field.name not in ("pattern", "sites"))
+TISSUE = tuple(
+    field.name for field in fields(BeatParameters) if field.name not in ("pattern", "sites")
+)
 DURATIONS = tuple(name for name in TISSUE if name.endswith("_ms") and name != "cycle_length_ms")
 PARAMETERS = (
     *TISSUE,
     *(f"site{k + 1}_{name}" for k in range(MAX_SITES) for name in SITE_COLUMNS),
 )
-"""Names of `Case.parameters`."""
+"""Names of `BeatParameters.row`."""
 
 
-def draw_cases(section: ImagingSettings, patient: str, n: int) -> list[Case]:
+def draw_beats(section: ImagingSettings, patient: str, n: int) -> list[BeatParameters]:
     """The first cases of a patient; more of them leave these as they are."""
-    return [Case.draw(section, generator(section.seed, patient, "imaging", k)) for k in range(n)]
+    return [
+        BeatParameters.draw(section, generator(section.seed, patient, "imaging", k))
+        for k in range(n)
+    ]

@@ -17,7 +17,7 @@ from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import INDEPENDENT_LEADS, INDEPENDENT_ROWS, STANDARD_ELECTRODES
 from einthoven.base.core.seeds import generator
-from einthoven.imaging.corpus.cases import MAX_SITES, PARAMETERS, Case
+from einthoven.imaging.corpus.beat_parameters import MAX_SITES, PARAMETERS, BeatParameters
 from einthoven.imaging.corpus.simulator import Simulator
 from einthoven.physics.ecg.leads import twelve_lead
 
@@ -52,7 +52,7 @@ class Candidate(NamedTuple):
 
     misfit: float
     """Norm of the difference of the ECGs over that of the given one."""
-    case: Case
+    case: BeatParameters
     tau: np.ndarray
     """[node] ms on the time axis of the given ECG."""
     times: np.ndarray
@@ -76,7 +76,7 @@ class TwinTarget:
     time: np.ndarray
     settings: SearchSettings
 
-    def play(self, case: Case) -> Candidate:
+    def play(self, case: BeatParameters) -> Candidate:
         """One case, with the shift and the gain that fit best."""
         beat = self.simulator.simulate(case)
         ecg = twelve_lead(STANDARD_ELECTRODES, beat.potentials[self.forward])[INDEPENDENT_ROWS]
@@ -94,7 +94,9 @@ class TwinTarget:
                          beat.activation_time + shift, log_gain)  # fmt: skip
 
 
-def search(stage: TwinTarget, first: Sequence[Case], section: ImagingSettings) -> list[Candidate]:
+def search(
+    stage: TwinTarget, first: Sequence[BeatParameters], section: ImagingSettings
+) -> list[Candidate]:
     """The best beats, best first.
 
     Args:
@@ -123,12 +125,14 @@ def search(stage: TwinTarget, first: Sequence[Case], section: ImagingSettings) -
     return pool
 
 
-def cases_of(pattern: np.ndarray, parameters: np.ndarray, names: tuple[str, ...]) -> list[Case]:
+def posterior_beats(
+    pattern: np.ndarray, parameters: np.ndarray, names: tuple[str, ...]
+) -> list[BeatParameters]:
     """Cases of draws of a posterior, at the usual rate and with whole I_Kr.
 
     Args:
         pattern: [draw] names. parameters: [draw, parameter], NaN where a pattern has no such site.
-        names: [parameter], those of `cases.PARAMETERS` in any order.
+        names: [parameter], those of `beat_parameters.PARAMETERS` in any order.
 
     Raises:
         BadInput: a parameter is missing.
@@ -141,24 +145,26 @@ def cases_of(pattern: np.ndarray, parameters: np.ndarray, names: tuple[str, ...]
     for k in range(1, MAX_SITES + 1):
         column = PARAMETERS.index(f"{SITE}{k}_nu")
         values[:, column] = np.sign(values[:, column])
-    return [Case.of_parameters(str(name), row) for name, row in zip(pattern, values)]
+    return [BeatParameters.of_row(str(name), row) for name, row in zip(pattern, values)]
 
 
-def child(parents: Sequence[Case], section: ImagingSettings, rng: np.random.Generator) -> Case:
+def child(
+    parents: Sequence[BeatParameters], section: ImagingSettings, rng: np.random.Generator
+) -> BeatParameters:
     """A parent moved along the difference of two others of its pattern, and a little at random."""
     one = parents[int(rng.integers(len(parents)))]
-    alike = [case.parameters for case in parents if case.pattern == one.pattern]
-    moves, values = np.array(_SDS), one.parameters
+    alike = [case.row for case in parents if case.pattern == one.pattern]
+    moves, values = np.array(_SDS), one.row
     step = moves * rng.standard_normal(len(values))
     if len(alike) > 2:
         rows = rng.choice(len(alike), 2, replace=False)
         step += rng.uniform(*CROSSING) * (moves > 0) * (alike[rows[0]] - alike[rows[1]])
-    return within(Case.of_parameters(one.pattern, values + step), section)
+    return within(BeatParameters.of_row(one.pattern, values + step), section)
 
 
-def within(case: Case, section: ImagingSettings) -> Case:
+def within(case: BeatParameters, section: ImagingSettings) -> BeatParameters:
     """The case with speeds, conductivities and sites inside the section's ranges."""
-    values = dict(zip(PARAMETERS, case.parameters))
+    values = dict(zip(PARAMETERS, case.row))
     fiber = _held(case.cv_fiber, section.cv_fiber_mm_per_ms)
     across = [fiber * ratio for ratio in section.transverse_ratio]
     ranges: dict[str, Sequence[float]] = {
@@ -175,7 +181,7 @@ def within(case: Case, section: ImagingSettings) -> Case:
         ranges |= {f"{SITE}{k}_z": (0.0, 1.0), f"{SITE}{k}_rho": (0.0, 1.0)}
         ranges[f"{SITE}{k}_time_ms"] = section.site_delay_ms if k > 1 else (0.0, 0.0)
     values |= {name: _held(values[name], ends) for name, ends in ranges.items()}
-    return Case.of_parameters(case.pattern, np.array(list(values.values())))
+    return BeatParameters.of_row(case.pattern, np.array(list(values.values())))
 
 
 def _held(value: float, ends: Sequence[float]) -> float:

@@ -1,9 +1,14 @@
-"""Training of an imaging network on a corpus, and its predictions."""
+"""Training of an imaging network on a corpus, and its predictions.
 
+A training is a network and a split of the corpus; `config.imaging_training` lists them.
+"""
+
+import re
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -15,10 +20,10 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import write_json
 from einthoven.base.core.seeds import derive_seed
 from einthoven.imaging.corpus.corpus import N_POINTS, N_TIMES, Corpus
-from einthoven.imaging.corpus.splits import Split
+from einthoven.imaging.corpus.splits import SPLITS, Split, of_few_hearts
 from einthoven.imaging.inputs.traces import activation_index, apd90_of
 from einthoven.imaging.networks.imaging_network import Beats, ImagingNetwork, MapPrediction
-from einthoven.imaging.networks.registry import KIND, network_class
+from einthoven.imaging.networks.registry import KIND, NETWORKS, network_class
 from einthoven.imaging.networks.scores import scores
 from einthoven.numerics.training.fit import TrainingRun, fit
 from einthoven.numerics.training.machine import ONE_CORE, Machine
@@ -33,6 +38,45 @@ SCALED = 256
 """Training beats whose V_m sets its limits."""
 AT_ONCE = 64
 """Beats of one prediction."""
+NAME = re.compile(rf"({'|'.join(NETWORKS)})_({'|'.join(SPLITS)})(?:_([0-9]+))?")
+
+
+@dataclass(frozen=True)
+class Training:
+    """A network and what it is trained on; its name is one of `ImagingTrainingSettings.trainings`.
+
+    Attributes:
+        network: name in `NETWORKS`. split: name in `SPLITS`.
+        n_hearts: only the first so many training hearts; 0: all.
+    """
+
+    network: str
+    split: str
+    n_hearts: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.network}_{self.split}" + (f"_{self.n_hearts}" if self.n_hearts else "")
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        """That of a name.
+
+        Raises:
+            BadInput: it is none.
+        """
+        if (found := NAME.fullmatch(name)) is None:
+            raise BadInput(f"{name!r}: no training; expected NETWORK_SPLIT or NETWORK_SPLIT_N of "
+                           f"{', '.join(NETWORKS)} and {', '.join(SPLITS)}")  # fmt: skip
+        return cls(found[1], found[2], int(found[3] or 0))
+
+    def rows(self, corpus: Corpus, config: ImagingTrainingSettings) -> Split:
+        """Its rows of a corpus.
+
+        Raises:
+            BadInput: the corpus lacks a forward model, a pattern or hearts.
+        """
+        split = SPLITS[self.split](corpus, config)
+        return of_few_hearts(corpus, split, self.n_hearts) if self.n_hearts else split
 
 
 class BeatBatch(NamedTuple):

@@ -7,9 +7,9 @@ from helpers.imaging_corpus import corpus
 from einthoven.base.config.imaging_training import ImagingTrainingSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.imaging.corpus.splits import SPLITS
+from einthoven.imaging.networks.error_table import Training, evaluated, table
+from einthoven.imaging.networks.imaging_task import train_network
 from einthoven.imaging.networks.registry import NETWORKS
-from einthoven.imaging.networks.training import train_network
-from einthoven.imaging.networks.trainings import Training, evaluated, table
 
 CONFIG = ImagingTrainingSettings(conditioned_epochs=1, conditioned_width=16, curve_anatomies=[2])
 
