@@ -73,7 +73,7 @@ BAD = [
     ({"leadfield": {"sigma_il_s_per_m": 3.0}}, "as in mS/cm (1 mS/cm = 0.1 S/m)?"),
     ({"activation": {"cv_fiber_mm_per_ms": 60.0}}, "is this m/s (= mm/ms) or cm/s?"),
     ({"learning": {"encoders": ["pcb"]}}, "learning.encoders"),
-    ({"learning": {"encoders": []}}, "of the models mlp, refraction needs one; operator needs none"),
+    ({"learning": {"encoders": []}}, "of the models mlp, refraction needs one; operator needs"),
     ({"dataset": {"exclude": ["7"]}}, "dataset.exclude"),
     ({"ecg": {"scenarios": ["sinus", "pvc"]}}, "ecg.scenarios: unknown pvc; known are sinus, lbbb"),
     ({"ecg": {"scenarios": ["../x"]}}, "ecg.scenarios.0: "),

@@ -1,4 +1,4 @@
-"""One patient's body: torso, heart in its place, electrodes."""
+"""One patient's body: torso, heart in its pose, electrodes."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -42,13 +42,13 @@ class PlacedBody[Skin: Surfaces]:
     origin: np.ndarray
 
     def surfaces(self) -> list[Surfaces]:
-        """The heart's surfaces in the patient frame, and the skin."""
+        """Surfaces of the heart in the patient frame, and the skin."""
         placed = self.heart.points @ self.rotation.T + self.origin
         heart = Surfaces(placed, self.heart.faces, self.heart.face_tags)
         return [heart, self.torso]
 
     def anatomy(self, sites: Sites, *lungs: Surfaces, **known: Any) -> Anatomy:
-        """The stage, of this body with electrode sites, and what else is `known` of the patient."""
+        """The stage of this body with electrode sites and other `known` attributes."""
         surfaces = Surfaces.joined([*self.surfaces(), *lungs])
         landmarks = np.array(list(self.heart.landmarks.values()))
         skin = self.torso.points
@@ -74,19 +74,19 @@ def build_anatomy(
     config: models.AnatomySettings,
     augmentation: AugmentationSettings = NO_AUGMENTATION,
 ) -> Anatomy:
-    """Surfaces of one patient in the patient frame, and all places for electrodes.
+    """Surfaces of one patient in the patient frame, and all electrode sites.
 
-    The places do not depend on how many electrodes are used, so using more changes no anatomy.
+    The sites do not depend on the number of electrodes used, so using more changes no anatomy.
 
     Args:
-        parameters: what `cohort.draw_patient` returns.
+        parameters: from `cohort.draw_patient`.
         config: the section `anatomy`.
-        augmentation: the section of that name. A body that is not valid is drawn again as often
-            as it says; which attempt was taken stands in the anatomy's attribute `augmentation`.
+        augmentation: the section `augmentation`. An invalid body is drawn again up to its limit;
+            the anatomy's attribute `augmentation` records which attempt was taken.
 
     Raises:
         BadInput: wrong coefficients, or no such atlas.
-        StepFailed: heart or lungs are not valid or do not fit, nor those of any other attempt.
+        StepFailed: in every attempt heart or lungs are not valid or do not fit.
     """
     if not (augmentation.changes_shapes or augmentation.max_redraws):
         return _anatomy(parameters, config)
@@ -98,8 +98,8 @@ def build_anatomy(
             logger.info("attempt %d: %s", attempt, error)
             last = error
     raise StepFailed(
-        f"{last}; none of {attempt + 1} attempts gave a body: narrower ranges in augmentation, or "
-        "more max_redraws"
+        f"{last}; none of {attempt + 1} attempts gave a body: "
+        "narrow the ranges in augmentation, or raise max_redraws"
     ) from last
 
 
@@ -140,7 +140,7 @@ def _sites(torso: TorsoSurface, config: models.AnatomySettings) -> Sites:
 def _cut(
     body: PlacedBody[Any], sites: Sites, lungs: list[Surfaces], deformation: Deformation
 ) -> tuple[PlacedBody[Any], Sites]:
-    """The body and its electrodes after the cuts of the torso, if it has any."""
+    """The body and its electrodes after the torso was cut, if it is."""
     heart, torso = body.surfaces()
     organs = np.concatenate([heart.points, *(part.points for part in lungs)])
     ends = deformation.torso.ends(torso, organs)

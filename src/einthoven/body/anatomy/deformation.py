@@ -1,4 +1,4 @@
-"""What is drawn for a patient beyond coefficients and pose (config.augmentation)."""
+"""Random changes of a patient beyond coefficients and pose (config.augmentation)."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -17,7 +17,7 @@ from einthoven.body.anatomy.shape.torso import TorsoSurface
 from einthoven.data.patient.parameters import PatientParameters
 
 DRAWN_BACK = 0.8
-"""Factor on all coefficients, for every attempt that gave no valid body."""
+"""Factor on all coefficients for every attempt that gave no valid body."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +27,13 @@ class Deformation:
     seed: int
     patient: str
     attempt: int
-    """0 at first; so often was the body drawn again."""
+    """Number of the attempt, from 0."""
     heart: HeartDeformation
     torso: TorsoDeformation
 
     @classmethod
     def draw(cls, patient: str, attempt: int, config: AugmentationSettings) -> Self:
-        """Depends on the seed, the patient's name and the number of the attempt alone."""
+        """Draw a deformation; it depends only on the seed, the patient's name and the attempt."""
         rng = generator(config.seed, patient, "augmentation", attempt)
 
         def factor(ends: list[float]) -> float:
@@ -61,11 +61,11 @@ class Deformation:
         return cls(config.seed, patient, attempt, heart, torso)
 
     def rng(self, of: str) -> np.random.Generator:
-        """The generator of one surface's warp."""
+        """Random generator for the warp of one surface."""
         return generator(self.seed, self.patient, "augmentation", self.attempt, of)
 
     def parameters(self, drawn: PatientParameters) -> PatientParameters:
-        """Coefficients of this attempt: nearer to the mean with each."""
+        """Coefficients of this attempt, nearer to the mean with each."""
         share = DRAWN_BACK**self.attempt
         return replace(
             drawn,

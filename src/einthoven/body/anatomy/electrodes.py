@@ -1,10 +1,9 @@
-"""Electrodes on the torso, placed once on the mean torso and tied to its skin.
+"""Electrodes on the torso, placed once on the mean torso and attached to its skin.
 
-Each electrode keeps its triangle and weights, so it moves with the body's shape as the skin
-under it does. Sites: precordial as in the AHA/ACC/HRS recommendations (Kligfield 2007,
-10.1161/CIRCULATIONAHA.106.180200), limb electrodes on the trunk as in Mason and Likar 1966,
-10.1016/0002-8703(66)90264-7. Grid electrodes: uniform on the front, as in Dokuchaev 2026, section
-2.2, or all around the body.
+Each electrode keeps its triangle and weights, so it moves with the skin under it. Sites: precordial
+as in the AHA/ACC/HRS recommendations (Kligfield 2007, 10.1161/CIRCULATIONAHA.106.180200), limb
+electrodes on the trunk as in Mason and Likar 1966, 10.1016/0002-8703(66)90264-7. Grid electrodes:
+uniform on the front, as in Dokuchaev 2026, section 2.2, or all around the body.
 """
 
 from collections.abc import Mapping
@@ -25,20 +24,20 @@ from einthoven.body.anatomy.shape.torso import TorsoSurface, load_atlas, torso_s
 GROUND = "RL"
 RULE_LANDMARKS = ("ICS4", "NIPPLE_L", "CLAVICLE_L", "CLAVICLE_R", "SHOULDER_L", "SHOULDER_R",
                   "ILIAC_L", "ILIAC_R")  # fmt: skip
-"""What `sites_by_rules` starts from; docs/reference/electrodes.md tells where they lie."""
+"""Landmarks that `sites_by_rules` needs; docs/reference/electrodes.md describes their positions."""
 
 PARASTERNAL_MM = 25.0
 """V1 and V2 beside the sternum: half its width and the radius of an electrode."""
 RIB_SPACE_MM = 12.0
 """On the midclavicular line the fifth intercostal space lies this far below the nipple."""
 LEANS = {"front": 0.25, "around": -np.inf}
-"""How much the outward normal leans to the front at least, by where a grid is."""
+"""Least forward component of the outward normal, by the region of a grid."""
 N_CANDIDATES = 12000
 GRID_SEED = 1
 
 
 class Sites(NamedTuple):
-    """Places for electrodes on a torso: the nine of the 12-lead ECG, then those of a grid."""
+    """Electrode sites on a torso: the nine of the 12-lead ECG, then those of a grid."""
 
     names: list[str]
     points: np.ndarray
@@ -54,7 +53,7 @@ def standard_electrodes(torso: TorsoSurface) -> Sites:
 
 
 def standard_ties(resolution: str) -> dict[str, SkinPoints]:
-    """Where the skin of the shipped atlas has the nine electrodes and the ground, by name."""
+    """Positions of the nine electrodes and the ground on the skin of the shipped atlas, by name."""
     ties = _standard_places(resolution, "")
     names = (*STANDARD_ELECTRODES, GROUND)
     return {name: ties.only([k]) for k, name in enumerate(names)}
@@ -63,7 +62,8 @@ def standard_ties(resolution: str) -> dict[str, SkinPoints]:
 def grid_electrodes(torso: TorsoSurface, sites: str = "front") -> np.ndarray:
     """Near-uniform electrodes on the front of the torso, or around it: [MAX_GRID, 3] mm.
 
-    Chosen by farthest-point sampling, so that the first of them are near-uniform, too.
+    They are chosen by farthest-point sampling, so that every first part of them is near-uniform,
+    too.
     """
     return _grid_places(torso.resolution, torso.atlas, sites).on(torso.points)
 
@@ -71,7 +71,7 @@ def grid_electrodes(torso: TorsoSurface, sites: str = "front") -> np.ndarray:
 def sites_by_rules(
     points: np.ndarray, faces: np.ndarray, mark: Mapping[str, np.ndarray], middle: float
 ) -> dict[str, np.ndarray]:
-    """The electrodes of the 12-lead ECG as a nurse finds them from landmarks.
+    """The electrodes of the 12-lead ECG from landmarks, by the clinical rules.
 
     Args:
         points: [vertex, 3] mm, skin in the patient frame.
@@ -144,7 +144,7 @@ def _grid_places(resolution: str, atlas: str, sites: str) -> SkinPoints:
 def skin_candidates(
     points: np.ndarray, faces: np.ndarray, allowed: np.ndarray, sites: str
 ) -> np.ndarray:
-    """[candidate, 3] mm, uniform by area on those `allowed` [face] triangles on the front or all.
+    """Points [candidate, 3] mm, uniform by area on the `allowed` [face] triangles, front or all.
 
     Raises:
         BadInput: there is none.

@@ -1,4 +1,4 @@
-"""The heart put into the torso, as far to the front as its distance to the skin allows."""
+"""Placement of the heart in the torso, as far forward as its distance to the skin allows."""
 
 import numpy as np
 
@@ -17,8 +17,8 @@ def place_heart(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pose of the heart in this torso: patient = heart @ rotation.T + origin.
 
-    The heart's centre goes `shift_left` of the midline and `up_mm` of the fourth intercostal
-    space; then the heart lies as far to the front as its least distance to the skin allows.
+    The heart's centre is `shift_left` of the midline and `up_mm` above the fourth intercostal
+    space. It lies as far forward as its least distance to the skin allows.
 
     Args:
         heart: surfaces in the heart frame.
@@ -40,11 +40,11 @@ def place_heart(
     skin = ClosedSurface(torso.points, torso.faces)
 
     def depths_at(y: float, points: np.ndarray) -> np.ndarray:
-        """Distances to the skin in mm of points of the heart, negative where they stick out."""
+        """Distances to the skin in mm of points of the heart; negative outside."""
         return -skin.distance(points + [pose.shift_left, y, landmark[2] + pose.up_mm])
 
     back = float(torso.points[:, 1].max())
-    # No distance changes by more than the move: what is too shallow by so much is so until then.
+    # A signed distance is 1-Lipschitz: what is too shallow by d stays so for a shift below d.
     deepest, until = -np.inf, -np.inf
     for y in np.arange(landmark[1] + pose.clearance, back, SCAN_STEP_MM):
         if y < until:
@@ -58,7 +58,7 @@ def place_heart(
             f"heart does not fit: {deepest:.1f} mm to the skin at best, {pose.clearance:.1f} "
             f"wanted, for pose_coeffs {np.round(pose_coeffs, 2).tolist()}; lower cohort.range_sd"
         )
-    # For the same reason none but these can become the least one.
+    # For the same reason only these points can become the closest.
     near = outside[depths <= depths.min() + 2.0 * SCAN_STEP_MM]
     low, high = y - SCAN_STEP_MM, y  # the heart is too shallow at low, deep enough at high
     while high - low > TOLERANCE_MM:

@@ -1,4 +1,4 @@
-"""Where the heart lies in the torso: three angles, two shifts and the distance to the skin."""
+"""Pose of the heart in the torso: three angles, two shifts and the distance to the skin."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -10,16 +10,16 @@ from einthoven.body.anatomy.shape.model import MAX_SD
 
 POSE: dict[str, tuple[float, float]] = {
     "alpha_x": (0.0, 8.0),  # degrees about the LV-RV axis: positive raises the apex
-    "alpha_y": (0.0, 6.0),  # degrees about y: positive turns the apex to the left
-    "alpha_z": (0.0, 12.0),  # degrees about the long axis: positive turns the RV upwards
+    "alpha_y": (0.0, 6.0),  # degrees about y: positive rotates the apex to the left
+    "alpha_z": (0.0, 12.0),  # degrees about the long axis: positive rotates the RV upwards
     "shift_left": (20.0, 6.0),  # mm, heart's centre left of the midline
     "shift_up": (0.0, 12.0),  # mm, heart's centre above that of the mean pose
     "clearance": (28.0, 5.0),  # mm, least distance from heart to skin
 }
 """Mean and SD of the pose. The three angles are those of Dokuchaev 2026, section 2.1 (after Odille
 2017, 10.22489/cinc.2017.225-058). The SDs of alpha_x and alpha_y give the long axis the spread of
-Engblom 2005: 10 degrees in the frontal and 7 in the transverse plane. Those of alpha_z and of
-the shifts are plausible choices without a source.
+Engblom 2005: 10 degrees in the frontal and 7 in the transverse plane. The SDs of alpha_z and of the
+shifts are plausible choices without a source.
 
 Rahko, J. Am. Soc. Echocardiogr. 21:761 (2008), measured 32 +- 8 mm from skin to heart at the
 sternum, by ultrasound; the least distance over the whole heart is a little smaller."""
@@ -32,11 +32,11 @@ class MeanPose:
     apex_left_of_front_deg: float
     apex_below_horizontal_deg: float
     up_mm: float
-    """Heart's centre above the fourth intercostal space."""
+    """Height of the heart's centre above the fourth intercostal space."""
 
     @property
     def rotation(self) -> np.ndarray:
-        """Heart axes (columns): apex to the left, front and below; RV to the right."""
+        """Heart axes (columns): apex to the left, front and down; RV to the right."""
         left = np.radians(self.apex_left_of_front_deg)
         below = np.radians(self.apex_below_horizontal_deg)
         to_apex = [np.cos(below) * np.sin(left), -np.cos(below) * np.cos(left), -np.sin(below)]
@@ -49,12 +49,12 @@ MEAN_POSES: dict[str, MeanPose] = {
     "imaged": MeanPose(33.0, 34.5, -30.0),
     "engblom": MeanPose(44.0, 28.5, -5.0),
 }
-"""Name in `config.models.Anatomy.pose` -> the pose.
+"""Name in `config.models.AnatomySettings.pose` -> the pose.
 
 imaged: the mean of five segmented hearts in their own torsos, (left, front, down) = (0.43, 0.68,
-0.56), and the height at which such hearts lie in the torso. engblom: Engblom et al., Am. Heart J.
-150:507 (2005), by magnetic resonance in 94 healthy adults: 38 +- 10 degrees below the left in the
-frontal plane, 46 +- 7 degrees in front of the left in the transverse plane."""
+0.56), and their height in the torso. engblom: Engblom et al., Am. Heart J. 150:507 (2005), by
+magnetic resonance in 94 healthy adults: 38 +- 10 degrees below the left in the frontal plane, 46 +-
+7 degrees in front of the left in the transverse plane."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class PhysicalPose:
 
     @classmethod
     def from_coeffs(cls, pose_coeffs: np.ndarray, mean: str = "imaged") -> Self:
-        """From coefficients [6] in SD about one of `MEAN_POSES`.
+        """Pose from coefficients [6] in SD about one of `MEAN_POSES`.
 
         Raises:
             BadInput: not six finite numbers within 4 SD.
@@ -85,7 +85,7 @@ class PhysicalPose:
 
     @property
     def up_mm(self) -> float:
-        """Heart's centre above the fourth intercostal space."""
+        """Height of the heart's centre above the fourth intercostal space."""
         return self.mean.up_mm + self.shift_up
 
     @property
@@ -104,7 +104,7 @@ class PhysicalPose:
 def rotation_about(axis: int, angle_deg: float) -> np.ndarray:
     """Right-handed rotation [3, 3] about coordinate axis 0, 1 or 2.
 
-    Not scipy's, whose last bit differs: all meshes would be others.
+    SciPy's version differs in the last bit, which would change all meshes.
     """
     a = np.radians(angle_deg)
     i, j = (axis + 1) % 3, (axis + 2) % 3

@@ -1,1 +1,1 @@
-"""Published atlases, converted to one file each."""
+"""Converters of published atlases to one file each."""

@@ -26,7 +26,7 @@ from einthoven.body.atlases.ventricles import wall_between
 
 PUBLISHED_SHARES = {1: 0.45, 5: 0.83, 10: 0.92, 20: 0.97}
 PUBLISHED_MM = 4.8
-"""Total variation at end-diastole: share of the variance by number of modes, RMS per point."""
+"""Published total variation at end-diastole, RMS per point; shares of the variance by modes."""
 MOVED_BY = {
     Surface.EPI: (Surface.EPI, Surface.RV_ENDO),
     Surface.LV_ENDO: (Surface.LV_ENDO,),
@@ -35,7 +35,7 @@ MOVED_BY = {
 """The RV's outside moves with its cavity, the septum's right face with the LV's outside."""
 FARTHEST_MM = 5.0
 SLACK_MM = 1.0
-"""A part encloses another if its box does, up to this."""
+"""Tolerance of the test that one surface's box encloses another's."""
 
 
 def read(folder: Path, phase: str, n_modes: int) -> ShapeModel:
@@ -44,13 +44,13 @@ def read(folder: Path, phase: str, n_modes: int) -> ShapeModel:
     Args:
         folder: holds the three files of part `Both`.
         phase: "ED" or "ES".
-        n_modes: how many modes to keep.
+        n_modes: number of modes to keep.
 
     Returns:
         ShapeModel with tags EPI, LV_ENDO, RV_ENDO, BASE, in the atlas' frame.
 
     Raises:
-        BadInput: a file is missing or not what it should be.
+        BadInput: a file is missing or malformed.
     """
     model = read_surfaces(folder, phase, n_modes)
     pieces = [_piece(model, tag) for tag in (Surface.LV_ENDO, Surface.EPI, Surface.RV_ENDO)]
@@ -87,12 +87,12 @@ def _read_csv(path: Path) -> np.ndarray:
     """Numbers of a CSV file, plain or gzipped.
 
     Raises:
-        BadInput: not readable as numbers.
+        BadInput: the file is not a table of numbers.
     """
     try:
         return np.loadtxt(path, delimiter=",", ndmin=1)
     except (OSError, ValueError, EOFError) as error:
-        raise BadInput(f"{path}: not a table of numbers ({error}); cut short?") from error
+        raise BadInput(f"{path}: not a table of numbers ({error}); truncated?") from error
 
 
 def _read_mean(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -101,7 +101,7 @@ def _read_mean(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     mesh = pv.read(path)
     if not isinstance(mesh, pv.PolyData) or mesh.n_cells == 0 or not mesh.is_all_triangles:
-        raise BadInput(f"{path}: not a surface of triangles; cut short?")
+        raise BadInput(f"{path}: not a surface of triangles; truncated?")
     values = [np.asarray(its) for its in mesh.point_data.values() if its.ndim == 1]
     labels = next((its for its in values if len(np.unique(its)) == 3), None)
     if labels is None:
@@ -133,7 +133,7 @@ def _piece(model: ShapeModel, tag: Surface) -> Piece:
     """One surface of the mean, closed and outward.
 
     Raises:
-        BadInput: it is not closed, and not a shell with one opening.
+        BadInput: it is neither closed nor a shell with one opening.
     """
     import pyvista as pv
 

@@ -1,20 +1,20 @@
-"""The table of published atlases: where their files are, and under which terms."""
+"""Table of published atlases: the addresses of their files, and their terms."""
 
 from dataclasses import dataclass
 
 ARCHIVE = "https://web.archive.org/web/2id_/"
-"""Prefix of an address: the newest copy that the Internet Archive has of it."""
+"""Prefix of an address: the newest copy in the Internet Archive."""
 
 
 @dataclass(frozen=True)
 class Remote:
-    """One file to fetch.
+    """One file to download.
 
     Attributes:
-        name: of the file, as readers look for it.
+        name: file name that readers expect.
         urls: addresses, tried in order.
-        sha256: of the file, or "" where nobody published it.
-        members: names to take out, if the file is a zip.
+        sha256: of the file, or "" if none is published.
+        members: names to extract, if the file is a zip.
     """
 
     name: str
@@ -32,11 +32,11 @@ class PublishedAtlas:
         kind: "heart" or "torso".
         reader: module of this package that reads its files.
         title: one line.
-        source: where it was published.
+        source: publication.
         licence: terms, in one line.
-        page: a page for people, if the addresses fail.
-        files: what to fetch, of end-diastole where a name tells the phase.
-        phases: phases of the heart beat that it holds.
+        page: web page, if the addresses fail.
+        files: files to download; those of end-diastole where names contain the phase.
+        phases: phases of the cardiac cycle that it holds.
     """
 
     name: str
@@ -50,7 +50,7 @@ class PublishedAtlas:
     phases: tuple[str, ...] = ("ED",)
 
     def file_names(self, phase: str) -> list[str]:
-        """Names of the files that the reader needs; where they tell no phase, a file holds all."""
+        """Names of the files that the reader needs; names without a phase hold all phases."""
         names = [name for remote in self.files for name in remote.members or (remote.name,)]
         return [name.replace("_ED_", f"_{phase}_") for name in names]
 

@@ -1,4 +1,4 @@
-"""Principal components as published: is this matrix what its reader takes it for?"""
+"""Checks of published principal components: orientation, order and scale of their matrices."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,11 +9,11 @@ from einthoven.base.core.check import finite, shape
 from einthoven.base.core.errors import BadInput
 
 ORTHONORMAL = 1e-2
-"""Largest deviation of the modes' Gram matrix; files with seven digits stay far below."""
+"""Largest deviation of the modes' Gram matrix; seven-digit files stay far below."""
 SHARE = 0.03
-"""How far a cumulative share of variance may be from the published one."""
+"""Largest deviation of a cumulative share of variance from the published one."""
 RMS = 0.25
-"""How far the total variation may be from the published one, relative."""
+"""Largest relative deviation of the total variation from the published one."""
 
 
 def principal_components(
@@ -22,17 +22,17 @@ def principal_components(
     """The first modes and their standard deviations, checked.
 
     Args:
-        vectors: [n_coordinates, mode] or [mode, n_coordinates]; which of both is told by size.
+        vectors: [n_coordinates, mode] or [mode, n_coordinates]; the sizes decide which.
         variances: [mode] mm^2, of all modes of the file.
         n_coordinates: length of a shape vector, three times its points.
-        n_modes: how many to keep; all, if the file has fewer.
+        n_modes: number of modes to keep; all, if the file has fewer.
         path: of the file, for messages.
 
     Returns:
         modes [mode, n_coordinates], orthonormal, and sds [mode] mm.
 
     Raises:
-        BadInput: sizes do not fit, modes are not orthonormal, variances do not fall.
+        BadInput: sizes do not fit, modes are not orthonormal, variances do not decrease.
     """
     variances = finite(f"{path}: variances", np.ravel(variances)).astype(float)
     vectors = np.asarray(vectors)
@@ -46,12 +46,12 @@ def principal_components(
             f"{n_coordinates // 3} points with three coordinates; files of another part or phase?"
         )
     if np.any(variances[:n_modes] <= 0) or np.any(np.diff(variances) > 1e-6 * variances[0]):
-        raise BadInput(f"{path}: variances must be positive and fall; are they sorted upwards?")
+        raise BadInput(f"{path}: variances must be positive and decrease; are they sorted upwards?")
     modes = finite(f"{path}: modes", vectors[:n_modes]).astype(float)
     apart = np.abs(modes @ modes.T - np.eye(len(modes))).max()
     if apart > ORTHONORMAL:
         raise BadInput(
-            f"{path}: modes are not orthonormal (off by {apart:.2g}); scaled by their SD, or cut?"
+            f"{path}: modes are not orthonormal (off by {apart:.2g}); scaled by SD, or truncated?"
         )
     return modes, np.sqrt(variances[:n_modes])
 
@@ -65,7 +65,7 @@ def check_shares(variances: np.ndarray, published: Mapping[int, float], path: Pa
         path: of the file, for messages.
 
     Raises:
-        BadInput: they differ, as they do when standard deviations are taken for variances.
+        BadInput: they differ, e.g. because standard deviations were read as variances.
     """
     ours = share_of(variances)
     for n_modes, share in published.items():
@@ -89,7 +89,7 @@ def check_spread(variances: np.ndarray, n_points: int, published_mm: float, path
     rms = float(np.sqrt(np.sum(variances) / n_points))
     if abs(rms / published_mm - 1) > RMS:
         raise BadInput(
-            f"{path}: shapes vary by {rms:.3g} mm a point, published are {published_mm:g} mm; "
+            f"{path}: shapes vary by {rms:.3g} mm per point, published are {published_mm:g} mm; "
             "are these mm^2?"
         )
 

@@ -1,4 +1,4 @@
-"""Fetch a file: addresses in order, whole or not at all, checksum compared."""
+"""Download of a file: addresses in order, complete or not at all, with a checksum."""
 
 import hashlib
 import shutil
@@ -17,14 +17,14 @@ TIMEOUT_S = 60.0
 
 
 def fetch_file(remote: Remote, folder: Path) -> None:
-    """Put one file into a folder, unless it is there with the right checksum.
+    """Put one file into a folder, unless it exists with the right checksum.
 
     Args:
-        remote: what to fetch; of a zip, the members are put there.
-        folder: where to.
+        remote: file to download; the members of a zip are extracted.
+        folder: target.
 
     Raises:
-        BadInput: no address delivers it whole and unchanged; nothing is left behind.
+        BadInput: no address delivers it complete and unchanged; nothing is left behind.
     """
     with extra("atlases", f"fetching {remote.name}"):
         import pooch
@@ -59,7 +59,7 @@ def sha256(path: Path) -> str:
 
 
 def unpack(archive: Path, folder: Path, names: Sequence[str]) -> None:
-    """Take the named files out of a zip, whatever folder they lie in there.
+    """Extract the named files from a zip, whatever folder they are in.
 
     Raises:
         BadInput: not a zip, or a file is missing.
@@ -74,4 +74,4 @@ def unpack(archive: Path, folder: Path, names: Sequence[str]) -> None:
                     with open(temporary, "wb") as target:
                         shutil.copyfileobj(source, target)
     except zipfile.BadZipFile as error:
-        raise BadInput(f"{archive}: not a zip file ({error}); cut short?") from error
+        raise BadInput(f"{archive}: not a zip file ({error}); truncated?") from error

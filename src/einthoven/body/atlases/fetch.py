@@ -1,4 +1,4 @@
-"""From published files to one atlas file: download or take what the user has, read, convert."""
+"""From published files to one atlas file: download, or take the user's files; read; convert."""
 
 import tempfile
 from importlib import import_module
@@ -25,20 +25,20 @@ def fetch(name: str, source: Path | None, to: Path, phase: str = "ED", n_modes: 
 
     Args:
         name: in `catalogue.CATALOGUE`.
-        source: folder, file or zip that the user has; None downloads into `to`/`name`.
+        source: the user's folder, file or zip; None downloads into `to`/`name`.
         to: folder of atlas files.
         phase: "ED" or "ES".
-        n_modes: how many modes to keep.
+        n_modes: number of modes to keep.
 
     Returns:
         The file written.
 
     Raises:
-        BadInput: unknown name or phase, no internet, or files that are not what they should be.
+        BadInput: unknown name or phase, no internet, or malformed files.
         StepFailed: the mean could not be triangulated.
     """
     if name not in CATALOGUE:
-        raise BadInput(f"{name!r} is no known atlas; there are {', '.join(CATALOGUE)}")
+        raise BadInput(f"{name!r} is not a known atlas; known are {', '.join(CATALOGUE)}")
     atlas = CATALOGUE[name]
     between("modes", n_modes, 1, MAX_MODES)
     if phase not in atlas.phases:
@@ -47,7 +47,7 @@ def fetch(name: str, source: Path | None, to: Path, phase: str = "ED", n_modes: 
     if source is None:
         if phase != "ED" and name == "bai-2015":
             raise BadInput(
-                f"{name}: no address of phase {phase} is known; give the files by --from"
+                f"{name}: no address for phase {phase} is known; pass the files with --from"
             )
         source = to / name
         download(atlas, source)
@@ -63,10 +63,10 @@ def fetch(name: str, source: Path | None, to: Path, phase: str = "ED", n_modes: 
 
 
 def download(atlas: PublishedAtlas, folder: Path) -> None:
-    """Fetch the files of an atlas into a folder.
+    """Download the files of an atlas into a folder.
 
     Raises:
-        BadInput: they cannot be had; one line tells where they are and where to put them.
+        BadInput: a download failed; the message says where the files are and where to put them.
     """
     logger.info("%s: %s", atlas.name, atlas.licence)
     for remote in atlas.files:

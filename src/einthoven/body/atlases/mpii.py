@@ -1,10 +1,10 @@
 """MPII Human Shape: full bodies fitted to the CAESAR scans (Pishchulin 2017, arXiv 1503.05860).
 
 A model folder holds `meanShape.mat` (points [6449, 3] mm: x to the left, y to the back, z up),
-`evectors.mat` (evectors [4300, 3 * point]: all x, then all y, then all z), `evalues.mat`
-(evalues [4300] mm^2) and `model.dat` (text: header; per vertex place and five pairs of joint and
-weight; triangles from 0; per joint id, axis, place in mm, parent). Not for commercial use and
-not to be passed on; the same holds for what is made of it.
+`evectors.mat` (evectors [4300, 3 * point]: all x, then all y, then all z), `evalues.mat` (evalues
+[4300] mm^2) and `model.dat` (text: header; per vertex position and five pairs of joint and weight;
+triangles from 0; per joint id, axis, position in mm, parent). The licence forbids commercial use
+and redistribution, also of derived models.
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ SHOULDERS, ELBOWS, HIPS, ANKLES = (18, 13), (21, 16), (6, 2), (9, 5)
 """Joints of the right and the left side, by their numbers in model.dat."""
 ARM_JOINTS = tuple(range(13, 23))
 NECK_SHARE = 0.4
-"""Where the neck is cut, from the shoulder joints' height to the head joint's."""
+"""Height of the neck's cut, between the shoulder joints (0) and the head joint (1)."""
 FOOT_MM = 60.0
 
 
@@ -33,11 +33,11 @@ def read(folder: Path, phase: str, n_modes: int) -> WholeBodyModel:
 
     Args:
         folder: holds the four files of one model (caesar, caesar-norm-wsx, caesar-norm-nh).
-        phase: has no meaning for bodies; "ED" (the default of hearts).
-        n_modes: how many modes to keep.
+        phase: not used for bodies; "ED" (the default of hearts).
+        n_modes: number of modes to keep.
 
     Raises:
-        BadInput: a file is missing or not what it should be.
+        BadInput: a file is missing or malformed.
     """
     mean = _variable(folder / MEAN, "points").astype(float)
     if mean.ndim != 2 or mean.shape[1] != 3:
@@ -81,11 +81,11 @@ def _variable(path: Path, name: str) -> np.ndarray:
     except KeyError as error:
         raise BadInput(f"{path}: no variable {name!r}; files of another model?") from error
     except Exception as error:  # scipy raises many types for broken files
-        raise BadInput(f"{path}: not readable ({error}); cut short?") from error
+        raise BadInput(f"{path}: not readable ({error}); truncated?") from error
 
 
 def _read_model(path: Path, n_points: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Triangles [face, 3], joints [joint id, 3] mm, and which vertices [vertex] arms move."""
+    """Triangles [face, 3], joints [joint id, 3] mm, and vertices [vertex] moved by arms."""
     try:
         lines = path.read_text().splitlines()
         n_vertices, n_faces, n_joints = map(int, lines[0].split()[:3])
@@ -98,7 +98,7 @@ def _read_model(path: Path, n_points: int) -> tuple[np.ndarray, np.ndarray, np.n
     except FileNotFoundError as error:
         raise BadInput(f"{path}: no such file; it holds triangles and joints") from error
     except (ValueError, IndexError) as error:
-        raise BadInput(f"{path}: not a model file ({error}); cut short?") from error
+        raise BadInput(f"{path}: not a model file ({error}); truncated?") from error
     if n_vertices != n_points or faces.min() < 0 or faces.max() >= n_points:
         raise BadInput(f"{path}: {n_vertices} vertices, {MEAN} has {n_points}")
     moved = np.isin(vertices[:, 3:13:2], ARM_JOINTS) & (vertices[:, 4:13:2] > 0)
@@ -106,7 +106,7 @@ def _read_model(path: Path, n_points: int) -> tuple[np.ndarray, np.ndarray, np.n
 
 
 def _check_facing(mean: np.ndarray, joints: np.ndarray, folder: Path) -> None:
-    """Feet reach farther to the front (smaller y) than behind the ankles; left is at larger x.
+    """Check that feet point to the front (smaller y) and that left is at larger x.
 
     Raises:
         BadInput: they do not.
@@ -114,6 +114,6 @@ def _check_facing(mean: np.ndarray, joints: np.ndarray, folder: Path) -> None:
     feet = mean[mean[:, 2] < mean[:, 2].min() + FOOT_MM, 1]
     ankle = joints[list(ANKLES), 1].mean()
     if not ankle - feet.min() > feet.max() - ankle > -0.5 * FOOT_MM:
-        raise BadInput(f"{folder}: the toes do not point to -y; is the body turned?")
+        raise BadInput(f"{folder}: the toes do not point to -y; is the body rotated?")
     if joints[SHOULDERS[1], 0] < joints[SHOULDERS[0], 0]:
         raise BadInput(f"{folder}: the left shoulder is at smaller x; is the body mirrored?")

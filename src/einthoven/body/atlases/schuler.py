@@ -1,7 +1,7 @@
 """The mean of Bai 2015 as adapted by Schuler and Loewe (10.5281/zenodo.4506463).
 
-`heart_sur.vtp` is one closed wall; the point array `class` says 1 base, 2 epicardium, 3 LV and
-4 RV endocardium, 5 apex. It lies in the frame of Bai 2015, whose modes move it.
+`heart_sur.vtp` is one closed wall; the point array `class` says 1 base, 2 epicardium, 3 LV and 4 RV
+endocardium, 5 apex. It is in the frame of Bai 2015, whose modes move it.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ from einthoven.body.atlases import bai
 CLASSES = {1: Surface.BASE, 2: Surface.EPI, 3: Surface.LV_ENDO, 4: Surface.RV_ENDO, 5: Surface.EPI}
 MEANS = ("heart_sur.vtp", "heart.vtp")
 FARTHEST_MM = 8.0
-"""The wall was smoothed and closed: its boundaries are some mm from Bai's mean."""
+"""Largest distance from Bai's mean; the wall was smoothed and closed."""
 
 
 def read(folder: Path, phase: str, n_modes: int) -> ShapeModel:
@@ -27,10 +27,10 @@ def read(folder: Path, phase: str, n_modes: int) -> ShapeModel:
     Args:
         folder: holds `heart_sur.vtp` and the three files of Bai 2015, part `Both`.
         phase: "ED"; the adapted mean is end-diastolic.
-        n_modes: how many modes to keep.
+        n_modes: number of modes to keep.
 
     Raises:
-        BadInput: a file is missing or not what it should be.
+        BadInput: a file is missing or malformed.
     """
     if phase != "ED":
         raise BadInput(f"phase {phase}: the adapted mean is end-diastolic (ED)")

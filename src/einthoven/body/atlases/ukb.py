@@ -34,7 +34,7 @@ TAGS = {
     "TRICUSPID_VALVE_CUT": Surface.BASE,
     "PULMONARY_VALVE__CUT": Surface.BASE,
 }
-"""Materials of the wall; the valves themselves are left out."""
+"""Materials of the wall; the valves are left out."""
 VALVES = ("MITRAL_VALVE", "AORTA_VALVE", "TRICUSPID_VALVE", "PULMONARY_VALVE")
 ALL_SUBJECTS_POINTS = 5352
 EXPLAINED_PERCENT = 1.0
@@ -44,16 +44,16 @@ def read(folder: Path, phase: str, n_modes: int) -> ShapeModel:
     """The closed wall of both ventricles with its modes.
 
     Args:
-        folder: holds `UKBRVLV.h5` and the two text files of the template; these may also lie
-            in an installed package `ukb-atlas`.
+        folder: holds `UKBRVLV.h5` and the two text files of the template; these may also lie in an
+            installed package `ukb-atlas`.
         phase: "ED" or "ES".
-        n_modes: how many modes to keep.
+        n_modes: number of modes to keep.
 
     Returns:
         ShapeModel with tags EPI, LV_ENDO, RV_ENDO, BASE (the annuli of the four valves).
 
     Raises:
-        BadInput: a file is missing or not what it should be, or h5py is.
+        BadInput: a file is missing or malformed, or h5py is not installed.
     """
     faces, tags, n_points = read_template(folder)
     mean, vectors, variances = _read_components(folder / FILE, n_points)
@@ -107,12 +107,12 @@ def _read_components(path: Path, n_points: int) -> tuple[np.ndarray, np.ndarray,
             mean, vectors, variances = (np.asarray(file[k]) for k in ("MU", "COEFF", "LATENT"))
             explained = np.ravel(file["EXPLAINED"]) if "EXPLAINED" in file else None
     except (OSError, KeyError) as error:
-        raise BadInput(f"{path}: not the published file ({error}); cut short?") from error
+        raise BadInput(f"{path}: not the published file ({error}); truncated?") from error
     if mean.size != 6 * n_points:
         cause = "another template"
         if mean.size == 6 * ALL_SUBJECTS_POINTS:
             cause = "this is UKBRVLV_ALL.h5 without the outflow tracts; take UKBRVLV.h5"
-        raise BadInput(f"{path}: {mean.size / 6:g} points a phase, template {n_points}; {cause}")
+        raise BadInput(f"{path}: {mean.size / 6:g} points per phase, template {n_points}; {cause}")
     if explained is not None:
         shares = np.diff(share_of(variances), prepend=0.0)  # of the modes in the file
         apart = np.abs(shares * explained.sum() - explained)

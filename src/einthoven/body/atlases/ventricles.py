@@ -1,7 +1,7 @@
 """The wall of both ventricles from three closed surfaces: LV cavity, LV outside, RV cavity.
 
-Atlases made from labelled images hold no outside of the RV, whose wall is too thin to be seen;
-it gets one of 3 mm, as Schuler and Loewe (10.5281/zenodo.4506463) gave it.
+Atlases from labelled images have no outside of the RV, whose wall is too thin to be segmented. It
+gets a wall of 3 mm, as in Schuler and Loewe (10.5281/zenodo.4506463).
 """
 
 import numpy as np
@@ -21,18 +21,18 @@ GRID_MM = 3.0
 FINER = 2
 """Distances are smooth: they are computed every 3 mm and interpolated every 1.5 mm."""
 BELOW_CAPS_MM = 2.0
-"""The base is cut so far below the lowest of the surfaces' flat tops."""
+"""Depth of the base below the lowest of the surfaces' flat tops."""
 STEP_OUT_MM = 2.5
-"""Thinner than any wall of the LV, thicker than what a closed top may be."""
+"""Thinner than any wall of the LV, thicker than a closed top."""
 LEAST_TOP = 0.02
-"""Share of the cavity's surface that its top has at least."""
+"""Least share of the cavity's surface that its top has."""
 
 
 def wall_between(lv: Piece, lv_epi: Piece, rv: Piece) -> Surfaces:
     """One closed surface around the myocardium, with the base cut by a plane.
 
-    The muscle is what lies in the LV's outside or within 3 mm of the RV cavity, but in no
-    cavity; its boundary is found by marching cubes on the signed distances.
+    The muscle is the region inside the LV's outside or within 3 mm of the RV cavity, but in neither
+    cavity. Its boundary is found by marching cubes on the signed distances.
 
     Args:
         lv: LV cavity, closed, faces outward.
@@ -108,7 +108,7 @@ def _shells(distances: np.ndarray, origin: np.ndarray) -> tuple[np.ndarray, np.n
     grid.point_data["wall"] = np.max(list(levels.values()), axis=0)
     surface = grid.contour([0.0], scalars="wall", method="contour").triangulate()
     faces = np.asarray(surface.regular_faces)
-    largest = sorted(face_pieces(faces), key=len)[-3:]  # crumbs remain where surfaces touch
+    largest = sorted(face_pieces(faces), key=len)[-3:]  # small ones remain where surfaces touch
     faces = faces[np.sort(np.concatenate(largest))]
     return compact(np.asarray(surface.points, float), faces)
 
@@ -116,10 +116,10 @@ def _shells(distances: np.ndarray, origin: np.ndarray) -> tuple[np.ndarray, np.n
 def _base_plane(lv: Piece, lv_epi: Piece, rv: Piece) -> tuple[np.ndarray, float]:
     """Unit normal [3] and height in mm of the plane that cuts the base.
 
-    The normal is that of the LV's top: where a step out of the cavity leads out of the LV.
+    The normal is that of the LV's top, where a step out of the cavity also leaves the LV.
 
     Raises:
-        BadInput: it leads out nowhere.
+        BadInput: there is no such place.
     """
     points, faces = lv
     area = triangle_area_vectors(points, faces)
@@ -135,6 +135,6 @@ def _base_plane(lv: Piece, lv_epi: Piece, rv: Piece) -> tuple[np.ndarray, float]
         )
     up /= np.linalg.norm(up)
     heights = rv[0] @ up
-    rv_top = heights[heights >= np.quantile(heights, 0.99)]  # without what may stick out
+    rv_top = heights[heights >= np.quantile(heights, 0.99)]  # without protruding parts
     tops = np.median(middle[top] @ up), np.median(rv_top)
     return up, float(min(tops)) - BELOW_CAPS_MM

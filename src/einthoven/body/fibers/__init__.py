@@ -1,1 +1,1 @@
-"""Where a point lies in the ventricles, and where its fibres run."""
+"""Ventricular coordinates of a point, and fibre directions."""

@@ -1,8 +1,8 @@
-"""Ventricular coordinates: where a node lies, in terms that hold for every heart.
+"""Ventricular coordinates: positions that are comparable between hearts.
 
 After Bayer et al., "Universal ventricular coordinates", Med. Image Anal. 45:83 (2018),
 doi:10.1016/j.media.2018.01.005. The septum belongs to the left ventricle, so that the four numbers
-name one place only: there `rho` runs from 0 on the LV's side to 1 on the RV's.
+name one point only: there `rho` runs from 0 on the LV's side to 1 on the RV's.
 """
 
 import numpy as np
@@ -46,11 +46,11 @@ def ventricular_coordinates(patient: Patient, fields: WallFields | None = None) 
 
 
 def transventricular(heart: Heart) -> np.ndarray:
-    """-1 in the LV with the septum, +1 in the RV's free wall: [heart node].
+    """Transventricular coordinate [heart node]: -1 LV with septum, +1 free wall of the RV.
 
-    Two harmonic functions tell them apart: one from the RV (0) to the LV (1) that ignores the
-    epicardium, and one from the epicardium (0) to the LV (1) that ignores the RV, which is near
-    one across the septum and near zero in the RV's free wall.
+    Two harmonic functions distinguish them: one from the RV (0) to the LV (1) that ignores the
+    epicardium, and one from the epicardium (0) to the LV (1) that ignores the RV. The latter is
+    near one across the septum and near zero in the RV's free wall.
     """
     lv, rv, epi = (
         heart.surface_nodes(tag) for tag in (Surface.LV_ENDO, Surface.RV_ENDO, Surface.EPI)
@@ -73,7 +73,7 @@ def apicobasal(heart: Heart, psi: np.ndarray) -> np.ndarray:
     mean_height = np.array([heart.height[level].mean() for level in levels])
     known = np.concatenate([[0.0], mean_psi, [1.0]])
     relabelled = np.concatenate([[low], np.clip(mean_height, low, high), [high]])
-    # The means may wiggle where a level holds few nodes; the coordinate must not.
+    # Means may oscillate where a level holds few nodes; the coordinate must not.
     relabelled = (np.maximum.accumulate(relabelled) - low) / (high - low)
     return np.interp(psi, known, relabelled)
 

@@ -1,4 +1,4 @@
-"""The Laplace fields from which fibres and ventricular coordinates are made."""
+"""Laplace fields from which fibres and ventricular coordinates are computed."""
 
 from dataclasses import dataclass
 

@@ -2,9 +2,9 @@
 
 Vectorised form of Bayer, Blake, Plank and Trayanova, "A novel rule-based algorithm for assigning
 myocardial fiber orientation to computational heart models", Ann. Biomed. Eng. 40:2243 (2012),
-doi:10.1007/s10439-012-0593-5. `axis`, `orient` and `bislerp` are its functions of these names;
-here each works on a stack of points at once. A frame is [.., 3, 3] with the columns
-circumferential, apicobasal, transmural before `orient`, and fibre, sheet, sheet-normal after.
+doi:10.1007/s10439-012-0593-5. `axis`, `orient` and `bislerp` are its functions of these names, for
+a stack of points. A frame is [.., 3, 3] with the columns circumferential, apicobasal, transmural
+before `orient`, and fibre, sheet, sheet-normal after.
 """
 
 import numpy as np
@@ -102,7 +102,7 @@ def axis(psi: np.ndarray, phi: np.ndarray) -> np.ndarray:
 
 
 def orient(frame: np.ndarray, alpha: np.ndarray, beta: np.ndarray) -> np.ndarray:
-    """Turn frames by the fibre angle about the transmural axis, then the sheet angle about f0.
+    """Rotate frames by the fibre angle about the transmural axis, then the sheet angle about f0.
 
     Args:
         frame: [point, 3, 3] of `axis`.
@@ -120,10 +120,10 @@ def orient(frame: np.ndarray, alpha: np.ndarray, beta: np.ndarray) -> np.ndarray
 
 
 def bislerp(frame_a: np.ndarray, frame_b: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """Spherical interpolation from frame a (t = 0) to b (t = 1), blind to the sign of the axes.
+    """Spherical interpolation from frame a (t = 0) to b (t = 1), up to the signs of the axes.
 
-    Of the four right-handed frames that share the axes of a up to sign, the one nearest to b is
-    the start.
+    It starts from that right-handed frame, among the four with the axes of a up to sign, which is
+    nearest to b.
 
     Args:
         frame_a: [point, 3, 3].
@@ -135,7 +135,7 @@ def bislerp(frame_a: np.ndarray, frame_b: np.ndarray, t: np.ndarray) -> np.ndarr
     """
     x, y, z, w = Rotation.from_matrix(frame_a).as_quat().T
     end = Rotation.from_matrix(frame_b).as_quat()
-    # The frame times a half turn about its first, second or third axis.
+    # The frame rotated by 180 degrees about its first, second or third axis.
     same_axes = np.array([[x, y, z, w], [w, z, -y, -x], [-z, w, x, -y], [y, -x, w, -z]])
     dot = np.einsum("kqp,pq->kp", same_axes, end)
     nearest, point = np.abs(dot).argmax(axis=0), np.arange(len(t))

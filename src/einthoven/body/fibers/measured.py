@@ -11,16 +11,16 @@ PARALLEL = 0.99
 
 
 def with_measured_fibers(ruled: Fibers, heart: Heart, measured: MeasuredTissue) -> Fibers:
-    """The rule-based frames turned to the heart's own fibres.
+    """The rule-based frames rotated to the heart's own fibres.
 
     Sheets are those of the rule, made perpendicular to the fibre: n0 is the rule's without its
-    part along the fibre (or s0 is, where n0 is nearly the fibre), and s0 = n0 x f0. Each fibre has
-    the sign that is nearest to the rule's.
+    component along the fibre (or s0 is, where n0 is nearly the fibre), and s0 = n0 x f0. Each fibre
+    has the sign that is nearest to the rule's.
 
     Args:
-        ruled: of the same heart.
-        heart: whose cells get them, in the frame of `measured`.
-        measured: with fibres.
+        ruled: rule-based fibres of the same heart.
+        heart: in the frame of `measured`.
+        measured: measured fibres.
     """
     f0, gap = measured.fiber_at(heart.centroids)
     f0 *= np.where(np.einsum("ci,ci->c", f0, ruled.f0) < 0, -1.0, 1.0)[:, None]
@@ -33,6 +33,6 @@ def with_measured_fibers(ruled: Fibers, heart: Heart, measured: MeasuredTissue) 
 
 
 def _perpendicular(vectors: np.ndarray, unit: np.ndarray) -> np.ndarray:
-    """Unit vectors [cell, 3] without their part along others."""
+    """Unit vectors [cell, 3] without their component along others."""
     left = vectors - np.einsum("ci,ci->c", vectors, unit)[:, None] * unit
     return left / np.linalg.norm(left, axis=1, keepdims=True)

@@ -1,1 +1,1 @@
-"""Anatomies from the files of a user."""
+"""Anatomies from a user's files."""

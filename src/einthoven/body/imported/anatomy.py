@@ -1,4 +1,4 @@
-"""One patient of the user: files -> the arrays of anatomy.npz, with every repair told."""
+"""One patient of the user: from files to the arrays of anatomy.npz, with a list of repairs."""
 
 from dataclasses import replace
 from functools import partial
@@ -47,10 +47,11 @@ from einthoven.data.patient.parameters import PatientParameters
 
 TORSO_EDGE_MM = {"coarse": 22.0, "fine": 12.0}
 TOO_FINE = 0.7
-"""A torso with edges below this share of `TORSO_EDGE_MM` is remeshed; volume may change by:"""
+"""A torso with edges below this share of `TORSO_EDGE_MM` is remeshed; then its volume may change
+by:"""
 MAX_VOLUME_CHANGE = 0.01
 LEAST_QUALITY = 0.1
-"""A torso with a triangle below this share of an equilateral one's quality is remeshed, too: no
+"""A torso with a triangle below this quality (1: equilateral) is also remeshed, because no
 tetrahedron on such a triangle is good enough."""
 N_PCA = 23
 N_COEFFS = {"heart_coeffs": 10, "torso_coeffs": 10, "pose_coeffs": 6}
@@ -58,20 +59,20 @@ SPLIT = "imported"
 
 
 def import_patient(row: Row, picture: Path, config: models.AnatomySettings) -> Anatomy:
-    """Read, check, mend and triangulate one patient.
+    """Read, check, repair and triangulate one patient.
 
     Args:
         row: of the sheet.
-        picture: where the picture of what is refused goes (PNG).
-        config: the section `anatomy`; atlases and lungs have no meaning here. A torso finer than
-            `torso_resolution` is remeshed to the edges of that one of the atlas.
+        picture: path of a picture of the fault, if the patient is refused (PNG).
+        config: the section `anatomy`; its atlases and lungs are not used. A torso finer than
+            `torso_resolution` is remeshed to the edge length of that resolution.
 
     Returns:
-        The anatomy; `repairs` tells what was done to it, `frame` how to come back to the files.
+        The anatomy; `repairs` lists what was changed, `frame` the transform to the files' frame.
 
     Raises:
-        BadInput: a file or field is wrong; the message names it, the cause and the remedy, and
-            the picture: of the defect, or of the files where no place is wrong.
+        BadInput: a file or field is wrong; the message names it, the cause, the remedy and the
+            picture: of the defect, or of the files if the fault has no place.
     """
     with refusals_drawn(row, picture):
         return _build(row, config)
@@ -129,38 +130,38 @@ def _mended(heart: Surfaces) -> tuple[Surfaces, list[str]]:
 
 
 def _tagged(heart: Surfaces) -> Surfaces:
-    """The wall with tags, by its shape if it has none."""
+    """The wall with tags, found from its shape if it has none."""
     if (heart.face_tags > 0).all():
         return heart
     return replace(heart, face_tags=tag_wall(heart.points, heart.faces))
 
 
 def cohort_entry(patient: str) -> PatientParameters:
-    """The patient's cohort file: no atlas, so no coefficients."""
+    """The patient's cohort file, without coefficients, as there is no atlas."""
     unknown: dict[str, Any] = {key: [None] * n for key, n in N_COEFFS.items()}
     return PatientParameters(patient, SPLIT, **unknown)
 
 
 class _Files(NamedTuple):
-    """A patient's files but the heart's: mm, along the patient's axes; the origin is the files'."""
+    """A patient's files except the heart's: mm, along the patient's axes, origin of the files."""
 
     torso: Surfaces
     places: dict[str, np.ndarray]
-    """Name -> [3]; on an inferred torso also the electrodes that nobody gave."""
+    """Name -> [3]; on an inferred torso also the electrodes that were not given."""
     notes: list[str]
-    """What was found out about unit and torso."""
+    """Notes on unit and torso."""
     inferred: TorsoSurface | None
-    """The torso with its landmarks about its own centroid, where no file has one."""
+    """The torso with landmarks about its own centroid, if it was inferred."""
     turn: np.ndarray
     """[3, 3]: patient = file @ turn, up to unit and origin."""
     covariance_mm2: np.ndarray | None
-    """[3, 3] of the heart's surfaces, if it is from images."""
+    """[3, 3] for the heart's surfaces, if they come from images."""
     measured: MeasuredTissue | None
     """The heart's own fibres and activation, if the row names any."""
 
 
 def _read(row: Row, resolution: str) -> tuple[Surfaces, _Files]:
-    """The heart's surface and all else, in mm, along the patient's axes."""
+    """The heart's surface and all other files, in mm, along the patient's axes."""
     folder = Path(row.folder)
     scan = segmented_heart(folder / row.heart, row.tags) if is_segmentation(row.heart) else None
     heart = scan.wall if scan else read_heart(row.heart, folder, row.surface_tags)
@@ -170,7 +171,7 @@ def _read(row: Row, resolution: str) -> tuple[Surfaces, _Files]:
     torso = read_skin(folder / row.torso) if row.torso else None
     places = read_points(folder / row.electrodes) if row.electrodes else {}
     cloud = read_cloud(folder / row.skin) if row.skin else np.empty((0, 3))
-    # what comes from images is in mm and the patient's axes already
+    # data from images are already in mm and the patient's axes
     extents = {} if scan else {"heart": heart.extent_mm}
     extents |= {"torso": torso.extent_mm} if torso and not in_image else {}
     unit, notes = unit_of(row.unit, extents)
@@ -197,7 +198,7 @@ def _read(row: Row, resolution: str) -> tuple[Surfaces, _Files]:
 
 
 def _check_inside(heart: Surfaces, torso: Surfaces) -> None:
-    """The heart in the torso, with a distance to the skin."""
+    """Check that the heart is inside the torso with a distance to the skin."""
     depth = -surface_distance(torso.points, torso.faces, heart.points)
     if depth.min() < MIN_CLEARANCE_MM:
         places = heart.points[depth < MIN_CLEARANCE_MM]
@@ -213,7 +214,7 @@ def _check_inside(heart: Surfaces, torso: Surfaces) -> None:
 
 
 def _coarsen(torso: Surfaces, edge_mm: float) -> tuple[Surfaces, list[str]]:
-    """A torso much finer than needed gets the edges of the atlas; one with slivers, even ones."""
+    """Remesh a torso much finer than needed to the atlas' edges, or evenly if it has slivers."""
     had, worst = torso.edge_mm, triangle_quality(torso.points, torso.faces).min()
     if had < TOO_FINE * edge_mm:
         points, faces, how = _remeshed(torso, edge_mm)
@@ -226,8 +227,8 @@ def _coarsen(torso: Surfaces, edge_mm: float) -> tuple[Surfaces, list[str]]:
     change = enclosed_volume(points, faces) / enclosed_volume(torso.points, torso.faces) - 1
     if abs(change) > MAX_VOLUME_CHANGE:
         raise BadInput(
-            f"{note}: its volume changes by {change:.1%}; anatomy.torso_resolution: fine, or give "
-            "it coarser and with even triangles"
+            f"{note}: its volume changes by {change:.1%}; set anatomy.torso_resolution: fine, "
+            "or supply it coarser and with even triangles"
         )
     return Surfaces(points, faces, np.zeros(len(faces), int)), [f"{note}, volume {change:+.2%}"]
 
@@ -242,7 +243,7 @@ def _remeshed(torso: Surfaces, edge_mm: float) -> tuple[np.ndarray, np.ndarray, 
 
 
 def _oddities(rotation: np.ndarray) -> list[str]:
-    """What is anatomically unusual about the pose: most often the axes are stated wrongly."""
+    """Unusual properties of the pose, which most often mean wrongly stated axes."""
     to_apex = -rotation[:, 2]
     ways = (("right", -to_apex[0]), ("back", to_apex[1]), ("head", to_apex[2]))
     wrong = " and ".join(f"to the {way}" for way, value in ways if value > 0.2)

@@ -1,4 +1,4 @@
-"""The cavities of a wall, as what a ball that rolls outside cannot reach."""
+"""Cavities of a wall, as the space that a ball rolling outside cannot reach."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from einthoven.base.core.errors import BadInput
 
 SPACING_MM = 2.5
 BALLS_MM = np.arange(10.0, 46.0, 5.0)
-"""Radii that are tried in turn: the first that enters neither ventricle leaves the least else."""
+"""Radii tried in turn; the first ball that enters neither ventricle excludes the rest best."""
 STEP_MM, SIGHT_MM = 2.5, 80.0
 LEAST_CAVITY_ML = 12.0
 LEAST_DEPTH_MM = 10.0
@@ -19,15 +19,15 @@ class Pockets(NamedTuple):
 
     Attributes:
         low: [3] mm, centre of the first voxel.
-        label: [i, j, k] 1 and 2 in the two largest cavities, as deep as they can be told apart
-            from each other and from outside; -1 in the wall; 0 elsewhere.
+        label: [i, j, k] 1 and 2 in the two largest cavities, as deep as they are separate from each
+            other and from outside; -1 in the wall; 0 elsewhere.
     """
 
     low: np.ndarray
     label: np.ndarray
 
     def sees_out(self, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
-        """Whether [point] nothing lies before points on the wall along their normals."""
+        """Whether [point] the view from points on the wall along their normals is free."""
         free = np.ones(len(points), bool)
         for far in np.arange(2 * STEP_MM, SIGHT_MM, STEP_MM):
             free &= self.at(points + far * normals) == 0
@@ -42,8 +42,8 @@ class Pockets(NamedTuple):
 def find_pockets(points: np.ndarray, faces: np.ndarray) -> Pockets:
     """Both cavities of a closed wall around two ventricles, open at any number of valves.
 
-    A ball is rolled over the outside (morphological closing); what is not wall and not reached by
-    it is cavity. Its radius grows until two deep cavities remain.
+    A ball is rolled over the outside (morphological closing). What is neither wall nor reached by
+    the ball is cavity. The radius grows until two deep cavities remain.
 
     Args:
         points: [vertex, 3] mm.
@@ -78,7 +78,7 @@ def find_pockets(points: np.ndarray, faces: np.ndarray) -> Pockets:
 
 
 def _voxels(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Corner [3] mm of a grid and whether [i, j, k] voxels hold wall, be it ever so thin."""
+    """Corner [3] mm of a grid, and whether [i, j, k] voxels contain wall, however thin."""
     import pyvista as pv
 
     pad = BALLS_MM[-1] + 3 * SPACING_MM

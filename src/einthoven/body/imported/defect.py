@@ -1,4 +1,4 @@
-"""What is wrong with a surface, where, and a picture of it."""
+"""A defect of a surface: its place, and a picture of it."""
 
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from einthoven.base.geometry.surfaces import Surfaces
 
 
 class Defect(BadInput):
-    """A surface that cannot be used, with the places to look at.
+    """A surface that cannot be used, with the places of the defect.
 
     Attributes:
-        places: [place, 3] mm, where the defect is.
-        surfaces: what is drawn.
+        places: [place, 3] mm.
+        surfaces: surfaces to draw.
     """
 
     def __init__(self, message: str, places: np.ndarray, *surfaces: Surfaces):
@@ -23,13 +23,13 @@ class Defect(BadInput):
 
 
 def near(places: np.ndarray) -> str:
-    """Words for where the first of some places [place, 3] mm is."""
+    """Text on the position of the first of some places [place, 3] mm."""
     x, y, z = places[0]
     return f"near ({x:.1f}, {y:.1f}, {z:.1f}) mm"
 
 
 def draw(defect: Defect, path: Path) -> None:
-    """Write a PNG: the whole with its size, and the first place close by."""
+    """Write a PNG: the whole with its size, and a close-up of the first place."""
     import pyvista as pv
 
     plotter = pv.Plotter(off_screen=True, shape=(1, 2), window_size=[1100, 550], border=False)
@@ -61,6 +61,6 @@ def draw(defect: Defect, path: Path) -> None:
 
 
 def _sizes(defect: Defect) -> str:
-    """Sides of the bounding boxes of all surfaces of a defect, a line each."""
+    """Sides of the bounding boxes of all surfaces of a defect, one line each."""
     boxes = [np.ptp(s.points[np.unique(s.faces)], axis=0) for s in defect.surfaces]
     return "\n".join("{:.0f} x {:.0f} x {:.0f} mm (left, back, head)".format(*box) for box in boxes)

@@ -1,4 +1,4 @@
-"""The origin of the patient frame of an imported body, wherever its torso was cut."""
+"""Origin of the patient frame of an imported body, independent of where its torso was cut."""
 
 import numpy as np
 
@@ -8,18 +8,18 @@ from einthoven.body.anatomy.pose import MEAN_POSES
 from einthoven.body.anatomy.shape.torso import load_atlas
 
 HALF_SLAB_MM = 80.0
-"""The chest up to so far above and below the heart's centre tells where it is."""
+"""Half height of the slab of the chest, about the heart's centre, that locates the body."""
 
 
 def body_origin(
     points: np.ndarray, faces: np.ndarray, heart_centre: np.ndarray, pose: str
 ) -> np.ndarray:
-    """Where the patient frame of virtual bodies has its origin in this one.
+    """Origin of the virtual bodies' patient frame in the given frame.
 
-    Across by the centroid of the skin around the heart, along the body by the heart itself: both
-    are where they are in the atlas' mean body. So it does not matter where a torso ends. In
-    virtual patients the place so found is off by 0.5, 4 and 7 mm (SD: left, back, head), that by
-    the centroid of the whole skin by 0, 1 and 9 mm.
+    Its transverse position follows from the centroid of the skin around the heart, its height from
+    the heart itself; both are placed as in the atlas' mean body. The ends of the torso thus do not
+    matter. In virtual patients the error is 0.5, 4 and 7 mm (SD: left, back, head); with the
+    centroid of the whole skin it is 0, 1 and 9 mm.
 
     Args:
         points: [vertex, 3] mm, along the patient's axes.
@@ -42,10 +42,10 @@ def body_origin(
 
 
 def _slab_centre(points: np.ndarray, faces: np.ndarray, height: float) -> np.ndarray:
-    """Centroid [2] mm by area, to the left and to the back, of the skin around one height."""
+    """Centroid [2] mm by area, to the left and to the back, of the skin around a height."""
     area = np.linalg.norm(triangle_area_vectors(points, faces), axis=1)
     centres = points[faces].mean(axis=1)
-    # a triangle counts by its distance, so that none is in or out by a rounding error
+    # triangles are weighted by distance, so that rounding does not include or exclude any
     weight = area * np.maximum(0.0, 1.0 - np.abs(centres[:, 2] - height) / HALF_SLAB_MM)
     if weight.sum() <= 0:
         raise BadInput(

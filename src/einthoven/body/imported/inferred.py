@@ -17,13 +17,13 @@ from einthoven.body.anatomy.shape.torso import TorsoSurface, load_atlas
 from einthoven.body.imported.sheet import UNKNOWN_AXES, Row
 
 SEED = 0
-"""Of the bodies drawn; with the patient's name it gives every one of them its own generator."""
+"""Seed of the bodies drawn; with the patient's name it gives each of them its own generator."""
 MAX_POSE_SD = 2.5
 MAX_HEARTS = 20
-"""Poses drawn until one has room for the heart."""
+"""Number of poses drawn until the heart fits."""
 N_HEART_POINTS = 500
 UPRIGHT_DEG, FREE_DEG = 4.0, 90.0
-"""SD of the body's turn against stated axes, and against unknown ones."""
+"""SD of the body's rotation about stated axes, and about unknown ones."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class InferredTorso:
 
     Attributes:
         torso: skin along the patient's axes.
-        turn: [3, 3] from the axes of the evidence to those: patient = evidence @ turn; the
-            identity, where the row states its axes.
-        note: one line for the user: from what, and how far it may be off.
+        turn: rotation [3, 3] from the axes of the evidence: patient = evidence @ turn; the identity
+            if the row states its axes.
+        note: one line for the user: the evidence, and the expected error.
     """
 
     torso: TorsoSurface
@@ -42,7 +42,7 @@ class InferredTorso:
     note: str
 
     def electrodes(self) -> dict[str, np.ndarray]:
-        """The nine electrodes and the ground where the rules have them on this skin."""
+        """The nine electrodes and the ground by the rules on this skin."""
         sites = standard_electrodes(self.torso)
         return dict(zip(sites.names, sites.points)) | {GROUND: sites.ground}
 
@@ -69,18 +69,18 @@ def inferred_torso(
     heart: np.ndarray,
     resolution: str = "coarse",
 ) -> InferredTorso:
-    """The most likely torso of a row (`row.body` 0), or the so-manieth drawn one.
+    """The most likely torso of a row (`row.body` 0), or a random one.
 
     Args:
         row: of the sheet.
-        places: name -> [3] mm; what is neither an electrode of the 12-lead ECG nor a landmark is
-            a point of the skin.
+        places: name -> [3] mm; anything but an electrode of the 12-lead ECG or a landmark is a
+            point of the skin.
         skin: [point, 3] mm, more points of it.
-        heart: [vertex, 3] mm; none, if the files do not tell where it lies.
+        heart: [vertex, 3] mm; empty if the files do not locate it.
         resolution: of the torso atlas.
 
     Raises:
-        BadInput: nothing tells where the body is.
+        BadInput: the body's position is undetermined.
         StepFailed: no valid body is found.
     """
     known = {*standard_ties(resolution), *load_atlas().landmarks}
@@ -101,7 +101,7 @@ def inferred_torso(
 def typical_pose(
     row: Row, heart: HeartSurfaces, torso: TorsoSurface, mean: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pose of a heart whose files do not tell it: the mean one, or a drawn one of virtual patients.
+    """Pose of a heart whose files do not give it: the mean of virtual patients, or a random one.
 
     Args:
         row: of the sheet.
@@ -129,7 +129,7 @@ def typical_pose(
 
 
 def _note(row: Row, evidence: TorsoEvidence, posterior: TorsoPosterior, torso: TorsoSurface) -> str:
-    """What the torso was inferred from, and how far it may be off."""
+    """Evidence from which the torso was inferred, and its expected error."""
     seen = [
         f"{len(evidence.places)} electrodes and landmarks" if evidence.places else "",
         f"{len(evidence.skin)} points of the skin" if len(evidence.skin) else "",

@@ -1,4 +1,4 @@
-"""A heart's own fibres and activation from its tetrahedral mesh: arrays, or openCARP's files."""
+"""Fibres and activation of a heart from its tetrahedral mesh: arrays, or openCARP files."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -13,12 +13,12 @@ from einthoven.body.imported.read import CARP_SUFFIXES, tetrahedra_of
 from einthoven.data.patient.measured import MeasuredTissue
 
 NEVER = -1.0
-"""openCARP's activation time of a node that is never activated."""
+"""Activation time that openCARP writes for a node that is never activated."""
 SPAN_MS = (20.0, 500.0)
 MAX_GAP_MM = 5.0
-"""No place of the muscle is farther from a value; at 0.6 mm/ms that is 8 ms."""
+"""Largest distance of a place of the muscle from a value; at 0.6 mm/ms it is 8 ms."""
 CLEAR = 0.5
-"""Least largest eigenvalue of the mean f f^T around a node: below it there is no direction."""
+"""Least principal eigenvalue of the mean f f^T around a node that still defines a direction."""
 
 
 class Values(NamedTuple):
@@ -27,23 +27,23 @@ class Values(NamedTuple):
     points: np.ndarray
     cells: np.ndarray
     arrays: dict[str, np.ndarray]
-    """Of the words `fiber` and `time`."""
+    """Arrays for the words `fiber` and `time`."""
 
 
 def read_measured(place: str, folder: Path, words: dict[str, str]) -> MeasuredTissue | None:
-    """What the words `fiber=`, `time=` and `scenario=` of the column `tags` name.
+    """Fibres and activation named by `fiber=`, `time=` and `scenario=` in the column `tags`.
 
     Args:
         place: the heart of the row, one file with tetrahedra.
-        folder: that relative paths start from.
+        folder: base of relative paths.
         words: `sheet.Row.measured`.
 
     Returns:
-        In the file's unit and axes; None where nothing is named.
+        Values in the file's unit and axes; None if nothing is named.
 
     Raises:
-        BadInput: no such array or file, another number or kind of values, no tetrahedra, times
-            that are no activation in ms.
+        BadInput: no such array or file, a wrong number or kind of values, no tetrahedra, or times
+            that are not an activation in ms.
     """
     if not {"fiber", "time"} & words.keys():
         return None
@@ -64,7 +64,7 @@ def read_measured(place: str, folder: Path, words: dict[str, str]) -> MeasuredTi
 
 
 def _read(path: Path, folder: Path, words: dict[str, str]) -> Values:
-    """Tetrahedra, and the values that are named; of arrays in the file or of files beside it."""
+    """Tetrahedra, and the named values, from arrays in the file or from files beside it."""
     if path.suffix.lower() in CARP_SUFFIXES:
         mesh = read_carp(path)
         points, cells, arrays = mesh.points, mesh.cells, dict[str, np.ndarray]()
@@ -82,33 +82,33 @@ def _read(path: Path, folder: Path, words: dict[str, str]) -> Values:
             found[word] = arrays[name]
         else:
             there = ", ".join(sorted(arrays)) or "none"
-            raise BadInput(f"{path}: {word}={name}: no such file, nor array; arrays: {there}")
+            raise BadInput(f"{path}: {word}={name}: neither a file nor an array; arrays: {there}")
     return Values(points, cells, found)
 
 
 def _numbers(path: Path) -> np.ndarray:
-    """Values of a text file, a line for each node or cell; .lon files count their axes first."""
+    """Values of a text file, a line per node or cell; .lon files start with the number of axes."""
     try:
         lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
         if path.suffix == ".lon":
             lines = [line[:3] for line in lines[1:]]
         return np.squeeze(np.array(lines, float))
     except (ValueError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: not the same count of numbers in every line: {error}") from error
+        raise BadInput(f"{path}: lines have different counts of numbers: {error}") from error
 
 
 def _vectors(values: np.ndarray, name: str, path: Path) -> np.ndarray:
-    """Unit vectors [node or cell, 3], NaN where they have no length.
+    """Unit vectors [node or cell, 3], NaN where the length is zero.
 
     Raises:
-        BadInput: no vectors.
+        BadInput: the values are not vectors.
     """
     if values.ndim != 2 or values.shape[1] != 3:
-        raise BadInput(f"{path}: fiber={name}: shape {values.shape}; vectors of three are needed")
+        raise BadInput(f"{path}: fiber={name}: shape {values.shape}; three components are needed")
     length = np.linalg.norm(values, axis=1, keepdims=True)
     unit = np.divide(values, length, out=np.full(values.shape, np.nan), where=length > 1e-6)
     if not np.isfinite(unit).any():
-        raise BadInput(f"{path}: fiber={name}: all vectors are zero; another array?")
+        raise BadInput(f"{path}: fiber={name}: all vectors are zero; is it another array?")
     return unit
 
 
@@ -116,13 +116,13 @@ def _times(values: np.ndarray, name: str, path: Path) -> np.ndarray:
     """Times [node or cell, 1], NaN where there is no activation.
 
     Raises:
-        BadInput: no numbers, or they span what no activation lasts.
+        BadInput: not numbers, or the span is implausible for an activation.
     """
     if values.ndim != 1:
         raise BadInput(f"{path}: time={name}: shape {values.shape}; one number each is needed")
     known = np.where(values == NEVER, np.nan, values.astype(float))
     if not np.isfinite(known).any():
-        raise BadInput(f"{path}: time={name}: no finite time; another array?")
+        raise BadInput(f"{path}: time={name}: no finite time; is it another array?")
     if not SPAN_MS[0] <= (span := float(np.nanmax(known) - np.nanmin(known))) <= SPAN_MS[1]:
         raise BadInput(
             f"{path}: time={name}: activation lasts {span:.4g}, {SPAN_MS[0]:g} to {SPAN_MS[1]:g} ms"
@@ -132,10 +132,10 @@ def _times(values: np.ndarray, name: str, path: Path) -> np.ndarray:
 
 
 def _on_nodes(values: np.ndarray, mesh: Values, what: str) -> np.ndarray:
-    """Means [node, k] over the cells around a node that have a value, of values on cells.
+    """Nodal means [node, k] of cell values, over the surrounding cells that have a value.
 
     Raises:
-        BadInput: as many values as neither nodes nor cells.
+        BadInput: the number of values matches neither nodes nor cells.
     """
     if len(values) == len(mesh.points):
         return values
@@ -151,18 +151,18 @@ def _on_nodes(values: np.ndarray, mesh: Values, what: str) -> np.ndarray:
 
 
 def _direction(tensors: np.ndarray) -> np.ndarray:
-    """The main direction [node, 3] of mean tensors f f^T [node, 9], NaN where there is none."""
+    """Principal direction [node, 3] of mean tensors f f^T [node, 9], NaN where there is none."""
     known = np.isfinite(tensors).all(axis=1)
     size, axes = np.linalg.eigh(np.where(known[:, None], tensors, 0.0).reshape(-1, 3, 3))
     return np.where((known & (size[:, 2] > CLEAR))[:, None], axes[:, :, 2], np.nan)
 
 
 def check_holes(measured: MeasuredTissue, heart: Surfaces) -> list[str]:
-    """How far values are carried, in words; in the frame of both.
+    """Text on how far values are extrapolated, in the common frame.
 
     Args:
         measured: of the patient's files.
-        heart: the surfaces that the muscle's mesh will have.
+        heart: the surfaces of the muscle's future mesh.
 
     Raises:
         Defect: a place of the heart's surface or of its own mesh is too far from any value.

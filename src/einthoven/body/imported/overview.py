@@ -1,4 +1,4 @@
-"""Every refusal with a picture: of the place that is wrong, or of what could be read."""
+"""Pictures of refused patients: of the wrong place, or of what could be read."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,11 +22,11 @@ WORDS = {"L": "left", "R": "right", "P": "back", "A": "front", "S": "head", "I":
 
 @contextmanager
 def refusals_drawn(row: Row, picture: Path) -> Iterator[None]:
-    """Name the patient in what is refused within, and draw it: a defect, or else the files.
+    """Add the patient's name and a picture (a defect, or else the files) to errors in the block.
 
     Raises:
-        BadInput: instead of any other error that is explained to the user; it names the picture,
-            if there is one. Without a way to draw, the reason must still be told.
+        BadInput: instead of any other error for the user; it names the picture, if there is one. If
+            drawing fails, the reason is still reported.
     """
     try:
         yield
@@ -45,10 +45,10 @@ def refusals_drawn(row: Row, picture: Path) -> Iterator[None]:
 
 
 def draw_overview(row: Row, path: Path) -> bool:
-    """Write a PNG of all files of a patient as they are, in one frame; tell whether there is one.
+    """Write a PNG of all files of a patient, unchanged, in one frame; return whether there is one.
 
-    Units and axes are those of the files, because either may be what is wrong; the figure says
-    what the row states. A file that cannot be read is left out.
+    Units and axes are those of the files, because either may be wrong; the figure shows what the
+    row states. A file that cannot be read is left out.
     """
     parts, image = list(_parts(row)), _labels(row)
     if not parts and image is None:
@@ -62,7 +62,7 @@ def draw_overview(row: Row, path: Path) -> bool:
 
 
 def _axes(row: Row) -> list[str]:
-    """Names of x, y and z with what the row says of them."""
+    """Names of x, y and z with the axes stated by the row."""
     unit = row.unit if row.unit in MM else "file's unit"
     letters = row.axes.strip().upper()
     known = len(letters) == 3 and all(letter in DIRECTIONS for letter in letters)
@@ -87,7 +87,7 @@ def _parts(row: Row) -> Iterator[GivenPart]:
 def _tried(read: Callable[[str, Path], GivenPart], name: str, path: Path) -> Iterator[GivenPart]:
     try:
         part = read(name, path)
-    except (EinthovenError, OSError):  # the refusal itself may be that it cannot be read
+    except (EinthovenError, OSError):  # the error itself may be that it cannot be read
         return
     if len(part.points) and np.isfinite(part.points).all():
         yield part
@@ -108,7 +108,7 @@ def _named(name: str, path: Path) -> GivenPart:
 
 
 def _labels(row: Row) -> GivenLabels | None:
-    """The heart's label image, of a 4-D one the phase with the most labels."""
+    """The heart's label image; for a 4-D image, the phase with the most labels."""
     if not is_label_image(row.heart):
         return None
     path = Path(row.folder) / row.heart

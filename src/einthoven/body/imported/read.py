@@ -23,16 +23,16 @@ OWN_ARRAY = "face_tags"
 
 
 def read_heart(place: str, folder: Path, tags: str = "") -> Surfaces:
-    """The wall of a heart: one tagged or flat-based surface or mesh, or a file for each part.
+    """The wall of a heart: one tagged or flat-based surface or mesh, or one file per part.
 
     Args:
         place: path; or `epi=FILE lv=FILE rv=FILE base=FILE`; without a base they are shells.
-        folder: that relative paths start from.
+        folder: base of relative paths.
         tags: `ARRAY base=1 epi=2 lv=3 rv=4`: an array on vertices or cells and its values. Empty:
             the array face_tags with the values of core.tags, if there is one.
 
     Returns:
-        The surface in the file's unit and axes; tags are zero where none are known.
+        The surface in the file's unit and axes; unknown tags are zero.
 
     Raises:
         BadInput: a file is missing or unreadable, or the tags are not as described.
@@ -47,7 +47,7 @@ def read_heart(place: str, folder: Path, tags: str = "") -> Surfaces:
 
 
 def parts_of(place: str) -> dict[str, str]:
-    """Files of a heart by their words; one file alone is `heart`. Nothing is checked."""
+    """Files of a heart by part; a single file is `heart`. Nothing is checked."""
     if "=" not in place:
         return {"heart": place}
     return dict(item.partition("=")[::2] for item in place.split())
@@ -85,7 +85,7 @@ def read_points(path: Path) -> dict[str, np.ndarray]:
     lines = csv_lines(_path(path, Path()))
     rows = [{(key or "").strip().lower(): text for key, text in line.items()} for line in lines]
     columns = ("x", "y", "z")
-    if rows and "points:0" in rows[0]:  # as ParaView writes them
+    if rows and "points:0" in rows[0]:  # with the column names of ParaView
         columns = ("points:0", "points:1", "points:2")
     if missing := [key for key in ("name", *columns) if not rows or key not in rows[0]]:
         raise BadInput(f"{path}: no column {', '.join(missing)}; a line is name,x,y,z")
@@ -96,7 +96,7 @@ def read_points(path: Path) -> dict[str, np.ndarray]:
         try:
             place = np.array([float(row[key]) for key in columns])
         except (TypeError, ValueError) as error:
-            raise BadInput(f"{path}: {name}: not three numbers; mend the line") from error
+            raise BadInput(f"{path}: {name}: not three numbers; correct the line") from error
         if name in places:
             raise BadInput(f"{path}: {name} is given twice; keep one of the lines")
         places[name] = place
@@ -119,7 +119,7 @@ def _pairs(text: str, field: str) -> dict[str, str]:
     pairs = dict(item.partition("=")[::2] for item in text.split())
     if unknown := set(pairs) - set(TAG_WORDS):
         raise BadInput(
-            f"{field}: {', '.join(sorted(unknown))} unknown; the words are {' '.join(TAG_WORDS)}"
+            f"{field}: {', '.join(sorted(unknown))} unknown; allowed are {' '.join(TAG_WORDS)}"
         )
     if missing := [word for word in NEEDED if not pairs.get(word)]:
         raise BadInput(
@@ -132,7 +132,7 @@ def _pairs(text: str, field: str) -> dict[str, str]:
 def _tagged(path: Path, tags: str) -> Surfaces:
     if path.suffix.lower() in CARP_SUFFIXES:
         if tags:
-            raise BadInput(f"{path}: tags {tags!r} name an array, which openCARP's files have not")
+            raise BadInput(f"{path}: tags {tags!r} name an array, which openCARP files do not have")
         mesh = read_carp(path)
         if mesh.cells.shape[1] == 4:
             faces = boundary_of(mesh.cells)
@@ -148,10 +148,10 @@ def _tagged(path: Path, tags: str) -> Surfaces:
         data = data.extract_surface(algorithm="dataset_surface").triangulate()
         faces, cell_values = data.regular_faces, data.cell_data
     if data.n_points == 0 or len(faces) == 0:
-        raise BadInput(f"{path}: no triangles or tetrahedra; half-written, or another format?")
+        raise BadInput(f"{path}: no triangles or tetrahedra; incomplete, or another format?")
     points = np.asarray(data.points, float)
     if n := int((~np.isfinite(points[np.unique(faces)]).all(axis=1)).sum()):
-        raise BadInput(f"{path}: {n} of {len(points)} vertices are no numbers; write it anew")
+        raise BadInput(f"{path}: {n} of {len(points)} vertices are not numbers; export it again")
     if not tags:
         found = cell_values[OWN_ARRAY] if OWN_ARRAY in cell_values else np.zeros(len(faces), int)
         return Surfaces(points, faces, _own_tags(np.asarray(found)))
@@ -159,15 +159,13 @@ def _tagged(path: Path, tags: str) -> Surfaces:
     try:
         values = {word: float(value) for word, value in _pairs(rest, "tags").items()}
     except ValueError as error:
-        raise BadInput(f"tags: {error}; after each word stands a number, as in lv=3") from error
+        raise BadInput(f"tags: {error}; each word needs a number, as in lv=3") from error
     for arrays, of_vertices in ((cell_values, False), (data.point_data, True)):
         if name in arrays:
             found = np.asarray(arrays[name])
             return Surfaces(points, faces, _translate(found, values, faces, of_vertices, path))
     there = [name for name in data.array_names if not name.startswith("vtkOriginal")]
-    raise BadInput(
-        f"{path}: no array {name!r}; name one that is there: {', '.join(there) or 'none is'}"
-    )
+    raise BadInput(f"{path}: no array {name!r}; available are {', '.join(there) or 'none is'}")
 
 
 def _vtk_data(path: Path) -> Any:
@@ -184,7 +182,7 @@ def _vtk_data(path: Path) -> Any:
 
 
 def tetrahedra_of(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """Points [node, 3], tetrahedra [cell, 4] (none: [0, 4]) and all arrays of a VTK file.
+    """Points [node, 3], tetrahedra [cell, 4] (empty: [0, 4]) and all arrays of a VTK file.
 
     Raises:
         BadInput: not readable.
@@ -211,7 +209,7 @@ def boundary_of(cells: np.ndarray) -> np.ndarray:
 
 
 def _own_tags(values: np.ndarray) -> np.ndarray:
-    """Tags of core.tags; anything else counts as none."""
+    """Tags of core.tags; other values become zero."""
     known = np.isin(values, [*TAG_WORDS.values()])
     return np.where(known.all(), values, 0).astype(int)
 
@@ -221,7 +219,8 @@ def _translate(
 ) -> np.ndarray:
     """Tags [face] from an array.
 
-    Of vertices, the base wins: it is often one vertex wide. Otherwise the majority does.
+    From vertices, the base takes precedence, because it is often one vertex wide; otherwise the
+    majority does.
     """
     tags = np.zeros(len(values), int)
     for word, value in words.items():

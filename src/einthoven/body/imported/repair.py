@@ -1,4 +1,4 @@
-"""Mend what can be mended without guessing; refuse the rest with the place of the defect."""
+"""Safe repairs of surfaces; other defects are refused with their place."""
 
 from dataclasses import replace
 
@@ -23,13 +23,14 @@ from einthoven.body.imported.defect import Defect, near
 from einthoven.body.imported.slivers import even_out
 
 MERGE_SHARE = 1e-6
-"""Vertices closer than this share of the surface's extent are one."""
+"""Vertices closer than this share of the surface's extent are merged."""
 SMALL_PIECE = 0.01
 """Loose pieces with at most this share of the area are dropped."""
 SMALL_HOLE = 0.2
-"""Holes with a boundary up to this share of the surface's extent are closed, or of four edges."""
+"""Holes are closed if their boundary is at most this share of the surface's extent, or four edges.
+"""
 MAX_TANGLED = 0.03
-"""So large a share of the triangles may intersect others and be smoothed."""
+"""Largest share of intersecting triangles that is smoothed."""
 MAX_MOVED_EDGES = 3.0
 UNTANGLING_ROUNDS = 12
 
@@ -42,10 +43,10 @@ def mend(name: str, surface: Surfaces) -> tuple[Surfaces, list[str]]:
         surface: as read, in mm.
 
     Returns:
-        The mended surface and a line for every repair.
+        The repaired surface and one line per repair.
 
     Raises:
-        Defect: what cannot be mended safely, with its place.
+        Defect: a defect that cannot be repaired safely, with its place.
     """
     surface, notes = mend_open(name, surface)
     _refuse_non_manifold(name, surface)
@@ -66,7 +67,7 @@ def mend(name: str, surface: Surfaces) -> tuple[Surfaces, list[str]]:
 
 
 def mend_open(name: str, surface: Surfaces) -> tuple[Surfaces, list[str]]:
-    """What can be mended of a surface that need not be closed: no copies, fins and crumbs."""
+    """Repairs of a surface that may be open: remove duplicates, fins and small components."""
     notes: list[str] = []
     for step in (_merge, _drop_useless, _drop_fins, _drop_crumbs):
         surface, note = step(surface)
@@ -75,7 +76,7 @@ def mend_open(name: str, surface: Surfaces) -> tuple[Surfaces, list[str]]:
 
 
 def _merge(surface: Surfaces) -> tuple[Surfaces, str]:
-    """Vertices at one place become one (STL doubles all of them)."""
+    """Merge coincident vertices (STL duplicates all of them)."""
     step = MERGE_SHARE * surface.extent_mm
     grid = np.round(surface.points / step).astype(np.int64)
     _, first, inverse = np.unique(grid, axis=0, return_index=True, return_inverse=True)
@@ -85,7 +86,7 @@ def _merge(surface: Surfaces) -> tuple[Surfaces, str]:
 
 
 def _drop_useless(surface: Surfaces) -> tuple[Surfaces, str]:
-    """Triangles with a vertex twice, and copies of others."""
+    """Remove triangles with a repeated vertex, and duplicates."""
     corners = np.sort(surface.faces, axis=1)
     proper = (corners[:, 0] != corners[:, 1]) & (corners[:, 1] != corners[:, 2])
     _, first = np.unique(corners, axis=0, return_index=True)
@@ -95,7 +96,7 @@ def _drop_useless(surface: Surfaces) -> tuple[Surfaces, str]:
 
 
 def _drop_fins(surface: Surfaces) -> tuple[Surfaces, str]:
-    """Triangles that stand on an edge of two others with a free edge of their own."""
+    """Remove triangles on an edge of two others that have a free edge."""
     n_before = len(surface.faces)
     while True:
         _, edge_of, counts = np.unique(
@@ -112,7 +113,7 @@ def _drop_fins(surface: Surfaces) -> tuple[Surfaces, str]:
 
 
 def _drop_crumbs(surface: Surfaces) -> tuple[Surfaces, str]:
-    """Small pieces apart from the largest one."""
+    """Remove small components beside the largest one."""
     pieces = sorted(face_pieces(surface.faces), key=len, reverse=True)
     size = np.linalg.norm(triangle_area_vectors(surface.points, surface.faces), axis=1)
     loose = [piece for piece in pieces[1:] if size[piece].sum() <= SMALL_PIECE * size.sum()]
@@ -137,14 +138,14 @@ def _refuse_non_manifold(name: str, surface: Surfaces) -> None:
     if len(pieces) > 1:
         places = points[faces[pieces[-2]]].mean(axis=1)
         raise Defect(
-            f"{name}: {len(pieces)} separate surfaces, the second {near(places)}; give one",
+            f"{name}: {len(pieces)} separate surfaces, the second {near(places)}; keep one",
             places,
             surface,
         )
     if len(places := points[_pinched(surface)]):
         raise Defect(
             f"{name}: not a manifold: the surface touches itself in {len(places)} vertices, "
-            f"{near(places)}; split these vertices and part the two sides",
+            f"{near(places)}; split these vertices and separate the two sides",
             places,
             surface,
         )
@@ -153,7 +154,7 @@ def _refuse_non_manifold(name: str, surface: Surfaces) -> None:
 def _pinched(surface: Surfaces) -> np.ndarray:
     """Whether [vertex] the triangles around a vertex form more than one fan.
 
-    Corners of triangles are joined across the edges at their vertex; a fan is what hangs together.
+    Corners of triangles are joined across the edges at their vertex; each component is a fan.
     """
     faces = np.asarray(surface.faces, np.int64)
     n, across = len(faces), face_neighbours(faces)
@@ -172,7 +173,7 @@ def _pinched(surface: Surfaces) -> np.ndarray:
 
 
 def oriented(surface: Surfaces) -> tuple[Surfaces, int]:
-    """Turn triangles against their neighbours; how many (the smaller share)."""
+    """Reorient triangles that disagree with their neighbours; return their number."""
     import pyvista as pv
 
     normals = pv.PolyData.from_regular_faces(surface.points, surface.faces).compute_normals(
@@ -203,8 +204,8 @@ def _close(name: str, surface: Surfaces) -> tuple[Surfaces, str]:
         if is_wide(surface, loop):
             raise Defect(
                 f"{name}: not closed: {len(loops)} holes, one with a boundary of "
-                f"{length_mm:.0f} mm ({len(loop)} edges) {near(corners)}; close it in the program "
-                "that made it",
+                f"{length_mm:.0f} mm ({len(loop)} edges) {near(corners)}; "
+                "close it in the software that made it",
                 corners,
                 surface,
             )
@@ -214,13 +215,13 @@ def _close(name: str, surface: Surfaces) -> tuple[Surfaces, str]:
 
 
 def is_wide(surface: Surfaces, loop: np.ndarray) -> bool:
-    """Whether a boundary loop is too long for a hole that may be closed without being asked."""
+    """Whether a boundary loop is too long for a hole that is closed automatically."""
     length_mm = float(sides_of(surface.points[loop]).sum())
     return length_mm > SMALL_HOLE * surface.extent_mm and len(loop) > 4
 
 
 def _patch(surface: Surfaces, loop: np.ndarray) -> Surfaces:
-    """Triangulate one hole; by a fan where its boundary cannot be seen from one side."""
+    """Triangulate one hole; by a fan if its boundary is not visible from one side."""
     corners = surface.points[loop[::-1]]
     try:
         piece = fill_loops([corners], surface.edge_mm)
@@ -232,7 +233,7 @@ def _patch(surface: Surfaces, loop: np.ndarray) -> Surfaces:
 
 
 def _untangle(name: str, surface: Surfaces) -> tuple[Surfaces, str]:
-    """Smooth a few triangles that cut others, and those around, until none does."""
+    """Smooth a few intersecting triangles and their surroundings until none intersects."""
     points, faces = surface.points.copy(), surface.faces
     pairs = intersecting_pairs(points, faces)
     first_pairs = pairs
@@ -250,7 +251,7 @@ def _untangle(name: str, surface: Surfaces) -> tuple[Surfaces, str]:
     if len(pairs) or moved.max() > MAX_MOVED_EDGES * surface.edge_mm:
         places = surface.points[faces[np.unique(first_pairs)]].mean(axis=1)
         raise Defect(
-            f"{name}: cuts itself: {len(first_pairs)} pairs of triangles, {near(places)}; "
+            f"{name}: intersects itself: {len(first_pairs)} pairs of triangles, {near(places)}; "
             "smooth or remesh it there",
             places,
             surface,

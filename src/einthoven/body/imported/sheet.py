@@ -1,4 +1,4 @@
-"""The sheet of imported patients: a CSV with a line for each."""
+"""Sheet of imported patients: a CSV with one line per patient."""
 
 import csv
 import math
@@ -21,7 +21,7 @@ POSES = ("given", "typical")
 UNKNOWN_AXES = "unknown"
 MAX_BODIES = 100
 MEASURED = ("fiber", "time", "scenario")
-"""Words of the column `tags` that name a mesh's own fibres and activation."""
+"""Words of the column `tags` that name the mesh's own fibres and activation."""
 
 
 class Row(NamedTuple):
@@ -33,41 +33,42 @@ class Row(NamedTuple):
     torso: str
     """A file; empty: the torso is inferred (`imported.inferred`)."""
     electrodes: str
-    """CSV with name, x, y, z: electrodes, and landmarks for those that are missing."""
+    """CSV with name, x, y, z: electrodes, and landmarks for missing ones."""
     unit: str
     axes: str
-    """Three letters; `unknown`, where no torso is and the electrodes tell how the body lies."""
+    """Three letters; `unknown` if there is no torso and the electrodes determine the orientation.
+    """
     tags: str = ""
-    """`ARRAY base=1 epi=2 lv=3 rv=4`, if the heart has tags of its own; and `MEASURED`."""
+    """`ARRAY base=1 epi=2 lv=3 rv=4` if the heart has its own tags; and `MEASURED`."""
     folder: str = "."
     skin: str = ""
     """Points of the skin, for an inferred torso."""
     sex: str = ""
-    """Of a person whose torso is inferred: female or male, with height and weight; or empty."""
+    """For an inferred torso: female or male, with height and weight; or empty."""
     height_cm: float = 0.0
     weight_kg: float = 0.0
     pose: str = "given"
-    """given: the heart lies where its file has it. typical: as in virtual patients."""
+    """given: the heart's position is that of its file. typical: as in virtual patients."""
     body: int = 0
-    """Of an inferred torso: 0 is the most likely one, 1, 2, ... are drawn."""
+    """Body of an inferred torso: 0 is the most likely one, 1, 2, ... are random."""
     of: str = ""
-    """The patient that a drawn body belongs to."""
+    """Patient to which a random body belongs."""
     physiology: Mapping[str, float] = MappingProxyType({})
     """Measured speeds and durations, by the columns of the cohort's sheet (`COLUMNS`)."""
 
     def drawn(self, body: int) -> "Row":
-        """The same patient in the so-manieth body that is drawn."""
+        """The same patient with another random body."""
         return self._replace(patient=f"{self.patient}-body{body}", body=body, of=self.patient)
 
     @property
     def measured(self) -> dict[str, str]:
-        """Words of `tags` that name fibres and activation, and what they name."""
+        """Words of `tags` that name fibres and activation, with their values."""
         pairs = (word.partition("=")[::2] for word in self.tags.split())
         return {word: value for word, value in pairs if word in MEASURED}
 
     @property
     def surface_tags(self) -> str:
-        """The rest of `tags`."""
+        """Other words of `tags`."""
         words = self.tags.split()
         return " ".join(word for word in words if word.partition("=")[0] not in MEASURED)
 
@@ -79,7 +80,7 @@ class Row(NamedTuple):
         files = [Path(self.folder) / place for place in places if place]
         named = (Path(self.folder) / value for value in self.measured.values())
         files += [path for path in named if path.is_file()]
-        # openCARP and EDGAR split a mesh: the neighbours count, too
+        # openCARP and EDGAR split a mesh into several files
         beside = (".pts", ".elem", ".fac", ".lon")
         more = [f.with_suffix(s) for f in files if f.suffix in beside for s in beside]
         return [str(f) for f in dict.fromkeys([*files, *(m for m in more if m.exists())])]
@@ -89,7 +90,7 @@ def csv_lines(path: Path) -> list[dict[str, str]]:
     """Lines of a CSV file, each by column.
 
     Raises:
-        BadInput: it is none.
+        BadInput: it is not a CSV file.
     """
     try:
         with path.open(newline="") as file:
@@ -136,10 +137,10 @@ def read_sheet(path: str | Path) -> list[Row]:
 def _bodies(
     known: Mapping[str, str], folder: str, physiology: Mapping[str, float], where: str
 ) -> list[Row]:
-    """The row of a line, and one for each further body that is to be drawn.
+    """The row of a line, and one row per additional random body.
 
     Raises:
-        BadInput: fields that contradict each other, or numbers that are none.
+        BadInput: contradictory fields, or text instead of numbers.
     """
     _check_torso(known, where)
     text = {key: known.get(key) or "0" for key in ("height_cm", "weight_kg", "bodies")}
@@ -153,7 +154,8 @@ def _bodies(
         raise BadInput(f"{where}: {', '.join(text)}: {error}") from error
     if known.get("sex") and not (100 <= height <= 230 and 25 <= weight <= 300):
         raise BadInput(
-            f"{where}: height_cm {height:g}, weight_kg {weight:g}: no adult's; in m or in pounds?"
+            f"{where}: height_cm {height:g}, weight_kg {weight:g}: "
+            "implausible for an adult; in m or in pounds?"
         )
     if not 0 <= bodies <= MAX_BODIES:
         raise BadInput(f"{where}: bodies {bodies}: 0 to {MAX_BODIES} are drawn")
@@ -164,10 +166,10 @@ def _bodies(
 
 
 def _check_torso(known: Mapping[str, str], where: str) -> None:
-    """What only a patient without a torso may state, and how completely.
+    """Check what only a patient without a torso may state, and that it is complete.
 
     Raises:
-        BadInput: it is not so.
+        BadInput: a field is not allowed or missing.
     """
     inferred, pose = not known.get("torso"), known.get("pose") or POSES[0]
     if pose not in POSES:
@@ -190,10 +192,10 @@ def _check_torso(known: Mapping[str, str], where: str) -> None:
 
 
 def _physiology(line: Mapping[str, str | None], where: str) -> Mapping[str, float]:
-    """Column -> value of those columns of the cohort's sheet that are filled in.
+    """Column -> value of the non-empty physiology columns of the cohort's sheet.
 
     Raises:
-        BadInput: no number.
+        BadInput: not a number.
     """
     found: dict[str, float] = {}
     for column in COLUMNS:

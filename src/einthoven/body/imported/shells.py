@@ -19,26 +19,26 @@ SHELLS = {
     Surface.EPI: "epicardium", Surface.LV_ENDO: "LV endocardium", Surface.RV_ENDO: "RV endocardium"
 }  # fmt: skip
 FARTHEST_MM = 30.0
-"""An endocardium's rim is on average at most so far from the epicardium's."""
+"""Largest mean distance of an endocardium's boundary from the epicardium's."""
 CRUMB = 0.05
-"""A piece with at most this share of the largest one's area is no shell."""
+"""A component with at most this share of the largest one's area is not a shell."""
 
 
 def closed_wall(heart: Surfaces) -> tuple[Surfaces, list[str]]:
-    """The wall that shells bound: a base is built between their rims where it is not closed.
+    """The wall bounded by shells; a base is built between their boundary loops if it is open.
 
-    Every opening of an endocardium belongs to the opening of the epicardium that is nearest to it:
-    one around both ventricles, or one for each valve. Where a base is given that does not reach
-    the rims, the new one follows it.
+    Every opening of an endocardium belongs to the nearest opening of the epicardium, which has one
+    around both ventricles or one per valve. If a given base does not reach the boundary loops, the
+    new base follows it.
 
     Args:
         heart: as read, in mm; tagged, or three pieces without tags; without valve caps.
 
     Returns:
-        The surface, and what was done. One that is closed, or no set of shells, stays as it is.
+        The surface and a list of changes. A closed surface, or no set of shells, is unchanged.
 
     Raises:
-        Defect: shells of which one is closed, in pieces, or cannot be joined.
+        Defect: a shell is closed, disconnected, or cannot be joined.
     """
     if not _wide_open(heart):
         return heart, []
@@ -66,8 +66,9 @@ def closed_wall(heart: Surfaces) -> tuple[Surfaces, list[str]]:
             piece = fill_loops(corners, heart.edge_mm, base if len(base[1]) else None)
         except StepFailed as error:
             raise Defect(
-                f"heart: no base between the rims of the shells, {near(corners[0])}: {error}; "
-                "give base=FILE, or shells whose rims lie beside each other",
+                "heart: no base between the boundary loops of the shells, "
+            f"{near(corners[0])}: {error}; "
+                "give base=FILE, or shells whose boundary loops are close together",
                 np.concatenate(corners), wall,
             ) from error  # fmt: skip
         wall = sewn(wall, around, piece, Surface.BASE)
@@ -77,13 +78,13 @@ def closed_wall(heart: Surfaces) -> tuple[Surfaces, list[str]]:
 
 
 def _wide_open(heart: Surfaces) -> bool:
-    """Whether a surface has openings that are no small holes."""
+    """Whether a surface has openings other than small holes."""
     heart = mend_open("heart", heart)[0]
     if (unique_edges(heart.faces)[1] >= 2).all():
         return False
     try:
         loops = boundary_loops(oriented(heart)[0].faces)
-    except StepFailed:  # parts that meet here and there
+    except StepFailed:  # parts that touch in some places
         return True
     return any(is_wide(heart, loop) for loop in loops)
 
@@ -97,7 +98,7 @@ def _welded_share(heart: Surfaces) -> float:
 
 
 def _tagged(heart: Surfaces) -> Surfaces | None:
-    """Tags of three open pieces: the epicardium spans most; None if there are not three."""
+    """Tags of three open pieces, the largest being the epicardium; None if there are not three."""
     area = np.linalg.norm(triangle_area_vectors(heart.points, heart.faces), axis=1)
     pieces = sorted(face_pieces(heart.faces), key=lambda ids: -area[ids].sum())
     pieces = [ids for ids in pieces if area[ids].sum() > CRUMB * area[pieces[0]].sum()]
@@ -111,17 +112,17 @@ def _tagged(heart: Surfaces) -> Surfaces | None:
     try:
         if not is_left(heart.points, faces[one], faces[other], faces[epi]):
             tags[one], tags[other] = Surface.RV_ENDO, Surface.LV_ENDO
-    except StepFailed:  # a shell without an opening, or a ragged one: told by its name below
+    except StepFailed:  # a shell without an opening, or a ragged one: a later check names it
         pass
     return replace(heart, face_tags=tags).only(tags > 0)
 
 
 def _shell(heart: Surfaces, tag: Surface) -> Surfaces:
-    """One shell in one piece, its triangles pointing out of the wall."""
+    """One shell as one component, with triangles pointing out of the wall."""
     faces = heart.tagged(tag)
     if len(faces) == 0:
         raise Defect(
-            f"heart: no {SHELLS[tag]} among its parts; is one given twice?", heart.points[:1], heart
+            f"heart: no {SHELLS[tag]} among its parts; is one duplicated?", heart.points[:1], heart
         )
     pieces = sorted(face_pieces(faces), key=len)
     if len(pieces) > 1 and len(pieces[-2]) > CRUMB * len(pieces[-1]):
@@ -144,7 +145,7 @@ def _capped(shell: Surfaces) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _openings(shell: Surfaces, tag: Surface) -> list[np.ndarray]:
-    """Boundary loops of a shell that are no small holes."""
+    """Boundary loops of a shell, except small holes."""
     found = [loop for loop in boundary_loops(shell.faces) if is_wide(shell, loop)]
     if not found:
         raise Defect(
@@ -156,7 +157,7 @@ def _openings(shell: Surfaces, tag: Surface) -> list[np.ndarray]:
 
 
 def _grouped(wall: Surfaces, rims: dict[Surface, list[np.ndarray]]) -> list[list[np.ndarray]]:
-    """For each opening of the epicardium, its rim and those of the endocardia beside it."""
+    """Loops of each opening of the epicardium and of the endocardia next to it."""
     from scipy.spatial import cKDTree
 
     outer = rims[Surface.EPI]
@@ -174,7 +175,7 @@ def _grouped(wall: Surfaces, rims: dict[Surface, list[np.ndarray]]) -> list[list
 
 
 def _hole(wall: Surfaces, loop: np.ndarray, tag: Surface) -> Defect:
-    """The refusal of an opening that has none of the other layer beside it."""
+    """Error for an opening without a neighbour in the other layer."""
     corners = wall.points[loop]
     return Defect(
         f"heart: not closed: a hole in the {SHELLS[tag]} with a boundary of "

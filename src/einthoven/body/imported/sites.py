@@ -1,4 +1,4 @@
-"""Places for electrodes on a torso of the user: given, by rules from landmarks, or spread out."""
+"""Electrode sites on a user's torso: given, by rules from landmarks, or spread out."""
 
 import numpy as np
 
@@ -21,26 +21,26 @@ from einthoven.body.imported.defect import Defect, near
 MAX_OFF_SKIN_MM = 15.0
 LANDMARKS = (*RULE_LANDMARKS, "NIPPLE_R", "STERNAL_NOTCH", "XIPHOID", "NAVEL")
 MARGIN_MM = 40.0
-"""Body-surface electrodes lie up to so far outside the limb electrodes."""
+"""Largest distance of body-surface electrodes outside the limb electrodes."""
 
 
 def imported_sites(
     points: np.ndarray, faces: np.ndarray, given: dict[str, np.ndarray], sites: str = "front"
 ) -> tuple[Sites, list[str]]:
-    """All places for electrodes on a torso.
+    """All electrode sites on a torso.
 
     Args:
         points: [vertex, 3] mm, skin in the patient frame.
         faces: [face, 3].
         given: name -> [3] mm: electrodes, and landmarks (`LANDMARKS`) for those that are missing.
-        sites: where the grid is, "front" or "around".
+        sites: region of the grid, "front" or "around".
 
     Returns:
-        The sites, and what was moved or made up.
+        The sites, and a list of what was moved or generated.
 
     Raises:
         Defect: a given place is far from the skin.
-        BadInput: electrodes are missing, and so are landmarks to find them.
+        BadInput: electrodes are missing, and so are landmarks to place them.
     """
     given, notes = on_skin(points, faces, given)
     site = {name: place for name, place in given.items() if name not in LANDMARKS}
@@ -69,7 +69,7 @@ def imported_sites(
 def _project(
     points: np.ndarray, faces: np.ndarray, places: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """The nearest places on the skin."""
+    """Nearest points on the skin."""
     nearest = attach(points, faces, np.array(list(places.values()))).on(points)
     return dict(zip(places, nearest))
 

@@ -1,4 +1,4 @@
-"""Slivers, as clipping and closing leave them, made into triangles that a normal can be told of."""
+"""Removal of slivers, as clipping and closing leave them, so that normals are well defined."""
 
 import numpy as np
 
@@ -9,9 +9,9 @@ from einthoven.base.geometry.triangles import triangle_quality, unique_edges
 
 LEAST_QUALITY = 0.02
 LONG_EDGES = 6.0
-"""A triangle is a sliver below this quality or with an edge of so many median ones."""
+"""A triangle is a sliver below this quality or with an edge of this many medians."""
 FEATURE_DEG = 40.0
-"""Creases with a larger angle stay where they are."""
+"""Creases with a larger angle are kept."""
 N_REMESHING = 6
 MAX_VOLUME_CHANGE = 1e-3
 
@@ -23,7 +23,7 @@ def even_out(surface: Surfaces) -> tuple[Surfaces, str]:
         surface: closed and oriented, mm.
 
     Returns:
-        The surface, and what was done.
+        The surface and a list of changes.
     """
     bad = _slivers(surface)
     n = int(bad.sum())
@@ -37,7 +37,7 @@ def even_out(surface: Surfaces) -> tuple[Surfaces, str]:
 
 
 def _slivers(surface: Surfaces) -> np.ndarray:
-    """Which triangles [face] are slivers."""
+    """Slivers among the triangles: [face] bool."""
     corners = surface.points[surface.faces]
     longest = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
     limit = LONG_EDGES * np.median(longest)
@@ -45,9 +45,9 @@ def _slivers(surface: Surfaces) -> np.ndarray:
 
 
 def _remeshed(surface: Surfaces, chosen: np.ndarray, tag: int) -> Surfaces:
-    """Botsch and Kobbelt 2004 (10.1145/1057432.1057457) on some faces [face]; the rest stays.
+    """Isotropic remeshing (Botsch and Kobbelt 2004, 10.1145/1057432.1057457) of some faces [face].
 
-    A result that is not closed or encloses another volume is not taken: slivers are ugly, no error.
+    A result that is open or encloses another volume is discarded; slivers are not an error.
     """
     with extra("solve", "remeshing slivers of a surface"):
         import pymeshlab
@@ -55,7 +55,7 @@ def _remeshed(surface: Surfaces, chosen: np.ndarray, tag: int) -> Surfaces:
     edges = surface.points[unique_edges(surface.faces)[0]]
     median = float(np.median(np.linalg.norm(edges[:, 1] - edges[:, 0], axis=1)))
     meshes = pymeshlab.MeshSet(verbose=False)
-    rank = np.argsort(~chosen, kind="stable")  # the chosen ones first, for the condition
+    rank = np.argsort(~chosen, kind="stable")  # the chosen ones first, as the condition requires
     meshes.add_mesh(pymeshlab.Mesh(surface.points, surface.faces[rank]))
     meshes.compute_selection_by_condition_per_face(condselect=f"fi < {int(chosen.sum())}")
     meshes.meshing_isotropic_explicit_remeshing(

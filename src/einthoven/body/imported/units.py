@@ -1,4 +1,4 @@
-"""Units and axes of files: stated by the user, checked by size, turned into the patient frame."""
+"""Units and axes of files: stated by the user, checked by size, converted to the patient frame."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ DIRECTIONS: dict[str, tuple[int, float]] = {
 }  # fmt: skip
 """Left, right, posterior (back), anterior (front), superior (head), inferior (feet)."""
 EXTENT_MM = {"heart": (60.0, 220.0), "torso": (300.0, 1300.0)}
-"""Longest side of the bounding box of a human one."""
+"""Range of the longest side of a human bounding box."""
 
 
 def unit_of(stated: str, extents: dict[str, float]) -> tuple[str, list[str]]:
@@ -22,10 +22,10 @@ def unit_of(stated: str, extents: dict[str, float]) -> tuple[str, list[str]]:
         extents: "heart" and "torso" -> longest side of the bounding box in the file's unit.
 
     Returns:
-        The unit, and what was found out if it was not stated.
+        The unit, and a note if it was found by size.
 
     Raises:
-        BadInput: an unknown unit, or sizes of no human in it; with a guess where there is one.
+        BadInput: an unknown unit, or implausible sizes in it; with a guess if there is one.
     """
     fits = [unit for unit in MM if not _misfits(unit, extents)]
     sizes = ", ".join(f"{name} {extent:.4g}" for name, extent in extents.items())
@@ -46,7 +46,7 @@ def unit_of(stated: str, extents: dict[str, float]) -> tuple[str, list[str]]:
 
 
 def _misfits(unit: str, extents: dict[str, float]) -> list[str]:
-    """Names whose size is not human in that unit."""
+    """Names whose size is implausible in that unit."""
     ranges = {name: EXTENT_MM[name] for name in extents}
     return [k for k, (low, high) in ranges.items() if not low <= extents[k] * MM[unit] <= high]
 

@@ -1,4 +1,4 @@
-"""Tags for a heart's wall that comes without, with a base of any shape and any openings."""
+"""Tags for an untagged heart wall, with a base of any shape and any openings."""
 
 import numpy as np
 
@@ -11,15 +11,15 @@ from einthoven.body.anatomy.shape.carry import outward
 from einthoven.body.imported.cavities import STEP_MM, find_pockets
 
 SMOOTHING_MM = 3.0
-"""Normals are averaged over about so much before creases are looked for."""
+"""Width over which normals are averaged before creases are searched."""
 CREASE_MM = 8.0
-"""The sharper a crease is than a radius of so much, the less a cut along it costs."""
+"""A cut along a crease costs less the sharper the crease is than this radius."""
 FARTHEST_EPI_MM = 40.0
 OPPOSITE = 0.8
 LEAST_COST = 0.02
-"""Of a cut along a sharp crease, as a share of its length."""
+"""Cost of a cut along a sharp crease, as a share of its length."""
 COST_PER_MM = 0.005
-"""Of taking one mm^2, so that of two creases the first one is cut."""
+"""Cost per mm^2 of an included face, so that of two creases the first is cut."""
 CAPACITY, LARGE = 1000, 2**24
 LEAST_BASE_MM = 2.0
 CLEAR_RATIO = 1.2
@@ -29,10 +29,10 @@ GIVE_TAGS = "give a tag for every triangle or vertex"
 def tag_wall(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Tags of a closed wall by its shape.
 
-    Deep in the cavities it is endocardium, and opposite to that epicardium. From there each of the
-    three reaches to the shortest cut along a convex crease (isolating minimum cuts, Dahlhaus et
-    al. 1994, 10.1137/S0097539792225297), and what is left between them is the base: annuli of
-    valves, flat or curved. `is_left` tells the ventricles apart.
+    Deep in the cavities a face is endocardium, and opposite to that epicardium. From there each of
+    the three surfaces extends to the shortest cut along a convex crease (isolating minimum cuts,
+    Dahlhaus et al. 1994, 10.1137/S0097539792225297). What remains between them is the base: annuli
+    of valves, flat or curved. `is_left` distinguishes the ventricles.
 
     Args:
         points: [vertex, 3] mm.
@@ -42,7 +42,7 @@ def tag_wall(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
         [face] int8 (core.tags.Surface).
 
     Raises:
-        BadInput: there are no two ventricles, or they cannot be told apart.
+        BadInput: there are not two ventricles, or they cannot be distinguished.
     """
     faces = outward(points, faces)
     normals = _smooth_normals(points, faces)
@@ -69,7 +69,7 @@ def tag_wall(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def _smooth_normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Unit normals [face, 3], averaged by area with neighbours, so that slivers have one too."""
+    """Unit normals [face, 3], averaged by area with neighbours, so that slivers have one, too."""
     area = triangle_area_vectors(points, faces)
     neighbours = face_neighbours(faces)
     step_mm = np.sqrt(np.median(np.linalg.norm(area, axis=1)))
@@ -79,7 +79,7 @@ def _smooth_normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def _seeds(points: np.ndarray, faces: np.ndarray, normals: np.ndarray) -> np.ndarray:
-    """Tags [face] of faces that are sure; 0 elsewhere. Which cavity is the left one is not."""
+    """Tags [face] of unambiguous faces; 0 elsewhere. Left and right are not decided here."""
     from scipy.spatial import cKDTree
 
     pockets = find_pockets(points, faces)
@@ -100,7 +100,7 @@ def _seeds(points: np.ndarray, faces: np.ndarray, normals: np.ndarray) -> np.nda
 def _links(
     points: np.ndarray, faces: np.ndarray, normals: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of faces [link, 2] and what a cut between them costs [link]: length, if no crease."""
+    """Pairs of faces [link, 2] and the cost of a cut between them [link]: length, if no crease."""
     neighbours = face_neighbours(faces)
     face, side = np.nonzero(neighbours >= 0)
     other = neighbours[face, side]
@@ -119,7 +119,7 @@ def _links(
 def _reached(
     sources: np.ndarray, held_back: np.ndarray, between: np.ndarray, capacity: np.ndarray
 ) -> np.ndarray:
-    """Faces [face] bool on the sources' side of the smallest cut; taking a face costs, too."""
+    """Faces [face] bool on the sources' side of the minimum cut; including a face costs, too."""
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
@@ -140,7 +140,7 @@ def _reached(
 
 
 def _parted(points: np.ndarray, faces: np.ndarray, tags: np.ndarray) -> np.ndarray:
-    """Tags with a base at least some mm wide, also along a ridge that is round or sharp."""
+    """Tags with a base at least some mm wide, also along a round or sharp ridge."""
     from scipy.spatial import cKDTree
 
     endo = faces[np.isin(tags, (Surface.LV_ENDO, Surface.RV_ENDO))]
@@ -154,14 +154,14 @@ def _parted(points: np.ndarray, faces: np.ndarray, tags: np.ndarray) -> np.ndarr
 def is_left(points: np.ndarray, endo: np.ndarray, other_endo: np.ndarray, epi: np.ndarray) -> bool:
     """Whether `endo` is the left ventricle's: its free wall is thicker, its cavity rounder.
 
-    Roundness is the volume as a share of the convex hull's: the RV is wrapped around the LV.
+    Roundness is the volume as a share of the convex hull's; the RV wraps around the LV.
 
     Args:
         points: [vertex, 3] mm.
         endo: [face, 3], an open cavity; other_endo: likewise; epi: [face, 3].
 
     Raises:
-        BadInput: the two criteria disagree, or hardly see a difference.
+        BadInput: the two criteria disagree, or the difference is too small.
     """
     wall = _free_wall(points, endo, other_endo, epi) / _free_wall(points, other_endo, endo, epi)
     roundness = _roundness(points, endo) / _roundness(points, other_endo)
@@ -176,7 +176,7 @@ def is_left(points: np.ndarray, endo: np.ndarray, other_endo: np.ndarray, epi: n
 
 
 def _free_wall(points: np.ndarray, endo: np.ndarray, other: np.ndarray, epi: np.ndarray) -> float:
-    """Median distance in mm to the epicardium, where the other cavity is farther away."""
+    """Median distance in mm to the epicardium, where the other cavity is farther off."""
     from scipy.spatial import cKDTree
 
     own = points[np.unique(endo)]
@@ -190,7 +190,7 @@ def _roundness(points: np.ndarray, endo: np.ndarray) -> float:
     """Volume of an open cavity, closed to the centre of its opening, over its convex hull's."""
     from scipy.spatial import ConvexHull
 
-    # the cone over the boundary adds nothing when its tip lies in its plane
+    # the cone over the boundary has no volume if its tip lies in its plane
     loops = boundary_loops(endo)
     tip = np.mean([loop_area(points[loop])[1] for loop in loops], axis=0)
     a, b, c = (points[endo[:, k]] - tip for k in range(3))

@@ -1,4 +1,4 @@
-"""The wall of an imported heart, triangulated; thickened where it is too thin to be."""
+"""Triangulation of an imported heart's wall, thickened where it is too thin."""
 
 import numpy as np
 
@@ -21,31 +21,32 @@ from einthoven.body.anatomy.shape.thickening import thickened
 from einthoven.body.imported.defect import Defect, near
 
 SPARE_EDGES = (0.0, 0.1, 0.2, 0.35)
-"""Shares of the edge length by which walls are made thicker than needed, tried in turn."""
+"""Extra thickness, as shares of the edge length, tried in turn."""
 OTHER_EDGES = (1.0, 0.97, 1.03)
-"""Of the wanted edges, tried in turn: triangles of one size may cut where walls meet narrowly."""
+"""Factors on the wanted edge length, tried in turn: equal triangles may intersect in narrow places.
+"""
 LEAST_MEDIAN_MM = {Surface.LV_ENDO: 1.5, Surface.RV_ENDO: 0.3}
-"""A ventricle's wall is at least so thick over half of it."""
+"""Least thickness of a ventricle's wall over half of its area."""
 
 
 def placed_wall(
     wall: Surfaces, edge_mm: float
 ) -> tuple[HeartSurfaces, np.ndarray, np.ndarray, list[str]]:
-    """The heart with its rotation and origin; walls that are too thin are thickened and told.
+    """The heart with its rotation and origin, and a record of thickened walls.
 
-    Remeshing moves a surface by a share of the edge length: where a wall is too thin after it, it
-    is thickened by so much more.
+    Remeshing moves a surface by a share of the edge length. A wall that is too thin after it is
+    thickened by that much more.
 
     Args:
         wall: tagged, closed, mm.
-        edge_mm: wanted.
+        edge_mm: wanted edge length.
 
     Returns:
-        The heart in its own frame, rotation [3, 3], origin [3] mm, and what was thickened.
+        The heart in its own frame, rotation [3, 3], origin [3] mm, and a list of thickened walls.
 
     Raises:
         Defect: places that are wrong, in the frame of the wall.
-        BadInput: wrong tags, or no heart.
+        BadInput: wrong tags, or not a heart.
     """
     try:
         wall = checked_wall(wall)
@@ -77,7 +78,7 @@ def placed_wall(
 def _triangulated(
     wall: Surfaces, edge_mm: float
 ) -> tuple[HeartSurfaces, np.ndarray, np.ndarray, list[str]]:
-    """`placed_heart` with the wanted edges, or nearly these if triangles then cut each other."""
+    """Triangulate with the wanted edges, or slightly different ones if triangles then intersect."""
     told: list[str] = []
     for factor in OTHER_EDGES:
         tried_mm = float(np.clip(factor * edge_mm, *HEART_EDGE_MM))
@@ -93,7 +94,7 @@ def _triangulated(
 
 
 def _check_walls(wall: Surfaces) -> None:
-    """No wall is too thin everywhere, which thickening would hide, and the outside is outside."""
+    """Check that no wall is too thin everywhere, and that the epicardium is outside."""
     span = {tag: float(np.ptp(wall.points[wall.tagged(tag)], axis=(0, 1)).prod()) for tag in CURVED}
     widest = max(span, key=lambda tag: span[tag])
     if widest != Surface.EPI:
@@ -110,6 +111,6 @@ def _check_walls(wall: Surfaces) -> None:
             raise Defect(
                 f"heart: {inner.name} is {median:.2f} mm from {outer.name} (median of "
                 f"{len(ids)} vertices, at least {LEAST_MEDIAN_MM[inner]:g} wanted), "
-                f"{near(wall.points[ids])}; one surface given twice, or wrong tags?",
+                f"{near(wall.points[ids])}; is one surface duplicated, or a tag wrong?",
                 wall.points[ids[np.argsort(apart)[:200]]], wall,
             )  # fmt: skip

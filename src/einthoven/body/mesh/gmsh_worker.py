@@ -1,7 +1,7 @@
-"""Fills volumes by gmsh in a child process, so that a hang or crash can be ended.
+"""Volume meshing by gmsh in a child process, so that a hang or crash can be ended.
 
-`python -m einthoven.body.mesh.gmsh_worker JOB RESULT`: reads surfaces and sizes from the file JOB
-(.npz), writes cells and the surfaces as meshed to RESULT. Any error is one line on stderr.
+`python -m einthoven.body.mesh.gmsh_worker JOB RESULT` reads surfaces and sizes from the file JOB
+(.npz), and writes cells and the meshed surfaces to RESULT. Any error is one line on stderr.
 """
 
 import signal
@@ -29,9 +29,9 @@ def mesh_volumes(
 ) -> dict[str, np.ndarray | int]:
     """Mesh all tissues at once, and move inner nodes of bad cells until these are good.
 
-    Cells that are bad for their surface nodes remain: the diagonals beneath them are flipped and
-    all is meshed again. If no diagonal can be flipped the sizes are changed by 3 %, which gives
-    another mesh. The last round's mesh is returned as it is: the caller judges it.
+    Cells that are bad because of their surface nodes remain. The diagonals beneath them are flipped
+    and everything is meshed again. If no diagonal can be flipped, the sizes change by 3 %, which
+    gives another mesh. The last round's mesh is returned unchecked; the caller checks it.
 
     Returns:
         points (the given ones first), cells, cell_tags, faces (some diagonals flipped), and the
@@ -86,7 +86,7 @@ def add_surfaces(surfaces: Surfaces) -> None:
 
 
 def regions(face_tags: np.ndarray) -> dict[int, tuple[Tissue, list[int]]]:
-    """Volume number -> its tissue and the surfaces around it. Each lung is a volume."""
+    """Volume number -> its tissue and the surfaces around it. Each lung is one volume."""
     pieces: list[tuple[Tissue, list[int]]] = []
     for tissue, around in BOUNDARY.items():
         present = [int(tag) for tag in around if np.any(face_tags == tag)]
@@ -96,7 +96,7 @@ def regions(face_tags: np.ndarray) -> dict[int, tuple[Tissue, list[int]]]:
 
 
 def set_sizes(grids: list[bytes], wall_size: float, folder: Path) -> None:
-    """Background field: the smallest of all grids, and the heart's size all through its wall."""
+    """Background field: the smallest of all grids, and the heart's size throughout its wall."""
     field = gmsh.model.mesh.field
     fields = []
     for k, grid in enumerate(grids):
@@ -120,7 +120,7 @@ def set_sizes(grids: list[bytes], wall_size: float, folder: Path) -> None:
 
 
 def _generate(algorithm: str) -> None:
-    """Fill the volumes; one thread, because more make the result depend on their timing."""
+    """Fill the volumes on one thread; with more, the result would depend on their timing."""
     gmsh.option.setNumber("General.NumThreads", 1)
     options = {
         "Algorithm3D": ALGORITHMS[algorithm],
@@ -156,7 +156,7 @@ def main(job_path: str, result_path: str) -> int:
     """Run one job; return the exit status."""
     with np.load(job_path) as job:
         arrays = {name: job[name] for name in job.files}
-    # A second guard: if the parent is killed, nobody is left to end a gmsh that hangs.
+    # A second guard: if the parent is killed, nothing else ends a gmsh that hangs.
     config = MeshSettings.model_validate_json(str(arrays["config"]))
     signal.alarm(int(np.ceil(config.timeout_s)) + 5)
     gmsh.initialize(readConfigFiles=False, interruptible=False)

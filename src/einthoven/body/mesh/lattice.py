@@ -1,10 +1,10 @@
-"""Tetrahedra of the myocardium alone from a lattice, where a prediction needs no more.
+"""Tetrahedra of the myocardium alone from a lattice, sufficient for predictions.
 
 Isosurface stuffing, after Labelle and Shewchuk, "Isosurface stuffing: fast tetrahedral meshes with
 good dihedral angles", ACM Trans. Graph. 26:57 (2007), doi:10.1145/1276377.1276448: a body-centred
-cubic lattice is cut by the signed distance to the wall, and lattice points that a cut would come
-too close to are moved onto it. Needs no mesher; surfaces are kept to a fraction of a millimetre,
-not their triangles, and blood and torso are not meshed: finite elements need `tetrahedralise`.
+cubic lattice is cut by the signed distance to the wall, and lattice points too close to a cut are
+moved onto it. It needs no mesher. Surfaces are accurate to a fraction of a millimetre, but their
+triangles are not kept, and blood and torso are not meshed; finite elements need `tetrahedralise`.
 """
 
 from dataclasses import replace
@@ -29,11 +29,12 @@ from einthoven.data.patient.mesh import TetMesh
 EDGE_SHARE = 0.891
 """Edge of the regular tetrahedron of a cell's volume a^3 / 12, over the lattice constant a."""
 NEAR_LONG, NEAR_SHORT = 0.24999, 0.41189
-"""Shares of an edge: a cut so close to a lattice point takes the point with it (ibid., table 1)."""
+"""Shares of an edge: a lattice point this close to a cut is moved onto it (ibid., table 1)."""
 CAVITIES = (Surface.LV_ENDO, Surface.RV_ENDO)
 FINER = (1.0, 0.85, 0.7, 0.55, 0.4)
 VOLUME_TOLERANCE = 0.03
-"""Share of the muscle's volume that a lattice may miss: it cuts the sharp corners of the base."""
+"""Share of the muscle's volume that a lattice may miss, as it cuts the sharp corners of the base.
+"""
 
 
 def lattice_mesh(
@@ -44,17 +45,17 @@ def lattice_mesh(
     Args:
         surfaces: oriented as in core.tags; mm.
         frame: rotation [3, 3] and origin [3] mm of the lattice, patient = heart @ rotation.T +
-            origin, so that a heart has the same mesh wherever it lies.
-        edge_mm: edge of the regular tetrahedron of the mean cell's volume; taken finer, by
-            `FINER` in turn, until the muscle is of one piece and its surface a closed one.
+            origin, so that the mesh of a heart does not depend on its pose.
+        edge_mm: edge of the regular tetrahedron with the mean cell's volume; reduced by `FINER` in
+            turn until the muscle is connected and its surface closed.
         patient: name.
 
     Returns:
-        A mesh of `Tissue.MYOCARDIUM` alone, facets tagged and turned as in core.tags.
+        A mesh of `Tissue.MYOCARDIUM` alone, facets tagged and oriented as in core.tags.
 
     Raises:
         BadInput: an edge out of range.
-        StepFailed: the muscle falls apart on the finest lattice, too.
+        StepFailed: the muscle is disconnected even on the finest lattice.
     """
     between("edge_mm", edge_mm, 0.5, 8.0, "edges are in mm")
     rotation, origin = frame
@@ -63,15 +64,16 @@ def lattice_mesh(
         points, cells = _muscle(body, share * edge_mm / EDGE_SHARE)
         if _is_whole(body, points, cells):
             return _tagged(body, points @ rotation.T + origin, points, cells, patient)
-        logger.info("a lattice of %.1f mm edges tears the muscle", share * edge_mm)
+        logger.info("a lattice of %.1f mm edges disconnects the muscle", share * edge_mm)
     raise StepFailed(
-        f"lattices of {edge_mm:g} to {FINER[-1] * edge_mm:.1f} mm edges tear the muscle: walls are "
+        f"lattices of {edge_mm:g} to {FINER[-1] * edge_mm:.1f} mm edges "
+        "disconnect the muscle: walls are "
         "thinner than 0.9 of an edge; take a smaller one, or thicken the walls"
     )
 
 
 def _muscle(body: Surfaces, size: float) -> tuple[np.ndarray, np.ndarray]:
-    """Points [node, 3] and cells [cell, 4] of the muscle's largest piece, by a lattice constant."""
+    """Points [node, 3] and cells [cell, 4] of the muscle's largest component on a lattice."""
     points, tets = _lattice(body.points[np.unique(body.union("epi"))], size)
     level = _levels(body, points, size)
     tets = tets[(level[tets] < 0).any(axis=1)]
@@ -84,7 +86,7 @@ def _muscle(body: Surfaces, size: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _is_whole(body: Surfaces, points: np.ndarray, cells: np.ndarray) -> bool:
-    """Whether cells fill the muscle, and have a closed surface with no hole that it has not."""
+    """Whether cells fill the muscle, with a closed surface and no additional holes."""
     epi, lv, rv = (enclosed_volume(body.points, body.union(name)) for name in ("epi", "lv", "rv"))
     filled = tet_volumes(points, cells).sum() / (epi - lv - rv)
     found, given = _surface(cells), body.tagged(*MUSCLE_SURFACES)
@@ -93,15 +95,15 @@ def _is_whole(body: Surfaces, points: np.ndarray, cells: np.ndarray) -> bool:
 
 
 def _euler(faces: np.ndarray) -> int:
-    """Vertices minus edges plus faces: less by two for every hole through a wall."""
+    """Euler number of a surface: two less for every hole through a wall."""
     return len(np.unique(faces)) - len(unique_edges(faces)[0]) + len(faces)
 
 
 def _lattice(inside: np.ndarray, size: float) -> tuple[np.ndarray, np.ndarray]:
-    """Body-centred cubic lattice about some points: points [point, 3] and tetrahedra [tet, 4].
+    """Body-centred cubic lattice around some points: points [point, 3] and tetrahedra [tet, 4].
 
-    Each tetrahedron joins the centres of two cubes and two neighbouring corners of the face
-    between them; the first two and the last two are the long edges.
+    Each tetrahedron joins the centres of two cubes and two neighbouring corners of the face between
+    them; the first two and the last two are the long edges.
     """
     low = np.floor(inside.min(axis=0) / size).astype(int) - 1
     n = np.ceil(inside.max(axis=0) / size).astype(int) + 1 - low
@@ -123,7 +125,7 @@ def _lattice(inside: np.ndarray, size: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _levels(body: Surfaces, points: np.ndarray, size: float) -> np.ndarray:
-    """Below zero in the muscle, in mm; exact within a cell of it: [point]."""
+    """Level [point] in mm, negative in the muscle; exact within one cell of it."""
     level = surface_distance(body.points, body.union("epi"), points)
     near = np.flatnonzero(level < size)
     for cavity in ("lv", "rv"):
@@ -135,7 +137,7 @@ def _levels(body: Surfaces, points: np.ndarray, size: float) -> np.ndarray:
 def _snapped(
     points: np.ndarray, level: np.ndarray, tets: np.ndarray, size: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Lattice points that a cut is too close to lie on it: level zero."""
+    """Lattice points moved onto cuts that are too close: level zero."""
     pairs = np.concatenate([tets[:, [a, b]] for a in range(4) for b in range(a + 1, 4)])
     pairs = np.unique(np.sort(pairs, axis=1), axis=0)
     pairs = pairs[level[pairs[:, 0]] * level[pairs[:, 1]] < 0]
@@ -157,10 +159,10 @@ def _snapped(
 def _clipped(
     points: np.ndarray, level: np.ndarray, tets: np.ndarray, inner: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Tetrahedra of the part below zero; the diagonal of a quadrilateral leaves its smallest id.
+    """Tetrahedra below level zero; the diagonal of a quadrilateral starts at its smallest id.
 
-    Of a thin wall all corners of a tetrahedron may lie on the surface: these, `inner`, are whole.
-    Cut points are numbered behind all lattice points, so that both sides of a face agree.
+    In a thin wall all corners of a tetrahedron may lie on the surface: these, `inner`, are kept
+    whole. Cut points are numbered after all lattice points, so that both sides of a face agree.
     """
     kind = np.sign(level).astype(int)[tets]
     order = np.lexsort((tets, kind), axis=1)  # inside, on, outside; by id within each
@@ -169,7 +171,7 @@ def _clipped(
     cut = _Cuts(points, level, tets, kind)
     whole = tets[n_out == 0]
     parts = [whole, inner]
-    for n_zero in range(3):  # one point inside: the others are cut, or on the surface already
+    for n_zero in range(3):  # one point inside: the others are cut, or already on the surface
         some = np.flatnonzero((n_in == 1) & (n_out == 3 - n_zero))
         ends = [tets[some, k] if k <= n_zero else cut.of(some, 0, k) for k in (1, 2, 3)]
         parts.append(np.stack([tets[some, 0], *ends], axis=1))
@@ -192,7 +194,7 @@ def _clipped(
 
 
 class _Cuts:
-    """Points where edges from inside to outside meet level zero, numbered from len(points) on."""
+    """Points where edges from inside to outside cross level zero, numbered from len(points) on."""
 
     def __init__(self, points: np.ndarray, level: np.ndarray, tets: np.ndarray, kind: np.ndarray):
         self.tets, self.n = tets, len(points)
@@ -217,14 +219,14 @@ def _stacks(*tets: tuple[np.ndarray, ...]) -> list[np.ndarray]:
 
 
 def _sides(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Triangles [4 cell, 3] of cells, outward, and for each a number of its corners' set."""
+    """Triangles [4 cell, 3] of cells, outward, and a number that identifies each corner set."""
     sides = cells[:, [[1, 2, 3], [0, 3, 2], [0, 1, 3], [0, 2, 1]]].reshape(-1, 3)
     _, number = np.unique(np.sort(sides, axis=1), axis=0, return_inverse=True)
     return sides, number.ravel()
 
 
 def _largest_piece(points: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Cells that hang together by their faces, those of the most volume."""
+    """Cells of the face-connected component with the largest volume."""
     number = _sides(cells)[1]
     owner = np.repeat(np.arange(len(cells)), 4)
     shape = (len(cells), int(number.max()) + 1)
@@ -235,13 +237,13 @@ def _largest_piece(points: np.ndarray, cells: np.ndarray) -> np.ndarray:
 
 
 def _surface(cells: np.ndarray) -> np.ndarray:
-    """Triangles [facet, 3] of one cell only, outward."""
+    """Triangles [facet, 3] that belong to one cell only, outward."""
     sides, number = _sides(cells)
     return sides[(np.bincount(number) == 1)[number]]
 
 
 def _apart(facets: np.ndarray, tags: np.ndarray, n_points: int) -> np.ndarray:
-    """Tags [facet] with base between any two of the other surfaces, where a facet spans its rim."""
+    """Tags [facet] with base between other surfaces, where a facet spans the base's edge."""
     tags = tags.copy()
     for one, *others in (
         (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO),
@@ -256,7 +258,7 @@ def _apart(facets: np.ndarray, tags: np.ndarray, n_points: int) -> np.ndarray:
 def _tagged(
     body: Surfaces, points: np.ndarray, local: np.ndarray, cells: np.ndarray, patient: str
 ) -> TetMesh:
-    """The mesh with facets that have the tag of the nearest triangle of the wall."""
+    """The mesh with facets tagged like the nearest triangle of the wall."""
     facets = _surface(cells)
     wall = body.only(np.isin(body.face_tags, MUSCLE_SURFACES))
     nearest = TriangleTree(wall.points, wall.faces).closest(local[facets].mean(axis=1))

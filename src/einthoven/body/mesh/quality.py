@@ -35,7 +35,7 @@ def gamma_quality(points: np.ndarray, cells: np.ndarray) -> np.ndarray:
 
 
 def quality_summary(name: str, quality: np.ndarray) -> dict[str, float]:
-    """The least, the first percentile and the mean of a quality, under keys that begin so."""
+    """Minimum, first percentile and mean of a quality, under keys with this prefix."""
     return {
         f"{name}_min": float(quality.min()),
         f"{name}_p01": float(np.percentile(quality, 1)),

@@ -9,7 +9,7 @@ from einthoven.base.geometry.surfaces import Surfaces
 
 MAX_ROUNDS = 30
 OVERSIZE = 1.4
-"""An edge longer than this times the wanted length is halved: 0.7 to 1.4 of it remain."""
+"""An edge longer than this times the wanted length is halved; 0.7 to 1.4 of the length remain."""
 
 
 def refine_skin(surfaces: Surfaces, electrode_points: np.ndarray, config: MeshSettings) -> Surfaces:

@@ -1,11 +1,11 @@
-"""Moves of single nodes that make the worst cells around them better."""
+"""Relocation of single nodes to improve the worst cells around them."""
 
 import numpy as np
 
 from einthoven.body.mesh.quality import gamma_quality
 
 GOOD_QUALITY = 0.2
-"""Measured: of 15 meshes every cell below could be brought to it, in a second at most."""
+"""Quality that every cell of 15 test meshes could reach, within a second."""
 MAX_ROUNDS = 3
 N_DIRECTIONS = 32
 FIRST_STEP = 0.3
@@ -16,12 +16,12 @@ LAST_STEP = 0.01
 def relocate_nodes(
     points: np.ndarray, cells: np.ndarray, fixed: np.ndarray, wanted: float = GOOD_QUALITY
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """Move free nodes of cells worse than `wanted` so that the worst cell around each gets better.
+    """Move free nodes of cells worse than `wanted` so that the worst cell around each improves.
 
-    A node moves only if the least quality of all cells around it rises, so no cell becomes worse
-    than the worst one near it was, and with surface nodes fixed every tissue keeps its volume.
-    Quality is no smooth function of the node, so its best place is searched for: a step in one of
-    32 even directions, halved when none is better.
+    A node moves only if the least quality of all cells around it rises, so the worst cell never
+    gets worse. With fixed surface nodes every tissue keeps its volume. Quality is not a smooth
+    function of the node, so its best position is found by search: steps in 32 even directions,
+    halved when none improves.
 
     Args:
         points: [node, 3] mm.
@@ -52,7 +52,7 @@ def relocate_nodes(
 
 
 def _move(points: np.ndarray, star: np.ndarray, node: int) -> bool:
-    """Put `node` where the worst cell of its star is best; whether that is another place."""
+    """Put `node` where the worst cell of its star is best; return whether it moved."""
     corners = points[star]
     own = np.argmax(star == node, axis=1)
     start = points[node].copy()

@@ -1,4 +1,4 @@
-"""How long the edges of a tetrahedron should be at a point of the body."""
+"""Wanted edge length of tetrahedra at a point of the body."""
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -8,13 +8,13 @@ from einthoven.base.core.tags import LUNGS, Surface
 from einthoven.base.geometry.surfaces import Surfaces
 
 SIZE_RATIO = 0.65
-"""Size to ask of gmsh for a wanted mean edge. Measured: with the size h asked for, HXT and
-Delaunay fill a wall meshed with surface triangles of edge h by edges of 1.25 h on average; with
-0.65 h the mean is within 6 % of h (hearts at 4 and 2.2 mm)."""
+"""Factor from the wanted mean edge to gmsh's size. With size h, HXT and Delaunay fill a wall of
+surface triangles of edge h with edges of 1.25 h on average; with 0.65 h the mean is within 6 % of h
+(measured on hearts at 4 and 2.2 mm)."""
 
 
 def scaled(config: MeshSettings, factor: float) -> MeshSettings:
-    """All edges times a factor, same grading."""
+    """All edges times a factor, at the same grading."""
     names = ("heart_edge_mm", "torso_edge_mm", "electrode_edge_mm")
     return config.model_copy(update={name: factor * getattr(config, name) for name in names})
 
@@ -25,9 +25,9 @@ def size_grids(
     """A coarse grid over the torso and a fine one over the heart, as gmsh's `Structured` fields.
 
     Both hold min(torso, heart + grading * distance to any heart surface, electrode + grading *
-    distance to the closest electrode): distance from the epicardium alone would coarsen the wall
-    inwards. The smaller of the two grids holds at a point; between its wide nodes the coarse one
-    alone would miss the heart.
+    distance to the closest electrode). The distance from the epicardium alone would coarsen the
+    wall inwards. At a point the smaller of the two grids applies; the coarse grid alone would miss
+    the heart between its nodes.
     """
     skin = surfaces.points[np.unique(surfaces.tagged(Surface.SKIN))]
     heart_tags = set(Surface) - {Surface.SKIN, *LUNGS}
@@ -45,7 +45,8 @@ def _grid(
 ) -> bytes:
     """Graded sizes on a grid that covers the points by one step more on each side.
 
-    In gmsh's binary form: origin [3] mm, steps [3] mm, numbers of nodes [3], sizes [nx, ny, nz] mm.
+    The format is gmsh's binary one: origin [3] mm, steps [3] mm, numbers of nodes [3], sizes [nx,
+    ny, nz] mm.
     """
     low, high = cloud.min(axis=0), cloud.max(axis=0)
     origin = low - step

@@ -1,4 +1,4 @@
-"""Repair of cells that are bad for the surface under them: flip a diagonal of that surface."""
+"""Repair of cells that are bad because of the surface under them: flip its diagonal."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -55,7 +55,7 @@ def flip_diagonals(surfaces: Surfaces, bad_cells: np.ndarray) -> tuple[Surfaces,
 
 
 def _beside_needle(points: np.ndarray, faces: np.ndarray, edges: Edges, needle: int) -> list[int]:
-    """The triangle and those at its longest edge: two, if no other surface ends there."""
+    """The triangle and those at its longest edge: two, unless another surface ends there."""
     ends = [tuple(sorted(edge)) for edge in combinations(faces[needle].tolist(), 2)]
     lengths = [float(np.linalg.norm(points[a] - points[b])) for a, b in ends]
     return edges[ends[int(np.argmax(lengths))]]
@@ -66,7 +66,7 @@ def _better(points: np.ndarray, old: np.ndarray, new: np.ndarray) -> bool:
 
 
 def _flip(pair: list[list[int]]) -> list[list[int]]:
-    """The two triangles on the other diagonal of a quadrilateral, orientation kept."""
+    """The two triangles on the other diagonal of a quadrilateral, with the same orientation."""
     first, second = pair
     apex = next(node for node in first if node not in second)
     opposite = next(node for node in second if node not in first)
@@ -76,7 +76,7 @@ def _flip(pair: list[list[int]]) -> list[list[int]]:
 
 
 def _folds(points: np.ndarray, old: np.ndarray, new: np.ndarray) -> bool:
-    """Whether a new triangle would turn by more than 60 degrees from the old pair's normal."""
+    """Whether a new triangle deviates by more than 60 degrees from the old pair's normal."""
     normal = triangle_area_vectors(points, old).sum(axis=0)
     turned = triangle_area_vectors(points, new)
     lengths = np.linalg.norm(turned, axis=1) * np.linalg.norm(normal)

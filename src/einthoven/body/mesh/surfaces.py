@@ -1,4 +1,4 @@
-"""What must hold before meshing: closed, oriented, apart from each other, heart in the torso."""
+"""Requirements before meshing: closed, oriented, disjoint surfaces, with the heart in the torso."""
 
 import numpy as np
 
@@ -13,8 +13,8 @@ from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.body.anatomy.shape.heart_check import MIN_CLEARANCE_MM
 
 REQUIRED = (Surface.SKIN, Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO)
-"""Base and valve caps may be absent: then epicardium and cavities are closed by themselves. So may
-the lungs be."""
+"""Base and valve caps may be absent: then epicardium and cavities are closed by themselves. Lungs
+may be absent, too."""
 
 MAX_ELECTRODE_GAP_MM = 10.0
 TORSO_EXTENT_MM = (100.0, 2500.0)
@@ -65,7 +65,7 @@ def tissue_volumes(surfaces: Surfaces) -> dict[Tissue, float]:
 
 
 def lungs_in(surfaces: Surfaces) -> list[Surface]:
-    """The lungs that there are."""
+    """Lungs of this body."""
     return [tag for tag in LUNGS if np.any(surfaces.face_tags == tag)]
 
 
@@ -75,7 +75,7 @@ def _check_arrays(surfaces: Surfaces) -> None:
     shape("faces", faces, (None, 3))
     shape("face_tags", face_tags, (len(faces),))
     if len(faces) == 0 or faces.min() < 0 or faces.max() >= len(points):
-        raise BadInput(f"faces: vertex ids outside 0 to {len(points) - 1}; counted from one?")
+        raise BadInput(f"faces: vertex ids outside 0 to {len(points) - 1}; 1-based?")
     unknown = sorted(set(np.unique(face_tags).tolist()) - set(map(int, Surface)))
     if unknown:
         raise BadInput(f"face_tags: {unknown} are not tags of core.tags.Surface")
@@ -99,7 +99,7 @@ def _check_units(skin_mm: float) -> None:
 
 
 def _check_intersections(surfaces: Surfaces) -> None:
-    """Each alone (their triangles differ in size): skin, heart, lungs; clearances part them."""
+    """Check skin, heart and lungs separately; their clearances are checked elsewhere."""
     points, faces, face_tags = surfaces.points, surfaces.faces, surfaces.face_tags
     lungs = np.isin(face_tags, LUNGS)
     skin = face_tags == Surface.SKIN
@@ -119,7 +119,7 @@ def _check_intersections(surfaces: Surfaces) -> None:
 
 
 def _check_nesting(surfaces: Surfaces) -> None:
-    """Heart inside the torso with clearance, cavities inside the heart and beside each other."""
+    """Check that the heart is well inside the torso, and the cavities inside the heart."""
     points, closed = surfaces.points, {name: surfaces.union(name) for name in CLOSED_SURFACES}
     heart = points[np.unique(closed["epi"])]
     depth = -surface_distance(points, closed["torso"], heart)

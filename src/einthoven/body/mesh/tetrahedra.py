@@ -30,13 +30,12 @@ def tetrahedralise(
 ) -> TetMesh:
     """Mesh the body; the surface triangles become facets of the mesh.
 
-    Skin triangles are split in their own planes next to electrodes, where coarse ones would keep
-    the volume coarse too.
-    The wall has edges of `heart_edge_mm` throughout; outside it they grow by `grading` per mm of
-    distance up to `torso_edge_mm`, and shrink again towards the electrodes. Inner nodes of bad
-    cells are moved; slivers on a surface are removed by flipping a diagonal of that surface, so a
-    few facets may differ from the faces given.
-    gmsh runs in a child process on one thread: the same input gives the same mesh.
+    Skin triangles are split in their own planes next to electrodes, where coarse triangles would
+    keep the volume coarse. The wall has edges of `heart_edge_mm` throughout. Outside it they grow
+    by `grading` per mm of distance up to `torso_edge_mm`, and shrink again towards the electrodes.
+    Inner nodes of bad cells are moved. Slivers on a surface are removed by flipping a diagonal of
+    that surface, so a few facets may differ from the faces given. gmsh runs in a child process on
+    one thread: the same input gives the same mesh.
 
     Args:
         surfaces: oriented as in core.tags.
@@ -68,7 +67,7 @@ def tetrahedralise(
 
 
 def _run_gmsh(job: dict[str, Any], timeout_s: float, settings: str) -> dict[str, np.ndarray]:
-    """Run the worker in a process of its own and end it when the time is up."""
+    """Run the worker in its own process and end it at the time limit."""
     with TemporaryDirectory(prefix="einthoven-mesh-") as folder:
         job_path, result_path = Path(folder, "job.npz"), Path(folder, "result.npz")
         np.savez(job_path, **job)
@@ -91,7 +90,7 @@ def _run_gmsh(job: dict[str, Any], timeout_s: float, settings: str) -> dict[str,
 
 
 def _number(result: dict[str, np.ndarray], face_tags: np.ndarray, patient: str) -> TetMesh:
-    """Myocardium's nodes and cells first, positive cells, gmsh's order otherwise."""
+    """Mesh with myocardium's nodes and cells first, positive cells, otherwise in gmsh's order."""
     points, cells, cell_tags = result["points"], result["cells"], result["cell_tags"]
     order = np.argsort(cell_tags, kind="stable")  # MYOCARDIUM is the smallest tag
     cells, cell_tags = cells[order], cell_tags[order]
@@ -122,7 +121,7 @@ def _number(result: dict[str, np.ndarray], face_tags: np.ndarray, patient: str) 
 
 
 def _check_mesh(mesh: TetMesh, min_quality: float, settings: str) -> None:
-    """Judge what gmsh made: quality, and each tissue as large as its surfaces enclose."""
+    """Check gmsh's mesh: quality, and the volume of each tissue against its surfaces."""
     worst = mesh.quality["quality_min"]
     if worst < min_quality:
         quality = gamma_quality(mesh.points, mesh.cells)

@@ -1,4 +1,4 @@
-"""The flat base of a segmented heart: how its plane lies, and how high."""
+"""The flat base of a segmented heart: orientation and height of its plane."""
 
 from dataclasses import dataclass
 
@@ -10,28 +10,30 @@ from einthoven.body.segmentation.regions import VentricleMasks
 from einthoven.body.segmentation.stack import Stack, polygon_area, signed_distance
 
 ENCLOSED = 0.5
-"""Share of the LV's contour that has muscle around it in the slice that becomes the base."""
+"""Share of the LV's contour that muscle surrounds in the slice that becomes the base."""
 WHOLE_SLICE = {"lv": 0.75, "rv": 0.6}
-"""In that slice a cavity has at least this share of its area in the slice below."""
+"""Area of a cavity in that slice, at least, as a share of that in the slice below."""
 ONE_PIECE = 0.9
-"""Share of the largest epicardial contour in a slice that shows one heart."""
+"""Share of the largest epicardial contour in a slice that shows one connected heart."""
 CUT_APEX = 0.5
 FOOT_SLICES = 2
-"""Below the topmost whole slice: whose section shows in which columns the heart goes on."""
+"""Slices below the topmost complete one whose sections show the columns in which the heart
+continues."""
 FOOT_STEP_MM, WITHIN_MM = 2.0, 2.0
 STAIRS = 0.45
-"""Of the distance of slices: the RMS residual of a plane through the columns' ends. Slices across
-a plane leave 0.29 (a uniform error); labels that end otherwise leave more."""
+"""Largest RMS residual of a plane through the columns' ends, in slice distances. Slices across a
+plane leave 0.29 (a uniform error); labels that end otherwise leave more."""
 ONE_STAIR = 2 / 3
-"""Of the least squares' slope over one stair: the mean of all slopes that leave such a stair."""
+"""Factor on the least-squares slope over a single step: the mean of all slopes that produce it."""
 MAX_OBLIQUE_DEG = 25.0
 LEAST_OBLIQUE_DEG = 2.0
 OPENING_QUANTILE = 0.1
-"""Of an opening that is not flat, the base lies below all but this share."""
+"""If an opening is not flat, the base lies below all but this share of it."""
 MAX_TILT_DEG = 30.0
-"""Between the normal of the opening and the LV's axis; otherwise the base is across the axis."""
+"""Largest angle between the opening's normal and the LV's axis; beyond it the axis is the normal.
+"""
 BELOW_MM, WHOLE = 6.0, 0.85
-"""At the base a region's section is at least this share of that so far below."""
+"""At the base a region's section is at least this share of that the given depth below."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +41,8 @@ class Base:
     """A plane across a heart.
 
     Attributes:
-        axes: [3, 3], columns: from LV to RV in the plane, the second, up from apex to base.
+        axes: [3, 3], columns: from LV to RV in the plane, the second in-plane axis, from apex to
+            base.
         origin: [3] mm, a point of the plane.
     """
 
@@ -56,15 +59,15 @@ class Base:
 
 
 def upright(stack: Stack) -> Stack:
-    """The stack with its normal from apex to base, where the LV is wider.
+    """The stack with its normal from apex to base, i.e. towards the wider end of the LV.
 
     Raises:
-        BadInput: the LV is wide there, too, so that the apex is missing.
+        BadInput: the LV is wide at both ends, so the apex is missing.
     """
     there = stack.filled("lv")
     areas = np.array([abs(sum(map(polygon_area, stack.contours["lv"][k]))) for k in there])
     heights = stack.heights[there]
-    # by all slices: the last one at the base may hold only a part of the cavity
+    # use all slices: the last one at the base may contain only part of the cavity
     if np.average(heights, weights=areas) < heights.mean():
         stack, areas = stack.turned(), areas[::-1]
     if areas[0] > CUT_APEX * areas.max():
@@ -76,10 +79,10 @@ def upright(stack: Stack) -> Stack:
 
 
 def base_of_stack(stack: Stack) -> tuple[Base, list[str]]:
-    """The plane in which the labels end, or else the upper face of the topmost whole slice.
+    """The plane in which the labels end, or else the upper face of the topmost complete slice.
 
-    Whole is a slice that holds both cavities, the LV surrounded by muscle. Its upper face is taken
-    where labels end in one slice or in no plane.
+    A complete slice contains both cavities, with muscle around the LV. Its upper face is used if
+    the labels end in one slice or in no plane.
 
     Raises:
         BadInput: there is none.
@@ -111,15 +114,15 @@ def base_of_stack(stack: Stack) -> tuple[Base, list[str]]:
 def _plane_of_ends(stack: Stack, top: int) -> tuple[np.ndarray, float] | None:
     """The plane z = slopes @ (x, y) + height in which the heart's columns end, if it is oblique.
 
-    A column that is labelled in one slice and not in the next ends between them: least squares of
-    the middles of these intervals.
+    A column that is labelled in one slice and not in the next ends between them; the plane is the
+    least squares fit to the middles of these intervals.
 
     Args:
         stack: upright.
-        top: the topmost slice that is whole.
+        top: the topmost complete slice.
 
     Returns:
-        slopes [2] and height in mm; None where the columns end in one slice, or in no plane.
+        slopes [2] and height in mm; None if the columns end in one slice, or in no plane.
     """
     polygons, foot = stack.contours["epi"], max(top - FOOT_SLICES, 0)
     corners = np.concatenate(polygons[foot])
@@ -138,7 +141,7 @@ def _plane_of_ends(stack: Stack, top: int) -> tuple[np.ndarray, float] | None:
     rows = np.column_stack([columns, np.ones(len(columns))])
     plane = np.linalg.lstsq(rows, ends, rcond=None)[0]
     residual = float(np.sqrt(np.mean((rows @ plane - ends) ** 2)))
-    if len(levels := np.unique(ends)) == 2:  # one stair: the plane may be anything from flat on
+    if len(levels := np.unique(ends)) == 2:  # a single step fits any slope from zero on
         plane = ONE_STAIR * plane + [0.0, 0.0, (1.0 - ONE_STAIR) * levels.mean()]
     tilt_deg = np.degrees(np.arctan(np.linalg.norm(plane[:2])))
     if residual > STAIRS * stack.thickness_mm:
@@ -149,7 +152,7 @@ def _plane_of_ends(stack: Stack, top: int) -> tuple[np.ndarray, float] | None:
 
 
 def _is_whole(stack: Stack, k: int) -> bool:
-    """Whether a slice shows one heart, its cavities not much smaller than in the slice below."""
+    """Whether a slice shows one heart, with cavities not much smaller than in the slice below."""
     outlines = sorted(abs(polygon_area(polygon)) for polygon in stack.contours["epi"][k])
     if outlines[-1] < ONE_PIECE * sum(outlines):
         return False
@@ -162,7 +165,7 @@ def _is_whole(stack: Stack, k: int) -> bool:
 
 
 def _enclosed(stack: Stack, k: int) -> float:
-    """Share of the LV's contour in a slice that lies well within the epicardium."""
+    """Share of the LV's contour in a slice that is well inside the epicardium."""
     if not stack.contours["epi"][k]:
         return 0.0
     corners = np.concatenate(stack.contours["lv"][k])
@@ -171,9 +174,9 @@ def _enclosed(stack: Stack, k: int) -> float:
 
 
 def base_of_volume(regions: VentricleMasks) -> tuple[Base, list[str]]:
-    """The plane through the opening of the LV's cavity, as high as both ventricles reach.
+    """The plane through the opening of the LV's cavity, at the height that both ventricles reach.
 
-    Open are the faces of cavity voxels beside which there is neither muscle nor the RV.
+    The opening consists of cavity voxel faces next to neither muscle nor RV.
 
     Raises:
         BadInput: the LV is closed, or a ventricle ends below the middle of the LV.
@@ -209,7 +212,7 @@ def base_of_volume(regions: VentricleMasks) -> tuple[Base, list[str]]:
 
 
 def _opening(regions: VentricleMasks) -> np.ndarray:
-    """Centres [face, 3] mm of faces of LV voxels that have no region beside them."""
+    """Centres [face, 3] mm of faces of LV voxels next to no region."""
     lv, outside = regions.masks["lv"], np.pad(~regions.masks["epi"], 1, constant_values=True)
     found = []
     for axis in range(3):
@@ -220,7 +223,7 @@ def _opening(regions: VentricleMasks) -> np.ndarray:
 
 
 def _ending(places: dict[str, np.ndarray], up: np.ndarray, height: float, slab_mm: float) -> str:
-    """A region whose section below a height is smaller than further down, or empty."""
+    """A region whose section below a height is smaller than further down, or an empty text."""
     for name, points in places.items():
         depth = height - points @ up
         here = ((depth > 0) & (depth < slab_mm)).sum()

@@ -11,7 +11,7 @@ from einthoven.body.segmentation.stack import Stack
 
 COLUMNS = ("slice", "structure", "x", "y", "z")
 STRUCTURES = {"lv_endo": "lv", "rv_endo": "rv", "epi": "epi", "lv_epi": "epi", "rv_epi": "epi"}
-"""Structure of a line -> region; several epicardial contours in a slice are united."""
+"""Structure of a line -> region; several epicardial contours in a slice are merged."""
 MIN_CORNERS = 6
 MAX_OFF_PLANE_MM = 1.0
 Corners = dict[tuple[str, str], np.ndarray]

@@ -1,4 +1,4 @@
-"""Label images of three formats: integers on a grid, and where the grid lies in the patient."""
+"""Label images in three formats: integers on a grid, and the grid's position in the patient."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 1e-3}
 LETTERS = {"L": (0, 1), "R": (0, -1), "P": (1, 1), "A": (1, -1), "S": (2, 1), "I": (2, -1)}
 RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])
 MIN_SINE = 0.2
-"""Sine of the least angle between two index axes, or one and the plane of the others."""
+"""Least sine of the angle between two index axes, or of one with the plane of the others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,11 +25,11 @@ class LabelImage:
 
     Attributes:
         labels: [i, j, k] integers, or [i, j, k, phase].
-        steps: [3, 3] mm: column a is the way from one voxel to the next along index a, in LPS
-            (x left, y back, z head), which is the patient frame up to its origin. The columns
-            need be neither perpendicular nor right-handed.
+        steps: [3, 3] mm: column a is the step to the next voxel along index a, in LPS (x left, y
+            back, z head), which is the patient frame up to its origin. The columns need be neither
+            perpendicular nor right-handed.
         origin: [3] mm, centre of the first voxel.
-        unit: what the header states, or empty.
+        unit: unit in the header, or empty.
         oriented: whether the header states directions.
     """
 
@@ -41,7 +41,7 @@ class LabelImage:
 
     @property
     def spacing(self) -> np.ndarray:
-        """Distance [3] mm of neighbouring voxels along each index."""
+        """Distance [3] mm between neighbouring voxels along each index."""
         return np.linalg.norm(self.steps, axis=0)
 
     @property
@@ -50,7 +50,7 @@ class LabelImage:
         return abs(float(np.linalg.det(self.steps))) / 1000
 
     def place(self, index: np.ndarray) -> np.ndarray:
-        """Index [.., 3] to mm [.., 3]."""
+        """Positions [.., 3] mm of voxel indices [.., 3]."""
         return index @ self.steps.T + self.origin
 
 
@@ -58,17 +58,19 @@ def read_image(path: Path, reading: Reading) -> LabelImage:
     """Read one phase of a label image, in mm and LPS.
 
     Raises:
-        BadInput: not readable, no orientation, axes that are no axes, a 4-D image without a phase,
-            values that are no labels.
+        BadInput: not readable, no orientation, invalid axes, a 4-D image without a phase, values
+            that are not labels.
     """
     image = _one_phase(path, _stored(path), reading.phase)
     if min(image.labels.shape) < 2:
-        raise BadInput(f"{path}: one slice only, {image.labels.shape} voxels; give the stack")
+        raise BadInput(
+            f"{path}: one slice only, {image.labels.shape} voxels; the whole stack is needed"
+        )
     labels = np.asarray(image.labels)
     if labels.dtype.kind == "f":
         if not np.array_equal(labels, np.round(labels)):
             raise BadInput(
-                f"{path}: values like {labels[labels != np.round(labels)][0]:.4g} are no labels; "
+                f"{path}: values like {labels[labels != np.round(labels)][0]:.4g} are not labels; "
                 "is it the image itself, or was it interpolated (take nearest neighbour)?"
             )
         labels = labels.astype(np.int64)
@@ -76,9 +78,9 @@ def read_image(path: Path, reading: Reading) -> LabelImage:
 
 
 def raw_labels(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """What a file holds, without any check: labels [i, j, k] and spacing [3] in its own unit.
+    """Unchecked content of a file: labels [i, j, k] and spacing [3] in its own unit.
 
-    Of a 4-D image the phase with the most labels; for pictures of what was refused.
+    From a 4-D image it is the phase with the most labels. It is used for pictures of refused files.
 
     Raises:
         BadInput: not readable, or not of 3 or 4 dimensions.
@@ -98,7 +100,7 @@ def _stored(path: Path) -> LabelImage:
     except BadInput:
         raise
     except Exception as error:  # the readers raise many types
-        raise BadInput(f"{path}: not readable ({error}); half-written?") from error
+        raise BadInput(f"{path}: not readable ({error}); incomplete?") from error
 
 
 def suffix_of(path: Path) -> str:
@@ -122,7 +124,7 @@ def _one_phase(path: Path, image: LabelImage, phase: int | None) -> LabelImage:
 
 
 def _framed(path: Path, image: LabelImage, reading: Reading) -> LabelImage:
-    """The image in mm, its axes as stated or as its header has them."""
+    """The image in mm, with axes as stated or from its header."""
     unit = image.unit or reading.unit or "mm"
     if reading.unit and reading.unit not in MM:
         raise BadInput(f"labels: unit={reading.unit} is none of {', '.join(MM)}")
@@ -139,8 +141,8 @@ def _framed(path: Path, image: LabelImage, reading: Reading) -> LabelImage:
             steps[row, column] = sign * spacing[column]
     elif not image.oriented:
         raise BadInput(
-            f"{path}: the header states no orientation, so it is unknown how the heart lies; write "
-            "it with the scanner's, or state where the indices run, as in axes=LPS"
+            f"{path}: the header states no orientation, so the heart's is unknown; save it with "
+            "the scanner's, or state where the indices run, as in axes=LPS"
         )
     lengths = np.linalg.norm(steps, axis=0)
     if not (np.isfinite(steps).all() and (lengths > 0).all()):

@@ -30,21 +30,23 @@ def read_metaimage(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     n = int(header["NDims"])
     size = [int(word) for word in header["DimSize"].split()]
     if header["ElementType"] not in TYPES or int(header.get("ElementNumberOfChannels", 1)) != 1:
-        raise BadInput(f"{path}: values of type {header['ElementType']} are no labels")
+        raise BadInput(f"{path}: values of type {header['ElementType']} are not labels")
     if header["ElementDataFile"] != "LOCAL":
-        raise BadInput(f"{path}: its values are in {header['ElementDataFile']}; save as one .mha")
+        raise BadInput(
+            f"{path}: its values are in {header['ElementDataFile']}; save it as one .mha"
+        )
     if header.get("CompressedData", "False").lower() == "true":
         data = zlib.decompress(data)
     big = header.get("BinaryDataByteOrderMSB", header.get("ElementByteOrderMSB", "False"))
     kind = np.dtype(TYPES[header["ElementType"]]).newbyteorder(">" if big == "True" else "<")
     if len(data) < int(np.prod(size)) * kind.itemsize:
         raise BadInput(f"{path}: {len(data)} bytes of values, not {np.prod(size) * kind.itemsize}; "
-                       "half-written?")  # fmt: skip
+                       "incomplete?")  # fmt: skip
     values = np.frombuffer(data, kind, int(np.prod(size))).reshape(size, order="F")
     spacing = _numbers(header, ("ElementSpacing", "ElementSize"), np.ones(n))
     matrix = _numbers(header, ("TransformMatrix", "Orientation", "Rotation"), np.eye(n))
     origin = _numbers(header, ("Offset", "Origin", "Position"), np.zeros(n))
-    # a row of the matrix is the direction of an index
+    # rows of the matrix are the directions of the indices
     steps = matrix.reshape(n, n)[:3, :3].T * spacing[:3]
     return values, steps, origin[:3]
 
@@ -56,7 +58,7 @@ def _header(path: Path) -> tuple[dict[str, str], bytes]:
         line, _, rest = rest.partition(b"\n")
         key, equals, value = line.decode("latin-1").partition("=")
         if not equals:
-            raise BadInput(f"{path}: {key.strip()[:40]!r} is no line of a MetaImage header")
+            raise BadInput(f"{path}: {key.strip()[:40]!r} is not a line of a MetaImage header")
         header[key.strip()] = value.strip()
     return header, rest
 

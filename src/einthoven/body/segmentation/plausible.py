@@ -1,4 +1,4 @@
-"""Whether labels can be a heart: which is missing, swapped, double, cut off or mirrored."""
+"""Plausibility of labels as a heart: missing, swapped, duplicate, truncated or mirrored ones."""
 
 from itertools import permutations, product
 
@@ -13,19 +13,19 @@ from einthoven.body.segmentation.regions import LOOSE
 from einthoven.body.segmentation.stack import thick_axis
 
 ENCLOSES = 0.6
-"""At least this share of the LV's outline borders on muscle."""
+"""Least share of the LV's outline that borders on muscle."""
 ALL_AROUND = 0.8
-"""From this share on the RV's outline counts as enclosed by muscle, too."""
+"""Above this share the RV's outline also counts as surrounded by muscle."""
 VOLUMES_ML = {"lv": (15.0, 600.0), "rv": (15.0, 600.0), "myo": (25.0, 700.0)}
-"""Of any phase and disease; the import is stricter."""
+"""Limits for any phase and disease; the import is stricter."""
 TO_RV = np.array([-0.83, -0.56, 0.0])
 TO_APEX = np.array([0.43, -0.69, -0.58])
-"""Usual directions (left, back, head) from the LV to the RV, and from base to apex."""
+"""Typical directions (left, back, head) from the LV to the RV, and from base to apex."""
 LEAST_LIKENESS, CLEAR_LIKENESS = 0.35, 0.7
 
 
 def check_labels(image: LabelImage, reading: Reading) -> None:
-    """Raise BadInput if a label is missing, or one is there that was not named."""
+    """Raise BadInput if a label is missing, or an unnamed one is present."""
     values, counts = np.unique(image.labels, return_counts=True)
     held = {int(v): int(n) for v, n in zip(values, counts)}
     text = ", ".join(f"{v} ({n})" for v, n in held.items())
@@ -36,15 +36,15 @@ def check_labels(image: LabelImage, reading: Reading) -> None:
     if unknown := sorted(held.keys() - named):
         raise BadInput(
             f"labels: unknown {', '.join(map(str, unknown[:8]))}; the image holds (voxels) {text}; "
-            f"name them, or other={','.join(map(str, unknown[:8]))} for what is not heart"
+            f"name them, or other={','.join(map(str, unknown[:8]))} for the background"
         )
 
 
 def check_regions(image: LabelImage, masks: dict[str, np.ndarray], reading: Reading) -> bool:
-    """Raise BadInput for labels that are swapped, double, cut off or of no human size.
+    """Raise BadInput for labels that are swapped, duplicate, truncated or not of human size.
 
     Returns:
-        Whether there is muscle around the RV, by a label of its own or in that of the LV.
+        Whether there is muscle around the RV, with its own label or with that of the LV.
     """
     _check_sizes(image, masks)
     for role in NEEDED:
@@ -64,7 +64,7 @@ def check_regions(image: LabelImage, masks: dict[str, np.ndarray], reading: Read
 
 
 def bordering(region: np.ndarray, other: np.ndarray, axes: np.ndarray) -> float:
-    """Share of the voxel faces around a region, across some axes, beyond which is another."""
+    """Share of the voxel faces around a region, across some axes, that border on another."""
     faces = shared = 0
     for axis in axes:
         a, b = (np.moveaxis(mask, axis, 0) for mask in (region, other))
@@ -92,7 +92,7 @@ def _raise_swapped(
             known = [name for name, words in PRESETS.items()
                      if set(right.split()) == set(words.split())]  # fmt: skip
             known_text = f" (the preset {known[0]})" if known else ""
-            raise BadInput(f"{text}. Swapped labels? {right}{known_text} would be a heart")
+            raise BadInput(f"{text}. Swapped labels? {right}{known_text} would be plausible")
     raise BadInput(f"{text}. Is it a short-axis stack or volume of both ventricles?")
 
 
@@ -132,9 +132,9 @@ def _check_one(image: LabelImage, role: str, mask: np.ndarray) -> None:
 
 
 def check_pose(base: Base) -> None:
-    """Raise BadInput if the RV does not lie right and in front, and the apex left, front, down.
+    """Raise BadInput if the RV is not to the right and front, or the apex not left, front, down.
 
-    Names the mirror image or rotation that would.
+    The message names the mirror image or rotation that would fit.
     """
     to_rv, to_apex = base.axes[:, 0], -base.axes[:, 2]
     if _likeness(to_rv, to_apex) >= LEAST_LIKENESS:
@@ -155,11 +155,11 @@ def check_pose(base: Base) -> None:
     raise BadInput(
         f"frame: from the LV the RV lies along ({x:.2f}, {y:.2f}, {z:.2f}) (left, back, head), and "
         f"the apex along ({', '.join(f'{v:.2f}' for v in to_apex)}): the LV's wrong side. {cure}; "
-        "state where the image's indices run, as in axes=LPS, or mend the header"
+        "state where the image's indices run, as in axes=LPS, or correct the header"
     )
 
 
 def _likeness(to_rv: np.ndarray, to_apex: np.ndarray) -> float:
-    """Mean cosine with the usual directions."""
+    """Mean cosine with the typical directions."""
     usual = (TO_RV / np.linalg.norm(TO_RV), TO_APEX / np.linalg.norm(TO_APEX))
     return 0.5 * float(to_rv @ usual[0] + to_apex @ usual[1])

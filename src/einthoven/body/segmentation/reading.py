@@ -1,4 +1,4 @@
-"""How a segmentation is to be read: which label is what, which phase, which frame."""
+"""How a segmentation is read: labels, phase, frame."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,11 +27,11 @@ class Reading:
     Attributes:
         labels: role -> its values in the image.
         other: values that are background.
-        phase: of a 4-D image; None where it is 3-D.
-        unit: of the header where that states none: mm, cm, m, um.
-        axes: where the image's first, second and third index run, a letter each of L R P A S I,
-            instead of the header's directions.
-        rv_wall: mm, of the RV's free wall where it has no label.
+        phase: of a 4-D image; None for a 3-D one.
+        unit: if the header states none: mm, cm, m, um.
+        axes: directions of the image's first, second and third index, a letter each of L R P A S I,
+            instead of the header's.
+        rv_wall: mm, of the RV's free wall if it has no label.
         pixel: mm, of the images on which contours were drawn.
     """
 
@@ -45,7 +45,7 @@ class Reading:
 
     @classmethod
     def parse(cls, text: str) -> "Reading":
-        """From `PRESET KEY=VALUE ...`; of a role and `other`, values are parted by commas.
+        """Parse `PRESET KEY=VALUE ...`; values of a role and of `other` are separated by commas.
 
         Raises:
             BadInput: an unknown preset or key, or a value that is not a number.
@@ -53,7 +53,7 @@ class Reading:
         words = text.split()
         preset = words.pop(0) if words and "=" not in words[0] else ""
         if preset and preset not in PRESETS:
-            raise BadInput(f"labels: {preset!r} is no preset; there are {', '.join(PRESETS)}, or "
+            raise BadInput(f"labels: {preset!r} is not a preset; known: {', '.join(PRESETS)}, or "
                            "name each label: lv=1 myo=2 rv=3")  # fmt: skip
         given = [word.partition("=")[::2] for word in (*PRESETS.get(preset, "").split(), *words)]
         if unknown := [key for key, _ in given if key not in KEYS]:
@@ -70,7 +70,7 @@ class Reading:
         return cls(roles, other, unit=unit, axes=axes, **_numbers(values))
 
     def needs(self, *roles: str) -> None:
-        """Raise BadInput if the label of a role was not named."""
+        """Raise BadInput if a role has no label."""
         if missing := [role for role in roles if role not in self.labels]:
             raise BadInput(
                 f"labels: which label is {' '.join(missing)}? give a preset ({', '.join(PRESETS)}) "
@@ -82,7 +82,7 @@ def _integers(key: str, text: str) -> tuple[int, ...]:
     try:
         return tuple(int(number) for number in text.split(","))
     except ValueError as error:
-        raise BadInput(f"labels: {key}={text}: not integers parted by commas") from error
+        raise BadInput(f"labels: {key}={text}: not integers separated by commas") from error
 
 
 def _numbers(values: dict[str, str]) -> dict[str, Any]:

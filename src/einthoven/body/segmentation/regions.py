@@ -1,4 +1,4 @@
-"""The three regions whose boundaries make a heart, as masks of a label image."""
+"""The three regions that bound a heart, as masks of a label image."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ from einthoven.body.segmentation.image import LabelImage
 from einthoven.body.segmentation.reading import CAVITIES, ROLES, Reading
 
 REGIONS = ("lv", "rv", "epi")
-"""The cavities, and all within the epicardium, as in core.tags.SDF_SURFACES."""
+"""The cavities, and everything inside the epicardium, as in core.tags.SDF_SURFACES."""
 LOOSE = 0.1
-"""Pieces with up to this share of a label are dropped."""
+"""Components with up to this share of a label are dropped."""
 
 
 @dataclass(frozen=True, eq=False)
 class VentricleMasks:
-    """Masks [i, j, k] on the grid of an image: `lv`, `rv`, and `epi`, which holds both."""
+    """Masks [i, j, k] on the grid of an image: `lv`, `rv`, and `epi`, which contains both."""
 
     image: LabelImage
     masks: dict[str, np.ndarray]
@@ -30,7 +30,7 @@ def masks_of(image: LabelImage, reading: Reading) -> dict[str, np.ndarray]:
 
 
 def regions_of(image: LabelImage, masks: dict[str, np.ndarray]) -> VentricleMasks:
-    """Cavities without loose pieces and holes, and what the epicardium encloses."""
+    """Cavities without loose components and holes, and what the epicardium encloses."""
     notes: list[str] = []
     found: dict[str, np.ndarray] = {}
     for name in CAVITIES:
@@ -41,7 +41,7 @@ def regions_of(image: LabelImage, masks: dict[str, np.ndarray]) -> VentricleMask
     found["rv"] &= ~found["lv"]
     muscle = masks["myo"] | masks.get("rv_myo", np.zeros_like(masks["myo"]))
     epi = largest_piece(muscle | found["lv"] | found["rv"])
-    # slits of a voxel between labels are no outside
+    # slits of one voxel between labels are not outside
     epi |= ndimage.binary_closing(np.pad(epi, 2), np.ones((3, 3, 1)))[2:-2, 2:-2, 2:-2]
     found["epi"] = filled(epi)
     low, high = box_of(found["epi"], 2)
@@ -51,7 +51,7 @@ def regions_of(image: LabelImage, masks: dict[str, np.ndarray]) -> VentricleMask
 
 
 def largest_piece(mask: np.ndarray) -> np.ndarray:
-    """The largest piece of a mask, across faces, edges and corners."""
+    """Largest component of a mask, connected across faces, edges and corners."""
     pieces, n = ndimage.label(mask, np.ones((3, 3, 3)))
     if n < 2:
         return mask.copy()
@@ -61,14 +61,14 @@ def largest_piece(mask: np.ndarray) -> np.ndarray:
 
 
 def box_of(mask: np.ndarray, margin: int) -> tuple[np.ndarray, np.ndarray]:
-    """First and one past the last index [3] of a mask, widened within the image."""
+    """First index [3] of a mask and one past its last, widened within the image."""
     places = np.argwhere(mask)
     low = np.maximum(places.min(axis=0) - margin, 0)
     return low, np.minimum(places.max(axis=0) + 1 + margin, mask.shape)
 
 
 def filled(mask: np.ndarray) -> np.ndarray:
-    """Without holes, in each plane of the grid: papillary muscles count as cavity."""
+    """The mask without holes in each plane of the grid: papillary muscles count as cavity."""
     result = mask.copy()
     for axis in range(3):
         planes = np.moveaxis(result, axis, 0)
@@ -78,6 +78,6 @@ def filled(mask: np.ndarray) -> np.ndarray:
 
 
 def smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
-    """Values through the filter 2 G - G^2, G a Gaussian: G alone would shrink what is round."""
+    """Values through the filter 2 G - G^2, G a Gaussian; G alone would shrink round shapes."""
     once = ndimage.gaussian_filter(values, sigma)
     return 2 * once - ndimage.gaussian_filter(once, sigma)

@@ -1,4 +1,4 @@
-"""One segmented heart from a file: surfaces that can be imported, and how well they are known."""
+"""One segmented heart from a file: surfaces for import, and their positional uncertainty."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,7 @@ from einthoven.body.segmentation.wall import EDGE_MM, MIN_WALL_MM, InParts, wall
 
 MAX_LOWERINGS = 3
 TORSO_MM = 4.0
-"""Voxels of a torso are averaged in blocks to about this size."""
+"""Block size to which the voxels of a torso are averaged, approximately."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +43,8 @@ class SegmentedHeart:
     Attributes:
         wall: EPI, LV_ENDO, RV_ENDO, BASE in LPS mm (the patient's axes, the scanner's origin);
             closed, outward from the muscle, without valve caps.
-        covariance_mm2: [3, 3], of where its surfaces lie: see `grid_covariance`.
-        notes: what was assumed, dropped or thickened.
+        covariance_mm2: [3, 3], positional covariance of its surfaces: see `grid_covariance`.
+        notes: assumptions, dropped parts and thickened walls.
     """
 
     wall: Surfaces
@@ -89,22 +89,22 @@ def write_wall(heart: SegmentedHeart, path: Path) -> None:
 
 
 def is_label_image(place: str) -> bool:
-    """Whether a file is a label image, by its name."""
+    """Whether a file is a label image, judged by its name."""
     return bool(suffix_of(Path(place)))
 
 
 def is_segmentation(place: str) -> bool:
-    """Whether a heart is a label image or a table of contours, by its name."""
+    """Whether a heart is a label image or a table of contours, judged by its name."""
     return is_label_image(place) or Path(place).suffix.lower() == ".csv"
 
 
 def is_scan(path: Path) -> bool:
-    """Whether a file on its own is a label image or contours, and no sheet."""
+    """Whether a single file is a label image or contours, and not a sheet."""
     return is_label_image(path.name) or is_contour_table(path)
 
 
 def segmented_torso(path: Path, labels: str) -> Surfaces:
-    """The skin in LPS mm, without tags: around all labels, with the torso's among them.
+    """The skin in LPS mm, without tags: around all labels, including the torso's.
 
     Raises:
         BadInput: as `segmented_heart`.
@@ -129,11 +129,11 @@ def segmented_heart(path: str | Path, labels: str = "", edge_mm: float = EDGE_MM
         edge_mm: wanted mean edge length of the surfaces.
 
     Returns:
-        The heart, its base a plane: across the slices of a stack with thick ones, else across
-        the LV's axis.
+        The heart with a plane base: across the slices of a thick-sliced stack, else across the LV's
+        axis.
 
     Raises:
-        BadInput: the file, its labels or its frame are wrong; says what and how to mend it.
+        BadInput: the file, its labels or its frame are wrong; the message gives the remedy.
     """
     path, reading = Path(path), Reading.parse(labels)
     if not path.is_file():
@@ -157,19 +157,19 @@ def segmented_heart(path: str | Path, labels: str = "", edge_mm: float = EDGE_MM
 
 @dataclass(frozen=True, eq=False)
 class _Parts:
-    """Closed surfaces of all regions, the base that cuts them, and what is known of them."""
+    """Closed surfaces of all regions, the base that cuts them, and notes."""
 
     meshes: dict[str, Mesh]
     base: Base
     step_mm: float
-    """By which the base is lowered where the heart's section is in parts."""
+    """Step by which the base is lowered while the heart's section is disconnected."""
     covariance_mm2: np.ndarray
     has_rv_wall: bool
     notes: list[str]
 
 
 def _whole_wall(parts: _Parts, rv_wall_mm: float, edge_mm: float) -> tuple[Surfaces, list[str]]:
-    """The wall below the highest base at which the heart is in one piece, and what was done."""
+    """The wall below the highest base with a connected section, and a list of changes."""
     down_mm = 0.0
     while True:
         try:

@@ -2,10 +2,10 @@
 
 Shape-based interpolation (Raya and Udupa 1990, doi:10.1109/42.52980; Herman, Zheng and Bucholtz
 1992, doi:10.1109/38.135915): the signed distances d of each slice are interpolated between slices.
-Here of g = d (d + 2 r), r the radius of the slice's circle of equal area: between circles g is a
-difference of squared radii, which is quadratic along the axis of an ellipsoid and linear along
-that of a paraboloid, where d has a root at the apex. So an apex between the last slice and the
-next closes by continuation instead of by a cut.
+Here it is applied to g = d (d + 2 r), with r the radius of the circle with the slice's area.
+Between circles g is a difference of squared radii, which is quadratic along the axis of an
+ellipsoid and linear along that of a paraboloid, where d has a root at the apex. So an apex between
+the last slice and the next is closed smoothly instead of by a cut.
 """
 
 from collections.abc import Callable
@@ -29,15 +29,17 @@ Mesh = tuple[np.ndarray, np.ndarray]
 STEP_MM = 1.2
 MIN_SLICES = 4
 THICK = 1.5
-"""Slices are interpolated by shape where their distance is so many times the larger pixel side."""
+"""Slices are interpolated by shape if their distance exceeds this many times the longer pixel side.
+"""
 SMOOTHING_PIXELS = 0.7
-"""Gaussian on masks before their contour at one half is taken: takes off the stairs."""
+"""Gaussian on masks before the contour at one half is taken, which removes the staircase."""
 MAX_GAP_RATIO = 1.3
 MAX_SLOPE = 0.4
-"""Of a wall against the axis where it is continued beyond the last slice at the base."""
+"""Largest slope of a wall against the axis in the continuation beyond the last slice at the base.
+"""
 MARGIN_MM = 6.0
 NEAR_BASE = 0.25
-"""Of the distance of slices: so far below an oblique base a slice may miss what is there."""
+"""Share of the slice distance below an oblique base within which a slice may be incomplete."""
 THIN_QUANTILE = 0.1
 
 
@@ -48,7 +50,7 @@ class Stack:
     Attributes:
         axes: [3, 3], columns: two directions in the slices, and their normal; right-handed.
         heights: [slice] mm along the normal, ascending.
-        contours: region -> for every slice its polygons [corner, 2] mm, none where it is not.
+        contours: region -> for every slice its polygons [corner, 2] mm, or none.
         pixel_mm: of the slices, for the step of the grid.
         thickness_mm: distance of slices.
     """
@@ -60,12 +62,12 @@ class Stack:
 
     @property
     def thickness_mm(self) -> float:
-        """Distance of neighbouring slices."""
+        """Distance between neighbouring slices."""
         return float(np.median(np.diff(self.heights)))
 
     @property
     def covariance_mm2(self) -> np.ndarray:
-        """[3, 3]: see `grid_covariance`."""
+        """Covariance [3, 3]: see `grid_covariance`."""
         return grid_covariance(self.axes * [self.pixel_mm, self.pixel_mm, self.thickness_mm])
 
     def filled(self, name: str) -> np.ndarray:
@@ -82,10 +84,10 @@ class Stack:
 
 
 def grid_covariance(steps: np.ndarray) -> np.ndarray:
-    """Covariance [3, 3] mm^2 of where a surface lies that is known on a grid only.
+    """Positional covariance [3, 3] mm^2 of a surface that is known on a grid only.
 
-    A surface across an index is known to within one step s of it, uniformly: s^2 / 12. Along a
-    unit normal n the variance is n C n. What observers differ by comes on top.
+    A surface across an index is known to within one step s of it, uniformly: s^2 / 12. Along a unit
+    normal n the variance is n C n. Observer variability is not included.
 
     Args:
         steps: [3, 3] mm, from one voxel to the next, as columns.
@@ -94,7 +96,7 @@ def grid_covariance(steps: np.ndarray) -> np.ndarray:
 
 
 def thick_axis(image: LabelImage) -> int | None:
-    """The index along which slices are thick; None of a grid of nearly cubic voxels."""
+    """Index along which slices are thick; None for a grid of nearly cubic voxels."""
     order = np.argsort(image.spacing)
     thick = image.spacing[order[2]] >= THICK * image.spacing[order[1]]
     return int(order[2]) if thick else None
@@ -103,7 +105,7 @@ def thick_axis(image: LabelImage) -> int | None:
 def stack_of(regions: VentricleMasks, axis: int) -> Stack:
     """Contours of masks, slice by slice along an index.
 
-    The slices of a sheared grid are shifted against each other by the shear.
+    The slices of a sheared grid are shifted relative to each other by the shear.
     """
     with extra("images", "a label image"):
         from skimage.measure import find_contours
@@ -131,14 +133,14 @@ def stack_of(regions: VentricleMasks, axis: int) -> Stack:
 
 
 def check_gaps(stack: Stack) -> None:
-    """Raise BadInput where slices are missing, or a region in one of them."""
+    """Raise BadInput if slices are missing, or a region in one of them."""
     gaps = np.diff(stack.heights)
     if (wide := gaps > MAX_GAP_RATIO * stack.thickness_mm).any():
         k = int(wide.argmax())
         raise BadInput(
             f"stack: a slice is missing between {stack.heights[k]:.1f} and "
             f"{stack.heights[k + 1]:.1f} mm along the stack: {gaps[k]:.1f} mm, elsewhere "
-            f"{stack.thickness_mm:.1f}; add it, or leave away what lies beyond"
+            f"{stack.thickness_mm:.1f}; add it, or drop the slices beyond"
         )
     for name in REGIONS:
         there = stack.filled(name)
@@ -156,13 +158,13 @@ def surfaces_of(
 ) -> dict[str, Mesh]:
     """Closed surfaces of all regions; the base must be up (towards greater heights).
 
-    They are continued above the topmost slice and end some mm above it. Below its last slice a
-    cavity keeps the wall that it has there.
+    They continue above the topmost slice and end some mm above it. Below its last slice a cavity
+    keeps the wall thickness it has there.
 
     Args:
         stack: upright.
-        above: of an oblique base, the height [place] mm of places [place, 3] mm above it: what a
-            slice shows there is not the heart's section, so the slices below are continued.
+        above: for an oblique base, the height [place] mm of places [place, 3] mm above it. There
+            the slices do not show the heart's section, so those below are continued.
     """
     corners = np.concatenate([polygon for slices in stack.contours["epi"] for polygon in slices])
     low, high = corners.min(axis=0) - MARGIN_MM, corners.max(axis=0) + MARGIN_MM
@@ -186,7 +188,7 @@ def surfaces_of(
             share = np.clip(below / (0.5 * stack.thickness_mm), 0.0, 1.0)[:, None]
             kept = outer + share * _wall_at_apex(stack, name)
             distance = np.where(below[:, None] > 0, np.maximum(distance, kept), distance)
-        # the last layer is outside, so that the surface is closed
+        # the last layer is outside, which closes the surface
         field = np.concatenate([distance, np.abs(distance[-1:]) + 1.0])
         field = field.reshape(-1, len(y), len(x))
         points, faces = zero_level(field, np.array([x[0], y[0], z[0]]), np.full(3, step))
@@ -195,7 +197,7 @@ def surfaces_of(
 
 
 def _wall_at_apex(stack: Stack, name: str) -> float:
-    """How far in mm a cavity's contour in its last slice is within the epicardium, mostly."""
+    """Typical distance in mm of a cavity's last contour from the epicardium."""
     k = stack.filled(name)[0]
     if not stack.contours["epi"][k]:
         return 0.0
@@ -205,7 +207,7 @@ def _wall_at_apex(stack: Stack, name: str) -> float:
 
 
 def outward_piece(points: np.ndarray, faces: np.ndarray) -> Mesh:
-    """The largest piece of closed surfaces, turned outwards."""
+    """The largest component of closed surfaces, oriented outwards."""
     largest = max(face_pieces(faces), key=len)
     points, faces = compact(points, faces[largest])
     return points, faces if enclosed_volume(points, faces) > 0 else faces[:, ::-1]
@@ -213,7 +215,7 @@ def outward_piece(points: np.ndarray, faces: np.ndarray) -> Mesh:
 
 @dataclass(frozen=True, eq=False)
 class _Column:
-    """A region's slices, and those beyond its ends that continue it.
+    """Slices of a region, and those beyond its ends that continue it.
 
     Attributes:
         heights: [slice] mm, ascending.
@@ -227,7 +229,7 @@ class _Column:
 
     @classmethod
     def of(cls, stack: Stack, name: str, plane: np.ndarray, unknown: np.ndarray) -> Self:
-        """From contours, on points [point, 2] mm of the plane; unknown [slice, point] there."""
+        """The column at points [point, 2] mm of the plane; unknown [slice, point] are filled in."""
         there, gap = stack.filled(name), stack.thickness_mm
         values, radii = list[np.ndarray](), list[float]()
         for k in there:
@@ -236,14 +238,14 @@ class _Column:
             area = abs(sum(map(polygon_area, polygons)))
             radii.append(max(float(np.sqrt(area / np.pi)), -float(distance.min())))
             if len(values) > 1 and unknown[k].any():
-                radii[-1] = max(radii[-1], radii[-2])  # a part of a section tells no radius
+                radii[-1] = max(radii[-1], radii[-2])  # a partial section gives no radius
             values.append(distance * (distance + 2 * radii[-1]))
             if len(values) > 2 and unknown[k].any():
                 bound = 2 * radii[-1] * MAX_SLOPE * gap
                 on = values[-2] + np.clip(values[-2] - values[-3], -bound, bound)
                 values[-1] = np.where(unknown[k], on, values[-1])
         g = np.array(values)
-        # below the apex: on as between the last two slices, but closed before the next one
+        # below the apex: extrapolated from the last two slices, but closed before the next one
         down = np.maximum(g[0] - g[1], -1.001 * g[0].min())
         bound = 2 * radii[-1] * MAX_SLOPE * gap
         up = np.clip(g[-1] - g[-2], -bound, bound)
@@ -256,7 +258,7 @@ class _Column:
         )  # fmt: skip
 
     def at(self, z: np.ndarray) -> np.ndarray:
-        """Distances d [height, point] mm at heights z mm; beyond the ends as there."""
+        """Distances d [height, point] mm at heights z mm; beyond the ends, those at the ends."""
         from scipy.interpolate import Akima1DInterpolator
 
         within = np.clip(z, self.heights[0], self.heights[-1])

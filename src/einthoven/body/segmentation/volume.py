@@ -21,14 +21,14 @@ def surface_of_mask(
     base: Base | None = None,
     finest_mm: float = FINEST_MM,
 ) -> Mesh:
-    """The contour at one half of a mask that was smoothed on the scale of a voxel.
+    """The contour at one half of a mask, smoothed on the scale of a voxel.
 
     Args:
         mask: [i, j, k].
         steps: [3, 3] mm between voxels, as columns.
         origin: [3] mm, centre of the first.
-        base: voxels above it count as unknown, so that the surface is not rounded off there but
-            reaches a little beyond.
+        base: voxels above it are unknown, so that the surface is not rounded off there but extends
+            slightly beyond.
         finest_mm: finer voxels are averaged in blocks to about this size.
     """
     from scipy import ndimage
@@ -47,7 +47,7 @@ def surface_of_mask(
         along = up @ steps
         height = i * along[0] + j * along[1] + k * along[2] + (start - base.origin) @ up
         known = (height < 0).astype(np.float32)
-    # unknown voxels are filled from those below them first
+    # unknown voxels are first filled from those below them
     share = np.maximum(ndimage.gaussian_filter(known, FILLING_VOXELS), 1e-6)
     filling = ndimage.gaussian_filter(coarse * known, FILLING_VOXELS) / share
     soft = smoothed(np.where(known > 0, coarse, filling), SMOOTHING_VOXELS)
@@ -56,7 +56,7 @@ def surface_of_mask(
 
 
 def surfaces_of_volume(regions: VentricleMasks, base: Base) -> dict[str, Mesh]:
-    """Closed surfaces of all regions, which end a little above the base."""
+    """Closed surfaces of all regions, which end slightly above the base."""
     image = regions.image
     return {name: surface_of_mask(regions.masks[name], image.steps, image.origin, base)
             for name in REGIONS}  # fmt: skip

@@ -25,17 +25,17 @@ BAND_MM = 3.0
 COARSE = 4
 FEW_POINTS = 8
 MIN_WALL_MM = 2.0
-"""Muscle is made at least so thick: labels have slits and end at the outflow tract."""
+"""Least thickness of muscle: labels have slits and end at the outflow tract."""
 TAGS = {"epi": Surface.EPI, "lv": Surface.LV_ENDO, "rv": Surface.RV_ENDO}
 
 
 class InParts(StepFailed):
-    """The base parts the heart; further down it might not."""
+    """Disconnected section at the base; further down it may be connected."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Grid:
-    """Points [z, y, x] under the plane z = 0, which is its last."""
+    """Grid points [z, y, x] below the plane z = 0, which is the last layer."""
 
     low: np.ndarray
     n: np.ndarray
@@ -43,7 +43,7 @@ class _Grid:
 
     @classmethod
     def below(cls, corners: np.ndarray, step: float, margin_mm: float) -> Self:
-        """Around points [point, 3] mm, as far as they are below the plane."""
+        """Grid around points [point, 3] mm, as far as they are below the plane."""
         low = corners.min(axis=0) - margin_mm - 3 * step
         high = np.append(corners[:, :2].max(axis=0) + margin_mm + 3 * step, 0.0)
         n = np.ceil((high - low) / step).astype(int) + 1
@@ -75,21 +75,21 @@ def wall_of(
 ) -> tuple[Surfaces, list[str]]:
     """Cut three closed surfaces at the base and join them.
 
-    Signed distances on a grid whose uppermost plane is the base; where muscle is thinner than it
-    may be, the septum is widened to both sides and the epicardium moved outwards.
+    Signed distances are sampled on a grid whose uppermost plane is the base. Where muscle is
+    thinner than allowed, the septum is widened to both sides and the epicardium moved outwards.
 
     Args:
-        meshes: of lv, rv and epi (which may coincide with rv where that has no muscle).
+        meshes: of lv, rv and epi (which may coincide with rv where there is no muscle).
         base: of the heart; the surfaces reach above it.
         rv_wall_mm: least distance of the RV's cavity from the epicardium.
         edge_mm: wanted mean edge length.
 
     Returns:
-        EPI, LV_ENDO, RV_ENDO and BASE, closed, outward from the muscle; and what was thickened.
+        EPI, LV_ENDO, RV_ENDO and BASE, closed, outward from the muscle; and a record of thickening.
 
     Raises:
-        InParts: the base cuts the epicardium in several pieces.
-        BadInput: a surface has holes, or cuts another.
+        InParts: the base cuts the epicardium in several components.
+        BadInput: a surface has holes, or intersects another.
     """
     local = {name: ((points - base.origin) @ base.axes, faces)
              for name, (points, faces) in meshes.items()}  # fmt: skip
@@ -99,7 +99,9 @@ def wall_of(
     distance = {name: grid.distances(mesh, band) for name, mesh in local.items()}
     distance, notes = _thickened(distance, rv_wall_mm, grid.step)
     if (n := _n_sections(distance["epi"][-1])) > 1:
-        raise InParts(f"at its base the heart's section is in {n} parts; are labels missing there?")
+        raise InParts(
+            f"at its base the heart's section has {n} components; are labels missing there?"
+        )
     shells = [_shell(grid, distance[name], name, edge_mm) for name in TAGS]
     wall = Surfaces.joined(shells)
     starts = np.cumsum([0, *(len(shell.points) for shell in shells)])
@@ -110,14 +112,14 @@ def wall_of(
     ]
     wall = filled(wall, loops, Surface.BASE, edge_mm)
     if len(pairs := intersecting_pairs(wall.points, wall.faces)):
-        raise BadInput(f"labels: the surfaces cut each other in {len(pairs)} places; thinner than "
+        raise BadInput(f"labels: the surfaces intersect in {len(pairs)} places; thinner than "
                        "a voxel somewhere?")  # fmt: skip
     points = wall.points @ base.axes.T + base.origin
     return Surfaces(points, wall.faces, wall.face_tags), notes
 
 
 def _n_sections(distance: np.ndarray) -> int:
-    """In how many pieces a plane [y, x] is inside, without those of a few points."""
+    """Number of components of the inside of a plane [y, x], without those of a few points."""
     from scipy.ndimage import label
 
     pieces, _ = label(distance < 0)
@@ -145,13 +147,13 @@ def _thickened(
 
 
 def _share(lack: np.ndarray, distance: np.ndarray, step: float) -> float:
-    """Share of the zero level of a distance, to a percent, where something lacks."""
+    """Share of the zero level of a distance, in whole percent, where thickness lacks."""
     beside = np.abs(distance) < 0.5 * step
     return round(float((lack[beside] > 0.3).mean()), 2)
 
 
 def _shell(grid: _Grid, distance: np.ndarray, name: str, edge_mm: float) -> Surfaces:
-    """The zero level below the base, near-uniform triangles, its boundary in the base's plane."""
+    """The zero level below the base: near-uniform triangles, boundary in the base's plane."""
     points, faces = zero_level(distance, grid.low, np.full(3, grid.step))
     points, faces = compact(points, faces[max(face_pieces(faces), key=len)])
     ends = np.flatnonzero(distance[-1].ravel() < 0)
@@ -169,7 +171,7 @@ def _shell(grid: _Grid, distance: np.ndarray, name: str, edge_mm: float) -> Surf
         corners = points[old_loops[int(apart.argmin())]] * [1.0, 1.0, 0.0]
         new_points[loop] = spread(smooth_loop(corners, edge_mm), len(loop), near=new_points[loop])
     new_points = relaxed(new_points, new_faces, np.concatenate(loops), (points, faces))
-    # the plane through the origin, where the cap would be, adds nothing to the volume
+    # the plane through the origin, where the cap would be, adds no volume
     outward = enclosed_volume(new_points, new_faces) > 0
     if outward != (name == "epi"):  # the muscle is outside of a cavity
         new_faces = new_faces[:, ::-1]

@@ -1,4 +1,4 @@
-"""From a recording of several beats to one: the median of aligned beats, without drift."""
+"""Reduction of a recording of several beats to one: the median of aligned beats, without drift."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,15 @@ from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 
 PEAK_SHARE = 0.4
-"""A QRS has at least this part of the typical highest spatial velocity; a T wave has not."""
+"""A QRS reaches this share of the typical largest spatial velocity; a T wave does not."""
 REFRACTORY_MS = 250.0
 SMOOTH_MS = 24.0
 BEFORE_R_MS, BEFORE_SHARE = 400.0, 0.4
 AFTER_SHARE = 0.68
-"""A beat: from BEFORE_R_MS, at most BEFORE_SHARE of the cycle, before the peak to AFTER_SHARE."""
+"""A beat lasts from BEFORE_R_MS (at most BEFORE_SHARE of the cycle) before the peak to AFTER_SHARE.
+"""
 LEVEL_MS = (-90.0, -60.0)
-"""Before the peak, where nothing is active: the level at which the drift is read."""
+"""Interval before the peak, where nothing is active, in which the baseline drift is read."""
 ALIGN_MS = 30.0
 MIN_CORRELATION = 0.9
 
@@ -26,7 +27,7 @@ class AveragedBeat:
 
     Attributes:
         ecg: [lead, time] mV. time: [time] ms, zero at the steepest part of the QRS.
-        rr_ms: median cycle length; None of a single beat. n_beats: that were averaged.
+        rr_ms: median cycle length; None for a single beat. n_beats: number of averaged beats.
     """
 
     ecg: np.ndarray
@@ -36,10 +37,10 @@ class AveragedBeat:
 
 
 def representative_beat(ecg: np.ndarray, rate_hz: float) -> AveragedBeat:
-    """The median beat of a recording; a recording of one beat is returned as it is.
+    """The median beat of a recording; a recording of one beat is returned unchanged.
 
-    Beats are aligned by correlation; the drift, a line from level to level before the QRS, is
-    taken off; beats of another shape (correlation with the median below 0.9) are left out.
+    Beats are aligned by correlation. The drift, linear between the baselines before each QRS, is
+    removed. Beats of another shape (correlation with the median below 0.9) are excluded.
 
     Args:
         ecg: [lead, time] mV. rate_hz: samples per second.
@@ -68,7 +69,7 @@ def representative_beat(ecg: np.ndarray, rate_hz: float) -> AveragedBeat:
 
 
 def qrs_peaks(ecg: np.ndarray, step_ms: float) -> np.ndarray:
-    """Samples of the highest spatial velocity of each QRS.
+    """Sample of the largest spatial velocity of each QRS.
 
     Args:
         ecg: [lead, time] mV. step_ms: between samples.
@@ -96,7 +97,7 @@ def qrs_peaks(ecg: np.ndarray, step_ms: float) -> np.ndarray:
 
 
 def _drift(ecg: np.ndarray, peaks: np.ndarray, step: float) -> np.ndarray:
-    """The level before each QRS, joined by lines: [lead, time] mV."""
+    """The baseline before each QRS, interpolated linearly: [lead, time] mV."""
     first, last = (round(edge / step) for edge in LEVEL_MS)
     knots = [k for k in peaks if k + first >= 0]
     if not knots:
@@ -108,11 +109,11 @@ def _drift(ecg: np.ndarray, peaks: np.ndarray, step: float) -> np.ndarray:
 
 
 def _aligned(ecg: np.ndarray, peaks: np.ndarray, window: tuple[int, int], reach: int) -> np.ndarray:
-    """Whole beats, each shifted to where it correlates best with the first: [beat, lead, time]."""
+    """Complete beats, each shifted to its best correlation with the first: [beat, lead, time]."""
     before, after = window
     inside = [k for k in peaks if k - before - reach >= 0 and k + after + reach <= ecg.shape[1]]
     if not inside:
-        raise BadInput("ecg: no beat lies whole in the record; give at least two cycles")
+        raise BadInput("ecg: no complete beat in the record; at least two cycles are needed")
     pattern = ecg[:, inside[0] - before : inside[0] + after]
     beats = []
     for k in inside:

@@ -1,8 +1,8 @@
 """The potential of a beat everywhere in the body, by finite elements, without lead fields.
 
-Lead fields give the potential at some electrodes at all times; this gives it at all nodes, and so
-also on the heart. Both solve the same discrete equation: with the linear elements' own gradients
-they agree to round-off (reciprocity).
+Lead fields give the potential at some electrodes at all times. This module gives it at all nodes,
+and so also on the heart. Both solve the same discrete equation: with element-wise gradients they
+agree to round-off (reciprocity).
 """
 
 from dataclasses import replace
@@ -32,8 +32,8 @@ def body_potential(
 
     Args:
         patient: with mesh and fibres.
-        membrane: of that patient, for the same conductivities.
-        activation: of that patient.
+        membrane: membrane of that patient, for the same conductivities.
+        activation: activation of that patient.
         time: [time] ms, uniform.
         config: conductivities and solver.
 
@@ -42,7 +42,7 @@ def body_potential(
 
     Raises:
         BadInput: stages that do not fit each other.
-        NotConverged: of the linear solver.
+        NotConverged: the linear solver failed.
     """
     mesh = patient.mesh
     cells = membrane.during(activation)
@@ -55,8 +55,8 @@ def body_potential(
 def source_loads(membrane: Membrane, activation_time: np.ndarray, time: np.ndarray) -> np.ndarray:
     """Current that a beat's sources give each node: - int G_i grad V_m . grad hat_n dx.
 
-    By eq. (3) that is the potential at an "electrode" whose lead field is the hat function of the
-    node, so that it is exact for P1 activation times too, however thin the wavefront.
+    By eq. (3) it is the potential at an "electrode" whose lead field is the hat function of the
+    node. It is therefore exact for P1 activation times, however thin the wavefront.
 
     Args:
         membrane: the cells, at the rate of the beat.
@@ -67,11 +67,11 @@ def source_loads(membrane: Membrane, activation_time: np.ndarray, time: np.ndarr
         [heart node, time] uA; sums to zero at each time.
 
     Raises:
-        BadInput: shapes that do not fit, NaN, or a time that does not run evenly.
+        BadInput: shapes that do not fit, NaN, or times that are not uniform.
     """
     heart, tau = membrane.heart, np.asarray(activation_time, np.float64)
     loads = np.empty((len(heart.points), len(time)))
-    # nodes that are activated together share cells, and those have the fewest bins of time
+    # nodes that are activated together share cells, which reduces the number of time bins
     for nodes in np.array_split(np.argsort(tau, kind="stable"), 1 + len(tau) // NODES_AT_ONCE):
         row = np.full(len(tau), -1)
         row[nodes] = np.arange(len(nodes))

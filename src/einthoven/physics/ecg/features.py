@@ -1,9 +1,9 @@
 """Features of delineated beats: a flat table with the units in the names.
 
 `q_ms_v1` is the duration of the Q wave in V1, `t_mv_v5` the amplitude of the T wave in V5. Depths
-of Q and S are positive, as electrocardiographs print them; times count from the QRS onset. A wave
-that is absent has amplitude and duration zero (so do the normal limits of Rijnbeek 2014 count
-it); what cannot be measured is NaN.
+of Q and S are positive, as electrocardiographs print them; times count from the QRS onset. An
+absent wave has amplitude and duration zero, as in the normal limits of Rijnbeek 2014; what cannot
+be measured is NaN.
 """
 
 import csv
@@ -24,7 +24,7 @@ from einthoven.physics.ecg.beats import AveragedBeat
 from einthoven.physics.ecg.delineation.delineate import Delineation, LeadBeat, delineate
 
 Q_LEADS = ("I", "II", "V4", "V5", "V6")
-"""Leads in which a wide Q wave is looked for."""
+"""Leads checked for a wide Q wave."""
 UPRIGHT_T_LEADS = ("I", "II", "V3", "V4", "V5", "V6")
 """Leads in which the T wave of a healthy adult is upright; in aVR it is inverted."""
 
@@ -39,8 +39,8 @@ class EcgSample:
 
     Attributes:
         name: p0000, or the name of the file.
-        beats: scenario (sinus, lbbb, ...; recording of a file) -> twelve leads, mV.
-        sex: female or male, None where it is not known.
+        beats: scenario (sinus, lbbb, ...; recording for a file) -> twelve leads, mV.
+        sex: female or male, None if unknown.
     """
 
     name: str
@@ -104,7 +104,7 @@ LEAD_FEATURES: dict[str, Callable[[LeadBeat], float]] = {
     "t_mv": lambda lead: lead.t.amplitude_mv if lead.t else 0.0,
     "t2_mv": lambda lead: lead.t.second_mv if lead.t else 0.0,
 }
-"""Of each lead; the name of the feature ends in that of the lead."""
+"""Features of each lead; the feature's name ends with the lead's."""
 
 
 def feature_name(kind: str, lead: str) -> str:
@@ -129,20 +129,20 @@ BEAT_FEATURES: dict[str, Callable[[Delineation], float]] = {
     "sokolow_lyon_mv": _sokolow_lyon,
     "q_widest_ms": lambda found: max(_duration("Q", "QS")(found.leads[lead]) for lead in Q_LEADS),
 }
-"""Of all leads together."""
+"""Features of all leads together."""
 T_TIMES = ("t_peak_ms", "t_end_ms", "t_peak_to_end_ms")
-"""Of each lead, from the QRS onset."""
+"""Times in each lead, from the QRS onset."""
 FEATURES = (
     *BEAT_FEATURES,
     *(feature_name(kind, lead) for lead in LEADS for kind in (*LEAD_FEATURES, *T_TIMES)),
 )
 """Names of all features in their order."""
 UNITS = {"ms": "ms", "mv": "mV", "deg": "deg"}
-"""Part of a feature's name -> its unit; the others have none."""
+"""Part of a feature's name -> its unit; the others are dimensionless."""
 
 
 def unit_of(feature: str) -> str:
-    """Unit of a feature, 1 where it has none."""
+    """Unit of a feature, 1 if dimensionless."""
     return next((UNITS[part] for part in feature.split("_") if part in UNITS), "1")
 
 
@@ -159,7 +159,7 @@ def beat_features(found: Delineation) -> dict[str, float]:
 def measured(ecg: np.ndarray, time: np.ndarray) -> np.ndarray:
     """Features of simulated beats: [scenario, feature], NaN where not measurable.
 
-    A beat that cannot be delineated at all is NaN throughout.
+    A beat that cannot be delineated has only NaN.
 
     Args:
         ecg: [scenario, 12, time] mV. time: [time] ms.
@@ -213,8 +213,8 @@ def feature_table(
     """Features of all beats of all samples.
 
     Args:
-        samples: of patients or files.
-        scenarios: default: all that there are.
+        samples: patients or files.
+        scenarios: default: all.
 
     Returns:
         rows; "name, scenario" -> why it could not be delineated.
@@ -234,7 +234,7 @@ def feature_table(
 def save_table(path: str | Path, rows: Sequence[FeatureRow]) -> None:
     """Write the table as CSV, atomically: patient, scenario, sex, then a column per feature.
 
-    What cannot be measured is an empty cell.
+    Features that cannot be measured are empty cells.
     """
     with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

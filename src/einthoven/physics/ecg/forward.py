@@ -1,7 +1,7 @@
 """The forward ECG: eq. (3) of Dokuchaev 2026, phi(e, t) = - int G_i grad V_m . grad Z dx.
 
 All gradients are constant in a cell (P1 activation time and V_m), and the integrals are exact for
-them: nothing is lost when a wavefront is thinner than an element.
+them, also if a wavefront is thinner than an element.
 """
 
 import numpy as np
@@ -107,7 +107,7 @@ def forward_potential(
     origin_bin = int(np.floor((times.min() - start) / step))
     n_bins = int(np.ceil((times.max() - start) / step)) - origin_bin + 1
     source = np.zeros((n_bins, len(grad)))
-    for block in range(0, len(times), CELLS_PER_BLOCK):  # bounds the memory
+    for block in range(0, len(times), CELLS_PER_BLOCK):  # limits the memory
         some = slice(block, block + CELLS_PER_BLOCK)
         swept = sweep_matrix(times[some], start + origin_bin * step, step, n_bins)
         source += swept @ strength[some]
@@ -165,7 +165,7 @@ def common_grid(
     u_time, u = template
     u_dt = _uniform_step("template time", u_time)
     check.finite("template v_m", check.shape("template v_m", u, (len(u_time),)))
-    # if the template's step does not divide the output's, U is resampled a little finer
+    # if the template's step does not divide the output's, U is resampled slightly finer
     stride = max(1, int(np.ceil(dt / u_dt - 1e-6)))
     step = dt / stride
     n = int(np.ceil((u_time[-1] - u_time[0]) / step - 1e-6))
@@ -178,12 +178,12 @@ def _uniform_step(name: str, axis: np.ndarray) -> float:
     axis = check.finite(name, check.shape(name, axis, (None,)))
     steps = np.diff(axis)
     if len(steps) == 0 or steps[0] <= 0 or np.ptp(steps) > 1e-6 * steps[0] + 1e-9:
-        raise BadInput(f"{name}: must rise in equal steps (ms), at least two values")
+        raise BadInput(f"{name}: must increase in equal steps (ms), at least two values")
     return float((axis[-1] - axis[0]) / len(steps))
 
 
 def check_sources(heart: Heart, sigma_i: np.ndarray, grad: np.ndarray) -> None:
-    """Conductivities [cell, 3, 3] and gradients [electrode, cell, 3] of this heart, all finite."""
+    """Check conductivities [cell, 3, 3] and gradients [electrode, cell, 3] of this heart."""
     n_cells = len(heart.cells)
     check.finite("sigma_i", check.shape("sigma_i", sigma_i, (n_cells, 3, 3)))
     check.finite("grad", check.shape("grad", grad, (None, n_cells, 3)))

@@ -6,19 +6,20 @@ from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 
 SLOPE_FRACTION = 0.06
-"""Onset and offset: where the spatial velocity leaves and falls back to this part of its peak.
+"""Onset and offset: where the spatial velocity leaves and falls back to this share of its peak.
 
-Chosen so that one normal recording (CardioSoft, 12SL) gets the device's onset and offset within
-1 ms; a P or T wave's slope may exceed it, but lies farther than MAX_GAP_MS from the QRS."""
+It is chosen so that one normal recording (CardioSoft, 12SL) gets the device's onset and offset
+within 1 ms. The slope of a P or T wave may exceed it, but lies farther than MAX_GAP_MS from the
+QRS."""
 SLOPE_WINDOW_MS = 4.0
-"""Span of the central difference; evens out quantisation, widens the QRS by at most 4 ms."""
+"""Span of the central difference; it smooths quantisation and widens the QRS by at most 4 ms."""
 MAX_GAP_MS = 16.0
-"""A lull inside the QRS (all leads near a turning point) may last this long."""
+"""Longest pause inside the QRS (all leads near a turning point)."""
 RAISED = (1.0, 1.5, 2.0, 3.0)
-"""Multiples of the threshold, tried in turn: after slow activation (pacing without Purkinje
-fibres) the T wave begins before the QRS ends, and no lull falls below the lowest one."""
+"""Multiples of the threshold, tried in turn: after slow activation (pacing without Purkinje fibres)
+the T wave starts before the QRS ends, and no pause falls below the lowest threshold."""
 MAX_QRS_MS = 330.0
-"""A longer run is QRS and T wave in one."""
+"""A longer run is QRS and T wave together."""
 
 
 def qrs_window(ecg: np.ndarray, time: np.ndarray) -> tuple[float, float]:
@@ -59,7 +60,7 @@ def qrs_window(ecg: np.ndarray, time: np.ndarray) -> tuple[float, float]:
 
 
 def qrs_duration(ecg: np.ndarray, time: np.ndarray) -> float:
-    """Offset minus onset of `qrs_window`, ms; arguments and errors as there."""
+    """Offset minus onset of `qrs_window`, ms; arguments and errors as for `qrs_window`."""
     onset, offset = qrs_window(ecg, time)
     return offset - onset
 
@@ -77,7 +78,7 @@ def qrs_amplitude(ecg: np.ndarray, time: np.ndarray) -> np.ndarray:
 
 
 def _run_with_peak(above: np.ndarray, peak: int, max_gap: float) -> np.ndarray:
-    """Samples above the threshold around the peak, lulls of at most `max_gap` samples joined."""
+    """Samples above the threshold around the peak, with pauses of at most `max_gap` samples."""
     samples = np.flatnonzero(above)
     runs = np.split(samples, np.flatnonzero(np.diff(samples) > max_gap) + 1)
     return next(run for run in runs if run[0] <= peak <= run[-1])
@@ -100,5 +101,5 @@ def _crossing(time: np.ndarray, velocity: np.ndarray, left: int, threshold: floa
 def _step(time: np.ndarray) -> float:
     steps = np.diff(check.finite("time", check.shape("time", time, (None,))))
     if len(steps) < 10 or steps[0] <= 0 or np.ptp(steps) > 1e-6 * abs(steps[0]) + 1e-9:
-        raise BadInput("time: must rise in equal steps, at least eleven values")
+        raise BadInput("time: must increase in equal steps, at least eleven values")
     return check.between("time step in ms", float(steps.mean()), 1e-3, 5.0, "is time in s?")

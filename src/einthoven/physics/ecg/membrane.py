@@ -1,4 +1,4 @@
-"""The sources of a heart: what eq. (3) of Dokuchaev 2026 needs beside lead field and activation."""
+"""Sources of a heart for eq. (3) of Dokuchaev 2026, beside lead field and activation."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -35,8 +35,8 @@ class Membrane:
     Attributes:
         heart: its nodes and cells.
         sigma_i: [cell, 3, 3] intracellular conductivity, mS/mm.
-        shares: [node, member] of the family of cells; None where all are of factor one.
-        condition: under which they beat.
+        shares: [node, member] of the family of cells; None if all have factor one.
+        condition: rate and drug effect.
     """
 
     heart: Heart
@@ -48,15 +48,15 @@ class Membrane:
     def of(
         cls, patient: Patient, leadfield: LeadFieldSettings, repolarisation: RepolarisationSettings
     ) -> Self:
-        """Of a patient with mesh, fibres and, for a field of durations, ventricular coordinates.
+        """Membrane of a patient with mesh, fibres and, for a field of durations, coordinates.
 
         Raises:
             BadInput: stages that are missing or do not fit.
-            NotConverged: of the linear solver that smooths the durations.
+            NotConverged: the linear solver that smooths the durations failed.
         """
         sigma_i = intracellular(patient.fibers.f0, leadfield)
         durations = apd90_field(patient, repolarisation)
-        # alone the template needs no family
+        # the template alone needs no family
         alike = np.array_equal(durations, np.full_like(durations, template_apd90()))
         return cls(patient.heart, sigma_i, None if alike else family().weights(durations))
 
@@ -75,9 +75,9 @@ class Membrane:
 
     @cached_property
     def mixture(self) -> PotentialMixture | None:
-        """What cells of other durations add to V_m = U(t - tau); None where there are none.
+        """Contribution of cells with other durations to V_m = U(t - tau), or None.
 
-        Then one sweep is all, to the bit.
+        Without it one sweep is sufficient, with bitwise the same result.
         """
         return None if self.shares is None else family(self.condition).mixture(self.shares)
 

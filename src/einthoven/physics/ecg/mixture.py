@@ -1,22 +1,22 @@
-"""Eq. (3) of Dokuchaev 2026 for a heart of many cells: the second sweep, of repolarisation.
+"""Eq. (3) of Dokuchaev 2026 for a heart of different cells: the second sweep, of repolarisation.
 
 With w_k the share of family member k in a cell (P1, summing to one) and D_k = U_k - U,
 
     V_m(x, t) = sum_k w_k(x) U_k(t - tau(x)) = U(t - tau) + sum_k w_k D_k(t - tau).
 
-The first term has the upstroke and is `forward.forward_potential`, to the bit what a heart of one
-cell gives. The second is slow, as members share the upstroke, so that its time step is ten times
-longer; by grad V_m = sum_k [D_k grad w_k - w_k D_k' grad tau] it adds
+The first term has the upstroke. It is `forward.forward_potential`, bitwise the result for a heart
+of equal cells. The second is slow, because members share the upstroke, so its time step is ten
+times longer. With grad V_m = sum_k [D_k grad w_k - w_k D_k' grad tau] it adds
 
     phi(e, t) = sum_k sum_c int D_k'(t - s) [a_ec dF_kc(s) - b_ekc P_c(s) ds],
     a_ec = |c| G_i grad tau . grad Z_e,   b_ekc = |c| G_i grad w_k . grad Z_e,
 
-where P_c(s) is the share of cell c with tau <= s and F_kc(s) the mean of w_k over c counted there
-only (`moments.swept_integrals`). The first part is the front, the second what is behind it:
-durations differ there, and the potential goes on when all is activated. D_k is linear between its
-samples, so D_k' is constant on bins, into which dF and P ds are integrated in closed form: for P1
-tau and w there is no quadrature error. D_k(-inf), a difference of resting potentials, is left out:
-it is constant in time, and an electrocardiograph is coupled so that it does not show.
+where P_c(s) is the share of cell c with tau <= s and F_kc(s) the mean of w_k over c restricted to
+that part (`moments.swept_integrals`). The first part is the front. The second is the tissue behind
+it, where durations differ and the potential continues after complete activation. D_k is linear
+between its samples, so D_k' is constant on bins, into which dF and P ds are integrated in closed
+form: for P1 tau and w there is no quadrature error. D_k(-inf), a difference of resting potentials,
+is omitted: it is constant in time and not visible with AC coupling.
 """
 
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ def mixture_potential(
         k = stride * np.arange(len(time)) - 1 - origin_bin - np.arange(n_bins)[:, None]
         slope = np.concatenate([[0.0], slopes, [0.0]])[np.clip(k, -1, len(slopes)) + 1]
         potential += (front - step * behind).T @ slope
-        # after the last bin all is activated: the rest of D is met by a constant
+        # after the last bin everything is activated: the rest of D sees a constant
         level = np.concatenate([[0.0], np.cumsum(step * slopes)])
         potential -= np.outer(behind[-1], level[np.clip(k[-1], 0, len(slopes))])
     return potential
@@ -77,7 +77,7 @@ def mixture_potential(
 
 @dataclass(frozen=True, eq=False)
 class _Wave:
-    """An activation of a heart seen by electrodes, as `mixture_potential` takes them."""
+    """An activation of a heart and its electrodes, in the form that `mixture_potential` needs."""
 
     heart: Heart
     sigma_i: np.ndarray
@@ -102,7 +102,7 @@ class _Wave:
         """Sums over cells of a dF and of b P, the mean of P over the bin: each [bin, electrode]."""
         front, behind = np.zeros((2, n_bins, self.front.shape[1]))
         used = np.flatnonzero(weight[self.heart.cells].any(axis=1))
-        for block in range(0, len(used), CELLS_PER_BLOCK):  # bounds the memory
+        for block in range(0, len(used), CELLS_PER_BLOCK):  # limits the memory
             some = used[block : block + CELLS_PER_BLOCK]
             nodes, volumes = self.heart.cells[some], self.heart.volumes[some, None]
             swept, active = moment_matrices(self.tau[nodes], weight[nodes], origin, step, n_bins)
@@ -127,9 +127,9 @@ def mixture_energy(
 ) -> float:
     """C_Vm = int |G_i grad V_m|^2 dx dt of V_m = U(t - tau) + the mixture; see `source_energy`.
 
-    With w_0 = 1 and D_0 = U, all from rest, a sum over pairs of members of products in space,
-    exact for P1 functions, and in time, exact on the template's grid but for the squares of its
-    step in int D_k D_l dt.
+    With w_0 = 1 and D_0 = U, all relative to rest, it is a sum over pairs of members of products in
+    space, exact for P1 functions, and in time, exact on the template's grid up to the squares of
+    its step in int D_k D_l dt.
 
     Args:
         heart: its nodes and cells.

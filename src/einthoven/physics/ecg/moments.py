@@ -1,4 +1,4 @@
-"""What a wavefront has swept of a linear function: exact integrals over parts of tetrahedra."""
+"""Exact integrals of linear functions over the part of a tetrahedron that a wave has swept."""
 
 import numba
 import numpy as np
@@ -9,9 +9,9 @@ import scipy.sparse as sp
 def swept_means(t: np.ndarray, s: float) -> tuple[float, float, float, float, float]:
     """Means over a tetrahedron of its barycentric coordinates and of s - tau, where tau <= s.
 
-    They count as zero elsewhere. The part where the linear function tau is at most s is a small
+    They are zero elsewhere. The part where the linear function tau is at most s is a small
     tetrahedron at node 0, or a wedge of three tetrahedra, or all but a small tetrahedron at node 3,
-    as in `sweep.swept_share`; over each of them the mean of a linear function is that of its
+    as in `sweep.swept_share`. Over each of them the mean of a linear function is that of its
     corners. All are piecewise polynomials of s. The last is also the integral up to s of the swept
     share.
 
@@ -79,7 +79,7 @@ def _sweep(
     times: np.ndarray, values: np.ndarray, grid: tuple[float, float], starts: np.ndarray,
     first: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """The data of `moment_matrices` by cell and bin; grid: origin and step."""
+    """Data of `moment_matrices` by cell and bin; grid: origin and step."""
     (origin, step), n = grid, starts[-1]
     swept, active = np.empty(n), np.empty(n)
     for cell in range(len(times)):
@@ -100,7 +100,7 @@ def _sweep(
 def moment_matrices(
     times: np.ndarray, values: np.ndarray, origin: float, step: float, n_bins: int
 ) -> tuple[sp.csc_array, sp.csc_array]:
-    """How a weighted cell is swept, bin by bin.
+    """Matrices that describe how a weighted cell is swept, bin by bin.
 
     Args:
         times: [cell, 4] activation times of the cells' nodes, ms.
@@ -110,14 +110,14 @@ def moment_matrices(
         n_bins: enough to reach one bin beyond the last activation.
 
     Returns:
-        [bin, cell] mean of w over the cell, of what is activated in the bin; columns sum to the
-        mean of w. [bin, cell] increase, from the bin before, of the mean over the bin of the share
-        that is activated; columns sum to one.
+        [bin, cell] mean of w over the part of the cell activated in the bin; columns sum to the
+        mean of w. [bin, cell] increase, from the bin before, of the mean over the bin of the
+        activated share; columns sum to one.
     """
     order = np.argsort(times, axis=1, kind="stable")
     times = np.take_along_axis(times, order, axis=1)
     values = np.take_along_axis(values, order, axis=1)
-    # clipped, as round-off may put the first activation a hair before the origin
+    # clipped, because round-off may put the first activation slightly before the origin
     first, last = np.clip(np.floor((times[:, [0, 3]].T - origin) / step), 0, n_bins - 2).astype(int)
     count = last - first + 2  # bins that the cell touches, and one in which all of it is active
     starts = np.concatenate([[0], np.cumsum(count)])

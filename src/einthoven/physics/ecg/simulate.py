@@ -1,4 +1,4 @@
-"""The ECG of a patient: one function for every lead field, whoever gives it."""
+"""The ECG of a patient: one function for lead fields of any origin."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -72,8 +72,8 @@ def simulate_ecg(
         mV; the scenarios in the order of `activations`.
 
     Raises:
-        BadInput: an electrode is missing, shapes that do not fit, or a record that ends before
-            the repolarisation that another rate or a drug is about.
+        BadInput: an electrode is missing, shapes do not fit, or a scenario at another rate or with
+            a drug repolarises after the end of the record.
     """
     activations = [activations] if isinstance(activations, Activation) else activations
     fields = lead_fields.gradients(patient.heart, settings.leadfield.gradient)
@@ -89,9 +89,10 @@ def reference_ecg(
     activations: Sequence[Activation],
     settings: SimulationSettings,
 ) -> Ecg:
-    """`simulate_ecg` by finite elements, with the same by the pseudo lead field, eq. (11).
+    """`simulate_ecg` by finite elements, and the same by the pseudo lead field, eq. (11).
 
-    Also the QRS, all features of the beats, and the constant of the error bound of section 2.6.
+    It also has the QRS, all features of the beats, and the constant of the error bound of section
+    2.6.
     """
     heart, names = patient.heart, lead_fields.electrode_names
     leadfield, repolarisation = settings.leadfield, settings.repolarisation
@@ -125,10 +126,10 @@ def time_axis(config: EcgSettings) -> np.ndarray:
 def _potential(
     membrane: Membrane, activation: Activation, grad: np.ndarray, time: np.ndarray
 ) -> np.ndarray:
-    """Of one scenario [k electrode, time] mV, checked to show its repolarisation.
+    """Potentials [k electrode, time] mV of one scenario, checked to contain its repolarisation.
 
-    At the baseline a record may end where it likes (by default it cuts the T wave of CRT): a short
-    one is for the QRS. Scenarios of another condition are about repolarisation alone.
+    At the baseline condition a record may be shorter (the default truncates the T wave of CRT):
+    then it serves the QRS only. Scenarios of another condition concern repolarisation only.
     """
     tau = activation.activation_time
     if membrane.condition != BASELINE and (last := membrane.last_repolarisation(tau)) > time[-1]:
@@ -150,7 +151,7 @@ def _ecgs(
 ) -> list[Ecg]:
     """One ECG per lead field of the electrodes in `grad` [k electrode, heart cell, 3] kOhm/mm.
 
-    One sweep of the wave serves them all.
+    One sweep of the wave serves all of them.
     """
     time = time_axis(config)
     potentials = np.stack(

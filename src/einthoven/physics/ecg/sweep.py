@@ -1,4 +1,4 @@
-"""How a wavefront sweeps through tetrahedra: exact shares of volume per time bin."""
+"""Sweep of a wavefront through tetrahedra: exact shares of volume per time bin."""
 
 import numba
 import numpy as np
@@ -9,9 +9,9 @@ import scipy.sparse as sp
 def swept_share(times: np.ndarray, s: float) -> float:
     """Share of a tetrahedron where a linear function tau is at most s.
 
-    The distribution function of tau, whose density is the quadratic B-spline with knots at the
-    four nodal values (Curry and Schoenberg, J. Anal. Math. 17, 1966). Written with the
-    fractions at which the front cuts the edges, so that equal nodal values do no harm.
+    It is the distribution function of tau, whose density is the quadratic B-spline with knots at
+    the four nodal values (Curry and Schoenberg, J. Anal. Math. 17, 1966). It is written with the
+    fractions at which the front cuts the edges, so that equal nodal values are harmless.
 
     Args:
         times: [4] nodal values, sorted.
@@ -36,7 +36,7 @@ def swept_share(times: np.ndarray, s: float) -> float:
 
 @numba.guvectorize(["(float64[:], float64, float64[:])"], "(n),()->()", cache=True)
 def swept_fraction(times: np.ndarray, s: np.ndarray, share: np.ndarray) -> None:
-    """`swept_share` as a ufunc, `swept_fraction(times, s)`: [..., 4] and [...] give [...]."""
+    """Apply `swept_share` as a ufunc, `swept_fraction(times, s)`: [..., 4] and [...] give [...]."""
     share[0] = swept_share(times, s)
 
 
@@ -53,7 +53,7 @@ def sweep_matrix(times: np.ndarray, origin: float, step: float, n_bins: int) -> 
         [bin, cell]; columns sum to one.
     """
     times = np.sort(times, axis=1)
-    # clipped, as round-off may put the first activation a hair before the origin
+    # clipped, because round-off may put the first activation slightly before the origin
     first, last = np.clip(np.floor((times[:, [0, 3]].T - origin) / step), 0, n_bins - 1).astype(int)
     count = last - first + 1  # bins that the cell touches
     starts = np.concatenate([[0], np.cumsum(count)])

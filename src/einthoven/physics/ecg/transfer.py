@@ -1,11 +1,11 @@
 """Potentials of thousands of activations of one heart, for several lead fields side by side.
 
 V_m = U(t - tau) + sum over k of w_k D_k(t - tau), as in `mixture`. Both parts are those of
-`Membrane.potential`, swept in the same way, made cheap where that loses nothing that an ECG shows
-(`tests/contract/test_imaging_simulator.py` states the differences): the front in bins of 0.5 ms,
-between which the integral of the source is a piecewise cubic (Catmull and Rom) convolved with U at
-0.1 ms; and what members of the family differ by, which has no upstroke, in bins of 4 ms, for all
-members at once.
+`Membrane.potential`, with approximations that an ECG does not show
+(`tests/contract/test_imaging_simulator.py` states the differences). The front is swept in bins of
+0.5 ms, between which the integral of the source is a piecewise cubic (Catmull and Rom) convolved
+with U at 0.1 ms. The differences between members of the family, which have no upstroke, are swept
+in bins of 4 ms, for all members at once.
 """
 
 from dataclasses import dataclass
@@ -27,33 +27,33 @@ from einthoven.physics.electrophysiology.cells.family import (
 from einthoven.physics.electrophysiology.cells.template import ECG_STEP_MS, potential, regular_times
 
 FINE = 5
-"""Steps of the template in a bin."""
+"""Steps of the template per bin."""
 BIN_MS = FINE * ECG_STEP_MS
 SLOW_MS = 2
-"""Between two samples of what has no upstroke."""
+"""Step between samples of the part without upstroke."""
 
 
 class Cells(NamedTuple):
-    """What conducts and how the cells beat, in one activation."""
+    """Conduction and action potentials of the cells in one activation."""
 
     sigma_il: float
-    """Along the fibres, mS/mm."""
+    """Conductivity along the fibres, mS/mm."""
     sigma_it: float
-    """Across."""
+    """Conductivity across the fibres, mS/mm."""
     member: np.ndarray
-    """[node] the shorter of the two members of the family that a node is between."""
+    """[node] index of the shorter of the two family members that bracket a node's duration."""
     share: np.ndarray
-    """[node] of the longer one."""
+    """[node] share of the longer one."""
     condition: Condition
 
 
 @dataclass(frozen=True, eq=False)
 class ElectrodeTransfer:
-    """One heart seen by electrodes."""
+    """One heart with its electrodes."""
 
     heart: Heart
     n_times: int
-    """Of the record: times 0, 1, ... ms."""
+    """Number of times 0, 1, ... ms of the record."""
     grad: np.ndarray
     """[cell, 3, electrode] kOhm mm^2: lead-field gradients times the volumes."""
     f0: np.ndarray
@@ -61,7 +61,7 @@ class ElectrodeTransfer:
 
     @classmethod
     def of(cls, heart: Heart, f0: np.ndarray, grad: np.ndarray, n_times: int) -> Self:
-        """Of gradients [electrode, cell, 3] kOhm/mm, and unit fibres [cell, 3].
+        """Transfer from gradients [electrode, cell, 3] kOhm/mm and unit fibres [cell, 3].
 
         Raises:
             BadInput: shapes that do not fit, or NaN.
@@ -71,7 +71,7 @@ class ElectrodeTransfer:
         return cls(heart, n_times, weighted, np.asarray(f0, float))
 
     def potential(self, tau: np.ndarray, cells: Cells) -> np.ndarray:
-        """Electrode potentials [electrode, time] mV; tau [node] ms, the least zero."""
+        """Electrode potentials [electrode, time] mV; tau [node] ms, the smallest zero."""
         return self._front(tau, cells) + self._differences(tau, cells)
 
     def _front(self, tau: np.ndarray, cells: Cells) -> np.ndarray:
@@ -89,7 +89,7 @@ class ElectrodeTransfer:
         behind = np.cumsum(behind, axis=0)
         source = (front - SLOW_MS * behind).reshape(-1, self.grad.shape[2])
         phi = source.T @ kernel[:n_bins].reshape(-1, kernel.shape[2])
-        # after the last bin all is activated: the rest of D is met by a constant
+        # after the last bin everything is activated: the rest of D sees a constant
         phi -= behind[-1].T @ level[:, len(kernel) - n_bins :][:, : kernel.shape[2]]
         return phi @ _onto(self.n_times)
 
@@ -103,7 +103,7 @@ class ElectrodeTransfer:
 
 
 class _Mesh(NamedTuple):
-    """What the compiled sweeps read."""
+    """Data for the compiled sweeps."""
 
     times: np.ndarray
     """[cell, 4] ms."""
@@ -114,15 +114,15 @@ class _Mesh(NamedTuple):
     grad: np.ndarray
     """[cell, 3, electrode] kOhm mm^2."""
     sigmas: tuple[float, float]
-    """mS/mm across the fibres, and how much more along them."""
+    """Conductivity across the fibres, and the excess along them, mS/mm."""
 
 
 @lru_cache
 def _kernel(condition: Condition, n_times: int) -> np.ndarray:
-    """What a unit of source in a bin does at each time: [bin, time] mV."""
+    """Response at each time to a unit of source in a bin: [bin, time] mV."""
     time, v_m = action_potential(condition, ECG_STEP_MS)
     slopes, per_ms = np.diff(v_m) / ECG_STEP_MS, round(1 / ECG_STEP_MS)
-    # of a unit in bin 0: its integral is 0 at knots up to 0, and 1 from 1 on
+    # for a unit in bin 0: its integral is 0 at knots up to 0, and 1 from 1 on
     x = np.arange(FINE) / FINE
     integral = np.concatenate([_step(x, -1), _step(x, 0), _step(x, 1), np.ones(1)])
     shares = np.diff(integral)
@@ -136,13 +136,13 @@ def _kernel(condition: Condition, n_times: int) -> np.ndarray:
 
 
 def _step(x: np.ndarray, interval: int) -> np.ndarray:
-    """A step from knot 0 to knot 1, at shares x of the interval that begins at a knot."""
+    """A step from knot 0 to knot 1, at shares x of the interval that starts at a knot."""
     ends = np.arange(interval - 1, interval + 3) >= 1
     return _catmull_rom(x) @ ends.astype(float)
 
 
 def _catmull_rom(x: np.ndarray) -> np.ndarray:
-    """Weights [..., 4] of the two knots before and the two after a place, x in 0 to 1 between."""
+    """Weights [..., 4] of the two knots before and the two after a point, x in 0 to 1 between."""
     return np.stack(
         [
             x * (-1 + x * (2 - x)) / 2,
@@ -156,11 +156,11 @@ def _catmull_rom(x: np.ndarray) -> np.ndarray:
 
 @lru_cache
 def _slow_kernel(condition: Condition, n_times: int) -> tuple[np.ndarray, np.ndarray]:
-    """D' of all members as bins meet it, and D.
+    """D' of all members by bin, and D.
 
     Returns:
         [bin, member, sample] mV/ms; [member, sample] mV above rest at SLOW_MS times 1 - n_bins,
-        ..., n_samples - n_bins: what bins from a last one on meet begins there.
+        ..., n_samples - n_bins, where the bins after the last one start.
     """
     members, time = family(condition), regular_times(SLOW_MS)
     one = potential(time, members.v_m[members.template])
@@ -179,7 +179,7 @@ def _slow_kernel(condition: Condition, n_times: int) -> tuple[np.ndarray, np.nda
 
 @lru_cache
 def _onto(n_times: int) -> np.ndarray:
-    """From samples every `SLOW_MS`, one before the first time, to all times: [sample, time]."""
+    """Interpolation [sample, time] from samples every `SLOW_MS`, one before the first time."""
     time = np.arange(n_times)
     first, weights = time // SLOW_MS, _catmull_rom(time % SLOW_MS / SLOW_MS)
     onto = np.zeros((first[-1] + 4, n_times))
@@ -190,7 +190,7 @@ def _onto(n_times: int) -> np.ndarray:
 
 @numba.njit(cache=True, fastmath=True)
 def _seen(mesh: _Mesh, c: int, nodal: np.ndarray, seen: np.ndarray) -> None:
-    """|c| G_i grad w . grad Z of nodal values [4] in a cell, for all electrodes: [electrode]."""
+    """|c| G_i grad w . grad Z of nodal values [4] in a cell: [electrode]."""
     f0, grad, (across, more) = mesh.f0[c], mesh.grad[c], mesh.sigmas
     x = y = z = 0.0
     for i in range(4):
@@ -205,7 +205,7 @@ def _seen(mesh: _Mesh, c: int, nodal: np.ndarray, seen: np.ndarray) -> None:
 
 @numba.njit(cache=True)
 def _sort(values: np.ndarray, rising: np.ndarray, order: np.ndarray) -> None:
-    """The four values in rising order, and their numbers: NumPy's takes longer than the sweep."""
+    """The four values in rising order and their indices; NumPy's sort is slower than the sweep."""
     for i in range(4):
         k = i
         while k > 0 and rising[k - 1] > values[i]:
@@ -216,7 +216,7 @@ def _sort(values: np.ndarray, rising: np.ndarray, order: np.ndarray) -> None:
 
 @numba.njit(cache=True, fastmath=True)
 def _sweep(mesh: _Mesh, source: np.ndarray) -> None:
-    """Add what the front meets in each bin, in place: [bin, electrode]."""
+    """Add the front's source in each bin, in place: [bin, electrode]."""
     n_bins, n_electrodes = source.shape
     seen, times, order = np.empty(n_electrodes), np.empty(4), np.empty(4, np.int64)
     for c in range(len(mesh.times)):

@@ -1,14 +1,13 @@
-"""The model of Aliev and Panfilov on a surface, without units, as Zhu 2025 has it.
+"""The dimensionless model of Aliev and Panfilov on a surface, as in Zhu 2025.
 
-du/dt = D lap u + k u (u - a)(1 - u) - u v
-dv/dt = (e0 + mu1 v / (u + mu2)) (-v - k u (u - a - 1))
+du/dt = D lap u + k u (u - a)(1 - u) - u v dv/dt = (e0 + mu1 v / (u + mu2)) (-v - k u (u - a - 1))
 
 with no flux through the edges of the surface, if it has any. u runs from 0 (rest) to 1.
 
 References:
     Aliev, Panfilov, Chaos Solitons Fractals 7:293-301 (1996), doi:10.1016/0960-0779(95)00089-5.
     Zhu, Bilchick, Xie, Sci Rep 15:31747 (2025), doi:10.1038/s41598-025-15687-1, eqs. (1) to (3);
-    eq. (1) prints D lap u with a further factor u, which eq. (6) has not.
+    eq. (1) prints D lap u with a further factor u, which eq. (6) does not have.
 """
 
 from collections.abc import Sequence
@@ -22,22 +21,22 @@ from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 
 MS_PER_UNIT = 12.9
-"""Of the time of Aliev and Panfilov 1996, in a human heart."""
+"""Time unit of Aliev and Panfilov 1996 in a human heart."""
 REAL_AXIS = 2.785
 """The classical Runge-Kutta method is stable for -REAL_AXIS < step * eigenvalue < 0."""
 MAX_STEP = 0.02
-"""Keeps the error of u below 1e-5 with the paper's parameters; stability asks for less only where
-the triangles are small."""
+"""Largest step; it keeps the error of u below 1e-5 with the parameters of Zhu 2025. Stability needs
+smaller steps only if the triangles are small."""
 
 
 @dataclass(frozen=True)
 class AlievPanfilov:
-    """Parameters of the model; those of Zhu 2025, section III.A.
+    """Parameters of the model; defaults of Zhu 2025, section III.A.
 
     Attributes:
         a: threshold of excitation.
         k: strength of the reaction.
-        e0, mu1, mu2: of the rate of recovery.
+        e0, mu1, mu2: rate of recovery.
         diffusion: D, mm^2 per unit of time.
     """
 
@@ -58,7 +57,7 @@ class AlievPanfilov:
                 raise BadInput(f"{name} = {getattr(self, name):g} must not be negative")
 
     def reaction(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-        """du/dt of a cell by itself."""
+        """du/dt of an isolated cell."""
         return u * (self.k * (u - self.a) * (1.0 - u) - v)
 
     def recovery(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -70,16 +69,16 @@ class AlievPanfilov:
     def front_speed(self) -> float:
         """Speed of a plane front into tissue at rest while v is zero: sqrt(k D / 2) (1 - 2 a).
 
-        That of the exact travelling wave of the bistable equation. mm per unit of time.
+        It is that of the exact travelling wave of the bistable equation, in mm per unit of time.
         """
         return float(np.sqrt(self.k * self.diffusion / 2) * (1 - 2 * self.a))
 
     def max_step(self, laplacian: sp.csr_array) -> float:
-        """Largest stable step of the classical Runge-Kutta method, a bound from below.
+        """Lower bound on the largest stable step of the classical Runge-Kutta method.
 
-        With off-diagonal entries of the Laplacian not negative, 0 <= u <= 1 and
-        0 <= v <= k (1 + a)^2 / 4 are invariant; there the reaction's slope is at least
-        -k (1 - a) - v, and Gershgorin's circles bound the spectrum of D lap.
+        If the off-diagonal entries of the Laplacian are not negative, 0 <= u <= 1 and 0 <= v <= k
+        (1 + a)^2 / 4 are invariant. There the reaction's slope is at least -k (1 - a) - v, and
+        Gershgorin's circles bound the spectrum of D lap.
         """
         stiffest = self.k * (1 - self.a) + self.k * (1 + self.a) ** 2 / 4
         circles = abs(laplacian).sum(axis=1).max(initial=0.0)
@@ -92,7 +91,7 @@ class Stimulus:
 
     Attributes:
         nodes: [stimulated] rows of the Laplacian.
-        time: when; the first sample at or after it.
+        time: time of the stimulus; it acts at the first sample at or after it.
     """
 
     nodes: np.ndarray
@@ -100,7 +99,7 @@ class Stimulus:
 
 
 class SimulatedWave(NamedTuple):
-    """What `simulate` returns."""
+    """Result of `simulate`."""
 
     u: np.ndarray
     """[node, time] normalised potential."""
@@ -119,17 +118,17 @@ def simulate(
 
     Args:
         laplacian: [node, node] 1/mm^2, of the surface: `geometry.surface_operators`.
-        stimuli: where and when.
-        time: [time] uniform; what is stimulated at time[0] is in the first sample.
+        stimuli: nodes and times.
+        time: [time] uniform; a stimulus at time[0] is in the first sample.
         model: parameters.
-        step: at most; None: the smaller of `MAX_STEP` and half of the stable one.
+        step: upper limit; None: the smaller of `MAX_STEP` and half of the stable one.
 
     Returns:
         u and v [node, time].
 
     Raises:
-        BadInput: no stimulus, nodes or times outside, a time that does not run evenly, or a step
-            that is not stable.
+        BadInput: no stimulus, nodes or times outside, times that are not uniform, or an unstable
+            step.
     """
     time, starts = _checked(laplacian, stimuli, time)
     limit = model.max_step(laplacian)
@@ -181,7 +180,7 @@ def _checked(
     time = check.finite("time", check.shape("time", time, (None,))).astype(float)
     steps = np.diff(time)
     if not len(steps) or steps.min() <= 0 or np.ptp(steps) > 1e-6 * steps.mean():
-        raise BadInput("time: must rise in equal steps")
+        raise BadInput("time: must increase in equal steps")
     if not stimuli:
         raise BadInput("stimuli: none, so the tissue stays at rest")
     starts = []

@@ -1,8 +1,8 @@
 """The endocardium as a thin layer of the muscle that conducts faster than the wall.
 
-Networks of fine Purkinje fibres and the muscle next to them carry a wave along the endocardium at 1
-to 4 mm/ms. A layer without thickness leaves the wall its wave from inside outwards; a layer of
-whole cells of a 4 mm mesh would be all of the right ventricle's wall.
+Networks of fine Purkinje fibres and the muscle next to them conduct along the endocardium at 1 to 4
+mm/ms. With a layer of zero thickness the wave in the wall still runs from inside outwards; one
+layer of cells of a 4 mm mesh would be the whole wall of the right ventricle.
 """
 
 import numpy as np
@@ -20,14 +20,14 @@ def with_endocardium(
 ) -> Network:
     """A network with the fast layers of both endocardia that the settings have.
 
-    A way runs along edges and along chords over two edges, which leaves it up to a few per cent
-    longer than along the surface.
+    Paths run along edges and along chords over two edges, so they are up to a few per cent longer
+    than on the surface.
 
     Args:
-        network: of the trees.
+        network: network of the trees.
         patient: with mesh and ventricular coordinates.
-        config: speeds of the layers, and up to where they reach.
-        speed_factor: times the speeds.
+        config: speeds of the layers, and their upper ends.
+        speed_factor: factor on the speeds.
     """
     speeds = {
         Surface.LV_ENDO: config.cv_lv_endocardium_mm_per_ms,
@@ -46,7 +46,7 @@ def _nodes(patient: Patient, tag: Surface, top_z: float) -> np.ndarray:
 
 
 def _ways(patient: Patient, tag: Surface, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Edges and chords over two edges among some nodes of a surface, [way, 2], and mm [way]."""
+    """Edges and chords over two edges between surface nodes, [way, 2], and lengths mm [way]."""
     heart = patient.heart
     edges, _ = unique_edges(heart.surface(tag))
     kept = np.isin(edges, nodes).all(axis=1)

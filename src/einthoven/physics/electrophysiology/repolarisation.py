@@ -1,10 +1,10 @@
-"""Action-potential duration over the heart: what gives the T wave its direction.
+"""Action-potential duration over the heart, which determines the direction of the T wave.
 
-Where all cells are alike, repolarisation follows activation and every T wave is opposite to its
+If all cells were alike, repolarisation would follow activation and every T wave would oppose its
 QRS. In people it follows the local duration instead (Ramanathan et al., Proc. Natl. Acad. Sci.
 103:6309, 2006, doi:10.1073/pnas.0601533103). The field is a sum of four gradients in ventricular
 coordinates, as Camps et al. fit to T waves (Med. Image Anal. 100:103361, 2024,
-doi:10.1016/j.media.2024.103361), smoothed as coupled cells level their durations.
+doi:10.1016/j.media.2024.103361), smoothed by the coupling of cells.
 """
 
 from collections.abc import Callable
@@ -37,11 +37,11 @@ def apd90_field(
     Args:
         patient: with a mesh; for gradients also with ventricular coordinates.
         config: which field, and its gradients; both are durations at the baseline.
-        condition: under which the same cells beat.
+        condition: condition at which the same cells beat.
 
     Raises:
         BadInput: no coordinates, surfaces that do not fit, or an unknown condition.
-        NotConverged: of the linear solver.
+        NotConverged: the linear solver failed.
     """
     durations = FIELDS[config.field](patient, config)
     if condition == BASELINE:
@@ -50,7 +50,7 @@ def apd90_field(
 
 
 def condition_of(activation: Activation) -> Condition:
-    """What the cells beat under in the activation's scenario.
+    """Condition of the cells in the activation's scenario.
 
     Raises:
         BadInput: no action potentials were computed for it.
@@ -62,7 +62,7 @@ def condition_of(activation: Activation) -> Condition:
 
 
 def template_apd90() -> float:
-    """Of the template, ms."""
+    """Duration of the template, ms."""
     return apd90(table()["time"], table()["v_m"])
 
 
@@ -92,13 +92,13 @@ def gradients(patient: Patient, config: RepolarisationSettings) -> np.ndarray:
 
 
 def gradient_fields(patient: Patient, smoothing_mm: float) -> np.ndarray:
-    """What a millisecond of each gradient adds to the durations, before they are clipped.
+    """Contribution of a millisecond of each gradient to the durations, before clipping.
 
-    In the order apex to base, anterior to posterior, RV to LV, endocardium to epicardium.
+    The order is apex to base, anterior to posterior, RV to LV, endocardium to epicardium.
 
     Args:
         patient: with mesh and ventricular coordinates.
-        smoothing_mm: length over which durations are levelled.
+        smoothing_mm: smoothing length of the durations.
 
     Returns:
         [gradient, heart node], each of zero mean over the volume.
@@ -116,19 +116,19 @@ def gradient_fields(patient: Patient, smoothing_mm: float) -> np.ndarray:
 
 
 FIELDS: dict[str, Field] = {"homogeneous": homogeneous, "gradients": gradients}
-"""Of `config.models.RepolarisationField`."""
+"""Fields by `config.models.RepolarisationField`."""
 
 
 def apicobasal(patient: Patient) -> np.ndarray:
-    """0 at the apex, 1 at the base: [heart node]."""
+    """Apicobasal field, 0 at the apex, 1 at the base: [heart node]."""
     return patient.coordinates.uvc_z.astype(float)
 
 
 def anteroposterior(patient: Patient) -> np.ndarray:
-    """From 0 on the anterior to 1 on the posterior (inferior) wall of the LV: [heart node].
+    """Field from 0 on the anterior to 1 on the posterior (inferior) wall of the LV: [heart node].
 
-    The angle about the long axis turns from the septum to the anterior wall. Its sine is taken
-    times the distance from the axis, as it has no value on the axis itself.
+    The angle about the long axis rotates from the septum to the anterior wall. Its sine is
+    multiplied by the distance from the axis, because it is undefined on the axis itself.
     """
     heart = patient.heart
     offset = heart.points - heart.lv_base_centre
@@ -139,7 +139,7 @@ def anteroposterior(patient: Patient) -> np.ndarray:
 
 
 def interventricular(patient: Patient) -> np.ndarray:
-    """0 in the RV's free wall, 1 in the LV with the septum: [heart node]."""
+    """Field, 0 in the RV's free wall, 1 in the LV with the septum: [heart node]."""
     return (1.0 - patient.coordinates.uvc_nu.astype(float)) / 2.0
 
 
@@ -157,15 +157,15 @@ def transmural(patient: Patient) -> np.ndarray:
 def smooth(heart: Heart, values: np.ndarray, length_mm: float) -> np.ndarray:
     """One implicit step of diffusion, u - L^2 div grad u = `values` with no flux on the surface.
 
-    Of a step between two tissues it makes (1 - exp(-|x| / L) / 2), as electrotonic coupling does
-    of a step in ionic currents; L is its length. The volume integral stays.
+    It turns a step between two tissues into (1 - exp(-|x| / L) / 2), as electrotonic coupling does
+    to a step in ionic currents with space constant L. The volume integral is preserved.
 
     Args:
         heart: its nodes and cells.
         values: [node], any unit. length_mm: L; 0 changes nothing.
 
     Raises:
-        NotConverged: of the linear solver.
+        NotConverged: the linear solver failed.
     """
     if length_mm == 0 or not values.any():
         return values

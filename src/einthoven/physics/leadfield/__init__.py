@@ -1,1 +1,1 @@
-"""Electrodes -> lead fields Z; the pseudo lead field."""
+"""Lead fields Z of electrodes, and the pseudo lead field."""

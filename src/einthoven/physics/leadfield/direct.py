@@ -1,4 +1,4 @@
-"""The pseudo-bidomain equation (1) solved directly: the slow way that lead fields replace."""
+"""Direct solution of the pseudo-bidomain equation (1), the slow alternative to lead fields."""
 
 import numpy as np
 

@@ -13,17 +13,17 @@ from einthoven.physics.leadfield.skin import skin_faces
 
 
 class NeumannProblem:
-    """Solve A u = b for loads without net current; u has zero mean on the skin (paper, eq. 2).
+    """Solve A u = b for loads without net current; u has zero mean on the skin (Dokuchaev, eq. 2).
 
     Args:
-        mesh: of the body.
+        mesh: mesh of the body.
         conductivity: [cell, 3, 3] mS/mm.
-        n_loads: how many right-hand sides will come; solver auto looks at it.
-        config: of which `solver` and `solver_tolerance` count.
+        n_loads: expected number of right-hand sides, for the choice of the solver.
+        config: its `solver` and `solver_tolerance` are used.
 
     Raises:
         BadInput: see `fem.assembly.stiffness`; or the body is not some decimetres large.
-        NotConverged: the mesh falls into unconnected parts.
+        NotConverged: the mesh is not connected.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class NeumannProblem:
         net = rhs.sum(axis=0) + shared.sum()
         scale = np.abs(rhs).sum(axis=0) + np.abs(shared).sum()
         if np.any(np.abs(net) > 1e-9 * scale):
-            raise BadInput("rhs: a column has a net current; an insulated body takes none")
+            raise BadInput("rhs: a column has a net current; an insulated body does not allow one")
         u, residual = self._solver.solve(rhs, shared)
         u -= self.skin_areas @ u / self.skin_areas.sum()
         return Solution(u, residual)

@@ -11,7 +11,7 @@ def pseudo_lead_field_grad(
 ) -> np.ndarray:
     """Gradient of Z* = 1 / (4 pi sigma_torso |e - x|), eq. (11) of Dokuchaev 2026.
 
-    It is (e - x) / (4 pi sigma_torso |e - x|^3): towards the electrode, like grad Z.
+    It is (e - x) / (4 pi sigma_torso |e - x|^3), which points towards the electrode, like grad Z.
 
     Args:
         points: [point, 3] mm.

@@ -13,14 +13,14 @@ from einthoven.base.geometry.sparse_rows import sparse_rows
 from einthoven.data.patient.mesh import TetMesh
 
 MAX_DISTANCE_MM = 5.0
-"""An electrode farther from the skin than this is taken for a mistake."""
+"""An electrode farther from the skin than this is rejected as a mistake."""
 
 
 def skin_faces(mesh: TetMesh) -> np.ndarray:
     """The skin triangles of a mesh: [face, 3].
 
     Raises:
-        BadInput: there are none, or they do not close.
+        BadInput: there are none, or they are not closed.
     """
     faces = mesh.skin
     if not len(faces):
@@ -40,8 +40,8 @@ def electrode_weights(
 ) -> sp.csr_array:
     """Barycentric weights of each electrode on its closest skin triangle.
 
-    Row e is the load vector of Dirac's delta at electrode e (paper, eq. 4) and, applied to nodal
-    values, P1 interpolation at e: the same weights for both is what makes reciprocity exact.
+    Row e is the load vector of Dirac's delta at electrode e (Dokuchaev 2026, eq. 4) and, applied to
+    nodal values, P1 interpolation at e. Using the same weights for both makes reciprocity exact.
 
     Args:
         points: [node, 3] mm.

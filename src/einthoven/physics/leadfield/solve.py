@@ -14,7 +14,7 @@ from einthoven.physics.leadfield.neumann import NeumannProblem
 from einthoven.physics.leadfield.skin import electrode_weights, skin_faces
 
 ELECTRODES_AT_ONCE = 64
-"""Enough to keep a factor in the cache, few enough that dense copies stay small."""
+"""Large enough to keep a factor in the cache, small enough for dense copies."""
 
 
 def solve_lead_fields(
@@ -25,9 +25,9 @@ def solve_lead_fields(
 ) -> LeadFields:
     """Solve eq. (4) for all electrodes with one factorisation.
 
-    Unit current enters the skin at the electrode and leaves evenly over the whole skin:
-    G grad Z . n = delta_e - 1/|Sigma|. So Z is largest at its electrode, and grad Z in the heart
-    points roughly towards it. The result for an electrode does not depend on the others.
+    Unit current enters the skin at the electrode and leaves evenly over the whole skin: G grad Z .
+    n = delta_e - 1/|Sigma|. Z is therefore largest at its electrode, and grad Z in the heart points
+    roughly towards it. The result for an electrode does not depend on the others.
 
     Args:
         patient: with mesh and fibres.

@@ -109,7 +109,7 @@ def test_children_keep_to_the_ranges_and_to_a_pattern_of_their_parents() -> None
         assert one.pattern in {case.pattern for case in parents}
         assert len(one.sites) == (int(one.pattern[-1]) if "paced" in one.pattern else 0)
         assert within(one, SECTION) == one or np.allclose(
-            within(one, SECTION).parameters, one.parameters, equal_nan=True
+            within(one, SECTION).row, one.row, equal_nan=True
         )
         assert all(0 <= site.z <= 1 and 0 <= site.rho <= 1 for site in one.sites)
 

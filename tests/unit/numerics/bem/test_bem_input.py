@@ -26,7 +26,7 @@ def flipped(faces, some):
         ((POINTS, FACES + 1), "1-based"),
         ((np.vstack([POINTS, POINTS[:1] + 1]), FACES), "1 nodes belong to no triangle"),
         ((np.vstack([POINTS, POINTS]), np.vstack([FACES, FACES + 42])), "42 nodes coincide"),
-        ((np.vstack([POINTS, 2 * POINTS]), np.vstack([FACES, FACES + 42])), "2 pieces"),
+        ((np.vstack([POINTS, 2 * POINTS]), np.vstack([FACES, FACES + 42])), "2 connected"),
         ((np.where(POINTS == POINTS[0], np.nan, POINTS), FACES), "NaN"),
         ((POINTS * [1, 1, 0], FACES), "coincide|no area"),
         ((POINTS[:, :2], FACES), "shape"),

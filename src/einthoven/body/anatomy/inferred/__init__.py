@@ -1,1 +1,1 @@
-"""A torso that nobody imaged: its distribution, given electrodes, the heart and the person."""
+"""A torso without an image: its distribution given electrodes, the heart and the person."""

@@ -1,4 +1,4 @@
-"""What is known of a body whose skin nobody imaged."""
+"""Evidence on a body whose skin was not imaged."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,17 +12,16 @@ from einthoven.body.anatomy.population.covariates import BodySize
 
 @dataclass(frozen=True)
 class Spread:
-    """How far what was measured may be from where the model puts it: SDs in mm.
+    """SDs in mm of measurements about their position in the model.
 
     Attributes:
-        place: of an electrode along the skin, about the place that the rules give (Schijvenaars
-            1997, J. Electrocardiol. 30:247, studied errors of 20 to 30 mm as usual ones).
-        together: of all electrodes V1 to V6 up or down together: a nurse who counts ribs wrongly
-            does so for all of them.
-        landmark: of a landmark along the skin.
-        off_skin: of electrodes and landmarks from the skin.
-        skin: of points of the skin, from it.
-        apart: points of the skin nearer to each other than this tell the same thing twice.
+        place: electrode along the skin, about its rule-based site (Schijvenaars 1997, J.
+            Electrocardiol. 30:247, studied typical errors of 20 to 30 mm).
+        together: common shift of V1 to V6 up or down, as when ribs are miscounted.
+        landmark: landmark along the skin.
+        off_skin: electrodes and landmarks normal to the skin.
+        skin: points of the skin normal to it.
+        apart: minimum distance of skin points that count as independent.
     """
 
     place: float = 15.0
@@ -35,15 +34,15 @@ class Spread:
 
 @dataclass(frozen=True)
 class TorsoEvidence:
-    """All in one frame, with axes to the left, the back and the head, mm.
+    """Evidence in one frame, with axes to the left, the back and the head, mm.
 
     Attributes:
         places: name -> [3], electrodes of the 12-lead ECG, RL and landmarks of the torso.
         skin: [point, 3] on the skin, in any number.
-        heart: [point, 3] of the epicardium, which the skin encloses; without any, where the heart
-            lies is no evidence.
+        heart: [point, 3] of the epicardium, which the skin encloses; if empty, the heart's position
+            is not used.
         person: sex, height and BMI.
-        turned_deg: SD of the turn of the body against the axes, about each of them.
+        turned_deg: SD of the body's rotation about each of the axes.
     """
 
     places: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -59,6 +58,6 @@ class TorsoEvidence:
             finite(name, shape(name, place, (3,)))
         if not (len(self.places) or len(self.skin) or len(self.heart)):
             raise BadInput(
-                "torso: nothing tells where the body is; give electrodes, landmarks, points of the "
+                "torso: its position is undetermined; give electrodes, landmarks, points of the "
                 "skin, or the heart in the scanner's frame"
             )

@@ -1,4 +1,4 @@
-"""The skin in the frame of the evidence: shape, place and turn as one vector of latents."""
+"""The skin in the frame of the evidence: shape, position and rotation as one latent vector."""
 
 from dataclasses import dataclass
 
@@ -10,20 +10,20 @@ from einthoven.body.anatomy.inferred.skin_prior import SkinPrior
 
 N_TURN, N_SHIFT = 3, 3
 SHIFT_MM = 1000.0
-"""SD of the place: nothing is known of it."""
+"""SD of the position: effectively unknown."""
 
 
 @dataclass(frozen=True)
 class PlacedSkin:
-    """Points(latents) = shape(latents) turned about its own origin, then shifted.
+    """Points(latents) = shape(latents) rotated about its own origin, then shifted.
 
-    The latents are standard normal: those of the shape, three of the turn (rotation vector over
+    The latents are standard normal: those of the shape, three of the rotation (rotation vector over
     its SD), three of the shift.
 
     Attributes:
-        prior: of the shape.
-        turned_deg: SD of each component of the turn.
-        start: [3, 3] turn and [3] mm shift that all latents at zero mean.
+        prior: prior of the shape.
+        turned_deg: SD of each component of the rotation.
+        start: rotation [3, 3] and shift [3] mm at zero latents.
     """
 
     prior: SkinPrior
@@ -32,7 +32,7 @@ class PlacedSkin:
 
     @property
     def n_latents(self) -> int:
-        """Of shape, turn and shift."""
+        """Number of latents of shape, rotation and shift."""
         return len(self.prior.factors) + N_TURN + N_SHIFT
 
     def points(self, latents: np.ndarray) -> np.ndarray:
@@ -41,7 +41,7 @@ class PlacedSkin:
         return self.prior.points(latents[: len(self.prior.factors)]) @ turn.T + shift
 
     def places(self, latents: np.ndarray, at: SkinPoints) -> tuple[np.ndarray, np.ndarray]:
-        """Points tied to the skin, [point, 3] mm, and their derivative [point, 3, latent]."""
+        """Points attached to the skin, [point, 3] mm, and their derivative [point, 3, latent]."""
         n_shape = len(self.prior.factors)
         turn, shift = self._motion(latents)
         factors = np.einsum("pk,lpkd->pdl", at.weights, self.prior.factors[:, at.vertices])
@@ -57,7 +57,7 @@ class PlacedSkin:
         return turned + shift, derivative
 
     def turn(self, latents: np.ndarray) -> np.ndarray:
-        """[3, 3] whose columns are the body's axes to its left, its back and its head."""
+        """Rotation [3, 3] whose columns are the body's axes to its left, its back and its head."""
         return self._motion(latents)[0]
 
     def _motion(self, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -70,7 +70,7 @@ class PlacedSkin:
 
 
 def cross_matrix(vectors: np.ndarray) -> np.ndarray:
-    """[..., 3, 3] that multiply as vectors [..., 3] do in cross products."""
+    """Cross-product matrices [..., 3, 3] of vectors [..., 3]."""
     x, y, z = np.moveaxis(vectors, -1, 0)
     zero = np.zeros_like(x)
     rows = [[zero, -z, y], [z, zero, -x], [-y, x, zero]]
@@ -78,7 +78,7 @@ def cross_matrix(vectors: np.ndarray) -> np.ndarray:
 
 
 def _left_jacobian(vector: np.ndarray) -> np.ndarray:
-    """Of SO(3) at a rotation vector [3] (Sola 2018, arXiv 1812.01537, eq. (145))."""
+    """Left Jacobian of SO(3) at a rotation vector [3] (Sola 2018, arXiv 1812.01537, eq. (145))."""
     angle = np.linalg.norm(vector)
     cross = cross_matrix(vector)
     if angle < 1e-6:

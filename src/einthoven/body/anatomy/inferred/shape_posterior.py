@@ -1,7 +1,7 @@
-"""The distribution of a torso given the evidence: its most likely body, and others drawn from it.
+"""Posterior of a torso given the evidence: its most likely body, and samples.
 
-The latents' posterior is found by Gauss-Newton and taken to be Gaussian there (Laplace's
-approximation): mean at the maximum, covariance (I + sum J'J)^-1 over the terms of `terms`.
+The maximum over the latents is found by Gauss-Newton. There the posterior is approximated by a
+Gaussian (Laplace) with covariance (I + sum J'J)^-1 over the terms of `terms`.
 """
 
 from collections.abc import Sequence
@@ -30,21 +30,21 @@ from einthoven.body.anatomy.shape.torso import TorsoSurface, landmark_ties, load
 MAX_STEPS = 60
 SMALL_STEP = 1e-4
 NO_GAIN = 0.05
-"""A step that promises less of a log posterior decides nothing."""
+"""The search ends when a step promises less gain in log posterior."""
 MAX_DRAWS = 40
-"""Bodies drawn until one is valid."""
+"""Number of bodies drawn until one is valid."""
 USUAL_CENTRE_MM = (POSE["shift_left"][0], 90.0, MEAN_POSES["imaged"].up_mm)
-"""Of the heart from ICS4, left, back and up, to start from: `terms.HeartWithin`, 9 cm deep."""
+"""Usual heart centre from ICS4 (left, back, up) as a start: `terms.HeartWithin`, 9 cm deep."""
 ALL_TURNS_DEG = 45.0
-"""From this `turned_deg` on, the first turn is that of the places themselves."""
+"""From this `turned_deg` on, the initial rotation is fitted to the places."""
 
 
 @dataclass(frozen=True)
 class TorsoPosterior:
-    """Bodies that the evidence allows, in its frame.
+    """Posterior distribution of bodies, in the frame of the evidence.
 
     Attributes:
-        skin: what the latents mean.
+        skin: maps latents to the skin.
         latents: [latent] the most likely ones.
         precision: [latent, latent] of their Gaussian.
         heart: [point, 3] mm that lie inside, or none.
@@ -59,7 +59,7 @@ class TorsoPosterior:
 
     @cached_property
     def covariance_root(self) -> np.ndarray:
-        """[latent, latent] the root L^-T of the covariance; precision = L L'."""
+        """Root L^-T [latent, latent] of the covariance; precision = L L'."""
         root = np.linalg.cholesky(self.precision)
         return solve_triangular(root, np.eye(len(root)), lower=True).T
 
@@ -80,7 +80,7 @@ class TorsoPosterior:
         """The body at the maximum.
 
         Raises:
-            StepFailed: it is not valid: it cuts itself, or the heart sticks out.
+            StepFailed: it is not valid: it intersects itself, or the heart protrudes.
         """
         torso = self._torso(self.latents)
         if reason := self._invalid(torso):
@@ -88,10 +88,10 @@ class TorsoPosterior:
         return torso
 
     def draw(self, rng: np.random.Generator) -> TorsoSurface:
-        """One body; those that are not valid are drawn again.
+        """Draw one body; invalid ones are drawn again.
 
         Raises:
-            StepFailed: none of `MAX_DRAWS` is.
+            StepFailed: none of `MAX_DRAWS` is valid.
         """
         reason = ""
         for _ in range(MAX_DRAWS):
@@ -117,7 +117,7 @@ class TorsoPosterior:
         )
 
     def _invalid(self, torso: TorsoSurface) -> str:
-        """Why a body cannot be, or nothing."""
+        """Reason why a body is invalid, or an empty text."""
         if len(intersecting_pairs(torso.points, torso.faces)):
             return "cuts itself"
         if len(self.heart):
@@ -130,16 +130,16 @@ class TorsoPosterior:
 def infer_torso(
     evidence: TorsoEvidence, resolution: str = "coarse", spread: Spread | None = None
 ) -> TorsoPosterior:
-    """The torso of a person from what is known.
+    """Torso of a person from the available evidence.
 
     Args:
         evidence: in its frame, which the result keeps.
         resolution: "coarse" or "fine", of the atlas.
-        spread: of the measurements; the default is `Spread()`.
+        spread: SDs of the measurements; the default is `Spread()`.
 
     Raises:
         BadInput: an unknown place or sex.
-        NotConverged: the iteration; the evidence contradicts itself.
+        NotConverged: the iteration did not converge; the evidence is contradictory.
     """
     spread = spread or Spread()
     prior = skin_prior(evidence.person, resolution)
@@ -151,7 +151,7 @@ def infer_torso(
 
 
 def _ties(evidence: TorsoEvidence, resolution: str) -> tuple[list[str], SkinPoints]:
-    """The places' names in the order of the evidence, and where the atlas has them."""
+    """Names of the places in the order of the evidence, and their positions on the atlas."""
     electrodes, landmarks = standard_ties(resolution), landmark_ties(resolution)
     known = dict(electrodes) | {
         name: landmarks.only([k]) for k, name in enumerate(load_atlas().landmarks)
@@ -159,7 +159,7 @@ def _ties(evidence: TorsoEvidence, resolution: str) -> tuple[list[str], SkinPoin
     if unknown := [name for name in evidence.places if name not in known]:
         raise BadInput(
             f"electrodes: {' '.join(unknown)}: no place of the torso atlas has this name; it knows "
-            f"{' '.join(known)}; give other points of the skin as such"
+            f"{' '.join(known)}; give other points as skin points"
         )
     found = [known[name] for name in evidence.places]
     empty = SkinPoints(np.empty((0, 3), int), np.empty((0, 3)))
@@ -189,7 +189,7 @@ def _terms(
 
 
 def _thinned(cloud: np.ndarray, apart_mm: float) -> np.ndarray:
-    """Points [point, 3] of a cloud, no two nearer to each other than this."""
+    """Subset [point, 3] of a cloud with a minimum distance between points."""
     kept, distance = [0], np.linalg.norm(cloud - cloud[0], axis=1)
     while distance.max() >= apart_mm:
         kept.append(int(distance.argmax()))
@@ -200,7 +200,7 @@ def _thinned(cloud: np.ndarray, apart_mm: float) -> np.ndarray:
 def _start(
     evidence: TorsoEvidence, prior: SkinPrior, ties: SkinPoints, resolution: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Turn [3, 3] and shift [3] mm from which the search starts."""
+    """Rotation [3, 3] and shift [3] mm from which the search starts."""
     targets = np.array(list(evidence.places.values()), float).reshape(-1, 3)
     expected = ties.on(prior.mean)
     if evidence.turned_deg >= ALL_TURNS_DEG:
@@ -239,7 +239,7 @@ def _maximum(skin: PlacedSkin, terms: Sequence[Term]) -> tuple[np.ndarray, np.nd
                 break
             length /= 2
         else:
-            if -step @ gradient < NO_GAIN:  # the nearest places jump from triangle to triangle
+            if -step @ gradient < NO_GAIN:  # the nearest points jump between triangles
                 return latents, precision
             break
         latents = latents + length * step
@@ -247,6 +247,6 @@ def _maximum(skin: PlacedSkin, terms: Sequence[Term]) -> tuple[np.ndarray, np.nd
         if np.abs(length * step).max() < SMALL_STEP:
             return latents, precision
     raise NotConverged(
-        "torso: the search for the most likely one stands still or wanders; do electrodes, skin "
+        "torso: the search for the most likely one stalls or diverges; do electrodes, skin "
         "and heart share one frame?"
     )

@@ -1,9 +1,9 @@
-"""What a skin may be before anything of it is seen: a Gaussian distribution of its vertices.
+"""Prior of the skin: a Gaussian distribution of its vertices.
 
-The coefficients of the torso atlas given sex, height and BMI (or of anybody), and on top of it
-smooth departures, as real bodies have that are in no atlas: independent in x, y and z, a field on
-the mean skin with the Matern spectrum (1 + length^2 eigenvalue)^-2 over its Laplace modes
-(Whittle 1954, 10.1093/biomet/41.3-4.434; on surfaces: Lindgren, Rue, Lindstroem 2011,
+It consists of the coefficients of the torso atlas given sex, height and BMI (if known), and smooth
+departures that no atlas contains: independent in x, y and z, a field on the mean skin with the
+Matern spectrum (1 + length^2 eigenvalue)^-2 over its Laplace modes (Whittle 1954,
+10.1093/biomet/41.3-4.434; on surfaces: Lindgren, Rue, Lindstroem 2011,
 10.1111/j.1467-9868.2011.00777.x).
 """
 
@@ -21,13 +21,13 @@ from einthoven.body.anatomy.shape.atlas_file import TORSO_ATLAS
 from einthoven.body.anatomy.shape.torso import load_atlas
 
 DEPARTURE_MM = 12.0
-"""SD of the departures in each direction. A choice: the modes hold 96 % of the variance of the
-synthetic bodies that they were made of; the one real torso at hand was 10 to 13 mm off what an SD
-of 8 mm gave from nine electrodes."""
+"""SD of the departures in each direction, a choice: the modes hold 96 % of the variance of the
+synthetic bodies they come from, and the one real torso available was 10 to 13 mm off the inference
+from nine electrodes with an SD of 8 mm."""
 LENGTH_MM = 80.0
-"""Over which departures are alike."""
+"""Correlation length of the departures."""
 N_SMOOTH = 60
-"""Laplace modes of the departures; what the others hold is added to none."""
+"""Laplace modes of the departures; the variance of the others is dropped."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class SkinPrior:
     Attributes:
         mean: [vertex, 3] mm.
         factors: [latent, vertex, 3] mm; those of the atlas first.
-        coeffs_mean: [mode] SD of the atlas, and
-        coeffs_root: [mode, mode] the root of their covariance: coefficients = coeffs_mean +
-            coeffs_root @ latents[:mode].
+        coeffs_mean: [mode] SD of the atlas.
+        coeffs_root: [mode, mode] root of their covariance: coefficients = coeffs_mean + coeffs_root
+            @ latents[:mode].
     """
 
     mean: np.ndarray
@@ -57,10 +57,10 @@ class SkinPrior:
 
 
 def skin_prior(person: BodySize | None, resolution: str) -> SkinPrior:
-    """Of a person, or of anybody, in the topology of one resolution of the shipped atlas.
+    """Prior for a person, or for an unknown one, on one resolution of the shipped atlas.
 
-    Height and BMI may lie beyond what a cohort may ask for: the regression is then an
-    extrapolation, and the spread grows by the square of what lies beyond 3 SD.
+    Height and BMI may exceed the range of a cohort. The regression is then an extrapolation, and
+    the variance grows with the square of the excess over 3 SD.
 
     Raises:
         BadInput: an unknown sex.
@@ -84,9 +84,10 @@ def skin_prior(person: BodySize | None, resolution: str) -> SkinPrior:
 
 @lru_cache(maxsize=2)
 def _departures(resolution: str) -> np.ndarray:
-    """[3 N_SMOOTH, vertex, 3] mm: Laplace modes of the mean skin, in x, in y and in z.
+    """Laplace modes of the mean skin in x, y and z: [3 N_SMOOTH, vertex, 3] mm.
 
-    Of the coarse skin: the fine one gets them from its nearest places, so both mean the same.
+    They are those of the coarse skin, interpolated to the fine one, so that both have the same
+    prior.
     """
     atlas = load_atlas()
     coarse, wanted = atlas.models["coarse"], atlas.models[resolution]

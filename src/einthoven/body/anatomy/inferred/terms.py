@@ -1,7 +1,7 @@
-"""Evidence as residuals: what each kind of it says about latents, linearised.
+"""Evidence as residuals of the latents, linearised.
 
-A term gives whitened residuals r [k] and their derivative J [k, latent]; minus the logarithm of
-its likelihood is |r|^2 / 2 and a constant.
+A term gives whitened residuals r [k] and their derivative J [k, latent]; minus the logarithm of its
+likelihood is |r|^2 / 2 plus a constant.
 """
 
 from collections.abc import Sequence
@@ -32,14 +32,14 @@ class Term(Protocol):
 
 @dataclass(frozen=True)
 class Places:
-    """Electrodes and landmarks: free along the skin, less so off it, V1 to V6 together.
+    """Electrodes and landmarks: loose along the skin, tight normal to it, V1 to V6 jointly.
 
     Attributes:
         names: of the places.
-        ties: where the rules or the atlas have them.
-        targets: [place, 3] mm, where they were found.
+        ties: positions by the rules or the atlas.
+        targets: [place, 3] mm, measured positions.
         along: [place] mm, SD along the skin.
-        spread: the others.
+        spread: the other SDs.
         faces: of the skin.
     """
 
@@ -51,7 +51,7 @@ class Places:
     faces: np.ndarray
 
     def residuals(self, skin: PlacedSkin, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See `Term`; the skin's normals are those of the present shape."""
+        """Residuals as in `Term`; normals are those of the current shape."""
         places, derivative = skin.places(latents, self.ties)
         covariance = self._covariance(skin.points(latents), skin.turn(latents)[:, 2])
         root = np.linalg.cholesky(covariance)
@@ -59,7 +59,7 @@ class Places:
         return r, solve_triangular(root, derivative.reshape(len(r), -1), lower=True)
 
     def _covariance(self, points: np.ndarray, upwards: np.ndarray) -> np.ndarray:
-        """[3 place, 3 place] mm^2, for a skin [vertex, 3] mm and the way to its head [3]."""
+        """Covariance [3 place, 3 place] mm^2, skin [vertex, 3] mm, `upwards` [3] to the head."""
         normals = vertex_area_vectors(points, self.faces)
         n = np.einsum("pk,pkd->pd", self.ties.weights, normals[self.ties.vertices])
         n /= np.linalg.norm(n, axis=1, keepdims=True)
@@ -85,17 +85,17 @@ class SkinCloud:
     faces: np.ndarray
 
     def residuals(self, skin: PlacedSkin, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See `Term`; each point against the nearest place of the present skin."""
+        """Residuals as in `Term`; each point against the nearest point of the current skin."""
         distance, slopes = _distances(skin, self.faces, latents, self.cloud)
         return -distance / self.sd_mm, slopes / self.sd_mm
 
 
 @dataclass(frozen=True)
 class HeartWithin:
-    """The heart lies as in virtual patients: `pose.POSE`, about the imaged hearts' mean.
+    """The heart's position follows that of virtual patients: `pose.POSE`, about the imaged mean.
 
-    Left of the midline and above the fourth intercostal space, along the axes of the evidence;
-    and its least distance from the skin.
+    The terms are its distance left of the midline, above the fourth intercostal space along the
+    axes of the evidence, and its least distance from the skin.
     """
 
     heart: np.ndarray
@@ -104,7 +104,7 @@ class HeartWithin:
     faces: np.ndarray
 
     def residuals(self, skin: PlacedSkin, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See `Term`."""
+        """Residuals as in `Term`."""
         landmark, d_landmark = skin.places(latents, self.ics4)
         offset = self.heart.mean(axis=0) - landmark[0]
         left, up, clearance = POSE["shift_left"], POSE["shift_up"], POSE["clearance"]
@@ -124,10 +124,10 @@ class HeartWithin:
 def _distances(
     skin: PlacedSkin, faces: np.ndarray, latents: np.ndarray, points: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Signed distances [point] mm of points from the skin, and by how much the skin rises there.
+    """Signed distances [point] mm of points from the skin, and how much the skin rises there.
 
-    The second, [point, latent] mm, is minus the derivative of the first: the skin's motion along
-    its normal at the nearest place.
+    The rise, [point, latent] mm, is minus the derivative of the distance: the skin's motion along
+    its normal at the nearest point.
     """
     vertices = skin.points(latents)
     distance, normals = ClosedSurface(vertices, faces).distance_and_gradient(points)

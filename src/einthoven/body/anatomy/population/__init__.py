@@ -1,1 +1,1 @@
-"""Who is in the cohort, and how it compares with people."""
+"""Parameters of the cohort, and its comparison with measured populations."""

@@ -1,4 +1,4 @@
-"""Who is in the cohort: shape and pose coefficients and the split, one patient at a time."""
+"""Virtual cohort: shape and pose coefficients and the split, one patient at a time."""
 
 import numpy as np
 
@@ -17,21 +17,21 @@ from einthoven.data.patient.parameters import PatientParameters
 def draw_patient(index: int, config: CohortSettings) -> PatientParameters:
     """Parameters of patient number `index`.
 
-    Patients come in blocks, each a Latin hypercube of its own generator, so a larger cohort
-    leaves everybody as they were; so do other numbers of modes. A Latin hypercube of the whole
-    cohort (Dokuchaev 2026, section 2.1) would change with every added patient. Another
-    `block_size` draws another cohort. A sex moves the mean of heart and torso; the hypercube
-    gives what is left.
+    Patients come in blocks, each a Latin hypercube with its own generator, so neither a larger
+    cohort nor other numbers of modes change existing patients. A Latin hypercube of the whole
+    cohort (Dokuchaev 2026, section 2.1) would change with every added patient. Another `block_size`
+    draws another cohort. Sex shifts the means of heart and torso; the hypercube samples the
+    remainder.
 
     Args:
-        index: 0, 1, ...; `n_patients` has no say.
+        index: 0, 1, ...; `n_patients` does not matter.
         config: the section `cohort`.
 
     Returns:
         The parameters, coefficients [10], [10] and [6] in SD.
 
     Raises:
-        BadInput: a negative index, or a height or BMI that nobody of that sex has.
+        BadInput: a negative index, or a height or BMI outside the range of that sex.
     """
     between("index", index, 0, np.inf)
     block, row = divmod(int(index), config.block_size)
@@ -59,11 +59,11 @@ def draw_patient(index: int, config: CohortSettings) -> PatientParameters:
 
 
 def draw_body(unit: np.ndarray, config: CohortSettings) -> BodySize | None:
-    """One body, or None if the cohort is of any sex.
+    """Sex, height and BMI of one person, or None if the cohort is of any sex.
 
     Args:
         unit: [3] uniform numbers in 0 to 1, for sex, height and BMI.
-        config: height and BMI without a range of their own are uniform in +-range_sd.
+        config: height and BMI without their own range are uniform in +-range_sd.
     """
     if config.sex == "any":
         return None
@@ -81,7 +81,7 @@ def draw_body(unit: np.ndarray, config: CohortSettings) -> BodySize | None:
 def latin_hypercube(n: int, n_dimensions: int, rng: np.random.Generator) -> np.ndarray:
     """Points [n, n_dimensions] in the unit cube, one in each of n slices of every axis.
 
-    Not scipy's, which deals the slices in another order: all cohorts would be others.
+    SciPy's version permutes the slices in another order, which would change all cohorts.
     """
     slices = rng.permuted(np.tile(np.arange(n)[:, None], (1, n_dimensions)), axis=0)
     return (slices + rng.random((n, n_dimensions))) / n

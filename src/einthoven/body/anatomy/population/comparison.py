@@ -1,4 +1,4 @@
-"""The shipped shape models against measured people: what they draw, and what is true."""
+"""Comparison of the shipped shape models with measured populations."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,14 +28,14 @@ def measures_of(parameters: PatientParameters) -> dict[str, float]:
 
 
 def compare(measured: Mapping[str, list[dict]]) -> dict[str, Any]:
-    """Our means and SDs beside the population's.
+    """Means and SDs of the shape models beside those of the population.
 
     Args:
         measured: sex -> measures of people.
 
     Returns:
-        quantity -> title, unit, source, note, comparable, and by sex: population [mean, SD],
-        ours [mean, SD], difference_sd (of the means, in population SD).
+        quantity -> title, unit, source, note, comparable, and by sex: population [mean, SD], ours
+        [mean, SD], difference_sd (of the means, in population SD).
     """
     rows = {}
     told = ("title", "unit", "source", "note", "comparable")
@@ -54,7 +54,7 @@ def compare(measured: Mapping[str, list[dict]]) -> dict[str, Any]:
 
 
 def compare_with_population(n_draws: int) -> dict[str, Any]:
-    """The comparison of `compare` for `n_draws` people of each sex, drawn as the cohort draws."""
+    """The comparison of `compare` for `n_draws` people of each sex, drawn as the cohort is."""
     block = {"block_size": n_draws, "val_per_block": 1, "test_per_block": 1}
     measured = {}
     for sex in SEXES:

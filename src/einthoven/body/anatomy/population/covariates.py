@@ -12,7 +12,7 @@ from einthoven.base.core.files import load_arrays
 from einthoven.body.anatomy.population.reference import BMI, SEXES, STATURE
 
 MAX_SD = 3.0
-"""Beyond so many SD from the mean of a sex, a linear regression describes nobody."""
+"""Largest deviation in SD from a sex's mean for which a linear regression is plausible."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class BodySize:
 
     @classmethod
     def from_sds(cls, sex: str, height_sd: float, bmi_sd: float) -> Self:
-        """From SDs of that sex' height and BMI."""
+        """Person from the SDs of height and BMI for that sex."""
         (height, height_spread), (bmi, bmi_spread) = STATURE.of(sex), BMI.of(sex)
         return cls(sex, height + height_spread * height_sd, bmi + bmi_spread * bmi_sd)
 
     def covariates(self) -> np.ndarray:
-        """[4]: 1, female (0 or 1), height and BMI in SD of that sex.
+        """Covariates [4]: 1, female (0 or 1), height and BMI in SD of that sex.
 
         Raises:
             BadInput: an unknown sex.
@@ -46,19 +46,19 @@ class BodySize:
 
 @dataclass(frozen=True)
 class CovariateRegression:
-    """Linear regression of an atlas' coefficients on `BodySize.covariates`, and what it leaves.
+    """Linear regression of an atlas' coefficients on `BodySize.covariates`, and its residual.
 
     Attributes:
         weights: [4, mode] SD of the atlas.
-        residual: [mode, mode] symmetric root of the residual covariance; nearly the identity
-            for an atlas whose modes have nothing to do with them.
+        residual: [mode, mode] symmetric root of the residual covariance; nearly the identity for an
+            atlas whose modes do not depend on the covariates.
     """
 
     weights: np.ndarray
     residual: np.ndarray
 
     def coeffs(self, body: BodySize, free: np.ndarray) -> np.ndarray:
-        """Coefficients [mode] in SD of a person of this body; `free` [mode] SD is the rest.
+        """Coefficients [mode] in SD of a person of this size; `free` [mode] SD is the residual.
 
         Raises:
             BadInput: height or BMI is more than 3 SD from the mean of that sex.
@@ -75,7 +75,7 @@ class CovariateRegression:
 
 @lru_cache(maxsize=4)
 def load_regression(atlas: Path) -> CovariateRegression:
-    """The regression that lies in an atlas file.
+    """The regression stored in an atlas file.
 
     Raises:
         BadInput: the file cannot be read or holds none.
@@ -83,7 +83,8 @@ def load_regression(atlas: Path) -> CovariateRegression:
     arrays = load_arrays(atlas)
     if missing := [k for k in ("covariate_weights", "covariate_residual") if k not in arrays]:
         raise BadInput(
-            f"{atlas}: holds no {', '.join(missing)}, so its shapes know no sex; cohort.sex: any"
+            f"{atlas}: holds no {', '.join(missing)}, so its shapes "
+            "do not depend on sex; set cohort.sex: any"
         )
     return CovariateRegression(
         arrays["covariate_weights"].astype(float), arrays["covariate_residual"].astype(float)

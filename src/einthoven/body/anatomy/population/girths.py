@@ -1,4 +1,4 @@
-"""What a tape measures on a torso: girths of chest and waist, depth and breadth."""
+"""Tape measurements of a torso: girths of chest and waist, depth and breadth."""
 
 import numpy as np
 
@@ -9,8 +9,8 @@ from einthoven.body.anatomy.shape.torso import TorsoSurface
 def torso_measures(torso: TorsoSurface) -> dict[str, float]:
     """Measures of one torso in mm, by the names of `reference.TORSO`.
 
-    A girth runs as a tape does, over hollows; breadth and depth from skin to skin. Chest at the
-    height of the nipples, waist at the navel's.
+    A girth follows the convex hull, as a tape does; breadth and depth are from skin to skin. The
+    chest is at the height of the nipples, the waist at that of the navel.
     """
     nipples = 0.5 * (torso.landmarks["NIPPLE_R"][2] + torso.landmarks["NIPPLE_L"][2])
     chest = section(torso.points, torso.faces, nipples)
@@ -25,7 +25,7 @@ def torso_measures(torso: TorsoSurface) -> dict[str, float]:
 
 
 def section(points: np.ndarray, faces: np.ndarray, z: float) -> np.ndarray:
-    """Points [point, (x, y)] mm of the horizontal cut at height z: of the loop nearest x = 0."""
+    """Points [point, (x, y)] mm of the horizontal section at height z: the loop nearest x = 0."""
     import pyvista as pv
 
     surface = pv.PolyData.from_regular_faces(points, faces)
@@ -41,4 +41,4 @@ def tape(loop: np.ndarray) -> float:
     """Length in mm of a tape around points [point, 2] mm: the perimeter of their hull."""
     from scipy.spatial import ConvexHull
 
-    return float(ConvexHull(loop).area)  # the "area" of a 2-D hull is its length
+    return float(ConvexHull(loop).area)  # SciPy calls the length of a 2-D hull its area

@@ -1,8 +1,8 @@
-"""What a clinician would measure on a heart: volumes, mass, walls, diameters.
+"""Clinical measures of a heart: volumes, mass, walls, diameters.
 
-They follow the sources in `reference`: papillary muscles and trabeculae count as blood
-(there are none here), the septum belongs to the LV. Lengths are read in the plane through the LV's
-long axis and the centre of the RV's base (y = 0 in the heart frame), near to the parasternal long
+They follow the sources in `reference`: papillary muscles and trabeculae count as blood (there are
+none here), the septum belongs to the LV. Lengths are read in the plane through the LV's long axis
+and the centre of the RV's base (y = 0 in the heart frame), which is close to the parasternal long
 axis and the four-chamber view.
 """
 
@@ -14,8 +14,8 @@ from einthoven.body.anatomy.shape.heart_shape import HeartSurfaces
 
 MYOCARDIUM_G_PER_ML = 1.05
 BELOW_BASE = (0.20, 0.225, 0.25, 0.275, 0.30)
-"""Where echocardiographers measure the LV, just below the mitral leaflets: shares of its length;
-the mean of five lines, since one would show the facets (0.1 mm at 4 mm edges)."""
+"""Levels of the echocardiographic LV diameter, just below the mitral leaflets, as shares of its
+length; the mean of five lines smooths out the facets (0.1 mm at 4 mm edges)."""
 BASAL_SHARES = (0.1, 0.2, 0.3)
 """The RV's basal diameter is the largest in the upper third of its length."""
 GRID_MM = 4.0
@@ -50,13 +50,13 @@ def heart_measures(heart: HeartSurfaces) -> dict[str, float]:
 
 
 def walls_at(heart: HeartSurfaces, z: float) -> dict[str, float]:
-    """Where a line along x at height z mm (y = 0) enters and leaves epicardium and cavities.
+    """Crossings of a line along x at height z mm (y = 0) with epicardium and cavities.
 
     Returns:
         epi_left, lv_left, lv_right, rv_left, rv_right, epi_right: x in mm, heart frame, ascending.
 
     Raises:
-        StepFailed: the line does not meet them in this order.
+        StepFailed: the line does not cross them in this order.
     """
     crossings: dict[str, float] = {}
     for name, tag in (("epi", Surface.EPI), ("lv", Surface.LV_ENDO), ("rv", Surface.RV_ENDO)):
@@ -86,7 +86,7 @@ def line_crossings(points: np.ndarray, faces: np.ndarray, z: float) -> np.ndarra
 
 
 def rv_width(heart: HeartSurfaces, share: float) -> float:
-    """Septum to free wall of the RV in mm, `share` of the way from its base to its apex.
+    """Septum to free wall of the RV in mm, at a `share` of its length from the base.
 
     Raises:
         StepFailed: the line does not cross the RV.
@@ -102,9 +102,9 @@ def rv_width(heart: HeartSurfaces, share: float) -> float:
 def lv_share(heart: HeartSurfaces) -> float:
     """Share of the myocardium that is LV: free wall and septum.
 
-    A place belongs to the RV's free wall if the LV's endocardium is farther than the RV's and
-    than the epicardium; in septum and LV free wall another surface is the farthest. Counted on
-    a grid of 4 mm.
+    A point belongs to the RV's free wall if the LV's endocardium is farther away than both the RV's
+    and the epicardium; in septum and LV free wall another surface is the farthest. Points are
+    counted on a grid of 4 mm.
     """
     import pyvista as pv
     from scipy.spatial import cKDTree

@@ -1,7 +1,7 @@
-"""What was measured in people: means and SDs by sex, each with its source.
+"""Measured means and SDs in adults by sex, each with its source.
 
 Sphericity and relative wall thickness were computed here, from the subjects' values;
-docs/reference/heart-atlas.md and docs/reference/torso-atlas.md say how far each other figure was
+docs/reference/heart-atlas.md and docs/reference/torso-atlas.md say how each other figure was
 checked.
 """
 

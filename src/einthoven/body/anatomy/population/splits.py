@@ -1,4 +1,4 @@
-"""Which patients of a block are for training, validation and test."""
+"""Split of the patients of a block into training, validation and test."""
 
 from einthoven.base.config.models import CohortSettings
 
@@ -6,7 +6,7 @@ from einthoven.base.config.models import CohortSettings
 def block_splits(config: CohortSettings) -> list[str]:
     """Split of each patient of a block, interleaved so that every prefix is nearly balanced.
 
-    Each place goes to the split that lags most behind its share; ties go to train, val, test.
+    Each patient goes to the split that lags most behind its share; ties go to train, val, test.
     """
     val, test, size = config.val_per_block, config.test_per_block, config.block_size
     totals = {"train": size - val - test, "val": val, "test": test}

@@ -1,4 +1,4 @@
-"""The format of atlas files: mean, modes and SDs in one .npz (docs/reference/atlas-files.md)."""
+"""Format of atlas files: a mean, modes and SDs in one .npz (docs/reference/atlas-files.md)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from einthoven.body.anatomy.shape.model import ShapeModel
 
 HEART_ATLAS = Path(__file__).parent / "data" / "heart_atlas.npz"
 TORSO_ATLAS = HEART_ATLAS.with_name("torso_atlas.npz")
-"""Those that the package brings."""
+"""Atlas files that come with the package."""
 FORMAT = "einthoven-atlas-1"
 HEART_FIELDS = ("mean", "modes", "sds", "faces", "face_tags")
 
@@ -84,12 +84,12 @@ def model_from(data: Arrays, suffix: str = "") -> ShapeModel:
 
 
 def usable_coeffs(part: str, coeffs: np.ndarray, n_modes: int, atlas: str) -> np.ndarray:
-    """Coefficients in SD without the zeros at their end, which a cohort has for unused modes.
+    """Coefficients in SD without trailing zeros, which a cohort has for unused modes.
 
     Args:
         part: "heart" or "torso".
         coeffs: [any] SD.
-        n_modes: how many modes the atlas has.
+        n_modes: number of modes of the atlas.
         atlas: its file, for messages.
 
     Raises:

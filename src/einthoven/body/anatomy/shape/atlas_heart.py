@@ -1,4 +1,4 @@
-"""The heart of one patient, drawn from an atlas: the embedded one or a converted one."""
+"""The heart of one patient from an atlas: the embedded one or a converted one."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -88,16 +88,16 @@ def edge_key(edge_mm: float) -> str:
 
 
 def meshed(wall: ShapeModel, edge_mm: float) -> ShapeModel:
-    """Triangulate the mean of an atlas with base and valve caps, and carry its modes there.
+    """Triangulate the mean of an atlas with base and valve caps, and transfer its modes.
 
     Args:
-        wall: mean, modes and SDs of a closed wall, tagged EPI, LV_ENDO, RV_ENDO, BASE, with
-            outward faces, in any frame.
+        wall: mean, modes and SDs of a closed wall, tagged EPI, LV_ENDO, RV_ENDO, BASE, with outward
+            faces, in any frame.
         edge_mm: mean edge length.
 
     Raises:
         BadInput: the wall is not one closed surface with these tags.
-        StepFailed: it could not be triangulated, or is no valid heart.
+        StepFailed: it could not be triangulated, or is not a valid heart.
     """
     heart, rotation, origin = placed_heart(wall.surfaces, edge_mm)
     in_heart_frame = replace(

@@ -1,4 +1,4 @@
-"""Carry a shape model to other triangles of the same mean surface; orient triangles outward."""
+"""Transfer of a shape model to other triangles of the same mean surface; outward orientation."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,19 +21,19 @@ def carry(
 ) -> ShapeModel:
     """The model of the same shapes on a new triangulation of a heart's mean.
 
-    A vertex of a curved surface moves as the place of the old mean that is nearest to it on the
-    surfaces named in `sources`; a vertex inside base or valve caps moves harmonically between its
-    boundaries. Both are linear, so the result is a shape model again.
+    A vertex of a curved surface moves like the nearest point of the old mean on the surfaces named
+    in `sources`; a vertex inside base or valve caps moves harmonically between its boundaries. Both
+    are linear, so the result is a shape model again.
 
     Args:
         model: the old one; its `face_tags` name surfaces.
         mean: the new one, in the frame of the old one.
         sources: tag of a new curved surface -> tags of the old surfaces that move it.
-        farthest_mm: a vertex may lie so far from the old mean.
+        farthest_mm: largest allowed distance of a vertex from the old mean.
 
     Returns:
-        ShapeModel with modes of unit length; they are orthonormal only about, for points
-        are spread otherwise.
+        ShapeModel with modes of unit length, which are only approximately orthonormal, because the
+        vertices have another density.
 
     Raises:
         StepFailed: the new mean does not lie on the old one.
@@ -70,7 +70,7 @@ def unit_model(mean: Surfaces, moves: np.ndarray) -> ShapeModel:
 
 
 def outward(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """The faces [face, 3] of a closed surface, in their order, turned outward.
+    """The faces [face, 3] of a closed surface, in their order, oriented outward.
 
     Raises:
         StepFailed: it is not closed.

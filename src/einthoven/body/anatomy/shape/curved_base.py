@@ -1,4 +1,4 @@
-"""A base as real hearts have it: an outflow tract that rises, a bow with a tilt, shoulders."""
+"""A base as in real hearts: a raised outflow tract, a tilted bow, shoulders."""
 
 from dataclasses import dataclass, field
 from typing import Self
@@ -10,14 +10,14 @@ from einthoven.body.anatomy.shape.heart_shape import HeartSurfaces
 
 OUTFLOW_WIDTH_MM = 22.0
 SHOULDER_MM = 22.0
-"""Depth below the base over which a heart narrows towards it."""
+"""Depth below the base over which the heart narrows towards it."""
 N_TERMS = 5
-"""x, y, x^2, x y, y^2 of the place on the base."""
+"""Terms x, y, x^2, x y, y^2 of the position on the base."""
 
 
 @dataclass(frozen=True, eq=False)
 class BaseCurve:
-    """How far the base of a heart departs from that of its shape model."""
+    """Departure of a heart's base from that of its shape model."""
 
     outflow_mm: float = 0.0
     """Rise of the pulmonary end of the RV's opening."""
@@ -26,11 +26,11 @@ class BaseCurve:
     bow: np.ndarray = field(default_factory=lambda: np.zeros(N_TERMS))
     """[term] relative weights of the bow's terms."""
     breadth: float = 1.0
-    """Factor on the breadth of the base: below 1, the widest place lies beneath it."""
+    """Factor on the breadth of the base: below 1, the heart is widest beneath it."""
 
     @classmethod
     def draw(cls, largest_mm: float, breadth: list[float], rng: np.random.Generator) -> Self:
-        """Uniform heights, up to the largest for the outflow tract and half of it for the bow."""
+        """Heights, uniform up to the largest for the outflow tract and half of it for the bow."""
         outflow, bow = rng.random(2) * [largest_mm, 0.5 * largest_mm]
         terms = rng.normal(size=N_TERMS)
         return cls(outflow, bow, terms, float(np.exp(rng.uniform(*np.log(breadth)))))
@@ -38,8 +38,8 @@ class BaseCurve:
     def moves(self, heart: HeartSurfaces) -> np.ndarray:
         """Displacements [vertex, 3] mm.
 
-        Along z all at the base and none at the apex: they fall with the square of the depth, by
-        less than 1 mm per mm, so that nothing turns over. Across, towards the base's middle.
+        Along z they fall from the base to the apex with the square of the depth, by less than 1 mm
+        per mm, so that nothing folds. Across, they point towards the base's middle.
         """
         z = heart.points[:, 2]
         share = np.clip(1.0 - z / z.min(), 0.0, 1.0) ** 2  # the base is at 0
@@ -51,7 +51,7 @@ class BaseCurve:
         return moves
 
     def _outflow(self, heart: HeartSurfaces) -> np.ndarray:
-        """Heights [vertex] mm about the place of the RV's opening farthest along y: in front."""
+        """Heights [vertex] mm about the point of the RV's opening farthest along y (front)."""
         opening = heart.points[np.unique(heart.tagged(Surface.RV_CAP))]
         away = heart.points[:, :2] - opening[opening[:, 1].argmax(), :2]
         return self.outflow_mm * np.exp(-0.5 * (away**2).sum(axis=1) / OUTFLOW_WIDTH_MM**2)
@@ -66,7 +66,7 @@ class BaseCurve:
 
 
 def _sizes(heart: HeartSurfaces) -> np.ndarray:
-    """Lengths and areas [term] that make the terms of order one on the base."""
+    """Lengths and areas [term] that scale the terms to order one on the base."""
     base = heart.points[np.unique(heart.tagged(Surface.BASE)), :2]
     x, y = np.ptp(base, axis=0) / 2
     return np.array([x, y, x * x, x * y, y * y])

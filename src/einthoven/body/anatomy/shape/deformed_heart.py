@@ -1,4 +1,4 @@
-"""A heart of a shape model, deformed: walls, breadth of the RV, size, base, a smooth warp."""
+"""A deformed heart of a shape model: walls, breadth of the RV, size, base, a smooth warp."""
 
 from dataclasses import dataclass, field, replace
 
@@ -15,36 +15,36 @@ from einthoven.body.anatomy.shape.pieces import area_centroid
 
 WARP_WIDTH_MM = 30.0
 SEPTUM_BLEND_MM = 8.0
-"""Over which the stretch of the RV sets in."""
+"""Width over which the stretch of the RV sets in."""
 SMOOTHING_ROUNDS = 8
-"""Of wall vectors, whose closest points jump from surface to surface."""
+"""Smoothing of wall vectors, whose closest points jump from surface to surface."""
 PLANAR = (Surface.BASE, Surface.LV_CAP, Surface.RV_CAP)
 
 
 @dataclass(frozen=True, eq=False)
 class HeartDeformation:
-    """How a heart differs from that of its shape model."""
+    """Differences of a heart from that of its shape model."""
 
     lv_wall: float
     rv_wall: float
-    """Factors on the thickness of the walls; the epicardium stays."""
+    """Factors on the thickness of the walls at constant epicardium."""
     rv_breadth: float
-    """Factor on what lies beyond the septum, along x of the heart frame."""
+    """Factor on everything beyond the septum, along x of the heart frame."""
     scale: np.ndarray
     """[3] factors along the axes of the heart frame."""
     warp_mm: float
-    """Quadratic mean of the random displacement."""
+    """Root mean square of the random displacement."""
     base: BaseCurve = field(default_factory=BaseCurve)
 
     def apply(self, heart: HeartSurfaces, rng: np.random.Generator) -> HeartSurfaces:
-        """The deformed heart in a heart frame of its own.
+        """The deformed heart in its own heart frame.
 
         Args:
             heart: in the heart frame.
             rng: draws the warp.
 
         Raises:
-            StepFailed: it is no valid heart any more (`heart_check.check_heart`).
+            StepFailed: it is no longer a valid heart (`heart_check.check_heart`).
         """
         points = heart.points + self._wall_moves(heart) + self.base.moves(heart)
         start = points[np.unique(heart.tagged(Surface.LV_ENDO)), 0].max()
@@ -73,7 +73,7 @@ class HeartDeformation:
 
 
 def _wall_vectors(heart: HeartSurfaces, inner: Surface, *outer: Surface) -> np.ndarray:
-    """From each vertex of `inner` to the closest place of the others: [vertex of inner, 3] mm."""
+    """Vectors [inner vertex, 3] mm from `inner` to the closest points of the others."""
     places = heart.points[np.unique(heart.tagged(inner))]
     tree = TriangleTree(heart.points, heart.tagged(*outer))
     return tree.closest(places).points - places
@@ -82,7 +82,7 @@ def _wall_vectors(heart: HeartSurfaces, inner: Surface, *outer: Surface) -> np.n
 def _move_inwards(
     moves: np.ndarray, heart: HeartSurfaces, tag: Surface, vectors: np.ndarray
 ) -> None:
-    """Write smoothed vectors as moves of a surface's vertices; those of the base stay in it."""
+    """Write smoothed vectors as moves of a surface's vertices; the base stays in its plane."""
     import scipy.sparse as sp
 
     ids = np.unique(heart.tagged(tag))
@@ -97,7 +97,7 @@ def _move_inwards(
 
 
 def _carried_by_caps(heart: HeartSurfaces, moves: np.ndarray) -> np.ndarray:
-    """Moves with those inside base and valve caps harmonic between the moves of their edges."""
+    """Moves, harmonic inside base and valve caps between the moves of their edges."""
     import scipy.sparse as sp
     from scipy.sparse.linalg import spsolve
 
@@ -118,7 +118,7 @@ def _carried_by_caps(heart: HeartSurfaces, moves: np.ndarray) -> np.ndarray:
 
 
 def _in_own_frame(heart: HeartSurfaces, before: HeartSurfaces) -> HeartSurfaces:
-    """Landmarks that went along with the surfaces, and the heart frame that they tell."""
+    """Landmarks moved with the surfaces, and the heart frame that they define."""
     marks = {}
     for name, place in before.landmarks.items():
         caps = {"LV_BASE": Surface.LV_CAP, "RV_BASE": Surface.RV_CAP}

@@ -1,4 +1,4 @@
-"""A torso of a shape model, scaled and warped, and cut above and below the heart."""
+"""A torso of a shape model, scaled and warped, and truncated above and below the heart."""
 
 from dataclasses import dataclass, replace
 
@@ -19,32 +19,32 @@ from einthoven.body.anatomy.shape.torso import TorsoSurface
 WARP_WIDTH_MM = 120.0
 VOLUME_RANGE_ML = (7_000.0, 100_000.0)
 ORGAN_MARGIN_MM = 25.0
-"""A cut stays so far from heart and lungs, ..."""
+"""Minimum distance of a cut from heart and lungs."""
 END_MARGIN_MM = 10.0
-"""... takes off at least so much, ..."""
+"""Minimum length that a cut removes."""
 SITE_MARGIN_MM = 15.0
-"""... and electrodes stay about so far from it, ..."""
+"""Minimum distance of electrodes from a cut, approximately."""
 CAP_MM = 1.0
-"""... on triangles of which no corner is as near as this."""
+"""Minimum distance from a cut of all corners of triangles with electrodes."""
 
 
 @dataclass(frozen=True, eq=False)
 class TorsoDeformation:
-    """How a torso differs from that of its shape model."""
+    """Differences of a torso from that of its shape model."""
 
     scale: np.ndarray
     """[3] factors on breadth, depth and height."""
     warp_mm: float
-    """Quadratic mean of the random displacement."""
+    """Root mean square of the random displacement."""
     above: float | None
     below: float | None
-    """Where it is cut: 0 at the organs to 1 at the neck, or the hips; None: not."""
+    """Position of the cut: 0 at the organs, 1 at the neck or the hips; None: no cut."""
 
     def apply(self, torso: TorsoSurface, rng: np.random.Generator) -> TorsoSurface:
-        """The whole deformed torso; its landmarks go along.
+        """The whole deformed torso with its landmarks.
 
         Raises:
-            StepFailed: it cuts itself.
+            StepFailed: it intersects itself.
         """
         scaled = torso.points * self.scale
         warp = SmoothField.draw(scaled, self.warp_mm, WARP_WIDTH_MM, rng)
@@ -68,11 +68,11 @@ class TorsoDeformation:
 
 
 def check_torso(torso: Surfaces) -> None:
-    """Refuse what is no closed simple surface of a torso's size.
+    """Refuse anything but a closed simple surface of a torso's size.
 
     Raises:
-        StepFailed: it is open, of several pieces or with handles, it cuts itself, or its volume
-            is none of a torso.
+        StepFailed: it is open, disconnected or not a topological sphere, it intersects itself, or
+            its volume is not that of a torso.
     """
     edges, count = unique_edges(torso.faces)
     if (count != 2).any() or len(torso.points) - len(edges) + len(torso.faces) != 2:
@@ -85,10 +85,10 @@ def check_torso(torso: Surfaces) -> None:
 
 
 def cut_torso(torso: Surfaces, low: float, high: float) -> Surfaces:
-    """What lies between two heights in mm, closed and triangulated anew with the same edges.
+    """The part between two heights in mm, closed and remeshed with the same edge length.
 
     Raises:
-        StepFailed: it is no valid torso any more (`check_torso`).
+        StepFailed: it is no longer a valid torso (`check_torso`).
     """
     import pyvista as pv
 
@@ -110,10 +110,10 @@ def cut_torso(torso: Surfaces, low: float, high: float) -> Surfaces:
 def moved_sites(
     sites: np.ndarray, anchors: tuple[float, float], ends: tuple[float, float], cut: Surfaces
 ) -> np.ndarray:
-    """Sites [site, 3] mm of the whole torso on the skin of the cut one: [site, 3] mm.
+    """Electrode sites [site, 3] mm of the whole torso, moved to the skin of the cut one.
 
-    Heights beyond the anchors (those of the precordial electrodes) are compressed linearly until
-    all lie on the part that is left, as limb electrodes of a short scan lie at its ends.
+    Heights beyond the anchors (those of the precordial electrodes) are compressed linearly into the
+    remaining part, as limb electrodes of a short scan lie at its ends.
     """
     z = sites[:, 2].copy()
     for anchor, end, sign in zip(anchors, ends, (-1.0, 1.0)):

@@ -1,4 +1,4 @@
-"""Is this triangulated heart a heart? Closed, simple, with walls, of human size."""
+"""Validity of a triangulated heart: closed, simple, with walls, of human size."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from einthoven.base.geometry.triangles import face_edges
 
 MIN_WALL_MM = 1.5
 MIN_CLEARANCE_MM = 2.0
-"""Between a heart and the skin, or a lung: what a mesher needs."""
+"""Minimum distance between a heart and the skin or a lung, as a mesher needs it."""
 FLAT_MM = 0.01
 CURVED = (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO)
 PLANAR = (Surface.BASE, Surface.LV_CAP, Surface.RV_CAP)
@@ -21,15 +21,15 @@ WALLS = (
     (Surface.RV_ENDO, Surface.EPI),
     (Surface.LV_ENDO, Surface.RV_ENDO),
 )
-"""Free walls and septum: an endocardium, and what lies on the other side."""
+"""Free walls and septum: an endocardium, and the surface on the other side."""
 VOLUME_RANGES_ML = {"lv": (60, 320), "rv": (60, 340), "myocardium": (60, 320)}
 
 
 class BadShape(StepFailed):
-    """A heart of which some places are wrong.
+    """A heart that is wrong in some places.
 
     Attributes:
-        reason: what is wrong, with its number.
+        reason: the fault, with its number.
         places: [place, 3] mm, the worst first.
     """
 
@@ -44,7 +44,7 @@ class ThinWall(BadShape):
 
 
 class BadVolume(StepFailed):
-    """A volume of no adult's heart."""
+    """A volume outside the range of adult hearts."""
 
 
 def heart_volumes(heart: Surfaces) -> dict[str, float]:
@@ -58,12 +58,12 @@ def heart_volumes(heart: Surfaces) -> dict[str, float]:
 
 
 def check_heart(heart: Surfaces, flat_base: bool = True) -> None:
-    """Refuse what could not be meshed or is no heart.
+    """Refuse a heart that cannot be meshed or is not plausible.
 
     Args:
         heart: all seven surfaces.
-        flat_base: base and valve caps must tile one plane, as those of the embedded atlas do; a
-            real base is curved, and then base and valve caps must not cut anything.
+        flat_base: base and valve caps must tile one plane, as in the embedded atlas; otherwise the
+            base may be curved, and base and valve caps must not intersect anything.
 
     Raises:
         StepFailed: a shell is open or wrongly oriented.
@@ -103,7 +103,7 @@ def check_heart(heart: Surfaces, flat_base: bool = True) -> None:
 
 
 def _check_plane(points: np.ndarray, planar: np.ndarray, curved: np.ndarray) -> None:
-    """Base and valve caps tile one plane, without overlap, above all of the curved surfaces."""
+    """Check that base and valve caps tile one plane, without overlap, above all curved surfaces."""
     area = triangle_area_vectors(points, planar)
     normal = area.sum(axis=0) / np.linalg.norm(area.sum(axis=0))
     height = (points - points[planar].mean(axis=(0, 1))) @ normal
@@ -114,7 +114,7 @@ def _check_plane(points: np.ndarray, planar: np.ndarray, curved: np.ndarray) -> 
         )
     # Triangles that all face up inside their boundaries cannot overlap.
     if n := int((area @ normal <= 0).sum()):
-        raise StepFailed(f"{n} triangles of base and valve caps are turned over")
+        raise StepFailed(f"{n} triangles of base and valve caps are inverted")
     inner = np.setdiff1d(curved, planar)
     if height[inner].max() >= 0:
         raise StepFailed("the heart reaches above its base plane")

@@ -1,4 +1,4 @@
-"""A heart: seven tagged surfaces in the heart frame; those of the embedded atlas."""
+"""A heart: seven tagged surfaces in the heart frame, also those of the embedded atlas."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -18,12 +18,12 @@ from einthoven.body.anatomy.shape.pieces import area_centroid
 from einthoven.body.anatomy.shape.resampling import Resampling, resample
 
 SHIPPED_EDGES_MM = (4.0, 2.2)
-"""Edge lengths whose topology lies in an atlas file; others take seconds when first asked for."""
+"""Edge lengths whose topology an atlas file holds; others take seconds at first use."""
 
 
 @dataclass(frozen=True, eq=False)
 class HeartSurfaces(Surfaces):
-    """A heart in the heart frame (contracts: z apex to base, x LV to RV); no SKIN, no lungs.
+    """A heart in the heart frame (z from apex to base, x from LV to RV); no SKIN, no lungs.
 
     Attributes:
         landmarks: APEX_EPI, LV_APEX, RV_APEX, LV_BASE, RV_BASE, each [3].
@@ -38,7 +38,7 @@ class HeartSurfaces(Surfaces):
 
     @property
     def centre(self) -> np.ndarray:
-        """Centroid [3] of the heart's outside by area."""
+        """Centroid [3] of the heart's outside, by area."""
         return area_centroid(self.points, self.tagged(Surface.EPI, Surface.BASE))
 
     @property

@@ -34,7 +34,7 @@ def build_template(parameters: Parameters, edge_mm: float) -> Surfaces:
 
 
 def _shell(surface: str, parameters: Parameters, edge_mm: float) -> Surfaces:
-    """One curved surface below the base plane, its boundary in the plane."""
+    """One curved surface below the base plane, with its boundary in the plane."""
     disc = _contour(surface, parameters, edge_mm)
     points, faces, (loop,) = remesh_open(*disc, edge_mm, 1, on_surface=True)
     on_base = np.zeros(len(points), dtype=bool)
@@ -53,7 +53,7 @@ def _shell(surface: str, parameters: Parameters, edge_mm: float) -> Surfaces:
 
 
 def _averaging(faces: np.ndarray, loop: np.ndarray, n_points: int):
-    """Sparse mean over neighbours [vertex, vertex]; vertices of the boundary see only it."""
+    """Sparse mean over neighbours [vertex, vertex]; boundary vertices use only the boundary."""
     from scipy.sparse import coo_matrix, diags
 
     edges = np.concatenate([e := unique_edges(faces)[0], e[:, ::-1]])
@@ -71,7 +71,7 @@ def _contour(surface: str, parameters: Parameters, edge_mm: float) -> tuple[np.n
     """Level set below z = 0 by marching cubes on a grid finer than `edge_mm`, outward faces."""
     import pyvista as pv
 
-    spacing = np.clip(0.5 * edge_mm, 0.6, 1.2)  # points are projected later: no need for less
+    spacing = np.clip(0.5 * edge_mm, 0.6, 1.2)  # points are projected later, so no more is needed
     p = parameters
     lv = p["lv_diameter"] / 2 * p["lv_eccentricity"] + p["lv_wall"]
     depth = max(1.0, p["rv_depth"]) * lv + p["rv_wall"] + 6

@@ -1,8 +1,8 @@
 """Two lungs in the torso: inside the ribs, above the diaphragm, beside the heart.
 
-No person was scanned. The cage of the ribs is a superellipsoid whose axes follow the body's chest;
-the lungs are what is left of it beside the mediastinum, the spine and the heart, and above two
-domes. So they follow the torso's modes and the heart's pose, and need no coefficients of their own.
+They are not from scans. The rib cage is a superellipsoid whose axes follow the chest. The lungs are
+its interior without the mediastinum, the spine and the heart, above two domes. They thus follow the
+torso's modes and the heart's pose and need no coefficients of their own.
 """
 
 from collections.abc import Mapping
@@ -28,22 +28,22 @@ MEDIASTINUM_MM = 20.0
 SPINE_MM = (48.0, 34.0)
 """Depth of the vertebral bodies' axis under the skin of the back, and radius around it."""
 HALF_BREADTH_MM, HALF_DEPTH_MM = (150.0, 130.0), (122.0, 102.0)
-"""Of a chest's skin, and of the cage of ribs in it."""
+"""Half axes of the chest's skin, and of the rib cage in it."""
 GROWTH = 0.5
-"""Of the cage with the skin: the other half of what makes a chest wide or deep is fat."""
+"""Growth of the cage relative to the skin; the other half of a chest's size is fat."""
 CAGE_POWER = 2.8
 BELOW_ARMS_MM = 25.0
-"""The chest's breadth is taken so far below the xiphoid, where no arm hangs on it."""
+"""The chest's breadth is taken this far below the xiphoid, free of the arms."""
 APEX_MM = 22.0
-"""The cage ends so far above the sternal notch."""
+"""Height of the cage above the sternal notch."""
 DOMES_MM = {Surface.LUNG_R: 0.0, Surface.LUNG_L: -12.0}
-"""Tops of the diaphragm above the xiphoid: the right one is the higher one, over the liver."""
+"""Tops of the diaphragm above the xiphoid; the right one is higher, over the liver."""
 DOME_DROP_MM = 75.0
-"""How far the diaphragm falls from its top to the ribs."""
+"""Height of the diaphragm's top above its attachment at the ribs."""
 BLEND_MM = 16.0
 """Width over which the walls of a lung meet in a rounded edge."""
 GRID_STEP = 0.6
-"""Of the grid on which a lung is contoured, in edges."""
+"""Step of the grid on which a lung is contoured, in edges."""
 MIN_GAP_MM = 3.0
 VOLUME_RANGE_ML = (1000.0, 4000.0)
 
@@ -68,7 +68,7 @@ def lung_surfaces(torso: TorsoSurface, heart: Surfaces) -> Surfaces:
 
 
 def _contour(tag: Surface, torso: TorsoSurface, heart: Surfaces) -> tuple[np.ndarray, np.ndarray]:
-    """The lung's level set by marching cubes: its largest piece."""
+    """The lung's level set by marching cubes: its largest component."""
     import pyvista as pv
 
     chest = _chest(torso)
@@ -97,7 +97,7 @@ def _contour(tag: Surface, torso: TorsoSurface, heart: Surfaces) -> tuple[np.nda
 
 
 def _chest(torso: TorsoSurface) -> dict[str, float]:
-    """The measures of this body that the cage of the ribs follows, mm."""
+    """Measures of this body that the rib cage follows, mm."""
     mark = torso.landmarks
     xiphoid = mark["XIPHOID"]
     level = _section(torso, xiphoid[2] - BELOW_ARMS_MM)
@@ -114,7 +114,7 @@ def _chest(torso: TorsoSurface) -> dict[str, float]:
 
 
 def _section(torso: TorsoSurface, height: float) -> np.ndarray:
-    """Where edges of the skin cross the plane z = height: [crossing, 3] mm."""
+    """Points where edges of the skin cross the plane z = height: [crossing, 3] mm."""
     edges, _ = unique_edges(torso.faces)
     low, high = torso.points[edges[:, 0]], torso.points[edges[:, 1]]
     part = (height - low[:, 2]) * (high[:, 2] - height) > 0
@@ -124,7 +124,7 @@ def _section(torso: TorsoSurface, height: float) -> np.ndarray:
 
 
 def _walls(tag: Surface, nodes: np.ndarray, chest: Mapping[str, float]) -> np.ndarray:
-    """Levels about mm, positive beyond a wall: cage, mediastinum, spine, diaphragm [4, node]."""
+    """Levels [4, node] about mm, positive beyond a wall: cage, mediastinum, spine, diaphragm."""
     x, y, z = nodes.T
     side = 1.0 if tag == Surface.LUNG_L else -1.0
     height = chest["apex"] - chest["dome"]
@@ -138,17 +138,17 @@ def _walls(tag: Surface, nodes: np.ndarray, chest: Mapping[str, float]) -> np.nd
     mediastinum = MEDIASTINUM_MM - side * x
     depth, radius = SPINE_MM
     spine = radius - np.hypot(x, y - (chest["skin_back"] - depth))
-    # the top lies in the middle of the lung, a little to the front
+    # the top lies in the middle of the lung, slightly in front
     fall = (2 * side * across - 1) ** 2 / 2 + (deep + 0.25) ** 2
     diaphragm = chest["dome"] + DOMES_MM[tag] - DOME_DROP_MM * fall - z
     return np.stack([cage, mediastinum, spine, diaphragm])
 
 
 def _shadow(level: np.ndarray, tag: Surface) -> np.ndarray:
-    """The heart [nx, ny, nz] with all that is below it or between it and the midline.
+    """The heart [nx, ny, nz] with everything below it or between it and the midline.
 
-    The heart rests on the diaphragm and hangs on its vessels: a lung that passed beneath it or
-    between would be a ring, not a ball.
+    The heart rests on the diaphragm and hangs on its vessels: a lung that passed beneath or
+    medially would be a ring, not a ball.
     """
     below = np.maximum.accumulate(level[:, :, ::-1], axis=2)[:, :, ::-1]
     if tag == Surface.LUNG_R:
@@ -157,15 +157,15 @@ def _shadow(level: np.ndarray, tag: Surface) -> np.ndarray:
 
 
 def _smooth_max(levels: np.ndarray, width: float) -> np.ndarray:
-    """Largest of levels [level, node], rounded where two are equal; never smaller than it."""
+    """Maximum of levels [level, node], rounded where two are equal; never below the maximum."""
     largest = levels.max(axis=0)
     return largest + width / 4 * np.log(np.exp((levels - largest) * 4 / width).sum(axis=0))
 
 
 def _check(name: str, lung: Surfaces, torso: TorsoSurface, heart: Surfaces) -> None:
-    """One piece without holes, of plausible volume, inside the skin, outside the heart."""
+    """Check for one component, no holes, plausible volume, inside the skin, off the heart."""
     if len(lung.points) - len(unique_edges(lung.faces)[0]) + len(lung.faces) != 2:
-        raise StepFailed(f"{name}: remeshing gave no closed surface of one piece")
+        raise StepFailed(f"{name}: remeshing gave no connected closed surface")
     volume = enclosed_volume(lung.points, lung.faces) / 1000
     low, high = VOLUME_RANGE_ML
     if not low <= volume <= high:

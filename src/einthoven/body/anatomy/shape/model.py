@@ -1,4 +1,4 @@
-"""Linear shape models: the one interface through which embedded and real atlases enter."""
+"""Linear shape models: the common interface of embedded and converted atlases."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.geometry.surfaces import Surfaces
 
 MAX_SD = 4.0
-"""Beyond this many SD a linear model draws no heart, no body and no pose."""
+"""Limit in SD beyond which a linear model of heart, body or pose is implausible."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class ShapeModel:
 
     @property
     def surfaces(self) -> Surfaces:
-        """The mean."""
+        """The mean surface."""
         return Surfaces(self.mean, self.faces, self.face_tags)
 
     @property

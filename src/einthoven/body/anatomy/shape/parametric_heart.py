@@ -1,11 +1,11 @@
 """A parametric bi-ventricular heart as three implicit surfaces.
 
-The LV is a superellipsoid inside a superellipsoid; the RV cavity is an ellipsoid minus the LV;
-the epicardium is the smooth union of the LV's outside and the RV with its wall. Everything is
-cut by the base plane z = 0.
+The LV is a superellipsoid inside a superellipsoid. The RV cavity is an ellipsoid minus the LV. The
+epicardium is the smooth union of the LV's outside and the RV with its wall. Everything is cut by
+the base plane z = 0.
 
-Atlas frame, mm: origin where the LV's long axis meets the base, z normal to the base plane and
-away from the apex, x from the LV to the RV, y = z cross x.
+Atlas frame, mm: origin where the LV's long axis meets the base, z normal to the base plane and away
+from the apex, x from the LV to the RV, y = z cross x.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ LAWS = {
     "lv_eccentricity": ((1.15, 0.04), (1.16, 0.04)),  # y over x diameter
     # exponent along z: 2 is an ellipsoid, more is barrel-like
     "lv_power": ((2.75, 0.15), (2.75, 0.15)),
-    # the outside's exponent is less by this: a wall that thins
+    # the outside's exponent is smaller by this: the wall thins
     "lv_thinning": ((0.5, 0.06), (0.60, 0.06)),
     "lv_side_wall": ((0.74, 0.05), (0.48, 0.05)),  # wall along y over wall along x
     "rv_diameter": ((33.5, 3.6), (33.0, 3.4)),  # septum to free wall at the base, mm
@@ -32,26 +32,27 @@ LAWS = {
     "rv_taper": ((0.70, 0.10), (0.70, 0.10)),  # drift of the RV axis to the septum towards the apex
     "base_tilt": ((4.0, 4.0), (4.0, 4.0)),  # between the long axis and the base normal, degrees
 }
-"""(mean, SD) of men, and of women."""
+"""(mean, SD) for men, and for women."""
 
 PARAMETERS: dict[str, dict[str, tuple[float, float]]] = {
     sex: {name: laws[k] for name, laws in LAWS.items()} for k, sex in enumerate(("male", "female"))
 }
-"""Mean and SD by sex, of a body of mean size. The means are fitted to what `measures` reads on the
-atlas' hearts and `reference.HEART` demands; docs/reference/heart-atlas.md tells what constrains
-the SDs."""
+"""Mean and SD by sex, for a body of mean size. The means are fitted so that `measures` of the
+atlas' hearts match `reference.HEART`; docs/reference/heart-atlas.md describes what constrains the
+SDs."""
 
 RV_BLEND_MM, EPI_BLEND_MM = 12.0, 6.0
 APEX_WALL = 0.6
 LV_FLOOR_MM = 2.5
-"""No wall of the LV, septum included, is thinner: some parameters would cross it near the apex."""
+"""Least thickness of the LV's walls, septum included; some parameters would reach zero at the apex.
+"""
 RV_POWER = 2.6
 
 Parameters = Mapping[str, float]
 
 
 def mean_parameters() -> dict[str, float]:
-    """Parameters half way between the mean man's and the mean woman's heart."""
+    """Parameters half way between the mean hearts of men and women."""
     means = [[mean for mean, _ in laws.values()] for laws in PARAMETERS.values()]
     return {name: sum(pair) / 2 for name, pair in zip(PARAMETERS["male"], zip(*means))}
 
@@ -105,7 +106,7 @@ def level(surface: str, points: np.ndarray, parameters: Parameters) -> np.ndarra
     lv_outside = _ellipsoid(x, y, z, out_radii, p["lv_power"] - p["lv_thinning"])
     lv_outside = -_smooth_max(-lv_outside, LV_FLOOR_MM - lv_inside, LV_FLOOR_MM)
 
-    # The RV's left half must end inside the septum, or the RV would wrap around the whole LV.
+    # The RV's left half must end inside the septum, or the RV would enclose the LV.
     centre = 0.40 * out_radii[0]
     left = centre + 0.12 * out_radii[0]
     right = out_radii[0] + p["rv_diameter"] - centre
@@ -118,7 +119,7 @@ def level(surface: str, points: np.ndarray, parameters: Parameters) -> np.ndarra
         wall = p["rv_wall"]
         rv_outside = _ellipsoid(x_rv, y, z, rv_radii + wall, RV_POWER, left + wall)
         return -_smooth_max(-lv_outside, -rv_outside, EPI_BLEND_MM)
-    raise BadInput(f"surface: {surface!r}; the heart has lv, rv, epi")
+    raise BadInput(f"surface: {surface!r}; must be lv, rv or epi")
 
 
 def level_gradient(surface: str, points: np.ndarray, parameters: Parameters) -> np.ndarray:

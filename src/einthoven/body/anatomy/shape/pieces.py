@@ -1,4 +1,4 @@
-"""Pieces of surface, and how they are sewn onto others along boundary loops."""
+"""Pieces of surface, joined to others along boundary loops."""
 
 import numpy as np
 
@@ -23,10 +23,10 @@ def sewn(surfaces: Surfaces, loops: list[np.ndarray], piece: Piece, tag: int) ->
     """The surfaces with one more piece.
 
     Args:
-        surfaces: where the loops are.
+        surfaces: surfaces with the loops.
         loops: vertex ids [corner] of each.
-        piece: its first points are those of the loops, in order; they are not taken twice.
-        tag: of the piece.
+        piece: its first points are those of the loops, in order, and are not duplicated.
+        tag: tag of the piece.
     """
     points, faces = piece
     n_corners = sum(map(len, loops))
@@ -50,7 +50,7 @@ def filled(
     """The surfaces with a new piece between some loops of vertex ids; see `fill_loops`.
 
     Raises:
-        StepFailed: seen along the normal of the first one, the loops cross.
+        StepFailed: the loops cross in the projection along the first one's normal.
     """
     try:
         piece = fill_loops([surfaces.points[loop] for loop in loops], edge_mm, like)
@@ -60,6 +60,6 @@ def filled(
 
 
 def area_centroid(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Centroid [3] mm of triangles by area, so hardly a matter of their edge length."""
+    """Centroid [3] mm of triangles by area, almost independent of their edge length."""
     area = np.linalg.norm(triangle_area_vectors(points, faces), axis=1)
     return np.average(points[faces].mean(axis=1), axis=0, weights=area)

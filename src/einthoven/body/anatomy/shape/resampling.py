@@ -17,11 +17,11 @@ SMOOTHED_NEIGHBOURS = 3
 
 @dataclass(frozen=True, eq=False)
 class Resampling(Surfaces):
-    """A triangulation tied to a finer one on the mean heart, once for all patients.
+    """A triangulation attached to a finer one on the mean heart, once for all patients.
 
     A vertex of a curved surface or its boundary is a fixed mixture of three vertices of the finer
-    surface. Base and valve caps follow their boundaries from the mean heart: mixtures would fold
-    triangles there, where the chords cut corners in different places.
+    surface. Base and valve caps follow their boundaries from the mean heart, because mixtures would
+    fold triangles where the chords of both boundaries differ.
 
     `points` are those of the mean parameters' heart in the atlas frame (z = 0 is the base); only
     those of base and valve caps are used. Curved vertices come first.
@@ -48,8 +48,8 @@ class Resampling(Surfaces):
 def resample(template: Surfaces, fine: Surfaces) -> Resampling:
     """Find each vertex of `template` on the same curved surface (or its boundary) of `fine`.
 
-    Both must triangulate the same heart. The vertices of a boundary fall on the finer one, so that
-    the seven surfaces stay joined.
+    Both must triangulate the same heart. Boundary vertices are placed on the finer boundary, so
+    that the seven surfaces stay joined.
     """
     n_curved = template.tagged(*CURVED).max() + 1
     corners = np.zeros((n_curved, 3), np.int32)
@@ -70,7 +70,7 @@ def resample(template: Surfaces, fine: Surfaces) -> Resampling:
 
 
 def _vertex_normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Unit normals [vertex, 3], by area, of a surface; arbitrary where it has no vertex."""
+    """Unit normals [vertex, 3], by area, of a surface; arbitrary at unused vertices."""
     normals = vertex_area_vectors(points, faces)
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
 
@@ -78,10 +78,11 @@ def _vertex_normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
 def _along_normals(
     queries: np.ndarray, normals: np.ndarray, points: np.ndarray, faces: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where the normals meet a surface: corners [query, 3] and barycentric weights [query, 3].
+    """Intersections of the normals with a surface: corners [query, 3] and weights [query, 3].
 
-    Closest points would collapse onto the edges of creases, which normals fan out over. Beside
-    a boundary a normal may just miss: the triangle that it misses least serves, weights clipped.
+    Closest points would collapse onto the edges of creases, over which normals fan out. Next to a
+    boundary a normal may just miss; then the triangle with the smallest miss is used, weights
+    clipped.
     """
     from scipy.spatial import cKDTree
 
@@ -99,7 +100,7 @@ def _along_normals(
     second = np.einsum("qnd,qnd->qn", np.cross(a - c, foot - c), area) / area_sq
     weights = np.stack([first, second, 1 - first - second], axis=2)
     outside = np.maximum(-weights.min(axis=2), 1e-6)  # 1e-6 for every triangle that is hit
-    # A hit near the vertex wins over others; a miss counts more the wider it is.
+    # A hit near the vertex is preferred; a miss counts more the wider it is.
     best = (np.abs(t) + MISS_MM * outside).argmin(axis=1)
     rows = np.arange(len(queries))
     weights = np.clip(weights[rows, best], 0, 1)
@@ -107,11 +108,11 @@ def _along_normals(
 
 
 def _along_loop(loop_points: np.ndarray, points: np.ndarray, loop: np.ndarray) -> tuple:
-    """As `_along_normals` for a closed polygon [corner, 3] mm, by equal shares of its length.
+    """Corners and weights as in `_along_normals` for a closed polygon [corner, 3] mm, by length.
 
     Closest points would collapse where the chord of the finer polygon, vertex ids `loop`, cuts a
-    corner. Both run in the same sense; their offset is that of the closest points, averaged over
-    neighbours.
+    corner. Both polygons run in the same sense; their offset is that of the closest points,
+    averaged over neighbours.
     """
     share, fine_share = _shares(loop_points), _shares(points[loop])
     apart = np.linalg.norm(loop_points[:, None] - points[loop][None], axis=2)
@@ -129,6 +130,6 @@ def _along_loop(loop_points: np.ndarray, points: np.ndarray, loop: np.ndarray) -
 
 
 def _shares(loop_points: np.ndarray) -> np.ndarray:
-    """How far along a closed polygon its points lie: [corner], from 0 towards 1."""
+    """Relative arc length of the points of a closed polygon: [corner], from 0 towards 1."""
     length = sides_of(loop_points)
     return (np.cumsum(length) - length) / length.sum()

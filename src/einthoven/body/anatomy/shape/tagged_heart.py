@@ -23,23 +23,23 @@ CREASE_COSINE = np.cos(np.radians(45.0))
 
 
 def placed_heart(wall: Surfaces, edge_mm: float) -> tuple[HeartSurfaces, np.ndarray, np.ndarray]:
-    """The heart whose myocardium a tagged surface bounds, and where it lay.
+    """The heart whose myocardium a tagged surface bounds, and its pose.
 
-    Each cavity may have one opening or several (valves); the base may be curved. The
-    boundaries of labels have teeth: they are smoothed on the scale of `edge_mm`.
+    Each cavity may have one or several openings (valves); the base may be curved. The staircase of
+    label boundaries is smoothed on the scale of `edge_mm`.
 
     Args:
-        wall: EPI, LV_ENDO, RV_ENDO, BASE: closed without its valve caps, which are made anew;
-            in any rigid frame and orientation.
+        wall: EPI, LV_ENDO, RV_ENDO, BASE: closed without its valve caps, which are rebuilt; in any
+            rigid frame and orientation.
         edge_mm: wanted mean edge length.
 
     Returns:
-        HeartSurfaces in the heart frame; rotation [3, 3] and origin [3] mm, so that the given
-        frame is heart @ rotation.T + origin.
+        HeartSurfaces in the heart frame; rotation [3, 3] and origin [3] mm, so that the given frame
+        is heart @ rotation.T + origin.
 
     Raises:
-        BadInput: not one closed surface with the four tags, each in one piece.
-        StepFailed: it could not be triangulated, or the result is no valid heart; BadShape with
+        BadInput: not one closed surface with the four tags, each connected.
+        StepFailed: it could not be triangulated, or the result is not a valid heart; BadShape with
             places in the given frame.
     """
     between("edge_mm", edge_mm, *HEART_EDGE_MM, "is this mm?")
@@ -56,10 +56,10 @@ def placed_heart(wall: Surfaces, edge_mm: float) -> tuple[HeartSurfaces, np.ndar
 
 
 def heart_frame(wall: Surfaces) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """Landmarks and heart frame of a wall surface (outward faces), in the frame it comes in.
+    """Landmarks and heart frame of a wall surface (outward faces), in its given frame.
 
     LV_BASE and RV_BASE are the centroids of the cavities' openings, LV_APEX the point of the LV
-    farthest from LV_BASE; RV_APEX and APEX_EPI lie lowest along the long axis.
+    farthest from LV_BASE; RV_APEX and APEX_EPI are lowest along the long axis.
 
     Returns:
         landmarks, each [3] mm; axes as columns [3, 3]; origin [3] mm.
@@ -82,7 +82,7 @@ def checked_wall(wall: Surfaces) -> Surfaces:
     """The wall without valve caps: outward faces, every tag without islands.
 
     Raises:
-        BadInput: not one closed surface with the four tags, each in one piece.
+        BadInput: not one closed surface with the four tags, each connected.
     """
     points, faces, face_tags = wall.points, wall.faces, wall.face_tags
     shape("points", finite("points", points), (None, 3))
@@ -115,23 +115,23 @@ def checked_wall(wall: Surfaces) -> Surfaces:
 
 
 def _outward(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Faces of one closed surface, turned to point out of the wall."""
+    """Faces of one closed surface, oriented out of the wall."""
     edges, counts = unique_edges(faces)
     if n := int((counts != 2).sum()):
         raise BadInput(f"heart wall: {n} of {len(edges)} edges do not lie between two triangles; "
                        "it must be closed without valve caps")  # fmt: skip
     if (n := len(face_pieces(faces))) > 1:
-        raise BadInput(f"heart wall: {n} separate surfaces; give the one around the muscle")
+        raise BadInput(f"heart wall: {n} separate surfaces; keep only the one around the muscle")
     return outward(points, faces)
 
 
 def _without_islands(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> np.ndarray:
     """Labels without islands and teeth.
 
-    A triangle with two neighbours of another tag in line with it takes that tag, until none
-    changes; then pieces other than the largest of a tag take the tag around them. Pieces of the
-    base are kept where they part two other tags. Triangles beyond a crease are no teeth: those of
-    a flat cap span it from rim to rim, and one after the other it would be lost.
+    A triangle with two collinear neighbours of another tag takes that tag, repeatedly. Then all but
+    the largest component of each tag take the surrounding tag. Components of the base that separate
+    two other tags are kept. Triangles beyond a crease are not teeth: those of a flat cap span it
+    from side to side, and one after the other would be lost.
     """
     tags = face_tags.copy()
     neighbours = face_neighbours(faces)
@@ -157,7 +157,7 @@ def _without_islands(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarra
 
 
 def _triangulate(wall: Surfaces, edge_mm: float) -> Surfaces:
-    """All seven surfaces anew: shells, then the base between them and valve caps over them."""
+    """All seven surfaces: remeshed shells, then the base between them and valve caps over them."""
     shells: list[Surfaces] = []
     annuli: list[tuple[Surface, np.ndarray, np.ndarray]] = []  # tag, old and new vertex ids
     for tag in CURVED:
@@ -168,7 +168,7 @@ def _triangulate(wall: Surfaces, edge_mm: float) -> Surfaces:
     heart = Surfaces.joined(shells)
     base = wall.tagged(Surface.BASE)
     for piece in (base[ids] for ids in face_pieces(base)):
-        # boundaries of shells run clockwise as seen from the base beside them
+        # boundaries of shells run clockwise as seen from the base next to them
         around = [new[::-1] for _, old, new in annuli if np.isin(old, piece).all()]
         around.sort(key=len, reverse=True)
         heart = filled(heart, around, Surface.BASE, edge_mm, (wall.points, piece))
@@ -181,7 +181,7 @@ def _triangulate(wall: Surfaces, edge_mm: float) -> Surfaces:
 def _shell(
     wall: Surfaces, tag: Surface, edge_mm: float
 ) -> tuple[Surfaces, list[tuple[np.ndarray, np.ndarray]]]:
-    """One curved surface remeshed, its boundary loops on the smoothed ones of the labels.
+    """One curved surface remeshed, with its boundary loops on the smoothed label boundaries.
 
     Returns:
         The surface; for every loop its old and its new vertex ids.

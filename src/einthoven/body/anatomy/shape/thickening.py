@@ -1,4 +1,4 @@
-"""Walls that are too thin to be meshed are made thicker, from outside, where they are."""
+"""Thickening, from outside, of walls that are too thin to be meshed."""
 
 from dataclasses import dataclass, replace
 
@@ -17,16 +17,15 @@ N_BLENDING = 3
 
 @dataclass(frozen=True)
 class Thickening:
-    """What was done to one wall.
+    """Record of the thickening of one wall.
 
     Attributes:
-        inner: the endocardium that stayed.
+        inner: the endocardium, which is unchanged.
         outer: the surface that was moved.
-        places: [place, 3] mm, vertices of the endocardium over which the wall was too thin; the
-            thinnest first.
+        places: [place, 3] mm, vertices of the endocardium with too thin a wall; the thinnest first.
         n_vertices: of that endocardium.
-        thinnest_mm: the least thickness that there was.
-        moved_mm: the most by which a vertex was moved.
+        thinnest_mm: least thickness before.
+        moved_mm: largest displacement of a vertex.
     """
 
     inner: Surface
@@ -49,16 +48,16 @@ class Thickening:
 def thickened(heart: Surfaces, least_mm: float) -> tuple[Surfaces, list[Thickening]]:
     """A wall or a heart with walls of at least `least_mm`.
 
-    Vertices of the outer surface within reach of a thin place move along the direction across the
-    wall, and their neighbours with them, until no vertex of the endocardium is too near.
+    Vertices of the outer surface near a thin place move across the wall, together with their
+    neighbours, until no vertex of the endocardium is too close.
 
     Args:
-        heart: tagged EPI, LV_ENDO and RV_ENDO, which do not cross.
-        least_mm: wanted.
+        heart: tagged EPI, LV_ENDO and RV_ENDO, which do not intersect.
+        least_mm: wanted thickness.
 
     Returns:
-        The surfaces, and what was done to each wall that was too thin. A wall may stay a little
-        thinner where it is so on both sides of a vertex.
+        The surfaces, and a record of each wall that was too thin. A wall may stay slightly thinner
+        where it is thin on both sides of a vertex.
     """
     done: list[Thickening] = []
     for inner, outer in WALLS:
@@ -97,7 +96,7 @@ def _pushed(heart: Surfaces, inner: Surface, outer: Surface, least_mm: float) ->
 
 
 def _blended(push: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """The push [vertex] with a slope around it instead of a step."""
+    """The displacement [vertex], with a slope around it instead of a step."""
     for _ in range(N_BLENDING):
         total, count = np.zeros_like(push), np.zeros_like(push)
         for a, b in (edges.T, edges[:, ::-1].T):
@@ -108,7 +107,7 @@ def _blended(push: np.ndarray, edges: np.ndarray) -> np.ndarray:
 
 
 def _directions(way: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Unit vectors [vertex, 3], spread to neighbours as far as pushes are."""
+    """Unit vectors [vertex, 3], extended to neighbours as far as displacements are."""
     for _ in range(N_BLENDING):
         spread = way.copy()
         for a, b in (edges.T, edges[:, ::-1].T):

@@ -1,7 +1,7 @@
 """The torso's skin from an atlas, the shipped one or a converted one, in two resolutions.
 
-`tools/build_torso_atlas.py` makes the shipped atlas; docs/reference/torso-atlas.md tells how and
-from what. `einthoven fetch` converts published ones (docs/how-to/use-a-published-atlas.md).
+`tools/build_torso_atlas.py` makes the shipped atlas; docs/reference/torso-atlas.md describes its
+sources. `einthoven fetch` converts published ones (docs/how-to/use-a-published-atlas.md).
 """
 
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class TorsoAtlas:
     landmarks: dict[str, np.ndarray]
 
     def attach(self, targets: np.ndarray, resolution: str) -> SkinPoints:
-        """Tie points [point, 3] mm of the fine mean torso to the topology of `resolution`."""
+        """Attach points [point, 3] mm of the fine mean torso to the topology of `resolution`."""
         model = self.models[resolution]
         return attach(model.mean, model.faces, targets)
 
@@ -114,7 +114,7 @@ def load_atlas(atlas: str = "") -> TorsoAtlas:
     """The atlas in a file; "" is the shipped one.
 
     Raises:
-        BadInput: missing, broken, or no atlas of a torso; of the shipped one the line holds the
+        BadInput: missing, broken, or not a torso atlas; for the shipped one the message gives the
             command that rebuilds it.
     """
     try:

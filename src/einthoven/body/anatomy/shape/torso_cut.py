@@ -1,7 +1,7 @@
-"""A torso out of a whole body: cut at neck, arms and hips, closed, in two resolutions.
+"""A torso from a whole body: cut at neck, arms and hips, closed, in two resolutions.
 
-Every new vertex is a fixed linear combination of the body's vertices, so that all bodies of a
-shape model share one topology and the torso has a shape model of its own.
+Every new vertex is a fixed linear combination of the body's vertices, so that all bodies of a shape
+model share one topology and the torso has its own shape model.
 """
 
 from dataclasses import dataclass
@@ -21,30 +21,30 @@ from einthoven.body.anatomy.shape.torso import load_atlas
 
 EDGE_MM = {"fine": 11.8, "coarse": 22.0}
 ARM_CUT = 0.22
-"""Where the arm ends, as a fraction of the way from shoulder to elbow."""
+"""Position of the arm's cut, as a fraction of the way from shoulder to elbow."""
 ARM_TILT = 0.45
-"""How far the arm's cut is turned towards the vertical."""
+"""Tilt of the arm's cut towards the vertical."""
 HIP_CUT_MM = 20.0
-"""The hips are cut so far below their joints."""
+"""Distance of the hip cut below the joints."""
 ARMPIT = (70.0, 12)
 """Reach in mm of the smoothing around an armpit, and its steps at the fine edge length (diffusion:
 fewer for longer edges)."""
 ARM_BOUNDARY_MM = 120.0
-"""A cut's edge this far beside the midline, in the upper half of the torso, belongs to an arm."""
+"""Edges of a cut this far from the midline, in the upper half of the torso, belong to an arm."""
 ILIAC_ABOVE_HIP_MM = 72.0
 """Height of the landmark ILIAC above the hip joint (tools/build_torso_atlas.py)."""
 
 
 @dataclass(frozen=True)
 class WholeBodyModel:
-    """A shape model of whole bodies, with what is needed to cut it.
+    """A shape model of whole bodies, with the data needed to cut it.
 
     Attributes:
         model: patient's axes (x left, y back, z head), mm, any origin; outward faces.
         arm: [vertex] bool, moved by an arm's bones.
-        neck: [3] mm, a place in the neck. neck_axis: [3], a unit vector along it.
+        neck: [3] mm, a point in the neck. neck_axis: [3], a unit vector along it.
         shoulders: [2, 3] mm, right and left joint. elbows, hips: likewise.
-        above_neck_mm: the neck is cut so far above `neck`.
+        above_neck_mm: height of the neck's cut above `neck`.
     """
 
     model: ShapeModel
@@ -58,10 +58,10 @@ class WholeBodyModel:
 
 
 def torso_arrays(body: WholeBodyModel) -> dict[str, np.ndarray]:
-    """The arrays of a torso atlas file (docs/reference/atlas-files.md) of the body's torso.
+    """Arrays of a torso atlas file (docs/reference/atlas-files.md) for the body's torso.
 
-    Beside what every torso has: `origin` [3] mm and `origin_modes` [mode, 3] mm per SD, where a
-    torso's origin lies in the frame of the bodies.
+    Beside the standard arrays: `origin` [3] mm and `origin_modes` [mode, 3] mm per SD, the position
+    of a torso's origin in the frame of the bodies.
 
     Raises:
         StepFailed: the cuts do not leave four openings, or a surface cannot be closed.
@@ -96,8 +96,8 @@ def torso_arrays(body: WholeBodyModel) -> dict[str, np.ndarray]:
 def crop(body: WholeBodyModel) -> tuple[np.ndarray, np.ndarray]:
     """The torso's open skin: points [vertex, 3] mm and faces [face, 3].
 
-    The arm planes count only for vertices that an arm bone moves: an infinite plane would also
-    cut the hips.
+    The arm planes apply only to vertices moved by an arm bone; an infinite plane would also cut the
+    hips.
     """
     import pyvista as pv
 
@@ -141,18 +141,18 @@ def carrier(
     edge_mm: float,
     armpit: tuple[float, int] = ARMPIT,
 ) -> tuple:
-    """Sparse [new vertex, body vertex] that carries any body to the new topology; cap mask.
+    """Sparse [new vertex, body vertex] that maps any body to the new topology; cap mask.
 
     Skin vertices are barycentric in the mean body's triangles. Cap vertices solve a discrete
-    Laplace equation between those at their edge. Smoothing (linear too) takes out the saw teeth
-    that the body's coarse triangles leave at the cuts, and opens the folds of the armpits, where
-    broad bodies would else touch themselves (`armpit`: see `ARMPIT`).
+    Laplace equation with the values at their edge. A linear smoothing removes the saw teeth that
+    the body's coarse triangles leave at the cuts, and opens the folds of the armpits, where broad
+    bodies would otherwise touch themselves (`armpit`: see `ARMPIT`).
     """
     import scipy.sparse as sp
 
     n = len(points)
     on_skin = attach(body.mean, body.faces, points)
-    # The vertices at a cap's edge lie off the skin, too, by far less than an edge's length.
+    # The vertices at a cap's edge are also off the skin, by far less than an edge's length.
     cap = np.linalg.norm(on_skin.on(body.mean) - points, axis=1) > 0.25 * edge_mm
     pairs = face_edges(faces)
     touches = sp.csr_matrix((np.ones(len(pairs)), pairs.T), shape=(n, n))  # closed: symmetric
@@ -199,10 +199,10 @@ def _filled(touches, cap: np.ndarray):
 def landmarks(
     mean: np.ndarray, faces: np.ndarray, shoulders: np.ndarray, hips: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Skin landmarks [3] mm, where the embedded mean torso has them between hips and shoulders.
+    """Skin landmarks [3] mm, at the relative positions of the embedded mean torso.
 
-    Heights go with the distance of the shoulder joints from the hip joints, widths with that of
-    the shoulders from each other; the depth is the skin's.
+    Heights scale with the distance of the shoulder joints from the hip joints, widths with the
+    distance between the shoulders; the depth is that of the skin.
 
     Args:
         mean: [vertex, 3] mm, the fine mean torso.

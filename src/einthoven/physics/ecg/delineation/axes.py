@@ -1,4 +1,4 @@
-"""Frontal axes and the spatial angle between QRS and T, of net areas."""
+"""Frontal axes and the spatial angle between QRS and T, from net areas."""
 
 from collections.abc import Mapping
 
@@ -15,14 +15,14 @@ KORS = np.array(
 )
 """Rows X (to the left), Y (to the feet), Z (to the back)."""
 AXIS_RANGE_DEG = (-90.0, 270.0)
-"""Axes are told from -90 to 270 degrees, so that right axes are not torn at 180."""
+"""Range of axes, chosen so that right axes do not wrap around at 180 degrees."""
 
 
 def frontal_axis_deg(area_i: float, area_avf: float) -> float:
     """Frontal axis of net areas, 0 to the left and 90 to the feet.
 
-    Areas of the waves in I and aVF, as MEANS takes them for the normal limits of Rijnbeek 2014;
-    the augmented lead is shorter than a bipolar one by cos 30 degrees (Einthoven's triangle).
+    It uses the areas of the waves in I and aVF, as MEANS does for the normal limits of Rijnbeek
+    2014. The augmented lead is shorter than a bipolar one by cos 30 degrees (Einthoven's triangle).
 
     Args:
         area_i, area_avf: mV ms.

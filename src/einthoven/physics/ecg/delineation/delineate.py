@@ -1,4 +1,4 @@
-"""One averaged or simulated beat in twelve leads, delineated."""
+"""Delineation of one averaged or simulated beat in twelve leads."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from einthoven.physics.ecg.delineation.waves import QrsWave, qrs_waves
 from einthoven.physics.ecg.intervals import qrs_window
 
 BASELINE_MS = 10.0
-"""The level at the QRS onset is the mean of so long a time before it."""
+"""Interval before the QRS onset whose mean is the baseline."""
 ST_DELAY_MS = 60.0
 T_AFTER_J_MS = 40.0
-"""The peak of the T wave is sought from here on."""
+"""Start of the search for the peak of the T wave."""
 MAX_QT_MS = 700.0
 
 
@@ -27,9 +27,9 @@ class LeadBeat:
 
     Attributes:
         baseline_mv: that level in the record.
-        waves: of the QRS, in the order of time.
-        j_mv, st60_mv: at the J point and 60 ms later; NaN where the record ends before.
-        t: the T wave, None where there is none.
+        waves: waves of the QRS in temporal order.
+        j_mv, st60_mv: at the J point and 60 ms later; NaN after the end of the record.
+        t: the T wave, or None.
     """
 
     lead: str
@@ -40,12 +40,12 @@ class LeadBeat:
     t: TWave | None
 
     def wave(self, *names: str) -> QrsWave | None:
-        """The first wave with one of the names; None where there is none."""
+        """The first wave with one of the names, or None."""
         return next((wave for wave in self.waves if wave.name in names), None)
 
     @property
     def r_mv(self) -> float:
-        """Highest R wave, zero where there is none."""
+        """Highest R wave, zero if there is none."""
         return max([0.0, *(wave.amplitude_mv for wave in self.waves)])
 
     @property
@@ -65,10 +65,10 @@ class Delineation:
     """One beat in twelve leads.
 
     Attributes:
-        onset_ms, offset_ms: of the QRS over all leads; the offset is the J point.
-        t_peak_ms, t_end_ms: of the root mean square over leads; NaN where there is no T wave.
+        onset_ms, offset_ms: QRS over all leads; the offset is the J point.
+        t_peak_ms, t_end_ms: T wave of the root mean square over leads; NaN if there is none.
         qrs_axis_deg, t_axis_deg: frontal. qrs_t_angle_deg: in space, between mean vectors.
-        leads: lead -> what was found in it.
+        leads: lead -> its delineation.
     """
 
     onset_ms: float
@@ -87,19 +87,19 @@ class Delineation:
 
     @property
     def qt_ms(self) -> float:
-        """From the QRS onset to the end of the T wave."""
+        """Time from the QRS onset to the end of the T wave."""
         return self.t_end_ms - self.onset_ms
 
     @property
     def t_peak_to_end_ms(self) -> float:
-        """From the peak to the end of the T wave, of the root mean square over leads."""
+        """Time from the peak to the end of the T wave, of the root mean square over leads."""
         return self.t_end_ms - self.t_peak_ms
 
     @property
     def transition(self) -> float:
-        """Where R = S first in the precordial leads: 3.5 is half way from V3 to V4.
+        """Precordial transition, where R = S first: 3.5 is half way from V3 to V4.
 
-        1 where R exceeds S in V1 already, 7 where it never does.
+        It is 1 if R exceeds S already in V1, and 7 if it never does.
         """
         share = np.array([self.leads[f"V{k}"].r_fraction for k in range(1, 7)]) - 0.5
         share = np.nan_to_num(share, nan=-0.5)  # a lead without R and without S
@@ -115,13 +115,13 @@ def delineate(ecg: np.ndarray, time: np.ndarray, rr_ms: float | None = None) -> 
     Args:
         ecg: [12, time] mV in the order of core.names.LEADS, one beat, at rest before the QRS.
         time: [time] ms, uniform, step at most 5 ms.
-        rr_ms: cycle length; the T wave is sought before the next P wave may begin.
+        rr_ms: cycle length; the T wave is sought before the next P wave may start.
 
     Returns:
         Times in ms on the axis `time`.
 
     Raises:
-        BadInput: shapes, NaN, a flat signal, a QRS that is cut off or is not told from the T wave.
+        BadInput: shapes, NaN, a flat signal, or a QRS that is truncated or merges with the T wave.
     """
     check.shape("ecg", ecg, (len(LEADS), len(time)))
     onset, offset = qrs_window(ecg, time)
@@ -145,7 +145,7 @@ def delineate(ecg: np.ndarray, time: np.ndarray, rr_ms: float | None = None) -> 
 
 
 def _global_t(time: np.ndarray, x: np.ndarray, offset: float, stop: float) -> tuple[float, float]:
-    """Peak and end of the T wave of the root mean square over leads; NaN where there is none."""
+    """Peak and end of the T wave of the root mean square over leads; NaN if there is none."""
     inside = (time >= offset + T_AFTER_J_MS) & (time <= stop)
     t, rms = time[inside], np.sqrt((x[:, inside] ** 2).mean(axis=0))
     turns = 1 + np.flatnonzero((rms[1:-1] > rms[:-2]) & (rms[1:-1] >= rms[2:]))
@@ -156,7 +156,7 @@ def _global_t(time: np.ndarray, x: np.ndarray, offset: float, stop: float) -> tu
 
 
 def _t_start(offset: float, t_peak: float) -> float:
-    """Half way from J to the peak, and never long before it: the ST segment is no T wave."""
+    """Half way from J to the peak, and never long before it: the ST segment is not a T wave."""
     return max(offset + 20.0, min((offset + t_peak) / 2, t_peak - 60.0))
 
 

@@ -28,10 +28,10 @@ def mean_between(time: np.ndarray, x: np.ndarray, start: float, end: float) -> n
 
 
 def vertex(time: np.ndarray, x: np.ndarray, k: int) -> tuple[float, float]:
-    """Time and value of the turning point near sample k: the parabola through three samples.
+    """Time and value of the turning point near sample k, by the parabola through three samples.
 
-    A peak so found moves with the signal and not with the sampling; at an end of the record, or
-    where the three samples do not turn, it is the sample itself.
+    Such a peak moves with the signal and not with the sampling. At an end of the record, or where
+    the three samples do not turn, it is the sample itself.
     """
     if not 0 < k < len(x) - 1:
         return float(time[k]), float(x[k])

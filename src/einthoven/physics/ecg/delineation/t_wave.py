@@ -1,4 +1,4 @@
-"""The T wave of a lead: peak, second peak of a biphasic wave, end by the tangent."""
+"""T wave of a lead: peak, second peak of a biphasic wave, end by the tangent."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ import numpy as np
 from einthoven.physics.ecg.delineation.signal import slope_of_lines, vertex
 
 MIN_PEAK_MV = 0.03
-"""A turning point of a T wave stands out by at least this (as a wave of the QRS does)."""
+"""Minimum prominence of a turning point of a T wave (as for a wave of the QRS)."""
 TANGENT_SPAN_MS = 20.0
-"""The tangent is a least-squares line of this length through the steepest point."""
+"""Length of the least-squares tangent through the steepest point."""
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class TWave:
     """The T wave of one lead, amplitudes from the level at the QRS onset.
 
     Attributes:
-        amplitude_mv, peak_ms: the higher peak, negative where the wave is inverted.
+        amplitude_mv, peak_ms: the higher peak, negative if the wave is inverted.
         second_mv: peak of opposite sign of a biphasic wave, else zero.
-        end_ms: where the tangent at the steepest point after the last peak meets the level of the
-            QRS onset; NaN where that is not in the record.
+        end_ms: where the tangent at the steepest point after the last peak crosses the level of the
+            QRS onset; NaN if that is not in the record.
     """
 
     amplitude_mv: float
@@ -30,12 +30,12 @@ class TWave:
 
     @property
     def biphasic(self) -> bool:
-        """Whether it has peaks of both signs."""
+        """Whether the wave has peaks of both signs."""
         return self.second_mv != 0.0
 
 
 def t_wave(time: np.ndarray, x: np.ndarray, start_ms: float, stop_ms: float) -> TWave | None:
-    """The T wave between two times; None where nothing turns there.
+    """The T wave between two times, or None if there is no turning point.
 
     Args:
         time: [time] ms, uniform.
@@ -57,7 +57,7 @@ def t_wave(time: np.ndarray, x: np.ndarray, start_ms: float, stop_ms: float) -> 
 
 
 def _peak(time: np.ndarray, x: np.ndarray, sign: int) -> int | None:
-    """Sample of the highest turning point of one sign that stands out on both sides."""
+    """Sample of the highest prominent turning point of one sign."""
     y = sign * x
     turns = 1 + np.flatnonzero((y[1:-1] > y[:-2]) & (y[1:-1] >= y[2:]))
     for k in sorted(turns, key=lambda k: -y[k]):
@@ -69,17 +69,17 @@ def _peak(time: np.ndarray, x: np.ndarray, sign: int) -> int | None:
 
 
 def tangent_end(time: np.ndarray, x: np.ndarray, peak: int) -> float:
-    """End of a wave: its steepest tangent after the peak, met with level zero.
+    """End of a wave: its steepest tangent after the peak, extrapolated to level zero.
 
-    Lepeschkin and Surawicz (1952), 10.1161/01.CIR.6.3.378, with a line of least squares through
-    the steepest part, the most reproducible of five methods in Xue and Reddy (1998),
-    10.1016/s0022-0736(98)80072-1. Of a Gaussian wave of deviation s it is the peak + 2 s.
+    Lepeschkin and Surawicz (1952), 10.1161/01.CIR.6.3.378, with a least-squares line through the
+    steepest part, the most reproducible of five methods in Xue and Reddy (1998),
+    10.1016/s0022-0736(98)80072-1. For a Gaussian wave of SD s it is the peak + 2 s.
 
     Args:
-        time: [time] ms, uniform. x: [time] from the level of rest. peak: sample.
+        time: [time] ms, uniform. x: [time] from the baseline. peak: sample.
 
     Returns:
-        ms; NaN where the wave does not fall before the record ends.
+        ms; NaN if the wave does not return before the record ends.
     """
     slopes, half = slope_of_lines(time, x, TANGENT_SPAN_MS)
     fall = -np.sign(x[peak]) * slopes

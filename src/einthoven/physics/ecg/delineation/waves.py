@@ -16,7 +16,7 @@ MIN_AMPLITUDE_MV = 0.03
 MIN_TIME_ABOVE_MS = 6.0
 MIN_DURATION_MS = 12.0
 LEVEL_MV = 1e-3
-"""Less is level: such parts belong to no wave, and round-off decides nothing."""
+"""Smaller values are level: such parts belong to no wave, and round-off does not matter."""
 UP_NAMES = ("R", "R'", "R''")
 DOWN_NAMES = ("S", "S'", "S''")
 
@@ -39,14 +39,14 @@ class QrsWave:
 
     @property
     def duration_ms(self) -> float:
-        """From crossing to crossing of the level at the QRS onset."""
+        """Time between the crossings of the level at the QRS onset."""
         return self.end_ms - self.start_ms
 
 
 def qrs_waves(
     time: np.ndarray, x: np.ndarray, onset_ms: float, offset_ms: float
 ) -> tuple[QrsWave, ...]:
-    """The waves of one lead in the order of time; none where the lead is flat.
+    """The waves of one lead in temporal order; none if the lead is flat.
 
     Args:
         time: [time] ms, uniform.
@@ -93,7 +93,7 @@ def _is_wave(time: np.ndarray, x: np.ndarray, run: np.ndarray, wave: QrsWave) ->
 
 
 def _joined(first: QrsWave, second: QrsWave) -> QrsWave:
-    """Two waves of one sign, parted by something too small to be a wave."""
+    """Union of two waves of one sign, separated by something too small to be a wave."""
     higher = max(first, second, key=lambda wave: abs(wave.amplitude_mv))
     return replace(higher, start_ms=first.start_ms, end_ms=second.end_ms)
 
@@ -104,7 +104,7 @@ def _falls_back(wave: QrsWave, last_mv: float) -> bool:
 
 
 def _named(waves: Sequence[QrsWave]) -> tuple[QrsWave, ...]:
-    """The waves with their names; further than R'' and S'' there is none."""
+    """The waves with their names, which end at R'' and S''."""
     up = [wave for wave in waves if wave.amplitude_mv > 0]
     if not up:
         return tuple(replace(wave, name="QS") for wave in waves)

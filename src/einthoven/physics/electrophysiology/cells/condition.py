@@ -1,4 +1,4 @@
-"""What the cells of a heart beat under: cycle length, and how much of I_Kr a drug leaves."""
+"""Condition of the cells of a heart: cycle length, and the share of I_Kr that a drug leaves."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -8,15 +8,15 @@ from einthoven.base.core.errors import BadInput
 
 DATA = Path(__file__).parent / "data"
 CYCLE_LENGTHS_MS, I_KR_FACTORS = (1000.0, 600.0), (1.0, 0.5, 0.0)
-"""For which there are tables: those of Landajuela 2022 (Computing in Cardiology 49)."""
+"""Conditions with tables: those of Landajuela 2022 (Computing in Cardiology 49)."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """The same for all cells of a heart.
+    """Condition of all cells of a heart.
 
     Attributes:
-        cycle_length_ms: between two beats of the train whose last one is the ECG's.
+        cycle_length_ms: of the pacing train whose last beat is simulated.
         i_kr_factor: on the conductance of I_Kr; 0 is blocked.
 
     Raises:
@@ -39,7 +39,7 @@ class Condition:
 
     @property
     def path(self) -> Path:
-        """The table of a family that is not the baseline's."""
+        """Table of a family at another condition than the baseline."""
         return DATA / f"ttp06_family_{self.name}.npz"
 
     def __str__(self) -> str:
@@ -48,4 +48,4 @@ class Condition:
 
 CONDITIONS = tuple(Condition(*both) for both in product(CYCLE_LENGTHS_MS, I_KR_FACTORS))
 BASELINE = CONDITIONS[0]
-"""At which the template, and the durations of section repolarisation, are what they are."""
+"""Condition of the template and of the durations in section repolarisation."""

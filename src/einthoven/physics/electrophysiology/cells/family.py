@@ -1,15 +1,15 @@
-"""A family of action potentials of different duration, and what a heart made of them adds.
+"""A family of action potentials of different duration, and its contribution to the ECG.
 
 All members are the epicardial cell of ten Tusscher and Panfilov (2006) with I_Ks multiplied by a
 factor, each paced 500 times at 1000 ms like the template, which is the member of factor one
-(`tools/build_action_potential_family.py` makes the table; docs/explanation/activation.md tells the
-factors). Between two members the potential is mixed linearly by duration. A cell of its own I_Ks
-differs from that mixture by at most a quarter of what `tests/unit/test_action_potential_family.py`
-finds when every second member is left out.
+(`tools/build_action_potential_family.py` makes the table; docs/explanation/activation.md lists the
+factors). Between two members the potential is interpolated linearly by duration. A cell with its
+own I_Ks differs from that mixture by at most a quarter of the error that the unit test of this
+module finds if every second member is left out.
 
 At another rate, or with less I_Kr, every cell keeps its I_Ks and has another potential: the same
-factors, in the same order, with tables of their own (`tools/build_action_potential_conditions.py`).
-So the shares of members, found from durations at the baseline, hold at every condition.
+factors, in the same order, with their own tables (`tools/build_action_potential_conditions.py`).
+The shares of members, found from durations at the baseline, therefore hold at every condition.
 """
 
 from dataclasses import dataclass
@@ -31,12 +31,12 @@ from einthoven.physics.electrophysiology.cells.template import (
 
 FAMILY_DATA = Path(__file__).parent / "data" / "ttp06_family.npz"
 REPOLARISATION_STEP_MS = 1.0
-"""Step of what members differ by; they share the upstroke, which alone needs a finer one."""
+"""Step of the differences between members; they share the upstroke, which needs a finer one."""
 
 
 @dataclass(frozen=True, eq=False)
 class PotentialMixture:
-    """The sum over k of w_k(x) D_k(t - tau(x)), which many cells add to V_m of one.
+    """The sum over k of w_k(x) D_k(t - tau(x)), which different cells add to V_m of one.
 
     Attributes:
         weights: [node, k] of members that some node uses, 1; linear within a cell.
@@ -68,17 +68,18 @@ class Family:
 
     @property
     def template(self) -> int:
-        """The member of factor one."""
+        """Index of the member of factor one."""
         return int(np.flatnonzero(self.i_ks_factor == 1.0)[0])
 
     def weights(self, durations: np.ndarray) -> np.ndarray:
-        """Hat functions of duration: two neighbours share a cell between them.
+        """Hat functions of duration: two neighbours share each cell.
 
         Args:
             durations: [node] APD90 at this condition, ms.
 
         Returns:
-            [node, member], not negative; rows sum to one, and a member's own duration has it alone.
+            [node, member], not negative; rows sum to one, and a member's own duration has weight
+            one.
 
         Raises:
             BadInput: NaN, or a duration outside the family.
@@ -89,13 +90,13 @@ class Family:
         return weights
 
     def between(self, durations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The two neighbours that a cell of some duration is between.
+        """The two members that bracket a duration.
 
         Args:
             durations: [node] APD90 at this condition, ms.
 
         Returns:
-            [node] number of the shorter one; [node] share of the longer one.
+            [node] index of the shorter one; [node] share of the longer one.
 
         Raises:
             BadInput: as `weights`.
@@ -110,10 +111,10 @@ class Family:
         return right - 1, (durations - known[right - 1]) / (known[right] - known[right - 1])
 
     def mixture(self, weights: np.ndarray) -> PotentialMixture:
-        """What cells add to the member of factor one, V_m = U(t - tau) + the mixture.
+        """Contribution beyond the member of factor one, V_m = U(t - tau) + the mixture.
 
         Args:
-            weights: [node, member] as `weights` gives them, of this family or of another condition.
+            weights: [node, member] from `weights`, of this family or of another condition.
         """
         used = weights.any(axis=0)
         used[self.template] = False
@@ -126,21 +127,21 @@ class Family:
 
 @lru_cache
 def family(condition: Condition = BASELINE) -> Family:
-    """The shipped family; at the baseline its template is the table of `cells.template` itself."""
+    """The shipped family; at the baseline its template is the table of `cells.template`."""
     if condition != BASELINE:
         known = load_arrays(condition.path, require=("i_ks_factor", "v_m"))
         return Family(known["i_ks_factor"], known["v_m"].astype(np.float64))
     known = load_arrays(FAMILY_DATA, require=("i_ks_factor", "v_m"))
     factor = np.append(known["i_ks_factor"], 1.0)
     v_m = np.vstack([known["v_m"].astype(np.float64), table()["v_m"]])
-    order = np.argsort(-factor)  # more I_Ks is a shorter potential
+    order = np.argsort(-factor)  # more I_Ks shortens the potential
     return Family(factor[order], v_m[order])
 
 
 def action_potential(condition: Condition, dt_ms: float) -> tuple[np.ndarray, np.ndarray]:
     """U of the member of factor one on a regular time axis, as `cells.template.template`.
 
-    The baseline's is the template, and no other member is read for it.
+    At the baseline it is the template, and no other member is read.
 
     Raises:
         BadInput: dt_ms out of range.
@@ -158,7 +159,7 @@ def apd90(time: np.ndarray, v_m: np.ndarray) -> float:
         time: [sample] ms. v_m: [sample] mV from rest to rest; interpolated linearly.
 
     Raises:
-        BadInput: it does not come back.
+        BadInput: it does not repolarise.
     """
     level = v_m.max() - 0.9 * (v_m.max() - v_m[0])
     above = np.flatnonzero(v_m > level)

@@ -1,13 +1,13 @@
-"""What coupling makes of the upstroke: V_m at the front of a wave and not of a cell by itself.
+"""Effect of coupling on the upstroke: V_m at the front of a wave instead of a single cell.
 
-The tables of `template` and `family` are of single cells, stimulated; in a wave that travels, the
-neighbours ahead draw current from a cell that fires: its foot is slower, its upstroke about half
+The tables of `template` and `family` are of single, stimulated cells. In a travelling wave the
+neighbours ahead draw current from an activating cell: its foot is slower, its upstroke about half
 as steep, and the overshoot lacks its peak (docs/explanation/simulated-beats.md has the figures).
 `added_by_coupling` is the difference, from a cable of the cell of factor one at each condition
-(`tools/build_front.py`); the other members of a family, whose I_Ks is hardly open by then, take
-the same. It fades out until 50 ms: what is left then, about a millivolt, changes no duration.
+(`tools/build_front.py`). The other members of a family use the same difference, because I_Ks is
+hardly open by then. It fades out until 50 ms; the rest, about a millivolt, changes no duration.
 
-Here the crossing of the template's level at time zero is the same for cell and wave.
+Cell and wave cross the template's level at time zero.
 """
 
 from functools import lru_cache
@@ -22,7 +22,7 @@ from einthoven.physics.electrophysiology.cells.template import regular_times
 
 DATA = Path(__file__).parent / "data" / "ttp06_front.npz"
 FOOT_MS, FADED_MS = -3.0, 50.0
-"""Between them coupling adds something."""
+"""Interval in which coupling contributes."""
 
 
 @lru_cache
@@ -32,7 +32,7 @@ def table() -> Arrays:
 
 
 def added_by_coupling(time: np.ndarray, condition: Condition) -> np.ndarray:
-    """What a travelling wave has beyond a stimulated cell.
+    """Difference between a travelling wave and a stimulated cell.
 
     Args:
         time: [...] ms from the upstroke. condition: of the cell.
@@ -46,7 +46,7 @@ def added_by_coupling(time: np.ndarray, condition: Condition) -> np.ndarray:
 
 
 def wave_times(dt_ms: float) -> np.ndarray:
-    """[time] ms in equal steps, one of them the upstroke, from before the foot until rest.
+    """Times [time] ms in equal steps, with one at the upstroke, from before the foot until rest.
 
     Raises:
         BadInput: dt_ms out of range.

@@ -1,7 +1,7 @@
 """The template action potential U of V_m(x, t) = U(t - tau(x)) (Dokuchaev 2026, section 2.7).
 
-It is the epicardial cell of ten Tusscher and Panfilov (2006) after 500 beats at 1000 ms, shipped
-as a table (`tools/build_action_potential.py` makes it from the equations in `tools/ttp06.py`).
+It is the epicardial cell of ten Tusscher and Panfilov (2006) after 500 beats at 1000 ms, shipped as
+a table (`tools/build_action_potential.py` makes it from the equations in `tools/ttp06.py`).
 """
 
 from functools import lru_cache
@@ -14,9 +14,9 @@ from einthoven.base.core.files import Arrays, load_arrays
 
 DATA = Path(__file__).parent / "data" / "ttp06_epi.npz"
 ECG_STEP_MS = 0.1
-"""Step of the template in every ECG, predicted or solved (see ecg.forward for its error)."""
+"""Step of the template in every ECG, predicted or computed (see ecg.forward for its error)."""
 FADE_MS = 50.0
-"""Over this end of the table the last hundredths of a millivolt above rest fade out."""
+"""End of the table over which the last hundredths of a millivolt above rest fade out."""
 
 
 @lru_cache
@@ -44,10 +44,10 @@ def potential(time: np.ndarray, v_m: np.ndarray | None = None) -> np.ndarray:
 
 
 def monotone_cubic(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Piecewise cubics that overshoot nowhere (Fritsch and Butland 1984, 10.1137/0905021).
+    """Piecewise cubics without overshoot (Fritsch and Butland 1984, 10.1137/0905021).
 
-    SciPy's PchipInterpolator to the last bit, without the half second that its import takes, for
-    a table that starts with a slope of three points and ends at rest.
+    The result is bitwise that of SciPy's PchipInterpolator, whose import takes half a second, for a
+    table that starts with a three-point slope and ends at rest.
     """
     step = np.diff(x)
     slope = np.diff(y) / step
@@ -71,12 +71,12 @@ def template(dt_ms: float) -> tuple[np.ndarray, np.ndarray]:
     """The action potential on a regular time axis that has a sample at the upstroke (t = 0).
 
     Args:
-        dt_ms: step, 0.001 to 5 ms. The upstroke lasts about a millisecond: to interpolate
-            linearly within it, use 0.05 ms or less.
+        dt_ms: step, 0.001 to 5 ms. The upstroke lasts about a millisecond: to interpolate linearly
+            within it, use 0.05 ms or less.
 
     Returns:
-        time [time] ms, from just before the beat until the cell is at rest; v_m [time] mV, whose
-        first and last sample are the resting potential.
+        time [time] ms, from just before the beat until the cell is at rest; v_m [time] mV, which
+        starts and ends at the resting potential.
 
     Raises:
         BadInput: dt_ms out of range.
@@ -86,7 +86,7 @@ def template(dt_ms: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def regular_times(dt_ms: float) -> np.ndarray:
-    """[time] ms in equal steps, one of them the upstroke, from before the beat until rest."""
+    """Times [time] ms in equal steps, with one at the upstroke, from before the beat until rest."""
     check.between("dt_ms", dt_ms, 0.001, 5, "milliseconds?")
     known = table()["time"]
     steps = np.arange(np.floor(known[0] / dt_ms), np.ceil(known[-1] / dt_ms) + 1)

@@ -1,4 +1,4 @@
-"""Scenarios: where a beat starts and what conducts it; each kind is one small class."""
+"""Scenarios: where a beat starts and how it is conducted; each kind is one small class."""
 
 from einthoven.physics.electrophysiology.scenarios.activation import activate
 

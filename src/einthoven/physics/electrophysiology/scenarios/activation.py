@@ -18,15 +18,15 @@ def activate(patient: Patient, scenario: str | Scenario, config: ActivationConfi
     """Activation times of a patient's heart in one scenario.
 
     Args:
-        patient: with mesh, fibres and, as the scenario needs them, Purkinje trees and coordinates;
-            with `config.capture` always with trees. If it has an anatomy with activation times of
-            an imported mesh in this scenario, these are taken.
-        scenario: a built-in one by its name, such as sinus, lbbb or crt, or any other.
+        patient: with mesh, fibres and, if the scenario needs them, Purkinje trees and coordinates;
+            with `config.capture` always with trees. If its anatomy has activation times of an
+            imported mesh in this scenario, these are used.
+        scenario: name of a built-in one, such as sinus, lbbb or crt, or any other.
         config: speeds, the solver, pacing delay, and whether the muscle captures the trees.
 
     Returns:
-        Activation times; the earliest is zero. Sources are those of the scenario and, with
-        capture, the junctions at which a tree is earlier than the muscle.
+        Activation times; the earliest is zero. Sources are those of the scenario and, with capture,
+        the junctions at which a tree is earlier than the muscle.
 
     Raises:
         BadInput: unknown scenario, or stages that do not fit each other.
@@ -64,12 +64,12 @@ def activate(patient: Patient, scenario: str | Scenario, config: ActivationConfi
 
 
 def measured_activation(patient: Patient, measured: MeasuredTissue, beat: Scenario) -> Activation:
-    """Activation times that came with an imported heart, on the nodes of the patient's own mesh.
+    """Activation times of an imported heart, on the nodes of the patient's own mesh.
 
     Args:
         patient: with a mesh.
         measured: with activation times, in the patient frame.
-        beat: that they belong to.
+        beat: scenario that they belong to.
     """
     times, gap = measured.time_at(patient.heart.points)
     times -= times.min()

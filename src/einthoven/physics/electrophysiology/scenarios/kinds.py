@@ -1,7 +1,7 @@
 """The kinds of scenarios and their registry.
 
-To add a kind: a section with its settings in `config.scenarios`, as a member of `AnyScenario`, and
-here a class with `sources`, named in `KINDS`. A scenario of a known kind is a few config lines.
+To add a kind, add a section with its settings in `config.scenarios`, as a member of `AnyScenario`,
+and a class with `sources` here, named in `KINDS`. A scenario of a known kind is a few config lines.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from einthoven.physics.electrophysiology.scenarios.sites import site_node
 
 
 class FromHis(Scenario[RhythmSettings]):
-    """The wave leaves the His bundle and reaches the muscle at the junctions behind no block.
+    """The wave starts at the His bundle and reaches the muscle at junctions without a block before.
 
     Sinus rhythm is the first case of Dokuchaev 2026, section 2.7; LBBB is its figure 8B.
     """
@@ -32,7 +32,7 @@ class FromHis(Scenario[RhythmSettings]):
 
 
 class AtSites(Scenario[PacedSettings]):
-    """The wave leaves sites of the heart's surface: pacing, ectopic beats."""
+    """The wave starts at sites of the heart's surface: pacing, ectopic beats."""
 
     def sources(self, patient: Patient, config: ActivationConfig) -> WaveSources:
         """The sites in their order, with their times."""
@@ -42,7 +42,7 @@ class AtSites(Scenario[PacedSettings]):
 
 
 class Resynchronised(Scenario[CrtSettings]):
-    """The wave leaves a lead in the RV and one on the LV: the second case of section 2.7."""
+    """The wave starts at a lead in the RV and one on the LV: the second case of section 2.7."""
 
     def sources(self, patient: Patient, config: ActivationConfig) -> WaveSources:
         """The RV's lead at zero, then the LV's."""
@@ -59,7 +59,7 @@ KINDS: Mapping[type[ScenarioSettings], type[Scenario]] = {
     PacedSettings: AtSites,
     CrtSettings: Resynchronised,
 }
-"""Settings -> the class that plays them."""
+"""Settings -> the class of the scenario."""
 
 
 def scenario_of(name: str, settings: ScenarioSettings) -> Scenario:
@@ -68,7 +68,7 @@ def scenario_of(name: str, settings: ScenarioSettings) -> Scenario:
 
 
 def built_in(name: str) -> Scenario:
-    """A scenario that every config knows.
+    """A built-in scenario.
 
     Raises:
         BadInput: there is none of that name.

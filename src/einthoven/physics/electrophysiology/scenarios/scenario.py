@@ -1,4 +1,4 @@
-"""What every scenario answers: where the wave starts, and what conducts it besides the muscle."""
+"""Base class of scenarios: where the wave starts, and what conducts it besides the muscle."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from einthoven.physics.electrophysiology.purkinje.purkinje_network import Juncti
 
 @dataclass(frozen=True)
 class Scenario[S: ScenarioSettings](ABC):
-    """A beat under a name that stands in files and tables."""
+    """A beat with a name used in files and tables."""
 
     name: str
     settings: S
@@ -26,17 +26,17 @@ class Scenario[S: ScenarioSettings](ABC):
 
     @abstractmethod
     def sources(self, patient: Patient, config: ActivationConfig) -> WaveSources:
-        """Where and when the wave starts; the earliest need not be at zero.
+        """Nodes and times at which the wave starts; the earliest need not be at zero.
 
         Raises:
             BadInput: a stage is missing, or a place is not on this heart.
         """
 
     def network(self, patient: Patient, config: ActivationConfig) -> Network:
-        """What conducts besides the wall: trees without what is blocked, fast endocardia.
+        """Conduction besides the wall: trees without blocked parts, fast endocardia.
 
-        Without capture no wave enters a tree from the muscle, and a beat that does not come from
-        the His bundle needs none.
+        Without capture no wave enters a tree from the muscle, so a beat that does not come from the
+        His bundle needs no trees.
         """
         settings, network = self.settings, Network.without_trees()
         if config.capture or self.from_his:

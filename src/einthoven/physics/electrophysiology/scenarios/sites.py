@@ -1,4 +1,4 @@
-"""The heart node of a stimulus or of an ectopic beat: one class per way to say where."""
+"""Heart node of a stimulus or of an ectopic beat: one class per way to specify it."""
 
 import math
 from abc import ABC, abstractmethod
@@ -20,7 +20,7 @@ from einthoven.data.patient.patient import Patient
 from einthoven.data.patient.segments import ventricular_segments
 
 FAR_MM = 15.0
-"""A point farther than this from its surface is a slip: another frame, another unit."""
+"""A point farther than this from its surface is rejected: another frame or unit."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Site[S: SiteSettings](ABC):
 
     @property
     def surface(self) -> Surface:
-        """Where its node lies."""
+        """Surface of the node."""
         return Surface[self.settings.surface.upper()]
 
     def node(self, patient: Patient) -> int:
@@ -47,11 +47,11 @@ class Site[S: SiteSettings](ABC):
 
     @abstractmethod
     def distance(self, patient: Patient, nodes: np.ndarray) -> np.ndarray:
-        """How far surface nodes [node] are from the place; the least is taken."""
+        """Distance of surface nodes [node] from the place; the smallest is chosen."""
 
 
 class Apex(Site[ApexSiteSettings]):
-    """Lowest along the long axis."""
+    """The lowest node along the long axis."""
 
     def distance(self, patient: Patient, nodes: np.ndarray) -> np.ndarray:
         """Height in mm."""
@@ -59,10 +59,10 @@ class Apex(Site[ApexSiteSettings]):
 
 
 class AtCoordinates(Site[CoordinateSiteSettings]):
-    """Nearest in ventricular coordinates."""
+    """The nearest node in ventricular coordinates."""
 
     def distance(self, patient: Patient, nodes: np.ndarray) -> np.ndarray:
-        """In units of the coordinates."""
+        """Distance in units of the coordinates."""
         place, wanted = patient.coordinates, self.settings
         distance = place.distance(nodes, wanted.z, math.radians(wanted.phi_deg))
         usable = wanted.nu is None or place.uvc_nu[nodes] == wanted.nu
@@ -72,10 +72,10 @@ class AtCoordinates(Site[CoordinateSiteSettings]):
 
 
 class InSegment(Site[SegmentSiteSettings]):
-    """Nearest to the mean of the segment's nodes on the surface, and of that segment."""
+    """The node of a segment on the surface that is nearest to the mean of such nodes."""
 
     def distance(self, patient: Patient, nodes: np.ndarray) -> np.ndarray:
-        """From the middle, mm; infinite outside the segment."""
+        """Distance from that mean, mm; infinite outside the segment."""
         segment, points = self.settings.segment, patient.heart.points[nodes]
         inside = np.isin(nodes, ventricular_segments(patient).nodes(segment))
         if not inside.any():
@@ -85,10 +85,10 @@ class InSegment(Site[SegmentSiteSettings]):
 
 
 class AtPoint(Site[PointSiteSettings]):
-    """Nearest to a point in the patient's frame."""
+    """The node nearest to a point in the patient's frame."""
 
     def distance(self, patient: Patient, nodes: np.ndarray) -> np.ndarray:
-        """In mm."""
+        """Distance in mm."""
         distance = np.linalg.norm(patient.heart.points[nodes] - self.settings.point_mm, axis=1)
         if distance.min() > FAR_MM:
             raise BadInput(

@@ -1,0 +1,99 @@
+"""The walk of a recorded ECG through `einthoven image`: how deep, and through how many files.
+
+A profiler sees every frame of the library between the command's `run` and its return. Not counted
+are imports, `base.core` (files, checks) and `base.config`, wherever they are called from.
+
+The depth is that of all frames. The files are those of the walk: a file counts if one of its
+functions is given or returns the ECG in one of its forms, from the path to the picture (`FORMS`).
+What works on arrays alone (layers of the network, the delineation's curves, the drawing) is not a
+station of the walk, and its files are counted by `MAX_EXECUTED`.
+"""
+
+import sys
+from collections import defaultdict
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import einthoven
+from einthoven.app.cli import main
+from einthoven.imaging.model.imaged_ecg import ImagedEcg
+from einthoven.imaging.model.predictors import MapDraws, PlacedBeat
+from einthoven.physics.ecg.beats import AveragedBeat
+from einthoven.physics.ecg.recordings.aligned import AlignedBeat
+from einthoven.physics.ecg.recordings.recording import Recording
+
+LIBRARY = Path(einthoven.__file__).parent
+RECORDING = Path(__file__).resolve().parents[4] / "docs/tutorials/simulated_sinus.csv"
+FORMS = (Recording, AveragedBeat, AlignedBeat, PlacedBeat, MapDraws, ImagedEcg)
+NOT_COUNTED = ("base/core/", "base/config/", "app/cli/__init__.py")
+MAX_DEPTH, MAX_FILES, MAX_EXECUTED = 20, 12, 44
+
+
+class Walk:
+    """Frames of the library while a command runs."""
+
+    def __init__(self) -> None:
+        self.deepest: list[str] = []
+        self.functions: dict[str, set[str]] = defaultdict(set)
+        self.stations: dict[str, set[str]] = defaultdict(set)
+
+    def __call__(self, frame: FrameType, event: str, value: Any) -> None:
+        """See `sys.setprofile`."""
+        if event not in ("call", "return") or (file := _file(frame)) is None:
+            return
+        name = frame.f_code.co_name
+        if event == "return":
+            if isinstance(value, FORMS):
+                self.stations[file].add(name)
+            return
+        self.functions[file].add(name)
+        if any(isinstance(given, FORMS) or given == RECORDING for given in _given(frame)):
+            self.stations[file].add(name)
+        names, outer = [], frame
+        while outer is not None and outer.f_code.co_name != "<module>":
+            names += [f"{where}:{outer.f_code.co_name}"] if (where := _file(outer)) else []
+            outer = outer.f_back
+        self.deepest = max(self.deepest, names[::-1], key=len)
+
+
+def _file(frame: FrameType) -> str | None:
+    """The frame's file in the library, if it is counted."""
+    path = Path(frame.f_code.co_filename)
+    if frame.f_code.co_name == "<module>" or not path.is_relative_to(LIBRARY):
+        return None
+    file = path.relative_to(LIBRARY).as_posix()
+    return None if file.startswith(NOT_COUNTED) else file
+
+
+def _given(frame: FrameType) -> list[Any]:
+    """Arguments of the call, but no arrays: comparing these with a path means nothing."""
+    names = frame.f_code.co_varnames[: frame.f_code.co_argcount]
+    values = [frame.f_locals.get(name) for name in names]
+    return [value for value in values if isinstance(value, (*FORMS, Path))]
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("imaged")
+    command = ["image", str(RECORDING), "--to", str(folder)]
+    assert main(command) == 0, "first without the profiler: imports and tables are made once"
+    found = Walk()
+    sys.setprofile(found)
+    try:
+        assert main(command) == 0
+    finally:
+        sys.setprofile(None)
+    return found
+
+
+def test_the_walk_is_not_deep(walk):
+    assert len(walk.deepest) <= MAX_DEPTH, "\n".join(walk.deepest)
+
+
+def test_the_walk_is_in_few_files(walk):
+    told = "\n".join(f"{file}: {', '.join(sorted(names))}" for file, names in walk.stations.items())
+    assert len(walk.stations) <= MAX_FILES, told
+    assert len(walk.functions) <= MAX_EXECUTED, "\n".join(walk.functions)
