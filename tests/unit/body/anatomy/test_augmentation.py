@@ -219,8 +219,8 @@ def test_what_the_rules_are_told():
     assert plan.settings.conductivities_of(one).items() <= plan.settings.leadfield_of(one).items()
     assert plan.physics["augmentation"]["lv_wall"] == WIDE.lv_wall
     usual = Plan.of(validate({}))
-    assert usual.leadfield_of(one) == usual.section("leadfield")
-    assert usual.conductivities_of(one) == usual.conductivities
+    assert usual.settings.leadfield_of(one) == usual.section("leadfield")
+    assert usual.settings.conductivities_of(one) == usual.conductivities
     assert "augmentation" not in usual.physics
 
 

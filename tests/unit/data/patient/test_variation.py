@@ -77,7 +77,9 @@ def test_draws_of_two_settings_and_of_neighbours_are_independent(many):
 def test_a_patient_depends_on_nobody_else(many):
     some = [1700, 3, 42]
     assert np.array_equal(drawn([NAMES[k] for k in some]), many[some])
-    few, more = (Plan.of(config(cohort={"n_patients": n})).physiology_columns for n in (32, 50))
+    few, more = (
+        Plan.of(config(cohort={"n_patients": n})).settings.physiology_columns for n in (32, 50)
+    )
     assert more.keys() > few.keys() and all(more[name] == its for name, its in few.items())
 
 
@@ -259,14 +261,14 @@ def test_imported_patients_vary_unless_their_sheet_gives_a_value(tmp_path):
 def test_bad_values_of_a_sheet_are_refused(tmp_path, value, changes, message):
     sheet = sheet_of(tmp_path, f"anna,h,t,e,mm,LPS,,{value}", more=",cv_fiber_mm_per_ms")
     with pytest.raises(BadInput, match=message):
-        _ = Plan.of(config(imported=sheet)).physiology_columns
+        _ = Plan.of(config(imported=sheet)).settings.physiology_columns
 
 
 def test_a_given_duration_needs_gradients(tmp_path):
     sheet = sheet_of(tmp_path, "anna,h,t,e,mm,LPS,,260", more=",apd_mean_ms")
     assert read_sheet(sheet["sheet"])[0].physiology == {"apd_mean_ms": 260.0}
     with pytest.raises(BadInput, match="anna: apd_mean_ms needs repolarisation.field: gradients"):
-        _ = Plan.of(config(imported=sheet, repolarisation=ALIKE)).physiology_columns
+        _ = Plan.of(config(imported=sheet, repolarisation=ALIKE)).settings.physiology_columns
 
 
 def test_stages_keep_what_they_were_made_with(tmp_path):
