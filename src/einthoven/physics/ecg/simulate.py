@@ -65,7 +65,7 @@ def simulate_ecg(
     Args:
         patient: with mesh and fibres; for gradients of duration also with coordinates.
         lead_fields: of the nine electrodes of the 12-lead ECG and any others.
-        activations: of one scenario or several.
+        activations: of one or several scenarios.
         settings: time axis, conductivities and durations.
 
     Returns:
@@ -119,7 +119,7 @@ def reference_ecg(
 
 
 def time_axis(config: EcgSettings) -> np.ndarray:
-    """[time] ms from the first activation."""
+    """Times [time] ms from the first activation."""
     return config.start_ms + np.arange(0, config.duration_ms, config.dt_ms)
 
 
