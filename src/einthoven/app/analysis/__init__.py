@@ -1,1 +1,1 @@
-"""Questions to one patient: reciprocity, sensitivity, contributions, breakthroughs."""
+"""Analyses of one patient: reciprocity, sensitivity, contributions, breakthroughs."""

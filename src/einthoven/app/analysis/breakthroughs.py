@@ -1,4 +1,4 @@
-"""Where and when the wave reaches the epicardium.
+"""Epicardial breakthroughs: where and when the wave reaches the epicardium.
 
 In intact human hearts the epicardium is first reached at 3 to 5 places, the earliest on the front
 of the right ventricle 17 ms (7 to 25) after the onset of the QRS, and last at the base, at 77 ms
@@ -16,9 +16,10 @@ from einthoven.data.patient.activation import Activation
 from einthoven.data.patient.patient import Patient
 
 PROMINENCE_MS = 3.0
-"""A breakthrough is as much earlier than the way to any earlier one; less is the mesh."""
+"""Prominence: a breakthrough is this much earlier than any path to an earlier one; less is noise.
+"""
 RADIUS_MM = 15.0
-"""Two that are nearer than this are one, as electrodes 1 cm apart would have it."""
+"""Breakthroughs closer than this are merged, as with electrodes 1 cm apart."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Breakthrough:
 
     @property
     def on_anterior_rv(self) -> bool:
-        """On the sternocostal surface of the right ventricle: facing front rather than down."""
+        """Whether it is on the sternocostal surface of the RV, facing front rather than down."""
         _, back, up = self.normal
         return self.nu > 0 and -back > max(0.0, -up)
 
@@ -60,7 +61,7 @@ class EpicardialArrival:
 
     @property
     def first_anterior_rv_ms(self) -> float | None:
-        """The earliest breakthrough on the front of the RV; None where there is none."""
+        """Time of the earliest breakthrough on the front of the RV, or None."""
         times = [place.time_ms for place in self.breakthroughs if place.on_anterior_rv]
         return min(times, default=None)
 
@@ -73,14 +74,14 @@ def epicardial_arrival(
 ) -> EpicardialArrival:
     """Breakthroughs and last activation of the epicardium.
 
-    A breakthrough is a local minimum of the activation time on the epicardium that is
-    `prominence_ms` earlier than any way to an earlier one and `radius_mm` away from those. The rim
-    at the base belongs to the epicardium: a wave that comes round it counts, too.
+    A breakthrough is a local minimum of the activation time on the epicardium that is at least
+    `prominence_ms` earlier than any path to an earlier one and at least `radius_mm` from those. The
+    edge at the base belongs to the epicardium, so a wave that arrives around it counts, too.
 
     Args:
         patient: with mesh and ventricular coordinates.
         activation: of that patient.
-        prominence_ms, radius_mm: what is too small or too near to count.
+        prominence_ms, radius_mm: thresholds of prominence and distance.
     """
     heart, place = patient.heart, patient.coordinates
     time = np.asarray(activation.activation_time, float)

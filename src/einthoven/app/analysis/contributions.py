@@ -1,8 +1,8 @@
-"""Which part of the heart makes which deflection: contributions of regions to the 12-lead ECG.
+"""Contributions of regions of the heart to the deflections of the 12-lead ECG.
 
 Eq. (3) of Dokuchaev 2026 is an integral over the heart, so it is a sum over the regions of any
-partition. The part of a region is the ECG by a lead field that is zero outside of it: the same
-`simulate_ecg`, and nothing of it written twice.
+partition. A region's part is the ECG by a lead field that is zero outside it, from the same
+`simulate_ecg`.
 """
 
 from collections.abc import Iterator
@@ -28,19 +28,19 @@ from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 
 WHOLE = "whole wall"
 REGIONS_PER_SWEEP = 8
-"""Regions that one sweep of the wave serves; bounds the memory, [9 * 9, heart cell, 3] numbers."""
+"""Regions per sweep of the wave; limits the memory, [9 * 9, heart cell, 3] numbers."""
 SURFACES = {
     "LV endocardium": Surface.LV_ENDO,
     "RV endocardium": Surface.RV_ENDO,
     "epicardium": Surface.EPI,
 }
-"""On these the activation of a region is summarised: the septum's two sides, endo- and epicardium
-of the free walls. A few nodes of the septum at the grooves are epicardial."""
+"""Surfaces on which the activation of a region is summarised: the septum's two sides, endo- and
+epicardium of the free walls. A few nodes of the septum at the grooves are epicardial."""
 
 
 @dataclass(frozen=True, eq=False)
 class Contributions:
-    """What each region adds to each lead; the sum over regions is the ECG.
+    """Contribution of each region to each lead; the sum over regions is the ECG.
 
     Attributes:
         regions: [region] names.
@@ -79,7 +79,7 @@ class Contributions:
 
 @dataclass(frozen=True)
 class RegionActivation:
-    """When a part of a region is activated.
+    """Activation of a part of a region.
 
     Attributes:
         region: its name. part: `WHOLE`, or one of `SURFACES`.
@@ -109,11 +109,11 @@ def contributions(
         lead_fields: of the nine electrodes of the 12-lead ECG and any others.
         activation: of any scenario.
         regions: a partition of the heart's cells.
-        settings: of `simulate_ecg`, whose ECG this divides.
+        settings: of `simulate_ecg`.
 
     Raises:
         BadInput: an electrode is missing, or shapes that do not fit.
-        NotConverged: of the linear solver that smooths the durations.
+        NotConverged: the linear solver that smooths the durations failed.
     """
     check.shape("cell_region", regions.cell_region, (len(patient.heart.cells),))
     fields = _nine(lead_fields.gradients(patient.heart, settings.leadfield.gradient))
@@ -156,10 +156,10 @@ def _nine(fields: LeadFieldGradients) -> LeadFieldGradients:
 
 
 def _restricted(fields: LeadFieldGradients, inside: np.ndarray) -> LeadFieldGradients:
-    """The lead fields, and after them, for each region, those that are zero outside of it.
+    """The lead fields, followed for each region by those that are zero outside it.
 
     Args:
-        fields: of some electrodes.
+        fields: lead fields of some electrodes.
         inside: [region, heart cell].
     """
     n_regions = len(inside)

@@ -14,15 +14,15 @@ from einthoven.base.plots.contributions import contributions_figure
 from einthoven.data.patient.ecg import Ecg
 
 SAME_ECG_MV = 1e-3
-"""Stored ECGs are in single precision; a larger difference is another config or another mesh."""
+"""Stored ECGs are in single precision; a larger difference means another config or mesh."""
 
 FROM_MS = -5.0
-"""The picture begins shortly before the first activation."""
+"""Start of the picture, shortly before the first activation."""
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """What one ECG is made of.
+    """Decomposition of one ECG.
 
     Attributes:
         title: patient and scenario.
@@ -35,10 +35,10 @@ class Explanation:
     activation: Sequence[RegionActivation]
 
     def lead_table(self, lead: str, times: Sequence[float]) -> str:
-        """Region x time of a lead, mV, with the sum and the lead itself; times in ms.
+        """Table of region and time for a lead, mV, with the sum and the lead itself; times in ms.
 
         Raises:
-            BadInput: as `Contributions.at`.
+            BadInput: see `Contributions.at`.
         """
         values, whole = self.parts.at(lead, np.asarray(times, dtype=float))
         rows = [[name, *row] for name, row in zip(self.parts.regions, values)]
@@ -53,7 +53,7 @@ class Explanation:
         return tabulate(rows, headers, floatfmt=".1f")
 
     def stored_line(self, stored: Ecg, scenario: str) -> str:
-        """How far the ECG here is from the one that the patient's run stored."""
+        """Difference of this ECG from the one stored in the patient's run, as one line."""
         if scenario not in stored.scenario or stored.time.shape != self.parts.time.shape:
             return f"no stored ECG of {scenario} on this time axis to compare with"
         row = stored.scenario.tolist().index(scenario)
@@ -65,7 +65,9 @@ class Explanation:
         """Draw the contributions to some leads up to a time, atomically; returns the path."""
         shown = (self.parts.time >= FROM_MS) & (self.parts.time <= until_ms)
         values = {lead: self.parts.values[:, LEADS.index(lead)][:, shown] for lead in leads}
-        spans = dict.fromkeys(self.parts.regions, (np.nan, np.nan, np.nan))  # of one without nodes
+        spans = dict.fromkeys(
+            self.parts.regions, (np.nan, np.nan, np.nan)
+        )  # a region without nodes
         spans |= {row.region: (row.first, row.median, row.last)
                   for row in self.activation if row.part == WHOLE}  # fmt: skip
         figure = contributions_figure(

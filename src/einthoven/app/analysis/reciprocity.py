@@ -1,8 +1,8 @@
-"""Theorems that the lead fields of a patient must obey, checked on that very patient.
+"""Theorems that the lead fields of a patient obey, checked for that patient.
 
-The direct solution of the pseudo-bidomain equation (1) and the lead-field integral (3) of
-Dokuchaev 2026 are the same number by reciprocity; with P1 elements they agree to round-off, so
-a wrong sign, unit, frame or mix-up of electrodes cannot hide behind a discretisation error.
+By reciprocity, the direct solution of the pseudo-bidomain equation (1) and the lead-field integral
+(3) of Dokuchaev 2026 are the same number. With P1 elements they agree to round-off, so no
+discretisation error can hide a wrong sign, unit, frame or electrode.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ ANGLE_RAD = 0.7
 
 @dataclass(frozen=True)
 class Finding:
-    """One theorem: the relative deviation that was measured, and what is allowed."""
+    """One theorem: the measured relative deviation, and its limit."""
 
     theorem: str
     deviation: float
@@ -42,14 +42,14 @@ class Finding:
 
 
 def verify(patient: Patient, config: LeadFieldSettings) -> Iterator[Finding]:
-    """Check a patient's stored lead fields; costs two factorisations and the direct solve's.
+    """Check a patient's stored lead fields, with two factorisations and a direct solve.
 
     Args:
         patient: with mesh, fibres, activations and lead fields.
-        config: with which they were made.
+        config: config with which they were made.
 
     Yields:
-        one `Finding` per theorem, as it is known.
+        one `Finding` per theorem, as soon as it is known.
 
     Raises:
         BadInput: mesh, fibres, electrodes or conductivities that do not fit.
@@ -67,7 +67,9 @@ def verify(patient: Patient, config: LeadFieldSettings) -> Iterator[Finding]:
     yield Finding("Z_a at electrode b is Z_b at electrode a", _relative(mutual.T, mutual), 1e-7)
 
     sigma_i = intracellular(patient.fibers.f0, config)
-    grad = solved.gradients(heart, "raw").grad  # those of the elements: the theorem is theirs
+    grad = solved.gradients(
+        heart, "raw"
+    ).grad  # element-wise gradients, for which the theorem holds
     v_m = _test_potentials(patient)
     by_lead_field = forward_potential_vm(heart, sigma_i, v_m, grad)
     direct = weights @ direct_potential(patient, v_m, config).T
@@ -91,7 +93,7 @@ def _relative(values: np.ndarray, reference: np.ndarray) -> float:
 
 
 def _test_potentials(patient: Patient) -> np.ndarray:
-    """[time, heart node] mV: wavefronts of every scenario, and noise."""
+    """Potentials [time, heart node] mV: wavefronts of every scenario, and noise."""
     fronts = [REST_MV + (PLATEAU_MV - REST_MV) * expit((t - a.activation_time) / FRONT_MS)
               for a in patient.activations.values() for t in TIMES_MS]  # fmt: skip
     noise = generator(1, patient.name, "verify").normal(size=len(fronts[0]))

@@ -1,7 +1,7 @@
-"""How much the ECG of a patient moves when an electrode, a conductivity or the fibres do.
+"""Sensitivity of a patient's ECG to electrodes, conductivities and fibres.
 
-Finite differences of the whole chain after activation: the wave itself is held fixed, so what is
-told is the influence on the lead field and the source, not on conduction.
+Finite differences of the whole chain after activation. Activation is fixed, so the results describe
+the effect on the lead field and the source, not on conduction.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,11 +32,11 @@ UP = np.array([0.0, 0.0, 1.0])
 
 @dataclass(frozen=True)
 class Influence:
-    """What one change does to the 12-lead ECG.
+    """Effect of one change on the 12-lead ECG.
 
     Attributes:
         change: what was changed, in words.
-        lead: the lead that moves most.
+        lead: the lead that changes most.
         rel_l2: relative l2 change of that lead.
         peak_mv: largest change of it at any time, mV.
         ecg_rel_l2: relative l2 change of all twelve leads together.
@@ -50,12 +50,12 @@ class Influence:
 
 
 class Chain:
-    """The chain from mesh and fibres to the ECG, with one thing changed at a time.
+    """The chain from mesh and fibres to the ECG, with one change at a time.
 
     Args:
         patient: with mesh, fibres, lead fields and activations.
-        config: with which the patient was made.
-        scenario: whose activation is used.
+        config: config with which the patient was made.
+        scenario: scenario of the activation.
 
     Raises:
         BadInput: the patient has no such scenario.
@@ -84,7 +84,7 @@ class Chain:
         All moved electrodes share one factorisation.
 
         Raises:
-            BadInput: an electrode that the patient has not.
+            BadInput: the patient does not have an electrode.
         """
         patient, leadfield = self.patient, self.config.leadfield
         rows = [patient.lead_fields.row(name) for name in names]
@@ -145,7 +145,7 @@ class Chain:
 
 
 def _moved(patient: Patient, row: int, shift_mm: float) -> dict[str, np.ndarray]:
-    """Direction -> place [3] mm on the skin, about `shift_mm` along it from the electrode."""
+    """Direction -> point [3] mm on the skin, about `shift_mm` along it from the electrode."""
     points, place = patient.mesh.points, patient.lead_fields.electrode_points[row]
     skin = skin_faces(patient.mesh)
     a, b, c = points[electrode_weights(points, skin, place[None]).indices]
@@ -154,7 +154,7 @@ def _moved(patient: Patient, row: int, shift_mm: float) -> dict[str, np.ndarray]
     across /= np.linalg.norm(across)
     up = np.cross(across, normal)
     up *= np.sign(up[2]) / np.linalg.norm(up)
-    # x is to the patient's left, y to the back; on the flank a level step leads forwards or back
+    # x is to the patient's left, y to the back; on the flank a level step goes forwards or back
     level = ("left", "right") if abs(across[0]) >= abs(across[1]) else ("back", "front")
     across *= np.sign(across[0] if level[0] == "left" else across[1])
     ways = {level[0]: across, level[1]: -across, "head": up, "feet": -up}

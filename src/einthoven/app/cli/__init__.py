@@ -1,4 +1,4 @@
-"""The command `einthoven`: look at runs, check files, import, predict and publish patients."""
+"""Simulate, predict and analyse ECGs of virtual and imported patients; inspect runs and data."""
 
 import argparse
 import sys
@@ -40,14 +40,17 @@ COMMANDS = {
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line; every sub-command has --help."""
-    parser = argparse.ArgumentParser(prog="einthoven", description=__doc__)
+    """The command line; every command has --help."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="einthoven", description=__doc__, formatter_class=raw)
     parser.add_argument("--version", action="version", version=f"einthoven {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, module in COMMANDS.items():
         text = str(module.__doc__).strip()
         summary = text.partition("\n")[0].rstrip(".")
-        command = commands.add_parser(name, description=text,
+        about, _, example = text.partition("\n\n    ")
+        command = commands.add_parser(name, description=about, formatter_class=raw,
+                                      epilog=f"example:\n  {example}" if example else None,
                                       help=summary[0].lower() + summary[1:])  # fmt: skip
         module.add_arguments(command)
         command.set_defaults(run=module.run)
@@ -65,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `einthoven schema | head`
         sys.stderr.close()
         return 1
-    except OSError as error:  # a file that cannot be read, a folder that cannot be written
+    except OSError as error:  # a file that cannot be read, or a folder that cannot be written
         if error.filename is None:
             raise
         print(f"einthoven: {error.filename}: {error.strerror}", file=sys.stderr)

@@ -1,8 +1,10 @@
-"""Features of ECGs against the published limits of healthy adults, the worst feature first.
+"""Compare features of ECGs with published limits of healthy adults, the worst feature first.
 
-Takes results/patients, a patient's folder, stores (.zarr.zip), and recordings: WFDB headers (.hea),
-CSV tables whose first line names the leads, arrays of twelve leads (.npy) and CardioSoft files
-(.xml), or folders of these; a recording of several beats is averaged.
+Accepts results/patients, a patient's folder, stores (.zarr.zip), and recordings: WFDB headers
+(.hea), CSV tables whose first line names the leads, arrays of twelve leads (.npy) and CardioSoft
+files (.xml), or folders of these. A recording of several beats is averaged. Prints a table.
+
+    einthoven audit results/patients --figure audit.png
 """
 
 import argparse
@@ -12,17 +14,17 @@ from einthoven.app.cli.numbers import positive
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments."""
     add = command.add_argument
     add("paths", metavar="STORE|FOLDER|FILE", nargs="+")
-    add("--scenario", metavar="NAME", help="to judge; default: sinus, of files of others the "
-        "recording")  # fmt: skip
-    add("--json", metavar="OUT", type=Path, help="write all figures to this file, too")
-    add("--features", metavar="OUT", type=Path, help="CSV, a row per ECG and scenario")
+    add("--scenario", metavar="NAME",
+        help="scenario to compare; default: sinus, or the recording of a file")  # fmt: skip
+    add("--json", metavar="OUT", type=Path, help="also write all numbers to this file")
+    add("--features", metavar="OUT", type=Path, help="features as CSV, one row per beat")
     add("--figure", metavar="OUT", type=Path, help="mean ECG and limits, .png, .svg or .pdf")
-    add("--rate-hz", metavar="HZ", type=positive, help="of tables without a column of times")
-    add("--unit", choices=["mV", "uV", "V"], help="of tables that name none; default: mV")
-    add("--sex", choices=["female", "male"], help="of all whose files do not say it")
+    add("--rate-hz", metavar="HZ", type=positive, help="rate of tables without times")
+    add("--unit", choices=["mV", "uV", "V"], help="unit of tables that state none; default: mV")
+    add("--sex", choices=["female", "male"], help="sex of all whose files do not state it")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -1,6 +1,9 @@
-"""Check a run's files against their records, and stores: bytes, structure, values.
+"""Check a run or a store: files against their records, bytes, structure, values.
 
-Without logs beside it, a folder stands for every store in it.
+PATH is results/, a store (.zarr.zip) or a published folder. In a folder without logs every store is
+checked. Prints what is sound, and one line per fault.
+
+    einthoven check results
 """
 
 import argparse
@@ -10,10 +13,10 @@ from einthoven.app.run.run_check import check
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments."""
     add = command.add_argument
     add("path", metavar="STORE|FOLDER", type=Path, help="a .zarr.zip file, or results/")
-    add("--sweep", action="store_true", help="delete what killed jobs left")
+    add("--sweep", action="store_true", help="delete temporary files of killed jobs")
 
 
 def run(arguments: argparse.Namespace) -> None:

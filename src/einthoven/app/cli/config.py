@@ -1,4 +1,7 @@
-"""Check a config file; with --full print it with all defaults and comments."""
+"""Check a config file; with --full print it with all defaults and comments.
+
+einthoven config config/config.yaml --full > complete.yaml
+"""
 
 import argparse
 from pathlib import Path
@@ -8,14 +11,14 @@ from einthoven.base.config.render import render
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments."""
     add = command.add_argument
     add("file", metavar="FILE", nargs="?", type=Path, help="default: the built-in defaults")
-    add("--full", action="store_true", help="print the completed config")
+    add("--full", action="store_true", help="print the complete config")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the completed config, or one line on a file that is valid."""
+    """Print the complete config, or one line on a valid file."""
     file = arguments.file
     if file is None:
         print(render(Config(), "The default: laptop size."), end="")

@@ -1,15 +1,20 @@
-"""Costs of a run by rule, resources to ask for, and the costs of a larger run."""
+"""Report the costs of a run by rule, resources to request, and the costs of a larger run.
+
+RESULTS is the folder of a run with its benchmarks. Prints a page.
+
+    einthoven costs results --patients 1000
+"""
 
 import argparse
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments."""
     add = command.add_argument
     add("results", metavar="RESULTS", nargs="?", default="results")
-    add("--config", metavar="FILE", help="config of a larger run")
-    add("--patients", metavar="N", type=int, help="patients of a larger run")
-    add("--json", metavar="OUT", help="write the numbers to this file, too")
+    add("--config", metavar="FILE", help="config of a larger run to estimate")
+    add("--patients", metavar="N", type=int, help="number of patients of a larger run to estimate")
+    add("--json", metavar="OUT", help="also write the numbers to this file")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -1,23 +1,29 @@
-"""Find the shape code of an anatomy, from complete surfaces or from points on some of them."""
+"""Find the shape code of an anatomy, from complete surfaces or from points on some of them.
+
+Needs a trained DeepSDF encoder. Writes the code for `einthoven predict --code`, and prints the
+residuals and the out-of-distribution check.
+
+    einthoven encode points.csv --noise-mm 1 --to code.npz
+"""
 
 import argparse
 from pathlib import Path
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments."""
     add = command.add_argument
     add("file", metavar="FILE", type=Path, help="CSV of points (surface,x,y,z in mm), or complete "
         "surfaces: anatomy.npz, as `einthoven import` writes it")  # fmt: skip
     add("--encoder", metavar="FOLDER", default="results/encoders/deepsdf",
-        help="a trained one; default: %(default)s")  # fmt: skip
+        help="folder of a trained encoder; default: %(default)s")  # fmt: skip
     add("--noise-mm", metavar="MM", type=float, default=1.0,
-        help="standard deviation of the points; default: %(default)s")  # fmt: skip
+        help="SD of the points normal to their surface; default: %(default)s")  # fmt: skip
     add("--free-origin", action="store_true",
-        help="the origin is not the torso's centre (axes: left, back, up)")  # fmt: skip
-    add("--name", metavar="NAME", help="of the patient; default: the file's")
+        help="estimate the origin of the patient frame (axes: left, back, up)")  # fmt: skip
+    add("--name", metavar="NAME", help="name of the patient; default: the file's")
     add("--to", metavar="FILE", default="code.npz", help="default: %(default)s")
-    add("--surfaces", metavar="FOLDER", type=Path, help="also write the decoded surfaces")
+    add("--surfaces", metavar="FOLDER", type=Path, help="also write the surfaces")
 
 
 def run(arguments: argparse.Namespace) -> None:

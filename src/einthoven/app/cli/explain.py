@@ -1,6 +1,9 @@
-"""Say which region of the heart makes which deflection of an ECG, and when it is activated.
+"""Show which region of the heart makes which deflection of an ECG, and when it is activated.
 
-Contributions of regions add up to the lead exactly.
+The contributions of all regions add up to the lead exactly. Needs a patient with lead fields and
+activation; prints tables and writes a picture.
+
+    einthoven explain results/patients/p0000 --leads V1 --at 20 40
 """
 
 import argparse
@@ -12,11 +15,11 @@ from einthoven.base.core.names import LEADS
 LEADS_SHOWN = ("I", "aVF", "V1", "V6")
 MOMENTS_MS = (10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 50.0, 60.0, 70.0, 80.0)
 AFTER_MS = 30.0
-"""The picture ends this long after the last activation, unless it is told otherwise."""
+"""Time after the last activation at which the picture ends by default."""
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments."""
     add, shown = command.add_argument, "default: %(default)s"
     add("patient", metavar="FOLDER|STORE", help="results/patients/p0000, or a patient's store")
     add("--scenario", default="sinus", help=shown)
@@ -30,7 +33,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         f"default: {AFTER_MS:g} ms after the last activation")  # fmt: skip
     add("--out", metavar="FOLDER", type=Path, default=Path("explained"), help=shown)
     add("--config", metavar="FILE", default="config/config.yaml",
-        help="of the run that made the patient; " + shown)  # fmt: skip
+        help="config of the run that made the patient; " + shown)  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -1,11 +1,14 @@
-"""Write a patient's stages as VTK or openCARP files."""
+"""Write a patient's stages as VTK or openCARP files.
+
+einthoven export results/patients/p0000 --to paraview
+"""
 
 import argparse
 from pathlib import Path
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments."""
     add = command.add_argument
     add("patient", metavar="FOLDER|STORE", help="results/patients/p0000")
     add("--to", metavar="FOLDER", required=True, type=Path)

@@ -1,11 +1,14 @@
-"""Write a trained model as one TorchScript file."""
+"""Write a trained model as one TorchScript file, for use without this library.
+
+einthoven export-model --to model.pt
+"""
 
 import argparse
 from pathlib import Path
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments."""
     add = command.add_argument
     add("surrogate", metavar="FOLDER", nargs="?",
         help="results/surrogates/operator or deepsdf-MODEL; default: the shipped")  # fmt: skip

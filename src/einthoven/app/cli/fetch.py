@@ -1,14 +1,20 @@
-"""Make an atlas file of a published atlas, downloaded or yours; without NAME list them."""
+"""Download a published atlas, or read your copy, and make an atlas file of it.
+
+Without NAME the known atlases are listed. Set anatomy.heart_atlas or anatomy.torso_atlas to the
+file.
+
+    einthoven fetch bai-2015 --modes 20
+"""
 
 import argparse
 from pathlib import Path
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments."""
     add, shown = command.add_argument, "default: %(default)s"
-    add("name", metavar="NAME", nargs="?", help="of the atlas; default: list them")
-    add("--from", dest="source", metavar="FOLDER|FILE", type=Path, help="files you have")
+    add("name", metavar="NAME", nargs="?", help="name of the atlas; default: list all")
+    add("--from", dest="source", metavar="FOLDER|FILE", type=Path, help="files that you have")
     add("--to", metavar="FOLDER", type=Path, default=Path("atlases"), help=shown)
     add("--phase", choices=["ED", "ES"], default="ED", help=shown)
     add("--modes", metavar="N", type=int, default=20, help=shown)

@@ -1,4 +1,9 @@
-"""Check and repair imported patients of a sheet, or one heart from a label image or contours."""
+"""Check and repair imported patients of a sheet, or one heart from a label image or contours.
+
+Writes anatomy.npz per patient with a list of all repairs, or heart.vtp for a heart without a torso.
+
+    einthoven import patients.csv
+"""
 
 import argparse
 import re
@@ -12,25 +17,26 @@ if TYPE_CHECKING:
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments."""
     add, shown = command.add_argument, "default: %(default)s"
     add("source", metavar="SHEET|IMAGE", help="a sheet (CSV, docs/reference/import-sheet.md); or a "
         "label image (.nii, .nii.gz, .nrrd, .mha) or contours (.csv) of one heart")  # fmt: skip
-    add("patients", metavar="PATIENT", nargs="*", help="of the sheet; default: all")
+    add("patients", metavar="PATIENT", nargs="*", help="names in the sheet; default: all")
     add("--to", metavar="FOLDER", type=Path, default=Path("imported"), help=shown)
     add("--config", metavar="FILE", default="config/config.yaml", help=f"edge lengths; {shown}")
     image = command.add_argument_group("of an image or contours")
     add = image.add_argument
-    add("--labels", metavar="TEXT", default="", help="acdc, mms, mmwhs or 'lv=3 rv=1 myo=2'; more "
+    add("--labels", metavar="TEXT", default="",
+        help="meaning of the labels: acdc, mms, mmwhs or 'lv=3 rv=1 myo=2'; more "
         "words: rv_myo=, torso=, other=, phase=, unit=, axes=, rv_wall=, pixel=")  # fmt: skip
-    add("--torso", metavar="FILE", help="without it only the heart's wall is written")
+    add("--torso", metavar="FILE", help="the skin; without it only the heart's wall is written")
     add("--electrodes", metavar="FILE", help="CSV with name,x,y,z, as in a sheet")
-    add("--unit", default="mm", help=f"of torso and electrodes; {shown}")
-    add("--axes", default="LPS", help=f"of torso and electrodes; {shown}")
+    add("--unit", default="mm", help=f"unit of torso and electrodes; {shown}")
+    add("--axes", default="LPS", help=f"axes of torso and electrodes; {shown}")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Import every patient asked for; raise BadInput with a line for each that failed."""
+    """Import the requested patients; raise BadInput with a line for each failure."""
     from einthoven.base.core.errors import BadInput
     from einthoven.body.imported.sheet import read_sheet
     from einthoven.body.segmentation.segmented_heart import is_scan
@@ -53,7 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _import_row(row: "Row", arguments: argparse.Namespace) -> None:
-    """Write the anatomy of one patient and tell what was done."""
+    """Write the anatomy of one patient and print what was changed."""
     from einthoven.base.config import load
     from einthoven.body.imported.anatomy import import_patient
 
@@ -70,14 +76,14 @@ def _import_row(row: "Row", arguments: argparse.Namespace) -> None:
 
 
 def _sd(sd: "np.ndarray | None") -> str:
-    """The mean and the largest SD [face] mm of surfaces from images, in words."""
+    """Text with the mean and the largest SD [face] mm of surfaces from images."""
     if sd is None:
         return ""
     return f", surfaces known to {sd.mean():.1f} mm (SD, up to {sd.max():.1f})"
 
 
 def _import_scan(arguments: argparse.Namespace) -> None:
-    """One heart: the whole patient if there is a torso, else the wall as heart.vtp."""
+    """Import one heart: the whole patient if there is a torso, else the wall as heart.vtp."""
     from einthoven.base.core.errors import BadInput
     from einthoven.body.imported.overview import refusals_drawn
     from einthoven.body.imported.sheet import Row

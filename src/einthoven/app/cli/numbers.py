@@ -1,25 +1,25 @@
-"""Types of arguments: argparse names the option when one of them raises."""
+"""Argument types, whose errors argparse reports with the option's name."""
 
 import argparse
 import math
 
 
 def positive_int(text: str) -> int:
-    """A count: 1, 2, ..."""
+    """Parse a count: 1, 2, ..."""
     if text.isascii() and text.isdigit() and int(text) > 0:
         return int(text)
     raise argparse.ArgumentTypeError(f"expected a whole number above zero, not {text!r}")
 
 
 def natural(text: str) -> int:
-    """A count that may be zero."""
+    """Parse a count that may be zero."""
     if text.isascii() and text.isdigit():
         return int(text)
     raise argparse.ArgumentTypeError(f"expected zero or a whole number above it, not {text!r}")
 
 
 def positive(text: str) -> float:
-    """A finite number above zero."""
+    """Parse a finite number above zero."""
     try:
         value = float(text)
     except ValueError:
@@ -30,7 +30,7 @@ def positive(text: str) -> float:
 
 
 def number(text: str) -> float:
-    """A finite number."""
+    """Parse a finite number."""
     try:
         value = float(text)
     except ValueError:

@@ -1,6 +1,9 @@
-"""Tell what a run is going to do, and about how long it takes.
+"""Show what a run will do and estimate how long it will take.
 
-From nothing, at the speed of the jobs that were measured in RESULTS, or else of the demo's.
+The estimate is for a run from scratch, at the speed of the jobs measured in RESULTS, or else of the
+demo's jobs.
+
+    einthoven plan config/config.yaml --cores 8
 """
 
 import argparse
@@ -10,15 +13,15 @@ from einthoven.app.cli.numbers import positive_int
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments."""
     add = command.add_argument
     add("config", metavar="CONFIG", nargs="?", default="config/config.yaml")
-    add("--cores", metavar="N", type=positive_int, default=os.cpu_count(), help="of the run")
+    add("--cores", metavar="N", type=positive_int, default=os.cpu_count(), help="config of the run")
     add("--results", metavar="FOLDER", default="results")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print it."""
+    """Print the plan."""
     from einthoven.app.run.announce import announcement
     from einthoven.app.run.plan import Plan
     from einthoven.base.config import load

@@ -1,4 +1,10 @@
-"""Lead fields, ECG and out-of-distribution check of one patient by a trained model, no solving."""
+"""Predict lead fields, ECG and out-of-distribution check of one patient by a trained model.
+
+No finite elements are solved. Needs an anatomy; missing mesh, fibres and activation are made.
+Writes prediction.npz, out_of_distribution.json and pictures.
+
+    einthoven predict results/patients/p0000 --to prediction
+"""
 
 import argparse
 from pathlib import Path
@@ -14,32 +20,33 @@ if TYPE_CHECKING:
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments."""
     add, shown = command.add_argument, "default: %(default)s"
     add("source", metavar="FOLDER|SHEET", type=Path,
-        help="stage files (at least anatomy.npz), or a sheet as of `import`; mesh, fibers and "
-        "activation are made if they are missing")  # fmt: skip
-    add("patient", metavar="PATIENT", nargs="?", help="which one of a sheet; bodies that are drawn "
-        "for it give the spread of its ECG")  # fmt: skip
+        help="folder of stage files (at least anatomy.npz), or a sheet as for `import`; missing "
+        "stages are made")  # fmt: skip
+    add("patient", metavar="PATIENT", nargs="?",
+        help="patient of the sheet; bodies drawn for it give the spread of its ECG")  # fmt: skip
     add("--to", metavar="FOLDER", type=Path, default=Path("predicted"), help=shown)
     add("--electrodes", metavar="CSV", type=Path, help="name,x,y,z in mm, patient frame; default: "
         "the nine of the ECG and the patient's grid")  # fmt: skip
-    add("--grid", metavar="N", type=natural, default=100, help=f"electrodes of the grid; {shown}")
-    add("--config", metavar="FILE", type=Path, help="conductivities, meshes, activation, time "
-        "axis; default: those of the model's training")  # fmt: skip
-    add("--check", metavar="N", type=positive_int, help="solve N of the electrodes by finite "
-        "elements and tell the true error")  # fmt: skip
+    add("--grid", metavar="N", type=natural, default=100, help=f"grid electrodes; {shown}")
+    add("--config", metavar="FILE", type=Path,
+        help="config with conductivities, meshes, activation, time axis; default: that of the "
+        "model's training")  # fmt: skip
+    add("--check", metavar="N", type=positive_int,
+        help="solve N of the electrodes by finite elements and report the true error")  # fmt: skip
     add(
         "--bodies",
         metavar="FOLDER",
         type=Path,
         nargs="+",
         default=[],
-        help="other bodies with the same heart, as `import` wrote them: spread of the ECG",
+        help="other bodies with the same heart, written by `import`, for the spread of the ECG",
     )
-    add("--model", metavar="FOLDER", help="default: the shipped model")
-    add("--code", metavar="FILE", type=Path, help="of `einthoven encode`, for a model with a code; "
-        "default: found here")  # fmt: skip
+    add("--model", metavar="FOLDER", help="folder of a packed model; default: the shipped one")
+    add("--code", metavar="FILE", type=Path,
+        help="code from `einthoven encode`, for a coded model; default: found here")  # fmt: skip
     add("--threads", metavar="N", type=positive_int, default=1)
 
 
@@ -69,7 +76,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _tell(found: "Prediction", name: str) -> None:
-    """Print the check, the stated uncertainty, what was predicted and how long it took."""
+    """Print the check, the uncertainty, what was predicted and the times."""
     check = found.out_of_distribution or {}
     for key, value in check["values"].items():
         print(f"  {key:18s} {value:6.2f}  limit {check['limits'][key]:6.2f}")
@@ -87,7 +94,7 @@ def _tell(found: "Prediction", name: str) -> None:
 
 
 def _check(found: "Prediction", made: "Prepared", arguments: argparse.Namespace) -> None:
-    """Solve some electrodes; write check.json and print one line."""
+    """Compute some electrodes; write check.json and print one line."""
     from einthoven.base.core.files import write_json
     from einthoven.learning.prediction.solved_check import check_by_solving, spread_electrodes
 
@@ -100,7 +107,7 @@ def _check(found: "Prediction", made: "Prepared", arguments: argparse.Namespace)
 def _bodies(
     model: "Pretrained", made: "Prepared", arguments: argparse.Namespace, machine: "Machine"
 ) -> None:
-    """The ECG in other bodies; write bodies.npz and pictures, print one line."""
+    """Predict the ECG in other bodies; write bodies.npz and pictures, print one line."""
     from einthoven.data.patient.anatomy import Anatomy
     from einthoven.learning.prediction.bodies import BodyEcgs
 

@@ -1,4 +1,7 @@
-"""Show what a run has done, what runs, what failed, and how long the rest may take."""
+"""Show what a run has done, what is running, what failed, and how long the rest may take.
+
+einthoven progress results --follow
+"""
 
 import argparse
 import sys
@@ -9,15 +12,15 @@ _CLEAR = "\033[H\033[J"
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments."""
     add = command.add_argument
     add("results", metavar="RESULTS", nargs="?", default="results")
-    add("--follow", action="store_true", help="again every two seconds, till the run ends; without "
-        "a terminal a line a minute")  # fmt: skip
+    add("--follow", action="store_true",
+        help="repeat until the run ends; without a terminal, one line per minute")  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print one screen, or one after the other."""
+    """Print one screen, or repeat it."""
     from einthoven.app.run.monitor.monitor_page import clock, line, screen
     from einthoven.app.run.monitor.state import load, lost
 

@@ -1,4 +1,7 @@
-"""Print the JSON schema of a config file."""
+"""Print the JSON schema of a config file, for editors.
+
+einthoven schema > config/schema.json
+"""
 
 import argparse
 
@@ -6,7 +9,7 @@ from einthoven.base.config.render import schema
 
 
 def add_arguments(_command: argparse.ArgumentParser) -> None:
-    """The command takes nothing."""
+    """Add no arguments."""
 
 
 def run(_arguments: argparse.Namespace) -> None:

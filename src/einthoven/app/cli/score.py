@@ -1,7 +1,9 @@
-"""Score submissions to the benchmark of lead fields: their errors on the test patients.
+"""Score submissions to the lead-field benchmark by their errors on the test patients.
 
-Prints one row of a table for each (docs/how-to/submit-to-the-benchmark.md). A submission that
-breaks a rule is refused with the file, the field and the cause.
+Prints a table with one row per submission (docs/how-to/submit-to-the-benchmark.md). A submission
+that breaks a rule is refused with the file, the field and the cause.
+
+    einthoven score submission published
 """
 
 import argparse
@@ -9,12 +11,12 @@ from pathlib import Path
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments."""
     add = command.add_argument
     add("submissions", metavar="SUBMISSION", type=Path, nargs="+", help="folder with card.json")
     add("dataset", metavar="DATASET", type=Path, help="the published folder, or its "
         "einthoven.zarr.zip alone: without patients/ ECGs are not scored")  # fmt: skip
-    add("--json", metavar="OUT", type=Path, help="write all scores, patient by patient, too")
+    add("--json", metavar="OUT", type=Path, help="also write all scores, patient by patient")
 
 
 def run(arguments: argparse.Namespace) -> None:

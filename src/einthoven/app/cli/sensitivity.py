@@ -1,4 +1,9 @@
-"""How much a patient's ECG moves with electrodes, conductivities and fiber angles."""
+"""Compute how much a patient's ECG changes with electrodes, conductivities and fibre angles.
+
+Needs a finished patient of a run; prints a table with one row per change.
+
+    einthoven sensitivity results/dataset/patients/p0000.zarr.zip --electrodes V1 V2
+"""
 
 import argparse
 
@@ -7,7 +12,7 @@ from einthoven.app.cli.numbers import positive
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments."""
     verify.add_arguments(command)
     add, shown = command.add_argument, "default: %(default)s"
     add("--electrodes", metavar="NAME", nargs="+", help="default: V1 to V6")

@@ -1,17 +1,22 @@
-"""Check on one patient the theorems that a lead field obeys: reciprocity, symmetry."""
+"""Verify theorems that the lead fields of one patient obey: reciprocity, symmetry.
+
+Needs a finished patient of a run; prints a line per theorem.
+
+    einthoven verify results/dataset/patients/p0000.zarr.zip
+"""
 
 import argparse
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments."""
     command.add_argument("store", metavar="STORE", help="results/dataset/patients/p0000.zarr.zip")
     command.add_argument("--config", metavar="FILE", default="config/config.yaml",
-                         help="of the run that made it; default: %(default)s")  # fmt: skip
+                         help="config of the run that made it; default: %(default)s")  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print a line per theorem; raise BadInput if one is broken."""
+    """Print a line per theorem; raise BadInput if one is violated."""
     from einthoven.app.analysis.reciprocity import verify
     from einthoven.base.config import load
     from einthoven.base.core.errors import BadInput

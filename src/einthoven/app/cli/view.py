@@ -1,7 +1,9 @@
-"""Interactive 3-D page of a patient: heart in torso, lead fields, activation and ECG.
+"""Write an interactive 3-D page of a patient: heart in torso, lead fields, activation and ECG.
 
-One HTML file that a browser opens without server or network. With a prediction of the same
-patient (`einthoven predict`), it shows finite elements, surrogate and error beside each other.
+It is one HTML file for a browser, without server or network. With a prediction of the same patient
+(`einthoven predict`), it compares finite elements, surrogate and error.
+
+    einthoven view results/patients/p0000 --to heart.html
 """
 
 import argparse
@@ -9,7 +11,7 @@ from pathlib import Path
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments."""
     add, shown = command.add_argument, "default: %(default)s"
     add("patient", metavar="FOLDER|STORE", help="results/patients/p0000, with mesh and activation")
     add("--prediction", metavar="FILE", type=Path, help="prediction.npz of the same patient")
@@ -17,7 +19,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write the page and print where it is and how large."""
+    """Write the page and print its path and size."""
     from einthoven.app.report.viewer.viewer_page import write_view
     from einthoven.data.patient.patient import Patient
 

@@ -1,1 +1,1 @@
-"""How far a predicted lead field and its ECG are from the reference."""
+"""Errors of predicted lead fields and their ECGs, and the audit of ECGs."""

@@ -27,7 +27,7 @@ NORMAL_AXIS_DEG = (-30.0, 90.0)
 
 @dataclass(frozen=True)
 class Judged:
-    """Values of one feature beside the limits of each patient's sex, where there are any."""
+    """Values of one feature with the limits for each patient's sex, if there are any."""
 
     values: np.ndarray
     sexes: Sequence[str | None]
@@ -35,7 +35,7 @@ class Judged:
 
     @classmethod
     def of(cls, feature: str, rows: Sequence[FeatureRow]) -> "Judged":
-        """Of all rows in which the feature could be measured."""
+        """Values of all rows in which the feature could be measured."""
         known = [row for row in rows if np.isfinite(row.values[feature])]
         return cls(
             np.array([row.values[feature] for row in known]),
@@ -53,10 +53,10 @@ class Judged:
         return np.array([low <= value <= high for value, (low, high) in pairs], dtype=bool)
 
     def standardised_difference(self) -> float | None:
-        """Mean distance from the healthy centre over the pooled SD of both; None without limits.
+        """Mean distance from the healthy centre over the pooled SD; None without limits.
 
         With one centre it is (mean - centre) / sqrt((s^2 + sd^2) / 2), as in audits of synthetic
-        ECGs; each patient is compared with the centre of his or her sex.
+        ECGs; each patient is compared with the centre of the same sex.
         """
         known = [
             (value - limits.middle, limits.spread)
@@ -70,7 +70,7 @@ class Judged:
         return float(distance.mean() / pooled)
 
     def positions(self) -> list[float] | None:
-        """2nd, 50th, 98th percentile of the place between the limits: 0 at low, 1 at high."""
+        """2nd, 50th, 98th percentile of the position between the limits: 0 at low, 1 at high."""
         places = [
             (value - limits.bounds[0]) / (limits.bounds[1] - limits.bounds[0])
             for value, limits in zip(self.values, self.limits)
@@ -82,12 +82,12 @@ class Judged:
 def audit(
     rows: Sequence[FeatureRow], scenario: str, failed: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Judge the features of one scenario; QRS durations of all scenarios.
+    """Compare the features of one scenario with limits; QRS durations of all scenarios.
 
     Args:
         rows: of `ecg.features.feature_table`.
-        scenario: the one that limits of healthy people apply to.
-        failed: what could not be read or delineated -> why.
+        scenario: the one to which the limits of healthy people apply.
+        failed: file or beat that could not be read or delineated -> reason.
 
     Returns:
         n, share_inside (of all pairs of patient and feature with percentiles), n_pairs,
@@ -127,12 +127,12 @@ def audit(
 def cohort_audit(
     patients: Iterable[Patient], sheets: Iterable[str | Path], scenario: str = "sinus"
 ) -> dict[str, Any]:
-    """`audit` of simulated patients; n is zero, and all else missing, where none can be judged.
+    """`audit` of simulated patients; if none has a beat, n is zero and all else missing.
 
     Args:
         patients: with ECGs.
         sheets: results/cohort/{patient}.json of all of them.
-        scenario: as of `audit`.
+        scenario: as for `audit`.
     """
     sexes = {sheet.patient: sheet.sex for sheet in map(PatientParameters.load, sheets)}
     samples = [EcgSample.of_ecg(patient.ecg, sexes[patient.name]) for patient in patients]
@@ -164,7 +164,7 @@ def _entry(judged: Judged) -> dict[str, Any]:
 
 
 def _badness(item: tuple[str, Mapping[str, Any]]) -> tuple[float, float, str]:
-    """Key that sorts the worst first: few inside, then far off; at the end what has no limits."""
+    """Sort key, worst first: few inside, then large differences; last those without limits."""
     name, entry = item
     inside = 2.0 if entry["share_inside"] is None else entry["share_inside"]
     return inside, -abs(entry["smd"] or 0.0), name
@@ -189,7 +189,7 @@ def _share(flags: Sequence[bool] | np.ndarray) -> float | None:
 
 
 def worst_first(found: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The features that have limits or a healthy centre; JSON files do not keep the order."""
+    """Features with limits or a healthy centre, in their order, which JSON files do not keep."""
     known = {name: entry for name, entry in found["by_feature"].items() if entry["source"]}
     return dict(sorted(known.items(), key=_badness))
 
@@ -212,7 +212,7 @@ def table(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 
 def _named(by_sex: Mapping[str, Any] | None, texts: Sequence[str]) -> str:
-    """Texts with the sexes that they are of, if not all are the same."""
+    """Texts with their sexes, unless all are the same."""
     if not by_sex:
         return "-"
     if len(set(texts)) == 1:

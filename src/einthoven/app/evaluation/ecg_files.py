@@ -1,4 +1,4 @@
-"""Beats to audit from whatever a user names: folders, stores, recordings of others."""
+"""Beats to audit from user-supplied paths: folders, stores, recordings."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,11 +26,11 @@ ECG_FILE = "ecg.npz"
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What files may not say themselves.
+    """Properties that files may not state.
 
     Attributes:
         declared: rate of tables without a column of times, and their unit.
-        sex: female or male, of all whose files do not say it.
+        sex: female or male, of all whose files do not state it.
     """
 
     declared: Declared = Declared()
@@ -41,21 +41,21 @@ class Reader(Protocol):
     """One kind of file."""
 
     def claims(self, path: Path) -> bool:
-        """Whether a path is of this kind, by its name."""
+        """Whether a path is of this kind, judged by its name."""
 
     def read(self, path: Path, options: ReadOptions) -> Iterator[EcgSample]:
-        """All that is in it."""
+        """All samples in it."""
 
 
 class PatientFolder:
     """results/patients/p0000; the sex is in results/cohort/p0000.json."""
 
     def claims(self, path: Path) -> bool:
-        """A folder with an ECG."""
+        """Whether it is a folder with an ECG."""
         return (path / ECG_FILE).is_file()
 
     def read(self, path: Path, options: ReadOptions) -> Iterator[EcgSample]:
-        """Its scenarios."""
+        """The patient's scenarios."""
         sheet = path.parent.parent / "cohort" / f"{path.name}.json"
         sex = PatientParameters.load(sheet).sex if sheet.is_file() else None
         yield EcgSample.of_ecg(Patient.of_files(ecg=path / ECG_FILE).ecg, sex or options.sex)
@@ -65,11 +65,11 @@ class ZarrStore:
     """The store of a patient, or the consolidated one; both hold the sex."""
 
     def claims(self, path: Path) -> bool:
-        """A .zarr.zip file."""
+        """Whether it is a .zarr.zip file."""
         return path.name.endswith(".zarr.zip")
 
     def read(self, path: Path, options: ReadOptions) -> Iterator[EcgSample]:
-        """Its patients, one after the other."""
+        """The store's patients, one after the other."""
         with open_store(path) as root:
             kind = root.attrs.get("format")
             if kind == DATASET_FORMAT:
@@ -89,28 +89,28 @@ class ZarrStore:
 
 
 class RecordingFile:
-    """A WFDB header, a table, an array or an XML file of CardioSoft."""
+    """A WFDB header, a table, an array or a CardioSoft XML file."""
 
     def claims(self, path: Path) -> bool:
-        """A file whose suffix has a reader."""
+        """Whether its suffix has a reader."""
         return path.suffix.lower() in read.READERS
 
     def read(self, path: Path, options: ReadOptions) -> Iterator[EcgSample]:
-        """Its representative beat."""
+        """The representative beat."""
         recording = read.read_recording(path, options.declared)
         beat = averaged_beat(recording)
         yield EcgSample(recording.name, {RECORDING: beat}, recording.person.sex or options.sex)
 
 
 READERS: tuple[Reader, ...] = (PatientFolder(), ZarrStore(), RecordingFile())
-"""The first that claims a path reads it."""
+"""Readers; the first that claims a path reads it."""
 
 
 def find_files(paths: Sequence[str | Path]) -> list[tuple[Reader, Path]]:
-    """Who reads what of the paths; a folder stands for all that is in it.
+    """Readers and files of the paths; a folder stands for all files in it.
 
     Raises:
-        BadInput: a path does not exist, or nothing in it is an ECG.
+        BadInput: a path does not exist, or has no ECG.
     """
     found: list[tuple[Reader, Path]] = []
     for path in map(Path, paths):

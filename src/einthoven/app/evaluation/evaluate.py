@@ -28,12 +28,12 @@ from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
 @dataclass(frozen=True)
 class PseudoLeadField:
-    """The formula (11) of Dokuchaev 2026 as a method, as it stands and with one fitted factor.
+    """Formula (11) of Dokuchaev 2026 as a method, unchanged and with one fitted factor.
 
     Attributes:
-        sigma_torso: mS/mm, of patients for whom none was drawn.
-        gain: the factor that fits it best to the training hearts. Formula (11) is of a point in
-            infinite space; on an insulated skin a current gives about twice that field.
+        sigma_torso: mS/mm, for patients for whom none was drawn.
+        gain: factor fitted to the training hearts. Formula (11) holds for a point in infinite
+            space; on an insulated skin a current gives about twice that field.
     """
 
     sigma_torso: float
@@ -41,7 +41,8 @@ class PseudoLeadField:
 
     @classmethod
     def fitted(cls, training: Iterable[FieldSamples], sigma_torso: float) -> Self:
-        """The ratio of mean lengths over heart points and electrodes of training patients.
+        """Fit the gain: the ratio of mean lengths over heart points and electrodes of training
+        patients.
 
         Raises:
             BadInput: no training patients.
@@ -78,13 +79,13 @@ class PseudoLeadField:
 
 
 def _sigma(field: FieldSamples, usual: float) -> float:
-    """The torso's conductivity of a patient, mS/mm."""
+    """Conductivity of a patient's torso, mS/mm."""
     return (field.conductivities or {}).get("sigma_torso_s_per_m", usual)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What metrics.json and curves.npz hold."""
+    """Content of metrics.json and curves.npz."""
 
     metrics: dict[str, Any]
     curves: dict[str, np.ndarray]
@@ -111,9 +112,9 @@ def evaluate(
 ) -> Evaluation:
     """Compare every method with the finite elements.
 
-    Rows are the methods of `predictions` (pca-mlp, deepsdf-refraction, ...), `pseudo` (formula
-    (11) as it stands) and `pseudo-scaled` (times the factor from training hearts). A patient whose
-    prediction is missing or broken is counted and named, not passed over.
+    Rows are the methods of `predictions` (pca-mlp, deepsdf-refraction, ...), `pseudo` (formula (11)
+    unchanged) and `pseudo-scaled` (times the factor from training hearts). A patient whose
+    prediction is missing or broken is counted and named.
 
     Args:
         patients: the test patients, of whom one at a time is in memory.

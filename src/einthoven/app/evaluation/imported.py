@@ -1,4 +1,4 @@
-"""Imported patients, each for itself: their errors enter no mean over test patients."""
+"""Imported patients, reported individually: their errors enter no mean over test patients."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -21,12 +21,12 @@ def imported_rows(
     pseudo: PseudoLeadField,
     gradient: str,
 ) -> dict[str, Any]:
-    """Errors of every method that applies, patient by patient; arguments as for `evaluate`.
+    """Errors of every applicable method, patient by patient; arguments as for `evaluate`.
 
     Returns:
         patients: name -> method -> errors, with units in the keys; missing: name -> method ->
-        reason; out_of_distribution: name -> method -> whether the model can know such an anatomy;
-        without_code: encoder -> why it has no row.
+        reason; out_of_distribution: name -> method -> the check; without_code: encoder -> why it
+        has no row.
 
     Raises:
         BadInput: a reference is unreadable.

@@ -14,13 +14,13 @@ NORMAL_P98 = 2.0537
 
 @dataclass(frozen=True)
 class FeatureLimits:
-    """What is published about one feature.
+    """Published limits of one feature.
 
     Attributes:
-        low, high: 2nd and 98th percentile, or the limits of textbooks; None where not published.
+        low, high: 2nd and 98th percentile, or the limits of textbooks; None if not published.
         centre: median or mean of healthy people. sd: their standard deviation.
-        kind: percentile, or clinical (limits of textbooks, which are no percentiles).
-        sources: of what is given.
+        kind: percentile, or clinical (limits of textbooks, which are not percentiles).
+        sources: of the values.
     """
 
     low: float | None
@@ -37,7 +37,7 @@ class FeatureLimits:
 
     @property
     def middle(self) -> float | None:
-        """The published centre, else half way between percentiles."""
+        """The published centre, else the middle between the percentiles."""
         if self.centre is not None or self.bounds is None or self.kind != "percentile":
             return self.centre
         return (self.bounds[0] + self.bounds[1]) / 2
@@ -59,7 +59,7 @@ class _Row:
 
 @cache
 def _rows() -> tuple[_Row, ...]:
-    """The table in its order: of two rows for one feature and sex, the first goes before."""
+    """Rows of the table; for a feature and sex, the first takes precedence."""
 
     def number(text: str) -> float | None:
         return float(text) if text else None
@@ -76,10 +76,10 @@ def _rows() -> tuple[_Row, ...]:
 
 @cache
 def limits_for(feature: str, sex: str | None) -> FeatureLimits | None:
-    """What the table says for a sex; None if nothing.
+    """Limits for a sex; None if there are none.
 
-    Rows of the sex go before rows of both. Where the sex is not known, rows of both go before the
-    rows of the sexes, taken together: the widest limits, the mean of the centres.
+    Rows of the sex take precedence over rows of both. If the sex is unknown, rows of both take
+    precedence over the union of the rows of the sexes: the widest limits, the mean of the centres.
 
     Args:
         feature: as in ecg.features.
@@ -96,7 +96,7 @@ def limits_for(feature: str, sex: str | None) -> FeatureLimits | None:
 
 
 def _merged(rows: Sequence[FeatureLimits]) -> FeatureLimits | None:
-    """Limits, centre and SD, each of the first row that has it."""
+    """Limits, centre and SD, each from the first row that has it."""
     if not rows:
         return None
     bounded = next((row for row in rows if row.bounds), None)

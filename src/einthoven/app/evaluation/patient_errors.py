@@ -21,14 +21,14 @@ from einthoven.physics.ecg.intervals import qrs_amplitude, qrs_duration
 
 HEART_MARGIN_MM = 10.0
 ANGLE_LEVELS = np.linspace(0.0, 60.0, 601)
-"""Degrees at which distributions of angular errors are tabulated."""
+"""Angles in degrees at which distributions of angular errors are tabulated."""
 MAGNITUDE_LEVELS = np.linspace(0.0, 1.5, 601)
 """Relative errors at which distributions of magnitude errors are tabulated."""
 
 
 @dataclass(frozen=True)
 class ReferenceFields:
-    """What the finite elements say about a patient."""
+    """Finite-element results of a patient."""
 
     heart: Heart
     field: FieldSamples
@@ -38,10 +38,10 @@ class ReferenceFields:
 
     @classmethod
     def of(cls, patient: Patient, gradient: str) -> Self:
-        """Of a patient with mesh, lead fields, ECG and field samples.
+        """References of a patient with mesh, lead fields, ECG and field samples.
 
         Args:
-            gradient: recovered or raw, as those of the field samples and behind the ECG.
+            gradient: recovered or raw, as those of the field samples and of the ECG.
 
         Raises:
             BadInput: a stage is missing, or stages disagree about the electrodes.
@@ -53,22 +53,22 @@ class ReferenceFields:
 
     @property
     def name(self) -> str:
-        """Of the patient."""
+        """Name of the patient."""
         return self.field.patient
 
     @property
     def electrode_names(self) -> list[str]:
-        """[electrode]."""
+        """Names [electrode]."""
         return [str(name) for name in self.field.electrode_names]
 
     @property
     def scenarios(self) -> list[str]:
-        """[scenario]."""
+        """Names [scenario]."""
         return [str(name) for name in self.ecg.scenario]
 
     @property
     def near_heart(self) -> np.ndarray:
-        """[point] in the myocardium or within 10 mm of a heart surface."""
+        """Points [point] in the myocardium or within 10 mm of a heart surface."""
         surface_mm = np.abs(self.field.field_sdf[:, 1:]).min(axis=1)
         inside = self.field.field_tissue == Tissue.MYOCARDIUM
         return inside | (surface_mm <= HEART_MARGIN_MM)
@@ -78,7 +78,7 @@ def load_prediction(path: str | Path, reference: ReferenceFields) -> Prediction:
     """A prediction of the same electrodes and scenarios as the reference.
 
     Raises:
-        BadInput: missing, broken, or of other electrodes or scenarios.
+        BadInput: missing, broken, or with other electrodes or scenarios.
     """
     found = Prediction.load(path)
     for key, want in (("electrode_names", reference.electrode_names),
@@ -99,7 +99,7 @@ class PatientErrors:
     distributions: dict[str, np.ndarray]
     """[level] shares of points, over `ANGLE_LEVELS` (_deg) or `MAGNITUDE_LEVELS` (_rel)."""
     reliability: np.ndarray | None = None
-    """[2, group] stated and measured median error, where an uncertainty is stated."""
+    """[2, group] predicted and measured median error, for an ensemble."""
 
 
 def patient_errors(reference: ReferenceFields, predicted: Prediction) -> PatientErrors:
@@ -151,7 +151,7 @@ def _bound(reference: ReferenceFields, predicted: Prediction) -> Bound:
     """The Cauchy-Schwarz bound of section 2.6 for every scenario and electrode.
 
     Raises:
-        StepFailed: it is violated, so ECG and gradients do not belong together.
+        StepFailed: it is violated, so ECG and gradients are inconsistent.
     """
     ecg = reference.ecg
     bound = activation_bound(
@@ -164,7 +164,7 @@ def _bound(reference: ReferenceFields, predicted: Prediction) -> Bound:
     if not bound.holds.all():
         raise StepFailed(
             f"{reference.name}: the ECG error exceeds its bound by the gradient error "
-            f"{bound.sharpness.max():.3g} times; ECG and gradients are of different models"
+            f"{bound.sharpness.max():.3g} times; ECG and gradients are from different models"
         )
     return bound
 

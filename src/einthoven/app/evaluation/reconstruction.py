@@ -1,4 +1,4 @@
-"""How well an encoder's codes give the surfaces back."""
+"""Accuracy of the surfaces decoded from an encoder's codes."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from einthoven.learning.encoders.base import Encoder
 def chamfer_of(encoder: Encoder, anatomy: Anatomy, n_grid: int) -> dict[str, Any]:
     """Chamfer distances of a decoded patient to the true surfaces, or why there are none.
 
-    A decoder may be so bad that a surface does not exist: the metrics count such patients.
+    A poor decoder may lack a surface; the metrics count such patients.
     """
     name = anatomy.patient
     try:

@@ -1,4 +1,4 @@
-"""Whether the ECGs of women and men differ as those of people do."""
+"""Comparison of sex differences in simulated ECGs with those of people."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -10,18 +10,18 @@ from scipy.stats import ttest_ind
 from einthoven.physics.ecg.features import FeatureRow, unit_of
 
 FEWEST = 3
-"""So many of each sex are needed to say anything."""
+"""Least number of patients of each sex."""
 AS_IN_PEOPLE, REVERSED, UNDECIDED = "as in people", "the other way round", "not told apart"
 STRONGER, WEAKER = "stronger than in people", "weaker than in people"
 
 
 @dataclass(frozen=True)
 class PublishedDifference:
-    """A difference that healthy people show.
+    """A published difference between healthy women and men.
 
     Attributes:
-        female, male: mean or median; None where only the sign was read.
-        source: of it.
+        female, male: mean or median; None if only the sign is known.
+        source: publication.
     """
 
     female: float | None
@@ -42,16 +42,16 @@ SMALLER_IN_WOMEN: Mapping[str, PublishedDifference] = {
 
 @dataclass(frozen=True)
 class SexDifference:
-    """Women against men in one feature.
+    """Difference between women and men in one feature.
 
     Attributes:
-        female, male: medians. n_female, n_male: how many.
+        female, male: medians. n_female, n_male: numbers of patients.
         difference: mean of women minus mean of men.
         interval: its 95 % confidence interval (Welch's).
-        verdict: by the interval; as in people, or where numbers are published and outside of
-            it, stronger or weaker than in people; the other way round; not told apart.
+        verdict: by the interval: as in people, or if numbers are published and outside it, stronger
+            or weaker than in people; reversed; or undecided.
         published: in people, if known as numbers: [female, male].
-        source: of what is known of people.
+        source: of the published difference.
     """
 
     female: float
@@ -66,18 +66,18 @@ class SexDifference:
 
 
 def sex_differences(rows: Sequence[FeatureRow], scenario: str) -> dict[str, dict[str, Any]]:
-    """What is smaller in healthy women, in a cohort of both sexes.
+    """Features that are smaller in healthy women, compared in a cohort of both sexes.
 
-    In simulations the speeds of conduction are drawn without regard to sex, so a difference comes
-    from the shape, size and place of hearts and torsos.
+    In simulations conduction speeds are drawn independently of sex, so a difference comes from the
+    shape, size and position of hearts and torsos.
 
     Args:
         rows: of `ecg.features.feature_table`.
-        scenario: which beats are compared.
+        scenario: of the beats.
 
     Returns:
-        feature -> `SexDifference` as a mapping; none of features that fewer than `FEWEST` women
-        or men have.
+        feature -> `SexDifference` as a mapping, without features of fewer than `FEWEST` women or
+        men.
     """
     found = {}
     for feature, published in SMALLER_IN_WOMEN.items():
@@ -115,7 +115,7 @@ def _difference(
 
 
 def _verdict(low: float, high: float, expected: float | None) -> str:
-    """In words, whether a negative difference was found; `expected` is that of people."""
+    """Text on whether a negative difference was found; `expected` is that of people."""
     if high >= 0:
         return REVERSED if low > 0 else UNDECIDED
     if expected is None or low <= expected <= high:

@@ -1,4 +1,4 @@
-"""Means and standard deviations over patients, and the table that a reader sees."""
+"""Means and standard deviations over patients, and the report's table."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -64,7 +64,7 @@ def encoder_rows(chamfer: Iterable[str | Path]) -> dict[str, dict[str, Any]]:
 
 
 def missing_lines(report: Mapping[str, Any]) -> list[str]:
-    """One line for each patient that metrics.json has no errors of."""
+    """One line for each patient without errors in metrics.json."""
     lines = [
         f"{method}: {patient} is missing: {why}"
         for method, row in report["methods"].items()
@@ -76,7 +76,7 @@ def missing_lines(report: Mapping[str, Any]) -> list[str]:
 
 
 def table(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of text from metrics.json; a dash where a method has no such number."""
+    """Header and rows of text from metrics.json; a dash for a missing number."""
     rows = []
     for method, row in report["methods"].items():
         cells = [method]

@@ -19,7 +19,7 @@ from einthoven.physics.ecg.features import TRACE_MS, FeatureRow, feature_name
 
 KINDS = (".png", ".svg", ".pdf")
 WAVES = {"r_mv": 1.0, "s_mv": -1.0, "t_mv": 1.0}
-"""Features of amplitudes that are drawn, with the sign that they lack."""
+"""Amplitudes that are drawn, with the sign that the features lack."""
 MEAN_CAPTION = (
     "Mean ECG of the test patients and the band that holds 96 % of them at each time. Brackets: "
     "published limits of the amplitudes of R, S and T, where a source gives any. Small squares are "
@@ -65,13 +65,13 @@ def audit_sections(metrics: Mapping[str, Any], rows: Sequence[FeatureRow]) -> li
 
 
 def audit_positions(found: Mapping[str, Any]) -> dict[str, list[float]]:
-    """Feature -> percentiles of its place between the limits, where it has limits."""
+    """Feature -> percentiles of its position between the limits, if it has limits."""
     entries = worst_first(found).items()
     return {name: entry["position"] for name, entry in entries if entry["position"]}
 
 
 def audit_labels(found: Mapping[str, Any]) -> dict[str, str]:
-    """Feature -> share inside, and by whose limits."""
+    """Feature -> share inside the limits, and their source."""
     return {
         name: f"{_percent(entry['share_inside'])} inside, {entry['source'].partition(',')[0]}"
         for name, entry in worst_first(found).items()
@@ -91,7 +91,7 @@ def cohort_ecg(rows: Sequence[FeatureRow]) -> CohortEcg:
 
 
 def _wave_limits(rows: Sequence[FeatureRow], lead: str, wave: str) -> list[WaveLimits]:
-    """Published limits of a wave in a lead: of each sex where both are there and differ."""
+    """Published limits of a wave in a lead: for each sex if both are present and differ."""
     sexes: list[str | None] = [*sorted({row.sex for row in rows if row.sex})] or [None]
     by_sex = {sex: limits_for(feature_name(wave, lead), sex) for sex in sexes}
     if len({its and (its.bounds, its.centre) for its in by_sex.values()}) == 1:
@@ -109,7 +109,7 @@ def _wave_limits(rows: Sequence[FeatureRow], lead: str, wave: str) -> list[WaveL
 
 
 def _peak_ms(rows: Sequence[FeatureRow], lead: str, wave: str) -> float:
-    """Where the cohort has the peak of a wave: the median T peak, the mean ECG's R or S."""
+    """Time of a wave's peak in the cohort: the median T peak, or the mean ECG's R or S."""
     if wave == "t_mv":
         peaks = [row.values[feature_name("t_peak_ms", lead)] for row in rows]
         return float(np.nanmedian(peaks))
@@ -121,14 +121,14 @@ def _peak_ms(rows: Sequence[FeatureRow], lead: str, wave: str) -> float:
 def write_audit_figure(
     path: str | Path, rows: Sequence[FeatureRow], found: Mapping[str, Any]
 ) -> None:
-    """Mean ECG with its band, and the features between their limits, as one picture.
+    """Draw the mean ECG with its band, and the features between their limits, as one picture.
 
     Args:
         path: .png, .svg or .pdf.
-        rows: of which `found` is the audit.
+        rows: rows of which `found` is the audit.
 
     Raises:
-        BadInput: a kind of picture that is not known.
+        BadInput: an unknown picture format.
     """
     path = Path(path)
     if path.suffix not in KINDS:

@@ -1,4 +1,4 @@
-"""Section on the virtual patients: who was drawn, what they look like, where they are sampled."""
+"""Section on the virtual patients: design, appearance and sample points."""
 
 import numpy as np
 

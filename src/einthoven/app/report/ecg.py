@@ -9,7 +9,7 @@ QRS_WINDOW_MS = (-20.0, 220.0)
 
 
 def ecg_section(run: FinishedRun) -> PageSection:
-    """Of each scenario a print, and the QRS of FEM, one surrogate and pseudo lead field."""
+    """A print of each scenario, and the QRS of FEM, one surrogate and the pseudo lead field."""
     ecg, predicted = run.example.ecg, run.predictions[run.method]["ecg"]
     time = ecg.time
     qrs = (time >= QRS_WINDOW_MS[0]) & (time <= QRS_WINDOW_MS[1])

@@ -7,7 +7,7 @@ from einthoven.app.report.run import FinishedRun
 from einthoven.base.plots.errors import cdf_figure, electrode_error_figure, look, torso_map_figure
 
 MAPPED = frozenset({"pseudo", "refraction", "operator"})
-"""Models of which there is a map on the torso: the last word of a method's name."""
+"""Models with a map on the torso: the last word of a method's name."""
 REGIONS = {
     "heart_deg": ("inside the heart", "angular error (degrees)", 40.0),
     "heart10_deg": ("heart and 10 mm around it", "angular error (degrees)", 40.0),

@@ -15,7 +15,7 @@ SURFACES = ("torso", "lv", "rv", "epi")
 
 
 def imported_sections(metrics: Mapping[str, Any]) -> list[PageSection]:
-    """Errors of each method on each imported patient; nothing where there are none."""
+    """Errors of each method on each imported patient; empty without imported patients."""
     if "imported" not in metrics:
         return []
     imported = metrics["imported"]

@@ -14,7 +14,7 @@ COLUMNS = {
     "site_error_mm": "site (mm)", "coverage_90": "in 90 % interval", "transfer_rel": "lead field",
     "seconds": "s",
 }  # fmt: skip
-"""Number -> header; columns that no row has are left out."""
+"""Number -> header; empty columns are left out."""
 LEAD = (
     "Mean and standard deviation over repeats of the noise. Weights are chosen blind, by the "
     "criterion of the configuration. RE and CC are eqs. (19) and (20) of Zhu 2025; activation is "

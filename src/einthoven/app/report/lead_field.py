@@ -37,7 +37,7 @@ def streamline_figure(patient: Patient, predicted: np.ndarray, method: str) -> F
     Args:
         patient: with mesh and lead fields; gradients are recovered in each tissue.
         predicted: [heart cell, 3] kOhm/mm.
-        method: by which.
+        method: name of the prediction's method.
     """
     mesh, heart, fields = patient.mesh, patient.heart, patient.lead_fields
     k = fields.row(ELECTRODE)

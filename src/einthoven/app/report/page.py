@@ -61,10 +61,10 @@ def write_page(
     warnings: Sequence[str] = (),
     links: Mapping[str, str] = NO_LINKS,
 ) -> None:
-    """Write the page atomically; nothing in it is loaded from elsewhere.
+    """Write the page atomically; it loads nothing from elsewhere.
 
     `lead` is one paragraph below the title; `warnings`, e.g. missing patients, are shown on top;
-    `links` are files beside the page and what they are called.
+    `links` are files beside the page and their titles.
     """
     environment = Environment(
         loader=PackageLoader("einthoven.app.report", ""), autoescape=True,

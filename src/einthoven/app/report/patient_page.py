@@ -43,7 +43,7 @@ def patient_section(run: FinishedRun) -> PageSection:
 
 
 def fiber_figure(patient: Patient) -> Figure:
-    """Fiber directions of epicardial cells as short lines, from the left (LV) and right (RV)."""
+    """Fibre directions of epicardial cells as short lines, from the left (LV) and right (RV)."""
     heart = patient.heart
     on_epicardium = np.isin(heart.cells, heart.surface_nodes(Surface.EPI)).sum(axis=1) >= 3
     outer = np.flatnonzero(on_epicardium)
@@ -97,5 +97,5 @@ def heart_surface(patient: Patient) -> HeartView:
 def epicardial_map(
     heart: HeartView, title: str, values: np.ndarray, label: str, stars: Sequence[int] = ()
 ) -> HeartMap:
-    """Times at the heart's nodes, [node] ms, in bands of their own; stars at some nodes."""
+    """Times [node] ms at the heart's nodes, in separate bands; stars at some nodes."""
     return HeartMap(title, values, Bands.of(label, values[heart.nodes]), stars)

@@ -1,4 +1,4 @@
-"""Section on the repolarisation of one patient: when each place of the epicardium is at rest."""
+"""Section on the repolarisation of one patient."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -36,8 +36,8 @@ def repolarisation_figure(patient: Patient, apd90: np.ndarray, scenario: str = "
 
     Args:
         patient: with mesh and the scenario's activation.
-        apd90: [heart node] ms, of `electrophysiology.repolarisation.apd90_field`.
-        scenario: whose activation.
+        apd90: [heart node] ms, from `electrophysiology.repolarisation.apd90_field`.
+        scenario: scenario of the activation.
 
     Raises:
         BadInput: there is no such scenario.

@@ -1,4 +1,4 @@
-"""What the report shows of a run."""
+"""Results of a run that the report shows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Section of the report on stated uncertainties; none where every model is a single network."""
+"""Section of the report on uncertainties; empty if every model is a single network."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +22,7 @@ PREFIX = "reliability/"
 def uncertainty_sections(
     metrics: Mapping[str, Any], curves: Mapping[str, np.ndarray]
 ) -> list[PageSection]:
-    """How well the SD of the ensembles states their errors on test patients."""
+    """Accuracy of the ensembles' SD on test patients."""
     known = {k.removeprefix(PREFIX): v for k, v in curves.items() if k.startswith(PREFIX)}
     if not known:
         return []

@@ -1,4 +1,4 @@
-"""What a run is going to do and about how long, told before it starts."""
+"""Summary of a run before it starts: what it will do and how long it may take."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,22 +17,22 @@ USUAL_S: Mapping[str, float] = {
     "surrogate": 142.0, "predict": 10.0, "reconstruct": 8.5, "evaluate": 10.0, "report": 32.0,
     "operator_train": 90.0, "operator_predict": 8.0,
 }  # fmt: skip
-"""Seconds of a job of the default config, for a folder in which nothing ran yet."""
+"""Seconds per job of the default config, for a folder without earlier runs."""
 CHAIN = ("encoder", "surrogate", "predict", "evaluate", "report")
-"""Jobs that wait for one another, so that more cores do not shorten them."""
+"""Jobs that wait for one another, so that more cores do not help."""
 FIRST_PICTURE = "results/report/first.png"
 
 
 def announcement(plan: Plan, cores: int, results: str | Path = "results") -> str:
-    """Patients, trainings, jobs, time and products of a run from nothing, on so many cores.
+    """Patients, trainings, jobs, time and products of a run from scratch, on some cores.
 
-    Jobs measured in the folder `results` say how long they take.
+    Times are from jobs measured in the folder `results`, if there are any.
     """
     jobs = {rule: n for rule, n in planned_jobs(plan).items() if n}
     measured = usual_seconds(results)
     seconds = {rule: measured.get(rule, USUAL_S.get(rule, 5.0)) for rule in jobs}
     work = sum(n * seconds[rule] for rule, n in jobs.items())
-    # of two encoders one is read from the atlases, so that the other one takes all the time
+    # of two encoders one is read from the atlases, so the other takes all the time
     chain = [rule for rule in CHAIN if rule in jobs]
     alone = sum(seconds[rule] for rule in chain) + seconds.get("encoder", 0.0)
     known = plan.config == Config() or measured.keys() >= set(chain)

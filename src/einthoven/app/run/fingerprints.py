@@ -1,7 +1,7 @@
 """Fingerprints of a script with all library modules that it imports, for rerun triggers.
 
-Snakemake sees neither an edited module nor can it tell a comment from code. The fingerprint
-follows imports statically, so that an edit re-runs the rules that depend on it and no others.
+Snakemake does not notice an edited module and cannot tell a comment from code. The fingerprint
+follows imports statically, so an edit re-runs the rules that depend on it and no others.
 """
 
 import ast
@@ -23,7 +23,7 @@ NO_EFFECT = frozenset({f"{PACKAGE}.app.run.job", f"{PACKAGE}.base.core.log"})
 
 @cache
 def _file_of(module: str) -> Path | None:
-    """Source file of a module of this package; None if there is none of that name."""
+    """Source file of a module of this package, or None."""
     path = ROOT.joinpath(*module.split(".")[1:])
     if path.with_suffix(".py").is_file() and path != ROOT:
         return path.with_suffix(".py")
@@ -56,9 +56,9 @@ def _parsed(source: bytes) -> tuple[str, list[str]]:
 
 
 def _kept(path: Path) -> tuple[str, list[str]]:
-    """What `_parsed` says of a file, kept beside its bytecode: parsing all takes two seconds.
+    """Result of `_parsed` for a file, cached beside its bytecode: parsing all takes two seconds.
 
-    Every start of Snakemake asks for it, also each job on a cluster. It holds for these very bytes.
+    Every start of Snakemake needs it, also each job on a cluster. It is valid for these bytes only.
     """
     source = path.read_bytes()
     stamp = hashlib.sha256(_ALGORITHM + source).hexdigest()
@@ -68,7 +68,7 @@ def _kept(path: Path) -> tuple[str, list[str]]:
         if of == stamp:
             return code, names
     except (OSError, ValueError, TypeError):
-        pass  # none yet, or half of one
+        pass  # none yet, or an incomplete one
     code, names = _parsed(source)
     if not sys.dont_write_bytecode:
         with suppress(OSError):
@@ -116,7 +116,7 @@ def dependencies(script: str | Path, *modules: str) -> dict[str, Path]:
 def fingerprint(script: str | Path, *modules: str) -> str:
     """Hash of a script, the modules it depends on (see `dependencies`), and their rooms' data.
 
-    Edits of comments and docstrings leave its 16 hexadecimal digits as they are.
+    Edits of comments and docstrings do not change its 16 hexadecimal digits.
     """
     total = hashlib.sha256(_read(Path(script))[0].encode())
     found = dependencies(script, *modules)

@@ -1,4 +1,4 @@
-"""The part of a plan that `snakemake inverse` asks: problems, methods, batches of fits."""
+"""Part of a plan for `snakemake inverse`: problems, methods, batches of fits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

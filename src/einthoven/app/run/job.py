@@ -1,4 +1,4 @@
-"""What every script of the workflow needs: its log file, and one line in place of a traceback."""
+"""Frame of every workflow script: its log file, and one line instead of a traceback."""
 
 import logging
 import os
@@ -19,9 +19,9 @@ Main = Callable[[Any, Any, Any, logging.Logger], None]
 def run(main: Main, job: Any) -> None:
     """Run a script's `main` as a Snakemake job.
 
-    Everything that the process or a C library prints goes to the rule's log file, with a record
-    of every file made if the job succeeds. An error that is explained to the user ends the job
-    with its one line, any other with a traceback.
+    All output of the process and of C libraries goes to the rule's log file, with a record of every
+    file made if the job succeeds. An error for the user ends the job with its one line, any other
+    with a traceback.
 
     Args:
         main: main(input, output, params, log).
@@ -36,7 +36,9 @@ def run(main: Main, job: Any) -> None:
         main(job.input, job.output, job.params, logger)
         with raise_if_disk_full(Path(job.log[0])), open(job.log[0], "a") as log:
             log.write(record_lines([*job.output, *published]))
-        seconds = sum(os.times()[:4])  # user and system, ours and of children that ended
+        seconds = sum(
+            os.times()[:4]
+        )  # user and system time of this process and of children that ended
         logger.info(USED, seconds, peak_memory_mb())
     except EinthovenError as error:
         logger.error("%s: %s", type(error).__name__, error)

@@ -1,4 +1,4 @@
-"""How many jobs a plan has, and what each rule asks for."""
+"""Number of jobs of a plan, and the resources that each rule requests."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from einthoven.app.run.plan import Plan
 GATHERING = frozenset(
     {"consolidate", "recipe", "encoder", "surrogate", "operator_train", "evaluate"}
 )
-"""Rules of which one job goes through all patients, so that its time grows with their number."""
+"""Rules with one job over all patients, whose time grows with their number."""
 
 PER_PATIENT = ("sdf_samples", "mesh", "fibers", "purkinje", "field_samples", "ecg",
                "patient_store")  # fmt: skip
@@ -24,7 +24,7 @@ _ASKED = {
 
 @dataclass(frozen=True)
 class Asked:
-    """What a rule asks for at its first attempt: threads, memory in MB, time in minutes."""
+    """Request of a rule at its first attempt: threads, memory in MB, time in minutes."""
 
     threads: int = 1
     mem_mb: int | None = None
@@ -32,7 +32,7 @@ class Asked:
 
 
 def planned_jobs(plan: Plan) -> dict[str, int]:
-    """Jobs of each rule that a run from nothing has, without rules that only gather files."""
+    """Jobs of each rule in a run from scratch, without rules that only gather files."""
     n, n_test = len(plan.patients), len(plan.of_split("test"))
     n_imported, n_everybody = len(plan.imported), len(plan.everybody)
     n_coded = len(plan.coded)
@@ -59,7 +59,7 @@ def planned_jobs(plan: Plan) -> dict[str, int]:
 
 
 def asked_resources(rules: str | Path) -> dict[str, Asked]:
-    """Resources that the rules in a folder of .smk files ask for; none if it is not there."""
+    """Resources requested by the rules in a folder of .smk files; empty if it does not exist."""
     text = "\n".join(path.read_text() for path in sorted(Path(rules).glob("*.smk")))
     return {name: _asked(body) for name, body in _RULE.findall(text)}
 

@@ -1,4 +1,4 @@
-"""Methods: what is trained, predicts and is compared; one folder, one row, one colour each."""
+"""Methods that are trained, predict and are compared; each has one folder, row and colour."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -6,14 +6,14 @@ from typing import Self
 from einthoven.base.config.learning import WITHOUT_ENCODER, LearningSettings
 
 ENSEMBLED = frozenset({"refraction", "operator"})
-"""Models of which an ensemble is trained; of the others there is one network."""
+"""Models that may be trained as an ensemble; the others are single networks."""
 WITHOUT_CODE = frozenset({"pca"})
-"""Encoders whose codes are the atlases': imported patients have none, and decoded surfaces none."""
+"""Encoders with the atlases' codes: imported patients have none, and surfaces are not decoded."""
 
 
 @dataclass(frozen=True)
 class SurrogateMethod:
-    """A model, and the encoder whose codes it is given.
+    """A model, and the encoder of its codes.
 
     Attributes:
         model: a name of `learning.models`.
@@ -24,17 +24,17 @@ class SurrogateMethod:
     encoder: str = ""
 
     def __str__(self) -> str:
-        """Its name in files and in metrics.json."""
+        """Name in files and in metrics.json."""
         return f"{self.encoder}-{self.model}" if self.encoder else self.model
 
     @property
     def folder(self) -> str:
-        """Of its networks."""
+        """Folder of its networks."""
         return f"results/surrogates/{self}"
 
     @property
     def takes_imported(self) -> bool:
-        """Whether it predicts imported patients: not with a code that is the atlases'."""
+        """Whether it predicts imported patients, who have no atlas codes."""
         return self.encoder not in WITHOUT_CODE
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The plan of a run: who takes part, what is made for whom, and what of the config decides it."""
+"""Plan of a run: patients, stages per patient, and the settings that each stage depends on."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -25,13 +25,13 @@ from einthoven.body.imported.sheet import VIRTUAL, Row, read_sheet
 
 SPLITS = ("train", "val", "test")
 PLACED = ("heart_edge_mm", "torso_resolution", "heart_atlas", "torso_atlas")
-"""What surfaces without electrodes depend on."""
+"""Keys that surfaces without electrodes depend on."""
 REBUILT = ("heart_edge_mm", "torso_resolution", "sites")
-"""What an imported patient's surfaces and electrodes depend on."""
+"""Keys that an imported patient's surfaces and electrodes depend on."""
 PHYSICS = ("cohort", "anatomy", "electrodes", "mesh", "fibers", "purkinje", "activation",
            "scenarios", "repolarisation", "variation", "ecg", "sdf_samples",
            "field_samples")  # fmt: skip
-"""Sections that the data set keeps beside the lead field's."""
+"""Sections that the data set stores beside the lead field's."""
 N_SHOWN = 7
 
 
@@ -56,8 +56,8 @@ class Plan:
         """The plan of a config.
 
         Raises:
-            BadInput: a bad sheet, an excluded patient of whom nobody knows, an empty split, a
-                measured activation of no scenario, or a variation out of the range of its section.
+            BadInput: a bad sheet, an unknown excluded patient, an empty split, a measured
+                activation without a scenario, or a variation out of the range of its section.
         """
         check_ranges(config)
         excluded, cohort = config.dataset.exclude, config.cohort
@@ -82,7 +82,7 @@ class Plan:
 
     @property
     def patients(self) -> list[str]:
-        """Virtual patients."""
+        """Names of the virtual patients."""
         return list(self.splits)
 
     @property
@@ -170,12 +170,12 @@ class Plan:
 
     @cached_property
     def methods(self) -> list[SurrogateMethod]:
-        """All that is trained and compared: a name each in rules and files."""
+        """Methods that are trained and compared, with their names in rules and files."""
         return SurrogateMethod.of(self.config.learning)
 
     @property
     def methods_of_imported(self) -> list[SurrogateMethod]:
-        """Those that predict imported patients."""
+        """Methods that predict imported patients."""
         return [method for method in self.methods if method.takes_imported]
 
     def predicted(self, method: SurrogateMethod) -> list[str]:
@@ -201,7 +201,7 @@ class Plan:
         return [f"{method.folder}/{name}model.safetensors" for name in self.members(method.model)]
 
     def uncertainty(self, method: SurrogateMethod) -> list[str]:
-        """The calibration of an ensemble's standard deviation; one network has none."""
+        """Calibration of an ensemble's standard deviation; a single network has none."""
         ensemble = self.n_members(method.model) > 1
         return [f"{method.folder}/uncertainty.json"] if ensemble else []
 
@@ -210,7 +210,7 @@ class Plan:
         return as_params(self.config)
 
     def section(self, name: str) -> dict[str, Any]:
-        """A section without the keys that do not decide what its rule makes."""
+        """A section without the keys that do not affect its rule's result."""
         return {k: v for k, v in self._params[name].items() if k not in UNFELT.get(name, ())}
 
     def part(self, name: str, keys: Sequence[str]) -> dict[str, Any]:
@@ -224,7 +224,7 @@ class Plan:
 
     @property
     def shape_samples(self) -> dict[str, Any]:
-        """Signed distances about the shapes of which only the encoder learns."""
+        """Signed distances around the shapes that only the encoder learns from."""
         return self.section("sdf_samples") | {"n_points": self.config.deepsdf.shape_points}
 
     @property
@@ -234,7 +234,7 @@ class Plan:
 
     @property
     def physics(self) -> dict[str, Any]:
-        """What the data set tells of its making."""
+        """Physics sections stored in the data set."""
         lead_field = self.section("leadfield") | {"gradient": self.config.leadfield.gradient}
         sections = {name: self._params[name] for name in PHYSICS}
         if not self.config.augmentation.changes_nothing:
@@ -243,26 +243,26 @@ class Plan:
 
     @cached_property
     def inverse(self) -> InversePlan:
-        """What the target inverse makes."""
+        """Plan of the target inverse."""
         return InversePlan(self.config, self.splits)
 
     def training(self, name: str) -> dict[str, Any]:
         """Settings of an encoder or a model; the PCA has none."""
         return self._params.get(name, {})
 
-    # What rules ask by their wildcards: files and settings of one job.
+    # Files and settings of one job, which rules request by their wildcards.
 
     def files_of(self, wildcards: Any) -> list[str]:
         """The user's files of an imported patient."""
         return self.imported[wildcards.imported].files
 
     def row_of(self, wildcards: Any) -> dict[str, str]:
-        """The row of the sheet of an imported patient: all that its surfaces depend on."""
+        """The sheet's row of an imported patient, which its surfaces depend on."""
         row = self.imported[wildcards.imported]._asdict()
         return {key: value for key, value in row.items() if key != "physiology"}
 
     def measured_of(self, wildcards: Any) -> str | list[str]:
-        """The file with an imported patient's own fibres and activation, if its row names any."""
+        """File with an imported patient's own fibres and activation, if its row names any."""
         row = self.imported.get(wildcards.patient)
         if row is None or not row.measured:
             return []
@@ -277,7 +277,7 @@ class Plan:
         return [f"results/shapes/{chunk}.npz" for chunk in self.chunks(wildcards.encoder)]
 
     def codes_of(self, wildcards: Any) -> list[str]:
-        """The file with the code of a patient who is no part of the cohort."""
+        """File with the code of a patient outside the cohort."""
         if wildcards.patient not in self.imported:
             return []
         return [f"results/encoders/{wildcards.encoder}/codes/{wildcards.patient}.npz"]
@@ -307,7 +307,7 @@ class Plan:
         return self._member("operator", wildcards.member)
 
     def _member(self, model: str, folder: str) -> dict[str, Any]:
-        """Further members of an ensemble have the next seeds."""
+        """Settings of an ensemble's member; further members have the next seeds."""
         section = self.training(model)
         number = int(folder.removeprefix("member").rstrip("/") or 0)
         return section | {"seed": section["seed"] + number}

@@ -1,7 +1,7 @@
-"""Records of integrity: each job's log names the files that it made, with size and SHA-256.
+"""Records of integrity: each job's log lists the files that it made, with size and SHA-256.
 
-The log is begun anew by every attempt and gets its records last, so records are those of a
-finished job, and no further files are needed. Where one path has several, the last one holds.
+Every attempt starts the log anew and writes the records last, so records are those of a finished
+job, and no further files are needed. If a path has several records, the last one holds.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ _LINE = re.compile(PREFIX + r" (?P<sha256>[0-9a-f]{64}) (?P<size>[0-9]+) (?P<pat
 
 @dataclass(frozen=True)
 class Record:
-    """One file as its job left it; `remedy` is the output to ask Snakemake for."""
+    """One file as its job left it; `remedy` is the output to request from Snakemake."""
 
     size: int
     sha256: str
@@ -53,7 +53,7 @@ def read_records(results: Path) -> dict[Path, Record]:
 
 
 def faults_of(records: dict[Path, Record]) -> dict[Path, str]:
-    """What is wrong with each file that is not as recorded: file -> fault."""
+    """Fault of each file that differs from its record: file -> fault."""
     with ThreadPoolExecutor() as pool:  # hashing releases the interpreter's lock
         faults = pool.map(_fault, records.values(), records)
         return {file: fault for file, fault in zip(records, faults) if fault}

@@ -1,4 +1,4 @@
-"""Files against the records of their jobs, stores also by what they hold."""
+"""Check of files against the records of their jobs, and of the content of stores."""
 
 import re
 import time
@@ -14,14 +14,14 @@ FOLDERS = "cohort patients shapes dataset encoders surrogates predictions search
 NOT_OF_A_JOB = "snakemake.html"
 """Snakemake's own report, which `make demo` adds."""
 OF_A_TRAINING = "checkpoint"
-"""Folder of a training that runs or was killed; the next attempt goes on from it."""
+"""Folder of a training that is running or was killed; the next attempt resumes from it."""
 DATASET = "dataset/einthoven.zarr.zip"
 ABANDONED_S = 3600.0
-"""A temporary of another host to which nobody has written for so long is not in use."""
+"""Age in seconds from which a temporary of another host is not in use."""
 REPAIR = "snakemake --profile local --force"
 AFTERWARDS = "then the command of the run again; both with the --configfile of the run, if any"
 SHOWN = 10
-"""So many files without a record are named; results of an older einthoven have none at all."""
+"""Number of files without a record that are named; results of an older einthoven have none."""
 _PATIENT = re.compile(r"p[0-9]{4}")
 
 Faults = dict[Path, str]
@@ -31,9 +31,9 @@ def check(path: Path, sweep: bool = False) -> None:
     """Check a run's files against their records, and stores: bytes, structure, values.
 
     Args:
-        path: a store, a published folder, or the folder of a run; one without logs stands for
-            every store in it.
-        sweep: whether to delete what killed jobs left.
+        path: a store, a published folder, or the folder of a run; in one without logs every store
+            is checked.
+        sweep: whether to delete temporary files of killed jobs.
 
     Raises:
         BadInput: nothing to check, or one line per fault.
@@ -60,7 +60,7 @@ def check(path: Path, sweep: bool = False) -> None:
 
 
 def _is_folder(path: Path) -> bool:
-    """A folder that is not itself a Zarr store."""
+    """Whether it is a folder but not itself a Zarr store."""
     return path.is_dir() and not (path / "zarr.json").exists() and not (path / ".zgroup").exists()
 
 
@@ -79,7 +79,7 @@ def _faults_of_stores(stores: Iterable[Path]) -> Faults:
 
 
 def _patients_of_dataset(dataset: Path, faults: Faults) -> set[str] | None:
-    """Names in the data set; None if there is none, or none that is sound."""
+    """Names in the data set; None if there is no sound one."""
     from einthoven.data.dataset.store import open_store, values_of
 
     if not dataset.exists() or dataset in faults:
@@ -89,13 +89,13 @@ def _patients_of_dataset(dataset: Path, faults: Faults) -> set[str] | None:
 
 
 def _was_removed(file: Path, results: Path, inside: set[str] | None) -> bool:
-    """Whether a file is gone together with its patient, whom the data set does not hold."""
+    """Whether a file is missing together with its patient, who is not in the data set."""
     patients = set(_PATIENT.findall(str(file.relative_to(results))))
     return inside is not None and not file.exists() and not patients <= inside
 
 
 def _tell_patients(results: Path, stores: Sequence[Path], inside: set[str] | None) -> None:
-    """Print which patients have no store, and whose files no data set holds."""
+    """Print patients without a store, and patients not in any data set."""
     drawn = {p.stem for p in results.glob("cohort/*.json")}
     stored = {store.name.partition(".")[0] for store in stores}
     if unfinished := drawn - stored:
@@ -130,7 +130,7 @@ def _temporaries(folder: Path) -> list[Path]:
 
 
 def _tell_temporaries(results: Path, sweep: bool) -> None:
-    """Print, or delete, what killed jobs left; leave alone what a job may be writing."""
+    """Print or delete temporary files of killed jobs, except those possibly in use."""
     for temporary in _temporaries(results):
         idle = time.time() - temporary.stat().st_mtime
         if not is_dead(temporary) and idle < ABANDONED_S:

@@ -1,4 +1,4 @@
-"""What must hold before a run starts: a valid config, its files, results with their metadata."""
+"""Conditions for the start of a run: a valid config, its files, results with their metadata."""
 
 import sys
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from einthoven.base.config import validate
 from einthoven.base.core.errors import BadInput
 
 DEFAULT_RATE_LIMIT = (100, 1)
-"""Job starts per seconds if nobody asks for another limit."""
+"""Job starts per seconds, unless another limit is set."""
 EMBEDDED = Path(__file__).resolve().parents[2] / "body" / "anatomy" / "shape" / "data"
 """The two atlases of the package."""
 
 
 def typed(value: Any) -> Any:
-    """The values of --config, which Snakemake leaves as text inside a section, read as YAML."""
+    """Values of --config, which Snakemake leaves as text inside a section, parsed as YAML."""
     if isinstance(value, dict):
         return {key: typed(its) for key, its in value.items()}
     if isinstance(value, list):
@@ -27,7 +27,7 @@ def typed(value: Any) -> Any:
 
 
 def plan_or_exit(settings: Mapping[str, Any]) -> Plan:
-    """The plan of unchecked settings, or the end with status 2 and one line that tells why."""
+    """The plan of unchecked settings, or exit with status 2 and a one-line reason."""
     try:
         plan = Plan.of(validate(dict(settings)))
         check_atlases(plan)
@@ -38,7 +38,7 @@ def plan_or_exit(settings: Mapping[str, Any]) -> Plan:
 
 
 def check_atlases(plan: Plan, embedded: Path = EMBEDDED) -> None:
-    """The atlases of the package and those of the config.
+    """Check that the atlases of the package and of the config exist.
 
     Raises:
         BadInput: one of them is missing.
@@ -56,22 +56,22 @@ def check_atlases(plan: Plan, embedded: Path = EMBEDDED) -> None:
 
 
 def warn_without_metadata(folder: Path) -> None:
-    """Tell the user if results came to a folder without what Snakemake knows of their making."""
+    """Warn if results were copied without Snakemake's metadata."""
     known = any((folder / ".snakemake" / "metadata").glob("*"))
     if (folder / "results" / "patients").is_dir() and not known:
         print(
-            "einthoven: results/ came without .snakemake/metadata, so edits of the config made "
-            "before now go unnoticed; copy that folder too, or run with --forceall",
+            "einthoven: results/ was copied without .snakemake/metadata, so earlier edits of the "
+            "config go unnoticed; copy that folder too, or run with --forceall",
             file=sys.stderr,
         )
 
 
 def drop_default_rate_limit(scheduler: Any) -> None:
-    """Take Snakemake's default limit of job starts per second from its scheduler.
+    """Remove Snakemake's default limit of job starts per second from its scheduler.
 
-    While there is a limit, every look for ready jobs starts a timer for the next one, and so does
-    every finished job (its issue 3804): after 200 jobs Snakemake looks 200 times a second, which
-    takes a quarter of a core.
+    With a limit, every search for ready jobs starts a timer for the next one, and so does every
+    finished job (its issue 3804): after 200 jobs Snakemake searches 200 times a second, which takes
+    a quarter of a core.
     """
     limit = scheduler.job_rate_limiter
     if limit is not None and (limit.max_jobs, limit.timespan) == DEFAULT_RATE_LIMIT:

@@ -1,4 +1,4 @@
-"""What a surrogate needs from an encoder: a code per patient, and distances to its surfaces."""
+"""Interface of encoders for surrogates: a code per patient, and distances to its surfaces."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -25,15 +25,15 @@ IMPORTED_SPLIT = "imported"
 
 type Paths = Sequence[str | Path]
 type Source = str | Path | Paths
-"""A consolidated store, or anatomy.npz and sdf.npz of the virtual patients (the same arrays, there
-before any mesh is)."""
+"""A consolidated store, or anatomy.npz and sdf.npz of the virtual patients (the same arrays,
+available before the meshes)."""
 type Names = tuple[str, ...]
 type SurfaceProvider = Callable[[str], Surfaces]
-"""Patient name -> surfaces: for an encoder that decodes none."""
+"""Patient name -> surfaces, for an encoder that cannot decode them."""
 
 
 def surfaces_of_files(paths: Iterable[str | Path]) -> SurfaceProvider:
-    """Surfaces from files {patient}/anatomy.npz, read when asked for."""
+    """Surfaces from files {patient}/anatomy.npz, read on demand."""
     files = {Path(path).parent.name: path for path in paths}
 
     def provide(patient: str) -> Surfaces:
@@ -124,10 +124,10 @@ class Encoder(ABC):
     """Codes and signed distances of anatomies, in mm and in the patient frame."""
 
     name: ClassVar[str]
-    """In the config, in files and in the names of methods."""
+    """Name in the config, in files and in the names of methods."""
     config_class: ClassVar[type[Section]]
     codes_any_shape: ClassVar[bool]
-    """Whether patients from outside its atlas can have a code, and codes can be decoded."""
+    """Whether shapes from outside the atlas can have a code, and codes can be decoded."""
     latents: Latents
 
     @classmethod
@@ -140,7 +140,7 @@ class Encoder(ABC):
     @classmethod
     @abstractmethod
     def load(cls, folder: str | Path, surfaces: SurfaceProvider | None = None) -> Self:
-        """Read a folder that `save` wrote; `surfaces` for encoders that decode nothing.
+        """Read a folder written by `save`; `surfaces` is for encoders that cannot decode.
 
         Raises:
             BadInput: missing, broken or foreign files.

@@ -1,4 +1,4 @@
-"""Codes of imported patients, who are no part of the data set that an encoder was trained on."""
+"""Codes of imported patients, who are not part of an encoder's training data."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +16,13 @@ from einthoven.learning.encoders.deepsdf.out_of_distribution import check_code
 
 @dataclass(frozen=True, eq=False)
 class ImportedCode:
-    """The code of an anatomy, how well it fits, and whether the encoder can know such a one.
+    """The code of an anatomy, its misfit, and its out-of-distribution check.
 
     Attributes:
         latent: [latent] float32.
-        misfit_mm: surface -> error of the decoded distances there; none for surfaces not given.
+        misfit_mm: surface -> error of the decoded distances there; only of given surfaces.
         check: the out-of-distribution check.
-        origin: [3] mm, of the patient frame in the frame of what was given; None: not asked for.
+        origin: [3] mm, of the patient frame in the frame of the input; None: not estimated.
     """
 
     latent: np.ndarray
@@ -32,7 +32,7 @@ class ImportedCode:
 
     @classmethod
     def of_samples(cls, encoder: DeepSdfEncoder, points: np.ndarray, sdf: np.ndarray) -> Self:
-        """From samples of signed distances; the misfit is that within 3 mm of each surface.
+        """Code from samples of signed distances; the misfit is that within 3 mm of each surface.
 
         Args:
             encoder: trained.
@@ -66,7 +66,9 @@ class ImportedCode:
         if len(latents.patient) != 1 or "out_of_distribution" not in attrs:
             raise BadInput(f"{path}: not the code of one patient; `einthoven encode` makes it")
         if np.any(attrs.get("origin_mm", 0.0)):
-            raise BadInput(f"{path}: of a free origin; encode the points in the patient frame")
+            raise BadInput(
+                f"{path}: encoded with a free origin; encode the points in the patient frame"
+            )
         check = OutOfDistributionCheck.from_json(attrs["out_of_distribution"])
         return cls(latents.latent[0], attrs["near_surface_mm"], check)
 
@@ -78,7 +80,7 @@ def with_imported_codes(encoder: Encoder, paths: Paths) -> Encoder:
         BadInput: an encoder that cannot have such codes.
     """
     if paths and not encoder.codes_any_shape:
-        raise BadInput(f"{encoder.name}: has no code for patients from outside its atlas")
+        raise BadInput(f"{encoder.name}: has no code for patients outside its atlas")
     for path in paths:
         encoder.latents = Latents.load(path)
     return encoder

@@ -1,9 +1,9 @@
-"""The paper's 23-number code: what the virtual patients were drawn from (section 2.4).
+"""The 23-number code of Dokuchaev 2026, from which the virtual patients were drawn (section 2.4).
 
-Ten heart modes, ten torso modes and three rotation angles of the heart, in standard deviations.
-The code is exact by construction: the patients come from these very shape models, and it leaves
-out the heart's position. Its signed distances are those of the patient's true surfaces. So
-whatever is learned on top is an upper bound for a code that would be fitted to images.
+Ten heart modes, ten torso modes and three rotation angles of the heart, in standard deviations. The
+code is exact by construction, because the patients come from these shape models; it omits the
+heart's position. Its signed distances are those of the patient's true surfaces. A model trained on
+it is therefore an upper bound for codes fitted to images.
 """
 
 from functools import partial
@@ -35,7 +35,7 @@ N_LATENT = 23
 
 
 class PcaEncoder(Encoder):
-    """Codes that are known, distances from the patients' own surfaces."""
+    """Known codes, with distances from the patients' own surfaces."""
 
     name, config_class = "pca", Section
     codes_any_shape = False
@@ -83,6 +83,6 @@ class PcaEncoder(Encoder):
 
     @classmethod
     def load(cls, folder: str | Path, surfaces: SurfaceProvider | None = None) -> Self:
-        """Read a folder; `surfaces` are what signed distances are taken from."""
+        """Read a folder; signed distances are computed from `surfaces`."""
         load_model(Path(folder) / MODEL_FILE, cls.name)
         return cls(Latents.load(Path(folder) / LATENTS_FILE), surfaces)

@@ -1,4 +1,4 @@
-"""All encoders by name; train one and write its folder."""
+"""Encoders by name; training of one into its folder."""
 
 from pathlib import Path
 
@@ -33,10 +33,10 @@ def train_encoder(
     shapes: Paths = (),
     machine: Machine = ONE_CORE,
 ) -> Encoder:
-    """Give all patients of a store a code and write the encoder's folder.
+    """Encode all patients of a store and write the encoder's folder.
 
-    Writes `model.safetensors`, `latents.npz`; for deepsdf also `curve.csv` and
-    `validation.json` (near-surface error of the validation patients).
+    Writes `model.safetensors`, `latents.npz`; for deepsdf also `curve.csv` and `validation.json`
+    (near-surface error of the validation patients).
 
     Args:
         name: of `ENCODERS`.

@@ -1,9 +1,9 @@
-"""One heart in several bodies: the spread of the ECG that an unknown torso causes.
+"""One heart in several bodies: the spread of the ECG due to an unknown torso.
 
-Where a torso is inferred, bodies are drawn from what is not known (`bodies` in the sheet). The
-heart is the same in all of them, so mesh, fibres and activation are made once and carried along
-with its pose; what differs is the skin, the pose and the electrodes, and only a model that solves
-the skin itself sees all of that at no other cost.
+If a torso is inferred, several bodies can be drawn from its posterior (`bodies` in the sheet). The
+heart is the same in all of them, so mesh, fibres and activation are computed once and moved with
+its pose. Skin, pose and electrodes differ; a model that solves for the skin takes them into account
+at no extra cost.
 """
 
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ class BodyEcgs:
         bodies: [body] names; the first is the patient's own, or most likely, one.
         scenarios: [scenario]. time: [time] ms.
         ecg: [body, scenario, lead, time] mV.
-        out_of_distribution: bodies that the model cannot know.
+        out_of_distribution: bodies that are out of the model's distribution.
     """
 
     patient: str
@@ -60,10 +60,10 @@ class BodyEcgs:
         """Predict the ECGs of a heart in its own and in other bodies.
 
         Args:
-            model: that takes no code of the anatomy.
+            model: a model that takes no code of the anatomy.
             patient: with all stages and activations.
             anatomies: the other bodies.
-            config: as of `predict_new`.
+            config: as for `predict_new`.
             machine: threads.
 
         Raises:
@@ -110,7 +110,7 @@ class BodyEcgs:
 
 
 def twelve_lead_electrodes(anatomy: Anatomy) -> Electrodes:
-    """The nine of the 12-lead ECG.
+    """The nine electrodes of the 12-lead ECG.
 
     Raises:
         BadInput: one is missing.
@@ -138,7 +138,7 @@ def moved_heart(patient: Patient, anatomy: Anatomy) -> Patient:
     own = patient.anatomy
     here, there = (_heart_frame(each) for each in (own, anatomy))
     if here.shape != there.shape or np.abs(here - there).max() > SAME_HEART_MM:
-        raise BadInput(f"{anatomy.patient}: has not the heart of {own.patient}")
+        raise BadInput(f"{anatomy.patient}: does not have the heart of {own.patient}")
     turn = anatomy.heart_rotation @ own.heart_rotation.T
     mesh, fibers = patient.mesh, patient.fibers
     points = mesh.points[: mesh.n_heart_nodes] - own.heart_origin

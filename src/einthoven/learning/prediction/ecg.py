@@ -1,4 +1,4 @@
-"""ECGs of predicted lead fields."""
+"""ECGs from predicted lead fields."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,10 +20,10 @@ def with_ecg(
     activations: Sequence[Activation],
     settings: SimulationSettings,
 ) -> Prediction:
-    """The prediction with the ECGs that follow from its gradients; arguments of `simulate_ecg`.
+    """The prediction with the ECGs from its gradients; arguments as for `simulate_ecg`.
 
-    An ensemble that tells its members' gradients states the SD of the ECG, too: ECGs are linear in
-    the gradients, so that it is the SD of the members' ECGs.
+    With the gradients of the members of an ensemble it also has the SD of the ECG: ECGs are linear
+    in the gradients, so it is the SD of the members' ECGs.
     """
 
     def ecg_of(names: np.ndarray, points: np.ndarray, grad: np.ndarray) -> PatientEcg:

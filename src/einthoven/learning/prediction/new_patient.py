@@ -1,4 +1,4 @@
-"""A patient that no training saw, by a packed model: prediction, ECGs, pictures."""
+"""Prediction of a new patient by a packed model: lead fields, ECGs, pictures."""
 
 import time as clock
 from dataclasses import replace
@@ -32,20 +32,19 @@ def predict_new(
     machine: Machine = ONE_CORE,
     code_file: str | Path | None = None,
 ) -> Prediction:
-    """Predict a patient: lead fields in the heart, ECGs if activations are there.
+    """Predict a patient: lead fields in the heart, and ECGs if there are activations.
 
     Args:
         model: a packed one.
         patient: with anatomy and the stages that the model needs.
         electrodes: on the skin.
-        config: conductivities (those drawn for the patient come first), time axis and
+        config: conductivities (those drawn for the patient take precedence), time axis and
             repolarisation; None: those of the model's training.
         machine: threads.
-        code_file: for a coded model, a code that `einthoven encode` found; None: found here.
+        code_file: for a coded model, a code found by `einthoven encode`; None: found here.
 
     Returns:
-        The prediction; `out_of_distribution` says whether the model can know such an anatomy, and
-        if not, do not believe the rest.
+        The prediction, with its out-of-distribution check; if that fails, the rest is unreliable.
 
     Raises:
         BadInput: shapes do not fit, or a broken file.
@@ -65,8 +64,8 @@ def predict_new(
 def write_prediction(prediction: Prediction, patient: Patient, to: Path) -> None:
     """Write prediction.npz, out_of_distribution.json and pictures.
 
-    Pictures: an ECG per scenario, with the interval that an ensemble states, and the body map of
-    its uncertainty.
+    The pictures are an ECG per scenario, with the interval of an ensemble, and the body map of its
+    uncertainty.
     """
     prediction.save(to / "prediction.npz")
     check = prediction.out_of_distribution or {}

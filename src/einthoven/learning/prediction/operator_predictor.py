@@ -1,7 +1,7 @@
 """Lead fields of any patient by an operator: no code, no encoder, no finite elements.
 
-The incident field, that of the patient's torso without heart, is solved by boundary elements; the
-operator says what the heart makes of it. Gradients come back in the patient frame and in kOhm/mm.
+Boundary elements solve for the incident field of the patient's torso without heart. The operator
+adds the effect of the heart. Gradients are in the patient frame and in kOhm/mm.
 """
 
 import time as clock
@@ -27,15 +27,15 @@ from einthoven.numerics.training.machine import ONE_CORE, Machine
 from einthoven.numerics.training.task import torch_threads
 
 WITHIN_BOX = 1e-6
-"""mm; a skin triangulated anew may cut off the outermost points, which are moved into its box."""
+"""mm; remeshing a skin may cut off its outermost points, which are moved into its box."""
 
 
 @dataclass(frozen=True)
 class OperatorPredictor:
-    """A trained operator, as a predictor of patients.
+    """A trained operator as a predictor of patients.
 
     Attributes:
-        operator: one network or an ensemble, which also states its uncertainty.
+        operator: one network, or an ensemble, which also gives its uncertainty.
     """
 
     operator: OperatorEnsemble
@@ -48,19 +48,19 @@ class OperatorPredictor:
         machine: Machine = ONE_CORE,
         field: bool = False,
     ) -> Prediction:
-        """Gradients in the heart for all electrodes, and at the field samples if asked for.
+        """Gradients in the heart for all electrodes, and at the field samples on request.
 
-        `seconds_inputs` is the incident field and the geometry about each point,
-        `seconds_network` the operator; `seconds_per_lead` shares both among all electrodes.
+        `seconds_inputs` is the time of the incident field and of the geometry around each point,
+        `seconds_network` that of the operator; `seconds_per_lead` divides both by the electrodes.
 
         Args:
             patient: with anatomy, mesh and fibres, and with field samples if `field`.
             electrodes: on the skin.
             sigma: the patient's conductivities.
             machine: its threads are also those of the timing.
-            field: also predict at the field samples, for the same electrodes. Outside of the
-                myocardium, of which the operator knows nothing, the gradients are those of the
-                torso without heart and lungs. Not timed.
+            field: also predict at the field samples, for the same electrodes. Outside the
+                myocardium, which the operator does not cover, the gradients are those of the torso
+                without heart and lungs. Not timed.
 
         Raises:
             BadInput: shapes do not fit, values are not finite, electrodes off the skin, or field
@@ -130,14 +130,14 @@ class OperatorPredictor:
 
 @dataclass(frozen=True)
 class _Frame:
-    """From the operator's frame and unit, heart and 1/mm^2, to the patient's and kOhm/mm."""
+    """Transform from the operator's frame and unit (heart, 1/mm^2) to patient and kOhm/mm."""
 
     rotation: np.ndarray
     sigma_torso: float
 
     @classmethod
     def of(cls, anatomy: Anatomy, sigma: LeadFieldSettings) -> "_Frame":
-        """Of a patient."""
+        """Transform for a patient."""
         return cls(anatomy.heart_rotation, sigma.sigma_torso_s_per_m)
 
     def patient(self, grad: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a method says about a patient: prediction.npz."""
+"""Prediction of a method for a patient: prediction.npz."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ ARRAYS = {"heart_grad": "heart_grad", "field_grad": "field_grad",
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Prediction:
-    """Gradients of lead fields and what follows from them; None for what was not asked.
+    """Gradients of lead fields and the ECGs from them; None for what was not requested.
 
     Attributes:
         heart_grad: [electrode, heart cell, 3] kOhm/mm at the centroids.
@@ -31,9 +31,9 @@ class Prediction:
         electrode_names: [electrode]. electrode_points: [electrode, 3] mm.
         heart_sd_deg: [electrode, heart cell] calibrated SD of the direction, of an ensemble.
         member_grad: [member, electrode, heart cell, 3] kOhm/mm of the nine electrodes of the
-            12-lead ECG: gradients about the mean whose SD is the calibrated one. In no file.
+            12-lead ECG: gradients about the mean whose SD is the calibrated one. Not saved.
         latent: [latent] the code that was used.
-        seconds: keys that begin with seconds_; empty where nothing was timed.
+        seconds: keys that start with seconds_; empty without timing.
         n_members: of the ensemble.
         out_of_distribution: the check of an imported patient as JSON.
         about: patient, encoder, model, threads ...
@@ -57,7 +57,7 @@ class Prediction:
     about: dict[str, Any] = field(default_factory=dict)
 
     def save(self, path: str | Path) -> None:
-        """Write the arrays that there are, and all else as attributes."""
+        """Write the existing arrays, and the rest as attributes."""
         arrays = {name: getattr(self, key) for name, key in ARRAYS.items()}
         given = {name: values for name, values in arrays.items() if values is not None}
         save_arrays(path, given, n_members=self.n_members,
@@ -80,14 +80,14 @@ class Prediction:
 
     @property
     def electrodes(self) -> Electrodes:
-        """Names and points."""
+        """Names and points of the electrodes."""
         return Electrodes(*(self.needed(f"electrode_{key}") for key in Electrodes._fields))
 
     def needed(self, name: str) -> np.ndarray:
-        """An array that may not be there.
+        """An optional array.
 
         Raises:
-            BadInput: it is not.
+            BadInput: it is missing.
         """
         values: np.ndarray | None = getattr(self, name)
         if values is None:

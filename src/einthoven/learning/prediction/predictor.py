@@ -1,4 +1,4 @@
-"""One predictor for all patients, virtual or imported: lead fields, their SD, ECGs."""
+"""Predictor for all patients, virtual or imported: lead fields, their SD, ECGs."""
 
 import time as clock
 from dataclasses import dataclass, replace
@@ -19,11 +19,11 @@ from einthoven.numerics.training.task import torch_threads
 
 @dataclass(frozen=True)
 class Predictor:
-    """A trained pair.
+    """A trained encoder and surrogate.
 
     Attributes:
-        encoder: which made the geometries that are given.
-        surrogate: one network or an ensemble, which also states its uncertainty.
+        encoder: encoder of the given geometries.
+        surrogate: one network, or an ensemble, which also gives its uncertainty.
     """
 
     encoder: Encoder
@@ -37,10 +37,10 @@ class Predictor:
         machine: Machine = ONE_CORE,
         field: bool = False,
     ) -> Prediction:
-        """Gradients in the heart for all electrodes, and at the field samples if asked for.
+        """Gradients in the heart for all electrodes, and at the field samples on request.
 
-        `seconds_per_lead` shares one evaluation for all electrodes among them;
-        `seconds_single_lead` is one electrode alone (batch size 1 of Dokuchaev 2026). Both hold
+        `seconds_per_lead` divides one evaluation for all electrodes by their number;
+        `seconds_single_lead` is one electrode alone (batch size 1 of Dokuchaev 2026). Both include
         the decoding of the geometry, `seconds_inputs`, which does not depend on the electrodes.
 
         Args:
@@ -58,7 +58,7 @@ class Predictor:
             start = clock.perf_counter()
             inputs = patient_inputs(geometry, pose, heart.centroids, f0, electrodes.points)
             ready = clock.perf_counter()
-            self.surrogate.predict(inputs.at(slice(0, 64)))  # buffers and thread pools exist now
+            self.surrogate.predict(inputs.at(slice(0, 64)))  # buffers and thread pools are warm now
             begin = clock.perf_counter()
             grad, sd = self.surrogate.predict(inputs)
             end = clock.perf_counter()
@@ -91,7 +91,7 @@ class Predictor:
         )
 
     def checked(self, prediction: Prediction, check: OutOfDistributionCheck) -> Prediction:
-        """The prediction with the check of its code, and of the ensemble's SD if it has one."""
+        """The prediction with the check of its code and, for an ensemble, of its SD."""
         if prediction.heart_sd_deg is not None:
             sd = float(prediction.heart_sd_deg.mean())
             check = check.with_sd(sd, self.surrogate.usual_sd_deg)
@@ -107,13 +107,13 @@ class Predictor:
 def predict_held_out(
     predictor: Predictor, patient: Patient, codes: Paths = (), machine: Machine = ONE_CORE
 ) -> Prediction:
-    """Predict a patient of a run that no training saw, at the field samples too.
+    """Predict a patient of a run that was not used for training, also at the field samples.
 
     Args:
         predictor: of the run.
         patient: with anatomy, mesh, fibres and field samples.
-        codes: the file of an imported patient's code, with its out-of-distribution check; none
-            for a patient whose code the encoder has.
+        codes: file with an imported patient's code and out-of-distribution check; none for a
+            patient whose code the encoder has.
         machine: threads.
 
     Raises:

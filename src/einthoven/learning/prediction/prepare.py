@@ -1,4 +1,4 @@
-"""What a prediction needs of a patient: read from its folder, and made where it is missing."""
+"""Preparation of a patient for a prediction: read its folder, and make missing stages."""
 
 import time as clock
 from collections.abc import Callable, Collection
@@ -30,17 +30,17 @@ from einthoven.physics.electrophysiology.scenarios import activate
 from einthoven.physics.electrophysiology.scenarios.kinds import scenario_of
 
 LATTICE_EDGE_MM = 2.6
-"""Right ventricles of 3 mm are torn by coarser lattices (docs/explanation/without-a-mesher.md)."""
+"""Lattice edge; coarser lattices disconnect right ventricles of 3 mm (docs/explanation/without-a-mesher.md)."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A patient with all that a model wants of it.
+    """A patient with everything that a model needs.
 
     Attributes:
         patient: its stages.
-        config: with the speeds and durations that the sheet has for the patient.
-        bodies: other bodies with the same heart, that the sheet wants drawn.
+        config: with the patient's speeds and durations from the sheet.
+        bodies: further bodies with the same heart, requested by the sheet.
         seconds: `seconds_import` and `seconds_{stage}` of what was made.
     """
 
@@ -53,18 +53,18 @@ class Prepared:
 def prepared(
     source: Path, to: Path, config: Config, stages: Collection[str], name: str | None = None
 ) -> Prepared:
-    """Read a stage folder, or import a patient of a sheet; make what is missing.
+    """Read a stage folder, or import a patient of a sheet; make missing stages.
 
-    Mesh, fibres and activation are made, if not given, as in a virtual patient: activation in the
-    scenarios of section `ecg`, with the speeds of the config or those measured in the sheet. No
-    activation is made without ventricular coordinates.
+    Missing mesh, fibres and activation are made as for a virtual patient: activation in the
+    scenarios of section `ecg`, with the speeds of the config or those in the sheet. No activation
+    is made without ventricular coordinates.
 
     Args:
-        source: results/patients/{patient}, a folder that `einthoven import` wrote, or a sheet.
-        to: where stage files go that are made.
-        config: settings for what is made.
-        stages: which are made beside the activation (`Pretrained.stages`).
-        name: which patient of the sheet.
+        source: results/patients/{patient}, a folder written by `einthoven import`, or a sheet.
+        to: folder for new stage files.
+        config: settings for new stages.
+        stages: stages to make beside the activation (`Pretrained.stages`).
+        name: patient of the sheet.
 
     Raises:
         BadInput: a file is missing or wrong, or fibres are missing and cannot be made here.
@@ -93,7 +93,7 @@ def prepared(
 
 
 def chosen_electrodes(anatomy: Anatomy, n_grid: int, file: Path | None = None) -> Electrodes:
-    """The nine of the 12-lead ECG and `n_grid` further sites, or those of a file.
+    """The nine electrodes of the 12-lead ECG and `n_grid` further sites, or those of a file.
 
     Args:
         anatomy: of the patient.
@@ -113,7 +113,7 @@ def chosen_electrodes(anatomy: Anatomy, n_grid: int, file: Path | None = None) -
 
 
 def chosen_rows(sheet: Path, patient: str | None) -> list[Row]:
-    """A patient of a sheet, the only one if none is named, and the bodies drawn for it.
+    """A patient of a sheet (by default its only one), and the bodies drawn for it.
 
     Raises:
         BadInput: there is no such patient, or none is named and there are several.
@@ -127,7 +127,7 @@ def chosen_rows(sheet: Path, patient: str | None) -> list[Row]:
 
 
 def _as_measured(config: Config, row: Row) -> Config:
-    """The config with the speeds and durations that a row has."""
+    """The config with the speeds and durations of a row."""
     if not row.physiology:
         return config
     still = {key: 0.0 for key in dict(config.variation) if key != "seed"}
@@ -149,7 +149,7 @@ def _known(patient: Patient, stage: str) -> bool:
 
 
 def _mesh(patient: Patient, config: Config, to: Path) -> Patient:
-    """The body; where no mesher is installed, the muscle alone, of which a model needs no more."""
+    """Mesh of the body; without a mesher, of the muscle alone, which is sufficient for a model."""
     anatomy = patient.anatomy
     refined = anatomy.site_points[: len(STANDARD_ELECTRODES)]
     try:
@@ -164,7 +164,7 @@ def _mesh(patient: Patient, config: Config, to: Path) -> Patient:
 
 
 def _fibers(patient: Patient, config: Config, to: Path) -> Patient:
-    """Fibres, and the coordinates that durations of the action potential are set in."""
+    """Fibres, and the coordinates that define durations of the action potential."""
     fields = solve_wall_fields(patient.heart)
     fibers = assign_fibers(patient, config.fibers, fields)
     coordinates = ventricular_coordinates(patient, fields)
@@ -212,4 +212,4 @@ MAKERS: dict[str, Callable[[Patient, Config, Path], Patient]] = {
     "sdf": _sdf,
     "activations": _activations,
 }
-"""Stage -> what makes and writes it, in order."""
+"""Stage -> function that makes and writes it, in order."""

@@ -1,7 +1,7 @@
-"""A trained model in one folder, with a card of where it comes from: an operator, or a coded pair.
+"""A trained model in one folder with a card: an operator, or a pair of encoder and surrogate.
 
-`data/` beside this file holds the model that is shipped; `tools/ship_model.py` packs it, or another
-one, from trained files. All tensors are safetensors files, so that nothing is executed by loading.
+`data/` beside this file holds the shipped model; `tools/ship_model.py` packs a model from trained
+files. All tensors are safetensors files, so loading executes no code.
 """
 
 from abc import ABC, abstractmethod
@@ -38,20 +38,20 @@ class Pretrained(ABC):
 
     Attributes:
         folder: where it lies.
-        card: `model`, `config` of the data set, and what it learned from and what it can do.
+        card: `model`, `config` of the data set, its training data and its accuracy.
     """
 
     folder: Path
     card: dict[str, Any]
     stages: ClassVar[tuple[str, ...]] = ("mesh", "fibers")
-    """What it must know of a patient beside the anatomy."""
+    """Stages of a patient that it needs beside the anatomy."""
 
     @staticmethod
     def load(folder: str | Path = SHIPPED) -> "Pretrained":
         """The shipped model, or one that was packed elsewhere.
 
         Raises:
-            BadInput: no model there, or files that are damaged or of another version.
+            BadInput: no model there, or files that are damaged or from another version.
         """
         folder = Path(folder)
         if not (folder / CARD_FILE).exists():
@@ -70,7 +70,7 @@ class Pretrained(ABC):
 
     @cached_property
     def config(self) -> Config:
-        """Settings of the data set that it was trained on: conductivities, meshes, time axis."""
+        """Settings of its training data set: conductivities, meshes, time axis."""
         return validate(self.card["config"])
 
     @abstractmethod
@@ -89,10 +89,10 @@ class Pretrained(ABC):
             electrodes: on the skin.
             sigma: the patient's conductivities.
             machine: threads.
-            code_file: the anatomy's code, as `einthoven encode` wrote it; None: found here.
+            code_file: the anatomy's code from `einthoven encode`; None: found here.
 
         Raises:
-            BadInput: what does not fit the patient or the model.
+            BadInput: arguments that do not fit the patient or the model.
             NotConverged: no code fits the surfaces.
         """
 
@@ -101,7 +101,7 @@ class Pretrained(ABC):
         """Write it as one TorchScript file."""
 
     def about(self) -> dict[str, Any]:
-        """What an exported file says of it."""
+        """Metadata of an exported file."""
         return {"model": self.card["model"], "config": self.card["config"]}
 
 
@@ -124,7 +124,7 @@ class PackedOperator(Pretrained):
         machine: Machine = ONE_CORE,
         code_file: str | Path | None = None,
     ) -> Prediction:
-        """See `Pretrained.predict`."""
+        """Prediction without a code; see `Pretrained.predict`."""
         if code_file is not None:
             raise BadInput(f"{code_file}: the model in {self.folder} takes no code of the anatomy")
         return OperatorPredictor(self.operator).predict(patient, electrodes, sigma, machine)
@@ -138,7 +138,7 @@ class PackedOperator(Pretrained):
 
 @dataclass(frozen=True)
 class PackedPair(Pretrained):
-    """A DeepSDF encoder and a surrogate that takes its code; conductivities as in its training.
+    """A DeepSDF encoder and a surrogate of its code, for the conductivities of the training.
 
     Attributes:
         encoder: with the codes of its training patients.
@@ -163,10 +163,10 @@ class PackedPair(Pretrained):
         machine: Machine = ONE_CORE,
         code_file: str | Path | None = None,
     ) -> Prediction:
-        """See `Pretrained.predict`."""
+        """Prediction with a code; see `Pretrained.predict`."""
         known = self.config.leadfield.conductivities
         if sigma.conductivities != known:
-            raise BadInput(f"the model in {self.folder} knows the conductivities {known} alone")
+            raise BadInput(f"the model in {self.folder} supports only the conductivities {known}")
         with torch_threads(machine.n_threads):
             if code_file is None:
                 sdf = patient.sdf

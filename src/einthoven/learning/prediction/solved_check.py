@@ -1,7 +1,7 @@
-"""The true error of a prediction: some of its electrodes solved by finite elements.
+"""The true error of a prediction: some of its electrodes computed by finite elements.
 
-The reference is the finite elements' on the patient's own mesh, whose error is in the difference:
-on hearts of 4 mm about 2 degrees of its own (docs/explanation/lead-field-accuracy.md).
+The reference is the finite-element solution on the patient's own mesh, so its error is included:
+about 2 degrees on hearts of 4 mm (docs/explanation/lead-field-accuracy.md).
 """
 
 import time as clock
@@ -27,19 +27,19 @@ from einthoven.physics.leadfield.solve import solve_lead_fields
 
 @dataclass(frozen=True)
 class SolvedCheck:
-    """Errors of a prediction at the electrodes that were solved; `check.json`.
+    """Errors of a prediction at the electrodes that were computed; `check.json`.
 
     Attributes:
         patient: name.
-        electrodes: those solved.
+        electrodes: those computed.
         electrode_angle_deg: of each, the mean angle over the heart's cells.
         electrode_rel: of each, mean length of the residual over mean length of the truth.
         angle_deg, rel: means over the electrodes.
-        stated_sd_deg: mean calibrated SD there; None where nothing is stated.
-        level: of the stated intervals.
-        angle_coverage: share of (electrode, cell) whose angle is within the stated bound.
+        stated_sd_deg: mean calibrated SD there; None without an ensemble.
+        level: of the predicted intervals.
+        angle_coverage: share of (electrode, cell) whose angle is within the predicted bound.
         ecg_rel_l2: scenario -> mean over the leads; empty without the nine electrodes.
-        ecg_coverage: share of (scenario, lead, time) within the stated interval.
+        ecg_coverage: share of (scenario, lead, time) within the predicted interval.
         seconds_solve: of the finite elements.
     """
 
@@ -58,12 +58,12 @@ class SolvedCheck:
 
     @property
     def covered(self) -> bool | None:
-        """At least `level` of the errors are within what is stated; None: nothing is stated."""
+        """Whether at least `level` of the errors are within bounds; None without an ensemble."""
         shares = [s for s in (self.angle_coverage, self.ecg_coverage) if s is not None]
         return min(shares) >= self.level if shares else None
 
     def to_json(self) -> dict[str, Any]:
-        """For check.json."""
+        """Content of check.json."""
         return asdict(self) | {"covered": self.covered}
 
     def line(self) -> str:
@@ -82,10 +82,10 @@ class SolvedCheck:
 
 
 def spread_electrodes(electrodes: Electrodes, n: int) -> np.ndarray:
-    """Rows [n] of some electrodes: those of the 12-lead ECG first, then the farthest of all.
+    """Rows [n] of some electrodes: those of the 12-lead ECG first, then farthest-point sampling.
 
     Raises:
-        BadInput: there are not so many.
+        BadInput: there are not enough.
     """
     names = electrodes.names.tolist()
     if not 1 <= n <= len(names):
@@ -104,13 +104,13 @@ def spread_electrodes(electrodes: Electrodes, n: int) -> np.ndarray:
 def check_by_solving(
     prediction: Prediction, patient: Patient, rows: np.ndarray, config: Config
 ) -> SolvedCheck:
-    """Solve some electrodes by finite elements and compare.
+    """Compute some electrodes by finite elements and compare.
 
     Args:
-        prediction: with the ECGs that follow from it, if there are activations.
+        prediction: with the ECGs from it, if there are activations.
         patient: with the stages of the prediction and a mesh of the whole body.
         rows: [checked] rows of the prediction's electrodes.
-        config: as of the prediction.
+        config: as for the prediction.
 
     Raises:
         BadInput: a mesh without torso, or electrodes off its skin.

@@ -1,4 +1,4 @@
-"""A surrogate with its decoder in one TorchScript file, for programs without this library."""
+"""A surrogate with its decoder in one TorchScript file, for use without this library."""
 
 import copy
 import io
@@ -32,7 +32,7 @@ class _Flat(nn.Module):
         self.network = copy.deepcopy(network).requires_grad_(False)
 
     def forward(self, *fields: Tensor) -> Tensor:
-        """[electrode, point, 3] kOhm/mm."""
+        """Gradients [electrode, point, 3] kOhm/mm."""
         return self.network(Inputs(*(field[None] for field in fields)))[0]
 
 
@@ -103,15 +103,15 @@ def export_torchscript(
     networks: Sequence[LeadFieldNetwork],
     about: dict[str, Any],
 ) -> None:
-    """Write one file that takes points, fibres, electrodes and a code and gives gradients.
+    """Write one file that maps points, fibres, electrodes and a code to gradients.
 
-    Read it by `torch.jit.load(path)`; the arguments are those of `LeadFieldModel.forward`, and
-    the member einthoven.json tells what it is.
+    Read it by `torch.jit.load(path)`; the arguments are those of `LeadFieldModel.forward`, and the
+    member einthoven.json describes it.
 
     Args:
         path: of the file.
         encoder: its decoder goes into the file.
-        networks: one, or an ensemble whose mean it gives.
+        networks: one, or an ensemble, of which the mean is returned.
         about: JSON entries for the file.
     """
     about = about | {"inputs": "points fiber electrodes code heart_rotation heart_origin torso_box",
@@ -122,7 +122,7 @@ def export_torchscript(
 def save_module(make: Callable[[], Any], path: str | Path, about: dict[str, Any]) -> None:
     """Write a TorchScript module with `about` as its member einthoven.json."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # TorchScript calls itself old on every call
+        warnings.simplefilter("ignore")  # TorchScript warns that it is deprecated on every call
         buffer = io.BytesIO()  # a file's name would be written into it
         about_file = {ABOUT_FILE: json.dumps(about, sort_keys=True)}
         torch.jit.save(make(), buffer, _extra_files=about_file)
@@ -141,7 +141,7 @@ def export_folder(
         encoder: folder of its encoder; None for results/encoders/{encoder}.
 
     Raises:
-        BadInput: no such model, or an encoder that decodes nothing.
+        BadInput: no such model, or an encoder that cannot decode.
     """
     folder = Path(surrogate)
     name, _, model = folder.resolve().name.rpartition("-")

@@ -1,4 +1,4 @@
-"""An operator in one TorchScript file, for programs without this library."""
+"""An operator in one TorchScript file, for use without this library."""
 
 import copy
 from collections.abc import Sequence
@@ -31,8 +31,8 @@ class OperatorModule(nn.Module):
         Args:
             local: [point, N_LOCAL] features of `surrogate.operator.inputs.local_geometry`.
             incident: [electrode, point, 3] lead-field gradients of the torso without heart, in the
-                heart frame: of 1 mS/mm (1/mm^2), or divided by its conductivity (kOhm/mm).
-            share: [point] of the heart's volume that each point stands for; their sum is one.
+                heart frame: for 1 mS/mm (1/mm^2), or divided by its conductivity (kOhm/mm).
+            share: [point] share of the heart's volume that each point represents; their sum is one.
         """
         inputs, total = OperatorInputs(local, incident, share), torch.zeros_like(incident)
         for network in self.networks:
@@ -47,14 +47,14 @@ class OperatorModule(nn.Module):
 def export_operator(
     path: str | Path, networks: Sequence[IncidentOperator], about: dict[str, Any]
 ) -> None:
-    """Write one file that takes features and incident fields and gives gradients.
+    """Write one file that maps features and incident fields to gradients.
 
-    Read it by `torch.jit.load(path)`; the arguments are those of `OperatorModule.forward`, and
-    the member einthoven.json tells what it is.
+    Read it by `torch.jit.load(path)`; the arguments are those of `OperatorModule.forward`, and the
+    member einthoven.json describes it.
 
     Args:
         path: of the file.
-        networks: one, or an ensemble whose mean it gives.
+        networks: one, or an ensemble, of which the mean is returned.
         about: JSON entries for the file.
     """
     about = about | {"inputs": "local incident share", "units": "1/mm^2 or kOhm/mm",

@@ -1,1 +1,1 @@
-"""What is sampled of a patient for learning."""
+"""Samples of a patient for learning."""

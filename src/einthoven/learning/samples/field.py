@@ -46,14 +46,14 @@ def field_samples(
 
 
 def sample_cells(mesh: TetMesh, rng: np.random.Generator, config: FieldConfig) -> np.ndarray:
-    """Choose cells, most of them in the myocardium, about the heart, or under the skin: [point].
+    """Choose cells, most of them in the myocardium, around the heart, or under the skin: [point].
 
-    The gradient varies fastest at the interfaces (Dokuchaev 2026, section 2.3: about 80 % of
-    the points within 10 mm of them), and only the heart enters eq. (3); but the layer under the
-    skin is ten times as large, so the share of the heart is set apart: half of its points lie in
-    the myocardium, half in blood or torso about its surface. Within a class, cells are drawn
-    without replacement with probability proportional to volume; a point is its cell's centroid,
-    where the gradient of a linear element is most accurate.
+    The gradient varies fastest at the interfaces (Dokuchaev 2026, section 2.3: about 80 % of the
+    points within 10 mm of them), and only the heart enters eq. (3). The layer under the skin is ten
+    times as large, so the heart's share is set separately: half of its points lie in the
+    myocardium, half in blood or torso around its surface. Within a class, cells are drawn without
+    replacement with probability proportional to volume. A point is its cell's centroid, where the
+    gradient of a linear element is most accurate.
 
     Raises:
         StepFailed: the mesh has too few cells of a class.
@@ -90,7 +90,7 @@ def _kinds(mesh: TetMesh, order: np.ndarray, near_mm: float) -> np.ndarray:
     kinds = np.where(mesh.cell_tags[order] == Tissue.MYOCARDIUM, "myocardium", "far")
     heart = points[np.unique(surfaces["epi"])]
     beyond = (centroids < heart.min(axis=0) - near_mm) | (centroids > heart.max(axis=0) + near_mm)
-    candidates = {  # the exact distance is costly: only where a class can still change
+    candidates = {  # the exact distance is costly: computed only where a class can still change
         "epi": (kinds == "far") & ~beyond.any(axis=1),
         "torso": kinds == "far",
     }
@@ -104,7 +104,7 @@ def _kinds(mesh: TetMesh, order: np.ndarray, near_mm: float) -> np.ndarray:
 def _by_volume(volumes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """All cells in the order of successive draws without replacement, weighted by volume.
 
-    The smallest of exponential clocks with rates V comes first with probability V / sum(V),
-    and what remains is again such a race (Efraimidis and Spirakis, doi:10.1016/j.ipl.2005.11.003).
+    The smallest of exponential clocks with rates V comes first with probability V / sum(V), and the
+    remaining ones are again such a race (Efraimidis, Spirakis, doi:10.1016/j.ipl.2005.11.003).
     """
     return np.argsort(rng.exponential(size=len(volumes)) / np.abs(volumes), kind="stable")

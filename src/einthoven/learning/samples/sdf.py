@@ -1,4 +1,4 @@
-"""Points about the four closed surfaces of a body, with their signed distances."""
+"""Points around the four closed surfaces of a body, with their signed distances."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from einthoven.data.patient.samples import SdfSamples
 
 
 def sdf_samples(anatomy: Anatomy, config: SdfConfig) -> SdfSamples:
-    """A patient's samples, by a generator of the config's seed and the patient's name."""
+    """Samples of a patient, with a generator from the config's seed and the patient's name."""
     rng = generator(config.seed, anatomy.patient, "sdf")
     points, sdf = sample_sdf(anatomy.surfaces, rng, config)
     return SdfSamples(patient=anatomy.patient, sdf_points=points, sdf=sdf)
@@ -22,17 +22,16 @@ def sdf_samples(anatomy: Anatomy, config: SdfConfig) -> SdfSamples:
 def sample_sdf(
     surfaces: Surfaces, rng: np.random.Generator, config: SdfConfig
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Points about the four surfaces and all through the torso's box, with their distances.
+    """Points around the four surfaces and throughout the torso's box, with their distances.
 
-    Of the first `near_fraction`, a quarter belongs to each closed surface: a point uniform on
-    its area, moved in a random direction by a length uniform in 0 to `near_mm`, so that the
-    density is highest at the surface. The rest is uniform in the skin's box, widened by
-    `near_mm` so that points outside the body are known as such. Order is shuffled. The config's
-    seed is in `rng` already.
+    Of the first `near_fraction`, a quarter belongs to each closed surface: a point uniform on its
+    area, moved in a random direction by a length uniform in 0 to `near_mm`, so that the density is
+    highest at the surface. The rest is uniform in the skin's box, widened by `near_mm` so that
+    points outside the body occur. The order is random. `rng` already contains the config's seed.
 
     Returns:
-        sdf_points [sample, 3] float32 mm and sdf [sample, 4] float32 mm, the distances of
-        the points as stored.
+        sdf_points [sample, 3] float32 mm and sdf [sample, 4] float32 mm, the distances of the
+        points as stored.
     """
     near_mm, n_near = config.near_mm, int(round(config.near_fraction * config.n_points))
     samples = []

@@ -1,7 +1,7 @@
-"""Further anatomies for the encoder alone: surfaces and their samples, no electrodes, no fields.
+"""Further anatomies for the encoder only: surfaces and their samples, no electrodes, no fields.
 
-They come from the shape models of the cohort, but from a generator of their own, so that no
-patient is ever among them.
+They come from the cohort's shape models, but from a separate generator, so that no patient is among
+them.
 """
 
 from dataclasses import replace
@@ -23,12 +23,12 @@ from einthoven.learning.samples.sdf import sample_sdf
 def draw_chunk(
     chunk: int, cohort: CohortSettings, anatomy: AnatomySettings, sdf_samples: SdfSampleSettings
 ) -> dict[str, np.ndarray]:
-    """Samples about the surfaces of the shapes of one chunk, a Latin hypercube of its own.
+    """Samples around the surfaces of the shapes of one chunk, with its own Latin hypercube.
 
     A shape whose heart does not fit into its torso is left out and logged.
 
     Args:
-        chunk: 0, 1, ..; a chunk does not depend on how many there are.
+        chunk: 0, 1, ..; a chunk does not depend on the number of chunks.
         cohort, anatomy: the config sections.
         sdf_samples: the config section, with the number of samples of a shape.
 
@@ -54,7 +54,7 @@ def draw_chunk(
 
 
 def shape_parameters(index: int, cohort: CohortSettings) -> PatientParameters:
-    """Parameters of shape number `index`, as `cohort.draw_patient` gives those of a patient."""
+    """Parameters of shape number `index`, like those of a patient from `cohort.draw_patient`."""
     apart = {"seed": derive_seed(cohort.seed, "shapes"), "block_size": SHAPES_PER_CHUNK,
              "val_per_block": 0, "test_per_block": 0}  # fmt: skip
     parameters = draw_patient(index, cohort.model_copy(update=apart))

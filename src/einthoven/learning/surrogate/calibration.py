@@ -1,4 +1,4 @@
-"""The factor on an ensemble's SD, from the heart points of validation patients."""
+"""Calibration of an ensemble's SD by the heart points of validation patients."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -11,15 +11,15 @@ from einthoven.learning.surrogate.patients import PatientSample
 
 
 def calibrate(surrogate: SurrogateEnsemble, samples: Iterable[PatientSample]) -> dict[str, Any]:
-    """What `uncertainty.json` holds.
+    """Content of `uncertainty.json`.
 
     Args:
         surrogate: two or more networks; its own factor is not used.
         samples: validation patients.
 
     Returns:
-        n_members, factor, n_patients, n_points, and `calibration_metrics` of the calibrated SD
-        on these very patients.
+        n_members, factor, n_patients, n_points, and `calibration_metrics` of the calibrated SD on
+        the same patients.
 
     Raises:
         BadInput: no patient, or one network only.

@@ -1,4 +1,4 @@
-"""A trained surrogate: one network, or an ensemble of them that differ in their seed."""
+"""A trained surrogate: one network, or an ensemble of networks that differ in their seed."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -23,11 +23,11 @@ from einthoven.learning.surrogate.surrogate_network import LeadFieldNetwork
 
 @dataclass(frozen=True)
 class SurrogateEnsemble:
-    """The mean of its networks is the prediction; their SD, calibrated, its uncertainty.
+    """Networks whose mean is the prediction and whose calibrated SD is its uncertainty.
 
     Args:
         networks: one or more.
-        factor: by which the SD is multiplied, from validation patients (1: as it is).
+        factor: on the SD, from validation patients (1: uncalibrated).
         usual_sd_deg: mean calibrated SD of validation patients, if known.
     """
 
@@ -39,10 +39,10 @@ class SurrogateEnsemble:
     def load(
         cls, files: Iterable[str | Path], model: str, uncertainty: str | Path | None = None
     ) -> Self:
-        """Read networks, and the factor from the file that the rule `uncertainty` wrote.
+        """Read networks, and the factor from the file of the rule `uncertainty`.
 
         Raises:
-            BadInput: a file is missing, damaged, or of another number of networks.
+            BadInput: a file is missing, damaged, or has another number of networks.
         """
         networks = tuple(load_network(path, model) for path in files)
         if not networks:
@@ -62,13 +62,12 @@ class SurrogateEnsemble:
     def predict(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray | None]:
         """Lead-field gradients of one patient and their angular standard deviation.
 
-        The SD is that of a network's direction from that of the mean, per axis
-        across it, times the factor; with s its value, angles are distributed as in
-        `metrics.reliability`.
+        It is the SD of a network's direction from that of the mean, per axis across it, times the
+        factor. With s its value, angles are distributed as in `metrics.reliability`.
 
         Returns:
-            [electrode, point, 3] float32 in kOhm/mm, and [electrode, point] float32 in degrees,
-            or None with a single network.
+            [electrode, point, 3] float32 in kOhm/mm, and [electrode, point] float32 in degrees, or
+            None with a single network.
         """
         if len(self.networks) == 1:
             return predict_gradient(self.networks[0], inputs), None

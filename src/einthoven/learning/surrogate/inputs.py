@@ -1,4 +1,4 @@
-"""What a surrogate may see of a patient: points, fibres, decoded geometry, electrodes, code."""
+"""Inputs of a surrogate: points, fibres, decoded geometry, electrodes, code."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Self
@@ -18,14 +18,14 @@ FIELD_NAMES = ("points", "fiber", "electrode_points", "heart_rotation", "heart_o
 class Inputs(NamedTuple):
     """Tensors of one patient, or of a batch with one leading dimension more.
 
-    Everything is float32, in mm and in the patient frame. The four signed distances and
-    their gradients come from the encoder, so a shape that the code misses is missed here too.
+    Everything is float32, in mm and in the patient frame. The four signed distances and their
+    gradients come from the encoder, so errors of the code affect them.
     """
 
     points: Tensor
     """[point, 3]"""
     fiber: Tensor
-    """[point, 3] unit vectors in the myocardium, zero outside; the sign has no meaning."""
+    """[point, 3] unit vectors in the myocardium, zero outside; the sign does not matter."""
     distance: Tensor
     """[point, 4] signed distances, order core.tags.SDF_SURFACES."""
     normal: Tensor
@@ -44,12 +44,12 @@ class Inputs(NamedTuple):
     """[2, 3] torso_box: minimum and maximum of the skin."""
 
     def at(self, index: Tensor | slice) -> Self:
-        """The same patient (not a batch) at some of its points only."""
+        """The same patient (not a batch) at some of its points."""
         return self._replace(points=self.points[index], fiber=self.fiber[index],
                              distance=self.distance[index], normal=self.normal[index])  # fmt: skip
 
     def seen_from(self, index: Tensor | slice) -> Self:
-        """The same patient (not a batch) with some of its electrodes only."""
+        """The same patient (not a batch) with some of its electrodes."""
         return self._replace(electrodes=self.electrodes[index], skin_normal=self.skin_normal[index])
 
     @classmethod
@@ -64,9 +64,8 @@ class Inputs(NamedTuple):
     def torso_coordinates(self, points: Tensor) -> Tensor:
         """Normalised torso coordinates of points [..., n, 3] (Dokuchaev 2026, section 2.3).
 
-        x in [-1, 1] from left to right, y in [0, 1] from posterior to anterior, z in [0, 1]
-        from superior to inferior. The patient frame points left, back and up, so all three
-        run against it.
+        x in [-1, 1] from left to right, y in [0, 1] from posterior to anterior, z in [0, 1] from
+        superior to inferior; all three are opposite to the patient frame (left, back and up).
         """
         low, high = self.box[..., None, 0, :], self.box[..., None, 1, :]
         unit = (high - points) / (high - low)
@@ -84,13 +83,13 @@ def patient_inputs(
 
     Args:
         geometry: code and signed distances, of a virtual or an imported patient.
-        pose: where the heart is.
+        pose: pose of the heart.
         points: [point, 3] mm.
         fiber: [point, 3], zero outside the myocardium.
         electrode_points: [electrode, 3] mm.
 
     Raises:
-        BadInput: shapes do not fit, a value is not finite, a rotation or a box is not one.
+        BadInput: shapes do not fit, a value is not finite, or a rotation or box is invalid.
     """
     arrays = (points, fiber, electrode_points, *pose)
     sizes = ((None, 3), (len(points), 3), (None, 3), (3, 3), (3,), (2, 3))

@@ -1,4 +1,4 @@
-"""Networks that differ in their seed, of any kind: their files, their spread, its calibration."""
+"""Ensembles of networks that differ in their seed: files, SD and calibration."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +16,7 @@ ErrorAndSd = tuple[np.ndarray, np.ndarray | None]
 
 
 def member_files(folder: str | Path) -> list[Path]:
-    """model.safetensors, then member1/model.safetensors and so on, as far as they go."""
+    """Paths model.safetensors, then member1/model.safetensors and so on, as far as they exist."""
     folder = Path(folder)
     files = [folder / MODEL_FILE]
     while (file := folder / f"member{len(files)}" / MODEL_FILE).exists():
@@ -27,7 +27,7 @@ def member_files(folder: str | Path) -> list[Path]:
 def angular_deviation_deg(grads: np.ndarray) -> np.ndarray:
     """Standard deviation, per axis across the mean, of directions: [member, ..., 3] -> [...].
 
-    Degrees; small angles, so that the tangent is the angle; 90 at most.
+    In degrees, at most 90, with the tangent for the angle, which holds for small angles.
     """
     mean = grads.mean(axis=0)
     length = np.linalg.norm(mean, axis=-1)
@@ -42,21 +42,21 @@ def angular_deviation_deg(grads: np.ndarray) -> np.ndarray:
 
 
 class Calibration(NamedTuple):
-    """What `uncertainty.json` says."""
+    """Content of `uncertainty.json`."""
 
     factor: float
-    """On the SD of directions."""
+    """Factor on the SD of directions."""
     sd_deg: float
     """Mean calibrated SD of the validation patients."""
     ecg_factor: float
-    """On the SD of ECGs; as `factor` where it was not fitted."""
+    """Factor on the SD of ECGs; equals `factor` if it was not fitted."""
 
 
 def read_calibration(path: str | Path, n_members: int) -> Calibration:
     """The calibration of an ensemble.
 
     Raises:
-        BadInput: the file is missing, damaged, or of another number of networks.
+        BadInput: the file is missing, damaged, or has another number of networks.
     """
     found = read_json(path)
     if found.get("n_members") != n_members:
@@ -70,11 +70,11 @@ def read_calibration(path: str | Path, n_members: int) -> Calibration:
 
 
 def calibration_of(pairs: Iterable[ErrorAndSd], n_members: int) -> dict[str, Any]:
-    """`calibrate`, of angular errors and uncalibrated SDs in degrees, a pair per patient."""
+    """Calibration from angular errors and uncalibrated SDs in degrees, a pair per patient."""
     errors, sds = [], []
     for error, sd in pairs:
         if sd is None:
-            raise BadInput("calibrate: one network states no SD; learning.ensemble?")
+            raise BadInput("calibrate: one network has no SD; check learning.ensemble")
         errors.append(error.ravel())
         sds.append(sd.ravel())
     if not errors:

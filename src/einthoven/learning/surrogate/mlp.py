@@ -1,4 +1,4 @@
-"""The network of Dokuchaev et al. 2026, section 2.3: a perceptron of point, code and electrode."""
+"""The network of Dokuchaev 2026, section 2.3: a perceptron of point, code and electrode."""
 
 import torch
 from torch import Tensor, nn
@@ -13,16 +13,16 @@ from einthoven.numerics.training.schedule import Schedule
 from einthoven.numerics.training.search import Span
 
 BODY_MM = 100.0
-"""Length that makes patient coordinates of order one, for the Fourier features."""
+"""Length that scales patient coordinates to order one, for the Fourier features."""
 
 
 class Mlp(LeadFieldNetwork):
     """Five hidden ReLU layers; code and electrode join at the third; three linear outputs.
 
-    The point enters with Fourier features in the patient frame, the electrode in normalised
-    torso coordinates. "In the third hidden layer, the latent code and electrode coordinates are
-    concatenated": they are inputs of the third layer, so three layers see both (read the other
-    way, only two would). The first two layers do not see the electrode and run once for all.
+    The point enters with Fourier features in the patient frame, the electrode in normalised torso
+    coordinates. "In the third hidden layer, the latent code and electrode coordinates are
+    concatenated" is read as inputs of the third layer, so three layers see both (otherwise two
+    would). The first two layers do not see the electrode and run once for all.
     """
 
     name, drawn_as, config_class = "mlp", "paper", MlpSettings

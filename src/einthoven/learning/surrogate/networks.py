@@ -1,4 +1,4 @@
-"""All networks by name: a new one, and one that was trained."""
+"""All networks by name: new and trained ones."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def load_network(path: str | Path, model: str) -> LeadFieldNetwork:
     """Read a network that `train_surrogate` wrote, ready to predict.
 
     Raises:
-        BadInput: missing, damaged, of another version, or another kind of model.
+        BadInput: missing, damaged, from another version, or another kind of model.
     """
     kind = network_class(model)
     tensors, about = load_model(path, kind=model)

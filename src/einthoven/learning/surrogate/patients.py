@@ -30,7 +30,7 @@ OF_POINT = ("points", "fiber", "distance", "normal")
 
 
 class PatientSample(NamedTuple):
-    """One patient's inputs and targets at all of its sampled points, as views of a file."""
+    """Inputs and targets of one patient at all of its sampled points, as views of a file."""
 
     inputs: Inputs
     grad: Tensor
@@ -42,7 +42,7 @@ class PatientSample(NamedTuple):
 
 
 def packed(sample: PatientSample) -> dict[str, Tensor]:
-    """A sample as few tensors: all that depends on the point is `rows` [point, n]."""
+    """A sample as few tensors: all inputs that depend on the point are `rows` [point, n]."""
     tensors = sample.inputs._asdict()
     of_point = [tensors.pop(name).flatten(1) for name in OF_POINT]
     grad = sample.grad.transpose(0, 1).flatten(1)
@@ -51,7 +51,7 @@ def packed(sample: PatientSample) -> dict[str, Tensor]:
 
 
 def unpacked(tensors: dict[str, Tensor]) -> PatientSample:
-    """The sample again, as views of `tensors`."""
+    """Inverse of `packed`, as views of `tensors`."""
     points, fiber, distance, normal, grad = tensors["rows"].tensor_split([3, 6, 10, 22], dim=1)
     of_point = (points, fiber, distance, normal.unflatten(1, (-1, 3)))
     named = tensors | dict(zip(OF_POINT, of_point))
@@ -61,19 +61,18 @@ def unpacked(tensors: dict[str, Tensor]) -> PatientSample:
 
 
 class Patients:
-    """Samples of a split by position, decoded once, each in a file that is mapped and not read.
+    """Samples of a split by position, decoded once, each in a memory-mapped file.
 
-    A point is a row of its file, so that a batch touches only the pages of its points. The system
-    keeps in memory what there is room for: a data set of any size trains in the same memory of
-    its own, a small one at the speed of memory, and no bit depends on which it is.
+    A point is a row of its file, so a batch touches only the pages of its points. The system caches
+    what fits into memory: a data set of any size trains in bounded memory, a small one at the speed
+    of memory, with the same bits.
 
     Args:
         store_path: the consolidated store.
-        encoder: knows the codes and distances of these patients.
+        encoder: has the codes and distances of these patients.
         split: train, val or test.
-        folder: for the files, which take as much room as the fields unpacked; those of an
-            earlier run serve again if store, encoder and code are the same. None: in $TMPDIR,
-            as long as this object lives.
+        folder: for the files, which are as large as the uncompressed fields. Files of an earlier
+            run are reused if store, encoder and code are the same. None: a temporary folder.
     """
 
     def __init__(
@@ -113,7 +112,7 @@ class Patients:
         return self.folder / f"{self.names[position]}.safetensors"
 
     def _ensure(self, position: int) -> None:
-        """Make a patient's file, unless there is one of the same store, encoder and code."""
+        """Make a patient's file, unless there is one from the same store, encoder and code."""
         if self.sums[position]:
             return
         path, key = self._file(position), self._key(position)
@@ -123,7 +122,7 @@ class Patients:
         self.sums[position] = load_mapped(path)[1]["tensors_sha256"]
 
     def _key(self, position: int) -> str:
-        """Hashes of what a sample is made from: the store by its sums, the encoder by a probe."""
+        """Hashes of a sample's sources: the store by its sums, the encoder by a probe."""
         name = self.names[position]
         with zipfile.ZipFile(self.path) as archive, open_store(self.path) as root:
             sums = np.array([member.CRC for member in archive.infolist()])

@@ -11,11 +11,11 @@ from einthoven.learning.surrogate.surrogate_network import LeadFieldNetwork
 from einthoven.numerics.training.precision import autocast_only, perceptrons
 
 MAX_POINTS = 8192
-"""Most points of a block: with the pairs of a network they bound the memory."""
+"""Largest number of points of a block; with a network's pairs it limits the memory."""
 
 
 def blocks(pairs: int, n_electrodes: int, n_points: int) -> Iterator[slice]:
-    """Slices of the points, of so many (point, electrode) pairs each."""
+    """Slices of the points, each with at most `pairs` (point, electrode) pairs."""
     size = min(MAX_POINTS, max(1, pairs // n_electrodes))
     return (slice(start, start + size) for start in range(0, n_points, size))
 

@@ -1,4 +1,4 @@
-"""Our network: a linear operator, given by the anatomy, on the field that meets the heart."""
+"""The refraction network: a linear operator, given by the anatomy, on the incident field."""
 
 from collections.abc import Iterable
 from typing import Any, cast
@@ -15,33 +15,33 @@ from einthoven.numerics.training.layers import FourierFeatures, perceptron
 from einthoven.numerics.training.schedule import Schedule
 
 HEART_MM = 60.0
-"""Length that makes heart coordinates of order one."""
+"""Length that scales heart coordinates to order one."""
 BODY_MM = 150.0
 NEAR_MM, WIDE_MM = 5.0, 25.0
-"""Distances enter twice: sharp at the surface, and over a wall's thickness."""
+"""Distances enter at two scales: sharp at the surface, and over a wall's thickness."""
 SOFTENING_MM = 2.0
 MUON_LR_FACTOR = 4.0
-"""Muon's steps are longer than Adam's of the same learning rate."""
+"""Muon's steps are longer than Adam's at the same learning rate."""
 
 
 class Refraction(LeadFieldNetwork):
     """grad Z_e(x) = A(x, z) p_e(x) + sum_r c_r(e, z) T_r(x, z).
 
-    p_e is the field that electrode e would have without the heart: a point source on an
-    insulated skin of curvature k_e. An inclusion maps it linearly to the field inside. A, the
-    refraction tensor, is the part of that map that is local (all of it for a homogeneous
-    ellipsoid), identity at the start; T_r are modes for the rest. Nothing that depends on the
-    point (the costly trunk) depends on the electrode, so it is evaluated once for all of them.
-    Without `code_at_electrodes`, curvature and weights depend on the electrode's place in torso and
-    heart alone: of a few dozen anatomies a network learns the codes by heart there.
-    Vectors are in the heart frame inside and in the patient frame outside. Fibres enter as f f^T
-    only. A code farther from the mean than any of the training is drawn back to their farthest:
-    what a network says of other codes grows without bound, while local geometry keeps its sense.
+    p_e is the field of electrode e without the heart: a point source on an insulated skin of
+    curvature k_e. An inclusion maps it linearly to the field inside. A, the refraction tensor, is
+    the local part of that map (all of it for a homogeneous ellipsoid) and initially the identity;
+    T_r are modes for the rest. The costly trunk depends on the point and not on the electrode, so
+    it is evaluated once for all electrodes. Without `code_at_electrodes`, curvature and weights
+    depend only on the electrode's position in torso and heart, because with a few dozen anatomies a
+    network would overfit to the codes. Vectors are in the heart frame inside and in the patient
+    frame outside. Fibres enter as f f^T only. A code farther from the mean than any training code
+    is scaled back to the farthest one: the network's output for other codes is unbounded, while
+    local geometry remains meaningful.
     """
 
     name, drawn_as, config_class = "refraction", "refraction", RefractionSettings
     gain: Tensor
-    """Makes the incident field as long as the gradient in the hearts of the training."""
+    """Scale of the incident field to the gradient's length in the hearts of the training."""
     latent_reach: Tensor
     """Length of the farthest training code in standard deviations."""
 
@@ -57,7 +57,7 @@ class Refraction(LeadFieldNetwork):
         with torch.no_grad():
             for last in (self.trunk[-1], self.branch[-1]):
                 cast(nn.Linear, last).bias.zero_()
-            # whatever the inputs, A starts as the identity
+            # A is initially the identity for all inputs
             cast(nn.Linear, self.trunk[-1]).weight[3 * rank :] = 0.0
         self.register_buffer("gain", torch.tensor(1.0))
         self.register_buffer("latent_reach", torch.tensor(float("inf")))
@@ -69,7 +69,7 @@ class Refraction(LeadFieldNetwork):
                         ema_decay=config.ema_decay)  # fmt: skip
 
     def fit_scales(self, samples: Iterable[PatientSample]) -> None:
-        """Also the gain, and how far the codes reach."""
+        """Set the scales, the gain, and the range of the codes."""
         super().fit_scales(samples)
         incident = [
             torch.cdist(s.inputs.electrodes, s.inputs.points[s.heart]).pow(-2).mean()
@@ -80,7 +80,7 @@ class Refraction(LeadFieldNetwork):
         self.latent_reach.copy_(self.standardised(codes).norm(dim=-1).max())
 
     def loss(self, predicted: Tensor, batch: PointBatch) -> dict[str, Tensor]:
-        """The relative error; the cosine is watched only."""
+        """Losses: the relative error; the cosine is only recorded."""
         return {"loss": relative_error(predicted, batch.grad),
                 "cosine": cosine_loss(predicted, batch.grad)}  # fmt: skip
 
@@ -123,8 +123,8 @@ class Refraction(LeadFieldNetwork):
     ) -> Tensor:
         """A p_e + sum_r c_r T_r for all pairs: [batch, electrode, point, 3].
 
-        A p_e is not formed as a vector per pair: what depends on the point alone, A and A x, are
-        rows beside the modes, and pairs meet in products of matrices.
+        A p_e is not formed per pair: A and A x, which depend only on the point, are rows beside the
+        modes, and pairs are combined in matrix products.
         """
         points = inputs.heart_coordinates(inputs.points)
         electrodes = inputs.heart_coordinates(inputs.electrodes)
@@ -141,7 +141,7 @@ class Refraction(LeadFieldNetwork):
         return field.permute(0, 2, 3, 1)
 
     def place(self, inputs: Inputs) -> Tensor:
-        """What the branch knows of an electrode beside the code: [batch, electrode, 10]."""
+        """Inputs of the branch for an electrode, beside the code: [batch, electrode, 10]."""
         electrodes = inputs.heart_coordinates(inputs.electrodes)
         return torch.cat(
             [
@@ -160,7 +160,7 @@ class Refraction(LeadFieldNetwork):
         return code * (self.latent_reach / length).clamp_max(1.0)
 
     def local(self, inputs: Inputs) -> Tensor:
-        """What the trunk knows of a point beside the code: [batch, point, n]."""
+        """Inputs of the trunk for a point, beside the code: [batch, point, n]."""
         normal = inputs.normal @ inputs.rotation[:, None]  # heart frame
         fiber = inputs.fiber @ inputs.rotation
         return torch.cat(

@@ -1,4 +1,4 @@
-"""What every network of lead-field gradients is: one class, one file, one config section."""
+"""Base class of networks of lead-field gradients: one class, one file, one config section."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ type NetworkConfig = MlpSettings | RefractionSettings
 
 
 class PointBatch(NamedTuple):
-    """Some points of some patients and what the network should say there."""
+    """Some points of some patients and the targets there."""
 
     inputs: Inputs
     grad: Tensor
@@ -25,17 +25,17 @@ class PointBatch(NamedTuple):
 
 
 class LeadFieldNetwork(nn.Module, ABC):
-    """Lead-field gradients from what `Inputs` says of a patient.
+    """Lead-field gradients from the `Inputs` of a patient.
 
-    A subclass states architecture, scales, loss and parameter groups; `networks.NETWORKS` lists
-    it. Weights come from torch's global generator; scales are buffers, so that they are kept with
+    A subclass defines architecture, scales, loss and parameter groups; `networks.NETWORKS` lists
+    it. Weights come from torch's global generator. Scales are buffers, so that they are saved with
     the weights.
     """
 
     name: ClassVar[str]
-    """In the config, in files and in the names of methods."""
+    """Name in the config, in files and in the names of methods."""
     drawn_as: ClassVar[str]
-    """Key of the generators of weights and batches; it never changes, so that they do not."""
+    """Key of the generators of weights and batches; it never changes, so that results do not."""
     config_class: ClassVar[type[NetworkConfig]]
     search_space: ClassVar[Space] = {
         "learning_rate": Span(5e-4, 1e-2, log=True),
@@ -43,7 +43,7 @@ class LeadFieldNetwork(nn.Module, ABC):
         "points_per_batch": [128, 256, 512],
     }
     pairs_per_block: ClassVar[int] = 2**18
-    """Pairs of point and electrode that one call takes on a processor."""
+    """Pairs of point and electrode per call on a CPU."""
     scale: Tensor
     """Mean length of the gradient in the myocardium of the training patients, kOhm/mm."""
     latent_mean: Tensor
@@ -58,7 +58,7 @@ class LeadFieldNetwork(nn.Module, ABC):
     @staticmethod
     @abstractmethod
     def schedule(config: Any) -> Schedule:
-        """How a section of `config_class` has it trained."""
+        """Schedule of a training with a section of `config_class`."""
 
     @abstractmethod
     def forward(self, inputs: Inputs) -> Tensor:
@@ -78,7 +78,7 @@ class LeadFieldNetwork(nn.Module, ABC):
         self.latent_std.copy_(torch.where(sd > 1e-6, sd, 1.0))
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """The optimiser's groups, as `training.task.Task.parameter_groups` has them."""
+        """Parameter groups of the optimiser, as in `training.task.Task.parameter_groups`."""
         return [{"params": list(self.parameters())}]
 
     def standardised(self, latent: Tensor) -> Tensor:

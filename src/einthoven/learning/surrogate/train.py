@@ -29,7 +29,7 @@ from einthoven.numerics.training.task import Task, seeded, torch_threads
 from einthoven.numerics.training.tensors import save_model
 
 HEART_SHARE = 0.75
-"""Share of a batch's points in the myocardium, the only place that the ECG sees."""
+"""Share of a batch's points in the myocardium, the only region that the ECG depends on."""
 N_VALIDATION_POINTS = 512
 
 
@@ -75,15 +75,15 @@ class SurrogateTask(Task):
         return PointBatch(Inputs.stack(inputs), torch.stack(grads))
 
     def losses(self, batch: PointBatch) -> dict[str, Tensor]:
-        """The network's own."""
+        """Losses of the network."""
         return self.network.loss(self.network(batch.inputs), batch)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """The network's own."""
+        """Parameter groups of the network."""
         return self.network.parameter_groups()
 
     def validate(self) -> dict[str, float]:
-        """Errors in the validation hearts, at the same few points each time."""
+        """Errors in the validation hearts, always at the same few points."""
         angles, errors = [], []
         for sample in self.validation:
             stride = max(1, len(sample.heart) // N_VALIDATION_POINTS)
@@ -109,7 +109,7 @@ def train_surrogate(
 ) -> list[dict[str, float]]:
     """Train one surrogate; write `model.safetensors` and `curve.csv`; return the curve.
 
-    Weights depend on the training patients only; validation patients are watched, not used.
+    Weights depend on the training patients only; validation patients are only recorded.
 
     Args:
         model: a name of `networks.NETWORKS`.
@@ -157,8 +157,8 @@ def search_surrogate(
 ) -> Found[NetworkConfig]:
     """Settings with the smallest angular error on validation patients, of `n_trials` trainings.
 
-    The network's `search_space` is searched, all else stays as `config` has it; the other
-    arguments are those of `train_surrogate`.
+    The network's `search_space` is searched, all else is from `config`; the other arguments are
+    those of `train_surrogate`.
     """
 
     def objective(tried: NetworkConfig) -> float:

@@ -1,1 +1,1 @@
-"""The benchmark of lead fields: its task, what is submitted, and how that is scored."""
+"""Benchmark of lead fields: its task, submissions, and scores."""

@@ -33,7 +33,7 @@ COLUMNS = {
 def score(submission: Submission, benchmark: BenchmarkTask) -> dict[str, Any]:
     """All errors of a submission.
 
-    The ECG is judged if every patient has gradients at all cells and the data set has its patients.
+    The ECG is scored if every patient has gradients at all cells and the data set has its patients.
 
     Returns:
         card, dataset, scores (key -> mean, std over patients, n_patients), per_patient.
@@ -61,23 +61,23 @@ def score(submission: Submission, benchmark: BenchmarkTask) -> dict[str, Any]:
 
 
 def _is_ecg_judged(submission: Submission, benchmark: BenchmarkTask, names: list[str]) -> bool:
-    """Whether there are gradients at all cells; of some patients alone they are refused."""
+    """Whether there are gradients at all cells; for only some of the patients they are refused."""
     without = [name for name in names if not submission.has_cells(name)]
     if 0 < len(without) < len(names):
         raise BadInput(
             f"{submission.folder}: {without[0]}.npz: cell_grad missing, as in {len(without)} of "
-            f"{len(names)} patients; give it for all, or for none and no ECG is judged"
+            f"{len(names)} patients; supply it for all, or for none (then no ECG is scored)"
         )
     if not without and not benchmark.has_whole_patients:
-        logger.warning("%s: no ECG is judged: the data set has no patients/", submission.folder)
+        logger.warning("%s: no ECG is scored: the data set has no patients/", submission.folder)
     return not without and benchmark.has_whole_patients
 
 
 def field_errors(grad: np.ndarray, field: HeartField) -> dict[str, float]:
-    """Of one patient's gradients [electrode, heart point, 3] kOhm/mm.
+    """Errors of one patient's gradients [electrode, heart point, 3] kOhm/mm.
 
     Angles are plain means over points and electrodes; relative errors are norms over a heart's
-    points, of each electrode, then the mean over electrodes.
+    points per electrode, averaged over electrodes.
     """
     true = field.grad.astype(np.float64)
     angle = metrics.angular_error_deg(grad, true)  # [electrode, point]
@@ -123,7 +123,7 @@ def table(scored: Iterable[Mapping[str, Any]]) -> str:
 
 
 def row(scored: Mapping[str, Any]) -> str:
-    """One row of it: mean ± SD over test patients; a dash where a score was not asked for."""
+    """One row of it: mean ± SD over test patients; a dash for a missing score."""
     card, scores = scored["card"], scored["scores"]
     cells = [f"{s['mean']:.3g} ± {s['std']:.2g}" if (s := scores.get(key)) else "–"
              for key in COLUMNS]  # fmt: skip

@@ -1,7 +1,7 @@
-"""What is submitted: a folder with card.json and one PATIENT.npz for every test patient.
+"""A submission: a folder with card.json and one PATIENT.npz for every test patient.
 
-Written by anything: `numpy.savez(folder / "p0003.npz", electrodes=names, grad=grad)` is enough.
-Reading runs no code, and no array is read before its header says that it has the size that is due.
+Any program can write it: `numpy.savez(folder / "p0003.npz", electrodes=names, grad=grad)`. Reading
+executes no code, and an array is read only after its header has the expected size.
 """
 
 import zipfile
@@ -21,25 +21,25 @@ from einthoven.base.core.names import STANDARD_ELECTRODES
 FORMAT, VERSION, CARD = "einthoven-submission", 1, "card.json"
 NEEDED, OPTIONAL = ("electrodes", "grad"), ("cell_grad", "__attrs__")
 MAX_RATIO = 30.0
-"""Of median lengths, predicted to true; beyond it and below its inverse the unit is another."""
+"""Largest ratio of median lengths, predicted to true or inverse; beyond it the unit is another."""
 MAX_CARD_BYTES = 100_000
 N_TOLD = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """card.json: what the method is, and what it is for.
+    """Content of card.json: the method and its data set.
 
     Attributes:
         name: of the method, as in the table.
         dataset: seal of the store that it was made for (`BenchmarkTask.seal`).
         authors, description, code: who, what, where (an address, or empty).
-        trained_on: splits whose gradients decided weights; validation may decide choices.
-        inputs: what is given at prediction, in words.
-        n_parameters: trained numbers; 0 for a formula. seeds: of the trainings.
-        train_seconds: of processor time, for one prediction's networks together.
-        hardware: on which.
-        units, frame, format, format_version: as they must be.
+        trained_on: splits whose gradients were used for weights; validation may guide choices.
+        inputs: inputs of a prediction, in words.
+        n_parameters: number of trained parameters; 0 for a formula. seeds: of the trainings.
+        train_seconds: processor time, for all networks of a prediction.
+        hardware: hardware of the training.
+        units, frame, format, format_version: fixed values.
     """
 
     name: str
@@ -60,10 +60,10 @@ class Card:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Of a file.
+        """Read card.json.
 
         Raises:
-            BadInput: missing, too large, no card, of another version, or a key is wrong.
+            BadInput: missing, too large, not a card, from another version, or a key is wrong.
         """
         if not path.is_file():
             raise BadInput(f"{path}: no such file; a submission is a folder with {CARD} and one "
@@ -82,8 +82,8 @@ class Card:
         card = _of_types(cls, data, path)
         for key, due in (("units", UNITS), ("frame", FRAME)):
             if getattr(card, key) != due:
-                raise BadInput(f"{path}: {key} {getattr(card, key)!r}, expected {due!r}: convert "
-                               "the gradients, then say so")  # fmt: skip
+                raise BadInput(f"{path}: {key} {getattr(card, key)!r}, expected {due!r}: "
+                               "convert the gradients and correct the card")  # fmt: skip
         if wrong := sorted(set(card.trained_on) - {"train", "val"}):
             raise BadInput(f"{path}: trained_on {', '.join(wrong)}: only train and val may be")
         return card
@@ -94,10 +94,10 @@ class Card:
 
 
 def _of_types(kind: type[Card], data: Mapping[str, Any], path: Path) -> Any:
-    """A card of values that are text, numbers and lists where they should be.
+    """A card whose values have the right types.
 
     Raises:
-        BadInput: a key is missing, or of another type.
+        BadInput: a key is missing, or has another type.
     """
     kinds = {str: str, int: int, float: (int, float), list[str]: list, list[int]: list}
     for f in fields(kind):
@@ -111,10 +111,10 @@ def _of_types(kind: type[Card], data: Mapping[str, Any], path: Path) -> Any:
 
 @dataclass(frozen=True)
 class Submission:
-    """A folder whose card and names of files are in order; arrays are read one patient at a time.
+    """A folder with a valid card and file names; arrays are read one patient at a time.
 
     Attributes:
-        folder: where it is. card: what it says of itself.
+        folder: its path. card: its card.
     """
 
     folder: Path
@@ -143,11 +143,11 @@ class Submission:
 
     @classmethod
     def open(cls, folder: str | Path, benchmark: BenchmarkTask) -> Self:
-        """Check what can be checked without reading an array.
+        """Check everything that needs no array.
 
         Raises:
-            BadInput: no card; for other data; a patient is missing, not of split test or unknown;
-                a file that does not belong there.
+            BadInput: no card; made for other data; a patient is missing, not of split test or
+                unknown; a file that does not belong there.
         """
         folder = Path(folder)
         card = Card.read(folder / CARD)
@@ -161,7 +161,7 @@ class Submission:
         named = {name.removesuffix(".npz") for name in files if name.endswith(".npz")}
         if seen := sorted(name for name in named - due if name in benchmark.splits):
             split = benchmark.splits[seen[0]]
-            raise BadInput(f"{folder}: {_few(seen)}: of split {split}; only test is judged")
+            raise BadInput(f"{folder}: {_few(seen)}: of split {split}; only test is scored")
         if foreign := sorted(files - {f"{name}.npz" for name in due}):
             raise BadInput(f"{folder}: {_few(foreign)}: does not belong in a submission")
         if missing := sorted(due - named):
@@ -214,7 +214,7 @@ def _shapes(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
     """Name -> shape and kind of dtype of the arrays of a file, from their headers alone.
 
     Raises:
-        BadInput: no .npz, or arrays that hold objects.
+        BadInput: not an .npz file, or arrays that hold objects.
     """
     found: dict[str, tuple[tuple[int, ...], str]] = {}
     try:
@@ -227,12 +227,12 @@ def _shapes(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
                     shape, _, dtype = read(member)
                 found[name.removesuffix(".npy")] = (shape, dtype.kind)
     except Exception as error:  # zipfile and numpy raise many types for broken archives
-        raise BadInput(f"{path}: not a readable .npz ({error}); half-written?") from error
+        raise BadInput(f"{path}: not a readable .npz ({error}); incomplete?") from error
     return found
 
 
 def _read(path: Path, due: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    """Some arrays of a file, after their headers were compared with the shapes that are due.
+    """Some arrays of a file, after their headers were compared with the expected shapes.
 
     Raises:
         BadInput: names array, shape and what is wrong.
@@ -259,6 +259,6 @@ def _read(path: Path, due: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarra
 
 
 def _raise_if_unknown(path: Path, there: Iterable[str]) -> None:
-    """Raises BadInput: an array that no submission has."""
+    """Raise BadInput for an array that no submission has."""
     if unknown := sorted(set(there) - {*NEEDED, *OPTIONAL}):
-        raise BadInput(f"{path}: unknown array {_few(unknown)}; {', '.join(NEEDED)} are asked for")
+        raise BadInput(f"{path}: unknown array {_few(unknown)}; {', '.join(NEEDED)} are expected")

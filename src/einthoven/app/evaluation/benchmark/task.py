@@ -1,8 +1,7 @@
-"""What is asked: gradients of lead fields in hearts that no training saw.
+"""The benchmark's task: gradients of lead fields in unseen hearts
+(docs/how-to/submit-to-the-benchmark.md).
 
-The rules: docs/how-to/submit-to-the-benchmark.md.
-
-Given of a patient: surfaces of heart and torso, fibres, electrodes and conductivities. Asked for:
+Given for a patient: surfaces of heart and torso, fibres, electrodes and conductivities. Wanted:
 grad Z, kOhm/mm in the patient frame, of every electrode at every published field point in the
 myocardium, in the order of the store; and, for the score of the ECG, of the nine electrodes of the
 12-lead ECG at the centroids of all cells of the myocardium of the patient's own store.
@@ -27,13 +26,13 @@ from einthoven.data.dataset.store import array_of, open_store, values_of
 from einthoven.data.patient.patient import Patient
 
 STORE, PATIENTS = "einthoven.zarr.zip", "patients"
-"""In a published folder."""
+"""Names in a published folder."""
 UNITS, FRAME = "kOhm/mm", "patient"
 
 
 @dataclass(frozen=True, eq=False)
 class HeartField:
-    """What the finite elements say of one patient at its field points in the myocardium.
+    """Finite-element gradients of one patient at its field points in the myocardium.
 
     Attributes:
         patient: name.
@@ -66,10 +65,10 @@ class BenchmarkTask:
 
     @classmethod
     def open(cls, dataset: str | Path) -> Self:
-        """Of a published folder, or of its consolidated store alone.
+        """The task of a published folder, or of its consolidated store alone.
 
         Raises:
-            BadInput: neither, or of patients none is of split test.
+            BadInput: it is neither, or no patient is of split test.
         """
         store = Path(dataset) / STORE if Path(dataset).is_dir() else Path(dataset)
         with open_store(store) as root:
@@ -81,12 +80,12 @@ class BenchmarkTask:
             electrodes = values_of(root, "electrode/electrode").tolist()
             config = json.loads(str(root.attrs["config"]))
         if "test" not in splits:
-            raise BadInput(f"{store}: no patient of split test, so nothing to be judged by")
+            raise BadInput(f"{store}: no patient of split test, so there is nothing to score")
         return cls(store, dict(zip(names, splits)), tuple(electrodes), config)
 
     @cached_property
     def seal(self) -> str:
-        """SHA-256 that names the version of the data; a submission says which it is for."""
+        """SHA-256 that identifies the version of the data; submissions state it."""
         return seal_of(self.store)
 
     def patients(self, split: str) -> list[str]:
@@ -114,7 +113,7 @@ class BenchmarkTask:
         """A patient with mesh, fibres and activation, from its own store in the folder.
 
         Raises:
-            BadInput: it is not there.
+            BadInput: it does not exist.
         """
         return Patient.open(self.store.parent / PATIENTS / f"{patient}.zarr.zip")
 
@@ -124,12 +123,12 @@ class BenchmarkTask:
 
     @property
     def has_whole_patients(self) -> bool:
-        """Whether the folder holds them, as ECGs need."""
+        """Whether the folder has the patients' stores, which ECGs need."""
         return (self.store.parent / PATIENTS).is_dir()
 
     @property
     def leadfield(self) -> LeadFieldSettings:
-        """Conductivities, for patients who have none of their own."""
+        """Conductivities for patients without their own."""
         return section_of(LeadFieldSettings, self.config["leadfield"], str(self.store))
 
     @property

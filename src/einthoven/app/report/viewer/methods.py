@@ -1,4 +1,4 @@
-"""What finite elements and a prediction say of a patient, side by side."""
+"""Lead fields of a patient by finite elements and by a prediction, for comparison."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ FEM = "fem"
 
 @dataclass(frozen=True, eq=False)
 class ShownMethod:
-    """Lead fields of the nine electrodes and the ECGs that follow from them.
+    """Lead fields of the nine electrodes and the ECGs from them.
 
     Attributes:
-        name: `fem`, or of a surrogate.
+        name: `fem`, or that of a surrogate.
         grad: [electrode, heart cell, 3] kOhm/mm, in the order of STANDARD_ELECTRODES.
         ecg: scenario -> [lead, time] mV. time: [time] ms.
     """
@@ -34,12 +34,12 @@ class ShownMethod:
 
     @property
     def label(self) -> str:
-        """As the other figures name it."""
+        """Name in the figures."""
         return look(self.name)[2]
 
     @classmethod
     def of_fem(cls, patient: Patient) -> Self:
-        """Solved lead fields, their gradients recovered, and the ECG of them."""
+        """Computed lead fields with recovered gradients, and their ECG."""
         fields = patient.lead_fields.of_electrodes(STANDARD_ELECTRODES)
         ecg = patient.ecg
         by_scenario = dict(zip(map(str, ecg.scenario), ecg.ecg))

@@ -1,4 +1,4 @@
-"""Arrays as the page holds them: unsigned integers in base64, with the line back to the values."""
+"""Arrays in the page: unsigned integers in base64, with the linear map to the values."""
 
 import base64
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Packed:
 
     @classmethod
     def of_ids(cls, ids: np.ndarray) -> Self:
-        """Numbers of nodes, exactly.
+        """Node ids, exactly.
 
         Raises:
             BadInput: one is negative, or larger than 65,535.
@@ -50,11 +50,11 @@ class Packed:
 
     @property
     def values(self) -> np.ndarray:
-        """As the page has them."""
+        """Values after rounding, as in the page."""
         return self.low + self.step * self.stored
 
     def to_json(self) -> dict[str, Any]:
-        """Little-endian bytes in base64, and what is needed to read them."""
+        """Little-endian bytes in base64, and the data needed to read them."""
         little = self.stored.astype(self.stored.dtype.newbyteorder("<"))
         return {
             "type": self.stored.dtype.name,

@@ -1,4 +1,4 @@
-"""One patient as the page holds it: surfaces, activation, lead fields of the electrodes, ECGs."""
+"""Data of one patient in the page: surfaces, activation, lead fields of the electrodes, ECGs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from einthoven.data.patient.patient import Patient
 PATIENT_BYTES = 1_000_000
 """Largest size of a patient in the page."""
 SPARE_BYTES = 25_000
-"""For names and numbers, and for surfaces that a decimation leaves a little larger than asked."""
+"""Reserve for names and numbers, and for surfaces slightly larger than requested."""
 LEAST_NODES = 1_000
 TORSO_NODES = 2_500
 N_ARROWS = {"outer": 420, "endocardium": 260}
@@ -29,15 +29,15 @@ TIME_STEP_MS = 2.0
 OHM = 1e3
 """Ohm in a kiloohm."""
 DECADES = 4.0
-"""Weaker gradients than the largest by so many powers of ten are shown as these."""
+"""Range of gradients shown, in powers of ten below the largest; weaker ones are clipped."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What the page shows.
+    """Content of the page.
 
     Attributes:
-        arrays: by the names that the page's script knows.
+        arrays: by the names that the page's script uses.
         about: names, labels and single numbers.
     """
 
@@ -102,7 +102,7 @@ def _ecgs(methods: Sequence[ShownMethod], scenarios: Sequence[str]) -> dict[str,
 
 
 def _most_nodes(fixed: Mapping[str, Packed], n_methods: int, n_scenarios: int) -> int:
-    """How many of the heart's nodes fit: all is written in base64, 4 letters for 3 bytes."""
+    """Number of heart nodes that fit, with everything in base64 (4 characters for 3 bytes)."""
     n_electrodes = len(STANDARD_ELECTRODES)
     per_arrow = 2 + 3 * n_methods * n_electrodes
     taken = sum(packed.stored.nbytes for packed in fixed.values())
@@ -122,7 +122,7 @@ def _most_nodes(fixed: Mapping[str, Packed], n_methods: int, n_scenarios: int) -
 def _lead_fields(
     patient: Patient, shown: HeartShown, methods: Sequence[ShownMethod]
 ) -> Iterator[tuple[str, Packed]]:
-    """Magnitude and angle at the nodes, directions at some places; means of the cells about each.
+    """Magnitude and angle at the nodes, directions at some points; means of the cells around each.
 
     `magnitude` is [method, electrode, shown], log10 of Ohm/mm; `angle` is [electrode, shown] in
     degrees; `{surface}_arrows` is [method, electrode, place, 3], unit vectors.
@@ -150,7 +150,7 @@ def _at_nodes(mean: sp.csr_array, values: np.ndarray) -> np.ndarray:
 
 
 def _rounding(arrays: Mapping[str, Packed]) -> dict[str, float]:
-    """Half a step of what is shown as colours."""
+    """Half a step of the quantities shown as colours."""
     found = {
         "time_rounding_ms": arrays["activation_time"].step / 2,
         "magnitude_rounding_percent": 100 * (10 ** (arrays["magnitude"].step / 2) - 1),

@@ -1,4 +1,4 @@
-"""The triangles that the page shows, no more of them than it has room for."""
+"""Triangles shown in the page, as many as fit."""
 
 from dataclasses import dataclass
 from typing import Self

@@ -21,9 +21,9 @@ VIEWER_BYTES = 100_000
 """Largest size of the page without its patient."""
 SCRIPTS = ("data.js", "ecg.js", "shaders.js", "turntable.js", "view.js", "controls.js",
            "main.js")  # fmt: skip
-"""In the order in which they need each other; all in one function, after OGL."""
+"""Scripts in the order of their dependencies; all in one function, after OGL."""
 COLOUR_MAPS = {"time": EARLY_IS_BRIGHT, "magnitude": SEQUENTIAL, "angle": "inferno"}
-"""What is shown -> map of matplotlib whose lightness rises or falls throughout."""
+"""Quantity -> matplotlib colour map of monotone lightness."""
 N_COLOURS = 64
 DATA = Path(__file__).parent / "data"
 
@@ -37,7 +37,7 @@ class PageSize:
 
     @property
     def line(self) -> str:
-        """For people."""
+        """Sizes as one line of text."""
         return f"viewer {self.viewer / 1e3:.0f} kB, patient {self.patient / 1e3:.0f} kB"
 
 

@@ -23,11 +23,11 @@ from einthoven.numerics.training.tensors import arrays_sha256
 
 NAME = "deepsdf"
 NEAR_MM = 10.0
-"""Samples closer than this tell a surface's mean radius."""
+"""Samples closer than this determine a surface's mean radius."""
 MIN_RADIUS_MM = 5.0
 CODE_START_SD = 0.01
 CODE_LR_FACTOR = 3.0
-"""A code sees only its own patient's points, so that it may move faster than the weights."""
+"""A code sees only its own patient's points, so its learning rate may exceed the weights'."""
 MUON_LR_FACTOR = 6.0
 NEAREST = 0.2
 """Share of a patient's samples, for each surface of a network, that count as near."""
@@ -40,8 +40,8 @@ type Batch = tuple[Tensor, list[Tensor]]
 class AutoDecoder(Task):
     """Decoder and training codes `latents` [patient, latent], with the samples of eq. (6).
 
-    Each network of the decoder sees points of its own: all samples alike for the joint one, mostly
-    those near its surfaces for the split ones.
+    Each network of the decoder has its own points: all samples with equal weight for the joint one,
+    mostly those near its surfaces for the split ones.
 
     Args:
         config: decoder, weights of eq. (6) and batch.
@@ -65,7 +65,7 @@ class AutoDecoder(Task):
 
     @property
     def steps_per_epoch(self) -> int:
-        """Each epoch visits each patient once."""
+        """Number of batches; each epoch visits each patient once."""
         return -(-len(self.points) // self.config.batch_patients)
 
     def batches(self, generator: torch.Generator) -> Iterator[Batch]:
@@ -100,7 +100,7 @@ class AutoDecoder(Task):
         return {"loss": loss, "fit": fit, "prior": prior, "lipschitz": lipschitz}
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Codes learn faster than weights; the decoder's matrices by orthogonal steps."""
+        """Parameter groups: codes learn faster than weights; matrices take orthogonalised steps."""
         matrices = self.decoder.matrices()
         other = [p for p in self.decoder.parameters() if not any(p is m for m in matrices)]
         groups: list[dict[str, Any]] = [

@@ -1,8 +1,8 @@
 """A decoder of two networks: the torso in body coordinates, the heart in its own.
 
 Each is a perceptron of the coordinates whose layers are scaled and shifted by the code
-(feature-wise modulation, Perez 2018, arXiv 1709.07871). Torso and heart have a part of the code
-each, so that a skin says nothing about a heart but what the codes' covariance knows.
+(feature-wise modulation, Perez 2018, arXiv 1709.07871). Torso and heart have separate parts of the
+code, so a skin affects the heart only through the covariance of the codes.
 """
 
 import math
@@ -30,14 +30,14 @@ N_LAYERS = 4
 CODE_WIDTH = 64
 """Hidden units between a code and the modulation."""
 CHUNK = 2_048
-"""Points evaluated at a time: what layers give fits into a cache, and is small enough that the
-allocator keeps it between operations."""
+"""Points evaluated at a time: the layers' outputs fit into a cache and are small enough for the
+allocator to keep between operations."""
 START = 0.3
-"""Share of the usual initial weights of the modulation: codes start as small changes."""
+"""Initial weights of the modulation relative to the usual ones: codes start as small changes."""
 
 
 class CodeBranch(nn.Module):
-    """`n_out` values at points of one frame, by the `n_code` entries of its part of the code."""
+    """`n_out` values at points of one frame, given `n_code` entries of the code."""
 
     frequencies: Tensor
 
@@ -70,11 +70,11 @@ class CodeBranch(nn.Module):
     def with_gradients(
         self, coords: Tensor, code: Tensor, dtype: torch.dtype
     ) -> tuple[Tensor, Tensor]:
-        """Values and their gradients for one patient, backwards by hand.
+        """Values and their gradients for one patient, with a hand-written backward pass.
 
         The code is folded into the weights and nothing is recorded, which takes half the time of
-        automatic differentiation. `dtype` is of the layers; what goes in and comes out keeps its
-        own: [point, 3] without unit, [code] -> [point, value] and [point, value, 3].
+        automatic differentiation. `dtype` is that of the layers; inputs and outputs keep theirs:
+        [point, 3] without unit, [code] -> [point, value] and [point, value, 3].
         """
         folded = [
             ((scale[:, None] * linear.weight).to(dtype), (scale * linear.bias + shift).to(dtype))
@@ -103,14 +103,14 @@ class CodeBranch(nn.Module):
         return self.last(h.to(coords.dtype)), gradient.movedim(0, 1)
 
     def matrices(self) -> list[Tensor]:
-        """Weights that are neither the last layer's nor biases."""
+        """Weights except biases and those of the last layer."""
         return [linear.weight for linear in [*self.layers, self.code, self.modulation]]
 
 
 class SplitDecoder(SurfaceDecoder):
-    """Torso and heart apart; the code is pose, part of the torso, part of the heart.
+    """Separate networks for torso and heart; the code is pose, torso part, heart part.
 
-    No Lipschitz bound is learned: smooth modulations of few entries need none.
+    No Lipschitz bound is learned, because smooth modulations of few entries need none.
     """
 
     parts = (slice(0, 1), slice(1, N_SURFACES))

@@ -1,4 +1,4 @@
-"""Samples of signed distances of many anatomies: what an encoder is trained on."""
+"""Samples of signed distances of many anatomies, the training data of an encoder."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -46,13 +46,13 @@ def read_shapes(paths: Paths) -> Samples | None:
     """Samples of shapes beside the cohort; None without files.
 
     Raises:
-        BadInput: a file is missing, broken, or of another number of samples.
+        BadInput: a file is missing, broken, or has another number of samples.
     """
     if not paths:
         return None
     chunks = [load_arrays(path, ("sdf_points", "sdf")) for path in paths]
     if len({chunk["sdf_points"].shape[1] for chunk in chunks}) > 1:
-        raise BadInput("shapes: files differ in their number of samples; make them anew")
+        raise BadInput("shapes: files differ in their number of samples; make them again")
     points, sdf = (np.concatenate([c[name] for c in chunks]) for name in ("sdf_points", "sdf"))
     return points, sdf
 

@@ -1,4 +1,4 @@
-"""Surfaces that a code stands for, as triangles."""
+"""Triangulated surfaces of a code."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from einthoven.learning.encoders.deepsdf.encoder import DeepSdfEncoder
 
 N_ROUGH, STRIDE = 24, 4
 REACH = 2.5
-"""Half of a side of the box in which a surface is looked for, in mean radii of torso or heart."""
+"""Half side of the box searched for a surface, in mean radii of torso or heart."""
 
 
 def decoded_surfaces(
@@ -19,7 +19,7 @@ def decoded_surfaces(
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """The four surfaces of a code: name -> points [vertex, 3] mm, patient frame, outward faces.
 
-    All are closed; what a code far from the training lets leave its box ends there.
+    All are closed; a surface that leaves the box, as codes far from the training may, ends there.
 
     Args:
         encoder: trained.
@@ -54,7 +54,7 @@ def decoded_surfaces(
 def _largest_blob(inside: np.ndarray, n: int) -> np.ndarray:
     """The largest connected part of the grid points [n^3] that are inside.
 
-    Far from all samples of the training a network may make up a second body.
+    Far from all training samples a network may produce a second body.
     """
     from scipy.ndimage import label
 
@@ -65,7 +65,7 @@ def _largest_blob(inside: np.ndarray, n: int) -> np.ndarray:
 
 
 def _largest_surface(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The largest connected part of a closed surface, its triangles outwards."""
+    """The largest connected part of a closed surface, oriented outwards."""
     import pyvista
 
     whole = pyvista.PolyData.from_regular_faces(points, faces)
@@ -77,8 +77,8 @@ def _largest_surface(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray,
 def _values_near_zero(grid: Grid, decode: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """Values [point, column] on a grid, decoded where one of them may be near zero.
 
-    A signed distance is 1-Lipschitz, so a grid STRIDE times coarser tells where that is, and serves
-    elsewhere by interpolation. All are decoded if the grid has no such coarser one.
+    A signed distance is 1-Lipschitz, so a grid STRIDE times coarser shows where that is, and is
+    interpolated elsewhere. All points are decoded if the grid has no such coarser one.
     """
     from scipy.ndimage import map_coordinates
 

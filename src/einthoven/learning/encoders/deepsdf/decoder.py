@@ -1,12 +1,12 @@
 """The DeepSDF decoder: (point, code) -> four signed distances (Dokuchaev 2026, section 2.5).
 
-Five hidden layers, a skip of the coordinates after the third, Fourier features
-(Tancik et al. 2020, arXiv 2006.10739), Lipschitz layers, four outputs.
+Five hidden layers, a skip of the coordinates after the third, Fourier features (Tancik et al. 2020,
+arXiv 2006.10739), Lipschitz layers, four outputs.
 
-Two things are ours and can be switched off. *Pose*: the first six entries of the code turn and
-shift the coordinates in which the network sees the heart, so that few training anatomies
-suffice to know that a heart may stand elsewhere. *Smooth activations*: the gradient of a signed
-distance is the surface normal, which steps from face to face with ReLU.
+Two additions can be switched off. *Pose*: the first six entries of the code rotate and shift the
+coordinates in which the network sees the heart, so that few training anatomies suffice to learn
+that a heart may have another pose. *Smooth activations*: the gradient of a signed distance is the
+surface normal, which is piecewise constant with ReLU.
 """
 
 import math
@@ -34,9 +34,9 @@ SLOPED = {"relu": lambda x: (F.relu(x), (x > 0).to(x)), "silu": lambda x: _silu_
 class SurfaceDecoder(nn.Module, ABC):
     """Signed distances in mm, at points in mm in the patient frame.
 
-    Buffers set by `normalise` from training data alone: `body_mm` (scale of torso coordinates),
-    `heart_centre`, `heart_mm` (centre and scale of heart coordinates), and per surface
-    `output_mm` (scale) and `radius_mm` (of the sphere that the network bends).
+    `normalise` sets buffers from training data only: `body_mm` (scale of torso coordinates),
+    `heart_centre`, `heart_mm` (centre and scale of heart coordinates), and per surface `output_mm`
+    (scale) and `radius_mm` (of the sphere that the network deforms).
     """
 
     parts: tuple[slice, ...]
@@ -76,11 +76,11 @@ class SurfaceDecoder(nn.Module, ABC):
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
 
     def with_gradients(self, points: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
-        """Of one body: distances [point, surface] mm and their gradients [point, surface, 3].
+        """Distances [point, surface] mm of one body and their gradients [point, surface, 3].
 
-        At points [point, 3] mm, by the code [latent].
+        They are at points [point, 3] mm, given the code [latent].
         """
-        # a caller may be inside no_grad or inference_mode, as Lightning's validation is
+        # the caller may be inside no_grad or inference_mode, as in Lightning's validation
         plain = torch.autocast(points.device.type, enabled=False)
         with plain, torch.inference_mode(False), torch.enable_grad():
             x = points.clone().requires_grad_(True)
@@ -89,7 +89,7 @@ class SurfaceDecoder(nn.Module, ABC):
         return sdf.detach(), torch.stack(rows, dim=1)
 
     def heart_coordinates(self, points: Tensor, latent: Tensor) -> Tensor:
-        """Coordinates in which the heart lies as the mean one: [patient, point, 3], no unit."""
+        """Coordinates in which the heart has the mean pose: [patient, point, 3], no unit."""
         heart = points - self.heart_centre
         if self.config.pose:
             heart = heart - POSE_SHIFT_MM * latent[:, None, 3:N_POSE]
@@ -101,10 +101,11 @@ class SurfaceDecoder(nn.Module, ABC):
         return latent[:, N_POSE:] if self.config.pose else latent
 
     def spheres(self, body: Tensor, heart: Tensor) -> Tensor:
-        """Distances to spheres about the body's and the heart's centre, which the network bends.
+        """Distances to spheres about the body's and the heart's centre, which the network deforms.
 
-        So even a hardly trained decoder has all four surfaces, and the far field is right. From
-        coordinates of the body and `heart_coordinates`, without unit: [patient, point, surface] mm.
+        Even a hardly trained decoder thus has all four surfaces, and the far field is right.
+        Arguments are coordinates of the body and `heart_coordinates`, without unit: [patient,
+        point, surface] mm.
         """
         torso, heart = (smooth_norm(body * self.body_mm), smooth_norm(heart * self.heart_mm))
         return torch.cat([torso, *[heart] * (N_SURFACES - 1)], dim=-1) - self.radius_mm
@@ -135,12 +136,12 @@ class LipschitzLinear(nn.Module):
         return self.weight * torch.clamp(self.bound() / row_sums, max=1.0)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[..., n_in] -> [..., n_out]."""
+        """Map [..., n_in] to [..., n_out]."""
         return F.linear(x, self.normalised_weight(), self.bias)
 
 
 class Decoder(SurfaceDecoder):
-    """One network for all four surfaces, of Lipschitz layers: the paper's."""
+    """One network of Lipschitz layers for all four surfaces, as in Dokuchaev 2026."""
 
     parts = (slice(0, N_SURFACES),)
     near_share = 0.0
@@ -167,7 +168,7 @@ class Decoder(SurfaceDecoder):
         torso_waves = waves(body, scale * self.frequencies[:3])
         heart_waves = waves(heart, scale * self.frequencies[3:])
         coords = torch.cat([body, heart, torso_waves, heart_waves], dim=-1)
-        # the code is the same at all points of a patient: multiply it once, not per point
+        # the code is the same at all points of a patient, so multiply it once
         weight = self.first.normalised_weight()
         n_coords = coords.shape[-1]
         h = F.linear(coords, weight[:, :n_coords], self.first.bias)
@@ -194,7 +195,7 @@ def smooth_norm(vector: Tensor) -> Tensor:
 
 
 def heart_rotation(latent: Tensor) -> Tensor:
-    """How the pose rotates the heart, from its mean to the patient's: [..., 3, 3]."""
+    """Rotation of the heart from its mean pose to the patient's: [..., 3, 3]."""
     return rotation(POSE_ROTATION_RAD * latent[..., :3])
 
 

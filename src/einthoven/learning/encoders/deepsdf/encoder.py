@@ -35,7 +35,7 @@ from einthoven.numerics.training.task import torch_threads
 from einthoven.numerics.training.tensors import load_model, load_weights, save_model
 
 BLOCK = 2**14
-"""Points decoded with gradients at a time: bounds the memory."""
+"""Points decoded with gradients at a time, which limits the memory."""
 NEAR_MM = 3.0
 """Samples closer than this to a surface measure how well it is reproduced."""
 VALIDATION_FILE = "validation.json"
@@ -77,7 +77,7 @@ class DeepSdfEncoder(Encoder):
         return self.decode(self.latents.of(patient), points)
 
     def geometry(self, patient: str) -> Geometry:
-        """The anatomy that the patient's code stands for."""
+        """The anatomy of the patient's code."""
         return self.geometry_of(self.latents.of(patient))
 
     def decode(self, latent: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -87,7 +87,7 @@ class DeepSdfEncoder(Encoder):
         return torch.cat(parts).numpy()
 
     def geometry_of(self, latent: np.ndarray) -> Geometry:
-        """The anatomy that any code stands for."""
+        """The anatomy of any code."""
         return Geometry(latent, partial(self.decode_with_gradients, latent))
 
     def decode_with_gradients(
@@ -163,9 +163,9 @@ class DeepSdfEncoder(Encoder):
     ) -> Self:
         """Train on the training patients and on shapes, then infer all codes, eq. (6) and (7).
 
-        Validation and test patients touch neither the weights nor the scales nor the prior. Codes
-        of training patients are inferred like those of all others: learned ones would differ in
-        kind, and whatever is trained on top of them would see that. Writes `curve.csv`.
+        Validation and test patients affect neither the weights nor the scales nor the prior. Codes
+        of training patients are inferred like those of all others, because learned codes would
+        differ systematically and mislead models trained on them. Writes `curve.csv`.
         """
         samples = joined(cohort.of("train"), shapes)
         decoder, prior, data_sha256 = train_decoder(samples, config, folder, machine)
@@ -223,7 +223,7 @@ def _tensor(name: str, points: np.ndarray) -> Tensor:
 
 
 def paired(points: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
-    """A decoder's arguments for points [point, 3] and one code for all, or one for each point."""
+    """Arguments of a decoder for points [point, 3] and one code for all, or one for each point."""
     return (points[None] if len(codes) == 1 else points[:, None]), codes
 
 

@@ -1,4 +1,4 @@
-"""Codes of anatomies by their surfaces, or by points on them: contours, scans, noisy clouds."""
+"""Codes of anatomies from their surfaces, or from points on them: contours, scans, noisy clouds."""
 
 import csv
 from dataclasses import dataclass, replace
@@ -23,15 +23,15 @@ from einthoven.learning.encoders.imported_code import ImportedCode
 from einthoven.learning.samples.sdf import sample_sdf
 
 DECODER_MM = 0.5
-"""Error of the decoder itself, added to the noise: points are never better known than that."""
+"""Error of the decoder, added to the noise: points are never more accurate than that."""
 FIRST_SIGMA = 8.0
-"""Factor on the noise in a first fit: from the mean shape straight to precise points the path may
-end in a shape that fits the points and is worse everywhere else."""
+"""Factor on the noise in a first fit. Starting from the mean shape, precise points may lead to a
+shape that fits the points and is worse everywhere else."""
 ORIGIN_SD_MM = 300.0
-"""Prior of an unknown origin: next to none."""
+"""Prior SD of an unknown origin: almost uninformative."""
 MIN_HEART_POINTS = 10
 MIN_SAMPLES = 100
-"""Of complete surfaces, for an encoder that looks at fewer, too."""
+"""Least number of samples of complete surfaces, for encoders trained with fewer, too."""
 COLUMNS = ("surface", "x", "y", "z")
 
 
@@ -57,7 +57,7 @@ class SurfacePoints:
         """Read a CSV file with the columns surface, x, y, z in mm.
 
         Raises:
-            BadInput: no such file, other columns, or a coordinate that is no number.
+            BadInput: no such file, other columns, or a coordinate that is not a number.
         """
         try:
             with open(path, newline="") as stream:
@@ -70,7 +70,7 @@ class SurfacePoints:
             points = np.array([[float(row[axis]) for axis in "xyz"] for row in rows])
             return cls(points, np.array([row["surface"].strip() for row in rows]))
         except (ValueError, TypeError, AttributeError) as error:
-            raise BadInput(f"{path}: a row is incomplete or no number ({error})") from error
+            raise BadInput(f"{path}: a row is incomplete or not numeric ({error})") from error
         except BadInput as error:
             raise BadInput(f"{path}: {error}") from error
 
@@ -92,21 +92,21 @@ def code_from_points(
 ) -> ImportedCode:
     """Most probable code for points on surfaces with normal errors, eq. (7) of Dokuchaev 2026.
 
-    A point x on surface k says that s_k(x, z) = 0 with a standard deviation sigma, so that the
-    code minimises sum s_k(x_i, z)^2 / sigma^2 + (z - mean)^T covariance^-1 (z - mean). What the
-    points do not show, such as a torso, comes from the codes' covariance.
+    A point x on surface k means that s_k(x, z) = 0 with a standard deviation sigma, so the code
+    minimises sum s_k(x_i, z)^2 / sigma^2 + (z - mean)^T covariance^-1 (z - mean). Parts without
+    points, such as a torso, follow from the covariance of the codes.
 
     Args:
         encoder: trained.
-        given: points; axes as in the patient frame (left, back, up), as DICOM's.
-        noise_mm: standard deviation of the points across their surface.
-        free_origin: whether the frame's origin is unknown, and to be found with the code.
+        given: points; axes as in the patient frame (left, back, up), as in DICOM.
+        noise_mm: standard deviation of the points normal to their surface.
+        free_origin: whether the frame's origin is unknown and estimated with the code.
 
     Returns:
         The code; its misfit is the root mean square distance of points from the decoded surface.
 
     Raises:
-        BadInput: noise below zero.
+        BadInput: negative noise.
         NotConverged: no code fits.
     """
     check.between("noise_mm", noise_mm, 0.0, 50.0)
@@ -134,7 +134,7 @@ def code_from_points(
         if (surface == name).any()
     }
     origin, latent = found[n_latent:] if free_origin else np.zeros(3), found[:n_latent]
-    # noisy points lie off every surface, so that their misfit says nothing about the shape
+    # noisy points are off every surface, so their misfit says nothing about the shape
     checked = check_code(encoder, latent.astype(np.float32), {})
     return ImportedCode(latent.astype(np.float32), misfit, checked, origin)
 
@@ -157,7 +157,7 @@ def _distances_to_own_surface(
 
 
 def _with_origin(encoder: DeepSdfEncoder, given: SurfacePoints) -> CodePrior:
-    """The prior of code and origin, as if the heart's points lay about the mean heart's centre."""
+    """Prior of code and origin, as if the heart's points were centred at the mean heart."""
     heart = given.points[given.surface != SDF_SURFACES[0]]
     origin = heart.mean(axis=0) - encoder.decoder.heart_centre.numpy()
     prior, n = encoder.prior, encoder.n_latent

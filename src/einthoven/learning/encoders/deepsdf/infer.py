@@ -11,25 +11,26 @@ from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput, NotConverged
 
 RIDGE = 1e-3
-"""Share of the mean variance added to the covariance: with few patients it is singular."""
+"""Share of the mean variance added to the covariance, which is singular with few patients."""
 PLAIN_UNIT_MM = 100.0
-"""Unit of the plain squared error, so that the loss weights keep their size."""
+"""Unit of the plain squared error, so that the loss weights keep their magnitude."""
 TORSO_RELATIVE = 5.0
-"""The torso is about this many times larger than the heart, and so are errors that matter."""
+"""Size of the torso relative to the heart, and so of relevant errors."""
 TORSO_WEIGHT = 3.0
-"""Without it the torso, one residual in four and a hard one, is fitted last."""
+"""Weight of the torso's residual; without it the torso, one in four and a hard one, is fitted last.
+"""
 
 
 ALL = slice(None)
 
 
 def residuals(predicted: Tensor, sdf: Tensor, relative_mm: float, part: slice = ALL) -> Tensor:
-    """What eq. (6) and (7) square: errors of signed distances, without unit.
+    """Residuals of eq. (6) and (7): errors of signed distances, without unit.
 
-    With `relative_mm` > 0 the error is divided by |s| + relative_mm: millimetres count near
-    the surfaces, per cents far away. The torso's `relative_mm` is TORSO_RELATIVE times larger:
-    with one as small as the heart's, the best answer to an uncertain skin is a distance of
-    nearly zero all around it. 0 is the paper's plain error.
+    With `relative_mm` > 0 the error is divided by |s| + relative_mm, so it is absolute near the
+    surfaces and relative farther out. The torso's `relative_mm` is TORSO_RELATIVE times larger:
+    with a value as small as the heart's, the optimum for an uncertain skin is a distance of nearly
+    zero all around it. 0 is the plain error of Dokuchaev 2026.
 
     Args:
         predicted: [..., surface] mm.
@@ -48,7 +49,7 @@ def residuals(predicted: Tensor, sdf: Tensor, relative_mm: float, part: slice = 
 class CodePrior:
     """Normal distribution of the training codes: mean [latent], covariance [latent, latent].
 
-    `n_codes` is how many codes they come from; 0 if that is not known.
+    `n_codes` is the number of codes it was estimated from; 0 if unknown.
     """
 
     mean: np.ndarray
@@ -85,9 +86,9 @@ def infer_code(
 ) -> np.ndarray:
     """Minimise mean residual^2 + lambda (z - mean)^T covariance^-1 (z - mean), eq. (7).
 
-    Levenberg and Marquardt's method on w with z = mean + L w and
-    L L^T = covariance: the prior becomes |w|^2 and the problem well scaled. As each sample may
-    have its own copy of the code, the Jacobian takes one reverse pass for each column.
+    The method is Levenberg-Marquardt on w with z = mean + L w and L L^T = covariance, so that the
+    prior is |w|^2 and the problem well scaled. Each sample may have its own copy of the code, so
+    the Jacobian takes one reverse pass per column.
 
     Args:
         residual: errors of samples (see `residuals`).
@@ -95,13 +96,13 @@ def infer_code(
         prior: of the training codes.
         lambda_mahalanobis: weight of the prior.
         max_steps: evaluations of the errors.
-        start: [latent] code to begin with; None is the mean.
+        start: [latent] initial code; None is the mean.
 
     Returns:
         The code [latent].
 
     Raises:
-        NotConverged: the objective is not a number.
+        NotConverged: the objective is not finite.
     """
     from scipy.optimize import least_squares
 
@@ -129,10 +130,10 @@ def infer_code(
     first = np.linalg.solve(factor, offset)
     if not np.isfinite(errors(first)).all():
         raise NotConverged(
-            "code inference: the first code has no finite error; "
+            "code inference: the initial code has no finite error; "
             "are the signed distances in mm and in the patient frame?"
         )
-    # below 1e-6 relative change the float32 decoder is noise
+    # below 1e-6 relative change the float32 decoder is dominated by rounding
     with torch.inference_mode(False):
         found = least_squares(errors, first, jac=jacobian, ftol=1e-6, xtol=1e-6, max_nfev=max_steps)
     return prior.mean + factor @ found.x

@@ -1,4 +1,4 @@
-"""Whether an anatomy is like those that an encoder was trained on."""
+"""Out-of-distribution check of an anatomy for an encoder."""
 
 import math
 from collections.abc import Mapping
@@ -9,17 +9,17 @@ from einthoven.base.metrics.out_of_distribution import OutOfDistributionCheck
 from einthoven.learning.encoders.deepsdf.encoder import DeepSdfEncoder
 
 LEVEL = 0.99
-"""Share of new training-like codes whose distance is below the limit, if codes are normal."""
+"""Share of new codes of the training distribution whose distance is below the limit."""
 MISFIT_FACTOR = 2.0
-"""Limit of a misfit, in means over validation patients."""
+"""Limit of a misfit, as a multiple of the mean over validation patients."""
 
 
 def check_code(
     encoder: DeepSdfEncoder, latent: np.ndarray, misfit_mm: Mapping[str, float]
 ) -> OutOfDistributionCheck:
-    """Hold a code and its misfit against the patients of the encoder's training.
+    """Compare a code and its misfit with the patients of the encoder's training.
 
-    Where no validation patient tells how large a misfit is usual, none is in distribution.
+    Without validation patients the usual misfit is unknown, and nobody is in distribution.
 
     Args:
         encoder: with the codes of its cohort.
@@ -41,10 +41,10 @@ def check_code(
 def distance_limit(n_latent: int, n_train: int) -> float:
     """Distance that a share LEVEL of new codes of the training's distribution does not exceed.
 
-    The square follows chi-square if mean and covariance are known. They are estimated from few
-    codes, so it is Hotelling's: d (n^2 - 1) / (n (n - d)) times F(d, n - d), which tends to
-    chi-square. With no more codes than numbers in a code the covariance says nothing, and by the
-    narrower chi-square limit every new code is out of distribution.
+    For a known mean and covariance the square follows chi-square. They are estimated from few
+    codes, so it follows Hotelling's d (n^2 - 1) / (n (n - d)) times F(d, n - d), which tends to
+    chi-square. If there are no more codes than entries of a code, the covariance is uninformative,
+    and the narrower chi-square limit puts every new code out of distribution.
     """
     from scipy.special import fdtri, gammaincinv
 

@@ -1,1 +1,1 @@
-"""Lead fields of any body: the incident field is solved, what the heart does to it is learned."""
+"""Lead fields of any body: the incident field is computed, the effect of the heart is learned."""

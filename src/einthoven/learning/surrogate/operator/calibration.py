@@ -1,8 +1,8 @@
-"""Factors on the SDs of an ensemble of operators, from patients that none was trained on.
+"""Factors on the SDs of an ensemble of operators, from patients not used for training.
 
-One for directions. Another for ECGs: these are sums over fronts, in which errors of neighbouring
-points add up or cancel as they do not in the SD of a direction. Validation patients have no beat;
-plane fronts through their hearts stand for it.
+One factor is for directions. Another is for ECGs, which are sums over fronts: errors of
+neighbouring points add up or cancel, unlike in the SD of a direction. Validation patients have no
+simulated beat, so plane fronts through their hearts are used.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,9 +19,9 @@ from einthoven.learning.surrogate.operator.operator import OperatorEnsemble
 from einthoven.learning.surrogate.operator.train import OperatorSample
 
 LEVEL = 0.9
-"""Share of the ECGs' errors that is stated to lie within the interval."""
+"""Share of the ECGs' errors that should lie within the interval."""
 N_FRONTS = 10
-"""That cross a heart one after the other along each direction, the same muscle between two."""
+"""Successive fronts per direction that cross a heart, with equal muscle between them."""
 DIRECTIONS = np.array([d for d in product((-1, 0, 1), repeat=3) if d > (0, 0, 0)], float)
 """Axes of a cube, of its faces and of its diagonals, in the heart frame."""
 
@@ -29,15 +29,15 @@ DIRECTIONS = np.array([d for d in product((-1, 0, 1), repeat=3) if d > (0, 0, 0)
 def calibrate_operator(
     operator: OperatorEnsemble, samples: Iterable[OperatorSample]
 ) -> dict[str, Any]:
-    """What `uncertainty.json` holds.
+    """Content of `uncertainty.json`.
 
     Args:
         operator: two or more networks; its own factors are not used.
         samples: validation patients.
 
     Returns:
-        n_members, factor, n_patients, n_points, and `calibration_metrics` of the calibrated SD
-        on these very patients; ecg_factor, with which `LEVEL` of the ECGs' errors are covered.
+        n_members, factor, n_patients, n_points, and `calibration_metrics` of the calibrated SD on
+        the same patients; ecg_factor, with which `LEVEL` of the ECGs' errors are covered.
 
     Raises:
         BadInput: no patient, or one network only.
@@ -66,7 +66,7 @@ def _ecg_ratios(operator: OperatorEnsemble, sample: OperatorSample) -> np.ndarra
 
 
 def _potentials(grad: np.ndarray, sample: OperatorSample) -> np.ndarray:
-    """Potentials [front, electrode] of plane fronts, against the mean of all electrodes."""
+    """Potentials [front, electrode] of plane fronts, relative to the mean of all electrodes."""
     place, share = sample.inputs.local[:, :3].numpy(), sample.inputs.share.numpy()
     found = []
     for direction in DIRECTIONS:

@@ -1,4 +1,4 @@
-"""An operator's file: weights, and what it was trained on."""
+"""File of an operator: weights, and the distribution of its training data."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def load_operator(path: str | Path) -> tuple[IncidentOperator, Familiarity]:
     """Read what `save_operator` wrote, ready to predict.
 
     Raises:
-        BadInput: missing, damaged, of another version, or another kind of model.
+        BadInput: missing, damaged, from another version, or another kind of model.
     """
     tensors, about = load_model(path, kind=MODEL)
     network = IncidentOperator(read_section(OperatorSettings, about["config"], str(path)))

@@ -1,10 +1,10 @@
-"""Whether a heart is like those of the training: distances of its features from theirs.
+"""Out-of-distribution check of a heart: distances of its features from those of the training.
 
-Features of points (place, distances and directions to walls, fibre) and of the heart (their means
-over its volume, and ratios of conductivities) each have a mean and a covariance over the training
-patients. The distance of a patient is the root mean square, over points and features, of the
-whitened residual: about one for a patient of the training. Distances of the training patients from
-those of the other four fifths of them give the limit that a share LEVEL of further ones will not
+Features of points (position, distances and directions to walls, fibre) and of the heart (their
+means over its volume, and ratios of conductivities) each have a mean and a covariance over the
+training patients. The distance of a patient is the root mean square, over points and features, of
+the whitened residual: about one for a patient of the training. Cross-validated distances (five
+folds) of the training patients give the limit that a share LEVEL of further patients will not
 exceed, if the logarithms of distances are normal.
 """
 
@@ -24,14 +24,14 @@ from einthoven.learning.surrogate.operator.inputs import N_OF_PATIENT, N_OF_POIN
 
 LEVEL, FOLDS = 0.99, 5
 LEAST_SD = 0.02
-"""Added to the covariance: features that hardly vary among the training patients."""
+"""Added to the covariance for features that hardly vary among the training patients."""
 KINDS = ("points", "heart")
 """Distances are called `points_sd` and `heart_sd`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Normal:
-    """Mean and spread of features.
+    """Mean and covariance of features.
 
     Args:
         mean: [feature].
@@ -65,15 +65,15 @@ class Normal:
         return cls(mean.float(), whitening.float(), torch.tensor(torch.nan))
 
     def distance(self, features: Tensor) -> float:
-        """Of one patient's features [row, feature]."""
+        """Distance of one patient's features [row, feature]."""
         return float(((features - self.mean) @ self.whitening).square().mean().sqrt())
 
 
 def upper_limit(distances: np.ndarray) -> float:
-    """What a further draw of positive numbers [any] exceeds with probability 1 - LEVEL.
+    """Value that a further draw of positive numbers [any] exceeds with probability 1 - LEVEL.
 
-    Student's prediction interval of their logarithms; NaN, so that nothing is below it, of less
-    than two.
+    It is Student's prediction interval of their logarithms; for fewer than two, NaN, so that
+    nothing is below it.
     """
     n = len(distances)
     if n < 2:
@@ -85,14 +85,14 @@ def upper_limit(distances: np.ndarray) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Familiarity:
-    """The training's features, of points and of hearts."""
+    """The training's distributions of point and heart features."""
 
     points: Normal
     heart: Normal
 
     @classmethod
     def of(cls, train: Sequence[OperatorInputs]) -> Self:
-        """Fit; of fewer than FOLDS patients there is no limit, and nobody is in distribution."""
+        """Fit; with fewer than FOLDS patients there is no limit, and nobody is in distribution."""
         return cls(Normal.of([_of_points(inputs) for inputs in train]),
                    Normal.of([_of_heart(inputs) for inputs in train]))  # fmt: skip
 
@@ -106,13 +106,13 @@ class Familiarity:
         return OutOfDistributionCheck(values, limits)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """`points.mean` and so on, for the model's file."""
+        """Tensors `points.mean` and so on, for the model's file."""
         return {f"{kind}.{name}": tensor for kind in KINDS
                 for name, tensor in vars(getattr(self, kind)).items()}  # fmt: skip
 
     @classmethod
     def from_state_dict(cls, tensors: Mapping[str, Tensor], path: str | Path) -> Self:
-        """What `state_dict` made.
+        """Inverse of `state_dict`.
 
         Raises:
             BadInput: an entry is missing.
@@ -122,7 +122,7 @@ class Familiarity:
                      for kind in KINDS]  # fmt: skip
         except KeyError as error:
             raise BadInput(
-                f"{path}: has no tensor {error}; of another version? train again"
+                f"{path}: has no tensor {error}; from another version? train again"
             ) from error
         return cls(*found)
 

@@ -1,6 +1,7 @@
-"""What the operator sees of a heart: its geometry about each point, and the incident field there.
+"""Inputs of the operator: the heart's geometry around each point, and the incident field there.
 
-No code of the whole body, no electrode: two bodies that look alike from a point are alike to it.
+There is no code of the whole body and no electrode: two bodies that look alike from a point have
+equal inputs.
 """
 
 from typing import NamedTuple, Self
@@ -23,9 +24,9 @@ from einthoven.numerics.bem.incident import incident_fields
 from einthoven.numerics.bem.leadfield import BoundaryLeadFields
 
 PLACE_MM, NEAR_MM, WALL_MM, DEEP_MM = 60.0, 5.0, 25.0, 20.0
-"""Lengths that make place and distances of order one; to walls sharp and wide, to the skin wide."""
+"""Lengths that scale positions and distances to order one; walls at two scales, the skin at one."""
 EDGE_MM = 4.0
-"""Edges of meshes are told relative to it."""
+"""Mesh edge lengths are relative to it."""
 N_OF_POINT = 3 + 3 + 3 + 1 + 3 * len(SDF_SURFACES) + 6
 N_OF_PATIENT = N_OF_POINT + 3
 N_LOCAL = N_OF_PATIENT + 1
@@ -33,16 +34,17 @@ N_LOCAL = N_OF_PATIENT + 1
 
 
 class HeartPoints(NamedTuple):
-    """Points that stand for a heart, patient frame."""
+    """Points that represent a heart, patient frame."""
 
     points: np.ndarray
     """[point, 3] mm in the myocardium."""
     fiber: np.ndarray
-    """[point, 3] unit vectors; the sign has no meaning."""
+    """[point, 3] unit vectors; the sign does not matter."""
     volumes: np.ndarray
-    """[point] what each stands for, in any unit."""
+    """[point] volume that each point represents, in any unit."""
     edge_mm: float
-    """Of the heart's mesh, `edge_of_cells`: what finite elements make of it depends on that."""
+    """Edge length of the heart's mesh, `edge_of_cells`, on which finite-element gradients depend.
+    """
 
     @classmethod
     def of_cells(cls, patient: Patient) -> Self:
@@ -56,7 +58,7 @@ class HeartPoints(NamedTuple):
         """The field samples in the myocardium, which are drawn by volume.
 
         Raises:
-            BadInput: none lies there.
+            BadInput: there are none.
         """
         field = patient.field
         inside = field.field_tissue == Tissue.MYOCARDIUM
@@ -80,11 +82,11 @@ class OperatorInputs(NamedTuple):
     """Tensors of one heart, or of a batch with one leading dimension more; heart frame, float32."""
 
     local: Tensor
-    """[point, N_LOCAL]: the place first."""
+    """[point, N_LOCAL]: the position first."""
     incident: Tensor
     """[electrode, point, 3] 1/mm^2: gradients without heart, times the torso's conductivity."""
     share: Tensor
-    """[point] of the heart's volume, that each stands for; their sum is one."""
+    """[point] share of the heart's volume that each point represents; their sum is one."""
 
     def at(self, points: Tensor, electrodes: Tensor | slice = slice(None)) -> Self:
         """The same heart (not a batch) at some points, for some electrodes."""
@@ -110,14 +112,14 @@ class OperatorInputs(NamedTuple):
         sigma: LeadFieldSettings,
         threads: int = 1,
     ) -> Self:
-        """All that the operator needs of a patient: one solve of the torso, by boundary elements.
+        """Inputs for a patient, with one boundary-element solution of the torso.
 
         Args:
-            anatomy: all surfaces; with lungs, these are in the torso that is solved.
+            anatomy: all surfaces; lungs, if any, are included in the torso.
             heart: points in the myocardium.
             electrode_points: [electrode, 3] mm on the skin.
             sigma: conductivities.
-            threads: that work at once.
+            threads: number of threads.
 
         Raises:
             BadInput: shapes do not fit, values are not finite, electrodes off the skin.
@@ -151,7 +153,7 @@ def torso_fields(
 ) -> BoundaryLeadFields:
     """Lead fields of the patient's torso without heart, of 1 mS/mm, in a region of it.
 
-    Lungs are inclusions of their conductivity relative to the torso's.
+    Lungs are inclusions with their conductivity relative to the torso's.
     """
     surfaces, region = anatomy.surfaces, np.asarray(region, float)
     ratio = sigma.sigma_lung_s_per_m / sigma.sigma_torso_s_per_m
@@ -165,12 +167,12 @@ def torso_fields(
 def local_geometry(
     anatomy: Anatomy, heart: HeartPoints, sigma: LeadFieldSettings, threads: int = 1
 ) -> np.ndarray:
-    """Features [point, N_LOCAL] of order one, the same wherever the patient stands.
+    """Features [point, N_LOCAL] of order one, independent of the patient's frame.
 
-    Place, distances to cavities and epicardium (sharp and wide) and to the skin, directions to
-    all of them, f f^T; then, the same for all points, logarithms of conductivities along and across
-    the fibres and of the blood relative to the torso's, and of the mesh's edge. No measure of the
-    whole heart: a training knows few hearts by it, and learns errors for each.
+    They are position, distances to cavities and epicardium (two scales) and to the skin, directions
+    to all of them, and f f^T; then, equal for all points, logarithms of the conductivities along
+    and across the fibres and of the blood relative to the torso's, and of the mesh's edge. There is
+    no measure of the whole heart, because a training has few hearts and would overfit to it.
     """
     turn, origin = anatomy.heart_rotation, anatomy.heart_origin
     place = (heart.points - origin) @ turn

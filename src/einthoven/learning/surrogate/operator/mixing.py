@@ -1,8 +1,8 @@
-"""Gradients of an ensemble from what its networks say: the last step, for all leads at once.
+"""Gradients of an ensemble from the outputs of its networks: the last step, for all leads at once.
 
-g_m(x) = A_m(x) p(x) + t_m(x), t_m the sum over modes; mean and spread over the networks m. Tiny
-products per point and electrode: components come first here, so that neighbouring points are next
-to each other and the compiler makes vectors of them.
+g_m(x) = A_m(x) p(x) + t_m(x), t_m the sum over modes; mean and SD over the networks m. The products
+per point and electrode are tiny, so components come first here: neighbouring points are adjacent in
+memory and the compiler can vectorise.
 """
 
 import numba
@@ -29,9 +29,9 @@ def mixed(
         modes: t [member, electrode, 3, point] 1/mm^2.
         incident: p [electrode, 3, point] 1/mm^2.
         mean: [electrode, point, 3] 1/mm^2 to fill in.
-        angle: [electrode, point] degrees, as `surrogate.members.angular_deviation_deg`, to fill
-            in; 90 for one network, which states nothing.
-        threads: that work at once; the result does not depend on it.
+        angle: [electrode, point] degrees, as `surrogate.members.angular_deviation_deg`, to fill in;
+            90 for one network, which has no SD.
+        threads: number of threads; the result does not depend on it.
     """
 
     def fill(some: slice) -> None:
@@ -71,7 +71,7 @@ def _fill(
 def _deviation_deg(
     each: np.ndarray, mean: np.ndarray, spread: np.float32, angle: np.ndarray
 ) -> None:
-    """Per axis across the mean [3, point] of each [member, 3, point], as a small angle."""
+    """Deviation per axis across the mean [3, point] of each [member, 3, point]: a small angle."""
     x, y, z = mean
     angle[:] = 0.0
     for m in range(len(each)):

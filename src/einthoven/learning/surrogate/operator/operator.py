@@ -1,4 +1,4 @@
-"""A trained operator: one network, or an ensemble of them that differ in their seed."""
+"""A trained operator: one network, or an ensemble of networks that differ in their seed."""
 
 import math
 from collections.abc import Iterable
@@ -24,14 +24,14 @@ POINTS_PER_BLOCK = 1024
 
 @dataclass(frozen=True)
 class OperatorEnsemble:
-    """The mean of its networks is the prediction; their SD, calibrated, its uncertainty.
+    """Networks whose mean is the prediction and whose calibrated SD is its uncertainty.
 
     Args:
         networks: one or more.
-        familiarity: of the patients they were trained on.
-        factor: by which the SD is multiplied, from validation patients (1: as it is).
+        familiarity: distribution of the features of their training patients.
+        factor: on the SD, from validation patients (1: uncalibrated).
         usual_sd_deg: mean calibrated SD of validation patients, if known.
-        ecg_factor: as `factor`, on the SD of ECGs.
+        ecg_factor: likewise, on the SD of ECGs.
     """
 
     networks: tuple[IncidentOperator, ...]
@@ -45,13 +45,13 @@ class OperatorEnsemble:
         """Read networks, and the factor from the file that calibration wrote.
 
         Raises:
-            BadInput: a file is missing, damaged, or of another number of networks.
+            BadInput: a file is missing, damaged, or has another number of networks.
         """
         members = [load_operator(path) for path in files]
         if not members:
             raise BadInput("operator: no file of a network is given")
         networks = tuple(network for network, _ in members)
-        familiarity = members[0][1]  # all are of the same patients
+        familiarity = members[0][1]  # all have the same training patients
         if uncertainty is None:
             return cls(networks, familiarity)
         return cls(networks, familiarity, *read_calibration(uncertainty, len(networks)))
@@ -68,14 +68,14 @@ class OperatorEnsemble:
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Lead-field gradients of one patient and their angular standard deviation.
 
-        Both are as on the finest meshes of the training, whatever mesh the inputs are of. Works on
-        as many threads as torch. The SD
-        is that of a network's direction from that of the mean, per axis across it, times the
-        factor; with s its value, angles are distributed as in `metrics.reliability`.
+        Both are as on the finest meshes of the training, whatever mesh the inputs have. It uses as
+        many threads as torch. The SD is that of a network's direction from that of the mean, per
+        axis across it, times the factor; with s its value, angles are distributed as in
+        `metrics.reliability`.
 
         Args:
-            inputs: where gradients are wanted.
-            over: points that stand for the whole heart, with the fields of the same electrodes;
+            inputs: points at which gradients are wanted.
+            over: points that represent the whole heart, with the fields of the same electrodes;
                 None if `inputs` do, as all cells of a mesh or all field samples.
 
         Returns:
@@ -83,7 +83,7 @@ class OperatorEnsemble:
             and [electrode, point] float32 in degrees, or None with a single network.
 
         Raises:
-            BadInput: of other electrodes, or not finite.
+            BadInput: inconsistent electrodes, or not finite.
         """
         if over is not None and len(over.incident) != len(inputs.incident):
             raise BadInput(f"{len(inputs.incident)} electrodes at the points, "
@@ -102,15 +102,15 @@ class OperatorEnsemble:
         return mean, self.factor * sd if len(self.networks) > 1 else None
 
     def check(self, inputs: OperatorInputs) -> OutOfDistributionCheck:
-        """Whether the heart is like those of the training; `with_sd` adds the ensemble's."""
+        """Out-of-distribution check of the heart; `with_sd` adds that of the ensemble's SD."""
         return self.familiarity.check(inputs)
 
 
 class _Member(NamedTuple):
-    """What a network says of the points it is asked for, as on the finest meshes."""
+    """Output of a network at the requested points, as on the finest meshes."""
 
     kernels: list[Kernel]
-    """Of one block of points after the other."""
+    """Outputs of successive blocks of points."""
     excitations: Tensor
     """[electrode, mode]."""
 
@@ -118,7 +118,7 @@ class _Member(NamedTuple):
     def of(
         cls, network: IncidentOperator, inputs: OperatorInputs, over: OperatorInputs | None
     ) -> Self:
-        """In blocks, so that what is between the network's layers stays near the processor."""
+        """Evaluate in blocks, so that intermediate results stay in the cache."""
         kernels = _kernels(network, inputs)
         heart, its = (inputs, kernels) if over is None else (over, _kernels(network, over))
         excitations = torch.zeros(len(heart.incident), network.rank)
@@ -128,11 +128,11 @@ class _Member(NamedTuple):
         return cls(kernels, excitations)
 
     def refraction(self, block: int) -> Tensor:
-        """[3, 3, point], contiguous."""
+        """Refraction tensor [3, 3, point], contiguous."""
         return self.kernels[block].refraction.permute(1, 2, 0).contiguous()
 
     def modes(self, block: int) -> Tensor:
-        """Their sum for each electrode: [electrode, 3, point] 1/mm^2."""
+        """Sum of the modes for each electrode: [electrode, 3, point] 1/mm^2."""
         modes = self.kernels[block].modes.transpose(0, 1)
         return (self.excitations @ modes.flatten(0, 1).T).unflatten(1, (3, -1))
 

@@ -3,9 +3,9 @@
 g(x) = A(x) p(x) + sum_r T_r(x) <B_r, p>,   <B, p> = mean over the heart's volume of B . p
 
 p is the gradient of the lead field of the patient's torso without heart. The heart maps it linearly
-to the true gradient g; A is what it does on the spot (all of it, for a homogeneous ellipsoid in
-a uniform field), T_r and B_r are a kernel of low rank for the rest: the double-layer equation
-of the heart's surfaces, solved by a network. So g is linear in p whatever the weights are.
+to the true gradient g. A is the local part of this map (all of it, for a homogeneous ellipsoid in a
+uniform field); T_r and B_r are a low-rank kernel for the rest: the double-layer equation of the
+heart's surfaces, solved by a network. g is thus linear in p for any weights.
 """
 
 from typing import Any, NamedTuple, Self, cast
@@ -20,20 +20,20 @@ from einthoven.numerics.training.layers import FourierFeatures, perceptron
 N_HIDDEN = 4
 MUON_LR_FACTOR = 4.0
 FINE_SHARE = 0.02
-"""Share of the training's points on meshes that are finer than what predictions are asked for."""
+"""Share of the training's points on meshes finer than those assumed for predictions."""
 LEAST_SD = 0.02
-"""Features that hardly vary among the training patients are not blown up."""
+"""Least SD of features, which limits the scaling of features that hardly vary in the training."""
 
 
 class Kernel(NamedTuple):
-    """What the network says of points: A [..., point, 3, 3]; T and B [..., point, 3, mode]."""
+    """Output at points: A [..., point, 3, 3]; T and B [..., point, 3, mode]."""
 
     refraction: Tensor
     modes: Tensor
     weights: Tensor
 
     def at(self, points: slice) -> Self:
-        """At some of the points (not of a batch)."""
+        """Output at some of the points (not of a batch)."""
         return type(self)(*(tensor[points] for tensor in self))
 
 
@@ -51,7 +51,7 @@ class IncidentOperator(nn.Module):
         self.fourier = FourierFeatures(3, config.n_frequencies, config.frequency_scale)
         n_inputs = N_LOCAL - 3 + self.fourier.n_outputs
         self.trunk = perceptron(n_inputs, config.width, 9 + 6 * config.rank, N_HIDDEN)
-        with torch.no_grad():  # it starts as the identity: the torso without heart
+        with torch.no_grad():  # the initial operator is the identity: the torso without heart
             last = cast(nn.Linear, self.trunk[-1])
             last.weight[: 9 + 3 * config.rank] = 0.0
             last.bias[: 9 + 3 * config.rank] = 0.0
@@ -66,7 +66,7 @@ class IncidentOperator(nn.Module):
         self.finest.copy_(local[:, -1].quantile(FINE_SHARE))
 
     def kernel(self, local: Tensor) -> Kernel:
-        """What depends on the point alone: no electrode, no field."""
+        """Part that depends only on the point: no electrode, no field."""
         features = torch.cat(
             [self.fourier(local[..., :3]), ((local - self.mean) / self.sd)[..., 3:]], dim=-1
         )
@@ -81,12 +81,12 @@ class IncidentOperator(nn.Module):
 
     @staticmethod
     def gradient(kernel: Kernel, incident: Tensor, excitations: Tensor) -> Tensor:
-        """[..., electrode, point, 3] 1/mm^2."""
+        """Gradients [..., electrode, point, 3] 1/mm^2."""
         local = torch.einsum("...nij,...enj->...eni", kernel.refraction, incident)
         return local + torch.einsum("...nir,...er->...eni", kernel.modes, excitations)
 
     def forward(self, inputs: OperatorInputs) -> Tensor:
-        """Gradients at points that also stand for the heart: [..., electrode, point, 3]."""
+        """Gradients at points that also represent the heart: [..., electrode, point, 3]."""
         kernel = self.kernel(inputs.local)
         excitations = self.excitations(kernel.weights, inputs)
         return self.gradient(kernel, inputs.incident, excitations)

@@ -41,11 +41,11 @@ class OperatorSample(NamedTuple):
 
 
 def operator_sample(patient: Patient, usual: LeadFieldSettings) -> OperatorSample:
-    """What the operator learns of a patient with anatomy and field samples.
+    """Training sample of a patient with anatomy and field samples.
 
     Args:
-        patient: its samples tell the conductivities if these were drawn for it.
-        usual: those of everybody else.
+        patient: its field samples hold the conductivities, if these were drawn for it.
+        usual: conductivities of all others.
 
     Raises:
         BadInput: no sample lies in the myocardium.
@@ -104,7 +104,7 @@ class OperatorTask(Task):
         return ElectrodeBatch(_stacked(inputs), torch.stack(grads))
 
     def losses(self, batch: ElectrodeBatch) -> dict[str, Tensor]:
-        """The relative error; the cosine is watched only."""
+        """Losses: the relative error; the cosine is only recorded."""
         predicted = self.network(batch.inputs)
         return {"loss": relative_error(predicted, batch.grad),
                 "cosine": cosine_loss(predicted, batch.grad)}  # fmt: skip
@@ -119,7 +119,7 @@ class OperatorTask(Task):
         return {"val_angular_error_deg": float(np.mean(angles))} if angles else {}
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """The network's own."""
+        """Parameter groups of the network."""
         return self.network.parameter_groups()
 
 
@@ -137,19 +137,19 @@ def train_operator(
 ) -> tuple[IncidentOperator, list[dict[str, float]]]:
     """Train one operator; write `model.safetensors` and `curve.csv`; return it and the curve.
 
-    All depends on the training patients only; validation patients are watched, not used.
+    The result depends on the training patients only; validation patients are only recorded.
 
     Args:
-        config: of the network and its training.
-        train: patients to learn from.
-        validation: patients to watch.
-        folder: to write into.
-        machine: what to train on.
-        start: file of an operator to go on from, with its weights and scales; what is familiar is
-            told of these patients alone. None: a new one.
+        config: network and its training.
+        train: training patients.
+        validation: validation patients.
+        folder: for the output.
+        machine: threads and device.
+        start: file of an operator to start from, with its weights and scales; the distribution for
+            the out-of-distribution check is that of these patients only. None: a new one.
 
     Raises:
-        BadInput: no training patients, or the start is of another shape.
+        BadInput: no training patients, or the start has another shape.
         StepFailed: training diverged.
     """
     if not train:
@@ -176,7 +176,7 @@ def train_operator(
 def _begun(
     config: OperatorSettings, train: Sequence[OperatorSample], start: str | Path | None
 ) -> IncidentOperator:
-    """A network that knows but the scales of the training patients, or that of a file."""
+    """A network with only the scales of the training patients, or that of a file."""
     with seeded(config.seed, MODEL, "weights"):
         network = IncidentOperator(config)
     if start is None:
