@@ -74,11 +74,11 @@ def of_problem(problem: KnownProblem, args: argparse.Namespace) -> dict:
             for repeat in range(args.repeats):
                 method = method_for(name, problem, config, repeat)
                 found += trials(problem, method, [(noise, repeat)], config.seed)
-                told(found[-1])
+                reported(found[-1])
     return next(iter(summary(found).values()))
 
 
-def told(trial: Trial) -> None:
+def reported(trial: Trial) -> None:
     """One line of a reconstruction."""
     shown = ("re", "cc", "at_error_ms", "seconds")
     numbers = {key: round(value, 3) for key, value in trial.numbers.items() if key in shown}
@@ -104,7 +104,7 @@ def of_tank(case: InverseCase, args: argparse.Namespace) -> dict:
     for name in args.methods:
         trial = Trial("measured", name, 0.0, 0)
         found.append(trial.of(partial(errors_of, case, name, args.measured_criterion, forward)))
-        told(found[-1])
+        reported(found[-1])
     rows = summary(found)["measured"]
     return {name: {"measured": next(iter(row.values()))} for name, row in rows.items()}
 

@@ -254,7 +254,7 @@ def mean_and_sd(row: dict[str, Any], key: str) -> tuple[float, float]:
     return of_noise[key]["mean"], of_noise[key]["sd"] or 0.0
 
 
-def told(trial: Trial) -> Trial:
+def reported(trial: Trial) -> Trial:
     """One line of a fit."""
     shown = ("re", "cc", "at_error", "seconds", "loss_data", "loss_ep")
     numbers = {key: float(f"{trial.numbers[key]:.4g}") for key in shown if key in trial.numbers}
@@ -282,7 +282,7 @@ def main() -> None:
         parser.error("--figures needs --experiments noise")
     study = Study.of(args)
     settings = {key: value for key, value in vars(args).items() if key not in ("json", "figures")}
-    rows = summary(told(trial) for trial in study.trials())
+    rows = summary(reported(trial) for trial in study.trials())
     bad = study.bad_initialisations()
     print("bad initialisations", bad)
     if args.json:

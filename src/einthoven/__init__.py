@@ -128,7 +128,7 @@ FRONT_DOOR: dict[str, dict[str, str]] = {
         "write_view": "app.report.viewer.viewer_page",
     },
 }
-"""What one wants -> public name -> module, and its name there if it is another one.
+"""Group -> public name -> module, and the name there if it differs.
 
 Imported when first used, since solvers, meshers and torch each take seconds and none is needed by
 all."""

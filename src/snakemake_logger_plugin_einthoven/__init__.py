@@ -4,7 +4,7 @@ It takes the place of Snakemake's messages about single jobs: on a terminal one 
 renewed, elsewhere one line a minute; failures at once; one page at the end. The same goes to
 results/progress.json (`einthoven progress`) and results/summary.txt. Everything else that
 Snakemake says passes through. Dry runs and the processes of single jobs never come here, or do
-nothing here, and an error in here is told once and leaves the run alone.
+nothing here, and an error in here is reported once and does not affect the run.
 """
 
 import logging
@@ -82,7 +82,7 @@ class LogHandler(LogHandlerBase):
         super().close()
 
     def _guarded(self, action: Callable[..., Any], *arguments: Any) -> Any:
-        """What an action returns; the first error in one is told, and then there are no more."""
+        """Result of an action; its first error is reported, and later actions are skipped."""
         try:
             return None if self.off else action(*arguments)
         except Exception as error:

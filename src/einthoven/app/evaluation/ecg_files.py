@@ -20,7 +20,7 @@ from einthoven.physics.ecg.recordings.aligned import averaged_beat
 from einthoven.physics.ecg.recordings.recording import Declared
 
 RECORDING = "recording"
-"""Scenario of a file that is no simulation of ours."""
+"""Scenario of a file that is not a simulation."""
 ECG_FILE = "ecg.npz"
 
 

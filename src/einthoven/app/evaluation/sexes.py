@@ -126,15 +126,15 @@ def _verdict(low: float, high: float, expected: float | None) -> str:
 def statement(differences: Mapping[str, Mapping[str, Any]]) -> str:
     """One sentence: whether women's QRS is shorter and their T waves smaller; empty if unknown."""
     named = {"qrs_ms": "the QRS of women is shorter", "t_mv_v5": "their T wave in V5 is smaller"}
-    told = []
+    parts = []
     for feature, text in named.items():
         if its := differences.get(feature):
             low, high = its["interval"]
-            told.append(
+            parts.append(
                 f"{text}: {its['verdict']} ({its['difference']:+.3g} {unit_of(feature)}, "
                 f"{low:.3g} to {high:.3g})"
             )
-    return f"At equal conduction {'; '.join(told)}." if told else ""
+    return f"At equal conduction {'; '.join(parts)}." if parts else ""
 
 
 def sex_table(differences: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:

@@ -43,7 +43,7 @@ class InversePlan:
 
     @property
     def patient(self) -> str:
-        """In whose body the problems are."""
+        """Patient in whose body the problems are."""
         return self.patients[0]
 
     @property

@@ -53,14 +53,14 @@ class ImagingSettings(Section):
     sigma_il_s_per_m: Sigmas = [0.17, 0.34]
     """Three measurements, 0.17, 0.28 and 0.34, compared by Roth 1997, doi:10.1109/10.563303."""
     sigma_it_s_per_m: Sigmas = [0.019, 0.06]
-    """From the same comparison: 0.019, 0.026 and 0.06."""
+    """Three measurements of the same comparison: 0.019, 0.026 and 0.06."""
     apd_mean_ms: Durations = [285.0, 325.0]
     """At 1000 ms and with normal I_Kr, as are the gradients."""
     apex_to_base_ms: Gradients = [0.0, 90.0]
     anterior_to_posterior_ms: Gradients = [-30.0, 10.0]
     rv_to_lv_ms: Gradients = [-10.0, 20.0]
     endo_to_epi_ms: Gradients = [-50.0, 0.0]
-    """In human wedges: Glukhov 2010, doi:10.1161/CIRCRESAHA.109.204891."""
+    """Human wedges: Glukhov 2010, doi:10.1161/CIRCRESAHA.109.204891."""
 
     @model_validator(mode="after")
     def _lists_are_sane(self) -> Self:

@@ -19,7 +19,7 @@ class PublicationSettings(Section):
     date: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] = "2026-11-23"
     """Date of this version of the data, not of the run, so that the bytes are reproducible."""
     changes: dict[Version, str] = {"0.1.0": "first version"}
-    """What each version of the data changed, newest last; `version` must be among them."""
+    """Changes of each version of the data, newest last; `version` must be among them."""
     creators: Annotated[list[str], Field(min_length=1)] = ["The einthoven developers"]
     url: Annotated[str, Field(pattern=r"^$|^https?://")] = ""
     """Address of the folder, such as a DOI; empty: not known yet."""
@@ -27,7 +27,7 @@ class PublicationSettings(Section):
     """Patients in the sample, of the test split first; it must stay below 100 MB."""
 
     @model_validator(mode="after")
-    def _told(self) -> Self:
+    def _version_has_changes(self) -> Self:
         if self.version not in self.changes:
             raise ValueError(
                 f"changes has no entry for version {self.version}, only for "

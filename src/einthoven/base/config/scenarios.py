@@ -1,4 +1,4 @@
-"""Where a beat starts and how it is conducted: settings of scenarios, and the built-in scenarios.
+"""Settings of scenarios (where a beat starts and how it is conducted), and the built-in ones.
 
 A scenario is data; `electrophysiology.scenarios` has a class for each kind.
 """
@@ -70,7 +70,7 @@ class ScenarioSettings(Section):
     """Settings of all kinds: blocks of conduction, speeds, and the state of the cells."""
 
     blocks: list[Block] = []
-    """Where the conduction system is blocked, in both directions."""
+    """Blocks of the conduction system, in both directions."""
     distal: bool = True
     """Whether everything distal to a block stops conducting, so that its muscle is activated from
     cell to cell; false: only the bundle or fascicle is cut, and the muscle may capture the tree

@@ -42,8 +42,8 @@ def attach(points: np.ndarray, faces: np.ndarray, targets: np.ndarray) -> SkinPo
     radii = np.linalg.norm(corners - centres[:, None], axis=2).max(axis=1)
     found, nearest = np.empty(len(targets), dtype=np.int64), np.empty((len(targets), 3))
     for i, target in enumerate(targets):
-        away = np.linalg.norm(centres - target, axis=1)
-        near = np.flatnonzero(away - radii <= away.min())  # no other can hold the nearest point
+        gaps = np.linalg.norm(centres - target, axis=1)
+        near = np.flatnonzero(gaps - radii <= gaps.min())  # no other can hold the nearest point
         places = _nearest_places(corners[near], target)
         best = np.linalg.norm(places - target, axis=1).argmin()
         found[i], nearest[i] = near[best], places[best]

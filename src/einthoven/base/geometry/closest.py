@@ -111,17 +111,17 @@ def _search(
     n, first_leaf = len(queries), len(bounds) - 2
     square, points = np.empty(n), np.empty((n, 3))
     rank, part = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int8)
-    stack, away = np.empty(128, dtype=np.int64), np.empty(128)
+    stack, box_distance = np.empty(128, dtype=np.int64), np.empty(128)
     k = 0
     for i in order:
         x = (queries[i, 0], queries[i, 1], queries[i, 2])
         p, part[i] = _on_triangle(x, corners[k])
         best, rank[i] = (x[0] - p[0]) ** 2 + (x[1] - p[1]) ** 2 + (x[2] - p[2]) ** 2, k
         points[i, 0], points[i, 1], points[i, 2] = p
-        stack[0], away[0], top = 0, 0.0, 1
+        stack[0], box_distance[0], top = 0, 0.0, 1
         while top:
             top -= 1
-            if away[top] >= best:
+            if box_distance[top] >= best:
                 continue
             box = stack[top]
             if box >= first_leaf:
@@ -137,8 +137,8 @@ def _search(
             d_one, d_two = _to_box(x, low, high, one), _to_box(x, low, high, two)
             if d_one < d_two:  # the nearer one on top
                 one, two, d_one, d_two = two, one, d_two, d_one
-            stack[top], away[top] = one, d_one
-            stack[top + 1], away[top + 1] = two, d_two
+            stack[top], box_distance[top] = one, d_one
+            stack[top + 1], box_distance[top + 1] = two, d_two
             top += 2
         square[i], k = best, rank[i]
     return square, points, rank, part

@@ -37,9 +37,9 @@ WORDS = (
     ("anterior", RV_CENTRE, 3.9), ("inferior", RV_CENTRE, -3.9),
     ("free wall", RV_CENTRE - 3.9, 0.0),
 )  # fmt: skip
-"""What is written beside the discs, and where."""
+"""Labels beside the discs, and their positions."""
 UNCERTAIN = "magma_r"
-"""Of widths of intervals: dark is uncertain."""
+"""Colour map of interval widths: dark is uncertain."""
 INCHES, UNITS = 0.36, (16.6, 9.5)
 """Per unit of the radius; units that a panel is wide and high."""
 NO_VALUE = {"facecolor": "white", "hatch": "////"}
@@ -47,7 +47,7 @@ NO_VALUE = {"facecolor": "white", "hatch": "////"}
 
 @dataclass(frozen=True)
 class SegmentPlace:
-    """Where one segment is drawn.
+    """Position of one segment.
 
     Attributes:
         centre: x of the disc. inner, outer: radii. start, end: degrees from the right, rising.
@@ -63,7 +63,7 @@ class SegmentPlace:
 
     @property
     def middle(self) -> tuple[float, float]:
-        """Where its value is written; the apex' is the disc's centre."""
+        """Position of its value; for the apex, the disc's centre."""
         if self.end - self.start >= 360:
             return self.centre, 0.0
         angle = np.deg2rad((self.start + self.end) / 2)

@@ -14,7 +14,7 @@ LABELS = ("towards the lead's positive end", "away from it",
           "region is activated: first to last, mark at the median")  # fmt: skip
 STRIP_INCHES, LEAD_INCHES = 0.36, 1.5
 STRIPS_OF_LARGEST = 1.1
-"""How many strips the largest contribution fills."""
+"""Number of strips that the largest contribution fills."""
 SCALES_MV = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 

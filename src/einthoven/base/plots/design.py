@@ -1,4 +1,4 @@
-"""The sampling design: Latin-hypercube coefficients and the sampled points (the paper's Fig. 3)."""
+"""The sampling design: Latin hypercube and sampled points (Fig. 3 of Dokuchaev 2026)."""
 
 from collections.abc import Mapping
 

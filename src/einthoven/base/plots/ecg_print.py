@@ -16,7 +16,7 @@ from einthoven.base.plots.style import house_style
 MM_PER_S, MM_PER_MV, MM_PER_INCH = 25.0, 10.0, 25.4
 COLUMN_MS = 2500.0
 RHYTHM_LEAD = "II"
-"""Of the strip below, ten seconds long."""
+"""Lead of the ten-second strip below."""
 FIRST_QRS_MS = 300.0
 EDGE_MM, LARGE_MM = 5.0, 5.0
 PULSE_MM = ((0.0, 2.5, 2.5, 7.5, 7.5, 10.0), (0.0, 0.0, 10.0, 10.0, 0.0, 0.0))

@@ -1,4 +1,4 @@
-"""What files hold, as they hold it: surfaces and points from three sides, slices of labels."""
+"""Pictures of unmodified files: surfaces and points from three sides, slices of labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -25,7 +25,7 @@ LINE_MM, OFF_SURFACE_MM = 4.0, 2.0
 
 @dataclass(frozen=True)
 class Colouring:
-    """How nodal values are drawn on a surface.
+    """Drawing style of nodal values on a surface.
 
     Attributes:
         limits: ends of the colour scale.

@@ -18,7 +18,7 @@ from einthoven.base.plots.heart_views import SIDES, HeartView, Side
 from einthoven.base.plots.style import EARLY_IS_BRIGHT, house_style, new_figure
 
 WIDTHS_MS = (10.0, 5.0, 2.0, 1.0)
-"""Of a band: the first that gives at least `LEAST_BANDS`, or the last."""
+"""Widths of a band: the first that gives at least `LEAST_BANDS` is used, or the last."""
 LEAST_BANDS = 5
 TICKS = 12
 """At most so many numbers along a colour bar, or lines that are labelled."""

@@ -13,7 +13,7 @@ from einthoven.base.plots.scene import SOFT, new_plotter, surface
 HEIGHT_PX = 560
 MARGIN_MM = 4.0
 DISTANCE_MM = 500.0
-"""Of the camera from the heart; in parallel projection it changes nothing but what is clipped."""
+"""Distance of the camera from the heart; in parallel projection it only affects clipping."""
 CLEARANCE_MM = 0.5
 """Off the surface from where a line of sight begins, so that it does not end where it begins."""
 PLAIN_COLOUR = "#D9D9D9"
@@ -21,7 +21,7 @@ PLAIN_COLOUR = "#D9D9D9"
 
 @dataclass(frozen=True)
 class Side:
-    """Where the camera stands, with the head up.
+    """View direction of the camera, with the head up.
 
     Attributes:
         name: as a cardiologist calls it.
@@ -51,7 +51,7 @@ SIDES = (
 
 @dataclass(frozen=True, eq=False)
 class HeartView:
-    """What is seen of a heart.
+    """Surfaces of a heart that are drawn.
 
     Attributes:
         points: [node, 3] mm.

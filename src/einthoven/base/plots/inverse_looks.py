@@ -1,14 +1,14 @@
 """One look per inverse method everywhere: colour, line style, marker, name.
 
-Colours are those of Okabe and Ito, told apart by the colour-blind; lines and markers differ, too,
-for print in grey.
+Colours are those of Okabe and Ito, which the colour-blind can distinguish; lines and markers
+differ, too, for print in grey.
 """
 
 from typing import NamedTuple
 
 
 class Look(NamedTuple):
-    """Of a method's line and point."""
+    """Appearance of a method's line and point."""
 
     colour: str
     line: object

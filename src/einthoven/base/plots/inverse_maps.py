@@ -22,7 +22,7 @@ from einthoven.base.plots.style import SEQUENTIAL, house_style, new_figure
 FRONT, BACK = SIDES[0], Side("posterior", (0.0, 1.0, 0.0), ("L", "R"))
 N_BANDS = 10
 UNCERTAIN = "magma_r"
-"""Of standard deviations: dark is uncertain."""
+"""Colour map of standard deviations: dark is uncertain."""
 
 
 @dataclass(frozen=True)

@@ -26,14 +26,14 @@ KIND_LOOKS = {
     "clinical": ("#D55E00", "limits of textbooks"),
 }
 EDGE_SHARE = 0.05
-"""Of a large square; nothing is numbered nearer to where panels meet."""
+"""Share of a large square; no number is closer to the border of panels."""
 CAP_MS, SEX_SHIFT_MS = 9.0, 7.0
 """Half the width of a bracket's ends; how far brackets of men and women stand from the peak."""
 
 
 @dataclass(frozen=True)
 class WaveLimits:
-    """What is published about one wave, drawn where the cohort has it.
+    """Published limits of one wave, drawn at the cohort's time.
 
     Attributes:
         lead: of `core.names.LEADS`.
@@ -71,7 +71,7 @@ class CohortEcg:
 
     @property
     def means(self) -> dict[str | None, np.ndarray]:
-        """Of women and of men where both are there, else of all: [12, time] mV."""
+        """Means of women and of men if both are present, else of all: [12, time] mV."""
         sexes = np.array(self.sexes, dtype=object)
         if {"female", "male"} <= set(self.sexes):
             return {sex: self.traces[sexes == sex].mean(axis=0) for sex in ("male", "female")}
@@ -164,7 +164,7 @@ def _bracket(axes: Axes, limits: WaveLimits) -> None:
 
 
 def _legend(cohort: CohortEcg) -> list[Artist]:
-    """What is drawn, and only that."""
+    """Legend of the elements drawn."""
     n = len(cohort.traces)
     entries: list[Artist] = [
         Line2D(

@@ -18,7 +18,7 @@ METHODS: dict[str, tuple[str, object, str]] = {
 }
 SEQUENTIAL = "viridis"
 EARLY_IS_BRIGHT = "viridis_r"
-"""Of times on the heart, as a cardiologist's maps have them."""
+"""Colour map of times on the heart, as in clinical maps."""
 
 
 def look(method: str) -> tuple[str, object, str]:

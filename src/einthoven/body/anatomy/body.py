@@ -115,7 +115,7 @@ def _anatomy(
         sites = _sites(body.torso, config)
         known: dict[str, Any] = {}
         if deformation:
-            known["augmentation"] = deformation.told(parameters, config, body.torso)
+            known["augmentation"] = deformation.summary(parameters, config, body.torso)
             body, sites = _cut(body, sites, lungs, deformation)
     except StepFailed as error:
         raise StepFailed(f"{parameters.patient}: {error}") from error

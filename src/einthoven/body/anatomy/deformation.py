@@ -74,10 +74,10 @@ class Deformation:
             pose_coeffs=[share * c for c in drawn.pose_coeffs],
         )
 
-    def told(
+    def summary(
         self, parameters: PatientParameters, config: models.AnatomySettings, whole: TorsoSurface
     ) -> dict[str, Any]:
-        """What was built, for an attribute of anatomy.npz.
+        """Summary of what was built, for an attribute of anatomy.npz.
 
         Args:
             parameters: of this attempt.

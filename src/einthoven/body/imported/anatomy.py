@@ -28,7 +28,7 @@ from einthoven.body.imported.inferred import inferred_torso, moved, typical_pose
 from einthoven.body.imported.measured import check_holes, read_measured
 from einthoven.body.imported.overview import refusals_drawn
 from einthoven.body.imported.read import read_cloud, read_heart, read_points, read_surface
-from einthoven.body.imported.repair import mend
+from einthoven.body.imported.repair import repair_closed
 from einthoven.body.imported.sheet import UNKNOWN_AXES, Row
 from einthoven.body.imported.shells import closed_wall
 from einthoven.body.imported.sites import imported_sites
@@ -80,8 +80,8 @@ def import_patient(row: Row, picture: Path, config: models.AnatomySettings) -> A
 
 def _build(row: Row, config: models.AnatomySettings) -> Anatomy:
     heart, files = _read(row, config.torso_resolution)
-    heart, heart_notes = _mended(heart)
-    torso, torso_notes = mend("torso", files.torso)
+    heart, heart_notes = _repaired(heart)
+    torso, torso_notes = repair_closed("torso", files.torso)
     if row.pose == "given":
         _check_inside(heart, torso)
     placed, rotation, lies, wall_notes = placed_wall(_tagged(heart), config.heart_edge_mm)
@@ -121,11 +121,11 @@ def _build(row: Row, config: models.AnatomySettings) -> Anatomy:
     )
 
 
-def _mended(heart: Surfaces) -> tuple[Surfaces, list[str]]:
+def _repaired(heart: Surfaces) -> tuple[Surfaces, list[str]]:
     """A closed, simple wall from what was read, tagged or not."""
     heart = heart.only(~np.isin(heart.face_tags, list(VALVE_CAPS.values())))
     heart, notes = closed_wall(heart)
-    heart, more = mend("heart", heart)
+    heart, more = repair_closed("heart", heart)
     return heart, [*notes, *more]
 
 

@@ -47,9 +47,9 @@ def draw(defect: Defect, path: Path) -> None:
         plotter.add_axes(xlabel="left", ylabel="back", zlabel="head", color="black")
     plotter.add_text(near(defect.places), position="upper_left", font_size=9, color="black")
     plotter.camera.focal_point = defect.places[0]
-    away = defect.places[0] - defect.surfaces[0].points.mean(axis=0)
-    away = away / max(np.linalg.norm(away), 1e-9) + [0.3, -0.3, 0.2]
-    plotter.camera.position = defect.places[0] + 0.5 * size * away
+    outward = defect.places[0] - defect.surfaces[0].points.mean(axis=0)
+    outward = outward / max(np.linalg.norm(outward), 1e-9) + [0.3, -0.3, 0.2]
+    plotter.camera.position = defect.places[0] + 0.5 * size * outward
     plotter.camera.up = (0, 0, 1)
     plotter.subplot(0, 0)
     plotter.add_text(_sizes(defect), position="upper_left", font_size=9, color="black")

@@ -169,7 +169,7 @@ def _tagged(path: Path, tags: str) -> Surfaces:
 
 
 def _vtk_data(path: Path) -> Any:
-    """What VTK reads from a file."""
+    """Data that VTK reads from a file."""
     if path.suffix.lower() not in VTK_SUFFIXES:
         known = " ".join((*VTK_SUFFIXES, *CARP_SUFFIXES))
         raise BadInput(f"{path}: suffix {path.suffix!r} is none of {known}; convert the file")

@@ -35,7 +35,7 @@ MAX_MOVED_EDGES = 3.0
 UNTANGLING_ROUNDS = 12
 
 
-def mend(name: str, surface: Surfaces) -> tuple[Surfaces, list[str]]:
+def repair_closed(name: str, surface: Surfaces) -> tuple[Surfaces, list[str]]:
     """Make a surface closed, simple and oriented outwards.
 
     Args:
@@ -48,7 +48,7 @@ def mend(name: str, surface: Surfaces) -> tuple[Surfaces, list[str]]:
     Raises:
         Defect: a defect that cannot be repaired safely, with its place.
     """
-    surface, notes = mend_open(name, surface)
+    surface, notes = repair_open(name, surface)
     _refuse_non_manifold(name, surface)
     surface, flipped = oriented(surface)
     surface, note = _close(name, surface)
@@ -66,7 +66,7 @@ def mend(name: str, surface: Surfaces) -> tuple[Surfaces, list[str]]:
     return Surfaces(points, faces, surface.face_tags), notes
 
 
-def mend_open(name: str, surface: Surfaces) -> tuple[Surfaces, list[str]]:
+def repair_open(name: str, surface: Surfaces) -> tuple[Surfaces, list[str]]:
     """Repairs of a surface that may be open: remove duplicates, fins and small components."""
     notes: list[str] = []
     for step in (_merge, _drop_useless, _drop_fins, _drop_crumbs):

@@ -12,7 +12,7 @@ from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.base.geometry.triangles import compact, face_pieces, unique_edges
 from einthoven.body.anatomy.shape.pieces import fan, sewn
 from einthoven.body.imported.defect import Defect, near
-from einthoven.body.imported.repair import is_wide, mend_open, oriented
+from einthoven.body.imported.repair import is_wide, oriented, repair_open
 from einthoven.body.imported.wall_tags import is_left
 
 SHELLS = {
@@ -42,7 +42,7 @@ def closed_wall(heart: Surfaces) -> tuple[Surfaces, list[str]]:
     """
     if not _wide_open(heart):
         return heart, []
-    heart, notes = mend_open("heart", heart)
+    heart, notes = repair_open("heart", heart)
     heart = oriented(heart)[0]
     if not (heart.face_tags > 0).any():
         tagged = _tagged(heart)
@@ -79,7 +79,7 @@ def closed_wall(heart: Surfaces) -> tuple[Surfaces, list[str]]:
 
 def _wide_open(heart: Surfaces) -> bool:
     """Whether a surface has openings other than small holes."""
-    heart = mend_open("heart", heart)[0]
+    heart = repair_open("heart", heart)[0]
     if (unique_edges(heart.faces)[1] >= 2).all():
         return False
     try:

@@ -54,12 +54,12 @@ def placed_wall(
         for share in SPARE_EDGES:
             thick, done = thickened(wall, MIN_WALL_MM + share * edge_mm)
             try:
-                heart, rotation, origin, told = _triangulated(thick, edge_mm)
+                heart, rotation, origin, changes = _triangulated(thick, edge_mm)
             except ThinWall as error:
                 failure = error
                 continue
-            told += [f"heart: {one}, {near(one.places)}" for one in done]
-            return heart, rotation, origin, told
+            changes += [f"heart: {one}, {near(one.places)}" for one in done]
+            return heart, rotation, origin, changes
         raise failure
     except BadShape as error:
         raise Defect(
@@ -79,16 +79,16 @@ def _triangulated(
     wall: Surfaces, edge_mm: float
 ) -> tuple[HeartSurfaces, np.ndarray, np.ndarray, list[str]]:
     """Triangulate with the wanted edges, or slightly different ones if triangles then intersect."""
-    told: list[str] = []
+    changes: list[str] = []
     for factor in OTHER_EDGES:
         tried_mm = float(np.clip(factor * edge_mm, *HEART_EDGE_MM))
         try:
-            return *placed_heart(wall, tried_mm), told
+            return *placed_heart(wall, tried_mm), changes
         except ThinWall:
             raise
         except BadShape as error:
             failure = error
-            told = [f"heart: {error.reason} at edges of {tried_mm:.3g} mm, "
+            changes = [f"heart: {error.reason} at edges of {tried_mm:.3g} mm, "
                     f"{near(error.places)}: others within 3 % were taken"]  # fmt: skip
     raise failure
 

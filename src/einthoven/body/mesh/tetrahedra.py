@@ -49,7 +49,7 @@ def tetrahedralise(
         StepFailed: gmsh failed, hung, or left cells worse than `min_quality`.
     """
     with extra("solve", "meshing a body"):
-        import gmsh as _  # noqa: F401  # of the child process: told here what is missing there
+        import gmsh as _  # noqa: F401  # for the child process: fails early if missing
     electrodes = np.asarray(electrode_points, float)
     between("torso_edge_mm", config.torso_edge_mm, config.heart_edge_mm, 100.0,
             "not finer than the heart, edges are in mm")  # fmt: skip

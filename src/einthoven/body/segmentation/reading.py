@@ -1,4 +1,4 @@
-"""How a segmentation is read: labels, phase, frame."""
+"""Settings for reading a segmentation: labels, phase, frame."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +22,7 @@ KEYS = (*ROLES, "other", "unit", "axes", *NUMBERS)
 
 @dataclass(frozen=True)
 class Reading:
-    """How to read one file.
+    """Settings for reading one file.
 
     Attributes:
         labels: role -> its values in the image.

@@ -27,11 +27,11 @@ TISSUES, POINTS = "field/field_tissue", "point"
 
 @dataclass(frozen=True)
 class Selection:
-    """What of a data set is streamed; None is all.
+    """Selection of a data set to stream; None selects all.
 
     Attributes:
         split: train, val or test. patients, electrodes, scenarios: names.
-        tissue: points of the field samples in this tissue only.
+        tissue: only field samples in this tissue.
     """
 
     split: str | None = None
@@ -41,7 +41,7 @@ class Selection:
     tissue: Tissue | None = None
 
     def rows(self, root: zarr.Group, path: str) -> np.ndarray:
-        """[patient] rows of the store.
+        """Rows [patient] of the store.
 
         Raises:
             BadInput: an unknown patient, or none is left.
@@ -57,7 +57,7 @@ class Selection:
         return np.flatnonzero(keep)
 
     def places(self, root: zarr.Group, path: str) -> dict[str, np.ndarray]:
-        """Dimension -> the chosen places on it, of electrodes (field samples) and scenarios.
+        """Selected indices by dimension, for electrodes (field samples) and scenarios.
 
         Raises:
             BadInput: an unknown name.
@@ -83,13 +83,13 @@ class Stream(IterableDataset[dict[str, Any]]):
     Args:
         path: the consolidated store, zipped, unzipped or an address (`dataset.loaders`).
         variables: such as `field/field_grad`; the last part is the key of the example.
-        select: what of it.
+        select: the selection.
         seed: of the order; None: the order of the store.
 
     An example also has `patient` and, if it is one, `electrode` or `scenario`: their names.
 
     Raises:
-        BadInput: an unknown variable or name, variables cut along two dimensions, or nothing left.
+        BadInput: an unknown variable or name, two example dimensions, or an empty selection.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Stream(IterableDataset[dict[str, Any]]):
         self.places = self.select.places(root, self.path)
 
     def set_epoch(self, epoch: int) -> None:
-        """Another order."""
+        """Select the order of another epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:

@@ -30,7 +30,7 @@ from einthoven.physics.electrophysiology.scenarios import activate
 from einthoven.physics.electrophysiology.scenarios.kinds import scenario_of
 
 LATTICE_EDGE_MM = 2.6
-"""Lattice edge; coarser lattices disconnect right ventricles of 3 mm (docs/explanation/without-a-mesher.md)."""
+"""Coarser lattices disconnect right ventricles of 3 mm (docs/explanation/without-a-mesher.md)."""
 
 
 @dataclass(frozen=True)

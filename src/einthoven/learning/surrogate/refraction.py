@@ -182,11 +182,10 @@ def source_factors(
 ) -> tuple[Tensor, Tensor]:
     """Field of a unit current into an insulated skin of mean curvature k, in two numbers per pair.
 
-    For a ball of radius a = 1/k the solution of eq. (4) of Dokuchaev 2026 is
-    Z = [2 / rho - k ln(rho + d)] / (4 pi sigma), rho the distance from x to the electrode e and d
-    the depth of x below the tangent plane there. Its gradient, times 2 pi sigma, is
-    s (e - x) + t n: s = 1 / rho^3 + t / rho and t = k / (2 (rho + d)). Each electrode has its
-    own curvature; zero is a half-space.
+    For a ball of radius a = 1/k the solution of eq. (4) of Dokuchaev 2026 is Z = [2 / rho - k
+    ln(rho + d)] / (4 pi sigma), rho the distance from x to the electrode e and d the depth of x
+    below the tangent plane there. Its gradient, times 2 pi sigma, is s (e - x) + t n: s = 1 / rho^3
+    + t / rho and t = k / (2 (rho + d)). Each electrode has its own curvature; zero is a half-space.
 
     Args:
         points: [batch, point, 3] mm.

@@ -82,7 +82,7 @@ class Membrane:
         return None if self.shares is None else family(self.condition).mixture(self.shares)
 
     def last_repolarisation(self, tau: np.ndarray) -> float:
-        """When all cells are 90 % repolarised, ms; tau [node] ms."""
+        """Time when all cells are 90 % repolarised, ms; tau [node] ms."""
         members = family(self.condition)
         alone = members.apd90[members.template]
         return float(np.max(tau + (alone if self.shares is None else self.shares @ members.apd90)))

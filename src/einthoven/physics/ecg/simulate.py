@@ -27,7 +27,7 @@ HOMOGENEOUS = RepolarisationSettings(field="homogeneous")
 
 @dataclass(frozen=True)
 class SimulationSettings:
-    """What an ECG depends on beside patient, lead fields and activation.
+    """Settings of an ECG beside patient, lead fields and activation.
 
     Attributes:
         ecg: the time axis.
@@ -46,7 +46,7 @@ class SimulationSettings:
 
     @classmethod
     def of_params(cls, section: Any, conductivity: Mapping[str, Any], repolarisation: Any) -> Self:
-        """Those that a rule states: sections ecg, leadfield (or a part of it), repolarisation."""
+        """Settings from a rule's sections: ecg, leadfield (or a part of it), repolarisation."""
         return cls(
             EcgSettings.model_validate(section),
             LeadFieldSettings.model_validate(conductivity),

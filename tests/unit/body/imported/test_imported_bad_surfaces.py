@@ -1,4 +1,4 @@
-"""Five bad surfaces of each kind: mended and told, or refused with the true reason and a picture.
+"""Five bad surfaces of each kind: repaired and told, or refused with the true reason and a picture.
 
 All are made from one good patient with seeds.
 """
@@ -72,8 +72,8 @@ def volumes(tmp_path_factory):
     return imported(tmp_path_factory.mktemp("good"), good()).volumes_ml
 
 
-def mended(folder, body, note, volumes, unit="mm"):
-    """The import succeeds, says what it mended, and gives the same heart."""
+def repaired(folder, body, note, volumes, unit="mm"):
+    """The import succeeds, says what it repaired, and gives the same heart."""
     anatomy = imported(folder, body, unit)
     assert any(note in line for line in anatomy.repairs), anatomy.repairs
     for name, volume in volumes.items():
@@ -118,7 +118,7 @@ def test_holes(tmp_path, seed, volumes):
     if large:
         refused(tmp_path, holed, rf"{name}: not closed: .*hole.*boundary of \d+ mm.*near")
     else:
-        mended(tmp_path, holed, f"{name}: 1 holes closed", volumes)
+        repaired(tmp_path, holed, f"{name}: 1 holes closed", volumes)
 
 
 @pytest.mark.parametrize("seed", seeds(1, 2))
@@ -129,7 +129,7 @@ def test_flipped_triangles(tmp_path, seed, volumes):
     some = rng.random(len(faces)) < [0.001, 0.05, 0.3, 1.0, 0.5][seed]
     some[0] = True
     flipped[some] = flipped[some, ::-1]
-    mended(tmp_path, with_part(body, name, points, flipped), "turned to face outwards", volumes)
+    repaired(tmp_path, with_part(body, name, points, flipped), "turned to face outwards", volumes)
 
 
 def thick(body):
@@ -154,7 +154,7 @@ def test_self_intersections(tmp_path, seed, volumes):
         ring = np.unique(faces[(faces == vertex).any(axis=1)])
         towards = points[ring[ring != vertex][0]] - points[vertex]
         tangled[vertex] += 1.7 * edge * towards / np.linalg.norm(towards)
-        mended(tmp_path, with_part(body, name, tangled, faces), "that cut others", volumes)
+        repaired(tmp_path, with_part(body, name, tangled, faces), "that cut others", volumes)
         return
     if name == "heart":  # the outside pushed through the wall
         inside = np.unique(faces[body.tags == Surface.EPI])
@@ -181,7 +181,7 @@ def test_wrong_units(tmp_path, seed, volumes):
         heart=scale * body.heart, torso=scale * body.torso, sites=scale * body.sites
     )
     if stated == "auto":
-        mended(tmp_path, scaled, reason, volumes, "auto")
+        repaired(tmp_path, scaled, reason, volumes, "auto")
     else:
         refused(tmp_path, scaled, reason, stated, picture=False)
     alone = body._replace(heart=0.1 * body.heart)
@@ -213,9 +213,9 @@ def test_non_manifold_surfaces(tmp_path, seed, volumes):
     n = len(points)
     if seed == 0:  # a fin on an edge
         fin = points[[a, b]].mean(axis=0) + np.cross(points[b] - points[a], points[c] - points[a])
-        mended(tmp_path, grown([fin[None]], [[[a, b, n]]]), "stand off the surface", volumes)
+        repaired(tmp_path, grown([fin[None]], [[[a, b, n]]]), "stand off the surface", volumes)
     elif seed == 1:  # triangles given twice
-        mended(tmp_path, grown([], faces[:7, None]), "given twice", volumes)
+        repaired(tmp_path, grown([], faces[:7, None]), "given twice", volumes)
     elif seed == 2:  # an inner wall across the body
         far = int(np.linalg.norm(points - points[a], axis=1).argmax())
         ring = faces[(faces == far).any(axis=1)][0]

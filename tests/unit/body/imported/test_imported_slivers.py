@@ -16,7 +16,7 @@ from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.base.geometry.triangles import triangle_quality
 from einthoven.body.anatomy.shape.carry import outward
 from einthoven.body.anatomy.shape.tagged_heart import placed_heart
-from einthoven.body.imported.repair import mend
+from einthoven.body.imported.repair import repair_closed
 from einthoven.body.imported.slivers import even_out
 from einthoven.body.imported.wall_tags import tag_wall
 
@@ -36,26 +36,26 @@ def clipped():
 
 def test_a_clipped_wall_is_the_same_wall_without_slivers(clipped):
     assert triangle_quality(clipped.points, clipped.faces).min() < 1e-3
-    mended, notes = mend("heart", clipped)
+    repaired, notes = repair_closed("heart", clipped)
     assert any("slivers remeshed" in note for note in notes)
-    had, has = (enclosed_volume(s.points, s.faces) for s in (clipped, mended))
+    had, has = (enclosed_volume(s.points, s.faces) for s in (clipped, repaired))
     assert has == pytest.approx(had, rel=1e-3)
-    tags = tag_wall(mended.points, mended.faces)
-    heart = placed_heart(Surfaces(mended.points, mended.faces, tags), 5.0)[0]
+    tags = tag_wall(repaired.points, repaired.faces)
+    heart = placed_heart(Surfaces(repaired.points, repaired.faces, tags), 5.0)[0]
     assert min_wall(heart) > 2.0
     assert heart.volumes_ml["myocardium"] == pytest.approx(had / 1000, rel=0.02)
 
 
 def test_of_a_tagged_wall_the_cap_is_not_lost(clipped):
     """Triangles that span a flat cap have two neighbours beyond the rim, but are no teeth."""
-    mended, _ = mend("heart", clipped)
-    known = tag_wall(mended.points, mended.faces)
-    centres = TriangleTree(mended.points, mended.faces).closest(
+    repaired, _ = repair_closed("heart", clipped)
+    known = tag_wall(repaired.points, repaired.faces)
+    centres = TriangleTree(repaired.points, repaired.faces).closest(
         clipped.points[clipped.faces].mean(axis=1)
     )
     tagged = replace(clipped, face_tags=known[centres.faces])
     heart = placed_heart(tagged, 5.0)[0]
-    cap_mm2 = base_area(mended.points, mended.faces[known == Surface.BASE])
+    cap_mm2 = base_area(repaired.points, repaired.faces[known == Surface.BASE])
     assert base_area(heart.points, heart.tagged(Surface.BASE)) == pytest.approx(cap_mm2, rel=0.05)
 
 

@@ -31,10 +31,10 @@ from einthoven.learning.prediction.solved_check import spread_electrodes
 from einthoven.learning.prediction.torchscript_operator import export_operator
 from einthoven.learning.surrogate.members import angular_deviation_deg
 from einthoven.learning.surrogate.operator import operator as operator_module
-from einthoven.learning.surrogate.operator.familiarity import Familiarity
 from einthoven.learning.surrogate.operator.inputs import HeartPoints, OperatorInputs
 from einthoven.learning.surrogate.operator.operator import OperatorEnsemble
 from einthoven.learning.surrogate.operator.operator_network import IncidentOperator
+from einthoven.learning.surrogate.operator.training_distribution import TrainingDistribution
 from einthoven.physics.ecg.simulate import SimulationSettings
 
 SIGMA = LeadFieldSettings()
@@ -95,7 +95,7 @@ def electrodes():
 def operator(n=3):
     known = [inputs(), inputs()._replace(local=1.1 * inputs().local)]
     networks = tuple(trained_like(seed) for seed in range(n))
-    return OperatorEnsemble(networks, Familiarity.of(known), 1.7, 2.0, 1.7)
+    return OperatorEnsemble(networks, TrainingDistribution.of(known), 1.7, 2.0, 1.7)
 
 
 @cache

@@ -21,7 +21,6 @@ from einthoven.data.patient.samples import FieldSamples
 from einthoven.learning.surrogate.members import angular_deviation_deg
 from einthoven.learning.surrogate.operator.calibration import calibrate_operator
 from einthoven.learning.surrogate.operator.checkpoint import load_operator, save_operator
-from einthoven.learning.surrogate.operator.familiarity import Familiarity, upper_limit
 from einthoven.learning.surrogate.operator.inputs import (
     EDGE_MM,
     N_LOCAL,
@@ -36,6 +35,10 @@ from einthoven.learning.surrogate.operator.train import (
     OperatorSample,
     operator_sample,
     train_operator,
+)
+from einthoven.learning.surrogate.operator.training_distribution import (
+    TrainingDistribution,
+    upper_limit,
 )
 from einthoven.numerics.training.tensors import arrays_sha256
 
@@ -161,12 +164,14 @@ def test_it_learns_and_the_same_seed_gives_the_same_bytes(tmp_path):
     train_operator(SMALL, data[:3], data[3:], tmp_path / "again")
     one, again = ((tmp_path / n / "model.safetensors").read_bytes() for n in ("one", "again"))
     assert one == again
-    loaded, familiarity = load_operator(tmp_path / "one/model.safetensors")
+    loaded, training_distribution = load_operator(tmp_path / "one/model.safetensors")
     weights = [
         arrays_sha256(*(t.numpy() for t in n.state_dict().values())) for n in (network, loaded)
     ]
     assert weights[0] == weights[1]
-    assert familiarity.check(data[0].inputs).values["points_sd"] == pytest.approx(1, abs=0.1)
+    assert training_distribution.check(data[0].inputs).values["points_sd"] == pytest.approx(
+        1, abs=0.1
+    )
     with pytest.raises(BadInput, match="no training patients"):
         train_operator(SMALL, [], [], tmp_path)
 
@@ -201,7 +206,7 @@ def test_points_count_by_the_volume_they_stand_for():
 def an_operator(n_networks, **given):
     hearts = [some_inputs(seed) for seed in range(24)]
     networks = tuple(trained_like(seed) for seed in range(n_networks))
-    return OperatorEnsemble(networks, Familiarity.of(hearts), **given)
+    return OperatorEnsemble(networks, TrainingDistribution.of(hearts), **given)
 
 
 def as_told(network, inputs, over):
@@ -249,7 +254,9 @@ def test_calibration_is_of_the_ensemble_and_read_back(tmp_path):
         calibrate_operator(operator, [])
     for member, folder in enumerate((tmp_path, tmp_path / "member1")):
         network = operator.networks[member]
-        save_operator(folder / "model.safetensors", network, operator.familiarity, SMALL, "")
+        save_operator(
+            folder / "model.safetensors", network, operator.training_distribution, SMALL, ""
+        )
     write_json(tmp_path / "uncertainty.json", found | {"n_members": 2})
     loaded = OperatorEnsemble.of_folder(tmp_path)
     assert (len(loaded.networks), loaded.factor) == (2, found["factor"])
@@ -269,7 +276,7 @@ def test_familiar_hearts_are_below_the_limit_and_others_beyond():
     shifted = other._replace(local=other.local + 4.0)
     assert set(operator.check(shifted).values) == {"points_sd", "heart_sd"}
     assert not operator.check(shifted).in_distribution
-    alone = Familiarity.of([some_inputs(seed) for seed in range(4)])
+    alone = TrainingDistribution.of([some_inputs(seed) for seed in range(4)])
     assert not alone.check(some_inputs(3)).in_distribution  # nothing tells the limit
 
 

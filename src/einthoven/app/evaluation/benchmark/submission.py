@@ -23,7 +23,7 @@ NEEDED, OPTIONAL = ("electrodes", "grad"), ("cell_grad", "__attrs__")
 MAX_RATIO = 30.0
 """Largest ratio of median lengths, predicted to true or inverse; beyond it the unit is another."""
 MAX_CARD_BYTES = 100_000
-N_TOLD = 5
+N_NAMED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,8 +206,8 @@ class Submission:
 
 
 def _few(names: list[str]) -> str:
-    more = f" and {len(names) - N_TOLD} more" if len(names) > N_TOLD else ""
-    return ", ".join(names[:N_TOLD]) + more
+    more = f" and {len(names) - N_NAMED} more" if len(names) > N_NAMED else ""
+    return ", ".join(names[:N_NAMED]) + more
 
 
 def _shapes(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:

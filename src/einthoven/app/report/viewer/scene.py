@@ -45,7 +45,7 @@ class Scene:
     about: Mapping[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        """As the page reads it."""
+        """JSON that the page reads."""
         return {**self.about, "arrays": {k: v.to_json() for k, v in self.arrays.items()}}
 
 

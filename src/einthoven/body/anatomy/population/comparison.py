@@ -38,9 +38,9 @@ def compare(measured: Mapping[str, list[dict]]) -> dict[str, Any]:
         [mean, SD], difference_sd (of the means, in population SD).
     """
     rows = {}
-    told = ("title", "unit", "source", "note", "comparable")
+    keys = ("title", "unit", "source", "note", "comparable")
     for name, reference in QUANTITIES.items():
-        row: dict[str, Any] = {key: getattr(reference, key) for key in told}
+        row: dict[str, Any] = {key: getattr(reference, key) for key in keys}
         for sex, people in measured.items():
             values = np.array([person[name] for person in people])
             mean, sd = reference.of(sex)

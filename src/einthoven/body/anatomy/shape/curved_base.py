@@ -53,8 +53,8 @@ class BaseCurve:
     def _outflow(self, heart: HeartSurfaces) -> np.ndarray:
         """Heights [vertex] mm about the point of the RV's opening farthest along y (front)."""
         opening = heart.points[np.unique(heart.tagged(Surface.RV_CAP))]
-        away = heart.points[:, :2] - opening[opening[:, 1].argmax(), :2]
-        return self.outflow_mm * np.exp(-0.5 * (away**2).sum(axis=1) / OUTFLOW_WIDTH_MM**2)
+        offset = heart.points[:, :2] - opening[opening[:, 1].argmax(), :2]
+        return self.outflow_mm * np.exp(-0.5 * (offset**2).sum(axis=1) / OUTFLOW_WIDTH_MM**2)
 
     def _bow(self, heart: HeartSurfaces) -> np.ndarray:
         """Heights [vertex] mm of the bow, zero at the centre of the LV's opening."""

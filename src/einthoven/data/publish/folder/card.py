@@ -32,7 +32,7 @@ def card(about: About, n_sample: int, metrics: Mapping[str, Any] | None) -> str:
         scenarios=", ".join(about.scenarios), n_electrodes=about.n_electrodes,
         first=about.scenarios[0], uses=USES, limits=LIMITS, biases=BIASES, how_made=HOW_MADE,
         impact=IMPACT, baselines=baselines(metrics),
-        changelog="\n".join(f"- {version}: {told}." for version, told in changes.items()),
+        changelog="\n".join(f"- {version}: {change}." for version, change in changes.items()),
     )  # fmt: skip
 
 

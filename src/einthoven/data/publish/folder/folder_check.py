@@ -11,7 +11,7 @@ from einthoven.data.publish.folder.checksums import SUMS, check_sums
 from einthoven.data.publish.folder.tables import SPLITS
 from einthoven.data.publish.folder.write import STORE
 
-N_TOLD = 5
+N_NAMED = 5
 
 
 def is_published(path: Path) -> bool:
@@ -38,8 +38,8 @@ def check_folder(folder: Path) -> Summary:
     if not faults:
         faults += _splits_faults(folder) + _patients_faults(folder) + _croissant_faults(folder)
     if faults or summary is None:
-        more = f"; and {len(faults) - N_TOLD} more" if len(faults) > N_TOLD else ""
-        raise BadInput(f"{folder}: {'; '.join(faults[:N_TOLD])}{more}")
+        more = f"; and {len(faults) - N_NAMED} more" if len(faults) > N_NAMED else ""
+        raise BadInput(f"{folder}: {'; '.join(faults[:N_NAMED])}{more}")
     return summary
 
 
@@ -48,10 +48,10 @@ def _splits_faults(folder: Path) -> list[str]:
     tree = open_dataset(folder / STORE)
     stored = dict(zip(tree["patient"].values.tolist(), tree["split"].values.tolist()))
     with open(folder / SPLITS, newline="") as file:
-        told = {row["patient"]: row["split"] for row in csv.DictReader(file)}
-    return [f"{SPLITS}: {name} is {told.get(name)}, in the store {stored.get(name)}"
-            for name in sorted(stored.keys() | told.keys())
-            if told.get(name) != stored.get(name)]  # fmt: skip
+        splits = {row["patient"]: row["split"] for row in csv.DictReader(file)}
+    return [f"{SPLITS}: {name} is {splits.get(name)}, in the store {stored.get(name)}"
+            for name in sorted(stored.keys() | splits.keys())
+            if splits.get(name) != stored.get(name)]  # fmt: skip
 
 
 def _patients_faults(folder: Path) -> list[str]:

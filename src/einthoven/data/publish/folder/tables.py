@@ -41,9 +41,9 @@ def write_signals(tree: xr.DataTree, folder: Path) -> None:
             with atomic(folder / "csv" / f"{name}.csv") as temporary:
                 head = ",".join(["time_ms", *(f"{lead}_mv" for lead in leads)])
                 temporary.write_text("\n".join([head, *table]) + "\n")
-            told = [f"sex: {sex}", f"split: {split}", f"scenario: {scenario}",
+            comments = [f"sex: {sex}", f"split: {split}", f"scenario: {scenario}",
                     f"simulated, from {time[0]:g} ms after the first activation"]  # fmt: skip
-            write_wfdb(folder / "wfdb" / f"{name}.hea", leads, signal, rate_hz, told)
+            write_wfdb(folder / "wfdb" / f"{name}.hea", leads, signal, rate_hz, comments)
 
 
 def _table(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -14,10 +14,10 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.metrics.out_of_distribution import OutOfDistributionCheck
 from einthoven.learning.surrogate.members import UNCERTAINTY_FILE, member_files, read_calibration
 from einthoven.learning.surrogate.operator.checkpoint import load_operator
-from einthoven.learning.surrogate.operator.familiarity import Familiarity
 from einthoven.learning.surrogate.operator.inputs import OperatorInputs
 from einthoven.learning.surrogate.operator.mixing import mixed
 from einthoven.learning.surrogate.operator.operator_network import IncidentOperator, Kernel
+from einthoven.learning.surrogate.operator.training_distribution import TrainingDistribution
 
 POINTS_PER_BLOCK = 1024
 
@@ -28,14 +28,14 @@ class OperatorEnsemble:
 
     Args:
         networks: one or more.
-        familiarity: distribution of the features of their training patients.
+        training_distribution: distribution of the features of their training patients.
         factor: on the SD, from validation patients (1: uncalibrated).
         usual_sd_deg: mean calibrated SD of validation patients, if known.
         ecg_factor: likewise, on the SD of ECGs.
     """
 
     networks: tuple[IncidentOperator, ...]
-    familiarity: Familiarity
+    training_distribution: TrainingDistribution
     factor: float = 1.0
     usual_sd_deg: float = math.nan
     ecg_factor: float = 1.0
@@ -51,10 +51,10 @@ class OperatorEnsemble:
         if not members:
             raise BadInput("operator: no file of a network is given")
         networks = tuple(network for network, _ in members)
-        familiarity = members[0][1]  # all have the same training patients
+        training_distribution = members[0][1]  # all have the same training patients
         if uncertainty is None:
-            return cls(networks, familiarity)
-        return cls(networks, familiarity, *read_calibration(uncertainty, len(networks)))
+            return cls(networks, training_distribution)
+        return cls(networks, training_distribution, *read_calibration(uncertainty, len(networks)))
 
     @classmethod
     def of_folder(cls, folder: str | Path) -> Self:
@@ -103,7 +103,7 @@ class OperatorEnsemble:
 
     def check(self, inputs: OperatorInputs) -> OutOfDistributionCheck:
         """Out-of-distribution check of the heart; `with_sd` adds that of the ensemble's SD."""
-        return self.familiarity.check(inputs)
+        return self.training_distribution.check(inputs)
 
 
 class _Member(NamedTuple):

@@ -17,13 +17,13 @@ from einthoven.base.metrics.fields import angular_error_deg
 from einthoven.data.patient.patient import Patient
 from einthoven.learning.surrogate.losses import cosine_loss, relative_error
 from einthoven.learning.surrogate.operator.checkpoint import MODEL, load_operator, save_operator
-from einthoven.learning.surrogate.operator.familiarity import Familiarity
 from einthoven.learning.surrogate.operator.inputs import (
     HeartPoints,
     OperatorInputs,
     conductivities_of,
 )
 from einthoven.learning.surrogate.operator.operator_network import IncidentOperator
+from einthoven.learning.surrogate.operator.training_distribution import TrainingDistribution
 from einthoven.numerics.training.fit import TrainingRun, fit
 from einthoven.numerics.training.machine import ONE_CORE, Machine
 from einthoven.numerics.training.resume import discard
@@ -158,7 +158,7 @@ def train_operator(
     section = config.model_dump(mode="json")
     with torch_threads(machine.n_threads):
         network = _begun(config, train, start)
-        familiarity = Familiarity.of([sample.inputs for sample in train])
+        training_distribution = TrainingDistribution.of([sample.inputs for sample in train])
         begin = () if start is None else network.state_dict().values()
         of_data = (t for s in train for t in (*s.inputs, s.grad))
         sha256 = arrays_sha256(*(t.numpy() for t in (*of_data, *begin)))
@@ -168,7 +168,7 @@ def train_operator(
     schedule = Schedule(config.epochs, config.learning_rate, config.precision)
     curve = fit(OperatorTask(network, train, validation, config), schedule, run, machine)
     with torch_threads(machine.n_threads):
-        save_operator(folder / "model.safetensors", network, familiarity, config, sha256)
+        save_operator(folder / "model.safetensors", network, training_distribution, config, sha256)
     discard(folder)
     return network.eval(), curve
 

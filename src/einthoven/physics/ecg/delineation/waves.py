@@ -77,7 +77,7 @@ def _wave(time: np.ndarray, x: np.ndarray, run: np.ndarray, ends: tuple[float, f
 
 
 def _crossing(time: np.ndarray, x: np.ndarray, left: int) -> float:
-    """Where the signal is zero between samples `left` and `left` + 1, or else nearest to it, ms."""
+    """Zero crossing between samples `left` and `left` + 1, or the point nearest to zero, ms."""
     if not 0 <= left < len(x) - 1:
         return float(time[np.clip(left, 0, len(x) - 1)])
     before, after = abs(float(x[left])), abs(float(x[left + 1]))

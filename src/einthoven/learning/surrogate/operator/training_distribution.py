@@ -84,7 +84,7 @@ def upper_limit(distances: np.ndarray) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class Familiarity:
+class TrainingDistribution:
     """The training's distributions of point and heart features."""
 
     points: Normal
