@@ -154,7 +154,7 @@ def left_out(file: Path) -> tuple[str, float]:
 def milliseconds_per_lead(
     operator: OperatorEnsemble, patient: Patient, usual: LeadFieldSettings
 ) -> float:
-    """Of processor time, the incident field included: 109 leads at 40,000 points of the heart."""
+    """Processor time, the incident field included: 109 leads at 40,000 points of the heart."""
     cells = HeartPoints.of_cells(patient)
     some = np.random.default_rng(0).integers(len(cells.points), size=N_POINTS)
     heart = cells._replace(points=cells.points[some], fiber=cells.fiber[some],
@@ -169,7 +169,7 @@ def milliseconds_per_lead(
 
 
 def imports() -> dict[str, Any]:
-    """How many kinds of input get in, and how many broken ones are refused with their reason.
+    """Numbers of accepted kinds of input, and of broken ones refused with their reason.
 
     Kinds made of data that is not on this machine are counted as not run.
     """

@@ -30,7 +30,7 @@ INNER, OUTER = 40.0, 100.0
 SIZES = ((274, 88), (547, 176), (1094, 352))
 """Nodes of heart and torso; edges get shorter by the square root of two."""
 HARMONICS = (lambda x, y, z: z, lambda x, y, z: x * y, lambda x, y, z: x * y * z)
-"""Of degrees 1, 2, 3."""
+"""Harmonics of degrees 1, 2, 3."""
 N_DIPOLES = 30
 
 
@@ -65,7 +65,7 @@ def sphere_errors(n_heart: int, n_torso: int) -> tuple[float, float, float]:
 
 
 def spheres() -> dict:
-    """`bem_seconds` of the paper's size, and the fitted orders."""
+    """`bem_seconds` of the size of config/paper.yaml, and the fitted orders."""
     sphere_errors(*SIZES[0])  # compilation is nobody's cost
     potential, derivative, seconds = zip(*(sphere_errors(*size) for size in SIZES))
     order = [fitted_order(potential), fitted_order(derivative)]

@@ -88,7 +88,7 @@ def _conductivity(tags: np.ndarray, config: LeadFieldSettings) -> np.ndarray:
 
 
 def _check_boundary(mesh: TetMesh, cells: np.ndarray, faces: np.ndarray, heart: str) -> None:
-    """What is outside the heart ends at the skin and at the heart's surface, and nowhere else."""
+    """The region outside the heart ends only at the skin and at the heart's surface."""
     skin = skin_faces(mesh)
     if not len(faces) or np.isin(skin, faces).any():
         raise BadInput(f"facets: none is tagged as {heart}, or it touches the skin")

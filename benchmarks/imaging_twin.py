@@ -29,7 +29,7 @@ from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
 
 Z_90 = 1.645
 BEFORE_MS, AFTER_MS = 40, 10
-"""Of rest before the beat, to find its QRS; of the record after it."""
+"""Rest before the beat, to find its QRS; record after it."""
 OTHER_SEED = 77
 
 

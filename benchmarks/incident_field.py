@@ -92,7 +92,7 @@ def lungs() -> Sequence[Inclusion]:
 
 
 def finite_elements() -> dict[str, float]:
-    """Of a drawn patient's torso without heart, by both methods."""
+    """Fields of a drawn patient's torso without heart, by both methods."""
     from einthoven.body.mesh.tetrahedra import tetrahedralise
     from einthoven.physics.leadfield.neumann import NeumannProblem
     from einthoven.physics.leadfield.skin import electrode_weights, skin_faces

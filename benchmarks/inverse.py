@@ -39,7 +39,7 @@ from einthoven.numerics.bem.transfer import BemTransfer
 
 CLASSICAL = ("tikhonov-0", "tikhonov-1", "tikhonov-2", "tsvd", "stre", "mfs")
 N_HEART, N_TORSO = 1094, 352
-"""Of Zhu 2025."""
+"""Values of Zhu 2025."""
 WITHOUT_SD = 0
 """Groups of electrodes that are left out: the errors need no SD."""
 
@@ -112,7 +112,7 @@ def of_tank(case: InverseCase, args: argparse.Namespace) -> dict:
 def errors_of(
     case: InverseCase, name: str, criterion: str, forward: BemTransfer
 ) -> dict[str, float]:
-    """Of a reconstruction, at the electrodes on the heart."""
+    """Errors of a reconstruction, at the electrodes on the heart."""
     takes = method_class(name).takes_criterion
     found = reconstruct_case(case, Choice(name, criterion if takes else ""), forward, WITHOUT_SD)
     potentials, times = found.errors

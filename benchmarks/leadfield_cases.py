@@ -72,7 +72,7 @@ def ours(patient: Patient, n_electrodes: int, solver: str, store: str | None) ->
 
 
 def prepared(patient: Patient, n_electrodes: int, solver: str) -> dict:
-    """What all electrodes share, then one electrode alone, then blocks of electrodes."""
+    """Times of the shared part, then of one electrode, then of blocks of electrodes."""
     _warm_up(solver)
     mesh, config = patient.mesh, SECTION.model_copy(update={"solver": solver})
     clock = Clock()
@@ -174,7 +174,7 @@ class _Dolfinx:
         self.electrode.x.array[self.dof[row.indices]] = row.data
 
     def problem(self, electrode: int):
-        """What a tutorial makes anew for each right-hand side."""
+        """Parts that a tutorial rebuilds for each right-hand side."""
         from dolfinx.fem.petsc import LinearProblem
 
         from einthoven.numerics.fem.petsc import PETSc

@@ -24,7 +24,7 @@ N_REFINED = 109
 
 
 def build_patient(n_nodes: int, folder: str | Path) -> None:
-    """Write a patient of the paper's cohort with about `n_nodes` nodes, as files of its stages.
+    """Write a patient of config/paper.yaml with about `n_nodes` nodes, as files of its stages.
 
     Above `MAX_MESHED` nodes, each cell of a coarser mesh is split in eight.
     """

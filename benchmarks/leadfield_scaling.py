@@ -1,4 +1,4 @@
-"""What lead fields cost against mesh size and number of electrodes, and the physical limit.
+"""Cost of lead fields against mesh size and number of electrodes, and the physical limit.
 
 For each size a patient is meshed (or the mesh of an earlier run is read) and each solver prepared,
 asked for one electrode, and for blocks of them, in a process of its own. Processor seconds of one

@@ -1,4 +1,4 @@
-"""How fast examples stream from the published store, beside raw Zarr and HDF5 of the same data.
+"""Streaming speed of examples from the published store, raw Zarr and HDF5 of the same data.
 
     python benchmarks/loader.py results/published/einthoven.zarr.zip --json OUT
 

@@ -41,7 +41,7 @@ Row = dict[str, Any]
 
 
 def processor_seconds() -> float:
-    """Of this process and of the children that have ended."""
+    """Peak memory of this process and of the children that have ended."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(use.ru_utime + use.ru_stime for use in used)
 
@@ -72,7 +72,7 @@ def by_us(surfaces: Surfaces, sites: np.ndarray, config: MeshSettings) -> Row:
 
 
 def by_plain_gmsh(surfaces: Surfaces, sites: np.ndarray, config: MeshSettings) -> Row:
-    """In a child process too, with the same splits of the skin near electrodes."""
+    """Meshing in a child process, with the same splits of the skin near electrodes."""
     job = vars(refine_skin(surfaces, sites, config)) | {"sites": sites}
     job |= {"config": config.model_dump_json()}
     with tempfile.TemporaryDirectory() as folder:
@@ -88,7 +88,7 @@ def by_plain_gmsh(surfaces: Surfaces, sites: np.ndarray, config: MeshSettings) -
 
 
 def plain_job(job_path: Path, result_path: Path) -> None:
-    """As gmsh comes: Algorithm3D 1, Optimize 1, one thread."""
+    """Defaults of gmsh: Algorithm3D 1, Optimize 1, one thread."""
     import gmsh
 
     from einthoven.body.mesh.gmsh_worker import add_surfaces, read_cells, set_sizes
@@ -125,7 +125,7 @@ def measure(preset: str, index: int, with_plain: bool) -> Row:
 
 
 def summary(rows: list[Row]) -> Row:
-    """What the rows say together; `plain` and the ratio over the patients with both meshes."""
+    """Summary of the rows; `plain` and the ratio over the patients with both meshes."""
     ours, both = [row["ours"] for row in rows], [row for row in rows if "plain" in row]
     good = [row for row in ours if row["ok"]]
     result = _totals(ours) | {
@@ -143,7 +143,7 @@ def summary(rows: list[Row]) -> Row:
 
 
 def _totals(rows: list[Row]) -> Row:
-    """Of rows of one mesher."""
+    """Summary of rows of one mesher."""
     return {
         "ok": sum(row["ok"] for row in rows),
         "total": len(rows),

@@ -1,4 +1,4 @@
-"""What the ECGs of a cohort of healthy virtual patients should show, and whether they do."""
+"""Goals for the ECGs of a cohort of healthy virtual patients, and whether they are met."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ from einthoven.physics.ecg.features import FeatureRow, has_concordant_t, has_nor
 
 SINUS = "sinus"
 Predicate = Callable[[dict[str, float]], bool]
-"""Of the features of one beat."""
+"""Goals for the features of one beat."""
 
 
 @dataclass(frozen=True, eq=False)

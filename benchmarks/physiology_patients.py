@@ -37,7 +37,7 @@ from einthoven.physics.electrophysiology.scenarios.kinds import scenario_of
 from einthoven.physics.leadfield.solve import solve_lead_fields
 
 SCENARIOS = (SINUS, "lbbb", "rbbb", "crt")
-"""Those that goals are of; the config's others come on top."""
+"""Scenarios with goals; the config's others come on top."""
 N_ELECTRODES = len(STANDARD_ELECTRODES)
 MADE_BY = {
     "anatomy": ("anatomy", "geometry"),
@@ -49,7 +49,7 @@ MADE_BY = {
 
 
 def processor_seconds() -> float:
-    """Of this process and of those that it waited for: gmsh runs in its own."""
+    """Time of this process and of those that it waited for: gmsh runs in its own."""
     return sum(os.times()[:4])
 
 
@@ -107,7 +107,7 @@ class Maker:
         return Patient.of_files(**files, cohort=self.sheet)
 
     def activation_file(self, scenario: str) -> Path:
-        """Where a scenario's activation lies."""
+        """Path of a scenario's activation."""
         return self.folder / f"activation_{scenario}.npz"
 
     def step(self, name: str, sections: tuple[str, ...], make: Callable[[], None]) -> None:
@@ -152,7 +152,7 @@ class Maker:
         fibers.save(self.folder / "fibers.npz", ventricular_coordinates(patient, fields))
 
     def lead_fields(self) -> None:
-        """Of the nine electrodes of the 12-lead ECG."""
+        """Lead fields of the nine electrodes of the 12-lead ECG."""
         patient = self.patient("anatomy", "mesh", "fibers")
         electrodes = patient.anatomy.electrodes(0, N_ELECTRODES)
         fields = solve_lead_fields(patient, electrodes, self.config.leadfield, dtype="float32")
@@ -184,7 +184,7 @@ class Maker:
 
 @dataclass(frozen=True)
 class Made:
-    """What a process hands back of one patient."""
+    """Result of a process for one patient."""
 
     parameters: PatientParameters
     rows: list[FeatureRow]

@@ -24,7 +24,7 @@ from einthoven.physics.ecg.leads import twelve_lead
 
 FORWARD = "fem"
 AFTER_QRS_MS = 15.0
-"""What is fitted ends so long after the last activation."""
+"""Time after the last activation at which the fitted signal ends."""
 
 
 class AmbiguousPair(NamedTuple):
@@ -69,7 +69,7 @@ class KnownHeart(NamedTuple):
 
     simulator: Simulator
     fields: LeadFieldGradients
-    """Of the nine electrodes, the simulator's forward model fem."""
+    """Lead fields of the nine electrodes: the simulator's forward model fem."""
     sigma: LeadFieldSettings
     """Settings of the lead fields."""
 
@@ -78,11 +78,11 @@ class SecondMap(NamedTuple):
     """Another activation of a heart with nearly the ECG of a beat."""
 
     beat: SimulatedBeat
-    """Of the cells and conductivities of the first beat, with another activation."""
+    """ECG with the cells and conductivities of the first beat and another activation."""
     ecg: np.ndarray
     """[12, 500] mV."""
     correlation: float
-    """Of both QRS complexes, over all leads."""
+    """Difference of both QRS complexes, over all leads."""
     residual: float
     """Norm of the difference of the QRS complexes over that of the first."""
     map_difference_ms: float

@@ -38,7 +38,7 @@ PLANAR = (Surface.BASE, Surface.LV_CAP, Surface.RV_CAP)
 
 
 def faults_of(anatomy: Anatomy, clearance_mm: float) -> list[str]:
-    """What is wrong with an anatomy; empty if nothing is."""
+    """Fault of an anatomy; empty if there is none."""
     points, faces, tags = anatomy.points, anatomy.faces, anatomy.face_tags
     faults = []
     for name, surfaces in CLOSED_SURFACES.items():

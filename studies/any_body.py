@@ -45,7 +45,7 @@ from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
 
 def patients_in(folders: Iterable[Path]) -> list[Patient]:
-    """Those with field samples, by name."""
+    """Patients with field samples, by name."""
     return [Patient.open(f) for f in sorted(folders) if (f / "field.npz").exists()]
 
 
@@ -60,7 +60,7 @@ def with_others(patient: Patient, folder: Path) -> Iterator[tuple[str, Patient]]
 def sample_of(
     patient: Patient, usual: LeadFieldSettings, folder: Path | None, name: str = ""
 ) -> OperatorSample:
-    """What the operator learns of a patient, kept in a folder: it takes a second or two."""
+    """Training sample of a patient, cached in a folder: it takes a second or two."""
     if folder is None:
         return operator_sample(patient, usual)
     file = folder / f"{name or patient.name}.pt"
@@ -73,7 +73,7 @@ def sample_of(
 
 
 def errors(operator: OperatorEnsemble, patient: Patient, sample: OperatorSample) -> dict[str, Any]:
-    """Of one patient: angles of the three, the operator's relative error, coverage and check."""
+    """Results of one patient: three angles, the operator's relative error, coverage, check."""
     field, true = patient.field, sample.grad.numpy()
     found, sd = operator.predict(sample.inputs)
     inside = field.field_tissue == Tissue.MYOCARDIUM
@@ -115,7 +115,7 @@ def trained(
 
 
 def arguments() -> argparse.Namespace:
-    """Of the command line."""
+    """Arguments of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
     add("patients", type=Path, help="folder with a folder of stage files per patient")

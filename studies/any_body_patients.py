@@ -234,7 +234,7 @@ class Body:
 
 
 def quantities(anatomy: Anatomy) -> dict[str, float]:
-    """What the family should spread over, of one body."""
+    """Measures of one body that the family should cover."""
     skin = anatomy.surfaces.closed("torso")
     volumes = {f"{name}_ml": value for name, value in anatomy.volumes_ml.items()}
     return volumes | {
@@ -245,7 +245,7 @@ def quantities(anatomy: Anatomy) -> dict[str, float]:
 
 
 def summary(bodies: list[Body]) -> dict[str, Any]:
-    """Who was built, failures, classes, and percentiles 0, 5, 50, 95, 100."""
+    """Patients built, failures, classes, and percentiles 0, 5, 50, 95, 100."""
     anatomies = [Anatomy.load(body.file("anatomy")) for body in bodies if body.is_done]
     values = [quantities(anatomy) for anatomy in anatomies]
     failed = [body for body in bodies if body.failed.exists()]

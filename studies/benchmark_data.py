@@ -1,4 +1,4 @@
-"""What the benchmark's models see of the patients of a published folder."""
+"""Inputs of the benchmark's models from the patients of a published folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +53,7 @@ class Heart:
     general: GeometryInputs
 
     def with_incident(self) -> GeometryInputs:
-        """Those of the geometry networks, with the solved torso without heart as first guess."""
+        """Inputs of the geometry networks, with the solved torso without heart as first guess."""
         return self.general._replace(guess=self.exact.incident)
 
     def in_patient_frame(self, gradient: Tensor) -> np.ndarray:
@@ -118,7 +118,7 @@ class Published:
 def general_inputs(
     anatomy: Anatomy, heart: HeartPoints, electrodes: np.ndarray, local: Tensor
 ) -> GeometryInputs:
-    """What the geometry networks see: points, electrodes, skin, and the field of a point source."""
+    """Inputs of the geometry networks: points, electrodes, skin, field of a point source."""
     turn, origin = anatomy.heart_rotation, anatomy.heart_origin
     points, electrodes = ((x - origin) @ turn for x in (heart.points, electrodes))
     guess = ON_A_PLANE * pseudo_lead_field_grad(points, electrodes, 1.0)

@@ -96,7 +96,7 @@ class Published001(Model):
     inputs = "the 23 coefficients that the patient was drawn from, places of points and electrodes"
 
     def fit(self, published: Published, budget: Budget, folder: Path) -> Trained:
-        """By its own loss."""
+        """Training with its own loss."""
         config, store = MlpSettings(seed=budget.seed), published.benchmark.store
         self.encoder = published.encoder(folder / "pca")
         train, val = (Patients(store, self.encoder, s, folder / s) for s in ("train", "val"))
@@ -120,7 +120,7 @@ class Ours(Model):
     inputs = "surfaces of heart and torso, fibres, conductivities, the solved torso without heart"
 
     def fit(self, published: Published, budget: Budget, folder: Path) -> Trained:
-        """As `surrogate.operator.train` does, for the time of the budget."""
+        """Training as in `surrogate.operator.train`, for the time of the budget."""
         config = OperatorSettings(seed=budget.seed)
         train, val = ([OperatorSample(heart.exact, grad) for heart, grad in published.truth(split)]
                       for split in ("train", "val"))  # fmt: skip
@@ -144,7 +144,7 @@ class Geometry(Model):
     inputs = "surfaces of heart and torso, fibres, conductivities, a point source's formula"
 
     def fit(self, published: Published, budget: Budget, folder: Path) -> Trained:
-        """With the operator's loss and optimiser."""
+        """Training with the operator's loss and optimiser."""
         splits = [published.truth(split) for split in ("train", "val")]
         with seeded(budget.seed, self.kind.__name__, "weights"):
             self.network = self.kind()

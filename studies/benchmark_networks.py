@@ -23,7 +23,7 @@ N_PAIR, N_SKIN = 8, 10
 BODY_MM, SOFTENING_MM = 100.0, 5.0
 LEAST_SD = 0.02
 N_FREQUENCIES, FREQUENCY_SCALE = 24, 0.2
-"""As those of the operator on the incident field."""
+"""Lengths as in the operator on the incident field."""
 MUON_LR_FACTOR = 2.0
 
 
@@ -65,14 +65,14 @@ def seen_from(electrodes: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def pair_features(inputs: GeometryInputs) -> Tensor:
-    """What depends on point and electrode: [..., electrode, point, N_PAIR] of order one."""
+    """Features of point and electrode: [..., electrode, point, N_PAIR] of order one."""
     u, log_rho = seen_from(inputs.electrodes, inputs.places)
     length = inputs.guess.norm(dim=-1, keepdim=True).clamp_min(1e-12)
     return torch.cat([u, log_rho, inputs.guess / length, (BODY_MM**2 * length).log()], dim=-1)
 
 
 def skin_features(inputs: GeometryInputs) -> Tensor:
-    """Of skin points for each electrode: [..., electrode, skin point, N_SKIN]."""
+    """Features of skin points for each electrode: [..., electrode, skin point, N_SKIN]."""
     place, normal = inputs.skin.split(3, dim=-1)
     u, log_rho = seen_from(inputs.electrodes, place)
     fixed = torch.cat([place / BODY_MM, normal], dim=-1)[..., None, :, :]

@@ -25,19 +25,19 @@ FINE = 10_000
 
 
 class Budget(NamedTuple):
-    """What every model gets: seconds of processor time for its steps, and a seed."""
+    """Budget of every model: seconds of processor time for its steps, and a seed."""
 
     seconds: float
     seed: int
 
 
 class Trained(NamedTuple):
-    """What training cost."""
+    """Cost of a training."""
 
     n_steps: int
     seconds: float
     val_angle_deg: float
-    """Of the weights that were kept: the best of `N_VALIDATIONS`."""
+    """Validation error of the weights that were kept: the best of `N_VALIDATIONS`."""
 
 
 def train_for(task: Task, learning_rate: float, budget: Budget) -> Trained:
@@ -129,7 +129,7 @@ class GeometryTask(Task):
 
 
 def inputs_of(heart: Heart, exact: bool) -> GeometryInputs:
-    """With the solved torso as first guess, or with the formula of a point source."""
+    """Inputs with the solved torso as first guess, or with the formula of a point source."""
     return heart.with_incident() if exact else heart.general
 
 

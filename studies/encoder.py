@@ -1,4 +1,4 @@
-"""How well an encoder rebuilds unseen anatomies, against how much of them it is given.
+"""Accuracy of an encoder on unseen anatomies, against the amount of data given.
 
 Anatomies come from the config's shape models with a seed of their own, so that no training saw
 them. Given is everything (signed distances), nothing (the mean code), or contours in short-axis
@@ -51,7 +51,7 @@ MARKERS, COLOURS = "osD^", ("#0072B2", "#009E73", "#E69F00", "#CC79A7")
 
 @dataclass(frozen=True)
 class Case:
-    """What is given of an anatomy; no slices and no points: nothing."""
+    """Data given of an anatomy; no slices and no points: nothing."""
 
     name: str
     slices: int = 0

@@ -67,7 +67,7 @@ class Run(NamedTuple):
     ep_weight: float = 0.1
     noise: float = 0.01
     share: float = 1.0
-    """Of the steps."""
+    """Number of steps."""
 
 
 def experiments() -> dict[str, dict[str, Run]]:
@@ -133,7 +133,7 @@ class Study:
         return node, int(np.searchsorted(self.problem.time, times[node]))
 
     def fit(self, method: Method, noise: float, repeat: int) -> Estimate:
-        """Of one noise."""
+        """Results for one noise."""
         problem = self.problem
         body = problem.noisy(noise, SEED + repeat)
         return method.fit(problem.problem(body))
@@ -249,7 +249,7 @@ def figures(study: Study, rows: dict[str, Any], folder: Path) -> None:
 
 
 def mean_and_sd(row: dict[str, Any], key: str) -> tuple[float, float]:
-    """Of one number of one noise; the SD of one repeat is drawn as none."""
+    """Bars of one number of one noise; the SD of one repeat is drawn as none."""
     (of_noise,) = row.values()
     return of_noise[key]["mean"], of_noise[key]["sd"] or 0.0
 

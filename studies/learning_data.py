@@ -51,7 +51,7 @@ class Run:
         electrodes: np.ndarray,
         code: np.ndarray | None = None,
     ) -> Inputs:
-        """What a surrogate sees at points [point, 3] mm with electrodes [electrode, 3] mm."""
+        """Inputs of a surrogate at points [point, 3] mm with electrodes [electrode, 3] mm."""
         if code is None:
             geometry = self.encoder.geometry(patient)
         else:

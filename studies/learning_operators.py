@@ -156,7 +156,7 @@ class BentOnly(Kernel):
 
 
 class Wide(Kernel):
-    """What is left to gain: twice the width and rank, and a Green kernel at 64 stations."""
+    """Remaining gain: twice the width and rank, and a Green kernel at 64 stations."""
 
     def __init__(self, config: RefractionSettings, n_latent: int):
         wider = {"width": 2 * config.width, "rank": 2 * config.rank}

@@ -1,4 +1,4 @@
-"""What `studies/learning.py` trains: the refraction model with one ingredient changed."""
+"""Variants for `studies/learning.py`: the refraction model with one ingredient changed."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -69,7 +69,7 @@ class Squares(Refraction):
     """Squared relative errors and the cosine loss in place of relative lengths."""
 
     def loss(self, predicted: Tensor, batch: PointBatch) -> dict[str, Tensor]:
-        """As before this model: squares relative to the length, softened by 0.3 of the mean."""
+        """Loss before this model: squares relative to the length, softened by 0.3 of the mean."""
         weight = 1 / (batch.grad.norm(dim=-1, keepdim=True) + 0.3 * self.scale)
         size = ((predicted - batch.grad) * weight).square().sum(-1).mean()
         cosine = torch.nn.functional.cosine_similarity(predicted, batch.grad, dim=-1, eps=1e-12)

@@ -102,7 +102,7 @@ def _pairs(folder: Path) -> Iterator[LlnlPair]:
 
 
 def _key(path: Path, word: str) -> tuple[Path, str]:
-    """What both files of a pair have in common."""
+    """Fields that both files of a pair share."""
     return path.parent, path.name.replace(word, "")
 
 

@@ -1,4 +1,4 @@
-"""How much conductivities of lungs and blood change the lead field and the 12-lead ECG.
+"""Effect of conductivities of lungs and blood on the lead field and the 12-lead ECG.
 
 Each demo patient is meshed once, with lungs; an organ is removed by giving it the conductivity
 of the torso around it, so that only the conductivity differs.

@@ -68,5 +68,5 @@ class Meshes:
         }
 
     def noise(self) -> dict[str, float]:
-        """Of the solution on the original mesh against the first other one."""
+        """Difference of the solution on the original mesh from the first other one."""
         return self.errors(self.own, self.others[0])

@@ -1,4 +1,4 @@
-"""Which early sites, speeds and gradients of APD give normal ECGs: a search on training patients.
+"""Search on training patients for early sites, speeds and APD gradients with normal ECGs.
 
 `activation` searches where and when the fascicles reach the endocardia and how fast trees,
 endocardia and wall conduct; `repolarisation` searches the gradients of the action potential's

@@ -40,7 +40,7 @@ BY_COMMAND = 20
 """Every so many flips the check is a process of its own, as the user starts it."""
 
 BESIDES = {"curve.csv": "encoder", "validation.json": "encoder"}
-"""What no rule declares as its output, as not every encoder writes it."""
+"""Files that no rule declares as output, because not every encoder writes them."""
 
 Controller = subprocess.Popen[str]
 

@@ -1,4 +1,4 @@
-"""How well hearts come back from label images: drawn hearts are voxelised and imported again.
+"""Accuracy of hearts from label images: drawn hearts are voxelised and imported again.
 
     python studies/segmentation.py --json segmentation.json --picture labels.png
 

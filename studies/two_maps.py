@@ -43,7 +43,7 @@ from einthoven.imaging.model.pictures import by_place
 from einthoven.imaging.twin.prior import TwinSettings
 
 QRS_MS = 220
-"""Of the ECGs that are compared in the search."""
+"""Interval of the ECGs that are compared in the search."""
 SHOWN_MS = 200
 NO_GAIN_SD = 1e-3
 """Conductivities are the same, so that amplitudes have to be, too."""

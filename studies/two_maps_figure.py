@@ -19,7 +19,7 @@ N_COLUMNS = 6
 
 @dataclass(frozen=True, eq=False)
 class TwoMaps:
-    """What the figure shows.
+    """Content of the figure.
 
     Attributes:
         names: of both maps. panels: a bull's-eye of each, with the same bands.
@@ -55,7 +55,7 @@ def two_maps_figure(shown: TwoMaps, title: str = "") -> Figure:
 
 
 def _ecgs(panels: np.ndarray, shown: TwoMaps) -> None:
-    """All leads on the paper's grid with one scale."""
+    """All leads on the grid of ECG paper with one scale."""
     levels = (float(np.floor(shown.ecgs.min() / 0.5) * 0.5),
               float(np.ceil(shown.ecgs.max() / 0.5) * 0.5))  # fmt: skip
     for k, (axes, name) in enumerate(zip(panels.flat, LEADS)):

@@ -9,7 +9,7 @@ from helpers.workflow import CI, ORPHANS, copy_project, snakemake
 from xdist.scheduler import LoadFileScheduling
 
 NICENESS = 5
-"""Of the other workers: they get a third of what the first one gets where both could run."""
+"""Share of the other workers: they get a third of what the first one gets where both could run."""
 
 
 class Files(LoadFileScheduling):
@@ -20,7 +20,7 @@ class Files(LoadFileScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log) -> Files:
-    """How tests are dealt to workers, whatever --dist says."""
+    """Distribution of tests to workers, whatever --dist says."""
     return Files(config, log)
 
 

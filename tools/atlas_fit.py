@@ -1,4 +1,4 @@
-"""What the makers of atlases fit: a shape model to shapes, and a regression to their bodies.
+"""Fits for atlases: a shape model to shapes, and a regression to their bodies.
 
 Only the making of the shipped atlases needs this (`build_heart_atlas.py`, `build_torso_atlas.py`).
 """

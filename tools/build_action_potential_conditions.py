@@ -23,12 +23,12 @@ from einthoven.physics.electrophysiology.cells.template import table
 RECORD_MS = 1000.0
 """The beat that is kept is the last of its train: it ends at rest, not in the next upstroke."""
 TOLERANCE, MAX_BEATS, DEPTH = 2e-6, 80, 6
-"""Of the relative change per beat; beats; earlier beats that a guess is made of."""
+"""Tolerance of the relative change per beat; beats; earlier beats used for extrapolation."""
 SLOW = [STATES.index(name) for name in ("ca_sr", "na_i", "k_i")]
-"""What `TOLERANCE` is for: what is left of APD90 to settle is then 0.1 ms or less."""
+"""Reason for `TOLERANCE`: the remaining change of APD90 is then 0.1 ms or less."""
 KICK_MS, KICKED_BEATS = 10.0, 10
 ROUNDING_MV = 2.0**-8
-"""Of the shipped values, which makes the files a third as large."""
+"""Rounding of the shipped values, which makes the files a third as large."""
 
 
 def beat(y: np.ndarray, cell: Conductances, cycle_ms: float) -> tuple[np.ndarray, np.ndarray]:

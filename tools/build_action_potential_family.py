@@ -22,11 +22,11 @@ FACTORS = (
     0.933, 0.87, 0.811, 0.756, 0.705, 0.658, 0.613, 0.572, 0.533, 0.497,
     0.462, 0.43, 0.4, 0.372, 0.345, 0.32, 0.297, 0.275, 0.254, 0.234,
 )  # fmt: skip
-"""Of I_Ks: neighbours, and the template among them, are about 5 ms apart."""
+"""Factors on I_Ks: neighbours, and the template among them, are about 5 ms apart."""
 
 
 def conductances(i_ks: float, i_kr: float) -> Conductances:
-    """Of the epicardial cell with two of them multiplied by a factor."""
+    """Conductances of the epicardial cell, with two of them multiplied by a factor."""
     cell = CELL_TYPES["epi"]
     return cell._replace(ks=i_ks * cell.ks, kr=i_kr * cell.kr)
 

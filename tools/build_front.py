@@ -18,7 +18,7 @@ from einthoven.physics.electrophysiology.cells.front import DATA, FADED_MS, FOOT
 from einthoven.physics.electrophysiology.cells.template import potential, table
 
 FADING_MS = 20.0
-"""From here on the difference fades."""
+"""Time from which the difference fades."""
 TIME = np.concatenate(
     [np.arange(FOOT_MS, 4, 0.02), np.arange(4, FADING_MS, 0.1), np.arange(FADING_MS, FADED_MS + 1)]
 )
@@ -26,7 +26,7 @@ ROUNDING_MV = 2.0**-7
 
 
 def crossing(time: np.ndarray, v_m: np.ndarray) -> float:
-    """When a potential first passes the template's at its time zero, ms."""
+    """First time at which a potential crosses the template's level at time zero, ms."""
     level = float(table()["v_m"][np.flatnonzero(table()["time"] == 0.0)[0]])
     k = int(np.flatnonzero(v_m > level)[0])
     return float(np.interp(level, v_m[k - 1 : k + 1], time[k - 1 : k + 1]))

@@ -36,7 +36,7 @@ N_MODES = 10
 NECK_MM = 4.0
 """The neck is cut so far above its joint."""
 ARMPIT = (80.0, 20)
-"""As `torso_cut.ARMPIT`, for these bodies."""
+"""Reach and steps of `torso_cut.ARMPIT` for these bodies."""
 ROUND_MM = 1e-3
 """Stored to a micrometre: the last bits of a sum then cannot change the file."""
 

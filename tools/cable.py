@@ -21,7 +21,7 @@ STIMULATED_MM = 1.0
 
 @dataclass(frozen=True)
 class Cable:
-    """Of what length and how finely cut; errors fall with the square of the edge.
+    """Length and edge of the cable; errors fall with the square of the edge.
 
     Attributes:
         edge_mm: between two cells. length_mm: of the cable. at_mm: where the wave is read.

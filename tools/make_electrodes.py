@@ -17,7 +17,7 @@ from einthoven.data.patient.anatomy import Anatomy
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "pictures" / "electrodes.png"
 VIEWS = {"from the front": (0.0, -1.0, 0.0), "from the left and front": (0.8, -0.6, 0.1)}
 BESIDE = {"V1": (-32.0, 0.0, 10.0), "V3": (-4.0, 0.0, -30.0), "V5": (0.0, 0.0, -32.0)}
-"""Where a name stands so that it covers no other, mm."""
+"""Position of a name that covers no other, mm."""
 COLOURS = {Surface.SKIN: ("#E8D3C0", 0.45), Surface.EPI: ("#B03A2E", 0.6)}
 
 

@@ -41,7 +41,7 @@ from einthoven.imaging.networks.imaging_task import predict
 from einthoven.imaging.networks.registry import load_network
 
 LIMIT_MB = 8.0
-"""What a repository can carry."""
+"""Size that a repository can carry."""
 STRIDE = 8
 """Every so many-th beat is a figure's."""
 REST_MS = 100

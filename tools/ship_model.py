@@ -37,7 +37,7 @@ ENCODER = "deepsdf"
 CARD = Path(__file__).resolve().parent.parent / "docs/reference/model-card.md"
 BEGIN, END = "<!-- shipped model: begin -->\n", "<!-- shipped model: end -->\n"
 LIMIT_MB = 8.0
-"""What a repository can carry."""
+"""Size that a repository can carry."""
 COLUMNS = {
     "pseudo_angle_deg": ("pseudo lead field (°)", 1),
     "torso_angle_deg": ("torso without heart (°)", 1),
@@ -150,7 +150,7 @@ def _config(results: Path) -> dict[str, Any]:
 def _card(
     results: Path, encoder: Path, surrogate: Path, model: str, config: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Where the pair comes from and what it can do, from the files of the run."""
+    """Origin and accuracy of the pair, from the files of the run."""
     metrics = read_json(results / "report/metrics.json")
     method = f"{ENCODER}-{model}"
     if method not in metrics["methods"]:

@@ -1,4 +1,4 @@
-"""What the documentation site shows besides docs/*.md; hooks of mkdocs.yml.
+"""Pages of the documentation site besides docs/*.md; hooks of mkdocs.yml.
 
 Pages that are made from what they document, so that they cannot be out of date: the reference (a
 page per room, from docstrings), the tutorials (the files that the tests run), the contents of each

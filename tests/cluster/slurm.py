@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ETC = Path("/etc/slurm")
-"""Where Debian's SLURM looks. SLURM_CONF is no way out: Snakemake's job step drops SLURM_*."""
+"""Folder that Debian's SLURM reads; Snakemake's job step drops SLURM_*, also SLURM_CONF."""
 PROGRAMS = ("setpriv", "munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")
 MEMORY_MB = 65536
 """Declared, not there: no job of the tests uses a tenth of what it asks for."""

@@ -27,7 +27,7 @@ class Run:
     project: Project
     jobs: list[dict[str, str]]
     gpus: dict[str, str] = field(default_factory=dict)
-    """What SLURM had allocated while it ran: job -> its GPUs."""
+    """GPUs that SLURM allocated while it ran, by job."""
 
 
 def run_on(slurm, project, *arguments):
@@ -107,7 +107,7 @@ def test_results_are_those_of_a_local_run(run, finished):
 
 
 def test_electrodes_in_jobs_of_their_own_give_the_same_store(slurm, finished, tmp_path):
-    """As docs/how-to/run-on-slurm.md tells, but four electrodes a step: one costs a start of its
+    """Settings of docs/how-to/run-on-slurm.md, but four electrodes a step: one costs a start of its
     own.
 
     Of a single electrode tests/verification/test_leadfield.py asks the same.

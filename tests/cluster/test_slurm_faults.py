@@ -66,12 +66,12 @@ def since(slurm):
 
 
 def history(since):
-    """What became of each job after the first `since`: state, memory, minutes, restarts."""
+    """Outcome of each job after the first `since`: state, memory, minutes, restarts."""
     return job_table("state", "minmemory", "timelimit", "restartcnt", "nodelist")[since:]
 
 
 def test_out_of_memory(project, since):
-    """As always, the controller says why and names SLURM's log, and the next attempt gets more."""
+    """The controller says why and names SLURM's log, and the next attempt gets more."""
     output = project.run(TARGET, "--set-resources", f"{RULE}:mem_mb=100 * 20 ** (attempt - 1)")
     killed, done = history(since)
     assert (killed["minmemory"], done["minmemory"]) == ("100M", "2000M")
@@ -101,7 +101,7 @@ def test_a_cancelled_job(slurm, project, since):
 
 
 def test_a_node_goes_down(slurm, project, since):
-    """SLURM itself starts the job again; its two minutes of waiting are cut short here."""
+    """SLURM itself starts the job again; its two minutes of waiting are skipped here."""
     with project.started(TARGET) as controller:
         job = first_running(slurm)
         stop(job)

@@ -1,4 +1,4 @@
-"""What people have gets in and can be meshed; what is broken is refused with the true reason."""
+"""User data are imported and meshed; broken data are refused with the true reason."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What others get: the folder is whole, tells the truth, others' tools read it, damage shows."""
+"""The published folder is complete and consistent, other tools read it, damage is found."""
 
 import json
 import shutil
@@ -237,7 +237,7 @@ def _dims(root, array):
 
 @pytest.mark.parametrize("damage", IN_STORES)
 def test_damage_in_a_store_is_named(copy, tmp_path, damage):
-    """Sums and seals are mended, as one who edits a store on purpose would."""
+    """Sums and seals are recomputed, as by someone who edits a store on purpose."""
     name, change, told = IN_STORES[damage]
     _edit(copy / name, tmp_path, change)
     (copy / SUMS).unlink()

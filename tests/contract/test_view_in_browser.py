@@ -40,7 +40,7 @@ def tab():
 
 @pytest.fixture(scope="module")
 def loaded(tab: Page, view: Path) -> Page:
-    """In the light, at a desk."""
+    """Light theme, desktop size."""
     tab.open(view, WIDTH, HEIGHT)
     tab.run("window.first = { ...einthoven.state }")
     return tab
@@ -48,7 +48,7 @@ def loaded(tab: Page, view: Path) -> Page:
 
 @pytest.fixture
 def page(loaded: Page) -> Page:
-    """As after loading."""
+    """State after loading."""
     loaded.run("einthoven.set(first); scrollTo(0, 0); einthoven.view.look('front')")
     loaded.run("einthoven.view.frame('heart')")
     loaded.drawn()
@@ -70,7 +70,7 @@ def place_of(page: Page, electrode: str) -> tuple[float, float]:
 
 
 def middle(page: Page) -> tuple[float, float]:
-    """Of the picture, in pixels of the window."""
+    """Size of the picture, in pixels of the window."""
     box = page.run("(({x, y, width, height}) => [x + width / 2, y + height / 2])"
                    "(einthoven.view.canvas.getBoundingClientRect())")  # fmt: skip
     return box[0], box[1]

@@ -85,7 +85,7 @@ def from_a_segmentation(folder):
 
 
 def for_paraview(folder):
-    """Of surfaces that share vertices each is closed: their tags tell which is which."""
+    """Surfaces that share vertices are each closed; their tags distinguish them."""
     write_vtk(Patient.of(virtual()), folder)
     mesh = pv.read(folder / "surfaces.vtp")
     found = Surfaces(np.asarray(mesh.points, float), mesh.regular_faces, mesh["face_tags"])

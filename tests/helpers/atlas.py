@@ -14,7 +14,7 @@ from einthoven.body.anatomy.shape.heart_check import WALLS, thickness
 from einthoven.body.anatomy.shape.heart_shape import load_atlas
 
 SHARES = np.repeat([0.45, 0.38 / 4, 0.09 / 5, 0.05 / 10, 0.03 / 8], [1, 4, 5, 10, 8])
-"""Of the variance by mode: 45, 83, 92 and 97 % in 1, 5, 10 and 20 modes, as in Bai 2015."""
+"""Cumulative variance by mode: 45, 83, 92 and 97 % in 1, 5, 10 and 20 modes, as in Bai 2015."""
 N_MODES = len(SHARES)
 TURN = np.linalg.qr(np.array([[1.0, 2.0, 0.5], [-0.3, 1.0, 1.5], [0.7, -0.2, 1.0]]))[0]
 TURN *= np.sign(np.linalg.det(TURN))
@@ -49,7 +49,7 @@ def smooth_modes(points, n_modes):
 
 
 def variances(n_points, rms_mm=4.8):
-    """Of all modes, mm^2, with the shares and the total of Bai 2015."""
+    """Variances of all modes, mm^2, with the shares and the total of Bai 2015."""
     return SHARES * rms_mm**2 * n_points
 
 

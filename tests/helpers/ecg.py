@@ -19,7 +19,7 @@ COMPLEXES = {
 """Lead -> duration ms and amplitude mV of its waves."""
 T_MV = {"I": 0.2, "II": 0.3, "V1": 0.1, "V2": 0.4, "V3": 0.5, "V4": 0.45, "V5": 0.4, "V6": 0.3}
 T_PEAK_MS, T_SD_MS = 300.0, 35.0
-"""From the QRS onset."""
+"""Time from the QRS onset."""
 
 
 def time_axis(dt=1.0, start=-60.0, end=520.0):

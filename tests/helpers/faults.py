@@ -63,7 +63,7 @@ class Project:
         return [p for p in found if (p.info["cmdline"] or [""])[-1].startswith(place)]
 
     def temporaries(self) -> list[Path]:
-        """What writers of the data set, live or dead, have under construction."""
+        """Temporaries of writers of the data set, live or dead."""
         results = self.folder / "results"
         folders = [
             *results.glob("patients/*"),

@@ -1,4 +1,4 @@
-"""What people bring to the import: kinds of input that must get in, and broken ones that must not.
+"""Kinds of input that the import must accept, and broken ones that it must refuse.
 
 Every kind is a function of a folder, which it writes files into, to the row of a sheet. They are
 made from one virtual body, the real ones from data that may be absent. `benchmarks/any_body.py`
@@ -143,7 +143,7 @@ def gapped_parts(folder):
 
 
 def four_surfaces(folder):
-    """As in the UK Biobank's topology: LV, the RV's septum and free wall, epicardium; no base."""
+    """Topology of the UK Biobank: LV, the RV's septum and free wall, epicardium; no base."""
     heart = body().heart
     rv = np.flatnonzero(heart.face_tags == Surface.RV_ENDO)
     lv = heart.points[np.unique(heart.tagged(Surface.LV_ENDO))].mean(axis=0)

@@ -33,7 +33,7 @@ def beat_of_a_dipole(points, rng, n_beats=1):
 
 
 def write_pts_fac(base, points, faces):
-    """As map3d has them: no counts, faces from 1."""
+    """Files in the format of map3d: no counts, faces from 1."""
     np.savetxt(base.with_suffix(".pts"), points, fmt="%.4f")
     np.savetxt(base.with_suffix(".fac"), np.asarray(faces) + 1, fmt="%d")
     return base.with_suffix(".pts")

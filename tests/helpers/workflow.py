@@ -67,7 +67,7 @@ FORKS.set_forkserver_preload(["snakemake.cli", "nbformat", "pydantic"])
 
 
 def _snakemake(arguments: list[str], folder: Path, variables: dict, streams: list[Path]) -> None:
-    """What `python -m snakemake` does, in this process."""
+    """Equivalent of `python -m snakemake` in this process."""
     for descriptor, path in zip((1, 2), streams):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), descriptor)
     os.chdir(folder)

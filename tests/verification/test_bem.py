@@ -24,7 +24,7 @@ def harmonic(degree, points):
 
 
 def shell_factors(degree):
-    """Of the harmonic on the inner sphere: potential outside, and normal derivative inside.
+    """Harmonic on the inner sphere: potential outside, and normal derivative inside.
 
     phi = A r^n + B r^-(n+1) with phi = 1 at the inner sphere b and d phi / dr = 0 at the outer a.
     """
@@ -48,7 +48,7 @@ CORNERS = np.array([[0, 0, 0], [3, 0, 0], [1, 2, 0.5]], float)
 
 
 def layers_by_gauss(places, corners=CORNERS, n=200):
-    """Of a triangle's three hats, by Gauss quadrature after Duffy's map."""
+    """Layers of a triangle's three hats, by Gauss quadrature after Duffy's map."""
     node, weight = np.polynomial.legendre.leggauss(n)
     node, weight = (node + 1) / 2, weight / 2
     u, v = np.meshgrid(node, node, indexing="ij")
@@ -73,7 +73,7 @@ def test_layers_of_a_near_triangle_are_those_of_quadrature():
 
 
 def test_layers_of_a_far_triangle_have_order_five():
-    """In the distance, relative to what the triangle could give there at most."""
+    """Error of the far field, relative to the triangle's largest possible value there."""
     directions = np.random.default_rng(1).normal(size=(30, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     side = np.linalg.norm(CORNERS - np.roll(CORNERS, 1, axis=0), axis=1).max()
@@ -154,7 +154,7 @@ def test_an_inclusion_of_the_torsos_conductivity_is_not_there():
 
 
 def test_no_current_is_made():
-    """What leaves the heart comes back to it, int du/dn dS = 0, though nothing asks for it."""
+    """Current that leaves the heart returns, int du/dn dS = 0, although it is not imposed."""
     points, faces = icosphere(INNER, 1)
     heart = points * [0.6, 1.0, 1.3] + [0, 20, 5], faces
     derivative = heart_to_torso(heart, icosphere(OUTER, 1)).normal_derivative
@@ -165,7 +165,7 @@ def test_no_current_is_made():
 
 
 def test_a_dipoles_potential_on_the_heart_gives_that_on_the_skin():
-    """In a body without symmetry; expected by the lead fields, which know of no heart's surface."""
+    """Body without symmetry; reference: lead fields, which do not use the heart's surface."""
     errors = []
     for n_split in (1, 2, 3):
         skin, heart = icosphere(OUTER, n_split), icosphere(INNER, n_split)

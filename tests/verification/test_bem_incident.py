@@ -38,7 +38,7 @@ def directions(n, seed):
 
 
 REGION = 75.0 * directions(150, 1) * np.linspace(0.1, 1, 150)[:, None] ** (1 / 3)
-"""As near to the skin as a heart lies, 25 mm."""
+"""Points as close to the skin as a heart, 25 mm."""
 
 
 def on_skin(skin):
@@ -129,7 +129,7 @@ def test_bad_places_are_refused():
 @pytest.mark.slow
 @pytest.mark.parametrize("lungs", [False, True])
 def test_finite_elements_of_a_patient_without_heart(lungs):
-    """As far apart as the elements' own error: 0.4 degrees at these sizes, 0.6 with lungs."""
+    """The difference is the elements' own error: 0.4 degrees at these sizes, 0.6 with lungs."""
     anatomy = build_anatomy(
         draw_patient(0, CohortSettings()), AnatomySettings(sites="around", lungs=lungs)
     )

@@ -105,7 +105,7 @@ def test_against_fine_quadrature(heart):
 
 
 def test_agrees_with_nodal_v_m_for_a_slow_front(heart):
-    """As U becomes linear over a cell, both integrals of eq. (3) become the same.
+    """Both integrals of eq. (3) agree as U becomes linear over a cell.
 
     Interpolating V_m at the nodes errs by U'' times the sweep time of a cell, relative to U': the
     difference falls like (sweep time / width of the front).

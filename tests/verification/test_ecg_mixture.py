@@ -282,7 +282,7 @@ def test_equal_durations_give_the_bytes_of_one_cell():
 
 
 def potential_of_duration(time, duration):
-    """What the family says of one duration, mV."""
+    """Potential of the family for one duration, mV."""
     members = family()
     shares = members.weights(np.array([duration]))[0]
     return sum(share * cell_potential(time, v_m) for share, v_m in zip(shares, members.v_m))

@@ -154,7 +154,7 @@ def test_pacing_at_a_junction_gives_the_times_of_the_tree():
 
 
 def from_his(network):
-    """When the wave from the His bundle leaves at each link."""
+    """Times at which the wave from the His bundle leaves each link."""
     nowhere = np.full(len(patient().heart.points), np.inf)
     return network.exits(network.arrival(0.0, nowhere))
 

@@ -65,7 +65,7 @@ def test_prediction_without_solving_is_near_the_solution():
 
 
 def test_segments_lie_where_a_cardiologist_looks_for_them(patient):
-    """In the patient's frame, x to the left, y to the back, z to the head; no coordinate used."""
+    """Axes x to the left, y to the back, z to the head, without using coordinates."""
     heart = patient["patient"].heart
     segments = ventricular_segments(patient["patient"])
     middle = {}

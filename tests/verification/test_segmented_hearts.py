@@ -175,7 +175,7 @@ def test_the_wall_is_closed_simple_and_outward(recovered):
 
 
 def test_the_stated_sd_covers_the_errors(recovered):
-    """Of labels without an observer's error: half a step is the most there is to know."""
+    """Labels without observer error: half a step is the best possible accuracy."""
     _, found = recovered
     heart, _ = drawn_heart()
     sd = np.array([

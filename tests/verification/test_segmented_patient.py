@@ -23,7 +23,7 @@ from einthoven.physics.leadfield.solve import solve_lead_fields
 
 CONFIG = Config()
 PLACE = np.array([12.0, -340.0, 55.0])
-"""Of the scanner's origin, mm."""
+"""Position of the scanner's origin, mm."""
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,7 @@ def undisturbed(cohort, tmp_path_factory):
 def test_killed_where_you_like_it_ends_with_the_same_bytes(
     cohort, undisturbed, tmp_path, monkeypatch
 ) -> None:
-    """In the first epoch, later, and when all but the model is written; nothing is done twice."""
+    """Kills in the first epoch, later, and before the model is written; nothing is done twice."""
     path, known = cohort
     monkeypatch.setattr(loop, "CHECKPOINT_S", 0.0)
     encoder, losses = CountingEncoder(known), SurrogateTask.losses

@@ -1,4 +1,4 @@
-"""Stage files made in one process against those of the workflow; what cannot be built is told."""
+"""Stage files from one process equal the workflow's; what cannot be built is reported."""
 
 import shutil
 import sys
@@ -22,7 +22,7 @@ def make(monkeypatch, results, *words):
 
 @pytest.mark.workflow
 def test_files_have_the_bytes_of_the_workflow(finished, monkeypatch, tmp_path):
-    """Of the test patient: its trees and activation are taken over, all else is made again."""
+    """Files of the test patient: trees and activation are copied, all else is made again."""
     workflow = finished / "results"
     name = min(p.stem for p in (workflow / "predictions/pca-refraction").glob("p000*.npz"))
     ours = tmp_path / "patients" / name

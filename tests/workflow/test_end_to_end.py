@@ -14,7 +14,7 @@ from einthoven.data.dataset.loaders import open_group
 
 pytestmark = pytest.mark.workflow
 LARGEST_DEG = {"refraction": 35, "operator": 15, "pseudo": 18, "scaled": 18}
-"""Of a few seconds' training: 17 to 20, 8; of the formula 15.9. Random directions: 90."""
+"""Angles after a few seconds' training: 17 to 20, 8; of the formula 15.9. Random directions: 90."""
 METHODS = {"pca-refraction", "deepsdf-refraction", "operator"}
 
 

@@ -67,7 +67,7 @@ def test_a_killed_job(unfinished, undisturbed):
 
 
 def test_a_job_killed_in_the_middle_of_a_write(unfinished, undisturbed):
-    """Of the store, whose writing takes longest; nothing keeps it but the removed stage."""
+    """Job of the store, whose writing takes longest; nothing keeps it but the removed stage."""
     (unfinished.folder / STORE).unlink()
     assert unfinished.run("--", SDF)[0] == 0
     controller, _ = start(unfinished, STORE)
@@ -78,7 +78,7 @@ def test_a_job_killed_in_the_middle_of_a_write(unfinished, undisturbed):
 
 
 def test_a_killed_controller_and_its_stale_lock(unfinished, undisturbed):
-    """Its jobs go on, so that they and the jobs of the next run write the same files at once."""
+    """Jobs of the killed run go on and write the same files as the jobs of the next run."""
     controller, (job,) = start(unfinished)
     job.suspend()
     controller.kill()

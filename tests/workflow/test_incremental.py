@@ -1,4 +1,4 @@
-"""What re-runs after which edit: the table of docs/reference/re-runs.md, row by row, on a finished
+"""Rules re-run by an edit: the table of docs/reference/re-runs.md, row by row, on a finished
 run."""
 
 import os
@@ -18,7 +18,7 @@ FAN_IN = {"consolidate", "evaluate", "report"}
 MODELS = TRAINING | {"reconstruct", "predict", "operator_predict"}
 ALL = PATIENT_STAGES | FAN_IN | MODELS | {"shapes"}
 SURFACES = {"anatomy", "sdf_samples", "shapes", "encoder", "reconstruct"}
-"""What surfaces alone decide."""
+"""Rules that depend on surfaces alone."""
 
 SHEET = {"cohort_sheet": 1}
 JUDGE = {"evaluate": 1, "report": 1}
@@ -130,7 +130,7 @@ def test_style_of_the_config_and_the_machine_change_nothing(project, tmp_path):
 
 
 def test_an_edited_module_runs_the_rules_that_depend_on_it_and_what_follows(project):
-    """Which scripts depend on which modules is asked in tests/unit/test_fingerprints.py."""
+    """Dependencies of scripts on modules are tested with the fingerprints."""
     path = project / "src/einthoven/physics/electrophysiology/purkinje/growth.py"
     original = path.read_text()
     try:

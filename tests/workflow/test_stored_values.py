@@ -1,4 +1,4 @@
-"""What a run stores of a patient, against the papers' equations in plain NumPy.
+"""Values stored for a patient, against the papers' equations in plain NumPy.
 
 The arrays are read from the files as they are; of the library only the action potential, the
 recovered gradients and the signed distances are asked.
@@ -155,7 +155,7 @@ def test_source_energy_is_the_constant_of_the_bound(stored):
 
 
 def test_pinned_numbers(stored):
-    """As they came out when they were first written down; another gmsh may move them a little."""
+    """Values of the first run; another gmsh may move them a little."""
     assert stored.volumes.sum() / 1000 == pytest.approx(127.1, rel=0.005)  # ml
     last = [tau.max() for tau in stored.tau.values()]
     np.testing.assert_allclose(last, [103.3, 159.2], rtol=0.03)

@@ -1,4 +1,4 @@
-"""What a training learns from: its settings, its code, and the checksums of its samples."""
+"""Recipe of a training: its settings, its code, and the checksums of its samples."""
 
 import hashlib
 from pathlib import Path

@@ -10,7 +10,7 @@ TESTS = Path(__file__).resolve().parents[2]
 FILES = sorted(path for path in TESTS.rglob("test_*.py"))
 CHECKERS = ("assert_", "check_")
 RAISING = {"raises", "warns", "fail"}
-"""Of pytest."""
+"""Names of pytest."""
 
 
 @cache

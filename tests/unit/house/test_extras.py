@@ -1,4 +1,4 @@
-"""What is installed with which extra: every import is declared, and what lacks one says so."""
+"""Extras: every import is declared, and a missing one is reported."""
 
 import ast
 import re
@@ -50,7 +50,7 @@ EXTRAS = {name: modules(these) for name, these in PROJECT["optional-dependencies
 
 
 def imports(node: ast.AST, within: str | None = None, told: bool = False):
-    """(package, extra of the `with` around it, whether an ImportError is told) below a node."""
+    """(package, extra of the `with` around it, whether an ImportError is reported) below a node."""
     for child in ast.iter_child_nodes(node):
         its, says = within, told
         if isinstance(child, ast.With):
@@ -110,7 +110,7 @@ def test_a_missing_package_names_the_extra() -> None:
 
 
 HIDDEN = set().union(*EXTRAS.values()) - BARE - {"pooch", "requests"}
-"""Of the bare install only PyVista's own pooch and its requests come along."""
+"""PyVista's own pooch and its requests are the only extra parts of the bare install."""
 BARE_INSTALL = f"""
 import sys
 class Hidden:
@@ -173,7 +173,7 @@ assert main(["image", str(to / "ecg.npy"), "--rate-hz", "1000", "--to", str(to /
 
 @pytest.mark.slow
 def test_predicting_from_surfaces_without_extras(tmp_path) -> None:
-    """To the ECG; the lattice is told, and the check by finite elements names the extra."""
+    """To the ECG; the lattice is logged, and the check by finite elements names the extra."""
     code = """
 import sys
 import einthoven as ei

@@ -213,7 +213,7 @@ for room in sys.argv[1:]:
 
 
 def test_learning_half_imports_without_the_solvers() -> None:
-    """Where no finite element package can be imported, all of the learning half still can."""
+    """The learning half can be imported without any finite-element package."""
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_SOLVERS, *LEARNING_HALF], capture_output=True, text=True
     )

@@ -1,4 +1,4 @@
-"""What `pip install .` brings along: every module and every data file of the package."""
+"""Content of `pip install .`: every module and every data file of the package."""
 
 import shutil
 import subprocess

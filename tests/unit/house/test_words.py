@@ -43,7 +43,7 @@ BANNED = (
     "half-written", "cut short", "blown up", "has no say", "have no say", "has a say",
     "a MB", "ms a lead", "one a patient", "a line a", "one a node", "judgement",
 )  # fmt: skip
-"""Of section 6 of the style: each has a word of the field."""
+"""Words of section 6 of the style, each of which has a word of the field."""
 FORBIDDEN = re.compile(r"(?<![\w-])(" + "|".join(map(re.escape, BANNED)) + r")(?![\w-])")
 
 

@@ -98,7 +98,7 @@ def test_kernel_integral_is_linear_in_the_field():
 
 
 def test_attention_of_equal_points_is_equal():
-    """As many copies of a cloud say what the cloud says: slices are means, not sums."""
+    """Copies of a cloud give the result of the cloud: slices are means, not sums."""
     torch.manual_seed(1)
     attend, x = PhysicsAttention(16, 2, 4), torch.randn(1, 9, 16)
     torch.testing.assert_close(attend(x.repeat(1, 3, 1))[:, :9], attend(x), rtol=1e-3, atol=1e-4)

@@ -84,7 +84,7 @@ def test_near_ones_are_one():
 
 
 def test_on_a_heart():
-    """Two sources on the epicardium are the breakthroughs; the front of the RV is told apart."""
+    """Two sources on the epicardium are the breakthroughs; the front of the RV is distinguished."""
     bare = heart_patient()
     patient = bare.with_stages(ventricular_coordinates(bare))
     heart, place = patient.heart, patient.coordinates

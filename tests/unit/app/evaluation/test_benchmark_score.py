@@ -1,4 +1,4 @@
-"""Scores of submissions are what they must be, and each that breaks a rule is told why."""
+"""Scores of submissions are what they must be, and each that breaks a rule gets the reason."""
 
 import json
 import shutil

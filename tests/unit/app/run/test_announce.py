@@ -1,4 +1,4 @@
-"""What a run tells before it starts."""
+"""Summary of a run before it starts."""
 
 from einthoven.app.cli import main
 from einthoven.app.run.announce import announcement

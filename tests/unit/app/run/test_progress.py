@@ -271,7 +271,7 @@ def start(handler: LogHandler, jobid: int) -> None:
 
 
 def refresh(handler: LogHandler) -> None:
-    """What the handler's own thread does every second."""
+    """Action of the handler's thread every second."""
     with handler.lock:
         handler.next_write = 0
         handler._refresh(handler.run)

@@ -1,4 +1,4 @@
-"""What a job records, and what `einthoven check` says of files that are not as recorded."""
+"""Records of a job, and the report of `einthoven check` on files that differ from them."""
 
 import os
 import shutil

@@ -42,7 +42,7 @@ def is_filled(loops, points, faces):
 
 @pytest.mark.parametrize("height", [6.0, 14.0])
 def test_between_two_rings_it_is_a_catenoid(height):
-    """Of least area: r = c cosh(z / c), where a plane would show one ring on the other."""
+    """The catenoid r = c cosh(z / c) has least area; in a plane one ring hides the other."""
     n = round(2 * np.pi * 20 / EDGE_MM)
     loops = [ring(n), ring(n, centre=(0, 0, height), hole=True)]
     points, faces = fill_in_space(loops, EDGE_MM)

@@ -32,7 +32,7 @@ def closed(body, name):
 
 
 def check_lungs(body):
-    """What holds for the lungs of every body; returns their volumes in litres."""
+    """Conditions on the lungs of every body; returns their volumes in litres."""
     litres = []
     skin, heart = closed(body, "torso"), closed(body, "epi")
     for tag, side in zip(LUNGS, (1, -1)):

@@ -1,4 +1,4 @@
-"""Bodies beyond the shape models: what is drawn, built, drawn again, and told."""
+"""Bodies beyond the shape models: what is drawn, built, drawn again, and recorded."""
 
 from dataclasses import replace
 from functools import cache

@@ -37,7 +37,7 @@ def edited(**changes) -> Config:
 
 
 def settings(config: Config) -> dict[str, list]:
-    """What the rules are told of each patient."""
+    """Parameters of the rules for each patient."""
     plan = Plan.of(config)
     who = [SimpleNamespace(patient=name) for name in PATIENTS]
     return {
@@ -50,7 +50,7 @@ def settings(config: Config) -> dict[str, list]:
 
 
 def touched(before: dict[str, list], after: dict[str, list]) -> dict[str, list[int]]:
-    """Which patients' settings an edit changes, by rule."""
+    """Patients whose settings an edit changes, by rule."""
     return {
         rule: [k for k, pair in enumerate(zip(before[rule], after[rule])) if pair[0] != pair[1]]
         for rule in before

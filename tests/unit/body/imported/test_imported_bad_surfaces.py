@@ -1,4 +1,4 @@
-"""Five bad surfaces of each kind: repaired and told, or refused with the true reason and a picture.
+"""Five bad surfaces of each kind: repaired and reported, or refused with reason and picture.
 
 All are made from one good patient with seeds.
 """
@@ -55,7 +55,7 @@ def good():
 
 
 def imported(folder, body, unit="mm"):
-    """What comes of importing a body from files."""
+    """Result of importing a body from files."""
     heart = pv.PolyData.from_regular_faces(body.heart, body.heart_faces)
     heart.cell_data["face_tags"] = body.tags
     heart.save(folder / "heart.vtp")

@@ -72,7 +72,7 @@ def test_even_triangles_stay_as_they_are():
 
 
 def test_intersections_of_triangles_of_many_sizes():
-    """By classes of size the same pairs are found as between all of them."""
+    """Classes of size give the same pairs as all comparisons."""
     rng = np.random.default_rng(3)
     size = 10 ** rng.uniform(-1, 1.5, 50)
     corners = rng.uniform(0, 40, (50, 1, 3)) + size[:, None, None] * rng.normal(size=(50, 3, 3))

@@ -64,7 +64,7 @@ def imported(row: Row) -> Anatomy:
 
 
 def off_skin(anatomy: Anatomy) -> np.ndarray:
-    """How far the true skin is from the inferred one, mm."""
+    """Distance of the true skin from the inferred one, mm."""
     origin = np.array(anatomy.frame["origin_mm"])
     return np.abs(ClosedSurface(anatomy.points, anatomy.skin).distance(TORSO.points - origin))
 

@@ -242,7 +242,7 @@ def test_the_skin_of_a_torso_label_encloses_its_lungs(tmp_path):
 
 
 def test_a_refused_image_is_drawn_as_it_is(tmp_path, capsys):
-    """Its labels cannot be read as told, but can be seen: size, values, the slices' middle."""
+    """Its labels cannot be read as stated, but can be drawn: size, values, the slices' middle."""
     labels, grid = good()
     image = write_nifti(tmp_path / "swapped.nii.gz", labels, grid)
     assert main(["import", str(image), "--labels", "lv=1 rv=9 myo=2", "--to", str(tmp_path)]) == 2

@@ -26,7 +26,7 @@ RULE_OF = {"coordinates": "fibers", "sdf": "sdf_samples", "field": "field_sample
 OPTIONAL = ("source_energy", "electrode_potential_pseudo", "ecg_pseudo", "qrs_duration",
             "qrs_amplitude", "feature", "feature_units", "ecg_features")  # fmt: skip
 MEASURED = ("measured_points", "measured_cells", "measured_fiber", "measured_time")
-"""Of hearts that were imported with fibres or activation of their own."""
+"""Arrays of hearts imported with their own fibres or activation."""
 NEEDED = [
     (stage, variable.stage_name)
     for stage in KINDS

@@ -1,4 +1,4 @@
-"""What is exported comes back: VTK by pyvista, openCARP by our own reader."""
+"""Exports can be read back: VTK by pyvista, openCARP by our own reader."""
 
 import numpy as np
 import pytest

@@ -39,7 +39,7 @@ from einthoven.physics.ecg.simulate import SimulationSettings
 
 SIGMA = LeadFieldSettings()
 PLACE = np.array([8.0, -22.0, 24.0])
-"""Of the heart's cells, a cube in the myocardium."""
+"""Cells of the heart: a cube in the myocardium."""
 RADIUS = 120.0
 
 

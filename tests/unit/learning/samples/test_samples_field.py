@@ -1,4 +1,4 @@
-"""Which cells are chosen for the field samples."""
+"""Choice of the cells for the field samples."""
 
 from itertools import combinations
 

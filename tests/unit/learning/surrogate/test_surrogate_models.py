@@ -124,7 +124,7 @@ def test_incident_field_is_the_closed_form_of_a_ball() -> None:
 
 
 def test_a_code_beyond_the_training_is_drawn_back_to_its_edge(patients) -> None:
-    """In the same direction; local geometry is left as it is."""
+    """The direction is kept, and local geometry is unchanged."""
     net = network("refraction")
     net.latent_mean.copy_(torch.linspace(-1, 1, 5))
     net.latent_std.fill_(2.0)

@@ -1,4 +1,4 @@
-"""What a network promises as a class: registry, section, losses in closed form, its file."""
+"""Contract of a network class: registry, section, losses in closed form, its file."""
 
 from typing import get_args
 
@@ -44,7 +44,7 @@ COSINES = (25 / (5 * 34**0.5), -1.0)
 
 
 def loss_of(network) -> dict[str, float]:
-    """Of one patient, one electrode, two points."""
+    """A batch of one patient, one electrode, two points."""
     batch = PointBatch(None, TRUE[None, None])
     return {k: float(v) for k, v in network.loss(PREDICTED[None, None], batch).items()}
 

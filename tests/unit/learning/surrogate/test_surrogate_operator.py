@@ -73,7 +73,7 @@ def in_the_wall():
 
 @torch.inference_mode()
 def test_linear_in_the_incident_field():
-    """As the physics is, whatever the weights: superposition of electrodes is exact."""
+    """Superposition of electrodes is exact, as in the physics, whatever the weights."""
     network, one, other = trained_like(), some_inputs(1), some_inputs(1)._replace()
     other = other._replace(incident=some_inputs(2).incident)
     sum_of = one._replace(incident=2.0 * one.incident - 0.5 * other.incident)
@@ -217,7 +217,7 @@ def as_told(network, inputs, over):
 
 @torch.inference_mode()
 def test_the_mean_of_networks_as_on_their_finest_mesh_and_its_deviation():
-    """In blocks, and over other points than those asked for."""
+    """Evaluation in blocks, and over other points than those requested."""
     operator = an_operator(3, factor=2.0)
     for network, finest in zip(operator.networks, (-0.6, -0.5, -0.7)):
         network.finest.fill_(finest)

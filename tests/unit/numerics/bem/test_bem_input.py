@@ -1,4 +1,4 @@
-"""What boundary elements refuse, and why."""
+"""Input that boundary elements refuse, and the reasons."""
 
 import numpy as np
 import pytest

@@ -85,7 +85,7 @@ def test_quicker_beats_are_shorter_and_less_i_kr_is_longer():
 
 @pytest.mark.parametrize("condition", OTHERS, ids=lambda c: c.name)
 def test_a_step_of_a_millisecond_follows_what_members_differ_by(condition):
-    """As at the baseline: members share the upstroke, where alone D_k is quick."""
+    """Members share the upstroke, where alone D_k is quick."""
     members, fine = family(condition), np.arange(-3.0, 800.0, 0.1)
     mixture = members.mixture(np.eye(len(members.v_m)))
     others = np.delete(np.arange(len(members.v_m)), members.template)

@@ -152,7 +152,7 @@ def test_right_bundle_branch_block_is_the_mirror_of_the_left_one(heart):
 
 
 def test_a_fascicular_block_silences_its_part_of_the_left_tree(heart):
-    """What a fascicle leads to is reached from the others, later."""
+    """Muscle of a blocked fascicle is reached from the others, later."""
     phi = activated_patient().coordinates.uvc_phi
     junctions = {name: set(beat(name).source_nodes.tolist()) for name in ("sinus", "lafb", "lpfb")}
     anterior, posterior = (list(junctions["sinus"] - junctions[n]) for n in ("lafb", "lpfb"))
