@@ -103,7 +103,7 @@ def test_members_of_a_zip_are_found_in_any_folder(tmp_path):
     with pytest.raises(BadInput, match="holds no other.mat"):
         download.unpack(archive, tmp_path, ["other.mat"])
     archive.write_bytes(archive.read_bytes()[:40])
-    with pytest.raises(BadInput, match="cut short"):
+    with pytest.raises(BadInput, match="truncated"):
         download.unpack(archive, tmp_path, ["wanted.mat"])
 
 
@@ -129,7 +129,7 @@ def test_the_command_lists_atlases_and_refuses_nonsense(capsys, tmp_path):
     text = capsys.readouterr().out
     assert all(name in text for name in CATALOGUE) and "non-commercial" in text
     for words, reason in (
-        (["nobody-1999"], "no known atlas"),
+        (["nobody-1999"], "not a known atlas"),
         (["bai-2015", "--from", str(tmp_path / "none")], "no such file or folder"),
         (["bai-2015", "--from", str(tmp_path / "none.zip")], "no such file or folder"),
         (["bai-2015", "--from", str(tmp_path)], "no Both_ED_mean.vtk"),

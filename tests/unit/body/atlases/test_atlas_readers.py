@@ -98,7 +98,7 @@ def test_bai_refuses_standard_deviations_other_units_and_scaled_modes(bai_folder
     refused("fit neither", variances[:-1])
     table.unlink()
     table.write_bytes((folder / table.name).read_bytes()[:60])
-    with pytest.raises(BadInput, match="cut short"):
+    with pytest.raises(BadInput, match="truncated"):
         bai.read_surfaces(tmp_path, "ED", 10)
     table.unlink()
     with pytest.raises(BadInput, match="no Both_ED_var"):
@@ -112,7 +112,7 @@ def test_modes_must_be_orthonormal_and_either_order_of_axes_is_read():
         found, sds = principal_components(table, variances, 30, 2, "file")
         np.testing.assert_array_equal(found, modes[:2])
         np.testing.assert_array_equal(sds, [3.0, 2.0])
-    with pytest.raises(BadInput, match="scaled by their SD"):
+    with pytest.raises(BadInput, match="scaled by SD"):
         principal_components(modes * np.sqrt(variances)[:, None], variances, 30, 4, "file")
 
 
@@ -153,7 +153,7 @@ def test_ukb_refuses_what_is_not_the_file(ukb_folder, tmp_path):
         ukb.read(tmp_path, "ED", 5)
     whole = (folder / "UKBRVLV.h5").read_bytes()
     (tmp_path / "UKBRVLV.h5").write_bytes(whole[:5000])
-    with pytest.raises(BadInput, match="cut short"):
+    with pytest.raises(BadInput, match="truncated"):
         ukb.read(tmp_path, "ED", 5)
     (tmp_path / "UKBRVLV.h5").write_bytes(whole)
     with h5py.File(tmp_path / "UKBRVLV.h5", "a") as file:
@@ -194,7 +194,7 @@ def test_mpii_refuses_turned_bodies_and_cut_files(mpii_folder, tmp_path):
     savemat(tmp_path / "meanShape.mat", {"points": points})
     lines = (folder / "model.dat").read_text().splitlines()
     (tmp_path / "model.dat").write_text("\n".join(lines[:500]))
-    with pytest.raises(BadInput, match="cut short"):
+    with pytest.raises(BadInput, match="truncated"):
         mpii.read(tmp_path, "ED", 6)
     (tmp_path / "evalues.mat").unlink()
     with pytest.raises(BadInput, match=r"evalues.mat.*no such file"):

@@ -128,7 +128,7 @@ def test_clouds_of_every_kind(folder: Path) -> None:
     [
         ({"electrodes": ""}, "torso missing; give one, or"),
         ({"sex": "male"}, "sex alone; a person has"),
-        ({**PERSON, "height_cm": "1.8"}, "no adult's"),
+        ({**PERSON, "height_cm": "1.8"}, "implausible for an adult"),
         ({**PERSON, "weight_kg": "heavy"}, "could not convert"),
         ({"bodies": "-1"}, "0 to 100"),
         ({"pose": "usual"}, "none of given, typical"),

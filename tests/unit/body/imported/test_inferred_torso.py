@@ -135,7 +135,7 @@ def test_large_people_are_large(nine: dict[str, np.ndarray]) -> None:
 @pytest.mark.parametrize(
     ("evidence", "words"),
     [
-        ({}, "nothing tells where"),
+        ({}, "position is undetermined"),
         ({"places": {"V1": np.array([np.nan, 0, 0])}}, "V1"),
         ({"places": {"V7": np.zeros(3)}}, "V7: no place of the torso atlas"),
         ({"places": {"V1": np.zeros(3)}, "turned_deg": 90.0}, "at least three"),

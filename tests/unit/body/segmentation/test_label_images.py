@@ -143,7 +143,7 @@ BAD = [
     (of_another_frame, "acdc", {}, r"left-right and front-back are reversed \(RAS taken for LPS"),
     (in_metres, "acdc", {"unit": "unknown"}, r"states no unit .*; with unit=m it would be a heart"),
     (in_metres, "acdc", {"unit": "mm"}, r"the header's unit is mm, .*; with unit=m it would"),
-    (interpolated, "acdc", {}, r"values like .* are no labels"),
+    (interpolated, "acdc", {}, r"values like .* are not labels"),
     (lambda *good: good, "mms", {}, r"Swapped labels\? .*\(the preset acdc\) would be a heart"),
     (lambda *good: good, "rv=1 myo=3 lv=2", {}, r"Swapped labels\? lv=3 rv=1 myo=2"),
     (lambda *good: good, "acdc", {"oriented": False}, r"states no orientation.*axes=LPS"),

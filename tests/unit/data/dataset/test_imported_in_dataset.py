@@ -83,5 +83,5 @@ def test_no_encoder_learns_from_imported_patients(stores, tmp_path):
 def test_the_pca_code_takes_no_imported_patient(tmp_path):
     encoder = PcaEncoder(Latents(("p0000",), ("train",), np.zeros((1, 23), np.float32)))
     assert with_imported_codes(encoder, []) is encoder
-    with pytest.raises(BadInput, match="no code for patients from outside"):
+    with pytest.raises(BadInput, match="no code for patients outside"):
         with_imported_codes(encoder, [tmp_path / "anna.npz"])

@@ -106,9 +106,9 @@ def test_rank_correlation_and_groups_follow_the_sd():
 
 
 def test_one_network_states_no_uncertainty():
-    with pytest.raises(BadInput, match="one network states no SD"):
+    with pytest.raises(BadInput, match="one network has no SD"):
         bound_ratio(0.5, 1)
-    with pytest.raises(BadInput, match="one network states no SD"):
+    with pytest.raises(BadInput, match="one network has no SD"):
         calibrate(SurrogateEnsemble([Tilted(1)]), [sample_of(0, 1)])
     inputs = inputs_of(0, ball_patient(0, n_points=20))
     assert SurrogateEnsemble([Tilted(1)]).predict(inputs)[1] is None

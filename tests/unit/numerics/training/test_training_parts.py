@@ -106,7 +106,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused(damage, tmp_path, monkeypatch
         (tmp_path / FILE).write_bytes(data)
     task = Brittle(1.0)
     train(task, tmp_path, epochs)
-    assert "training begins anew" in caplog.text
+    assert "training starts anew" in caplog.text
     assert task.calls == 4 * epochs
 
 
