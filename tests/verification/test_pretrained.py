@@ -205,7 +205,7 @@ def test_a_pair_is_asked_for_the_same_patient(pair, patient):
     np.testing.assert_array_equal(found.heart_grad, grad)
     np.testing.assert_array_equal(found.heart_sd_deg, sd)
     assert found.out_of_distribution["values"]["sd_deg"] == pytest.approx(sd.mean())
-    with pytest.raises(BadInput, match="supports only the conductivities .* alone"):
+    with pytest.raises(BadInput, match="supports only the conductivities"):
         pair.predict(known, electrodes, LeadFieldSettings(sigma_torso_s_per_m=0.1))
 
 
