@@ -226,8 +226,8 @@ def _translate(
     for word, value in words.items():
         tags[values == value] = TAG_WORDS[word]
     if (tags == 0).any():
-        strange = np.unique(values[tags == 0])[:5].tolist()
-        raise BadInput(f"{path}: tags: the array also holds {strange}; name every value")
+        unnamed = np.unique(values[tags == 0])[:5].tolist()
+        raise BadInput(f"{path}: tags: the array also holds {unnamed}; name every value")
     if not of_vertices:
         return tags
     corners = tags[faces]

@@ -164,7 +164,9 @@ def test_self_intersections(tmp_path, seed, volumes):
     else:  # one half turned against the other
         upper = points[:, 2] > 0
         tangled[upper] = points[upper] * [-1, 1, 1]
-    refused(tmp_path, with_part(body, name, tangled, faces), rf"{name}: intersects itself: \d+ pairs")
+    refused(
+        tmp_path, with_part(body, name, tangled, faces), rf"{name}: intersects itself: \d+ pairs"
+    )
 
 
 @pytest.mark.parametrize("seed", seeds(0, 3, 4))
