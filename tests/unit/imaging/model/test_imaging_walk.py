@@ -1,15 +1,17 @@
 """The walk of a recorded ECG through `einthoven image`: how deep, and through how many files.
 
-A profiler sees every frame of the library between the command's `run` and its return. Not counted
-are imports, `base.core` (files, checks) and `base.config`, wherever they are called from.
+A profiler sees every frame of the library from the command's start to its return. Not counted
+are imports, options of the command line, `base.core` (files, checks) and `base.config`.
 
 The depth is that of all frames. The files are those of the walk: a file counts if one of its
-functions is given or returns the ECG in one of its forms, from the path to the picture (`FORMS`).
+functions is given or returns the ECG in one of its forms, from the path to the picture: `FORMS`, or
+the path itself.
 What works on arrays alone (layers of the network, the delineation's curves, the drawing) is not a
 station of the walk, and its files are counted by `MAX_EXECUTED`.
 """
 
 import sys
+from argparse import Namespace
 from collections import defaultdict
 from pathlib import Path
 from types import FrameType
@@ -27,8 +29,8 @@ from einthoven.physics.ecg.recordings.recording import Recording
 
 LIBRARY = Path(einthoven.__file__).parent
 RECORDING = Path(__file__).resolve().parents[4] / "docs/tutorials/simulated_sinus.csv"
-FORMS = (Recording, AveragedBeat, AlignedBeat, PlacedBeat, MapDraws, ImagedEcg)
-NOT_COUNTED = ("base/core/", "base/config/", "app/cli/__init__.py")
+FORMS = (Namespace, Recording, AveragedBeat, AlignedBeat, PlacedBeat, MapDraws, ImagedEcg)
+NOT_COUNTED, NOT_COUNTED_FUNCTIONS = ("base/core/", "base/config/"), ("<module>", "add_arguments")
 MAX_DEPTH, MAX_FILES, MAX_EXECUTED = 20, 12, 44
 
 
@@ -53,7 +55,7 @@ class Walk:
         if any(isinstance(given, FORMS) or given == RECORDING for given in _given(frame)):
             self.stations[file].add(name)
         names, outer = [], frame
-        while outer is not None and outer.f_code.co_name != "<module>":
+        while outer is not None:
             names += [f"{where}:{outer.f_code.co_name}"] if (where := _file(outer)) else []
             outer = outer.f_back
         self.deepest = max(self.deepest, names[::-1], key=len)
@@ -62,7 +64,7 @@ class Walk:
 def _file(frame: FrameType) -> str | None:
     """The frame's file in the library, if it is counted."""
     path = Path(frame.f_code.co_filename)
-    if frame.f_code.co_name == "<module>" or not path.is_relative_to(LIBRARY):
+    if frame.f_code.co_name in NOT_COUNTED_FUNCTIONS or not path.is_relative_to(LIBRARY):
         return None
     file = path.relative_to(LIBRARY).as_posix()
     return None if file.startswith(NOT_COUNTED) else file
