@@ -305,5 +305,5 @@ def test_the_wrong_torso_is_another_patients():
 
 
 def test_a_beat_without_activation_is_refused():
-    with pytest.raises(BadInput, match=r"inverse\.scenarios: crt must be in ecg\.scenarios"):
+    with pytest.raises(BadInput, match=r"inverse\.scenarios: crt must also be in ecg\.scenarios"):
         plan_of(inverse={"scenarios": ["crt"]})
