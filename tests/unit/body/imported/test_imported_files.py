@@ -103,7 +103,7 @@ def test_a_heart_in_four_files_or_with_tags(tmp_path):
     for wrong, reason in (
         ("part epi=20 lv=30", "rv=... missing"),
         ("part epi=20 lv=30 rv=40 base=51", r"also holds \[50"),
-        ("parts epi=20 lv=30 rv=40 base=50", "no array 'parts'; name one that is there: .*part"),
+        ("parts epi=20 lv=30 rv=40 base=50", "no array 'parts'; available are .*part"),
         ("part epi=20 lv=30 rv=40 base=50 atrium=9", "atrium unknown"),
         ("part epi=20 lv=30 rv=40 base=top", "tags: could not convert .*'top'"),
     ):

@@ -88,5 +88,5 @@ def test_a_thin_wall_makes_the_lattice_finer() -> None:
 
 
 def test_a_wall_that_no_lattice_resolves_is_refused() -> None:
-    with pytest.raises(StepFailed, match="lattices of 6 to 2.4 mm edges tear the muscle"):
+    with pytest.raises(StepFailed, match="lattices of 6 to 2.4 mm edges disconnect the muscle"):
         lattice_mesh(spheres(rv_at=20.7), LAB, 6.0)

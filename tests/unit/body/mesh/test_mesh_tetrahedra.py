@@ -213,7 +213,7 @@ def broken(name):
         faces[0, 1] = faces[0, 0]
         return (points, faces, tags), r"1 triangles without area in SKIN"
     if name == "ids":
-        return (points, faces + 1, tags), r"counted from one"
+        return (points, faces + 1, tags), r"1-based"
     raise KeyError(name)
 
 

@@ -141,10 +141,10 @@ BAD = [
     (too_narrow, "acdc", {}, r"cut off at the first plane of index i"),
     (mirrored, "acdc", {}, r"the LV's wrong side\. mirrored: turn the axis left-right round"),
     (of_another_frame, "acdc", {}, r"left-right and front-back are reversed \(RAS taken for LPS"),
-    (in_metres, "acdc", {"unit": "unknown"}, r"states no unit .*; with unit=m it would be a heart"),
+    (in_metres, "acdc", {"unit": "unknown"}, r"states no unit .*; with unit=m it would be plausible"),
     (in_metres, "acdc", {"unit": "mm"}, r"the header's unit is mm, .*; with unit=m it would"),
     (interpolated, "acdc", {}, r"values like .* are not labels"),
-    (lambda *good: good, "mms", {}, r"Swapped labels\? .*\(the preset acdc\) would be a heart"),
+    (lambda *good: good, "mms", {}, r"Swapped labels\? .*\(the preset acdc\) would be plausible"),
     (lambda *good: good, "rv=1 myo=3 lv=2", {}, r"Swapped labels\? lv=3 rv=1 myo=2"),
     (lambda *good: good, "acdc", {"oriented": False}, r"states no orientation.*axes=LPS"),
     (lambda *good: good, "lv=1", {}, r"which label is rv myo\?"),
@@ -165,7 +165,7 @@ def test_a_bad_image_gets_its_one_line(tmp_path, change, labels, header, reason)
 @pytest.mark.parametrize(
     "text, reason",
     [
-        ("acdcc", "no preset; there are acdc, mms"),
+        ("acdcc", "is not a preset; known: acdc, mms"),
         ("lv=1 la=2", "la unknown"),
         ("lv=one", "not integers"),
         ("lv=1 rv=1 myo=2", "1 is both lv and rv"),
