@@ -197,7 +197,7 @@ def test_bad_input(heart, key, value, message):
 
 
 def test_bad_time_axes(heart):
-    with pytest.raises(BadInput, match="time: must rise"):
+    with pytest.raises(BadInput, match="time: must increase"):
         forward_potential(*heart.values(), TIME**2, template(0.5))
     with pytest.raises(BadInput, match="template time"):
         forward_potential(*heart.values(), TIME, (np.array([0.0, 1.0, 5.0]), np.zeros(3)))

@@ -325,7 +325,7 @@ def test_bad_input(heart):
         potential(heart, replace(mixture, weights=mixture.weights[:-1]))
     with pytest.raises(BadInput, match="NaN"):
         potential(heart, replace(mixture, weights=np.nan * mixture.weights))
-    with pytest.raises(BadInput, match="time: must rise"):
+    with pytest.raises(BadInput, match="time: must increase"):
         potential(heart, mixture, TIME**2)
     with pytest.raises(BadInput, match="grad"):
         potential(heart | {"grad": heart["grad"][:, :-1]}, mixture)

@@ -230,7 +230,8 @@ def test_only_the_files_given_are_seen(written):
 
 def test_files_of_two_patients_do_not_mix(written, tmp_path):
     write_stages(tmp_path / "p0002", 2)
-    with pytest.raises(BadInput, match=r"fibers.npz: of patients \['p0001', 'p0002'\]"):
+    several = r"fibers.npz: files of several patients, \['p0001', 'p0002'\]"
+    with pytest.raises(BadInput, match=several):
         Patient.of_files(mesh=written[0] / "mesh.npz", fibers=tmp_path / "p0002/fibers.npz").mesh  # noqa: B018
 
 
@@ -238,7 +239,7 @@ def test_fibres_of_another_mesh_are_refused(written, tmp_path):
     arrays = {k: v[1:] for k, v in load_arrays(written[0] / "fibers.npz").items() if k[1:] == "0"}
     save_arrays(tmp_path / "fibers.npz", arrays, patient="p0001")
     mixed = Patient.of_files(mesh=written[0] / "mesh.npz", fibers=tmp_path / "fibers.npz")
-    with pytest.raises(BadInput, match="19 fibres for 20 heart cells; of different runs"):
+    with pytest.raises(BadInput, match="19 fibres for 20 heart cells; are they from different"):
         mixed.fibers  # noqa: B018
 
 
