@@ -228,7 +228,7 @@ def test_surfaces_have_a_code_however_few_points_the_encoder_takes(trained) -> N
     ("text", "message"),
     [
         ("x,y,z\n1,2,3\n", "columns"),
-        ("surface,x,y,z\nepi,1,two,3\n", "number"),
+        ("surface,x,y,z\nepi,1,two,3\n", "not numeric"),
         ("surface,x,y,z\n" + "endo,1,2,3\n" * 12, "endo"),
         ("surface,x,y,z\n" + "torso,1,2,3\n" * 50, "at least 10"),
     ],

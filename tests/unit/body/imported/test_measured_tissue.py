@@ -115,7 +115,7 @@ def test_opencarp_meshes_have_their_lon_and_a_file_of_times(tmp_path):
 
 
 @pytest.mark.parametrize("text, reason", [
-    ("1 2\n3", "m.dat: lines have different counts"), ("1\n2\n3", "3 values for .* of another mesh"),
+    ("1 2\n3", "m.dat: lines have different"), ("1\n2\n3", "3 values for .* of another mesh"),
 ])  # fmt: skip
 def test_a_bad_file_of_values_gets_its_one_line(tmp_path, text, reason):
     points, cells = box(2)

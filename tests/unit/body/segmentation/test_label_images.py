@@ -141,7 +141,7 @@ BAD = [
     (too_narrow, "acdc", {}, r"cut off at the first plane of index i"),
     (mirrored, "acdc", {}, r"the LV's wrong side\. mirrored: turn the axis left-right round"),
     (of_another_frame, "acdc", {}, r"left-right and front-back are reversed \(RAS taken for LPS"),
-    (in_metres, "acdc", {"unit": "unknown"}, r"states no unit .*; with unit=m it would be plausible"),
+    (in_metres, "acdc", {"unit": "unknown"}, r"states no unit .*; with unit=m it would be a heart"),
     (in_metres, "acdc", {"unit": "mm"}, r"the header's unit is mm, .*; with unit=m it would"),
     (interpolated, "acdc", {}, r"values like .* are not labels"),
     (lambda *good: good, "mms", {}, r"Swapped labels\? .*\(the preset acdc\) would be plausible"),

@@ -160,7 +160,7 @@ def test_a_patient_who_stands_elsewhere_has_turned_gradients_and_the_same_ecg():
     assert ecgs.bodies == ["p0001", "p0001"] and ecgs.ecg.shape[:3] == (2, 1, 12)
     assert_near(ecgs.ecg[1], ecgs.ecg[0], 5e-3)
     other = replace(elsewhere.anatomy, points=1.01 * elsewhere.anatomy.points)
-    with pytest.raises(BadInput, match="has not the heart of p0001"):
+    with pytest.raises(BadInput, match="does not have the heart of p0001"):
         moved_heart(patient(), other)
 
 
