@@ -37,9 +37,10 @@ def blocked(
     for block in blocks:
         cut = np.isin(tree.root_fascicle, FASCICLES_OF[block])
         if not cut.any():
+            fascicles = " or ".join(FASCICLES_OF[block])
             raise StepFailed(
-                f"purkinje: block {block}: no tree has fascicle {' or '.join(FASCICLES_OF[block])}: "
-                "add such a site to purkinje.early_sites, or take the block out of the scenario"
+                f"purkinje: block {block}: no tree has fascicle {fascicles}: add such a site to "
+                "purkinje.early_sites, or take the block out of the scenario"
             )
         at_root = np.isin(network.edges, roots[cut]).any(axis=1)
         if distal:

@@ -50,7 +50,7 @@ def grow_by_fractal_tree(
 
     Raises:
         MissingExtra: fractal-tree is not installed.
-        BadInput: a triangle of the surface has no area.
+        BadInput: a triangle has no area, or a vertex no triangle.
         StepFailed: a root is off the surface.
     """
     with extra("backends", "purkinje.backend 'fractal-tree'"):
@@ -88,13 +88,9 @@ def _trunk_and_fascicles(
 ) -> tuple[dict[int, "Branch"], list[int]]:
     """Branches of one root by number, trunk first, and the numbers of those that fork next."""
     from fractal_tree.branch import Branch
-    from fractal_tree.mesh import InvalidNodeError
     from fractal_tree.tree import grow_fascicles
 
-    try:
-        face = mesh.project_new_point(root.point).triangle_index
-    except InvalidNodeError:  # the nearest vertex has no triangle
-        face = -1
+    face = mesh.project_new_point(root.point).triangle_index
     if face < 0:
         raise off_surface(root)
     heading = (root.towards - root.point) / np.linalg.norm(root.towards - root.point)

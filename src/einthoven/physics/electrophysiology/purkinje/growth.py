@@ -102,7 +102,7 @@ def grow(
         points [tree_node, 3] mm; edges [tree_edge, 2]; nodes [root] of the roots.
 
     Raises:
-        BadInput: a triangle of the surface has no area.
+        BadInput: a triangle has no area, or a vertex no triangle.
         StepFailed: a root is off the surface.
     """
     tree = Tree(GrowthSurface.of(*checked_surface(surface_points, surface_faces)))
@@ -121,13 +121,18 @@ def checked_surface(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, 
     """Points [vertex, 3] mm and triangles [face, 3] of a surface on which a tree can grow.
 
     Raises:
-        BadInput: a triangle has no area, so no normal.
+        BadInput: a triangle has no area, so no normal, or a vertex no triangle.
     """
     points, faces = np.array(points, dtype=float), np.array(faces, dtype=np.int64)
     area = np.linalg.norm(triangle_area_vectors(points, faces), axis=1)
     if flat := int((area == 0).sum()):
         raise BadInput(
             f"purkinje: {flat} triangles of the endocardium have no area; run the mesh rule again"
+        )
+    if unused := len(points) - len(np.unique(faces)):
+        raise BadInput(
+            f"purkinje: {unused} vertices of the endocardium have no triangle; give a surface with "
+            "the vertices of its triangles alone (base.geometry.triangles.compact)"
         )
     return points, faces
 
