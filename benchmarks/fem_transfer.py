@@ -5,6 +5,7 @@ insulated, and lungs and blood outside the surface keep their conductivities. Wh
 surface, anisotropic muscle and all sources, plays no part.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,15 +13,40 @@ import scipy.sparse as sp
 
 from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.errors import BadInput
-from einthoven.base.core.tags import Tissue
+from einthoven.base.core.tags import BOUNDARY, CLOSED_SURFACES, Surface, Tissue
 from einthoven.base.geometry.simplex import unique_sides
 from einthoven.base.geometry.triangles import compact
 from einthoven.data.patient.mesh import TetMesh
 from einthoven.inverse.problem.inverse_problem import SourceSurface
-from einthoven.inverse.synthetic.heart_surfaces import BLOOD, HEART_SURFACES
 from einthoven.numerics.fem.assembly import stiffness
 from einthoven.numerics.fem.solvers import make_solver
 from einthoven.physics.leadfield.skin import electrode_weights, skin_faces
+
+BLOOD = (Tissue.LV_BLOOD, Tissue.RV_BLOOD)
+
+
+@dataclass(frozen=True)
+class PotentialSurface:
+    """Tagged surfaces that hold the potential, and the tissues inside them."""
+
+    sides: Mapping[Surface, int]
+    """1 where the tagged triangles point out of the heart, -1 where into it."""
+    inside: tuple[Tissue, ...]
+
+    def faces(self, mesh: TetMesh) -> np.ndarray:
+        """Triangles that point out of the heart: [face, 3]."""
+        parts = [mesh.surfaces.tagged(tag)[:, ::side] for tag, side in self.sides.items()]
+        return np.concatenate(parts)
+
+
+HEART_SURFACES = {
+    "epicardium": PotentialSurface(
+        dict.fromkeys(CLOSED_SURFACES["epi"], 1), (Tissue.MYOCARDIUM, *BLOOD)
+    ),
+    "myocardium": PotentialSurface(BOUNDARY[Tissue.MYOCARDIUM], (Tissue.MYOCARDIUM,)),
+}
+"""epicardium: one shell of epicardium, base and the caps that close the valves. myocardium: epi-
+and endocardium with the base between them; the blood is part of the conductor outside."""
 
 
 @dataclass(frozen=True)

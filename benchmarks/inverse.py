@@ -12,9 +12,10 @@ intervals of each method that states an SD.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from boundary_elements import spheres
 
@@ -30,11 +31,11 @@ from einthoven.inverse.measured.reconstruction import Choice, forward_model, rec
 from einthoven.inverse.measured.surface_files import read_closed_surface
 from einthoven.inverse.measured.tables import Stated, read_recording
 from einthoven.inverse.problem.registry import METHODS, method_class
-from einthoven.inverse.synthetic.comparison import by_error, method_for, trials
+from einthoven.inverse.synthetic.comparison import method_for, trials
 from einthoven.inverse.synthetic.known_problem import KnownProblem
-from einthoven.inverse.synthetic.paper import paper_problem
 from einthoven.inverse.synthetic.planned import PlannedProblem
 from einthoven.inverse.synthetic.trials import Trial, summary
+from einthoven.inverse.synthetic.zhu_problem import zhu_problem
 from einthoven.numerics.bem.transfer import BemTransfer
 
 CLASSICAL = ("tikhonov-0", "tikhonov-1", "tikhonov-2", "tsvd", "stre", "mfs")
@@ -51,7 +52,7 @@ def dalhousie(data: Path) -> KnownProblem | None:
         return None
     heart = read_closed_surface(folder / "dalepi.pts", "heart")
     torso = read_closed_surface(folder / "daltorso.pts", "torso")
-    return paper_problem(remesh_to(heart.points, heart.faces, N_HEART), (torso.points, torso.faces))
+    return zhu_problem(remesh_to(heart.points, heart.faces, N_HEART), (torso.points, torso.faces))
 
 
 def planned(patient: Patient, scenario: str | None, heart_mm: float) -> KnownProblem:
@@ -83,6 +84,12 @@ def reported(trial: Trial) -> None:
     shown = ("re", "cc", "at_error_ms", "seconds")
     numbers = {key: round(value, 3) for key, value in trial.numbers.items() if key in shown}
     print(trial.problem, trial.method, trial.noise, trial.reason or numbers, flush=True)
+
+
+def by_error(rows: Mapping[str, Mapping[str, Any]], noise: str) -> list[str]:
+    """Methods of a `summary` from the largest mean RE to the smallest at one noise."""
+    known = {name: row[noise]["re"]["mean"] for name, row in rows.items() if "re" in row[noise]}
+    return sorted(known, key=lambda name: -known[name])
 
 
 def utah_tank(data: Path) -> InverseCase | None:

@@ -13,7 +13,7 @@ noise for all of them; its seconds are in its own row.
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -46,9 +46,9 @@ from einthoven.inverse.methods.regularisation.criteria import RobustGcv
 from einthoven.inverse.methods.regularisation.tikhonov import Tikhonov2
 from einthoven.inverse.problem.method import Diagnostics, Estimate, Method
 from einthoven.inverse.synthetic.known_problem import KnownProblem
-from einthoven.inverse.synthetic.paper import APEX, N_HEART, paper_problem
-from einthoven.inverse.synthetic.scores import InverseScores
+from einthoven.inverse.synthetic.scores import scores
 from einthoven.inverse.synthetic.trials import Trial, summary
+from einthoven.inverse.synthetic.zhu_problem import N_HEART, zhu_problem
 from einthoven.physics.electrophysiology.aliev_panfilov import AlievPanfilov
 
 NOISES = (0.01, 0.05, 0.1)
@@ -122,8 +122,7 @@ class Study:
         torso = read_closed_surface(folder / "daltorso.pts", "torso")
         model = AlievPanfilov(diffusion=AlievPanfilov().diffusion * N_HEART / args.nodes)
         surface = remesh_to(heart.points, heart.faces, args.nodes)
-        experiment = replace(APEX, model=model)
-        return cls(paper_problem(surface, (torso.points, torso.faces), experiment), model, args)
+        return cls(zhu_problem(surface, (torso.points, torso.faces), model), model, args)
 
     @cached_property
     def shown(self) -> tuple[int, int]:
@@ -197,8 +196,8 @@ class Study:
 
 def numbers(problem: KnownProblem, estimate: Estimate) -> dict[str, float]:
     """Errors, seconds and losses of one fit."""
-    scores = asdict(InverseScores.of(problem, estimate)) | dict(estimate.diagnostics.numbers)
-    return {name: float(value) for name, value in scores.items() if value is not None}
+    losses = {name: float(value) for name, value in estimate.diagnostics.numbers.items()}
+    return scores(problem, estimate) | losses
 
 
 def estimates_of(study: Study) -> dict[str, dict[float, np.ndarray]]:
@@ -256,7 +255,7 @@ def mean_and_sd(row: dict[str, Any], key: str) -> tuple[float, float]:
 
 def reported(trial: Trial) -> Trial:
     """One line of a fit."""
-    shown = ("re", "cc", "at_error", "seconds", "loss_data", "loss_ep")
+    shown = ("re", "cc", "at_error_ms", "seconds", "loss_data", "loss_ep")
     numbers = {key: float(f"{trial.numbers[key]:.4g}") for key in shown if key in trial.numbers}
     print(trial.problem, trial.method, trial.repeat, trial.reason or numbers, flush=True)
     return trial

@@ -10,7 +10,6 @@ from helpers.inverse import TwoSpheres, two_spheres
 
 from einthoven.base.core.errors import BadInput
 from einthoven.inverse.baselines.bayes.map_method import Map
-from einthoven.inverse.baselines.bayes.training import GivenBeats
 from einthoven.inverse.baselines.networks.architecture import Architecture
 from einthoven.inverse.baselines.networks.fit import Recipe
 from einthoven.inverse.baselines.networks.network_methods import (
@@ -73,7 +72,7 @@ def learned(problem: TwoSpheres) -> Map:
     foci = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) / np.sqrt(3)
     arrival = 40.0 * np.arccos(np.clip(unit @ foci.T, -1, 1)).T / (np.pi / 2)
     beats = 1 / (1 + np.exp(-(problem.time - arrival[:, :, None]) / 6.0))
-    return Map(training=GivenBeats(beats, "eight round waves"))
+    return Map(training=beats)
 
 
 def activation(problem: TwoSpheres) -> ActivationMethod:

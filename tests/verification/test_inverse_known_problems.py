@@ -4,13 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fem_transfer import fem_transfer
+from fem_transfer import HEART_SURFACES, fem_transfer
 from helpers.fem import (
     ball_in_ball,
     boundary_faces,
     electrodes_at,
     muscle_of,
-    random_rotation,
     unit,
     with_fibers,
 )
@@ -25,24 +24,19 @@ from einthoven.base.geometry.triangles import unique_edges
 from einthoven.data.patient.activation import Activation
 from einthoven.inverse.problem.method import Diagnostics, Estimate
 from einthoven.inverse.synthetic.known_problem import KnownProblem
-from einthoven.inverse.synthetic.misfit import Misfit
-from einthoven.inverse.synthetic.paper import Experiment, paper_problem
-from einthoven.inverse.synthetic.patient_problem import (
-    BodyBeat,
-    BodySetting,
-    RecordedBody,
-    patient_problem,
-)
-from einthoven.inverse.synthetic.scores import InverseScores
+from einthoven.inverse.synthetic.patient_problem import BodyBeat, RecordedBody
+from einthoven.inverse.synthetic.planned import heart_shift
+from einthoven.inverse.synthetic.scores import scores
+from einthoven.inverse.synthetic.zhu_problem import zhu_problem
 from einthoven.physics.ecg.body_potentials import body_potential, source_loads
 from einthoven.physics.ecg.membrane import Membrane
-from einthoven.physics.electrophysiology.aliev_panfilov import AlievPanfilov
+from einthoven.physics.electrophysiology.aliev_panfilov import MS_PER_UNIT, AlievPanfilov
 from einthoven.physics.leadfield.conductivity import intracellular
 from einthoven.physics.leadfield.solve import solve_lead_fields
 
 SIGMA = LeadFieldSettings()
 TIME = np.arange(-5.0, 120.0, 5.0)
-SMALL = RecordedBody(n_heart=200, n_torso=200, n_electrodes=40)
+SMALL = {"n_heart": 200, "n_torso": 200, "n_electrodes": 40}
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +63,7 @@ def beat():
 @pytest.fixture(scope="module")
 def paper():
     heart, torso = icosphere(20.0, 2), icosphere(60.0, 2)
-    return paper_problem(heart, torso, time=np.arange(0.0, 30.0, 0.5))
+    return zhu_problem(heart, torso, time=np.arange(0.0, 30.0, 0.5))
 
 
 def test_potential_in_the_body_is_that_of_lead_fields(beat):
@@ -102,30 +96,29 @@ def test_elements_outside_the_heart_carry_its_potential_to_the_skin_exactly(beat
 
 def test_problem_of_a_patient_is_not_made_by_its_transfer_matrix(beat):
     beat, _ = beat
-    problem = patient_problem(beat, SMALL)
+    body = RecordedBody(beat.patient, **SMALL)
+    problem = body.problem(beat)
     assert problem.heart_points.shape == (200, 3) and problem.transfer.shape == (40, 200)
     np.testing.assert_allclose(problem.transfer.sum(axis=1), 1.0, atol=1e-9)
     assert 1e-3 < problem.forward_error < 0.25
     exact = np.linalg.norm(problem.heart_points - problem.sites, axis=1) / 0.8
     np.testing.assert_allclose(problem.activation_time, exact, atol=4.0)  # P1, 12 mm
-    wrong = patient_problem(beat, replace(SMALL, misfit=Misfit(10.0, 10.0, seed=1)))
-    assert wrong.forward_error > 1.5 * problem.forward_error
+    wrong = body.problem(beat, heart_shift(10.0, seed=1))
+    assert wrong.forward_error > 1.3 * problem.forward_error
     np.testing.assert_array_equal(wrong.potentials, problem.potentials)
     np.testing.assert_array_equal(wrong.body_potentials, problem.body_potentials)
     moved = wrong.heart_points - problem.heart_points
     np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 10.0)
     np.testing.assert_allclose(wrong.sites - problem.sites, moved[:1])
-    off = np.linalg.norm(wrong.electrode_points - problem.electrode_points, axis=1)
-    assert np.sqrt(np.square(off).mean()) == pytest.approx(10.0)
+    np.testing.assert_array_equal(wrong.electrode_points, problem.electrode_points)
+    with pytest.raises(BadInput, match="n_electrodes"):
+        RecordedBody(beat.patient, n_electrodes=2)
 
 
 def test_the_surface_of_a_heart_without_cavities_is_its_epicardium(beat):
-    beat, _ = beat
-    shell = BodySetting(beat.patient, SMALL)
-    muscle = BodySetting(beat.patient, replace(SMALL, surface="myocardium"))
-    np.testing.assert_array_equal(shell.heart[0], muscle.heart[0])
-    with pytest.raises(BadInput, match="epicardium or myocardium"):
-        RecordedBody(surface="endocardium")
+    mesh = beat[0].patient.mesh
+    shell, muscle = (HEART_SURFACES[name].faces(mesh) for name in ("epicardium", "myocardium"))
+    np.testing.assert_array_equal(shell, muscle)
 
 
 def test_a_saved_problem_comes_back_and_its_noise_too(paper, tmp_path):
@@ -156,53 +149,49 @@ def test_paper_problem_is_a_wave_from_the_site_seen_through_its_matrix(paper):
     assert paper.potentials.min() > -1e-9 and 0.99 < paper.potentials.max() <= 1.0 + 1e-9
 
 
-def test_what_an_experiment_changes(paper):
+def test_errors_of_geometry_and_physics(paper):
     heart, torso = (paper.heart_points, paper.heart_faces), (paper.torso_points, paper.torso_faces)
     time = paper.time
-    wrong = paper_problem(heart, torso, Experiment(misfit=Misfit(5.0, 0.0, seed=2)), time)
+    wrong = zhu_problem(heart, torso, time=time, heart_shift=heart_shift(5.0, seed=2))
     np.testing.assert_array_equal(wrong.body_potentials, paper.body_potentials)
     assert 0.003 < wrong.forward_error < 0.2
-    slow = paper_problem(heart, torso, Experiment(model=AlievPanfilov(diffusion=7.0)), time)
+    slow = zhu_problem(heart, torso, AlievPanfilov(diffusion=7.0), time)
     ratio = slow.activation_time.max() / paper.activation_time.max()
     assert ratio == pytest.approx(np.sqrt(10 / 7), rel=0.06)
-    two = Experiment(n_sites=2, seed=7)
-    assert len(paper_problem(heart, torso, two, time).sites) == 2
-    np.testing.assert_array_equal(two.sites(heart), Experiment(n_sites=2, seed=7).sites(heart))
-    for bad in ({"laplacian": "graph"}, {"n_sites": 2}, {"radius_mm": 0.0}):
-        with pytest.raises(BadInput, match="laplacian|seed|radius_mm"):
-            Experiment(**bad)
     with pytest.raises(BadInput, match="ends before"):
-        paper_problem(heart, torso, time=time[:10])
+        zhu_problem(heart, torso, time=time[:10])
 
 
 def test_scores_of_the_truth_and_of_a_wrong_answer(paper):
     sd = np.full(paper.potentials.shape, 0.05)
     rng = np.random.default_rng(1)
-    found = paper.potentials + 0.05 * rng.standard_normal(paper.potentials.shape)
-    scores = InverseScores.of(paper, Estimate(found, Diagnostics(sd=sd, seconds=2.0)))
-    assert scores.coverage_90 == pytest.approx(0.9, abs=0.01) and scores.seconds == 2.0
-    assert scores.mse == pytest.approx(0.05**2, rel=0.05)
-    perfect = InverseScores.of(paper, Estimate(paper.potentials, Diagnostics()))
-    assert perfect.re == 0 and perfect.cc == pytest.approx(1) and perfect.coverage_90 is None
-    assert perfect.at_error < 0.5 and perfect.at_cc > 0.99 and perfect.site_error_mm < 5
-    assert perfect.n_breakthroughs == perfect.n_breakthroughs_true == 1
-    told = Diagnostics(activation_time=paper.activation_time + 1.0, activation_sd=sd[:, 0])
-    own = InverseScores.of(paper, Estimate(paper.potentials, told))
-    assert own.at_error == pytest.approx(1.0) and own.at_coverage_90 == 0.0
-    upside_down = InverseScores.of(paper, Estimate(-paper.potentials, Diagnostics()))
-    assert upside_down.re == pytest.approx(2) and upside_down.cc == pytest.approx(-1)
+    noisy = paper.potentials + 0.05 * rng.standard_normal(paper.potentials.shape)
+    row = scores(paper, Estimate(noisy, Diagnostics(sd=sd, seconds=2.0)))
+    assert row["coverage_90"] == pytest.approx(0.9, abs=0.01) and row["seconds"] == 2.0
+    assert row["mse"] == pytest.approx(0.05**2, rel=0.05)
+    perfect = scores(paper, Estimate(paper.potentials, Diagnostics()))
+    assert perfect["re"] == 0 and perfect["cc"] == pytest.approx(1)
+    assert "coverage_90" not in perfect and "at_coverage_90" not in perfect
+    assert perfect["at_error_ms"] < 0.5 * MS_PER_UNIT and perfect["at_cc"] > 0.99
+    assert perfect["site_error_mm"] < 5
+    assert perfect["n_breakthroughs"] == perfect["n_breakthroughs_true"] == 1
+    late = Diagnostics(activation_time=paper.activation_time + 1.0, activation_sd=sd[:, 0])
+    own = scores(paper, Estimate(paper.potentials, late))
+    assert own["at_error_ms"] == pytest.approx(MS_PER_UNIT) and own["at_coverage_90"] == 0.0
+    inverted = scores(paper, Estimate(-paper.potentials, Diagnostics()))
+    assert inverted["re"] == pytest.approx(2) and inverted["cc"] == pytest.approx(-1)
 
 
-def test_caps_have_no_activation_and_no_say(paper):
+def test_caps_have_no_activation_and_are_not_scored(paper):
     times = np.where(paper.heart_points[:, 2] > 13, np.nan, paper.activation_time)
     capped = replace(paper, activation_time=times)
     estimate = Estimate(paper.potentials, Diagnostics(activation_time=paper.activation_time))
-    scores = InverseScores.of(capped, estimate)
-    assert scores.at_error == 0.0 and scores.at_cc == pytest.approx(1.0)
-    told = np.where(np.isnan(times), -100.0, times)  # an early cap is no site
-    early = InverseScores.of(capped, Estimate(paper.potentials, Diagnostics(activation_time=told)))
-    assert early.site_error_mm == scores.site_error_mm
-    assert early.n_breakthroughs == scores.n_breakthroughs == scores.n_breakthroughs_true
+    row = scores(capped, estimate)
+    assert row["at_error_ms"] == 0.0 and row["at_cc"] == pytest.approx(1.0)
+    stated = np.where(np.isnan(times), -100.0, times)  # an early cap is no site
+    early = scores(capped, Estimate(paper.potentials, Diagnostics(activation_time=stated)))
+    assert early["site_error_mm"] == row["site_error_mm"]
+    assert early["n_breakthroughs"] == row["n_breakthroughs"] == row["n_breakthroughs_true"]
 
 
 def test_remeshing_to_a_number_of_vertices():
@@ -216,16 +205,8 @@ def test_remeshing_to_a_number_of_vertices():
     assert length.max() < 2.2 * length.min()
 
 
-def test_misfits_are_as_large_as_they_say():
-    skin = np.random.default_rng(0).standard_normal((50, 3)) @ random_rotation(
-        np.random.default_rng(1)
-    ).T * 100 + [30.0, -20, 50]
-    found, electrodes = Misfit(torso_mm=8.0).torso(skin, skin[::3])
-    np.testing.assert_allclose(found[::3], electrodes)
-    np.testing.assert_allclose(found[:, 2], skin[:, 2])
-    off = np.linalg.norm(electrodes - skin[::3], axis=1)
-    assert np.sqrt(np.square(off).mean()) == pytest.approx(8.0)
-    assert np.linalg.norm(Misfit(5.0, seed=3).shift) == pytest.approx(5.0)
-    assert not np.allclose(Misfit(5.0, seed=3).shift, Misfit(5.0, seed=4).shift)
+def test_shifts_are_as_long_as_they_say():
+    assert np.linalg.norm(heart_shift(5.0, seed=3)) == pytest.approx(5.0)
+    assert not np.allclose(heart_shift(5.0, seed=3), heart_shift(5.0, seed=4))
     with pytest.raises(BadInput, match="leave the body"):
-        Misfit(heart_mm=90.0)
+        heart_shift(90.0, seed=3)

@@ -7,10 +7,9 @@ import pytest
 from helpers.inverse import sphere, two_spheres
 
 from einthoven.base.core.errors import BadInput
-from einthoven.inverse.baselines.bayes.beats import ActionPotentials, Electrograms
+from einthoven.inverse.baselines.bayes.beats import DrawnBeats
 from einthoven.inverse.baselines.bayes.map_method import Map
 from einthoven.inverse.baselines.bayes.separable import Scales, SeparablePosterior, SeparablePrior
-from einthoven.inverse.baselines.bayes.training import GivenBeats
 from einthoven.inverse.problem.double_layer import double_layer
 
 N_NODE, N_TIME, N_ELECTRODE = 12, 9, 7
@@ -111,7 +110,7 @@ def test_learned_moments_are_those_of_the_beats() -> None:
 
 def test_without_time_instants_stand_by_themselves() -> None:
     problem = two_spheres()
-    training = ActionPotentials(n_beats=10)
+    training = DrawnBeats(n_beats=10)
     method = Map(training=training, in_time=False)
     u = method.fit(problem.given()).potentials
     turned = method.fit(problem.given(body_potentials=problem.body_potentials[:, ::-1]))
@@ -121,7 +120,7 @@ def test_without_time_instants_stand_by_themselves() -> None:
 def test_drawn_beats_are_a_prior_that_helps() -> None:
     """Beats of unknown foci on the user's own surface; a constant guess would have an RE of 0.5."""
     problem = two_spheres()
-    training = ActionPotentials(n_beats=80, duration=(2.0, 3.0))
+    training = DrawnBeats(n_beats=80, duration=(2.0, 3.0))
     u, diagnostics = Map(training=training).fit(problem.given())
     assert np.linalg.norm(u - problem.potentials) < 0.15 * np.linalg.norm(problem.potentials)
     assert diagnostics.criterion is not None
@@ -130,8 +129,8 @@ def test_drawn_beats_are_a_prior_that_helps() -> None:
 
 def test_same_seed_same_beats() -> None:
     heart, time = sphere(40.0, 1), np.arange(20.0)
-    one, again = (list(ActionPotentials(n_beats=3).beats(heart, time)) for _ in range(2))
-    other = list(ActionPotentials(n_beats=3, seed=1).beats(heart, time))
+    one, again = (list(DrawnBeats(n_beats=3).beats(heart, time)) for _ in range(2))
+    other = list(DrawnBeats(n_beats=3, seed=1).beats(heart, time))
     np.testing.assert_array_equal(one, again)
     assert np.abs(np.array(one) - other).max() > 0.1
 
@@ -152,24 +151,24 @@ def test_double_layer_of_a_sphere() -> None:
 def test_electrogram_falls_when_the_wave_arrives() -> None:
     heart, time = sphere(40.0, 3), np.arange(0.0, 200.0, 1.0)
     settings = {"n_beats": 4, "max_foci": 1, "duration": (3.0, 4.0), "onset": (0.1, 0.2)}
-    cells = ActionPotentials(**settings)
+    cells = DrawnBeats(**settings)
     for v_m in cells.beats(heart, time):
         phi = double_layer(heart.points, heart.faces) @ v_m
         arrival = np.argmax(v_m > 0.5, axis=1)
         late = (arrival > 60) & (arrival < 150)
         steepest = np.argmin(np.diff(phi, axis=1), axis=1)
         assert np.median(np.abs(steepest - arrival)[late]) <= 2
-    assert "electrograms" in Electrograms(**settings).description
+    assert "electrograms" in DrawnBeats(electrograms=True, **settings).kind
 
 
 def test_what_cannot_be_learned_from_is_refused() -> None:
     problem = two_spheres()
     one = problem.potentials[None]
     for training, message in (
-        (GivenBeats(one, "a beat"), "two beats at least"),
-        (GivenBeats(np.repeat(one, 3, axis=0), "a beat"), "do not differ"),
-        (GivenBeats(one[:, 1:], "another heart"), r"training beats \(another heart\): shape"),
-        (ActionPotentials(n_beats=1), "n_beats"),
+        (one, "two beats at least"),
+        (np.repeat(one, 3, axis=0), "do not differ"),
+        (one[:, 1:], "training: shape"),
+        (DrawnBeats(n_beats=1), "n_beats"),
     ):
         with pytest.raises(BadInput, match=message):
             replace(Map(), training=training).fit(problem.given())

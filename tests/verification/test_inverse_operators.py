@@ -17,7 +17,7 @@ from einthoven.base.geometry.simplex import enclosed_volume
 from einthoven.data.patient.anatomy import Anatomy
 from einthoven.data.patient.leadfields import LeadFieldGradients
 from einthoven.inverse.problem.inverse_problem import SourceSurface
-from einthoven.inverse.synthetic.operators import HALF_SPACE, OPERATORS, Known
+from einthoven.inverse.synthetic.operators import HALF_SPACE, OPERATORS, OperatorInputs
 from einthoven.inverse.synthetic.other_torsos import MovedSkin, with_skin
 from einthoven.inverse.synthetic.transmembrane import SurfaceSource, closed_surface, referenced
 from einthoven.numerics.fem.laplace import solve_laplace
@@ -112,14 +112,14 @@ def ball():
 
 @pytest.fixture(scope="module")
 def known():
-    return Known(ball(), ALIKE)
+    return OperatorInputs(ball(), ALIKE)
 
 
 def near_the_middle(known, name):
     """Gradients by an operator where no surface is near: [electrode, place, 3]; and the places."""
     centroids = known.patient.heart.centroids
     inner = np.linalg.norm(centroids, axis=1) < 20.0
-    return OPERATORS[name].gradients(known).grad[:, inner], centroids[inner]
+    return OPERATORS[name](known).grad[:, inner], centroids[inner]
 
 
 def test_skin_of_the_same_size_moves_nothing(known):
@@ -175,6 +175,6 @@ def test_operators_of_one_truth_agree(known):
 def test_operators_tell_what_they_lack(known):
     assert set(OPERATORS) == set(get_args(OperatorName))
     with pytest.raises(BadInput, match="no prediction of a surrogate"):
-        OPERATORS["surrogate"].gradients(known)
+        OPERATORS["surrogate"](known)
     with pytest.raises(BadInput, match="no other patient"):
-        OPERATORS["torso-other"].gradients(known)
+        OPERATORS["torso-other"](known)

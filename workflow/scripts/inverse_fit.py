@@ -9,12 +9,12 @@ from einthoven.inverse.synthetic.trials import save_trials
 
 def main(input, output, params, log):
     problem, config = KnownProblem.load(input[0]), InverseSettings.model_validate(params.section)
-    found = []
+    done = []
     for noise, repeat in params.cases:
         method = method_for(params.method, problem, config, config.seed + repeat)
-        found += trials(problem, method, [(noise, repeat)], config.seed)
-        log.info("noise %g, repeat %d: %s", noise, repeat, found[-1].reason or found[-1].numbers)
-    save_trials(output[0], found)
+        done += trials(problem, method, [(noise, repeat)], config.seed)
+        log.info("noise %g, repeat %d: %s", noise, repeat, done[-1].reason or done[-1].numbers)
+    save_trials(output[0], done)
 
 
 if "snakemake" in globals():

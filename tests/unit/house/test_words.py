@@ -11,7 +11,6 @@ SRC = Path(__file__).parents[3] / "src"
 PACKAGE = SRC / "einthoven"
 ELECTROPHYSIOLOGY = "physics/electrophysiology"
 PENDING = (
-    "inverse/",
     "imaging/",
     "physics/ecg/recordings/",
     *(f"{ELECTROPHYSIOLOGY}/{name}" for name in
@@ -20,7 +19,6 @@ PENDING = (
     "app/run/costs",
     "app/run/patient_settings.py",
     "app/cli/image.py",
-    "app/cli/inverse.py",
     "app/cli/twin.py",
 )  # fmt: skip
 """Beginnings of paths that are still to be rewritten."""

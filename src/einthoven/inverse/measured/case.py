@@ -10,12 +10,16 @@ from einthoven.base.geometry.sparse_rows import sparse_rows
 from einthoven.inverse.measured.beat import BeatWindow, drift_of, first_beat, level_of
 from einthoven.inverse.measured.electrodes import MeasuredElectrodes
 from einthoven.inverse.measured.leads import MOST, contradicted_leads, dead_leads
+from einthoven.inverse.measured.potential_reference import (
+    PotentialReference,
+    detect_reference,
+    to_mean,
+)
 from einthoven.inverse.measured.recording import ChannelRecording
-from einthoven.inverse.measured.reference import PotentialReference, detect_reference, to_mean
 from einthoven.inverse.measured.smoothness import Smoothness
 from einthoven.inverse.measured.surface_files import ClosedMesh, raise_if_outside
 from einthoven.inverse.problem.inverse_problem import InverseProblem, SourceSurface
-from einthoven.inverse.problem.reference import less_area_mean
+from einthoven.inverse.problem.mean_reference import less_area_mean
 from einthoven.numerics.bem.transfer import BemTransfer
 
 ROUGH = 0.5

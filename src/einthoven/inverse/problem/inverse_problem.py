@@ -73,7 +73,7 @@ class InverseProblem:
         noise_sd: SD of the noise, mV; None: unknown.
         forward: linear maps from the heart to the torso, where they are known already.
         at_electrodes: interpolation [electrode, torso node], for a heart that may have moved.
-        to_mean: whether potentials are against the mean of the electrodes (`problem.reference`).
+        to_mean: whether potentials are against the mean of the electrodes (`problem.mean_reference`).
         pose_known: false if the heart may lie elsewhere than `surface` says.
 
     Raises:

@@ -1,4 +1,4 @@
-"""An inverse problem with its answer: what a method is given, and what it should find."""
+"""Inverse problems with their answer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,10 +23,10 @@ ARRAYS = (
 
 @dataclass(frozen=True, eq=False)
 class KnownProblem:
-    """A heart in a body, as the method knows it, with the potentials that were really there.
+    """A heart in a body as the method gets it, with the true potentials.
 
-    Where the geometry is off, surfaces, electrodes and transfer are the wrong ones; the truth is
-    at the nodes of the same numbers, and `sites` have moved with the heart.
+    Where the heart is misplaced, its surface and the transfer are the wrong ones. The truth is at
+    the nodes of the same numbers, and `sites` have moved with the heart.
     """
 
     name: str
@@ -41,23 +41,23 @@ class KnownProblem:
     electrode_points: np.ndarray
     """[electrode, 3] mm."""
     transfer: np.ndarray
-    """[electrode, node] 1; to reconstruct with."""
+    """[electrode, node] 1, for the reconstruction."""
     time: np.ndarray
     """[time] uniform, in `time_unit`."""
     body_potentials: np.ndarray
     """[electrode, time] without noise, in `unit`."""
     potentials: np.ndarray
-    """[node, time] the truth, in `unit`."""
+    """[node, time] true potentials, in `unit`."""
     activation_time: np.ndarray
-    """[node] the truth, in `time_unit`; NaN where nothing is activated, as on valve caps."""
+    """[node] true times, in `time_unit`; NaN where nothing is activated, as on valve caps."""
     sites: np.ndarray
-    """[site, 3] mm where the beat was paced; empty of a beat that was not."""
+    """[site, 3] mm of pacing; empty for a beat that was not paced."""
     transmembrane: bool
-    """Whether potentials rise at activation, as transmembrane ones; else they fall."""
+    """Whether potentials are transmembrane ones, which rise at activation; others fall."""
     unit: str = "mV"
     time_unit: str = "ms"
     made: Mapping[str, Any] = field(default_factory=dict)
-    """How: settings and figures, for tables."""
+    """Settings and figures of its making, for tables."""
 
     def __post_init__(self) -> None:
         n, n_electrodes, n_time = len(self.heart_points), len(self.transfer), len(self.time)
@@ -69,15 +69,15 @@ class KnownProblem:
             check.finite(name, check.shape(name, getattr(self, name), expected))
         check.shape("activation_time", self.activation_time, (n,))
         if not np.isfinite(self.activation_time).any():
-            raise BadInput(f"{self.name}: activation_time: nothing is activated")
+            raise BadInput(f"{self.name}: activation_time: no node has a time; was it solved for?")
 
     @cached_property
     def surface(self) -> SourceSurface:
-        """Where the potentials are sought."""
+        """Surface on which the potentials are estimated."""
         return SourceSurface(self.heart_points, self.heart_faces)
 
     def problem(self, body_potentials: np.ndarray, noise_sd: float | None = None) -> InverseProblem:
-        """What a method is given: all but the answer.
+        """The problem without its answer.
 
         Args:
             body_potentials: [electrode, time] in `unit`, as `noisy` makes them.
@@ -97,9 +97,9 @@ class KnownProblem:
 
     @property
     def forward_error(self) -> float:
-        """|y - A u| / |y| without noise: what the transfer matrix itself gets wrong."""
-        wrong = self.body_potentials - self.transfer @ self.potentials
-        return float(np.linalg.norm(wrong) / np.linalg.norm(self.body_potentials))
+        """|y - A u| / |y| without noise: relative error of the transfer matrix, 1."""
+        residual = self.body_potentials - self.transfer @ self.potentials
+        return float(np.linalg.norm(residual) / np.linalg.norm(self.body_potentials))
 
     def noisy(self, sd: float, seed: int) -> np.ndarray:
         """Body potentials with independent Gaussian noise of an SD in `unit`: [electrode, time].
@@ -119,13 +119,13 @@ class KnownProblem:
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """What `save` wrote.
+        """The problem that `save` wrote.
 
         Raises:
             BadInput: missing, unreadable or made by another tool.
         """
         arrays = load_arrays(path, require=ARRAYS)
         if "transmembrane" not in arrays.attrs:
-            raise BadInput(f"{path}: holds no inverse problem with its answer")
-        given: dict[str, Any] = {**arrays, **arrays.attrs}
-        return cls(**given)
+            raise BadInput(f"{path}: no inverse problem with its answer; was it made by `save`?")
+        fields: dict[str, Any] = {**arrays, **arrays.attrs}
+        return cls(**fields)

@@ -1,8 +1,8 @@
-"""One method, one unknown, several forward operators: what the error of each costs.
+"""One method and one unknown with several forward operators, for the cost of each one's error.
 
 The body potentials are the finite elements' own of the patient's beat, which the exact sweep of
-the wave made, on the heart's mesh: the operator by finite elements knows the right lead fields, but
-neither that mesh nor what V_m does inside the muscle.
+the wave made, on the heart's mesh. The operator by finite elements has the right lead fields, but
+neither that mesh nor V_m inside the muscle.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,18 +21,17 @@ from einthoven.data.patient.patient import Patient
 from einthoven.inverse.methods.regularisation.criteria import CRITERIA
 from einthoven.inverse.methods.regularisation.tikhonov import Tikhonov2
 from einthoven.inverse.problem.inverse_problem import InverseProblem
-from einthoven.inverse.problem.method import Method
-from einthoven.inverse.problem.reference import less_area_mean
-from einthoven.inverse.synthetic.operators import OPERATORS, Known
+from einthoven.inverse.problem.mean_reference import less_area_mean
+from einthoven.inverse.synthetic.operators import OPERATORS, OperatorInputs
 from einthoven.inverse.synthetic.transmembrane import SurfaceSource, referenced
 from einthoven.inverse.synthetic.trials import Trial
 from einthoven.physics.ecg.membrane import Membrane
 from einthoven.physics.ecg.simulate import HOMOGENEOUS
 
 BEFORE_MS, AFTER_MS = 10.0, 20.0
-"""What is reconstructed: from so long before the first activation to so long after the last."""
+"""Margins of what is reconstructed, before the first activation and after the last."""
 SMOOTH_MS = 4.0
-"""Of the upstroke, when activation times are read from V_m."""
+"""SD of the Gaussian by whose derivative the upstroke of V_m is read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +54,10 @@ class Depolarisation:
 
     @classmethod
     def of(cls, patient: Patient, membrane: Membrane, source: SurfaceSource, scenario: str) -> Self:
-        """From the stages `activation` and `ecg`.
+        """QRS from the stages `activation` and `ecg`.
 
         Raises:
-            BadInput: there is no such scenario.
+            BadInput: the patient does not have that scenario.
         """
         activation, ecg = patient.activation(scenario), patient.ecg
         tau = activation.activation_time[source.nearest].astype(float)
@@ -71,83 +70,76 @@ class Depolarisation:
 
 @dataclass(frozen=True, eq=False)
 class OperatorComparison:
-    """Beats of one patient, with one method.
+    """Beats of one patient, reconstructed by Tikhonov's method of second order.
 
     Attributes:
-        known: what the operators are made of.
+        inputs: from which the operators are made.
+        config: noises, repeats, seed and criterion; the operators see the same noise.
         source: the unknown.
-        beats: whose V_m is sought.
-        method: the same for all operators.
-        noise_mv: SDs of white noise on the body.
-        repeats: of each noise.
-        seed: of the noise; the operators see the same.
+        beats: whose V_m is estimated.
     """
 
-    known: Known
+    inputs: OperatorInputs
+    config: InverseSettings
     source: SurfaceSource
     beats: Sequence[Depolarisation]
-    method: Method
-    noise_mv: Sequence[float]
-    repeats: int
-    seed: int
 
     @classmethod
-    def of(cls, known: Known, scenarios: Sequence[str], config: InverseSettings) -> Self:
-        """By Tikhonov's method of second order, its weight by the config's criterion or its own.
+    def of(cls, inputs: OperatorInputs, scenarios: Sequence[str], config: InverseSettings) -> Self:
+        """Comparison of some scenarios.
 
         Raises:
-            BadInput: a scenario that the patient has not.
+            BadInput: the patient does not have a scenario.
             StepFailed: the heart's surface cannot be remeshed.
         """
-        name = config.criterion
-        membrane = Membrane.of(known.patient, known.config, HOMOGENEOUS)
-        source = SurfaceSource.of(known.patient.heart, membrane.sigma_i, config.source_edge_mm)
-        return cls(
-            known=known,
-            source=source,
-            beats=[Depolarisation.of(known.patient, membrane, source, s) for s in scenarios],
-            method=Tikhonov2(criterion=CRITERIA[name]()) if name else Tikhonov2(),
-            noise_mv=config.operator_noise_mv,
-            repeats=config.repeats,
-            seed=config.seed,
-        )
+        patient = inputs.patient
+        membrane = Membrane.of(patient, inputs.config, HOMOGENEOUS)
+        source = SurfaceSource.of(patient.heart, membrane.sigma_i, config.source_edge_mm)
+        beats = [Depolarisation.of(patient, membrane, source, name) for name in scenarios]
+        return cls(inputs, config, source, beats)
 
     def trials(self, operators: Iterable[str]) -> Iterator[Trial]:
-        """Of all operators, beats and noises; `transfer_rel` is the operator's own error.
+        """Trials of all operators, beats and noises; `transfer_rel` is the operator's own error.
 
         Raises:
-            BadInput: an operator has not what it is made of.
+            BadInput: the inputs of an operator are missing.
         """
         for name in operators:
-            transfer = self.source.transfer(OPERATORS[name].gradients(self.known))
-            for beat, noise in product(self.beats, self.noise_mv):
-                for repeat in range(self.repeats):
+            transfer = self._transfer(name)
+            for beat, noise in product(self.beats, self.config.operator_noise_mv):
+                for repeat in range(self.config.repeats):
                     trial = Trial(beat.scenario, name, noise, repeat)
                     yield trial.of(partial(self._numbers, transfer, beat, noise, repeat))
 
+    def _transfer(self, name: str) -> np.ndarray:
+        return self.source.transfer(OPERATORS[name](self.inputs))
+
     @cached_property
-    def exact(self) -> np.ndarray:
+    def _exact(self) -> np.ndarray:
         """The transfer matrix that the body potentials were made with, on the source's surface."""
-        return self.source.transfer(OPERATORS["fem"].gradients(self.known))
+        return self._transfer("fem")
+
+    @cached_property
+    def _method(self) -> Tikhonov2:
+        """The same method for all operators."""
+        name = self.config.criterion
+        return Tikhonov2(criterion=CRITERIA[name]()) if name else Tikhonov2()
 
     def _numbers(
         self, transfer: np.ndarray, beat: Depolarisation, noise: float, repeat: int
     ) -> dict[str, float]:
-        rng = generator(self.seed, self.known.patient.name, beat.scenario, str(noise), repeat)
+        name, surface = self.inputs.patient.name, self.source.surface
+        rng = generator(self.config.seed, name, beat.scenario, str(noise), repeat)
         body = referenced(beat.body + rng.normal(0.0, noise, beat.body.shape))
-        surface = self.source.surface
         problem = InverseProblem(transfer, body, surface, beat.time, transmembrane=True)
-        found, diagnostics = self.method.fit(problem)
-        errors = PotentialErrors.of(less_area_mean(found, surface.areas), beat.v_m)
-        times = diagnostics.activation_time
-        if times is None:
-            triangles = surface.points, surface.faces
-            times = spatiotemporal_times(found, beat.time, triangles, SMOOTH_MS, falling=False)
+        v_m, diagnostics = self._method.fit(problem)
+        errors = PotentialErrors.of(less_area_mean(v_m, surface.areas), beat.v_m)
+        triangles = surface.points, surface.faces
+        times = spatiotemporal_times(v_m, beat.time, triangles, SMOOTH_MS, falling=False)
         activation = ActivationErrors.of(times, beat.activation_time)
+        error = np.linalg.norm(transfer - self._exact) / np.linalg.norm(self._exact)
         return {
-            "transfer_rel": float(
-                np.linalg.norm(transfer - self.exact) / np.linalg.norm(self.exact)
-            ),
+            "transfer_rel": float(error),
             "re": errors.re,
             "cc": errors.cc,
             "at_error_ms": activation.mean_absolute,

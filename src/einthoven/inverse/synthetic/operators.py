@@ -1,13 +1,13 @@
 """Forward operators of one patient, by name: lead fields in the heart of several origins.
 
-All are [electrode, heart cell, 3] gradients on the patient's own heart, so that one method can
-reconstruct the same unknown with each (`synthetic.transmembrane`). What differs is who made them:
-finite elements, boundary elements, a surrogate, a formula, or finite elements in a wrong torso.
+All are gradients [electrode, heart cell, 3] on the patient's own heart, so that one method can
+reconstruct the same unknown with each (`synthetic.transmembrane`). They come from finite elements,
+boundary elements, a surrogate, a formula, or finite elements in a wrong torso.
 """
 
-from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import partial
 
 import numpy as np
 
@@ -28,8 +28,8 @@ HALF_SPACE = 2.0
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
-    """What operators are made of.
+class OperatorInputs:
+    """Data from which operators are made.
 
     Attributes:
         patient: with anatomy, mesh, fibres and lead fields.
@@ -45,141 +45,92 @@ class Known:
 
     @property
     def lead_fields(self) -> LeadFields:
-        """By finite elements; their electrodes are those of all operators."""
+        """Lead fields by finite elements; their electrodes are those of all operators."""
         return self.patient.lead_fields
 
     def gradients(self, grad: np.ndarray) -> LeadFieldGradients:
-        """Of the patient's electrodes."""
-        names, points = self.lead_fields.electrodes
-        return LeadFieldGradients(names, points, grad)
+        """Gradients [electrode, heart cell, 3] with the patient's electrodes."""
+        return LeadFieldGradients(*self.lead_fields.electrodes, grad)
 
 
-class LeadFieldSource(ABC):
-    """Gives lead fields; the subclasses have no settings but those in `Known`."""
-
-    name: ClassVar[str]
-
-    @abstractmethod
-    def gradients(self, known: Known) -> LeadFieldGradients:
-        """In the patient's heart.
-
-        Raises:
-            BadInput: what the operator is made of is missing or does not fit.
-            NotConverged: of a linear solver.
-        """
+def finite_elements(inputs: OperatorInputs) -> LeadFieldGradients:
+    """Lead fields that the body potentials were simulated with."""
+    return inputs.lead_fields.gradients(inputs.patient.heart, inputs.config.gradient)
 
 
-class FiniteElements(LeadFieldSource):
-    """Those that the body potentials were simulated with."""
-
-    name = "fem"
-
-    def gradients(self, known: Known) -> LeadFieldGradients:
-        """See `LeadFieldSource`."""
-        return known.lead_fields.gradients(known.patient.heart, known.config.gradient)
-
-
-class BoundaryElements(LeadFieldSource):
-    """A torso of one conductivity, without blood and without the muscle's fibres."""
-
-    name = "bem"
-
-    def gradients(self, known: Known) -> LeadFieldGradients:
-        """See `LeadFieldSource`."""
-        anatomy, patient = known.patient.anatomy, known.patient
-        vertices, faces = np.unique(anatomy.skin, return_inverse=True)
-        skin = anatomy.points[vertices], faces.reshape(-1, 3)
-        problem = LeadFieldProblem(BemBody(skin, known.config.sigma_torso_s_per_m))
-        fields = problem.solve(known.lead_fields.electrode_points)
-        return known.gradients(fields.gradient(patient.heart.centroids))
+def boundary_elements(inputs: OperatorInputs) -> LeadFieldGradients:
+    """Lead fields in a torso of one conductivity, without blood and without the muscle's fibres."""
+    anatomy = inputs.patient.anatomy
+    vertices, faces = np.unique(anatomy.skin, return_inverse=True)
+    skin = anatomy.points[vertices], faces.reshape(-1, 3)
+    problem = LeadFieldProblem(BemBody(skin, inputs.config.sigma_torso_s_per_m))
+    fields = problem.solve(inputs.lead_fields.electrode_points)
+    return inputs.gradients(fields.gradient(inputs.patient.heart.centroids))
 
 
-class SurrogateLeadFields(LeadFieldSource):
-    """The network's prediction of a patient that no training saw."""
+def surrogate(inputs: OperatorInputs) -> LeadFieldGradients:
+    """The network's prediction of a patient that no training saw.
 
-    name = "surrogate"
+    Raises:
+        BadInput: no prediction, or one of other electrodes.
+    """
+    name = inputs.patient.name
+    if inputs.prediction is None:
+        raise BadInput(f"{name}: no prediction of a surrogate; run `einthoven predict` first")
+    names = inputs.prediction.needed("electrode_names")
+    if not np.array_equal(names, inputs.lead_fields.electrode_names):
+        raise BadInput(f"{name}: the prediction is of other electrodes; predict this patient again")
+    return inputs.gradients(inputs.prediction.heart_grad)
 
-    def gradients(self, known: Known) -> LeadFieldGradients:
-        """See `LeadFieldSource`."""
-        if known.prediction is None:
-            raise BadInput(f"{known.patient.name}: no prediction of a surrogate")
-        names = known.prediction.needed("electrode_names")
-        if not np.array_equal(names, known.lead_fields.electrode_names):
-            raise BadInput(f"{known.patient.name}: the prediction is of other electrodes")
-        return known.gradients(known.prediction.heart_grad)
 
-
-class Pseudo(LeadFieldSource):
+def pseudo(inputs: OperatorInputs) -> LeadFieldGradients:
     """Eq. (11) of Dokuchaev 2026, doubled for the insulated skin."""
-
-    name = "pseudo"
-
-    def gradients(self, known: Known) -> LeadFieldGradients:
-        """See `LeadFieldSource`."""
-        centroids, points = known.patient.heart.centroids, known.lead_fields.electrode_points
-        grad = pseudo_lead_field_grad(centroids, points, known.config.sigma_torso_s_per_m)
-        return known.gradients(HALF_SPACE * grad)
-
-
-class WrongTorso(LeadFieldSource):
-    """Finite elements, the heart and its place as they are, in another torso."""
-
-    @abstractmethod
-    def skin(self, known: Known) -> MovedSkin:
-        """The wrong one."""
-
-    def gradients(self, known: Known) -> LeadFieldGradients:
-        """See `LeadFieldSource`."""
-        moved = self.skin(known)
-        names, points = known.lead_fields.electrodes
-        patient = with_skin(known.patient, moved)
-        electrodes = type(known.lead_fields.electrodes)(names, moved.at(points))
-        fields = solve_lead_fields(patient, electrodes, known.config)
-        return known.gradients(fields.gradients(patient.heart, known.config.gradient).grad)
-
-
-class SmallerTorso(WrongTorso):
-    """A tenth smaller about the heart."""
-
-    name = "torso-smaller"
-
-    def skin(self, known: Known) -> MovedSkin:
-        """See `WrongTorso`."""
-        return MovedSkin.scaled(known.patient.anatomy, 0.9)
-
-
-class LargerTorso(WrongTorso):
-    """A tenth larger about the heart."""
-
-    name = "torso-larger"
-
-    def skin(self, known: Known) -> MovedSkin:
-        """See `WrongTorso`."""
-        return MovedSkin.scaled(known.patient.anatomy, 1.1)
-
-
-class OtherTorso(WrongTorso):
-    """That of another patient, the hearts at one place."""
-
-    name = "torso-other"
-
-    def skin(self, known: Known) -> MovedSkin:
-        """See `WrongTorso`."""
-        if known.other is None:
-            raise BadInput(f"{known.patient.name}: no other patient whose torso could be taken")
-        return MovedSkin.of_other(known.patient.anatomy, known.other)
-
-
-OPERATORS: dict[str, LeadFieldSource] = {
-    operator.name: operator
-    for operator in (
-        FiniteElements(),
-        BoundaryElements(),
-        SurrogateLeadFields(),
-        Pseudo(),
-        SmallerTorso(),
-        LargerTorso(),
-        OtherTorso(),
+    grad = pseudo_lead_field_grad(
+        inputs.patient.heart.centroids,
+        inputs.lead_fields.electrode_points,
+        inputs.config.sigma_torso_s_per_m,
     )
+    return inputs.gradients(HALF_SPACE * grad)
+
+
+def in_torso(inputs: OperatorInputs, skin: MovedSkin) -> LeadFieldGradients:
+    """Finite elements with the same heart in another torso.
+
+    Raises:
+        BadInput: the skin cuts the heart.
+        NotConverged: the linear solver stopped above its tolerance.
+    """
+    names, points = inputs.lead_fields.electrodes
+    patient = with_skin(inputs.patient, skin)
+    electrodes = type(inputs.lead_fields.electrodes)(names, skin.at(points))
+    fields = solve_lead_fields(patient, electrodes, inputs.config)
+    return inputs.gradients(fields.gradients(patient.heart, inputs.config.gradient).grad)
+
+
+def scaled_torso(inputs: OperatorInputs, factor: float) -> LeadFieldGradients:
+    """Finite elements in a torso scaled about the heart."""
+    return in_torso(inputs, MovedSkin.scaled(inputs.patient.anatomy, factor))
+
+
+def other_torso(inputs: OperatorInputs) -> LeadFieldGradients:
+    """Finite elements in the torso of another patient, with the hearts at one place.
+
+    Raises:
+        BadInput: no other patient.
+    """
+    if inputs.other is None:
+        raise BadInput(f"{inputs.patient.name}: no other patient whose torso could be taken; "
+                       "give one as `other`")  # fmt: skip
+    return in_torso(inputs, MovedSkin.of_other(inputs.patient.anatomy, inputs.other))
+
+
+OPERATORS: dict[str, Callable[[OperatorInputs], LeadFieldGradients]] = {
+    "fem": finite_elements,
+    "bem": boundary_elements,
+    "surrogate": surrogate,
+    "pseudo": pseudo,
+    "torso-smaller": partial(scaled_torso, factor=0.9),
+    "torso-larger": partial(scaled_torso, factor=1.1),
+    "torso-other": other_torso,
 }
 """Name -> operator."""

@@ -1,7 +1,7 @@
-"""The same heart in another torso: what a wrong body costs.
+"""The same heart in another torso, for the cost of a wrong body.
 
-The mesh is kept and its nodes are moved: those of the heart stay, those of the skin go to the other
-torso, and between them the displacement solves Laplace's equation.
+The mesh keeps its cells. Nodes of the heart stay, those of the skin go to the other torso, and
+between them the displacement solves Laplace's equation.
 """
 
 from dataclasses import dataclass, replace
@@ -21,11 +21,11 @@ from einthoven.numerics.fem.laplace import DirichletSets, solve_laplace
 
 @dataclass(frozen=True, eq=False)
 class MovedSkin:
-    """Where the skin of an anatomy goes.
+    """The skin of an anatomy in other places.
 
     Attributes:
         anatomy: whose skin it is.
-        points: [vertex, 3] mm, all vertices of the anatomy; those of the skin count.
+        points: [vertex, 3] mm, all vertices of the anatomy, of which those of the skin are used.
     """
 
     anatomy: Anatomy
@@ -33,20 +33,21 @@ class MovedSkin:
 
     @classmethod
     def scaled(cls, anatomy: Anatomy, factor: float) -> Self:
-        """A torso that is larger or smaller about the heart's origin."""
+        """A torso scaled about the heart's origin."""
         centre = anatomy.heart_origin
         return cls(anatomy, centre + factor * (anatomy.points - centre))
 
     @classmethod
     def of_other(cls, anatomy: Anatomy, other: Anatomy) -> Self:
-        """The torso of another patient, the hearts' origins at one place.
+        """The torso of another patient, with the hearts' origins at one place.
 
         Raises:
-            BadInput: their skins have other triangles: of other atlases or resolutions.
+            BadInput: their skins have other triangles, of other atlases or resolutions.
         """
         if not np.array_equal(anatomy.skin, other.skin):
             raise BadInput(
-                f"{other.patient}: another triangulation of the skin than {anatomy.patient} has"
+                f"{other.patient}: another triangulation of the skin than {anatomy.patient} has; "
+                "take a patient of the same atlas and resolution"
             )
         points = anatomy.points.copy()
         skin = np.unique(anatomy.skin)
@@ -54,12 +55,12 @@ class MovedSkin:
         return cls(anatomy, points)
 
     def at(self, places: np.ndarray) -> np.ndarray:
-        """Where places [place, 3] mm on the skin go."""
+        """Places [place, 3] mm on the first skin, moved with it: [place, 3] mm."""
         return attach(self.anatomy.points, self.anatomy.skin, places).on(self.points)
 
 
 def with_skin(patient: Patient, moved: MovedSkin) -> Patient:
-    """A patient with the same heart and fibres, in another torso with electrodes on it.
+    """Patient with the same heart and fibres, in another torso with electrodes on it.
 
     Args:
         patient: with anatomy, mesh and fibres.
@@ -74,7 +75,7 @@ def with_skin(patient: Patient, moved: MovedSkin) -> Patient:
     points = mesh.points + _spread(mesh, skin, shift)
     if n := int((tet_volumes(points, mesh.cells) <= 0).sum()):
         raise BadInput(
-            f"{patient.name}: {n} tetrahedra are inverted in the other torso; too small?"
+            f"{patient.name}: {n} tetrahedra are inverted in the other torso; take a larger one"
         )
     sites = moved.at(anatomy.site_points)
     return patient.with_stages(

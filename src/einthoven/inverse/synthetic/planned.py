@@ -1,4 +1,4 @@
-"""Problems as the section `inverse` of the config asks for them."""
+"""Problems that the section `inverse` of the config asks for."""
 
 from dataclasses import dataclass, replace
 
@@ -6,16 +6,17 @@ import numpy as np
 
 from einthoven.base.config.models import EcgSettings, LeadFieldSettings
 from einthoven.base.config.repolarisation import RepolarisationSettings
+from einthoven.base.core import check
+from einthoven.base.core.seeds import generator
 from einthoven.base.geometry.remeshing import remesh_to
 from einthoven.data.patient.patient import Patient
 from einthoven.inverse.synthetic.known_problem import KnownProblem
-from einthoven.inverse.synthetic.misfit import Misfit
-from einthoven.inverse.synthetic.paper import Experiment, paper_problem
-from einthoven.inverse.synthetic.patient_problem import BodyBeat, RecordedBody, patient_problem
+from einthoven.inverse.synthetic.patient_problem import BodyBeat, RecordedBody
+from einthoven.inverse.synthetic.zhu_problem import zhu_problem
 from einthoven.physics.electrophysiology.aliev_panfilov import AlievPanfilov
 
 NODES_PER_ELECTRODE = 5
-"""At least, of the skin: potentials are linear between nodes."""
+"""Least number of skin nodes per electrode, as potentials are linear between nodes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,14 +25,14 @@ class PlannedProblem:
 
     Attributes:
         name: of the problem.
-        seed: of the direction of a misfit.
-        n_heart_nodes, n_torso_nodes: of the surfaces; the skin has more where its many electrodes
-            need them.
+        seed: of the direction in which the heart is misplaced.
+        n_heart_nodes: nodes of the heart's surface.
+        n_torso_nodes: nodes of the skin, which has more where its electrodes need them.
         n_electrodes: on the skin, of a beat.
         n_times, time_step: samples of a problem of Zhu 2025.
         beat_step_ms: between samples of a beat.
-        physics_off: share by which diffusion and reaction are off, and with them the speed.
-        heart_mm: how far the heart is from where it is believed to be.
+        physics_off: relative error of diffusion and reaction, and with them of the speed.
+        heart_mm: error of the heart's place.
         scenario: of the beat; None: a problem of Zhu 2025.
     """
 
@@ -54,41 +55,43 @@ class PlannedProblem:
         leadfield: LeadFieldSettings,
         repolarisation: RepolarisationSettings,
     ) -> KnownProblem:
-        """The problem.
+        """Problem with its answer.
 
         Args:
             patient: with mesh, and for a beat with fibres and the scenario's activation.
             ecg: start and duration of the beat.
             leadfield: conductivities.
-            repolarisation: of the patient.
+            repolarisation: durations of the action potential.
 
         Raises:
             BadInput: a wave that does not reach all nodes in time, surfaces that do not fit.
             StepFailed: the remeshing fails.
         """
+        shift = heart_shift(self.heart_mm, self.seed)
         if self.scenario is None:
-            return replace(self._of_paper(patient), name=self.name)
+            return replace(self._of_zhu(patient, shift), name=self.name)
         time = ecg.start_ms + np.arange(0.0, ecg.duration_ms, self.beat_step_ms)
         activation = patient.activation(self.scenario)
         beat = BodyBeat.of(patient, activation, time, leadfield, repolarisation)
-        recording = RecordedBody(
-            n_heart=self.n_heart_nodes,
-            n_torso=max(self.n_torso_nodes, NODES_PER_ELECTRODE * self.n_electrodes),
-            n_electrodes=self.n_electrodes,
-            misfit=self._misfit,
-        )
-        return replace(patient_problem(beat, recording), name=self.name)
+        n_torso = max(self.n_torso_nodes, NODES_PER_ELECTRODE * self.n_electrodes)
+        body = RecordedBody(patient, self.n_heart_nodes, n_torso, self.n_electrodes)
+        return replace(body.problem(beat, shift), name=self.name)
 
-    def _of_paper(self, patient: Patient) -> KnownProblem:
+    def _of_zhu(self, patient: Patient, shift: np.ndarray) -> KnownProblem:
         surfaces = patient.mesh.surfaces
         heart = remesh_to(*surfaces.closed("epi"), self.n_heart_nodes)
         torso = remesh_to(*surfaces.closed("torso"), self.n_torso_nodes)
-        usual = AlievPanfilov()
-        factor = 1.0 + self.physics_off
+        usual, factor = AlievPanfilov(), 1.0 + self.physics_off
         model = replace(usual, diffusion=factor * usual.diffusion, k=factor * usual.k)
-        experiment = Experiment(model=model, misfit=self._misfit)
-        return paper_problem(heart, torso, experiment, self.time_step * np.arange(self.n_times))
+        return zhu_problem(heart, torso, model, self.time_step * np.arange(self.n_times), shift)
 
-    @property
-    def _misfit(self) -> Misfit:
-        return Misfit(heart_mm=self.heart_mm, seed=self.seed)
+
+def heart_shift(length_mm: float, seed: int) -> np.ndarray:
+    """Shift [3] mm of a length in a random direction.
+
+    Raises:
+        BadInput: the heart would leave the body.
+    """
+    check.between("heart_mm", length_mm, 0.0, 40.0, "the heart would leave the body")
+    direction = generator(seed, "geometry misfit").standard_normal(3)
+    return length_mm * direction / np.linalg.norm(direction)

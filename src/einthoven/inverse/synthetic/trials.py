@@ -14,11 +14,11 @@ from einthoven.base.core.log import logger
 
 @dataclass(frozen=True)
 class Trial:
-    """One reconstruction, and what it was worth.
+    """One reconstruction with its errors.
 
     Attributes:
-        problem: whose potentials were sought.
-        method: which sought them; or the forward operator, where operators are compared.
+        problem: name of the problem.
+        method: name of the method; or of the forward operator, where operators are compared.
         noise: SD of the noise on the body, in the problem's unit.
         repeat: number of the noise.
         numbers: errors and seconds by name, units in the names.
@@ -33,7 +33,7 @@ class Trial:
     reason: str = ""
 
     def of(self, reconstruct: Callable[[], Mapping[str, float]]) -> Self:
-        """With the numbers of a reconstruction, or with the reason why there are none."""
+        """The trial with the numbers of a reconstruction, or with the reason of its failure."""
         try:
             return replace(self, numbers=dict(reconstruct()))
         except EinthovenError as error:
@@ -50,21 +50,23 @@ def load_trials(paths: Iterable[str | Path]) -> list[Trial]:
     """Trials of several files, in their order.
 
     Raises:
-        BadInput: a file holds something else.
+        BadInput: a file is none of `save_trials`.
     """
-    found = []
+    trials: list[Trial] = []
     for path in paths:
         try:
-            found += [Trial(**row) for row in read_json(path)]
+            trials += [Trial(**row) for row in read_json(path)]
         except TypeError as error:
-            raise BadInput(f"{path}: no trials of inverse methods ({error})") from error
-    return found
+            raise BadInput(
+                f"{path}: no trials of inverse methods ({error}); was it made by `save_trials`?"
+            ) from error
+    return trials
 
 
 def summary(trials: Iterable[Trial]) -> dict[str, Any]:
     """Problem -> method -> noise -> mean and SD of each number, counts of repeats and failures.
 
-    A reconstruction that failed has no part in the means, and is counted.
+    A reconstruction that failed is counted, and left out of the means.
     """
     groups: dict[str, dict[str, dict[str, list[Trial]]]] = {}
     for trial in trials:

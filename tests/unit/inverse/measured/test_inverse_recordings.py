@@ -10,8 +10,12 @@ from scipy.io import savemat
 from einthoven.base.core.errors import BadInput
 from einthoven.inverse.measured.case import Preparation, prepare
 from einthoven.inverse.measured.electrodes import MeasuredElectrodes, read_electrodes
+from einthoven.inverse.measured.potential_reference import (
+    PotentialReference,
+    detect_reference,
+    to_mean,
+)
 from einthoven.inverse.measured.recording import ChannelRecording
-from einthoven.inverse.measured.reference import PotentialReference, detect_reference, to_mean
 from einthoven.inverse.measured.smoothness import Smoothness
 from einthoven.inverse.measured.surface_files import (
     closed_mesh,

@@ -17,9 +17,9 @@ from einthoven.inverse.methods.regularisation.criteria import Creso, Gcv
 from einthoven.inverse.methods.regularisation.tikhonov import Tikhonov1
 from einthoven.inverse.problem.method import Diagnostics, Estimate, MethodChoices
 from einthoven.inverse.problem.registry import METHODS, method_class, reconstruct
-from einthoven.inverse.synthetic.comparison import by_error, method_for, trials
+from einthoven.inverse.synthetic.comparison import method_for, trials
 from einthoven.inverse.synthetic.known_problem import KnownProblem
-from einthoven.inverse.synthetic.scores import InverseScores
+from einthoven.inverse.synthetic.scores import scores
 from einthoven.inverse.synthetic.trials import summary
 from einthoven.physics.electrophysiology.aliev_panfilov import MS_PER_UNIT
 
@@ -88,7 +88,7 @@ def test_an_unknown_method_is_refused():
         method_for("tikhonov", known(), InverseSettings())
 
 
-def test_all_methods_see_the_same_noise_and_are_put_in_order():
+def test_all_methods_see_the_same_noise():
     problem = known()
     found = []
     for name in ("tikhonov-0", "tikhonov-2"):
@@ -96,9 +96,6 @@ def test_all_methods_see_the_same_noise_and_are_put_in_order():
         found += trials(problem, method, [(0.01, 0), (0.01, 1)], seed=1)
     rows = summary(found)["spheres"]
     assert {row["0.01"]["repeats"] for row in rows.values()} == {2}
-    assert by_error(rows, "0.01") == sorted(
-        rows, key=lambda name: -rows[name]["0.01"]["re"]["mean"]
-    )
     again = next(trials(problem, method, [(0.01, 1)], seed=1))
     assert again.numbers["re"] == found[-1].numbers["re"] != found[-2].numbers["re"]
 
@@ -107,9 +104,9 @@ def test_a_node_without_a_time_is_not_covered():
     """4D-Var states none where its wave does not come."""
     problem = known()
     times = np.where(np.arange(162) < 81, np.nan, problem.activation_time)
-    said = Diagnostics(activation_time=times, activation_sd=np.ones(162))
-    scores = InverseScores.of(problem, Estimate(problem.potentials, said))
-    assert scores.at_coverage_90 == pytest.approx(0.5) and scores.at_error == 0.0
+    stated = Diagnostics(activation_time=times, activation_sd=np.ones(162))
+    row = scores(problem, Estimate(problem.potentials, stated))
+    assert row["at_coverage_90"] == pytest.approx(0.5) and row["at_error_ms"] == 0.0
 
 
 @pytest.mark.parametrize("name", ["config", "paper", "fine", "ci", "study"])

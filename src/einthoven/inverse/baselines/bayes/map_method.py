@@ -1,11 +1,14 @@
 """Bayesian maximum a posteriori estimate with a learned prior."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from einthoven.inverse.baselines.bayes.beats import ActionPotentials, Electrograms
+import numpy as np
+
+from einthoven.base.core import check
+from einthoven.inverse.baselines.bayes.beats import DrawnBeats
 from einthoven.inverse.baselines.bayes.separable import SeparablePosterior, SeparablePrior
-from einthoven.inverse.baselines.bayes.training import TrainingSet
 from einthoven.inverse.problem.inverse_problem import InverseProblem
 from einthoven.inverse.problem.method import Diagnostics, Estimate, Method
 
@@ -14,35 +17,38 @@ from einthoven.inverse.problem.method import Diagnostics, Estimate, Method
 class Map(Method):
     """Posterior mean and SD of u ~ N(a m, a^2 C), y = A u + errors.
 
-    m and C are learned from a training set; the amplitude a, the noise and the error of the forward
+    m and C are learned from a training set. The amplitude a, the noise and the error of the forward
     model are those of the largest evidence, so that units and noise of the recording need not be
-    known. The SD is that of the model: it knows little of beats unlike those of the training set.
+    known. The SD is that of the model, which holds only for beats like those of the training set.
+
+    References:
+        Serinagaoglu, Brooks, MacLeod, IEEE Trans Biomed Eng 53:2024 (2006).
     """
 
     name: ClassVar[str] = "map"
-    training: TrainingSet | None = None
-    """Beats on this heart; None: drawn, of the kind of potential that is sought."""
+    training: DrawnBeats | np.ndarray | None = None
+    """Settings of drawn beats, or beats [beat, node, time] mV on the same nodes and at the same
+    times; None: drawn, of the kind of potential that is estimated."""
     least_model_error: float = 0.0
-    """Known error of the forward model, as a share of the body potentials' RMS: a lower bound on
-    what the evidence finds, which takes errors that look like signals for signals."""
+    """Known error of the forward model as a share of the body potentials' RMS: a lower bound, as
+    the evidence takes errors that look like signals for signals."""
     in_time: bool = True
-    """Learn a covariance in time too; else every instant stands by itself."""
+    """Whether a covariance in time is learned too; else instants are independent."""
 
     def solve(self, problem: InverseProblem) -> Estimate:
-        """See `Method.solve`.
+        """Posterior of a problem.
 
         Raises:
-            BadInput: a training set of another heart.
+            BadInput: beats of another heart, fewer than two, or beats that do not differ.
+            NotConverged: the search for amplitude and errors did not end.
         """
-        training = self.training
-        if training is None:
-            training = ActionPotentials() if problem.transmembrane else Electrograms()
-        prior = SeparablePrior.learned(training.beats(problem.surface, problem.time), self.in_time)
+        beats, source = self._training(problem)
+        prior = SeparablePrior.learned(beats, self.in_time)
         posterior = SeparablePosterior(prior, problem.transfer, problem.body_potentials)
         scales = posterior.most_likely_scales(self.least_model_error)
         diagnostics = Diagnostics(
             reg_weight=scales.noise_sd / scales.amplitude,
-            criterion=f"marginal likelihood, prior of {training.description}",
+            criterion=f"marginal likelihood, prior of {source}",
             sd=posterior.sd(scales),
             numbers={
                 "amplitude": scales.amplitude,
@@ -52,3 +58,13 @@ class Map(Method):
             },
         )
         return Estimate(posterior.mean(scales), diagnostics)
+
+    def _training(self, problem: InverseProblem) -> tuple[Iterable[np.ndarray], str]:
+        """Beats [node, time] mV, and their source for tables."""
+        if isinstance(self.training, np.ndarray):
+            shape = (None, len(problem.surface.points), len(problem.time))
+            beats = check.finite("training", check.shape("training", self.training, shape))
+            return beats, f"{len(beats)} beats of the user"
+        drawn = self.training or DrawnBeats(electrograms=not problem.transmembrane)
+        source = f"{drawn.n_beats} drawn beats ({drawn.kind}, seed {drawn.seed})"
+        return drawn.beats(problem.surface, problem.time), source

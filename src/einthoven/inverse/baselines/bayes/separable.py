@@ -1,9 +1,9 @@
 """Gaussian prior of heart potentials whose covariance is a product of one in space and one in time.
 
 u = a (m + w), w ~ N(0, C_t x C_s), y = A u + d + e. Noise e ~ N(0, s^2) is white; an error of the
-forward model, d ~ N(0, h^2 C_t x 1), runs in time as the beat does, which is what tells it from
-noise. In the eigenvectors of A C_s A' and of C_t all is diagonal, so that posterior and evidence
-cost a few matrix products.
+forward model, d ~ N(0, h^2 C_t x 1), has the covariance of the beat in time, which separates it
+from noise. In the eigenvectors of A C_s A' and of C_t all covariances are diagonal, so that
+posterior and evidence cost a few matrix products.
 
 References:
     Serinagaoglu, Brooks, MacLeod, IEEE Trans Biomed Eng 53:2024-2034 (2006), for the covariance in
@@ -23,7 +23,7 @@ from einthoven.base.core.errors import BadInput, NotConverged
 N_TIMES_OF_SPACE = 80
 """Instants per beat from which the covariance in space is summed."""
 ROUND_OFF = 1e-12
-"""A variance below this share of the mean square is none."""
+"""Variances below this share of the mean square are rounding."""
 N_NODES_OF_TIME = 200
 """Nodes from which the covariance in time is summed."""
 
@@ -41,12 +41,12 @@ class SeparablePrior:
 
     @classmethod
     def learned(cls, beats: Iterable[np.ndarray], in_time: bool) -> Self:
-        """From a training set.
+        """Prior of a training set.
 
         Args:
             beats: [node, time] mV each.
-            in_time: learn a covariance in time and a mean that varies; else instants are
-                independent draws of one distribution.
+            in_time: whether a covariance in time and a mean that varies are learned; else instants
+                are independent draws of one distribution.
 
         Raises:
             BadInput: fewer than two beats, or beats that do not differ.
@@ -56,7 +56,7 @@ class SeparablePrior:
             sums.add(beat)
             n += 1
         if n < 2:
-            raise BadInput(f"map: a covariance is learned from two beats at least, not from {n}")
+            raise BadInput(f"map: {n} training beats, but a covariance needs two beats at least")
         return cls(*sums.separable(n, in_time))
 
 
@@ -64,55 +64,54 @@ class Moments:
     """Sums over beats, without keeping them."""
 
     def __init__(self) -> None:
-        """Nothing summed yet."""
         self.total: np.ndarray | float = 0.0
         self.of_space: np.ndarray | float = 0.0
         self.of_time: np.ndarray | float = 0.0
 
     def add(self, beat: np.ndarray) -> None:
-        """Another beat [node, time]."""
-        some_times = beat[:, strided(beat.shape[1], N_TIMES_OF_SPACE)]
-        some_nodes = beat[strided(len(beat), N_NODES_OF_TIME)]
+        """Add a beat [node, time] to the sums."""
+        thin_time = beat[:, strided(beat.shape[1], N_TIMES_OF_SPACE)]
+        thin_nodes = beat[strided(len(beat), N_NODES_OF_TIME)]
         self.total = self.total + beat
-        self.of_space = self.of_space + some_times @ some_times.T
-        self.of_time = self.of_time + some_nodes.T @ some_nodes
+        self.of_space = self.of_space + thin_time @ thin_time.T
+        self.of_time = self.of_time + thin_nodes.T @ thin_nodes
 
     def separable(self, n: int, in_time: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Mean, covariance in space, covariance in time.
 
         Raises:
-            BadInput: no variance.
+            BadInput: the beats do not differ.
         """
         mean = np.asarray(self.total) / n
         if not in_time:
             mean = np.broadcast_to(mean.mean(axis=1, keepdims=True), mean.shape)
-        some_times = mean[:, strided(mean.shape[1], N_TIMES_OF_SPACE)]
-        n_times = some_times.shape[1]
-        of_space = np.asarray(self.of_space) / (n * n_times) - some_times @ some_times.T / n_times
+        thin_time = mean[:, strided(mean.shape[1], N_TIMES_OF_SPACE)]
+        n_times = thin_time.shape[1]
+        of_space = np.asarray(self.of_space) / (n * n_times) - thin_time @ thin_time.T / n_times
         if np.trace(of_space) <= ROUND_OFF * np.trace(np.asarray(self.of_space)) / (n * n_times):
-            raise BadInput("map: the training beats do not differ from one another")
+            raise BadInput("map: the training beats do not differ; give beats of other foci")
         of_time = np.eye(mean.shape[1])
         if in_time:
-            some_nodes = mean[strided(len(mean), N_NODES_OF_TIME)]
-            of_time = np.asarray(self.of_time) / n - some_nodes.T @ some_nodes
+            thin_nodes = mean[strided(len(mean), N_NODES_OF_TIME)]
+            of_time = np.asarray(self.of_time) / n - thin_nodes.T @ thin_nodes
             of_time = of_time * (len(of_time) / np.trace(of_time))
         return mean, of_space, of_time
 
 
 def strided(n: int, at_most: int) -> slice:
-    """About `at_most` of n, evenly."""
+    """Stride that keeps about `at_most` of n."""
     return slice(None, None, max(n // at_most, 1))
 
 
 class Scales(NamedTuple):
-    """What the evidence sets."""
+    """Sizes of largest evidence."""
 
     amplitude: float
-    """Of the beat against those of the training set, 1."""
+    """Amplitude of the beat relative to the training set, 1."""
     noise_sd: float
-    """White in time, mV."""
+    """SD of noise that is white in time, mV."""
     model_error_sd: float
-    """As correlated in time as the beat, mV."""
+    """SD of errors with the beat's covariance in time, mV."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,7 @@ class SeparablePosterior:
 
     @cached_property
     def _time(self) -> tuple[np.ndarray, np.ndarray]:
-        """Of C_t: [time], [time, time]."""
+        """Eigenvalues [time] and eigenvectors [time, time] of C_t."""
         values, vectors = np.linalg.eigh(self.prior.of_time)
         return np.maximum(values, 0.0), vectors
 
@@ -149,7 +148,7 @@ class SeparablePosterior:
         return self._in_modes(self.transfer @ self.prior.mean)
 
     def variances(self, scales: Scales) -> np.ndarray:
-        """Of the body potentials in the modes: [space mode, time mode] mV^2."""
+        """Variances of the body potentials in the modes: [space mode, time mode] mV^2."""
         of_space = scales.amplitude**2 * self._space[0] + scales.model_error_sd**2
         return np.outer(of_space, self._time[0]) + scales.noise_sd**2
 
@@ -179,28 +178,31 @@ class SeparablePosterior:
             amplitude, noise, model_error = np.exp(logs).tolist()
             return Scales(amplitude, noise, float(np.hypot(model_error, least)))
 
-        found = minimize(
+        optimum = minimize(
             lambda logs: -self.log_evidence(scales(logs)) / self.body.size,
             np.log([size / expected, 0.1 * size, 0.1 * size]),
             method="Nelder-Mead",
             options={"xatol": 1e-6, "fatol": 1e-10, "maxfev": 3000},
         )
-        if not found.success:
-            raise NotConverged(f"map: amplitude and errors by evidence: {found.message}")
-        return scales(found.x)
+        if not optimum.success:
+            raise NotConverged(
+                f"map: amplitude and errors by evidence: {optimum.message}; is the unit of the "
+                "recording right, and is it longer than a few samples?"
+            )
+        return scales(optimum.x)
 
     def _gain(self) -> np.ndarray:
         """C_s A' Q, Q the modes of space: [node, space mode]."""
         return self.prior.of_space @ (self.transfer.T @ self._space[1])
 
     def mean(self, scales: Scales) -> np.ndarray:
-        """[node, time] mV."""
+        """Posterior mean of the heart's potentials: [node, time] mV."""
         deviations = self._measured - scales.amplitude * self._expected
         weights = scales.amplitude**2 * self._time[0] / self.variances(scales) * deviations
         return scales.amplitude * self.prior.mean + self._gain() @ weights @ self._time[1].T
 
     def sd(self, scales: Scales) -> np.ndarray:
-        """[node, time] mV."""
+        """Posterior SD of the heart's potentials: [node, time] mV."""
         prior = np.outer(np.diag(self.prior.of_space), np.diag(self.prior.of_time))
         shares = scales.amplitude**2 * self._time[0] ** 2 / self.variances(scales)
         known = self._gain() ** 2 @ shares @ (self._time[1] ** 2).T

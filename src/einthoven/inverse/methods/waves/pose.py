@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from einthoven.base.core.errors import BadInput, StepFailed
 from einthoven.base.geometry.remeshing import remesh_to
 from einthoven.inverse.problem.inverse_problem import InverseProblem, SourceSurface
-from einthoven.inverse.problem.reference import transfer_to_mean
+from einthoven.inverse.problem.mean_reference import transfer_to_mean
 from einthoven.numerics.bem.moved_heart import MovableHeart
 
 STEPS = np.array([5.0, 5.0, 5.0, 10.0, 10.0, 10.0, 0.1])
@@ -78,7 +78,7 @@ class HeartInTorso:
     at_electrodes: sp.csr_array
     """Interpolation [electrode, torso node]."""
     to_mean: bool = False
-    """Whether the recording is against the mean of the electrodes (`problem.reference`)."""
+    """Whether the recording is against the mean of the electrodes (`problem.mean_reference`)."""
 
     @classmethod
     def of(cls, problem: InverseProblem) -> Self:

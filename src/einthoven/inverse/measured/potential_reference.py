@@ -13,7 +13,7 @@ from enum import StrEnum
 import numpy as np
 
 from einthoven.base.core.names import LIMB_ELECTRODES
-from einthoven.inverse.problem.reference import transfer_to_mean
+from einthoven.inverse.problem.mean_reference import transfer_to_mean
 
 MEAN_SHARE = 0.02
 """Below this part of the RMS the mean of the electrodes counts as zero."""
