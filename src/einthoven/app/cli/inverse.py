@@ -6,14 +6,13 @@ heart inside the torso. Electrodes are .channels (lines `node channel`), .leadli
 from 1).
 Potentials are .mat (a struct with potvals, such as those of EDGAR), .csv (a column per
 channel), .npy [channel, time] or .npz (potentials, time, channels, unit). Bad leads, baseline,
-reference and the order of the electrodes are checked first; what was found is printed.
+reference and the order of the electrodes are checked first, and the findings are printed.
 
 FOLDER gets potentials.npz (its attribute `layout` has the dimension and unit of each array),
 activation.csv, maps.png, activation.png, traces.png, and index.html with all. The forward model is
 a homogeneous torso by boundary elements. Potentials are relative to their mean over the heart.
 Times count from the start of the beat. An SD of activation times from left-out electrodes holds
-noise, not the errors of geometry and method; docs/explanation/inverse-methods.md says when to
-believe what.
+noise, not the errors of geometry and method (docs/explanation/inverse-methods.md).
 """
 
 import argparse
@@ -22,25 +21,30 @@ from pathlib import Path
 from einthoven.app.cli.numbers import natural, number, positive
 
 DEFAULT_METHOD = "tikhonov-1"
-"""With its L-curve the best blind choice on a simulated patient whose heart lies 5 mm off: errors
-of the forward model are smooth, and other criteria take them for signal
+"""Best blind choice, with its L-curve, on a simulated patient whose heart is misplaced by 5 mm:
+errors of the forward model are smooth, and other criteria take them for signal
 (docs/explanation/inverse-methods.md)."""
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments of `einthoven inverse`."""
     add, shown = command.add_argument, "default: %(default)s"
     add("--heart", metavar="FILE", required=True, help="closed surface around the heart")
     add("--torso", metavar="FILE", required=True, help="closed surface of the body")
-    add("--electrodes", metavar="FILE", required=True, help="where the channels are on the torso")
+    add("--electrodes", metavar="FILE", required=True, help="places of the channels on the torso")
     add("--potentials", metavar="FILE", required=True, help="recorded potentials")
-    add("--method", metavar="NAME", default=DEFAULT_METHOD, help=f"of inverse.methods; {shown}")
-    add("--criterion", metavar="NAME", default="", help="what chooses the weight of a method "
+    add(
+        "--method",
+        metavar="NAME",
+        default=DEFAULT_METHOD,
+        help=f"name of an inverse method; {shown}",
+    )
+    add("--criterion", metavar="NAME", default="", help="criterion for the weight of a method "
         "that has one: l-curve, creso, gcv, robust-gcv, evidence; default: its own")  # fmt: skip
     add("--to", metavar="FOLDER", type=Path, default=Path("inverse"), help=shown)
-    add("--unit", default="mm", help=f"of surfaces and places: mm, cm, m, um; {shown}")
+    add("--unit", default="mm", help=f"unit of surfaces and places: mm, cm, m, um; {shown}")
     add("--potential-unit", default="", help="mV, uV or V; default: the file's, or by size")
-    add("--rate-hz", metavar="HZ", type=positive, help="samples per second, if no file says it")
+    add("--rate-hz", metavar="HZ", type=positive, help="samples per second, if no file states it")
     add("--entry", metavar="NAME", default="", help="struct or array of the file of potentials")
     add("--rows", metavar="FIRST-LAST", type=_range, help="rows of the electrodes, from 1")
     add("--window", metavar=("START", "END"), type=number, nargs=2,
@@ -49,7 +53,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         help=f"isoelectric segment, ms, whose level is subtracted; {shown}")  # fmt: skip
     add("--bad-leads", default="drop", choices=["drop", "interpolate", "keep"], help=shown)
     add("--heart-channels", metavar="FILE",
-        help=".channels of electrodes on the heart in the same recording, to judge by")  # fmt: skip
+        help=".channels of electrodes on the heart in the same recording, for comparison")  # fmt: skip
     add("--sd-groups", metavar="N", type=natural, default=8,
         help=f"regions of electrodes left out in turn for the SD of times; {shown}")  # fmt: skip
     add("--axes", default="LPS", help="where x, y and z point, for the pictures: letters of "
@@ -69,20 +73,20 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"  {note}")
     forward = forward_model(case)
     choice = Choice(arguments.method, arguments.criterion)
-    found = reconstruct_case(case, choice, forward, arguments.sd_groups)
-    found.save(arguments.to / "potentials.npz")
-    found.save_times(arguments.to / "activation.csv")
-    figures = figures_of(found, to_patient)
+    result = reconstruct_case(case, choice, forward, arguments.sd_groups)
+    result.save(arguments.to / "potentials.npz")
+    result.save_times(arguments.to / "activation.csv")
+    figures = figures_of(result, to_patient)
     write_figures(figures, arguments.to)
-    write_reconstruction(arguments.to / "index.html", found, figures)
-    print(found.summary)
-    if (judged := found.judged) is not None:
-        print(judged)
+    write_reconstruction(arguments.to / "index.html", result, figures)
+    print(result.summary)
+    if (comparison := result.comparison) is not None:
+        print(comparison)
     print(f"{arguments.to}: index.html, potentials.npz, activation.csv, {', '.join(figures)}")
 
 
 def _case(arguments: argparse.Namespace):  # noqa: ANN202
-    """The files of the command line as one case."""
+    """Measured case of the files on the command line."""
     from einthoven.inverse.measured.case import Preparation, prepare
     from einthoven.inverse.measured.electrodes import (
         in_rows,
@@ -107,7 +111,7 @@ def _case(arguments: argparse.Namespace):  # noqa: ANN202
 
 
 def _range(text: str) -> tuple[int, int]:
-    """`1-192` -> 1, 192."""
+    """First and last row of `1-192`."""
     first, dash, last = text.partition("-")
     if not (dash and first.isdigit() and last.isdigit()):
         raise argparse.ArgumentTypeError(f"expected FIRST-LAST, such as 1-192, not {text!r}")
@@ -115,7 +119,7 @@ def _range(text: str) -> tuple[int, int]:
 
 
 def _baseline(text: str) -> str | tuple[float, float]:
-    """`auto`, `none` or `120-140`."""
+    """Word `auto` or `none`, or the two times of `120-140`."""
     if text in ("auto", "none"):
         return text
     start, _, end = text.partition("-")

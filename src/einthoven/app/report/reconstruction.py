@@ -15,7 +15,7 @@ CAPTIONS = {
     "activation.png": "Activation times, earliest at the star, and their standard deviation. Where "
     "it is as large as the range of the times, the map says nothing.",
     "traces.png": "Potentials at the nodes that are activated first, at the median, and last, with "
-    "the activation enlarged; nodes count from 1, as in activation.csv. The band holds 90 %, where "
+    "the activation enlarged; nodes count from 1, as in activation.csv. The band holds 90 %, if "
     "the method states a deviation; reference: recorded on the heart.",
 }
 TEXT = (
@@ -27,42 +27,42 @@ TEXT = (
 
 
 def write_reconstruction(
-    path: str | Path, found: Reconstruction, figures: Mapping[str, Figure]
+    path: str | Path, result: Reconstruction, figures: Mapping[str, Figure]
 ) -> None:
     """Write one self-contained HTML page, atomically.
 
     Args:
         path: of the page.
-        found: what is reported.
+        result: of a measured case.
         figures: by file name, of `measured.pictures.figures_of`.
     """
-    case, diagnostics = found.case, found.estimate.diagnostics
-    times, sd = found.activation_time, found.activation_sd
+    case, diagnostics = result.case, result.estimate.diagnostics
+    times, sd = result.activation_time, result.activation_sd
     numbers = {
-        "method": found.method,
+        "method": result.method,
         "nodes on the heart": f"{len(times)}",
         "electrodes used": f"{len(case.electrodes)}",
         "samples": f"{len(case.time)}, {case.time[1] - case.time[0]:.3g} ms apart",
         "residual": f"{100 * diagnostics.residual_rel:.2f} %",
         "weight": "none" if diagnostics.reg_weight is None
         else f"{diagnostics.reg_weight:.3g} by {diagnostics.criterion}",
-        "potentials (mV)": f"{found.estimate.potentials.min():.1f} to "
-        f"{found.estimate.potentials.max():.1f}",
+        "potentials (mV)": f"{result.estimate.potentials.min():.1f} to "
+        f"{result.estimate.potentials.max():.1f}",
         "activation (ms)": f"{times.min():.0f} to {times.max():.0f}",
         "SD of activation times (ms)": "not stated" if sd is None
         else f"median {np.median(sd):.1f}, 90th percentile {np.quantile(sd, 0.9):.1f}",
         "seconds": f"{diagnostics.seconds:.1f}",
     }  # fmt: skip
-    if found.judged is not None:
-        numbers["judged"] = found.judged
+    if result.comparison is not None:
+        numbers["comparison"] = result.comparison
     input_rows = [note.partition(": ")[::2] for note in case.notes]
     sections = [
         PageSection("Result", TEXT, [
             Table(["", "value"], [list(row) for row in numbers.items()]),
             *(Picture(figure, CAPTIONS[name]) for name, figure in figures.items()),
         ]),
-        PageSection("Input", "What was found in the files, and done.", [
-            Table(["what", "finding"], [list(row) for row in input_rows]),
+        PageSection("Input", "Findings in the files, and changes.", [
+            Table(["item", "finding"], [list(row) for row in input_rows]),
         ]),
     ]  # fmt: skip
-    write_page(path, "Inverse ECG", found.summary, sections)
+    write_page(path, "Inverse ECG", result.summary, sections)

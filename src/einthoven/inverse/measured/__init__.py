@@ -1,1 +1,1 @@
-"""Measured cases of inverse ECG: surfaces, electrodes and potentials of the files of others."""
+"""Measured cases of inverse ECG: surfaces, electrodes and potentials from files."""

@@ -1,4 +1,4 @@
-"""One beat of a recording: where it is isoelectric, where it starts and ends, how far it drifts."""
+"""One beat of a recording: its isoelectric segment, start, end and drift."""
 
 from dataclasses import dataclass
 
@@ -11,15 +11,15 @@ from einthoven.physics.ecg.beats import qrs_peaks
 WINDOW_MS = 20.0
 """Length of an isoelectric segment."""
 BEFORE_MS = 150.0
-"""It lies so far before the steepest part of the QRS at most."""
+"""Farthest start of that segment before the steepest part of the QRS."""
 SMOOTH_MS = 10.0
-"""Potentials are averaged over this time before their change is judged, against noise."""
+"""Length of the moving mean of potentials before their change is taken, against noise."""
 QUIET = 0.1
-"""Potentials change there less than this part of the fastest change of the QRS."""
+"""Largest change in the segment, as a share of the fastest change of the QRS."""
 QRS_SHARE, QRS_GAP_MS = 0.15, 20.0
-"""In a QRS potentials change faster than this part of the fastest, with pauses up to this long."""
+"""Least change within a QRS, as a share of the fastest, and the longest pause in it."""
 AFTER_SHARES = (0.35, 0.75)
-"""Of the cycle after the QRS: where the beat ends, between its T wave and the next P wave."""
+"""Shares of the cycle after the QRS between which the beat ends: after T, before the next P."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class BeatWindow:
     """Part of a recording, ms from its first sample.
 
     Attributes:
-        start_ms, end_ms: of the beat: isoelectric segment, QRS and T wave, without the P wave,
+        start_ms, end_ms: of the beat, from isoelectric segment to T wave, without the P wave,
             whose sources are not on a surface around the ventricles.
-        baseline_ms: start and end of the isoelectric segment; None where there is none.
-        n_beats: in the recording.
+        baseline_ms: start and end of the isoelectric segment; None: no such segment.
+        n_beats: number of beats in the recording.
     """
 
     start_ms: float
@@ -40,10 +40,11 @@ class BeatWindow:
 
 
 def first_beat(potentials: np.ndarray, rate_hz: float) -> BeatWindow:
-    """The first complete beat with an isoelectric segment before it; of one beat, the whole.
+    """Find the first complete beat after an isoelectric segment; a single beat is taken whole.
 
     Args:
-        potentials: [channel, time] mV of good channels. rate_hz: samples per second.
+        potentials: [channel, time] mV of good channels.
+        rate_hz: samples per second.
 
     Raises:
         BadInput: all channels are flat.
@@ -71,12 +72,12 @@ def isoelectric(potentials: np.ndarray, rate_hz: float, peak: int) -> tuple[floa
     """Start and end, ms, of the quietest segment before a QRS; None where nothing is quiet.
 
     Args:
-        potentials: [channel, time] mV. rate_hz: samples per second.
+        potentials: [channel, time] mV.
+        rate_hz: samples per second.
         peak: sample of the QRS where the potentials change fastest.
     """
     step = 1000.0 / rate_hz
-    smooth = uniform_filter1d(potentials, max(1, round(SMOOTH_MS / step)), axis=1)
-    change = np.sqrt((np.gradient(smooth, axis=1) ** 2).mean(axis=0))
+    change = _change(potentials, step)
     first = max(0, peak - round(BEFORE_MS / step))
     means = _mean(change[first:peak], step)
     if not len(means) or means.min() > QUIET * change.max():
@@ -86,19 +87,19 @@ def isoelectric(potentials: np.ndarray, rate_hz: float, peak: int) -> tuple[floa
 
 
 def qrs_of(potentials: np.ndarray, time: np.ndarray) -> tuple[float, float]:
-    """Start and end, ms, of the QRS of one beat: where potentials change fast about the fastest.
+    """Start and end, ms, of the QRS of one beat: the fast changes around the fastest.
 
     Args:
-        potentials: [channel, time] mV. time: [time] ms.
+        potentials: [channel, time] mV.
+        time: [time] ms.
     """
     step = float(time[1] - time[0])
-    smooth = uniform_filter1d(potentials, max(1, round(SMOOTH_MS / step)), axis=1)
-    change = np.sqrt((np.gradient(smooth, axis=1) ** 2).mean(axis=0))
+    change = _change(potentials, step)
     fast = np.flatnonzero(change > QRS_SHARE * change.max())
     gaps = np.flatnonzero(np.diff(fast) * step > QRS_GAP_MS)
     pieces = np.split(fast, gaps + 1)
-    own = next(piece for piece in pieces if change.argmax() in piece)
-    return float(time[own[0]]), float(time[own[-1]])
+    fastest = next(piece for piece in pieces if change.argmax() in piece)
+    return float(time[fastest[0]]), float(time[fastest[-1]])
 
 
 def level_of(potentials: np.ndarray, rate_hz: float, segment_ms: tuple[float, float]) -> np.ndarray:
@@ -111,14 +112,15 @@ def level_of(potentials: np.ndarray, rate_hz: float, segment_ms: tuple[float, fl
     part = potentials[:, max(low, 0) : high]
     if not part.shape[1]:
         raise BadInput(f"baseline: {segment_ms[0]:g} to {segment_ms[1]:g} ms lie outside the "
-                       f"recording of {potentials.shape[1] * 1000.0 / rate_hz:g} ms")  # fmt: skip
+                       f"recording of {potentials.shape[1] * 1000.0 / rate_hz:g} ms; "
+                       "choose a segment inside it")  # fmt: skip
     return part.mean(axis=1)
 
 
 def drift_of(potentials: np.ndarray, rate_hz: float, beat: BeatWindow) -> float:
-    """Change of level from before to after the beat as a share of its highest RMS value, 1.
+    """Change of level over the beat as a share of its highest RMS value, 1.
 
-    Level after: the last WINDOW_MS of the beat; isoelectric where `first_beat` found its end.
+    The level after the beat is that of its last `WINDOW_MS`.
     """
     if beat.baseline_ms is None:
         return float("nan")
@@ -127,6 +129,12 @@ def drift_of(potentials: np.ndarray, rate_hz: float, beat: BeatWindow) -> float:
     low, high = (round(t * rate_hz / 1000.0) for t in (beat.start_ms, beat.end_ms))
     rms = np.sqrt(((potentials[:, low:high] - before[:, None]) ** 2).mean(axis=0))
     return float(np.sqrt(((after - before) ** 2).mean()) / rms.max())
+
+
+def _change(potentials: np.ndarray, step_ms: float) -> np.ndarray:
+    """RMS over channels of the change per sample, smoothed: [time] mV."""
+    smooth = uniform_filter1d(potentials, max(1, round(SMOOTH_MS / step_ms)), axis=1)
+    return np.sqrt((np.gradient(smooth, axis=1) ** 2).mean(axis=0))
 
 
 def _mean(values: np.ndarray, step_ms: float) -> np.ndarray:

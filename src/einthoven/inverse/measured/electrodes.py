@@ -1,9 +1,9 @@
-"""Which channel of a recording is which place on the torso.
+"""Electrodes on a torso, each with its channel of a recording.
 
 Files number channels and nodes from 1, as the EDGAR collection's do:
 
-- `.channels` (map3d): a line `node channel`; the channel is a row of the recording.
-- `.leadlinks` (map3d): a line `lead node`; the lead is a row of the recording.
+- `.channels` (map3d): lines `node channel`; the channel is a row of the recording.
+- `.leadlinks` (map3d): lines `lead node`; the lead is a row of the recording.
 - `.pts`: a place `x y z` per electrode; electrode k is row k.
 - `.csv`: columns `name` and `node`, or `name`, `x`, `y`, `z`; the name is that of a channel.
 """
@@ -19,6 +19,7 @@ from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import by_suffix
 from einthoven.base.geometry.barycentric import SkinPoints, attach
+from einthoven.base.geometry.sparse_rows import sparse_rows
 from einthoven.body.imported.read import read_points
 from einthoven.body.imported.sheet import csv_lines
 from einthoven.body.imported.units import MM
@@ -26,7 +27,7 @@ from einthoven.inverse.measured.recording import ChannelRecording
 from einthoven.inverse.measured.surface_files import ClosedMesh
 
 FAR_MM = 15.0
-"""Electrodes farther from the skin than this are not on it."""
+"""Largest distance of an electrode from the skin."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +46,7 @@ class MeasuredElectrodes:
         return len(self.channels)
 
     def only(self, kept: np.ndarray) -> "MeasuredElectrodes":
-        """Some of them: [electrode] bool or ids."""
+        """Electrodes that are kept: [electrode] bool or ids."""
         kept = np.arange(len(self))[kept]
         return MeasuredElectrodes(tuple(self.channels[k] for k in kept), self.sites.only(kept))
 
@@ -56,9 +57,7 @@ class MeasuredElectrodes:
 
     def interpolation(self, n_nodes: int) -> sp.csr_array:
         """`of_torso` as a matrix: [electrode, torso node]."""
-        vertices, weights = self.sites.vertices, self.sites.weights
-        rows = np.repeat(np.arange(len(self)), 3)
-        return sp.csr_array((weights.ravel(), (rows, vertices.ravel())), (len(self), n_nodes))
+        return sparse_rows(self.sites.vertices, self.sites.weights, n_nodes)
 
     @classmethod
     def at_nodes(cls, channels: tuple[str, ...], nodes: np.ndarray) -> "MeasuredElectrodes":
@@ -72,28 +71,30 @@ def read_electrodes(path: str | Path, torso: ClosedMesh, unit: str = "mm") -> Me
 
     Args:
         path: .channels, .leadlinks, .pts or .csv.
-        torso: that they are on.
+        torso: on which they lie.
         unit: of places: mm, cm, m or um.
 
     Raises:
         BadInput: missing, unreadable, an unknown suffix, nodes that the torso does not have, places
-            off the skin, a node or channel given twice.
+            off the skin, a node or channel that occurs twice.
     """
     path = Path(path)
     electrodes = by_suffix(path, READERS)(path, torso, unit)
     check.unique(f"{path}: channels", electrodes.channels)
     if len(electrodes) < 3:
-        raise BadInput(f"{path}: {len(electrodes)} electrodes; at least 3 are needed")
+        raise BadInput(
+            f"{path}: {len(electrodes)} electrodes; at least 3 are needed, is the file complete?"
+        )
     return electrodes
 
 
 def in_rows(
     electrodes: MeasuredElectrodes, recording: ChannelRecording, rows: tuple[int, int] | None
 ) -> MeasuredElectrodes:
-    """Electrodes that are numbered along, 1, 2, ..., with the channels of some rows.
+    """Electrodes numbered 1, 2, ... with the channels of some rows instead.
 
     Args:
-        electrodes: those that have names of their own keep them unless `rows` are given.
+        electrodes: those with names keep them unless `rows` are stated.
         recording: whose channels they are.
         rows: first and last row of the electrodes, from 1; None: all rows of the recording.
 
@@ -169,13 +170,13 @@ def _numbers(path: Path, n_columns: int) -> np.ndarray:
 
 
 def _from_zero(path: Path, nodes: np.ndarray, n_nodes: int) -> np.ndarray:
-    """Nodes counted from 0, of nodes counted from 1."""
+    """Nodes from 0, checked, of nodes from 1."""
     if len(nodes) and (nodes.min() < 1 or nodes.max() > n_nodes):
         hint = "; do they count from 0?" if nodes.min() == 0 else "; of another mesh?"
         raise BadInput(f"{path}: nodes {nodes.min()} to {nodes.max()}, but they count from 1 and "
                        f"there are {n_nodes}{hint}")  # fmt: skip
     if len(np.unique(nodes)) < len(nodes):
-        raise BadInput(f"{path}: a node is given twice")
+        raise BadInput(f"{path}: a node occurs twice; keep one of its lines")
     return nodes - 1
 
 

@@ -9,51 +9,52 @@ from einthoven.inverse.measured.recording import ChannelRecording
 from einthoven.inverse.measured.smoothness import Smoothness
 
 FLAT = 1e-3
-"""A lead is flat if it moves less than this part of the median lead."""
+"""Range of a flat lead, as a share of that of the median lead."""
 SATURATED_RUN, SATURATED_JUMP = 5, 4.0
-"""So many equal samples in a row at the extreme, with a jump of so many quanta beside: clipped."""
+"""Equal samples in a row at the extreme, and the jump beside them in quanta, of a clipped lead."""
 NEIGHBOUR_RATIO = 4.0
-"""RMS of what neighbours do not predict, in units of the median lead, each scaled by how well its
-place is surrounded, above which a lead is looked at: it is far from them, or it is wrong."""
+"""RMS of what neighbours do not predict, scaled by how well the place is surrounded, in units of
+the median lead: above it a lead is far from its neighbours, or wrong."""
 ALIKE = 0.7
-"""A lead over the heart is higher than its neighbours foretell, but it has their course in time: it
-is wrong if it correlates less with what they predict, or if its size is another by `SCALE`."""
+"""Least correlation with what the neighbours predict: a lead over the heart is higher than they
+predict, but has their course in time."""
 SCALE = 5.0
+"""Largest ratio of its size to that of the prediction, and of the prediction to it."""
 MOST = 0.3
-"""Of the electrodes may be dropped as contradicted; more is no lead's fault but the order's."""
+"""Largest share of contradicted leads; with more the order of the electrodes is wrong."""
 
 
 def dead_leads(recording: ChannelRecording) -> Mapping[str, str]:
-    """Channel -> what is wrong: marked in the file, NaN, flat or saturated."""
+    """Faults by channel: marked in the file, NaN, flat or saturated."""
     moved = np.nan_to_num(np.nanmax(recording.potentials, axis=1, initial=-np.inf)
                           - np.nanmin(recording.potentials, axis=1, initial=np.inf),
                           posinf=0.0, neginf=0.0)  # fmt: skip
     typical = float(np.median(moved[moved > 0])) if (moved > 0).any() else 1.0
-    found = {}
+    faults = {}
     for name, row, range_mv in zip(recording.channels, recording.potentials, moved):
         if name in recording.flagged:
-            found[name] = "marked as bad in the file"
+            faults[name] = "marked as bad in the file"
         elif n_nan := int((~np.isfinite(row)).sum()):
-            found[name] = f"{n_nan} of {len(row)} samples are NaN"
+            faults[name] = f"{n_nan} of {len(row)} samples are NaN"
         elif range_mv < FLAT * typical:
-            found[name] = "flat"
+            faults[name] = "flat"
         elif _is_saturated(row):
-            found[name] = f"saturated at {row[np.abs(row - np.median(row)).argmax()]:.3g} mV"
-    return MappingProxyType(found)
+            faults[name] = f"saturated at {row[np.abs(row - np.median(row)).argmax()]:.3g} mV"
+    return MappingProxyType(faults)
 
 
 def contradicted_leads(potentials: np.ndarray, smoothness: Smoothness) -> Mapping[int, str]:
-    """Electrode -> why its neighbours contradict it, the worst first.
+    """Reasons by electrode that its neighbours contradict, the worst first.
 
-    After each find the others are judged without it, as it also spoils what is predicted for them.
+    Each such lead is left out before the next is sought, as it spoils the predictions of others.
 
     Args:
         potentials: [electrode, time] mV, without offsets.
-        smoothness: of those electrodes.
+        smoothness: of these electrodes.
     """
-    found: dict[int, str] = {}
+    faults: dict[int, str] = {}
     kept = np.arange(len(potentials))
-    while len(found) <= MOST * len(potentials) and len(kept) > 3:
+    while len(faults) <= MOST * len(potentials) and len(kept) > 3:
         part = Smoothness(smoothness.torso, smoothness.electrodes.only(kept))
         values = potentials[kept] - potentials[kept].mean(axis=0)
         predicted = part.predicted(values)
@@ -66,18 +67,18 @@ def contradicted_leads(potentials: np.ndarray, smoothness: Smoothness) -> Mappin
         if not wrong.any():
             break
         worst = int(np.where(wrong, ratio, 0.0).argmax())
-        found[int(kept[worst])] = (
+        faults[int(kept[worst])] = (
             f"not as its neighbours: correlation {alike[worst]:.2f} with their interpolation, "
             f"{size[worst]:.2g} times its size"
         )
         kept = np.delete(kept, worst)
-    return MappingProxyType(found)
+    return MappingProxyType(faults)
 
 
 def _is_saturated(row: np.ndarray) -> bool:
     """Whether samples in a row stand at the highest or lowest value, and the lead jumps there.
 
-    Without the jump it is a slow wave that is level for as long as its quantum of voltage lasts.
+    Without a jump it is a slow wave that stays within one quantum of voltage.
     """
     levels = np.unique(row)
     quantum = np.diff(levels).min(initial=np.inf)
@@ -93,5 +94,5 @@ def _is_saturated(row: np.ndarray) -> bool:
 
 
 def _rms(values: np.ndarray) -> np.ndarray:
-    """[row] of [row, time]."""
+    """RMS over time: [row] of [row, time]."""
     return np.sqrt((values**2).mean(axis=1))

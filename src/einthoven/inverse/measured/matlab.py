@@ -1,8 +1,8 @@
-"""MATLAB files as the EDGAR collection has them: structs with `potvals`, geometries.
+"""MATLAB files with time signals (structs with `potvals`) and geometries, as in EDGAR.
 
-A time signal is a struct, often named `ts` or by its run, with `potvals` [channel, time] and, where
-the maker cared, `unit`, `samplefrequency`, `label` and `leadinfo` (1 marks a bad lead, as PFEIFER
-writes it). A geometry is a struct with `node` or `pts` and `face` or `fac`, counted from one.
+A time signal is a struct, often named `ts` or by its run, with `potvals` [channel, time] and maybe
+`unit`, `samplefrequency`, `label` and `leadinfo` (1 marks a bad lead, as PFEIFER writes it). A
+geometry is a struct with `node` or `pts` and `face` or `fac`, whose indices start at 1.
 
 References:
     Aras et al., J Electrocardiol 48:975 (2015), doi:10.1016/j.jelectrocard.2015.08.008.
@@ -28,11 +28,12 @@ NODES, FACES = ("node", "pts", "vertices", "points"), ("face", "fac", "faces", "
 def read_matlab(
     path: str | Path, unit: str = "", rate_hz: float | None = None, entry: str = ""
 ) -> ChannelRecording:
-    """Read the time signal of a file; what the caller states wins over what the file says.
+    """Read the time signal of a file; statements of the caller override those of the file.
 
     Args:
         path: .mat of any version.
-        unit: as `ChannelRecording.of`. rate_hz: samples per second.
+        unit: as `ChannelRecording.of`.
+        rate_hz: samples per second.
         entry: name of the struct, such as `onerun` or `runs.2`; empty: the only one.
 
     Raises:
@@ -69,17 +70,17 @@ def read_matlab_surface(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
         BadInput: unreadable, or no or several geometries.
     """
     path = Path(path)
-    found = []
+    geometries = []
     for name, struct in _structs(_load(path), ""):
         keys = {key.lower(): key for key in struct}
         node_key, face_key = (next((keys[k] for k in names if k in keys), None)
                               for names in (NODES, FACES))  # fmt: skip
         if node_key and face_key:
-            found.append((name, struct[node_key], struct[face_key]))
-    if len(found) != 1:
-        raise BadInput(f"{path}: {len(found)} geometries; one struct with {' or '.join(NODES)} and "
-                       f"{' or '.join(FACES)} is needed")  # fmt: skip
-    name, nodes, triangles = found[0]
+            geometries.append((name, struct[node_key], struct[face_key]))
+    if len(geometries) != 1:
+        raise BadInput(f"{path}: {len(geometries)} geometries; one struct with "
+                       f"{' or '.join(NODES)} and {' or '.join(FACES)} is needed")  # fmt: skip
+    name, nodes, triangles = geometries[0]
     faces = _columns(f"{path}: {name}", triangles).astype(np.int64) - 1
     return _columns(f"{path}: {name}", nodes), faces
 
@@ -114,8 +115,8 @@ def _structs(value: object, name: str) -> Iterator[tuple[str, Mapping[str, Any]]
 
 
 def _columns(name: str, table: object) -> np.ndarray:
-    """[row, 3] of a table that may lie on its side."""
+    """Rows of three: [row, 3], of a table that may be transposed."""
     values = np.asarray(table, float)
     if values.ndim != 2 or 3 not in values.shape:
-        raise BadInput(f"{name}: shape {values.shape} is no list of triples")
+        raise BadInput(f"{name}: shape {values.shape} is no list of triples; 3 columns are needed")
     return values if values.shape[1] == 3 else values.T

@@ -1,26 +1,17 @@
-"""The reference of body potentials, and the same for the transfer matrix.
-
-A recording knows potentials up to a constant per instant, the potential of its reference: Wilson's
-central terminal, the mean of all electrodes, a leg. Subtracting the electrodes' mean takes away
-whatever it was. The transfer matrix is treated likewise: A' = A - mean row + a, with the shares a
-of the heart's area per node. Its rows still sum to 1, and since the mean of A' u over the
-electrodes is the mean of u over the heart, data of zero mean ask for a u of zero mean: the constant
-that the data cannot know is fixed, and no penalty acts on it.
-"""
+"""The reference of recorded body potentials."""
 
 from enum import StrEnum
 
 import numpy as np
 
 from einthoven.base.core.names import LIMB_ELECTRODES
-from einthoven.inverse.problem.mean_reference import transfer_to_mean
 
 MEAN_SHARE = 0.02
-"""Below this part of the RMS the mean of the electrodes counts as zero."""
+"""Share of the RMS below which the mean of the electrodes counts as zero."""
 
 
 class PotentialReference(StrEnum):
-    """What a recording's potentials are measured against."""
+    """Reference of a recording's potentials."""
 
     MEAN = "mean of the electrodes"
     WILSON = "Wilson's central terminal"
@@ -28,10 +19,11 @@ class PotentialReference(StrEnum):
 
 
 def detect_reference(potentials: np.ndarray, channels: tuple[str, ...]) -> PotentialReference:
-    """The reference, as far as potentials tell.
+    """Reference whose mean potential is zero.
 
     Args:
-        potentials: [electrode, time] mV. channels: their names; RA, LA and LL are looked at.
+        potentials: [electrode, time] mV.
+        channels: their names, of which RA, LA and LL are looked for.
     """
     rms = np.sqrt((potentials**2).mean())
 
@@ -42,19 +34,3 @@ def detect_reference(potentials: np.ndarray, channels: tuple[str, ...]) -> Poten
     if len(limbs) == len(LIMB_ELECTRODES) and is_zero(potentials[limbs]):
         return PotentialReference.WILSON
     return PotentialReference.MEAN if is_zero(potentials) else PotentialReference.UNKNOWN
-
-
-def to_mean(
-    transfer: np.ndarray, potentials: np.ndarray, areas: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Transfer matrix and potentials against the mean of the electrodes.
-
-    Args:
-        transfer: [electrode, node], rows sum to 1. potentials: [electrode, time] mV.
-        areas: [node] mm^2 of the heart's nodes.
-
-    Returns:
-        Transfer [electrode, node], rows sum to 1, and potentials [electrode, time] mV; estimated
-        from them, potentials on the heart have zero mean over its area.
-    """
-    return transfer_to_mean(transfer, areas), potentials - potentials.mean(axis=0)

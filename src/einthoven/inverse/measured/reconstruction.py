@@ -1,4 +1,4 @@
-"""From a measured case to potentials and activation times on the heart, with their uncertainty."""
+"""Potentials and activation times on the heart of a measured case, with their uncertainty."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +12,10 @@ from einthoven.base.core.files import save_arrays
 from einthoven.base.metrics.activation_times import ActivationErrors, downslope_times
 from einthoven.base.metrics.potentials import PotentialErrors
 from einthoven.inverse.measured.beat import qrs_of
-from einthoven.inverse.measured.case import HeartRecording, InverseCase
+from einthoven.inverse.measured.case import InverseCase
 from einthoven.inverse.methods.regularisation.criteria import CRITERIA
 from einthoven.inverse.problem.inverse_problem import InverseProblem, SourceSurface
+from einthoven.inverse.problem.mean_reference import less_area_mean
 from einthoven.inverse.problem.method import Diagnostics, Estimate, Method, MethodChoices
 from einthoven.inverse.problem.registry import method_class
 from einthoven.numerics.bem.transfer import BemTransfer, heart_to_torso
@@ -22,16 +23,16 @@ from einthoven.numerics.bem.transfer import BemTransfer, heart_to_torso
 SMOOTH_MS = 2.0
 """SD of the Gaussian by whose derivative the steepest downslope is read."""
 MARGIN_MS = 10.0
-"""Before and after the QRS of the body, in which activation is sought on the heart."""
+"""Margin around the QRS of the body, in which activation is sought on the heart."""
 MAX_NODES = 6000
-"""Of a surface: dense matrices of boundary elements grow with the square."""
+"""Most nodes of a surface, as dense matrices of boundary elements grow with the square."""
 BLIND = ("creso", "l-curve", "gcv", "robust-gcv", "evidence")
 """Criteria that need nothing but the data."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What the user chooses; nothing else of a method is asked for.
+    """A method and its criterion, the only choices of a user.
 
     Attributes:
         method: name in `problem.registry.METHODS`.
@@ -44,16 +45,16 @@ class Choice:
 
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
-    """What one method makes of one case.
+    """Estimate of one method for one case.
 
     Attributes:
         case: the input.
         method: its name.
         estimate: potentials [node, time] mV, of zero mean over the heart's area, and diagnostics.
         activation_time: [node] ms from the start of the beat.
-        activation_sd: [node] ms; None: not asked for.
-        torso_potentials: [torso node, time] mV that follow from the heart's, against the mean of
-            the electrodes.
+        activation_sd: [node] ms; None: not computed.
+        torso_potentials: [torso node, time] mV from those of the heart, against the mean of the
+            electrodes.
         body_potentials: [electrode, time] mV as measured, against the same.
     """
 
@@ -68,39 +69,35 @@ class Reconstruction:
     @property
     def summary(self) -> str:
         """One line of numbers."""
-        diagnostics, times = self.estimate.diagnostics, self.activation_time
-        weight, is_moved = diagnostics.reg_weight, diagnostics.heart_points is not None
-        sd = (
-            ""
-            if self.activation_sd is None
-            else f" (median SD {np.median(self.activation_sd):.1f})"
-        )
+        diagnostics, times, sd = self.estimate.diagnostics, self.activation_time, self.activation_sd
+        weight, potentials = diagnostics.reg_weight, self.estimate.potentials
         return (
             f"{self.method}: {len(times)} nodes from {len(self.body_potentials)} electrodes, "
             f"{len(self.case.time)} samples; residual {100 * diagnostics.residual_rel:.1f} %"
             + (f", weight {weight:.3g} by {diagnostics.criterion}" if weight is not None else "")
-            + ("; the heart is not where it is filed and was moved" if is_moved else "")
-            + f"; potentials {self.estimate.potentials.min():.1f} to "
-            f"{self.estimate.potentials.max():.1f} mV; activation {times.min():.0f} to "
-            f"{times.max():.0f} ms{sd}; {diagnostics.seconds:.1f} s"
-        )
+            + ("" if diagnostics.heart_points is None else "; the heart was moved from its file's "
+               "place")
+            + f"; potentials {potentials.min():.1f} to {potentials.max():.1f} mV; activation "
+            f"{times.min():.0f} to {times.max():.0f} ms"
+            + ("" if sd is None else f" (median SD {np.median(sd):.1f})")
+            + f"; {diagnostics.seconds:.1f} s"
+        )  # fmt: skip
 
     @property
     def errors(self) -> tuple[PotentialErrors, ActivationErrors] | None:
-        """Against potentials that were recorded on the heart; None: there are none."""
-        measured = self.case.measured
-        if measured is None:
+        """Errors against potentials recorded on the heart; None: no such recording."""
+        if (measured := self.case.measured) is None:
             return None
         areas = self.case.heart.areas[measured.nodes]
-        truth = measured.relative_to_mean(areas)
-        estimate = HeartRecording(measured.nodes, self.estimate.potentials[measured.nodes])
-        potentials = PotentialErrors.of(estimate.relative_to_mean(areas), truth)
+        truth = less_area_mean(measured.potentials, areas)
+        estimate = less_area_mean(self.estimate.potentials[measured.nodes], areas)
         true_times = _times(self.case, Estimate(truth, Diagnostics()))
-        return potentials, ActivationErrors.of(self.activation_time[measured.nodes], true_times)
+        times = ActivationErrors.of(self.activation_time[measured.nodes], true_times)
+        return PotentialErrors.of(estimate, truth), times
 
     @property
-    def judged(self) -> str | None:
-        """One line of errors against potentials that were recorded on the heart; None: unknown."""
+    def comparison(self) -> str | None:
+        """One line of errors against potentials recorded on the heart; None: no recording."""
         if (errors := self.errors) is None or (measured := self.case.measured) is None:
             return None
         potentials, times = errors
@@ -158,13 +155,12 @@ LAYOUT = {
 
 
 def forward_model(case: InverseCase) -> BemTransfer:
-    """The transfer matrix of a case in a homogeneous torso, by boundary elements.
+    """Linear maps from heart to torso in a homogeneous torso, by boundary elements.
 
     Raises:
         BadInput: a surface has more than `MAX_NODES` nodes.
     """
-    parts = {"heart": case.heart.points, "torso": case.torso.points}
-    for part, points in parts.items():
+    for part, points in (("heart", case.heart.points), ("torso", case.torso.points)):
         if len(points) > MAX_NODES:
             raise BadInput(
                 f"{part}: {len(points)} nodes; coarsen it to {MAX_NODES} at most (1,000 to 2,000 "
@@ -180,13 +176,13 @@ def reconstruct_case(
 ) -> Reconstruction:
     """Estimate potentials and activation times.
 
-    Activation is the steepest downslope of the potentials in the QRS, unless the method has times
-    of its own. Its SD, unless the method states one, is the delete-a-group jackknife over
-    `n_groups` of electrodes (Efron and Stein 1981, doi:10.1214/aos/1176345462). Groups are regions
-    of the torso, since errors of neighbours are alike: with every fifth electrode left out in turn
-    the SD was a seventh as large on the Utah tank. It holds what noise, the weight and where the
-    electrodes are do to the times; what the method smooths away, and most of the forward model's
-    error, it cannot hold: 90 % intervals of Tikhonov 2 there held 58 % of the recorded times.
+    Activation is the steepest downslope of the potentials in the QRS, unless the method states
+    times. Its SD, unless the method states one, is the delete-a-group jackknife over `n_groups` of
+    electrodes. Groups are regions of the torso, since errors of neighbours are alike: with every
+    fifth electrode left out the SD was a seventh as large on the Utah tank. The SD holds the effect
+    of noise, of the weight and of the electrodes' places. It does not hold what the method smooths
+    away, nor most of the forward model's error: 90 % intervals of Tikhonov 2 on the tank held 58 %
+    of the recorded times.
 
     Args:
         case: measured.
@@ -195,30 +191,24 @@ def reconstruct_case(
         n_groups: of electrodes, each of which is left out once; 0: no SD.
 
     Raises:
-        BadInput: as `method_for`.
+        BadInput: as `method_for`, or fewer than three electrodes per group.
+
+    References:
+        Efron and Stein, Ann Stat 9:586 (1981), doi:10.1214/aos/1176345462.
     """
     forward = forward or forward_model(case)
-    estimate = _fit(case, choice, forward)
+    problem = case.problem(forward)
+    estimate = method_for(choice, problem).fit(problem)
     diagnostics = estimate.diagnostics
     times, sd = _times(case, estimate), diagnostics.activation_sd
     if sd is None and n_groups > 1:
-        left_out = [
-            _times(case, _fit(case.with_electrodes(kept), choice, forward))
-            for kept in _groups(case, n_groups)
-        ]
-        sd = np.sqrt((len(left_out) - 1) * np.var(left_out, axis=0))
-    torso = _of_found_heart(case, diagnostics, forward).matrix @ estimate.potentials
+        sd = _jackknife_sd(case, choice, forward, n_groups)
+    if diagnostics.heart_points is not None:
+        heart = SourceSurface(diagnostics.heart_points, case.heart.faces)
+        forward = forward_model(replace(case, heart=heart))
+    torso = forward.matrix @ estimate.potentials
     torso = torso - case.electrodes.of_torso(torso).mean(axis=0)
-    _, body = case.referenced(forward.matrix)
-    return Reconstruction(case, choice.method, estimate, times, sd, torso, body)
-
-
-def _of_found_heart(case: InverseCase, diagnostics: Diagnostics, filed: BemTransfer) -> BemTransfer:
-    """The transfer matrix of the heart where the method found it, if it moved it."""
-    if diagnostics.heart_points is None:
-        return filed
-    heart = SourceSurface(diagnostics.heart_points, case.heart.faces)
-    return forward_model(replace(case, heart=heart))
+    return Reconstruction(case, choice.method, estimate, times, sd, torso, problem.body_potentials)
 
 
 def method_for(choice: Choice, problem: InverseProblem) -> Method:
@@ -238,10 +228,21 @@ def method_for(choice: Choice, problem: InverseProblem) -> Method:
     return kind.of(problem, MethodChoices(criterion))
 
 
-def _fit(case: InverseCase, choice: Choice, forward: BemTransfer) -> Estimate:
-    """The method on a case."""
-    problem = case.problem(forward)
-    return method_for(choice, problem).fit(problem)
+def _jackknife_sd(
+    case: InverseCase, choice: Choice, forward: BemTransfer, n_groups: int
+) -> np.ndarray:
+    """SD of the activation times by leaving out regions of electrodes: [node] ms."""
+    if len(case.electrodes) < 3 * n_groups:
+        raise BadInput(f"{len(case.electrodes)} electrodes are too few to leave out one of "
+                       f"{n_groups} groups; take fewer groups, or 0 for no SD")  # fmt: skip
+    places = case.electrodes.of_torso(case.torso.points)
+    _, group = kmeans2(places, n_groups, minit="++", seed=0)
+    times = []
+    for k in np.unique(group):
+        part = case.with_electrodes(group != k)
+        problem = part.problem(forward)
+        times.append(_times(part, method_for(choice, problem).fit(problem)))
+    return np.sqrt((len(times) - 1) * np.var(times, axis=0))
 
 
 def _times(case: InverseCase, estimate: Estimate) -> np.ndarray:
@@ -251,13 +252,3 @@ def _times(case: InverseCase, estimate: Estimate) -> np.ndarray:
     start, end = qrs_of(case.potentials - case.potentials.mean(axis=0), case.time)
     inside = (case.time >= start - MARGIN_MS) & (case.time <= end + MARGIN_MS)
     return downslope_times(estimate.potentials[:, inside], case.time[inside], SMOOTH_MS)
-
-
-def _groups(case: InverseCase, n_groups: int) -> list[np.ndarray]:
-    """[electrode] bool without one group, for each; the groups are regions of the torso."""
-    n = len(case.electrodes)
-    if n < 3 * n_groups:
-        raise BadInput(f"{n} electrodes are too few to leave out one of {n_groups} groups")
-    places = case.electrodes.of_torso(case.torso.points)
-    _, group = kmeans2(places, n_groups, minit="++", seed=0)
-    return [group != k for k in np.unique(group)]

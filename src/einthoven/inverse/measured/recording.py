@@ -1,4 +1,4 @@
-"""Potentials of many channels, whatever file they came from."""
+"""Potentials of many channels that were sampled together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,12 +22,12 @@ class ChannelRecording:
 
     Attributes:
         name: of the record, for messages.
-        channels: their names; the numbers of the rows, from 1, where the file has none.
+        channels: their names; row numbers from 1 where the file has none.
         potentials: [channel, time] mV.
-        rate_hz: samples per second; None where neither file nor user says.
+        rate_hz: samples per second; None: neither file nor user states it.
         unit: of the file, mV, uV or V.
         flagged: channels that the file itself marks as bad.
-        notes: what was found out on reading, a sentence each.
+        notes: findings on reading, a sentence each.
     """
 
     name: str
@@ -47,7 +47,7 @@ class ChannelRecording:
         rate_hz: float | None = None,
         channels: Sequence[str] | None = None,
     ) -> Self:
-        """Values in a unit that is stated, or found by their size.
+        """Recording of values in a unit that is stated, or inferred from their size.
 
         Args:
             name: of the record.
@@ -73,15 +73,24 @@ class ChannelRecording:
         return cls(name, tuple(channels), values * MV[unit], rate_hz, unit, notes=notes)
 
     @property
-    def time(self) -> np.ndarray:
-        """[time] ms from the first sample.
+    def rate(self) -> float:
+        """Samples per second.
 
         Raises:
             BadInput: the sampling rate is unknown.
         """
         if self.rate_hz is None:
             raise BadInput(f"{self.name}: the file does not say its sampling rate; state it in Hz")
-        return np.arange(self.potentials.shape[1]) * (1000.0 / self.rate_hz)
+        return self.rate_hz
+
+    @property
+    def time(self) -> np.ndarray:
+        """[time] ms from the first sample.
+
+        Raises:
+            BadInput: the sampling rate is unknown.
+        """
+        return np.arange(self.potentials.shape[1]) * (1000.0 / self.rate)
 
     def rows_of(self, channels: Sequence[str]) -> np.ndarray:
         """Row of each channel by name: [name].
@@ -98,13 +107,13 @@ class ChannelRecording:
         return np.array([rows[channel] for channel in channels], dtype=np.int64)
 
     def of_channels(self, channels: Sequence[str]) -> Self:
-        """Those channels in that order."""
+        """Recording of some channels, in their order."""
         flagged = tuple(channel for channel in channels if channel in self.flagged)
         chosen = self.potentials[self.rows_of(channels)]
         return replace(self, channels=tuple(channels), potentials=chosen, flagged=flagged)
 
     def between(self, start_ms: float, end_ms: float) -> Self:
-        """The samples from `start_ms` to `end_ms` (not included), ms from the first sample.
+        """Recording from `start_ms` to `end_ms` (not included), ms from the first sample.
 
         Raises:
             BadInput: fewer than two samples lie there.
@@ -126,7 +135,7 @@ def _peak(values: np.ndarray) -> float:
 
 
 def _unit(name: str, stated: str, peak: float) -> tuple[str, tuple[str, ...]]:
-    """The unit, and what was found out if it was not stated."""
+    """The unit, and a note if it was not stated."""
     low, high = PEAK_MV
     if peak == 0.0:
         raise BadInput(f"{name}: potentials: all channels are flat or NaN; lost on reading?")

@@ -1,9 +1,11 @@
-"""How smooth potentials are on the torso: what neighbours predict, and the electrodes' order.
+"""Smoothness of potentials on the torso, by which leads and their order are checked.
 
 Potentials at the electrodes are continued to the whole torso by the function of least bending
-int (Laplacian u)^2, the surface Laplacian interpolation of Oostendorp et al. (J Comput Phys 80:331,
-1989, doi:10.1016/0021-9991(89)90103-4). That energy is y' S y, S [electrode, electrode]: the
-potential that the others predict at electrode i is y_i - (S y)_i / S_ii.
+int (Laplacian u)^2, the surface Laplacian interpolation. That energy is y' S y with S [electrode,
+electrode]. The potential that the others predict at electrode i is y_i - (S y)_i / S_ii.
+
+References:
+    Oostendorp et al., J Comput Phys 80:331 (1989), doi:10.1016/0021-9991(89)90103-4.
 """
 
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from einthoven.inverse.measured.electrodes import MeasuredElectrodes
 from einthoven.inverse.measured.surface_files import ClosedMesh
 
 CONSTANT = 1e-6
-"""Weight of the mean against the lowest bending, so that constants are fixed and cost nothing."""
+"""Weight of the mean against the lowest bending; it fixes constants at no cost."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +32,7 @@ class Smoothness:
 
     @cached_property
     def energy(self) -> np.ndarray:
-        """S: [electrode, electrode], 1/mm^2; constants have none."""
+        """Energy S: [electrode, electrode] 1/mm^2; constants have none."""
         points, faces = self.torso.points, self.torso.faces
         stiffness, areas = cotangent_stiffness(points, faces), lumped_areas(points, faces)
         bending = stiffness @ sp.diags_array(1.0 / areas) @ stiffness
@@ -44,17 +46,17 @@ class Smoothness:
         return (precision + precision.T) / 2
 
     def predicted(self, potentials: np.ndarray) -> np.ndarray:
-        """What all others predict at each electrode: [electrode, time] mV of the same."""
+        """Potentials that all others predict at each electrode: [electrode, time] mV."""
         diagonal = np.diag(self.energy)[:, None]
         return potentials - (self.energy @ potentials) / diagonal
 
     def residual(self, potentials: np.ndarray) -> float:
-        """RMS that all others do not predict, mV, of the electrode that is worse than 90 %.
+        """90 % quantile over electrodes of the RMS that the others do not predict, mV.
 
-        So far up that the seams of a grid count, and that a few broken leads do not.
+        It is high enough for the seams of a grid to count, and a few broken leads do not count.
         """
-        off = potentials - self.predicted(potentials)
-        return float(np.quantile(np.sqrt((off**2).mean(axis=1)), 0.9))
+        residual = potentials - self.predicted(potentials)
+        return float(np.quantile(np.sqrt((residual**2).mean(axis=1)), 0.9))
 
     def filled(self, potentials: np.ndarray, missing: np.ndarray) -> np.ndarray:
         """Potentials [electrode, time] mV with those of `missing` [electrode] bool interpolated."""
@@ -72,6 +74,6 @@ class Smoothness:
         no energy for constants.
         """
         deviation = potentials - potentials.mean(axis=0)
-        own = np.einsum("et,ef,ft->", deviation, self.energy, deviation, optimize=True)
+        energy = np.einsum("et,ef,ft->", deviation, self.energy, deviation, optimize=True)
         n = len(potentials)
-        return float(own * (n - 1) / ((deviation**2).sum() * np.trace(self.energy)))
+        return float(energy * (n - 1) / ((deviation**2).sum() * np.trace(self.energy)))

@@ -17,7 +17,7 @@ from einthoven.inverse.measured.matlab import read_matlab_surface
 EXTENT_MM = {"heart": (15.0, 250.0), "torso": (60.0, 1500.0)}
 """Longest side of the bounding box, from a rabbit's to a large man's."""
 WRONG_BASE = 0.6
-"""Faces of the right numbering have edges at most so long beside those of the wrong one."""
+"""Largest ratio of the edges of the right numbering of faces to those of the wrong one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,9 @@ class ClosedMesh:
     """A closed surface in mm.
 
     Attributes:
-        points: [node, 3] mm. faces: [face, 3] outward. notes: what was changed, a sentence each.
+        points: [node, 3] mm.
+        faces: [face, 3] outward.
+        notes: changes, a sentence each.
     """
 
     points: np.ndarray
@@ -58,23 +60,24 @@ def read_closed_surface(path: str | Path, part: str, unit: str = "mm") -> Closed
 def closed_mesh(
     name: str, points: np.ndarray, faces: np.ndarray, part: str, unit: str = "mm"
 ) -> ClosedMesh:
-    """Check a surface and put it right: numbering from 1, orientation, unit.
+    """Check a surface, and correct numbering from 1, orientation and unit.
 
     Args:
         name: for messages.
         points: [node, 3] in `unit`; faces: [face, 3].
-        part: heart or torso. unit: mm, cm, m or um.
+        part: heart or torso.
+        unit: mm, cm, m or um.
 
     Raises:
-        BadInput: faces that name other points than there are, holes, several pieces, points
-            without triangles, or a size that is no `part`'s in that unit.
+        BadInput: faces with points that do not exist, holes, several pieces, points without
+            triangles, or a size outside that of `part` in that unit.
     """
     points = check.finite(f"{name}: points", check.shape(f"{name}: points", points, (None, 3)))
     faces = np.asarray(check.shape(f"{name}: faces", faces, (None, 3)), np.int64)
     points, notes = np.asarray(points, float), []
     if len(faces) < 4 or faces.min() < 0 or faces.max() >= len(points) + (faces.min() > 0):
         raise BadInput(f"{name}: faces name points {faces.min() if len(faces) else 'none'} to "
-                       f"{faces.max(initial=0)}, but there are {len(points)}")  # fmt: skip
+                       f"{faces.max(initial=0)}, but there are {len(points)}; wrong mesh?")  # fmt: skip
     if _counts_from_one(points, faces):
         faces = faces - 1
         notes.append(f"{name}: faces count from 1")
@@ -82,7 +85,7 @@ def closed_mesh(
     points = points * _factor(name, float(np.ptp(points, axis=0).max()), part, unit)
     if enclosed_volume(points, faces) < 0:
         faces = faces[:, ::-1]
-        notes.append(f"{name}: faces turned outwards")
+        notes.append(f"{name}: orientation of the faces reversed, now outwards")
     return ClosedMesh(points, np.ascontiguousarray(faces), tuple(notes))
 
 
@@ -114,15 +117,19 @@ def _raise_if_open(name: str, faces: np.ndarray, n_points: int) -> None:
         raise BadInput(f"{name}: not closed, {n_open} edges have one triangle; close it (a sock or "
                        "an epicardium by a cap over the valves)")  # fmt: skip
     if (counts > 2).any():
-        raise BadInput(f"{name}: {(counts > 2).sum()} edges have more than two triangles")
+        raise BadInput(
+            f"{name}: {(counts > 2).sum()} edges have more than two triangles; clean the mesh"
+        )
     if len(np.unique(edges, axis=0)) < len(edges):
         raise BadInput(f"{name}: triangles face both ways; make their orientation consistent")
     if (n_pieces := len(face_pieces(faces))) > 1:
-        raise BadInput(f"{name}: {n_pieces} pieces; one closed surface is needed")
+        raise BadInput(
+            f"{name}: {n_pieces} pieces; one closed surface is needed, remove the others"
+        )
 
 
 def _factor(name: str, extent: float, part: str, unit: str) -> float:
-    """Millimetres per unit; an error with a guess where the size is none of `part`."""
+    """Millimetres per unit, checked by the size of `part`."""
     if unit not in MM:
         raise BadInput(f"{name}: unit {unit!r} is none of {', '.join(MM)}")
     low, high = EXTENT_MM[part]
@@ -138,7 +145,7 @@ def raise_if_outside(heart: ClosedMesh, torso: ClosedMesh) -> None:
     """Check that the heart lies inside the torso.
 
     Raises:
-        BadInput: some of its nodes do not; with the likely cause.
+        BadInput: some of its nodes lie outside; the message names the likely cause.
     """
     outside = ClosedSurface(torso.points, torso.faces).distance(heart.points) >= 0
     if not outside.any():

@@ -15,11 +15,12 @@ from einthoven.physics.ecg.recordings.table import read_columns
 
 @dataclass(frozen=True)
 class Stated:
-    """What the user says of a file; it wins over what the file says.
+    """Statements of the user about a file, which override those of the file.
 
     Attributes:
-        unit: mV, uV or V; empty: as the file says, or by size.
-        rate_hz: samples per second. entry: name of the array or struct in the file.
+        unit: mV, uV or V; empty: the file's, or by size.
+        rate_hz: samples per second; None: the file's.
+        entry: name of the array or struct in the file.
     """
 
     unit: str = ""
@@ -31,10 +32,10 @@ def read_recording(path: str | Path, stated: Stated = Stated()) -> ChannelRecord
     """Read potentials.
 
     Args:
-        path: .mat (`matlab.read_matlab`); .csv with a column per channel named in the first line
-            and, where known, a column time_ms or time_s; .npy [channel, time]; .npz with
-            `potentials` and, where known, `time` [time] ms, `channels` [channel] and `unit`.
-        stated: what the caller knows better.
+        path: .mat (`matlab.read_matlab`); .csv with a column per channel named in the first line,
+            and maybe a column time_ms or time_s; .npy [channel, time]; .npz with `potentials` and
+            maybe `time` [time] ms, `channels` [channel] and `unit`.
+        stated: statements that override the file's.
 
     Raises:
         BadInput: missing, unreadable, an unknown suffix, or as `ChannelRecording.of`.
@@ -60,7 +61,7 @@ def _of_npy(path: Path, stated: Stated) -> ChannelRecording:
 def _of_npz(path: Path, stated: Stated) -> ChannelRecording:
     arrays, name = _load(path), stated.entry or "potentials"
     if name not in arrays:
-        raise BadInput(f"{path}: no array {name!r}; it has {', '.join(arrays)}")
+        raise BadInput(f"{path}: no array {name!r}; it has {', '.join(arrays)}; name one of these")
     rate, time = stated.rate_hz, np.asarray(arrays.get("time", ()), float)
     if rate is None and len(time) == arrays[name].shape[-1] > 1:
         steps = np.diff(time)

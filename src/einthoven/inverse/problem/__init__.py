@@ -1,1 +1,1 @@
-"""What every inverse method gets and gives, and the names of all methods."""
+"""The inverse problem, the contract of its methods, and the names of all methods."""

@@ -1,4 +1,4 @@
-"""What a criterion for the regularisation weight is."""
+"""Criteria for the regularisation weight: the contract."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -11,21 +11,21 @@ from einthoven.inverse.problem.spectrum import Spectrum
 
 
 class Criterion(ABC):
-    """Chooses one weight for all data of a spectrum.
+    """A choice of one weight for all data of a spectrum.
 
     A criterion that needs filter factors smooth in the weight takes Tikhonov's for truncated SVD.
     """
 
     name: ClassVar[str]
-    """In tables, in the configuration and on the command line."""
+    """Name in tables, in the configuration and on the command line."""
 
     @abstractmethod
     def choose(self, spectrum: Spectrum) -> float:
-        """The weight.
+        """Weight, in the unit of the singular values.
 
         Raises:
             BadInput: a setting of the criterion is outside its range.
-            NotConverged: these data have no such weight (no corner, no minimum in the range).
+            NotConverged: the criterion has no corner or minimum in the range of weights.
         """
 
 
@@ -34,12 +34,12 @@ class Minimum(Criterion):
 
     @abstractmethod
     def score(self, spectrum: Spectrum, weights: np.ndarray) -> np.ndarray:
-        """What is minimised: [weight]."""
+        """Function that is minimised: [weight]."""
 
     def choose(self, spectrum: Spectrum) -> float:
-        """The weight of the lowest relative minimum: on a grid, refined where the filter is smooth.
+        """Weight of the lowest relative minimum on a grid, refined where the filter is smooth.
 
-        A score that only falls gives the largest weight: data without signal.
+        A score that only falls gives the largest weight, as for data without signal.
 
         Raises:
             NotConverged: the score rises from the smallest weight on.
@@ -57,9 +57,9 @@ class Minimum(Criterion):
             )
         if not spectrum.smooth or k == len(weights) - 1:
             return float(weights[k])
-        found = minimize_scalar(
+        optimum = minimize_scalar(
             lambda log: self.score(spectrum, np.exp(log)).item(),
             bounds=tuple(np.log(weights[[k - 1, k + 1]])),
             method="bounded",
         )
-        return float(np.exp(found.x))
+        return float(np.exp(optimum.x))

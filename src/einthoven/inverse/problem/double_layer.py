@@ -9,8 +9,8 @@ def double_layer(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Potential just outside a heart per transmembrane potential on its surface: [node, node].
 
     phi(x) = int over the surface of (V_m(y) - V_m(x)) dOmega(y) / 4 pi: the equivalent double layer
-    of a heart of equal anisotropy ratios, in an unbounded medium, up to a positive factor. Positive
-    while the wave approaches, steeply down when it arrives; a heart at one potential makes none.
+    of a heart of equal anisotropy ratios, in an unbounded medium, up to a positive factor. It is
+    positive while the wave approaches and falls steeply when it arrives. A constant V_m makes none.
 
     Args:
         points: [node, 3] mm.

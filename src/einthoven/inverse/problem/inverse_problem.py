@@ -1,4 +1,4 @@
-"""The inverse problem y = A u + noise: what every method is given.
+"""The inverse problem y = A u + noise, the input of every method.
 
 Potentials are in mV and times in ms; of the dimensionless Aliev-Panfilov problems of Zhu 2025 both
 are 1. Geometry is in mm.
@@ -35,12 +35,12 @@ class SourceSurface:
 
     @cached_property
     def areas(self) -> np.ndarray:
-        """Lumped mass: [node] mm^2."""
+        """Lumped areas of the nodes: [node] mm^2."""
         return lumped_areas(self.points, self.faces)
 
     @cached_property
     def stiffness(self) -> sp.csr_array:
-        """U' K u = int |grad u|^2: [node, node], 1."""
+        """Stiffness K with u' K u = int |grad u|^2: [node, node], 1."""
         return cotangent_stiffness(self.points, self.faces)
 
     @cached_property
@@ -58,27 +58,26 @@ class SourceSurface:
 class InverseProblem:
     """A heart's surface, the transfer matrix to the electrodes, and the potentials recorded there.
 
-    The first four are all that most methods need. The others serve those that compute with the
-    torso, with a model of the action potential, or with the kind of potential that is sought.
+    Most methods need the first four alone. The others serve methods that compute with the torso,
+    with a model of the action potential, or with the kind of potential.
 
     Attributes:
         transfer: [electrode, node], 1; body potentials of a unit potential at a node.
         body_potentials: [electrode, time] mV.
-        surface: where the potentials are sought.
+        surface: nodes at which the potentials are estimated.
         time: [time] ms, uniform.
         torso: closed surface of the body.
         electrode_points: [electrode, 3] mm on the torso, in the order of the body potentials.
-        transmembrane: whether the potentials sought are; else they are extracellular.
-        ms_per_unit: unit of the Aliev-Panfilov model's time in that of `time`.
+        transmembrane: whether the potentials on the heart are; else they are extracellular.
+        ms_per_unit: unit of time of the Aliev-Panfilov model, in the unit of `time`.
         noise_sd: SD of the noise, mV; None: unknown.
-        forward: linear maps from the heart to the torso, where they are known already.
+        forward: linear maps from the heart to the torso; None: they are computed on demand.
         at_electrodes: interpolation [electrode, torso node], for a heart that may have moved.
-        to_mean: whether potentials are against the mean of the electrodes (`problem.mean_reference`).
-        pose_known: false if the heart may lie elsewhere than `surface` says.
+        to_mean: whether the reference is the mean of the electrodes (`problem.mean_reference`).
+        pose_known: false if the heart may be displaced from `surface`.
 
     Raises:
-        BadInput: shapes that do not fit, NaN, constant potentials, or a time that does not run
-            evenly.
+        BadInput: shapes that do not fit, NaN, constant potentials, or uneven steps of time.
     """
 
     transfer: np.ndarray
@@ -108,7 +107,7 @@ class InverseProblem:
         if not np.ptp(body) > 0:
             raise BadInput("body_potentials: all values are equal; were leads lost on reading?")
         if not self.ms_per_unit > 0:
-            raise BadInput(f"ms_per_unit = {self.ms_per_unit:g} must be positive")
+            raise BadInput(f"ms_per_unit = {self.ms_per_unit:g} must be positive; 12.9 for ms")
         if self.electrode_points is not None:
             shape = (len(transfer), 3)
             check.finite(
@@ -119,10 +118,10 @@ class InverseProblem:
 
     @cached_property
     def electrode_nodes(self) -> np.ndarray:
-        """[electrode] the torso's nearest nodes.
+        """The torso's nearest nodes: [electrode].
 
         Raises:
-            BadInput: no torso or electrodes are given, or two electrodes have the same node.
+            BadInput: no torso or electrodes, or two electrodes with the same node.
         """
         tree = cKDTree(self._torso("electrode_nodes").points)
         if self.electrode_points is None:
@@ -149,23 +148,23 @@ class InverseProblem:
 
     @cached_property
     def potential_of_source(self) -> np.ndarray | None:
-        """[node, node] electrograms of action potentials; None: these are what is sought."""
+        """Electrograms of action potentials: [node, node] 1; None: the potentials are those."""
         return None if self.transmembrane else double_layer(self.surface.points, self.surface.faces)
 
     @cached_property
     def normal_derivative(self) -> np.ndarray:
-        """[node, node] du/dn outward of the heart of a unit potential at a node, 1/mm.
+        """Outward du/dn on the heart per unit potential at a node: [node, node] 1/mm.
 
         Raises:
-            BadInput: neither a torso nor linear maps to it are given.
+            BadInput: neither a torso nor linear maps to it.
         """
         if self.forward is not None:
             return self.forward.normal_derivative
         torso, heart = self._torso("normal_derivative"), self.surface
-        found = heart_to_torso((heart.points, heart.faces), (torso.points, torso.faces))
-        return found.normal_derivative
+        forward = heart_to_torso((heart.points, heart.faces), (torso.points, torso.faces))
+        return forward.normal_derivative
 
-    def _torso(self, wanted: str) -> SourceSurface:
+    def _torso(self, quantity: str) -> SourceSurface:
         if self.torso is None:
-            raise BadInput(f"{wanted} needs the torso; give the closed surface of the body")
+            raise BadInput(f"{quantity} needs the torso; give the closed surface of the body")
         return self.torso

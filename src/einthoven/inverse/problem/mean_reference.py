@@ -4,9 +4,12 @@ import numpy as np
 
 
 def transfer_to_mean(transfer: np.ndarray, areas: np.ndarray) -> np.ndarray:
-    """A' = A - mean row + a, with the shares a of the heart's area per node.
+    """Transfer A' = A - mean row + a, with the shares a of the heart's area per node.
 
-    Its rows still sum to 1, and the mean of A' u over the electrodes is that of u over the heart.
+    A recording gives potentials up to a constant per instant, that of its reference. Without the
+    electrodes' mean they do not depend on it. Rows of A' still sum to 1, and the mean of A' u over
+    the electrodes is the mean of u over the heart: data of zero mean give a u of zero mean, so the
+    constant that the data cannot determine is fixed, and no penalty acts on it.
 
     Args:
         transfer: [electrode, node], rows sum to 1.

@@ -15,31 +15,31 @@ from einthoven.inverse.problem.inverse_problem import InverseProblem
 
 @dataclass(frozen=True)
 class Diagnostics:
-    """What a method says of its own answer."""
+    """A method's statements about its own estimate."""
 
     seconds: float = 0.0
     residual_rel: float = np.nan
-    """|y - A u| / |y|, set by `Method.fit`; A is `transfer` where the method has its own."""
+    """|y - A u| / |y|, 1, set by `Method.fit`; A is `transfer` if the method corrects it."""
     reg_weight: float | None = None
-    """Weight of the method's penalty, in the method's unit; None: it has none."""
+    """Weight of the method's penalty, in the method's unit; None: no penalty."""
     criterion: str | None = None
-    """What chose `reg_weight`."""
+    """Criterion that chose `reg_weight`."""
     sd: np.ndarray | None = None
-    """[node, time] standard deviation of the potentials, where the method states one."""
+    """[node, time] mV standard deviation of the potentials, if the method states one."""
     activation_time: np.ndarray | None = None
-    """[node] ms, where the method estimates it itself."""
+    """[node] ms, if the method estimates it."""
     activation_sd: np.ndarray | None = None
     """[node] ms."""
     transfer: np.ndarray | None = None
-    """[electrode, node] that the method took instead of the one given, if it corrects that."""
+    """[electrode, node] matrix of the method, if it corrects that of the problem."""
     heart_points: np.ndarray | None = None
-    """[node, 3] mm where the method found the heart, if not where the problem has it."""
+    """[node, 3] mm of the heart, if the method moves it."""
     numbers: Mapping[str, float] = field(default_factory=dict)
-    """Others, by name: iterations, losses, effective rank."""
+    """Other numbers by name: iterations, losses, effective rank."""
 
 
 class Estimate(NamedTuple):
-    """Potentials on the heart, and what the method says of them."""
+    """Potentials on the heart, and the method's diagnostics."""
 
     potentials: np.ndarray
     """[node, time] mV."""
@@ -48,7 +48,7 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True)
 class MethodChoices:
-    """What a user chooses of any method.
+    """Choices that a user has with any method.
 
     Attributes:
         criterion: chooses the weight; None: the method's own.
@@ -62,14 +62,14 @@ class MethodChoices:
 
 
 OWN = MethodChoices()
-"""Nothing is chosen: each method has its own criterion, length of training and seed 0."""
+"""No choice: each method has its own criterion, length of training and seed 0."""
 
 
 class Method(ABC):
-    """An inverse method; a subclass is a frozen dataclass of its settings and has `solve`."""
+    """An inverse method; subclasses are frozen dataclasses of their settings, with `solve`."""
 
     name: ClassVar[str]
-    """In tables, in the configuration and on the command line."""
+    """Name in tables, in the configuration and on the command line."""
     takes_criterion: ClassVar[bool] = False
     """Whether a criterion chooses its weight."""
 
@@ -95,9 +95,9 @@ class Method(ABC):
         start = perf_counter()
         potentials, diagnostics = self.solve(problem)
         check.finite(f"{self.name}: potentials", potentials)
-        own = problem.transfer if diagnostics.transfer is None else diagnostics.transfer
-        body = problem.body_potentials
-        residual = np.linalg.norm(body - own @ potentials) / np.linalg.norm(body)
+        corrected, body = diagnostics.transfer, problem.body_potentials
+        transfer = problem.transfer if corrected is None else corrected
+        residual = np.linalg.norm(body - transfer @ potentials) / np.linalg.norm(body)
         seconds = perf_counter() - start
         return Estimate(
             potentials, replace(diagnostics, seconds=seconds, residual_rel=float(residual))
@@ -105,7 +105,7 @@ class Method(ABC):
 
     @abstractmethod
     def solve(self, problem: InverseProblem) -> Estimate:
-        """`fit` without seconds and residual, which are filled in after."""
+        """Estimate of `fit` before seconds and residual are set."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,6 @@ class CriterionMethod(Method):
 
     @classmethod
     def of(cls, problem: InverseProblem, choices: MethodChoices = OWN) -> Self:
-        """See `Method.of`; the criterion is the one chosen, or the method's own."""
+        """Method with the criterion chosen, or with its own."""
         chosen = {} if choices.criterion is None else {"criterion": choices.criterion}
         return cls(**chosen)

@@ -1,4 +1,4 @@
-"""All inverse methods by name; the module of one is imported when it is asked for."""
+"""All inverse methods by name; a method's module is imported when it is used."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -28,15 +28,15 @@ METHODS = {
     "map": "baselines.bayes.map_method:Map",
     "waves": "methods.waves.wave_method:Waves",
 }
-"""Name -> module of this wing, and class. No import, so that an edit of one method runs its own
-fits again and no others (`run.fingerprints`), and classical ones do not wait for torch."""
+"""Name -> module of this wing, and class. Nothing is imported, so that an edit of one method runs
+only its own fits again (`run.fingerprints`), and classical methods start without torch."""
 
 
 def module_of(name: str, field: str = "method") -> str:
-    """Full name of the module of a method; `field` is where its name was given.
+    """Full name of a method's module; `field` is the setting that holds the name.
 
     Raises:
-        BadInput: there is no such method.
+        BadInput: no method has that name.
     """
     if name not in METHODS:
         raise BadInput(f"{field}: unknown {name}; known are {', '.join(METHODS)}")
@@ -44,10 +44,10 @@ def module_of(name: str, field: str = "method") -> str:
 
 
 def method_class(name: str, field: str = "method") -> "type[Method]":
-    """The class of a method's name; `field` is where the name was given.
+    """Class of a method; `field` is the setting that holds its name.
 
     Raises:
-        BadInput: there is no such method.
+        BadInput: no method has that name.
     """
     return getattr(import_module(module_of(name, field)), METHODS[name].partition(":")[2])
 
@@ -58,7 +58,7 @@ def reconstruct(
     """Estimate the potentials on the heart by a method's name.
 
     Args:
-        problem: what is known.
+        problem: surface, transfer matrix and body potentials.
         method: key of `METHODS`; `waves` needs no setting and states its uncertainty.
         choices: criterion, length of a training, seed; None: the method's own.
 
@@ -66,7 +66,7 @@ def reconstruct(
         Potentials [node, time] mV and diagnostics.
 
     Raises:
-        BadInput: there is no such method, or the problem lacks what it needs.
+        BadInput: no method has that name, or the problem lacks what it needs.
         NotConverged: an iteration ended without reaching its tolerance.
     """
     kind = method_class(method)

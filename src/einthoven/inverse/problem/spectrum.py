@@ -1,4 +1,4 @@
-"""Data in the singular vectors of a regularised problem: all that the choice of a weight needs."""
+"""Data in the singular vectors of a regularised problem, from which a weight is chosen."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 SMALLEST = 1e-9
-"""Weights below this times the largest singular value are not tried: round-off of a transfer."""
+"""Weights below this share of the largest singular value are rounding, and are not tried."""
 PER_DECADE = 16
 """Weights per factor of ten on the grid from which minima and corners are refined."""
 
@@ -24,13 +24,13 @@ class Spectrum(ABC):
     power: np.ndarray
     """[mode] sum of the squares of the coefficients c = U' y, mV^2."""
     counts: np.ndarray
-    """[mode] how many coefficients `power` pools: instants."""
+    """[mode] number of coefficients pooled in `power`: instants."""
     residual_sq: float
     """Squared norm of the data outside the range of B and of the free part, mV^2."""
     n_data: int
     """Electrodes times instants."""
     n_free: int = 0
-    """Parameters that are fitted without penalty (a constant per instant)."""
+    """Number of parameters without penalty (a constant per instant)."""
     smooth: ClassVar[bool] = True
     """Whether the filter factors have a derivative in the weight."""
 
@@ -38,7 +38,7 @@ class Spectrum(ABC):
     def pooled(
         cls, singular_values: np.ndarray, coeffs: np.ndarray, residual_sq: float, n_rows: int
     ) -> Self:
-        """Of coefficients [mode, time] mV of data with `n_rows` per instant, none of them free."""
+        """Spectrum of coefficients [mode, time] mV of data with `n_rows` values per instant."""
         n_time = coeffs.shape[1]
         power = np.einsum("mt,mt->m", coeffs, coeffs)
         counts = np.full(len(singular_values), n_time)
@@ -50,28 +50,28 @@ class Spectrum(ABC):
 
     @abstractmethod
     def remainders(self, weights: np.ndarray) -> np.ndarray:
-        """1 - f without cancellation: [weight, mode]."""
+        """Remainders 1 - f without cancellation: [weight, mode]."""
 
     @abstractmethod
     def weights(self) -> np.ndarray:
-        """Those worth trying, increasing: [weight]."""
+        """Weights to be tried, increasing: [weight]."""
 
     def smoothed(self) -> "TikhonovSpectrum":
         """The same data with Tikhonov's filter factors."""
         return TikhonovSpectrum(**self.__dict__)
 
     def misfit_sq(self, weights: np.ndarray) -> np.ndarray:
-        """|y - A u|^2 of all data: [weight] mV^2."""
+        """Squared misfit |y - A u|^2 of all data: [weight] mV^2."""
         return self.remainders(weights) ** 2 @ self.power + self.residual_sq
 
     def penalty_sq(self, weights: np.ndarray) -> np.ndarray:
-        """|L u|^2 of all data: [weight] mV^2 over the unit of the weight squared."""
+        """Penalty |L u|^2 of all data: [weight] mV^2 over the unit of the weight squared."""
         return self.filters(weights) ** 2 @ (self.power / self.singular_values**2)
 
 
 @dataclass(frozen=True)
 class TikhonovSpectrum(Spectrum):
-    """f = s^2 / (s^2 + lambda^2)."""
+    """Tikhonov's filter factors f = s^2 / (s^2 + lambda^2)."""
 
     def filters(self, weights: np.ndarray) -> np.ndarray:
         """[weight, mode]."""
@@ -84,7 +84,7 @@ class TikhonovSpectrum(Spectrum):
         return t / (self.singular_values**2 + t)
 
     def weights(self) -> np.ndarray:
-        """From the smallest singular value to ten times the largest."""
+        """Weights from the smallest singular value to ten times the largest: [weight]."""
         largest = self.singular_values.max()
         low, high = max(self.singular_values.min(), SMALLEST * largest), 10 * largest
         return np.geomspace(low, high, int(PER_DECADE * np.log10(high / low)) + 2)
@@ -92,7 +92,7 @@ class TikhonovSpectrum(Spectrum):
 
 @dataclass(frozen=True)
 class TruncatedSpectrum(Spectrum):
-    """f = 1 where s >= lambda, 0 elsewhere (truncated SVD)."""
+    """Filter factors of truncated SVD: f = 1 where s >= lambda, else 0."""
 
     smooth = False
 
@@ -105,6 +105,6 @@ class TruncatedSpectrum(Spectrum):
         return 1 - self.filters(weights)
 
     def weights(self) -> np.ndarray:
-        """The singular values themselves."""
+        """Singular values above rounding, increasing: [weight]."""
         kept = self.singular_values > SMALLEST * self.singular_values.max()
         return np.sort(self.singular_values[kept])

@@ -62,7 +62,7 @@ class SurfaceSource:
 
     @cached_property
     def interpolation(self) -> sp.csr_array:
-        """Interpolation from the surface to the boundary nodes: [boundary node, surface node], 1."""
+        """Interpolation from the surface to boundary nodes: [boundary node, surface node], 1."""
         return interpolation(self.surface, self.heart.points[self.boundary])
 
     @cached_property

@@ -10,11 +10,7 @@ from scipy.io import savemat
 from einthoven.base.core.errors import BadInput
 from einthoven.inverse.measured.case import Preparation, prepare
 from einthoven.inverse.measured.electrodes import MeasuredElectrodes, read_electrodes
-from einthoven.inverse.measured.potential_reference import (
-    PotentialReference,
-    detect_reference,
-    to_mean,
-)
+from einthoven.inverse.measured.potential_reference import PotentialReference, detect_reference
 from einthoven.inverse.measured.recording import ChannelRecording
 from einthoven.inverse.measured.smoothness import Smoothness
 from einthoven.inverse.measured.surface_files import (
@@ -23,6 +19,7 @@ from einthoven.inverse.measured.surface_files import (
     read_closed_surface,
 )
 from einthoven.inverse.measured.tables import Stated, read_recording
+from einthoven.inverse.problem.mean_reference import less_area_mean, transfer_to_mean
 
 RNG = np.random.default_rng(3)
 (HEART, TORSO) = (
@@ -160,8 +157,8 @@ def test_any_reference_gives_the_same_case_and_fixes_the_constant():
     transfer = RNG.random((20, 30))
     transfer /= transfer.sum(axis=1, keepdims=True)
     areas, heart = RNG.random(30) + 0.5, RNG.normal(size=(30, 5))
-    referenced, body = to_mean(transfer, transfer @ heart + RNG.normal(size=5), areas)
-    free = heart - (areas / areas.sum()) @ heart
+    referenced, recorded = transfer_to_mean(transfer, areas), transfer @ heart + RNG.normal(size=5)
+    body, free = recorded - recorded.mean(axis=0), less_area_mean(heart, areas)
     np.testing.assert_allclose(referenced @ free, body, atol=1e-12)
     np.testing.assert_allclose(referenced.sum(axis=1), 1.0)
 
