@@ -92,7 +92,6 @@ CASES = {
     "tikhonov-1": Case(lambda problem: Tikhonov1()),
     "tikhonov-2": Case(lambda problem: Tikhonov2()),
     "tikhonov-2-neighbour": Case(lambda problem: Tikhonov2(laplacian="neighbour")),
-    "tikhonov-2-per-instant": Case(lambda problem: Tikhonov2(per_instant=True)),
     "tsvd": Case(lambda problem: TruncatedSvd()),
     "mfs": Case(lambda problem: FundamentalSolutions()),
     # The search for two weights ends at a tolerance of its own.

@@ -9,7 +9,8 @@ from scipy.spatial import ConvexHull
 from scipy.special import sph_harm_y
 
 from einthoven.base.core.errors import BadInput
-from einthoven.inverse.methods.fundamental_solutions import FundamentalSolutions, node_normals
+from einthoven.base.geometry.simplex import vertex_area_vectors
+from einthoven.inverse.methods.fundamental_solutions import FundamentalSolutions
 from einthoven.inverse.methods.regularisation.criteria import Fixed
 from einthoven.inverse.problem.inverse_problem import InverseProblem, SourceSurface
 
@@ -78,7 +79,9 @@ def test_reference_of_the_potentials_is_kept() -> None:
 
 def test_normals_of_a_sphere_are_radial() -> None:
     body = sphere(BODY, 3)
-    along = np.einsum("nd,nd->n", node_normals(body.points, body.faces), body.points / BODY)
+    normals = vertex_area_vectors(body.points, body.faces)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    along = np.einsum("nd,nd->n", normals, body.points / BODY)
     assert along.min() > 0.999
 
 

@@ -47,9 +47,8 @@ def estimate(method: SpectralMethod, **changes: np.ndarray) -> np.ndarray:
     return method.fit(p.given(**changes)).potentials
 
 
-def with_weight(method: SpectralMethod, weight: float, per_instant: bool = False):
-    settings = method.__dict__ | {"criterion": Fixed(weight), "per_instant": per_instant}
-    return type(method)(**settings)
+def with_weight(method: SpectralMethod, weight: float):
+    return type(method)(**method.__dict__ | {"criterion": Fixed(weight)})
 
 
 @cache
@@ -253,23 +252,3 @@ def test_failures_have_names() -> None:
 
 def test_names() -> None:
     assert all(cls.name == name for name, cls in CRITERIA.items())
-
-
-def test_a_weight_per_instant_is_that_of_the_instant() -> None:
-    p, k = PROBLEM(), 10
-    method = Tikhonov2(criterion=Gcv(), per_instant=True)
-    all_instants = estimate(method)
-    form = StandardForm.of(p.transfer, method.penalty(p.surface), p.surface.areas)
-    one = form.spectrum(p.body_potentials[:, [k]])
-    weight = Gcv().choose(one)
-    alone = form.solution(p.body_potentials[:, [k]], one.filters(weight).T)
-    np.testing.assert_allclose(all_instants[:, [k]], alone, rtol=1e-6, atol=1e-9)
-
-
-def test_far_weights_of_single_instants_are_replaced() -> None:
-    """An L-curve per instant has corners among the smallest singular values: not used."""
-    p = PROBLEM()
-    method = Tikhonov2(criterion=LCurve(), per_instant=True)
-    found = method.fit(p.given())
-    assert 0 < found.diagnostics.numbers["n_replaced_weights"] < len(p.time) / 2
-    assert np.linalg.norm(found.potentials - p.potentials) < 0.2 * np.linalg.norm(p.potentials)

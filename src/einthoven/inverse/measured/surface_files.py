@@ -77,7 +77,8 @@ def closed_mesh(
     points, notes = np.asarray(points, float), []
     if len(faces) < 4 or faces.min() < 0 or faces.max() >= len(points) + (faces.min() > 0):
         raise BadInput(f"{name}: faces name points {faces.min() if len(faces) else 'none'} to "
-                       f"{faces.max(initial=0)}, but there are {len(points)}; wrong mesh?")  # fmt: skip
+                       f"{faces.max(initial=0)}, "
+                       f"but there are {len(points)}; of another mesh?")  # fmt: skip
     if _counts_from_one(points, faces):
         faces = faces - 1
         notes.append(f"{name}: faces count from 1")

@@ -9,28 +9,28 @@ from scipy.spatial.distance import cdist
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.geometry.signed_distance import ClosedSurface
-from einthoven.base.geometry.simplex import triangle_area_vectors
+from einthoven.base.geometry.simplex import vertex_area_vectors
 from einthoven.inverse.methods.regularisation.criteria import Creso, Criterion
 from einthoven.inverse.problem.inverse_problem import InverseProblem, SourceSurface
 from einthoven.inverse.problem.method import CriterionMethod, Diagnostics, Estimate
 from einthoven.inverse.problem.spectrum import TikhonovSpectrum
 
 RANK_TOLERANCE = 1e-12
-"""Singular values below this share of the largest are round-off."""
+"""Singular values below this share of the largest are rounding."""
 BLOCK = 64
-"""Nodes of the torso whose distances to all sources are held at once."""
+"""Nodes of the torso whose distances to all sources are in memory at once."""
 
 
 @dataclass(frozen=True)
 class FundamentalSolutions(CriterionMethod):
-    """u(x) = c_0 + sum over virtual sources of c_j / (4 pi |x - x_j|) in a homogeneous torso.
+    """Sum of virtual sources: u(x) = c_0 + sum of c_j / (4 pi |x - x_j|) in a homogeneous torso.
 
-    The sources lie on the torso's surface blown up about its centre and on the heart's shrunk
-    about its own. Conditions: the measured potentials at the electrodes, no current through the
-    skin at all nodes of the torso; Tikhonov 0 on c_1, c_2, ..., weight by `criterion`. Then u is
-    evaluated at the heart's nodes. Of `transfer` only the number of rows and the residual in the
-    diagnostics are used; lungs and other conductivities it may know of are not seen. Any reference
-    of the potentials will do: c_0 takes it up exactly.
+    The sources lie on the torso's surface, inflated about its centre, and on the heart's, deflated
+    about its centre. Conditions are the measured potentials at the electrodes and no current
+    through the skin at all nodes of the torso. The weight of the penalty on c_1, c_2, ... is by
+    `criterion`. Then u is evaluated at the heart's nodes. `transfer` is used for the residual in
+    the diagnostics only, so that lungs and other conductivities in it have no effect. Any reference
+    of the potentials is allowed, as c_0 absorbs it exactly.
 
     Lengths are divided by the torso's mean radius, which sets the weight of the second condition
     against the first (in the original it is that of the unit of length).
@@ -47,10 +47,11 @@ class FundamentalSolutions(CriterionMethod):
     """Size of the sources' inner surface against the heart."""
 
     def solve(self, problem: InverseProblem) -> Estimate:
-        """See `Method.solve`.
+        """Estimate whose `reg_weight` is that of the penalty on the sources.
 
         Raises:
-            BadInput: no torso or no electrodes are given; sources on the wrong side of a surface.
+            BadInput: no torso or no electrodes; sources on the wrong side of a surface.
+            NotConverged: the criterion finds no weight.
         """
         self._check()
         body_potentials, surface = problem.body_potentials, problem.surface
@@ -83,11 +84,10 @@ class FundamentalSolutions(CriterionMethod):
         )
 
     def sources(self, surface: SourceSurface, torso: SourceSurface) -> np.ndarray:
-        """Virtual sources: [source, 3] mm.
+        """Virtual sources: [source, 3] mm; inner ones outside a concave heart are left out.
 
         Raises:
-            BadInput: more than half of the inner ones do not lie in the heart, as when the surface
-                has cavities; those of a dented heart that do not are left out.
+            BadInput: more than half of the inner ones lie outside the heart, as with cavities.
         """
         centre = surface.areas @ surface.points / surface.areas.sum()
         inner = centre + self.deflation * (surface.points - centre)
@@ -119,7 +119,8 @@ def potentials(points: np.ndarray, sources: np.ndarray, radius: float) -> np.nda
 
 def currents(torso: SourceSurface, sources: np.ndarray, radius: float) -> np.ndarray:
     """Outward normal derivatives of unit coefficients at the torso's nodes: [node, source]."""
-    normals = node_normals(torso.points, torso.faces)
+    normals = vertex_area_vectors(torso.points, torso.faces)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     rows = np.zeros((len(normals), len(sources)))
     for k in range(0, len(normals), BLOCK):
         some = slice(k, k + BLOCK)
@@ -127,13 +128,3 @@ def currents(torso: SourceSurface, sources: np.ndarray, radius: float) -> np.nda
         along = np.einsum("psd,pd->ps", offsets, normals[some])
         rows[some] = -along / (4 * np.pi * np.linalg.norm(offsets, axis=2) ** 3)
     return rows
-
-
-def node_normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Means of the triangles' normals by area: [node, 3] of length 1."""
-    vectors = triangle_area_vectors(points, faces)
-    summed = np.stack(
-        [np.bincount(faces.ravel(), np.repeat(v, 3), minlength=len(points)) for v in vectors.T],
-        axis=1,
-    )
-    return summed / np.linalg.norm(summed, axis=1, keepdims=True)

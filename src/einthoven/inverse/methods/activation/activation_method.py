@@ -16,26 +16,34 @@ from einthoven.inverse.problem.method import Diagnostics, Estimate, Method
 class ActivationMethod(Method):
     """One action potential at every node, u = a S(t - tau), shifted in time and of own duration.
 
-    Unknown are the activation time and the duration of each node, and, common to all, amplitude
-    and three widths of the waveform (`Waveform`). First guess: `FastestRoute`; then Gauss-Newton,
-    with the weights of the two roughness penalties and the noise level by marginal likelihood.
-    Standard deviations are those of Laplace's approximation: of the times, and of the potentials
-    by the waveform's slopes.
+    Unknowns are the activation time and the duration of each node, and, common to all, amplitude
+    and three widths of the waveform (`Waveform`). The first guess is that of `FastestRoute`.
+    Gauss-Newton steps follow, with the weights of the two roughness penalties and the noise level
+    by marginal likelihood. Standard deviations are those of Laplace's approximation for the times,
+    and follow from the waveform's slopes for the potentials.
+
+    References:
+        van Dam et al., Ann Biomed Eng 37:1739 (2009), doi:10.1007/s10439-009-9747-6.
     """
 
     name: ClassVar[str] = "activation"
     n_modes: int = 300
-    """Smoothest functions on the heart in which activation and duration are sought."""
+    """Number of smoothest functions on the heart that represent activation and duration."""
     start: FastestRoute = field(default_factory=FastestRoute)
     iteration: GaussNewtonSettings = field(default_factory=GaussNewtonSettings)
 
     def solve(self, problem: InverseProblem) -> Estimate:
-        """See `Method.solve`."""
+        """Estimate with activation times and their SD.
+
+        Raises:
+            BadInput: no wave explains the potentials.
+            NotConverged: the Gauss-Newton steps do not end.
+        """
         transfer, body_potentials = problem.transfer, problem.body_potentials
         surface, time, mixing = problem.surface, problem.time, problem.potential_of_source
-        of_sources = transfer if mixing is None else transfer @ mixing
-        first = self.start.beat(of_sources, body_potentials, surface, time)
-        recording = BeatProblem.of(of_sources, body_potentials, surface, time, self.n_modes)
+        source_transfer = transfer if mixing is None else transfer @ mixing
+        first = self.start.beat(source_transfer, body_potentials, surface, time)
+        recording = BeatProblem.of(source_transfer, body_potentials, surface, time, self.n_modes)
         posterior = self.iteration.run(recording, first)
         beat = posterior.beat
         sources = beat.sources(time)
@@ -52,7 +60,7 @@ class ActivationMethod(Method):
 
 
 def nodal_covariance(posterior: LaplacePosterior, recording: BeatProblem) -> np.ndarray:
-    """Of each node's activation and duration: variances and covariance [3, node] ms^2."""
+    """Variances and covariance of each node's activation and duration: [3, node] ms^2."""
     modes = recording.modes.functions
     k = modes.shape[1]
     covariance = posterior.covariance
@@ -65,7 +73,7 @@ def nodal_covariance(posterior: LaplacePosterior, recording: BeatProblem) -> np.
 
 
 def source_sd(posterior: LaplacePosterior, recording: BeatProblem) -> np.ndarray:
-    """SD of the action potentials by those of activation and duration: [node, time] mV."""
+    """SD of the action potentials from those of activation and duration: [node, time] mV."""
     by_activation, by_duration = posterior.beat.slopes(recording.time)
     activation, duration, both = nodal_covariance(posterior, recording)[:, :, None]
     variance = activation * by_activation**2 + duration * by_duration**2
@@ -73,7 +81,7 @@ def source_sd(posterior: LaplacePosterior, recording: BeatProblem) -> np.ndarray
 
 
 def numbers(posterior: LaplacePosterior) -> dict[str, float]:
-    """What the page of a reconstruction lists."""
+    """Numbers for the diagnostics, by name."""
     waveform = posterior.beat.waveform
     return {
         "n_steps": posterior.n_steps,

@@ -1,4 +1,4 @@
-"""What is sought, the beat; what it is sought from, the recording; and how the two are compared."""
+"""A beat as activation wave, and its misfit to a recording."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,27 +11,27 @@ from einthoven.inverse.methods.activation.waveform import Waveform
 from einthoven.inverse.problem.inverse_problem import SourceSurface
 
 N_COMMON = 4
-"""Unknowns that all nodes share: logarithms of the amplitude and of the widths."""
+"""Number of unknowns that all nodes share: logarithms of the amplitude and of the widths."""
 RANK_TOLERANCE = 1e-4
-"""Singular values of the transfer matrix below this share of the largest carry nothing."""
+"""Singular values of the transfer matrix below this share of the largest are left out."""
 N_TIMES_HESSIAN = 160
-"""Samples from which J' J is summed; gradients and residuals use all."""
+"""Number of samples in the sum of J' J; gradients and residuals use all."""
 
 
 @dataclass(frozen=True)
 class ActivationWave:
-    """A wave over the heart: u(i, t) = amplitude S(t - activation_i, duration_i)."""
+    """Wave over the heart: u(i, t) = amplitude S(t - activation_i, duration_i)."""
 
     activation: np.ndarray
     """[node] ms."""
     duration: np.ndarray
-    """[node] ms, of the action potential."""
+    """[node] ms duration of the action potential."""
     waveform: Waveform
     amplitude: float
     """mV."""
 
     def sources(self, time: np.ndarray) -> np.ndarray:
-        """u: [node, time] mV."""
+        """Potentials u: [node, time] mV."""
         return self.amplitude * self.waveform.values(time, self.activation, self.duration)
 
     def slopes(self, time: np.ndarray) -> np.ndarray:
@@ -39,7 +39,7 @@ class ActivationWave:
         return self.amplitude * self.waveform.by_times(time, self.activation, self.duration)
 
     def moved(self, modes: np.ndarray, step: np.ndarray) -> Self:
-        """By a step of all unknowns, activation and duration as coefficients of modes."""
+        """Wave after a step of all unknowns, those of activation and duration in modes."""
         k = modes.shape[1]
         return type(self)(
             self.activation + modes @ step[:k],
@@ -57,19 +57,19 @@ class BeatProblem:
     """
 
     transfer: np.ndarray
-    """[component, node]: the left singular vectors of the transfer matrix are the electrodes."""
+    """[component, node] 1, in the left singular vectors of the transfer matrix."""
     body: np.ndarray
     """[component, time] mV."""
     time: np.ndarray
     """[time] ms."""
     modes: LaplacianModes
-    """Of the heart."""
+    """Modes of the heart."""
     areas: np.ndarray
-    """[node] mm^2 of the heart."""
+    """[node] mm^2 of the heart's nodes."""
     unreachable: float
-    """Sum of squares of the body potentials that no source explains, mV^2."""
+    """Squared norm of the body potentials outside the components, mV^2."""
     n_values: int
-    """Electrodes times samples."""
+    """Number of electrodes times samples."""
 
     @classmethod
     def of(
@@ -80,32 +80,40 @@ class BeatProblem:
         time: np.ndarray,
         n_modes: int,
     ) -> Self:
-        """From electrodes to components."""
+        """Problem in components, of electrodes.
+
+        Args:
+            transfer: [electrode, node], 1.
+            body: [electrode, time] mV.
+            surface: of the heart.
+            time: [time] ms.
+            n_modes: number of smoothest functions on the heart.
+        """
         left, singular, right = np.linalg.svd(transfer, full_matrices=False)
         kept = singular > RANK_TOLERANCE * singular[0]
         components = left[:, kept].T @ body
-        lost = max(float(np.sum(body**2) - np.sum(components**2)), 0.0)
+        outside = max(float(np.sum(body**2) - np.sum(components**2)), 0.0)
         modes = laplacian_modes(surface.points, surface.faces, n_modes)
         reduced = singular[kept, None] * right[kept]
-        return cls(reduced, components, time, modes, surface.areas, lost, body.size)
+        return cls(reduced, components, time, modes, surface.areas, outside, body.size)
 
     @cached_property
     def gram(self) -> np.ndarray:
-        """A' A: [node, node]."""
+        """Gram matrix A' A: [node, node]."""
         return self.transfer.T @ self.transfer
 
     @property
     def thinned(self) -> tuple[np.ndarray, int]:
-        """Times at which J' J is summed, and the stride by which it is to be multiplied."""
+        """Times in the sum of J' J, and their stride, by which it is multiplied."""
         stride = max(len(self.time) // N_TIMES_HESSIAN, 1)
         return self.time[::stride], stride
 
     def coefficients(self, values: np.ndarray) -> np.ndarray:
-        """Of a function on the heart [node] in the modes: [mode]."""
+        """Coefficients [mode] of a function on the heart [node]."""
         return self.modes.functions.T @ (self.areas * values)
 
     def in_modes(self, beat: ActivationWave) -> ActivationWave:
-        """The beat with its times projected on the modes."""
+        """Beat whose times are projected on the modes."""
         functions = self.modes.functions
         activation = functions @ self.coefficients(beat.activation)
         return replace(
@@ -113,7 +121,7 @@ class BeatProblem:
         )
 
     def residual(self, beat: ActivationWave) -> np.ndarray:
-        """Measured minus predicted: [component, time] mV."""
+        """Residual, measured minus predicted: [component, time] mV."""
         return self.body - self.transfer @ beat.sources(self.time)
 
     def misfit(self, beat: ActivationWave) -> float:
@@ -121,11 +129,11 @@ class BeatProblem:
         return float(np.sum(self.residual(beat) ** 2)) + self.unreachable
 
     def normal_equations(self, beat: ActivationWave) -> tuple[np.ndarray, np.ndarray]:
-        """J' r and J' J of the prediction's Jacobian J at `beat`.
+        """Normal equations J' r and J' J with the prediction's Jacobian J at `beat`.
 
-        The Jacobian [component * time, unknown] itself is never stored: a node's column is the
-        product of its column of the transfer matrix and the derivative of its waveform, so that
-        the products of two columns are products of the entries of two Gram matrices.
+        The Jacobian [component * time, unknown] is not stored. A node's column is the product of
+        its column of the transfer matrix and the derivative of its waveform, so that products of
+        two columns are products of the entries of two Gram matrices.
 
         Returns:
             [unknown] and [unknown, unknown].
@@ -155,6 +163,6 @@ class BeatProblem:
         return (self.transfer @ sources).reshape(N_COMMON, -1)
 
     def _projected(self, slopes: np.ndarray, data: np.ndarray) -> np.ndarray:
-        """J' of activation and duration, applied to data [component, time]: [2 mode]."""
-        of_nodes = np.einsum("fit,it->fi", slopes, self.transfer.T @ data)
-        return (of_nodes @ self.modes.functions).ravel()
+        """Product of J' of activation and duration with data [component, time]: [2 mode]."""
+        nodal = np.einsum("fit,it->fi", slopes, self.transfer.T @ data)
+        return (nodal @ self.modes.functions).ravel()

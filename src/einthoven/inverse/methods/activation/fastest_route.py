@@ -1,4 +1,4 @@
-"""First guess of a beat: waves of one speed over the surface from a few foci."""
+"""First guess of a beat: waves of one speed over the surface from several foci."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -18,31 +18,31 @@ from einthoven.inverse.methods.activation.waveform import Waveform
 from einthoven.inverse.problem.inverse_problem import SourceSurface
 
 SPANS = (0.1, 0.2, 0.4, 0.7)
-"""Time to cross the heart, tried as shares of the recording."""
+"""Trial times to cross the heart, as shares of the recording."""
 DURATIONS = (0.2, 0.4, 0.8, 1.6)
-"""Of the action potential, tried as shares of the recording."""
+"""Trial durations of the action potential, as shares of the recording."""
 ONSETS = (0.0, 0.1, 0.2, 0.4)
-"""Tried as shares of the recording."""
+"""Trial onsets, as shares of the recording."""
 UPSTROKES = 100
-"""Widths of the upstroke in a recording: no unknown, as the misfit hardly depends on it."""
+"""Length of the recording in widths of the upstroke, on which the misfit hardly depends."""
 NEVER = 10.0
-"""Duration, as a share of the recording, of a beat whose recovery it does not hold."""
+"""Duration, as a share of the recording, of a beat whose recovery comes after it."""
 SHORTEST, LONGEST = 0.02, 2.0
 """Limits of the time to cross the heart and of the duration, as shares of the recording."""
 N_COMPONENTS = 12
-"""Of the body potentials that are compared: the others hold noise or little."""
+"""Number of components of the body potentials that are compared; others are mostly noise."""
 N_TIMES = 50
 N_PATCHES = 400
-"""Of nodes that are activated together."""
+"""Number of patches of nodes that are activated together."""
 MAX_EVALUATIONS = 200
 
 
 @dataclass(frozen=True)
 class Route:
-    """Waves from foci, all of one speed."""
+    """Waves of one speed from several foci."""
 
     foci: tuple[int, ...]
-    """Rows of `RouteSearch.distances`."""
+    """Foci as rows of `RouteSearch.distances`."""
     onsets: tuple[float, ...]
     """ms."""
     speed: float
@@ -56,21 +56,21 @@ class Route:
         return np.r_[self.onsets, np.log([self.speed, self.duration])]
 
     def moved_to(self, vector: np.ndarray) -> "Route":
-        """The same foci with other continuous unknowns."""
+        """Route of the same foci with other continuous unknowns."""
         speed, duration = np.exp(vector[-2:]).tolist()
         return Route(self.foci, tuple(vector[:-2].tolist()), speed, duration)
 
 
 @dataclass(frozen=True)
 class RouteSearch:
-    """Body potentials in their strongest components, and all distances that are needed."""
+    """Body potentials in their strongest components, and distances on the heart."""
 
     transfer: np.ndarray
     """[component, patch]."""
     body: np.ndarray
     """[component, time] mV."""
     time: np.ndarray
-    """[time] ms, thinned."""
+    """[time] ms, strided."""
     distances: np.ndarray
     """[site, patch] mm."""
     sites: np.ndarray
@@ -82,18 +82,18 @@ class RouteSearch:
         return float(np.ptp(self.time))
 
     def activation(self, route: Route) -> np.ndarray:
-        """[patch] ms."""
+        """Activation times of a route: [patch] ms."""
         return first_arrival(route, self.distances[list(route.foci)])
 
     def waveform(self, route: Route) -> Waveform:
-        """Recovery in a tenth of the duration, or of the recording if that is shorter."""
+        """Waveform that recovers in a tenth of the duration, or of the recording if shorter."""
         duration = min(route.duration, self.window)
         return Waveform(self.window / UPSTROKES, duration / 20, duration / 5)
 
     def fitted(self, route: Route) -> tuple[float, float]:
         """Least misfit over all amplitudes, as a share of |body|^2, and that amplitude in mV.
 
-        An amplitude below zero is no beat: the misfit is then that of no wave at all.
+        An amplitude below zero is no beat. The misfit is then that of no wave.
         """
         activation = self.activation(route)
         duration = np.full(len(activation), route.duration)
@@ -104,7 +104,7 @@ class RouteSearch:
         return float(1 - along**2 / energy / np.vdot(self.body, self.body)), float(along / energy)
 
     def bounds(self, n_onsets: int) -> list[tuple[float, float]]:
-        """Of `Route.vector`: where recovery lies beyond the recording, only these hold it."""
+        """Bounds of `Route.vector`, which hold a recovery that is not in the recording."""
         start, across = self.time[0], float(self.distances.max())
         onset = (start - LONGEST * self.window, start + self.window)
         speed = across / (LONGEST * self.window), across / (SHORTEST * self.window)
@@ -112,7 +112,7 @@ class RouteSearch:
         return [onset] * n_onsets + [tuple(np.log(pair).tolist()) for pair in (speed, duration)]
 
     def misfit(self, route: Route) -> float:
-        """See `fitted`."""
+        """Misfit of a route, see `fitted`."""
         return self.fitted(route)[0]
 
     def best(self, routes: Iterable[Route]) -> Route:
@@ -120,45 +120,51 @@ class RouteSearch:
         return min(routes, key=self.misfit)
 
     def without_recovery_if_as_good(self, route: Route, gain: float) -> Route:
-        """The route with a recovery long after the recording, unless that fits much less well."""
+        """Route with a recovery long after the recording, unless that fits worse by `gain`."""
         lasting = replace(route, duration=NEVER * self.window)
         return lasting if self.misfit(lasting) < (1 + gain) * self.misfit(route) else route
 
     def refined(self, route: Route) -> Route:
-        """The best continuous unknowns near those of `route` (Nelder-Mead)."""
+        """Route with the best continuous unknowns near those of `route` (Nelder-Mead)."""
         first = route.vector
         scale = np.r_[np.full(len(first) - 2, 0.05 * self.window), 0.2, 0.2]
         simplex = np.vstack([first, first + np.diag(scale)])
         options = {"initial_simplex": simplex, "maxfev": MAX_EVALUATIONS, "xatol": 1e-3}
-        found = minimize(
+        optimum = minimize(
             lambda x: self.misfit(route.moved_to(x)),
             first,
             method="Nelder-Mead",
             bounds=self.bounds(len(route.onsets)),
             options=options,
         )
-        return route.moved_to(found.x)
+        return route.moved_to(optimum.x)
 
 
 @dataclass(frozen=True)
 class FastestRoute:
-    """Foci added one by one, each where it lowers the misfit most, until it hardly falls.
+    """Foci added one by one, each at the place of least misfit, until it falls less than `gain`.
 
     References:
-        van Dam 2009, doi:10.1007/s10439-009-9747-6, "fastest route algorithm"; there the foci are
-        compared by correlation and all start at once.
+        van Dam et al., Ann Biomed Eng 37:1739 (2009), doi:10.1007/s10439-009-9747-6, "fastest route
+        algorithm"; there the foci are compared by correlation and start at one time.
     """
 
     n_sites: int = 100
-    """Places of foci that are tried."""
+    """Number of trial places of foci."""
     max_foci: int = 6
     gain: float = 0.05
-    """A focus more must lower the misfit by this share."""
+    """Share by which another focus must lower the misfit."""
 
     def beat(
         self, transfer: np.ndarray, body: np.ndarray, surface: SourceSurface, time: np.ndarray
     ) -> ActivationWave:
         """First guess.
+
+        Args:
+            transfer: [electrode, node], 1.
+            body: [electrode, time] mV.
+            surface: of the heart.
+            time: [time] ms.
 
         Raises:
             BadInput: no wave explains any of the potentials.
@@ -183,17 +189,15 @@ class FastestRoute:
             raise BadInput(
                 "body_potentials: no wave over the heart explains them; is the sign right?"
             )
-        of_foci = search.sites[list(route.foci)]
-        activation = first_arrival(
-            route, geodesic_distances(surface.points, surface.faces, of_foci)
-        )
+        foci = search.sites[list(route.foci)]
+        activation = first_arrival(route, geodesic_distances(surface.points, surface.faces, foci))
         duration = np.full(len(activation), route.duration)
         return ActivationWave(activation, duration, search.waveform(route), amplitude)
 
     def search(
         self, transfer: np.ndarray, body: np.ndarray, surface: SourceSurface, time: np.ndarray
     ) -> RouteSearch:
-        """The reduced problem that all routes are tried on."""
+        """Reduced problem for the trial of routes; arguments as `beat`."""
         directions, _, _ = np.linalg.svd(body, full_matrices=False)
         strongest = directions[:, :N_COMPONENTS]
         stride = max(len(time) // N_TIMES, 1)
@@ -214,12 +218,12 @@ class FastestRoute:
 
 
 def first_arrival(route: Route, distances: np.ndarray) -> np.ndarray:
-    """Time of the first wave, distances [focus, place] mm -> [place] ms."""
+    """Arrival time of the first wave: [place] ms, from distances [focus, place] mm."""
     return (np.array(route.onsets)[:, None] + distances / route.speed).min(axis=0)
 
 
 def first_routes(search: RouteSearch, sites: Iterable[int]) -> Iterable[Route]:
-    """A coarse grid of single foci, speeds, durations and onsets."""
+    """Coarse grid of single foci, speeds, durations and onsets."""
     across = float(search.distances.max())
     for k, span, duration, onset in product(sites, SPANS, DURATIONS, ONSETS):
         span_ms = span * search.window

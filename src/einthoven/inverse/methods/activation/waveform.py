@@ -32,7 +32,7 @@ class Waveform:
         return np.array([self.upstroke, self.downstroke, self.plateau])
 
     def scaled(self, log_change: np.ndarray) -> "Waveform":
-        """With widths times exp(log_change [3])."""
+        """Waveform with widths times exp(log_change [3])."""
         return Waveform(*(self.widths * np.exp(log_change)).tolist())
 
     def values(self, time: np.ndarray, activation: np.ndarray, duration: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Choice of the regularisation weight: one small object per criterion.
+"""Criteria for the regularisation weight.
 
 References:
     Hansen, Discrete Inverse Problems, SIAM 2010, ch. 5, doi:10.1137/1.9780898718836.
@@ -20,14 +20,14 @@ from einthoven.inverse.problem.spectrum import Spectrum
 
 @dataclass(frozen=True)
 class Fixed(Criterion):
-    """The weight given."""
+    """A weight of the user."""
 
     name = "fixed"
     weight: float
-    """In the unit of the method's weight."""
+    """Weight in the method's unit."""
 
     def choose(self, spectrum: Spectrum) -> float:
-        """The weight given.
+        """Weight of the user.
 
         Raises:
             BadInput: it is negative or not a number.
@@ -50,12 +50,12 @@ class Creso(Criterion):
     name = "creso"
 
     def slope(self, spectrum: Spectrum, t: np.ndarray) -> np.ndarray:
-        """dC/dt: [t]."""
+        """Slope dC/dt: [t]."""
         s_sq, t = spectrum.singular_values**2, np.atleast_1d(t)[:, None]
         return (s_sq * (6 * t - 6 * s_sq) / (s_sq + t) ** 4) @ spectrum.power
 
     def choose(self, spectrum: Spectrum) -> float:
-        """The weight lambda = sqrt(t).
+        """Weight lambda = sqrt(t).
 
         Raises:
             NotConverged: C has no relative maximum in the range.
@@ -84,7 +84,7 @@ class Gcv(Minimum):
     name = "gcv"
 
     def score(self, spectrum: Spectrum, weights: np.ndarray) -> np.ndarray:
-        """V, up to a factor: [weight]."""
+        """Score V up to a factor: [weight]."""
         unused = spectrum.n_data - spectrum.n_free - spectrum.counts.sum()
         free = unused + spectrum.remainders(weights) @ spectrum.counts
         # With as many modes as data nothing is left over at weight 0: 0/0 there, so not tried.
@@ -97,8 +97,8 @@ class Gcv(Minimum):
 class RobustGcv(Minimum):
     """Robust GCV: V (gamma + (1 - gamma) tr H^2 / n) (Lukas 2006).
 
-    gamma = 1 is GCV; the smaller gamma, the less likely is too small a weight. Barnes and Johnston
-    2016 found that 0 will do in the inverse problem of electrocardiology; but then the score
+    gamma = 1 is GCV. A smaller gamma makes a weight that is too small less likely. Barnes and
+    Johnston 2016 found 0 sufficient in the inverse problem of electrocardiology, but then the score
     of a penalty without null space goes to 0 at large weights, where no signal is left.
 
     References:
@@ -110,7 +110,7 @@ class RobustGcv(Minimum):
     gamma: float = 0.1
 
     def score(self, spectrum: Spectrum, weights: np.ndarray) -> np.ndarray:
-        """[weight].
+        """Robust score: [weight].
 
         Raises:
             BadInput: gamma outside 0 to 1.
@@ -136,23 +136,23 @@ class RestrictedLikelihood(Minimum):
 
     def score(self, spectrum: Spectrum, weights: np.ndarray) -> np.ndarray:
         """Twice the negative logarithm of the likelihood, up to a constant: [weight]."""
-        left = spectrum.smoothed().remainders(weights)  # lambda^2 / (s^2 + lambda^2)
-        misfit = left @ spectrum.power + spectrum.residual_sq
+        remainders = spectrum.smoothed().remainders(weights)  # lambda^2 / (s^2 + lambda^2)
+        misfit = remainders @ spectrum.power + spectrum.residual_sq
         n = spectrum.n_data - spectrum.n_free
-        return n * np.log(misfit) - np.log(left) @ spectrum.counts
+        return n * np.log(misfit) - np.log(remainders) @ spectrum.counts
 
 
 @dataclass(frozen=True)
 class Discrepancy(Criterion):
-    """Morozov: the misfit equals the noise, |y - A u|^2 = safety^2 noise_sd^2 n."""
+    """Morozov's discrepancy principle, |y - A u|^2 = safety^2 noise_sd^2 n."""
 
     name = "discrepancy"
     noise_sd: float
-    """Of one electrode at one instant, mV."""
+    """SD of the noise of one electrode at one instant, mV."""
     safety: float = 1.0
 
     def choose(self, spectrum: Spectrum) -> float:
-        """The largest weight whose misfit does not exceed the noise.
+        """Largest weight whose misfit does not exceed the noise.
 
         Raises:
             BadInput: the noise is not positive.

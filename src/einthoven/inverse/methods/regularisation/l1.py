@@ -24,25 +24,28 @@ ROW_SUM = 1e-2
 class GroupL1Method(CriterionMethod):
     """min 1/2 |y - A u|^2 + lambda R(u), R an integral of |L u|, at each instant.
 
-    lambda is chosen blind from the quadratic problem with the same L: the criterion gives its
-    weight w and solution u2, and lambda R(u2) = w^2 |L u2|^2, summed over the beat, makes both
-    penalties of u2 equal.
+    lambda follows from the quadratic problem with the same L: the criterion gives its weight w and
+    solution u2, and lambda R(u2) = w^2 |L u2|^2, summed over the beat, makes both penalties equal.
     """
 
     criterion: Criterion = field(default_factory=LCurve)
     """Chooses the weight of the quadratic problem."""
     weight: float | None = None
-    """lambda in mV/mm; None: by the criterion."""
+    """Weight lambda, mV/mm; None: by the criterion."""
     tolerance: float = 3e-3
-    """Relative, of the residuals of the splitting."""
+    """Relative tolerance of the residuals of the splitting."""
     max_iterations: int = 3000
 
     @abstractmethod
     def group_l1(self, problem: InverseProblem) -> GroupL1:
-        """R on the surface of a problem."""
+        """Penalty R on the surface of a problem."""
 
     def solve(self, problem: InverseProblem) -> Estimate:
-        """As `Method.fit`; `reg_weight` is lambda."""
+        """Estimate whose `reg_weight` is lambda, mV/mm.
+
+        Raises:
+            NotConverged: no weight by the criterion, or the splitting stops above its tolerance.
+        """
         transfer, body_potentials = problem.transfer, problem.body_potentials
         group_l1 = self.group_l1(problem)
         form = StandardForm.of(transfer, group_l1.penalty, problem.surface.areas)
@@ -67,7 +70,7 @@ class GroupL1Method(CriterionMethod):
 
 @dataclass(frozen=True, kw_only=True)
 class TotalVariation(GroupL1Method):
-    """R = int |grad u| over the surface of the heart, P1 elements.
+    """Total variation R = int |grad u| over the surface of the heart, P1 elements.
 
     References:
         Rudin, Osher, Fatemi, Physica D 60:259 (1992), doi:10.1016/0167-2789(92)90242-F.
@@ -76,7 +79,7 @@ class TotalVariation(GroupL1Method):
     name: ClassVar[str] = "total-variation"
 
     def group_l1(self, problem: InverseProblem) -> GroupL1:
-        """Gradients of the faces times the roots of their areas, in threes."""
+        """Gradients of the faces times the roots of their areas, in groups of three."""
         surface = problem.surface
         areas = np.linalg.norm(triangle_area_vectors(surface.points, surface.faces), axis=1)
         return GroupL1(GradientPenalty(surface), np.sqrt(areas))
@@ -84,10 +87,10 @@ class TotalVariation(GroupL1Method):
 
 @dataclass(frozen=True, kw_only=True)
 class L1Normal(GroupL1Method):
-    """R = int |du/dn| over the surface of the heart: currents through it are sparse.
+    """L1 norm R = int |du/dn| over the surface of the heart, for sparse currents through it.
 
-    It prefers currents from few places, and does not fit potentials with plateaus, whose normal
-    derivative is large all along their rim.
+    It prefers currents from few places. It does not fit potentials with plateaus, whose normal
+    derivative is large all along their boundary.
 
     References:
         Ghosh and Rudy, Ann Biomed Eng 37:902 (2009), doi:10.1007/s10439-009-9665-7.
@@ -99,7 +102,7 @@ class L1Normal(GroupL1Method):
         """Normal derivatives times the roots of the nodes' areas.
 
         Raises:
-            BadInput: a matrix of another surface, or rows that do not sum to zero.
+            BadInput: a matrix of another surface, or with rows that do not sum to zero.
         """
         surface, n = problem.surface, len(problem.surface.points)
         matrix = check.finite(

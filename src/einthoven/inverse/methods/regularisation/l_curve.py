@@ -31,11 +31,11 @@ class LCurve(Criterion):
         falls = spectrum.remainders(weights) * spectrum.filters(weights) ** 2
         d_eta = -4 * falls @ (spectrum.power / spectrum.singular_values**2)
         t = weights**2
-        turn = 2 + d_eta / eta + t * d_eta / rho
-        return 2 * t * (rho * eta) ** 2 / np.abs(d_eta) * turn / (t**2 * eta**2 + rho**2) ** 1.5
+        bend = 2 + d_eta / eta + t * d_eta / rho
+        return 2 * t * (rho * eta) ** 2 / np.abs(d_eta) * bend / (t**2 * eta**2 + rho**2) ** 1.5
 
     def choose(self, spectrum: Spectrum) -> float:
-        """The weight at the corner.
+        """Weight at the corner.
 
         Raises:
             NotConverged: the curve has no corner inside the range of weights.
@@ -52,9 +52,9 @@ class LCurve(Criterion):
                 "robust-gcv, or give the weight"
             )
         k = peaks[np.argmax(kappa[peaks])]
-        found = minimize_scalar(
+        optimum = minimize_scalar(
             lambda log: -self.curvature(spectrum, np.exp([log])).item(),
             bounds=tuple(np.log(weights[[k - 1, k + 1]])),
             method="bounded",
         )
-        return float(np.exp(found.x))
+        return float(np.exp(optimum.x))

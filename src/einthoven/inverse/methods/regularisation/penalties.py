@@ -15,27 +15,26 @@ from einthoven.inverse.problem.inverse_problem import SourceSurface
 
 
 class Penalty(ABC):
-    """L, and L^- with L L^- L = L; where L has a null space, that is the constants."""
+    """L, and L^- with L L^- L = L; the null space of L is empty, or the constants."""
 
-    free_constant: bool
+    operator: sp.csr_array | np.ndarray
+    """Matrix of L: [row of L, node]."""
+    free_constant = True
     """Whether L 1 = 0."""
-
-    @property
-    @abstractmethod
-    def operator(self) -> sp.csr_array | np.ndarray:
-        """L: [row, node]."""
 
     @abstractmethod
     def whiten(self, matrix: np.ndarray) -> np.ndarray:
-        """Matrix L^- of a matrix [row, node] with rows that sum to zero if L 1 = 0."""
+        """Product [row, row of L] of a matrix [row, node] with L^-.
+
+        The rows of the matrix sum to zero if L 1 = 0.
+        """
 
     @abstractmethod
     def unwhiten(self, values: np.ndarray) -> np.ndarray:
-        """L^- values for values [row, column] in the range of L: [node, column]."""
+        """Product L^- values, the minimum of |L u - values|: [node, column]; values [row, column].
 
-    def least_squares(self, values: np.ndarray) -> np.ndarray:
-        """Minimum of |L u - values|: [node, column]; any constant if L 1 = 0."""
-        return self.unwhiten(values)
+        If L 1 = 0 its constant is arbitrary.
+        """
 
 
 @dataclass(frozen=True)
@@ -45,18 +44,22 @@ class AreaPenalty(Penalty):
     surface: SourceSurface
     free_constant = False
 
+    @cached_property
+    def _root(self) -> np.ndarray:
+        return np.sqrt(self.surface.areas)
+
     @property
     def operator(self) -> sp.csr_array:
-        """[node, node], mm."""
-        return sp.csr_array(sp.diags_array(np.sqrt(self.surface.areas)))
+        """See `Penalty.operator`; mm."""
+        return sp.csr_array(sp.diags_array(self._root))
 
     def whiten(self, matrix: np.ndarray) -> np.ndarray:
-        """[row, node]."""
-        return matrix / np.sqrt(self.surface.areas)
+        """See `Penalty.whiten`."""
+        return matrix / self._root
 
     def unwhiten(self, values: np.ndarray) -> np.ndarray:
-        """[node, column]."""
-        return values / np.sqrt(self.surface.areas)[:, None]
+        """See `Penalty.unwhiten`."""
+        return values / self._root[:, None]
 
 
 def grounded_solver(matrix: sp.csr_array) -> "splu":
@@ -64,16 +67,20 @@ def grounded_solver(matrix: sp.csr_array) -> "splu":
     return splu(sp.csc_array(matrix[1:, 1:]))
 
 
+def grounded(values: np.ndarray) -> np.ndarray:
+    """Values [node, column] from those of all nodes but the first, which is zero."""
+    return np.vstack([np.zeros((1, values.shape[1])), values])
+
+
 @dataclass(frozen=True)
 class GradientPenalty(Penalty):
-    """int |grad u|^2 of P1 elements: L = diag(face area)^(1/2) G; lambda in 1."""
+    """int |grad u|^2 of P1 elements: L = diag(face area)^(1/2) G; dimensionless lambda."""
 
     surface: SourceSurface
-    free_constant = True
 
     @cached_property
     def operator(self) -> sp.csr_array:
-        """[3 face, node], 1."""
+        """See `Penalty.operator`; three rows per face, 1."""
         points, faces = self.surface.points, self.surface.faces
         areas = np.linalg.norm(triangle_area_vectors(points, faces), axis=1)
         return sp.csr_array(
@@ -85,86 +92,71 @@ class GradientPenalty(Penalty):
         return grounded_solver(self.surface.stiffness)
 
     def whiten(self, matrix: np.ndarray) -> np.ndarray:
-        """[row, 3 face]."""
-        grounded = self._solver.solve(np.ascontiguousarray(matrix[:, 1:].T))
-        return np.asarray((self.operator[:, 1:] @ grounded).T)
+        """See `Penalty.whiten`."""
+        solved = self._solver.solve(np.ascontiguousarray(matrix[:, 1:].T))
+        return np.asarray((self.operator[:, 1:] @ solved).T)
 
     def unwhiten(self, values: np.ndarray) -> np.ndarray:
-        """[node, column]."""
-        grounded = self._solver.solve(np.asarray((self.operator.T @ values)[1:]))
-        return np.vstack([np.zeros((1, values.shape[1])), grounded])
+        """See `Penalty.unwhiten`."""
+        return grounded(self._solver.solve(np.asarray((self.operator.T @ values)[1:])))
 
 
 @dataclass(frozen=True)
 class LaplacianPenalty(Penalty):
-    """|L u|^2 of a square L of rank n - 1 with L 1 = 0."""
+    """|L u|^2 of a square sparse L [node, node] of rank n - 1 with L 1 = 0."""
 
-    laplacian: sp.csr_array
-    """[node, node]."""
-    free_constant = True
-
-    @property
-    def operator(self) -> sp.csr_array:
-        """[node, node]."""
-        return self.laplacian
+    operator: sp.csr_array
 
     @cached_property
     def _solver(self) -> "splu":
-        return grounded_solver(self.laplacian)
+        return grounded_solver(self.operator)
 
     @cached_property
     def _left_null(self) -> np.ndarray:
-        """Unit p with p' L = 0: [node]; the range of L is what is orthogonal to it."""
-        border = np.asarray(self.laplacian[[0]].toarray())[0, 1:]
+        """Unit p with p' L = 0: [node]; the range of L is its orthogonal complement."""
+        border = np.asarray(self.operator[[0]].toarray())[0, 1:]
         p = np.concatenate([[1.0], -self._solver.solve(border, trans="T")])
         return p / np.linalg.norm(p)
 
     def whiten(self, matrix: np.ndarray) -> np.ndarray:
-        """[row, node]."""
+        """See `Penalty.whiten`."""
         solved = self._solver.solve(np.ascontiguousarray(matrix[:, 1:].T), trans="T").T
         rows = np.hstack([np.zeros((len(matrix), 1)), solved])
         return rows - np.outer(rows @ self._left_null, self._left_null)
 
     def unwhiten(self, values: np.ndarray) -> np.ndarray:
-        """[node, column]."""
+        """See `Penalty.unwhiten`."""
         inside = values - np.outer(self._left_null, self._left_null @ values)
-        return np.vstack([np.zeros((1, values.shape[1])), self._solver.solve(inside[1:])])
+        return grounded(self._solver.solve(inside[1:]))
 
 
 @dataclass(frozen=True)
 class DensePenalty(Penalty):
     """|L u|^2 of a full matrix [row, node] of rank n - 1 with L 1 = 0."""
 
-    matrix: np.ndarray
-    """[row, node]."""
-    free_constant = True
-
-    @property
-    def operator(self) -> np.ndarray:
-        """[row, node]."""
-        return self.matrix
+    operator: np.ndarray
 
     @cached_property
     def _inverse(self) -> np.ndarray:
         """(L'L)^-1 L' without the first node: [node - 1, row]."""
-        rest = self.matrix[:, 1:]
+        rest = self.operator[:, 1:]
         return np.asarray(scipy.linalg.solve(rest.T @ rest, rest.T, assume_a="pos"))
 
     def whiten(self, matrix: np.ndarray) -> np.ndarray:
-        """[row, row of L]."""
+        """See `Penalty.whiten`."""
         return np.asarray(matrix[:, 1:] @ self._inverse)
 
     def unwhiten(self, values: np.ndarray) -> np.ndarray:
-        """[node, column]."""
-        return np.vstack([np.zeros((1, values.shape[1])), self._inverse @ values])
+        """See `Penalty.unwhiten`."""
+        return grounded(self._inverse @ values)
 
 
 def beltrami_penalty(surface: SourceSurface) -> LaplacianPenalty:
-    """Int (Laplace-Beltrami u)^2: L = M^(-1/2) K; lambda in mm."""
+    """Penalty int (Laplace-Beltrami u)^2: L = M^(-1/2) K; lambda in mm."""
     root = sp.diags_array(1 / np.sqrt(surface.areas))
     return LaplacianPenalty(sp.csr_array(root @ surface.stiffness))
 
 
 def neighbour_penalty(surface: SourceSurface) -> LaplacianPenalty:
-    """|L u|^2 with L of Zhu 2025, eq. (15), nodes weighted alike; lambda in mm^2."""
+    """Penalty |L u|^2 with L of Zhu 2025, eq. (15), equal weights of nodes; lambda in mm^2."""
     return LaplacianPenalty(surface.neighbour_laplacian)

@@ -1,4 +1,4 @@
-"""min 1/2 |y - A u|^2 + lambda sum of |L u| over groups of rows, all instants at once, by ADMM.
+"""ADMM for min 1/2 |y - A u|^2 + lambda sum of |L u| over groups of rows, all instants at once.
 
 References:
     Boyd, Parikh, Chu, Peleato, Eckstein, Found Trends Mach Learn 3:1 (2011),
@@ -20,24 +20,24 @@ BALANCE_EVERY = 10
 
 @dataclass(frozen=True)
 class GroupL1:
-    """The penalty sum over groups g of sizes[g] |(L u)_g|, groups of equal length."""
+    """Sum over groups g of sizes[g] |(L u)_g|, with groups of equal length."""
 
     penalty: Penalty
-    """L."""
+    """Penalty with L."""
     sizes: np.ndarray
-    """[group] > 0."""
+    """[group] weights, positive."""
 
     def lengths(self, values: np.ndarray) -> np.ndarray:
-        """|(L u)_g| of L u [row, time]: [group, time]."""
+        """Norms |(L u)_g| of L u [row, time]: [group, time]."""
         grouped = values.reshape(len(self.sizes), -1, values.shape[1])
         return np.sqrt(np.einsum("gct,gct->gt", grouped, grouped))
 
     def value(self, values: np.ndarray) -> float:
-        """Of L u [row, time], all instants."""
+        """Penalty of L u [row, time], summed over all instants."""
         return float((self.sizes @ self.lengths(values)).sum())
 
     def shrunk(self, values: np.ndarray, step: float) -> np.ndarray:
-        """Proximal map: groups shortened by step * sizes, those shorter set to zero."""
+        """Proximal map: groups shortened by step * sizes, or set to zero: [row, time]."""
         length = self.lengths(values)
         with np.errstate(divide="ignore"):
             factor = np.maximum(0.0, 1.0 - step * self.sizes[:, None] / length)
@@ -47,30 +47,30 @@ class GroupL1:
 
 @dataclass(frozen=True)
 class Splitting:
-    """The iteration: u by Tikhonov's formula, z = L u by shrinkage, scaled multiplier w."""
+    """ADMM iteration: u by Tikhonov's formula, z = L u by shrinkage, scaled multiplier w."""
 
     transfer: np.ndarray
     """[electrode, node]."""
     form: StandardForm
-    """Of the transfer and the penalty's L."""
+    """Standard form of the transfer and the penalty's L."""
     group_l1: GroupL1
     tolerance: float
-    """Of both residuals, relative."""
+    """Relative tolerance of both residuals."""
     max_iterations: int
 
     def quadratic(self, body: np.ndarray, target: np.ndarray, rho: float) -> np.ndarray:
         """Minimum of |y - A u|^2 + rho |L u - target|^2: [node, time].
 
-        Around the least-squares solution u0 of L u0 = target it is Tikhonov's problem.
+        Around the least-squares solution u0 of L u0 = target this is Tikhonov's problem.
         """
-        around = self.group_l1.penalty.least_squares(target)
+        around = self.group_l1.penalty.unwhiten(target)
         s_sq = self.form.singular_values[:, None] ** 2
         return around + self.form.solution(body - self.transfer @ around, s_sq / (s_sq + rho))
 
     def solve(
         self, body: np.ndarray, start: np.ndarray, weight: float, rho: float
     ) -> tuple[np.ndarray, int]:
-        """Potentials [node, time] and the number of iterations.
+        """Potentials [node, time] mV and the number of iterations.
 
         Args:
             body: [electrode, time] mV.
@@ -100,5 +100,5 @@ class Splitting:
                 rho, w = rho * factor, w / factor
         raise NotConverged(
             f"splitting: after {self.max_iterations} iterations the residuals are {primal:.1e} and "
-            f"{dual:.1e}, above {self.tolerance:.0e}: more iterations, or a larger weight"
+            f"{dual:.1e}, above {self.tolerance:.0e}; allow more iterations, or a larger weight"
         )

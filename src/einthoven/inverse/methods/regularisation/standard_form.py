@@ -15,32 +15,32 @@ from einthoven.inverse.methods.regularisation.penalties import Penalty
 from einthoven.inverse.problem.spectrum import TikhonovSpectrum
 
 UNOBSERVABLE = 1e-2
-"""|A 1| below this times the norm of the sums of |A|: the data carry a reference of their own."""
+"""Least ratio of |A 1| to the norm of the sums of |A|; below it data have a reference of theirs."""
 RANK = 1e-13
-"""Singular values below this times the largest are round-off."""
+"""Singular values below this share of the largest are rounding."""
 
 
 @dataclass(frozen=True)
 class StandardForm:
-    """u = modes (f c / s) + constant, c = U' y.
+    """Standard form u = modes (f c / s) + constant, c = U' y.
 
-    The constant on the heart is the null space of L. It is fitted to what the modes leave of the
-    data; where the data cannot tell it (A 1 = 0, referenced data), potentials with zero mean over
-    the surface are sought.
+    The constant on the heart is the null space of L. It is fitted to the residual of the modes.
+    Where the data do not determine it (A 1 = 0, referenced data), potentials have zero mean over
+    the surface.
     """
 
     singular_values: np.ndarray
     """[mode], decreasing: generalised singular values of (A, L)."""
     left: np.ndarray
-    """[electrode, mode] U, orthonormal."""
+    """Orthonormal U: [electrode, mode]."""
     modes: np.ndarray
     """[node, mode]; L modes is orthonormal."""
     constant_response: np.ndarray | None
-    """A 1, [electrode]; None where no constant is fitted."""
+    """A 1: [electrode]; None: no constant is fitted."""
 
     @classmethod
     def of(cls, transfer: np.ndarray, penalty: Penalty, areas: np.ndarray) -> Self:
-        """Of a transfer [electrode, node] and a penalty; areas [node] mm^2 define the mean."""
+        """Standard form of a transfer [electrode, node] and a penalty; areas [node] mm^2."""
         response, matrix = None, transfer
         if penalty.free_constant:
             response = transfer.sum(axis=1)
@@ -59,7 +59,7 @@ class StandardForm:
         return cls(s[kept], left[:, kept], modes, response)
 
     def spectrum(self, body_potentials: np.ndarray) -> TikhonovSpectrum:
-        """Of body potentials [electrode, time] mV, all instants together."""
+        """Spectrum of body potentials [electrode, time] mV, all instants together."""
         inside = self.projected(body_potentials)
         coeffs = self.left.T @ inside
         residual_sq = float(((inside - self.left @ coeffs) ** 2).sum())
@@ -70,13 +70,13 @@ class StandardForm:
         return replace(spectrum, n_free=n_free)
 
     def projected(self, body_potentials: np.ndarray) -> np.ndarray:
-        """Body potentials without what a constant on the heart explains: [electrode, time] mV."""
+        """Body potentials [electrode, time] mV without the image of a constant on the heart."""
         if self.constant_response is None:
             return body_potentials
         return without(self.constant_response, body_potentials)
 
     def solution(self, body_potentials: np.ndarray, filters: np.ndarray) -> np.ndarray:
-        """Potentials of the heart [node, time] mV for filter factors [mode, 1 or time]."""
+        """Potentials of the heart [node, time] mV for filter factors [mode, 1]."""
         coeffs = self.left.T @ self.projected(body_potentials)
         potentials = self.modes @ (filters / self.singular_values[:, None] * coeffs)
         if self.constant_response is None:
@@ -87,7 +87,7 @@ class StandardForm:
 
 
 def constant_is_observable(transfer: np.ndarray) -> bool:
-    """Whether the data tell a constant on the heart: not if they have a reference of their own."""
+    """Whether data determine a constant on the heart; not if they have a reference of theirs."""
     size = np.linalg.norm(np.abs(transfer).sum(axis=1))
     return bool(np.linalg.norm(transfer.sum(axis=1)) > UNOBSERVABLE * size)
 

@@ -1,13 +1,12 @@
 """Tikhonov regularisation of order 0, 1 and 2, and truncated SVD."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import numpy as np
 
-from einthoven.base.core.errors import BadInput, NotConverged
+from einthoven.base.core.errors import BadInput
 from einthoven.inverse.methods.regularisation.criteria import Criterion, LCurve
 from einthoven.inverse.methods.regularisation.penalties import (
     AreaPenalty,
@@ -21,116 +20,75 @@ from einthoven.inverse.problem.inverse_problem import InverseProblem, SourceSurf
 from einthoven.inverse.problem.method import CriterionMethod, Diagnostics, Estimate
 from einthoven.inverse.problem.spectrum import Spectrum, TruncatedSpectrum
 
-FAR_WEIGHT = 30.0
-"""A weight per instant farther off the median than this factor is taken for a failure."""
-
 
 @dataclass(frozen=True)
 class SpectralMethod(CriterionMethod):
-    """min |y - A u|^2 + lambda^2 |L u|^2 at each instant, or another filter of the same modes."""
+    """Minimum of |y - A u|^2 + lambda^2 |L u|^2 at each instant, or another filter of its modes."""
 
     criterion: Criterion = field(default_factory=LCurve)
-    """Chooses lambda. Criteria that expect white noise (gcv, robust-gcv, evidence) are nearer to
-    the best weight where that is all the error there is, and useless where a wrong transfer matrix
-    is most of it, as in measured data: what it leaves is smooth and is fitted."""
-    per_instant: bool = False
-    """A weight per instant instead of one for all, as `weights_per_instant`;
-    `Diagnostics.numbers["n_replaced_weights"]` counts those replaced."""
+    """Criterion for lambda. Those that expect white noise (gcv, robust-gcv, evidence) are nearer to
+    the best weight where noise is the only error. They fail where a wrong transfer matrix is most
+    of the error, as in measured data: its residual is smooth and is fitted."""
 
     @abstractmethod
     def penalty(self, surface: SourceSurface) -> Penalty:
-        """L on a surface."""
+        """Penalty with L on a surface."""
 
     def filtered(self, spectrum: Spectrum) -> Spectrum:
         """The spectrum with this method's filter factors."""
         return spectrum
 
     def solve(self, problem: InverseProblem) -> Estimate:
-        """As `Method.fit`; `reg_weight` is lambda (its median, if per instant)."""
-        body_potentials = problem.body_potentials
-        form = StandardForm.of(
-            problem.transfer, self.penalty(problem.surface), problem.surface.areas
-        )
-        instants = np.arange(body_potentials.shape[1])
-        groups = np.split(instants, len(instants)) if self.per_instant else [instants]
-        spectra = [self.filtered(form.spectrum(body_potentials[:, group])) for group in groups]
-        if self.per_instant:
-            weights, n_replaced = weights_per_instant(self.criterion, spectra)
-        else:
-            weights, n_replaced = np.array([self.criterion.choose(spectra[0])]), 0
-        filters = spectra[0].filters(weights).T
+        """Estimate whose `reg_weight` is lambda.
+
+        Raises:
+            NotConverged: the criterion finds no weight.
+        """
+        surface, body = problem.surface, problem.body_potentials
+        form = StandardForm.of(problem.transfer, self.penalty(surface), surface.areas)
+        spectrum = self.filtered(form.spectrum(body))
+        weight = self.criterion.choose(spectrum)
+        filters = spectrum.filters(np.array([weight])).T
         numbers = {"effective_rank": float(filters.sum(axis=0).mean())}
-        if self.per_instant:
-            numbers["n_replaced_weights"] = float(n_replaced)
-        return Estimate(
-            form.solution(body_potentials, filters),
-            Diagnostics(
-                reg_weight=float(np.median(weights)), criterion=self.criterion.name, numbers=numbers
-            ),
-        )
-
-
-def weights_per_instant(
-    criterion: Criterion, spectra: Sequence[Spectrum]
-) -> tuple[np.ndarray, int]:
-    """Weights [time], and how many of them are the median of the others.
-
-    Such are instants at which the criterion fails, or finds a weight more than a factor
-    `FAR_WEIGHT` off the median: a corner among the smallest singular values amplifies the noise of
-    its instant by orders of magnitude, and one such instant spoils a beat.
-
-    Raises:
-        NotConverged: no instant has a weight.
-    """
-    weights = np.full(len(spectra), np.nan)
-    why = None
-    for k, spectrum in enumerate(spectra):
-        try:
-            weights[k] = criterion.choose(spectrum)
-        except NotConverged as error:
-            why = error
-    if np.isnan(weights).all():
-        raise NotConverged(f"at all {len(weights)} instants: {why}") from why
-    median = np.nanmedian(weights)
-    near = np.abs(np.log(weights / median)) < np.log(FAR_WEIGHT)
-    return np.where(near, weights, np.median(weights[near])), int((~near).sum())
+        diagnostics = Diagnostics(reg_weight=weight, criterion=self.criterion.name, numbers=numbers)
+        return Estimate(form.solution(body, filters), diagnostics)
 
 
 @dataclass(frozen=True)
 class Tikhonov0(SpectralMethod):
-    """Order 0: the penalty is int u^2 over the surface (lambda in 1/mm)."""
+    """Tikhonov of order 0: the penalty is int u^2 over the surface (lambda in 1/mm)."""
 
     name: ClassVar[str] = "tikhonov-0"
 
     def penalty(self, surface: SourceSurface) -> Penalty:
-        """M^(1/2)."""
+        """Penalty with L = M^(1/2)."""
         return AreaPenalty(surface)
 
 
 @dataclass(frozen=True)
 class Tikhonov1(SpectralMethod):
-    """Order 1: the penalty is int |grad u|^2 over the surface (lambda in 1)."""
+    """Tikhonov of order 1: the penalty is int |grad u|^2 over the surface (lambda in 1)."""
 
     name: ClassVar[str] = "tikhonov-1"
 
     def penalty(self, surface: SourceSurface) -> Penalty:
-        """Surface gradient."""
+        """Penalty with L the surface gradient."""
         return GradientPenalty(surface)
 
 
 @dataclass(frozen=True)
 class Tikhonov2(SpectralMethod):
-    """Order 2: the penalty is int (Laplacian u)^2 over the surface (lambda in mm).
+    """Tikhonov of order 2: the penalty is int (Laplacian u)^2 over the surface (lambda in mm).
 
     With the neighbours' Laplacian of Zhu 2025, eq. (15), it is the plain sum of squares over the
-    nodes, as in that paper (lambda in mm^2).
+    nodes (lambda in mm^2).
     """
 
     name: ClassVar[str] = "tikhonov-2"
     laplacian: Literal["beltrami", "neighbour"] = "beltrami"
 
     def penalty(self, surface: SourceSurface) -> Penalty:
-        """Laplacian.
+        """Penalty with L a Laplacian.
 
         Raises:
             BadInput: an unknown Laplacian.
@@ -143,14 +101,14 @@ class Tikhonov2(SpectralMethod):
 
 @dataclass(frozen=True)
 class TruncatedSvd(SpectralMethod):
-    """Singular vectors of A in the norm (int u^2)^(1/2), those with s >= lambda (in 1/mm)."""
+    """Truncated SVD of A in the norm (int u^2)^(1/2), with s >= lambda (in 1/mm)."""
 
     name: ClassVar[str] = "tsvd"
 
     def penalty(self, surface: SourceSurface) -> Penalty:
-        """M^(1/2)."""
+        """Penalty with L = M^(1/2)."""
         return AreaPenalty(surface)
 
     def filtered(self, spectrum: Spectrum) -> Spectrum:
-        """Truncated."""
+        """Spectrum with truncated filter factors."""
         return TruncatedSpectrum(**spectrum.__dict__)

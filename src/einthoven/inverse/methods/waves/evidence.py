@@ -1,18 +1,20 @@
-"""Marginal likelihood of recordings under the wave prior, and what follows from it: mean, SD.
+"""Marginal likelihood of recordings under the wave prior.
 
 In the basis of local cosines the coefficients of time are independent. Those of one window and
 octave share the variance a, and the spectrum S of their octave, so that for each of them
 
     y ~ N(0, a (C + m^2 (c_1 C)^(1/2)) + (sd^2 + r^2 power) I),  C = B S B',
 
-B = A Phi the transfer of the surface's modes, sd the noise, r the share of a recording's mean power
-that is white too. The square root, c_1 the largest eigenvalue, is for errors of the forward model
-("approximation errors", Kaipio and Somersalo 2007, doi:10.1016/j.cam.2005.09.027): they mix strong
-patterns into weak ones, so that they fall off more slowly than the signal; without it the weak
-patterns are believed and the heart's potentials get rough. All are those of the largest marginal
-likelihood (MacKay 1992, doi:10.1162/neco.1992.4.3.415), within the bounds of
-`Hyperparameters.within`. The level, a constant on the heart, is left free: S is that of the other
-modes.
+B = A Phi the transfer of the surface's modes, sd the noise, r a white share of the recording's mean
+power. The square root, with c_1 the largest eigenvalue, stands for errors of the forward model.
+They mix strong patterns into weak ones, so that they fall off more slowly than the signal. Without
+it the weak patterns are fitted, and the heart's potentials get rough. All parameters are those of
+the largest marginal likelihood, within the bounds of `Hyperparameters.within`. The level, a
+constant on the heart, is left free: S is that of the other modes.
+
+References:
+    Kaipio, Somersalo, J Comput Appl Math 198:493 (2007), doi:10.1016/j.cam.2005.09.027 (errors of
+    the forward model); MacKay, Neural Comput 4:415 (1992), doi:10.1162/neco.1992.4.3.415.
 """
 
 from collections.abc import Sequence
@@ -28,16 +30,16 @@ from einthoven.inverse.methods.waves.local_cosines import TimeBasis
 from einthoven.inverse.methods.waves.prior import SurfaceModes, WavePrior
 
 NEGLIGIBLE = 1e-4
-"""Singular values of the transfer below this share of the largest carry nothing but noise."""
+"""Singular values of the transfer below this share of the largest are left out as noise."""
 FLAT = 1e3
-"""Variance of the level, that of the rest is 1: nothing is known of it beforehand."""
+"""Prior variance of the level, in units of that of all other modes: it is free."""
 N_TRIALS = 1000
-"""Evaluations that a search may take."""
+"""Most evaluations of a search."""
 
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """What the marginal likelihood chooses, besides the variance of each window and octave."""
+    """Parameters by marginal likelihood, besides the variance of each window and octave."""
 
     wavenumber: float
     speed: float
@@ -50,10 +52,10 @@ class Hyperparameters:
     """m, 1."""
 
     def within(self, start: "Hyperparameters") -> "Hyperparameters":
-        """The nearest ones that mean something; `start` gives the scale of heart and recording.
+        """Nearest parameters within bounds, whose scale is that of `start`.
 
-        Beyond these bounds fields are constant, or white on the mesh, or all is error: a tenth for
-        the model's own is what coarse meshes do to a transfer matrix.
+        Beyond the bounds fields are constant, or white on the mesh, or explained by errors alone.
+        A model error of a tenth is that of a transfer matrix by coarse meshes.
         """
         return Hyperparameters(
             wavenumber=float(np.clip(self.wavenumber / start.wavenumber, 0.5, 10))
@@ -67,15 +69,15 @@ class Hyperparameters:
 
     @property
     def starts(self) -> tuple["Hyperparameters", ...]:
-        """Of searches: rough fields of long waves, smooth ones of short waves, a right transfer."""
+        """Starts of searches: rough long waves, smooth short waves, an exact transfer."""
         short = replace(self, wavenumber=6 * self.wavenumber, smoothness=8.0)
         exact = replace(self, model_error=0.0)
         return (self, short, exact) if self.model_error > 0 else (self, short)
 
     def improbability(self, start: "Hyperparameters") -> float:
-        """Minus the logarithm of a wide prior about `start`, which keeps flat directions still.
+        """Minus the logarithm of a wide prior about `start`, which regularises flat directions.
 
-        Log-normal, of a factor e^2 (smoothness: e).
+        It is log-normal with SD 2 of the logarithms (smoothness: 1).
         """
         ratios = [
             np.log(self.wavenumber / start.wavenumber) / 2,
@@ -96,17 +98,17 @@ class Band(NamedTuple):
     spectrum: np.ndarray
     """[mode]."""
     variances: np.ndarray
-    """[observation] of signal and errors, of a unit variance of the field; without noise."""
+    """[observation] variances of signal and errors per unit variance of the field, no noise."""
     vectors: np.ndarray
     """[observation, observation]."""
     powers: np.ndarray
     """[group, observation] sums over the coefficients."""
     scale: np.ndarray
-    """[group] variance a of the field, mV^2."""
+    """[group] variances a of the field, mV^2."""
     noise: np.ndarray
-    """[group] variance of noise and rest, mV^2."""
+    """[group] variances of noise and rest, mV^2."""
     cost: float
-    """Minus the logarithm of the marginal likelihood, but for a constant."""
+    """Minus the logarithm of the marginal likelihood, up to a constant."""
 
 
 @dataclass(frozen=True)
@@ -117,15 +119,15 @@ class WaveData:
     """[mode] 1/mm."""
     basis: TimeBasis
     gains: np.ndarray
-    """Of the modes: [observation, mode]."""
+    """Gains of the modes: [observation, mode]."""
     gain_changes: tuple[np.ndarray, ...]
-    """[observation, mode] each, with small changes of the geometry."""
+    """Derivatives of the gains by changes of the geometry: [observation, mode] each."""
     coefficients: np.ndarray
     """[observation, coefficient] mV."""
     outside: tuple[float, int]
-    """Energy (mV^2) and number of the data that no potential on the heart explains."""
+    """Energy (mV^2) and number of the data outside the range of the transfer matrix."""
     has_level: bool
-    """Whether a constant on the heart is seen; else potentials of zero mean are sought."""
+    """Whether data determine a constant on the heart; else potentials have zero mean."""
 
     @classmethod
     def of(
@@ -136,14 +138,14 @@ class WaveData:
         body_potentials: np.ndarray,
         changes: Sequence[np.ndarray] = (),
     ) -> Self:
-        """Reduce body potentials to what a potential on the heart can explain.
+        """Reduce body potentials to the range of the transfer matrix.
 
         Args:
             modes: of the surface.
-            basis: of the samples.
+            basis: of time.
             transfer: [electrode, node].
             body_potentials: [electrode, time] mV.
-            changes: [electrode, node] each, of the transfer matrix with the geometry.
+            changes: [electrode, node] each, derivatives of the transfer matrix by the geometry.
         """
         left, values, _ = np.linalg.svd(np.hstack([transfer, *changes]), full_matrices=False)
         kept = left[:, values > NEGLIGIBLE * values[0]]
@@ -158,7 +160,7 @@ class WaveData:
         transfer_and_changes: Sequence[np.ndarray],
         body_potentials: np.ndarray,
     ) -> Self:
-        """As `of`, of patterns on the electrodes: [electrode, observation], orthonormal."""
+        """Data in orthonormal patterns on the electrodes [electrode, observation]; see `of`."""
         transfer, *changes = transfer_and_changes
         coefficients = patterns.T @ body_potentials @ basis.matrix.T
         energy = float((body_potentials**2).sum() - (coefficients**2).sum())
@@ -166,24 +168,24 @@ class WaveData:
         gains, *others = (patterns.T @ matrix @ modes.shapes for matrix in (transfer, *changes))
         outside = max(energy, 0.0), number
         constant, largest = np.linalg.norm(gains[:, 0]), np.linalg.norm(gains, axis=0).max()
-        seen = bool(constant > NEGLIGIBLE * largest)
-        return cls(modes.wavenumber, basis, gains, tuple(others), coefficients, outside, seen)
+        has_level = bool(constant > NEGLIGIBLE * largest)
+        return cls(modes.wavenumber, basis, gains, tuple(others), coefficients, outside, has_level)
 
     def changed(self, change: np.ndarray) -> Self:
-        """With the geometry changed a little, in units of the changes given."""
+        """Data after a small change of the geometry, in units of `gain_changes`."""
         return replace(self, gains=self.gains + np.tensordot(change, self.gain_changes, 1))
 
     @cached_property
     def octaves(self) -> list[tuple[float, list[np.ndarray]]]:
         """Frequency of each octave, rad/ms, and the coefficients of each of its groups."""
-        basis, found = self.basis, []
+        basis, octaves = self.basis, []
         for band, frequency in enumerate(basis.angular_frequency):
             groups = np.unique(basis.group[basis.band == band])
-            found.append((frequency, [np.flatnonzero(basis.group == group) for group in groups]))
-        return found
+            octaves.append((frequency, [np.flatnonzero(basis.group == group) for group in groups]))
+        return octaves
 
     def bands(self, chosen: Hyperparameters) -> list[Band]:
-        """All octaves under these hyperparameters."""
+        """Octaves under these hyperparameters."""
         return [self._band(chosen, *octave) for octave in self.octaves]
 
     def _band(self, chosen: Hyperparameters, frequency: float, groups: list[np.ndarray]) -> Band:
@@ -199,7 +201,7 @@ class WaveData:
     def unit_covariance(
         self, chosen: Hyperparameters, frequency: float
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of signal and errors, of a unit variance of the field, at a frequency (rad/ms).
+        """Covariance of signal and errors per unit variance of the field, at a frequency (rad/ms).
 
         Returns:
             Spectrum [mode], eigenvalues [observation] and eigenvectors [observation, observation].
@@ -215,7 +217,7 @@ class WaveData:
         return spectrum, variances, vectors
 
     def cost(self, chosen: Hyperparameters) -> float:
-        """Minus the logarithm of the marginal likelihood, but for a constant."""
+        """Minus the logarithm of the marginal likelihood, up to a constant."""
         energy, number = self.outside
         rest = 0.5 * energy / chosen.noise_sd**2 + number * np.log(chosen.noise_sd)
         return float(rest + sum(band.cost for band in self.bands(chosen)))
@@ -223,17 +225,17 @@ class WaveData:
     def choose(
         self, starts: Sequence[Hyperparameters], centre: Hyperparameters
     ) -> tuple[Hyperparameters, float]:
-        """The most probable hyperparameters, and minus the logarithm of their probability.
+        """Most probable hyperparameters, and minus the logarithm of their probability.
 
         Args:
-            starts: of searches, the best of which counts; what is 0 there stays 0.
+            starts: of searches, the best of which counts; parameters that are 0 stay 0.
             centre: of the wide prior, `Hyperparameters.improbability`.
 
         Raises:
             NotConverged: a search did not end.
         """
-        found = [self._search(start, centre) for start in starts]
-        return min(found, key=lambda one: one[1])
+        optima = [self._search(start, centre) for start in starts]
+        return min(optima, key=lambda optimum: optimum[1])
 
     def _search(
         self, start: Hyperparameters, centre: Hyperparameters
@@ -253,19 +255,22 @@ class WaveData:
         simplex = np.vstack([first, first + 0.7 * np.eye(len(first))])
         # 1 is a likelihood ratio of e: a finer choice means nothing
         options = {"initial_simplex": simplex, "xatol": 0.2, "fatol": 1.0, "maxfev": N_TRIALS}
-        found = minimize(cost, first, method="Nelder-Mead", options=options)
-        if not found.success:
-            raise NotConverged(f"waves: no largest marginal likelihood in {N_TRIALS} evaluations")
-        return of(found.x).within(centre), float(found.fun)
+        optimum = minimize(cost, first, method="Nelder-Mead", options=options)
+        if not optimum.success:
+            raise NotConverged(
+                f"waves: no largest marginal likelihood in {N_TRIALS} evaluations; is the recording "
+                "a beat in the unit of `time`, or take tikhonov-1"
+            )
+        return of(optimum.x).within(centre), float(optimum.fun)
 
 
 def _best_scale(
     variances: np.ndarray, powers: np.ndarray, noise: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Variance of the field of the largest marginal likelihood, and the cost per coefficient.
+    """Variances of the field of the largest marginal likelihood, and costs per coefficient.
 
     Args:
-        variances: [observation], of a unit variance.
+        variances: [observation], per unit variance.
         powers: [group, observation] mean over the coefficients, mV^2.
         noise: [group] variance, mV^2.
 

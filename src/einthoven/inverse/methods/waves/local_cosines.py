@@ -1,4 +1,4 @@
-"""Orthonormal cosines of a few overlapping windows: white noise stays white, events stay local."""
+"""Orthonormal basis of time: cosines of overlapping windows, sorted into octaves."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 
 SHORTEST = 8
-"""Samples of a window: fewer have no octave to speak of."""
+"""Least number of samples of a window."""
 
 
 @dataclass(frozen=True)
@@ -20,30 +20,36 @@ class TimeBasis:
     band: np.ndarray
     """[coefficient] number of the octave."""
     group: np.ndarray
-    """[coefficient] number of the window and octave together; groups of a band are alike."""
+    """[coefficient] number of the window and octave together."""
     angular_frequency: np.ndarray
     """[band] rad/ms, root of the mean square in the octave."""
 
 
 def local_cosines(n_samples: int, step: float, n_windows: int) -> TimeBasis:
-    """Cosines under `n_windows` equal smooth windows (Coifman and Meyer 1991; Malvar 1990).
+    """Cosines under `n_windows` equal smooth windows.
 
-    One window gives the cosines of the DCT-II, which do not have to vanish at the ends. Of several
-    windows, neighbours overlap by half, and the outer ends are sharp.
+    One window gives the cosines of the DCT-II, which need not vanish at the ends. With more, they
+    overlap by half, and the outer ends are sharp. White noise stays white in the basis.
 
     Args:
         n_samples: of the recording.
         step: of time, ms.
-        n_windows: how many.
+        n_windows: number of windows.
 
     Returns:
         The basis; octaves start at the lowest frequency that is not zero.
 
     Raises:
         BadInput: windows shorter than 8 samples.
+
+    References:
+        Malvar, IEEE Trans Acoust Speech Signal Process 38:969 (1990), doi:10.1109/29.56057.
     """
     if n_samples < SHORTEST * check.between("n_windows", n_windows, 1, 4096):
-        raise BadInput(f"time: {n_samples} samples are too few for {n_windows} windows")
+        raise BadInput(
+            f"time: {n_samples} samples are too few for {n_windows} windows; "
+            f"{SHORTEST} each are needed"
+        )
     ends = np.round(np.linspace(0, n_samples, n_windows + 1)).astype(int)
     functions = [_one_window(n_samples, ends, k) for k in range(n_windows)]
     window = np.repeat(np.arange(n_windows), [len(rows) for rows in functions])
@@ -75,5 +81,5 @@ def _one_window(n_samples: int, ends: np.ndarray, k: int) -> np.ndarray:
 
 
 def _rise(x: np.ndarray) -> np.ndarray:
-    """From 0 at -1 to 1 at 1, with rise(x)^2 + rise(-x)^2 = 1."""
+    """Rise from 0 at -1 to 1 at 1, with rise(x)^2 + rise(-x)^2 = 1."""
     return np.sin(np.pi / 4 * (1 + np.sin(np.pi / 2 * np.clip(x, -1, 1))))

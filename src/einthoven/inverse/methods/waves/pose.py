@@ -1,4 +1,4 @@
-"""Where the heart lies, how it is turned and how large it is, and the transfer matrix there."""
+"""Place, orientation and size of the heart, and its transfer matrix."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,11 +15,11 @@ from einthoven.inverse.problem.mean_reference import transfer_to_mean
 from einthoven.numerics.bem.moved_heart import MovableHeart
 
 STEPS = np.array([5.0, 5.0, 5.0, 10.0, 10.0, 10.0, 0.1])
-"""Changes that count as small: mm, degrees, natural logarithm of the size."""
+"""Small changes: mm, degrees, natural logarithm of the size."""
 SD = np.array([10.0, 10.0, 10.0, 5.0, 5.0, 5.0, 0.03])
-"""Of the pose before anything is known; a breath, another posture, a scan at another time."""
+"""Prior SD of the pose: a breath, another posture, a scan at another time."""
 SAME = 0.01
-"""Relative difference of two transfer matrices that count as one."""
+"""Largest relative difference of two transfer matrices that count as equal."""
 
 
 @dataclass(frozen=True)
@@ -30,47 +30,45 @@ class HeartPose:
 
     @classmethod
     def at_rest(cls) -> "HeartPose":
-        """The pose given."""
+        """Pose of the problem."""
         return cls((0.0,) * len(STEPS))
 
     def moved(self, change: np.ndarray) -> "HeartPose":
-        """By a change in `STEPS`."""
+        """Pose after a change in `STEPS`."""
         return HeartPose(tuple(np.array(self.values) + change * STEPS))
 
     def apply(self, points: np.ndarray, centre: np.ndarray) -> np.ndarray:
         """Move points [node, 3] mm of a heart with a centroid [3] mm."""
-        shift, turn = np.array(self.values[:3]), np.array(self.values[3:6])
-        rotation = Rotation.from_rotvec(turn, degrees=True)
-        return self.size * rotation.apply(points - centre) + centre + shift
+        rotation = Rotation.from_rotvec(np.array(self.values[3:6]), degrees=True)
+        return self.size * rotation.apply(points - centre) + centre + np.array(self.values[:3])
 
     @property
     def size(self) -> float:
-        """By what factor the heart is larger than filed."""
+        """Scale of the heart, 1."""
         return float(np.exp(self.values[6]))
 
     @property
     def cost(self) -> float:
-        """Minus the logarithm of its probability before the recording."""
+        """Minus the logarithm of its prior probability, up to a constant."""
         return float(0.5 * ((np.array(self.values) / SD) ** 2).sum())
 
     @property
     def numbers(self) -> dict[str, float]:
-        """For the diagnostics."""
-        shift, turn = np.array(self.values[:3]), np.array(self.values[3:6])
-        found = dict(zip(("shift_x_mm", "shift_y_mm", "shift_z_mm"), shift.tolist()))
-        return found | {
+        """Numbers for the diagnostics, by name."""
+        shift, rotation = np.array(self.values[:3]), np.array(self.values[3:6])
+        return dict(zip(("shift_x_mm", "shift_y_mm", "shift_z_mm"), shift.tolist())) | {
             "shift_mm": float(np.linalg.norm(shift)),
-            "rotation_deg": float(np.linalg.norm(turn)),
+            "rotation_deg": float(np.linalg.norm(rotation)),
             "size": self.size,
         }
 
 
 @dataclass(frozen=True, eq=False)
 class HeartInTorso:
-    """What gives the transfer matrix of a moved heart, in a homogeneous torso."""
+    """Heart in a homogeneous torso, with the transfer matrix of any pose."""
 
     heart: SourceSurface
-    """As filed."""
+    """Heart of the problem."""
     torso_points: np.ndarray
     """[torso node, 3] mm."""
     torso_faces: np.ndarray
@@ -85,10 +83,12 @@ class HeartInTorso:
         """Heart and torso of a problem.
 
         Raises:
-            BadInput: it has no torso, or no interpolation from the torso to the electrodes.
+            BadInput: no torso, or no interpolation from the torso to the electrodes.
         """
         if problem.torso is None or problem.at_electrodes is None:
-            raise BadInput("a heart's pose is sought: give `torso` and `at_electrodes`")
+            raise BadInput(
+                "the heart's pose is unknown: give `torso` and `at_electrodes`, or set `pose_known`"
+            )
         torso = problem.torso
         return cls(
             problem.surface, torso.points, torso.faces, problem.at_electrodes, problem.to_mean
@@ -101,8 +101,8 @@ class HeartInTorso:
             BadInput: the heart would leave the torso.
         """
         torso = self._movable.matrix(self.moved(pose), pose.size)
-        found = self.at_electrodes @ torso
-        return transfer_to_mean(found, self.heart.areas) if self.to_mean else found
+        transfer = self.at_electrodes @ torso
+        return transfer_to_mean(transfer, self.heart.areas) if self.to_mean else transfer
 
     def moved(self, pose: HeartPose) -> np.ndarray:
         """Nodes of the heart in a pose: [node, 3] mm."""
@@ -115,7 +115,7 @@ class HeartInTorso:
         return MovableHeart(heart, (self.torso_points, self.torso_faces))
 
     def coarser(self, n_nodes: int) -> "HeartInTorso":
-        """The same with a heart of `n_nodes`, if it has more and is a sphere: cheaper to move."""
+        """Heart of at most `n_nodes` in the same torso, cheaper to move; a sphere only."""
         points, faces = self.heart.points, self.heart.faces
         if len(points) <= n_nodes:
             return self
@@ -124,23 +124,26 @@ class HeartInTorso:
         except StepFailed:  # of another topology: as it is, which takes longer
             return self
 
-    def changes(self, pose: HeartPose, here: np.ndarray) -> list[np.ndarray]:
-        """Its changes with each of `STEPS`, to the side where the heart stays in the torso."""
-        found = []
+    def changes(self, pose: HeartPose, transfer: np.ndarray) -> list[np.ndarray]:
+        """Derivatives of the transfer matrix of a pose by `STEPS`: [electrode, node] each.
+
+        Differences are one-sided, to the side where the heart stays in the torso.
+        """
+        changes = []
         for k in range(len(STEPS)):
             step = 0.5 * np.eye(len(STEPS))[k]
             try:
-                found.append((self.at(pose.moved(step)) - here) / 0.5)
+                changes.append((self.at(pose.moved(step)) - transfer) / 0.5)
             except BadInput:
-                found.append((here - self.at(pose.moved(-step))) / 0.5)
-        return found
+                changes.append((transfer - self.at(pose.moved(-step))) / 0.5)
+        return changes
 
     def raise_if_other(self, transfer: np.ndarray) -> None:
-        """Raise BadInput where a transfer matrix is not that of this body."""
-        own = self.at(HeartPose.at_rest())
-        same = own.shape == transfer.shape
-        if not same or np.linalg.norm(own - transfer) > SAME * np.linalg.norm(own):
+        """Raise BadInput if a transfer matrix is not that of this heart in this torso."""
+        at_rest = self.at(HeartPose.at_rest())
+        same = at_rest.shape == transfer.shape
+        if not same or np.linalg.norm(at_rest - transfer) > SAME * np.linalg.norm(at_rest):
             raise BadInput(
                 "the transfer matrix is not that of heart and torso; other electrodes, another "
-                "reference, or a torso with lungs? With `pose_known` no pose is sought"
+                "reference, or a torso with lungs? With `pose_known` no pose is estimated"
             )

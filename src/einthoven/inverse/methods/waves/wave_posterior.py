@@ -1,4 +1,4 @@
-"""Mean, standard deviation and draws of the heart's potentials, given recordings and choices."""
+"""Mean, standard deviation and draws of the heart's potentials."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,24 +11,24 @@ from einthoven.inverse.methods.waves.prior import SurfaceModes
 
 @dataclass(frozen=True)
 class WavePosterior:
-    """Of the wave prior with the hyperparameters chosen."""
+    """Posterior under the wave prior with the hyperparameters chosen."""
 
     modes: SurfaceModes
     recording: WaveData
     chosen: Hyperparameters
-    doubt: np.ndarray | None = None
-    """Of the geometry: square root of the covariance of the recording's changes,
-    [change, direction]; None: it is known."""
+    pose_root: np.ndarray | None = None
+    """Square root of the covariance of the geometry, in the recording's `gain_changes`:
+    [change, direction]; None: the geometry is known."""
 
     @cached_property
     def bands(self) -> list[Band]:
-        """All octaves."""
+        """Octaves under the hyperparameters."""
         return self.recording.bands(self.chosen)
 
     @cached_property
     def mean(self) -> np.ndarray:
-        """[node, time] mV."""
-        return self._back(self._estimate(self.recording.coefficients))
+        """Posterior mean: [node, time] mV."""
+        return self._on_nodes(self._estimate(self.recording.coefficients))
 
     @cached_property
     def sd(self) -> np.ndarray:
@@ -41,31 +41,33 @@ class WavePosterior:
             known = (spread @ (self.recording.gains.T @ band.vectors)) ** 2
             for group, scale, noise in zip(groups, band.scale, band.noise):
                 learned = known @ (1 / (scale * band.variances + noise))
-                left = scale * before - scale**2 * learned
-                variance[:, group] = np.clip(left, 0.0, None)[:, None]
+                after = scale * before - scale**2 * learned
+                variance[:, group] = np.clip(after, 0.0, None)[:, None]
         total = variance @ self.recording.basis.matrix**2
-        if self.doubt is not None:  # the law of total variance, to first order
-            total = total + sum((self._of(step).mean - self.mean) ** 2 for step in self.doubt.T)
+        if self.pose_root is not None:  # the law of total variance, to first order
+            total = total + sum(
+                (self._changed(step).mean - self.mean) ** 2 for step in self.pose_root.T
+            )
         return np.sqrt(total)
 
     def draw(self, generator: np.random.Generator) -> np.ndarray:
         """One draw of the potentials, by Matheron's rule: [node, time] mV."""
-        if self.doubt is not None:
-            change = self.doubt @ generator.standard_normal(self.doubt.shape[1])
-            return self._of(change).draw(generator)
+        if self.pose_root is not None:
+            change = self.pose_root @ generator.standard_normal(self.pose_root.shape[1])
+            return self._changed(change).draw(generator)
         field = np.zeros((len(self.modes.wavenumber), len(self.recording.basis.matrix)))
-        seen = np.zeros_like(self.recording.coefficients)
+        recorded = np.zeros_like(self.recording.coefficients)
         for band, groups in zip(self.bands, self._groups):
             for group, scale, noise in zip(groups, band.scale, band.noise):
                 unit = generator.standard_normal((len(field), len(group)))
                 field[:, group] = np.sqrt(scale * band.spectrum)[:, None] * unit
-                seen[:, group] = self.recording.gains @ field[:, group]
+                recorded[:, group] = self.recording.gains @ field[:, group]
                 rest = self._unexplained(band, scale, noise)
-                seen[:, group] += rest @ generator.standard_normal((len(seen), len(group)))
-        return self._back(field + self._estimate(self.recording.coefficients - seen))
+                recorded[:, group] += rest @ generator.standard_normal((len(recorded), len(group)))
+        return self._on_nodes(field + self._estimate(self.recording.coefficients - recorded))
 
-    def _of(self, change: np.ndarray) -> "WavePosterior":
-        """In a geometry that is known to be changed."""
+    def _changed(self, change: np.ndarray) -> "WavePosterior":
+        """Posterior in a geometry changed by a known amount."""
         return WavePosterior(self.modes, self.recording.changed(change), self.chosen)
 
     @property
@@ -82,15 +84,16 @@ class WavePosterior:
 
     def _estimate(self, coefficients: np.ndarray) -> np.ndarray:
         """Conditional mean of the modes: [mode, coefficient] mV."""
-        found = np.zeros((len(self.modes.wavenumber), coefficients.shape[1]))
+        field = np.zeros((len(self.modes.wavenumber), coefficients.shape[1]))
         for band, groups in zip(self.bands, self._groups):
             back = band.spectrum[:, None] * self.recording.gains.T @ band.vectors
             for group, scale, noise in zip(groups, band.scale, band.noise):
                 weights = scale / (scale * band.variances + noise)
-                found[:, group] = back @ (
+                field[:, group] = back @ (
                     weights[:, None] * (band.vectors.T @ coefficients[:, group])
                 )
-        return found
+        return field
 
-    def _back(self, field: np.ndarray) -> np.ndarray:
+    def _on_nodes(self, field: np.ndarray) -> np.ndarray:
+        """Potentials [node, time] mV of modes and coefficients."""
         return self.modes.shapes @ field @ self.recording.basis.matrix
