@@ -111,7 +111,7 @@ CASES = {
         variational, ms_per_unit=10.0, node_order=False, tolerance=2e-2, re_below=0.15
     ),
     # The search ends at a likelihood ratio of e, wherever rounding leads it.
-    "waves": Case(lambda problem: Waves(windows=(1,)), tolerance=6e-2),
+    "waves": Case(lambda problem: Waves(), tolerance=6e-2),
 }
 
 PROBLEM = cache(two_spheres)

@@ -87,34 +87,16 @@ def test_scales_and_coverage_on_draws_of_the_model() -> None:
     assert 0.86 < with_found < 0.92
 
 
-def test_known_model_error_is_a_lower_bound() -> None:
-    model = Gaussian.drawn(30, 25, 20)
-    _, body = model.draw(0)
-    posterior = SeparablePosterior(model.prior, model.transfer, body)
-    size = np.sqrt(np.mean(body**2))
-    assert posterior.most_likely_scales(0.2).model_error_sd >= 0.2 * size
-    assert posterior.most_likely_scales().model_error_sd < 0.1 * size
-
-
 def test_learned_moments_are_those_of_the_beats() -> None:
     """Of many draws of a separable model."""
     model = Gaussian.drawn(N_NODE, N_TIME, N_ELECTRODE)
-    prior = SeparablePrior.learned((model.draw(k)[0] for k in range(4000)), in_time=True)
+    prior = SeparablePrior.learned(model.draw(k)[0] for k in range(4000))
     size = np.abs(model.prior.of_space).max() * TRUE.amplitude**2
     np.testing.assert_allclose(prior.mean, TRUE.amplitude * model.prior.mean, atol=0.08 * size**0.5)
     np.testing.assert_allclose(
         prior.of_space, TRUE.amplitude**2 * model.prior.of_space, atol=0.05 * size
     )
     np.testing.assert_allclose(prior.of_time, model.prior.of_time, atol=0.1)
-
-
-def test_without_time_instants_stand_by_themselves() -> None:
-    problem = two_spheres()
-    training = DrawnBeats(n_beats=10)
-    method = Map(training=training, in_time=False)
-    u = method.fit(problem.given()).potentials
-    turned = method.fit(problem.given(body_potentials=problem.body_potentials[:, ::-1]))
-    np.testing.assert_allclose(turned.potentials[:, ::-1], u, atol=1e-6)
 
 
 def test_drawn_beats_are_a_prior_that_helps() -> None:

@@ -12,7 +12,6 @@ from einthoven.inverse.methods.regularisation.criteria import (
     CRITERIA,
     Creso,
     Criterion,
-    Discrepancy,
     Fixed,
     Gcv,
     LCurve,
@@ -38,7 +37,6 @@ CHOOSING = [
     RobustGcv(),
     RobustGcv(0.5),
     RestrictedLikelihood(),
-    Discrepancy(0.01),
 ]
 
 
@@ -222,14 +220,6 @@ def test_blind_choice_is_near_the_best(criterion: Criterion) -> None:
 
     best = min(error(weight) for weight in np.geomspace(1e-2, 1e2, 25))
     assert error(criterion.choose(spectrum())) < 1.5 * best
-
-
-def test_discrepancy_meets_the_noise() -> None:
-    s, noise = spectrum(), 0.02
-    weight = Discrepancy(noise).choose(s)
-    assert s.misfit_sq(weight).item() == pytest.approx(noise**2 * s.n_data, rel=1e-6)
-    with pytest.raises(NotConverged, match="mV against uV"):
-        Discrepancy(1e3 * noise).choose(s)
 
 
 def test_truncated_svd_takes_every_criterion() -> None:

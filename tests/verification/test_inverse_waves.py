@@ -9,11 +9,11 @@ from helpers.inverse import sphere, two_spheres
 
 from einthoven.base.core.errors import BadInput
 from einthoven.inverse.methods.waves.evidence import Hyperparameters, WaveData
-from einthoven.inverse.methods.waves.local_cosines import local_cosines
 from einthoven.inverse.methods.waves.pose import HeartInTorso, HeartPose
 from einthoven.inverse.methods.waves.pose_search import DECISIVE
 from einthoven.inverse.methods.waves.prior import WavePrior, surface_modes
 from einthoven.inverse.methods.waves.scoring import Slopes
+from einthoven.inverse.methods.waves.time_basis import octave_cosines
 from einthoven.inverse.methods.waves.wave_method import Waves
 from einthoven.inverse.methods.waves.wave_posterior import WavePosterior
 from einthoven.inverse.problem.inverse_problem import InverseProblem, SourceSurface
@@ -23,27 +23,26 @@ NAMES = ("wavenumber", "speed", "smoothness", "noise_sd", "rest", "model_error")
 CHOSEN = Hyperparameters(0.03, 1.0, 1.0, noise_sd=0.02, rest=0.0)
 
 
-@pytest.mark.parametrize("n_samples, n_windows", [(50, 1), (50, 2), (101, 7)])
-def test_local_cosines_are_an_orthonormal_basis(n_samples, n_windows):
-    basis = local_cosines(n_samples, 2.0, n_windows)
+@pytest.mark.parametrize("n_samples", [50, 101])
+def test_cosines_are_an_orthonormal_basis(n_samples):
+    basis = octave_cosines(n_samples, 2.0)
     assert np.abs(basis.matrix @ basis.matrix.T - np.eye(n_samples)).max() < 1e-12
-    assert basis.group.max() + 1 >= n_windows
     below = np.pi / 2.0  # the Nyquist frequency, rad/ms
     assert 0 <= basis.angular_frequency[0] < basis.angular_frequency[-1] < below
 
 
 def test_a_cosine_lies_in_the_octave_of_its_frequency():
     time = 2.0 * np.arange(400)
-    basis = local_cosines(400, 2.0, 4)
+    basis = octave_cosines(400, 2.0)
     power = (basis.matrix @ np.cos(0.1 * time)) ** 2
     of_band = np.bincount(basis.band, power) / power.sum()
     frequency = basis.angular_frequency[of_band.argmax()]
     assert of_band.max() > 0.9 and 0.5 < frequency / 0.1 < 2
 
 
-def test_too_short_windows_are_refused():
-    with pytest.raises(BadInput, match="too few for 8 windows"):
-        local_cosines(60, 1.0, 8)
+def test_too_short_recordings_are_refused():
+    with pytest.raises(BadInput, match="6 samples are too few"):
+        octave_cosines(6, 1.0)
 
 
 def test_modes_of_a_sphere_are_its_harmonics():
@@ -63,7 +62,7 @@ def test_faster_in_time_is_finer_in_space():
 def _small() -> tuple[WaveData, np.ndarray, np.ndarray]:
     """A recording of two spheres, its transfer matrix and body potentials."""
     problem = two_spheres(noise=0.02)
-    basis = local_cosines(len(problem.time), 4.0, 1)
+    basis = octave_cosines(len(problem.time), 4.0)
     modes = surface_modes(problem.surface)
     changes = [0.1 * np.roll(problem.transfer, k, axis=0) for k in (1, 2)]
     args = (modes, basis, problem.transfer, problem.body_potentials, changes)
@@ -78,23 +77,22 @@ def test_posterior_is_the_conditional_gaussian(chosen):
     posterior, total = WavePosterior(modes, recording, chosen), 0.0
     spread = np.zeros((len(modes.shapes), len(recording.basis.matrix)))
     mean = np.zeros_like(spread)
-    for band, (_, groups) in zip(posterior.bands, recording.octaves):
+    for band, (_, octave) in zip(posterior.bands, recording.octaves):
         signal = (recording.gains * band.spectrum) @ recording.gains.T
         values, vectors = np.linalg.eigh(signal)
         mixed = np.clip(values, 0, values[-2])  # the largest is the level's
         root = (vectors * np.sqrt(mixed * values[-2])) @ vectors.T
         unit = signal + chosen.model_error**2 * root
-        for scale, group in zip(band.scale, groups):
-            y = recording.coefficients[:, group]
-            noise = chosen.noise_sd**2 + chosen.rest**2 * (y**2).mean()
-            covariance = scale * unit + noise * np.eye(len(unit))
-            cross = scale * (modes.shapes * band.spectrum) @ recording.gains.T
-            mean[:, group] = cross @ np.linalg.solve(covariance, y)
-            prior = scale * (modes.shapes**2 @ band.spectrum)
-            left = prior - np.einsum("ij,ji->i", cross, np.linalg.solve(covariance, cross.T))
-            spread[:, group] = left[:, None]
-            total += 0.5 * np.einsum("ij,ij->", y, np.linalg.solve(covariance, y))
-            total += 0.5 * len(group) * np.linalg.slogdet(covariance)[1]
+        y = recording.coefficients[:, octave]
+        noise = chosen.noise_sd**2 + chosen.rest**2 * (y**2).mean()
+        covariance = band.scale * unit + noise * np.eye(len(unit))
+        cross = band.scale * (modes.shapes * band.spectrum) @ recording.gains.T
+        mean[:, octave] = cross @ np.linalg.solve(covariance, y)
+        prior = band.scale * (modes.shapes**2 @ band.spectrum)
+        left = prior - np.einsum("ij,ji->i", cross, np.linalg.solve(covariance, cross.T))
+        spread[:, octave] = left[:, None]
+        total += 0.5 * np.einsum("ij,ij->", y, np.linalg.solve(covariance, y))
+        total += 0.5 * len(octave) * np.linalg.slogdet(covariance)[1]
     matrix = recording.basis.matrix
     np.testing.assert_allclose(posterior.mean, mean @ matrix, atol=1e-8)
     np.testing.assert_allclose(posterior.sd, np.sqrt(spread @ matrix**2), atol=1e-7)
@@ -144,7 +142,7 @@ def test_slopes_of_the_likelihood_are_its_differences():
 def test_intervals_hold_waves_of_the_model():
     """Fields drawn from the prior: hyperparameters found, 90 % intervals that hold 90 %."""
     problem = two_spheres()
-    modes, basis = surface_modes(problem.surface), local_cosines(64, 2.0, 1)
+    modes, basis = surface_modes(problem.surface), octave_cosines(64, 2.0)
     generator, true = np.random.default_rng(3), WavePrior(0.03, 1.5, 2.0)
     field = np.zeros((len(modes.wavenumber), 64))
     for k in range(64):
@@ -154,7 +152,7 @@ def test_intervals_hold_waves_of_the_model():
     potentials = modes.shapes @ field @ basis.matrix
     body = problem.transfer @ potentials
     body = body + 0.01 * generator.standard_normal(body.shape)
-    found, told = Waves(windows=(1,)).fit(
+    found, told = Waves().fit(
         problem.given(body_potentials=body, time=2.0 * np.arange(64), transmembrane=False)
     )
     held = np.abs(found - potentials) < 1.645 * told.sd

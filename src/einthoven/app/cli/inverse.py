@@ -53,7 +53,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         help=f"isoelectric segment, ms, whose level is subtracted; {shown}")  # fmt: skip
     add("--bad-leads", default="drop", choices=["drop", "interpolate", "keep"], help=shown)
     add("--heart-channels", metavar="FILE",
-        help=".channels of electrodes on the heart in the same recording, for comparison")  # fmt: skip
+        help=".channels of electrodes on the heart in the recording, for comparison")  # fmt: skip
     add("--sd-groups", metavar="N", type=natural, default=8,
         help=f"regions of electrodes left out in turn for the SD of times; {shown}")  # fmt: skip
     add("--axes", default="LPS", help="where x, y and z point, for the pictures: letters of "
@@ -63,8 +63,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Check the input, solve, write all files and print one line of numbers."""
     from einthoven.app.report.reconstruction import write_reconstruction
+    from einthoven.app.report.reconstruction_figures import figures_of, write_figures
     from einthoven.body.imported.units import to_patient_frame
-    from einthoven.inverse.measured.pictures import figures_of, write_figures
     from einthoven.inverse.measured.reconstruction import Choice, forward_model, reconstruct_case
 
     to_patient = to_patient_frame(arguments.axes)

@@ -34,7 +34,7 @@ def write_reconstruction(
     Args:
         path: of the page.
         result: of a measured case.
-        figures: by file name, of `measured.pictures.figures_of`.
+        figures: by file name, of `reconstruction_figures.figures_of`.
     """
     case, diagnostics = result.case, result.estimate.diagnostics
     times, sd = result.activation_time, result.activation_sd

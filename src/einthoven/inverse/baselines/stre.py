@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import scipy.linalg
 from scipy.optimize import minimize_scalar
 
 from einthoven.base.core.errors import BadInput, NotConverged
+from einthoven.base.geometry.laplacian_modes import laplacian_modes
 from einthoven.inverse.methods.regularisation.criteria import (
     Criterion,
     Minimum,
@@ -20,31 +21,31 @@ from einthoven.inverse.problem.method import CriterionMethod, Diagnostics, Estim
 from einthoven.inverse.problem.spectrum import TikhonovSpectrum
 
 RANK = 1e-9
-"""Singular values of the transfer below this times the largest are left out: round-off."""
+"""Singular values of the transfer below this share of the largest are rounding."""
 SMALLEST = 1e-7
-"""Singular values of the blocks below this times the largest are left out: they are roots of
-eigenvalues, whose round-off is the square."""
+"""Singular values of the blocks below this share of the largest are rounding: they are roots of
+eigenvalues, whose rounding is the square."""
 SAME = 1.4
-"""Temporal modes whose mu differ by less than this factor share singular vectors while the
-weights are chosen; the solution uses each with its own."""
+"""Largest ratio of mu of temporal modes that share singular vectors in the choice of the weights;
+in the solution each has its own."""
 
 
 @dataclass(frozen=True)
 class Stre(CriterionMethod):
-    """Smooth in space and in time.
+    """Regularisation in space and in time.
 
     min sum over t of |y_t - A u_t|^2 + lambda_s^2 |Laplacian u_t|^2
     + lambda_t^2 sum over t and over t' within a window of |u_t - u_t'|^2.
 
-    In the eigenvectors of the window's quadratic form (eigenvalues mu) the problem falls apart
-    into one of Tikhonov's for each, with penalty lambda_s^2 |Laplacian u|^2 + lambda_t^2 mu |u|^2;
-    the eigenfunctions of the Laplacian make both diagonal. Norms are integrals over the surface, or
-    with the neighbours' Laplacian plain sums over nodes as in the paper.
+    In the eigenvectors of the window's quadratic form (eigenvalues mu) the problem separates into
+    one of Tikhonov's for each, with penalty lambda_s^2 |Laplacian u|^2 + lambda_t^2 mu |u|^2. The
+    eigenfunctions of the Laplace-Beltrami operator make both terms diagonal. Norms are integrals
+    over the surface.
 
     Both weights minimise the criterion together: for each ratio lambda_t^2 / lambda_s^2 the whole
-    beat is one spectrum, of which the criterion takes lambda_s. All criteria that can do that
-    expect white noise; where a wrong transfer matrix is most of the error, give the ratio and let
-    an L-curve take lambda_s.
+    beat is one spectrum, for which the criterion chooses lambda_s. Criteria with a score expect
+    white noise. Where a wrong transfer matrix is most of the error, give the ratio and choose
+    lambda_s by an L-curve.
 
     References:
         Yao and Yang, Sci Rep 6:39012 (2016), doi:10.1038/srep39012.
@@ -52,52 +53,47 @@ class Stre(CriterionMethod):
 
     name: ClassVar[str] = "stre"
     criterion: Criterion = field(default_factory=RestrictedLikelihood)
-    """Chooses both weights, or lambda_s alone if `ratio` is given."""
+    """Criterion for both weights, or for lambda_s alone if `ratio` is stated."""
     window: int = 2
-    """Steps to each side of an instant to which it is compared."""
+    """Number of steps to each side of an instant with which it is compared."""
     ratio: float | None = None
-    """lambda_t^2 / lambda_s^2 in mm^-4; None: by the criterion, which then is a `Minimum`."""
-    laplacian: Literal["beltrami", "neighbour"] = "beltrami"
+    """Ratio lambda_t^2 / lambda_s^2, mm^-4; None: by the criterion, which must be a `Minimum`."""
 
     def solve(self, problem: InverseProblem) -> Estimate:
-        """As `Method.fit`; `reg_weight` is lambda_s, `numbers` has temporal_weight, lambda_t.
+        """Estimate whose `reg_weight` is lambda_s; `numbers` has lambda_t as temporal_weight.
 
         Raises:
             NotConverged: the criterion finds no weight for any ratio.
-            BadInput: an unknown Laplacian, or a criterion without a score for the ratio.
+            BadInput: a criterion without a score for the ratio, or too few instants.
         """
-        modal = modal_problem(problem.transfer, problem.body_potentials, problem.surface, self)
-        if self.ratio is None:
+        transfer, body = problem.transfer, problem.body_potentials
+        modal, ratio = modal_problem(transfer, body, problem.surface, self.window), self.ratio
+        if ratio is None:
             if not isinstance(self.criterion, Minimum):
                 raise BadInput(
-                    f"stre: criterion {self.criterion.name} has no score that two pairs of weights "
-                    "could be compared by: take evidence, gcv or robust-gcv, or give the ratio"
+                    f"stre: criterion {self.criterion.name} has no score by which pairs of weights "
+                    "can be compared: take evidence, gcv or robust-gcv, or give the ratio"
                 )
             ratio = chosen_ratio(self.criterion, modal)
-        else:
-            ratio = self.ratio
         weight = self.criterion.choose(modal.spectrum(ratio))
-        potentials = modal.solution(ratio, weight)
-        return Estimate(
-            potentials,
-            Diagnostics(
-                reg_weight=weight,
-                criterion=self.criterion.name,
-                numbers={"temporal_weight": weight * float(np.sqrt(ratio))},
-            ),
+        diagnostics = Diagnostics(
+            reg_weight=weight,
+            criterion=self.criterion.name,
+            numbers={"temporal_weight": weight * float(np.sqrt(ratio))},
         )
+        return Estimate(modal.solution(ratio, weight), diagnostics)
 
 
 @dataclass(frozen=True)
 class ModalProblem:
-    """y_k = B a_k for each temporal mode k, penalty sum of (g + ratio mu_k) a_k^2."""
+    """Problem y_k = B a_k for each temporal mode k, with penalty sum of (g + ratio mu_k) a_k^2."""
 
-    seen: np.ndarray
-    """[row, mode] B: the transfer of the surface's modes, in the range of the transfer."""
+    images: np.ndarray
+    """[row, mode] B: images of the surface's modes, in the range of the transfer."""
     data: np.ndarray
     """[row, temporal mode] mV."""
-    lost_sq: float
-    """Squared norm of the data outside that range, mV^2."""
+    residual_sq: float
+    """Squared norm of the data outside the range of the transfer, mV^2."""
     n_data: int
     """Electrodes times instants."""
     roughness: np.ndarray
@@ -116,19 +112,19 @@ class ModalProblem:
 
     def block(self, extra: float) -> tuple[np.ndarray, np.ndarray]:
         """Singular values [mode] and left vectors [row, mode] of B (g + extra)^(-1/2)."""
-        seen, precision = self.penalised(extra)
-        values, vectors = scipy.linalg.eigh((seen / precision) @ seen.T)
+        images, precision = self.penalised(extra)
+        values, vectors = scipy.linalg.eigh((images / precision) @ images.T)
         kept = values > 1e-14 * values[-1]
         return np.sqrt(values[kept]), vectors[:, kept]
 
     def penalised(self, extra: float) -> tuple[np.ndarray, np.ndarray]:
-        """B of the modes that are penalised, free of those that are not; and their precision."""
+        """B of the modes with penalty, orthogonal to those without; and their precision."""
         if extra > 0 or not self.has_constant:
-            return self.seen, self.roughness + extra
-        return without(self.seen[:, 0], self.seen[:, 1:]), self.roughness[1:]
+            return self.images, self.roughness + extra
+        return without(self.images[:, 0], self.images[:, 1:]), self.roughness[1:]
 
     def groups(self) -> Iterator[np.ndarray]:
-        """Temporal modes of nearly equal mu; the constant course alone."""
+        """Groups of temporal modes of nearly equal mu; the constant course alone."""
         yield np.array([0])
         with np.errstate(divide="ignore"):
             bins = np.floor(np.log(self.slowness) / np.log(SAME))
@@ -136,7 +132,7 @@ class ModalProblem:
             yield 1 + np.flatnonzero(bins[1:] == value)
 
     def spectrum(self, ratio: float) -> TikhonovSpectrum:
-        """Of all temporal modes together."""
+        """Spectrum of all temporal modes together."""
         values, power, counts = [], [], []
         for group in self.groups():
             mean = np.exp(np.log(self.slowness[group]).mean()) if group[0] else 0.0
@@ -147,76 +143,73 @@ class ModalProblem:
             counts.append(np.full(len(s), len(group)))
         data = self.data.copy()
         if self.has_constant:
-            data[:, [0]] = without(self.seen[:, 0], data[:, [0]])
-        total = np.einsum("rk,rk->", data, data) + self.lost_sq
+            data[:, [0]] = without(self.images[:, 0], data[:, [0]])
+        total = np.einsum("rk,rk->", data, data) + self.residual_sq
         s, power_all, counts_all = (np.concatenate(part) for part in (values, power, counts))
         kept = s > SMALLEST * s.max()
-        lost_sq = max(float(total - power_all[kept].sum()), 0.0)
+        residual_sq = max(float(total - power_all[kept].sum()), 0.0)
         return TikhonovSpectrum(
-            s[kept], power_all[kept], counts_all[kept], lost_sq, self.n_data, int(self.has_constant)
+            s[kept],
+            power_all[kept],
+            counts_all[kept],
+            residual_sq,
+            self.n_data,
+            int(self.has_constant),
         )
 
     def solution(self, ratio: float, weight: float) -> np.ndarray:
         """Potentials [node, time] mV."""
         coeffs = np.zeros((len(self.roughness), len(self.slowness)))
         for k, mu in enumerate(self.slowness):
-            seen, precision = self.penalised(ratio * mu)
+            images, precision = self.penalised(ratio * mu)
             first = len(self.roughness) - len(precision)
-            data = without(self.seen[:, 0], self.data[:, [k]]) if first else self.data[:, [k]]
-            gram = (seen / precision) @ seen.T
+            data = without(self.images[:, 0], self.data[:, [k]]) if first else self.data[:, [k]]
+            gram = (images / precision) @ images.T
             gram[np.diag_indices_from(gram)] += weight**2
             dual = scipy.linalg.solve(gram, data, assume_a="pos")[:, 0]
-            coeffs[first:, k] = seen.T @ dual / precision
+            coeffs[first:, k] = images.T @ dual / precision
             if first:
-                rest = self.data[:, k] - self.seen @ coeffs[:, k]
-                coeffs[0, k] = self.seen[:, 0] @ rest / (self.seen[:, 0] @ self.seen[:, 0])
+                residual = self.data[:, k] - self.images @ coeffs[:, k]
+                coeffs[0, k] = (
+                    self.images[:, 0] @ residual / (self.images[:, 0] @ self.images[:, 0])
+                )
         return self.functions @ coeffs @ self.courses.T
 
 
 def modal_problem(
-    transfer: np.ndarray, body_potentials: np.ndarray, surface: SourceSurface, method: Stre
+    transfer: np.ndarray, body_potentials: np.ndarray, surface: SourceSurface, window: int
 ) -> ModalProblem:
-    """The problem in the modes of space and time."""
-    roughness, functions = surface_modes(surface, method.laplacian)
+    """Problem in the modes of space and time.
+
+    Args:
+        transfer: [electrode, node], 1.
+        body_potentials: [electrode, time] mV.
+        surface: of the heart.
+        window: see `Stre`.
+
+    Raises:
+        BadInput: as `temporal_modes`.
+    """
+    modes = laplacian_modes(surface.points, surface.faces, len(surface.points))
+    roughness, functions = modes.eigenvalues**2, modes.functions
+    roughness[0] = 0.0
     if not constant_is_observable(transfer):
         roughness, functions = roughness[1:], functions[:, 1:]
-    slowness, courses = temporal_modes(body_potentials.shape[1], method.window)
+    slowness, courses = temporal_modes(body_potentials.shape[1], window)
     left, s, _ = scipy.linalg.svd(transfer, full_matrices=False)
     left = left[:, s > RANK * s[0]]
     inside = left.T @ body_potentials
-    lost = body_potentials - left @ inside
+    residual = body_potentials - left @ inside
     return ModalProblem(
-        seen=left.T @ transfer @ functions,
+        images=left.T @ transfer @ functions,
         data=inside @ courses,
-        lost_sq=float(np.einsum("et,et->", lost, lost)),
+        residual_sq=float(np.einsum("et,et->", residual, residual)),
         n_data=body_potentials.size,
         roughness=roughness,
         slowness=slowness,
         functions=functions,
         courses=courses,
     )
-
-
-def surface_modes(surface: SourceSurface, laplacian: str) -> tuple[np.ndarray, np.ndarray]:
-    """Squared eigenvalues [mode] mm^-4 and eigenfunctions [node, mode] of a Laplacian.
-
-    The functions are orthonormal in the integral over the surface (beltrami) or in the sum over
-    nodes (neighbour, whose squares are those of its singular values); the first is constant.
-
-    Raises:
-        BadInput: an unknown Laplacian.
-    """
-    if laplacian == "beltrami":
-        root = 1 / np.sqrt(surface.areas)
-        values, vectors = scipy.linalg.eigh(surface.stiffness.toarray() * root[:, None] * root)
-        values, functions = values**2, vectors * root[:, None]
-    elif laplacian == "neighbour":
-        dense = surface.neighbour_laplacian.toarray()
-        values, functions = scipy.linalg.eigh(dense.T @ dense)
-    else:
-        raise BadInput(f"laplacian {laplacian!r} is none of beltrami, neighbour")
-    values[0] = 0.0
-    return values, functions
 
 
 def temporal_modes(n_time: int, window: int) -> tuple[np.ndarray, np.ndarray]:
@@ -238,7 +231,7 @@ def temporal_modes(n_time: int, window: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def chosen_ratio(criterion: Minimum, problem: ModalProblem) -> float:
-    """lambda_t^2 / lambda_s^2 that minimises the criterion with its own lambda_s.
+    """Ratio lambda_t^2 / lambda_s^2 that minimises the criterion with its lambda_s.
 
     Raises:
         NotConverged: no ratio has a lambda_s.
@@ -251,14 +244,17 @@ def chosen_ratio(criterion: Minimum, problem: ModalProblem) -> float:
         except NotConverged:
             return np.inf
 
-    # Where temporal and spatial penalties of the smoothest to the roughest modes are equal.
+    # from equal temporal and spatial penalties of the smoothest modes to those of the roughest
     smooth, rough = problem.roughness[1], problem.roughness[-1]
     low, high = smooth / problem.slowness[-1], rough / problem.slowness[1]
     grid = np.linspace(np.log(low), np.log(high), 7)
     scores = [least(x) for x in grid]
     if not np.isfinite(scores).any():
-        raise NotConverged(f"stre: criterion {criterion.name} finds no weights; give them")
+        raise NotConverged(
+            f"stre: criterion {criterion.name} finds no weights; "
+            "give the ratio, and a `Fixed` criterion"
+        )
     k = int(np.argmin(scores))
     bounds = (grid[max(k - 1, 0)], grid[min(k + 1, len(grid) - 1)])
-    found = minimize_scalar(least, bounds=bounds, method="bounded", options={"xatol": 0.2})
-    return float(np.exp(found.x))
+    optimum = minimize_scalar(least, bounds=bounds, method="bounded", options={"xatol": 0.2})
+    return float(np.exp(optimum.x))

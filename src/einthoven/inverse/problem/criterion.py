@@ -1,6 +1,7 @@
 """Criteria for the regularisation weight: the contract."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -57,9 +58,14 @@ class Minimum(Criterion):
             )
         if not spectrum.smooth or k == len(weights) - 1:
             return float(weights[k])
-        optimum = minimize_scalar(
-            lambda log: self.score(spectrum, np.exp(log)).item(),
-            bounds=tuple(np.log(weights[[k - 1, k + 1]])),
-            method="bounded",
-        )
-        return float(np.exp(optimum.x))
+        return minimum_near(lambda weight: self.score(spectrum, weight), weights, k)
+
+
+def minimum_near(score: Callable[[np.ndarray], np.ndarray], weights: np.ndarray, k: int) -> float:
+    """Weight of the minimum of a score [weight] between the neighbours of a weight on a grid."""
+    optimum = minimize_scalar(
+        lambda log: score(np.exp([log])).item(),
+        bounds=tuple(np.log(weights[[k - 1, k + 1]])),
+        method="bounded",
+    )
+    return float(np.exp(optimum.x))

@@ -14,7 +14,6 @@ from scipy.spatial import cKDTree
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.geometry.surface_operators import (
-    cotangent_laplacian,
     cotangent_stiffness,
     lumped_areas,
     neighbour_laplacian,
@@ -42,11 +41,6 @@ class SourceSurface:
     def stiffness(self) -> sp.csr_array:
         """Stiffness K with u' K u = int |grad u|^2: [node, node], 1."""
         return cotangent_stiffness(self.points, self.faces)
-
-    @cached_property
-    def laplacian(self) -> sp.csr_array:
-        """Laplace-Beltrami operator by P1 elements: [node, node], 1/mm^2."""
-        return cotangent_laplacian(self.points, self.faces)
 
     @cached_property
     def neighbour_laplacian(self) -> sp.csr_array:

@@ -9,12 +9,13 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.metrics.activation_times import crossing_times
 from einthoven.inverse.baselines.networks.architecture import NETWORKS
 from einthoven.inverse.baselines.networks.collocation import (
-    SCHEMES,
     AutomaticDifferentiation,
     Derivatives,
     Point,
     Sampler,
+    Scheme,
     SpaceTime,
+    SpatialDifferences,
     SpatiotemporalDifferences,
 )
 from einthoven.inverse.baselines.networks.differences import (
@@ -55,6 +56,13 @@ def icosahedron(refined: int = 1, radius: float = 30.0) -> SourceSurface:
 @pytest.fixture(scope="module")
 def domain() -> SpaceTime:
     return SpaceTime(icosahedron(), 0.1 * np.arange(30))
+
+
+SCHEMES: dict[str, type[Scheme]] = {
+    "ad": AutomaticDifferentiation,
+    "spatial": SpatialDifferences,
+    "spatiotemporal": SpatiotemporalDifferences,
+}
 
 
 def random_point(domain: SpaceTime, n: int = 6) -> Point:

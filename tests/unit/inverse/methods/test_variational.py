@@ -131,7 +131,7 @@ def test_modes_are_orthonormal_harmonics() -> None:
 def test_error_agrees_with_dense_algebra() -> None:
     """Likelihood, posterior mean and mean posterior variance of the field."""
     error, field = model_error()
-    recording = error.recording
+    recording = error.observed.recording
     operator = np.kron(recording.reduced, np.eye(12))
     covariance = operator @ field @ operator.T + 0.03**2 * np.eye(len(operator))
     residual = np.random.default_rng(0).normal(size=(6, 12))

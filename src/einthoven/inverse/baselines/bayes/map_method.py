@@ -29,11 +29,6 @@ class Map(Method):
     training: DrawnBeats | np.ndarray | None = None
     """Settings of drawn beats, or beats [beat, node, time] mV on the same nodes and at the same
     times; None: drawn, of the kind of potential that is estimated."""
-    least_model_error: float = 0.0
-    """Known error of the forward model as a share of the body potentials' RMS: a lower bound, as
-    the evidence takes errors that look like signals for signals."""
-    in_time: bool = True
-    """Whether a covariance in time is learned too; else instants are independent."""
 
     def solve(self, problem: InverseProblem) -> Estimate:
         """Posterior of a problem.
@@ -43,9 +38,9 @@ class Map(Method):
             NotConverged: the search for amplitude and errors did not end.
         """
         beats, source = self._training(problem)
-        prior = SeparablePrior.learned(beats, self.in_time)
+        prior = SeparablePrior.learned(beats)
         posterior = SeparablePosterior(prior, problem.transfer, problem.body_potentials)
-        scales = posterior.most_likely_scales(self.least_model_error)
+        scales = posterior.most_likely_scales()
         diagnostics = Diagnostics(
             reg_weight=scales.noise_sd / scales.amplitude,
             criterion=f"marginal likelihood, prior of {source}",

@@ -40,62 +40,34 @@ class SeparablePrior:
     """[time, time], 1; its mean diagonal entry is 1."""
 
     @classmethod
-    def learned(cls, beats: Iterable[np.ndarray], in_time: bool) -> Self:
-        """Prior of a training set.
-
-        Args:
-            beats: [node, time] mV each.
-            in_time: whether a covariance in time and a mean that varies are learned; else instants
-                are independent draws of one distribution.
+    def learned(cls, beats: Iterable[np.ndarray]) -> Self:
+        """Prior of a training set [node, time] mV, summed beat by beat.
 
         Raises:
             BadInput: fewer than two beats, or beats that do not differ.
         """
-        sums, n = Moments(), 0
+        n, total, space, time = 0, *(np.zeros(()),) * 3
         for beat in beats:
-            sums.add(beat)
-            n += 1
+            thin_time, thin_nodes = _thinned(beat)
+            n, total = n + 1, total + beat
+            space = space + thin_time @ thin_time.T
+            time = time + thin_nodes.T @ thin_nodes
         if n < 2:
             raise BadInput(f"map: {n} training beats, but a covariance needs two beats at least")
-        return cls(*sums.separable(n, in_time))
-
-
-class Moments:
-    """Sums over beats, without keeping them."""
-
-    def __init__(self) -> None:
-        self.total: np.ndarray | float = 0.0
-        self.of_space: np.ndarray | float = 0.0
-        self.of_time: np.ndarray | float = 0.0
-
-    def add(self, beat: np.ndarray) -> None:
-        """Add a beat [node, time] to the sums."""
-        thin_time = beat[:, strided(beat.shape[1], N_TIMES_OF_SPACE)]
-        thin_nodes = beat[strided(len(beat), N_NODES_OF_TIME)]
-        self.total = self.total + beat
-        self.of_space = self.of_space + thin_time @ thin_time.T
-        self.of_time = self.of_time + thin_nodes.T @ thin_nodes
-
-    def separable(self, n: int, in_time: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Mean, covariance in space, covariance in time.
-
-        Raises:
-            BadInput: the beats do not differ.
-        """
-        mean = np.asarray(self.total) / n
-        if not in_time:
-            mean = np.broadcast_to(mean.mean(axis=1, keepdims=True), mean.shape)
-        thin_time = mean[:, strided(mean.shape[1], N_TIMES_OF_SPACE)]
+        mean = total / n
+        thin_time, thin_nodes = _thinned(mean)
         n_times = thin_time.shape[1]
-        of_space = np.asarray(self.of_space) / (n * n_times) - thin_time @ thin_time.T / n_times
-        if np.trace(of_space) <= ROUND_OFF * np.trace(np.asarray(self.of_space)) / (n * n_times):
+        of_space = space / (n * n_times) - thin_time @ thin_time.T / n_times
+        if np.trace(of_space) <= ROUND_OFF * np.trace(space) / (n * n_times):
             raise BadInput("map: the training beats do not differ; give beats of other foci")
-        of_time = np.eye(mean.shape[1])
-        if in_time:
-            thin_nodes = mean[strided(len(mean), N_NODES_OF_TIME)]
-            of_time = np.asarray(self.of_time) / n - thin_nodes.T @ thin_nodes
-            of_time = of_time * (len(of_time) / np.trace(of_time))
-        return mean, of_space, of_time
+        of_time = time / n - thin_nodes.T @ thin_nodes
+        return cls(mean, of_space, of_time * (len(of_time) / np.trace(of_time)))
+
+
+def _thinned(beat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A beat [node, time] at some times, and at some nodes."""
+    times = beat[:, strided(beat.shape[1], N_TIMES_OF_SPACE)]
+    return times, beat[strided(len(beat), N_NODES_OF_TIME)]
 
 
 def strided(n: int, at_most: int) -> slice:
@@ -158,25 +130,18 @@ class SeparablePosterior:
         deviations = self._measured - scales.amplitude * self._expected
         return float(-0.5 * np.sum(deviations**2 / variances + np.log(2 * np.pi * variances)))
 
-    def most_likely_scales(self, least_model_error: float = 0.0) -> Scales:
+    def most_likely_scales(self) -> Scales:
         """Amplitude, noise and model error of the largest evidence.
-
-        Args:
-            least_model_error: the model error is no smaller than this share of the root mean
-                square body potential.
 
         Raises:
             NotConverged: the search did not end.
         """
         size = float(np.sqrt(np.mean(self.body**2)))
-        expected = float(
-            np.sqrt(np.mean(self._expected**2) + self.variances(Scales(1, 0, 0)).mean())
-        )
-        least = least_model_error * size
+        variance = self.variances(Scales(1, 0, 0)).mean()
+        expected = float(np.sqrt(np.mean(self._expected**2) + variance))
 
         def scales(logs: np.ndarray) -> Scales:
-            amplitude, noise, model_error = np.exp(logs).tolist()
-            return Scales(amplitude, noise, float(np.hypot(model_error, least)))
+            return Scales(*np.exp(logs).tolist())
 
         optimum = minimize(
             lambda logs: -self.log_evidence(scales(logs)) / self.body.size,

@@ -16,11 +16,11 @@ from einthoven.inverse.baselines.networks.jets import VALUES, Jet
 from einthoven.numerics.training.task import seeded
 
 N_INPUTS, N_OUTPUTS = 4, 2
-"""[s, t] in 3-D and time; u and v."""
+"""Inputs [s, t] in 3-D and time; outputs u and v."""
 
 
 class Affine(nn.Module):
-    """W x + b of jets, with Glorot's uniform weights and b = 0."""
+    """Affine map W x + b of jets, with Glorot's uniform weights and b = 0."""
 
     def __init__(self, n_inputs: int, n_outputs: int):
         super().__init__()
@@ -29,31 +29,31 @@ class Affine(nn.Module):
         nn.init.xavier_uniform_(self.weight)
 
     def forward(self, x: Tensor, jet: Jet) -> Tensor:
-        """[..., component, n_inputs] -> [..., component, n_outputs]."""
+        """Map [..., component, n_inputs] to [..., component, n_outputs]."""
         return jet.affine(x, self.weight, self.bias)
 
 
 class Gate(nn.Module):
-    """(1 - alpha) h + alpha x, alpha = sigmoid(alpha_T) trainable (eq. 11)."""
+    """Gate (1 - alpha) h + alpha x with trainable alpha = sigmoid(alpha_T), eq. (11)."""
 
     def __init__(self) -> None:
         super().__init__()
         self.alpha_t = nn.Parameter(torch.zeros(()))
 
     def forward(self, h: Tensor, x: Tensor) -> Tensor:
-        """[..., neuron] of the functional block and of its input -> [..., neuron]."""
+        """Mix [..., neuron] of the functional block and of its input."""
         return torch.lerp(h, x, self.alpha_t.sigmoid())
 
 
 class Layer(nn.Module):
-    """tanh(W x + b), eq. (10)."""
+    """Layer tanh(W x + b), eq. (10)."""
 
     def __init__(self, n_inputs: int, neurons: int):
         super().__init__()
         self.affine = Affine(n_inputs, neurons)
 
     def forward(self, x: Tensor, jet: Jet) -> Tensor:
-        """[..., component, n_inputs] -> [..., component, neuron]."""
+        """Map [..., component, n_inputs] to [..., component, neuron]."""
         return jet.tanh(self.affine(x, jet))
 
 
@@ -66,7 +66,7 @@ class AdapResBlock(nn.Module):
         self.gate = Gate()
 
     def forward(self, x: Tensor, jet: Jet) -> Tensor:
-        """[..., component, neuron] -> the same shape."""
+        """Map [..., component, neuron] to the same shape."""
         h = x
         for layer in self.layers:
             h = layer(h, jet)
@@ -74,7 +74,7 @@ class AdapResBlock(nn.Module):
 
 
 class SpaceTimeNetwork(nn.Module):
-    """[s, t] -> u, v: scaled inputs, hidden parts, a linear read-out."""
+    """Network from [s, t] to u, v: scaled inputs, hidden parts, a linear read-out."""
 
     centre: Tensor
     scale: Tensor
@@ -100,7 +100,7 @@ class SpaceTimeNetwork(nn.Module):
         self.scale.copy_(torch.as_tensor(half_width / half))
 
     def forward(self, x: Tensor, jet: Jet = VALUES) -> Tensor:
-        """Scaled jets [..., component, 4] -> jets of u, v: [..., component, 2]."""
+        """Map scaled jets [..., component, 4] to jets of u, v [..., component, 2]."""
         for part in self.hidden:
             x = part(x, jet)
         return self.readout(x, jet)
@@ -111,8 +111,8 @@ class Architecture:
     """Depth and width as table I counts them.
 
     All `layers` have `neurons`, those within blocks included; the linear read-out to u and v is
-    not counted. Blocks stand between single layers: one at the start, one between two blocks, one
-    at the end, so that layers = 3 blocks + 1.
+    not counted. Single layers stand at the start, between two blocks and at the end, so that
+    layers = 3 blocks + 1.
     """
 
     layers: int
@@ -121,20 +121,12 @@ class Architecture:
 
     def __post_init__(self) -> None:
         if self.layers < 1 or self.neurons < 1:
-            raise BadInput(f"layers = {self.layers}, neurons = {self.neurons}: at least 1 each")
+            raise BadInput(f"layers = {self.layers}, neurons = {self.neurons}: at least 1 of each")
         if self.blocks and self.layers != 3 * self.blocks + 1:
             raise BadInput(
                 f"{self.blocks} adaptive residual blocks need {3 * self.blocks + 1} layers (two "
                 f"each, one between two, one at the start and the end), not {self.layers}"
             )
-
-    @property
-    def n_parameters(self) -> int:
-        """Weights, biases and gates."""
-        n = self.neurons
-        return (
-            (N_INPUTS + 1) * n + (self.layers - 1) * (n + 1) * n + (n + 1) * N_OUTPUTS + self.blocks
-        )
 
     def build(self, seed: int) -> SpaceTimeNetwork:
         """A network with weights drawn from `seed`."""

@@ -1,13 +1,16 @@
-"""Collocation points (s_k, t_k) and how the derivatives of u and v are taken there.
+"""Collocation points (s_k, t_k), and three ways to differentiate u and v there.
 
-Three ways, as in section IV-A of Zhu 2025: all by automatic differentiation (EP-DL), the Laplacian
+They are those of section IV-A of Zhu 2025: all by automatic differentiation (EP-DL), the Laplacian
 from neighbours (EP-DL with spatial ND), and the time derivative by differences too (ND).
+
+References:
+    Zhu, Bilchick, Xie, Sci Rep 15:31747 (2025), doi:10.1038/s41598-025-15687-1.
 """
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -34,21 +37,21 @@ class Point(NamedTuple):
 
 
 class Derivatives(NamedTuple):
-    """What the residuals need, [point] each."""
+    """Values and derivatives for the residuals, [point] each."""
 
     u: Tensor
     v: Tensor
     du_dt: Tensor
     dv_dt: Tensor
     laplacian: Tensor
-    """Of u, 1/mm^2."""
+    """Laplacian of u, 1/mm^2."""
     flux: Tensor | None
-    """n . grad u, where the scheme has a boundary (eq. 8)."""
+    """Flux n . grad u, if the scheme has a boundary (eq. 8)."""
 
 
 @dataclass(frozen=True)
 class SpaceTime:
-    """The surface and the instants, as a network takes them."""
+    """Domain of a network: the surface and the instants."""
 
     surface: SourceSurface
     time: np.ndarray
@@ -76,7 +79,7 @@ class SpaceTime:
 
 
 class Sampler:
-    """Draws collocation points and instants from a given generator."""
+    """Sampler of collocation points and instants."""
 
     def __init__(self, domain: SpaceTime, generator: torch.Generator):
         self.generator = generator
@@ -89,7 +92,7 @@ class Sampler:
 
         Args:
             u: [node, time].
-            uniform: share of the latter, above 0.
+            uniform: share of the uniform points, above 0.
         """
         density = np.ones(self.shape)
         if uniform < 1:
@@ -99,7 +102,7 @@ class Sampler:
         self.cumulative = self.density.cumsum(0)
 
     def points(self, n: int) -> Point:
-        """N points with repetition; weights make means those of uniform points."""
+        """Draw n points with repetition; weights make means those of uniform points."""
         level = torch.rand(n, generator=self.generator, dtype=torch.float64)
         index = torch.searchsorted(self.cumulative, level * self.cumulative[-1])
         index = index.clamp_max(len(self.density) - 1)
@@ -107,15 +110,13 @@ class Sampler:
         return Point(index // self.shape[1], index % self.shape[1], weight.float())
 
     def instants(self, n: int) -> Tensor:
-        """One instant of each of n equal parts of the time."""
+        """Draw one instant of each of n equal parts of the time."""
         level = torch.rand(n, generator=self.generator, dtype=torch.float64)
         return ((torch.arange(n) + level) * self.shape[1] / n).long().clamp_max(self.shape[1] - 1)
 
 
 class Scheme(ABC):
-    """A way to differentiate; made for one surface and one time axis."""
-
-    key: ClassVar[str]
+    """A way to differentiate, for one surface and one time axis."""
 
     def __init__(self, domain: SpaceTime):
         self.domain = domain
@@ -127,11 +128,11 @@ class Scheme(ABC):
 
     @abstractmethod
     def inputs(self, network: SpaceTimeNetwork, point: Point) -> Tensor:
-        """[point, component, 4], scaled."""
+        """Scaled inputs: [point, component, 4]."""
 
     @abstractmethod
     def derivatives(self, outputs: Tensor, point: Point) -> Derivatives:
-        """From outputs [point, component, 2] of the network."""
+        """Derivatives of outputs [point, component, 2] of the network."""
 
 
 def directions(network: SpaceTimeNetwork, which: slice, n_points: int) -> Tensor:
@@ -140,13 +141,12 @@ def directions(network: SpaceTimeNetwork, which: slice, n_points: int) -> Tensor
 
 
 class AutomaticDifferentiation(Scheme):
-    """EP-DL: Laplacian in the ambient three dimensions, d/dt and n . grad u by the chain rule.
+    """EP-DL: Laplacian in three dimensions, d/dt and n . grad u by the chain rule.
 
-    u is a function of space there, and r_b asks that it does not change along the normal of the
-    surface: the ambient Laplacian is that of the surface where this holds in a neighbourhood.
+    u is a function of space, and r_b penalises its change along the normal of the surface. Where
+    there is none in a neighbourhood, the Laplacian is that of the surface.
     """
 
-    key = "ad"
     jet = Jet(time=True, space=True)
 
     @cached_property
@@ -157,14 +157,14 @@ class AutomaticDifferentiation(Scheme):
         return torch.as_tensor(normals, dtype=torch.float32)
 
     def inputs(self, network: SpaceTimeNetwork, point: Point) -> Tensor:
-        """Value, d/dt, d/dx, d/dy, d/dz, Laplacian."""
+        """Inputs for value, d/dt, d/dx, d/dy, d/dz and Laplacian."""
         n = len(point.node)
         value = self.domain.at(network, point.node, point.instant)[:, None]
         time, space = directions(network, slice(3, 4), n), directions(network, slice(0, 3), n)
         return torch.cat([value, time, space, torch.zeros(n, 1, 4)], dim=1)
 
     def derivatives(self, outputs: Tensor, point: Point) -> Derivatives:
-        """All are components."""
+        """Derivatives as components of the jet."""
         u, v = outputs.unbind(-1)
         flux = (u[:, 2:5] * self.normals[point.node]).sum(1)
         return Derivatives(u[:, 0], v[:, 0], u[:, 1], v[:, 1], u[:, 5], flux)
@@ -176,13 +176,11 @@ class SpatialDifferences(Scheme):
     On a closed surface r_b has no points.
     """
 
-    key = "spatial"
-
     @cached_property
     def neighbours(self) -> tuple[Tensor, Tensor]:
-        """Nodes of each row of the Laplacian, the own first, and weights: [node, valence + 1].
+        """Nodes of each row of the Laplacian, the diagonal first, and weights: [node, valence + 1].
 
-        Rows of nodes with fewer neighbours are filled with the own node at weight 0.
+        Rows of nodes with fewer neighbours are filled with the diagonal's node at weight 0.
         """
         matrix = self.domain.surface.neighbour_laplacian.tocsr()
         n, counts = matrix.shape[0], np.diff(matrix.indptr)
@@ -199,17 +197,17 @@ class SpatialDifferences(Scheme):
 
     @property
     def jet(self) -> Jet:
-        """The node and its neighbours, and d/dt at the node."""
+        """Jet of the node and its neighbours, and d/dt at the node."""
         return Jet(n_values=self.neighbours[0].shape[1], time=True)
 
     def inputs(self, network: SpaceTimeNetwork, point: Point) -> Tensor:
-        """The node and its neighbours, d/dt."""
+        """Inputs for the node, its neighbours and d/dt."""
         nodes = self.neighbours[0][point.node]
         values = self.domain.at(network, nodes, point.instant[:, None].expand(nodes.shape))
         return torch.cat([values, directions(network, slice(3, 4), len(nodes))], dim=1)
 
     def derivatives(self, outputs: Tensor, point: Point) -> Derivatives:
-        """Laplacian by eq. (15)."""
+        """Derivatives with the Laplacian by eq. (15)."""
         u, v = outputs.unbind(-1)
         weights = self.neighbours[1][point.node]
         laplacian = (weights * u[:, : weights.shape[1]]).sum(1)
@@ -218,8 +216,6 @@ class SpatialDifferences(Scheme):
 
 class SpatiotemporalDifferences(SpatialDifferences):
     """EP-DL with spatiotemporal ND, and EAND-ARN: eqs. (15), (17), (18)."""
-
-    key = "spatiotemporal"
 
     @cached_property
     def stencil(self) -> tuple[Tensor, Tensor]:
@@ -230,11 +226,11 @@ class SpatiotemporalDifferences(SpatialDifferences):
 
     @property
     def jet(self) -> Jet:
-        """The node, its neighbours, and the node at the five instants."""
+        """Jet of the node, its neighbours, and the node at the five instants."""
         return Jet(n_values=self.neighbours[0].shape[1] + WINDOW)
 
     def inputs(self, network: SpaceTimeNetwork, point: Point) -> Tensor:
-        """The node and its neighbours at the instant, the node at the window's instants."""
+        """Inputs for the node and its neighbours at the instant, and the node in the window."""
         nodes = self.neighbours[0][point.node]
         window = self.stencil[0][point.instant][:, None] + torch.arange(WINDOW)
         nodes = torch.cat([nodes, point.node[:, None].expand(window.shape)], dim=1)
@@ -242,16 +238,9 @@ class SpatiotemporalDifferences(SpatialDifferences):
         return self.domain.at(network, nodes, torch.cat([around, window], dim=1))
 
     def derivatives(self, outputs: Tensor, point: Point) -> Derivatives:
-        """Laplacian by eq. (15), d/dt by eqs. (17) and (18)."""
+        """Derivatives with the Laplacian by eq. (15), d/dt by eqs. (17) and (18)."""
         u, v = outputs.unbind(-1)
         weights, weights_t = self.neighbours[1][point.node], self.stencil[1][point.instant]
         laplacian = (weights * u[:, :-WINDOW]).sum(1)
         du_dt, dv_dt = ((weights_t * w[:, -WINDOW:]).sum(1) for w in (u, v))
         return Derivatives(u[:, 0], v[:, 0], du_dt, dv_dt, laplacian, None)
-
-
-SCHEMES: dict[str, type[Scheme]] = {
-    scheme.key: scheme
-    for scheme in (AutomaticDifferentiation, SpatialDifferences, SpatiotemporalDifferences)
-}
-"""By key."""

@@ -1,4 +1,4 @@
-"""Numerical differentiation of Zhu 2025: eqs. (17), (18) in time.
+"""Numerical differentiation in time, eqs. (17) and (18) of Zhu 2025.
 
 The Laplacian of eq. (15) is `SourceSurface.neighbour_laplacian`.
 
@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from einthoven.base.core.errors import BadInput
 
 WINDOW = 5
-"""Points of every formula."""
+"""Number of points of every formula."""
 TWELVE_TAU = np.array(
     [
         [-25, 48, -36, 16, -3],
@@ -26,7 +26,7 @@ TWELVE_TAU = np.array(
 
 
 def windows(n_times: int) -> tuple[np.ndarray, np.ndarray]:
-    """The five instants of each instant's formula, and its place among them.
+    """Five instants of each instant's formula, and its place among them.
 
     Returns:
         First instant of the window, and place 0 to 4 within it: [time], [time]; the place is 2
@@ -36,14 +36,17 @@ def windows(n_times: int) -> tuple[np.ndarray, np.ndarray]:
         BadInput: fewer than five instants.
     """
     if n_times < WINDOW:
-        raise BadInput(f"{n_times} instants; the fourth-order time derivative needs {WINDOW}")
+        raise BadInput(
+            f"{n_times} instants; the fourth-order time derivative needs {WINDOW}, take a longer "
+            "recording"
+        )
     index = np.arange(n_times)
     first = np.clip(index - WINDOW // 2, 0, n_times - WINDOW)
     return first, index - first
 
 
 def time_derivative(n_times: int, tau: float) -> sp.csr_array:
-    """D with (D u)_k = du/dt at t_k of order 4, ends included: [time, time], 1 / unit of tau.
+    """Matrix D with (D u)_k = du/dt at t_k of order 4: [time, time], 1 / unit of tau.
 
     Raises:
         BadInput: fewer than five instants.

@@ -1,13 +1,12 @@
-"""How a network is trained: a start from a regularised solution, then Gauss-Newton steps.
+"""Training of a network: a start from a regularised solution, then Gauss-Newton steps.
 
-From random weights gradient steps on L_D + lambda L_EP take tens of thousands to find the wave.
-Here the network is first fitted to a wave with the times of a regularised solution (`start`), which
-small batches of single points do in seconds, and then follows damped Gauss-Newton steps on both
-losses, ever shorter ones, so that the end is that of all samples and not of the last one.
+From random weights L_D + lambda L_EP needs tens of thousands of gradient steps to find the wave.
+Instead the network is first fitted to a wave with the times of a regularised solution (`start`),
+which takes seconds with small batches of single points. Damped Gauss-Newton steps on both losses
+follow. They get shorter, so that the end depends on all samples and not on the last one.
 """
 
 from dataclasses import dataclass
-from time import perf_counter
 
 import numpy as np
 import torch
@@ -22,14 +21,14 @@ from einthoven.inverse.baselines.networks.loss import DataLoss, ep_residuals
 from einthoven.physics.electrophysiology.aliev_panfilov import AlievPanfilov
 
 N_CHECK = 20_000
-"""Uniform collocation points at which the final L_EP is estimated."""
+"""Number of uniform collocation points for the final L_EP."""
 ADAM_RATE = 5e-3
 V_WEIGHT = 0.25
-"""Of v in the start's regression: v has twice the range of u and is only derived from it."""
+"""Weight of v in the regression at the start: v has twice the range of u and follows from it."""
 REFRESH = 20
-"""Steps between new densities of the collocation points."""
+"""Number of steps between new densities of the collocation points."""
 HALVING = 2
-"""Steps in which their length falls to a half; it is 1 at first, and then falls as 1/k."""
+"""Number of steps in which their length falls to a half; it starts at 1 and falls as 1/k."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,9 @@ class Recipe:
     """Lengths and sizes of a training.
 
     Attributes:
-        start_steps: Adam steps on the start.
-        start_points: points of each of them.
-        steps: Gauss-Newton steps.
-        seconds: stop after this many, even before `steps`; the same seed then gives the same
-            bytes only if the machine is as fast.
+        start_steps: number of Adam steps at the start.
+        start_points: points per Adam step.
+        steps: number of Gauss-Newton steps.
         n_points: collocation points per step.
         n_instants: instants of body potentials per step.
         memory: see `NetworkGaussNewton`.
@@ -53,7 +50,6 @@ class Recipe:
     start_steps: int = 1500
     start_points: int = 4000
     steps: int = 20
-    seconds: float | None = None
     n_points: int = 1200
     n_instants: int = 16
     memory: float = 0.9
@@ -63,7 +59,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Objective:
-    """L_total = L_D + lambda L_EP, eq. (4), of a network."""
+    """Total loss L_D + lambda L_EP of a network, eq. (4)."""
 
     network: SpaceTimeNetwork
     scheme: Scheme
@@ -96,13 +92,13 @@ class CollocationSample(NetworkResiduals):
     instants: Tensor
 
     def values(self) -> Tensor:
-        """[row]."""
+        """Residuals: [row]."""
         data = self.objective.data.residuals(self.objective.u(self.instants)[..., 0], self.instants)
         root = self.objective.ep_weight**0.5
         return torch.cat([data, *(root * r for r in self.objective.ep(self.point))])
 
     def linearised(self) -> tuple[Tensor, Tensor]:
-        """[row], [row, parameter]."""
+        """Residuals [row] and their Jacobian [row, parameter]."""
         data, root = self.objective.data, self.objective.ep_weight**0.5
         with traced(self.objective.network) as trace:
             outputs = self.objective.u(self.instants)
@@ -138,7 +134,7 @@ def regress(
         network: changed in place.
         domain: surface and instants.
         target: u, v: [2, node, time].
-        recipe: number of steps, over which the rate falls to zero along a cosine, and of points.
+        recipe: numbers of steps and points; the rate falls to zero along a cosine.
         generator: of the points.
     """
     sampler = Sampler(domain, generator)
@@ -158,32 +154,25 @@ def regress(
         schedule.step()
 
 
-def train(objective: Objective, recipe: Recipe, generator: torch.Generator) -> int:
-    """Gauss-Newton steps on the total loss.
+def train(objective: Objective, recipe: Recipe, generator: torch.Generator) -> None:
+    """Do Gauss-Newton steps on the total loss.
 
     Args:
         objective: its network is changed in place.
         recipe: sizes.
         generator: of collocation points and instants.
-
-    Returns:
-        Steps done.
     """
-    started = perf_counter()
     optimiser = NetworkGaussNewton(objective.network, recipe.memory)
     sampler = Sampler(objective.domain, generator)
     for step in track(range(recipe.steps), "Gauss-Newton"):
-        if recipe.seconds is not None and perf_counter() - started > recipe.seconds:
-            return step
         if step % REFRESH == 0:
             sampler.follow(evaluate(objective.network, objective.domain)[0], recipe.uniform)
         point, instants = sampler.points(recipe.n_points), sampler.instants(recipe.n_instants)
         optimiser.step(CollocationSample(objective, point, instants), HALVING / (HALVING + step))
-    return recipe.steps
 
 
 def losses(objective: Objective, generator: torch.Generator) -> tuple[float, float]:
-    """L_D of all instants, and L_EP at uniform points."""
+    """Losses L_D of all instants, and L_EP at uniform points."""
     point = Sampler(objective.domain, generator).points(N_CHECK)
     with torch.no_grad():
         ep = sum(r.square().sum().item() for r in objective.ep(point))

@@ -1,9 +1,9 @@
 """Values and derivatives of a network at a collocation point, carried through its layers together.
 
 A linear layer acts on the value, its time derivative, its gradient and its Laplacian alike, and
-tanh mixes them by the chain rule. This is automatic differentiation in forward (Taylor) mode; all
-derivatives that the residuals need then are plain outputs, and one further backward pass gives
-their gradients with respect to the weights.
+tanh mixes them by the chain rule. This is automatic differentiation in forward (Taylor) mode. All
+derivatives in the residuals are plain outputs, and one backward pass gives their gradients by the
+weights.
 """
 
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Jet:
-    """Which components stand along the second last axis of a jet [..., component, neuron].
+    """Components along the second last axis of a jet [..., component, neuron].
 
     First the values at `n_values` points, then the derivatives at the first of them.
     """
 
     n_values: int = 1
     time: bool = False
-    """d/dt."""
+    """Whether d/dt is a component."""
     space: bool = False
-    """d/dx, d/dy, d/dz and the Laplacian d2/dx2 + d2/dy2 + d2/dz2."""
+    """Whether d/dx, d/dy, d/dz and the Laplacian d2/dx2 + d2/dy2 + d2/dz2 are components."""
 
     @property
     def n_components(self) -> int:
@@ -31,7 +31,7 @@ class Jet:
         return self.n_values + self.time + 4 * self.space
 
     def affine(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """W x + b; the derivative of a constant is zero."""
+        """Affine map W x + b of a jet; the derivative of a constant is zero."""
         if self.n_values == self.n_components:
             return torch.addmm(bias, x.reshape(-1, x.shape[-1]), weight.T).reshape(
                 *x.shape[:-1], len(bias)
@@ -58,4 +58,4 @@ class Jet:
 
 
 VALUES = Jet()
-"""Values alone, of any number of points."""
+"""Jet of values alone, of any number of points."""

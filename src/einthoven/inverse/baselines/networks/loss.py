@@ -1,6 +1,6 @@
 """The losses of Zhu 2025, eqs. (4) to (9), by their names.
 
-Both are kept as lists of residuals whose squares sum to the loss, for least squares.
+Both are lists of residuals whose squares sum to the loss, for least squares.
 
 References:
     Zhu, Bilchick, Xie, Sci Rep 15:31747 (2025), doi:10.1038/s41598-025-15687-1.
@@ -16,32 +16,31 @@ from einthoven.inverse.baselines.networks.collocation import Derivatives, Point
 from einthoven.physics.electrophysiology.aliev_panfilov import AlievPanfilov
 
 NEGLIGIBLE = 1e-3
-"""Singular values of the transfer below this share of the largest are left out of L_D: they move
-a body potential by less than a thousandth of what the others do."""
+"""Singular values of the transfer below this share of the largest are left out of L_D."""
 POLE_MARGIN = 0.5
-"""epsilon(u, v) has a pole at u = -mu2, where a network may stray: u is held at half of that."""
+"""Bound of u in epsilon(u, v), as a share of its pole at u = -mu2."""
 
 
 def r_u(d: Derivatives, model: AlievPanfilov) -> Tensor:
-    """Eq. (6): [point]."""
+    """Residual of eq. (6): [point]."""
     reaction = model.k * d.u * (1 - d.u) * (d.u - model.a)
     return d.du_dt - model.diffusion * d.laplacian - reaction + d.u * d.v
 
 
 def r_v(d: Derivatives, model: AlievPanfilov) -> Tensor:
-    """Eq. (7): [point]."""
+    """Residual of eq. (7): [point]."""
     held = d.u.clamp_min(-POLE_MARGIN * model.mu2)
     epsilon = model.e0 + model.mu1 * d.v / (held + model.mu2)
     return d.dv_dt - epsilon * (-d.v - model.k * d.u * (d.u - model.a - 1))
 
 
 def r_b(d: Derivatives) -> Tensor | None:
-    """Eq. (8): [point], or None where the scheme sees no boundary."""
+    """Residual of eq. (8): [point]; None: the scheme has no boundary."""
     return d.flux
 
 
 def ep_residuals(d: Derivatives, point: Point, model: AlievPanfilov) -> list[Tensor]:
-    """Their squares sum to L_EP, eq. (9), of points with weights: [point] each."""
+    """Residuals whose squares sum to L_EP, eq. (9), of points with weights: [point] each."""
     share = (point.weight / len(point.weight)).sqrt()
     flux = r_b(d)
     residuals = [r_u(d, model), r_v(d, model)] + ([] if flux is None else [flux])
@@ -50,9 +49,9 @@ def ep_residuals(d: Derivatives, point: Point, model: AlievPanfilov) -> list[Ten
 
 @dataclass(frozen=True)
 class DataLoss:
-    """L_D = 1/N sum |y - R u|^2, eq. (5), in the singular vectors of R.
+    """Data loss L_D = 1/N sum |y - R u|^2, eq. (5), in the singular vectors of R.
 
-    |y - R u|^2 = |U'y - U'R u|^2 + |y - U U'y|^2: the rows that R does not see are a constant.
+    |y - R u|^2 = |U'y - U'R u|^2 + |y - U U'y|^2, where the last term is a constant.
     """
 
     projection: Tensor
@@ -61,11 +60,11 @@ class DataLoss:
     """U'y: [row, time]."""
     n_electrodes: int
     constant: float
-    """1/N |y - U U'y|^2, over all instants."""
+    """Constant 1/N |y - U U'y|^2 over all instants."""
 
     @classmethod
     def of(cls, transfer: np.ndarray, body_potentials: np.ndarray) -> "DataLoss":
-        """Of a transfer [electrode, node] and body potentials [electrode, time]."""
+        """Data loss of a transfer [electrode, node] and body potentials [electrode, time]."""
         left, values, _ = np.linalg.svd(transfer, full_matrices=False)
         left = left[:, values > NEGLIGIBLE * values[0]]
         target = left.T @ body_potentials
@@ -81,7 +80,7 @@ class DataLoss:
         return float((self.n_electrodes * n_instants) ** -0.5)
 
     def residuals(self, u: Tensor, instants: Tensor) -> Tensor:
-        """Their squares sum to L_D - constant, of these instants.
+        """Residuals whose squares sum to L_D - constant, of some instants.
 
         Args:
             u: [instant, node].

@@ -43,30 +43,30 @@ from einthoven.physics.electrophysiology.aliev_panfilov import AlievPanfilov
 class NetworkMethod(Method):
     """A network u(s, t), v(s, t) that minimises L_D + lambda L_EP, eq. (4).
 
-    The model's parameters are taken as known. It describes potentials that rest at 0, rise to 1
-    and return: those of a cell, or of problems made with it, not extracellular recordings.
+    The model's parameters are known. It describes potentials that rest at 0, rise to 1 and return:
+    those of a cell, or of problems made with the model, not extracellular recordings.
     """
 
     scheme: ClassVar[type[Scheme]]
 
     ep_weight: float = 0.1
-    """Lambda of eq. (4); table III."""
+    """Weight lambda of eq. (4); table III."""
     architecture: Architecture = Architecture(layers=10)
-    """`networks.architecture.NETWORKS` has those of table I."""
+    """Depth and width, as in `networks.architecture.NETWORKS` (table I)."""
     model: AlievPanfilov = AlievPanfilov()
     mv_per_unit: float = 1.0
-    """The model's unit of potential."""
+    """Unit of potential of the model, mV."""
     start: Method | None = field(default_factory=Stre)
-    """Whose activation times the wave has to which the network is fitted at first
-    (`networks.start`); None: the network starts from random weights, as the paper."""
+    """Method whose activation times start the network (`networks.start`); None: random weights, as
+    in Zhu 2025."""
     recipe: Recipe = Recipe()
     seed: int = 0
-    """Of weights, collocation points and instants."""
+    """Seed of weights, collocation points and instants."""
     threads: int = 1
 
     @classmethod
     def of(cls, problem: InverseProblem, choices: MethodChoices = OWN) -> Self:
-        """See `Method.of`; trained as long as asked for."""
+        """Method with the length of training and the seed chosen."""
         steps = choices.network_steps
         recipe = Recipe() if steps is None else Recipe(steps=steps)
         return cls(recipe=recipe, seed=choices.seed)
@@ -74,11 +74,13 @@ class NetworkMethod(Method):
     def __post_init__(self) -> None:
         for name in ("ep_weight", "mv_per_unit"):
             if not getattr(self, name) > 0:
-                raise BadInput(f"{name} = {getattr(self, name):g} must be positive")
+                raise BadInput(
+                    f"{name} = {getattr(self, name):g} must be positive; 0.1 and 1 are usual"
+                )
         check.between("threads", self.threads, 1, 1024)
 
     def solve(self, problem: InverseProblem) -> Estimate:
-        """As `Method.fit`; `numbers` has the losses, and the steps done.
+        """Estimate of the trained network; `numbers` has the losses and the number of steps.
 
         Raises:
             BadInput: fewer than five instants.
@@ -92,10 +94,10 @@ class NetworkMethod(Method):
                 target = start_of(first / self.mv_per_unit, domain.time, self.model)
                 generator = self.generator("start")
                 regress(objective.network, domain, target, self.recipe, generator)
-            steps = train(objective, self.recipe, self.generator("train"))
+            train(objective, self.recipe, self.generator("train"))
             data, ep = losses(objective, self.generator("check"))
             u = evaluate(objective.network, domain)[0]
-        numbers = {"loss_data": data, "loss_ep": ep, "steps": float(steps)}
+        numbers = {"loss_data": data, "loss_ep": ep, "steps": float(self.recipe.steps)}
         diagnostics = Diagnostics(reg_weight=self.ep_weight, numbers=numbers)
         return Estimate(self.mv_per_unit * u, diagnostics)
 
@@ -113,7 +115,7 @@ class NetworkMethod(Method):
         return Objective(network, self.scheme(domain), data, self.model, self.ep_weight)
 
     def generator(self, purpose: str) -> torch.Generator:
-        """Of random numbers for one purpose."""
+        """Generator of random numbers for one purpose."""
         return torch.Generator().manual_seed(derive_seed(self.seed, "inverse-network", purpose))
 
 

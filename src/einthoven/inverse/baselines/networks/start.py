@@ -1,8 +1,8 @@
-"""Where a training starts: the model's own wave at the activation times of a regularised solution.
+"""Start of a training: the model's wave with the activation times of a regularised solution.
 
-A front of a regularised solution is several times as wide as that of the model. A network that is
-fitted to it has to sharpen its fronts afterwards, and moves them as it does. So only the times are
-taken from that solution, and the action potential from the model.
+Fronts of a regularised solution are several times as wide as those of the model. A network fitted
+to them has to sharpen them later, and moves them. So only the times are taken from that solution,
+and the action potential from the model.
 """
 
 from dataclasses import replace
@@ -19,12 +19,12 @@ from einthoven.physics.electrophysiology.aliev_panfilov import (
 )
 
 HALF = 0.5
-"""Of u, whose first crossing is the activation."""
+"""Value of u whose first crossing is the activation."""
 N_CELLS, STIMULATED, SEEN = 60, 4, 40
-"""Nodes of the cable, those stimulated at its end, and the one whose action potential is taken:
-far from both ends, at which the wave is another."""
+"""Number of nodes of the cable, of those stimulated at its end, and the node whose action potential
+is taken, far from both ends, where the wave differs."""
 CELL_STEP = 0.6
-"""Between nodes of the cable, in units of sqrt(8 D / k), which is the width of its front."""
+"""Distance of nodes of the cable, in units of sqrt(8 D / k), the width of its front."""
 
 
 def plane_wave(time: np.ndarray, model: AlievPanfilov) -> SimulatedWave:
@@ -32,7 +32,7 @@ def plane_wave(time: np.ndarray, model: AlievPanfilov) -> SimulatedWave:
 
     Args:
         time: [time] uniform, relative to the activation (u = 1/2); before it as at rest.
-        model: parameters; diffusion stretches the cable alone.
+        model: parameters; diffusion only stretches the cable.
     """
     unit = replace(model, diffusion=1.0)
     h = CELL_STEP * np.sqrt(8 / model.k)
@@ -48,7 +48,7 @@ def plane_wave(time: np.ndarray, model: AlievPanfilov) -> SimulatedWave:
 
 
 def start_of(potentials: np.ndarray, time: np.ndarray, model: AlievPanfilov) -> np.ndarray:
-    """U and v to which a network is fitted at first: [2, node, time].
+    """Start u and v of a network: [2, node, time].
 
     Nodes at which the solution does not reach one half stay at rest.
 

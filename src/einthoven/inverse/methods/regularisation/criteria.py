@@ -13,8 +13,7 @@ from scipy.optimize import brentq
 
 from einthoven.base.core import check
 from einthoven.base.core.errors import NotConverged
-from einthoven.inverse.methods.regularisation.l_curve import LCurve
-from einthoven.inverse.problem.criterion import Criterion, Minimum
+from einthoven.inverse.problem.criterion import Criterion, Minimum, minimum_near
 from einthoven.inverse.problem.spectrum import Spectrum
 
 
@@ -33,6 +32,50 @@ class Fixed(Criterion):
             BadInput: it is negative or not a number.
         """
         return check.between("weight", self.weight, 0.0, np.finfo(float).max)
+
+
+@dataclass(frozen=True)
+class LCurve(Criterion):
+    """Corner of Tikhonov's curve (log |y - A u|, log |L u|): the largest curvature.
+
+    References:
+        Hansen, O'Leary, SIAM J Sci Comput 14:1487 (1993), doi:10.1137/0914086.
+    """
+
+    name = "l-curve"
+
+    def curvature(self, spectrum: Spectrum, weights: np.ndarray) -> np.ndarray:
+        """Signed curvature, positive at a corner that is convex to the origin: [weight].
+
+        With rho = |y - A u|^2, eta = |L u|^2 and d = d / d log lambda, d rho = -lambda^2 d eta,
+        so that the second derivatives of eta cancel (Hansen 2010, sec. 4.7).
+        """
+        rho, eta = spectrum.misfit_sq(weights), spectrum.penalty_sq(weights)
+        falls = spectrum.remainders(weights) * spectrum.filters(weights) ** 2
+        d_eta = -4 * falls @ (spectrum.power / spectrum.singular_values**2)
+        t = weights**2
+        bend = 2 + d_eta / eta + t * d_eta / rho
+        return 2 * t * (rho * eta) ** 2 / np.abs(d_eta) * bend / (t**2 * eta**2 + rho**2) ** 1.5
+
+    def choose(self, spectrum: Spectrum) -> float:
+        """Weight at the corner.
+
+        Raises:
+            NotConverged: the curve has no corner inside the range of weights.
+        """
+        spectrum = spectrum.smoothed()
+        weights = spectrum.weights()
+        kappa = self.curvature(spectrum, weights)
+        inner = kappa[1:-1]
+        peaks = 1 + np.flatnonzero((inner > kappa[:-2]) & (inner >= kappa[2:]) & (inner > 0))
+        if not len(peaks):
+            raise NotConverged(
+                "criterion l-curve: the curve has no corner between the weights "
+                f"{weights[0]:.2e} and {weights[-1]:.2e} (very smooth data): take creso or "
+                "robust-gcv, or give the weight"
+            )
+        k = peaks[np.argmax(kappa[peaks])]
+        return minimum_near(lambda weight: -self.curvature(spectrum, weight), weights, k)
 
 
 @dataclass(frozen=True)
@@ -142,45 +185,7 @@ class RestrictedLikelihood(Minimum):
         return n * np.log(misfit) - np.log(remainders) @ spectrum.counts
 
 
-@dataclass(frozen=True)
-class Discrepancy(Criterion):
-    """Morozov's discrepancy principle, |y - A u|^2 = safety^2 noise_sd^2 n."""
-
-    name = "discrepancy"
-    noise_sd: float
-    """SD of the noise of one electrode at one instant, mV."""
-    safety: float = 1.0
-
-    def choose(self, spectrum: Spectrum) -> float:
-        """Largest weight whose misfit does not exceed the noise.
-
-        Raises:
-            BadInput: the noise is not positive.
-            NotConverged: the noise is below the least or above the largest possible misfit.
-        """
-        check.between("noise_sd", self.noise_sd, 1e-300, np.inf)
-        n = spectrum.n_data
-        goal = (self.safety * self.noise_sd) ** 2 * n
-        weights = spectrum.weights()
-        excess = spectrum.misfit_sq(weights) - goal
-        if excess[0] > 0 or excess[-1] < 0:
-            least, most = np.sqrt((excess[[0, -1]] + goal) / n)
-            raise NotConverged(
-                f"criterion discrepancy: noise_sd = {self.noise_sd:g} is outside the root mean "
-                f"square misfits {least:.2e} to {most:.2e} that these data allow (mV against uV?)"
-            )
-        if not spectrum.smooth:
-            return float(weights[excess <= 0][-1])
-
-        def misfit(log: float) -> float:
-            return spectrum.misfit_sq(np.exp(log)).item() - goal
-
-        k = int(np.flatnonzero(excess <= 0)[-1])
-        low, high = np.log(weights[[k, min(k + 1, len(weights) - 1)]])
-        return float(np.exp(brentq(misfit, low, high) if excess[k] < 0 else low))
-
-
 CRITERIA: dict[str, type[Criterion]] = {
-    c.name: c for c in (LCurve, Creso, Gcv, RobustGcv, RestrictedLikelihood, Discrepancy, Fixed)
+    c.name: c for c in (LCurve, Creso, Gcv, RobustGcv, RestrictedLikelihood, Fixed)
 }
 """Name -> class."""

@@ -1,4 +1,4 @@
-"""What is unknown: where and when waves start, four constants, and a map of the conductivity."""
+"""Unknowns of 4D-Var: places and onsets of waves, four constants, a map of the conductivity."""
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,15 +10,15 @@ from einthoven.inverse.methods.variational.stepping import DIFFUSION, STIMULUS
 from einthoven.inverse.problem.inverse_problem import SourceSurface
 
 CONSTANTS = 4
-"""log D, log k, log a, log r; the first controls."""
+"""Number of constants, the first controls: log D, log k, log a, log r."""
 PER_SOURCE = 4
-"""Two displacements in the tangent plane (mm), onset, log width."""
+"""Number of controls per source: two displacements in the tangent plane (mm), onset, log width."""
 POSES = 6
-"""Displacements of the heart that the transfer matrix may not know."""
+"""Number of displacements of the heart that the transfer matrix may lack."""
 TAIL = 2 + POSES
-"""Gain, rest and displacements: the last controls, which leave the wave as it is."""
+"""Number of the last controls, which do not change the wave: gain, rest and displacements."""
 STRENGTH = 5.0
-"""Of a stimulus at its centre; with the factor 1 - u it excites whatever its exact value."""
+"""Strength of a stimulus at its centre; with the factor 1 - u its exact value hardly matters."""
 DURATION = 0.3
 """Standard deviation of a stimulus in time, in time units of the model."""
 
@@ -40,7 +40,7 @@ class StimulusSources:
 
 @dataclass(frozen=True)
 class Control:
-    """One point of the space that is searched, and how it changes the equation."""
+    """A point in the space of the controls, and its effect on the equation."""
 
     surface: SourceSurface
     base: np.ndarray
@@ -48,9 +48,9 @@ class Control:
     log_constants: np.ndarray
     """[4] deviations from `base`."""
     modes: np.ndarray
-    """[node, mode] on which log D may vary."""
+    """[node, mode] functions of the map of log D."""
     log_diffusion: np.ndarray
-    """[mode] coefficients."""
+    """[mode] coefficients of the map."""
     sources: StimulusSources
     gain: float = 1.0
     """Potential of u = 1 over that of u = 0."""
@@ -66,22 +66,22 @@ class Control:
 
     @cached_property
     def parameters(self) -> np.ndarray:
-        """D, k, a, r: [4, node]."""
+        """Parameters D, k, a, r: [4, node]."""
         rows = (self.base * np.exp(self.log_constants))[:, None] * np.ones(len(self.modes))
         rows[DIFFUSION] *= np.exp(self.modes @ self.log_diffusion)
         return rows
 
     @cached_property
     def maps(self) -> np.ndarray:
-        """Stimuli at their height: [node, source]."""
+        """Stimuli at their maximum in time: [node, source]."""
         distance = np.linalg.norm(self.surface.points[:, None] - self.sources.centres, axis=2)
         return STRENGTH * np.exp(-0.5 * (distance / np.exp(self.sources.log_widths)) ** 2)
 
     def courses(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Time course of each stimulus and its derivative to the onset: [time, source]."""
-        late = (np.atleast_1d(times)[:, None] - self.sources.onsets) / DURATION
-        course = np.exp(-0.5 * late**2)
-        return course, course * late / DURATION
+        after = (np.atleast_1d(times)[:, None] - self.sources.onsets) / DURATION
+        course = np.exp(-0.5 * after**2)
+        return course, course * after / DURATION
 
     @cached_property
     def frames(self) -> np.ndarray:
@@ -95,14 +95,14 @@ class Control:
 
     @cached_property
     def kinds(self) -> np.ndarray:
-        """[control of the wave]: see `stepping.heun_tangent`."""
+        """Kinds [control of the wave], see `stepping.heun_tangent`."""
         fields = np.full(self.modes.shape[1], DIFFUSION)
         stimuli = np.full(PER_SOURCE * len(self.sources), STIMULUS)
         return np.concatenate([np.arange(CONSTANTS), fields, stimuli])
 
     @cached_property
     def weights(self) -> np.ndarray:
-        """[node, control of the wave]: see `stepping.heun_tangent`."""
+        """Weights [node, control of the wave], see `stepping.heun_tangent`."""
         columns = [*self.parameters, *(self.parameters[DIFFUSION][:, None] * self.modes).T]
         for j in range(len(self.sources)):
             offset = self.surface.points - self.sources.centres[j]
@@ -112,7 +112,7 @@ class Control:
         return np.ascontiguousarray(np.transpose(columns))
 
     def factors(self, times: np.ndarray) -> np.ndarray:
-        """[time, control of the wave]: see `stepping.heun_tangent`."""
+        """Factors [time, control of the wave], see `stepping.heun_tangent`."""
         course, slope = self.courses(times)
         columns = [np.ones((len(course), CONSTANTS + self.modes.shape[1]))]
         for j in range(len(self.sources)):
@@ -120,7 +120,7 @@ class Control:
         return np.concatenate(columns, axis=1)
 
     def moved(self, step: np.ndarray) -> "Control":
-        """The control after a step; centres are put back onto the surface's nearest face."""
+        """Control after a step [control]; centres are projected onto the nearest face."""
         c, m, j = CONSTANTS, self.modes.shape[1], len(self.sources)
         local = step[c + m : -TAIL].reshape(j, PER_SOURCE)
         centres = self.sources.centres + np.einsum("jk,jkx->jx", local[:, :2], self.frames)

@@ -1,12 +1,14 @@
 """The additive error of the modelled potentials: a Gaussian field in space and time.
 
 y = A (u(theta) + e) + noise. e has Matern covariance on the surface, by the eigenfunctions of the
-Laplace-Beltrami operator, and in time, by cosines. Its size and lengths and the noise maximise
-the marginal likelihood of the residual y - A u(theta) (Dee, Q. J. R. Meteorol. Soc. 121:1077,
-1995, doi:10.1002/qj.49712152305, for innovations). Marginalised over e the data term of 4D-Var
-has the covariance R = noise^2 I + A cov(e) A', which is diagonal in the basis used here: that is
-the weak constraint of Tremolet, Q. J. R. Meteorol. Soc. 132:2483 (2006), doi:10.1256/qj.05.224,
-in its dual form.
+Laplace-Beltrami operator, and in time, by cosines. Its size and lengths and the noise maximise the
+marginal likelihood of the residual y - A u(theta). Marginalised over e, the data term of 4D-Var has
+the covariance R = noise^2 I + A cov(e) A', which is diagonal in the basis of this module: the weak
+constraint in its dual form.
+
+References:
+    Dee, Q J R Meteorol Soc 121:1077 (1995), doi:10.1002/qj.49712152305 (likelihood of innovations);
+    Tremolet, Q J R Meteorol Soc 132:2483 (2006), doi:10.1256/qj.05.224 (weak constraint).
 """
 
 from dataclasses import dataclass
@@ -32,9 +34,9 @@ class Modes(NamedTuple):
 
     @classmethod
     def of(cls, surface: SourceSurface, n_modes: int) -> "Modes":
-        """The smoothest `n_modes`."""
-        found = laplacian_modes(surface.points, surface.faces, n_modes)
-        return cls(found.functions * np.sqrt(surface.areas.sum()), found.eigenvalues)
+        """Modes of a surface, the smoothest `n_modes`."""
+        modes = laplacian_modes(surface.points, surface.faces, n_modes)
+        return cls(modes.functions * np.sqrt(surface.areas.sum()), modes.eigenvalues)
 
     def spectrum(self, length: float) -> np.ndarray:
         """Variances of the coefficients of a Matern field of variance 1: [mode]."""
@@ -46,8 +48,8 @@ def cosine_spectrum(n: int, length: float) -> np.ndarray:
     """Variances of the cosine coefficients of a Matern-3/2 process of variance 1: [frequency].
 
     Args:
-        n: times.
-        length: in samples.
+        n: number of times.
+        length: correlation length in samples.
     """
     density = (1 + (length * np.pi * np.arange(n) / n) ** 2) ** -2.0
     return n * density / density.sum()
@@ -59,23 +61,23 @@ def cosines(series: np.ndarray) -> np.ndarray:
 
 
 def from_cosines(coefficients: np.ndarray) -> np.ndarray:
-    """Its inverse."""
+    """Inverse of `cosines`."""
     return np.asarray(scipy.fft.idct(coefficients, axis=-1, norm="ortho"))
 
 
 class ErrorSizes(NamedTuple):
-    """What the marginal likelihood chooses."""
+    """Sizes of noise and errors, by marginal likelihood."""
 
     noise: float
     """Standard deviation of the recording's noise, in its unit."""
     amplitude: float
     """Standard deviation of the model error."""
     length: float
-    """Its length in space, mm."""
+    """Correlation length of the model error in space, mm."""
     duration: float
-    """Its length in time, in samples."""
+    """Correlation length of the model error in time, in samples."""
     transfer: float = 0.0
-    """Size of the transfer matrix' own error, see `ModelError`."""
+    """Size of the transfer matrix' error, see `ModelError`."""
 
 
 @dataclass(frozen=True)
@@ -85,17 +87,17 @@ class ProjectedPotentials:
     left: np.ndarray
     """[electrode, component]."""
     reduced: np.ndarray
-    """left' A: [component, node]."""
+    """Transfer left' A: [component, node]."""
     data: np.ndarray
-    """left' y: [component, time]."""
+    """Data left' y: [component, time]."""
     rest_power: float
     """Sum of squares of y outside the components."""
     n_rest: int
-    """Values it sums."""
+    """Number of values in `rest_power`."""
 
     @classmethod
     def of(cls, transfer: np.ndarray, body: np.ndarray, n_components: int) -> "ProjectedPotentials":
-        """Of y [electrode, time] and A, by the largest singular values."""
+        """Projection of y [electrode, time] and A [electrode, node] on the largest components."""
         left = np.linalg.svd(transfer, full_matrices=False)[0][:, :n_components]
         data = left.T @ body
         rest = float(np.sum(body**2) - np.sum(data**2))
@@ -104,13 +106,13 @@ class ProjectedPotentials:
 
     @property
     def noise(self) -> float:
-        """Root mean square outside the components; 0 where there is none."""
+        """Root mean square outside the components; 0 if they are complete."""
         return float(np.sqrt(self.rest_power / max(self.n_rest, 1)))
 
 
 @dataclass(frozen=True)
 class Observed:
-    """The modes as a recording sees them."""
+    """A recording, the modes of the error field, and their images."""
 
     recording: ProjectedPotentials
     modes: Modes
@@ -118,26 +120,26 @@ class Observed:
 
     @cached_property
     def displaced(self) -> np.ndarray:
-        """Of the reduced transfer matrix: [6, component, node] 1/mm."""
+        """Derivatives of the reduced transfer by displacements: [6, component, node] 1/mm."""
         return displaced(self.recording.reduced, self.surface)
 
     @cached_property
-    def seen(self) -> np.ndarray:
-        """[component, mode]."""
+    def images(self) -> np.ndarray:
+        """Images of the modes: [component, mode]."""
         return self.recording.reduced @ self.modes.functions
 
 
 def displaced(transfer: np.ndarray, surface: SourceSurface) -> np.ndarray:
-    """How a transfer matrix changes, nearly, when the heart is displaced along x, y and z.
+    """Approximate derivatives of a transfer matrix by displacements of the heart.
 
-    A column per area is a smooth function of the node's place. Its derivative along the surface
-    is known (the first three); that across it is not, and stands for itself by the function
-    times the normal's component over the surface's mean radius (the last three). A unit
-    potential everywhere keeps its effect.
+    A column per area is a smooth function of the node's place. The first three are its derivatives
+    along the surface, in x, y and z. The derivative across the surface is unknown: the last three
+    are the function times the normal's components over the surface's mean radius. Row sums keep
+    their values.
 
     Args:
         transfer: [row, node].
-        surface: of the nodes.
+        surface: of the heart.
 
     Returns:
         [6, row, node] 1/mm.
@@ -165,32 +167,23 @@ def displaced(transfer: np.ndarray, surface: SourceSurface) -> np.ndarray:
 
 @dataclass(frozen=True)
 class ModelError:
-    """The error field with given sizes, and what a residual says of it.
+    """The error field with its sizes, and its posterior for a residual.
 
     With E the error of the transfer matrix, E u is a third part of the residual. Its components,
     in the basis in which A cov(e) A' is diagonal, are taken as independent, with the square roots
-    of the eigenvalues as variances: a wrong geometry mixes components, so the weak ones suffer
-    more than a field on the heart would make them. In time it is as smooth as e.
+    of the eigenvalues as variances: a wrong geometry mixes components, so that weak ones have
+    larger errors than a field on the heart would cause. In time it is as smooth as e.
     """
 
     observed: Observed
     sizes: ErrorSizes
 
-    @property
-    def recording(self) -> ProjectedPotentials:
-        """What was recorded."""
-        return self.observed.recording
-
-    @property
-    def modes(self) -> Modes:
-        """Of the field."""
-        return self.observed.modes
-
     @cached_property
     def _space(self) -> tuple[np.ndarray, np.ndarray]:
         """Eigenvalues and eigenvectors of A cov(e) A' in space, of variance 1."""
-        seen = self.observed.seen
-        values, vectors = np.linalg.eigh((seen * self.modes.spectrum(self.sizes.length)) @ seen.T)
+        images = self.observed.images
+        spectrum = self.observed.modes.spectrum(self.sizes.length)
+        values, vectors = np.linalg.eigh((images * spectrum) @ images.T)
         return np.maximum(values, 0.0), vectors
 
     @cached_property
@@ -200,58 +193,61 @@ class ModelError:
 
     @cached_property
     def _variance(self) -> np.ndarray:
-        """Of the residual there, the diagonal of R: [component, frequency]."""
+        """Variance of the residual in that basis, the diagonal of R: [component, frequency]."""
         mixed = np.sqrt(self._space[0] * self._space[0].max())
         transfer = self.sizes.transfer**2 * np.outer(mixed, self._in_time)
         return self.sizes.noise**2 + self._signal + transfer
 
     @cached_property
     def _in_time(self) -> np.ndarray:
-        return cosine_spectrum(self.recording.data.shape[1], self.sizes.duration)
+        return cosine_spectrum(self.observed.recording.data.shape[1], self.sizes.duration)
 
     def diagonal(self, series: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The basis in which R is diagonal: [..., component, time] there, and R's diagonal."""
+        """Series [..., component, time] in the basis in which R is diagonal, and R's diagonal."""
         return self._space[1].T @ cosines(series), self._variance
 
     def whitened(self, series: np.ndarray) -> np.ndarray:
-        """Rows of R^(-1/2): [..., component, time] to the same shape, uncorrelated, variance 1."""
-        turned = self._space[1].T @ cosines(series)
-        return turned / np.sqrt(self._variance)
+        """Product of R^(-1/2) with series [..., component, time]: uncorrelated, variance 1."""
+        rotated, variance = self.diagonal(series)
+        return rotated / np.sqrt(variance)
 
     def log_evidence(self, residual: np.ndarray) -> float:
         """Log marginal likelihood of a residual [component, time] and of the rest."""
-        n, rest = self.recording.n_rest, self.recording.rest_power
+        n, rest = self.observed.recording.n_rest, self.observed.recording.rest_power
         white = np.sum(self.whitened(residual) ** 2) + np.sum(np.log(self._variance))
         return -0.5 * float(white + n * np.log(self.sizes.noise**2) + rest / self.sizes.noise**2)
 
     def gain(self, series: np.ndarray) -> np.ndarray:
         """Posterior mean of e for residuals [..., component, time]: [..., node, time]."""
-        turned = self._space[1].T @ cosines(series)
-        weighted = turned / self._variance * self._in_time
-        spread = self.sizes.amplitude**2 * self._covariance @ weighted
-        return from_cosines(spread)
+        rotated, variance = self.diagonal(series)
+        weighted = rotated / variance * self._in_time
+        return from_cosines(self.sizes.amplitude**2 * self._covariance @ weighted)
 
     @cached_property
     def _covariance(self) -> np.ndarray:
-        """Of e with the components of A e, in space: [node, component]."""
-        spectrum = self.modes.spectrum(self.sizes.length)
-        return self.modes.functions @ (spectrum[:, None] * self.observed.seen.T) @ self._space[1]
+        """Covariance of e with the components of A e, in space: [node, component]."""
+        spectrum = self.observed.modes.spectrum(self.sizes.length)
+        return (
+            self.observed.modes.functions
+            @ (spectrum[:, None] * self.observed.images.T)
+            @ self._space[1]
+        )
 
     @cached_property
     def variance(self) -> np.ndarray:
         """Posterior variance of e, mean over time: [node]."""
         known = self.sizes.amplitude**4 * self._in_time**2 / self._variance
-        prior = self.modes.functions**2 @ self.modes.spectrum(self.sizes.length)
+        prior = self.observed.modes.functions**2 @ self.observed.modes.spectrum(self.sizes.length)
         return np.maximum(
             self.sizes.amplitude**2 * prior - self._covariance**2 @ known.mean(axis=1), 0.0
         )
 
 
 def fitted(observed: Observed, residual: np.ndarray, start: ErrorSizes) -> ModelError:
-    """The sizes of largest marginal likelihood.
+    """Model error with the sizes of largest marginal likelihood.
 
-    Lengths stay between a tenth and three times the longest of the surface's own
-    (eigenvalue^(-1/2)), durations between one sample and the record.
+    Lengths are bounded by a tenth and three times the longest of the surface (eigenvalue^(-1/2)),
+    durations by one sample and the record.
     """
     extent = 1 / np.sqrt(observed.modes.eigenvalues[1])
     n = residual.shape[1]
@@ -264,7 +260,7 @@ def fitted(observed: Observed, residual: np.ndarray, start: ErrorSizes) -> Model
         error = ModelError(observed, ErrorSizes(*np.exp(inside).tolist()))
         return -error.log_evidence(residual) + 1e3 * float(np.sum((logs - inside) ** 2))
 
-    # The two errors resemble each other, so the likelihood may have two maxima.
+    # The two errors are similar, so the likelihood may have two maxima.
     starts = [
         start._replace(transfer=1e-2 * start.noise, amplitude=max(start.amplitude, start.noise)),
         start._replace(amplitude=1e-2 * start.noise, transfer=max(start.transfer, start.noise)),
@@ -276,17 +272,17 @@ def fitted(observed: Observed, residual: np.ndarray, start: ErrorSizes) -> Model
         )
         for begin in starts
     ]
-    found = min(ends, key=lambda end: float(end.fun))
-    best = ErrorSizes(*np.exp(np.clip(found.x, low, high)).tolist())
+    optimum = min(ends, key=lambda end: float(end.fun))
+    best = ErrorSizes(*np.exp(np.clip(optimum.x, low, high)).tolist())
     return ModelError(observed, with_expected_amplitude(observed, residual, best))
 
 
 def with_expected_amplitude(
     observed: Observed, residual: np.ndarray, sizes: ErrorSizes
 ) -> ErrorSizes:
-    """Root mean square of the amplitude's posterior, its prior flat, the other sizes held.
+    """Root mean square of the amplitude's posterior, with a flat prior and the other sizes fixed.
 
-    Where the likelihood has its maximum at zero, zero would claim that the model is exact.
+    If the likelihood has its maximum at zero, zero would claim that the model is exact.
     """
     amplitudes = max(sizes.amplitude, sizes.noise) * np.logspace(-3, 1, 33)
     logs = np.array(

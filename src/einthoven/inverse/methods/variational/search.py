@@ -1,4 +1,4 @@
-"""First guess of where and when a wave starts: waves of the undisturbed model, shifted to fit."""
+"""First guess of places and onsets of waves: waves of the model, shifted in time to fit."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -7,68 +7,60 @@ from typing import NamedTuple
 import numpy as np
 import scipy.signal
 
+from einthoven.base.geometry.sampling import farthest_points
 from einthoven.inverse.methods.variational.control import DURATION, Control, StimulusSources
 from einthoven.inverse.methods.variational.model_error import ProjectedPotentials
 from einthoven.inverse.methods.variational.stepping import heun
 from einthoven.inverse.methods.variational.trajectory import LARGEST_STEP, Dynamics
 
 SPEEDS = (0.7, 0.83, 1.0, 1.2, 1.44)
-"""Speeds tried, as multiples of the model's."""
+"""Trial speeds, as multiples of the model's."""
 COARSE_STEP = 1.0
-"""Of a single wave's onset, in time units."""
+"""Step of a single wave's onset, in time units."""
 MORE_STEP = 1.5
-"""Of the onsets of further waves."""
+"""Step of the onsets of further waves, in time units."""
 MORE_CANDIDATES = 40
-"""Nodes tried for further waves; farthest points are nested."""
+"""Number of trial nodes for further waves; farthest points are nested."""
 LEAST_SHARE = 0.02
-"""Of the nodes that a further wave must reach first."""
+"""Least share of the nodes that a further wave reaches first."""
 N_COMPONENTS = 40
-"""Components of the recording that the search compares."""
+"""Number of components of the recording in the search."""
 
 
 class Guess(NamedTuple):
     """A wave that explains the recording best."""
 
     candidates: tuple[int, ...]
-    """Of the library, one per source."""
+    """Candidates of the library, one per source."""
     onsets: tuple[float, ...]
-    """Time units."""
+    """Onsets in time units, one per source."""
     speed: float
-    """As a multiple of the model's."""
+    """Speed as a multiple of the model's."""
     gain: float
     """Potential of u = 1."""
     explained: float
     """Share of the recording's power."""
 
 
-def farthest_points(points: np.ndarray, n: int) -> np.ndarray:
-    """Nodes spread evenly, whatever the order of the nodes."""
-    chosen = [int(np.argmax(np.linalg.norm(points - points.mean(axis=0), axis=1)))]
-    distance = np.linalg.norm(points - points[chosen[0]], axis=1)
-    while len(chosen) < min(n, len(points)):
-        chosen.append(int(np.argmax(distance)))
-        distance = np.minimum(distance, np.linalg.norm(points - points[chosen[-1]], axis=1))
-    return np.array(chosen)
-
-
 @dataclass(frozen=True)
 class Library:
-    """Waves of the model from many nodes, by their arrival times and one template in time."""
+    """Waves of the model from many nodes, as arrival times and one template in time."""
 
     dynamics: Dynamics
     control: Control
-    """Its constants and width of source are those of the waves; it has one source."""
+    """Control with one source, whose constants and width are those of the waves."""
     n_candidates: int
 
     @cached_property
     def centres(self) -> np.ndarray:
-        """[candidate, 3] mm."""
+        """Places of candidates: [candidate, 3] mm."""
         points = self.control.surface.points
-        return points[farthest_points(points, self.n_candidates)]
+        outermost = np.linalg.norm(points - points.mean(axis=0), axis=1).argmax()
+        return farthest_points(points, points[outermost], min(self.n_candidates, len(points)))
 
     @cached_property
     def arrivals(self) -> np.ndarray:
-        """After the onset at each candidate: [node, candidate] time units."""
+        """Arrival times after the onset at each candidate: [node, candidate] time units."""
         dt = min(LARGEST_STEP, self.dynamics.interval / self.dynamics.steps(self.control))
         n = len(self.centres)
         width = np.full(n, self.control.sources.log_widths[0])
@@ -87,14 +79,14 @@ class Library:
 
     @property
     def _longest(self) -> float:
-        """Time units in which a wave has surely passed the surface."""
+        """Upper bound of the time in which a wave passes the surface, time units."""
         d, k, a, _ = self.control.base
         speed = np.sqrt(d * k / 2) * max(1 - 2 * a, 0.1)
         return float(4 * np.linalg.norm(np.ptp(self.control.surface.points, axis=0)) / speed)
 
     @cached_property
     def template(self) -> tuple[np.ndarray, np.ndarray]:
-        """Time after arrival, and the mean u then of the nodes reached first."""
+        """Times after arrival, and the mean u of the nodes reached first."""
         arrival = self.arrivals[:, 0]
         early = np.argsort(arrival, kind="stable")[len(arrival) // 10 : len(arrival) // 3]
         after = np.arange(-3.0, 2 * self.dynamics.window + 10, 2 * LARGEST_STEP)
@@ -105,13 +97,13 @@ class Library:
         return after, np.mean(traces, axis=0)
 
     def wave(self, arrival: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """Of nodes reached at `arrival`, u by the template's nearest sample: [node, time]."""
+        """Wave u of nodes reached at `arrival`, by the template's nearest sample: [node, time]."""
         after, u = self.template
         index = np.rint((times - arrival[:, None] - after[0]) / (after[1] - after[0]))
         return u[np.clip(index, 0, len(u) - 1).astype(int)]
 
     def arrival(self, guess: Guess) -> np.ndarray:
-        """Of the first of its waves: [node] time units; inf without a source."""
+        """Arrival time of the first wave: [node] time units; inf without a source."""
         first = np.full(len(self.arrivals), np.inf)
         for candidate, onset in zip(guess.candidates, guess.onsets):
             first = np.minimum(first, onset + self.arrivals[:, candidate] / guess.speed)
@@ -134,7 +126,7 @@ class LibrarySearch:
         return coarse, np.array([np.interp(coarse, times, row) for row in data])
 
     def first(self) -> Guess:
-        """The single wave of best fit over all candidates, speeds and onsets.
+        """Best single wave over all candidates, speeds and onsets.
 
         Onsets lie between half a record before its begin and its end.
         """
@@ -152,23 +144,23 @@ class LibrarySearch:
         return max(guesses, key=lambda guess: guess.explained)
 
     def one_more(self, guess: Guess) -> Guess:
-        """One source more; then each in turn is sought anew while the others stay."""
+        """Guess with another source, after which each in turn is searched again."""
         best = self._next(guess)
         for j in range(len(best.candidates)):
             others = best._replace(
                 candidates=best.candidates[:j] + best.candidates[j + 1 :],
                 onsets=best.onsets[:j] + best.onsets[j + 1 :],
             )
-            best = max(best, self._next(others), key=lambda found: found.explained)
+            best = max(best, self._next(others), key=lambda each: each.explained)
         return best
 
     def _next(self, guess: Guess) -> Guess:
-        """The source whose addition explains most."""
+        """Guess with the source that explains most."""
         library, (coarse, data) = self.library, self._coarse
         reduced, known = self.recording.reduced[:N_COMPONENTS], library.arrival(guess)
         wave = library.wave(np.minimum(known, 1e6), coarse)
         model, power = reduced @ wave, np.sum(data**2)
-        found = [guess]
+        best = None
         for candidate, travel in enumerate(library.arrivals.T[:MORE_CANDIDATES]):
             for onset in np.arange(coarse[0] - 5, coarse[-1], MORE_STEP):
                 arrival = onset + travel / guess.speed
@@ -179,21 +171,16 @@ class LibrarySearch:
                 changed = model + reduced[:, earlier] @ change
                 product, norm = np.sum(changed * data), np.sum(changed**2)
                 share = float(product**2 / norm / power)
-                if share > found[-1].explained or len(found) == 1:
-                    found.append(
-                        Guess(
-                            (*guess.candidates, candidate),
-                            (*guess.onsets, float(onset)),
-                            guess.speed,
-                            float(product / norm),
-                            share,
-                        )  # fmt: skip
-                    )
-        return found[-1]
+                if best is None or share > best.explained:
+                    best = Guess(
+                        (*guess.candidates, candidate), (*guess.onsets, float(onset)),
+                        guess.speed, float(product / norm), share,
+                    )  # fmt: skip
+        return best or guess
 
 
 def best_shift(data: np.ndarray, model: np.ndarray) -> tuple[int, float, float]:
-    """Shift, gain and explained share of power at which gain * model fits data best.
+    """Best fit of gain * model, shifted in time, to data.
 
     Args:
         data: [component, time].

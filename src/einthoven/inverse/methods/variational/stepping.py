@@ -3,9 +3,9 @@
 du/dt = D lap u + k u (1 - u)(u - a) - u v + i (1 - u)
 dv/dt = r (eps + mu1 v / (u + mu2)) (-v - k u (u - a - 1))
 
-Heun's method; the tangent is the derivative of the step itself, not a step of the tangent
-equation, so Gauss-Newton descends what it evaluates. i(node, time) is the stimulus; its factor
-1 - u ends it where the tissue is excited.
+The step is Heun's. The tangent is the derivative of the step itself, not a step of the tangent
+equation, so that Gauss-Newton minimises what it evaluates. i(node, time) is the stimulus, whose
+factor 1 - u ends it where the tissue is excited.
 
 References:
     Aliev, Panfilov, Chaos Solitons Fractals 7:293 (1996), doi:10.1016/0960-0779(95)00089-5.
@@ -15,16 +15,15 @@ import numba
 import numpy as np
 
 EPSILON, MU1, MU2 = 0.002, 0.3, 0.3
-"""Of the recovery, as in Zhu 2025, eq. (10)."""
-DIFFUSION, EXCITATION, THRESHOLD, RECOVERY = range(4)
-"""Rows of the node parameters D, k, a and r; a control's kind is one of them or STIMULUS."""
-STIMULUS = 4
+"""Parameters of the recovery, as in Zhu 2025, eq. (10)."""
+DIFFUSION, STIMULUS = 0, 4
+"""Kinds of controls: the rows 0 to 3 of the node parameters D, k, a and r, or the stimulus."""
 N_KINDS = 5
 
 
 @numba.njit(cache=True, fastmath=True)
 def rates(state, lap, p, stimulus, out):  # noqa: ANN001, ANN201
-    """du/dt and dv/dt into `out` for `state` (u, v), all [node, column]; `lap` is lap u."""
+    """Write du/dt and dv/dt of `state` (u, v) into `out`, all [node, column]; `lap` is lap u."""
     (u, v), (du, dv) = state, out
     n, m = u.shape
     for i in range(n):
@@ -50,14 +49,14 @@ def apply_csr(indptr, indices, data, x, out):  # noqa: ANN001, ANN201
 
 @numba.njit(cache=True, fastmath=True)
 def tangent_rates(state, tangent, equation, controls, out):  # noqa: ANN001, ANN201
-    """Derivative of `rates` along `tangent` and the controls, into `out`, [node, control] each.
+    """Write the derivative of `rates` along `tangent` and the controls into `out`.
 
     Args:
         state: u, v, lap u, [node, 1] each.
         tangent: derivatives of these, [node, control] each.
         equation: parameters [row, node] and stimulus [node, 1].
         controls: kinds [control], weights [node, control], factors [control]; see `heun_tangent`.
-        out: derivatives of du/dt and dv/dt.
+        out: derivatives of du/dt and dv/dt, [node, control] each.
     """
     (u, v, lap), (tu, tv, tlap), (du, dv) = state, tangent, out
     (p, stimulus), (kinds, weights, factors) = equation, controls
@@ -106,7 +105,7 @@ def heun(matrix, p, stimulus, dt, u, v):  # noqa: ANN001, ANN201
 
 @numba.njit(cache=True, fastmath=True)
 def heun_tangent(matrix, equation, dt, state, tangent, controls):  # noqa: ANN001, ANN201
-    """`heun` of one column and, in place, the derivative of its result to every control.
+    """Advance one column by `heun`, and in place the derivative of its result to every control.
 
     Args:
         matrix, dt: as in `heun`.

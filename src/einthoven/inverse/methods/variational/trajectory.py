@@ -1,4 +1,4 @@
-"""Solutions of the equation at the recorded times, one alone with derivatives or many at once."""
+"""Solutions of the Aliev-Panfilov equation at the recorded times, with derivatives."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from einthoven.inverse.methods.variational.control import DURATION, Control
 from einthoven.inverse.methods.variational.stepping import DIFFUSION, heun, heun_tangent
 
 LARGEST_STEP = 0.1
-"""Time units; Heun's method then errs by less than the explicit Euler steps of 0.005 in use."""
+"""Largest step in time units; its error is below that of the usual Euler steps of 0.005."""
 LEAD_IN = 6 * DURATION
-"""A stimulus is followed from this long before its onset."""
+"""Time before the onset of a stimulus from which it is followed, time units."""
 
 
 class SolutionSnapshot(NamedTuple):
@@ -24,7 +24,7 @@ class SolutionSnapshot(NamedTuple):
     u: np.ndarray
     """[node]."""
     tangent: np.ndarray
-    """[node, control of the wave] derivatives of u; no columns if not asked for."""
+    """[node, control of the wave] derivatives of u; no columns without `tangent`."""
 
 
 @dataclass(frozen=True)
@@ -38,27 +38,27 @@ class Dynamics:
 
     @cached_property
     def matrix(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The Laplacian as `stepping.heun` takes it."""
+        """Laplacian (indptr, indices, data), for `stepping.heun`."""
         laplacian = sp.csr_array(self.laplacian)
         return laplacian.indptr, laplacian.indices, laplacian.data
 
     @property
     def interval(self) -> float:
-        """Between recorded times."""
+        """Interval between recorded times, time units."""
         return float(self.times[1] - self.times[0])
 
     @property
     def window(self) -> float:
-        """From the first recorded time to the last."""
+        """Length of the record, time units."""
         return float(self.times[-1] - self.times[0])
 
     def steps(self, control: Control) -> int:
-        """Steps from one recorded time to the next: small enough for accuracy and stability."""
+        """Number of steps per interval, enough for accuracy and stability."""
         fastest = np.max(control.parameters[DIFFUSION] * np.abs(self.laplacian.diagonal()))
         return int(np.ceil(self.interval / min(LARGEST_STEP, 0.8 / fastest) - 1e-9))
 
     def run(self, control: Control, tangent: bool = False) -> Iterator[SolutionSnapshot]:
-        """The solution for one control at all recorded times, in order."""
+        """Iterate over the solution of a control at all recorded times."""
         n = len(self.laplacian.indptr) - 1
         u, v = np.zeros((n, 1)), np.zeros((n, 1))
         width = len(control.kinds) if tangent else 0
@@ -85,5 +85,5 @@ class Dynamics:
                 heun(self.matrix, control.parameters, pair, dt, u, v)
 
     def solution(self, control: Control) -> np.ndarray:
-        """u: [node, time]."""
+        """Solution u: [node, time]."""
         return np.transpose([snapshot.u.copy() for snapshot in self.run(control)])

@@ -1,7 +1,7 @@
-"""The inverse method of this package: a wave of the equation plus a Gaussian model error."""
+"""4D-Var: a wave of the Aliev-Panfilov equation plus a Gaussian model error."""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,25 +29,24 @@ from einthoven.inverse.problem.inverse_problem import InverseProblem, SourceSurf
 from einthoven.inverse.problem.method import Diagnostics, Estimate, Method
 
 LONGEST_RECORD = 1000.0
-"""Time units; a beat takes some 60."""
+"""Longest record in time units; a beat takes about 60."""
 N_DESCENT = 5
-"""Gauss-Newton steps at most between two estimates of the error's sizes."""
+"""Most Gauss-Newton steps between two estimates of the error's sizes."""
 
 
 @dataclass(frozen=True)
 class Variational(Method):
     """4D-Var with the Aliev-Panfilov equation: weights by marginal likelihood, none by hand.
 
-    u = rest + gain * u_AP(controls) + e. Controls: where and when waves start, D, k, a and the
+    u = rest + gain * u_AP(controls) + e. Controls are places and onsets of waves, D, k, a and the
     rate of recovery, a smooth map of log D, and displacements of the heart against the transfer
     matrix; e is the model error (`model_error`). The wave is fitted by least squares: weights by
-    the estimated covariance of the residual were tried, and drew the constants far off where the
-    geometry was wrong. Given the wave, e and the spread of the controls follow from that
-    covariance. The sizes of map and displacements are decided by their own evidence (MacKay,
-    Neural Comput. 4:415, 1992, doi:10.1162/neco.1992.4.3.415).
+    the estimated covariance of the residual gave wrong constants where the geometry was wrong. The
+    posterior of e and the covariance of the controls follow from that covariance. The sizes of map
+    and displacements are chosen by their evidence.
 
-    The priors below say how far the constants may lie from those given (a factor of e^0.3 is
-    one standard deviation); the settings with n_ say how finely things are resolved.
+    References:
+        MacKay, Neural Comput 4:415 (1992), doi:10.1162/neco.1992.4.3.415 (evidence).
     """
 
     name: ClassVar[str] = "variational"
@@ -55,33 +54,30 @@ class Variational(Method):
     diffusion: float = 10.0
     """Centre of the prior of D, mm^2 per time unit."""
     excitation: float = 8.0
-    """k."""
+    """Centre of the prior of k."""
     threshold: float = 0.1
-    """a."""
+    """Centre of the prior of a."""
     constants_sd: float = 0.3
-    """Of log D, log k, log a and log of the recovery's rate."""
+    """Prior SD of log D, log k, log a and log of the recovery's rate."""
     pose_sd: float = 5.0
-    """Of the heart's displacement, mm: where the estimate of its size starts."""
-    laplacian: Literal["neighbour", "cotangent"] = "neighbour"
-    """Operator of the equation: Zhu 2025, eq. (15), or P1 elements."""
+    """First value of the SD of the heart's displacement, mm."""
     n_components: int = 100
-    """Left singular vectors of the transfer matrix in which wave and data are compared."""
+    """Number of left singular vectors of the transfer matrix that are fitted."""
     n_modes: int = 300
-    """Of the model error."""
+    """Number of modes of the model error."""
     n_diffusion_modes: int = 0
-    """Of the map of log D; none by default, as a map absorbs the errors of a wrong geometry."""
+    """Number of modes of the map of log D; a map absorbs the errors of a wrong geometry."""
     n_candidates: int = 50
-    """Nodes from which the search starts waves."""
+    """Number of nodes from which the search starts waves."""
     max_sources: int = 6
     n_rounds: int = 2
-    """Estimates of the error's sizes, each followed by Gauss-Newton steps."""
+    """Number of estimates of the error's sizes, each followed by Gauss-Newton steps."""
 
     def solve(self, problem: InverseProblem) -> Estimate:
-        """See `Method.fit`.
+        """Estimate with its SD, activation times and their SD.
 
         Raises:
-            BadInput: the record is too short, or its length in time units shows that
-                `ms_per_unit` is wrong.
+            BadInput: the record is too short, or too long in units of `ms_per_unit`.
         """
         surface, time, unit = problem.surface, problem.time, problem.ms_per_unit
         check.between(
@@ -89,8 +85,7 @@ class Variational(Method):
             2 * (time[1] - time[0]) / unit if len(time) > 1 else 1.0, LONGEST_RECORD,
             "is ms_per_unit that of `time`?",
         )  # fmt: skip
-        laplacian = getattr(surface, LAPLACIANS[self.laplacian])
-        dynamics = Dynamics(laplacian, time / unit)
+        dynamics = Dynamics(surface.neighbour_laplacian, time / unit)
         recording = ProjectedPotentials.of(
             problem.transfer, problem.body_potentials, self.n_components
         )
@@ -109,10 +104,10 @@ class Variational(Method):
         return Library(dynamics, control, self.n_candidates)
 
     def _fewest_sources(self, search: LibrarySearch, observed: Observed) -> Analysis:
-        """Waves fitted with white errors; a source is added while the evidence rises by it.
+        """Waves fitted with white errors; sources are added while the evidence rises.
 
-        One source is enough where the residual is no larger than the noise, which is known from
-        what no source on the surface can cause.
+        One source suffices where the residual is no larger than the noise, which is that of the
+        data outside the components.
         """
         guess = search.first()
         best, evidence = self._fitted(search, observed, guess), -np.inf
@@ -125,10 +120,10 @@ class Variational(Method):
             if len(guess.onsets) == len(best.control.sources):
                 break
             more = self._fitted(search, observed, guess)
-            risen = log_evidence(more)
-            if risen < evidence + cost:
+            more_evidence = log_evidence(more)
+            if more_evidence < evidence + cost:
                 break
-            best, evidence = more, risen
+            best, evidence = more, more_evidence
         return best
 
     def _fitted(self, search: LibrarySearch, observed: Observed, guess: Guess) -> Analysis:
@@ -150,14 +145,14 @@ class Variational(Method):
         return with_white_error(with_white_error(analysis).descended(N_DESCENT))
 
     def _refined(self, analysis: Analysis) -> Analysis:
-        """With map and displacements, whose sizes are estimated in turn."""
+        """Analysis with map and displacements, whose sizes are estimated in turn."""
         analysis = self._with_map(analysis)
         for _ in range(self.n_rounds):
             analysis = with_prior_sizes(with_white_error(analysis.descended(N_DESCENT)))
         return analysis.descended(N_DESCENT)
 
     def _with_map(self, analysis: Analysis) -> Analysis:
-        modes = analysis.error.modes
+        modes = analysis.error.observed.modes
         n = min(self.n_diffusion_modes, modes.functions.shape[1] - 1)
         control = replace(
             analysis.control,
@@ -202,14 +197,14 @@ class Variational(Method):
 
 
 def with_white_error(analysis: Analysis) -> Analysis:
-    """With an error that is white and as large as the residual."""
+    """Analysis with a white error of the residual's size."""
     rms = float(np.sqrt(np.mean(analysis.residual**2)))
     sizes = ErrorSizes(rms, 0.0, 1.0, 1.0)
     return replace(analysis, error=replace(analysis.error, sizes=sizes))
 
 
 def log_evidence(analysis: Analysis) -> float:
-    """Of the residual with the model error that suits it best."""
+    """Log evidence of the residual with the model error of largest evidence."""
     observed = analysis.error.observed
     return fitted(observed, analysis.residual, starting_sizes(observed)).log_evidence(
         analysis.residual
@@ -217,17 +212,14 @@ def log_evidence(analysis: Analysis) -> float:
 
 
 def relative_speed(control: Control) -> float:
-    """Of a plane wave, over that with the constants of the prior's centre."""
+    """Speed of a plane wave, as a multiple of that with the constants of the prior's centre."""
     before, now = control.base, control.base * np.exp(control.log_constants)
     speeds = [np.sqrt(d * k) * max(1 - 2 * a, 0.1) for d, k, a, _ in (before, now)]
     return float(speeds[1] / speeds[0])
 
 
-LAPLACIANS = {"neighbour": "neighbour_laplacian", "cotangent": "laplacian"}
-
-
 def starting_sizes(observed: Observed) -> ErrorSizes:
-    """Where the search for the sizes starts."""
+    """Start of the search for the sizes."""
     noise, length = observed.recording.noise, 1 / np.sqrt(observed.modes.eigenvalues[4])
     return ErrorSizes(noise, noise, float(length), 20.0, noise)
 

@@ -1,4 +1,4 @@
-"""Means and standard deviations that follow from an analysis."""
+"""Posterior means and standard deviations of an analysis."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from einthoven.inverse.methods.variational.model_error import ModelError
 
 
 class VariationalPosterior(NamedTuple):
-    """Potentials and activation with their spread, to first order in the controls."""
+    """Potentials and activation with their SD, to first order in the controls."""
 
     potentials: np.ndarray
     """[node, time]."""
@@ -23,11 +23,11 @@ class VariationalPosterior(NamedTuple):
 
     @classmethod
     def of(cls, analysis: Analysis, error: ModelError) -> "VariationalPosterior":
-        """Modelled wave plus error field; their spreads add (their correlation is left out).
+        """Posterior of wave plus error field; their variances add, without their correlation.
 
         Args:
             analysis: with white weights.
-            error: what its residual is made of.
+            error: model of its residual.
         """
         covariance = analysis.covariance_given(error)
         variance = controls_variance(analysis, covariance) + error.variance[:, None]
@@ -40,7 +40,7 @@ class VariationalPosterior(NamedTuple):
 
 
 def controls_variance(analysis: Analysis, covariance: np.ndarray) -> np.ndarray:
-    """Variance of the modelled potentials by that of the controls: [node, time]."""
+    """Variance of the modelled potentials from that of the controls: [node, time]."""
     control = analysis.control
     covariance = covariance[:-POSES, :-POSES]  # the rest do not change potentials
     variance = np.empty(analysis.solution.shape)
@@ -53,7 +53,7 @@ def controls_variance(analysis: Analysis, covariance: np.ndarray) -> np.ndarray:
 
 
 def first_crossing(u: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """When u first rises through 1/2, by linear interpolation, and the sample after: [node]."""
+    """Time of the first rise of u through 1/2, linear, and the next sample: [node] each."""
     rises = (u[:, 1:] >= 0.5) & (u[:, :-1] < 0.5)
     index = np.argmax(rises, axis=1) + 1
     nodes = np.arange(len(u))

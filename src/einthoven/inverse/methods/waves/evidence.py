@@ -1,7 +1,7 @@
 """Marginal likelihood of recordings under the wave prior.
 
-In the basis of local cosines the coefficients of time are independent. Those of one window and
-octave share the variance a, and the spectrum S of their octave, so that for each of them
+In the basis of cosines the coefficients of time are independent. Those of one octave share the
+variance a and the spectrum S, so that for each of them
 
     y ~ N(0, a (C + m^2 (c_1 C)^(1/2)) + (sd^2 + r^2 power) I),  C = B S B',
 
@@ -26,8 +26,8 @@ import numpy as np
 from scipy.optimize import minimize
 
 from einthoven.base.core.errors import NotConverged
-from einthoven.inverse.methods.waves.local_cosines import TimeBasis
 from einthoven.inverse.methods.waves.prior import SurfaceModes, WavePrior
+from einthoven.inverse.methods.waves.time_basis import TimeBasis
 
 NEGLIGIBLE = 1e-4
 """Singular values of the transfer below this share of the largest are left out as noise."""
@@ -39,7 +39,7 @@ N_TRIALS = 1000
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """Parameters by marginal likelihood, besides the variance of each window and octave."""
+    """Parameters by marginal likelihood, besides the variance of each octave."""
 
     wavenumber: float
     speed: float
@@ -102,11 +102,11 @@ class Band(NamedTuple):
     vectors: np.ndarray
     """[observation, observation]."""
     powers: np.ndarray
-    """[group, observation] sums over the coefficients."""
-    scale: np.ndarray
-    """[group] variances a of the field, mV^2."""
-    noise: np.ndarray
-    """[group] variances of noise and rest, mV^2."""
+    """[observation] sums over the coefficients, mV^2."""
+    scale: float
+    """Variance a of the field, mV^2."""
+    noise: float
+    """Variance of noise and rest, mV^2."""
     cost: float
     """Minus the logarithm of the marginal likelihood, up to a constant."""
 
@@ -176,27 +176,22 @@ class WaveData:
         return replace(self, gains=self.gains + np.tensordot(change, self.gain_changes, 1))
 
     @cached_property
-    def octaves(self) -> list[tuple[float, list[np.ndarray]]]:
-        """Frequency of each octave, rad/ms, and the coefficients of each of its groups."""
-        basis, octaves = self.basis, []
-        for band, frequency in enumerate(basis.angular_frequency):
-            groups = np.unique(basis.group[basis.band == band])
-            octaves.append((frequency, [np.flatnonzero(basis.group == group) for group in groups]))
-        return octaves
+    def octaves(self) -> list[tuple[float, np.ndarray]]:
+        """Frequency of each octave, rad/ms, and ids of its coefficients."""
+        frequencies, band = self.basis.angular_frequency, self.basis.band
+        return [(frequency, np.flatnonzero(band == k)) for k, frequency in enumerate(frequencies)]
 
     def bands(self, chosen: Hyperparameters) -> list[Band]:
         """Octaves under these hyperparameters."""
         return [self._band(chosen, *octave) for octave in self.octaves]
 
-    def _band(self, chosen: Hyperparameters, frequency: float, groups: list[np.ndarray]) -> Band:
+    def _band(self, chosen: Hyperparameters, frequency: float, octave: np.ndarray) -> Band:
         spectrum, variances, vectors = self.unit_covariance(chosen, frequency)
-        rotated = (vectors.T @ self.coefficients) ** 2
-        powers = np.stack([rotated[:, group].sum(axis=1) for group in groups])
-        number = np.array([len(group) for group in groups])
-        noise = chosen.noise_sd**2 + chosen.rest**2 * powers.mean(axis=1) / number
-        scale, cost = _best_scale(variances, powers / number[:, None], noise)
-        total = float((number * cost).sum())
-        return Band(spectrum, variances, vectors, powers, scale, noise, total)
+        powers = ((vectors.T @ self.coefficients) ** 2)[:, octave].sum(axis=1)
+        number = len(octave)
+        noise = float(chosen.noise_sd**2 + chosen.rest**2 * powers.mean() / number)
+        scale, cost = _best_scale(variances, powers / number, noise)
+        return Band(spectrum, variances, vectors, powers, scale, noise, number * cost)
 
     def unit_covariance(
         self, chosen: Hyperparameters, frequency: float
@@ -258,32 +253,25 @@ class WaveData:
         optimum = minimize(cost, first, method="Nelder-Mead", options=options)
         if not optimum.success:
             raise NotConverged(
-                f"waves: no largest marginal likelihood in {N_TRIALS} evaluations; is the recording "
-                "a beat in the unit of `time`, or take tikhonov-1"
+                f"waves: no largest marginal likelihood in {N_TRIALS} evaluations; is `time` in "
+                "ms? Else take tikhonov-1"
             )
         return of(optimum.x).within(centre), float(optimum.fun)
 
 
-def _best_scale(
-    variances: np.ndarray, powers: np.ndarray, noise: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Variances of the field of the largest marginal likelihood, and costs per coefficient.
+def _best_scale(variances: np.ndarray, powers: np.ndarray, noise: float) -> tuple[float, float]:
+    """Variance of the field of the largest marginal likelihood, mV^2, and cost per coefficient.
 
     Args:
         variances: [observation], per unit variance.
-        powers: [group, observation] mean over the coefficients, mV^2.
-        noise: [group] variance, mV^2.
-
-    Returns:
-        [group] mV^2 and [group].
+        powers: [observation] mean over the coefficients, mV^2.
+        noise: variance, mV^2.
     """
-    typical = powers.sum(axis=1) / variances.sum()
-    logs = np.linspace(-14, 14, 57)[None].repeat(len(powers), axis=0)
+    typical, logs = powers.sum() / variances.sum(), np.linspace(-14, 14, 57)
     for width in (0.5, 0.05):  # a grid, and a finer one around its best
-        scale = typical[:, None] * np.exp(logs)
-        total = scale[..., None] * variances + noise[:, None, None]
-        cost = 0.5 * (powers[:, None] / total + np.log(total)).sum(axis=2)
-        best = np.argmin(cost, axis=1)[:, None]
-        centre = np.take_along_axis(logs, best, axis=1)
-        logs = centre + width * np.linspace(-1, 1, 21)
-    return np.take_along_axis(scale, best, axis=1)[:, 0], np.take_along_axis(cost, best, 1)[:, 0]
+        scale = typical * np.exp(logs)
+        total = scale[:, None] * variances + noise
+        cost = 0.5 * (powers / total + np.log(total)).sum(axis=1)
+        best = int(np.argmin(cost))
+        logs = logs[best] + width * np.linspace(-1, 1, 21)
+    return float(scale[best]), float(cost[best])

@@ -11,10 +11,10 @@ import numpy as np
 
 from einthoven.base.core.errors import BadInput
 from einthoven.inverse.methods.waves.evidence import Hyperparameters, WaveData
-from einthoven.inverse.methods.waves.local_cosines import TimeBasis
 from einthoven.inverse.methods.waves.pose import SD, STEPS, HeartInTorso, HeartPose
 from einthoven.inverse.methods.waves.prior import SurfaceModes, surface_modes
 from einthoven.inverse.methods.waves.scoring import Slopes
+from einthoven.inverse.methods.waves.time_basis import TimeBasis
 
 NEGLIGIBLE = 1e-3
 """Patterns on the skin below this share of the largest are left out."""
@@ -105,10 +105,9 @@ class Place:
         pairs = zip(self.recording.octaves, self.recording.bands(self.chosen))
         # the largest variance may be that of the level, which is free
         return sum(
-            len(group)
-            for (_, groups), band in pairs
-            for group, scale, noise in zip(groups, band.scale, band.noise)
-            if scale * band.variances[-2] > noise
+            len(octave)
+            for (_, octave), band in pairs
+            if band.scale * band.variances[-2] > band.noise
         )
 
 

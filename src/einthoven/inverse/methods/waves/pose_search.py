@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from einthoven.inverse.methods.waves.evidence import Hyperparameters
-from einthoven.inverse.methods.waves.local_cosines import TimeBasis
 from einthoven.inverse.methods.waves.moving import Climb, MovingRecording
 from einthoven.inverse.methods.waves.pose import HeartInTorso, HeartPose
+from einthoven.inverse.methods.waves.time_basis import TimeBasis
 
 N_NODES = 200
 """Nodes of the heart during the search for its pose."""

@@ -5,7 +5,7 @@ likelihood has the slope and the information
 
     g_p = tr(C^-1 C_p (n - C^-1 S)) / 2,   F_pq = n tr(C^-1 C_p C^-1 C_q) / 2.
 
-Each group's variance of the field is profiled, so that its share is taken out of F.
+Each octave's variance of the field is profiled, so that its share is taken out of F.
 
 References:
     Mardia, Marshall, Biometrika 71:135 (1984), doi:10.2307/2336405.
@@ -40,25 +40,23 @@ class Slopes:
         n = len(self.changes) + len(self.names)
         gradient, information = np.zeros(n), np.zeros((n, n))
         bands = self.recording.bands(self.chosen)
-        for (frequency, groups), band in zip(self.recording.octaves, bands):
-            rotated = band.vectors.T @ self.recording.coefficients
-            slopes = self._covariance_slopes(frequency, band)
-            for k, group in enumerate(groups):
-                weight = 1 / (band.scale[k] * band.variances + band.noise[k])
-                root = np.sqrt(weight)
-                data = root[:, None] * rotated[:, group]
-                noise = self._noise_slopes((rotated[:, group] ** 2).mean())
-                white = root[:, None] * (band.scale[k] * slopes) * root
-                white += noise[:, None, None] * np.diag(weight)
-                explained = np.einsum("pij,ij->p", white, data @ data.T)
-                gradient += 0.5 * (len(group) * np.einsum("pii->p", white) - explained)
-                scale = band.scale[k] * band.variances * weight
-                shared = 0.5 * len(group) * np.einsum("pii,i->p", white, scale)
-                profiled = 0.5 * len(group) * (scale**2).sum()
-                flat = white.reshape(n, -1)
-                information += (
-                    0.5 * len(group) * flat @ flat.T - np.outer(shared, shared) / profiled
-                )
+        for (frequency, octave), band in zip(self.recording.octaves, bands):
+            n_coefficients = len(octave)
+            rotated = (band.vectors.T @ self.recording.coefficients)[:, octave]
+            weight = 1 / (band.scale * band.variances + band.noise)
+            root = np.sqrt(weight)
+            data = root[:, None] * rotated
+            noise = self._noise_slopes((rotated**2).mean())
+            white = root[:, None] * (band.scale * self._covariance_slopes(frequency, band)) * root
+            white += noise[:, None, None] * np.diag(weight)
+            explained = np.einsum("pij,ij->p", white, data @ data.T)
+            gradient += 0.5 * (n_coefficients * np.einsum("pii->p", white) - explained)
+            scale = band.scale * band.variances * weight
+            shared = 0.5 * n_coefficients * np.einsum("pii,i->p", white, scale)
+            profiled = 0.5 * n_coefficients * (scale**2).sum()
+            flat = white.reshape(n, -1)
+            information += 0.5 * n_coefficients * flat @ flat.T
+            information -= np.outer(shared, shared) / profiled
         self._add_outside(gradient, information)
         return gradient, information
 
@@ -84,7 +82,7 @@ class Slopes:
         return np.array(slopes)
 
     def _noise_slopes(self, power: float) -> np.ndarray:
-        """Slopes of the white variance of a group with a mean power: [parameter]."""
+        """Slopes of the white variance of an octave with a mean power: [parameter]."""
         slopes = {"noise_sd": 2 * self.chosen.noise_sd**2, "rest": 2 * self.chosen.rest**2 * power}
         others = [0.0] * len(self.changes)
         return np.array([*others, *(slopes.get(name, 0.0) for name in self.names)])

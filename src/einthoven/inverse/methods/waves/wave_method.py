@@ -8,10 +8,10 @@ import numpy as np
 from einthoven.base.core.seeds import generator
 from einthoven.base.metrics.activation_times import downslope_times, upstroke_times
 from einthoven.inverse.methods.waves.evidence import Hyperparameters, WaveData
-from einthoven.inverse.methods.waves.local_cosines import SHORTEST, local_cosines
 from einthoven.inverse.methods.waves.pose import HeartInTorso, HeartPose
 from einthoven.inverse.methods.waves.pose_search import DECISIVE, PoseSearch
 from einthoven.inverse.methods.waves.prior import SurfaceModes, surface_modes
+from einthoven.inverse.methods.waves.time_basis import TimeBasis, octave_cosines
 from einthoven.inverse.methods.waves.wave_posterior import WavePosterior
 from einthoven.inverse.problem.inverse_problem import InverseProblem
 from einthoven.inverse.problem.method import OWN, Diagnostics, Estimate, Method, MethodChoices
@@ -40,17 +40,14 @@ class Waves(Method):
     """Gaussian field of travelling waves; all its parameters by marginal likelihood.
 
     A speed ties space and time (`prior.WavePrior`). The strength of the field may change from
-    window to window and from octave to octave (`local_cosines`). Noise, model error, speed, length
-    and smoothness are those that make the recording most probable (`evidence`). If the problem's
+    octave to octave (`time_basis`). Noise, model error, speed, length and smoothness are those that
+    make the recording most probable (`evidence`). If the problem's
     pose is not known, place, direction and size of the heart are estimated too (`pose_search`). The
     heart is moved only if the recording is decisively against the pose of the problem. The
     uncertainty of the pose widens the intervals.
     """
 
     name: ClassVar[str] = "waves"
-    windows: tuple[int, ...] = (1,)
-    """Numbers of windows of time to choose from; with more of them the share of model error is
-    harder to separate from the heart (docs/explanation/inverse-methods.md)."""
     decisive: float = DECISIVE
     """Least `pose_gain` by which the heart is moved, see `pose_search`."""
     seed: int = 0
@@ -73,12 +70,15 @@ class Waves(Method):
         rms = float(np.sqrt((problem.body_potentials**2).mean()))
         modes, body = surface_modes(problem.surface), problem.body_potentials / rms
         centre = _centre(modes, time)
-        moved, numbers = None, dict[str, float]()
+        basis, numbers = octave_cosines(len(time), float(time[1] - time[0])), dict[str, float]()
+        fitted = None
         if not problem.pose_known:
             heart = HeartInTorso.of(problem)
             heart.raise_if_other(problem.transfer)
-            moved, numbers = self._moved(heart, body, modes, time, centre)
-        fitted = moved or self._choose(problem.transfer, body, modes, time, centre)
+            fitted, numbers = self._moved(heart, body, modes, basis, centre)
+        if fitted is None:
+            recording = WaveData.of(modes, basis, problem.transfer, body)
+            fitted = FittedWaves(recording, *recording.choose(centre.starts, centre))
         posterior = WavePosterior(modes, fitted.recording, fitted.chosen, fitted.pose_root)
         # activation is the upstroke of action potentials and the downslope of electrograms
         read = upstroke_times if problem.transmembrane else downslope_times
@@ -95,35 +95,15 @@ class Waves(Method):
         )
         return Estimate(posterior.mean * rms, diagnostics)
 
-    def _choose(
-        self,
-        transfer: np.ndarray,
-        body: np.ndarray,
-        modes: SurfaceModes,
-        time: np.ndarray,
-        centre: Hyperparameters,
-    ) -> FittedWaves:
-        """Windows and hyperparameters of the largest marginal likelihood."""
-        fits: list[FittedWaves] = []
-        for n_windows in self.windows:
-            if len(time) < SHORTEST * n_windows and fits:
-                continue
-            basis = local_cosines(len(time), float(time[1] - time[0]), n_windows)
-            recording = WaveData.of(modes, basis, transfer, body)
-            starts = [fits[-1].chosen] if fits else centre.starts
-            fits.append(FittedWaves(recording, *recording.choose(starts, centre)))
-        return min(fits, key=lambda fit: fit.cost)
-
     def _moved(
         self,
         heart: HeartInTorso,
         body: np.ndarray,
         modes: SurfaceModes,
-        time: np.ndarray,
+        basis: TimeBasis,
         centre: Hyperparameters,
     ) -> tuple[FittedWaves | None, dict[str, float]]:
         """Fit of a moved heart, or None; and numbers of the pose."""
-        basis = local_cosines(len(time), float(time[1] - time[0]), min(self.windows))
         optimum = PoseSearch(heart, basis, body, centre).find()
         numbers = {"pose_gain": optimum.gain}
         if optimum.gain <= self.decisive:
@@ -147,9 +127,7 @@ def _centre(modes: SurfaceModes, time: np.ndarray) -> Hyperparameters:
 
 def _numbers(fitted: FittedWaves, rms: float) -> dict[str, float]:
     chosen = replace(fitted.chosen, noise_sd=fitted.chosen.noise_sd * rms).__dict__
-    n_windows = len(np.unique(fitted.recording.basis.group)) // len(fitted.recording.octaves)
     return {key: float(value) for key, value in chosen.items()} | {
         "cost": fitted.cost,
-        "n_windows": float(n_windows),
         "n_observations": float(len(fitted.recording.gains)),
     }

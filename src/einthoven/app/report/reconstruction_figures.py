@@ -1,4 +1,4 @@
-"""Pictures of a reconstruction."""
+"""Figures of one reconstruction of a recording."""
 
 from collections.abc import Mapping
 from pathlib import Path
