@@ -9,8 +9,7 @@ from einthoven.base.core.errors import BadInput
 from einthoven.inverse.measured.beat import BeatWindow, drift_of, first_beat, level_of
 from einthoven.inverse.measured.electrodes import MeasuredElectrodes
 from einthoven.inverse.measured.leads import MOST, contradicted_leads, dead_leads
-from einthoven.inverse.measured.potential_reference import PotentialReference, detect_reference
-from einthoven.inverse.measured.recording import ChannelRecording
+from einthoven.inverse.measured.recording import ChannelRecording, detect_reference
 from einthoven.inverse.measured.smoothness import Smoothness
 from einthoven.inverse.measured.surface_files import ClosedMesh, raise_if_outside
 from einthoven.inverse.problem.inverse_problem import InverseProblem, SourceSurface
@@ -80,7 +79,7 @@ class InverseCase:
     electrodes: MeasuredElectrodes
     potentials: np.ndarray
     time: np.ndarray
-    reference: PotentialReference
+    reference: str
     beat: BeatWindow
     bad_leads: Mapping[str, str] = field(default_factory=dict)
     measured: HeartRecording | None = None
@@ -154,7 +153,7 @@ def prepare(
     kept = good if how.bad_leads == "drop" else np.ones(len(good), bool)
     electrodes, potentials = electrodes.only(kept), potentials[kept]
     reference = detect_reference(potentials, electrodes.channels)
-    notes.append(f"reference: {reference.value}; taken against the mean of the electrodes")
+    notes.append(f"reference: {reference}; taken against the mean of the electrodes")
     measured = None
     if on_heart is not None:
         channels, nodes = on_heart

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from einthoven.base.core.errors import BadInput
-from einthoven.inverse.measured.matlab_hdf5 import load_hdf5
+from einthoven.base.core.extras import extra
 from einthoven.inverse.measured.recording import ChannelRecording
 
 SIGNAL, SAMPLE_RATES = "potvals", ("samplefrequency", "samplingfrequency", "sampling_rate",
@@ -93,7 +93,7 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         content = loadmat(path, simplify_cells=True)
     except NotImplementedError:  # scipy's way to say HDF5
-        return load_hdf5(path)
+        return _load_hdf5(path)
     except Exception as error:  # scipy raises many types for broken files
         raise BadInput(f"{path}: not readable as .mat ({error})") from error
     return {name: value for name, value in content.items() if not name.startswith("__")}
@@ -120,3 +120,53 @@ def _columns(name: str, table: object) -> np.ndarray:
     if values.ndim != 2 or 3 not in values.shape:
         raise BadInput(f"{name}: shape {values.shape} is no list of triples; 3 columns are needed")
     return values if values.shape[1] == 3 else values.T
+
+
+def _load_hdf5(path: Path) -> dict[str, Any]:
+    """Variables of a MATLAB 7.3 file, as `scipy.io.loadmat(simplify_cells=True)` gives older ones.
+
+    MATLAB counts axes from the other end than HDF5, writes text as 16-bit codes, and puts the
+    content of cells and of arrays of structs behind references.
+    """
+    with extra("atlases", f"{path}: MATLAB 7.3 (or in MATLAB: save('NEW.mat', '-v7'))"):
+        import h5py
+    try:
+        with h5py.File(path) as file:
+            return {name: _value(file[name], file) for name in file if not name.startswith("#")}
+    except (OSError, KeyError, RuntimeError) as error:
+        raise BadInput(f"{path}: not readable as .mat of version 7.3 ({error})") from error
+
+
+def _value(item: Any, file: Any) -> Any:
+    """A variable, field or cell."""
+    import h5py
+
+    if isinstance(item, h5py.Group):
+        return _struct(item, file)
+    kind = item.attrs.get("MATLAB_class", b"")
+    if item.attrs.get("MATLAB_empty", 0):
+        return "" if kind == b"char" else np.empty(0)
+    if h5py.check_ref_dtype(item.dtype):
+        return [_value(file[reference], file) for reference in item[()].ravel()]
+    values = np.asarray(item[()]).T
+    if kind == b"char":
+        return "".join(map(chr, values.ravel(order="F").tolist()))
+    values = np.squeeze(values)
+    return values if values.ndim else values.item()
+
+
+def _struct(group: Any, file: Any) -> Any:
+    """A struct as a dict; an array of structs, whose fields are lists, as a list of dicts."""
+    import h5py
+
+    fields = {name: group[name] for name in group}
+    of_array = [
+        isinstance(field, h5py.Dataset)
+        and h5py.check_ref_dtype(field.dtype)
+        and "MATLAB_class" not in field.attrs
+        for field in fields.values()
+    ]
+    values = {name: _value(field, file) for name, field in fields.items()}
+    if not (of_array and all(of_array)):
+        return values
+    return [dict(zip(values, row)) for row in zip(*values.values())]

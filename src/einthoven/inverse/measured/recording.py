@@ -8,12 +8,16 @@ import numpy as np
 
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
+from einthoven.base.core.names import LIMB_ELECTRODES
 from einthoven.physics.ecg.recordings.recording import PER_MV
 
 MV = {unit: 1.0 / PER_MV[unit.lower()] for unit in ("mV", "uV", "V")}
 """Millivolt in one unit."""
 PEAK_MV = (0.03, 100.0)
 """Highest value of body or heart potentials: from a weak electrode on the skin upwards."""
+
+MEAN_SHARE = 0.02
+"""Share of the RMS below which a mean over electrodes counts as zero."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,3 +160,21 @@ def _unit(name: str, stated: str, peak: float) -> tuple[str, tuple[str, ...]]:
             f"{low:g} to {high:g} mV is what electrodes measure{guess}"
         )
     return unit, ()
+
+
+def detect_reference(potentials: np.ndarray, channels: tuple[str, ...]) -> str:
+    """Name of the reference, whose mean potential is zero; or unknown.
+
+    Args:
+        potentials: [electrode, time] mV.
+        channels: their names, of which RA, LA and LL are looked for.
+    """
+    rms = np.sqrt((potentials**2).mean())
+
+    def is_zero(values: np.ndarray) -> bool:
+        return bool(np.sqrt((values.mean(axis=0) ** 2).mean()) < MEAN_SHARE * rms)
+
+    limbs = [k for k, name in enumerate(channels) if name.upper() in LIMB_ELECTRODES]
+    if len(limbs) == len(LIMB_ELECTRODES) and is_zero(potentials[limbs]):
+        return "Wilson's central terminal"
+    return "mean of the electrodes" if is_zero(potentials) else "unknown"

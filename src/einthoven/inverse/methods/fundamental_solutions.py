@@ -53,7 +53,8 @@ class FundamentalSolutions(CriterionMethod):
             BadInput: no torso or no electrodes; sources on the wrong side of a surface.
             NotConverged: the criterion finds no weight.
         """
-        self._check()
+        check.between("inflation", self.inflation, 1.01, 10.0)
+        check.between("deflation", self.deflation, 0.01, 0.99)
         body_potentials, surface = problem.body_potentials, problem.surface
         torso = problem.torso_with_electrodes
         sources, radius = self.sources(surface, torso), mean_radius(torso)
@@ -100,10 +101,6 @@ class FundamentalSolutions(CriterionMethod):
         middle = torso.points.mean(axis=0)
         outer = middle + self.inflation * (torso.points - middle)
         return np.concatenate([outer, inner[inside]])
-
-    def _check(self) -> None:
-        check.between("inflation", self.inflation, 1.01, 10.0)
-        check.between("deflation", self.deflation, 0.01, 0.99)
 
 
 def mean_radius(torso: SourceSurface) -> float:

@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
+from einthoven.base.geometry.laplacian_modes import LaplacianModes, laplacian_modes
 from einthoven.base.geometry.surface_operators import (
     cotangent_stiffness,
     lumped_areas,
@@ -41,6 +42,11 @@ class SourceSurface:
     def stiffness(self) -> sp.csr_array:
         """Stiffness K with u' K u = int |grad u|^2: [node, node], 1."""
         return cotangent_stiffness(self.points, self.faces)
+
+    def modes(self, n_modes: int) -> LaplacianModes:
+        """Smoothest Laplace-Beltrami eigenfunctions [node, mode], of mean square 1."""
+        modes = laplacian_modes(self.points, self.faces, n_modes)
+        return modes._replace(functions=modes.functions * np.sqrt(self.areas.sum()))
 
     @cached_property
     def neighbour_laplacian(self) -> sp.csr_array:

@@ -63,7 +63,12 @@ class SurfaceSource:
     @cached_property
     def interpolation(self) -> sp.csr_array:
         """Interpolation from the surface to boundary nodes: [boundary node, surface node], 1."""
-        return interpolation(self.surface, self.heart.points[self.boundary])
+        surface = self.surface
+        places = TriangleTree(surface.points, surface.faces).closest(
+            self.heart.points[self.boundary]
+        )
+        weights = tie(surface.points, surface.faces[places.faces], places.points)
+        return sparse_rows(weights.vertices, weights.weights, len(surface.points))
 
     @cached_property
     def nearest(self) -> np.ndarray:
@@ -108,10 +113,3 @@ def closed_surface(heart: Heart) -> tuple[np.ndarray, np.ndarray]:
     faces = np.where(flipped[:, None], heart.facets[:, ::-1], heart.facets)
     nodes, inverse = np.unique(faces, return_inverse=True)
     return nodes, inverse.reshape(-1, 3)
-
-
-def interpolation(surface: SourceSurface, points: np.ndarray) -> sp.csr_array:
-    """Weights of linear functions at the closest places of a surface: [point, surface node], 1."""
-    places = TriangleTree(surface.points, surface.faces).closest(points)
-    weights = tie(surface.points, surface.faces[places.faces], places.points)
-    return sparse_rows(weights.vertices, weights.weights, len(surface.points))

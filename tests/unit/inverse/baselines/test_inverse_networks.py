@@ -286,5 +286,3 @@ def test_symmetric_product_by_blocks() -> None:
 def test_settings_that_cannot_work_are_refused() -> None:
     with pytest.raises(BadInput, match="ep_weight"):
         EandArn(ep_weight=0.0)
-    with pytest.raises(BadInput, match="threads"):
-        EandArn(threads=0)

@@ -15,12 +15,12 @@ from einthoven.inverse.methods.variational.gauss_newton import Analysis, Control
 from einthoven.inverse.methods.variational.model_error import (
     ErrorSizes,
     ModelError,
-    Modes,
     Observed,
     ProjectedPotentials,
     cosine_spectrum,
     displaced,
     fitted,
+    matern_spectrum,
 )
 from einthoven.inverse.methods.variational.search import best_shift
 from einthoven.inverse.methods.variational.trajectory import Dynamics
@@ -40,7 +40,7 @@ def heart():  # noqa: ANN201
 
 
 def control(n_modes: int = 3, onset: float = 1.0) -> Control:
-    modes = Modes.of(heart(), 10).functions[:, 1 : n_modes + 1]
+    modes = heart().modes(10).functions[:, 1 : n_modes + 1]
     pole = heart().points[[5]]
     return Control(
         heart(), BASE, np.array([0.1, -0.1, 0.05, 0.1]), modes, np.linspace(0.1, 0.2, n_modes),
@@ -108,11 +108,11 @@ def model_error(n_time: int = 12) -> tuple[ModelError, np.ndarray]:
     """An error, and its covariance of [component, time] flattened, by dense algebra."""
     problem = two_spheres(n_time=n_time)
     recording = ProjectedPotentials.of(problem.transfer, problem.body_potentials, 6)
-    modes = Modes.of(problem.surface, 40)
+    modes = problem.surface.modes(40)
     error = ModelError(
         Observed(recording, modes, problem.surface), ErrorSizes(0.03, 0.5, 15.0, 3.0)
     )
-    space = modes.functions * modes.spectrum(15.0) @ modes.functions.T
+    space = modes.functions * matern_spectrum(modes, 15.0) @ modes.functions.T
     k = np.arange(n_time)
     basis = np.sqrt(2 / n_time) * np.cos(np.pi * np.outer(k, k + 0.5) / n_time)
     basis[0] /= np.sqrt(2)
@@ -121,7 +121,7 @@ def model_error(n_time: int = 12) -> tuple[ModelError, np.ndarray]:
 
 
 def test_modes_are_orthonormal_harmonics() -> None:
-    modes = Modes.of(heart(), 9)
+    modes = heart().modes(9)
     gram = modes.functions.T * heart().areas @ modes.functions / heart().areas.sum()
     np.testing.assert_allclose(gram, np.eye(9), atol=1e-8)
     degree = np.repeat([0, 1, 2], [1, 3, 5])
@@ -151,11 +151,11 @@ def test_error_agrees_with_dense_algebra() -> None:
 def test_marginal_likelihood_finds_the_sizes() -> None:
     """In the median: a draw has few long modes, and a sphere's equal ones are a processor's own."""
     problem = two_spheres(n_time=100)
-    modes = Modes.of(problem.surface, 60)
+    modes = problem.surface.modes(60)
     found, start = [], ErrorSizes(0.1, 0.1, 30.0, 3.0, 0.02)
     for seed in range(7):
         rng = np.random.default_rng(seed)
-        scaled = np.sqrt(np.outer(modes.spectrum(12.0), cosine_spectrum(100, 8.0)))
+        scaled = np.sqrt(np.outer(matern_spectrum(modes, 12.0), cosine_spectrum(100, 8.0)))
         field = 0.5 * modes.functions @ idct(scaled * rng.normal(size=scaled.shape), norm="ortho")
         body = problem.transfer @ field
         body += 0.02 * rng.normal(size=body.shape)
@@ -170,7 +170,7 @@ def test_gauss_newton_gradient_is_that_of_the_cost() -> None:
     problem, _, body = twin()
     recording = ProjectedPotentials.of(problem.transfer, body, 20)
     error = ModelError(
-        Observed(recording, Modes.of(heart(), 40), heart()), ErrorSizes(0.05, 0.1, 20, 5.0)
+        Observed(recording, heart().modes(40), heart()), ErrorSizes(0.05, 0.1, 20, 5.0)
     )
     prior = ControlPrior(np.full(4, 0.3), np.full(3, 0.1), np.log(17.0), gain=1.0)
     analysis = Analysis(dynamics(61), control(), prior, error)

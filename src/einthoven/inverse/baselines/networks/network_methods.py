@@ -11,7 +11,6 @@ from typing import ClassVar, Self
 import numpy as np
 import torch
 
-from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.seeds import derive_seed
 from einthoven.inverse.baselines.networks.architecture import Architecture
@@ -62,7 +61,6 @@ class NetworkMethod(Method):
     recipe: Recipe = Recipe()
     seed: int = 0
     """Seed of weights, collocation points and instants."""
-    threads: int = 1
 
     @classmethod
     def of(cls, problem: InverseProblem, choices: MethodChoices = OWN) -> Self:
@@ -77,7 +75,6 @@ class NetworkMethod(Method):
                 raise BadInput(
                     f"{name} = {getattr(self, name):g} must be positive; 0.1 and 1 are usual"
                 )
-        check.between("threads", self.threads, 1, 1024)
 
     def solve(self, problem: InverseProblem) -> Estimate:
         """Estimate of the trained network; `numbers` has the losses and the number of steps.
@@ -87,7 +84,7 @@ class NetworkMethod(Method):
         """
         domain = SpaceTime(problem.surface, problem.time / problem.ms_per_unit)
         body = problem.body_potentials / self.mv_per_unit
-        with torch_threads(self.threads):
+        with torch_threads(1):
             objective = self.objective(problem.transfer, body, domain)
             if self.start is not None:
                 first = self.start.fit(problem).potentials

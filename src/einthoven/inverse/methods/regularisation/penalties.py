@@ -50,15 +50,15 @@ class AreaPenalty(Penalty):
 
     @property
     def operator(self) -> sp.csr_array:
-        """See `Penalty.operator`; mm."""
+        """Operator M^(1/2), mm; see `Penalty.operator`."""
         return sp.csr_array(sp.diags_array(self._root))
 
     def whiten(self, matrix: np.ndarray) -> np.ndarray:
-        """See `Penalty.whiten`."""
+        """Whitened matrix, see `Penalty.whiten`."""
         return matrix / self._root
 
     def unwhiten(self, values: np.ndarray) -> np.ndarray:
-        """See `Penalty.unwhiten`."""
+        """Unwhitened values, see `Penalty.unwhiten`."""
         return values / self._root[:, None]
 
 
@@ -80,7 +80,7 @@ class GradientPenalty(Penalty):
 
     @cached_property
     def operator(self) -> sp.csr_array:
-        """See `Penalty.operator`; three rows per face, 1."""
+        """Operator with three rows per face, 1; see `Penalty.operator`."""
         points, faces = self.surface.points, self.surface.faces
         areas = np.linalg.norm(triangle_area_vectors(points, faces), axis=1)
         return sp.csr_array(
@@ -92,12 +92,12 @@ class GradientPenalty(Penalty):
         return grounded_solver(self.surface.stiffness)
 
     def whiten(self, matrix: np.ndarray) -> np.ndarray:
-        """See `Penalty.whiten`."""
+        """Whitened matrix, see `Penalty.whiten`."""
         solved = self._solver.solve(np.ascontiguousarray(matrix[:, 1:].T))
         return np.asarray((self.operator[:, 1:] @ solved).T)
 
     def unwhiten(self, values: np.ndarray) -> np.ndarray:
-        """See `Penalty.unwhiten`."""
+        """Unwhitened values, see `Penalty.unwhiten`."""
         return grounded(self._solver.solve(np.asarray((self.operator.T @ values)[1:])))
 
 
@@ -119,13 +119,13 @@ class LaplacianPenalty(Penalty):
         return p / np.linalg.norm(p)
 
     def whiten(self, matrix: np.ndarray) -> np.ndarray:
-        """See `Penalty.whiten`."""
+        """Whitened matrix, see `Penalty.whiten`."""
         solved = self._solver.solve(np.ascontiguousarray(matrix[:, 1:].T), trans="T").T
         rows = np.hstack([np.zeros((len(matrix), 1)), solved])
         return rows - np.outer(rows @ self._left_null, self._left_null)
 
     def unwhiten(self, values: np.ndarray) -> np.ndarray:
-        """See `Penalty.unwhiten`."""
+        """Unwhitened values, see `Penalty.unwhiten`."""
         inside = values - np.outer(self._left_null, self._left_null @ values)
         return grounded(self._solver.solve(inside[1:]))
 
@@ -143,11 +143,11 @@ class DensePenalty(Penalty):
         return np.asarray(scipy.linalg.solve(rest.T @ rest, rest.T, assume_a="pos"))
 
     def whiten(self, matrix: np.ndarray) -> np.ndarray:
-        """See `Penalty.whiten`."""
+        """Whitened matrix, see `Penalty.whiten`."""
         return np.asarray(matrix[:, 1:] @ self._inverse)
 
     def unwhiten(self, values: np.ndarray) -> np.ndarray:
-        """See `Penalty.unwhiten`."""
+        """Unwhitened values, see `Penalty.unwhiten`."""
         return grounded(self._inverse @ values)
 
 

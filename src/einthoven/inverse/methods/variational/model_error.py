@@ -20,28 +20,14 @@ import scipy.fft
 import scipy.optimize
 import scipy.sparse as sp
 
-from einthoven.base.geometry.laplacian_modes import laplacian_modes
+from einthoven.base.geometry.laplacian_modes import LaplacianModes
 from einthoven.inverse.problem.inverse_problem import SourceSurface
 
 
-class Modes(NamedTuple):
-    """Eigenfunctions of the Laplace-Beltrami operator, of mean square 1 over the surface."""
-
-    functions: np.ndarray
-    """[node, mode], smoothest first; the first is constant."""
-    eigenvalues: np.ndarray
-    """[mode] 1/mm^2."""
-
-    @classmethod
-    def of(cls, surface: SourceSurface, n_modes: int) -> "Modes":
-        """Modes of a surface, the smoothest `n_modes`."""
-        modes = laplacian_modes(surface.points, surface.faces, n_modes)
-        return cls(modes.functions * np.sqrt(surface.areas.sum()), modes.eigenvalues)
-
-    def spectrum(self, length: float) -> np.ndarray:
-        """Variances of the coefficients of a Matern field of variance 1: [mode]."""
-        density = (1 + length**2 * self.eigenvalues) ** -2.0
-        return density / density.sum()
+def matern_spectrum(modes: LaplacianModes, length: float) -> np.ndarray:
+    """Variances of the coefficients of a Matern field of variance 1 and a length in mm: [mode]."""
+    density = (1 + length**2 * modes.eigenvalues) ** -2.0
+    return density / density.sum()
 
 
 def cosine_spectrum(n: int, length: float) -> np.ndarray:
@@ -115,7 +101,7 @@ class Observed:
     """A recording, the modes of the error field, and their images."""
 
     recording: ProjectedPotentials
-    modes: Modes
+    modes: LaplacianModes
     surface: SourceSurface
 
     @cached_property
@@ -182,7 +168,7 @@ class ModelError:
     def _space(self) -> tuple[np.ndarray, np.ndarray]:
         """Eigenvalues and eigenvectors of A cov(e) A' in space, of variance 1."""
         images = self.observed.images
-        spectrum = self.observed.modes.spectrum(self.sizes.length)
+        spectrum = matern_spectrum(self.observed.modes, self.sizes.length)
         values, vectors = np.linalg.eigh((images * spectrum) @ images.T)
         return np.maximum(values, 0.0), vectors
 
@@ -226,7 +212,7 @@ class ModelError:
     @cached_property
     def _covariance(self) -> np.ndarray:
         """Covariance of e with the components of A e, in space: [node, component]."""
-        spectrum = self.observed.modes.spectrum(self.sizes.length)
+        spectrum = matern_spectrum(self.observed.modes, self.sizes.length)
         return (
             self.observed.modes.functions
             @ (spectrum[:, None] * self.observed.images.T)
@@ -237,7 +223,9 @@ class ModelError:
     def variance(self) -> np.ndarray:
         """Posterior variance of e, mean over time: [node]."""
         known = self.sizes.amplitude**4 * self._in_time**2 / self._variance
-        prior = self.observed.modes.functions**2 @ self.observed.modes.spectrum(self.sizes.length)
+        prior = self.observed.modes.functions**2 @ matern_spectrum(
+            self.observed.modes, self.sizes.length
+        )
         return np.maximum(
             self.sizes.amplitude**2 * prior - self._covariance**2 @ known.mean(axis=1), 0.0
         )

@@ -17,10 +17,10 @@ from einthoven.inverse.methods.variational.gauss_newton import Analysis, Control
 from einthoven.inverse.methods.variational.model_error import (
     ErrorSizes,
     ModelError,
-    Modes,
     Observed,
     ProjectedPotentials,
     fitted,
+    matern_spectrum,
 )
 from einthoven.inverse.methods.variational.search import Guess, Library, LibrarySearch
 from einthoven.inverse.methods.variational.trajectory import Dynamics
@@ -89,7 +89,7 @@ class Variational(Method):
         recording = ProjectedPotentials.of(
             problem.transfer, problem.body_potentials, self.n_components
         )
-        observed = Observed(recording, Modes.of(surface, self.n_modes), surface)
+        observed = Observed(recording, surface.modes(self.n_modes), surface)
         search = LibrarySearch(self._library(dynamics, surface), recording)
         analysis = self._fewest_sources(search, observed)
         return self._reported(self._refined(analysis), unit)
@@ -159,7 +159,7 @@ class Variational(Method):
             modes=modes.functions[:, 1 : n + 1],
             log_diffusion=np.zeros(n),
         )
-        spectrum = modes.spectrum(1 / np.sqrt(modes.eigenvalues[1]))[1 : n + 1]
+        spectrum = matern_spectrum(modes, 1 / np.sqrt(modes.eigenvalues[1]))[1 : n + 1]
         sd = self.constants_sd / 3 * np.sqrt(spectrum / spectrum.sum())
         prior = replace(analysis.prior, diffusion_sd=sd, pose_sd=self.pose_sd)
         return replace(analysis, control=control, prior=prior)

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from einthoven.base.geometry.laplacian_modes import laplacian_modes
 from einthoven.inverse.problem.inverse_problem import SourceSurface
 
 
@@ -20,8 +19,8 @@ class SurfaceModes(NamedTuple):
 
 def surface_modes(surface: SourceSurface) -> SurfaceModes:
     """Eigenfunctions of P1 elements, all of them: K phi = k^2 M phi, M lumped."""
-    modes = laplacian_modes(surface.points, surface.faces, len(surface.points))
-    return SurfaceModes(np.sqrt(modes.eigenvalues), modes.functions * np.sqrt(surface.areas.sum()))
+    functions, eigenvalues = surface.modes(len(surface.points))
+    return SurfaceModes(np.sqrt(eigenvalues), functions)
 
 
 @dataclass(frozen=True)
