@@ -43,6 +43,7 @@ from einthoven.inverse.baselines.networks.network_methods import (
 from einthoven.inverse.baselines.stre import Stre
 from einthoven.inverse.measured.surface_files import read_closed_surface
 from einthoven.inverse.methods.regularisation.criteria import RobustGcv
+from einthoven.inverse.methods.regularisation.penalties import LaplacianPenalty
 from einthoven.inverse.methods.regularisation.tikhonov import Tikhonov2
 from einthoven.inverse.problem.method import Diagnostics, Estimate, Method
 from einthoven.inverse.synthetic.known_problem import KnownProblem
@@ -56,7 +57,17 @@ NEURONS = (5, 10, 15, 20)
 LAMBDAS = (0.05, 0.1, 0.3, 0.5, 0.7)
 SEED = 1
 START = Stre()
-CLASSICAL = {"tikhonov-2": Tikhonov2(criterion=RobustGcv(), laplacian="neighbour"), "stre": START}
+
+
+class NeighbourTikhonov2(Tikhonov2):
+    """Tikhonov of order 2 with the Laplacian of Zhu 2025, eq. (15), and equal weights of nodes."""
+
+    def penalty(self, surface):
+        """Penalty with L that Laplacian; lambda in mm^2."""
+        return LaplacianPenalty(surface.neighbour_laplacian)
+
+
+CLASSICAL = {"tikhonov-2": NeighbourTikhonov2(criterion=RobustGcv()), "stre": START}
 
 
 class Run(NamedTuple):

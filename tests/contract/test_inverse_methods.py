@@ -91,7 +91,6 @@ CASES = {
     "tikhonov-0": Case(lambda problem: Tikhonov0()),
     "tikhonov-1": Case(lambda problem: Tikhonov1()),
     "tikhonov-2": Case(lambda problem: Tikhonov2()),
-    "tikhonov-2-neighbour": Case(lambda problem: Tikhonov2(laplacian="neighbour")),
     "tsvd": Case(lambda problem: TruncatedSvd()),
     "mfs": Case(lambda problem: FundamentalSolutions()),
     # The search for two weights ends at a tolerance of its own.

@@ -54,18 +54,18 @@ def write_inverse_page(
     write_page(path, "Inverse ECG", LEAD, sections, failures(problems) + failures(operators))
 
 
-def contents(problems: Problems, who: str, what: str) -> list[Table | Picture]:
+def contents(problems: Problems, heading: str, quantity: str) -> list[Table | Picture]:
     """A picture of all problems and a table of each."""
-    picture = Picture(errors_figure(problems), f"{what}, mean and SD")
-    return [picture, *(table(name, rows, who) for name, rows in problems.items())]
+    picture = Picture(errors_figure(problems), f"{quantity}, mean and SD")
+    return [picture, *(table(name, rows, heading) for name, rows in problems.items())]
 
 
-def table(title: str, rows: Mapping[str, Mapping[str, Mapping[str, Any]]], who: str) -> Table:
+def table(title: str, rows: Mapping[str, Mapping[str, Mapping[str, Any]]], heading: str) -> Table:
     """All methods and noises of a problem."""
-    flat = [(name, noise, row) for name, its in rows.items() for noise, row in its.items()]
+    flat = [(name, noise, row) for name, levels in rows.items() for noise, row in levels.items()]
     shown = [key for key in COLUMNS if any(key in row for *_, row in flat)]
     return Table(
-        [who, "noise", "repeats", *(COLUMNS[key] for key in shown)],
+        [heading, "noise", "repeats", *(COLUMNS[key] for key in shown)],
         [[name, noise, str(row["repeats"]), *(number(row.get(key)) for key in shown)]
          for name, noise, row in flat],
         title,

@@ -52,12 +52,12 @@ class InversePlan:
         return list(self.config.scenarios or self.settings.ecg.scenarios)
 
     def part(self, *keys: str) -> dict[str, Any]:
-        """Some keys of the section."""
+        """Values of some keys of the section."""
         return {key: value for key, value in builtins_of(self.config).items() if key in keys}
 
     @cached_property
     def problems(self) -> dict[str, dict[str, Any]]:
-        """Problem -> what is special about it."""
+        """Problem -> settings that differ from the usual ones."""
         config, paper = self.config, {"paper": dict[str, Any]()}
         off = {
             f"heart-{mm:g}mm".replace(".", "p"): {"heart_mm": mm} for mm in config.geometry_off_mm
@@ -68,9 +68,9 @@ class InversePlan:
         }
         beats = {scenario: {"scenario": scenario} for scenario in self.scenarios}
         moved = {
-            f"{problem}-{name}": its | how
-            for problem, its in (paper | beats).items()
-            for name, how in off.items()
+            f"{problem}-{name}": special | error
+            for problem, special in (paper | beats).items()
+            for name, error in off.items()
         }
         return paper | physics | beats | moved
 
@@ -97,7 +97,7 @@ class InversePlan:
 
     @property
     def neighbour(self) -> dict[str, str]:
-        """Test patient -> whose torso it is given wrongly: the next one, or any if it is alone."""
+        """Test patient -> patient of the wrong torso: the next one, or any if it is alone."""
         some_other = next(name for name in self.splits if name != self.patient)
         ring = self.patients if len(self.patients) > 1 else [self.patient, some_other]
         return {name: ring[(k + 1) % len(ring)] for k, name in enumerate(self.patients)}

@@ -23,7 +23,7 @@ from einthoven.numerics.bem.transfer import BemTransfer, heart_to_torso
 SMOOTH_MS = 2.0
 """SD of the Gaussian by whose derivative the steepest downslope is read."""
 MARGIN_MS = 10.0
-"""Margin around the QRS of the body, in which activation is sought on the heart."""
+"""Margin around the QRS of the body, in which activation times are read on the heart."""
 MAX_NODES = 6000
 """Most nodes of a surface, as dense matrices of boundary elements grow with the square."""
 BLIND = ("creso", "l-curve", "gcv", "robust-gcv", "evidence")

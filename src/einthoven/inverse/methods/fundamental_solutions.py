@@ -120,8 +120,8 @@ def currents(torso: SourceSurface, sources: np.ndarray, radius: float) -> np.nda
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     rows = np.zeros((len(normals), len(sources)))
     for k in range(0, len(normals), BLOCK):
-        some = slice(k, k + BLOCK)
-        offsets = (torso.points[some, None] - sources) / radius
-        along = np.einsum("psd,pd->ps", offsets, normals[some])
-        rows[some] = -along / (4 * np.pi * np.linalg.norm(offsets, axis=2) ** 3)
+        block = slice(k, k + BLOCK)
+        offsets = (torso.points[block, None] - sources) / radius
+        along = np.einsum("psd,pd->ps", offsets, normals[block])
+        rows[block] = -along / (4 * np.pi * np.linalg.norm(offsets, axis=2) ** 3)
     return rows

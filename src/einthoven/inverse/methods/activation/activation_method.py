@@ -75,9 +75,9 @@ def nodal_covariance(posterior: LaplacePosterior, recording: BeatProblem) -> np.
 def source_sd(posterior: LaplacePosterior, recording: BeatProblem) -> np.ndarray:
     """SD of the action potentials from those of activation and duration: [node, time] mV."""
     by_activation, by_duration = posterior.beat.slopes(recording.time)
-    activation, duration, both = nodal_covariance(posterior, recording)[:, :, None]
+    activation, duration, joint = nodal_covariance(posterior, recording)[:, :, None]
     variance = activation * by_activation**2 + duration * by_duration**2
-    return np.sqrt(np.maximum(variance + 2 * both * by_activation * by_duration, 0.0))
+    return np.sqrt(np.maximum(variance + 2 * joint * by_activation * by_duration, 0.0))
 
 
 def numbers(posterior: LaplacePosterior) -> dict[str, float]:

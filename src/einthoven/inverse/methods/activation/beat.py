@@ -142,12 +142,12 @@ class BeatProblem:
         slopes = beat.slopes(self.time)
         common = self._by_common(beat)
         gradient = np.r_[self._projected(slopes, residual), common @ residual.ravel()]
-        few, stride = self.thinned
-        thin = beat.slopes(few)
+        times, stride = self.thinned
+        strided = beat.slopes(times)
         k = modes.shape[1]
         normal = np.empty((2 * k + N_COMMON, 2 * k + N_COMMON))
         for a, b in ((0, 0), (1, 0), (1, 1)):
-            block = stride * (modes.T @ ((thin[a] @ thin[b].T) * self.gram) @ modes)
+            block = stride * (modes.T @ ((strided[a] @ strided[b].T) * self.gram) @ modes)
             normal[a * k : (a + 1) * k, b * k : (b + 1) * k] = block
             normal[b * k : (b + 1) * k, a * k : (a + 1) * k] = block.T
         for j, row in enumerate(common):

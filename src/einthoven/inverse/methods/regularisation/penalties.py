@@ -155,8 +155,3 @@ def beltrami_penalty(surface: SourceSurface) -> LaplacianPenalty:
     """Penalty int (Laplace-Beltrami u)^2: L = M^(-1/2) K; lambda in mm."""
     root = sp.diags_array(1 / np.sqrt(surface.areas))
     return LaplacianPenalty(sp.csr_array(root @ surface.stiffness))
-
-
-def neighbour_penalty(surface: SourceSurface) -> LaplacianPenalty:
-    """Penalty |L u|^2 with L of Zhu 2025, eq. (15), equal weights of nodes; lambda in mm^2."""
-    return LaplacianPenalty(surface.neighbour_laplacian)

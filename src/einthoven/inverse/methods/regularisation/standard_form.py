@@ -15,7 +15,7 @@ from einthoven.inverse.methods.regularisation.penalties import Penalty
 from einthoven.inverse.problem.spectrum import TikhonovSpectrum
 
 UNOBSERVABLE = 1e-2
-"""Least ratio of |A 1| to the norm of the sums of |A|; below it data have a reference of theirs."""
+"""Least ratio of |A 1| to the norm of the sums of |A|; below it data have another reference."""
 RANK = 1e-13
 """Singular values below this share of the largest are rounding."""
 
@@ -87,7 +87,7 @@ class StandardForm:
 
 
 def constant_is_observable(transfer: np.ndarray) -> bool:
-    """Whether data determine a constant on the heart; not if they have a reference of theirs."""
+    """Whether data determine a constant on the heart; not if they have another reference."""
     size = np.linalg.norm(np.abs(transfer).sum(axis=1))
     return bool(np.linalg.norm(transfer.sum(axis=1)) > UNOBSERVABLE * size)
 

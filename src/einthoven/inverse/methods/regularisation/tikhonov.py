@@ -2,18 +2,16 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
-from einthoven.base.core.errors import BadInput
 from einthoven.inverse.methods.regularisation.criteria import Criterion, LCurve
 from einthoven.inverse.methods.regularisation.penalties import (
     AreaPenalty,
     GradientPenalty,
     Penalty,
     beltrami_penalty,
-    neighbour_penalty,
 )
 from einthoven.inverse.methods.regularisation.standard_form import StandardForm
 from einthoven.inverse.problem.inverse_problem import InverseProblem, SourceSurface
@@ -78,25 +76,13 @@ class Tikhonov1(SpectralMethod):
 
 @dataclass(frozen=True)
 class Tikhonov2(SpectralMethod):
-    """Tikhonov of order 2: the penalty is int (Laplacian u)^2 over the surface (lambda in mm).
-
-    With the neighbours' Laplacian of Zhu 2025, eq. (15), it is the plain sum of squares over the
-    nodes (lambda in mm^2).
-    """
+    """Tikhonov of order 2: the penalty is int (Laplacian u)^2 over the surface (lambda in mm)."""
 
     name: ClassVar[str] = "tikhonov-2"
-    laplacian: Literal["beltrami", "neighbour"] = "beltrami"
 
     def penalty(self, surface: SourceSurface) -> Penalty:
-        """Penalty with L a Laplacian.
-
-        Raises:
-            BadInput: an unknown Laplacian.
-        """
-        penalties = {"beltrami": beltrami_penalty, "neighbour": neighbour_penalty}
-        if self.laplacian not in penalties:
-            raise BadInput(f"laplacian {self.laplacian!r} is none of {', '.join(penalties)}")
-        return penalties[self.laplacian](surface)
+        """Penalty with L the Laplace-Beltrami operator."""
+        return beltrami_penalty(surface)
 
 
 @dataclass(frozen=True)

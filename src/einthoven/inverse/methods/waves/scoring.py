@@ -55,8 +55,9 @@ class Slopes:
             shared = 0.5 * n_coefficients * np.einsum("pii,i->p", white, scale)
             profiled = 0.5 * n_coefficients * (scale**2).sum()
             flat = white.reshape(n, -1)
-            information += 0.5 * n_coefficients * flat @ flat.T
-            information -= np.outer(shared, shared) / profiled
+            information += 0.5 * n_coefficients * flat @ flat.T - (
+                np.outer(shared, shared) / profiled
+            )
         self._add_outside(gradient, information)
         return gradient, information
 
