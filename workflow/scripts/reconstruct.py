@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from einthoven.app.evaluation.reconstruction import chamfer_of
+from einthoven.app.evaluation.decoded_surfaces import chamfer_of
 from einthoven.app.run.job import run
 from einthoven.base.core.files import write_json
 from einthoven.data.patient.anatomy import Anatomy

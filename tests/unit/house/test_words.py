@@ -11,6 +11,11 @@ SRC = Path(__file__).parents[3] / "src"
 PACKAGE = SRC / "einthoven"
 ELECTROPHYSIOLOGY = "physics/electrophysiology"
 PENDING = (
+    "inverse/baselines/networks/gauss_newton.py",
+    "inverse/baselines/networks/jacobian.py",
+    "inverse/methods/activation/gauss_newton.py",
+    "inverse/methods/variational/gauss_newton.py",
+    "inverse/methods/waves/moving.py",
     "imaging/",
     "physics/ecg/recordings/",
     *(f"{ELECTROPHYSIOLOGY}/{name}" for name in
@@ -37,6 +42,7 @@ BANNED = (
     "so-manieth", "so-manyth", "gullet", "told", "tells apart", "mended", "mend", "familiar",
     "unfamiliar", "strange", "own_code", "lids", "the paper", "the paper's",
     "half-written", "cut short", "blown up", "has no say", "have no say", "has a say",
+    "as filed", "is filed", "foretell", "falls apart", "beforehand", "put right",
     "a MB", "ms a lead", "one a patient", "a line a", "one a node", "judgement",
 )  # fmt: skip
 """Words of section 6 of the style, each of which has a word of the field."""

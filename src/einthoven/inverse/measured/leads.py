@@ -46,7 +46,7 @@ def dead_leads(recording: ChannelRecording) -> Mapping[str, str]:
 def contradicted_leads(potentials: np.ndarray, smoothness: Smoothness) -> Mapping[int, str]:
     """Reasons by electrode that its neighbours contradict, the worst first.
 
-    Each such lead is left out before the search for the next, as it spoils the predictions of others.
+    Each such lead is left out before the next search, as it spoils the predictions of others.
 
     Args:
         potentials: [electrode, time] mV, without offsets.
