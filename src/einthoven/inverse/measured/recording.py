@@ -146,7 +146,7 @@ def _unit(name: str, stated: str, peak: float) -> tuple[str, tuple[str, ...]]:
     fits = [unit for unit, factor in MV.items() if low <= peak * factor <= high]
     if not stated.strip():
         if len(fits) != 1:
-            raise BadInput(f"{name}: no unit is given and a highest value of {peak:.4g} may be "
+            raise BadInput(f"{name}: no unit is stated and a highest value of {peak:.4g} may be "
                            f"{' or '.join(fits) or 'none of mV, uV, V'}; state it")  # fmt: skip
         return fits[0], (f"unit {fits[0]}, by a highest value of {peak:.4g}",)
     per_mv = PER_MV.get(stated.strip().lower().removesuffix("s"))

@@ -6,16 +6,12 @@ another surface with fewer nodes, and a transfer matrix by boundary elements of 
 in which the heart may be misplaced.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
 
-from einthoven.base.config.models import LeadFieldSettings
-from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.core import check
 from einthoven.base.geometry.barycentric import SkinPoints, attach
 from einthoven.base.geometry.remeshing import remesh_to
@@ -25,8 +21,6 @@ from einthoven.data.patient.activation import Activation
 from einthoven.data.patient.patient import Patient
 from einthoven.inverse.synthetic.known_problem import KnownProblem
 from einthoven.numerics.bem.transfer import heart_to_torso
-from einthoven.physics.ecg.body_potentials import body_potential
-from einthoven.physics.ecg.membrane import Membrane
 from einthoven.physics.leadfield.skin import electrode_weights
 
 BELOW_MM, ABOVE_MM = 200.0, 150.0
@@ -50,35 +44,6 @@ class BodyBeat:
     time: np.ndarray
     potential: np.ndarray
     paced: np.ndarray
-
-    @classmethod
-    def of(
-        cls,
-        patient: Patient,
-        activation: Activation,
-        time: np.ndarray,
-        leadfield: LeadFieldSettings,
-        repolarisation: RepolarisationSettings,
-        paced: Sequence[int] = (),
-    ) -> Self:
-        """Beat by finite elements; about 20 s for 4,600 heart nodes and 500 samples on one core.
-
-        Args:
-            patient: with mesh and fibres, and coordinates for durations that vary.
-            activation: of that patient.
-            time: [time] ms, uniform.
-            leadfield: conductivities.
-            repolarisation: durations of the action potential.
-            paced: heart nodes that are stimulated.
-
-        Raises:
-            BadInput: as `ecg.body_potentials.body_potential`.
-            NotConverged: the linear solver stopped above its tolerance.
-        """
-        membrane = Membrane.of(patient, leadfield, repolarisation)
-        potential = body_potential(patient, membrane, activation, time, leadfield)
-        nodes = np.asarray(paced, np.int64)
-        return cls(patient, activation, np.asarray(time, float), potential, nodes)
 
 
 @dataclass(frozen=True, eq=False)

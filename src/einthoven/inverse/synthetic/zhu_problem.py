@@ -1,6 +1,6 @@
 """The inverse problem of Zhu 2025: an Aliev-Panfilov wave on the heart's surface.
 
-The same surface and transfer matrix make the data and are given to the method, and a method that
+The same surface and transfer matrix make the data and are input of the method, and a method that
 has the equation may have it exactly: figures of this problem are upper bounds. Other parameters of
 the wave and a misplaced heart take part of that inverse crime back.
 

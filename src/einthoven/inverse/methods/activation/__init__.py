@@ -1,1 +1,1 @@
-"""Activation and recovery times as the unknowns: the waveform of an action potential is given."""
+"""Activation and recovery times as the unknowns, with a parametric action potential."""

@@ -26,7 +26,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from einthoven.base.core.errors import NotConverged
-from einthoven.inverse.methods.waves.prior import SurfaceModes, WavePrior
+from einthoven.inverse.methods.waves.prior import SurfaceModes, wave_spectrum
 from einthoven.inverse.methods.waves.time_basis import TimeBasis
 
 NEGLIGIBLE = 1e-4
@@ -85,11 +85,6 @@ class Hyperparameters:
             np.log(self.smoothness / start.smoothness),
         ]
         return 0.5 * float(np.square(ratios).sum())
-
-    @property
-    def prior(self) -> WavePrior:
-        """The wave prior."""
-        return WavePrior(self.wavenumber, self.speed, self.smoothness)
 
 
 class Band(NamedTuple):
@@ -201,7 +196,9 @@ class WaveData:
         Returns:
             Spectrum [mode], eigenvalues [observation] and eigenvectors [observation, observation].
         """
-        spectrum = chosen.prior.spectrum(self.wavenumber, frequency)
+        spectrum = wave_spectrum(
+            self.wavenumber, frequency, chosen.wavenumber, chosen.speed, chosen.smoothness
+        )
         spectrum[0] = FLAT if self.has_level else 0.0
         covariance = (self.gains * spectrum) @ self.gains.T
         variances, vectors = np.linalg.eigh(covariance)

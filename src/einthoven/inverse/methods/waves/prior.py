@@ -1,6 +1,5 @@
 """Prior of potentials on a heart: a field whose scales in space and time are tied by a speed."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -23,29 +22,23 @@ def surface_modes(surface: SourceSurface) -> SurfaceModes:
     return SurfaceModes(np.sqrt(eigenvalues), functions)
 
 
-@dataclass(frozen=True)
-class WavePrior:
-    """Power spectrum in space of a Gaussian field, tied to the frequency in time.
+def wave_spectrum(
+    wavenumber: np.ndarray, angular_frequency: float, corner: float, speed: float, smoothness: float
+) -> np.ndarray:
+    """Shares of the modes in the variance of a Gaussian field at one frequency: [mode], sum 1.
 
     A wave of speed c with the frequency omega in time has the wavenumber omega / c in space. The
-    spectrum at a frequency is that of a Matern field with its corner at
+    spectrum is that of a Matern field, S(k) ~ (1 + k^2 / K^2)^-(1 + smoothness), with its corner at
+    K^2 = corner^2 + (omega / speed)^2. The constant, mode 0, has no share; see `evidence.FLAT`.
 
-        K(omega)^2 = wavenumber^2 + (omega / speed)^2:  S(k) ~ (1 + k^2 / K^2)^-(1 + smoothness).
+    Args:
+        wavenumber: [mode] 1/mm.
+        angular_frequency: omega, rad/ms.
+        corner: at frequency zero, 1/mm.
+        speed: mm/ms.
+        smoothness: decay beyond the corner; positive.
     """
-
-    wavenumber: float
-    """Corner at frequency zero, 1/mm."""
-    speed: float
-    """mm/ms."""
-    smoothness: float
-    """Decay beyond the corner; positive."""
-
-    def spectrum(self, wavenumber: np.ndarray, angular_frequency: float) -> np.ndarray:
-        """Shares of the modes in the variance at a frequency (rad/ms): [mode], sum 1.
-
-        The constant, mode 0, has no share; see `evidence.FLAT`.
-        """
-        corner_sq = self.wavenumber**2 + (angular_frequency / self.speed) ** 2
-        power = (1 + wavenumber**2 / corner_sq) ** -(1 + self.smoothness)
-        power[0] = 0.0
-        return power / power.sum()
+    corner_sq = corner**2 + (angular_frequency / speed) ** 2
+    power = (1 + wavenumber**2 / corner_sq) ** -(1 + smoothness)
+    power[0] = 0.0
+    return power / power.sum()

@@ -39,7 +39,7 @@ class FittedWaves(NamedTuple):
 class Waves(Method):
     """Gaussian field of travelling waves; all its parameters by marginal likelihood.
 
-    A speed ties space and time (`prior.WavePrior`). The strength of the field may change from
+    A speed ties space and time (`prior.wave_spectrum`). The strength of the field may change from
     octave to octave (`time_basis`). Noise, model error, speed, length and smoothness are those that
     make the recording most probable (`evidence`). If the problem's
     pose is not known, place, direction and size of the heart are estimated too (`pose_search`). The
