@@ -42,14 +42,17 @@ class Hyperparameters:
     """Parameters by marginal likelihood, besides the variance of each octave."""
 
     wavenumber: float
+    """Corner of the spectrum at frequency zero, 1/mm."""
     speed: float
+    """Speed of waves, mm/ms."""
     smoothness: float
+    """Decay of the spectrum beyond its corner, 1."""
     noise_sd: float
-    """White noise, in the unit of the recording."""
+    """SD of white noise, in the unit of the recording."""
     rest: float
-    """r, 1."""
+    """White share r of the recording's mean power, 1."""
     model_error: float = 0.0
-    """m, 1."""
+    """Size m of the forward model's error, 1."""
 
     def within(self, start: "Hyperparameters") -> "Hyperparameters":
         """Nearest parameters within bounds, whose scale is that of `start`.
