@@ -17,10 +17,13 @@ from einthoven.inverse.problem.inverse_problem import SourceSurface
 class Penalty(ABC):
     """L, and L^- with L L^- L = L; the null space of L is empty, or the constants."""
 
-    operator: sp.csr_array | np.ndarray
-    """Matrix of L: [row of L, node]."""
     free_constant = True
     """Whether L 1 = 0."""
+
+    @property
+    @abstractmethod
+    def operator(self) -> sp.csr_array | np.ndarray:
+        """Matrix of L: [row of L, node]."""
 
     @abstractmethod
     def whiten(self, matrix: np.ndarray) -> np.ndarray:
@@ -105,7 +108,12 @@ class GradientPenalty(Penalty):
 class LaplacianPenalty(Penalty):
     """|L u|^2 of a square sparse L [node, node] of rank n - 1 with L 1 = 0."""
 
-    operator: sp.csr_array
+    matrix: sp.csr_array
+
+    @property
+    def operator(self) -> sp.csr_array:
+        """Operator as stated, see `Penalty.operator`."""
+        return self.matrix
 
     @cached_property
     def _solver(self) -> "splu":
@@ -134,7 +142,12 @@ class LaplacianPenalty(Penalty):
 class DensePenalty(Penalty):
     """|L u|^2 of a full matrix [row, node] of rank n - 1 with L 1 = 0."""
 
-    operator: np.ndarray
+    matrix: np.ndarray
+
+    @property
+    def operator(self) -> np.ndarray:
+        """Operator as stated, see `Penalty.operator`."""
+        return self.matrix
 
     @cached_property
     def _inverse(self) -> np.ndarray:
