@@ -221,7 +221,7 @@ def temporal_modes(n_time: int, window: int) -> tuple[np.ndarray, np.ndarray]:
     if n_time < 2:
         raise BadInput("time: stre compares instants; take tikhonov-2 for a single one")
     if window < 1:
-        raise BadInput(f"window = {window}: at least 1 step to each side is needed")
+        raise BadInput(f"window = {window}: take 1 step to each side or more")
     steps = np.abs(np.subtract.outer(np.arange(n_time), np.arange(n_time)))
     near = (steps > 0) & (steps <= window)
     # Each pair occurs twice in the sum: once from either end.

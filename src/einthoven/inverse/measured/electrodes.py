@@ -143,7 +143,9 @@ def _of_csv(path: Path, torso: ClosedMesh, unit: str) -> MeasuredElectrodes:
         names = tuple(line["name"].strip() for line in lines)
         nodes = np.array([int(line["node"]) for line in lines])
     except (KeyError, TypeError, ValueError) as error:
-        raise BadInput(f"{path}: a line is name,node or name,x,y,z ({error})") from error
+        raise BadInput(
+            f"{path}: a line is name,node or name,x,y,z; correct it ({error})"
+        ) from error
     return MeasuredElectrodes.at_nodes(names, _from_zero(path, nodes, len(torso.points)))
 
 
@@ -160,13 +162,15 @@ def _numbers(path: Path, n_columns: int) -> np.ndarray:
     try:
         lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: cannot be read as text ({error})") from error
+        raise BadInput(f"{path}: cannot be read as text; wrong file? ({error})") from error
     if lines and (len(lines[0]) == 1 or lines[0][1].isalpha()):
         lines = lines[1:]
     try:
         return np.array([line[:n_columns] for line in lines], float).reshape(-1, n_columns)
     except ValueError as error:
-        raise BadInput(f"{path}: not {n_columns} numbers in every line ({error})") from error
+        raise BadInput(
+            f"{path}: not {n_columns} numbers in every line; correct it ({error})"
+        ) from error
 
 
 def _from_zero(path: Path, nodes: np.ndarray, n_nodes: int) -> np.ndarray:

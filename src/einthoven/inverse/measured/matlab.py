@@ -89,13 +89,13 @@ def _load(path: Path) -> dict[str, Any]:
     from scipy.io import loadmat
 
     if not path.exists():
-        raise BadInput(f"{path}: no such file")
+        raise BadInput(f"{path}: no such file; correct the path")
     try:
         content = loadmat(path, simplify_cells=True)
     except NotImplementedError:  # scipy's way to say HDF5
         return _load_hdf5(path)
     except Exception as error:  # scipy raises many types for broken files
-        raise BadInput(f"{path}: not readable as .mat ({error})") from error
+        raise BadInput(f"{path}: not readable as .mat; save it again ({error})") from error
     return {name: value for name, value in content.items() if not name.startswith("__")}
 
 
@@ -134,7 +134,9 @@ def _load_hdf5(path: Path) -> dict[str, Any]:
         with h5py.File(path) as file:
             return {name: _value(file[name], file) for name in file if not name.startswith("#")}
     except (OSError, KeyError, RuntimeError) as error:
-        raise BadInput(f"{path}: not readable as .mat of version 7.3 ({error})") from error
+        raise BadInput(
+            f"{path}: not readable as .mat of version 7.3; save it again ({error})"
+        ) from error
 
 
 def _value(item: Any, file: Any) -> Any:

@@ -65,12 +65,17 @@ class ChannelRecording:
         """
         values = np.asarray(check.shape(f"{name}: potentials", values, (None, None)), float)
         if min(values.shape) < 2:
-            raise BadInput(f"{name}: potentials: shape {values.shape} is no [channel, time] table")
+            raise BadInput(
+                f"{name}: potentials: shape {values.shape} is no [channel, time] "
+                "table; save rows of channels"
+            )
         if channels is None:
             channels = [str(row) for row in range(1, len(values) + 1)]
         check.unique(f"{name}: channels", channels)
         if len(channels) != len(values):
-            raise BadInput(f"{name}: {len(channels)} names for {len(values)} channels")
+            raise BadInput(
+                f"{name}: {len(channels)} names for {len(values)} channels; give one per row"
+            )
         if rate_hz is not None:
             check.between(f"{name}: rate_hz", rate_hz, 50, 50_000, "samples per second, or ms?")
         unit, notes = _unit(name, unit, _peak(values))
@@ -125,7 +130,7 @@ class ChannelRecording:
         inside = (self.time >= start_ms - 1e-9) & (self.time < end_ms - 1e-9)
         if inside.sum() < 2:
             raise BadInput(f"{self.name}: {start_ms:g} to {end_ms:g} ms: the recording has 0 to "
-                           f"{self.time[-1]:g} ms")  # fmt: skip
+                           f"{self.time[-1]:g} ms; choose times inside it")  # fmt: skip
         return replace(self, potentials=self.potentials[:, inside])
 
 

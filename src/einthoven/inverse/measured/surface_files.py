@@ -48,7 +48,7 @@ def read_closed_surface(path: str | Path, part: str, unit: str = "mm") -> Closed
     """
     path = Path(path)
     if not path.exists():
-        raise BadInput(f"{path}: no such file")
+        raise BadInput(f"{path}: no such file; correct the path")
     if path.suffix.lower() == ".mat":
         points, faces = read_matlab_surface(path)
     else:

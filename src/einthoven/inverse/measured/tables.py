@@ -82,7 +82,7 @@ def _load(path: Path) -> dict[str, np.ndarray]:
         with loaded:
             return {name: loaded[name] for name in loaded.files}
     except Exception as error:  # numpy and zipfile raise many types for broken files
-        raise BadInput(f"{path}: not readable ({error})") from error
+        raise BadInput(f"{path}: not readable; save it again ({error})") from error
 
 
 READERS: dict[str, Callable[[Path, Stated], ChannelRecording]] = {
