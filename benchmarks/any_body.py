@@ -49,7 +49,7 @@ from einthoven.learning.prediction.operator_predictor import OperatorPredictor
 from einthoven.learning.prediction.prediction import Prediction
 from einthoven.learning.surrogate.operator.inputs import (
     HeartPoints,
-    OperatorInputs,
+    TransferInputs,
     conductivities_of,
 )
 from einthoven.learning.surrogate.operator.operator import OperatorEnsemble
@@ -163,7 +163,7 @@ def milliseconds_per_lead(
     times = []
     for _ in range(REPEATS):
         start = time.process_time()
-        operator.predict(OperatorInputs.of(patient.anatomy, heart, electrodes, usual))
+        operator.predict(TransferInputs.of(patient.anatomy, heart, electrodes, usual))
         times.append(time.process_time() - start)
     return 1000 * min(times) / N_LEADS
 

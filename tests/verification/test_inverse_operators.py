@@ -17,7 +17,7 @@ from einthoven.base.geometry.simplex import enclosed_volume
 from einthoven.data.patient.anatomy import Anatomy
 from einthoven.data.patient.leadfields import LeadFieldGradients
 from einthoven.inverse.problem.inverse_problem import SourceSurface
-from einthoven.inverse.synthetic.operators import HALF_SPACE, OPERATORS, OperatorInputs
+from einthoven.inverse.synthetic.operators import HALF_SPACE, OPERATORS, TransferInputs
 from einthoven.inverse.synthetic.other_torsos import MovedSkin, with_skin
 from einthoven.inverse.synthetic.transmembrane import SurfaceSource, closed_surface, referenced
 from einthoven.numerics.fem.laplace import solve_laplace
@@ -112,7 +112,7 @@ def ball():
 
 @pytest.fixture(scope="module")
 def known():
-    return OperatorInputs(ball(), ALIKE)
+    return TransferInputs(ball(), ALIKE)
 
 
 def near_the_middle(known, name):

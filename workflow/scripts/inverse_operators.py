@@ -6,7 +6,7 @@ from einthoven.base.config.models import LeadFieldSettings
 from einthoven.data.patient.anatomy import Anatomy
 from einthoven.data.patient.patient import Patient
 from einthoven.inverse.synthetic.operator_comparison import OperatorComparison
-from einthoven.inverse.synthetic.operators import OperatorInputs
+from einthoven.inverse.synthetic.operators import TransferInputs
 from einthoven.inverse.synthetic.trials import save_trials
 from einthoven.learning.prediction.prediction import Prediction
 
@@ -17,7 +17,7 @@ def main(input, output, params, log):
     leadfield = LeadFieldSettings.model_validate(params.leadfield | {"gradient": params.gradient})
     prediction, other = Prediction.load(input.prediction), Anatomy.load(input.neighbour)
     config = InverseSettings.model_validate(params.section)
-    inputs = OperatorInputs(patient, leadfield, prediction, other)
+    inputs = TransferInputs(patient, leadfield, prediction, other)
     comparison = OperatorComparison.of(inputs, config.scenarios, config)
     done = list(comparison.trials(config.operators))
     save_trials(output[0], done)

@@ -22,7 +22,7 @@ from einthoven.inverse.methods.regularisation.criteria import CRITERIA
 from einthoven.inverse.methods.regularisation.tikhonov import Tikhonov2
 from einthoven.inverse.problem.inverse_problem import InverseProblem
 from einthoven.inverse.problem.mean_reference import less_area_mean
-from einthoven.inverse.synthetic.operators import OPERATORS, OperatorInputs
+from einthoven.inverse.synthetic.operators import OPERATORS, TransferInputs
 from einthoven.inverse.synthetic.transmembrane import SurfaceSource, referenced
 from einthoven.inverse.synthetic.trials import Trial
 from einthoven.physics.ecg.membrane import Membrane
@@ -79,13 +79,13 @@ class OperatorComparison:
         beats: whose V_m is estimated.
     """
 
-    inputs: OperatorInputs
+    inputs: TransferInputs
     config: InverseSettings
     source: SurfaceSource
     beats: Sequence[Depolarisation]
 
     @classmethod
-    def of(cls, inputs: OperatorInputs, scenarios: Sequence[str], config: InverseSettings) -> Self:
+    def of(cls, inputs: TransferInputs, scenarios: Sequence[str], config: InverseSettings) -> Self:
         """Comparison of some scenarios.
 
         Raises:

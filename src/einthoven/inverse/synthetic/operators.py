@@ -28,7 +28,7 @@ HALF_SPACE = 2.0
 
 
 @dataclass(frozen=True, eq=False)
-class OperatorInputs:
+class TransferInputs:
     """Data from which operators are made.
 
     Attributes:
@@ -53,12 +53,12 @@ class OperatorInputs:
         return LeadFieldGradients(*self.lead_fields.electrodes, grad)
 
 
-def finite_elements(inputs: OperatorInputs) -> LeadFieldGradients:
+def finite_elements(inputs: TransferInputs) -> LeadFieldGradients:
     """Lead fields that the body potentials were simulated with."""
     return inputs.lead_fields.gradients(inputs.patient.heart, inputs.config.gradient)
 
 
-def boundary_elements(inputs: OperatorInputs) -> LeadFieldGradients:
+def boundary_elements(inputs: TransferInputs) -> LeadFieldGradients:
     """Lead fields in a torso of one conductivity, without blood and without the muscle's fibres."""
     anatomy = inputs.patient.anatomy
     vertices, faces = np.unique(anatomy.skin, return_inverse=True)
@@ -68,7 +68,7 @@ def boundary_elements(inputs: OperatorInputs) -> LeadFieldGradients:
     return inputs.gradients(fields.gradient(inputs.patient.heart.centroids))
 
 
-def surrogate(inputs: OperatorInputs) -> LeadFieldGradients:
+def surrogate(inputs: TransferInputs) -> LeadFieldGradients:
     """The network's prediction of a patient that no training saw.
 
     Raises:
@@ -83,7 +83,7 @@ def surrogate(inputs: OperatorInputs) -> LeadFieldGradients:
     return inputs.gradients(inputs.prediction.heart_grad)
 
 
-def pseudo(inputs: OperatorInputs) -> LeadFieldGradients:
+def pseudo(inputs: TransferInputs) -> LeadFieldGradients:
     """Eq. (11) of Dokuchaev 2026, doubled for the insulated skin."""
     grad = pseudo_lead_field_grad(
         inputs.patient.heart.centroids,
@@ -93,7 +93,7 @@ def pseudo(inputs: OperatorInputs) -> LeadFieldGradients:
     return inputs.gradients(HALF_SPACE * grad)
 
 
-def in_torso(inputs: OperatorInputs, skin: MovedSkin) -> LeadFieldGradients:
+def in_torso(inputs: TransferInputs, skin: MovedSkin) -> LeadFieldGradients:
     """Finite elements with the same heart in another torso.
 
     Raises:
@@ -107,12 +107,12 @@ def in_torso(inputs: OperatorInputs, skin: MovedSkin) -> LeadFieldGradients:
     return inputs.gradients(fields.gradients(patient.heart, inputs.config.gradient).grad)
 
 
-def scaled_torso(inputs: OperatorInputs, factor: float) -> LeadFieldGradients:
+def scaled_torso(inputs: TransferInputs, factor: float) -> LeadFieldGradients:
     """Finite elements in a torso scaled about the heart."""
     return in_torso(inputs, MovedSkin.scaled(inputs.patient.anatomy, factor))
 
 
-def other_torso(inputs: OperatorInputs) -> LeadFieldGradients:
+def other_torso(inputs: TransferInputs) -> LeadFieldGradients:
     """Finite elements in the torso of another patient, with the hearts at one place.
 
     Raises:
@@ -124,7 +124,7 @@ def other_torso(inputs: OperatorInputs) -> LeadFieldGradients:
     return in_torso(inputs, MovedSkin.of_other(inputs.patient.anatomy, inputs.other))
 
 
-OPERATORS: dict[str, Callable[[OperatorInputs], LeadFieldGradients]] = {
+OPERATORS: dict[str, Callable[[TransferInputs], LeadFieldGradients]] = {
     "fem": finite_elements,
     "bem": boundary_elements,
     "surrogate": surrogate,
