@@ -18,9 +18,20 @@ USUAL_S: Mapping[str, float] = {
     "operator_train": 90.0, "operator_predict": 8.0,
 }  # fmt: skip
 """Seconds per job of the default config, for a folder without earlier runs."""
+USUAL_OF_KIND_S: Mapping[str, float] = {
+    "encoder pca": 4.0, "encoder deepsdf": 110.0,
+    "predict pca mlp": 14.0, "predict deepsdf mlp": 14.0,
+    "predict pca refraction": 5.0, "predict deepsdf refraction": 5.0,
+}  # fmt: skip
+"""Seconds per job of kinds that differ within their rule."""
 CHAIN = ("encoder", "surrogate", "predict", "evaluate", "report")
 """Jobs that wait for one another, so that more cores do not help."""
 FIRST_PICTURE = "results/report/first.png"
+
+
+def expected_seconds(plan: Plan) -> dict[str, float]:
+    """Rule or kind of jobs -> seconds per job of a plan; empty unless it is that of the demo."""
+    return {**USUAL_S, **USUAL_OF_KIND_S} if plan.config == Config() else {}
 
 
 def announcement(plan: Plan, cores: int, results: str | Path = "results") -> str:
