@@ -184,7 +184,7 @@ class WorkflowRun:
 
 
 def _changed(path: str | None) -> float | None:
-    """When a file was changed, by the clock of its file system; None without a file."""
+    """Time when a file was changed, by the clock of its file system; None without a file."""
     try:
         return os.stat(path).st_mtime if path else None
     except OSError:
