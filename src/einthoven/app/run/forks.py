@@ -29,9 +29,10 @@ WORTHWHILE = 4
 """Number of jobs from which a server's imports take less time than those of the jobs."""
 PREAMBLE = ("snakemake.iocontainers", "snakemake.logging", __name__)
 """Modules that every fork imports: what Snakemake writes at the head of a script, and this one."""
+NUMBA = "einthoven.app.run.warm_numba"
 LAZY = {
-    "geometry": ("gmsh", "pyacvd", "pymeshlab", "pyvista", "scipy.ndimage"),
-    "fem": ("sksparse.cholmod", "zarr.codecs", "zarr.storage"),
+    "geometry": ("gmsh", "pyacvd", "pymeshlab", "pyvista", "scipy.ndimage", NUMBA),
+    "fem": ("sksparse.cholmod", "zarr.codecs", "zarr.storage", NUMBA),
     "learning": ("safetensors.torch", "zarr.codecs", "zarr.storage"),
 }
 """Environment -> packages that its scripts import inside functions. None of them may start a
