@@ -50,6 +50,13 @@ def test_jobs_done_set_the_speed_of_those_that_are_only_expected():
     assert seconds_to_end(kinds, [], 4) == pytest.approx(6 + 20 + 8)
 
 
+def test_jobs_at_work_that_are_late_slow_those_that_are_only_expected():
+    kinds = {"train": Kind(1, usual_s=10.0), "report": Kind(1, usual_s=5.0, after=["train"])}
+    assert speed_of(kinds, [("train", 8.0)]) == 1.0
+    assert speed_of(kinds, [("train", 30.0), ("train", math.inf)]) == 3.0
+    assert seconds_to_end(kinds, [("train", 30.0)], 1) == pytest.approx(0.1 * 30 + 3 * 5)
+
+
 def test_jobs_at_work_need_the_rest_and_some_time_once_overdue():
     kinds = {"train": Kind(1, usual_s=10.0)}
     assert seconds_to_end(kinds, [("train", 4.0)], 1) == pytest.approx(6)

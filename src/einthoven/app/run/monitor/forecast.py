@@ -86,11 +86,23 @@ def foreseen() -> dict[str, Kind]:
     return dict(_foreseen)
 
 
-def speed_of(kinds: Mapping[str, Kind]) -> float:
-    """Seconds of the jobs done in units of their usual seconds; 1 before the first of them."""
-    known = [(kind, kind.usual_s) for kind in kinds.values() if kind.done and kind.usual_s]
-    usual = sum(kind.done * seconds for kind, seconds in known)
-    return sum(kind.seconds for kind, _ in known) / usual if usual else 1.0
+def speed_of(kinds: Mapping[str, Kind], running: Sequence[tuple[str, float]] = ()) -> float:
+    """Seconds of jobs in units of their usual seconds; 1 before any of them has ended.
+
+    Jobs that are done count, and those at work once they have taken longer than usual: on a machine
+    that has become busy, long before the first training ends.
+    """
+    known = {name: kind.usual_s for name, kind in kinds.items() if kind.usual_s}
+    late = [
+        (worked, known[name])
+        for name, worked in running
+        if name in known and known[name] < worked < math.inf
+    ]
+    usual = sum(kinds[name].done * seconds for name, seconds in known.items())
+    taken = sum(kinds[name].seconds for name in known if kinds[name].done)
+    usual += sum(seconds for _, seconds in late)
+    taken += sum(worked for worked, _ in late)
+    return taken / usual if usual else 1.0
 
 
 def seconds_to_end(
@@ -107,7 +119,7 @@ def seconds_to_end(
             has ended inside its group.
         cores: jobs at a time.
     """
-    speed = speed_of(kinds)
+    speed = speed_of(kinds, running)
     typical = {name: kind.typical_s(speed) or 0.0 for name, kind in kinds.items()}
     at_work = [name for name, _ in running]
     left = {name: max(k.total - k.done - at_work.count(name), 0) for name, k in kinds.items()}
