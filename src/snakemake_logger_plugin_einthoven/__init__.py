@@ -20,6 +20,7 @@ from typing import Any
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from einthoven.app.run.monitor.forecast import foreseen, kind_of
 from einthoven.app.run.monitor.monitor_page import clock, failure_text, line, summary
 from einthoven.app.run.monitor.state import Job, WorkflowRun, save
 from einthoven.base.core.files import atomic
@@ -59,7 +60,7 @@ class LogHandler(LogHandlerBase):
             ),
         )
         self.run: WorkflowRun | None = None
-        self.remote = False
+        self.remote, self.cores, self.jobs_begun = False, None, False
         self.off = its.dryrun or not {"--touch", "-t"}.isdisjoint(sys.argv)
         self.silent = any(str(level).endswith("ALL") for level in its.quiet or ())
         self.drawn = False
@@ -93,11 +94,15 @@ class LogHandler(LogHandlerBase):
         """Whether a record needs no further showing."""
         event = getattr(record, "event", None)
         self.remote |= event == LogEvent.RESOURCES_INFO and hasattr(record, "nodes")
+        if event == LogEvent.RESOURCES_INFO:
+            self.cores = getattr(record, "cores", self.cores)
         if event == LogEvent.RUN_INFO and self.run is None:
             self._begin(record.stats)
         if self.run is None:
             return False
         if event == LogEvent.JOB_INFO:
+            if not self.jobs_begun:  # the Snakefile has foreseen them by now
+                self.run.kinds, self.jobs_begun = foreseen() or self.run.kinds, True
             self.run.start(str(record.jobid), _job(record, self.remote))
         elif event == LogEvent.JOB_FINISHED:
             self._finished(self.run, str(record.job_id))
@@ -113,6 +118,7 @@ class LogHandler(LogHandlerBase):
     def _begin(self, stats: dict[str, int]) -> None:
         self.results = Path(RESULTS).resolve()
         self.run = WorkflowRun(shlex.join(["snakemake", *sys.argv[1:]]))
+        self.run.cores = self.cores
         self.run.plan({k: n for k, n in stats.items() if k != "total"}, self.results)
         self.next_line = time.time() + LINE_S
         threading.Thread(target=self._beat, name="einthoven-progress", daemon=True).start()
@@ -188,6 +194,7 @@ def _job(record: Any, remote: bool) -> Job:
         rule=record.rule_name,
         name=" ".join(map(str, dict(record.wildcards).values())),
         since=now,
+        kind=kind_of(record.rule_name, dict(record.wildcards)),
         log=next(iter(record.log), None),
         benchmark=record.benchmark,
         output=next(iter(record.output), None),

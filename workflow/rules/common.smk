@@ -2,8 +2,11 @@ import os
 from pathlib import Path
 from snakemake.utils import update_config
 from einthoven.inverse.problem.registry import module_of
+from einthoven.app.run.announce import expected_seconds
 from einthoven.app.run.fingerprints import fingerprint
+from einthoven.app.run.forks import fork_scripts
 from einthoven.app.run.methods import SurrogateMethod
+from einthoven.app.run.monitor.forecast import foresee
 from einthoven.app.run.plan import PLACED, REBUILT
 from einthoven.app.run.start import drop_default_rate_limit, plan_or_exit
 from einthoven.app.run.start import typed, warn_without_metadata

@@ -20,8 +20,6 @@ PENDING = (
     "physics/ecg/recordings/",
     *(f"{ELECTROPHYSIOLOGY}/{name}" for name in
       ("eikonal", "hopf_lax", "one_pass", "one_queue", "capture")),
-    "app/run/monitor",
-    "app/run/costs",
     "app/run/patient_settings.py",
     "app/cli/image.py",
     "app/cli/twin.py",

@@ -10,17 +10,30 @@ from einthoven.app.run.plan import Plan
 from einthoven.base.config.models import Config
 
 USUAL_S: Mapping[str, float] = {
-    "cohort": 0.6, "cohort_sheet": 1.0, "anatomy": 3.0, "sdf_samples": 2.0, "mesh": 4.0,
-    "fibers": 2.0, "purkinje": 3.0, "activation": 3.0, "leadfield": 2.0, "field_samples": 3.0,
-    "ecg": 4.0, "patient_store": 2.0,
-    "shapes": 7.5, "consolidate": 10.0, "recipe": 0.4, "population": 22.0, "encoder": 160.0,
-    "surrogate": 142.0, "predict": 10.0, "reconstruct": 8.5, "evaluate": 10.0, "report": 32.0,
-    "operator_train": 90.0, "operator_predict": 8.0,
+    "cohort": 0.1, "cohort_sheet": 0.1, "anatomy": 1.5, "sdf_samples": 0.3, "mesh": 1.4,
+    "fibers": 0.4, "purkinje": 0.5, "activation": 0.9, "leadfield": 0.6, "field_samples": 0.7,
+    "ecg": 1.4, "patient_store": 0.5, "first": 2.0,
+    "shapes": 3.1, "consolidate": 6.4, "recipe": 0.1, "population": 14.0, "encoder": 54.0,
+    "surrogate": 75.0, "predict": 4.0, "reconstruct": 1.9, "evaluate": 6.0, "report": 21.0,
+    "operator_train": 33.0, "operator_predict": 2.8,
 }  # fmt: skip
-"""Seconds per job of the default config, for a folder without earlier runs."""
+"""Processor seconds per job of the default config, on one machine (2026-11-24)."""
+USUAL_OF_KIND_S: Mapping[str, float] = {
+    "encoder pca": 2.0, "encoder deepsdf": 106.0,
+    "surrogate pca mlp": 95.0, "surrogate deepsdf mlp": 95.0,
+    "surrogate pca refraction": 55.0, "surrogate deepsdf refraction": 55.0,
+    "predict pca mlp": 5.8, "predict deepsdf mlp": 5.8,
+    "predict pca refraction": 2.0, "predict deepsdf refraction": 2.0,
+}  # fmt: skip
+"""The same for kinds that differ within their rule."""
 CHAIN = ("encoder", "surrogate", "predict", "evaluate", "report")
 """Jobs that wait for one another, so that more cores do not help."""
 FIRST_PICTURE = "results/report/first.png"
+
+
+def expected_seconds(plan: Plan) -> dict[str, float]:
+    """Rule or kind of jobs -> seconds per job of a plan; empty unless it is that of the demo."""
+    return {**USUAL_S, **USUAL_OF_KIND_S} if plan.config == Config() else {}
 
 
 def announcement(plan: Plan, cores: int, results: str | Path = "results") -> str:

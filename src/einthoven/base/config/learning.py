@@ -94,7 +94,7 @@ class RefractionSettings(Section):
     code_at_electrodes: bool = False
     """Whether an electrode's weights also depend on the code, which is better with many anatomies.
     """
-    epochs: Count = 400
+    epochs: Count = 240
     points_per_batch: Count = 64
     electrodes_per_batch: Annotated[int, Field(ge=0)] = 0
     """Electrodes per batch; 0: all, which cost little more than one."""

@@ -60,7 +60,8 @@ def test_counts_seconds_and_memory_of_finished_jobs(run):
         run.start(jobid, job("mesh", f"p000{jobid}"))
         ends(run, jobid, seconds, memory=100 * seconds)
     mesh = run.rules["mesh"]
-    assert (mesh.done, mesh.seconds, mesh.typical_s, mesh.memory_mb) == (2, 30, 15, 2000)
+    assert (mesh.done, mesh.seconds, mesh.memory_mb) == (2, 30, 2000)
+    assert run.kinds["mesh"].typical_s() == 15
     run.finish("7")  # a job that nobody started
     assert sum(rule.done for rule in run.rules.values()) == 2
     assert "2 of 7 jobs (29%), 0 running, 0 failed" in line(run, time.time())
@@ -122,27 +123,27 @@ def test_a_group_that_never_began_is_one_failure(run):
     assert failure.reason == "slurmstepd: error: killed on node7" and failure.log == "slurm.log"
 
 
-def test_estimate_counts_parallel_jobs_and_the_longest(run):
+def test_forecast_of_rules_alone_shares_them_among_the_cores(run):
     now = time.time()
     assert seconds_left(run, now) is None
-    run.started = now - 10
+    run.cores = 2
     for jobid in ("1", "2"):
         run.start(jobid, job("mesh", f"p000{jobid}"))
         ends(run, jobid, 10.0)
-    # two at a time; one mesh is left and cannot be shared; of ecg nothing is known
+    # one mesh is left; of ecg nothing is known
     assert seconds_left(run, now) == (pytest.approx(10), False)
-    run.rules["ecg"].usual_s = 4.0
-    assert seconds_left(run, now) == (pytest.approx(10 + 3 * 4 / 2), True)
+    run.kinds["ecg"].usual_s = 4.0
+    assert seconds_left(run, now) == (pytest.approx(12), True)  # 10 + 0 beside 4 + 4 + 4
     run.start("3", job("mesh", "p0003"))
     run.running["3"].working = now - 5  # half done
     left, known = seconds_left(run, now)
-    assert known and left == pytest.approx(5 + 12 / 2.5)
+    assert known and left == pytest.approx(5 + 4)  # 5 + 4 beside 4 + 4
 
 
-def test_estimate_counts_the_time_of_failures_as_work(run):
+def test_a_cluster_has_the_parallelism_seen_so_far_with_failures(run):
     now = time.time()
     run.started = now - 20
-    run.rules["ecg"].total = 0
+    run.rules["ecg"].total = run.kinds["ecg"].total = 0
     run.start("1", job("mesh", "p0001"))
     ends(run, "1", 10.0)
     run.start("2", job("mesh", "p0002"))
@@ -156,7 +157,7 @@ def test_usual_times_come_from_earlier_runs(run):
     write("results/benchmarks/mesh/p0000.tsv", HEADER + "6\t0:00:06\t1\t1\n")
     write("results/benchmarks/mesh/p0001.tsv", HEADER + "8\t0:00:08\tNA\tNA\n")
     run.plan({"mesh": 3, "ecg": 1}, "results")
-    assert run.rules["mesh"].typical_s == 7 and run.rules["ecg"].typical_s is None
+    assert run.kinds["mesh"].typical_s() == 7 and run.kinds["ecg"].typical_s() is None
 
 
 def test_state_survives_the_file(run):

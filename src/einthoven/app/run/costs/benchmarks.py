@@ -17,7 +17,7 @@ from einthoven.base.core.log import USED
 _USED = re.compile(USED.replace("%.1f", r"(\d+\.\d)").replace("%.0f", r"(\d+)"))
 _TAIL_BYTES = 4096
 N_USUAL = 20
-"""Of so many jobs of a rule the mean is its usual time."""
+"""Number of jobs of a rule whose mean is its usual time."""
 
 
 @dataclass(frozen=True)

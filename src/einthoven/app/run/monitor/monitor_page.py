@@ -9,7 +9,7 @@ from einthoven.app.run.monitor.state import Failure, WorkflowRun, lost, seconds_
 
 WIDTH = 24
 N_SHOWN = 20
-"""Failures and running jobs that are listed; of more, the number is told."""
+"""Number of failures and of running jobs that are listed; of more, only the number is shown."""
 PRODUCTS = {
     "data set": "dataset/einthoven.zarr.zip",
     "report": "report/index.html",
@@ -41,7 +41,7 @@ def counts(run: WorkflowRun, rule: str = "") -> tuple[int, int, int]:
 
 
 def line(run: WorkflowRun, now: float) -> str:
-    """How far the run is, in one line."""
+    """Progress of the run in one line."""
     done, working, total = counts(run)
     waiting = sum(not job.working for job in run.running.values())
     parts = [

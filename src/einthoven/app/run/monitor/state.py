@@ -1,10 +1,11 @@
-"""How far a run is: jobs of each rule, done, running and failed, and an estimate of the rest.
+"""State of a run: jobs of each rule, done, running and failed, and a forecast of the rest.
 
-A `WorkflowRun` is told what happens to jobs and keeps counts, not histories, so that it stays
+A `WorkflowRun` takes what happens to jobs and keeps counts, not histories, so that it stays
 small for any number of jobs. Jobs of a group start and end together for the controller of the
 workflow; what goes on inside is seen from their logs and benchmark files.
 """
 
+import math
 import os
 import re
 import shlex
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from einthoven.app.run.costs.benchmarks import last_lines, read_benchmark, usual_seconds
+from einthoven.app.run.monitor.forecast import Kind, seconds_to_end
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json, write_json
 
@@ -45,13 +47,6 @@ class Rule:
     seconds: float = 0.0
     failed_s: float = 0.0
     memory_mb: float | None = None
-    usual_s: float | None = None
-    """Mean seconds of a job in earlier runs."""
-
-    @property
-    def typical_s(self) -> float | None:
-        """Seconds of a job: of this run, or else of earlier ones."""
-        return self.seconds / self.done if self.done else self.usual_s
 
 
 @dataclass
@@ -61,6 +56,8 @@ class Job:
     rule: str
     name: str
     since: float
+    kind: str = ""
+    """Name of its kind, of which the forecast knows the time; empty: that of the rule."""
     log: str | None = None
     benchmark: str | None = None
     output: str | None = None
@@ -97,18 +94,28 @@ class WorkflowRun:
     state: str = "running"
     started: float = field(default_factory=time.time)
     updated: float = field(default_factory=time.time)
+    cores: int | None = None
+    """Jobs at a time on one machine; None for a cluster."""
     rules: dict[str, Rule] = field(default_factory=dict)
+    kinds: dict[str, Kind] = field(default_factory=dict)
     running: dict[str, Job] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
 
     def plan(self, jobs: Mapping[str, int], results: str | Path) -> None:
-        """Take the number of jobs of each rule, and their usual times from earlier runs."""
+        """Take the number of jobs of each rule, and their usual times from earlier runs.
+
+        Every rule is one kind until the workflow says more (`forecast.foresee`).
+        """
         usual = usual_seconds(results)
-        self.rules = {name: Rule(total, usual_s=usual.get(name)) for name, total in jobs.items()}
+        self.rules = {name: Rule(total) for name, total in jobs.items()}
+        self.kinds = {name: Kind(total, usual_s=usual.get(name)) for name, total in jobs.items()}
 
     def start(self, jobid: str, job: Job) -> None:
         """A job was submitted; after a failure this is its next attempt."""
         rule = self.rules.setdefault(job.rule, Rule(total=1))
+        if job.kind not in self.kinds:
+            job.kind = job.rule
+            self.kinds.setdefault(job.kind, Kind(total=1))
         if self.failures.pop(jobid, None):
             rule.retried += 1
         job.log_before, job.benchmark_before = _changed(job.log), _changed(job.benchmark)
@@ -119,14 +126,14 @@ class WorkflowRun:
         job = self.running.pop(jobid, None)
         if job is None:
             return
-        rule = self.rules[job.rule]
-        rule.done += 1
+        rule, kind, seconds = self.rules[job.rule], self.kinds[job.kind], time.time() - job.since
         if job.benchmark and Path(job.benchmark).is_file():
             measured = read_benchmark(Path(job.benchmark))
-            rule.seconds += measured.seconds
+            seconds = measured.seconds
             rule.memory_mb = max(rule.memory_mb or 0.0, measured.memory_mb or 0.0) or None
-        else:
-            rule.seconds += time.time() - job.since
+        for counts in (rule, kind):
+            counts.done += 1
+            counts.seconds += seconds
 
     def fail(self, jobids: Sequence[str], message: str, logs: Sequence[str]) -> list[Failure]:
         """Jobs that were submitted together failed.
@@ -177,7 +184,7 @@ class WorkflowRun:
 
 
 def _changed(path: str | None) -> float | None:
-    """When a file was changed, by the clock of its file system; None without a file."""
+    """Time when a file was changed, by the clock of its file system; None without a file."""
     try:
         return os.stat(path).st_mtime if path else None
     except OSError:
@@ -219,9 +226,11 @@ def load(results: str | Path) -> WorkflowRun:
     data: dict[str, Any] = read_json(path)
     try:
         rules = {its.pop("name"): Rule(**its) for its in data.pop("rules")}
+        kinds = {key: Kind(**its) for key, its in data.pop("kinds").items()}
         running = {key: Job(**its) for key, its in data.pop("running").items()}
         failures = {key: Failure(**its) for key, its in data.pop("failures").items()}
-        return WorkflowRun(**data, rules=rules, running=running, failures=failures)
+        return WorkflowRun(**data, rules=rules, kinds=kinds, running=running,
+                           failures=failures)  # fmt: skip
     except (KeyError, TypeError, AttributeError) as error:
         raise BadInput(f"{path}: of another version ({error!r}); delete it") from error
 
@@ -238,26 +247,24 @@ def lost(run: WorkflowRun, now: float) -> str | None:
 
 
 def seconds_left(run: WorkflowRun, now: float) -> tuple[float, bool] | None:
-    """Estimate of the time that remains; None before any job has ended.
-
-    Rules are taken one after the other, each at the parallelism seen so far but never faster
-    than one of its jobs.
+    """Forecast of the seconds that remain; None while nothing is known of any job.
 
     Returns:
         Seconds, and whether the time of every rule is known: if not, it is at least so long.
     """
-    worked = sum(rule.seconds + rule.failed_s for rule in run.rules.values())
-    left = {name: float(rule.total - rule.done) for name, rule in run.rules.items()}
-    for job in run.running.values():
-        typical = run.rules[job.rule].typical_s
-        if typical and (job.written or job.working):
-            begun = typical if job.written else now - (job.working or now)
-            worked += begun
-            left[job.rule] -= min(begun / typical, 1.0)
-    if worked == 0:
+    at_work = [job for job in run.running.values() if job.working]
+    running = [(job.kind, math.inf if job.written else now - (job.working or now))
+               for job in at_work]  # fmt: skip
+    left = {name for name, kind in run.kinds.items() if kind.done < kind.total}
+    known = {name for name in left if run.kinds[name].typical_s() is not None}
+    if left and not known:
         return None
-    parallel = max(worked / max(now - run.started, 1.0), 1e-3)
-    times = {name: run.rules[name].typical_s for name, jobs in left.items() if jobs > 0}
-    known = {name: typical for name, typical in times.items() if typical is not None}
-    rest = sum(t * max(min(left[name], 1.0), left[name] / parallel) for name, t in known.items())
-    return rest, known.keys() >= times.keys() - TARGETS
+    seconds = seconds_to_end(run.kinds, running, run.cores or _jobs_at_a_time(run, now))
+    return seconds, known >= left - TARGETS
+
+
+def _jobs_at_a_time(run: WorkflowRun, now: float) -> int:
+    """Mean number of jobs at work since the start of the run, which a cluster does not tell."""
+    worked = sum(rule.seconds + rule.failed_s for rule in run.rules.values())
+    worked += sum(now - (job.working or now) for job in run.running.values())
+    return max(1, round(worked / max(now - run.started, 1.0)))
