@@ -50,8 +50,8 @@ def build_parser() -> argparse.ArgumentParser:
         text = str(module.__doc__).strip()
         summary = text.partition("\n")[0].rstrip(".")
         about, *examples = re.split(r"\n\n *(?=einthoven )", text, maxsplit=1)
-        command = commands.add_parser(name, description=about, formatter_class=Help,
-                                      epilog="\n  ".join(["example:", *examples]) if examples else None,
+        epilog = "\n  ".join(["example:", *examples]) if examples else None
+        command = commands.add_parser(name, description=about, formatter_class=Help, epilog=epilog,
                                       help=summary[0].lower() + summary[1:])  # fmt: skip
         module.add_arguments(command)
         command.set_defaults(run=module.run)

@@ -7,7 +7,6 @@ from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.closest import TriangleTree
 from einthoven.body.anatomy.population.girths import section, tape
 from einthoven.data.patient.patient import Patient
-from einthoven.imaging.inputs.lead_fields import nine_electrodes
 
 AXES = "xyz"
 CHEST_ELECTRODE = "V4"
@@ -25,7 +24,7 @@ def clinical_measures(patient: Patient) -> dict[str, float]:
     Args:
         patient: with anatomy, mesh and ventricular coordinates.
     """
-    anatomy, electrodes = patient.anatomy, nine_electrodes(patient).points
+    anatomy, electrodes = patient.anatomy, patient.anatomy.twelve_lead_electrodes.points
     rotation, origin = anatomy.heart_rotation, anatomy.heart_origin
     return {
         **_chest(patient, float(electrodes[STANDARD_ELECTRODES.index(CHEST_ELECTRODE), 2])),

@@ -69,7 +69,7 @@ def scene_of(patient: Patient, methods: Sequence[ShownMethod]) -> Scene:
     fixed = {
         "torso_points": Packed.of(torso[kept]),
         "torso_faces": Packed.of_ids(faces),
-        "electrode_points": Packed.of(_electrode_points(patient)),
+        "electrode_points": Packed.of(anatomy.twelve_lead_electrodes.points),
         **ecg,
     }
     shown = HeartShown.of(heart, _most_nodes(fixed, len(methods), len(scenarios)))
@@ -82,13 +82,6 @@ def scene_of(patient: Patient, methods: Sequence[ShownMethod]) -> Scene:
         **dict(_lead_fields(patient, shown, methods)),
     }
     return Scene(arrays, _about(patient, methods, scenarios) | _rounding(arrays))
-
-
-def _electrode_points(patient: Patient) -> np.ndarray:
-    """[electrode, 3] mm of the nine electrodes."""
-    anatomy = patient.anatomy
-    names = anatomy.site_names.tolist()
-    return anatomy.site_points[[names.index(name) for name in STANDARD_ELECTRODES]]
 
 
 def _ecgs(methods: Sequence[ShownMethod], scenarios: Sequence[str]) -> dict[str, Packed]:
