@@ -15,7 +15,8 @@ from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import LEADS
 from einthoven.imaging.corpus.beat_parameters import hide_absent_sites
-from einthoven.imaging.corpus.corpus import N_POINTS, N_TIMES
+from einthoven.imaging.corpus.corpus import N_TIMES
+from einthoven.imaging.inputs.points import N_POINTS
 from einthoven.imaging.networks.mixture.mixture_network import PosteriorNetwork
 from einthoven.imaging.networks.registry import load_network
 

@@ -21,10 +21,9 @@ from einthoven.imaging.corpus.beat_parameters import (
     BeatParameters,
     draw_beats,
 )
-from einthoven.imaging.corpus.corpus import N_POINTS
 from einthoven.imaging.corpus.simulations import Simulations, joined, read_corpus
 from einthoven.imaging.corpus.simulator import Simulator
-from einthoven.imaging.inputs.points import NAMES, recording_points
+from einthoven.imaging.inputs.points import N_POINTS, NAMES, recording_points
 from einthoven.imaging.inputs.traces import activation_index, apd90_of
 from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 from einthoven.physics.electrophysiology.cells.condition import Condition

@@ -21,8 +21,8 @@ def lead_fields_of(
 
     Args:
         patient: with anatomy and mesh; with lead fields for fem, with fibres for operator.
-        sigma: the patient's conductivities, and how gradients of nodal fields are taken.
-        forward_models: of `FORWARD_MODELS`.
+        sigma: the patient's conductivities, and the kind of gradient of nodal fields.
+        forward_models: names in `FORWARD_MODELS`.
 
     Returns:
         forward model -> [9, heart cell, 3] kOhm/mm.
@@ -34,19 +34,19 @@ def lead_fields_of(
 
 
 def fem(patient: Patient, sigma: LeadFieldSettings) -> np.ndarray:
-    """By finite elements, as the rule leadfield solved them."""
+    """Gradients of the stored finite-element lead fields."""
     nine = patient.lead_fields.of_electrodes(STANDARD_ELECTRODES)
     return nine.gradients(patient.heart, sigma.gradient).grad
 
 
 def operator(patient: Patient, sigma: LeadFieldSettings) -> np.ndarray:
-    """By the shipped operator, without any solve in the body."""
-    found = Pretrained.load().predict(patient, patient.anatomy.twelve_lead_electrodes, sigma)
-    return found.heart_grad
+    """Gradients predicted by the shipped operator."""
+    electrodes = patient.anatomy.twelve_lead_electrodes
+    return Pretrained.load().predict(patient, electrodes, sigma).heart_grad
 
 
 def pseudo(patient: Patient, sigma: LeadFieldSettings) -> np.ndarray:
-    """In an infinite medium, from electrodes 100 mm from the centre of the heart."""
+    """Gradients in an infinite medium, for electrodes 100 mm from the centre of the heart."""
     heart = patient.heart
     centre = heart.points.mean(axis=0)
     offset = patient.anatomy.twelve_lead_electrodes.points - centre
@@ -59,4 +59,4 @@ FORWARD_MODELS: dict[str, Callable[[Patient, LeadFieldSettings], np.ndarray]] = 
     "operator": operator,
     "pseudo": pseudo,
 }
-"""Of `config.imaging.ForwardName`."""
+"""Name in `config.imaging.ForwardName` -> its lead fields."""

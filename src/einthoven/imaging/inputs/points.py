@@ -1,10 +1,10 @@
 """The 75 recording points of Landajuela 2022, on any heart with ventricular coordinates.
 
-17 on the LV's endocardium, one to an AHA segment, and 13 on the RV's: eight of its free wall and
-five of the septum, across from AHA segments 2, 3, 8, 9 and 14. The epicardium next to 12 of the
-first and 8 of the second, the 20 points halfway between, and five halfway through the septum.
-Names and order are those of the published points, which were chosen by hand; heights and angles
-here are rules that come near to them (docs/explanation/simulated-beats.md states how near).
+17 lie on the LV endocardium, one per AHA segment. 13 lie on the RV endocardium: eight on the free
+wall and five on the septum, opposite AHA segments 2, 3, 8, 9 and 14. 20 lie on the epicardium next
+to 12 of the LV and 8 of the RV points, 20 at mid-wall between these, and five at mid-septum.
+Names and order are those of the published points, which were chosen by hand. Heights and angles
+here are rules that approximate them (docs/explanation/simulated-beats.md gives the distances).
 """
 
 from dataclasses import dataclass
@@ -22,17 +22,18 @@ from einthoven.data.patient.segments import AHA_SEGMENTS, SegmentLimits
 
 N_POINTS = 75
 LV_HEIGHTS, RV_HEIGHTS = (0.15, 0.42, 0.73), (0.12, 0.32, 0.56)
-"""Basal, mid and apical ring: shares of the length of the LV's cavity below the base. These and
-`RV_FREE` are the published points' own on Landajuela's mesh; angles of the LV are the AHA's."""
+"""Basal, mid and apical ring: shares of the LV cavity's length below the base.
+
+These and `RV_FREE` are those of the published points on Landajuela's mesh; angles of the LV are
+those of the AHA segments."""
 RV_FREE = ((1, 0.28), (2, 0.61), (3, 0.83), (6, 0.28), (7, 0.61), (8, 0.83), (11, 0.3), (12, 0.74))
-"""Number of a point of the RV's free wall -> share of the way from its anterior to its inferior
-edge."""
+"""Number of a point of the RV free wall -> position from its anterior (0) to inferior edge (1)."""
 RV_LEVEL = (0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2)
 SEPTAL = ((2, 5), (3, 4), (8, 10), (9, 9), (14, 13))
-"""AHA segment and the RV's point across from it."""
+"""AHA segment and the opposite RV point."""
 OUTER_AHA = (1, 4, 5, 6, 7, 10, 11, 12, 13, 15, 16, 17)
 LATTICE = 8
-"""Parts into which an edge is cut to find a place by its coordinates: half a millimetre."""
+"""Subdivisions of a triangle's edge in the search for a place: half a millimetre."""
 NAMES = (
     *(f"AHA{k:02d}" for k in range(1, 18)),
     *(f"RV{k:02d}" for k in range(1, 14)),
@@ -46,7 +47,7 @@ NAMES = (
 
 @dataclass(frozen=True, eq=False)
 class RecordingPoints:
-    """Where the transmembrane potential is recorded.
+    """Points at which the transmembrane potential is recorded.
 
     Attributes:
         names: [75] as Landajuela's.
@@ -107,14 +108,14 @@ class _Endocardia:
         return cls(patient, SegmentLimits.of(patient.heart, patient.coordinates))
 
     def lv(self, segment: int) -> np.ndarray:
-        """Of an AHA segment, 1 to 17: [3] mm."""
+        """Point of an AHA segment, 1 to 17: [3] mm."""
         heart = self.patient.heart
         if segment == len(AHA_SEGMENTS):
             return heart.points[heart.lv_apex]
         return self._nearest(self._left, *_aha_place(segment, self.limits))
 
     def rv(self, number: int) -> np.ndarray:
-        """Of a point of the RV, 1 to 13: [3] mm."""
+        """Point of the RV, 1 to 13: [3] mm."""
         free = dict(RV_FREE)
         if number not in free:
             across = {rv: aha for aha, rv in SEPTAL}[number]

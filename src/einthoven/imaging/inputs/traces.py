@@ -1,4 +1,4 @@
-"""What is read from traces of the transmembrane potential: activation, duration."""
+"""Activation time and APD90 from traces of the transmembrane potential."""
 
 import numpy as np
 
@@ -13,8 +13,8 @@ def activation_index(v_m: np.ndarray) -> np.ndarray:
         v_m: [..., time] mV, 1 ms a sample from 0.
 
     Returns:
-        [...] ms; the length of the trace where it never is above zero, so that a wave that was
-        missed counts as late (the authors' argmax would call it the earliest).
+        [...] ms; the length of the trace if it is never above zero, so that a missed wave counts
+        as late (the authors' argmax would call it the earliest).
     """
     above = np.asarray(v_m) > 0
     return np.where(above.any(axis=-1), above.argmax(axis=-1), above.shape[-1]).astype(float)

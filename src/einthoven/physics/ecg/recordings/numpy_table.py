@@ -14,7 +14,7 @@ def read_npy(path: str | Path, declared: Declared = NOTHING_DECLARED) -> Recordi
 
     Args:
         path: an array [12, time] or [time, 12] of numbers.
-        declared: the rate, which the file cannot say; the unit.
+        declared: the rate, which the file cannot state; the unit.
 
     Raises:
         BadInput: no such array, both dimensions are 12, or no rate.
@@ -26,7 +26,7 @@ def read_npy(path: str | Path, declared: Declared = NOTHING_DECLARED) -> Recordi
         raise BadInput(f"{path}: cannot be read as a NumPy array ({error})") from error
     n_leads = len(LEADS)
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
-        raise BadInput(f"{path}: not an array of numbers")
+        raise BadInput(f"{path}: not an array of numbers; save it with numpy.save")
     if values.ndim != 2 or n_leads not in values.shape or values.shape == (n_leads, n_leads):
         raise BadInput(f"{path}: shape {values.shape}, expected (12, time) or (time, 12)")
     if declared.rate_hz is None:

@@ -1,4 +1,4 @@
-"""A recording from any file that is read, by its suffix."""
+"""Recordings from files of all formats, by suffix."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +24,7 @@ def read_recording(path: str | Path, declared: Declared = NOTHING_DECLARED) -> R
 
     Args:
         path: the file.
-        declared: rate and unit, where the file does not say them.
+        declared: rate and unit, if the file does not state them.
 
     Raises:
         BadInput: another suffix, no such file, or as the reader.

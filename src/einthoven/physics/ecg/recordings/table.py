@@ -25,15 +25,15 @@ def read_csv(path: str | Path, declared: Declared = NOTHING_DECLARED) -> Recordi
     Args:
         path: comma- or semicolon-separated; a first line such as `time_ms,I,II,V1,...,V6`, with
             or without units: `time_ms,I (uV),...`.
-        declared: rate where there is no column of times; unit where the header names none.
+        declared: rate without a column of times; unit if the header names none.
 
     Raises:
-        BadInput: as `read_columns`; no rate, or one that the times contradict; a unit that is
-            none of voltage; leads that are missing.
+        BadInput: as `read_columns`; no rate, or one that contradicts the times; not a unit of
+            voltage; missing leads.
     """
     path = Path(path)
-    columns, found_hz = read_columns(path)
-    if (rate_hz := found_hz or declared.rate_hz) is None:
+    columns, column_hz = read_columns(path)
+    if (rate_hz := column_hz or declared.rate_hz) is None:
         raise BadInput(f"{path}: no column time_ms or time_s; give the rate with --rate-hz")
     if declared.rate_hz and abs(rate_hz / declared.rate_hz - 1) > RATE_TOLERANCE:
         raise BadInput(f"{path}: the times are {rate_hz:g} Hz, not {declared.rate_hz:g} Hz; "
@@ -47,7 +47,7 @@ def read_csv(path: str | Path, declared: Declared = NOTHING_DECLARED) -> Recordi
 
 
 def read_columns(path: Path) -> tuple[dict[str, np.ndarray], float | None]:
-    """Columns [time] by name without that of the times, and samples per second where there is one.
+    """Columns [time] by name without the times, and samples per second if there are times.
 
     Raises:
         BadInput: no header, a cell that is not a number, times that do not rise in equal steps.
@@ -78,11 +78,11 @@ def _is_number(cell: str) -> bool:
 
 
 def _numbers(rows: list[list[str]], n_columns: int, path: Path) -> np.ndarray:
-    """[row, column]; names the line that is not numbers."""
+    """[row, column] values; an error names the line."""
     values = np.empty((len(rows), n_columns))
     for k, row in enumerate(rows):
         if len(row) != n_columns or not all(map(_is_number, row)):
-            raise BadInput(f"{path}: line {k + 2} is not {n_columns} numbers")
+            raise BadInput(f"{path}: line {k + 2} is not {n_columns} numbers; correct or delete it")
         values[k] = [float(cell) for cell in row]
     return values
 
