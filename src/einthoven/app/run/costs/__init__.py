@@ -1,1 +1,1 @@
-"""What a run costs."""
+"""Costs of a run."""

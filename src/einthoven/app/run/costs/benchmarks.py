@@ -1,4 +1,4 @@
-"""Measured jobs: the benchmark files of Snakemake, and what the jobs' logs say at their end.
+"""Measured jobs: benchmark files of Snakemake, and the last line of the jobs' logs.
 
 Snakemake samples a job twice a second for 15 s and then every 30 s, so that it misses peaks of
 memory and the last half minute of processor time; every script therefore ends its log with what
@@ -17,7 +17,7 @@ from einthoven.base.core.log import USED
 _USED = re.compile(USED.replace("%.1f", r"(\d+\.\d)").replace("%.0f", r"(\d+)"))
 _TAIL_BYTES = 4096
 N_USUAL = 20
-"""Of so many jobs of a rule the mean is its usual time."""
+"""Number of jobs of a rule whose mean is its usual time."""
 
 
 @dataclass(frozen=True)

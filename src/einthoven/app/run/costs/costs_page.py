@@ -1,4 +1,4 @@
-"""What `einthoven costs` prints: what was measured, and what a larger run would take."""
+"""Page of `einthoven costs`: measured costs, and those of a larger run."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
