@@ -24,11 +24,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write activation.csv, .json, .npz and pictures; print one line and the warnings."""
+    from einthoven.base.plots.style import write_figures
     from einthoven.data.patient.patient import Patient
     from einthoven.imaging.inputs.heart_surface import RecordedHeart
     from einthoven.imaging.inputs.measures import clinical_measures
     from einthoven.imaging.model.imaging_model import SHIPPED, ImagingModel
-    from einthoven.imaging.model.pictures import figures_of, write_figures
+    from einthoven.imaging.model.pictures import figures_of
     from einthoven.physics.ecg.recordings.aligned import aligned_beat
     from einthoven.physics.ecg.recordings.read import read_recording
     from einthoven.physics.ecg.recordings.recording import Declared

@@ -59,8 +59,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Check the input, solve, write all files and print one line of numbers."""
     from einthoven.app.report.reconstruction import write_reconstruction
+    from einthoven.base.plots.style import write_figures
     from einthoven.body.imported.units import to_patient_frame
-    from einthoven.inverse.measured.pictures import figures_of, write_figures
+    from einthoven.inverse.measured.pictures import figures_of
     from einthoven.inverse.measured.reconstruction import Choice, forward_model, reconstruct_case
 
     to_patient = to_patient_frame(arguments.axes)

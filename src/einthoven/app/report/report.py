@@ -10,9 +10,8 @@ from einthoven.app.report.errors import error_section
 from einthoven.app.report.imported import imported_sections
 from einthoven.app.report.lead_field import field_section
 from einthoven.app.report.page import write_page
-from einthoven.app.report.patient_page import patient_section
+from einthoven.app.report.patient_page import patient_section, repolarisation_section
 from einthoven.app.report.population import population_section
-from einthoven.app.report.repolarisation import repolarisation_section
 from einthoven.app.report.results import encoder_section, results_section
 from einthoven.app.report.run import FinishedRun
 from einthoven.app.report.uncertainty import uncertainty_sections

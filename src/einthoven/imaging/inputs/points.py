@@ -37,7 +37,7 @@ LATTICE = 8
 NAMES = (
     *(f"AHA{k:02d}" for k in range(1, 18)),
     *(f"RV{k:02d}" for k in range(1, 14)),
-    *(f"{wall}_AHA{k:02d}" for wall in ("EPI",) for k in OUTER_AHA),
+    *(f"EPI_AHA{k:02d}" for k in OUTER_AHA),
     *(f"EPI_RV{k:02d}" for k, _ in RV_FREE),
     *(f"MID_AHA{k:02d}" for k in OUTER_AHA),
     *(f"MID_RV{k:02d}" for k, _ in RV_FREE),
@@ -50,17 +50,11 @@ class RecordingPoints:
     """Points at which the transmembrane potential is recorded.
 
     Attributes:
-        names: [75] as Landajuela's.
-        points: [75, 3] mm, patient frame.
-        wall: [75] endo, outer or mid.
-        segment: [75] AHA segment of the LV (also of septal points), or the RV's point's name.
+        points: [75, 3] mm, patient frame, in the order of `NAMES`.
         weights: [75, heart node] P1 interpolation.
     """
 
-    names: np.ndarray
     points: np.ndarray
-    wall: np.ndarray
-    segment: np.ndarray
     weights: csr_array
 
 
@@ -81,19 +75,7 @@ def recording_points(patient: Patient) -> RecordingPoints:
     found = TetPlaces.of(heart.points, heart.cells, points)
     entries = np.repeat(np.arange(N_POINTS), 4), found.nodes.ravel()
     weights = csr_array((found.weights.ravel(), entries), shape=(N_POINTS, len(heart.points)))
-    return RecordingPoints(
-        np.array(NAMES), points, np.array([_wall(name) for name in NAMES]),
-        np.array([_segment(name) for name in NAMES]), weights,
-    )  # fmt: skip
-
-
-def _wall(name: str) -> str:
-    return {"EPI": "outer", "MID": "mid", "SEPTM": "mid"}.get(name.split("_")[0], "endo")
-
-
-def _segment(name: str) -> str:
-    at = next(part for part in name.split("_") if part.startswith(("AHA", "RV")))
-    return AHA_SEGMENTS[int(at[3:]) - 1] if at.startswith("AHA") else at
+    return RecordingPoints(points, weights)
 
 
 @dataclass(frozen=True, eq=False)

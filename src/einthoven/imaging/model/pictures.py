@@ -1,12 +1,9 @@
 """Pictures of an imaged ECG: bull's-eyes, isochrones on a heart, the beat itself."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-from einthoven.base.core.files import atomic
 from einthoven.base.plots.bullseye import UNCERTAIN, Bullseye, bullseye_figure, segment_places
 from einthoven.base.plots.ecg_paper import ecg_figure
 from einthoven.base.plots.heart_maps import Bands, HeartMap, heart_maps_figure
@@ -105,10 +102,3 @@ def _within(heart_map: HeartMap, nodes: np.ndarray) -> HeartMap:
     """The map with bands that include the spline's values between the points."""
     wide = Bands.of(heart_map.bands.label, heart_map.values[nodes])
     return replace(heart_map, bands=replace(wide, cmap=heart_map.bands.cmap))
-
-
-def write_figures(figures: Mapping[str, Figure], folder: Path) -> None:
-    """Write PNG files by name, atomically."""
-    for name, figure in figures.items():
-        with atomic(folder / name) as temporary:
-            figure.savefig(temporary, format="png", metadata={"Software": None})

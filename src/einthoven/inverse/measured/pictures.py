@@ -1,11 +1,7 @@
 """Pictures of a reconstruction."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
 import numpy as np
 
-from einthoven.base.core.atomic import atomic
 from einthoven.base.plots.inverse_looks import look_of
 from einthoven.base.plots.inverse_maps import (
     ElectrodeMarks,
@@ -37,13 +33,6 @@ def figures_of(found: Reconstruction, to_patient: np.ndarray) -> dict[str, Figur
         ),
         "traces.png": _traces(found),
     }  # fmt: skip
-
-
-def write_figures(figures: Mapping[str, Figure], folder: Path) -> None:
-    """Write PNG files by name, each whole or not there."""
-    for name, figure in figures.items():
-        with atomic(folder / name) as temporary:
-            figure.savefig(temporary, format="png", metadata={"Software": None})
 
 
 def _maps(found: Reconstruction, to_patient: np.ndarray) -> Figure:

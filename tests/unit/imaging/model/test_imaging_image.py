@@ -12,6 +12,7 @@ from einthoven.app.cli import main
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import write_json
 from einthoven.base.core.names import LEADS
+from einthoven.base.plots.style import write_figures
 from einthoven.imaging.inputs.heart_surface import RecordedHeart
 from einthoven.imaging.inputs.points import NAMES
 from einthoven.imaging.model.familiarity import N_COMPONENTS, EcgFamiliarity, from_onset

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from einthoven.app.report.run import SCENARIO_NAMES
 from einthoven.app.report.viewer.methods import ShownMethod
@@ -122,12 +121,12 @@ def _lead_fields(
     """
     heart = patient.heart
     mean = shown.cell_mean(heart)
-    length = np.array([_at_nodes(mean, np.linalg.norm(m.grad, axis=2)) for m in methods])
+    length = np.array([(mean @ np.linalg.norm(m.grad, axis=2).T).T for m in methods])
     length = OHM * np.maximum(length, length.max() * 10**-DECADES)
     yield "magnitude", Packed.of(np.log10(length), np.uint8)
     if len(methods) > 1:
         angle = angular_error_deg(methods[1].grad, methods[0].grad)
-        yield "angle", Packed.of(_at_nodes(mean, angle), np.uint8)
+        yield "angle", Packed.of((mean @ angle.T).T, np.uint8)
     for surface, n in N_ARROWS.items():
         places = shown.places(heart, getattr(shown, surface), n)
         vectors = np.array([[mean[places] @ grad for grad in m.grad] for m in methods])
@@ -135,11 +134,6 @@ def _lead_fields(
         yield f"{surface}_places", Packed.of_ids(places)
         directions = vectors / np.where(length > 0, length, 1)
         yield f"{surface}_arrows", Packed.of(directions, np.uint8)
-
-
-def _at_nodes(mean: sp.csr_array, values: np.ndarray) -> np.ndarray:
-    """Values [electrode, cell] -> [electrode, shown]."""
-    return (mean @ values.T).T
 
 
 def _rounding(arrays: Mapping[str, Packed]) -> dict[str, float]:
@@ -162,7 +156,7 @@ def _about(
         "leads": list(LEADS),
         "methods": [method.label for method in methods],
         "scenarios": [SCENARIO_NAMES.get(s, s) for s in scenarios],
-        "band_edges": [its.edges for its in bands],
+        "band_edges": [band.edges for band in bands],
         "n_cells": len(patient.heart.cells),
     }
     if len(methods) > 1:
