@@ -144,11 +144,10 @@ def cohort_audit(
 
 def _entry(judged: Judged) -> dict[str, Any]:
     """One feature's entry."""
-    p2, median, p98 = np.percentile(judged.values, BAND).tolist()
     by_sex = {sex or "any": limits for sex, limits in zip(judged.sexes, judged.limits) if limits}
     limits = next(iter(by_sex.values()), None)
     centres = {sex: its.middle for sex, its in by_sex.items() if its.middle is not None}
-    entry: dict[str, Any] = {"n": len(judged.values), "median": median, "p2": p2, "p98": p98}
+    entry = _distribution(judged.values)
     if limits is None:
         return entry | {"limits": None, "source": None, "share_inside": None, "smd": None}
     sources = dict.fromkeys(source for its in by_sex.values() for source in its.sources)
@@ -161,6 +160,12 @@ def _entry(judged: Judged) -> dict[str, Any]:
         "smd": judged.standardised_difference(),
         "position": judged.positions(),
     }
+
+
+def _distribution(values: Sequence[float] | np.ndarray) -> dict[str, Any]:
+    """Number of values and their percentiles."""
+    p2, median, p98 = np.percentile(values, BAND).tolist()
+    return {"n": len(values), "median": median, "p2": p2, "p98": p98}
 
 
 def _badness(item: tuple[str, Mapping[str, Any]]) -> tuple[float, float, str]:
@@ -177,10 +182,7 @@ def _qrs_by_sex(rows: Sequence[FeatureRow]) -> dict[str, dict[str, Any]]:
     for sex, some in groups.items():
         for scenario in dict.fromkeys(row.scenario for row in some):
             values = [row.values["qrs_ms"] for row in some if row.scenario == scenario]
-            p2, median, p98 = np.percentile(values, BAND).tolist()
-            found.setdefault(sex, {})[scenario] = {
-                "n": len(values), "median": median, "p2": p2, "p98": p98,
-            }  # fmt: skip
+            found.setdefault(sex, {})[scenario] = _distribution(values)
     return found
 
 

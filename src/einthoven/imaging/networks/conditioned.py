@@ -27,11 +27,6 @@ class Conditioned(ImagingNetwork):
         self.last = nn.Linear(config.conditioned_width, 2 * N_POINTS)
         self.scale = Scale(2 * N_POINTS)
 
-    @staticmethod
-    def epochs_of(config: ImagingTrainingSettings) -> int:
-        """Epochs of its training."""
-        return config.conditioned_epochs
-
     def fit_scales(self, beats: Beats) -> None:
         """Principal components, and scales of measures, times and durations."""
         self.trunk.fit(beats.ecg, beats.measures)

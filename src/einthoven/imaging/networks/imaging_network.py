@@ -62,10 +62,10 @@ class ImagingNetwork(nn.Module, ABC):
         super().__init__()
         self.config, self.measure_names = config, measure_names
 
-    @staticmethod
-    @abstractmethod
-    def epochs_of(config: ImagingTrainingSettings) -> int:
-        """Epochs of its training."""
+    @classmethod
+    def epochs_of(cls, config: ImagingTrainingSettings) -> int:
+        """Epochs of the training, setting `{name}_epochs`."""
+        return int(getattr(config, f"{cls.name.replace('-', '_')}_epochs"))
 
     @abstractmethod
     def fit_scales(self, beats: Beats) -> None:

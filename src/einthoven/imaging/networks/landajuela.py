@@ -40,11 +40,6 @@ class NetworkOne(ImagingNetwork):
         self.time = Scale(N_POINTS)
         initialise(self)
 
-    @staticmethod
-    def epochs_of(config: ImagingTrainingSettings) -> int:
-        """Epochs of its training."""
-        return config.network_1_epochs
-
     def fit_scales(self, beats: Beats) -> None:
         """Fit mean and SD of the times at each point; the mean includes half the largest shift."""
         self.time.fit(beats.activation_time)
@@ -97,11 +92,6 @@ class NetworkTwo(ImagingNetwork):
         self.last = Convolution(N_FEATURES, N_POINTS, 1)
         self.register_buffer("limits", torch.tensor(FIXED_MV))
         initialise(self)
-
-    @staticmethod
-    def epochs_of(config: ImagingTrainingSettings) -> int:
-        """Epochs of its training."""
-        return config.network_2_epochs
 
     def fit_scales(self, beats: Beats) -> None:
         """Fit the limits of V_m."""

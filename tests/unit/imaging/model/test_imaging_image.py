@@ -18,7 +18,7 @@ from einthoven.imaging.inputs.points import NAMES
 from einthoven.imaging.model.familiarity import N_COMPONENTS, EcgFamiliarity, from_onset
 from einthoven.imaging.model.imaged_ecg import HEADER, WARNING
 from einthoven.imaging.model.imaging_model import CARD_FILE, SHIPPED, ImagingModel, image
-from einthoven.imaging.model.pictures import by_place, figures_of, write_figures
+from einthoven.imaging.model.pictures import by_place, figures_of
 from einthoven.imaging.model.predictors import PosteriorPredictor, ResidualPredictor
 from einthoven.imaging.model.residuals import N_NEAREST, CalibrationErrors
 from einthoven.imaging.networks.imaging_network import MapPrediction

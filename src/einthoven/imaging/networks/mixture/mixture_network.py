@@ -80,11 +80,6 @@ class PosteriorNetwork(ImagingNetwork):
         with torch.no_grad():
             self.last.weight.mul_(0.3)
 
-    @staticmethod
-    def epochs_of(config: ImagingTrainingSettings) -> int:
-        """Epochs of its training."""
-        return config.posterior_epochs
-
     def fit_scales(self, beats: Beats) -> None:
         """Fit components and scales to the training beats.
 

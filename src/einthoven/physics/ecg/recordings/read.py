@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import by_suffix
 from einthoven.physics.ecg.recordings.cardiosoft import read_cardiosoft
-from einthoven.physics.ecg.recordings.numpy_table import read_npy
 from einthoven.physics.ecg.recordings.recording import NOTHING_DECLARED, Declared, Recording
-from einthoven.physics.ecg.recordings.table import read_csv
+from einthoven.physics.ecg.recordings.table import read_csv, read_npy
 from einthoven.physics.ecg.recordings.wfdb import read_wfdb
 
 READERS: dict[str, Callable[[Path, Declared], Recording]] = {
@@ -32,8 +31,4 @@ def read_recording(path: str | Path, declared: Declared = NOTHING_DECLARED) -> R
     path = Path(path)
     if path.suffix.lower() == ".dat":
         path = path.with_suffix(".hea")
-    if path.suffix.lower() not in READERS:
-        raise BadInput(f"{path}: recordings are read from {', '.join(READERS)}")
-    if not path.is_file():
-        raise BadInput(f"{path}: no such file")
-    return READERS[path.suffix.lower()](path, declared)
+    return by_suffix(path, READERS)(path, declared)

@@ -1,4 +1,4 @@
-"""CSV tables with one column per lead."""
+"""Tables of leads: CSV with one column per lead, NumPy arrays of twelve leads."""
 
 import csv
 import re
@@ -8,6 +8,7 @@ import numpy as np
 
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
+from einthoven.base.core.names import LEADS
 from einthoven.physics.ecg.recordings.recording import NOTHING_DECLARED, Declared, Recording
 
 TIME_COLUMNS = {"time_ms": 1e-3, "t_ms": 1e-3, "time_s": 1.0, "t_s": 1.0}
@@ -44,6 +45,33 @@ def read_csv(path: str | Path, declared: Declared = NOTHING_DECLARED) -> Recordi
         name, unit = (named["name"], named["unit"]) if named else (column, None)
         leads[name] = values / declared.per_mv(unit, f"{path}: column {column}")
     return Recording.of_leads(path, leads, rate_hz)
+
+
+def read_npy(path: str | Path, declared: Declared = NOTHING_DECLARED) -> Recording:
+    """Read leads I, II, III, aVR, aVL, aVF, V1 to V6, in this order.
+
+    Args:
+        path: an array [12, time] or [time, 12] of numbers.
+        declared: the rate, which the file cannot state; the unit.
+
+    Raises:
+        BadInput: no such array, both dimensions are 12, or no rate.
+    """
+    path = Path(path)
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise BadInput(f"{path}: cannot be read as a NumPy array ({error})") from error
+    n_leads = len(LEADS)
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
+        raise BadInput(f"{path}: not an array of numbers; save it with numpy.save")
+    if values.ndim != 2 or n_leads not in values.shape or values.shape == (n_leads, n_leads):
+        raise BadInput(f"{path}: shape {values.shape}, expected (12, time) or (time, 12)")
+    if declared.rate_hz is None:
+        raise BadInput(f"{path}: an array has no sampling rate; give it with --rate-hz")
+    rows = values if len(values) == n_leads else values.T
+    leads = dict(zip(LEADS, rows / declared.per_mv(None, str(path))))
+    return Recording.of_leads(path, leads, declared.rate_hz)
 
 
 def read_columns(path: Path) -> tuple[dict[str, np.ndarray], float | None]:
