@@ -108,9 +108,9 @@ def _import_scan(arguments: argparse.Namespace) -> None:
     target = arguments.to / name / "heart.vtp"
     row = Row(name, str(source.absolute()), "", "", unit="", axes="", tags=arguments.labels)
     with refusals_drawn(row, arguments.to / f"{name}.png"):
-        found = segmented_heart(source, arguments.labels)
-    write_wall(found, target)
-    volumes = ", ".join(f"{part} {value:.0f}" for part, value in found.volumes_ml.items())
-    print(f"{name}: ok, {volumes} ml{_sd(found.surface_sd_mm)}; {target} (mm, axes LPS)")
-    for line in found.notes:
+        scanned = segmented_heart(source, arguments.labels)
+    write_wall(scanned, target)
+    volumes = ", ".join(f"{part} {value:.0f}" for part, value in scanned.volumes_ml.items())
+    print(f"{name}: ok, {volumes} ml{_sd(scanned.surface_sd_mm)}; {target} (mm, axes LPS)")
+    for line in scanned.notes:
         print(f"  {line}")

@@ -25,10 +25,10 @@ def run(arguments: argparse.Namespace) -> None:
 
     patient = Patient.open(arguments.store)
     broken = []
-    for found in verify(patient, load(arguments.config).leadfield):
-        line = f"{found.theorem}: off by {found.deviation:.1e}, limit {found.limit:.0e}"
-        print(f"{'holds ' if found.holds else 'BROKEN'}  {line}", flush=True)
-        broken += [] if found.holds else [f"{arguments.store}: {line}"]
+    for finding in verify(patient, load(arguments.config).leadfield):
+        line = f"{finding.theorem}: off by {finding.deviation:.1e}, limit {finding.limit:.0e}"
+        print(f"{'holds ' if finding.holds else 'BROKEN'}  {line}", flush=True)
+        broken += [] if finding.holds else [f"{arguments.store}: {line}"]
     if broken:
         cure = "made with another config (see --config)? otherwise run its leadfield rule again"
         raise BadInput("\n".join([*broken, cure]))

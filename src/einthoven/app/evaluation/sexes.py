@@ -58,12 +58,12 @@ def sex_differences(rows: Sequence[FeatureRow], scenario: str) -> dict[str, dict
         source: of the published difference. Features of fewer than `FEWEST` women or men are left
         out.
     """
-    found = {}
+    differences = {}
     for feature, published in SMALLER_IN_WOMEN.items():
         women, men = (_values(rows, scenario, sex, feature) for sex in ("female", "male"))
         if min(len(women), len(men)) >= FEWEST:
-            found[feature] = _difference(women, men, published)
-    return found
+            differences[feature] = _difference(women, men, published)
+    return differences
 
 
 def _values(rows: Sequence[FeatureRow], scenario: str, sex: str, feature: str) -> np.ndarray:

@@ -29,8 +29,8 @@ def uncertainty_sections(
     methods = metrics["methods"]
     rows = []
     for method in known:
-        found = [methods[method][key] for key in COLUMNS.values()]
-        rows.append([look(method)[2], *(f"{f['mean']:.3g} ± {f['std']:.2g}" for f in found)])
+        means = [methods[method][key] for key in COLUMNS.values()]
+        rows.append([look(method)[2], *(f"{f['mean']:.3g} ± {f['std']:.2g}" for f in means)])
     text = (
         "Networks that differ in their seed: the mean is the prediction, the deviation of their "
         "directions, times one factor from validation patients, its stated uncertainty at every "

@@ -72,9 +72,9 @@ def recording_points(patient: Patient) -> RecordingPoints:
     outer = TriangleTree(heart.points, heart.surface(Surface.EPI)).closest(of_outer).points
     septal = [(inner[a - 1] + inner[16 + rv]) / 2 for a, rv in SEPTAL]
     points = np.concatenate([inner, outer, (of_outer + outer) / 2, septal])
-    found = TetPlaces.of(heart.points, heart.cells, points)
-    entries = np.repeat(np.arange(N_POINTS), 4), found.nodes.ravel()
-    weights = csr_array((found.weights.ravel(), entries), shape=(N_POINTS, len(heart.points)))
+    located = TetPlaces.of(heart.points, heart.cells, points)
+    entries = np.repeat(np.arange(N_POINTS), 4), located.nodes.ravel()
+    weights = csr_array((located.weights.ravel(), entries), shape=(N_POINTS, len(heart.points)))
     return RecordingPoints(points, weights)
 
 

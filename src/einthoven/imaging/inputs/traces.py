@@ -41,8 +41,8 @@ def apd90_of(v_m: np.ndarray) -> np.ndarray:
     below = late & (v_m <= level)
     end = below.argmax(axis=-1)
     found = below.any(axis=-1) & (start < n_times)
-    at = np.where(found, end, 1)[..., None]
-    before, after = (np.take_along_axis(v_m, at - k, axis=-1)[..., 0] for k in (1, 0))
+    sample = np.where(found, end, 1)[..., None]
+    before, after = (np.take_along_axis(v_m, sample - k, axis=-1)[..., 0] for k in (1, 0))
     slope = np.where(before > after, before - after, 1.0)
-    crossing = at[..., 0] - 1 + (before - level[..., 0]) / slope
+    crossing = sample[..., 0] - 1 + (before - level[..., 0]) / slope
     return np.where(found, crossing - start, np.nan)

@@ -36,13 +36,13 @@ def by_place(values: np.ndarray) -> dict[str, np.ndarray]:
     Returns:
         wall (endo, mid, outer) -> [30], NaN where the wall has no point.
     """
-    found = {wall: np.full(len(segment_places()), np.nan) for wall in LAYERS}
+    placed = {wall: np.full(len(segment_places()), np.nan) for wall in LAYERS}
     for name, value in zip(NAMES, values):
         first, _, rest = name.partition("_")
-        at = (rest or first).partition("_")[0]
-        number = int(at[-2:]) - 1 + (N_AHA if at.startswith("RV") else 0)
-        found[_PREFIX.get(first, "endo")][number] = value
-    return found
+        place = (rest or first).partition("_")[0]
+        number = int(place[-2:]) - 1 + (N_AHA if place.startswith("RV") else 0)
+        placed[_PREFIX.get(first, "endo")][number] = value
+    return placed
 
 
 def figures_of(imaged: ImagedEcg, heart: RecordedHeart, name: str) -> dict[str, Figure]:

@@ -60,9 +60,9 @@ def _errors(network: ImagingNetwork, corpus: Corpus, test: Tested) -> Errors:
     parts = []
     for start in range(0, len(test.rows), AT_ONCE):
         rows = test.rows[start : start + AT_ONCE]
-        found = with_traces(predict(network, corpus, rows, test.forward))
+        predicted = with_traces(predict(network, corpus, rows, test.forward))
         truth = truth_of(corpus, rows, network)
-        parts.append(Errors.of(found, truth._replace(v_m=corpus.v_m(rows))))
+        parts.append(Errors.of(predicted, truth._replace(v_m=corpus.v_m(rows))))
     return Errors.joined(parts)
 
 

@@ -122,8 +122,8 @@ class ImagingTask(Task):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             loss = float(self.network.loss(Beats(*(values.to(device) for values in beats))))
-        found = predict(self.network, self.corpus, rows, self.split.forward)
-        error = scores(found, truth_of(self.corpus, rows, self.network)).at_error_ms
+        predicted = predict(self.network, self.corpus, rows, self.split.forward)
+        error = scores(predicted, truth_of(self.corpus, rows, self.network)).at_error_ms
         return {"val_loss": loss, "val_at_error_ms": error}
 
     def _beats(self, rows: np.ndarray) -> Beats:

@@ -78,11 +78,11 @@ class Errors:
             values["pearson"] = np.stack([pearson(ours, true) for ours, true in pairs])
         if found.samples is None:
             return cls(values)
-        at = truth.activation_time
+        times = truth.activation_time
         low, high = np.array([np.quantile(one, (0.05, 0.95), axis=0) for one in found.samples]
                              ).swapaxes(0, 1)  # fmt: skip
-        values |= {"inside": (low <= at) & (at <= high), "width": high - low,
-                   "rank": sbc_ranks(found.samples, at)}  # fmt: skip
+        values |= {"inside": (low <= times) & (times <= high), "width": high - low,
+                   "rank": sbc_ranks(found.samples, times)}  # fmt: skip
         return cls(values, found.samples.shape[1])
 
     @classmethod

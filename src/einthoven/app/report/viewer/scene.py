@@ -138,11 +138,13 @@ def _lead_fields(
 
 def _rounding(arrays: Mapping[str, Packed]) -> dict[str, float]:
     """Half a step of the quantities shown as colours."""
-    found = {
+    rounding = {
         "time_rounding_ms": arrays["activation_time"].step / 2,
         "magnitude_rounding_percent": 100 * (10 ** (arrays["magnitude"].step / 2) - 1),
     }
-    return found | ({"angle_rounding_deg": arrays["angle"].step / 2} if "angle" in arrays else {})
+    if "angle" in arrays:
+        rounding["angle_rounding_deg"] = arrays["angle"].step / 2
+    return rounding
 
 
 def _about(
@@ -150,7 +152,7 @@ def _about(
 ) -> dict[str, Any]:
     """Names, labels and errors, of all cells of the heart."""
     bands = [Bands.of("", patient.activation(s).activation_time) for s in scenarios]
-    found: dict[str, Any] = {
+    about: dict[str, Any] = {
         "patient": patient.name,
         "electrodes": list(STANDARD_ELECTRODES),
         "leads": list(LEADS),
@@ -165,6 +167,6 @@ def _about(
         difference = np.linalg.norm(guess - reference, axis=2)
         relative = difference / np.maximum(size, np.finfo(float).tiny)
         angle = angular_error_deg(guess, reference)
-        found["mean_angle_deg"] = [round(float(a), 3) for a in angle.mean(axis=1)]
-        found["mean_magnitude_rel"] = [round(float(r), 4) for r in relative.mean(axis=1)]
-    return found
+        about["mean_angle_deg"] = [round(float(a), 3) for a in angle.mean(axis=1)]
+        about["mean_magnitude_rel"] = [round(float(r), 4) for r in relative.mean(axis=1)]
+    return about

@@ -30,12 +30,12 @@ class Components(nn.Module):
     def fit(self, values: Tensor) -> None:
         """Fit to training beats, [beat, 75] ms."""
         self.centre.copy_(values.mean(dim=0))
-        off = values - self.centre
-        vectors = torch.linalg.eigh(off.T @ off).eigenvectors.flip(1)
+        residual = values - self.centre
+        vectors = torch.linalg.eigh(residual.T @ residual).eigenvectors.flip(1)
         self.basis.copy_(vectors[:, : self.basis.shape[1]])
-        scores = off @ self.basis
+        scores = residual @ self.basis
         self.scale.fit(scores)
-        self.left_out.copy_((off - scores @ self.basis.T).square().mean(dim=0).sqrt())
+        self.left_out.copy_((residual - scores @ self.basis.T).square().mean(dim=0).sqrt())
 
     def forward(self, values: Tensor) -> Tensor:
         """[..., 75] ms -> [..., component] without unit."""

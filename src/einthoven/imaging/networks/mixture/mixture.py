@@ -79,9 +79,9 @@ class GaussianMixture(NamedTuple):
         beats, _, n_values, rank = factor.shape
         chosen = torch.multinomial(log_weights.exp(), n, replacement=True, generator=generator)
         row = torch.arange(beats)[:, None]
-        own = torch.randn(beats, n, n_values, generator=generator)
+        independent = torch.randn(beats, n, n_values, generator=generator)
         common = torch.randn(beats, n, rank, 1, generator=generator)
-        values = mean[row, chosen] + sd[row, chosen] * own
+        values = mean[row, chosen] + sd[row, chosen] * independent
         values = values + (factor[row, chosen] @ common)[..., 0]
         probability = log_classes.exp()[row, chosen].flatten(0, 1)
         classes = torch.multinomial(probability, 1, generator=generator)

@@ -106,23 +106,25 @@ def aligned_beat(recording: Recording) -> AlignedBeat:
     raise_if_unusable(recording)
     beat = averaged_beat(recording)
     try:
-        found = delineate(beat.ecg, beat.time, beat.rr_ms)
+        delineation = delineate(beat.ecg, beat.time, beat.rr_ms)
     except BadInput as problem:
         raise BadInput(f"{recording.where}: {problem}") from problem
-    _raise_if_implausible(recording, beat, found)
-    level = np.array([[found.leads[name].baseline_mv] for name in LEADS])
+    _raise_if_implausible(recording, beat, delineation)
+    level = np.array([[delineation.leads[name].baseline_mv] for name in LEADS])
     rows = _limb_leads_again(beat.ecg - level)
-    time = beat.time - found.onset_ms
+    time = beat.time - delineation.onset_ms
     warnings = []
     if time[-1] < N_TIMES - 1:
         cycle = f" (cycle length {beat.rr_ms:.0f} ms)" if beat.rr_ms else ""
         warnings.append(f"the beat ends {time[-1]:.0f} ms after its QRS onset{cycle}; "
                         "what follows is drawn to the baseline")  # fmt: skip
-    if arms_look_swapped(rows, time, 0.0, found.qrs_ms):
+    if arms_look_swapped(rows, time, 0.0, delineation.qrs_ms):
         warnings.append(
             "lead I is opposite to V6 and aVR is upright: were the arm electrodes exchanged?"
         )
-    return AlignedBeat(recording, rows, time, found, beat.rr_ms, beat.n_beats, tuple(warnings))
+    return AlignedBeat(
+        recording, rows, time, delineation, beat.rr_ms, beat.n_beats, tuple(warnings)
+    )
 
 
 def _limb_leads_again(ecg: np.ndarray) -> np.ndarray:
