@@ -10,7 +10,7 @@ def activation_index(v_m: np.ndarray) -> np.ndarray:
     """A_i = min_j V_ij > 0 of Landajuela 2022: the first sample above 0 mV.
 
     Args:
-        v_m: [..., time] mV, 1 ms a sample from 0.
+        v_m: [..., time] mV, 1 ms per sample from 0.
 
     Returns:
         [...] ms; the length of the trace if it is never above zero, so that a missed wave counts
@@ -27,7 +27,7 @@ def apd90_of(v_m: np.ndarray) -> np.ndarray:
     samples interpolated.
 
     Args:
-        v_m: [..., time] mV, 1 ms a sample.
+        v_m: [..., time] mV, 1 ms per sample.
 
     Returns:
         [...] ms; NaN where the trace is never above zero or ends before it is repolarised.

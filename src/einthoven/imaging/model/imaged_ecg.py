@@ -115,7 +115,7 @@ class ImagedEcg:
         }
 
     def write(self, folder: str | Path) -> None:
-        """Write activation.csv, activation.json and activation.npz, each whole or not at all."""
+        """Write activation.csv, activation.json and activation.npz, each atomically."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with atomic(folder / "activation.csv") as temporary:

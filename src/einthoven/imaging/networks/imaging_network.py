@@ -15,7 +15,7 @@ class Beats(NamedTuple):
     """Beats as tensors: inputs and targets of a network."""
 
     ecg: Tensor
-    """[beat, 12, 500] mV, order core.names.LEADS, 1 ms a sample."""
+    """[beat, 12, 500] mV, order core.names.LEADS, 1 ms per sample."""
     measures: Tensor
     """[beat, measure] of torso and heart; NaN if unknown."""
     activation_time: Tensor
