@@ -37,8 +37,8 @@ BANNED = (
     "unfamiliar", "strange", "own_code", "lids", "the paper", "the paper's",
     "half-written", "cut short", "blown up", "has no say", "have no say", "has a say",
     "a MB", "ms a lead", "ms a sample", "s a job", "one a patient", "a line a", "one a node",
-    "judgement", "mends", "mending", "played", "bred", "sure of itself", "for certain", "by so much",
-    "of so many", "whole or not", "each whole", "far away", "teach nothing",
+    "judgement", "mends", "mending", "played", "bred", "sure of itself", "for certain",
+    "by so much", "of so many", "whole or not", "each whole", "far away", "teach nothing",
 )  # fmt: skip
 """Words of section 6 of the style, each of which has a word of the field."""
 FORBIDDEN = re.compile(r"(?<![\w-])(" + "|".join(map(re.escape, BANNED)) + r")(?![\w-])")

@@ -94,40 +94,31 @@ class _Endocardia:
         heart = self.patient.heart
         if segment == len(AHA_SEGMENTS):
             return heart.points[heart.lv_apex]
-        return self._nearest(self._left, *_aha_place(segment, self.limits))
+        return self._nearest("lv", *_aha_place(segment, self.limits))
 
     def rv(self, number: int) -> np.ndarray:
         """Point of the RV, 1 to 13: [3] mm."""
         free = dict(RV_FREE)
         if number not in free:
             across = {rv: aha for aha, rv in SEPTAL}[number]
-            return self._nearest(self._septal, *_aha_place(across, self.limits))
+            return self._nearest("septum", *_aha_place(across, self.limits))
         level = RV_LEVEL[number - 1]
         anterior, inferior = self.limits.rv_edges[level]
         phi = anterior + free[number] * (inferior - anterior)
-        return self._nearest(self._free, _height(RV_HEIGHTS[level], self.limits), phi)
+        return self._nearest("free wall", _height(RV_HEIGHTS[level], self.limits), phi)
 
-    def _nearest(self, lattice: tuple[np.ndarray, ...], z: float, phi: float) -> np.ndarray:
-        points, at_z, at_phi = lattice
-        angle = np.angle(np.exp(1j * (at_phi - phi)))
-        return points[np.hypot(3.0 * (at_z - z), angle).argmin()]
-
-    @cached_property
-    def _left(self) -> tuple[np.ndarray, ...]:
-        return self._lattice(self.patient.heart.surface(Surface.LV_ENDO))
+    def _nearest(self, part: str, z: float, phi: float) -> np.ndarray:
+        points, lattice_z, lattice_phi = self._lattices[part]
+        angle = np.angle(np.exp(1j * (lattice_phi - phi)))
+        return points[np.hypot(3.0 * (lattice_z - z), angle).argmin()]
 
     @cached_property
-    def _septal(self) -> tuple[np.ndarray, ...]:
-        return self._lattice(self._rv_faces(free=False))
-
-    @cached_property
-    def _free(self) -> tuple[np.ndarray, ...]:
-        return self._lattice(self._rv_faces(free=True))
-
-    def _rv_faces(self, free: bool) -> np.ndarray:
-        faces = self.patient.heart.surface(Surface.RV_ENDO)
-        on_free = (self.patient.coordinates.uvc_nu[faces] > 0).all(axis=1)
-        return faces[on_free == free]
+    def _lattices(self) -> dict[str, tuple[np.ndarray, ...]]:
+        """Lattices of the LV endocardium, and of the RV's septum and free wall."""
+        lv, rv = (self.patient.heart.surface(t) for t in (Surface.LV_ENDO, Surface.RV_ENDO))
+        free = (self.patient.coordinates.uvc_nu[rv] > 0).all(axis=1)
+        faces = {"lv": lv, "septum": rv[~free], "free wall": rv[free]}
+        return {name: self._lattice(part) for name, part in faces.items()}
 
     def _lattice(self, faces: np.ndarray) -> tuple[np.ndarray, ...]:
         """Points [place, 3] mm of a lattice on triangles, with height and angle [place] of each."""
