@@ -60,8 +60,8 @@ def _table() -> dict[tuple[str, str], list[FeatureLimits]]:
     table: dict[tuple[str, str], list[FeatureLimits]] = {}
     with TABLE.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            numbers = (number(row[key]) for key in ("low", "high", "centre", "sd"))
-            limits = FeatureLimits(*numbers, row["kind"], (row["source"],))
+            low, high, centre, sd = (number(row[key]) for key in ("low", "high", "centre", "sd"))
+            limits = FeatureLimits(low, high, centre, sd, row["kind"], (row["source"],))
             table.setdefault((row["feature"], row["sex"]), []).append(limits)
     return table
 
