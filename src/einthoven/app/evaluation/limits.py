@@ -79,7 +79,7 @@ def limits_for(feature: str, sex: str | None) -> FeatureLimits | None:
     """
     of_sex = {kind: _table().get((feature, kind), []) for kind in (*SEXES, "any")}
     if sex is not None:
-        return _merged([*of_sex[sex], *of_sex["any"]])
+        return _merged([*of_sex.get(sex, []), *of_sex["any"]])
     by_sex = [limits for kind in SEXES if (limits := _merged(of_sex[kind]))]
     return _merged([*of_sex["any"], *([_union(by_sex)] if by_sex else [])])
 
