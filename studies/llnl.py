@@ -14,7 +14,8 @@ import numpy as np
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.seeds import generator
-from einthoven.imaging.corpus.corpus import N_POINTS, N_TIMES, Corpus
+from einthoven.imaging.corpus.corpus import N_TIMES, Corpus
+from einthoven.imaging.inputs.points import N_POINTS
 from einthoven.imaging.inputs.traces import activation_index, apd90_of
 from einthoven.physics.ecg.leads import twelve_lead
 

@@ -21,10 +21,9 @@ from einthoven.imaging.corpus.beat_parameters import (
     BeatParameters,
     draw_beats,
 )
-from einthoven.imaging.corpus.corpus import N_POINTS
 from einthoven.imaging.corpus.simulations import Simulations, joined, read_corpus
 from einthoven.imaging.corpus.simulator import Simulator
-from einthoven.imaging.inputs.points import NAMES, recording_points
+from einthoven.imaging.inputs.points import N_POINTS, NAMES, recording_points
 from einthoven.imaging.inputs.traces import activation_index, apd90_of
 from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 from einthoven.physics.electrophysiology.cells.condition import Condition
@@ -142,7 +141,7 @@ def test_traces_rise_and_repolarise_when_the_beat_says(cycle_length, i_kr):
 
 def test_the_points_lie_where_their_names_say():
     found, heart = recording_points(patient()), patient().heart
-    assert found.names.tolist() == list(NAMES) and len(set(NAMES)) == N_POINTS
+    assert len(found.points) == len(set(NAMES)) == N_POINTS
     np.testing.assert_allclose(found.weights @ heart.points, found.points, atol=0.6)
     np.testing.assert_allclose(found.weights.sum(axis=1), 1.0)
     at = {name: point for name, point in zip(NAMES, found.points)}
@@ -154,9 +153,6 @@ def test_the_points_lie_where_their_names_say():
     height = found.weights @ place.uvc_z.astype(float)
     rings = [height[:6].mean(), height[6:12].mean(), height[12:16].mean(), height[16]]
     assert np.all(np.diff(rings) < -0.1)
-    assert [found.wall[NAMES.index(n)] for n in ("AHA01", "EPI_RV01", "MID_AHA01")] == [
-        "endo", "outer", "mid"
-    ]  # fmt: skip
 
 
 def test_more_cases_leave_the_first_as_they_are():

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from einthoven.imaging.corpus.beat_parameters import PARAMETERS
-from einthoven.imaging.corpus.corpus import N_POINTS, N_TIMES, Corpus
+from einthoven.imaging.corpus.corpus import N_TIMES, Corpus
+from einthoven.imaging.inputs.points import N_POINTS
 
 TIME = np.arange(N_TIMES)
 PER_HEART = 24

@@ -24,7 +24,7 @@ from einthoven.base.geometry.surface_operators import lumped_areas
 from einthoven.base.geometry.tet_places import TetPlaces
 from einthoven.numerics.fem.assembly import stiffness
 from einthoven.numerics.fem.mumps import Mumps
-from einthoven.physics.ecg.forward import forward_potential_vm
+from einthoven.physics.ecg.forward import transfer_matrix
 from einthoven.physics.leadfield.conductivity import bulk, intracellular
 from einthoven.physics.leadfield.direct import direct_potential
 from einthoven.physics.leadfield.neumann import NeumannProblem
@@ -216,7 +216,7 @@ def test_reciprocity_equals_the_direct_solution(mesh, solved):
     phi = direct_potential(patient, v_m, SIGMA)
     weights = electrode_weights(mesh.points, skin_faces(mesh), ELECTRODES)
     grad = gradients(mesh, solved.lead_field)[:, : mesh.n_heart_cells]
-    ecg = forward_potential_vm(heart, intracellular(patient.fibers.f0, SIGMA), v_m, grad)
+    ecg = transfer_matrix(heart, intracellular(patient.fibers.f0, SIGMA), grad) @ v_m.T
     direct = weights @ phi.T
     assert np.abs(direct).max() > 0.05  # mV: there is something to compare
     np.testing.assert_allclose(ecg, direct, rtol=0, atol=1e-9 * np.abs(direct).max())
@@ -259,6 +259,6 @@ def test_an_electrogram_inside_is_the_direct_solution_there(mesh):
     v_m = rng.normal(size=(4, len(nodes)))
     grad = cell_gradient(p1_gradients(nodes, heart), heart, z[:, : len(nodes)])
     sigma_i = intracellular(patient.fibers.f0, SIGMA)
-    electrogram = forward_potential_vm(muscle, sigma_i, v_m, grad)
+    electrogram = transfer_matrix(muscle, sigma_i, grad) @ v_m.T
     direct = weights @ direct_potential(patient, v_m, SIGMA).T
     np.testing.assert_allclose(electrogram, direct, atol=1e-9 * np.abs(direct).max())

@@ -1,8 +1,13 @@
 """Errors of all encoders and models on the test patients."""
 
 from einthoven.app.evaluation.audit import cohort_audit
-from einthoven.app.evaluation.evaluate import PseudoLeadField, by_method, evaluate
-from einthoven.app.evaluation.imported import chamfer_rows, imported_rows
+from einthoven.app.evaluation.evaluate import (
+    PseudoLeadField,
+    by_method,
+    chamfer_rows,
+    evaluate,
+    imported_rows,
+)
 from einthoven.app.evaluation.tables import encoder_rows
 from einthoven.app.run.job import run
 from einthoven.base.config.models import LeadFieldSettings

@@ -8,9 +8,9 @@ import numpy as np
 from tabulate import tabulate
 
 from einthoven.app.analysis.contributions import WHOLE, Contributions, RegionActivation
-from einthoven.base.core.atomic import atomic
 from einthoven.base.core.names import LEADS
 from einthoven.base.plots.contributions import contributions_figure
+from einthoven.base.plots.style import write_figures
 from einthoven.data.patient.ecg import Ecg
 
 SAME_ECG_MV = 1e-3
@@ -65,18 +65,10 @@ class Explanation:
         """Draw the contributions to some leads up to a time, atomically; returns the path."""
         shown = (self.parts.time >= FROM_MS) & (self.parts.time <= until_ms)
         values = {lead: self.parts.values[:, LEADS.index(lead)][:, shown] for lead in leads}
-        spans = dict.fromkeys(
-            self.parts.regions, (np.nan, np.nan, np.nan)
-        )  # a region without nodes
+        spans = dict.fromkeys(self.parts.regions, (np.nan,) * 3)  # for regions without nodes
         spans |= {row.region: (row.first, row.median, row.last)
                   for row in self.activation if row.part == WHOLE}  # fmt: skip
-        figure = contributions_figure(
-            self.parts.time[shown],
-            values,
-            self.parts.regions,
-            np.array([*spans.values()]),
-            self.title,
-        )
-        with atomic(path) as temporary:
-            figure.savefig(temporary, format="png", metadata={"Software": None})
+        figure = contributions_figure(self.parts.time[shown], values, self.parts.regions,
+                                      np.array([*spans.values()]), self.title)  # fmt: skip
+        write_figures({path.name: figure}, path.parent)
         return path

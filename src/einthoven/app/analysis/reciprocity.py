@@ -16,7 +16,7 @@ from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.seeds import generator
 from einthoven.data.patient.anatomy import Electrodes
 from einthoven.data.patient.patient import Patient
-from einthoven.physics.ecg.forward import forward_potential_vm
+from einthoven.physics.ecg.forward import transfer_matrix
 from einthoven.physics.leadfield.conductivity import intracellular
 from einthoven.physics.leadfield.direct import direct_potential
 from einthoven.physics.leadfield.skin import electrode_weights, skin_faces
@@ -71,11 +71,12 @@ def verify(patient: Patient, config: LeadFieldSettings) -> Iterator[Finding]:
         heart, "raw"
     ).grad  # element-wise gradients, for which the theorem holds
     v_m = _test_potentials(patient)
-    by_lead_field = forward_potential_vm(heart, sigma_i, v_m, grad)
+    transfer = transfer_matrix(heart, sigma_i, grad)
+    by_lead_field = transfer @ v_m.T
     direct = weights @ direct_potential(patient, v_m, config).T
     yield Finding("the lead-field integral (3) is the direct solution of (1)",
                   _relative(by_lead_field, direct), 1e-7)  # fmt: skip
-    still = forward_potential_vm(heart, sigma_i, np.full((1, len(heart.points)), 30.0), grad)
+    still = transfer @ np.full((len(heart.points), 1), 30.0)
     yield Finding("a heart at one potential has no ECG",
                   float(np.abs(still).max() / np.abs(by_lead_field).max()), 1e-9)  # fmt: skip
     rotation = Rotation.from_rotvec(ANGLE_RAD * np.full(3, 1 / np.sqrt(3))).as_matrix()

@@ -18,7 +18,7 @@ noise, not the errors of geometry and method (docs/explanation/inverse-methods.m
 import argparse
 from pathlib import Path
 
-from einthoven.app.cli.numbers import natural, number, positive
+from einthoven.app.cli.options import natural, number, positive
 
 DEFAULT_METHOD = "tikhonov-1"
 """Best blind choice, with its L-curve, on a simulated patient whose heart is misplaced by 5 mm:
@@ -63,7 +63,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Check the input, solve, write all files and print one line of numbers."""
     from einthoven.app.report.reconstruction import write_reconstruction
-    from einthoven.app.report.reconstruction_figures import figures_of, write_figures
+    from einthoven.app.report.reconstruction_figures import figures_of
+    from einthoven.base.plots.style import write_figures
     from einthoven.body.imported.units import to_patient_frame
     from einthoven.inverse.measured.reconstruction import Choice, forward_model, reconstruct_case
 

@@ -10,44 +10,35 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from einthoven.app.cli.numbers import natural, positive_int
+from einthoven.app.cli.options import add_folder, natural, positive_int
 
 if TYPE_CHECKING:
     from einthoven.learning.prediction.prediction import Prediction
-    from einthoven.learning.prediction.prepare import Prepared
-    from einthoven.learning.prediction.pretrained import Pretrained
-    from einthoven.numerics.training.machine import Machine
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    add, shown = command.add_argument, "default: %(default)s"
+    add = command.add_argument
     add("source", metavar="FOLDER|SHEET", type=Path,
         help="folder of stage files (at least anatomy.npz), or a sheet as for `import`; missing "
         "stages are made")  # fmt: skip
     add("patient", metavar="PATIENT", nargs="?",
-        help="patient of the sheet; bodies drawn for it give the spread of its ECG")  # fmt: skip
-    add("--to", metavar="FOLDER", type=Path, default=Path("predicted"), help=shown)
+        help="patient of the sheet; bodies drawn for it give the SD of its ECG")  # fmt: skip
+    add_folder(command, "predicted")
     add("--electrodes", metavar="CSV", type=Path, help="name,x,y,z in mm, patient frame; default: "
         "the nine of the ECG and the patient's grid")  # fmt: skip
-    add("--grid", metavar="N", type=natural, default=100, help=f"grid electrodes; {shown}")
+    add("--grid", metavar="N", type=natural, default=100, help="number of grid electrodes")
     add("--config", metavar="FILE", type=Path,
         help="config with conductivities, meshes, activation, time axis; default: that of the "
         "model's training")  # fmt: skip
     add("--check", metavar="N", type=positive_int,
         help="solve N of the electrodes by finite elements and report the true error")  # fmt: skip
-    add(
-        "--bodies",
-        metavar="FOLDER",
-        type=Path,
-        nargs="+",
-        default=[],
-        help="other bodies with the same heart, written by `import`, for the spread of the ECG",
-    )
+    add("--bodies", metavar="FOLDER", type=Path, nargs="+", default=[],
+        help="bodies with the same heart, written by `import`, for the SD of the ECG")  # fmt: skip
     add("--model", metavar="FOLDER", help="folder of a packed model; default: the shipped one")
     add("--code", metavar="FILE", type=Path,
         help="code from `einthoven encode`, for a coded model; default: found here")  # fmt: skip
-    add("--threads", metavar="N", type=positive_int, default=1)
+    add("--threads", metavar="N", type=positive_int, default=1, help="threads of the solvers")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -55,9 +46,13 @@ def run(arguments: argparse.Namespace) -> None:
     from dataclasses import replace
 
     from einthoven.base.config import load
+    from einthoven.base.core.files import write_json
+    from einthoven.data.patient.anatomy import Anatomy
+    from einthoven.learning.prediction.bodies import BodyEcgs
     from einthoven.learning.prediction.new_patient import predict_new, write_prediction
     from einthoven.learning.prediction.prepare import chosen_electrodes, prepared
     from einthoven.learning.prediction.pretrained import SHIPPED, Pretrained
+    from einthoven.learning.prediction.solved_check import check_by_solving, spread_electrodes
     from einthoven.numerics.training.machine import Machine
 
     model, to = Pretrained.load(arguments.model or SHIPPED), arguments.to
@@ -68,50 +63,33 @@ def run(arguments: argparse.Namespace) -> None:
     found = predict_new(model, made.patient, electrodes, made.config, machine, arguments.code)
     found = replace(found, seconds=made.seconds | found.seconds)
     write_prediction(found, made.patient, to)
-    _tell(found, made.patient.name)
+    print(_summary(found, made.patient.name))
     if arguments.check:
-        _check(found, made, arguments)
+        rows = spread_electrodes(found.electrodes, arguments.check)
+        check = check_by_solving(found, made.patient, rows, made.config)
+        write_json(to / "check.json", check.to_json())
+        print(check.line())
     if arguments.bodies or made.bodies:
-        _bodies(model, made, arguments, machine)
+        given = [Anatomy.load(folder / "anatomy.npz") for folder in arguments.bodies]
+        ecgs = BodyEcgs.of(model, made.patient, [*made.bodies, *given], made.config, machine)
+        ecgs.write(to)
+        print(ecgs.line())
 
 
-def _tell(found: "Prediction", name: str) -> None:
-    """Print the check, the uncertainty, what was predicted and the times."""
-    check = found.out_of_distribution or {}
-    for key, value in check["values"].items():
-        print(f"  {key:18s} {value:6.2f}  limit {check['limits'][key]:6.2f}")
+def _summary(found: "Prediction", name: str) -> str:
+    """Lines with the check, the uncertainty, the scenarios and the times."""
+    check, sd = found.out_of_distribution or {}, found.heart_sd_deg
+    lines = [
+        f"  {key:18s} {value:6.2f}  limit {check['limits'][key]:6.2f}"
+        for key, value in check["values"].items()
+    ]
     words = "in distribution" if check["in_distribution"] else "OUT OF DISTRIBUTION"
-    sd = found.heart_sd_deg
     stated = "" if sd is None else f", stated SD of directions {sd.mean():.1f} degrees"
     none = "none: no activation_*.npz beside the anatomy, and no coordinates to make one"
     scenarios = none if found.scenarios is None else ", ".join(found.scenarios)
     n = len(found.heart_grad)
-    print(f"{name}: {words}{stated}; {n} electrodes, ECG of {scenarios}")
+    lines.append(f"{name}: {words}{stated}; {n} electrodes, ECG of {scenarios}")
     took = {key.removeprefix("seconds_"): value for key, value in found.seconds.items()
             if not key.endswith("_lead")}  # fmt: skip
     parts = ", ".join(f"{step} {value:.1f}" for step, value in took.items())
-    print(f"  {sum(took.values()):.1f} s ({parts})")
-
-
-def _check(found: "Prediction", made: "Prepared", arguments: argparse.Namespace) -> None:
-    """Compute some electrodes; write check.json and print one line."""
-    from einthoven.base.core.files import write_json
-    from einthoven.learning.prediction.solved_check import check_by_solving, spread_electrodes
-
-    rows = spread_electrodes(found.electrodes, arguments.check)
-    check = check_by_solving(found, made.patient, rows, made.config)
-    write_json(arguments.to / "check.json", check.to_json())
-    print(check.line())
-
-
-def _bodies(
-    model: "Pretrained", made: "Prepared", arguments: argparse.Namespace, machine: "Machine"
-) -> None:
-    """Predict the ECG in other bodies; write bodies.npz and pictures, print one line."""
-    from einthoven.data.patient.anatomy import Anatomy
-    from einthoven.learning.prediction.bodies import BodyEcgs
-
-    given = [Anatomy.load(folder / "anatomy.npz") for folder in arguments.bodies]
-    ecgs = BodyEcgs.of(model, made.patient, [*made.bodies, *given], made.config, machine)
-    ecgs.write(arguments.to)
-    print(ecgs.line())
+    return "\n".join([*lines, f"  {sum(took.values()):.1f} s ({parts})"])

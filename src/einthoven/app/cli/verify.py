@@ -7,12 +7,13 @@ Needs a finished patient of a run; prints a line per theorem.
 
 import argparse
 
+from einthoven.app.cli.options import add_run_config
+
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     command.add_argument("store", metavar="STORE", help="results/dataset/patients/p0000.zarr.zip")
-    command.add_argument("--config", metavar="FILE", default="config/config.yaml",
-                         help="config of the run that made it; default: %(default)s")  # fmt: skip
+    add_run_config(command)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -24,10 +25,10 @@ def run(arguments: argparse.Namespace) -> None:
 
     patient = Patient.open(arguments.store)
     broken = []
-    for found in verify(patient, load(arguments.config).leadfield):
-        line = f"{found.theorem}: off by {found.deviation:.1e}, limit {found.limit:.0e}"
-        print(f"{'holds ' if found.holds else 'BROKEN'}  {line}", flush=True)
-        broken += [] if found.holds else [f"{arguments.store}: {line}"]
+    for finding in verify(patient, load(arguments.config).leadfield):
+        line = f"{finding.theorem}: off by {finding.deviation:.1e}, limit {finding.limit:.0e}"
+        print(f"{'holds ' if finding.holds else 'BROKEN'}  {line}", flush=True)
+        broken += [] if finding.holds else [f"{arguments.store}: {line}"]
     if broken:
         cure = "made with another config (see --config)? otherwise run its leadfield rule again"
         raise BadInput("\n".join([*broken, cure]))

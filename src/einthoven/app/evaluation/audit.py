@@ -99,9 +99,9 @@ def audit(
     """
     judged = [row for row in rows if row.scenario == scenario]
     if not judged:
-        there = ", ".join(sorted({row.scenario for row in rows})) or "none"
+        known = ", ".join(sorted({row.scenario for row in rows})) or "none"
         why = "".join(f"; {name}: {text}" for name, text in list((failed or {}).items())[:1])
-        raise BadInput(f"no ECG of scenario {scenario!r}; there are {there}{why}")
+        raise BadInput(f"no ECG of scenario {scenario!r}; there are {known}{why}")
     features = {name: Judged.of(name, judged) for name in judged[0].values}
     found = {kind: np.concatenate([f.inside(kind) for f in features.values()])
              for kind in ("percentile", "clinical")}  # fmt: skip
@@ -144,16 +144,15 @@ def cohort_audit(
 
 def _entry(judged: Judged) -> dict[str, Any]:
     """One feature's entry."""
-    p2, median, p98 = np.percentile(judged.values, BAND).tolist()
     by_sex = {sex or "any": limits for sex, limits in zip(judged.sexes, judged.limits) if limits}
     limits = next(iter(by_sex.values()), None)
-    centres = {sex: its.middle for sex, its in by_sex.items() if its.middle is not None}
-    entry: dict[str, Any] = {"n": len(judged.values), "median": median, "p2": p2, "p98": p98}
+    centres = {sex: row.middle for sex, row in by_sex.items() if row.middle is not None}
+    entry = _distribution(judged.values)
     if limits is None:
         return entry | {"limits": None, "source": None, "share_inside": None, "smd": None}
-    sources = dict.fromkeys(source for its in by_sex.values() for source in its.sources)
+    sources = dict.fromkeys(source for row in by_sex.values() for source in row.sources)
     return entry | {
-        "limits": {sex: its.bounds for sex, its in by_sex.items() if its.bounds} or None,
+        "limits": {sex: row.bounds for sex, row in by_sex.items() if row.bounds} or None,
         "centre": centres or None,
         "kind": limits.kind,
         "source": "; ".join(sources),
@@ -161,6 +160,12 @@ def _entry(judged: Judged) -> dict[str, Any]:
         "smd": judged.standardised_difference(),
         "position": judged.positions(),
     }
+
+
+def _distribution(values: Sequence[float] | np.ndarray) -> dict[str, Any]:
+    """Number of values and their percentiles."""
+    p2, median, p98 = np.percentile(values, BAND).tolist()
+    return {"n": len(values), "median": median, "p2": p2, "p98": p98}
 
 
 def _badness(item: tuple[str, Mapping[str, Any]]) -> tuple[float, float, str]:
@@ -173,15 +178,12 @@ def _badness(item: tuple[str, Mapping[str, Any]]) -> tuple[float, float, str]:
 def _qrs_by_sex(rows: Sequence[FeatureRow]) -> dict[str, dict[str, Any]]:
     """Sex (and all) -> scenario -> distribution of the QRS duration."""
     groups = {"all": list(rows)} | {sex: [r for r in rows if r.sex == sex] for sex in SEXES}
-    found: dict[str, dict[str, Any]] = {}
+    by_sex: dict[str, dict[str, Any]] = {}
     for sex, some in groups.items():
         for scenario in dict.fromkeys(row.scenario for row in some):
             values = [row.values["qrs_ms"] for row in some if row.scenario == scenario]
-            p2, median, p98 = np.percentile(values, BAND).tolist()
-            found.setdefault(sex, {})[scenario] = {
-                "n": len(values), "median": median, "p2": p2, "p98": p98,
-            }  # fmt: skip
-    return found
+            by_sex.setdefault(sex, {})[scenario] = _distribution(values)
+    return by_sex
 
 
 def _share(flags: Sequence[bool] | np.ndarray) -> float | None:

@@ -1,9 +1,8 @@
 """Beats to audit from user-supplied paths: folders, stores, recordings."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -37,73 +36,59 @@ class ReadOptions:
     sex: str | None = None
 
 
-class Reader(Protocol):
-    """One kind of file."""
-
-    def claims(self, path: Path) -> bool:
-        """Whether a path is of this kind, judged by its name."""
-
-    def read(self, path: Path, options: ReadOptions) -> Iterator[EcgSample]:
-        """All samples in it."""
+def _is_patient(path: Path) -> bool:
+    return (path / ECG_FILE).is_file()
 
 
-class PatientFolder:
-    """results/patients/p0000; the sex is in results/cohort/p0000.json."""
-
-    def claims(self, path: Path) -> bool:
-        """Whether it is a folder with an ECG."""
-        return (path / ECG_FILE).is_file()
-
-    def read(self, path: Path, options: ReadOptions) -> Iterator[EcgSample]:
-        """The patient's scenarios."""
-        sheet = path.parent.parent / "cohort" / f"{path.name}.json"
-        sex = PatientParameters.load(sheet).sex if sheet.is_file() else None
-        yield EcgSample.of_ecg(Patient.of_files(ecg=path / ECG_FILE).ecg, sex or options.sex)
+def _of_patient(path: Path, options: ReadOptions) -> Iterator[EcgSample]:
+    """Scenarios of results/patients/p0000; the sex is in results/cohort/p0000.json."""
+    sheet = path.parent.parent / "cohort" / f"{path.name}.json"
+    sex = PatientParameters.load(sheet).sex if sheet.is_file() else None
+    yield EcgSample.of_ecg(Patient.of_files(ecg=path / ECG_FILE).ecg, sex or options.sex)
 
 
-class ZarrStore:
-    """The store of a patient, or the consolidated one; both hold the sex."""
-
-    def claims(self, path: Path) -> bool:
-        """Whether it is a .zarr.zip file."""
-        return path.name.endswith(".zarr.zip")
-
-    def read(self, path: Path, options: ReadOptions) -> Iterator[EcgSample]:
-        """The store's patients, one after the other."""
-        with open_store(path) as root:
-            kind = root.attrs.get("format")
-            if kind == DATASET_FORMAT:
-                names, sexes, time, scenarios = (
-                    values_of(root, key) for key in ("patient", "sex", "ecg/time", "ecg/scenario")
-                )
-                signals = values_of(root, "ecg/ecg")
-        if kind == PATIENT_FORMAT:
-            patient = Patient.open(path)
-            yield EcgSample.of_ecg(patient.ecg, patient.parameters.sex or options.sex)
-        elif kind == DATASET_FORMAT:
-            for name, sex, ecg in zip(names, sexes, np.asarray(signals, np.float64)):
-                beats = {str(s): AveragedBeat(row, time, None, 1) for s, row in zip(scenarios, ecg)}
-                yield EcgSample(str(name), beats, str(sex) if sex in SEXES else options.sex)
-        else:
-            raise BadInput(f"{path}: not a store of einthoven")
+def _is_store(path: Path) -> bool:
+    return path.name.endswith(".zarr.zip")
 
 
-class RecordingFile:
-    """A WFDB header, a table, an array or a CardioSoft XML file."""
+def _of_store(path: Path, options: ReadOptions) -> Iterator[EcgSample]:
+    """Patients of a patient's store or of the consolidated one, which both hold the sex."""
+    with open_store(path) as root:
+        kind = root.attrs.get("format")
+        if kind == DATASET_FORMAT:
+            names, sexes, time, scenarios, signals = (
+                values_of(root, key)
+                for key in ("patient", "sex", "ecg/time", "ecg/scenario", "ecg/ecg")
+            )
+    if kind == PATIENT_FORMAT:
+        patient = Patient.open(path)
+        yield EcgSample.of_ecg(patient.ecg, patient.parameters.sex or options.sex)
+    elif kind == DATASET_FORMAT:
+        for name, sex, ecg in zip(names, sexes, np.asarray(signals, np.float64)):
+            beats = {str(s): AveragedBeat(row, time, None, 1) for s, row in zip(scenarios, ecg)}
+            yield EcgSample(str(name), beats, str(sex) if sex in SEXES else options.sex)
+    else:
+        raise BadInput(f"{path}: not a store of einthoven; give one of results/dataset")
 
-    def claims(self, path: Path) -> bool:
-        """Whether its suffix has a reader."""
-        return path.suffix.lower() in read.READERS
 
-    def read(self, path: Path, options: ReadOptions) -> Iterator[EcgSample]:
-        """The representative beat."""
-        recording = read.read_recording(path, options.declared)
-        beat = averaged_beat(recording)
-        yield EcgSample(recording.name, {RECORDING: beat}, recording.person.sex or options.sex)
+def _is_recording(path: Path) -> bool:
+    return path.suffix.lower() in read.READERS
 
 
-READERS: tuple[Reader, ...] = (PatientFolder(), ZarrStore(), RecordingFile())
-"""Readers; the first that claims a path reads it."""
+def _of_recording(path: Path, options: ReadOptions) -> Iterator[EcgSample]:
+    """The median beat of a WFDB, CSV, NumPy or CardioSoft file."""
+    recording = read.read_recording(path, options.declared)
+    beat = averaged_beat(recording)
+    yield EcgSample(recording.name, {RECORDING: beat}, recording.person.sex or options.sex)
+
+
+Reader = Callable[[Path, ReadOptions], Iterator[EcgSample]]
+READERS: dict[Callable[[Path], bool], Reader] = {
+    _is_patient: _of_patient,
+    _is_store: _of_store,
+    _is_recording: _of_recording,
+}
+"""Test of a path -> reader of its samples; the first match applies."""
 
 
 def find_files(paths: Sequence[str | Path]) -> list[tuple[Reader, Path]]:
@@ -127,7 +112,7 @@ def find_files(paths: Sequence[str | Path]) -> list[tuple[Reader, Path]]:
 
 
 def _reader(path: Path) -> Reader | None:
-    return next((reader for reader in READERS if reader.claims(path)), None)
+    return next((reader for matches, reader in READERS.items() if matches(path)), None)
 
 
 def read_samples(
@@ -145,7 +130,7 @@ def read_samples(
     samples, failed = list[EcgSample](), dict[str, str]()
     for reader, path in files:
         try:
-            samples += reader.read(path, options)
+            samples += reader(path, options)
         except BadInput as problem:
             if len(files) == 1:
                 raise

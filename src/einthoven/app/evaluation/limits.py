@@ -50,28 +50,20 @@ class FeatureLimits:
         return (self.bounds[1] - self.bounds[0]) / (2 * NORMAL_P98) or None
 
 
-@dataclass(frozen=True)
-class _Row:
-    feature: str
-    sex: str
-    limits: FeatureLimits
-
-
 @cache
-def _rows() -> tuple[_Row, ...]:
-    """Rows of the table; for a feature and sex, the first takes precedence."""
+def _table() -> dict[tuple[str, str], list[FeatureLimits]]:
+    """Feature and sex -> limits; the first takes precedence."""
 
     def number(text: str) -> float | None:
         return float(text) if text else None
 
+    table: dict[tuple[str, str], list[FeatureLimits]] = {}
     with TABLE.open(newline="", encoding="utf-8") as file:
-        return tuple(
-            _Row(row["feature"], row["sex"], FeatureLimits(
-                number(row["low"]), number(row["high"]), number(row["centre"]), number(row["sd"]),
-                row["kind"], (row["source"],),
-            ))
-            for row in csv.DictReader(file)
-        )  # fmt: skip
+        for row in csv.DictReader(file):
+            low, high, centre, sd = (number(row[key]) for key in ("low", "high", "centre", "sd"))
+            limits = FeatureLimits(low, high, centre, sd, row["kind"], (row["source"],))
+            table.setdefault((row["feature"], row["sex"]), []).append(limits)
+    return table
 
 
 @cache
@@ -85,14 +77,11 @@ def limits_for(feature: str, sex: str | None) -> FeatureLimits | None:
         feature: as in ecg.features.
         sex: female, male or None.
     """
-
-    def of(kind: str | None) -> list[FeatureLimits]:
-        return [row.limits for row in _rows() if (row.feature, row.sex) == (feature, kind)]
-
+    of_sex = {kind: _table().get((feature, kind), []) for kind in (*SEXES, "any")}
     if sex is not None:
-        return _merged([*of(sex), *of("any")])
-    by_sex = [found for one in SEXES if (found := _merged(of(one)))]
-    return _merged([*of("any"), *([_union(by_sex)] if by_sex else [])])
+        return _merged([*of_sex.get(sex, []), *of_sex["any"]])
+    by_sex = [limits for kind in SEXES if (limits := _merged(of_sex[kind]))]
+    return _merged([*of_sex["any"], *([_union(by_sex)] if by_sex else [])])
 
 
 def _merged(rows: Sequence[FeatureLimits]) -> FeatureLimits | None:

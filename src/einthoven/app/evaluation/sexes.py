@@ -1,7 +1,7 @@
 """Comparison of sex differences in simulated ECGs with those of people."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -40,31 +40,6 @@ SMALLER_IN_WOMEN: Mapping[str, PublishedDifference] = {
 """Features that are smaller in healthy women than in healthy men."""
 
 
-@dataclass(frozen=True)
-class SexDifference:
-    """Difference between women and men in one feature.
-
-    Attributes:
-        female, male: medians. n_female, n_male: numbers of patients.
-        difference: mean of women minus mean of men.
-        interval: its 95 % confidence interval (Welch's).
-        verdict: by the interval: as in people, or if numbers are published and outside it, stronger
-            or weaker than in people; reversed; or undecided.
-        published: in people, if known as numbers: [female, male].
-        source: of the published difference.
-    """
-
-    female: float
-    male: float
-    n_female: int
-    n_male: int
-    difference: float
-    interval: tuple[float, float]
-    verdict: str
-    published: tuple[float, float] | None
-    source: str
-
-
 def sex_differences(rows: Sequence[FeatureRow], scenario: str) -> dict[str, dict[str, Any]]:
     """Features that are smaller in healthy women, compared in a cohort of both sexes.
 
@@ -76,15 +51,19 @@ def sex_differences(rows: Sequence[FeatureRow], scenario: str) -> dict[str, dict
         scenario: of the beats.
 
     Returns:
-        feature -> `SexDifference` as a mapping, without features of fewer than `FEWEST` women or
-        men.
+        feature -> female, male: medians; n_female, n_male: numbers of patients; difference: mean
+        of women minus mean of men; interval: its 95 % confidence interval (Welch's); verdict: by
+        the interval, as in people, reversed or undecided, and stronger or weaker than in people if
+        published numbers lie outside it; published: (female, male) in people, if known as numbers;
+        source: of the published difference. Features of fewer than `FEWEST` women or men are left
+        out.
     """
-    found = {}
+    differences = {}
     for feature, published in SMALLER_IN_WOMEN.items():
         women, men = (_values(rows, scenario, sex, feature) for sex in ("female", "male"))
         if min(len(women), len(men)) >= FEWEST:
-            found[feature] = asdict(_difference(women, men, published))
-    return found
+            differences[feature] = _difference(women, men, published)
+    return differences
 
 
 def _values(rows: Sequence[FeatureRow], scenario: str, sex: str, feature: str) -> np.ndarray:
@@ -96,7 +75,7 @@ def _values(rows: Sequence[FeatureRow], scenario: str, sex: str, feature: str) -
 
 def _difference(
     women: np.ndarray, men: np.ndarray, published: PublishedDifference
-) -> SexDifference:
+) -> dict[str, Any]:
     difference = float(women.mean() - men.mean())
     low = high = difference
     if np.ptp(women) > 0 or np.ptp(men) > 0:
@@ -106,12 +85,12 @@ def _difference(
     if published.female is not None and published.male is not None:
         known = (published.female, published.male)
     expected = None if known is None else known[0] - known[1]
-    return SexDifference(
-        female=float(np.median(women)), male=float(np.median(men)),
-        n_female=len(women), n_male=len(men), difference=difference, interval=(low, high),
-        verdict=_verdict(low, high, expected),
-        published=known, source=published.source,
-    )  # fmt: skip
+    return {
+        "female": float(np.median(women)), "male": float(np.median(men)),
+        "n_female": len(women), "n_male": len(men), "difference": difference,
+        "interval": (low, high), "verdict": _verdict(low, high, expected),
+        "published": known, "source": published.source,
+    }  # fmt: skip
 
 
 def _verdict(low: float, high: float, expected: float | None) -> str:
@@ -128,10 +107,10 @@ def statement(differences: Mapping[str, Mapping[str, Any]]) -> str:
     named = {"qrs_ms": "the QRS of women is shorter", "t_mv_v5": "their T wave in V5 is smaller"}
     parts = []
     for feature, text in named.items():
-        if its := differences.get(feature):
-            low, high = its["interval"]
+        if row := differences.get(feature):
+            low, high = row["interval"]
             parts.append(
-                f"{text}: {its['verdict']} ({its['difference']:+.3g} {unit_of(feature)}, "
+                f"{text}: {row['verdict']} ({row['difference']:+.3g} {unit_of(feature)}, "
                 f"{low:.3g} to {high:.3g})"
             )
     return f"At equal conduction {'; '.join(parts)}." if parts else ""
@@ -141,12 +120,12 @@ def sex_table(differences: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], 
     """Header and rows of text."""
     header = ["feature", "women", "men", "difference", "95 %", "in people", "verdict", "source"]
     rows = []
-    for feature, its in differences.items():
-        low, high = its["interval"]
-        people = "smaller" if its["published"] is None else "{:g}, {:g}".format(*its["published"])
+    for feature, row in differences.items():
+        low, high = row["interval"]
+        people = "smaller" if row["published"] is None else "{:g}, {:g}".format(*row["published"])
         rows.append([
-            feature, f"{its['female']:.3g} (n {its['n_female']})",
-            f"{its['male']:.3g} (n {its['n_male']})", f"{its['difference']:+.3g}",
-            f"{low:.3g} to {high:.3g}", people, its["verdict"], its["source"],
+            feature, f"{row['female']:.3g} (n {row['n_female']})",
+            f"{row['male']:.3g} (n {row['n_male']})", f"{row['difference']:+.3g}",
+            f"{low:.3g} to {high:.3g}", people, row["verdict"], row["source"],
         ])  # fmt: skip
     return header, rows

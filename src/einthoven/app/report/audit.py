@@ -86,7 +86,7 @@ def _percent(share: float | None) -> str:
 def cohort_ecg(rows: Sequence[FeatureRow]) -> CohortEcg:
     """Traces of some beats, one per patient, with the published limits of R, S and T."""
     traces = np.stack([row.trace for row in rows])
-    limits = [its for lead in LEADS for wave in WAVES for its in _wave_limits(rows, lead, wave)]
+    limits = [row for lead in LEADS for wave in WAVES for row in _wave_limits(rows, lead, wave)]
     return CohortEcg(TRACE_MS, traces, [row.sex for row in rows], limits)
 
 
@@ -94,7 +94,7 @@ def _wave_limits(rows: Sequence[FeatureRow], lead: str, wave: str) -> list[WaveL
     """Published limits of a wave in a lead: for each sex if both are present and differ."""
     sexes: list[str | None] = [*sorted({row.sex for row in rows if row.sex})] or [None]
     by_sex = {sex: limits_for(feature_name(wave, lead), sex) for sex in sexes}
-    if len({its and (its.bounds, its.centre) for its in by_sex.values()}) == 1:
+    if len({row and (row.bounds, row.centre) for row in by_sex.values()}) == 1:
         by_sex = {None: by_sex[sexes[0]]}
     time, sign = _peak_ms(rows, lead, wave), WAVES[wave]
 
@@ -102,9 +102,9 @@ def _wave_limits(rows: Sequence[FeatureRow], lead: str, wave: str) -> list[WaveL
         return None if value is None else sign * value
 
     return [
-        WaveLimits(lead, time, signed(its.low), signed(its.high), signed(its.centre), its.kind, sex)
-        for sex, its in by_sex.items()
-        if its is not None
+        WaveLimits(lead, time, signed(row.low), signed(row.high), signed(row.centre), row.kind, sex)
+        for sex, row in by_sex.items()
+        if row is not None
     ]
 
 

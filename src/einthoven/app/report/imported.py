@@ -25,8 +25,8 @@ def imported_sections(metrics: Mapping[str, Any]) -> list[PageSection]:
     ]
     decoded = [[row["patient"], row["encoder"], *_distances(row)] for row in imported["chamfer"]]
     checks = [
-        [patient, method, "yes" if its["in_distribution"] else "no", "; ".join(its["reasons"])]
-        for patient, method, its in _rows(imported["out_of_distribution"])
+        [patient, method, "yes" if check["in_distribution"] else "no", "; ".join(check["reasons"])]
+        for patient, method, check in _rows(imported["out_of_distribution"])
     ]
     codes = {method.rpartition("-")[0] for method in metrics["methods"]}
     reasons = "".join(

@@ -46,6 +46,13 @@ class PageSection:
     content: Sequence[Table | Picture] = ()
 
 
+def templates(package: str, folder: str) -> Environment:
+    """Templates of HTML pages in a folder of a package; an unknown name is an error."""
+    return Environment(loader=PackageLoader(package, folder), autoescape=True,
+                       undefined=StrictUndefined, trim_blocks=True,
+                       lstrip_blocks=True)  # fmt: skip
+
+
 def png_bytes(figure: Figure) -> bytes:
     """Deterministic PNG bytes of a figure."""
     buffer = io.BytesIO()
@@ -66,11 +73,7 @@ def write_page(
     `lead` is one paragraph below the title; `warnings`, e.g. missing patients, are shown on top;
     `links` are files beside the page and their titles.
     """
-    environment = Environment(
-        loader=PackageLoader("einthoven.app.report", ""), autoescape=True,
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    template = environment.get_template("page.html.j2")
+    template = templates("einthoven.app.report", "").get_template("page.html.j2")
     with atomic(path) as temporary:
         temporary.write_text(
             template.render(

@@ -1,14 +1,14 @@
-"""Section on the stages of one patient: mesh, fibers, Purkinje trees and activation."""
+"""Sections on one patient: mesh, fibers, Purkinje trees, activation and repolarisation."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from einthoven.app.analysis.breakthroughs import epicardial_arrival
 from einthoven.app.report.page import PageSection, Picture
 from einthoven.app.report.run import SCENARIO_NAMES, FinishedRun
 from einthoven.base.core.tags import Surface
+from einthoven.base.metrics.activation_times import breakthroughs
 from einthoven.base.plots.body import mesh_image
 from einthoven.base.plots.heart import Colouring, direction_lines, heart_image
 from einthoven.base.plots.heart_maps import Bands, HeartMap, heart_maps_figure
@@ -16,8 +16,11 @@ from einthoven.base.plots.heart_views import HeartView
 from einthoven.base.plots.scene import LEFT_BACK, RIGHT_FRONT, coloured_figure, grid_figure
 from einthoven.base.plots.style import EARLY_IS_BRIGHT
 from einthoven.data.patient.patient import Patient
+from einthoven.physics.electrophysiology.repolarisation import apd90_field, condition_of
 
 VIEWS = {"from the left": LEFT_BACK, "from the right": RIGHT_FRONT}
+BREAKTHROUGH_MS, BREAKTHROUGH_MM = 3.0, 15.0
+"""Least prominence of a breakthrough that is starred, and least distance between two."""
 OUTSIDE, INSIDE = (Surface.EPI, Surface.BASE), (Surface.LV_ENDO, Surface.RV_ENDO)
 
 
@@ -73,7 +76,7 @@ def tree_figure(patient: Patient) -> Figure:
 def activation_figure(patient: Patient) -> Figure:
     """Isochrones of the epicardium from four sides, a row and a colour scale per scenario.
 
-    Stars are the breakthroughs of `analysis.breakthroughs`.
+    Stars are the epicardial breakthroughs.
 
     Args:
         patient: with mesh, ventricular coordinates and activations.
@@ -81,8 +84,9 @@ def activation_figure(patient: Patient) -> Figure:
     heart = heart_surface(patient)
     maps = []
     for name, activation in patient.activations.items():
-        stars = [place.node for place in epicardial_arrival(patient, activation).breakthroughs]
         times, title = activation.activation_time, SCENARIO_NAMES.get(name, name)
+        surface = heart.points, heart.faces
+        stars = breakthroughs(surface, times, BREAKTHROUGH_MS, BREAKTHROUGH_MM).tolist()
         maps.append(epicardial_map(heart, title, times, "activation time (ms)", stars))
     return heart_maps_figure(heart, maps)
 
@@ -99,3 +103,44 @@ def epicardial_map(
 ) -> HeartMap:
     """Times [node] ms at the heart's nodes, in separate bands; stars at some nodes."""
     return HeartMap(title, values, Bands.of(label, values[heart.nodes]), stars)
+
+
+def repolarisation_section(run: FinishedRun) -> PageSection:
+    """Map of the first scenario."""
+    patient = run.example
+    scenario = next(iter(patient.activations))
+    condition = condition_of(patient.activation(scenario))
+    apd90 = apd90_field(patient, run.repolarisation, condition)
+    caption = (
+        f"{patient.name}, {SCENARIO_NAMES.get(scenario, scenario)}: repolarisation time "
+        "(activation time + APD90) on the epicardium from four sides; star: the earliest."
+    )
+    if not np.ptp(apd90):
+        caption += (
+            f" APD90 is {apd90[0]:.0f} ms everywhere, so this is the order of activation, and T "
+            "waves run against their QRS (docs/explanation/repolarisation.md)."
+        )
+    return PageSection("Repolarisation", "", [
+        Picture(repolarisation_figure(patient, apd90, scenario), caption),
+    ])  # fmt: skip
+
+
+def repolarisation_figure(patient: Patient, apd90: np.ndarray, scenario: str = "sinus") -> Figure:
+    """Repolarisation time from four sides and, where they differ, the durations below.
+
+    Args:
+        patient: with mesh and the scenario's activation.
+        apd90: [heart node] ms, from `electrophysiology.repolarisation.apd90_field`.
+        scenario: scenario of the activation.
+
+    Raises:
+        BadInput: there is no such scenario.
+    """
+    heart = heart_surface(patient)
+    repolarisation_time = patient.activation(scenario).activation_time + apd90
+    first = int(heart.nodes[repolarisation_time[heart.nodes].argmin()])
+    maps = [epicardial_map(heart, "repolarisation", repolarisation_time,
+                           "repolarisation time (ms)", [first])]  # fmt: skip
+    if np.ptp(apd90):
+        maps.append(epicardial_map(heart, "action-potential duration", apd90, "APD90 (ms)"))
+    return heart_maps_figure(heart, maps)

@@ -1,11 +1,7 @@
 """Figures of one reconstruction of a recording."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
 import numpy as np
 
-from einthoven.base.core.atomic import atomic
 from einthoven.base.plots.inverse_looks import look_of
 from einthoven.base.plots.inverse_maps import (
     ElectrodeMarks,
@@ -38,13 +34,6 @@ def figures_of(result: Reconstruction, to_patient: np.ndarray) -> dict[str, Figu
         ),
         "traces.png": _traces(result),
     }  # fmt: skip
-
-
-def write_figures(figures: Mapping[str, Figure], folder: Path) -> None:
-    """Write PNG files by name, each atomically."""
-    for name, figure in figures.items():
-        with atomic(folder / name) as temporary:
-            figure.savefig(temporary, format="png", metadata={"Software": None})
 
 
 def _maps(result: Reconstruction, to_patient: np.ndarray) -> Figure:

@@ -4,18 +4,14 @@ from pathlib import Path
 
 from einthoven.app.evaluation.tables import missing_lines
 from einthoven.app.report.audit import audit_sections
-from einthoven.app.report.cohort import cohort_section
+from einthoven.app.report.cohort import cohort_section, population_section
 from einthoven.app.report.ecg import ecg_section
-from einthoven.app.report.errors import error_section
 from einthoven.app.report.imported import imported_sections
-from einthoven.app.report.lead_field import field_section
+from einthoven.app.report.lead_field import error_section, field_section
 from einthoven.app.report.page import write_page
-from einthoven.app.report.patient_page import patient_section
-from einthoven.app.report.population import population_section
-from einthoven.app.report.repolarisation import repolarisation_section
-from einthoven.app.report.results import encoder_section, results_section
+from einthoven.app.report.patient_page import patient_section, repolarisation_section
+from einthoven.app.report.results import encoder_section, results_section, uncertainty_sections
 from einthoven.app.report.run import FinishedRun
-from einthoven.app.report.uncertainty import uncertainty_sections
 from einthoven.app.report.viewer.methods import ShownMethod
 from einthoven.app.report.viewer.scene import scene_of
 from einthoven.app.report.viewer.viewer_page import PageSize, write_scene

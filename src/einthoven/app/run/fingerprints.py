@@ -100,17 +100,17 @@ def dependencies(script: str | Path, *modules: str) -> dict[str, Path]:
         script: a file.
         modules: of this package that it imports by a name made at run time.
     """
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     todo = [*_read(Path(script))[1], *modules]
     while todo:
         module = todo.pop()
-        if module in found or module in NO_EFFECT or not (path := _file_of(module)):
+        if module in files or module in NO_EFFECT or not (path := _file_of(module)):
             continue
-        found[module] = path
+        files[module] = path
         todo += _read(path)[1]
         if module.count(".") > 1:
             todo.append(module.rsplit(".", 1)[0])
-    return found
+    return files
 
 
 def fingerprint(script: str | Path, *modules: str) -> str:
@@ -119,10 +119,10 @@ def fingerprint(script: str | Path, *modules: str) -> str:
     Edits of comments and docstrings do not change its 16 hexadecimal digits.
     """
     total = hashlib.sha256(_read(Path(script))[0].encode())
-    found = dependencies(script, *modules)
-    for module, path in sorted(found.items()):
+    files = dependencies(script, *modules)
+    for module, path in sorted(files.items()):
         total.update(f"{module}:{_read(path)[0]}".encode())
-    for folder in sorted({path.parent / "data" for path in found.values()}):
+    for folder in sorted({path.parent / "data" for path in files.values()}):
         if folder.is_dir():
             total.update(_data_hash(folder).encode())
     return total.hexdigest()[:16]

@@ -65,5 +65,5 @@ def asked_resources(rules: str | Path) -> dict[str, Asked]:
 
 
 def _asked(body: str) -> Asked:
-    found = {name: pattern.search(body) for name, pattern in _ASKED.items()}
-    return Asked(**{name: int(match[1]) for name, match in found.items() if match})
+    matches = {name: pattern.search(body) for name, pattern in _ASKED.items()}
+    return Asked(**{name: int(match[1]) for name, match in matches.items() if match})

@@ -1,4 +1,4 @@
-"""Settings of one patient, which differ from those of others by what was drawn."""
+"""Settings of one patient, after the random draw of its variation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from einthoven.base.core.errors import BadInput
 from einthoven.body.imported.sheet import Row
 
 UNFELT = {"cohort": {"n_patients"}, "leadfield": {"electrodes_per_job", "gradient"}}
-"""Keys that decide no array of a section's own rule: a patient does not depend on the size of the
-cohort, a potential neither on the batch of its electrode nor on the gradient taken of it later."""
+"""Keys without effect on the results of a section's rule: a patient does not depend on the size of
+the cohort, nor a potential on the batch of its electrode or on the kind of gradient."""
 
 
 def check_measured(rows: Mapping[str, Row], scenarios: Sequence[str]) -> None:
-    """Refuse an activation that came with a heart and that no scenario of the run would use.
+    """Refuse the measured activation of an imported heart if no scenario of the run uses it.
 
     Raises:
         BadInput: such a row of the sheet.
@@ -38,7 +38,7 @@ class PatientSettings:
     """Settings of every patient of a run, as builtins with sorted keys (see `run.plan.Plan`).
 
     Attributes:
-        config: what they are drawn from.
+        config: ranges and seeds of the draws.
         patients: virtual and imported ones.
         imported: imported patient -> its row of the sheet.
     """
@@ -62,7 +62,7 @@ class PatientSettings:
         """Settings of section augmentation that decide shapes."""
         return dict(sorted(self.config.augmentation.of_shapes.items()))
 
-    # What rules ask by their wildcards.
+    # Settings of one job, which rules request by their wildcards.
 
     def anatomy_of(self, wildcards: Any) -> dict[str, Any]:
         """Settings of a virtual patient's surfaces."""
@@ -85,7 +85,7 @@ class PatientSettings:
         return builtins_of(self.physiology(wildcards.patient).activation)
 
     def sheet_of(self, wildcards: Any) -> dict[str, dict[str, float]]:
-        """What the cohort's sheet tells of everybody's physiology; only its own job asks."""
+        """Physiology of all patients for the cohort's sheet."""
         return self.physiology_columns
 
     def leadfield_of(self, wildcards: Any) -> dict[str, Any]:

@@ -108,7 +108,7 @@ class Plan:
 
     def of_split(self, *splits: str) -> list[str]:
         """Virtual patients of some splits, one split after the other."""
-        return [name for split in splits for name, its in self.splits.items() if its == split]
+        return [name for split in splits for name, of in self.splits.items() if of == split]
 
     @property
     def example(self) -> str:

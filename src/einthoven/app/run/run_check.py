@@ -51,10 +51,10 @@ def check(path: Path, sweep: bool = False) -> None:
     faults = faults_of(records) | _faults_of_stores(stores)
     if folder:
         inside = _patients_of_dataset(path / DATASET, faults)
-        faults = {f: its for f, its in faults.items() if not _was_removed(f, path, inside)}
-        _tell_patients(path, stores, inside)
-        _tell_records(path, records, faults)
-        _tell_temporaries(path, sweep)
+        faults = {f: fault for f, fault in faults.items() if not _was_removed(f, path, inside)}
+        _print_patients(path, stores, inside)
+        _print_records(path, records, faults)
+        _print_temporaries(path, sweep)
     if faults:
         raise BadInput("\n".join(_lines(faults, records)))
 
@@ -71,8 +71,8 @@ def _faults_of_stores(stores: Iterable[Path]) -> Faults:
     faults = {}
     for store in stores:
         try:
-            found = check_store(store)
-            print(f"{store}: ok, {found.kind}, {found.n_patients} patients, {found.n_bytes} bytes")
+            sound = check_store(store)
+            print(f"{store}: ok, {sound.kind}, {sound.n_patients} patients, {sound.n_bytes} bytes")
         except BadInput as error:
             faults[store] = str(error).removeprefix(f"{store}: ")
     return faults
@@ -94,19 +94,19 @@ def _was_removed(file: Path, results: Path, inside: set[str] | None) -> bool:
     return inside is not None and not file.exists() and not patients <= inside
 
 
-def _tell_patients(results: Path, stores: Sequence[Path], inside: set[str] | None) -> None:
+def _print_patients(results: Path, stores: Sequence[Path], inside: set[str] | None) -> None:
     """Print patients without a store, and patients not in any data set."""
     drawn = {p.stem for p in results.glob("cohort/*.json")}
     stored = {store.name.partition(".")[0] for store in stores}
     if unfinished := drawn - stored:
         names = ", ".join(sorted(unfinished))
         print(f"without a store: {names}; to go on without them: dataset.exclude: [{names}]")
-    here = stored | {p.parent.name for p in results.glob("patients/*/*")} - unfinished
-    if inside is not None and (left := {p for p in here if _PATIENT.fullmatch(p)} - inside):
+    present = stored | {p.parent.name for p in results.glob("patients/*/*")} - unfinished
+    if inside is not None and (left := {p for p in present if _PATIENT.fullmatch(p)} - inside):
         print(f"not in the data set, so nothing reads their files: {', '.join(sorted(left))}")
 
 
-def _tell_records(results: Path, records: Mapping[Path, Record], faults: Faults) -> None:
+def _print_records(results: Path, records: Mapping[Path, Record], faults: Faults) -> None:
     """Print how many files agree with their records, and which have none."""
     good = [file for file in records if file not in faults and file.exists()]
     if good:
@@ -126,10 +126,10 @@ def _tell_records(results: Path, records: Mapping[Path, Record], faults: Faults)
 
 def _temporaries(folder: Path) -> list[Path]:
     """All temporaries in a folder and in those below."""
-    return [found for place in [folder, *folder.rglob("*/")] for found in temporaries(place)]
+    return [path for place in [folder, *folder.rglob("*/")] for path in temporaries(place)]
 
 
-def _tell_temporaries(results: Path, sweep: bool) -> None:
+def _print_temporaries(results: Path, sweep: bool) -> None:
     """Print or delete temporary files of killed jobs, except those possibly in use."""
     for temporary in _temporaries(results):
         idle = time.time() - temporary.stat().st_mtime
@@ -159,5 +159,6 @@ def _cure(file: Path, records: Mapping[Path, Record]) -> str:
     if record:
         return f"rule {record.rule}; repair: {REPAIR} {record.remedy}"
     kind = _PATIENT.sub("p", str(file))
-    rule = next((its.rule for f, its in records.items() if _PATIENT.sub("p", str(f)) == kind), "")
+    rules = (r.rule for f, r in records.items() if _PATIENT.sub("p", str(f)) == kind)
+    rule = next(rules, "")
     return f"{f'rule {rule}; ' if rule else ''}make it anew: {REPAIR} {file}"

@@ -20,9 +20,9 @@ EMBEDDED = Path(__file__).resolve().parents[2] / "body" / "anatomy" / "shape" / 
 def typed(value: Any) -> Any:
     """Values of --config, which Snakemake leaves as text inside a section, parsed as YAML."""
     if isinstance(value, dict):
-        return {key: typed(its) for key, its in value.items()}
+        return {key: typed(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [typed(its) for its in value]
+        return [typed(item) for item in value]
     return yaml.safe_load(value) if isinstance(value, str) else value
 
 

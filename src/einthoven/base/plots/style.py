@@ -1,9 +1,13 @@
 """Colours, line styles and figure defaults shared by all plots."""
 
+from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
+
+from einthoven.base.core.atomic import atomic
 
 # One look per method everywhere: (colour, line style, label).
 METHODS: dict[str, tuple[str, object, str]] = {
@@ -46,6 +50,13 @@ house_style = partial(
 def new_figure(width: float, height: float) -> Figure:
     """A figure in the house style that no global pyplot state keeps alive; inches."""
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def write_figures(figures: Mapping[str, Figure], folder: Path) -> None:
+    """Write PNG files by name into a folder, each atomically and with the same bytes each time."""
+    for name, figure in figures.items():
+        with atomic(folder / name) as temporary:
+            figure.savefig(temporary, format="png", metadata={"Software": None})
 
 
 def legend_below(figure: Figure, columns: int | None = None) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from einthoven.base.core.errors import BadInput
+from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.closed import check_all_closed
 from einthoven.base.geometry.closest import TriangleTree
@@ -142,6 +143,19 @@ class Anatomy(Stage):
     def pose(self) -> Pose:
         """Heart frame and torso box."""
         return Pose(self.heart_rotation, self.heart_origin, self.torso_box)
+
+    @property
+    def twelve_lead_electrodes(self) -> Electrodes:
+        """Electrodes of the 12-lead ECG, in the order of core.names.STANDARD_ELECTRODES.
+
+        Raises:
+            BadInput: the anatomy lacks one.
+        """
+        names = self.site_names.tolist()
+        if missing := [name for name in STANDARD_ELECTRODES if name not in names]:
+            raise BadInput(f"{self.patient}: no electrode {', '.join(missing)}; the ECG needs them")
+        rows = [names.index(name) for name in STANDARD_ELECTRODES]
+        return Electrodes(self.site_names[rows], self.site_points[rows])
 
     def electrodes(self, first: int, last: int) -> Electrodes:
         """Electrodes at sites `first` to one before `last`."""

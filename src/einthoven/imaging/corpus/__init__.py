@@ -1,1 +1,1 @@
-"""Simulated beats to learn from: what is drawn, its simulation, its splits, corpora of others."""
+"""Simulated beats for training: their parameters, simulation, splits and corpora."""

@@ -1,4 +1,4 @@
-"""What differs between simulated beats of one heart: pattern, sites, tissue."""
+"""Parameters of a simulated beat: pattern, stimulus sites, tissue."""
 
 import math
 from dataclasses import dataclass, fields, replace
@@ -17,19 +17,19 @@ from einthoven.physics.electrophysiology.cells.condition import (
 
 MAX_SITES = 3
 LV_SHARE = 0.65
-"""Of sites: about the LV's share, with the septum, of the muscle."""
+"""Probability of a site in the LV or septum: about their share of the muscle."""
 DEPTHS = (0.0, 0.5, 1.0)
-"""Endocardium, mid-wall, epicardium; in the septum the last is the RV's side."""
+"""Endocardium, mid-wall, epicardium; in the septum the last is the RV side."""
 LOWEST_Z, HIGHEST_Z = 0.05, 0.95
 RV_HALF_WIDTH = 1.2
-"""rad; the RV's free wall is about so wide to either side, and a site beyond is at its edge."""
+"""Half width of the RV free wall, rad; a site beyond it lies at its edge."""
 SITE_COLUMNS = ("z", "cos", "sin", "rho", "nu", "time_ms")
-"""Of a site in `BeatParameters.row`: z, the angle on the unit circle, depth, side, when."""
+"""Columns of a site in `BeatParameters.row`: z, angle on the unit circle, depth, side, time."""
 
 
 @dataclass(frozen=True)
 class StimulusSite:
-    """Where and when muscle is stimulated, in ventricular coordinates (`patient.fibers`)."""
+    """A stimulus in ventricular coordinates (`patient.fibers`) and its time."""
 
     z: float
     phi: float
@@ -39,7 +39,7 @@ class StimulusSite:
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Self:
-        """Somewhere in the ventricles, at once."""
+        """A random site in the ventricles at time 0."""
         in_lv = rng.random() < LV_SHARE
         width = math.pi if in_lv else RV_HALF_WIDTH
         z, phi = rng.uniform(LOWEST_Z, HIGHEST_Z), rng.uniform(-width, width)
@@ -47,7 +47,7 @@ class StimulusSite:
 
     @property
     def columns(self) -> tuple[float, ...]:
-        """In the order of `SITE_COLUMNS`."""
+        """Values in the order of `SITE_COLUMNS`."""
         place = self.z, math.cos(self.phi), math.sin(self.phi), self.rho, self.nu
         return (*place, self.time_ms)
 
@@ -58,12 +58,12 @@ class BeatParameters:
 
     Attributes:
         pattern: sinus, a block of `config.scenarios.BUILT_IN`, or paced-1 to paced-3.
-        sites: as many as a paced pattern says.
+        sites: N of them for pattern paced-N.
         cv_fiber, cv_transverse, cv_lv_endocardium, cv_rv_endocardium, cv_tree: speeds.
         sigma_il, sigma_it: intracellular conductivities.
-        i_kr_factor, cycle_length_ms: what the cells beat under.
+        i_kr_factor, cycle_length_ms: condition of the cells.
         apd_mean_ms, apex_to_base_ms, anterior_to_posterior_ms, rv_to_lv_ms, endo_to_epi_ms:
-            APD90 as in section repolarisation.
+            APD90, see section repolarisation.
     """
 
     pattern: str
@@ -85,7 +85,7 @@ class BeatParameters:
 
     @classmethod
     def draw(cls, section: ImagingSettings, rng: np.random.Generator) -> Self:
-        """One case by the section's ranges."""
+        """A random beat within the section's ranges."""
         paced = rng.random() < section.paced_share
         choices = [name for name in section.patterns if (name not in BUILT_IN) == paced]
         pattern = str(rng.choice(choices))
@@ -113,19 +113,19 @@ class BeatParameters:
 
     @property
     def condition(self) -> Condition:
-        """What the cells beat under."""
+        """Rate and drug effect of the cells."""
         return Condition(self.cycle_length_ms, self.i_kr_factor)
 
     @property
     def row(self) -> np.ndarray:
-        """[parameter] in the order of `PARAMETERS`; NaN where the pattern has no such site."""
+        """[parameter] in the order of `PARAMETERS`; NaN for absent sites."""
         sites = [site.columns for site in self.sites]
         sites += [(math.nan,) * len(SITE_COLUMNS)] * (MAX_SITES - len(sites))
         return np.array([getattr(self, name) for name in TISSUE] + [x for s in sites for x in s])
 
     @classmethod
     def of_row(cls, pattern: str, row: np.ndarray) -> Self:
-        """The beat of a pattern with `row`; a site with a NaN is none."""
+        """The beat of a pattern and a `row`; a site with a NaN is absent."""
         tissue = dict(zip(TISSUE, map(float, row)))
         rows = np.asarray(row[len(TISSUE) :], float).reshape(MAX_SITES, -1)
         sites = tuple(
@@ -146,8 +146,22 @@ PARAMETERS = (
 """Names of `BeatParameters.row`."""
 
 
+def hide_absent_sites(parameters: np.ndarray, pattern: np.ndarray) -> None:
+    """Set the sites that a pattern does not have to NaN, in place: paced-2 has site1 and site2.
+
+    Args:
+        parameters: [beat, parameter] in the order of `PARAMETERS`.
+        pattern: [beat] names.
+    """
+    count = np.array([int(name.removeprefix("paced-")) if name.startswith("paced-") else 0
+                      for name in pattern])  # fmt: skip
+    for column, name in enumerate(PARAMETERS):
+        if name.startswith("site"):
+            parameters[count < int(name[4]), column] = np.nan
+
+
 def draw_beats(section: ImagingSettings, patient: str, n: int) -> list[BeatParameters]:
-    """The first cases of a patient; more of them leave these as they are."""
+    """The first `n` beats of a patient; a larger `n` appends to them."""
     return [
         BeatParameters.draw(section, generator(section.seed, patient, "imaging", k))
         for k in range(n)

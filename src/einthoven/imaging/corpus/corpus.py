@@ -1,4 +1,4 @@
-"""Beats of many hearts with their ECGs: what networks learn from, ours or published ones."""
+"""Beats of many hearts with their ECGs, from which networks are trained."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,18 +10,19 @@ import numpy as np
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.imaging.inputs.onsets import Recorded, as_recorded
+from einthoven.imaging.inputs.points import N_POINTS
 
-N_POINTS, N_TIMES = 75, 500
+N_TIMES = 500
 
 
 @dataclass(frozen=True)
 class EcgOrigin:
-    """What ECGs come from, and when their time 0 is: `fem`, or `fem-recorded` in files.
+    """Forward model and time 0 of ECGs; in files `fem`, or `fem-recorded`.
 
     Attributes:
         forward: the forward model.
-        is_onset: whether time 0 is set by the QRS onset, as in a recording, or is that of the
-            first activation.
+        is_onset: whether time 0 is relative to the QRS onset, as in a recording, or is the first
+            activation.
     """
 
     forward: str
@@ -29,7 +30,7 @@ class EcgOrigin:
 
     @classmethod
     def of(cls, name: str) -> Self:
-        """From its name in files."""
+        """The origin of a name in files."""
         forward, mark, _ = name.partition("-recorded")
         return cls(forward, bool(mark))
 
@@ -44,15 +45,15 @@ class Corpus:
     Attributes:
         ecgs: forward model (fem, operator, pseudo) -> [beat, 12, 500] mV, order core.names.LEADS.
         activation_time: [beat, 75] ms.
-        apd90: [beat, 75] ms; NaN where it is not known.
-        patient: [beat] str, whose heart.
+        apd90: [beat, 75] ms; NaN if unknown.
+        patient: [beat] str, name of the heart's patient.
         pattern: [beat] str, of activation.
         split: [beat] str, train, val or test by anatomy.
-        measures: [beat, measure] of torso and heart; no column where none is known.
+        measures: [beat, measure] of torso and heart; no column if unknown.
         measure_names: [measure].
-        parameters: [beat, parameter] of the simulations, NaN where a beat has none; no column where
-            they are not known. parameter_names: [parameter].
-        voltages: rows -> [row, 75, 500] mV, made or read when asked for.
+        parameters: [beat, parameter] of the simulations, NaN for absent sites; no column if
+            unknown. parameter_names: [parameter].
+        voltages: rows -> [row, 75, 500] mV, computed on demand.
     """
 
     ecgs: Mapping[str, np.ndarray]
@@ -99,7 +100,7 @@ class Corpus:
         return self.ecgs[forward]
 
     def recorded(self, forward: str) -> Recorded:
-        """The ECGs of a forward model as a recording gives them; errors as above."""
+        """The ECGs of a forward model as a recording gives them; errors of `ecg`."""
         if forward not in self._recorded:
             self._recorded[forward] = as_recorded(self.ecg(forward))
         return self._recorded[forward]

@@ -13,8 +13,9 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import load_arrays, save_arrays
 from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
 from einthoven.imaging.corpus.beat_parameters import PARAMETERS, BeatParameters
-from einthoven.imaging.corpus.corpus import N_POINTS, Corpus
-from einthoven.imaging.corpus.simulator import N_TIMES, Simulator
+from einthoven.imaging.corpus.corpus import N_TIMES, Corpus
+from einthoven.imaging.corpus.simulator import Simulator
+from einthoven.imaging.inputs.points import N_POINTS
 from einthoven.physics.ecg.leads import twelve_lead
 from einthoven.physics.electrophysiology.cells.condition import Condition
 from einthoven.physics.electrophysiology.cells.family import family

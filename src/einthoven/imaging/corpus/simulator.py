@@ -18,6 +18,7 @@ from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.config.scenarios import BUILT_IN
 from einthoven.data.patient.patient import Patient
 from einthoven.imaging.corpus.beat_parameters import BeatParameters, StimulusSite
+from einthoven.imaging.corpus.corpus import N_TIMES
 from einthoven.imaging.inputs.points import RecordingPoints, recording_points
 from einthoven.physics.ecg.transfer import Cells, ElectrodeTransfer
 from einthoven.physics.electrophysiology.cells.family import family
@@ -29,8 +30,6 @@ from einthoven.physics.electrophysiology.purkinje.purkinje_network import Juncti
 from einthoven.physics.electrophysiology.repolarisation import gradient_fields
 
 AS_USUAL, SMOOTHING_MM = ActivationSettings(), RepolarisationSettings().smoothing_mm
-N_TIMES = 500
-"""0 to 499 ms after the first activation, every millisecond."""
 SITE_MM = (90.0, 30.0, 30.0, 10.0, 200.0)
 """What z, the cosine and sine of phi, rho and nu count for, in mm of a usual heart, to find a site;
 nu more than all others, so that a site is in the ventricle that it names."""

@@ -1,4 +1,4 @@
-"""What is trained on what: the paper's random split, and honest ones."""
+"""Splits of a corpus: at random, as Landajuela 2022, and by anatomy, pattern or forward model."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from einthoven.base.core.seeds import generator
 from einthoven.imaging.corpus.corpus import Corpus, EcgOrigin
 
 KEPT = 0.05
-"""Share of the beats that the random split keeps for testing, as the paper."""
+"""Share of the beats that the random split keeps for testing, as Landajuela 2022."""
 
 
 @dataclass(frozen=True)
 class Tested:
-    """Beats on which a network is tested, and in whose words.
+    """Beats on which a network is tested.
 
     Attributes:
         rows: of the corpus.
         forward: forward model of their ECGs.
-        caption: which beats of which hearts, to complete "tested on".
+        caption: number of beats and hearts, to complete "tested on".
     """
 
     rows: np.ndarray
@@ -31,10 +31,10 @@ class Tested:
 
 @dataclass(frozen=True)
 class Split:
-    """Rows of a corpus to train on, to watch, and to test on.
+    """Rows of a corpus for training, validation and tests.
 
     Attributes:
-        train, val: rows; nothing is chosen on `val`, whose error is in the curve.
+        train, val: rows; `val` only appears in the curve, and selects nothing.
         forward: forward model of the ECGs of both.
         caption: to complete "trained on".
         tests: name of a row of the table -> its beats; `random` are beats of training hearts.
@@ -48,7 +48,7 @@ class Split:
 
 
 def _halves(corpus: Corpus, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the training hearts: 95 % and 5 % of the beats at random, as in the paper."""
+    """Rows of the training hearts: 95 % and 5 % of the beats at random."""
     rows = np.flatnonzero(corpus.split == "train")
     if len(rows) < 2:
         raise BadInput(f"corpus: {len(rows)} beats of split train; at least two")
@@ -67,10 +67,9 @@ def _rows_of(corpus: Corpus, split: str) -> np.ndarray:
 
 
 def by_anatomy(corpus: Corpus, config: ImagingTrainingSettings) -> Split:
-    """Trained on 95 % of the beats of the training hearts; random: the rest; anatomy: test hearts.
+    """Split for 95 % of the training hearts' beats; tests: the other 5 % (random), test hearts.
 
-    One training serves both, and the random split is harder than the paper's only in that its
-    hearts are as many as there are.
+    The random test differs from that of Landajuela 2022 in the number of hearts only.
     """
     train, kept = _halves(corpus, config.seed)
     test, forward = _rows_of(corpus, "test"), config.forward
@@ -84,7 +83,7 @@ def by_anatomy(corpus: Corpus, config: ImagingTrainingSettings) -> Split:
 
 
 def by_pattern(corpus: Corpus, config: ImagingTrainingSettings) -> Split:
-    """Without one pattern of activation in training: tested on it, in hearts seen and unseen.
+    """Split without one activation pattern in training; tests: that pattern in all hearts.
 
     Raises:
         BadInput: no beat has the pattern.
@@ -109,7 +108,7 @@ def by_pattern(corpus: Corpus, config: ImagingTrainingSettings) -> Split:
 
 
 def by_forward_model(corpus: Corpus, config: ImagingTrainingSettings) -> Split:
-    """Trained on the pseudo-ECG of the paper, tested on the ECG of finite elements.
+    """Split for the pseudo-ECG in training and the ECG of finite elements in tests.
 
     Raises:
         BadInput: the corpus lacks one of the two.
@@ -131,11 +130,11 @@ def by_forward_model(corpus: Corpus, config: ImagingTrainingSettings) -> Split:
 
 
 def by_recording(corpus: Corpus, config: ImagingTrainingSettings) -> Split:
-    """By anatomy, and of ECGs that count from the QRS onset: the first activation is not known."""
+    """Split by anatomy, with ECGs from the QRS onset: the first activation is unknown."""
     forward, split = str(EcgOrigin(config.forward, is_onset=True)), by_anatomy(corpus, config)
-    told = np.isfinite(corpus.recorded(config.forward).delay)
+    has_onset = np.isfinite(corpus.recorded(config.forward).delay)
     train, val, test = (
-        rows[told[rows]] for rows in (split.train, split.val, split.tests["anatomy"].rows)
+        rows[has_onset[rows]] for rows in (split.train, split.val, split.tests["anatomy"].rows)
     )
     words = f"{_hearts(corpus, test)} never seen, from the QRS onset"
     return Split(train, val, forward, f"{_hearts(corpus, train)} ({forward})",
@@ -151,7 +150,7 @@ SPLITS: dict[str, Callable[[Corpus, ImagingTrainingSettings], Split]] = {
 
 
 def of_few_hearts(corpus: Corpus, split: Split, n: int) -> Split:
-    """The same tests after training on the first `n` hearts: one point of the learning curve.
+    """The same test after training on the first `n` hearts: a point of the learning curve.
 
     Raises:
         BadInput: there are fewer hearts.

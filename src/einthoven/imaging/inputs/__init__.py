@@ -1,1 +1,1 @@
-"""What a network of imaging gets: points of the heart, lead fields, traces, clinical measures."""
+"""Inputs of imaging networks: recording points, lead fields, traces, clinical measures."""

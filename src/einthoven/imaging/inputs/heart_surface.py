@@ -1,4 +1,4 @@
-"""A heart to draw maps on, and maps on its surface from values at the 75 recording points."""
+"""A heart surface, and maps on it from values at the 75 recording points."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,7 +38,7 @@ class RecordedHeart:
 
     @classmethod
     def of(cls, patient: Patient) -> Self:
-        """Of a patient with mesh and ventricular coordinates."""
+        """Surface of a patient with mesh and ventricular coordinates."""
         heart = patient.heart
         inner = (Surface.BASE, Surface.LV_ENDO, Surface.RV_ENDO)
         epi = heart.surface(Surface.EPI)
@@ -50,12 +50,12 @@ class RecordedHeart:
 
     @property
     def surface(self) -> HeartView:
-        """For pictures."""
+        """The surface as pictures take it."""
         return HeartView(self.points, self.faces, self.plain_faces)
 
     @cached_property
     def _weights(self) -> np.ndarray:
-        """[node, 75]: the interpolation is linear in the values."""
+        """[node, 75] weights of the interpolation, which is linear in the values."""
         spline = RBFInterpolator(self.recording_points, np.eye(N_POINTS), kernel=KERNEL, degree=1)
         return spline(self.points)
 
@@ -71,7 +71,7 @@ class RecordedHeart:
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read what `save` wrote.
+        """Read a file of `save`.
 
         Raises:
             BadInput: missing or damaged.

@@ -5,9 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from einthoven.base.config.models import LeadFieldSettings
-from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import STANDARD_ELECTRODES
-from einthoven.data.patient.anatomy import Electrodes
 from einthoven.data.patient.patient import Patient
 from einthoven.learning.prediction.pretrained import Pretrained
 from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
@@ -23,8 +21,8 @@ def lead_fields_of(
 
     Args:
         patient: with anatomy and mesh; with lead fields for fem, with fibres for operator.
-        sigma: the patient's conductivities, and how gradients of nodal fields are taken.
-        forward_models: of `FORWARD_MODELS`.
+        sigma: the patient's conductivities, and the kind of gradient of nodal fields.
+        forward_models: names in `FORWARD_MODELS`.
 
     Returns:
         forward model -> [9, heart cell, 3] kOhm/mm.
@@ -36,38 +34,24 @@ def lead_fields_of(
 
 
 def fem(patient: Patient, sigma: LeadFieldSettings) -> np.ndarray:
-    """By finite elements, as the rule leadfield solved them."""
+    """Gradients of the stored finite-element lead fields."""
     nine = patient.lead_fields.of_electrodes(STANDARD_ELECTRODES)
     return nine.gradients(patient.heart, sigma.gradient).grad
 
 
 def operator(patient: Patient, sigma: LeadFieldSettings) -> np.ndarray:
-    """By the shipped operator, without any solve in the body."""
-    found = Pretrained.load().predict(patient, nine_electrodes(patient), sigma)
-    return found.heart_grad
+    """Gradients predicted by the shipped operator."""
+    electrodes = patient.anatomy.twelve_lead_electrodes
+    return Pretrained.load().predict(patient, electrodes, sigma).heart_grad
 
 
 def pseudo(patient: Patient, sigma: LeadFieldSettings) -> np.ndarray:
-    """In an infinite medium, from electrodes 100 mm from the centre of the heart."""
+    """Gradients in an infinite medium, for electrodes 100 mm from the centre of the heart."""
     heart = patient.heart
     centre = heart.points.mean(axis=0)
-    offset = nine_electrodes(patient).points - centre
+    offset = patient.anatomy.twelve_lead_electrodes.points - centre
     sphere = centre + SPHERE_MM * offset / np.linalg.norm(offset, axis=1, keepdims=True)
     return pseudo_lead_field_grad(heart.centroids, sphere, sigma.sigma_torso_s_per_m)
-
-
-def nine_electrodes(patient: Patient) -> Electrodes:
-    """Electrodes of the 12-lead ECG, as the anatomy places them.
-
-    Raises:
-        BadInput: the anatomy lacks one.
-    """
-    anatomy = patient.anatomy
-    names = anatomy.site_names.tolist()
-    if missing := [name for name in STANDARD_ELECTRODES if name not in names]:
-        raise BadInput(f"{patient.name}: site_names: no {', '.join(missing)}; the ECG needs them")
-    rows = [names.index(name) for name in STANDARD_ELECTRODES]
-    return Electrodes(anatomy.site_names[rows], anatomy.site_points[rows].astype(float))
 
 
 FORWARD_MODELS: dict[str, Callable[[Patient, LeadFieldSettings], np.ndarray]] = {
@@ -75,4 +59,4 @@ FORWARD_MODELS: dict[str, Callable[[Patient, LeadFieldSettings], np.ndarray]] = 
     "operator": operator,
     "pseudo": pseudo,
 }
-"""Of `config.imaging.ForwardName`."""
+"""Name in `config.imaging.ForwardName` -> its lead fields."""

@@ -1,4 +1,4 @@
-"""What a clinic knows of a body: by tape and camera on the torso, from images of the heart."""
+"""Clinical measures of a body: by tape and camera on the torso, by imaging of the heart."""
 
 import numpy as np
 
@@ -7,25 +7,24 @@ from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.closest import TriangleTree
 from einthoven.body.anatomy.population.girths import section, tape
 from einthoven.data.patient.patient import Patient
-from einthoven.imaging.inputs.lead_fields import nine_electrodes
 
 AXES = "xyz"
 CHEST_ELECTRODE = "V4"
-"""At whose height the chest is measured."""
+"""Electrode at whose height the chest is measured."""
 
 
 def clinical_measures(patient: Patient) -> dict[str, float]:
-    """Measures of one patient, by names that begin with torso_ (no imaging) or heart_ (imaging).
+    """Measures of one patient: names begin with torso_ (no imaging) or heart_ (imaging).
 
-    Lengths in mm, volumes in ml. On the torso: girth, depth and breadth of the chest at the height
-    of V4, and the electrodes about their own centroid, in the patient frame. Of the heart: volumes,
-    length and direction of the LV's axis, direction from LV to RV, both walls, and the electrodes
-    in the heart frame.
+    Lengths are in mm, volumes in ml. Torso: girth, depth and breadth of the chest at the height of
+    V4, and the electrodes relative to their centroid, in the patient frame. Heart: volumes, length
+    and direction of the LV axis, direction from LV to RV, both walls, and the electrodes in the
+    heart frame.
 
     Args:
         patient: with anatomy, mesh and ventricular coordinates.
     """
-    anatomy, electrodes = patient.anatomy, nine_electrodes(patient).points
+    anatomy, electrodes = patient.anatomy, patient.anatomy.twelve_lead_electrodes.points
     rotation, origin = anatomy.heart_rotation, anatomy.heart_origin
     return {
         **_chest(patient, float(electrodes[STANDARD_ELECTRODES.index(CHEST_ELECTRODE), 2])),

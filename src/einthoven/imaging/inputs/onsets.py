@@ -1,4 +1,4 @@
-"""Simulated beats as a recording gives them: from their QRS onset, the first activation unknown."""
+"""Simulated beats as a recording gives them: from the QRS onset, with unknown first activation."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -10,37 +10,37 @@ from einthoven.base.core.seeds import generator
 from einthoven.physics.ecg.intervals import qrs_window
 
 REST_MS = 40
-"""Of rest is put before a simulated beat, so that its onset is not cut off."""
+"""Rest added before a simulated beat, so that its onset is not truncated."""
 LEAD_IN_MS = 20
-"""An ECG of split recorded begins so long before its QRS onset."""
+"""Interval between the start of a recorded ECG and its QRS onset."""
 ONSET_SD_MS = 2.0
-"""By which the onset of a noisy recording is missed."""
+"""SD of the error of the QRS onset in a noisy recording."""
 
 
 class Recorded(NamedTuple):
-    """Beats whose time 0 is not known."""
+    """Beats with unknown time 0."""
 
     ecg: np.ndarray
-    """[beat, 12, time] mV from `LEAD_IN_MS` before the QRS onset; a beat without one as it was."""
+    """[beat, 12, time] mV from `LEAD_IN_MS` before the QRS onset; unchanged without an onset."""
     delay: np.ndarray
-    """[beat] ms from the first activation to the QRS onset; NaN where that is not found."""
+    """[beat] ms from the first activation to the QRS onset; NaN without an onset."""
 
 
 def as_recorded(ecg: np.ndarray) -> Recorded:
-    """Move beats to where a recording would begin, with an error of the onset.
+    """Shift beats to start before their QRS onset, with a random error of the onset.
 
     Args:
-        ecg: [beat, 12, time] mV, 1 ms a sample from the first activation.
+        ecg: [beat, 12, time] mV, 1 ms per sample from the first activation.
     """
     delay = np.array(list(onset_delays(ecg)))
-    off = ONSET_SD_MS * generator(1, "imaging", "onsets").standard_normal(len(delay))
-    start = np.rint(np.where(np.isfinite(delay), delay + off - LEAD_IN_MS, 0.0)).astype(int)
-    at = (np.arange(ecg.shape[-1]) + start[:, None]).clip(0, ecg.shape[-1] - 1)
-    return Recorded(np.take_along_axis(ecg, at[:, None], axis=2), delay)
+    error = ONSET_SD_MS * generator(1, "imaging", "onsets").standard_normal(len(delay))
+    start = np.rint(np.where(np.isfinite(delay), delay + error - LEAD_IN_MS, 0.0)).astype(int)
+    sample = (np.arange(ecg.shape[-1]) + start[:, None]).clip(0, ecg.shape[-1] - 1)
+    return Recorded(np.take_along_axis(ecg, sample[:, None], axis=2), delay)
 
 
 def onset_delays(ecg: np.ndarray) -> Iterator[float]:
-    """QRS onset of each beat [12, time], ms from its first sample; NaN where it is not found."""
+    """QRS onset of each beat [12, time], ms from its first sample; NaN if there is none."""
     time = np.arange(-REST_MS, ecg.shape[-1], dtype=float)
     for beat in ecg:
         try:

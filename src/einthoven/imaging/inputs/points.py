@@ -1,10 +1,10 @@
 """The 75 recording points of Landajuela 2022, on any heart with ventricular coordinates.
 
-17 on the LV's endocardium, one to an AHA segment, and 13 on the RV's: eight of its free wall and
-five of the septum, across from AHA segments 2, 3, 8, 9 and 14. The epicardium next to 12 of the
-first and 8 of the second, the 20 points halfway between, and five halfway through the septum.
-Names and order are those of the published points, which were chosen by hand; heights and angles
-here are rules that come near to them (docs/explanation/simulated-beats.md states how near).
+17 lie on the LV endocardium, one per AHA segment. 13 lie on the RV endocardium: eight on the free
+wall and five on the septum, opposite AHA segments 2, 3, 8, 9 and 14. 20 lie on the epicardium next
+to 12 of the LV and 8 of the RV points, 20 at mid-wall between these, and five at mid-septum.
+Names and order are those of the published points, which were chosen by hand. Heights and angles
+here are rules that approximate them (docs/explanation/simulated-beats.md gives the distances).
 """
 
 from dataclasses import dataclass
@@ -22,21 +22,22 @@ from einthoven.data.patient.segments import AHA_SEGMENTS, SegmentLimits
 
 N_POINTS = 75
 LV_HEIGHTS, RV_HEIGHTS = (0.15, 0.42, 0.73), (0.12, 0.32, 0.56)
-"""Basal, mid and apical ring: shares of the length of the LV's cavity below the base. These and
-`RV_FREE` are the published points' own on Landajuela's mesh; angles of the LV are the AHA's."""
+"""Basal, mid and apical ring: shares of the LV cavity's length below the base.
+
+These and `RV_FREE` are those of the published points on Landajuela's mesh; angles of the LV are
+those of the AHA segments."""
 RV_FREE = ((1, 0.28), (2, 0.61), (3, 0.83), (6, 0.28), (7, 0.61), (8, 0.83), (11, 0.3), (12, 0.74))
-"""Number of a point of the RV's free wall -> share of the way from its anterior to its inferior
-edge."""
+"""Number of a point of the RV free wall -> position from its anterior (0) to inferior edge (1)."""
 RV_LEVEL = (0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2)
 SEPTAL = ((2, 5), (3, 4), (8, 10), (9, 9), (14, 13))
-"""AHA segment and the RV's point across from it."""
+"""AHA segment and the opposite RV point."""
 OUTER_AHA = (1, 4, 5, 6, 7, 10, 11, 12, 13, 15, 16, 17)
 LATTICE = 8
-"""Parts into which an edge is cut to find a place by its coordinates: half a millimetre."""
+"""Subdivisions of a triangle's edge in the search for a place: half a millimetre."""
 NAMES = (
     *(f"AHA{k:02d}" for k in range(1, 18)),
     *(f"RV{k:02d}" for k in range(1, 14)),
-    *(f"{wall}_AHA{k:02d}" for wall in ("EPI",) for k in OUTER_AHA),
+    *(f"EPI_AHA{k:02d}" for k in OUTER_AHA),
     *(f"EPI_RV{k:02d}" for k, _ in RV_FREE),
     *(f"MID_AHA{k:02d}" for k in OUTER_AHA),
     *(f"MID_RV{k:02d}" for k, _ in RV_FREE),
@@ -46,20 +47,14 @@ NAMES = (
 
 @dataclass(frozen=True, eq=False)
 class RecordingPoints:
-    """Where the transmembrane potential is recorded.
+    """Points at which the transmembrane potential is recorded.
 
     Attributes:
-        names: [75] as Landajuela's.
-        points: [75, 3] mm, patient frame.
-        wall: [75] endo, outer or mid.
-        segment: [75] AHA segment of the LV (also of septal points), or the RV's point's name.
+        points: [75, 3] mm, patient frame, in the order of `NAMES`.
         weights: [75, heart node] P1 interpolation.
     """
 
-    names: np.ndarray
     points: np.ndarray
-    wall: np.ndarray
-    segment: np.ndarray
     weights: csr_array
 
 
@@ -77,22 +72,10 @@ def recording_points(patient: Patient) -> RecordingPoints:
     outer = TriangleTree(heart.points, heart.surface(Surface.EPI)).closest(of_outer).points
     septal = [(inner[a - 1] + inner[16 + rv]) / 2 for a, rv in SEPTAL]
     points = np.concatenate([inner, outer, (of_outer + outer) / 2, septal])
-    found = TetPlaces.of(heart.points, heart.cells, points)
-    entries = np.repeat(np.arange(N_POINTS), 4), found.nodes.ravel()
-    weights = csr_array((found.weights.ravel(), entries), shape=(N_POINTS, len(heart.points)))
-    return RecordingPoints(
-        np.array(NAMES), points, np.array([_wall(name) for name in NAMES]),
-        np.array([_segment(name) for name in NAMES]), weights,
-    )  # fmt: skip
-
-
-def _wall(name: str) -> str:
-    return {"EPI": "outer", "MID": "mid", "SEPTM": "mid"}.get(name.split("_")[0], "endo")
-
-
-def _segment(name: str) -> str:
-    at = next(part for part in name.split("_") if part.startswith(("AHA", "RV")))
-    return AHA_SEGMENTS[int(at[3:]) - 1] if at.startswith("AHA") else at
+    located = TetPlaces.of(heart.points, heart.cells, points)
+    entries = np.repeat(np.arange(N_POINTS), 4), located.nodes.ravel()
+    weights = csr_array((located.weights.ravel(), entries), shape=(N_POINTS, len(heart.points)))
+    return RecordingPoints(points, weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,44 +90,35 @@ class _Endocardia:
         return cls(patient, SegmentLimits.of(patient.heart, patient.coordinates))
 
     def lv(self, segment: int) -> np.ndarray:
-        """Of an AHA segment, 1 to 17: [3] mm."""
+        """Point of an AHA segment, 1 to 17: [3] mm."""
         heart = self.patient.heart
         if segment == len(AHA_SEGMENTS):
             return heart.points[heart.lv_apex]
-        return self._nearest(self._left, *_aha_place(segment, self.limits))
+        return self._nearest("lv", *_aha_place(segment, self.limits))
 
     def rv(self, number: int) -> np.ndarray:
-        """Of a point of the RV, 1 to 13: [3] mm."""
+        """Point of the RV, 1 to 13: [3] mm."""
         free = dict(RV_FREE)
         if number not in free:
             across = {rv: aha for aha, rv in SEPTAL}[number]
-            return self._nearest(self._septal, *_aha_place(across, self.limits))
+            return self._nearest("septum", *_aha_place(across, self.limits))
         level = RV_LEVEL[number - 1]
         anterior, inferior = self.limits.rv_edges[level]
         phi = anterior + free[number] * (inferior - anterior)
-        return self._nearest(self._free, _height(RV_HEIGHTS[level], self.limits), phi)
+        return self._nearest("free wall", _height(RV_HEIGHTS[level], self.limits), phi)
 
-    def _nearest(self, lattice: tuple[np.ndarray, ...], z: float, phi: float) -> np.ndarray:
-        points, at_z, at_phi = lattice
-        angle = np.angle(np.exp(1j * (at_phi - phi)))
-        return points[np.hypot(3.0 * (at_z - z), angle).argmin()]
-
-    @cached_property
-    def _left(self) -> tuple[np.ndarray, ...]:
-        return self._lattice(self.patient.heart.surface(Surface.LV_ENDO))
+    def _nearest(self, part: str, z: float, phi: float) -> np.ndarray:
+        points, lattice_z, lattice_phi = self._lattices[part]
+        angle = np.angle(np.exp(1j * (lattice_phi - phi)))
+        return points[np.hypot(3.0 * (lattice_z - z), angle).argmin()]
 
     @cached_property
-    def _septal(self) -> tuple[np.ndarray, ...]:
-        return self._lattice(self._rv_faces(free=False))
-
-    @cached_property
-    def _free(self) -> tuple[np.ndarray, ...]:
-        return self._lattice(self._rv_faces(free=True))
-
-    def _rv_faces(self, free: bool) -> np.ndarray:
-        faces = self.patient.heart.surface(Surface.RV_ENDO)
-        on_free = (self.patient.coordinates.uvc_nu[faces] > 0).all(axis=1)
-        return faces[on_free == free]
+    def _lattices(self) -> dict[str, tuple[np.ndarray, ...]]:
+        """Lattices of the LV endocardium, and of the RV's septum and free wall."""
+        lv, rv = (self.patient.heart.surface(t) for t in (Surface.LV_ENDO, Surface.RV_ENDO))
+        free = (self.patient.coordinates.uvc_nu[rv] > 0).all(axis=1)
+        faces = {"lv": lv, "septum": rv[~free], "free wall": rv[free]}
+        return {name: self._lattice(part) for name, part in faces.items()}
 
     def _lattice(self, faces: np.ndarray) -> tuple[np.ndarray, ...]:
         """Points [place, 3] mm of a lattice on triangles, with height and angle [place] of each."""

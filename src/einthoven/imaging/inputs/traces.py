@@ -1,4 +1,4 @@
-"""What is read from traces of the transmembrane potential: activation, duration."""
+"""Activation time and APD90 from traces of the transmembrane potential."""
 
 import numpy as np
 
@@ -10,11 +10,11 @@ def activation_index(v_m: np.ndarray) -> np.ndarray:
     """A_i = min_j V_ij > 0 of Landajuela 2022: the first sample above 0 mV.
 
     Args:
-        v_m: [..., time] mV, 1 ms a sample from 0.
+        v_m: [..., time] mV, 1 ms per sample from 0.
 
     Returns:
-        [...] ms; the length of the trace where it never is above zero, so that a wave that was
-        missed counts as late (the authors' argmax would call it the earliest).
+        [...] ms; the length of the trace if it is never above zero, so that a missed wave counts
+        as late (the authors' argmax would call it the earliest).
     """
     above = np.asarray(v_m) > 0
     return np.where(above.any(axis=-1), above.argmax(axis=-1), above.shape[-1]).astype(float)
@@ -27,7 +27,7 @@ def apd90_of(v_m: np.ndarray) -> np.ndarray:
     samples interpolated.
 
     Args:
-        v_m: [..., time] mV, 1 ms a sample.
+        v_m: [..., time] mV, 1 ms per sample.
 
     Returns:
         [...] ms; NaN where the trace is never above zero or ends before it is repolarised.
@@ -41,8 +41,8 @@ def apd90_of(v_m: np.ndarray) -> np.ndarray:
     below = late & (v_m <= level)
     end = below.argmax(axis=-1)
     found = below.any(axis=-1) & (start < n_times)
-    at = np.where(found, end, 1)[..., None]
-    before, after = (np.take_along_axis(v_m, at - k, axis=-1)[..., 0] for k in (1, 0))
+    sample = np.where(found, end, 1)[..., None]
+    before, after = (np.take_along_axis(v_m, sample - k, axis=-1)[..., 0] for k in (1, 0))
     slope = np.where(before > after, before - after, 1.0)
-    crossing = at[..., 0] - 1 + (before - level[..., 0]) / slope
+    crossing = sample[..., 0] - 1 + (before - level[..., 0]) / slope
     return np.where(found, crossing - start, np.nan)

@@ -14,7 +14,7 @@ from einthoven.physics.ecg.recordings.recording import Recording
 
 LEVEL = 0.9
 HEADER = "point,median_ms,low_ms,high_ms,apd90_ms"
-"""Of activation.csv."""
+"""Columns of activation.csv."""
 WARNING = (
     "Not a medical device. The map is what a network that learned from simulated ECGs of "
     "ventricles of healthy shape, without infarct or scar, takes for likely; nobody has measured "
@@ -24,16 +24,16 @@ WARNING = (
 
 @dataclass(frozen=True, eq=False)
 class ImagedEcg:
-    """What a model says of a recording.
+    """The activation map of a recording by a model.
 
     Attributes:
         beat: the median beat of a recording.
-        onset_delays_ms: [delay] by which the first activation may have come before its QRS onset.
-        samples: [draw, 75] ms from the first activation, all delays of the onset together.
+        onset_delays_ms: [quantile] delay from the first activation to the QRS onset.
+        samples: [draw, 75] ms from the first activation.
         apd90: [75] ms, as predicted.
-        check: whether the ECG is like those of the training.
+        check: whether the ECG is in the distribution of the training.
         with_measures: whether the model was given measures of the body.
-        pattern: probability of each pattern of activation; empty if the model does not state it.
+        pattern: probability of each activation pattern; empty if the model states none.
     """
 
     beat: AlignedBeat
@@ -46,7 +46,7 @@ class ImagedEcg:
 
     @property
     def recording(self) -> Recording:
-        """The recording that the beat is of."""
+        """The recording of the beat."""
         return self.beat.recording
 
     @property
@@ -67,7 +67,7 @@ class ImagedEcg:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Hints about the recording, the check, and what this is not."""
+        """Hints on the recording, the out-of-distribution check, and the limits of use."""
         words = ", ".join(self.check.reasons)
         outside = (
             f"OUT OF DISTRIBUTION: {words}; this ECG is unlike those of the training, so neither "
@@ -87,21 +87,20 @@ class ImagedEcg:
         )
 
     def _likely(self) -> str:
-        """The most probable pattern in words; empty if the model does not state or know it."""
+        """The most probable pattern in words; empty without one or out of distribution."""
         if not (self.pattern and self.check.in_distribution):
             return ""
         name = max(self.pattern, key=self.pattern.__getitem__)
         return f"; most likely {name} ({self.pattern[name]:.2f})"
 
     def to_json(self) -> dict[str, Any]:
-        """Of activation.json."""
-        found = self.beat.delineation
+        """Content of activation.json."""
         return {
             "recording": self.recording.name,
             "source": str(self.recording.source),
             "n_beats": self.beat.n_beats,
             "rr_ms": self.beat.rr_ms,
-            "qrs_ms": found.qrs_ms,
+            "qrs_ms": self.beat.delineation.qrs_ms,
             "onset_delays_ms": self.onset_delays_ms.tolist(),
             "level": LEVEL,
             "total_activation_ms": dict(zip(("median", "low", "high"), self.total_ms.tolist())),
@@ -116,7 +115,7 @@ class ImagedEcg:
         }
 
     def write(self, folder: str | Path) -> None:
-        """Write activation.csv, activation.json and activation.npz, each whole or not at all."""
+        """Write activation.csv, activation.json and activation.npz, each atomically."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with atomic(folder / "activation.csv") as temporary:
@@ -130,6 +129,6 @@ class ImagedEcg:
         save_arrays(folder / "activation.npz", arrays, recording=self.recording.name, level=LEVEL)
 
     def _rows(self) -> list[tuple[str, float, float, float, float]]:
-        """Name, median, ends of the interval and APD90 of each point."""
+        """Name, median, interval and APD90 of each point."""
         low, high = self.interval.tolist()
         return list(zip(NAMES, self.median.tolist(), low, high, self.apd90.tolist()))

@@ -1,7 +1,7 @@
-"""A trained imaging network in one folder, with a card and all that a recorded ECG needs.
+"""A trained imaging network in one folder, with its card and all that imaging an ECG needs.
 
-`data/` beside this file holds the model that is shipped; `tools/ship_imaging.py` packs it. Nothing
-is executed by loading.
+`data/` beside this file holds the shipped model; `tools/ship_imaging.py` packs it. Loading executes
+no code of the files.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,12 @@ from einthoven.imaging.inputs.heart_surface import RecordedHeart
 from einthoven.imaging.inputs.onsets import LEAD_IN_MS
 from einthoven.imaging.model.familiarity import EcgFamiliarity
 from einthoven.imaging.model.imaged_ecg import ImagedEcg
-from einthoven.imaging.model.predictors import MapPredictor, PlacedBeat, predictor_class
+from einthoven.imaging.model.predictors import (
+    PREDICTORS,
+    MapPredictor,
+    PlacedBeat,
+    ResidualPredictor,
+)
 from einthoven.physics.ecg.recordings.aligned import AlignedBeat, aligned_beat
 from einthoven.physics.ecg.recordings.recording import Recording
 
@@ -27,16 +32,15 @@ CARD_FILE, FAMILIARITY_FILE, HEART_FILE = "card.json", "familiarity.npz", "heart
 
 
 def onset_ms(forward: str, familiarity: EcgFamiliarity, from_onset: np.ndarray) -> float:
-    """Where in its ECG a network wants the QRS onset.
+    """Time of the QRS onset after the first sample of a network's input, ms.
+
+    For a network trained from the first activation it is the median delay of the simulated beats
+    with the most similar ECGs.
 
     Args:
-        forward: name of the `EcgOrigin` of what the network learned from.
-        familiarity: of the training's ECGs.
+        forward: name of the training's `EcgOrigin`.
+        familiarity: of the training ECGs.
         from_onset: [12, time] mV from the QRS onset.
-
-    Returns:
-        ms after the first sample; for a network that learned from the first activation the median
-        delay of the simulated beats that are most like this one.
     """
     if EcgOrigin.of(forward).is_onset:
         return float(LEAD_IN_MS)
@@ -48,11 +52,11 @@ class ImagingModel:
     """A packed model.
 
     Attributes:
-        folder: where it lies.
+        folder: its path.
         card: `network`, `measures` (names), `forward`, `trained_on`, `figures`.
         predictor: ECG -> draws of activation times, and APD90.
-        familiarity: of the training's ECGs.
-        heart: on which maps are drawn where no geometry is known.
+        familiarity: of the training ECGs.
+        heart: on which maps are drawn without a geometry.
     """
 
     folder: Path
@@ -63,7 +67,7 @@ class ImagingModel:
 
     @classmethod
     def load(cls, folder: str | Path = SHIPPED) -> Self:
-        """The shipped model, or one that was packed elsewhere.
+        """The shipped model, or another packed one.
 
         Raises:
             BadInput: no model there, or files that are damaged or of another version.
@@ -74,24 +78,21 @@ class ImagingModel:
         card = read_json(folder / CARD_FILE)
         if missing := {"network", "measures", "forward"} - set(card):
             raise BadInput(f"{folder / CARD_FILE}: no {min(missing)}; of another model?")
-        familiarity = EcgFamiliarity.load(folder / FAMILIARITY_FILE)
-        kind = predictor_class(card["network"])
-        return cls(
-            folder, card, kind.load(folder, card["network"], familiarity), familiarity,
-            RecordedHeart.load(folder / HEART_FILE),
-        )  # fmt: skip
+        familiarity, name = EcgFamiliarity.load(folder / FAMILIARITY_FILE), card["network"]
+        predictor = PREDICTORS.get(name, ResidualPredictor).load(folder, name, familiarity)
+        return cls(folder, card, predictor, familiarity, RecordedHeart.load(folder / HEART_FILE))
 
     def image(self, beat: AlignedBeat, measures: Mapping[str, float] | None = None) -> ImagedEcg:
         """The activation map of a beat, with its uncertainty.
 
-        A recording tells when the QRS begins, and not how long before the first muscle was
-        activated. Either that is unknown to the network, too, or the beat is placed at the median
-        delay of the simulated beats that it is most like, as the calibration beats were
-        (`onset_ms`). So what is not known of the delay is in the intervals.
+        A recording has the QRS onset, but not the delay from the first activation to it. A network
+        trained from the QRS onset does not know that delay. For one trained from the first
+        activation the beat is placed by `onset_ms`, as its calibration beats were. The intervals
+        include the error of the delay in both cases.
 
         Args:
             beat: of a recording.
-            measures: of the body, all that the model takes; None: not known.
+            measures: of the body, all that the model takes; None: unknown.
 
         Raises:
             BadInput: measures that are missing, or that the model does not take.
@@ -111,25 +112,17 @@ class ImagingModel:
     def beat_parameters(
         self, beat: AlignedBeat, measures: Mapping[str, float] | None, n: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Draws of what a simulation of the beat takes; see `MapPredictor.beat_parameters`."""
+        """Draws of simulation parameters of a beat; see `ImagingNetwork.beat_parameters`."""
         return self.predictor.beat_parameters(self.placed(beat, measures), n)
 
     def placed(self, beat: AlignedBeat, measures: Mapping[str, float] | None) -> PlacedBeat:
-        """The beat with its QRS onset where the network wants it, and the measures in its order.
-
-        Raises:
-            BadInput: measures that are missing, or that the model does not take.
-        """
+        """The beat as the predictor takes it; arguments and errors of `image`."""
         from_onset = beat.window()
-        wanted = onset_ms(self.card["forward"], self.familiarity, from_onset)
-        return PlacedBeat(beat.window(wanted), from_onset, self.measures_row(measures))
+        onset = onset_ms(self.card["forward"], self.familiarity, from_onset)
+        return PlacedBeat(beat.window(onset), from_onset, self.measures_row(measures))
 
     def measures_row(self, measures: Mapping[str, float] | None) -> np.ndarray:
-        """[measure] in the network's order; NaN if they are not known.
-
-        Raises:
-            BadInput: measures that are missing, or that the model does not take.
-        """
+        """[measure] in the network's order, NaN if unknown; errors of `image`."""
         names = self.card["measures"]
         if measures is None:
             return np.full(len(names), np.nan)
@@ -148,7 +141,7 @@ def image(
 
     Args:
         recording: see `ei.read_ecg`.
-        measures: of the body, all that the model takes; None: not known.
+        measures: of the body, all that the model takes; None: unknown.
         model: None: the shipped one.
 
     Raises:

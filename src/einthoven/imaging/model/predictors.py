@@ -1,9 +1,9 @@
-"""What stands behind an imaging model: a network that draws maps, or one with known errors."""
+"""Predictors of activation maps: a network with a posterior, or one with known errors."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Self, cast
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -11,8 +11,6 @@ from torch import Tensor
 
 from einthoven.base.config.imaging import PATTERNS
 from einthoven.base.core.errors import BadInput
-from einthoven.imaging.corpus.beat_parameters import PARAMETERS
-from einthoven.imaging.model.beat_posterior import BeatPosterior
 from einthoven.imaging.model.familiarity import EcgFamiliarity
 from einthoven.imaging.model.residuals import CalibrationErrors
 from einthoven.imaging.networks.imaging_network import ImagingNetwork
@@ -23,38 +21,36 @@ NETWORK_FILE, RESIDUALS_FILE = "model.safetensors", "residuals.npz"
 
 
 class PlacedBeat(NamedTuple):
-    """A beat as a predictor takes it."""
+    """Input of a predictor."""
 
     ecg: np.ndarray
-    """[12, 500] mV, order core.names.LEADS, its QRS onset where the network wants it."""
+    """[12, 500] mV, order core.names.LEADS, with the QRS onset where the network expects it."""
     from_onset: np.ndarray
     """[12, time] mV from the QRS onset."""
     measures: np.ndarray
-    """[measure] of the body, in the network's order; NaN where they are not known."""
+    """[measure] of the body, in the network's order; NaN if unknown."""
 
     @property
     def inputs(self) -> tuple[Tensor, Tensor]:
-        """A batch of one."""
-        return (
-            torch.as_tensor(np.asarray(self.ecg, np.float32)[None]),
-            torch.as_tensor(np.asarray(self.measures, np.float32)[None]),
-        )
+        """Batch of one beat for the network."""
+        ecg, measures = (torch.as_tensor(np.float32(a)[None]) for a in (self.ecg, self.measures))
+        return ecg, measures
 
 
 class MapDraws(NamedTuple):
-    """What a predictor says of one beat."""
+    """Prediction for one beat."""
 
     activation_time: np.ndarray
     """[draw, 75] ms from the first activation."""
     apd90: np.ndarray
-    """[75] ms, the prediction."""
+    """[75] ms."""
     pattern: dict[str, float]
-    """Probability of each pattern of activation; empty of a network that does not state it."""
+    """Probability of each activation pattern; empty if the network states none."""
 
 
 @dataclass(frozen=True, eq=False)
 class MapPredictor(ABC):
-    """A trained network in use."""
+    """A trained network with a source of uncertainty."""
 
     network: ImagingNetwork
 
@@ -65,7 +61,7 @@ class MapPredictor(ABC):
 
         Args:
             folder: of the model. name: of the network.
-            familiarity: principal components of the training's ECGs.
+            familiarity: principal components of the training ECGs.
 
         Raises:
             BadInput: files are missing, damaged or of another version.
@@ -76,12 +72,8 @@ class MapPredictor(ABC):
         """Draws of the activation times of one beat."""
 
     def beat_parameters(self, beat: PlacedBeat, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Draws of what a simulation of the beat takes; none where the network has no posterior.
-
-        Returns:
-            [draw] names of patterns; [draw, parameter] in the order of `PARAMETERS`.
-        """
-        return np.empty(0, np.str_), np.empty((0, len(PARAMETERS)))
+        """Draws of simulation parameters; see `ImagingNetwork.beat_parameters`."""
+        return self.network.beat_parameters(*beat.inputs, n)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,34 +82,30 @@ class PosteriorPredictor(MapPredictor):
 
     @classmethod
     def load(cls, folder: Path, name: str, familiarity: EcgFamiliarity) -> Self:
-        """See `MapPredictor.load`."""
+        """Read the network; arguments and errors of `MapPredictor.load`."""
         return cls(load_network(folder / NETWORK_FILE, name))
 
     @torch.no_grad()
     def draw(self, beat: PlacedBeat) -> MapDraws:
-        """See `MapPredictor.draw`; as many as the network makes."""
-        found = self.network.predict(*beat.inputs)
+        """Draws from the posterior."""
+        predicted = self.network.predict(*beat.inputs)
         samples, apd90, chances = (
-            np.asarray(values)[0] for values in (found.samples, found.apd90, found.pattern)
+            np.asarray(values)[0]
+            for values in (predicted.samples, predicted.apd90, predicted.pattern)
         )
         return MapDraws(samples.astype(float), apd90, dict(zip(PATTERNS, chances.tolist())))
-
-    def beat_parameters(self, beat: PlacedBeat, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """See `MapPredictor.beat_parameters`."""
-        posterior = BeatPosterior(cast(PosteriorNetwork, self.network)).of(*beat.inputs, n)
-        return posterior.pattern, posterior.parameters
 
 
 @dataclass(frozen=True, eq=False)
 class ResidualPredictor(MapPredictor):
-    """A network that predicts one map, and its errors on calibration beats of like ECG."""
+    """A network that predicts one map, and its errors on calibration beats with similar ECGs."""
 
     errors: CalibrationErrors
     familiarity: EcgFamiliarity
 
     @classmethod
     def load(cls, folder: Path, name: str, familiarity: EcgFamiliarity) -> Self:
-        """See `MapPredictor.load`."""
+        """Read network and errors; arguments and errors of `MapPredictor.load`."""
         if not (folder / RESIDUALS_FILE).exists():
             raise BadInput(f"{folder}: no {RESIDUALS_FILE}; pack the network again")
         network = load_network(folder / NETWORK_FILE, name)
@@ -125,23 +113,18 @@ class ResidualPredictor(MapPredictor):
 
     @torch.no_grad()
     def draw(self, beat: PlacedBeat) -> MapDraws:
-        """See `MapPredictor.draw`; as many as there are nearest errors.
+        """The predicted map plus each of the nearest error maps.
 
         Raises:
             BadInput: a network without durations.
         """
-        found = self.network.predict(*beat.inputs)
-        if found.apd90 is None:
-            raise BadInput(f"network {self.network.name!r} predicts no APD90")
+        predicted = self.network.predict(*beat.inputs)
+        if predicted.apd90 is None:
+            raise BadInput(f"network {self.network.name!r} predicts no APD90; pack another one")
         with_measures = bool(np.isfinite(beat.measures).all())
         errors = self.errors.nearest(self.familiarity.score(beat.from_onset), with_measures)
-        return MapDraws(found.activation_time.astype(float) + errors, found.apd90[0], {})
+        return MapDraws(predicted.activation_time.astype(float) + errors, predicted.apd90[0], {})
 
 
 PREDICTORS: dict[str, type[MapPredictor]] = {PosteriorNetwork.name: PosteriorPredictor}
-"""Networks that state their uncertainty; all others have that of their errors."""
-
-
-def predictor_class(network: str) -> type[MapPredictor]:
-    """What a network of this name stands behind."""
-    return PREDICTORS.get(network, ResidualPredictor)
+"""Name of a network with a posterior -> its predictor; all others have a `ResidualPredictor`."""

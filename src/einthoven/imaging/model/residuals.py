@@ -1,9 +1,9 @@
-"""Uncertainty of a network from its errors on hearts that it did not learn from.
+"""Uncertainty of a network from its errors on hearts outside its training.
 
-The draws of a beat are its prediction plus the whole error maps, all 75 points together, of the
-calibration beats whose ECG is most like its own: split conformal prediction (Vovk, Gammerman and
-Shafer 2005), localised by the nearest neighbours. Central intervals of the draws then cover other
-hearts of the same family as often as they say.
+Split conformal prediction (Vovk, Gammerman and Shafer 2005), localised by nearest neighbours: the
+draws of a beat are its predicted map plus the error maps of the calibration beats with the most
+similar ECGs. An error map holds all 75 points of one beat. Central intervals of the draws then have
+their nominal coverage on other hearts of the same family.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ import numpy as np
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import load_arrays, save_arrays
-from einthoven.imaging.corpus.corpus import N_POINTS
+from einthoven.imaging.inputs.points import N_POINTS
 
 N_NEAREST = 200
 STORED = ("scores", "known", "unknown")
@@ -27,8 +27,8 @@ class CalibrationErrors:
 
     Attributes:
         scores: [beat, component] of their ECGs, see `EcgFamiliarity.score`.
-        known: [beat, 75] ms, truth minus prediction, where the network was told the body's
-            measures. unknown: [beat, 75] ms, where it was not.
+        known: [beat, 75] ms, truth minus prediction given the body's measures.
+        unknown: [beat, 75] ms, the same without measures.
     """
 
     scores: np.ndarray
@@ -38,27 +38,28 @@ class CalibrationErrors:
     def __post_init__(self) -> None:
         n = len(self.scores)
         if n < N_NEAREST:
-            raise BadInput(f"residuals: {n} calibration beats, at least {N_NEAREST} are needed")
+            raise BadInput(f"residuals: {n} calibration beats, at least {N_NEAREST} are needed; "
+                           "pack the model with more validation hearts")  # fmt: skip
         for name in ("known", "unknown"):
             check.finite(name, check.shape(name, getattr(self, name), (n, N_POINTS)))
 
     def nearest(self, score: np.ndarray, with_measures: bool) -> np.ndarray:
-        """Error maps of the most similar calibration beats, [N_NEAREST, 75] ms.
+        """Error maps of the calibration beats with the most similar ECGs, [N_NEAREST, 75] ms.
 
         Args:
-            score: [component] of an ECG. with_measures: whether the network is told measures.
+            score: [component] of an ECG. with_measures: whether the network has the measures.
         """
         distance = np.linalg.norm(self.scores - score, axis=1)
         rows = np.argsort(distance, kind="stable")[:N_NEAREST]
         return (self.known if with_measures else self.unknown)[rows]
 
     def save(self, path: str | Path) -> None:
-        """Write one .npz file in half precision: errors to a hundredth."""
+        """Write one .npz file in half precision, which keeps hundredths of a millisecond."""
         save_arrays(path, {name: np.float16(getattr(self, name)) for name in STORED})
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read what `save` wrote.
+        """Read a file of `save`.
 
         Raises:
             BadInput: missing, damaged, or too few beats.

@@ -1,4 +1,4 @@
-"""Whether a posterior says the truth about its uncertainty: ranks, coverage, and their mending.
+"""Calibration of a posterior: ranks of the truth, and factors that correct its intervals.
 
 References:
     Talts et al. 2018, arXiv:1804.06788 (simulation-based calibration: ranks of the truth among
@@ -29,7 +29,10 @@ def sbc_ranks(samples: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def rank_shares(ranks: np.ndarray, n_draws: int, n_bins: int = N_BINS) -> np.ndarray:
-    """Share of the ranks in each of `n_bins` equal bins: [bin]; arguments as above.
+    """Share of the ranks in each of `n_bins` equal bins: [bin].
+
+    Args:
+        ranks: [beat] of `sbc_ranks`. n_draws: of each beat. n_bins: divides n_draws + 1.
 
     Raises:
         BadInput: bins of unequal size.
@@ -40,24 +43,13 @@ def rank_shares(ranks: np.ndarray, n_draws: int, n_bins: int = N_BINS) -> np.nda
     return shares
 
 
-def coverage(interval: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Share of beats whose truth lies in the interval: [value].
-
-    Args:
-        interval: [2, beat, value] lower and upper ends. truth: [beat, value]; NaN is left out.
-    """
-    known = ~np.isnan(truth)
-    inside = (interval[0] <= truth) & (truth <= interval[1]) & known
-    return inside.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-
-
 def widening(samples: np.ndarray, truth: np.ndarray, level: float = 0.9) -> np.ndarray:
-    """Factors by which draws move away from their median so that intervals cover `level`.
+    """Factors on the distance of draws from their median, so that intervals cover `level`.
 
-    The conformal score of a beat is how far the truth lies from the median in half-widths of the
-    interval on its side; the factor is the score's `level`-quantile, with the correction for a
-    finite number of beats. Whole anatomies must be left out of the training for it to hold on
-    other anatomies.
+    The conformal score of a beat is the distance of the truth from the median, in half-widths of
+    the interval on that side. The factor is the `level`-quantile of the scores, with the
+    correction for a finite number of beats. It holds on other anatomies if the beats are of
+    anatomies outside the training.
 
     Args:
         samples: [beat, draw, value]. truth: [beat, value]; NaN is left out.

@@ -1,17 +1,17 @@
-"""Our network: activation and duration at 75 points, conditioned on torso and heart measures."""
+"""Network for activation and APD90 at 75 points, conditioned on torso and heart measures."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from einthoven.base.config.imaging_training import ImagingTrainingSettings
+from einthoven.imaging.inputs.points import N_POINTS
 from einthoven.imaging.networks.imaging_network import Beats, ImagingNetwork, MapPrediction, Scale
 from einthoven.imaging.networks.trunk import Trunk
 
-N_POINTS = 75
 N_BLOCKS, N_COMPONENTS = 1, 96
 BETA = 0.1
-"""In SD: where squared errors turn into absolute ones."""
+"""Transition from squared to absolute errors, in SD."""
 
 
 class Conditioned(ImagingNetwork):
@@ -27,11 +27,6 @@ class Conditioned(ImagingNetwork):
         self.last = nn.Linear(config.conditioned_width, 2 * N_POINTS)
         self.scale = Scale(2 * N_POINTS)
 
-    @staticmethod
-    def epochs_of(config: ImagingTrainingSettings) -> int:
-        """Epochs of its training."""
-        return config.conditioned_epochs
-
     def fit_scales(self, beats: Beats) -> None:
         """Principal components, and scales of measures, times and durations."""
         self.trunk.fit(beats.ecg, beats.measures)
@@ -42,19 +37,16 @@ class Conditioned(ImagingNetwork):
         return self.last(self.trunk(ecg, measures))
 
     def loss(self, beats: Beats) -> Tensor:
-        """Squared errors near zero, absolute ones far away: errors are reported as absolute.
-
-        Durations that a trace is too short to tell (NaN) teach nothing.
-        """
-        found, target = self(beats.ecg, beats.measures), self.scale(_targets(beats))
-        known = torch.where(target.isnan(), found.detach(), target)
-        return functional.smooth_l1_loss(found, known, beta=BETA)
+        """Smooth L1 error, because results are reported as absolute errors; NaN is ignored."""
+        predicted, target = self(beats.ecg, beats.measures), self.scale(_targets(beats))
+        known = torch.where(target.isnan(), predicted.detach(), target)
+        return functional.smooth_l1_loss(predicted, known, beta=BETA)
 
     @torch.no_grad()
     def predict(self, ecg: Tensor, measures: Tensor) -> MapPrediction:
         """Times and durations."""
-        found = self.scale.back(self(ecg, measures)).cpu().numpy()
-        return MapPrediction(found[:, :N_POINTS], found[:, N_POINTS:])
+        values = self.scale.back(self(ecg, measures)).cpu().numpy()
+        return MapPrediction(values[:, :N_POINTS], values[:, N_POINTS:])
 
 
 def _targets(beats: Beats) -> Tensor:

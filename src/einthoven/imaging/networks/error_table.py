@@ -16,7 +16,7 @@ from einthoven.imaging.networks.scores import Errors
 from einthoven.physics.electrophysiology.cells.condition import Condition
 
 AT_ONCE = 256
-"""Beats whose V_m and draws are in memory."""
+"""Number of beats whose V_m and draws are in memory."""
 
 
 def evaluated(
@@ -25,14 +25,13 @@ def evaluated(
     """Errors of trained networks on the tests of their splits.
 
     Args:
-        corpus: the one of the trainings.
-        config: the same.
-        folders: of trainings, named as they are, with `model.safetensors` and `card.json`.
+        corpus: corpus of the trainings.
+        config: settings of the trainings.
+        folders: named as the trainings, with `model.safetensors` and `card.json`.
 
     Returns:
-        `networks`: network -> test -> errors (of each pattern, too), numbers of the training, and
-        in `trained_on` and `tested_on` what it was trained and tested on; `learning_curve`: the
-        same for each number of hearts.
+        `networks`: network -> test -> errors (also by pattern), the training's card, `trained_on`
+        and `tested_on`; `learning_curve`: the same for each number of hearts.
 
     Raises:
         BadInput: a folder of another name, or a model or a card that cannot be read.
@@ -57,25 +56,26 @@ def evaluated(
 
 
 def _errors(network: ImagingNetwork, corpus: Corpus, test: Tested) -> Errors:
-    """Of a test's beats, some at a time."""
+    """Errors on a test, `AT_ONCE` beats at a time."""
     parts = []
     for start in range(0, len(test.rows), AT_ONCE):
         rows = test.rows[start : start + AT_ONCE]
-        found = with_traces(predict(network, corpus, rows, test.forward))
+        predicted = with_traces(predict(network, corpus, rows, test.forward))
         truth = truth_of(corpus, rows, network)
-        parts.append(Errors.of(found, truth._replace(v_m=corpus.v_m(rows))))
+        parts.append(Errors.of(predicted, truth._replace(v_m=corpus.v_m(rows))))
     return Errors.joined(parts)
 
 
-def with_traces(found: MapPrediction) -> MapPrediction:
-    """V_m of a network that tells only times and durations: traces of the cell model.
+def with_traces(predicted: MapPrediction) -> MapPrediction:
+    """The prediction with V_m of the cell model, if the network predicts times and APD90 only.
 
-    Under the usual condition, 1000 ms and whole I_Kr, as the network does not tell the beat's.
+    Cells have the baseline condition, 1000 ms and whole I_Kr.
     """
-    if found.v_m is not None or found.apd90 is None:
-        return found
-    usual = [Condition()] * len(found.apd90)
-    return found._replace(v_m=traces(found.activation_time, found.apd90, usual))
+    if predicted.v_m is not None or predicted.apd90 is None:
+        return predicted
+    usual = [Condition()] * len(predicted.apd90)
+    v_m = traces(predicted.activation_time, predicted.apd90, usual)
+    return predicted._replace(v_m=v_m)
 
 
 SHOWN = ("at_error_ms", "at_error_sd_ms", "vm_pearson", "apd_error_ms", "coverage_90",
@@ -83,7 +83,7 @@ SHOWN = ("at_error_ms", "at_error_sd_ms", "vm_pearson", "apd_error_ms", "coverag
 
 
 def table(metrics: dict[str, Any]) -> str:
-    """Markdown of `evaluated`: a line per network and test."""
+    """Markdown table of `evaluated`, one row per network and test."""
     head = ["network", "test", "AT error, ms", "mean SD, ms", "Pearson of V_m", "APD90 error, ms",
             "90 % intervals cover", "their width, ms", "worst bin of ranks, pp", "parameters",
             "training, s", "trained on", "tested on"]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What every imaging network is, whatever it predicts."""
+"""Interface of imaging networks, and their inputs and predictions."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, NamedTuple
@@ -8,29 +8,30 @@ import torch
 from torch import Tensor, nn
 
 from einthoven.base.config.imaging_training import ImagingTrainingSettings
+from einthoven.imaging.corpus.beat_parameters import PARAMETERS
 
 
 class Beats(NamedTuple):
-    """Beats as tensors: what a network is given, and what it is to find."""
+    """Beats as tensors: inputs and targets of a network."""
 
     ecg: Tensor
-    """[beat, 12, 500] mV, order core.names.LEADS, 1 ms a sample."""
+    """[beat, 12, 500] mV, order core.names.LEADS, 1 ms per sample."""
     measures: Tensor
-    """[beat, measure] of torso and heart; NaN where they are not known."""
+    """[beat, measure] of torso and heart; NaN if unknown."""
     activation_time: Tensor
     """[beat, 75] ms."""
     apd90: Tensor
     """[beat, 75] ms."""
     v_m: Tensor
-    """[beat, 75, 500] mV; of no beat where the network does not learn from it."""
+    """[beat, 75, 500] mV; no beat if the network does not need it."""
     parameters: Tensor
-    """[beat, parameter] of the simulation; NaN where a beat has none."""
+    """[beat, parameter] of the simulation; NaN for absent sites."""
     pattern: Tensor
-    """[beat] place of the pattern of activation in `config.imaging.PATTERNS`; -1 of others."""
+    """[beat] index of the activation pattern in `config.imaging.PATTERNS`; -1 for others."""
 
 
 class MapPrediction(NamedTuple):
-    """What a network says of beats; None of what it does not predict."""
+    """Prediction of a network; None for quantities that it does not predict."""
 
     activation_time: np.ndarray
     """[beat, 75] ms."""
@@ -39,13 +40,13 @@ class MapPrediction(NamedTuple):
     v_m: np.ndarray | None = None
     """[beat, 75, 500] mV."""
     samples: np.ndarray | None = None
-    """[beat, draw, 75] ms: draws of the activation time of a network that tells its uncertainty."""
+    """[beat, draw, 75] ms: draws of the activation time from a posterior."""
     pattern: np.ndarray | None = None
     """[beat, pattern] probabilities, order `config.imaging.PATTERNS`."""
 
 
 class ImagingNetwork(nn.Module, ABC):
-    """12-lead ECG -> activation at 75 points. Buffers hold all scales, so that a file is whole.
+    """12-lead ECG -> activation at 75 points; buffers hold all scales.
 
     A subclass is one network with its training: name, learning rate, batch.
     """
@@ -61,38 +62,53 @@ class ImagingNetwork(nn.Module, ABC):
         super().__init__()
         self.config, self.measure_names = config, measure_names
 
-    @staticmethod
-    @abstractmethod
-    def epochs_of(config: ImagingTrainingSettings) -> int:
-        """Epochs of its training."""
+    @classmethod
+    def epochs_of(cls, config: ImagingTrainingSettings) -> int:
+        """Epochs of the training, setting `{name}_epochs`."""
+        return int(getattr(config, f"{cls.name.replace('-', '_')}_epochs"))
 
     @abstractmethod
     def fit_scales(self, beats: Beats) -> None:
-        """Fill the buffers from the training beats (`v_m` may be of some of them only)."""
+        """Fit the buffers to the training beats (`v_m` may be of a subset)."""
 
     @abstractmethod
     def loss(self, beats: Beats) -> Tensor:
-        """What training makes small, without unit."""
+        """Loss of a batch, dimensionless."""
 
     @abstractmethod
     def predict(self, ecg: Tensor, measures: Tensor) -> MapPrediction:
-        """In ms and mV; without gradients."""
+        """Prediction in ms and mV, without gradients."""
+
+    def beat_parameters(
+        self, ecg: Tensor, measures: Tensor, n: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draws of simulation parameters of one beat; none without a posterior.
+
+        Args:
+            ecg: [1, 12, 500] mV. measures: [1, measure], NaN if unknown.
+            n: number of draws.
+
+        Returns:
+            [draw] names of patterns; [draw, parameter] in the order of `PARAMETERS`, NaN for
+            absent sites.
+        """
+        return np.empty(0, np.str_), np.empty((0, len(PARAMETERS)))
 
     def calibrate(self, beats: Beats) -> None:
-        """Mend its uncertainty by beats of hearts that it did not learn from; here it has none."""
+        """Calibrate the uncertainty, if any, on beats of hearts outside the training."""
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Of the optimiser: plain Adam."""
+        """Parameter groups of the optimiser, plain Adam."""
         return [{"params": [p for p in self.parameters() if p.requires_grad]}]
 
     @property
     def n_parameters(self) -> int:
-        """Trained numbers."""
+        """Number of trained parameters."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
 
 class Scale(nn.Module):
-    """Mean and SD, to and from."""
+    """Standardisation by mean and SD."""
 
     mean: Tensor
     sd: Tensor
@@ -103,15 +119,15 @@ class Scale(nn.Module):
         self.register_buffer("sd", torch.ones(shape))
 
     def fit(self, values: Tensor) -> None:
-        """[sample, *shape] without the unknown (NaN); what does not vary keeps its unit."""
+        """Fit to [sample, *shape] without NaN; constants are only centred."""
         self.mean.copy_(values.nanmean(dim=0).nan_to_num())
         sd = (values - self.mean).square().nanmean(dim=0).nan_to_num().sqrt()
         self.sd.copy_(torch.where(sd > 1e-6 * (1 + self.mean.abs()), sd, torch.ones_like(sd)))
 
     def forward(self, values: Tensor) -> Tensor:
-        """Without unit."""
+        """Standardised values."""
         return (values - self.mean) / self.sd
 
     def back(self, values: Tensor) -> Tensor:
-        """With its unit."""
+        """Values with their unit."""
         return values * self.sd + self.mean

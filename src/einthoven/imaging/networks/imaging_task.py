@@ -19,8 +19,9 @@ from einthoven.base.config.imaging_training import ImagingTrainingSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import write_json
 from einthoven.base.core.seeds import derive_seed
-from einthoven.imaging.corpus.corpus import N_POINTS, N_TIMES, Corpus
+from einthoven.imaging.corpus.corpus import N_TIMES, Corpus
 from einthoven.imaging.corpus.splits import SPLITS, Split, of_few_hearts
+from einthoven.imaging.inputs.points import N_POINTS
 from einthoven.imaging.inputs.traces import activation_index, apd90_of
 from einthoven.imaging.networks.imaging_network import Beats, ImagingNetwork, MapPrediction
 from einthoven.imaging.networks.registry import KIND, NETWORKS, network_class
@@ -33,21 +34,21 @@ from einthoven.numerics.training.task import Task, seeded, torch_threads
 from einthoven.numerics.training.tensors import arrays_sha256, save_model
 
 WATCHED = 256
-"""Validation beats, evenly spaced, whose error is in the curve."""
+"""Number of validation beats, evenly spaced, whose error is in the curve."""
 SCALED = 256
-"""Training beats whose V_m sets its limits."""
+"""Number of training beats whose V_m sets its limits."""
 AT_ONCE = 64
-"""Beats of one prediction."""
+"""Number of beats per prediction."""
 NAME = re.compile(rf"({'|'.join(NETWORKS)})_({'|'.join(SPLITS)})(?:_([0-9]+))?")
 
 
 @dataclass(frozen=True)
 class Training:
-    """A network and what it is trained on; its name is one of `ImagingTrainingSettings.trainings`.
+    """A network and its training data; its name is one of `ImagingTrainingSettings.trainings`.
 
     Attributes:
         network: name in `NETWORKS`. split: name in `SPLITS`.
-        n_hearts: only the first so many training hearts; 0: all.
+        n_hearts: number of training hearts, the first ones; 0: all.
     """
 
     network: str
@@ -59,18 +60,18 @@ class Training:
 
     @classmethod
     def of(cls, name: str) -> Self:
-        """That of a name.
+        """The training of a name.
 
         Raises:
-            BadInput: it is none.
+            BadInput: no training has it.
         """
-        if (found := NAME.fullmatch(name)) is None:
+        if (match := NAME.fullmatch(name)) is None:
             raise BadInput(f"{name!r}: no training; expected NETWORK_SPLIT or NETWORK_SPLIT_N of "
                            f"{', '.join(NETWORKS)} and {', '.join(SPLITS)}")  # fmt: skip
-        return cls(found[1], found[2], int(found[3] or 0))
+        return cls(match[1], match[2], int(match[3] or 0))
 
     def rows(self, corpus: Corpus, config: ImagingTrainingSettings) -> Split:
-        """Its rows of a corpus.
+        """Rows of a corpus for the training.
 
         Raises:
             BadInput: the corpus lacks a forward model, a pattern or hearts.
@@ -80,7 +81,7 @@ class Training:
 
 
 class BeatBatch(NamedTuple):
-    """Beats, and the seed of what is random about them (dropout, delays, hidden measures)."""
+    """Beats, and the seed of dropout, delays and hidden measures."""
 
     beats: Beats
     seed: int
@@ -95,7 +96,7 @@ class ImagingTask(Task):
 
     @property
     def steps_per_epoch(self) -> int:
-        """Every beat occurs once in an epoch; what is left of the last batch is dropped."""
+        """Number of whole batches; the rest of an epoch's beats is dropped."""
         return max(1, len(self.split.train) // self.network.batch)
 
     def batches(self, generator: torch.Generator) -> Iterator[BeatBatch]:
@@ -107,7 +108,7 @@ class ImagingTask(Task):
             yield BeatBatch(self._beats(rows), seed)
 
     def losses(self, batch: BeatBatch) -> dict[str, Tensor]:
-        """The network's own."""
+        """Loss of the network."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(batch.seed)
             return {"loss": self.network.loss(batch.beats)}
@@ -121,22 +122,22 @@ class ImagingTask(Task):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             loss = float(self.network.loss(Beats(*(values.to(device) for values in beats))))
-        found = predict(self.network, self.corpus, rows, self.split.forward)
-        error = scores(found, truth_of(self.corpus, rows, self.network)).at_error_ms
+        predicted = predict(self.network, self.corpus, rows, self.split.forward)
+        error = scores(predicted, truth_of(self.corpus, rows, self.network)).at_error_ms
         return {"val_loss": loss, "val_at_error_ms": error}
 
     def _beats(self, rows: np.ndarray) -> Beats:
         return beats_of(self.corpus, rows, self.split.forward, self.network)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """The network's own."""
+        """Parameter groups of the network."""
         return self.network.parameter_groups()
 
 
 def beats_of(
     corpus: Corpus, rows: np.ndarray, forward: str, network: ImagingNetwork, n_v_m: int = 0
 ) -> Beats:
-    """Beats of a corpus as tensors; V_m where the network learns it, of about `n_v_m` or all."""
+    """Beats of a corpus as tensors; V_m if the network needs it, of about `n_v_m` beats or all."""
     v_m = np.zeros((0, N_POINTS, N_TIMES), np.float32)
     if network.needs_v_m:
         v_m = corpus.v_m(rows[:: max(1, len(rows) // n_v_m)] if n_v_m else rows)
@@ -150,7 +151,7 @@ def beats_of(
 def predict(
     network: ImagingNetwork, corpus: Corpus, rows: np.ndarray, forward: str
 ) -> MapPrediction:
-    """What a network says of some beats."""
+    """Prediction of a network for some beats."""
     ecg, device = corpus.ecg(forward), next(network.parameters()).device
     parts = []
     for start in range(0, len(rows), AT_ONCE):
@@ -167,7 +168,7 @@ def predict(
 
 
 def truth_of(corpus: Corpus, rows: np.ndarray, network: ImagingNetwork) -> MapPrediction:
-    """The truth in the terms of a network: read from V_m where it predicts V_m."""
+    """The truth as a network predicts it: read from V_m if it predicts V_m."""
     if not network.needs_v_m:
         return MapPrediction(corpus.activation_time[rows], corpus.apd90[rows])
     v_m = corpus.v_m(rows)
@@ -182,14 +183,17 @@ def train_network(
     folder: str | Path,
     machine: Machine = ONE_CORE,
 ) -> tuple[ImagingNetwork, list[dict[str, float]]]:
-    """Train one network; write `model.safetensors`, `curve.csv`, `card.json`; return it, the curve.
+    """Train one network; write `model.safetensors`, `curve.csv` and `card.json`.
 
-    Weights depend on the training rows only; `split.val` is watched, and calibrates a network that
-    tells its uncertainty.
+    Weights depend on the training rows only. `split.val` gives the validation error, and
+    calibrates a network with a posterior.
+
+    Returns:
+        the network; the curve, one row per epoch.
 
     Raises:
         BadInput: an unknown network, no training beats, what is learned unknown, or too few of
-            `split.val` to calibrate on.
+            `split.val` for the calibration.
         StepFailed: training diverged.
     """
     kind, folder, started = network_class(name), Path(folder), time.monotonic()
@@ -220,7 +224,7 @@ def train_network(
 def _card(
     network: ImagingNetwork, corpus: Corpus, split: Split, epochs: int, started: float
 ) -> dict[str, Any]:
-    """What the table of results says of a training."""
+    """Content of card.json, a training's row in the table of results."""
     return {
         "network": network.name,
         "title": network.title,

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from einthoven.base.config.imaging_training import ImagingTrainingSettings
+from einthoven.imaging.inputs.points import N_POINTS
 from einthoven.imaging.inputs.traces import activation_index, apd90_of
 from einthoven.imaging.networks.imaging_network import Beats, ImagingNetwork, MapPrediction, Scale
 from einthoven.imaging.networks.squeezenet import (
@@ -16,16 +17,15 @@ from einthoven.imaging.networks.squeezenet import (
     with_height,
 )
 
-N_POINTS = 75
 FIXED_MV = (-85.50618677, 50.0)
-"""Limits by which the authors' code scales V_m."""
+"""Limits of V_m in the authors' code."""
 
 
 class NetworkOne(ImagingNetwork):
     """Network I: activation times from the ECG, each lead by its peak-to-peak amplitude.
 
-    Times are learned in units of their SD at each point, which the paper does not state; the
-    number of parameters and the functions that they can express stay the same.
+    Times are standardised at each point, which the authors do not state; it changes neither the
+    number of parameters nor the functions that they can express.
     """
 
     name, title = "network-1", "network I"
@@ -40,13 +40,8 @@ class NetworkOne(ImagingNetwork):
         self.time = Scale(N_POINTS)
         initialise(self)
 
-    @staticmethod
-    def epochs_of(config: ImagingTrainingSettings) -> int:
-        """Epochs of its training."""
-        return config.network_1_epochs
-
     def fit_scales(self, beats: Beats) -> None:
-        """Mean and SD of the times at each point, and half the largest shift."""
+        """Fit mean and SD of the times at each point; the mean includes half the largest shift."""
         self.time.fit(beats.activation_time)
         self.time.mean += self.config.shift_ms / 2
 
@@ -57,7 +52,7 @@ class NetworkOne(ImagingNetwork):
         return self.last(x).flatten(1)
 
     def loss(self, beats: Beats) -> Tensor:
-        """ECG and times delayed together by a random whole 0 to `shift_ms`, as in their code."""
+        """Error with ECG and times delayed by 0 to `shift_ms` at random, as the authors do."""
         ecg, delay = delayed(beats.ecg, self.config.shift_ms)
         return functional.mse_loss(self(ecg), self.time(beats.activation_time + delay[:, None]))
 
@@ -68,9 +63,9 @@ class NetworkOne(ImagingNetwork):
 
 
 def delayed(ecg: Tensor, most_ms: int) -> tuple[Tensor, Tensor]:
-    """Each beat after a random time of zeros, and that time [beat] ms.
+    """Each beat after a random delay of zeros, and the delay [beat] ms.
 
-    Drawn from torch's own generator, which the task seeds for each batch.
+    The delay is from the global generator of torch, which the task seeds for each batch.
     """
     delay = torch.randint(most_ms + 1, (len(ecg),), device=ecg.device)
     time = torch.arange(ecg.shape[-1], device=ecg.device)
@@ -80,10 +75,10 @@ def delayed(ecg: Tensor, most_ms: int) -> tuple[Tensor, Tensor]:
 
 
 class NetworkTwo(ImagingNetwork):
-    """Network II: the whole V_m at each point; times and durations are read from it.
+    """Network II: V_m at each point, from which times and APD90 are read.
 
-    V_m in [0, 1] by the limits of the authors' code, or, as in the paper, by each beat's own
-    extremes; to come back to mV the latter take the mean extremes of the training beats.
+    V_m is scaled to [0, 1] by the limits of the authors' code, or by each beat's extremes as in
+    Landajuela 2022; then predictions are scaled by the mean extremes of the training beats.
     """
 
     name, title = "network-2", "network II"
@@ -98,13 +93,8 @@ class NetworkTwo(ImagingNetwork):
         self.register_buffer("limits", torch.tensor(FIXED_MV))
         initialise(self)
 
-    @staticmethod
-    def epochs_of(config: ImagingTrainingSettings) -> int:
-        """Epochs of its training."""
-        return config.network_2_epochs
-
     def fit_scales(self, beats: Beats) -> None:
-        """The limits of V_m."""
+        """Fit the limits of V_m."""
         if self.config.vm_limits == "beat":
             self.limits.copy_(torch.stack([extreme.mean() for extreme in _extremes(beats.v_m)]))
 
@@ -119,7 +109,7 @@ class NetworkTwo(ImagingNetwork):
 
     @torch.no_grad()
     def predict(self, ecg: Tensor, measures: Tensor) -> MapPrediction:
-        """V_m, and the times and durations that its traces tell."""
+        """V_m, and the times and APD90 of its traces."""
         low, high = self.limits
         v_m = (low + (high - low) * self(ecg)).cpu().numpy()
         return MapPrediction(activation_index(v_m), apd90_of(v_m), v_m)

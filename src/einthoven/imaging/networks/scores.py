@@ -14,21 +14,21 @@ from einthoven.imaging.networks.imaging_network import MapPrediction
 class MapScores:
     """Means over recording points and beats, and the mean over points of the SD over beats.
 
-    The paper (section 3) states "an error of 1.66 ms over all 75 recording points in the
-    validation set with a mean standard deviation of 1.49 ms" and does not define it; here the
-    error is absolute, and its SD over the beats is taken at each point and then averaged. None:
-    the network does not predict it.
+    Landajuela 2022 (section 3) states "an error of 1.66 ms over all 75 recording points in the
+    validation set with a mean standard deviation of 1.49 ms" without a definition. Here the error
+    is absolute, and its SD over the beats is averaged over the points. None: the network does not
+    predict the quantity.
 
     Attributes:
-        n_beats: that were compared.
+        n_beats: number of beats.
         at_error_ms, at_error_sd_ms: of the activation time.
         vm_pearson, vm_pearson_sd: correlation over the 500 samples of V_m.
-        apd_error_ms, apd_error_sd_ms: of APD90, where the true trace is repolarised in time.
-        apd_share: share of the points and beats for which that is so in both.
+        apd_error_ms, apd_error_sd_ms: of APD90, if both traces repolarise in time.
+        apd_share: share of the points and beats with both.
         coverage_90: share of the points and beats whose activation lies in the central 90 %
             interval of the draws. interval_90_ms: its mean width.
-        sbc_off_percent: of the ranks of the truth among the draws, all points together, in 20 bins
-            of 5 %: by how much the worst bin is off, percentage points.
+        sbc_off_percent: largest deviation of 20 bins of the truth's ranks among the draws from 5 %,
+            percentage points.
     """
 
     n_beats: int
@@ -49,18 +49,18 @@ class MapScores:
 
 
 def scores(found: MapPrediction, truth: MapPrediction) -> MapScores:
-    """Compare predictions with the truth; both tell times, and V_m and durations where they do."""
+    """Errors of predictions, for the quantities that both have."""
     return Errors.of(found, truth).scores()
 
 
 @dataclass(frozen=True, eq=False)
 class Errors:
-    """What is left of predictions of many beats, whose V_m and draws would be gigabytes.
+    """Errors of each beat and point, without V_m and draws, which would take gigabytes.
 
     Attributes:
-        values: name -> [beat, point]: `time` and `apd` are absolute errors in ms, `pearson` is the
-            correlation of V_m; of draws `inside` the 90 % interval, its `width` in ms, and the
-            `rank` of the truth among them. What is not predicted is not there.
+        values: name -> [beat, point] of predicted quantities: `time` and `apd` are absolute errors
+            in ms, `pearson` the correlation of V_m; from draws: `inside` the 90 % interval, its
+            `width` in ms, and the `rank` of the truth.
         n_draws: of each beat; 0: none.
     """
 
@@ -69,29 +69,29 @@ class Errors:
 
     @classmethod
     def of(cls, found: MapPrediction, truth: MapPrediction) -> Self:
-        """Compare some beats; arguments as of `scores`."""
+        """Errors of some beats."""
         values = {"time": np.abs(found.activation_time - truth.activation_time)}
         if found.apd90 is not None and truth.apd90 is not None:
             values["apd"] = np.abs(found.apd90 - truth.apd90)
         if found.v_m is not None and truth.v_m is not None:
-            pairs = zip(found.v_m, truth.v_m, strict=True)  # by beat: all at once is gigabytes
+            pairs = zip(found.v_m, truth.v_m, strict=True)  # all at once would take gigabytes
             values["pearson"] = np.stack([pearson(ours, true) for ours, true in pairs])
         if found.samples is None:
             return cls(values)
-        at = truth.activation_time
+        times = truth.activation_time
         low, high = np.array([np.quantile(one, (0.05, 0.95), axis=0) for one in found.samples]
                              ).swapaxes(0, 1)  # fmt: skip
-        values |= {"inside": (low <= at) & (at <= high), "width": high - low,
-                   "rank": sbc_ranks(found.samples, at)}  # fmt: skip
+        values |= {"inside": (low <= times) & (times <= high), "width": high - low,
+                   "rank": sbc_ranks(found.samples, times)}  # fmt: skip
         return cls(values, found.samples.shape[1])
 
     @classmethod
     def joined(cls, parts: Iterable[Self]) -> Self:
-        """Those of several lots of beats of one network, at least one."""
-        lots = list(parts)
-        names = lots[0].values
-        values = {name: np.concatenate([lot.values[name] for lot in lots]) for name in names}
-        return cls(values, lots[0].n_draws)
+        """Errors of several batches of one network, at least one."""
+        batches = list(parts)
+        names = batches[0].values
+        values = {name: np.concatenate([batch.values[name] for batch in batches]) for name in names}
+        return cls(values, batches[0].n_draws)
 
     def scores(self) -> MapScores:
         """Means over beats and points."""
@@ -130,10 +130,6 @@ def pearson(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _mean_and_sd(values: np.ndarray) -> tuple[float, float]:
-    """Over [beat, point]: the mean, and the SD over beats averaged over points; without NaN.
-
-    A point that no beat tells counts in neither.
-    """
-    told = np.isfinite(values).sum(axis=0) > 0
-    values = values[:, told]
+    """Mean over [beat, point], and SD over beats averaged over points, without NaN."""
+    values = values[:, np.isfinite(values).any(axis=0)]
     return float(np.nanmean(values)), float(np.nanstd(values, axis=0).mean())

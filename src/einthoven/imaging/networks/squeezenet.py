@@ -13,7 +13,7 @@ FIRES = ((64, 16, 64), (128, 16, 64), (128, 32, 128), (256, 32, 128),
          (256, 48, 192), (384, 48, 192), (384, 64, 256), (512, 64, 256))  # fmt: skip
 """Channels in, squeezed, and of each of the two expansions."""
 POOL_BEFORE = (0, 2, 4)
-"""Fires that follow a pool."""
+"""Indices of the fires after a pool."""
 N_FEATURES = 512
 
 
@@ -32,9 +32,9 @@ class Convolution(nn.Conv1d):
 
 
 class Stem(Convolution):
-    """The first layer, which sees the ECG itself: in float32 also where others are in bfloat16.
+    """The first layer, always in float32.
 
-    bfloat16 keeps 8 binary digits, of which the difference of two samples 1 ms apart has few.
+    bfloat16 has 8 binary digits, too few for the difference of two samples 1 ms apart.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -55,8 +55,8 @@ class Fire(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[batch, n_inputs, 1, time] -> [batch, 2 n_expanded, 1, time]."""
         x = functional.relu(self.squeeze(x))
-        both = (self.expand1(x), self.expand3(x))
-        return torch.cat([functional.relu(part) for part in both], dim=1)
+        expanded = (self.expand1(x), self.expand3(x))
+        return torch.cat([functional.relu(part) for part in expanded], dim=1)
 
 
 class Features(nn.Sequential):
@@ -77,7 +77,7 @@ class Features(nn.Sequential):
 
 
 def initialise(module: nn.Module) -> None:
-    """The authors' start: Kaiming uniform weights, no bias."""
+    """Initialise as the authors: Kaiming uniform weights, no bias."""
     for part in module.modules():
         if isinstance(part, nn.Conv1d):
             nn.init.kaiming_uniform_(part.weight)

@@ -9,13 +9,13 @@ from einthoven.imaging.networks.imaging_network import Scale
 from einthoven.imaging.networks.squeezenet import Convolution, Stem, with_height
 
 NOISE_MV = 0.002
-"""Components are divided by sqrt(variance + this^2): what is smaller stays small."""
+"""Noise floor: components are divided by sqrt(variance + NOISE_MV^2)."""
 UNKNOWN = 0.2
-"""Share of the training beats whose measures are hidden, so that the trunk does without, too."""
+"""Probability of hiding the measures of a training beat."""
 QRS_MS, TOKEN_MS = 256, 8
-"""What convolutions look at, and the step in which they do."""
+"""Window and stride of the convolutions."""
 N_CHANNELS, N_CONVOLUTIONS, N_KEPT = 64, 4, 16
-"""Channels, residual blocks in time, and what is kept of each token."""
+"""Channels, residual blocks in time, and outputs per token."""
 
 
 class Block(nn.Module):
@@ -45,17 +45,17 @@ class TimeBlock(nn.Module):
         nn.init.zeros_(self.second.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The same shape."""
+        """[beat, channel, 1, token] -> the same."""
         return x + self.second(functional.silu(self.first(self.norm(x))))
 
 
 class Trunk(nn.Module):
     """Features of a beat.
 
-    The QRS goes through residual convolutions in tokens of 8 ms, which learn times from few beats;
-    the whole beat, whose T wave is smooth, comes as principal components. Both keep amplitudes,
-    which a division by each lead's peak-to-peak throws away. A beat with a measure that is NaN
-    counts as one whose measures are unknown, which a flag tells.
+    The QRS passes residual convolutions in tokens of 8 ms, which learn times from few beats. The
+    whole beat, whose T wave is smooth, enters as principal components. Both keep amplitudes, which
+    a division by each lead's peak-to-peak amplitude would lose. If a measure is NaN, all measures
+    of the beat are hidden and a flag is set.
 
     Args:
         width: of the features. n_blocks: residual blocks of the perceptron.
@@ -90,7 +90,7 @@ class Trunk(nn.Module):
     def fit(self, ecg: Tensor, measures: Tensor) -> None:
         """Components and scales of the training beats, [beat, 12, 500] mV and [beat, measure].
 
-        By a randomised decomposition (Halko 2011) of torch's own generator, which the caller seeds.
+        The decomposition is randomised (Halko 2011); the caller seeds torch.
         """
         leads = ecg[:, INDEPENDENT_ROWS]
         self.lead_sd.copy_(leads.square().mean(dim=(0, 2)).sqrt().clamp_min(NOISE_MV)[:, None])

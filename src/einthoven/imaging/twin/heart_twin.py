@@ -1,4 +1,4 @@
-"""A twin of an ECG on a heart, from nothing but both: a search in the simulator's family, a fit."""
+"""A twin of an ECG on a heart: a search among simulated beats, then a fit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ from einthoven.imaging.twin.wave_twin import Twin, fit_twin
 
 ABOUT = TwinSettings(onset_sd_ms=2.0, log_speed_sd=0.1, log_sigma_sd=0.1, log_gain_sd=0.05,
                      max_steps=10)  # fmt: skip
-"""About the best beat of the search; chosen on beats of validation hearts."""
+"""Settings of the fit from the best beat of the search; chosen on validation hearts."""
 MODEL_SD_MS = 1.5
-"""Of what all candidates share, such as trees that are not the patient's; chosen likewise."""
+"""SD of errors that all candidates share, such as Purkinje trees; chosen on validation hearts."""
 SEARCHED = SearchSettings()
 
 
@@ -33,10 +33,10 @@ class HeartTwin:
     """A twin and the beats of the search.
 
     Attributes:
-        twin: fitted about the first candidate. candidates: best first.
+        twin: fitted from the first candidate. candidates: best first.
         times: [75] ms of the twin at the recording points.
-        sds: [75] ms: Laplace's, the SD of the candidates, and `MODEL_SD_MS`, as independent; too
-            small where the true pattern is not among the candidates.
+        sds: [75] ms: that of Laplace's approximation, the SD of the candidates and `MODEL_SD_MS`,
+            as independent; too small if the true pattern is not among the candidates.
     """
 
     twin: Twin
@@ -47,13 +47,13 @@ class HeartTwin:
 
 @dataclass(frozen=True, eq=False)
 class TwinMaker:
-    """A heart whose twins are wanted.
+    """A heart for which twins are fitted.
 
     Attributes:
         patient: with anatomy, mesh, fibres, ventricular coordinates and Purkinje trees.
         grad: [9, cell, 3] kOhm/mm, in the order of `core.names.STANDARD_ELECTRODES`.
-        config: sections activation, leadfield (about which those of the twin lie) and imaging (of
-            what the search draws).
+        config: sections activation and leadfield (centre of the prior) and imaging (ranges of the
+            search).
         simulator: of the heart.
     """
 
@@ -64,7 +64,7 @@ class TwinMaker:
 
     @classmethod
     def of(cls, patient: Patient, grad: np.ndarray, config: Config) -> Self:
-        """Ready to search.
+        """The maker of a patient's twins.
 
         Raises:
             BadInput: a stage is missing, or shapes that do not fit.
@@ -83,11 +83,11 @@ class TwinMaker:
 
         Args:
             ecg: [12, time] mV in the order of `core.names.LEADS`, baseline at zero, QRS only.
-            time: [time] whole ms, step 1; the first activation is at zero, but for what the
-                settings let it be off.
-            searched: of the search. about: of the fit about its best beat.
-            first: beats the search begins with, such as those of `posterior_beats`;
-                none: drawn from section imaging.
+            time: [time] whole ms, step 1; the first activation is at zero, up to the shift that
+                the settings allow.
+            searched: settings of the search. about: settings of the fit.
+            first: beats that begin the search, such as `posterior_beats`; none: from the ranges
+                of section imaging.
 
         Raises:
             BadInput: shapes that do not fit, NaN, or a flat ECG.
@@ -96,21 +96,21 @@ class TwinMaker:
         section, name = self.config.imaging, self.patient.name
         drawn = [BeatParameters.draw(section, generator(searched.seed, name, "twin", k))
                  for k in range(0 if first else searched.n_first)]  # fmt: skip
-        stage = TwinTarget(self.simulator, "", ecg[INDEPENDENT_ROWS].astype(float), time, searched)
-        found = search(stage, [*first, *drawn], section)
+        target = TwinTarget(self.simulator, "", ecg[INDEPENDENT_ROWS].astype(float), time, searched)
+        candidates = search(target, [*first, *drawn], section)
         nine = np.array(STANDARD_ELECTRODES)
         fields = LeadFieldGradients(nine, np.zeros((len(nine), 3)), self.grad)
         forward = ForwardModel.of(self.patient, fields, self.config.leadfield, time)
         wave = WaveModel(self.patient, self.config.activation)
-        twin = fit_twin(wave, forward, ecg, found[0].tau, about, self._logs(found[0]))
+        twin = fit_twin(wave, forward, ecg, candidates[0].tau, about, self._logs(candidates[0]))
         weights = self.simulator.points.weights
-        among = np.std([one.times for one in found], axis=0, ddof=1)
+        among = np.std([candidate.times for candidate in candidates], axis=0, ddof=1)
         sds = np.sqrt(twin.sd_of(weights) ** 2 + among**2 + MODEL_SD_MS**2)
-        return HeartTwin(twin, tuple(found), weights @ twin.activation_time, sds)
+        return HeartTwin(twin, tuple(candidates), weights @ twin.activation_time, sds)
 
-    def _logs(self, found: Candidate) -> np.ndarray:
+    def _logs(self, candidate: Candidate) -> np.ndarray:
         """[7] logarithms of speeds and sigmas over the settings', and of the gain."""
-        own = [getattr(self.config.activation, f"{name}_mm_per_ms") for name in SPEEDS]
-        own += [getattr(self.config.leadfield, f"{name}_s_per_m") for name in SIGMAS]
-        values = [getattr(found.case, name) for name in (*SPEEDS, *SIGMAS)]
-        return np.r_[np.log(np.array(values) / own), found.log_gain]
+        settings = [getattr(self.config.activation, f"{name}_mm_per_ms") for name in SPEEDS]
+        settings += [getattr(self.config.leadfield, f"{name}_s_per_m") for name in SIGMAS]
+        values = [getattr(candidate.case, name) for name in (*SPEEDS, *SIGMAS)]
+        return np.r_[np.log(np.array(values) / settings), candidate.log_gain]

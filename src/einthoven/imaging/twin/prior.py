@@ -1,7 +1,7 @@
-"""What is likely of a twin's beat before its ECG is fitted: onsets, speeds, conductivities, gain.
+"""Prior of a twin's beat: onsets, speeds, conductivities and gain.
 
-Onsets are a first map plus a Gaussian process over the muscle, all else normal about the first
-map's own or the settings' values.
+Onsets are a first map plus a Gaussian process over the muscle. All other parameters are normal,
+centred on the values of the first map or of the settings.
 """
 
 from dataclasses import dataclass
@@ -17,34 +17,33 @@ from einthoven.imaging.twin.forward import SIGMAS
 from einthoven.imaging.twin.wave import SPEEDS
 
 ROUND_OFF = 1e-9
-"""Modes weaker than this share of the strongest are left out."""
+"""Least variance of a mode, relative to the strongest."""
 N_TISSUE = len(SPEEDS) + len(SIGMAS)
 AS_SET = np.zeros(N_TISSUE + 1)
 LEAST_SD = 1e-6
-"""Of what is known: it stays where it is, and the prior has a density."""
+"""SD of known parameters, so that the prior has a density."""
 
 
 @dataclass(frozen=True)
 class TwinSettings:
-    """Of the prior, in standard deviations, and of the iteration."""
+    """Standard deviations of the prior, and settings of the iteration."""
 
     onset_sd_ms: float = 10.0
-    """About the first map."""
+    """SD about the first map."""
     onset_length_mm: float = 20.0
-    """Over which onsets move together."""
+    """Correlation length of the onsets."""
     n_modes: int = 96
-    """Of the Gaussian process, the strongest."""
+    """Number of modes of the Gaussian process."""
     log_speed_sd: float = 0.15
     log_sigma_sd: float = 0.0
-    """Of intracellular conductivities; 0: known. Three measurements span 0.7 and 1.15 (Roth
-    1997)."""
+    """SD of intracellular conductivities; 0: known. Measurements span 0.7 and 1.15 (Roth 1997)."""
     log_gain_sd: float = 0.4
-    """Of all amplitudes together: the torso's conductivities, electrodes."""
+    """SD of the common gain, for the torso's conductivities and the electrodes."""
     shift_sd_ms: float = 0.0
-    """Of all times together, where time 0 of the ECG is not the first activation for certain."""
+    """SD of the common shift, if time 0 of the ECG is not exactly the first activation."""
     noise_share: float = 0.01
-    """SD of noise and of what the model lacks, as a share of the ECG's peak, as if it were white:
-    an error that lasts n samples weighs as one of sqrt(n) times its SD."""
+    """SD of noise and model error over the ECG's peak, taken as white: an error that lasts n
+    samples has the weight of one of sqrt(n) times its SD."""
     max_steps: int = 25
     tolerance: float = 1e-3
     """Relative decrease of the cost at which the iteration ends."""
@@ -55,7 +54,7 @@ class TwinPrior:
     """A Gaussian over weights of directions, logarithms of speeds and sigmas, and of the gain.
 
     Attributes:
-        start: [node] ms, onsets where all weights are zero.
+        start: [node] ms, onsets at zero weights.
         directions: [node, direction] ms per unit of a weight.
         mean: [direction + 7] and sds: [direction + 7] of the parameters, independent.
     """
@@ -73,7 +72,7 @@ class TwinPrior:
         settings: TwinSettings,
         logs: np.ndarray = AS_SET,
     ) -> Self:
-        """About a map.
+        """Prior centred on a map.
 
         Args:
             nodes: [node, 3] mm of the heart.
@@ -99,8 +98,8 @@ class TwinPrior:
 def onset_modes(nodes: np.ndarray, settings: TwinSettings) -> np.ndarray:
     """Modes of a Gaussian process with a squared-exponential covariance: [node, mode] ms.
 
-    By Nystroem's extension from points as far apart as can be, so that a sum of the modes with
-    independent standard normal weights has the covariance of the process, less what is left out.
+    Nystroem's extension from farthest-point samples: the sum of the modes with independent standard
+    normal weights has the covariance of the process, without its weakest modes.
     """
     length, n_sites = settings.onset_length_mm, min(3 * settings.n_modes, len(nodes))
     sites = farthest_points(nodes, nodes[0], n_sites)

@@ -1,4 +1,4 @@
-"""The digital twin of a recorded ECG on a heart that is given: the command `einthoven twin`."""
+"""The digital twin of a recorded ECG on a given heart: the command `einthoven twin`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from einthoven.base.config import Config
 from einthoven.base.core.files import atomic, save_arrays, write_json
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.data.patient.patient import Patient
-from einthoven.imaging.corpus.beat_parameters import PARAMETERS, BeatParameters
+from einthoven.imaging.corpus.beat_parameters import BeatParameters
 from einthoven.imaging.inputs.lead_fields import lead_fields_of
 from einthoven.imaging.inputs.measures import clinical_measures
 from einthoven.imaging.inputs.points import NAMES
@@ -23,9 +23,9 @@ from einthoven.physics.ecg.recordings.aligned import aligned_beat
 from einthoven.physics.ecg.recordings.recording import Recording
 
 BEFORE_MS, AFTER_MS = 10, 10
-"""Of the record before the first activation and after the QRS: what is fitted."""
+"""Fitted interval before the first activation and after the QRS."""
 SEARCHED = SearchSettings(largest_log_gain=0.8, largest_shift_ms=8)
-"""The torso's conductivities and the time of the first activation are unknown."""
+"""Settings for unknown torso conductivities and an unknown first activation."""
 LOG_GAIN_SD, SHIFT_SD_MS = 0.4, 2.0
 HEADER = "point,time_ms,sd_ms"
 WARNING = (
@@ -40,13 +40,13 @@ NOT_THE_BODY = (
 
 @dataclass(frozen=True, eq=False)
 class RecordedTwin:
-    """A twin and what it was fitted to.
+    """A twin and the recording that it was fitted to.
 
     Attributes:
-        imaged: the ECG alone, with the check of it. patient: whose heart.
-        forward: fem or operator. time: [time] ms from where the first activation is expected.
-        ecg: [12, time] mV, what was fitted. found: with times on the same axis.
-        n_drawn: cases of a posterior that the search began with; 0: drawn from section imaging.
+        imaged: map and out-of-distribution check of the ECG. patient: name of the heart's patient.
+        forward: fem or operator. time: [time] ms from the expected first activation.
+        ecg: [12, time] mV, as fitted. heart_twin: with times on the same axis.
+        n_drawn: posterior cases that began the search; 0: cases of section imaging.
     """
 
     imaged: ImagedEcg
@@ -54,22 +54,22 @@ class RecordedTwin:
     forward: str
     time: np.ndarray
     ecg: np.ndarray
-    found: HeartTwin
+    heart_twin: HeartTwin
     n_drawn: int = 0
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Of the recording, its check, the geometry, and what this is not."""
+        """Hints on the recording, its check, the geometry, and the limits of use."""
         return (*self.imaged.warnings[:-1], NOT_THE_BODY.format(name=self.patient), WARNING)
 
     @property
     def searched_correlation(self) -> float:
-        """About that of the best candidate's ECG: sqrt(1 - misfit^2) where its gain is the best."""
-        return float(np.sqrt(max(0.0, 1.0 - self.found.candidates[0].misfit ** 2)))
+        """Correlation of the best candidate's ECG, sqrt(1 - misfit^2) at its best gain."""
+        return float(np.sqrt(max(0.0, 1.0 - self.heart_twin.candidates[0].misfit ** 2)))
 
     def line(self) -> str:
-        """One line."""
-        times, twin = self.found.times, self.found.twin
+        """One line with correlations and the duration of activation."""
+        times, twin = self.heart_twin.times, self.heart_twin.twin
         first, last = NAMES[int(times.argmin())], NAMES[int(times.argmax())]
         return (
             f"{self.imaged.recording.name} on the heart of {self.patient}: QRS of the twin and of "
@@ -79,35 +79,35 @@ class RecordedTwin:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Of twin.json."""
-        twin, own = self.found.twin, self.found.twin.parameters
+        """Content of twin.json."""
+        twin = self.heart_twin.twin
         return {
             "recording": self.imaged.recording.name,
             "patient": self.patient,
             "forward": self.forward,
             "correlation": twin.correlation,
             "searched_correlation": self.searched_correlation,
-            "pattern": self.found.candidates[0].case.pattern,
+            "pattern": self.heart_twin.candidates[0].case.pattern,
             "n_cases_of_posterior": self.n_drawn,
             "n_steps": twin.n_steps,
             "seconds": twin.seconds,
-            "log_speeds": own.log_speeds.tolist(),
-            "log_sigmas": own.log_sigmas.tolist(),
-            "log_gain": own.log_gain,
+            "log_speeds": twin.parameters.log_speeds.tolist(),
+            "log_sigmas": twin.parameters.log_sigmas.tolist(),
+            "log_gain": twin.parameters.log_gain,
             "out_of_distribution": self.imaged.check.to_json(),
             "warnings": list(self.warnings),
         }
 
     def write(self, folder: str | Path) -> None:
-        """Write twin.csv, twin.json and twin.npz, each whole or not at all."""
+        """Write twin.csv, twin.json and twin.npz, each atomically."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with atomic(folder / "twin.csv") as temporary:
-            triples = zip(NAMES, self.found.times, self.found.sds)
+            triples = zip(NAMES, self.heart_twin.times, self.heart_twin.sds)
             rows = [f"{name},{at:.2f},{sd:.2f}" for name, at, sd in triples]
             temporary.write_text("\n".join([HEADER, *rows]) + "\n")
         write_json(folder / "twin.json", self.to_json())
-        twin = self.found.twin
+        twin = self.heart_twin.twin
         arrays = {"time": self.time, "ecg": self.ecg, "fitted": twin.ecg,
                   "activation_time": twin.activation_time,
                   "activation_sd": twin.activation_sd}  # fmt: skip
@@ -121,11 +121,11 @@ def fit_recorded_twin(
 
     Args:
         recording: see `ei.read_ecg`.
-        patient: with anatomy, mesh, fibres, ventricular coordinates and Purkinje trees; where it
-            has no lead fields the shipped operator predicts them.
+        patient: with anatomy, mesh, fibres, ventricular coordinates and Purkinje trees; without
+            lead fields the shipped operator predicts them.
         config: as of `TwinMaker`.
-        model: of imaging, whose check of the ECG is stated; draws of a posterior begin the search.
-            None: the shipped one.
+        model: images and checks the ECG; draws of its posterior begin the search. None: the
+            shipped one.
 
     Raises:
         BadInput: a stage or an electrode is missing, or as `ImagingModel.image` and
@@ -135,23 +135,21 @@ def fit_recorded_twin(
     beat, measures = aligned_beat(recording), clinical_measures(patient)
     imaged = model.image(beat, measures)
     patterns, parameters = model.beat_parameters(beat, measures, SEARCHED.n_first)
-    return twin_of_beat(imaged, patient, config, posterior_beats(patterns, parameters, PARAMETERS))
+    return twin_of_beat(imaged, patient, config, posterior_beats(patterns, parameters))
 
 
 def twin_of_beat(
     imaged: ImagedEcg, patient: Patient, config: Config, first: Sequence[BeatParameters] = ()
 ) -> RecordedTwin:
-    """Fit a twin to the QRS of a recording that was imaged.
+    """Fit a twin to the QRS of an imaged recording.
 
-    The first activation and the amplitude are unknown: the QRS onset is put at the median of its
-    delays, about which the search shifts beats, and the fit moves all times together.
+    The first activation and the amplitude are unknown. The QRS onset is put at its median delay;
+    the search shifts beats about it, and the fit shifts all times together.
 
     Args:
         imaged: the recording.
-        patient: with anatomy, mesh, fibres, ventricular coordinates and Purkinje trees; where it
-            has no lead fields the shipped operator predicts them.
-        config: as of `TwinMaker`.
-        first: cases that the search begins with; none: of section imaging.
+        patient, config: as for `fit_recorded_twin`.
+        first: cases that begin the search; none: cases of section imaging.
 
     Raises:
         BadInput: a stage or an electrode is missing, or as `TwinMaker.fit`.
@@ -162,13 +160,13 @@ def twin_of_beat(
     time = np.arange(float(n_times)) - BEFORE_MS
     ecg = imaged.beat.window(delay + BEFORE_MS, n_times)
     about = replace(ABOUT, log_gain_sd=LOG_GAIN_SD, shift_sd_ms=SHIFT_SD_MS)
-    found = TwinMaker.of(patient, grad, config).fit(ecg, time, SEARCHED, about, first)
-    return RecordedTwin(imaged, patient.name, forward, time, ecg, found, len(first))
+    twin = TwinMaker.of(patient, grad, config).fit(ecg, time, SEARCHED, about, first)
+    return RecordedTwin(imaged, patient.name, forward, time, ecg, twin, len(first))
 
 
 def _lead_fields(patient: Patient, config: Config) -> tuple[str, np.ndarray]:
-    """By finite elements where they were solved for the nine electrodes, else by the operator."""
-    has = patient.has("lead_fields")
-    solved = patient.lead_fields.electrode_names.tolist() if has else []
+    """Forward model and gradients: solved finite elements if there are any, else the operator."""
+    stored = patient.has("lead_fields")
+    solved = patient.lead_fields.electrode_names.tolist() if stored else []
     name = "fem" if set(STANDARD_ELECTRODES) <= set(solved) else "operator"
     return name, lead_fields_of(patient, config.leadfield, (name,))[name]

@@ -21,7 +21,7 @@ WINDOW_SHARE, PROMINENCE_SHARE, SMOOTH_SHARE = 0.05, 0.05, 0.03
 """Earliest region, prominence of a breakthrough and smoothing, as shares of the range of the true
 activation times."""
 RADIUS_MM = 15.0
-"""Least distance of two breakthroughs, as in `analysis.breakthroughs`."""
+"""Breakthroughs closer than this are merged."""
 
 
 def scores(problem: KnownProblem, estimate: Estimate) -> dict[str, float]:

@@ -16,10 +16,10 @@ import numpy as np
 from einthoven.base.config.models import Config
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import save_arrays
-from einthoven.base.core.names import LEADS, STANDARD_ELECTRODES
+from einthoven.base.core.names import LEADS
 from einthoven.base.core.tags import Tissue
 from einthoven.base.plots.ecg_paper import ecg_figure
-from einthoven.data.patient.anatomy import HEART, Anatomy, Electrodes
+from einthoven.data.patient.anatomy import HEART, Anatomy
 from einthoven.data.patient.mesh import TetMesh
 from einthoven.data.patient.patient import Patient
 from einthoven.learning.prediction.new_patient import STATED, predict_new
@@ -71,7 +71,7 @@ class BodyEcgs:
         """
         names, ecgs, strange = [], [], []
         for body in (patient, *(moved_heart(patient, anatomy) for anatomy in anatomies)):
-            found = predict_new(model, body, twelve_lead_electrodes(body.anatomy), config, machine)
+            found = predict_new(model, body, body.anatomy.twelve_lead_electrodes, config, machine)
             names.append(body.anatomy.patient)
             ecgs.append(found.needed("ecg"))
             if not (found.out_of_distribution or {})["in_distribution"]:
@@ -107,19 +107,6 @@ class BodyEcgs:
             title, mean = f"{self.patient}, {scenario}", self.ecg[:, k].mean(axis=0)
             figure = ecg_figure(self.time, {label: mean}, title, {label: (low[k], high[k])})
             figure.savefig(to / f"ecg_bodies_{scenario}.png", metadata={"Software": None})
-
-
-def twelve_lead_electrodes(anatomy: Anatomy) -> Electrodes:
-    """The nine electrodes of the 12-lead ECG.
-
-    Raises:
-        BadInput: one is missing.
-    """
-    names = anatomy.site_names.tolist()
-    if missing := [name for name in STANDARD_ELECTRODES if name not in names]:
-        raise BadInput(f"{anatomy.patient}: has no electrode {', '.join(missing)}")
-    rows = [names.index(name) for name in STANDARD_ELECTRODES]
-    return Electrodes(anatomy.site_names[rows], anatomy.site_points[rows])
 
 
 def moved_heart(patient: Patient, anatomy: Anatomy) -> Patient:

@@ -197,14 +197,16 @@ def feature_row(sample: EcgSample, scenario: str) -> FeatureRow:
         BadInput: as `delineate`.
     """
     beat = sample.beats[scenario]
-    found = delineate(beat.ecg, beat.time, beat.rr_ms)
-    from_onset = beat.time - found.onset_ms
+    delineation = delineate(beat.ecg, beat.time, beat.rr_ms)
+    from_onset = beat.time - delineation.onset_ms
     trace = [
         np.interp(TRACE_MS, from_onset, lead, left=np.nan, right=np.nan)
-        - found.leads[name].baseline_mv
+        - delineation.leads[name].baseline_mv
         for name, lead in zip(LEADS, beat.ecg)
     ]
-    return FeatureRow(sample.name, scenario, beat_features(found), sample.sex, np.array(trace))
+    return FeatureRow(
+        sample.name, scenario, beat_features(delineation), sample.sex, np.array(trace)
+    )
 
 
 def feature_table(

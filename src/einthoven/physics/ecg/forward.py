@@ -18,6 +18,8 @@ CELLS_PER_BLOCK = 4096
 def transfer_matrix(heart: Heart, sigma_i: np.ndarray, grad: np.ndarray) -> np.ndarray:
     """The matrix A with phi = A V_m for nodal V_m: A[e, n] = - int G_i grad(hat_n) . grad Z_e.
 
+    The elements must resolve the wavefront; for V_m = U(t - tau) use `forward_potential`.
+
     Args:
         heart: its nodes and cells.
         sigma_i: [cell, 3, 3] intracellular conductivity, mS/mm.
@@ -37,29 +39,6 @@ def transfer_matrix(heart: Heart, sigma_i: np.ndarray, grad: np.ndarray) -> np.n
         for row, values in zip(matrix, share):
             row -= np.bincount(heart.cells[:, vertex], values, minlength=len(heart.points))
     return matrix
-
-
-def forward_potential_vm(
-    heart: Heart, sigma_i: np.ndarray, v_m: np.ndarray, grad: np.ndarray
-) -> np.ndarray:
-    """Electrode potentials of any nodal transmembrane potential, eq. (3).
-
-    The elements must resolve the wavefront; for V_m = U(t - tau) use `forward_potential`.
-
-    Args:
-        heart: its nodes and cells.
-        sigma_i: [cell, 3, 3] mS/mm.
-        v_m: [time, node] mV.
-        grad: [electrode, cell, 3] kOhm/mm.
-
-    Returns:
-        [electrode, time] mV.
-
-    Raises:
-        BadInput: shapes that do not fit, or NaN.
-    """
-    check.finite("v_m", check.shape("v_m", v_m, (None, len(heart.points))))
-    return transfer_matrix(heart, sigma_i, grad) @ np.asarray(v_m, dtype=np.float64).T
 
 
 def forward_potential(

@@ -100,9 +100,9 @@ def reference_ecg(
     pseudo = pseudo_lead_field_grad(
         heart.centroids, lead_fields.electrode_points, leadfield.sigma_torso_s_per_m
     )
-    both = np.concatenate([fem, pseudo])
+    grads = np.concatenate([fem, pseudo])
     membrane = Membrane.of(patient, leadfield, repolarisation)
-    by_fem, by_pseudo = _ecgs(membrane, patient, names, both, activations, settings.ecg)
+    by_fem, by_pseudo = _ecgs(membrane, patient, names, grads, activations, settings.ecg)
     energy = [membrane.during(a).energy(a.activation_time) for a in activations]
     return replace(
         by_fem,

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from helpers.fem import oriented
 
-from einthoven.app.evaluation.evaluate import PseudoLeadField, by_method, evaluate
-from einthoven.app.evaluation.imported import imported_rows
+from einthoven.app.evaluation.evaluate import PseudoLeadField, by_method, evaluate, imported_rows
 from einthoven.app.evaluation.patient_errors import (
     ANGLE_LEVELS,
     Prediction,

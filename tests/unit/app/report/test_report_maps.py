@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 from helpers.heart import HOMOGENEOUS, activated_patient
 
-from einthoven.app.report.patient_page import activation_figure, heart_surface
-from einthoven.app.report.repolarisation import repolarisation_figure
+from einthoven.app.report.patient_page import (
+    activation_figure,
+    heart_surface,
+    repolarisation_figure,
+)
 from einthoven.base.config.models import ActivationSettings as ActivationConfig
 from einthoven.base.core.errors import BadInput
 from einthoven.base.plots import heart_views

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from einthoven.app.report.population import population_section
+from einthoven.app.report.cohort import population_section
 from einthoven.base.config.models import CohortSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import save_arrays

@@ -12,12 +12,13 @@ from einthoven.app.cli import main
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import write_json
 from einthoven.base.core.names import LEADS
+from einthoven.base.plots.style import write_figures
 from einthoven.imaging.inputs.heart_surface import RecordedHeart
 from einthoven.imaging.inputs.points import NAMES
 from einthoven.imaging.model.familiarity import N_COMPONENTS, EcgFamiliarity, from_onset
 from einthoven.imaging.model.imaged_ecg import HEADER, WARNING
 from einthoven.imaging.model.imaging_model import CARD_FILE, SHIPPED, ImagingModel, image
-from einthoven.imaging.model.pictures import by_place, figures_of, write_figures
+from einthoven.imaging.model.pictures import by_place, figures_of
 from einthoven.imaging.model.predictors import PosteriorPredictor, ResidualPredictor
 from einthoven.imaging.model.residuals import N_NEAREST, CalibrationErrors
 from einthoven.imaging.networks.imaging_network import MapPrediction

@@ -63,15 +63,15 @@ def ecg_of(case: BeatParameters) -> tuple[np.ndarray, np.ndarray]:
     return ecg[:, : len(TIME)], beat.activation_time
 
 
-def stage(ecg: np.ndarray, settings: SearchSettings = FEW) -> TwinTarget:
-    """Of a whole ECG."""
+def target(ecg: np.ndarray, settings: SearchSettings = FEW) -> TwinTarget:
+    """Target with the ECG of all leads."""
     return TwinTarget(maker().simulator, "", ecg[INDEPENDENT_ROWS], TIME, settings)
 
 
 def test_the_case_itself_is_found_among_others() -> None:
     case = drawn(1, 5)[0]
     ecg, times = ecg_of(case)
-    found = search(stage(ecg, replace(FEW, n_generations=0)), [*drawn(8, 6), case], SECTION)
+    found = search(target(ecg, replace(FEW, n_generations=0)), [*drawn(8, 6), case], SECTION)
     assert found[0].misfit < 1e-6 and len(found) == FEW.n_kept
     np.testing.assert_allclose(found[0].times, times, atol=1e-6)
     assert [one.misfit for one in found] == sorted(one.misfit for one in found)
@@ -81,7 +81,7 @@ def test_generations_come_nearer_and_are_the_same_for_a_seed() -> None:
     ecg, _ = ecg_of(drawn(1, 5)[0])
     first = drawn(FEW.n_first, 6)
     none, two, again = (
-        search(stage(ecg, replace(FEW, n_generations=n)), first, SECTION) for n in (0, 2, 2)
+        search(target(ecg, replace(FEW, n_generations=n)), first, SECTION) for n in (0, 2, 2)
     )
     assert two[0].misfit < none[0].misfit and two[-1].misfit < none[-1].misfit
     assert [one.misfit for one in two] == [one.misfit for one in again]
@@ -92,7 +92,7 @@ def test_shift_and_gain_are_found() -> None:
     ecg, times = ecg_of(case)
     late = 1.5 * np.pad(ecg, ((0, 0), (4, 0)))[:, : len(TIME)]
     free = replace(FEW, largest_log_gain=0.6, largest_shift_ms=6)
-    found = stage(late, free).play(case)
+    found = target(late, free).candidate(case)
     assert found.misfit < 1e-6
     assert found.log_gain == pytest.approx(np.log(1.5))
     np.testing.assert_allclose(found.times, times + 4.0, atol=1e-6)
@@ -114,16 +114,11 @@ def test_children_keep_to_the_ranges_and_to_a_pattern_of_their_parents() -> None
         assert all(0 <= site.z <= 1 and 0 <= site.rho <= 1 for site in one.sites)
 
 
-def test_cases_of_draws_are_played_like_any() -> None:
+def test_cases_of_draws_are_simulated_like_any() -> None:
     case = drawn(3, 8)[2]
-    values = np.array([case.row])
-    columns = np.random.default_rng(0).permutation(len(PARAMETERS))
-    names = tuple(PARAMETERS[k] for k in columns)
-    (found,) = posterior_beats(np.array([case.pattern]), values[:, columns], names)
+    (found,) = posterior_beats(np.array([case.pattern]), np.array([case.row]))
     assert found.pattern == case.pattern and len(found.sites) == len(case.sites)
     assert found.cv_fiber == case.cv_fiber and found.cycle_length_ms == 1000.0
-    with pytest.raises(BadInput, match="no cv_fiber"):
-        posterior_beats(np.array([case.pattern]), values[:, 1:], PARAMETERS[1:])
 
 
 def test_a_twin_from_nothing_but_heart_and_ecg() -> None:
@@ -140,7 +135,7 @@ def test_what_cannot_be_searched_is_refused() -> None:
     with pytest.raises(BadInput, match=r"ecg: shape \(12, 7\)"):
         maker().fit(np.ones((12, 7)), TIME, FEW)
     with pytest.raises(BadInput, match="no case"):
-        search(stage(ecg_of(drawn(1, 5)[0])[0]), [], SECTION)
+        search(target(ecg_of(drawn(1, 5)[0])[0]), [], SECTION)
 
 
 def test_a_recording_has_a_twin_with_all_that_is_to_be_told(
@@ -155,7 +150,7 @@ def test_a_recording_has_a_twin_with_all_that_is_to_be_told(
     found = recorded_twin.twin_of_beat(imaged, activated_patient(), Config())
     assert found.warnings[-1] == recorded_twin.WARNING
     assert "heart of ideal" in found.warnings[-2]
-    assert f"{found.found.twin.correlation:.4f}" in found.line()
+    assert f"{found.heart_twin.twin.correlation:.4f}" in found.line()
     found.write(tmp_path)
     told = read_json(tmp_path / "twin.json")
     assert told["n_cases_of_posterior"] == 0

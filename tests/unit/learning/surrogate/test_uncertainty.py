@@ -11,7 +11,7 @@ import torch
 from helpers.surrogate import ball_patient, inputs_of, write_ball_store
 from torch import nn
 
-from einthoven.app.report.uncertainty import COLUMNS, uncertainty_sections
+from einthoven.app.report.results import COLUMNS, uncertainty_sections
 from einthoven.base.config.learning import RefractionSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json, write_json

@@ -118,7 +118,8 @@ def test_declared_rates_must_be_those_of_the_file(tmp_path):
     path = write_xml(tmp_path / "a.xml", rhythm(500.0))
     with pytest.raises(BadInput, match="500 Hz, not 1000 Hz"):
         read_recording(path, Declared(1000.0))
-    with pytest.raises(BadInput, match="are read from .hea"):
+    (tmp_path / "a.dcm").touch()
+    with pytest.raises(BadInput, match="'.dcm' is none of .hea"):
         read_recording(tmp_path / "a.dcm")
     with pytest.raises(BadInput, match="no such file"):
         read_recording(tmp_path / "b.dat")

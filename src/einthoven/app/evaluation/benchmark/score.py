@@ -111,8 +111,8 @@ def ecg_error(cell_grad: np.ndarray, patient: Patient, benchmark: BenchmarkTask)
     durations = section_of(RepolarisationSettings, true.settings or {}, patient.name)
     beats = [patient.activation(str(scenario)) for scenario in true.scenario]
     settings = SimulationSettings(benchmark.ecg, sigma, durations)
-    found = simulate_ecg(patient, fields, beats, settings)
-    return float(metrics.rel_l2(found.ecg, true.ecg).mean())
+    simulated = simulate_ecg(patient, fields, beats, settings)
+    return float(metrics.rel_l2(simulated.ecg, true.ecg).mean())
 
 
 def table(scored: Iterable[Mapping[str, Any]]) -> str:

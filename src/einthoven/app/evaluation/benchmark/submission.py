@@ -237,12 +237,12 @@ def _read(path: Path, due: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarra
     Raises:
         BadInput: names array, shape and what is wrong.
     """
-    there = _shapes(path)
-    _raise_if_unknown(path, there)
+    shapes = _shapes(path)
+    _raise_if_unknown(path, shapes)
     for name, shape in due.items():
-        if name not in there:
+        if name not in shapes:
             raise BadInput(f"{path}: lacks {name}")
-        found, kind = there[name]
+        found, kind = shapes[name]
         if kind not in ("U" if name == "electrodes" else "f"):
             raise BadInput(f"{path}: {name}: dtype of kind {kind!r}; floats, or names as text")
         if found != shape:
@@ -258,7 +258,7 @@ def _read(path: Path, due: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarra
     return arrays
 
 
-def _raise_if_unknown(path: Path, there: Iterable[str]) -> None:
+def _raise_if_unknown(path: Path, names: Iterable[str]) -> None:
     """Raise BadInput for an array that no submission has."""
-    if unknown := sorted(set(there) - {*NEEDED, *OPTIONAL}):
+    if unknown := sorted(set(names) - {*NEEDED, *OPTIONAL}):
         raise BadInput(f"{path}: unknown array {_few(unknown)}; {', '.join(NEEDED)} are expected")

@@ -90,7 +90,7 @@ class BenchmarkTask:
 
     def patients(self, split: str) -> list[str]:
         """Names of a split."""
-        return [name for name, its in self.splits.items() if its == split]
+        return [name for name, of in self.splits.items() if of == split]
 
     def field(self, patient: str) -> HeartField:
         """Points and true gradients of a patient.

@@ -81,19 +81,19 @@ def shown_methods(patient: Patient, prediction: str | Path | None = None) -> lis
     Raises:
         BadInput: neither, or a prediction of another patient.
     """
-    found = []
+    methods = []
     if patient.has("lead_fields") and patient.has("ecg"):
-        found.append(ShownMethod.of_fem(patient))
+        methods.append(ShownMethod.of_fem(patient))
     if prediction is not None:
         arrays = load_arrays(prediction, ["heart_grad", "electrode_names"])
         if (name := arrays.attrs.get("patient")) != patient.name:
             raise BadInput(f"{prediction}: of patient {name}, not {patient.name}")
         parts = (arrays.attrs.get(key) for key in ("encoder", "model"))
         name = "-".join(str(part) for part in parts if part) or "prediction"
-        found.append(ShownMethod.of_prediction(name, arrays, len(patient.heart.cells)))
-    if not found:
+        methods.append(ShownMethod.of_prediction(name, arrays, len(patient.heart.cells)))
+    if not methods:
         raise BadInput(
             f"{patient.where}: {patient.name} has no solved lead fields with an ECG "
             "(leadfield_b*.npz, ecg.npz), and no prediction is given"
         )
-    return found
+    return methods

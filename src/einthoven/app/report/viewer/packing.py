@@ -48,11 +48,6 @@ class Packed:
             raise BadInput(f"ids: {ids.min()} to {ids.max()}, not 0 to 65535")
         return cls(ids.astype(np.uint16))
 
-    @property
-    def values(self) -> np.ndarray:
-        """Values after rounding, as in the page."""
-        return self.low + self.step * self.stored
-
     def to_json(self) -> dict[str, Any]:
         """Little-endian bytes in base64, and the data needed to read them."""
         little = self.stored.astype(self.stored.dtype.newbyteorder("<"))

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from einthoven.app.report.run import SCENARIO_NAMES
 from einthoven.app.report.viewer.methods import ShownMethod
@@ -69,7 +68,7 @@ def scene_of(patient: Patient, methods: Sequence[ShownMethod]) -> Scene:
     fixed = {
         "torso_points": Packed.of(torso[kept]),
         "torso_faces": Packed.of_ids(faces),
-        "electrode_points": Packed.of(_electrode_points(patient)),
+        "electrode_points": Packed.of(anatomy.twelve_lead_electrodes.points),
         **ecg,
     }
     shown = HeartShown.of(heart, _most_nodes(fixed, len(methods), len(scenarios)))
@@ -82,13 +81,6 @@ def scene_of(patient: Patient, methods: Sequence[ShownMethod]) -> Scene:
         **dict(_lead_fields(patient, shown, methods)),
     }
     return Scene(arrays, _about(patient, methods, scenarios) | _rounding(arrays))
-
-
-def _electrode_points(patient: Patient) -> np.ndarray:
-    """[electrode, 3] mm of the nine electrodes."""
-    anatomy = patient.anatomy
-    names = anatomy.site_names.tolist()
-    return anatomy.site_points[[names.index(name) for name in STANDARD_ELECTRODES]]
 
 
 def _ecgs(methods: Sequence[ShownMethod], scenarios: Sequence[str]) -> dict[str, Packed]:
@@ -129,12 +121,12 @@ def _lead_fields(
     """
     heart = patient.heart
     mean = shown.cell_mean(heart)
-    length = np.array([_at_nodes(mean, np.linalg.norm(m.grad, axis=2)) for m in methods])
+    length = np.array([(mean @ np.linalg.norm(m.grad, axis=2).T).T for m in methods])
     length = OHM * np.maximum(length, length.max() * 10**-DECADES)
     yield "magnitude", Packed.of(np.log10(length), np.uint8)
     if len(methods) > 1:
         angle = angular_error_deg(methods[1].grad, methods[0].grad)
-        yield "angle", Packed.of(_at_nodes(mean, angle), np.uint8)
+        yield "angle", Packed.of((mean @ angle.T).T, np.uint8)
     for surface, n in N_ARROWS.items():
         places = shown.places(heart, getattr(shown, surface), n)
         vectors = np.array([[mean[places] @ grad for grad in m.grad] for m in methods])
@@ -144,18 +136,15 @@ def _lead_fields(
         yield f"{surface}_arrows", Packed.of(directions, np.uint8)
 
 
-def _at_nodes(mean: sp.csr_array, values: np.ndarray) -> np.ndarray:
-    """Values [electrode, cell] -> [electrode, shown]."""
-    return (mean @ values.T).T
-
-
 def _rounding(arrays: Mapping[str, Packed]) -> dict[str, float]:
     """Half a step of the quantities shown as colours."""
-    found = {
+    rounding = {
         "time_rounding_ms": arrays["activation_time"].step / 2,
         "magnitude_rounding_percent": 100 * (10 ** (arrays["magnitude"].step / 2) - 1),
     }
-    return found | ({"angle_rounding_deg": arrays["angle"].step / 2} if "angle" in arrays else {})
+    if "angle" in arrays:
+        rounding["angle_rounding_deg"] = arrays["angle"].step / 2
+    return rounding
 
 
 def _about(
@@ -163,13 +152,13 @@ def _about(
 ) -> dict[str, Any]:
     """Names, labels and errors, of all cells of the heart."""
     bands = [Bands.of("", patient.activation(s).activation_time) for s in scenarios]
-    found: dict[str, Any] = {
+    about: dict[str, Any] = {
         "patient": patient.name,
         "electrodes": list(STANDARD_ELECTRODES),
         "leads": list(LEADS),
         "methods": [method.label for method in methods],
         "scenarios": [SCENARIO_NAMES.get(s, s) for s in scenarios],
-        "band_edges": [its.edges for its in bands],
+        "band_edges": [band.edges for band in bands],
         "n_cells": len(patient.heart.cells),
     }
     if len(methods) > 1:
@@ -178,6 +167,6 @@ def _about(
         difference = np.linalg.norm(guess - reference, axis=2)
         relative = difference / np.maximum(size, np.finfo(float).tiny)
         angle = angular_error_deg(guess, reference)
-        found["mean_angle_deg"] = [round(float(a), 3) for a in angle.mean(axis=1)]
-        found["mean_magnitude_rel"] = [round(float(r), 4) for r in relative.mean(axis=1)]
-    return found
+        about["mean_angle_deg"] = [round(float(a), 3) for a in angle.mean(axis=1)]
+        about["mean_magnitude_rel"] = [round(float(r), 4) for r in relative.mean(axis=1)]
+    return about

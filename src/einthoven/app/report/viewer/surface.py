@@ -42,10 +42,10 @@ class HeartShown:
 
     def places(self, heart: Heart, faces: np.ndarray, n: int) -> np.ndarray:
         """Numbers into `nodes` of `n` of the faces' nodes, far from each other."""
-        own = np.unique(faces)
-        points = heart.points[self.nodes[own]]
-        chosen = farthest_points(points, points[0], min(n, len(own)))
-        return own[cKDTree(points).query(chosen)[1]]
+        nodes = np.unique(faces)
+        points = heart.points[self.nodes[nodes]]
+        chosen = farthest_points(points, points[0], min(n, len(nodes)))
+        return nodes[cKDTree(points).query(chosen)[1]]
 
     def cell_mean(self, heart: Heart) -> sp.csr_array:
         """Matrix [shown, heart cell]: mean over the cells about a node, weighted by volume."""

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib import colormaps
 
+from einthoven.app.report.page import templates
 from einthoven.app.report.viewer.methods import shown_methods
 from einthoven.app.report.viewer.scene import PATIENT_BYTES, Scene, scene_of
 from einthoven.base.core.errors import StepFailed
@@ -69,10 +69,6 @@ def write_scene(path: str | Path, scene: Scene) -> PageSize:
     content = {**scene.to_json(), "maps": _colour_maps()}
     # in a script element, "</" would end it wherever it stands
     text = json.dumps(content, separators=(",", ":")).replace("</", "<\\/")
-    environment = Environment(
-        loader=PackageLoader("einthoven.app.report.viewer", "data"), autoescape=True,
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
     parts = {
         "style": Markup((DATA / "viewer.css").read_text()),
         "library": Markup((DATA / "ogl.min.js").read_text()),
@@ -80,7 +76,8 @@ def write_scene(path: str | Path, scene: Scene) -> PageSize:
         "about": scene.about,
         "version": __version__,
     }
-    page = environment.get_template("page.html.j2").render(**parts, data=Markup(text))
+    template = templates("einthoven.app.report.viewer", "data").get_template("page.html.j2")
+    page = template.render(**parts, data=Markup(text))
     size = PageSize(len(page.encode()) - len(text), len(text))
     if size.viewer > VIEWER_BYTES or size.patient > PATIENT_BYTES:
         raise StepFailed(

@@ -1,4 +1,4 @@
-"""Measured jobs: the benchmark files of Snakemake, and what the jobs' logs say at their end.
+"""Measured jobs: benchmark files of Snakemake, and the last line of the jobs' logs.
 
 Snakemake samples a job twice a second for 15 s and then every 30 s, so that it misses peaks of
 memory and the last half minute of processor time; every script therefore ends its log with what

@@ -1,4 +1,4 @@
-"""Costs as `einthoven costs` prints them: those measured, and those of a larger run."""
+"""Page of `einthoven costs`: measured costs, and those of a larger run."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Costs of each rule, what it should ask for, and what a larger run would cost.
+"""Costs of each rule, resources to request, and costs of a larger run.
 
 Memory and minutes are measured at the sizes of one run: mesh, electrodes, training. Another
 number of patients is a matter of counting; other sizes need one patient measured at those sizes.
@@ -27,7 +27,7 @@ LARGE = {
     "dataset": "dataset/*.zarr.zip",
     "predictions": "predictions/*/p[0-9]*.npz",
 }
-"""Files that hold nearly all bytes of a run."""
+"""Folders with nearly all bytes of a run -> their files."""
 _PATIENT = re.compile(r"\bp\d{4}\b(?!.*\bp\d{4}\b)")
 
 

@@ -9,7 +9,7 @@ from einthoven.app.run.monitor.state import Failure, WorkflowRun, lost, seconds_
 
 WIDTH = 24
 N_SHOWN = 20
-"""Number of failures and of running jobs that are listed; of more, only the number is shown."""
+"""Number of failures and running jobs that are listed; the others are counted."""
 PRODUCTS = {
     "data set": "dataset/einthoven.zarr.zip",
     "report": "report/index.html",
@@ -29,15 +29,15 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
-def counts(run: WorkflowRun, rule: str = "") -> tuple[int, int, int]:
-    """Jobs done, jobs at work, and all jobs, of one rule or of the run.
+def counts(run: WorkflowRun, name: str = "") -> tuple[int, int, int]:
+    """Numbers of finished, working and all jobs, of one rule or of the run.
 
-    What a group has finished inside counts as done.
+    Jobs that a running group has finished count as finished.
     """
-    rules = [run.rules[rule]] if rule else list(run.rules.values())
-    jobs = [job for job in run.running.values() if rule in ("", job.rule)]
-    done = sum(its.done for its in rules) + sum(job.written for job in jobs)
-    return done, sum(job.at_work for job in jobs), sum(its.total for its in rules)
+    rules = [run.rules[name]] if name else list(run.rules.values())
+    jobs = [job for job in run.running.values() if name in ("", job.rule)]
+    done = sum(rule.done for rule in rules) + sum(job.written for job in jobs)
+    return done, sum(job.at_work for job in jobs), sum(rule.total for rule in rules)
 
 
 def line(run: WorkflowRun, now: float) -> str:
@@ -57,7 +57,7 @@ def line(run: WorkflowRun, now: float) -> str:
 
 
 def screen(run: WorkflowRun, now: float) -> str:
-    """The run at this moment: failures first, then every rule, then the jobs at work."""
+    """Screen of a running workflow: failures first, then every rule, then the working jobs."""
     state = run.state
     if reason := lost(run, now):
         state, now = f"KILLED, {reason}; the same command goes on\nwas", run.updated
@@ -72,9 +72,9 @@ def screen(run: WorkflowRun, now: float) -> str:
 
 
 def summary(run: WorkflowRun, results: str | Path) -> str:
-    """The page at the end of a run: failures first, then every rule, then what was made.
+    """Page at the end of a run: failures first, then every rule, then the products.
 
-    A product of an earlier run is not named unless this run found it to be up to date.
+    A product of an earlier run is named only if this run found it up to date.
     """
     since = 0.0 if run.state == "finished" else run.started
     products = {name: Path(results) / path for name, path in PRODUCTS.items()}
@@ -98,7 +98,7 @@ def _page(run: WorkflowRun, state: str, now: float, end: str) -> str:
 
 
 def failure_text(failure: Failure) -> str:
-    """A failure in three lines: what and why, where to read on, how to run it again."""
+    """A failure in three lines: job and reason, log, command to repeat it."""
     return (
         f"  {failure.rule} {failure.name}: {failure.reason}\n"
         f"    log    {failure.log or '-'}\n"
@@ -111,7 +111,7 @@ def _more(n: int) -> str:
 
 
 def rules_table(run: WorkflowRun) -> str:
-    """Bars and counts of every rule, with its mean seconds a job and largest memory."""
+    """Bars and counts of every rule, with its mean seconds per job and largest memory."""
     rows = []
     for name, rule in run.rules.items():
         done, working, total = counts(run, name)
@@ -119,15 +119,15 @@ def rules_table(run: WorkflowRun) -> str:
         typical = f"{rule.seconds / rule.done:.1f}" if rule.done else ""
         memory = "" if rule.memory_mb is None else f"{rule.memory_mb:.0f}"
         signs = bar(done, working, failed, total)
-        some = [number or "" for number in (working, failed, rule.retried)]
-        rows.append([name, signs, f"{done}/{total}", *some, typical, memory])
-    headings = ("rule", "", "done", "running", "failed", "retried", "s a job", "max MB")
+        numbers = [number or "" for number in (working, failed, rule.retried)]
+        rows.append([name, signs, f"{done}/{total}", *numbers, typical, memory])
+    headings = ("rule", "", "done", "running", "failed", "retried", "s per job", "max MB")
     align = ("left", "left", *["right"] * 6)
     return tabulate(rows, headings, disable_numparse=True, colalign=align)
 
 
 def bar(done: int, working: int, failed: int, total: int) -> str:
-    """[####>x...]: done, at work, failed, not yet; whatever is there shows at least one sign."""
+    """[####>x...]: done, working, failed, waiting; a count above zero has at least one sign."""
     signs = {"#": done, ">": working, "x": failed}
     widths = {sign: max(int(WIDTH * n / max(total, 1)), n > 0) for sign, n in signs.items()}
     text = "".join(sign * width for sign, width in reversed(widths.items()))

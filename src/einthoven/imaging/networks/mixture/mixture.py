@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians with low-rank covariances, one per beat, of vectors known in part."""
+"""Mixtures of Gaussians with low-rank covariances, one per beat, for partly known vectors."""
 
 import math
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 LEAST_SD = 0.03
-"""Of a coordinate's own part, in its unit: a discrete one would else have an infinite density."""
+"""Lower limit of a coordinate's SD: a discrete coordinate would have an infinite density."""
 
 
 class GaussianMixture(NamedTuple):
@@ -22,14 +22,14 @@ class GaussianMixture(NamedTuple):
     factor: Tensor
     """[beat, k, coordinate, rank]."""
     log_classes: Tensor
-    """[beat, k, class] normalised: of the class given the component."""
+    """[beat, k, class] normalised: class given the component."""
 
     def log_prob(self, values: Tensor, classes: Tensor | None = None) -> Tensor:
         """Logarithm of the density: [beat].
 
         Args:
-            values: [beat, coordinate]; NaN where a coordinate is not known, which is integrated
-                over: of a Gaussian that leaves out rows and columns.
+            values: [beat, coordinate]; coordinates that are NaN are marginalised, which leaves out
+                their rows and columns of a Gaussian.
             classes: [beat] numbers; None sums over them.
         """
         known = ~values.isnan()
@@ -55,7 +55,7 @@ class GaussianMixture(NamedTuple):
         return torch.logsumexp(log_joint, dim=1)
 
     def tempered(self, spread: Tensor, sharpness: Tensor) -> "GaussianMixture":
-        """With wider or narrower Gaussians, and chances nearer to or farther from even.
+        """The mixture with scaled SDs and tempered probabilities.
 
         Args:
             spread: [coordinate] factors of all SDs; correlations stay.
@@ -70,7 +70,7 @@ class GaussianMixture(NamedTuple):
         )
 
     def repeated(self, n: int) -> "GaussianMixture":
-        """The same for `n` values of one beat."""
+        """The mixture of one beat, repeated for `n` values."""
         return GaussianMixture(*(part.expand(n, *part.shape[1:]) for part in self))
 
     def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -79,9 +79,9 @@ class GaussianMixture(NamedTuple):
         beats, _, n_values, rank = factor.shape
         chosen = torch.multinomial(log_weights.exp(), n, replacement=True, generator=generator)
         row = torch.arange(beats)[:, None]
-        own = torch.randn(beats, n, n_values, generator=generator)
+        independent = torch.randn(beats, n, n_values, generator=generator)
         common = torch.randn(beats, n, rank, 1, generator=generator)
-        values = mean[row, chosen] + sd[row, chosen] * own
+        values = mean[row, chosen] + sd[row, chosen] * independent
         values = values + (factor[row, chosen] @ common)[..., 0]
         probability = log_classes.exp()[row, chosen].flatten(0, 1)
         classes = torch.multinomial(probability, 1, generator=generator)
@@ -94,7 +94,7 @@ class GaussianMixture(NamedTuple):
 
     @classmethod
     def of_outputs(cls, outputs: Tensor, sizes: tuple[int, int, int, int]) -> "GaussianMixture":
-        """From a network's outputs [beat, `n_outputs`]; sizes: as its arguments."""
+        """The mixture of outputs [beat, `n_outputs`]; sizes: arguments of `n_outputs`."""
         n_components, n_values, rank, n_classes = sizes
         parts = outputs.unflatten(1, (n_components, -1))
         widths = [1, n_values, n_values, n_values * rank, n_classes]

@@ -1,15 +1,16 @@
-"""The network of the amortised posterior: features of a beat -> mixture over the unknowns."""
+"""Network of the amortised posterior: features of a beat -> mixture over the unknowns."""
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from einthoven.base.config.imaging import PATTERNS
 from einthoven.base.config.imaging_training import ImagingTrainingSettings
 from einthoven.base.core.errors import BadInput
-from einthoven.imaging.corpus.beat_parameters import PARAMETERS
-from einthoven.imaging.corpus.corpus import N_POINTS
+from einthoven.imaging.corpus.beat_parameters import PARAMETERS, hide_absent_sites
+from einthoven.imaging.inputs.points import N_POINTS
 from einthoven.imaging.networks.calibration import widening
 from einthoven.imaging.networks.imaging_network import Beats, ImagingNetwork, MapPrediction, Scale
 from einthoven.imaging.networks.mixture.components import Components
@@ -19,36 +20,36 @@ from einthoven.imaging.networks.trunk import Trunk
 
 N_BLOCKS, N_ECG_COMPONENTS = 1, 96
 N_MAPS, N_DURATIONS = 40, 10
-"""Components of the activation maps and of the maps of APD90."""
+"""Number of components of the activation maps and of the APD90 maps."""
 RANK = 6
-"""Of the covariance of each Gaussian, beside its diagonal."""
+"""Rank of the covariance of each Gaussian, without its diagonal."""
 NOISE_MV = 0.005
-"""White noise added to each training ECG."""
+"""SD of the white noise on training ECGs."""
 LOG_GAIN_SD = 0.1
-"""Of the factor by which each training ECG is multiplied: electrodes and torsos differ."""
+"""SD of the logarithmic gain of training ECGs, for differences of electrodes and torsos."""
 TEMPER_STEPS, TEMPER_RATE = 80, 0.08
-"""Of the optimiser that mends densities on hearts that were not learned from."""
+"""Steps and rate of the optimiser that tempers the densities."""
 CALIBRATED_BY = 1500
-"""Beats at most, evenly spaced: all draws of all of them are in memory at once, 2 GB."""
+"""Largest number of calibration beats, evenly spaced; all their draws take 2 GB."""
 N_COMPARED = 64
-"""Draws whose mean log-density a map's is compared with."""
+"""Number of draws whose mean log-density a map is compared with."""
 N_DEFICITS = 201
-"""Quantiles of the calibration beats' that are kept."""
+"""Number of stored quantiles of the calibration beats' deficits."""
 N_DRAWS = 399
-"""Of a prediction; with one more, ranks fill 20 bins evenly."""
+"""Number of draws of a prediction; plus one it is a multiple of the 20 bins of ranks."""
 
 
 class Unknowns(NamedTuple):
-    """What a beat's posterior is about."""
+    """Unknowns of a beat's posterior."""
 
     activation_time: Tensor
     """[beat, 75] ms."""
     apd90: Tensor
     """[beat, 75] ms."""
     parameters: Tensor
-    """[beat, parameter] in their units, order `PARAMETERS`; NaN where a beat has none."""
+    """[beat, parameter] in their units, order `PARAMETERS`; NaN for absent sites."""
     pattern: Tensor
-    """[beat] place in `config.imaging.PATTERNS`."""
+    """[beat] index in `config.imaging.PATTERNS`."""
 
 
 class PosteriorNetwork(ImagingNetwork):
@@ -79,16 +80,11 @@ class PosteriorNetwork(ImagingNetwork):
         with torch.no_grad():
             self.last.weight.mul_(0.3)
 
-    @staticmethod
-    def epochs_of(config: ImagingTrainingSettings) -> int:
-        """Epochs of its training."""
-        return config.posterior_epochs
-
     def fit_scales(self, beats: Beats) -> None:
-        """Components and scales of the training beats.
+        """Fit components and scales to the training beats.
 
         Raises:
-            BadInput: beats of which parameters, pattern or durations are not known.
+            BadInput: unknown parameters, pattern or APD90 of a beat.
         """
         known = beats.parameters.shape[1] == len(PARAMETERS) and bool((beats.pattern >= 0).all())
         if not known or bool(beats.apd90.isnan().any()):
@@ -107,7 +103,7 @@ class PosteriorNetwork(ImagingNetwork):
         return GaussianMixture.of_outputs(outputs, self.sizes).tempered(self.spread, self.sharpness)
 
     def loss(self, beats: Beats) -> Tensor:
-        """Minus the mean log-density; in training of ECGs with noise and of other amplitudes."""
+        """Minus the mean log-density; training ECGs have noise and random gains."""
         ecg = beats.ecg
         if self.training:
             gain = torch.exp(LOG_GAIN_SD * torch.randn(len(ecg), 1, 1, device=ecg.device))
@@ -117,13 +113,12 @@ class PosteriorNetwork(ImagingNetwork):
 
     @torch.no_grad()
     def calibrate(self, beats: Beats) -> None:
-        """Make densities and intervals right on hearts that were not learned from.
+        """Calibrate densities and intervals on hearts outside the training.
 
-        A network that has seen its beats often is too sure of itself. First
-        `GaussianMixture.tempered` by the factors with the largest likelihood; then a factor
-        for each point by which draws move away from their median, so that 90 % intervals
-        cover 90 % (`calibration.widening`); and how much less probable than draws the truth
-        is (`deficit`).
+        A trained network is overconfident. First its mixture is tempered by the factors of
+        largest likelihood (`GaussianMixture.tempered`). Then the distance of draws from their
+        median is scaled at each point, so that 90 % intervals cover 90 % (`calibration.widening`).
+        Last, the quantiles of the truth's `deficit` are stored.
 
         Raises:
             BadInput: too few beats.
@@ -139,8 +134,8 @@ class PosteriorNetwork(ImagingNetwork):
         self.sharpness.copy_(sharpness)
         mixture = mixture.tempered(spread, sharpness)
         drawn = self.draw(mixture, N_DRAWS).activation_time
-        found = widening(drawn.cpu().numpy(), beats.activation_time.cpu().numpy())
-        self.widening.copy_(torch.as_tensor(found))
+        factors = widening(drawn.cpu().numpy(), beats.activation_time.cpu().numpy())
+        self.widening.copy_(torch.as_tensor(factors))
         share = torch.linspace(0, 1, N_DEFICITS, device=self.widening.device)
         self.deficits.copy_(self.deficit(mixture, beats.activation_time).quantile(share))
 
@@ -154,39 +149,50 @@ class PosteriorNetwork(ImagingNetwork):
         samples = drawn.activation_time.cpu().numpy()
         return MapPrediction(middle[0], middle[1], samples=samples, pattern=pattern.cpu().numpy())
 
+    @torch.no_grad()
+    def beat_parameters(
+        self, ecg: Tensor, measures: Tensor, n: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draws from the posterior; see `ImagingNetwork.beat_parameters`."""
+        drawn = self.draw(self(ecg, measures), n)
+        pattern = np.array(PATTERNS)[drawn.pattern[0].numpy()]
+        parameters = drawn.parameters[0].numpy().astype(float)
+        hide_absent_sites(parameters, pattern)
+        return pattern, parameters
+
     def coordinates(self, unknowns: Unknowns) -> Tensor:
-        """[beat, coordinate] without unit; NaN where a parameter is not known."""
+        """[beat, coordinate] dimensionless; NaN for absent sites."""
         parts = [self.maps(unknowns.activation_time), self.durations(unknowns.apd90)]
         return torch.cat([*parts, self.scale(unknowns.parameters)], dim=1)
 
     def log_prob(self, mixture: GaussianMixture, unknowns: Unknowns) -> Tensor:
-        """[beat] logarithm of the density of the coordinates and the probability of the pattern."""
+        """[beat] logarithm of the joint density of coordinates and pattern."""
         return mixture.log_prob(self.coordinates(unknowns), unknowns.pattern)
 
     def deficit(self, mixture: GaussianMixture, activation_time: Tensor) -> Tensor:
-        """By how much a map's log-density is below the mean of draws': [beat].
+        """Mean log-density of draws minus that of a map: [beat].
 
         Args:
             mixture: of each beat. activation_time: [beat, 75] ms.
         """
-        own = mixture.log_prob(self._maps_only(self.maps(activation_time)))
+        given = mixture.log_prob(self._maps_only(self.maps(activation_time)))
         values, _ = mixture.sample(N_COMPARED, torch.Generator().manual_seed(0))
-        drawn = values[:, :, :N_MAPS].to(own.device)
+        drawn = values[:, :, :N_MAPS].to(given.device)
         levels = [mixture.log_prob(self._maps_only(drawn[:, k])) for k in range(N_COMPARED)]
-        return torch.stack(levels).mean(dim=0) - own
+        return torch.stack(levels).mean(dim=0) - given
 
     def depth(self, mixture: GaussianMixture, activation_time: Tensor) -> Tensor:
         """Share of the calibration beats whose truth has a larger `deficit`: [beat], 0 to 1."""
-        found = self.deficit(mixture, activation_time)
-        return (self.deficits > found[:, None]).to(found).mean(dim=1)
+        deficit = self.deficit(mixture, activation_time)
+        return (self.deficits > deficit[:, None]).to(deficit).mean(dim=1)
 
     def _maps_only(self, scores: Tensor) -> Tensor:
-        """Coordinates of which those of the map are known."""
+        """Coordinates of which only those of the map are known."""
         unknown = scores.new_full((len(scores), self.sizes[1] - N_MAPS), torch.nan)
         return torch.cat([scores, unknown], dim=1)
 
     def draw(self, mixture: GaussianMixture, n: int, seed: int = 0) -> Unknowns:
-        """Draws [beat, draw, ...] in ms and the parameters' units, times with calibrated spread."""
+        """Draws [beat, draw, ...] in ms and the parameters' units, with calibrated times."""
         generator = torch.Generator().manual_seed(seed)
         values, pattern = mixture.sample(n, generator)
         widths = [N_MAPS, N_DURATIONS, len(PARAMETERS)]

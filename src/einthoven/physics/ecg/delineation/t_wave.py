@@ -28,11 +28,6 @@ class TWave:
     second_mv: float
     end_ms: float
 
-    @property
-    def biphasic(self) -> bool:
-        """Whether the wave has peaks of both signs."""
-        return self.second_mv != 0.0
-
 
 def t_wave(time: np.ndarray, x: np.ndarray, start_ms: float, stop_ms: float) -> TWave | None:
     """The T wave between two times, or None if there is no turning point.

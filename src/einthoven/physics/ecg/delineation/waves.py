@@ -56,15 +56,15 @@ def qrs_waves(
     inside = np.flatnonzero((time > onset_ms) & (time < offset_ms))
     sign = np.sign(np.where(np.abs(x[inside]) < LEVEL_MV, 0.0, x[inside]))
     runs = np.split(inside, np.flatnonzero(np.diff(sign)) + 1)
-    found: list[QrsWave] = []
+    kept: list[QrsWave] = []
     for run in runs:
         wave = _wave(time, x, run, (onset_ms, offset_ms))
         if _is_wave(time, x, run, wave):
-            joined = found and np.sign(found[-1].amplitude_mv) == np.sign(wave.amplitude_mv)
-            found[-1:] = [_joined(found[-1], wave)] if joined else [*found[-1:], wave]
-    if len(found) > 1 and not _falls_back(found[-1], x[inside[-1]]):
-        found.pop()
-    return _named(found)
+            joined = kept and np.sign(kept[-1].amplitude_mv) == np.sign(wave.amplitude_mv)
+            kept[-1:] = [_joined(kept[-1], wave)] if joined else [*kept[-1:], wave]
+    if len(kept) > 1 and not _falls_back(kept[-1], x[inside[-1]]):
+        kept.pop()
+    return _named(kept)
 
 
 def _wave(time: np.ndarray, x: np.ndarray, run: np.ndarray, ends: tuple[float, float]) -> QrsWave:

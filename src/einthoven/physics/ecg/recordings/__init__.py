@@ -1,1 +1,1 @@
-"""Twelve-lead recordings from files of others: WFDB records, CSV and NumPy tables, CardioSoft."""
+"""Twelve-lead recordings from WFDB, CSV, NumPy and CardioSoft files, and their median beats."""

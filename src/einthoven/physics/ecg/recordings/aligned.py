@@ -1,4 +1,4 @@
-"""The beat of a recording as simulations give theirs: 1 kHz, from a known time, at rest before."""
+"""Median beat of a recording, at 1 kHz and aligned to its QRS onset, as simulations give beats."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,15 +14,15 @@ from einthoven.physics.ecg.recordings.quality import arms_look_swapped, raise_if
 from einthoven.physics.ecg.recordings.recording import Recording
 
 RATE_HZ, N_TIMES = 1000, 500
-"""Of simulations: samples per second, samples of a beat."""
+"""Sampling rate and number of samples of a simulated beat."""
 MAX_SECONDS = 60.0
-"""So much of a recording is averaged."""
+"""Longest part of a recording that is averaged."""
 MAX_DENOMINATOR = 1000
-"""Of the ratio of the rates; 360 Hz is 25/9."""
+"""Largest denominator of the ratio of the rates; 360 Hz is 25/9."""
 FADE_MS = 60.0
-"""A cycle that ends before the window does fades into the baseline for so long."""
+"""Duration of the fade into the baseline after a beat that ends before the window."""
 QRS_MS, RATE_PER_MIN = (50.0, 260.0), (20.0, 240.0)
-"""No QRS of an adult is shorter or longer, and no heart beats less or more often."""
+"""Ranges of the QRS duration and heart rate of adults."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +30,12 @@ class AlignedBeat:
     """The median beat of a recording, at 1 kHz.
 
     Attributes:
-        recording: that it is of.
+        recording: source of the beat.
         ecg: [12, time] mV, zero at the baseline before the QRS; the whole beat with its P wave.
         time: [time] ms from the QRS onset, step 1.
         delineation: of the beat, with times from its steepest part.
-        rr_ms: median cycle length, None of a single beat. n_beats: that were averaged.
-        warnings: hints that do not forbid to go on, in words.
+        rr_ms: median cycle length, None for a single beat. n_beats: number of averaged beats.
+        warnings: hints on the recording.
     """
 
     recording: Recording
@@ -47,13 +47,13 @@ class AlignedBeat:
     warnings: tuple[str, ...]
 
     def window(self, onset_ms: float = 0.0, n_times: int = N_TIMES) -> np.ndarray:
-        """The beat as a simulation gives it: [12, n_times] mV, 1 ms a sample from its time 0.
+        """The beat as a simulation gives it: [12, n_times] mV, 1 ms per sample from time 0.
 
-        In a simulation time 0 is the first activation, and the QRS onset that a delineation sees
-        comes some ms later. A beat that ends before the window does fades into the baseline.
+        In a simulation time 0 is the first activation, some ms before the delineated QRS onset.
+        A beat that ends before the window fades into the baseline.
 
         Args:
-            onset_ms: where the QRS onset is put. n_times: samples.
+            onset_ms: time of the QRS onset in the window. n_times: number of samples.
         """
         time, end = np.arange(float(n_times)), float(self.time[-1]) + onset_ms
         rows = np.array([np.interp(time, self.time + onset_ms, row) for row in self.ecg])
@@ -63,10 +63,10 @@ class AlignedBeat:
 
 
 def resampled(ecg: np.ndarray, rate_hz: float) -> np.ndarray:
-    """At 1 kHz, by a polyphase filter without delay that lets no alias through.
+    """An ECG resampled to 1 kHz by a polyphase anti-aliasing filter without delay.
 
     Args:
-        ecg: [lead, time]. rate_hz: of it.
+        ecg: [lead, time]. rate_hz: samples per second.
 
     Returns:
         [lead, time at 1 kHz], the first sample at the same time.
@@ -74,14 +74,14 @@ def resampled(ecg: np.ndarray, rate_hz: float) -> np.ndarray:
     ratio = Fraction(RATE_HZ / rate_hz).limit_denominator(MAX_DENOMINATOR)
     if ratio == 1:
         return ecg
-    # a line through the ends is taken off, so that the filter sees no step there
+    # the line through the ends is removed first, because a step would ring
     return np.asarray(
         resample_poly(ecg, ratio.numerator, ratio.denominator, axis=1, padtype="line")
     )
 
 
 def averaged_beat(recording: Recording) -> AveragedBeat:
-    """The median beat of a recording's first minute, at 1 kHz; ectopic beats are left out.
+    """Median beat of a recording's first minute, at 1 kHz, without ectopic beats.
 
     Raises:
         BadInput: as `representative_beat`.
@@ -94,35 +94,37 @@ def averaged_beat(recording: Recording) -> AveragedBeat:
 
 
 def aligned_beat(recording: Recording) -> AlignedBeat:
-    """The median beat of a recording from its QRS onset; ectopic beats are left out.
+    """Median beat of a recording from its QRS onset, without ectopic beats.
 
     Args:
         recording: of one or several beats.
 
     Raises:
-        BadInput: as `raise_if_unusable`, `averaged_beat` and `delineate`; a QRS or a heart
-            rate that no adult has, which is what a wrong sampling rate gives.
+        BadInput: as `raise_if_unusable`, `averaged_beat` and `delineate`; a QRS duration or heart
+            rate outside the range of adults, as from a wrong sampling rate.
     """
     raise_if_unusable(recording)
     beat = averaged_beat(recording)
     try:
-        found = delineate(beat.ecg, beat.time, beat.rr_ms)
+        delineation = delineate(beat.ecg, beat.time, beat.rr_ms)
     except BadInput as problem:
         raise BadInput(f"{recording.where}: {problem}") from problem
-    _raise_if_implausible(recording, beat, found)
-    level = np.array([[found.leads[name].baseline_mv] for name in LEADS])
+    _raise_if_implausible(recording, beat, delineation)
+    level = np.array([[delineation.leads[name].baseline_mv] for name in LEADS])
     rows = _limb_leads_again(beat.ecg - level)
-    time = beat.time - found.onset_ms
+    time = beat.time - delineation.onset_ms
     warnings = []
     if time[-1] < N_TIMES - 1:
         cycle = f" (cycle length {beat.rr_ms:.0f} ms)" if beat.rr_ms else ""
         warnings.append(f"the beat ends {time[-1]:.0f} ms after its QRS onset{cycle}; "
                         "what follows is drawn to the baseline")  # fmt: skip
-    if arms_look_swapped(rows, time, 0.0, found.qrs_ms):
+    if arms_look_swapped(rows, time, 0.0, delineation.qrs_ms):
         warnings.append(
-            "lead I runs against V6 and aVR is upright: were the arm electrodes exchanged?"
+            "lead I is opposite to V6 and aVR is upright: were the arm electrodes exchanged?"
         )
-    return AlignedBeat(recording, rows, time, found, beat.rr_ms, beat.n_beats, tuple(warnings))
+    return AlignedBeat(
+        recording, rows, time, delineation, beat.rr_ms, beat.n_beats, tuple(warnings)
+    )
 
 
 def _limb_leads_again(ecg: np.ndarray) -> np.ndarray:
@@ -132,7 +134,7 @@ def _limb_leads_again(ecg: np.ndarray) -> np.ndarray:
 
 
 def _raise_if_implausible(recording: Recording, beat: AveragedBeat, found: Delineation) -> None:
-    """A rate that is wrong by two makes a heart rate or a QRS that no adult has."""
+    """Refuse a heart rate or QRS duration outside the range of adults."""
     per_minute = 60_000.0 / beat.rr_ms if beat.rr_ms else None
     low, high = RATE_PER_MIN
     wrong = []
@@ -143,5 +145,5 @@ def _raise_if_implausible(recording: Recording, beat: AveragedBeat, found: Delin
     if wrong:
         raise BadInput(
             f"{recording.where}: {' and '.join(wrong)}; is the rate of {recording.rate_hz:g} Hz "
-            "right?"
+            "right? state it with --rate-hz"
         )

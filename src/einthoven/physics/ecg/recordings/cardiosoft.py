@@ -9,20 +9,20 @@ from einthoven.base.core.errors import BadInput
 from einthoven.physics.ecg.recordings.recording import NOTHING_DECLARED, Declared, Person, Recording
 
 WAVEFORMS = ("StripData", "RestingECGMeasurements/MedianSamples")
-"""Where leads are, the first that is there: ten seconds, or one beat."""
+"""Elements that hold leads, in order of preference: ten seconds, or one beat."""
 _SEXES = {"MALE": "male", "FEMALE": "female"}
 
 
 def read_cardiosoft(path: str | Path, declared: Declared = NOTHING_DECLARED) -> Recording:
-    """Read the leads in mV, and what the file says of the person.
+    """Read the leads in mV, and the data of the person.
 
     Args:
         path: the file, its root `CardiologyXML`.
-        declared: a rate must be that of the file; units are in the file.
+        declared: its rate must be that of the file; the file states the unit.
 
     Raises:
         BadInput: not XML, not of CardioSoft, no waveforms, samples that are no numbers, leads that
-            are missing or of different lengths, a rate that is not the declared one.
+            are missing or of different lengths, or another rate than declared.
     """
     path = Path(path)
     try:
@@ -31,8 +31,8 @@ def read_cardiosoft(path: str | Path, declared: Declared = NOTHING_DECLARED) -> 
         raise BadInput(f"{path}: cannot be read as XML ({error})") from error
     if root.tag != "CardiologyXML":
         raise BadInput(f"{path}: root <{root.tag}>; only CardioSoft's <CardiologyXML> is read")
-    found = (part for name in WAVEFORMS if (part := root.find(name)) is not None)
-    part = next((one for one in found if one.find("WaveformData") is not None), None)
+    parts = (part for name in WAVEFORMS if (part := root.find(name)) is not None)
+    part = next((part for part in parts if part.find("WaveformData") is not None), None)
     if part is None:
         raise BadInput(f"{path}: no WaveformData in {' or '.join(WAVEFORMS)}")
     rate = _number(part, "SampleRate", path)
@@ -42,18 +42,17 @@ def read_cardiosoft(path: str | Path, declared: Declared = NOTHING_DECLARED) -> 
     step_mv = _number(part, "Resolution", path) / 1000.0
     unit = part.find("Resolution").get("units")  # type: ignore[union-attr]
     if unit != "uVperLsb":
-        raise BadInput(f"{path}: <Resolution> in {unit}; only uVperLsb is read")
+        raise BadInput(f"{path}: <Resolution> in {unit}; export it in uVperLsb")
     leads = {data.get("lead", ""): step_mv * _samples(data, path)
              for data in part.findall("WaveformData")}  # fmt: skip
-    if len(lengths := {name: len(values) for name, values in leads.items()}) and (
-        len(set(lengths.values())) > 1
-    ):
-        raise BadInput(f"{path}: leads of different lengths: {lengths}; cut off?")
+    lengths = {name: len(values) for name, values in leads.items()}
+    if len(set(lengths.values())) > 1:
+        raise BadInput(f"{path}: leads of different lengths: {lengths}; truncated? export it again")
     return Recording.of_leads(path, leads, rate, _person(root, path))
 
 
 def _number(parent: ElementTree.Element, name: str, path: Path) -> float:
-    """The positive number in a child."""
+    """The positive number in a child element."""
     text = parent.findtext(name)
     try:
         value = float(text or "")
@@ -65,7 +64,7 @@ def _number(parent: ElementTree.Element, name: str, path: Path) -> float:
 
 
 def _samples(data: ElementTree.Element, path: Path) -> np.ndarray:
-    """[time] counts of one lead."""
+    """Counts [time] of one lead."""
     try:
         return np.array([float(word) for word in (data.text or "").split(",")])
     except ValueError as error:

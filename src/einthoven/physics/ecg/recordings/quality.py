@@ -1,4 +1,4 @@
-"""Faults of a recording that would pass for a heart's: named, before a beat is taken from it."""
+"""Faults of a recording that would pass for signals of the heart."""
 
 import numpy as np
 
@@ -7,29 +7,29 @@ from einthoven.base.core.names import LEADS
 from einthoven.physics.ecg.recordings.recording import Recording
 
 LEAST_SECONDS = 0.6
-"""A beat with the end of its T wave."""
+"""Duration of a beat with the end of its T wave."""
 FLAT_SHARE = 0.01
-"""Of the median lead's range: a lead that moves less carries nothing."""
+"""Range of a flat lead, relative to the median lead's range."""
 CLIPPED_SAMPLES, CLIPPED_MS, CLIPPED_MV, CLIPPED_COUNTS = 3, 5.0, 0.05, 8
-"""A plateau of so many equal samples, and so long, at a lead's extreme is the end of the
-converter's range, if two samples beyond it the lead is so far off. A rounded top with a plateau
-of w samples is off by (1 + 4 / w)^2 counts there, 5.4 for w = 3."""
+"""Limits of a saturated plateau at a lead's extreme: equal samples, duration, and the step two
+samples after it. After a rounded top with a plateau of w samples the step is (1 + 4 / w)^2 counts,
+5.4 for w = 3."""
 EINTHOVEN_SHARE = 0.2
-"""Of lead II's SD that I + III may differ from it: rounding and filters are a few percent."""
+"""Largest SD of I + III - II over that of a lead: rounding and filters make a few percent."""
 
 
 def raise_if_unusable(recording: Recording) -> None:
-    """Refuse a recording that no beat should be taken from.
+    """Refuse a recording with faults.
 
     Raises:
         BadInput: too short, a lead that is flat or saturated, limb leads that break Einthoven's
-            law I + III = II; the message names lead, time, likely cause and cure.
+            law I + III = II; the message names lead, time, likely cause and remedy.
     """
     seconds = recording.ecg.shape[1] / recording.rate_hz
     if seconds < LEAST_SECONDS:
         raise BadInput(
             f"{recording.where}: {seconds:.2f} s at {recording.rate_hz:g} Hz; at least "
-            f"{LEAST_SECONDS:g} s are wanted: is the rate right?"
+            f"{LEAST_SECONDS:g} s are needed: is the rate right?"
         )
     _raise_if_flat(recording)
     for name, lead in zip(LEADS, recording.ecg):
@@ -52,11 +52,11 @@ def _raise_if_saturated(name: str, lead: np.ndarray, recording: Recording) -> No
     count = float(steps[steps > 0].min(initial=np.inf))
     least = max(CLIPPED_SAMPLES, round(CLIPPED_MS * recording.rate_hz / 1000))
     for extreme in (lead.min(), lead.max()):
-        at = np.flatnonzero(lead == extreme)
-        for run in np.split(at, np.flatnonzero(np.diff(at) > 1) + 1):
+        samples = np.flatnonzero(lead == extreme)
+        for run in np.split(samples, np.flatnonzero(np.diff(samples) > 1) + 1):
             beyond = lead[[max(run[0] - 2, 0), min(run[-1] + 2, len(lead) - 1)]]
-            off = float(np.abs(beyond - extreme).max())
-            if len(run) >= least and off >= max(CLIPPED_MV, CLIPPED_COUNTS * count):
+            step = float(np.abs(beyond - extreme).max())
+            if len(run) >= least and step >= max(CLIPPED_MV, CLIPPED_COUNTS * count):
                 raise BadInput(
                     f"{recording.where}: lead {name}: saturated at {extreme:.3f} mV, "
                     f"{len(run)} samples from {run[0] / recording.rate_hz:.3f} s; the amplifier's "
@@ -79,15 +79,15 @@ def arms_look_swapped(ecg: np.ndarray, time: np.ndarray, onset: float, offset: f
     """Whether the polarity of the limb leads hints at exchanged arm electrodes.
 
     Exchanging RA and LA inverts lead I and exchanges aVR and aVL (Batchvarov, Malik and Camm,
-    Europace 9:1081, 2007, doi:10.1093/europace/eum172): lead I then runs against V6, which looks
-    at the heart from the same side, and the QRS of aVR is upright. Dextrocardia inverts V6, too,
-    so that it is not told; an extreme axis may look the same, so this is a hint only.
+    Europace 9:1081, 2007, doi:10.1093/europace/eum172). Lead I is then opposite to V6, which sees
+    the heart from the same side, and the QRS of aVR is upright. Dextrocardia inverts V6, too, and
+    gives no hint; an extreme axis may give a false one.
 
     Args:
         ecg: [12, time] mV, one beat from its baseline. time: [time] ms. onset, offset: of its QRS.
     """
     qrs = dict(zip(LEADS, ecg[:, (time >= onset) & (time <= offset)]))
-    against = float((qrs["I"] * qrs["V6"]).sum())
+    product = float((qrs["I"] * qrs["V6"]).sum())
     lengths = float(np.linalg.norm(qrs["I"]) * np.linalg.norm(qrs["V6"]))
     upright = qrs["aVR"].sum() > 0 and qrs["V6"].sum() > 0
-    return upright and against < -0.5 * lengths
+    return upright and product < -0.5 * lengths

@@ -1,13 +1,12 @@
-"""A recording from any file that is read, by its suffix."""
+"""Recordings from files of all formats, by suffix."""
 
 from collections.abc import Callable
 from pathlib import Path
 
-from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import by_suffix
 from einthoven.physics.ecg.recordings.cardiosoft import read_cardiosoft
-from einthoven.physics.ecg.recordings.numpy_table import read_npy
 from einthoven.physics.ecg.recordings.recording import NOTHING_DECLARED, Declared, Recording
-from einthoven.physics.ecg.recordings.table import read_csv
+from einthoven.physics.ecg.recordings.table import read_csv, read_npy
 from einthoven.physics.ecg.recordings.wfdb import read_wfdb
 
 READERS: dict[str, Callable[[Path, Declared], Recording]] = {
@@ -24,7 +23,7 @@ def read_recording(path: str | Path, declared: Declared = NOTHING_DECLARED) -> R
 
     Args:
         path: the file.
-        declared: rate and unit, where the file does not say them.
+        declared: rate and unit, if the file does not state them.
 
     Raises:
         BadInput: another suffix, no such file, or as the reader.
@@ -32,8 +31,4 @@ def read_recording(path: str | Path, declared: Declared = NOTHING_DECLARED) -> R
     path = Path(path)
     if path.suffix.lower() == ".dat":
         path = path.with_suffix(".hea")
-    if path.suffix.lower() not in READERS:
-        raise BadInput(f"{path}: recordings are read from {', '.join(READERS)}")
-    if not path.is_file():
-        raise BadInput(f"{path}: no such file")
-    return READERS[path.suffix.lower()](path, declared)
+    return by_suffix(path, READERS)(path, declared)

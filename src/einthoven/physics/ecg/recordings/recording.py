@@ -1,4 +1,4 @@
-"""A 12-lead recording, whatever file it came from."""
+"""A 12-lead recording, independent of its file format."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from einthoven.base.core.names import INDEPENDENT_LEADS, LEADS
 
 _BY_LOWER = {lead.lower(): lead for lead in LEADS}
 MAX_MV, MIN_MV = 30.0, 0.05
-"""Higher and lower peaks are not millivolt: electrodes carry a few mV, drift some ten."""
+"""Range of peaks in mV: electrodes give a few, drift some ten; others are in another unit."""
 PER_MV = {
     "mv": 1.0, "uv": 1e3, "µv": 1e3, "μv": 1e3, "v": 1e-3,
     "millivolt": 1.0, "microvolt": 1e3, "volt": 1e-3,
 }  # fmt: skip
-"""Unit in lower case (micro as u, micro sign or Greek mu) -> so many of it per mV."""
+"""Unit in lower case (micro as u, micro sign or Greek mu) -> units per mV."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """Of whom a recording is; None is what the file does not say.
+    """The recorded person; None for what the file does not state.
 
     Attributes:
         sex: female or male. age_years, height_cm, weight_kg: numbers.
@@ -37,24 +37,24 @@ class Person:
 
 @dataclass(frozen=True)
 class Declared:
-    """What a file may not say itself.
+    """Rate and unit of a file that does not state them.
 
     Attributes:
-        rate_hz: samples per second. unit: of values without one (mV, uV or V); None: mV.
+        rate_hz: samples per second. unit: mV, uV or V; None: mV.
     """
 
     rate_hz: float | None = None
     unit: str | None = None
 
     def per_mv(self, unit: str | None, where: str) -> float:
-        """How many of a unit make a mV; of the declared one where the file names none.
+        """Units per mV, of the file's unit or else of the declared one.
 
         Raises:
             BadInput: not a unit of voltage.
         """
         name = unit or self.unit or "mV"
         if name.lower() not in PER_MV:
-            raise BadInput(f"{where}: unit {name!r} is not mV, uV or V")
+            raise BadInput(f"{where}: unit {name!r} is not mV, uV or V; state it with --unit")
         return PER_MV[name.lower()]
 
 
@@ -68,8 +68,8 @@ class Recording:
 
     Attributes:
         name: of the record. ecg: [12, time] mV in the order of core.names.LEADS.
-        rate_hz: samples per second. person: what the file says of the person.
-        source: the file; None of what was made in memory.
+        rate_hz: samples per second. person: data of the person.
+        source: the file; None in memory.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Recording:
 
     @property
     def where(self) -> str:
-        """What a message calls it: the file, or the name."""
+        """The file, or the name, for messages."""
         return str(self.source or self.name)
 
     @classmethod
@@ -91,34 +91,34 @@ class Recording:
         rate_hz: float,
         person: Person = UNKNOWN,
     ) -> Self:
-        """From leads by name, in any order and case; the limb leads follow from I and II.
+        """The recording of named leads, in any order and case; limb leads follow from I and II.
 
         Args:
-            source: the file, or a name of what is in memory.
-            leads: at least I, II and V1 to V6, each [time] mV; other names are passed over.
+            source: the file, or a name.
+            leads: at least I, II and V1 to V6, each [time] mV; other names are ignored.
             rate_hz: samples per second.
-            person: of whom.
+            person: data of the person.
 
         Raises:
-            BadInput: leads are missing or double, not finite, or not in millivolt.
+            BadInput: missing or duplicate leads, NaN, or values that are not millivolt.
         """
-        names = [_BY_LOWER[given.lower()] for given in leads if given.lower() in _BY_LOWER]
-        check.unique(f"{source}: leads", names)
-        known = {
-            _BY_LOWER[given.lower()]: np.asarray(values, dtype=np.float64)
-            for given, values in leads.items()
-            if given.lower() in _BY_LOWER
-        }
+        named = [
+            (_BY_LOWER[name.lower()], np.asarray(values, dtype=np.float64))
+            for name, values in leads.items()
+            if name.lower() in _BY_LOWER
+        ]
+        check.unique(f"{source}: leads", [name for name, _ in named])
+        known = dict(named)
         if missing := [lead for lead in INDEPENDENT_LEADS if lead not in known]:
-            there = ", ".join(leads) or "none"
-            raise BadInput(f"{source}: no lead {', '.join(missing)}; the leads are {there}")
+            given = ", ".join(leads) or "none"
+            raise BadInput(f"{source}: no lead {', '.join(missing)}; the leads are {given}")
         _raise_if_not_finite(source, known, rate_hz)
         one, two = known["I"], known["II"]
         derived = {"III": two - one, "aVR": -(one + two) / 2, "aVL": one - two / 2,
                    "aVF": two - one / 2}  # fmt: skip
         ecg = np.stack([(derived | known)[lead] for lead in LEADS])
         peak = float(np.abs(ecg - np.median(ecg, axis=1, keepdims=True)).max(initial=0.0))
-        if peak > 0:  # an all but flat record is not one in volt
+        if peak > 0:  # a flat record is refused later
             cause = "are they microvolt?" if peak > MAX_MV else "are they volt?"
             check.between(f"{source}: highest value in mV", peak, MIN_MV, MAX_MV, cause)
         path = source if isinstance(source, Path) else None

@@ -1,4 +1,4 @@
-"""CSV tables with one column per lead."""
+"""Tables of leads: CSV with one column per lead, NumPy arrays of twelve leads."""
 
 import csv
 import re
@@ -8,6 +8,7 @@ import numpy as np
 
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
+from einthoven.base.core.names import LEADS
 from einthoven.physics.ecg.recordings.recording import NOTHING_DECLARED, Declared, Recording
 
 TIME_COLUMNS = {"time_ms": 1e-3, "t_ms": 1e-3, "time_s": 1.0, "t_s": 1.0}
@@ -25,15 +26,15 @@ def read_csv(path: str | Path, declared: Declared = NOTHING_DECLARED) -> Recordi
     Args:
         path: comma- or semicolon-separated; a first line such as `time_ms,I,II,V1,...,V6`, with
             or without units: `time_ms,I (uV),...`.
-        declared: rate where there is no column of times; unit where the header names none.
+        declared: rate without a column of times; unit if the header names none.
 
     Raises:
-        BadInput: as `read_columns`; no rate, or one that the times contradict; a unit that is
-            none of voltage; leads that are missing.
+        BadInput: as `read_columns`; no rate, or one that contradicts the times; not a unit of
+            voltage; missing leads.
     """
     path = Path(path)
-    columns, found_hz = read_columns(path)
-    if (rate_hz := found_hz or declared.rate_hz) is None:
+    columns, column_hz = read_columns(path)
+    if (rate_hz := column_hz or declared.rate_hz) is None:
         raise BadInput(f"{path}: no column time_ms or time_s; give the rate with --rate-hz")
     if declared.rate_hz and abs(rate_hz / declared.rate_hz - 1) > RATE_TOLERANCE:
         raise BadInput(f"{path}: the times are {rate_hz:g} Hz, not {declared.rate_hz:g} Hz; "
@@ -46,8 +47,35 @@ def read_csv(path: str | Path, declared: Declared = NOTHING_DECLARED) -> Recordi
     return Recording.of_leads(path, leads, rate_hz)
 
 
+def read_npy(path: str | Path, declared: Declared = NOTHING_DECLARED) -> Recording:
+    """Read leads I, II, III, aVR, aVL, aVF, V1 to V6, in this order.
+
+    Args:
+        path: an array [12, time] or [time, 12] of numbers.
+        declared: the rate, which the file cannot state; the unit.
+
+    Raises:
+        BadInput: no such array, both dimensions are 12, or no rate.
+    """
+    path = Path(path)
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise BadInput(f"{path}: cannot be read as a NumPy array ({error})") from error
+    n_leads = len(LEADS)
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
+        raise BadInput(f"{path}: not an array of numbers; save it with numpy.save")
+    if values.ndim != 2 or n_leads not in values.shape or values.shape == (n_leads, n_leads):
+        raise BadInput(f"{path}: shape {values.shape}, expected (12, time) or (time, 12)")
+    if declared.rate_hz is None:
+        raise BadInput(f"{path}: an array has no sampling rate; give it with --rate-hz")
+    rows = values if len(values) == n_leads else values.T
+    leads = dict(zip(LEADS, rows / declared.per_mv(None, str(path))))
+    return Recording.of_leads(path, leads, declared.rate_hz)
+
+
 def read_columns(path: Path) -> tuple[dict[str, np.ndarray], float | None]:
-    """Columns [time] by name without that of the times, and samples per second where there is one.
+    """Columns [time] by name without the times, and samples per second if there are times.
 
     Raises:
         BadInput: no header, a cell that is not a number, times that do not rise in equal steps.
@@ -78,11 +106,11 @@ def _is_number(cell: str) -> bool:
 
 
 def _numbers(rows: list[list[str]], n_columns: int, path: Path) -> np.ndarray:
-    """[row, column]; names the line that is not numbers."""
+    """[row, column] values; an error names the line."""
     values = np.empty((len(rows), n_columns))
     for k, row in enumerate(rows):
         if len(row) != n_columns or not all(map(_is_number, row)):
-            raise BadInput(f"{path}: line {k + 2} is not {n_columns} numbers")
+            raise BadInput(f"{path}: line {k + 2} is not {n_columns} numbers; correct or delete it")
         values[k] = [float(cell) for cell in row]
     return values
 

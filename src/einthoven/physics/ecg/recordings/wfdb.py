@@ -1,6 +1,6 @@
-"""WFDB records, such as those of PTB, PTB-XL and the MIT-BIH databases, read by the package wfdb.
+"""WFDB records, such as those of PTB, PTB-XL and the MIT-BIH databases, by the package wfdb.
 
-As https://physionet.org/physiotools/wag/header-5.htm and signal-5.htm describe them.
+Format: https://physionet.org/physiotools/wag/header-5.htm and signal-5.htm.
 """
 
 import re
@@ -28,11 +28,11 @@ def read_wfdb(path: str | Path, declared: Declared = NOTHING_DECLARED) -> Record
 
     Args:
         path: the header, record.hea.
-        declared: a rate must be that of the header; units are in the header.
+        declared: its rate must be that of the header; the header states the unit.
 
     Raises:
-        BadInput: missing or broken files, a unit that is not of voltage, a checksum that does not
-            fit the samples, leads that are missing, a rate that is not the declared one.
+        BadInput: missing or broken files, not a unit of voltage, a wrong checksum, missing leads,
+            or another rate than declared.
     """
     path = Path(path)
     record = _record(path)
@@ -53,8 +53,8 @@ def read_wfdb(path: str | Path, declared: Declared = NOTHING_DECLARED) -> Record
 
 
 def _record(path: Path) -> Any:
-    """A `wfdb.Record` in counts of the converter, checked against rate and checksums it tells."""
-    import wfdb  # loads pandas, which nobody else needs
+    """A `wfdb.Record` in counts of the converter, with its rate and checksums verified."""
+    import wfdb  # slow: it loads pandas
 
     try:
         text = path.read_text(encoding="latin-1")
@@ -63,22 +63,22 @@ def _record(path: Path) -> Any:
         raise BadInput(f"{error.filename or path}: cannot be read ({error.strerror})") from error
     except Exception as error:  # wfdb raises many types
         raise BadInput(
-            f"{path}: not the header of a WFDB record, or one that promises more than its files "
-            f"hold ({error})"
+            f"{path}: not the header of a WFDB record, or one whose files are truncated "
+            f"({error}); copy the record again"
         ) from error
     if record.d_signal is None:
         raise BadInput(f"{path}: not the header of a WFDB record with signals")
     words = next(line for line in text.splitlines() if line.strip() and line[0] != "#").split()
     if len(words) > 2 and not _RATE.match(words[2]):  # wfdb would take 250 Hz
         raise BadInput(f"{path}: sampling rate {words[2]!r} is not a number")
-    for name, told, found in zip(record.sig_name, record.checksum, record.calc_checksum()):
-        if told is not None and (found - told) % 65536:
-            raise BadInput(f"{path}: the checksum of {name} does not fit; damaged?")
+    for name, stated, computed in zip(record.sig_name, record.checksum, record.calc_checksum()):
+        if stated is not None and (computed - stated) % 65536:
+            raise BadInput(f"{path}: the checksum of {name} does not fit; damaged? copy it again")
     return record
 
 
 def _person(comments: list[str]) -> Person:
-    """Sex and age from the comments, as those of PTB have them."""
+    """Sex and age from comments in the form of PTB."""
     sex = next(filter(None, map(_SEX.match, comments)), None)
     age = next(filter(None, map(_AGE.match, comments)), None)
     return Person(
