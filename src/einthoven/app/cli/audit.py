@@ -16,13 +16,14 @@ from einthoven.app.cli.numbers import positive
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add = command.add_argument
-    add("paths", metavar="STORE|FOLDER|FILE", nargs="+")
+    add("paths", metavar="STORE|FOLDER|FILE", nargs="+",
+        help="patients of a run, or recordings")  # fmt: skip
     add("--scenario", metavar="NAME",
         help="scenario to compare; default: sinus, or the recording of a file")  # fmt: skip
     add("--json", metavar="OUT", type=Path, help="also write all numbers to this file")
     add("--features", metavar="OUT", type=Path, help="features as CSV, one row per beat")
     add("--figure", metavar="OUT", type=Path, help="mean ECG and limits, .png, .svg or .pdf")
-    add("--rate-hz", metavar="HZ", type=positive, help="rate of tables without times")
+    add("--rate-hz", metavar="HZ", type=positive, help="samples per second of tables without times")
     add("--unit", choices=["mV", "uV", "V"], help="unit of tables that state none; default: mV")
     add("--sex", choices=["female", "male"], help="sex of all whose files do not state it")
 

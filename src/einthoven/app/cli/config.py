@@ -1,6 +1,8 @@
 """Check a config file; with --full print it with all defaults and comments.
 
-einthoven config config/config.yaml --full > complete.yaml
+Names every unknown key and every value out of its range. The units are in the names of the keys.
+
+    einthoven config config/config.yaml --full > complete.yaml
 """
 
 import argparse
@@ -13,7 +15,13 @@ from einthoven.base.config.render import render
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add = command.add_argument
-    add("file", metavar="FILE", nargs="?", type=Path, help="default: the built-in defaults")
+    add(
+        "file",
+        metavar="FILE",
+        nargs="?",
+        type=Path,
+        help="config to check; without it the built-in defaults are printed",
+    )
     add("--full", action="store_true", help="print the complete config")
 
 

@@ -9,15 +9,25 @@ file.
 import argparse
 from pathlib import Path
 
+from einthoven.app.cli.numbers import positive_int
+
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add, shown = command.add_argument, "default: %(default)s"
     add("name", metavar="NAME", nargs="?", help="name of the atlas; default: list all")
-    add("--from", dest="source", metavar="FOLDER|FILE", type=Path, help="files that you have")
-    add("--to", metavar="FOLDER", type=Path, default=Path("atlases"), help=shown)
-    add("--phase", choices=["ED", "ES"], default="ED", help=shown)
-    add("--modes", metavar="N", type=int, default=20, help=shown)
+    add(
+        "--from",
+        dest="source",
+        metavar="FOLDER|FILE",
+        type=Path,
+        help="your copy of the files, in place of a download",
+    )
+    add("--to", metavar="FOLDER", type=Path, default=Path("atlases"), help=f"output; {shown}")
+    add("--phase", choices=["ED", "ES"], default="ED",
+        help=f"end-diastole or end-systole; {shown}")  # fmt: skip
+    add("--modes", metavar="N", type=positive_int, default=20,
+        help=f"number of modes to keep; {shown}")  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -1,7 +1,7 @@
 """Show what a run will do and estimate how long it will take.
 
-The estimate is for a run from scratch, at the speed of the jobs measured in RESULTS, or else of the
-demo's jobs.
+The estimate is for a run from scratch, at the speed of the jobs of an earlier run in FOLDER, or
+else of the demo's jobs.
 
     einthoven plan config/config.yaml --cores 8
 """
@@ -15,9 +15,13 @@ from einthoven.app.cli.numbers import positive_int
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add = command.add_argument
-    add("config", metavar="CONFIG", nargs="?", default="config/config.yaml")
-    add("--cores", metavar="N", type=positive_int, default=os.cpu_count(), help="config of the run")
-    add("--results", metavar="FOLDER", default="results")
+    shown = "default: %(default)s"
+    add("config", metavar="CONFIG", nargs="?", default="config/config.yaml",
+        help=f"config of the run; {shown}")  # fmt: skip
+    add("--cores", metavar="N", type=positive_int, default=os.cpu_count(),
+        help="cores that the run may use; default: those of this machine, %(default)s")  # fmt: skip
+    add("--results", metavar="FOLDER", default="results",
+        help=f"results of an earlier run, whose jobs were measured; {shown}")  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -15,9 +15,10 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     verify.add_arguments(command)
     add, shown = command.add_argument, "default: %(default)s"
-    add("--electrodes", metavar="NAME", nargs="+", help="default: V1 to V6")
-    add("--shift-mm", metavar="MM", type=positive, default=10.0, help=shown)
-    add("--scenario", default="sinus", help=shown)
+    add("--electrodes", metavar="NAME", nargs="+", help="electrodes to move; default: V1 to V6")
+    add("--shift-mm", metavar="MM", type=positive, default=10.0,
+        help=f"how far each is moved along the skin, mm; {shown}")  # fmt: skip
+    add("--scenario", metavar="NAME", default="sinus", help=f"scenario of the activation; {shown}")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -60,7 +60,10 @@ def load(path: str | Path) -> Config:
     try:
         data = yaml.safe_load(Path(path).read_text())
     except FileNotFoundError as error:
-        raise BadInput(f"{path}: no such config file") from error
+        raise BadInput(
+            f"{path}: no such config file; name another one, or write one with all defaults by "
+            "`einthoven config --full > FILE`"
+        ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: not YAML ({' '.join(str(error).split())})") from error
     if data is not None and not isinstance(data, dict):
