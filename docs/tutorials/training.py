@@ -25,12 +25,12 @@ network = ei.SurrogateEnsemble.of_folder(trained / "mlp", "mlp")
 submission = ei.Submission.begin(
     trained / "submission", benchmark, name="my network", authors=["me"]
 )
-test = ei.Patients(benchmark.store, encoder, "test")
+test = ei.SplitSamples(benchmark.store, encoder, "test")
 for name, sample in zip(test.names, test):
     grad, _ = network.predict(sample.inputs.at(sample.heart))  # [electrode, point, 3] kOhm/mm
     submission.add(benchmark.field(name), grad)
 
 # As `einthoven score results/trained/submission results/published` does.
-scores = ei.score(ei.Submission.open(submission.folder, benchmark), benchmark)
+scores = ei.score_submission(ei.Submission.open(submission.folder, benchmark), benchmark)
 for key, its in scores["scores"].items():
     print(f"{key} {its['mean']:.3g} ± {its['std']:.2g}")

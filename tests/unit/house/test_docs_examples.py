@@ -1,4 +1,4 @@
-"""What the documents say to type works: commands, names, paths and settings that they show exist."""
+"""What the documents say to type works: the commands, names, paths and settings there exist."""
 
 import contextlib
 import io
@@ -119,7 +119,8 @@ FOLDERS = "benchmarks|config|docs|envs|profiles|src|studies|tests|tools|workflow
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_paths_of_the_project_exist(page):
     named = re.findall(rf"(?<![\w/.~-])((?:{FOLDERS})/[\w./*-]+)", page.read_text())
-    assert not [path for path in named if not any(ROOT.glob(path.rstrip("./")))]
+    paths = [path.rstrip("./") for path in named if not re.search(r"TOPIC|YYYY", path)]
+    assert not [path for path in paths if not any(ROOT.glob(path))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)

@@ -242,7 +242,14 @@ class DatasetSettings(Section):
 
 
 class Config(Section):
-    """The whole config.yaml."""
+    """All settings; a section of config.yaml is an attribute, a key has its unit in its name.
+
+    `Config()` has the defaults, `Config(mesh={"heart_edge_mm": 3.0})` changes one. Settings are
+    frozen: `config.model_copy(update=...)` makes others. config/README.md lists all keys.
+
+    Raises:
+        pydantic.ValidationError: an unknown key, or a value out of its range.
+    """
 
     cohort: CohortSettings = CohortSettings()
     augmentation: AugmentationSettings = NO_AUGMENTATION

@@ -100,7 +100,10 @@ def csv_lines(path: Path) -> list[dict[str, str]]:
 
 
 def read_sheet(path: str | Path) -> list[Row]:
-    """All imported patients.
+    """The patients of a sheet, one row each, and one per additional body.
+
+    Args:
+        path: CSV with the columns of docs/reference/import-sheet.md.
 
     Raises:
         BadInput: the sheet is missing, has no patient or lacks a column, a field is empty, or a

@@ -60,7 +60,7 @@ def unpacked(tensors: dict[str, Tensor]) -> PatientSample:
                   tensors["elsewhere"])  # fmt: skip
 
 
-class Patients:
+class SplitSamples:
     """Samples of a split by position, decoded once, each in a memory-mapped file.
 
     A point is a row of its file, so a batch touches only the pages of its points. The system caches
