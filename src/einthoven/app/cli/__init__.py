@@ -1,6 +1,7 @@
 """Simulate, predict and analyse ECGs of virtual and imported patients; inspect runs and data."""
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 
@@ -27,6 +28,7 @@ from einthoven.app.cli import (
     verify,
     view,
 )
+from einthoven.app.cli.options import Help
 from einthoven.base.core.errors import EinthovenError
 from einthoven.base.core.version import __version__
 
@@ -41,16 +43,15 @@ COMMANDS = {
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line; every command has --help."""
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="einthoven", description=__doc__, formatter_class=raw)
+    parser = argparse.ArgumentParser(prog="einthoven", description=__doc__, formatter_class=Help)
     parser.add_argument("--version", action="version", version=f"einthoven {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, module in COMMANDS.items():
         text = str(module.__doc__).strip()
         summary = text.partition("\n")[0].rstrip(".")
-        about, _, example = text.partition("\n\n    ")
-        command = commands.add_parser(name, description=about, formatter_class=raw,
-                                      epilog=f"example:\n  {example}" if example else None,
+        about, *examples = re.split(r"\n\n *(?=einthoven )", text, maxsplit=1)
+        command = commands.add_parser(name, description=about, formatter_class=Help,
+                                      epilog="\n  ".join(["example:", *examples]) if examples else None,
                                       help=summary[0].lower() + summary[1:])  # fmt: skip
         module.add_arguments(command)
         command.set_defaults(run=module.run)

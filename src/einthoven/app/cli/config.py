@@ -13,7 +13,13 @@ from einthoven.base.config.render import render
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add = command.add_argument
-    add("file", metavar="FILE", nargs="?", type=Path, help="default: the built-in defaults")
+    add(
+        "file",
+        metavar="FILE",
+        nargs="?",
+        type=Path,
+        help="config; default: the built-in one",
+    )
     add("--full", action="store_true", help="print the complete config")
 
 

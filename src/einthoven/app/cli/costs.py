@@ -11,7 +11,7 @@ import argparse
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add = command.add_argument
-    add("results", metavar="RESULTS", nargs="?", default="results")
+    add("results", metavar="RESULTS", nargs="?", default="results", help="folder of the run")
     add("--config", metavar="FILE", help="config of a larger run to estimate")
     add("--patients", metavar="N", type=int, help="number of patients of a larger run to estimate")
     add("--json", metavar="OUT", help="also write the numbers to this file")

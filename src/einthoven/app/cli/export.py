@@ -10,9 +10,9 @@ from pathlib import Path
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add = command.add_argument
-    add("patient", metavar="FOLDER|STORE", help="results/patients/p0000")
-    add("--to", metavar="FOLDER", required=True, type=Path)
-    add("--format", choices=["vtk", "carp"], default="vtk", help="default: %(default)s")
+    add("patient", metavar="FOLDER|STORE", help="results/patients/p0000, or a patient's store")
+    add("--to", metavar="FOLDER", required=True, type=Path, help="folder to write")
+    add("--format", choices=["vtk", "carp"], default="vtk", help="format of the files")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -12,9 +12,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("surrogate", metavar="FOLDER", nargs="?",
         help="results/surrogates/operator or deepsdf-MODEL; default: the shipped")  # fmt: skip
-    add("--to", metavar="FILE", required=True)
+    add("--to", metavar="FILE", required=True, help="file to write")
     add("--encoder", metavar="FOLDER", help="of deepsdf-MODEL; default: of the same run")
-    add("--format", choices=["torchscript"], default="torchscript", help="default: %(default)s")
+    add("--format", choices=["torchscript"], default="torchscript", help="format of the file")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -9,15 +9,17 @@ file.
 import argparse
 from pathlib import Path
 
+from einthoven.app.cli.options import add_folder
+
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    add, shown = command.add_argument, "default: %(default)s"
+    add = command.add_argument
     add("name", metavar="NAME", nargs="?", help="name of the atlas; default: list all")
     add("--from", dest="source", metavar="FOLDER|FILE", type=Path, help="files that you have")
-    add("--to", metavar="FOLDER", type=Path, default=Path("atlases"), help=shown)
-    add("--phase", choices=["ED", "ES"], default="ED", help=shown)
-    add("--modes", metavar="N", type=int, default=20, help=shown)
+    add_folder(command, "atlases")
+    add("--phase", choices=["ED", "ES"], default="ED", help="phase of the cycle")
+    add("--modes", metavar="N", type=int, default=20, help="number of shape modes")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -10,6 +10,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from einthoven.app.cli.options import RUN_CONFIG, add_folder
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -18,12 +20,12 @@ if TYPE_CHECKING:
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    add, shown = command.add_argument, "default: %(default)s"
+    add = command.add_argument
     add("source", metavar="SHEET|IMAGE", help="a sheet (CSV, docs/reference/import-sheet.md); or a "
         "label image (.nii, .nii.gz, .nrrd, .mha) or contours (.csv) of one heart")  # fmt: skip
     add("patients", metavar="PATIENT", nargs="*", help="names in the sheet; default: all")
-    add("--to", metavar="FOLDER", type=Path, default=Path("imported"), help=shown)
-    add("--config", metavar="FILE", default="config/config.yaml", help=f"edge lengths; {shown}")
+    add_folder(command, "imported")
+    add("--config", metavar="FILE", default=RUN_CONFIG, help="config with edge lengths")
     image = command.add_argument_group("of an image or contours")
     add = image.add_argument
     add("--labels", metavar="TEXT", default="",
@@ -31,8 +33,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "words: rv_myo=, torso=, other=, phase=, unit=, axes=, rv_wall=, pixel=")  # fmt: skip
     add("--torso", metavar="FILE", help="the skin; without it only the heart's wall is written")
     add("--electrodes", metavar="FILE", help="CSV with name,x,y,z, as in a sheet")
-    add("--unit", default="mm", help=f"unit of torso and electrodes; {shown}")
-    add("--axes", default="LPS", help=f"axes of torso and electrodes; {shown}")
+    add("--unit", default="mm", help="unit of torso and electrodes")
+    add("--axes", default="LPS", help="axes of torso and electrodes")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -9,15 +9,16 @@ demo's jobs.
 import argparse
 import os
 
-from einthoven.app.cli.numbers import positive_int
+from einthoven.app.cli.options import RUN_CONFIG, positive_int
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add = command.add_argument
-    add("config", metavar="CONFIG", nargs="?", default="config/config.yaml")
-    add("--cores", metavar="N", type=positive_int, default=os.cpu_count(), help="config of the run")
-    add("--results", metavar="FOLDER", default="results")
+    add("config", metavar="CONFIG", nargs="?", default=RUN_CONFIG, help="config of the run")
+    add("--cores", metavar="N", type=positive_int, default=os.cpu_count(),
+        help="cores of the run")  # fmt: skip
+    add("--results", metavar="FOLDER", default="results", help="folder with measured jobs")
 
 
 def run(arguments: argparse.Namespace) -> None:

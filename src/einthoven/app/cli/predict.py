@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from einthoven.app.cli.numbers import natural, positive_int
+from einthoven.app.cli.options import add_folder, natural, positive_int
 
 if TYPE_CHECKING:
     from einthoven.learning.prediction.prediction import Prediction
@@ -21,33 +21,27 @@ if TYPE_CHECKING:
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    add, shown = command.add_argument, "default: %(default)s"
+    add = command.add_argument
     add("source", metavar="FOLDER|SHEET", type=Path,
         help="folder of stage files (at least anatomy.npz), or a sheet as for `import`; missing "
         "stages are made")  # fmt: skip
     add("patient", metavar="PATIENT", nargs="?",
-        help="patient of the sheet; bodies drawn for it give the spread of its ECG")  # fmt: skip
-    add("--to", metavar="FOLDER", type=Path, default=Path("predicted"), help=shown)
+        help="patient of the sheet; bodies drawn for it give the SD of its ECG")  # fmt: skip
+    add_folder(command, "predicted")
     add("--electrodes", metavar="CSV", type=Path, help="name,x,y,z in mm, patient frame; default: "
         "the nine of the ECG and the patient's grid")  # fmt: skip
-    add("--grid", metavar="N", type=natural, default=100, help=f"grid electrodes; {shown}")
+    add("--grid", metavar="N", type=natural, default=100, help="number of grid electrodes")
     add("--config", metavar="FILE", type=Path,
         help="config with conductivities, meshes, activation, time axis; default: that of the "
         "model's training")  # fmt: skip
     add("--check", metavar="N", type=positive_int,
         help="solve N of the electrodes by finite elements and report the true error")  # fmt: skip
-    add(
-        "--bodies",
-        metavar="FOLDER",
-        type=Path,
-        nargs="+",
-        default=[],
-        help="other bodies with the same heart, written by `import`, for the spread of the ECG",
-    )
+    add("--bodies", metavar="FOLDER", type=Path, nargs="+", default=[],
+        help="bodies with the same heart, written by `import`, for the SD of the ECG")  # fmt: skip
     add("--model", metavar="FOLDER", help="folder of a packed model; default: the shipped one")
     add("--code", metavar="FILE", type=Path,
         help="code from `einthoven encode`, for a coded model; default: found here")  # fmt: skip
-    add("--threads", metavar="N", type=positive_int, default=1)
+    add("--threads", metavar="N", type=positive_int, default=1, help="threads of the solvers")
 
 
 def run(arguments: argparse.Namespace) -> None:

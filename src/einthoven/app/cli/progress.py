@@ -14,7 +14,7 @@ _CLEAR = "\033[H\033[J"
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add = command.add_argument
-    add("results", metavar="RESULTS", nargs="?", default="results")
+    add("results", metavar="RESULTS", nargs="?", default="results", help="folder of the run")
     add("--follow", action="store_true",
         help="repeat until the run ends; without a terminal, one line per minute")  # fmt: skip
 

@@ -8,16 +8,16 @@ Needs a finished patient of a run; prints a table with one row per change.
 import argparse
 
 from einthoven.app.cli import verify
-from einthoven.app.cli.numbers import positive
+from einthoven.app.cli.options import positive
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     verify.add_arguments(command)
-    add, shown = command.add_argument, "default: %(default)s"
-    add("--electrodes", metavar="NAME", nargs="+", help="default: V1 to V6")
-    add("--shift-mm", metavar="MM", type=positive, default=10.0, help=shown)
-    add("--scenario", default="sinus", help=shown)
+    add = command.add_argument
+    add("--electrodes", metavar="NAME", nargs="+", help="electrodes to move; default: V1 to V6")
+    add("--shift-mm", metavar="MM", type=positive, default=10.0, help="distance along the skin")
+    add("--scenario", default="sinus", help="scenario of the activation")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    add, shown = command.add_argument, "default: %(default)s"
+    add = command.add_argument
     add("patient", metavar="FOLDER|STORE", help="results/patients/p0000, with mesh and activation")
     add("--prediction", metavar="FILE", type=Path, help="prediction.npz of the same patient")
-    add("--to", metavar="FILE", type=Path, default=Path("heart.html"), help=shown)
+    add("--to", metavar="FILE", type=Path, default=Path("heart.html"), help="page to write")
 
 
 def run(arguments: argparse.Namespace) -> None:
