@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from breakthroughs import EpicardialArrival
 
-from einthoven.app.analysis.breakthroughs import EpicardialArrival
 from einthoven.app.evaluation.audit import NORMAL_AXIS_DEG, audit
 from einthoven.physics.ecg.features import FeatureRow, has_concordant_t, has_normal_r_in_v1
 

@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from breakthroughs import EpicardialArrival, epicardial_arrival
 from physiology_goals import SINUS
 
-from einthoven.app.analysis.breakthroughs import EpicardialArrival, epicardial_arrival
 from einthoven.app.run.fingerprints import ROOT, fingerprint
 from einthoven.base.config import Config
 from einthoven.base.config.load import validate

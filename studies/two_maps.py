@@ -27,6 +27,7 @@ from ambiguity import (
     most_alike,
     second_map,
 )
+from beat_posterior import BeatPosterior, ImagingPosterior
 from two_maps_figure import TwoMaps, two_maps_figure
 
 from einthoven.base.config import Config, load
@@ -38,7 +39,6 @@ from einthoven.data.patient.patient import Patient
 from einthoven.imaging.corpus.beat_parameters import BeatParameters
 from einthoven.imaging.corpus.simulations import Simulations
 from einthoven.imaging.corpus.simulator import SimulatedBeat, Simulator
-from einthoven.imaging.model.beat_posterior import BeatPosterior, ImagingPosterior
 from einthoven.imaging.model.pictures import by_place
 from einthoven.imaging.twin.prior import TwinSettings
 

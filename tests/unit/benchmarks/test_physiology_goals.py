@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from breakthroughs import Breakthrough, EpicardialArrival
 from helpers.ecg import COMPLEXES, synthetic_beat, time_axis
 from physiology_goals import GOALS, CohortFeatures, goals_table, judge
 
-from einthoven.app.analysis.breakthroughs import Breakthrough, EpicardialArrival
 from einthoven.physics.ecg.beats import AveragedBeat
 from einthoven.physics.ecg.features import EcgSample, feature_table
 

@@ -1,1 +1,1 @@
-"""Analyses of one patient: reciprocity, sensitivity, contributions, breakthroughs."""
+"""Analyses of one patient: reciprocity, sensitivity and contributions."""

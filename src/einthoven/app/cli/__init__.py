@@ -1,6 +1,7 @@
 """Simulate, predict and analyse ECGs of virtual and imported patients; inspect runs and data."""
 
 import argparse
+import re
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ from einthoven.app.cli import (
     verify,
     view,
 )
+from einthoven.app.cli.options import Help
 from einthoven.base.core.errors import EinthovenError
 from einthoven.base.core.version import __version__
 

@@ -10,7 +10,7 @@ files (.xml), or folders of these. A recording of several beats is averaged. Pri
 import argparse
 from pathlib import Path
 
-from einthoven.app.cli.numbers import positive
+from einthoven.app.cli.options import add_declared
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ activation; prints tables and writes a picture.
 import argparse
 from pathlib import Path
 
-from einthoven.app.cli.numbers import number, positive
+from einthoven.app.cli.options import add_run_config, number, positive
 from einthoven.base.core.names import LEADS
 
 LEADS_SHOWN = ("I", "aVF", "V1", "V6")
@@ -20,13 +20,13 @@ AFTER_MS = 30.0
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    add, shown = command.add_argument, "default: %(default)s"
+    add = command.add_argument
     add("patient", metavar="FOLDER|STORE", help="results/patients/p0000, or a patient's store")
     add("--scenario", metavar="NAME", default="sinus", help=f"scenario of the activation; {shown}")
     add("--leads", metavar="LEAD", nargs="+", choices=LEADS, default=list(LEADS_SHOWN),
-        help=f"of {', '.join(LEADS)}; default: {' '.join(LEADS_SHOWN)}")  # fmt: skip
+        help=f"leads to explain; default: {' '.join(LEADS_SHOWN)}")  # fmt: skip
     add("--at", metavar="MS", nargs="+", type=number, default=list(MOMENTS_MS),
-        help="columns of the table, ms after the first activation")  # fmt: skip
+        help="columns of the table, ms after the first activation; default: 10 to 80")  # fmt: skip
     add("--regions", default="coarse", choices=["coarse", "segments"],
         help="walls by level, or the 17 AHA segments and 13 of the RV; " + shown)  # fmt: skip
     add("--until", metavar="MS", type=positive, help="end of the picture, ms; "

@@ -14,7 +14,7 @@ from einthoven.app.cli.numbers import positive_int
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    add, shown = command.add_argument, "default: %(default)s"
+    add = command.add_argument
     add("name", metavar="NAME", nargs="?", help="name of the atlas; default: list all")
     add(
         "--from",

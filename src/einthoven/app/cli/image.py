@@ -1,25 +1,25 @@
 """Activation map of the ventricles from a recorded 12-lead ECG, with its uncertainty.
 
-Takes a WFDB header (.hea), a CSV table whose first line names the leads, an array of twelve leads
-(.npy) or a CardioSoft file (.xml). Research only: read what it prints.
+ECG is a WFDB header (.hea), a CSV table whose first line names the leads, an array of twelve leads
+(.npy) or a CardioSoft file (.xml). For research only: not a medical device.
+
+    einthoven image recording.hea --to imaged
 """
 
 import argparse
 from pathlib import Path
 
-from einthoven.app.cli.numbers import positive
+from einthoven.app.cli.options import add_folder, add_recording
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """What the command takes."""
-    add, shown = command.add_argument, "default: %(default)s"
-    add("ecg", metavar="ECG", type=Path)
-    add("--to", metavar="FOLDER", type=Path, default=Path("imaged"), help=shown)
-    add("--rate-hz", metavar="HZ", type=positive, help="where the file does not say it")
-    add("--unit", choices=["mV", "uV", "V"], help="where the file does not say it; default: mV")
+    """Add the arguments."""
+    add_recording(command)
+    add_folder(command, "imaged")
+    add = command.add_argument
     add("--patient", metavar="FOLDER", type=Path, help="stage files with anatomy, mesh and fibers: "
-        "the model is told the body's measures, and maps are drawn on this heart")  # fmt: skip
-    add("--model", metavar="FOLDER", help="default: the shipped model")
+        "gives the model the body's measures, and the heart on which maps are drawn")  # fmt: skip
+    add("--model", metavar="FOLDER", help="packed imaging model; default: the shipped one")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -33,16 +33,13 @@ def run(arguments: argparse.Namespace) -> None:
     from einthoven.physics.ecg.recordings.read import read_recording
     from einthoven.physics.ecg.recordings.recording import Declared
 
-    declared = Declared(arguments.rate_hz, arguments.unit)
-    recording = read_recording(arguments.ecg, declared)
+    recording = read_recording(arguments.ecg, Declared(arguments.rate_hz, arguments.unit))
     model = ImagingModel.load(arguments.model or SHIPPED)
     patient = Patient.open(arguments.patient) if arguments.patient else None
     measures = clinical_measures(patient) if patient else None
-    found = model.image(aligned_beat(recording), measures)
+    imaged = model.image(aligned_beat(recording), measures)
     heart = RecordedHeart.of(patient) if patient else model.heart
-    whose = patient.name if patient else "a heart of the training"
-    found.write(arguments.to)
-    write_figures(figures_of(found, heart, whose), arguments.to)
-    print(found.line())
-    for warning in found.warnings:
-        print(f"  {warning}")
+    name = patient.name if patient else "a heart of the training"
+    imaged.write(arguments.to)
+    write_figures(figures_of(imaged, heart, name), arguments.to)
+    print("\n  ".join([imaged.line(), *imaged.warnings]))

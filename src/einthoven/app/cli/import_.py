@@ -10,6 +10,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from einthoven.app.cli.options import RUN_CONFIG, add_folder
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -21,7 +23,7 @@ CONFIG = Path("config/config.yaml")
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    add, shown = command.add_argument, "default: %(default)s"
+    add = command.add_argument
     add("source", metavar="SHEET|IMAGE", help="a sheet (CSV, docs/reference/import-sheet.md); or a "
         "label image (.nii, .nii.gz, .nrrd, .mha) or contours (.csv) of one heart")  # fmt: skip
     add("patients", metavar="PATIENT", nargs="*", help="names in the sheet; default: all")

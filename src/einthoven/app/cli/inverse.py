@@ -19,7 +19,7 @@ believe what.
 import argparse
 from pathlib import Path
 
-from einthoven.app.cli.numbers import natural, number, positive
+from einthoven.app.cli.options import natural, number, positive
 
 DEFAULT_METHOD = "tikhonov-1"
 """With its L-curve the best blind choice on a simulated patient whose heart lies 5 mm off: errors

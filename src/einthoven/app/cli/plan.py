@@ -9,7 +9,7 @@ else of the demo's jobs.
 import argparse
 import os
 
-from einthoven.app.cli.numbers import positive_int
+from einthoven.app.cli.options import RUN_CONFIG, positive_int
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from einthoven.app.cli.numbers import natural, positive_int
+from einthoven.app.cli.options import add_folder, natural, positive_int
 
 if TYPE_CHECKING:
     from einthoven.learning.prediction.prediction import Prediction
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    add, shown = command.add_argument, "default: %(default)s"
+    add = command.add_argument
     add("source", metavar="FOLDER|SHEET", type=Path,
         help="folder of stage files (at least anatomy.npz), or a sheet as for `import`; missing "
         "stages are made")  # fmt: skip
@@ -43,14 +43,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "model's training")  # fmt: skip
     add("--check", metavar="N", type=positive_int,
         help="solve N of the electrodes by finite elements and report the true error")  # fmt: skip
-    add(
-        "--bodies",
-        metavar="FOLDER",
-        type=Path,
-        nargs="+",
-        default=[],
-        help="other bodies with the same heart, written by `import`, for the spread of the ECG",
-    )
+    add("--bodies", metavar="FOLDER", type=Path, nargs="+", default=[],
+        help="bodies with the same heart, written by `import`, for the SD of the ECG")  # fmt: skip
     add("--model", metavar="FOLDER", help="folder of a packed model; default: the shipped one")
     add("--code", metavar="FILE", type=Path,
         help="code from `einthoven encode`, for a model with a shape code; default: the code "

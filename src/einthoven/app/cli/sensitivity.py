@@ -8,7 +8,7 @@ Needs a finished patient of a run; prints a table with one row per change.
 import argparse
 
 from einthoven.app.cli import verify
-from einthoven.app.cli.numbers import positive
+from einthoven.app.cli.options import positive
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:

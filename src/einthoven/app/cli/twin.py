@@ -1,27 +1,28 @@
-"""Digital twin: an activation of a given heart that has a recorded 12-lead ECG's QRS.
+"""Digital twin: an activation of a given heart whose QRS is that of a recorded 12-lead ECG.
 
-Reads the recordings that `einthoven image` reads. The geometry is what you give: it should be the
-recorded person's. Research only: read what it prints.
+Reads the recordings that `einthoven image` reads. PATIENT should be the recorded person: the fit
+compensates for another geometry. For research only: not a medical device.
+
+    einthoven twin recording.hea --patient results/patients/p0000 --to twin
 """
 
 import argparse
 from pathlib import Path
 
-from einthoven.app.cli.numbers import positive
+from einthoven.app.cli.options import add_folder, add_recording
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """What the command takes."""
-    add, shown = command.add_argument, "default: %(default)s"
-    add("ecg", metavar="ECG", type=Path)
+    """Add the arguments."""
+    add_recording(command)
+    add_folder(command, "twin")
+    add = command.add_argument
     add("--patient", metavar="FOLDER", type=Path, required=True, help="stage files with anatomy, "
         "mesh, fibers and purkinje, and lead fields if they were solved")  # fmt: skip
-    add("--to", metavar="FOLDER", type=Path, default=Path("twin"), help=shown)
-    add("--rate-hz", metavar="HZ", type=positive, help="where the file does not say it")
-    add("--unit", choices=["mV", "uV", "V"], help="where the file does not say it; default: mV")
-    add("--model", metavar="FOLDER", help="of imaging: its check of the ECG is told, and draws "
-        "of a posterior begin the search; default: the shipped model")  # fmt: skip
-    add("--config", metavar="FILE", type=Path, help="speeds and conductivities; default: built in")
+    add("--model", metavar="FOLDER", help="packed imaging model: it checks the ECG, and draws of "
+        "its posterior begin the search; default: the shipped one")  # fmt: skip
+    add("--config", metavar="FILE", type=Path,
+        help="config with speeds and conductivities; default: built in")  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -35,10 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     recording = read_recording(arguments.ecg, Declared(arguments.rate_hz, arguments.unit))
     config = load(arguments.config) if arguments.config else Config()
-    patient = Patient.open(arguments.patient)
     model = ImagingModel.load(arguments.model or SHIPPED)
-    found = fit_recorded_twin(recording, patient, config, model)
-    found.write(arguments.to)
-    print(found.line())
-    for warning in found.warnings:
-        print(f"  {warning}")
+    twin = fit_recorded_twin(recording, Patient.open(arguments.patient), config, model)
+    twin.write(arguments.to)
+    print("\n  ".join([twin.line(), *twin.warnings]))

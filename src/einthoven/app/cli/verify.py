@@ -7,12 +7,13 @@ Needs a finished patient of a run; prints a line per theorem.
 
 import argparse
 
+from einthoven.app.cli.options import add_run_config
+
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     command.add_argument("store", metavar="STORE", help="results/dataset/patients/p0000.zarr.zip")
-    command.add_argument("--config", metavar="FILE", default="config/config.yaml",
-                         help="config of the run that made it; default: %(default)s")  # fmt: skip
+    add_run_config(command)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from einthoven.app.analysis.breakthroughs import epicardial_arrival
 from einthoven.app.report.page import PageSection, Picture
 from einthoven.app.report.run import SCENARIO_NAMES, FinishedRun
 from einthoven.base.core.tags import Surface
+from einthoven.base.metrics.activation_times import breakthroughs
 from einthoven.base.plots.body import mesh_image
 from einthoven.base.plots.heart import Colouring, direction_lines, heart_image
 from einthoven.base.plots.heart_maps import Bands, HeartMap, heart_maps_figure
@@ -18,6 +18,8 @@ from einthoven.base.plots.style import EARLY_IS_BRIGHT
 from einthoven.data.patient.patient import Patient
 
 VIEWS = {"from the left": LEFT_BACK, "from the right": RIGHT_FRONT}
+BREAKTHROUGH_MS, BREAKTHROUGH_MM = 3.0, 15.0
+"""Least prominence of a breakthrough that is starred, and least distance between two."""
 OUTSIDE, INSIDE = (Surface.EPI, Surface.BASE), (Surface.LV_ENDO, Surface.RV_ENDO)
 
 
@@ -73,7 +75,7 @@ def tree_figure(patient: Patient) -> Figure:
 def activation_figure(patient: Patient) -> Figure:
     """Isochrones of the epicardium from four sides, a row and a colour scale per scenario.
 
-    Stars are the breakthroughs of `analysis.breakthroughs`.
+    Stars are the epicardial breakthroughs.
 
     Args:
         patient: with mesh, ventricular coordinates and activations.
@@ -81,8 +83,9 @@ def activation_figure(patient: Patient) -> Figure:
     heart = heart_surface(patient)
     maps = []
     for name, activation in patient.activations.items():
-        stars = [place.node for place in epicardial_arrival(patient, activation).breakthroughs]
         times, title = activation.activation_time, SCENARIO_NAMES.get(name, name)
+        surface = heart.points, heart.faces
+        stars = breakthroughs(surface, times, BREAKTHROUGH_MS, BREAKTHROUGH_MM).tolist()
         maps.append(epicardial_map(heart, title, times, "activation time (ms)", stars))
     return heart_maps_figure(heart, maps)
 

@@ -247,7 +247,7 @@ def breakthroughs(
     """Epicardial (or surface) breakthroughs of the wave, the earliest first.
 
     They are local minima at least `prominence` earlier than any path to an earlier one and at least
-    `radius_mm` from those, as `analysis.breakthroughs` counts them on a patient's epicardium.
+    `radius_mm` from those.
 
     Args:
         surface: points [node, 3] mm and faces [face, 3].

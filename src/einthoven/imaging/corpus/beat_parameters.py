@@ -146,6 +146,20 @@ PARAMETERS = (
 """Names of `BeatParameters.row`."""
 
 
+def hide_absent_sites(parameters: np.ndarray, pattern: np.ndarray) -> None:
+    """Set the sites that a pattern does not have to NaN, in place: paced-2 has site1 and site2.
+
+    Args:
+        parameters: [beat, parameter] in the order of `PARAMETERS`.
+        pattern: [beat] names.
+    """
+    count = np.array([int(name.removeprefix("paced-")) if name.startswith("paced-") else 0
+                      for name in pattern])  # fmt: skip
+    for column, name in enumerate(PARAMETERS):
+        if name.startswith("site"):
+            parameters[count < int(name[4]), column] = np.nan
+
+
 def draw_beats(section: ImagingSettings, patient: str, n: int) -> list[BeatParameters]:
     """The first cases of a patient; more of them leave these as they are."""
     return [

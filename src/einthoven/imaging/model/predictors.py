@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Self, cast
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -11,8 +11,6 @@ from torch import Tensor
 
 from einthoven.base.config.imaging import PATTERNS
 from einthoven.base.core.errors import BadInput
-from einthoven.imaging.corpus.beat_parameters import PARAMETERS
-from einthoven.imaging.model.beat_posterior import BeatPosterior
 from einthoven.imaging.model.familiarity import EcgFamiliarity
 from einthoven.imaging.model.residuals import CalibrationErrors
 from einthoven.imaging.networks.imaging_network import ImagingNetwork
@@ -76,12 +74,8 @@ class MapPredictor(ABC):
         """Draws of the activation times of one beat."""
 
     def beat_parameters(self, beat: PlacedBeat, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Draws of what a simulation of the beat takes; none where the network has no posterior.
-
-        Returns:
-            [draw] names of patterns; [draw, parameter] in the order of `PARAMETERS`.
-        """
-        return np.empty(0, np.str_), np.empty((0, len(PARAMETERS)))
+        """Draws of simulation parameters; see `ImagingNetwork.beat_parameters`."""
+        return self.network.beat_parameters(*beat.inputs, n)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,11 +95,6 @@ class PosteriorPredictor(MapPredictor):
             np.asarray(values)[0] for values in (found.samples, found.apd90, found.pattern)
         )
         return MapDraws(samples.astype(float), apd90, dict(zip(PATTERNS, chances.tolist())))
-
-    def beat_parameters(self, beat: PlacedBeat, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """See `MapPredictor.beat_parameters`."""
-        posterior = BeatPosterior(cast(PosteriorNetwork, self.network)).of(*beat.inputs, n)
-        return posterior.pattern, posterior.parameters
 
 
 @dataclass(frozen=True, eq=False)

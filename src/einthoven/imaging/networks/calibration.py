@@ -40,17 +40,6 @@ def rank_shares(ranks: np.ndarray, n_draws: int, n_bins: int = N_BINS) -> np.nda
     return shares
 
 
-def coverage(interval: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Share of beats whose truth lies in the interval: [value].
-
-    Args:
-        interval: [2, beat, value] lower and upper ends. truth: [beat, value]; NaN is left out.
-    """
-    known = ~np.isnan(truth)
-    inside = (interval[0] <= truth) & (truth <= interval[1]) & known
-    return inside.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-
-
 def widening(samples: np.ndarray, truth: np.ndarray, level: float = 0.9) -> np.ndarray:
     """Factors by which draws move away from their median so that intervals cover `level`.
 

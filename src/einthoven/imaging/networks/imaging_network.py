@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from einthoven.base.config.imaging_training import ImagingTrainingSettings
+from einthoven.imaging.corpus.beat_parameters import PARAMETERS
 
 
 class Beats(NamedTuple):
@@ -77,6 +78,21 @@ class ImagingNetwork(nn.Module, ABC):
     @abstractmethod
     def predict(self, ecg: Tensor, measures: Tensor) -> MapPrediction:
         """In ms and mV; without gradients."""
+
+    def beat_parameters(
+        self, ecg: Tensor, measures: Tensor, n: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draws of simulation parameters of one beat; none without a posterior.
+
+        Args:
+            ecg: [1, 12, 500] mV. measures: [1, measure], NaN if unknown.
+            n: number of draws.
+
+        Returns:
+            [draw] names of patterns; [draw, parameter] in the order of `PARAMETERS`, NaN for
+            absent sites.
+        """
+        return np.empty(0, np.str_), np.empty((0, len(PARAMETERS)))
 
     def calibrate(self, beats: Beats) -> None:
         """Mend its uncertainty by beats of hearts that it did not learn from; here it has none."""

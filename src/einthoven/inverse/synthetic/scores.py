@@ -20,7 +20,7 @@ from einthoven.inverse.synthetic.known_problem import KnownProblem
 WINDOW_SHARE, PROMINENCE_SHARE, SMOOTH_SHARE = 0.05, 0.05, 0.03
 """Of the spread of true activation times: the earliest region, a breakthrough, smoothing."""
 RADIUS_MM = 15.0
-"""Two breakthroughs that are nearer than this are one, as in `analysis.breakthroughs`."""
+"""Breakthroughs closer than this are merged."""
 
 
 @dataclass(frozen=True)

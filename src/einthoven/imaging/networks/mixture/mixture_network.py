@@ -2,13 +2,14 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from einthoven.base.config.imaging import PATTERNS
 from einthoven.base.config.imaging_training import ImagingTrainingSettings
 from einthoven.base.core.errors import BadInput
-from einthoven.imaging.corpus.beat_parameters import PARAMETERS
+from einthoven.imaging.corpus.beat_parameters import PARAMETERS, hide_absent_sites
 from einthoven.imaging.corpus.corpus import N_POINTS
 from einthoven.imaging.networks.calibration import widening
 from einthoven.imaging.networks.imaging_network import Beats, ImagingNetwork, MapPrediction, Scale
@@ -153,6 +154,17 @@ class PosteriorNetwork(ImagingNetwork):
         pattern = (mixture.log_weights[:, :, None] + mixture.log_classes).exp().sum(dim=1)
         samples = drawn.activation_time.cpu().numpy()
         return MapPrediction(middle[0], middle[1], samples=samples, pattern=pattern.cpu().numpy())
+
+    @torch.no_grad()
+    def beat_parameters(
+        self, ecg: Tensor, measures: Tensor, n: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draws from the posterior; see `ImagingNetwork.beat_parameters`."""
+        drawn = self.draw(self(ecg, measures), n)
+        pattern = np.array(PATTERNS)[drawn.pattern[0].numpy()]
+        parameters = drawn.parameters[0].numpy().astype(float)
+        hide_absent_sites(parameters, pattern)
+        return pattern, parameters
 
     def coordinates(self, unknowns: Unknowns) -> Tensor:
         """[beat, coordinate] without unit; NaN where a parameter is not known."""

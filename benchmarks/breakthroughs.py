@@ -11,7 +11,7 @@ import numpy as np
 
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.simplex import triangle_area_vectors
-from einthoven.base.geometry.surface_minima import apart, surface_minima
+from einthoven.base.metrics.activation_times import breakthroughs
 from einthoven.data.patient.activation import Activation
 from einthoven.data.patient.patient import Patient
 
@@ -85,13 +85,13 @@ def epicardial_arrival(
     """
     heart, place = patient.heart, patient.coordinates
     time = np.asarray(activation.activation_time, float)
-    minima = surface_minima(heart.surface(Surface.EPI), time)
-    minima = apart(minima.kept(minima.prominence >= prominence_ms), heart.points, radius_mm)
-    normals = _normals(heart.points, heart.surface(Surface.EPI), minima.nodes)
+    epicardium = heart.surface(Surface.EPI)
+    reached = breakthroughs((heart.points, epicardium), time, prominence_ms, radius_mm)
+    normals = _normals(heart.points, epicardium, reached)
     found = tuple(
         Breakthrough(int(n), float(time[n]), float(place.uvc_z[n]), float(place.uvc_phi[n]),
                      float(place.uvc_nu[n]), tuple(normal.tolist()))
-        for n, normal in zip(minima.nodes, normals)
+        for n, normal in zip(reached, normals)
     )  # fmt: skip
     nodes = heart.surface_nodes(Surface.EPI)
     latest = int(nodes[time[nodes].argmax()])

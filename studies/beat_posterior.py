@@ -14,7 +14,7 @@ from einthoven.base.config.imaging import PATTERNS
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import LEADS
-from einthoven.imaging.corpus.beat_parameters import PARAMETERS
+from einthoven.imaging.corpus.beat_parameters import hide_absent_sites
 from einthoven.imaging.corpus.corpus import N_POINTS, N_TIMES
 from einthoven.imaging.networks.mixture.mixture_network import PosteriorNetwork
 from einthoven.imaging.networks.registry import load_network
@@ -97,7 +97,7 @@ class BeatPosterior:
         drawn = self.network.draw(self.network(ecg, measures), n_samples)
         pattern = np.array(PATTERNS)[drawn.pattern[0].numpy()]
         parameters = drawn.parameters[0].numpy().astype(float)
-        _hide_absent_sites(parameters, pattern)
+        hide_absent_sites(parameters, pattern)
         times = drawn.activation_time[0].numpy().astype(float)
         return ImagingPosterior(times, parameters, pattern)
 
@@ -147,12 +147,3 @@ class BeatPosterior:
             torch.as_tensor(np.asarray(ecg, np.float32)[None]),
             torch.as_tensor(np.array([row], np.float32)),
         )
-
-
-def _hide_absent_sites(parameters: np.ndarray, pattern: np.ndarray) -> None:
-    """NaN, in place, for the sites that a pattern has not: paced-2 has site1 and site2."""
-    count = np.array([int(p.removeprefix("paced-")) if p.startswith("paced-") else 0
-                      for p in pattern])  # fmt: skip
-    for column, name in enumerate(PARAMETERS):
-        if name.startswith("site"):
-            parameters[count < int(name[4]), column] = np.nan

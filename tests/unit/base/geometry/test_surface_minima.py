@@ -1,15 +1,10 @@
-"""Breakthroughs on surfaces whose arrival times are closed forms."""
+"""Minima of arrival times on surfaces that are closed forms."""
 
 import numpy as np
 import pytest
-from helpers.heart import heart_patient
 
-from einthoven.app.analysis.breakthroughs import epicardial_arrival
 from einthoven.base.core.errors import BadInput
-from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.surface_minima import apart, surface_minima
-from einthoven.body.fibers.coordinates import ventricular_coordinates
-from einthoven.data.patient.activation import Activation
 
 N, STEP, SPEED = 41, 2.0, 0.5
 
@@ -81,28 +76,3 @@ def test_near_ones_are_one():
     np.testing.assert_array_equal(points[kept.nodes][:, 0], [10, 70])
     assert len(apart(found, points, 12.0).nodes) == 3
     assert len(apart(found, points, 1000.0).nodes) == 1
-
-
-def test_on_a_heart():
-    """Two sources on the epicardium are the breakthroughs; the front of the RV is distinguished."""
-    bare = heart_patient()
-    patient = bare.with_stages(ventricular_coordinates(bare))
-    heart, place = patient.heart, patient.coordinates
-    nodes = heart.surface_nodes(Surface.EPI)
-    rv = nodes[(place.uvc_nu[nodes] > 0) & (place.uvc_z[nodes] < 0.8)]
-    lv = nodes[(place.uvc_nu[nodes] < 0) & (place.uvc_z[nodes] < 0.8)]
-    front, apart_from = rv[heart.points[rv, 1].argmin()], lv[heart.points[lv, 1].argmax()]
-    sources = heart.points[[front, apart_from]]
-    time = arrivals(heart.points, sources, [17.0, 25.0]).astype(np.float32)
-    activation = Activation(
-        patient=patient.name, scenario="sinus", activation_time=time,
-        source_nodes=np.array([front]), source_times=np.array([17.0]),
-    )  # fmt: skip
-    found = epicardial_arrival(patient, activation)
-    assert [b.node for b in found.breakthroughs] == [front, apart_from]
-    assert [b.on_anterior_rv for b in found.breakthroughs] == [True, False]
-    assert found.first_anterior_rv_ms == 17.0
-    assert found.latest_ms == time[nodes].max()
-    assert all(np.linalg.norm(b.normal) == pytest.approx(1) for b in found.breakthroughs)
-    none = epicardial_arrival(patient, activation, prominence_ms=np.inf)
-    assert len(none.breakthroughs) == 1
