@@ -1,7 +1,6 @@
 """Simulate, predict and analyse ECGs of virtual and imported patients; inspect runs and data."""
 
 import argparse
-import re
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -76,14 +75,15 @@ def overview() -> str:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line; every command has --help."""
-    raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="einthoven", description=f"{__doc__}\n\n{overview()}",
-                                     epilog=EXAMPLE, formatter_class=raw)  # fmt: skip
+                                     epilog=EXAMPLE, formatter_class=Help)  # fmt: skip
     parser.add_argument("--version", action="version", version=f"einthoven {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", help="one of the above")
     for name, module in COMMANDS.items():
         _, about, examples = help_of(module)
-        command = commands.add_parser(name, description=about, epilog=examples, formatter_class=raw)
+        command = commands.add_parser(
+            name, description=about, epilog=examples, formatter_class=Help
+        )
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     return parser

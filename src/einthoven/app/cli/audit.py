@@ -23,8 +23,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add("--json", metavar="OUT", type=Path, help="also write all numbers to this file")
     add("--features", metavar="OUT", type=Path, help="features as CSV, one row per beat")
     add("--figure", metavar="OUT", type=Path, help="mean ECG and limits, .png, .svg or .pdf")
-    add("--rate-hz", metavar="HZ", type=positive, help="samples per second of tables without times")
-    add("--unit", choices=["mV", "uV", "V"], help="unit of tables that state none; default: mV")
+    add_declared(command)
     add("--sex", choices=["female", "male"], help="sex of all whose files do not state it")
 
 

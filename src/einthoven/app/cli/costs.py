@@ -7,14 +7,14 @@ Prints core-hours, memory in MB and minutes for each rule.
 
 import argparse
 
-from einthoven.app.cli.numbers import positive_int
+from einthoven.app.cli.options import positive_int
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add = command.add_argument
     add("results", metavar="RESULTS", nargs="?", default="results",
-        help="folder of a run, with its benchmarks; default: %(default)s")  # fmt: skip
+        help="folder of a run, with its benchmarks")  # fmt: skip
     add("--config", metavar="FILE", help="config of a larger run to estimate")
     add("--patients", metavar="N", type=positive_int,
         help="number of patients of a larger run to estimate")  # fmt: skip

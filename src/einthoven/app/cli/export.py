@@ -20,7 +20,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     )
     add("--to", metavar="FOLDER", required=True, type=Path, help="output")
     add("--format", choices=["vtk", "carp"], default="vtk",
-        help="vtk: lengths in mm; carp: openCARP, lengths in um; default: %(default)s")  # fmt: skip
+        help="vtk: lengths in mm; carp: openCARP, lengths in um")  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -19,7 +19,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         help="encoder of deepsdf-MODEL; default: that of the same run",
     )
     add("--format", choices=["torchscript"], default="torchscript",
-        help="format of the file; default: %(default)s")  # fmt: skip
+        help="format of the file")  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:

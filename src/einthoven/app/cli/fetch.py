@@ -9,7 +9,7 @@ file.
 import argparse
 from pathlib import Path
 
-from einthoven.app.cli.numbers import positive_int
+from einthoven.app.cli.options import add_folder, positive_int
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -23,11 +23,11 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         type=Path,
         help="your copy of the files, in place of a download",
     )
-    add("--to", metavar="FOLDER", type=Path, default=Path("atlases"), help=f"output; {shown}")
+    add_folder(command, "atlases")
     add("--phase", choices=["ED", "ES"], default="ED",
-        help=f"end-diastole or end-systole; {shown}")  # fmt: skip
+        help="end-diastole or end-systole")  # fmt: skip
     add("--modes", metavar="N", type=positive_int, default=20,
-        help=f"number of modes to keep; {shown}")  # fmt: skip
+        help="number of modes to keep")  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     from einthoven.body.imported.sheet import Row
 
-CONFIG = Path("config/config.yaml")
-"""Config of the project in whose folder the command runs."""
-
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
@@ -27,9 +24,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add("source", metavar="SHEET|IMAGE", help="a sheet (CSV, docs/reference/import-sheet.md); or a "
         "label image (.nii, .nii.gz, .nrrd, .mha) or contours (.csv) of one heart")  # fmt: skip
     add("patients", metavar="PATIENT", nargs="*", help="names in the sheet; default: all")
-    add("--to", metavar="FOLDER", type=Path, default=Path("imported"), help=f"output; {shown}")
+    add_folder(command, "imported")
     add("--config", metavar="FILE", type=Path, help="config with the section anatomy (edge lengths "
-        f"in mm); default: {CONFIG} where there is one, else the built-in values")  # fmt: skip
+        f"in mm); default: {RUN_CONFIG} where there is one, else the built-in values")  # fmt: skip
     image = command.add_argument_group("of an image or contours")
     add = image.add_argument
     add("--labels", metavar="TEXT", default="",
@@ -38,9 +35,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add("--torso", metavar="FILE", help="the skin; without it only the heart's wall is written")
     add("--electrodes", metavar="FILE", help="CSV with name,x,y,z, as in a sheet")
     add("--unit", metavar="UNIT", default="mm",
-        help=f"unit of torso and electrodes: mm, cm, m or um; {shown}")  # fmt: skip
+        help="unit of torso and electrodes: mm, cm, m or um")  # fmt: skip
     add("--axes", metavar="AXES", default="LPS", help="where x, y and z of torso and electrodes "
-        f"point: letters of L R P A S I; {shown}")  # fmt: skip
+        "point: letters of L R P A S I")  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -72,7 +69,7 @@ def _import_row(row: "Row", arguments: argparse.Namespace) -> None:
     from einthoven.body.imported.anatomy import import_patient
 
     target = arguments.to / row.patient
-    file = arguments.config or (CONFIG if CONFIG.exists() else None)
+    file = arguments.config or (RUN_CONFIG if Path(RUN_CONFIG).exists() else None)
     config = (load(file) if file else Config()).anatomy
     anatomy = import_patient(row, target.with_suffix(".png"), config)
     anatomy.save(target / "anatomy.npz")

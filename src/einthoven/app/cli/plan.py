@@ -15,13 +15,11 @@ from einthoven.app.cli.options import RUN_CONFIG, positive_int
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add = command.add_argument
-    shown = "default: %(default)s"
-    add("config", metavar="CONFIG", nargs="?", default="config/config.yaml",
-        help=f"config of the run; {shown}")  # fmt: skip
+    add("config", metavar="CONFIG", nargs="?", default=RUN_CONFIG, help="config of the run")
     add("--cores", metavar="N", type=positive_int, default=os.cpu_count(),
         help="cores that the run may use; default: those of this machine, %(default)s")  # fmt: skip
     add("--results", metavar="FOLDER", default="results",
-        help=f"results of an earlier run, whose jobs were measured; {shown}")  # fmt: skip
+        help="results of an earlier run, whose jobs were measured")  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:

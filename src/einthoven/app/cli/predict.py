@@ -28,7 +28,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "stages are made")  # fmt: skip
     add("patient", metavar="PATIENT", nargs="?",
         help="patient of the sheet; bodies drawn for it give the spread of its ECG")  # fmt: skip
-    add("--to", metavar="FOLDER", type=Path, default=Path("predicted"), help=f"output; {shown}")
+    add_folder(command, "predicted")
     add("--electrodes", metavar="CSV", type=Path, help="name,x,y,z in mm, patient frame; default: "
         "the nine of the ECG and the patient's grid")  # fmt: skip
     add(
@@ -36,7 +36,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         metavar="N",
         type=natural,
         default=100,
-        help=f"number of electrodes of the grid on the skin; {shown}",
+        help="number of electrodes of the grid on the skin",
     )
     add("--config", metavar="FILE", type=Path,
         help="config with conductivities, meshes, activation, time axis; default: that of the "
@@ -49,7 +49,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add("--code", metavar="FILE", type=Path,
         help="code from `einthoven encode`, for a model with a shape code; default: the code "
         "is found from the surfaces")  # fmt: skip
-    add("--threads", metavar="N", type=positive_int, default=1, help=f"processor threads; {shown}")
+    add("--threads", metavar="N", type=positive_int, default=1, help="processor threads")
 
 
 def run(arguments: argparse.Namespace) -> None:

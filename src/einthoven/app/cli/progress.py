@@ -17,7 +17,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add = command.add_argument
     add("results", metavar="RESULTS", nargs="?", default="results",
-        help="folder of the run; default: %(default)s")  # fmt: skip
+        help="folder of the run")  # fmt: skip
     add("--follow", action="store_true",
         help="repeat until the run ends; without a terminal, one line per minute")  # fmt: skip
 

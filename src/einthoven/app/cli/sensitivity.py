@@ -14,11 +14,11 @@ from einthoven.app.cli.options import positive
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     verify.add_arguments(command)
-    add, shown = command.add_argument, "default: %(default)s"
+    add = command.add_argument
     add("--electrodes", metavar="NAME", nargs="+", help="electrodes to move; default: V1 to V6")
     add("--shift-mm", metavar="MM", type=positive, default=10.0,
-        help=f"how far each is moved along the skin, mm; {shown}")  # fmt: skip
-    add("--scenario", metavar="NAME", default="sinus", help=f"scenario of the activation; {shown}")
+        help="how far each is moved along the skin, mm")  # fmt: skip
+    add("--scenario", metavar="NAME", default="sinus", help="scenario of the activation")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    add, shown = command.add_argument, "default: %(default)s"
+    add = command.add_argument
     add("patient", metavar="FOLDER|STORE", help="results/patients/p0000, or a patient's store, "
         "with mesh and activation")  # fmt: skip
     add("--prediction", metavar="FILE", type=Path, help="prediction.npz of the same patient")
-    add("--to", metavar="FILE", type=Path, default=Path("heart.html"), help=f"output; {shown}")
+    add("--to", metavar="FILE", type=Path, default=Path("heart.html"), help="output")
 
 
 def run(arguments: argparse.Namespace) -> None:
