@@ -128,4 +128,4 @@ def test_settings_are_those_of_the_config(page):
     for text in blocks(page, "yaml"):
         settings = yaml.safe_load(text)
         if settings.keys() & set(Config.model_fields):  # and not a profile of Snakemake
-            validate(settings)
+            assert validate(settings)

@@ -242,13 +242,10 @@ class DatasetSettings(Section):
 
 
 class Config(Section):
-    """All settings; a section of config.yaml is an attribute, a key has its unit in its name.
+    """All settings: a section of config.yaml is an attribute, and names of keys end in their unit.
 
-    `Config()` has the defaults, `Config(mesh={"heart_edge_mm": 3.0})` changes one. Settings are
-    frozen: `config.model_copy(update=...)` makes others. config/README.md lists all keys.
-
-    Raises:
-        pydantic.ValidationError: an unknown key, or a value out of its range.
+    `Config()` has the defaults, `Config(mesh={"heart_edge_mm": 3.0})` changes one. A key that is
+    unknown or out of its range is a `pydantic.ValidationError`. config/README.md lists all keys.
     """
 
     cohort: CohortSettings = CohortSettings()
