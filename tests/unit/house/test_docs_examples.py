@@ -121,6 +121,9 @@ def test_paths_of_the_project_exist(page):
     named = re.findall(rf"(?<![\w/.~-])((?:{FOLDERS})/[\w./*-]+)", page.read_text())
     paths = [path.rstrip("./") for path in named if not re.search(r"TOPIC|YYYY", path)]
     assert not [path for path in paths if not any(ROOT.glob(path))]
+    modules = re.findall(r"`([a-z_]+)((?:/\w+)*\.py)`", page.read_text())  # `mesh/sliver.py`
+    inside = [f"{room}{rest}" for room, rest in modules if room in ROOMS]
+    assert not [path for path in inside if not any(SOURCE.glob(f"*/{path}"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
