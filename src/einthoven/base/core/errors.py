@@ -2,7 +2,7 @@
 
 
 class EinthovenError(Exception):
-    """Base of all errors that a user can mend: one line with the cause and the remedy.
+    """Base of all errors that a user can correct: one line with the cause and the remedy.
 
     The command line prints the line without a traceback and ends with status 2.
     """

@@ -31,7 +31,7 @@ COLUMNS = {
 
 
 def score_submission(submission: Submission, benchmark: BenchmarkTask) -> dict[str, Any]:
-    """All errors of a submission.
+    """All errors of a submission to the lead-field benchmark.
 
     The ECG is scored if every patient has gradients at all cells and the data set has its patients.
 
