@@ -1,6 +1,6 @@
-"""Train on a published folder alone, submit to the benchmark, be scored. Run by the tests.
+"""Train on a published folder, submit to the benchmark, get the score. Run by the tests.
 
-`snakemake publish` makes the folder, or download one: neither a workflow nor a solver is needed.
+`snakemake publish` makes the folder. With a downloaded one, neither workflow nor solver is needed.
 """
 
 from pathlib import Path
