@@ -40,7 +40,7 @@ GROUPS = {
     "a run of the workflow": (config, schema, plan, progress, costs, check),
     "atlases, trained models, the benchmark": (fetch, export_model, score),
 }
-"""What one wants -> modules with `add_arguments(parser)` and `run(arguments)`; the docstring of a
+"""Task of a user -> modules with `add_arguments(parser)` and `run(arguments)`; the docstring of a
 module is its help."""
 COMMANDS = {
     module.__name__.rpartition(".")[2].strip("_").replace("_", "-"): module
