@@ -1,6 +1,5 @@
 """Networks learn a corpus and are the same when they are read again."""
 
-
 import numpy as np
 import pytest
 import torch
