@@ -14,7 +14,6 @@ PENDING = (
     "inverse/",
     "imaging/",
     "physics/ecg/recordings/",
-    f"{ELECTROPHYSIOLOGY}/purkinje/",
     *(f"{ELECTROPHYSIOLOGY}/{name}" for name in
       ("eikonal", "hopf_lax", "one_pass", "one_queue", "capture")),
     "app/run/monitor",

@@ -25,6 +25,8 @@ class EarlySiteSettings(Section):
 class PurkinjeSettings(Section):
     """Early sites (Durrer 1970) and the fractal trees that grow from them (Sahli Costabal 2016)."""
 
+    backend: Literal["einthoven", "fractal-tree"] = "einthoven"
+    """Program that grows the trees; fractal-tree grows the same trees, slower."""
     seed: Seed = 1
     early_sites: list[EarlySiteSettings] = [
         EarlySiteSettings(fascicle="anterior", z=0.63, phi_deg=41.0, time_ms=2.6),

@@ -130,7 +130,7 @@ def test_bad_input_is_refused_by_name():
         activate(Patient.of(*whole, short), "sinus", ActivationSettings())
     right = patient.purkinje.root_fascicle == "right"
     lone = replace(patient.purkinje, root_fascicle=np.where(right, "right", "septal"))
-    with pytest.raises(StepFailed, match="left-anterior-fascicle: the trees have no such"):
+    with pytest.raises(StepFailed, match="left-anterior-fascicle: no tree has fascicle ante"):
         activate(patient.with_stages(lone), "lafb", ActivationSettings())
     with pytest.raises(BadInput, match="has no coordinates"):
         sources(Patient.of(heart_mesh()), "crt")

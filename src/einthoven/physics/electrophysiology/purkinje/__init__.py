@@ -1,1 +1,1 @@
-"""Purkinje trees."""
+"""Purkinje trees: growth on the endocardia, junctions, conduction along them."""

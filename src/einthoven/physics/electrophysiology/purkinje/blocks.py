@@ -1,4 +1,4 @@
-"""Places where the conduction system can be cut: bundles and fascicles."""
+"""Conduction blocks: bundles and fascicles that are cut."""
 
 from collections.abc import Collection, Mapping
 
@@ -15,29 +15,33 @@ FASCICLES_OF: Mapping[str, tuple[str, ...]] = {
     "left-anterior-fascicle": ("anterior",),
     "left-posterior-fascicle": ("posterior",),
 }
-"""Name in `config.scenarios.Block` -> the fascicles that it cuts off the His bundle."""
+"""Name in `config.scenarios.Block` -> fascicles that it cuts off the His bundle."""
 
 
 def blocked(
     network: Network, tree: PurkinjeTree, blocks: Collection[str], *, distal: bool
 ) -> Network:
-    """The network of some trees with some of `FASCICLES_OF` cut off.
+    """A network with some bundles or fascicles cut off.
 
     Args:
-        network: of these trees.
-        tree: with the fascicle of each root.
-        blocks: what is cut off the His bundle.
+        network: network of the trees.
+        tree: trees with the fascicle of each root.
+        blocks: names in `FASCICLES_OF`.
         distal: nothing behind a block conducts; otherwise the muscle may capture it.
 
     Raises:
-        StepFailed: the trees have no such fascicle.
+        StepFailed: no root has such a fascicle.
     """
     roots = network.tree_node(tree.tree_roots)
     from_his = (network.edges == network.his).any(axis=1)
     for block in blocks:
         cut = np.isin(tree.root_fascicle, FASCICLES_OF[block])
         if not cut.any():
-            raise StepFailed(f"purkinje: block {block}: the trees have no such fascicle")
+            fascicles = " or ".join(FASCICLES_OF[block])
+            raise StepFailed(
+                f"purkinje: block {block}: no tree has fascicle {fascicles}: add such a site to "
+                "purkinje.early_sites, or take the block out of the scenario"
+            )
         at_root = np.isin(network.edges, roots[cut]).any(axis=1)
         if distal:
             start = np.full(network.n_nodes, np.inf)

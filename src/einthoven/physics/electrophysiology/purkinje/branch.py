@@ -1,4 +1,4 @@
-"""One branch of a fractal tree on a surface, as compiled functions."""
+"""Growth of one branch of a fractal tree on a surface, in compiled functions."""
 
 from typing import NamedTuple, Self
 
@@ -8,28 +8,28 @@ import numpy as np
 from einthoven.base.geometry.simplex import triangle_area_vectors
 
 COLLISION = 0.2
-"""A branch ends this share of its length before another one."""
+"""Least distance between branches, as a fraction of the length of the one that grows."""
 DELTA_MM = 0.01
 """Step of the finite differences of the distance to the tree."""
 
 
-class Sheet(NamedTuple):
-    """A triangulated surface, as compiled functions read it."""
+class GrowthSurface(NamedTuple):
+    """Triangulated surface, for compiled functions."""
 
     points: np.ndarray
     """[vertex, 3] mm."""
     faces: np.ndarray
-    """[face, 3]."""
+    """[face, 3] vertices."""
     normals: np.ndarray
-    """[face, 3]."""
+    """[face, 3] unit vectors."""
     faces_of: np.ndarray
-    """Faces of vertex 0, of vertex 1, ..."""
+    """[3 face] faces around vertex 0, then those around vertex 1, ..."""
     first: np.ndarray
-    """[vertex + 1] where those of a vertex begin."""
+    """[vertex + 1] first entry of a vertex in `faces_of`."""
 
     @classmethod
     def of(cls, points: np.ndarray, faces: np.ndarray) -> Self:
-        """From points [vertex, 3] mm and faces [face, 3]."""
+        """Surface of points [vertex, 3] mm and faces [face, 3]."""
         points, faces = np.array(points, dtype=float), np.array(faces, dtype=np.int64)
         area = triangle_area_vectors(points, faces)
         count = np.bincount(faces.ravel(), minlength=len(points))
@@ -43,36 +43,37 @@ class Sheet(NamedTuple):
 
 
 class Tip(NamedTuple):
-    """Where a branch ends and the next ones begin."""
+    """End of a branch, from which the next ones grow."""
 
     node: int
     direction: np.ndarray
-    """[3]."""
+    """[3] unit vector."""
     face: int
 
 
-class Shoot(NamedTuple):
-    """What is to grow from a tip."""
+class BranchShape(NamedTuple):
+    """Shape of a branch that is to grow."""
 
     length_mm: float
     cosine: float
+    """Cosine of its angle with its mother."""
     sine: float
-    """Of its angle with the branch before."""
     n_segments: int
     repulsion: float
+    """Weight of the direction away from the tree."""
 
 
 @numba.njit(cache=True)
 def _nearest(points: np.ndarray, skip: np.ndarray, x: np.ndarray) -> tuple[int, float]:
-    """Nearest of points [n, 3] to x that is not skipped [n], and its distance; -1 if none."""
-    best, who = np.inf, -1
+    """Nearest of points [n, 3] to x that is not skipped [n], -1 if none, and its distance."""
+    best, nearest = np.inf, -1
     for i in range(len(points)):
         if not skip[i]:
             d = (points[i, 0] - x[0]) ** 2 + (points[i, 1] - x[1]) ** 2
             d += (points[i, 2] - x[2]) ** 2
             if d < best:
-                best, who = d, i
-    return who, np.sqrt(best)
+                best, nearest = d, i
+    return nearest, np.sqrt(best)
 
 
 @numba.njit(cache=True)
@@ -102,19 +103,24 @@ def _unit(a: np.ndarray) -> np.ndarray:
 
 @numba.njit(cache=True)
 def _plus(a: np.ndarray, factor: float, b: np.ndarray) -> np.ndarray:
-    """Sum of a and factor times b; spelled out, as array expressions take seconds to compile."""
+    """Sum of a and factor times b; written out, as array expressions take seconds to compile."""
     return np.array([a[0] + factor * b[0], a[1] + factor * b[1], a[2] + factor * b[2]])
 
 
 @numba.njit(cache=True)
-def project(sheet: Sheet, x: np.ndarray) -> tuple[np.ndarray, int]:
-    """Project x into the plane at its nearest vertex, then into a triangle around that vertex.
+def project(surface: GrowthSurface, x: np.ndarray) -> tuple[np.ndarray, int]:
+    """Projection of x into the plane of its nearest vertex, then into a triangle around it.
 
-    Returns the point and the triangle; -1 if it is off the surface.
+    Args:
+        surface: surface.
+        x: [3] mm.
+
+    Returns:
+        point [3] mm; its triangle, -1 if it is off the surface.
     """
-    points, faces, normals = sheet.points, sheet.faces, sheet.normals
+    points, faces, normals = surface.points, surface.faces, surface.normals
     vertex, _ = _nearest(points, np.zeros(len(points), dtype=np.bool_), x)
-    around = sheet.faces_of[sheet.first[vertex] : sheet.first[vertex + 1]]
+    around = surface.faces_of[surface.first[vertex] : surface.first[vertex + 1]]
     normal = np.zeros(3)
     for face in around:
         normal = _plus(normal, 1.0, normals[face])
@@ -145,38 +151,42 @@ def project(sheet: Sheet, x: np.ndarray) -> tuple[np.ndarray, int]:
 
 @numba.njit(cache=True)
 def _within(points: np.ndarray, centre: np.ndarray, radius: float) -> np.ndarray:
-    """Which of points [n, 3] lie within a radius of the centre."""
-    found = np.empty(len(points), dtype=np.int64)
+    """Numbers of those of points [n, 3] that lie within a radius of the centre."""
+    inside = np.empty(len(points), dtype=np.int64)
     count = 0
     for i in range(len(points)):
         d = (points[i, 0] - centre[0]) ** 2 + (points[i, 1] - centre[1]) ** 2
         if d + (points[i, 2] - centre[2]) ** 2 <= radius**2:
-            found[count] = i
+            inside[count] = i
             count += 1
-    return found[:count]
+    return inside[:count]
 
 
 @numba.njit(cache=True)
 def grow_path(
-    sheet: Sheet, nodes: np.ndarray, excluded: np.ndarray, tip: Tip, shoot: Shoot
+    surface: GrowthSurface, nodes: np.ndarray, excluded: np.ndarray, tip: Tip, shape: BranchShape
 ) -> tuple[np.ndarray, np.ndarray, int, bool]:
-    """Grow one branch: its points, of which the first is the tip, direction, face, still growing.
+    """Grow one branch.
 
     Args:
-        sheet: the surface.
-        nodes: [node, 3] mm, all that is grown.
-        excluded: [k] nodes of mother and sister, with which it does not collide.
-        tip: where it begins.
-        shoot: how it grows.
+        surface: surface on which it grows.
+        nodes: [node, 3] mm, all nodes so far.
+        excluded: [k] nodes of its mother and sister, with which it does not collide.
+        tip: end of its mother.
+        shape: length, angle, segments, repulsion.
+
+    Returns:
+        points [point, 3] mm, the first one at the tip; last direction [3]; last face; whether it
+        reached its length, so that it forks.
     """
     skip = np.zeros(len(nodes), dtype=np.bool_)
     skip[excluded] = True
-    path = np.empty((max(shoot.n_segments, 1), 3))
+    path = np.empty((max(shape.n_segments, 1), 3))
     path[0], face, count, growing = nodes[tip.node], tip.face, 1, True
-    radius = 2 * shoot.length_mm + 1.0
+    radius = 2 * shape.length_mm + 1.0
     close = _within(nodes, path[0], radius)
     near, skipped = nodes[close], skip[close]
-    normal, old = sheet.normals[face], tip.direction
+    normal, old = surface.normals[face], tip.direction
     inplane = np.array(
         [
             normal[1] * old[2] - normal[2] * old[1],
@@ -184,30 +194,30 @@ def grow_path(
             normal[0] * old[1] - normal[1] * old[0],
         ]
     )
-    ahead = _plus(np.zeros(3), shoot.cosine, old)
-    direction = _unit(_plus(ahead, shoot.sine, inplane))
-    direction = _unit(_plus(direction, shoot.repulsion, _distance_gradient(near, path[0])))
-    for i in range(1, shoot.n_segments):
+    ahead = _plus(np.zeros(3), shape.cosine, old)
+    direction = _unit(_plus(ahead, shape.sine, inplane))
+    direction = _unit(_plus(direction, shape.repulsion, _distance_gradient(near, path[0])))
+    for i in range(1, shape.n_segments):
         step = np.empty(3)
         for axis in range(3):
-            step[axis] = direction[axis] * shoot.length_mm / shoot.n_segments
-        x, inside = project(sheet, _plus(path[i - 1], 1.0, step))
-        if inside < 0:
+            step[axis] = direction[axis] * shape.length_mm / shape.n_segments
+        x, triangle = project(surface, _plus(path[i - 1], 1.0, step))
+        if triangle < 0:
             growing = False
             break
-        # what is nearest to x cannot be further from it than the branch's first point
-        away = _plus(x, -1.0, path[0])
-        needed = 2 * (np.sqrt(_dot(away, away)) + shoot.length_mm * COLLISION + DELTA_MM)
+        # The nearest node to x is no further from it than the branch's first point.
+        from_tip = _plus(x, -1.0, path[0])
+        needed = 2 * (np.sqrt(_dot(from_tip, from_tip)) + shape.length_mm * COLLISION + DELTA_MM)
         if needed > radius:
             radius = 2 * needed
             close = _within(nodes, path[0], radius)
             near, skipped = nodes[close], skip[close]
-        if _nearest(near, skipped, x)[1] < shoot.length_mm / 5.0:
+        if _nearest(near, skipped, x)[1] < shape.length_mm / 5.0:
             growing = False
             break
-        path[i], face, count = x, inside, count + 1
-        normal = sheet.normals[face]
+        path[i], face, count = x, triangle, count + 1
+        normal = surface.normals[face]
         grad = _distance_gradient(near, x)
         grad = _plus(grad, -_dot(grad, normal), normal)
-        direction = _unit(_plus(direction, shoot.repulsion, grad))
+        direction = _unit(_plus(direction, shape.repulsion, grad))
     return path[:count], direction, face, growing

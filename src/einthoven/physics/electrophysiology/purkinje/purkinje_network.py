@@ -1,9 +1,9 @@
-"""Trees, the ways to their roots and the His bundle as one graph, along which a wave takes time.
+"""Conduction system as one graph: the His bundle, the fascicles and the trees.
 
-A fascicle joins the His bundle to the root of its tree, and conducts in both directions as the
-trees do: a wave that enters the right tree from the muscle may climb to the His bundle and descend
-into the left ones, unless a block cuts its way. The graph may also hold thin layers of the muscle
-itself (`electrophysiology.endocardium`).
+A fascicle joins the His bundle to the root of its tree. It conducts in both directions, as the
+trees do. So a wave that enters the right tree from the muscle may climb to the His bundle and
+descend into the left trees, unless a block cuts its path. The graph may also hold thin layers of
+the muscle itself (`electrophysiology.endocardium`).
 """
 
 from dataclasses import dataclass, replace
@@ -21,28 +21,28 @@ from einthoven.physics.electrophysiology.purkinje.paths import (
 
 
 class JunctionDelays(NamedTuple):
-    """What a junction takes, ms; infinite if it conducts in one direction only."""
+    """Delays of a junction, ms; infinite in a direction in which it does not conduct."""
 
     antegrade: float = 0.0
-    """From the tree to the muscle."""
+    """Tree to muscle."""
     retrograde: float = 0.0
-    """From the muscle to the tree."""
+    """Muscle to tree."""
 
 
 class Links(NamedTuple):
-    """Where graph and muscle meet."""
+    """Nodes of the graph and of the heart that meet."""
 
     node: np.ndarray
-    """[link] of the graph."""
+    """[link] node of the graph."""
     heart: np.ndarray
     """[link] heart node."""
     out_ms: np.ndarray
-    """[link] from the graph to the muscle."""
+    """[link] ms from the graph to the muscle."""
     in_ms: np.ndarray
-    """[link] from the muscle to the graph."""
+    """[link] ms from the muscle to the graph."""
 
     def then(self, other: "Links") -> "Links":
-        """These links, then others."""
+        """Links followed by others."""
         return Links(*(np.concatenate(pair) for pair in zip(self, other)))
 
 
@@ -57,27 +57,27 @@ class Network:
     links: Links
     n_nodes: int
     n_junctions: int
-    """The first links are junctions of trees; those after them, of layers of the muscle."""
+    """Number of junctions of trees: the first links. Those after them are of layers."""
 
     his = 0
 
     @classmethod
     def without_trees(cls) -> Self:
-        """A His bundle that leads nowhere."""
+        """Network of a His bundle without fascicles."""
         none = np.empty(0, np.int64)
         links = Links(none, none, np.empty(0), np.empty(0))
         return cls(np.empty((0, 2), np.int64), np.empty(0), links, 1, 0)
 
     @classmethod
     def of(cls, patient: Patient, delays: JunctionDelays, speed_factor: float = 1.0) -> Self:
-        """The network of a patient's trees.
+        """Network of a patient's trees.
 
         An end of a tree, tip or root, meets the muscle at the nearest node of its endocardium.
 
         Args:
-            patient: with mesh and trees.
-            delays: of all junctions.
-            speed_factor: times the speed of trees and fascicles.
+            patient: patient with mesh and trees.
+            delays: delays of every junction.
+            speed_factor: factor on the speed along trees and fascicles.
         """
         tree = patient.purkinje
         edges, times = cls.tree_node(tree.tree_edges), np.asarray(tree.root_times, float)
@@ -95,27 +95,35 @@ class Network:
 
     @staticmethod
     def tree_node(nodes: np.ndarray) -> np.ndarray:
-        """Numbers in the network of nodes of the trees."""
+        """Network nodes of tree nodes."""
         return nodes.astype(np.int64) + 1
 
     def without(self, cut: np.ndarray) -> Self:
-        """The same network with some edges cut: [edge] whether."""
-        return replace(self, delays=np.where(cut, np.inf, self.delays))
-
-    def without_nodes(self, gone: np.ndarray) -> Self:
-        """The same network in which some nodes do not conduct: [node] whether."""
-        links = self.links
-        silent = np.where(gone[links.node], np.inf, 0.0)
-        links = links._replace(out_ms=links.out_ms + silent, in_ms=links.in_ms + silent)
-        return replace(self.without(gone[self.edges].any(axis=1)), links=links)
-
-    def with_layer(self, edges: np.ndarray, delays: np.ndarray, heart: np.ndarray) -> Self:
-        """With a thin layer of the muscle, each node of which is a heart node's.
+        """The network with some edges cut.
 
         Args:
-            edges: [edge, 2] numbers of the layer's own nodes.
+            cut: [edge] whether it is cut.
+        """
+        return replace(self, delays=np.where(cut, np.inf, self.delays))
+
+    def without_nodes(self, silent: np.ndarray) -> Self:
+        """The network in which some nodes do not conduct.
+
+        Args:
+            silent: [node] whether it does not conduct.
+        """
+        links = self.links
+        delay = np.where(silent[links.node], np.inf, 0.0)
+        links = links._replace(out_ms=links.out_ms + delay, in_ms=links.in_ms + delay)
+        return replace(self.without(silent[self.edges].any(axis=1)), links=links)
+
+    def with_layer(self, edges: np.ndarray, delays: np.ndarray, heart: np.ndarray) -> Self:
+        """The network with a thin layer of the muscle, in which every node is a heart node's.
+
+        Args:
+            edges: [edge, 2] nodes, numbered within the layer.
             delays: [edge] ms.
-            heart: [node] heart node.
+            heart: [node] heart node of each node of the layer.
         """
         node, none = np.arange(len(heart)) + self.n_nodes, np.zeros(len(heart))
         return replace(
@@ -127,11 +135,11 @@ class Network:
         )
 
     def arrival(self, his_ms: float, heart_ms: np.ndarray) -> np.ndarray:
-        """Earliest time of a wave at each node: [node] ms, infinite where none comes.
+        """Earliest time of a wave at each node: [node] ms, infinite where it does not arrive.
 
         Args:
-            his_ms: when it leaves the His bundle; infinite if it does not.
-            heart_ms: [heart node] when it is in the muscle; infinite where it is not.
+            his_ms: ms at which it leaves the His bundle; infinite if it does not.
+            heart_ms: [heart node] ms of its arrival in the muscle; infinite where it is not.
         """
         first = np.full(self.n_nodes, np.inf)
         np.minimum.at(first, self.links.node, heart_ms[self.links.heart] + self.links.in_ms)
@@ -139,17 +147,23 @@ class Network:
         return first_arrival(self.delays, self.edges, first)
 
     def exits(self, arrival: np.ndarray) -> np.ndarray:
-        """When a wave with times [node] leaves for the muscle at each link: [link] ms."""
+        """Times at which a wave enters the muscle: [link] ms.
+
+        Args:
+            arrival: [node] ms of the wave in the network.
+        """
         return arrival[self.links.node] + self.links.out_ms
 
 
 def _junctions(patient: Patient) -> tuple[np.ndarray, np.ndarray]:
-    """Ends of all trees, as numbers of the network, and heart node of each."""
+    """Network node and heart node of every end of a tree."""
     tree, heart = patient.purkinje, patient.heart
-    nodes, met, ends = [], [], ends_of(tree.tree_edges, len(tree.tree_points))
+    network_nodes, heart_nodes = [], []
+    ends = ends_of(tree.tree_edges, len(tree.tree_points))
     for side, tag in SIDES.items():
         surface = heart.surface_nodes(tag)
-        own = ends[tree.tree_side[ends] == side]
-        nodes.append(Network.tree_node(own))
-        met.append(surface[end_vertices(tree.tree_points[own], heart.points[surface])])
-    return np.concatenate(nodes), np.concatenate(met)
+        of_side = ends[tree.tree_side[ends] == side]
+        network_nodes.append(Network.tree_node(of_side))
+        vertices = end_vertices(tree.tree_points[of_side], heart.points[surface])
+        heart_nodes.append(surface[vertices])
+    return np.concatenate(network_nodes), np.concatenate(heart_nodes)

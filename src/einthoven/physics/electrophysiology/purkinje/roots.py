@@ -1,4 +1,4 @@
-"""Where the fascicles reach the endocardia, in ventricular coordinates."""
+"""Roots of the trees: sites where fascicles reach the endocardia, in ventricular coordinates."""
 
 from typing import NamedTuple
 
@@ -12,10 +12,10 @@ from einthoven.physics.electrophysiology.purkinje.growth import Root
 from einthoven.physics.electrophysiology.purkinje.paths import SIDES
 
 DOWN = 0.25
-"""A trunk heads for the place that is lower by this much of z: strands run towards the apex."""
+"""A trunk heads for the place lower by this much in z: strands run towards the apex."""
 LEAST_Z = 0.05
 TRUNK_MM, FASCICLE_MM, ANGLES_RAD = 3.0, 3.0, (-0.6, 0.5)
-"""Short: the muscle around a site is reached within some milliseconds."""
+"""Shape of every trunk; short, so that the muscle around a site is reached within a few ms."""
 
 
 class EarlyRoot(NamedTuple):
@@ -32,23 +32,33 @@ def early_roots(
 
     The right bundle reaches the muscle on the free wall, over the moderator band.
 
+    Args:
+        heart: heart with tagged surfaces.
+        coordinates: ventricular coordinates of its nodes.
+        sites: early sites.
+
     Raises:
-        StepFailed: an endocardium has no node to start from.
+        StepFailed: an endocardium has no node, or there is none below a site.
     """
-    found: dict[int, list[EarlyRoot]] = {side: [] for side in SIDES}
+    roots: dict[int, list[EarlyRoot]] = {side: [] for side in SIDES}
     for site in sites:
         side = 1 if site.fascicle == "right" else -1
         nodes = heart.surface_nodes(SIDES[side])
         nodes = np.setdiff1d(nodes, heart.surface_nodes(SIDES[-side]))
         nodes = nodes[coordinates.uvc_nu[nodes] == side]
         if len(nodes) == 0:
-            raise StepFailed(f"purkinje: {SIDES[side].name} has no node; check the surfaces")
+            raise StepFailed(
+                f"purkinje: no node is of {SIDES[side].name} alone: check the tags of the surfaces"
+            )
         angle = float(np.radians(site.phi_deg))
         places = [(site.z, angle), (max(site.z - DOWN, LEAST_Z), angle)]
         ends = [nodes[coordinates.distance(nodes, *place).argmin()] for place in places]
         if ends[0] == ends[1]:
-            raise StepFailed(f"purkinje: no way down from the early site {site}; is z too low?")
+            raise StepFailed(
+                f"purkinje: no endocardial node lies below the early site {site.fascicle} at z = "
+                f"{site.z:g}: raise its z, or refine the mesh"
+            )
         point, towards = heart.points[ends]
         root = Root(point, towards, TRUNK_MM, FASCICLE_MM, ANGLES_RAD)
-        found[side].append(EarlyRoot(root, site))
-    return found
+        roots[side].append(EarlyRoot(root, site))
+    return roots

@@ -2,8 +2,8 @@
 
 Trees grow by the fractal rule of Sahli Costabal, Hurtado, Kuhl, "Generating Purkinje networks in
 the human heart", J. Biomech. 49:2455 (2016), doi:10.1016/j.jbiomech.2015.12.025, from the sites at
-which human hearts are activated first. A junction with the muscle (PMJ) is an end of a tree, a tip
-or a root; its time is that of the root plus the path along the tree over the conduction speed.
+which human hearts are activated first. A junction with the muscle (PMJ) is an end of a tree, tip or
+root. Its time is that of the root plus the length of the path along the tree over the speed.
 """
 
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from einthoven.base.core.seeds import derive_seed
 from einthoven.base.geometry.triangles import compact
 from einthoven.data.patient.activation import PurkinjeTree
 from einthoven.data.patient.patient import Patient
+from einthoven.physics.electrophysiology.purkinje.fractal_tree_growth import grow_by_fractal_tree
 from einthoven.physics.electrophysiology.purkinje.growth import grow
 from einthoven.physics.electrophysiology.purkinje.paths import (
     SIDES,
@@ -29,20 +30,24 @@ from einthoven.physics.electrophysiology.purkinje.paths import (
 )
 from einthoven.physics.electrophysiology.purkinje.roots import EarlyRoot, early_roots
 
+BACKENDS = {"einthoven": grow, "fractal-tree": grow_by_fractal_tree}
+"""Value of `purkinje.backend` -> what grows the trees of one side."""
+
 
 def grow_tree(patient: Patient, config: PurkinjeSettings) -> PurkinjeTree:
     """Grow the left and the right trees of a patient.
 
-    The fascicles are insulated ways from the His bundle to the early sites; from each a tree grows,
-    all of one side at once, below the height at which the Purkinje fibres end.
+    Fascicles are insulated paths from the His bundle to the early sites. A tree grows from each
+    site, all trees of a side at once, below the upper end of the Purkinje fibres.
 
     Args:
-        patient: with mesh and ventricular coordinates.
-        config: of the sites, the branches, the speed and the coverage; its seed and the patient's
-            name are all that the trees depend on by chance.
+        patient: patient with mesh and ventricular coordinates.
+        config: backend, sites, branches, speed and coverage. The seed of the draws is made of
+            `config.seed` and the patient's name.
 
     Raises:
-        BadInput: a segment is longer than a branch.
+        BadInput: a segment is longer than a branch, or a triangle has no area.
+        MissingExtra: the package of the backend is not installed.
         StepFailed: no draw covers the endocardium, or a root is off the surface.
     """
     check.between("segment_mm", config.segment_mm, 0.1, config.branch_length_mm, "below a branch")
@@ -53,7 +58,7 @@ def grow_tree(patient: Patient, config: PurkinjeSettings) -> PurkinjeTree:
         surface = _below(patient, side, tops[side])
         grown = _draw(surface, roots, config, derive_seed(seed, "tree", side))
         near = heart.surface_nodes(SIDES[side])
-        nodes, times = _junctions(grown, roots, heart.points[near], config.speed_mm_per_ms)
+        nodes, times = _junctions(grown, roots, heart.points[near], config)
         sides.append(_Side(side, grown, roots, near[nodes], times))
         logger.info(
             "Purkinje %s: %d junctions, gap %.1f mm", SIDES[side].name, len(nodes), grown.gap_mm
@@ -62,7 +67,7 @@ def grow_tree(patient: Patient, config: PurkinjeSettings) -> PurkinjeTree:
 
 
 class _Grown(NamedTuple):
-    """The trees of one side."""
+    """Trees of one side."""
 
     points: np.ndarray
     """[node, 3] mm."""
@@ -74,7 +79,7 @@ class _Grown(NamedTuple):
 
 
 class _Side(NamedTuple):
-    """One side of a `PurkinjeTree`."""
+    """Part of a `PurkinjeTree` on one side."""
 
     side: int
     grown: _Grown
@@ -96,11 +101,13 @@ def _draw(
     config: PurkinjeSettings,
     seed: int,
 ) -> _Grown:
-    """Draw trees until they cover the surface."""
+    """Trees that cover the surface: the first draw that does."""
     gaps = []
     for draw in range(config.max_draws):
         starts = [root.root for root in roots]
-        points, edges, nodes = grow(*surface, starts, config, derive_seed(seed, draw))
+        points, edges, nodes = BACKENDS[config.backend](
+            *surface, starts, config, derive_seed(seed, draw)
+        )
         gap = coverage_gap(points[ends_of(edges, len(points))], surface[0])
         if gap <= config.max_coverage_gap_mm:
             return _Grown(points, edges, nodes, gap, draw + 1)
@@ -118,18 +125,21 @@ def coverage_gap(junctions: np.ndarray, surface_points: np.ndarray) -> float:
 
 
 def _junctions(
-    grown: _Grown, roots: list[EarlyRoot], surface_points: np.ndarray, speed: float
+    grown: _Grown, roots: list[EarlyRoot], surface_points: np.ndarray, config: PurkinjeSettings
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Surface point nearest to each end, once each, and when the wave from the His is there."""
+    """Surface points nearest to ends, once each, and times after the His bundle, ms."""
     points, edges, *_ = grown
     ends = ends_of(edges, len(points))
     nodes, group = np.unique(end_vertices(points[ends], surface_points), return_inverse=True)
     first = np.full(len(points), np.inf)
     first[grown.roots] = [root.site.time_ms for root in roots]
     steps = np.linalg.norm(points[edges[:, 1]] - points[edges[:, 0]], axis=1)
-    reached = first_arrival(steps / speed, edges, first)
+    reached = first_arrival(steps / config.speed_mm_per_ms, edges, first)
     if cut_off := int(np.isinf(reached).sum()):
-        raise StepFailed(f"purkinje: {cut_off} tree nodes are cut off the roots")
+        raise StepFailed(
+            f"purkinje: {cut_off} of {len(points)} tree nodes have no path to a root, a fault of "
+            f"backend {config.backend}: choose the other purkinje.backend"
+        )
     times = np.full(len(nodes), np.inf)
     np.minimum.at(times, group, reached[ends])
     return nodes, times
@@ -137,22 +147,22 @@ def _junctions(
 
 def _joined(patient: str, sides: list[_Side], config: PurkinjeSettings) -> PurkinjeTree:
     grown = [side.grown for side in sides]
-    shift = np.cumsum([0, *(len(its.points) for its in grown[:-1])])
+    shift = np.cumsum([0, *(len(trees.points) for trees in grown[:-1])])
     sites = [root.site for side in sides for root in side.roots]
     return PurkinjeTree(
         patient=patient,
-        tree_points=np.concatenate([its.points for its in grown]),
-        tree_edges=np.concatenate([its.edges + s for its, s in zip(grown, shift)]),
-        tree_side=_of_side(sides, [its.points for its in grown]),
-        tree_roots=np.concatenate([its.roots + s for its, s in zip(grown, shift)]),
+        tree_points=np.concatenate([trees.points for trees in grown]),
+        tree_edges=np.concatenate([trees.edges + s for trees, s in zip(grown, shift)]),
+        tree_side=_of_side(sides, [trees.points for trees in grown]),
+        tree_roots=np.concatenate([trees.roots + s for trees, s in zip(grown, shift)]),
         root_times=np.array([site.time_ms for site in sites]),
         root_fascicle=np.array([site.fascicle for site in sites]),
         pmj_nodes=np.concatenate([side.pmj_nodes for side in sides]),
         pmj_times=np.concatenate([side.pmj_times for side in sides]),
         pmj_side=_of_side(sides, [side.pmj_nodes for side in sides]),
         speed_mm_per_ms=config.speed_mm_per_ms,
-        coverage_gap_mm=[its.gap_mm for its in grown],
-        draws=[its.draws for its in grown],
+        coverage_gap_mm=[trees.gap_mm for trees in grown],
+        draws=[trees.draws for trees in grown],
         settings=builtins_of(config),
     )
 
