@@ -2,7 +2,7 @@
 
     python benchmarks/loader.py results/published/einthoven.zarr.zip --json OUT
 
-Reads every lead-field sample of a split, patient by patient: with `Stream` (an example an
+Reads every lead-field sample of a split, patient by patient: with `ExampleStream` (an example an
 electrode), with zarr alone, and from an HDF5 file of the same arrays (chunk: patient x electrode,
 gzip 3) that is made for this. Megabytes are those of the arrays in memory; medians of some rounds,
 taken in turn; files are in the page cache.
@@ -21,7 +21,7 @@ import zarr
 
 from einthoven.base.core.files import write_json
 from einthoven.data.dataset.loaders import store_at
-from einthoven.data.dataset.torch_loader import Selection, Stream
+from einthoven.data.dataset.torch_loader import ExampleSelection, ExampleStream
 
 VARIABLES = ("field/field_points", "field/field_grad")
 
@@ -29,7 +29,7 @@ VARIABLES = ("field/field_points", "field/field_grad")
 def ours(path: Path) -> int:
     """Bytes of all examples of the stream, points counted once a patient."""
     total, patients = 0, set()
-    for example in Stream(path, VARIABLES, Selection()):
+    for example in ExampleStream(path, VARIABLES, ExampleSelection()):
         total += example["field_grad"].nbytes
         if example["patient"] not in patients:
             patients.add(example["patient"])

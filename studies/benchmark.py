@@ -18,7 +18,7 @@ from benchmark_data import Published
 from benchmark_models import MODELS, Model
 from benchmark_training import Budget, Trained
 
-from einthoven.app.evaluation.benchmark.score import score, table
+from einthoven.app.evaluation.benchmark.score import score_submission, table
 from einthoven.app.evaluation.benchmark.submission import Submission
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import write_json
@@ -70,7 +70,7 @@ def main() -> None:
                     submit(model, trained, published, budget, options.out / f"{name}-{seed}")
                 print(f"{name}, seed {seed}: {trained}", flush=True)
                 submission = Submission.open(options.out / f"{name}-{seed}", published.benchmark)
-                scored.append(score(submission, published.benchmark))
+                scored.append(score_submission(submission, published.benchmark))
                 if options.json:
                     write_json(options.json, scored)
     print(table(scored))

@@ -15,8 +15,8 @@ from einthoven.learning.surrogate.inputs import patient_inputs
 from einthoven.learning.surrogate.mlp import Mlp
 from einthoven.learning.surrogate.operator.operator_network import IncidentOperator
 from einthoven.learning.surrogate.operator.train import OperatorSample, OperatorTask
-from einthoven.learning.surrogate.patients import Patients
 from einthoven.learning.surrogate.predict import predict_gradient
+from einthoven.learning.surrogate.split_samples import SplitSamples
 from einthoven.learning.surrogate.train import SurrogateTask
 from einthoven.numerics.training.task import seeded
 
@@ -99,7 +99,7 @@ class Published001(Model):
         """Training with its own loss."""
         config, store = MlpSettings(seed=budget.seed), published.benchmark.store
         self.encoder = published.encoder(folder / "pca")
-        train, val = (Patients(store, self.encoder, s, folder / s) for s in ("train", "val"))
+        train, val = (SplitSamples(store, self.encoder, s, folder / s) for s in ("train", "val"))
         with seeded(budget.seed, self.name, "weights"):
             self.network = Mlp(config, self.encoder.n_latent)
         self.network.fit_scales(train)

@@ -37,9 +37,9 @@ from einthoven.body.anatomy.body import placed_body
 from einthoven.data.patient.parameters import PatientParameters
 from einthoven.learning.encoders.deepsdf.decoded import decoded_surfaces
 from einthoven.learning.surrogate.networks import load_network
-from einthoven.learning.surrogate.patients import PatientSample
 from einthoven.learning.surrogate.predict import predict_gradient
 from einthoven.learning.surrogate.refraction import Refraction
+from einthoven.learning.surrogate.split_samples import PatientSample
 
 SIZES = (10, 25, 50, 100)
 BELT_DEG = np.arange(0, 360, 30)

@@ -36,8 +36,8 @@ from einthoven.learning.prediction.ecg import with_ecg
 from einthoven.learning.prediction.predictor import Predictor, predict_held_out
 from einthoven.learning.surrogate.ensemble import SurrogateEnsemble
 from einthoven.learning.surrogate.mlp import Mlp
-from einthoven.learning.surrogate.patients import PatientSample
 from einthoven.learning.surrogate.refraction import Refraction
+from einthoven.learning.surrogate.split_samples import PatientSample
 from einthoven.numerics.training.fit import TrainingRun as Training
 from einthoven.numerics.training.fit import fit, write_curve
 from einthoven.numerics.training.machine import Machine

@@ -14,7 +14,7 @@ from einthoven.data.patient.anatomy import Electrodes
 from einthoven.data.patient.patient import Patient
 from einthoven.learning.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.learning.surrogate.inputs import Inputs, patient_inputs
-from einthoven.learning.surrogate.patients import PatientSample
+from einthoven.learning.surrogate.split_samples import PatientSample
 from einthoven.physics.leadfield.solve import solve_lead_fields
 
 N_ELSEWHERE = 1024

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from einthoven.base.config.learning import RefractionSettings
 from einthoven.learning.surrogate.inputs import Inputs
-from einthoven.learning.surrogate.patients import PatientSample
 from einthoven.learning.surrogate.refraction import Refraction
+from einthoven.learning.surrogate.split_samples import PatientSample
 from einthoven.learning.surrogate.surrogate_network import PointBatch
 from einthoven.learning.surrogate.train import SurrogateTask
 

@@ -1,8 +1,7 @@
 """An activation map from a 12-lead ECG, with its uncertainty, against the truth. Run by the tests.
 
-The ECG is simulated: the first sinus beat of the first of the test anatomies, of which the model
-saw nothing, with 300 ms of rest before it and noise of 5 uV. On the command line: einthoven image
-simulated_sinus.csv --to imaged
+The ECG is simulated: a sinus beat of a test anatomy, of which the model saw nothing, with 300 ms of
+rest before it and noise of 5 uV. On the command line: einthoven image simulated_sinus.csv
 """
 
 from pathlib import Path
@@ -26,7 +25,7 @@ low, high = found.interval
 inside = (low <= truth) & (truth <= high)
 print(f"error {error.mean():.1f} ms; within the 90 % intervals {inside.mean():.0%} of the points")
 
-# For a table, a map, and a page: activation.csv, .json, .npz.
+# The files for tables and pictures: activation.csv, activation.json, activation.npz.
 folder = Path(mkdtemp())
 found.write(folder)
 print(*(folder / "activation.csv").read_text().splitlines()[:3], sep="\n")

@@ -1,6 +1,6 @@
-"""Inverse ECG of files of one's own, here made on the spot. Run by the tests.
+"""Inverse ECG from files of your own, which this tutorial makes. Run by the tests.
 
-The same on the command line: einthoven inverse --heart heart.vtp --torso torso.vtp
+On the command line: einthoven inverse --heart heart.vtp --torso torso.vtp
 --electrodes electrodes.csv --potentials potentials.csv --method tikhonov-1 --to found
 """
 
@@ -12,7 +12,7 @@ import pyvista as pv
 
 import einthoven as ei
 
-# Files: an ellipsoidal heart in an ellipsoidal body, and a wave from the apex to the base.
+# The files: an ellipsoidal heart in an ellipsoidal body, and a wave from the apex to the base.
 folder, rng = Path(mkdtemp()), np.random.default_rng(1)
 sphere = pv.Icosphere(nsub=2)
 heart = sphere.scale([40, 35, 45], inplace=False).translate([20, -30, 10], inplace=False)

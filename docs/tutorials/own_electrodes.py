@@ -1,7 +1,7 @@
-"""V1 and V2 one intercostal space too high: electrodes of one's own. Run by the tests.
+"""Your own electrodes: V1 and V2 one intercostal space too high. Run by the tests.
 
-The commonest error of placement. The r wave of V1 and V2 shrinks with it, as in people (Kligfield
-2007, doi:10.1161/CIRCULATIONAHA.106.180200).
+This is the most frequent error of placement. The r waves of V1 and V2 get smaller, as in people
+(Kligfield 2007, doi:10.1161/CIRCULATIONAHA.106.180200).
 """
 
 import numpy as np

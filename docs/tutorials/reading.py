@@ -18,7 +18,9 @@ print(ecg.dims, ecg.attrs["units"], float(ecg.max()))
 
 # torch: an example is one electrode of one patient, read by whichever worker it falls to.
 fields = ["field/field_points", "field/field_grad"]
-stream = ei.Stream(path, fields, ei.Selection(split="train", electrodes=["V1", "V2"]), seed=1)
+stream = ei.ExampleStream(
+    path, fields, ei.ExampleSelection(split="train", electrodes=["V1", "V2"]), seed=1
+)
 for example in torch.utils.data.DataLoader(stream, batch_size=None):
     print(example["patient"], example["electrode"], tuple(example["field_grad"].shape))
 

@@ -1,6 +1,6 @@
-"""Train on a published folder alone, submit to the benchmark, be scored. Run by the tests.
+"""Train on a published folder, submit to the benchmark, get the score. Run by the tests.
 
-`snakemake publish` makes the folder, or download one: neither a workflow nor a solver is needed.
+`snakemake publish` makes the folder. With a downloaded one, neither workflow nor solver is needed.
 """
 
 from pathlib import Path
@@ -25,12 +25,12 @@ network = ei.SurrogateEnsemble.of_folder(trained / "mlp", "mlp")
 submission = ei.Submission.begin(
     trained / "submission", benchmark, name="my network", authors=["me"]
 )
-test = ei.Patients(benchmark.store, encoder, "test")
+test = ei.SplitSamples(benchmark.store, encoder, "test")
 for name, sample in zip(test.names, test):
     grad, _ = network.predict(sample.inputs.at(sample.heart))  # [electrode, point, 3] kOhm/mm
     submission.add(benchmark.field(name), grad)
 
 # As `einthoven score results/trained/submission results/published` does.
-scores = ei.score(ei.Submission.open(submission.folder, benchmark), benchmark)
+scores = ei.score_submission(ei.Submission.open(submission.folder, benchmark), benchmark)
 for key, its in scores["scores"].items():
     print(f"{key} {its['mean']:.3g} ± {its['std']:.2g}")

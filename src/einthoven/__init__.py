@@ -2,10 +2,12 @@
 
     import einthoven as ei
 
-gives the path from a draw to an ECG, to a prediction, and back from an ECG to the heart. What is
-listed in `FRONT_DOOR` is public and stays, all else may change. Units are mm, ms, mV, mS inside;
-the patient frame has x to the patient's left, y to the back and z to the head. See
-docs/reference/notation.md.
+    tree = ei.open_dataset(ei.sample())
+    tree["ecg"]["ecg"].sel(lead="V2", scenario="sinus")  # [patient, time] mV
+
+What `FRONT_DOOR` lists is public and stays. All else may change. Lengths are mm, times ms,
+potentials mV. The patient frame has x to the patient's left, y to the back and z to the head
+(docs/reference/notation.md).
 """
 
 from importlib import import_module
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from einthoven.base.core.version import __version__
 
 if TYPE_CHECKING:
-    from einthoven.app.evaluation.benchmark.score import score
+    from einthoven.app.evaluation.benchmark.score import score_submission
     from einthoven.app.evaluation.benchmark.submission import Submission
     from einthoven.app.evaluation.benchmark.task import BenchmarkTask
     from einthoven.app.report.viewer.viewer_page import write_view
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from einthoven.body.segmentation.segmented_heart import segmented_heart
     from einthoven.data.dataset.loaders import open_dataset
     from einthoven.data.dataset.sample import sample
-    from einthoven.data.dataset.torch_loader import Selection, Stream
+    from einthoven.data.dataset.torch_loader import ExampleSelection, ExampleStream
     from einthoven.data.patient.anatomy import Electrodes
     from einthoven.data.patient.patient import Patient
     from einthoven.imaging.model.imaging_model import ImagingModel, image
@@ -49,9 +51,8 @@ if TYPE_CHECKING:
     from einthoven.learning.encoders.train import train_encoder
     from einthoven.learning.prediction.new_patient import predict_new as predict
     from einthoven.learning.prediction.pretrained import Pretrained
-    from einthoven.learning.samples.sdf import sdf_samples
     from einthoven.learning.surrogate.ensemble import SurrogateEnsemble
-    from einthoven.learning.surrogate.patients import Patients
+    from einthoven.learning.surrogate.split_samples import SplitSamples
     from einthoven.learning.surrogate.train import train_surrogate
     from einthoven.numerics.bem.transfer import heart_to_torso
     from einthoven.physics.ecg.intervals import qrs_duration
@@ -62,10 +63,12 @@ if TYPE_CHECKING:
     from einthoven.physics.leadfield.solve import solve_lead_fields
 
 FRONT_DOOR: dict[str, dict[str, str]] = {
-    "Make a patient": {
+    "Settings, errors": {
         "Config": "base.config.models",
         "load_config": "base.config.load:load",
         "EinthovenError": "base.core.errors",
+    },
+    "A virtual patient": {
         "draw_patient": "body.anatomy.population.cohort",
         "build_anatomy": "body.anatomy.body",
         "tetrahedralise": "body.mesh.tetrahedra",
@@ -74,34 +77,25 @@ FRONT_DOOR: dict[str, dict[str, str]] = {
         "ventricular_coordinates": "body.fibers.coordinates",
         "grow_tree": "physics.electrophysiology.purkinje.tree",
     },
-    "Bring your own": {
+    "A patient, electrodes or a recording of your own": {
         "read_sheet": "body.imported.sheet",
         "import_patient": "body.imported.anatomy",
         "segmented_heart": "body.segmentation.segmented_heart",
         "Electrodes": "data.patient.anatomy",
         "read_ecg": "physics.ecg.recordings.read:read_recording",
     },
-    "Physics": {
+    "Activation, lead fields, ECG": {
         "activate": "physics.electrophysiology.scenarios",
         "solve_lead_fields": "physics.leadfield.solve",
         "SimulationSettings": "physics.ecg.simulate",
         "simulate_ecg": "physics.ecg.simulate",
         "qrs_duration": "physics.ecg.intervals",
     },
-    "Learn and predict": {
+    "Predict lead fields and ECGs": {
         "Pretrained": "learning.prediction.pretrained",
         "predict": "learning.prediction.new_patient:predict_new",
-        "sdf_samples": "learning.samples.sdf",
-        "train_encoder": "learning.encoders.train",
-        "PcaEncoder": "learning.encoders.pca",
-        "Patients": "learning.surrogate.patients",
-        "train_surrogate": "learning.surrogate.train",
-        "SurrogateEnsemble": "learning.surrogate.ensemble",
-        "BenchmarkTask": "app.evaluation.benchmark.task",
-        "Submission": "app.evaluation.benchmark.submission",
-        "score": "app.evaluation.benchmark.score",
     },
-    "Inverse ECG": {
+    "Potentials on the heart from those on the skin (inverse ECG)": {
         "read_surface": "inverse.measured.surface_files:read_closed_surface",
         "read_electrodes": "inverse.measured.electrodes",
         "read_potentials": "inverse.measured.tables:read_recording",
@@ -112,18 +106,30 @@ FRONT_DOOR: dict[str, dict[str, str]] = {
         "InverseProblem": "inverse.problem.inverse_problem",
         "reconstruct": "inverse.problem.registry",
     },
-    "Image from the 12-lead ECG": {
+    "Activation from a 12-lead ECG": {
         "ImagingModel": "imaging.model.imaging_model",
         "image": "imaging.model.imaging_model",
         "fit_twin": "imaging.twin.recorded_twin:fit_recorded_twin",
     },
-    "Data": {
+    "Read a data set": {
         "open_dataset": "data.dataset.loaders",
         "sample": "data.dataset.sample",
-        "Stream": "data.dataset.torch_loader",
-        "Selection": "data.dataset.torch_loader",
+        "ExampleStream": "data.dataset.torch_loader",
+        "ExampleSelection": "data.dataset.torch_loader",
     },
-    "Look": {
+    "Train on it": {
+        "train_encoder": "learning.encoders.train",
+        "PcaEncoder": "learning.encoders.pca",
+        "SplitSamples": "learning.surrogate.split_samples",
+        "train_surrogate": "learning.surrogate.train",
+        "SurrogateEnsemble": "learning.surrogate.ensemble",
+    },
+    "Join the benchmark": {
+        "BenchmarkTask": "app.evaluation.benchmark.task",
+        "Submission": "app.evaluation.benchmark.submission",
+        "score_submission": "app.evaluation.benchmark.score",
+    },
+    "Pictures": {
         "ecg_figure": "base.plots.ecg_paper",
         "write_view": "app.report.viewer.viewer_page",
     },

@@ -12,7 +12,7 @@ from einthoven.data.dataset.store import new_store
 from einthoven.data.patient.anatomy import Pose
 from einthoven.learning.encoders.base import Encoder, Geometry
 from einthoven.learning.surrogate.inputs import Inputs, patient_inputs
-from einthoven.learning.surrogate.patients import PatientSample
+from einthoven.learning.surrogate.split_samples import PatientSample
 
 SIGMA = 0.06
 HEART_MM = 45.0

@@ -15,7 +15,7 @@ import torch
 from einthoven.base.config.learning import RefractionSettings
 from einthoven.learning.surrogate import patients
 from einthoven.learning.surrogate import train as training
-from einthoven.learning.surrogate.patients import Patients
+from einthoven.learning.surrogate.split_samples import SplitSamples
 from einthoven.learning.surrogate.train import SurrogateTask, train_surrogate
 from einthoven.numerics.training import loop
 from einthoven.numerics.training.machine import Machine
@@ -131,22 +131,22 @@ def test_metadata_say_with_how_many_threads_these_bytes_come_again(cohort, tmp_p
 def test_samples_are_the_same_again_and_decoded_once(cohort, tmp_path) -> None:
     path, known = cohort
     encoder = CountingEncoder(known)
-    first = Patients(path, encoder, "train", tmp_path)
+    first = SplitSamples(path, encoder, "train", tmp_path)
     samples, total = list(first), first.sha256()
     assert encoder.n_decoded == 6
-    again = Patients(path, encoder, "train", tmp_path)
+    again = SplitSamples(path, encoder, "train", tmp_path)
     for old, new in zip(samples, again):
         for a, b in zip((*old.inputs, *old[1:]), (*new.inputs, *new[1:])):
             assert torch.equal(a, b)
     assert again.sha256() == total and encoder.n_decoded == 6
-    assert Patients(path, encoder, "train").sha256() == total  # in a folder of its own
+    assert SplitSamples(path, encoder, "train").sha256() == total  # in a folder of its own
 
 
 @pytest.mark.parametrize("changed", ["encoder", "store"])
 def test_samples_of_another_encoder_or_store_are_made_anew(changed, cohort, tmp_path) -> None:
     path, known = cohort
     folder = tmp_path / "samples"
-    first = Patients(path, balls.BallEncoder(known), "train", folder)
+    first = SplitSamples(path, balls.BallEncoder(known), "train", folder)
     first.sha256()
     known = {name: dict(patient) for name, patient in known.items()}
     if changed == "encoder":
@@ -155,7 +155,7 @@ def test_samples_of_another_encoder_or_store_are_made_anew(changed, cohort, tmp_
         known["p0002"]["grad"] = 2 * known["p0002"]["grad"]
         path = tmp_path / "other.zarr.zip"
         balls.write_ball_store(path, list(known.values()), ["train"] * 6 + ["val"])
-    other = Patients(path, balls.BallEncoder(known), "train", folder)
+    other = SplitSamples(path, balls.BallEncoder(known), "train", folder)
     assert other.sha256() != first.sha256()
     same = [a == b for a, b in zip(other.sums, first.sums, strict=True)]
     assert same == [True, True, False, True, True, True]
@@ -164,10 +164,12 @@ def test_samples_of_another_encoder_or_store_are_made_anew(changed, cohort, tmp_
 def test_samples_of_other_code_are_made_anew(cohort, tmp_path, monkeypatch) -> None:
     path, known = cohort
     encoder = CountingEncoder(known)
-    total = Patients(path, encoder, "train", tmp_path).sha256()
-    assert Patients(path, encoder, "train", tmp_path).sha256() == total and encoder.n_decoded == 6
+    total = SplitSamples(path, encoder, "train", tmp_path).sha256()
+    assert (
+        SplitSamples(path, encoder, "train", tmp_path).sha256() == total and encoder.n_decoded == 6
+    )
     monkeypatch.setattr(patients, "source_sha256", lambda package: "edited")
-    assert Patients(path, encoder, "train", tmp_path).sha256() == total
+    assert SplitSamples(path, encoder, "train", tmp_path).sha256() == total
     assert encoder.n_decoded == 12
 
 
@@ -184,7 +186,7 @@ def test_memory_does_not_grow_with_the_patients(tmp_path) -> None:
     patients = [patients[i % 2] for i in range(12)]
     path = tmp_path / "einthoven.zarr.zip"
     encoder = balls.write_ball_store(path, patients, ["train"] * 12)
-    train = Patients(path, encoder, "train", tmp_path / "samples")
+    train = SplitSamples(path, encoder, "train", tmp_path / "samples")
     train.sha256()
     one_mb = (tmp_path / "samples" / "p0000.safetensors").stat().st_size / 2**20
     assert one_mb > 4

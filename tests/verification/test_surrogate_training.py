@@ -9,9 +9,9 @@ from einthoven.base.config.learning import MlpSettings, RefractionSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.metrics.fields import angular_error_deg, magnitude_error_rel
 from einthoven.learning.surrogate.networks import NETWORKS, load_network
-from einthoven.learning.surrogate.patients import Patients
 from einthoven.learning.surrogate.predict import predict_gradient
 from einthoven.learning.surrogate.refraction import Refraction
+from einthoven.learning.surrogate.split_samples import SplitSamples
 from einthoven.learning.surrogate.train import SurrogateTask, search_surrogate, train_surrogate
 from einthoven.numerics.training.fit import TrainingRun, fit
 from einthoven.numerics.training.machine import ONE_CORE
@@ -50,7 +50,7 @@ def test_refraction_learns_a_linear_map_of_the_incident_field(bend, tmp_path) ->
     config = CONFIGS["refraction"].model_copy(update=dict(epochs=130, width=64))
     train_surrogate("refraction", config, encoder, path, tmp_path)
     net = load_network(tmp_path / "model.safetensors", "refraction")
-    for sample in Patients(path, encoder, "test"):
+    for sample in SplitSamples(path, encoder, "test"):
         inputs, true = sample.inputs.at(sample.heart), sample.grad[:, sample.heart].numpy()
         mine = predict_gradient(net, inputs)
         assert angular_error_deg(mine, true).mean() < 2.0
@@ -68,7 +68,7 @@ def test_can_overfit_one_batch(model: str, steps: int, bound_deg: float, tmp_pat
     """32 points of one patient, again and again: the error all but vanishes."""
     patient = balls.ball_patient(0, n_points=32, n_electrodes=6, bend=BEND)
     path, encoder = store(tmp_path, [patient], ["train"])
-    one = Patients(path, encoder, "train")
+    one = SplitSamples(path, encoder, "train")
     torch.manual_seed(0)
     changed = dict(width=128, rank=16, frequency_scale=1.0, points_per_batch=32)
     config = CONFIGS[model].model_copy(update=changed)
@@ -112,7 +112,7 @@ def test_test_patients_leave_no_trace(model: str, cohort, tmp_path) -> None:
 def test_loaded_network_predicts_what_the_trained_one_did(model: str, cohort, tmp_path) -> None:
     path, encoder = store(tmp_path, *cohort)
     train_surrogate(model, CONFIGS[model], encoder, path, tmp_path)
-    sample = Patients(path, encoder, "test")[0]
+    sample = SplitSamples(path, encoder, "test")[0]
     first = load_network(tmp_path / "model.safetensors", model)
     again = load_network(tmp_path / "model.safetensors", model)
     out = predict_gradient(first, sample.inputs)
@@ -156,4 +156,4 @@ def test_a_store_of_another_kind_is_refused(cohort, tmp_path) -> None:
     with new_store(path, {}) as root:
         root.create_group("field")
     with pytest.raises(BadInput, match=f"^{path}: has no variable split"):
-        Patients(path, balls.BallEncoder({}), "train")
+        SplitSamples(path, balls.BallEncoder({}), "train")

@@ -223,6 +223,21 @@ def test_learning_half_imports_without_the_solvers() -> None:
     assert not missing
 
 
+WITHOUT_A_ROOM = {"house", "benchmarks", "studies"}
+"""Folders of tests/unit for what is not a wing."""
+
+
+def test_tests_lie_as_the_code_does() -> None:
+    """`tests/unit/<wing>/<room>/` for every room, and no folder that is none."""
+    unit = ROOT / "tests/unit"
+    rooms = {room_of(name) for name in FILES if len(Path(name).parts) > 2}
+    tested = {
+        str(path.parent.relative_to(unit)) for path in unit.rglob("test_*.py")
+        if path.relative_to(unit).parts[0] not in WITHOUT_A_ROOM
+    }  # fmt: skip
+    assert tested == rooms
+
+
 MAX_NAMESAKES = 3
 """Files of one name; from four on a name must say its noun without its folder."""
 

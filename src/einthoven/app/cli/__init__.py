@@ -3,7 +3,9 @@
 import argparse
 import re
 import sys
+import textwrap
 from collections.abc import Sequence
+from types import ModuleType
 
 from einthoven.app.cli import (
     audit,
@@ -32,27 +34,57 @@ from einthoven.app.cli.options import Help
 from einthoven.base.core.errors import EinthovenError
 from einthoven.base.core.version import __version__
 
-MODULES = (audit, check, config, costs, encode, explain, export, export_model, import_, fetch,
-           image, inverse, plan, predict, progress, schema, score, verify, sensitivity,
-           twin, view)  # fmt: skip
-COMMANDS = {
-    module.__name__.rpartition(".")[2].strip("_").replace("_", "-"): module for module in MODULES
+GROUPS = {
+    "a patient of your own": (import_, predict, encode),
+    "from a recording": (image, twin, inverse),
+    "look at a patient, and export it": (view, export, explain, audit, sensitivity, verify),
+    "a run of the workflow": (config, schema, plan, progress, costs, check),
+    "atlases, trained models, the benchmark": (fetch, export_model, score),
 }
-"""Name -> module with `add_arguments(parser)` and `run(arguments)`; its docstring is the help."""
+"""Task of a user -> modules with `add_arguments(parser)` and `run(arguments)`; the docstring of a
+module is its help."""
+COMMANDS = {
+    module.__name__.rpartition(".")[2].strip("_").replace("_", "-"): module
+    for modules in GROUPS.values()
+    for module in modules
+}
+EXAMPLE = """example:
+  einthoven predict sheet.csv anna     # lead fields and 12-lead ECG of your own heart
+  einthoven COMMAND --help             # the options of a command, and an example"""
+
+
+def help_of(module: ModuleType) -> tuple[str, str, str]:
+    """Summary, description and examples: the first line, all, and what is indented at the end."""
+    text = str(module.__doc__).strip()
+    about, _, examples = text.partition("\n\n    ")
+    shown = textwrap.indent(textwrap.dedent(f"    {examples}"), "  ")
+    return text.partition("\n")[0].rstrip("."), about, f"example:\n{shown}" if examples else ""
+
+
+def overview() -> str:
+    """All commands with their summaries, grouped by what one wants."""
+    lines = []
+    for title, modules in GROUPS.items():
+        lines += ["", f"{title}:"]
+        for name in (name for name, module in COMMANDS.items() if module in modules):
+            summary = help_of(COMMANDS[name])[0]
+            said = f"{summary[0].lower()}{summary[1:]}"
+            first, others = f"  {name:14s}", " " * 16
+            lines += textwrap.wrap(said, 84, initial_indent=first, subsequent_indent=others)
+    return "\n".join(lines[1:])
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line; every command has --help."""
-    parser = argparse.ArgumentParser(prog="einthoven", description=__doc__, formatter_class=Help)
+    parser = argparse.ArgumentParser(prog="einthoven", description=f"{__doc__}\n\n{overview()}",
+                                     epilog=EXAMPLE, formatter_class=Help)  # fmt: skip
     parser.add_argument("--version", action="version", version=f"einthoven {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", help="one of the above")
     for name, module in COMMANDS.items():
-        text = str(module.__doc__).strip()
-        summary = text.partition("\n")[0].rstrip(".")
-        about, *examples = re.split(r"\n\n *(?=einthoven )", text, maxsplit=1)
-        epilog = "\n  ".join(["example:", *examples]) if examples else None
-        command = commands.add_parser(name, description=about, formatter_class=Help, epilog=epilog,
-                                      help=summary[0].lower() + summary[1:])  # fmt: skip
+        _, about, examples = help_of(module)
+        command = commands.add_parser(
+            name, description=about, epilog=examples, formatter_class=Help
+        )
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     return parser

@@ -16,7 +16,8 @@ from einthoven.app.cli.options import add_declared
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add = command.add_argument
-    add("paths", metavar="STORE|FOLDER|FILE", nargs="+")
+    add("paths", metavar="STORE|FOLDER|FILE", nargs="+",
+        help="patients of a run, or recordings")  # fmt: skip
     add("--scenario", metavar="NAME",
         help="scenario to compare; default: sinus, or the recording of a file")  # fmt: skip
     add("--json", metavar="OUT", type=Path, help="also write all numbers to this file")

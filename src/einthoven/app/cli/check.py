@@ -1,6 +1,6 @@
 """Check a run or a store: files against their records, bytes, structure, values.
 
-PATH is results/, a store (.zarr.zip) or a published folder. In a folder without logs every store is
+Takes results/, a store (.zarr.zip) or a published folder. In a folder without logs every store is
 checked. Prints what is sound, and one line per fault.
 
     einthoven check results
@@ -15,7 +15,12 @@ from einthoven.app.run.run_check import check
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add = command.add_argument
-    add("path", metavar="STORE|FOLDER", type=Path, help="a .zarr.zip file, or results/")
+    add(
+        "path",
+        metavar="STORE|FOLDER",
+        type=Path,
+        help="results/, a published folder, or a .zarr.zip file",
+    )
     add("--sweep", action="store_true", help="delete temporary files of killed jobs")
 
 

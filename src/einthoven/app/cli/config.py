@@ -1,6 +1,8 @@
 """Check a config file; with --full print it with all defaults and comments.
 
-einthoven config config/config.yaml --full > complete.yaml
+Names every unknown key and every value out of its range. The units are in the names of the keys.
+
+    einthoven config config/config.yaml --full > complete.yaml
 """
 
 import argparse
@@ -18,7 +20,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         metavar="FILE",
         nargs="?",
         type=Path,
-        help="config; default: the built-in one",
+        help="config to check; without it the built-in defaults are printed",
     )
     add("--full", action="store_true", help="print the complete config")
 

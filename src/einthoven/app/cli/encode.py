@@ -9,6 +9,8 @@ residuals and the out-of-distribution check.
 import argparse
 from pathlib import Path
 
+from einthoven.app.cli.options import positive
+
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
@@ -17,13 +19,13 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "surfaces: anatomy.npz, as `einthoven import` writes it")  # fmt: skip
     add("--encoder", metavar="FOLDER", default="results/encoders/deepsdf",
         help="folder of a trained encoder")  # fmt: skip
-    add("--noise-mm", metavar="MM", type=float, default=1.0,
-        help="SD of the points normal to their surface")  # fmt: skip
+    add("--noise-mm", metavar="MM", type=positive, default=1.0,
+        help="SD of the points normal to their surface, mm")  # fmt: skip
     add("--free-origin", action="store_true",
         help="estimate the origin of the patient frame (axes: left, back, up)")  # fmt: skip
     add("--name", metavar="NAME", help="name of the patient; default: the file's")
-    add("--to", metavar="FILE", default="code.npz", help="file to write")
-    add("--surfaces", metavar="FOLDER", type=Path, help="also write the surfaces")
+    add("--to", metavar="FILE", default="code.npz", help="output")
+    add("--surfaces", metavar="FOLDER", type=Path, help="also write the decoded surfaces (.vtp)")
 
 
 def run(arguments: argparse.Namespace) -> None:

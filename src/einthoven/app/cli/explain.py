@@ -22,16 +22,17 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add = command.add_argument
     add("patient", metavar="FOLDER|STORE", help="results/patients/p0000, or a patient's store")
-    add("--scenario", default="sinus", help="scenario of the activation")
+    add("--scenario", metavar="NAME", default="sinus", help="scenario of the activation")
     add("--leads", metavar="LEAD", nargs="+", choices=LEADS, default=list(LEADS_SHOWN),
         help=f"leads to explain; default: {' '.join(LEADS_SHOWN)}")  # fmt: skip
     add("--at", metavar="MS", nargs="+", type=number, default=list(MOMENTS_MS),
         help="columns of the table, ms after the first activation; default: 10 to 80")  # fmt: skip
     add("--regions", default="coarse", choices=["coarse", "segments"],
         help="walls by level, or the 17 AHA segments and 13 of the RV")  # fmt: skip
-    add("--until", metavar="MS", type=positive, help="end of the picture; "
+    add("--until", metavar="MS", type=positive, help="end of the picture, ms; "
         f"default: {AFTER_MS:g} ms after the last activation")  # fmt: skip
-    add("--out", metavar="FOLDER", type=Path, default=Path("explained"), help="folder to write")
+    add("--out", metavar="FOLDER", type=Path, default=Path("explained"),
+        help="folder of the picture")  # fmt: skip
     add_run_config(command)
 
 

@@ -1,6 +1,9 @@
 """Write a patient's stages as VTK or openCARP files.
 
-einthoven export results/patients/p0000 --to paraview
+Writes what is there: surfaces, mesh, fibres, Purkinje trees, activation, lead fields, electrodes.
+Prints the names of the files.
+
+    einthoven export results/patients/p0000 --to paraview
 """
 
 import argparse
@@ -10,9 +13,14 @@ from pathlib import Path
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add = command.add_argument
-    add("patient", metavar="FOLDER|STORE", help="results/patients/p0000, or a patient's store")
-    add("--to", metavar="FOLDER", required=True, type=Path, help="folder to write")
-    add("--format", choices=["vtk", "carp"], default="vtk", help="format of the files")
+    add(
+        "patient",
+        metavar="FOLDER|STORE",
+        help="results/patients/p0000, or a patient's store (.zarr.zip)",
+    )
+    add("--to", metavar="FOLDER", required=True, type=Path, help="output")
+    add("--format", choices=["vtk", "carp"], default="vtk",
+        help="vtk: lengths in mm; carp: openCARP, lengths in um")  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -11,10 +11,15 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add = command.add_argument
     add("surrogate", metavar="FOLDER", nargs="?",
-        help="results/surrogates/operator or deepsdf-MODEL; default: the shipped")  # fmt: skip
-    add("--to", metavar="FILE", required=True, help="file to write")
-    add("--encoder", metavar="FOLDER", help="of deepsdf-MODEL; default: of the same run")
-    add("--format", choices=["torchscript"], default="torchscript", help="format of the file")
+        help="results/surrogates/operator or deepsdf-MODEL; default: shipped model")  # fmt: skip
+    add("--to", metavar="FILE", required=True, help="output, such as model.pt")
+    add(
+        "--encoder",
+        metavar="FOLDER",
+        help="encoder of deepsdf-MODEL; default: that of the same run",
+    )
+    add("--format", choices=["torchscript"], default="torchscript",
+        help="format of the file")  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:

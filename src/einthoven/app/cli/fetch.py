@@ -9,17 +9,25 @@ file.
 import argparse
 from pathlib import Path
 
-from einthoven.app.cli.options import add_folder
+from einthoven.app.cli.options import add_folder, positive_int
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add = command.add_argument
     add("name", metavar="NAME", nargs="?", help="name of the atlas; default: list all")
-    add("--from", dest="source", metavar="FOLDER|FILE", type=Path, help="files that you have")
+    add(
+        "--from",
+        dest="source",
+        metavar="FOLDER|FILE",
+        type=Path,
+        help="your copy of the files, in place of a download",
+    )
     add_folder(command, "atlases")
-    add("--phase", choices=["ED", "ES"], default="ED", help="phase of the cycle")
-    add("--modes", metavar="N", type=int, default=20, help="number of shape modes")
+    add("--phase", choices=["ED", "ES"], default="ED",
+        help="end-diastole or end-systole")  # fmt: skip
+    add("--modes", metavar="N", type=positive_int, default=20,
+        help="number of modes to keep")  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -2,7 +2,7 @@
 
 Writes anatomy.npz per patient with a list of all repairs, or heart.vtp for a heart without a torso.
 
-    einthoven import patients.csv
+    einthoven import sheet.csv --to imported
 """
 
 import argparse
@@ -25,7 +25,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "label image (.nii, .nii.gz, .nrrd, .mha) or contours (.csv) of one heart")  # fmt: skip
     add("patients", metavar="PATIENT", nargs="*", help="names in the sheet; default: all")
     add_folder(command, "imported")
-    add("--config", metavar="FILE", default=RUN_CONFIG, help="config with edge lengths")
+    add("--config", metavar="FILE", type=Path, help="config with the section anatomy (edge lengths "
+        f"in mm); default: {RUN_CONFIG} where there is one, else the built-in values")  # fmt: skip
     image = command.add_argument_group("of an image or contours")
     add = image.add_argument
     add("--labels", metavar="TEXT", default="",
@@ -33,8 +34,10 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "words: rv_myo=, torso=, other=, phase=, unit=, axes=, rv_wall=, pixel=")  # fmt: skip
     add("--torso", metavar="FILE", help="the skin; without it only the heart's wall is written")
     add("--electrodes", metavar="FILE", help="CSV with name,x,y,z, as in a sheet")
-    add("--unit", default="mm", help="unit of torso and electrodes")
-    add("--axes", default="LPS", help="axes of torso and electrodes")
+    add("--unit", metavar="UNIT", default="mm",
+        help="unit of torso and electrodes: mm, cm, m or um")  # fmt: skip
+    add("--axes", metavar="AXES", default="LPS", help="where x, y and z of torso and electrodes "
+        "point: letters of L R P A S I")  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -62,11 +65,12 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _import_row(row: "Row", arguments: argparse.Namespace) -> None:
     """Write the anatomy of one patient and print what was changed."""
-    from einthoven.base.config import load
+    from einthoven.base.config import Config, load
     from einthoven.body.imported.anatomy import import_patient
 
     target = arguments.to / row.patient
-    config = load(arguments.config).anatomy
+    file = arguments.config or (RUN_CONFIG if Path(RUN_CONFIG).exists() else None)
+    config = (load(file) if file else Config()).anatomy
     anatomy = import_patient(row, target.with_suffix(".png"), config)
     anatomy.save(target / "anatomy.npz")
     volumes = ", ".join(f"{part} {value:.0f}" for part, value in anatomy.volumes_ml.items())

@@ -1,4 +1,4 @@
-"""Reconstruct the potentials on a heart from recorded body-surface potentials (inverse ECG).
+r"""Reconstruct the potentials on a heart from recorded body-surface potentials (inverse ECG).
 
 Surfaces are .pts with .fac (faces from 1), .mat, .vtp, .vtk, .vtu, .stl, .ply or .obj, closed, the
 heart inside the torso. Electrodes are .channels (lines `node channel`), .leadlinks (`lead node`),
@@ -12,7 +12,11 @@ FOLDER gets potentials.npz (its attribute `layout` has the dimension and unit of
 activation.csv, maps.png, activation.png, traces.png, and index.html with all. The forward model is
 a homogeneous torso by boundary elements. Potentials are relative to their mean over the heart.
 Times count from the start of the beat. An SD of activation times from left-out electrodes holds
-noise, not the errors of geometry and method (docs/explanation/inverse-methods.md).
+noise, not the errors of geometry and method; docs/explanation/inverse-methods.md says when to
+believe what.
+
+    einthoven inverse --heart heart.vtp --torso torso.vtp --electrodes electrodes.csv \
+        --potentials potentials.csv --to found
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Show what a run will do and estimate how long it will take.
 
-The estimate is for a run from scratch, at the speed of the jobs measured in RESULTS, or else of the
-demo's jobs.
+The estimate is for a run from scratch, at the speed of the jobs of an earlier run in FOLDER, or
+else of the demo's jobs.
 
     einthoven plan config/config.yaml --cores 8
 """
@@ -17,8 +17,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("config", metavar="CONFIG", nargs="?", default=RUN_CONFIG, help="config of the run")
     add("--cores", metavar="N", type=positive_int, default=os.cpu_count(),
-        help="cores of the run")  # fmt: skip
-    add("--results", metavar="FOLDER", default="results", help="folder with measured jobs")
+        help="cores that the run may use; default: those of this machine, %(default)s")  # fmt: skip
+    add("--results", metavar="FOLDER", default="results",
+        help="results of an earlier run, whose jobs were measured")  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:

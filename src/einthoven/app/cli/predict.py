@@ -1,9 +1,10 @@
 """Predict lead fields, ECG and out-of-distribution check of one patient by a trained model.
 
 No finite elements are solved. Needs an anatomy; missing mesh, fibres and activation are made.
-Writes prediction.npz, out_of_distribution.json and pictures.
+Writes prediction.npz (ECGs in mV, gradients in kOhm/mm), out_of_distribution.json and pictures.
 
-    einthoven predict results/patients/p0000 --to prediction
+    einthoven predict sheet.csv anna --to predicted
+    einthoven predict results/patients/p0000 --check 9
 """
 
 import argparse
@@ -23,11 +24,17 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         help="folder of stage files (at least anatomy.npz), or a sheet as for `import`; missing "
         "stages are made")  # fmt: skip
     add("patient", metavar="PATIENT", nargs="?",
-        help="patient of the sheet; bodies drawn for it give the SD of its ECG")  # fmt: skip
+        help="patient of the sheet; bodies drawn for it give the spread of its ECG")  # fmt: skip
     add_folder(command, "predicted")
     add("--electrodes", metavar="CSV", type=Path, help="name,x,y,z in mm, patient frame; default: "
         "the nine of the ECG and the patient's grid")  # fmt: skip
-    add("--grid", metavar="N", type=natural, default=100, help="number of grid electrodes")
+    add(
+        "--grid",
+        metavar="N",
+        type=natural,
+        default=100,
+        help="number of electrodes of the grid on the skin",
+    )
     add("--config", metavar="FILE", type=Path,
         help="config with conductivities, meshes, activation, time axis; default: that of the "
         "model's training")  # fmt: skip
@@ -37,8 +44,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         help="bodies with the same heart, written by `import`, for the SD of the ECG")  # fmt: skip
     add("--model", metavar="FOLDER", help="folder of a packed model; default: the shipped one")
     add("--code", metavar="FILE", type=Path,
-        help="code from `einthoven encode`, for a coded model; default: found here")  # fmt: skip
-    add("--threads", metavar="N", type=positive_int, default=1, help="threads of the solvers")
+        help="code from `einthoven encode`, for a model with a shape code; default: the code "
+        "is found from the surfaces")  # fmt: skip
+    add("--threads", metavar="N", type=positive_int, default=1, help="processor threads")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -1,6 +1,8 @@
 """Show what a run has done, what is running, what failed, and how long the rest may take.
 
-einthoven progress results --follow
+Reads RESULTS/progress.json, which runs with --profile local or slurm write.
+
+    einthoven progress results --follow
 """
 
 import argparse
@@ -14,7 +16,8 @@ _CLEAR = "\033[H\033[J"
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add = command.add_argument
-    add("results", metavar="RESULTS", nargs="?", default="results", help="folder of the run")
+    add("results", metavar="RESULTS", nargs="?", default="results",
+        help="folder of the run")  # fmt: skip
     add("--follow", action="store_true",
         help="repeat until the run ends; without a terminal, one line per minute")  # fmt: skip
 

@@ -1,6 +1,8 @@
 """Print the JSON schema of a config file, for editors.
 
-einthoven schema > config/schema.json
+An editor that reads it completes the keys and marks wrong ones.
+
+    einthoven schema > config/schema.json
 """
 
 import argparse

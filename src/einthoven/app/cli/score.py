@@ -21,14 +21,14 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the table; with one submission also write its scores, with several a list of them."""
-    from einthoven.app.evaluation.benchmark.score import score, table
+    from einthoven.app.evaluation.benchmark.score import score_submission, table
     from einthoven.app.evaluation.benchmark.submission import Submission
     from einthoven.app.evaluation.benchmark.task import BenchmarkTask
     from einthoven.base.core.files import write_json
 
     benchmark = BenchmarkTask.open(arguments.dataset)
     opened = [Submission.open(folder, benchmark) for folder in arguments.submissions]
-    scored = [score(submission, benchmark) for submission in opened]
+    scored = [score_submission(submission, benchmark) for submission in opened]
     if arguments.json:
         write_json(arguments.json, scored[0] if len(scored) == 1 else scored)
     print(table(scored))

@@ -16,8 +16,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     verify.add_arguments(command)
     add = command.add_argument
     add("--electrodes", metavar="NAME", nargs="+", help="electrodes to move; default: V1 to V6")
-    add("--shift-mm", metavar="MM", type=positive, default=10.0, help="distance along the skin")
-    add("--scenario", default="sinus", help="scenario of the activation")
+    add("--shift-mm", metavar="MM", type=positive, default=10.0,
+        help="how far each is moved along the skin, mm")  # fmt: skip
+    add("--scenario", metavar="NAME", default="sinus", help="scenario of the activation")
 
 
 def run(arguments: argparse.Namespace) -> None:

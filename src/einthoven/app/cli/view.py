@@ -13,9 +13,10 @@ from pathlib import Path
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add = command.add_argument
-    add("patient", metavar="FOLDER|STORE", help="results/patients/p0000, with mesh and activation")
+    add("patient", metavar="FOLDER|STORE", help="results/patients/p0000, or a patient's store, "
+        "with mesh and activation")  # fmt: skip
     add("--prediction", metavar="FILE", type=Path, help="prediction.npz of the same patient")
-    add("--to", metavar="FILE", type=Path, default=Path("heart.html"), help="page to write")
+    add("--to", metavar="FILE", type=Path, default=Path("heart.html"), help="output")
 
 
 def run(arguments: argparse.Namespace) -> None:

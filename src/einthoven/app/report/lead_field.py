@@ -12,6 +12,7 @@ from einthoven.base.core.tags import Surface
 from einthoven.base.plots.errors import cdf_figure, electrode_error_figure, look, torso_map_figure
 from einthoven.base.plots.heart import streamline_image, streamlines
 from einthoven.base.plots.scene import grid_figure
+from einthoven.base.plots.style import look
 from einthoven.data.patient.patient import Patient
 
 ELECTRODE = "LA"
@@ -56,7 +57,8 @@ def streamline_figure(patient: Patient, predicted: np.ndarray, method: str) -> F
         streamline_image(lines, heart.points, faces, colour)
         for lines, colour in ((in_torso, "#555555"), (in_heart, "black"), (guess, "#0072B2"))
     ]
-    titles = ["FEM, through the torso", "FEM, in the myocardium", f"{method}, in the myocardium"]
+    titles = [f"{ELECTRODE} by FEM, through the torso", f"{ELECTRODE} by FEM, in the myocardium",
+              f"{look(method)[2]}, in the myocardium"]  # fmt: skip
     return grid_figure(images, titles, 3)
 
 

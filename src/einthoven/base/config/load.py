@@ -52,7 +52,10 @@ def validate(data: dict[str, Any] | None) -> Config:
 
 
 def load(path: str | Path) -> Config:
-    """Read a YAML config file.
+    """Read a YAML config file; sections and keys that it lacks take their defaults.
+
+    Args:
+        path: such as config/config.yaml.
 
     Raises:
         BadInput: the file is missing, is not YAML, or has wrong keys.
@@ -60,7 +63,10 @@ def load(path: str | Path) -> Config:
     try:
         data = yaml.safe_load(Path(path).read_text())
     except FileNotFoundError as error:
-        raise BadInput(f"{path}: no such config file") from error
+        raise BadInput(
+            f"{path}: no such config file; name another one, or write one with all defaults by "
+            "`einthoven config --full > FILE`"
+        ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: not YAML ({' '.join(str(error).split())})") from error
     if data is not None and not isinstance(data, dict):

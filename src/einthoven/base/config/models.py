@@ -242,7 +242,11 @@ class DatasetSettings(Section):
 
 
 class Config(Section):
-    """The whole config.yaml."""
+    """All settings: a section of config.yaml is an attribute, and names of keys end in their unit.
+
+    `Config()` has the defaults, `Config(mesh={"heart_edge_mm": 3.0})` changes one. A key that is
+    unknown or out of its range is a `pydantic.ValidationError`. config/README.md lists all keys.
+    """
 
     cohort: CohortSettings = CohortSettings()
     augmentation: AugmentationSettings = NO_AUGMENTATION

@@ -2,7 +2,10 @@
 
 
 class EinthovenError(Exception):
-    """Base of every error that is shown to the user without a traceback."""
+    """Base of all errors that a user can correct: one line with the cause and the remedy.
+
+    The command line prints the line without a traceback and ends with status 2.
+    """
 
 
 class BadInput(EinthovenError):

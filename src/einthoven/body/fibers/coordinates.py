@@ -20,11 +20,14 @@ N_LEVELS = 64
 
 
 def ventricular_coordinates(patient: Patient, fields: WallFields | None = None) -> Coordinates:
-    """Coordinates of a patient's heart nodes.
+    """Ventricular coordinates of a patient's heart nodes (apex to base, around, across, LV or RV).
 
     Args:
         patient: with a mesh.
         fields: of `solve_wall_fields`, if already solved.
+
+    Returns:
+        Four coordinates, each [heart node]; docs/reference/notation.md has their ranges.
 
     Raises:
         BadInput: a heart without right ventricle.

@@ -59,7 +59,7 @@ SPLIT = "imported"
 
 
 def import_patient(row: Row, picture: Path, config: models.AnatomySettings) -> Anatomy:
-    """Read, check, repair and triangulate one patient.
+    """Anatomy of a patient from its files: read, checked, repaired and triangulated.
 
     Args:
         row: of the sheet.

@@ -97,6 +97,8 @@ def read_points(path: Path) -> dict[str, np.ndarray]:
             place = np.array([float(row[key]) for key in columns])
         except (TypeError, ValueError) as error:
             raise BadInput(f"{path}: {name}: not three numbers; correct the line") from error
+        if not np.isfinite(place).all():
+            raise BadInput(f"{path}: {name}: NaN or infinite; give its place, or drop the line")
         if name in places:
             raise BadInput(f"{path}: {name} is given twice; keep one of the lines")
         places[name] = place
@@ -132,7 +134,10 @@ def _pairs(text: str, field: str) -> dict[str, str]:
 def _tagged(path: Path, tags: str) -> Surfaces:
     if path.suffix.lower() in CARP_SUFFIXES:
         if tags:
-            raise BadInput(f"{path}: tags {tags!r} name an array, which openCARP files do not have")
+            raise BadInput(
+                f"{path}: tags {tags!r} name an array, which openCARP files do not have; allowed "
+                "here are fiber=FILE.lon, time=FILE.dat and scenario=NAME"
+            )
         mesh = read_carp(path)
         if mesh.cells.shape[1] == 4:
             faces = boundary_of(mesh.cells)

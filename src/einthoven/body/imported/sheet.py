@@ -100,15 +100,20 @@ def csv_lines(path: Path) -> list[dict[str, str]]:
 
 
 def read_sheet(path: str | Path) -> list[Row]:
-    """All imported patients.
+    """The patients of a sheet, one row each, and one per additional body.
+
+    Args:
+        path: CSV with the columns of docs/reference/import-sheet.md.
 
     Raises:
-        BadInput: the sheet is missing or lacks a column, a field is empty, or a name is wrong or
-            given twice.
+        BadInput: the sheet is missing, has no patient or lacks a column, a field is empty, or a
+            name is wrong or given twice.
     """
     path = Path(path)
     if not path.is_file():
-        raise BadInput(f"imported.sheet: {path}: no such file")
+        raise BadInput(
+            f"{path}: no such sheet; it is a CSV file, see docs/reference/import-sheet.md"
+        )
     rows: list[Row] = []
     for number, line in enumerate(csv_lines(path), start=2):
         where = f"{path}: line {number}"
@@ -131,6 +136,12 @@ def read_sheet(path: str | Path) -> list[Row]:
         if twice := {row.patient for row in rows} & {row.patient for row in added}:
             raise BadInput(f"{where}: {', '.join(sorted(twice))} is given twice")
         rows += added
+    if not rows:
+        columns = ", ".join((*REQUIRED, *OF_TORSO, "tags"))
+        raise BadInput(
+            f"{path}: no patient in the sheet; write one line per patient below the names of the "
+            f"columns, {columns}"
+        )
     return rows
 
 

@@ -28,7 +28,7 @@ VOLUME_TOLERANCE = 1e-9
 def tetrahedralise(
     surfaces: Surfaces, electrode_points: np.ndarray, config: MeshSettings, patient: str = ""
 ) -> TetMesh:
-    """Mesh the body; the surface triangles become facets of the mesh.
+    """Tetrahedral mesh of the body; the surface triangles become facets of the mesh.
 
     Skin triangles are split in their own planes next to electrodes, where coarse triangles would
     keep the volume coarse. The wall has edges of `heart_edge_mm` throughout. Outside it they grow

@@ -20,7 +20,9 @@ from einthoven.data.dataset.layout import LAYOUTS
 
 
 def open_dataset(path: str | Path) -> xr.DataTree:
-    """The whole store as a lazy DataTree; children inherit the patient coordinate.
+    """A data set as an xarray DataTree that reads no array yet.
+
+    Its children inherit the patient coordinate.
 
     Args:
         path: a .zarr.zip file, an unzipped store (a folder .zarr), or the address of one that

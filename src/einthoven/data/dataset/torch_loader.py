@@ -26,7 +26,7 @@ TISSUES, POINTS = "field/field_tissue", "point"
 
 
 @dataclass(frozen=True)
-class Selection:
+class ExampleSelection:
     """Selection of a data set to stream; None selects all.
 
     Attributes:
@@ -72,7 +72,7 @@ class Selection:
         return found
 
 
-class Stream(IterableDataset[dict[str, Any]]):
+class ExampleStream(IterableDataset[dict[str, Any]]):
     """Examples in a seeded order: one electrode, or one scenario, of one patient each.
 
     A patient's variables are read once, in one request each (its shard is one file), and cut into
@@ -94,10 +94,10 @@ class Stream(IterableDataset[dict[str, Any]]):
 
     def __init__(
         self, path: str | Path, variables: Sequence[str],
-        select: Selection | None = None, seed: int | None = 0,
+        select: ExampleSelection | None = None, seed: int | None = 0,
     ):  # fmt: skip
         self.path, self.variables = str(path), tuple(variables)
-        self.select, self.seed, self.epoch = select or Selection(), seed, 0
+        self.select, self.seed, self.epoch = select or ExampleSelection(), seed, 0
         root = _opened(self.path, self.variables)
         self.dims = {v: by_key(DATASET_LAYOUT)[v].dims for v in self.variables}
         cut = [dim for dim in EXAMPLES if any(dim in dims for dims in self.dims.values())]

@@ -45,7 +45,11 @@ class _Part[T]:
 
 
 class Patient:
-    """Stages of one patient from any source; each is read once, on demand.
+    """One patient: its stages from a folder, a store or memory, each read when asked for.
+
+    `Patient.open("results/patients/p0000")` reads a folder or a store, `Patient.of(anatomy, mesh)`
+    holds stages in memory, `patient.with_stages(fibers)` adds some. A stage is an attribute:
+    `patient.mesh.points` [node, 3] mm, `patient.ecg.ecg` [scenario, lead, time] mV.
 
     Args:
         name: p0000 ...

@@ -35,7 +35,15 @@ N_LATENT = 23
 
 
 class PcaEncoder(Encoder):
-    """Known codes, with distances from the patients' own surfaces."""
+    """The coefficients that virtual patients were drawn from, as their code.
+
+    Args:
+        latents: code [patient, 23] in SD, name and split of each patient.
+        surfaces: function from a patient's name to its surfaces, for signed distances in mm.
+
+    Raises:
+        BadInput: codes of another length, or no training patient.
+    """
 
     name, config_class = "pca", Section
     codes_any_shape = False

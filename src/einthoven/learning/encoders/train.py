@@ -33,7 +33,7 @@ def train_encoder(
     shapes: Paths = (),
     machine: Machine = ONE_CORE,
 ) -> Encoder:
-    """Encode all patients of a store and write the encoder's folder.
+    """Train an encoder, find the codes of all patients of a store, and write its folder.
 
     Writes `model.safetensors`, `latents.npz`; for deepsdf also `curve.csv` and `validation.json`
     (near-surface error of the validation patients).

@@ -32,7 +32,7 @@ def predict_new(
     machine: Machine = ONE_CORE,
     code_file: str | Path | None = None,
 ) -> Prediction:
-    """Predict a patient: lead fields in the heart, and ECGs if there are activations.
+    """Predicted lead fields of a patient, and ECGs if there are activations.
 
     Args:
         model: a packed one.

@@ -105,8 +105,9 @@ def chosen_electrodes(anatomy: Anatomy, n_grid: int, file: Path | None = None) -
     """
     if file is None:
         return anatomy.electrodes(0, len(STANDARD_ELECTRODES) + n_grid)
+    given = read_points(file)
     try:
-        places = on_skin(anatomy.points, anatomy.skin, read_points(file))[0]
+        places = on_skin(anatomy.points, anatomy.skin, given)[0]
     except BadInput as error:
         raise BadInput(f"{file}: {error}") from error
     return Electrodes(np.array(list(places)), np.array(list(places.values())))
@@ -122,7 +123,8 @@ def chosen_rows(sheet: Path, patient: str | None) -> list[Row]:
     own = [name for name, row in rows.items() if not row.body]
     patient = own[0] if patient is None and len(own) == 1 else patient
     if patient not in rows:
-        raise BadInput(f"{sheet}: which patient? It has {', '.join(rows)}")
+        problem = f"no patient {patient}" if patient else "several patients; name one"
+        raise BadInput(f"{sheet}: {problem}; it has {', '.join(rows)}")
     return [rows[patient], *(row for row in rows.values() if row.of == patient)]
 
 

@@ -34,7 +34,7 @@ ENCODER, SURROGATE = "encoder", "surrogate"
 
 @dataclass(frozen=True)
 class Pretrained(ABC):
-    """A packed model of any kind.
+    """A packed model that predicts lead fields; `Pretrained.load()` is the shipped one.
 
     Attributes:
         folder: where it lies.

@@ -7,7 +7,7 @@ from typing import Any
 from einthoven.base.metrics.fields import angular_error_deg
 from einthoven.learning.surrogate.ensemble import SurrogateEnsemble
 from einthoven.learning.surrogate.members import ErrorAndSd, calibration_of
-from einthoven.learning.surrogate.patients import PatientSample
+from einthoven.learning.surrogate.split_samples import PatientSample
 
 
 def calibrate(surrogate: SurrogateEnsemble, samples: Iterable[PatientSample]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from einthoven.base.config.learning import RefractionSettings
 from einthoven.learning.surrogate.inputs import Inputs
 from einthoven.learning.surrogate.losses import cosine_loss, relative_error
-from einthoven.learning.surrogate.patients import PatientSample
+from einthoven.learning.surrogate.split_samples import PatientSample
 from einthoven.learning.surrogate.surrogate_network import LeadFieldNetwork, PointBatch
 from einthoven.numerics.training.layers import FourierFeatures, perceptron
 from einthoven.numerics.training.schedule import Schedule

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from einthoven.base.config.learning import MlpSettings, RefractionSettings
 from einthoven.learning.surrogate.inputs import Inputs
-from einthoven.learning.surrogate.patients import PatientSample
+from einthoven.learning.surrogate.split_samples import PatientSample
 from einthoven.numerics.training.schedule import Schedule
 from einthoven.numerics.training.search import Space, Span
 

@@ -15,7 +15,7 @@ from einthoven.base.metrics.fields import angular_error_deg
 from einthoven.learning.encoders.base import Encoder
 from einthoven.learning.surrogate.inputs import Inputs
 from einthoven.learning.surrogate.networks import network_class
-from einthoven.learning.surrogate.patients import Patients, PatientSample
+from einthoven.learning.surrogate.split_samples import PatientSample, SplitSamples
 from einthoven.learning.surrogate.surrogate_network import (
     LeadFieldNetwork,
     NetworkConfig,
@@ -39,8 +39,8 @@ class SurrogateTask(Task):
     def __init__(
         self,
         network: LeadFieldNetwork,
-        train: Patients,
-        validation: Patients,
+        train: SplitSamples,
+        validation: SplitSamples,
         config: NetworkConfig,
     ):
         super().__init__()
@@ -125,7 +125,7 @@ def train_surrogate(
     """
     kind, out = network_class(model), Path(out_dir)
     decoded = out / FOLDER / "patients"
-    train, validation = (Patients(store_path, encoder, s, decoded) for s in ("train", "val"))
+    train, validation = (SplitSamples(store_path, encoder, s, decoded) for s in ("train", "val"))
     if not len(train):
         raise BadInput(f"{store_path}: no patient has split train")
     key = f"{encoder.name}-{kind.drawn_as}"

@@ -27,7 +27,7 @@ HOMOGENEOUS = RepolarisationSettings(field="homogeneous")
 
 @dataclass(frozen=True)
 class SimulationSettings:
-    """Settings of an ECG beside patient, lead fields and activation.
+    """Time axis, conductivities and durations that `simulate_ecg` takes.
 
     Attributes:
         ecg: the time axis.
@@ -60,7 +60,7 @@ def simulate_ecg(
     activations: Activation | Sequence[Activation],
     settings: SimulationSettings,
 ) -> Ecg:
-    """Potentials and 12-lead ECG by eq. (3) of Dokuchaev 2026.
+    """Electrode potentials and the 12-lead ECG by eq. (3) of Dokuchaev 2026.
 
     Args:
         patient: with mesh and fibres; for gradients of duration also with coordinates.

@@ -23,7 +23,7 @@ def solve_lead_fields(
     config: LeadFieldSettings,
     dtype: DTypeLike = np.float64,
 ) -> LeadFields:
-    """Solve eq. (4) for all electrodes with one factorisation.
+    """Lead fields of all electrodes by finite elements, with one factorisation (eq. 4).
 
     Unit current enters the skin at the electrode and leaves evenly over the whole skin: G grad Z .
     n = delta_e - 1/|Sigma|. Z is therefore largest at its electrode, and grad Z in the heart points

@@ -1,8 +1,11 @@
 """The command line: help for every command, one clear line and status 2 on bad input."""
 
+import re
+
 import pytest
 
 from einthoven.app.cli import COMMANDS, main
+from einthoven.data.dataset.sample import sample
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)], ids=" ".join)
@@ -106,3 +109,37 @@ def test_file_that_cannot_be_read_is_named(tmp_path, monkeypatch, capsys) -> Non
     (tmp_path / "folder.yaml").mkdir()
     monkeypatch.chdir(tmp_path)
     assert "folder.yaml" in one_line(["config", "folder.yaml"], capsys)
+
+
+SHEET = "patient,heart,torso,electrodes,unit,axes,tags\n"
+MISTAKES = {
+    "empty sheet": (["import", "sheet.csv"], {"sheet.csv": SHEET}, "no patient in the sheet"),
+    "patient that is not in the sheet": (
+        ["predict", "sheet.csv", "bob"],
+        {"sheet.csv": f"{SHEET}eve,h.vtp,t.stl,e.csv,mm,LPS,\n"},
+        "no patient bob; it has eve",
+    ),
+    "electrode without a place": (
+        ["predict", str(sample("patient")), "--electrodes", "places.csv"],
+        {"places.csv": "name,x,y,z\nV1,10,nan,3\n"},
+        "places.csv: V1: NaN or infinite; give its place",
+    ),
+    "misspelt key": (["config", "c.yaml"], {"c.yaml": "cohort: {n_patient: 3}"},
+                     "did you mean 'n_patients'?"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_named_with_its_remedy(mistake, tmp_path, monkeypatch, capsys) -> None:
+    arguments, files, said = MISTAKES[mistake]
+    monkeypatch.chdir(tmp_path)
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    assert said in one_line(arguments, capsys)
+
+
+def test_the_help_lists_every_command_once(capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    listed = re.findall(r"^  ([a-z][a-z-]+) {2,}\S", capsys.readouterr().out, re.MULTILINE)
+    assert sorted(listed) == sorted(COMMANDS)

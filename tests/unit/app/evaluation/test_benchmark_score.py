@@ -13,7 +13,7 @@ from helpers.heart import activated_patient
 import einthoven as ei
 from einthoven.app.cli import main
 from einthoven.app.evaluation.benchmark import score as scores
-from einthoven.app.evaluation.benchmark.score import field_errors, row, score, table
+from einthoven.app.evaluation.benchmark.score import field_errors, row, score_submission, table
 from einthoven.app.evaluation.benchmark.submission import (
     Card,
     Submission,
@@ -55,7 +55,7 @@ def submit(folder, benchmark, change=lambda grad: grad, names=None):
 
 
 def judged(folder, benchmark):
-    return score(Submission.open(folder, benchmark), benchmark)
+    return score_submission(Submission.open(folder, benchmark), benchmark)
 
 
 def turned(grad, degrees):

@@ -11,7 +11,7 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Tissue
 from einthoven.data.dataset.consolidate import consolidate
 from einthoven.data.dataset.loaders import open_dataset
-from einthoven.data.dataset.torch_loader import Selection, Stream
+from einthoven.data.dataset.torch_loader import ExampleSelection, ExampleStream
 
 FIELD = ("field/field_points", "field/field_grad")
 
@@ -31,23 +31,25 @@ def seen(stream, n_workers=0):
 
 def test_every_example_comes_once(dataset):
     expected = Counter((f"p{k:04d}", name) for k in range(3) for name in ELECTRODES)
-    stream = Stream(dataset, FIELD)
+    stream = ExampleStream(dataset, FIELD)
     assert len(stream) == len(expected)
     assert Counter(seen(stream)) == Counter(seen(stream, 2)) == expected
 
 
 def test_order_is_that_of_seed_and_epoch(dataset):
-    first, same, other = (Stream(dataset, FIELD, seed=seed) for seed in (3, 3, 4))
+    first, same, other = (ExampleStream(dataset, FIELD, seed=seed) for seed in (3, 3, 4))
     assert seen(first) == seen(same) != seen(other)
     same.set_epoch(1)
     assert seen(same) != seen(first)
-    stored = Stream(dataset, FIELD, seed=None)
+    stored = ExampleStream(dataset, FIELD, seed=None)
     assert seen(stored) == [(f"p{k:04d}", name) for k in range(3) for name in ELECTRODES]
 
 
 def test_an_example_is_what_the_store_has(dataset):
     tree = open_dataset(dataset)["field"]
-    for example in Stream(dataset, FIELD, Selection(patients=["p0002"], electrodes=["V2", "RA"])):
+    for example in ExampleStream(
+        dataset, FIELD, ExampleSelection(patients=["p0002"], electrodes=["V2", "RA"])
+    ):
         stored = tree["field_grad"].sel(patient="p0002", electrode=example["electrode"]).values
         assert np.array_equal(example["field_grad"].numpy(), stored)
 
@@ -56,15 +58,15 @@ def test_points_of_one_tissue(dataset):
     field = open_dataset(dataset)["field"].sel(patient="p0001")
     inside = field["field_tissue"].values == Tissue.MYOCARDIUM
     assert 0 < inside.sum() < len(inside)
-    select = Selection(patients=["p0001"], electrodes=["V1"], tissue=Tissue.MYOCARDIUM)
-    (example,) = Stream(dataset, FIELD, select)
+    select = ExampleSelection(patients=["p0001"], electrodes=["V1"], tissue=Tissue.MYOCARDIUM)
+    (example,) = ExampleStream(dataset, FIELD, select)
     assert np.array_equal(example["field_points"].numpy(), field["field_points"].values[inside])
     grad = field["field_grad"].sel(electrode="V1").values[inside]
     assert np.array_equal(example["field_grad"].numpy(), grad)
 
 
 def test_scenarios_of_a_split(dataset):
-    stream = Stream(dataset, ["ecg/ecg"], Selection(split="test"))
+    stream = ExampleStream(dataset, ["ecg/ecg"], ExampleSelection(split="test"))
     found = [(e["patient"], e["scenario"], tuple(e["ecg"].shape)) for e in stream]
     assert {(p, s) for p, s, _ in found} == {("p0002", s) for s in SCENARIOS}
     assert all(shape[0] == 12 for *_, shape in found)
@@ -73,13 +75,13 @@ def test_scenarios_of_a_split(dataset):
 @pytest.mark.parametrize(
     ("variables", "select", "told"),
     [
-        (["field/nothing"], Selection(), "no variable field/nothing"),
-        (FIELD, Selection(electrodes=["V9"]), "no electrode V9"),
-        (FIELD, Selection(patients=["p0009"]), "no patient p0009"),
-        (FIELD, Selection(split="dev"), "no patient of split 'dev'"),
-        (["field/field_grad", "ecg/ecg"], Selection(), "stream one"),
+        (["field/nothing"], ExampleSelection(), "no variable field/nothing"),
+        (FIELD, ExampleSelection(electrodes=["V9"]), "no electrode V9"),
+        (FIELD, ExampleSelection(patients=["p0009"]), "no patient p0009"),
+        (FIELD, ExampleSelection(split="dev"), "no patient of split 'dev'"),
+        (["field/field_grad", "ecg/ecg"], ExampleSelection(), "stream one"),
     ],
 )
 def test_what_is_not_there_is_named(dataset, variables, select, told):
     with pytest.raises(BadInput, match=told):
-        Stream(dataset, variables, select)
+        ExampleStream(dataset, variables, select)

@@ -1,13 +1,11 @@
-"""Networks I and II are those of Landajuela 2022; what is read from traces; errors."""
+"""Networks I and II are those of Landajuela 2022; errors."""
 
 import numpy as np
 import pytest
 import torch
-from helpers.imaging_corpus import trace
 from torch import nn
 
 from einthoven.base.config.imaging_training import ImagingTrainingSettings
-from einthoven.imaging.inputs.traces import activation_index, apd90_of
 from einthoven.imaging.networks.imaging_network import Beats, MapPrediction
 from einthoven.imaging.networks.landajuela import NetworkOne, NetworkTwo, delayed
 from einthoven.imaging.networks.scores import Errors, pearson, scores
@@ -79,18 +77,6 @@ def test_a_delay_moves_the_ecg_and_tells_by_how_much():
     for beat, ms in enumerate(delay.int().tolist()):
         assert not moved[beat, :, :ms].any()
         assert torch.allclose(moved[beat, :, ms:], ecg[beat, :, : 500 - ms], atol=1e-5)
-
-
-def test_times_and_durations_of_traces():
-    rng = np.random.default_rng(0)
-    times, durations = rng.uniform(0, 120, (4, 75)), rng.uniform(150, 300, (4, 75))
-    v_m = trace(times, durations)
-    assert np.array_equal(activation_index(v_m), np.ceil(times))
-    # from the first sample, and of the largest sample, which is at most 1 ms of the fall late
-    assert np.abs(apd90_of(v_m) - (durations - (np.ceil(times) - times))).max() < 1.0
-    never = np.full((1, 500), -80.0)
-    assert activation_index(never) == 500 and np.isnan(apd90_of(never))
-    assert np.isnan(apd90_of(trace(np.array([300.0]), np.array([400.0]))))
 
 
 def test_limits_of_v_m_go_there_and_back():

@@ -21,8 +21,8 @@ from einthoven.base.plots.errors import reliability_figure
 from einthoven.learning.surrogate.calibration import calibrate
 from einthoven.learning.surrogate.ensemble import SurrogateEnsemble
 from einthoven.learning.surrogate.members import angular_deviation_deg, member_files
-from einthoven.learning.surrogate.patients import Patients, PatientSample
 from einthoven.learning.surrogate.refraction import Refraction
+from einthoven.learning.surrogate.split_samples import PatientSample, SplitSamples
 from einthoven.numerics.training.tensors import save_model
 
 CONFIG = RefractionSettings(width=8, rank=2)
@@ -167,7 +167,7 @@ def test_script_calibrates_on_validation_patients_alone(tmp_path, monkeypatch):
     params, log = SimpleNamespace(encoder="balls", model="x"), logging.getLogger("test")
     script.main(files, [tmp_path / "out.json"], params, log)
     by_split = {
-        split: calibrate(members, Patients(files.store, encoder, split))
+        split: calibrate(members, SplitSamples(files.store, encoder, split))
         for split in ("train", "val", "test")
     }
     found = read_json(tmp_path / "out.json")

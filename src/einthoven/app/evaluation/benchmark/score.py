@@ -30,10 +30,14 @@ COLUMNS = {
 """Key of a patient's scores -> heading; the first decides the order of the table."""
 
 
-def score(submission: Submission, benchmark: BenchmarkTask) -> dict[str, Any]:
-    """All errors of a submission.
+def score_submission(submission: Submission, benchmark: BenchmarkTask) -> dict[str, Any]:
+    """All errors of a submission to the lead-field benchmark.
 
     The ECG is scored if every patient has gradients at all cells and the data set has its patients.
+
+    Args:
+        submission: gradients of the test patients, kOhm/mm.
+        benchmark: the published data set.
 
     Returns:
         card, dataset, scores (key -> mean, std over patients, n_patients), per_patient.

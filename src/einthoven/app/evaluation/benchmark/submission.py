@@ -111,7 +111,7 @@ def _of_types(kind: type[Card], data: Mapping[str, Any], path: Path) -> Any:
 
 @dataclass(frozen=True)
 class Submission:
-    """A folder with a valid card and file names; arrays are read one patient at a time.
+    """A submission to the benchmark: a folder with a card and predicted gradients of each patient.
 
     Attributes:
         folder: its path. card: its card.

@@ -49,7 +49,7 @@ class HeartField:
 
 @dataclass(frozen=True)
 class BenchmarkTask:
-    """A published data set as a task.
+    """The lead-field benchmark on a published data set: its patients, splits and physics.
 
     Attributes:
         store: the consolidated store.

@@ -94,6 +94,7 @@ def shown_methods(patient: Patient, prediction: str | Path | None = None) -> lis
     if not methods:
         raise BadInput(
             f"{patient.where}: {patient.name} has no solved lead fields with an ECG "
-            "(leadfield_b*.npz, ecg.npz), and no prediction is given"
+            "(leadfield_b*.npz, ecg.npz), and no prediction is given; `einthoven predict` makes "
+            "one for --prediction"
         )
     return methods

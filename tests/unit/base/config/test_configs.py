@@ -13,7 +13,7 @@ from einthoven.base.config import Config, as_params, load, validate
 from einthoven.base.config.render import render, schema
 from einthoven.base.core.errors import BadInput
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[4]
 CONFIGS = ("config", "paper", "fine", "ci", "any_body")
 REMEDY = "run: einthoven config > config/config.yaml; einthoven schema > config/schema.json"
 

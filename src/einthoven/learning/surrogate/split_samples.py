@@ -60,8 +60,10 @@ def unpacked(tensors: dict[str, Tensor]) -> PatientSample:
                   tensors["elsewhere"])  # fmt: skip
 
 
-class Patients:
-    """Samples of a split by position, decoded once, each in a memory-mapped file.
+class SplitSamples:
+    """Field samples of the patients of one split, one patient at a time.
+
+    Each patient is decoded once, into a memory-mapped file.
 
     A point is a row of its file, so a batch touches only the pages of its points. The system caches
     what fits into memory: a data set of any size trains in bounded memory, a small one at the speed
