@@ -1,7 +1,7 @@
-"""Jacobians of residuals by a network's weights, and damped Gauss-Newton steps with them.
+"""Jacobians of residuals by a network's weights, from the adjoints of its parts' outputs.
 
-A network of the paper has about 2,000 weights, so that J'J of several thousand residuals is
-affordable: a step solves (J'J + mu I) d = -J'r (Levenberg 1944) instead of following the gradient.
+One reverse pass gives the adjoints of all rows; the columns of a part's weights are outer products
+of its adjoints and inputs.
 """
 
 from collections.abc import Callable, Iterator

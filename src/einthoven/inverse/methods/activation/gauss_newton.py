@@ -22,10 +22,10 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from einthoven.base.core.errors import NotConverged
 from einthoven.base.core.seeds import generator
 from einthoven.inverse.methods.activation.beat import N_COMMON, ActivationWave, BeatProblem
+from einthoven.numerics.optimisation.line_search import backtrack
 
-SUFFICIENT = 1e-4
-"""Share of the predicted decrease that a step must bring (Armijo)."""
-MAX_HALVINGS = 12
+MAX_TRIALS = 12
+"""Lengths of one step that are tried."""
 MAX_LOG = 0.5
 """Largest change of the logarithm of a width or the amplitude in a step."""
 SPREAD_OF_DURATION = 0.5
@@ -216,26 +216,29 @@ def line_search(
     move: tuple[np.ndarray, np.ndarray],
     slope: float,
 ) -> ActivationWave:
-    """The beat after the first length 1, 1/2, 1/4 ... of a step that lowers the cost enough.
+    """The beat after a step that is shortened until it lowers the cost enough.
 
     The step is first shortened so that no width and no amplitude changes by more than `MAX_LOG`:
     the waveform's dependence on them is far from linear.
 
     Args:
         cost: of a beat.
-        beat: here.
-        move: modes and step of the unknowns.
-        slope: decrease of the cost per length of the step, at first.
+        beat: where the step begins.
+        move: modes [node, mode] and step [unknown].
+        slope: decrease of the cost per length of the step at length 0.
 
     Raises:
-        NotConverged: none does.
+        NotConverged: no length lowers the cost.
     """
     modes, step = move
-    here = cost(beat)
+
+    def trial(length: float) -> tuple[ActivationWave, float]:
+        new = beat.moved(modes, length * step)
+        return new, cost(new)
+
     longest = min(1.0, MAX_LOG / np.abs(step[-N_COMMON:]).max())
-    for k in range(MAX_HALVINGS):
-        length = longest * 0.5**k
-        there = beat.moved(modes, length * step)
-        if cost(there) <= here - SUFFICIENT * length * slope:
-            return there
-    raise NotConverged("activation: no length of the Gauss-Newton step lowers the cost")
+    if (found := backtrack(cost(beat), trial, MAX_TRIALS, longest, slope)) is None:
+        raise NotConverged(
+            "activation: no length of the Gauss-Newton step lowers the cost; another first guess?"
+        )
+    return found[0]

@@ -14,9 +14,14 @@ from einthoven.inverse.methods.variational.control import (
 )
 from einthoven.inverse.methods.variational.model_error import ModelError
 from einthoven.inverse.methods.variational.trajectory import Dynamics
+from einthoven.numerics.optimisation.levenberg_marquardt import Damping, minimise
 
 LARGEST_MOVE = np.array([0.3, 6.0, 1.0, 0.3])
 """In one step: of a log constant or coefficient, a centre (mm), an onset, a log width."""
+MAX_REFUSED = 12
+ROUND_OFF = 1e-12
+"""Share of the largest diagonal entry that is added to the Gauss-Newton matrix, as centres and
+onsets have no prior."""
 
 
 @dataclass(frozen=True)
@@ -132,14 +137,34 @@ class Analysis:
         prior = np.diag(self.prior.precision(self.control))
         return self.covariance @ (rows @ rows.T + prior) @ self.covariance
 
-    def step(self, damping: float) -> np.ndarray:
-        """Levenberg-Marquardt step, shortened to LARGEST_MOVE: [control]."""
-        gradient = self.jacobian.T @ self.error.whitened(self.residual).ravel()
-        gradient -= self.prior.precision(self.control) * self.prior.deviation(self.control)
-        scale = np.diag(self.hessian)
-        damped = self.hessian + np.diag(damping * scale + 1e-12 * scale.max())
-        step = np.linalg.solve(damped, gradient)
-        fields = CONSTANTS + self.control.modes.shape[1]
+    def descended(self, n_iterations: int, tolerance: float = 1e-3) -> "Analysis":
+        """The analysis after damped Gauss-Newton steps.
+
+        Args:
+            n_iterations: steps at most.
+            tolerance: relative decrease of the cost at which the iteration ends.
+        """
+        damping = Damping(1e-6, 0.1, 10.0, MAX_REFUSED, least=1e-8, floor=ROUND_OFF)
+        return minimise(AnalysisCost(), self, damping, n_iterations, (tolerance, 0.0))[0]
+
+
+class AnalysisCost:
+    """The cost of an analysis as `minimise` takes it."""
+
+    def cost(self, analysis: Analysis) -> float:
+        """Minus the logarithm of the posterior density but for a constant."""
+        return analysis.cost
+
+    def quadratic(self, analysis: Analysis) -> tuple[np.ndarray, np.ndarray]:
+        """Gradient [control] and Gauss-Newton matrix [control, control]."""
+        control, prior = analysis.control, analysis.prior
+        gradient = prior.precision(control) * prior.deviation(control)
+        gradient -= analysis.jacobian.T @ analysis.error.whitened(analysis.residual).ravel()
+        return gradient, analysis.hessian
+
+    def moved(self, analysis: Analysis, step: np.ndarray) -> Analysis:
+        """The analysis after a step [control], shortened to LARGEST_MOVE."""
+        fields = CONSTANTS + analysis.control.modes.shape[1]
         local = step[fields:-TAIL].reshape(-1, PER_SOURCE)
         sizes = [
             np.abs(step[:fields]).max(),
@@ -147,23 +172,5 @@ class Analysis:
             np.abs(local[:, 2]).max(),
             np.abs(local[:, 3]).max(),
         ]
-        return step * min(1.0, float(np.min(LARGEST_MOVE / np.maximum(sizes, 1e-12))))
-
-    def descended(self, n_iterations: int, tolerance: float = 1e-3) -> "Analysis":
-        """After Gauss-Newton steps, until the cost falls by less than `tolerance` of itself."""
-        here, damping = self, 1e-6
-        for _ in range(n_iterations):
-            while True:
-                control = here.control.moved(here.step(damping))
-                there = replace(here, control=control)
-                if there.cost < here.cost:
-                    damping = max(damping / 10, 1e-8)
-                    break
-                damping *= 10
-                if damping > 1e3:
-                    return here
-            gone = here.cost - there.cost
-            here = there
-            if gone < tolerance * here.cost:
-                break
-        return here
+        share = min(1.0, float(np.min(LARGEST_MOVE / np.maximum(sizes, 1e-12))))
+        return replace(analysis, control=analysis.control.moved(share * step))

@@ -15,14 +15,14 @@ from einthoven.inverse.methods.waves.local_cosines import TimeBasis
 from einthoven.inverse.methods.waves.pose import SD, STEPS, HeartInTorso, HeartPose
 from einthoven.inverse.methods.waves.prior import SurfaceModes, surface_modes
 from einthoven.inverse.methods.waves.scoring import Slopes
+from einthoven.numerics.optimisation.levenberg_marquardt import Damping, minimise
 
 NEGLIGIBLE = 1e-3
 """Patterns on the skin below this share of the largest are left out."""
-N_ROUNDS = 40
-N_TRIALS = 8
-"""Damped steps that a round may try."""
+MAX_STEPS = 40
+MAX_REFUSED = 8
 ENOUGH = 1.0
-"""A round that gains less in the logarithm of the likelihood is the last one."""
+"""The search ends after a step that gains less in the logarithm of the posterior density."""
 FARTHEST = 2.0, 1.5
 """Of a step: of the pose, in `STEPS`, and of the logarithms of the hyperparameters."""
 PROBE = 0.02
@@ -133,16 +133,37 @@ class Climb:
         return Place(pose, chosen, recording, likelihood, likelihood + priors)
 
     def run(self, place: Place) -> Place:
-        """The maximum that is reached from a place; it ends where no damped step gains."""
-        damping = 1e-3
-        for _ in range(N_ROUNDS):
-            found = self._round(place, damping)
-            if found is None:
-                break
-            gain, (place, damping) = place.cost - found[0].cost, found
-            if gain < ENOUGH:
-                break
-        return place
+        """The maximum that is reached from a place."""
+        damping = Damping(1e-3, 0.1, 10.0, MAX_REFUSED, least=1e-4)
+        return minimise(self, place, damping, MAX_STEPS, (0.0, ENOUGH))[0]
+
+    def cost(self, place: Place) -> float:
+        """Minus the logarithm of the posterior density; infinite with the heart off the torso."""
+        return place.cost
+
+    def quadratic(self, place: Place) -> tuple[np.ndarray, np.ndarray]:
+        """Gradient [parameter] and Fisher information [parameter, parameter].
+
+        They are zero for parameters at a bound, so that no step moves these.
+        """
+        gradient, information, free = self._slopes(place)
+        return np.where(free, gradient, 0.0), np.where(np.outer(free, free), information, 0.0)
+
+    def moved(self, place: Place, step: np.ndarray) -> Place:
+        """The place after a step [parameter], shortened if it is long."""
+        names = place.names
+        of_pose, of_names = np.split(step, [len(step) - len(names)])
+        sizes = np.linalg.norm(of_pose), np.abs(of_names).max()
+        longest = max(1.0, *(size / far for size, far in zip(sizes, FARTHEST)))
+        factors = np.exp(of_names / longest)
+        new = {name: getattr(place.chosen, name) * f for name, f in zip(names, factors)}
+        chosen = replace(place.chosen, **new).within(self.centre)
+        if not len(of_pose):
+            return self.place(place.pose, chosen, place.recording)
+        try:
+            return self.place(place.pose.moved(of_pose / longest), chosen)
+        except BadInput:  # the heart would leave the torso
+            return replace(place, cost=np.inf)
 
     def doubt(self, place: Place) -> np.ndarray:
         """Square root of the pose's covariance at the maximum: [number, direction] in `STEPS`."""
@@ -161,36 +182,6 @@ class Climb:
         gradient, information = slopes.gradient_and_information()
         self._add_priors(place, gradient, information)
         return gradient, information, self._free(place, gradient)
-
-    def _round(self, place: Place, damping: float) -> tuple[Place, float] | None:
-        """A better place and the next damping, or None."""
-        gradient, information, free = self._slopes(place)
-        information = information[np.ix_(free, free)]
-        for _ in range(N_TRIALS):
-            damped = information + damping * np.diag(np.diag(information))
-            step = np.zeros(len(gradient))
-            step[free] = -np.linalg.solve(damped, gradient[free])
-            new = self._moved(place, step)
-            if new is not None and new.cost < place.cost:
-                return new, max(damping / 10, 1e-4)
-            damping = max(10 * damping, 1e-2)
-        return None
-
-    def _moved(self, place: Place, step: np.ndarray) -> Place | None:
-        """After a step, shortened if it is long; None where the heart would leave the torso."""
-        names = place.names
-        of_pose, of_names = np.split(step, [len(step) - len(names)])
-        sizes = np.linalg.norm(of_pose), np.abs(of_names).max()
-        longest = max(1.0, *(size / far for size, far in zip(sizes, FARTHEST)))
-        factors = np.exp(of_names / longest)
-        new = {name: getattr(place.chosen, name) * f for name, f in zip(names, factors)}
-        chosen = replace(place.chosen, **new).within(self.centre)
-        if not len(of_pose):
-            return self.place(place.pose, chosen, place.recording)
-        try:
-            return self.place(place.pose.moved(of_pose / longest), chosen)
-        except BadInput:
-            return None
 
     def _free(self, place: Place, gradient: np.ndarray) -> np.ndarray:
         """Parameters that no bound of theirs holds: [parameter] bool."""
