@@ -20,6 +20,7 @@ from einthoven.imaging.twin.forward import SIGMAS, ForwardModel
 from einthoven.imaging.twin.prior import AS_SET, TwinPrior, TwinSettings
 from einthoven.imaging.twin.wave import SPEEDS, TwinWave, WaveModel
 from einthoven.numerics.optimisation.levenberg_marquardt import Damping, minimise
+from einthoven.physics.ecg.leads import all_leads
 
 FIRST_DAMPING, MAX_REFUSED = 1e-2, 6
 AS_USUAL = TwinSettings()
@@ -216,10 +217,3 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Pearson's, over all leads and times together."""
     a, b = a - a.mean(), b - b.mean()
     return float((a * b).sum() / (np.linalg.norm(a) * np.linalg.norm(b)))
-
-
-def all_leads(independent: np.ndarray) -> np.ndarray:
-    """[8, ...] of `core.names.INDEPENDENT_LEADS` -> [12, ...] of `core.names.LEADS`."""
-    i, ii = independent[:2]
-    limb = [i, ii, ii - i, -(i + ii) / 2, i - ii / 2, ii - i / 2]
-    return np.concatenate([np.stack(limb), independent[2:]])
