@@ -16,22 +16,22 @@ from einthoven.base.core.files import read_json
 from einthoven.imaging.corpus.corpus import EcgOrigin
 from einthoven.imaging.inputs.heart_surface import RecordedHeart
 from einthoven.imaging.inputs.onsets import LEAD_IN_MS
-from einthoven.imaging.model.familiarity import EcgFamiliarity
+from einthoven.imaging.model.ecg_distribution import EcgDistribution
 from einthoven.imaging.model.imaged_ecg import ImagedEcg
 from einthoven.imaging.model.predictors import MapPredictor, PlacedBeat, predictor_class
 from einthoven.physics.ecg.recordings.aligned import AlignedBeat, aligned_beat
 from einthoven.physics.ecg.recordings.recording import Recording
 
 SHIPPED = Path(__file__).parent / "data"
-CARD_FILE, FAMILIARITY_FILE, HEART_FILE = "card.json", "familiarity.npz", "heart.npz"
+CARD_FILE, DISTRIBUTION_FILE, HEART_FILE = "card.json", "ecg_distribution.npz", "heart.npz"
 
 
-def onset_ms(forward: str, familiarity: EcgFamiliarity, from_onset: np.ndarray) -> float:
+def onset_ms(forward: str, ecg_distribution: EcgDistribution, from_onset: np.ndarray) -> float:
     """Where in its ECG a network wants the QRS onset.
 
     Args:
         forward: name of the `EcgOrigin` of what the network learned from.
-        familiarity: of the training's ECGs.
+        ecg_distribution: of the training's ECGs.
         from_onset: [12, time] mV from the QRS onset.
 
     Returns:
@@ -40,7 +40,7 @@ def onset_ms(forward: str, familiarity: EcgFamiliarity, from_onset: np.ndarray) 
     """
     if EcgOrigin.of(forward).is_onset:
         return float(LEAD_IN_MS)
-    return float(np.median(familiarity.onset_delays(from_onset)))
+    return float(np.median(ecg_distribution.onset_delays(from_onset)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,14 +51,14 @@ class ImagingModel:
         folder: where it lies.
         card: `network`, `measures` (names), `forward`, `trained_on`, `figures`.
         predictor: ECG -> draws of activation times, and APD90.
-        familiarity: of the training's ECGs.
+        ecg_distribution: of the training's ECGs.
         heart: on which maps are drawn where no geometry is known.
     """
 
     folder: Path
     card: dict[str, Any]
     predictor: MapPredictor
-    familiarity: EcgFamiliarity
+    ecg_distribution: EcgDistribution
     heart: RecordedHeart
 
     @classmethod
@@ -74,10 +74,10 @@ class ImagingModel:
         card = read_json(folder / CARD_FILE)
         if missing := {"network", "measures", "forward"} - set(card):
             raise BadInput(f"{folder / CARD_FILE}: no {min(missing)}; of another model?")
-        familiarity = EcgFamiliarity.load(folder / FAMILIARITY_FILE)
+        ecg_distribution = EcgDistribution.load(folder / DISTRIBUTION_FILE)
         kind = predictor_class(card["network"])
         return cls(
-            folder, card, kind.load(folder, card["network"], familiarity), familiarity,
+            folder, card, kind.load(folder, card["network"], ecg_distribution), ecg_distribution,
             RecordedHeart.load(folder / HEART_FILE),
         )  # fmt: skip
 
@@ -100,10 +100,10 @@ class ImagingModel:
         drawn = self.predictor.draw(placed)
         return ImagedEcg(
             beat,
-            self.familiarity.onset_delays(placed.from_onset),
+            self.ecg_distribution.onset_delays(placed.from_onset),
             drawn.activation_time,
             drawn.apd90,
-            self.familiarity.check(placed.from_onset),
+            self.ecg_distribution.check(placed.from_onset),
             measures is not None,
             drawn.pattern,
         )
@@ -121,7 +121,7 @@ class ImagingModel:
             BadInput: measures that are missing, or that the model does not take.
         """
         from_onset = beat.window()
-        wanted = onset_ms(self.card["forward"], self.familiarity, from_onset)
+        wanted = onset_ms(self.card["forward"], self.ecg_distribution, from_onset)
         return PlacedBeat(beat.window(wanted), from_onset, self.measures_row(measures))
 
     def measures_row(self, measures: Mapping[str, float] | None) -> np.ndarray:
