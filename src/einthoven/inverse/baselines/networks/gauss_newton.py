@@ -32,7 +32,7 @@ DECREASE, INCREASE = 1 / 3, 4.0
 GOOD, POOR = 0.75, 0.25
 """Gains over the predicted gain above which the damping falls, and below which it doubles."""
 N_BLOCKS = 8
-"""Of columns; of a symmetric product only blocks on and above the diagonal are computed."""
+"""Blocks of columns; of J'J only those on and above the diagonal are computed."""
 
 
 class NetworkResiduals(ABC):
@@ -40,19 +40,19 @@ class NetworkResiduals(ABC):
 
     @abstractmethod
     def values(self) -> Tensor:
-        """[row]."""
+        """Residuals [row] at the present weights."""
 
     @abstractmethod
     def linearised(self) -> tuple[Tensor, Tensor]:
-        """Values [row] and Jacobian [row, parameter]."""
+        """Residuals [row] and their Jacobian [row, parameter]."""
 
 
 class NetworkGaussNewton:
-    """Weights of a network, the moving average H, and the damping mu.
+    """Optimiser of a network's weights, with the moving average H and the damping mu.
 
     Args:
         network: changed in place.
-        memory: least weight of the past in H; a sample counts for about 1 / (1 - memory) steps.
+        memory: least weight of earlier samples in H, which averages 1 / (1 - memory) steps.
         damping: mu at the start.
     """
 
@@ -109,7 +109,7 @@ class NetworkGaussNewton:
         return None if failed else -torch.cholesky_solve(gradient[:, None], factor)[:, 0]
 
     def _adapt(self, gain_ratio: float) -> None:
-        """Less damping where the model predicted the gain, more where it did not."""
+        """Lower the damping where the quadratic model predicted the gain, raise it where not."""
         if gain_ratio > GOOD:
             self.damping.lower()
         elif gain_ratio < POOR:
@@ -117,7 +117,7 @@ class NetworkGaussNewton:
 
 
 def gram_of(jacobian: Tensor) -> Tensor:
-    """J'J of J [row, parameter]: [parameter, parameter]."""
+    """J'J [parameter, parameter] of a Jacobian J [row, parameter]."""
     columns = jacobian.chunk(N_BLOCKS, dim=1)
     ends = torch.tensor([0, *(block.shape[1] for block in columns)]).cumsum(0).tolist()
     gram = jacobian.new_empty(ends[-1], ends[-1])

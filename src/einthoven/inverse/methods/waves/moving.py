@@ -1,7 +1,7 @@
-"""A recording as seen from any pose of the heart, cheaply, and the climb to the most probable one.
+"""Lead fields of a recording at any pose of the heart, and the ascent to the most probable pose.
 
-Pose and hyperparameters are sought together by Fisher scoring with Levenberg's damping. Sought one
-after the other, the hyperparameters of a wrong pose hold it where it is.
+Pose and hyperparameters are estimated together by Fisher scoring with Levenberg's damping. In
+alternation, the hyperparameters fitted to a wrong pose keep the search at that pose.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -18,20 +18,20 @@ from einthoven.inverse.methods.waves.scoring import Slopes
 from einthoven.numerics.optimisation.levenberg_marquardt import Damping, minimise
 
 NEGLIGIBLE = 1e-3
-"""Patterns on the skin below this share of the largest are left out."""
+"""Singular patterns on the skin below this share of the largest are left out."""
 MAX_STEPS = 40
 MAX_REFUSED = 8
 ENOUGH = 1.0
 """The search ends after a step that gains less in the logarithm of the posterior density."""
 FARTHEST = 2.0, 1.5
-"""Of a step: of the pose, in `STEPS`, and of the logarithms of the hyperparameters."""
+"""Largest change in a step: of the pose, in `STEPS`, and of a log hyperparameter."""
 PROBE = 0.02
-"""Of `STEPS`, for differences."""
+"""Share of `STEPS` for difference quotients."""
 
 
 @dataclass(frozen=True, eq=False)
 class MovingRecording:
-    """In the patterns on the electrodes that hearts of poses nearby can make."""
+    """A recording projected on the potential patterns that hearts of poses nearby can produce."""
 
     body: HeartInTorso
     basis: TimeBasis
@@ -39,7 +39,7 @@ class MovingRecording:
     """[electrode, time] mV."""
 
     def gains(self, pose: HeartPose) -> np.ndarray:
-        """[observation, mode].
+        """Transfer matrix of a pose from modes of the heart to patterns: [observation, mode].
 
         Raises:
             BadInput: the heart would leave the torso.
@@ -47,7 +47,10 @@ class MovingRecording:
         return self._patterns.T @ self.body.at(pose) @ self._modes.shapes
 
     def changes(self, pose: HeartPose, gains: np.ndarray) -> list[np.ndarray]:
-        """Of the gains with each of `STEPS`, to the side where the heart stays in the torso."""
+        """Derivatives of the gains by each of `STEPS`: a list of [observation, mode].
+
+        One-sided differences, on the side where the heart stays within the torso.
+        """
         found = []
         for step in PROBE * np.eye(len(STEPS)):
             try:
@@ -58,7 +61,7 @@ class MovingRecording:
 
     @cached_property
     def filed(self) -> WaveData:
-        """Seen from the pose at rest."""
+        """The recording at the given pose."""
         matrix = [self.body.at(HeartPose.at_rest())]
         return WaveData.in_patterns(
             self._patterns, self._modes, self.basis, matrix, self.body_potentials
@@ -83,7 +86,7 @@ class MovingRecording:
 
 @dataclass(frozen=True)
 class Place:
-    """Pose and hyperparameters, with the recording as seen from there."""
+    """A pose and hyperparameters, with the recording at that pose."""
 
     pose: HeartPose
     chosen: Hyperparameters
@@ -91,17 +94,18 @@ class Place:
     likelihood_cost: float
     """Minus the logarithm of the marginal likelihood."""
     cost: float
-    """With the priors of pose and hyperparameters."""
+    """Minus the logarithm of the posterior density: with the priors of pose and
+    hyperparameters."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Hyperparameters that are sought: what is 0 stays 0."""
+        """Hyperparameters that are estimated: those that are 0 stay 0."""
         every = [field.name for field in fields(Hyperparameters)]
         return tuple(name for name in every if getattr(self.chosen, name) > 0)
 
     @property
     def n_seen(self) -> int:
-        """Coefficients of time with more signal than noise."""
+        """Number of coefficients in time with more signal than noise."""
         pairs = zip(self.recording.octaves, self.recording.bands(self.chosen))
         # the largest variance may be that of the level, which is free
         return sum(
@@ -114,18 +118,27 @@ class Place:
 
 @dataclass(frozen=True, eq=False)
 class Climb:
-    """To the most probable pose, or only to hyperparameters."""
+    """The ascent to the most probable pose and hyperparameters, or to hyperparameters only."""
 
     moving: MovingRecording
     centre: Hyperparameters
-    """Of their wide prior."""
+    """Centre of their wide prior."""
     prior_weight: float | None = None
-    """Of the pose's prior against the likelihood; None: the pose stays."""
+    """Weight of the pose's prior against the likelihood; None: the pose stays fixed."""
 
     def place(
         self, pose: HeartPose, chosen: Hyperparameters, recording: WaveData | None = None
     ) -> Place:
-        """A place; `recording` is that of the pose, if it is known."""
+        """The place of a pose and hyperparameters.
+
+        Args:
+            pose: of the heart.
+            chosen: hyperparameters.
+            recording: at this pose; None: it is computed.
+
+        Raises:
+            BadInput: the heart would leave the torso.
+        """
         if recording is None:
             recording = replace(self.moving.filed, gains=self.moving.gains(pose))
         likelihood = recording.cost(chosen)
@@ -133,7 +146,7 @@ class Climb:
         return Place(pose, chosen, recording, likelihood, likelihood + priors)
 
     def run(self, place: Place) -> Place:
-        """The maximum that is reached from a place."""
+        """The maximum that the ascent from `place` reaches."""
         damping = Damping(1e-3, 0.1, 10.0, MAX_REFUSED, least=1e-4)
         return minimise(self, place, damping, MAX_STEPS, (0.0, ENOUGH))[0]
 
@@ -168,13 +181,13 @@ class Climb:
     def doubt(self, place: Place) -> np.ndarray:
         """Square root of the pose's covariance at the maximum: [number, direction] in `STEPS`."""
         if self.prior_weight is None:
-            raise ValueError("the pose stays")
+            raise ValueError("doubt: prior_weight is None, so the pose is fixed")
         _, information, free = self._slopes(place)
         known = np.linalg.inv(information[np.ix_(free, free)])
         return np.linalg.cholesky(self.prior_weight * known[: len(STEPS), : len(STEPS)])
 
     def _slopes(self, place: Place) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Gradient, information, and what is free: [parameter], [parameter, parameter], bool."""
+        """Gradient [parameter], information [parameter, parameter], free ones [parameter] bool."""
         changes = []
         if self.prior_weight is not None:
             changes = self.moving.changes(place.pose, place.recording.gains)
@@ -184,7 +197,7 @@ class Climb:
         return gradient, information, self._free(place, gradient)
 
     def _free(self, place: Place, gradient: np.ndarray) -> np.ndarray:
-        """Parameters that no bound of theirs holds: [parameter] bool."""
+        """Parameters that are not held at a bound: [parameter] bool."""
         free = np.ones(len(gradient), bool)
         for k, name in enumerate(place.names, start=len(gradient) - len(place.names)):
             value = getattr(place.chosen, name)
@@ -194,7 +207,7 @@ class Climb:
         return free
 
     def _add_priors(self, place: Place, gradient: np.ndarray, information: np.ndarray) -> None:
-        """Of pose and hyperparameters; of the latter by differences."""
+        """Add those of the priors of pose and hyperparameters, the latter by differences."""
         n_pose, width = len(gradient) - len(place.names), 1e-3
         if self.prior_weight is not None:
             weight = self.prior_weight * (STEPS / SD) ** 2
@@ -208,5 +221,5 @@ class Climb:
                 for side in (-width, width)
             )
             gradient[k] += (high - low) / (2 * width)
-            # a little more, as some have no prior and may not be seen
+            # a floor, as some have no prior and may be undetermined by the data
             information[k, k] += max((low + high - 2 * here) / width**2, 0.0) + 1e-3
