@@ -67,7 +67,7 @@ class LaplacePosterior(NamedTuple):
 
 @dataclass(frozen=True)
 class ActivationPrior:
-    """Prior: smooth activation and duration; mean duration and common unknowns near a first guess."""
+    """Prior: smooth activation and duration, mean duration and common unknowns near `first`."""
 
     first: ActivationWave
     roughness: np.ndarray

@@ -1,4 +1,4 @@
-"""Lead fields of a recording at any pose of the heart, and the ascent to the most probable pose.
+"""A recording and its transfer matrix at any pose, and the ascent to the most probable pose.
 
 Pose and hyperparameters are estimated together by Fisher scoring with Levenberg's damping. In
 alternation, the hyperparameters fitted to a wrong pose keep the search at that pose.
