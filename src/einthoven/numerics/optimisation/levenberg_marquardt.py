@@ -102,11 +102,12 @@ def minimise[Point](
         function: the cost.
         start: where the search begins.
         damping: changed in place.
-        max_steps: accepted steps at most.
+        max_steps: iterations at most.
         tolerance: relative and absolute; the search ends when a step lowers the cost by less.
 
     Returns:
-        The last point, and the number of steps; it ends too where no damped step lowers the cost.
+        The last point, and the number of iterations. The search ends too where no damped step
+        lowers the cost.
     """
     point, cost, n_steps = start, function.cost(start), 0
     for n_steps in range(1, max_steps + 1):  # noqa: B007  (returned)
