@@ -24,11 +24,11 @@ from einthoven.data.patient.patient import Patient
 from einthoven.imaging.corpus.corpus import Corpus, EcgOrigin
 from einthoven.imaging.corpus.simulations import read_corpus
 from einthoven.imaging.inputs.heart_surface import RecordedHeart
-from einthoven.imaging.model.familiarity import EcgFamiliarity, from_onset
+from einthoven.imaging.model.ecg_distribution import EcgDistribution, from_onset
 from einthoven.imaging.model.imaged_ecg import LEVEL
 from einthoven.imaging.model.imaging_model import (
     CARD_FILE,
-    FAMILIARITY_FILE,
+    DISTRIBUTION_FILE,
     HEART_FILE,
     SHIPPED,
     ImagingModel,
@@ -50,7 +50,7 @@ KNOWN = {"with_measures": True, "ecg_only": False}
 
 
 def pack(source: Path, corpus: Corpus, patients: Path, folder: Path) -> ImagingModel:
-    """Write network, residuals, familiarity, heart and card into a folder.
+    """Write network, residuals, ecg_distribution, heart and card into a folder.
 
     Args:
         source: of the trained network. corpus: with the splits that it was trained on.
@@ -67,11 +67,11 @@ def pack(source: Path, corpus: Corpus, patients: Path, folder: Path) -> ImagingM
     ecg = corpus.ecg(_bare(about["forward"]))
     shutil.copyfile(source / NETWORK_FILE, folder / NETWORK_FILE)
     network = load_network(source / NETWORK_FILE, about["network"])
-    familiarity = EcgFamiliarity.fit(ecg[rows["train"]], ecg[rows["val"]])
-    familiarity.save(folder / FAMILIARITY_FILE)
+    ecg_distribution = EcgDistribution.fit(ecg[rows["train"]], ecg[rows["val"]])
+    ecg_distribution.save(folder / DISTRIBUTION_FILE)
     (folder / RESIDUALS_FILE).unlink(missing_ok=True)
     if predict(network, corpus, rows["val"][:1], about["forward"]).samples is None:
-        place = Placing(familiarity, about["forward"])
+        place = Placing(ecg_distribution, about["forward"])
         residuals_of(network, place, corpus, rows["val"]).save(folder / RESIDUALS_FILE)
     typical = _typical(corpus, rows["train"])
     RecordedHeart.of(Patient.open(patients / typical)).save(folder / HEART_FILE)
@@ -99,7 +99,7 @@ def _bare(forward: str) -> str:
 class Placing(NamedTuple):
     """How beats of which only the QRS onset is known are given to a network."""
 
-    familiarity: EcgFamiliarity
+    ecg_distribution: EcgDistribution
     forward: str
 
     def beats(self, corpus: Corpus, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -110,7 +110,7 @@ class Placing(NamedTuple):
         rest = np.pad(ecg[kept], ((0, 0), (0, 0), (REST_MS, REST_MS)), mode="edge")
         placed = np.empty((len(beats), *ecg.shape[1:]), np.float32)
         for one, beat, whole, delay in zip(placed, beats, rest, delays[kept]):
-            wanted = onset_ms(self.forward, self.familiarity, beat)
+            wanted = onset_ms(self.forward, self.ecg_distribution, beat)
             start = REST_MS + round(float(np.clip(delay - wanted, -REST_MS, REST_MS)))
             one[:] = whole[:, start : start + ecg.shape[-1]]
         return rows[kept], beats, placed
@@ -127,7 +127,9 @@ def residuals_of(
         corpus.activation_time[rows] - network.predict(inputs, given).activation_time
         for given in (measures, torch.full_like(measures, torch.nan))
     ]
-    return CalibrationErrors(np.array([place.familiarity.score(beat) for beat in beats]), *errors)
+    return CalibrationErrors(
+        np.array([place.ecg_distribution.score(beat) for beat in beats]), *errors
+    )
 
 
 def figures_of(model: ImagingModel, corpus: Corpus, rows: np.ndarray) -> dict[str, Any]:
@@ -151,7 +153,7 @@ def _tested(
     model: ImagingModel, corpus: Corpus, rows: np.ndarray, with_measures: bool
 ) -> Iterator[tuple[float, float, float]]:
     """Mean error, share within the interval, and its mean width of each beat."""
-    place = Placing(model.familiarity, model.card["forward"])
+    place = Placing(model.ecg_distribution, model.card["forward"])
     for row, beat, ecg in zip(*place.beats(corpus, rows)):
         given = dict(zip(corpus.measure_names, corpus.measures[row])) if with_measures else None
         placed = PlacedBeat(ecg, beat, model.measures_row(given))

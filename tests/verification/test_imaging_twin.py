@@ -9,15 +9,15 @@ from helpers.heart import activated_patient
 from einthoven.base.config.activation import ActivationSettings
 from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.errors import BadInput
-from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
+from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.data.patient.leadfields import LeadFieldGradients
 from einthoven.imaging.twin.forward import BIN_MS, ForwardModel
 from einthoven.imaging.twin.prior import onset_modes
 from einthoven.imaging.twin.routes import last_legs
 from einthoven.imaging.twin.wave import WaveModel
-from einthoven.imaging.twin.wave_twin import TwinSettings, all_leads, fit_twin
+from einthoven.imaging.twin.wave_twin import TwinSettings, fit_twin
 from einthoven.physics.ecg.forward import forward_potential
-from einthoven.physics.ecg.leads import twelve_lead
+from einthoven.physics.ecg.leads import all_leads, twelve_lead
 from einthoven.physics.electrophysiology.cells.condition import BASELINE
 from einthoven.physics.electrophysiology.cells.family import action_potential
 from einthoven.physics.electrophysiology.eikonal import Eikonal, speed_tensor_sq
@@ -128,9 +128,3 @@ def test_what_cannot_be_fitted_is_refused() -> None:
         fit_twin(wave, forward, np.zeros((12, len(TIME))), sinus)
     with pytest.raises(BadInput, match=r"ecg: shape \(12, 7\)"):
         fit_twin(wave, forward, np.ones((12, 7)), sinus)
-
-
-def test_leads_are_those_of_einthoven_and_goldberger() -> None:
-    phi = np.random.default_rng(0).standard_normal((9, 5))
-    ecg = twelve_lead(STANDARD_ELECTRODES, phi)
-    assert np.allclose(all_leads(ecg[INDEPENDENT_ROWS]), ecg)

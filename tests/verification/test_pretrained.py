@@ -18,12 +18,11 @@ from einthoven.base.config.models import AnatomySettings, CohortSettings, LeadFi
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import load_arrays, read_json
 from einthoven.base.metrics.fields import angular_error_deg
-from einthoven.base.metrics.out_of_distribution import OutOfDistributionCheck
+from einthoven.base.metrics.out_of_distribution import OutOfDistributionCheck, hotelling_limit
 from einthoven.body.anatomy.body import build_anatomy
 from einthoven.body.anatomy.population.cohort import draw_patient
 from einthoven.data.patient.anatomy import Electrodes, Pose
 from einthoven.data.patient.patient import Patient
-from einthoven.learning.encoders.deepsdf.out_of_distribution import distance_limit
 from einthoven.learning.prediction.pretrained import SHIPPED, Pretrained
 from einthoven.learning.prediction.torchscript import ABOUT_FILE
 from einthoven.learning.samples.sdf import sdf_samples
@@ -272,9 +271,9 @@ def test_the_limit_of_the_distance_holds_for_new_codes(d, n):
     for _ in range(4000):
         codes, new = rng.normal(size=(n, d)), rng.normal(size=d)
         away = new - codes.mean(axis=0)
-        below.append(away @ np.linalg.solve(np.cov(codes.T), away) <= distance_limit(d, n) ** 2)
+        below.append(away @ np.linalg.solve(np.cov(codes.T), away) <= hotelling_limit(d, n) ** 2)
     assert np.mean(below) == pytest.approx(0.99, abs=0.005)
-    assert distance_limit(d, 10**6) == pytest.approx(distance_limit(d, d), rel=1e-3)  # chi-square
+    assert hotelling_limit(d, 10**6) == pytest.approx(hotelling_limit(d, d), rel=1e-3)  # chi-square
 
 
 def test_a_check_names_what_exceeds_its_limit():

@@ -1,4 +1,5 @@
-"""Equations without a heart: finite elements, boundary elements, and the training of networks.
+"""Equations without a heart: finite and boundary elements, optimisation, training of networks.
 
-The wing imports from `base`. Its rooms `fem`, `bem` and `training` do not import one another.
+The wing imports from `base`. Its rooms `optimisation`, `fem`, `bem` and `training` do not import
+one another.
 """

@@ -11,12 +11,6 @@ SRC = Path(__file__).parents[3] / "src"
 PACKAGE = SRC / "einthoven"
 ELECTROPHYSIOLOGY = "physics/electrophysiology"
 PENDING = (
-    "inverse/baselines/networks/gauss_newton.py",
-    "inverse/baselines/networks/jacobian.py",
-    "inverse/methods/activation/gauss_newton.py",
-    "inverse/methods/variational/gauss_newton.py",
-    "inverse/methods/waves/moving.py",
-    "imaging/model/familiarity.py",
     "imaging/corpus/simulat",
     *(f"imaging/twin/{name}.py" for name in ("routes", "wave", "wave_twin", "forward")),
     *(f"{ELECTROPHYSIOLOGY}/{name}" for name in

@@ -1,7 +1,6 @@
 """Simulate, predict and analyse ECGs of virtual and imported patients; inspect runs and data."""
 
 import argparse
-import re
 import sys
 import textwrap
 from collections.abc import Sequence

@@ -1,9 +1,17 @@
-"""Out-of-distribution check: whether a patient resembles those of the training."""
+"""Out-of-distribution check: whether a patient or an ECG resembles those of the training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+import numpy as np
+from scipy.special import fdtri, gammaincinv, stdtrit
+
+type Features = Any
+"""Array of NumPy or tensor of torch, which this room does not import."""
+
+LEVEL = 0.99
+"""Share of further draws of the training's distribution whose distance is below the limit."""
 SD_FACTOR = 2.0
 """Limit of the ensemble SD, as a multiple of the mean over validation patients."""
 
@@ -15,7 +23,8 @@ class OutOfDistributionCheck:
     For a code: `code_sd`, Mahalanobis distance from the training codes; `misfit_{surface}_mm`,
     error of the decoded distances near that surface. For a heart seen by an operator: `points_sd`
     and `heart_sd`, distances of its points and of their means from those of the training. For both:
-    `sd_deg`, mean ensemble SD in the heart.
+    `sd_deg`, mean ensemble SD in the heart. For an ECG: `ecg_sd`, distance of its principal
+    components; `ecg_residual_percent`, share of its norm outside of them.
     """
 
     values: dict[str, float]
@@ -47,3 +56,66 @@ class OutOfDistributionCheck:
     def from_json(cls, found: Mapping[str, Any]) -> Self:
         """Inverse of `to_json`."""
         return cls(dict(found["values"]), dict(found["limits"]))
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureDistribution:
+    """Normal distribution of features over the training.
+
+    Attributes:
+        mean: [feature].
+        whitening: [feature, component], to components of unit variance.
+        limit: distance that further draws of the distribution seldom exceed; NaN if unknown.
+    """
+
+    mean: Features
+    whitening: Features
+    limit: float = float("nan")
+
+    @classmethod
+    def of_covariance(cls, mean: np.ndarray, covariance: np.ndarray) -> Self:
+        """The distribution of mean [feature] and covariance [feature, feature]."""
+        return cls(mean, np.linalg.inv(np.linalg.cholesky(covariance)).T)
+
+    def scores(self, features: Features) -> Features:
+        """Whitened residuals [..., component] of features [..., feature]."""
+        return (features - self.mean) @ self.whitening
+
+    def distance(self, features: Features) -> float:
+        """Root mean square of all scores: Mahalanobis distance over the root of their number.
+
+        It is about 1 for a draw of the distribution.
+        """
+        return float((self.scores(features) ** 2).mean() ** 0.5)
+
+
+def hotelling_limit(n_features: int, n_train: int) -> float:
+    """Mahalanobis distance that a share LEVEL of new draws of the distribution does not exceed.
+
+    For a known mean and covariance its square follows chi-square. They are estimated from few
+    draws, so it follows Hotelling's d (n^2 - 1) / (n (n - d)) times F(d, n - d), which tends to
+    chi-square. If there are no more draws than features, the covariance is uninformative, and the
+    narrower chi-square limit puts every new draw out of distribution.
+
+    Args:
+        n_features: d.
+        n_train: n, draws from which mean and covariance were estimated.
+    """
+    d, n = n_features, n_train
+    if n <= d:
+        return float(np.sqrt(2 * gammaincinv(d / 2, LEVEL)))
+    return float(np.sqrt(d * (n * n - 1) / (n * (n - d)) * fdtri(d, n - d, LEVEL)))
+
+
+def prediction_limit(distances: np.ndarray) -> float:
+    """Value that a further draw of positive numbers [any] exceeds with probability 1 - LEVEL.
+
+    It is Student's prediction interval of their logarithms; for fewer than two, NaN, so that
+    nothing is below it.
+    """
+    n = len(distances)
+    if n < 2:
+        return float("nan")
+    logs = np.log(distances)
+    spread = logs.std(ddof=1) * np.sqrt(1 + 1 / n)
+    return float(np.exp(logs.mean() + stdtrit(n - 1, LEVEL) * spread))

@@ -16,7 +16,7 @@ from einthoven.imaging.corpus.beat_parameters import PARAMETERS, BeatParameters
 from einthoven.imaging.corpus.corpus import N_TIMES, Corpus
 from einthoven.imaging.corpus.simulator import Simulator
 from einthoven.imaging.inputs.points import N_POINTS
-from einthoven.physics.ecg.leads import twelve_lead
+from einthoven.physics.ecg.leads import all_leads, twelve_lead
 from einthoven.physics.electrophysiology.cells.condition import Condition
 from einthoven.physics.electrophysiology.cells.family import family
 from einthoven.physics.electrophysiology.cells.front import added_by_coupling, wave_times
@@ -241,7 +241,4 @@ def in_uv(ecg: np.ndarray) -> np.ndarray:
 
 def in_mv(microvolts: np.ndarray) -> np.ndarray:
     """All twelve leads [..., 12, 500] mV of the eight [..., 8, 500] that the others are sums of."""
-    one, two = (microvolts[..., k : k + 1, :].astype(np.float32) for k in (0, 1))
-    chest = microvolts[..., 2:, :].astype(np.float32)
-    limbs = [one, two, two - one, -(one + two) / 2, one - two / 2, two - one / 2]
-    return np.concatenate([*limbs, chest], axis=-2) / np.float32(1000.0)
+    return all_leads(microvolts.astype(np.float32)) / np.float32(1000.0)

@@ -16,7 +16,7 @@ from einthoven.base.core.files import read_json
 from einthoven.imaging.corpus.corpus import EcgOrigin
 from einthoven.imaging.inputs.heart_surface import RecordedHeart
 from einthoven.imaging.inputs.onsets import LEAD_IN_MS
-from einthoven.imaging.model.familiarity import EcgFamiliarity
+from einthoven.imaging.model.ecg_distribution import EcgDistribution
 from einthoven.imaging.model.imaged_ecg import ImagedEcg
 from einthoven.imaging.model.predictors import (
     PREDICTORS,
@@ -28,10 +28,10 @@ from einthoven.physics.ecg.recordings.aligned import AlignedBeat, aligned_beat
 from einthoven.physics.ecg.recordings.recording import Recording
 
 SHIPPED = Path(__file__).parent / "data"
-CARD_FILE, FAMILIARITY_FILE, HEART_FILE = "card.json", "familiarity.npz", "heart.npz"
+CARD_FILE, DISTRIBUTION_FILE, HEART_FILE = "card.json", "ecg_distribution.npz", "heart.npz"
 
 
-def onset_ms(forward: str, familiarity: EcgFamiliarity, from_onset: np.ndarray) -> float:
+def onset_ms(forward: str, ecg_distribution: EcgDistribution, from_onset: np.ndarray) -> float:
     """Time of the QRS onset after the first sample of a network's input, ms.
 
     For a network trained from the first activation it is the median delay of the simulated beats
@@ -39,12 +39,12 @@ def onset_ms(forward: str, familiarity: EcgFamiliarity, from_onset: np.ndarray) 
 
     Args:
         forward: name of the training's `EcgOrigin`.
-        familiarity: of the training ECGs.
+        ecg_distribution: of the training ECGs.
         from_onset: [12, time] mV from the QRS onset.
     """
     if EcgOrigin.of(forward).is_onset:
         return float(LEAD_IN_MS)
-    return float(np.median(familiarity.onset_delays(from_onset)))
+    return float(np.median(ecg_distribution.onset_delays(from_onset)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,14 +55,14 @@ class ImagingModel:
         folder: its path.
         card: `network`, `measures` (names), `forward`, `trained_on`, `figures`.
         predictor: ECG -> draws of activation times, and APD90.
-        familiarity: of the training ECGs.
+        ecg_distribution: of the training ECGs.
         heart: on which maps are drawn without a geometry.
     """
 
     folder: Path
     card: dict[str, Any]
     predictor: MapPredictor
-    familiarity: EcgFamiliarity
+    ecg_distribution: EcgDistribution
     heart: RecordedHeart
 
     @classmethod
@@ -78,9 +78,11 @@ class ImagingModel:
         card = read_json(folder / CARD_FILE)
         if missing := {"network", "measures", "forward"} - set(card):
             raise BadInput(f"{folder / CARD_FILE}: no {min(missing)}; of another model?")
-        familiarity, name = EcgFamiliarity.load(folder / FAMILIARITY_FILE), card["network"]
-        predictor = PREDICTORS.get(name, ResidualPredictor).load(folder, name, familiarity)
-        return cls(folder, card, predictor, familiarity, RecordedHeart.load(folder / HEART_FILE))
+        ecg_distribution, name = EcgDistribution.load(folder / DISTRIBUTION_FILE), card["network"]
+        predictor = PREDICTORS.get(name, ResidualPredictor).load(folder, name, ecg_distribution)
+        return cls(
+            folder, card, predictor, ecg_distribution, RecordedHeart.load(folder / HEART_FILE)
+        )
 
     def image(self, beat: AlignedBeat, measures: Mapping[str, float] | None = None) -> ImagedEcg:
         """The activation map of a beat, with its uncertainty.
@@ -101,10 +103,10 @@ class ImagingModel:
         drawn = self.predictor.draw(placed)
         return ImagedEcg(
             beat,
-            self.familiarity.onset_delays(placed.from_onset),
+            self.ecg_distribution.onset_delays(placed.from_onset),
             drawn.activation_time,
             drawn.apd90,
-            self.familiarity.check(placed.from_onset),
+            self.ecg_distribution.check(placed.from_onset),
             measures is not None,
             drawn.pattern,
         )
@@ -118,7 +120,7 @@ class ImagingModel:
     def placed(self, beat: AlignedBeat, measures: Mapping[str, float] | None) -> PlacedBeat:
         """The beat as the predictor takes it; arguments and errors of `image`."""
         from_onset = beat.window()
-        onset = onset_ms(self.card["forward"], self.familiarity, from_onset)
+        onset = onset_ms(self.card["forward"], self.ecg_distribution, from_onset)
         return PlacedBeat(beat.window(onset), from_onset, self.measures_row(measures))
 
     def measures_row(self, measures: Mapping[str, float] | None) -> np.ndarray:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from einthoven.base.config.imaging import PATTERNS
 from einthoven.base.core.errors import BadInput
-from einthoven.imaging.model.familiarity import EcgFamiliarity
+from einthoven.imaging.model.ecg_distribution import EcgDistribution
 from einthoven.imaging.model.residuals import CalibrationErrors
 from einthoven.imaging.networks.imaging_network import ImagingNetwork
 from einthoven.imaging.networks.mixture.mixture_network import PosteriorNetwork
@@ -56,12 +56,12 @@ class MapPredictor(ABC):
 
     @classmethod
     @abstractmethod
-    def load(cls, folder: Path, name: str, familiarity: EcgFamiliarity) -> Self:
+    def load(cls, folder: Path, name: str, ecg_distribution: EcgDistribution) -> Self:
         """Read the network of a packed model.
 
         Args:
             folder: of the model. name: of the network.
-            familiarity: principal components of the training ECGs.
+            ecg_distribution: principal components of the training ECGs.
 
         Raises:
             BadInput: files are missing, damaged or of another version.
@@ -81,7 +81,7 @@ class PosteriorPredictor(MapPredictor):
     """A network that draws from its posterior."""
 
     @classmethod
-    def load(cls, folder: Path, name: str, familiarity: EcgFamiliarity) -> Self:
+    def load(cls, folder: Path, name: str, ecg_distribution: EcgDistribution) -> Self:
         """Read the network; arguments and errors of `MapPredictor.load`."""
         return cls(load_network(folder / NETWORK_FILE, name))
 
@@ -101,15 +101,15 @@ class ResidualPredictor(MapPredictor):
     """A network that predicts one map, and its errors on calibration beats with similar ECGs."""
 
     errors: CalibrationErrors
-    familiarity: EcgFamiliarity
+    ecg_distribution: EcgDistribution
 
     @classmethod
-    def load(cls, folder: Path, name: str, familiarity: EcgFamiliarity) -> Self:
+    def load(cls, folder: Path, name: str, ecg_distribution: EcgDistribution) -> Self:
         """Read network and errors; arguments and errors of `MapPredictor.load`."""
         if not (folder / RESIDUALS_FILE).exists():
             raise BadInput(f"{folder}: no {RESIDUALS_FILE}; pack the network again")
         network = load_network(folder / NETWORK_FILE, name)
-        return cls(network, CalibrationErrors.load(folder / RESIDUALS_FILE), familiarity)
+        return cls(network, CalibrationErrors.load(folder / RESIDUALS_FILE), ecg_distribution)
 
     @torch.no_grad()
     def draw(self, beat: PlacedBeat) -> MapDraws:
@@ -122,7 +122,7 @@ class ResidualPredictor(MapPredictor):
         if predicted.apd90 is None:
             raise BadInput(f"network {self.network.name!r} predicts no APD90; pack another one")
         with_measures = bool(np.isfinite(beat.measures).all())
-        errors = self.errors.nearest(self.familiarity.score(beat.from_onset), with_measures)
+        errors = self.errors.nearest(self.ecg_distribution.score(beat.from_onset), with_measures)
         return MapDraws(predicted.activation_time.astype(float) + errors, predicted.apd90[0], {})
 
 

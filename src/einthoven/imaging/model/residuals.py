@@ -26,7 +26,7 @@ class CalibrationErrors:
     """Errors of a network on calibration beats.
 
     Attributes:
-        scores: [beat, component] of their ECGs, see `EcgFamiliarity.score`.
+        scores: [beat, component] of their ECGs, see `EcgDistribution.score`.
         known: [beat, 75] ms, truth minus prediction given the body's measures.
         unknown: [beat, 75] ms, the same without measures.
     """

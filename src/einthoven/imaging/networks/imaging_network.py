@@ -94,21 +94,6 @@ class ImagingNetwork(nn.Module, ABC):
         """
         return np.empty(0, np.str_), np.empty((0, len(PARAMETERS)))
 
-    def beat_parameters(
-        self, ecg: Tensor, measures: Tensor, n: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Draws of simulation parameters of one beat; none without a posterior.
-
-        Args:
-            ecg: [1, 12, 500] mV. measures: [1, measure], NaN if unknown.
-            n: number of draws.
-
-        Returns:
-            [draw] names of patterns; [draw, parameter] in the order of `PARAMETERS`, NaN for
-            absent sites.
-        """
-        return np.empty(0, np.str_), np.empty((0, len(PARAMETERS)))
-
     def calibrate(self, beats: Beats) -> None:
         """Calibrate the uncertainty, if any, on beats of hearts outside the training."""
 

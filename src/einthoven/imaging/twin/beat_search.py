@@ -158,7 +158,8 @@ def child(
 def within(case: BeatParameters, section: ImagingSettings) -> BeatParameters:
     """The case with speeds, conductivities and sites clipped to the section's ranges."""
     values = dict(zip(PARAMETERS, case.row))
-    fiber = float(np.clip(case.cv_fiber, *section.cv_fiber_mm_per_ms))
+    slowest, fastest = section.cv_fiber_mm_per_ms
+    fiber = min(max(case.cv_fiber, slowest), fastest)
     across = [fiber * ratio for ratio in section.transverse_ratio]
     ranges: dict[str, Sequence[float]] = {
         "cv_fiber": section.cv_fiber_mm_per_ms,
@@ -173,7 +174,7 @@ def within(case: BeatParameters, section: ImagingSettings) -> BeatParameters:
     for k in range(1, len(case.sites) + 1):
         ranges |= {f"{SITE}{k}_z": (0.0, 1.0), f"{SITE}{k}_rho": (0.0, 1.0)}
         ranges[f"{SITE}{k}_time_ms"] = section.site_delay_ms if k > 1 else (0.0, 0.0)
-    values |= {name: float(np.clip(values[name], *ends)) for name, ends in ranges.items()}
+    values |= {name: min(max(values[name], low), high) for name, (low, high) in ranges.items()}
     return BeatParameters.of_row(case.pattern, np.array(list(values.values())))
 
 

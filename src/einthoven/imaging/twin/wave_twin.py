@@ -1,8 +1,8 @@
 """The digital twin: onsets, speeds and conductivities that give a patient's QRS on a known heart.
 
-Gauss-Newton steps with the exact derivatives of `twin_wave` and `twin_forward`, damped as
-Levenberg and Marquardt do, about a prior (`twin_prior`): a first map, such as that of a beat that
-`twin_search` found, with a smooth random field. What the ECG does not tell stays as it has it.
+Damped Gauss-Newton steps with the exact derivatives of `wave` and `forward`, about a prior
+(`prior`): a first map, such as that of a beat that `beat_search` found, with a smooth random field.
+What the ECG does not determine stays as in the first map.
 """
 
 import time as clock
@@ -19,10 +19,10 @@ from einthoven.base.core.names import INDEPENDENT_ROWS, LEADS
 from einthoven.imaging.twin.forward import SIGMAS, ForwardModel
 from einthoven.imaging.twin.prior import AS_SET, TwinPrior, TwinSettings
 from einthoven.imaging.twin.wave import SPEEDS, TwinWave, WaveModel
+from einthoven.numerics.optimisation.levenberg_marquardt import Damping, minimise
+from einthoven.physics.ecg.leads import all_leads
 
-DAMPING = (1e-2, 0.3, 6.0)
-"""First damping, its factor after a step that lowers the cost, and after one that does not."""
-MAX_REJECTED = 6
+FIRST_DAMPING, MAX_REFUSED = 1e-2, 6
 AS_USUAL = TwinSettings()
 
 
@@ -155,6 +155,16 @@ class TwinProblem:
         jacobian = columns.reshape(self.ecg.size, -1) / self.noise_sd
         return (fitted - self.ecg).ravel() / self.noise_sd, jacobian, wave
 
+    def quadratic(self, parameters: Parameters) -> tuple[np.ndarray, np.ndarray]:
+        """Gradient [parameter] and Gauss-Newton matrix [parameter, parameter] of the cost."""
+        residual, jacobian, _ = self.linearised(parameters)
+        off = (parameters.vector - self.prior.mean) / self.prior.sds**2
+        return jacobian.T @ residual + off, jacobian.T @ jacobian + np.diag(self.prior.sds**-2.0)
+
+    def moved(self, parameters: Parameters, step: np.ndarray) -> Parameters:
+        """Parameters after a step [parameter]."""
+        return Parameters.of_vector(parameters.vector + step)
+
 
 def fit_twin(
     wave: WaveModel,
@@ -184,7 +194,10 @@ def fit_twin(
         raise BadInput("ecg: flat in all leads; there is no QRS to fit")
     began = clock.perf_counter()
     problem = TwinProblem(wave, forward, ecg[INDEPENDENT_ROWS].astype(np.float64), prior, settings)
-    parameters, n_steps = minimise(problem)
+    damping = Damping(FIRST_DAMPING, decrease=0.3, increase=6.0, max_trials=MAX_REFUSED)
+    parameters, n_steps = minimise(
+        problem, problem.first, damping, settings.max_steps, (settings.tolerance, 0.0)
+    )
     _, jacobian, beat = problem.linearised(parameters)
     normal = jacobian.T @ jacobian + np.diag(prior.sds**-2.0)
     fitted = problem.fitted(parameters)
@@ -200,40 +213,7 @@ def fit_twin(
     )
 
 
-def minimise(problem: TwinProblem) -> tuple[Parameters, int]:
-    """Damped Gauss-Newton steps: the parameters and the number of steps."""
-    parameters, prior = problem.first, problem.prior
-    damping, lower, raise_ = DAMPING
-    cost, n_steps = problem.cost(parameters), 0
-    for n_steps in range(1, problem.settings.max_steps + 1):  # noqa: B007  (returned)
-        residual, jacobian, _ = problem.linearised(parameters)
-        normal = jacobian.T @ jacobian + np.diag(prior.sds**-2.0)
-        off = (parameters.vector - prior.mean) / prior.sds**2
-        downhill = -(jacobian.T @ residual + off)
-        for _ in range(MAX_REJECTED):
-            step = cho_solve(cho_factor(normal + damping * np.diag(np.diag(normal))), downhill)
-            tried = Parameters.of_vector(parameters.vector + step)
-            new_cost = problem.cost(tried)
-            if new_cost < cost:
-                break
-            damping *= raise_
-        else:
-            break
-        gained, parameters, cost = cost - new_cost, tried, new_cost
-        damping *= lower
-        if gained < problem.settings.tolerance * new_cost:
-            break
-    return parameters, n_steps
-
-
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Pearson's, over all leads and times together."""
     a, b = a - a.mean(), b - b.mean()
     return float((a * b).sum() / (np.linalg.norm(a) * np.linalg.norm(b)))
-
-
-def all_leads(independent: np.ndarray) -> np.ndarray:
-    """[8, ...] of `core.names.INDEPENDENT_LEADS` -> [12, ...] of `core.names.LEADS`."""
-    i, ii = independent[:2]
-    limb = [i, ii, ii - i, -(i + ii) / 2, i - ii / 2, ii - i / 2]
-    return np.concatenate([np.stack(limb), independent[2:]])

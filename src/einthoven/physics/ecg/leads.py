@@ -6,18 +6,31 @@ import numpy as np
 
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
-from einthoven.base.core.names import LEADS, PRECORDIAL_ELECTRODES, STANDARD_ELECTRODES
+from einthoven.base.core.names import (
+    INDEPENDENT_LEADS,
+    PRECORDIAL_ELECTRODES,
+    STANDARD_ELECTRODES,
+)
 
-_LIMB_LEADS = {
-    "I": {"LA": 1.0, "RA": -1.0},
-    "II": {"LL": 1.0, "RA": -1.0},
-    "III": {"LL": 1.0, "LA": -1.0},
-    "aVR": {"RA": 1.0, "LA": -0.5, "LL": -0.5},
-    "aVL": {"LA": 1.0, "RA": -0.5, "LL": -0.5},
-    "aVF": {"LL": 1.0, "RA": -0.5, "LA": -0.5},
-}
+_LIMB_LEADS = {"I": {"LA": 1.0, "RA": -1.0}, "II": {"LL": 1.0, "RA": -1.0}}
 _WILSON = {"RA": -1 / 3, "LA": -1 / 3, "LL": -1 / 3}
 _WEIGHTS = _LIMB_LEADS | {v: {v: 1.0, **_WILSON} for v in PRECORDIAL_ELECTRODES}
+
+
+def all_leads(independent: np.ndarray) -> np.ndarray:
+    """The twelve leads that follow from I, II and V1 to V6 (Einthoven 1913, Goldberger 1942).
+
+    III = II - I, aVR = -(I + II) / 2, aVL = I - II / 2, aVF = II - I / 2.
+
+    Args:
+        independent: [..., 8, time] in the order of `core.names.INDEPENDENT_LEADS`.
+
+    Returns:
+        [..., 12, time] in the order of `core.names.LEADS`, in the same unit and precision.
+    """
+    one, two = independent[..., 0:1, :], independent[..., 1:2, :]
+    limbs = [one, two, two - one, -(one + two) / 2, one - two / 2, two - one / 2]
+    return np.concatenate([*limbs, independent[..., 2:, :]], axis=-2)
 
 
 def lead_matrix(electrode_names: Sequence[str]) -> np.ndarray:
@@ -36,11 +49,11 @@ def lead_matrix(electrode_names: Sequence[str]) -> np.ndarray:
     missing = [name for name in STANDARD_ELECTRODES if name not in names]
     if missing:
         raise BadInput(f"electrode_names: no {', '.join(missing)}; the 12 leads need them")
-    matrix = np.zeros((len(LEADS), len(names)))
-    for row, lead in enumerate(LEADS):
+    matrix = np.zeros((len(INDEPENDENT_LEADS), len(names)))
+    for row, lead in enumerate(INDEPENDENT_LEADS):
         for name, weight in _WEIGHTS[lead].items():
             matrix[row, names.index(name)] = weight
-    return matrix
+    return all_leads(matrix) + 0.0  # no negative zeros
 
 
 def twelve_lead(electrode_names: Sequence[str], potential: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""From a recording to a map: familiarity, onset, places, splines, files, and the command."""
+"""From a recording to a map: ecg_distribution, onset, places, splines, files, and the command."""
 
 import json
 from dataclasses import replace
@@ -15,7 +15,7 @@ from einthoven.base.core.names import LEADS
 from einthoven.base.plots.style import write_figures
 from einthoven.imaging.inputs.heart_surface import RecordedHeart
 from einthoven.imaging.inputs.points import NAMES
-from einthoven.imaging.model.familiarity import N_COMPONENTS, EcgFamiliarity, from_onset
+from einthoven.imaging.model.ecg_distribution import N_COMPONENTS, EcgDistribution, from_onset
 from einthoven.imaging.model.imaged_ecg import HEADER, WARNING
 from einthoven.imaging.model.imaging_model import CARD_FILE, SHIPPED, ImagingModel, image
 from einthoven.imaging.model.pictures import by_place, figures_of
@@ -54,8 +54,8 @@ def heart():
 
 
 @pytest.fixture(scope="module")
-def familiarity():
-    return EcgFamiliarity.fit(simulated(200, 0)[0], simulated(100, 1)[0])
+def ecg_distribution():
+    return EcgDistribution.fit(simulated(200, 0)[0], simulated(100, 1)[0])
 
 
 class Stub:
@@ -71,14 +71,14 @@ TRUTH = np.linspace(5, 90, 75)
 
 
 @pytest.fixture(scope="module")
-def model(familiarity, heart):
+def model(ecg_distribution, heart):
     rng = np.random.default_rng(0)
     scores = rng.normal(0, 1, (400, N_COMPONENTS))
     errors = rng.normal(0, 5, (400, 75))
     residuals = CalibrationErrors(scores, errors, 2 * errors - 10.0)
     card = {"network": "stub", "measures": ["girth"], "forward": "fem"}
-    predictor = ResidualPredictor(Stub(), residuals, familiarity)
-    return ImagingModel(SHIPPED, card, predictor, familiarity, heart[0])
+    predictor = ResidualPredictor(Stub(), residuals, ecg_distribution)
+    return ImagingModel(SHIPPED, card, predictor, ecg_distribution, heart[0])
 
 
 def recording(ecg=None):
@@ -95,25 +95,25 @@ def test_beats_are_put_at_their_onset():
     np.testing.assert_allclose(beats[1:], beats[:1].repeat(2, 0), atol=0.08)
 
 
-def test_unlike_beats_are_out_of_distribution(familiarity, tmp_path):
+def test_unlike_beats_are_out_of_distribution(ecg_distribution, tmp_path):
     beats, _ = from_onset(simulated(60, 3)[0])
-    inside = [familiarity.check(beat).in_distribution for beat in beats]
+    inside = [ecg_distribution.check(beat).in_distribution for beat in beats]
     assert np.mean(inside) > 0.9
     rng = np.random.default_rng(0)
     for odd in (3 * beats[0], beats[0] + rng.normal(0, 0.3, beats[0].shape), np.roll(beats[0], 80)):
-        assert familiarity.check(odd).reasons
-    familiarity.save(tmp_path / "f.npz")
-    again = EcgFamiliarity.load(tmp_path / "f.npz").values(beats[5])
-    assert again == pytest.approx(familiarity.values(beats[5]), rel=1e-3)
+        assert ecg_distribution.check(odd).reasons
+    ecg_distribution.save(tmp_path / "f.npz")
+    again = EcgDistribution.load(tmp_path / "f.npz").values(beats[5])
+    assert again == pytest.approx(ecg_distribution.values(beats[5]), rel=1e-3)
     with pytest.raises(BadInput, match="at least"):
-        EcgFamiliarity.fit(beats, beats)
+        EcgDistribution.fit(beats, beats)
 
 
-def test_delays_are_those_of_like_beats(familiarity):
+def test_delays_are_those_of_like_beats(ecg_distribution):
     ecg, truth = simulated(20, 4)
     beats, seen = from_onset(ecg)
     for beat, delay in zip(beats, seen):
-        low, *_, high = familiarity.onset_delays(beat)
+        low, *_, high = ecg_distribution.onset_delays(beat)
         assert low - 1.5 <= delay <= high + 1.5
     assert np.abs(seen - truth).max() < 3.0
 
@@ -182,9 +182,9 @@ def test_a_network_with_draws_needs_no_residuals(model):
     assert found.to_json()["pattern_probability"]["lbbb"] == 0.25
 
 
-def test_a_network_without_draws_is_packed_with_its_residuals(familiarity, tmp_path):
+def test_a_network_without_draws_is_packed_with_its_residuals(ecg_distribution, tmp_path):
     with pytest.raises(BadInput, match="no residuals.npz; pack the network again"):
-        ResidualPredictor.load(tmp_path, "conditioned", familiarity)
+        ResidualPredictor.load(tmp_path, "conditioned", ecg_distribution)
 
 
 def test_residuals_are_of_the_nearest_calibration_beats(tmp_path):
@@ -203,7 +203,7 @@ def test_residuals_are_of_the_nearest_calibration_beats(tmp_path):
 
 
 def test_a_recording_of_another_kind_is_told(model):
-    model = replace(model, familiarity=replace(model.familiarity, limits={"ecg_sd": 0.01,
+    model = replace(model, ecg_distribution=replace(model.ecg_distribution, limits={"ecg_sd": 0.01,
                     "ecg_residual_percent": 0.01}))  # fmt: skip
     assert "OUT OF DISTRIBUTION" in image(recording(), model=model).warnings[0]
 

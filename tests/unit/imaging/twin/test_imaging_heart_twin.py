@@ -169,7 +169,7 @@ def test_draws_of_a_posterior_begin_the_search(monkeypatch: pytest.MonkeyPatch) 
     again = shipped.beat_parameters(beat, None, 7)[1]
     np.testing.assert_array_equal(parameters, again, "the same draws")
     one_map = Conditioned(ImagingTrainingSettings(), tuple(shipped.card["measures"]))
-    without = ResidualPredictor(one_map, None, shipped.familiarity)
+    without = ResidualPredictor(one_map, None, shipped.ecg_distribution)
     assert [len(x) for x in without.beat_parameters(shipped.placed(beat, None), 7)] == [0, 0]
     begun = []
     monkeypatch.setattr(recorded_twin, "_lead_fields", lambda *_: ("fem", maker().grad))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from einthoven.base.core.errors import BadInput
-from einthoven.base.core.names import LEADS, STANDARD_ELECTRODES
-from einthoven.physics.ecg.leads import lead_matrix, twelve_lead
+from einthoven.base.core.names import INDEPENDENT_ROWS, LEADS, STANDARD_ELECTRODES
+from einthoven.physics.ecg.leads import all_leads, lead_matrix, twelve_lead
 
 NAMES = ["A000", *STANDARD_ELECTRODES[::-1], "A001"]
 POTENTIAL = np.random.default_rng(0).normal(size=(len(NAMES), 50))
@@ -16,9 +16,20 @@ PHI = dict(zip(NAMES, POTENTIAL))
 def test_limb_leads():
     np.testing.assert_allclose(LEAD["I"], PHI["LA"] - PHI["RA"])
     np.testing.assert_allclose(LEAD["II"], PHI["LL"] - PHI["RA"])
+    np.testing.assert_allclose(LEAD["III"], PHI["LL"] - PHI["LA"], atol=1e-14)
+    goldberger = PHI["RA"] - (PHI["LA"] + PHI["LL"]) / 2
+    np.testing.assert_allclose(LEAD["aVR"], goldberger, atol=1e-14)
+    np.testing.assert_allclose(LEAD["aVF"], PHI["LL"] - (PHI["RA"] + PHI["LA"]) / 2, atol=1e-14)
     np.testing.assert_allclose(LEAD["I"] + LEAD["III"], LEAD["II"], atol=1e-14)
     np.testing.assert_allclose(LEAD["aVR"] + LEAD["aVL"] + LEAD["aVF"], 0, atol=1e-14)
     np.testing.assert_allclose(LEAD["aVL"], (LEAD["I"] - LEAD["III"]) / 2, atol=1e-14)
+
+
+def test_eight_leads_give_the_other_four():
+    ecg = np.stack([np.array(list(LEAD.values()))] * 2)
+    independent = ecg[:, INDEPENDENT_ROWS]
+    np.testing.assert_allclose(all_leads(independent), ecg, atol=1e-14)
+    assert all_leads(np.float32(independent)).dtype == np.float32
 
 
 def test_precordial_leads_refer_to_wilsons_terminal():

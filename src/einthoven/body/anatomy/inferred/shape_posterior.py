@@ -26,8 +26,11 @@ from einthoven.body.anatomy.pose import MEAN_POSES, POSE
 from einthoven.body.anatomy.shape.heart_check import MIN_CLEARANCE_MM
 from einthoven.body.anatomy.shape.model import MAX_SD
 from einthoven.body.anatomy.shape.torso import TorsoSurface, landmark_ties, load_atlas
+from einthoven.numerics.optimisation.line_search import backtrack
 
 MAX_STEPS = 60
+MAX_TRIALS = 10
+"""Lengths of one step that are tried."""
 SMALL_STEP = 1e-4
 NO_GAIN = 0.05
 """The search ends when a step promises less gain in log posterior."""
@@ -221,30 +224,23 @@ def _start(
 
 def _maximum(skin: PlacedSkin, terms: Sequence[Term]) -> tuple[np.ndarray, np.ndarray]:
     """Most likely latents [latent] and the precision [latent, latent] there."""
-    latents = np.zeros(skin.n_latents)
 
-    def linearised(at: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    def linearised(at: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], float]:
         found = [term.residuals(skin, at) for term in terms]
         cost = at @ at + sum(r @ r for r, _ in found)
         gradient = at + sum(j.T @ r for r, j in found)
-        return cost, gradient, np.eye(len(at)) + sum(j.T @ j for _, j in found)
+        return (at, gradient, np.eye(len(at)) + sum(j.T @ j for _, j in found)), cost
 
-    cost, gradient, precision = linearised(latents)
+    (latents, gradient, precision), cost = linearised(np.zeros(skin.n_latents))
     for _ in range(MAX_STEPS):
-        step = -cho_solve(cho_factor(precision), gradient)
-        length = 1.0
-        while length > 1e-3:
-            trial = linearised(latents + length * step)
-            if trial[0] <= cost:
-                break
-            length /= 2
-        else:
+        start, step = latents, -cho_solve(cho_factor(precision), gradient)
+        found = backtrack(cost, lambda x: linearised(start + x * step), MAX_TRIALS)  # noqa: B023
+        if found is None:
             if -step @ gradient < NO_GAIN:  # the nearest points jump between triangles
                 return latents, precision
             break
-        latents = latents + length * step
-        cost, gradient, precision = trial
-        if np.abs(length * step).max() < SMALL_STEP:
+        (latents, gradient, precision), cost = found
+        if np.abs(latents - start).max() < SMALL_STEP:
             return latents, precision
     raise NotConverged(
         "torso: the search for the most likely one stalls or diverges; do electrodes, skin "

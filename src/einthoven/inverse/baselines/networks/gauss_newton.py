@@ -1,33 +1,38 @@
 """Damped Gauss-Newton steps for a network on samples of its residuals.
 
-A network of the paper has about 2,000 weights, so that J'J of some thousand residuals is
-affordable: a step solves (H + mu I) d = -J'r instead of following the gradient, where H is the
-moving average of J'J over the last samples, each of which alone would determine too little.
+The networks here have about 2,000 weights, so that J'J of some thousand residuals is affordable:
+a step solves (H + mu I) d = -J'r instead of following the gradient, where H is the moving average
+of J'J over the last samples, each of which alone would determine too little. The damping mu rises
+as in `levenberg_marquardt`, and falls where the quadratic model predicted the gain.
 
-Whole steps end where the last sample alone would have them, and go on wandering. Steps of a length
+Full steps converge to the solution of the last sample alone and keep fluctuating. Steps of a length
 that falls as 1/k, with H the mean over as many samples, are recursive least squares (a Kalman
-filter): they end at the least-squares solution of all samples.
+filter): they converge to the least-squares solution of all samples.
 
 References:
-    Levenberg, Quart Appl Math 2:164-168 (1944); Marquardt, J SIAM 11:431-441 (1963).
+    Levenberg, Quart Appl Math 2:164-168 (1944), doi:10.1090/qam/10666.
     Bertsekas, SIAM J Optim 6:807-822 (1996), doi:10.1137/S1052623494268522 (incremental least
     squares and the extended Kalman filter).
     Natural gradients for such networks: Mueller, Zeinhofer, ICML (2023), arXiv:2302.13163.
 """
 
+import math
 from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-SMALLEST_DAMPING = 1e-9
-N_TRIES = 6
-"""Dampings that one step tries before it stays where it is."""
-WORSE, BETTER = 4.0, 1 / 3
-"""Factors on the damping after a refused step, and after one that did as predicted."""
+from einthoven.numerics.optimisation.levenberg_marquardt import Damping
+
+LEAST_DAMPING = 1e-9
+MAX_REFUSED = 6
+DECREASE, INCREASE = 1 / 3, 4.0
+"""Factors on the damping after a step that gained as predicted, and after a refused one."""
+GOOD, POOR = 0.75, 0.25
+"""Gains over the predicted gain above which the damping falls, and below which it doubles."""
 N_BLOCKS = 8
-"""Of columns; of a symmetric product only blocks on and above the diagonal are computed."""
+"""Blocks of columns; of J'J only those on and above the diagonal are computed."""
 
 
 class NetworkResiduals(ABC):
@@ -35,57 +40,58 @@ class NetworkResiduals(ABC):
 
     @abstractmethod
     def values(self) -> Tensor:
-        """[row]."""
+        """Residuals [row] at the present weights."""
 
     @abstractmethod
     def linearised(self) -> tuple[Tensor, Tensor]:
-        """Values [row] and Jacobian [row, parameter]."""
+        """Residuals [row] and their Jacobian [row, parameter]."""
 
 
 class NetworkGaussNewton:
-    """Weights of a network, the moving average H, and the damping mu.
+    """Optimiser of a network's weights, with the moving average H and the damping mu.
 
     Args:
         network: changed in place.
-        memory: least weight of the past in H; a sample counts for about 1 / (1 - memory) steps.
+        memory: least weight of earlier samples in H, which averages 1 / (1 - memory) steps.
         damping: mu at the start.
     """
 
     def __init__(self, network: nn.Module, memory: float, damping: float = 1e-3):
         self.parameters = list(network.parameters())
         self.memory = memory
-        self.damping = damping
+        self.damping = Damping(damping, DECREASE, INCREASE, MAX_REFUSED, least=LEAST_DAMPING)
         self.gram: Tensor | None = None
 
     def step(self, residuals: NetworkResiduals, length: float = 1.0) -> float:
-        """One step; the weights stay where they are if no damping lowers the loss of the sample.
+        """One step; the weights stay unchanged if no damping lowers the loss of the sample.
 
         Args:
             residuals: the sample.
-            length: share of the whole step; H forgets no faster than by this share a step.
+            length: share of the full step; H forgets no faster than by this share per step.
 
         Returns:
-            The sample's loss before it.
+            The sample's loss before the step.
         """
         values, jacobian = residuals.linearised()
         gradient = (jacobian.T @ values).double()
         self._remember(gram_of(jacobian), max(self.memory, 1 - length))
         start = parameters_to_vector(self.parameters).detach()
         loss = values.square().sum().item()
-        for _ in range(N_TRIES):
-            if (whole := self._solve(gradient)) is None:
-                self.damping *= WORSE
-                continue
-            direction = length * whole
-            vector_to_parameters(start + direction.to(start.dtype), self.parameters)
+
+        def trial() -> tuple[Tensor, float]:
+            if (full := self._full_step(gradient)) is None:
+                return start, math.inf
+            step = length * full
+            vector_to_parameters(start + step.to(start.dtype), self.parameters)
             with torch.no_grad():
-                gain = loss - residuals.values().square().sum().item()
-            if gain > 0:
-                predicted = -(2 * gradient + self.gram @ direction) @ direction
-                self._adapt(gain / predicted.item())
-                return loss
-            self.damping *= WORSE
-        vector_to_parameters(start, self.parameters)
+                return step, residuals.values().square().sum().item()
+
+        if (found := self.damping.first_lower(loss, trial)) is None:
+            vector_to_parameters(start, self.parameters)
+            return loss
+        step, new_loss = found
+        predicted = -(2 * gradient + self.gram @ step) @ step
+        self._adapt((loss - new_loss) / predicted.item())
         return loss
 
     def _remember(self, gram: Tensor, memory: float) -> None:
@@ -94,24 +100,24 @@ class NetworkGaussNewton:
         else:
             self.gram.mul_(memory).add_(gram, alpha=1 - memory)
 
-    def _solve(self, gradient: Tensor) -> Tensor | None:
-        """The whole step; None: rounding has made H + mu I indefinite."""
+    def _full_step(self, gradient: Tensor) -> Tensor | None:
+        """The step of length 1; None: rounding has made H + mu I indefinite."""
         assert self.gram is not None
         damped = self.gram.clone()
-        damped.diagonal().add_(self.damping)
+        damped.diagonal().add_(self.damping.value)
         factor, failed = torch.linalg.cholesky_ex(damped)
         return None if failed else -torch.cholesky_solve(gradient[:, None], factor)[:, 0]
 
     def _adapt(self, gain_ratio: float) -> None:
-        """Less damping where the model predicted the gain, more where it did not."""
-        if gain_ratio > 0.75:
-            self.damping = max(BETTER * self.damping, SMALLEST_DAMPING)
-        elif gain_ratio < 0.25:
-            self.damping *= 2
+        """Lower the damping where the quadratic model predicted the gain, raise it where not."""
+        if gain_ratio > GOOD:
+            self.damping.lower()
+        elif gain_ratio < POOR:
+            self.damping.value *= 2
 
 
 def gram_of(jacobian: Tensor) -> Tensor:
-    """J'J of J [row, parameter]: [parameter, parameter]."""
+    """J'J [parameter, parameter] of a Jacobian J [row, parameter]."""
     columns = jacobian.chunk(N_BLOCKS, dim=1)
     ends = torch.tensor([0, *(block.shape[1] for block in columns)]).cumsum(0).tolist()
     gram = jacobian.new_empty(ends[-1], ends[-1])

@@ -1,7 +1,7 @@
-"""Jacobians of residuals by a network's weights, and damped Gauss-Newton steps with them.
+"""Jacobians of residuals by a network's weights, from the adjoints of its parts' outputs.
 
-A network of the paper has about 2,000 weights, so that J'J of several thousand residuals is
-affordable: a step solves (J'J + mu I) d = -J'r (Levenberg 1944) instead of following the gradient.
+One reverse pass gives the adjoints of all rows; the columns of a part's weights are outer products
+of its adjoints and inputs.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,13 +23,13 @@ class Trace:
 
     @property
     def outputs(self) -> list[Tensor]:
-        """Of all parts."""
+        """Outputs of all parts."""
         return [output for _, _, output in self.parts]
 
 
 @contextmanager
 def traced(network: nn.Module) -> Iterator[Trace]:
-    """Record what passes through `network` within this context."""
+    """Record inputs and outputs of the parts of `network` within this context."""
     trace = Trace()
 
     def keep(part: nn.Module, inputs: tuple, output: Tensor) -> None:
@@ -89,7 +89,7 @@ def projected_jacobian(trace: Trace, outputs: Tensor, projection: Tensor) -> Ten
 def assemble(
     trace: Trace, deltas: tuple[Tensor, ...], combine: Callable[[Tensor, Tensor], Tensor]
 ) -> Tensor:
-    """Columns of all parameters from the adjoints of the parts' outputs."""
+    """Jacobian [row, parameter] from the adjoints of the parts' outputs."""
     columns = []
     for (part, inputs, _), delta in zip(trace.parts, deltas, strict=True):
         if isinstance(part, Affine):
@@ -104,7 +104,7 @@ def assemble(
 
 
 def constant(jet: Jet, x: Tensor) -> Tensor:
-    """What a bias multiplies: 1 of values, 0 of derivatives, [row, component, 1]."""
+    """Factor of a bias [row, component, 1]: 1 in values, 0 in derivatives."""
     ones = torch.ones(*x.shape[:-1], 1, dtype=x.dtype)
     if jet.n_components > jet.n_values:
         ones[:, jet.n_values :] = 0

@@ -1,10 +1,10 @@
-"""The most probable beat by Gauss-Newton steps; its weights by marginal likelihood.
+"""The most probable beat by Gauss-Newton steps, with weights by marginal likelihood.
 
 Cost = |y - A u|^2 / (2 s^2) + a/2 int (Laplacian tau)^2 + b/2 int (Laplacian d)^2 + weak priors,
 with tau the activation times, d the durations. Noise s and weights a, b follow, between the steps,
 from MacKay's fixed-point equations of the evidence: weight = (number of coefficients that the data
 determine) / (roughness). The waveform's widths too are chosen by the evidence, not by the cost: the
-cost alone lets the upstroke become as steep as the mesh bears, and the times fit the noise.
+cost alone makes the upstroke as steep as the mesh resolves, and the times fit the noise.
 
 References:
     Huiskamp, Greensite, IEEE Trans Biomed Eng 44:433 (1997), doi:10.1109/10.581930 (unknown
@@ -22,28 +22,28 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from einthoven.base.core.errors import NotConverged
 from einthoven.base.core.seeds import generator
 from einthoven.inverse.methods.activation.beat import N_COMMON, ActivationWave, BeatProblem
+from einthoven.numerics.optimisation.line_search import backtrack
 
-SUFFICIENT = 1e-4
-"""Share of the predicted decrease that a step must bring (Armijo)."""
-MAX_HALVINGS = 12
+MAX_TRIALS = 12
+"""Lengths of one step that are tried."""
 MAX_LOG = 0.5
-"""Largest change of the logarithm of a width or the amplitude in a step."""
+"""Largest change in a step of the logarithm of a width or of the amplitude."""
 SPREAD_OF_DURATION = 0.5
 """Prior SD of the mean duration, as a share of the first guess."""
 SPREAD_OF_COMMON = 0.7
 """Prior SD of the logarithms of amplitude and widths about the first guess."""
 N_DRAWS = 8
-"""From the posterior, for the trace in the evidence's slope."""
+"""Draws from the posterior for the trace in the derivative of the evidence."""
 SETTLED = 1e-3
-"""Relative change of the noise level at the end."""
+"""Relative change of the noise level below which the iteration ends."""
 LEAST_DETERMINED = 0.5
-"""Coefficients; with fewer a weight is left as it is."""
+"""Determined coefficients below which a weight is left unchanged."""
 LOG_STEP = 1e-3
-"""Of a width, for the difference quotient of the slopes."""
+"""Change of the logarithm of a width for difference quotients."""
 
 
 class Weights(NamedTuple):
-    """What the evidence sets."""
+    """Weights that maximise the evidence."""
 
     noise_sd: float
     """mV."""
@@ -54,7 +54,7 @@ class Weights(NamedTuple):
 
 
 class LaplacePosterior(NamedTuple):
-    """The most probable beat and the inverse of the Hessian there (Laplace's approximation)."""
+    """The most probable beat and the inverse of its Hessian (Laplace's approximation)."""
 
     beat: ActivationWave
     covariance: np.ndarray
@@ -62,18 +62,18 @@ class LaplacePosterior(NamedTuple):
     weights: Weights
     n_steps: int
     n_effective: float
-    """Coefficients that the data determine."""
+    """Number of coefficients that the data determine."""
 
 
 @dataclass(frozen=True)
 class ActivationPrior:
-    """Smooth activation and duration; a mean duration and common unknowns near the first guess."""
+    """Prior: smooth activation and duration, mean duration and common unknowns near `first`."""
 
     first: ActivationWave
     roughness: np.ndarray
     """[mode] 1/mm^4, squares of the eigenvalues."""
     pull: float
-    """Precision of durations about their first guess, 1/(ms^2 mm^2)."""
+    """Precision of durations around their first guess, 1/(ms^2 mm^2)."""
 
     @classmethod
     def about(cls, first: ActivationWave, recording: BeatProblem) -> "ActivationPrior":
@@ -83,13 +83,13 @@ class ActivationPrior:
         return cls(first, recording.modes.eigenvalues**2, float(pull))
 
     def precision(self, weights: Weights) -> np.ndarray:
-        """Diagonal: [unknown]."""
+        """Diagonal of the prior's precision matrix: [unknown]."""
         of_duration = weights.duration * self.roughness + self.pull
         of_common = np.full(N_COMMON, SPREAD_OF_COMMON**-2.0)
         return np.r_[weights.activation * self.roughness, of_duration, of_common]
 
     def deviation(self, beat: ActivationWave, recording: BeatProblem) -> np.ndarray:
-        """Unknowns against those of the prior's mean: [unknown]."""
+        """Deviation of the unknowns from the prior's mean: [unknown]."""
         widths = beat.waveform.widths / self.first.waveform.widths
         return np.r_[
             recording.coefficients(beat.activation),
@@ -107,7 +107,7 @@ class GaussNewtonSettings:
     max_steps: int = 100
 
     def run(self, recording: BeatProblem, first: ActivationWave) -> LaplacePosterior:
-        """From a first guess to the most probable beat.
+        """The most probable beat, from a first guess.
 
         Raises:
             NotConverged: no step lowers the cost, or `max_steps` were not enough.
@@ -140,7 +140,7 @@ class GaussNewtonSettings:
 
 
 def first_weights(prior: ActivationPrior, beat: ActivationWave, recording: BeatProblem) -> Weights:
-    """Noise from the misfit of the first guess, weights as if it were a draw of the prior."""
+    """First weights: noise from the misfit of the first guess, smoothness as of a prior draw."""
     noise = float(np.sqrt(recording.misfit(beat) / recording.n_values))
     rough = prior.roughness @ recording.coefficients(beat.activation) ** 2
     weight = len(prior.roughness) / float(rough)
@@ -150,7 +150,7 @@ def first_weights(prior: ActivationPrior, beat: ActivationWave, recording: BeatP
 def local_cost(
     prior: ActivationPrior, recording: BeatProblem, weights: Weights, slope: np.ndarray
 ) -> Callable[[ActivationWave], float]:
-    """Minus the logarithm of the evidence around a beat, up to a constant."""
+    """The function beat -> minus the logarithm of the evidence around it, up to a constant."""
     precision = prior.precision(weights)
 
     def cost(beat: ActivationWave) -> float:
@@ -194,7 +194,7 @@ def updated_weights(
     recording: BeatProblem,
     weights: Weights,
 ) -> tuple[Weights, float]:
-    """One step of MacKay's fixed-point equations, and the number of determined coefficients."""
+    """Weights after a step of MacKay's fixed-point equations, and the determined coefficients."""
     k = len(prior.roughness)
     variance, determined, new = np.diag(covariance), [], []
     for f, values in enumerate((beat.activation, beat.duration)):
@@ -216,26 +216,29 @@ def line_search(
     move: tuple[np.ndarray, np.ndarray],
     slope: float,
 ) -> ActivationWave:
-    """The beat after the first length 1, 1/2, 1/4 ... of a step that lowers the cost enough.
+    """The beat after a step that is shortened until it lowers the cost enough.
 
     The step is first shortened so that no width and no amplitude changes by more than `MAX_LOG`:
     the waveform's dependence on them is far from linear.
 
     Args:
         cost: of a beat.
-        beat: here.
-        move: modes and step of the unknowns.
-        slope: decrease of the cost per length of the step, at first.
+        beat: where the step begins.
+        move: modes [node, mode] and step [unknown].
+        slope: decrease of the cost per length of the step at length 0.
 
     Raises:
-        NotConverged: none does.
+        NotConverged: no length lowers the cost.
     """
     modes, step = move
-    here = cost(beat)
+
+    def trial(length: float) -> tuple[ActivationWave, float]:
+        new = beat.moved(modes, length * step)
+        return new, cost(new)
+
     longest = min(1.0, MAX_LOG / np.abs(step[-N_COMMON:]).max())
-    for k in range(MAX_HALVINGS):
-        length = longest * 0.5**k
-        there = beat.moved(modes, length * step)
-        if cost(there) <= here - SUFFICIENT * length * slope:
-            return there
-    raise NotConverged("activation: no length of the Gauss-Newton step lowers the cost")
+    if (found := backtrack(cost(beat), trial, MAX_TRIALS, longest, slope)) is None:
+        raise NotConverged(
+            "activation: no length of the Gauss-Newton step lowers the cost; another first guess?"
+        )
+    return found[0]

@@ -1,4 +1,4 @@
-"""Gauss-Newton iterations of 4D-Var: the control of largest posterior density, and its spread."""
+"""Gauss-Newton iterations of 4D-Var: the most probable control, and its covariance."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,28 +14,35 @@ from einthoven.inverse.methods.variational.control import (
 )
 from einthoven.inverse.methods.variational.model_error import ModelError
 from einthoven.inverse.methods.variational.trajectory import Dynamics
+from einthoven.numerics.optimisation.levenberg_marquardt import Damping, minimise
 
 LARGEST_MOVE = np.array([0.3, 6.0, 1.0, 0.3])
-"""In one step: of a log constant or coefficient, a centre (mm), an onset, a log width."""
+"""Largest change in a step of a log constant or coefficient, a centre (mm), an onset, a log
+width."""
+MAX_REFUSED = 12
+ROUND_OFF = 1e-12
+"""Share of the largest diagonal entry that is added to the Gauss-Newton matrix, as centres and
+onsets have no prior."""
 
 
 @dataclass(frozen=True)
 class ControlPrior:
-    """Independent Gaussians; flat for centres and onsets."""
+    """Prior of the controls: independent Gaussians, flat for centres and onsets."""
 
     constants_sd: np.ndarray
-    """[4] of the logarithms."""
+    """[4] SD of the logarithms of the constants."""
     diffusion_sd: np.ndarray
-    """[mode] of the coefficients of log D."""
+    """[mode] SD of the coefficients of log D."""
     log_width: float
     gain: float
-    """Of the first guess; half of it is the SD of the gain, a fifth of it that of the rest."""
+    """Gain of the first guess; the SD of the gain is half of it, that of the resting potential a
+    fifth."""
     log_width_sd: float = 0.5
     pose_sd: float = 1e-3
     """mm."""
 
     def precision(self, control: Control) -> np.ndarray:
-        """[control]."""
+        """Inverse variances: [control]."""
         source = [0.0, 0.0, 0.0, self.log_width_sd**-2]
         return np.concatenate(
             [
@@ -48,7 +55,7 @@ class ControlPrior:
         )
 
     def deviation(self, control: Control) -> np.ndarray:
-        """From the centre; 0 where the prior is flat: [control]."""
+        """Deviation of the control from the centre; 0 where the prior is flat: [control]."""
         local = np.zeros((len(control.sources), PER_SOURCE))
         local[:, 3] = control.sources.log_widths - self.log_width
         linear = [control.gain - self.gain, control.rest, *control.pose]
@@ -57,7 +64,7 @@ class ControlPrior:
 
 @dataclass(frozen=True)
 class Analysis:
-    """A control with the model error's covariance that weighs its misfit."""
+    """A control, and the covariance of the model error that weights its misfit."""
 
     dynamics: Dynamics
     control: Control
@@ -71,12 +78,12 @@ class Analysis:
 
     @property
     def modelled(self) -> np.ndarray:
-        """Potentials on the heart without the error field: [node, time]."""
+        """Potentials on the heart without the model error: [node, time]."""
         return self.control.rest + self.control.gain * self.solution
 
     @cached_property
     def residual(self) -> np.ndarray:
-        """Of the recording: [component, time]."""
+        """Residual of the recording: [component, time]."""
         observed = self.error.observed
         transfer = observed.recording.reduced + np.tensordot(
             self.control.pose, observed.displaced, axes=1
@@ -85,14 +92,14 @@ class Analysis:
 
     @cached_property
     def cost(self) -> float:
-        """Minus log of the posterior density but for a constant."""
+        """Minus the logarithm of the posterior density but for a constant."""
         deviation = self.prior.deviation(self.control)
         penalty = np.sum(self.prior.precision(self.control) * deviation**2)
         return 0.5 * float(np.sum(self.error.whitened(self.residual) ** 2) + penalty)
 
     @cached_property
     def sensitivity(self) -> np.ndarray:
-        """Of the recording's components to the controls: [control, component, time]."""
+        """Derivatives of the recording's components: [control, component, time]."""
         observed = self.error.observed
         pose, displaced = self.control.pose, observed.displaced
         transfer = observed.recording.reduced + np.tensordot(pose, displaced, axes=1)
@@ -107,39 +114,62 @@ class Analysis:
 
     @cached_property
     def jacobian(self) -> np.ndarray:
-        """Of the whitened recording: [component * time, control]."""
+        """Jacobian of the whitened recording: [component * time, control]."""
         return self.error.whitened(self.sensitivity).reshape(self.control.size, -1).T
 
     @cached_property
     def hessian(self) -> np.ndarray:
-        """Gauss-Newton's, with the prior: [control, control]."""
+        """Gauss-Newton matrix with the prior: [control, control]."""
         return self.jacobian.T @ self.jacobian + np.diag(self.prior.precision(self.control))
 
     @cached_property
     def covariance(self) -> np.ndarray:
-        """Of the controls: [control, control]; what no data touch has the prior's or none."""
+        """Covariance of the controls: [control, control].
+
+        Controls that the data do not determine have the prior's variance, or 0 where it is flat.
+        """
         return np.linalg.pinv(self.hessian, hermitian=True, rcond=1e-13)
 
     def covariance_given(self, error: ModelError) -> np.ndarray:
-        """Of the controls found with this analysis' weights when the errors are those of `error`.
+        """Covariance of controls that this analysis' weights give, for errors as in `error`.
 
         H^-1 (J' R J + P) H^-1, J and H of the weights used, R of the errors, P of the prior.
         """
-        turned, variance = error.diagonal(self.sensitivity)
+        rotated, variance = error.diagonal(self.sensitivity)
         # white weights are the same in every orthonormal basis
         weight = self.error.sizes.noise**-2
-        rows = turned.reshape(self.control.size, -1) * np.sqrt(variance).ravel() * weight
+        rows = rotated.reshape(self.control.size, -1) * np.sqrt(variance).ravel() * weight
         prior = np.diag(self.prior.precision(self.control))
         return self.covariance @ (rows @ rows.T + prior) @ self.covariance
 
-    def step(self, damping: float) -> np.ndarray:
-        """Levenberg-Marquardt step, shortened to LARGEST_MOVE: [control]."""
-        gradient = self.jacobian.T @ self.error.whitened(self.residual).ravel()
-        gradient -= self.prior.precision(self.control) * self.prior.deviation(self.control)
-        scale = np.diag(self.hessian)
-        damped = self.hessian + np.diag(damping * scale + 1e-12 * scale.max())
-        step = np.linalg.solve(damped, gradient)
-        fields = CONSTANTS + self.control.modes.shape[1]
+    def descended(self, n_iterations: int, tolerance: float = 1e-3) -> "Analysis":
+        """The analysis after damped Gauss-Newton steps.
+
+        Args:
+            n_iterations: steps at most.
+            tolerance: relative decrease of the cost at which the iteration ends.
+        """
+        damping = Damping(1e-6, 0.1, 10.0, MAX_REFUSED, least=1e-8, floor=ROUND_OFF)
+        return minimise(AnalysisCost(), self, damping, n_iterations, (tolerance, 0.0))[0]
+
+
+class AnalysisCost:
+    """The cost of an analysis as `minimise` takes it."""
+
+    def cost(self, analysis: Analysis) -> float:
+        """Minus the logarithm of the posterior density but for a constant."""
+        return analysis.cost
+
+    def quadratic(self, analysis: Analysis) -> tuple[np.ndarray, np.ndarray]:
+        """Gradient [control] and Gauss-Newton matrix [control, control]."""
+        control, prior = analysis.control, analysis.prior
+        gradient = prior.precision(control) * prior.deviation(control)
+        gradient -= analysis.jacobian.T @ analysis.error.whitened(analysis.residual).ravel()
+        return gradient, analysis.hessian
+
+    def moved(self, analysis: Analysis, step: np.ndarray) -> Analysis:
+        """The analysis after a step [control], shortened to LARGEST_MOVE."""
+        fields = CONSTANTS + analysis.control.modes.shape[1]
         local = step[fields:-TAIL].reshape(-1, PER_SOURCE)
         sizes = [
             np.abs(step[:fields]).max(),
@@ -147,23 +177,5 @@ class Analysis:
             np.abs(local[:, 2]).max(),
             np.abs(local[:, 3]).max(),
         ]
-        return step * min(1.0, float(np.min(LARGEST_MOVE / np.maximum(sizes, 1e-12))))
-
-    def descended(self, n_iterations: int, tolerance: float = 1e-3) -> "Analysis":
-        """After Gauss-Newton steps, until the cost falls by less than `tolerance` of itself."""
-        here, damping = self, 1e-6
-        for _ in range(n_iterations):
-            while True:
-                control = here.control.moved(here.step(damping))
-                there = replace(here, control=control)
-                if there.cost < here.cost:
-                    damping = max(damping / 10, 1e-8)
-                    break
-                damping *= 10
-                if damping > 1e3:
-                    return here
-            gone = here.cost - there.cost
-            here = there
-            if gone < tolerance * here.cost:
-                break
-        return here
+        share = min(1.0, float(np.min(LARGEST_MOVE / np.maximum(sizes, 1e-12))))
+        return replace(analysis, control=analysis.control.moved(share * step))

@@ -1,7 +1,7 @@
-"""A recording as seen from any pose of the heart, cheaply, and the climb to the most probable one.
+"""A recording and its transfer matrix at any pose, and the ascent to the most probable pose.
 
-Pose and hyperparameters are sought together by Fisher scoring with Levenberg's damping. Sought one
-after the other, the hyperparameters of a wrong pose hold it where it is.
+Pose and hyperparameters are estimated together by Fisher scoring with Levenberg's damping. In
+alternation, the hyperparameters fitted to a wrong pose keep the search at that pose.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -15,23 +15,23 @@ from einthoven.inverse.methods.waves.pose import SD, STEPS, HeartInTorso, HeartP
 from einthoven.inverse.methods.waves.prior import SurfaceModes, surface_modes
 from einthoven.inverse.methods.waves.scoring import Slopes
 from einthoven.inverse.methods.waves.time_basis import TimeBasis
+from einthoven.numerics.optimisation.levenberg_marquardt import Damping, minimise
 
 NEGLIGIBLE = 1e-3
-"""Patterns on the skin below this share of the largest are left out."""
-N_ROUNDS = 40
-N_TRIALS = 8
-"""Damped steps that a round may try."""
+"""Singular patterns on the skin below this share of the largest are left out."""
+MAX_STEPS = 40
+MAX_REFUSED = 8
 ENOUGH = 1.0
-"""A round that gains less in the logarithm of the likelihood is the last one."""
+"""The search ends after a step that gains less in the logarithm of the posterior density."""
 FARTHEST = 2.0, 1.5
-"""Of a step: of the pose, in `STEPS`, and of the logarithms of the hyperparameters."""
+"""Largest change in a step: of the pose, in `STEPS`, and of a log hyperparameter."""
 PROBE = 0.02
-"""Of `STEPS`, for differences."""
+"""Share of `STEPS` for difference quotients."""
 
 
 @dataclass(frozen=True, eq=False)
 class MovingRecording:
-    """In the patterns on the electrodes that hearts of poses nearby can make."""
+    """A recording projected on the potential patterns that hearts of poses nearby can produce."""
 
     body: HeartInTorso
     basis: TimeBasis
@@ -39,7 +39,7 @@ class MovingRecording:
     """[electrode, time] mV."""
 
     def gains(self, pose: HeartPose) -> np.ndarray:
-        """[observation, mode].
+        """Transfer matrix of a pose from modes of the heart to patterns: [observation, mode].
 
         Raises:
             BadInput: the heart would leave the torso.
@@ -47,7 +47,10 @@ class MovingRecording:
         return self._patterns.T @ self.body.at(pose) @ self._modes.shapes
 
     def changes(self, pose: HeartPose, gains: np.ndarray) -> list[np.ndarray]:
-        """Of the gains with each of `STEPS`, to the side where the heart stays in the torso."""
+        """Derivatives of the gains by each of `STEPS`: a list of [observation, mode].
+
+        One-sided differences, on the side where the heart stays within the torso.
+        """
         found = []
         for step in PROBE * np.eye(len(STEPS)):
             try:
@@ -58,7 +61,7 @@ class MovingRecording:
 
     @cached_property
     def filed(self) -> WaveData:
-        """Seen from the pose at rest."""
+        """The recording at the given pose."""
         matrix = [self.body.at(HeartPose.at_rest())]
         return WaveData.in_patterns(
             self._patterns, self._modes, self.basis, matrix, self.body_potentials
@@ -83,7 +86,7 @@ class MovingRecording:
 
 @dataclass(frozen=True)
 class Place:
-    """Pose and hyperparameters, with the recording as seen from there."""
+    """A pose and hyperparameters, with the recording at that pose."""
 
     pose: HeartPose
     chosen: Hyperparameters
@@ -91,17 +94,18 @@ class Place:
     likelihood_cost: float
     """Minus the logarithm of the marginal likelihood."""
     cost: float
-    """With the priors of pose and hyperparameters."""
+    """Minus the logarithm of the posterior density: with the priors of pose and
+    hyperparameters."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Hyperparameters that are sought: what is 0 stays 0."""
+        """Hyperparameters that are estimated: those that are 0 stay 0."""
         every = [field.name for field in fields(Hyperparameters)]
         return tuple(name for name in every if getattr(self.chosen, name) > 0)
 
     @property
     def n_seen(self) -> int:
-        """Coefficients of time with more signal than noise."""
+        """Number of coefficients in time with more signal than noise."""
         pairs = zip(self.recording.octaves, self.recording.bands(self.chosen))
         # the largest variance may be that of the level, which is free
         return sum(
@@ -113,18 +117,27 @@ class Place:
 
 @dataclass(frozen=True, eq=False)
 class Climb:
-    """To the most probable pose, or only to hyperparameters."""
+    """The ascent to the most probable pose and hyperparameters, or to hyperparameters only."""
 
     moving: MovingRecording
     centre: Hyperparameters
-    """Of their wide prior."""
+    """Centre of their wide prior."""
     prior_weight: float | None = None
-    """Of the pose's prior against the likelihood; None: the pose stays."""
+    """Weight of the pose's prior against the likelihood; None: the pose stays fixed."""
 
     def place(
         self, pose: HeartPose, chosen: Hyperparameters, recording: WaveData | None = None
     ) -> Place:
-        """A place; `recording` is that of the pose, if it is known."""
+        """The place of a pose and hyperparameters.
+
+        Args:
+            pose: of the heart.
+            chosen: hyperparameters.
+            recording: at this pose; None: it is computed.
+
+        Raises:
+            BadInput: the heart would leave the torso.
+        """
         if recording is None:
             recording = replace(self.moving.filed, gains=self.moving.gains(pose))
         likelihood = recording.cost(chosen)
@@ -132,51 +145,24 @@ class Climb:
         return Place(pose, chosen, recording, likelihood, likelihood + priors)
 
     def run(self, place: Place) -> Place:
-        """The maximum that is reached from a place; it ends where no damped step gains."""
-        damping = 1e-3
-        for _ in range(N_ROUNDS):
-            found = self._round(place, damping)
-            if found is None:
-                break
-            gain, (place, damping) = place.cost - found[0].cost, found
-            if gain < ENOUGH:
-                break
-        return place
+        """The maximum that the ascent from `place` reaches."""
+        damping = Damping(1e-3, 0.1, 10.0, MAX_REFUSED, least=1e-4)
+        return minimise(self, place, damping, MAX_STEPS, (0.0, ENOUGH))[0]
 
-    def doubt(self, place: Place) -> np.ndarray:
-        """Square root of the pose's covariance at the maximum: [number, direction] in `STEPS`."""
-        if self.prior_weight is None:
-            raise ValueError("the pose stays")
-        _, information, free = self._slopes(place)
-        known = np.linalg.inv(information[np.ix_(free, free)])
-        return np.linalg.cholesky(self.prior_weight * known[: len(STEPS), : len(STEPS)])
+    def cost(self, place: Place) -> float:
+        """Minus the logarithm of the posterior density; infinite with the heart off the torso."""
+        return place.cost
 
-    def _slopes(self, place: Place) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Gradient, information, and what is free: [parameter], [parameter, parameter], bool."""
-        changes = []
-        if self.prior_weight is not None:
-            changes = self.moving.changes(place.pose, place.recording.gains)
-        slopes = Slopes(place.recording, place.chosen, changes, place.names)
-        gradient, information = slopes.gradient_and_information()
-        self._add_priors(place, gradient, information)
-        return gradient, information, self._free(place, gradient)
+    def quadratic(self, place: Place) -> tuple[np.ndarray, np.ndarray]:
+        """Gradient [parameter] and Fisher information [parameter, parameter].
 
-    def _round(self, place: Place, damping: float) -> tuple[Place, float] | None:
-        """A better place and the next damping, or None."""
+        They are zero for parameters at a bound, so that no step moves these.
+        """
         gradient, information, free = self._slopes(place)
-        information = information[np.ix_(free, free)]
-        for _ in range(N_TRIALS):
-            damped = information + damping * np.diag(np.diag(information))
-            step = np.zeros(len(gradient))
-            step[free] = -np.linalg.solve(damped, gradient[free])
-            new = self._moved(place, step)
-            if new is not None and new.cost < place.cost:
-                return new, max(damping / 10, 1e-4)
-            damping = max(10 * damping, 1e-2)
-        return None
+        return np.where(free, gradient, 0.0), np.where(np.outer(free, free), information, 0.0)
 
-    def _moved(self, place: Place, step: np.ndarray) -> Place | None:
-        """After a step, shortened if it is long; None where the heart would leave the torso."""
+    def moved(self, place: Place, step: np.ndarray) -> Place:
+        """The place after a step [parameter], shortened if it is long."""
         names = place.names
         of_pose, of_names = np.split(step, [len(step) - len(names)])
         sizes = np.linalg.norm(of_pose), np.abs(of_names).max()
@@ -188,11 +174,29 @@ class Climb:
             return self.place(place.pose, chosen, place.recording)
         try:
             return self.place(place.pose.moved(of_pose / longest), chosen)
-        except BadInput:
-            return None
+        except BadInput:  # the heart would leave the torso
+            return replace(place, cost=np.inf)
+
+    def doubt(self, place: Place) -> np.ndarray:
+        """Square root of the pose's covariance at the maximum: [number, direction] in `STEPS`."""
+        if self.prior_weight is None:
+            raise ValueError("doubt: prior_weight is None, so the pose is fixed")
+        _, information, free = self._slopes(place)
+        known = np.linalg.inv(information[np.ix_(free, free)])
+        return np.linalg.cholesky(self.prior_weight * known[: len(STEPS), : len(STEPS)])
+
+    def _slopes(self, place: Place) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Gradient [parameter], information [parameter, parameter], free ones [parameter] bool."""
+        changes = []
+        if self.prior_weight is not None:
+            changes = self.moving.changes(place.pose, place.recording.gains)
+        slopes = Slopes(place.recording, place.chosen, changes, place.names)
+        gradient, information = slopes.gradient_and_information()
+        self._add_priors(place, gradient, information)
+        return gradient, information, self._free(place, gradient)
 
     def _free(self, place: Place, gradient: np.ndarray) -> np.ndarray:
-        """Parameters that no bound of theirs holds: [parameter] bool."""
+        """Parameters that are not held at a bound: [parameter] bool."""
         free = np.ones(len(gradient), bool)
         for k, name in enumerate(place.names, start=len(gradient) - len(place.names)):
             value = getattr(place.chosen, name)
@@ -202,7 +206,7 @@ class Climb:
         return free
 
     def _add_priors(self, place: Place, gradient: np.ndarray, information: np.ndarray) -> None:
-        """Of pose and hyperparameters; of the latter by differences."""
+        """Add those of the priors of pose and hyperparameters, the latter by differences."""
         n_pose, width = len(gradient) - len(place.names), 1e-3
         if self.prior_weight is not None:
             weight = self.prior_weight * (STEPS / SD) ** 2
@@ -216,5 +220,5 @@ class Climb:
                 for side in (-width, width)
             )
             gradient[k] += (high - low) / (2 * width)
-            # a little more, as some have no prior and may not be seen
+            # a floor, as some have no prior and may be undetermined by the data
             information[k, k] += max((low + high - 2 * here) / width**2, 0.0) + 1e-3

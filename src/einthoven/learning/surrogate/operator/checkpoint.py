@@ -10,7 +10,7 @@ from einthoven.numerics.training.tensors import load_model, load_weights, save_m
 
 MODEL = "operator"
 NETWORK, DISTRIBUTION = "network.", "familiarity."
-"""Prefixes of the names of tensors."""
+"""Prefixes of the names of tensors in the files."""
 
 
 def save_operator(

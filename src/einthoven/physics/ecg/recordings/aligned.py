@@ -7,9 +7,10 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from einthoven.base.core.errors import BadInput
-from einthoven.base.core.names import INDEPENDENT_LEADS, LEADS
+from einthoven.base.core.names import INDEPENDENT_ROWS, LEADS
 from einthoven.physics.ecg.beats import AveragedBeat, representative_beat
 from einthoven.physics.ecg.delineation.delineate import Delineation, delineate
+from einthoven.physics.ecg.leads import all_leads
 from einthoven.physics.ecg.recordings.quality import arms_look_swapped, raise_if_unusable
 from einthoven.physics.ecg.recordings.recording import Recording
 
@@ -111,7 +112,8 @@ def aligned_beat(recording: Recording) -> AlignedBeat:
         raise BadInput(f"{recording.where}: {problem}") from problem
     _raise_if_implausible(recording, beat, delineation)
     level = np.array([[delineation.leads[name].baseline_mv] for name in LEADS])
-    rows = _limb_leads_again(beat.ecg - level)
+    # medians are not additive, so that the derived limb leads are computed again
+    rows = all_leads((beat.ecg - level)[INDEPENDENT_ROWS])
     time = beat.time - delineation.onset_ms
     warnings = []
     if time[-1] < N_TIMES - 1:
@@ -125,12 +127,6 @@ def aligned_beat(recording: Recording) -> AlignedBeat:
     return AlignedBeat(
         recording, rows, time, delineation, beat.rr_ms, beat.n_beats, tuple(warnings)
     )
-
-
-def _limb_leads_again(ecg: np.ndarray) -> np.ndarray:
-    """[12, time] with III and the augmented leads from I and II: medians are not additive."""
-    independent = {name: ecg[LEADS.index(name)] for name in INDEPENDENT_LEADS}
-    return Recording.of_leads("median beat", independent, RATE_HZ).ecg
 
 
 def _raise_if_implausible(recording: Recording, beat: AveragedBeat, found: Delineation) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import INDEPENDENT_LEADS, LEADS
+from einthoven.physics.ecg.leads import all_leads
 
 _BY_LOWER = {lead.lower(): lead for lead in LEADS}
 MAX_MV, MIN_MV = 30.0, 0.05
@@ -113,10 +114,8 @@ class Recording:
             given = ", ".join(leads) or "none"
             raise BadInput(f"{source}: no lead {', '.join(missing)}; the leads are {given}")
         _raise_if_not_finite(source, known, rate_hz)
-        one, two = known["I"], known["II"]
-        derived = {"III": two - one, "aVR": -(one + two) / 2, "aVL": one - two / 2,
-                   "aVF": two - one / 2}  # fmt: skip
-        ecg = np.stack([(derived | known)[lead] for lead in LEADS])
+        derived = all_leads(np.stack([known[lead] for lead in INDEPENDENT_LEADS]))
+        ecg = np.stack([known.get(lead, row) for lead, row in zip(LEADS, derived)])
         peak = float(np.abs(ecg - np.median(ecg, axis=1, keepdims=True)).max(initial=0.0))
         if peak > 0:  # a flat record is refused later
             cause = "are they microvolt?" if peak > MAX_MV else "are they volt?"

@@ -1,11 +1,13 @@
-"""What simulated ECGs an ECG is like: whether it is like any, and how late their onset is seen.
+"""Distribution of the simulated ECGs of a training, and the delays of their QRS onsets.
 
-All ECGs here have their QRS onset, as `ecg.intervals.qrs_window` finds it, at 0 ms: that is what a
-recording tells. The first activation of muscle comes earlier, by a few ms in conducted beats and by
-tens of ms where a small site slowly sets out.
+It serves the out-of-distribution check of an ECG, and gives the nearest training ECGs. All ECGs
+here have their QRS onset, as `ecg.intervals.qrs_window` finds it, at 0 ms, because a recording
+shows no earlier time. The first activation of muscle precedes it, by a few ms in conducted beats
+and by tens of ms where activation starts from a small site.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -15,14 +17,16 @@ from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import load_arrays, save_arrays
 from einthoven.base.core.names import INDEPENDENT_ROWS, LEADS
-from einthoven.base.metrics.out_of_distribution import OutOfDistributionCheck
+from einthoven.base.metrics.out_of_distribution import (
+    LEVEL,
+    FeatureDistribution,
+    OutOfDistributionCheck,
+)
 from einthoven.imaging.inputs.onsets import onset_delays
 
 STEP_MS, LENGTH_MS = 4, 440
 """Of the samples and of the window from the QRS onset."""
 N_COMPONENTS = 48
-LIMIT = 0.99
-"""Share of simulated ECGs of unseen anatomies that are within each limit."""
 LEAST_BEATS = 4 * N_COMPONENTS
 MAX_BEATS = 4000
 """Training ECGs that are kept, evenly spaced."""
@@ -35,11 +39,11 @@ def from_onset(ecg: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Simulated beats with their QRS onset at 0 ms.
 
     Args:
-        ecg: [beat, 12, time] mV, 1 ms a sample from the first activation.
+        ecg: [beat, 12, time] mV at 1 kHz from the first activation.
 
     Returns:
-        [kept beat, 12, LENGTH_MS] mV; [beat] ms from the first activation to the onset, NaN of
-        beats that are not kept, as their QRS and T wave are not told apart.
+        [kept beat, 12, LENGTH_MS] mV; [beat] ms from the first activation to the onset, NaN for
+        beats that are not kept because their QRS complex cannot be separated from the T wave.
     """
     delays = np.array(list(onset_delays(ecg)))
     kept = np.isfinite(delays)
@@ -49,15 +53,15 @@ def from_onset(ecg: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @dataclass(frozen=True, eq=False)
-class EcgFamiliarity:
-    """Principal components of the training ECGs, and what ECGs of unseen anatomies reach.
+class EcgDistribution:
+    """Principal components of the training ECGs, and limits from ECGs of validation anatomies.
 
     Attributes:
         mean: [feature] mV. components: [component, feature] orthonormal rows.
-        sd: [component] mV of the training ECGs.
+        sd: [component] mV, SD of the training ECGs along the components.
         scores: [beat, component] of training ECGs in units of `sd`.
         delays: [beat] ms from their first activation to their QRS onset.
-        limits: of `values`.
+        limits: of `values`; a share LEVEL of the validation ECGs is within each.
     """
 
     mean: np.ndarray
@@ -67,12 +71,18 @@ class EcgFamiliarity:
     delays: np.ndarray
     limits: dict[str, float]
 
+    @cached_property
+    def features(self) -> FeatureDistribution:
+        """Distribution of the features; its components are the principal ones over their SD."""
+        return FeatureDistribution(self.mean, self.components.T / self.sd)
+
     @classmethod
-    def fit(cls, train: np.ndarray, unseen: np.ndarray) -> Self:
-        """From simulated ECGs, 1 ms a sample from the first activation.
+    def fit(cls, train: np.ndarray, validation: np.ndarray) -> Self:
+        """From simulated ECGs at 1 kHz from the first activation.
 
         Args:
-            train: [beat, 12, 500] mV of the training. unseen: [beat, 12, 500] mV of other hearts.
+            train: [beat, 12, 500] mV of the training.
+            validation: [beat, 12, 500] mV of other hearts.
 
         Raises:
             BadInput: too few beats for the components.
@@ -87,55 +97,56 @@ class EcgFamiliarity:
         rows = rows[:N_COMPONENTS]
         fitted = cls(mean, rows, sd, (x - mean) @ rows.T / sd, delays[np.isfinite(delays)], {})
         reached = [
-            fitted.values(ecg) for ecg in from_onset(unseen[:: -(-len(unseen) // MAX_BEATS)])[0]
+            fitted.values(ecg)
+            for ecg in from_onset(validation[:: -(-len(validation) // MAX_BEATS)])[0]
         ]
         limits = {
-            key: float(np.quantile([values[key] for values in reached], LIMIT))
+            key: float(np.quantile([values[key] for values in reached], LEVEL))
             for key in reached[0]
         }
         return cls(mean, rows, sd, fitted.scores, fitted.delays, limits)
 
     def score(self, ecg: np.ndarray) -> np.ndarray:
-        """[component] of an ECG, 1 SD of the training each; arguments and errors as of `values`."""
-        return self._split(ecg)[0]
-
-    def _split(self, ecg: np.ndarray) -> tuple[np.ndarray, float]:
-        """[component] in units of `sd`; percent of the norm that no component has."""
-        check.shape("ecg", check.finite("ecg", ecg), (len(LEADS), None))
-        x = _features(ecg[None])[0]
-        scores = self.components @ (x - self.mean)
-        rest = x - self.mean - scores @ self.components
-        norm = max(float(np.linalg.norm(x)), 1e-12)
-        return scores / self.sd, 100 * float(np.linalg.norm(rest)) / norm
+        """[component] of an ECG in units of `sd`; arguments and errors as of `values`."""
+        return self.features.scores(self._features_of(ecg))
 
     def values(self, ecg: np.ndarray) -> dict[str, float]:
-        """How far an ECG is from those of the training.
+        """Distances of an ECG from those of the training.
 
-        `ecg_sd` is the Mahalanobis distance within the components, root mean square, so that it is
-        1 in the training; `ecg_residual_percent` the share of the ECG's norm that no component
-        has.
+        `ecg_sd` is the distance within the components, see `FeatureDistribution.distance`;
+        `ecg_residual_percent` the share of the ECG's norm outside of them.
 
         Args:
-            ecg: [12, time] mV, 1 ms a sample from the QRS onset.
+            ecg: [12, time] mV at 1 kHz from the QRS onset.
 
         Raises:
-            BadInput: shape or NaN.
+            BadInput: wrong shape, or NaN.
         """
-        scores, residual = self._split(ecg)
-        return {"ecg_sd": float(np.sqrt(np.mean(scores**2))), "ecg_residual_percent": residual}
+        x = self._features_of(ecg)
+        outside = x - self.mean - (self.features.scores(x) * self.sd) @ self.components
+        share = np.linalg.norm(outside) / max(float(np.linalg.norm(x)), 1e-12)
+        return {
+            "ecg_sd": self.features.distance(x),
+            "ecg_residual_percent": 100 * float(share),
+        }
+
+    def _features_of(self, ecg: np.ndarray) -> np.ndarray:
+        """[feature] mV of an ECG [12, time] mV."""
+        check.shape("ecg", check.finite("ecg", ecg), (len(LEADS), None))
+        return _features(ecg[None])[0]
 
     def check(self, ecg: np.ndarray) -> OutOfDistributionCheck:
         """The values against their limits; arguments as of `values`."""
         return OutOfDistributionCheck(self.values(ecg), self.limits)
 
     def onset_delays(self, ecg: np.ndarray) -> np.ndarray:
-        """When the first activation may have been: quantiles over the nearest training ECGs.
+        """Delay of the QRS onset: quantiles over the nearest training ECGs.
 
         Args:
-            ecg: [12, time] mV, 1 ms a sample from the QRS onset.
+            ecg: [12, time] mV at 1 kHz from the QRS onset.
 
         Returns:
-            [5] ms before the QRS onset, at `DELAY_SHARES`.
+            [5] ms from the first activation to the QRS onset, at `DELAY_SHARES`.
         """
         distance = np.linalg.norm(self.scores - self.score(ecg), axis=1)
         nearest = np.argsort(distance, kind="stable")[:N_NEIGHBOURS]

@@ -1,0 +1,1 @@
+"""Minimisation of smooth costs by Gauss-Newton steps: damped, or shortened by a line search."""
